@@ -1,0 +1,61 @@
+/* limits.h - every maximum of the runtime, with its unit in its name.
+ * Where: constants only.  A limit that a user may choose at boot has its default here and its bounds
+ * beside it; the values in force stand in the control segment's header and in `plmctl status`. */
+#ifndef PLM_LIMITS_H
+#define PLM_LIMITS_H
+
+#include <assert.h>
+#include <stdint.h>
+
+enum {
+	CACHE_LINE_BYTES = 64,
+
+	/* Process slots: 0 is the manager, 1 the scheduler, the rest workers and clients. */
+	PROCESSES_DEFAULT = 64,
+	PROCESSES_MAX = 1024,
+	PROCESSES_STEP = 64, /* one word of hold bits */
+	WORKERS_MAX = 512,
+
+	RECORDS_DEFAULT = 1 << 17,
+	RECORDS_MIN = 64,
+	RECORDS_MAX = 1 << 28,
+
+	MODULES_MAX = 64,
+	MODULE_PATH_BYTES = 248,
+	FUNCTIONS_MAX = 1024,
+	FUNCTION_NAME_BYTES = 56,
+
+	RUNTIME_NAME_BYTES = 32,
+
+	ARGS_MAX = 65535,
+	RESULTS_MAX = 1024,
+	RETRIES_MAX = 255,
+	PRIORITY_MIN = -32768,
+	PRIORITY_MAX = 32767,
+
+	UP_RING_ENTRIES = 4096,  /* a process to the scheduler */
+	DOWN_RING_ENTRIES = 512, /* the scheduler to a worker */
+
+	ARENAS_MAX = 8,
+	STORE_GRANULE_BYTES = 64,
+	STORE_PAGE_BYTES = 4096,
+
+	LOCK_WAIT_MS = 10000,  /* a live holder this slow is stopped or stuck: report, never steal */
+	SAFETY_TICK_MS = 1000, /* the one periodic wake-up of a parked process */
+	CANCEL_GRACE_MS = 1000,
+	STOP_GRACE_MS = 2000,
+	RESTART_DELAY_MIN_MS = 10,
+	RESTART_DELAY_MAX_MS = 5000,
+	RESTART_CALM_MS = 10000, /* a member that lived this long starts its back-off anew */
+};
+
+#define STORE_BYTES_DEFAULT ((uint64_t)1 << 30)
+#define STORE_BYTES_MIN     ((uint64_t)1 << 20)
+#define STORE_BYTES_MAX     ((uint64_t)STORE_GRANULE_BYTES << 32)
+#define STORE_CHUNK_BYTES   ((uint64_t)16 << 20) /* growth step of the reserved part of the store */
+
+static_assert(PROCESSES_DEFAULT % PROCESSES_STEP == 0, "hold bits come in whole words");
+static_assert(PROCESSES_MAX % PROCESSES_STEP == 0, "hold bits come in whole words");
+static_assert(STORE_PAGE_BYTES % STORE_GRANULE_BYTES == 0, "pages hold whole granules");
+
+#endif

@@ -1,0 +1,190 @@
+/* plm.h - distributed futures on one machine: the public interface of libplm.
+ *
+ * A runtime (./plm) keeps a table of futures. A future is the value of a task that will run, or of an
+ * object that was put. You hold futures by reference; values are read where they lie, in shared memory.
+ *
+ * Every call returns 0 (or a count) or -errno; plm_strerror() says what the number means here, and
+ * plm_why() what exactly happened to which thing in this thread's last failed call. No call exits,
+ * prints, or installs a signal handler. A handle may be used from any number of threads. After fork()
+ * the child must connect anew: calls on the parent's handle return -ECHILD.
+ *
+ * Timeouts are milliseconds: 0 looks once, negative waits for ever. */
+#ifndef PLM_H
+#define PLM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PLM_VERSION "0.1.0"
+
+typedef struct plm plm;
+
+/* A future. Plain data: copy it, store it, send it; but each reference handed to you by a call counts as
+ * one hold of your process on the value, ended by one plm_drop(). */
+typedef struct plm_ref {
+	uint64_t id;      /* slot and generation; 0: no future */
+	uint64_t runtime; /* which runtime it belongs to */
+} plm_ref;
+
+#define PLM_NONE ((plm_ref){ 0, 0 })
+#define PLM_REF_TEXT_BYTES 48
+
+/* A value, read-only, where it lies. Valid until plm_release(). */
+typedef struct plm_view {
+	const void *data;
+	size_t len;
+	plm_ref ref;             /* ours: do not touch */
+	unsigned char small[32]; /* ours: small values are copied here */
+} plm_view;
+
+typedef struct plm_arg {
+	const void *data; /* inline bytes, copied at submit; NULL with len 0: empty or a future */
+	size_t len;
+	plm_ref future; /* used when its id is not 0 */
+} plm_arg;
+
+#define PLM_BYTES(pointer, length) ((plm_arg){ .data = (pointer), .len = (length) })
+#define PLM_FUTURE(reference)      ((plm_arg){ .future = (reference) })
+
+enum {
+	PLM_KEEP = 1, /* the result outlives this process, until plm_forget() */
+};
+
+typedef struct plm_task {
+	const char *function;  /* "module.function" */
+	const plm_arg *args;
+	size_t nargs;
+	int priority;           /* -32768 to 32767, larger first; equal ones in order of submission */
+	unsigned results;       /* how many futures it yields; 0 means 1 */
+	unsigned retries;       /* run again after a failure of the function, at most so often */
+	unsigned crash_retries; /* run again after its worker died, at most so often */
+	unsigned flags;         /* PLM_KEEP */
+	uint64_t reserved[4];   /* zero */
+} plm_task;
+
+typedef struct plm_failure {
+	int code;          /* errno of the root failure; what the function gave to plm_fail() */
+	int signal;        /* the signal that ended its worker, 0 if none */
+	plm_ref task;      /* the task that failed first; the future asked for may only depend on it */
+	char function[64]; /* and its function */
+	char message[512];
+} plm_failure;
+
+/* Errors with a meaning of their own here. */
+#define PLM_EFAILED    121 /* EREMOTEIO: the task failed; plm_error() tells */
+#define PLM_ECANCELLED 125 /* ECANCELED: the task was cancelled */
+
+const char *plm_strerror(int error);
+const char *plm_why(void);
+
+/* ---- life ---- */
+int plm_connect(plm **ret, const char *name); /* NULL: $PLM_NAME, else "default" */
+void plm_disconnect(plm **rt);                /* drops all this process holds */
+
+/* How long create, put and submit may wait when the store or the table is full. Default 0: -ENOSPC. */
+void plm_patience(plm *rt, int timeout_ms);
+
+/* ---- objects ---- */
+int plm_put(plm *rt, const void *data, size_t len, plm_ref *ret);
+int plm_create(plm *rt, size_t len, void **ret_data, plm_ref *ret); /* write in place, then seal */
+int plm_seal(plm *rt, plm_ref ref);
+int plm_get(plm *rt, plm_ref ref, plm_view *ret, int timeout_ms); /* waits; no copy */
+void plm_release(plm *rt, plm_view *view);
+
+/* ---- tasks ---- */
+/* ret receives `results` references (one, unless asked otherwise). */
+int plm_submit(plm *rt, const plm_task *task, plm_ref *ret);
+/* Many at once, far cheaper each. ret receives the references of all tasks in order. On an error the
+ * tasks accepted so far stay accepted and the references of the others are PLM_NONE. */
+int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret);
+/* 0 when at least `want` of the n are settled (done, failed or cancelled), else -ETIMEDOUT.
+ * ready may be NULL; else ready[i] becomes 1 for each settled one. */
+int plm_wait(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms, uint8_t *ready);
+/* A task that waits is cancelled at once; one that runs is asked to stop (plm_cancelled()), and its
+ * worker is ended after a grace time. 0, -EALREADY (settled before). */
+int plm_cancel(plm *rt, plm_ref ref, int flags);
+/* Why it failed. 0, -EINVAL (it did not fail), -EAGAIN (not settled). */
+int plm_error(plm *rt, plm_ref ref, plm_failure *ret);
+
+/* ---- references ---- */
+void plm_drop(plm *rt, plm_ref ref);
+void plm_drop_many(plm *rt, const plm_ref *refs, size_t n);
+int plm_hold(plm *rt, plm_ref ref);   /* one more hold; also of a reference that came from elsewhere */
+int plm_keep(plm *rt, plm_ref ref);   /* the runtime holds it too, beyond this process */
+int plm_forget(plm *rt, plm_ref ref); /* ends plm_keep() */
+int plm_ref_print(plm_ref ref, char text[PLM_REF_TEXT_BYTES]);
+int plm_ref_parse(const char *text, plm_ref *ret); /* "@..." or without the @ */
+
+/* Readable (poll, epoll) after something this process holds was settled; read it, then look with
+ * plm_wait(..., 0, ...). The descriptor belongs to the handle. */
+int plm_fd(plm *rt);
+
+/* ---- modules ---- */
+int plm_module_load(plm *rt, const char *path); /* 0, or -errno and plm_why() says what is wrong */
+
+/* ---- inside a task ---- */
+typedef struct plm_call plm_call;
+typedef int plm_function(plm_call *call); /* 0, or what plm_fail() returned */
+
+size_t plm_nargs(const plm_call *call);
+const void *plm_arg_data(const plm_call *call, size_t i, size_t *ret_len); /* in place, read-only */
+/* The place of the result, to be written in full; NULL when the store is full (return plm_fail()).
+ * A function that asks for none yields an empty result. The last call counts. */
+void *plm_result(plm_call *call, size_t len);
+void *plm_result_at(plm_call *call, unsigned which, size_t len);
+int plm_fail(plm_call *call, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int plm_cancelled(const plm_call *call); /* 1 when somebody cancelled this task: return soon */
+plm *plm_runtime(plm_call *call);        /* to submit and wait for tasks of one's own */
+
+/* ---- writing a module ----
+ * A shared object with one PLM_MODULE(), compiled without linking anything:
+ *	static int dot(plm_call *call) { ... }
+ *	PLM_MODULE(vector, { "dot", dot, "X Y: the dot product of two vectors" });
+ */
+#define PLM_MODULE_ABI 1
+
+typedef struct plm_export {
+	const char *name;
+	plm_function *function;
+	const char *help;
+} plm_export;
+
+typedef struct plm_module {
+	uint32_t abi;       /* PLM_MODULE_ABI */
+	uint32_t view_size; /* sizeof(plm_view), sizeof(plm_task): another layout is refused, not guessed */
+	uint32_t task_size;
+	uint32_t count;
+	const char *name;
+	const plm_export *exports;
+} plm_module;
+
+#define PLM_MODULE(module_name, ...)                                                               \
+	static const plm_export plm_exports_[] = { __VA_ARGS__ };                                  \
+	__attribute__((visibility("default"))) const plm_module plm_module_table = {               \
+		PLM_MODULE_ABI, sizeof(plm_view), sizeof(plm_task),                                \
+		sizeof plm_exports_ / sizeof plm_exports_[0], #module_name, plm_exports_ }
+
+/* ---- a look at the runtime ---- */
+typedef struct plm_status {
+	char name[32];
+	int manager_pid, scheduler_pid;
+	unsigned workers, workers_busy, clients;
+	unsigned processes_max;
+	uint64_t records_max, records_used;
+	uint64_t waiting, ready, running, done, failed, cancelled; /* of the records in use */
+	uint64_t store_bytes, store_reserved, store_used;
+	uint64_t restarts; /* of the scheduler and of workers since boot */
+	uint64_t uptime_ms;
+	int draining;
+} plm_status;
+int plm_status_get(plm *rt, plm_status *ret); /* scans the table: for people, not for loops */
+int plm_stop(plm *rt, int now); /* drain and end; now: end at once. Returns when accepted. */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

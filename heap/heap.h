@@ -1,0 +1,63 @@
+/* heap.h - priority heap of small integers in a segment: largest key first, any entry removable.
+ *
+ * Where: heap_shm in the segment, struct heap in this process.  Who: anyone holding the heap's lock.
+ * It knows nothing of tasks or workers: an entry is an id below `capacity` and a 64-bit key. Used twice:
+ * the task heap (key = priority and submission order) and the worker heap (key = free room).
+ * Derived (law 1): whoever owns the truth gives a `refill` that clears and pushes everything again.
+ * Death: inside the lock, the next heap_lock() clears the heap and calls refill.
+ * Blocks: only heap_lock().  Allocates: never.
+ * Cost: four children a node, so that siblings share a cache line: log4(n) lines a pop; a push of the
+ * smallest key, which a submission in order is, touches one. */
+#ifndef PLM_HEAP_H
+#define PLM_HEAP_H
+
+#include "shm/lock.h"
+#include "shm/steps.h"
+
+#define HEAP_NOWHERE UINT32_MAX
+
+struct heap_entry {
+	uint64_t key;
+	uint32_t id;
+	uint32_t tag; /* the caller's: the heap only carries it */
+};
+
+struct heap_shm {
+	struct lock_shm lock;
+	uint32_t length;   /* W: under the lock */
+	uint32_t capacity; /* fixed at creation */
+	_Alignas(64) struct heap_entry entry[]; /* W: under the lock; then uint32_t position[capacity] */
+};
+
+struct heap {
+	struct heap_shm *shm;
+	uint32_t *position; /* id -> 1 + its place, 0 if not in the heap: zeroed memory is an empty heap */
+	uint32_t capacity;  /* this process's copy: the segment's is not trusted twice */
+	struct lock lock;
+	void (*refill)(void *context, struct heap *heap); /* pushes everything that belongs in */
+	void *context;
+};
+
+size_t heap_bytes(uint32_t capacity);
+void heap_create(void *memory, uint32_t capacity); /* once, on zeroed memory */
+void heap_attach(struct heap *heap, void *memory, uint32_t capacity, enum lock_rank rank,
+    void (*refill)(void *context, struct heap *heap), void *context);
+
+int heap_lock(struct heap *heap); /* 0, or the lock's error */
+void heap_unlock(struct heap *heap);
+
+/* All below: the caller holds the lock. */
+void heap_push(struct heap *heap, uint32_t id, uint32_t tag, uint64_t key); /* id not in the heap */
+bool heap_pop(struct heap *heap, struct heap_entry *ret);
+bool heap_peek(const struct heap *heap, struct heap_entry *ret);
+bool heap_remove(struct heap *heap, uint32_t id); /* false if it was not in */
+void heap_update(struct heap *heap, uint32_t id, uint64_t key); /* pushes it if it was not in */
+bool heap_contains(const struct heap *heap, uint32_t id);
+void heap_rebuild(struct heap *heap); /* clear, then refill: start-up and recovery */
+
+uint32_t heap_length(const struct heap *heap); /* without the lock: a guess */
+
+/* NULL = sound, else the first thing wrong. Without the lock, on a heap at rest, however broken. */
+const char *heap_check(const struct heap_shm *shm, uint32_t capacity);
+
+#endif

@@ -1,0 +1,129 @@
+#include "shm/pool.h"
+
+#include "base/check.h"
+
+size_t pool_bytes(uint32_t slots)
+{
+	return sizeof(struct pool_shm) + (size_t)slots * sizeof(uint32_t);
+}
+
+void pool_create(void *memory)
+{
+	struct pool_shm *shm = memory;
+	lock_init(&shm->lock);
+}
+
+/* Everything the dead holder may have half done is thrown away and derived again. */
+static const char *pool_recover(void *context)
+{
+	struct pool *pool = context;
+	struct pool_shm *shm = pool->shm;
+	uint32_t top = 0;
+	uint32_t fresh = pool_fresh(pool);
+	/* Downwards, so that low and therefore warm slots are taken first. */
+	for (uint32_t i = fresh; i-- > 0;)
+		if (pool->table.is_free(pool->table.context, i))
+			sh_set(shm->stack[top++], i);
+	sh_set(shm->top, top);
+	return NULL;
+}
+
+void pool_attach(struct pool *pool, void *memory, uint32_t slots, struct pool_table table)
+{
+	struct pool_shm *shm = memory;
+	*pool = (struct pool){ .shm = shm, .slots = slots, .table = table };
+	pool->lock = (struct lock){ .shm = &shm->lock, .rank = RANK_POOL, .recover = pool_recover,
+		.context = pool };
+}
+
+uint32_t pool_fresh(const struct pool *pool)
+{
+	uint32_t fresh = sh_load(&pool->shm->fresh);
+	return fresh > pool->slots ? pool->slots : fresh;
+}
+
+/* An index read from the stack is checked like any word another process wrote. */
+static bool pop_locked(struct pool *pool, uint32_t *ret)
+{
+	struct pool_shm *shm = pool->shm;
+	while (shm->top > 0 && shm->top <= pool->slots) {
+		uint32_t index = shm->stack[shm->top - 1];
+		sh_set(shm->top, shm->top - 1);
+		if (index < pool->slots && pool->table.is_free(pool->table.context, index)) {
+			*ret = index;
+			return true;
+		}
+	}
+	uint32_t fresh = pool_fresh(pool);
+	if (fresh == pool->slots)
+		return false;
+	sh_store(&shm->fresh, fresh + 1);
+	*ret = fresh;
+	return true;
+}
+
+int pool_take(struct pool *pool, uint32_t *ret_indices, uint32_t n, uint32_t *ret_n)
+{
+	int r = lock_acquire(&pool->lock);
+	if (r < 0)
+		return r;
+	uint32_t taken = 0;
+	while (taken < n && pop_locked(pool, &ret_indices[taken])) {
+		pool->table.claim(pool->table.context, ret_indices[taken]);
+		taken++;
+	}
+	lock_release(&pool->lock);
+	*ret_n = taken;
+	return 0;
+}
+
+int pool_give(struct pool *pool, const uint32_t *indices, uint32_t n)
+{
+	int r = lock_acquire(&pool->lock);
+	if (r < 0)
+		return r;
+	struct pool_shm *shm = pool->shm;
+	for (uint32_t i = 0; i < n && shm->top < pool->slots; i++) {
+		CHECK(indices[i] < pool->slots);
+		sh_set(shm->stack[shm->top], indices[i]);
+		sh_set(shm->top, shm->top + 1);
+	}
+	lock_release(&pool->lock);
+	return 0;
+}
+
+int pool_rebuild(struct pool *pool)
+{
+	int r = lock_acquire(&pool->lock);
+	if (r < 0)
+		return r;
+	pool_recover(pool);
+	lock_release(&pool->lock);
+	return 0;
+}
+
+uint32_t pool_free_count(const struct pool *pool)
+{
+	uint32_t top = pool->shm->top;
+	return pool->slots - pool_fresh(pool) + (top > pool->slots ? pool->slots : top);
+}
+
+/* Without the lock: for the dump tool, tests and recovery, on a structure at rest. */
+const char *pool_check(const struct pool *pool)
+{
+	const struct pool_shm *shm = pool->shm;
+	if (sh_load(&shm->fresh) > pool->slots)
+		return "pool: more slots used than there are";
+	if (shm->top > pool_fresh(pool))
+		return "pool: more free slots than used ones";
+	uint32_t free_slots = 0;
+	for (uint32_t i = 0; i < pool_fresh(pool); i++)
+		free_slots += pool->table.is_free(pool->table.context, i);
+	if (free_slots != shm->top)
+		return "pool: the stack and the table disagree about what is free";
+	for (uint32_t i = 0; i < shm->top; i++)
+		if (shm->stack[i] >= pool->slots ||
+		    !pool->table.is_free(pool->table.context, shm->stack[i]))
+			return "pool: a slot on the stack is not free";
+	return NULL;
+}

@@ -1,0 +1,105 @@
+/* process.h - who takes part: one slot a process, its life, its beat, its waiting place.
+ *
+ * Where: the process table of the control segment. Slot 0 is the manager, 1 the scheduler, the others
+ * workers and clients as they come.
+ * The state word {generation:32, kind:8, state:8} is the truth. A generation is one incarnation: never
+ * reused, so a late word about a former one is told apart.
+ *
+ *   FREE --manager, before the fork or at admission--> STARTING --itself--> LIVE --itself--> LEAVING
+ *    ^                                                     |                  |                 |
+ *    +-- scheduler, when all of it is cleaned -- DEAD <-- manager, when its pidfd says so -----+
+ *
+ * Death: only the manager says DEAD, and only after the kernel did (pidfd). Time proves nothing. */
+#ifndef PLM_PROCESS_H
+#define PLM_PROCESS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/limits.h"
+#include "shm/event.h"
+#include "shm/steps.h"
+
+enum process_kind { KIND_NONE, KIND_MANAGER, KIND_SCHEDULER, KIND_WORKER, KIND_CLIENT, KINDS };
+enum process_state {
+	PROCESS_FREE,
+	PROCESS_STARTING,
+	PROCESS_LIVE,
+	PROCESS_LEAVING,
+	PROCESS_DEAD,
+	PROCESS_STATES
+};
+
+enum { SLOT_MANAGER = 0, SLOT_SCHEDULER = 1, SLOT_FIRST_MEMBER = 2 };
+
+enum { /* process.awaiting */
+	AWAITING_NOTHING = 0,
+	AWAITING_ANY = UINT32_MAX, /* else 1 + index of the only record it waits for */
+};
+
+struct process {
+	_Alignas(CACHE_LINE_BYTES) shared64 state;
+	int32_t pid;         /* W: manager, before STARTING (a forked member: itself, before LIVE) */
+	uint32_t reserved;
+	uint64_t start_time; /* W: as pid. From /proc/PID/stat: tells a reused pid. */
+	uint64_t joined_ns;  /* W: manager */
+	char name[24];       /* W: manager. The command's name: for people. */
+
+	_Alignas(CACHE_LINE_BYTES) struct event event; /* what it sleeps on */
+	shared32 awaiting;   /* W: itself. Settling this record must post its event. */
+	shared32 unclean;    /* W: itself. It holds or reserved something: its end needs a scan. */
+	shared64 beat_ns;    /* W: itself (relaxed). Last sign of life; never proof of death. */
+
+	/* workers; clients leave it zero */
+	_Alignas(CACHE_LINE_BYTES) shared32 taken; /* W: itself. Hints taken from its ring and dealt with. */
+	shared32 average_ns; /* W: itself. Moving average of its tasks' run time. */
+	shared32 blocked;    /* W: itself. Its task waits for another and nothing can be run in its place. */
+	shared32 node;       /* W: itself. NUMA node it runs on. */
+	shared64 running;    /* W: itself. Reference of the task it runs, 0 none. */
+	shared64 running_since_ns; /* W: itself */
+	shared64 done, failed;     /* W: itself. For people. */
+};
+
+static inline uint64_t process_word(uint32_t generation, enum process_kind kind, enum process_state state)
+{
+	return (uint64_t)generation << 32 | (uint64_t)kind << 8 | (uint64_t)state;
+}
+
+static inline enum process_state process_state(uint64_t word)
+{
+	uint32_t s = (uint32_t)word & 0xff;
+	return s < PROCESS_STATES ? (enum process_state)s : PROCESS_FREE;
+}
+
+static inline enum process_kind process_kind(uint64_t word)
+{
+	uint32_t k = (uint32_t)(word >> 8) & 0xff;
+	return k < KINDS ? (enum process_kind)k : KIND_NONE;
+}
+
+static inline uint32_t process_generation(uint64_t word)
+{
+	return (uint32_t)(word >> 32);
+}
+
+/* A slot whose owner may still act: STARTING, LIVE or LEAVING. */
+static inline bool process_present(uint64_t word)
+{
+	enum process_state s = process_state(word);
+	return s == PROCESS_STARTING || s == PROCESS_LIVE || s == PROCESS_LEAVING;
+}
+
+const char *process_kind_name(enum process_kind kind);
+const char *process_state_name(enum process_state state);
+bool process_step_legal(enum process_state from, enum process_state to);
+
+/* One CAS from *seen to the same generation and kind in another state. */
+bool process_step(struct process *p, uint64_t *seen, enum process_state to);
+
+/* FREE -> STARTING with the next generation, by the manager; false if not free. */
+bool process_claim(struct process *p, enum process_kind kind, pid_t pid, const char *name);
+
+/* Field 22 of /proc/PID/stat, 0 if there is no such process. */
+uint64_t process_start_time(pid_t pid);
+
+#endif

@@ -1,0 +1,185 @@
+/* record.h - the future: one record for a task, its arguments, its result or its failure.
+ *
+ * An object is a future that needed no work, so tasks and objects share one table: one reference, one
+ * state machine, one commit, one scan. Where: the record table of the control segment.
+ *
+ * The state word is the truth: {generation:32, owner:12, attempt:8, state:4, flags:8}. Each step of a life is one
+ * CAS of it (record_step); payload is written before the step that makes it visible, by the only process
+ * the word allows to write it. Who may write which field stands beside it.
+ * Death: record_owner() of a RESERVED or RUNNING record names who must be alive for it to go on; the
+ * scheduler undoes or ends what a dead one left (scheduler/repair.c).
+ *
+ *   FREE --claim--> RESERVED --submit--> WAITING --deps met--> READY --claim--> RUNNING --+-> DONE
+ *    ^                 |  \------------------------------------^                  |       +-> FAILED
+ *    |                 +--seal--> DONE                                            +-------+-> CANCELLED
+ *    +--- nobody holds it, no task needs it --- from DONE, FAILED, CANCELLED; RESERVED when abandoned
+ *
+ * A PART is the 2nd, 3rd... result of a task: the word of its task speaks for it, so that all results
+ * of a task are committed by one CAS. */
+#ifndef PLM_RECORD_H
+#define PLM_RECORD_H
+
+#include <stdbool.h>
+
+#include "base/limits.h"
+#include "shm/steps.h"
+
+enum record_state {
+	RECORD_FREE,      /* nobody's */
+	RECORD_RESERVED,  /* owner: the process that fills it */
+	RECORD_WAITING,   /* submitted, some argument is not settled */
+	RECORD_READY,     /* whoever moves it to RUNNING runs it */
+	RECORD_RUNNING,   /* owner: the worker that runs it, or the scheduler that settles it */
+	RECORD_DONE,      /* value readable for ever: an object */
+	RECORD_FAILED,    /* failure readable */
+	RECORD_CANCELLED, /* no payload */
+	RECORD_PART,      /* see its task */
+	RECORD_STATES
+};
+
+enum {
+	FLAG_CANCEL = 1, /* of RUNNING: asked to stop */
+	FLAG_OBJECT = 2, /* was put, not computed: for people */
+};
+
+enum {
+	RECORD_INLINE_ARGS = 16,
+	RECORD_INLINE_VALUE = 24,
+};
+
+struct record_failure { /* inline in value[] of a FAILED record; the message is its extent */
+	int32_t code;
+	int32_t signal;
+	uint64_t root; /* the task that failed first */
+	uint32_t root_function;
+	uint32_t message_bytes;
+};
+
+struct record {
+	/* line 0: what a task needs to be placed and started */
+	_Alignas(128) shared64 state;
+	shared64 holds;      /* bit p: process p < 64 holds it.  Set: p itself.  Cleared: scheduler. */
+	uint64_t key;        /* W: submitter. Priority, then order of submission; the heap's key. */
+	uint32_t function;   /* W: submitter */
+	shared32 args;       /* W: submitter, then scheduler (to 0). Granule of the argument block, 0: inline. */
+	uint32_t args_bytes; /* W: submitter */
+	uint16_t nargs;      /* W: submitter */
+	uint16_t results;    /* W: submitter. 1 + number of parts. */
+	shared32 value;      /* W: owner. Granule of the value, 0: inline (or empty). */
+	shared32 pending;    /* W: scheduler. Arguments not settled yet; derived. */
+	uint64_t value_bytes; /* W: owner */
+	uint8_t retries, crash_retries; /* W: submitter. Budgets. */
+	uint8_t failures, crashes;      /* W: owner, scheduler. Spent. */
+	uint32_t submit_ms;  /* W: submitter. Since boot. */
+
+	/* line 1: what only some tasks touch */
+	shared64 dependents; /* W: scheduler. First edge of those who wait for it; derived (graph.h). */
+	shared32 uses;       /* W: scheduler. Arguments of unsettled tasks that name it, and parts; derived. */
+	shared32 known;      /* W: scheduler. Its arguments are counted; derived. */
+	uint32_t start_ms;   /* W: worker */
+	uint32_t end_ms;     /* W: owner */
+	union {
+		unsigned char args_inline[RECORD_INLINE_ARGS]; /* W: submitter */
+		struct { /* of a PART, whose state is not a task's own */
+			uint64_t task;      /* W: submitter. Reference of the task. */
+			uint32_t which;     /* W: submitter. 1 .. results - 1 */
+			uint32_t reserved;
+		} part;
+	};
+	union {
+		unsigned char value_inline[RECORD_INLINE_VALUE]; /* W: owner */
+		struct record_failure failure;                   /* W: owner */
+	};
+	uint32_t first_part; /* W: submitter. 1 + index of part 1; parts of one task stand in a chain */
+	uint32_t worker;     /* W: worker. Process slot that ran it last: for people. */
+};
+_Static_assert(sizeof(struct record) == 128, "a record is two cache lines");
+_Static_assert(sizeof(struct record_failure) <= RECORD_INLINE_VALUE, "a failure fits inline");
+
+/* ---- references inside the segment: {generation:32, index:32} ---- */
+
+static inline uint64_t record_ref(uint32_t index, uint32_t generation)
+{
+	return (uint64_t)generation << 32 | index;
+}
+
+static inline uint32_t ref_index(uint64_t ref)
+{
+	return (uint32_t)ref;
+}
+
+static inline uint32_t ref_generation(uint64_t ref)
+{
+	return (uint32_t)(ref >> 32);
+}
+
+/* ---- the word ---- */
+
+#define WORD_FLAGS_SHIFT 0
+#define WORD_STATE_SHIFT 8
+#define WORD_ATTEMPT_SHIFT 12
+#define WORD_OWNER_SHIFT 20
+#define WORD_GENERATION_SHIFT 32
+
+static inline uint64_t word_make(uint32_t generation, uint32_t owner, uint32_t attempt,
+    enum record_state state, uint32_t flags)
+{
+	return (uint64_t)generation << WORD_GENERATION_SHIFT | (uint64_t)(owner & 0xfff) << WORD_OWNER_SHIFT |
+	    (uint64_t)(attempt & 0xff) << WORD_ATTEMPT_SHIFT | (uint64_t)state << WORD_STATE_SHIFT | flags;
+}
+
+static inline enum record_state word_state(uint64_t word)
+{
+	return (enum record_state)(word >> WORD_STATE_SHIFT & 0xf);
+}
+
+static inline uint32_t word_flags(uint64_t word)
+{
+	return (uint32_t)word & 0xff;
+}
+
+static inline uint32_t word_attempt(uint64_t word)
+{
+	return (uint32_t)(word >> WORD_ATTEMPT_SHIFT) & 0xff;
+}
+
+static inline uint32_t word_owner(uint64_t word)
+{
+	return (uint32_t)(word >> WORD_OWNER_SHIFT) & 0xfff;
+}
+
+static inline uint32_t word_generation(uint64_t word)
+{
+	return (uint32_t)(word >> WORD_GENERATION_SHIFT);
+}
+
+/* DONE, FAILED or CANCELLED: nothing about it changes any more. */
+static inline bool state_settled(enum record_state state)
+{
+	return state == RECORD_DONE || state == RECORD_FAILED || state == RECORD_CANCELLED;
+}
+
+const char *record_state_name(enum record_state state); /* "ready"; "?" for what is no state */
+
+/* The table of legal steps; a missing cell is refused. */
+bool record_step_legal(enum record_state from, enum record_state to);
+
+/* One CAS: from *seen to the same generation with this owner, attempt, state and flags.
+ * False when the word moved first; *seen is then the new word. */
+bool record_step(struct record *r, uint64_t *seen, enum record_state to, uint32_t owner,
+    uint32_t attempt, uint32_t flags);
+
+/* ---- the order of tasks: larger key first ---- */
+
+static inline uint64_t key_make(int priority, uint64_t sequence)
+{
+	return (uint64_t)(uint16_t)(priority - PRIORITY_MIN) << 48 |
+	    (~sequence & (((uint64_t)1 << 48) - 1));
+}
+
+static inline int key_priority(uint64_t key)
+{
+	return (int)(key >> 48) + PRIORITY_MIN;
+}
+
+#endif

@@ -1,0 +1,159 @@
+/* tables.h - the control segment: its header, its plan, and this process's handle to all of it.
+ *
+ * Where: /dev/shm/plm-UID-NAME.control, made by the manager, mapped read-write by every member and
+ * read-only by the dump tool. The store's bytes are a second segment, mapped twice: read-only for
+ * readers, so that a stray write faults in the guilty process, and writable for who fills an object.
+ * The plan (which table stands where) is a function of the limits in the header, computed by both sides:
+ * no offset is ever read from the segment.
+ * Death: see each table.  Blocks: never, but for the locks inside.  Allocates: at attach. */
+#ifndef PLM_TABLES_H
+#define PLM_TABLES_H
+
+#include "heap/heap.h"
+#include "shm/pool.h"
+#include "shm/ring.h"
+#include "shm/segment.h"
+#include "store/arena.h"
+#include "tables/process.h"
+#include "tables/record.h"
+#include "tables/registry.h"
+
+struct limits { /* chosen at boot, then fixed */
+	uint32_t processes; /* slots, a multiple of 64 */
+	uint32_t workers;   /* wanted at boot */
+	uint32_t records;
+	uint32_t nodes;     /* arenas */
+	uint64_t store_bytes; /* all arenas */
+};
+
+enum runtime_mode { MODE_STARTING, MODE_UP, MODE_DRAINING, MODE_STOPPED };
+
+struct control { /* the first page of the control segment, behind the segment's own header */
+	struct limits limits;
+	uint64_t runtime;  /* random: a reference of another runtime is told apart */
+	uint64_t boot_ns;
+	char name[RUNTIME_NAME_BYTES];
+	_Alignas(CACHE_LINE_BYTES) shared32 mode;     /* W: manager.  R: anyone. enum runtime_mode */
+	shared32 restarts;                            /* W: manager. For people. */
+	shared64 deaths;                              /* W: manager. Moves when a slot became DEAD. */
+	_Alignas(CACHE_LINE_BYTES) shared64 sequence; /* W: submitters. Order of submission. */
+	_Alignas(CACHE_LINE_BYTES) struct event room; /* posted by the scheduler when it freed records or
+	                                               * store while somebody waited */
+	shared32 room_wanted; /* W: who waits sets 1, the scheduler clears: then it posts */
+	_Alignas(CACHE_LINE_BYTES) shared64 rung[PROCESSES_MAX / 64]; /* bit p: p's up ring has news.
+	                                               * Set: p.  Swapped to 0: scheduler. */
+	_Alignas(CACHE_LINE_BYTES) _Atomic uint8_t asleep[PROCESSES_MAX]; /* W: each its own. A hint for
+	                                               * who ponders whether to spin. */
+};
+
+struct tables {
+	struct segment control_segment, store_segment;
+	struct limits limits;
+	struct control *control;
+	struct process *process;
+	struct record *record;
+	shared64 *more_holds; /* [record][words - 1], for process slots from 64 on */
+	struct registry registry;
+	struct pool pool;     /* of records */
+	struct heap task_heap, worker_heap;
+	struct arena arena[ARENAS_MAX];
+	char *rings;          /* up and down ring of each process slot */
+	const char *store_read; /* the store, read-only; NULL if not mapped */
+	char *store_write;
+};
+
+/* ---- life ---- */
+
+/* Creates both segments of this name and initialises them. 0 or -errno with a why. */
+int tables_create(const char *name, const struct limits *limits, struct tables *ret);
+/* Attaches by descriptors (a member). Takes over both, also on failure. */
+int tables_attach(int control_fd, int store_fd, struct tables *ret);
+/* Maps the control segment read-only, the store not at all, by file: the dump tool. */
+int tables_inspect(const char *path, struct tables *ret);
+void tables_detach(struct tables *t);
+void tables_unlink(const char *name); /* removes the names of both */
+void tables_path(const char *name, const char *what, char *ret, size_t size); /* "/plm-0-x.control" */
+
+/* ---- references: two converters that differ in trust ---- */
+
+/* index is ours: CHECKs the range. */
+static inline struct record *record_at(const struct tables *t, uint32_t index);
+/* ref came from outside: NULL if out of range, of another generation, or free. *ret_word is the state
+ * word that was judged. */
+struct record *record_lookup(const struct tables *t, uint64_t ref, uint64_t *ret_word);
+uint32_t record_index(const struct tables *t, const struct record *r);
+
+/* ---- holds ---- */
+
+void hold_set(struct tables *t, uint32_t index, uint32_t process);   /* by that process */
+void hold_clear(struct tables *t, uint32_t index, uint32_t process); /* by the scheduler */
+bool hold_test(const struct tables *t, uint32_t index, uint32_t process);
+bool hold_any(const struct tables *t, uint32_t index);
+
+/* ---- rings ---- */
+
+struct ring ring_up(const struct tables *t, uint32_t process);
+struct ring ring_down(const struct tables *t, uint32_t process);
+
+/* A hint says "look at record index of this generation, because ..." */
+enum hint_kind {
+	HINT_NONE,
+	HINT_SUBMITTED, /* it is READY or WAITING */
+	HINT_SETTLED,   /* its dependents may go on; its arguments may go */
+	HINT_DROPPED,   /* the sender holds it no more */
+	HINT_KEPT,      /* the runtime shall hold it */
+	HINT_FORGOTTEN, /* the runtime shall hold it no more */
+	HINT_CANCEL,    /* FLAG_CANCEL was set */
+	HINT_RUN,       /* down ring only: run it if it is READY */
+};
+
+static inline uint64_t hint_make(enum hint_kind kind, uint64_t ref)
+{
+	/* bit 63 is the ring's; 28 bits of the generation are enough to tell a hint of a former life */
+	return (uint64_t)kind << 60 | (uint64_t)(ref_generation(ref) & 0xfffffff) << 32 | ref_index(ref);
+}
+
+static inline enum hint_kind hint_kind(uint64_t hint)
+{
+	return (enum hint_kind)(hint >> 60 & 7);
+}
+
+static inline bool hint_fits(uint64_t hint, uint64_t word)
+{
+	return (hint >> 32 & 0xfffffff) == (word_generation(word) & 0xfffffff);
+}
+
+/* Tells the scheduler: pushes hints into p's up ring, as many as fit, and wakes it if it sleeps. */
+uint32_t tell_scheduler(struct tables *t, uint32_t process, const uint64_t *hints, uint32_t n);
+
+/* After a record settled: posts the event of each holder that waits for it. Any process. */
+void wake_holders(struct tables *t, uint32_t index);
+
+/* ---- store ---- */
+
+/* Room for a value or an argument block, in the arena nearest to node, then in any. */
+int store_alloc(struct tables *t, uint32_t node, uint64_t length, shared32 *granule);
+int store_free(struct tables *t, uint64_t length, shared32 *granule);
+static inline void *store_writable(const struct tables *t, uint32_t granule)
+{
+	return t->store_write + (uint64_t)granule * STORE_GRANULE_BYTES;
+}
+/* NULL if the extent does not lie in the store: both numbers may come from outside. */
+const void *store_readable(const struct tables *t, uint32_t granule, uint64_t length);
+
+/* Where a value lies: inline in the record or in the store; NULL if the record makes no sense. */
+const void *record_value(const struct tables *t, const struct record *r, uint64_t *ret_length);
+
+/* Everything's checker in turn; NULL = sound. On a runtime at rest. */
+const char *tables_check(const struct tables *t);
+
+/* ---- inline bodies ---- */
+#include "base/check.h"
+
+static inline struct record *record_at(const struct tables *t, uint32_t index)
+{
+	CHECK(index < t->limits.records);
+	return &t->record[index];
+}
+
+#endif
