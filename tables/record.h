@@ -3,8 +3,8 @@
  * An object is a future that needed no work, so tasks and objects share one table: one reference, one
  * state machine, one commit, one scan. Where: the record table of the control segment.
  *
- * The state word is the truth: {generation:32, owner:12, attempt:8, state:4, flags:8}. Each step of a life is one
- * CAS of it (record_step); payload is written before the step that makes it visible, by the only process
+ * The state word is the truth: {generation:32, owner:12, attempt:8, state:4, flags:8}. Each step of a life
+ * is one CAS of it (record_step); payload is written before the step that makes it visible, by the only process
  * the word allows to write it. Who may write which field stands beside it.
  * Death: record_owner() of a RESERVED or RUNNING record names who must be alive for it to go on; the
  * scheduler undoes or ends what a dead one left (scheduler/repair.c).
@@ -74,25 +74,27 @@ struct record {
 
 	/* line 1: what only some tasks touch */
 	shared64 dependents; /* W: scheduler. First edge of those who wait for it; derived (graph.h). */
-	shared32 uses;       /* W: scheduler. Arguments of unsettled tasks that name it, and parts; derived. */
-	shared32 known;      /* W: scheduler. Its arguments are counted; derived. */
+	shared32 uses;       /* W: scheduler. How many arguments of unsettled tasks, and parts, name it;
+	                      * USES_COUNTED: its own arguments are counted. Derived. */
 	uint32_t start_ms;   /* W: worker */
 	uint32_t end_ms;     /* W: owner */
+	uint32_t first_part; /* W: submitter. 1 + index of part 1; 0 none */
 	union {
 		unsigned char args_inline[RECORD_INLINE_ARGS]; /* W: submitter */
 		struct { /* of a PART, whose state is not a task's own */
 			uint64_t task;      /* W: submitter. Reference of the task. */
 			uint32_t which;     /* W: submitter. 1 .. results - 1 */
-			uint32_t reserved;
+			uint32_t next;      /* W: submitter. 1 + index of the next part; 0 none */
 		} part;
 	};
 	union {
 		unsigned char value_inline[RECORD_INLINE_VALUE]; /* W: owner */
 		struct record_failure failure;                   /* W: owner */
 	};
-	uint32_t first_part; /* W: submitter. 1 + index of part 1; parts of one task stand in a chain */
-	uint32_t worker;     /* W: worker. Process slot that ran it last: for people. */
 };
+
+#define USES_COUNTED ((uint32_t)1 << 31)
+
 _Static_assert(sizeof(struct record) == 128, "a record is two cache lines");
 _Static_assert(sizeof(struct record_failure) <= RECORD_INLINE_VALUE, "a failure fits inline");
 

@@ -2,8 +2,8 @@
  *
  * Where: the control segment.  Writer: a loader process (lifecycle/loader.c), under the registry lock;
  * readers without a lock, by the release of `state`.
- * A number, once given, is for ever: entries are appended, never changed. A loader that dies between two
- * entries leaves functions without... nothing: a module's functions count only once its own entry does.
+ * A number, once given, is for ever: entries are appended, never changed. Functions count only once the
+ * entry of their module does (its commit word), so a loader that dies half-way has loaded nothing.
  * Number 0 is no function. */
 #ifndef PLM_REGISTRY_H
 #define PLM_REGISTRY_H
