@@ -70,6 +70,16 @@ static inline void sh_fence(void)
 }
 #endif
 
+/* The same after a seq_cst read-modify-write, which on x86 is a fence itself. */
+static inline void sh_fence_after_cas(void)
+{
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+	atomic_signal_fence(memory_order_seq_cst);
+#else
+	sh_fence();
+#endif
+}
+
 /* A hint to the core that we spin on a word another core will write. */
 static inline void sh_relax(void)
 {

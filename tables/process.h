@@ -49,6 +49,8 @@ struct process {
 	shared32 awaiting;   /* W: itself. Settling this record must post its event. */
 	shared32 unclean;    /* W: itself. It holds or reserved something: its end needs a scan. */
 	shared64 beat_ns;    /* W: itself (relaxed). Last sign of life; never proof of death. */
+	shared64 imported;   /* W: itself (0), then scheduler: the HINT_IMPORT it has answered */
+	shared32 exit_status; /* W: manager, before DEAD. What waitpid() said; 0 of a client. */
 
 	/* workers; clients leave it zero */
 	_Alignas(CACHE_LINE_BYTES) shared32 taken; /* W: itself. Hints taken from its ring and dealt with. */

@@ -52,13 +52,14 @@ struct record_failure { /* inline in value[] of a FAILED record; the message is 
 	int32_t signal;
 	uint64_t root; /* the task that failed first */
 	uint32_t root_function;
-	uint32_t message_bytes;
+	uint32_t reserved;
 };
 
 struct record {
 	/* line 0: what a task needs to be placed and started */
 	_Alignas(128) shared64 state;
-	shared64 holds;      /* bit p: process p < 64 holds it.  Set: p itself.  Cleared: scheduler. */
+	shared64 holds;      /* bit p: process p < 64 holds it. W: who reserved it, while RESERVED; then
+	                      * the scheduler alone, as hints ask for. */
 	uint64_t key;        /* W: submitter. Priority, then order of submission; the heap's key. */
 	uint32_t function;   /* W: submitter */
 	shared32 args;       /* W: submitter, then scheduler (to 0). Granule of the argument block, 0: inline. */
@@ -67,9 +68,10 @@ struct record {
 	uint16_t results;    /* W: submitter. 1 + number of parts. */
 	shared32 value;      /* W: owner. Granule of the value, 0: inline (or empty). */
 	shared32 pending;    /* W: scheduler. Arguments not settled yet; derived. */
-	uint64_t value_bytes; /* W: owner */
+	uint64_t value_bytes; /* W: owner. Of the value, or of the message of a failure. */
 	uint8_t retries, crash_retries; /* W: submitter. Budgets. */
-	uint8_t failures, crashes;      /* W: owner, scheduler. Spent. */
+	uint8_t failures;    /* W: owner. Spent; crashes are the attempts in the word less these. */
+	uint8_t reserved;
 	uint32_t submit_ms;  /* W: submitter. Since boot. */
 
 	/* line 1: what only some tasks touch */

@@ -46,9 +46,15 @@ struct control { /* the first page of the control segment, behind the segment's 
 	                                               * who ponders whether to spin. */
 };
 
-struct tables {
+struct arena_owner { /* what an arena's lock needs to find its truth again */
+	struct tables *tables;
+	uint32_t node;
+};
+
+struct tables { /* filled in place; never copied: its locks point into it */
 	struct segment control_segment, store_segment;
 	struct limits limits;
+	uint32_t self; /* this process's slot: owner of what it claims */
 	struct control *control;
 	struct process *process;
 	struct record *record;
@@ -57,6 +63,7 @@ struct tables {
 	struct pool pool;     /* of records */
 	struct heap task_heap, worker_heap;
 	struct arena arena[ARENAS_MAX];
+	struct arena_owner arena_owner[ARENAS_MAX];
 	char *rings;          /* up and down ring of each process slot */
 	const char *store_read; /* the store, read-only; NULL if not mapped */
 	char *store_write;
@@ -65,14 +72,20 @@ struct tables {
 /* ---- life ---- */
 
 /* Creates both segments of this name and initialises them. 0 or -errno with a why. */
-int tables_create(const char *name, const struct limits *limits, struct tables *ret);
+int tables_create(const char *name, const struct limits *limits, struct tables *t);
 /* Attaches by descriptors (a member). Takes over both, also on failure. */
-int tables_attach(int control_fd, int store_fd, struct tables *ret);
+int tables_attach(int control_fd, int store_fd, struct tables *t);
 /* Maps the control segment read-only, the store not at all, by file: the dump tool. */
-int tables_inspect(const char *path, struct tables *ret);
+int tables_inspect(const char *path, struct tables *t);
 void tables_detach(struct tables *t);
 void tables_unlink(const char *name); /* removes the names of both */
-void tables_path(const char *name, const char *what, char *ret, size_t size); /* "/plm-0-x.control" */
+/* "/plm-UID-NAME.control" or ".store": what shm_open() takes. */
+enum { SEGMENT_NAME_BYTES = 80 };
+void tables_segment_name(const char *name, const char *what, char ret[SEGMENT_NAME_BYTES]);
+/* 0, or -EINVAL with a why: a runtime's name is 1 to 31 letters, digits, "-" and "_". */
+int tables_check_name(const char *name);
+/* 0, or -EINVAL naming the limit that is out of bounds. */
+int tables_check_limits(const struct limits *limits);
 
 /* ---- references: two converters that differ in trust ---- */
 
@@ -85,8 +98,10 @@ uint32_t record_index(const struct tables *t, const struct record *r);
 
 /* ---- holds ---- */
 
-void hold_set(struct tables *t, uint32_t index, uint32_t process);   /* by that process */
-void hold_clear(struct tables *t, uint32_t index, uint32_t process); /* by the scheduler */
+/* A record is born with its maker's hold; after that only the scheduler sets and clears, in the order of
+ * each process's hints, so that nothing is freed between two holders. */
+void hold_set(struct tables *t, uint32_t index, uint32_t process);
+void hold_clear(struct tables *t, uint32_t index, uint32_t process);
 bool hold_test(const struct tables *t, uint32_t index, uint32_t process);
 bool hold_any(const struct tables *t, uint32_t index);
 
@@ -98,13 +113,13 @@ struct ring ring_down(const struct tables *t, uint32_t process);
 /* A hint says "look at record index of this generation, because ..." */
 enum hint_kind {
 	HINT_NONE,
-	HINT_SUBMITTED, /* it is READY or WAITING */
+	HINT_SUBMITTED, /* it is READY or WAITING. In a down ring: run it if it is READY. */
 	HINT_SETTLED,   /* its dependents may go on; its arguments may go */
 	HINT_DROPPED,   /* the sender holds it no more */
 	HINT_KEPT,      /* the runtime shall hold it */
 	HINT_FORGOTTEN, /* the runtime shall hold it no more */
 	HINT_CANCEL,    /* FLAG_CANCEL was set */
-	HINT_RUN,       /* down ring only: run it if it is READY */
+	HINT_IMPORT,    /* the sender has the reference from elsewhere and wants to hold it */
 };
 
 static inline uint64_t hint_make(enum hint_kind kind, uint64_t ref)
@@ -144,7 +159,11 @@ const void *store_readable(const struct tables *t, uint32_t granule, uint64_t le
 /* Where a value lies: inline in the record or in the store; NULL if the record makes no sense. */
 const void *record_value(const struct tables *t, const struct record *r, uint64_t *ret_length);
 
-/* Everything's checker in turn; NULL = sound. On a runtime at rest. */
+/* ---- checking: one named checker a structure, on a runtime at rest ---- */
+
+typedef void tables_report_f(void *context, const char *structure, const char *why); /* NULL = sound */
+void tables_check_each(const struct tables *t, tables_report_f *report, void *context);
+/* The first thing wrong anywhere; NULL = sound. */
 const char *tables_check(const struct tables *t);
 
 /* ---- inline bodies ---- */

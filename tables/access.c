@@ -1,0 +1,155 @@
+/* access.c - what members do with the tables: references, holds, hints, values. See tables.h. */
+#include <errno.h>
+
+#include "base/why.h"
+#include "tables/plan.h"
+#include "tables/tables.h"
+
+struct record *record_lookup(const struct tables *t, uint64_t ref, uint64_t *ret_word)
+{
+	uint32_t index = ref_index(ref);
+	if (index >= t->limits.records)
+		return NULL;
+	struct record *r = &t->record[index];
+	uint64_t word = sh_load(&r->state);
+	if (word_generation(word) != ref_generation(ref) || word_state(word) == RECORD_FREE ||
+	    word_state(word) >= RECORD_STATES)
+		return NULL;
+	*ret_word = word;
+	return r;
+}
+
+uint32_t record_index(const struct tables *t, const struct record *r)
+{
+	return (uint32_t)(r - t->record);
+}
+
+/* ---- holds ---- */
+
+static shared64 *hold_word(const struct tables *t, uint32_t index, uint32_t process)
+{
+	CHECK(index < t->limits.records && process < t->limits.processes);
+	if (process < 64)
+		return &t->record[index].holds;
+	return &t->more_holds[(size_t)index * (t->limits.processes / 64 - 1) + process / 64 - 1];
+}
+
+void hold_set(struct tables *t, uint32_t index, uint32_t process)
+{
+	sh_or(hold_word(t, index, process), (uint64_t)1 << process % 64);
+}
+
+void hold_clear(struct tables *t, uint32_t index, uint32_t process)
+{
+	sh_and(hold_word(t, index, process), ~((uint64_t)1 << process % 64));
+}
+
+bool hold_test(const struct tables *t, uint32_t index, uint32_t process)
+{
+	return sh_load(hold_word(t, index, process)) >> process % 64 & 1;
+}
+
+bool hold_any(const struct tables *t, uint32_t index)
+{
+	for (uint32_t p = 0; p < t->limits.processes; p += 64)
+		if (sh_load(hold_word(t, index, p)))
+			return true;
+	return false;
+}
+
+/* ---- hints ---- */
+
+struct ring ring_up(const struct tables *t, uint32_t process)
+{
+	CHECK(process < t->limits.processes);
+	return ring_at(t->rings + process * plan_ring_bytes(), UP_RING_ENTRIES);
+}
+
+struct ring ring_down(const struct tables *t, uint32_t process)
+{
+	CHECK(process < t->limits.processes);
+	return ring_at(t->rings + process * plan_ring_bytes() + ring_bytes(UP_RING_ENTRIES),
+	    DOWN_RING_ENTRIES);
+}
+
+uint32_t tell_scheduler(struct tables *t, uint32_t process, const uint64_t *hints, uint32_t n)
+{
+	struct ring ring = ring_up(t, process);
+	uint32_t sent = ring_push(&ring, hints, n);
+	/* Publish, fence, look: the scheduler clears the bit before it reads the ring. */
+	sh_fence();
+	shared64 *rung = &t->control->rung[process / 64];
+	uint64_t bit = (uint64_t)1 << process % 64;
+	if (!(sh_peek(rung) & bit))
+		sh_or(rung, bit);
+	event_post_fenced(&t->process[SLOT_SCHEDULER].event);
+	return sent;
+}
+
+static void wake_if_awaiting(struct tables *t, uint32_t process, uint32_t index)
+{
+	struct process *p = &t->process[process];
+	uint32_t awaiting = sh_peek(&p->awaiting);
+	if (awaiting == AWAITING_ANY || awaiting == index + 1)
+		event_post_fenced(&p->event);
+}
+
+void wake_holders(struct tables *t, uint32_t index)
+{
+	sh_fence_after_cas(); /* the caller's CAS settled the record */
+	for (uint32_t first = 0; first < t->limits.processes; first += 64) {
+		uint64_t holders = sh_peek(hold_word(t, index, first));
+		for (; holders; holders &= holders - 1)
+			wake_if_awaiting(t, first + (uint32_t)__builtin_ctzll(holders), index);
+	}
+}
+
+/* ---- store ---- */
+
+static struct arena *arena_of(struct tables *t, uint32_t granule)
+{
+	for (uint32_t i = 0; i < t->limits.nodes; i++)
+		if (granule - t->arena[i].first_granule <
+		    t->arena[i].pages * (STORE_PAGE_BYTES / STORE_GRANULE_BYTES))
+			return &t->arena[i];
+	return NULL;
+}
+
+int store_alloc(struct tables *t, uint32_t node, uint64_t length, shared32 *granule)
+{
+	int r = -ENOSPC;
+	for (uint32_t i = 0; i < t->limits.nodes; i++) {
+		r = arena_alloc(&t->arena[(node + i) % t->limits.nodes], length, granule);
+		if (r != -ENOSPC)
+			return r;
+	}
+	return r;
+}
+
+int store_free(struct tables *t, uint64_t length, shared32 *granule)
+{
+	struct arena *arena = arena_of(t, sh_peek(granule));
+	if (arena)
+		return arena_free(arena, length, granule);
+	sh_store(granule, 0); /* a number that lies in no arena holds no memory */
+	return 0;
+}
+
+const void *store_readable(const struct tables *t, uint32_t granule, uint64_t length)
+{
+	uint64_t offset = (uint64_t)granule * STORE_GRANULE_BYTES;
+	if (!t->store_read || offset < SEGMENT_HEADER_BYTES || offset > t->store_segment.bytes ||
+	    length > t->store_segment.bytes - offset)
+		return NULL;
+	return t->store_read + offset;
+}
+
+const void *record_value(const struct tables *t, const struct record *r, uint64_t *ret_length)
+{
+	uint64_t length = r->value_bytes;
+	uint32_t granule = sh_load(&r->value);
+	*ret_length = length;
+	if (granule)
+		return store_readable(t, granule, length);
+	return length <= RECORD_INLINE_VALUE ? r->value_inline : NULL;
+}

@@ -1,0 +1,88 @@
+#include "tables/process.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+static const char *const kind_names[KINDS] = {
+	[KIND_NONE] = "none", [KIND_MANAGER] = "manager", [KIND_SCHEDULER] = "scheduler",
+	[KIND_WORKER] = "worker", [KIND_CLIENT] = "client",
+};
+
+static const char *const state_names[PROCESS_STATES] = {
+	[PROCESS_FREE] = "free", [PROCESS_STARTING] = "starting", [PROCESS_LIVE] = "live",
+	[PROCESS_LEAVING] = "leaving", [PROCESS_DEAD] = "dead",
+};
+
+static const bool legal[PROCESS_STATES][PROCESS_STATES] = {
+	[PROCESS_FREE] = { [PROCESS_STARTING] = true },
+	[PROCESS_STARTING] = { [PROCESS_LIVE] = true, [PROCESS_DEAD] = true },
+	[PROCESS_LIVE] = { [PROCESS_LEAVING] = true, [PROCESS_DEAD] = true },
+	[PROCESS_LEAVING] = { [PROCESS_DEAD] = true },
+	[PROCESS_DEAD] = { [PROCESS_FREE] = true },
+};
+
+const char *process_kind_name(enum process_kind kind)
+{
+	return kind < KINDS ? kind_names[kind] : "?";
+}
+
+const char *process_state_name(enum process_state state)
+{
+	return state < PROCESS_STATES ? state_names[state] : "?";
+}
+
+bool process_step_legal(enum process_state from, enum process_state to)
+{
+	return from < PROCESS_STATES && to < PROCESS_STATES && legal[from][to];
+}
+
+bool process_step(struct process *p, uint64_t *seen, enum process_state to)
+{
+	if (!process_step_legal(process_state(*seen), to))
+		return false;
+	return sh_cas(&p->state, seen,
+	    process_word(process_generation(*seen), process_kind(*seen), to));
+}
+
+bool process_claim(struct process *p, enum process_kind kind, pid_t pid, const char *name)
+{
+	uint64_t seen = sh_load(&p->state);
+	if (process_state(seen) != PROCESS_FREE)
+		return false;
+	p->pid = pid;
+	p->start_time = pid ? process_start_time(pid) : 0;
+	p->joined_ns = clock_ns();
+	snprintf(p->name, sizeof p->name, "%s", name);
+	sh_poke(&p->awaiting, AWAITING_NOTHING);
+	sh_poke(&p->unclean, 0);
+	sh_poke(&p->beat_ns, clock_coarse_ns());
+	sh_poke(&p->taken, 0);
+	sh_poke(&p->average_ns, 0);
+	sh_poke(&p->blocked, 0);
+	sh_poke(&p->node, 0);
+	sh_poke(&p->running, 0);
+	sh_poke(&p->done, 0);
+	sh_poke(&p->failed, 0);
+	return sh_cas(&p->state, &seen,
+	    process_word(process_generation(seen) + 1, kind, PROCESS_STARTING));
+}
+
+uint64_t process_start_time(pid_t pid)
+{
+	char path[40], text[512];
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	FILE *f = fopen(path, "re");
+	if (!f)
+		return 0;
+	size_t n = fread(text, 1, sizeof text - 1, f);
+	fclose(f);
+	text[n] = 0;
+	/* The command's name, field 2, may hold blanks and brackets: count from the last bracket. */
+	char *at = strrchr(text, ')');
+	for (int field = 2; at && field < 22; field++)
+		at = strchr(at + 1, ' ');
+	return at ? strtoull(at, NULL, 10) : 0;
+}

@@ -1,0 +1,41 @@
+#include "tables/record.h"
+
+static const char *const state_names[RECORD_STATES] = {
+	[RECORD_FREE] = "free", [RECORD_RESERVED] = "reserved", [RECORD_WAITING] = "waiting",
+	[RECORD_READY] = "ready", [RECORD_RUNNING] = "running", [RECORD_DONE] = "done",
+	[RECORD_FAILED] = "failed", [RECORD_CANCELLED] = "cancelled", [RECORD_PART] = "part",
+};
+
+static const bool legal[RECORD_STATES][RECORD_STATES] = {
+	[RECORD_FREE] = { [RECORD_RESERVED] = true },
+	[RECORD_RESERVED] = { [RECORD_WAITING] = true, [RECORD_READY] = true, [RECORD_DONE] = true,
+		[RECORD_PART] = true, [RECORD_FREE] = true },
+	[RECORD_WAITING] = { [RECORD_READY] = true, [RECORD_RUNNING] = true, [RECORD_CANCELLED] = true },
+	[RECORD_READY] = { [RECORD_RUNNING] = true, [RECORD_CANCELLED] = true },
+	[RECORD_RUNNING] = { [RECORD_DONE] = true, [RECORD_FAILED] = true, [RECORD_CANCELLED] = true,
+		[RECORD_READY] = true,     /* to be run again */
+		[RECORD_RUNNING] = true }, /* asked to stop; taken over from a dead worker */
+	[RECORD_DONE] = { [RECORD_FREE] = true },
+	[RECORD_FAILED] = { [RECORD_FREE] = true },
+	[RECORD_CANCELLED] = { [RECORD_FREE] = true },
+	[RECORD_PART] = { [RECORD_FREE] = true },
+};
+
+const char *record_state_name(enum record_state state)
+{
+	return state < RECORD_STATES ? state_names[state] : "?";
+}
+
+bool record_step_legal(enum record_state from, enum record_state to)
+{
+	return from < RECORD_STATES && to < RECORD_STATES && legal[from][to];
+}
+
+bool record_step(struct record *r, uint64_t *seen, enum record_state to, uint32_t owner,
+    uint32_t attempt, uint32_t flags)
+{
+	if (!record_step_legal(word_state(*seen), to))
+		return false;
+	uint64_t next = word_make(word_generation(*seen), owner, attempt, to, flags);
+	return sh_cas(&r->state, seen, next);
+}

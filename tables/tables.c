@@ -1,0 +1,267 @@
+#include "tables/tables.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/why.h"
+#include "tables/plan.h"
+
+_Static_assert(sizeof(struct process) == 256 || sizeof(struct process) == 192,
+    "a process slot is whole cache lines");
+
+int tables_check_name(const char *name)
+{
+	size_t n = strlen(name);
+	bool good = n > 0 && n < RUNTIME_NAME_BYTES;
+	for (size_t i = 0; good && i < n; i++)
+		good = isalnum((unsigned char)name[i]) || name[i] == '-' || name[i] == '_';
+	return good ? 0 : why(-EINVAL, "\"%s\" cannot name a runtime: 1 to %d letters, digits, - and _",
+	    name, RUNTIME_NAME_BYTES - 1);
+}
+
+void tables_segment_name(const char *name, const char *what, char ret[SEGMENT_NAME_BYTES])
+{
+	snprintf(ret, SEGMENT_NAME_BYTES, "/plm-%u-%s.%s", (unsigned)geteuid(), name, what);
+}
+
+/* ---- the truths that derived structures are rebuilt from ---- */
+
+static bool record_is_free(void *context, uint32_t index)
+{
+	const struct tables *t = context;
+	return word_state(sh_load(&t->record[index].state)) == RECORD_FREE;
+}
+
+/* Under the pool's lock. The process that claims is known to its own handle only. */
+static void record_claim(void *context, uint32_t index)
+{
+	struct tables *t = context;
+	struct record *r = &t->record[index];
+	uint64_t seen = sh_load(&r->state);
+	uint32_t generation = word_generation(seen) + 1;
+	sh_store(&r->state,
+	    word_make(generation ? generation : 1, t->self, 0, RECORD_RESERVED, 0));
+}
+
+static void each_extent(void *context, arena_visit_f *visit, void *visitor)
+{
+	const struct arena_owner *owner = context;
+	const struct tables *t = owner->tables;
+	uint32_t first = t->arena[owner->node].first_granule;
+	uint32_t granules = t->arena[owner->node].pages * (STORE_PAGE_BYTES / STORE_GRANULE_BYTES);
+	uint32_t fresh = pool_fresh(&t->pool);
+	for (uint32_t i = 0; i < fresh; i++) {
+		const struct record *r = &t->record[i];
+		if (word_state(sh_load(&r->state)) == RECORD_FREE)
+			continue;
+		uint32_t args = sh_load(&r->args), value = sh_load(&r->value);
+		if (args - first < granules)
+			visit(visitor, args, r->args_bytes);
+		if (value - first < granules)
+			visit(visitor, value, r->value_bytes);
+	}
+}
+
+static void refill_task_heap(void *context, struct heap *heap)
+{
+	const struct tables *t = context;
+	uint32_t fresh = pool_fresh(&t->pool);
+	for (uint32_t i = 0; i < fresh; i++) {
+		uint64_t word = sh_load(&t->record[i].state);
+		if (word_state(word) == RECORD_READY)
+			heap_push(heap, i, word_generation(word), t->record[i].key);
+	}
+}
+
+/* The scheduler puts its workers in again as it meets them; nobody else reads this heap. */
+static void refill_worker_heap(void *context, struct heap *heap)
+{
+	(void)context;
+	(void)heap;
+}
+
+/* ---- attaching ---- */
+
+static void place_tables(struct tables *t, const struct plan *plan)
+{
+	char *base = (char *)t->control_segment.header;
+	t->process = (struct process *)(void *)(base + plan->process);
+	t->record = (struct record *)(void *)(base + plan->record);
+	t->more_holds = (shared64 *)(void *)(base + plan->more_holds);
+	t->rings = base + plan->rings;
+	registry_attach(&t->registry, base + plan->registry);
+	pool_attach(&t->pool, base + plan->pool, t->limits.records,
+	    (struct pool_table){ record_is_free, record_claim, t });
+	heap_attach(&t->task_heap, base + plan->task_heap, t->limits.records, RANK_TASK_HEAP,
+	    refill_task_heap, t);
+	heap_attach(&t->worker_heap, base + plan->worker_heap, t->limits.processes, RANK_WORKER_HEAP,
+	    refill_worker_heap, t);
+	uint32_t granule = SEGMENT_HEADER_BYTES / STORE_GRANULE_BYTES;
+	for (uint32_t i = 0; i < t->limits.nodes; i++) {
+		t->arena_owner[i] = (struct arena_owner){ t, i };
+		arena_attach(&t->arena[i], base + plan->arena[i], granule, plan->arena_pages,
+		    t->store_segment.fd, (struct arena_truth){ each_extent, &t->arena_owner[i] });
+		granule += plan->arena_pages * (STORE_PAGE_BYTES / STORE_GRANULE_BYTES);
+	}
+}
+
+static void create_tables(struct tables *t, const struct plan *plan)
+{
+	char *base = (char *)t->control_segment.header;
+	registry_create(base + plan->registry);
+	pool_create(base + plan->pool);
+	heap_create(base + plan->task_heap, t->limits.records);
+	heap_create(base + plan->worker_heap, t->limits.processes);
+	for (uint32_t i = 0; i < t->limits.nodes; i++)
+		arena_create(base + plan->arena[i], plan->arena_pages);
+}
+
+/* The store is one segment, one range of it a NUMA node. Both ways to see it. */
+static int map_store(struct tables *t)
+{
+	t->store_write = (char *)t->store_segment.header;
+	t->store_read = segment_map_readonly(&t->store_segment);
+	return t->store_read ? 0 : why(-errno, "mapping the store: %s", strerror(errno));
+}
+
+static void start_control(struct tables *t, const char *name)
+{
+	struct control *c = t->control;
+	c->limits = t->limits;
+	while (c->runtime == 0)
+		if (getrandom(&c->runtime, sizeof c->runtime, 0) < 0)
+			c->runtime = clock_ns(); /* no entropy yet at early boot: unlike enough */
+	c->boot_ns = clock_ns();
+	snprintf(c->name, sizeof c->name, "%s", name);
+}
+
+static int create_segments(const char *name, const struct plan *plan, struct tables *t)
+{
+	char control[SEGMENT_NAME_BYTES], store[SEGMENT_NAME_BYTES];
+	tables_segment_name(name, "control", control);
+	tables_segment_name(name, "store", store);
+	int r = segment_create(control, plan->total, plan->total, &t->control_segment);
+	if (r < 0)
+		return r;
+	/* The store is reserved as it fills (arena_alloc), so that a large one costs nothing at boot. */
+	r = segment_create(store, plan->store_total, SEGMENT_HEADER_BYTES, &t->store_segment);
+	if (r < 0) {
+		segment_detach(&t->control_segment);
+		segment_unlink(control);
+	}
+	return r;
+}
+
+int tables_create(const char *name, const struct limits *limits, struct tables *t)
+{
+	*t = (struct tables){ .limits = *limits, .control_segment.fd = -1, .store_segment.fd = -1 };
+	int r = tables_check_name(name);
+	if (r == 0)
+		r = tables_check_limits(limits);
+	if (r < 0)
+		return r;
+	struct plan plan;
+	plan_make(limits, &plan);
+	r = create_segments(name, &plan, t);
+	if (r < 0)
+		return r;
+	t->control = (struct control *)(void *)((char *)t->control_segment.header + plan.control);
+	start_control(t, name);
+	create_tables(t, &plan);
+	place_tables(t, &plan);
+	r = map_store(t);
+	if (r < 0) {
+		tables_detach(t);
+		tables_unlink(name);
+		return r;
+	}
+	segment_publish(&t->store_segment, "store", plan_abi(), t->control->runtime);
+	segment_publish(&t->control_segment, "control", plan_abi(), t->control->runtime);
+	return 0;
+}
+
+/* The limits come from the segment: a private copy is judged, and only the copy used. */
+static int adopt_limits(struct tables *t, struct plan *ret_plan)
+{
+	if (t->control_segment.bytes < SEGMENT_HEADER_BYTES + sizeof(struct control))
+		return why(-EPROTO, "the control segment is refused: it is too short");
+	t->control = (struct control *)(void *)((char *)t->control_segment.header + SEGMENT_HEADER_BYTES);
+	t->limits = t->control->limits;
+	if (tables_check_limits(&t->limits) < 0)
+		return why(-EPROTO, "the control segment is refused: its limits make no sense");
+	plan_make(&t->limits, ret_plan);
+	if (ret_plan->total != t->control_segment.bytes)
+		return why(-EPROTO, "the control segment is refused: its size does not fit its limits");
+	return 0;
+}
+
+int tables_attach(int control_fd, int store_fd, struct tables *t)
+{
+	*t = (struct tables){ .control_segment.fd = -1, .store_segment.fd = -1 };
+	struct plan plan;
+	int r = segment_attach(control_fd, "control", plan_abi(), true, &t->control_segment);
+	if (r < 0) {
+		close(store_fd);
+		return r;
+	}
+	r = segment_attach(store_fd, "store", plan_abi(), true, &t->store_segment);
+	if (r == 0)
+		r = adopt_limits(t, &plan);
+	if (r == 0 && plan.store_total != t->store_segment.bytes)
+		r = why(-EPROTO, "the store segment is refused: its size does not fit the limits");
+	if (r == 0 && t->store_segment.header->runtime != t->control->runtime)
+		r = why(-EPROTO, "the store segment is refused: it belongs to another boot");
+	if (r == 0)
+		r = map_store(t);
+	if (r < 0) {
+		tables_detach(t);
+		return r;
+	}
+	place_tables(t, &plan);
+	return 0;
+}
+
+int tables_inspect(const char *path, struct tables *t)
+{
+	*t = (struct tables){ .control_segment.fd = -1, .store_segment.fd = -1 };
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return why(-errno, "%s: %s", path, strerror(errno));
+	struct plan plan;
+	int r = segment_attach(fd, "control", plan_abi(), false, &t->control_segment);
+	if (r == 0)
+		r = adopt_limits(t, &plan);
+	if (r < 0) {
+		tables_detach(t);
+		return r;
+	}
+	place_tables(t, &plan);
+	return 0;
+}
+
+void tables_detach(struct tables *t)
+{
+	if (t->store_read) {
+		struct segment view = { .fd = -1, .bytes = t->store_segment.bytes };
+		memcpy(&view.header, &t->store_read, sizeof view.header); /* drops the const, to unmap */
+		segment_detach(&view);
+	}
+	segment_detach(&t->store_segment);
+	segment_detach(&t->control_segment);
+	*t = (struct tables){ .control_segment.fd = -1, .store_segment.fd = -1 };
+}
+
+void tables_unlink(const char *name)
+{
+	char segment[SEGMENT_NAME_BYTES];
+	tables_segment_name(name, "control", segment);
+	segment_unlink(segment);
+	tables_segment_name(name, "store", segment);
+	segment_unlink(segment);
+}
