@@ -6,11 +6,12 @@
  * Derived (law 1): whoever owns the truth gives a `refill` that clears and pushes everything again.
  * Death: inside the lock, the next heap_lock() clears the heap and calls refill.
  * Blocks: only heap_lock().  Allocates: never.
- * Cost: four children a node, so that siblings share a cache line: log4(n) lines a pop; a push of the
+ * Cost: four children a node, and siblings share a cache line: log4(n) lines a pop; a push of the
  * smallest key, which a submission in order is, touches one. */
 #ifndef PLM_HEAP_H
 #define PLM_HEAP_H
 
+#include "base/limits.h"
 #include "shm/lock.h"
 #include "shm/steps.h"
 
@@ -26,12 +27,18 @@ struct heap_shm {
 	struct lock_shm lock;
 	uint32_t length;   /* W: under the lock */
 	uint32_t capacity; /* fixed at creation */
-	_Alignas(64) struct heap_entry entry[]; /* W: under the lock; then uint32_t position[capacity] */
+	uint8_t align_siblings[40]; /* the root ends this line, so that its children begin the next */
+	struct heap_entry entry[];  /* W: under the lock; then uint32_t position[capacity] */
 };
+
+static_assert(sizeof(struct heap_entry) == 16, "four siblings, one cache line");
+static_assert(offsetof(struct heap_shm, entry) % 64 == 48, "entry[1] begins a cache line");
 
 struct heap {
 	struct heap_shm *shm;
-	uint32_t *position; /* id -> 1 + its place, 0 if not in the heap: zeroed memory is an empty heap */
+	/* id -> its place, believed only if entry[place].id == id: so leaving the heap writes nothing here,
+	 * clearing it is `length = 0`, and zeroed memory is an empty heap. */
+	uint32_t *position;
 	uint32_t capacity;  /* this process's copy: the segment's is not trusted twice */
 	struct lock lock;
 	void (*refill)(void *context, struct heap *heap); /* pushes everything that belongs in */

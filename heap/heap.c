@@ -1,0 +1,226 @@
+#include "heap/heap.h"
+
+#include "base/check.h"
+
+enum { CHILDREN = 4 };
+
+size_t heap_bytes(uint32_t capacity)
+{
+	return sizeof(struct heap_shm) +
+	    (size_t)capacity * (sizeof(struct heap_entry) + sizeof(uint32_t));
+}
+
+void heap_create(void *memory, uint32_t capacity)
+{
+	struct heap_shm *shm = memory;
+	lock_init(&shm->lock);
+	shm->capacity = capacity;
+}
+
+/* The truth is elsewhere, so nothing of what the dead holder left is looked at. */
+static const char *heap_recover(void *context)
+{
+	struct heap *heap = context;
+	heap_rebuild(heap);
+	return heap_check(heap->shm, heap->capacity);
+}
+
+void heap_attach(struct heap *heap, void *memory, uint32_t capacity, enum lock_rank rank,
+    void (*refill)(void *context, struct heap *heap), void *context)
+{
+	struct heap_shm *shm = memory;
+	*heap = (struct heap){ .shm = shm, .position = (uint32_t *)(void *)&shm->entry[capacity],
+		.capacity = capacity, .refill = refill, .context = context };
+	heap->lock = (struct lock){ .shm = &shm->lock, .rank = rank, .recover = heap_recover,
+		.context = heap };
+}
+
+int heap_lock(struct heap *heap)
+{
+	return lock_acquire(&heap->lock);
+}
+
+void heap_unlock(struct heap *heap)
+{
+	EXPENSIVE(heap_check(heap->shm, heap->capacity) == NULL);
+	lock_release(&heap->lock);
+}
+
+/* A length that a stray write made too long must not lead out of the array. */
+static uint32_t length_of(const struct heap *heap)
+{
+	uint32_t length = heap->shm->length;
+	return length <= heap->capacity ? length : heap->capacity;
+}
+
+static uint32_t parent_of(uint32_t place)
+{
+	return (place - 1) / CHILDREN;
+}
+
+static void put(struct heap *heap, uint32_t place, struct heap_entry entry)
+{
+	sh_set(heap->shm->entry[place], entry);
+	if (entry.id < heap->capacity) /* it may have been moved, and moved bytes are not vouched for */
+		sh_set(heap->position[entry.id], place);
+}
+
+/* Both sifts move a hole, not the entry: one store a level instead of a swap's two. */
+static void sift_up(struct heap *heap, uint32_t hole, struct heap_entry entry)
+{
+	const struct heap_entry *at = heap->shm->entry;
+	while (hole > 0 && at[parent_of(hole)].key < entry.key) {
+		put(heap, hole, at[parent_of(hole)]);
+		hole = parent_of(hole);
+	}
+	put(heap, hole, entry);
+}
+
+/* The child with the largest key, of at least one. */
+static uint32_t best_child(const struct heap_entry *at, uint32_t first, uint32_t length)
+{
+	uint32_t end = length - first > CHILDREN ? first + CHILDREN : length;
+	uint32_t best = first;
+	for (uint32_t child = first + 1; child < end; child++)
+		best = at[child].key > at[best].key ? child : best;
+	return best;
+}
+
+static void sift_down(struct heap *heap, uint32_t hole, uint32_t length, struct heap_entry entry)
+{
+	const struct heap_entry *at = heap->shm->entry;
+	for (;;) {
+		uint64_t first = (uint64_t)hole * CHILDREN + 1;
+		if (first >= length)
+			break;
+		uint32_t child = best_child(at, (uint32_t)first, length);
+		if (at[child].key <= entry.key)
+			break;
+		put(heap, hole, at[child]);
+		hole = child;
+	}
+	put(heap, hole, entry);
+}
+
+/* Puts entry into a hole anywhere: it goes whichever way its key sends it. */
+static void settle(struct heap *heap, uint32_t hole, uint32_t length, struct heap_entry entry)
+{
+	if (hole > 0 && heap->shm->entry[parent_of(hole)].key < entry.key)
+		sift_up(heap, hole, entry);
+	else
+		sift_down(heap, hole, length, entry);
+}
+
+static bool find(const struct heap *heap, uint32_t id, uint32_t *ret_place)
+{
+	CHECK(id < heap->capacity);
+	uint32_t place = heap->position[id];
+	if (place >= length_of(heap) || heap->shm->entry[place].id != id)
+		return false;
+	*ret_place = place;
+	return true;
+}
+
+bool heap_contains(const struct heap *heap, uint32_t id)
+{
+	uint32_t place;
+	CHECK(lock_held(&heap->lock));
+	return find(heap, id, &place);
+}
+
+void heap_push(struct heap *heap, uint32_t id, uint32_t tag, uint64_t key)
+{
+	CHECK(lock_held(&heap->lock));
+	CHECK(id < heap->capacity);
+	EXPENSIVE(!heap_contains(heap, id));
+	uint32_t length = length_of(heap);
+	CHECK(length < heap->capacity); /* each id is in at most once */
+	sh_set(heap->shm->length, length + 1);
+	sift_up(heap, length, (struct heap_entry){ .key = key, .id = id, .tag = tag });
+}
+
+bool heap_peek(const struct heap *heap, struct heap_entry *ret)
+{
+	CHECK(lock_held(&heap->lock));
+	if (length_of(heap) == 0)
+		return false;
+	*ret = heap->shm->entry[0];
+	return true;
+}
+
+/* The last entry fills the hole that the one leaving makes. */
+static void close_hole(struct heap *heap, uint32_t hole)
+{
+	uint32_t length = length_of(heap) - 1;
+	sh_set(heap->shm->length, length);
+	if (hole < length)
+		settle(heap, hole, length, heap->shm->entry[length]);
+}
+
+bool heap_pop(struct heap *heap, struct heap_entry *ret)
+{
+	struct heap_entry top;
+	while (heap_peek(heap, &top)) {
+		close_hole(heap, 0);
+		if (top.id < heap->capacity) { /* a wild one is a stray write's, not the caller's */
+			*ret = top;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool heap_remove(struct heap *heap, uint32_t id)
+{
+	uint32_t place;
+	CHECK(lock_held(&heap->lock));
+	if (!find(heap, id, &place))
+		return false;
+	close_hole(heap, place);
+	return true;
+}
+
+void heap_update(struct heap *heap, uint32_t id, uint64_t key)
+{
+	uint32_t place;
+	CHECK(lock_held(&heap->lock));
+	if (!find(heap, id, &place)) {
+		heap_push(heap, id, 0, key);
+		return;
+	}
+	struct heap_entry entry = heap->shm->entry[place];
+	entry.key = key;
+	settle(heap, place, length_of(heap), entry);
+}
+
+void heap_rebuild(struct heap *heap)
+{
+	CHECK(lock_held(&heap->lock));
+	sh_set(heap->shm->length, 0);
+	heap->refill(heap->context, heap);
+}
+
+uint32_t heap_length(const struct heap *heap)
+{
+	uint32_t length = __atomic_load_n(&heap->shm->length, __ATOMIC_RELAXED);
+	return length <= heap->capacity ? length : heap->capacity;
+}
+
+const char *heap_check(const struct heap_shm *shm, uint32_t capacity)
+{
+	const uint32_t *position = (const uint32_t *)(const void *)&shm->entry[capacity];
+	if (shm->capacity != capacity)
+		return "heap: its capacity is not the one it was attached with";
+	if (shm->length > capacity)
+		return "heap: longer than its capacity";
+	for (uint32_t place = 0; place < shm->length; place++) {
+		const struct heap_entry *entry = &shm->entry[place];
+		if (entry->id >= capacity)
+			return "heap: an entry's id is out of range";
+		if (position[entry->id] != place) /* also finds an id that is in twice */
+			return "heap: an entry is not where its position says";
+		if (place > 0 && shm->entry[parent_of(place)].key < entry->key)
+			return "heap: an entry is larger than its parent";
+	}
+	return NULL;
+}

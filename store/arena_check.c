@@ -1,0 +1,204 @@
+/* arena_check.c - whether the map is sound, and whether it says what the records say.
+ * Sets of runs or extents are compared by count and by the sum of a hash of each member: that needs no
+ * memory, and also finds one member counted twice for another that is missing. */
+#include "store/arena_map.h"
+
+struct tally {
+	uint64_t members;
+	uint64_t hashes;
+};
+
+static void tally_add(struct tally *tally, uint64_t member)
+{
+	member += UINT64_C(0x9e3779b97f4a7c15); /* splitmix64 */
+	member = (member ^ member >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	member = (member ^ member >> 27) * UINT64_C(0x94d049bb133111eb);
+	tally->members++;
+	tally->hashes += member ^ member >> 31;
+}
+
+static bool tally_equal(const struct tally *a, const struct tally *b)
+{
+	return a->members == b->members && a->hashes == b->hashes;
+}
+
+/* What the tiling of the pages says, to compare with lists and records. */
+struct survey {
+	struct tally free_runs;
+	struct tally roomy_slabs;
+	struct tally spare_slabs;
+	struct tally extents;
+	uint64_t used_bytes;
+};
+
+static void add_extent(struct survey *survey, uint32_t place, uint64_t footprint)
+{
+	tally_add(&survey->extents, (uint64_t)place << 32 | footprint / STORE_GRANULE_BYTES);
+	survey->used_bytes += footprint;
+}
+
+static const char *survey_slab(const struct arena *arena, uint32_t slab, struct survey *survey)
+{
+	const struct page *page = &arena->shm->page[slab];
+	uint32_t size_class = page->size_class;
+	if (slab % SLAB_PAGES || page->run != SLAB_PAGES || size_class >= SIZE_CLASSES)
+		return "arena: a slab of wrong place, size or class";
+	uint32_t granules = class_granules(size_class);
+	uint32_t taken = 0;
+	for (uint32_t cell = 0; cell < SLAB_GRANULES / granules; cell++) {
+		if (!(page[cell / CELL_WORD_BITS].cells >> cell % CELL_WORD_BITS & 1))
+			continue;
+		add_extent(survey, slab * PAGE_GRANULES + cell * granules,
+		    (uint64_t)granules * STORE_GRANULE_BYTES);
+		taken++;
+	}
+	for (uint32_t word = 0; word < SLAB_PAGES; word++)
+		if (~page[word].cells & no_cells(size_class, word))
+			return "arena: a slab offers a cell beyond its end";
+	if (taken == 0)
+		tally_add(&survey->spare_slabs, slab);
+	else if (taken < SLAB_GRANULES / granules)
+		tally_add(&survey->roomy_slabs, slab);
+	return NULL;
+}
+
+static const char *survey_run(const struct arena *arena, uint32_t first, struct survey *survey)
+{
+	const struct page *map = arena->shm->page;
+	uint32_t pages = map[first].run;
+	enum page_kind kind = map[first].kind;
+	if (pages == 0 || pages > reserved_of(arena) - first)
+		return "arena: a run of impossible length";
+	uint32_t last = first + pages - 1;
+	if (map[last].run != pages || map[last].kind != kind)
+		return "arena: the two ends of a run disagree";
+	for (uint32_t inner = first + 1; inner < last; inner++)
+		if (map[inner].kind != PAGE_INSIDE)
+			return "arena: a run begins inside another";
+	switch (kind) {
+	case PAGE_FREE:
+		if (first > 0 && map[first - 1].kind == PAGE_FREE)
+			return "arena: two free runs side by side";
+		tally_add(&survey->free_runs, first);
+		return NULL;
+	case PAGE_LARGE:
+		add_extent(survey, first * PAGE_GRANULES, (uint64_t)pages * STORE_PAGE_BYTES);
+		return NULL;
+	case PAGE_SLAB:
+		return survey_slab(arena, first, survey);
+	default:
+		return "arena: a page that belongs to no run";
+	}
+}
+
+static const char *survey_pages(const struct arena *arena, struct survey *survey)
+{
+	uint32_t reserved = reserved_of(arena);
+	for (uint32_t first = 0; first < reserved; first += arena->shm->page[first].run) {
+		const char *unsound = survey_run(arena, first, survey);
+		if (unsound)
+			return unsound;
+	}
+	return NULL;
+}
+
+/* Counts a list's members; false when it leaves the map, runs in circles or its back links are wrong. */
+static bool walk(const struct arena *arena, uint32_t head, struct tally *tally)
+{
+	uint32_t previous = NO_PAGE;
+	uint32_t reserved = reserved_of(arena);
+	for (uint32_t page = head; page != NO_PAGE; page = arena->shm->page[page].next) {
+		if (page >= reserved || tally->members >= reserved ||
+		    arena->shm->page[page].previous != previous)
+			return false;
+		tally_add(tally, page);
+		previous = page;
+	}
+	return true;
+}
+
+static const char *check_bins(const struct arena *arena, const struct survey *survey)
+{
+	const struct arena_shm *shm = arena->shm;
+	struct tally listed = { 0 };
+	for (uint32_t bin = 0; bin < BINS; bin++) {
+		bool filled = sh_peek(&shm->filled[bin / 64]) >> bin % 64 & 1;
+		if (filled != (shm->bin[bin] != NO_PAGE))
+			return "arena: a bin is not marked as it is";
+		if (!walk(arena, shm->bin[bin], &listed))
+			return "arena: a list of free runs is broken";
+		for (uint32_t run = shm->bin[bin]; run != NO_PAGE; run = shm->page[run].next)
+			if (bin_of(shm->page[run].run) != bin)
+				return "arena: a free run hangs in the wrong bin";
+	}
+	return tally_equal(&listed, &survey->free_runs)
+	    ? NULL : "arena: the lists of free runs are not the free runs";
+}
+
+static const char *check_slab_lists(const struct arena *arena, const struct survey *survey)
+{
+	const struct arena_shm *shm = arena->shm;
+	struct tally roomy = { 0 };
+	struct tally spare = { 0 };
+	for (uint32_t size_class = 0; size_class < SIZE_CLASSES; size_class++) {
+		if (!walk(arena, shm->room[size_class], &roomy))
+			return "arena: a list of slabs is broken";
+		uint32_t slab = shm->room[size_class];
+		for (; slab != NO_PAGE; slab = shm->page[slab].next)
+			if (shm->page[slab].size_class != size_class)
+				return "arena: a slab hangs in the list of another class";
+		slab = shm->spare[size_class];
+		if (slab == NO_PAGE)
+			continue;
+		if (slab >= reserved_of(arena) || shm->page[slab].size_class != size_class)
+			return "arena: a spare slab that is none";
+		tally_add(&spare, slab);
+	}
+	if (!tally_equal(&roomy, &survey->roomy_slabs))
+		return "arena: the lists of slabs are not the slabs with room";
+	return tally_equal(&spare, &survey->spare_slabs)
+	    ? NULL : "arena: the spare slabs are not the empty ones";
+}
+
+static const char *check_map(const struct arena *arena, struct survey *survey)
+{
+	if (sh_load(&arena->shm->reserved) > arena->pages)
+		return "arena: more pages reserved than there are";
+	const char *unsound = survey_pages(arena, survey);
+	if (!unsound)
+		unsound = check_bins(arena, survey);
+	if (!unsound)
+		unsound = check_slab_lists(arena, survey);
+	if (!unsound && survey->used_bytes != sh_peek(&arena->shm->used_bytes))
+		unsound = "arena: the count of used bytes is wrong";
+	return unsound;
+}
+
+const char *map_check(const struct arena *arena)
+{
+	struct survey survey = { 0 };
+	return check_map(arena, &survey);
+}
+
+struct records {
+	const struct arena *arena;
+	struct survey survey;
+};
+
+static void visit_record(void *visitor, uint32_t granule, uint64_t length)
+{
+	struct records *records = visitor;
+	add_extent(&records->survey, granule - records->arena->first_granule, arena_footprint(length));
+}
+
+const char *arena_check(const struct arena *arena)
+{
+	struct survey survey = { 0 };
+	const char *unsound = check_map(arena, &survey);
+	if (unsound)
+		return unsound;
+	struct records records = { .arena = arena };
+	arena->truth.each_extent(arena->truth.context, visit_record, &records);
+	return tally_equal(&records.survey.extents, &survey.extents)
+	    ? NULL : "arena: the map and the records disagree about what is taken";
+}
