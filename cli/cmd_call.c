@@ -1,0 +1,138 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "cli/arguments.h"
+#include "cli/result.h"
+
+struct call {
+	plm_task task;
+	bool detach;
+};
+
+enum { OWN_PRIORITY = OPTION_OWN, OWN_RETRIES, OWN_CRASH_RETRIES, OWN_RESULTS, OWN_DETACH };
+
+static const struct option options[] = {
+	{ "priority", required_argument, NULL, OWN_PRIORITY },
+	{ "retries", required_argument, NULL, OWN_RETRIES },
+	{ "crash-retries", required_argument, NULL, OWN_CRASH_RETRIES },
+	{ "results", required_argument, NULL, OWN_RESULTS },
+	{ "detach", no_argument, NULL, OWN_DETACH },
+	COMMON_OPTIONS, { 0 },
+};
+
+static void take_option(const struct context *context, int option, struct call *call)
+{
+	plm_task *task = &call->task;
+	switch (option) {
+	case OWN_PRIORITY:
+		task->priority = (int)number_word(context, "--priority", optarg, PRIORITY_MIN, PRIORITY_MAX);
+		break;
+	case OWN_RETRIES:
+		task->retries = (unsigned)number_word(context, "--retries", optarg, 0, RETRIES_MAX);
+		break;
+	case OWN_CRASH_RETRIES:
+		task->crash_retries =
+		    (unsigned)number_word(context, "--crash-retries", optarg, 0, RETRIES_MAX);
+		break;
+	case OWN_RESULTS:
+		task->results = (unsigned)number_word(context, "--results", optarg, 1, RESULTS_MAX);
+		break;
+	case OWN_DETACH:
+		call->detach = true;
+		task->flags |= PLM_KEEP;
+		break;
+	}
+}
+
+/* "@@text" is the text "@text": the one way to pass bytes that begin with "@". */
+static plm_arg argument(const char *word)
+{
+	if (word[0] == '@' && word[1] != '@')
+		return PLM_FUTURE(reference_word(word));
+	const char *text = word[0] == '@' ? word + 1 : word;
+	return PLM_BYTES(text, strlen(text));
+}
+
+/* Futures of other processes' making: held while we wait, and a stale one is told by its name. */
+static int hold_futures(struct context *context, const plm_task *task)
+{
+	char text[PLM_REF_TEXT_BYTES];
+	for (size_t i = 0; i < task->nargs; i++) {
+		plm_ref future = task->args[i].future;
+		int r = future.id ? plm_hold(context->rt, future) : 0;
+		if (r >= 0)
+			continue;
+		plm_ref_print(future, text);
+		return failed(r, text);
+	}
+	return EXIT_FINE;
+}
+
+static int print_all(struct context *context, const plm_ref *refs, unsigned n, bool detach)
+{
+	uint64_t deadline = deadline_of(context);
+	for (unsigned i = 0; i < n; i++) {
+		if (detach) {
+			print_reference(context, refs[i]);
+			continue;
+		}
+		int code = print_result(context, refs[i], deadline);
+		if (code != EXIT_FINE)
+			return code; /* results share one fate: the others have nothing to add */
+	}
+	return EXIT_FINE;
+}
+
+static int submit(struct context *context, const struct call *call)
+{
+	plm_ref refs[RESULTS_MAX];
+	int r = plm_submit(context->rt, &call->task, refs);
+	if (r >= 0)
+		return print_all(context, refs, call->task.results, call->detach);
+	int code = failed(r, call->task.function);
+	return r == -ENOENT ? EXIT_NO_FUNCTION : code; /* references were held before: it is the name */
+}
+
+static int run_call(struct context *context, int argc, char **argv)
+{
+	struct call call = { .task.results = 1 };
+	int option;
+	while ((option = next_option(context, argc, argv, "+", options)) != -1)
+		take_option(context, option, &call);
+	expect_operands(context, argc, 1, ARGS_MAX);
+	call.task.function = argv[optind++];
+	call.task.nargs = (size_t)(argc - optind);
+	plm_arg *args = calloc(call.task.nargs + 1, sizeof *args);
+	if (!args)
+		return failed(-ENOMEM, "call");
+	for (size_t i = 0; i < call.task.nargs; i++)
+		args[i] = argument(argv[optind + (int)i]);
+	call.task.args = args;
+	int code = runtime(context);
+	if (code == EXIT_FINE)
+		code = hold_futures(context, &call.task);
+	if (code == EXIT_FINE)
+		code = submit(context, &call);
+	free(args);
+	return code;
+}
+
+const struct command cmd_call = {
+	.name = "call",
+	.usage = "[OPTION]... FUNCTION [ARG]...",
+	.help = "run a task, wait, and print its result",
+	.details =
+	    "FUNCTION is MODULE.NAME. An ARG is text, or with @REF the value of a future; @@TEXT is the\n"
+	    "text @TEXT. Options end at FUNCTION, so an ARG may begin with a dash.\n\n"
+	    "  --priority N       larger first, -32768 to 32767 (default 0)\n"
+	    "  --retries N        run again after a failure of the function, at most N times\n"
+	    "  --crash-retries N  run again after its worker died, at most N times\n"
+	    "  --results N        the function yields N results, printed one after the other\n"
+	    "  --detach           do not wait: print the reference, kept until `plmctl drop`\n"
+	    "\nThe result goes to stdout as it is, with a newline only where a terminal needs one.\n"
+	    "Exit code: 0, 1 (it failed), 128+N (signal N ended its worker), 130 (cancelled),\n"
+	    "124 (time ran out), 127 (no such function); plmctl --help has the rest.\n",
+	.run = run_call,
+};

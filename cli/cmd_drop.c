@@ -1,0 +1,26 @@
+#include <stdlib.h>
+
+#include "cli/arguments.h"
+
+static int run_drop(struct context *context, int argc, char **argv)
+{
+	operands(context, argc, argv, 1, argc);
+	size_t n;
+	plm_ref *refs = reference_words(argc, argv, &n);
+	int worst = runtime(context);
+	for (size_t i = 0; i < n && context->rt; i++) {
+		int r = plm_forget(context->rt, refs[i]);
+		if (r < 0)
+			worst = failed(r, argv[optind + (int)i]);
+	}
+	free(refs);
+	return worst;
+}
+
+const struct command cmd_drop = {
+	.name = "drop",
+	.usage = "[OPTION]... @REF...",
+	.help = "stop keeping what put or call --detach kept",
+	.details = "The value goes when nobody else holds it and no task needs it.\n",
+	.run = run_drop,
+};

@@ -1,0 +1,64 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/arguments.h"
+#include "cli/result.h"
+
+enum { OWN_OUTPUT = OPTION_OWN };
+
+static const struct option options[] = {
+	{ "output", required_argument, NULL, OWN_OUTPUT },
+	COMMON_OPTIONS, { 0 },
+};
+
+static int get_into_file(struct context *context, plm_ref ref, const char *path)
+{
+	plm_view view;
+	int r = plm_get(context->rt, ref, &view, context->timeout_ms);
+	if (r < 0)
+		return print_failure(context, ref, r);
+	/* Opened only now: a failed task leaves an older file alone. */
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	int code = EXIT_OURS;
+	if (fd < 0)
+		fprintf(stderr, "plmctl: %s: %s\n", path, strerror(errno));
+	else
+		code = write_value(&view, fd, path);
+	plm_release(context->rt, &view);
+	if (fd >= 0 && close(fd) < 0 && code == EXIT_FINE) {
+		fprintf(stderr, "plmctl: writing %s: %s\n", path, strerror(errno));
+		return EXIT_OURS;
+	}
+	return code;
+}
+
+static int run_get(struct context *context, int argc, char **argv)
+{
+	const char *path = NULL;
+	while (next_option(context, argc, argv, "", options) != -1)
+		path = optarg;
+	expect_operands(context, argc, 1, 1);
+	plm_ref ref = reference_word(argv[optind]);
+	int code = runtime(context);
+	if (code != EXIT_FINE)
+		return code;
+	int r = plm_hold(context->rt, ref);
+	if (r < 0)
+		return failed(r, argv[optind]);
+	return path ? get_into_file(context, ref, path) :
+	              print_result(context, ref, deadline_of(context));
+}
+
+const struct command cmd_get = {
+	.name = "get",
+	.usage = "[OPTION]... @REF",
+	.help = "wait for a future and print its value",
+	.details =
+	    "  --output FILE      write the value there\n"
+	    "\nThe value goes to stdout as it is. With --json: {\"ref\": ..., \"value\": ...}, or\n"
+	    "\"value_base64\" if it is no UTF-8 text. Exit codes as for call.\n",
+	.run = run_get,
+};

@@ -1,0 +1,63 @@
+#include "base/check.h"
+#include "cli/arguments.h"
+
+static const struct column columns[] = {
+	{ "name", "name", -1 }, { "state", "state", -1 }, { "up", "uptime_ms", -1 },
+	{ "manager pid", "manager_pid", -1 }, { "scheduler pid", "scheduler_pid", -1 },
+	{ "workers", "workers", -1 }, { "  busy", "workers_busy", -1 }, { "clients", "clients", -1 },
+	{ "process slots", "processes_max", -1 }, { "restarts", "restarts", -1 },
+	{ "records", "records_max", -1 }, { "  used", "records_used", -1 },
+	{ "  waiting", "waiting", -1 }, { "  ready", "ready", -1 }, { "  running", "running", -1 },
+	{ "  done", "done", -1 }, { "  failed", "failed", -1 }, { "  cancelled", "cancelled", -1 },
+	{ "store", "store_bytes", -1 }, { "  reserved", "store_reserved", -1 },
+	{ "  used", "store_used", -1 },
+};
+
+static void print_status(struct output *out, const plm_status *s)
+{
+	out->upright = true;
+	list_begin(out, columns, COUNT_OF(columns));
+	cell_text(out, s->name);
+	cell_tinted(out, s->draining ? "draining" : "up", s->draining ? TINT_BAD : TINT_GOOD);
+	cell_ms(out, s->uptime_ms);
+	cell_signed(out, s->manager_pid);
+	cell_signed(out, s->scheduler_pid);
+	cell_number(out, s->workers);
+	cell_number(out, s->workers_busy);
+	cell_number(out, s->clients);
+	cell_number(out, s->processes_max);
+	cell_number(out, s->restarts);
+	cell_number(out, s->records_max);
+	cell_number(out, s->records_used);
+	cell_number(out, s->waiting);
+	cell_number(out, s->ready);
+	cell_number(out, s->running);
+	cell_number(out, s->done);
+	cell_number(out, s->failed);
+	cell_number(out, s->cancelled);
+	cell_size(out, s->store_bytes);
+	cell_size(out, s->store_reserved);
+	cell_size(out, s->store_used);
+	row_end(out);
+}
+
+static int run_status(struct context *context, int argc, char **argv)
+{
+	plm_status status;
+	operands(context, argc, argv, 0, 0);
+	int code = runtime(context);
+	if (code != EXIT_FINE)
+		return code;
+	int r = plm_status_get(context->rt, &status);
+	if (r < 0)
+		return failed(r, "status");
+	print_status(&context->out, &status);
+	return EXIT_FINE;
+}
+
+const struct command cmd_status = {
+	.name = "status",
+	.usage = "[OPTION]...",
+	.help = "the runtime at a glance: processes, records, store and their limits",
+	.run = run_status,
+};

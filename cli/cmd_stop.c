@@ -1,0 +1,69 @@
+#include <errno.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cli/arguments.h"
+#include "cli/result.h"
+
+enum { OWN_NOW = OPTION_OWN };
+
+static const struct option options[] = {
+	{ "now", no_argument, NULL, OWN_NOW },
+	COMMON_OPTIONS, { 0 },
+};
+
+/* A pidfd, not a look at the pid: the number may be another's by then. */
+static int wait_for_end(int pidfd, uint64_t deadline_ns)
+{
+	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
+	for (;;) {
+		int n = poll(&ended, 1, milliseconds_left(deadline_ns));
+		if (n > 0)
+			return EXIT_FINE;
+		if (n < 0 && errno != EINTR)
+			return failed(-errno, "waiting for the runtime's end");
+		if (n == 0 && clock_ns() >= deadline_ns)
+			break;
+	}
+	fputs("plmctl: the runtime has not ended in time; it goes on stopping\n", stderr);
+	return EXIT_TIMED_OUT;
+}
+
+static int stop(struct context *context, bool now)
+{
+	plm_status status;
+	uint64_t deadline = deadline_of(context);
+	int r = plm_status_get(context->rt, &status);
+	if (r < 0)
+		return failed(r, "stop");
+	int pidfd = (int)syscall(SYS_pidfd_open, status.manager_pid, 0);
+	if (pidfd < 0)
+		return failed(-errno, "watching the manager");
+	r = plm_stop(context->rt, now);
+	int code = r < 0 ? failed(r, "stop") : EXIT_FINE;
+	plm_disconnect(&context->rt); /* our own presence must not hold up the end */
+	if (code == EXIT_FINE)
+		code = wait_for_end(pidfd, deadline);
+	close(pidfd);
+	return code;
+}
+
+static int run_stop(struct context *context, int argc, char **argv)
+{
+	bool now = false;
+	while (next_option(context, argc, argv, "", options) != -1)
+		now = true;
+	expect_operands(context, argc, 0, 0);
+	int code = runtime(context);
+	return code == EXIT_FINE ? stop(context, now) : code;
+}
+
+const struct command cmd_stop = {
+	.name = "stop",
+	.usage = "[OPTION]...",
+	.help = "let the accepted tasks finish, then end the runtime; returns when it has ended",
+	.details = "  --now              end at once; what was not finished is lost\n",
+	.run = run_stop,
+};

@@ -1,0 +1,286 @@
+#include "cli/output.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+
+enum {
+	NUMBER_BYTES = 32,
+	CELL_BYTES = 256,
+	UPRIGHT_TITLE_WIDTH = 16,
+	ASCII_SPACE = 0x20,
+	ASCII_DELETE = 0x7f,
+	MS_PER_SECOND = 1000,
+	MS_PER_MINUTE = 60 * MS_PER_SECOND,
+	MS_PER_HOUR = 60 * MS_PER_MINUTE,
+	BASE64_BITS = 6,
+};
+
+static const char *const tint_start[] = {
+	[TINT_NONE] = "", [TINT_GOOD] = "\033[32m", [TINT_BAD] = "\033[31m", [TINT_DIM] = "\033[2m",
+};
+
+void output_open(struct output *out, FILE *file, bool json, bool quiet)
+{
+	const char *no_colour = getenv("NO_COLOR");
+	bool wanted = !no_colour || no_colour[0] == 0;
+	*out = (struct output){ .file = file, .json = json, .quiet = quiet };
+	out->colour = wanted && !json && isatty(fileno(file));
+}
+
+bool output_close(struct output *out)
+{
+	errno = 0;
+	bool flushed = fflush(out->file) == 0;
+	return flushed && !ferror(out->file);
+}
+
+/* ---- text that may be anything ---- */
+
+/* The code point that starts at text, its bytes in *ret_bytes; -1 if this is no UTF-8. */
+static int32_t decode_utf8(const unsigned char *text, size_t length, unsigned *ret_bytes)
+{
+	static const int32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 }; /* by bytes: no overlong forms */
+	unsigned char c = text[0];
+	unsigned bytes = c < 0x80 ? 1 : c >= 0xf0 && c < 0xf8 ? 4 : c >= 0xe0 && c < 0xf0 ? 3 :
+	    c >= 0xc0 && c < 0xe0 ? 2 : 0;
+	if (bytes == 0 || bytes > length)
+		return -1;
+	int32_t point = bytes == 1 ? c : c & (0x7f >> bytes);
+	for (unsigned i = 1; i < bytes; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return -1;
+		point = point << 6 | (text[i] & 0x3f);
+	}
+	bool surrogate = point >= 0xd800 && point <= 0xdfff;
+	if (point < least[bytes] || point > 0x10ffff || surrogate)
+		return -1;
+	*ret_bytes = bytes;
+	return point;
+}
+
+static bool is_utf8(const unsigned char *text, size_t length)
+{
+	unsigned bytes;
+	for (size_t i = 0; i < length; i += bytes)
+		if (decode_utf8(text + i, length - i, &bytes) < 0)
+			return false;
+	return true;
+}
+
+/* As a JSON string. A byte that is no UTF-8 becomes the character of its number. */
+static void put_json_string(FILE *file, const unsigned char *text, size_t length)
+{
+	putc('"', file);
+	for (size_t i = 0; i < length;) {
+		unsigned bytes = 1;
+		int32_t point = decode_utf8(text + i, length - i, &bytes);
+		if (point == '"' || point == '\\')
+			fprintf(file, "\\%c", (int)point);
+		else if (point == '\n')
+			fputs("\\n", file);
+		else if (point < ASCII_SPACE || point == ASCII_DELETE)
+			fprintf(file, "\\u%04x", text[i]);
+		else
+			fwrite(text + i, 1, bytes, file);
+		i += bytes;
+	}
+	putc('"', file);
+}
+
+/* For a terminal: control characters and wild bytes become "?". */
+static void make_printable(const char *text, char *ret, size_t size)
+{
+	const unsigned char *from = (const unsigned char *)text;
+	size_t length = strlen(text), to = 0;
+	for (size_t i = 0; i < length;) {
+		unsigned bytes = 1;
+		int32_t point = decode_utf8(from + i, length - i, &bytes);
+		bool shown = point >= ASCII_SPACE && !(point >= ASCII_DELETE && point < 0xa0);
+		if (to + bytes >= size)
+			break;
+		memcpy(ret + to, shown ? text + i : "?", shown ? bytes : 1);
+		to += shown ? bytes : 1;
+		i += bytes;
+	}
+	ret[to] = 0;
+}
+
+static void put_base64(FILE *file, const unsigned char *data, size_t length)
+{
+	static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	putc('"', file);
+	for (size_t i = 0; i < length; i += 3) {
+		size_t n = length - i < 3 ? length - i : 3;
+		uint32_t group = (uint32_t)data[i] << 16 | (n > 1 ? (uint32_t)data[i + 1] << 8 : 0) |
+		    (n > 2 ? data[i + 2] : 0);
+		for (unsigned k = 0; k < 4; k++)
+			putc(k <= n ? digit[group >> (18 - k * BASE64_BITS) & 63] : '=', file);
+	}
+	putc('"', file);
+}
+
+/* ---- rows ---- */
+
+void list_begin(struct output *out, const struct column *columns, unsigned n)
+{
+	out->column = columns;
+	out->columns = n;
+	out->at = 0;
+	if (out->json || out->quiet || out->upright)
+		return;
+	fputs(out->colour ? tint_start[TINT_DIM] : "", out->file);
+	for (unsigned i = 0; i < n; i++) {
+		bool last = i == n - 1 && columns[i].width < 0;
+		fprintf(out->file, "%s%*s", i ? "  " : "", last ? 0 : columns[i].width, columns[i].title);
+	}
+	fputs(out->colour ? "\033[0m\n" : "\n", out->file);
+}
+
+static const struct column *next_column(struct output *out)
+{
+	CHECK(out->at < out->columns);
+	return &out->column[out->at++];
+}
+
+static void json_key(struct output *out, const struct column *column, const char *suffix)
+{
+	if (out->at > 1)
+		fputs(", ", out->file);
+	else if (out->section)
+		fprintf(out->file, "{\"table\": \"%s\", ", out->section);
+	else
+		putc('{', out->file);
+	fprintf(out->file, "\"%s%s\": ", column->key, suffix);
+}
+
+static void cell_plain(struct output *out, const struct column *column, const char *text,
+    enum tint tint)
+{
+	bool first = out->at == 1, last = out->at == out->columns;
+	int width = last && column->width < 0 ? 0 : column->width;
+	if (out->quiet) {
+		fputs(first ? text : "", out->file);
+		return;
+	}
+	if (out->upright) {
+		fprintf(out->file, "%-*s %s\n", UPRIGHT_TITLE_WIDTH, column->title, text);
+		return;
+	}
+	bool tinted = out->colour && tint != TINT_NONE;
+	fprintf(out->file, "%s%s%*s%s", first ? "" : "  ", tinted ? tint_start[tint] : "", width, text,
+	    tinted ? "\033[0m" : "");
+}
+
+void cell_tinted(struct output *out, const char *text, enum tint tint)
+{
+	char printable[CELL_BYTES * 3];
+	const struct column *column = next_column(out);
+	if (out->json) {
+		json_key(out, column, "");
+		put_json_string(out->file, (const unsigned char *)text, strlen(text));
+		return;
+	}
+	make_printable(text, printable, sizeof printable);
+	cell_plain(out, column, printable, tint);
+}
+
+void cell_text(struct output *out, const char *text)
+{
+	cell_tinted(out, text, TINT_NONE);
+}
+
+/* What JSON shows bare, people may see in another dress. */
+static void cell_bare(struct output *out, const char *json, const char *plain)
+{
+	const struct column *column = next_column(out);
+	if (out->json) {
+		json_key(out, column, "");
+		fputs(json, out->file);
+	} else {
+		cell_plain(out, column, plain, TINT_NONE);
+	}
+}
+
+void cell_number(struct output *out, uint64_t number)
+{
+	char text[NUMBER_BYTES];
+	snprintf(text, sizeof text, "%llu", (unsigned long long)number);
+	cell_bare(out, text, text);
+}
+
+void cell_signed(struct output *out, int64_t number)
+{
+	char text[NUMBER_BYTES];
+	snprintf(text, sizeof text, "%lld", (long long)number);
+	cell_bare(out, text, text);
+}
+
+void cell_flag(struct output *out, bool flag)
+{
+	cell_bare(out, flag ? "true" : "false", flag ? "yes" : "no");
+}
+
+void cell_none(struct output *out)
+{
+	cell_bare(out, "null", "-");
+}
+
+void cell_ms(struct output *out, uint64_t ms)
+{
+	char number[NUMBER_BYTES], text[NUMBER_BYTES];
+	snprintf(number, sizeof number, "%llu", (unsigned long long)ms);
+	if (ms < MS_PER_SECOND)
+		snprintf(text, sizeof text, "%llums", (unsigned long long)ms);
+	else if (ms < MS_PER_MINUTE)
+		snprintf(text, sizeof text, "%.1fs", (double)ms / MS_PER_SECOND);
+	else if (ms < MS_PER_HOUR)
+		snprintf(text, sizeof text, "%.1fmin", (double)ms / MS_PER_MINUTE);
+	else
+		snprintf(text, sizeof text, "%.1fh", (double)ms / MS_PER_HOUR);
+	cell_bare(out, number, text);
+}
+
+void cell_size(struct output *out, uint64_t bytes)
+{
+	static const char *const unit[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	char number[NUMBER_BYTES], text[NUMBER_BYTES];
+	double scaled = (double)bytes;
+	unsigned u = 0;
+	for (; scaled >= 1024 && u < COUNT_OF(unit) - 1; u++)
+		scaled /= 1024;
+	snprintf(number, sizeof number, "%llu", (unsigned long long)bytes);
+	snprintf(text, sizeof text, u ? "%.1f %s" : "%.0f %s", scaled, unit[u]);
+	cell_bare(out, number, text);
+}
+
+void cell_bytes(struct output *out, const void *data, size_t length)
+{
+	const struct column *column = next_column(out);
+	bool text = is_utf8(data, length);
+	json_key(out, column, text ? "" : "_base64");
+	if (text)
+		put_json_string(out->file, data, length);
+	else
+		put_base64(out->file, data, length);
+}
+
+void row_end(struct output *out)
+{
+	CHECK(out->at == out->columns);
+	out->at = 0;
+	if (out->json)
+		fputs("}\n", out->file);
+	else if (!out->upright || out->quiet)
+		putc('\n', out->file);
+}
+
+void output_section(struct output *out, const char *section)
+{
+	if (!out->json && !out->quiet)
+		fprintf(out->file, "%s%s:\n", out->section ? "\n" : "", section);
+	out->section = section;
+}

@@ -1,0 +1,125 @@
+/* plmctl.c - the client for people and scripts: finds the command and runs it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "cli/arguments.h"
+#include "cli/command.h"
+
+static const struct command *const commands[] = {
+	&cmd_call, &cmd_put, &cmd_get, &cmd_wait, &cmd_cancel, &cmd_drop,
+	&cmd_status, &cmd_tasks, &cmd_workers, &cmd_objects, &cmd_functions, &cmd_module, &cmd_stop,
+};
+
+static const struct {
+	int error; /* positive */
+	enum exit_code code;
+} exits[] = {
+	{ ENOENT, EXIT_REFERENCE }, { ESTALE, EXIT_REFERENCE }, { EXDEV, EXIT_REFERENCE },
+	{ EBADF, EXIT_REFERENCE }, { ENOSYS, EXIT_NO_FUNCTION }, { ENOSPC, EXIT_FULL },
+	{ EAGAIN, EXIT_FULL }, { EUSERS, EXIT_FULL }, { E2BIG, EXIT_USAGE }, { EPROTO, EXIT_VERSION },
+	{ EACCES, EXIT_DENIED }, { EPERM, EXIT_DENIED }, { ETIMEDOUT, EXIT_TIMED_OUT },
+	{ ECANCELED, EXIT_CANCELLED }, { ESHUTDOWN, EXIT_NO_RUNTIME }, { ENOTCONN, EXIT_NO_RUNTIME },
+	{ ECONNREFUSED, EXIT_NO_RUNTIME }, { ECONNRESET, EXIT_NO_RUNTIME }, { EPIPE, EXIT_NO_RUNTIME },
+	{ PLM_EFAILED, EXIT_TASK_FAILED },
+};
+
+static int exit_of(int error)
+{
+	for (size_t i = 0; i < COUNT_OF(exits); i++)
+		if (exits[i].error == -error)
+			return exits[i].code;
+	return EXIT_OURS;
+}
+
+int failed(int error, const char *what)
+{
+	const char *why = plm_why();
+	fprintf(stderr, "plmctl: %s: %s\n", what, why[0] ? why : plm_strerror(error));
+	return exit_of(error);
+}
+
+int runtime(struct context *context)
+{
+	if (context->rt)
+		return EXIT_FINE;
+	int r = plm_connect(&context->rt, context->name);
+	if (r >= 0) {
+		plm_patience(context->rt, context->timeout_ms > 0 ? context->timeout_ms : 0);
+		return EXIT_FINE;
+	}
+	context->rt = NULL;
+	int code = failed(r, "connecting");
+	return r == -ENOENT ? EXIT_NO_RUNTIME : code; /* here it is the runtime that was not found */
+}
+
+static const char exit_codes_help[] =
+    "Exit codes:\n"
+    "  0 fine                      69 no such runtime\n"
+    "  1 the task failed           75 full: store, table or process slots\n"
+    "  64 usage                    76 the runtime is of another version\n"
+    "  65 no such reference        77 the runtime belongs to another user\n"
+    "  66 a file cannot be read    124 time ran out\n"
+    "  125 our own failure         127 no such function\n"
+    "  130 the task was cancelled  128+N signal N ended the task's worker\n"
+    "  wait: how many did not succeed, up to 100; 101: more\n";
+
+void print_help(const struct command *command, FILE *file)
+{
+	if (command) {
+		fprintf(file, "usage: plmctl %s %s\n%s\n", command->name, command->usage, command->help);
+		if (command->details)
+			fprintf(file, "\n%s", command->details);
+		fputs("\nOptions of every command:\n" COMMON_OPTIONS_HELP, file);
+		return;
+	}
+	fputs("usage: plmctl [OPTION]... COMMAND [ARGUMENT]...\n\nCommands:\n", file);
+	for (size_t i = 0; i < COUNT_OF(commands); i++)
+		fprintf(file, "  %-10s %s\n", commands[i]->name, commands[i]->help);
+	fputs("  help       [COMMAND]: this text, or that of a command\n\nOptions:\n"
+	      COMMON_OPTIONS_HELP "\n", file);
+	fputs(exit_codes_help, file);
+}
+
+static const struct command *find_command(const struct context *context, const char *name)
+{
+	for (size_t i = 0; i < COUNT_OF(commands); i++)
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	usage_error(context, "no such command: %s", name);
+}
+
+static int help(const struct context *context, int argc, char **argv)
+{
+	if (argc > 2)
+		usage_error(context, "help: one command at a time");
+	print_help(argc == 2 ? find_command(context, argv[1]) : NULL, stdout);
+	return EXIT_FINE;
+}
+
+/* A result that never reached its reader is no success. */
+static int finish(struct context *context, int code)
+{
+	plm_disconnect(&context->rt);
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	fprintf(stderr, "plmctl: writing: %s\n", strerror(errno));
+	return code == EXIT_FINE ? EXIT_OURS : code;
+}
+
+int main(int argc, char **argv)
+{
+	struct context context = { .timeout_ms = -1 };
+	while (next_option(&context, argc, argv, "+", options_common) != -1)
+		;
+	if (optind == argc)
+		usage_error(&context, "no command given");
+	argc -= optind;
+	argv += optind;
+	optind = 0; /* getopt starts anew, with the command as its program name */
+	if (strcmp(argv[0], "help") == 0)
+		return finish(&context, help(&context, argc, argv));
+	context.command = find_command(&context, argv[0]);
+	return finish(&context, context.command->run(&context, argc, argv));
+}

@@ -1,0 +1,144 @@
+#include "cli/result.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+
+uint64_t deadline_of(const struct context *context)
+{
+	return deadline_after_ms(context->timeout_ms);
+}
+
+int milliseconds_left(uint64_t deadline_ns)
+{
+	if (deadline_ns == DEADLINE_NEVER)
+		return -1;
+	uint64_t now = clock_ns();
+	uint64_t left = deadline_ns > now ? (deadline_ns - now + NS_PER_MS - 1) / NS_PER_MS : 0;
+	return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+void print_reference(struct context *context, plm_ref ref)
+{
+	static const struct column columns[] = { { "REF", "ref", -1 } };
+	char text[PLM_REF_TEXT_BYTES];
+	plm_ref_print(ref, text);
+	if (!context->json) {
+		fprintf(context->out.file, "%s\n", text);
+		return;
+	}
+	list_begin(&context->out, columns, COUNT_OF(columns));
+	cell_text(&context->out, text);
+	row_end(&context->out);
+}
+
+int write_value(const plm_view *view, int fd, const char *name)
+{
+	const char *data = view->data;
+	for (size_t done = 0; done < view->len;) {
+		ssize_t n = write(fd, data + done, view->len - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			fprintf(stderr, "plmctl: writing %s: %s\n", name, strerror(errno));
+			return EXIT_OURS;
+		}
+		done += (size_t)n;
+	}
+	return EXIT_FINE;
+}
+
+static int print_value(struct context *context, plm_ref ref, const plm_view *view)
+{
+	static const struct column columns[] = { { "REF", "ref", -1 }, { "VALUE", "value", -1 } };
+	struct output *out = &context->out;
+	if (context->json) {
+		char text[PLM_REF_TEXT_BYTES];
+		plm_ref_print(ref, text);
+		list_begin(out, columns, COUNT_OF(columns));
+		cell_text(out, text);
+		cell_bytes(out, view->data, view->len);
+		row_end(out);
+		return EXIT_FINE;
+	}
+	fflush(out->file); /* write_value() goes past stdio: a value may be gigabytes */
+	int code = write_value(view, fileno(out->file), "the value");
+	bool newline = view->len > 0 && ((const char *)view->data)[view->len - 1] == '\n';
+	if (code == EXIT_FINE && !newline && isatty(fileno(out->file)))
+		putc('\n', out->file);
+	return code;
+}
+
+static void json_failure(struct context *context, const char *ref, const char *state,
+    const plm_failure *failure)
+{
+	static const struct column columns[] = { { "REF", "ref", -1 }, { "STATE", "state", -1 },
+		{ "CODE", "code", 0 }, { "SIGNAL", "signal", 0 }, { "TASK", "task", -1 },
+		{ "FUNCTION", "function", -1 }, { "MESSAGE", "message", -1 } };
+	struct output *out = &context->out;
+	char root[PLM_REF_TEXT_BYTES];
+	plm_ref_print(failure->task, root);
+	list_begin(out, columns, COUNT_OF(columns));
+	cell_text(out, ref);
+	cell_text(out, state);
+	cell_signed(out, failure->code);
+	cell_signed(out, failure->signal);
+	cell_text(out, root);
+	cell_text(out, failure->function);
+	cell_text(out, failure->message);
+	row_end(out);
+}
+
+static void say_failure(const char *ref, bool is_root, const plm_failure *failure)
+{
+	char root[PLM_REF_TEXT_BYTES];
+	plm_ref_print(failure->task, root);
+	if (is_root)
+		fprintf(stderr, "plmctl: task %s failed in %s: ", ref, failure->function);
+	else
+		fprintf(stderr, "plmctl: task %s failed because task %s failed in %s: ", ref, root,
+		    failure->function);
+	fprintf(stderr, "%s", failure->message);
+	if (failure->signal != 0)
+		fprintf(stderr, " (signal %d, %s)\n", failure->signal, strsignal(failure->signal));
+	else
+		fprintf(stderr, " (code %d)\n", failure->code);
+}
+
+int print_failure(struct context *context, plm_ref ref, int error)
+{
+	char text[PLM_REF_TEXT_BYTES];
+	plm_failure failure = { .code = -error, .task = ref };
+	plm_ref_print(ref, text);
+	if (error == -PLM_ECANCELLED) {
+		if (context->json)
+			json_failure(context, text, "cancelled", &failure);
+		fprintf(stderr, "plmctl: task %s was cancelled\n", text);
+		return EXIT_CANCELLED;
+	}
+	if (error != -PLM_EFAILED)
+		return failed(error, text);
+	int r = plm_error(context->rt, ref, &failure);
+	if (r < 0)
+		return failed(r, text);
+	if (context->json)
+		json_failure(context, text, "failed", &failure);
+	say_failure(text, failure.task.id == ref.id, &failure);
+	bool killed = failure.signal > 0 && failure.signal < EXIT_SIGNAL;
+	return killed ? EXIT_SIGNAL + failure.signal : EXIT_TASK_FAILED;
+}
+
+int print_result(struct context *context, plm_ref ref, uint64_t deadline_ns)
+{
+	plm_view view;
+	int r = plm_get(context->rt, ref, &view, milliseconds_left(deadline_ns));
+	if (r < 0)
+		return print_failure(context, ref, r);
+	int code = print_value(context, ref, &view);
+	plm_release(context->rt, &view);
+	return code;
+}
