@@ -1,0 +1,31 @@
+/* bench_plm - plm beside the limits of the machine, in the same run. */
+#include "base/check.h"
+#include "bench/cases.h"
+
+static const char usage[] =
+    "usage: bench_plm [--quick] [--only CASE] [--workers N] [--idle SECONDS] [--plm PATH]\n"
+    "                 [--csv FILE] [--help]\n"
+    "Measures plm beside the bare limits of this machine. Timing never decides the exit code.\n"
+    "  --quick         shorter rounds, and fewer (under a minute)\n"
+    "  --only CASE     one of: flow trip get put boot queue idle\n"
+    "  --workers N     of the runtimes booted (default 2; boot and queue have their own)\n"
+    "  --idle SECONDS  how long the runtime is watched at rest (default 10; quick 4)\n"
+    "  --plm PATH      the program to boot (default ./plm)\n"
+    "  --csv FILE      append the figures there (default build/bench/results.csv)\n";
+
+int main(int argc, char **argv)
+{
+	static const struct bench_part parts[] = {
+		{ "flow", case_flow },
+		{ "trip", case_trip },
+		{ "get", case_get },
+		{ "put", case_put },
+		{ "boot", case_boot },
+		{ "queue", case_queue },
+		{ "idle", case_idle },
+	};
+	static const struct bench_program program = {
+		"bench_plm", usage, parts, COUNT_OF(parts),
+	};
+	return bench_main(&program, argc, argv);
+}

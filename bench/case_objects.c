@@ -1,0 +1,229 @@
+/* Objects: reading does not depend on the size, writing costs one copy. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "bench/cases.h"
+#include "bench/limits.h"
+#include "bench/runtime.h"
+
+enum { KIB = 1 << 10, MIB = 1 << 20, GIB = 1 << 30 };
+
+/* ---- get ---- */
+
+struct reading {
+	plm *client;
+	plm_ref ref;
+	unsigned samples;
+	unsigned gets; /* a sample: one alone is near the price of the clock */
+};
+
+/* First and last byte: a view that could not be read would be no view. */
+static int get_once(plm *client, plm_ref ref)
+{
+	plm_view view;
+	int r = plm_get(client, ref, &view, 0);
+	if (r < 0)
+		return r;
+	const volatile unsigned char *bytes = view.data; /* volatile: the reads are the point */
+	(void)bytes[0];
+	(void)bytes[view.len - 1];
+	plm_release(client, &view);
+	return 0;
+}
+
+static int round_get(void *context, struct samples *ret)
+{
+	const struct reading *reading = context;
+	for (unsigned i = 0; i < reading->samples; i++) {
+		uint64_t start = clock_ns();
+		for (unsigned j = 0; j < reading->gets; j++) {
+			int r = get_once(reading->client, reading->ref);
+			if (r < 0)
+				return r;
+		}
+		samples_add(ret, (double)(clock_ns() - start) / reading->gets);
+	}
+	return 0;
+}
+
+/* A result of a worker, as that is what one program gets from another. Also times the first get. */
+static int fill_object(struct bench *bench, struct runtime *runtime, const char *bytes,
+    const char *name, plm_ref *ret)
+{
+	plm_arg arg = PLM_BYTES(bytes, strlen(bytes));
+	plm_task task = { .function = "probe.fill", .args = &arg, .nargs = 1 };
+	int r = plm_submit(runtime->client, &task, ret);
+	if (r >= 0)
+		r = plm_wait(runtime->client, ret, 1, 1, 60000, NULL);
+	uint64_t start = clock_ns();
+	if (r >= 0)
+		r = get_once(runtime->client, *ret);
+	if (r < 0)
+		return bench_failed(name, r);
+	double us = (double)(clock_ns() - start) * 1e-3;
+	struct row row = { .name = name, .unit = "us", .value = us };
+	row_print(bench, &row);
+	return 0;
+}
+
+static void get_rows(struct bench *bench, struct series series[2])
+{
+	enum { GET_MAX_NS = 5000 };
+	for (size_t i = 0; i < 2; i++) {
+		struct row row = row_of(&series[i], 0.5, 1, "ns");
+		row.sense = TARGET_AT_MOST;
+		row.bound = GET_MAX_NS;
+		if (i == 1) {
+			row.limit = samples_at(&series[0].all, 0.5);
+			row.limit_name = series[0].name;
+		}
+		row_print(bench, &row);
+	}
+}
+
+static int get_body(struct runtime *runtime, void *context)
+{
+	struct bench *bench = context;
+	struct reading small = { .client = runtime->client, .samples = 100, .gets = 1000 };
+	struct reading large = small;
+	struct series series[] = {
+		SERIES("get of 1 KiB, again", round_get, &small),
+		SERIES("get of 1 GiB, again", round_get, &large),
+	};
+	int r = fill_object(bench, runtime, "1024", "get of 1 KiB, the first", &small.ref);
+	if (r == 0)
+		r = fill_object(bench, runtime, "1073741824", "get of 1 GiB, the first",
+		    &large.ref);
+	if (r == 0)
+		r = series_in_turn(series, COUNT_OF(series), bench_choose(bench, 7, 3));
+	if (r == 0)
+		get_rows(bench, series);
+	series_free(series, COUNT_OF(series));
+	return r;
+}
+
+static bool shared_memory_free(uint64_t bytes)
+{
+	struct statvfs about;
+	if (statvfs("/dev/shm", &about) < 0)
+		return false;
+	return (uint64_t)about.f_bavail * about.f_frsize >= bytes;
+}
+
+int case_get(struct bench *bench)
+{
+	struct runtime_options options = { .path = bench->plm_path, .workers = bench->workers,
+		.store = "3G" };
+	rows_title("get: a view of an object, no copy");
+	if (!shared_memory_free((uint64_t)3 * GIB)) {
+		printf("left out: it wants 3 GiB free in /dev/shm\n");
+		return 0;
+	}
+	return runtime_with(&options, get_body, bench);
+}
+
+/* ---- put ---- */
+
+struct writing {
+	plm *client;
+	const void *source;
+	size_t bytes;
+	unsigned samples;
+};
+
+static int round_put(void *context, struct samples *ret)
+{
+	const struct writing *writing = context;
+	for (unsigned i = 0; i < writing->samples; i++) {
+		plm_ref ref;
+		uint64_t start = clock_ns();
+		int r = plm_put(writing->client, writing->source, writing->bytes, &ref);
+		if (r < 0)
+			return r;
+		samples_add(ret, (double)writing->bytes / (double)(clock_ns() - start));
+		plm_drop(writing->client, ref);
+	}
+	return 0;
+}
+
+/* Nothing is written: what is left is what plm itself takes. */
+static int round_create(void *context, struct samples *ret)
+{
+	const struct writing *writing = context;
+	for (unsigned i = 0; i < writing->samples; i++) {
+		plm_ref ref;
+		void *data;
+		uint64_t start = clock_ns();
+		int r = plm_create(writing->client, writing->bytes, &data, &ref);
+		if (r >= 0)
+			r = plm_seal(writing->client, ref);
+		if (r < 0)
+			return r;
+		plm_drop(writing->client, ref);
+		samples_add(ret, (double)(clock_ns() - start));
+	}
+	return 0;
+}
+
+/* Pairs of a bare copy and a put. */
+static void put_rows(struct bench *bench, struct series *series, size_t pairs)
+{
+	for (size_t i = 0; i < 2 * pairs; i++) {
+		struct row row = row_of(&series[i], 0.5, 1, "GB/s");
+		if (i % 2 == 1) {
+			row.limit = samples_at(&series[i - 1].all, 0.5);
+			row.limit_name = series[i - 1].name;
+			row.sense = TARGET_AT_LEAST;
+			row.bound = 0.8;
+			row.of_ratio = true;
+		}
+		row_print(bench, &row);
+	}
+	struct row row = row_of(&series[2 * pairs], 0.5, 1e-3, "us");
+	row_print(bench, &row);
+}
+
+struct put_case {
+	struct bench *bench;
+	void *source;
+};
+
+static int put_body(struct runtime *runtime, void *context)
+{
+	struct put_case *put_case = context;
+	struct copy_limit copy_1 = { .bytes = MIB }, copy_64 = { .bytes = 64 * MIB };
+	struct writing put_1 = { runtime->client, put_case->source, MIB, 64 };
+	struct writing put_64 = { runtime->client, put_case->source, 64 * MIB, 5 };
+	struct writing create_64 = { runtime->client, NULL, 64 * MIB, 50 };
+	struct series series[] = {
+		SERIES("memcpy of 1 MiB, warm", limit_copy, &copy_1),
+		SERIES("put of 1 MiB", round_put, &put_1),
+		SERIES("memcpy of 64 MiB, warm", limit_copy, &copy_64),
+		SERIES("put of 64 MiB", round_put, &put_64),
+		SERIES("create, seal, drop of 64 MiB", round_create, &create_64),
+	};
+	int r = series_in_turn(series, COUNT_OF(series), bench_choose(put_case->bench, 9, 4));
+	if (r == 0)
+		put_rows(put_case->bench, series, 2);
+	series_free(series, COUNT_OF(series));
+	return r;
+}
+
+int case_put(struct bench *bench)
+{
+	struct runtime_options options = { .path = bench->plm_path, .workers = bench->workers,
+		.store = "1G" };
+	struct put_case context = { bench, malloc(64 * MIB) };
+	if (!context.source)
+		return bench_failed("put", -ENOMEM);
+	/* Untouched, it would all be the one page of zeroes. */
+	memset(context.source, 'x', 64 * MIB);
+	rows_title("put: writing an object");
+	int r = runtime_with(&options, put_body, &context);
+	free(context.source);
+	return r;
+}

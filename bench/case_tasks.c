@@ -1,0 +1,272 @@
+/* Small tasks: how many a second, and how long one takes. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "bench/cases.h"
+#include "bench/limits.h"
+#include "bench/runtime.h"
+
+enum {
+	BATCH_MAX = 10000,
+	THREADS_MAX = 4,
+	IN_FLIGHT = 2, /* batches of a thread */
+	SETTLE_MAX_MS = 60000,
+};
+
+/* ---- tasks a second ---- */
+
+struct flow {
+	plm *client;
+	const plm_task *tasks; /* BATCH_MAX of them, all alike */
+	size_t batch;
+	size_t total;   /* of each thread, in a round */
+	unsigned threads;
+	bool singly;    /* a call for each task */
+};
+
+static int submit_batch(const struct flow *flow, plm_ref *refs)
+{
+	if (!flow->singly)
+		return plm_submit_many(flow->client, flow->tasks, flow->batch, refs);
+	for (size_t i = 0; i < flow->batch; i++) {
+		int r = plm_submit(flow->client, &flow->tasks[i], &refs[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Waits for all, reads one to see that they did not fail, drops all. */
+static int settle_batch(const struct flow *flow, const plm_ref *refs)
+{
+	plm_view view;
+	int r = plm_wait(flow->client, refs, flow->batch, flow->batch, SETTLE_MAX_MS, NULL);
+	if (r >= 0)
+		r = plm_get(flow->client, refs[flow->batch - 1], &view, 0);
+	if (r >= 0)
+		plm_release(flow->client, &view);
+	plm_drop_many(flow->client, refs, flow->batch);
+	return r < 0 ? r : 0;
+}
+
+/* Two batches are in flight: the workers have one while we submit, await and drop the other. */
+static int flow_through(const struct flow *flow, plm_ref *refs)
+{
+	size_t batches = flow->total / flow->batch;
+	for (size_t i = 0; i < batches + IN_FLIGHT - 1; i++) {
+		plm_ref *mine = refs + i % IN_FLIGHT * flow->batch;
+		plm_ref *other = refs + (i + 1) % IN_FLIGHT * flow->batch;
+		int r = i < batches ? submit_batch(flow, mine) : 0;
+		if (r >= 0 && i >= IN_FLIGHT - 1)
+			r = settle_batch(flow, other);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Its answer is 0 or the error, as the pointer a thread returns. */
+static void *flow_thread(void *context)
+{
+	const struct flow *flow = context;
+	plm_ref *refs = calloc(flow->batch * IN_FLIGHT, sizeof *refs);
+	intptr_t r = refs ? flow_through(flow, refs) : -ENOMEM;
+	free(refs);
+	if (r < 0) /* said here: plm_why() is the thread's */
+		bench_failed("submitting, awaiting and dropping", (int)r);
+	return (void *)r;
+}
+
+static int flow_threads(struct flow *flow)
+{
+	pthread_t thread[THREADS_MAX];
+	unsigned started = 0;
+	int r = 0;
+	while (started < flow->threads && r == 0) {
+		r = -pthread_create(&thread[started], NULL, flow_thread, flow);
+		started += r == 0;
+	}
+	while (started > 0) {
+		void *answer;
+		pthread_join(thread[--started], &answer);
+		if (r == 0)
+			r = (int)(intptr_t)answer;
+	}
+	return r;
+}
+
+static int round_flow(void *context, struct samples *ret)
+{
+	struct flow *flow = context;
+	uint64_t start = clock_ns();
+	int r = flow->threads > 1 ? flow_threads(flow) : (int)(intptr_t)flow_thread(flow);
+	if (r == 0)
+		samples_add(ret, (double)(flow->total * flow->threads) * NS_PER_S /
+		    (double)(clock_ns() - start));
+	return r;
+}
+
+static void flow_rows(struct bench *bench, struct series *series, size_t n)
+{
+	double limit = samples_at(&series[0].all, 0.5) * 1e-6;
+	for (size_t i = 0; i < n; i++) {
+		struct row row = row_of(&series[i], 0.5, 1e-6, "M/s");
+		if (i > 0) {
+			row.limit = limit;
+			row.limit_name = series[0].name;
+		}
+		if (i == 1 || i == 2) {
+			row.sense = TARGET_AT_LEAST;
+			row.bound = 0.5;
+		}
+		row_print(bench, &row);
+	}
+}
+
+struct flow_case {
+	struct bench *bench;
+	plm_task *tasks;
+};
+
+static int flow_body(struct runtime *runtime, void *context)
+{
+	struct flow_case *flow_case = context;
+	struct bench *bench = flow_case->bench;
+	size_t total = bench_choose(bench, 500000, 200000);
+	struct pipeline_limit pipeline = { .items = 10000000 };
+	struct flow by_1000 = { runtime->client, flow_case->tasks, 1000, total, 1, false };
+	struct flow by_10000 = { runtime->client, flow_case->tasks, 10000, total, 1, false };
+	struct flow singly = { runtime->client, flow_case->tasks, 1000, total / 2, 1, true };
+	struct flow threads = { runtime->client, flow_case->tasks, 1000, total / THREADS_MAX,
+		THREADS_MAX, false };
+	struct series series[] = {
+		SERIES("bare pipeline, items", limit_pipeline, &pipeline),
+		SERIES("tasks, batches of 1000", round_flow, &by_1000),
+		SERIES("tasks, batches of 10000", round_flow, &by_10000),
+		SERIES("tasks, one call each", round_flow, &singly),
+		SERIES("tasks, 4 threads, batches of 1000", round_flow, &threads),
+	};
+	int r = series_in_turn(series, COUNT_OF(series), bench_choose(bench, 7, 3));
+	if (r == 0)
+		flow_rows(bench, series, COUNT_OF(series));
+	series_free(series, COUNT_OF(series));
+	return r;
+}
+
+int case_flow(struct bench *bench)
+{
+	struct runtime_options options = { .path = bench->plm_path, .workers = bench->workers };
+	struct flow_case context = { bench, calloc(BATCH_MAX, sizeof(plm_task)) };
+	if (!context.tasks)
+		return bench_failed("flow", -ENOMEM);
+	for (size_t i = 0; i < BATCH_MAX; i++)
+		context.tasks[i].function = "probe.noop";
+	rows_title("flow: no-op tasks, awaited and dropped");
+	int r = runtime_with(&options, flow_body, &context);
+	free(context.tasks);
+	return r;
+}
+
+/* ---- one task at a time ---- */
+
+struct trip {
+	plm *client;
+	unsigned pause_us, samples;
+};
+
+static int trip_once(plm *client, double *ret_ns)
+{
+	static const plm_task noop = { .function = "probe.noop" };
+	plm_ref ref;
+	plm_view view;
+	uint64_t start = clock_ns();
+	int r = plm_submit(client, &noop, &ref);
+	if (r < 0)
+		return r;
+	r = plm_get(client, ref, &view, SETTLE_MAX_MS);
+	*ret_ns = (double)(clock_ns() - start);
+	if (r >= 0)
+		plm_release(client, &view);
+	plm_drop(client, ref);
+	return r < 0 ? r : 0;
+}
+
+static int round_trip(void *context, struct samples *ret)
+{
+	const struct trip *trip = context;
+	struct timespec pause = clock_timespec(trip->pause_us * (uint64_t)1000);
+	for (unsigned i = 0; i < trip->samples; i++) {
+		double ns;
+		if (trip->pause_us)
+			nanosleep(&pause, NULL);
+		int r = trip_once(trip->client, &ns);
+		if (r < 0)
+			return r;
+		samples_add(ret, ns);
+	}
+	return 0;
+}
+
+/* series[0] is the bare way, series[1] that of a task. */
+static void trip_rows(struct bench *bench, struct series series[2])
+{
+	static const struct {
+		double fraction;
+		const char *name;
+	} quantile[] = { { 0.5, "p50" }, { 0.99, "p99" } };
+	for (size_t q = 0; q < COUNT_OF(quantile); q++) {
+		double limit = samples_at(&series[0].all, quantile[q].fraction) * 1e-3;
+		for (size_t i = 0; i < 2; i++) {
+			char name[64];
+			struct row row = row_of(&series[i], quantile[q].fraction, 1e-3, "us");
+			snprintf(name, sizeof name, "%s, %s", series[i].name, quantile[q].name);
+			row.name = name;
+			if (quantile[q].fraction > 0.5)
+				row.low = row.high = 0; /* those of the rounds are medians */
+			if (i == 1) {
+				row.limit = limit;
+				row.limit_name = series[0].name;
+			}
+			if (i == 1 && q == 0) {
+				row.sense = TARGET_AT_MOST;
+				row.bound = 2.5;
+				row.of_ratio = true;
+			}
+			row_print(bench, &row);
+		}
+	}
+}
+
+static int trip_body(struct runtime *runtime, void *context)
+{
+	struct bench *bench = context;
+	unsigned idle = bench_choose(bench, 400, 200), hot = bench_choose(bench, 4000, 2000);
+	struct hop_limit hop_idle = { .members = 3, .pause_us = 1000, .samples = idle, .turns = 1 };
+	struct hop_limit hop_hot = { .members = 3, .samples = hot, .turns = 1 };
+	struct trip trip_idle = { runtime->client, 1000, idle };
+	struct trip trip_hot = { runtime->client, 0, hot };
+	struct series series[] = {
+		SERIES("bare three hops, from idle", limit_hop, &hop_idle),
+		SERIES("task, from idle", round_trip, &trip_idle),
+		SERIES("bare three hops, back to back", limit_hop, &hop_hot),
+		SERIES("tasks, back to back", round_trip, &trip_hot),
+	};
+	int r = series_in_turn(series, COUNT_OF(series), bench_choose(bench, 7, 3));
+	if (r == 0) {
+		trip_rows(bench, series);
+		trip_rows(bench, series + 2);
+	}
+	series_free(series, COUNT_OF(series));
+	return r;
+}
+
+int case_trip(struct bench *bench)
+{
+	struct runtime_options options = { .path = bench->plm_path, .workers = bench->workers };
+	rows_title("trip: one task, submit to result");
+	return runtime_with(&options, trip_body, bench);
+}

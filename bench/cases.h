@@ -1,0 +1,16 @@
+/* cases.h - what is measured of plm, each beside the limit of the machine in the same rounds.
+ * Each boots a runtime of its own, prints its rows and ends it. 0 or -errno, said on stderr. */
+#ifndef PLM_BENCH_CASES_H
+#define PLM_BENCH_CASES_H
+
+#include "bench/measure.h"
+
+int case_flow(struct bench *bench);  /* many small tasks a second */
+int case_trip(struct bench *bench);  /* one task at a time */
+int case_get(struct bench *bench);   /* reading objects, small and large */
+int case_put(struct bench *bench);   /* writing objects */
+int case_boot(struct bench *bench);  /* from nothing to the first result */
+int case_queue(struct bench *bench); /* a million tasks that wait */
+int case_idle(struct bench *bench);  /* what it costs to do nothing */
+
+#endif
