@@ -16,6 +16,8 @@ enum {
 	FIGURE_BYTES = 32,
 };
 
+#define LOAD_BUSY 0.3 /* of each core, by others: above it the figures say little */
+
 /* ---- one run ---- */
 
 int bench_failed(const char *what, int error)
@@ -65,8 +67,9 @@ static int bench_open(struct bench *bench)
 	if (getloadavg(&bench->load, 1) != 1)
 		bench->load = -1;
 	bench->cores = cores_usable();
+	const char *note = bench->load > LOAD_BUSY * bench->cores ? "  (busy: expect noise)" : "";
 	printf("%s  %s  cores %u  load average %.2f%s\n", bench->program, bench->started,
-	    bench->cores, bench->load, bench->load > 0.3 * bench->cores ? "  (busy: the figures are noisy)" : "");
+	    bench->cores, bench->load, note);
 	return 0;
 }
 
