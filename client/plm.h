@@ -19,6 +19,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 #define PLM_VERSION "0.1.0"
 
 typedef struct plm plm;
@@ -33,7 +35,8 @@ typedef struct plm_ref {
 #define PLM_NONE ((plm_ref){ 0, 0 })
 #define PLM_REF_TEXT_BYTES 48
 
-/* A value, read-only, where it lies. Valid until plm_release(). */
+/* A value, read-only, where it lies. Valid until plm_release(); pass it by address, do not copy it: a small
+ * value lies in the view itself. */
 typedef struct plm_view {
 	const void *data;
 	size_t len;
@@ -183,6 +186,8 @@ typedef struct plm_status {
 } plm_status;
 int plm_status_get(plm *rt, plm_status *ret); /* scans the table: for people, not for loops */
 int plm_stop(plm *rt, int now); /* drain and end; now: end at once. Returns when accepted. */
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,7 @@
 /* access.c - what members do with the tables: references, holds, hints, values. See tables.h. */
 #include <errno.h>
 
+#include "base/clock.h"
 #include "base/why.h"
 #include "tables/plan.h"
 #include "tables/tables.h"
@@ -22,6 +23,11 @@ struct record *record_lookup(const struct tables *t, uint64_t ref, uint64_t *ret
 uint32_t record_index(const struct tables *t, const struct record *r)
 {
 	return (uint32_t)(r - t->record);
+}
+
+uint32_t tables_ms(const struct tables *t)
+{
+	return (uint32_t)((clock_coarse_ns() - t->control->boot_ns) / NS_PER_MS);
 }
 
 /* ---- holds ---- */
@@ -84,6 +90,19 @@ uint32_t tell_scheduler(struct tables *t, uint32_t process, const uint64_t *hint
 		sh_or(rung, bit);
 	event_post_fenced(&t->process[SLOT_SCHEDULER].event);
 	return sent;
+}
+
+void process_set_activity(struct tables *t, uint32_t process, enum activity activity)
+{
+	sh_poke(&t->control->activity[process], (uint8_t)activity);
+}
+
+uint32_t process_awake(const struct tables *t)
+{
+	uint32_t awake = 0;
+	for (uint32_t p = 0; p < t->limits.processes; p++)
+		awake += sh_peek(&t->control->activity[p]) == ACTIVITY_AWAKE;
+	return awake;
 }
 
 static void wake_if_awaiting(struct tables *t, uint32_t process, uint32_t index)

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -138,6 +139,8 @@ static void start_control(struct tables *t, const char *name)
 		if (getrandom(&c->runtime, sizeof c->runtime, 0) < 0)
 			c->runtime = clock_ns(); /* no entropy yet at early boot: unlike enough */
 	c->boot_ns = clock_ns();
+	cpu_set_t allowed;
+	c->cores = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? (uint32_t)CPU_COUNT(&allowed) : 1;
 	snprintf(c->name, sizeof c->name, "%s", name);
 }
 

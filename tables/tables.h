@@ -26,12 +26,15 @@ struct limits { /* chosen at boot, then fixed */
 	uint64_t store_bytes; /* all arenas */
 };
 
+enum activity { ACTIVITY_ABSENT = 0, ACTIVITY_AWAKE = 1, ACTIVITY_ASLEEP = 2 };
 enum runtime_mode { MODE_STARTING, MODE_UP, MODE_DRAINING, MODE_STOPPED };
 
 struct control { /* the first page of the control segment, behind the segment's own header */
 	struct limits limits;
 	uint64_t runtime;  /* random: a reference of another runtime is told apart */
 	uint64_t boot_ns;
+	uint32_t cores;    /* this runtime may run on so many */
+	uint32_t reserved;
 	char name[RUNTIME_NAME_BYTES];
 	_Alignas(CACHE_LINE_BYTES) shared32 mode;     /* W: manager.  R: anyone. enum runtime_mode */
 	shared32 restarts;                            /* W: manager. For people. */
@@ -42,8 +45,8 @@ struct control { /* the first page of the control segment, behind the segment's 
 	shared32 room_wanted; /* W: who waits sets 1, the scheduler clears: then it posts */
 	_Alignas(CACHE_LINE_BYTES) shared64 rung[PROCESSES_MAX / 64]; /* bit p: p's up ring has news.
 	                                               * Set: p.  Swapped to 0: scheduler. */
-	_Alignas(CACHE_LINE_BYTES) _Atomic uint8_t asleep[PROCESSES_MAX]; /* W: each its own. A hint for
-	                                               * who ponders whether to spin. */
+	_Alignas(CACHE_LINE_BYTES) _Atomic uint8_t activity[PROCESSES_MAX]; /* enum activity, a slot each.
+	                                               * W: each its own; the scheduler clears the dead. */
 };
 
 struct arena_owner { /* what an arena's lock needs to find its truth again */
@@ -105,6 +108,9 @@ void hold_clear(struct tables *t, uint32_t index, uint32_t process);
 bool hold_test(const struct tables *t, uint32_t index, uint32_t process);
 bool hold_any(const struct tables *t, uint32_t index);
 
+/* Milliseconds since boot: the clock of the times in records. */
+uint32_t tables_ms(const struct tables *t);
+
 /* ---- rings ---- */
 
 struct ring ring_up(const struct tables *t, uint32_t process);
@@ -140,6 +146,10 @@ static inline bool hint_fits(uint64_t hint, uint64_t word)
 
 /* Tells the scheduler: pushes hints into p's up ring, as many as fit, and wakes it if it sleeps. */
 uint32_t tell_scheduler(struct tables *t, uint32_t process, const uint64_t *hints, uint32_t n);
+
+/* A hint for who ponders whether to spin: how many members are not parked. */
+void process_set_activity(struct tables *t, uint32_t process, enum activity activity);
+uint32_t process_awake(const struct tables *t);
 
 /* After a record settled: posts the event of each holder that waits for it. Any process. */
 void wake_holders(struct tables *t, uint32_t index);

@@ -1,0 +1,66 @@
+#include "base/door.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/why.h"
+
+static int check_directory(const char *path)
+{
+	struct stat st;
+	if (lstat(path, &st) < 0)
+		return why(-errno, "%s: %s", path, strerror(errno));
+	if (!S_ISDIR(st.st_mode))
+		return why(-ENOTDIR, "%s is not a directory; remove it or set XDG_RUNTIME_DIR", path);
+	if (st.st_uid != geteuid())
+		return why(-EPERM, "%s belongs to user %u; set XDG_RUNTIME_DIR to a directory of yours",
+		    path, (unsigned)st.st_uid);
+	if (st.st_mode & 077)
+		return why(-EPERM, "%s is open to others; chmod 700 it", path);
+	return 0;
+}
+
+int door_directory(char *ret, unsigned long size, int make)
+{
+	const char *base = getenv("XDG_RUNTIME_DIR");
+	int n = base && base[0] ? snprintf(ret, size, "%s/plm", base)
+	                        : snprintf(ret, size, "/tmp/plm-%u", (unsigned)geteuid());
+	if (n < 0 || (unsigned long)n >= size)
+		return why(-ENAMETOOLONG, "XDG_RUNTIME_DIR is too long: %s", base);
+	if (make && mkdir(ret, 0700) < 0 && errno != EEXIST)
+		return why(-errno, "making %s: %s", ret, strerror(errno));
+	return check_directory(ret);
+}
+
+int door_address(const char *name, struct sockaddr_un *ret)
+{
+	char directory[sizeof ret->sun_path];
+	int r = door_directory(directory, sizeof directory, 0);
+	if (r < 0)
+		return r;
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int n = snprintf(address.sun_path, sizeof address.sun_path, "%s/%s.sock", directory, name);
+	if (n < 0 || (size_t)n >= sizeof address.sun_path)
+		return why(-ENAMETOOLONG, "the socket's path is too long: %s/%s.sock; set a shorter "
+		    "XDG_RUNTIME_DIR", directory, name);
+	*ret = address;
+	return 0;
+}
+
+int door_check_peer(int socket, int *ret_pid)
+{
+	struct ucred peer;
+	socklen_t size = sizeof peer;
+	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return why(-errno, "asking who the peer is: %s", strerror(errno));
+	if (peer.uid != geteuid())
+		return why(-EPERM, "the peer is user %u, not %u: a runtime serves its own user only",
+		    (unsigned)peer.uid, (unsigned)geteuid());
+	*ret_pid = peer.pid;
+	return 0;
+}

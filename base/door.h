@@ -1,0 +1,48 @@
+/* door.h - the manager's socket: what a client says once, and the few requests it may make later.
+ *
+ * A SOCK_SEQPACKET socket NAME.sock in the runtime directory (0700, of this user). The peer's uid is
+ * checked on both sides (SO_PEERCRED). After the admission the socket stays open: it is how a client asks
+ * for a module or a stop, and how it learns that the manager is gone. Tasks never pass here.
+ * Raise DOOR_VERSION when a message changes. */
+#ifndef PLM_DOOR_H
+#define PLM_DOOR_H
+
+#include <stdint.h>
+#include <sys/un.h>
+
+#define DOOR_MAGIC   UINT32_C(0x706c6d64)
+#define DOOR_VERSION UINT32_C(1)
+
+enum door_request_kind {
+	DOOR_HELLO = 1, /* -> admitted: code = process slot, two descriptors: control, store */
+	DOOR_MODULE,    /* text = path -> code 0 when loaded */
+	DOOR_STOP,      /* -> code 0 when accepted: drain, then end */
+	DOOR_STOP_NOW,
+};
+
+struct door_request {
+	uint32_t magic, version;
+	uint32_t kind;
+	uint32_t reserved;
+	char text[512]; /* HELLO: the client's name.  MODULE: path. */
+};
+
+struct door_reply {
+	uint32_t magic, version;
+	int32_t code;        /* 0 or more: fine.  -errno: refused, text says why. */
+	uint32_t generation; /* of the process slot */
+	char text[512];
+};
+
+/* Directory of sockets, lock files and logs: $XDG_RUNTIME_DIR/plm, else /tmp/plm-UID. With make set it is
+ * created (0700). Refused if it is not a directory of this user that nobody else may enter.
+ * 0 or -errno with a why. */
+int door_directory(char *ret, unsigned long size, int make);
+
+/* Path of NAME's socket. 0 or -errno with a why. */
+int door_address(const char *name, struct sockaddr_un *ret);
+
+/* 0 if the other end of this socket is a process of this user, *ret_pid its pid; else -EPERM. */
+int door_check_peer(int socket, int *ret_pid);
+
+#endif

@@ -1,0 +1,286 @@
+/* connect.c - a process's place in a runtime: through the door, into the tables, and out again. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/door.h"
+#include "base/why.h"
+#include "client/handle.h"
+
+enum { DOOR_PATIENCE_S = 10 };
+
+struct tables *plm_tables(plm *rt)
+{
+	return &rt->tables;
+}
+
+int handle_runtime_gone(const struct plm *rt)
+{
+	if (sh_load(&rt->tables.control->mode) == MODE_STOPPED)
+		return why(-EHOSTDOWN, "the runtime \"%s\" has stopped", rt->tables.control->name);
+	char byte;
+	if (rt->socket >= 0 && recv(rt->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+		return why(-EHOSTDOWN, "the manager of runtime \"%s\" is gone", rt->tables.control->name);
+	return 0;
+}
+
+int handle_check(const struct plm *rt)
+{
+	if (!rt)
+		return why(-EINVAL, "no handle: plm_connect() first");
+	if (!*rt->alive)
+		return why(-ECHILD, "this handle belongs to the parent process: the child of a fork "
+		    "connects anew");
+	if (sh_load(&rt->tables.control->mode) == MODE_STOPPED)
+		return handle_runtime_gone(rt);
+	return 0;
+}
+
+static uint32_t look_for_place(struct plm *rt, void *context)
+{
+	(void)context;
+	struct ring ring = ring_up(&rt->tables, rt->self);
+	return ring_used(&ring) < UP_RING_ENTRIES ? AWAITING_NOTHING : AWAITING_ANY;
+}
+
+int handle_tell(struct plm *rt, const uint64_t *hints, uint32_t n)
+{
+	for (;;) {
+		uint32_t sent = tell_scheduler(&rt->tables, rt->self, hints, n);
+		hints += sent;
+		n -= sent;
+		if (n == 0)
+			return 0;
+		int r = handle_runtime_gone(rt);
+		if (r < 0)
+			return r;
+		wait_for(rt, look_for_place, NULL, deadline_after_ms(SAFETY_TICK_MS));
+	}
+}
+
+/* ---- opening a handle over attached tables ---- */
+
+static int map_private(struct plm *rt)
+{
+	/* Untouched pages of the counts cost nothing, however large the table. */
+	size_t bytes = (size_t)rt->tables.limits.records * sizeof rt->refs[0];
+	void *refs = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+	    -1, 0);
+	void *alive = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	rt->refs = rt->refs_memory = refs == MAP_FAILED ? NULL : refs;
+	rt->alive = alive == MAP_FAILED ? NULL : alive;
+	if (!rt->refs || !rt->alive)
+		return why(-ENOMEM, "no memory for a handle of %zu KiB", bytes >> 10);
+	*rt->alive = 1;
+	if (madvise(alive, 4096, MADV_WIPEONFORK) < 0)
+		return why(-errno, "MADV_WIPEONFORK: %s", strerror(errno));
+	return 0;
+}
+
+static void unmap_private(struct plm *rt)
+{
+	if (rt->refs_memory)
+		munmap(rt->refs_memory, (size_t)rt->tables.limits.records * sizeof rt->refs[0]);
+	if (rt->alive)
+		munmap(rt->alive, 4096);
+	rt->refs_memory = NULL;
+	rt->refs = NULL;
+	rt->alive = NULL;
+}
+
+int handle_open(struct plm *rt, uint32_t slot)
+{
+	CHECK(slot < rt->tables.limits.processes);
+	rt->self = rt->tables.self = slot;
+	rt->me = &rt->tables.process[slot];
+	rt->runtime = rt->tables.control->runtime;
+	rt->bell_fd = -1;
+	pthread_mutex_init(&rt->socket_mutex, NULL);
+	pthread_mutex_init(&rt->import_mutex, NULL);
+	pthread_mutex_init(&rt->waiters_mutex, NULL);
+	pthread_mutex_init(&rt->bell_mutex, NULL);
+	for (int i = 0; i < SLOT_CACHES; i++) {
+		pthread_mutex_init(&rt->cache[i].mutex, NULL);
+		rt->cache[i].refill = 1;
+	}
+	int r = map_private(rt);
+	if (r == 0)
+		r = names_open(&rt->names);
+	uint64_t word = sh_load(&rt->me->state);
+	if (r == 0 && !process_step(rt->me, &word, PROCESS_LIVE))
+		r = why(-EPROTO, "process slot %u is not waiting for us", slot);
+	if (r < 0) {
+		names_close(&rt->names);
+		unmap_private(rt);
+		return r;
+	}
+	process_set_activity(&rt->tables, slot, ACTIVITY_AWAKE);
+	return 0;
+}
+
+void handle_close(struct plm *rt)
+{
+	bell_close(rt);
+	slots_return_all(rt);
+	/* Nothing held, nothing reserved: the scheduler need not scan the table for us. */
+	if (atomic_load(&rt->held) == 0)
+		sh_store(&rt->me->unclean, 0);
+	uint64_t word = sh_load(&rt->me->state);
+	process_step(rt->me, &word, PROCESS_LEAVING);
+	names_close(&rt->names);
+	unmap_private(rt);
+}
+
+/* ---- the door ---- */
+
+static int dial(const char *name)
+{
+	struct sockaddr_un address;
+	int r = tables_check_name(name);
+	if (r == 0)
+		r = door_address(name, &address);
+	if (r == -ENOENT)
+		return why(-ENOENT, "no runtime \"%s\" is up; start one: plm --name %s", name, name);
+	if (r < 0)
+		return r;
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return why(-errno, "socket: %s", strerror(errno));
+	struct timeval patience = { .tv_sec = DOOR_PATIENCE_S };
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+		return fd;
+	r = -errno;
+	close(fd);
+	if (r == -ENOENT || r == -ECONNREFUSED)
+		return why(-ENOENT, "no runtime \"%s\" is up; start one: plm --name %s", name, name);
+	return why(r, "connecting to %s: %s", address.sun_path, strerror(-r));
+}
+
+/* One request, one reply, perhaps with descriptors. */
+static int ask(int socket, enum door_request_kind kind, const char *text, struct door_reply *ret,
+    int *ret_fds, int max_fds)
+{
+	struct door_request request = { .magic = DOOR_MAGIC, .version = DOOR_VERSION, .kind = kind };
+	size_t length = strlen(text);
+	if (length >= sizeof request.text)
+		return why(-ENAMETOOLONG, "over %zu bytes: %.40s...", sizeof request.text - 1, text);
+	memcpy(request.text, text, length);
+	if (send(socket, &request, sizeof request, MSG_NOSIGNAL) != sizeof request)
+		return why(-EHOSTDOWN, "the manager does not listen: %s", strerror(errno));
+	union { struct cmsghdr align; char space[CMSG_SPACE(4 * sizeof(int))]; } control;
+	struct iovec io = { ret, sizeof *ret };
+	struct msghdr message = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = &control,
+		.msg_controllen = sizeof control };
+	ssize_t n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+	if (n == 0 || (n < 0 && errno == ECONNRESET))
+		return why(-EHOSTDOWN, "the manager closed the connection");
+	if (n < 0)
+		return why(errno == EAGAIN ? -ETIMEDOUT : -errno, "the manager does not answer");
+	int got = 0;
+	struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+		got = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		memcpy(ret_fds, CMSG_DATA(c), (size_t)(got < max_fds ? got : max_fds) * sizeof(int));
+	}
+	if (n != sizeof *ret || ret->magic != DOOR_MAGIC || ret->version != DOOR_VERSION)
+		return why(-EPROTO, "the manager speaks another version of the protocol");
+	ret->text[sizeof ret->text - 1] = 0;
+	if (ret->code < 0)
+		return why(ret->code, "%s", ret->text);
+	return got == max_fds ? 0 : why(-EPROTO, "the manager passed %d descriptors, not %d", got, max_fds);
+}
+
+static int enter(struct plm *rt, const char *name)
+{
+	struct door_reply reply;
+	int fds[2] = { -1, -1 }, peer;
+	rt->socket = dial(name);
+	if (rt->socket < 0)
+		return rt->socket;
+	int r = door_check_peer(rt->socket, &peer);
+	if (r == 0)
+		r = ask(rt->socket, DOOR_HELLO, program_invocation_short_name, &reply, fds, 2);
+	if (r == 0)
+		r = tables_attach(fds[0], fds[1], &rt->tables);
+	if (r == 0 && (uint32_t)reply.code >= rt->tables.limits.processes)
+		r = why(-EPROTO, "the manager gave out a process slot that does not exist");
+	if (r == 0)
+		r = handle_open(rt, (uint32_t)reply.code);
+	if (r < 0) {
+		tables_detach(&rt->tables);
+		close(rt->socket);
+	}
+	return r;
+}
+
+int plm_connect(plm **ret, const char *name)
+{
+	why_clear();
+	if (!name)
+		name = getenv("PLM_NAME");
+	struct plm *rt = calloc(1, sizeof *rt);
+	if (!rt)
+		return -ENOMEM;
+	rt->tables.control_segment.fd = rt->tables.store_segment.fd = -1;
+	int r = enter(rt, name && name[0] ? name : "default");
+	if (r < 0) {
+		free(rt);
+		return r;
+	}
+	*ret = rt;
+	return 0;
+}
+
+void plm_disconnect(plm **rtp)
+{
+	struct plm *rt = rtp ? *rtp : NULL;
+	if (!rt)
+		return;
+	*rtp = NULL;
+	/* In the child of a fork the place is the parent's: only our copy of it goes. */
+	if (*rt->alive)
+		handle_close(rt);
+	else
+		unmap_private(rt);
+	tables_detach(&rt->tables);
+	close(rt->socket); /* the manager sees this and our LEAVING: the slot is free again */
+	free(rt);
+}
+
+static int request(struct plm *rt, enum door_request_kind kind, const char *text)
+{
+	struct door_reply reply;
+	int r = handle_check(rt);
+	if (r < 0)
+		return r;
+	if (rt->socket < 0)
+		return why(-ENOTSUP, "not from inside a task");
+	pthread_mutex_lock(&rt->socket_mutex);
+	r = ask(rt->socket, kind, text, &reply, NULL, 0);
+	pthread_mutex_unlock(&rt->socket_mutex);
+	return r < 0 ? r : 0;
+}
+
+int plm_module_load(plm *rt, const char *path)
+{
+	char *full = realpath(path, NULL); /* the manager stands in another directory */
+	if (!full)
+		return why(-errno, "%s: %s", path, strerror(errno));
+	int r = request(rt, DOOR_MODULE, full);
+	free(full);
+	return r;
+}
+
+int plm_stop(plm *rt, int now)
+{
+	return request(rt, now ? DOOR_STOP_NOW : DOOR_STOP, "");
+}
+
+void plm_patience(plm *rt, int timeout_ms)
+{
+	atomic_store_explicit(&rt->patience_ms, timeout_ms, memory_order_relaxed);
+}

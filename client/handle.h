@@ -1,0 +1,114 @@
+/* handle.h - what stands behind a `plm *`: one process's place in a runtime. Private to libplm, the
+ * worker (which is a client to itself: tasks submit tasks) and plmctl.
+ *
+ * Where: this process's memory.  Who: any thread; what threads share is atomic or has its own small lock.
+ * Death: everything here may vanish: the truth about what this process holds is in the segment. */
+#ifndef PLM_HANDLE_H
+#define PLM_HANDLE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "client/plm.h"
+#include "tables/tables.h"
+
+enum { SLOT_CACHES = 8, SLOT_CACHE_ENTRIES = 256, HINTS_BATCH = 128 };
+
+/* Reserved records of this process, ready to become tasks or objects. One of several, so that threads
+ * seldom meet. */
+struct slot_cache {
+	pthread_mutex_t mutex;
+	uint32_t count, refill; /* refill doubles: a short-lived client takes few */
+	uint32_t slot[SLOT_CACHE_ENTRIES];
+};
+
+struct name_cache; /* function names to numbers: client/names.c */
+
+struct plm {
+	struct tables tables;
+	struct process *me;
+	uint32_t self;
+	uint64_t runtime;
+	int socket;            /* to the manager; -1 in a worker */
+	pthread_mutex_t socket_mutex;
+	uint32_t *alive;       /* a page that fork() wipes: 1 here, 0 in a child */
+	_Atomic int patience_ms;
+
+	void *refs_memory;
+	_Atomic uint32_t *refs; /* [records], in it: holds and views of this process; 0: it holds nothing */
+	_Atomic int64_t held;   /* how many of them are not 0 */
+	pthread_mutex_t import_mutex;
+
+	struct slot_cache cache[SLOT_CACHES];
+	struct name_cache *names;
+
+	pthread_mutex_t waiters_mutex;
+	uint32_t waiters; /* threads parked or about to */
+
+	pthread_mutex_t bell_mutex; /* plm_fd() */
+	int bell_fd;
+	pthread_t bell_thread;
+	_Atomic bool bell_stop;
+
+	/* A worker that waits runs what it waits for in its own place. NULL in a client. True: something
+	 * was run. */
+	bool (*help)(void *context, uint32_t index);
+	void (*blocked)(void *context, bool blocked); /* nothing to run: it is going to sleep, or awake */
+	void *help_context;
+};
+
+/* Around a tables handle already attached: a worker, or a role as a thread in a test. Fills *rt. */
+int handle_open(struct plm *rt, uint32_t slot);
+/* Gives back what is cached and dropped; the holds that remain are the scheduler's to release. */
+void handle_close(struct plm *rt);
+
+struct tables *plm_tables(plm *rt);
+
+/* 0 or why this handle cannot be used: -ECHILD after fork, -EHOSTDOWN when the runtime is gone. */
+int handle_check(const struct plm *rt);
+/* -EHOSTDOWN when the manager is gone or the runtime has stopped, else 0. */
+int handle_runtime_gone(const struct plm *rt);
+
+/* ---- refs.c ---- */
+
+/* The record of a reference and the word that was judged; NULL with the error in *ret_error:
+ * -EXDEV (another runtime), -ESTALE (no such future any more), -EINVAL (no reference). */
+struct record *ref_resolve(const struct plm *rt, plm_ref ref, uint64_t *ret_word, int *ret_error);
+/* The record whose word speaks for r: its task if r is a PART. */
+struct record *ref_speaker(const struct plm *rt, struct record *r, uint64_t *word);
+plm_ref ref_public(const struct plm *rt, uint64_t ref);
+/* A record just reserved becomes ours: counts the first hold. */
+void ref_born(struct plm *rt, uint32_t index);
+/* One more hold on ref; asks the scheduler when this process holds none yet. */
+int ref_hold(struct plm *rt, plm_ref ref);
+
+/* Sends hints, waiting for room in the ring while the runtime lives. */
+int handle_tell(struct plm *rt, const uint64_t *hints, uint32_t n);
+
+/* When a call that meets a full store or table gives up: from plm_patience(). 0: at once. */
+uint64_t handle_deadline(const struct plm *rt);
+/* Room in the store, waiting for it until the deadline. */
+int handle_alloc(struct plm *rt, uint64_t length, shared32 *granule, uint64_t deadline_ns);
+
+/* ---- slots.c: reserved records ---- */
+int slots_take(struct plm *rt, uint32_t *ret_slots, uint32_t n, uint32_t *ret_n, uint64_t deadline_ns);
+void slots_return_all(struct plm *rt);
+
+/* ---- names.c ---- */
+int names_open(struct name_cache **ret);
+void names_close(struct name_cache **namesp);
+/* The number of a function, or -ENOENT naming it. */
+int names_find(struct name_cache *names, const struct registry *registry, const char *name,
+    uint32_t *ret);
+
+/* ---- wait.c ---- */
+
+/* Looks for the awaited thing: AWAITING_NOTHING = there; else what to be woken for. */
+typedef uint32_t wait_look_f(struct plm *rt, void *context);
+int wait_for(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline_ns);
+/* Until the scheduler frees something; false when the deadline has passed. */
+bool wait_for_room(struct plm *rt, uint64_t deadline_ns);
+int wait_settled(struct plm *rt, struct record *speaker, uint64_t ref, uint64_t deadline_ns);
+void bell_close(struct plm *rt);
+
+#endif

@@ -1,0 +1,173 @@
+/* object.c - objects: reserve, fill, seal; and reading values where they lie. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/why.h"
+#include "client/handle.h"
+
+uint64_t handle_deadline(const struct plm *rt)
+{
+	int patience = atomic_load_explicit(&rt->patience_ms, memory_order_relaxed);
+	return patience == 0 ? 0 : deadline_after_ms(patience);
+}
+
+int handle_alloc(struct plm *rt, uint64_t length, shared32 *granule, uint64_t deadline_ns)
+{
+	for (;;) {
+		int r = store_alloc(&rt->tables, sh_peek(&rt->me->node), length, granule);
+		if (r != -ENOSPC || deadline_ns == 0 || !wait_for_room(rt, deadline_ns))
+			return r;
+	}
+}
+
+/* A reserved record with room for its value; its word is still RESERVED. */
+static int object_reserve(struct plm *rt, size_t len, uint32_t *ret_index)
+{
+	uint64_t deadline = handle_deadline(rt);
+	uint32_t index, n;
+	int r = slots_take(rt, &index, 1, &n, deadline);
+	if (r < 0)
+		return r;
+	struct record *record = record_at(&rt->tables, index);
+	record->value_bytes = len;
+	ref_born(rt, index);
+	if (len > RECORD_INLINE_VALUE)
+		r = handle_alloc(rt, len, &record->value, deadline);
+	uint64_t word = sh_peek(&record->state);
+	*ret_index = index;
+	if (r < 0)
+		plm_drop(rt, ref_public(rt, record_ref(index, word_generation(word))));
+	return r;
+}
+
+static void *object_place(struct plm *rt, struct record *record)
+{
+	uint32_t granule = sh_peek(&record->value);
+	return granule ? store_writable(&rt->tables, granule) : record->value_inline;
+}
+
+int plm_create(plm *rt, size_t len, void **ret_data, plm_ref *ret)
+{
+	uint32_t index;
+	int r = handle_check(rt);
+	if (r == 0)
+		r = object_reserve(rt, len, &index);
+	if (r < 0)
+		return r;
+	struct record *record = record_at(&rt->tables, index);
+	*ret_data = object_place(rt, record);
+	*ret = ref_public(rt, record_ref(index, word_generation(sh_peek(&record->state))));
+	return 0;
+}
+
+static int object_seal(struct plm *rt, struct record *record, uint64_t word)
+{
+	uint32_t index = record_index(&rt->tables, record);
+	record->end_ms = record->submit_ms = tables_ms(&rt->tables);
+	record->results = 1;
+	if (!record_step(record, &word, RECORD_DONE, rt->self, 0, FLAG_OBJECT))
+		return why(-EINVAL, "only what was created and not yet sealed can be sealed");
+	wake_holders(&rt->tables, index);
+	/* The scheduler links a dependent first and looks at the word then; we the other way round. */
+	if (!sh_load(&record->dependents))
+		return 0;
+	uint64_t hint = hint_make(HINT_SETTLED, record_ref(index, word_generation(word)));
+	return handle_tell(rt, &hint, 1);
+}
+
+int plm_seal(plm *rt, plm_ref ref)
+{
+	int r = handle_check(rt);
+	uint64_t word;
+	struct record *record = r < 0 ? NULL : ref_resolve(rt, ref, &word, &r);
+	if (!record)
+		return r;
+	if (word_state(word) != RECORD_RESERVED || word_owner(word) != rt->self)
+		return why(-EINVAL, "only the process that created an object can seal it, once");
+	return object_seal(rt, record, word);
+}
+
+int plm_put(plm *rt, const void *data, size_t len, plm_ref *ret)
+{
+	uint32_t index;
+	int r = handle_check(rt);
+	if (r == 0)
+		r = object_reserve(rt, len, &index);
+	if (r < 0)
+		return r;
+	struct record *record = record_at(&rt->tables, index);
+	if (len)
+		memcpy(object_place(rt, record), data, len);
+	uint64_t word = sh_peek(&record->state);
+	r = object_seal(rt, record, word);
+	if (r == 0)
+		*ret = ref_public(rt, record_ref(index, word_generation(word)));
+	return r;
+}
+
+/* ---- reading ---- */
+
+static int why_not_done(enum record_state state)
+{
+	if (state == RECORD_FAILED)
+		return why(-PLM_EFAILED, "the task failed; plm_error() tells why");
+	if (state == RECORD_CANCELLED)
+		return why(-PLM_ECANCELLED, "the task was cancelled");
+	return why(-ESTALE, "no such future any more: it was dropped, or never was");
+}
+
+/* Of a settled future that this process holds for the caller; that hold goes into the view, or ends. */
+static int view_take(struct plm *rt, struct record *r, struct record *speaker, plm_ref ref, plm_view *ret)
+{
+	enum record_state state = word_state(sh_load(&speaker->state));
+	plm_view view = { .ref = ref };
+	uint64_t length = 0;
+	const void *value = state == RECORD_DONE ? record_value(&rt->tables, r, &length) : NULL;
+	if (!value) {
+		plm_drop(rt, ref);
+		return state == RECORD_DONE ? why(-EIO, "the record of this future is damaged")
+		                            : why_not_done(state);
+	}
+	view.data = value;
+	view.len = length;
+	if (length <= RECORD_INLINE_VALUE) {
+		memcpy(view.small, value, length);
+		view.data = NULL; /* plm_get() points it into the caller's view */
+		view.ref = PLM_NONE;
+		plm_drop(rt, ref);
+	}
+	*ret = view;
+	if (!ret->data)
+		ret->data = ret->small;
+	return 0;
+}
+
+int plm_get(plm *rt, plm_ref ref, plm_view *ret, int timeout_ms)
+{
+	int r = handle_check(rt);
+	if (r == 0)
+		r = ref_hold(rt, ref);
+	if (r < 0)
+		return r;
+	uint64_t word;
+	struct record *record = ref_resolve(rt, ref, &word, &r);
+	if (!record)
+		return r; /* cannot be: we hold it; but a damaged segment can be anything */
+	struct record *speaker = ref_speaker(rt, record, &word);
+	uint64_t speaker_ref = record_ref(record_index(&rt->tables, speaker), word_generation(word));
+	if (!state_settled(word_state(word)))
+		r = wait_settled(rt, speaker, speaker_ref,
+		    timeout_ms == 0 ? 0 : deadline_after_ms(timeout_ms));
+	if (r == 0)
+		return view_take(rt, record, speaker, ref, ret);
+	plm_drop(rt, ref);
+	return r == -ETIMEDOUT ? why(r, "the future is still %s after %d ms",
+	    record_state_name(word_state(sh_load(&speaker->state))), timeout_ms) : r;
+}
+
+void plm_release(plm *rt, plm_view *view)
+{
+	if (view->ref.id)
+		plm_drop(rt, view->ref);
+	*view = (plm_view){ 0 };
+}

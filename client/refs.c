@@ -1,0 +1,231 @@
+/* refs.c - references: what this process holds, counted here; that it holds, known in the segment.
+ *
+ * The count is private, so a thousand holds of one value cost the segment one bit. The bit of a record
+ * this process made is set before anybody sees the record; every other bit is set and every bit is
+ * cleared by the scheduler, in the order of our hints: nothing is freed between two holders. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/why.h"
+#include "client/handle.h"
+
+struct record *ref_resolve(const struct plm *rt, plm_ref ref, uint64_t *ret_word, int *ret_error)
+{
+	if (ref.id == 0) {
+		*ret_error = why(-EINVAL, "no future: the reference is empty");
+		return NULL;
+	}
+	if (ref.runtime != rt->runtime) {
+		*ret_error = why(-EXDEV, "the future belongs to another runtime, or to an earlier boot of "
+		    "this one");
+		return NULL;
+	}
+	struct record *r = record_lookup(&rt->tables, ref.id, ret_word);
+	if (!r)
+		*ret_error = why(-ESTALE, "no such future any more: it was dropped, or never was");
+	return r;
+}
+
+struct record *ref_speaker(const struct plm *rt, struct record *r, uint64_t *word)
+{
+	if (word_state(*word) != RECORD_PART)
+		return r;
+	/* A part keeps its task; should the words of a damaged segment say otherwise, the part itself
+	 * stands in: it never settles. */
+	struct record *task = record_lookup(&rt->tables, r->part.task, word);
+	return task ? task : r;
+}
+
+plm_ref ref_public(const struct plm *rt, uint64_t ref)
+{
+	return (plm_ref){ .id = ref, .runtime = rt->runtime };
+}
+
+void ref_born(struct plm *rt, uint32_t index)
+{
+	atomic_store_explicit(&rt->refs[index], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&rt->held, 1, memory_order_relaxed);
+	if (rt->self < 64)
+		sh_poke(&rt->tables.record[index].holds, (uint64_t)1 << rt->self);
+	else
+		hold_set(&rt->tables, index, rt->self);
+}
+
+/* Only from one hold to more: the first one is the scheduler's to grant. */
+static bool hold_again(struct plm *rt, uint32_t index)
+{
+	uint32_t n = atomic_load_explicit(&rt->refs[index], memory_order_acquire);
+	while (n > 0)
+		if (atomic_compare_exchange_weak_explicit(&rt->refs[index], &n, n + 1,
+		    memory_order_acq_rel, memory_order_acquire))
+			return true;
+	return false;
+}
+
+static uint32_t look_for_import(struct plm *rt, void *context)
+{
+	const uint64_t *ref = context;
+	return sh_load(&rt->me->imported) == *ref ? AWAITING_NOTHING : AWAITING_ANY;
+}
+
+/* Asks the scheduler for a hold. A hint may be lost with a scheduler: it is repeated each tick. */
+static int import_locked(struct plm *rt, uint64_t ref)
+{
+	uint64_t hint = hint_make(HINT_IMPORT, ref);
+	sh_store(&rt->me->unclean, 1);
+	sh_store(&rt->me->imported, 0);
+	int r;
+	do {
+		r = handle_tell(rt, &hint, 1);
+		if (r == 0)
+			r = wait_for(rt, look_for_import, &ref, deadline_after_ms(SAFETY_TICK_MS));
+	} while (r == -ETIMEDOUT);
+	if (r < 0)
+		return r;
+	uint64_t word;
+	if (!record_lookup(&rt->tables, ref, &word) || !hold_test(&rt->tables, ref_index(ref), rt->self))
+		return why(-ESTALE, "no such future any more: it was dropped, or never was");
+	atomic_fetch_add_explicit(&rt->held, 1, memory_order_relaxed);
+	atomic_store_explicit(&rt->refs[ref_index(ref)], 1, memory_order_release);
+	return 0;
+}
+
+static int hold_one(struct plm *rt, uint64_t ref)
+{
+	if (hold_again(rt, ref_index(ref)))
+		return 0;
+	pthread_mutex_lock(&rt->import_mutex);
+	int r = hold_again(rt, ref_index(ref)) ? 0 : import_locked(rt, ref);
+	pthread_mutex_unlock(&rt->import_mutex);
+	return r;
+}
+
+int ref_hold(struct plm *rt, plm_ref ref)
+{
+	uint64_t word;
+	int r = 0;
+	struct record *record = ref_resolve(rt, ref, &word, &r);
+	if (!record)
+		return r;
+	/* A part is no use without its task, whose word speaks for it. */
+	if (word_state(word) == RECORD_PART) {
+		r = hold_one(rt, record->part.task);
+		if (r < 0)
+			return r;
+	}
+	r = hold_one(rt, ref.id);
+	if (r < 0 && word_state(word) == RECORD_PART)
+		plm_drop(rt, ref_public(rt, record->part.task));
+	return r;
+}
+
+struct drops { /* a batch on its way */
+	struct plm *rt;
+	uint64_t hint[HINTS_BATCH];
+	uint32_t n;
+};
+
+static void drops_send(struct drops *drops)
+{
+	handle_tell(drops->rt, drops->hint, drops->n);
+	drops->n = 0;
+}
+
+static void drop_one(struct drops *drops, uint64_t ref)
+{
+	struct plm *rt = drops->rt;
+	uint32_t n = atomic_load_explicit(&rt->refs[ref_index(ref)], memory_order_acquire);
+	do
+		if (n == 0)
+			return; /* not ours: dropped once too often */
+	while (!atomic_compare_exchange_weak_explicit(&rt->refs[ref_index(ref)], &n, n - 1,
+	    memory_order_acq_rel, memory_order_acquire));
+	if (n > 1)
+		return;
+	atomic_fetch_sub_explicit(&rt->held, 1, memory_order_relaxed);
+	drops->hint[drops->n++] = hint_make(HINT_DROPPED, ref);
+	if (drops->n == HINTS_BATCH)
+		drops_send(drops);
+}
+
+static void drop_ref(struct drops *drops, plm_ref ref)
+{
+	uint64_t word;
+	struct record *r = ref.runtime == drops->rt->runtime
+	    ? record_lookup(&drops->rt->tables, ref.id, &word) : NULL;
+	if (!r)
+		return;
+	uint64_t task = word_state(word) == RECORD_PART ? r->part.task : 0;
+	drop_one(drops, ref.id);
+	if (task && record_lookup(&drops->rt->tables, task, &word))
+		drop_one(drops, task);
+}
+
+void plm_drop_many(plm *rt, const plm_ref *refs, size_t n)
+{
+	if (handle_check(rt) < 0)
+		return;
+	struct drops drops = { .rt = rt };
+	for (size_t i = 0; i < n; i++)
+		drop_ref(&drops, refs[i]);
+	if (drops.n)
+		drops_send(&drops);
+}
+
+void plm_drop(plm *rt, plm_ref ref)
+{
+	plm_drop_many(rt, &ref, 1);
+}
+
+int plm_hold(plm *rt, plm_ref ref)
+{
+	int r = handle_check(rt);
+	return r < 0 ? r : ref_hold(rt, ref);
+}
+
+static int tell_about(plm *rt, plm_ref ref, enum hint_kind kind)
+{
+	uint64_t word;
+	int r = handle_check(rt);
+	if (r < 0)
+		return r;
+	struct record *record = ref_resolve(rt, ref, &word, &r);
+	if (!record)
+		return r;
+	uint64_t hints[2] = { hint_make(kind, ref.id) };
+	uint32_t n = 1;
+	if (word_state(word) == RECORD_PART)
+		hints[n++] = hint_make(kind, record->part.task);
+	return handle_tell(rt, hints, n);
+}
+
+int plm_keep(plm *rt, plm_ref ref)
+{
+	return tell_about(rt, ref, HINT_KEPT);
+}
+
+int plm_forget(plm *rt, plm_ref ref)
+{
+	return tell_about(rt, ref, HINT_FORGOTTEN);
+}
+
+int plm_ref_print(plm_ref ref, char text[PLM_REF_TEXT_BYTES])
+{
+	int n = snprintf(text, PLM_REF_TEXT_BYTES, "@%" PRIx32 ".%" PRIx32 ".%" PRIx64,
+	    ref_index(ref.id), ref_generation(ref.id), ref.runtime);
+	return n < PLM_REF_TEXT_BYTES ? 0 : -EINVAL;
+}
+
+int plm_ref_parse(const char *text, plm_ref *ret)
+{
+	uint32_t index, generation;
+	uint64_t runtime;
+	int used = 0;
+	const char *digits = text[0] == '@' ? text + 1 : text;
+	if (sscanf(digits, "%8" SCNx32 ".%8" SCNx32 ".%16" SCNx64 "%n", &index, &generation, &runtime,
+	    &used) != 3 || digits[used] != 0 || generation == 0)
+		return why(-EINVAL, "\"%s\" is not a reference; they look like @1f.2.9a0b...", text);
+	*ret = (plm_ref){ .id = record_ref(index, generation), .runtime = runtime };
+	return 0;
+}

@@ -1,0 +1,89 @@
+/* slots.c - reserved records of this process, taken from the pool in batches.
+ *
+ * A record in a cache is RESERVED by us in its own word, so nothing but our end is needed to find it
+ * again: the scheduler frees what a dead process had reserved. */
+#include <errno.h>
+
+#include "base/why.h"
+#include "client/handle.h"
+
+/* Threads spread over the caches by where their thread-local storage lies. */
+static struct slot_cache *cache_of_thread(struct plm *rt)
+{
+	static _Thread_local char here;
+	return &rt->cache[((uintptr_t)&here >> 12) % SLOT_CACHES];
+}
+
+static int refill_locked(struct plm *rt, struct slot_cache *cache, uint32_t wanted)
+{
+	cache->refill = cache->refill * 2 > SLOT_CACHE_ENTRIES ? SLOT_CACHE_ENTRIES : cache->refill * 2;
+	if (cache->refill < wanted)
+		cache->refill = wanted;
+	sh_store(&rt->me->unclean, 1);
+	return pool_take(&rt->tables.pool, cache->slot, cache->refill, &cache->count);
+}
+
+/* Up to n from this cache, refilling it once if it is empty. */
+static int take_locked(struct plm *rt, struct slot_cache *cache, uint32_t *ret_slots, uint32_t n,
+    uint32_t *ret_n)
+{
+	int r = 0;
+	if (cache->count == 0)
+		r = refill_locked(rt, cache, n < SLOT_CACHE_ENTRIES ? n : SLOT_CACHE_ENTRIES);
+	uint32_t taken = 0;
+	while (r == 0 && taken < n && cache->count > 0)
+		ret_slots[taken++] = cache->slot[--cache->count];
+	*ret_n = taken;
+	return r;
+}
+
+static int take_from(struct plm *rt, struct slot_cache *cache, uint32_t *ret_slots, uint32_t n,
+    uint32_t *ret_n)
+{
+	pthread_mutex_lock(&cache->mutex);
+	int r = take_locked(rt, cache, ret_slots, n, ret_n);
+	pthread_mutex_unlock(&cache->mutex);
+	return r;
+}
+
+/* The pool is empty: what other threads have put by is better used than kept. */
+static void take_from_others(struct plm *rt, uint32_t *ret_slots, uint32_t n, uint32_t *ret_n)
+{
+	*ret_n = 0;
+	for (int i = 0; i < SLOT_CACHES && *ret_n == 0; i++) {
+		struct slot_cache *cache = &rt->cache[i];
+		pthread_mutex_lock(&cache->mutex);
+		while (*ret_n < n && cache->count > 0)
+			ret_slots[(*ret_n)++] = cache->slot[--cache->count];
+		pthread_mutex_unlock(&cache->mutex);
+	}
+}
+
+int slots_take(struct plm *rt, uint32_t *ret_slots, uint32_t n, uint32_t *ret_n, uint64_t deadline_ns)
+{
+	for (;;) {
+		int r = take_from(rt, cache_of_thread(rt), ret_slots, n, ret_n);
+		if (r == 0 && *ret_n == 0)
+			take_from_others(rt, ret_slots, n, ret_n);
+		if (r < 0 || *ret_n > 0)
+			return r;
+		if (deadline_ns == 0 || !wait_for_room(rt, deadline_ns))
+			return why(-ENOSPC, "the table of futures is full (%u in use): drop references that "
+			    "are no longer needed, or boot with a larger --tasks", rt->tables.limits.records);
+	}
+}
+
+void slots_return_all(struct plm *rt)
+{
+	for (int i = 0; i < SLOT_CACHES; i++) {
+		struct slot_cache *cache = &rt->cache[i];
+		pthread_mutex_lock(&cache->mutex);
+		while (cache->count > 0) {
+			uint32_t index = cache->slot[--cache->count];
+			uint64_t word = sh_peek(&record_at(&rt->tables, index)->state);
+			uint64_t hint = hint_make(HINT_DROPPED, record_ref(index, word_generation(word)));
+			handle_tell(rt, &hint, 1);
+		}
+		pthread_mutex_unlock(&cache->mutex);
+	}
+}

@@ -1,0 +1,60 @@
+/* status.c - a look at the whole runtime, for people. */
+#include <stdio.h>
+
+#include "client/handle.h"
+
+static void count_processes(const struct tables *t, plm_status *s)
+{
+	for (uint32_t i = 0; i < t->limits.processes; i++) {
+		const struct process *p = &t->process[i];
+		uint64_t word = sh_load(&p->state);
+		if (!process_present(word))
+			continue;
+		s->manager_pid = i == SLOT_MANAGER ? p->pid : s->manager_pid;
+		s->scheduler_pid = i == SLOT_SCHEDULER ? p->pid : s->scheduler_pid;
+		s->workers += process_kind(word) == KIND_WORKER;
+		s->workers_busy += process_kind(word) == KIND_WORKER && sh_peek(&p->running) != 0;
+		s->clients += process_kind(word) == KIND_CLIENT;
+	}
+}
+
+static void count_records(const struct tables *t, plm_status *s)
+{
+	uint64_t count[RECORD_STATES] = { 0 };
+	uint32_t fresh = pool_fresh(&t->pool);
+	for (uint32_t i = 0; i < fresh; i++) {
+		enum record_state state = word_state(sh_load(&t->record[i].state));
+		if (state < RECORD_STATES)
+			count[state]++;
+	}
+	s->records_used = fresh - count[RECORD_FREE];
+	s->waiting = count[RECORD_WAITING];
+	s->ready = count[RECORD_READY];
+	s->running = count[RECORD_RUNNING];
+	s->done = count[RECORD_DONE];
+	s->failed = count[RECORD_FAILED];
+	s->cancelled = count[RECORD_CANCELLED];
+}
+
+int plm_status_get(plm *rt, plm_status *ret)
+{
+	int r = handle_check(rt);
+	if (r < 0)
+		return r;
+	const struct tables *t = &rt->tables;
+	plm_status s = { .processes_max = t->limits.processes, .records_max = t->limits.records,
+		.restarts = sh_load(&t->control->restarts), .uptime_ms = tables_ms(t),
+		.draining = sh_load(&t->control->mode) == MODE_DRAINING };
+	snprintf(s.name, sizeof s.name, "%.*s", (int)sizeof t->control->name - 1, t->control->name);
+	count_processes(t, &s);
+	count_records(t, &s);
+	for (uint32_t i = 0; i < t->limits.nodes; i++) {
+		struct arena_usage usage;
+		arena_usage(&t->arena[i], &usage);
+		s.store_bytes += usage.total_bytes;
+		s.store_reserved += usage.reserved_bytes;
+		s.store_used += usage.used_bytes;
+	}
+	*ret = s;
+	return 0;
+}

@@ -1,0 +1,301 @@
+/* submit.c - tasks: fill a reserved record, make it visible by one store, tell the scheduler. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/why.h"
+#include "client/handle.h"
+#include "tables/args.h"
+
+enum { SUBMIT_CHUNK = 64 };
+
+struct submission { /* one task on its way in */
+	const plm_task *task;
+	uint32_t function;
+	uint32_t results;
+	uint32_t futures;
+	uint64_t args_bytes;
+	uint64_t deadline_ns;
+};
+
+static int check_numbers(const plm_task *task)
+{
+	if (task->nargs > ARGS_MAX)
+		return why(-E2BIG, "%s: %zu arguments, at most %d are possible", task->function, task->nargs,
+		    ARGS_MAX);
+	if (task->priority < PRIORITY_MIN || task->priority > PRIORITY_MAX)
+		return why(-EINVAL, "%s: priority %d is not within %d to %d", task->function, task->priority,
+		    PRIORITY_MIN, PRIORITY_MAX);
+	if (task->results > RESULTS_MAX)
+		return why(-E2BIG, "%s: %u results, at most %d are possible", task->function, task->results,
+		    RESULTS_MAX);
+	/* Each start counts one attempt, and the state word holds eight bits of them. */
+	if (task->retries + (uint64_t)task->crash_retries >= RETRIES_MAX)
+		return why(-EINVAL, "%s: %u and %u retries, together fewer than %d are possible",
+		    task->function, task->retries, task->crash_retries, RETRIES_MAX);
+	if (task->flags & ~(unsigned)PLM_KEEP)
+		return why(-EINVAL, "%s: unknown flags %#x", task->function, task->flags);
+	for (size_t i = 0; i < COUNT_OF(task->reserved); i++)
+		if (task->reserved[i])
+			return why(-EINVAL, "%s: the reserved fields of plm_task must be zero", task->function);
+	return 0;
+}
+
+static int measure_arg(struct plm *rt, const plm_task *task, size_t i, struct submission *s)
+{
+	const plm_arg *arg = &task->args[i];
+	if (arg->future.id) {
+		uint64_t word;
+		int r = 0;
+		if (!ref_resolve(rt, arg->future, &word, &r))
+			return r;
+		s->futures++;
+		s->args_bytes += sizeof(struct arg_future);
+		return 0;
+	}
+	if (arg->len > ARG_BYTES_MAX)
+		return why(-E2BIG, "%s: argument %zu has %zu bytes; over %llu pass a future (plm_put)",
+		    task->function, i + 1, arg->len, (unsigned long long)ARG_BYTES_MAX);
+	if (arg->len && !arg->data)
+		return why(-EINVAL, "%s: argument %zu has a length but no bytes", task->function, i + 1);
+	s->args_bytes += args_round(arg->len);
+	return 0;
+}
+
+static int measure(struct plm *rt, const plm_task *task, struct submission *s)
+{
+	int r = check_numbers(task);
+	s->task = task;
+	s->results = task->results ? task->results : 1;
+	s->futures = 0;
+	s->args_bytes = args_header_bytes((uint32_t)task->nargs);
+	for (size_t i = 0; r == 0 && i < task->nargs; i++)
+		r = measure_arg(rt, task, i, s);
+	if (r == 0 && s->args_bytes > UINT32_MAX)
+		r = why(-E2BIG, "%s: %llu bytes of arguments, at most %u are possible; pass futures "
+		    "(plm_put)", task->function, (unsigned long long)s->args_bytes, UINT32_MAX);
+	return r;
+}
+
+static int fill_args(struct plm *rt, struct record *record, const struct submission *s)
+{
+	const plm_task *task = s->task;
+	void *block = record->args_inline;
+	record->nargs = (uint16_t)task->nargs;
+	record->args_bytes = (uint32_t)s->args_bytes;
+	if (s->args_bytes > RECORD_INLINE_ARGS) {
+		int r = handle_alloc(rt, s->args_bytes, &record->args, s->deadline_ns);
+		if (r < 0)
+			return r;
+		block = store_writable(&rt->tables, sh_peek(&record->args));
+	}
+	struct args_writer writer;
+	args_begin(&writer, block, (uint32_t)task->nargs);
+	for (size_t i = 0; i < task->nargs; i++) {
+		if (task->args[i].future.id)
+			args_add_future(&writer, task->args[i].future.id);
+		else
+			args_add_bytes(&writer, task->args[i].data, task->args[i].len);
+	}
+	return 0;
+}
+
+/* Results beyond the first: records of their own, for which the task's word speaks. */
+static int fill_parts(struct plm *rt, uint32_t index, const struct submission *s, plm_ref *ret)
+{
+	struct record *record = record_at(&rt->tables, index);
+	uint64_t task = ret[0].id;
+	for (uint32_t which = 1; which < s->results; which++) {
+		uint32_t slot, n;
+		int r = slots_take(rt, &slot, 1, &n, s->deadline_ns);
+		if (r < 0)
+			return r;
+		struct record *part = record_at(&rt->tables, slot);
+		uint64_t word = sh_peek(&part->state);
+		ref_born(rt, slot);
+		/* Each part we hold holds its task for us, too. */
+		atomic_fetch_add_explicit(&rt->refs[index], 1, memory_order_relaxed);
+		part->part.task = task;
+		part->part.which = which;
+		part->part.next = record->first_part;
+		record->first_part = slot + 1;
+		record_step(part, &word, RECORD_PART, rt->self, 0, 0);
+		ret[which] = ref_public(rt, record_ref(slot, word_generation(word)));
+	}
+	return 0;
+}
+
+/* Payload of one reserved record. On failure nothing of it stays held. */
+static int fill(struct plm *rt, uint32_t index, const struct submission *s, uint64_t sequence,
+    plm_ref *ret)
+{
+	struct record *record = record_at(&rt->tables, index);
+	const plm_task *task = s->task;
+	record->key = key_make(task->priority, sequence);
+	record->function = s->function;
+	record->results = (uint16_t)s->results;
+	record->retries = (uint8_t)task->retries;
+	record->crash_retries = (uint8_t)task->crash_retries;
+	record->submit_ms = tables_ms(&rt->tables);
+	ref_born(rt, index);
+	for (uint32_t i = 0; i < s->results; i++)
+		ret[i] = PLM_NONE;
+	ret[0] = ref_public(rt, record_ref(index, word_generation(sh_peek(&record->state))));
+	int r = fill_args(rt, record, s);
+	if (r == 0 && s->results > 1)
+		r = fill_parts(rt, index, s, ret);
+	if (r < 0) {
+		plm_drop_many(rt, ret, s->results);
+		for (uint32_t i = 0; i < s->results; i++)
+			ret[i] = PLM_NONE;
+	}
+	return r;
+}
+
+static void publish(struct plm *rt, uint32_t index, const struct submission *s)
+{
+	struct record *record = record_at(&rt->tables, index);
+	uint64_t seen = sh_peek(&record->state);
+	CHECK(record_step(record, &seen, s->futures ? RECORD_WAITING : RECORD_READY, rt->self, 0, 0));
+}
+
+/* Futures that this process does not hold are held until the task is known to the scheduler. */
+static int hold_arguments(struct plm *rt, const plm_task *task, size_t *ret_held)
+{
+	for (*ret_held = 0; *ret_held < task->nargs; ++*ret_held) {
+		plm_ref ref = task->args[*ret_held].future;
+		int r = ref.id ? ref_hold(rt, ref) : 0;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void drop_arguments(struct plm *rt, const plm_task *task, size_t held)
+{
+	while (held-- > 0)
+		if (task->args[held].future.id)
+			plm_drop(rt, task->args[held].future);
+}
+
+struct chunk { /* published tasks the scheduler has not been told of yet */
+	uint64_t hint[SUBMIT_CHUNK * 2];
+	uint32_t n;
+	uint32_t slot[SUBMIT_CHUNK];
+	uint32_t slots, next; /* reserved and not yet used: slot[next .. slots - 1] */
+	size_t left;          /* tasks still to come */
+};
+
+static int chunk_slot(struct plm *rt, struct chunk *chunk, uint64_t deadline_ns, uint32_t *ret)
+{
+	if (chunk->next == chunk->slots) {
+		uint32_t wanted = chunk->left < SUBMIT_CHUNK ? (uint32_t)chunk->left : SUBMIT_CHUNK;
+		chunk->next = chunk->slots = 0;
+		int r = slots_take(rt, chunk->slot, wanted, &chunk->slots, deadline_ns);
+		if (r < 0)
+			return r;
+	}
+	*ret = chunk->slot[chunk->next++];
+	return 0;
+}
+
+static int chunk_tell(struct plm *rt, struct chunk *chunk)
+{
+	int r = chunk->n ? handle_tell(rt, chunk->hint, chunk->n) : 0;
+	chunk->n = 0;
+	return r;
+}
+
+static int submit_one(struct plm *rt, struct chunk *chunk, const struct submission *s, uint64_t sequence,
+    plm_ref *ret)
+{
+	uint32_t index;
+	size_t held = 0;
+	int r = s->futures ? hold_arguments(rt, s->task, &held) : 0;
+	if (r == 0)
+		r = chunk_slot(rt, chunk, s->deadline_ns, &index);
+	if (r == 0)
+		r = fill(rt, index, s, sequence, ret);
+	if (r == 0) {
+		publish(rt, index, s);
+		chunk->hint[chunk->n++] = hint_make(HINT_SUBMITTED, ret[0].id);
+		if (s->task->flags & PLM_KEEP)
+			chunk->hint[chunk->n++] = hint_make(HINT_KEPT, ret[0].id);
+	}
+	if (r == 0 && s->task->flags & PLM_KEEP)
+		r = keep_parts(rt, ret, s->results);
+	/* Our drop follows the submission in the same ring: the task has its own hold by then. */
+	if (held || chunk->n >= SUBMIT_CHUNK) {
+		int told = chunk_tell(rt, chunk);
+		r = r < 0 ? r : told;
+	}
+	drop_arguments(rt, s->task, held);
+	return r;
+}
+
+/* Of the parts: their task's hint goes with the others. */
+static int keep_parts(struct plm *rt, const plm_ref *refs, uint32_t results)
+{
+	int r = 0;
+	for (uint32_t i = 1; i < results && r == 0; i++) {
+		uint64_t hint = hint_make(HINT_KEPT, refs[i].id);
+		r = handle_tell(rt, &hint, 1);
+	}
+	return r;
+}
+
+/* Slots taken and not used go back: the next caller is as good. */
+static void chunk_return(struct plm *rt, struct chunk *chunk)
+{
+	while (chunk->next < chunk->slots) {
+		uint32_t index = chunk->slot[chunk->next++];
+		uint64_t word = sh_peek(&record_at(&rt->tables, index)->state);
+		uint64_t hint = hint_make(HINT_DROPPED, record_ref(index, word_generation(word)));
+		handle_tell(rt, &hint, 1);
+	}
+}
+
+static int submit_all(struct plm *rt, const plm_task *tasks, size_t n, plm_ref *ret, size_t *ret_done)
+{
+	struct submission s = { .deadline_ns = handle_deadline(rt) };
+	struct chunk chunk = { .left = n };
+	const char *known = NULL; /* the last name looked up: the same pointer means the same function */
+	uint64_t sequence = sh_add(&rt->tables.control->sequence, n);
+	int r = 0;
+	for (size_t i = 0; i < n && r == 0; i++, chunk.left--) {
+		if (tasks[i].function != known || !known)
+			r = names_find(rt->names, &rt->tables.registry, tasks[i].function, &s.function);
+		known = tasks[i].function;
+		if (r == 0)
+			r = measure(rt, &tasks[i], &s);
+		if (r == 0)
+			r = submit_one(rt, &chunk, &s, sequence + i, ret);
+		if (r == 0) {
+			ret += s.results;
+			++*ret_done;
+		}
+	}
+	int told = chunk_tell(rt, &chunk);
+	chunk_return(rt, &chunk);
+	return r < 0 ? r : told;
+}
+
+int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret)
+{
+	int r = handle_check(rt);
+	if (r < 0)
+		return r;
+	size_t total = 0;
+	for (size_t i = 0; i < n; i++)
+		total += tasks[i].results ? tasks[i].results : 1;
+	for (size_t i = 0; i < total; i++)
+		ret[i] = PLM_NONE;
+	if (sh_load(&rt->tables.control->mode) == MODE_DRAINING && !rt->help)
+		return why(-ESHUTDOWN, "the runtime is being stopped and takes no new tasks");
+	size_t done = 0;
+	return submit_all(rt, tasks, n, ret, &done);
+}
+
+int plm_submit(plm *rt, const plm_task *task, plm_ref *ret)
+{
+	return plm_submit_many(rt, task, 1, ret);
+}

@@ -1,0 +1,310 @@
+/* wait.c - the one wait loop of a client (event.h has the contract), and what is built on it. */
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/why.h"
+#include "client/handle.h"
+
+enum { SPIN_NS = 30000, LOOKS_PER_CLOCK = 64 };
+
+/* A parked peer costs 20 us to wake, a spinning one a fraction: spin, but only on a core nobody needs. */
+static bool core_to_spare(const struct plm *rt)
+{
+	return process_awake(&rt->tables) <= rt->tables.control->cores;
+}
+
+static uint32_t spin(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline_ns)
+{
+	uint64_t until = clock_ns() + SPIN_NS;
+	if (until > deadline_ns)
+		until = deadline_ns;
+	uint32_t target;
+	do {
+		for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
+			target = look(rt, context);
+			if (target == AWAITING_NOTHING)
+				return target;
+			sh_relax();
+		}
+	} while (clock_ns() < until && core_to_spare(rt));
+	return target;
+}
+
+/* With several threads waiting, every settlement wakes all of them: one slot, one word. */
+static void announce(struct plm *rt, uint32_t target)
+{
+	pthread_mutex_lock(&rt->waiters_mutex);
+	sh_poke(&rt->me->awaiting, rt->waiters > 1 ? AWAITING_ANY : target);
+	pthread_mutex_unlock(&rt->waiters_mutex);
+}
+
+static void waiter_joins(struct plm *rt)
+{
+	pthread_mutex_lock(&rt->waiters_mutex);
+	rt->waiters++;
+	pthread_mutex_unlock(&rt->waiters_mutex);
+}
+
+static void waiter_leaves(struct plm *rt)
+{
+	pthread_mutex_lock(&rt->waiters_mutex);
+	rt->waiters--;
+	sh_poke(&rt->me->awaiting, rt->waiters ? AWAITING_ANY : AWAITING_NOTHING);
+	pthread_mutex_unlock(&rt->waiters_mutex);
+}
+
+static void sleep_once(struct plm *rt, uint32_t seen, uint64_t deadline_ns)
+{
+	if (rt->blocked)
+		rt->blocked(rt->help_context, true);
+	process_set_activity(&rt->tables, rt->self, ACTIVITY_ASLEEP);
+	event_sleep(&rt->me->event, seen, deadline_ns);
+	process_set_activity(&rt->tables, rt->self, ACTIVITY_AWAKE);
+	if (rt->blocked)
+		rt->blocked(rt->help_context, false);
+}
+
+static int park(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline_ns)
+{
+	for (;;) {
+		uint32_t target = look(rt, context);
+		if (target == AWAITING_NOTHING)
+			return 0;
+		announce(rt, target);
+		uint32_t seen = event_prepare(&rt->me->event);
+		uint32_t again = look(rt, context);
+		if (again == AWAITING_NOTHING)
+			return 0;
+		int r = handle_runtime_gone(rt);
+		if (r < 0)
+			return r;
+		if (again != target)
+			continue;
+		if (clock_ns() >= deadline_ns)
+			return -ETIMEDOUT;
+		sleep_once(rt, seen, deadline_ns);
+	}
+}
+
+int wait_for(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline_ns)
+{
+	if (look(rt, context) == AWAITING_NOTHING)
+		return 0;
+	if (deadline_ns == 0 || clock_ns() >= deadline_ns)
+		return -ETIMEDOUT;
+	if (core_to_spare(rt) && spin(rt, look, context, deadline_ns) == AWAITING_NOTHING)
+		return 0;
+	waiter_joins(rt);
+	int r = park(rt, look, context, deadline_ns);
+	waiter_leaves(rt);
+	return r;
+}
+
+bool wait_for_room(struct plm *rt, uint64_t deadline_ns)
+{
+	struct control *c = rt->tables.control;
+	if (clock_ns() >= deadline_ns || handle_runtime_gone(rt) < 0)
+		return false;
+	uint32_t seen = event_prepare(&c->room);
+	sh_store(&c->room_wanted, 1);
+	event_post(&rt->tables.process[SLOT_SCHEDULER].event);
+	/* What was freed just before we asked is found by the caller's next try: a short first sleep. */
+	uint64_t soon = clock_ns() + 10 * NS_PER_MS;
+	event_sleep(&c->room, seen, soon < deadline_ns ? soon : deadline_ns);
+	return true;
+}
+
+/* ---- futures ---- */
+
+struct settled_look {
+	struct record *speaker;
+	uint64_t ref;
+};
+
+/* A record whose slot has moved on has settled long ago. */
+static bool is_settled(const struct record *speaker, uint64_t ref)
+{
+	uint64_t word = sh_load(&speaker->state);
+	return word_generation(word) != ref_generation(ref) || state_settled(word_state(word));
+}
+
+static bool look_settled(struct plm *rt, struct record *speaker, uint64_t ref)
+{
+	if (is_settled(speaker, ref))
+		return true;
+	if (!rt->help)
+		return false;
+	while (rt->help(rt->help_context, ref_index(ref)))
+		if (is_settled(speaker, ref))
+			return true;
+	return is_settled(speaker, ref);
+}
+
+static uint32_t look_one(struct plm *rt, void *context)
+{
+	const struct settled_look *look = context;
+	return look_settled(rt, look->speaker, look->ref) ? AWAITING_NOTHING
+	                                                  : record_index(&rt->tables, look->speaker) + 1;
+}
+
+int wait_settled(struct plm *rt, struct record *speaker, uint64_t ref, uint64_t deadline_ns)
+{
+	struct settled_look look = { speaker, ref };
+	return wait_for(rt, look_one, &look, deadline_ns);
+}
+
+struct many_look {
+	const plm_ref *refs;
+	size_t n, want, have;
+	uint8_t *ready; /* the caller's, or ours */
+	size_t last;    /* where to look first: the last one is done last, most of the time */
+};
+
+static uint64_t speaker_ref(const struct plm *rt, plm_ref ref, struct record **ret)
+{
+	uint64_t word;
+	int ignored;
+	struct record *r = ref_resolve(rt, ref, &word, &ignored);
+	*ret = r ? ref_speaker(rt, r, &word) : NULL;
+	return r ? record_ref(record_index(&rt->tables, *ret), word_generation(word)) : 0;
+}
+
+/* All are wanted: wait for one that is missing, from the back, so that one wake serves many. Fewer are:
+ * any settlement may be the one. */
+static uint32_t look_many(struct plm *rt, void *context)
+{
+	struct many_look *look = context;
+	for (size_t k = look->n; k-- > 0 && look->have < look->want;) {
+		size_t i = (look->last + k) % look->n;
+		if (look->ready[i])
+			continue;
+		struct record *speaker;
+		uint64_t ref = speaker_ref(rt, look->refs[i], &speaker);
+		if (ref == 0 || look_settled(rt, speaker, ref)) {
+			look->ready[i] = 1;
+			look->have++;
+		} else if (look->want == look->n) {
+			look->last = (i + 1) % look->n;
+			return ref_index(ref) + 1;
+		}
+	}
+	return look->have >= look->want ? AWAITING_NOTHING : AWAITING_ANY;
+}
+
+/* Only holders are woken: take a hold on what we do not have one of yet. */
+static int hold_strangers(struct plm *rt, const plm_ref *refs, size_t n, uint8_t *ret_held)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint64_t word;
+		int r = 0;
+		if (!ref_resolve(rt, refs[i], &word, &r))
+			return r;
+		if (atomic_load_explicit(&rt->refs[ref_index(refs[i].id)], memory_order_relaxed))
+			continue;
+		r = ref_hold(rt, refs[i]);
+		if (r < 0)
+			return r;
+		ret_held[i] = 1;
+	}
+	return 0;
+}
+
+static int wait_many(struct plm *rt, struct many_look *look, int timeout_ms, uint8_t *held)
+{
+	int r = hold_strangers(rt, look->refs, look->n, held);
+	if (r == 0)
+		r = wait_for(rt, look_many, look, timeout_ms == 0 ? 0 : deadline_after_ms(timeout_ms));
+	for (size_t i = 0; i < look->n; i++)
+		if (held[i])
+			plm_drop(rt, look->refs[i]);
+	return r;
+}
+
+int plm_wait(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms, uint8_t *ready)
+{
+	int r = handle_check(rt);
+	if (r < 0)
+		return r;
+	if (want > n)
+		return why(-EINVAL, "waiting for %zu of %zu futures can never end", want, n);
+	if (n == 0)
+		return 0;
+	uint8_t *marks = calloc(2, n); /* which are ready; which we hold for the time of the call */
+	if (!marks)
+		return -ENOMEM;
+	struct many_look look = { .refs = refs, .n = n, .want = want, .ready = marks };
+	r = wait_many(rt, &look, timeout_ms, marks + n);
+	/* Those not looked at, because enough were found, are looked at once for the caller. */
+	if (ready && (r == 0 || r == -ETIMEDOUT)) {
+		look.want = n;
+		for (size_t i = 0; i < n; i++) {
+			struct record *speaker;
+			uint64_t ref = marks[i] ? 0 : speaker_ref(rt, refs[i], &speaker);
+			ready[i] = marks[i] || ref == 0 || is_settled(speaker, ref);
+		}
+	}
+	free(marks);
+	return r == -ETIMEDOUT ? why(r, "after %d ms %zu of the %zu wanted futures were settled",
+	    timeout_ms, look.have, want) : r;
+}
+
+/* ---- plm_fd: for who sleeps in poll() ---- */
+
+/* The event counts; each movement of it becomes a readable descriptor. We register for the next movement
+ * before we ring for the last one: what settles while the user looks rings again. */
+static void *bell_run(void *context)
+{
+	struct plm *rt = context;
+	uint32_t rung = 0;
+	waiter_joins(rt);
+	while (!atomic_load(&rt->bell_stop) && handle_runtime_gone(rt) == 0) {
+		announce(rt, AWAITING_ANY);
+		uint32_t seen = event_prepare(&rt->me->event);
+		if (seen != rung)
+			eventfd_write(rt->bell_fd, 1);
+		rung = seen;
+		event_sleep(&rt->me->event, seen, DEADLINE_NEVER);
+	}
+	waiter_leaves(rt);
+	return NULL;
+}
+
+static int bell_open(struct plm *rt)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (fd < 0)
+		return why(-errno, "eventfd for plm_fd() failed");
+	rt->bell_fd = fd;
+	int r = pthread_create(&rt->bell_thread, NULL, bell_run, rt);
+	if (r == 0)
+		return 0;
+	close(fd);
+	rt->bell_fd = -1;
+	return why(-r, "starting the thread behind plm_fd() failed");
+}
+
+int plm_fd(plm *rt)
+{
+	int r = handle_check(rt);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&rt->bell_mutex);
+	if (rt->bell_fd < 0)
+		r = bell_open(rt);
+	pthread_mutex_unlock(&rt->bell_mutex);
+	return r < 0 ? r : rt->bell_fd;
+}
+
+void bell_close(struct plm *rt)
+{
+	if (rt->bell_fd < 0)
+		return;
+	atomic_store(&rt->bell_stop, true);
+	event_bump(&rt->me->event);
+	pthread_join(rt->bell_thread, NULL);
+	close(rt->bell_fd);
+	rt->bell_fd = -1;
+}
