@@ -6,7 +6,7 @@ enum { CHILDREN = 4 };
 
 size_t heap_bytes(uint32_t capacity)
 {
-	return sizeof(struct heap_shm) +
+	return offsetof(struct heap_shm, entry) +
 	    (size_t)capacity * (sizeof(struct heap_entry) + sizeof(uint32_t));
 }
 
@@ -134,7 +134,8 @@ void heap_push(struct heap *heap, uint32_t id, uint32_t tag, uint64_t key)
 	CHECK(id < heap->capacity);
 	EXPENSIVE(!heap_contains(heap, id));
 	uint32_t length = length_of(heap);
-	CHECK(length < heap->capacity); /* each id is in at most once */
+	if (length == heap->capacity)
+		return; /* without this id it cannot be full: damage, which heap_check() tells, a rebuild mends */
 	sh_set(heap->shm->length, length + 1);
 	sift_up(heap, length, (struct heap_entry){ .key = key, .id = id, .tag = tag });
 }

@@ -16,8 +16,11 @@ uint64_t arena_footprint(uint64_t length)
 		return 0;
 	if (length <= SMALL_MAX_BYTES)
 		return (uint64_t)class_granules(class_of(length)) * STORE_GRANULE_BYTES;
-	uint64_t pages = length / STORE_PAGE_BYTES + (length % STORE_PAGE_BYTES != 0);
-	return pages * STORE_PAGE_BYTES;
+	uint64_t whole = length & ~(uint64_t)(STORE_PAGE_BYTES - 1);
+	uint64_t rounded;
+	if (whole == length || __builtin_add_overflow(whole, STORE_PAGE_BYTES, &rounded))
+		return whole; /* the overflow: a length of nonsense, and still one that fits nowhere */
+	return rounded;
 }
 
 size_t arena_bytes(uint32_t pages)

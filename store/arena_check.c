@@ -70,14 +70,14 @@ static const char *survey_run(const struct arena *arena, uint32_t first, struct 
 	if (pages == 0 || pages > reserved_of(arena) - first)
 		return "arena: a run of impossible length";
 	uint32_t last = first + pages - 1;
-	if (map[last].run != pages || map[last].kind != kind)
+	if (map[last].run != pages || (last > first && map[last].kind != PAGE_END))
 		return "arena: the two ends of a run disagree";
 	for (uint32_t inner = first + 1; inner < last; inner++)
 		if (map[inner].kind != PAGE_INSIDE)
 			return "arena: a run begins inside another";
 	switch (kind) {
 	case PAGE_FREE:
-		if (first > 0 && map[first - 1].kind == PAGE_FREE)
+		if (last + 1 < reserved_of(arena) && map[last + 1].kind == PAGE_FREE)
 			return "arena: two free runs side by side";
 		tally_add(&survey->free_runs, first);
 		return NULL;

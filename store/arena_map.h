@@ -5,9 +5,9 @@
  * Blocks: never.  Allocates: never.
  *
  * The pages below `reserved` are tiled by runs: free, large (one extent), or slab (four aligned pages of
- * equal cells). The first and the last page of a run carry its kind and length, so a run being freed
- * finds its neighbours (boundary tags); the pages between are PAGE_INSIDE, so that a wild page number
- * never looks like a run.
+ * equal cells). The first page of a run carries its kind and length, the last (PAGE_END, if it is another
+ * one) the length again, so a run being freed finds its neighbours (boundary tags); the pages between
+ * are PAGE_INSIDE, so that a wild page number never looks like a run.
  * What is read from the map is bounded before it indexes, and loops are bounded by `reserved`: damage
  * here may cost room or give wrong answers, never a crash or a hang. */
 #ifndef PLM_ARENA_MAP_H
@@ -34,11 +34,11 @@ enum {
 static_assert(SLAB_GRANULES == SLAB_PAGES * CELL_WORD_BITS, "each page carries a word of the bitmap");
 static_assert((SLAB_PAGES & (SLAB_PAGES - 1)) == 0, "slabs are aligned to their own size");
 
-enum page_kind { PAGE_INSIDE, PAGE_FREE, PAGE_LARGE, PAGE_SLAB };
+enum page_kind { PAGE_INSIDE, PAGE_FREE, PAGE_LARGE, PAGE_SLAB, PAGE_END };
 
 struct page {           /* all: W, R: under the arena's lock */
 	uint32_t run;   /* first and last of a run: its length */
-	uint8_t kind;   /* first and last of a run: enum page_kind */
+	uint8_t kind;   /* enum page_kind */
 	uint8_t size_class; /* first of a slab */
 	uint16_t unused;
 	uint32_t next;  /* first of a free run, or of a slab with room: the list it hangs in */

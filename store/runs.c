@@ -82,10 +82,10 @@ void run_mark(struct arena *arena, uint32_t first, uint32_t pages, enum page_kin
 {
 	struct page *map = arena->shm->page;
 	uint32_t last = first + pages - 1;
+	sh_set(map[last].run, pages);
+	sh_set(map[last].kind, kind == PAGE_INSIDE ? PAGE_INSIDE : PAGE_END);
 	sh_set(map[first].run, pages);
 	sh_set(map[first].kind, (uint8_t)kind);
-	sh_set(map[last].run, pages);
-	sh_set(map[last].kind, (uint8_t)kind);
 }
 
 void run_fill(struct arena *arena, uint32_t first, uint32_t pages, enum page_kind kind)
@@ -119,10 +119,10 @@ uint32_t run_at(const struct arena *arena, uint32_t first, enum page_kind kind)
 static uint32_t free_run_before(const struct arena *arena, uint32_t end)
 {
 	const struct page *map = arena->shm->page;
-	if (end == 0 || map[end - 1].kind != PAGE_FREE)
+	if (end == 0 || (map[end - 1].kind != PAGE_END && map[end - 1].kind != PAGE_FREE))
 		return 0;
 	uint32_t pages = map[end - 1].run;
-	return pages <= end ? pages : 0;
+	return pages <= end && run_at(arena, end - pages, PAGE_FREE) == pages ? pages : 0;
 }
 
 static void free_run_insert(struct arena *arena, uint32_t first, uint32_t pages)

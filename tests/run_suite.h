@@ -1,0 +1,25 @@
+/* run_suite.h - what every test program does the same way. Each test_*.c builds one suite and ends with
+ *	return run_suite(suite);                                                                     */
+#ifndef PLM_RUN_SUITE_H
+#define PLM_RUN_SUITE_H
+
+#include <check.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Runs it, each test in a process of its own; the exit status for main(). */
+int run_suite(Suite *suite);
+
+/* Zeroed memory that forked children share; gone with the process. */
+void *shared_memory(size_t bytes);
+
+/* A child that calls act(context), which never returns: it kills itself. Waits until it is dead. */
+void run_until_killed(void (*act)(void *context), void *context);
+_Noreturn void kill_self(void);
+
+/* The same numbers every run, so that a failure can be run again (xorshift64). */
+uint64_t random_next(uint64_t *state);
+
+#define RANDOM_SEED UINT64_C(88172645463325252)
+
+#endif
