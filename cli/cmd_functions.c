@@ -1,0 +1,19 @@
+#include "cli/arguments.h"
+#include "cli/rows.h"
+#include "client/handle.h"
+
+static int run_functions(struct context *context, int argc, char **argv)
+{
+	operands(context, argc, argv, 0, 0);
+	int code = runtime(context);
+	if (code == EXIT_FINE)
+		rows_functions(plm_tables(context->rt), &context->out);
+	return code;
+}
+
+const struct command cmd_functions = {
+	.name = "functions",
+	.usage = "[OPTION]...",
+	.help = "what can be called",
+	.run = run_functions,
+};

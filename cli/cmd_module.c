@@ -1,0 +1,52 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/arguments.h"
+#include "cli/rows.h"
+#include "client/handle.h"
+
+/* The runtime stands in another directory than we do. */
+static int load(struct context *context, const char *word)
+{
+	char *path = realpath(word, NULL);
+	if (!path) {
+		fprintf(stderr, "plmctl: %s: %s\n", word, strerror(errno));
+		return EXIT_INPUT;
+	}
+	int code = runtime(context);
+	if (code == EXIT_FINE) {
+		int r = plm_module_load(context->rt, path);
+		if (r < 0) {
+			failed(r, word);
+			code = r == -EHOSTDOWN ? EXIT_NO_RUNTIME : r == -ENOSPC ? EXIT_FULL : EXIT_INPUT;
+		}
+	}
+	free(path);
+	return code;
+}
+
+static int run_module(struct context *context, int argc, char **argv)
+{
+	operands(context, argc, argv, 1, 2);
+	const char *verb = argv[optind++];
+	if (strcmp(verb, "load") == 0) {
+		expect_operands(context, argc, 1, 1);
+		return load(context, argv[optind]);
+	}
+	if (strcmp(verb, "list") != 0)
+		usage_error(context, "module: load or list, not %s", verb);
+	expect_operands(context, argc, 0, 0);
+	int code = runtime(context);
+	if (code == EXIT_FINE)
+		rows_modules(plm_tables(context->rt), &context->out);
+	return code;
+}
+
+const struct command cmd_module = {
+	.name = "module",
+	.usage = "[OPTION]... load PATH | list",
+	.help = "load a shared object with functions, or list those loaded",
+	.details = "A module that cannot be loaded says why; exit code 66.\n",
+	.run = run_module,
+};

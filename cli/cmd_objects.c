@@ -1,0 +1,19 @@
+#include "cli/arguments.h"
+#include "cli/rows.h"
+#include "client/handle.h"
+
+static int run_objects(struct context *context, int argc, char **argv)
+{
+	operands(context, argc, argv, 0, 0);
+	int code = runtime(context);
+	if (code == EXIT_FINE)
+		rows_objects(plm_tables(context->rt), &context->out);
+	return code;
+}
+
+const struct command cmd_objects = {
+	.name = "objects",
+	.usage = "[OPTION]...",
+	.help = "the values: size, place, how many processes hold each, where it came from",
+	.run = run_objects,
+};

@@ -1,0 +1,219 @@
+#include "cli/rows.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "cli/view.h"
+
+enum { REF_WIDTH = -27, FUNCTION_WIDTH = -20 };
+
+static enum tint state_tint(enum record_state state)
+{
+	return state == RECORD_FAILED || state == RECORD_CANCELLED ? TINT_BAD :
+	    state == RECORD_RUNNING ? TINT_GOOD : TINT_NONE;
+}
+
+static void cell_ref(const struct tables *t, struct output *out, uint64_t ref)
+{
+	char text[VIEW_TEXT_BYTES];
+	view_ref(t, ref, text);
+	cell_text(out, text);
+}
+
+static void cell_text_or_none(struct output *out, const char *text)
+{
+	if (text[0])
+		cell_text(out, text);
+	else
+		cell_none(out);
+}
+
+/* ---- tasks ---- */
+
+static const struct column task_columns[] = {
+	{ "REF", "ref", REF_WIDTH }, { "STATE", "state", -9 }, { "FUNCTION", "function", FUNCTION_WIDTH },
+	{ "PRIO", "priority", 6 }, { "TRY", "attempt", 3 }, { "OWNER", "owner", 5 },
+	{ "AGE", "age_ms", 8 }, { "RAN", "run_ms", 8 }, { "ARGS", "args", 5 },
+	{ "PENDING", "pending", 7 }, { "HELD", "holders", 4 }, { "FAILS", "failures", 5 },
+};
+
+static void task_row(const struct tables *t, struct output *out, const struct record_view *v)
+{
+	bool ran = v->state == RECORD_RUNNING || state_settled(v->state);
+	cell_ref(t, out, v->ref);
+	cell_tinted(out, v->cancelling ? "stopping" : record_state_name(v->state), state_tint(v->state));
+	cell_text_or_none(out, v->function);
+	cell_signed(out, v->priority);
+	cell_number(out, v->attempt);
+	if (v->state == RECORD_RUNNING)
+		cell_number(out, v->owner);
+	else
+		cell_none(out);
+	cell_ms(out, v->age_ms);
+	if (ran)
+		cell_ms(out, v->run_ms);
+	else
+		cell_none(out);
+	cell_number(out, v->nargs);
+	cell_number(out, v->pending);
+	cell_number(out, v->holders);
+	cell_number(out, v->failures);
+	row_end(out);
+}
+
+/* RESERVED records are slots that some process has at hand: no tasks yet. */
+static bool is_task(const struct record_view *v)
+{
+	return !v->object && !v->part && v->state != RECORD_RESERVED;
+}
+
+void rows_tasks(const struct tables *t, struct output *out, const struct task_filter *filter)
+{
+	struct record_view v;
+	uint32_t end = pool_fresh(&t->pool);
+	uint64_t rows = 0;
+	list_begin(out, task_columns, COUNT_OF(task_columns));
+	for (uint32_t i = 0; i < end && rows < filter->most; i++) {
+		if (!view_record(t, i, &v) || !is_task(&v))
+			continue;
+		if (filter->state >= 0 && (int)v.state != filter->state)
+			continue;
+		task_row(t, out, &v);
+		rows++;
+	}
+}
+
+/* ---- objects ---- */
+
+static const struct column object_columns[] = {
+	{ "REF", "ref", REF_WIDTH }, { "STATE", "state", -8 }, { "BYTES", "bytes", 12 },
+	{ "WHERE", "where", -6 }, { "HELD", "holders", 4 }, { "USES", "uses", 4 },
+	{ "AGE", "age_ms", 8 }, { "ORIGIN", "origin", -20 },
+};
+
+static void object_row(const struct tables *t, struct output *out, const struct record_view *v)
+{
+	cell_ref(t, out, v->ref);
+	cell_text(out, v->state == RECORD_DONE ? "sealed" : "creating");
+	cell_number(out, v->bytes);
+	cell_text(out, v->granule ? "store" : "inline");
+	cell_number(out, v->holders);
+	cell_number(out, v->uses);
+	cell_ms(out, v->age_ms);
+	cell_text(out, v->function[0] ? v->function : "put");
+	row_end(out);
+}
+
+/* A value exists, or room for one is being filled. */
+static bool is_object(const struct record_view *v)
+{
+	return v->state == RECORD_DONE || (v->state == RECORD_RESERVED && v->granule != 0);
+}
+
+void rows_objects(const struct tables *t, struct output *out)
+{
+	struct record_view v;
+	uint32_t end = pool_fresh(&t->pool);
+	list_begin(out, object_columns, COUNT_OF(object_columns));
+	for (uint32_t i = 0; i < end; i++)
+		if (view_record(t, i, &v) && is_object(&v))
+			object_row(t, out, &v);
+}
+
+/* ---- processes ---- */
+
+static const struct column process_columns[] = {
+	{ "SLOT", "slot", 4 }, { "KIND", "kind", -9 }, { "PID", "pid", 7 }, { "STATE", "state", -8 },
+	{ "AGE", "age_ms", 8 }, { "BEAT", "beat_ms", 8 }, { "RUNNING", "function", FUNCTION_WIDTH },
+	{ "REF", "ref", REF_WIDTH }, { "FOR", "run_ms", 8 }, { "BLOCKED", "blocked", 7 },
+	{ "DONE", "done", 10 }, { "FAILED", "failed", 6 }, { "QUEUE", "queue", 5 }, { "UP", "up", 4 },
+	{ "NAME", "name", -12 },
+};
+
+static void cell_running(const struct tables *t, struct output *out, const struct process_view *v)
+{
+	cell_text_or_none(out, v->function);
+	if (v->running != 0) {
+		cell_ref(t, out, v->running);
+		cell_ms(out, v->run_ms);
+	} else {
+		cell_none(out);
+		cell_none(out);
+	}
+}
+
+static void process_row(const struct tables *t, struct output *out, const struct process_view *v)
+{
+	cell_number(out, v->slot);
+	cell_text(out, process_kind_name(v->kind));
+	cell_signed(out, v->pid);
+	cell_tinted(out, process_state_name(v->state), v->state == PROCESS_DEAD ? TINT_BAD : TINT_NONE);
+	cell_ms(out, v->age_ms);
+	cell_ms(out, v->beat_ms);
+	cell_running(t, out, v);
+	cell_flag(out, v->blocked);
+	cell_number(out, v->done);
+	cell_number(out, v->failed);
+	cell_number(out, v->down);
+	cell_number(out, v->up);
+	cell_text(out, v->name);
+	row_end(out);
+}
+
+void rows_processes(const struct tables *t, struct output *out, bool workers_only)
+{
+	struct process_view v;
+	list_begin(out, process_columns, COUNT_OF(process_columns));
+	for (uint32_t slot = 0; slot < t->limits.processes; slot++)
+		if (view_process(t, slot, &v) && (!workers_only || v.kind == KIND_WORKER))
+			process_row(t, out, &v);
+}
+
+/* ---- modules ---- */
+
+static const struct column module_columns[] = {
+	{ "MODULE", "module", -16 }, { "FUNCTIONS", "functions", 9 }, { "PATH", "path", -20 },
+};
+static const struct column function_columns[] = {
+	{ "FUNCTION", "function", -28 }, { "NUMBER", "number", 6 }, { "PATH", "path", -20 },
+};
+
+/* A module's name is what stands before the dot in its functions' names. */
+static void module_name(const struct tables *t, uint32_t first, char ret[VIEW_TEXT_BYTES])
+{
+	struct function_entry entry = { .name = "?" };
+	registry_function(&t->registry, first, &entry);
+	snprintf(ret, VIEW_TEXT_BYTES, "%.*s", (int)strcspn(entry.name, "."), entry.name);
+}
+
+void rows_modules(const struct tables *t, struct output *out)
+{
+	char path[MODULE_PATH_BYTES], name[VIEW_TEXT_BYTES];
+	uint32_t first, count, n = registry_modules(&t->registry);
+	list_begin(out, module_columns, COUNT_OF(module_columns));
+	for (uint32_t i = 0; i < n; i++) {
+		if (!registry_module(&t->registry, i, path, &first, &count))
+			continue;
+		module_name(t, first, name);
+		cell_text(out, name);
+		cell_number(out, count);
+		cell_text_or_none(out, path);
+		row_end(out);
+	}
+}
+
+void rows_functions(const struct tables *t, struct output *out)
+{
+	struct function_entry entry;
+	char path[MODULE_PATH_BYTES];
+	uint32_t first, count;
+	list_begin(out, function_columns, COUNT_OF(function_columns));
+	for (uint32_t number = 1; registry_function(&t->registry, number, &entry); number++) {
+		bool known = registry_module(&t->registry, entry.module, path, &first, &count);
+		cell_text(out, entry.name);
+		cell_number(out, number);
+		cell_text_or_none(out, known ? path : "");
+		row_end(out);
+	}
+}

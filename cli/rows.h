@@ -1,0 +1,20 @@
+/* rows.h - the lists that plmctl and plmdump share: one row a task, object, process, module, function.
+ * Who: plmctl on a live runtime, plmdump on any control segment.  Blocks: in stdio. */
+#ifndef PLM_CLI_ROWS_H
+#define PLM_CLI_ROWS_H
+
+#include "cli/output.h"
+#include "tables/tables.h"
+
+struct task_filter {
+	int state;     /* enum record_state; negative: any */
+	uint64_t most; /* rows */
+};
+
+void rows_tasks(const struct tables *t, struct output *out, const struct task_filter *filter);
+void rows_objects(const struct tables *t, struct output *out);
+void rows_processes(const struct tables *t, struct output *out, bool workers_only);
+void rows_modules(const struct tables *t, struct output *out);
+void rows_functions(const struct tables *t, struct output *out);
+
+#endif

@@ -1,0 +1,135 @@
+#include "cli/view.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+enum { LOOKS_MAX = 8 };
+
+void view_ref(const struct tables *t, uint64_t ref, char ret[VIEW_TEXT_BYTES])
+{
+	snprintf(ret, VIEW_TEXT_BYTES, "@%" PRIx32 ".%" PRIx32 ".%" PRIx64, ref_index(ref),
+	    ref_generation(ref), t->control->runtime);
+}
+
+/* A time another process wrote may lie ahead of us, or be nonsense. */
+static uint64_t ms_since(uint64_t then_ns, uint64_t now_ns)
+{
+	return now_ns > then_ns ? (now_ns - then_ns) / NS_PER_MS : 0;
+}
+
+static void function_name(const struct tables *t, uint32_t number, char ret[VIEW_TEXT_BYTES])
+{
+	struct function_entry entry;
+	if (registry_function(&t->registry, number, &entry))
+		snprintf(ret, VIEW_TEXT_BYTES, "%s", entry.name);
+	else
+		snprintf(ret, VIEW_TEXT_BYTES, "#%" PRIu32, number);
+}
+
+static uint32_t count_holders(const struct tables *t, uint32_t index)
+{
+	uint32_t extra = t->limits.processes / 64 - 1;
+	uint32_t n = (uint32_t)__builtin_popcountll(sh_load(&t->record[index].holds));
+	for (uint32_t i = 0; i < extra; i++)
+		n += (uint32_t)__builtin_popcountll(sh_load(&t->more_holds[(size_t)index * extra + i]));
+	return n;
+}
+
+/* Times in records are 32-bit milliseconds since boot: differences are right across their wrap. */
+static void read_times(const struct tables *t, const struct record *r, struct record_view *ret)
+{
+	uint32_t now = (uint32_t)ms_since(t->control->boot_ns, clock_ns());
+	bool ran = state_settled(ret->state) && !ret->object;
+	ret->age_ms = now - r->submit_ms;
+	ret->run_ms = ret->state == RECORD_RUNNING ? now - r->start_ms :
+	    ran && r->start_ms != 0 ? r->end_ms - r->start_ms : 0;
+}
+
+static void read_word(uint64_t word, struct record_view *ret)
+{
+	ret->state = word_state(word);
+	ret->part = ret->state == RECORD_PART;
+	ret->flags = word_flags(word);
+	ret->object = ret->flags & FLAG_OBJECT;
+	ret->cancelling = ret->state == RECORD_RUNNING && (ret->flags & FLAG_CANCEL);
+	ret->owner = word_owner(word);
+	ret->attempt = word_attempt(word);
+}
+
+static void read_record(const struct tables *t, uint32_t index, uint64_t word, struct record_view *ret)
+{
+	const struct record *r = &t->record[index];
+	const struct record *speaker = r;
+	*ret = (struct record_view){ .ref = record_ref(index, word_generation(word)) };
+	read_word(word, ret);
+	uint64_t task_word;
+	if (ret->part && (speaker = record_lookup(t, r->part.task, &task_word)) != NULL)
+		ret->state = word_state(task_word); /* PART again only if the segment is damaged */
+	else
+		speaker = r;
+	if (!ret->object && ret->state != RECORD_RESERVED)
+		function_name(t, speaker->function, ret->function);
+	ret->priority = key_priority(speaker->key);
+	ret->nargs = speaker->nargs;
+	ret->holders = count_holders(t, index);
+	ret->pending = sh_peek(&r->pending);
+	ret->uses = sh_peek(&r->uses) & ~USES_COUNTED;
+	ret->failures = speaker->failures;
+	ret->bytes = r->value_bytes;
+	ret->granule = sh_peek(&r->value);
+	read_times(t, speaker, ret);
+}
+
+bool view_record(const struct tables *t, uint32_t index, struct record_view *ret)
+{
+	for (int look = 0; look < LOOKS_MAX; look++) {
+		uint64_t word = sh_load(&t->record[index].state);
+		if (word_state(word) == RECORD_FREE || word_state(word) >= RECORD_STATES)
+			return false;
+		read_record(t, index, word, ret);
+		if (sh_load(&t->record[index].state) == word)
+			return true;
+	}
+	return true;
+}
+
+static void read_running(const struct tables *t, const struct process *p, struct process_view *ret)
+{
+	uint64_t word;
+	ret->running = sh_peek(&p->running);
+	if (ret->running == 0)
+		return;
+	ret->run_ms = ms_since(sh_peek(&p->running_since_ns), clock_ns());
+	const struct record *r = record_lookup(t, ret->running, &word);
+	if (r)
+		function_name(t, r->function, ret->function);
+}
+
+bool view_process(const struct tables *t, uint32_t slot, struct process_view *ret)
+{
+	const struct process *p = &t->process[slot];
+	uint64_t word = sh_load(&p->state), now = clock_ns();
+	if (process_state(word) == PROCESS_FREE)
+		return false;
+	struct ring up = ring_up(t, slot), down = ring_down(t, slot);
+	*ret = (struct process_view){
+		.slot = slot,
+		.generation = process_generation(word),
+		.kind = process_kind(word),
+		.state = process_state(word),
+		.pid = p->pid,
+		.age_ms = ms_since(p->joined_ns, now),
+		.beat_ms = ms_since(sh_peek(&p->beat_ns), now),
+		.done = sh_peek(&p->done),
+		.failed = sh_peek(&p->failed),
+		.blocked = sh_peek(&p->blocked) != 0,
+		.up = ring_used(&up),
+		.down = ring_used(&down),
+	};
+	memcpy(ret->name, p->name, sizeof p->name);
+	read_running(t, p, ret);
+	return true;
+}
