@@ -62,7 +62,7 @@ plm_ref reference_word(const char *word)
 	fprintf(stderr, "plmctl: not a reference: %s\n", word);
 	if (word[0] != '@')
 		fputs("references begin with @, as call --detach and put print them\n", stderr);
-	exit(EXIT_REFERENCE);
+	exit(EXIT_DATA);
 }
 
 plm_ref *reference_words(int argc, char **argv, size_t *ret_count)

@@ -1,6 +1,6 @@
 /* arguments.h - the words of a command line: options, numbers, references.
  *
- * A word that makes no sense ends the program with EXIT_USAGE (a reference: EXIT_REFERENCE) after a
+ * A word that makes no sense ends the program with EXIT_USAGE (a reference: EXIT_DATA) after a
  * message that quotes it and names the help to read. */
 #ifndef PLM_CLI_ARGUMENTS_H
 #define PLM_CLI_ARGUMENTS_H

@@ -1,29 +1,20 @@
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/arguments.h"
 #include "cli/rows.h"
 #include "client/handle.h"
 
-/* The runtime stands in another directory than we do. */
-static int load(struct context *context, const char *word)
+static int load(struct context *context, const char *path)
 {
-	char *path = realpath(word, NULL);
-	if (!path) {
-		fprintf(stderr, "plmctl: %s: %s\n", word, strerror(errno));
-		return EXIT_INPUT;
-	}
 	int code = runtime(context);
-	if (code == EXIT_FINE) {
-		int r = plm_module_load(context->rt, path);
-		if (r < 0) {
-			failed(r, word);
-			code = r == -EHOSTDOWN ? EXIT_NO_RUNTIME : r == -ENOSPC ? EXIT_FULL : EXIT_INPUT;
-		}
-	}
-	free(path);
-	return code;
+	if (code != EXIT_FINE)
+		return code;
+	int r = plm_module_load(context->rt, path);
+	if (r >= 0)
+		return EXIT_FINE;
+	failed(r, path);
+	return r == -EHOSTDOWN ? EXIT_NO_RUNTIME : r == -ENOSPC ? EXIT_FULL : EXIT_INPUT;
 }
 
 static int run_module(struct context *context, int argc, char **argv)

@@ -14,7 +14,7 @@ enum exit_code {
 	EXIT_TASK_FAILED = 1,
 	EXIT_COUNT_MAX = 100, /* `wait`: so many did not succeed; one more: more than that */
 	EXIT_USAGE = 64,
-	EXIT_REFERENCE = 65,  /* malformed, unknown, stale, of another runtime */
+	EXIT_DATA = 65,       /* a reference malformed, stale, of another runtime; a value too large */
 	EXIT_INPUT = 66,      /* a file or module that cannot be read */
 	EXIT_NO_RUNTIME = 69,
 	EXIT_FULL = 75,       /* store, table, process slots: later it may work */

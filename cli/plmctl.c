@@ -16,8 +16,8 @@ static const struct {
 	int error; /* positive */
 	enum exit_code code;
 } exits[] = {
-	{ ENOENT, EXIT_REFERENCE }, { ESTALE, EXIT_REFERENCE }, { EXDEV, EXIT_REFERENCE },
-	{ ENOSYS, EXIT_NO_FUNCTION }, { E2BIG, EXIT_USAGE },
+	{ ENOENT, EXIT_DATA }, { ESTALE, EXIT_DATA }, { EXDEV, EXIT_DATA },
+	{ ENOSYS, EXIT_NO_FUNCTION }, { E2BIG, EXIT_DATA },
 	{ ENOSPC, EXIT_FULL }, { EAGAIN, EXIT_FULL }, { EUSERS, EXIT_FULL },
 	{ EPROTO, EXIT_VERSION }, { EACCES, EXIT_DENIED }, { EPERM, EXIT_DENIED },
 	{ EHOSTDOWN, EXIT_NO_RUNTIME }, { ESHUTDOWN, EXIT_NO_RUNTIME }, { ENOTCONN, EXIT_NO_RUNTIME },
@@ -59,8 +59,9 @@ static const char exit_codes_help[] =
     "  0 fine                      69 no such runtime\n"
     "  1 the task failed           75 full: store, table or process slots\n"
     "  64 usage                    76 the runtime is of another version\n"
-    "  65 no such reference        77 the runtime belongs to another user\n"
-    "  66 a file cannot be read    124 time ran out\n"
+    "  65 no such reference, or    77 the runtime belongs to another user\n"
+    "     a value too large        124 time ran out\n"
+    "  66 a file cannot be read\n"
     "  125 our own failure         127 no such function\n"
     "  130 the task was cancelled  128+N signal N ended the task's worker\n"
     "  wait: how many did not succeed, up to 100; 101: more\n";

@@ -112,21 +112,20 @@ static void say_failure(const char *ref, bool is_root, const plm_failure *failur
 int print_failure(struct context *context, plm_ref ref, int error)
 {
 	char text[PLM_REF_TEXT_BYTES];
-	plm_failure failure = { .code = -error, .task = ref };
+	plm_failure failure;
+	bool cancelled = error == -PLM_ECANCELLED;
 	plm_ref_print(ref, text);
-	if (error == -PLM_ECANCELLED) {
-		if (context->json)
-			json_failure(context, text, "cancelled", &failure);
-		fprintf(stderr, "plmctl: task %s was cancelled\n", text);
-		return EXIT_CANCELLED;
-	}
-	if (error != -PLM_EFAILED)
+	if (error != -PLM_EFAILED && !cancelled)
 		return failed(error, text);
 	int r = plm_error(context->rt, ref, &failure);
 	if (r < 0)
 		return failed(r, text);
 	if (context->json)
-		json_failure(context, text, "failed", &failure);
+		json_failure(context, text, cancelled ? "cancelled" : "failed", &failure);
+	if (cancelled) {
+		fprintf(stderr, "plmctl: task %s (%s) was cancelled\n", text, failure.function);
+		return EXIT_CANCELLED;
+	}
 	say_failure(text, failure.task.id == ref.id, &failure);
 	bool killed = failure.signal > 0 && failure.signal < EXIT_SIGNAL;
 	return killed ? EXIT_SIGNAL + failure.signal : EXIT_TASK_FAILED;
