@@ -118,6 +118,7 @@ int handle_open(struct plm *rt, uint32_t slot)
 		return r;
 	}
 	process_set_activity(&rt->tables, slot, ACTIVITY_AWAKE);
+	members_changed(&rt->tables);
 	return 0;
 }
 

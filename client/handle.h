@@ -82,6 +82,9 @@ void ref_born(struct plm *rt, uint32_t index);
 /* One more hold on ref; asks the scheduler when this process holds none yet. */
 int ref_hold(struct plm *rt, plm_ref ref);
 
+/* Whose count says whether this process holds ref. */
+uint32_t ref_held_index(const struct plm *rt, plm_ref ref);
+
 /* Sends hints, waiting for room in the ring while the runtime lives. */
 int handle_tell(struct plm *rt, const uint64_t *hints, uint32_t n);
 

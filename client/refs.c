@@ -65,8 +65,8 @@ static bool hold_again(struct plm *rt, uint32_t index)
 
 static uint32_t look_for_import(struct plm *rt, void *context)
 {
-	const uint64_t *ref = context;
-	return sh_load(&rt->me->imported) == *ref ? AWAITING_NOTHING : AWAITING_ANY;
+	const uint64_t *hint = context;
+	return sh_load(&rt->me->imported) == *hint ? AWAITING_NOTHING : AWAITING_ANY;
 }
 
 /* Asks the scheduler for a hold. A hint may be lost with a scheduler: it is repeated each tick. */
@@ -79,7 +79,7 @@ static int import_locked(struct plm *rt, uint64_t ref)
 	do {
 		r = handle_tell(rt, &hint, 1);
 		if (r == 0)
-			r = wait_for(rt, look_for_import, &ref, deadline_after_ms(SAFETY_TICK_MS));
+			r = wait_for(rt, look_for_import, &hint, deadline_after_ms(SAFETY_TICK_MS));
 	} while (r == -ETIMEDOUT);
 	if (r < 0)
 		return r;
@@ -101,6 +101,20 @@ static int hold_one(struct plm *rt, uint64_t ref)
 	return r;
 }
 
+/* The task of a part: results of one task live and die together, held by holding the task. */
+static uint64_t held_ref(const struct record *r, uint64_t ref, uint64_t word)
+{
+	return word_state(word) == RECORD_PART ? r->part.task : ref;
+}
+
+uint32_t ref_held_index(const struct plm *rt, plm_ref ref)
+{
+	uint64_t word;
+	struct record *r = record_lookup(&rt->tables, ref.id, &word);
+	uint32_t index = ref_index(r ? held_ref(r, ref.id, word) : ref.id);
+	return index < rt->tables.limits.records ? index : 0;
+}
+
 int ref_hold(struct plm *rt, plm_ref ref)
 {
 	uint64_t word;
@@ -108,16 +122,10 @@ int ref_hold(struct plm *rt, plm_ref ref)
 	struct record *record = ref_resolve(rt, ref, &word, &r);
 	if (!record)
 		return r;
-	/* A part is no use without its task, whose word speaks for it. */
-	if (word_state(word) == RECORD_PART) {
-		r = hold_one(rt, record->part.task);
-		if (r < 0)
-			return r;
-	}
-	r = hold_one(rt, ref.id);
-	if (r < 0 && word_state(word) == RECORD_PART)
-		plm_drop(rt, ref_public(rt, record->part.task));
-	return r;
+	uint64_t held = held_ref(record, ref.id, word);
+	if (ref_index(held) >= rt->tables.limits.records)
+		return why(-EIO, "the record of this future is damaged");
+	return hold_one(rt, held);
 }
 
 struct drops { /* a batch on its way */
@@ -154,12 +162,9 @@ static void drop_ref(struct drops *drops, plm_ref ref)
 	uint64_t word;
 	struct record *r = ref.runtime == drops->rt->runtime
 	    ? record_lookup(&drops->rt->tables, ref.id, &word) : NULL;
-	if (!r)
-		return;
-	uint64_t task = word_state(word) == RECORD_PART ? r->part.task : 0;
-	drop_one(drops, ref.id);
-	if (task && record_lookup(&drops->rt->tables, task, &word))
-		drop_one(drops, task);
+	uint64_t held = r ? held_ref(r, ref.id, word) : 0;
+	if (held && record_lookup(&drops->rt->tables, held, &word))
+		drop_one(drops, held);
 }
 
 void plm_drop_many(plm *rt, const plm_ref *refs, size_t n)
@@ -193,11 +198,8 @@ static int tell_about(plm *rt, plm_ref ref, enum hint_kind kind)
 	struct record *record = ref_resolve(rt, ref, &word, &r);
 	if (!record)
 		return r;
-	uint64_t hints[2] = { hint_make(kind, ref.id) };
-	uint32_t n = 1;
-	if (word_state(word) == RECORD_PART)
-		hints[n++] = hint_make(kind, record->part.task);
-	return handle_tell(rt, hints, n);
+	uint64_t hint = hint_make(kind, held_ref(record, ref.id, word));
+	return handle_tell(rt, &hint, 1);
 }
 
 int plm_keep(plm *rt, plm_ref ref)

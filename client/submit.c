@@ -111,8 +111,7 @@ static int fill_parts(struct plm *rt, uint32_t index, const struct submission *s
 			return r;
 		struct record *part = record_at(&rt->tables, slot);
 		uint64_t word = sh_peek(&part->state);
-		ref_born(rt, slot);
-		/* Each part we hold holds its task for us, too. */
+		/* Held by holding the task: one count for each reference given out. */
 		atomic_fetch_add_explicit(&rt->refs[index], 1, memory_order_relaxed);
 		part->part.task = task;
 		part->part.which = which;
@@ -221,25 +220,12 @@ static int submit_one(struct plm *rt, struct chunk *chunk, const struct submissi
 		if (s->task->flags & PLM_KEEP)
 			chunk->hint[chunk->n++] = hint_make(HINT_KEPT, ret[0].id);
 	}
-	if (r == 0 && s->task->flags & PLM_KEEP)
-		r = keep_parts(rt, ret, s->results);
 	/* Our drop follows the submission in the same ring: the task has its own hold by then. */
 	if (held || chunk->n >= SUBMIT_CHUNK) {
 		int told = chunk_tell(rt, chunk);
 		r = r < 0 ? r : told;
 	}
 	drop_arguments(rt, s->task, held);
-	return r;
-}
-
-/* Of the parts: their task's hint goes with the others. */
-static int keep_parts(struct plm *rt, const plm_ref *refs, uint32_t results)
-{
-	int r = 0;
-	for (uint32_t i = 1; i < results && r == 0; i++) {
-		uint64_t hint = hint_make(HINT_KEPT, refs[i].id);
-		r = handle_tell(rt, &hint, 1);
-	}
 	return r;
 }
 

@@ -202,7 +202,7 @@ static int hold_strangers(struct plm *rt, const plm_ref *refs, size_t n, uint8_t
 		int r = 0;
 		if (!ref_resolve(rt, refs[i], &word, &r))
 			return r;
-		if (atomic_load_explicit(&rt->refs[ref_index(refs[i].id)], memory_order_relaxed))
+		if (atomic_load_explicit(&rt->refs[ref_held_index(rt, refs[i])], memory_order_relaxed))
 			continue;
 		r = ref_hold(rt, refs[i]);
 		if (r < 0)

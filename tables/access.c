@@ -92,6 +92,12 @@ uint32_t tell_scheduler(struct tables *t, uint32_t process, const uint64_t *hint
 	return sent;
 }
 
+void members_changed(struct tables *t)
+{
+	sh_add(&t->control->changes, 1);
+	event_post(&t->process[SLOT_SCHEDULER].event);
+}
+
 void process_set_activity(struct tables *t, uint32_t process, enum activity activity)
 {
 	sh_poke(&t->control->activity[process], (uint8_t)activity);

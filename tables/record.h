@@ -15,7 +15,7 @@
  *    +--- nobody holds it, no task needs it --- from DONE, FAILED, CANCELLED; RESERVED when abandoned
  *
  * A PART is the 2nd, 3rd... result of a task: the word of its task speaks for it, so that all results
- * of a task are committed by one CAS. */
+ * of a task are committed by one CAS, and live as long as the task is held. */
 #ifndef PLM_RECORD_H
 #define PLM_RECORD_H
 
@@ -76,7 +76,7 @@ struct record {
 
 	/* line 1: what only some tasks touch */
 	shared64 dependents; /* W: scheduler. First edge of those who wait for it; derived (graph.h). */
-	shared32 uses;       /* W: scheduler. How many arguments of unsettled tasks, and parts, name it;
+	shared32 uses;       /* W: scheduler. How many arguments of unsettled tasks name it or its parts;
 	                      * USES_COUNTED: its own arguments are counted. Derived. */
 	uint32_t start_ms;   /* W: worker */
 	uint32_t end_ms;     /* W: owner */

@@ -38,7 +38,8 @@ struct control { /* the first page of the control segment, behind the segment's 
 	char name[RUNTIME_NAME_BYTES];
 	_Alignas(CACHE_LINE_BYTES) shared32 mode;     /* W: manager.  R: anyone. enum runtime_mode */
 	shared32 restarts;                            /* W: manager. For people. */
-	shared64 deaths;                              /* W: manager. Moves when a slot became DEAD. */
+	shared64 changes;                             /* W: who joins, and the manager for the dead: moves
+	                                               * when a process slot came or went. */
 	_Alignas(CACHE_LINE_BYTES) shared64 sequence; /* W: submitters. Order of submission. */
 	_Alignas(CACHE_LINE_BYTES) struct event room; /* posted by the scheduler when it freed records or
 	                                               * store while somebody waited */
@@ -146,6 +147,9 @@ static inline bool hint_fits(uint64_t hint, uint64_t word)
 
 /* Tells the scheduler: pushes hints into p's up ring, as many as fit, and wakes it if it sleeps. */
 uint32_t tell_scheduler(struct tables *t, uint32_t process, const uint64_t *hints, uint32_t n);
+
+/* Somebody joined or died: the scheduler looks at the process table. */
+void members_changed(struct tables *t);
 
 /* A hint for who ponders whether to spin: how many members are not parked. */
 void process_set_activity(struct tables *t, uint32_t process, enum activity activity);

@@ -1,0 +1,114 @@
+/* free.c - nobody holds it, no task needs it: the record and its memory go back.
+ *
+ * Only here does a record become FREE. Its extents go first, each under its arena's lock together with
+ * the word that names it; then the state; then, in batches, its place in the pool, which is derived. */
+#include "scheduler/scheduler.h"
+
+static void free_extent(struct scheduler *s, shared32 *granule, uint64_t bytes)
+{
+	if (sh_peek(granule))
+		store_free(s->t, bytes, granule);
+}
+
+void free_arguments(struct scheduler *s, struct record *r)
+{
+	free_extent(s, &r->args, r->args_bytes);
+}
+
+void free_flush(struct scheduler *s)
+{
+	if (s->freed_count == 0)
+		return;
+	pool_give(&s->t->pool, s->freed, s->freed_count);
+	s->freed_count = 0;
+	if (sh_peek(&s->t->control->room_wanted)) {
+		sh_store(&s->t->control->room_wanted, 0);
+		event_post(&s->t->control->room);
+	}
+}
+
+/* Fields that a new life expects to be zero; most are, and then their cache line stays clean. */
+static void wipe(struct record *r)
+{
+	r->value_bytes = 0;
+	r->failures = 0;
+	if (sh_peek(&r->holds))
+		sh_poke(&r->holds, 0);
+	if (sh_peek(&r->pending))
+		sh_poke(&r->pending, 0);
+	if (sh_peek(&r->uses))
+		sh_poke(&r->uses, 0);
+	if (sh_peek(&r->dependents))
+		sh_poke(&r->dependents, 0);
+	if (r->first_part)
+		r->first_part = 0;
+}
+
+static void free_record(struct scheduler *s, uint32_t index)
+{
+	struct record *r = record_at(s->t, index);
+	uint64_t word = sh_load(&r->state);
+	if (word_state(word) != RECORD_PART)
+		free_arguments(s, r);
+	free_extent(s, &r->value, r->value_bytes);
+	for (uint32_t p = 64; p < s->t->limits.processes; p++)
+		if (hold_test(s->t, index, p))
+			hold_clear(s->t, index, p);
+	wipe(r);
+	if (!record_step(r, &word, RECORD_FREE, 0, 0, 0))
+		return; /* only a damaged segment moves a word that is ours */
+	s->freed[s->freed_count++] = index;
+	if (s->freed_count == FREED_BATCH)
+		free_flush(s);
+}
+
+/* Calls visit for each part of the task; a chain that a client damaged ends early. */
+static void each_part(struct scheduler *s, struct record *task,
+    void (*visit)(struct scheduler *s, uint32_t index))
+{
+	uint64_t word = sh_load(&task->state);
+	uint64_t ref = record_ref(record_index(s->t, task), word_generation(word));
+	uint32_t next = task->first_part;
+	for (uint32_t steps = 0; next && next <= s->t->limits.records && steps < RESULTS_MAX; steps++) {
+		uint32_t index = next - 1;
+		struct record *part = record_at(s->t, index);
+		if (word_state(sh_load(&part->state)) != RECORD_PART || part->part.task != ref)
+			return;
+		next = part->part.next;
+		visit(s, index);
+	}
+}
+
+static void free_value(struct scheduler *s, uint32_t index)
+{
+	struct record *r = record_at(s->t, index);
+	free_extent(s, &r->value, r->value_bytes);
+	r->value_bytes = 0;
+}
+
+void free_results(struct scheduler *s, struct record *r)
+{
+	free_value(s, record_index(s->t, r));
+	each_part(s, r, free_value);
+}
+
+static void free_with_parts(struct scheduler *s, uint32_t index)
+{
+	if (record_at(s->t, index)->first_part)
+		each_part(s, record_at(s->t, index), free_record);
+	free_record(s, index);
+}
+
+void free_if_unneeded(struct scheduler *s, uint32_t index)
+{
+	struct record *r = record_at(s->t, index);
+	uint64_t word = sh_load(&r->state);
+	if (state_settled(word_state(word)) && sh_peek(&r->uses) == 0 && !hold_any(s->t, index))
+		free_with_parts(s, index);
+}
+
+void free_abandoned(struct scheduler *s, uint32_t index)
+{
+	if (word_state(sh_load(&record_at(s->t, index)->state)) == RECORD_RESERVED)
+		free_with_parts(s, index);
+}

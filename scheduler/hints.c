@@ -1,0 +1,120 @@
+/* hints.c - what members tell: each hint says "look at record i", and what is found there decides.
+ * A hint of a former life of the record, a doubled one, or nonsense from a broken client changes nothing. */
+#include "scheduler/scheduler.h"
+
+enum { DRAIN_BATCH = 128, DRAIN_ROUNDS = 8 };
+
+static void on_submitted(struct scheduler *s, uint32_t index, uint64_t word)
+{
+	if (word_state(word) == RECORD_READY)
+		place_ready(s, index);
+	else if (word_state(word) == RECORD_WAITING)
+		graph_admit(s, index);
+	else if (state_settled(word_state(word)))
+		graph_settled(s, index);
+}
+
+static void on_dropped(struct scheduler *s, uint32_t process, uint32_t index, uint64_t word)
+{
+	hold_clear(s->t, index, process);
+	if (word_state(word) == RECORD_RESERVED && word_owner(word) == process)
+		free_abandoned(s, index);
+	else
+		free_if_unneeded(s, index);
+}
+
+static void on_import(struct scheduler *s, uint32_t process, uint32_t index, uint64_t word)
+{
+	if (word_state(word) != RECORD_FREE && word_state(word) != RECORD_PART)
+		hold_set(s->t, index, process);
+}
+
+/* Also when it was refused: who asks waits for the answer, then looks. */
+static void answer_import(struct scheduler *s, uint32_t process, uint64_t hint)
+{
+	struct process *p = &s->t->process[process];
+	sh_store(&p->imported, hint);
+	event_post(&p->event);
+}
+
+static void on_hint(struct scheduler *s, uint32_t process, uint64_t hint)
+{
+	uint32_t index = (uint32_t)hint;
+	if (index >= s->t->limits.records)
+		return;
+	uint64_t word = sh_load(&record_at(s->t, index)->state);
+	if (hint_fits(hint, word)) {
+		switch (hint_kind(hint)) {
+		case HINT_SUBMITTED: on_submitted(s, index, word); break;
+		case HINT_SETTLED: graph_settled(s, index); break;
+		case HINT_DROPPED: on_dropped(s, process, index, word); break;
+		case HINT_KEPT: hold_set(s->t, index, SLOT_MANAGER); break;
+		case HINT_FORGOTTEN: on_dropped(s, SLOT_MANAGER, index, word); break;
+		case HINT_CANCEL: repair_cancelled(s, index); break;
+		case HINT_IMPORT: on_import(s, process, index, word); break;
+		case HINT_NONE: break;
+		}
+	}
+	if (hint_kind(hint) == HINT_IMPORT)
+		answer_import(s, process, hint);
+}
+
+static uint32_t drain_ring(struct scheduler *s, uint32_t process)
+{
+	uint64_t hints[DRAIN_BATCH];
+	struct ring ring = ring_up(s->t, process);
+	uint32_t n = ring_pop(&ring, hints, DRAIN_BATCH);
+	for (uint32_t i = 0; i < n; i++) {
+		if (i + 4 < n)
+			__builtin_prefetch(&s->t->record[(uint32_t)hints[i + 4] % s->t->limits.records]);
+		on_hint(s, process, hints[i]);
+	}
+	/* A producer that met a full ring sleeps on its own event. */
+	if (n == DRAIN_BATCH)
+		event_post(&s->t->process[process].event);
+	return n;
+}
+
+void hints_drain_one(struct scheduler *s, uint32_t process)
+{
+	/* Bounded: a ring never holds more than its size unless its producer lives and pushes on. */
+	for (uint32_t i = 0; i <= UP_RING_ENTRIES / DRAIN_BATCH; i++) {
+		uint32_t n = drain_ring(s, process);
+		graph_spread(s);
+		if (n < DRAIN_BATCH)
+			return;
+	}
+}
+
+/* Some from each, so that one that floods does not keep the others waiting. */
+static uint32_t drain_some(struct scheduler *s, uint32_t process)
+{
+	uint32_t n = 0, last;
+	uint32_t rounds = 0;
+	do {
+		last = drain_ring(s, process);
+		n += last;
+	} while (last == DRAIN_BATCH && ++rounds < DRAIN_ROUNDS);
+	/* Not emptied: it stays rung, though nobody rings again. */
+	if (last == DRAIN_BATCH)
+		sh_or(&s->t->control->rung[process / 64], (uint64_t)1 << process % 64);
+	place_refresh(s, process);
+	return n;
+}
+
+uint32_t hints_drain(struct scheduler *s)
+{
+	uint32_t n = 0;
+	for (uint32_t word = 0; word < s->t->limits.processes / 64; word++) {
+		if (!sh_peek(&s->t->control->rung[word]))
+			continue;
+		/* Clear, then read: what is pushed later rings again (tell_scheduler). */
+		uint64_t rung = sh_swap(&s->t->control->rung[word], 0);
+		for (; rung; rung &= rung - 1)
+			n += drain_some(s, word * 64 + (uint32_t)__builtin_ctzll(rung));
+	}
+	graph_spread(s);
+	place_flush(s);
+	free_flush(s);
+	return n;
+}

@@ -1,0 +1,215 @@
+/* place.c - from the task heap to the workers' rings.
+ *
+ * A ring in front of a worker saves it a wait, and costs order: what stands in it is past the heap. So a
+ * ring is filled only as deep as LOOKAHEAD_NS of work at the worker's recent pace: hundreds of tiny tasks,
+ * one or two long ones. What a worker does not get to, because a task turned out long or sleeps, is given
+ * to others as well: a hint is an order only for the first who claims the record. */
+#include "base/clock.h"
+#include "scheduler/scheduler.h"
+
+enum {
+	LOOKAHEAD_NS = 20000,
+	DEPTH_MAX = DOWN_RING_ENTRIES / 2, /* room for hints that were withdrawn and still stand there */
+	DEPTH_UNKNOWN = 2,  /* of a worker that has run nothing yet */
+	DEPTH_SHORT = 2,    /* tasks up to SHORT_NS: the next one waits at hand */
+	SHORT_NS = 1000000,
+	PLACE_BATCH = 64,
+	STUCK_LOOK_NS = 1000000,
+	ROOM_SCALE = 1 << 16,
+};
+
+/* ---- into the heap ---- */
+
+void place_ready(struct scheduler *s, uint32_t index)
+{
+	s->ready[s->ready_count++] = index;
+	if (s->ready_count == READY_BATCH)
+		place_flush(s);
+}
+
+void place_flush(struct scheduler *s)
+{
+	if (s->ready_count == 0 || heap_lock(&s->t->task_heap) < 0)
+		return;
+	for (uint32_t i = 0; i < s->ready_count; i++) {
+		struct record *r = record_at(s->t, s->ready[i]);
+		uint64_t word = sh_load(&r->state);
+		if (word_state(word) == RECORD_READY && !heap_contains(&s->t->task_heap, s->ready[i]))
+			heap_push(&s->t->task_heap, s->ready[i], word_generation(word), r->key);
+	}
+	heap_unlock(&s->t->task_heap);
+	s->ready_count = 0;
+}
+
+/* ---- how much a worker may have in front of it ---- */
+
+uint32_t place_outstanding(const struct scheduler *s, uint32_t process)
+{
+	uint32_t outstanding = s->member[process].given_tail - sh_load(&s->t->process[process].taken);
+	return outstanding > DOWN_RING_ENTRIES ? 0 : outstanding; /* it dealt with more than we know of */
+}
+
+static uint32_t depth_of(const struct process *p)
+{
+	uint32_t average = sh_peek(&p->average_ns);
+	if (sh_peek(&p->blocked))
+		return 0;
+	if (average == 0)
+		return DEPTH_UNKNOWN;
+	uint32_t depth = LOOKAHEAD_NS / average;
+	if (depth > DEPTH_MAX)
+		return DEPTH_MAX;
+	return depth > DEPTH_SHORT ? depth : average <= SHORT_NS ? DEPTH_SHORT : 1;
+}
+
+/* Key of the worker heap: the free share of its depth, so that an idle one is always first. */
+static uint64_t room_key(const struct scheduler *s, uint32_t process)
+{
+	uint32_t depth = depth_of(&s->t->process[process]);
+	uint32_t outstanding = place_outstanding(s, process);
+	return outstanding >= depth ? 0 : (uint64_t)(depth - outstanding) * ROOM_SCALE / depth;
+}
+
+void place_refresh(struct scheduler *s, uint32_t process)
+{
+	if (s->member[process].generation == 0 || heap_lock(&s->t->worker_heap) < 0)
+		return;
+	heap_update(&s->t->worker_heap, process, room_key(s, process));
+	heap_unlock(&s->t->worker_heap);
+}
+
+/* ---- out of the heap ---- */
+
+struct pick {
+	uint32_t worker;
+	uint64_t hint;
+};
+
+/* Claims nothing: the record stays READY until the worker takes it. */
+static bool pick_one(struct scheduler *s, struct pick *ret)
+{
+	struct heap_entry worker, task;
+	struct tables *t = s->t;
+	if (!heap_peek(&t->worker_heap, &worker) || worker.key == 0)
+		return false;
+	do {
+		if (!heap_pop(&t->task_heap, &task))
+			return false; /* cancelled ones are met here, and forgotten */
+	} while (task.id >= t->limits.records ||
+	    word_state(sh_load(&record_at(t, task.id)->state)) != RECORD_READY);
+	struct member *m = &s->member[worker.id];
+	m->given[m->given_tail++ % DOWN_RING_ENTRIES] = task.id;
+	heap_update(&t->worker_heap, worker.id, room_key(s, worker.id));
+	*ret = (struct pick){ worker.id, hint_make(HINT_SUBMITTED, record_ref(task.id, task.tag)) };
+	return true;
+}
+
+static uint32_t pick_some(struct scheduler *s, struct pick *picks)
+{
+	uint32_t n = 0;
+	if (heap_lock(&s->t->task_heap) < 0)
+		return 0;
+	if (heap_lock(&s->t->worker_heap) == 0) {
+		while (n < PLACE_BATCH && pick_one(s, &picks[n]))
+			n++;
+		heap_unlock(&s->t->worker_heap);
+	}
+	heap_unlock(&s->t->task_heap);
+	return n;
+}
+
+/* All picks for one worker at once: one wake for many. */
+static void send_picks(struct scheduler *s, struct pick *picks, uint32_t n)
+{
+	uint64_t hints[PLACE_BATCH];
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t worker = picks[i].worker, count = 0;
+		if (worker == SLOT_MANAGER)
+			continue; /* sent with an earlier one */
+		for (uint32_t k = i; k < n; k++)
+			if (picks[k].worker == worker) {
+				hints[count++] = picks[k].hint;
+				picks[k].worker = SLOT_MANAGER;
+			}
+		struct ring ring = ring_down(s->t, worker);
+		CHECK(ring_push(&ring, hints, count) == count); /* DEPTH_MAX leaves room */
+		event_post(&s->t->process[worker].event);
+	}
+}
+
+/* Every worker waits inside a task, and something is ready: it may be what they wait for. */
+static void wake_blocked(struct scheduler *s)
+{
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+		if (s->member[p].generation && sh_peek(&s->t->process[p].blocked))
+			event_post(&s->t->process[p].event);
+}
+
+uint32_t place_tasks(struct scheduler *s)
+{
+	struct pick picks[PLACE_BATCH];
+	uint32_t total = 0, n;
+	if (heap_length(&s->t->task_heap) == 0)
+		return 0;
+	do {
+		n = pick_some(s, picks);
+		send_picks(s, picks, n);
+		total += n;
+	} while (n == PLACE_BATCH && total < DEPTH_MAX);
+	if (heap_length(&s->t->task_heap))
+		wake_blocked(s);
+	return total;
+}
+
+/* ---- what was given and is not taken ---- */
+
+void place_withdraw(struct scheduler *s, uint32_t process)
+{
+	struct member *m = &s->member[process];
+	uint32_t outstanding = place_outstanding(s, process);
+	for (uint32_t i = m->given_tail - outstanding; i != m->given_tail; i++)
+		if (m->given[i % DOWN_RING_ENTRIES] < s->t->limits.records)
+			place_ready(s, m->given[i % DOWN_RING_ENTRIES]); /* if it is READY still */
+	place_flush(s);
+}
+
+static bool worker_wants_work(const struct scheduler *s)
+{
+	struct heap_entry worker;
+	bool wants = false;
+	if (heap_lock(&s->t->worker_heap) == 0) {
+		wants = heap_peek(&s->t->worker_heap, &worker) && worker.key >= ROOM_SCALE;
+		heap_unlock(&s->t->worker_heap);
+	}
+	return wants;
+}
+
+/* A worker that took nothing since the last look, with hints in front of it: it sleeps in a wait, or its
+ * task is long. Others may have them. */
+void place_look_for_stuck(struct scheduler *s)
+{
+	bool queued = false;
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+		struct member *m = &s->member[p];
+		if (m->generation == 0)
+			continue;
+		uint32_t taken = sh_load(&s->t->process[p].taken), outstanding = place_outstanding(s, p);
+		bool waits = sh_peek(&s->t->process[p].blocked) || outstanding > 1;
+		if (waits && outstanding && taken == m->seen_taken && worker_wants_work(s))
+			place_withdraw(s, p);
+		queued |= outstanding > 0;
+		m->seen_taken = taken;
+		place_refresh(s, p);
+	}
+	s->next_look_ns = queued ? clock_ns() + STUCK_LOOK_NS : DEADLINE_NEVER;
+}
+
+bool place_idle(const struct scheduler *s)
+{
+	if (heap_length(&s->t->task_heap))
+		return false;
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+		if (s->member[p].generation && place_outstanding(s, p))
+			return false;
+	return true;
+}

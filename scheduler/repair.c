@@ -1,0 +1,329 @@
+/* repair.c - who came, who died, and what the dead left.
+ *
+ * Only the manager declares a death, after the kernel did. Everything the dead owned is found by its slot
+ * in the words of the records: one scan, the same code that a new scheduler starts with. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "scheduler/scheduler.h"
+
+/* ---- a task whose worker died ---- */
+
+static void describe_death(struct scheduler *s, const struct record *r, uint32_t owner, char *ret,
+    size_t size, int *ret_signal)
+{
+	struct function_entry function = { .name = "?" };
+	registry_function(&s->t->registry, r->function, &function);
+	int status = (int)sh_load(&s->t->process[owner].exit_status);
+	*ret_signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	if (*ret_signal)
+		snprintf(ret, size, "its worker was killed by signal %d (%s) while it ran %s", *ret_signal,
+		    strsignal(*ret_signal), function.name);
+	else
+		snprintf(ret, size, "its worker ended with exit code %d while it ran %s",
+		    WEXITSTATUS(status), function.name);
+}
+
+/* The attempt is over: once more if crash_retries allow, else the end of the task. */
+static void end_attempt(struct scheduler *s, uint32_t index, uint64_t word, uint32_t owner)
+{
+	struct record *r = record_at(s->t, index);
+	uint32_t attempt = word_attempt(word), crashes = attempt - r->failures;
+	free_results(s, r);
+	if (word_flags(word) & FLAG_CANCEL) {
+		record_step(r, &word, RECORD_CANCELLED, owner, attempt, 0);
+		wake_holders(s->t, index);
+		graph_settled(s, index);
+	} else if (crashes <= r->crash_retries) {
+		if (record_step(r, &word, RECORD_READY, owner, attempt, 0))
+			place_ready(s, index);
+		else
+			graph_settled(s, index);
+	} else {
+		char message[128];
+		struct record_failure failure = { .code = EOWNERDEAD, .root_function = r->function,
+			.root = record_ref(index, word_generation(word)) };
+		describe_death(s, r, owner, message, sizeof message, &failure.signal);
+		graph_fail(s, index, &failure, message);
+	}
+}
+
+/* ---- one dead process ---- */
+
+/* What a dead process did to this record and nobody was told of, or will ever end. */
+static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
+{
+	struct record *r = record_at(s->t, index);
+	uint64_t word = sh_load(&r->state);
+	bool its_own = word_owner(word) == dead;
+	if (hold_test(s->t, index, dead))
+		hold_clear(s->t, index, dead);
+	switch (word_state(word)) {
+	case RECORD_RESERVED:
+		if (its_own)
+			free_abandoned(s, index);
+		break;
+	case RECORD_WAITING:
+		if (its_own)
+			graph_admit(s, index); /* submitted, the hint never sent */
+		break;
+	case RECORD_READY:
+		if (its_own)
+			place_ready(s, index);
+		break;
+	case RECORD_RUNNING:
+		if (its_own)
+			end_attempt(s, index, word, dead);
+		break;
+	case RECORD_DONE:
+	case RECORD_FAILED:
+	case RECORD_CANCELLED:
+		graph_settled(s, index); /* settled, the hint never sent; or only dropped now */
+		break;
+	default:
+		break;
+	}
+	if (s->settled_count >= FREED_BATCH)
+		graph_spread(s);
+}
+
+static void repair_records(struct scheduler *s, uint32_t dead)
+{
+	uint32_t fresh = pool_fresh(&s->t->pool);
+	for (uint32_t i = 0; i < fresh; i++)
+		repair_record(s, i, dead);
+	graph_spread(s);
+	place_flush(s);
+	free_flush(s);
+}
+
+static void forget_member(struct scheduler *s, uint32_t process)
+{
+	struct member *m = &s->member[process];
+	if (m->generation == 0)
+		return;
+	if (m->pidfd >= 0)
+		close(m->pidfd);
+	if (heap_lock(&s->t->worker_heap) == 0) {
+		heap_remove(&s->t->worker_heap, process);
+		heap_unlock(&s->t->worker_heap);
+	}
+	place_withdraw(s, process);
+	*m = (struct member){ .pidfd = -1 };
+	s->workers--;
+}
+
+/* Until the last line the slot is DEAD: a scheduler that dies on the way leaves it to the next. */
+static void bury(struct scheduler *s, uint32_t process)
+{
+	struct process *p = &s->t->process[process];
+	uint64_t word = sh_load(&p->state);
+	process_set_activity(s->t, process, ACTIVITY_ABSENT);
+	hints_drain_one(s, process);
+	forget_member(s, process);
+	if (sh_load(&p->unclean) || process_kind(word) != KIND_CLIENT)
+		repair_records(s, process);
+	struct ring up = ring_up(s->t, process), down = ring_down(s->t, process);
+	ring_reset(&up);
+	ring_reset(&down);
+	sh_and(&s->t->control->rung[process / 64], ~((uint64_t)1 << process % 64));
+	process_step(p, &word, PROCESS_FREE);
+}
+
+/* ---- who is there ---- */
+
+static void meet_worker(struct scheduler *s, uint32_t process, uint64_t word)
+{
+	struct member *m = &s->member[process];
+	struct process *p = &s->t->process[process];
+	if (m->generation)
+		forget_member(s, process);
+	*m = (struct member){ .generation = process_generation(word) };
+	m->pidfd = p->pid == getpid() ? -1 : (int)syscall(SYS_pidfd_open, p->pid, 0);
+	/* A former scheduler may have given it some, and died while it wrote. */
+	struct ring down = ring_down(s->t, process);
+	ring_fill_holes(&down, hint_make(HINT_NONE, 0));
+	m->given_tail = sh_load(&p->taken) + ring_used(&down);
+	for (uint32_t i = 0; i < DOWN_RING_ENTRIES; i++)
+		m->given[i] = UINT32_MAX;
+	s->workers++;
+	place_refresh(s, process);
+}
+
+void members_look(struct scheduler *s)
+{
+	uint64_t changes = sh_load(&s->t->control->changes);
+	if (changes == s->changes)
+		return;
+	s->changes = changes;
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+		uint64_t word = sh_load(&s->t->process[p].state);
+		if (process_state(word) == PROCESS_DEAD)
+			bury(s, p);
+		else if (process_kind(word) == KIND_WORKER && process_state(word) == PROCESS_LIVE &&
+		    s->member[p].generation != process_generation(word))
+			meet_worker(s, p, word);
+	}
+}
+
+/* ---- start-up: derive everything again ---- */
+
+static void clear_derived(struct scheduler *s)
+{
+	uint32_t fresh = pool_fresh(&s->t->pool);
+	for (uint32_t i = 0; i < fresh; i++) {
+		struct record *r = record_at(s->t, i);
+		if (sh_peek(&r->dependents))
+			sh_poke(&r->dependents, 0);
+		if (sh_peek(&r->pending))
+			sh_poke(&r->pending, 0);
+		if (sh_peek(&r->uses))
+			sh_poke(&r->uses, 0);
+	}
+	s->edges = 0;
+	s->settled_count = 0;
+}
+
+/* A task that has been admitted but is past WAITING uses its arguments until it is settled. */
+static void count_uses(struct scheduler *s, struct record *r)
+{
+	struct args_reader reader;
+	struct arg arg;
+	uint64_t word;
+	if (!args_open(s->t, r, &reader))
+		return;
+	while (args_next(&reader, &arg)) {
+		struct record *used = arg.future ? record_lookup(s->t, arg.future->ref, &word) : NULL;
+		if (used && word_state(word) == RECORD_PART)
+			used = record_lookup(s->t, used->part.task, &word);
+		if (!used)
+			continue;
+		sh_poke(&used->uses, sh_peek(&used->uses) + 1);
+		sh_poke(&r->uses, sh_peek(&r->uses) | USES_COUNTED);
+	}
+}
+
+/* First all uses, before anything is judged unneeded. */
+static void count_all_uses(struct scheduler *s)
+{
+	uint32_t fresh = pool_fresh(&s->t->pool);
+	for (uint32_t i = 0; i < fresh; i++) {
+		struct record *r = record_at(s->t, i);
+		enum record_state state = word_state(sh_load(&r->state));
+		if (state == RECORD_READY || state == RECORD_RUNNING)
+			count_uses(s, r);
+	}
+}
+
+static void rebuild_record(struct scheduler *s, uint32_t index)
+{
+	struct record *r = record_at(s->t, index);
+	uint64_t word = sh_load(&r->state), task;
+	switch (word_state(word)) {
+	case RECORD_WAITING:
+		graph_admit(s, index);
+		break;
+	case RECORD_RUNNING:
+		if (word_owner(word) == SLOT_SCHEDULER) /* a former scheduler was ending it */
+			end_attempt(s, index, word, SLOT_SCHEDULER);
+		break;
+	case RECORD_PART: /* its task was never published, or is gone */
+		if (!record_lookup(s->t, r->part.task, &task) && record_step(r, &word, RECORD_FREE, 0, 0, 0))
+			store_free(s->t, r->value_bytes, &r->value);
+		break;
+	case RECORD_DONE:
+	case RECORD_FAILED:
+	case RECORD_CANCELLED:
+		graph_settled(s, index);
+		break;
+	default:
+		break;
+	}
+}
+
+void scheduler_rebuild(struct scheduler *s)
+{
+	clear_derived(s);
+	count_all_uses(s);
+	uint32_t fresh = pool_fresh(&s->t->pool);
+	for (uint32_t i = 0; i < fresh; i++)
+		rebuild_record(s, i);
+	/* Frees come last: a record unneeded now may still be counted by one that came after it. */
+	graph_spread(s);
+	place_flush(s);
+	free_flush(s);
+	if (heap_lock(&s->t->task_heap) == 0) {
+		heap_rebuild(&s->t->task_heap);
+		heap_unlock(&s->t->task_heap);
+	}
+	if (heap_lock(&s->t->worker_heap) == 0) {
+		heap_rebuild(&s->t->worker_heap);
+		heap_unlock(&s->t->worker_heap);
+	}
+	pool_rebuild(&s->t->pool);
+	for (uint32_t w = 0; w < s->t->limits.processes / 64; w++)
+		sh_store(&s->t->control->rung[w], ~(uint64_t)0); /* hints may wait whose bell was taken */
+	s->changes = ~sh_load(&s->t->control->changes);          /* so that we look once */
+}
+
+/* ---- cancelled while it runs ---- */
+
+void repair_cancelled(struct scheduler *s, uint32_t index)
+{
+	uint64_t word = sh_load(&record_at(s->t, index)->state);
+	uint32_t owner = word_owner(word);
+	if (word_state(word) != RECORD_RUNNING || owner >= s->t->limits.processes ||
+	    s->member[owner].generation == 0)
+		return;
+	s->member[owner].cancel_ref = record_ref(index, word_generation(word));
+	s->member[owner].cancel_deadline_ns = clock_ns() + CANCEL_GRACE_MS * NS_PER_MS;
+	if (s->next_look_ns > s->member[owner].cancel_deadline_ns)
+		s->next_look_ns = s->member[owner].cancel_deadline_ns;
+	event_post(&s->t->process[owner].event); /* it may sleep in a wait */
+}
+
+static void end_if_overdue(struct scheduler *s, uint32_t process, uint64_t now_ns)
+{
+	struct member *m = &s->member[process];
+	uint64_t word;
+	struct record *r = m->cancel_ref ? record_lookup(s->t, m->cancel_ref, &word) : NULL;
+	if (!r || word_state(word) != RECORD_RUNNING || word_owner(word) != process) {
+		m->cancel_ref = 0;
+		return;
+	}
+	if (now_ns < m->cancel_deadline_ns) {
+		if (s->next_look_ns > m->cancel_deadline_ns)
+			s->next_look_ns = m->cancel_deadline_ns;
+		return;
+	}
+	log_warn("worker in slot %u pid %d ignores the cancellation of its task: killed, to be replaced",
+	    process, s->t->process[process].pid);
+	if (m->pidfd >= 0)
+		syscall(SYS_pidfd_send_signal, m->pidfd, SIGKILL, NULL, 0);
+	m->cancel_ref = 0;
+}
+
+void repair_overdue(struct scheduler *s)
+{
+	uint64_t now_ns = clock_ns();
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+		if (s->member[p].generation && s->member[p].cancel_ref)
+			end_if_overdue(s, p, now_ns);
+}
+
+bool repair_all_settled(const struct scheduler *s)
+{
+	uint32_t fresh = pool_fresh(&s->t->pool);
+	for (uint32_t i = 0; i < fresh; i++) {
+		enum record_state state = word_state(sh_load(&s->t->record[i].state));
+		if (state == RECORD_WAITING || state == RECORD_READY || state == RECORD_RUNNING)
+			return false;
+	}
+	return true;
+}

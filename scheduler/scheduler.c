@@ -1,0 +1,111 @@
+#include "scheduler/scheduler.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/clock.h"
+#include "base/why.h"
+
+enum { SPIN_NS = 50000, LOOKS_PER_CLOCK = 64 };
+
+static int allocate(struct scheduler *s)
+{
+	/* Untouched pages of the worklist cost nothing, however large the table. */
+	size_t bytes = (size_t)s->t->limits.records * sizeof s->settled[0];
+	void *list = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+	    -1, 0);
+	s->member = calloc(s->t->limits.processes, sizeof s->member[0]);
+	if (list == MAP_FAILED || !s->member)
+		return why(-ENOMEM, "no memory for a scheduler of %u tasks", s->t->limits.records);
+	s->settled = list;
+	return 0;
+}
+
+int scheduler_open(struct scheduler *s, struct tables *t)
+{
+	*s = (struct scheduler){ .t = t, .me = &t->process[SLOT_SCHEDULER], .next_look_ns = DEADLINE_NEVER };
+	t->self = SLOT_SCHEDULER;
+	int r = allocate(s);
+	if (r < 0)
+		return r;
+	scheduler_rebuild(s);
+	uint64_t word = sh_load(&s->me->state);
+	if (!process_step(s->me, &word, PROCESS_LIVE))
+		return why(-EPROTO, "the scheduler's slot is not waiting for us");
+	process_set_activity(t, SLOT_SCHEDULER, ACTIVITY_AWAKE);
+	members_look(s);
+	return 0;
+}
+
+void scheduler_close(struct scheduler *s)
+{
+	munmap(s->settled, (size_t)s->t->limits.records * sizeof s->settled[0]);
+	free(s->member);
+}
+
+uint32_t scheduler_step(struct scheduler *s)
+{
+	members_look(s);
+	uint32_t done = hints_drain(s);
+	done += place_tasks(s);
+	if (s->next_look_ns == DEADLINE_NEVER && done)
+		s->next_look_ns = clock_ns() + NS_PER_MS;
+	if (s->next_look_ns != DEADLINE_NEVER && clock_coarse_ns() >= s->next_look_ns) {
+		place_look_for_stuck(s);
+		repair_overdue(s);
+		done += place_tasks(s);
+	}
+	return done;
+}
+
+static bool something_to_do(const struct scheduler *s)
+{
+	for (uint32_t w = 0; w < s->t->limits.processes / 64; w++)
+		if (sh_load(&s->t->control->rung[w]))
+			return true;
+	return sh_load(&s->t->control->changes) != s->changes;
+}
+
+static bool spin(const struct scheduler *s)
+{
+	uint64_t until = clock_ns() + SPIN_NS;
+	while (process_awake(s->t) <= s->t->control->cores && clock_ns() < until)
+		for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
+			if (something_to_do(s))
+				return true;
+			sh_relax();
+		}
+	return false;
+}
+
+static void rest(struct scheduler *s)
+{
+	if (spin(s))
+		return;
+	uint32_t seen = event_prepare(&s->me->event);
+	if (something_to_do(s) || atomic_load(&s->stop))
+		return;
+	process_set_activity(s->t, SLOT_SCHEDULER, ACTIVITY_ASLEEP);
+	event_sleep(&s->me->event, seen, s->next_look_ns);
+	process_set_activity(s->t, SLOT_SCHEDULER, ACTIVITY_AWAKE);
+	sh_poke(&s->me->beat_ns, clock_coarse_ns());
+}
+
+/* Draining ends with the last task; a scan makes sure that none was submitted behind our back. */
+static bool drained(const struct scheduler *s)
+{
+	return sh_load(&s->t->control->mode) == MODE_DRAINING && place_idle(s) && repair_all_settled(s);
+}
+
+void scheduler_run(struct scheduler *s)
+{
+	while (!atomic_load_explicit(&s->stop, memory_order_relaxed) &&
+	    sh_load(&s->t->control->mode) != MODE_STOPPED) {
+		if (scheduler_step(s))
+			continue;
+		if (drained(s))
+			return;
+		rest(s);
+	}
+}

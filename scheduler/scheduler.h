@@ -1,0 +1,96 @@
+/* scheduler.h - the role that orders, places and repairs.
+ *
+ * Where: one process, slot 1; or a thread, in tests. It loads no user code.
+ * It drains hints, resolves dependencies (graph.c), keeps the task heap, gives tasks to workers
+ * (place.c), frees what nobody holds (free.c), and cleans up after the dead (repair.c).
+ * What it alone writes: `pending`, `uses`, `dependents`, the `next` links of arguments, hold bits once a
+ * record is visible, and the words of records whose owner is dead.
+ * Death: everything it keeps in private memory or writes as derived is made again by
+ * scheduler_rebuild(), which is also how it starts: start-up and recovery are one code.
+ * Blocks: in scheduler_run() on its event; in locks. */
+#ifndef PLM_SCHEDULER_H
+#define PLM_SCHEDULER_H
+
+#include "tables/args.h"
+#include "tables/tables.h"
+
+enum { FREED_BATCH = 256, READY_BATCH = 256 };
+
+/* What the scheduler knows of one worker: private, derived from what it gave and what the worker took. */
+struct member {
+	uint32_t generation; /* 0: no worker here */
+	int pidfd;           /* to end it; -1 in tests with threads */
+	uint32_t given_tail; /* how many hints we gave; the worker's `taken` is how many it dealt with */
+	uint32_t given[DOWN_RING_ENTRIES];
+	uint32_t seen_taken; /* at the last look for stuck queues */
+	uint64_t cancel_ref; /* a task of its that was asked to stop ... */
+	uint64_t cancel_deadline_ns; /* ... and when its worker is ended instead */
+};
+
+struct scheduler {
+	struct tables *t;
+	struct process *me;
+	struct member *member;   /* [processes] */
+	uint32_t workers;
+	uint64_t changes;        /* of the process table, as far as we have looked */
+
+	uint32_t *settled;       /* worklist: settled, dependents not told yet */
+	uint32_t settled_count;
+	uint64_t edges;          /* linked in all dependents lists: bounds every walk of one */
+
+	uint32_t ready[READY_BATCH]; /* to go into the task heap, under one lock */
+	uint32_t ready_count;
+	uint32_t freed[FREED_BATCH]; /* FREE already, to go into the pool, under one lock */
+	uint32_t freed_count;
+	uint64_t next_look_ns;   /* for stuck queues and cancelled tasks; DEADLINE_NEVER: nothing to look for */
+	_Atomic bool stop;
+};
+
+/* Takes slot 1, prepared by the manager, and makes everything derived again. */
+int scheduler_open(struct scheduler *s, struct tables *t);
+/* One round: 0 when there was nothing to do. */
+uint32_t scheduler_step(struct scheduler *s);
+/* Until s->stop, the end of the runtime, or, when it drains, until the last task is settled. */
+void scheduler_run(struct scheduler *s);
+void scheduler_close(struct scheduler *s);
+
+/* ---- hints.c ---- */
+uint32_t hints_drain(struct scheduler *s);
+void hints_drain_one(struct scheduler *s, uint32_t process);
+
+/* ---- graph.c ---- */
+/* A WAITING task is met for the first time: counts its arguments, links it to those not settled. */
+void graph_admit(struct scheduler *s, uint32_t index);
+/* A record has settled: remembers it; graph_spread() tells those that wait for it. */
+void graph_settled(struct scheduler *s, uint32_t index);
+void graph_spread(struct scheduler *s);
+/* Ends a task that no worker owns: WAITING, or RUNNING whose owner is dead. message may be NULL. */
+void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure *failure,
+    const char *message);
+
+/* ---- free.c ---- */
+/* Frees the record, and its parts, if it is settled (or abandoned) and nobody needs it. */
+void free_if_unneeded(struct scheduler *s, uint32_t index);
+void free_abandoned(struct scheduler *s, uint32_t index); /* RESERVED, its owner let go or died */
+void free_arguments(struct scheduler *s, struct record *r);
+void free_results(struct scheduler *s, struct record *r); /* extents of a task's value and of its parts */
+void free_flush(struct scheduler *s);
+
+/* ---- place.c ---- */
+void place_ready(struct scheduler *s, uint32_t index); /* READY: into the heap at the next flush */
+void place_flush(struct scheduler *s);
+uint32_t place_tasks(struct scheduler *s);             /* heap to workers; how many were given */
+void place_look_for_stuck(struct scheduler *s);
+void place_refresh(struct scheduler *s, uint32_t process); /* it took some: it has more room */
+void place_withdraw(struct scheduler *s, uint32_t process); /* what it has not started goes back */
+uint32_t place_outstanding(const struct scheduler *s, uint32_t process);
+bool place_idle(const struct scheduler *s);            /* nothing queued, nothing given */
+
+/* ---- repair.c ---- */
+void members_look(struct scheduler *s); /* after a change of the process table */
+void scheduler_rebuild(struct scheduler *s);
+void repair_cancelled(struct scheduler *s, uint32_t index); /* HINT_CANCEL: starts the grace time */
+void repair_overdue(struct scheduler *s);                   /* ends workers that ignore it */
+bool repair_all_settled(const struct scheduler *s);
+
+#endif

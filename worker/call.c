@@ -1,0 +1,157 @@
+#include "worker/call.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/why.h"
+
+static int find_future(struct plm_call *call, size_t i, uint64_t ref)
+{
+	struct plm *rt = call->rt;
+	uint64_t word;
+	struct record *r = record_lookup(&rt->tables, ref, &word);
+	struct record *speaker = r ? ref_speaker(rt, r, &word) : NULL;
+	if (!speaker || word_state(sh_load(&speaker->state)) != RECORD_DONE)
+		return why(-ESTALE, "argument %zu is no finished future", i + 1);
+	call->args[i].data = record_value(&rt->tables, r, &call->args[i].length);
+	return call->args[i].data ? 0 : why(-EIO, "the value of argument %zu is damaged", i + 1);
+}
+
+static int find_args(struct plm_call *call)
+{
+	struct args_reader reader;
+	struct arg arg;
+	if (!args_open(&call->rt->tables, call->record, &reader))
+		return why(-EIO, "the task's arguments are damaged");
+	size_t i = 0;
+	for (; i < call->nargs && args_next(&reader, &arg); i++) {
+		call->args[i] = (struct call_arg){ arg.data, arg.length };
+		int r = arg.future ? find_future(call, i, arg.future->ref) : 0;
+		if (r < 0)
+			return r;
+	}
+	return i == call->nargs ? 0 : why(-EIO, "argument %zu is damaged", i + 1);
+}
+
+int call_open(struct plm_call *call, struct plm *rt, struct record *record, uint64_t word)
+{
+	call->rt = rt;
+	call->record = record;
+	call->word = word;
+	call->nargs = record->nargs;
+	call->args = call->here;
+	call->code = 0;
+	call->message[0] = 0;
+	if (call->nargs == 0)
+		return 0;
+	if (call->nargs > CALL_ARGS_HERE)
+		call->args = calloc(call->nargs, sizeof call->args[0]);
+	if (!call->args) {
+		call->args = call->here;
+		return why(-ENOMEM, "no memory for %zu arguments", call->nargs);
+	}
+	return find_args(call);
+}
+
+void call_close(struct plm_call *call)
+{
+	if (call->args != call->here)
+		free(call->args);
+}
+
+static struct record *part_of(const struct plm_call *call, unsigned which)
+{
+	const struct tables *t = &call->rt->tables;
+	uint32_t next = call->record->first_part;
+	for (int steps = 0; next && next <= t->limits.records && steps < RESULTS_MAX; steps++) {
+		struct record *part = record_at(t, next - 1);
+		if (part->part.which == which)
+			return part;
+		next = part->part.next;
+	}
+	return NULL;
+}
+
+static void discard(struct plm_call *call, struct record *r)
+{
+	if (sh_peek(&r->value))
+		store_free(&call->rt->tables, r->value_bytes, &r->value);
+	r->value_bytes = 0;
+}
+
+void call_discard_results(struct plm_call *call)
+{
+	discard(call, call->record);
+	for (unsigned which = 1; which < call->record->results; which++) {
+		struct record *part = part_of(call, which);
+		if (part)
+			discard(call, part);
+	}
+}
+
+/* ---- what a function may call ---- */
+
+size_t plm_nargs(const plm_call *call)
+{
+	return call->nargs;
+}
+
+const void *plm_arg_data(const plm_call *call, size_t i, size_t *ret_len)
+{
+	if (i >= call->nargs) {
+		*ret_len = 0;
+		return NULL;
+	}
+	*ret_len = call->args[i].length;
+	return call->args[i].data;
+}
+
+void *plm_result(plm_call *call, size_t len)
+{
+	return plm_result_at(call, 0, len);
+}
+
+void *plm_result_at(plm_call *call, unsigned which, size_t len)
+{
+	struct record *r = which == 0 ? call->record : part_of(call, which);
+	if (!r || which >= call->record->results) {
+		why(-EINVAL, "result %u was asked for, the task has %u", which, call->record->results);
+		return NULL;
+	}
+	discard(call, r);
+	r->value_bytes = len;
+	if (len <= RECORD_INLINE_VALUE)
+		return r->value_inline;
+	if (handle_alloc(call->rt, len, &r->value, handle_deadline(call->rt)) < 0) {
+		r->value_bytes = 0;
+		return NULL;
+	}
+	return store_writable(&call->rt->tables, sh_peek(&r->value));
+}
+
+int plm_fail(plm_call *call, int code, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(call->message, sizeof call->message, format, args);
+	va_end(args);
+	call->code = code ? code : EIO;
+	return call->code;
+}
+
+int plm_cancelled(const plm_call *call)
+{
+	for (; call; call = call->outer) {
+		uint64_t word = sh_peek(&call->record->state);
+		if (word_flags(word) & FLAG_CANCEL || sh_peek(&call->rt->tables.control->mode) == MODE_STOPPED)
+			return 1;
+	}
+	return 0;
+}
+
+plm *plm_runtime(plm_call *call)
+{
+	return call->rt;
+}

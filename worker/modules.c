@@ -1,0 +1,77 @@
+#include "worker/modules.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/why.h"
+#include "worker/probe.h"
+
+static int check_module(const char *path, const plm_module *module)
+{
+	if (module->abi != PLM_MODULE_ABI)
+		return why(-EPROTO, "%s was built for module ABI %u, this plm has %d: build it anew", path,
+		    module->abi, PLM_MODULE_ABI);
+	if (module->view_size != sizeof(plm_view) || module->task_size != sizeof(plm_task))
+		return why(-EPROTO, "%s was built with another plm.h: build it anew", path);
+	if (!module->name || !module->exports || module->count == 0)
+		return why(-EPROTO, "%s exports nothing: see PLM_MODULE in plm.h", path);
+	return 0;
+}
+
+int module_open(const char *path, const plm_module **ret)
+{
+	if (strcmp(path, MODULE_BUILTIN) == 0) {
+		*ret = &probe_module;
+		return 0;
+	}
+	if (access(path, R_OK) < 0)
+		return why(-errno, "module %s: %s", path, strerror(errno));
+	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if (!library)
+		return why(-ELIBBAD, "module %s cannot be loaded: %s", path, dlerror());
+	const plm_module *module = dlsym(library, "plm_module_table");
+	if (!module)
+		return why(-EPROTO, "%s is a shared object, but no plm module: it has no PLM_MODULE(...)",
+		    path);
+	int r = check_module(path, module);
+	if (r == 0)
+		*ret = module;
+	return r;
+}
+
+/* All functions of a module at once; only what the registry knows of it counts. */
+static int bind_module(struct functions *functions, const struct registry *registry, uint32_t index)
+{
+	char path[MODULE_PATH_BYTES];
+	uint32_t first, count;
+	const plm_module *module;
+	if (!registry_module(registry, index, path, &first, &count))
+		return why(-ENOENT, "the registry has no module %u", index);
+	int r = module_open(path, &module);
+	if (r < 0)
+		return r;
+	if (module->count != count)
+		return why(-EPROTO, "module %s has changed since it was loaded: restart the runtime", path);
+	for (uint32_t i = 0; i < count; i++)
+		functions->code[first + i] = module->exports[i].function;
+	return 0;
+}
+
+int functions_find(struct functions *functions, const struct registry *registry, uint32_t number,
+    plm_function **ret)
+{
+	struct function_entry entry;
+	if (number > FUNCTIONS_MAX || number == 0)
+		return why(-ENOENT, "no function has number %u", number);
+	if (!functions->code[number]) {
+		if (!registry_function(registry, number, &entry))
+			return why(-ENOENT, "no function has number %u", number);
+		int r = bind_module(functions, registry, entry.module);
+		if (r < 0)
+			return r;
+	}
+	*ret = functions->code[number];
+	return *ret ? 0 : why(-EPROTO, "function number %u is missing from its module", number);
+}

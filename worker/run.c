@@ -1,0 +1,180 @@
+/* run.c - one task: claim, call, commit. The hot path of a worker. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/why.h"
+#include "worker/worker.h"
+
+enum { HELP_DEPTH_MAX = 64, AVERAGE_SHARE = 8 };
+
+void worker_report(struct worker *w)
+{
+	if (w->reports)
+		handle_tell(&w->rt, w->report, w->reports);
+	w->reports = 0;
+}
+
+static void report(struct worker *w, enum hint_kind kind, uint64_t ref)
+{
+	if (w->reports == 0)
+		w->report_since_ns = w->now_ns;
+	w->report[w->reports++] = hint_make(kind, ref);
+	if (w->reports == WORKER_BATCH)
+		worker_report(w);
+}
+
+/* ---- the commit ---- */
+
+/* Somebody asked to stop it before it could commit: that counts, also for a good result. */
+static enum record_state commit_cancelled(struct worker *w, struct plm_call *call, uint64_t word)
+{
+	call_discard_results(call);
+	bool ours = record_step(call->record, &word, RECORD_CANCELLED, w->rt.self, word_attempt(word), 0);
+	CHECK(ours); /* RUNNING with the flag set is ours alone until we move it */
+	return RECORD_CANCELLED;
+}
+
+static enum record_state commit(struct worker *w, struct plm_call *call, enum record_state to)
+{
+	uint64_t word = call->word;
+	call->record->end_ms = tables_ms(&w->rt.tables);
+	if (record_step(call->record, &word, to, w->rt.self, word_attempt(word), 0))
+		return to;
+	return commit_cancelled(w, call, word);
+}
+
+/* A message too long for the store just now is dropped; the code and the root are kept. */
+static void leave_message(struct worker *w, struct plm_call *call)
+{
+	struct record *r = call->record;
+	size_t length = strlen(call->message);
+	r->value_bytes = length;
+	if (length == 0 || store_alloc(&w->rt.tables, sh_peek(&w->rt.me->node), length, &r->value) < 0)
+		r->value_bytes = 0;
+	else
+		memcpy(store_writable(&w->rt.tables, sh_peek(&r->value)), call->message, length);
+}
+
+static enum record_state commit_failure(struct worker *w, struct plm_call *call)
+{
+	struct record *r = call->record;
+	call_discard_results(call);
+	if (r->failures < r->retries) {
+		r->failures++;
+		return commit(w, call, RECORD_READY);
+	}
+	leave_message(w, call);
+	r->failure = (struct record_failure){ .code = call->code, .root_function = r->function,
+		.root = record_ref(record_index(&w->rt.tables, r), word_generation(call->word)) };
+	return commit(w, call, RECORD_FAILED);
+}
+
+static void settle(struct worker *w, struct plm_call *call)
+{
+	struct plm *rt = &w->rt;
+	uint32_t index = record_index(&rt->tables, call->record);
+	uint64_t ref = record_ref(index, word_generation(call->word));
+	enum record_state state = call->code ? commit_failure(w, call) : commit(w, call, RECORD_DONE);
+	shared64 *count = state == RECORD_DONE ? &rt->me->done : &rt->me->failed;
+	sh_poke(count, sh_peek(count) + 1);
+	if (state == RECORD_READY) {
+		report(w, HINT_SUBMITTED, ref); /* to be run again */
+		return;
+	}
+	wake_holders(&rt->tables, index);
+	report(w, HINT_SETTLED, ref);
+}
+
+/* ---- the call ---- */
+
+static void call_function(struct worker *w, struct plm_call *call)
+{
+	plm_function *function;
+	int r = call_open(call, &w->rt, call->record, call->word);
+	if (r == 0)
+		r = functions_find(&w->functions, &w->rt.tables.registry, call->record->function, &function);
+	if (r < 0) {
+		plm_fail(call, -r, "%s", why_text());
+	} else {
+		r = function(call);
+		if (r != 0 && call->code == 0)
+			plm_fail(call, r < 0 ? -r : r, "the function returned %d", r);
+		else if (r == 0)
+			call->code = 0; /* it failed something on the way, and got over it */
+	}
+	call_close(call);
+}
+
+/* A moving average: how deep the scheduler may fill our ring. */
+static void account(struct worker *w, uint64_t started_ns)
+{
+	w->now_ns = clock_ns();
+	uint64_t took = w->now_ns - started_ns;
+	if (took > UINT32_MAX)
+		took = UINT32_MAX;
+	int64_t step = ((int64_t)took - w->average_ns) / AVERAGE_SHARE;
+	w->average_ns = (uint32_t)((int64_t)w->average_ns + step);
+	/* Growth is told at once, so that no deep queue builds up behind long tasks. */
+	if (took > w->average_ns)
+		w->average_ns = (uint32_t)((took + w->average_ns) / 2);
+	sh_poke(&w->rt.me->average_ns, w->average_ns);
+}
+
+bool worker_run_record(struct worker *w, uint32_t index)
+{
+	struct plm *rt = &w->rt;
+	struct record *r = record_at(&rt->tables, index);
+	uint64_t word = sh_load(&r->state);
+	uint32_t attempt = word_attempt(word) + 1;
+	if (word_state(word) != RECORD_READY ||
+	    !record_step(r, &word, RECORD_RUNNING, rt->self, attempt, 0))
+		return false;
+	word = word_make(word_generation(word), rt->self, attempt, RECORD_RUNNING, 0);
+	struct plm_call call = { .record = r, .word = word, .outer = w->call };
+	uint64_t started_ns = w->now_ns;
+	uint64_t outer_running = sh_peek(&rt->me->running);
+	r->start_ms = tables_ms(&rt->tables);
+	sh_poke(&rt->me->running, record_ref(index, word_generation(word)));
+	sh_poke(&rt->me->running_since_ns, started_ns);
+	sh_poke(&rt->me->beat_ns, started_ns);
+	w->call = &call;
+	call_function(w, &call);
+	w->call = call.outer;
+	account(w, started_ns);
+	settle(w, &call);
+	sh_poke(&rt->me->running, outer_running);
+	return true;
+}
+
+/* ---- in the place of one that waits ---- */
+
+static bool help(struct worker *w, uint32_t index, int depth)
+{
+	struct tables *t = &w->rt.tables;
+	if (index >= t->limits.records || depth > HELP_DEPTH_MAX)
+		return false;
+	struct record *r = record_at(t, index);
+	uint64_t word = sh_load(&r->state);
+	if (word_state(word) == RECORD_READY)
+		return worker_run_record(w, index);
+	if (word_state(word) == RECORD_PART)
+		return help(w, ref_index(r->part.task), depth + 1);
+	struct args_reader reader;
+	struct arg arg;
+	if (word_state(word) != RECORD_WAITING || !args_open(t, r, &reader))
+		return false;
+	while (args_next(&reader, &arg))
+		if (arg.future && help(w, ref_index(arg.future->ref), depth + 1))
+			return true;
+	return false;
+}
+
+/* Only what is waited for, and what that waits for, is run on top of a waiting task: a stranger could
+ * wait for the task below it on the same stack, for ever. */
+bool worker_help(void *worker, uint32_t index)
+{
+	struct worker *w = worker;
+	w->now_ns = clock_ns();
+	worker_report(w); /* what is settled may be what makes the next one ready */
+	return help(w, index, 0);
+}

@@ -1,0 +1,111 @@
+#include "worker/worker.h"
+
+#include <sched.h>
+
+#include "base/why.h"
+
+enum { RESULT_PATIENCE_MS = 1000, SPIN_NS = 50000, LOOKS_PER_CLOCK = 64 };
+
+/* The scheduler takes back what it had queued behind a task that sleeps. */
+static void note_blocked(void *worker, bool blocked)
+{
+	struct worker *w = worker;
+	sh_store(&w->rt.me->blocked, blocked);
+	if (blocked) {
+		worker_report(w);
+		event_post(&w->rt.tables.process[SLOT_SCHEDULER].event);
+	}
+}
+
+int worker_open(struct worker *w, uint32_t slot)
+{
+	int r = handle_open(&w->rt, slot);
+	if (r < 0)
+		return r;
+	w->rt.help = worker_help;
+	w->rt.blocked = note_blocked;
+	w->rt.help_context = w;
+	w->rt.socket = -1;
+	plm_patience(&w->rt, RESULT_PATIENCE_MS);
+	w->now_ns = clock_ns();
+	return 0;
+}
+
+void worker_close(struct worker *w)
+{
+	worker_report(w);
+	handle_close(&w->rt);
+}
+
+/* Also when the hint was stale: the scheduler counts what we dealt with, not what we ran. */
+static void deal_with(struct worker *w, uint64_t hint)
+{
+	struct plm *rt = &w->rt;
+	uint32_t index = (uint32_t)hint;
+	if (hint_kind(hint) == HINT_SUBMITTED && index < rt->tables.limits.records &&
+	    hint_fits(hint, sh_load(&record_at(&rt->tables, index)->state)))
+		worker_run_record(w, index);
+	sh_store(&rt->me->taken, sh_peek(&rt->me->taken) + 1);
+	/* Somebody may wait for it: a report is held back only while the next tasks are short. */
+	if (w->reports && w->now_ns - w->report_since_ns > REPORT_DELAY_NS)
+		worker_report(w);
+}
+
+static uint32_t work(struct worker *w)
+{
+	uint64_t hints[WORKER_BATCH];
+	struct ring ring = ring_down(&w->rt.tables, w->rt.self);
+	uint32_t n = ring_pop(&ring, hints, WORKER_BATCH);
+	for (uint32_t i = 0; i < n; i++) {
+		if (i + 1 < n)
+			__builtin_prefetch(&w->rt.tables.record[(uint32_t)hints[i + 1] %
+			    w->rt.tables.limits.records], 1);
+		deal_with(w, hints[i]);
+	}
+	return n;
+}
+
+static bool work_waits(const struct worker *w)
+{
+	struct ring ring = ring_down(&w->rt.tables, w->rt.self);
+	return ring_ready(&ring);
+}
+
+/* True: something came while we spun. A core that somebody else could use is not spun on. */
+static bool spin(struct worker *w)
+{
+	uint64_t until = clock_ns() + SPIN_NS;
+	while (process_awake(&w->rt.tables) <= w->rt.tables.control->cores && clock_ns() < until)
+		for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
+			if (work_waits(w))
+				return true;
+			sh_relax();
+		}
+	return false;
+}
+
+static void rest(struct worker *w)
+{
+	struct plm *rt = &w->rt;
+	if (spin(w))
+		return;
+	uint32_t seen = event_prepare(&rt->me->event);
+	if (work_waits(w) || atomic_load(&w->stop))
+		return;
+	process_set_activity(&rt->tables, rt->self, ACTIVITY_ASLEEP);
+	event_sleep(&rt->me->event, seen, DEADLINE_NEVER);
+	process_set_activity(&rt->tables, rt->self, ACTIVITY_AWAKE);
+	sh_poke(&rt->me->beat_ns, clock_coarse_ns());
+}
+
+void worker_run(struct worker *w)
+{
+	while (!atomic_load_explicit(&w->stop, memory_order_relaxed) &&
+	    sh_load(&w->rt.tables.control->mode) != MODE_STOPPED) {
+		w->now_ns = clock_ns();
+		if (work(w) > 0)
+			continue;
+		worker_report(w);
+		rest(w);
+	}
+}

@@ -1,0 +1,44 @@
+/* worker.h - the role that runs tasks, one at a time.
+ *
+ * Where: a process of its own, forked by the manager; or a thread, in tests. A worker is a client of the
+ * runtime too: its tasks submit and wait through the same handle.
+ * It takes hints from its down ring; a hint is an order only if the CAS READY -> RUNNING succeeds.
+ * It commits a result by one CAS, wakes those who wait for it, and tells the scheduler, in batches.
+ * Death: at any point; the record says RUNNING with our slot as owner until the commit, and the
+ * scheduler ends or repeats it. */
+#ifndef PLM_WORKER_H
+#define PLM_WORKER_H
+
+#include "worker/call.h"
+#include "worker/modules.h"
+
+enum { WORKER_BATCH = 32, REPORT_DELAY_NS = 10000 };
+
+struct worker {
+	struct plm rt;
+	struct functions functions;
+	struct plm_call *call;        /* innermost running one */
+	uint64_t report[WORKER_BATCH]; /* settled, the scheduler not told yet */
+	uint32_t reports;
+	uint64_t report_since_ns;
+	uint64_t now_ns;              /* the last look at the clock: one a task */
+	uint32_t average_ns;
+	_Atomic bool stop;
+};
+
+/* Takes the place prepared in slot; rt.tables is attached already. */
+int worker_open(struct worker *w, uint32_t slot);
+/* Until w->stop or the end of the runtime. */
+void worker_run(struct worker *w);
+void worker_close(struct worker *w);
+
+/* ---- run.c ---- */
+
+/* Claims and runs the record if it is READY. True: it was run, whatever came of it. */
+bool worker_run_record(struct worker *w, uint32_t index);
+/* Work in the place of one that waits: runs the record, or what it waits for. True: something was run. */
+bool worker_help(void *worker, uint32_t index);
+/* Sends what is in report[]. */
+void worker_report(struct worker *w);
+
+#endif
