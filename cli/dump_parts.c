@@ -18,7 +18,7 @@ static const struct column header_columns[] = {
 	{ "workers wanted", "workers", -1 }, { "records", "records", -1 },
 	{ "  ever used", "records_fresh", -1 }, { "  in the pool", "records_pooled", -1 },
 	{ "arenas", "nodes", -1 }, { "store", "store_bytes", -1 }, { "submitted", "sequence", -1 },
-	{ "restarts", "restarts", -1 }, { "deaths", "deaths", -1 },
+	{ "restarts", "restarts", -1 },
 	{ "room wanted", "room_wanted", -1 },
 };
 
@@ -52,7 +52,6 @@ void dump_header(const struct tables *t, struct output *out)
 	cell_size(out, t->limits.store_bytes);
 	cell_number(out, sh_peek(&c->sequence));
 	cell_number(out, sh_peek(&c->restarts));
-	cell_number(out, sh_peek(&c->deaths));
 	cell_flag(out, sh_peek(&c->room_wanted) != 0);
 	row_end(out);
 	out->upright = false;
