@@ -17,7 +17,7 @@ static const struct {
 	enum exit_code code;
 } exits[] = {
 	{ ENOENT, EXIT_DATA }, { ESTALE, EXIT_DATA }, { EXDEV, EXIT_DATA },
-	{ ENOSYS, EXIT_NO_FUNCTION }, { E2BIG, EXIT_DATA },
+	{ E2BIG, EXIT_DATA }, { EINVAL, EXIT_USAGE },
 	{ ENOSPC, EXIT_FULL }, { EAGAIN, EXIT_FULL }, { EUSERS, EXIT_FULL },
 	{ EPROTO, EXIT_VERSION }, { EACCES, EXIT_DENIED }, { EPERM, EXIT_DENIED },
 	{ EHOSTDOWN, EXIT_NO_RUNTIME }, { ESHUTDOWN, EXIT_NO_RUNTIME }, { ENOTCONN, EXIT_NO_RUNTIME },
@@ -56,14 +56,14 @@ int runtime(struct context *context)
 
 static const char exit_codes_help[] =
     "Exit codes:\n"
-    "  0 fine                      69 no such runtime\n"
-    "  1 the task failed           75 full: store, table or process slots\n"
-    "  64 usage                    76 the runtime is of another version\n"
-    "  65 no such reference, or    77 the runtime belongs to another user\n"
-    "     a value too large        124 time ran out\n"
-    "  66 a file cannot be read\n"
-    "  125 our own failure         127 no such function\n"
-    "  130 the task was cancelled  128+N signal N ended the task's worker\n"
+    "  0    fine                        75   full: store, table or process slots\n"
+    "  1    the task failed             76   the runtime is of another version\n"
+    "  64   usage                       77   the runtime belongs to another user\n"
+    "  65   no such reference,          124  time ran out\n"
+    "       or a value too large        125  our own failure\n"
+    "  66   a file cannot be read       127  no such function\n"
+    "  69   no such runtime             130  the task was cancelled\n"
+    "  128+N  signal N ended the task's worker\n"
     "  wait: how many did not succeed, up to 100; 101: more\n";
 
 void print_help(const struct command *command, FILE *file)

@@ -194,6 +194,8 @@ static int refused(const struct dump *dump, int error)
 	switch (-error) {
 	case ENOENT:
 		return dump->file ? EXIT_INPUT : EXIT_NO_RUNTIME;
+	case EINVAL:
+		return EXIT_USAGE;
 	case EPROTO:
 		return EXIT_VERSION;
 	case EACCES:
