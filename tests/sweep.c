@@ -1,0 +1,348 @@
+#include "tests/sweep.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "shm/steps.h"
+
+enum {
+	DEADLINE_S = 5,
+	SHORT_INSTRUCTIONS = 400,     /* up to this many, a victim dies at each */
+	LONG_INSTRUCTIONS = 2000,     /* up to this many, at AROUND before and after each change */
+	AROUND_INSTRUCTIONS = 6,      /* of a longer operation, at the one before and the one after */
+	INSTRUCTIONS_MAX = 1 << 20,
+	POINTS_MAX = 1 << 20,
+	STATES_MAX = 1 << 14,
+	FAILURES_SHOWN = 5,
+};
+
+struct sweep {
+	const struct sweep_op *op;
+	unsigned char *image;
+	unsigned char *start; /* private copies */
+	unsigned char *crash;
+	char *reason;         /* shared: what the survivor has to say */
+	uint64_t states[STATES_MAX];
+	unsigned n_states;
+	unsigned points;
+	unsigned double_points;
+	unsigned failures;
+};
+
+enum { REASON_BYTES = 4096 };
+
+static struct sweep sweep;
+
+_Noreturn static void give_up(const char *what)
+{
+	perror(what);
+	exit(2);
+}
+
+_Noreturn void sweep_fail(const char *reason)
+{
+	snprintf(sweep.reason, REASON_BYTES, "%s", reason);
+	_exit(1);
+}
+
+static void *share(size_t bytes)
+{
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		give_up("mmap");
+	return memory;
+}
+
+static pid_t start_child(void)
+{
+	pid_t child = fork();
+	if (child < 0)
+		give_up("fork");
+	return child;
+}
+
+static int wait_for(pid_t child)
+{
+	int status;
+	if (waitpid(child, &status, __WALL) != child)
+		give_up("waitpid");
+	return status;
+}
+
+static void fail(const char *how, unsigned point, const char *reason)
+{
+	if (sweep.failures++ < FAILURES_SHOWN)
+		printf("    %s: %s at point %u: %s\n", sweep.op->name, how, point, reason);
+}
+
+/* FNV-1a of the image; the victim's thread id, which a lock holds, is the same in no two runs. */
+static uint64_t image_hash(pid_t victim)
+{
+	uint64_t hash = UINT64_C(14695981039346656037);
+	for (size_t i = 0; i + sizeof(uint32_t) <= sweep.op->bytes; i += sizeof(uint32_t)) {
+		uint32_t word;
+		memcpy(&word, sweep.image + i, sizeof word);
+		if ((word & FUTEX_TID_MASK) == (uint32_t)victim)
+			word ^= (uint32_t)victim;
+		hash = (hash ^ word) * UINT64_C(1099511628211);
+	}
+	return hash;
+}
+
+/* True if no crash left this image before. */
+static bool note_state(pid_t victim)
+{
+	uint64_t hash = image_hash(victim);
+	for (unsigned i = 0; i < sweep.n_states; i++)
+		if (sweep.states[i] == hash)
+			return false;
+	if (sweep.n_states < STATES_MAX)
+		sweep.states[sweep.n_states++] = hash;
+	return true;
+}
+
+/* A fresh process takes over what the dead one left. */
+static void survive(const char *how, unsigned point)
+{
+	sweep.reason[0] = 0;
+	pid_t child = start_child();
+	if (child == 0) {
+		alarm(DEADLINE_S);
+		sweep.op->recover(sweep.image);
+		const char *unsound = sweep.op->judge(sweep.image);
+		if (unsound)
+			sweep_fail(unsound);
+		_exit(0);
+	}
+	int status = wait_for(child);
+	if (WIFSIGNALED(status))
+		fail(how, point, WTERMSIG(status) == SIGALRM ? "the survivor hangs" :
+		    "the survivor crashed");
+	else if (WEXITSTATUS(status) != 0)
+		fail(how, point, sweep.reason);
+}
+
+#ifdef PLM_STEPS
+
+static unsigned steps_left;
+
+static void die_at_last_step(const char *what)
+{
+	(void)what;
+	if (steps_left-- == 0) {
+		kill(getpid(), SIGKILL);
+		for (;;)
+			pause();
+	}
+}
+
+/* Runs act in a victim that dies at its k-th step. False when it got to its end instead. */
+static bool kill_at_step(void (*act)(void *image), unsigned k, const char *how, pid_t *ret_victim)
+{
+	pid_t child = start_child();
+	if (child == 0) {
+		alarm(DEADLINE_S);
+		steps_left = k;
+		step_hook = die_at_last_step;
+		act(sweep.image);
+		_exit(0);
+	}
+	int status = wait_for(child);
+	*ret_victim = child;
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		return true;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		fail(how, k, "the victim ended before it was killed");
+	return false;
+}
+
+/* The recovery of the crash image at hand is killed as well, at each of its steps. */
+static void sweep_recovery(void)
+{
+	size_t bytes = sweep.op->bytes;
+	pid_t victim;
+	memcpy(sweep.crash, sweep.image, bytes);
+	for (unsigned k = 0; k < POINTS_MAX; k++) {
+		memcpy(sweep.image, sweep.crash, bytes);
+		if (!kill_at_step(sweep.op->recover, k, "recovery killed", &victim))
+			break;
+		sweep.double_points++;
+		survive("recovery killed", k);
+	}
+	memcpy(sweep.image, sweep.crash, bytes);
+}
+
+static void sweep_points(void)
+{
+	pid_t victim;
+	bool killed = true;
+	for (unsigned k = 0; killed && k < POINTS_MAX; k++) {
+		memcpy(sweep.image, sweep.start, sweep.op->bytes);
+		killed = kill_at_step(sweep.op->operate, k, "killed", &victim);
+		sweep.points++;
+		if (note_state(victim))
+			sweep_recovery();
+		survive(killed ? "killed" : "finished", k);
+	}
+}
+
+#else
+
+/* By instruction count. */
+static unsigned char changed_here[INSTRUCTIONS_MAX];
+static unsigned char kill_here[INSTRUCTIONS_MAX];
+
+static pid_t start_traced(void)
+{
+	memcpy(sweep.image, sweep.start, sweep.op->bytes);
+	pid_t child = start_child();
+	if (child == 0) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		raise(SIGSTOP);
+		sweep.op->operate(sweep.image);
+		raise(SIGUSR1);
+		_exit(0);
+	}
+	if (!WIFSTOPPED(wait_for(child)))
+		give_up("the victim cannot be traced");
+	return child;
+}
+
+/* One instruction; false at the end of the operation, or when it goes wrong. */
+static bool step(pid_t child)
+{
+	if (ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) != 0)
+		give_up("ptrace");
+	int status = wait_for(child);
+	if (WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP)
+		return true;
+	if (!WIFSTOPPED(status) || WSTOPSIG(status) != SIGUSR1)
+		fail("traced", 0, "the victim ended before it was killed");
+	return false;
+}
+
+static void end_victim(pid_t child)
+{
+	kill(child, SIGKILL);
+	int status = wait_for(child);
+	while (WIFSTOPPED(status))
+		status = wait_for(child);
+}
+
+/* Steps through once, notes where the image changed, returns the number of instructions. */
+static unsigned find_changes(void)
+{
+	unsigned n = 0;
+	pid_t child = start_traced();
+	memset(changed_here, 0, sizeof changed_here);
+	changed_here[0] = 1;
+	memcpy(sweep.crash, sweep.image, sweep.op->bytes);
+	while (n < INSTRUCTIONS_MAX - 1 && step(child)) {
+		n++;
+		if (memcmp(sweep.crash, sweep.image, sweep.op->bytes) == 0)
+			continue;
+		memcpy(sweep.crash, sweep.image, sweep.op->bytes);
+		changed_here[n] = 1;
+	}
+	end_victim(child);
+	return n;
+}
+
+static void mark_around(unsigned at, unsigned around)
+{
+	unsigned first = at > around ? at - around : 0;
+	for (unsigned i = first; i <= at + around && i < INSTRUCTIONS_MAX; i++)
+		kill_here[i] = 1;
+}
+
+/* Each victim is stepped to its end from the start: the cost is instructions times points. */
+static unsigned choose_points(void)
+{
+	unsigned n = find_changes();
+	unsigned around = n <= LONG_INSTRUCTIONS ? AROUND_INSTRUCTIONS : 1;
+	memset(kill_here, 0, sizeof kill_here);
+	for (unsigned i = 0; i <= n; i++)
+		if (n <= SHORT_INSTRUCTIONS)
+			kill_here[i] = 1;
+		else if (changed_here[i])
+			mark_around(i, around);
+	return n;
+}
+
+static void kill_at_instruction(unsigned k)
+{
+	pid_t child = start_traced();
+	for (unsigned i = 0; i < k; i++)
+		if (!step(child))
+			break;
+	end_victim(child);
+	sweep.points++;
+	note_state(child);
+	survive("killed", k);
+}
+
+static void sweep_points(void)
+{
+	unsigned n = choose_points();
+	for (unsigned k = 0; k <= n; k++)
+		if (kill_here[k])
+			kill_at_instruction(k);
+}
+
+#endif
+
+static void sweep_one(const struct sweep_op *op)
+{
+	uint64_t began = clock_ns();
+	unsigned failures = sweep.failures;
+	sweep.op = op;
+	sweep.n_states = sweep.points = sweep.double_points = 0;
+	sweep.image = share(op->bytes);
+	sweep.start = malloc(op->bytes);
+	sweep.crash = malloc(op->bytes);
+	if (!sweep.start || !sweep.crash)
+		give_up("malloc");
+	op->setup(sweep.image);
+	memcpy(sweep.start, sweep.image, op->bytes);
+	sweep_points();
+	printf("%-44s %5u points %4u states %6u double faults %6.2f s  %s\n", op->name, sweep.points,
+	    sweep.n_states, sweep.double_points, (double)(clock_ns() - began) / (double)NS_PER_S,
+	    sweep.failures == failures ? "ok" : "FAILED");
+	fflush(stdout);
+	free(sweep.start);
+	free(sweep.crash);
+	munmap(sweep.image, op->bytes);
+}
+
+/* Lazy binding would put thousands of the loader's instructions into each victim. */
+static void start_anew(void)
+{
+	static char name[] = "sweep";
+	char *argv[] = { name, NULL };
+	if (getenv("LD_BIND_NOW"))
+		return;
+	setenv("LD_BIND_NOW", "1", 1);
+	personality(ADDR_NO_RANDOMIZE); /* refused: the numbers of points then vary a little */
+	execv("/proc/self/exe", argv);
+	give_up("exec");
+}
+
+int sweep_run(const struct sweep_op *ops, size_t n)
+{
+	start_anew();
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	sweep.reason = share(REASON_BYTES);
+	for (size_t i = 0; i < n; i++)
+		sweep_one(&ops[i]);
+	return (int)sweep.failures;
+}
