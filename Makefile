@@ -21,7 +21,7 @@ SANITIZE_asan  := -fsanitize=address,undefined
 SANITIZE_tsan  := -fsanitize=thread
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -I. -fPIC -fvisibility=hidden -pthread $(WARN) \
 	$(CFLAGS_$(VARIANT)) $(CFLAGS)
-LIBS    := -lurcu-memb -lurcu-cds -lhwloc -lnuma -pthread -ldl -lm
+LIBS    := -lurcu-bp -lurcu-cds -lurcu-common -lhwloc -lnuma -pthread -ldl -lm
 LINK     = $(CC) $(SANITIZE_$(VARIANT)) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
 
 sources  = $(sort $(wildcard $(1)/*.c))
@@ -31,8 +31,8 @@ CORE_SRC    := $(foreach d,base shm heap store tables,$(call sources,$(d)))
 CLIENT_SRC  := $(call sources,client)
 ROLES_SRC   := $(call sources,scheduler) $(call sources,worker)
 PLM_SRC     := $(call sources,lifecycle)
-CTL_SRC     := $(filter-out cli/plmdump.c,$(call sources,cli))
-DUMP_SRC    := cli/plmdump.c
+DUMP_SRC    := $(wildcard cli/plmdump.c cli/dump_*.c) cli/output.c
+CTL_SRC     := $(filter-out cli/plmdump.c cli/dump_%.c,$(call sources,cli))
 TESTS       := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 SWEEPS      := $(patsubst tests/sweep_%.c,%,$(wildcard tests/sweep_*.c))
 BENCHES     := $(patsubst bench/bench_%.c,%,$(wildcard bench/bench_*.c))
@@ -114,7 +114,8 @@ $(B)/tests/test_%: $(B)/tests/test_%.o $(TEST_LIB) $(ROLES) $(CLIENT) $(CORE)
 	$(LINK) -lcheck -lsubunit -lrt
 $(B)/tests/sweep_%: $(B)/tests/sweep_%.o $(TEST_LIB) $(ROLES) $(CLIENT) $(CORE)
 	$(LINK) -lcheck -lsubunit -lrt
-$(B)/bench/%: $(B)/bench/bench_%.o $(B)/bench/measure.o $(CLIENT) $(CORE)
+BENCH_LIB := $(call objects,$(filter-out $(wildcard bench/bench_*.c),$(wildcard bench/*.c)))
+$(B)/bench/%: $(B)/bench/bench_%.o $(BENCH_LIB) $(CLIENT) $(CORE)
 	$(LINK)
 
 .SECONDARY:

@@ -107,6 +107,11 @@ void free_if_unneeded(struct scheduler *s, uint32_t index)
 		free_with_parts(s, index);
 }
 
+void free_orphan(struct scheduler *s, uint32_t index)
+{
+	free_record(s, index);
+}
+
 void free_abandoned(struct scheduler *s, uint32_t index)
 {
 	if (word_state(sh_load(&record_at(s->t, index)->state)) == RECORD_RESERVED)

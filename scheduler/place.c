@@ -188,20 +188,21 @@ static bool worker_wants_work(const struct scheduler *s)
  * task is long. Others may have them. */
 void place_look_for_stuck(struct scheduler *s)
 {
-	bool queued = false;
+	bool queued = false, wanted = worker_wants_work(s);
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
 		struct member *m = &s->member[p];
 		if (m->generation == 0)
 			continue;
 		uint32_t taken = sh_load(&s->t->process[p].taken), outstanding = place_outstanding(s, p);
 		bool waits = sh_peek(&s->t->process[p].blocked) || outstanding > 1;
-		if (waits && outstanding && taken == m->seen_taken && worker_wants_work(s))
+		if (waits && outstanding && taken == m->seen_taken && wanted)
 			place_withdraw(s, p);
-		queued |= outstanding > 0;
+		queued |= waits && outstanding;
 		m->seen_taken = taken;
 		place_refresh(s, p);
 	}
-	s->next_look_ns = queued ? clock_ns() + STUCK_LOOK_NS : DEADLINE_NEVER;
+	/* Nobody could take them: whoever becomes free reports, and we look again. */
+	s->next_look_ns = queued && wanted ? clock_ns() + STUCK_LOOK_NS : DEADLINE_NEVER;
 }
 
 bool place_idle(const struct scheduler *s)

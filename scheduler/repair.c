@@ -233,9 +233,9 @@ static void rebuild_record(struct scheduler *s, uint32_t index)
 		if (word_owner(word) == SLOT_SCHEDULER) /* a former scheduler was ending it */
 			end_attempt(s, index, word, SLOT_SCHEDULER);
 		break;
-	case RECORD_PART: /* its task was never published, or is gone */
-		if (!record_lookup(s->t, r->part.task, &task) && record_step(r, &word, RECORD_FREE, 0, 0, 0))
-			store_free(s->t, r->value_bytes, &r->value);
+	case RECORD_PART:
+		if (!record_lookup(s->t, r->part.task, &task))
+			free_orphan(s, index); /* a former scheduler freed its task, and died */
 		break;
 	case RECORD_DONE:
 	case RECORD_FAILED:

@@ -51,7 +51,7 @@ uint32_t scheduler_step(struct scheduler *s)
 	done += place_tasks(s);
 	if (s->next_look_ns == DEADLINE_NEVER && done)
 		s->next_look_ns = clock_ns() + NS_PER_MS;
-	if (s->next_look_ns != DEADLINE_NEVER && clock_coarse_ns() >= s->next_look_ns) {
+	if (s->next_look_ns != DEADLINE_NEVER && clock_ns() >= s->next_look_ns) {
 		place_look_for_stuck(s);
 		repair_overdue(s);
 		done += place_tasks(s);

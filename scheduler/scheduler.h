@@ -72,6 +72,7 @@ void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure
 /* Frees the record, and its parts, if it is settled (or abandoned) and nobody needs it. */
 void free_if_unneeded(struct scheduler *s, uint32_t index);
 void free_abandoned(struct scheduler *s, uint32_t index); /* RESERVED, its owner let go or died */
+void free_orphan(struct scheduler *s, uint32_t index);    /* a PART without a task */
 void free_arguments(struct scheduler *s, struct record *r);
 void free_results(struct scheduler *s, struct record *r); /* extents of a task's value and of its parts */
 void free_flush(struct scheduler *s);

@@ -1,0 +1,201 @@
+/* admission.c - the door: who may come in, and what a client may ask of the manager. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/why.h"
+#include "lifecycle/manager.h"
+
+enum { BACKLOG = 128, STRANGERS_MAX = 128 };
+
+int admission_open(struct manager *m)
+{
+	struct sockaddr_un address;
+	int r = door_address(m->options->name, &address);
+	if (r < 0)
+		return r;
+	m->door = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (m->door < 0)
+		return why(-errno, "socket: %s", strerror(errno));
+	unlink(address.sun_path); /* a dead runtime's: we hold the lock of the name */
+	if (bind(m->door, (struct sockaddr *)&address, sizeof address) < 0 || listen(m->door, BACKLOG) < 0)
+		return why(-errno, "listening on %s: %s", address.sun_path, strerror(errno));
+	return manager_watch(m, m->door, WATCH_DOOR, 0);
+}
+
+void admission_accept(struct manager *m)
+{
+	int pid, fd = accept4(m->door, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0)
+		return;
+	/* Someone who connects and says nothing must not use up our descriptors. */
+	if (m->strangers >= STRANGERS_MAX || door_check_peer(fd, &pid) < 0 ||
+	    manager_watch(m, fd, WATCH_STRANGER, (uint32_t)fd) < 0) {
+		close(fd);
+		return;
+	}
+	m->strangers++;
+}
+
+static void reply(int socket, int code, uint32_t generation, const char *text, const int *fds, int n)
+{
+	struct door_reply r = { .magic = DOOR_MAGIC, .version = DOOR_VERSION, .code = code,
+		.generation = generation };
+	snprintf(r.text, sizeof r.text, "%s", text);
+	union { struct cmsghdr align; char space[CMSG_SPACE(2 * sizeof(int))]; } control = { 0 };
+	struct iovec io = { &r, sizeof r };
+	struct msghdr message = { .msg_iov = &io, .msg_iovlen = 1 };
+	if (n) {
+		message.msg_control = &control;
+		message.msg_controllen = CMSG_SPACE((size_t)n * sizeof(int));
+		struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+		*c = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
+			.cmsg_len = CMSG_LEN((size_t)n * sizeof(int)) };
+		memcpy(CMSG_DATA(c), fds, (size_t)n * sizeof(int));
+	}
+	/* A client that does not read is its own loss: we never wait for one. */
+	sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void admission_answer(struct manager *m, uint32_t slot, int code, const char *text)
+{
+	if (m->slot[slot].socket >= 0)
+		reply(m->slot[slot].socket, code, 0, text, NULL, 0);
+}
+
+/* What came is gossip: the size and the magic are looked at before anything else. */
+static bool receive(int socket, struct door_request *ret, bool *ret_closed)
+{
+	ssize_t n = recv(socket, ret, sizeof *ret, MSG_DONTWAIT);
+	*ret_closed = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+	if (n != sizeof *ret || ret->magic != DOOR_MAGIC)
+		return false;
+	ret->text[sizeof ret->text - 1] = 0;
+	return true;
+}
+
+static uint32_t slot_for_client(struct manager *m, pid_t pid, const char *name)
+{
+	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++)
+		if (m->slot[i].pidfd < 0 && m->slot[i].socket < 0 &&
+		    process_claim(&m->tables.process[i], KIND_CLIENT, pid, name))
+			return i;
+	return 0;
+}
+
+/* The peer's pid is of the time of its connect; the socket being open still says that it is that one. */
+static int admit(struct manager *m, int socket, const char *name)
+{
+	int pid, r = door_check_peer(socket, &pid);
+	if (r < 0)
+		return r;
+	if (m->draining || m->ending)
+		return why(-ESHUTDOWN, "the runtime is being stopped");
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0)
+		return why(-errno, "pidfd_open of client %d: %s", pid, strerror(errno));
+	uint32_t slot = slot_for_client(m, pid, name);
+	if (!slot) {
+		close(pidfd);
+		return why(-EUSERS, "all %u process slots are taken; boot with a larger --processes",
+		    m->tables.limits.processes);
+	}
+	m->slot[slot] = (struct watched){ .pidfd = pidfd, .socket = socket, .born_ns = clock_ns() };
+	manager_watch(m, pidfd, WATCH_PROCESS, slot);
+	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP,
+		.data.u64 = (uint64_t)WATCH_SOCKET << 32 | slot };
+	epoll_ctl(m->epoll, EPOLL_CTL_MOD, socket, &event);
+	int fds[2] = { m->tables.control_segment.fd, m->tables.store_segment.fd };
+	reply(socket, (int)slot, process_generation(sh_load(&m->tables.process[slot].state)), "", fds, 2);
+	return 0;
+}
+
+void admission_hello(struct manager *m, int socket)
+{
+	struct door_request request;
+	bool closed;
+	int r = 0;
+	if (!receive(socket, &request, &closed))
+		r = closed ? -ECONNRESET : why(-EPROTO, "this is no plm client");
+	else if (request.version != DOOR_VERSION)
+		r = why(-EPROTO, "the client speaks version %u of the protocol, this runtime %u: use programs "
+		    "of one build", request.version, DOOR_VERSION);
+	else if (request.kind != DOOR_HELLO)
+		r = why(-EPROTO, "say hello first");
+	else
+		r = admit(m, socket, request.text);
+	m->strangers--;
+	if (r == 0)
+		return;
+	if (r != -ECONNRESET)
+		reply(socket, r, 0, why_text(), NULL, 0);
+	close(socket);
+}
+
+static void close_socket(struct manager *m, uint32_t slot)
+{
+	close(m->slot[slot].socket);
+	m->slot[slot].socket = -1;
+	free(m->slot[slot].module);
+	m->slot[slot].module = NULL;
+}
+
+/* A client that said LEAVING, or never came in, touches nothing any more. One that closed the socket and
+ * lives may still have our segments mapped: its pidfd decides, later. */
+static void client_hung_up(struct manager *m, uint32_t slot)
+{
+	close_socket(m, slot);
+	enum process_state state = process_state(sh_load(&m->tables.process[slot].state));
+	if (state != PROCESS_LEAVING && state != PROCESS_STARTING)
+		return;
+	close(m->slot[slot].pidfd);
+	m->slot[slot].pidfd = -1;
+	members_gone(m, slot, 0);
+}
+
+void admission_client_died(struct manager *m, uint32_t slot)
+{
+	if (m->slot[slot].socket >= 0)
+		close_socket(m, slot);
+	close(m->slot[slot].pidfd);
+	m->slot[slot].pidfd = -1;
+	members_gone(m, slot, 0);
+}
+
+void admission_request(struct manager *m, uint32_t slot)
+{
+	struct door_request request;
+	bool closed;
+	if (m->slot[slot].socket < 0)
+		return;
+	if (!receive(m->slot[slot].socket, &request, &closed)) {
+		if (closed)
+			client_hung_up(m, slot);
+		return;
+	}
+	switch (request.kind) {
+	case DOOR_MODULE:
+		free(m->slot[slot].module);
+		m->slot[slot].module = strdup(request.text);
+		loader_next(m);
+		break;
+	case DOOR_STOP:
+		admission_answer(m, slot, 0, "");
+		manager_drain(m);
+		break;
+	case DOOR_STOP_NOW:
+		admission_answer(m, slot, 0, "");
+		manager_end(m);
+		break;
+	default:
+		admission_answer(m, slot, -EINVAL, "no such request");
+	}
+}

@@ -1,0 +1,232 @@
+#include "lifecycle/manager.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/why.h"
+#include "store/nodes.h"
+#include "worker/modules.h"
+
+enum { EVENTS_PER_TURN = 32 };
+
+int manager_watch(struct manager *m, int fd, enum watch what, uint32_t which)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = (uint64_t)what << 32 | which };
+	if (epoll_ctl(m->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
+		return 0;
+	return why(-errno, "epoll_ctl: %s", strerror(errno));
+}
+
+/* ---- boot ---- */
+
+static int open_descriptors(struct manager *m)
+{
+	sigset_t wanted;
+	sigemptyset(&wanted);
+	sigaddset(&wanted, SIGTERM);
+	sigaddset(&wanted, SIGINT);
+	sigprocmask(SIG_BLOCK, &wanted, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file size limit is then an error of posix_fallocate, not a death */
+	m->epoll = epoll_create1(EPOLL_CLOEXEC);
+	m->signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+	m->joined = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (m->epoll < 0 || m->signals < 0 || m->joined < 0)
+		return why(-errno, "opening descriptors: %s", strerror(errno));
+	int r = manager_watch(m, m->signals, WATCH_SIGNAL, 0);
+	return r < 0 ? r : manager_watch(m, m->joined, WATCH_JOINED, 0);
+}
+
+/* Before anything is touched: pages lie where they are first used. */
+static void bind_arenas(struct manager *m)
+{
+	const struct tables *t = &m->tables;
+	for (uint32_t i = 0; i < t->limits.nodes; i++)
+		nodes_bind(store_writable(t, t->arena[i].first_granule),
+		    (uint64_t)t->arena[i].pages * STORE_PAGE_BYTES, i);
+}
+
+static int make_tables(struct manager *m)
+{
+	int r = tables_create(m->options->name, &m->options->limits, &m->tables);
+	if (r < 0)
+		return r;
+	m->slot = calloc(m->tables.limits.processes, sizeof m->slot[0]);
+	if (!m->slot)
+		return why(-ENOMEM, "no memory for the process slots");
+	for (uint32_t i = 0; i < m->tables.limits.processes; i++)
+		m->slot[i] = (struct watched){ .pidfd = -1, .socket = -1 };
+	bind_arenas(m);
+	struct process *self = &m->tables.process[SLOT_MANAGER];
+	process_claim(self, KIND_MANAGER, getpid(), "manager");
+	uint64_t word = sh_load(&self->state);
+	process_step(self, &word, PROCESS_LIVE);
+	return 0;
+}
+
+static int load_modules(struct manager *m)
+{
+	int r = loader_boot(m, MODULE_BUILTIN);
+	for (uint32_t i = 0; i < m->options->module_count && r == 0; i++)
+		r = loader_boot(m, m->options->modules[i]);
+	return r;
+}
+
+static int spawn_all(struct manager *m)
+{
+	int r = members_spawn(m, KIND_SCHEDULER);
+	for (uint32_t i = 0; i < m->tables.limits.workers && r == 0; i++)
+		r = members_spawn(m, KIND_WORKER);
+	return r;
+}
+
+int manager_boot(struct manager *m, const struct options *options, int ready)
+{
+	*m = (struct manager){ .options = options, .ready = ready, .lock = -1, .door = -1,
+		.scheduler.due_ns = DEADLINE_NEVER, .workers.due_ns = DEADLINE_NEVER };
+	int r = instance_claim(m);
+	if (r < 0)
+		return r; /* not ours: nothing to release */
+	r = open_descriptors(m);
+	if (r == 0)
+		r = make_tables(m);
+	if (r == 0)
+		r = spawn_all(m); /* they come up while we load and listen */
+	if (r == 0)
+		r = load_modules(m);
+	if (r == 0)
+		r = admission_open(m);
+	if (r < 0) {
+		if (m->slot)
+			members_signal(m, SIGKILL);
+		instance_release(m);
+	}
+	return r;
+}
+
+/* ---- the end ---- */
+
+void manager_drain(struct manager *m)
+{
+	if (m->draining || m->ending)
+		return;
+	log_info("stopping: no new tasks, the last ones run; a second signal ends it at once");
+	m->draining = true;
+	sh_store(&m->tables.control->mode, MODE_DRAINING);
+	event_bump(&m->tables.process[SLOT_SCHEDULER].event);
+}
+
+void manager_end(struct manager *m)
+{
+	if (m->ending)
+		return;
+	m->ending = true;
+	m->end_deadline_ns = clock_ns() + STOP_GRACE_MS * NS_PER_MS;
+	sh_store(&m->tables.control->mode, MODE_STOPPED);
+	members_signal(m, SIGTERM);
+}
+
+/* ---- the loop: events record facts, manager_step() decides ---- */
+
+static void on_signal(struct manager *m)
+{
+	struct signalfd_siginfo info;
+	while (read(m->signals, &info, sizeof info) == sizeof info) {
+		if (m->draining)
+			manager_end(m);
+		else
+			manager_drain(m);
+	}
+}
+
+static void announce(struct manager *m)
+{
+	char line[128];
+	int n = snprintf(line, sizeof line, "plm: ready name=%s pid=%d workers=%u\n", m->options->name,
+	    (int)getpid(), m->tables.limits.workers);
+	ssize_t ignored = write(m->ready, line, (size_t)n);
+	(void)ignored;
+	sh_store(&m->tables.control->mode, MODE_UP);
+	m->announced = true;
+	if (m->options->daemon) {
+		close(m->ready);
+		m->ready = -1;
+	}
+}
+
+static void on_joined(struct manager *m)
+{
+	eventfd_t n;
+	eventfd_read(m->joined, &n);
+	if (!m->announced && !m->ending && members_all_live(m))
+		announce(m);
+}
+
+static void on_process(struct manager *m, uint32_t slot)
+{
+	if (m->slot[slot].pidfd < 0)
+		return; /* handled by an earlier event of this turn */
+	if (process_kind(sh_load(&m->tables.process[slot].state)) == KIND_CLIENT)
+		admission_client_died(m, slot);
+	else
+		members_died(m, slot);
+}
+
+static void on_event(struct manager *m, uint64_t what)
+{
+	uint32_t which = (uint32_t)what;
+	switch ((enum watch)(what >> 32)) {
+	case WATCH_DOOR: admission_accept(m); break;
+	case WATCH_SIGNAL: on_signal(m); break;
+	case WATCH_JOINED: on_joined(m); break;
+	case WATCH_STRANGER: admission_hello(m, (int)which); break;
+	case WATCH_PROCESS: on_process(m, which); break;
+	case WATCH_SOCKET: admission_request(m, which); break;
+	case WATCH_LOADER: loader_done(m); break;
+	}
+}
+
+static void manager_step(struct manager *m)
+{
+	members_spawn_due(m);
+	loader_overdue(m);
+	sh_poke(&m->tables.process[SLOT_MANAGER].beat_ns, clock_coarse_ns());
+	if (m->ending && clock_ns() >= m->end_deadline_ns) {
+		log_warn("%u processes did not end in %d ms: killed", members_count(m), STOP_GRACE_MS);
+		members_signal(m, SIGKILL);
+		m->end_deadline_ns = DEADLINE_NEVER;
+	}
+}
+
+static int next_timeout_ms(const struct manager *m)
+{
+	uint64_t now = clock_ns(), due = now + SAFETY_TICK_MS * NS_PER_MS;
+	const uint64_t all[] = { m->scheduler.due_ns, m->workers.due_ns,
+		m->ending ? m->end_deadline_ns : DEADLINE_NEVER };
+	for (size_t i = 0; i < COUNT_OF(all); i++)
+		due = all[i] < due ? all[i] : due;
+	return due <= now ? 0 : (int)((due - now + NS_PER_MS - 1) / NS_PER_MS);
+}
+
+int manager_run(struct manager *m)
+{
+	struct epoll_event events[EVENTS_PER_TURN];
+	while (!m->ending || members_count(m) > 0) {
+		int n = epoll_wait(m->epoll, events, EVENTS_PER_TURN, next_timeout_ms(m));
+		for (int i = 0; i < n; i++)
+			on_event(m, events[i].data.u64);
+		manager_step(m);
+	}
+	instance_release(m);
+	log_info("stopped");
+	return 0;
+}

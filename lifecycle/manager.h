@@ -1,0 +1,102 @@
+/* manager.h - the process that makes the others: plm itself.
+ *
+ * It creates the segments, forks scheduler and workers, watches every member by pidfd, admits clients,
+ * restarts with back-off, and takes everything down. It takes no shared lock and walks no shared
+ * structure but the process table (`make layers` checks the symbols it uses): a bug in a worker must not
+ * be able to stop the one process that can have the rest repaired.
+ * It loads no user code and has one thread: what it forks is clean.
+ * Death: its children end with it (PDEATHSIG), clients see their socket close, and the next plm of the
+ * same name removes what is left (instance.c). */
+#ifndef PLM_MANAGER_H
+#define PLM_MANAGER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/door.h"
+#include "lifecycle/options.h"
+#include "tables/tables.h"
+
+enum watch { /* what an epoll event is about; with a slot or a descriptor in the low half */
+	WATCH_DOOR = 1,
+	WATCH_SIGNAL,
+	WATCH_JOINED,  /* a member says that it is LIVE */
+	WATCH_STRANGER, /* a connection that has not said hello: its descriptor */
+	WATCH_PROCESS, /* the pidfd of a slot */
+	WATCH_SOCKET,  /* the connection of a client's slot */
+	WATCH_LOADER,
+};
+
+struct watched { /* what the manager keeps of a process slot */
+	int pidfd;
+	int socket;       /* clients */
+	uint64_t born_ns;
+	char *module;     /* a client's request that waits for the loader */
+};
+
+struct backoff {
+	uint64_t due_ns;  /* DEADLINE_NEVER: nothing to start */
+	uint32_t delay_ms;
+	uint32_t missing; /* how many to start */
+};
+
+struct loader { /* one module at a time, in a process of its own */
+	pid_t pid; /* 0: none */
+	int pidfd, report;
+	uint32_t slot; /* who asked */
+	uint64_t deadline_ns;
+};
+
+struct manager {
+	const struct options *options;
+	struct tables tables;
+	struct watched *slot; /* [processes] */
+	int epoll, door, signals, joined;
+	int lock;             /* the file lock that makes this the only plm of the name */
+	int ready;            /* where the ready line goes: stdout, or a pipe to who started the daemon */
+	uint32_t strangers;
+	struct backoff scheduler, workers;
+	struct loader loader;
+	bool announced;       /* the ready line is out */
+	bool draining, ending;
+	uint64_t end_deadline_ns; /* when what has not ended is killed */
+};
+
+/* ---- manager.c ---- */
+int manager_boot(struct manager *m, const struct options *options, int ready);
+int manager_run(struct manager *m); /* the exit code */
+int manager_watch(struct manager *m, int fd, enum watch what, uint32_t which);
+void manager_drain(struct manager *m);
+void manager_end(struct manager *m);
+
+/* ---- instance.c ---- */
+int instance_claim(struct manager *m); /* the only one of its name; leftovers removed */
+void instance_release(struct manager *m);
+
+/* ---- members.c ---- */
+int members_spawn(struct manager *m, enum process_kind kind);
+void members_spawn_due(struct manager *m);
+void members_died(struct manager *m, uint32_t slot);
+void members_gone(struct manager *m, uint32_t slot, int status); /* the table hears of it */
+void members_signal(struct manager *m, int signal);
+bool members_all_live(const struct manager *m);
+uint32_t members_count(const struct manager *m); /* children that still live */
+
+/* ---- admission.c ---- */
+int admission_open(struct manager *m);
+void admission_accept(struct manager *m);
+void admission_hello(struct manager *m, int socket);
+void admission_request(struct manager *m, uint32_t slot);
+void admission_answer(struct manager *m, uint32_t slot, int code, const char *text);
+void admission_client_died(struct manager *m, uint32_t slot);
+
+/* ---- loader.c ---- */
+int loader_boot(struct manager *m, const char *path); /* waits */
+void loader_next(struct manager *m);                  /* starts the next request, if none runs */
+void loader_done(struct manager *m);
+void loader_overdue(struct manager *m);
+
+/* In a child of the manager: the descriptors that stay open, everything else closed; own signals. */
+void child_begin(const int *keep, int n);
+
+#endif

@@ -1,0 +1,297 @@
+/* members.c - birth and death of scheduler and workers.
+ *
+ * A child is forked from this one-threaded process, which has loaded no user code; it keeps the segments'
+ * descriptors and nothing else, attaches anew, and dies with its parent (PDEATHSIG).
+ * Not SIGCHLD for deaths: pending signals merge, and two deaths would look like one. A pidfd a process
+ * names the dead, costs one descriptor, and serves clients as well. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/why.h"
+#include "lifecycle/manager.h"
+#include "scheduler/scheduler.h"
+#include "store/nodes.h"
+#include "worker/worker.h"
+
+/* ---- the child ---- */
+
+void child_begin(const int *keep, int n)
+{
+	sigset_t none;
+	unsigned from = 3;
+	/* Ascending order of keep is the callers' duty: each gap between them is closed at once. */
+	for (int i = 0; i < n; i++) {
+		if ((unsigned)keep[i] > from)
+			syscall(SYS_close_range, from, (unsigned)keep[i] - 1, 0);
+		from = (unsigned)keep[i] + 1;
+	}
+	syscall(SYS_close_range, from, ~0u, 0);
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (null >= 0)
+		dup2(null, STDIN_FILENO);
+	if (null > STDERR_FILENO)
+		close(null);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGINT, SIG_IGN); /* a Ctrl-C at the terminal is the manager's to handle */
+}
+
+/* For the handler of SIGTERM alone: the role it stops. */
+static struct worker *this_worker;
+static struct scheduler *this_scheduler;
+
+static void on_terminate(int signal)
+{
+	(void)signal;
+	if (this_worker)
+		atomic_store(&this_worker->stop, true);
+	if (this_scheduler)
+		atomic_store(&this_scheduler->stop, true);
+}
+
+static int scheduler_main(int control_fd, int store_fd, int joined)
+{
+	static struct tables tables;
+	static struct scheduler scheduler;
+	int r = tables_attach(control_fd, store_fd, &tables);
+	if (r == 0)
+		r = scheduler_open(&scheduler, &tables);
+	if (r < 0) {
+		log_warn("cannot start: %s", why_text());
+		return 1;
+	}
+	this_scheduler = &scheduler;
+	eventfd_write(joined, 1);
+	scheduler_run(&scheduler);
+	return 0;
+}
+
+static int worker_main(int control_fd, int store_fd, int joined, uint32_t slot)
+{
+	static struct worker worker;
+	int r = tables_attach(control_fd, store_fd, &worker.rt.tables);
+	if (r == 0)
+		r = worker_open(&worker, slot);
+	if (r < 0) {
+		log_warn("cannot start: %s", why_text());
+		return 1;
+	}
+	sh_poke(&worker.rt.me->node, nodes_here());
+	this_worker = &worker;
+	eventfd_write(joined, 1);
+	worker_run(&worker);
+	worker_close(&worker);
+	return 0;
+}
+
+static _Noreturn void child_main(struct manager *m, enum process_kind kind, uint32_t slot, pid_t parent)
+{
+	/* Low numbers in a known order, so that what lies between can be closed. */
+	int keep[3] = { fcntl(m->tables.control_segment.fd, F_DUPFD_CLOEXEC, 3),
+		fcntl(m->tables.store_segment.fd, F_DUPFD_CLOEXEC, 3), fcntl(m->joined, F_DUPFD_CLOEXEC, 3) };
+	char role[32];
+	snprintf(role, sizeof role, kind == KIND_WORKER ? "worker %u" : "scheduler", slot);
+	log_open(m->options->name, role);
+	prctl(PR_SET_NAME, kind == KIND_WORKER ? "plm-worker" : "plm-scheduler");
+	signal(SIGTERM, on_terminate);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1); /* it died before we asked to be told */
+	m->tables.process[slot].pid = getpid();
+	tables_detach(&m->tables); /* the manager's view of them; ours is made anew */
+	child_begin(keep, 3);
+	int code = kind == KIND_WORKER ? worker_main(keep[0], keep[1], keep[2], slot)
+	                               : scheduler_main(keep[0], keep[1], keep[2]);
+	_exit(code);
+}
+
+/* ---- birth ---- */
+
+static uint32_t free_slot(const struct manager *m, enum process_kind kind)
+{
+	uint32_t first = kind == KIND_SCHEDULER ? SLOT_SCHEDULER : SLOT_FIRST_MEMBER;
+	uint32_t end = kind == KIND_SCHEDULER ? SLOT_FIRST_MEMBER : m->tables.limits.processes;
+	for (uint32_t i = first; i < end; i++)
+		if (process_state(sh_load(&m->tables.process[i].state)) == PROCESS_FREE)
+			return i;
+	return 0;
+}
+
+static int watch_child(struct manager *m, uint32_t slot, pid_t pid)
+{
+	struct process *p = &m->tables.process[slot];
+	p->pid = pid;
+	p->start_time = process_start_time(pid);
+	m->slot[slot].born_ns = clock_ns();
+	m->slot[slot].pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (m->slot[slot].pidfd < 0)
+		return why(-errno, "pidfd_open: %s", strerror(errno));
+	return manager_watch(m, m->slot[slot].pidfd, WATCH_PROCESS, slot);
+}
+
+int members_spawn(struct manager *m, enum process_kind kind)
+{
+	uint32_t slot = free_slot(m, kind);
+	if (!slot)
+		return why(-EAGAIN, "no process slot is free");
+	if (!process_claim(&m->tables.process[slot], kind, 0, process_kind_name(kind)))
+		return why(-EAGAIN, "process slot %u was taken", slot);
+	pid_t parent = getpid(), pid = fork();
+	if (pid == 0)
+		child_main(m, kind, slot, parent);
+	int r = pid < 0 ? why(-errno, "fork: %s", strerror(errno)) : watch_child(m, slot, pid);
+	if (r == 0)
+		return 0;
+	/* Unwatched it must not live: nobody would notice its end. */
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	members_gone(m, slot, 0);
+	return r;
+}
+
+/* ---- death ---- */
+
+/* Whoever sleeps may wait for a wake that the dead one ate: everybody looks again. */
+static void wake_everybody(struct manager *m)
+{
+	for (uint32_t i = 0; i < m->tables.limits.processes; i++)
+		if (process_present(sh_load(&m->tables.process[i].state)))
+			event_bump(&m->tables.process[i].event);
+	event_bump(&m->tables.control->room);
+}
+
+void members_gone(struct manager *m, uint32_t slot, int status)
+{
+	struct process *p = &m->tables.process[slot];
+	uint64_t word = sh_load(&p->state);
+	sh_store(&p->exit_status, (uint32_t)status);
+	process_step(p, &word, PROCESS_DEAD);
+	if (slot == SLOT_SCHEDULER) { /* nothing of a scheduler is truth: its successor derives it again */
+		word = sh_load(&p->state);
+		process_step(p, &word, PROCESS_FREE);
+	}
+	members_changed(&m->tables);
+	wake_everybody(m);
+}
+
+static void describe_end(int status, char *ret, size_t size)
+{
+	if (WIFSIGNALED(status))
+		snprintf(ret, size, "killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		snprintf(ret, size, "ended with exit code %d", WEXITSTATUS(status));
+}
+
+/* One that did its work, or lived long, is replaced at once; one that dies young makes the next wait. */
+static void plan_restart(struct manager *m, uint32_t slot, enum process_kind kind, const char *end)
+{
+	const struct process *p = &m->tables.process[slot];
+	struct backoff *b = kind == KIND_SCHEDULER ? &m->scheduler : &m->workers;
+	uint64_t now = clock_ns(), lived_ms = (now - m->slot[slot].born_ns) / NS_PER_MS;
+	bool worked = sh_peek(&p->done) || sh_peek(&p->failed) || sh_peek(&p->running);
+	if (worked || lived_ms >= RESTART_CALM_MS)
+		b->delay_ms = 0;
+	else
+		b->delay_ms = b->delay_ms == 0 ? RESTART_DELAY_MIN_MS
+		            : b->delay_ms * 2 > RESTART_DELAY_MAX_MS ? RESTART_DELAY_MAX_MS : b->delay_ms * 2;
+	/* A scheduler's first death is always mended at once: everybody waits for it. */
+	if (kind == KIND_SCHEDULER && lived_ms >= RESTART_DELAY_MAX_MS / 10)
+		b->delay_ms = 0;
+	b->missing++;
+	b->due_ns = now + b->delay_ms * NS_PER_MS;
+	sh_add(&m->tables.control->restarts, 1);
+	log_warn("%s in slot %u pid %d %s after %llu ms: replaced in %u ms", process_kind_name(kind), slot,
+	    p->pid, end, (unsigned long long)lived_ms, b->delay_ms);
+}
+
+void members_died(struct manager *m, uint32_t slot)
+{
+	enum process_kind kind = process_kind(sh_load(&m->tables.process[slot].state));
+	siginfo_t info = { 0 };
+	int status = 0;
+	if (waitid(P_PIDFD, (id_t)m->slot[slot].pidfd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+		return;
+	status = info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8 : info.si_status & 0x7f;
+	close(m->slot[slot].pidfd);
+	m->slot[slot].pidfd = -1;
+	char end[96];
+	describe_end(status, end, sizeof end);
+	if (kind == KIND_SCHEDULER && m->draining && status == 0)
+		manager_end(m);
+	else if (!m->ending)
+		plan_restart(m, slot, kind, end);
+	members_gone(m, slot, status);
+}
+
+static void spawn_missing(struct manager *m, struct backoff *b, enum process_kind kind)
+{
+	while (b->missing > 0) {
+		int r = members_spawn(m, kind);
+		if (r < 0) { /* no slot yet, or no process to be had: soon again */
+			if (r != -EAGAIN)
+				log_warn("starting a %s: %s; trying again", process_kind_name(kind), why_text());
+			b->due_ns = clock_ns() + RESTART_DELAY_MIN_MS * NS_PER_MS;
+			return;
+		}
+		b->missing--;
+	}
+	b->due_ns = DEADLINE_NEVER;
+}
+
+void members_spawn_due(struct manager *m)
+{
+	uint64_t now = clock_ns();
+	if (m->ending)
+		return;
+	if (m->scheduler.due_ns <= now)
+		spawn_missing(m, &m->scheduler, KIND_SCHEDULER);
+	if (m->workers.due_ns <= now)
+		spawn_missing(m, &m->workers, KIND_WORKER);
+}
+
+void members_signal(struct manager *m, int signal)
+{
+	for (uint32_t i = SLOT_SCHEDULER; i < m->tables.limits.processes; i++)
+		if (m->slot[i].pidfd >= 0 && m->slot[i].socket < 0)
+			syscall(SYS_pidfd_send_signal, m->slot[i].pidfd, signal, NULL, 0);
+	wake_everybody(m);
+}
+
+static bool is_member(const struct manager *m, uint32_t slot, uint64_t *ret_word)
+{
+	*ret_word = sh_load(&m->tables.process[slot].state);
+	enum process_kind kind = process_kind(*ret_word);
+	return (kind == KIND_WORKER || kind == KIND_SCHEDULER) && process_present(*ret_word);
+}
+
+bool members_all_live(const struct manager *m)
+{
+	uint32_t live = 0;
+	uint64_t word;
+	for (uint32_t i = SLOT_SCHEDULER; i < m->tables.limits.processes; i++)
+		live += is_member(m, i, &word) && process_state(word) == PROCESS_LIVE;
+	return live == m->tables.limits.workers + 1;
+}
+
+uint32_t members_count(const struct manager *m)
+{
+	uint32_t n = 0;
+	uint64_t word;
+	for (uint32_t i = SLOT_SCHEDULER; i < m->tables.limits.processes; i++)
+		n += is_member(m, i, &word);
+	return n;
+}

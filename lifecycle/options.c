@@ -1,0 +1,173 @@
+#include "lifecycle/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/why.h"
+#include "client/plm.h"
+#include "store/nodes.h"
+
+enum { EXIT_USAGE = 64, OTHER_PROCESSES = 62 };
+
+static const char help[] =
+    "plm boots a task runtime on this machine: a manager, a scheduler and workers over shared memory.\n"
+    "usage: plm [options]\n"
+    "  --name NAME       name of the runtime (default \"default\"; PLM_NAME)\n"
+    "  --workers N       worker processes (default: one a core; PLM_WORKERS)\n"
+    "  --store SIZE      room for values and arguments, e.g. 512M, 4G (default 1G; PLM_STORE)\n"
+    "  --tasks N         futures at once: queued, running, and held results (default 131072; PLM_TASKS)\n"
+    "  --processes N     process slots, a multiple of 64: workers, clients, and 2 (PLM_PROCESSES)\n"
+    "  --module FILE.so  load a module of functions at boot; may be given more than once\n"
+    "                    (PLM_MODULES: paths separated by colons)\n"
+    "  --daemon          go to the background when ready; the log is NAME.log in the runtime directory\n"
+    "  --help, --version\n"
+    "It stays in the foreground and prints one line when it is ready:\n"
+    "  plm: ready name=NAME pid=PID workers=N\n"
+    "SIGTERM or SIGINT drains the queue, then ends it; a second one ends it at once.\n"
+    "Exit codes: 0 stopped, 64 usage, 73 could not boot, 75 a runtime of this name is up.\n";
+
+static int usage_error(void)
+{
+	fprintf(stderr, "plm: %s\nTry \"plm --help\".\n", why_text());
+	return EXIT_USAGE + 1;
+}
+
+static int parse_number(const char *what, const char *text, uint64_t max, uint64_t *ret)
+{
+	char *end;
+	errno = 0;
+	uint64_t n = strtoull(text, &end, 10);
+	if (errno || end == text || *end || text[0] == '-' || n > max)
+		return why(-EINVAL, "%s wants a number up to %" PRIu64 ", not \"%s\"", what, max, text);
+	*ret = n;
+	return 0;
+}
+
+static int parse_size(const char *what, const char *text, uint64_t *ret)
+{
+	static const char units[] = "KMGT";
+	char *end;
+	errno = 0;
+	uint64_t n = strtoull(text, &end, 10);
+	const char *unit = *end ? strchr(units, *end & ~0x20) : NULL;
+	unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+	bool good = !errno && end != text && text[0] != '-' && (!*end || (unit && !end[1]));
+	if (!good || n > UINT64_MAX >> shift)
+		return why(-EINVAL, "%s wants a size such as 512M or 4G, not \"%s\"", what, text);
+	*ret = n << shift;
+	return 0;
+}
+
+static int set_number(const char *what, const char *text, uint32_t *field)
+{
+	uint64_t n = 0;
+	int r = parse_number(what, text, UINT32_MAX, &n);
+	if (r == 0)
+		*field = (uint32_t)n;
+	return r;
+}
+
+static int set_name(struct options *o, const char *name)
+{
+	int r = tables_check_name(name);
+	if (r == 0)
+		snprintf(o->name, sizeof o->name, "%s", name);
+	return r;
+}
+
+static int add_module(struct options *o, const char *path)
+{
+	if (o->module_count == COUNT_OF(o->modules))
+		return why(-E2BIG, "at most %d modules", MODULES_MAX);
+	o->modules[o->module_count++] = path;
+	return 0;
+}
+
+static int apply(struct options *o, const char *what, char letter, char *text)
+{
+	switch (letter) {
+	case 'n': return set_name(o, text);
+	case 'w': return set_number(what, text, &o->limits.workers);
+	case 't': return set_number(what, text, &o->limits.records);
+	case 'p': return set_number(what, text, &o->limits.processes);
+	case 's': return parse_size(what, text, &o->limits.store_bytes);
+	case 'm': return add_module(o, text);
+	default:
+		for (char *save, *path = strtok_r(text, ":", &save); path; path = strtok_r(NULL, ":", &save))
+			if (add_module(o, path) < 0)
+				return -E2BIG;
+		return 0;
+	}
+}
+
+static int apply_environment(struct options *o)
+{
+	static const struct { const char *variable; char letter; } all[] = {
+		{ "PLM_NAME", 'n' }, { "PLM_WORKERS", 'w' }, { "PLM_TASKS", 't' }, { "PLM_STORE", 's' },
+		{ "PLM_PROCESSES", 'p' }, { "PLM_MODULES", 'M' },
+	};
+	int r = 0;
+	for (size_t i = 0; i < COUNT_OF(all) && r == 0; i++) {
+		char *text = getenv(all[i].variable);
+		if (text && text[0])
+			r = apply(o, all[i].variable, all[i].letter, text);
+	}
+	return r;
+}
+
+static void set_defaults(struct options *o)
+{
+	cpu_set_t allowed;
+	*o = (struct options){ .name = "default", .limits = { .records = RECORDS_DEFAULT,
+		.store_bytes = STORE_BYTES_DEFAULT, .nodes = nodes_count() } };
+	o->limits.workers = sched_getaffinity(0, sizeof allowed, &allowed) == 0
+	    ? (uint32_t)CPU_COUNT(&allowed) : 1;
+}
+
+/* Slots for everybody, unless the user said how many. */
+static void fit_processes(struct options *o)
+{
+	if (o->limits.processes == 0 && o->limits.workers <= WORKERS_MAX)
+		o->limits.processes = (o->limits.workers + OTHER_PROCESSES + PROCESSES_STEP - 1) /
+		    PROCESSES_STEP * PROCESSES_STEP;
+}
+
+int options_parse(int argc, char **argv, struct options *ret)
+{
+	static const struct option flags[] = {
+		{ "name", required_argument, NULL, 'n' }, { "workers", required_argument, NULL, 'w' },
+		{ "tasks", required_argument, NULL, 't' }, { "store", required_argument, NULL, 's' },
+		{ "processes", required_argument, NULL, 'p' }, { "module", required_argument, NULL, 'm' },
+		{ "daemon", no_argument, NULL, 'd' }, { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 },
+	};
+	int letter, which = 0;
+	set_defaults(ret);
+	if (apply_environment(ret) < 0)
+		return usage_error();
+	while ((letter = getopt_long(argc, argv, "", flags, &which)) != -1) {
+		if (letter == 'h' || letter == 'v') {
+			fputs(letter == 'h' ? help : "plm " PLM_VERSION "\n", stdout);
+			return 1;
+		}
+		if (letter == '?') {
+			fprintf(stderr, "Try \"plm --help\".\n");
+			return EXIT_USAGE + 1;
+		}
+		if (letter == 'd')
+			ret->daemon = true;
+		else if (apply(ret, flags[which].name, (char)letter, optarg) < 0)
+			return usage_error();
+	}
+	if (optind < argc) {
+		why(-EINVAL, "unexpected argument \"%s\"", argv[optind]);
+		return usage_error();
+	}
+	fit_processes(ret);
+	return tables_check_limits(&ret->limits) < 0 ? usage_error() : 0;
+}
