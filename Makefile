@@ -11,6 +11,9 @@ VARIANT ?= release
 B       := build/$(VARIANT)
 
 CC      ?= gcc
+# One word a file; make V=1 shows the commands.
+Q       := $(if $(V),,@)
+SAY      = $(if $(V),,@echo '  $(1) $@';)
 WARN    := -Wall -Wextra -Wshadow -Wundef -Wpointer-arith -Wcast-qual -Wstrict-prototypes \
 	-Wmissing-prototypes -Wvla -Wformat=2 -Werror
 CFLAGS_release := -O2 -g
@@ -22,7 +25,7 @@ SANITIZE_tsan  := -fsanitize=thread
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -I. -fPIC -fvisibility=hidden -pthread $(WARN) \
 	$(CFLAGS_$(VARIANT)) $(CFLAGS)
 LIBS    := -lurcu-bp -lurcu-cds -lurcu-common -lhwloc -lnuma -pthread -ldl -lm
-LINK     = $(CC) $(SANITIZE_$(VARIANT)) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
+LINK     = $(call SAY,LD)$(CC) $(SANITIZE_$(VARIANT)) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
 
 sources  = $(sort $(wildcard $(1)/*.c))
 objects  = $(patsubst %.c,$(B)/%.o,$(1))
@@ -31,7 +34,7 @@ CORE_SRC    := $(foreach d,base shm heap store tables,$(call sources,$(d)))
 CLIENT_SRC  := $(call sources,client)
 ROLES_SRC   := $(call sources,scheduler) $(call sources,worker)
 PLM_SRC     := $(call sources,lifecycle)
-DUMP_SRC    := $(wildcard cli/plmdump.c cli/dump_*.c) cli/output.c
+DUMP_SRC    := $(wildcard cli/plmdump.c cli/dump_*.c) cli/output.c cli/rows.c cli/view.c
 CTL_SRC     := $(filter-out cli/plmdump.c cli/dump_%.c,$(call sources,cli))
 TESTS       := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 SWEEPS      := $(patsubst tests/sweep_%.c,%,$(wildcard tests/sweep_*.c))
@@ -66,7 +69,7 @@ help:
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 CORE   := $(call objects,$(CORE_SRC))
 CLIENT := $(call objects,$(CLIENT_SRC))
@@ -74,10 +77,10 @@ ROLES  := $(call objects,$(ROLES_SRC))
 
 $(B)/libplm.a: $(CORE) $(CLIENT)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call SAY,AR)$(AR) rcs $@ $^
 
 $(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
-	$(CC) $(SANITIZE_$(VARIANT)) $(LDFLAGS) -shared -Wl,-soname,libplm.so.$(SOVERSION) \
+	$(call SAY,LD)$(CC) $(SANITIZE_$(VARIANT)) $(LDFLAGS) -shared -Wl,-soname,libplm.so.$(SOVERSION) \
 	    -Wl,--version-script=client/libplm.map -o $@ $(filter %.o,$^) $(LIBS)
 	@ln -sf libplm.so $(B)/libplm.so.$(SOVERSION)
 
@@ -93,7 +96,7 @@ $(OUT)/plmdump: $(call objects,$(DUMP_SRC)) $(CORE)
 
 $(B)/plm.pc: client/plm.pc.in Makefile
 	@mkdir -p $(@D)
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
 
 .PHONY: modules
 MODULES := $(patsubst examples/mod_%.c,$(B)/examples/%.so,$(wildcard examples/mod_*.c))
@@ -101,10 +104,10 @@ CLIENTS := $(patsubst examples/client_%.c,$(B)/examples/%,$(wildcard examples/cl
 modules: $(MODULES) $(CLIENTS)
 $(B)/examples/%.so: examples/mod_%.c client/plm.h
 	@mkdir -p $(@D)
-	$(CC) -std=c11 -D_GNU_SOURCE -Iclient -fPIC -shared $(WARN) $(CFLAGS_$(VARIANT)) $(CFLAGS) -o $@ $<
+	$(call SAY,CC)$(CC) -std=c11 -D_GNU_SOURCE -Iclient -fPIC -shared $(WARN) $(CFLAGS_$(VARIANT)) $(CFLAGS) -o $@ $<
 $(B)/examples/%: examples/client_%.c client/plm.h $(B)/libplm.so
 	@mkdir -p $(@D)
-	$(CC) -std=c11 -D_GNU_SOURCE -Iclient $(WARN) $(CFLAGS_$(VARIANT)) $(CFLAGS) -o $@ $< -L$(B) -lplm \
+	$(call SAY,CC)$(CC) -std=c11 -D_GNU_SOURCE -Iclient $(WARN) $(CFLAGS_$(VARIANT)) $(CFLAGS) -o $@ $< -L$(B) -lplm \
 	    -Wl,-rpath,'$$ORIGIN/..' -pthread
 
 # ---- tests ---------------------------------------------------------------------------------------

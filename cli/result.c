@@ -104,7 +104,7 @@ static void say_failure(const char *ref, bool is_root, const plm_failure *failur
 		    failure->function);
 	fprintf(stderr, "%s", failure->message);
 	if (failure->signal != 0)
-		fprintf(stderr, " (signal %d, %s)\n", failure->signal, strsignal(failure->signal));
+		fprintf(stderr, " (signal %d)\n", failure->signal);
 	else
 		fprintf(stderr, " (code %d)\n", failure->code);
 }

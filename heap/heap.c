@@ -61,7 +61,7 @@ static uint32_t parent_of(uint32_t place)
 static void put(struct heap *heap, uint32_t place, struct heap_entry entry)
 {
 	sh_set(heap->shm->entry[place], entry);
-	if (entry.id < heap->capacity) /* it may have been moved, and moved bytes are not vouched for */
+	if (entry.id < heap->capacity) /* read from the segment: not vouched for */
 		sh_set(heap->position[entry.id], place);
 }
 
@@ -135,7 +135,7 @@ void heap_push(struct heap *heap, uint32_t id, uint32_t tag, uint64_t key)
 	EXPENSIVE(!heap_contains(heap, id));
 	uint32_t length = length_of(heap);
 	if (length == heap->capacity)
-		return; /* without this id it cannot be full: damage, which heap_check() tells, a rebuild mends */
+		return; /* it cannot be full without this id: damage, which a rebuild mends */
 	sh_set(heap->shm->length, length + 1);
 	sift_up(heap, length, (struct heap_entry){ .key = key, .id = id, .tag = tag });
 }

@@ -19,7 +19,7 @@ uint64_t arena_footprint(uint64_t length)
 	uint64_t whole = length & ~(uint64_t)(STORE_PAGE_BYTES - 1);
 	uint64_t rounded;
 	if (whole == length || __builtin_add_overflow(whole, STORE_PAGE_BYTES, &rounded))
-		return whole; /* the overflow: a length of nonsense, and still one that fits nowhere */
+		return whole; /* overflow: a length of nonsense, that still fits nowhere */
 	return rounded;
 }
 
@@ -32,7 +32,7 @@ static const char *arena_recover(void *context)
 {
 	struct arena *arena = context;
 	map_rebuild(arena);
-	/* Not arena_check(): a record that names nonsense is passed over, not a reason to give up. */
+	/* Not arena_check(): a record of nonsense is passed over, no reason to give up. */
 	return map_check(arena);
 }
 
@@ -57,11 +57,11 @@ void arena_attach(struct arena *arena, void *memory, uint32_t first_granule, uin
 	struct arena_shm *shm = memory;
 	CHECK(first_granule > 0 && first_granule % PAGE_GRANULES == 0);
 	CHECK(pages <= (UINT32_MAX - first_granule) / PAGE_GRANULES);
-	*arena = (struct arena){ .shm = shm, .first_granule = first_granule, .pages = pages, .fd = fd,
-		.truth = truth };
+	*arena = (struct arena){ .shm = shm, .first_granule = first_granule, .pages = pages,
+		.fd = fd, .truth = truth };
 	arena->lock = (struct lock){ .shm = &shm->lock, .rank = RANK_ARENA,
 		.recover = arena_recover, .context = arena };
-	/* Nothing to recover: what its holder reserved and did not publish is reserved once more. */
+	/* Nothing to recover: what was reserved and not published is reserved once more. */
 	arena->grow_lock = (struct lock){ .shm = &shm->grow_lock, .rank = RANK_GROW };
 }
 
@@ -130,9 +130,9 @@ static int why_full(const struct arena *arena, uint64_t length)
 {
 	struct arena_usage usage;
 	arena_usage(arena, &usage);
-	return why(-ENOSPC, "no room for %" PRIu64 " bytes: of %" PRIu64 " in this arena of the store "
-	    "%" PRIu64 " are free, at most %" PRIu64 " in one piece; drop references, or boot with a "
-	    "larger store (plm --store SIZE)", length, usage.total_bytes,
+	return why(-ENOSPC, "no room for %" PRIu64 " bytes: of %" PRIu64 " in this arena of the "
+	    "store %" PRIu64 " are free, at most %" PRIu64 " in one piece; drop references, or "
+	    "boot with a larger store (plm --store SIZE)", length, usage.total_bytes,
 	    usage.total_bytes - usage.used_bytes, usage.largest_free_bytes);
 }
 
@@ -187,8 +187,8 @@ int arena_alloc(struct arena *arena, uint64_t length, shared32 *granule)
 	CHECK(length > 0);
 	uint64_t total = (uint64_t)arena->pages * STORE_PAGE_BYTES;
 	if (length > total || (length <= SMALL_MAX_BYTES && arena->pages < SLAB_PAGES))
-		return why(-E2BIG, "%" PRIu64 " bytes never fit into an arena of %" PRIu64 "; boot with a "
-		    "larger store (plm --store SIZE)", length, total);
+		return why(-E2BIG, "%" PRIu64 " bytes never fit into an arena of %" PRIu64 "; boot "
+		    "with a larger store (plm --store SIZE)", length, total);
 	for (;;) { /* each turn reserves pages, or ends */
 		int r = lock_acquire(&arena->lock);
 		if (r < 0)
@@ -221,8 +221,8 @@ int arena_free(struct arena *arena, uint64_t length, shared32 *granule)
 			sh_poke(&arena->shm->used_bytes,
 			    sh_peek(&arena->shm->used_bytes) - arena_footprint(length));
 		else
-			r = why(-EINVAL, "granule %" PRIu32 " with %" PRIu64 " bytes is no extent of the "
-			    "store: a damaged record", old, length);
+			r = why(-EINVAL, "granule %" PRIu32 " with %" PRIu64 " bytes is no extent "
+			    "of the store: a damaged record", old, length);
 	}
 	lock_release(&arena->lock);
 	return r;

@@ -1,6 +1,6 @@
 /* arena_check.c - whether the map is sound, and whether it says what the records say.
- * Sets of runs or extents are compared by count and by the sum of a hash of each member: that needs no
- * memory, and also finds one member counted twice for another that is missing. */
+ * Sets of runs or extents are compared by count and by the sum of a hash of each member: that
+ * needs no memory, and also finds one member counted twice for another that is missing. */
 #include "store/arena_map.h"
 
 struct tally {
@@ -102,7 +102,7 @@ static const char *survey_pages(const struct arena *arena, struct survey *survey
 	return NULL;
 }
 
-/* Counts a list's members; false when it leaves the map, runs in circles or its back links are wrong. */
+/* Counts a list's members; false if it leaves the map, has wrong back links or no end. */
 static bool walk(const struct arena *arena, uint32_t head, struct tally *tally)
 {
 	uint32_t previous = NO_PAGE;
@@ -188,7 +188,8 @@ struct records {
 static void visit_record(void *visitor, uint32_t granule, uint64_t length)
 {
 	struct records *records = visitor;
-	add_extent(&records->survey, granule - records->arena->first_granule, arena_footprint(length));
+	add_extent(&records->survey, granule - records->arena->first_granule,
+	    arena_footprint(length));
 }
 
 const char *arena_check(const struct arena *arena)

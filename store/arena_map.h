@@ -4,12 +4,12 @@
  * Death: thrown away and derived again from the records (arena_rebuild.c).
  * Blocks: never.  Allocates: never.
  *
- * The pages below `reserved` are tiled by runs: free, large (one extent), or slab (four aligned pages of
- * equal cells). The first page of a run carries its kind and length, the last (PAGE_END, if it is another
- * one) the length again, so a run being freed finds its neighbours (boundary tags); the pages between
- * are PAGE_INSIDE, so that a wild page number never looks like a run.
- * What is read from the map is bounded before it indexes, and loops are bounded by `reserved`: damage
- * here may cost room or give wrong answers, never a crash or a hang. */
+ * The pages below `reserved` are tiled by runs: free, large (one extent), or slab (four aligned
+ * pages of equal cells). The first page of a run carries its kind and length, the last (PAGE_END,
+ * if it is another one) the length again, so a run being freed finds its neighbours (boundary
+ * tags); the pages between are PAGE_INSIDE, so that a wild page number never looks like a run.
+ * What is read from the map is bounded before it indexes, and loops are bounded by `reserved`:
+ * damage here may cost room or give wrong answers, never a crash or a hang. */
 #ifndef PLM_ARENA_MAP_H
 #define PLM_ARENA_MAP_H
 
@@ -28,10 +28,10 @@ enum {
 	SMALL_MAX_BYTES = 2048,
 	SIZE_CLASSES = 17,
 	BINS = 29 * 16, /* sixteen to each power of two, as bin_of() counts */
-	LOOKS_USUAL = 8, /* runs tried in a bin where not all fit: the constant in "constant time" */
+	LOOKS_USUAL = 8, /* runs tried in a bin where not all fit: the "constant" of the time */
 };
 
-static_assert(SLAB_GRANULES == SLAB_PAGES * CELL_WORD_BITS, "each page carries a word of the bitmap");
+static_assert(SLAB_GRANULES == SLAB_PAGES * CELL_WORD_BITS, "a word of the bitmap a page");
 static_assert((SLAB_PAGES & (SLAB_PAGES - 1)) == 0, "slabs are aligned to their own size");
 
 enum page_kind { PAGE_INSIDE, PAGE_FREE, PAGE_LARGE, PAGE_SLAB, PAGE_END };
@@ -43,7 +43,7 @@ struct page {           /* all: W, R: under the arena's lock */
 	uint16_t unused;
 	uint32_t next;  /* first of a free run, or of a slab with room: the list it hangs in */
 	uint32_t previous;
-	uint64_t cells; /* page i of a slab: cells 64 i to 64 i + 63; a bit is set if taken or no cell */
+	uint64_t cells; /* page i of a slab: cells 64 i to 64 i + 63; set: taken, or no cell */
 };
 
 static_assert(sizeof(struct page) == 24, "24 bytes of map for 4096 of store");
@@ -54,9 +54,9 @@ struct arena_shm {
 	shared64 used_bytes; /* W: under the lock.  R: anyone, for statistics. */
 	shared32 reserved;   /* W: under both locks, grows only.  R: anyone. In pages. */
 	uint32_t pages;
-	uint32_t room[SIZE_CLASSES];  /* W: under the lock, as all below. Slabs with free and taken cells. */
-	uint32_t spare[SIZE_CLASSES]; /* one empty slab kept, so that one extent to and fro moves no run */
-	shared64 filled[(BINS + 63) / 64]; /* which bins are not empty.  R: anyone, for statistics. */
+	uint32_t room[SIZE_CLASSES];  /* W: under the lock, as all below. Slabs, part free. */
+	uint32_t spare[SIZE_CLASSES]; /* one empty slab kept: an extent to and fro moves no run */
+	shared64 filled[(BINS + 63) / 64]; /* which bins are not empty.  R: anyone, as a guess */
 	uint32_t bin[BINS];           /* first pages of free runs, the most recently freed first */
 	struct page page[];
 };
@@ -74,10 +74,11 @@ void list_push(struct arena *arena, uint32_t *head, uint32_t page);
 void list_remove(struct arena *arena, uint32_t *head, uint32_t page);
 /* Length of the run of this kind that begins here, 0 if the map does not say so. */
 uint32_t run_at(const struct arena *arena, uint32_t first, enum page_kind kind);
-/* The first page of a run of `pages`, aligned, now of this kind; NO_PAGE if `looks` a bin find none. */
+/* The first page of an aligned run, now of this kind; NO_PAGE if `looks` a bin find none. */
 uint32_t runs_take(struct arena *arena, uint32_t pages, uint32_t align, enum page_kind kind,
     uint32_t looks);
-void runs_give(struct arena *arena, uint32_t first, uint32_t pages); /* merges it with its neighbours */
+/* Merges it with its free neighbours. */
+void runs_give(struct arena *arena, uint32_t first, uint32_t pages);
 void run_mark(struct arena *arena, uint32_t first, uint32_t pages, enum page_kind kind);
 /* For the rebuild: every page of the run, so that an overlap shows; PAGE_INSIDE is "not marked". */
 void run_fill(struct arena *arena, uint32_t first, uint32_t pages, enum page_kind kind);

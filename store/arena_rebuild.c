@@ -1,5 +1,5 @@
 /* arena_rebuild.c - the map derived again from the extents that the records name.
- * Repeatable: it believes nothing of what stands in the map, so a death inside it costs only time. */
+ * Repeatable: it believes nothing that stands in the map, so a death inside costs only time. */
 #include <string.h>
 
 #include "base/check.h"
@@ -33,12 +33,13 @@ static bool mark_large(struct arena *arena, uint32_t place, uint64_t length)
 	return true;
 }
 
-/* Other processes wrote the records: what is out of range, misplaced or overlapping is passed over. */
+/* Other processes wrote the records: what is out of range or overlaps is passed over. */
 static void mark_extent(void *visitor, uint32_t granule, uint64_t length)
 {
 	struct arena *arena = visitor;
 	uint32_t place = granule - arena->first_granule;
-	if (granule < arena->first_granule || place / PAGE_GRANULES >= reserved_of(arena) || length == 0)
+	if (length == 0 || granule < arena->first_granule ||
+	    place / PAGE_GRANULES >= reserved_of(arena))
 		return;
 	bool fits = length <= SMALL_MAX_BYTES ? slabs_mark(arena, class_of(length), place)
 	                                      : mark_large(arena, place, length);

@@ -4,7 +4,7 @@
 
 enum { BIN_BITS = 4, BINS_PER_OCTAVE = 1 << BIN_BITS };
 
-/* Exact below sixteen pages, then sixteen bins to each power of two: a bin's runs differ by < 7 %. */
+/* Exact below sixteen pages, then sixteen bins to each power of two: within 7 %. */
 uint32_t bin_of(uint32_t pages)
 {
 	if (pages < BINS_PER_OCTAVE)
@@ -185,7 +185,7 @@ static uint32_t carve(struct arena *arena, uint32_t run, uint32_t pages, uint32_
 	return first;
 }
 
-/* In the bins from pages + align - 1 on the first look succeeds; below, a few looks often save a split. */
+/* From the bin after that of pages + align - 1 on, the first look succeeds. */
 uint32_t runs_take(struct arena *arena, uint32_t pages, uint32_t align, enum page_kind kind,
     uint32_t looks)
 {

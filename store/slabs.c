@@ -2,7 +2,7 @@
 #include "base/check.h"
 #include "store/arena_map.h"
 
-/* Chosen so that few bytes are lost: at most a fifth above 512 bytes, and little at a slab's end. */
+/* Chosen so that few bytes are lost: at most a quarter of a cell, little at a slab's end. */
 static const uint8_t granules_of[] = {
 	1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 18, 21, 25, 28, 32
 };

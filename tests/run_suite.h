@@ -1,5 +1,5 @@
-/* run_suite.h - what every test program does the same way. Each test_*.c builds one suite and ends with
- *	return run_suite(suite);                                                                     */
+/* run_suite.h - what every test program does the same way: build one suite, then
+ * `return run_suite(suite);`. */
 #ifndef PLM_RUN_SUITE_H
 #define PLM_RUN_SUITE_H
 

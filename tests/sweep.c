@@ -17,9 +17,9 @@
 
 enum {
 	DEADLINE_S = 5,
-	SHORT_INSTRUCTIONS = 400,     /* up to this many, a victim dies at each */
-	LONG_INSTRUCTIONS = 2000,     /* up to this many, at AROUND before and after each change */
-	AROUND_INSTRUCTIONS = 6,      /* of a longer operation, at the one before and the one after */
+	SHORT_INSTRUCTIONS = 400, /* up to this many, a victim dies at each */
+	LONG_INSTRUCTIONS = 2000, /* up to this many, around each change of the image; */
+	AROUND_INSTRUCTIONS = 6,  /* this many before and after; beyond, one */
 	INSTRUCTIONS_MAX = 1 << 20,
 	POINTS_MAX = 1 << 20,
 	STATES_MAX = 1 << 14,
@@ -315,8 +315,8 @@ static void sweep_one(const struct sweep_op *op)
 	op->setup(sweep.image);
 	memcpy(sweep.start, sweep.image, op->bytes);
 	sweep_points();
-	printf("%-44s %5u points %4u states %6u double faults %6.2f s  %s\n", op->name, sweep.points,
-	    sweep.n_states, sweep.double_points, (double)(clock_ns() - began) / (double)NS_PER_S,
+	printf("%-44s %5u points %4u states %6u double faults %6.2f s  %s\n", op->name,
+	    sweep.points, sweep.n_states, sweep.double_points, (double)(clock_ns() - began) / (double)NS_PER_S,
 	    sweep.failures == failures ? "ok" : "FAILED");
 	fflush(stdout);
 	free(sweep.start);

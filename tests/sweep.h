@@ -1,20 +1,22 @@
-/* sweep.h - the kill sweep: an operation on shared memory is killed (SIGKILL) at every point, and each
- * time a survivor must find, or make, a sound state.
+/* sweep.h - the kill sweep: an operation on shared memory is killed (SIGKILL) at every point, and
+ * each time a survivor must find, or make, a sound state.
  *
  * Where: an image, shared memory of `bytes` at one address in all processes of the sweep.
  * How, for k = 0, 1, 2, ... until the operation finishes:
  *	restore the start image; fork a victim that runs operate() and dies at its k-th point;
  *	fork a survivor, which has 5 s for recover() and judge(); anything but "sound" is a failure.
- * The points: in the `steps` build every shared step (shm/steps.h), and then the same again for the
- * recovery of every distinct crash image: killed at each of its own steps, recovered by the next one.
- * In every other build the machine instructions, by single-stepping: all of a short operation; of a
- * long one those around each change of the image. So what the compiler and libc do is swept as well.
+ * The points: in the `steps` build every shared step (shm/steps.h), and then the same again for
+ * the recovery of every distinct crash image: killed at each of its own steps, recovered by the
+ * next one. In every other build the machine instructions, by single-stepping: all of a short
+ * operation; of a long one those around each change of the image. So what the compiler and libc do
+ * is swept as well.
  *
- * Writing one: setup() builds the start image in zeroed memory and may keep handles in static variables
- * (victim and survivor inherit them by fork). operate() and recover() leave all that matters in the
- * image. recover() does what the runtime does after a death, no more. judge() says why the image is not
- * sound: the structure's checker first, then that the truth is as before the operation or as after.
- * judge() may change the image. A survivor that cannot go on calls sweep_fail(). */
+ * Writing one: setup() builds the start image in zeroed memory and may keep handles in static
+ * variables (victim and survivor inherit them by fork). operate() and recover() leave all that
+ * matters in the image. recover() does what the runtime does after a death, no more. judge() says
+ * why the image is not sound: the structure's checker first, then that the truth is as before the
+ * operation or as after. judge() may change the image. A survivor that cannot go on calls
+ * sweep_fail(). */
 #ifndef PLM_SWEEP_H
 #define PLM_SWEEP_H
 
@@ -29,8 +31,8 @@ struct sweep_op {
 	const char *(*judge)(void *image);
 };
 
-/* Runs them all, prints a line each, returns the number of failures. Call it first thing in main(): it
- * starts the program anew, without lazy binding and with fixed addresses. */
+/* Runs them all, prints a line each, returns the number of failures. Call it first thing in
+ * main(): it starts the program anew, without lazy binding and with fixed addresses. */
 int sweep_run(const struct sweep_op *ops, size_t n);
 
 _Noreturn void sweep_fail(const char *reason);

@@ -88,7 +88,8 @@ int main(void)
 {
 	static const struct sweep_op ops[] = {
 		{ "lock and unlock", sizeof(struct image), setup, operate, recover, judge },
-		{ "lock and unlock twice", sizeof(struct image), setup, operate_twice, recover, judge },
+		{ "lock and unlock twice", sizeof(struct image), setup, operate_twice, recover,
+		  judge },
 	};
 	return sweep_run(ops, sizeof ops / sizeof ops[0]) ? 1 : 0;
 }

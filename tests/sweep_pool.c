@@ -1,4 +1,4 @@
-/* sweep_pool.c - the pool of free slots, killed anywhere: after a rebuild it agrees with the table. */
+/* sweep_pool.c - the pool of free slots, killed anywhere: a rebuild agrees with the table. */
 #include "shm/pool.h"
 #include "tests/sweep.h"
 

@@ -189,8 +189,9 @@ static const struct {
 	void (*corrupt)(void);
 	const char *reason;
 } corruptions[] = {
-	{ corrupt_length, "longer" }, { corrupt_capacity, "capacity" }, { corrupt_id, "out of range" },
-	{ corrupt_position, "position" }, { corrupt_order, "parent" }, { corrupt_twice, "position" },
+	{ corrupt_length, "longer" }, { corrupt_capacity, "capacity" },
+	{ corrupt_id, "out of range" }, { corrupt_position, "position" },
+	{ corrupt_order, "parent" }, { corrupt_twice, "position" },
 };
 
 START_TEST(check_names_each_seeded_corruption)
