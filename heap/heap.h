@@ -1,14 +1,13 @@
 /* heap.h - priority heap of small integers in a segment: largest key first, any entry removable.
  *
- * Where: heap_shm in the segment, struct heap in this process.  Who: anyone holding the heap's
- * lock. It knows nothing of tasks or workers: an entry is an id below `capacity` and a 64-bit key.
- * Used twice: the task heap (key = priority and submission order) and the worker heap (key = free
- * room). Derived (law 1): whoever owns the truth gives a `refill` that clears and pushes
- * everything again.
+ * Where: heap_shm in the segment, struct heap in this process.  Who: the holder of the heap's lock.
+ * It knows nothing of tasks or workers: an entry is an id below `capacity` and a 64-bit key. Used
+ * twice: the task heap (priority and submission order) and the worker heap (free room).
+ * Derived (law 1): whoever owns the truth gives a `refill` that pushes everything again.
  * Death: inside the lock, the next heap_lock() clears the heap and calls refill.
- * Blocks: only heap_lock().  Allocates: never. Cost: four children a node, and siblings share a
- * cache line: log4(n) lines a pop; a push of the smallest key, which a submission in order is,
- * touches one. */
+ * Blocks: only heap_lock().  Allocates: never.
+ * Cost: four children a node, and siblings share a cache line: log4(n) lines a pop; a push of the
+ * smallest key, which a submission in order is, touches one. */
 #ifndef PLM_HEAP_H
 #define PLM_HEAP_H
 
