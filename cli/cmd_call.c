@@ -79,6 +79,8 @@ static int print_all(struct context *context, const plm_ref *refs, unsigned n, b
 			continue;
 		}
 		int code = print_result(context, refs[i], deadline);
+		if (code == EXIT_TIMED_OUT)
+			plm_cancel(context->rt, refs[i], 0); /* nobody will ask for it any more */
 		if (code != EXIT_FINE)
 			return code; /* results share one fate: the others have nothing to add */
 	}
@@ -131,7 +133,8 @@ const struct command cmd_call = {
 	    "  --crash-retries N  run again after its worker died, at most N times\n"
 	    "  --results N        the function yields N results, printed one after the other\n"
 	    "  --detach           do not wait: print the reference, kept until `plmctl drop`\n"
-	    "\nThe result goes to stdout as it is, with a newline only where a terminal needs one.\n"
+	    "\nWhen --timeout runs out the task is cancelled.\n"
+    "The result goes to stdout as it is, with a newline only where a terminal needs one.\n"
 	    "Exit code: 0, 1 (it failed), 128+N (signal N ended its worker), 130 (cancelled),\n"
 	    "124 (time ran out), 127 (no such function); plmctl --help has the rest.\n",
 	.run = run_call,

@@ -190,10 +190,13 @@ START_TEST(a_signal_is_128_plus_its_number)
 }
 END_TEST
 
-START_TEST(time_running_out_is_124)
+START_TEST(time_running_out_is_124_and_cancels)
 {
-	expect_failure(124, "", "call", "--timeout", "0.05", "probe.sleep", "60000");
-	expect_text("alive", "call", "probe.echo", "alive");
+	expect_failure(124, "after", "call", "--timeout", "0.05", "probe.sleep", "600000");
+	ctl_until(&rt, "\"workers_busy\": 0", "status", "--json");
+	char *left = ctl_expect(&rt, 0, "tasks", "--state", "running", "--quiet");
+	ck_assert_str_eq(left, "");
+	free(left);
 }
 END_TEST
 
@@ -450,7 +453,7 @@ static void add_plmctl(Suite *suite)
 		call_prints_the_result_and_nothing_else, futures_are_arguments,
 		unknown_function_is_127_and_is_named, a_failure_tells_function_message_and_code,
 		a_failure_travels_to_dependants_with_its_root, a_signal_is_128_plus_its_number,
-		time_running_out_is_124, several_results_come_in_order, detach_get_drop_then_stale,
+		time_running_out_is_124_and_cancels, several_results_come_in_order, detach_get_drop_then_stale,
 		a_reference_of_another_runtime_is_65, an_unknown_reference_is_65,
 		cancel_ends_a_running_task, wait_counts_what_did_not_succeed,
 		binary_data_comes_back_as_it_went, an_empty_file_and_a_small_one_are_objects_too,
