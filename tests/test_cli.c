@@ -362,6 +362,45 @@ START_TEST(an_object_larger_than_the_store_is_refused)
 }
 END_TEST
 
+/* ---- modules ---- */
+
+/* The example module, where make has put it: beside the programs or in the release tree. */
+static void find_module(char *ret, size_t size)
+{
+	const char *where = getenv("PLM_BIN");
+	snprintf(ret, size, "%s/examples/vector.so", where && where[0] ? where : ".");
+	if (access(ret, R_OK) != 0)
+		snprintf(ret, size, "build/release/examples/vector.so");
+}
+
+START_TEST(a_loaded_module_can_be_called)
+{
+	static const double vector[] = { 1, 2, 3 }, product = 14;
+	char module[PATH_BYTES], path[PATH_BYTES];
+	find_module(module, sizeof module);
+	expect_text("", "module", "load", module);
+	ctl_until(&rt, "vector.dot", "functions");
+	scratch_write(&rt, "vector", vector, sizeof vector, path, sizeof path);
+	char *ref = ctl_expect(&rt, 0, "put", path);
+	struct output_of o = ctl(&rt, "call", "vector.dot", ref, ref);
+	ck_assert_uint_eq(o.out_bytes, sizeof product);
+	ck_assert_mem_eq(o.out, &product, sizeof product);
+	output_free(&o);
+	expect_failure(1, "vector.scale takes", "call", "vector.scale", ref);
+	expect_failure(66, "loaded already", "module", "load", module);
+	free(ref);
+}
+END_TEST
+
+START_TEST(what_is_no_module_is_66_and_says_why)
+{
+	char path[PATH_BYTES];
+	scratch_write(&rt, "text.so", "no ELF", 6, path, sizeof path);
+	expect_failure(66, "text.so", "module", "load", path);
+	expect_text("probe", "module", "list", "--quiet");
+}
+END_TEST
+
 /* ---- JSON and lists ---- */
 
 START_TEST(json_is_json)
@@ -457,7 +496,8 @@ static void add_plmctl(Suite *suite)
 		a_reference_of_another_runtime_is_65, an_unknown_reference_is_65,
 		cancel_ends_a_running_task, wait_counts_what_did_not_succeed,
 		binary_data_comes_back_as_it_went, an_empty_file_and_a_small_one_are_objects_too,
-		a_file_that_cannot_be_read_is_66, an_object_larger_than_the_store_is_refused, json_is_json,
+		a_file_that_cannot_be_read_is_66, an_object_larger_than_the_store_is_refused,
+		a_loaded_module_can_be_called, what_is_no_module_is_66_and_says_why, json_is_json,
 		lists_show_what_is_there,
 	};
 	TCase *tcase = add_case(suite, "plmctl", boot, stop);
