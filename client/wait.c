@@ -1,36 +1,23 @@
 /* wait.c - the one wait loop of a client (event.h has the contract), and what is built on it. */
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/why.h"
 #include "client/handle.h"
+#include "tables/spin.h"
 
-enum { SPIN_NS = 30000, LOOKS_PER_CLOCK = 64 };
+struct spin_look { /* wait_look_f as spin_until() wants it */
+	struct plm *rt;
+	wait_look_f *look;
+	void *context;
+};
 
-/* A parked peer costs 20 us to wake, a spinning one a fraction: spin, but only on a core nobody needs. */
-static bool core_to_spare(const struct plm *rt)
+static bool spin_ready(void *context)
 {
-	return process_awake(&rt->tables) <= rt->tables.control->cores;
-}
-
-static uint32_t spin(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline_ns)
-{
-	uint64_t until = clock_ns() + SPIN_NS;
-	if (until > deadline_ns)
-		until = deadline_ns;
-	uint32_t target;
-	do {
-		for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
-			target = look(rt, context);
-			if (target == AWAITING_NOTHING)
-				return target;
-			sh_relax();
-		}
-	} while (clock_ns() < until && core_to_spare(rt));
-	return target;
+	const struct spin_look *s = context;
+	return s->look(s->rt, s->context) == AWAITING_NOTHING;
 }
 
 /* With several threads waiting, every settlement wakes all of them: one slot, one word. */
@@ -95,7 +82,8 @@ int wait_for(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline
 		return 0;
 	if (deadline_ns == 0 || clock_ns() >= deadline_ns)
 		return -ETIMEDOUT;
-	if (core_to_spare(rt) && spin(rt, look, context, deadline_ns) == AWAITING_NOTHING)
+	struct spin_look spin = { rt, look, context };
+	if (spin_until(&rt->tables, spin_ready, &spin))
 		return 0;
 	waiter_joins(rt);
 	int r = park(rt, look, context, deadline_ns);
@@ -110,7 +98,7 @@ bool wait_for_room(struct plm *rt, uint64_t deadline_ns)
 		return false;
 	uint32_t seen = event_prepare(&c->room);
 	sh_store(&c->room_wanted, 1);
-	event_post(&rt->tables.process[SLOT_SCHEDULER].event);
+	process_post(&rt->tables, SLOT_SCHEDULER);
 	/* What was freed just before we asked is found by the caller's next try: a short first sleep. */
 	uint64_t soon = clock_ns() + 10 * NS_PER_MS;
 	event_sleep(&c->room, seen, soon < deadline_ns ? soon : deadline_ns);

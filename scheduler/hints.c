@@ -32,9 +32,8 @@ static void on_import(struct scheduler *s, uint32_t process, uint32_t index, uin
 /* Also when it was refused: who asks waits for the answer, then looks. */
 static void answer_import(struct scheduler *s, uint32_t process, uint64_t hint)
 {
-	struct process *p = &s->t->process[process];
-	sh_store(&p->imported, hint);
-	event_post(&p->event);
+	sh_store(&s->t->process[process].imported, hint);
+	process_post(s->t, process);
 }
 
 static void on_hint(struct scheduler *s, uint32_t process, uint64_t hint)
@@ -71,7 +70,7 @@ static uint32_t drain_ring(struct scheduler *s, uint32_t process)
 	}
 	/* A producer that met a full ring sleeps on its own event. */
 	if (n == DRAIN_BATCH)
-		event_post(&s->t->process[process].event);
+		process_post(s->t, process);
 	return n;
 }
 

@@ -133,7 +133,7 @@ static void send_picks(struct scheduler *s, struct pick *picks, uint32_t n)
 			}
 		struct ring ring = ring_down(s->t, worker);
 		CHECK(ring_push(&ring, hints, count) == count); /* DEPTH_MAX leaves room */
-		event_post(&s->t->process[worker].event);
+		process_post(s->t, worker);
 	}
 }
 
@@ -142,7 +142,7 @@ static void wake_blocked(struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
 		if (s->member[p].generation && sh_peek(&s->t->process[p].blocked))
-			event_post(&s->t->process[p].event);
+			process_post(s->t, p);
 }
 
 uint32_t place_tasks(struct scheduler *s)

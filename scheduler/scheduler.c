@@ -6,8 +6,7 @@
 
 #include "base/clock.h"
 #include "base/why.h"
-
-enum { SPIN_NS = 50000, LOOKS_PER_CLOCK = 64 };
+#include "tables/spin.h"
 
 static int allocate(struct scheduler *s)
 {
@@ -59,29 +58,18 @@ uint32_t scheduler_step(struct scheduler *s)
 	return done;
 }
 
-static bool something_to_do(const struct scheduler *s)
+static bool something_to_do(void *scheduler)
 {
+	const struct scheduler *s = scheduler;
 	for (uint32_t w = 0; w < s->t->limits.processes / 64; w++)
 		if (sh_load(&s->t->control->rung[w]))
 			return true;
 	return sh_load(&s->t->control->changes) != s->changes;
 }
 
-static bool spin(const struct scheduler *s)
-{
-	uint64_t until = clock_ns() + SPIN_NS;
-	while (process_awake(s->t) <= s->t->control->cores && clock_ns() < until)
-		for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
-			if (something_to_do(s))
-				return true;
-			sh_relax();
-		}
-	return false;
-}
-
 static void rest(struct scheduler *s)
 {
-	if (spin(s))
+	if (spin_until(s->t, something_to_do, s))
 		return;
 	uint32_t seen = event_prepare(&s->me->event);
 	if (something_to_do(s) || atomic_load(&s->stop))

@@ -24,6 +24,7 @@
 #define PLM_EVENT_H
 
 #include <limits.h>
+#include <stdbool.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
@@ -56,6 +57,12 @@ static inline void event_bump(struct event *ev)
 	while (!sh_cas(&ev->word, &seen, (seen | 1u) + 1u))
 		;
 	sh_futex_wake(&ev->word, INT_MAX);
+}
+
+/* Whether somebody may sleep. The caller has published and fenced. */
+static inline bool event_sleeper(const struct event *ev)
+{
+	return sh_peek(&ev->word) & 1u;
 }
 
 /* What was stored before this is seen by whoever it wakes. The caller has fenced (event_post does). */

@@ -95,16 +95,18 @@ bool lock_held(const struct lock *lock)
 	return held[lock->rank] == lock->shm;
 }
 
+/* A peek at glibc's words: the dump tool must not take the lock it describes. */
 const char *lock_describe(const struct lock_shm *shm, char *buffer, unsigned long size)
 {
-	/* A peek at glibc's owner word: the dump tool must not take the lock it describes. */
+	enum { NOT_RECOVERABLE = 0x7ffffffe }; /* what glibc writes for an owner then */
 	uint32_t word = (uint32_t)__atomic_load_n(&shm->mutex.__data.__lock, __ATOMIC_RELAXED);
-	if (word == 0)
+	uint32_t owner = (uint32_t)__atomic_load_n(&shm->mutex.__data.__owner, __ATOMIC_RELAXED);
+	if (owner == NOT_RECOVERABLE)
+		snprintf(buffer, size, "beyond recovery");
+	else if (word == 0)
 		snprintf(buffer, size, "free");
 	else if (word & FUTEX_OWNER_DIED)
 		snprintf(buffer, size, "its owner died; the next taker recovers");
-	else if (word == 0x7fffffff)
-		snprintf(buffer, size, "beyond recovery");
 	else
 		snprintf(buffer, size, "held by thread %u%s", word & FUTEX_TID_MASK,
 		    word & FUTEX_WAITERS ? ", others wait" : "");

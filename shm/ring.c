@@ -2,7 +2,8 @@
 
 #include "base/check.h"
 
-/* The top bit of an entry at this position. A zeroed place must look empty in lap 0, hence the not. */
+/* The top bit of an entry at this position. A zeroed place must look empty in lap 0, hence the not; in
+ * lap 1 every place has been filled once, with the other parity. */
 static uint64_t lap_bit(const struct ring *ring, uint32_t position)
 {
 	return position & ring->size ? 0 : RING_LAP;
@@ -35,7 +36,7 @@ uint32_t ring_pop(struct ring *ring, uint64_t *ret_hints, uint32_t max)
 	uint32_t n = 0;
 	while (n < max) {
 		uint64_t entry = sh_load(place_of(ring, head + n));
-		if (entry == 0 || (entry & RING_LAP) != lap_bit(ring, head + n))
+		if ((entry & RING_LAP) != lap_bit(ring, head + n))
 			break;
 		ret_hints[n++] = entry & ~RING_LAP;
 	}
@@ -48,7 +49,7 @@ bool ring_ready(const struct ring *ring)
 {
 	uint32_t head = sh_peek(&ring->shm->head);
 	uint64_t entry = sh_load(place_of(ring, head));
-	return entry != 0 && (entry & RING_LAP) == lap_bit(ring, head);
+	return (entry & RING_LAP) == lap_bit(ring, head);
 }
 
 uint32_t ring_used(const struct ring *ring)
@@ -65,7 +66,7 @@ void ring_fill_holes(struct ring *ring, uint64_t hint)
 		return; /* not a ring any more; ring_check() says so */
 	for (uint32_t p = head; p != tail; p++) {
 		uint64_t entry = sh_load(place_of(ring, p));
-		if (entry == 0 || (entry & RING_LAP) != lap_bit(ring, p))
+		if ((entry & RING_LAP) != lap_bit(ring, p))
 			sh_store(place_of(ring, p), hint | lap_bit(ring, p));
 	}
 }

@@ -78,26 +78,6 @@ struct ring ring_down(const struct tables *t, uint32_t process)
 	    DOWN_RING_ENTRIES);
 }
 
-uint32_t tell_scheduler(struct tables *t, uint32_t process, const uint64_t *hints, uint32_t n)
-{
-	struct ring ring = ring_up(t, process);
-	uint32_t sent = ring_push(&ring, hints, n);
-	/* Publish, fence, look: the scheduler clears the bit before it reads the ring. */
-	sh_fence();
-	shared64 *rung = &t->control->rung[process / 64];
-	uint64_t bit = (uint64_t)1 << process % 64;
-	if (!(sh_peek(rung) & bit))
-		sh_or(rung, bit);
-	event_post_fenced(&t->process[SLOT_SCHEDULER].event);
-	return sent;
-}
-
-void members_changed(struct tables *t)
-{
-	sh_add(&t->control->changes, 1);
-	event_post(&t->process[SLOT_SCHEDULER].event);
-}
-
 void process_set_activity(struct tables *t, uint32_t process, enum activity activity)
 {
 	sh_poke(&t->control->activity[process], (uint8_t)activity);
@@ -111,12 +91,47 @@ uint32_t process_awake(const struct tables *t)
 	return awake;
 }
 
+/* Counted awake from here on, not from when it runs: who wakes another makes way for it in time. */
+static void post_fenced(struct tables *t, uint32_t process)
+{
+	struct event *ev = &t->process[process].event;
+	if (!event_sleeper(ev))
+		return;
+	process_set_activity(t, process, ACTIVITY_AWAKE);
+	event_post_fenced(ev);
+}
+
+void process_post(struct tables *t, uint32_t process)
+{
+	sh_fence();
+	post_fenced(t, process);
+}
+
+void members_changed(struct tables *t)
+{
+	sh_add(&t->control->changes, 1);
+	process_post(t, SLOT_SCHEDULER);
+}
+
+uint32_t tell_scheduler(struct tables *t, uint32_t process, const uint64_t *hints, uint32_t n)
+{
+	struct ring ring = ring_up(t, process);
+	uint32_t sent = ring_push(&ring, hints, n);
+	/* Publish, fence, look: the scheduler clears the bit before it reads the ring. */
+	sh_fence();
+	shared64 *rung = &t->control->rung[process / 64];
+	uint64_t bit = (uint64_t)1 << process % 64;
+	if (!(sh_peek(rung) & bit))
+		sh_or(rung, bit);
+	post_fenced(t, SLOT_SCHEDULER);
+	return sent;
+}
+
 static void wake_if_awaiting(struct tables *t, uint32_t process, uint32_t index)
 {
-	struct process *p = &t->process[process];
-	uint32_t awaiting = sh_peek(&p->awaiting);
+	uint32_t awaiting = sh_peek(&t->process[process].awaiting);
 	if (awaiting == AWAITING_ANY || awaiting == index + 1)
-		event_post_fenced(&p->event);
+		post_fenced(t, process);
 }
 
 void wake_holders(struct tables *t, uint32_t index)

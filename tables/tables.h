@@ -151,6 +151,9 @@ uint32_t tell_scheduler(struct tables *t, uint32_t process, const uint64_t *hint
 /* Somebody joined or died: the scheduler looks at the process table. */
 void members_changed(struct tables *t);
 
+/* Wakes p if it sleeps on its event. The caller has published; process_post() fences for it. */
+void process_post(struct tables *t, uint32_t process);
+
 /* A hint for who ponders whether to spin: how many members are not parked. */
 void process_set_activity(struct tables *t, uint32_t process, enum activity activity);
 uint32_t process_awake(const struct tables *t);

@@ -1,10 +1,8 @@
 #include "worker/worker.h"
 
-#include <sched.h>
+#include "tables/spin.h"
 
-#include "base/why.h"
-
-enum { RESULT_PATIENCE_MS = 1000, SPIN_NS = 50000, LOOKS_PER_CLOCK = 64 };
+enum { RESULT_PATIENCE_MS = 1000 };
 
 /* The scheduler takes back what it had queued behind a task that sleeps. */
 static void note_blocked(void *worker, bool blocked)
@@ -13,7 +11,7 @@ static void note_blocked(void *worker, bool blocked)
 	sh_store(&w->rt.me->blocked, blocked);
 	if (blocked) {
 		worker_report(w);
-		event_post(&w->rt.tables.process[SLOT_SCHEDULER].event);
+		process_post(&w->rt.tables, SLOT_SCHEDULER);
 	}
 }
 
@@ -65,29 +63,17 @@ static uint32_t work(struct worker *w)
 	return n;
 }
 
-static bool work_waits(const struct worker *w)
+static bool work_waits(void *worker)
 {
+	const struct worker *w = worker;
 	struct ring ring = ring_down(&w->rt.tables, w->rt.self);
 	return ring_ready(&ring);
-}
-
-/* True: something came while we spun. A core that somebody else could use is not spun on. */
-static bool spin(struct worker *w)
-{
-	uint64_t until = clock_ns() + SPIN_NS;
-	while (process_awake(&w->rt.tables) <= w->rt.tables.control->cores && clock_ns() < until)
-		for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
-			if (work_waits(w))
-				return true;
-			sh_relax();
-		}
-	return false;
 }
 
 static void rest(struct worker *w)
 {
 	struct plm *rt = &w->rt;
-	if (spin(w))
+	if (spin_until(&rt->tables, work_waits, w))
 		return;
 	uint32_t seen = event_prepare(&rt->me->event);
 	if (work_waits(w) || atomic_load(&w->stop))
