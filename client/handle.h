@@ -43,7 +43,7 @@ struct plm {
 	struct name_cache *names;
 
 	pthread_mutex_t waiters_mutex;
-	uint32_t waiters; /* threads parked or about to */
+	uint32_t waiters[WAITERS]; /* threads in each cell of our slot */
 
 	pthread_mutex_t bell_mutex; /* plm_fd() */
 	int bell_fd;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/why.h"
 #include "client/handle.h"
@@ -75,12 +76,14 @@ static int import_locked(struct plm *rt, uint64_t ref)
 	uint64_t hint = hint_make(HINT_IMPORT, ref);
 	sh_store(&rt->me->unclean, 1);
 	sh_store(&rt->me->imported, 0);
-	int r;
-	do {
+	int r = -ETIMEDOUT;
+	for (int ms = 0; ms < LOCK_WAIT_MS && r == -ETIMEDOUT; ms += SAFETY_TICK_MS) {
 		r = handle_tell(rt, &hint, 1);
 		if (r == 0)
 			r = wait_for(rt, look_for_import, &hint, deadline_after_ms(SAFETY_TICK_MS));
-	} while (r == -ETIMEDOUT);
+	}
+	if (r == -ETIMEDOUT)
+		return why(r, "the scheduler has not answered for %d ms", LOCK_WAIT_MS);
 	if (r < 0)
 		return r;
 	uint64_t word;
@@ -225,7 +228,8 @@ int plm_ref_parse(const char *text, plm_ref *ret)
 	uint64_t runtime;
 	int used = 0;
 	const char *digits = text[0] == '@' ? text + 1 : text;
-	if (sscanf(digits, "%8" SCNx32 ".%8" SCNx32 ".%16" SCNx64 "%n", &index, &generation, &runtime,
+	size_t good = strspn(digits, "0123456789abcdefABCDEF."); /* sscanf would take signs and blanks */
+	if (digits[good] != 0 || sscanf(digits, "%8" SCNx32 ".%8" SCNx32 ".%16" SCNx64 "%n", &index, &generation, &runtime,
 	    &used) != 3 || digits[used] != 0 || generation == 0)
 		return why(-EINVAL, "\"%s\" is not a reference; they look like @1f.2.9a0b...", text);
 	*ret = (plm_ref){ .id = record_ref(index, generation), .runtime = runtime };

@@ -20,59 +20,66 @@ static bool spin_ready(void *context)
 	return s->look(s->rt, s->context) == AWAITING_NOTHING;
 }
 
-/* With several threads waiting, every settlement wakes all of them: one slot, one word. */
-static void announce(struct plm *rt, uint32_t target)
+/* ---- the cells of our slot ---- */
+
+static int cell_join(struct plm *rt)
+{
+	int cell = 0;
+	pthread_mutex_lock(&rt->waiters_mutex);
+	for (int i = 1; i < WAITERS && rt->waiters[cell] > 0; i++)
+		if (rt->waiters[i] < rt->waiters[cell])
+			cell = i;
+	rt->waiters[cell]++;
+	pthread_mutex_unlock(&rt->waiters_mutex);
+	return cell;
+}
+
+/* Two threads in one cell are woken by every settlement: one word cannot name both. */
+static void cell_announce(struct plm *rt, int cell, uint32_t target)
 {
 	pthread_mutex_lock(&rt->waiters_mutex);
-	sh_poke(&rt->me->awaiting, rt->waiters > 1 ? AWAITING_ANY : target);
+	sh_poke(&rt->me->waiter[cell].awaiting, rt->waiters[cell] > 1 ? AWAITING_ANY : target);
 	pthread_mutex_unlock(&rt->waiters_mutex);
 }
 
-static void waiter_joins(struct plm *rt)
+static void cell_leave(struct plm *rt, int cell)
 {
 	pthread_mutex_lock(&rt->waiters_mutex);
-	rt->waiters++;
+	rt->waiters[cell]--;
+	sh_poke(&rt->me->waiter[cell].awaiting, rt->waiters[cell] ? AWAITING_ANY : AWAITING_NOTHING);
 	pthread_mutex_unlock(&rt->waiters_mutex);
 }
 
-static void waiter_leaves(struct plm *rt)
-{
-	pthread_mutex_lock(&rt->waiters_mutex);
-	rt->waiters--;
-	sh_poke(&rt->me->awaiting, rt->waiters ? AWAITING_ANY : AWAITING_NOTHING);
-	pthread_mutex_unlock(&rt->waiters_mutex);
-}
-
-static void sleep_once(struct plm *rt, uint32_t seen, uint64_t deadline_ns)
+static void sleep_once(struct plm *rt, struct event *event, uint32_t seen, uint64_t deadline_ns)
 {
 	if (rt->blocked)
 		rt->blocked(rt->help_context, true);
 	process_set_activity(&rt->tables, rt->self, ACTIVITY_ASLEEP);
-	event_sleep(&rt->me->event, seen, deadline_ns);
+	event_sleep(event, seen, deadline_ns);
 	process_set_activity(&rt->tables, rt->self, ACTIVITY_AWAKE);
 	if (rt->blocked)
 		rt->blocked(rt->help_context, false);
 }
 
-static int park(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline_ns)
+static int park(struct plm *rt, int cell, wait_look_f *look, void *context, uint64_t deadline_ns)
 {
+	struct event *event = &rt->me->waiter[cell].event;
 	for (;;) {
 		uint32_t target = look(rt, context);
 		if (target == AWAITING_NOTHING)
 			return 0;
-		announce(rt, target);
-		uint32_t seen = event_prepare(&rt->me->event);
+		cell_announce(rt, cell, target);
+		uint32_t seen = event_prepare(event);
 		uint32_t again = look(rt, context);
 		if (again == AWAITING_NOTHING)
 			return 0;
 		int r = handle_runtime_gone(rt);
 		if (r < 0)
 			return r;
-		if (again != target)
-			continue;
 		if (clock_ns() >= deadline_ns)
 			return -ETIMEDOUT;
-		sleep_once(rt, seen, deadline_ns);
+		if (again == target)
+			sleep_once(rt, event, seen, deadline_ns);
 	}
 }
 
@@ -85,9 +92,9 @@ int wait_for(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline
 	struct spin_look spin = { rt, look, context };
 	if (spin_until(&rt->tables, spin_ready, &spin))
 		return 0;
-	waiter_joins(rt);
-	int r = park(rt, look, context, deadline_ns);
-	waiter_leaves(rt);
+	int cell = cell_join(rt);
+	int r = park(rt, cell, look, context, deadline_ns);
+	cell_leave(rt, cell);
 	return r;
 }
 
@@ -247,16 +254,18 @@ static void *bell_run(void *context)
 {
 	struct plm *rt = context;
 	uint32_t rung = 0;
-	waiter_joins(rt);
+	int cell = cell_join(rt);
+	struct event *event = &rt->me->waiter[cell].event;
 	while (!atomic_load(&rt->bell_stop) && handle_runtime_gone(rt) == 0) {
-		announce(rt, AWAITING_ANY);
-		uint32_t seen = event_prepare(&rt->me->event);
+		cell_announce(rt, cell, AWAITING_ANY);
+		uint32_t seen = event_prepare(event);
 		if (seen != rung)
 			eventfd_write(rt->bell_fd, 1);
 		rung = seen;
-		event_sleep(&rt->me->event, seen, DEADLINE_NEVER);
+		event_sleep(event, seen, DEADLINE_NEVER);
 	}
-	waiter_leaves(rt);
+	eventfd_write(rt->bell_fd, 1); /* the end of the runtime is news, too */
+	cell_leave(rt, cell);
 	return NULL;
 }
 
@@ -291,7 +300,7 @@ void bell_close(struct plm *rt)
 	if (rt->bell_fd < 0)
 		return;
 	atomic_store(&rt->bell_stop, true);
-	event_bump(&rt->me->event);
+	process_bump(&rt->tables, rt->self);
 	pthread_join(rt->bell_thread, NULL);
 	close(rt->bell_fd);
 	rt->bell_fd = -1;

@@ -170,7 +170,7 @@ static void wake_everybody(struct manager *m)
 {
 	for (uint32_t i = 0; i < m->tables.limits.processes; i++)
 		if (process_present(sh_load(&m->tables.process[i].state)))
-			event_bump(&m->tables.process[i].event);
+			process_bump(&m->tables, i);
 	event_bump(&m->tables.control->room);
 }
 

@@ -33,7 +33,7 @@ static void on_import(struct scheduler *s, uint32_t process, uint32_t index, uin
 static void answer_import(struct scheduler *s, uint32_t process, uint64_t hint)
 {
 	sh_store(&s->t->process[process].imported, hint);
-	process_post(s->t, process);
+	process_post_all(s->t, process);
 }
 
 static void on_hint(struct scheduler *s, uint32_t process, uint64_t hint)
@@ -70,7 +70,7 @@ static uint32_t drain_ring(struct scheduler *s, uint32_t process)
 	}
 	/* A producer that met a full ring sleeps on its own event. */
 	if (n == DRAIN_BATCH)
-		process_post(s->t, process);
+		process_post_all(s->t, process);
 	return n;
 }
 

@@ -15,8 +15,11 @@ enum {
 	SHORT_NS = 1000000,
 	PLACE_BATCH = 64,
 	STUCK_LOOK_NS = 1000000,
-	ROOM_SCALE = 1 << 16,
 };
+
+/* Key of the worker heap: the free share of its depth, so that an idle one is always first; among equals
+ * the one that had a task last, whose caches are warm and who may still be spinning. */
+#define ROOM_ALL ((uint64_t)1 << 48)
 
 /* ---- into the heap ---- */
 
@@ -62,12 +65,14 @@ static uint32_t depth_of(const struct process *p)
 	return depth > DEPTH_SHORT ? depth : average <= SHORT_NS ? DEPTH_SHORT : 1;
 }
 
-/* Key of the worker heap: the free share of its depth, so that an idle one is always first. */
 static uint64_t room_key(const struct scheduler *s, uint32_t process)
 {
 	uint32_t depth = depth_of(&s->t->process[process]);
 	uint32_t outstanding = place_outstanding(s, process);
-	return outstanding >= depth ? 0 : (uint64_t)(depth - outstanding) * ROOM_SCALE / depth;
+	if (outstanding >= depth)
+		return 0;
+	uint64_t share = (uint64_t)(depth - outstanding) * (ROOM_ALL >> 32) / depth;
+	return share << 32 | s->member[process].last_given;
 }
 
 void place_refresh(struct scheduler *s, uint32_t process)
@@ -99,6 +104,7 @@ static bool pick_one(struct scheduler *s, struct pick *ret)
 	    word_state(sh_load(&record_at(t, task.id)->state)) != RECORD_READY);
 	struct member *m = &s->member[worker.id];
 	m->given[m->given_tail++ % DOWN_RING_ENTRIES] = task.id;
+	m->last_given = ++s->gifts;
 	heap_update(&t->worker_heap, worker.id, room_key(s, worker.id));
 	*ret = (struct pick){ worker.id, hint_make(HINT_SUBMITTED, record_ref(task.id, task.tag)) };
 	return true;
@@ -142,7 +148,7 @@ static void wake_blocked(struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
 		if (s->member[p].generation && sh_peek(&s->t->process[p].blocked))
-			process_post(s->t, p);
+			process_post_all(s->t, p);
 }
 
 uint32_t place_tasks(struct scheduler *s)
@@ -178,7 +184,7 @@ static bool worker_wants_work(const struct scheduler *s)
 	struct heap_entry worker;
 	bool wants = false;
 	if (heap_lock(&s->t->worker_heap) == 0) {
-		wants = heap_peek(&s->t->worker_heap, &worker) && worker.key >= ROOM_SCALE;
+		wants = heap_peek(&s->t->worker_heap, &worker) && worker.key >= ROOM_ALL;
 		heap_unlock(&s->t->worker_heap);
 	}
 	return wants;

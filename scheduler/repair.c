@@ -285,7 +285,7 @@ void repair_cancelled(struct scheduler *s, uint32_t index)
 	s->member[owner].cancel_deadline_ns = clock_ns() + CANCEL_GRACE_MS * NS_PER_MS;
 	if (s->next_look_ns > s->member[owner].cancel_deadline_ns)
 		s->next_look_ns = s->member[owner].cancel_deadline_ns;
-	process_post(s->t, owner); /* it may sleep in a wait */
+	process_post_all(s->t, owner); /* it may sleep in a wait */
 }
 
 static void end_if_overdue(struct scheduler *s, uint32_t process, uint64_t now_ns)

@@ -22,6 +22,7 @@ struct member {
 	int pidfd;           /* to end it; -1 in tests with threads */
 	uint32_t given_tail; /* how many hints we gave; the worker's `taken` is how many it dealt with */
 	uint32_t given[DOWN_RING_ENTRIES];
+	uint32_t last_given; /* value of `gifts` when it was given its last */
 	uint32_t seen_taken; /* at the last look for stuck queues */
 	uint64_t cancel_ref; /* a task of its that was asked to stop ... */
 	uint64_t cancel_deadline_ns; /* ... and when its worker is ended instead */
@@ -32,6 +33,7 @@ struct scheduler {
 	struct process *me;
 	struct member *member;   /* [processes] */
 	uint32_t workers;
+	uint32_t gifts;          /* hints given to workers, ever */
 	uint64_t changes;        /* of the process table, as far as we have looked */
 
 	uint32_t *settled;       /* worklist: settled, dependents not told yet */

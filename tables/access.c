@@ -92,19 +92,33 @@ uint32_t process_awake(const struct tables *t)
 }
 
 /* Counted awake from here on, not from when it runs: who wakes another makes way for it in time. */
-static void post_fenced(struct tables *t, uint32_t process)
+static void post_fenced(struct tables *t, uint32_t process, struct event *event)
 {
-	struct event *ev = &t->process[process].event;
-	if (!event_sleeper(ev))
+	if (!event_sleeper(event))
 		return;
 	process_set_activity(t, process, ACTIVITY_AWAKE);
-	event_post_fenced(ev);
+	event_post_fenced(event);
 }
 
 void process_post(struct tables *t, uint32_t process)
 {
 	sh_fence();
-	post_fenced(t, process);
+	post_fenced(t, process, &t->process[process].event);
+}
+
+void process_post_all(struct tables *t, uint32_t process)
+{
+	process_post(t, process);
+	for (int i = 0; i < WAITERS; i++)
+		post_fenced(t, process, &t->process[process].waiter[i].event);
+}
+
+void process_bump(struct tables *t, uint32_t process)
+{
+	event_bump(&t->process[process].event);
+	for (int i = 0; i < WAITERS; i++)
+		if (sh_peek(&t->process[process].waiter[i].awaiting) != AWAITING_NOTHING)
+			event_bump(&t->process[process].waiter[i].event);
 }
 
 void members_changed(struct tables *t)
@@ -123,15 +137,18 @@ uint32_t tell_scheduler(struct tables *t, uint32_t process, const uint64_t *hint
 	uint64_t bit = (uint64_t)1 << process % 64;
 	if (!(sh_peek(rung) & bit))
 		sh_or(rung, bit);
-	post_fenced(t, SLOT_SCHEDULER);
+	post_fenced(t, SLOT_SCHEDULER, &t->process[SLOT_SCHEDULER].event);
 	return sent;
 }
 
 static void wake_if_awaiting(struct tables *t, uint32_t process, uint32_t index)
 {
-	uint32_t awaiting = sh_peek(&t->process[process].awaiting);
-	if (awaiting == AWAITING_ANY || awaiting == index + 1)
-		post_fenced(t, process);
+	struct waiter *waiter = t->process[process].waiter;
+	for (int i = 0; i < WAITERS; i++) {
+		uint32_t awaiting = sh_peek(&waiter[i].awaiting);
+		if (awaiting == index + 1 || awaiting == AWAITING_ANY)
+			post_fenced(t, process, &waiter[i].event);
+	}
 }
 
 void wake_holders(struct tables *t, uint32_t index)

@@ -56,7 +56,8 @@ bool process_claim(struct process *p, enum process_kind kind, pid_t pid, const c
 	p->start_time = pid ? process_start_time(pid) : 0;
 	p->joined_ns = clock_ns();
 	snprintf(p->name, sizeof p->name, "%s", name);
-	sh_poke(&p->awaiting, AWAITING_NOTHING);
+	for (int i = 0; i < WAITERS; i++)
+		sh_poke(&p->waiter[i].awaiting, AWAITING_NOTHING);
 	sh_poke(&p->unclean, 0);
 	sh_poke(&p->beat_ns, clock_coarse_ns());
 	sh_poke(&p->taken, 0);

@@ -32,9 +32,17 @@ enum process_state {
 
 enum { SLOT_MANAGER = 0, SLOT_SCHEDULER = 1, SLOT_FIRST_MEMBER = 2 };
 
-enum { /* process.awaiting */
+enum { /* waiter.awaiting */
 	AWAITING_NOTHING = 0,
 	AWAITING_ANY = UINT32_MAX, /* else 1 + index of the only record it waits for */
+};
+
+/* Where threads of one process sleep for futures, each in a cell of its own while there are enough: so
+ * that a settlement wakes who waits for it and nobody else. */
+enum { WAITERS = 8 };
+struct waiter {
+	struct event event;
+	shared32 awaiting; /* W: the process. Settling this record must post the event. */
 };
 
 struct process {
@@ -51,6 +59,8 @@ struct process {
 	shared64 beat_ns;    /* W: itself (relaxed). Last sign of life; never proof of death. */
 	shared64 imported;   /* W: itself (0), then scheduler: the HINT_IMPORT it has answered */
 	shared32 exit_status; /* W: manager, before DEAD. What waitpid() said; 0 of a client. */
+
+	_Alignas(CACHE_LINE_BYTES) struct waiter waiter[WAITERS];
 
 	/* workers; clients leave it zero */
 	_Alignas(CACHE_LINE_BYTES) shared32 taken; /* W: itself. Hints taken from its ring and dealt with. */

@@ -4,6 +4,8 @@
 #ifndef PLM_SPIN_H
 #define PLM_SPIN_H
 
+#include <sched.h>
+
 #include "base/clock.h"
 #include "tables/tables.h"
 
@@ -30,6 +32,7 @@ static inline bool spin_until(const struct tables *t, bool (*ready)(void *contex
 				return true;
 			sh_relax();
 		}
+		sched_yield(); /* the peer we wait for may be queued on this very core */
 		now = clock_ns();
 		if (spin_allowed(t))
 			allowed = now;

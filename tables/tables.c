@@ -13,8 +13,7 @@
 #include "base/why.h"
 #include "tables/plan.h"
 
-_Static_assert(sizeof(struct process) == 256 || sizeof(struct process) == 192,
-    "a process slot is whole cache lines");
+_Static_assert(sizeof(struct process) % CACHE_LINE_BYTES == 0, "a process slot is whole cache lines");
 
 int tables_check_name(const char *name)
 {
@@ -248,8 +247,22 @@ int tables_inspect(const char *path, struct tables *t)
 	return 0;
 }
 
+void tables_share(const struct tables *of, struct tables *t)
+{
+	struct plan plan;
+	plan_make(&of->limits, &plan);
+	*t = (struct tables){ .control_segment = of->control_segment, .store_segment = of->store_segment,
+		.limits = of->limits, .control = of->control, .store_read = of->store_write,
+		.store_write = of->store_write, .shared = true };
+	place_tables(t, &plan);
+}
+
 void tables_detach(struct tables *t)
 {
+	if (t->shared) {
+		*t = (struct tables){ .control_segment.fd = -1, .store_segment.fd = -1 };
+		return;
+	}
 	if (t->store_read) {
 		struct segment view = { .fd = -1, .bytes = t->store_segment.bytes };
 		memcpy(&view.header, &t->store_read, sizeof view.header); /* drops the const, to unmap */

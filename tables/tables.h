@@ -71,6 +71,7 @@ struct tables { /* filled in place; never copied: its locks point into it */
 	char *rings;          /* up and down ring of each process slot */
 	const char *store_read; /* the store, read-only; NULL if not mapped */
 	char *store_write;
+	bool shared;          /* the mappings are another handle's */
 };
 
 /* ---- life ---- */
@@ -81,6 +82,9 @@ int tables_create(const char *name, const struct limits *limits, struct tables *
 int tables_attach(int control_fd, int store_fd, struct tables *t);
 /* Maps the control segment read-only, the store not at all, by file: the dump tool. */
 int tables_inspect(const char *path, struct tables *t);
+/* One more handle to a mapping that stays `of`'s: roles as threads of one process, whose accesses to one
+ * address ThreadSanitizer compares. Reads the store through the writable view for the same reason. */
+void tables_share(const struct tables *of, struct tables *t);
 void tables_detach(struct tables *t);
 void tables_unlink(const char *name); /* removes the names of both */
 /* "/plm-UID-NAME.control" or ".store": what shm_open() takes. */
@@ -151,8 +155,12 @@ uint32_t tell_scheduler(struct tables *t, uint32_t process, const uint64_t *hint
 /* Somebody joined or died: the scheduler looks at the process table. */
 void members_changed(struct tables *t);
 
-/* Wakes p if it sleeps on its event. The caller has published; process_post() fences for it. */
+/* Wakes p if its role sleeps. The caller has published; process_post() fences for it. */
 void process_post(struct tables *t, uint32_t process);
+/* Also its threads that wait for futures: they look again. */
+void process_post_all(struct tables *t, uint32_t process);
+/* Wakes every sleeper of it, whatever the words say: after a death, at the end. */
+void process_bump(struct tables *t, uint32_t process);
 
 /* A hint for who ponders whether to spin: how many members are not parked. */
 void process_set_activity(struct tables *t, uint32_t process, enum activity activity);

@@ -1,0 +1,67 @@
+/* mod_test.c - tasks that only tests want: they tell in which order they ran, fail so many times, yield
+ * several results. A module like any other: plm.h alone. */
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plm.h"
+
+enum { ORDER_MAX = 4096, COUNTERS = 64, TEXT_BYTES = 32 };
+
+/* For who loaded the module into its own process: the tags that test.order was called with. */
+extern uint32_t test_order[ORDER_MAX];
+extern _Atomic uint32_t test_order_count;
+__attribute__((visibility("default"))) uint32_t test_order[ORDER_MAX];
+__attribute__((visibility("default"))) _Atomic uint32_t test_order_count;
+
+static long number(plm_call *call, size_t i)
+{
+	char text[TEXT_BYTES] = "";
+	size_t length = 0;
+	const void *data = plm_arg_data(call, i, &length);
+	if (data && length < sizeof text)
+		memcpy(text, data, length);
+	return strtol(text, NULL, 10);
+}
+
+static int order(plm_call *call)
+{
+	uint32_t at = atomic_fetch_add(&test_order_count, 1);
+	if (at < ORDER_MAX)
+		test_order[at] = (uint32_t)number(call, 0);
+	return 0;
+}
+
+static int flaky(plm_call *call)
+{
+	static _Atomic long calls[COUNTERS];
+	unsigned long key = (unsigned long)number(call, 0) % COUNTERS;
+	long before = atomic_fetch_add(&calls[key], 1);
+	if (before < number(call, 1))
+		return plm_fail(call, EAGAIN, "call %ld failed", before + 1);
+	void *result = plm_result(call, sizeof before);
+	if (!result)
+		return plm_fail(call, ENOSPC, "no room");
+	memcpy(result, &before, sizeof before);
+	return 0;
+}
+
+static int split(plm_call *call)
+{
+	for (size_t i = 0; i < plm_nargs(call); i++) {
+		size_t length = 0;
+		const void *data = plm_arg_data(call, i, &length);
+		void *result = plm_result_at(call, (unsigned)i, length);
+		if (!result)
+			return plm_fail(call, ENOSPC, "no result %zu", i);
+		memcpy(result, data, length);
+	}
+	return 0;
+}
+
+PLM_MODULE(test,
+	{ "order", order, "TAG: notes that it ran" },
+	{ "flaky", flaky, "KEY N: fails the first N times in a process, then yields how often" },
+	{ "split", split, "BYTES...: each argument is a result" });
