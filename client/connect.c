@@ -86,6 +86,8 @@ static void unmap_private(struct plm *rt)
 		munmap(rt->refs_memory, (size_t)rt->tables.limits.records * sizeof rt->refs[0]);
 	if (rt->alive)
 		munmap(rt->alive, 4096);
+	free(rt->adopted);
+	rt->adopted = NULL;
 	rt->refs_memory = NULL;
 	rt->refs = NULL;
 	rt->alive = NULL;
@@ -117,7 +119,8 @@ int handle_open(struct plm *rt, uint32_t slot)
 		unmap_private(rt);
 		return r;
 	}
-	process_set_activity(&rt->tables, slot, ACTIVITY_AWAKE);
+	/* A client counts as awake only while it spins: what it does between its calls is unknown. */
+	process_set_activity(&rt->tables, slot, rt->help ? ACTIVITY_AWAKE : ACTIVITY_ASLEEP);
 	members_changed(&rt->tables);
 	return 0;
 }

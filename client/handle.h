@@ -54,7 +54,10 @@ struct plm {
 	 * was run. */
 	bool (*help)(void *context, uint32_t index);
 	void (*blocked)(void *context, bool blocked); /* nothing to run: it is going to sleep, or awake */
+	bool (*cancelled)(void *context);             /* the task that waits was asked to stop */
 	void *help_context;
+	uint32_t *adopted; /* what a worker came to hold: it ends with the task */
+	uint32_t adopted_count, adopted_room;
 };
 
 /* Around a tables handle already attached: a worker, or a role as a thread in a test. Fills *rt. */
@@ -82,6 +85,8 @@ void ref_born(struct plm *rt, uint32_t index);
 /* One more hold on ref; asks the scheduler when this process holds none yet. */
 int ref_hold(struct plm *rt, plm_ref ref);
 
+/* Ends every hold that a worker's task took and did not drop. */
+void ref_drop_adopted(struct plm *rt);
 /* Whose count says whether this process holds ref. */
 uint32_t ref_held_index(const struct plm *rt, plm_ref ref);
 

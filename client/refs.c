@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/why.h"
@@ -43,8 +44,25 @@ plm_ref ref_public(const struct plm *rt, uint64_t ref)
 	return (plm_ref){ .id = ref, .runtime = rt->runtime };
 }
 
+/* In a worker: remembered, to end with the task. Without memory for that it is held until the worker
+ * ends, which is late, but not wrong. */
+static void adopt(struct plm *rt, uint32_t index)
+{
+	if (rt->adopted_count == rt->adopted_room) {
+		uint32_t room = rt->adopted_room ? rt->adopted_room * 2 : 64;
+		uint32_t *more = realloc(rt->adopted, room * sizeof *more);
+		if (!more)
+			return;
+		rt->adopted = more;
+		rt->adopted_room = room;
+	}
+	rt->adopted[rt->adopted_count++] = index;
+}
+
 void ref_born(struct plm *rt, uint32_t index)
 {
+	if (rt->help)
+		adopt(rt, index);
 	atomic_store_explicit(&rt->refs[index], 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&rt->held, 1, memory_order_relaxed);
 	if (rt->self < 64)
@@ -91,6 +109,8 @@ static int import_locked(struct plm *rt, uint64_t ref)
 		return why(-ESTALE, "no such future any more: it was dropped, or never was");
 	atomic_fetch_add_explicit(&rt->held, 1, memory_order_relaxed);
 	atomic_store_explicit(&rt->refs[ref_index(ref)], 1, memory_order_release);
+	if (rt->help)
+		adopt(rt, ref_index(ref));
 	return 0;
 }
 
@@ -158,6 +178,22 @@ static void drop_one(struct drops *drops, uint64_t ref)
 	drops->hint[drops->n++] = hint_make(HINT_DROPPED, ref);
 	if (drops->n == HINTS_BATCH)
 		drops_send(drops);
+}
+
+void ref_drop_adopted(struct plm *rt)
+{
+	struct drops drops = { .rt = rt };
+	for (uint32_t i = 0; i < rt->adopted_count; i++) {
+		uint32_t index = rt->adopted[i];
+		uint64_t word = sh_load(&record_at(&rt->tables, index)->state);
+		if (atomic_load_explicit(&rt->refs[index], memory_order_relaxed) == 0)
+			continue;
+		atomic_store_explicit(&rt->refs[index], 1, memory_order_relaxed);
+		drop_one(&drops, record_ref(index, word_generation(word)));
+	}
+	rt->adopted_count = 0;
+	if (drops.n)
+		drops_send(&drops);
 }
 
 static void drop_ref(struct drops *drops, plm_ref ref)

@@ -56,9 +56,10 @@ static void sleep_once(struct plm *rt, struct event *event, uint32_t seen, uint6
 		rt->blocked(rt->help_context, true);
 	process_set_activity(&rt->tables, rt->self, ACTIVITY_ASLEEP);
 	event_sleep(event, seen, deadline_ns);
-	process_set_activity(&rt->tables, rt->self, ACTIVITY_AWAKE);
-	if (rt->blocked)
+	if (rt->blocked) {
+		process_set_activity(&rt->tables, rt->self, ACTIVITY_AWAKE);
 		rt->blocked(rt->help_context, false);
+	}
 }
 
 static int park(struct plm *rt, int cell, wait_look_f *look, void *context, uint64_t deadline_ns)
@@ -74,6 +75,8 @@ static int park(struct plm *rt, int cell, wait_look_f *look, void *context, uint
 		if (again == AWAITING_NOTHING)
 			return 0;
 		int r = handle_runtime_gone(rt);
+		if (r == 0 && rt->cancelled && rt->cancelled(rt->help_context))
+			r = why(-PLM_ECANCELLED, "the task that waits was cancelled");
 		if (r < 0)
 			return r;
 		if (clock_ns() >= deadline_ns)
@@ -90,11 +93,15 @@ int wait_for(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline
 	if (deadline_ns == 0 || clock_ns() >= deadline_ns)
 		return -ETIMEDOUT;
 	struct spin_look spin = { rt, look, context };
-	if (spin_until(&rt->tables, spin_ready, &spin))
-		return 0;
-	int cell = cell_join(rt);
-	int r = park(rt, cell, look, context, deadline_ns);
-	cell_leave(rt, cell);
+	process_set_activity(&rt->tables, rt->self, ACTIVITY_AWAKE);
+	int r = 0;
+	if (!spin_until(&rt->tables, spin_ready, &spin)) {
+		int cell = cell_join(rt);
+		r = park(rt, cell, look, context, deadline_ns);
+		cell_leave(rt, cell);
+	}
+	if (!rt->help)
+		process_set_activity(&rt->tables, rt->self, ACTIVITY_ASLEEP);
 	return r;
 }
 

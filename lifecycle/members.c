@@ -180,6 +180,7 @@ void members_gone(struct manager *m, uint32_t slot, int status)
 	uint64_t word = sh_load(&p->state);
 	sh_store(&p->exit_status, (uint32_t)status);
 	process_step(p, &word, PROCESS_DEAD);
+	process_set_activity(&m->tables, slot, ACTIVITY_ABSENT);
 	if (slot == SLOT_SCHEDULER) { /* nothing of a scheduler is truth: its successor derives it again */
 		word = sh_load(&p->state);
 		process_step(p, &word, PROCESS_FREE);

@@ -19,6 +19,7 @@ void free_flush(struct scheduler *s)
 {
 	if (s->freed_count == 0)
 		return;
+	/* Should the lock not be had, they are free all the same, and found by the next rebuild. */
 	pool_give(&s->t->pool, s->freed, s->freed_count);
 	s->freed_count = 0;
 	if (sh_peek(&s->t->control->room_wanted)) {

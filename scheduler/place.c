@@ -4,7 +4,11 @@
  * ring is filled only as deep as LOOKAHEAD_NS of work at the worker's recent pace: hundreds of tiny tasks,
  * one or two long ones. What a worker does not get to, because a task turned out long or sleeps, is given
  * to others as well: a hint is an order only for the first who claims the record. */
+#include <stdlib.h>
+
 #include "base/clock.h"
+#include "base/log.h"
+#include "base/why.h"
 #include "scheduler/scheduler.h"
 
 enum {
@@ -21,6 +25,16 @@ enum {
  * the one that had a task last, whose caches are warm and who may still be spinning. */
 #define ROOM_ALL ((uint64_t)1 << 48)
 
+/* The heaps are ours alone but for the dump tool, which takes no lock: one that cannot be had is damaged
+ * beyond recovery. The manager starts the next scheduler, which derives everything again. */
+static void lock_heap(struct heap *heap)
+{
+	if (heap_lock(heap) == 0)
+		return;
+	log_warn("cannot go on: %s", why_text());
+	exit(1);
+}
+
 /* ---- into the heap ---- */
 
 void place_ready(struct scheduler *s, uint32_t index)
@@ -32,8 +46,9 @@ void place_ready(struct scheduler *s, uint32_t index)
 
 void place_flush(struct scheduler *s)
 {
-	if (s->ready_count == 0 || heap_lock(&s->t->task_heap) < 0)
+	if (s->ready_count == 0)
 		return;
+	lock_heap(&s->t->task_heap);
 	for (uint32_t i = 0; i < s->ready_count; i++) {
 		struct record *r = record_at(s->t, s->ready[i]);
 		uint64_t word = sh_load(&r->state);
@@ -77,8 +92,9 @@ static uint64_t room_key(const struct scheduler *s, uint32_t process)
 
 void place_refresh(struct scheduler *s, uint32_t process)
 {
-	if (s->member[process].generation == 0 || heap_lock(&s->t->worker_heap) < 0)
+	if (s->member[process].generation == 0)
 		return;
+	lock_heap(&s->t->worker_heap);
 	heap_update(&s->t->worker_heap, process, room_key(s, process));
 	heap_unlock(&s->t->worker_heap);
 }
@@ -113,13 +129,11 @@ static bool pick_one(struct scheduler *s, struct pick *ret)
 static uint32_t pick_some(struct scheduler *s, struct pick *picks)
 {
 	uint32_t n = 0;
-	if (heap_lock(&s->t->task_heap) < 0)
-		return 0;
-	if (heap_lock(&s->t->worker_heap) == 0) {
-		while (n < PLACE_BATCH && pick_one(s, &picks[n]))
-			n++;
-		heap_unlock(&s->t->worker_heap);
-	}
+	lock_heap(&s->t->task_heap);
+	lock_heap(&s->t->worker_heap);
+	while (n < PLACE_BATCH && pick_one(s, &picks[n]))
+		n++;
+	heap_unlock(&s->t->worker_heap);
 	heap_unlock(&s->t->task_heap);
 	return n;
 }
@@ -169,6 +183,23 @@ uint32_t place_tasks(struct scheduler *s)
 
 /* ---- what was given and is not taken ---- */
 
+void place_forget(struct scheduler *s, uint32_t process)
+{
+	lock_heap(&s->t->worker_heap);
+	heap_remove(&s->t->worker_heap, process);
+	heap_unlock(&s->t->worker_heap);
+}
+
+void place_rebuild(struct scheduler *s)
+{
+	lock_heap(&s->t->task_heap);
+	heap_rebuild(&s->t->task_heap);
+	heap_unlock(&s->t->task_heap);
+	lock_heap(&s->t->worker_heap);
+	heap_rebuild(&s->t->worker_heap);
+	heap_unlock(&s->t->worker_heap);
+}
+
 void place_withdraw(struct scheduler *s, uint32_t process)
 {
 	struct member *m = &s->member[process];
@@ -182,11 +213,9 @@ void place_withdraw(struct scheduler *s, uint32_t process)
 static bool worker_wants_work(const struct scheduler *s)
 {
 	struct heap_entry worker;
-	bool wants = false;
-	if (heap_lock(&s->t->worker_heap) == 0) {
-		wants = heap_peek(&s->t->worker_heap, &worker) && worker.key >= ROOM_ALL;
-		heap_unlock(&s->t->worker_heap);
-	}
+	lock_heap(&s->t->worker_heap);
+	bool wants = heap_peek(&s->t->worker_heap, &worker) && worker.key >= ROOM_ALL;
+	heap_unlock(&s->t->worker_heap);
 	return wants;
 }
 

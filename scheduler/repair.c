@@ -21,8 +21,10 @@ static void describe_death(struct scheduler *s, const struct record *r, uint32_t
 	struct function_entry function = { .name = "?" };
 	registry_function(&s->t->registry, r->function, &function);
 	int status = (int)sh_load(&s->t->process[owner].exit_status);
-	*ret_signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-	if (*ret_signal)
+	*ret_signal = owner != SLOT_SCHEDULER && WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	if (owner == SLOT_SCHEDULER) /* the one that knew how it died has died, too */
+		snprintf(ret, size, "its worker died while it ran %s", function.name);
+	else if (*ret_signal)
 		snprintf(ret, size, "its worker was killed by signal %d (%s) while it ran %s", *ret_signal,
 		    strsignal(*ret_signal), function.name);
 	else
@@ -110,10 +112,7 @@ static void forget_member(struct scheduler *s, uint32_t process)
 		return;
 	if (m->pidfd >= 0)
 		close(m->pidfd);
-	if (heap_lock(&s->t->worker_heap) == 0) {
-		heap_remove(&s->t->worker_heap, process);
-		heap_unlock(&s->t->worker_heap);
-	}
+	place_forget(s, process);
 	place_withdraw(s, process);
 	*m = (struct member){ .pidfd = -1 };
 	s->workers--;
@@ -215,10 +214,19 @@ static void count_all_uses(struct scheduler *s)
 	uint32_t fresh = pool_fresh(&s->t->pool);
 	for (uint32_t i = 0; i < fresh; i++) {
 		struct record *r = record_at(s->t, i);
-		enum record_state state = word_state(sh_load(&r->state));
-		if (state == RECORD_READY || state == RECORD_RUNNING)
+		uint64_t word = sh_load(&r->state);
+		if (word_state(word) == RECORD_READY || (word_state(word) == RECORD_RUNNING &&
+		    word_owner(word) != SLOT_SCHEDULER))
 			count_uses(s, r);
 	}
+}
+
+/* A former scheduler was ending it: because an argument failed, which we find again, or its worker died. */
+static void end_again(struct scheduler *s, uint32_t index, uint64_t word)
+{
+	graph_admit(s, index);
+	if (sh_load(&record_at(s->t, index)->state) == word)
+		end_attempt(s, index, word, SLOT_SCHEDULER);
 }
 
 static void rebuild_record(struct scheduler *s, uint32_t index)
@@ -230,8 +238,8 @@ static void rebuild_record(struct scheduler *s, uint32_t index)
 		graph_admit(s, index);
 		break;
 	case RECORD_RUNNING:
-		if (word_owner(word) == SLOT_SCHEDULER) /* a former scheduler was ending it */
-			end_attempt(s, index, word, SLOT_SCHEDULER);
+		if (word_owner(word) == SLOT_SCHEDULER)
+			end_again(s, index, word);
 		break;
 	case RECORD_PART:
 		if (!record_lookup(s->t, r->part.task, &task))
@@ -258,14 +266,7 @@ void scheduler_rebuild(struct scheduler *s)
 	graph_spread(s);
 	place_flush(s);
 	free_flush(s);
-	if (heap_lock(&s->t->task_heap) == 0) {
-		heap_rebuild(&s->t->task_heap);
-		heap_unlock(&s->t->task_heap);
-	}
-	if (heap_lock(&s->t->worker_heap) == 0) {
-		heap_rebuild(&s->t->worker_heap);
-		heap_unlock(&s->t->worker_heap);
-	}
+	place_rebuild(s);
 	pool_rebuild(&s->t->pool);
 	for (uint32_t w = 0; w < s->t->limits.processes / 64; w++)
 		sh_store(&s->t->control->rung[w], ~(uint64_t)0); /* hints may wait whose bell was taken */

@@ -86,6 +86,8 @@ uint32_t place_tasks(struct scheduler *s);             /* heap to workers; how m
 void place_look_for_stuck(struct scheduler *s);
 void place_refresh(struct scheduler *s, uint32_t process); /* it took some: it has more room */
 void place_withdraw(struct scheduler *s, uint32_t process); /* what it has not started goes back */
+void place_forget(struct scheduler *s, uint32_t process);   /* a worker is gone */
+void place_rebuild(struct scheduler *s);                    /* both heaps, from the tables */
 uint32_t place_outstanding(const struct scheduler *s, uint32_t process);
 bool place_idle(const struct scheduler *s);            /* nothing queued, nothing given */
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -31,12 +32,14 @@ static int why_no_room(int fd, uint64_t wanted)
 
 int segment_reserve(int fd, uint64_t offset, uint64_t bytes)
 {
-	int r;
-	do
+	struct rlimit limit;
+	/* Asked first: over the limit the call would end the whole process by SIGXFSZ. */
+	int r = getrlimit(RLIMIT_FSIZE, &limit) == 0 && offset + bytes > limit.rlim_cur ? EFBIG : 0;
+	while (r == 0 || r == EINTR) {
 		r = posix_fallocate(fd, (off_t)offset, (off_t)bytes);
-	while (r == EINTR);
-	if (r == 0)
-		return 0;
+		if (r == 0)
+			return 0;
+	}
 	if (r == ENOSPC)
 		return why_no_room(fd, bytes);
 	if (r == EFBIG)

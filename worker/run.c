@@ -143,6 +143,8 @@ bool worker_run_record(struct worker *w, uint32_t index)
 	account(w, started_ns);
 	settle(w, &call);
 	sh_poke(&rt->me->running, outer_running);
+	if (!w->call && rt->adopted_count)
+		ref_drop_adopted(rt);
 	return true;
 }
 

@@ -15,15 +15,22 @@ static void note_blocked(void *worker, bool blocked)
 	}
 }
 
+static bool call_cancelled(void *worker)
+{
+	const struct worker *w = worker;
+	return w->call && plm_cancelled(w->call);
+}
+
 int worker_open(struct worker *w, uint32_t slot)
 {
+	w->rt.help = worker_help;
+	w->rt.blocked = note_blocked;
+	w->rt.cancelled = call_cancelled;
+	w->rt.help_context = w;
+	w->rt.socket = -1;
 	int r = handle_open(&w->rt, slot);
 	if (r < 0)
 		return r;
-	w->rt.help = worker_help;
-	w->rt.blocked = note_blocked;
-	w->rt.help_context = w;
-	w->rt.socket = -1;
 	plm_patience(&w->rt, RESULT_PATIENCE_MS);
 	w->now_ns = clock_ns();
 	return 0;
