@@ -12,7 +12,7 @@
 #include "client/plm.h"
 #include "store/nodes.h"
 
-enum { EXIT_USAGE = 64, OTHER_PROCESSES = 62 };
+enum { EXIT_USAGE = 64, OTHER_PROCESSES = 32 };
 
 static const char help[] =
     "plm boots a task runtime on this machine: a manager, a scheduler and workers over shared memory.\n"

@@ -23,7 +23,7 @@ static void on_dropped(struct scheduler *s, uint32_t process, uint32_t index, ui
 		free_if_unneeded(s, index);
 }
 
-static void on_import(struct scheduler *s, uint32_t process, uint32_t index, uint64_t word)
+static void on_held(struct scheduler *s, uint32_t process, uint32_t index, uint64_t word)
 {
 	if (word_state(word) != RECORD_FREE && word_state(word) != RECORD_PART)
 		hold_set(s->t, index, process);
@@ -47,27 +47,34 @@ static void on_hint(struct scheduler *s, uint32_t process, uint64_t hint)
 		case HINT_SUBMITTED: on_submitted(s, index, word); break;
 		case HINT_SETTLED: graph_settled(s, index); break;
 		case HINT_DROPPED: on_dropped(s, process, index, word); break;
-		case HINT_KEPT: hold_set(s->t, index, SLOT_MANAGER); break;
+		case HINT_KEPT: on_held(s, SLOT_MANAGER, index, word); break;
 		case HINT_FORGOTTEN: on_dropped(s, SLOT_MANAGER, index, word); break;
 		case HINT_CANCEL: repair_cancelled(s, index); break;
-		case HINT_IMPORT: on_import(s, process, index, word); break;
+		case HINT_IMPORT: on_held(s, process, index, word); break;
 		case HINT_NONE: break;
 		}
 	}
-	if (hint_kind(hint) == HINT_IMPORT)
-		answer_import(s, process, hint);
 }
 
+/* Taken off only when dealt with: a hold that was dropped is dropped also if we die here. To read a hint
+ * twice is harmless: each says what is, or names a life of the record that is over. */
 static uint32_t drain_ring(struct scheduler *s, uint32_t process)
 {
 	uint64_t hints[DRAIN_BATCH];
 	struct ring ring = ring_up(s->t, process);
-	uint32_t n = ring_pop(&ring, hints, DRAIN_BATCH);
+	uint32_t n = ring_look(&ring, hints, DRAIN_BATCH), done = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		if (i + 4 < n)
 			__builtin_prefetch(&s->t->record[(uint32_t)hints[i + 4] % s->t->limits.records]);
 		on_hint(s, process, hints[i]);
+		if (hint_kind(hints[i]) == HINT_IMPORT) {
+			/* Before the answer: a successor must not read an older drop of the same again. */
+			ring_done(&ring, i + 1 - done);
+			done = i + 1;
+			answer_import(s, process, hints[i]);
+		}
 	}
+	ring_done(&ring, n - done);
 	/* A producer that met a full ring sleeps on its own event. */
 	if (n == DRAIN_BATCH)
 		process_post_all(s->t, process);

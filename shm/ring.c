@@ -30,7 +30,7 @@ uint32_t ring_push(struct ring *ring, const uint64_t *hints, uint32_t n)
 	return take;
 }
 
-uint32_t ring_pop(struct ring *ring, uint64_t *ret_hints, uint32_t max)
+uint32_t ring_look(const struct ring *ring, uint64_t *ret_hints, uint32_t max)
 {
 	uint32_t head = sh_peek(&ring->shm->head);
 	uint32_t n = 0;
@@ -40,8 +40,19 @@ uint32_t ring_pop(struct ring *ring, uint64_t *ret_hints, uint32_t max)
 			break;
 		ret_hints[n++] = entry & ~RING_LAP;
 	}
+	return n;
+}
+
+void ring_done(struct ring *ring, uint32_t n)
+{
 	if (n)
-		sh_store(&ring->shm->head, head + n);
+		sh_store(&ring->shm->head, sh_peek(&ring->shm->head) + n);
+}
+
+uint32_t ring_pop(struct ring *ring, uint64_t *ret_hints, uint32_t max)
+{
+	uint32_t n = ring_look(ring, ret_hints, max);
+	ring_done(ring, n);
 	return n;
 }
 

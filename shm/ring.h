@@ -2,8 +2,8 @@
  *
  * Where: ring_shm in the segment, struct ring in each side's process.
  * Who: producers are the threads of one process; the consumer is one thread of another.
- * Death: messages are hints (law 3). A consumer that dies has not moved head: its successor reads some
- * hints again. A producer that dies between taking a place and filling it leaves a hole: a successor
+ * Death: messages are hints (law 3). A consumer that dies before ring_done() has not moved head: its
+ * successor reads some hints again. A producer that dies between taking a place and filling it leaves a hole: a successor
  * producer calls ring_fill_holes(), or the consumer, once the producer is fenced, ring_reset().
  * Blocks: never.  Allocates: never.
  *
@@ -44,7 +44,12 @@ static inline struct ring ring_at(void *memory, uint32_t size)
 /* Appends up to n hints (top bit clear), returns how many there was room for. */
 uint32_t ring_push(struct ring *ring, const uint64_t *hints, uint32_t n);
 
-/* Takes up to max hints, returns how many. */
+/* Reads up to max hints and leaves them where they are, returns how many. ring_done() takes them off: a
+ * consumer that dies in between leaves them to its successor. */
+uint32_t ring_look(const struct ring *ring, uint64_t *ret_hints, uint32_t max);
+void ring_done(struct ring *ring, uint32_t n);
+
+/* Both at once: for hints that may be lost with their consumer. */
 uint32_t ring_pop(struct ring *ring, uint64_t *ret_hints, uint32_t max);
 
 /* True if the consumer would find something. */
