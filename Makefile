@@ -113,10 +113,15 @@ $(B)/examples/%: examples/client_%.c client/plm.h $(B)/libplm.so
 # ---- tests ---------------------------------------------------------------------------------------
 
 TEST_LIB := $(call objects,$(filter-out $(wildcard tests/test_*.c tests/sweep_*.c),$(wildcard tests/*.c)))
-$(B)/tests/test_%: $(B)/tests/test_%.o $(TEST_LIB) $(ROLES) $(CLIENT) $(CORE)
-	$(LINK) -lcheck -lsubunit -lrt
+TEST_MODULES := $(patsubst tests/modules/%.c,$(B)/tests/modules/%.so,$(wildcard tests/modules/*.c))
+$(B)/tests/modules/%.so: tests/modules/%.c client/plm.h
+	@mkdir -p $(@D)
+	$(call SAY,CC)$(CC) -std=c11 -D_GNU_SOURCE -Iclient -fPIC -shared $(WARN) $(CFLAGS_$(VARIANT)) $(CFLAGS) -o $@ $<
+# A test that runs a worker in its own process answers its modules' plm_* calls.
+$(B)/tests/test_%: $(B)/tests/test_%.o $(TEST_LIB) $(ROLES) $(CLIENT) $(CORE) | $(TEST_MODULES)
+	$(LINK) -Wl,--export-dynamic-symbol='plm_*' -lcheck -lsubunit -lrt -lm
 $(B)/tests/sweep_%: $(B)/tests/sweep_%.o $(TEST_LIB) $(ROLES) $(CLIENT) $(CORE)
-	$(LINK) -lcheck -lsubunit -lrt
+	$(LINK) -lcheck -lsubunit -lrt -lm
 BENCH_LIB := $(call objects,$(filter-out $(wildcard bench/bench_*.c),$(wildcard bench/*.c)))
 $(B)/bench/%: $(B)/bench/bench_%.o $(BENCH_LIB) $(CLIENT) $(CORE)
 	$(LINK)
