@@ -1,4 +1,17 @@
-# plm - a task runtime for one machine.   make help
+# plm - a task runtime for one machine.
+
+## make                build plm, plmctl, plmdump, libplm and the examples
+## make demo           install what is missing, build, and watch a runtime work (20 s)
+## make check          install what is missing, build, run all tests, layers and tidy (5 min)
+## make crash          kill every operation at every step and judge what is left (15 min)
+## make asan | tsan    the tests under AddressSanitizer and UBSan | under ThreadSanitizer
+## make layers tidy    the rules of the tree: who may include whom; sizes, links, dead prototypes
+## make bench          measure the machine's limits, and plm beside them (BENCHFLAGS=--quick)
+## make install        PREFIX=/usr/local DESTDIR=
+## make deps           install missing Debian packages; does nothing when all is there
+## make clean          remove build/ and the three programs
+##
+## V=1 shows the commands; CFLAGS and LDFLAGS are added to ours; -j is welcome.
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
@@ -6,125 +19,185 @@ VERSION := 0.1.0
 SOVERSION := 0
 
 # One tree of objects a variant: release (the product), steps (every shared step is a place to die),
-# asan (with UBSan), tsan.
+# asan (with UBSan), tsan. The release programs stand at the top of the tree, others in their own.
 VARIANT ?= release
 B       := build/$(VARIANT)
+OUT     := $(if $(filter release,$(VARIANT)),.,$(B))
 
-CC      ?= gcc
-# One word a file; make V=1 shows the commands.
-Q       := $(if $(V),,@)
-SAY      = $(if $(V),,@echo '  $(1) $@';)
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 WARN    := -Wall -Wextra -Wshadow -Wundef -Wpointer-arith -Wcast-qual -Wstrict-prototypes \
 	-Wmissing-prototypes -Wvla -Wformat=2 -Werror
 CFLAGS_release := -O2 -g
 CFLAGS_steps   := -O1 -g -DPLM_STEPS -DPLM_DEBUG
-CFLAGS_asan    := -O1 -g -DPLM_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS_asan    := -O1 -g -DPLM_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
 CFLAGS_tsan    := -O1 -g -fsanitize=thread -Wno-tsan
 SANITIZE_asan  := -fsanitize=address,undefined
 SANITIZE_tsan  := -fsanitize=thread
-ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -I. -fPIC -fvisibility=hidden -pthread $(WARN) \
-	$(CFLAGS_$(VARIANT)) $(CFLAGS)
-LIBS    := -lurcu-bp -lurcu-cds -lurcu-common -lhwloc -lnuma -pthread -ldl -lm
-LINK     = $(call SAY,LD)$(CC) $(SANITIZE_$(VARIANT)) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
 
-sources  = $(sort $(wildcard $(1)/*.c))
+COMMON  := -std=c11 -D_GNU_SOURCE -fPIC -pthread $(WARN) $(CFLAGS_$(VARIANT)) $(CFLAGS)
+LIBS    := -lurcu-bp -lurcu-cds -lurcu-common -lhwloc -lnuma -pthread -lm
+
+# One word a file; make V=1 shows the commands.
+Q       := $(if $(V),,@)
+say      = $(if $(V),,@echo '  $(1) $@';)
+COMPILE  = $(call say,CC)$(CC) -I. -fvisibility=hidden $(COMMON)
+OUTSIDE  = $(call say,CC)$(CC) -Iclient $(COMMON) # as a user of libplm compiles: plm.h alone
+LINK     = $(call say,LD)$(CC) $(SANITIZE_$(VARIANT)) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
+AGAIN    = $(Q)+$(MAKE) --no-print-directory
+
+sources  = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 objects  = $(patsubst %.c,$(B)/%.o,$(1))
 
-CORE_SRC    := $(foreach d,base shm heap store tables,$(call sources,$(d)))
-CLIENT_SRC  := $(call sources,client)
-ROLES_SRC   := $(call sources,scheduler) $(call sources,worker)
-PLM_SRC     := $(call sources,lifecycle)
-DUMP_SRC    := $(wildcard cli/plmdump.c cli/dump_*.c) cli/output.c cli/rows.c cli/view.c
-CTL_SRC     := $(filter-out cli/plmdump.c cli/dump_%.c,$(call sources,cli))
-TESTS       := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
-SWEEPS      := $(patsubst tests/sweep_%.c,%,$(wildcard tests/sweep_*.c))
-BENCHES     := $(patsubst bench/bench_%.c,%,$(wildcard bench/bench_*.c))
-
-# The release variant's programs stand at the top of the tree; the others stay in their build folder.
-ifeq ($(VARIANT),release)
-OUT := .
-else
-OUT := $(B)
-endif
+CORE    := $(call objects,$(call sources,base shm heap store tables))
+CLIENT  := $(call objects,$(call sources,client))
+ROLES   := $(call objects,$(call sources,scheduler worker))
+MANAGER := $(call objects,$(call sources,lifecycle))
+DUMP    := $(call objects,$(wildcard cli/plmdump.c cli/dump_*.c) cli/output.c cli/rows.c cli/view.c)
+CTL     := $(call objects,$(filter-out cli/plmdump.c cli/dump_%.c,$(call sources,cli)))
 
 .PHONY: all
-all: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(B)/libplm.so $(B)/plm.pc modules
+all: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(B)/libplm.so $(B)/libplm.a examples
 	@:
 
 .PHONY: help
 help:
-	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
-## make                 build plm, plmctl, plmdump, libplm and the examples
-## make demo            install what is missing, build, and watch a runtime work (20 s)
-## make check           install what is missing, build, run all tests (5 min)
-## make crash           kill every operation at every step and judge what is left (15 min)
-## make asan | tsan     the tests under AddressSanitizer and UBSan | ThreadSanitizer
-## make layers tidy     the rules of the tree: includes go down only; sizes, names, dead prototypes
-## make bench           measure the machine's limits and plm beside them
-## make install         PREFIX=/usr/local DESTDIR=
-## make clean
-
-# ---- objects -------------------------------------------------------------------------------------
+# ---- objects, libraries, programs ----------------------------------------------------------------
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
-
-CORE   := $(call objects,$(CORE_SRC))
-CLIENT := $(call objects,$(CLIENT_SRC))
-ROLES  := $(call objects,$(ROLES_SRC))
+	$(COMPILE) -MMD -MP -c -o $@ $<
 
 $(B)/libplm.a: $(CORE) $(CLIENT)
 	@rm -f $@
-	$(call SAY,AR)$(AR) rcs $@ $^
+	$(call say,AR)$(AR) rcs $@ $^
 
 $(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
-	$(call SAY,LD)$(CC) $(SANITIZE_$(VARIANT)) $(LDFLAGS) -shared -Wl,-soname,libplm.so.$(SOVERSION) \
-	    -Wl,--version-script=client/libplm.map -o $@ $(filter %.o,$^) $(LIBS)
-	@ln -sf libplm.so $(B)/libplm.so.$(SOVERSION)
+	$(LINK) -shared -Wl,-soname,libplm.so.$(SOVERSION) -Wl,--version-script=client/libplm.map
+	@ln -sf libplm.so $@.$(SOVERSION)
 
 # A module's plm_* calls are answered by the worker that loads it, hence the exported symbols.
-$(OUT)/plm: $(call objects,$(PLM_SRC)) $(ROLES) $(CLIENT) $(CORE)
-	$(LINK) -Wl,--export-dynamic-symbol='plm_*'
+EXPORT  := -Wl,--export-dynamic-symbol='plm_*'
+$(OUT)/plm: $(MANAGER) $(ROLES) $(CLIENT) $(CORE)
+	$(LINK) $(EXPORT)
 
-$(OUT)/plmctl: $(call objects,$(CTL_SRC)) $(CLIENT) $(CORE)
+$(OUT)/plmctl: $(CTL) $(CLIENT) $(CORE)
 	$(LINK)
 
-$(OUT)/plmdump: $(call objects,$(DUMP_SRC)) $(CORE)
+$(OUT)/plmdump: $(DUMP) $(CORE)
 	$(LINK)
 
-$(B)/plm.pc: client/plm.pc.in Makefile
-	@mkdir -p $(@D)
-	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
+# ---- examples: modules and clients, built as their users build theirs ----------------------------
 
-.PHONY: modules
-MODULES := $(patsubst examples/mod_%.c,$(B)/examples/%.so,$(wildcard examples/mod_*.c))
-CLIENTS := $(patsubst examples/client_%.c,$(B)/examples/%,$(wildcard examples/client_*.c))
-modules: $(MODULES) $(CLIENTS)
+.PHONY: examples
+examples: $(patsubst examples/mod_%.c,$(B)/examples/%.so,$(wildcard examples/mod_*.c)) \
+	$(patsubst examples/client_%.c,$(B)/examples/%,$(wildcard examples/client_*.c))
+
 $(B)/examples/%.so: examples/mod_%.c client/plm.h
 	@mkdir -p $(@D)
-	$(call SAY,CC)$(CC) -std=c11 -D_GNU_SOURCE -Iclient -fPIC -shared $(WARN) $(CFLAGS_$(VARIANT)) $(CFLAGS) -o $@ $<
+	$(OUTSIDE) -shared -o $@ $<
+
 $(B)/examples/%: examples/client_%.c client/plm.h $(B)/libplm.so
 	@mkdir -p $(@D)
-	$(call SAY,CC)$(CC) -std=c11 -D_GNU_SOURCE -Iclient $(WARN) $(CFLAGS_$(VARIANT)) $(CFLAGS) -o $@ $< -L$(B) -lplm \
-	    -Wl,-rpath,'$$ORIGIN/..' -pthread
+	$(OUTSIDE) -o $@ $< -L$(B) -lplm -Wl,-rpath,'$$ORIGIN/..'
 
-# ---- tests ---------------------------------------------------------------------------------------
+.PHONY: demo
+demo: deps
+	$(AGAIN) all
+	@$(B)/examples/demo $(OUT)
 
-TEST_LIB := $(call objects,$(filter-out $(wildcard tests/test_*.c tests/sweep_*.c),$(wildcard tests/*.c)))
-TEST_MODULES := $(patsubst tests/modules/%.c,$(B)/tests/modules/%.so,$(wildcard tests/modules/*.c))
-$(B)/tests/modules/%.so: tests/modules/%.c client/plm.h
-	@mkdir -p $(@D)
-	$(call SAY,CC)$(CC) -std=c11 -D_GNU_SOURCE -Iclient -fPIC -shared $(WARN) $(CFLAGS_$(VARIANT)) $(CFLAGS) -o $@ $<
+# ---- tests, kill sweeps, benches -----------------------------------------------------------------
+
+TESTS   := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
+SWEEPS  := $(patsubst %.c,$(B)/%,$(wildcard tests/sweep_*.c))
+BENCHES := $(patsubst bench/bench_%.c,$(B)/bench/%,$(wildcard bench/bench_*.c))
+TEST_MODULES := $(patsubst %.c,$(B)/%.so,$(wildcard tests/modules/*.c))
+TEST_LIB  := $(call objects,$(filter-out tests/test_%.c tests/sweep_%.c,$(call sources,tests)))
+BENCH_LIB := $(call objects,$(filter-out bench/bench_%.c,$(call sources,bench)))
+
+.PHONY: test-programs sweep-programs
+test-programs: all $(TESTS) $(TEST_MODULES)
+sweep-programs: $(SWEEPS)
+
 # A test that runs a worker in its own process answers its modules' plm_* calls.
-$(B)/tests/test_%: $(B)/tests/test_%.o $(TEST_LIB) $(ROLES) $(CLIENT) $(CORE) | $(TEST_MODULES)
-	$(LINK) -Wl,--export-dynamic-symbol='plm_*' -lcheck -lsubunit -lrt -lm
-$(B)/tests/sweep_%: $(B)/tests/sweep_%.o $(TEST_LIB) $(ROLES) $(CLIENT) $(CORE)
-	$(LINK) -lcheck -lsubunit -lrt -lm
-BENCH_LIB := $(call objects,$(filter-out $(wildcard bench/bench_*.c),$(wildcard bench/*.c)))
-$(B)/bench/%: $(B)/bench/bench_%.o $(BENCH_LIB) $(CLIENT) $(CORE)
+$(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(CORE) | $(TEST_MODULES)
+	$(LINK) $(EXPORT) -lcheck -lsubunit -lrt
+
+$(TEST_MODULES): $(B)/%.so: %.c client/plm.h
+	@mkdir -p $(@D)
+	$(OUTSIDE) -shared -o $@ $<
+
+$(BENCHES): $(B)/bench/%: $(B)/bench/bench_%.o $(BENCH_LIB) $(CLIENT) $(CORE)
 	$(LINK)
 
+# Tests find the programs by PLM_BIN. Logs of what failed stay in build/VARIANT/logs.
+RUN     := PLM_BIN=$(OUT) tools/run.sh
+
+.PHONY: check crash asan tsan
+check: deps
+	$(AGAIN) test-programs
+	$(Q)$(RUN) $(B)/logs $(TESTS) tools/layers.sh tools/tidy.sh
+
+crash: deps
+	$(AGAIN) VARIANT=steps sweep-programs
+	$(AGAIN) VARIANT=release sweep-programs
+	$(Q)$(RUN) --show build/logs/crash $(SWEEPS:build/$(VARIANT)/%=build/steps/%) \
+	    $(SWEEPS:build/$(VARIANT)/%=build/release/%)
+
+asan: deps
+	$(AGAIN) VARIANT=asan test-programs
+	$(Q)PLM_BIN=build/asan tools/run.sh build/asan/logs $(TESTS:build/$(VARIANT)/%=build/asan/%)
+
+# Where the roles are threads of one process: ThreadSanitizer does not see across processes.
+tsan: deps
+	$(AGAIN) VARIANT=tsan test-programs
+	$(Q)PLM_BIN=build/tsan tools/run.sh build/tsan/logs \
+	    $(filter %/test_roles,$(TESTS:build/$(VARIANT)/%=build/tsan/%))
+
+# tools/layers.sh looks at the symbols of the programs' objects, too.
+.PHONY: layers tidy
+layers: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump
+	@tools/layers.sh
+
+tidy:
+	@tools/tidy.sh
+
+.PHONY: bench
+bench: all $(BENCHES)
+	@$(B)/bench/limits $(BENCHFLAGS)
+	@$(B)/bench/plm --plm $(OUT)/plm $(BENCHFLAGS)
+
+# ---- packages, installing, cleaning --------------------------------------------------------------
+
+.PHONY: deps
+deps:
+	@tools/deps.sh
+
+INSTALL := install
+TO      := $(DESTDIR)$(PREFIX)
+
+.PHONY: install
+install: all
+	$(INSTALL) -d $(TO)/bin $(TO)/include $(TO)/lib/pkgconfig $(TO)/share/doc/plm/examples
+	$(INSTALL) $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(TO)/bin
+	$(INSTALL) -m 644 client/plm.h $(TO)/include
+	$(INSTALL) $(B)/libplm.so $(TO)/lib/libplm.so.$(VERSION)
+	ln -sf libplm.so.$(VERSION) $(TO)/lib/libplm.so.$(SOVERSION)
+	ln -sf libplm.so.$(SOVERSION) $(TO)/lib/libplm.so
+	$(INSTALL) -m 644 $(B)/libplm.a $(TO)/lib
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' client/plm.pc.in \
+	    > $(TO)/lib/pkgconfig/plm.pc
+	$(INSTALL) -m 644 README.md LICENSE $(TO)/share/doc/plm
+	$(INSTALL) -m 644 $(wildcard examples/*.c) examples/README.md $(TO)/share/doc/plm/examples
+
+.PHONY: clean
+clean:
+	rm -rf build plm plmctl plmdump
+
+.DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -60,13 +60,15 @@ static double now_ms(void)
 	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-/* What was done, what it took, and what came of it. */
+/* What was done, what it took (a negative time: nothing to tell), and what came of it. */
 __attribute__((format(printf, 3, 4)))
 static void say(const char *what, double took_ms, const char *format, ...)
 {
 	va_list args;
 	if (took_ms < 0)
 		printf("  %-44s %11s   ", what, "");
+	else if (took_ms < 1)
+		printf("  %-44s %8.1f us   ", what, took_ms * 1e3);
 	else
 		printf("  %-44s %8.2f ms   ", what, took_ms);
 	va_start(args, format);
@@ -119,10 +121,9 @@ static int run_program(const struct demo *d, const char *program, const char *wo
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-_Noreturn static void become_manager(const struct demo *d, int out)
+_Noreturn static void become_manager(const struct demo *d, int out, pid_t parent)
 {
 	char path[PATH_BYTES], store[32];
-	pid_t parent = getppid();
 	program_path(d, "plm", path);
 	snprintf(store, sizeof store, "%zuM", (d->large_bytes + d->large_bytes / 4) / MIB);
 	dup2(out, STDOUT_FILENO);
@@ -162,10 +163,11 @@ static void boot(struct demo *d)
 	title("Boot");
 	if (pipe(ends) < 0)
 		give_up("pipe", strerror(errno));
+	pid_t self = getpid();
 	double start = now_ms();
 	d->manager = fork();
 	if (d->manager == 0)
-		become_manager(d, ends[1]);
+		become_manager(d, ends[1], self);
 	close(ends[1]);
 	ssize_t n = read(ends[0], line, sizeof line - 1);
 	double ready = now_ms();
@@ -176,7 +178,7 @@ static void boot(struct demo *d)
 	say("fork and exec of plm, until it is ready", ready - start, "%s", line);
 	must(plm_connect(&d->rt, d->name), "plm_connect");
 	double connected = now_ms();
-	say("this program connected", connected - ready, "the last message by a socket");
+	say("this program connected", connected - ready, "by a socket; from here on shared memory only");
 	plm_ref first;
 	plm_view view;
 	plm_task task = { .function = "probe.noop" };
@@ -401,7 +403,7 @@ static void hand_over(const struct demo *d)
 		memcpy((char *)place + (size_t)i * d->text_bytes, d->text, d->text_bytes);
 	must(plm_seal(d->rt, large), "plm_seal");
 	snprintf(size, sizeof size, "%zu MiB", d->large_bytes / MIB);
-	say("written into the store, pages never used before", now_ms() - start, "%s", size);
+	say("written into pages never used before", now_ms() - start, "%s", size);
 	say("handed to a worker and back: 1 KiB", hand_over_ms(d, small), "best of 20, as a task's argument");
 	say("handed to a worker and back: all of it", hand_over_ms(d, large), "%s, nothing copied", size);
 	plm_arg arg = PLM_FUTURE(large);
@@ -500,7 +502,6 @@ int main(int argc, char **argv)
 	static struct demo d;
 	d.programs = argc > 1 ? argv[1] : ".";
 	snprintf(d.name, sizeof d.name, "demo-%d", (int)getpid());
-	signal(SIGPIPE, SIG_IGN);
 	double start = now_ms();
 	choose_sizes(&d);
 	make_text(&d);
@@ -513,7 +514,7 @@ int main(int argc, char **argv)
 	run_noops(&d);
 	title("A large object");
 	hand_over(&d);
-	title("Count again, and kill meanwhile (lines of the runtime's log come between)");
+	title("Count again, and kill meanwhile (the lines with a time are the runtime's log)");
 	count_under_fire(&d);
 	title("What plmctl status and plmdump check say");
 	run_program(&d, "plmctl", "status");

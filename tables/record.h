@@ -75,7 +75,7 @@ struct record {
 	uint32_t submit_ms;  /* W: submitter. Since boot. */
 
 	/* line 1: what only some tasks touch */
-	shared64 dependents; /* W: scheduler. First edge of those who wait for it; derived (graph.h). */
+	shared64 dependents; /* W: scheduler. First edge of those who wait for it; derived (graph.c). */
 	shared32 uses;       /* W: scheduler. How many arguments of unsettled tasks name it or its parts;
 	                      * USES_COUNTED: its own arguments are counted. Derived. */
 	uint32_t start_ms;   /* W: worker */

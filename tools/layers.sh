@@ -1,0 +1,96 @@
+#!/bin/bash
+# layers.sh - the dependencies of the tree, checked: includes in the sources, symbols in the objects.
+#
+# 1. An include goes down, or stays in its folder:
+#
+#	base <- shm <- heap, store <- tables <- client, scheduler <- worker <- lifecycle
+#	                                        client <- cli
+#    Examples and the module `probe` see what any user sees: plm.h. Benches see no part of a runtime but
+#    the public interface. Tests may see everything.
+# 2. The manager takes no shared lock and walks no shared structure but the process table: none of its
+#    objects names a function that does. Its children do (they run the roles' own code), and the loader
+#    of modules, a process of its own (lifecycle/loader.c).
+# 3. What could be held by a dead process is in shm/lock.c alone: mutexes elsewhere are those that threads
+#    of one process share (client/, bench/); condition variables, semaphores, rwlocks, barriers: nowhere.
+#
+# Wants the release objects (make layers builds them). Every offence is a line; exit code 1 if there is any.
+set -u
+objects=build/release
+
+declare -A below
+below[base]=""
+below[shm]="base"
+below[heap]="base shm"
+below[store]="base shm"
+below[tables]="base shm heap store"
+below[client]="${below[tables]} tables"
+below[scheduler]="${below[tables]} tables"
+below[worker]="${below[client]} client"
+below[lifecycle]="${below[worker]} scheduler worker"
+below[cli]="${below[client]} client"
+below[bench]="base shm"
+
+offences=0
+offence() {
+	echo "layers: $*"
+	offences=$((offences + 1))
+}
+
+# FILE:LINE HEADER, a line an #include "..."
+includes() {
+	grep -Hn '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' "$@" /dev/null |
+		sed 's/^\([^:]*:[0-9]*\):[^"]*"\([^"]*\)".*/\1 \2/'
+}
+
+for folder in "${!below[@]}"; do
+	while read -r place header; do
+		case "$folder/${header%/*}:$header" in
+		bench/client:client/plm.h) continue ;;
+		esac
+		case " $folder ${below[$folder]} " in
+		*" ${header%/*} "*) ;;
+		*) offence "$place includes $header: $folder/ may include: $folder ${below[$folder]}" ;;
+		esac
+	done < <(includes "$folder"/*.[ch])
+done
+
+while read -r place header; do
+	case $header in
+	plm.h | client/plm.h | worker/probe.h) ;;
+	*) offence "$place includes $header: it may see what a user sees, plm.h alone" ;;
+	esac
+done < <(includes examples/*.c worker/probe.[ch] tests/modules/*.c client/plm.h)
+
+# OBJECT SYMBOL, a line an undefined symbol
+undefined() {
+	for object in "$@"; do
+		nm -u "$object" | sed "s|^ *U \\([A-Za-z0-9_]*\\).*|$object \\1|"
+	done
+}
+
+manager=()
+for object in "$objects"/lifecycle/*.o; do
+	[ "$object" = "$objects/lifecycle/loader.o" ] || manager+=("$object")
+done
+[ -f "${manager[0]}" ] || offence "there are no objects in $objects: run make first"
+
+while read -r object symbol; do
+	case $symbol in
+	lock_* | heap_* | arena_* | pool_* | ring_* | store_* | registry_add | record_* | hold_*)
+		offence "$object uses $symbol: the manager takes no lock and walks no structure" ;;
+	esac
+done < <(undefined "${manager[@]}")
+
+while read -r object symbol; do
+	case $symbol in
+	pthread_mutex_* | pthread_mutexattr_*)
+		case $object in
+		*/shm/lock.o | */client/*) ;;
+		*) offence "$object uses $symbol: shared locks are shm/lock.c's" ;;
+		esac ;;
+	pthread_cond_* | pthread_rwlock_* | pthread_barrier_* | pthread_spin_* | sem_* | semop | semget)
+		offence "$object uses $symbol: it does not survive the death of its user" ;;
+	esac
+done < <(undefined "$objects"/{base,shm,heap,store,tables,client,scheduler,worker,lifecycle,cli}/*.o)
+
+[ $offences -eq 0 ]

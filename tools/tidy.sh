@@ -1,0 +1,131 @@
+#!/bin/bash
+# tidy.sh - what a reader may rely on, checked by a program.
+#
+#	lines   up to 100 columns (a tab is 8), no blanks at their end
+#	sizes   functions up to 60 lines, files up to 600
+#	words   no `volatile` (shared memory goes through shm/steps.h); no VLA (the compiler: -Wvla)
+#	headers open with a comment that begins with their name; no prototype of what is defined nowhere
+#	pages   each folder has a README.md; each link in a page leads somewhere; each file, and each
+#	        function written `file.c:function`, that a page or a comment names is there; each row of
+#	        the README's death table names a test
+#
+# Looks at the files git knows, and at new ones it does not ignore. Every finding is a line; exit code 1 if
+# there is any.
+set -u
+export LC_ALL=C
+
+findings=0
+finding() {
+	echo "tidy: $*"
+	findings=$((findings + 1))
+}
+# Lines of findings on stdin.
+report() {
+	while IFS= read -r line; do
+		finding "$line"
+	done
+}
+
+mapfile -t all < <(git ls-files -co --exclude-standard | while read -r f; do [ -f "$f" ] && echo "$f"; done | sort)
+list() { # files whose names match
+	printf '%s\n' "${all[@]}" | grep -E "$1"
+}
+mapfile -t sources < <(list '\.[ch]$')
+mapfile -t headers < <(list '\.h$')
+mapfile -t code < <(list '\.([ch]|sh|map)$|^Makefile$|^\.ci/run$')
+mapfile -t pages < <(list '\.md$')
+
+# ---- lines, sizes, words ----
+
+for file in "${code[@]}"; do
+	expand -t 8 "$file" | awk -v f="$file" 'length > 100 { print f ":" NR ": " length " columns" }'
+done | report
+grep -nE '[[:blank:]]+$' "${code[@]}" "${pages[@]}" | sed 's/:\([0-9]*\):.*/:\1: blanks at the end/' | report
+awk '
+	FNR == 1 && NR > 1 && last > 600 { print file ": " last " lines" }
+	{ file = FILENAME; last = FNR }
+	END { if (last > 600) print file ": " last " lines" }
+	FNR == 1 { start = 0 }
+	/^{/ { start = FNR; name = before }
+	/^}/ && start {
+		if (FNR - start + 1 > 60)
+			print FILENAME ":" start ": a function of " FNR - start + 1 " lines: " name
+		start = 0
+	}
+	/^[a-zA-Z_].*\(/ { before = $0 }' "${sources[@]}" | report
+grep -nwE 'volatile' "${sources[@]}" | grep -v '__asm__ volatile' |
+	sed 's/:\([0-9]*\):.*/:\1: volatile orders nothing between processes: shm\/steps.h does/' | report
+
+# ---- headers ----
+
+for header in "${headers[@]}"; do
+	head -n 1 "$header" | grep -qF "/* ${header##*/} - " ||
+		finding "$header:1: does not open with its contract: /* ${header##*/} - ..."
+done
+
+# NAME, a line a function that some source defines: at the left margin, not ended by a semicolon
+defined=$(grep -hE '^[A-Za-z_][^;=]*\(' "${sources[@]}" | grep -vE ';[[:space:]]*$|^#|^typedef' |
+	grep -oE '[A-Za-z_][A-Za-z0-9_]*\(' | sort -u)
+for header in "${headers[@]}"; do
+	# prototypes: at the left margin; one over several lines is made one line first
+	awk '/^[A-Za-z_]/ && /\(/ && !/^(typedef|static|#|extern)/ { joined = $0
+			while (joined !~ /[;{]/ && (getline line) > 0) joined = joined " " line
+			if (joined ~ /;[[:space:]]*(\/\*.*)?$/ && joined !~ /{/) print joined }' "$header" |
+		sed 's/^_Noreturn //; s/(.*//; s/.*[^A-Za-z0-9_]//' | while read -r name; do
+		case $name in '' | _Static_assert | __attribute__) continue ;; esac
+		grep -qxF "$name(" <<<"$defined" || echo "$header: $name() is declared and defined nowhere"
+	done
+done | report
+
+# ---- pages ----
+
+for folder in $(printf '%s\n' "${all[@]}" | sed -n 's|^\([^./][^/]*\)/.*|\1|p' | sort -u); do
+	[ -f "$folder/README.md" ] || finding "$folder/: has no README.md"
+done
+
+anchors() { # of a page, as they are written in links
+	sed -n 's/^##* //p' "$1" | tr 'A-Z ' 'a-z-' | tr -cd 'a-z0-9_\n-'
+}
+
+for page in "${pages[@]}"; do
+	folder=$(dirname "$page")
+	grep -oE '\]\([^)]+\)' "$page" | sed 's/^](//; s/)$//' | grep -vE '^[a-z]+://' | while read -r link; do
+		target=${link%%#*}
+		target=$([ "$target" ] && echo "$folder/$target" || echo "$page")
+		if [ ! -e "$target" ]; then
+			echo "$page: the link $link leads nowhere"
+		elif [ "$link" != "${link#*#}" ] && ! anchors "$target" | grep -qx -- "${link#*#}"; then
+			echo "$page: there is no section #${link#*#} in $target"
+		fi
+	done
+done | report
+
+# Files and functions that are named: in pages, and in comments of the sources (an #include is the
+# compiler's to check). A name without a folder may be in any folder.
+names=$(printf '%s\n' "${all[@]}" | sed 's|.*/||' | sort -u)
+grep -nE '[A-Za-z0-9_]\.[ch]([^A-Za-z0-9_]|$)' "${sources[@]}" "${pages[@]}" | grep -vE ':[[:space:]]*#[[:space:]]*include' |
+	grep -oE '^[^:]*:[0-9]*:|[A-Za-z0-9_*/]*[A-Za-z0-9_*]\.([ch])(:[a-z_0-9]+)?\b' |
+	awk '/:$/ { place = $0; next } { print place " " $0 }' | sort -u | while read -r place name; do
+	file=${name%%:*}
+	function=
+	[ "$file" = "$name" ] || function=${name#*:}
+	case $file in
+	*'*'*) continue ;; # a pattern
+	*/*) found=$([ -f "$file" ] && echo "$file" || ls ./*/"$file" 2>/dev/null) ;;
+	*) found=$(grep -qxF "$file" <<<"$names" && printf '%s\n' "${all[@]}" | grep -E "(^|/)$file\$") ;;
+	esac
+	if [ -z "$found" ]; then
+		echo "$place there is no $file"
+	elif [ "$function" ] && ! grep -qE "(^|[^a-zA-Z0-9_])$function(\(|\))" $found; then
+		echo "$place there is no $function() in $file"
+	fi
+done | report
+
+# Each row of the death table names a test; that the test is there was looked at above.
+awk '
+	/^#/ { inside = /[Dd]eath table/; rows = 0 }
+	inside && /^\|/ && ++rows > 2 && !/tests\/[a-z_]+\.c/ { print "README.md:" NR ": a row without a test" }
+	inside && /^\|/ { seen = 1 }
+	END { if (!seen) print "README.md: there is no death table" }' README.md 2>/dev/null | report
+
+[ $findings -eq 0 ]
