@@ -4,10 +4,12 @@
  * the word that names it; then the state; then, in batches, its place in the pool, which is derived. */
 #include "scheduler/scheduler.h"
 
-static void free_extent(struct scheduler *s, shared32 *granule, uint64_t bytes)
+/* False: the arena's lock was not to be had, somebody stopped while holding it. */
+static bool free_extent(struct scheduler *s, shared32 *granule, uint64_t bytes)
 {
 	if (sh_peek(granule))
 		store_free(s->t, bytes, granule);
+	return sh_peek(granule) == 0;
 }
 
 void free_arguments(struct scheduler *s, struct record *r)
@@ -49,9 +51,10 @@ static void free_record(struct scheduler *s, uint32_t index)
 {
 	struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
-	if (word_state(word) != RECORD_PART)
-		free_arguments(s, r);
-	free_extent(s, &r->value, r->value_bytes);
+	bool freed = word_state(word) == RECORD_PART || free_extent(s, &r->args, r->args_bytes);
+	/* What still names memory must not become FREE; the next rebuild finds it. */
+	if (!free_extent(s, &r->value, r->value_bytes) || !freed)
+		return;
 	for (uint32_t p = 64; p < s->t->limits.processes; p++)
 		if (hold_test(s->t, index, p))
 			hold_clear(s->t, index, p);

@@ -29,8 +29,8 @@ static struct record *speaker_of(const struct scheduler *s, uint64_t ref)
 
 void graph_settled(struct scheduler *s, uint32_t index)
 {
-	/* At most one entry a record is needed; a full list means the record stands in it already. */
-	if (s->settled_count < s->t->limits.records)
+	/* Full only if hints came doubled without end: then nothing that is left out was not in already. */
+	if (s->settled_count < SETTLED_PER_RECORD * s->t->limits.records)
 		s->settled[s->settled_count++] = index;
 }
 
@@ -52,8 +52,9 @@ void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure
 	struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
 	uint32_t attempt = word_attempt(word);
-	if (!record_step(r, &word, RECORD_RUNNING, SLOT_SCHEDULER, attempt, 0))
-		return; /* a client cancelled it first */
+	while (!record_step(r, &word, RECORD_RUNNING, SLOT_SCHEDULER, attempt, 0))
+		if (!record_step_legal(word_state(word), RECORD_RUNNING))
+			return; /* a client cancelled it first */
 	word = word_make(word_generation(word), SLOT_SCHEDULER, attempt, RECORD_RUNNING, 0);
 	free_results(s, r);
 	leave_message(s, r, message);

@@ -14,6 +14,13 @@ static void on_submitted(struct scheduler *s, uint32_t index, uint64_t word)
 		graph_settled(s, index);
 }
 
+static void on_settled(struct scheduler *s, uint32_t index, uint64_t word)
+{
+	if (word_state(word) == RECORD_CANCELLED)
+		place_remove(s, index);
+	graph_settled(s, index);
+}
+
 static void on_dropped(struct scheduler *s, uint32_t process, uint32_t index, uint64_t word)
 {
 	hold_clear(s->t, index, process);
@@ -45,7 +52,7 @@ static void on_hint(struct scheduler *s, uint32_t process, uint64_t hint)
 	if (hint_fits(hint, word)) {
 		switch (hint_kind(hint)) {
 		case HINT_SUBMITTED: on_submitted(s, index, word); break;
-		case HINT_SETTLED: graph_settled(s, index); break;
+		case HINT_SETTLED: on_settled(s, index, word); break;
 		case HINT_DROPPED: on_dropped(s, process, index, word); break;
 		case HINT_KEPT: on_held(s, SLOT_MANAGER, index, word); break;
 		case HINT_FORGOTTEN: on_dropped(s, SLOT_MANAGER, index, word); break;

@@ -52,11 +52,20 @@ void place_flush(struct scheduler *s)
 	for (uint32_t i = 0; i < s->ready_count; i++) {
 		struct record *r = record_at(s->t, s->ready[i]);
 		uint64_t word = sh_load(&r->state);
-		if (word_state(word) == RECORD_READY && !heap_contains(&s->t->task_heap, s->ready[i]))
-			heap_push(&s->t->task_heap, s->ready[i], word_generation(word), r->key);
+		if (word_state(word) != RECORD_READY)
+			continue;
+		heap_remove(&s->t->task_heap, s->ready[i]); /* a doubled hint, or an entry of a former life */
+		heap_push(&s->t->task_heap, s->ready[i], word_generation(word), r->key);
 	}
 	heap_unlock(&s->t->task_heap);
 	s->ready_count = 0;
+}
+
+void place_remove(struct scheduler *s, uint32_t index)
+{
+	lock_heap(&s->t->task_heap);
+	heap_remove(&s->t->task_heap, index);
+	heap_unlock(&s->t->task_heap);
 }
 
 /* ---- how much a worker may have in front of it ---- */
@@ -106,6 +115,15 @@ struct pick {
 	uint64_t hint;
 };
 
+/* A worker that waits may have run it in place, or a client cancelled it. */
+static bool still_ready(const struct tables *t, const struct heap_entry *task)
+{
+	if (task->id >= t->limits.records)
+		return false;
+	uint64_t word = sh_load(&record_at(t, task->id)->state);
+	return word_state(word) == RECORD_READY && word_generation(word) == task->tag;
+}
+
 /* Claims nothing: the record stays READY until the worker takes it. */
 static bool pick_one(struct scheduler *s, struct pick *ret)
 {
@@ -113,11 +131,10 @@ static bool pick_one(struct scheduler *s, struct pick *ret)
 	struct tables *t = s->t;
 	if (!heap_peek(&t->worker_heap, &worker) || worker.key == 0)
 		return false;
-	do {
+	do
 		if (!heap_pop(&t->task_heap, &task))
-			return false; /* cancelled ones are met here, and forgotten */
-	} while (task.id >= t->limits.records ||
-	    word_state(sh_load(&record_at(t, task.id)->state)) != RECORD_READY);
+			return false;
+	while (!still_ready(t, &task));
 	struct member *m = &s->member[worker.id];
 	m->given[m->given_tail++ % DOWN_RING_ENTRIES] = task.id;
 	m->last_given = ++s->gifts;

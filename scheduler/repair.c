@@ -32,31 +32,47 @@ static void describe_death(struct scheduler *s, const struct record *r, uint32_t
 		    WEXITSTATUS(status), function.name);
 }
 
-/* The attempt is over: once more if crash_retries allow, else the end of the task. */
+static void fail_crashed(struct scheduler *s, uint32_t index, uint64_t word, uint32_t owner)
+{
+	char message[128];
+	struct record *r = record_at(s->t, index);
+	struct record_failure failure = { .code = EOWNERDEAD, .root_function = r->function,
+		.root = record_ref(index, word_generation(word)) };
+	describe_death(s, r, owner, message, sizeof message, &failure.signal);
+	graph_fail(s, index, &failure, message);
+}
+
+/* The attempt is over: once more if crash_retries allow, else the end of the task. Only clients that
+ * cancel still move the word; then it is looked at again. */
 static void end_attempt(struct scheduler *s, uint32_t index, uint64_t word, uint32_t owner)
 {
 	struct record *r = record_at(s->t, index);
 	uint32_t attempt = word_attempt(word), crashes = attempt - r->failures;
 	free_results(s, r);
-	if (word_flags(word) & FLAG_CANCEL) {
-		record_step(r, &word, RECORD_CANCELLED, owner, attempt, 0);
-		wake_holders(s->t, index);
-		graph_settled(s, index);
-	} else if (crashes <= r->crash_retries) {
-		if (record_step(r, &word, RECORD_READY, owner, attempt, 0))
+	while (word_state(word) == RECORD_RUNNING && !(word_flags(word) & FLAG_CANCEL) &&
+	    crashes <= r->crash_retries)
+		if (record_step(r, &word, RECORD_READY, owner, attempt, 0)) {
 			place_ready(s, index);
-		else
-			graph_settled(s, index);
-	} else {
-		char message[128];
-		struct record_failure failure = { .code = EOWNERDEAD, .root_function = r->function,
-			.root = record_ref(index, word_generation(word)) };
-		describe_death(s, r, owner, message, sizeof message, &failure.signal);
-		graph_fail(s, index, &failure, message);
+			return;
+		}
+	if (!(word_flags(word) & FLAG_CANCEL)) {
+		fail_crashed(s, index, word, owner);
+		return;
 	}
+	record_step(r, &word, RECORD_CANCELLED, owner, attempt, 0);
+	wake_holders(s->t, index);
+	graph_settled(s, index);
 }
 
 /* ---- one dead process ---- */
+
+/* Its task was never submitted, and will not be. */
+static bool part_is_lost(const struct scheduler *s, const struct record *part, uint32_t dead)
+{
+	uint64_t word;
+	return !record_lookup(s->t, part->part.task, &word) ||
+	    (word_state(word) == RECORD_RESERVED && word_owner(word) == dead);
+}
 
 /* What a dead process did to this record and nobody was told of, or will ever end. */
 static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
@@ -82,6 +98,10 @@ static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
 	case RECORD_RUNNING:
 		if (its_own)
 			end_attempt(s, index, word, dead);
+		break;
+	case RECORD_PART:
+		if (its_own && part_is_lost(s, r, dead))
+			free_orphan(s, index);
 		break;
 	case RECORD_DONE:
 	case RECORD_FAILED:
@@ -123,12 +143,13 @@ static void bury(struct scheduler *s, uint32_t process)
 {
 	struct process *p = &s->t->process[process];
 	uint64_t word = sh_load(&p->state);
+	struct ring up = ring_up(s->t, process), down = ring_down(s->t, process);
 	process_set_activity(s->t, process, ACTIVITY_ABSENT);
+	ring_fill_holes(&up, hint_make(HINT_NONE, 0)); /* a thread died in a push, others had pushed on */
 	hints_drain_one(s, process);
 	forget_member(s, process);
 	if (sh_load(&p->unclean) || process_kind(word) != KIND_CLIENT)
 		repair_records(s, process);
-	struct ring up = ring_up(s->t, process), down = ring_down(s->t, process);
 	ring_reset(&up);
 	ring_reset(&down);
 	sh_and(&s->t->control->rung[process / 64], ~((uint64_t)1 << process % 64));

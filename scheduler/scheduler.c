@@ -8,10 +8,15 @@
 #include "base/why.h"
 #include "tables/spin.h"
 
+static size_t settled_bytes(const struct scheduler *s)
+{
+	return (size_t)s->t->limits.records * SETTLED_PER_RECORD * sizeof s->settled[0];
+}
+
 static int allocate(struct scheduler *s)
 {
 	/* Untouched pages of the worklist cost nothing, however large the table. */
-	size_t bytes = (size_t)s->t->limits.records * sizeof s->settled[0];
+	size_t bytes = settled_bytes(s);
 	void *list = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 	    -1, 0);
 	s->member = calloc(s->t->limits.processes, sizeof s->member[0]);
@@ -39,7 +44,7 @@ int scheduler_open(struct scheduler *s, struct tables *t)
 
 void scheduler_close(struct scheduler *s)
 {
-	munmap(s->settled, (size_t)s->t->limits.records * sizeof s->settled[0]);
+	munmap(s->settled, settled_bytes(s));
 	free(s->member);
 }
 

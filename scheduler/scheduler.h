@@ -14,7 +14,7 @@
 #include "tables/args.h"
 #include "tables/tables.h"
 
-enum { FREED_BATCH = 256, READY_BATCH = 256 };
+enum { FREED_BATCH = 256, READY_BATCH = 256, SETTLED_PER_RECORD = 2 };
 
 /* What the scheduler knows of one worker: private, derived from what it gave and what the worker took. */
 struct member {
@@ -37,7 +37,7 @@ struct scheduler {
 	uint64_t changes;        /* of the process table, as far as we have looked */
 
 	uint32_t *settled;       /* worklist: settled, dependents not told yet */
-	uint32_t settled_count;
+	uint64_t settled_count;
 	uint64_t edges;          /* linked in all dependents lists: bounds every walk of one */
 
 	uint32_t ready[READY_BATCH]; /* to go into the task heap, under one lock */
@@ -82,6 +82,7 @@ void free_flush(struct scheduler *s);
 /* ---- place.c ---- */
 void place_ready(struct scheduler *s, uint32_t index); /* READY: into the heap at the next flush */
 void place_flush(struct scheduler *s);
+void place_remove(struct scheduler *s, uint32_t index); /* it was cancelled: out of the middle */
 uint32_t place_tasks(struct scheduler *s);             /* heap to workers; how many were given */
 void place_look_for_stuck(struct scheduler *s);
 void place_refresh(struct scheduler *s, uint32_t process); /* it took some: it has more room */
