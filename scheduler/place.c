@@ -72,8 +72,8 @@ void place_remove(struct scheduler *s, uint32_t index)
 
 uint32_t place_outstanding(const struct scheduler *s, uint32_t process)
 {
-	uint32_t outstanding = s->member[process].given_tail - sh_load(&s->t->process[process].taken);
-	return outstanding > DOWN_RING_ENTRIES ? 0 : outstanding; /* it dealt with more than we know of */
+	struct ring ring = ring_down(s->t, process);
+	return ring_used(&ring);
 }
 
 static uint32_t depth_of(const struct process *p)
@@ -89,22 +89,24 @@ static uint32_t depth_of(const struct process *p)
 	return depth > DEPTH_SHORT ? depth : average <= SHORT_NS ? DEPTH_SHORT : 1;
 }
 
-static uint64_t room_key(const struct scheduler *s, uint32_t process)
+static uint64_t room_key(const struct member *m)
 {
-	uint32_t depth = depth_of(&s->t->process[process]);
-	uint32_t outstanding = place_outstanding(s, process);
-	if (outstanding >= depth)
+	if (m->room == 0)
 		return 0;
-	uint64_t share = (uint64_t)(depth - outstanding) * (ROOM_ALL >> 32) / depth;
-	return share << 32 | s->member[process].last_given;
+	uint64_t share = (uint64_t)m->room * (ROOM_ALL >> 32) / m->depth;
+	return share << 32 | m->last_given;
 }
 
 void place_refresh(struct scheduler *s, uint32_t process)
 {
-	if (s->member[process].generation == 0)
+	struct member *m = &s->member[process];
+	if (m->generation == 0)
 		return;
+	uint32_t outstanding = place_outstanding(s, process);
+	m->depth = depth_of(&s->t->process[process]);
+	m->room = m->depth > outstanding ? m->depth - outstanding : 0;
 	lock_heap(&s->t->worker_heap);
-	heap_update(&s->t->worker_heap, process, room_key(s, process));
+	heap_update(&s->t->worker_heap, process, room_key(m));
 	heap_unlock(&s->t->worker_heap);
 }
 
@@ -129,16 +131,16 @@ static bool pick_one(struct scheduler *s, struct pick *ret)
 {
 	struct heap_entry worker, task;
 	struct tables *t = s->t;
-	if (!heap_peek(&t->worker_heap, &worker) || worker.key == 0)
+	if (!heap_peek(&t->worker_heap, &worker) || worker.key == 0 || s->member[worker.id].room == 0)
 		return false;
 	do
 		if (!heap_pop(&t->task_heap, &task))
 			return false;
 	while (!still_ready(t, &task));
 	struct member *m = &s->member[worker.id];
-	m->given[m->given_tail++ % DOWN_RING_ENTRIES] = task.id;
+	m->room--;
 	m->last_given = ++s->gifts;
-	heap_update(&t->worker_heap, worker.id, room_key(s, worker.id));
+	heap_update(&t->worker_heap, worker.id, room_key(m));
 	*ret = (struct pick){ worker.id, hint_make(HINT_SUBMITTED, record_ref(task.id, task.tag)) };
 	return true;
 }
@@ -219,11 +221,12 @@ void place_rebuild(struct scheduler *s)
 
 void place_withdraw(struct scheduler *s, uint32_t process)
 {
-	struct member *m = &s->member[process];
-	uint32_t outstanding = place_outstanding(s, process);
-	for (uint32_t i = m->given_tail - outstanding; i != m->given_tail; i++)
-		if (m->given[i % DOWN_RING_ENTRIES] < s->t->limits.records)
-			place_ready(s, m->given[i % DOWN_RING_ENTRIES]); /* if it is READY still */
+	uint64_t hints[DOWN_RING_ENTRIES];
+	struct ring ring = ring_down(s->t, process);
+	uint32_t n = ring_look(&ring, hints, DOWN_RING_ENTRIES);
+	for (uint32_t i = 0; i < n; i++)
+		if ((uint32_t)hints[i] < s->t->limits.records)
+			place_ready(s, (uint32_t)hints[i]); /* if it is READY still */
 	place_flush(s);
 }
 
@@ -245,12 +248,13 @@ void place_look_for_stuck(struct scheduler *s)
 		struct member *m = &s->member[p];
 		if (m->generation == 0)
 			continue;
-		uint32_t taken = sh_load(&s->t->process[p].taken), outstanding = place_outstanding(s, p);
+		struct ring ring = ring_down(s->t, p);
+		uint32_t position = ring_position(&ring), outstanding = place_outstanding(s, p);
 		bool waits = sh_peek(&s->t->process[p].blocked) || outstanding > 1;
-		if (waits && outstanding && taken == m->seen_taken && wanted)
+		if (waits && outstanding && position == m->seen_position && wanted)
 			place_withdraw(s, p);
 		queued |= waits && outstanding;
-		m->seen_taken = taken;
+		m->seen_position = position;
 		place_refresh(s, p);
 	}
 	/* Nobody could take them: whoever becomes free reports, and we look again. */

@@ -92,7 +92,8 @@ static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
 			graph_admit(s, index); /* submitted, the hint never sent */
 		break;
 	case RECORD_READY:
-		if (its_own)
+		/* Submitted, the hint never sent; or a worker had kept it for itself. */
+		if (its_own || process_kind(sh_load(&s->t->process[dead].state)) == KIND_WORKER)
 			place_ready(s, index);
 		break;
 	case RECORD_RUNNING:
@@ -169,9 +170,6 @@ static void meet_worker(struct scheduler *s, uint32_t process, uint64_t word)
 	/* A former scheduler may have given it some, and died while it wrote. */
 	struct ring down = ring_down(s->t, process);
 	ring_fill_holes(&down, hint_make(HINT_NONE, 0));
-	m->given_tail = sh_load(&p->taken) + ring_used(&down);
-	for (uint32_t i = 0; i < DOWN_RING_ENTRIES; i++)
-		m->given[i] = UINT32_MAX;
 	s->workers++;
 	place_refresh(s, process);
 }

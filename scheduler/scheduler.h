@@ -16,14 +16,14 @@
 
 enum { FREED_BATCH = 256, READY_BATCH = 256, SETTLED_PER_RECORD = 2 };
 
-/* What the scheduler knows of one worker: private, derived from what it gave and what the worker took. */
+/* What the scheduler knows of one worker: private, derived. What was given to it and is not done stands in
+ * its down ring, which it takes off only when dealt with. */
 struct member {
 	uint32_t generation; /* 0: no worker here */
 	int pidfd;           /* to end it; -1 in tests with threads */
-	uint32_t given_tail; /* how many hints we gave; the worker's `taken` is how many it dealt with */
-	uint32_t given[DOWN_RING_ENTRIES];
+	uint32_t depth, room; /* how many hints its ring may hold now, and how many more it may get */
 	uint32_t last_given; /* value of `gifts` when it was given its last */
-	uint32_t seen_taken; /* at the last look for stuck queues */
+	uint32_t seen_position; /* of its ring, at the last look for stuck queues */
 	uint64_t cancel_ref; /* a task of its that was asked to stop ... */
 	uint64_t cancel_deadline_ns; /* ... and when its worker is ended instead */
 };

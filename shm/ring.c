@@ -63,6 +63,11 @@ bool ring_ready(const struct ring *ring)
 	return (entry & RING_LAP) == lap_bit(ring, head);
 }
 
+uint32_t ring_position(const struct ring *ring)
+{
+	return sh_load(&ring->shm->head);
+}
+
 uint32_t ring_used(const struct ring *ring)
 {
 	uint32_t used = sh_load(&ring->shm->tail) - sh_load(&ring->shm->head);
@@ -86,7 +91,8 @@ void ring_reset(struct ring *ring)
 {
 	/* Places first: a reset cut short leaves an unfinished reset, done again by the next. */
 	for (uint32_t i = 0; i < ring->size; i++)
-		sh_poke(&ring->shm->place[i], 0);
+		if (sh_peek(&ring->shm->place[i])) /* most were never used: leave their pages alone */
+			sh_poke(&ring->shm->place[i], 0);
 	sh_store(&ring->shm->head, 0);
 	sh_store(&ring->shm->tail, 0);
 }

@@ -55,6 +55,9 @@ uint32_t ring_pop(struct ring *ring, uint64_t *ret_hints, uint32_t max);
 /* True if the consumer would find something. */
 bool ring_ready(const struct ring *ring);
 
+/* How many hints were ever taken off: a consumer that makes progress moves it. */
+uint32_t ring_position(const struct ring *ring);
+
 /* How many places are taken; a guess while the other side runs. */
 uint32_t ring_used(const struct ring *ring);
 

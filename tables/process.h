@@ -63,7 +63,7 @@ struct process {
 	_Alignas(CACHE_LINE_BYTES) struct waiter waiter[WAITERS];
 
 	/* workers; clients leave it zero */
-	_Alignas(CACHE_LINE_BYTES) shared32 taken; /* W: itself. Hints taken from its ring and dealt with. */
+	_Alignas(CACHE_LINE_BYTES) shared32 idle; /* W: itself (1), who takes it for a task (0, by CAS) */
 	shared32 average_ns; /* W: itself. Moving average of its tasks' run time. */
 	shared32 blocked;    /* W: itself. Its task waits for another and nothing can be run in its place. */
 	shared32 node;       /* W: itself. NUMA node it runs on. */

@@ -42,15 +42,15 @@ void worker_close(struct worker *w)
 	handle_close(&w->rt);
 }
 
-/* Also when the hint was stale: the scheduler counts what we dealt with, not what we ran. */
-static void deal_with(struct worker *w, uint64_t hint)
+/* Taken off when dealt with, also when it was stale: what stands in the ring is what we still have. */
+static void deal_with(struct worker *w, struct ring *ring, uint64_t hint)
 {
 	struct plm *rt = &w->rt;
 	uint32_t index = (uint32_t)hint;
 	if (hint_kind(hint) == HINT_SUBMITTED && index < rt->tables.limits.records &&
 	    hint_fits(hint, sh_load(&record_at(&rt->tables, index)->state)))
 		worker_run_record(w, index);
-	sh_store(&rt->me->taken, sh_peek(&rt->me->taken) + 1);
+	ring_done(ring, 1);
 	/* Somebody may wait for it: a report is held back only while the next tasks are short. */
 	if (w->reports && w->now_ns - w->report_since_ns > REPORT_DELAY_NS)
 		worker_report(w);
@@ -60,12 +60,12 @@ static uint32_t work(struct worker *w)
 {
 	uint64_t hints[WORKER_BATCH];
 	struct ring ring = ring_down(&w->rt.tables, w->rt.self);
-	uint32_t n = ring_pop(&ring, hints, WORKER_BATCH);
+	uint32_t n = ring_look(&ring, hints, WORKER_BATCH);
 	for (uint32_t i = 0; i < n; i++) {
 		if (i + 1 < n)
 			__builtin_prefetch(&w->rt.tables.record[(uint32_t)hints[i + 1] %
 			    w->rt.tables.limits.records], 1);
-		deal_with(w, hints[i]);
+		deal_with(w, &ring, hints[i]);
 	}
 	return n;
 }
