@@ -125,7 +125,7 @@ sweep-programs: $(SWEEPS)
 
 # A test that runs a worker in its own process answers its modules' plm_* calls.
 $(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(CORE) | $(TEST_MODULES)
-	$(LINK) $(EXPORT) -lcheck -lsubunit -lrt
+	$(LINK) $(EXPORT) -lcheck -lsubunit -lrt -lm
 
 $(TEST_MODULES): $(B)/%.so: %.c client/plm.h
 	@mkdir -p $(@D)
@@ -155,7 +155,7 @@ asan: deps
 # Where the roles are threads of one process: ThreadSanitizer does not see across processes.
 tsan: deps
 	$(AGAIN) VARIANT=tsan test-programs
-	$(Q)PLM_BIN=build/tsan tools/run.sh build/tsan/logs \
+	$(Q)TSAN_OPTIONS=suppressions=tests/tsan.supp PLM_BIN=build/tsan tools/run.sh build/tsan/logs \
 	    $(filter %/test_roles,$(TESTS:build/$(VARIANT)/%=build/tsan/%))
 
 # tools/layers.sh looks at the symbols of the programs' objects, too.

@@ -100,26 +100,33 @@ for page in "${pages[@]}"; do
 	done
 done | report
 
-# Files and functions that are named: in pages, and in comments of the sources (an #include is the
-# compiler's to check). A name without a folder may be in any folder.
-names=$(printf '%s\n' "${all[@]}" | sed 's|.*/||' | sort -u)
-grep -nE '[A-Za-z0-9_]\.[ch]([^A-Za-z0-9_]|$)' "${sources[@]}" "${pages[@]}" | grep -vE ':[[:space:]]*#[[:space:]]*include' |
-	grep -oE '^[^:]*:[0-9]*:|[A-Za-z0-9_*/]*[A-Za-z0-9_*]\.([ch])(:[a-z_0-9]+)?\b' |
-	awk '/:$/ { place = $0; next } { print place " " $0 }' | sort -u | while read -r place name; do
-	file=${name%%:*}
-	function=
-	[ "$file" = "$name" ] || function=${name#*:}
-	case $file in
-	*'*'*) continue ;; # a pattern
-	*/*) found=$([ -f "$file" ] && echo "$file" || ls ./*/"$file" 2>/dev/null) ;;
-	*) found=$(grep -qxF "$file" <<<"$names" && printf '%s\n' "${all[@]}" | grep -E "(^|/)$file\$") ;;
+# Files and functions that are named: in pages, but for their examples, and in comments of the sources (an
+# #include is the compiler's to check). A name without a folder may be in any folder.
+prose() { # FILE:LINE:TEXT, a line each
+	awk 'FNR == 1 { fenced = 0 }
+		/^```/ { fenced = !fenced }
+		!fenced && !/^[ \t]*# *include/ { print FILENAME ":" FNR ":" $0 }' "$@"
+}
+where() { # the files of that name
+	case $1 in
+	*/*) printf '%s\n' "${all[@]}" | grep -xF -- "$1" ;;
+	*) printf '%s\n' "${all[@]}" | awk -F / -v name="$1" '$NF == name' ;;
 	esac
-	if [ -z "$found" ]; then
-		echo "$place there is no $file"
-	elif [ "$function" ] && ! grep -qE "(^|[^a-zA-Z0-9_])$function(\(|\))" $found; then
-		echo "$place there is no $function() in $file"
-	fi
-done | report
+}
+prose "${sources[@]}" "${pages[@]}" | grep -E '\.[ch]([^A-Za-z0-9_]|$)' |
+	grep -oE '^[^:]*:[0-9]*:|[A-Za-z0-9_*./-]*[A-Za-z0-9_*]\.[ch](:[a-z_0-9]+)?\b' |
+	awk '/:$/ { place = $0; next } { print place " " $0 }' | sort -u |
+	while read -r place name; do
+		case $name in
+		../* | *'*'* | *[A-Z]*) continue ;; # a link, looked at above; a pattern; a stand-in
+		esac
+		mapfile -t found < <(where "${name%%:*}")
+		if [ ${#found[@]} -eq 0 ]; then
+			echo "$place there is no ${name%%:*}"
+		elif [ "$name" != "${name#*:}" ] && ! grep -qE "\b${name#*:}\(" "${found[@]}"; then
+			echo "$place there is no ${name#*:}() in ${name%%:*}"
+		fi
+	done | report
 
 # Each row of the death table names a test; that the test is there was looked at above.
 awk '
