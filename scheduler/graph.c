@@ -1,31 +1,15 @@
-/* graph.c - who waits for whom.
+/* graph.c - what settles, and what that means for those who wait for it (edges.h has the lists).
  *
- * An edge is an argument that is a future: {index of the waiting task, offset of the argument in its
- * block}. The edges to one record hang in a list that starts in its `dependents` and goes through the
- * `next` of the arguments themselves: no memory of its own, however many edges there are.
- * `pending` counts the arguments of a task that are not settled, `uses` the arguments that name a record:
- * while it is used, its value stays. All derived: scheduler_rebuild() counts and links again.
- * Blocks and links stand where clients can write: every word is checked before it is followed. */
+ * A task is admitted when it is first met: its arguments are counted as uses of what they name, which keeps
+ * those values, and linked where they are not settled. It is ready when nothing is missing, and fails as
+ * soon as one argument has failed, with the same root. It is finished, its arguments released, when it is
+ * settled and no edge of it hangs anywhere any more.
+ * A worker that settles a record may tell the dependents itself (worker/successor.c); then we find none. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "scheduler/scheduler.h"
-
-static uint64_t edge_make(uint32_t task, uint32_t offset)
-{
-	return (uint64_t)task << 32 | offset;
-}
-
-/* The record whose word speaks for a future: results of one task are one thing here. */
-static struct record *speaker_of(const struct scheduler *s, uint64_t ref)
-{
-	uint64_t word;
-	struct record *r = record_lookup(s->t, ref, &word);
-	if (r && word_state(word) == RECORD_PART)
-		r = record_lookup(s->t, r->part.task, &word);
-	return r;
-}
 
 void graph_settled(struct scheduler *s, uint32_t index)
 {
@@ -103,35 +87,30 @@ static void fail_unknown_argument(struct scheduler *s, uint32_t index, uint32_t 
 
 /* ---- admission ---- */
 
-static void link_edge(struct scheduler *s, uint32_t index, const struct arg *arg, struct record *speaker)
+static void lock_graph(struct scheduler *s)
 {
-	struct record *r = record_at(s->t, index);
-	sh_poke(&arg->future->next, sh_peek(&speaker->dependents));
-	sh_poke(&r->pending, sh_peek(&r->pending) + 1);
-	sh_store(&speaker->dependents, edge_make(index, arg->offset));
-	s->edges++;
-	/* Link first, look then: a client seals an object the other way round (object.c). */
-	sh_fence();
-	if (state_settled(word_state(sh_load(&speaker->state))))
-		graph_settled(s, record_index(s->t, speaker));
+	if (lock_acquire(&s->t->graph_lock) < 0)
+		scheduler_give_up();
 }
 
-static void admit_argument(struct scheduler *s, uint32_t index, const struct arg *arg, uint32_t number)
+static void count_and_link_locked(struct scheduler *s, uint32_t index)
 {
-	struct record *speaker = speaker_of(s, arg->future->ref);
-	if (!speaker) {
-		fail_unknown_argument(s, index, number);
+	struct record *r = record_at(s->t, index), *speaker;
+	struct args_reader reader;
+	struct arg arg;
+	sh_poke(&r->uses, sh_peek(&r->uses) | USES_COUNTED);
+	if (!args_open(s->t, r, &reader))
 		return;
+	while (args_next(&reader, &arg)) {
+		speaker = arg.future ? edges_speaker(s->t, arg.future->ref) : NULL;
+		if (!speaker)
+			continue;
+		sh_poke(&speaker->uses, sh_peek(&speaker->uses) + 1);
+		if (!state_settled(word_state(sh_load(&speaker->state))))
+			edges_link(s->t, index, &arg, speaker);
 	}
-	sh_poke(&speaker->uses, sh_peek(&speaker->uses) + 1);
-	enum record_state state = word_state(sh_load(&speaker->state));
-	if (!state_settled(state))
-		link_edge(s, index, arg, speaker);
-	else if (state != RECORD_DONE)
-		fail_because(s, index, speaker);
 }
 
-/* All arguments are settled, none failed. */
 static void become_ready(struct scheduler *s, uint32_t index)
 {
 	struct record *r = record_at(s->t, index);
@@ -141,23 +120,57 @@ static void become_ready(struct scheduler *s, uint32_t index)
 		place_ready(s, index);
 }
 
-void graph_admit(struct scheduler *s, uint32_t index)
+/* Under the lock: somebody who recovers it counts from 0. */
+static bool misses_something(struct scheduler *s, const struct record *r)
+{
+	lock_graph(s);
+	bool missing = sh_peek(&r->pending) != 0;
+	lock_release(&s->t->graph_lock);
+	return missing;
+}
+
+/* What an argument has to say to the task that waits for it; false: the task is over. */
+static bool heed_argument(struct scheduler *s, uint32_t index, struct record *speaker, uint32_t number)
+{
+	enum record_state state = speaker ? word_state(sh_load(&speaker->state)) : RECORD_FREE;
+	if (!speaker) {
+		fail_unknown_argument(s, index, number);
+		return false;
+	}
+	/* We linked first and look now; a client that seals an object does it the other way round. */
+	if (state_settled(state) && sh_peek(&speaker->dependents))
+		graph_settled(s, record_index(s->t, speaker));
+	if (state != RECORD_FAILED && state != RECORD_CANCELLED)
+		return true;
+	fail_because(s, index, speaker);
+	return false;
+}
+
+void graph_check(struct scheduler *s, uint32_t index)
 {
 	struct record *r = record_at(s->t, index);
 	struct args_reader reader;
 	struct arg arg;
-	if (sh_peek(&r->uses) & USES_COUNTED)
-		return; /* a doubled hint */
-	sh_poke(&r->uses, sh_peek(&r->uses) | USES_COUNTED);
 	if (!args_open(s->t, r, &reader)) {
 		fail_unknown_argument(s, index, 0);
 		return;
 	}
+	sh_fence();
 	while (args_next(&reader, &arg))
-		if (arg.future)
-			admit_argument(s, index, &arg, reader.next);
-	if (sh_peek(&r->pending) == 0)
+		if (arg.future && !heed_argument(s, index, edges_speaker(s->t, arg.future->ref), reader.next))
+			return;
+	if (!misses_something(s, r))
 		become_ready(s, index);
+}
+
+void graph_admit(struct scheduler *s, uint32_t index)
+{
+	if (sh_peek(&record_at(s->t, index)->uses) & USES_COUNTED)
+		return; /* a doubled hint */
+	lock_graph(s);
+	count_and_link_locked(s, index);
+	lock_release(&s->t->graph_lock);
+	graph_check(s, index);
 }
 
 /* ---- settlement ---- */
@@ -166,63 +179,64 @@ static void release_arguments(struct scheduler *s, struct record *r)
 {
 	struct args_reader reader;
 	struct arg arg;
-	if (sh_peek(&r->uses) & USES_COUNTED) {
-		sh_poke(&r->uses, sh_peek(&r->uses) & ~USES_COUNTED);
-		bool readable = args_open(s->t, r, &reader);
-		while (readable && args_next(&reader, &arg)) {
-			struct record *used = arg.future ? speaker_of(s, arg.future->ref) : NULL;
-			if (!used || (sh_peek(&used->uses) & ~USES_COUNTED) == 0)
-				continue;
-			sh_poke(&used->uses, sh_peek(&used->uses) - 1);
-			free_if_unneeded(s, record_index(s->t, used));
-		}
+	bool readable = args_open(s->t, r, &reader);
+	while (readable && args_next(&reader, &arg)) {
+		struct record *used = arg.future ? edges_speaker(s->t, arg.future->ref) : NULL;
+		if (!used || (sh_peek(&used->uses) & ~USES_COUNTED) == 0)
+			continue;
+		sh_poke(&used->uses, sh_peek(&used->uses) - 1);
+		free_if_unneeded(s, record_index(s->t, used));
 	}
-	free_arguments(s, r);
 }
 
-/* Only when no edge of it hangs in another's list any more. */
+/* From here on nobody links or counts it again. False: an edge of it hangs in another's list still. */
+static bool leave_graph(struct scheduler *s, struct record *r)
+{
+	lock_graph(s);
+	bool free_of_edges = sh_peek(&r->pending) == 0;
+	if (free_of_edges)
+		sh_poke(&r->uses, sh_peek(&r->uses) & ~USES_COUNTED);
+	lock_release(&s->t->graph_lock);
+	return free_of_edges;
+}
+
 static void finish(struct scheduler *s, uint32_t index)
 {
 	struct record *r = record_at(s->t, index);
-	if (!state_settled(word_state(sh_load(&r->state))) || sh_peek(&r->pending))
+	if (!state_settled(word_state(sh_load(&r->state))))
 		return;
-	release_arguments(s, r);
+	if (sh_peek(&r->uses) & USES_COUNTED) {
+		if (!leave_graph(s, r))
+			return;
+		release_arguments(s, r);
+	}
+	free_arguments(s, r);
 	free_if_unneeded(s, index);
 }
 
-static void tell_dependent(struct scheduler *s, uint32_t index, const struct record *settled)
+static void tell_dependent(struct scheduler *s, struct edge_taken edge, const struct record *settled)
 {
-	struct record *r = record_at(s->t, index);
-	uint32_t pending = sh_peek(&r->pending);
-	if (pending == 0)
-		return; /* a damaged list */
-	sh_poke(&r->pending, pending - 1);
-	enum record_state state = word_state(sh_load(&r->state));
+	enum record_state state = word_state(sh_load(&record_at(s->t, edge.task)->state));
 	if (state == RECORD_WAITING && word_state(sh_load(&settled->state)) != RECORD_DONE)
-		fail_because(s, index, settled);
-	else if (state == RECORD_WAITING && pending == 1)
-		become_ready(s, index);
-	else if (pending == 1)
-		graph_settled(s, index); /* it failed or was cancelled before: now it can be finished */
+		fail_because(s, edge.task, settled);
+	else if (state == RECORD_WAITING && edge.last)
+		become_ready(s, edge.task);
+	else if (edge.last)
+		graph_settled(s, edge.task); /* it failed or was cancelled before: now it can be finished */
 }
 
 static void tell_dependents(struct scheduler *s, uint32_t index)
 {
+	enum { SOME = 64 };
+	struct edge_taken edges[SOME];
 	struct record *settled = record_at(s->t, index);
-	uint64_t edge = sh_peek(&settled->dependents);
-	if (!edge)
-		return;
-	sh_poke(&settled->dependents, 0);
-	for (uint64_t steps = s->edges; edge && steps > 0; steps--) {
-		uint32_t task = (uint32_t)(edge >> 32);
-		struct arg_future *future = task < s->t->limits.records
-		    ? args_future_at(s->t, record_at(s->t, task), (uint32_t)edge) : NULL;
-		if (!future)
-			return; /* a damaged link: whoever hung behind it is found by the next rebuild */
-		edge = sh_peek(&future->next);
-		s->edges--;
-		tell_dependent(s, task, settled);
-	}
+	uint32_t n;
+	do {
+		if (edges_take(s->t, settled, false, edges, SOME, &n) < 0)
+			scheduler_give_up();
+		for (uint32_t i = 0; i < n; i++)
+			tell_dependent(s, edges[i], settled);
+	} while (n == SOME);
 }
 
 void graph_spread(struct scheduler *s)

@@ -1,38 +1,27 @@
 /* place.c - from the task heap to the workers' rings.
  *
  * A ring in front of a worker saves it a wait, and costs order: what stands in it is past the heap. So a
- * ring is filled only as deep as LOOKAHEAD_NS of work at the worker's recent pace: hundreds of tiny tasks,
- * one or two long ones. What a worker does not get to, because a task turned out long or sleeps, is given
+ * ring is filled only as deep as some 20 us of work at the worker's recent pace (process_depth): hundreds of
+ * tiny tasks, one or two long ones. What a worker does not get to, because a task turned out long or sleeps, is given
  * to others as well: a hint is an order only for the first who claims the record. */
-#include <stdlib.h>
-
 #include "base/clock.h"
-#include "base/log.h"
-#include "base/why.h"
 #include "scheduler/scheduler.h"
 
 enum {
-	LOOKAHEAD_NS = 20000,
-	DEPTH_MAX = DOWN_RING_ENTRIES / 2, /* room for hints that were withdrawn and still stand there */
-	DEPTH_UNKNOWN = 2,  /* of a worker that has run nothing yet */
-	DEPTH_SHORT = 2,    /* tasks up to SHORT_NS: the next one waits at hand */
-	SHORT_NS = 1000000,
 	PLACE_BATCH = 64,
 	STUCK_LOOK_NS = 1000000,
+	PLACED_A_ROUND = 256, /* then the hints have a turn */
 };
 
 /* Key of the worker heap: the free share of its depth, so that an idle one is always first; among equals
  * the one that had a task last, whose caches are warm and who may still be spinning. */
 #define ROOM_ALL ((uint64_t)1 << 48)
 
-/* The heaps are ours alone but for the dump tool, which takes no lock: one that cannot be had is damaged
- * beyond recovery. The manager starts the next scheduler, which derives everything again. */
+/* The heaps are ours alone but for the dump tool, which takes no lock. */
 static void lock_heap(struct heap *heap)
 {
-	if (heap_lock(heap) == 0)
-		return;
-	log_warn("cannot go on: %s", why_text());
-	exit(1);
+	if (heap_lock(heap) < 0)
+		scheduler_give_up();
 }
 
 /* ---- into the heap ---- */
@@ -76,19 +65,6 @@ uint32_t place_outstanding(const struct scheduler *s, uint32_t process)
 	return ring_used(&ring);
 }
 
-static uint32_t depth_of(const struct process *p)
-{
-	uint32_t average = sh_peek(&p->average_ns);
-	if (sh_peek(&p->blocked))
-		return 0;
-	if (average == 0)
-		return DEPTH_UNKNOWN;
-	uint32_t depth = LOOKAHEAD_NS / average;
-	if (depth > DEPTH_MAX)
-		return DEPTH_MAX;
-	return depth > DEPTH_SHORT ? depth : average <= SHORT_NS ? DEPTH_SHORT : 1;
-}
-
 static uint64_t room_key(const struct member *m)
 {
 	if (m->room == 0)
@@ -103,7 +79,7 @@ void place_refresh(struct scheduler *s, uint32_t process)
 	if (m->generation == 0)
 		return;
 	uint32_t outstanding = place_outstanding(s, process);
-	m->depth = depth_of(&s->t->process[process]);
+	m->depth = process_depth(&s->t->process[process]);
 	m->room = m->depth > outstanding ? m->depth - outstanding : 0;
 	lock_heap(&s->t->worker_heap);
 	heap_update(&s->t->worker_heap, process, room_key(m));
@@ -171,7 +147,9 @@ static void send_picks(struct scheduler *s, struct pick *picks, uint32_t n)
 				picks[k].worker = SLOT_MANAGER;
 			}
 		struct ring ring = ring_down(s->t, worker);
-		CHECK(ring_push(&ring, hints, count) == count); /* DEPTH_MAX leaves room */
+		/* Other workers hand on to it, too. What finds no room goes back: it is READY still. */
+		for (uint32_t sent = ring_push(&ring, hints, count); sent < count; sent++)
+			place_ready(s, (uint32_t)hints[sent]);
 		process_post(s->t, worker);
 	}
 }
@@ -194,7 +172,7 @@ uint32_t place_tasks(struct scheduler *s)
 		n = pick_some(s, picks);
 		send_picks(s, picks, n);
 		total += n;
-	} while (n == PLACE_BATCH && total < DEPTH_MAX);
+	} while (n == PLACE_BATCH && total < PLACED_A_ROUND);
 	if (heap_length(&s->t->task_heap))
 		wake_blocked(s);
 	return total;

@@ -88,8 +88,8 @@ static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
 			free_abandoned(s, index);
 		break;
 	case RECORD_WAITING:
-		if (its_own)
-			graph_admit(s, index); /* submitted, the hint never sent */
+		graph_admit(s, index); /* submitted, the hint never sent */
+		graph_check(s, index); /* or ready to be told so by the dead */
 		break;
 	case RECORD_READY:
 		/* Submitted, the hint never sent; or a worker had kept it for itself. */
@@ -192,58 +192,42 @@ void members_look(struct scheduler *s)
 
 /* ---- start-up: derive everything again ---- */
 
-static void clear_derived(struct scheduler *s)
-{
-	uint32_t fresh = pool_fresh(&s->t->pool);
-	for (uint32_t i = 0; i < fresh; i++) {
-		struct record *r = record_at(s->t, i);
-		if (sh_peek(&r->dependents))
-			sh_poke(&r->dependents, 0);
-		if (sh_peek(&r->pending))
-			sh_poke(&r->pending, 0);
-		if (sh_peek(&r->uses))
-			sh_poke(&r->uses, 0);
-	}
-	s->edges = 0;
-	s->settled_count = 0;
-}
-
-/* A task that has been admitted but is past WAITING uses its arguments until it is settled. */
+/* Every argument of a task that is not settled is a use; first all of them, before anything is judged. */
 static void count_uses(struct scheduler *s, struct record *r)
 {
 	struct args_reader reader;
 	struct arg arg;
-	uint64_t word;
-	if (!args_open(s->t, r, &reader))
-		return;
-	while (args_next(&reader, &arg)) {
-		struct record *used = arg.future ? record_lookup(s->t, arg.future->ref, &word) : NULL;
-		if (used && word_state(word) == RECORD_PART)
-			used = record_lookup(s->t, used->part.task, &word);
+	bool readable = args_open(s->t, r, &reader);
+	while (readable && args_next(&reader, &arg)) {
+		struct record *used = arg.future ? edges_speaker(s->t, arg.future->ref) : NULL;
 		if (!used)
 			continue;
 		sh_poke(&used->uses, sh_peek(&used->uses) + 1);
 		sh_poke(&r->uses, sh_peek(&r->uses) | USES_COUNTED);
 	}
+	if (word_state(sh_load(&r->state)) == RECORD_WAITING)
+		sh_poke(&r->uses, sh_peek(&r->uses) | USES_COUNTED);
 }
 
-/* First all uses, before anything is judged unneeded. */
-static void count_all_uses(struct scheduler *s)
+static void derive_graph_locked(struct scheduler *s)
 {
 	uint32_t fresh = pool_fresh(&s->t->pool);
+	for (uint32_t i = 0; i < fresh; i++)
+		if (sh_peek(&s->t->record[i].uses))
+			sh_poke(&s->t->record[i].uses, 0);
 	for (uint32_t i = 0; i < fresh; i++) {
-		struct record *r = record_at(s->t, i);
-		uint64_t word = sh_load(&r->state);
-		if (word_state(word) == RECORD_READY || (word_state(word) == RECORD_RUNNING &&
-		    word_owner(word) != SLOT_SCHEDULER))
+		struct record *r = &s->t->record[i];
+		enum record_state state = word_state(sh_load(&r->state));
+		if (state == RECORD_WAITING || state == RECORD_READY || state == RECORD_RUNNING)
 			count_uses(s, r);
 	}
+	edges_rebuild(s->t);
 }
 
 /* A former scheduler was ending it: because an argument failed, which we find again, or its worker died. */
 static void end_again(struct scheduler *s, uint32_t index, uint64_t word)
 {
-	graph_admit(s, index);
+	graph_check(s, index);
 	if (sh_load(&record_at(s->t, index)->state) == word)
 		end_attempt(s, index, word, SLOT_SCHEDULER);
 }
@@ -251,18 +235,14 @@ static void end_again(struct scheduler *s, uint32_t index, uint64_t word)
 static void rebuild_record(struct scheduler *s, uint32_t index)
 {
 	struct record *r = record_at(s->t, index);
-	uint64_t word = sh_load(&r->state), task;
+	uint64_t word = sh_load(&r->state);
 	switch (word_state(word)) {
 	case RECORD_WAITING:
-		graph_admit(s, index);
+		graph_check(s, index);
 		break;
 	case RECORD_RUNNING:
 		if (word_owner(word) == SLOT_SCHEDULER)
 			end_again(s, index, word);
-		break;
-	case RECORD_PART:
-		if (!record_lookup(s->t, r->part.task, &task))
-			free_orphan(s, index); /* a former scheduler freed its task, and died */
 		break;
 	case RECORD_DONE:
 	case RECORD_FAILED:
@@ -274,15 +254,30 @@ static void rebuild_record(struct scheduler *s, uint32_t index)
 	}
 }
 
+/* Parts whose task a former scheduler began to free, part by part, and we freed. */
+static void free_orphans(struct scheduler *s)
+{
+	uint32_t fresh = pool_fresh(&s->t->pool);
+	uint64_t task;
+	for (uint32_t i = 0; i < fresh; i++) {
+		const struct record *r = record_at(s->t, i);
+		if (word_state(sh_load(&r->state)) == RECORD_PART && !record_lookup(s->t, r->part.task, &task))
+			free_orphan(s, i);
+	}
+}
+
 void scheduler_rebuild(struct scheduler *s)
 {
-	clear_derived(s);
-	count_all_uses(s);
+	if (lock_acquire(&s->t->graph_lock) < 0)
+		scheduler_give_up();
+	derive_graph_locked(s);
+	lock_release(&s->t->graph_lock);
 	uint32_t fresh = pool_fresh(&s->t->pool);
 	for (uint32_t i = 0; i < fresh; i++)
 		rebuild_record(s, i);
 	/* Frees come last: a record unneeded now may still be counted by one that came after it. */
 	graph_spread(s);
+	free_orphans(s);
 	place_flush(s);
 	free_flush(s);
 	place_rebuild(s);

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/why.h"
 #include "tables/spin.h"
 
@@ -46,6 +47,12 @@ void scheduler_close(struct scheduler *s)
 {
 	munmap(s->settled, settled_bytes(s));
 	free(s->member);
+}
+
+void scheduler_give_up(void)
+{
+	log_warn("cannot go on: %s", why_text());
+	exit(1);
 }
 
 uint32_t scheduler_step(struct scheduler *s)

@@ -12,6 +12,7 @@
 #define PLM_SCHEDULER_H
 
 #include "tables/args.h"
+#include "tables/edges.h"
 #include "tables/tables.h"
 
 enum { FREED_BATCH = 256, READY_BATCH = 256, SETTLED_PER_RECORD = 2 };
@@ -38,7 +39,6 @@ struct scheduler {
 
 	uint32_t *settled;       /* worklist: settled, dependents not told yet */
 	uint64_t settled_count;
-	uint64_t edges;          /* linked in all dependents lists: bounds every walk of one */
 
 	uint32_t ready[READY_BATCH]; /* to go into the task heap, under one lock */
 	uint32_t ready_count;
@@ -55,6 +55,9 @@ uint32_t scheduler_step(struct scheduler *s);
 /* Until s->stop, the end of the runtime, or, when it drains, until the last task is settled. */
 void scheduler_run(struct scheduler *s);
 void scheduler_close(struct scheduler *s);
+/* A lock cannot be had, whose holder is alive but stopped, or whose structure is damaged beyond recovery.
+ * The manager starts the next scheduler, which derives everything again. */
+_Noreturn void scheduler_give_up(void);
 
 /* ---- hints.c ---- */
 uint32_t hints_drain(struct scheduler *s);
@@ -63,6 +66,8 @@ void hints_drain_one(struct scheduler *s, uint32_t process);
 /* ---- graph.c ---- */
 /* A WAITING task is met for the first time: counts its arguments, links it to those not settled. */
 void graph_admit(struct scheduler *s, uint32_t index);
+/* Of an admitted task: fails it if an argument has failed, makes it READY if none is missing. */
+void graph_check(struct scheduler *s, uint32_t index);
 /* A record has settled: remembers it; graph_spread() tells those that wait for it. */
 void graph_settled(struct scheduler *s, uint32_t index);
 void graph_spread(struct scheduler *s);

@@ -16,6 +16,7 @@ static _Thread_local const struct lock_shm *held[RANKS];
 static const char *const rank_names[RANKS] = {
 	[RANK_GROW] = "store growth", [RANK_POOL] = "record pool", [RANK_TASK_HEAP] = "task heap",
 	[RANK_WORKER_HEAP] = "worker heap", [RANK_ARENA] = "store arena", [RANK_REGISTRY] = "registry",
+	[RANK_GRAPH] = "graph",
 };
 
 void lock_init(struct lock_shm *shm)
@@ -65,13 +66,9 @@ static int lock_wait(struct lock *lock)
 }
 #endif
 
-int lock_acquire(struct lock *lock)
+/* What the mutex said, as one of ours; r == 0 or EOWNERDEAD: we have it. */
+static int lock_taken(struct lock *lock, int r)
 {
-	check_order(lock);
-	step_here("lock acquire");
-	int r = pthread_mutex_trylock(&lock->shm->mutex);
-	if (r == EBUSY)
-		r = lock_wait(lock);
 	switch (r) {
 	case 0:
 		held[lock->rank] = lock->shm;
@@ -88,6 +85,22 @@ int lock_acquire(struct lock *lock)
 		return why(-ENOTRECOVERABLE, "the %s lock is damaged (error %d); restart the runtime",
 		    rank_names[lock->rank], r);
 	}
+}
+
+int lock_acquire(struct lock *lock)
+{
+	check_order(lock);
+	step_here("lock acquire");
+	int r = pthread_mutex_trylock(&lock->shm->mutex);
+	return lock_taken(lock, r == EBUSY ? lock_wait(lock) : r);
+}
+
+int lock_try(struct lock *lock)
+{
+	check_order(lock);
+	step_here("lock try");
+	int r = pthread_mutex_trylock(&lock->shm->mutex);
+	return r == EBUSY ? -EBUSY : lock_taken(lock, r);
 }
 
 void lock_release(struct lock *lock)

@@ -17,6 +17,7 @@
 enum lock_rank { /* taken in rising order only */
 	RANK_GROW = 1, /* reserves more of the store: the one lock held over a system call */
 	RANK_POOL,
+	RANK_GRAPH,
 	RANK_TASK_HEAP,
 	RANK_WORKER_HEAP,
 	RANK_ARENA,
@@ -42,6 +43,8 @@ void lock_init(struct lock_shm *shm);
 
 /* 0, -ETIMEDOUT (a live holder does not let go), -ENOTRECOVERABLE (its recovery failed). */
 int lock_acquire(struct lock *lock);
+/* Also -EBUSY: somebody has it. For work that its holder, or anybody later, can do as well. */
+int lock_try(struct lock *lock);
 void lock_release(struct lock *lock);
 
 /* True when this thread holds it: functions named _locked CHECK this. */

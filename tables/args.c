@@ -27,7 +27,8 @@ bool args_next(struct args_reader *reader, struct arg *ret)
 	if (reader->next >= reader->nargs)
 		return false;
 	uint32_t descriptor;
-	memcpy(&descriptor, reader->block + (size_t)reader->next * sizeof descriptor, sizeof descriptor);
+	memcpy(&descriptor, reader->block + (size_t)reader->next * sizeof descriptor,
+	    sizeof descriptor);
 	bool future = descriptor == ARG_FUTURE;
 	uint64_t length = future ? sizeof(struct arg_future) : descriptor;
 	if (length > reader->bytes - reader->at)
@@ -58,7 +59,8 @@ void args_begin(struct args_writer *writer, void *block, uint32_t nargs)
 
 static void add(struct args_writer *writer, uint32_t descriptor, const void *data, uint64_t length)
 {
-	memcpy(writer->block + (size_t)writer->next * sizeof descriptor, &descriptor, sizeof descriptor);
+	memcpy(writer->block + (size_t)writer->next * sizeof descriptor, &descriptor,
+	    sizeof descriptor);
 	if (length)
 		memcpy(writer->block + writer->at, data, length);
 	writer->at += args_round(length);

@@ -1,8 +1,8 @@
 /* args.h - the argument block of a task: bytes and futures in any mixture.
  *
  * Where: inline in the record when it fits, else an extent of the store that the record names.
- * Writer: the submitter, before the task is visible; only the `next` links of futures are the
- * scheduler's afterwards (who waits for whom: scheduler/graph.c).
+ * Writer: the submitter, before the task is visible; only the `next` links of futures say
+ * afterwards who waits for whom (edges.h).
  * Readers (worker, scheduler) trust nothing: each word is read once and checked against the block.
  *
  *	u32 descriptor[nargs]     length of the bytes, or ARG_FUTURE
@@ -18,7 +18,7 @@
 
 struct arg_future {
 	uint64_t ref;
-	shared64 next; /* W: scheduler. Next edge in the list of those who wait for the same. */
+	shared64 next; /* W: under the graph's lock. Next edge in the list of those who wait for the same. */
 };
 
 struct arg {

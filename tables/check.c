@@ -11,7 +11,8 @@ static const char *check_processes(const struct tables *t)
 			return "processes: a slot is in no known state";
 		bool fixed = i < SLOT_FIRST_MEMBER;
 		enum process_kind kind = process_kind(word);
-		if (process_present(word) && fixed != (kind == KIND_MANAGER || kind == KIND_SCHEDULER))
+		if (process_present(word) && fixed != (kind == KIND_MANAGER ||
+		    kind == KIND_SCHEDULER))
 			return "processes: a slot holds the wrong kind of process";
 	}
 	return NULL;
@@ -23,10 +24,12 @@ static const char *check_record(const struct tables *t, const struct record *r)
 	if (word_state(word) >= RECORD_STATES)
 		return "records: one is in no known state";
 	if (word_state(word) == RECORD_FREE)
-		return sh_load(&r->args) || sh_load(&r->value) ? "records: a free one names an extent" : NULL;
+		return sh_load(&r->args) || sh_load(&r->value) ? "records: a free one names an "
+		    "extent" : NULL;
 	if (word_owner(word) >= t->limits.processes)
 		return "records: one is owned by no process slot";
-	if (word_state(word) == RECORD_DONE && !sh_load(&r->value) && r->value_bytes > RECORD_INLINE_VALUE)
+	if (word_state(word) == RECORD_DONE && !sh_load(&r->value) &&
+	    r->value_bytes > RECORD_INLINE_VALUE)
 		return "records: a finished one has no value";
 	return NULL;
 }

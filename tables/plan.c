@@ -6,7 +6,8 @@
 
 uint32_t plan_abi(void)
 {
-	const size_t sizes[] = { sizeof(struct control), sizeof(struct process), sizeof(struct record),
+	const size_t sizes[] = { sizeof(struct control), sizeof(struct process),
+	    sizeof(struct record),
 		sizeof(struct registry_shm), sizeof(pthread_mutex_t), sizeof(struct heap_entry),
 		arena_bytes(64), UP_RING_ENTRIES, DOWN_RING_ENTRIES };
 	uint32_t hash = 2166136261u; /* FNV-1a: any change of any size changes it */
@@ -54,13 +55,15 @@ void plan_make(const struct limits *limits, struct plan *ret)
 int tables_check_limits(const struct limits *l)
 {
 	if (l->processes == 0 || l->processes % PROCESSES_STEP || l->processes > PROCESSES_MAX)
-		return why(-EINVAL, "process slots: a multiple of %d up to %d, not %u", PROCESSES_STEP,
-		    PROCESSES_MAX, l->processes);
-	if (l->workers == 0 || l->workers > WORKERS_MAX || l->workers + SLOT_FIRST_MEMBER >= l->processes)
+		return why(-EINVAL, "process slots: a multiple of %d up to %d, not %u",
+		    PROCESSES_STEP, PROCESSES_MAX, l->processes);
+	if (l->workers == 0 || l->workers > WORKERS_MAX ||
+	    l->workers + SLOT_FIRST_MEMBER >= l->processes)
 		return why(-EINVAL, "workers: 1 to %d, and fewer than the %u process slots; not %u",
 		    WORKERS_MAX, l->processes, l->workers);
 	if (l->records < RECORDS_MIN || l->records > RECORDS_MAX)
-		return why(-EINVAL, "tasks: %d to %d, not %u", RECORDS_MIN, RECORDS_MAX, l->records);
+		return why(-EINVAL, "tasks: %d to %d, not %u", RECORDS_MIN, RECORDS_MAX,
+		    l->records);
 	if (l->nodes == 0 || l->nodes > ARENAS_MAX)
 		return why(-EINVAL, "NUMA nodes: 1 to %d, not %u", ARENAS_MAX, l->nodes);
 	if (l->store_bytes < STORE_BYTES_MIN * l->nodes || l->store_bytes > STORE_BYTES_MAX / 2)

@@ -60,7 +60,6 @@ bool process_claim(struct process *p, enum process_kind kind, pid_t pid, const c
 		sh_poke(&p->waiter[i].awaiting, AWAITING_NOTHING);
 	sh_poke(&p->unclean, 0);
 	sh_poke(&p->beat_ns, clock_coarse_ns());
-	sh_poke(&p->idle, 0);
 	sh_poke(&p->average_ns, 0);
 	sh_poke(&p->blocked, 0);
 	sh_poke(&p->node, 0);
@@ -69,6 +68,26 @@ bool process_claim(struct process *p, enum process_kind kind, pid_t pid, const c
 	sh_poke(&p->failed, 0);
 	return sh_cas(&p->state, &seen,
 	    process_word(process_generation(seen) + 1, kind, PROCESS_STARTING));
+}
+
+uint32_t process_depth(const struct process *p)
+{
+	enum {
+		LOOKAHEAD_NS = 20000,
+		DEPTH_MAX = DOWN_RING_ENTRIES / 2, /* the other half is for what other workers hand on */
+		DEPTH_UNKNOWN = 2, /* it has run nothing yet */
+		DEPTH_SHORT = 2,   /* tasks up to SHORT_NS: the next one waits at hand */
+		SHORT_NS = 1000000,
+	};
+	uint32_t average = sh_peek(&p->average_ns);
+	if (sh_peek(&p->blocked))
+		return 0;
+	if (average == 0)
+		return DEPTH_UNKNOWN;
+	uint32_t depth = LOOKAHEAD_NS / average;
+	if (depth > DEPTH_MAX)
+		return DEPTH_MAX;
+	return depth > DEPTH_SHORT ? depth : average <= SHORT_NS ? DEPTH_SHORT : 1;
 }
 
 uint64_t process_start_time(pid_t pid)

@@ -63,8 +63,7 @@ struct process {
 	_Alignas(CACHE_LINE_BYTES) struct waiter waiter[WAITERS];
 
 	/* workers; clients leave it zero */
-	_Alignas(CACHE_LINE_BYTES) shared32 idle; /* W: itself (1), who takes it for a task (0, by CAS) */
-	shared32 average_ns; /* W: itself. Moving average of its tasks' run time. */
+	_Alignas(CACHE_LINE_BYTES) shared32 average_ns; /* W: itself. Moving average of its tasks' run time. */
 	shared32 blocked;    /* W: itself. Its task waits for another and nothing can be run in its place. */
 	shared32 node;       /* W: itself. NUMA node it runs on. */
 	shared64 running;    /* W: itself. Reference of the task it runs, 0 none. */
@@ -110,6 +109,10 @@ bool process_step(struct process *p, uint64_t *seen, enum process_state to);
 
 /* FREE -> STARTING with the next generation, by the manager; false if not free. */
 bool process_claim(struct process *p, enum process_kind kind, pid_t pid, const char *name);
+
+/* How many hints may stand in front of a worker: LOOKAHEAD_NS of work at its recent pace, so that it seldom
+ * waits for the next, and that what comes with a higher priority is not far behind. */
+uint32_t process_depth(const struct process *p);
 
 /* Field 22 of /proc/PID/stat, 0 if there is no such process. */
 uint64_t process_start_time(pid_t pid);

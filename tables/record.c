@@ -10,9 +10,11 @@ static const bool legal[RECORD_STATES][RECORD_STATES] = {
 	[RECORD_FREE] = { [RECORD_RESERVED] = true },
 	[RECORD_RESERVED] = { [RECORD_WAITING] = true, [RECORD_READY] = true, [RECORD_DONE] = true,
 		[RECORD_PART] = true, [RECORD_FREE] = true },
-	[RECORD_WAITING] = { [RECORD_READY] = true, [RECORD_RUNNING] = true, [RECORD_CANCELLED] = true },
+	[RECORD_WAITING] = { [RECORD_READY] = true, [RECORD_RUNNING] = true,
+	    [RECORD_CANCELLED] = true },
 	[RECORD_READY] = { [RECORD_RUNNING] = true, [RECORD_CANCELLED] = true },
-	[RECORD_RUNNING] = { [RECORD_DONE] = true, [RECORD_FAILED] = true, [RECORD_CANCELLED] = true,
+	[RECORD_RUNNING] = { [RECORD_DONE] = true, [RECORD_FAILED] = true,
+	    [RECORD_CANCELLED] = true,
 		[RECORD_READY] = true,     /* to be run again */
 		[RECORD_RUNNING] = true }, /* asked to stop; taken over from a dead worker */
 	[RECORD_DONE] = { [RECORD_FREE] = true },

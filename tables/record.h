@@ -67,7 +67,7 @@ struct record {
 	uint16_t nargs;      /* W: submitter */
 	uint16_t results;    /* W: submitter. 1 + number of parts. */
 	shared32 value;      /* W: owner. Granule of the value, 0: inline (or empty). */
-	shared32 pending;    /* W: scheduler. Arguments not settled yet; derived. */
+	shared32 pending;    /* W: under the graph's lock. Arguments not settled yet; derived (edges.h). */
 	uint64_t value_bytes; /* W: owner. Of the value, or of the message of a failure. */
 	uint8_t retries, crash_retries; /* W: submitter. Budgets. */
 	uint8_t failures;    /* W: owner. Spent; crashes are the attempts in the word less these. */

@@ -82,15 +82,16 @@ uint32_t registry_find(const struct registry *registry, const char *name)
 static int check_names(const char *module, const char *const *names, uint32_t n)
 {
 	if (module[0] == 0 || strchr(module, '.'))
-		return why(-EINVAL, "a module's name must not be empty or hold a dot: \"%s\"", module);
+		return why(-EINVAL, "a module's name must not be empty or hold a dot: \"%s\"",
+		    module);
 	if (n == 0)
 		return why(-EINVAL, "module %s exports no function", module);
 	for (uint32_t i = 0; i < n; i++) {
 		if (!names[i] || names[i][0] == 0)
 			return why(-EINVAL, "module %s: export %u has no name", module, i + 1);
 		if (strlen(module) + 1 + strlen(names[i]) >= FUNCTION_NAME_BYTES)
-			return why(-EINVAL, "module %s: the name of \"%s\" is too long (%d bytes with "
-			    "its module)", module, names[i], FUNCTION_NAME_BYTES - 1);
+			return why(-EINVAL, "module %s: the name of \"%s\" is too long (%d bytes "
+			    "with its module)", module, names[i], FUNCTION_NAME_BYTES - 1);
 	}
 	return 0;
 }
@@ -116,8 +117,8 @@ static int add_locked(struct registry *registry, const char *path, const char *m
 	if (module_known(registry, module))
 		return why(-EEXIST, "module %s is loaded already", module);
 	if (modules >= MODULES_MAX || n > FUNCTIONS_MAX - functions)
-		return why(-ENOSPC, "no room for module %s: at most %d modules and %d functions", module,
-		    MODULES_MAX, FUNCTIONS_MAX);
+		return why(-ENOSPC, "no room for module %s: at most %d modules and %d functions",
+		    module, MODULES_MAX, FUNCTIONS_MAX);
 	for (uint32_t i = 0; i < n; i++) {
 		struct function_entry *f = &shm->function[functions + i];
 		snprintf(f->name, sizeof f->name, "%s.%s", module, names[i]);
@@ -128,7 +129,8 @@ static int add_locked(struct registry *registry, const char *path, const char *m
 	snprintf(m->path, sizeof m->path, "%s", path);
 	m->first = functions + 1;
 	sh_store(&m->functions, n);
-	sh_store(&shm->modules, modules + 1);     /* the commit: registry_recover() counts from here */
+	sh_store(&shm->modules, modules + 1);     /* the commit: registry_recover() counts from
+	                                           * here */
 	sh_store(&shm->functions, functions + n); /* pairs with registry_function() */
 	return 0;
 }

@@ -1,10 +1,10 @@
 /* registry.h - which modules are loaded and which function has which number.
  *
- * Where: the control segment.  Writer: a loader process (lifecycle/loader.c), under the registry lock;
- * readers without a lock, by the release of `state`.
- * A number, once given, is for ever: entries are appended, never changed. Functions count only once the
- * entry of their module does (its commit word), so a loader that dies half-way has loaded nothing.
- * Number 0 is no function. */
+ * Where: the control segment.  Writer: a loader process (lifecycle/loader.c), under the registry
+ * lock; readers without a lock, by the release of `state`.
+ * A number, once given, is for ever: entries are appended, never changed. Functions count only once
+ * the entry of their module does (its commit word), so a loader that dies half-way has loaded
+ * nothing. Number 0 is no function. */
 #ifndef PLM_REGISTRY_H
 #define PLM_REGISTRY_H
 
@@ -49,7 +49,8 @@ int registry_add(struct registry *registry, const char *path, const char *module
 uint32_t registry_find(const struct registry *registry, const char *name);
 
 /* Private copies of validated entries; false if there is no such number. */
-bool registry_function(const struct registry *registry, uint32_t number, struct function_entry *ret);
+bool registry_function(const struct registry *registry, uint32_t number,
+    struct function_entry *ret);
 bool registry_module(const struct registry *registry, uint32_t index, char path[MODULE_PATH_BYTES],
     uint32_t *ret_first, uint32_t *ret_count);
 uint32_t registry_modules(const struct registry *registry);

@@ -1,5 +1,5 @@
-/* spin.h - a short spin before parking: a parked peer costs 20 us and more to wake in a virtual machine,
- * a spinning one a fraction. But a core that somebody else could use is not spun on.
+/* spin.h - a short spin before parking: a parked peer costs 20 us and more to wake in a virtual
+ * machine, a spinning one a fraction. But a core that somebody else could use is not spun on.
  * Who: whoever is about to sleep on its event.  Blocks: SPIN_NS at most. */
 #ifndef PLM_SPIN_H
 #define PLM_SPIN_H
@@ -11,7 +11,8 @@
 
 enum {
 	SPIN_NS = 50000,
-	SPIN_GRACE_NS = 20000, /* a peer that wakes another and then parks is counted awake so long */
+	SPIN_GRACE_NS = 20000, /* a peer that wakes another and then parks is counted awake so
+	                        * long */
 	SPIN_LOOKS = 32,       /* between two looks at the clock */
 };
 

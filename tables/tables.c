@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/why.h"
+#include "tables/edges.h"
 #include "tables/plan.h"
 
 _Static_assert(sizeof(struct process) % CACHE_LINE_BYTES == 0, "a process slot is whole cache lines");
@@ -86,6 +87,12 @@ static void refill_worker_heap(void *context, struct heap *heap)
 	(void)heap;
 }
 
+static const char *recover_graph(void *context)
+{
+	edges_rebuild(context);
+	return NULL;
+}
+
 /* ---- attaching ---- */
 
 static void place_tables(struct tables *t, const struct plan *plan)
@@ -102,6 +109,8 @@ static void place_tables(struct tables *t, const struct plan *plan)
 	    refill_task_heap, t);
 	heap_attach(&t->worker_heap, base + plan->worker_heap, t->limits.processes, RANK_WORKER_HEAP,
 	    refill_worker_heap, t);
+	t->graph_lock = (struct lock){ .shm = &t->control->graph_lock, .rank = RANK_GRAPH,
+		.recover = recover_graph, .context = t };
 	uint32_t granule = SEGMENT_HEADER_BYTES / STORE_GRANULE_BYTES;
 	for (uint32_t i = 0; i < t->limits.nodes; i++) {
 		t->arena_owner[i] = (struct arena_owner){ t, i };
@@ -114,6 +123,7 @@ static void place_tables(struct tables *t, const struct plan *plan)
 static void create_tables(struct tables *t, const struct plan *plan)
 {
 	char *base = (char *)t->control_segment.header;
+	lock_init(&t->control->graph_lock);
 	registry_create(base + plan->registry);
 	pool_create(base + plan->pool);
 	heap_create(base + plan->task_heap, t->limits.records);

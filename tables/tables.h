@@ -40,6 +40,7 @@ struct control { /* the first page of the control segment, behind the segment's 
 	shared32 restarts;                            /* W: manager. For people. */
 	shared64 changes;                             /* W: who joins, and the manager for the dead: moves
 	                                               * when a process slot came or went. */
+	struct lock_shm graph_lock;
 	_Alignas(CACHE_LINE_BYTES) shared64 sequence; /* W: submitters. Order of submission. */
 	_Alignas(CACHE_LINE_BYTES) struct event room; /* posted by the scheduler when it freed records or
 	                                               * store while somebody waited */
@@ -66,6 +67,7 @@ struct tables { /* filled in place; never copied: its locks point into it */
 	struct registry registry;
 	struct pool pool;     /* of records */
 	struct heap task_heap, worker_heap;
+	struct lock graph_lock; /* edges.h */
 	struct arena arena[ARENAS_MAX];
 	struct arena_owner arena_owner[ARENAS_MAX];
 	char *rings;          /* up and down ring of each process slot */

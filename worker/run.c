@@ -12,13 +12,15 @@ void worker_report(struct worker *w)
 	if (w->reports)
 		handle_tell(&w->rt, w->report, w->reports);
 	w->reports = 0;
+	w->urgent = false;
 }
 
-static void report(struct worker *w, enum hint_kind kind, uint64_t ref)
+void worker_tell(struct worker *w, enum hint_kind kind, uint64_t ref, bool urgent)
 {
 	if (w->reports == 0)
 		w->report_since_ns = w->now_ns;
 	w->report[w->reports++] = hint_make(kind, ref);
+	w->urgent |= urgent;
 	if (w->reports == WORKER_BATCH)
 		worker_report(w);
 }
@@ -78,11 +80,13 @@ static void settle(struct worker *w, struct plm_call *call)
 	shared64 *count = state == RECORD_DONE ? &rt->me->done : &rt->me->failed;
 	sh_poke(count, sh_peek(count) + 1);
 	if (state == RECORD_READY) {
-		report(w, HINT_SUBMITTED, ref); /* to be run again */
+		worker_tell(w, HINT_SUBMITTED, ref, true); /* to be run again */
 		return;
 	}
 	wake_holders(&rt->tables, index);
-	report(w, HINT_SETTLED, ref);
+	bool told = sh_load(&call->record->dependents) == 0 ||
+	    (state == RECORD_DONE && worker_tell_successors(w, call->record));
+	worker_tell(w, HINT_SETTLED, ref, !told);
 }
 
 /* ---- the call ---- */

@@ -33,6 +33,7 @@ int worker_open(struct worker *w, uint32_t slot)
 		return r;
 	plm_patience(&w->rt, RESULT_PATIENCE_MS);
 	w->now_ns = clock_ns();
+	w->next = NO_RECORD;
 	return 0;
 }
 
@@ -42,6 +43,21 @@ void worker_close(struct worker *w)
 	handle_close(&w->rt);
 }
 
+/* A report can wait when nobody waits for it: the scheduler then only tidies up. While it has tasks to give
+ * it must know in time that we have room. */
+static bool report_is_due(const struct worker *w)
+{
+	return w->urgent || (w->reports && heap_length(&w->rt.tables.task_heap) > 0 &&
+	    w->now_ns - w->report_since_ns > REPORT_DELAY_NS);
+}
+
+static void run(struct worker *w, uint32_t index)
+{
+	worker_run_record(w, index);
+	if (report_is_due(w))
+		worker_report(w);
+}
+
 /* Taken off when dealt with, also when it was stale: what stands in the ring is what we still have. */
 static void deal_with(struct worker *w, struct ring *ring, uint64_t hint)
 {
@@ -49,14 +65,16 @@ static void deal_with(struct worker *w, struct ring *ring, uint64_t hint)
 	uint32_t index = (uint32_t)hint;
 	if (hint_kind(hint) == HINT_SUBMITTED && index < rt->tables.limits.records &&
 	    hint_fits(hint, sh_load(&record_at(&rt->tables, index)->state)))
-		worker_run_record(w, index);
+		run(w, index);
+	while (w->next != NO_RECORD) {
+		index = w->next;
+		w->next = NO_RECORD;
+		run(w, index);
+	}
 	ring_done(ring, 1);
-	/* Somebody may wait for it: a report is held back only while the next tasks are short. */
-	if (w->reports && w->now_ns - w->report_since_ns > REPORT_DELAY_NS)
-		worker_report(w);
 }
 
-static uint32_t work(struct worker *w)
+uint32_t worker_step(struct worker *w)
 {
 	uint64_t hints[WORKER_BATCH];
 	struct ring ring = ring_down(&w->rt.tables, w->rt.self);
@@ -80,8 +98,11 @@ static bool work_waits(void *worker)
 static void rest(struct worker *w)
 {
 	struct plm *rt = &w->rt;
+	if (heap_length(&rt->tables.task_heap) > 0)
+		worker_report(w); /* we have room */
 	if (spin_until(&rt->tables, work_waits, w))
 		return;
+	worker_report(w);
 	uint32_t seen = event_prepare(&rt->me->event);
 	if (work_waits(w) || atomic_load(&w->stop))
 		return;
@@ -96,9 +117,8 @@ void worker_run(struct worker *w)
 	while (!atomic_load_explicit(&w->stop, memory_order_relaxed) &&
 	    sh_load(&w->rt.tables.control->mode) != MODE_STOPPED) {
 		w->now_ns = clock_ns();
-		if (work(w) > 0)
+		if (worker_step(w) > 0)
 			continue;
-		worker_report(w);
 		rest(w);
 	}
 }

@@ -13,6 +13,7 @@
 #include "worker/modules.h"
 
 enum { WORKER_BATCH = 32, REPORT_DELAY_NS = 10000 };
+#define NO_RECORD UINT32_MAX
 
 struct worker {
 	struct plm rt;
@@ -20,7 +21,9 @@ struct worker {
 	struct plm_call *call;        /* innermost running one */
 	uint64_t report[WORKER_BATCH]; /* settled, the scheduler not told yet */
 	uint32_t reports;
+	bool urgent;                  /* somebody waits for what a report will set going */
 	uint64_t report_since_ns;
+	uint32_t next;                /* READY, kept to be run by us next; NO_RECORD */
 	uint64_t now_ns;              /* the last look at the clock: one a task */
 	uint32_t average_ns;
 	_Atomic bool stop;
@@ -28,6 +31,8 @@ struct worker {
 
 /* Takes the place prepared in slot; rt.tables is attached already. */
 int worker_open(struct worker *w, uint32_t slot);
+/* One round: 0 when no hint was there. What it has to report may still be kept back. */
+uint32_t worker_step(struct worker *w);
 /* Until w->stop or the end of the runtime. */
 void worker_run(struct worker *w);
 void worker_close(struct worker *w);
@@ -38,7 +43,14 @@ void worker_close(struct worker *w);
 bool worker_run_record(struct worker *w, uint32_t index);
 /* Work in the place of one that waits: runs the record, or what it waits for. True: something was run. */
 bool worker_help(void *worker, uint32_t index);
+/* Puts a hint to the scheduler into report[]; sent soon, or, when it is urgent, after this task. */
+void worker_tell(struct worker *w, enum hint_kind kind, uint64_t ref, bool urgent);
 /* Sends what is in report[]. */
 void worker_report(struct worker *w);
+
+/* ---- successor.c ---- */
+
+/* Tells those that waited for it. False: some are left to the scheduler. */
+bool worker_tell_successors(struct worker *w, struct record *settled);
 
 #endif

@@ -1,0 +1,89 @@
+#include "tables/edges.h"
+
+static uint64_t edge_make(uint32_t task, uint32_t offset)
+{
+	return (uint64_t)task << 32 | offset;
+}
+
+struct record *edges_speaker(const struct tables *t, uint64_t ref)
+{
+	uint64_t word;
+	struct record *r = record_lookup(t, ref, &word);
+	if (r && word_state(word) == RECORD_PART)
+		r = record_lookup(t, r->part.task, &word);
+	return r;
+}
+
+void edges_link(struct tables *t, uint32_t index, const struct arg *arg, struct record *speaker)
+{
+	struct record *r = record_at(t, index);
+	sh_poke(&arg->future->next, sh_peek(&speaker->dependents));
+	sh_poke(&r->pending, sh_peek(&r->pending) + 1);
+	sh_store(&speaker->dependents, edge_make(index, arg->offset));
+}
+
+/* The first edge off the list; false if there is none, or the rest of it is damaged and therefore lost to
+ * all but the next rebuild. */
+static bool take_one_locked(struct tables *t, struct record *settled, struct edge_taken *ret)
+{
+	uint64_t edge = sh_peek(&settled->dependents);
+	uint32_t task = (uint32_t)(edge >> 32);
+	if (!edge)
+		return false;
+	struct arg_future *future = task < t->limits.records
+	    ? args_future_at(t, record_at(t, task), (uint32_t)edge) : NULL;
+	sh_store(&settled->dependents, future ? sh_peek(&future->next) : 0);
+	if (!future)
+		return false;
+	struct record *r = record_at(t, task);
+	uint32_t pending = sh_peek(&r->pending);
+	if (pending == 0)
+		return false; /* a list that bites its tail */
+	sh_poke(&r->pending, pending - 1);
+	*ret = (struct edge_taken){ .task = task, .last = pending == 1 };
+	return true;
+}
+
+int edges_take(struct tables *t, struct record *settled, bool try, struct edge_taken *ret, uint32_t max,
+    uint32_t *ret_n)
+{
+	*ret_n = 0;
+	if (!sh_load(&settled->dependents))
+		return 0;
+	int r = try ? lock_try(&t->graph_lock) : lock_acquire(&t->graph_lock);
+	if (r < 0)
+		return r;
+	while (*ret_n < max && take_one_locked(t, settled, &ret[*ret_n]))
+		++*ret_n;
+	lock_release(&t->graph_lock);
+	return 0;
+}
+
+static void link_again(struct tables *t, uint32_t index)
+{
+	struct record *r = record_at(t, index), *speaker;
+	struct args_reader reader;
+	struct arg arg;
+	if (!args_open(t, r, &reader))
+		return;
+	while (args_next(&reader, &arg)) {
+		speaker = arg.future ? edges_speaker(t, arg.future->ref) : NULL;
+		if (speaker && !state_settled(word_state(sh_load(&speaker->state))))
+			edges_link(t, index, &arg, speaker);
+	}
+}
+
+void edges_rebuild(struct tables *t)
+{
+	uint32_t fresh = pool_fresh(&t->pool);
+	for (uint32_t i = 0; i < fresh; i++) {
+		if (sh_peek(&t->record[i].dependents))
+			sh_poke(&t->record[i].dependents, 0);
+		if (sh_peek(&t->record[i].pending))
+			sh_poke(&t->record[i].pending, 0);
+	}
+	/* Tasks the scheduler has not met yet are linked when it does. */
+	for (uint32_t i = 0; i < fresh; i++)
+		if (sh_peek(&t->record[i].uses) & USES_COUNTED)
+			link_again(t, i);
+}

@@ -1,0 +1,38 @@
+/* edges.h - who waits for whom: the dependents of a record, and how many arguments a task still misses.
+ *
+ * An edge is an argument that is a future: {index of the waiting task, offset of the argument in its
+ * block}. The edges to one record hang in a list that starts in its `dependents` and goes through the
+ * `next` of the arguments themselves: no memory of its own, however many edges there are. `pending` of a
+ * task counts its edges.
+ *
+ * Where: the records and argument blocks.  Who: the scheduler links; whoever settled a record (a worker,
+ * the scheduler) takes its edges off. Both under the graph's lock, a few at a time.
+ * Death: derived. Inside the lock, the next taker links and counts everything again from the arguments;
+ * between edges_take() and what its caller does with it, the scheduler finds tasks without a missing
+ * argument when it buries the caller.
+ * Blocks and links stand where clients can write: every word is checked before it is followed. */
+#ifndef PLM_EDGES_H
+#define PLM_EDGES_H
+
+#include "tables/args.h"
+
+/* The record whose word speaks for a future: results of one task are one thing here. NULL: none. */
+struct record *edges_speaker(const struct tables *t, uint64_t ref);
+
+/* Under the lock: the task at index misses what speaker will be. */
+void edges_link(struct tables *t, uint32_t index, const struct arg *arg, struct record *speaker);
+
+struct edge_taken {
+	uint32_t task;
+	bool last; /* it misses nothing more */
+};
+
+/* Takes up to max edges off the settled record and counts them down. *ret_n of them in ret.
+ * 0, -EBUSY (with try set: another has the lock), or the lock's error. */
+int edges_take(struct tables *t, struct record *settled, bool try, struct edge_taken *ret, uint32_t max,
+    uint32_t *ret_n);
+
+/* Links and counts everything again; under the lock, or when nobody else lives. */
+void edges_rebuild(struct tables *t);
+
+#endif

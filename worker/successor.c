@@ -1,0 +1,88 @@
+/* successor.c - what became ready by a commit goes on without a turn through the scheduler.
+ *
+ * The worker that settles the last missing argument of a task is the first to know, and has the value in its
+ * cache. It tells the dependents itself if nobody else is at the graph, keeps one that is ready for itself,
+ * and hands the others to the worker with the least in front of it. The scheduler is left out of the way
+ * only while nothing stands in its heap: what stands there may have the higher priority.
+ * Death: a task that was made ready and not placed is READY in its word; the scheduler finds it when it
+ * buries us. */
+#include "tables/edges.h"
+#include "worker/worker.h"
+
+enum { EDGES_AT_ONCE = 32, CANDIDATES = 8 };
+
+static bool may_take(const struct tables *t, uint32_t process)
+{
+	uint64_t word = sh_load(&t->process[process].state);
+	return process_kind(word) == KIND_WORKER && process_state(word) == PROCESS_LIVE;
+}
+
+/* The least loaded of the next few workers after us, ourselves last; SLOT_MANAGER: all have enough. */
+static uint32_t least_loaded(const struct worker *w)
+{
+	const struct tables *t = &w->rt.tables;
+	uint32_t best = SLOT_MANAGER, best_used = UINT32_MAX, slot = w->rt.self, seen = 0;
+	for (uint32_t i = 0; i < t->limits.processes && seen < CANDIDATES; i++) {
+		slot = slot + 1 < t->limits.processes ? slot + 1 : SLOT_FIRST_MEMBER;
+		if (!may_take(t, slot))
+			continue;
+		seen++;
+		struct ring ring = ring_down(t, slot);
+		uint32_t used = ring_used(&ring);
+		if (used < best_used && used < process_depth(&t->process[slot])) {
+			best = slot;
+			best_used = used;
+		}
+		if (used == 0)
+			break;
+	}
+	return best;
+}
+
+/* A stranger's ring with something in it goes before a successor: else a chain would starve it. */
+static bool may_keep(const struct worker *w)
+{
+	struct ring own = ring_down(&w->rt.tables, w->rt.self);
+	return !w->call && w->next == NO_RECORD && ring_used(&own) <= 1;
+}
+
+static void place(struct worker *w, uint32_t index, uint64_t ref)
+{
+	struct tables *t = &w->rt.tables;
+	uint64_t hint = hint_make(HINT_SUBMITTED, ref);
+	bool ordered = heap_length(&t->task_heap) > 0;
+	if (!ordered && may_keep(w)) {
+		w->next = index;
+		return;
+	}
+	uint32_t slot = ordered ? SLOT_MANAGER : least_loaded(w);
+	struct ring ring = ring_down(t, slot);
+	if (slot == SLOT_MANAGER || ring_push(&ring, &hint, 1) == 0)
+		worker_tell(w, HINT_SUBMITTED, ref, true);
+	else
+		process_post(t, slot);
+}
+
+static void tell_one(struct worker *w, struct edge_taken edge)
+{
+	struct record *r = record_at(&w->rt.tables, edge.task);
+	uint64_t word = sh_load(&r->state);
+	uint64_t ref = record_ref(edge.task, word_generation(word));
+	if (!edge.last)
+		return;
+	if (record_step(r, &word, RECORD_READY, word_owner(word), word_attempt(word), 0))
+		place(w, edge.task, ref);
+	else if (state_settled(word_state(word)))
+		worker_tell(w, HINT_SETTLED, ref, true); /* cancelled meanwhile: now it can be finished */
+}
+
+bool worker_tell_successors(struct worker *w, struct record *settled)
+{
+	struct edge_taken edges[EDGES_AT_ONCE];
+	uint32_t n;
+	if (edges_take(&w->rt.tables, settled, true, edges, EDGES_AT_ONCE, &n) < 0)
+		return false; /* the scheduler is at it, and will see this one as well */
+	for (uint32_t i = 0; i < n; i++)
+		tell_one(w, edges[i]);
+	return sh_load(&settled->dependents) == 0;
+}
