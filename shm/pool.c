@@ -4,7 +4,7 @@
 
 size_t pool_bytes(uint32_t slots)
 {
-	return sizeof(struct pool_shm) + (size_t)slots * sizeof(uint32_t);
+	return sizeof(struct pool_shm) + (size_t)slots * 2 * sizeof(uint32_t);
 }
 
 void pool_create(void *memory)
@@ -13,25 +13,37 @@ void pool_create(void *memory)
 	lock_init(&shm->lock);
 }
 
+static bool on_stack(const struct pool *pool, uint32_t index)
+{
+	uint32_t at = pool->place[index];
+	return at < pool->shm->top && at < pool->slots && pool->shm->stack[at] == index;
+}
+
+/* The caller knows that there is room. */
+static void push_locked(struct pool *pool, uint32_t index)
+{
+	struct pool_shm *shm = pool->shm;
+	sh_set(pool->place[index], shm->top);
+	sh_set(shm->stack[shm->top], index);
+	sh_set(shm->top, shm->top + 1);
+}
+
 /* Everything the dead holder may have half done is thrown away and derived again. */
 static const char *pool_recover(void *context)
 {
 	struct pool *pool = context;
-	struct pool_shm *shm = pool->shm;
-	uint32_t top = 0;
-	uint32_t fresh = pool_fresh(pool);
+	sh_set(pool->shm->top, 0);
 	/* Downwards, so that low and therefore warm slots are taken first. */
-	for (uint32_t i = fresh; i-- > 0;)
+	for (uint32_t i = pool_fresh(pool); i-- > 0;)
 		if (pool->table.is_free(pool->table.context, i))
-			sh_set(shm->stack[top++], i);
-	sh_set(shm->top, top);
+			push_locked(pool, i);
 	return NULL;
 }
 
 void pool_attach(struct pool *pool, void *memory, uint32_t slots, struct pool_table table)
 {
 	struct pool_shm *shm = memory;
-	*pool = (struct pool){ .shm = shm, .slots = slots, .table = table };
+	*pool = (struct pool){ .shm = shm, .place = &shm->stack[slots], .slots = slots, .table = table };
 	pool->lock = (struct lock){ .shm = &shm->lock, .rank = RANK_POOL, .recover = pool_recover,
 		.context = pool };
 }
@@ -85,8 +97,8 @@ int pool_give(struct pool *pool, const uint32_t *indices, uint32_t n)
 	struct pool_shm *shm = pool->shm;
 	for (uint32_t i = 0; i < n && shm->top < pool->slots; i++) {
 		CHECK(indices[i] < pool->slots);
-		sh_set(shm->stack[shm->top], indices[i]);
-		sh_set(shm->top, shm->top + 1);
+		if (!on_stack(pool, indices[i]))
+			push_locked(pool, indices[i]);
 	}
 	lock_release(&pool->lock);
 	return 0;

@@ -20,7 +20,7 @@ struct pool_shm {
 	struct lock_shm lock;
 	uint32_t top;     /* W: under the lock */
 	shared32 fresh;   /* W: under the lock.  R: anyone: slots below it have been used once. */
-	uint32_t stack[]; /* W: under the lock */
+	uint32_t stack[]; /* W: under the lock; then uint32_t place[slots] */
 };
 
 struct pool_table { /* the truth the stack is derived from */
@@ -31,6 +31,9 @@ struct pool_table { /* the truth the stack is derived from */
 
 struct pool {
 	struct pool_shm *shm;
+	/* index -> its place on the stack, believed only if stack[place] == index: who gives back what a
+	 * rebuild has found free already sees that it is there. */
+	uint32_t *place;
 	uint32_t slots;
 	struct pool_table table;
 	struct lock lock;
