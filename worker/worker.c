@@ -72,6 +72,7 @@ static void deal_with(struct worker *w, struct ring *ring, uint64_t hint)
 		run(w, index);
 	}
 	ring_done(ring, 1);
+	w->untold = true;
 }
 
 uint32_t worker_step(struct worker *w)

@@ -21,6 +21,7 @@ struct worker {
 	struct plm_call *call;        /* innermost running one */
 	uint64_t report[WORKER_BATCH]; /* settled, the scheduler not told yet */
 	uint32_t reports;
+	bool untold;                  /* there is room in our ring that the scheduler was not told of */
 	bool urgent;                  /* somebody waits for what a report will set going */
 	uint64_t report_since_ns;
 	uint32_t next;                /* READY, kept to be run by us next; NO_RECORD */
