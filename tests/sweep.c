@@ -29,14 +29,18 @@ enum {
 struct sweep {
 	const struct sweep_op *op;
 	unsigned char *image;
-	unsigned char *start; /* private copies */
+	struct sweep_region region[SWEEP_REGIONS_MAX];
+	size_t regions, bytes;
+	unsigned char *start; /* private copies of all regions, one behind the other */
 	unsigned char *crash;
+	unsigned char *scratch;
 	char *reason;         /* shared: what the survivor has to say */
 	uint64_t states[STATES_MAX];
 	unsigned n_states;
 	unsigned points;
 	unsigned double_points;
 	unsigned failures;
+	unsigned shown; /* of this operation */
 };
 
 enum { REASON_BYTES = 4096 };
@@ -81,17 +85,31 @@ static int wait_for(pid_t child)
 
 static void fail(const char *how, unsigned point, const char *reason)
 {
-	if (sweep.failures++ < FAILURES_SHOWN)
+	sweep.failures++;
+	if (sweep.shown++ < FAILURES_SHOWN)
 		printf("    %s: %s at point %u: %s\n", sweep.op->name, how, point, reason);
+}
+
+static void image_save(unsigned char *copy)
+{
+	for (size_t i = 0; i < sweep.regions; copy += sweep.region[i++].bytes)
+		memcpy(copy, sweep.region[i].at, sweep.region[i].bytes);
+}
+
+static void image_restore(const unsigned char *copy)
+{
+	for (size_t i = 0; i < sweep.regions; copy += sweep.region[i++].bytes)
+		memcpy(sweep.region[i].at, copy, sweep.region[i].bytes);
 }
 
 /* FNV-1a of the image; the victim's thread id, which a lock holds, is the same in no two runs. */
 static uint64_t image_hash(pid_t victim)
 {
 	uint64_t hash = UINT64_C(14695981039346656037);
-	for (size_t i = 0; i + sizeof(uint32_t) <= sweep.op->bytes; i += sizeof(uint32_t)) {
+	image_save(sweep.scratch);
+	for (size_t i = 0; i + sizeof(uint32_t) <= sweep.bytes; i += sizeof(uint32_t)) {
 		uint32_t word;
-		memcpy(&word, sweep.image + i, sizeof word);
+		memcpy(&word, sweep.scratch + i, sizeof word);
 		if ((word & FUTEX_TID_MASK) == (uint32_t)victim)
 			word ^= (uint32_t)victim;
 		hash = (hash ^ word) * UINT64_C(1099511628211);
@@ -169,17 +187,16 @@ static bool kill_at_step(void (*act)(void *image), unsigned k, const char *how, 
 /* The recovery of the crash image at hand is killed as well, at each of its steps. */
 static void sweep_recovery(void)
 {
-	size_t bytes = sweep.op->bytes;
 	pid_t victim;
-	memcpy(sweep.crash, sweep.image, bytes);
+	image_save(sweep.crash);
 	for (unsigned k = 0; k < POINTS_MAX; k++) {
-		memcpy(sweep.image, sweep.crash, bytes);
+		image_restore(sweep.crash);
 		if (!kill_at_step(sweep.op->recover, k, "recovery killed", &victim))
 			break;
 		sweep.double_points++;
 		survive("recovery killed", k);
 	}
-	memcpy(sweep.image, sweep.crash, bytes);
+	image_restore(sweep.crash);
 }
 
 static void sweep_points(void)
@@ -187,7 +204,7 @@ static void sweep_points(void)
 	pid_t victim;
 	bool killed = true;
 	for (unsigned k = 0; killed && k < POINTS_MAX; k++) {
-		memcpy(sweep.image, sweep.start, sweep.op->bytes);
+		image_restore(sweep.start);
 		killed = kill_at_step(sweep.op->operate, k, "killed", &victim);
 		sweep.points++;
 		if (note_state(victim))
@@ -204,7 +221,7 @@ static unsigned char kill_here[INSTRUCTIONS_MAX];
 
 static pid_t start_traced(void)
 {
-	memcpy(sweep.image, sweep.start, sweep.op->bytes);
+	image_restore(sweep.start);
 	pid_t child = start_child();
 	if (child == 0) {
 		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
@@ -239,6 +256,16 @@ static void end_victim(pid_t child)
 		status = wait_for(child);
 }
 
+/* Since the last image_save() into sweep.crash. */
+static bool image_moved(void)
+{
+	const unsigned char *copy = sweep.crash;
+	for (size_t i = 0; i < sweep.regions; copy += sweep.region[i++].bytes)
+		if (memcmp(copy, sweep.region[i].at, sweep.region[i].bytes) != 0)
+			return true;
+	return false;
+}
+
 /* Steps through once, notes where the image changed, returns the number of instructions. */
 static unsigned find_changes(void)
 {
@@ -246,12 +273,12 @@ static unsigned find_changes(void)
 	pid_t child = start_traced();
 	memset(changed_here, 0, sizeof changed_here);
 	changed_here[0] = 1;
-	memcpy(sweep.crash, sweep.image, sweep.op->bytes);
+	image_save(sweep.crash);
 	while (n < INSTRUCTIONS_MAX - 1 && step(child)) {
 		n++;
-		if (memcmp(sweep.crash, sweep.image, sweep.op->bytes) == 0)
+		if (!image_moved())
 			continue;
-		memcpy(sweep.crash, sweep.image, sweep.op->bytes);
+		image_save(sweep.crash);
 		changed_here[n] = 1;
 	}
 	end_victim(child);
@@ -301,27 +328,45 @@ static void sweep_points(void)
 
 #endif
 
+static void begin_image(const struct sweep_op *op)
+{
+	sweep.image = op->bytes ? share(op->bytes) : NULL;
+	op->setup(sweep.image);
+	sweep.region[0] = (struct sweep_region){ sweep.image, op->bytes };
+	sweep.regions = op->bytes ? 1 : op->regions(sweep.region);
+	sweep.bytes = 0;
+	for (size_t i = 0; i < sweep.regions; i++)
+		sweep.bytes += sweep.region[i].bytes;
+	sweep.start = malloc(sweep.bytes);
+	sweep.crash = malloc(sweep.bytes);
+	sweep.scratch = malloc(sweep.bytes);
+	if (!sweep.start || !sweep.crash || !sweep.scratch)
+		give_up("malloc");
+	image_save(sweep.start);
+}
+
+static void end_image(const struct sweep_op *op)
+{
+	free(sweep.start);
+	free(sweep.crash);
+	free(sweep.scratch);
+	if (op->bytes)
+		munmap(sweep.image, op->bytes);
+}
+
 static void sweep_one(const struct sweep_op *op)
 {
 	uint64_t began = clock_ns();
 	unsigned failures = sweep.failures;
 	sweep.op = op;
-	sweep.n_states = sweep.points = sweep.double_points = 0;
-	sweep.image = share(op->bytes);
-	sweep.start = malloc(op->bytes);
-	sweep.crash = malloc(op->bytes);
-	if (!sweep.start || !sweep.crash)
-		give_up("malloc");
-	op->setup(sweep.image);
-	memcpy(sweep.start, sweep.image, op->bytes);
+	sweep.n_states = sweep.points = sweep.double_points = sweep.shown = 0;
+	begin_image(op);
 	sweep_points();
 	printf("%-44s %5u points %4u states %6u double faults %6.2f s  %s\n", op->name,
 	    sweep.points, sweep.n_states, sweep.double_points, (double)(clock_ns() - began) / (double)NS_PER_S,
 	    sweep.failures == failures ? "ok" : "FAILED");
 	fflush(stdout);
-	free(sweep.start);
-	free(sweep.crash);
-	munmap(sweep.image, op->bytes);
+	end_image(op);
 }
 
 /* Lazy binding would put thousands of the loader's instructions into each victim. */

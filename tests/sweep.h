@@ -1,7 +1,8 @@
 /* sweep.h - the kill sweep: an operation on shared memory is killed (SIGKILL) at every point, and
  * each time a survivor must find, or make, a sound state.
  *
- * Where: an image, shared memory of `bytes` at one address in all processes of the sweep.
+ * Where: an image, shared memory of `bytes` at one address in all processes of the sweep; or, with bytes 0,
+ * the regions of shared memory that setup() mapped itself and regions() names.
  * How, for k = 0, 1, 2, ... until the operation finishes:
  *	restore the start image; fork a victim that runs operate() and dies at its k-th point;
  *	fork a survivor, which has 5 s for recover() and judge(); anything but "sound" is a failure.
@@ -22,6 +23,13 @@
 
 #include <stddef.h>
 
+struct sweep_region {
+	void *at;
+	size_t bytes;
+};
+
+enum { SWEEP_REGIONS_MAX = 8 };
+
 struct sweep_op {
 	const char *name;
 	size_t bytes;
@@ -29,6 +37,7 @@ struct sweep_op {
 	void (*operate)(void *image);
 	void (*recover)(void *image);
 	const char *(*judge)(void *image);
+	size_t (*regions)(struct sweep_region *ret); /* asked after setup(); NULL unless bytes is 0 */
 };
 
 /* Runs them all, prints a line each, returns the number of failures. Call it first thing in
