@@ -87,9 +87,9 @@ static const char *judge(void *memory)
 int main(void)
 {
 	static const struct sweep_op ops[] = {
-		{ "lock and unlock", sizeof(struct image), setup, operate, recover, judge },
+		{ "lock and unlock", sizeof(struct image), setup, operate, recover, judge, NULL },
 		{ "lock and unlock twice", sizeof(struct image), setup, operate_twice, recover,
-		  judge },
+		  judge, NULL },
 	};
 	return sweep_run(ops, sizeof ops / sizeof ops[0]) ? 1 : 0;
 }

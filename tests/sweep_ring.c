@@ -111,9 +111,9 @@ static const char *judge_reset(void *memory)
 int main(void)
 {
 	static const struct sweep_op ops[] = {
-		{ "ring push", sizeof(struct image), setup, push, fill, judge_pushed },
-		{ "ring pop", sizeof(struct image), setup, pop, fill, judge_popped },
-		{ "ring reset", sizeof(struct image), setup, reset, reset_again, judge_reset },
+		{ "ring push", sizeof(struct image), setup, push, fill, judge_pushed, NULL },
+		{ "ring pop", sizeof(struct image), setup, pop, fill, judge_popped, NULL },
+		{ "ring reset", sizeof(struct image), setup, reset, reset_again, judge_reset, NULL },
 	};
 	return sweep_run(ops, sizeof ops / sizeof ops[0]) ? 1 : 0;
 }
