@@ -19,7 +19,7 @@ struct name_cache {
 
 struct name {
 	struct cds_lfht_node node;
-	uint32_t number;
+	_Atomic uint32_t number; /* stored last: the table's own order is known to liburcu alone */
 	char text[FUNCTION_NAME_BYTES];
 };
 
@@ -33,7 +33,8 @@ static unsigned long hash_name(const char *text)
 
 static int name_matches(struct cds_lfht_node *node, const void *key)
 {
-	return strcmp(caa_container_of(node, struct name, node)->text, key) == 0;
+	struct name *name = caa_container_of(node, struct name, node);
+	return atomic_load_explicit(&name->number, memory_order_acquire) && strcmp(name->text, key) == 0;
 }
 
 int names_open(struct name_cache **ret)
@@ -87,8 +88,8 @@ static int names_remember(struct name_cache *names, const char *text, unsigned l
 	struct name *name = malloc(sizeof *name);
 	if (!name)
 		return -ENOMEM;
-	name->number = number;
 	snprintf(name->text, sizeof name->text, "%s", text);
+	atomic_store_explicit(&name->number, number, memory_order_release);
 	cds_lfht_node_init(&name->node);
 	urcu_bp_read_lock();
 	struct cds_lfht_node *kept =

@@ -49,7 +49,7 @@ void heap_unlock(struct heap *heap)
 /* A length that a stray write made too long must not lead out of the array. */
 static uint32_t length_of(const struct heap *heap)
 {
-	uint32_t length = heap->shm->length;
+	uint32_t length = sh_peek(&heap->shm->length);
 	return length <= heap->capacity ? length : heap->capacity;
 }
 
@@ -136,7 +136,7 @@ void heap_push(struct heap *heap, uint32_t id, uint32_t tag, uint64_t key)
 	uint32_t length = length_of(heap);
 	if (length == heap->capacity)
 		return; /* it cannot be full without this id: damage, which a rebuild mends */
-	sh_set(heap->shm->length, length + 1);
+	sh_poke(&heap->shm->length, length + 1);
 	sift_up(heap, length, (struct heap_entry){ .key = key, .id = id, .tag = tag });
 }
 
@@ -153,7 +153,7 @@ bool heap_peek(const struct heap *heap, struct heap_entry *ret)
 static void close_hole(struct heap *heap, uint32_t hole)
 {
 	uint32_t length = length_of(heap) - 1;
-	sh_set(heap->shm->length, length);
+	sh_poke(&heap->shm->length, length);
 	if (hole < length)
 		settle(heap, hole, length, heap->shm->entry[length]);
 }
@@ -197,13 +197,13 @@ void heap_update(struct heap *heap, uint32_t id, uint64_t key)
 void heap_rebuild(struct heap *heap)
 {
 	CHECK(lock_held(&heap->lock));
-	sh_set(heap->shm->length, 0);
+	sh_poke(&heap->shm->length, 0);
 	heap->refill(heap->context, heap);
 }
 
 uint32_t heap_length(const struct heap *heap)
 {
-	uint32_t length = __atomic_load_n(&heap->shm->length, __ATOMIC_RELAXED);
+	uint32_t length = sh_peek(&heap->shm->length);
 	return length <= heap->capacity ? length : heap->capacity;
 }
 
@@ -212,9 +212,9 @@ const char *heap_check(const struct heap_shm *shm, uint32_t capacity)
 	const uint32_t *position = (const uint32_t *)(const void *)&shm->entry[capacity];
 	if (shm->capacity != capacity)
 		return "heap: its capacity is not the one it was attached with";
-	if (shm->length > capacity)
+	if (sh_peek(&shm->length) > capacity)
 		return "heap: longer than its capacity";
-	for (uint32_t place = 0; place < shm->length; place++) {
+	for (uint32_t place = 0; place < sh_peek(&shm->length); place++) {
 		const struct heap_entry *entry = &shm->entry[place];
 		if (entry->id >= capacity)
 			return "heap: an entry's id is out of range";

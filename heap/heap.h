@@ -25,9 +25,10 @@ struct heap_entry {
 
 struct heap_shm {
 	struct lock_shm lock;
-	uint32_t length;   /* W: under the lock */
+	shared32 length;   /* W: under the lock.  R: anyone, as a guess. */
 	uint32_t capacity; /* fixed at creation */
-	uint8_t align_siblings[40]; /* the root ends this line, so that its children begin the next */
+	uint8_t align_siblings[40]; /* the root ends this line, so that its children begin the
+	                             * next */
 	struct heap_entry entry[];  /* W: under the lock; then uint32_t position[capacity] */
 };
 
@@ -36,8 +37,8 @@ static_assert(offsetof(struct heap_shm, entry) % 64 == 48, "entry[1] begins a ca
 
 struct heap {
 	struct heap_shm *shm;
-	/* id -> its place, believed only if entry[place].id == id: so leaving the heap writes nothing here,
-	 * clearing it is `length = 0`, and zeroed memory is an empty heap. */
+	/* id -> its place, believed only if entry[place].id == id: so leaving the heap writes
+	 * nothing here, clearing it is `length = 0`, and zeroed memory is an empty heap. */
 	uint32_t *position;
 	uint32_t capacity;  /* this process's copy: the segment's is not trusted twice */
 	struct lock lock;

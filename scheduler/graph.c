@@ -30,14 +30,21 @@ static void leave_message(struct scheduler *s, struct record *r, const char *mes
 		memcpy(store_writable(s->t, sh_peek(&r->value)), message, length);
 }
 
+/* WAITING, or RUNNING in the hands of nobody alive; not what a worker made ready and runs. */
+static bool word_is_ours_to_end(uint64_t word)
+{
+	return word_state(word) == RECORD_WAITING || word_state(word) == RECORD_RUNNING;
+}
+
 void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure *failure,
     const char *message)
 {
 	struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
 	uint32_t attempt = word_attempt(word);
+	uint64_t judged = word;
 	while (!record_step(r, &word, RECORD_RUNNING, SLOT_SCHEDULER, attempt, 0))
-		if (!record_step_legal(word_state(word), RECORD_RUNNING))
+		if (word_without_flags(word) != word_without_flags(judged) || !word_is_ours_to_end(word))
 			return; /* a client cancelled it first */
 	word = word_make(word_generation(word), SLOT_SCHEDULER, attempt, RECORD_RUNNING, 0);
 	free_results(s, r);
@@ -193,7 +200,7 @@ static void release_arguments(struct scheduler *s, struct record *r)
 static bool leave_graph(struct scheduler *s, struct record *r)
 {
 	lock_graph(s);
-	bool free_of_edges = sh_peek(&r->pending) == 0;
+	bool free_of_edges = (sh_peek(&r->pending) & ~PENDING_DOOMED) == 0;
 	if (free_of_edges)
 		sh_poke(&r->uses, sh_peek(&r->uses) & ~USES_COUNTED);
 	lock_release(&s->t->graph_lock);
@@ -219,7 +226,7 @@ static void tell_dependent(struct scheduler *s, struct edge_taken edge, const st
 	enum record_state state = word_state(sh_load(&record_at(s->t, edge.task)->state));
 	if (state == RECORD_WAITING && word_state(sh_load(&settled->state)) != RECORD_DONE)
 		fail_because(s, edge.task, settled);
-	else if (state == RECORD_WAITING && edge.last)
+	else if (state == RECORD_WAITING && edge.last && !edge.doomed)
 		become_ready(s, edge.task);
 	else if (edge.last)
 		graph_settled(s, edge.task); /* it failed or was cancelled before: now it can be finished */

@@ -37,10 +37,14 @@ static bool take_one_locked(struct tables *t, struct record *settled, struct edg
 		return false;
 	struct record *r = record_at(t, task);
 	uint32_t pending = sh_peek(&r->pending);
-	if (pending == 0)
+	if ((pending & ~PENDING_DOOMED) == 0)
 		return false; /* a list that bites its tail */
-	sh_poke(&r->pending, pending - 1);
-	*ret = (struct edge_taken){ .task = task, .last = pending == 1 };
+	pending--;
+	if (word_state(sh_load(&settled->state)) != RECORD_DONE)
+		pending |= PENDING_DOOMED;
+	sh_poke(&r->pending, pending);
+	*ret = (struct edge_taken){ .task = task, .last = (pending & ~PENDING_DOOMED) == 0,
+		.doomed = (pending & PENDING_DOOMED) != 0 };
 	return true;
 }
 
@@ -68,8 +72,11 @@ static void link_again(struct tables *t, uint32_t index)
 		return;
 	while (args_next(&reader, &arg)) {
 		speaker = arg.future ? edges_speaker(t, arg.future->ref) : NULL;
-		if (speaker && !state_settled(word_state(sh_load(&speaker->state))))
+		enum record_state state = speaker ? word_state(sh_load(&speaker->state)) : RECORD_FREE;
+		if (speaker && !state_settled(state))
 			edges_link(t, index, &arg, speaker);
+		else if (arg.future && state != RECORD_DONE)
+			sh_poke(&r->pending, sh_peek(&r->pending) | PENDING_DOOMED);
 	}
 }
 

@@ -3,7 +3,8 @@
  * An edge is an argument that is a future: {index of the waiting task, offset of the argument in its
  * block}. The edges to one record hang in a list that starts in its `dependents` and goes through the
  * `next` of the arguments themselves: no memory of its own, however many edges there are. `pending` of a
- * task counts its edges.
+ * task counts its edges; its top bit stands for an argument that failed, so that whoever takes the last edge
+ * knows, though the failure is another's to deal with.
  *
  * Where: the records and argument blocks.  Who: the scheduler links; whoever settled a record (a worker,
  * the scheduler) takes its edges off. Both under the graph's lock, a few at a time.
@@ -24,7 +25,8 @@ void edges_link(struct tables *t, uint32_t index, const struct arg *arg, struct 
 
 struct edge_taken {
 	uint32_t task;
-	bool last; /* it misses nothing more */
+	bool last;   /* it misses nothing more */
+	bool doomed; /* this or an earlier argument has failed: it must never become READY */
 };
 
 /* Takes up to max edges off the settled record and counts them down. *ret_n of them in ret.

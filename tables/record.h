@@ -67,7 +67,8 @@ struct record {
 	uint16_t nargs;      /* W: submitter */
 	uint16_t results;    /* W: submitter. 1 + number of parts. */
 	shared32 value;      /* W: owner. Granule of the value, 0: inline (or empty). */
-	shared32 pending;    /* W: under the graph's lock. Arguments not settled yet; derived (edges.h). */
+	shared32 pending;    /* W: under the graph's lock. Arguments not settled yet, and
+	                      * PENDING_DOOMED; derived (edges.h). */
 	uint64_t value_bytes; /* W: owner. Of the value, or of the message of a failure. */
 	uint8_t retries, crash_retries; /* W: submitter. Budgets. */
 	uint8_t failures;    /* W: owner. Spent; crashes are the attempts in the word less these. */
@@ -95,7 +96,8 @@ struct record {
 	};
 };
 
-#define USES_COUNTED ((uint32_t)1 << 31)
+#define USES_COUNTED   ((uint32_t)1 << 31)
+#define PENDING_DOOMED ((uint32_t)1 << 31)
 
 _Static_assert(sizeof(struct record) == 128, "a record is two cache lines");
 _Static_assert(sizeof(struct record_failure) <= RECORD_INLINE_VALUE, "a failure fits inline");
@@ -155,6 +157,12 @@ static inline uint32_t word_owner(uint64_t word)
 static inline uint32_t word_generation(uint64_t word)
 {
 	return (uint32_t)(word >> WORD_GENERATION_SHIFT);
+}
+
+/* All but what a client may set at any time while a task runs. */
+static inline uint64_t word_without_flags(uint64_t word)
+{
+	return word & ~(uint64_t)0xff;
 }
 
 /* DONE, FAILED or CANCELLED: nothing about it changes any more. */

@@ -70,7 +70,7 @@ static void tell_one(struct worker *w, struct edge_taken edge)
 	uint64_t ref = record_ref(edge.task, word_generation(word));
 	if (!edge.last)
 		return;
-	if (record_step(r, &word, RECORD_READY, word_owner(word), word_attempt(word), 0))
+	if (!edge.doomed && record_step(r, &word, RECORD_READY, word_owner(word), word_attempt(word), 0))
 		place(w, edge.task, ref);
 	else if (state_settled(word_state(word)))
 		worker_tell(w, HINT_SETTLED, ref, true); /* cancelled meanwhile: now it can be finished */
