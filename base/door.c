@@ -16,9 +16,11 @@ static int check_directory(const char *path)
 	if (lstat(path, &st) < 0)
 		return why(-errno, "%s: %s", path, strerror(errno));
 	if (!S_ISDIR(st.st_mode))
-		return why(-ENOTDIR, "%s is not a directory; remove it or set XDG_RUNTIME_DIR", path);
+		return why(-ENOTDIR, "%s is not a directory; remove it or set XDG_RUNTIME_DIR",
+		    path);
 	if (st.st_uid != geteuid())
-		return why(-EPERM, "%s belongs to user %u; set XDG_RUNTIME_DIR to a directory of yours",
+		return why(-EPERM,
+		    "%s belongs to user %u; set XDG_RUNTIME_DIR to a directory of yours",
 		    path, (unsigned)st.st_uid);
 	if (st.st_mode & 077)
 		return why(-EPERM, "%s is open to others; chmod 700 it", path);
@@ -46,8 +48,8 @@ int door_address(const char *name, struct sockaddr_un *ret)
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int n = snprintf(address.sun_path, sizeof address.sun_path, "%s/%s.sock", directory, name);
 	if (n < 0 || (size_t)n >= sizeof address.sun_path)
-		return why(-ENAMETOOLONG, "the socket's path is too long: %s/%s.sock; set a shorter "
-		    "XDG_RUNTIME_DIR", directory, name);
+		return why(-ENAMETOOLONG, "the socket's path is too long: %s/%s.sock; set a "
+		    "shorter XDG_RUNTIME_DIR", directory, name);
 	*ret = address;
 	return 0;
 }
@@ -59,7 +61,8 @@ int door_check_peer(int socket, int *ret_pid)
 	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
 		return why(-errno, "asking who the peer is: %s", strerror(errno));
 	if (peer.uid != geteuid())
-		return why(-EPERM, "the peer is user %u, not %u: a runtime serves its own user only",
+		return why(-EPERM,
+		    "the peer is user %u, not %u: a runtime serves its own user only",
 		    (unsigned)peer.uid, (unsigned)geteuid());
 	*ret_pid = peer.pid;
 	return 0;

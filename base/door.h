@@ -1,9 +1,9 @@
 /* door.h - the manager's socket: what a client says once, and the few requests it may make later.
  *
- * A SOCK_SEQPACKET socket NAME.sock in the runtime directory (0700, of this user). The peer's uid is
- * checked on both sides (SO_PEERCRED). After the admission the socket stays open: it is how a client asks
- * for a module or a stop, and how it learns that the manager is gone. Tasks never pass here.
- * Raise DOOR_VERSION when a message changes. */
+ * A SOCK_SEQPACKET socket NAME.sock in the runtime directory (0700, of this user). The peer's uid
+ * is checked on both sides (SO_PEERCRED). After the admission the socket stays open: it is how a
+ * client asks for a module or a stop, and how it learns that the manager is gone. Tasks never pass
+ * here. Raise DOOR_VERSION when a message changes. */
 #ifndef PLM_DOOR_H
 #define PLM_DOOR_H
 
@@ -34,8 +34,8 @@ struct door_reply {
 	char text[512];
 };
 
-/* Directory of sockets, lock files and logs: $XDG_RUNTIME_DIR/plm, else /tmp/plm-UID. With make set it is
- * created (0700). Refused if it is not a directory of this user that nobody else may enter.
+/* Directory of sockets, lock files and logs: $XDG_RUNTIME_DIR/plm, else /tmp/plm-UID. With make set
+ * it is created (0700). Refused if it is not a directory of this user that nobody else may enter.
  * 0 or -errno with a why. */
 int door_directory(char *ret, unsigned long size, int make);
 

@@ -1,6 +1,7 @@
 /* limits.h - every maximum of the runtime, with its unit in its name.
- * Where: constants only.  A limit that a user may choose at boot has its default here and its bounds
- * beside it; the values in force stand in the control segment's header and in `plmctl status`. */
+ * Where: constants only.  A limit that a user may choose at boot has its default here and its
+ * bounds beside it; the values in force stand in the control segment's header and in `plmctl
+ * status`. */
 #ifndef PLM_LIMITS_H
 #define PLM_LIMITS_H
 
@@ -40,7 +41,8 @@ enum {
 	STORE_GRANULE_BYTES = 64,
 	STORE_PAGE_BYTES = 4096,
 
-	LOCK_WAIT_MS = 10000,  /* a live holder this slow is stopped or stuck: report, never steal */
+	LOCK_WAIT_MS = 10000,  /* a live holder this slow is stopped or stuck: report, never
+	                        * steal */
 	SAFETY_TICK_MS = 1000, /* the one periodic wake-up of a parked process */
 	CANCEL_GRACE_MS = 1000,
 	STOP_GRACE_MS = 2000,

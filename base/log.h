@@ -1,6 +1,7 @@
 /* log.h - one line a fact, on stderr: "plm[NAME] role: message".
- * Who: the processes of the runtime; never the client library. A line about a death or an error says
- * who, what, and what happens next. Each line is one write(), so lines of many processes do not mix. */
+ * Who: the processes of the runtime; never the client library. A line about a death or an error
+ * says who, what, and what happens next. Each line is one write(), so lines of many processes do
+ * not mix. */
 #ifndef PLM_LOG_H
 #define PLM_LOG_H
 

@@ -14,8 +14,8 @@ const struct option options_common[] = { COMMON_OPTIONS, { 0 } };
 static void say_where_help_is(const struct context *context)
 {
 	if (context->command)
-		fprintf(stderr, "usage: plmctl %s %s\nplmctl help %s tells more\n", context->command->name,
-		    context->command->usage, context->command->name);
+		fprintf(stderr, "usage: plmctl %s %s\nplmctl help %s tells more\n",
+		    context->command->name, context->command->usage, context->command->name);
 	else
 		fputs("plmctl --help lists the commands\n", stderr);
 }

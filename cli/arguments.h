@@ -42,7 +42,8 @@ extern const struct option options_common[];
 int next_option(struct context *context, int argc, char **argv, const char *order,
     const struct option *options);
 
-/* For a command without options of its own: takes the common ones and checks the number of operands. */
+/* For a command without options of its own: takes the common ones
+ * and checks the number of operands. */
 void operands(struct context *context, int argc, char **argv, int least, int most);
 void expect_operands(const struct context *context, int argc, int least, int most);
 

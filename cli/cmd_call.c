@@ -27,7 +27,8 @@ static void take_option(const struct context *context, int option, struct call *
 	plm_task *task = &call->task;
 	switch (option) {
 	case OWN_PRIORITY:
-		task->priority = (int)number_word(context, "--priority", optarg, PRIORITY_MIN, PRIORITY_MAX);
+		task->priority = (int)number_word(context, "--priority", optarg, PRIORITY_MIN,
+		    PRIORITY_MAX);
 		break;
 	case OWN_RETRIES:
 		task->retries = (unsigned)number_word(context, "--retries", optarg, 0, RETRIES_MAX);
@@ -94,7 +95,8 @@ static int submit(struct context *context, const struct call *call)
 	if (r >= 0)
 		return print_all(context, refs, call->task.results, call->detach);
 	int code = failed(r, call->task.function);
-	return r == -ENOENT ? EXIT_NO_FUNCTION : code; /* references were held before: it is the name */
+	return r == -ENOENT ? EXIT_NO_FUNCTION : code; /* references were held before: it
+	                                                * is the name */
 }
 
 static int run_call(struct context *context, int argc, char **argv)
@@ -126,7 +128,8 @@ const struct command cmd_call = {
 	.usage = "[OPTION]... FUNCTION [ARG]...",
 	.help = "run a task, wait, and print its result",
 	.details =
-	    "FUNCTION is MODULE.NAME. An ARG is text, or with @REF the value of a future; @@TEXT is the\n"
+	    "FUNCTION is MODULE.NAME. An ARG is text, or with @REF the value of a future; "
+	    "@@TEXT is the\n"
 	    "text @TEXT. Options end at FUNCTION, so an ARG may begin with a dash.\n\n"
 	    "  --priority N       larger first, -32768 to 32767 (default 0)\n"
 	    "  --retries N        run again after a failure of the function, at most N times\n"

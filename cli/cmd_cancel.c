@@ -25,7 +25,8 @@ const struct command cmd_cancel = {
 	.usage = "[OPTION]... @REF...",
 	.help = "cancel tasks",
 	.details =
-	    "A task that waits is cancelled at once; one that runs is asked to stop, and its worker is\n"
+	    "A task that waits is cancelled at once; one that runs is asked to stop, and its "
+	    "worker is\n"
 	    "ended if it does not within a second. A task that was settled before is no error.\n",
 	.run = run_cancel,
 };

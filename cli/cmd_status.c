@@ -4,7 +4,8 @@
 static const struct column columns[] = {
 	{ "name", "name", -1 }, { "state", "state", -1 }, { "up", "uptime_ms", -1 },
 	{ "manager pid", "manager_pid", -1 }, { "scheduler pid", "scheduler_pid", -1 },
-	{ "workers", "workers", -1 }, { "  busy", "workers_busy", -1 }, { "clients", "clients", -1 },
+	{ "workers", "workers", -1 }, { "  busy", "workers_busy", -1 },
+	{ "clients", "clients", -1 },
 	{ "process slots", "processes_max", -1 }, { "restarts", "restarts", -1 },
 	{ "records", "records_max", -1 }, { "  used", "records_used", -1 },
 	{ "  waiting", "waiting", -1 }, { "  ready", "ready", -1 }, { "  running", "running", -1 },

@@ -18,7 +18,8 @@ static int state_word(const struct context *context, const char *word)
 	for (int state = RECORD_WAITING; state <= RECORD_CANCELLED; state++)
 		if (strcmp(word, record_state_name((enum record_state)state)) == 0)
 			return state;
-	usage_error(context, "--state is waiting, ready, running, done, failed or cancelled: %s", word);
+	usage_error(context, "--state is waiting, ready, running, done, failed or cancelled: %s",
+	    word);
 }
 
 static int run_tasks(struct context *context, int argc, char **argv)
@@ -29,7 +30,8 @@ static int run_tasks(struct context *context, int argc, char **argv)
 		if (option == OWN_STATE)
 			filter.state = state_word(context, optarg);
 		else
-			filter.most = (uint64_t)number_word(context, "--limit", optarg, 0, LONG_MAX);
+			filter.most = (uint64_t)number_word(context, "--limit", optarg, 0,
+			    LONG_MAX);
 	}
 	expect_operands(context, argc, 0, 0);
 	int code = runtime(context);

@@ -22,11 +22,13 @@ static const char *outcome(plm *rt, plm_ref ref)
 	int r = plm_get(rt, ref, &view, 0);
 	if (r == 0)
 		plm_release(rt, &view);
-	return r == 0 ? "done" : r == -PLM_EFAILED ? "failed" : r == -PLM_ECANCELLED ? "cancelled" : "?";
+	return r == 0 ? "done" : r == -PLM_EFAILED ? "failed"
+	    : r == -PLM_ECANCELLED ? "cancelled" : "?";
 }
 
 /* One row a settled future; returns how many did not succeed, as an exit code. */
-static int print_settled(struct context *context, const plm_ref *refs, const uint8_t *ready, size_t n)
+static int print_settled(struct context *context, const plm_ref *refs, const uint8_t *ready,
+    size_t n)
 {
 	struct output *out = &context->out;
 	int bad = 0;
@@ -95,6 +97,7 @@ const struct command cmd_wait = {
 	    "  --all              until all are settled (default)\n"
 	    "  --any              until one is\n"
 	    "\nPrints one row a settled future: done, failed or cancelled.\n"
-	    "Exit code: how many of them did not succeed, up to 100; 101: more; 124: time ran out.\n",
+	    "Exit code: how many of them did not succeed, up to 100; 101: more; 124: time ran "
+	    "out.\n",
 	.run = run_wait,
 };

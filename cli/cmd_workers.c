@@ -27,6 +27,7 @@ const struct command cmd_workers = {
 	.help = "the workers: what each one runs, its last sign of life, what it has done",
 	.details =
 	    "  --all              manager, scheduler and clients too\n"
-	    "\nQUEUE: tasks handed to the worker and not taken yet. UP: its messages to the scheduler.\n",
+	    "\nQUEUE: tasks handed to the worker and not taken yet. UP: its messages to the "
+	    "scheduler.\n",
 	.run = run_workers,
 };

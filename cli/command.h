@@ -1,4 +1,5 @@
-/* command.h - what a command of plmctl is: one file, one const entry, one line in the table of plmctl.c.
+/* command.h - what a command of plmctl is: one file, one const entry, one line in the table of
+ * plmctl.c.
  *
  * A command parses its options with next_option(), connects with runtime(), writes results to
  * context->out and everything else to stderr, and returns the exit code of the program.
@@ -14,7 +15,8 @@ enum exit_code {
 	EXIT_TASK_FAILED = 1,
 	EXIT_COUNT_MAX = 100, /* `wait`: so many did not succeed; one more: more than that */
 	EXIT_USAGE = 64,
-	EXIT_DATA = 65,       /* a reference malformed, stale, of another runtime; a value too large */
+	EXIT_DATA = 65,       /* a reference malformed, stale, of another runtime; a value too
+	                       * large */
 	EXIT_INPUT = 66,      /* a file or module that cannot be read */
 	EXIT_NO_RUNTIME = 69,
 	EXIT_FULL = 75,       /* store, table, process slots: later it may work */

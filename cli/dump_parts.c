@@ -64,8 +64,8 @@ static const struct column heap_columns[] = {
 	{ "PRIO", "priority", 6 }, { "REF", "ref", -27 },
 };
 
-/* In the heap's own order. What id and key mean is known by its owner: records and priorities in the task
- * heap, process slots and free room in the worker heap. */
+/* In the heap's own order. What id and key mean is known by its owner: records and priorities in
+ * the task heap, process slots and free room in the worker heap. */
 void dump_heap(const struct tables *t, struct output *out, const struct heap *heap)
 {
 	bool tasks = heap == &t->task_heap;
@@ -102,7 +102,8 @@ static void lock_row(struct output *out, const char *name, const struct lock_shm
 
 void dump_locks(const struct tables *t, struct output *out)
 {
-	static const struct column columns[] = { { "LOCK", "lock", -14 }, { "STATE", "state", -20 } };
+	static const struct column columns[] = { { "LOCK", "lock", -14 },
+	    { "STATE", "state", -20 } };
 	char name[LOCK_TEXT_BYTES];
 	list_begin(out, columns, COUNT_OF(columns));
 	lock_row(out, "pool", t->pool.lock.shm);
@@ -120,7 +121,8 @@ void dump_locks(const struct tables *t, struct output *out)
 /* ---- rings ---- */
 
 static const struct column ring_columns[] = {
-	{ "SLOT", "slot", 4 }, { "KIND", "kind", -9 }, { "RING", "ring", -4 }, { "USED", "used", 5 },
+	{ "SLOT", "slot", 4 }, { "KIND", "kind", -9 }, { "RING", "ring", -4 },
+	{ "USED", "used", 5 },
 	{ "SIZE", "size", 5 }, { "HEAD", "head", 10 }, { "TAIL", "tail", 10 },
 	{ "VERDICT", "verdict", -20 },
 };

@@ -43,7 +43,8 @@ bool output_close(struct output *out)
 /* The code point that starts at text, its bytes in *ret_bytes; -1 if this is no UTF-8. */
 static int32_t decode_utf8(const unsigned char *text, size_t length, unsigned *ret_bytes)
 {
-	static const int32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 }; /* by bytes: no overlong forms */
+	/* by bytes: no overlong forms */
+	static const int32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	unsigned char c = text[0];
 	unsigned bytes = c < 0x80 ? 1 : c >= 0xf0 && c < 0xf8 ? 4 : c >= 0xe0 && c < 0xf0 ? 3 :
 	    c >= 0xc0 && c < 0xe0 ? 2 : 0;
@@ -111,12 +112,13 @@ static void make_printable(const char *text, char *ret, size_t size)
 
 static void put_base64(FILE *file, const unsigned char *data, size_t length)
 {
-	static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digit[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	putc('"', file);
 	for (size_t i = 0; i < length; i += 3) {
 		size_t n = length - i < 3 ? length - i : 3;
-		uint32_t group = (uint32_t)data[i] << 16 | (n > 1 ? (uint32_t)data[i + 1] << 8 : 0) |
-		    (n > 2 ? data[i + 2] : 0);
+		uint32_t group = (uint32_t)data[i] << 16 |
+		    (n > 1 ? (uint32_t)data[i + 1] << 8 : 0) | (n > 2 ? data[i + 2] : 0);
 		for (unsigned k = 0; k < 4; k++)
 			putc(k <= n ? digit[group >> (18 - k * BASE64_BITS) & 63] : '=', file);
 	}
@@ -135,7 +137,8 @@ void list_begin(struct output *out, const struct column *columns, unsigned n)
 	fputs(out->colour ? tint_start[TINT_DIM] : "", out->file);
 	for (unsigned i = 0; i < n; i++) {
 		bool last = i == n - 1 && columns[i].width < 0;
-		fprintf(out->file, "%s%*s", i ? "  " : "", last ? 0 : columns[i].width, columns[i].title);
+		fprintf(out->file, "%s%*s", i ? "  " : "", last ? 0 : columns[i].width,
+		    columns[i].title);
 	}
 	fputs(out->colour ? "\033[0m\n" : "\n", out->file);
 }
@@ -171,8 +174,8 @@ static void cell_plain(struct output *out, const struct column *column, const ch
 		return;
 	}
 	bool tinted = out->colour && tint != TINT_NONE;
-	fprintf(out->file, "%s%s%*s%s", first ? "" : "  ", tinted ? tint_start[tint] : "", width, text,
-	    tinted ? "\033[0m" : "");
+	fprintf(out->file, "%s%s%*s%s", first ? "" : "  ", tinted ? tint_start[tint] : "", width,
+	    text, tinted ? "\033[0m" : "");
 }
 
 void cell_tinted(struct output *out, const char *text, enum tint tint)

@@ -20,9 +20,12 @@ static const struct {
 	{ E2BIG, EXIT_DATA }, { EINVAL, EXIT_USAGE },
 	{ ENOSPC, EXIT_FULL }, { EAGAIN, EXIT_FULL }, { EUSERS, EXIT_FULL },
 	{ EPROTO, EXIT_VERSION }, { EACCES, EXIT_DENIED }, { EPERM, EXIT_DENIED },
-	{ EHOSTDOWN, EXIT_NO_RUNTIME }, { ESHUTDOWN, EXIT_NO_RUNTIME }, { ENOTCONN, EXIT_NO_RUNTIME },
-	{ ECONNREFUSED, EXIT_NO_RUNTIME }, { ECONNRESET, EXIT_NO_RUNTIME }, { EPIPE, EXIT_NO_RUNTIME },
-	{ ETIMEDOUT, EXIT_TIMED_OUT }, { ECANCELED, EXIT_CANCELLED }, { PLM_EFAILED, EXIT_TASK_FAILED },
+	{ EHOSTDOWN, EXIT_NO_RUNTIME }, { ESHUTDOWN, EXIT_NO_RUNTIME },
+	{ ENOTCONN, EXIT_NO_RUNTIME },
+	{ ECONNREFUSED, EXIT_NO_RUNTIME }, { ECONNRESET, EXIT_NO_RUNTIME },
+	{ EPIPE, EXIT_NO_RUNTIME },
+	{ ETIMEDOUT, EXIT_TIMED_OUT }, { ECANCELED, EXIT_CANCELLED },
+	{ PLM_EFAILED, EXIT_TASK_FAILED },
 };
 
 static int exit_of(int error)
@@ -51,7 +54,8 @@ int runtime(struct context *context)
 	}
 	context->rt = NULL;
 	int code = failed(r, "connecting");
-	return r == -ENOENT ? EXIT_NO_RUNTIME : code; /* here it is the runtime that was not found */
+	return r == -ENOENT ? EXIT_NO_RUNTIME : code; /* here it is the runtime that was not
+	                                               * found */
 }
 
 static const char exit_codes_help[] =
@@ -69,7 +73,8 @@ static const char exit_codes_help[] =
 void print_help(const struct command *command, FILE *file)
 {
 	if (command) {
-		fprintf(file, "usage: plmctl %s %s\n%s\n", command->name, command->usage, command->help);
+		fprintf(file, "usage: plmctl %s %s\n%s\n", command->name, command->usage,
+		    command->help);
 		if (command->details)
 			fprintf(file, "\n%s", command->details);
 		fputs("\nOptions of every command:\n" COMMON_OPTIONS_HELP, file);

@@ -1,5 +1,6 @@
-/* plmdump.c - looks into a control segment: of a running runtime, of a dead one, or a copy in a file.
- * Read-only, takes no lock, needs nobody's help; whatever the bytes are, it lists them or says why not. */
+/* plmdump.c - looks into a control segment: of a running runtime, of a dead one, or a copy in a
+ * file. Read-only, takes no lock, needs nobody's help; whatever the bytes are, it lists them or
+ * says why not. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -100,7 +101,8 @@ static bool show_check(struct dump *dump)
 
 static const struct subject subjects[] = {
 	{ "header", show_header }, { "workers", show_workers }, { "tasks", show_tasks },
-	{ "objects", show_objects }, { "functions", show_functions }, { "heap task", show_task_heap },
+	{ "objects", show_objects }, { "functions", show_functions },
+	{ "heap task", show_task_heap },
 	{ "heap worker", show_worker_heap }, { "rings", show_rings }, { "locks", show_locks },
 	{ "check", show_check },
 };

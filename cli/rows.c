@@ -32,7 +32,8 @@ static void cell_text_or_none(struct output *out, const char *text)
 /* ---- tasks ---- */
 
 static const struct column task_columns[] = {
-	{ "REF", "ref", REF_WIDTH }, { "STATE", "state", -9 }, { "FUNCTION", "function", FUNCTION_WIDTH },
+	{ "REF", "ref", REF_WIDTH }, { "STATE", "state", -9 },
+	{ "FUNCTION", "function", FUNCTION_WIDTH },
 	{ "PRIO", "priority", 6 }, { "TRY", "attempt", 3 }, { "OWNER", "owner", 5 },
 	{ "AGE", "age_ms", 8 }, { "RAN", "run_ms", 8 }, { "ARGS", "args", 5 },
 	{ "PENDING", "pending", 7 }, { "HELD", "holders", 4 }, { "FAILS", "failures", 5 },
@@ -42,7 +43,8 @@ static void task_row(const struct tables *t, struct output *out, const struct re
 {
 	bool ran = v->state == RECORD_RUNNING || state_settled(v->state);
 	cell_ref(t, out, v->ref);
-	cell_tinted(out, v->cancelling ? "stopping" : record_state_name(v->state), state_tint(v->state));
+	cell_tinted(out, v->cancelling ? "stopping" : record_state_name(v->state),
+	    state_tint(v->state));
 	cell_text_or_none(out, v->function);
 	cell_signed(out, v->priority);
 	cell_number(out, v->attempt);
@@ -124,11 +126,12 @@ void rows_objects(const struct tables *t, struct output *out)
 /* ---- processes ---- */
 
 static const struct column process_columns[] = {
-	{ "SLOT", "slot", 4 }, { "KIND", "kind", -9 }, { "PID", "pid", 7 }, { "STATE", "state", -8 },
+	{ "SLOT", "slot", 4 }, { "KIND", "kind", -9 }, { "PID", "pid", 7 },
+	{ "STATE", "state", -8 },
 	{ "AGE", "age_ms", 8 }, { "BEAT", "beat_ms", 8 }, { "RUNNING", "function", FUNCTION_WIDTH },
 	{ "REF", "ref", REF_WIDTH }, { "FOR", "run_ms", 8 }, { "BLOCKED", "blocked", 7 },
-	{ "DONE", "done", 10 }, { "FAILED", "failed", 6 }, { "QUEUE", "queue", 5 }, { "UP", "up", 4 },
-	{ "NAME", "name", -12 },
+	{ "DONE", "done", 10 }, { "FAILED", "failed", 6 }, { "QUEUE", "queue", 5 },
+	{ "UP", "up", 4 }, { "NAME", "name", -12 },
 };
 
 static void cell_running(const struct tables *t, struct output *out, const struct process_view *v)
@@ -148,7 +151,8 @@ static void process_row(const struct tables *t, struct output *out, const struct
 	cell_number(out, v->slot);
 	cell_text(out, process_kind_name(v->kind));
 	cell_signed(out, v->pid);
-	cell_tinted(out, process_state_name(v->state), v->state == PROCESS_DEAD ? TINT_BAD : TINT_NONE);
+	cell_tinted(out, process_state_name(v->state),
+	    v->state == PROCESS_DEAD ? TINT_BAD : TINT_NONE);
 	cell_ms(out, v->age_ms);
 	cell_ms(out, v->beat_ms);
 	cell_running(t, out, v);

@@ -1,4 +1,5 @@
-/* rows.h - the lists that plmctl and plmdump share: one row a task, object, process, module, function.
+/* rows.h - the lists that plmctl and plmdump share: one row a task, object, process, module,
+ * function.
  * Who: plmctl on a live runtime, plmdump on any control segment.  Blocks: in stdio. */
 #ifndef PLM_CLI_ROWS_H
 #define PLM_CLI_ROWS_H

@@ -34,7 +34,8 @@ static uint32_t count_holders(const struct tables *t, uint32_t index)
 	uint32_t extra = t->limits.processes / 64 - 1;
 	uint32_t n = (uint32_t)__builtin_popcountll(sh_load(&t->record[index].holds));
 	for (uint32_t i = 0; i < extra; i++)
-		n += (uint32_t)__builtin_popcountll(sh_load(&t->more_holds[(size_t)index * extra + i]));
+		n += (uint32_t)__builtin_popcountll(
+		    sh_load(&t->more_holds[(size_t)index * extra + i]));
 	return n;
 }
 
@@ -59,7 +60,8 @@ static void read_word(uint64_t word, struct record_view *ret)
 	ret->attempt = word_attempt(word);
 }
 
-static void read_record(const struct tables *t, uint32_t index, uint64_t word, struct record_view *ret)
+static void read_record(const struct tables *t, uint32_t index, uint64_t word,
+    struct record_view *ret)
 {
 	const struct record *r = &t->record[index];
 	const struct record *speaker = r;

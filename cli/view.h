@@ -1,8 +1,8 @@
 /* view.h - private copies of records and process slots that others write while we look.
  *
- * Every word is read once and judged here, so that what prints never meets a number that is not in its
- * range. A record is read between two looks at its state word; one that keeps moving is shown as it was
- * read last: this is for people, and truth stays in the segment.
+ * Every word is read once and judged here, so that what prints never meets a number that is not in
+ * its range. A record is read between two looks at its state word; one that keeps moving is shown
+ * as it was read last: this is for people, and truth stays in the segment.
  * Where: any mapping of the control segment, a copied or damaged one too.
  * Blocks: never.  Allocates: never.  Lock: none. */
 #ifndef PLM_CLI_VIEW_H

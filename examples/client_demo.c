@@ -2,9 +2,9 @@
  *
  *	demo [DIRECTORY]        where plm, plmctl and plmdump are (default: .)
  *
- * It counts the words of a text in 1,000 objects, runs a million tasks that do nothing, hands a large
- * object to a worker, and counts once more while a worker and the scheduler are killed. Every answer is
- * compared with one computed elsewhere; a wrong one ends the demo with exit code 1.
+ * It counts the words of a text in 1,000 objects, runs a million tasks that do nothing, hands a
+ * large object to a worker, and counts once more while a worker and the scheduler are killed. Every
+ * answer is compared with one computed elsewhere; a wrong one ends the demo with exit code 1.
  * The runtime has a name of its own. Should the demo die, by Ctrl-C or otherwise, the manager gets
  * SIGTERM (PDEATHSIG) and takes it down. */
 #include <dirent.h>
@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/statvfs.h>
-#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -129,30 +128,45 @@ _Noreturn static void become_manager(const struct demo *d, int out, pid_t parent
 	dup2(out, STDOUT_FILENO);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() == parent)
-		execl(path, "plm", "--name", d->name, "--store", store, "--tasks", "65536", (char *)NULL);
+		execl(path, "plm", "--name", d->name, "--store", store, "--tasks", "65536",
+		    (char *)NULL);
 	perror(path);
 	_exit(127);
 }
 
 /* ---- boot ---- */
 
+/* /dev/shm may promise more than the machine has. */
+static size_t memory_available(void)
+{
+	char line[128];
+	size_t kib = 0;
+	FILE *file = fopen("/proc/meminfo", "r");
+	while (file && fgets(line, sizeof line, file))
+		if (sscanf(line, "MemAvailable: %zu", &kib) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return kib << 10;
+}
+
 /* The large object, the text, and room for the tables must fit into what is free now. */
 static void choose_sizes(struct demo *d)
 {
 	struct statvfs fs;
-	struct sysinfo memory;
-	size_t room = 0;
-	if (statvfs("/dev/shm", &fs) == 0 && sysinfo(&memory) == 0) {
-		size_t shm = (size_t)fs.f_bavail * fs.f_frsize, ram = (size_t)memory.freeram * memory.mem_unit;
-		room = shm < ram ? shm : ram;
-	}
+	size_t room = memory_available();
+	if (statvfs("/dev/shm", &fs) == 0 && (size_t)fs.f_bavail * fs.f_frsize < room)
+		room = (size_t)fs.f_bavail * fs.f_frsize;
 	d->large_bytes = LARGE_MAX;
-	while (d->large_bytes >= LARGE_MIN && d->large_bytes + d->large_bytes / 2 + CONTROL_BYTES > room)
+	while (d->large_bytes >= LARGE_MIN &&
+	    d->large_bytes + d->large_bytes / 2 + CONTROL_BYTES > room)
 		d->large_bytes /= 2;
 	if (d->large_bytes < LARGE_MIN)
-		give_up("/dev/shm", "less than 40 MiB of shared memory are free; the demo needs more");
+		give_up("/dev/shm",
+		    "less than 40 MiB of shared memory are free; the demo needs more");
 	if (d->large_bytes < LARGE_MAX)
-		printf("Only %zu MiB of shared memory are free: the large object will have %zu MiB, not 1 GiB.\n",
+		printf("Only %zu MiB of shared memory are free: the large object will have %zu "
+		    "MiB, not 1 GiB.\n",
 		    room / MIB, d->large_bytes / MIB);
 }
 
@@ -178,7 +192,8 @@ static void boot(struct demo *d)
 	say("fork and exec of plm, until it is ready", ready - start, "%s", line);
 	must(plm_connect(&d->rt, d->name), "plm_connect");
 	double connected = now_ms();
-	say("this program connected", connected - ready, "by a socket; from here on shared memory only");
+	say("this program connected", connected - ready,
+	    "by a socket; from here on shared memory only");
 	plm_ref first;
 	plm_view view;
 	plm_task task = { .function = "probe.noop" };
@@ -225,8 +240,10 @@ static void make_text(struct demo *d)
 	size_t once = d->text ? read_licences(d->text, d->text_bytes) : 0;
 	if (!once)
 		give_up("the text", "neither /usr/share/common-licenses nor LICENSE can be read");
-	for (size_t at = once; at < d->text_bytes; at += once)
-		memcpy(d->text + at, d->text, d->text_bytes - at < once ? d->text_bytes - at : once);
+	for (size_t at = once; at < d->text_bytes; at += once) {
+		size_t left = d->text_bytes - at;
+		memcpy(d->text + at, d->text, left < once ? left : once);
+	}
 	d->text[d->text_bytes - 1] = '\n'; /* so that copies of it do not join words */
 }
 
@@ -282,7 +299,8 @@ static void count_with_wc(struct demo *d)
 	if (pid < 0 || waitpid(pid, NULL, 0) != pid || n <= 0)
 		give_up("wc -w", "no answer");
 	d->words = strtoll(answer, NULL, 10);
-	say("wc -w of the same text, through a pipe", now_ms() - start, "%" PRId64 " words", d->words);
+	say("wc -w of the same text, through a pipe", now_ms() - start, "%" PRId64 " words",
+	    d->words);
 }
 
 /* ---- counting ---- */
@@ -330,7 +348,8 @@ static plm_ref submit_reduce(const struct demo *d, const plm_ref *counts)
 static void compare(int64_t counted, int64_t expected)
 {
 	if (counted != expected) {
-		fprintf(stderr, "demo: counted %" PRId64 " words, not %" PRId64 "\n", counted, expected);
+		fprintf(stderr, "demo: counted %" PRId64 " words, not %" PRId64 "\n", counted,
+		    expected);
 		exit(1);
 	}
 }
@@ -342,7 +361,8 @@ static void count_words(const struct demo *d)
 	submit_map(d, counts);
 	plm_ref sum = submit_reduce(d, counts);
 	double submitted = now_ms();
-	say("1,001 tasks submitted", submitted - start, "one counts a chunk, the last adds 1,000 futures");
+	say("1,001 tasks submitted", submitted - start,
+	    "one counts a chunk, the last adds 1,000 futures");
 	int64_t words = number_of(d, sum, "the sum");
 	say("the sum is there", now_ms() - submitted, "%" PRId64 " words: the same", words);
 	compare(words, d->words);
@@ -364,11 +384,13 @@ static void run_noops(const struct demo *d)
 		if (batch < NOOPS / BATCH)
 			must(plm_submit_many(d->rt, tasks, BATCH, refs[batch % 2]), "submit");
 		plm_ref *last = refs[(batch - 1) % 2];
-		must(plm_wait(d->rt, last, BATCH, BATCH, PATIENCE_MS, NULL), "waiting for 10,000 tasks");
+		must(plm_wait(d->rt, last, BATCH, BATCH, PATIENCE_MS, NULL),
+		    "waiting for 10,000 tasks");
 		plm_drop_many(d->rt, last, BATCH);
 	}
 	double took = now_ms() - start;
-	say("1,000,000 tasks submitted, run, awaited", took, "%.0f tasks a second", NOOPS / took * 1e3);
+	say("1,000,000 tasks submitted, run, awaited", took, "%.0f tasks a second",
+	    NOOPS / took * 1e3);
 }
 
 /* ---- a large object ---- */
@@ -404,15 +426,17 @@ static void hand_over(const struct demo *d)
 	must(plm_seal(d->rt, large), "plm_seal");
 	snprintf(size, sizeof size, "%zu MiB", d->large_bytes / MIB);
 	say("written into pages never used before", now_ms() - start, "%s", size);
-	say("handed to a worker and back: 1 KiB", hand_over_ms(d, small), "best of 20, as a task's argument");
-	say("handed to a worker and back: all of it", hand_over_ms(d, large), "%s, nothing copied", size);
+	say("handed to a worker and back: 1 KiB", hand_over_ms(d, small),
+	    "best of 20, as a task's argument");
+	say("handed to a worker and back: all of it", hand_over_ms(d, large), "%s, nothing copied",
+	    size);
 	plm_arg arg = PLM_FUTURE(large);
 	plm_task task = { .function = "probe.wordcount", .args = &arg, .nargs = 1 };
 	start = now_ms();
 	must(plm_submit(d->rt, &task, &words), "submit");
 	int64_t counted = number_of(d, words, "the words of the large object");
-	say("one worker reads all of it, in place", now_ms() - start, "%" PRId64 " words: %d times the text",
-	    counted, TEXT_SHARE);
+	say("one worker reads all of it, in place", now_ms() - start,
+	    "%" PRId64 " words: %d times the text", counted, TEXT_SHARE);
 	compare(counted, TEXT_SHARE * d->words);
 	plm_drop(d->rt, words);
 	plm_drop(d->rt, large);
@@ -426,7 +450,8 @@ static pid_t some_worker(const struct demo *d)
 {
 	char command[2 * PATH_BYTES], line[1024];
 	pid_t pid = 0;
-	snprintf(command, sizeof command, "'%s/plmctl' --name %s workers --json", d->programs, d->name);
+	snprintf(command, sizeof command, "'%s/plmctl' --name %s workers --json", d->programs,
+	    d->name);
 	FILE *list = popen(command, "r");
 	while (list && fgets(line, sizeof line, list)) {
 		const char *field = strstr(line, "\"pid\": ");
@@ -454,7 +479,8 @@ static void count_under_fire(const struct demo *d)
 	double start = now_ms();
 	submit_map(d, counts);
 	plm_ref sum = submit_reduce(d, counts);
-	must(plm_wait(d->rt, counts, CHUNKS, CHUNKS / 4, PATIENCE_MS, NULL), "a quarter of the counts");
+	must(plm_wait(d->rt, counts, CHUNKS, CHUNKS / 4, PATIENCE_MS, NULL),
+	    "a quarter of the counts");
 	kill_one("a quarter counted: a worker is killed", worker);
 	must(plm_wait(d->rt, counts, CHUNKS, CHUNKS / 2, PATIENCE_MS, NULL), "half of the counts");
 	kill_one("half counted: the scheduler is killed", before.scheduler_pid);

@@ -1,5 +1,5 @@
-/* client_dot.c - a client: two vectors go into the store, two tasks run one behind the other, one number
- * comes back. The vectors are written once and never copied.
+/* client_dot.c - a client: two vectors go into the store, two tasks run one behind the other, one
+ * number comes back. The vectors are written once and never copied.
  *
  *	client_dot [MODULE]        loads MODULE (vector.so) first if it is given */
 #include <errno.h>
@@ -12,7 +12,8 @@ enum { ELEMENTS = 1000000 };
 
 static int complain(const char *what, int error)
 {
-	fprintf(stderr, "client_dot: %s: %s\n", what, plm_why()[0] ? plm_why() : plm_strerror(error));
+	fprintf(stderr, "client_dot: %s: %s\n", what,
+	    plm_why()[0] ? plm_why() : plm_strerror(error));
 	return error;
 }
 
@@ -67,7 +68,8 @@ static int compute(plm *rt)
 	if (r == 0)
 		r = put_vector(rt, 2, &y);
 	if (r == 0)
-		r = submit(rt, "vector.scale", PLM_FUTURE(x), PLM_BYTES(&factor, sizeof factor), &scaled);
+		r = submit(rt, "vector.scale", PLM_FUTURE(x), PLM_BYTES(&factor, sizeof factor),
+		    &scaled);
 	if (r == 0)
 		r = submit(rt, "vector.dot", PLM_FUTURE(scaled), PLM_FUTURE(y), &product);
 	if (r == 0)

@@ -1,13 +1,13 @@
 /* mod_vector.c - a module: arithmetic on vectors of doubles.
- * An argument is a raw array of doubles, read where it lies in shared memory; a result is written where
- * its readers will find it. Nothing is copied on the way. */
+ * An argument is a raw array of doubles, read where it lies in shared memory; a result is written
+ * where its readers will find it. Nothing is copied on the way. */
 #include <errno.h>
 #include <string.h>
 
 #include "plm.h"
 
-/* Argument i as an array of doubles; NULL when it is none. Values are aligned for any plain type only
- * from 64 bytes on, so single doubles are read by memcpy. */
+/* Argument i as an array of doubles; NULL when it is none. Values are aligned for any plain type
+ * only from 64 bytes on, so single doubles are read by memcpy. */
 static const void *vector(plm_call *call, size_t i, size_t *ret_count)
 {
 	size_t bytes = 0;
@@ -29,7 +29,8 @@ static int dot(plm_call *call)
 	size_t nx, ny;
 	const void *x = vector(call, 0, &nx), *y = vector(call, 1, &ny);
 	if (!x || !y || nx != ny)
-		return plm_fail(call, EINVAL, "vector.dot takes two vectors of one length, not %zu and %zu",
+		return plm_fail(call, EINVAL, "vector.dot takes two vectors of one length, not %zu "
+		    "and %zu",
 		    nx, ny);
 	double sum = 0;
 	for (size_t i = 0; i < nx; i++)

@@ -1,9 +1,10 @@
 /* event.h - futex event count: how one process waits for what another publishes.
  *
  * Where: one 32-bit word in a segment.  Who: any number of waiters and posters.
- * Death: a killed waiter costs one needless wake. A poster killed between the bump and the wake, or a
- * woken waiter killed before it looked, loses a wake: the manager bumps every event after each death,
- * and event_sleep() returns after one safety tick at the latest, so truth is always looked at again.
+ * Death: a killed waiter costs one needless wake. A poster killed between the bump and the wake, or
+ * a woken waiter killed before it looked, loses a wake: the manager bumps every event after each
+ * death, and event_sleep() returns after one safety tick at the latest, so truth is always looked
+ * at again.
  * Blocks: event_sleep only.
  *
  * Bit 0 says "somebody may sleep", the rest counts. Posting costs a fence and a load while nobody
@@ -18,8 +19,8 @@
  *	}
  *
  * Wrong: looking at the condition only before event_prepare(); a post in between wakes nobody.
- * Why no wake is lost: the poster publishes, fences, loads the word; the waiter sets bit 0 by a seq_cst
- * operation, then looks. One of the two sees the other. */
+ * Why no wake is lost: the poster publishes, fences, loads the word; the waiter sets bit 0 by a
+ * seq_cst operation, then looks. One of the two sees the other. */
 #ifndef PLM_EVENT_H
 #define PLM_EVENT_H
 
@@ -65,7 +66,8 @@ static inline bool event_sleeper(const struct event *ev)
 	return sh_peek(&ev->word) & 1u;
 }
 
-/* What was stored before this is seen by whoever it wakes. The caller has fenced (event_post does). */
+/* What was stored before this is seen by whoever it wakes. The caller has fenced (event_post
+ * does). */
 static inline void event_post_fenced(struct event *ev)
 {
 	uint32_t seen = sh_peek(&ev->word);

@@ -2,8 +2,8 @@
 
 #include "base/check.h"
 
-/* The top bit of an entry at this position. A zeroed place must look empty in lap 0, hence the not; in
- * lap 1 every place has been filled once, with the other parity. */
+/* The top bit of an entry at this position. A zeroed place must look empty in lap 0, hence the not;
+ * in lap 1 every place has been filled once, with the other parity. */
 static uint64_t lap_bit(const struct ring *ring, uint32_t position)
 {
 	return position & ring->size ? 0 : RING_LAP;
@@ -91,7 +91,8 @@ void ring_reset(struct ring *ring)
 {
 	/* Places first: a reset cut short leaves an unfinished reset, done again by the next. */
 	for (uint32_t i = 0; i < ring->size; i++)
-		if (sh_peek(&ring->shm->place[i])) /* most were never used: leave their pages alone */
+		if (sh_peek(&ring->shm->place[i])) /* most were never used: leave their pages
+		                                    * alone */
 			sh_poke(&ring->shm->place[i], 0);
 	sh_store(&ring->shm->head, 0);
 	sh_store(&ring->shm->tail, 0);

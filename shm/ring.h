@@ -2,9 +2,10 @@
  *
  * Where: ring_shm in the segment, struct ring in each side's process.
  * Who: producers are the threads of one process; the consumer is one thread of another.
- * Death: messages are hints (law 3). A consumer that dies before ring_done() has not moved head: its
- * successor reads some hints again. A producer that dies between taking a place and filling it leaves a hole: a successor
- * producer calls ring_fill_holes(), or the consumer, once the producer is fenced, ring_reset().
+ * Death: messages are hints (law 3). A consumer that dies before ring_done() has not moved head:
+ * its successor reads some hints again. A producer that dies between taking a place and filling it
+ * leaves a hole: a successor producer calls ring_fill_holes(), or the consumer, once the producer
+ * is fenced, ring_reset().
  * Blocks: never.  Allocates: never.
  *
  * An entry carries the parity of its lap in its top bit, so the consumer knows a filled place by
@@ -21,7 +22,8 @@
 
 struct ring_shm {
 	_Alignas(CACHE_LINE_BYTES) shared32 tail; /* W: producers.  R: producers, dump. */
-	_Alignas(CACHE_LINE_BYTES) shared32 head; /* W: consumer (release).  R: producers (acquire). */
+	_Alignas(CACHE_LINE_BYTES) shared32 head; /* W: consumer (release).  R: producers
+	                                           * (acquire). */
 	_Alignas(CACHE_LINE_BYTES) shared64 place[];
 };
 
@@ -44,8 +46,8 @@ static inline struct ring ring_at(void *memory, uint32_t size)
 /* Appends up to n hints (top bit clear), returns how many there was room for. */
 uint32_t ring_push(struct ring *ring, const uint64_t *hints, uint32_t n);
 
-/* Reads up to max hints and leaves them where they are, returns how many. ring_done() takes them off: a
- * consumer that dies in between leaves them to its successor. */
+/* Reads up to max hints and leaves them where they are, returns how many. ring_done() takes them
+ * off: a consumer that dies in between leaves them to its successor. */
 uint32_t ring_look(const struct ring *ring, uint64_t *ret_hints, uint32_t max);
 void ring_done(struct ring *ring, uint32_t n);
 

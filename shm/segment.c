@@ -25,8 +25,8 @@ static int why_no_room(int fd, uint64_t wanted)
 {
 	struct statvfs fs;
 	uint64_t avail = fstatvfs(fd, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : 0;
-	return why(-ENOSPC, "/dev/shm is full: %llu KiB wanted, %llu KiB free; free some, enlarge it "
-	    "(mount -o remount,size=...), or choose a smaller --store or --tasks",
+	return why(-ENOSPC, "/dev/shm is full: %llu KiB wanted, %llu KiB free; free some, enlarge "
+	    "it (mount -o remount,size=...), or choose a smaller --store or --tasks",
 	    (unsigned long long)(wanted >> 10), (unsigned long long)(avail >> 10));
 }
 
@@ -67,7 +67,8 @@ static int create_failed(const char *name)
 	char path[128];
 	snprintf(path, sizeof path, "/dev/shm%s", name);
 	if (error == EEXIST && lstat(path, &st) == 0 && st.st_uid != geteuid())
-		return why(-EACCES, "%s belongs to user %u: choose another --name, or have it removed",
+		return why(-EACCES, "%s belongs to user %u: choose another --name, or have it "
+		    "removed",
 		    path, (unsigned)st.st_uid);
 	return why(-error, "creating %s: %s", path, strerror(error));
 }

@@ -1,10 +1,11 @@
 /* segment.h - a POSIX shared-memory segment that introduces itself.
  *
- * Where: a name in /dev/shm, created O_EXCL with mode 0600; its first page is struct segment_header.
- * Who: the manager creates and unlinks; members attach by an inherited or passed descriptor; the dump
- * tool opens by path. Attaching asks and answers with a reason (why_text()).
- * Death: a creator that dies leaves a header without its magic (written last): "not initialised"; the
- * next boot of the name removes it.
+ * Where: a name in /dev/shm, created O_EXCL with mode 0600; its first page is struct
+ * segment_header.
+ * Who: the manager creates and unlinks; members attach by an inherited or passed descriptor; the
+ * dump tool opens by path. Attaching asks and answers with a reason (why_text()).
+ * Death: a creator that dies leaves a header without its magic (written last): "not initialised";
+ * the next boot of the name removes it.
  * Blocks: never, but for posix_fallocate.  Allocates: address space. */
 #ifndef PLM_SEGMENT_H
 #define PLM_SEGMENT_H
@@ -37,8 +38,8 @@ struct segment {
 	bool writable;
 };
 
-/* New and zeroed; `reserve` of its bytes are reserved in memory now, the rest later. Mapped writable.
- * Not ready before segment_publish().
+/* New and zeroed; `reserve` of its bytes are reserved in memory now, the rest later. Mapped
+ * writable. Not ready before segment_publish().
  * 0, -EEXIST, -ENOSPC (says how much is free where), -EACCES (the name belongs to another user). */
 int segment_create(const char *name, size_t bytes, size_t reserve, struct segment *ret);
 void segment_publish(struct segment *segment, const char *purpose, uint32_t abi, uint64_t runtime);

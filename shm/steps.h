@@ -45,16 +45,22 @@ static inline void step_here(const char *what)
 
 #define sh_load(p)     atomic_load_explicit((p), memory_order_acquire)
 #define sh_peek(p)     atomic_load_explicit((p), memory_order_relaxed)
-#define sh_store(p, v) (step_here("store " #p), atomic_store_explicit((p), (v), memory_order_release))
-#define sh_poke(p, v)  (step_here("poke " #p), atomic_store_explicit((p), (v), memory_order_relaxed))
+#define sh_store(p, v)                                                                             \
+	(step_here("store " #p), atomic_store_explicit((p), (v), memory_order_release))
+#define sh_poke(p, v)                                                                              \
+	(step_here("poke " #p), atomic_store_explicit((p), (v), memory_order_relaxed))
 #define sh_set(lvalue, v) (step_here("set " #lvalue), (void)((lvalue) = (v)))
 #define sh_cas(p, expected, want)                                                                  \
 	(step_here("cas " #p), atomic_compare_exchange_strong_explicit((p), (expected), (want),    \
 	                           memory_order_seq_cst, memory_order_acquire))
-#define sh_or(p, v)   (step_here("or " #p), atomic_fetch_or_explicit((p), (v), memory_order_seq_cst))
-#define sh_and(p, v)  (step_here("and " #p), atomic_fetch_and_explicit((p), (v), memory_order_seq_cst))
-#define sh_add(p, v)  (step_here("add " #p), atomic_fetch_add_explicit((p), (v), memory_order_seq_cst))
-#define sh_swap(p, v) (step_here("swap " #p), atomic_exchange_explicit((p), (v), memory_order_seq_cst))
+#define sh_or(p, v)                                                                                \
+	(step_here("or " #p), atomic_fetch_or_explicit((p), (v), memory_order_seq_cst))
+#define sh_and(p, v)                                                                               \
+	(step_here("and " #p), atomic_fetch_and_explicit((p), (v), memory_order_seq_cst))
+#define sh_add(p, v)                                                                               \
+	(step_here("add " #p), atomic_fetch_add_explicit((p), (v), memory_order_seq_cst))
+#define sh_swap(p, v)                                                                              \
+	(step_here("swap " #p), atomic_exchange_explicit((p), (v), memory_order_seq_cst))
 
 /* ThreadSanitizer knows read-modify-writes, not fences; there a dummy word carries the order. */
 #ifdef __SANITIZE_THREAD__

@@ -1,20 +1,24 @@
 /* arena.h - who may write where in the store: an allocator that keeps no truth of its own.
  *
- * Where: arena_shm in the control segment (map and free lists), the bytes in the store segment, struct
- * arena in this process.  Who: anyone attached, under the arena's lock.
- * The truth is the extents that live records name {first granule, length}; what no record names is free,
- * so a leak is impossible by construction. How many bytes an extent takes is a function of its length
- * alone (arena_footprint), so the map can be derived again from the records: `each_extent` lists them.
- * Death: inside the lock, the next taker rebuilds the map from the records. arena_alloc() writes the
- * caller's record inside the lock, arena_free() clears it there: no extent is ever lost between.
- * Blocks: in the lock; arena_grow() also in posix_fallocate, under a lock of its own.  Allocates: never.
+ * Where: arena_shm in the control segment (map and free lists), the bytes in the store segment,
+ * struct arena in this process.  Who: anyone attached, under the arena's lock.
+ * The truth is the extents that live records name {first granule, length}; what no record names is
+ * free, so a leak is impossible by construction. How many bytes an extent takes is a function of
+ * its length alone (arena_footprint), so the map can be derived again from the records:
+ * `each_extent` lists them.
+ * Death: inside the lock, the next taker rebuilds the map from the records. arena_alloc() writes
+ * the caller's record inside the lock, arena_free() clears it there: no extent is ever lost
+ * between.
+ * Blocks: in the lock; arena_grow() also in posix_fallocate, under a lock of its own.  Allocates:
+ * never.
  *
- * Layout: pages of 4 KiB. Small extents (up to 2 KiB) share 16 KiB slabs of one size class, each with a
- * bitmap of its cells; larger ones take a run of pages. Free runs hang in lists by size (two levels, as
- * in TLSF: good fit in constant time) whose links live in the page map, not in the pages: freed memory
- * is not touched, and a stray write into the store cannot break the allocator. The most recently freed
- * run of a size, and the low end of the untouched rest, are used first: warm memory before cold.
- * Only the first `reserved` pages may be used: memory is reserved (posix_fallocate) before promised. */
+ * Layout: pages of 4 KiB. Small extents (up to 2 KiB) share 16 KiB slabs of one size class, each
+ * with a bitmap of its cells; larger ones take a run of pages. Free runs hang in lists by size (two
+ * levels, as in TLSF: good fit in constant time) whose links live in the page map, not in the
+ * pages: freed memory is not touched, and a stray write into the store cannot break the allocator.
+ * The most recently freed run of a size, and the low end of the untouched rest, are used first:
+ * warm memory before cold. Only the first `reserved` pages may be used: memory is reserved
+ * (posix_fallocate) before promised. */
 #ifndef PLM_ARENA_H
 #define PLM_ARENA_H
 
@@ -47,10 +51,11 @@ void arena_create(void *memory, uint32_t pages); /* once, on zeroed memory */
 void arena_attach(struct arena *arena, void *memory, uint32_t first_granule, uint32_t pages, int fd,
     struct arena_truth truth);
 
-/* Room for length bytes (> 0). Under the lock, *granule is set (release) to the first granule: it is a
- * field of the caller's record, whose length field is already written. 64-byte aligned, 4 KiB aligned
- * from 4 KiB on.
- * 0, -ENOSPC (full now, or /dev/shm is: why_text() says which), -E2BIG (never fits), the lock's error. */
+/* Room for length bytes (> 0). Under the lock, *granule is set (release) to the first granule: it
+ * is a field of the caller's record, whose length field is already written. 64-byte aligned, 4 KiB
+ * aligned from 4 KiB on.
+ * 0, -ENOSPC (full now, or /dev/shm is: why_text() says which), -E2BIG (never fits), the lock's
+ * error. */
 int arena_alloc(struct arena *arena, uint64_t length, shared32 *granule);
 
 /* Gives back what *granule names and sets it to 0, under the lock. */
@@ -65,7 +70,8 @@ uint64_t arena_footprint(uint64_t length);
 struct arena_usage {
 	uint64_t total_bytes, reserved_bytes, used_bytes, largest_free_bytes;
 };
-void arena_usage(const struct arena *arena, struct arena_usage *ret); /* without the lock: a guess */
+/* Without the lock: a guess. */
+void arena_usage(const struct arena *arena, struct arena_usage *ret);
 
 /* NULL = sound, else the first thing wrong; on an arena at rest, however broken. */
 const char *arena_check(const struct arena *arena);

@@ -23,7 +23,8 @@ static uint32_t count_by_hwloc(void)
 
 uint32_t nodes_count(void)
 {
-	/* hwloc takes milliseconds to draw the whole machine: only where there is something to draw. */
+	/* hwloc takes milliseconds to draw the whole machine: only
+	 * where there is something to draw. */
 	bool simple = numa_available() < 0 || numa_max_node() == 0;
 	return simple && !getenv("HWLOC_SYNTHETIC") ? 1 : count_by_hwloc();
 }

@@ -1,6 +1,6 @@
 /* nodes.h - NUMA: how many arenas, where their memory lies, where this process runs.
- * One node is the ordinary case and costs one question to libnuma; hwloc is asked only when there are
- * more, or when HWLOC_SYNTHETIC describes a machine to test with.
+ * One node is the ordinary case and costs one question to libnuma; hwloc is asked only when there
+ * are more, or when HWLOC_SYNTHETIC describes a machine to test with.
  * Who: the manager at boot, each worker once.  Blocks: reads /sys. */
 #ifndef PLM_NODES_H
 #define PLM_NODES_H

@@ -1,8 +1,8 @@
 #!/bin/sh
 # deps.sh - installs the Debian packages that plm is built and tested with, where they are missing.
 #
-# Does nothing, in a few milliseconds, when all is there. Installs as root or through sudo; where neither
-# is possible, or the system has no apt, it lists what is missing and ends with 1.
+# Does nothing, in a few milliseconds, when all is there. Installs as root or through sudo; where
+# neither is possible, or the system has no apt, it lists what is missing and ends with 1.
 set -u
 
 # what it is looked for by: a command, or a module of pkg-config; and the package that has it
@@ -43,7 +43,7 @@ list() {
 }
 
 command -v apt-get >/dev/null 2>&1 ||
-	list "This system has no apt-get: install what it calls them, with their headers, and try again."
+	list "There is no apt-get: install what this system calls them, with their headers."
 if [ "$(id -u)" -eq 0 ]; then
 	as_root=
 elif sudo -n true 2>/dev/null || { [ -t 0 ] && command -v sudo >/dev/null 2>&1; }; then
@@ -54,8 +54,9 @@ fi
 
 echo "installing: $missing"
 export DEBIAN_FRONTEND=noninteractive
-# shellcheck disable=SC2086 # lists of words
-{
-	$as_root apt-get install -y --no-install-recommends $missing >/dev/null 2>&1 ||
-		{ $as_root apt-get update -q && $as_root apt-get install -y --no-install-recommends $missing; }
-} >&2 || list "apt-get could not install them (its words are above)."
+# shellcheck disable=SC2086 # a list of words
+install() {
+	$as_root apt-get install -y --no-install-recommends $missing
+}
+install >/dev/null 2>&1 || { $as_root apt-get update -q && install; } >&2 ||
+	list "apt-get could not install them; its words are above."

@@ -4,14 +4,16 @@
 #	lines   up to 100 columns (a tab is 8), no blanks at their end
 #	sizes   functions up to 60 lines, files up to 600
 #	words   no `volatile` (shared memory goes through shm/steps.h); no VLA (the compiler: -Wvla)
-#	headers open with a comment that begins with their name; no prototype of what is defined nowhere
-#	pages   each folder has a README.md; each link in a page leads somewhere; each file, and each
-#	        function written `file.c:function`, that a page or a comment names is there; each row of
-#	        the README's death table names a test
+#	headers open with a comment that begins with their name; no prototype of what is defined
+#	        nowhere
+#	pages   each folder has a README.md; each link in a page leads somewhere; each file, and
+#	        each function written `file.c:function`, that a page or a comment names is there;
+#	        each row of the README's death table names a test
 #
-# Looks at the files git knows, and at new ones it does not ignore. Every finding is a line; exit code 1 if
-# there is any.
+# Looks at the files git knows, and at new ones it does not ignore. Every finding is a line; exit
+# code 1 if there is any.
 set -u
+shopt -s lastpipe # report() counts in this shell
 export LC_ALL=C
 
 findings=0
@@ -26,7 +28,9 @@ report() {
 	done
 }
 
-mapfile -t all < <(git ls-files -co --exclude-standard | while read -r f; do [ -f "$f" ] && echo "$f"; done | sort)
+mapfile -t all < <(git ls-files -co --exclude-standard | sort | while read -r file; do
+	[ -f "$file" ] && echo "$file"
+done)
 list() { # files whose names match
 	printf '%s\n' "${all[@]}" | grep -E "$1"
 }
@@ -38,9 +42,11 @@ mapfile -t pages < <(list '\.md$')
 # ---- lines, sizes, words ----
 
 for file in "${code[@]}"; do
-	expand -t 8 "$file" | awk -v f="$file" 'length > 100 { print f ":" NR ": " length " columns" }'
+	expand -t 8 "$file" |
+		awk -v file="$file" 'length > 100 { print file ":" NR ": " length " columns" }'
 done | report
-grep -nE '[[:blank:]]+$' "${code[@]}" "${pages[@]}" | sed 's/:\([0-9]*\):.*/:\1: blanks at the end/' | report
+grep -nE '[[:blank:]]+$' "${code[@]}" "${pages[@]}" |
+	sed 's/:\([0-9]*\):.*/:\1: blanks at the end/' | report
 awk '
 	FNR == 1 && NR > 1 && last > 600 { print file ": " last " lines" }
 	{ file = FILENAME; last = FNR }
@@ -54,7 +60,8 @@ awk '
 	}
 	/^[a-zA-Z_].*\(/ { before = $0 }' "${sources[@]}" | report
 grep -nwE 'volatile' "${sources[@]}" | grep -v '__asm__ volatile' |
-	sed 's/:\([0-9]*\):.*/:\1: volatile orders nothing between processes: shm\/steps.h does/' | report
+	sed 's/:\([0-9]*\):.*/:\1: volatile orders nothing between processes/' |
+	report
 
 # ---- headers ----
 
@@ -69,11 +76,15 @@ defined=$(grep -hE '^[A-Za-z_][^;=]*\(' "${sources[@]}" | grep -vE ';[[:space:]]
 for header in "${headers[@]}"; do
 	# prototypes: at the left margin; one over several lines is made one line first
 	awk '/^[A-Za-z_]/ && /\(/ && !/^(typedef|static|#|extern)/ { joined = $0
-			while (joined !~ /[;{]/ && (getline line) > 0) joined = joined " " line
-			if (joined ~ /;[[:space:]]*(\/\*.*)?$/ && joined !~ /{/) print joined }' "$header" |
+			while (joined !~ /[;{]/ && (getline line) > 0)
+				joined = joined " " line
+			if (joined ~ /;[[:space:]]*(\/\*.*)?$/ && joined !~ /{/)
+				print joined
+		}' "$header" |
 		sed 's/^_Noreturn //; s/(.*//; s/.*[^A-Za-z0-9_]//' | while read -r name; do
 		case $name in '' | _Static_assert | __attribute__) continue ;; esac
-		grep -qxF "$name(" <<<"$defined" || echo "$header: $name() is declared and defined nowhere"
+		grep -qxF "$name(" <<<"$defined" ||
+			echo "$header: $name() is declared and defined nowhere"
 	done
 done | report
 
@@ -89,19 +100,21 @@ anchors() { # of a page, as they are written in links
 
 for page in "${pages[@]}"; do
 	folder=$(dirname "$page")
-	grep -oE '\]\([^)]+\)' "$page" | sed 's/^](//; s/)$//' | grep -vE '^[a-z]+://' | while read -r link; do
+	grep -oE '\]\([^)]+\)' "$page" | sed 's/^](//; s/)$//' |
+	grep -vE '^[a-z]+://' | while read -r link; do
 		target=${link%%#*}
 		target=$([ "$target" ] && echo "$folder/$target" || echo "$page")
 		if [ ! -e "$target" ]; then
 			echo "$page: the link $link leads nowhere"
-		elif [ "$link" != "${link#*#}" ] && ! anchors "$target" | grep -qx -- "${link#*#}"; then
+		elif [ "$link" != "${link#*#}" ] &&
+			! anchors "$target" | grep -qx -- "${link#*#}"; then
 			echo "$page: there is no section #${link#*#} in $target"
 		fi
 	done
 done | report
 
-# Files and functions that are named: in pages, but for their examples, and in comments of the sources (an
-# #include is the compiler's to check). A name without a folder may be in any folder.
+# Files and functions that are named: in pages, but for their examples, and in comments of the
+# sources (an #include is the compiler's to check). A name without a folder may be in any folder.
 prose() { # FILE:LINE:TEXT, a line each
 	awk 'FNR == 1 { fenced = 0 }
 		/^```/ { fenced = !fenced }
@@ -131,8 +144,10 @@ prose "${sources[@]}" "${pages[@]}" | grep -E '\.[ch]([^A-Za-z0-9_]|$)' |
 # Each row of the death table names a test; that the test is there was looked at above.
 awk '
 	/^#/ { inside = /[Dd]eath table/; rows = 0 }
-	inside && /^\|/ && ++rows > 2 && !/tests\/[a-z_]+\.c/ { print "README.md:" NR ": a row without a test" }
+	inside && /^\|/ && ++rows > 2 && !/tests\/[a-z_]+\.c/ {
+		print "README.md:" NR ": a row without a test"
+	}
 	inside && /^\|/ { seen = 1 }
-	END { if (!seen) print "README.md: there is no death table" }' README.md 2>/dev/null | report
+	END { if (!seen) print "README.md: there is no death table" }' README.md | report
 
 [ $findings -eq 0 ]
