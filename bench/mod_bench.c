@@ -1,0 +1,35 @@
+/* mod_bench.c - the module of the benchmarks: tasks of a length that is finer than a microsecond. */
+#include <errno.h>
+#include <string.h>
+
+#include "bench/work.h"
+#include "plm.h"
+
+/* TURNS [FUTURE...]: works so long; TURNS is eight bytes. What it waited for is not looked at. */
+static int bench_work(plm_call *call)
+{
+	uint64_t turns;
+	size_t length = 0;
+	const void *data = plm_nargs(call) > 0 ? plm_arg_data(call, 0, &length) : NULL;
+	if (length != sizeof turns)
+		return plm_fail(call, EINVAL, "bench.work takes eight bytes first");
+	memcpy(&turns, data, sizeof turns);
+	work_turns(turns);
+	return 0;
+}
+
+/* BYTES: looks at the first and the last of them. */
+static int bench_touch(plm_call *call)
+{
+	size_t length = 0;
+	const unsigned char *data = plm_arg_data(call, 0, &length);
+	unsigned char *result = data && length ? plm_result(call, 1) : NULL;
+	if (!result)
+		return plm_fail(call, EINVAL, "bench.touch takes some bytes");
+	*result = data[0] ^ data[length - 1];
+	return 0;
+}
+
+PLM_MODULE(bench,
+    { "work", bench_work, "TURNS [FUTURE...]: works for so many turns of a loop" },
+    { "touch", bench_touch, "BYTES: looks at the first and the last" });

@@ -1,0 +1,149 @@
+/* beanstalk - beanstalkd on a unix socket, no journal, spoken to directly: two workers take from the
+ * tube `jobs` and answer in the tube `results`. In many: commands sent a hundred at a time. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/peers/peer.h"
+
+enum { BATCH = 1000, PIPELINE = 100, LINE = 256 };
+
+struct line {
+	FILE *in, *out;
+};
+
+static char socket_path[96];
+static struct line client;
+static pid_t server, worker[PEER_WORKERS];
+
+/* Sends what was written and reads one answer, which has to begin so. */
+static int expect(struct line *line, const char *answer)
+{
+	char text[LINE];
+	fflush(line->out);
+	if (!fgets(text, sizeof text, line->in) || strncmp(text, answer, strlen(answer)) != 0)
+		return -1;
+	return 0;
+}
+
+static int line_open(struct line *line, const char *use, const char *watch)
+{
+	int fd = peer_connect(socket_path);
+	if (fd < 0)
+		return -1;
+	line->in = fdopen(fd, "r");
+	line->out = fdopen(dup(fd), "w");
+	fprintf(line->out, "use %s\r\nwatch %s\r\nignore default\r\n", use, watch);
+	return expect(line, "USING") | expect(line, "WATCHING") | expect(line, "WATCHING");
+}
+
+/* The number of a job that was reserved; its bytes, four, are thrown away. */
+static long reserved(struct line *line)
+{
+	char text[LINE];
+	unsigned long job;
+	fflush(line->out);
+	if (!fgets(text, sizeof text, line->in) || sscanf(text, "RESERVED %lu", &job) != 1)
+		return -1;
+	return fgets(text, sizeof text, line->in) ? (long)job : -1;
+}
+
+static void put(struct line *line)
+{
+	fputs("put 0 0 60 4\r\nnoop\r\n", line->out);
+}
+
+static void work(void)
+{
+	struct line self;
+	long job;
+	if (line_open(&self, "results", "jobs") < 0)
+		return;
+	for (;;) {
+		fputs("reserve\r\n", self.out);
+		if ((job = reserved(&self)) < 0)
+			return;
+		put(&self);
+		fprintf(self.out, "delete %ld\r\n", job);
+		if (expect(&self, "INSERTED") < 0 || expect(&self, "DELETED") < 0)
+			return;
+	}
+}
+
+static int start(void)
+{
+	char listen[128];
+	snprintf(socket_path, sizeof socket_path, "%s/beanstalk", peer_folder());
+	snprintf(listen, sizeof listen, "unix:%s", socket_path);
+	const char *const argument[] = { "beanstalkd", "-l", listen, NULL };
+	server = peer_server(argument);
+	for (int i = 0; i < PEER_WORKERS; i++)
+		worker[i] = peer_fork(work);
+	return line_open(&client, "jobs", "results");
+}
+
+static void stop(void)
+{
+	for (int i = 0; i < PEER_WORKERS; i++)
+		peer_end(worker[i]);
+	peer_end(server);
+}
+
+static int send_jobs(size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		put(&client);
+	for (size_t i = 0; i < n; i++)
+		if (expect(&client, "INSERTED") < 0)
+			return -1;
+	return 0;
+}
+
+static int take_results(size_t n)
+{
+	long job[PIPELINE];
+	for (size_t i = 0; i < n; i++)
+		fputs("reserve\r\n", client.out);
+	for (size_t i = 0; i < n; i++)
+		if ((job[i] = reserved(&client)) < 0)
+			return -1;
+	for (size_t i = 0; i < n; i++)
+		fprintf(client.out, "delete %ld\r\n", job[i]);
+	for (size_t i = 0; i < n; i++)
+		if (expect(&client, "DELETED") < 0)
+			return -1;
+	return 0;
+}
+
+static int in_chunks(size_t n, size_t chunk)
+{
+	for (size_t i = 0; i < n; i += chunk)
+		if (send_jobs(chunk) < 0)
+			return -1;
+	for (size_t i = 0; i < n; i += chunk)
+		if (take_results(chunk) < 0)
+			return -1;
+	return 0;
+}
+
+static int one(void)
+{
+	return in_chunks(1, 1);
+}
+
+static int many(size_t n)
+{
+	return in_chunks(n, PIPELINE);
+}
+
+static int each(size_t n)
+{
+	return in_chunks(n, 1);
+}
+
+int main(void)
+{
+	static const struct peer peer = { start, stop, one, many, each, NULL, BATCH };
+	return peer_main(&peer);
+}

@@ -1,0 +1,103 @@
+/* graph_mpi - task graphs with MPI: the columns dealt to the ranks in blocks, a message for each need
+ * of another rank. No tasks, no queue: each rank knows beforehand what it has to do. The lower
+ * bound. */
+#include <mpi.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "bench/peers/graph.h"
+#include "bench/work.h"
+
+enum { REQUESTS_MAX = 2 * GRAPH_WIDTH_MAX * GRAPH_WIDTH_MAX, REST_US = 200 };
+
+static int rank, ranks;
+
+static int owner(const struct graph *graph, unsigned column)
+{
+	return (int)(column * (unsigned)ranks / graph->width);
+}
+
+/* Sends what others need of the row above, receives what we need. One value may be needed by several
+ * columns of the other rank: it travels once. */
+static int exchange_one(const struct graph *graph, unsigned step, unsigned other, uint64_t *value,
+    MPI_Request *request)
+{
+	int from = owner(graph, other), n = 0;
+	bool sent[64] = { false };
+	for (unsigned i = 0; i < graph_row(graph, step); i++) {
+		int to = owner(graph, i);
+		if (to == from || sent[to] || !graph_needs_one(graph, step, i, other))
+			continue;
+		sent[to] = true;
+		if (rank == from)
+			MPI_Isend(&value[other], 1, MPI_UINT64_T, to, (int)other, MPI_COMM_WORLD,
+			    &request[n++]);
+		else if (rank == to)
+			MPI_Irecv(&value[other], 1, MPI_UINT64_T, from, (int)other,
+			    MPI_COMM_WORLD, &request[n++]);
+	}
+	return n;
+}
+
+static void exchange(const struct graph *graph, unsigned step, uint64_t *value)
+{
+	static MPI_Request request[REQUESTS_MAX];
+	int n = 0;
+	for (unsigned other = 0; other < graph_row(graph, step - 1); other++)
+		n += exchange_one(graph, step, other, value, request + n);
+	MPI_Waitall(n, request, MPI_STATUSES_IGNORE);
+}
+
+static uint64_t run(const struct graph *graph)
+{
+	uint64_t value[GRAPH_WIDTH_MAX] = { 0 };
+	MPI_Barrier(MPI_COMM_WORLD);
+	uint64_t start = clock_ns();
+	for (unsigned step = 0; step < graph->steps; step++) {
+		if (step > 0)
+			exchange(graph, step, value);
+		for (unsigned i = 0; i < graph_row(graph, step); i++)
+			if (owner(graph, i) == rank)
+				work_turns(graph->turns);
+	}
+	MPI_Barrier(MPI_COMM_WORLD);
+	return clock_ns() - start;
+}
+
+/* MPI waits by spinning; between graphs others are measured, so the ranks look now and then. */
+static bool await_graph(struct graph *ret)
+{
+	int there = 0;
+	while (!there) {
+		usleep(REST_US);
+		MPI_Iprobe(0, GRAPH_WIDTH_MAX, MPI_COMM_WORLD, &there, MPI_STATUS_IGNORE);
+	}
+	MPI_Recv(ret, sizeof *ret, MPI_BYTE, 0, GRAPH_WIDTH_MAX, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+	return ret->width > 0;
+}
+
+static uint64_t lead(const struct graph *graph)
+{
+	for (int i = 1; i < ranks; i++)
+		MPI_Send(graph, sizeof *graph, MPI_BYTE, i, GRAPH_WIDTH_MAX, MPI_COMM_WORLD);
+	return graph->width ? run(graph) : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct graph graph = { 0 };
+	int r = EXIT_SUCCESS;
+	MPI_Init(&argc, &argv);
+	MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+	MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+	if (rank == 0) {
+		r = graph_main(lead);
+		lead(&(struct graph){ 0 });
+	} else {
+		while (await_graph(&graph))
+			run(&graph);
+	}
+	MPI_Finalize();
+	return r;
+}

@@ -1,0 +1,65 @@
+#!/bin/sh
+# install.sh - installs what plm is compared with: servers and libraries from Debian, Python's
+# runtimes from PyPI into a virtual environment of their own. `make bench-peers` runs it.
+#
+#     bench/peers/install.sh [VENV]      (default build/venv)
+#
+# Each peer by itself: one that cannot be installed is named, and the bench names it as missing.
+# Servers that Debian starts at their installation are stopped: the bench starts its own.
+set -u
+venv=${1:-build/venv}
+missing=
+
+if [ "$(id -u)" -eq 0 ]; then
+	as_root=
+else
+	as_root=sudo
+fi
+
+installed() {
+	dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q '^install ok installed'
+}
+
+# A server must not be started by its package: policy-rc.d would do it, but is not ours to write.
+debian() {
+	peer=$1
+	shift
+	for package in "$@"; do
+		installed "$package" && continue
+		$as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+			apt-get install -y --no-install-recommends "$package" >/dev/null 2>&1 ||
+			{ missing="$missing $peer($package)"; return; }
+	done
+	echo "bench-peers: $peer"
+}
+
+pypi() {
+	for package in "$@"; do
+		if "$venv/bin/pip" install --quiet --disable-pip-version-check "$package"; then
+			echo "bench-peers: $package"
+		else
+			missing="$missing $package"
+		fi
+	done
+}
+
+command -v apt-get >/dev/null 2>&1 && $as_root apt-get update -q >/dev/null 2>&1
+debian redis redis-server libhiredis-dev
+debian gearman gearman-job-server libgearman-dev
+debian beanstalkd beanstalkd
+debian MPI openmpi-bin libopenmpi-dev
+debian OpenMP libgomp1
+debian StarPU libstarpu-dev
+debian plots gnuplot-nox
+debian python python3-venv
+[ -x "$venv/bin/python" ] || python3 -m venv "$venv" || missing="$missing venv"
+[ -x "$venv/bin/pip" ] && pypi loky 'dask[distributed]' ray 'celery[redis]'
+
+for server in redis-server gearman-job-server beanstalkd; do
+	if [ -d /run/systemd/system ]; then
+		$as_root systemctl disable --now "$server" >/dev/null 2>&1
+	fi
+done
+[ -z "$missing" ] && exit 0
+echo "bench-peers: not installed:$missing" >&2
+exit 0
