@@ -46,10 +46,10 @@ static uint32_t look_for_place(struct plm *rt, void *context)
 	return ring_used(&ring) < UP_RING_ENTRIES ? AWAITING_NOTHING : AWAITING_ANY;
 }
 
-int handle_tell(struct plm *rt, const uint64_t *hints, uint32_t n)
+static int tell(struct plm *rt, const uint64_t *hints, uint32_t n, bool wake)
 {
 	for (;;) {
-		uint32_t sent = tell_scheduler(&rt->tables, rt->self, hints, n);
+		uint32_t sent = tell_scheduler(&rt->tables, rt->self, hints, n, wake);
 		hints += sent;
 		n -= sent;
 		if (n == 0)
@@ -59,6 +59,16 @@ int handle_tell(struct plm *rt, const uint64_t *hints, uint32_t n)
 			return r;
 		wait_for(rt, look_for_place, NULL, deadline_after_ms(SAFETY_TICK_MS));
 	}
+}
+
+int handle_tell(struct plm *rt, const uint64_t *hints, uint32_t n)
+{
+	return tell(rt, hints, n, true);
+}
+
+int handle_tell_quietly(struct plm *rt, const uint64_t *hints, uint32_t n)
+{
+	return tell(rt, hints, n, false);
 }
 
 /* ---- opening a handle over attached tables ---- */

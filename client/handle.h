@@ -92,6 +92,8 @@ uint32_t ref_held_index(const struct plm *rt, plm_ref ref);
 
 /* Sends hints, waiting for room in the ring while the runtime lives. */
 int handle_tell(struct plm *rt, const uint64_t *hints, uint32_t n);
+/* The same, without waking a scheduler that sleeps. */
+int handle_tell_quietly(struct plm *rt, const uint64_t *hints, uint32_t n);
 
 /* When a call that meets a full store or table gives up: from plm_patience(). 0: at once. */
 uint64_t handle_deadline(const struct plm *rt);
@@ -114,8 +116,10 @@ int names_find(struct name_cache *names, const struct registry *registry, const 
 /* Looks for the awaited thing: AWAITING_NOTHING = there; else what to be woken for. */
 typedef uint32_t wait_look_f(struct plm *rt, void *context);
 int wait_for(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline_ns);
-/* Until the scheduler frees something; false when the deadline has passed. */
-bool wait_for_room(struct plm *rt, uint64_t deadline_ns);
+/* Until the scheduler frees something; false when the deadline has passed. Deadline 0, of a caller without
+ * patience, stands for the moment the scheduler needs for what was dropped already; *tried says that it had
+ * that moment. */
+bool wait_for_room(struct plm *rt, uint64_t deadline_ns, bool *tried);
 int wait_settled(struct plm *rt, struct record *speaker, uint64_t ref, uint64_t deadline_ns);
 void bell_close(struct plm *rt);
 

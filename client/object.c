@@ -13,9 +13,9 @@ uint64_t handle_deadline(const struct plm *rt)
 
 int handle_alloc(struct plm *rt, uint64_t length, shared32 *granule, uint64_t deadline_ns)
 {
-	for (;;) {
+	for (bool tried = false;;) {
 		int r = store_alloc(&rt->tables, sh_peek(&rt->me->node), length, granule);
-		if (r != -ENOSPC || deadline_ns == 0 || !wait_for_room(rt, deadline_ns))
+		if (r != -ENOSPC || !wait_for_room(rt, deadline_ns, &tried))
 			return r;
 	}
 }

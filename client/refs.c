@@ -155,12 +155,17 @@ struct drops { /* a batch on its way */
 	struct plm *rt;
 	uint64_t hint[HINTS_BATCH];
 	uint32_t n;
+	bool large; /* some give back room in the store: worth a wake */
 };
 
 static void drops_send(struct drops *drops)
 {
-	handle_tell(drops->rt, drops->hint, drops->n);
+	if (drops->large)
+		handle_tell(drops->rt, drops->hint, drops->n);
+	else
+		handle_tell_quietly(drops->rt, drops->hint, drops->n);
 	drops->n = 0;
+	drops->large = false;
 }
 
 static void drop_one(struct drops *drops, uint64_t ref)
@@ -175,6 +180,8 @@ static void drop_one(struct drops *drops, uint64_t ref)
 	if (n > 1)
 		return;
 	atomic_fetch_sub_explicit(&rt->held, 1, memory_order_relaxed);
+	const struct record *r = record_at(&rt->tables, ref_index(ref));
+	drops->large |= sh_peek(&r->value) || sh_peek(&r->args);
 	drops->hint[drops->n++] = hint_make(HINT_DROPPED, ref);
 	if (drops->n == HINTS_BATCH)
 		drops_send(drops);

@@ -61,13 +61,13 @@ static void take_from_others(struct plm *rt, uint32_t *ret_slots, uint32_t n, ui
 
 int slots_take(struct plm *rt, uint32_t *ret_slots, uint32_t n, uint32_t *ret_n, uint64_t deadline_ns)
 {
-	for (;;) {
+	for (bool tried = false;;) {
 		int r = take_from(rt, cache_of_thread(rt), ret_slots, n, ret_n);
 		if (r == 0 && *ret_n == 0)
 			take_from_others(rt, ret_slots, n, ret_n);
 		if (r < 0 || *ret_n > 0)
 			return r;
-		if (deadline_ns == 0 || !wait_for_room(rt, deadline_ns))
+		if (!wait_for_room(rt, deadline_ns, &tried))
 			return why(-ENOSPC, "the table of futures is full (%u in use): drop references that "
 			    "are no longer needed, or boot with a larger --tasks", rt->tables.limits.records);
 	}

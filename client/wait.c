@@ -105,17 +105,20 @@ int wait_for(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline
 	return r;
 }
 
-bool wait_for_room(struct plm *rt, uint64_t deadline_ns)
+bool wait_for_room(struct plm *rt, uint64_t deadline_ns, bool *tried)
 {
+	enum { MOMENT_MS = 10 };
 	struct control *c = rt->tables.control;
-	if (clock_ns() >= deadline_ns || handle_runtime_gone(rt) < 0)
+	uint64_t moment = clock_ns() + MOMENT_MS * NS_PER_MS;
+	if ((deadline_ns == 0 && *tried) || (deadline_ns && clock_ns() >= deadline_ns) ||
+	    handle_runtime_gone(rt) < 0)
 		return false;
+	*tried = true;
 	uint32_t seen = event_prepare(&c->room);
 	sh_store(&c->room_wanted, 1);
 	process_post(&rt->tables, SLOT_SCHEDULER);
-	/* What was freed just before we asked is found by the caller's next try: a short first sleep. */
-	uint64_t soon = clock_ns() + 10 * NS_PER_MS;
-	event_sleep(&c->room, seen, soon < deadline_ns ? soon : deadline_ns);
+	/* What was freed just before we asked is found by the caller's next try: no long sleep. */
+	event_sleep(&c->room, seen, deadline_ns && deadline_ns < moment ? deadline_ns : moment);
 	return true;
 }
 

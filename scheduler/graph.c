@@ -109,12 +109,12 @@ static void count_and_link_locked(struct scheduler *s, uint32_t index)
 	if (!args_open(s->t, r, &reader))
 		return;
 	while (args_next(&reader, &arg)) {
-		speaker = arg.future ? edges_speaker(s->t, arg.future->ref) : NULL;
-		if (!speaker)
+		if (!arg.future)
 			continue;
-		sh_poke(&speaker->uses, sh_peek(&speaker->uses) + 1);
-		if (!state_settled(word_state(sh_load(&speaker->state))))
-			edges_link(s->t, index, &arg, speaker);
+		speaker = edges_speaker(s->t, arg.future->ref);
+		edges_link(s->t, index, &arg, speaker);
+		if (speaker)
+			sh_poke(&speaker->uses, sh_peek(&speaker->uses) + 1);
 	}
 }
 

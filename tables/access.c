@@ -127,7 +127,7 @@ void members_changed(struct tables *t)
 	process_post(t, SLOT_SCHEDULER);
 }
 
-uint32_t tell_scheduler(struct tables *t, uint32_t process, const uint64_t *hints, uint32_t n)
+uint32_t tell_scheduler(struct tables *t, uint32_t process, const uint64_t *hints, uint32_t n, bool wake)
 {
 	struct ring ring = ring_up(t, process);
 	uint32_t sent = ring_push(&ring, hints, n);
@@ -137,7 +137,8 @@ uint32_t tell_scheduler(struct tables *t, uint32_t process, const uint64_t *hint
 	uint64_t bit = (uint64_t)1 << process % 64;
 	if (!(sh_peek(rung) & bit))
 		sh_or(rung, bit);
-	post_fenced(t, SLOT_SCHEDULER, &t->process[SLOT_SCHEDULER].event);
+	if (wake || ring_used(&ring) > UP_RING_ENTRIES / 4)
+		post_fenced(t, SLOT_SCHEDULER, &t->process[SLOT_SCHEDULER].event);
 	return sent;
 }
 

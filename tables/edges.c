@@ -17,9 +17,14 @@ struct record *edges_speaker(const struct tables *t, uint64_t ref)
 void edges_link(struct tables *t, uint32_t index, const struct arg *arg, struct record *speaker)
 {
 	struct record *r = record_at(t, index);
-	sh_poke(&arg->future->next, sh_peek(&speaker->dependents));
-	sh_poke(&r->pending, sh_peek(&r->pending) + 1);
-	sh_store(&speaker->dependents, edge_make(index, arg->offset));
+	enum record_state state = speaker ? word_state(sh_load(&speaker->state)) : RECORD_FREE;
+	if (speaker && !state_settled(state)) {
+		sh_poke(&arg->future->next, sh_peek(&speaker->dependents));
+		sh_poke(&r->pending, sh_peek(&r->pending) + 1);
+		sh_store(&speaker->dependents, edge_make(index, arg->offset));
+	} else if (state != RECORD_DONE) {
+		sh_poke(&r->pending, sh_peek(&r->pending) | PENDING_DOOMED);
+	}
 }
 
 /* The first edge off the list; false if there is none, or the rest of it is damaged and therefore lost to
@@ -65,19 +70,13 @@ int edges_take(struct tables *t, struct record *settled, bool try, struct edge_t
 
 static void link_again(struct tables *t, uint32_t index)
 {
-	struct record *r = record_at(t, index), *speaker;
 	struct args_reader reader;
 	struct arg arg;
-	if (!args_open(t, r, &reader))
+	if (!args_open(t, record_at(t, index), &reader))
 		return;
-	while (args_next(&reader, &arg)) {
-		speaker = arg.future ? edges_speaker(t, arg.future->ref) : NULL;
-		enum record_state state = speaker ? word_state(sh_load(&speaker->state)) : RECORD_FREE;
-		if (speaker && !state_settled(state))
-			edges_link(t, index, &arg, speaker);
-		else if (arg.future && state != RECORD_DONE)
-			sh_poke(&r->pending, sh_peek(&r->pending) | PENDING_DOOMED);
-	}
+	while (args_next(&reader, &arg))
+		if (arg.future)
+			edges_link(t, index, &arg, edges_speaker(t, arg.future->ref));
 }
 
 void edges_rebuild(struct tables *t)

@@ -20,7 +20,8 @@
 /* The record whose word speaks for a future: results of one task are one thing here. NULL: none. */
 struct record *edges_speaker(const struct tables *t, uint64_t ref);
 
-/* Under the lock: the task at index misses what speaker will be. */
+/* Under the lock, for each future: an edge if it is not settled; if it failed or is none (NULL), the task is
+ * doomed, and no worker may make it ready while the scheduler is about to end it. */
 void edges_link(struct tables *t, uint32_t index, const struct arg *arg, struct record *speaker);
 
 struct edge_taken {

@@ -151,8 +151,10 @@ static inline bool hint_fits(uint64_t hint, uint64_t word)
 	return (hint >> 32 & 0xfffffff) == (word_generation(word) & 0xfffffff);
 }
 
-/* Tells the scheduler: pushes hints into p's up ring, as many as fit, and wakes it if it sleeps. */
-uint32_t tell_scheduler(struct tables *t, uint32_t process, const uint64_t *hints, uint32_t n);
+/* Tells the scheduler: pushes hints into p's up ring, as many as fit, and wakes it if it sleeps. Without
+ * wake it finds them when it wakes for something else, at the next safety tick at the latest: for what
+ * nobody waits for. */
+uint32_t tell_scheduler(struct tables *t, uint32_t process, const uint64_t *hints, uint32_t n, bool wake);
 
 /* Somebody joined or died: the scheduler looks at the process table. */
 void members_changed(struct tables *t);

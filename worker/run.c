@@ -12,7 +12,7 @@ void worker_report(struct worker *w)
 	if (w->reports)
 		handle_tell(&w->rt, w->report, w->reports);
 	else if (w->untold) /* all we took was stale: nothing else says that we have room */
-		tell_scheduler(&w->rt.tables, w->rt.self, NULL, 0);
+		tell_scheduler(&w->rt.tables, w->rt.self, NULL, 0, true);
 	w->reports = 0;
 	w->untold = false;
 	w->urgent = false;

@@ -89,21 +89,27 @@ uint32_t worker_step(struct worker *w)
 	return n;
 }
 
+/* The scheduler has tasks to give and may not know that we have room. */
+static bool report_is_missed(const struct worker *w)
+{
+	return (w->reports || w->untold) && heap_length(&w->rt.tables.task_heap) > 0;
+}
+
 static bool work_waits(void *worker)
 {
 	const struct worker *w = worker;
 	struct ring ring = ring_down(&w->rt.tables, w->rt.self);
-	return ring_ready(&ring);
+	return ring_ready(&ring) || report_is_missed(w);
 }
 
 static void rest(struct worker *w)
 {
 	struct plm *rt = &w->rt;
-	if (heap_length(&rt->tables.task_heap) > 0)
-		worker_report(w); /* we have room */
+	if (report_is_missed(w))
+		worker_report(w);
 	if (spin_until(&rt->tables, work_waits, w))
 		return;
-	worker_report(w);
+	worker_report(w); /* what could wait while we were at it */
 	uint32_t seen = event_prepare(&rt->me->event);
 	if (work_waits(w) || atomic_load(&w->stop))
 		return;
