@@ -23,7 +23,8 @@ int handle_runtime_gone(const struct plm *rt)
 		return why(-EHOSTDOWN, "the runtime \"%s\" has stopped", rt->tables.control->name);
 	char byte;
 	if (rt->socket >= 0 && recv(rt->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
-		return why(-EHOSTDOWN, "the manager of runtime \"%s\" is gone", rt->tables.control->name);
+		return why(
+		    -EHOSTDOWN, "the manager of runtime \"%s\" is gone", rt->tables.control->name);
 	return 0;
 }
 
@@ -32,7 +33,8 @@ int handle_check(const struct plm *rt)
 	if (!rt)
 		return why(-EINVAL, "no handle: plm_connect() first");
 	if (!*rt->alive)
-		return why(-ECHILD, "this handle belongs to the parent process: the child of a fork "
+		return why(-ECHILD,
+		    "this handle belongs to the parent process: the child of a fork "
 		    "connects anew");
 	if (sh_load(&rt->tables.control->mode) == MODE_STOPPED)
 		return handle_runtime_gone(rt);
@@ -77,8 +79,8 @@ static int map_private(struct plm *rt)
 {
 	/* Untouched pages of the counts cost nothing, however large the table. */
 	size_t bytes = (size_t)rt->tables.limits.records * sizeof rt->refs[0];
-	void *refs = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-	    -1, 0);
+	void *refs = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	void *alive = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	rt->refs = rt->refs_memory = refs == MAP_FAILED ? NULL : refs;
 	rt->alive = alive == MAP_FAILED ? NULL : alive;
@@ -129,7 +131,8 @@ int handle_open(struct plm *rt, uint32_t slot)
 		unmap_private(rt);
 		return r;
 	}
-	/* A client counts as awake only while it spins: what it does between its calls is unknown. */
+	/* A client counts as awake only while it spins: what it does between its calls is unknown.
+	 */
 	process_set_activity(&rt->tables, slot, rt->help ? ACTIVITY_AWAKE : ACTIVITY_ASLEEP);
 	members_changed(&rt->tables);
 	return 0;
@@ -157,7 +160,8 @@ static int dial(const char *name)
 	if (r == 0)
 		r = door_address(name, &address);
 	if (r == -ENOENT)
-		return why(-ENOENT, "no runtime \"%s\" is up; start one: plm --name %s", name, name);
+		return why(
+		    -ENOENT, "no runtime \"%s\" is up; start one: plm --name %s", name, name);
 	if (r < 0)
 		return r;
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -170,7 +174,8 @@ static int dial(const char *name)
 	r = -errno;
 	close(fd);
 	if (r == -ENOENT || r == -ECONNREFUSED)
-		return why(-ENOENT, "no runtime \"%s\" is up; start one: plm --name %s", name, name);
+		return why(
+		    -ENOENT, "no runtime \"%s\" is up; start one: plm --name %s", name, name);
 	return why(r, "connecting to %s: %s", address.sun_path, strerror(-r));
 }
 
@@ -178,10 +183,11 @@ static int dial(const char *name)
 static int ask(int socket, enum door_request_kind kind, const char *text, struct door_reply *ret,
     int *ret_fds, int max_fds)
 {
-	struct door_request request = { .magic = DOOR_MAGIC, .version = DOOR_VERSION, .kind = kind };
+	struct door_request request = {.magic = DOOR_MAGIC, .version = DOOR_VERSION, .kind = kind};
 	size_t length = strlen(text);
 	if (length >= sizeof request.text)
-		return why(-ENAMETOOLONG, "over %zu bytes: %.40s...", sizeof request.text - 1, text);
+		return why(
+		    -ENAMETOOLONG, "over %zu bytes: %.40s...", sizeof request.text - 1, text);
 	memcpy(request.text, text, length);
 	if (send(socket, &request, sizeof request, MSG_NOSIGNAL) != sizeof request)
 		return why(-EHOSTDOWN, "the manager does not listen: %s", strerror(errno));
@@ -198,14 +204,17 @@ static int ask(int socket, enum door_request_kind kind, const char *text, struct
 	struct cmsghdr *c = CMSG_FIRSTHDR(&message);
 	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
 		got = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-		memcpy(ret_fds, CMSG_DATA(c), (size_t)(got < max_fds ? got : max_fds) * sizeof(int));
+		memcpy(
+		    ret_fds, CMSG_DATA(c), (size_t)(got < max_fds ? got : max_fds) * sizeof(int));
 	}
 	if (n != sizeof *ret || ret->magic != DOOR_MAGIC || ret->version != DOOR_VERSION)
 		return why(-EPROTO, "the manager speaks another version of the protocol");
 	ret->text[sizeof ret->text - 1] = 0;
 	if (ret->code < 0)
 		return why(ret->code, "%s", ret->text);
-	return got == max_fds ? 0 : why(-EPROTO, "the manager passed %d descriptors, not %d", got, max_fds);
+	return got == max_fds
+		   ? 0
+		   : why(-EPROTO, "the manager passed %d descriptors, not %d", got, max_fds);
 }
 
 static int enter(struct plm *rt, const char *name)

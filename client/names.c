@@ -1,8 +1,8 @@
 /* names.c - function names to numbers, for any number of threads at once.
  *
- * The registry is searched once a name; the answer, which never changes, is kept in an RCU hash table:
- * looking up takes no lock and writes no shared memory. liburcu is per process: nothing of it is in a
- * segment. Its bp flavour, because the threads of a client are not ours to register. */
+ * The registry is searched once a name; the answer, which never changes, is kept in an RCU hash
+ * table: looking up takes no lock and writes no shared memory. liburcu is per process: nothing of
+ * it is in a segment. Its bp flavour, because the threads of a client are not ours to register. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +34,8 @@ static unsigned long hash_name(const char *text)
 static int name_matches(struct cds_lfht_node *node, const void *key)
 {
 	struct name *name = caa_container_of(node, struct name, node);
-	return atomic_load_explicit(&name->number, memory_order_acquire) && strcmp(name->text, key) == 0;
+	return atomic_load_explicit(&name->number, memory_order_acquire) &&
+	       strcmp(name->text, key) == 0;
 }
 
 int names_open(struct name_cache **ret)
@@ -42,7 +43,8 @@ int names_open(struct name_cache **ret)
 	struct name_cache *names = malloc(sizeof *names);
 	if (!names)
 		return -ENOMEM;
-	/* A fixed size for at most FUNCTIONS_MAX names: a table that resizes itself starts threads. */
+	/* A fixed size for at most FUNCTIONS_MAX names: a table that resizes itself starts threads.
+	 */
 	names->table = cds_lfht_new_flavor(FUNCTIONS_MAX, FUNCTIONS_MAX, FUNCTIONS_MAX, 0,
 	    &urcu_bp_flavor, NULL);
 	if (!names->table) {
@@ -110,8 +112,10 @@ int names_find(struct name_cache *names, const struct registry *registry, const 
 	if (number == 0) {
 		number = registry_find(registry, text);
 		if (number == 0)
-			return why(-ENOENT, "no function \"%s\": `plmctl module list` shows what there is, "
-			    "`plmctl module load FILE.so` adds", text);
+			return why(-ENOENT,
+			    "no function \"%s\": `plmctl module list` shows what there is, "
+			    "`plmctl module load FILE.so` adds",
+			    text);
 		int r = names_remember(names, text, hash, number);
 		if (r < 0)
 			return r;

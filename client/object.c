@@ -68,7 +68,8 @@ static int object_seal(struct plm *rt, struct record *record, uint64_t word)
 	if (!record_step(record, &word, RECORD_DONE, rt->self, 0, FLAG_OBJECT))
 		return why(-EINVAL, "only what was created and not yet sealed can be sealed");
 	wake_holders(&rt->tables, index);
-	/* The scheduler links a dependent first and looks at the word then; we the other way round. */
+	/* The scheduler links a dependent first and looks at the word then; we the other way round.
+	 */
 	if (!sh_load(&record->dependents))
 		return 0;
 	uint64_t hint = hint_make(HINT_SETTLED, record_ref(index, word_generation(word)));
@@ -116,8 +117,10 @@ static int why_not_done(enum record_state state)
 	return why(-ESTALE, "no such future any more: it was dropped, or never was");
 }
 
-/* Of a settled future that this process holds for the caller; that hold goes into the view, or ends. */
-static int view_take(struct plm *rt, struct record *r, struct record *speaker, plm_ref ref, plm_view *ret)
+/* Of a settled future that this process holds for the caller; that hold goes into the view, or
+ * ends. */
+static int view_take(
+    struct plm *rt, struct record *r, struct record *speaker, plm_ref ref, plm_view *ret)
 {
 	enum record_state state = word_state(sh_load(&speaker->state));
 	plm_view view = { .ref = ref };
@@ -154,7 +157,8 @@ int plm_get(plm *rt, plm_ref ref, plm_view *ret, int timeout_ms)
 	if (!record)
 		return r; /* cannot be: we hold it; but a damaged segment can be anything */
 	struct record *speaker = ref_speaker(rt, record, &word);
-	uint64_t speaker_ref = record_ref(record_index(&rt->tables, speaker), word_generation(word));
+	uint64_t speaker_ref =
+	    record_ref(record_index(&rt->tables, speaker), word_generation(word));
 	if (!state_settled(word_state(word)))
 		r = wait_settled(rt, speaker, speaker_ref,
 		    timeout_ms == 0 ? 0 : deadline_after_ms(timeout_ms));

@@ -13,7 +13,9 @@ static int cancel_once(struct plm *rt, struct record *r, uint64_t *word, enum hi
 	case RECORD_WAITING:
 	case RECORD_READY:
 		*ret_hint = HINT_SETTLED;
-		return record_step(r, word, RECORD_CANCELLED, rt->self, word_attempt(*word), 0) ? 0 : -EAGAIN;
+		return record_step(r, word, RECORD_CANCELLED, rt->self, word_attempt(*word), 0)
+			   ? 0
+			   : -EAGAIN;
 	case RECORD_RUNNING:
 		*ret_hint = HINT_CANCEL;
 		if (word_flags(*word) & FLAG_CANCEL)
@@ -40,7 +42,8 @@ int plm_cancel(plm *rt, plm_ref ref, int flags)
 	uint32_t generation = word_generation(word);
 	enum hint_kind kind = HINT_NONE;
 	do
-		r = word_generation(word) == generation ? cancel_once(rt, task, &word, &kind) : -ESTALE;
+		r = word_generation(word) == generation ? cancel_once(rt, task, &word, &kind)
+							: -ESTALE;
 	while (r == -EAGAIN);
 	if (r < 0)
 		return r;
@@ -59,7 +62,8 @@ static void describe(struct plm *rt, const struct record *r, plm_failure *ret)
 		.task = ref_public(rt, r->failure.root) };
 	if (registry_function(&rt->tables.registry, r->failure.root_function, &function))
 		snprintf(ret->function, sizeof ret->function, "%s", function.name);
-	/* A message has its own extent; without one there is none, the inline bytes are the failure. */
+	/* A message has its own extent; without one there is none, the inline bytes are the
+	 * failure. */
 	const void *message = sh_load(&r->value) ? record_value(&rt->tables, r, &length) : NULL;
 	if (message)
 		snprintf(ret->message, sizeof ret->message, "%.*s",
@@ -83,8 +87,10 @@ int plm_error(plm *rt, plm_ref ref, plm_failure *ret)
 		describe(rt, record, ret);
 		return 0;
 	}
-	*ret = (plm_failure){ .code = PLM_ECANCELLED, .message = "the task was cancelled",
-		.task = ref_public(rt, record_ref(record_index(&rt->tables, record), word_generation(word))) };
+	*ret = (plm_failure){.code = PLM_ECANCELLED,
+	    .message = "the task was cancelled",
+	    .task = ref_public(
+		rt, record_ref(record_index(&rt->tables, record), word_generation(word)))};
 	struct function_entry function;
 	if (registry_function(&rt->tables.registry, record->function, &function))
 		snprintf(ret->function, sizeof ret->function, "%s", function.name);

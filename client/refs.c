@@ -1,8 +1,9 @@
 /* refs.c - references: what this process holds, counted here; that it holds, known in the segment.
  *
- * The count is private, so a thousand holds of one value cost the segment one bit. The bit of a record
- * this process made is set before anybody sees the record; every other bit is set and every bit is
- * cleared by the scheduler, in the order of our hints: nothing is freed between two holders. */
+ * The count is private, so a thousand holds of one value cost the segment one bit. The bit of a
+ * record this process made is set before anybody sees the record; every other bit is set and every
+ * bit is cleared by the scheduler, in the order of our hints: nothing is freed between two holders.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,8 +20,9 @@ struct record *ref_resolve(const struct plm *rt, plm_ref ref, uint64_t *ret_word
 		return NULL;
 	}
 	if (ref.runtime != rt->runtime) {
-		*ret_error = why(-EXDEV, "the future belongs to another runtime, or to an earlier boot of "
-		    "this one");
+		*ret_error =
+		    why(-EXDEV, "the future belongs to another runtime, or to an earlier boot of "
+				"this one");
 		return NULL;
 	}
 	struct record *r = record_lookup(&rt->tables, ref.id, ret_word);
@@ -33,8 +35,8 @@ struct record *ref_speaker(const struct plm *rt, struct record *r, uint64_t *wor
 {
 	if (word_state(*word) != RECORD_PART)
 		return r;
-	/* A part keeps its task; should the words of a damaged segment say otherwise, the part itself
-	 * stands in: it never settles. */
+	/* A part keeps its task; should the words of a damaged segment say otherwise, the part
+	 * itself stands in: it never settles. */
 	struct record *task = record_lookup(&rt->tables, r->part.task, word);
 	return task ? task : r;
 }
@@ -44,8 +46,8 @@ plm_ref ref_public(const struct plm *rt, uint64_t ref)
 	return (plm_ref){ .id = ref, .runtime = rt->runtime };
 }
 
-/* In a worker: remembered, to end with the task. Without memory for that it is held until the worker
- * ends, which is late, but not wrong. */
+/* In a worker: remembered, to end with the task. Without memory for that it is held until the
+ * worker ends, which is late, but not wrong. */
 static void adopt(struct plm *rt, uint32_t index)
 {
 	if (rt->adopted_count == rt->adopted_room) {
@@ -105,7 +107,8 @@ static int import_locked(struct plm *rt, uint64_t ref)
 	if (r < 0)
 		return r;
 	uint64_t word;
-	if (!record_lookup(&rt->tables, ref, &word) || !hold_test(&rt->tables, ref_index(ref), rt->self))
+	if (!record_lookup(&rt->tables, ref, &word) ||
+	    !hold_test(&rt->tables, ref_index(ref), rt->self))
 		return why(-ESTALE, "no such future any more: it was dropped, or never was");
 	atomic_fetch_add_explicit(&rt->held, 1, memory_order_relaxed);
 	atomic_store_explicit(&rt->refs[ref_index(ref)], 1, memory_order_release);
@@ -271,10 +274,14 @@ int plm_ref_parse(const char *text, plm_ref *ret)
 	uint64_t runtime;
 	int used = 0;
 	const char *digits = text[0] == '@' ? text + 1 : text;
-	size_t good = strspn(digits, "0123456789abcdefABCDEF."); /* sscanf would take signs and blanks */
-	if (digits[good] != 0 || sscanf(digits, "%8" SCNx32 ".%8" SCNx32 ".%16" SCNx64 "%n", &index, &generation, &runtime,
-	    &used) != 3 || digits[used] != 0 || generation == 0)
-		return why(-EINVAL, "\"%s\" is not a reference; they look like @1f.2.9a0b...", text);
+	size_t good =
+	    strspn(digits, "0123456789abcdefABCDEF."); /* sscanf would take signs and blanks */
+	if (digits[good] != 0 ||
+	    sscanf(digits, "%8" SCNx32 ".%8" SCNx32 ".%16" SCNx64 "%n", &index, &generation,
+		&runtime, &used) != 3 ||
+	    digits[used] != 0 || generation == 0)
+		return why(
+		    -EINVAL, "\"%s\" is not a reference; they look like @1f.2.9a0b...", text);
 	*ret = (plm_ref){ .id = record_ref(index, generation), .runtime = runtime };
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* slots.c - reserved records of this process, taken from the pool in batches.
  *
- * A record in a cache is RESERVED by us in its own word, so nothing but our end is needed to find it
- * again: the scheduler frees what a dead process had reserved. */
+ * A record in a cache is RESERVED by us in its own word, so nothing but our end is needed to find
+ * it again: the scheduler frees what a dead process had reserved. */
 #include <errno.h>
 
 #include "base/why.h"
@@ -16,7 +16,8 @@ static struct slot_cache *cache_of_thread(struct plm *rt)
 
 static int refill_locked(struct plm *rt, struct slot_cache *cache, uint32_t wanted)
 {
-	cache->refill = cache->refill * 2 > SLOT_CACHE_ENTRIES ? SLOT_CACHE_ENTRIES : cache->refill * 2;
+	cache->refill =
+	    cache->refill * 2 > SLOT_CACHE_ENTRIES ? SLOT_CACHE_ENTRIES : cache->refill * 2;
 	if (cache->refill < wanted)
 		cache->refill = wanted;
 	sh_store(&rt->me->unclean, 1);
@@ -59,7 +60,8 @@ static void take_from_others(struct plm *rt, uint32_t *ret_slots, uint32_t n, ui
 	}
 }
 
-int slots_take(struct plm *rt, uint32_t *ret_slots, uint32_t n, uint32_t *ret_n, uint64_t deadline_ns)
+int slots_take(
+    struct plm *rt, uint32_t *ret_slots, uint32_t n, uint32_t *ret_n, uint64_t deadline_ns)
 {
 	for (bool tried = false;;) {
 		int r = take_from(rt, cache_of_thread(rt), ret_slots, n, ret_n);
@@ -68,8 +70,10 @@ int slots_take(struct plm *rt, uint32_t *ret_slots, uint32_t n, uint32_t *ret_n,
 		if (r < 0 || *ret_n > 0)
 			return r;
 		if (!wait_for_room(rt, deadline_ns, &tried))
-			return why(-ENOSPC, "the table of futures is full (%u in use): drop references that "
-			    "are no longer needed, or boot with a larger --tasks", rt->tables.limits.records);
+			return why(-ENOSPC,
+			    "the table of futures is full (%u in use): drop references that "
+			    "are no longer needed, or boot with a larger --tasks",
+			    rt->tables.limits.records);
 	}
 }
 
@@ -81,7 +85,8 @@ void slots_return_all(struct plm *rt)
 		while (cache->count > 0) {
 			uint32_t index = cache->slot[--cache->count];
 			uint64_t word = sh_peek(&record_at(&rt->tables, index)->state);
-			uint64_t hint = hint_make(HINT_DROPPED, record_ref(index, word_generation(word)));
+			uint64_t hint =
+			    hint_make(HINT_DROPPED, record_ref(index, word_generation(word)));
 			handle_tell(rt, &hint, 1);
 		}
 		pthread_mutex_unlock(&cache->mutex);

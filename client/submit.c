@@ -20,14 +20,14 @@ struct submission { /* one task on its way in */
 static int check_numbers(const plm_task *task)
 {
 	if (task->nargs > ARGS_MAX)
-		return why(-E2BIG, "%s: %zu arguments, at most %d are possible", task->function, task->nargs,
-		    ARGS_MAX);
+		return why(-E2BIG, "%s: %zu arguments, at most %d are possible", task->function,
+		    task->nargs, ARGS_MAX);
 	if (task->priority < PRIORITY_MIN || task->priority > PRIORITY_MAX)
-		return why(-EINVAL, "%s: priority %d is not within %d to %d", task->function, task->priority,
-		    PRIORITY_MIN, PRIORITY_MAX);
+		return why(-EINVAL, "%s: priority %d is not within %d to %d", task->function,
+		    task->priority, PRIORITY_MIN, PRIORITY_MAX);
 	if (task->results > RESULTS_MAX)
-		return why(-E2BIG, "%s: %u results, at most %d are possible", task->function, task->results,
-		    RESULTS_MAX);
+		return why(-E2BIG, "%s: %u results, at most %d are possible", task->function,
+		    task->results, RESULTS_MAX);
 	/* Each start counts one attempt, and the state word holds eight bits of them. */
 	if (task->retries + (uint64_t)task->crash_retries >= RETRIES_MAX)
 		return why(-EINVAL, "%s: %u and %u retries, together fewer than %d are possible",
@@ -36,7 +36,8 @@ static int check_numbers(const plm_task *task)
 		return why(-EINVAL, "%s: unknown flags %#x", task->function, task->flags);
 	for (size_t i = 0; i < COUNT_OF(task->reserved); i++)
 		if (task->reserved[i])
-			return why(-EINVAL, "%s: the reserved fields of plm_task must be zero", task->function);
+			return why(-EINVAL, "%s: the reserved fields of plm_task must be zero",
+			    task->function);
 	return 0;
 }
 
@@ -53,10 +54,12 @@ static int measure_arg(struct plm *rt, const plm_task *task, size_t i, struct su
 		return 0;
 	}
 	if (arg->len > ARG_BYTES_MAX)
-		return why(-E2BIG, "%s: argument %zu has %zu bytes; over %llu pass a future (plm_put)",
+		return why(-E2BIG,
+		    "%s: argument %zu has %zu bytes; over %llu pass a future (plm_put)",
 		    task->function, i + 1, arg->len, (unsigned long long)ARG_BYTES_MAX);
 	if (arg->len && !arg->data)
-		return why(-EINVAL, "%s: argument %zu has a length but no bytes", task->function, i + 1);
+		return why(
+		    -EINVAL, "%s: argument %zu has a length but no bytes", task->function, i + 1);
 	s->args_bytes += args_round(arg->len);
 	return 0;
 }
@@ -71,8 +74,10 @@ static int measure(struct plm *rt, const plm_task *task, struct submission *s)
 	for (size_t i = 0; r == 0 && i < task->nargs; i++)
 		r = measure_arg(rt, task, i, s);
 	if (r == 0 && s->args_bytes > UINT32_MAX)
-		r = why(-E2BIG, "%s: %llu bytes of arguments, at most %u are possible; pass futures "
-		    "(plm_put)", task->function, (unsigned long long)s->args_bytes, UINT32_MAX);
+		r = why(-E2BIG,
+		    "%s: %llu bytes of arguments, at most %u are possible; pass futures "
+		    "(plm_put)",
+		    task->function, (unsigned long long)s->args_bytes, UINT32_MAX);
 	return r;
 }
 
@@ -154,7 +159,8 @@ static void publish(struct plm *rt, uint32_t index, const struct submission *s)
 {
 	struct record *record = record_at(&rt->tables, index);
 	uint64_t seen = sh_peek(&record->state);
-	CHECK(record_step(record, &seen, s->futures ? RECORD_WAITING : RECORD_READY, rt->self, 0, 0));
+	CHECK(
+	    record_step(record, &seen, s->futures ? RECORD_WAITING : RECORD_READY, rt->self, 0, 0));
 }
 
 /* Futures that this process does not hold are held until the task is known to the scheduler. */
@@ -204,8 +210,8 @@ static int chunk_tell(struct plm *rt, struct chunk *chunk)
 	return r;
 }
 
-static int submit_one(struct plm *rt, struct chunk *chunk, const struct submission *s, uint64_t sequence,
-    plm_ref *ret)
+static int submit_one(struct plm *rt, struct chunk *chunk, const struct submission *s,
+    uint64_t sequence, plm_ref *ret)
 {
 	uint32_t index;
 	size_t held = 0;
@@ -240,16 +246,19 @@ static void chunk_return(struct plm *rt, struct chunk *chunk)
 	}
 }
 
-static int submit_all(struct plm *rt, const plm_task *tasks, size_t n, plm_ref *ret, size_t *ret_done)
+static int submit_all(
+    struct plm *rt, const plm_task *tasks, size_t n, plm_ref *ret, size_t *ret_done)
 {
 	struct submission s = { .deadline_ns = handle_deadline(rt) };
 	struct chunk chunk = { .left = n };
-	const char *known = NULL; /* the last name looked up: the same pointer means the same function */
+	const char *known =
+	    NULL; /* the last name looked up: the same pointer means the same function */
 	uint64_t sequence = sh_add(&rt->tables.control->sequence, n);
 	int r = 0;
 	for (size_t i = 0; i < n && r == 0; i++, chunk.left--) {
 		if (tasks[i].function != known || !known)
-			r = names_find(rt->names, &rt->tables.registry, tasks[i].function, &s.function);
+			r = names_find(
+			    rt->names, &rt->tables.registry, tasks[i].function, &s.function);
 		known = tasks[i].function;
 		if (r == 0)
 			r = measure(rt, &tasks[i], &s);

@@ -46,7 +46,8 @@ static void cell_leave(struct plm *rt, int cell)
 {
 	pthread_mutex_lock(&rt->waiters_mutex);
 	rt->waiters[cell]--;
-	sh_poke(&rt->me->waiter[cell].awaiting, rt->waiters[cell] ? AWAITING_ANY : AWAITING_NOTHING);
+	sh_poke(
+	    &rt->me->waiter[cell].awaiting, rt->waiters[cell] ? AWAITING_ANY : AWAITING_NOTHING);
 	pthread_mutex_unlock(&rt->waiters_mutex);
 }
 
@@ -151,8 +152,9 @@ static bool look_settled(struct plm *rt, struct record *speaker, uint64_t ref)
 static uint32_t look_one(struct plm *rt, void *context)
 {
 	const struct settled_look *look = context;
-	return look_settled(rt, look->speaker, look->ref) ? AWAITING_NOTHING
-	                                                  : record_index(&rt->tables, look->speaker) + 1;
+	return look_settled(rt, look->speaker, look->ref)
+		   ? AWAITING_NOTHING
+		   : record_index(&rt->tables, look->speaker) + 1;
 }
 
 int wait_settled(struct plm *rt, struct record *speaker, uint64_t ref, uint64_t deadline_ns)
@@ -177,8 +179,8 @@ static uint64_t speaker_ref(const struct plm *rt, plm_ref ref, struct record **r
 	return r ? record_ref(record_index(&rt->tables, *ret), word_generation(word)) : 0;
 }
 
-/* All are wanted: wait for one that is missing, from the back, so that one wake serves many. Fewer are:
- * any settlement may be the one. */
+/* All are wanted: wait for one that is missing, from the back, so that one wake serves many. Fewer
+ * are: any settlement may be the one. */
 static uint32_t look_many(struct plm *rt, void *context)
 {
 	struct many_look *look = context;
@@ -207,7 +209,8 @@ static int hold_strangers(struct plm *rt, const plm_ref *refs, size_t n, uint8_t
 		int r = 0;
 		if (!ref_resolve(rt, refs[i], &word, &r))
 			return r;
-		if (atomic_load_explicit(&rt->refs[ref_held_index(rt, refs[i])], memory_order_relaxed))
+		if (atomic_load_explicit(
+			&rt->refs[ref_held_index(rt, refs[i])], memory_order_relaxed))
 			continue;
 		r = ref_hold(rt, refs[i]);
 		if (r < 0)
@@ -221,7 +224,8 @@ static int wait_many(struct plm *rt, struct many_look *look, int timeout_ms, uin
 {
 	int r = hold_strangers(rt, look->refs, look->n, held);
 	if (r == 0)
-		r = wait_for(rt, look_many, look, timeout_ms == 0 ? 0 : deadline_after_ms(timeout_ms));
+		r = wait_for(
+		    rt, look_many, look, timeout_ms == 0 ? 0 : deadline_after_ms(timeout_ms));
 	for (size_t i = 0; i < look->n; i++)
 		if (held[i])
 			plm_drop(rt, look->refs[i]);
@@ -258,8 +262,8 @@ int plm_wait(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms
 
 /* ---- plm_fd: for who sleeps in poll() ---- */
 
-/* The event counts; each movement of it becomes a readable descriptor. We register for the next movement
- * before we ring for the last one: what settles while the user looks rings again. */
+/* The event counts; each movement of it becomes a readable descriptor. We register for the next
+ * movement before we ring for the last one: what settles while the user looks rings again. */
 static void *bell_run(void *context)
 {
 	struct plm *rt = context;

@@ -26,7 +26,8 @@ int admission_open(struct manager *m)
 	if (m->door < 0)
 		return why(-errno, "socket: %s", strerror(errno));
 	unlink(address.sun_path); /* a dead runtime's: we hold the lock of the name */
-	if (bind(m->door, (struct sockaddr *)&address, sizeof address) < 0 || listen(m->door, BACKLOG) < 0)
+	if (bind(m->door, (struct sockaddr *)&address, sizeof address) < 0 ||
+	    listen(m->door, BACKLOG) < 0)
 		return why(-errno, "listening on %s: %s", address.sun_path, strerror(errno));
 	return manager_watch(m, m->door, WATCH_DOOR, 0);
 }
@@ -45,7 +46,8 @@ void admission_accept(struct manager *m)
 	m->strangers++;
 }
 
-static void reply(int socket, int code, uint32_t generation, const char *text, const int *fds, int n)
+static void reply(
+    int socket, int code, uint32_t generation, const char *text, const int *fds, int n)
 {
 	struct door_reply r = { .magic = DOOR_MAGIC, .version = DOOR_VERSION, .code = code,
 		.generation = generation };
@@ -91,7 +93,8 @@ static uint32_t slot_for_client(struct manager *m, pid_t pid, const char *name)
 	return 0;
 }
 
-/* The peer's pid is of the time of its connect; the socket being open still says that it is that one. */
+/* The peer's pid is of the time of its connect; the socket being open still says that it is that
+ * one. */
 static int admit(struct manager *m, int socket, const char *name)
 {
 	int pid, r = door_check_peer(socket, &pid);
@@ -105,7 +108,8 @@ static int admit(struct manager *m, int socket, const char *name)
 	uint32_t slot = slot_for_client(m, pid, name);
 	if (!slot) {
 		close(pidfd);
-		return why(-EUSERS, "all %u process slots are taken; boot with a larger --processes",
+		return why(-EUSERS,
+		    "all %u process slots are taken; boot with a larger --processes",
 		    m->tables.limits.processes);
 	}
 	m->slot[slot] = (struct watched){ .pidfd = pidfd, .socket = socket, .born_ns = clock_ns() };
@@ -114,7 +118,8 @@ static int admit(struct manager *m, int socket, const char *name)
 		.data.u64 = (uint64_t)WATCH_SOCKET << 32 | slot };
 	epoll_ctl(m->epoll, EPOLL_CTL_MOD, socket, &event);
 	int fds[2] = { m->tables.control_segment.fd, m->tables.store_segment.fd };
-	reply(socket, (int)slot, process_generation(sh_load(&m->tables.process[slot].state)), "", fds, 2);
+	reply(socket, (int)slot, process_generation(sh_load(&m->tables.process[slot].state)), "",
+	    fds, 2);
 	return 0;
 }
 
@@ -126,8 +131,10 @@ void admission_hello(struct manager *m, int socket)
 	if (!receive(socket, &request, &closed))
 		r = closed ? -ECONNRESET : why(-EPROTO, "this is no plm client");
 	else if (request.version != DOOR_VERSION)
-		r = why(-EPROTO, "the client speaks version %u of the protocol, this runtime %u: use programs "
-		    "of one build", request.version, DOOR_VERSION);
+		r = why(-EPROTO,
+		    "the client speaks version %u of the protocol, this runtime %u: use programs "
+		    "of one build",
+		    request.version, DOOR_VERSION);
 	else if (request.kind != DOOR_HELLO)
 		r = why(-EPROTO, "say hello first");
 	else
@@ -148,8 +155,8 @@ static void close_socket(struct manager *m, uint32_t slot)
 	m->slot[slot].module = NULL;
 }
 
-/* A client that said LEAVING, or never came in, touches nothing any more. One that closed the socket and
- * lives may still have our segments mapped: its pidfd decides, later. */
+/* A client that said LEAVING, or never came in, touches nothing any more. One that closed the
+ * socket and lives may still have our segments mapped: its pidfd decides, later. */
 static void client_hung_up(struct manager *m, uint32_t slot)
 {
 	close_socket(m, slot);

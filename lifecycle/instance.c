@@ -1,4 +1,5 @@
-/* instance.c - one plm a name: the lock that says so, and what a dead one of the name left behind. */
+/* instance.c - one plm a name: the lock that says so, and what a dead one of the name left behind.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -20,7 +21,8 @@ static int lock_path(const char *name, const char *ending, char *ret, size_t siz
 	if (r < 0)
 		return r;
 	int n = snprintf(ret, size, "%s/%s.%s", directory, name, ending);
-	return n < 0 || (size_t)n >= size ? why(-ENAMETOOLONG, "%s is too long a path", directory) : 0;
+	return n < 0 || (size_t)n >= size ? why(-ENAMETOOLONG, "%s is too long a path", directory)
+					  : 0;
 }
 
 /* A record lock: the kernel drops it with its process, and forked children do not inherit it. */
@@ -37,8 +39,10 @@ static int take_lock(struct manager *m, const char *path)
 	fcntl(m->lock, F_GETLK, &whole);
 	close(m->lock);
 	m->lock = -1;
-	return why(-EADDRINUSE, "a runtime named \"%s\" is up already (pid %d): stop it with `plmctl --name %s "
-	    "stop`, or choose another --name", m->options->name, (int)whole.l_pid, m->options->name);
+	return why(-EADDRINUSE,
+	    "a runtime named \"%s\" is up already (pid %d): stop it with `plmctl --name %s "
+	    "stop`, or choose another --name",
+	    m->options->name, (int)whole.l_pid, m->options->name);
 }
 
 /* A suspect is fenced before anything of it is taken: killed, and waited for. */
@@ -106,5 +110,6 @@ void instance_release(struct manager *m)
 	if (door_address(m->options->name, &address) == 0)
 		unlink(address.sun_path);
 	if (m->lock >= 0 && lock_path(m->options->name, "lock", path, sizeof path) == 0)
-		unlink(path); /* while we hold it; who waits for this very file finds it gone and makes another */
+		unlink(path); /* while we hold it; who waits for this very file finds it gone and
+				 makes another */
 }

@@ -1,8 +1,9 @@
 /* loader.c - learning what a module exports, in a process of its own.
  *
  * dlopen() runs the module's code. The manager must not, so a child does, writes the names into the
- * registry (the only code of this folder that takes a shared lock, and it is not the manager's process),
- * and reports by a pipe. A module that crashes or hangs while it is loaded costs this child. */
+ * registry (the only code of this folder that takes a shared lock, and it is not the manager's
+ * process), and reports by a pipe. A module that crashes or hangs while it is loaded costs this
+ * child. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -113,7 +114,8 @@ int loader_boot(struct manager *m, const char *path)
 
 void loader_next(struct manager *m)
 {
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes && !m->loader.pid; i++) {
+	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes && !m->loader.pid;
+	     i++) {
 		char *path = m->slot[i].module;
 		if (!path)
 			continue;

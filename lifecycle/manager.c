@@ -36,7 +36,8 @@ static int open_descriptors(struct manager *m)
 	sigaddset(&wanted, SIGINT);
 	sigprocmask(SIG_BLOCK, &wanted, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a file size limit is then an error of posix_fallocate, not a death */
+	signal(SIGXFSZ,
+	    SIG_IGN); /* a file size limit is then an error of posix_fallocate, not a death */
 	m->epoll = epoll_create1(EPOLL_CLOEXEC);
 	m->signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
 	m->joined = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -151,8 +152,8 @@ static void on_signal(struct manager *m)
 static void announce(struct manager *m)
 {
 	char line[128];
-	int n = snprintf(line, sizeof line, "plm: ready name=%s pid=%d workers=%u\n", m->options->name,
-	    (int)getpid(), m->tables.limits.workers);
+	int n = snprintf(line, sizeof line, "plm: ready name=%s pid=%d workers=%u\n",
+	    m->options->name, (int)getpid(), m->tables.limits.workers);
 	ssize_t ignored = write(m->ready, line, (size_t)n);
 	(void)ignored;
 	sh_store(&m->tables.control->mode, MODE_UP);
@@ -201,7 +202,8 @@ static void manager_step(struct manager *m)
 	loader_overdue(m);
 	sh_poke(&m->tables.process[SLOT_MANAGER].beat_ns, clock_coarse_ns());
 	if (m->ending && clock_ns() >= m->end_deadline_ns) {
-		log_warn("%u processes did not end in %d ms: killed", members_count(m), STOP_GRACE_MS);
+		log_warn(
+		    "%u processes did not end in %d ms: killed", members_count(m), STOP_GRACE_MS);
 		members_signal(m, SIGKILL);
 		m->end_deadline_ns = DEADLINE_NEVER;
 	}

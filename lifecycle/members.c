@@ -1,8 +1,8 @@
 /* members.c - birth and death of scheduler and workers.
  *
- * A child is forked from this one-threaded process, which has loaded no user code; it keeps the segments'
- * descriptors and nothing else, attaches anew, and dies with its parent (PDEATHSIG).
- * Not SIGCHLD for deaths: pending signals merge, and two deaths would look like one. A pidfd a process
+ * A child is forked from this one-threaded process, which has loaded no user code; it keeps the
+ * segments' descriptors and nothing else, attaches anew, and dies with its parent (PDEATHSIG). Not
+ * SIGCHLD for deaths: pending signals merge, and two deaths would look like one. A pidfd a process
  * names the dead, costs one descriptor, and serves clients as well. */
 #include <errno.h>
 #include <fcntl.h>
@@ -96,11 +96,13 @@ static int worker_main(int control_fd, int store_fd, int joined, uint32_t slot)
 	return 0;
 }
 
-static _Noreturn void child_main(struct manager *m, enum process_kind kind, uint32_t slot, pid_t parent)
+static _Noreturn void child_main(
+    struct manager *m, enum process_kind kind, uint32_t slot, pid_t parent)
 {
 	/* Low numbers in a known order, so that what lies between can be closed. */
-	int keep[3] = { fcntl(m->tables.control_segment.fd, F_DUPFD_CLOEXEC, 3),
-		fcntl(m->tables.store_segment.fd, F_DUPFD_CLOEXEC, 3), fcntl(m->joined, F_DUPFD_CLOEXEC, 3) };
+	int keep[3] = {fcntl(m->tables.control_segment.fd, F_DUPFD_CLOEXEC, 3),
+	    fcntl(m->tables.store_segment.fd, F_DUPFD_CLOEXEC, 3),
+	    fcntl(m->joined, F_DUPFD_CLOEXEC, 3)};
 	char role[32];
 	snprintf(role, sizeof role, kind == KIND_WORKER ? "worker %u" : "scheduler", slot);
 	log_open(m->options->name, role);
@@ -181,7 +183,8 @@ void members_gone(struct manager *m, uint32_t slot, int status)
 	sh_store(&p->exit_status, (uint32_t)status);
 	process_step(p, &word, PROCESS_DEAD);
 	process_set_activity(&m->tables, slot, ACTIVITY_ABSENT);
-	if (slot == SLOT_SCHEDULER) { /* nothing of a scheduler is truth: its successor derives it again */
+	if (slot ==
+	    SLOT_SCHEDULER) { /* nothing of a scheduler is truth: its successor derives it again */
 		word = sh_load(&p->state);
 		process_step(p, &word, PROCESS_FREE);
 	}
@@ -192,12 +195,14 @@ void members_gone(struct manager *m, uint32_t slot, int status)
 static void describe_end(int status, char *ret, size_t size)
 {
 	if (WIFSIGNALED(status))
-		snprintf(ret, size, "killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+		snprintf(ret, size, "killed by signal %d (%s)", WTERMSIG(status),
+		    strsignal(WTERMSIG(status)));
 	else
 		snprintf(ret, size, "ended with exit code %d", WEXITSTATUS(status));
 }
 
-/* One that did its work, or lived long, is replaced at once; one that dies young makes the next wait. */
+/* One that did its work, or lived long, is replaced at once; one that dies young makes the next
+ * wait. */
 static void plan_restart(struct manager *m, uint32_t slot, enum process_kind kind, const char *end)
 {
 	const struct process *p = &m->tables.process[slot];
@@ -207,16 +212,17 @@ static void plan_restart(struct manager *m, uint32_t slot, enum process_kind kin
 	if (worked || lived_ms >= RESTART_CALM_MS)
 		b->delay_ms = 0;
 	else
-		b->delay_ms = b->delay_ms == 0 ? RESTART_DELAY_MIN_MS
-		            : b->delay_ms * 2 > RESTART_DELAY_MAX_MS ? RESTART_DELAY_MAX_MS : b->delay_ms * 2;
+		b->delay_ms = b->delay_ms == 0                         ? RESTART_DELAY_MIN_MS
+			      : b->delay_ms * 2 > RESTART_DELAY_MAX_MS ? RESTART_DELAY_MAX_MS
+								       : b->delay_ms * 2;
 	/* A scheduler's first death is always mended at once: everybody waits for it. */
 	if (kind == KIND_SCHEDULER && lived_ms >= RESTART_DELAY_MAX_MS / 10)
 		b->delay_ms = 0;
 	b->missing++;
 	b->due_ns = now + b->delay_ms * NS_PER_MS;
 	sh_add(&m->tables.control->restarts, 1);
-	log_warn("%s in slot %u pid %d %s after %llu ms: replaced in %u ms", process_kind_name(kind), slot,
-	    p->pid, end, (unsigned long long)lived_ms, b->delay_ms);
+	log_warn("%s in slot %u pid %d %s after %llu ms: replaced in %u ms",
+	    process_kind_name(kind), slot, p->pid, end, (unsigned long long)lived_ms, b->delay_ms);
 }
 
 void members_died(struct manager *m, uint32_t slot)
@@ -224,7 +230,8 @@ void members_died(struct manager *m, uint32_t slot)
 	enum process_kind kind = process_kind(sh_load(&m->tables.process[slot].state));
 	siginfo_t info = { 0 };
 	int status = 0;
-	if (waitid(P_PIDFD, (id_t)m->slot[slot].pidfd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+	if (waitid(P_PIDFD, (id_t)m->slot[slot].pidfd, &info, WEXITED | WNOHANG) < 0 ||
+	    info.si_pid == 0)
 		return;
 	status = info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8 : info.si_status & 0x7f;
 	close(m->slot[slot].pidfd);
@@ -244,7 +251,8 @@ static void spawn_missing(struct manager *m, struct backoff *b, enum process_kin
 		int r = members_spawn(m, kind);
 		if (r < 0) { /* no slot yet, or no process to be had: soon again */
 			if (r != -EAGAIN)
-				log_warn("starting a %s: %s; trying again", process_kind_name(kind), why_text());
+				log_warn("starting a %s: %s; trying again", process_kind_name(kind),
+				    why_text());
 			b->due_ns = clock_ns() + RESTART_DELAY_MIN_MS * NS_PER_MS;
 			return;
 		}

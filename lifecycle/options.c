@@ -15,16 +15,19 @@
 enum { EXIT_USAGE = 64, OTHER_PROCESSES = 32 };
 
 static const char help[] =
-    "plm boots a task runtime on this machine: a manager, a scheduler and workers over shared memory.\n"
+    "plm boots a task runtime on this machine: a manager, a scheduler and workers over shared "
+    "memory.\n"
     "usage: plm [options]\n"
     "  --name NAME       name of the runtime (default \"default\"; PLM_NAME)\n"
     "  --workers N       worker processes (default: one a core; PLM_WORKERS)\n"
     "  --store SIZE      room for values and arguments, e.g. 512M, 4G (default 1G; PLM_STORE)\n"
-    "  --tasks N         futures at once: queued, running, and held results (default 131072; PLM_TASKS)\n"
+    "  --tasks N         futures at once: queued, running, and held results (default 131072; "
+    "PLM_TASKS)\n"
     "  --processes N     process slots, a multiple of 64: workers, clients, and 2 (PLM_PROCESSES)\n"
     "  --module FILE.so  load a module of functions at boot; may be given more than once\n"
     "                    (PLM_MODULES: paths separated by colons)\n"
-    "  --daemon          go to the background when ready; the log is NAME.log in the runtime directory\n"
+    "  --daemon          go to the background when ready; the log is NAME.log in the runtime "
+    "directory\n"
     "  --help, --version\n"
     "It stays in the foreground and prints one line when it is ready:\n"
     "  plm: ready name=NAME pid=PID workers=N\n"
@@ -43,7 +46,8 @@ static int parse_number(const char *what, const char *text, uint64_t max, uint64
 	errno = 0;
 	uint64_t n = strtoull(text, &end, 10);
 	if (errno || end == text || *end || text[0] == '-' || n > max)
-		return why(-EINVAL, "%s wants a number up to %" PRIu64 ", not \"%s\"", what, max, text);
+		return why(
+		    -EINVAL, "%s wants a number up to %" PRIu64 ", not \"%s\"", what, max, text);
 	*ret = n;
 	return 0;
 }
@@ -98,7 +102,8 @@ static int apply(struct options *o, const char *what, char letter, char *text)
 	case 's': return parse_size(what, text, &o->limits.store_bytes);
 	case 'm': return add_module(o, text);
 	default:
-		for (char *save, *path = strtok_r(text, ":", &save); path; path = strtok_r(NULL, ":", &save))
+		for (char *save, *path = strtok_r(text, ":", &save); path;
+		     path = strtok_r(NULL, ":", &save))
 			if (add_module(o, path) < 0)
 				return -E2BIG;
 		return 0;
@@ -107,9 +112,14 @@ static int apply(struct options *o, const char *what, char letter, char *text)
 
 static int apply_environment(struct options *o)
 {
-	static const struct { const char *variable; char letter; } all[] = {
-		{ "PLM_NAME", 'n' }, { "PLM_WORKERS", 'w' }, { "PLM_TASKS", 't' }, { "PLM_STORE", 's' },
-		{ "PLM_PROCESSES", 'p' }, { "PLM_MODULES", 'M' },
+	static const struct { const char *variable; char letter;
+	} all[] = {
+	    {"PLM_NAME", 'n'},
+	    {"PLM_WORKERS", 'w'},
+	    {"PLM_TASKS", 't'},
+	    {"PLM_STORE", 's'},
+	    {"PLM_PROCESSES", 'p'},
+	    {"PLM_MODULES", 'M'},
 	};
 	int r = 0;
 	for (size_t i = 0; i < COUNT_OF(all) && r == 0; i++) {
@@ -140,11 +150,16 @@ static void fit_processes(struct options *o)
 int options_parse(int argc, char **argv, struct options *ret)
 {
 	static const struct option flags[] = {
-		{ "name", required_argument, NULL, 'n' }, { "workers", required_argument, NULL, 'w' },
-		{ "tasks", required_argument, NULL, 't' }, { "store", required_argument, NULL, 's' },
-		{ "processes", required_argument, NULL, 'p' }, { "module", required_argument, NULL, 'm' },
-		{ "daemon", no_argument, NULL, 'd' }, { "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 },
+	    {"name", required_argument, NULL, 'n'},
+	    {"workers", required_argument, NULL, 'w'},
+	    {"tasks", required_argument, NULL, 't'},
+	    {"store", required_argument, NULL, 's'},
+	    {"processes", required_argument, NULL, 'p'},
+	    {"module", required_argument, NULL, 'm'},
+	    {"daemon", no_argument, NULL, 'd'},
+	    {"help", no_argument, NULL, 'h'},
+	    {"version", no_argument, NULL, 'v'},
+	    {NULL, 0, NULL, 0},
 	};
 	int letter, which = 0;
 	set_defaults(ret);

@@ -1,7 +1,8 @@
 /* free.c - nobody holds it, no task needs it: the record and its memory go back.
  *
- * Only here does a record become FREE. Its extents go first, each under its arena's lock together with
- * the word that names it; then the state; then, in batches, its place in the pool, which is derived. */
+ * Only here does a record become FREE. Its extents go first, each under its arena's lock together
+ * with the word that names it; then the state; then, in batches, its place in the pool, which is
+ * derived. */
 #include "scheduler/scheduler.h"
 
 /* False: the arena's lock was not to be had, somebody stopped while holding it. */
@@ -73,7 +74,8 @@ static void each_part(struct scheduler *s, struct record *task,
 	uint64_t word = sh_load(&task->state);
 	uint64_t ref = record_ref(record_index(s->t, task), word_generation(word));
 	uint32_t next = task->first_part;
-	for (uint32_t steps = 0; next && next <= s->t->limits.records && steps < RESULTS_MAX; steps++) {
+	for (uint32_t steps = 0; next && next <= s->t->limits.records && steps < RESULTS_MAX;
+	     steps++) {
 		uint32_t index = next - 1;
 		struct record *part = record_at(s->t, index);
 		if (word_state(sh_load(&part->state)) != RECORD_PART || part->part.task != ref)

@@ -1,10 +1,10 @@
 /* graph.c - what settles, and what that means for those who wait for it (edges.h has the lists).
  *
- * A task is admitted when it is first met: its arguments are counted as uses of what they name, which keeps
- * those values, and linked where they are not settled. It is ready when nothing is missing, and fails as
- * soon as one argument has failed, with the same root. It is finished, its arguments released, when it is
- * settled and no edge of it hangs anywhere any more.
- * A worker that settles a record may tell the dependents itself (worker/successor.c); then we find none. */
+ * A task is admitted when it is first met: its arguments are counted as uses of what they name,
+ * which keeps those values, and linked where they are not settled. It is ready when nothing is
+ * missing, and fails as soon as one argument has failed, with the same root. It is finished, its
+ * arguments released, when it is settled and no edge of it hangs anywhere any more. A worker that
+ * settles a record may tell the dependents itself (worker/successor.c); then we find none. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +13,8 @@
 
 void graph_settled(struct scheduler *s, uint32_t index)
 {
-	/* Full only if hints came doubled without end: then nothing that is left out was not in already. */
+	/* Full only if hints came doubled without end: then nothing that is left out was not in
+	 * already. */
 	if (s->settled_count < SETTLED_PER_RECORD * s->t->limits.records)
 		s->settled[s->settled_count++] = index;
 }
@@ -44,7 +45,8 @@ void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure
 	uint32_t attempt = word_attempt(word);
 	uint64_t judged = word;
 	while (!record_step(r, &word, RECORD_RUNNING, SLOT_SCHEDULER, attempt, 0))
-		if (word_without_flags(word) != word_without_flags(judged) || !word_is_ours_to_end(word))
+		if (word_without_flags(word) != word_without_flags(judged) ||
+		    !word_is_ours_to_end(word))
 			return; /* a client cancelled it first */
 	word = word_make(word_generation(word), SLOT_SCHEDULER, attempt, RECORD_RUNNING, 0);
 	free_results(s, r);
@@ -67,8 +69,9 @@ static void fail_because(struct scheduler *s, uint32_t index, const struct recor
 	struct record_failure failure = cause->failure;
 	const void *message = NULL;
 	if (word_state(word) == RECORD_CANCELLED) {
-		failure = (struct record_failure){ .code = ECANCELED, .root_function = cause->function,
-			.root = record_ref(record_index(s->t, cause), word_generation(word)) };
+		failure = (struct record_failure){.code = ECANCELED,
+		    .root_function = cause->function,
+		    .root = record_ref(record_index(s->t, cause), word_generation(word))};
 		message = "a task it depends on was cancelled";
 		length = strlen(message);
 	} else if (sh_peek(&cause->value)) {
@@ -137,14 +140,16 @@ static bool misses_something(struct scheduler *s, const struct record *r)
 }
 
 /* What an argument has to say to the task that waits for it; false: the task is over. */
-static bool heed_argument(struct scheduler *s, uint32_t index, struct record *speaker, uint32_t number)
+static bool heed_argument(
+    struct scheduler *s, uint32_t index, struct record *speaker, uint32_t number)
 {
 	enum record_state state = speaker ? word_state(sh_load(&speaker->state)) : RECORD_FREE;
 	if (!speaker) {
 		fail_unknown_argument(s, index, number);
 		return false;
 	}
-	/* We linked first and look now; a client that seals an object does it the other way round. */
+	/* We linked first and look now; a client that seals an object does it the other way round.
+	 */
 	if (state_settled(state) && sh_peek(&speaker->dependents))
 		graph_settled(s, record_index(s->t, speaker));
 	if (state != RECORD_FAILED && state != RECORD_CANCELLED)
@@ -164,7 +169,8 @@ void graph_check(struct scheduler *s, uint32_t index)
 	}
 	sh_fence();
 	while (args_next(&reader, &arg))
-		if (arg.future && !heed_argument(s, index, edges_speaker(s->t, arg.future->ref), reader.next))
+		if (arg.future &&
+		    !heed_argument(s, index, edges_speaker(s->t, arg.future->ref), reader.next))
 			return;
 	if (!misses_something(s, r))
 		become_ready(s, index);
@@ -196,7 +202,8 @@ static void release_arguments(struct scheduler *s, struct record *r)
 	}
 }
 
-/* From here on nobody links or counts it again. False: an edge of it hangs in another's list still. */
+/* From here on nobody links or counts it again. False: an edge of it hangs in another's list still.
+ */
 static bool leave_graph(struct scheduler *s, struct record *r)
 {
 	lock_graph(s);
@@ -221,7 +228,8 @@ static void finish(struct scheduler *s, uint32_t index)
 	free_if_unneeded(s, index);
 }
 
-static void tell_dependent(struct scheduler *s, struct edge_taken edge, const struct record *settled)
+static void tell_dependent(
+    struct scheduler *s, struct edge_taken edge, const struct record *settled)
 {
 	enum record_state state = word_state(sh_load(&record_at(s->t, edge.task)->state));
 	if (state == RECORD_WAITING && word_state(sh_load(&settled->state)) != RECORD_DONE)
@@ -229,7 +237,8 @@ static void tell_dependent(struct scheduler *s, struct edge_taken edge, const st
 	else if (state == RECORD_WAITING && edge.last && !edge.doomed)
 		become_ready(s, edge.task);
 	else if (edge.last)
-		graph_settled(s, edge.task); /* it failed or was cancelled before: now it can be finished */
+		graph_settled(
+		    s, edge.task); /* it failed or was cancelled before: now it can be finished */
 }
 
 static void tell_dependents(struct scheduler *s, uint32_t index)

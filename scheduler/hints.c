@@ -1,5 +1,6 @@
 /* hints.c - what members tell: each hint says "look at record i", and what is found there decides.
- * A hint of a former life of the record, a doubled one, or nonsense from a broken client changes nothing. */
+ * A hint of a former life of the record, a doubled one, or nonsense from a broken client changes
+ * nothing. */
 #include "scheduler/scheduler.h"
 
 enum { DRAIN_BATCH = 128, DRAIN_ROUNDS = 8 };
@@ -63,8 +64,8 @@ static void on_hint(struct scheduler *s, uint32_t process, uint64_t hint)
 	}
 }
 
-/* Taken off only when dealt with: a hold that was dropped is dropped also if we die here. To read a hint
- * twice is harmless: each says what is, or names a life of the record that is over. */
+/* Taken off only when dealt with: a hold that was dropped is dropped also if we die here. To read a
+ * hint twice is harmless: each says what is, or names a life of the record that is over. */
 static uint32_t drain_ring(struct scheduler *s, uint32_t process)
 {
 	uint64_t hints[DRAIN_BATCH];
@@ -72,10 +73,12 @@ static uint32_t drain_ring(struct scheduler *s, uint32_t process)
 	uint32_t n = ring_look(&ring, hints, DRAIN_BATCH), done = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		if (i + 4 < n)
-			__builtin_prefetch(&s->t->record[(uint32_t)hints[i + 4] % s->t->limits.records]);
+			__builtin_prefetch(
+			    &s->t->record[(uint32_t)hints[i + 4] % s->t->limits.records]);
 		on_hint(s, process, hints[i]);
 		if (hint_kind(hints[i]) == HINT_IMPORT) {
-			/* Before the answer: a successor must not read an older drop of the same again. */
+			/* Before the answer: a successor must not read an older drop of the same
+			 * again. */
 			ring_done(&ring, i + 1 - done);
 			done = i + 1;
 			answer_import(s, process, hints[i]);
@@ -90,7 +93,8 @@ static uint32_t drain_ring(struct scheduler *s, uint32_t process)
 
 void hints_drain_one(struct scheduler *s, uint32_t process)
 {
-	/* Bounded: a ring never holds more than its size unless its producer lives and pushes on. */
+	/* Bounded: a ring never holds more than its size unless its producer lives and pushes on.
+	 */
 	for (uint32_t i = 0; i <= UP_RING_ENTRIES / DRAIN_BATCH; i++) {
 		uint32_t n = drain_ring(s, process);
 		graph_spread(s);

@@ -1,9 +1,10 @@
 /* place.c - from the task heap to the workers' rings.
  *
- * A ring in front of a worker saves it a wait, and costs order: what stands in it is past the heap. So a
- * ring is filled only as deep as some 20 us of work at the worker's recent pace (process_depth): hundreds of
- * tiny tasks, one or two long ones. What a worker does not get to, because a task turned out long or sleeps, is given
- * to others as well: a hint is an order only for the first who claims the record. */
+ * A ring in front of a worker saves it a wait, and costs order: what stands in it is past the heap.
+ * So a ring is filled only as deep as some 20 us of work at the worker's recent pace
+ * (process_depth): hundreds of tiny tasks, one or two long ones. What a worker does not get to,
+ * because a task turned out long or sleeps, is given to others as well: a hint is an order only for
+ * the first who claims the record. */
 #include "base/clock.h"
 #include "scheduler/scheduler.h"
 
@@ -13,8 +14,8 @@ enum {
 	PLACED_A_ROUND = 256, /* then the hints have a turn */
 };
 
-/* Key of the worker heap: the free share of its depth, so that an idle one is always first; among equals
- * the one that had a task last, whose caches are warm and who may still be spinning. */
+/* Key of the worker heap: the free share of its depth, so that an idle one is always first; among
+ * equals the one that had a task last, whose caches are warm and who may still be spinning. */
 #define ROOM_ALL ((uint64_t)1 << 48)
 
 /* The heaps are ours alone but for the dump tool, which takes no lock. */
@@ -43,7 +44,8 @@ void place_flush(struct scheduler *s)
 		uint64_t word = sh_load(&r->state);
 		if (word_state(word) != RECORD_READY)
 			continue;
-		heap_remove(&s->t->task_heap, s->ready[i]); /* a doubled hint, or an entry of a former life */
+		heap_remove(&s->t->task_heap,
+		    s->ready[i]); /* a doubled hint, or an entry of a former life */
 		heap_push(&s->t->task_heap, s->ready[i], word_generation(word), r->key);
 	}
 	heap_unlock(&s->t->task_heap);
@@ -107,7 +109,8 @@ static bool pick_one(struct scheduler *s, struct pick *ret)
 {
 	struct heap_entry worker, task;
 	struct tables *t = s->t;
-	if (!heap_peek(&t->worker_heap, &worker) || worker.key == 0 || s->member[worker.id].room == 0)
+	if (!heap_peek(&t->worker_heap, &worker) || worker.key == 0 ||
+	    s->member[worker.id].room == 0)
 		return false;
 	do
 		if (!heap_pop(&t->task_heap, &task))
@@ -147,7 +150,8 @@ static void send_picks(struct scheduler *s, struct pick *picks, uint32_t n)
 				picks[k].worker = SLOT_MANAGER;
 			}
 		struct ring ring = ring_down(s->t, worker);
-		/* Other workers hand on to it, too. What finds no room goes back: it is READY still. */
+		/* Other workers hand on to it, too. What finds no room goes back: it is READY
+		 * still. */
 		for (uint32_t sent = ring_push(&ring, hints, count); sent < count; sent++)
 			place_ready(s, (uint32_t)hints[sent]);
 		process_post(s->t, worker);
@@ -217,8 +221,8 @@ static bool worker_wants_work(const struct scheduler *s)
 	return wants;
 }
 
-/* A worker that took nothing since the last look, with hints in front of it: it sleeps in a wait, or its
- * task is long. Others may have them. */
+/* A worker that took nothing since the last look, with hints in front of it: it sleeps in a wait,
+ * or its task is long. Others may have them. */
 void place_look_for_stuck(struct scheduler *s)
 {
 	bool queued = false, wanted = worker_wants_work(s);

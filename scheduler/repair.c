@@ -1,7 +1,8 @@
 /* repair.c - who came, who died, and what the dead left.
  *
- * Only the manager declares a death, after the kernel did. Everything the dead owned is found by its slot
- * in the words of the records: one scan, the same code that a new scheduler starts with. */
+ * Only the manager declares a death, after the kernel did. Everything the dead owned is found by
+ * its slot in the words of the records: one scan, the same code that a new scheduler starts with.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,8 +26,8 @@ static void describe_death(struct scheduler *s, const struct record *r, uint32_t
 	if (owner == SLOT_SCHEDULER) /* the one that knew how it died has died, too */
 		snprintf(ret, size, "its worker died while it ran %s", function.name);
 	else if (*ret_signal)
-		snprintf(ret, size, "its worker was killed by signal %d (%s) while it ran %s", *ret_signal,
-		    strsignal(*ret_signal), function.name);
+		snprintf(ret, size, "its worker was killed by signal %d (%s) while it ran %s",
+		    *ret_signal, strsignal(*ret_signal), function.name);
 	else
 		snprintf(ret, size, "its worker ended with exit code %d while it ran %s",
 		    WEXITSTATUS(status), function.name);
@@ -42,8 +43,8 @@ static void fail_crashed(struct scheduler *s, uint32_t index, uint64_t word, uin
 	graph_fail(s, index, &failure, message);
 }
 
-/* The attempt is over: once more if crash_retries allow, else the end of the task. Only clients that
- * cancel still move the word; then it is looked at again. */
+/* The attempt is over: once more if crash_retries allow, else the end of the task. Only clients
+ * that cancel still move the word; then it is looked at again. */
 static void end_attempt(struct scheduler *s, uint32_t index, uint64_t word, uint32_t owner)
 {
 	struct record *r = record_at(s->t, index);
@@ -146,7 +147,8 @@ static void bury(struct scheduler *s, uint32_t process)
 	uint64_t word = sh_load(&p->state);
 	struct ring up = ring_up(s->t, process), down = ring_down(s->t, process);
 	process_set_activity(s->t, process, ACTIVITY_ABSENT);
-	ring_fill_holes(&up, hint_make(HINT_NONE, 0)); /* a thread died in a push, others had pushed on */
+	ring_fill_holes(
+	    &up, hint_make(HINT_NONE, 0)); /* a thread died in a push, others had pushed on */
 	hints_drain_one(s, process);
 	forget_member(s, process);
 	if (sh_load(&p->unclean) || process_kind(word) != KIND_CLIENT)
@@ -192,7 +194,8 @@ void members_look(struct scheduler *s)
 
 /* ---- start-up: derive everything again ---- */
 
-/* Every argument of a task that is not settled is a use; first all of them, before anything is judged. */
+/* Every argument of a task that is not settled is a use; first all of them, before anything is
+ * judged. */
 static void count_uses(struct scheduler *s, struct record *r)
 {
 	struct args_reader reader;
@@ -224,7 +227,8 @@ static void derive_graph_locked(struct scheduler *s)
 	edges_rebuild(s->t);
 }
 
-/* A former scheduler was ending it: because an argument failed, which we find again, or its worker died. */
+/* A former scheduler was ending it: because an argument failed, which we find again, or its worker
+ * died. */
 static void end_again(struct scheduler *s, uint32_t index, uint64_t word)
 {
 	graph_check(s, index);
@@ -261,7 +265,8 @@ static void free_orphans(struct scheduler *s)
 	uint64_t task;
 	for (uint32_t i = 0; i < fresh; i++) {
 		const struct record *r = record_at(s->t, i);
-		if (word_state(sh_load(&r->state)) == RECORD_PART && !record_lookup(s->t, r->part.task, &task))
+		if (word_state(sh_load(&r->state)) == RECORD_PART &&
+		    !record_lookup(s->t, r->part.task, &task))
 			free_orphan(s, i);
 	}
 }
@@ -283,7 +288,8 @@ void scheduler_rebuild(struct scheduler *s)
 	place_rebuild(s);
 	pool_rebuild(&s->t->pool);
 	for (uint32_t w = 0; w < s->t->limits.processes / 64; w++)
-		sh_store(&s->t->control->rung[w], ~(uint64_t)0); /* hints may wait whose bell was taken */
+		sh_store(&s->t->control->rung[w],
+		    ~(uint64_t)0); /* hints may wait whose bell was taken */
 	s->changes = ~sh_load(&s->t->control->changes);          /* so that we look once */
 }
 
@@ -317,7 +323,8 @@ static void end_if_overdue(struct scheduler *s, uint32_t process, uint64_t now_n
 			s->next_look_ns = m->cancel_deadline_ns;
 		return;
 	}
-	log_warn("worker in slot %u pid %d ignores the cancellation of its task: killed, to be replaced",
+	log_warn(
+	    "worker in slot %u pid %d ignores the cancellation of its task: killed, to be replaced",
 	    process, s->t->process[process].pid);
 	if (m->pidfd >= 0)
 		syscall(SYS_pidfd_send_signal, m->pidfd, SIGKILL, NULL, 0);

@@ -18,8 +18,8 @@ static int allocate(struct scheduler *s)
 {
 	/* Untouched pages of the worklist cost nothing, however large the table. */
 	size_t bytes = settled_bytes(s);
-	void *list = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-	    -1, 0);
+	void *list = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	s->member = calloc(s->t->limits.processes, sizeof s->member[0]);
 	if (list == MAP_FAILED || !s->member)
 		return why(-ENOMEM, "no memory for a scheduler of %u tasks", s->t->limits.records);
@@ -29,7 +29,8 @@ static int allocate(struct scheduler *s)
 
 int scheduler_open(struct scheduler *s, struct tables *t)
 {
-	*s = (struct scheduler){ .t = t, .me = &t->process[SLOT_SCHEDULER], .next_look_ns = DEADLINE_NEVER };
+	*s = (struct scheduler){
+	    .t = t, .me = &t->process[SLOT_SCHEDULER], .next_look_ns = DEADLINE_NEVER};
 	t->self = SLOT_SCHEDULER;
 	int r = allocate(s);
 	if (r < 0)
@@ -95,7 +96,8 @@ static void rest(struct scheduler *s)
 /* Draining ends with the last task; a scan makes sure that none was submitted behind our back. */
 static bool drained(const struct scheduler *s)
 {
-	return sh_load(&s->t->control->mode) == MODE_DRAINING && place_idle(s) && repair_all_settled(s);
+	return sh_load(&s->t->control->mode) == MODE_DRAINING && place_idle(s) &&
+	       repair_all_settled(s);
 }
 
 void scheduler_run(struct scheduler *s)

@@ -127,7 +127,8 @@ void members_changed(struct tables *t)
 	process_post(t, SLOT_SCHEDULER);
 }
 
-uint32_t tell_scheduler(struct tables *t, uint32_t process, const uint64_t *hints, uint32_t n, bool wake)
+uint32_t tell_scheduler(
+    struct tables *t, uint32_t process, const uint64_t *hints, uint32_t n, bool wake)
 {
 	struct ring ring = ring_up(t, process);
 	uint32_t sent = ring_push(&ring, hints, n);

@@ -27,8 +27,8 @@ void edges_link(struct tables *t, uint32_t index, const struct arg *arg, struct 
 	}
 }
 
-/* The first edge off the list; false if there is none, or the rest of it is damaged and therefore lost to
- * all but the next rebuild. */
+/* The first edge off the list; false if there is none, or the rest of it is damaged and therefore
+ * lost to all but the next rebuild. */
 static bool take_one_locked(struct tables *t, struct record *settled, struct edge_taken *ret)
 {
 	uint64_t edge = sh_peek(&settled->dependents);
@@ -53,13 +53,26 @@ static bool take_one_locked(struct tables *t, struct record *settled, struct edg
 	return true;
 }
 
-int edges_take(struct tables *t, struct record *settled, bool try, struct edge_taken *ret, uint32_t max,
-    uint32_t *ret_n)
+/* The holder is done in a tenth of a microsecond, unless its core was taken from it. */
+static int lock_soon(struct lock *lock)
+{
+	enum { TRIES = 100 };
+	int r = -EBUSY;
+	for (int i = 0; i < TRIES && r == -EBUSY; i++) {
+		r = lock_try(lock);
+		if (r == -EBUSY)
+			sh_relax();
+	}
+	return r;
+}
+
+int edges_take(struct tables *t, struct record *settled, bool try, struct edge_taken *ret,
+    uint32_t max, uint32_t *ret_n)
 {
 	*ret_n = 0;
 	if (!sh_load(&settled->dependents))
 		return 0;
-	int r = try ? lock_try(&t->graph_lock) : lock_acquire(&t->graph_lock);
+	int r = try ? lock_soon(&t->graph_lock) : lock_acquire(&t->graph_lock);
 	if (r < 0)
 		return r;
 	while (*ret_n < max && take_one_locked(t, settled, &ret[*ret_n]))

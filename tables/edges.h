@@ -31,7 +31,7 @@ struct edge_taken {
 };
 
 /* Takes up to max edges off the settled record and counts them down. *ret_n of them in ret.
- * 0, -EBUSY (with try set: another has the lock), or the lock's error. */
+ * 0, -EBUSY (with try set: another has it for longer than a moment), or the lock's error. */
 int edges_take(struct tables *t, struct record *settled, bool try, struct edge_taken *ret, uint32_t max,
     uint32_t *ret_n);
 

@@ -74,9 +74,10 @@ uint32_t process_depth(const struct process *p)
 {
 	enum {
 		LOOKAHEAD_NS = 20000,
-		DEPTH_MAX = DOWN_RING_ENTRIES / 2, /* the other half is for what other workers hand on */
+		DEPTH_MAX =
+		    DOWN_RING_ENTRIES / 2, /* the other half is for what other workers hand on */
 		DEPTH_UNKNOWN = 2, /* it has run nothing yet */
-		DEPTH_SHORT = 2,   /* tasks up to SHORT_NS: the next one waits at hand */
+		DEPTH_SHORT = 2, /* tasks up to SHORT_NS: the next one waits at hand */
 		SHORT_NS = 1000000,
 	};
 	uint32_t average = sh_peek(&p->average_ns);
@@ -100,7 +101,8 @@ uint64_t process_start_time(pid_t pid)
 	size_t n = fread(text, 1, sizeof text - 1, f);
 	fclose(f);
 	text[n] = 0;
-	/* The command's name, field 2, may hold blanks and brackets: count from the last bracket. */
+	/* The command's name, field 2, may hold blanks and brackets: count from the last bracket.
+	 */
 	char *at = strrchr(text, ')');
 	for (int field = 2; at && field < 22; field++)
 		at = strchr(at + 1, ' ');

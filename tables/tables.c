@@ -14,7 +14,8 @@
 #include "tables/edges.h"
 #include "tables/plan.h"
 
-_Static_assert(sizeof(struct process) % CACHE_LINE_BYTES == 0, "a process slot is whole cache lines");
+_Static_assert(
+    sizeof(struct process) % CACHE_LINE_BYTES == 0, "a process slot is whole cache lines");
 
 int tables_check_name(const char *name)
 {
@@ -22,8 +23,9 @@ int tables_check_name(const char *name)
 	bool good = n > 0 && n < RUNTIME_NAME_BYTES;
 	for (size_t i = 0; good && i < n; i++)
 		good = isalnum((unsigned char)name[i]) || name[i] == '-' || name[i] == '_';
-	return good ? 0 : why(-EINVAL, "\"%s\" cannot name a runtime: 1 to %d letters, digits, - and _",
-	    name, RUNTIME_NAME_BYTES - 1);
+	return good ? 0
+		    : why(-EINVAL, "\"%s\" cannot name a runtime: 1 to %d letters, digits, - and _",
+			  name, RUNTIME_NAME_BYTES - 1);
 }
 
 void tables_segment_name(const char *name, const char *what, char ret[SEGMENT_NAME_BYTES])
@@ -107,8 +109,8 @@ static void place_tables(struct tables *t, const struct plan *plan)
 	    (struct pool_table){ record_is_free, record_claim, t });
 	heap_attach(&t->task_heap, base + plan->task_heap, t->limits.records, RANK_TASK_HEAP,
 	    refill_task_heap, t);
-	heap_attach(&t->worker_heap, base + plan->worker_heap, t->limits.processes, RANK_WORKER_HEAP,
-	    refill_worker_heap, t);
+	heap_attach(&t->worker_heap, base + plan->worker_heap, t->limits.processes,
+	    RANK_WORKER_HEAP, refill_worker_heap, t);
 	t->graph_lock = (struct lock){ .shm = &t->control->graph_lock, .rank = RANK_GRAPH,
 		.recover = recover_graph, .context = t };
 	uint32_t granule = SEGMENT_HEADER_BYTES / STORE_GRANULE_BYTES;
@@ -149,7 +151,8 @@ static void start_control(struct tables *t, const char *name)
 			c->runtime = clock_ns(); /* no entropy yet at early boot: unlike enough */
 	c->boot_ns = clock_ns();
 	cpu_set_t allowed;
-	c->cores = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? (uint32_t)CPU_COUNT(&allowed) : 1;
+	c->cores =
+	    sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? (uint32_t)CPU_COUNT(&allowed) : 1;
 	snprintf(c->name, sizeof c->name, "%s", name);
 }
 
@@ -161,7 +164,8 @@ static int create_segments(const char *name, const struct plan *plan, struct tab
 	int r = segment_create(control, plan->total, plan->total, &t->control_segment);
 	if (r < 0)
 		return r;
-	/* The store is reserved as it fills (arena_alloc), so that a large one costs nothing at boot. */
+	/* The store is reserved as it fills (arena_alloc), so that a large one costs nothing at
+	 * boot. */
 	r = segment_create(store, plan->store_total, SEGMENT_HEADER_BYTES, &t->store_segment);
 	if (r < 0) {
 		segment_detach(&t->control_segment);
@@ -203,13 +207,15 @@ static int adopt_limits(struct tables *t, struct plan *ret_plan)
 {
 	if (t->control_segment.bytes < SEGMENT_HEADER_BYTES + sizeof(struct control))
 		return why(-EPROTO, "the control segment is refused: it is too short");
-	t->control = (struct control *)(void *)((char *)t->control_segment.header + SEGMENT_HEADER_BYTES);
+	t->control =
+	    (struct control *)(void *)((char *)t->control_segment.header + SEGMENT_HEADER_BYTES);
 	t->limits = t->control->limits;
 	if (tables_check_limits(&t->limits) < 0)
 		return why(-EPROTO, "the control segment is refused: its limits make no sense");
 	plan_make(&t->limits, ret_plan);
 	if (ret_plan->total != t->control_segment.bytes)
-		return why(-EPROTO, "the control segment is refused: its size does not fit its limits");
+		return why(
+		    -EPROTO, "the control segment is refused: its size does not fit its limits");
 	return 0;
 }
 
@@ -261,9 +267,13 @@ void tables_share(const struct tables *of, struct tables *t)
 {
 	struct plan plan;
 	plan_make(&of->limits, &plan);
-	*t = (struct tables){ .control_segment = of->control_segment, .store_segment = of->store_segment,
-		.limits = of->limits, .control = of->control, .store_read = of->store_write,
-		.store_write = of->store_write, .shared = true };
+	*t = (struct tables){.control_segment = of->control_segment,
+	    .store_segment = of->store_segment,
+	    .limits = of->limits,
+	    .control = of->control,
+	    .store_read = of->store_write,
+	    .store_write = of->store_write,
+	    .shared = true};
 	place_tables(t, &plan);
 }
 
@@ -275,7 +285,8 @@ void tables_detach(struct tables *t)
 	}
 	if (t->store_read) {
 		struct segment view = { .fd = -1, .bytes = t->store_segment.bytes };
-		memcpy(&view.header, &t->store_read, sizeof view.header); /* drops the const, to unmap */
+		memcpy(&view.header, &t->store_read,
+		    sizeof view.header); /* drops the const, to unmap */
 		segment_detach(&view);
 	}
 	segment_detach(&t->store_segment);

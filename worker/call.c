@@ -117,7 +117,8 @@ void *plm_result_at(plm_call *call, unsigned which, size_t len)
 {
 	struct record *r = which == 0 ? call->record : part_of(call, which);
 	if (!r || which >= call->record->results) {
-		why(-EINVAL, "result %u was asked for, the task has %u", which, call->record->results);
+		why(-EINVAL, "result %u was asked for, the task has %u", which,
+		    call->record->results);
 		return NULL;
 	}
 	discard(call, r);
@@ -145,7 +146,8 @@ int plm_cancelled(const plm_call *call)
 {
 	for (; call; call = call->outer) {
 		uint64_t word = sh_peek(&call->record->state);
-		if (word_flags(word) & FLAG_CANCEL || sh_peek(&call->rt->tables.control->mode) == MODE_STOPPED)
+		if (word_flags(word) & FLAG_CANCEL ||
+		    sh_peek(&call->rt->tables.control->mode) == MODE_STOPPED)
 			return 1;
 	}
 	return 0;

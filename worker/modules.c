@@ -11,7 +11,8 @@
 static int check_module(const char *path, const plm_module *module)
 {
 	if (module->abi != PLM_MODULE_ABI)
-		return why(-EPROTO, "%s was built for module ABI %u, this plm has %d: build it anew", path,
+		return why(-EPROTO,
+		    "%s was built for module ABI %u, this plm has %d: build it anew", path,
 		    module->abi, PLM_MODULE_ABI);
 	if (module->view_size != sizeof(plm_view) || module->task_size != sizeof(plm_task))
 		return why(-EPROTO, "%s was built with another plm.h: build it anew", path);
@@ -33,8 +34,8 @@ int module_open(const char *path, const plm_module **ret)
 		return why(-ELIBBAD, "module %s cannot be loaded: %s", path, dlerror());
 	const plm_module *module = dlsym(library, "plm_module_table");
 	if (!module)
-		return why(-EPROTO, "%s is a shared object, but no plm module: it has no PLM_MODULE(...)",
-		    path);
+		return why(-EPROTO,
+		    "%s is a shared object, but no plm module: it has no PLM_MODULE(...)", path);
 	int r = check_module(path, module);
 	if (r == 0)
 		*ret = module;
@@ -53,7 +54,8 @@ static int bind_module(struct functions *functions, const struct registry *regis
 	if (r < 0)
 		return r;
 	if (module->count != count)
-		return why(-EPROTO, "module %s has changed since it was loaded: restart the runtime", path);
+		return why(-EPROTO,
+		    "module %s has changed since it was loaded: restart the runtime", path);
 	for (uint32_t i = 0; i < count; i++)
 		functions->code[first + i] = module->exports[i].function;
 	return 0;

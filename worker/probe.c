@@ -186,7 +186,8 @@ static int probe_sleep(plm_call *call)
 	for (int64_t left = end - now_ns(); left > 0; left = end - now_ns()) {
 		if (plm_cancelled(call))
 			return fail_cancelled(call);
-		struct timespec step = { .tv_nsec = left < SLEEP_STEP_NS ? (long)left : SLEEP_STEP_NS };
+		struct timespec step = {
+		    .tv_nsec = left < SLEEP_STEP_NS ? (long)left : SLEEP_STEP_NS};
 		nanosleep(&step, NULL);
 	}
 	return 0;
@@ -259,7 +260,8 @@ static int probe_fill(plm_call *call)
 	for (size_t i = 0; i < head; i++)
 		at[i] = (unsigned char)i;
 	for (size_t done = head; done < length; done += PATTERN_BYTES)
-		memcpy(at + done, at, length - done < PATTERN_BYTES ? length - done : PATTERN_BYTES);
+		memcpy(
+		    at + done, at, length - done < PATTERN_BYTES ? length - done : PATTERN_BYTES);
 	return 0;
 }
 
@@ -276,7 +278,8 @@ static int probe_sum(plm_call *call)
 		if (!parse_number(text, length, &number))
 			return fail_argument(call, i, "a number");
 		if (__builtin_add_overflow(sum, number, &sum))
-			return plm_fail(call, ERANGE, "the sum leaves 64 bits at argument %zu", i + 1);
+			return plm_fail(
+			    call, ERANGE, "the sum leaves 64 bits at argument %zu", i + 1);
 	}
 	return return_number(call, sum);
 }
@@ -370,9 +373,11 @@ static int probe_tree(plm_call *call)
 	r = submit_children(call, depth - 1, fanout, children);
 	if (r != 0)
 		return r;
-	int waited = plm_wait(plm_runtime(call), children, (size_t)fanout, (size_t)fanout, -1, NULL);
+	int waited =
+	    plm_wait(plm_runtime(call), children, (size_t)fanout, (size_t)fanout, -1, NULL);
 	if (waited < 0)
-		r = plm_fail(call, -waited, "waiting for %lld children: %s", (long long)fanout, plm_why());
+		r = plm_fail(
+		    call, -waited, "waiting for %lld children: %s", (long long)fanout, plm_why());
 	for (int64_t i = 0; i < fanout && r == 0; i++)
 		r = add_child(call, children[i], &leaves);
 	plm_drop_many(plm_runtime(call), children, (size_t)fanout);

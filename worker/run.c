@@ -34,7 +34,8 @@ void worker_tell(struct worker *w, enum hint_kind kind, uint64_t ref, bool urgen
 static enum record_state commit_cancelled(struct worker *w, struct plm_call *call, uint64_t word)
 {
 	call_discard_results(call);
-	bool ours = record_step(call->record, &word, RECORD_CANCELLED, w->rt.self, word_attempt(word), 0);
+	bool ours =
+	    record_step(call->record, &word, RECORD_CANCELLED, w->rt.self, word_attempt(word), 0);
 	CHECK(ours); /* RUNNING with the flag set is ours alone until we move it */
 	return RECORD_CANCELLED;
 }
@@ -54,7 +55,8 @@ static void leave_message(struct worker *w, struct plm_call *call)
 	struct record *r = call->record;
 	size_t length = strlen(call->message);
 	r->value_bytes = length;
-	if (length == 0 || store_alloc(&w->rt.tables, sh_peek(&w->rt.me->node), length, &r->value) < 0)
+	if (length == 0 ||
+	    store_alloc(&w->rt.tables, sh_peek(&w->rt.me->node), length, &r->value) < 0)
 		r->value_bytes = 0;
 	else
 		memcpy(store_writable(&w->rt.tables, sh_peek(&r->value)), call->message, length);
@@ -79,7 +81,8 @@ static void settle(struct worker *w, struct plm_call *call)
 	struct plm *rt = &w->rt;
 	uint32_t index = record_index(&rt->tables, call->record);
 	uint64_t ref = record_ref(index, word_generation(call->word));
-	enum record_state state = call->code ? commit_failure(w, call) : commit(w, call, RECORD_DONE);
+	enum record_state state =
+	    call->code ? commit_failure(w, call) : commit(w, call, RECORD_DONE);
 	shared64 *count = state == RECORD_DONE ? &rt->me->done : &rt->me->failed;
 	sh_poke(count, sh_peek(count) + 1);
 	if (state == RECORD_READY) {
@@ -99,7 +102,8 @@ static void call_function(struct worker *w, struct plm_call *call)
 	plm_function *function;
 	int r = call_open(call, &w->rt, call->record, call->word);
 	if (r == 0)
-		r = functions_find(&w->functions, &w->rt.tables.registry, call->record->function, &function);
+		r = functions_find(
+		    &w->functions, &w->rt.tables.registry, call->record->function, &function);
 	if (r < 0) {
 		plm_fail(call, -r, "%s", why_text());
 	} else {
@@ -178,8 +182,8 @@ static bool help(struct worker *w, uint32_t index, int depth)
 	return false;
 }
 
-/* Only what is waited for, and what that waits for, is run on top of a waiting task: a stranger could
- * wait for the task below it on the same stack, for ever. */
+/* Only what is waited for, and what that waits for, is run on top of a waiting task: a stranger
+ * could wait for the task below it on the same stack, for ever. */
 bool worker_help(void *worker, uint32_t index)
 {
 	struct worker *w = worker;

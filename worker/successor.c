@@ -1,11 +1,11 @@
 /* successor.c - what became ready by a commit goes on without a turn through the scheduler.
  *
- * The worker that settles the last missing argument of a task is the first to know, and has the value in its
- * cache. It tells the dependents itself if nobody else is at the graph, keeps one that is ready for itself,
- * and hands the others to the worker with the least in front of it. The scheduler is left out of the way
- * only while nothing stands in its heap: what stands there may have the higher priority.
- * Death: a task that was made ready and not placed is READY in its word; the scheduler finds it when it
- * buries us. */
+ * The worker that settles the last missing argument of a task is the first to know, and has the
+ * value in its cache. It tells the dependents itself if nobody else is at the graph, keeps one that
+ * is ready for itself, and hands the others to the worker with the least in front of it. The
+ * scheduler is left out of the way only while nothing stands in its heap: what stands there may
+ * have the higher priority. Death: a task that was made ready and not placed is READY in its word;
+ * the scheduler finds it when it buries us. */
 #include "tables/edges.h"
 #include "worker/worker.h"
 
@@ -17,7 +17,8 @@ static bool may_take(const struct tables *t, uint32_t process)
 	return process_kind(word) == KIND_WORKER && process_state(word) == PROCESS_LIVE;
 }
 
-/* The least loaded of the next few workers after us, ourselves last; SLOT_MANAGER: all have enough. */
+/* The least loaded of the next few workers after us, ourselves last; SLOT_MANAGER: all have enough.
+ */
 static uint32_t least_loaded(const struct worker *w)
 {
 	const struct tables *t = &w->rt.tables;
@@ -70,10 +71,12 @@ static void tell_one(struct worker *w, struct edge_taken edge)
 	uint64_t ref = record_ref(edge.task, word_generation(word));
 	if (!edge.last)
 		return;
-	if (!edge.doomed && record_step(r, &word, RECORD_READY, word_owner(word), word_attempt(word), 0))
+	if (!edge.doomed &&
+	    record_step(r, &word, RECORD_READY, word_owner(word), word_attempt(word), 0))
 		place(w, edge.task, ref);
 	else if (state_settled(word_state(word)))
-		worker_tell(w, HINT_SETTLED, ref, true); /* cancelled meanwhile: now it can be finished */
+		worker_tell(
+		    w, HINT_SETTLED, ref, true); /* cancelled meanwhile: now it can be finished */
 }
 
 bool worker_tell_successors(struct worker *w, struct record *settled)

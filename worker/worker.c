@@ -43,8 +43,8 @@ void worker_close(struct worker *w)
 	handle_close(&w->rt);
 }
 
-/* A report can wait when nobody waits for it: the scheduler then only tidies up. While it has tasks to give
- * it must know in time that we have room. */
+/* A report can wait when nobody waits for it: the scheduler then only tidies up. While it has tasks
+ * to give it must know in time that we have room. */
 static bool report_is_due(const struct worker *w)
 {
 	return w->urgent || (w->reports && heap_length(&w->rt.tables.task_heap) > 0 &&
@@ -58,7 +58,8 @@ static void run(struct worker *w, uint32_t index)
 		worker_report(w);
 }
 
-/* Taken off when dealt with, also when it was stale: what stands in the ring is what we still have. */
+/* Taken off when dealt with, also when it was stale: what stands in the ring is what we still have.
+ */
 static void deal_with(struct worker *w, struct ring *ring, uint64_t hint)
 {
 	struct plm *rt = &w->rt;
