@@ -1,7 +1,8 @@
 /* handle.h - what stands behind a `plm *`: one process's place in a runtime. Private to libplm, the
  * worker (which is a client to itself: tasks submit tasks) and plmctl.
  *
- * Where: this process's memory.  Who: any thread; what threads share is atomic or has its own small lock.
+ * Where: this process's memory.  Who: any thread; what threads share is atomic or has its own small
+ * lock.
  * Death: everything here may vanish: the truth about what this process holds is in the segment. */
 #ifndef PLM_HANDLE_H
 #define PLM_HANDLE_H
@@ -14,8 +15,8 @@
 
 enum { SLOT_CACHES = 8, SLOT_CACHE_ENTRIES = 256, HINTS_BATCH = 128 };
 
-/* Reserved records of this process, ready to become tasks or objects. One of several, so that threads
- * seldom meet. */
+/* Reserved records of this process, ready to become tasks or objects. One of several, so that
+ * threads seldom meet. */
 struct slot_cache {
 	pthread_mutex_t mutex;
 	uint32_t count, refill; /* refill doubles: a short-lived client takes few */
@@ -35,7 +36,8 @@ struct plm {
 	_Atomic int patience_ms;
 
 	void *refs_memory;
-	_Atomic uint32_t *refs; /* [records], in it: holds and views of this process; 0: it holds nothing */
+	_Atomic uint32_t *refs; /* [records], in it: holds and views of this process; 0: it holds
+				 * nothing */
 	_Atomic int64_t held;   /* how many of them are not 0 */
 	pthread_mutex_t import_mutex;
 
@@ -50,10 +52,11 @@ struct plm {
 	pthread_t bell_thread;
 	_Atomic bool bell_stop;
 
-	/* A worker that waits runs what it waits for in its own place. NULL in a client. True: something
-	 * was run. */
+	/* A worker that waits runs what it waits for in its own place. NULL in a client. True:
+	 * something was run. */
 	bool (*help)(void *context, uint32_t index);
-	void (*blocked)(void *context, bool blocked); /* nothing to run: it is going to sleep, or awake */
+	void (*blocked)(void *context, bool blocked); /* nothing to run: it is going to sleep, or
+						       * awake */
 	bool (*cancelled)(void *context);             /* the task that waits was asked to stop */
 	void *help_context;
 	uint32_t *adopted; /* what a worker came to hold: it ends with the task */
@@ -101,7 +104,8 @@ uint64_t handle_deadline(const struct plm *rt);
 int handle_alloc(struct plm *rt, uint64_t length, shared32 *granule, uint64_t deadline_ns);
 
 /* ---- slots.c: reserved records ---- */
-int slots_take(struct plm *rt, uint32_t *ret_slots, uint32_t n, uint32_t *ret_n, uint64_t deadline_ns);
+int slots_take(
+    struct plm *rt, uint32_t *ret_slots, uint32_t n, uint32_t *ret_n, uint64_t deadline_ns);
 void slots_return_all(struct plm *rt);
 
 /* ---- names.c ---- */
@@ -116,9 +120,9 @@ int names_find(struct name_cache *names, const struct registry *registry, const 
 /* Looks for the awaited thing: AWAITING_NOTHING = there; else what to be woken for. */
 typedef uint32_t wait_look_f(struct plm *rt, void *context);
 int wait_for(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline_ns);
-/* Until the scheduler frees something; false when the deadline has passed. Deadline 0, of a caller without
- * patience, stands for the moment the scheduler needs for what was dropped already; *tried says that it had
- * that moment. */
+/* Until the scheduler frees something; false when the deadline has passed. Deadline 0, of a caller
+ * without patience, stands for the moment the scheduler needs for what was dropped already; *tried
+ * says that it had that moment. */
 bool wait_for_room(struct plm *rt, uint64_t deadline_ns, bool *tried);
 int wait_settled(struct plm *rt, struct record *speaker, uint64_t ref, uint64_t deadline_ns);
 void bell_close(struct plm *rt);

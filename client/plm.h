@@ -1,12 +1,13 @@
 /* plm.h - distributed futures on one machine: the public interface of libplm.
  *
- * A runtime (./plm) keeps a table of futures. A future is the value of a task that will run, or of an
- * object that was put. You hold futures by reference; values are read where they lie, in shared memory.
+ * A runtime (./plm) keeps a table of futures. A future is the value of a task that will run, or of
+ * an object that was put. You hold futures by reference; values are read where they lie, in shared
+ * memory.
  *
  * Every call returns 0 (or a count) or -errno; plm_strerror() says what the number means here, and
  * plm_why() what exactly happened to which thing in this thread's last failed call. No call exits,
- * prints, or installs a signal handler. A handle may be used from any number of threads. After fork()
- * the child must connect anew: calls on the parent's handle return -ECHILD.
+ * prints, or installs a signal handler. A handle may be used from any number of threads. After
+ * fork() the child must connect anew: calls on the parent's handle return -ECHILD.
  *
  * Timeouts are milliseconds: 0 looks once, negative waits for ever. */
 #ifndef PLM_H
@@ -25,8 +26,8 @@ extern "C" {
 
 typedef struct plm plm;
 
-/* A future. Plain data: copy it, store it, send it; but each reference handed to you by a call counts as
- * one hold of your process on the value, ended by one plm_drop(). */
+/* A future. Plain data: copy it, store it, send it; but each reference handed to you by a call
+ * counts as one hold of your process on the value, ended by one plm_drop(). */
 typedef struct plm_ref {
 	uint64_t id;      /* slot and generation; 0: no future */
 	uint64_t runtime; /* which runtime it belongs to */
@@ -35,8 +36,8 @@ typedef struct plm_ref {
 #define PLM_NONE ((plm_ref){ 0, 0 })
 #define PLM_REF_TEXT_BYTES 48
 
-/* A value, read-only, where it lies. Valid until plm_release(); pass it by address, do not copy it: a small
- * value lies in the view itself. */
+/* A value, read-only, where it lies. Valid until plm_release(); pass it by address, do not copy it:
+ * a small value lies in the view itself. */
 typedef struct plm_view {
 	const void *data;
 	size_t len;
@@ -61,7 +62,8 @@ typedef struct plm_task {
 	const char *function;  /* "module.function" */
 	const plm_arg *args;
 	size_t nargs;
-	int priority;           /* -32768 to 32767, larger first; equal ones in order of submission */
+	int priority;           /* -32768 to 32767, larger first; equal ones in order of submission
+				 * */
 	unsigned results;       /* how many futures it yields; 0 means 1 */
 	unsigned retries;       /* run again after a failure of the function, at most so often */
 	unsigned crash_retries; /* run again after its worker died, at most so often */
@@ -72,7 +74,8 @@ typedef struct plm_task {
 typedef struct plm_failure {
 	int code;          /* errno of the root failure; what the function gave to plm_fail() */
 	int signal;        /* the signal that ended its worker, 0 if none */
-	plm_ref task;      /* the task that failed first; the future asked for may only depend on it */
+	plm_ref task;      /* the task that failed first; the future asked for may only depend on it
+			    * */
 	char function[64]; /* and its function */
 	char message[512];
 } plm_failure;
@@ -88,7 +91,8 @@ const char *plm_why(void);
 int plm_connect(plm **ret, const char *name); /* NULL: $PLM_NAME, else "default" */
 void plm_disconnect(plm **rt);                /* drops all this process holds */
 
-/* How long create, put and submit may wait when the store or the table is full. Default 0: -ENOSPC. */
+/* How long create, put and submit may wait when the store or the table is full. Default 0: -ENOSPC.
+ * */
 void plm_patience(plm *rt, int timeout_ms);
 
 /* ---- objects ---- */
@@ -101,8 +105,8 @@ void plm_release(plm *rt, plm_view *view);
 /* ---- tasks ---- */
 /* ret receives `results` references (one, unless asked otherwise). */
 int plm_submit(plm *rt, const plm_task *task, plm_ref *ret);
-/* Many at once, far cheaper each. ret receives the references of all tasks in order. On an error the
- * tasks accepted so far stay accepted and the references of the others are PLM_NONE. */
+/* Many at once, far cheaper each. ret receives the references of all tasks in order. On an error
+ * the tasks accepted so far stay accepted and the references of the others are PLM_NONE. */
 int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret);
 /* 0 when at least `want` of the n are settled (done, failed or cancelled), else -ETIMEDOUT.
  * ready may be NULL; else ready[i] becomes 1 for each settled one. */
@@ -116,7 +120,8 @@ int plm_error(plm *rt, plm_ref ref, plm_failure *ret);
 /* ---- references ---- */
 void plm_drop(plm *rt, plm_ref ref);
 void plm_drop_many(plm *rt, const plm_ref *refs, size_t n);
-int plm_hold(plm *rt, plm_ref ref);   /* one more hold; also of a reference that came from elsewhere */
+int plm_hold(plm *rt, plm_ref ref);   /* one more hold; also of a reference that came from elsewhere
+				       * */
 int plm_keep(plm *rt, plm_ref ref);   /* the runtime holds it too, beyond this process */
 int plm_forget(plm *rt, plm_ref ref); /* ends plm_keep() */
 int plm_ref_print(plm_ref ref, char text[PLM_REF_TEXT_BYTES]);
@@ -139,7 +144,8 @@ const void *plm_arg_data(const plm_call *call, size_t i, size_t *ret_len); /* in
  * A function that asks for none yields an empty result. The last call counts. */
 void *plm_result(plm_call *call, size_t len);
 void *plm_result_at(plm_call *call, unsigned which, size_t len);
-int plm_fail(plm_call *call, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int plm_fail(plm_call *call, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 int plm_cancelled(const plm_call *call); /* 1 when somebody cancelled this task: return soon */
 plm *plm_runtime(plm_call *call);        /* to submit and wait for tasks of one's own */
 
@@ -158,7 +164,8 @@ typedef struct plm_export {
 
 typedef struct plm_module {
 	uint32_t abi;       /* PLM_MODULE_ABI */
-	uint32_t view_size; /* sizeof(plm_view), sizeof(plm_task): another layout is refused, not guessed */
+	uint32_t view_size; /* sizeof(plm_view), sizeof(plm_task): another layout is refused, not
+			     * guessed */
 	uint32_t task_size;
 	uint32_t count;
 	const char *name;

@@ -1,12 +1,12 @@
 /* manager.h - the process that makes the others: plm itself.
  *
- * It creates the segments, forks scheduler and workers, watches every member by pidfd, admits clients,
- * restarts with back-off, and takes everything down. It takes no shared lock and walks no shared
- * structure but the process table (`make layers` checks the symbols it uses): a bug in a worker must not
- * be able to stop the one process that can have the rest repaired.
+ * It creates the segments, forks scheduler and workers, watches every member by pidfd, admits
+ * clients, restarts with back-off, and takes everything down. It takes no shared lock and walks no
+ * shared structure but the process table (`make layers` checks the symbols it uses): a bug in a
+ * worker must not be able to stop the one process that can have the rest repaired.
  * It loads no user code and has one thread: what it forks is clean.
- * Death: its children end with it (PDEATHSIG), clients see their socket close, and the next plm of the
- * same name removes what is left (instance.c). */
+ * Death: its children end with it (PDEATHSIG), clients see their socket close, and the next plm of
+ * the same name removes what is left (instance.c). */
 #ifndef PLM_MANAGER_H
 #define PLM_MANAGER_H
 
@@ -53,7 +53,8 @@ struct manager {
 	struct watched *slot; /* [processes] */
 	int epoll, door, signals, joined;
 	int lock;             /* the file lock that makes this the only plm of the name */
-	int ready;            /* where the ready line goes: stdout, or a pipe to who started the daemon */
+	int ready;            /* where the ready line goes: stdout, or a pipe to who started the
+			       * daemon */
 	uint32_t strangers;
 	struct backoff scheduler, workers;
 	struct loader loader;
@@ -96,7 +97,8 @@ void loader_next(struct manager *m);                  /* starts the next request
 void loader_done(struct manager *m);
 void loader_overdue(struct manager *m);
 
-/* In a child of the manager: the descriptors that stay open, everything else closed; own signals. */
+/* In a child of the manager: the descriptors that stay open, everything else closed; own signals.
+ * */
 void child_begin(const int *keep, int n);
 
 #endif

@@ -120,6 +120,8 @@ void free_orphan(struct scheduler *s, uint32_t index)
 
 void free_abandoned(struct scheduler *s, uint32_t index)
 {
-	if (word_state(sh_load(&record_at(s->t, index)->state)) == RECORD_RESERVED)
-		free_with_parts(s, index);
+	if (word_state(sh_load(&record_at(s->t, index)->state)) != RECORD_RESERVED)
+		return;
+	graph_abandoned(s, index);
+	free_with_parts(s, index);
 }

@@ -255,6 +255,33 @@ static void tell_dependents(struct scheduler *s, uint32_t index)
 	} while (n == SOME);
 }
 
+static void fail_in_vain(struct scheduler *s, uint32_t index)
+{
+	const struct record *r = record_at(s->t, index);
+	struct record_failure failure = { .code = ESTALE, .root_function = r->function,
+		.root = record_ref(index, word_generation(sh_load(&r->state))) };
+	graph_fail(s, index, &failure,
+	    "an object it waits for was never sealed: its maker dropped it, or died");
+}
+
+void graph_abandoned(struct scheduler *s, uint32_t index)
+{
+	enum { SOME = 64 };
+	struct edge_taken edges[SOME];
+	uint32_t n;
+	do {
+		if (edges_take(s->t, record_at(s->t, index), false, edges, SOME, &n) < 0)
+			scheduler_give_up();
+		for (uint32_t i = 0; i < n; i++) {
+			uint32_t task = edges[i].task;
+			if (word_state(sh_load(&record_at(s->t, task)->state)) == RECORD_WAITING)
+				fail_in_vain(s, task);
+			else if (edges[i].last)
+				graph_settled(s, task);
+		}
+	} while (n == SOME);
+}
+
 void graph_spread(struct scheduler *s)
 {
 	while (s->settled_count > 0) {

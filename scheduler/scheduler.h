@@ -3,8 +3,8 @@
  * Where: one process, slot 1; or a thread, in tests. It loads no user code.
  * It drains hints, resolves dependencies (graph.c), keeps the task heap, gives tasks to workers
  * (place.c), frees what nobody holds (free.c), and cleans up after the dead (repair.c).
- * What it alone writes: `pending`, `uses`, `dependents`, the `next` links of arguments, hold bits once a
- * record is visible, and the words of records whose owner is dead.
+ * What it alone writes: `uses`, hold bits once a record is visible, and the words of records whose
+ * owner is dead. It shares the graph's lock with workers (edges.h).
  * Death: everything it keeps in private memory or writes as derived is made again by
  * scheduler_rebuild(), which is also how it starts: start-up and recovery are one code.
  * Blocks: in scheduler_run() on its event; in locks. */
@@ -17,12 +17,12 @@
 
 enum { FREED_BATCH = 256, READY_BATCH = 256, SETTLED_PER_RECORD = 2 };
 
-/* What the scheduler knows of one worker: private, derived. What was given to it and is not done stands in
- * its down ring, which it takes off only when dealt with. */
+/* What the scheduler knows of one worker: private, derived. What was given to it and is not done
+ * stands in its down ring, which it takes off only when dealt with. */
 struct member {
 	uint32_t generation; /* 0: no worker here */
 	int pidfd;           /* to end it; -1 in tests with threads */
-	uint32_t depth, room; /* how many hints its ring may hold now, and how many more it may get */
+	uint32_t depth, room; /* what its ring may hold now, and what more it may get */
 	uint32_t last_given; /* value of `gifts` when it was given its last */
 	uint32_t seen_position; /* of its ring, at the last look for stuck queues */
 	uint64_t cancel_ref; /* a task of its that was asked to stop ... */
@@ -44,7 +44,8 @@ struct scheduler {
 	uint32_t ready_count;
 	uint32_t freed[FREED_BATCH]; /* FREE already, to go into the pool, under one lock */
 	uint32_t freed_count;
-	uint64_t next_look_ns;   /* for stuck queues and cancelled tasks; DEADLINE_NEVER: nothing to look for */
+	uint64_t next_look_ns;   /* for stuck queues and cancelled tasks; DEADLINE_NEVER: nothing to
+				  * look for */
 	_Atomic bool stop;
 };
 
@@ -55,8 +56,8 @@ uint32_t scheduler_step(struct scheduler *s);
 /* Until s->stop, the end of the runtime, or, when it drains, until the last task is settled. */
 void scheduler_run(struct scheduler *s);
 void scheduler_close(struct scheduler *s);
-/* A lock cannot be had, whose holder is alive but stopped, or whose structure is damaged beyond recovery.
- * The manager starts the next scheduler, which derives everything again. */
+/* A lock cannot be had, whose holder is alive but stopped, or whose structure is damaged beyond
+ * recovery. The manager starts the next scheduler, which derives everything again. */
 _Noreturn void scheduler_give_up(void);
 
 /* ---- hints.c ---- */
@@ -71,6 +72,8 @@ void graph_check(struct scheduler *s, uint32_t index);
 /* A record has settled: remembers it; graph_spread() tells those that wait for it. */
 void graph_settled(struct scheduler *s, uint32_t index);
 void graph_spread(struct scheduler *s);
+/* A RESERVED record will never settle: who waits for it fails. */
+void graph_abandoned(struct scheduler *s, uint32_t index);
 /* Ends a task that no worker owns: WAITING, or RUNNING whose owner is dead. message may be NULL. */
 void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure *failure,
     const char *message);
@@ -81,7 +84,7 @@ void free_if_unneeded(struct scheduler *s, uint32_t index);
 void free_abandoned(struct scheduler *s, uint32_t index); /* RESERVED, its owner let go or died */
 void free_orphan(struct scheduler *s, uint32_t index);    /* a PART without a task */
 void free_arguments(struct scheduler *s, struct record *r);
-void free_results(struct scheduler *s, struct record *r); /* extents of a task's value and of its parts */
+void free_results(struct scheduler *s, struct record *r); /* the extents, not the records */
 void free_flush(struct scheduler *s);
 
 /* ---- place.c ---- */

@@ -14,9 +14,13 @@
 static _Thread_local const struct lock_shm *held[RANKS];
 
 static const char *const rank_names[RANKS] = {
-	[RANK_GROW] = "store growth", [RANK_POOL] = "record pool", [RANK_TASK_HEAP] = "task heap",
-	[RANK_WORKER_HEAP] = "worker heap", [RANK_ARENA] = "store arena", [RANK_REGISTRY] = "registry",
-	[RANK_GRAPH] = "graph",
+    [RANK_GROW] = "store growth",
+    [RANK_POOL] = "record pool",
+    [RANK_TASK_HEAP] = "task heap",
+    [RANK_WORKER_HEAP] = "worker heap",
+    [RANK_ARENA] = "store arena",
+    [RANK_REGISTRY] = "registry",
+    [RANK_GRAPH] = "graph",
 };
 
 void lock_init(struct lock_shm *shm)
@@ -76,13 +80,16 @@ static int lock_taken(struct lock *lock, int r)
 	case EOWNERDEAD:
 		return lock_inherit(lock);
 	case ETIMEDOUT:
-		return why(-ETIMEDOUT, "the %s lock has been held for %d ms by a process that lives: "
-		    "is one of the runtime's processes stopped?", rank_names[lock->rank], LOCK_WAIT_MS);
+		return why(-ETIMEDOUT,
+		    "the %s lock has been held for %d ms by a process that lives: "
+		    "is one of the runtime's processes stopped?",
+		    rank_names[lock->rank], LOCK_WAIT_MS);
 	case ENOTRECOVERABLE:
 		return why(-ENOTRECOVERABLE, "the %s lock is beyond recovery; restart the runtime",
 		    rank_names[lock->rank]);
 	default: /* bytes that are no mutex: a damaged segment */
-		return why(-ENOTRECOVERABLE, "the %s lock is damaged (error %d); restart the runtime",
+		return why(-ENOTRECOVERABLE,
+		    "the %s lock is damaged (error %d); restart the runtime",
 		    rank_names[lock->rank], r);
 	}
 }

@@ -2,8 +2,8 @@
  *
  * Where: lock_shm in the segment, struct lock in this process.  Who: anyone attached.
  * Death: the next lock_acquire() gets the lock together with the dead holder's mess, calls the one
- * recovery function of this lock, and only then returns; the caller never knows. Should the recovery's
- * process die too, the next one recovers again: recovery must be repeatable.
+ * recovery function of this lock, and only then returns; the caller never knows. Should the
+ * recovery's process die too, the next one recovers again: recovery must be repeatable.
  * Blocks: lock_acquire(), at most LOCK_WAIT_MS behind a live holder (-ETIMEDOUT: never stolen).
  * Rules: take in rising rank; critical sections are short: no system call, allocation or callback.
  * Memory of a lock is never unmapped or reused while anyone is attached. */
@@ -32,8 +32,8 @@ struct lock_shm {
 struct lock {
 	struct lock_shm *shm;
 	enum lock_rank rank;
-	/* Makes what the lock protects sound again. NULL = ok, else why it cannot be: the lock is then
-	 * unusable for everybody (-ENOTRECOVERABLE), which is better than wrong. */
+	/* Makes what the lock protects sound again. NULL = ok, else why it cannot be: the lock is
+	 * then unusable for everybody (-ENOTRECOVERABLE), which is better than wrong. */
 	const char *(*recover)(void *context);
 	void *context;
 };

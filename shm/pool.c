@@ -43,7 +43,8 @@ static const char *pool_recover(void *context)
 void pool_attach(struct pool *pool, void *memory, uint32_t slots, struct pool_table table)
 {
 	struct pool_shm *shm = memory;
-	*pool = (struct pool){ .shm = shm, .place = &shm->stack[slots], .slots = slots, .table = table };
+	*pool =
+	    (struct pool){.shm = shm, .place = &shm->stack[slots], .slots = slots, .table = table};
 	pool->lock = (struct lock){ .shm = &shm->lock, .rank = RANK_POOL, .recover = pool_recover,
 		.context = pool };
 }

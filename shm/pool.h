@@ -1,15 +1,15 @@
 /* pool.h - which slots of a fixed table are free: a stack of indices, most recently freed first.
  *
  * Where: pool_shm in the segment, struct pool in this process.  Who: anyone attached.
- * The truth is the table's own state words; the stack is derived from it. A slot is taken by claim(),
- * which marks it in the table under the pool's lock; a slot is given back by marking it free in the
- * table first and then calling pool_give().
+ * The truth is the table's own state words; the stack is derived from it. A slot is taken by
+ * claim(), which marks it in the table under the pool's lock; a slot is given back by marking it
+ * free in the table first and then calling pool_give().
  * Death: inside the lock, the next taker rebuilds the stack from the table; between the mark and
  * pool_give(), the slot is missing from the stack until the scheduler's next pool_rebuild().
  * Blocks: in the lock.  Allocates: never.
  *
- * Slots never used stay out of the stack: `fresh` counts up, so a boot touches no slot and a scan of the
- * table ends at pool_fresh(). */
+ * Slots never used stay out of the stack: `fresh` counts up, so a boot touches no slot and a scan
+ * of the table ends at pool_fresh(). */
 #ifndef PLM_POOL_H
 #define PLM_POOL_H
 
@@ -31,8 +31,8 @@ struct pool_table { /* the truth the stack is derived from */
 
 struct pool {
 	struct pool_shm *shm;
-	/* index -> its place on the stack, believed only if stack[place] == index: who gives back what a
-	 * rebuild has found free already sees that it is there. */
+	/* index -> its place on the stack, believed only if stack[place] == index: who gives back
+	 * what a rebuild has found free already sees that it is there. */
 	uint32_t *place;
 	uint32_t slots;
 	struct pool_table table;

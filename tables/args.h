@@ -18,7 +18,8 @@
 
 struct arg_future {
 	uint64_t ref;
-	shared64 next; /* W: under the graph's lock. Next edge in the list of those who wait for the same. */
+	shared64 next; /* W: under the graph's lock. Next edge in the list of those who wait for the
+		        * same. */
 };
 
 struct arg {

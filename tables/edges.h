@@ -1,16 +1,17 @@
-/* edges.h - who waits for whom: the dependents of a record, and how many arguments a task still misses.
+/* edges.h - who waits for whom: the dependents of a record, and how many arguments a task still
+ * misses.
  *
- * An edge is an argument that is a future: {index of the waiting task, offset of the argument in its
- * block}. The edges to one record hang in a list that starts in its `dependents` and goes through the
- * `next` of the arguments themselves: no memory of its own, however many edges there are. `pending` of a
- * task counts its edges; its top bit stands for an argument that failed, so that whoever takes the last edge
- * knows, though the failure is another's to deal with.
+ * An edge is an argument that is a future: {index of the waiting task, offset of the argument in
+ * its block}. The edges to one record hang in a list that starts in its `dependents` and goes
+ * through the `next` of the arguments themselves: no memory of its own, however many edges there
+ * are. `pending` of a task counts its edges; its top bit stands for an argument that failed, so
+ * that whoever takes the last edge knows, though the failure is another's to deal with.
  *
- * Where: the records and argument blocks.  Who: the scheduler links; whoever settled a record (a worker,
- * the scheduler) takes its edges off. Both under the graph's lock, a few at a time.
- * Death: derived. Inside the lock, the next taker links and counts everything again from the arguments;
- * between edges_take() and what its caller does with it, the scheduler finds tasks without a missing
- * argument when it buries the caller.
+ * Where: the records and argument blocks.  Who: the scheduler links; whoever settled a record (a
+ * worker, the scheduler) takes its edges off. Both under the graph's lock, a few at a time.
+ * Death: derived. Inside the lock, the next taker links and counts everything again from the
+ * arguments; between edges_take() and what its caller does with it, the scheduler finds tasks
+ * without a missing argument when it buries the caller.
  * Blocks and links stand where clients can write: every word is checked before it is followed. */
 #ifndef PLM_EDGES_H
 #define PLM_EDGES_H
@@ -20,8 +21,8 @@
 /* The record whose word speaks for a future: results of one task are one thing here. NULL: none. */
 struct record *edges_speaker(const struct tables *t, uint64_t ref);
 
-/* Under the lock, for each future: an edge if it is not settled; if it failed or is none (NULL), the task is
- * doomed, and no worker may make it ready while the scheduler is about to end it. */
+/* Under the lock, for each future: an edge if it is not settled; if it failed or is none (NULL),
+ * the task is doomed, and no worker may make it ready while the scheduler is about to end it. */
 void edges_link(struct tables *t, uint32_t index, const struct arg *arg, struct record *speaker);
 
 struct edge_taken {
@@ -32,8 +33,8 @@ struct edge_taken {
 
 /* Takes up to max edges off the settled record and counts them down. *ret_n of them in ret.
  * 0, -EBUSY (with try set: another has it for longer than a moment), or the lock's error. */
-int edges_take(struct tables *t, struct record *settled, bool try, struct edge_taken *ret, uint32_t max,
-    uint32_t *ret_n);
+int edges_take(struct tables *t, struct record *settled, bool try, struct edge_taken *ret,
+    uint32_t max, uint32_t *ret_n);
 
 /* Links and counts everything again; under the lock, or when nobody else lives. */
 void edges_rebuild(struct tables *t);

@@ -1,14 +1,15 @@
 /* process.h - who takes part: one slot a process, its life, its beat, its waiting place.
  *
- * Where: the process table of the control segment. Slot 0 is the manager, 1 the scheduler, the others
- * workers and clients as they come.
- * The state word {generation:32, kind:8, state:8} is the truth. A generation is one incarnation: never
- * reused, so a late word about a former one is told apart.
+ * Where: the process table of the control segment. Slot 0 is the manager, 1 the scheduler, the
+ * others workers and clients as they come.
+ * The state word {generation:32, kind:8, state:8} is the truth. A generation is one incarnation:
+ * never reused, so a late word about a former one is told apart.
  *
- *   FREE --manager, before the fork or at admission--> STARTING --itself--> LIVE --itself--> LEAVING
- *    ^                                                     |                  |                 |
- *    +-- scheduler, when all of it is cleaned -- DEAD <-- manager, when its pidfd says so -----+
+ *   FREE --manager--> STARTING --itself--> LIVE --itself--> LEAVING
+ *    ^                    |                  |                 |
+ *    +--- scheduler --- DEAD <-------- manager, when the pidfd says so
  *
+ * STARTING comes before the fork or at admission; FREE comes when all of the dead one is cleaned.
  * Death: only the manager says DEAD, and only after the kernel did (pidfd). Time proves nothing. */
 #ifndef PLM_PROCESS_H
 #define PLM_PROCESS_H
@@ -37,8 +38,8 @@ enum { /* waiter.awaiting */
 	AWAITING_ANY = UINT32_MAX, /* else 1 + index of the only record it waits for */
 };
 
-/* Where threads of one process sleep for futures, each in a cell of its own while there are enough: so
- * that a settlement wakes who waits for it and nobody else. */
+/* Where threads of one process sleep for futures, each in a cell of its own while there are enough:
+ * so that a settlement wakes who waits for it and nobody else. */
 enum { WAITERS = 8 };
 struct waiter {
 	struct event event;
@@ -47,7 +48,7 @@ struct waiter {
 
 struct process {
 	_Alignas(CACHE_LINE_BYTES) shared64 state;
-	int32_t pid;         /* W: manager, before STARTING (a forked member: itself, before LIVE) */
+	int32_t pid;         /* W: manager, before STARTING (of a child: itself, before LIVE) */
 	uint32_t reserved;
 	uint64_t start_time; /* W: as pid. From /proc/PID/stat: tells a reused pid. */
 	uint64_t joined_ns;  /* W: manager */
@@ -63,15 +64,18 @@ struct process {
 	_Alignas(CACHE_LINE_BYTES) struct waiter waiter[WAITERS];
 
 	/* workers; clients leave it zero */
-	_Alignas(CACHE_LINE_BYTES) shared32 average_ns; /* W: itself. Moving average of its tasks' run time. */
-	shared32 blocked;    /* W: itself. Its task waits for another and nothing can be run in its place. */
+	_Alignas(CACHE_LINE_BYTES) shared32 average_ns; /* W: itself. Moving average of its tasks'
+							 * run time. */
+	shared32 blocked;    /* W: itself. Its task waits for another and nothing can be run in its
+			      * place. */
 	shared32 node;       /* W: itself. NUMA node it runs on. */
 	shared64 running;    /* W: itself. Reference of the task it runs, 0 none. */
 	shared64 running_since_ns; /* W: itself */
 	shared64 done, failed;     /* W: itself. For people. */
 };
 
-static inline uint64_t process_word(uint32_t generation, enum process_kind kind, enum process_state state)
+static inline uint64_t process_word(
+    uint32_t generation, enum process_kind kind, enum process_state state)
 {
 	return (uint64_t)generation << 32 | (uint64_t)kind << 8 | (uint64_t)state;
 }
@@ -110,8 +114,8 @@ bool process_step(struct process *p, uint64_t *seen, enum process_state to);
 /* FREE -> STARTING with the next generation, by the manager; false if not free. */
 bool process_claim(struct process *p, enum process_kind kind, pid_t pid, const char *name);
 
-/* How many hints may stand in front of a worker: LOOKAHEAD_NS of work at its recent pace, so that it seldom
- * waits for the next, and that what comes with a higher priority is not far behind. */
+/* How many hints may stand in front of a worker: LOOKAHEAD_NS of work at its recent pace, so that
+ * it seldom waits for the next, and that what comes with a higher priority is not far behind. */
 uint32_t process_depth(const struct process *p);
 
 /* Field 22 of /proc/PID/stat, 0 if there is no such process. */

@@ -1,21 +1,22 @@
 /* record.h - the future: one record for a task, its arguments, its result or its failure.
  *
- * An object is a future that needed no work, so tasks and objects share one table: one reference, one
- * state machine, one commit, one scan. Where: the record table of the control segment.
+ * An object is a future that needed no work, so tasks and objects share one table: one reference,
+ * one state machine, one commit, one scan. Where: the record table of the control segment.
  *
- * The state word is the truth: {generation:32, owner:12, attempt:8, state:4, flags:8}. Each step of a life
- * is one CAS of it (record_step); payload is written before the step that makes it visible, by the only process
- * the word allows to write it. Who may write which field stands beside it.
- * Death: record_owner() of a RESERVED or RUNNING record names who must be alive for it to go on; the
+ * The state word is the truth: {generation:32, owner:12, attempt:8, state:4, flags:8}. Each step of
+ * a life is one CAS of it (record_step); payload is written before the step that makes it visible,
+ * by the only process the word allows to write it. Who may write which field stands beside it.
+ * Death: the owner in the word of a RESERVED or RUNNING record must be alive for it to go on; the
  * scheduler undoes or ends what a dead one left (scheduler/repair.c).
  *
- *   FREE --claim--> RESERVED --submit--> WAITING --deps met--> READY --claim--> RUNNING --+-> DONE
- *    ^                 |  \------------------------------------^                  |       +-> FAILED
- *    |                 +--seal--> DONE                                            +-------+-> CANCELLED
- *    +--- nobody holds it, no task needs it --- from DONE, FAILED, CANCELLED; RESERVED when abandoned
+ *   FREE --claim--> RESERVED --submit--> WAITING --deps met--> READY --claim--> RUNNING
+ *    ^                 |  \------------------------------------^                  |
+ *    |                 +--seal--> DONE          DONE, FAILED, CANCELLED <----------+
+ *    |
+ *    +--- nobody holds it, no task needs it: from DONE, FAILED, CANCELLED; RESERVED if abandoned
  *
- * A PART is the 2nd, 3rd... result of a task: the word of its task speaks for it, so that all results
- * of a task are committed by one CAS, and live as long as the task is held. */
+ * A PART is the 2nd, 3rd... result of a task: the word of its task speaks for it, so that all
+ * results of a task are committed by one CAS, and live as long as the task is held. */
 #ifndef PLM_RECORD_H
 #define PLM_RECORD_H
 
@@ -58,11 +59,12 @@ struct record_failure { /* inline in value[] of a FAILED record; the message is 
 struct record {
 	/* line 0: what a task needs to be placed and started */
 	_Alignas(128) shared64 state;
-	shared64 holds;      /* bit p: process p < 64 holds it. W: who reserved it, while RESERVED; then
-	                      * the scheduler alone, as hints ask for. */
+	shared64 holds;      /* bit p: process p < 64 holds it. W: who reserved it, while RESERVED;
+			      * then the scheduler alone, as hints ask for. */
 	uint64_t key;        /* W: submitter. Priority, then order of submission; the heap's key. */
 	uint32_t function;   /* W: submitter */
-	shared32 args;       /* W: submitter, then scheduler (to 0). Granule of the argument block, 0: inline. */
+	shared32 args;       /* W: submitter, then scheduler (to 0). Granule of the argument block,
+			      * 0: inline. */
 	uint32_t args_bytes; /* W: submitter */
 	uint16_t nargs;      /* W: submitter */
 	uint16_t results;    /* W: submitter. 1 + number of parts. */
@@ -76,9 +78,10 @@ struct record {
 	uint32_t submit_ms;  /* W: submitter. Since boot. */
 
 	/* line 1: what only some tasks touch */
-	shared64 dependents; /* W: scheduler. First edge of those who wait for it; derived (graph.c). */
-	shared32 uses;       /* W: scheduler. How many arguments of unsettled tasks name it or its parts;
-	                      * USES_COUNTED: its own arguments are counted. Derived. */
+	shared64 dependents; /* W: scheduler. First edge of those who wait for it; derived
+			      * (edges.h). */
+	shared32 uses;       /* W: scheduler. How many arguments of unsettled tasks name it or its
+			      * parts; USES_COUNTED: its own arguments are counted. Derived. */
 	uint32_t start_ms;   /* W: worker */
 	uint32_t end_ms;     /* W: owner */
 	uint32_t first_part; /* W: submitter. 1 + index of part 1; 0 none */
@@ -130,8 +133,10 @@ static inline uint32_t ref_generation(uint64_t ref)
 static inline uint64_t word_make(uint32_t generation, uint32_t owner, uint32_t attempt,
     enum record_state state, uint32_t flags)
 {
-	return (uint64_t)generation << WORD_GENERATION_SHIFT | (uint64_t)(owner & 0xfff) << WORD_OWNER_SHIFT |
-	    (uint64_t)(attempt & 0xff) << WORD_ATTEMPT_SHIFT | (uint64_t)state << WORD_STATE_SHIFT | flags;
+	return (uint64_t)generation << WORD_GENERATION_SHIFT |
+	    (uint64_t)(owner & 0xfff) << WORD_OWNER_SHIFT |
+	    (uint64_t)(attempt & 0xff) << WORD_ATTEMPT_SHIFT |
+	    (uint64_t)state << WORD_STATE_SHIFT | flags;
 }
 
 static inline enum record_state word_state(uint64_t word)

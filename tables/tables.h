@@ -2,9 +2,9 @@
  *
  * Where: /dev/shm/plm-UID-NAME.control, made by the manager, mapped read-write by every member and
  * read-only by the dump tool. The store's bytes are a second segment, mapped twice: read-only for
- * readers, so that a stray write faults in the guilty process, and writable for who fills an object.
- * The plan (which table stands where) is a function of the limits in the header, computed by both sides:
- * no offset is ever read from the segment.
+ * readers, so that a stray write faults in the guilty process, and writable for who fills an
+ * object. The plan (which table stands where) is a function of the limits in the header, computed
+ * by both sides: no offset is ever read from the segment.
  * Death: see each table.  Blocks: never, but for the locks inside.  Allocates: at attach. */
 #ifndef PLM_TABLES_H
 #define PLM_TABLES_H
@@ -36,19 +36,23 @@ struct control { /* the first page of the control segment, behind the segment's 
 	uint32_t cores;    /* this runtime may run on so many */
 	uint32_t reserved;
 	char name[RUNTIME_NAME_BYTES];
-	_Alignas(CACHE_LINE_BYTES) shared32 mode;     /* W: manager.  R: anyone. enum runtime_mode */
+	_Alignas(CACHE_LINE_BYTES) shared32 mode;     /* W: manager.  R: anyone. enum runtime_mode
+						       * */
 	shared32 restarts;                            /* W: manager. For people. */
-	shared64 changes;                             /* W: who joins, and the manager for the dead: moves
-	                                               * when a process slot came or went. */
+	shared64 changes;                             /* W: who joins, and the manager for the dead:
+						       * moves when a process slot came or went. */
 	struct lock_shm graph_lock;
 	_Alignas(CACHE_LINE_BYTES) shared64 sequence; /* W: submitters. Order of submission. */
-	_Alignas(CACHE_LINE_BYTES) struct event room; /* posted by the scheduler when it freed records or
-	                                               * store while somebody waited */
+	_Alignas(CACHE_LINE_BYTES) struct event room; /* posted by the scheduler when it freed
+						       * records or store while somebody waited */
 	shared32 room_wanted; /* W: who waits sets 1, the scheduler clears: then it posts */
-	_Alignas(CACHE_LINE_BYTES) shared64 rung[PROCESSES_MAX / 64]; /* bit p: p's up ring has news.
-	                                               * Set: p.  Swapped to 0: scheduler. */
-	_Alignas(CACHE_LINE_BYTES) _Atomic uint8_t activity[PROCESSES_MAX]; /* enum activity, a slot each.
-	                                               * W: each its own; the scheduler clears the dead. */
+	_Alignas(CACHE_LINE_BYTES) shared64 rung[PROCESSES_MAX / 64]; /* bit p: p's up ring has
+								       * news. Set: p.  Swapped to
+								       * 0: scheduler. */
+	_Alignas(CACHE_LINE_BYTES) _Atomic uint8_t activity[PROCESSES_MAX]; /* enum activity, a slot
+									     * each. W: each its
+									     * own; the scheduler
+									     * clears the dead. */
 };
 
 struct arena_owner { /* what an arena's lock needs to find its truth again */
@@ -84,8 +88,9 @@ int tables_create(const char *name, const struct limits *limits, struct tables *
 int tables_attach(int control_fd, int store_fd, struct tables *t);
 /* Maps the control segment read-only, the store not at all, by file: the dump tool. */
 int tables_inspect(const char *path, struct tables *t);
-/* One more handle to a mapping that stays `of`'s: roles as threads of one process, whose accesses to one
- * address ThreadSanitizer compares. Reads the store through the writable view for the same reason. */
+/* One more handle to a mapping that stays `of`'s: roles as threads of one process, whose accesses
+ * to one address ThreadSanitizer compares. Reads the store through the writable view for the same
+ * reason. */
 void tables_share(const struct tables *of, struct tables *t);
 void tables_detach(struct tables *t);
 void tables_unlink(const char *name); /* removes the names of both */
@@ -101,15 +106,15 @@ int tables_check_limits(const struct limits *limits);
 
 /* index is ours: CHECKs the range. */
 static inline struct record *record_at(const struct tables *t, uint32_t index);
-/* ref came from outside: NULL if out of range, of another generation, or free. *ret_word is the state
- * word that was judged. */
+/* ref came from outside: NULL if out of range, of another generation, or free. *ret_word is the
+ * state word that was judged. */
 struct record *record_lookup(const struct tables *t, uint64_t ref, uint64_t *ret_word);
 uint32_t record_index(const struct tables *t, const struct record *r);
 
 /* ---- holds ---- */
 
-/* A record is born with its maker's hold; after that only the scheduler sets and clears, in the order of
- * each process's hints, so that nothing is freed between two holders. */
+/* A record is born with its maker's hold; after that only the scheduler sets and clears, in the
+ * order of each process's hints, so that nothing is freed between two holders. */
 void hold_set(struct tables *t, uint32_t index, uint32_t process);
 void hold_clear(struct tables *t, uint32_t index, uint32_t process);
 bool hold_test(const struct tables *t, uint32_t index, uint32_t process);
@@ -137,8 +142,10 @@ enum hint_kind {
 
 static inline uint64_t hint_make(enum hint_kind kind, uint64_t ref)
 {
-	/* bit 63 is the ring's; 28 bits of the generation are enough to tell a hint of a former life */
-	return (uint64_t)kind << 60 | (uint64_t)(ref_generation(ref) & 0xfffffff) << 32 | ref_index(ref);
+	/* bit 63 is the ring's; 28 bits of the generation are enough to tell a hint of a former
+	 * life */
+	return (uint64_t)kind << 60 | (uint64_t)(ref_generation(ref) & 0xfffffff) << 32 |
+	       ref_index(ref);
 }
 
 static inline enum hint_kind hint_kind(uint64_t hint)
@@ -151,10 +158,11 @@ static inline bool hint_fits(uint64_t hint, uint64_t word)
 	return (hint >> 32 & 0xfffffff) == (word_generation(word) & 0xfffffff);
 }
 
-/* Tells the scheduler: pushes hints into p's up ring, as many as fit, and wakes it if it sleeps. Without
- * wake it finds them when it wakes for something else, at the next safety tick at the latest: for what
- * nobody waits for. */
-uint32_t tell_scheduler(struct tables *t, uint32_t process, const uint64_t *hints, uint32_t n, bool wake);
+/* Tells the scheduler: pushes hints into p's up ring, as many as fit, and wakes it if it sleeps.
+ * Without wake it finds them when it wakes for something else, at the next safety tick at the
+ * latest: for what nobody waits for. */
+uint32_t tell_scheduler(
+    struct tables *t, uint32_t process, const uint64_t *hints, uint32_t n, bool wake);
 
 /* Somebody joined or died: the scheduler looks at the process table. */
 void members_changed(struct tables *t);
@@ -190,7 +198,8 @@ const void *record_value(const struct tables *t, const struct record *r, uint64_
 
 /* ---- checking: one named checker a structure, on a runtime at rest ---- */
 
-typedef void tables_report_f(void *context, const char *structure, const char *why); /* NULL = sound */
+typedef void tables_report_f(void *context, const char *structure, const char *why); /* NULL = sound
+										      * */
 void tables_check_each(const struct tables *t, tables_report_f *report, void *context);
 /* The first thing wrong anywhere; NULL = sound. */
 const char *tables_check(const struct tables *t);

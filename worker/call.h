@@ -1,4 +1,5 @@
-/* call.h - one run of one task: what a function sees of it (plm.h, "inside a task"), and what it left.
+/* call.h - one run of one task: what a function sees of it (plm.h, "inside a task"), and what it
+ * left.
  * Where: the worker's stack.  Death: the record and its extents are the scheduler's to clean. */
 #ifndef PLM_CALL_H
 #define PLM_CALL_H

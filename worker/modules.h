@@ -1,8 +1,9 @@
 /* modules.h - shared objects with functions in them, opened in this process.
  *
- * Who: a worker, after its fork and at the first use of a function; the loader (lifecycle/), to learn
- * what a module exports. Never the manager or the scheduler: they load no user code.
- * Blocks: in dlopen().  Death: a module that crashes while it is loaded takes this process with it. */
+ * Who: a worker, after its fork and at the first use of a function; the loader (lifecycle/), to
+ * learn what a module exports. Never the manager or the scheduler: they load no user code.
+ * Blocks: in dlopen().  Death: a module that crashes while it is loaded takes this process with it.
+ * */
 #ifndef PLM_MODULES_H
 #define PLM_MODULES_H
 
@@ -12,8 +13,8 @@
 /* The path by which the registry names the built-in module. */
 #define MODULE_BUILTIN "(built in)"
 
-/* Opens and checks a module; it stays open. 0, or -errno with a why: -ENOENT, -ELIBBAD (not loadable),
- * -EPROTO (no table of ours in it, or one of another ABI). */
+/* Opens and checks a module; it stays open. 0, or -errno with a why: -ENOENT, -ELIBBAD (not
+ * loadable), -EPROTO (no table of ours in it, or one of another ABI). */
 int module_open(const char *path, const plm_module **ret);
 
 /* Code of registry functions in this process, found as they are needed. */

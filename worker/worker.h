@@ -1,7 +1,7 @@
 /* worker.h - the role that runs tasks, one at a time.
  *
- * Where: a process of its own, forked by the manager; or a thread, in tests. A worker is a client of the
- * runtime too: its tasks submit and wait through the same handle.
+ * Where: a process of its own, forked by the manager; or a thread, in tests. A worker is a client
+ * of the runtime too: its tasks submit and wait through the same handle.
  * It takes hints from its down ring; a hint is an order only if the CAS READY -> RUNNING succeeds.
  * It commits a result by one CAS, wakes those who wait for it, and tells the scheduler, in batches.
  * Death: at any point; the record says RUNNING with our slot as owner until the commit, and the
@@ -21,7 +21,8 @@ struct worker {
 	struct plm_call *call;        /* innermost running one */
 	uint64_t report[WORKER_BATCH]; /* settled, the scheduler not told yet */
 	uint32_t reports;
-	bool untold;                  /* there is room in our ring that the scheduler was not told of */
+	bool untold;                  /* there is room in our ring that the scheduler was not told
+				       * of */
 	bool urgent;                  /* somebody waits for what a report will set going */
 	uint64_t report_since_ns;
 	uint32_t next;                /* READY, kept to be run by us next; NO_RECORD */
@@ -42,7 +43,8 @@ void worker_close(struct worker *w);
 
 /* Claims and runs the record if it is READY. True: it was run, whatever came of it. */
 bool worker_run_record(struct worker *w, uint32_t index);
-/* Work in the place of one that waits: runs the record, or what it waits for. True: something was run. */
+/* Work in the place of one that waits: runs the record, or what it waits for. True: something was
+ * run. */
 bool worker_help(void *worker, uint32_t index);
 /* Puts a hint to the scheduler into report[]; sent soon, or, when it is urgent, after this task. */
 void worker_tell(struct worker *w, enum hint_kind kind, uint64_t ref, bool urgent);
