@@ -122,7 +122,8 @@ void world_claim_only(plm_ref ref)
 {
 	uint64_t word;
 	struct record *r = record_lookup(&world.tables, ref.id, &word);
-	SWEEP_REQUIRE(r && record_step(r, &word, RECORD_RUNNING, WORLD_WORKER, word_attempt(word) + 1, 0));
+	SWEEP_REQUIRE(
+	    r && record_step(r, &word, RECORD_RUNNING, WORLD_WORKER, word_attempt(word) + 1, 0));
 }
 
 void world_share(struct plm *with, plm_ref ref)
@@ -160,7 +161,8 @@ static void replace_scheduler(void)
 
 void world_recover(uint32_t victim)
 {
-	/* A word of the manager's own, that means nothing to anybody: a recovery has begun before. */
+	/* A word of the manager's own, that means nothing to anybody: a recovery has begun before.
+	 */
 	shared64 *begun = &world.tables.process[SLOT_MANAGER].done;
 	bool again = sh_load(begun) != 0;
 	sh_store(begun, 1);
@@ -244,24 +246,27 @@ static void forget_all(void)
 	for (uint32_t i = 0; i < pool_fresh(&world.tables.pool); i++) {
 		uint64_t word = sh_load(&world.tables.record[i].state);
 		if (word_state(word) != RECORD_FREE && hold_test(&world.tables, i, SLOT_MANAGER))
-			plm_forget(&world.b, ref_public(&world.b, record_ref(i, word_generation(word))));
+			plm_forget(
+			    &world.b, ref_public(&world.b, record_ref(i, word_generation(word))));
 	}
 }
 
+/* Who was buried has left. */
 static void leave(struct plm *rt)
 {
+	if (process_state(sh_load(&world.tables.process[rt->self].state)) != PROCESS_LIVE)
+		return;
 	world_play(rt);
 	handle_close(rt);
 	world_declare_dead(rt->self);
 }
 
-static void all_leave(uint32_t victim)
+static void all_leave(void)
 {
 	world_play(&world.b);
 	forget_all();
 	leave(&world.b);
-	if (victim != WORLD_A)
-		leave(&world.a);
+	leave(&world.a);
 	leave(&world.worker.rt);
 	world_settle();
 }
@@ -275,8 +280,9 @@ static const char *judge_end(void)
 		uint64_t word = sh_load(&t->record[i].state);
 		if (word_state(word) == RECORD_FREE)
 			continue;
-		snprintf(text, sizeof text, "when all have left record %u is %s, owner %u, held by %#llx, uses %#x",
-		    i, record_state_name(word_state(word)), word_owner(word),
+		snprintf(text, sizeof text,
+		    "when all have left record %u is %s, owner %u, held by %#llx, uses %#x", i,
+		    record_state_name(word_state(word)), word_owner(word),
 		    (unsigned long long)sh_load(&t->record[i].holds), sh_load(&t->record[i].uses));
 		why = text;
 	}
@@ -301,14 +307,14 @@ const char *world_judge(uint32_t victim, const char *(*outcome)(void))
 	why = outcome ? outcome() : NULL;
 	if (why)
 		return why;
-	all_leave(victim);
+	all_leave();
 	return judge_end();
 }
 
 /* ---- short ways ---- */
 
-plm_ref world_submit(struct plm *rt, const char *function, const plm_arg *args, size_t n, unsigned results,
-    unsigned retries, unsigned crash_retries)
+plm_ref world_submit(struct plm *rt, const char *function, const plm_arg *args, size_t n,
+    unsigned results, unsigned retries, unsigned crash_retries)
 {
 	static plm_ref refs[RESULTS_MAX];
 	plm_task task = { .function = function, .args = args, .nargs = n, .results = results,

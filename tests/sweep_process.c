@@ -1,0 +1,170 @@
+/* sweep_process.c - joining, leaving and burying, killed anywhere: the slot is free in the end, and
+ * nothing of its holder is left. */
+#include <string.h>
+
+#include "tests/world.h"
+
+enum { LARGE_BYTES = 100 };
+
+static char large[LARGE_BYTES];
+static struct plm joining;
+static plm_ref of_b, run_by_worker;
+
+static void boot(void)
+{
+	memset(large, 'P', sizeof large);
+	world_boot();
+}
+
+/* ---- join ---- */
+
+static void setup_joining(void *image)
+{
+	(void)image;
+	boot();
+	joining = (struct plm){ .socket = -1 };
+	tables_share(&world.tables, &joining.tables);
+	SWEEP_REQUIRE(
+	    process_claim(&world.tables.process[WORLD_JOINING], KIND_CLIENT, 0, "joining"));
+}
+
+static void join(void *image)
+{
+	(void)image;
+	SWEEP_REQUIRE(handle_open(&joining, WORLD_JOINING) == 0);
+}
+
+static void recover_joining(void *image)
+{
+	(void)image;
+	world_recover(WORLD_JOINING);
+}
+
+static const char *judge_joining(void *image)
+{
+	(void)image;
+	return world_judge(WORLD_JOINING, NULL);
+}
+
+/* ---- leave, with all there can be: values, reserved records, an unsealed object, tasks ---- */
+
+static void give_a_possessions(void)
+{
+	void *data;
+	plm_ref unsealed;
+	of_b = world_put(&world.b, large, sizeof large);
+	world_share(&world.a, of_b);
+	plm_ref own = world_put(&world.a, large, sizeof large);
+	SWEEP_REQUIRE(plm_create(&world.a, sizeof large, &data, &unsealed) == 0);
+	world_submit(&world.a, "probe.echo", &PLM_FUTURE(own), 1, 1, 0, 0);
+	world_submit(&world.a, "probe.echo", &PLM_FUTURE(of_b), 1, 3, 0, 0);
+	world_put(&world.a, large, 1); /* takes a batch of records: the others stay reserved */
+}
+
+static void setup_leaving(void *image)
+{
+	(void)image;
+	boot();
+	give_a_possessions();
+}
+
+static void leave(void *image)
+{
+	(void)image;
+	world_play(&world.a);
+	handle_close(&world.a);
+}
+
+static const char *b_keeps_its_own(void)
+{
+	return world_yields(of_b, large, sizeof large) ? NULL : "a value of the living is gone";
+}
+
+static void recover_leaving(void *image)
+{
+	(void)image;
+	world_recover(WORLD_A);
+}
+
+static const char *judge_leaving(void *image)
+{
+	(void)image;
+	return world_judge(WORLD_A, b_keeps_its_own);
+}
+
+/* ---- bury: the scheduler dies while it cleans up ---- */
+
+static void setup_dead_client(void *image)
+{
+	setup_leaving(image);
+	world_settle();
+	world_declare_dead(WORLD_A);
+}
+
+/* In a task that may be run once more. */
+static void setup_dead_worker(void *image)
+{
+	(void)image;
+	boot();
+	of_b = world_put(&world.b, large, sizeof large);
+	run_by_worker = world_submit(&world.b, "probe.echo", &PLM_FUTURE(of_b), 1, 1, 0, 1);
+	world_settle();
+	world_claim_only(run_by_worker);
+	world_declare_dead(WORLD_WORKER);
+}
+
+static void bury(void *image)
+{
+	(void)image;
+	members_look(&world.scheduler);
+}
+
+static void recover_scheduler(void *image)
+{
+	(void)image;
+	world_recover(SLOT_SCHEDULER);
+}
+
+static const char *judge_buried_client(void *image)
+{
+	(void)image;
+	return world_judge(SLOT_SCHEDULER, b_keeps_its_own);
+}
+
+static const char *task_was_run_again(void)
+{
+	return world_yields(run_by_worker, large, sizeof large)
+		   ? NULL
+		   : "the dead worker's task has no value";
+}
+
+static const char *judge_buried_worker(void *image)
+{
+	(void)image;
+	return world_judge(SLOT_SCHEDULER, task_was_run_again);
+}
+
+#define OP(what, prepare, act, mend, verdict)                                                      \
+	{                                                                                          \
+		.name = what, .regions = world_regions, .setup = prepare, .operate = act,          \
+		.recover = mend, .judge = verdict                                                  \
+	}
+
+static const struct sweep_op ops[] = {
+#ifdef PLM_STEPS
+	OP("leave", setup_leaving, leave, recover_leaving, judge_leaving),
+	OP("bury a client", setup_dead_client, bury, recover_scheduler, judge_buried_client),
+	OP("bury a worker", setup_dead_worker, bury, recover_scheduler, judge_buried_worker),
+#endif
+	OP("join", setup_joining, join, recover_joining, judge_joining),
+};
+
+int main(void)
+{
+#ifndef PLM_STEPS
+	(void)leave, (void)recover_leaving, (void)judge_leaving, (void)setup_dead_client,
+	    (void)setup_dead_worker, (void)bury, (void)recover_scheduler, (void)judge_buried_client,
+	    (void)judge_buried_worker;
+#endif
+	return sweep_run(ops, COUNT_OF(ops)) ? 1 : 0;
+}
