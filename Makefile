@@ -6,7 +6,7 @@
 ## make crash          kill every operation at every step and judge what is left (15 min)
 ## make asan | tsan    the tests under AddressSanitizer and UBSan | under ThreadSanitizer
 ## make layers tidy    the rules of the tree: who may include whom; sizes, links, dead prototypes
-## make bench          measure the machine's limits, and plm beside them (BENCHFLAGS=--quick)
+## make bench          measure the machine's limits, and plm beside them (BENCH_FLAGS=--quick)
 ## make install        PREFIX=/usr/local DESTDIR=
 ## make deps           install missing Debian packages; does nothing when all is there
 ## make clean          remove build/ and the three programs
@@ -111,14 +111,12 @@ demo: deps
 	$(AGAIN) all
 	@$(B)/examples/demo $(OUT)
 
-# ---- tests, kill sweeps, benches -----------------------------------------------------------------
+# ---- tests and kill sweeps -----------------------------------------------------------------------
 
 TESTS   := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
 SWEEPS  := $(patsubst %.c,$(B)/%,$(wildcard tests/sweep_*.c))
-BENCHES := $(patsubst bench/bench_%.c,$(B)/bench/%,$(wildcard bench/bench_*.c))
 TEST_MODULES := $(patsubst %.c,$(B)/%.so,$(wildcard tests/modules/*.c))
-TEST_LIB  := $(call objects,$(filter-out tests/test_%.c tests/sweep_%.c,$(call sources,tests)))
-BENCH_LIB := $(call objects,$(filter-out bench/bench_%.c,$(call sources,bench)))
+TEST_LIB := $(call objects,$(filter-out tests/test_%.c tests/sweep_%.c,$(call sources,tests)))
 
 .PHONY: test-programs sweep-programs
 test-programs: all $(TESTS) $(TEST_MODULES)
@@ -131,9 +129,6 @@ $(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(CORE) | $(TEST_MODUL
 $(TEST_MODULES): $(B)/%.so: %.c client/plm.h
 	@mkdir -p $(@D)
 	$(OUTSIDE) -shared -o $@ $<
-
-$(BENCHES): $(B)/bench/%: $(B)/bench/bench_%.o $(BENCH_LIB) $(CLIENT) $(CORE)
-	$(LINK)
 
 # Tests find the programs by PLM_BIN. Logs of what failed stay in build/VARIANT/logs.
 RUN     := PLM_BIN=$(OUT) tools/run.sh
@@ -168,10 +163,7 @@ layers: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump
 tidy:
 	@tools/tidy.sh
 
-.PHONY: bench
-bench: all $(BENCHES)
-	@$(B)/bench/limits $(BENCHFLAGS)
-	@$(B)/bench/plm --plm $(OUT)/plm $(BENCHFLAGS)
+include bench/bench.mk
 
 # ---- packages, installing, cleaning --------------------------------------------------------------
 
