@@ -6,9 +6,9 @@ static const char usage[] =
     "usage: bench_plm [--quick] [--only CASE] [--workers N] [--idle SECONDS] [--plm PATH]\n"
     "                 [--csv FILE] [--help]\n"
     "Measures plm beside the bare limits of this machine. Timing never decides the exit code.\n"
-    "  --quick         shorter rounds, and fewer (under a minute)\n"
-    "  --only CASE     one of: flow trip get put boot queue idle\n"
-    "  --workers N     of the runtimes booted (default 2; boot and queue have their own)\n"
+    "  --quick         shorter rounds, and fewer (a minute)\n"
+    "  --only CASE     one of: flow trip map scale get put sizes boot queue idle\n"
+    "  --workers N     of the runtimes booted (default 2; boot, queue, scale have their own)\n"
     "  --idle SECONDS  how long the runtime is watched at rest (default 10; quick 4)\n"
     "  --plm PATH      the program to boot (default ./plm)\n"
     "  --csv FILE      append the figures there (default build/bench/results.csv)\n";
@@ -18,8 +18,11 @@ int main(int argc, char **argv)
 	static const struct bench_part parts[] = {
 		{ "flow", case_flow },
 		{ "trip", case_trip },
+		{ "map", case_map },
+		{ "scale", case_scale },
 		{ "get", case_get },
 		{ "put", case_put },
+		{ "sizes", case_sizes },
 		{ "boot", case_boot },
 		{ "queue", case_queue },
 		{ "idle", case_idle },

@@ -72,7 +72,7 @@ static int fill_object(struct bench *bench, struct runtime *runtime, const char 
 
 static void get_rows(struct bench *bench, struct series series[2])
 {
-	enum { GET_MAX_NS = 5000 };
+	enum { GET_MAX_NS = 2000 };
 	for (size_t i = 0; i < 2; i++) {
 		struct row row = row_of(&series[i], 0.5, 1, "ns");
 		row.sense = TARGET_AT_MOST;
@@ -178,7 +178,7 @@ static void put_rows(struct bench *bench, struct series *series, size_t pairs)
 			row.limit = samples_at(&series[i - 1].all, 0.5);
 			row.limit_name = series[i - 1].name;
 			row.sense = TARGET_AT_LEAST;
-			row.bound = 0.8;
+			row.bound = 0.9;
 			row.of_ratio = true;
 		}
 		row_print(bench, &row);

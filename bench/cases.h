@@ -9,8 +9,11 @@ int case_flow(struct bench *bench);  /* many small tasks a second */
 int case_trip(struct bench *bench);  /* one task at a time */
 int case_get(struct bench *bench);   /* reading objects, small and large */
 int case_put(struct bench *bench);   /* writing objects */
+int case_sizes(struct bench *bench); /* objects from 1 B to 1 GiB */
+int case_map(struct bench *bench);   /* a thousand tasks and one that takes all their values */
+int case_scale(struct bench *bench); /* many workers, many clients */
 int case_boot(struct bench *bench);  /* from nothing to the first result */
-int case_queue(struct bench *bench); /* a million tasks that wait */
+int case_queue(struct bench *bench); /* a million and ten million tasks that wait */
 int case_idle(struct bench *bench);  /* what it costs to do nothing */
 
 #endif

@@ -16,7 +16,7 @@
 #include "base/clock.h"
 
 enum {
-	READY_MAX_MS = 20000,
+	READY_MAX_MS = 60000, /* ten million records are reserved first */
 	END_MAX_MS = 20000, /* a drained end of a million tasks included */
 	CALL_MAX_MS = 60000,
 	PATIENCE_MS = 10000, /* a full table or store is waited for, not an error */
@@ -26,11 +26,12 @@ enum {
 
 static _Noreturn void become_plm(const struct runtime_options *options, const char *name, int out)
 {
-	char workers[16], tasks[24];
+	char workers[16], tasks[24], processes[16];
 	snprintf(workers, sizeof workers, "%u", options->workers);
 	snprintf(tasks, sizeof tasks, "%lu", options->tasks);
+	snprintf(processes, sizeof processes, "%u", options->processes);
 	const char *argument[] = { options->path, "--name", name, "--workers", workers, NULL, NULL,
-		NULL, NULL, NULL };
+		NULL, NULL, NULL, NULL, NULL };
 	size_t n = 5;
 	if (options->store) {
 		argument[n++] = "--store";
@@ -39,6 +40,10 @@ static _Noreturn void become_plm(const struct runtime_options *options, const ch
 	if (options->tasks) {
 		argument[n++] = "--tasks";
 		argument[n++] = tasks;
+	}
+	if (options->processes) {
+		argument[n++] = "--processes";
+		argument[n++] = processes;
 	}
 	/* Not SIGKILL: told so, it takes its processes and segments with it. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);

@@ -16,6 +16,7 @@ struct runtime_options {
 	unsigned workers;
 	const char *store;   /* as for --store; NULL: the default */
 	unsigned long tasks; /* 0: the default */
+	unsigned processes;  /* 0: the default */
 };
 
 struct runtime {

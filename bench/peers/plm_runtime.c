@@ -1,5 +1,11 @@
-/* plm_runtime - plm as one contestant among the others: the default build, the default options. */
+/* plm_runtime - plm as one contestant among the others: the default build, the default options.
+ *
+ *	plm_runtime PLM [MODULE [STORE [place]]]
+ *
+ * With the module of the benchmarks it answers `touch`, in a store of the given size. With `place`
+ * the object's bytes are not copied in: they were written where they lie. */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "bench/peers/peer.h"
@@ -8,16 +14,19 @@
 enum { BATCH = 10000, IN_FLIGHT = 2, PATIENCE_MS = 60000 };
 
 static struct runtime runtime;
-static const char *path = "./plm";
+static const char *path = "./plm", *module, *store;
+static bool in_place;
 static plm_task task[BATCH];
 static plm_ref ref[IN_FLIGHT][BATCH];
 
 static int start(void)
 {
-	struct runtime_options options = { .path = path, .workers = PEER_WORKERS };
+	struct runtime_options options = { .path = path, .workers = PEER_WORKERS,
+		.store = store };
 	for (int i = 0; i < BATCH; i++)
 		task[i].function = "probe.noop";
-	return runtime_start(&options, &runtime);
+	int r = runtime_start(&options, &runtime);
+	return r < 0 || !module ? r : plm_module_load(runtime.client, module);
 }
 
 static void stop(void)
@@ -72,14 +81,27 @@ static int each(size_t n)
 	return settle(ref[0], n);
 }
 
+/* Written in place, an object costs its writer the same writes and nothing more: two stand for all. */
+static int make_object(const void *data, size_t bytes, plm_ref *ret)
+{
+	if (!in_place)
+		return plm_put(runtime.client, data, bytes, ret);
+	void *place;
+	int r = plm_create(runtime.client, bytes, &place, ret);
+	if (r < 0)
+		return r;
+	((char *)place)[0] = ((char *)place)[bytes - 1] = 'x';
+	return plm_seal(runtime.client, *ret);
+}
+
 static int touch(const void *data, size_t bytes)
 {
 	plm_ref object;
-	int r = plm_put(runtime.client, data, bytes, &object);
+	int r = make_object(data, bytes, &object);
 	if (r < 0)
 		return r;
 	plm_arg arg = PLM_FUTURE(object);
-	plm_task todo = { .function = "probe.noop", .args = &arg, .nargs = 1 };
+	plm_task todo = { .function = "bench.touch", .args = &arg, .nargs = 1 };
 	r = one_of(&todo);
 	plm_drop(runtime.client, object);
 	return r;
@@ -87,8 +109,11 @@ static int touch(const void *data, size_t bytes)
 
 int main(int argc, char **argv)
 {
-	static const struct peer peer = { start, stop, one, many, each, touch, BATCH };
-	if (argc > 1)
-		path = argv[1];
+	struct peer peer = { start, stop, one, many, each, NULL, BATCH };
+	path = argc > 1 ? argv[1] : path;
+	module = argc > 2 ? argv[2] : NULL;
+	store = argc > 3 ? argv[3] : NULL;
+	in_place = argc > 4;
+	peer.touch = module ? touch : NULL;
 	return peer_main(&peer);
 }

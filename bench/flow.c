@@ -1,0 +1,92 @@
+/* Batches of small tasks, two in flight: submitted, awaited, dropped. */
+#include "bench/flow.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+enum { SETTLE_MAX_MS = 60000 };
+
+static int submit_batch(const struct flow *flow, plm_ref *refs)
+{
+	if (!flow->singly)
+		return plm_submit_many(flow->client, flow->tasks, flow->batch, refs);
+	for (size_t i = 0; i < flow->batch; i++) {
+		int r = plm_submit(flow->client, &flow->tasks[i], &refs[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Waits for all, reads one to see that they did not fail, drops all. */
+static int settle_batch(const struct flow *flow, const plm_ref *refs)
+{
+	plm_view view;
+	int r = plm_wait(flow->client, refs, flow->batch, flow->batch, SETTLE_MAX_MS, NULL);
+	if (r >= 0)
+		r = plm_get(flow->client, refs[flow->batch - 1], &view, 0);
+	if (r >= 0)
+		plm_release(flow->client, &view);
+	plm_drop_many(flow->client, refs, flow->batch);
+	return r < 0 ? r : 0;
+}
+
+/* Two batches are in flight: the workers have one while we submit, await and drop the other. */
+int flow_through(const struct flow *flow, plm_ref *refs)
+{
+	size_t batches = flow->total / flow->batch;
+	for (size_t i = 0; i < batches + FLOW_IN_FLIGHT - 1; i++) {
+		plm_ref *mine = refs + i % FLOW_IN_FLIGHT * flow->batch;
+		plm_ref *other = refs + (i + 1) % FLOW_IN_FLIGHT * flow->batch;
+		int r = i < batches ? submit_batch(flow, mine) : 0;
+		if (r >= 0 && i >= FLOW_IN_FLIGHT - 1)
+			r = settle_batch(flow, other);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Its answer is 0 or the error, as the pointer a thread returns. */
+static void *flow_thread(void *context)
+{
+	const struct flow *flow = context;
+	plm_ref *refs = calloc(flow->batch * FLOW_IN_FLIGHT, sizeof *refs);
+	intptr_t r = refs ? flow_through(flow, refs) : -ENOMEM;
+	free(refs);
+	if (r < 0) /* said here: plm_why() is the thread's */
+		bench_failed("submitting, awaiting and dropping", (int)r);
+	return (void *)r;
+}
+
+static int flow_threads(struct flow *flow)
+{
+	pthread_t thread[FLOW_THREADS_MAX];
+	unsigned started = 0;
+	int r = 0;
+	while (started < flow->threads && r == 0) {
+		r = -pthread_create(&thread[started], NULL, flow_thread, flow);
+		started += r == 0;
+	}
+	while (started > 0) {
+		void *answer;
+		pthread_join(thread[--started], &answer);
+		if (r == 0)
+			r = (int)(intptr_t)answer;
+	}
+	return r;
+}
+
+int round_flow(void *context, struct samples *ret)
+{
+	struct flow *flow = context;
+	uint64_t start = clock_ns();
+	int r = flow->threads > 1 ? flow_threads(flow) : (int)(intptr_t)flow_thread(flow);
+	if (r == 0)
+		samples_add(ret, (double)(flow->total * flow->threads) * NS_PER_S /
+		    (double)(clock_ns() - start));
+	return r;
+}
