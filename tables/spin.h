@@ -14,6 +14,7 @@ enum {
 	SPIN_GRACE_NS = 20000, /* a peer that wakes another and then parks is counted awake so
 	                        * long */
 	SPIN_LOOKS = 32,       /* between two looks at the clock */
+	SPIN_CROWD = 2,        /* awake a core: more than this and nobody begins */
 };
 
 static inline bool spin_allowed(const struct tables *t)
@@ -24,7 +25,7 @@ static inline bool spin_allowed(const struct tables *t)
 /* True as soon as ready(context) is. */
 static inline bool spin_until(const struct tables *t, bool (*ready)(void *context), void *context)
 {
-	if (!spin_allowed(t))
+	if (process_awake(t) > SPIN_CROWD * t->control->cores)
 		return false;
 	uint64_t start = clock_ns(), allowed = start, now;
 	do {
