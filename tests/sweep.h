@@ -1,8 +1,8 @@
 /* sweep.h - the kill sweep: an operation on shared memory is killed (SIGKILL) at every point, and
  * each time a survivor must find, or make, a sound state.
  *
- * Where: an image, shared memory of `bytes` at one address in all processes of the sweep; or, with bytes 0,
- * the regions of shared memory that setup() mapped itself and regions() names.
+ * Where: an image, shared memory of `bytes` at one address in all processes of the sweep; or, with
+ * bytes 0, the regions of shared memory that setup() mapped itself and regions() names.
  * How, for k = 0, 1, 2, ... until the operation finishes:
  *	restore the start image; fork a victim that runs operate() and dies at its k-th point;
  *	fork a survivor, which has 5 s for recover() and judge(); anything but "sound" is a failure.
@@ -21,6 +21,7 @@
 #ifndef PLM_SWEEP_H
 #define PLM_SWEEP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct sweep_region {
@@ -37,7 +38,9 @@ struct sweep_op {
 	void (*operate)(void *image);
 	void (*recover)(void *image);
 	const char *(*judge)(void *image);
-	size_t (*regions)(struct sweep_region *ret); /* asked after setup(); NULL unless bytes is 0 */
+	/* Asked after setup(), when bytes is 0. */
+	size_t (*regions)(struct sweep_region *ret);
+	bool steps_only; /* so long that a victim at each instruction would take hours */
 };
 
 /* Runs them all, prints a line each, returns the number of failures. Call it first thing in

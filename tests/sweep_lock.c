@@ -84,12 +84,15 @@ static const char *judge(void *memory)
 	return contend() ? NULL : "two survivors do not both get the lock";
 }
 
+#define OP(what, act) \
+	{ .name = what, .bytes = sizeof(struct image), .setup = setup, .operate = act, \
+	  .recover = recover, .judge = judge }
+
 int main(void)
 {
 	static const struct sweep_op ops[] = {
-		{ "lock and unlock", sizeof(struct image), setup, operate, recover, judge, NULL },
-		{ "lock and unlock twice", sizeof(struct image), setup, operate_twice, recover,
-		  judge, NULL },
+		OP("lock and unlock", operate),
+		OP("lock and unlock twice", operate_twice),
 	};
 	return sweep_run(ops, sizeof ops / sizeof ops[0]) ? 1 : 0;
 }

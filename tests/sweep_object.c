@@ -148,30 +148,25 @@ static const char *judge_hints(void *image)
 	return world_judge(SLOT_SCHEDULER, only_shared_stays);
 }
 
-#define OP(what, prepare, act, mend, verdict)                                                      \
-	{                                                                                          \
-		.name = what, .regions = world_regions, .setup = prepare, .operate = act,          \
-		.recover = mend, .judge = verdict                                                  \
-	}
+#define OP(what, prepare, act, mend, verdict) \
+	{ .name = what, .regions = world_regions, .setup = prepare, .operate = act, \
+	  .recover = mend, .judge = verdict }
+#define LONG(what, prepare, act, mend, verdict) \
+	{ .name = what, .regions = world_regions, .setup = prepare, .operate = act, \
+	  .recover = mend, .judge = verdict, .steps_only = true }
 
 static const struct sweep_op ops[] = {
     OP("put, in the record", boot, put_inline, recover, judge_gone),
     OP("put, a cell of a slab", boot, put_cell, recover, judge_gone),
     OP("seal what a task waits for", setup_created, seal, recover, judge_sealed),
     OP("read and drop what another holds", setup_shared, read_and_drop, recover, judge_shared),
-#ifdef PLM_STEPS
-    OP("put, pages", boot, put_pages, recover, judge_gone),
-    OP("drop, unsealed, what a task waits for", setup_created, drop_unsealed, recover,
+    LONG("put, pages", boot, put_pages, recover, judge_gone),
+    LONG("drop, unsealed, what a task waits for", setup_created, drop_unsealed, recover,
 	judge_sealed),
-    OP("keeping, dropping and forgetting", setup_hints, schedule, recover_scheduler, judge_hints),
-#endif
+    LONG("keeping, dropping and forgetting", setup_hints, schedule, recover_scheduler, judge_hints),
 };
 
 int main(void)
 {
-#ifndef PLM_STEPS
-	(void)put_pages, (void)drop_unsealed, (void)setup_hints, (void)schedule, (void)judge_hints,
-	    (void)recover_scheduler;
-#endif
 	return sweep_run(ops, COUNT_OF(ops)) ? 1 : 0;
 }

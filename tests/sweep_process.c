@@ -144,27 +144,21 @@ static const char *judge_buried_worker(void *image)
 	return world_judge(SLOT_SCHEDULER, task_was_run_again);
 }
 
-#define OP(what, prepare, act, mend, verdict)                                                      \
-	{                                                                                          \
-		.name = what, .regions = world_regions, .setup = prepare, .operate = act,          \
-		.recover = mend, .judge = verdict                                                  \
-	}
+#define OP(what, prepare, act, mend, verdict) \
+	{ .name = what, .regions = world_regions, .setup = prepare, .operate = act, \
+	  .recover = mend, .judge = verdict }
+#define LONG(what, prepare, act, mend, verdict) \
+	{ .name = what, .regions = world_regions, .setup = prepare, .operate = act, \
+	  .recover = mend, .judge = verdict, .steps_only = true }
 
 static const struct sweep_op ops[] = {
-#ifdef PLM_STEPS
 	OP("leave", setup_leaving, leave, recover_leaving, judge_leaving),
-	OP("bury a client", setup_dead_client, bury, recover_scheduler, judge_buried_client),
-	OP("bury a worker", setup_dead_worker, bury, recover_scheduler, judge_buried_worker),
-#endif
-	OP("join", setup_joining, join, recover_joining, judge_joining),
+	LONG("bury a client", setup_dead_client, bury, recover_scheduler, judge_buried_client),
+	LONG("bury a worker", setup_dead_worker, bury, recover_scheduler, judge_buried_worker),
+	LONG("join", setup_joining, join, recover_joining, judge_joining),
 };
 
 int main(void)
 {
-#ifndef PLM_STEPS
-	(void)leave, (void)recover_leaving, (void)judge_leaving, (void)setup_dead_client,
-	    (void)setup_dead_worker, (void)bury, (void)recover_scheduler, (void)judge_buried_client,
-	    (void)judge_buried_worker;
-#endif
 	return sweep_run(ops, COUNT_OF(ops)) ? 1 : 0;
 }

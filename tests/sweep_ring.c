@@ -108,12 +108,16 @@ static const char *judge_reset(void *memory)
 	return ring_check(&ring);
 }
 
+#define OP(what, act, mend, verdict) \
+	{ .name = what, .bytes = sizeof(struct image), .setup = setup, .operate = act, \
+	  .recover = mend, .judge = verdict }
+
 int main(void)
 {
 	static const struct sweep_op ops[] = {
-		{ "ring push", sizeof(struct image), setup, push, fill, judge_pushed, NULL },
-		{ "ring pop", sizeof(struct image), setup, pop, fill, judge_popped, NULL },
-		{ "ring reset", sizeof(struct image), setup, reset, reset_again, judge_reset, NULL },
+		OP("ring push", push, fill, judge_pushed),
+		OP("ring pop", pop, fill, judge_popped),
+		OP("ring reset", reset, reset_again, judge_reset),
 	};
 	return sweep_run(ops, sizeof ops / sizeof ops[0]) ? 1 : 0;
 }

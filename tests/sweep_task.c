@@ -1,4 +1,5 @@
-/* sweep_task.c - the life of tasks, killed anywhere: submit, claim, run, commit, spread, cancel, free. */
+/* sweep_task.c - the life of tasks, killed anywhere: submit, claim, run, commit, spread, cancel,
+ * free. */
 #include <errno.h>
 #include <string.h>
 
@@ -23,11 +24,13 @@ static void boot(void *image)
 
 /* ---- a client submits, and dies: nothing of it is left in the end, whatever was begun ---- */
 
-static void submit_as_a(const char *function, const plm_arg *args, size_t n, unsigned results, unsigned flags)
+static void submit_as_a(
+    const char *function, const plm_arg *args, size_t n, unsigned results, unsigned flags)
 {
 	plm_ref refs[4];
 	world_play(&world.a);
-	plm_task t = { .function = function, .args = args, .nargs = n, .results = results, .flags = flags };
+	plm_task t = {
+	    .function = function, .args = args, .nargs = n, .results = results, .flags = flags};
 	SWEEP_REQUIRE(plm_submit(&world.a, &t, refs) == 0);
 }
 
@@ -52,7 +55,8 @@ static void submit_future(void *image)
 static void submit_kept_with_parts(void *image)
 {
 	(void)image;
-	submit_as_a("probe.echo", (plm_arg[]){ PLM_FUTURE(object), PLM_FUTURE(task) }, 2, 3, PLM_KEEP);
+	submit_as_a(
+	    "probe.echo", (plm_arg[]){PLM_FUTURE(object), PLM_FUTURE(task)}, 2, 3, PLM_KEEP);
 }
 
 static void setup_object(void *image)
@@ -97,8 +101,8 @@ static void setup_echo_once(void *image)
 static void setup_fail(void *image)
 {
 	boot(image);
-	task = world_submit(&world.b, "probe.fail", (plm_arg[]){ PLM_BYTES("boom", 4), PLM_BYTES("7", 1) }, 2, 1,
-	    0, 1);
+	task = world_submit(&world.b, "probe.fail",
+	    (plm_arg[]){PLM_BYTES("boom", 4), PLM_BYTES("7", 1)}, 2, 1, 0, 1);
 	after = world_submit(&world.b, "probe.echo", &PLM_FUTURE(task), 1, 1, 0, 0);
 	world_settle();
 }
@@ -106,8 +110,8 @@ static void setup_fail(void *image)
 static void setup_retry(void *image)
 {
 	boot(image);
-	task = world_submit(&world.b, "probe.fail", (plm_arg[]){ PLM_BYTES("boom", 4), PLM_BYTES("7", 1) }, 2, 1,
-	    1, 1);
+	task = world_submit(&world.b, "probe.fail",
+	    (plm_arg[]){PLM_BYTES("boom", 4), PLM_BYTES("7", 1)}, 2, 1, 1, 1);
 	after = task;
 	world_settle();
 }
@@ -130,14 +134,17 @@ static const char *echo_is_done(void)
 {
 	if (!world_yields(task, large, sizeof large))
 		return "the task did not yield its value";
-	return world_yields(after, large, sizeof large) ? NULL : "its dependent did not yield its value";
+	return world_yields(after, large, sizeof large) ? NULL
+							: "its dependent did not yield its value";
 }
 
 /* Run once at most: it ended well, or with its worker; its dependent says the same. */
 static const char *echo_or_death(void)
 {
 	if (world_failed(task, EOWNERDEAD, NULL, task))
-		return world_failed(after, EOWNERDEAD, NULL, task) ? NULL : "its dependent has another failure";
+		return world_failed(after, EOWNERDEAD, NULL, task)
+			   ? NULL
+			   : "its dependent has another failure";
 	return echo_is_done();
 }
 
@@ -148,9 +155,21 @@ static const char *failed_for_its_reason(void)
 	return world_failed(after, 7, "boom", task) ? NULL : "its dependent has another failure";
 }
 
-static const char *judge_noop(void *image) { (void)image; return world_judge(WORLD_WORKER, noop_is_done); }
-static const char *judge_echo(void *image) { (void)image; return world_judge(WORLD_WORKER, echo_is_done); }
-static const char *judge_once(void *image) { (void)image; return world_judge(WORLD_WORKER, echo_or_death); }
+static const char *judge_noop(void *image)
+{
+	(void)image;
+	return world_judge(WORLD_WORKER, noop_is_done);
+}
+static const char *judge_echo(void *image)
+{
+	(void)image;
+	return world_judge(WORLD_WORKER, echo_is_done);
+}
+static const char *judge_once(void *image)
+{
+	(void)image;
+	return world_judge(WORLD_WORKER, echo_or_death);
+}
 
 static const char *judge_failing(void *image)
 {
@@ -190,11 +209,11 @@ static void setup_settled(void *image)
 static void setup_failed(void *image)
 {
 	boot(image);
-	task = world_submit(&world.b, "probe.fail", (plm_arg[]){ PLM_BYTES("boom", 4), PLM_BYTES("7", 1) }, 2, 1,
-	    0, 0);
+	task = world_submit(&world.b, "probe.fail",
+	    (plm_arg[]){PLM_BYTES("boom", 4), PLM_BYTES("7", 1)}, 2, 1, 0, 0);
 	last = world_submit(&world.a, "probe.noop", NULL, 0, 1, 0, 0);
-	after = world_submit(&world.b, "probe.sum", (plm_arg[]){ PLM_FUTURE(task), PLM_BYTES(large, 20) }, 2, 1,
-	    0, 0);
+	after = world_submit(
+	    &world.b, "probe.sum", (plm_arg[]){PLM_FUTURE(task), PLM_BYTES(large, 20)}, 2, 1, 0, 0);
 	object = world_submit(&world.b, "probe.echo", &PLM_FUTURE(after), 1, 1, 0, 0);
 	settle_first();
 }
@@ -211,8 +230,10 @@ static const char *failure_has_travelled(void)
 static void setup_dropped(void *image)
 {
 	boot(image);
-	plm_task t = { .function = "probe.echo", .args = &PLM_BYTES(large, sizeof large), .nargs = 1,
-		.results = COUNT_OF(parts) };
+	plm_task t = {.function = "probe.echo",
+	    .args = &PLM_BYTES(large, sizeof large),
+	    .nargs = 1,
+	    .results = COUNT_OF(parts)};
 	SWEEP_REQUIRE(plm_submit(&world.b, &t, parts) == 0);
 	object = world_put(&world.b, large, sizeof large);
 	world_work();
@@ -228,10 +249,15 @@ static const char *dropped_is_gone(void)
 			return "a dropped result is still there";
 	if (world_state_of(object) != RECORD_FREE)
 		return "a dropped object is still there";
-	return world_yields(after, large, sizeof large) ? NULL : "the task that used it has no value";
+	return world_yields(after, large, sizeof large) ? NULL
+							: "the task that used it has no value";
 }
 
-static const char *judge_submitted(void *image) { (void)image; return world_judge(SLOT_SCHEDULER, echo_is_done); }
+static const char *judge_submitted(void *image)
+{
+	(void)image;
+	return world_judge(SLOT_SCHEDULER, echo_is_done);
+}
 
 static const char *judge_failed(void *image)
 {
@@ -289,7 +315,9 @@ static const char *cancelled_or_done(void)
 	if (world_state_of(last) != RECORD_CANCELLED)
 		return "the task is neither cancelled nor done";
 	if (last.id == after.id)
-		return world_yields(task, large, sizeof large) ? NULL : "a task that nobody cancelled has no value";
+		return world_yields(task, large, sizeof large)
+			   ? NULL
+			   : "a task that nobody cancelled has no value";
 	return world_failed(after, ECANCELED, NULL, task) ? NULL : "its dependent does not know";
 }
 
@@ -308,28 +336,35 @@ static void recover_both(void *image)
 }
 
 #define OP(what, prepare, act, mend, verdict) \
-	{ .name = what, .regions = world_regions, .setup = prepare, .operate = act, .recover = mend, \
-	  .judge = verdict }
+	{ .name = what, .regions = world_regions, .setup = prepare, .operate = act, \
+	  .recover = mend, .judge = verdict }
+#define LONG(what, prepare, act, mend, verdict) \
+	{ .name = what, .regions = world_regions, .setup = prepare, .operate = act, \
+	  .recover = mend, .judge = verdict, .steps_only = true }
 
 static const struct sweep_op ops[] = {
-	OP("submit, arguments in the record", setup_object, submit_inline, recover_client, judge_client),
-	OP("cancel of a ready task", setup_cancel_ready, cancel, recover_client, judge_cancel),
-	OP("cancel of a running task", setup_cancel_running, cancel, recover_both, judge_cancel),
-	OP("claim, run and commit of noop", setup_noop, run_task, recover_worker, judge_noop),
-#ifdef PLM_STEPS /* long: by instructions they would take hours */
-	OP("submit, arguments in the store", setup_object, submit_large, recover_client, judge_client),
-	OP("submit, waiting for a future", setup_object, submit_future, recover_client, judge_client),
-	OP("submit, kept, three results", setup_object, submit_kept_with_parts, recover_client, judge_client),
-	OP("run of echo, may be run again", setup_echo, run_task, recover_worker, judge_echo),
-	OP("run of echo, once only", setup_echo_once, run_task, recover_worker, judge_once),
-	OP("run of a failing task", setup_fail, run_task, recover_worker, judge_failing),
-	OP("run of a failing task, to be retried", setup_retry, run_task, recover_worker, judge_failing),
-	OP("scheduling of two submitted tasks", setup_submitted, schedule, recover_scheduler, judge_submitted),
-	OP("scheduling of a done task's dependent", setup_settled, schedule, recover_scheduler, judge_submitted),
-	OP("scheduling of a failure's dependents", setup_failed, schedule, recover_scheduler, judge_failed),
-	OP("freeing of what was dropped", setup_dropped, schedule, recover_scheduler, judge_dropped),
-	OP("cancel of a waiting task", setup_cancel_waiting, cancel, recover_client, judge_cancel),
-#endif
+    OP("submit, arguments in the record", setup_object, submit_inline, recover_client,
+	judge_client),
+    OP("cancel of a ready task", setup_cancel_ready, cancel, recover_client, judge_cancel),
+    OP("cancel of a running task", setup_cancel_running, cancel, recover_both, judge_cancel),
+    OP("claim, run and commit of noop", setup_noop, run_task, recover_worker, judge_noop),
+    LONG("submit, arguments in the store", setup_object, submit_large, recover_client, judge_client),
+    LONG("submit, waiting for a future", setup_object, submit_future, recover_client, judge_client),
+    LONG("submit, kept, three results", setup_object, submit_kept_with_parts, recover_client,
+	judge_client),
+    LONG("run of echo, may be run again", setup_echo, run_task, recover_worker, judge_echo),
+    LONG("run of echo, once only", setup_echo_once, run_task, recover_worker, judge_once),
+    LONG("run of a failing task", setup_fail, run_task, recover_worker, judge_failing),
+    LONG("run of a failing task, to be retried", setup_retry, run_task, recover_worker,
+	judge_failing),
+    LONG("scheduling of two submitted tasks", setup_submitted, schedule, recover_scheduler,
+	judge_submitted),
+    LONG("scheduling of a done task's dependent", setup_settled, schedule, recover_scheduler,
+	judge_submitted),
+    LONG("scheduling of a failure's dependents", setup_failed, schedule, recover_scheduler,
+	judge_failed),
+    LONG("freeing of what was dropped", setup_dropped, schedule, recover_scheduler, judge_dropped),
+    LONG("cancel of a waiting task", setup_cancel_waiting, cancel, recover_client, judge_cancel),
 };
 
 int main(void)
