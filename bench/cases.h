@@ -6,6 +6,7 @@
 #include "bench/measure.h"
 
 int case_flow(struct bench *bench);  /* many small tasks a second */
+int case_cost(struct bench *bench);  /* where the time of a task goes */
 int case_trip(struct bench *bench);  /* one task at a time */
 int case_get(struct bench *bench);   /* reading objects, small and large */
 int case_put(struct bench *bench);   /* writing objects */

@@ -1,11 +1,460 @@
-COLUMNS = "started program cores load name value unit low high limit_name limit ratio target verdict".split()
-def figure(x):
-    x=float(x)
-    s=abs(x)
-    return f"{x:,.0f}" if s>=1000 or x==0 else f"{x:.1f}" if s>=100 else f"{x:.2f}" if s>=10 else f"{x:.3f}"
-def bytes_text(n):
-    for unit in ("B","KiB","MiB","GiB"):
-        if n<1024: return f"{n} {unit}"
-        n//=1024
-def read_rows(p): return {}
-def print_targets(r): pass
+#!/usr/bin/env python3
+"""report.py - what the rows of a run mean: the table of targets, and docs/performance.md.
+
+    python3 bench/report.py [CSV] [PAGE]     (build/bench/results.csv, docs/performance.md)
+
+Fills every block of the page between <!-- figures: NAME --> and <!-- end --> with the table of that
+name, and draws docs/plots/*.svg with gnuplot. Text outside of the blocks is left as it is. A figure
+that was not measured is a dash.
+"""
+
+import csv
+import os
+import re
+import subprocess
+import sys
+
+COLUMNS = (
+    "started program cores load name value unit low high limit_name limit ratio target verdict"
+).split()
+QUEUES = (
+    "plm", "Redis list", "gearman", "beanstalkd", "ProcessPoolExecutor", "loky",
+    "Dask LocalCluster", "Ray", "Celery",
+)  # fmt: skip
+RUNTIMES = ("plm", "OpenMP", "StarPU", "MPI")
+GRAPHS = ("trivial", "chain", "stencil", "nearest", "spread", "fft", "tree", "random")
+SIZES = ("1 B", "32 B", "1 KiB", "64 KiB", "1 MiB", "64 MiB", "1 GiB")
+HANDED = ("1 B", "1 KiB", "64 KiB", "1 MiB", "64 MiB", "1 GiB")
+HANDS = (
+    "plm, put", "plm, written in place", "pipe", "unix socket", "Redis list", "ProcessPoolExecutor",
+    "Ray",
+)  # fmt: skip
+LENGTHS = (10000, 1000000, 10000000)
+
+
+# ---- figures -------------------------------------------------------------------------------------
+
+
+def figure(value):
+    """Four figures are all that a measurement on a live machine is worth."""
+    if value is None:
+        return "-"
+    size = abs(value)
+    if size >= 1000 or value == 0:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if size >= 100 else f"{value:.2f}" if size >= 10 else f"{value:.3f}"
+
+
+def bytes_text(size):
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024 or unit == "GiB":
+            return f"{size} {unit}"
+        size //= 1024
+    return ""
+
+
+class Run:
+    """The last row of each name."""
+
+    def __init__(self, path):
+        self.rows = {}
+        if os.path.exists(path):
+            with open(path, newline="") as file:
+                for row in csv.DictReader(file):
+                    self.rows[row["program"], row["name"]] = row
+
+    def value(self, program, name, column="value"):
+        text = self.rows.get((program, name), {}).get(column)
+        return float(text) if text else None
+
+    def plm(self, name, column="value"):
+        return self.value("bench_plm", name, column)
+
+    def peer(self, name, what):
+        return self.value("peers", f"{name}: {what}")
+
+    def machine(self):
+        row = next(iter(self.rows.values()), None)
+        if not row:
+            return "no run"
+        return f"{row['started'][:10]}, {row['cores']} cores, load average {row['load']} at the start"
+
+
+def read_rows(path):
+    return Run(path)
+
+
+def ratio(above, below):
+    return above / below if above is not None and below else None
+
+
+# ---- targets -------------------------------------------------------------------------------------
+
+
+class Target:
+    """What is judged is the value or the ratio: at least or at most `bound`."""
+
+    def __init__(self, what, value, unit, beside, limit, times, sense="", bound=None, of="ratio"):
+        self.what, self.value, self.unit = what, value, unit
+        self.beside, self.limit, self.times = beside, limit, times
+        self.sense, self.bound, self.of = sense, bound, of
+
+    def verdict(self):
+        judged = self.times if self.of == "ratio" else self.value
+        if self.bound is None:
+            return ""
+        if judged is None:
+            return "not measured"
+        return "met" if (judged >= self.bound if self.sense == ">=" else judged <= self.bound) else "MISSED"
+
+    def cells(self):
+        bound = f"{self.sense} {self.bound:,}{' x' if self.of == 'ratio' else ''}" if self.bound else ""
+        beside = f"{self.beside} {figure(self.limit)}".strip() if self.beside else ""
+        times = f"{figure(self.times)} x" if self.times is not None else ""
+        return [self.what, f"{figure(self.value)} {self.unit}", beside, times, bound, self.verdict()]
+
+
+def rate_targets(run):
+    million = run.plm("tasks, batches of 10000")
+    noop = million * 1e6 if million else None
+    pipe = run.plm("bare pipeline, items")
+    yield Target("no-op tasks, one client, batched", noop, "/s", "bare pipeline",
+                 pipe * 1e6 if pipe else None, run.plm("tasks, batches of 10000", "ratio"),
+                 ">=", 3000000, "value")  # fmt: skip
+    many = run.peer("plm", "many")
+    for name, what, text, bound in (
+        ("Redis list", "each", "Redis list", 200),
+        ("ProcessPoolExecutor", "each", "ProcessPoolExecutor", 200),
+        ("Ray", "many", "Ray", 200),
+        ("gearman", "many", "gearman", 100),
+        ("Redis list", "many", "Redis list, 100 tasks a command", None),
+        ("ProcessPoolExecutor", "many", "ProcessPoolExecutor, 1,000 calls a task", None),
+        ("beanstalkd", "many", "beanstalkd", None),
+        ("loky", "each", "loky", None),
+        ("Dask LocalCluster", "many", "Dask LocalCluster", None),
+        ("Celery", "many", "Celery", None),
+    ):
+        peer = run.peer(name, what)
+        yield Target("no-op tasks beside", many, "/s", text, peer, ratio(many, peer), ">=", bound)
+
+
+def trip_targets(run):
+    idle, hot = run.plm("task, from idle, p50"), run.plm("tasks, back to back, p50")
+    yield Target("round trip from idle, p50", idle, "us", "bare three hops",
+                 run.plm("bare three hops, from idle, p50"),
+                 run.plm("task, from idle, p50", "ratio"), "<=", 1.3)  # fmt: skip
+    bare = run.plm("bare three hops, back to back, p50")
+    yield Target("round trip back to back, p50", hot, "us", "bare three hops", bare,
+                 ratio(hot, bare), "<=", 1.3)  # fmt: skip
+    spin = run.value("bench_limits", "two hops, spinning")
+    yield Target("round trip, hot, p50", hot, "us", "two hops, spinning", spin, ratio(hot, spin),
+                 "<=", 3, "value")  # fmt: skip
+    for what, text in (("idle p50", "from idle"), ("hot p50", "back to back")):
+        plm, redis = run.peer("plm", what), run.peer("Redis list", what)
+        yield Target(f"round trip {text}: shorter than", plm, "us", "Redis list", redis,
+                     ratio(redis, plm), ">=", 5)  # fmt: skip
+
+
+def metg(run, name, pattern, width):
+    return run.value("graphs", f"{name}: {pattern}, width {width}")
+
+
+def graph_targets(run):
+    for pattern in ("stencil", "nearest", "fft"):
+        for width, bound in ((2, 3), (8, 2)):
+            value = metg(run, "plm", pattern, width)
+            openmp, mpi = metg(run, "OpenMP", pattern, width), metg(run, "MPI", pattern, width)
+            beside = f"MPI {figure(mpi)}, OpenMP"
+            yield Target(f"METG, {pattern}, width {width}", value, "us", beside, openmp,
+                         ratio(value, openmp), "<=", bound, "value")  # fmt: skip
+
+
+def object_targets(run):
+    small, large = run.plm("get of 1 KiB, again"), run.plm("get of 1 GiB, again")
+    yield Target("get of 1 GiB, warm", large, "ns", "of 1 KiB", small, ratio(large, small), "<=", 1.25)
+    yield Target("get of 1 GiB, warm", large, "ns", "", None, None, "<=", 2000, "value")
+    for size in ("1 MiB", "64 MiB"):
+        name = f"put of {size}"
+        yield Target(f"{name}, warm", run.plm(name), "GB/s", "memcpy", run.plm(name, "limit"),
+                     run.plm(name, "ratio"), ">=", 0.9)  # fmt: skip
+    seal, copy = run.plm("create, seal, drop of 64 MiB"), run.plm("memcpy of 64 MiB, warm")
+    copy_us = (1 << 26) / copy / 1e3 if copy else None
+    yield Target("create, seal, drop of 64 MiB", seal, "us", "memcpy", copy_us, ratio(seal, copy_us),
+                 "<=", 0.01)  # fmt: skip
+
+
+def runtime_targets(run):
+    boot = run.plm("plm with 2 workers")
+    fork = run.plm("fork, exec /bin/true, wait")
+    yield Target("boot to first result", boot, "ms", "fork, exec, wait", fork, ratio(boot, fork),
+                 "<=", 15, "value")  # fmt: skip
+    plm = run.peer("plm", "boot")
+    for name, bound in (("Ray", 100), ("Dask LocalCluster", 20), ("ProcessPoolExecutor", None)):
+        peer = run.peer(name, "boot")
+        yield Target("boot: faster than", plm, "ms", name, peer, ratio(peer, plm), ">=", bound)
+    for length in LENGTHS[1:]:
+        name = f"submitting and queueing, {length} queued"
+        yield Target(f"a task behind {length:,}", run.plm(name), "ns", "behind 10,000",
+                     run.plm(name, "limit"), run.plm(name, "ratio"), "<=", 1.5)  # fmt: skip
+    yield Target("a queued task", run.plm("shared memory, a queued task"), "bytes", "", None, None,
+                 "<=", 200, "value")  # fmt: skip
+    for name in ("64 clients, 2 workers", "1 client, 256 workers", "64 clients, 256 workers"):
+        yield Target(name, run.plm(name), "M/s", "1 client, 2 workers", run.plm(name, "limit"),
+                     run.plm(name, "ratio"), ">=", 0.5)  # fmt: skip
+
+
+def idle_targets(run):
+    def of(what, *members):
+        values = [run.plm(f"{member}, {what}") for member in members]
+        return values if None not in values else []
+
+    everyone = ("manager", "scheduler", "worker 1", "worker 2")
+    cpu, wakes = of("CPU time", *everyone), of("wake-ups", *everyone)
+    resident = of("resident", "manager", "scheduler")
+    yield Target("idle: CPU of all", sum(cpu) if cpu else None, "us/s", "", None, None, "<=", 1000, "value")
+    yield Target("idle: wake-ups of one", max(wakes, default=None), "1/s", "", None, None, "<=", 1.1,
+                 "value")  # fmt: skip
+    yield Target("idle: manager and scheduler", sum(resident) if resident else None, "MB", "", None, None,
+                 "<=", 10, "value")  # fmt: skip
+
+
+TARGET_HEAD = ["what", "value", "beside", "ratio", "target", ""]
+
+
+def targets(run):
+    for part in (rate_targets, trip_targets, graph_targets, object_targets, runtime_targets, idle_targets):
+        for target in part(run):
+            yield target.cells()
+
+
+def print_targets(run):
+    rows = list(targets(run))
+    print("\nthe targets")
+    widths = [max(len(row[i]) for row in [TARGET_HEAD, *rows]) for i in range(len(TARGET_HEAD))]
+    for row in [TARGET_HEAD, *rows]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    missed = sum(row[-1] == "MISSED" for row in rows)
+    print(f"\n{missed} of {sum(row[-1] != '' for row in rows)} missed")
+
+
+# ---- tables of the page --------------------------------------------------------------------------
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows]]
+    return "\n".join(lines)
+
+
+def table_targets(run):
+    bold = [[*row[:-1], f"**{row[-1]}**" if row[-1] == "MISSED" else row[-1]] for row in targets(run)]
+    return f"{run.machine()}\n\n" + table(TARGET_HEAD, bold)
+
+
+def table_limits(run):
+    names = [row for (program, _), row in run.rows.items() if program == "bench_limits"]
+    rows = [
+        [row["name"], f"{figure(float(row['value']))} {row['unit']}"]
+        for row in names
+        if not row["name"].startswith(" ")
+    ]
+    return table(["limit", "value"], rows)
+
+
+def table_peers(run):
+    columns = ("many", "each", "hot p50", "hot p99", "idle p50", "idle p99", "boot")
+    head = ["", "many, /s", "each, /s", "trip p50, us", "p99", "from idle p50, us", "p99", "boot, ms"]
+    return table(head, [[name, *(figure(run.peer(name, c)) for c in columns)] for name in QUEUES])
+
+
+def table_missing(run):
+    rows = [name for _, name in run.rows if name.endswith(": missing")]
+    return "Missing in this run: " + (", ".join(name[:-9] for name in rows) if rows else "nobody") + "."
+
+
+def table_graphs(run):
+    rows = [
+        [f"{pattern}, width {width}", *(figure(metg(run, name, pattern, width)) for name in RUNTIMES)]
+        for width in (2, 8)
+        for pattern in GRAPHS
+    ]
+    return table(["METG(50 %), us", *RUNTIMES], rows)
+
+
+def table_objects(run):
+    rows = [[size, *(figure(run.value("objects", f"{name}: {size}")) for name in HANDS)] for size in HANDED]
+    return table(["us", *HANDS], rows)
+
+
+def table_sizes(run):
+    steps = ("memcpy", "put", "create, seal", "get, again", "worker to worker")
+    return table(["us", *steps], [[s, *(figure(run.plm(f"{x}, {s}")) for x in steps)] for s in SIZES])
+
+
+def table_queue(run):
+    names = ("submit in a batch", "submit alone", "scheduler, CPU a task", "submitting and queueing")
+    rows = [[name, *(figure(run.plm(f"{name}, {n} queued")) for n in LENGTHS)] for name in names]
+    return table(["ns a task", *(f"{n:,} queued" for n in LENGTHS)], rows)
+
+
+def table_scale(run):
+    rows = []
+    for clients in (1, 2, 4, 64):
+        for workers in (1, 2, 4, 256):
+            name = f"{clients} client{'s' * (clients > 1)}, {workers} worker{'s' * (workers > 1)}"
+            if run.plm(name) is not None:
+                rows.append([name, figure(run.plm(name)), figure(run.plm(name, "ratio"))])
+    return table(["", "million tasks a second", "of 1 client, 2 workers"], rows)
+
+
+def table_flow(run):
+    names = (
+        "tasks, batches of 10000", "tasks, batches of 1000", "tasks, one call each",
+        "tasks, 4 threads, batches of 1000", "bare pipeline, items",
+    )  # fmt: skip
+    return table(["no-op tasks", "million a second"], [[name, figure(run.plm(name))] for name in names])
+
+
+COST_ROWS = (
+    "submit", "wait", "drop", "CPU of the client", "CPU of the scheduler", "CPU of the workers",
+    "CPU of the manager", "sleeps of the client", "sleeps of the scheduler", "sleeps of the workers",
+)  # fmt: skip
+
+
+def table_cost(run):
+    ways = ("batches of 1000", "batches of 10", "one at a time")
+    rows = [
+        [name + ("" if "sleeps" in name else ", ns"), *(figure(run.plm(f"{w}: {name}")) for w in ways)]
+        for name in COST_ROWS
+    ]
+    return table(["a task", *ways], rows)
+
+
+def table_map(run):
+    names = ("map of 1,000, awaited", "map of 1,000 and one reduce")
+    return table(["", "us"], [[name, figure(run.plm(name))] for name in names])
+
+
+def table_idle(run):
+    what = ("CPU time", "wake-ups", "resident")
+    members = ("manager", "scheduler", "worker 1", "worker 2")
+    rows = [[m, *(figure(run.plm(f"{m}, {w}")) for w in what)] for m in members]
+    return table(["", "CPU, us a second", "wake-ups a second", "resident, MB"], rows)
+
+
+TABLES = {name[6:]: of for name, of in list(globals().items()) if name.startswith("table_")}
+
+
+def fill(text, run):
+    def block(match):
+        return f"<!-- figures: {match[1]} -->\n{TABLES[match[1]](run)}\n<!-- end -->"
+
+    return re.sub(r"<!-- figures: (\w+) -->\n.*?<!-- end -->", block, text, flags=re.S)
+
+
+# ---- plots ---------------------------------------------------------------------------------------
+
+STYLE = """set terminal svg size 820,420 font 'sans,13' background 'white'
+set output '{out}'
+set grid lc rgb '#dddddd'
+set key outside right top
+set border 3
+set tics nomirror
+"""
+
+
+def gnuplot(out, script, blocks):
+    data = "".join(f"${name} << EOD\n{lines}\nEOD\n" for name, lines in blocks.items())
+    code = subprocess.run(
+        ["gnuplot"], input=data + STYLE.format(out=out) + script, text=True, check=False
+    ).returncode
+    if code:
+        print(f"bench: gnuplot ended with {code}: {out}", file=sys.stderr)
+
+
+def plot_bars(out, title, rows):
+    rows = [(name, value) for name, value in rows if value]
+    lines = "\n".join(f'"{name}" {value}' for name, value in rows)
+    if rows:
+        script = f"""set title '{title}'
+unset key
+set logscale y
+set style fill solid 0.8
+set boxwidth 0.6
+set xtics rotate by -30
+set yrange [{min(v for _, v in rows) / 3}:{max(v for _, v in rows) * 3}]
+plot $data using 0:2:xtic(1) with boxes lc rgb '#3465a4'
+"""
+        gnuplot(out, script, {"data": lines})
+
+
+def plot_lines(out, title, lines, labels, ranges=""):
+    """lines: name -> [(x, y)]."""
+    lines = {name: points for name, points in lines.items() if points}
+    if not lines:
+        return
+    blocks = {
+        f"l{i}": "\n".join(f"{x} {y}" for x, y in points) for i, points in enumerate(lines.values())
+    }
+    plots = ", ".join(
+        f"$l{i} using 1:2 with linespoints lw 2 title '{name}'" for i, name in enumerate(lines)
+    )
+    script = f"set title '{title}'\nset xlabel '{labels[0]}'\nset ylabel '{labels[1]}'\n{ranges}"
+    gnuplot(out, script + f"plot {plots}\n", blocks)
+
+
+def efficiency(run, name, width):
+    prefix = f"{name}: stencil, width {width}, efficiency at "
+    return [
+        (float(key[len(prefix) : -3]), float(row["value"]))
+        for (program, key), row in run.rows.items()
+        if program == "graphs" and key.startswith(prefix)
+    ]
+
+
+def plot_all(run, folder):
+    os.makedirs(folder, exist_ok=True)
+    rates = [(n, run.peer(n, "many")) for n in QUEUES]
+    plot_bars(f"{folder}/rates.svg", "no-op tasks a second, in the best way for many", rates)
+    plot_bars(f"{folder}/trips.svg", "round trip back to back, p50, us",
+              [(n, run.peer(n, "hot p50")) for n in QUEUES])  # fmt: skip
+    plot_bars(f"{folder}/boot.svg", "start to first result, ms", [(n, run.peer(n, "boot")) for n in QUEUES])
+    for width in (2, 8):
+        plot_lines(
+            f"{folder}/stencil-{width}.svg",
+            f"stencil, width {width}, 1,000 steps: useful part of two cores",
+            {name: efficiency(run, name, width) for name in RUNTIMES},
+            ("length of a task, us", "efficiency"),
+            "set logscale x\nset yrange [0:1.05]\n",
+        )
+    in_bytes = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+    handed = {}
+    for name in HANDS:
+        for size in HANDED:
+            value = run.value("objects", f"{name}: {size}")
+            if value:
+                number, unit = size.split()
+                handed.setdefault(name, []).append((int(number) * in_bytes[unit], value))
+    plot_lines(f"{folder}/objects.svg", "until another process has looked at the bytes", handed,
+               ("bytes", "us"), "set logscale xy\n")  # fmt: skip
+    queued = {
+        name: [(n, run.plm(f"{name}, {n} queued")) for n in LENGTHS if run.plm(f"{name}, {n} queued")]
+        for name in ("submit in a batch", "submit alone", "scheduler, CPU a task")
+    }
+    plot_lines(f"{folder}/queue.svg", "a task behind a queue", queued, ("tasks that wait", "ns a task"),
+               "set logscale x\nset yrange [0:*]\n")  # fmt: skip
+
+
+def main():
+    path = sys.argv[1] if len(sys.argv) > 1 else "build/bench/results.csv"
+    page = sys.argv[2] if len(sys.argv) > 2 else "docs/performance.md"
+    run = read_rows(path)
+    with open(page) as file:
+        text = file.read()
+    with open(page, "w") as file:
+        file.write(fill(text, run))
+    plot_all(run, os.path.join(os.path.dirname(page), "plots"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

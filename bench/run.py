@@ -314,10 +314,11 @@ def part_objects(options, rows):
 # ---- graphs: METG(50 %) --------------------------------------------------------------------------
 
 CORES_USED = 2
+CURVE = "stencil"  # whose efficiency is kept for every length, to be drawn
 GRAPHS = ("trivial", "chain", "stencil", "nearest", "spread", "fft", "tree", "random")
 LONGEST_NS, SHORTEST_NS, FACTOR = 160000, 100, math.sqrt(2)
 LONG_NS = 30000  # from here a run is long enough to be measured once
-GIVEN_UP = 0.4  # of the peak: below it the crossing at one half lies behind us
+GIVEN_UP = 0.4  # of the peak: below it the crossing at one half lies behind
 
 
 def tasks_of(pattern, width, steps):
@@ -329,20 +330,21 @@ def tasks_of(pattern, width, steps):
 
 
 def crossing(points):
-    """Where the efficiency falls through half of its peak; points from long tasks to short."""
+    """The shortest task length that reaches half of the peak, between two that were measured; points
+    from long tasks to short."""
     peak = max(efficiency for _, efficiency in points)
-    for (long, above), (short, below) in zip(points, points[1:]):
-        if above >= peak / 2 > below:
-            part = (above - peak / 2) / (above - below)
-            return long * (short / long) ** part, peak
-    return points[-1][0], peak  # shorter than the shortest, or never reached
+    last = max(i for i, (_, efficiency) in enumerate(points) if efficiency >= peak / 2)
+    if last + 1 == len(points):
+        return points[last][0], peak  # shorter than the shortest
+    (long, above), (short, below) = points[last], points[last + 1]
+    return long * (short / long) ** ((above - peak / 2) / (above - below)), peak
 
 
 class Graphs:
     def __init__(self, options, rows, running):
         self.rows, self.running = rows, running
         self.steps = 200 if options.quick else 1000
-        self.samples = 3
+        self.samples = 3 if options.quick else 5
         turns = 1000000
         self.turn_ns = min(c.ask(f"turns {turns}")[0] / turns for c in running for _ in range(10))
 
@@ -371,15 +373,21 @@ class Graphs:
 
     @staticmethod
     def goes_on(points):
-        return points[-1][1] >= GIVEN_UP * max(efficiency for _, efficiency in points)
+        low = GIVEN_UP * max(efficiency for _, efficiency in points)
+        return any(efficiency >= low for _, efficiency in points[-2:])  # one alone may be noise
 
     def metg(self, pattern, width):
-        found = {name: crossing(points) for name, points in self.sweep(pattern, width).items()}
+        points = self.sweep(pattern, width)
+        found = {name: crossing(line) for name, line in points.items()}
         plm = found["plm"][0] / 1e3
         for name, (ns, peak) in found.items():
             beside = [plm] if name != "plm" else None
             self.rows.add(f"{name}: {pattern}, width {width}", [ns / 1e3], "us", beside)
             self.rows.write(f"{name}: {pattern}, width {width}, peak", round(peak, 4), "1")
+            if pattern == CURVE:
+                for length, efficiency in points[name]:
+                    curve = f"{name}: {pattern}, width {width}, efficiency at {length / 1e3:.3f} us"
+                    self.rows.write(curve, round(efficiency, 4), "1")
 
 
 def part_graphs(options, rows):
