@@ -5,6 +5,7 @@
 #include "base/why.h"
 #include "client/handle.h"
 #include "tables/args.h"
+#include "tables/handover.h"
 
 enum { SUBMIT_CHUNK = 64 };
 
@@ -15,6 +16,7 @@ struct submission { /* one task on its way in */
 	uint32_t futures;
 	uint64_t args_bytes;
 	uint64_t deadline_ns;
+	bool alone; /* no batch: an idle worker may have it at once */
 };
 
 static int check_numbers(const plm_task *task)
@@ -222,7 +224,9 @@ static int submit_one(struct plm *rt, struct chunk *chunk, const struct submissi
 		r = fill(rt, index, s, sequence, ret);
 	if (r == 0) {
 		publish(rt, index, s);
-		chunk->hint[chunk->n++] = hint_make(HINT_SUBMITTED, ret[0].id);
+		uint64_t hint = hint_make(HINT_SUBMITTED, ret[0].id);
+		if (!s->alone || s->futures || !handover(&rt->tables, hint))
+			chunk->hint[chunk->n++] = hint;
 		if (s->task->flags & PLM_KEEP)
 			chunk->hint[chunk->n++] = hint_make(HINT_KEPT, ret[0].id);
 	}
@@ -249,7 +253,7 @@ static void chunk_return(struct plm *rt, struct chunk *chunk)
 static int submit_all(
     struct plm *rt, const plm_task *tasks, size_t n, plm_ref *ret, size_t *ret_done)
 {
-	struct submission s = { .deadline_ns = handle_deadline(rt) };
+	struct submission s = { .deadline_ns = handle_deadline(rt), .alone = n == 1 };
 	struct chunk chunk = { .left = n };
 	const char *known =
 	    NULL; /* the last name looked up: the same pointer means the same function */

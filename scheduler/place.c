@@ -64,7 +64,7 @@ void place_remove(struct scheduler *s, uint32_t index)
 uint32_t place_outstanding(const struct scheduler *s, uint32_t process)
 {
 	struct ring ring = ring_down(s->t, process);
-	return ring_used(&ring);
+	return ring_used(&ring) + (sh_load(&s->t->process[process].handed) != 0);
 }
 
 static uint64_t room_key(const struct member *m)
@@ -86,6 +86,9 @@ void place_refresh(struct scheduler *s, uint32_t process)
 	lock_heap(&s->t->worker_heap);
 	heap_update(&s->t->worker_heap, process, room_key(m));
 	heap_unlock(&s->t->worker_heap);
+	if (m->depth == 0 && outstanding > 1)
+		place_withdraw(
+		    s, process); /* its task sleeps in a wait: others may have the rest */
 }
 
 /* ---- out of the heap ---- */
@@ -203,9 +206,11 @@ void place_rebuild(struct scheduler *s)
 
 void place_withdraw(struct scheduler *s, uint32_t process)
 {
-	uint64_t hints[DOWN_RING_ENTRIES];
+	uint64_t hints[DOWN_RING_ENTRIES + 1];
 	struct ring ring = ring_down(s->t, process);
 	uint32_t n = ring_look(&ring, hints, DOWN_RING_ENTRIES);
+	hints[n] = sh_load(&s->t->process[process].handed);
+	n += hints[n] != 0;
 	for (uint32_t i = 0; i < n; i++)
 		if ((uint32_t)hints[i] < s->t->limits.records)
 			place_ready(s, (uint32_t)hints[i]); /* if it is READY still */

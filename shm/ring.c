@@ -82,8 +82,9 @@ void ring_fill_holes(struct ring *ring, uint64_t hint)
 		return; /* not a ring any more; ring_check() says so */
 	for (uint32_t p = head; p != tail; p++) {
 		uint64_t entry = sh_load(place_of(ring, p));
+		/* By CAS: a producer that lives after all, and fills its place just now, wins. */
 		if ((entry & RING_LAP) != lap_bit(ring, p))
-			sh_store(place_of(ring, p), hint | lap_bit(ring, p));
+			sh_cas(place_of(ring, p), &entry, hint | lap_bit(ring, p));
 	}
 }
 

@@ -63,7 +63,7 @@ uint32_t ring_position(const struct ring *ring);
 /* How many places are taken; a guess while the other side runs. */
 uint32_t ring_used(const struct ring *ring);
 
-/* By a successor of the only producer: fills what the dead one took and did not write. */
+/* By a successor of a dead producer: fills what it took and did not write. */
 void ring_fill_holes(struct ring *ring, uint64_t hint);
 
 /* Empties it. Only when neither producer nor consumer but the caller is alive. */

@@ -7,37 +7,16 @@
  * have the higher priority. Death: a task that was made ready and not placed is READY in its word;
  * the scheduler finds it when it buries us. */
 #include "tables/edges.h"
+#include "tables/handover.h"
 #include "worker/worker.h"
 
-enum { EDGES_AT_ONCE = 32, CANDIDATES = 8 };
+enum { EDGES_AT_ONCE = 32 };
 
-static bool may_take(const struct tables *t, uint32_t process)
+/* Into our own ring, where others can steal it. */
+static bool queue_here(struct worker *w, uint64_t hint)
 {
-	uint64_t word = sh_load(&t->process[process].state);
-	return process_kind(word) == KIND_WORKER && process_state(word) == PROCESS_LIVE;
-}
-
-/* The least loaded of the next few workers after us, ourselves last; SLOT_MANAGER: all have enough.
- */
-static uint32_t least_loaded(const struct worker *w)
-{
-	const struct tables *t = &w->rt.tables;
-	uint32_t best = SLOT_MANAGER, best_used = UINT32_MAX, slot = w->rt.self, seen = 0;
-	for (uint32_t i = 0; i < t->limits.processes && seen < CANDIDATES; i++) {
-		slot = slot + 1 < t->limits.processes ? slot + 1 : SLOT_FIRST_MEMBER;
-		if (!may_take(t, slot))
-			continue;
-		seen++;
-		struct ring ring = ring_down(t, slot);
-		uint32_t used = ring_used(&ring);
-		if (used < best_used && used < process_depth(&t->process[slot])) {
-			best = slot;
-			best_used = used;
-		}
-		if (used == 0)
-			break;
-	}
-	return best;
+	struct ring own = ring_down(&w->rt.tables, w->rt.self);
+	return ring_used(&own) < process_depth(w->rt.me) && ring_push(&own, &hint, 1) == 1;
 }
 
 /* A stranger's ring with something in it goes before a successor: else a chain would starve it. */
@@ -49,19 +28,12 @@ static bool may_keep(const struct worker *w)
 
 static void place(struct worker *w, uint32_t index, uint64_t ref)
 {
-	struct tables *t = &w->rt.tables;
 	uint64_t hint = hint_make(HINT_SUBMITTED, ref);
-	bool ordered = heap_length(&t->task_heap) > 0;
-	if (!ordered && may_keep(w)) {
+	bool ordered = heap_length(&w->rt.tables.task_heap) > 0;
+	if (!ordered && may_keep(w))
 		w->next = index;
-		return;
-	}
-	uint32_t slot = ordered ? SLOT_MANAGER : least_loaded(w);
-	struct ring ring = ring_down(t, slot);
-	if (slot == SLOT_MANAGER || ring_push(&ring, &hint, 1) == 0)
+	else if (ordered || !(handover(&w->rt.tables, hint) || queue_here(w, hint)))
 		worker_tell(w, HINT_SUBMITTED, ref, true);
-	else
-		process_post(t, slot);
 }
 
 static void tell_one(struct worker *w, struct edge_taken edge)

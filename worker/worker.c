@@ -10,8 +10,8 @@ static void note_blocked(void *worker, bool blocked)
 	struct worker *w = worker;
 	sh_store(&w->rt.me->blocked, blocked);
 	if (blocked) {
+		w->untold = true;
 		worker_report(w);
-		process_post(&w->rt.tables, SLOT_SCHEDULER);
 	}
 }
 
@@ -51,27 +51,34 @@ static bool report_is_due(const struct worker *w)
 	    w->now_ns - w->report_since_ns > REPORT_DELAY_NS);
 }
 
-static void run(struct worker *w, uint32_t index)
+static bool run(struct worker *w, uint32_t index)
 {
-	worker_run_record(w, index);
+	bool ran = worker_run_record(w, index);
 	if (report_is_due(w))
 		worker_report(w);
+	return ran;
+}
+
+bool worker_run_hint(struct worker *w, uint64_t hint)
+{
+	struct tables *t = &w->rt.tables;
+	uint32_t index = (uint32_t)hint;
+	bool fits = hint_kind(hint) == HINT_SUBMITTED && index < t->limits.records &&
+	    hint_fits(hint, sh_load(&record_at(t, index)->state));
+	bool ran = fits && run(w, index);
+	while (w->next != NO_RECORD) {
+		index = w->next;
+		w->next = NO_RECORD;
+		run(w, index);
+	}
+	return ran;
 }
 
 /* Taken off when dealt with, also when it was stale: what stands in the ring is what we still have.
  */
 static void deal_with(struct worker *w, struct ring *ring, uint64_t hint)
 {
-	struct plm *rt = &w->rt;
-	uint32_t index = (uint32_t)hint;
-	if (hint_kind(hint) == HINT_SUBMITTED && index < rt->tables.limits.records &&
-	    hint_fits(hint, sh_load(&record_at(&rt->tables, index)->state)))
-		run(w, index);
-	while (w->next != NO_RECORD) {
-		index = w->next;
-		w->next = NO_RECORD;
-		run(w, index);
-	}
+	worker_run_hint(w, hint);
 	ring_done(ring, 1);
 	w->untold = true;
 }
@@ -80,6 +87,8 @@ uint32_t worker_step(struct worker *w)
 {
 	uint64_t hints[WORKER_BATCH];
 	struct ring ring = ring_down(&w->rt.tables, w->rt.self);
+	if (sh_peek(&w->rt.me->handed))
+		return worker_run_hint(w, sh_swap(&w->rt.me->handed, 0));
 	uint32_t n = ring_look(&ring, hints, WORKER_BATCH);
 	for (uint32_t i = 0; i < n; i++) {
 		if (i + 1 < n)
@@ -100,7 +109,7 @@ static bool work_waits(void *worker)
 {
 	const struct worker *w = worker;
 	struct ring ring = ring_down(&w->rt.tables, w->rt.self);
-	return ring_ready(&ring) || report_is_missed(w);
+	return ring_ready(&ring) || sh_load(&w->rt.me->handed) || report_is_missed(w);
 }
 
 static void rest(struct worker *w)
@@ -108,6 +117,8 @@ static void rest(struct worker *w)
 	struct plm *rt = &w->rt;
 	if (report_is_missed(w))
 		worker_report(w);
+	if (worker_steal(w))
+		return;
 	if (spin_until(&rt->tables, work_waits, w))
 		return;
 	worker_report(w); /* what could wait while we were at it */

@@ -51,6 +51,14 @@ void worker_tell(struct worker *w, enum hint_kind kind, uint64_t ref, bool urgen
 /* Sends what is in report[]. */
 void worker_report(struct worker *w);
 
+/* The same for a hint, which may be stale; and what it made ready and kept for us. */
+bool worker_run_hint(struct worker *w, uint64_t hint);
+
+/* ---- steal.c ---- */
+
+/* Runs one task that stands in front of another worker. False: there is none. */
+bool worker_steal(struct worker *w);
+
 /* ---- successor.c ---- */
 
 /* Tells those that waited for it. False: some are left to the scheduler. */

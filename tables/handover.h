@@ -1,0 +1,17 @@
+/* handover.h - a READY task straight into the hand of an idle worker, without a turn through the
+ * scheduler.
+ *
+ * Who: a client that submits one task, a worker that made one ready; only while nothing stands in
+ * the task heap, since what stands there may have the higher priority.
+ * Death: one CAS, so that it was given or was not. A task given to a worker that dies is READY in
+ * its word; the scheduler finds it when it buries the worker.
+ * Blocks: never. */
+#ifndef PLM_HANDOVER_H
+#define PLM_HANDOVER_H
+
+#include "tables/tables.h"
+
+/* False: nobody near the front of the process table is idle, or the heap is not empty. */
+bool handover(struct tables *t, uint64_t hint);
+
+#endif

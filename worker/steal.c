@@ -1,0 +1,44 @@
+/* steal.c - an idle worker takes what stands in front of a busy one.
+ *
+ * A hint is an order only for who claims the record, so stealing is claiming: the hint stays where
+ * it is and is found stale by its owner. What a worker was given in the hope of a short task does
+ * not wait behind a long one while anybody is idle. */
+#include "worker/worker.h"
+
+enum { VICTIMS = 8, LOOK_AHEAD = 64 };
+
+static bool is_other_worker(const struct worker *w, uint32_t process)
+{
+	uint64_t word = sh_load(&w->rt.tables.process[process].state);
+	return process != w->rt.self && process_kind(word) == KIND_WORKER &&
+	    process_state(word) == PROCESS_LIVE;
+}
+
+static bool steal_from(struct worker *w, uint32_t process)
+{
+	struct tables *t = &w->rt.tables;
+	uint64_t hints[LOOK_AHEAD];
+	struct ring ring = ring_down(t, process);
+	uint32_t n = ring_used(&ring) > 1 ? ring_look(&ring, hints, LOOK_AHEAD) : 0;
+	uint64_t handed = sh_load(&t->process[process].handed);
+	if (handed && worker_run_hint(w, handed))
+		return true;
+	for (uint32_t i = 0; i < n; i++)
+		if (worker_run_hint(w, hints[i]))
+			return true;
+	return false;
+}
+
+bool worker_steal(struct worker *w)
+{
+	uint32_t slot = w->rt.self, seen = 0, slots = w->rt.tables.limits.processes;
+	for (uint32_t i = 0; i < slots && seen < VICTIMS; i++) {
+		slot = slot + 1 < slots ? slot + 1 : SLOT_FIRST_MEMBER;
+		if (!is_other_worker(w, slot))
+			continue;
+		seen++;
+		if (steal_from(w, slot))
+			return true;
+	}
+	return false;
+}
