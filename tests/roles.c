@@ -16,7 +16,8 @@ void roles_until(bool (*done)(void *context), void *context, const char *what)
 	static const struct timespec pause = { .tv_nsec = LOOK_AGAIN_NS };
 	uint64_t deadline = deadline_after_ms(ROLES_DEADLINE_MS);
 	while (!done(context)) {
-		ck_assert_msg(clock_ns() < deadline, "in %d ms it never came to: %s", ROLES_DEADLINE_MS, what);
+		ck_assert_msg(clock_ns() < deadline, "in %d ms it never came to: %s",
+		    ROLES_DEADLINE_MS, what);
 		nanosleep(&pause, NULL);
 	}
 }
@@ -30,7 +31,8 @@ static void register_module(struct roles *r, const char *path)
 	ck_assert_msg(module_open(path, &module) == 0, "%s", why_text());
 	for (uint32_t i = 0; i < module->count; i++)
 		names[i] = module->exports[i].name;
-	ck_assert_int_eq(registry_add(&r->tables.registry, path, module->name, names, module->count), 0);
+	ck_assert_int_eq(
+	    registry_add(&r->tables.registry, path, module->name, names, module->count), 0);
 }
 
 static void claim(struct roles *r, uint32_t slot, enum process_kind kind)
@@ -88,7 +90,8 @@ void roles_start(struct roles *r, const struct limits *limits, const char *modul
 	tables_share(&r->tables, &r->scheduler_tables);
 	ck_assert_int_eq(scheduler_open(&r->scheduler, &r->scheduler_tables), 0);
 	sh_store(&r->tables.control->mode, MODE_UP);
-	ck_assert_int_eq(pthread_create(&r->scheduler_thread, NULL, run_scheduler, &r->scheduler), 0);
+	ck_assert_int_eq(
+	    pthread_create(&r->scheduler_thread, NULL, run_scheduler, &r->scheduler), 0);
 }
 
 void roles_add_worker(struct roles *r)
@@ -173,7 +176,8 @@ static void name_leftover(const struct roles *r, char *ret, size_t size)
 		uint64_t word = sh_load(&record->state);
 		if (word_state(word) == RECORD_FREE)
 			continue;
-		snprintf(ret, size, "; record %u is %s, owner %u, holds %#llx, uses %#x, pending %u", i,
+		snprintf(ret, size,
+		    "; record %u is %s, owner %u, holds %#llx, uses %#x, pending %u", i,
 		    record_state_name(word_state(word)), word_owner(word),
 		    (unsigned long long)sh_load(&record->holds), sh_load(&record->uses),
 		    sh_load(&record->pending));
@@ -187,8 +191,8 @@ static void check_ledger(const struct roles *r)
 	const char *unsound = tables_check(&r->tables);
 	ck_assert_msg(unsound == NULL, "%s", unsound);
 	name_leftover(r, leftover, sizeof leftover);
-	ck_assert_msg(roles_records_used(r) == 0, "%u records are still in use%s", roles_records_used(r),
-	    leftover);
+	ck_assert_msg(roles_records_used(r) == 0, "%u records are still in use%s",
+	    roles_records_used(r), leftover);
 	ck_assert_uint_eq(roles_store_used(r), 0);
 }
 

@@ -1,9 +1,9 @@
 /* roles.h - a whole runtime in one process: scheduler and workers as threads, clients as handles.
  *
- * For what real processes hide: ThreadSanitizer compares all accesses, because every role works on one
- * mapping; and a test may look into the tables. The test plays the manager: it gives out slots and
- * declares those that left dead. The segments have no name: nothing is left in /dev/shm, however it ends.
- * Everything here fails the test (ck_abort) when it goes wrong. */
+ * For what real processes hide: ThreadSanitizer compares all accesses, because every role works on
+ * one mapping; and a test may look into the tables. The test plays the manager: it gives out slots
+ * and declares those that left dead. The segments have no name: nothing is left in /dev/shm,
+ * however it ends. Everything here fails the test (ck_abort) when it goes wrong. */
 #ifndef PLM_TEST_ROLES_H
 #define PLM_TEST_ROLES_H
 
@@ -39,8 +39,8 @@ void roles_add_worker(struct roles *r);
 plm *roles_join(struct roles *r);
 void roles_leave(struct roles *r, plm **rtp);
 
-/* All clients have left: ends workers and scheduler, then looks into the ledger: every record free, no
- * byte of the store used, every slot free, every structure sound. */
+/* All clients have left: ends workers and scheduler, then looks into the ledger: every record free,
+ * no byte of the store used, every slot free, every structure sound. */
 void roles_stop(struct roles *r);
 
 /* Looks again and again until done(context); fails with what at the deadline. */

@@ -1,5 +1,5 @@
-/* test_chaos.c - real processes, killed at random under load and all at once; strangers at the door; and
- * what a runtime's end and a worker's birth promise.
+/* test_chaos.c - real processes, killed at random under load and all at once; strangers at the
+ * door; and what a runtime's end and a worker's birth promise.
  *
  * PLM_CHAOS_SECONDS (8) is how long the load lasts, PLM_CHAOS_SEED repeats a run's choices. */
 #include <check.h>
@@ -59,7 +59,8 @@ static void until(bool (*done)(void *context), void *context, const char *what)
 	static const struct timespec pause = { .tv_nsec = LOOK_AGAIN_NS };
 	uint64_t deadline = deadline_after_ms(PATIENT_MS);
 	while (!done(context)) {
-		ck_assert_msg(clock_ns() < deadline, "in %d ms it never came to: %s", PATIENT_MS, what);
+		ck_assert_msg(
+		    clock_ns() < deadline, "in %d ms it never came to: %s", PATIENT_MS, what);
 		nanosleep(&pause, NULL);
 	}
 }
@@ -88,8 +89,8 @@ static void client_expects(plm *handle, plm_ref ref, const void *data, size_t le
 	plm_failure failure;
 	int r = plm_get(handle, ref, &view, PATIENT_MS);
 	if (r == -PLM_EFAILED && plm_error(handle, ref, &failure) == 0)
-		fprintf(stderr, "%s failed with %d, signal %d: %s\n", failure.function, failure.code,
-		    failure.signal, failure.message);
+		fprintf(stderr, "%s failed with %d, signal %d: %s\n", failure.function,
+		    failure.code, failure.signal, failure.message);
 	if (r < 0)
 		client_fails("get", r);
 	if (view.len != length || memcmp(view.data, data, length) != 0)
@@ -136,7 +137,7 @@ static void client_batch(plm *handle, uint64_t *random)
 /* Tasks below tasks: a child that dies with its worker fails its parent, which is run again. */
 static void client_tree(plm *handle)
 {
-	plm_task task = sturdy("probe.tree", (plm_arg[]){ PLM_BYTES("2", 1), PLM_BYTES("3", 1) }, 2);
+	plm_task task = sturdy("probe.tree", (plm_arg[]){PLM_BYTES("2", 1), PLM_BYTES("3", 1)}, 2);
 	plm_ref ref;
 	int r = plm_submit(handle, &task, &ref);
 	if (r < 0)
@@ -202,7 +203,8 @@ static void client_expect_end(pid_t pid)
 	if (!ended)
 		kill(pid, SIGABRT);
 	waitpid(pid, &status, 0);
-	ck_assert_msg(ended && status == 0, "a client ended with wait status %#x", (unsigned)status);
+	ck_assert_msg(
+	    ended && status == 0, "a client ended with wait status %#x", (unsigned)status);
 }
 
 /* ---- the killer ---- */
@@ -276,7 +278,8 @@ static bool nothing_is_left(void *context)
 {
 	plm_status s;
 	ck_assert_int_eq(plm_status_get(context, &s), 0);
-	return s.waiting + s.ready + s.running + s.done + s.failed + s.cancelled == 0 && s.store_used == 0;
+	return s.waiting + s.ready + s.running + s.done + s.failed + s.cancelled == 0 &&
+	       s.store_used == 0;
 }
 
 static void expect_ledger(plm *handle)
@@ -314,8 +317,10 @@ START_TEST(under_random_deaths_each_task_ends_once_and_nothing_is_left)
 	}
 	plm_status s;
 	ck_assert_int_eq(plm_status_get(k.handle, &s), 0);
-	printf("chaos: %llu tasks right; killed %u workers, %u schedulers, %u clients; %llu restarts\n",
-	    (unsigned long long)tasks, k.workers, k.schedulers, k.clients, (unsigned long long)s.restarts);
+	printf("chaos: %llu tasks right; killed %u workers, %u schedulers, %u clients; %llu "
+	       "restarts\n",
+	    (unsigned long long)tasks, k.workers, k.schedulers, k.clients,
+	    (unsigned long long)s.restarts);
 	ck_assert_uint_gt(k.workers, 0);
 	ck_assert_uint_gt(s.restarts, 0);
 	expect_ledger(k.handle);
@@ -346,8 +351,8 @@ static void expect_host_down(plm *handle, const plm_ref *ref)
 {
 	plm_ref more;
 	ck_assert_int_eq(plm_wait(handle, ref, 1, 1, PATIENT_MS, NULL), -EHOSTDOWN);
-	int r = plm_submit(handle, &(plm_task){ .function = "probe.sleep", .args = &PLM_BYTES("1", 1),
-		.nargs = 1 }, &more);
+	int r = plm_submit(handle,
+	    &(plm_task){.function = "probe.sleep", .args = &PLM_BYTES("1", 1), .nargs = 1}, &more);
 	ck_assert_int_eq(r == 0 ? plm_wait(handle, &more, 1, 1, PATIENT_MS, NULL) : r, -EHOSTDOWN);
 }
 
@@ -390,7 +395,8 @@ END_TEST
 
 START_TEST(a_second_runtime_of_the_name_is_refused)
 {
-	struct output_of o = program_run(&rt, "plm", (const char *const[]){ "--name", rt.name, NULL }, NULL, 0);
+	struct output_of o =
+	    program_run(&rt, "plm", (const char *const[]){"--name", rt.name, NULL}, NULL, 0);
 	ck_assert_int_eq(o.code, 75);
 	ck_assert_msg(strstr(o.err, "is up already") && strstr(o.err, rt.name), "%s", o.err);
 	output_free(&o);
@@ -434,7 +440,8 @@ static struct sockaddr_un door;
 
 static void knock_as_nobody(void)
 {
-	struct door_request hello = { .magic = DOOR_MAGIC, .version = DOOR_VERSION, .kind = DOOR_HELLO };
+	struct door_request hello = {
+	    .magic = DOOR_MAGIC, .version = DOOR_VERSION, .kind = DOOR_HELLO};
 	struct door_reply reply;
 	become_nobody();
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
@@ -540,11 +547,12 @@ static void expect_descriptors(pid_t pid, struct allowed *list, size_t n)
 		int fd = atoi(entry->d_name);
 		if (entry->d_name[0] == '.' || fd <= STDERR_FILENO)
 			continue;
-		ssize_t length = readlinkat(dirfd(directory), entry->d_name, target, sizeof target - 1);
+		ssize_t length =
+		    readlinkat(dirfd(directory), entry->d_name, target, sizeof target - 1);
 		ck_assert_int_gt(length, 0);
 		target[length] = 0;
-		ck_assert_msg(is_allowed(list, n, target), "process %d has descriptor %d: %s", (int)pid, fd,
-		    target);
+		ck_assert_msg(is_allowed(list, n, target), "process %d has descriptor %d: %s",
+		    (int)pid, fd, target);
 	}
 	closedir(directory);
 }
@@ -555,8 +563,8 @@ START_TEST(members_hold_no_descriptor_they_do_not_need)
 	struct family family;
 	find_family(handle, &family);
 	for (unsigned i = 0; i < family.n; i++) {
-		struct allowed list[] = { { ".control", 1 }, { ".store", 1 }, { "[eventfd]", 1 },
-			{ "[pidfd]", i == 0 ? WORKERS : 0 } }; /* the scheduler may have to end a worker */
+		struct allowed list[] = {{".control", 1}, {".store", 1}, {"[eventfd]", 1},
+		    {"[pidfd]", i == 0 ? WORKERS : 0}}; /* the scheduler may have to end a worker */
 		expect_descriptors(family.pid[i], list, COUNT_OF(list));
 	}
 	plm_disconnect(&handle);
@@ -578,7 +586,8 @@ int main(void)
 	Suite *suite = suite_create("chaos");
 	TCase *deaths = add_case(suite, "deaths", stop);
 	tcase_add_test(deaths, under_random_deaths_each_task_ends_once_and_nothing_is_left);
-	tcase_add_loop_test(deaths, after_the_death_of_all_clients_know_and_a_new_boot_of_the_name_works, 0, 2);
+	tcase_add_loop_test(
+	    deaths, after_the_death_of_all_clients_know_and_a_new_boot_of_the_name_works, 0, 2);
 	TCase *outside = add_case(suite, "outside", stop);
 	tcase_add_test(outside, a_second_runtime_of_the_name_is_refused);
 	tcase_add_test(outside, another_user_is_kept_out_of_door_and_segments);

@@ -1,6 +1,6 @@
-/* test_roles.c - the whole life of tasks and objects, with scheduler and workers as threads. This is the
- * ThreadSanitizer target: every test runs what it runs from several threads at once. At the end of each
- * test the ledger must be empty (roles_stop). */
+/* test_roles.c - the whole life of tasks and objects, with scheduler and workers as threads. This
+ * is the ThreadSanitizer target: every test runs what it runs from several threads at once. At the
+ * end of each test the ledger must be empty (roles_stop). */
 #include <check.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -24,8 +24,8 @@ enum {
 	TEXT_BYTES = 32,
 };
 
-static const struct limits roomy = { .processes = 64, .workers = WORKERS, .records = 8192, .nodes = 1,
-	.store_bytes = 16 << 20 };
+static const struct limits roomy = {
+    .processes = 64, .workers = WORKERS, .records = 8192, .nodes = 1, .store_bytes = 16 << 20};
 static const struct limits tight = { .processes = 64, .workers = 1, .records = 64, .nodes = 1,
 	.store_bytes = 1 << 20 };
 
@@ -170,7 +170,8 @@ START_TEST(each_task_of_a_flood_from_many_threads_runs_once)
 {
 	pthread_t thread[FLOODERS];
 	for (int i = 0; i < FLOODERS; i++)
-		ck_assert_int_eq(pthread_create(&thread[i], NULL, i % 2 ? flood_alone : flood_shared, rt), 0);
+		ck_assert_int_eq(
+		    pthread_create(&thread[i], NULL, i % 2 ? flood_alone : flood_shared, rt), 0);
 	for (int i = 0; i < FLOODERS; i++)
 		pthread_join(thread[i], NULL);
 	uint64_t done = 0;
@@ -195,13 +196,16 @@ START_TEST(larger_priority_first_then_order_of_submission)
 {
 	enum { TASKS = 60, LEVELS = 3 };
 	static const int priority[LEVELS] = { 0, 32767, -32768 };
-	static const int level_at[LEVELS] = { 1, 0, 2 }; /* the place of its level in the whole order */
+	static const int level_at[LEVELS] = {
+	    1, 0, 2}; /* the place of its level in the whole order */
 	plm_ref refs[TASKS];
 	char tag[TEXT_BYTES];
 	for (int i = 0; i < TASKS; i++) {
 		int length = snprintf(tag, sizeof tag, "%d", i);
-		refs[i] = submit(rt, &(plm_task){ .function = "test.order",
-			.args = &PLM_BYTES(tag, (size_t)length), .nargs = 1, .priority = priority[i % LEVELS] });
+		refs[i] = submit(rt, &(plm_task){.function = "test.order",
+					 .args = &PLM_BYTES(tag, (size_t)length),
+					 .nargs = 1,
+					 .priority = priority[i % LEVELS]});
 	}
 	roles_add_worker(&roles);
 	ck_assert_int_eq(plm_wait(rt, refs, TASKS, TASKS, LONG_MS, NULL), 0);
@@ -219,7 +223,8 @@ END_TEST
 START_TEST(a_chain_hands_its_value_on)
 {
 	enum { LINKS = 200 };
-	plm_ref ref = submit_text(rt, "probe.echo", "a value that is too long to stand in the record");
+	plm_ref ref =
+	    submit_text(rt, "probe.echo", "a value that is too long to stand in the record");
 	for (int i = 0; i < LINKS; i++) {
 		plm_ref next = submit_after(rt, "probe.echo", ref);
 		plm_drop(rt, ref); /* the next one needs it, that is enough */
@@ -233,9 +238,12 @@ END_TEST
 START_TEST(a_diamond_joins_once_both_sides_are_done)
 {
 	plm_ref top = submit_text(rt, "probe.sum", "5");
-	plm_ref left = submit_args(rt, "probe.sum", (plm_arg[]){ PLM_FUTURE(top), PLM_BYTES("1", 1) }, 2);
-	plm_ref right = submit_args(rt, "probe.sum", (plm_arg[]){ PLM_FUTURE(top), PLM_FUTURE(top) }, 2);
-	plm_ref end = submit_args(rt, "probe.sum", (plm_arg[]){ PLM_FUTURE(left), PLM_FUTURE(right) }, 2);
+	plm_ref left =
+	    submit_args(rt, "probe.sum", (plm_arg[]){PLM_FUTURE(top), PLM_BYTES("1", 1)}, 2);
+	plm_ref right =
+	    submit_args(rt, "probe.sum", (plm_arg[]){PLM_FUTURE(top), PLM_FUTURE(top)}, 2);
+	plm_ref end =
+	    submit_args(rt, "probe.sum", (plm_arg[]){PLM_FUTURE(left), PLM_FUTURE(right)}, 2);
 	expect_text(rt, end, "16");
 	plm_drop_many(rt, (plm_ref[]){ top, left, right, end }, 4);
 }
@@ -286,7 +294,8 @@ START_TEST(a_failure_travels_with_its_root)
 	plm_arg args[] = { PLM_BYTES("it is broken", 12), PLM_BYTES("42", 2) };
 	plm_ref good = submit_text(rt, "probe.echo", "good");
 	plm_ref bad = submit_args(rt, "probe.fail", args, 2);
-	plm_ref middle = submit_args(rt, "probe.sum", (plm_arg[]){ PLM_FUTURE(good), PLM_FUTURE(bad) }, 2);
+	plm_ref middle =
+	    submit_args(rt, "probe.sum", (plm_arg[]){PLM_FUTURE(good), PLM_FUTURE(bad)}, 2);
 	plm_ref end = submit_after(rt, "probe.echo", middle);
 	plm_failure failure = expect_failure(rt, end, 42);
 	ck_assert_str_eq(failure.message, "it is broken");
@@ -315,8 +324,11 @@ START_TEST(a_failed_function_is_run_again_as_often_as_allowed)
 	plm_arg short_of_one[] = { PLM_BYTES("2", 1), PLM_BYTES("3", 1) };
 	plm_ref good = submit(rt, &(plm_task){ .function = "test.flaky", .args = enough, .nargs = 2,
 		.retries = 2 });
-	plm_ref bad = submit(rt, &(plm_task){ .function = "test.flaky", .args = short_of_one, .nargs = 2,
-		.retries = 2, .crash_retries = 5 });
+	plm_ref bad = submit(rt, &(plm_task){.function = "test.flaky",
+				     .args = short_of_one,
+				     .nargs = 2,
+				     .retries = 2,
+				     .crash_retries = 5});
 	long calls_before = 2;
 	expect_bytes(rt, good, &calls_before, sizeof calls_before);
 	ck_assert_str_eq(expect_failure(rt, bad, EAGAIN).message, "call 3 failed");
@@ -363,9 +375,11 @@ START_TEST(each_result_of_a_task_is_a_future_of_its_own)
 {
 	enum { RESULTS = 3 };
 	static const char large[] = "the third one is too large to stand in a record of its own";
-	plm_arg args[RESULTS] = { PLM_BYTES("one", 3), PLM_BYTES("", 0), PLM_BYTES(large, sizeof large - 1) };
+	plm_arg args[RESULTS] = {
+	    PLM_BYTES("one", 3), PLM_BYTES("", 0), PLM_BYTES(large, sizeof large - 1)};
 	plm_ref refs[RESULTS], after[RESULTS];
-	plm_task task = { .function = "test.split", .args = args, .nargs = RESULTS, .results = RESULTS };
+	plm_task task = {
+	    .function = "test.split", .args = args, .nargs = RESULTS, .results = RESULTS};
 	ck_assert_int_eq(plm_submit(rt, &task, refs), 0);
 	for (int i = 0; i < RESULTS; i++)
 		after[i] = submit_after(rt, "probe.echo", refs[i]);
@@ -382,7 +396,8 @@ END_TEST
 START_TEST(a_failed_task_fails_all_its_results)
 {
 	plm_ref refs[2];
-	plm_task task = { .function = "probe.fail", .args = &PLM_BYTES("no", 2), .nargs = 1, .results = 2 };
+	plm_task task = {
+	    .function = "probe.fail", .args = &PLM_BYTES("no", 2), .nargs = 1, .results = 2};
 	ck_assert_int_eq(plm_submit(rt, &task, refs), 0);
 	expect_failure(rt, refs[1], 1);
 	plm_drop_many(rt, refs, 2);
@@ -391,7 +406,8 @@ END_TEST
 
 START_TEST(tasks_wait_for_tasks_of_their_own_deeper_than_there_are_workers)
 {
-	plm_ref tree = submit_args(rt, "probe.tree", (plm_arg[]){ PLM_BYTES("6", 1), PLM_BYTES("3", 1) }, 2);
+	plm_ref tree =
+	    submit_args(rt, "probe.tree", (plm_arg[]){PLM_BYTES("6", 1), PLM_BYTES("3", 1)}, 2);
 	expect_text(rt, tree, "729");
 	plm_drop(rt, tree);
 }
@@ -505,8 +521,8 @@ END_TEST
 
 START_TEST(a_wait_ends_with_as_many_as_are_wanted_or_with_its_deadline)
 {
-	plm_ref refs[] = { submit_text(rt, "probe.sleep", "600000"), submit_text(rt, "probe.echo", "fast"),
-		submit_text(rt, "probe.fail", "also settled") };
+	plm_ref refs[] = {submit_text(rt, "probe.sleep", "600000"),
+	    submit_text(rt, "probe.echo", "fast"), submit_text(rt, "probe.fail", "also settled")};
 	uint8_t ready[3];
 	ck_assert_int_eq(plm_wait(rt, refs, 3, 2, LONG_MS, ready), 0);
 	ck_assert(!ready[0] && ready[1] && ready[2]);
@@ -613,7 +629,8 @@ static void expect_full_then_room(size_t length, const char *remedy)
 	pthread_t thread;
 	size_t n = fill(length, refs, COUNT_OF(refs) + 1);
 	ck_assert_uint_gt(n, 4);
-	ck_assert_msg(strstr(plm_why(), remedy) != NULL, "\"%s\" does not name %s", plm_why(), remedy);
+	ck_assert_msg(
+	    strstr(plm_why(), remedy) != NULL, "\"%s\" does not name %s", plm_why(), remedy);
 	plm_patience(rt, SHORT_MS);
 	ck_assert_int_eq(plm_put(rt, zeroes, length, &more), -ENOSPC);
 	plm_patience(rt, LONG_MS);
@@ -643,13 +660,18 @@ START_TEST(what_can_never_be_is_refused_with_its_reason)
 	ck_assert_int_eq(plm_create(rt, 2 << 20, &data, &ref), -E2BIG);
 	ck_assert_int_eq(plm_submit(rt, &(plm_task){ .function = "probe.nothing" }, &ref), -ENOENT);
 	ck_assert_ptr_nonnull(strstr(plm_why(), "probe.nothing"));
-	ck_assert_int_eq(plm_submit(rt, &(plm_task){ .function = "probe.noop", .priority = 40000 }, &ref),
+	ck_assert_int_eq(
+	    plm_submit(rt, &(plm_task){.function = "probe.noop", .priority = 40000}, &ref),
 	    -EINVAL);
-	ck_assert_int_eq(plm_submit(rt, &(plm_task){ .function = "probe.noop", .nargs = 70000 }, &ref), -E2BIG);
-	ck_assert_int_eq(plm_submit(rt, &(plm_task){ .function = "probe.noop", .retries = 255 }, &ref), -EINVAL);
-	ck_assert_int_eq(plm_submit(rt, &(plm_task){ .function = "probe.noop", .results = RESULTS_MAX + 1 },
-	    refs), -E2BIG);
-	ck_assert_int_eq(plm_submit(rt, &(plm_task){ .function = "probe.noop", .flags = 2 }, &ref), -EINVAL);
+	ck_assert_int_eq(
+	    plm_submit(rt, &(plm_task){.function = "probe.noop", .nargs = 70000}, &ref), -E2BIG);
+	ck_assert_int_eq(
+	    plm_submit(rt, &(plm_task){.function = "probe.noop", .retries = 255}, &ref), -EINVAL);
+	ck_assert_int_eq(
+	    plm_submit(rt, &(plm_task){.function = "probe.noop", .results = RESULTS_MAX + 1}, refs),
+	    -E2BIG);
+	ck_assert_int_eq(
+	    plm_submit(rt, &(plm_task){.function = "probe.noop", .flags = 2}, &ref), -EINVAL);
 }
 END_TEST
 
@@ -664,7 +686,8 @@ static void mix_once(plm *own, uint64_t *random)
 	plm_ref object = put(own, text, strlen(text));
 	plm_ref echo = submit_after(own, "probe.echo", object);
 	plm_ref bad = submit_text(own, "probe.fail", "on purpose");
-	plm_ref never = submit_args(own, "probe.sum", (plm_arg[]){ PLM_FUTURE(echo), PLM_FUTURE(bad) }, 2);
+	plm_ref never =
+	    submit_args(own, "probe.sum", (plm_arg[]){PLM_FUTURE(echo), PLM_FUTURE(bad)}, 2);
 	plm_ref maybe = submit_after(own, "probe.echo", echo);
 	int r = plm_cancel(own, maybe, 0);
 	ck_assert(r == 0 || r == -EALREADY);

@@ -1,8 +1,9 @@
 /* world.h - a small runtime as the image of a kill sweep: every role a function of one process.
  *
- * Setup boots it and brings it to where the operation begins; the victim does one role's step and dies;
- * the survivor is the manager, who declares the death, and the scheduler: the living one, or, when it was
- * the victim or died in the recovery, a new one. Then world_judge() says what is not as promised. */
+ * Setup boots it and brings it to where the operation begins; the victim does one role's step and
+ * dies; the survivor is the manager, who declares the death, and the scheduler: the living one, or,
+ * when it was the victim or died in the recovery, a new one. Then world_judge() says what is not as
+ * promised. */
 #ifndef PLM_TEST_WORLD_H
 #define PLM_TEST_WORLD_H
 
@@ -41,13 +42,14 @@ void world_share(struct plm *with, plm_ref ref);
 void world_declare_dead(uint32_t slot);
 void world_recover(uint32_t victim);
 
-/* NULL, or what is wrong: a structure, a record no life leads to, something of the dead; then all work
- * is done, outcome() (may be NULL) judges what B finds, all leave, and nothing must be left. */
+/* NULL, or what is wrong: a structure, a record no life leads to, something of the dead; then all
+ * work is done, outcome() (may be NULL) judges what B finds, all leave, and nothing must be left.
+ */
 const char *world_judge(uint32_t victim, const char *(*outcome)(void));
 
 /* ---- for setups and outcomes: they must not fail ---- */
-plm_ref world_submit(struct plm *rt, const char *function, const plm_arg *args, size_t n, unsigned results,
-    unsigned retries, unsigned crash_retries);
+plm_ref world_submit(struct plm *rt, const char *function, const plm_arg *args, size_t n,
+    unsigned results, unsigned retries, unsigned crash_retries);
 plm_ref world_put(struct plm *rt, const void *data, size_t length);
 bool world_yields(plm_ref ref, const void *data, size_t length);
 /* B finds it failed so; message may be NULL. */

@@ -1,5 +1,5 @@
-/* mod_test.c - tasks that only tests want: they tell in which order they ran, fail so many times, yield
- * several results. A module like any other: plm.h alone. */
+/* mod_test.c - tasks that only tests want: they tell in which order they ran, fail so many times,
+ * yield several results. A module like any other: plm.h alone. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdint.h>
