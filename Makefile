@@ -153,7 +153,7 @@ tsan: deps
 	$(AGAIN) VARIANT=tsan test-programs
 	$(Q)TSAN_OPTIONS=suppressions=tests/tsan.supp PLM_BIN=build/tsan \
 	    tools/run.sh build/tsan/logs \
-	    $(filter %/test_roles,$(TESTS:build/$(VARIANT)/%=build/tsan/%))
+	    $(filter %/test_roles %/test_roles_objects,$(TESTS:build/$(VARIANT)/%=build/tsan/%))
 
 # tools/layers.sh looks at the symbols of the programs' objects, too.
 .PHONY: layers tidy

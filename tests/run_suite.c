@@ -29,6 +29,25 @@ _Noreturn void kill_self(void)
 		pause();
 }
 
+pid_t child_of(void (*act)(void *context), void *context)
+{
+	pid_t pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		act(context);
+		_exit(0);
+	}
+	return pid;
+}
+
+int exit_of(pid_t pid)
+{
+	int status;
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFEXITED(status), "a child ended with wait status %#x", (unsigned)status);
+	return WEXITSTATUS(status);
+}
+
 void run_until_killed(void (*act)(void *context), void *context)
 {
 	int status;

@@ -6,12 +6,17 @@
 #include <check.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Runs it, each test in a process of its own; the exit status for main(). */
 int run_suite(Suite *suite);
 
 /* Zeroed memory that forked children share; gone with the process. */
 void *shared_memory(size_t bytes);
+
+/* A child that calls act(context) and exits with 0, and the exit code it ended with. */
+pid_t child_of(void (*act)(void *context), void *context);
+int exit_of(pid_t pid);
 
 /* A child that calls act(context), which never returns: it kills itself. Waits until it is dead. */
 void run_until_killed(void (*act)(void *context), void *context);

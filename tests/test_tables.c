@@ -1,5 +1,5 @@
-/* test_tables.c - what the control segment holds: records, keys, arguments, registry, process slots, holds,
- * limits; and that a damaged one is refused. */
+/* test_tables.c - what the control segment holds: records, keys, arguments, registry, process
+ * slots, holds, limits; and that a damaged one is refused. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -295,7 +295,7 @@ END_TEST
 START_TEST(a_process_slot_takes_the_legal_steps_and_no_other)
 {
 	/* free, starting, live, leaving, dead */
-	static const char *const life[PROCESS_STATES] = { ".s...", "..l.d", "...vd", "....d", "f...." };
+	static const char *const life[] = { ".s...", "..l.d", "...vd", "....d", "f...." };
 	for (enum process_state from = 0; from < PROCESS_STATES; from++)
 		for (enum process_state to = 0; to < PROCESS_STATES; to++) {
 			struct process p = { 0 };
@@ -316,7 +316,7 @@ START_TEST(each_incarnation_of_a_slot_has_a_generation_of_its_own)
 	uint64_t word;
 	sh_store(&p->unclean, 1);
 	for (uint32_t generation = 1; generation < 4; generation++) {
-		ck_assert(process_claim(p, KIND_CLIENT, getpid(), "a very long name of a command, cut"));
+		ck_assert(process_claim(p, KIND_CLIENT, getpid(), "a command of a very long name"));
 		ck_assert(!process_claim(p, KIND_CLIENT, getpid(), "late"));
 		word = sh_load(&p->state);
 		ck_assert_uint_eq(process_generation(word), generation);
@@ -443,7 +443,8 @@ START_TEST(any_limits_at_all_are_refused_or_fit)
 	for (int i = 0; i < DAMAGES; i++) {
 		struct tables t;
 		unsigned char *bytes = (unsigned char *)&tables.control->limits;
-		bytes[random_next(&random) % sizeof(struct limits)] = (unsigned char)random_next(&random);
+		size_t at = random_next(&random) % sizeof(struct limits);
+		bytes[at] = (unsigned char)random_next(&random);
 		if (attach(&t) == 0)
 			tables_detach(&t);
 		else
