@@ -212,7 +212,8 @@ void place_withdraw(struct scheduler *s, uint32_t process)
 	hints[n] = sh_load(&s->t->process[process].handed);
 	n += hints[n] != 0;
 	for (uint32_t i = 0; i < n; i++)
-		if ((uint32_t)hints[i] < s->t->limits.records)
+		if (hint_kind(hints[i]) == HINT_SUBMITTED &&
+		    (uint32_t)hints[i] < s->t->limits.records)
 			place_ready(s, (uint32_t)hints[i]); /* if it is READY still */
 	place_flush(s);
 }

@@ -11,6 +11,10 @@
 
 #include "tables/tables.h"
 
+/* What a worker holds in its own hand while it runs something that was neither handed to it nor
+ * stands in its ring: nobody hands it more, and the scheduler counts it as busy. */
+#define HAND_CLOSED ((uint64_t)1)
+
 /* False: nobody near the front of the process table is idle, or the heap is not empty. */
 bool handover(struct tables *t, uint64_t hint);
 

@@ -152,7 +152,7 @@ bool worker_run_record(struct worker *w, uint32_t index)
 	call_function(w, &call);
 	w->call = call.outer;
 	account(w, started_ns);
-	sh_poke(&rt->me->running, outer_running); /* who sees the commit finds us idle */
+	sh_poke(&rt->me->running, outer_running);
 	settle(w, &call);
 	if (!w->call && rt->adopted_count)
 		ref_drop_adopted(rt);

@@ -3,6 +3,7 @@
  * A hint is an order only for who claims the record, so stealing is claiming: the hint stays where
  * it is and is found stale by its owner. What a worker was given in the hope of a short task does
  * not wait behind a long one while anybody is idle. */
+#include "tables/handover.h"
 #include "worker/worker.h"
 
 enum { VICTIMS = 8, LOOK_AHEAD = 64 };
@@ -17,19 +18,18 @@ static bool is_other_worker(const struct worker *w, uint32_t process)
 static bool steal_from(struct worker *w, uint32_t process)
 {
 	struct tables *t = &w->rt.tables;
-	uint64_t hints[LOOK_AHEAD];
+	uint64_t hints[LOOK_AHEAD + 1];
 	struct ring ring = ring_down(t, process);
-	uint32_t n = ring_used(&ring) > 1 ? ring_look(&ring, hints, LOOK_AHEAD) : 0;
-	uint64_t handed = sh_load(&t->process[process].handed);
-	if (handed && worker_run_hint(w, handed))
-		return true;
+	uint32_t n = ring_used(&ring) ? ring_look(&ring, hints, LOOK_AHEAD) : 0;
+	hints[n] = sh_load(&t->process[process].handed);
+	n += hints[n] != 0;
 	for (uint32_t i = 0; i < n; i++)
-		if (worker_run_hint(w, hints[i]))
+		if (worker_run_hint(w, hints[i])) /* not if its owner runs it already */
 			return true;
 	return false;
 }
 
-bool worker_steal(struct worker *w)
+static bool steal_from_anybody(struct worker *w)
 {
 	uint32_t slot = w->rt.self, seen = 0, slots = w->rt.tables.limits.processes;
 	for (uint32_t i = 0; i < slots && seen < VICTIMS; i++) {
@@ -41,4 +41,15 @@ bool worker_steal(struct worker *w)
 			return true;
 	}
 	return false;
+}
+
+/* With a closed hand: what we find may be long, and nothing must be handed to us behind it. */
+bool worker_steal(struct worker *w)
+{
+	uint64_t empty = 0;
+	if (!sh_cas(&w->rt.me->handed, &empty, HAND_CLOSED))
+		return true; /* something was handed to us just now */
+	bool found = steal_from_anybody(w);
+	sh_store(&w->rt.me->handed, 0);
+	return found;
 }

@@ -87,8 +87,13 @@ uint32_t worker_step(struct worker *w)
 {
 	uint64_t hints[WORKER_BATCH];
 	struct ring ring = ring_down(&w->rt.tables, w->rt.self);
-	if (sh_peek(&w->rt.me->handed))
-		return worker_run_hint(w, sh_swap(&w->rt.me->handed, 0));
+	uint64_t handed = sh_load(&w->rt.me->handed);
+	if (handed) {
+		worker_run_hint(w, handed);
+		sh_store(&w->rt.me->handed, 0);
+		w->untold = true;
+		return 1;
+	}
 	uint32_t n = ring_look(&ring, hints, WORKER_BATCH);
 	for (uint32_t i = 0; i < n; i++) {
 		if (i + 1 < n)
