@@ -10,7 +10,7 @@ $(B)/bench/bench.so: bench/mod_bench.c bench/work.h client/plm.h
 	@mkdir -p $(@D)
 	$(OUTSIDE) -I. -shared -o $@ $<
 
-# ---- contestants: built where their library is installed, else named as missing by the bench ------
+# ---- contestants: built where their library is installed, else named as missing by the bench -----
 
 PEERS      := $(B)/bench/peers
 PEER_LIB   := $(call objects,bench/peers/peer.c)
@@ -57,11 +57,11 @@ $(PEERS)/graph_starpu: bench/peers/graph_starpu.c $(GRAPH_LIB)
 .PHONY: bench bench-programs bench-peers bench-report
 bench-programs: all $(BENCHES) $(B)/bench/bench.so $(CONTESTANTS)
 bench: bench-programs
-	@python3 bench/run.py --build $(B) --plm $(OUT)/plm $(BENCH_FLAGS)
+	@python3 -B bench/run.py --build $(B) --plm $(OUT)/plm $(BENCH_FLAGS)
 
 bench-peers:
 	@bench/peers/install.sh
 
 # The tables and plots of docs/performance.md, from the last run.
 bench-report:
-	@python3 bench/report.py
+	@python3 -B bench/report.py

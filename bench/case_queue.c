@@ -189,7 +189,8 @@ struct queue_case {
 static int queue_body(struct runtime *runtime, void *context)
 {
 	struct queue_case *queue_case = context;
-	struct queue queue = { .runtime = runtime, .refs = calloc(queue_case->tasks, sizeof(plm_ref)),
+	struct queue queue = { .runtime = runtime,
+		.refs = calloc(queue_case->tasks, sizeof(plm_ref)),
 		.tasks = calloc(QUEUE_BATCH, sizeof(plm_task)) };
 	plm_status status;
 	int r = queue.refs && queue.tasks ? plm_status_get(runtime->client, &status) : -ENOMEM;

@@ -21,7 +21,7 @@ static const struct {
 
 struct sized {
 	plm *client;
-	char *source;
+	char *source, *target; /* private; as large as the largest */
 	size_t bytes;
 };
 
@@ -51,14 +51,9 @@ static int step_create(const struct sized *sized, double *ret_ns)
 /* The private copy that a put is compared with. */
 static int step_copy(const struct sized *sized, double *ret_ns)
 {
-	static char *target;
-	if (!target)
-		target = calloc(1, sizes[COUNT_OF(sizes) - 1].bytes);
-	if (!target)
-		return -ENOMEM;
 	uint64_t start = clock_ns();
-	memcpy(target, sized->source, sized->bytes);
-	__asm__ volatile("" : : "r"(target) : "memory");
+	memcpy(sized->target, sized->source, sized->bytes);
+	__asm__ volatile("" : : "r"(sized->target) : "memory");
 	*ret_ns = (double)(clock_ns() - start);
 	return 0;
 }
@@ -160,18 +155,20 @@ static int sizes_body(struct runtime *runtime, void *context)
 {
 	struct bench *bench = context;
 	size_t n = COUNT_OF(sizes) - bench->quick; /* a GiB takes its time */
-	struct sized sized = { runtime->client, malloc(sizes[n - 1].bytes), 0 };
-	int r = sized.source ? load_module(runtime) : -ENOMEM;
+	size_t most = sizes[n - 1].bytes;
+	struct sized sized = { runtime->client, malloc(most), malloc(most), 0 };
+	int r = sized.source && sized.target ? load_module(runtime) : -ENOMEM;
 	if (r < 0)
 		bench_failed("bench.so", r);
 	else
-		memset(sized.source, 'x', sizes[n - 1].bytes);
+		memset(sized.source, 'x', most);
 	for (size_t i = 0; i < n && r >= 0; i++) {
 		sized.bytes = sizes[i].bytes;
 		for (size_t step = 0; step < COUNT_OF(steps) && r >= 0; step++)
 			r = size_row(bench, &sized, step, sizes[i].name);
 	}
 	free(sized.source);
+	free(sized.target); /* or every fork after us has its pages to copy */
 	return r;
 }
 

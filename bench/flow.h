@@ -1,5 +1,6 @@
 /* flow.h - many small tasks: submitted in batches, awaited, dropped, two batches in flight.
- * Where: a client.  Blocks: until its tasks have ended, a minute a batch.  Allocates: references. */
+ * Where: a client.  Blocks: until its tasks have ended, a minute a batch.
+ * Allocates: references. */
 #ifndef PLM_BENCH_FLOW_H
 #define PLM_BENCH_FLOW_H
 

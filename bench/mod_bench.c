@@ -1,4 +1,4 @@
-/* mod_bench.c - the module of the benchmarks: tasks of a length that is finer than a microsecond. */
+/* mod_bench.c - the module of the benchmarks: tasks of a length finer than a microsecond. */
 #include <errno.h>
 #include <string.h>
 

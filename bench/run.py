@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 
-import report
+import targets
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PYTHON = os.path.join("build", "venv", "bin", "python")
@@ -38,7 +38,7 @@ class Contestant:
 
     def __init__(self, name, command, environment=None):
         self.name, self.command, self.process = name, command, None
-        self.environment = {**os.environ, **(environment or {})}
+        self.environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(environment or {})}
 
     def missing(self):
         """Why it cannot run here; empty when it can."""
@@ -179,7 +179,7 @@ class Rows:
         with open(self.path, "a", newline="") as file:
             out = csv.writer(file, lineterminator="\n")
             if new:
-                out.writerow(report.COLUMNS)
+                out.writerow(targets.COLUMNS)
             head = [self.started, self.program, self.cores, f"{self.load:.2f}", name]
             ratio = f"{value / beside[1]:.4g}" if beside[1] and value != "" else ""
             out.writerow([*head, value, unit, low, high, *beside, ratio, "", ""])
@@ -188,8 +188,8 @@ class Rows:
         """The median of the rounds, beside that of plm (samples too)."""
         value, low, high = statistics.median(samples), min(samples), max(samples)
         beside = ("plm", statistics.median(plm)) if plm else ("", "")
-        figures = [report.figure(x) for x in (value, low, high)]
-        ratio = report.figure(beside[1] / value) + " x" if plm else ""
+        figures = [targets.figure(x) for x in (value, low, high)]
+        ratio = targets.figure(beside[1] / value) + " x" if plm else ""
         spread = f"{figures[1]} .. {figures[2]}"
         print(f"{name:<46} {figures[0]:>10} {unit:<6} {spread:<24} {ratio:>9}", flush=True)
         values = [f"{x:.6g}" for x in (value, low, high)]
@@ -302,12 +302,12 @@ def part_objects(options, rows):
         rows,
     )
     for size in sizes:
-        rows.title("objects", f"{report.bytes_text(size)} handed over")
+        rows.title("objects", f"{targets.bytes_text(size)} handed over")
         for contestant in contestants:
             samples = found.get((contestant.name, size))
             if samples:
                 plm = found.get(("plm, put", size)) if contestant.name != "plm, put" else None
-                rows.add(f"{contestant.name}: {report.bytes_text(size)}", samples, "us", plm)
+                rows.add(f"{contestant.name}: {targets.bytes_text(size)}", samples, "us", plm)
     return 0 if ("plm, put", 1) in found else 1
 
 
@@ -330,8 +330,8 @@ def tasks_of(pattern, width, steps):
 
 
 def crossing(points):
-    """The shortest task length that reaches half of the peak, between two that were measured; points
-    from long tasks to short."""
+    """The shortest task length that reaches half of the peak, between two that were measured.
+    Points from long tasks to short."""
     peak = max(efficiency for _, efficiency in points)
     last = max(i for i, (_, efficiency) in enumerate(points) if efficiency >= peak / 2)
     if last + 1 == len(points):
@@ -364,7 +364,9 @@ class Graphs:
             samples = {c.name: [] for c in active}
             for _ in range(1 if ns > LONG_NS else self.samples):
                 for contestant in active:
-                    samples[contestant.name].append(self.efficiency(contestant, pattern, width, ns))
+                    samples[contestant.name].append(
+                        self.efficiency(contestant, pattern, width, ns)
+                    )
             for name, values in samples.items():
                 points[name].append((ns, statistics.median(values)))
             active = [c for c in active if self.goes_on(points[c.name])]
@@ -386,7 +388,9 @@ class Graphs:
             self.rows.write(f"{name}: {pattern}, width {width}, peak", round(peak, 4), "1")
             if pattern == CURVE:
                 for length, efficiency in points[name]:
-                    curve = f"{name}: {pattern}, width {width}, efficiency at {length / 1e3:.3f} us"
+                    curve = (
+                        f"{name}: {pattern}, width {width}, efficiency at {length / 1e3:.3f} us"
+                    )
                     self.rows.write(curve, round(efficiency, 4), "1")
 
 
@@ -411,7 +415,7 @@ def part_graphs(options, rows):
 
 def part_targets(options, rows):
     del rows
-    report.print_targets(report.read_rows(options.csv))
+    targets.print_targets(targets.read_rows(options.csv))
     return 0
 
 
@@ -421,7 +425,9 @@ def part_targets(options, rows):
 def parse():
     parser = argparse.ArgumentParser(description="plm beside its peers and the machine's limits")
     parser.add_argument("--quick", action="store_true", help="shorter rounds, and fewer")
-    parser.add_argument("--only", action="append", choices=PARTS, metavar="PART", help=", ".join(PARTS))
+    parser.add_argument(
+        "--only", action="append", choices=PARTS, metavar="PART", help=", ".join(PARTS)
+    )
     parser.add_argument("--plm", default="./plm", help="the program to boot")
     parser.add_argument("--build", default="build/release", help="where bench/ was built")
     parser.add_argument("--csv", default="build/bench/results.csv")

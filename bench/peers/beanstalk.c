@@ -1,5 +1,5 @@
-/* beanstalk - beanstalkd on a unix socket, no journal, spoken to directly: two workers take from the
- * tube `jobs` and answer in the tube `results`. In many: commands sent a hundred at a time. */
+/* beanstalk - beanstalkd on a unix socket, no journal, spoken to directly: two workers take from
+ * the tube `jobs` and answer in the tube `results`. In many: commands sent a hundred at a time. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

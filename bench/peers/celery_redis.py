@@ -11,7 +11,9 @@ from peer import WORKERS, serve
 
 folder = os.environ.setdefault("PLM_BENCH_REDIS", "")
 app = Celery(
-    "celery_redis", broker=f"redis+socket://{folder}/redis", backend=f"redis+socket://{folder}/redis"
+    "celery_redis",
+    broker=f"redis+socket://{folder}/redis",
+    backend=f"redis+socket://{folder}/redis",
 )
 app.conf.update(
     worker_prefetch_multiplier=64,
@@ -27,8 +29,22 @@ def noop():
 
 
 def main():
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "stdin": subprocess.DEVNULL}
-    redis = ["redis-server", "--port", "0", "--unixsocket", f"{folder}/redis", "--save", "", "--dir", folder]
+    quiet = {
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+        "stdin": subprocess.DEVNULL,
+    }
+    redis = [
+        "redis-server",
+        "--port",
+        "0",
+        "--unixsocket",
+        f"{folder}/redis",
+        "--save",
+        "",
+        "--dir",
+        folder,
+    ]
     worker = [sys.executable, "-m", "celery", "-A", "celery_redis", "worker", "-c", str(WORKERS)]
     worker += ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "critical"]
     here = os.path.dirname(os.path.abspath(__file__))

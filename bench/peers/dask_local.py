@@ -6,12 +6,20 @@ from dask.distributed import Client, LocalCluster
 from peer import WORKERS, noop, serve, touch
 
 if __name__ == "__main__":
-    with LocalCluster(
-        n_workers=WORKERS, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
-    ) as cluster, Client(cluster) as client:
+    with (
+        LocalCluster(
+            n_workers=WORKERS,
+            threads_per_worker=1,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
         serve(
             one=lambda: client.submit(noop, pure=False).result(),
             many=lambda n: client.gather(client.map(noop, range(n), pure=False)),
             each=lambda n: client.gather([client.submit(noop, pure=False) for _ in range(n)]),
-            touch=lambda data: client.submit(touch, client.scatter(data, direct=True), pure=False).result(),
+            touch=lambda data: client.submit(
+                touch, client.scatter(data, direct=True), pure=False
+            ).result(),
         )

@@ -1,9 +1,9 @@
-/* graph.h - task graphs in steps, as in Task Bench: `width` columns, `steps` rows; a task needs some of
- * the tasks of the row above. What each runtime builds and runs in its own way (graph_*.c).
+/* graph.h - task graphs in steps, as in Task Bench: `width` columns, `steps` rows; a task needs
+ * some of the tasks of the row above. What each runtime builds and runs in its own way (graph_*.c).
  *
  *	trivial  nothing                      spread   three columns far apart, others each step
  *	chain    its own column               fft      itself and the partners of a butterfly
- *	stencil  itself and both neighbours   tree     a tree that opens to all columns, closes to one
+ *	stencil  itself and both neighbours   tree     opens from one column to all, and closes
  *	nearest  two neighbours to each side  random   each column with one half of probability
  *
  * A program here answers, on standard input, lines of `PATTERN WIDTH STEPS TURNS` with the time the
@@ -19,8 +19,8 @@
 enum { GRAPH_WIDTH_MAX = 64 };
 
 enum graph_pattern {
-	GRAPH_TRIVIAL, GRAPH_CHAIN, GRAPH_STENCIL, GRAPH_NEAREST, GRAPH_SPREAD, GRAPH_FFT, GRAPH_TREE,
-	GRAPH_RANDOM, GRAPH_PATTERNS,
+	GRAPH_TRIVIAL, GRAPH_CHAIN, GRAPH_STENCIL, GRAPH_NEAREST, GRAPH_SPREAD, GRAPH_FFT,
+	GRAPH_TREE, GRAPH_RANDOM, GRAPH_PATTERNS,
 };
 
 struct graph {
@@ -40,7 +40,7 @@ bool graph_needs_one(const struct graph *graph, unsigned step, unsigned column, 
 int graph_request(struct graph *ret);
 void graph_answer(uint64_t ns);
 
-/* All of main() for a runtime of one process: asks it for each graph. `run` returns ns, 0: failed. */
+/* All of main() for a runtime of one process. `run` returns ns; 0: it failed. */
 int graph_main(uint64_t (*run)(const struct graph *graph));
 
 #endif

@@ -1,5 +1,5 @@
-/* graph_mpi - task graphs with MPI: the columns dealt to the ranks in blocks, a message for each need
- * of another rank. No tasks, no queue: each rank knows beforehand what it has to do. The lower
+/* graph_mpi - task graphs with MPI: the columns dealt to the ranks in blocks, a message for each
+ * need of another rank. No tasks, no queue: each rank knows beforehand what it has to do. The lower
  * bound. */
 #include <mpi.h>
 #include <stdlib.h>
@@ -18,8 +18,8 @@ static int owner(const struct graph *graph, unsigned column)
 	return (int)(column * (unsigned)ranks / graph->width);
 }
 
-/* Sends what others need of the row above, receives what we need. One value may be needed by several
- * columns of the other rank: it travels once. */
+/* Sends what others need of the row above, receives what we need. One value may be needed by
+ * several columns of the other rank: it travels once. */
 static int exchange_one(const struct graph *graph, unsigned step, unsigned other, uint64_t *value,
     MPI_Request *request)
 {

@@ -71,7 +71,8 @@ static uint64_t run(const struct graph *graph)
 
 int main(int argc, char **argv)
 {
-	struct runtime_options options = { .path = argc > 1 ? argv[1] : "./plm", .workers = WORKERS };
+	struct runtime_options options = { .path = argc > 1 ? argv[1] : "./plm",
+		.workers = WORKERS };
 	int r = runtime_start(&options, &runtime);
 	if (r >= 0 && argc > 2)
 		r = plm_module_load(runtime.client, argv[2]);

@@ -1,4 +1,4 @@
-"""loky: the robust process pool of joblib. `many` with chunks of 1,000 calls, `each` a task a call."""
+"""loky: the robust process pool of joblib. `many`: chunks of 1,000 calls; `each`: a task a call."""
 
 from loky import get_reusable_executor
 from peer import WORKERS, noop, serve, touch

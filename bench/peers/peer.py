@@ -41,11 +41,11 @@ def touches(work, size):
     data = b"x" * size
     us = []
     work(data)
-    for _ in range(5):
+    for _ in range(5 if size < 1 << 26 else 3):
         start = time.perf_counter_ns()
         work(data)
         us.append((time.perf_counter_ns() - start) / 1000)
-    print(f"{sorted(us)[2]:.6g}", flush=True)
+    print(f"{sorted(us)[len(us) // 2]:.6g}", flush=True)
 
 
 def serve(one, many=None, each=None, touch=None, batch=1000):

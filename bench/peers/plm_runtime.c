@@ -81,7 +81,7 @@ static int each(size_t n)
 	return settle(ref[0], n);
 }
 
-/* Written in place, an object costs its writer the same writes and nothing more: two stand for all. */
+/* Written in place, an object costs its writer nothing but the writes: two stand for all. */
 static int make_object(const void *data, size_t bytes, plm_ref *ret)
 {
 	if (!in_place)

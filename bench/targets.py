@@ -1,0 +1,359 @@
+"""targets.py - what was measured (the rows of results.csv), and the table of targets."""
+
+import csv
+import os
+
+COLUMNS = (
+    "started program cores load name value unit low high limit_name limit ratio target verdict"
+).split()
+LENGTHS = (10000, 1000000, 10000000)
+
+
+# ---- figures -------------------------------------------------------------------------------------
+
+
+def figure(value):
+    """Four figures are all that a measurement on a live machine is worth."""
+    if value is None:
+        return "-"
+    size = abs(value)
+    if size >= 1000 or value == 0:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if size >= 100 else f"{value:.2f}" if size >= 10 else f"{value:.3f}"
+
+
+def bytes_text(size):
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024 or unit == "GiB":
+            return f"{size} {unit}"
+        size //= 1024
+    return ""
+
+
+class Run:
+    """The last row of each name."""
+
+    def __init__(self, path):
+        self.rows = {}
+        if os.path.exists(path):
+            with open(path, newline="") as file:
+                for row in csv.DictReader(file):
+                    self.rows[row["program"], row["name"]] = row
+
+    def value(self, program, name, column="value"):
+        text = self.rows.get((program, name), {}).get(column)
+        return float(text) if text else None
+
+    def plm(self, name, column="value"):
+        return self.value("bench_plm", name, column)
+
+    def peer(self, name, what):
+        return self.value("peers", f"{name}: {what}")
+
+    def machine(self):
+        row = next(iter(self.rows.values()), None)
+        if not row:
+            return "no run"
+        return (
+            f"{row['started'][:10]}, {row['cores']} cores, load average {row['load']} at the start"
+        )
+
+
+def read_rows(path):
+    return Run(path)
+
+
+def ratio(above, below):
+    return above / below if above is not None and below else None
+
+
+# ---- targets -------------------------------------------------------------------------------------
+
+
+class Target:
+    """What is judged is the value or the ratio: at least or at most `bound`."""
+
+    def __init__(self, what, value, unit, beside, limit, times, sense="", bound=None, of="ratio"):
+        self.what, self.value, self.unit = what, value, unit
+        self.beside, self.limit, self.times = beside, limit, times
+        self.sense, self.bound, self.of = sense, bound, of
+
+    def verdict(self):
+        judged = self.times if self.of == "ratio" else self.value
+        if self.bound is None:
+            return ""
+        if judged is None:
+            return "not measured"
+        return (
+            "met"
+            if (judged >= self.bound if self.sense == ">=" else judged <= self.bound)
+            else "MISSED"
+        )
+
+    def cells(self):
+        bound = (
+            f"{self.sense} {self.bound:,}{' x' if self.of == 'ratio' else ''}"
+            if self.bound
+            else ""
+        )
+        beside = f"{self.beside} {figure(self.limit)}".strip() if self.beside else ""
+        times = f"{figure(self.times)} x" if self.times is not None else ""
+        return [
+            self.what,
+            f"{figure(self.value)} {self.unit}",
+            beside,
+            times,
+            bound,
+            self.verdict(),
+        ]
+
+
+def rate_targets(run):
+    million = run.plm("tasks, batches of 10000")
+    noop = million * 1e6 if million else None
+    pipe = run.plm("bare pipeline, items")
+    yield Target(
+        "no-op tasks, one client, batched",
+        noop,
+        "/s",
+        "bare pipeline",
+        pipe * 1e6 if pipe else None,
+        run.plm("tasks, batches of 10000", "ratio"),
+        ">=",
+        3000000,
+        "value",
+    )
+    many = run.peer("plm", "many")
+    for name, what, text, bound in (
+        ("Redis list", "each", "Redis list", 200),
+        ("ProcessPoolExecutor", "each", "ProcessPoolExecutor", 200),
+        ("Ray", "many", "Ray", 200),
+        ("gearman", "many", "gearman", 100),
+        ("Redis list", "many", "Redis list, 100 tasks a command", None),
+        ("ProcessPoolExecutor", "many", "ProcessPoolExecutor, 1,000 calls a task", None),
+        ("beanstalkd", "many", "beanstalkd", None),
+        ("loky", "each", "loky", None),
+        ("Dask LocalCluster", "many", "Dask LocalCluster", None),
+        ("Celery", "many", "Celery", None),
+    ):
+        peer = run.peer(name, what)
+        yield Target("no-op tasks beside", many, "/s", text, peer, ratio(many, peer), ">=", bound)
+
+
+def trip_targets(run):
+    idle, hot = run.plm("task, from idle, p50"), run.plm("tasks, back to back, p50")
+    yield Target(
+        "round trip from idle, p50",
+        idle,
+        "us",
+        "bare three hops",
+        run.plm("bare three hops, from idle, p50"),
+        run.plm("task, from idle, p50", "ratio"),
+        "<=",
+        1.3,
+    )
+    bare = run.plm("bare three hops, back to back, p50")
+    yield Target(
+        "round trip back to back, p50",
+        hot,
+        "us",
+        "bare three hops",
+        bare,
+        ratio(hot, bare),
+        "<=",
+        1.3,
+    )
+    spin = run.value("bench_limits", "two hops, spinning")
+    yield Target(
+        "round trip, hot, p50",
+        hot,
+        "us",
+        "two hops, spinning",
+        spin,
+        ratio(hot, spin),
+        "<=",
+        3,
+        "value",
+    )
+    for what, text in (("idle p50", "from idle"), ("hot p50", "back to back")):
+        plm, redis = run.peer("plm", what), run.peer("Redis list", what)
+        yield Target(
+            f"round trip {text}: shorter than",
+            plm,
+            "us",
+            "Redis list",
+            redis,
+            ratio(redis, plm),
+            ">=",
+            5,
+        )
+
+
+def metg(run, name, pattern, width):
+    return run.value("graphs", f"{name}: {pattern}, width {width}")
+
+
+def graph_targets(run):
+    for pattern in ("stencil", "nearest", "fft"):
+        for width, bound in ((2, 3), (8, 2)):
+            value = metg(run, "plm", pattern, width)
+            openmp, mpi = metg(run, "OpenMP", pattern, width), metg(run, "MPI", pattern, width)
+            beside = f"MPI {figure(mpi)}, OpenMP"
+            yield Target(
+                f"METG, {pattern}, width {width}",
+                value,
+                "us",
+                beside,
+                openmp,
+                ratio(value, openmp),
+                "<=",
+                bound,
+                "value",
+            )
+
+
+def object_targets(run):
+    small, large = run.plm("get of 1 KiB, again"), run.plm("get of 1 GiB, again")
+    yield Target(
+        "get of 1 GiB, warm", large, "ns", "of 1 KiB", small, ratio(large, small), "<=", 1.25
+    )
+    yield Target("get of 1 GiB, warm", large, "ns", "", None, None, "<=", 2000, "value")
+    for size in ("1 MiB", "64 MiB"):
+        name = f"put of {size}"
+        yield Target(
+            f"{name}, warm",
+            run.plm(name),
+            "GB/s",
+            "memcpy",
+            run.plm(name, "limit"),
+            run.plm(name, "ratio"),
+            ">=",
+            0.9,
+        )
+    seal, copy = run.plm("create, seal, drop of 64 MiB"), run.plm("memcpy of 64 MiB, warm")
+    copy_us = (1 << 26) / copy / 1e3 if copy else None
+    yield Target(
+        "create, seal, drop of 64 MiB",
+        seal,
+        "us",
+        "memcpy",
+        copy_us,
+        ratio(seal, copy_us),
+        "<=",
+        0.01,
+    )
+
+
+def runtime_targets(run):
+    boot = run.plm("plm with 2 workers")
+    fork = run.plm("fork, exec /bin/true, wait")
+    yield Target(
+        "boot to first result",
+        boot,
+        "ms",
+        "fork, exec, wait",
+        fork,
+        ratio(boot, fork),
+        "<=",
+        15,
+        "value",
+    )
+    plm = run.peer("plm", "boot")
+    for name, bound in (("Ray", 100), ("Dask LocalCluster", 20), ("ProcessPoolExecutor", None)):
+        peer = run.peer(name, "boot")
+        yield Target("boot: faster than", plm, "ms", name, peer, ratio(peer, plm), ">=", bound)
+    for length in LENGTHS[1:]:
+        name = f"submitting and queueing, {length} queued"
+        yield Target(
+            f"a task behind {length:,}",
+            run.plm(name),
+            "ns",
+            "behind 10,000",
+            run.plm(name, "limit"),
+            run.plm(name, "ratio"),
+            "<=",
+            1.5,
+        )
+    yield Target(
+        "a queued task",
+        run.plm("shared memory, a queued task"),
+        "bytes",
+        "",
+        None,
+        None,
+        "<=",
+        200,
+        "value",
+    )
+    for name in ("64 clients, 2 workers", "1 client, 256 workers", "64 clients, 256 workers"):
+        yield Target(
+            name,
+            run.plm(name),
+            "M/s",
+            "1 client, 2 workers",
+            run.plm(name, "limit"),
+            run.plm(name, "ratio"),
+            ">=",
+            0.5,
+        )
+
+
+def idle_targets(run):
+    def of(what, *members):
+        values = [run.plm(f"{member}, {what}") for member in members]
+        return values if None not in values else []
+
+    everyone = ("manager", "scheduler", "worker 1", "worker 2")
+    cpu, wakes = of("CPU time", *everyone), of("wake-ups", *everyone)
+    resident = of("resident", "manager", "scheduler")
+    yield Target(
+        "idle: CPU of all", sum(cpu) if cpu else None, "us/s", "", None, None, "<=", 1000, "value"
+    )
+    yield Target(
+        "idle: wake-ups of one",
+        max(wakes, default=None),
+        "1/s",
+        "",
+        None,
+        None,
+        "<=",
+        1.1,
+        "value",
+    )
+    yield Target(
+        "idle: manager and scheduler",
+        sum(resident) if resident else None,
+        "MB",
+        "",
+        None,
+        None,
+        "<=",
+        10,
+        "value",
+    )
+
+
+TARGET_HEAD = ["what", "value", "beside", "ratio", "target", ""]
+
+
+def targets(run):
+    for part in (
+        rate_targets,
+        trip_targets,
+        graph_targets,
+        object_targets,
+        runtime_targets,
+        idle_targets,
+    ):
+        for target in part(run):
+            yield target.cells()
+
+
+def print_targets(run):
+    rows = list(targets(run))
+    print("\nthe targets")
+    widths = [max(len(row[i]) for row in [TARGET_HEAD, *rows]) for i in range(len(TARGET_HEAD))]
+    for row in [TARGET_HEAD, *rows]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    missed = sum(row[-1] == "MISSED" for row in rows)
+    print(f"\n{missed} of {sum(row[-1] != '' for row in rows)} missed")
