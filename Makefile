@@ -6,7 +6,8 @@
 ## make crash          kill every operation at every step and judge what is left (15 min)
 ## make asan | tsan    the tests under AddressSanitizer and UBSan | under ThreadSanitizer
 ## make layers tidy    the rules of the tree: who may include whom; sizes, links, dead prototypes
-## make bench          measure the machine's limits, and plm beside them (BENCH_FLAGS=--quick)
+## make bench          plm beside its peers and the limits of the machine (BENCH_FLAGS=--quick)
+## make bench-peers    install the peers; bench-report: the tables and plots of docs/performance.md
 ## make install        PREFIX=/usr/local DESTDIR=
 ## make deps           install missing Debian packages; does nothing when all is there
 ## make clean          remove build/ and the three programs
