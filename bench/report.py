@@ -90,16 +90,18 @@ def table_missing(run):
     )
 
 
+def graph_cell(run, name, pattern, width):
+    value, peak = metg(run, name, pattern, width), metg(run, name, pattern, f"{width}, peak")
+    return f"{figure(value)} ({peak:.2f})" if value and peak else "-"
+
+
 def table_graphs(run):
     rows = [
-        [
-            f"{pattern}, width {width}",
-            *(figure(metg(run, name, pattern, width)) for name in RUNTIMES),
-        ]
+        [f"{pattern}, width {width}", *(graph_cell(run, name, pattern, width) for name in RUNTIMES)]
         for width in (2, 8)
         for pattern in GRAPHS
     ]
-    return table(["METG(50 %), us", *RUNTIMES], rows)
+    return table(["METG(50 %), us (peak)", *RUNTIMES], rows)
 
 
 def table_objects(run):

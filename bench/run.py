@@ -297,7 +297,7 @@ def part_objects(options, rows):
     contestants = present(object_contestants(options), rows)
     in_turn(
         contestants,
-        1 if options.quick else 2,
+        1 if options.quick else 3,
         lambda c, n: object_round(c, sizes if n else sizes[:4], found if n else None),
         rows,
     )
