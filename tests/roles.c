@@ -168,31 +168,31 @@ uint64_t roles_store_used(const struct roles *r)
 	return used;
 }
 
-static void name_leftover(const struct roles *r, char *ret, size_t size)
+/* The first few records in use: which, and what keeps them. */
+static void name_leftovers(const struct roles *r, char *ret, size_t size)
 {
+	size_t n = 0;
 	ret[0] = 0;
-	for (uint32_t i = 0; i < pool_fresh(&r->tables.pool); i++) {
+	for (uint32_t i = 0; i < pool_fresh(&r->tables.pool) && n < size; i++) {
 		const struct record *record = &r->tables.record[i];
 		uint64_t word = sh_load(&record->state);
-		if (word_state(word) == RECORD_FREE)
-			continue;
-		snprintf(ret, size,
-		    "; record %u is %s, owner %u, holds %#llx, uses %#x, pending %u", i,
-		    record_state_name(word_state(word)), word_owner(word),
-		    (unsigned long long)sh_load(&record->holds), sh_load(&record->uses),
-		    sh_load(&record->pending));
-		return;
+		if (word_state(word) != RECORD_FREE)
+			n += (size_t)snprintf(ret + n, size - n,
+			    "; %u %s, owner %u, holds %#llx, uses %#x, pending %#x", i,
+			    record_state_name(word_state(word)), word_owner(word),
+			    (unsigned long long)sh_load(&record->holds),
+			    sh_load(&record->uses), sh_load(&record->pending));
 	}
 }
 
 static void check_ledger(const struct roles *r)
 {
-	char leftover[160];
+	char leftovers[400];
 	const char *unsound = tables_check(&r->tables);
 	ck_assert_msg(unsound == NULL, "%s", unsound);
-	name_leftover(r, leftover, sizeof leftover);
+	name_leftovers(r, leftovers, sizeof leftovers);
 	ck_assert_msg(roles_records_used(r) == 0, "%u records are still in use%s",
-	    roles_records_used(r), leftover);
+	    roles_records_used(r), leftovers);
 	ck_assert_uint_eq(roles_store_used(r), 0);
 }
 
