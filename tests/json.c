@@ -128,9 +128,11 @@ static bool value(struct text *t)
 	if (t->at == t->end || t->depth == DEPTH_MAX)
 		return false;
 	t->depth++;
-	bool good = *t->at == '{' ? container(t, '}', member) : *t->at == '[' ? container(t, ']', value) :
-	    *t->at == '"' ? string(t) :
-	    word(t, "true") || word(t, "false") || word(t, "null") || number(t);
+	bool good = *t->at == '{'   ? container(t, '}', member)
+		    : *t->at == '[' ? container(t, ']', value)
+		    : *t->at == '"'
+			? string(t)
+			: word(t, "true") || word(t, "false") || word(t, "null") || number(t);
 	t->depth--;
 	return good;
 }

@@ -4,11 +4,12 @@
 
 #include <stddef.h>
 
-/* Each line must be one JSON value. NULL and how many there are, or what is wrong with the first bad one. */
+/* Each line must be one JSON value. NULL and how many there are, or what is wrong with the first
+ * bad one. */
 const char *json_lines_check(const char *text, size_t bytes, unsigned *ret_values);
 
-/* The scalar under this key of a line's object, without quotes and escapes undone; the caller frees.
- * NULL if there is none. */
+/* The scalar under this key of a line's object, without quotes and escapes undone; the caller
+ * frees. NULL if there is none. */
 char *json_field(const char *line, const char *key);
 
 #endif

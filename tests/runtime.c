@@ -174,8 +174,8 @@ void program_until(const struct runtime *rt, const char *expected, const char *c
 		struct output_of o = program_run(rt, "plmctl", arguments, NULL, 0);
 		bool found = strstr(o.out, expected) != NULL;
 		bool late = clock_ns() >= deadline;
-		ck_assert_msg(found || !late, "plmctl %s never printed \"%s\"; at last: %s%s", arguments[0],
-		    expected, o.out, o.err);
+		ck_assert_msg(found || !late, "plmctl %s never printed \"%s\"; at last: %s%s",
+		    arguments[0], expected, o.out, o.err);
 		output_free(&o);
 		if (found)
 			return;
@@ -237,7 +237,8 @@ void runtime_reboot_with(struct runtime *rt, const char *const *arguments)
 	close(ends[1]);
 	rt->ready_fd = ends[0];
 	read_line(rt->ready_fd, line, sizeof line);
-	snprintf(expected, sizeof expected, "plm: ready name=%s pid=%d workers=", rt->name, (int)rt->pid);
+	snprintf(expected, sizeof expected, "plm: ready name=%s pid=%d workers=", rt->name,
+	    (int)rt->pid);
 	if (strncmp(line, expected, strlen(expected)) != 0) {
 		print_log(rt);
 		ck_abort_msg("plm did not boot: \"%s\", not \"%s...\"", line, expected);
@@ -278,7 +279,8 @@ void runtime_stop(struct runtime *rt)
 	int status = reap_manager(rt);
 	if (status != 0)
 		print_log(rt);
-	ck_assert_msg(status == 0, "plm ended with wait status %#x after plmctl stop", (unsigned)status);
+	ck_assert_msg(
+	    status == 0, "plm ended with wait status %#x after plmctl stop", (unsigned)status);
 	ck_assert_msg(!name_is_left(rt, "control") && !name_is_left(rt, "store"),
 	    "plm left a segment of %s in /dev/shm", rt->name);
 }

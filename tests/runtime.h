@@ -1,8 +1,8 @@
 /* runtime.h - a runtime of one's own for a test, through the real programs.
  *
- * The programs ./plm, ./plmctl and ./plmdump are those of $PLM_BIN (default "."). A runtime has a name
- * and an XDG_RUNTIME_DIR nobody else has. Everything here has a deadline and fails the test (ck_abort)
- * with what the programs said; nothing sleeps in the hope that something has happened.
+ * The programs ./plm, ./plmctl and ./plmdump are those of $PLM_BIN (default "."). A runtime has a
+ * name and an XDG_RUNTIME_DIR nobody else has. Everything here has a deadline and fails the test
+ * (ck_abort) with what the programs said; nothing sleeps in the hope that something has happened.
  * Use in forked tests (CK_FORK): a test that fails takes its processes with it. */
 #ifndef PLM_TEST_RUNTIME_H
 #define PLM_TEST_RUNTIME_H
@@ -41,9 +41,11 @@ void runtime_kill(struct runtime *rt);
 /* Kills what runs, removes the names in /dev/shm and the directory. After runtime_stop() too. */
 void runtime_end(struct runtime *rt);
 
-/* Runs a program of $PLM_BIN to its end: `ctl(&rt, "get", ref)`. The runtime's name goes by PLM_NAME. */
-#define ctl(rt, ...) program_run((rt), "plmctl", (const char *const[]){ __VA_ARGS__, NULL }, NULL, 0)
-#define dump(rt, ...) program_run((rt), "plmdump", (const char *const[]){ __VA_ARGS__, NULL }, NULL, 0)
+/* Runs a program of $PLM_BIN to its end: `ctl(&rt, "get", ref)`. The runtime's name goes by
+ * PLM_NAME. */
+#define ctl(rt, ...) program_run((rt), "plmctl", (const char *const[]){__VA_ARGS__, NULL}, NULL, 0)
+#define dump(rt, ...)                                                                              \
+	program_run((rt), "plmdump", (const char *const[]){__VA_ARGS__, NULL}, NULL, 0)
 #define ctl_with_input(rt, input, bytes, ...) \
 	program_run((rt), "plmctl", (const char *const[]){ __VA_ARGS__, NULL }, (input), (bytes))
 /* Input goes through a pipe: at most INPUT_BYTES_MAX. */
@@ -57,7 +59,8 @@ void output_free(struct output_of *output);
 	program_until((rt), (expected), (const char *const[]){ __VA_ARGS__, NULL })
 void program_until(const struct runtime *rt, const char *expected, const char *const *arguments);
 
-/* Runs plmctl, expects this exit code, and returns stdout without its last newline; the caller frees. */
+/* Runs plmctl, expects this exit code, and returns stdout without its last newline; the caller
+ * frees. */
 #define ctl_expect(rt, code, ...) \
 	program_expect((rt), (code), (const char *const[]){ __VA_ARGS__, NULL })
 char *program_expect(const struct runtime *rt, int code, const char *const *arguments);

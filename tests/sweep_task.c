@@ -90,6 +90,14 @@ static void setup_echo(void *image)
 	world_settle();
 }
 
+static void setup_successor(void *image)
+{
+	boot(image);
+	task = world_submit(&world.b, "probe.echo", &PLM_BYTES(large, sizeof large), 1, 1, 0, 1);
+	after = world_submit(&world.b, "probe.echo", &PLM_FUTURE(task), 1, 1, 0, 1);
+	world_settle();
+}
+
 static void setup_echo_once(void *image)
 {
 	boot(image);
@@ -122,6 +130,15 @@ static void run_task(void *image)
 	world_play(&world.worker.rt);
 	world.worker.now_ns = clock_ns();
 	SWEEP_REQUIRE(worker_run_record(&world.worker, ref_index(task.id)));
+	worker_report(&world.worker);
+}
+
+/* A round of the worker: what is in its hand or ring, and the successor it keeps for itself. */
+static void step_worker(void *image)
+{
+	(void)image;
+	world_play(&world.worker.rt);
+	SWEEP_REQUIRE(worker_step(&world.worker) > 0);
 	worker_report(&world.worker);
 }
 
@@ -355,6 +372,8 @@ static const struct sweep_op ops[] = {
 	judge_client),
     LONG("run of echo, may be run again", setup_echo, run_task, recover_worker, judge_echo),
     LONG("run of echo, once only", setup_echo_once, run_task, recover_worker, judge_once),
+    LONG("a worker's round, with a successor", setup_successor, step_worker, recover_worker,
+	judge_echo),
     LONG("run of a failing task", setup_fail, run_task, recover_worker, judge_failing),
     LONG("run of a failing task, to be retried", setup_retry, run_task, recover_worker,
 	judge_failing),

@@ -307,10 +307,19 @@ START_TEST(a_rebuild_passes_over_records_of_nonsense)
 	uint32_t small = sh_load(&records[0].granule);
 	uint32_t large = sh_load(&records[1].granule);
 	const struct record nonsense[] = {
-		{ 100, 1 }, { 100, UINT32_MAX }, { 100, small + 1 }, { 100, small },
-		{ 2000, small }, { 0, small + 2 }, { 10000, large + 64 }, { 10000, large + 1 },
-		{ UINT64_MAX, large }, { 5000, small + 64 }, { 64, large }, { (uint64_t)1 << 40, FIRST_GRANULE },
-		{ 8192, FIRST_GRANULE + GRANULES - 64 },
+	    {100, 1},
+	    {100, UINT32_MAX},
+	    {100, small + 1},
+	    {100, small},
+	    {2000, small},
+	    {0, small + 2},
+	    {10000, large + 64},
+	    {10000, large + 1},
+	    {UINT64_MAX, large},
+	    {5000, small + 64},
+	    {64, large},
+	    {(uint64_t)1 << 40, FIRST_GRANULE},
+	    {8192, FIRST_GRANULE + GRANULES - 64},
 	};
 	memcpy(&records[2], nonsense, sizeof nonsense);
 	ck_assert_int_eq(arena_rebuild(&arena), 0);

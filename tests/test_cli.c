@@ -1,4 +1,5 @@
-/* test_cli.c - the command line as a user meets it: results, exit codes and messages of the real programs. */
+/* test_cli.c - the command line as a user meets it: results, exit codes and messages of the real
+ * programs. */
 #include <check.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -37,10 +38,10 @@ static void stop(void)
 static void check_failure(int code, const char *words, const char *const *arguments)
 {
 	struct output_of o = program_run(&rt, "plmctl", arguments, NULL, 0);
-	ck_assert_msg(o.code == code, "plmctl %s: exit code %d, not %d: %s", arguments[0], o.code, code,
-	    o.err);
-	ck_assert_msg(strstr(o.err, words) != NULL, "plmctl %s says \"%s\", not \"%s\"", arguments[0], o.err,
-	    words);
+	ck_assert_msg(o.code == code, "plmctl %s: exit code %d, not %d: %s", arguments[0], o.code,
+	    code, o.err);
+	ck_assert_msg(strstr(o.err, words) != NULL, "plmctl %s says \"%s\", not \"%s\"",
+	    arguments[0], o.err, words);
 	ck_assert_uint_eq(o.out_bytes, 0);
 	output_free(&o);
 }
@@ -74,14 +75,23 @@ END_TEST
 START_TEST(usage_errors_are_64_before_anything_is_done)
 {
 	static const char *const wrong[][4] = {
-		{ "nonsense", NULL }, { "--nonsense", NULL }, { "call", NULL }, { "get", NULL },
-		{ "call", "--priority", "high", "x" }, { "call", "--results", "0", "x" },
-		{ "wait", NULL }, { "status", "--timeout", "soon", NULL }, { "status", "extra", NULL },
-		{ "get", "--output", NULL }, { "module", "unload", NULL }, { "tasks", "--state", "odd", NULL },
-		{ "stop", "--later", NULL },
+	    {"nonsense", NULL},
+	    {"--nonsense", NULL},
+	    {"call", NULL},
+	    {"get", NULL},
+	    {"call", "--priority", "high", "x"},
+	    {"call", "--results", "0", "x"},
+	    {"wait", NULL},
+	    {"status", "--timeout", "soon", NULL},
+	    {"status", "extra", NULL},
+	    {"get", "--output", NULL},
+	    {"module", "unload", NULL},
+	    {"tasks", "--state", "odd", NULL},
+	    {"stop", "--later", NULL},
 	};
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-		const char *const arguments[] = { wrong[i][0], wrong[i][1], wrong[i][2], wrong[i][3], NULL };
+		const char *const arguments[] = {
+		    wrong[i][0], wrong[i][1], wrong[i][2], wrong[i][3], NULL};
 		struct output_of o = program_run(&nobody, "plmctl", arguments, NULL, 0);
 		ck_assert_msg(o.code == 64, "plmctl %s %s: exit code %d", wrong[i][0],
 		    wrong[i][1] ? wrong[i][1] : "", o.code);
@@ -97,8 +107,8 @@ END_TEST
 
 START_TEST(every_command_explains_itself)
 {
-	static const char *const commands[] = { "call", "put", "get", "wait", "cancel", "drop", "status",
-		"tasks", "workers", "objects", "functions", "module", "stop" };
+	static const char *const commands[] = {"call", "put", "get", "wait", "cancel", "drop",
+	    "status", "tasks", "workers", "objects", "functions", "module", "stop"};
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
 		struct output_of help = ctl(&nobody, "help", commands[i]);
 		struct output_of option = ctl(&nobody, commands[i], "--help");
@@ -114,7 +124,8 @@ END_TEST
 
 START_TEST(a_malformed_reference_is_65)
 {
-	static const char *const wrong[] = { "@", "@x", "@1", "@1.2", "plain", "@1.0.5", "@1.2.3.4", "@-1.2.3" };
+	static const char *const wrong[] = {
+	    "@", "@x", "@1", "@1.2", "plain", "@1.0.5", "@1.2.3.4", "@-1.2.3"};
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
 		struct output_of o = ctl(&nobody, "get", wrong[i]);
 		ck_assert_msg(o.code == 65, "%s: exit code %d", wrong[i], o.code);
@@ -220,7 +231,8 @@ START_TEST(detach_get_drop_then_stale)
 	expect_text("kept", "get", ref);
 	expect_text("kept", "get", ref);
 	expect_text("", "drop", ref);
-	/* The record goes when the scheduler has dealt with the drop; the test's own deadline ends this. */
+	/* The record goes when the scheduler has dealt with the drop; the test's own deadline ends
+	 * this. */
 	struct output_of o = ctl(&rt, "get", ref);
 	while (o.code == 0) {
 		output_free(&o);
@@ -332,7 +344,8 @@ END_TEST
 START_TEST(an_empty_file_and_a_small_one_are_objects_too)
 {
 	char path[PATH_BYTES];
-	static const char *const content[] = { "", "x", "exactly twenty-four byte", "twenty-five bytes, inline" };
+	static const char *const content[] = {
+	    "", "x", "exactly twenty-four byte", "twenty-five bytes, inline"};
 	for (size_t i = 0; i < sizeof content / sizeof content[0]; i++) {
 		scratch_write(&rt, "small", content[i], strlen(content[i]), path, sizeof path);
 		char *ref = ctl_expect(&rt, 0, "put", path);
@@ -419,13 +432,14 @@ START_TEST(json_is_json)
 		{ "wait", binary, text, bad }, { "call", "probe.echo", "x" }, { "put", path },
 	};
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-		const char *const arguments[] = { "--json", commands[i][0], commands[i][1], commands[i][2],
-			commands[i][3], NULL };
+		const char *const arguments[] = {
+		    "--json", commands[i][0], commands[i][1], commands[i][2], commands[i][3], NULL};
 		struct output_of o = program_run(&rt, "plmctl", arguments, NULL, 0);
 		unsigned values = 0;
 		const char *why = json_lines_check(o.out, o.out_bytes, &values);
 		ck_assert_msg(why == NULL, "plmctl --json %s: %s", commands[i][0], why);
-		ck_assert_msg(values > 0, "plmctl --json %s prints nothing; %s", commands[i][0], o.err);
+		ck_assert_msg(
+		    values > 0, "plmctl --json %s prints nothing; %s", commands[i][0], o.err);
 		output_free(&o);
 	}
 	struct output_of o = ctl(&rt, "--json", "get", text);
@@ -441,7 +455,8 @@ END_TEST
 
 START_TEST(lists_show_what_is_there)
 {
-	char *slow = ctl_expect(&rt, 0, "call", "--detach", "--priority", "7", "probe.sleep", "600000");
+	char *slow =
+	    ctl_expect(&rt, 0, "call", "--detach", "--priority", "7", "probe.sleep", "600000");
 	char *behind = ctl_expect(&rt, 0, "call", "--detach", "probe.sum", slow);
 	ctl_until(&rt, slow, "tasks", "--quiet", "--state", "running");
 	ctl_until(&rt, behind, "tasks", "--quiet", "--state", "waiting");
@@ -489,16 +504,27 @@ static TCase *add_case(Suite *suite, const char *name, void (*setup)(void), void
 static void add_plmctl(Suite *suite)
 {
 	const TTest *const tests[] = {
-		call_prints_the_result_and_nothing_else, futures_are_arguments,
-		unknown_function_is_127_and_is_named, a_failure_tells_function_message_and_code,
-		a_failure_travels_to_dependants_with_its_root, a_signal_is_128_plus_its_number,
-		time_running_out_is_124_and_cancels, several_results_come_in_order, detach_get_drop_then_stale,
-		a_reference_of_another_runtime_is_65, an_unknown_reference_is_65,
-		cancel_ends_a_running_task, wait_counts_what_did_not_succeed,
-		binary_data_comes_back_as_it_went, an_empty_file_and_a_small_one_are_objects_too,
-		a_file_that_cannot_be_read_is_66, an_object_larger_than_the_store_is_refused,
-		a_loaded_module_can_be_called, what_is_no_module_is_66_and_says_why, json_is_json,
-		lists_show_what_is_there,
+	    call_prints_the_result_and_nothing_else,
+	    futures_are_arguments,
+	    unknown_function_is_127_and_is_named,
+	    a_failure_tells_function_message_and_code,
+	    a_failure_travels_to_dependants_with_its_root,
+	    a_signal_is_128_plus_its_number,
+	    time_running_out_is_124_and_cancels,
+	    several_results_come_in_order,
+	    detach_get_drop_then_stale,
+	    a_reference_of_another_runtime_is_65,
+	    an_unknown_reference_is_65,
+	    cancel_ends_a_running_task,
+	    wait_counts_what_did_not_succeed,
+	    binary_data_comes_back_as_it_went,
+	    an_empty_file_and_a_small_one_are_objects_too,
+	    a_file_that_cannot_be_read_is_66,
+	    an_object_larger_than_the_store_is_refused,
+	    a_loaded_module_can_be_called,
+	    what_is_no_module_is_66_and_says_why,
+	    json_is_json,
+	    lists_show_what_is_there,
 	};
 	TCase *tcase = add_case(suite, "plmctl", boot, stop);
 	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)

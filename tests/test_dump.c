@@ -1,4 +1,5 @@
-/* test_dump.c - plmdump: on a runtime that runs, that died, that was copied, and on any bytes at all. */
+/* test_dump.c - plmdump: on a runtime that runs, that died, that was copied, and on any bytes at
+ * all. */
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -74,10 +75,10 @@ static void expect_no_signal(const char *path, unsigned seed)
 	static const char *const subjects[] = { "all", "check" };
 	for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++) {
 		struct output_of o = dump(&rt, "--file", path, subjects[i]);
-		ck_assert_msg(o.signal == 0, "plmdump %s: signal %d with damage %u: %s", subjects[i], o.signal,
-		    seed, o.err);
-		ck_assert_msg(o.code == 0 || o.code == 1 || o.code == 76, "plmdump %s: exit code %d, damage %u",
-		    subjects[i], o.code, seed);
+		ck_assert_msg(o.signal == 0, "plmdump %s: signal %d with damage %u: %s",
+		    subjects[i], o.signal, seed, o.err);
+		ck_assert_msg(o.code == 0 || o.code == 1 || o.code == 76,
+		    "plmdump %s: exit code %d, damage %u", subjects[i], o.code, seed);
 		output_free(&o);
 	}
 }
@@ -97,7 +98,8 @@ static void damage(unsigned char *data, size_t bytes, uint64_t *random)
 
 START_TEST(dump_of_a_copy_says_the_same_and_of_a_damaged_one_never_dies)
 {
-	char *ref = ctl_expect(&rt, 0, "call", "--detach", "probe.echo", "in the copy"), path[PATH_BYTES];
+	char *ref = ctl_expect(&rt, 0, "call", "--detach", "probe.echo", "in the copy"),
+	     path[PATH_BYTES];
 	free(ctl_expect(&rt, 0, "wait", ref));
 	size_t bytes;
 	unsigned char *data = read_segment(&bytes), *broken = malloc(bytes);
