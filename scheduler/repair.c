@@ -140,6 +140,18 @@ static void forget_member(struct scheduler *s, uint32_t process)
 	s->workers--;
 }
 
+/* Whatever it died holding is recovered now, not when somebody next needs it. */
+static void heal_locks(struct scheduler *s)
+{
+	struct lock *locks[ARENAS_MAX + 2] = { &s->t->pool.lock, &s->t->graph_lock };
+	uint32_t n = 2;
+	for (uint32_t i = 0; i < s->t->limits.nodes; i++)
+		locks[n++] = &s->t->arena[i].lock;
+	for (uint32_t i = 0; i < n; i++)
+		if (lock_acquire(locks[i]) == 0)
+			lock_release(locks[i]);
+}
+
 /* Until the last line the slot is DEAD: a scheduler that dies on the way leaves it to the next. */
 static void bury(struct scheduler *s, uint32_t process)
 {
@@ -149,6 +161,7 @@ static void bury(struct scheduler *s, uint32_t process)
 	process_set_activity(s->t, process, ACTIVITY_ABSENT);
 	ring_fill_holes(
 	    &up, hint_make(HINT_NONE, 0)); /* a thread died in a push, others had pushed on */
+	heal_locks(s);
 	hints_drain_one(s, process);
 	forget_member(s, process);
 	if (sh_load(&p->unclean) || process_kind(word) != KIND_CLIENT)

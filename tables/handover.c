@@ -2,8 +2,7 @@
 
 enum { SLOTS_LOOKED_AT = 16 }; /* workers are the first to join */
 
-/* It runs nothing and nothing stands in front of it. A guess: what is handed to one that has just
- * begun something is stolen by the next idle one (worker/steal.c). */
+/* Its hand is empty and nothing stands in its ring. */
 static bool is_idle(const struct tables *t, uint32_t process)
 {
 	const struct process *p = &t->process[process];
@@ -15,18 +14,30 @@ static bool is_idle(const struct tables *t, uint32_t process)
 	return ring_used(&ring) == 0;
 }
 
+/* Into the hand of an idle one; false if it was not idle after all. The worker looks into its hand,
+ * then into its ring: what the scheduler pushed meanwhile may be what it runs now, for long, and then
+ * our task must not lie behind it. (What is pushed later, the scheduler finds and withdraws.) */
+static bool give(struct tables *t, uint32_t process, uint64_t hint)
+{
+	shared64 *hand = &t->process[process].handed;
+	uint64_t empty = 0, ours = hint;
+	if (!is_idle(t, process) || !sh_cas(hand, &empty, hint))
+		return false;
+	struct ring ring = ring_down(t, process);
+	if (ring_used(&ring) && sh_cas(hand, &ours, 0))
+		return false;
+	process_post(t, process);
+	return true;
+}
+
 /* Always from the front: the first workers stay warm, the last ones sleep. */
 bool handover(struct tables *t, uint64_t hint)
 {
 	uint32_t end = SLOT_FIRST_MEMBER + SLOTS_LOOKED_AT;
 	if (heap_length(&t->task_heap) > 0)
 		return false;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < end && p < t->limits.processes; p++) {
-		uint64_t empty = 0;
-		if (!is_idle(t, p) || !sh_cas(&t->process[p].handed, &empty, hint))
-			continue;
-		process_post(t, p);
-		return true;
-	}
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < end && p < t->limits.processes; p++)
+		if (give(t, p, hint))
+			return true;
 	return false;
 }
