@@ -14,9 +14,9 @@ static bool is_idle(const struct tables *t, uint32_t process)
 	return ring_used(&ring) == 0;
 }
 
-/* Into the hand of an idle one; false if it was not idle after all. The worker looks into its hand,
- * then into its ring: what the scheduler pushed meanwhile may be what it runs now, for long, and then
- * our task must not lie behind it. (What is pushed later, the scheduler finds and withdraws.) */
+/* Into the hand of an idle one; false if it was not idle after all. The worker looks into its hand
+ * first, then into its ring: what the scheduler pushed meanwhile may be what it runs now, for long,
+ * and our task must not lie behind it. What is pushed later, the scheduler finds and withdraws. */
 static bool give(struct tables *t, uint32_t process, uint64_t hint)
 {
 	shared64 *hand = &t->process[process].handed;
