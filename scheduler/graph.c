@@ -246,9 +246,10 @@ static void tell_dependents(struct scheduler *s, uint32_t index)
 	enum { SOME = 64 };
 	struct edge_taken edges[SOME];
 	struct record *settled = record_at(s->t, index);
+	uint64_t ref = record_ref(index, word_generation(sh_load(&settled->state)));
 	uint32_t n;
 	do {
-		if (edges_take(s->t, settled, false, edges, SOME, &n) < 0)
+		if (edges_take(s->t, ref, false, edges, SOME, &n) < 0)
 			scheduler_give_up();
 		for (uint32_t i = 0; i < n; i++)
 			tell_dependent(s, edges[i], settled);
@@ -268,9 +269,11 @@ void graph_abandoned(struct scheduler *s, uint32_t index)
 {
 	enum { SOME = 64 };
 	struct edge_taken edges[SOME];
+	uint64_t word = sh_load(&record_at(s->t, index)->state);
+	uint64_t ref = record_ref(index, word_generation(word));
 	uint32_t n;
 	do {
-		if (edges_take(s->t, record_at(s->t, index), false, edges, SOME, &n) < 0)
+		if (edges_take(s->t, ref, false, edges, SOME, &n) < 0)
 			scheduler_give_up();
 		for (uint32_t i = 0; i < n; i++) {
 			uint32_t task = edges[i].task;

@@ -66,16 +66,26 @@ static int lock_soon(struct lock *lock)
 	return r;
 }
 
-int edges_take(struct tables *t, struct record *settled, bool try, struct edge_taken *ret,
-    uint32_t max, uint32_t *ret_n)
+/* Looked at under the lock: who links an edge to a new life of the record holds it, too. Settled, or
+ * an object abandoned before it was sealed: that is the scheduler's business alone. */
+static struct record *over_locked(const struct tables *t, uint64_t ref, bool try)
+{
+	uint64_t word;
+	struct record *r = record_lookup(t, ref, &word);
+	return r && (!try || state_settled(word_state(word))) ? r : NULL;
+}
+
+int edges_take(struct tables *t, uint64_t ref, bool try, struct edge_taken *ret, uint32_t max,
+    uint32_t *ret_n)
 {
 	*ret_n = 0;
-	if (!sh_load(&settled->dependents))
+	if (!sh_load(&record_at(t, ref_index(ref))->dependents))
 		return 0;
 	int r = try ? lock_soon(&t->graph_lock) : lock_acquire(&t->graph_lock);
 	if (r < 0)
 		return r;
-	while (*ret_n < max && take_one_locked(t, settled, &ret[*ret_n]))
+	struct record *over = over_locked(t, ref, try);
+	while (over && *ret_n < max && take_one_locked(t, over, &ret[*ret_n]))
 		++*ret_n;
 	lock_release(&t->graph_lock);
 	return 0;

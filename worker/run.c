@@ -91,7 +91,7 @@ static void settle(struct worker *w, struct plm_call *call)
 	}
 	wake_holders(&rt->tables, index);
 	bool told = sh_load(&call->record->dependents) == 0 ||
-	    (state == RECORD_DONE && worker_tell_successors(w, call->record));
+	    (state == RECORD_DONE && worker_tell_successors(w, ref));
 	worker_tell(w, HINT_SETTLED, ref, !told);
 }
 

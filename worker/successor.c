@@ -51,13 +51,14 @@ static void tell_one(struct worker *w, struct edge_taken edge)
 		    w, HINT_SETTLED, ref, true); /* cancelled meanwhile: now it can be finished */
 }
 
-bool worker_tell_successors(struct worker *w, struct record *settled)
+bool worker_tell_successors(struct worker *w, uint64_t settled)
 {
 	struct edge_taken edges[EDGES_AT_ONCE];
+	struct tables *t = &w->rt.tables;
 	uint32_t n;
-	if (edges_take(&w->rt.tables, settled, true, edges, EDGES_AT_ONCE, &n) < 0)
+	if (edges_take(t, settled, true, edges, EDGES_AT_ONCE, &n) < 0)
 		return false; /* the scheduler is at it, and will see this one as well */
 	for (uint32_t i = 0; i < n; i++)
 		tell_one(w, edges[i]);
-	return sh_load(&settled->dependents) == 0;
+	return sh_load(&record_at(t, ref_index(settled))->dependents) == 0;
 }

@@ -62,6 +62,6 @@ bool worker_steal(struct worker *w);
 /* ---- successor.c ---- */
 
 /* Tells those that waited for it. False: some are left to the scheduler. */
-bool worker_tell_successors(struct worker *w, struct record *settled);
+bool worker_tell_successors(struct worker *w, uint64_t settled);
 
 #endif
