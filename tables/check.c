@@ -28,6 +28,9 @@ static const char *check_record(const struct tables *t, const struct record *r)
 		    "extent" : NULL;
 	if (word_owner(word) >= t->limits.processes)
 		return "records: one is owned by no process slot";
+	if (word_state(word) == RECORD_WAITING && sh_load(&r->uses) & USES_COUNTED &&
+	    (sh_load(&r->pending) & ~PENDING_DOOMED) == 0)
+		return "records: a task waits, and nothing is missing";
 	if (word_state(word) == RECORD_DONE && !sh_load(&r->value) &&
 	    r->value_bytes > RECORD_INLINE_VALUE)
 		return "records: a finished one has no value";
