@@ -113,7 +113,7 @@ START_TEST(who_dies_with_the_lock_leaves_a_graph_that_is_derived_again)
 	}
 	ck_assert_int_eq(waitpid(child, NULL, 0), child);
 	set_state(SECOND, GENERATION, RECORD_DONE);
-	ck_assert_uint_eq(take(ref_of(SECOND), edges), 0); /* derived: it is settled, and not missed */
+	ck_assert_uint_eq(take(ref_of(SECOND), edges), 0); /* derived: settled, and not missed */
 	set_state(FIRST, GENERATION, RECORD_DONE);
 	ck_assert_uint_eq(take(ref_of(FIRST), edges), 1);
 	ck_assert(edges[0].task == TASK && edges[0].last);
