@@ -66,8 +66,8 @@ static int lock_soon(struct lock *lock)
 	return r;
 }
 
-/* Looked at under the lock: who links an edge to a new life of the record holds it, too. Settled, or
- * an object abandoned before it was sealed: that is the scheduler's business alone. */
+/* Looked at under the lock: who links an edge to a new life of the record holds it, too. Settled,
+ * or an object abandoned before it was sealed: that is the scheduler's business alone. */
 static struct record *over_locked(const struct tables *t, uint64_t ref, bool try)
 {
 	uint64_t word;

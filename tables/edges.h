@@ -31,10 +31,10 @@ struct edge_taken {
 	bool doomed; /* this or an earlier argument has failed: it must never become READY */
 };
 
-/* Takes up to max edges off the settled record that ref names and counts them down. *ret_n of them in
- * ret. None if the record has begun another life: its maker may have dropped what a worker has just
- * committed, before the worker comes here.
- * 0, -EBUSY (with try set: another has the lock for longer than a moment), or the lock's error. */
+/* Takes up to max edges off the settled record that ref names and counts them down. *ret_n of them
+ * in ret. None if the record has begun another life: its maker may have dropped what a worker has
+ * just committed, before the worker comes here. 0, -EBUSY (with try set: another has the lock for
+ * longer than a moment), or the lock's error. */
 int edges_take(struct tables *t, uint64_t ref, bool try, struct edge_taken *ret, uint32_t max,
     uint32_t *ret_n);
 

@@ -1,5 +1,5 @@
-/* test_edges.c - who waits for whom: edges are counted, belong to one life of a record, and are derived
- * again when the holder of their lock dies. */
+/* test_edges.c - who waits for whom: edges are counted, belong to one life of a record, and are
+ * derived again when the holder of their lock dies. */
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -18,7 +18,8 @@ static struct tables tables;
 
 static void set_state(uint32_t index, uint32_t generation, enum record_state state)
 {
-	sh_store(&tables.record[index].state, word_make(generation, SLOT_FIRST_MEMBER, 0, state, 0));
+	sh_store(
+	    &tables.record[index].state, word_make(generation, SLOT_FIRST_MEMBER, 0, state, 0));
 }
 
 static uint64_t ref_of(uint32_t index)
