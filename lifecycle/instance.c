@@ -45,16 +45,19 @@ static int take_lock(struct manager *m, const char *path)
 	    m->options->name, (int)whole.l_pid, m->options->name);
 }
 
+static bool still_lives(const struct process *p)
+{
+	/* A number alone may be another's by now; the start time tells. */
+	return p->pid > 1 && p->start_time && process_start_time(p->pid) == p->start_time;
+}
+
 /* A suspect is fenced before anything of it is taken: killed, and waited for. */
 static void fence(const struct process *p)
 {
-	pid_t pid = p->pid;
-	if (pid <= 1 || p->start_time == 0 || process_start_time(pid) != p->start_time)
-		return; /* gone, and the number may be another's by now */
-	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	int pidfd = still_lives(p) ? (int)syscall(SYS_pidfd_open, p->pid, 0) : -1;
 	if (pidfd < 0)
 		return;
-	if (process_start_time(pid) == p->start_time) {
+	if (still_lives(p)) {
 		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 		struct pollfd ended = { .fd = pidfd, .events = POLLIN };
 		poll(&ended, 1, STOP_GRACE_MS);
@@ -62,35 +65,54 @@ static void fence(const struct process *p)
 	close(pidfd);
 }
 
+/* The lock lies in the runtime directory, the segments do not: a manager that was started with another
+ * XDG_RUNTIME_DIR, or whose directory was removed, holds another lock. It lives all the same. */
+static int refuse_if_managed(const struct tables *old, const char *name)
+{
+	const struct process *manager = &old->process[SLOT_MANAGER];
+	if (!still_lives(manager))
+		return 0;
+	return why(-EADDRINUSE, "a runtime named \"%s\" is up already (pid %d) with another runtime "
+	    "directory: stop that process, or choose another --name", name, manager->pid);
+}
+
 /* Members of the dead run may still be on their way out; clients find their socket closed. */
-static void fence_members(const char *control)
+static void fence_members(const struct tables *old)
+{
+	for (uint32_t i = SLOT_SCHEDULER; i < old->limits.processes; i++) {
+		uint64_t word = sh_load(&old->process[i].state);
+		if (process_present(word) && process_kind(word) != KIND_CLIENT)
+			fence(&old->process[i]);
+	}
+	log_info("removed what an earlier runtime of this name left: it did not stop cleanly");
+}
+
+static int clear_leftover(const char *path, const char *name)
 {
 	struct tables old;
-	char path[SEGMENT_NAME_BYTES + 16];
-	snprintf(path, sizeof path, "/dev/shm%s", control);
 	if (tables_inspect(path, &old) < 0) {
 		log_warn("%s cannot be read as a runtime (%s); removed", path, why_text());
-		return;
+		return 0;
 	}
-	for (uint32_t i = SLOT_SCHEDULER; i < old.limits.processes; i++) {
-		uint64_t word = sh_load(&old.process[i].state);
-		if (process_present(word) && process_kind(word) != KIND_CLIENT)
-			fence(&old.process[i]);
-	}
+	int r = refuse_if_managed(&old, name);
+	if (r == 0)
+		fence_members(&old);
 	tables_detach(&old);
-	log_info("removed what an earlier runtime of this name left: it did not stop cleanly");
+	return r;
 }
 
 static int remove_leftovers(const char *name)
 {
 	char control[SEGMENT_NAME_BYTES], path[SEGMENT_NAME_BYTES + 16];
 	struct stat st;
+	int r = 0;
 	tables_segment_name(name, "control", control);
 	snprintf(path, sizeof path, "/dev/shm%s", control);
 	if (lstat(path, &st) == 0 && st.st_uid == geteuid())
-		fence_members(control);
-	tables_unlink(name);
-	return 0;
+		r = clear_leftover(path, name);
+	if (r == 0)
+		tables_unlink(name);
+	return r;
 }
 
 int instance_claim(struct manager *m)
@@ -99,7 +121,14 @@ int instance_claim(struct manager *m)
 	int r = lock_path(m->options->name, "lock", path, sizeof path);
 	if (r == 0)
 		r = take_lock(m, path);
-	return r < 0 ? r : remove_leftovers(m->options->name);
+	if (r < 0)
+		return r;
+	r = remove_leftovers(m->options->name);
+	if (r < 0) {
+		unlink(path); /* ours, of no use to anybody */
+		close(m->lock);
+	}
+	return r;
 }
 
 void instance_release(struct manager *m)

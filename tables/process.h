@@ -120,7 +120,7 @@ bool process_claim(struct process *p, enum process_kind kind, pid_t pid, const c
  * it seldom waits for the next, and that what comes with a higher priority is not far behind. */
 uint32_t process_depth(const struct process *p);
 
-/* Field 22 of /proc/PID/stat, 0 if there is no such process. */
+/* Field 22 of /proc/PID/stat; 0 if there is no such process, or only its zombie. */
 uint64_t process_start_time(pid_t pid);
 
 #endif
