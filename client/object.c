@@ -21,11 +21,14 @@ int handle_alloc(struct plm *rt, uint64_t length, shared32 *granule, uint64_t de
 }
 
 /* A reserved record with room for its value; its word is still RESERVED. */
-static int object_reserve(struct plm *rt, size_t len, uint32_t *ret_index)
+static int object_reserve(struct plm *rt, size_t len, struct record **ret)
 {
+	int r = handle_check(rt);
+	if (r < 0)
+		return r;
 	uint64_t deadline = handle_deadline(rt);
 	uint32_t index, n;
-	int r = slots_take(rt, &index, 1, &n, deadline);
+	r = slots_take(rt, &index, 1, &n, deadline);
 	if (r < 0)
 		return r;
 	struct record *record = record_at(&rt->tables, index);
@@ -34,10 +37,17 @@ static int object_reserve(struct plm *rt, size_t len, uint32_t *ret_index)
 	if (len > RECORD_INLINE_VALUE)
 		r = handle_alloc(rt, len, &record->value, deadline);
 	uint64_t word = sh_peek(&record->state);
-	*ret_index = index;
 	if (r < 0)
 		plm_drop(rt, ref_public(rt, record_ref(index, word_generation(word))));
+	else
+		*ret = record;
 	return r;
+}
+
+static plm_ref object_ref(const struct plm *rt, const struct record *record)
+{
+	uint64_t word = sh_peek(&record->state);
+	return ref_public(rt, record_ref(record_index(&rt->tables, record), word_generation(word)));
 }
 
 static void *object_place(struct plm *rt, struct record *record)
@@ -48,15 +58,12 @@ static void *object_place(struct plm *rt, struct record *record)
 
 int plm_create(plm *rt, size_t len, void **ret_data, plm_ref *ret)
 {
-	uint32_t index;
-	int r = handle_check(rt);
-	if (r == 0)
-		r = object_reserve(rt, len, &index);
+	struct record *record;
+	int r = object_reserve(rt, len, &record);
 	if (r < 0)
 		return r;
-	struct record *record = record_at(&rt->tables, index);
 	*ret_data = object_place(rt, record);
-	*ret = ref_public(rt, record_ref(index, word_generation(sh_peek(&record->state))));
+	*ret = object_ref(rt, record);
 	return 0;
 }
 
@@ -90,19 +97,16 @@ int plm_seal(plm *rt, plm_ref ref)
 
 int plm_put(plm *rt, const void *data, size_t len, plm_ref *ret)
 {
-	uint32_t index;
-	int r = handle_check(rt);
-	if (r == 0)
-		r = object_reserve(rt, len, &index);
+	struct record *record;
+	int r = object_reserve(rt, len, &record);
 	if (r < 0)
 		return r;
-	struct record *record = record_at(&rt->tables, index);
 	if (len)
 		memcpy(object_place(rt, record), data, len);
-	uint64_t word = sh_peek(&record->state);
-	r = object_seal(rt, record, word);
+	plm_ref ref = object_ref(rt, record);
+	r = object_seal(rt, record, sh_peek(&record->state));
 	if (r == 0)
-		*ret = ref_public(rt, record_ref(index, word_generation(word)));
+		*ret = ref;
 	return r;
 }
 

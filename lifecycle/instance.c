@@ -65,15 +65,18 @@ static void fence(const struct process *p)
 	close(pidfd);
 }
 
-/* The lock lies in the runtime directory, the segments do not: a manager that was started with another
- * XDG_RUNTIME_DIR, or whose directory was removed, holds another lock. It lives all the same. */
+/* The lock lies in the runtime directory, the segments do not: a manager that was started with
+ * another XDG_RUNTIME_DIR, or whose directory was removed, holds another lock. It lives all the
+ * same. */
 static int refuse_if_managed(const struct tables *old, const char *name)
 {
 	const struct process *manager = &old->process[SLOT_MANAGER];
 	if (!still_lives(manager))
 		return 0;
-	return why(-EADDRINUSE, "a runtime named \"%s\" is up already (pid %d) with another runtime "
-	    "directory: stop that process, or choose another --name", name, manager->pid);
+	return why(-EADDRINUSE,
+	    "a runtime named \"%s\" is up already (pid %d) with another runtime "
+	    "directory: stop that process, or choose another --name",
+	    name, manager->pid);
 }
 
 /* Members of the dead run may still be on their way out; clients find their socket closed. */

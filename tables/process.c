@@ -102,8 +102,8 @@ uint64_t process_start_time(pid_t pid)
 	size_t n = fread(text, 1, sizeof text - 1, f);
 	fclose(f);
 	text[n] = 0;
-	/* The command's name, field 2, may hold blanks and brackets: count from the last bracket. A zombie
-	 * is dead: nothing of it runs any more. */
+	/* The command's name, field 2, may hold blanks and brackets: count from the last bracket. A
+	 * zombie is dead: nothing of it runs any more. */
 	char *at = strrchr(text, ')');
 	if (!at || at[1] == 0 || at[2] == 'Z' || at[2] == 'X')
 		return 0;
