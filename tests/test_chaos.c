@@ -404,26 +404,6 @@ START_TEST(a_second_runtime_of_the_name_is_refused)
 }
 END_TEST
 
-/* Its lock lies in another place, the names of the segments do not. */
-START_TEST(a_second_runtime_of_the_name_is_refused_from_another_directory_too)
-{
-	char elsewhere[64], made[96];
-	snprintf(elsewhere, sizeof elsewhere, "/tmp/plm-test-else-%d", (int)getpid());
-	snprintf(made, sizeof made, "%s/plm", elsewhere);
-	ck_assert_int_eq(mkdir(elsewhere, 0700), 0);
-	setenv("XDG_RUNTIME_DIR", elsewhere, 1);
-	struct output_of o =
-	    program_run(&rt, "plm", (const char *const[]){"--name", rt.name, NULL}, NULL, 0);
-	setenv("XDG_RUNTIME_DIR", rt.directory, 1);
-	ck_assert_int_eq(o.code, 75);
-	ck_assert_msg(strstr(o.err, "is up already") && strstr(o.err, "directory"), "%s", o.err);
-	output_free(&o);
-	ck_assert_int_eq(rmdir(made), 0); /* it has left nothing in it */
-	ck_assert_int_eq(rmdir(elsewhere), 0);
-	expect_work();
-}
-END_TEST
-
 static void become_nobody(void)
 {
 	if (setgid(NOBODY) < 0 || setuid(NOBODY) < 0)
@@ -610,7 +590,6 @@ int main(void)
 	    deaths, after_the_death_of_all_clients_know_and_a_new_boot_of_the_name_works, 0, 2);
 	TCase *outside = add_case(suite, "outside", stop);
 	tcase_add_test(outside, a_second_runtime_of_the_name_is_refused);
-	tcase_add_test(outside, a_second_runtime_of_the_name_is_refused_from_another_directory_too);
 	tcase_add_test(outside, another_user_is_kept_out_of_door_and_segments);
 	tcase_add_test(outside, members_hold_no_descriptor_they_do_not_need);
 	TCase *end = add_case(suite, "end", NULL);

@@ -491,6 +491,26 @@ START_TEST(stop_finishes_what_was_accepted_and_now_does_not)
 }
 END_TEST
 
+/* Its lock lies in another place, the names of the segments do not. */
+START_TEST(a_second_runtime_of_the_name_is_refused_from_any_directory)
+{
+	char elsewhere[64], made[96];
+	snprintf(elsewhere, sizeof elsewhere, "/tmp/plm-test-else-%d", (int)getpid());
+	snprintf(made, sizeof made, "%s/plm", elsewhere);
+	ck_assert_int_eq(mkdir(elsewhere, 0700), 0);
+	setenv("XDG_RUNTIME_DIR", elsewhere, 1);
+	struct output_of o =
+	    program_run(&rt, "plm", (const char *const[]){"--name", rt.name, NULL}, NULL, 0);
+	setenv("XDG_RUNTIME_DIR", rt.directory, 1);
+	ck_assert_int_eq(o.code, 75);
+	ck_assert_msg(strstr(o.err, "is up already") && strstr(o.err, "directory"), "%s", o.err);
+	output_free(&o);
+	ck_assert_int_eq(rmdir(made), 0); /* it has left nothing in it */
+	ck_assert_int_eq(rmdir(elsewhere), 0);
+	free(ctl_expect(&rt, 0, "call", "probe.echo", "still here"));
+}
+END_TEST
+
 static TCase *add_case(Suite *suite, const char *name, void (*setup)(void), void (*teardown)(void))
 {
 	TCase *tests = tcase_create(name);
@@ -525,6 +545,7 @@ static void add_plmctl(Suite *suite)
 	    what_is_no_module_is_66_and_says_why,
 	    json_is_json,
 	    lists_show_what_is_there,
+	    a_second_runtime_of_the_name_is_refused_from_any_directory,
 	};
 	TCase *tcase = add_case(suite, "plmctl", boot, stop);
 	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
