@@ -152,8 +152,8 @@ bool worker_run_record(struct worker *w, uint32_t index)
 	call_function(w, &call);
 	w->call = call.outer;
 	account(w, started_ns);
-	sh_poke(&rt->me->running, outer_running);
 	settle(w, &call);
+	sh_poke(&rt->me->running, outer_running);
 	if (!w->call && rt->adopted_count)
 		ref_drop_adopted(rt);
 	return true;
