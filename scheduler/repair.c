@@ -137,7 +137,6 @@ static void forget_member(struct scheduler *s, uint32_t process)
 	place_forget(s, process);
 	place_withdraw(s, process);
 	*m = (struct member){ .pidfd = -1 };
-	s->workers--;
 }
 
 /* Whatever it died holding is recovered now, not when somebody next needs it. */
@@ -185,7 +184,6 @@ static void meet_worker(struct scheduler *s, uint32_t process, uint64_t word)
 	/* A former scheduler may have given it some, and died while it wrote. */
 	struct ring down = ring_down(s->t, process);
 	ring_fill_holes(&down, hint_make(HINT_NONE, 0));
-	s->workers++;
 	place_refresh(s, process);
 }
 

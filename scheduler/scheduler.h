@@ -33,7 +33,6 @@ struct scheduler {
 	struct tables *t;
 	struct process *me;
 	struct member *member;   /* [processes] */
-	uint32_t workers;
 	uint32_t gifts;          /* hints given to workers, ever */
 	uint64_t changes;        /* of the process table, as far as we have looked */
 

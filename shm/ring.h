@@ -1,7 +1,9 @@
 /* ring.h - bounded ring of hints: many producers (threads of one process), one consumer.
  *
  * Where: ring_shm in the segment, struct ring in each side's process.
- * Who: producers are the threads of one process; the consumer is one thread of another.
+ * Who: the consumer is one thread. Producers are the threads of one other process (an up ring), or
+ * the scheduler and the consumer itself (a down ring, where a worker queues successors). Never a third
+ * process: the hole its death left could not be told from the work of one that lives.
  * Death: messages are hints (law 3). A consumer that dies before ring_done() has not moved head:
  * its successor reads some hints again. A producer that dies between taking a place and filling it
  * leaves a hole: a successor producer calls ring_fill_holes(), or the consumer, once the producer
