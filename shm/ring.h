@@ -2,8 +2,8 @@
  *
  * Where: ring_shm in the segment, struct ring in each side's process.
  * Who: the consumer is one thread. Producers are the threads of one other process (an up ring), or
- * the scheduler and the consumer itself (a down ring, where a worker queues successors). Never a third
- * process: the hole its death left could not be told from the work of one that lives.
+ * the scheduler and the consumer itself (a down ring, where a worker queues successors). Never a
+ * third process: the hole its death left could not be told from the work of one that lives.
  * Death: messages are hints (law 3). A consumer that dies before ring_done() has not moved head:
  * its successor reads some hints again. A producer that dies between taking a place and filling it
  * leaves a hole: a successor producer calls ring_fill_holes(), or the consumer, once the producer
