@@ -165,9 +165,9 @@ int case_scale(struct bench *bench)
 	many.workers = 256;
 	crowded.processes = 128;
 	struct scale scale[] = {
-		{ few, 1, total }, { one, 1, total }, { four, 1, total }, { many, 1, total / 4 },
+		{ few, 1, total }, { one, 1, total }, { four, 1, total }, { many, 1, total },
 		{ few, 2, total }, { few, 4, total },
-		{ crowded, 64, total }, { many, 64, total / 4 },
+		{ crowded, 64, total }, { many, 64, total },
 	};
 	scale[COUNT_OF(scale) - 1].options.processes = 384;
 	struct series series[] = {

@@ -133,7 +133,7 @@ int handle_open(struct plm *rt, uint32_t slot)
 	}
 	/* A client counts as awake only while it spins: what it does between its calls is unknown.
 	 */
-	process_set_activity(&rt->tables, slot, rt->help ? ACTIVITY_AWAKE : ACTIVITY_ASLEEP);
+	process_set_awake(&rt->tables, slot, rt->help);
 	members_changed(&rt->tables);
 	return 0;
 }

@@ -55,10 +55,10 @@ static void sleep_once(struct plm *rt, struct event *event, uint32_t seen, uint6
 {
 	if (rt->blocked)
 		rt->blocked(rt->help_context, true);
-	process_set_activity(&rt->tables, rt->self, ACTIVITY_ASLEEP);
+	process_set_awake(&rt->tables, rt->self, false);
 	event_sleep(event, seen, deadline_ns);
 	if (rt->blocked) {
-		process_set_activity(&rt->tables, rt->self, ACTIVITY_AWAKE);
+		process_set_awake(&rt->tables, rt->self, true);
 		rt->blocked(rt->help_context, false);
 	}
 }
@@ -94,7 +94,7 @@ int wait_for(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline
 	if (deadline_ns == 0 || clock_ns() >= deadline_ns)
 		return -ETIMEDOUT;
 	struct spin_look spin = { rt, look, context };
-	process_set_activity(&rt->tables, rt->self, ACTIVITY_AWAKE);
+	process_set_awake(&rt->tables, rt->self, true);
 	int r = 0;
 	if (!spin_until(&rt->tables, spin_ready, &spin)) {
 		int cell = cell_join(rt);
@@ -102,7 +102,7 @@ int wait_for(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline
 		cell_leave(rt, cell);
 	}
 	if (!rt->help)
-		process_set_activity(&rt->tables, rt->self, ACTIVITY_ASLEEP);
+		process_set_awake(&rt->tables, rt->self, false);
 	return r;
 }
 

@@ -86,10 +86,13 @@ static bool receive(int socket, struct door_request *ret, bool *ret_closed)
 
 static uint32_t slot_for_client(struct manager *m, pid_t pid, const char *name)
 {
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++)
-		if (m->slot[i].pidfd < 0 && m->slot[i].socket < 0 &&
-		    process_claim(&m->tables.process[i], KIND_CLIENT, pid, name))
-			return i;
+	uint32_t slots = m->tables.limits.processes - SLOT_FIRST_MEMBER;
+	for (uint32_t i = 0; i < slots; i++) {
+		uint32_t slot = process_nth_slot(&m->tables, KIND_CLIENT, i);
+		if (m->slot[slot].pidfd < 0 && m->slot[slot].socket < 0 &&
+		    process_claim(&m->tables.process[slot], KIND_CLIENT, pid, name))
+			return slot;
+	}
 	return 0;
 }
 

@@ -123,11 +123,13 @@ static _Noreturn void child_main(
 
 static uint32_t free_slot(const struct manager *m, enum process_kind kind)
 {
-	uint32_t first = kind == KIND_SCHEDULER ? SLOT_SCHEDULER : SLOT_FIRST_MEMBER;
-	uint32_t end = kind == KIND_SCHEDULER ? SLOT_FIRST_MEMBER : m->tables.limits.processes;
-	for (uint32_t i = first; i < end; i++)
-		if (process_state(sh_load(&m->tables.process[i].state)) == PROCESS_FREE)
-			return i;
+	uint32_t members = kind == KIND_WORKER ? m->tables.limits.processes - SLOT_FIRST_MEMBER : 1;
+	for (uint32_t i = 0; i < members; i++) {
+		uint32_t slot = kind == KIND_WORKER ? process_nth_slot(&m->tables, kind, i) :
+		                                      (uint32_t)SLOT_SCHEDULER;
+		if (process_state(sh_load(&m->tables.process[slot].state)) == PROCESS_FREE)
+			return slot;
+	}
 	return 0;
 }
 
@@ -182,7 +184,7 @@ void members_gone(struct manager *m, uint32_t slot, int status)
 	uint64_t word = sh_load(&p->state);
 	sh_store(&p->exit_status, (uint32_t)status);
 	process_step(p, &word, PROCESS_DEAD);
-	process_set_activity(&m->tables, slot, ACTIVITY_ABSENT);
+	process_set_awake(&m->tables, slot, false);
 	if (slot ==
 	    SLOT_SCHEDULER) { /* nothing of a scheduler is truth: its successor derives it again */
 		word = sh_load(&p->state);

@@ -36,8 +36,6 @@ static void wipe(struct record *r)
 {
 	r->value_bytes = 0;
 	r->failures = 0;
-	if (sh_peek(&r->holds))
-		sh_poke(&r->holds, 0);
 	if (sh_peek(&r->pending))
 		sh_poke(&r->pending, 0);
 	if (sh_peek(&r->uses))
@@ -56,9 +54,7 @@ static void free_record(struct scheduler *s, uint32_t index)
 	/* What still names memory must not become FREE; the next rebuild finds it. */
 	if (!free_extent(s, &r->value, r->value_bytes) || !freed)
 		return;
-	for (uint32_t p = 64; p < s->t->limits.processes; p++)
-		if (hold_test(s->t, index, p))
-			hold_clear(s->t, index, p);
+	hold_wipe(s->t, index);
 	wipe(r);
 	if (!record_step(r, &word, RECORD_FREE, 0, 0, 0))
 		return; /* only a damaged segment moves a word that is ours */

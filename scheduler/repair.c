@@ -157,7 +157,7 @@ static void bury(struct scheduler *s, uint32_t process)
 	struct process *p = &s->t->process[process];
 	uint64_t word = sh_load(&p->state);
 	struct ring up = ring_up(s->t, process), down = ring_down(s->t, process);
-	process_set_activity(s->t, process, ACTIVITY_ABSENT);
+	process_set_awake(s->t, process, false);
 	ring_fill_holes(
 	    &up, hint_make(HINT_NONE, 0)); /* a thread died in a push, others had pushed on */
 	heal_locks(s);

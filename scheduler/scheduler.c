@@ -29,8 +29,8 @@ static int allocate(struct scheduler *s)
 
 int scheduler_open(struct scheduler *s, struct tables *t)
 {
-	*s = (struct scheduler){
-	    .t = t, .me = &t->process[SLOT_SCHEDULER], .next_look_ns = DEADLINE_NEVER};
+	*s = (struct scheduler){ .t = t, .me = &t->process[SLOT_SCHEDULER],
+		.next_look_ns = DEADLINE_NEVER, .crew = SPIN_CROWD * t->control->cores };
 	t->self = SLOT_SCHEDULER;
 	int r = allocate(s);
 	if (r < 0)
@@ -39,7 +39,7 @@ int scheduler_open(struct scheduler *s, struct tables *t)
 	uint64_t word = sh_load(&s->me->state);
 	if (!process_step(s->me, &word, PROCESS_LIVE))
 		return why(-EPROTO, "the scheduler's slot is not waiting for us");
-	process_set_activity(t, SLOT_SCHEDULER, ACTIVITY_AWAKE);
+	process_set_awake(t, SLOT_SCHEDULER, true);
 	members_look(s);
 	return 0;
 }
@@ -87,9 +87,9 @@ static void rest(struct scheduler *s)
 	uint32_t seen = event_prepare(&s->me->event);
 	if (something_to_do(s) || atomic_load(&s->stop))
 		return;
-	process_set_activity(s->t, SLOT_SCHEDULER, ACTIVITY_ASLEEP);
+	process_set_awake(s->t, SLOT_SCHEDULER, false);
 	event_sleep(&s->me->event, seen, s->next_look_ns);
-	process_set_activity(s->t, SLOT_SCHEDULER, ACTIVITY_AWAKE);
+	process_set_awake(s->t, SLOT_SCHEDULER, true);
 	sh_poke(&s->me->beat_ns, clock_coarse_ns());
 }
 

@@ -23,6 +23,7 @@ struct member {
 	uint32_t generation; /* 0: no worker here */
 	int pidfd;           /* to end it; -1 in tests with threads */
 	uint32_t depth, room; /* what its ring may hold now, and what more it may get */
+	bool awake, brisk, stuck, blocked; /* as its key in the worker heap says (place.c) */
 	uint32_t last_given; /* value of `gifts` when it was given its last */
 	uint32_t seen_position; /* of its ring, at the last look for stuck queues */
 	uint64_t cancel_ref; /* a task of its that was asked to stop ... */
@@ -34,6 +35,9 @@ struct scheduler {
 	struct process *me;
 	struct member *member;   /* [processes] */
 	uint32_t gifts;          /* hints given to workers, ever */
+	uint32_t brisk, crew;    /* so many workers are brisk, and may be before none is woken */
+	uint32_t newly_stuck;    /* at this look */
+	uint32_t blocked;        /* so many sleep in a wait */
 	uint64_t changes;        /* of the process table, as far as we have looked */
 
 	uint32_t *settled;       /* worklist: settled, dependents not told yet */

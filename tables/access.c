@@ -40,8 +40,16 @@ static shared64 *hold_word(const struct tables *t, uint32_t index, uint32_t proc
 	return &t->more_holds[(size_t)index * (t->limits.processes / 64 - 1) + process / 64 - 1];
 }
 
+/* How many words of bits this record has to look at: most have no holder beyond the first. */
+static uint32_t hold_words(const struct tables *t, uint32_t index)
+{
+	return sh_peek(&t->record[index].more_held) ? t->limits.processes / 64 : 1;
+}
+
 void hold_set(struct tables *t, uint32_t index, uint32_t process)
 {
+	if (process >= 64)
+		sh_poke(&t->record[index].more_held, 1);
 	sh_or(hold_word(t, index, process), (uint64_t)1 << process % 64);
 }
 
@@ -57,10 +65,19 @@ bool hold_test(const struct tables *t, uint32_t index, uint32_t process)
 
 bool hold_any(const struct tables *t, uint32_t index)
 {
-	for (uint32_t p = 0; p < t->limits.processes; p += 64)
-		if (sh_load(hold_word(t, index, p)))
+	for (uint32_t w = 0; w < hold_words(t, index); w++)
+		if (sh_load(hold_word(t, index, w * 64)))
 			return true;
 	return false;
+}
+
+void hold_wipe(struct tables *t, uint32_t index)
+{
+	for (uint32_t w = 0; w < hold_words(t, index); w++)
+		if (sh_peek(hold_word(t, index, w * 64)))
+			sh_poke(hold_word(t, index, w * 64), 0);
+	if (sh_peek(&t->record[index].more_held))
+		sh_poke(&t->record[index].more_held, 0);
 }
 
 /* ---- hints ---- */
@@ -78,17 +95,16 @@ struct ring ring_down(const struct tables *t, uint32_t process)
 	    DOWN_RING_ENTRIES);
 }
 
-void process_set_activity(struct tables *t, uint32_t process, enum activity activity)
+void process_set_awake(struct tables *t, uint32_t process, bool awake)
 {
-	sh_poke(&t->control->activity[process], (uint8_t)activity);
+	CHECK(process < t->limits.processes);
+	sh_poke(&t->control->awake.each[process], (uint8_t)awake);
 }
 
-uint32_t process_awake(const struct tables *t)
+bool process_awake(const struct tables *t, uint32_t process)
 {
-	uint32_t awake = 0;
-	for (uint32_t p = 0; p < t->limits.processes; p++)
-		awake += sh_peek(&t->control->activity[p]) == ACTIVITY_AWAKE;
-	return awake;
+	CHECK(process < t->limits.processes);
+	return sh_peek(&t->control->awake.each[process]) & 1;
 }
 
 /* Counted awake from here on, not from when it runs: who wakes another makes way for it in time. */
@@ -96,7 +112,7 @@ static void post_fenced(struct tables *t, uint32_t process, struct event *event)
 {
 	if (!event_sleeper(event))
 		return;
-	process_set_activity(t, process, ACTIVITY_AWAKE);
+	process_set_awake(t, process, true);
 	event_post_fenced(event);
 }
 
@@ -156,10 +172,10 @@ static void wake_if_awaiting(struct tables *t, uint32_t process, uint32_t index)
 void wake_holders(struct tables *t, uint32_t index)
 {
 	sh_fence_after_cas(); /* the caller's CAS settled the record */
-	for (uint32_t first = 0; first < t->limits.processes; first += 64) {
-		uint64_t holders = sh_peek(hold_word(t, index, first));
+	for (uint32_t w = 0; w < hold_words(t, index); w++) {
+		uint64_t holders = sh_peek(hold_word(t, index, w * 64));
 		for (; holders; holders &= holders - 1)
-			wake_if_awaiting(t, first + (uint32_t)__builtin_ctzll(holders), index);
+			wake_if_awaiting(t, w * 64 + (uint32_t)__builtin_ctzll(holders), index);
 	}
 }
 

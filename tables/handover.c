@@ -1,6 +1,6 @@
 #include "tables/handover.h"
 
-enum { SLOTS_LOOKED_AT = 16 }; /* workers are the first to join */
+enum { SLOTS_LOOKED_AT = 16 };
 
 /* Its hand is empty and nothing stands in its ring. */
 static bool is_idle(const struct tables *t, uint32_t process)
@@ -30,14 +30,13 @@ static bool give(struct tables *t, uint32_t process, uint64_t hint)
 	return true;
 }
 
-/* Always from the front: the first workers stay warm, the last ones sleep. */
+/* Always the same first: they stay warm, the others sleep. */
 bool handover(struct tables *t, uint64_t hint)
 {
-	uint32_t end = SLOT_FIRST_MEMBER + SLOTS_LOOKED_AT;
 	if (heap_length(&t->task_heap) > 0)
 		return false;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < end && p < t->limits.processes; p++)
-		if (give(t, p, hint))
+	for (uint32_t n = 0; n < SLOTS_LOOKED_AT && n < t->limits.processes; n++)
+		if (give(t, process_nth_slot(t, KIND_WORKER, n), hint))
 			return true;
 	return false;
 }

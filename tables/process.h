@@ -69,6 +69,7 @@ struct process {
 	shared32 blocked;    /* W: itself. Its task waits for another and nothing can be run in its
 			      * place. */
 	shared32 node;       /* W: itself. NUMA node it runs on. */
+	shared32 cpu;        /* W: itself, clients too. Where it spun last. */
 	shared64 handed;     /* W: another worker or a client (0 to a hint, by CAS), itself (to 0,
 			      * when that is done). Not 0: it is busy (handover.h). */
 	shared64 running;    /* W: itself. Reference of the task it runs, 0 none. */

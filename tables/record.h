@@ -74,7 +74,7 @@ struct record {
 	uint64_t value_bytes; /* W: owner. Of the value, or of the message of a failure. */
 	uint8_t retries, crash_retries; /* W: submitter. Budgets. */
 	uint8_t failures;    /* W: owner. Spent; crashes are the attempts in the word less these. */
-	uint8_t reserved;
+	_Atomic uint8_t more_held; /* W: as holds. Not 0: bits of slots from 64 on may be set. */
 	uint32_t submit_ms;  /* W: submitter. Since boot. */
 
 	/* line 1: what only some tasks touch */

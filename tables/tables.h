@@ -26,7 +26,6 @@ struct limits { /* chosen at boot, then fixed */
 	uint64_t store_bytes; /* all arenas */
 };
 
-enum activity { ACTIVITY_ABSENT = 0, ACTIVITY_AWAKE = 1, ACTIVITY_ASLEEP = 2 };
 enum runtime_mode { MODE_STARTING, MODE_UP, MODE_DRAINING, MODE_STOPPED };
 
 struct control { /* the first page of the control segment, behind the segment's own header */
@@ -49,10 +48,11 @@ struct control { /* the first page of the control segment, behind the segment's 
 	_Alignas(CACHE_LINE_BYTES) shared64 rung[PROCESSES_MAX / 64]; /* bit p: p's up ring has
 								       * news. Set: p.  Swapped to
 								       * 0: scheduler. */
-	_Alignas(CACHE_LINE_BYTES) _Atomic uint8_t activity[PROCESSES_MAX]; /* enum activity, a slot
-									     * each. W: each its
-									     * own; the scheduler
-									     * clears the dead. */
+	_Alignas(CACHE_LINE_BYTES) union { /* 1: awake. W: each its own byte; who wakes it; the
+					    * scheduler and the manager clear the dead. */
+		_Atomic uint8_t each[PROCESSES_MAX];
+		shared64 eight[PROCESSES_MAX / 8];
+	} awake;
 };
 
 struct arena_owner { /* what an arena's lock needs to find its truth again */
@@ -78,6 +78,7 @@ struct tables { /* filled in place; never copied: its locks point into it */
 	const char *store_read; /* the store, read-only; NULL if not mapped */
 	char *store_write;
 	bool shared;          /* the mappings are another handle's */
+	uint64_t may_move_ns; /* this process may leave its core again (spin.c) */
 };
 
 /* ---- life ---- */
@@ -113,12 +114,20 @@ uint32_t record_index(const struct tables *t, const struct record *r);
 
 /* ---- holds ---- */
 
+/* The order in which slots are given out: clients from the front, so that the bits of their holds
+ * are in the record itself; workers, who hold little, from the back. */
+static inline uint32_t process_nth_slot(const struct tables *t, enum process_kind kind, uint32_t n)
+{
+	return kind == KIND_WORKER ? t->limits.processes - 1 - n : SLOT_FIRST_MEMBER + n;
+}
+
 /* A record is born with its maker's hold; after that only the scheduler sets and clears, in the
  * order of each process's hints, so that nothing is freed between two holders. */
 void hold_set(struct tables *t, uint32_t index, uint32_t process);
 void hold_clear(struct tables *t, uint32_t index, uint32_t process);
 bool hold_test(const struct tables *t, uint32_t index, uint32_t process);
 bool hold_any(const struct tables *t, uint32_t index);
+void hold_wipe(struct tables *t, uint32_t index); /* of a record that is being freed */
 
 /* Milliseconds since boot: the clock of the times in records. */
 uint32_t tables_ms(const struct tables *t);
@@ -174,9 +183,9 @@ void process_post_all(struct tables *t, uint32_t process);
 /* Wakes every sleeper of it, whatever the words say: after a death, at the end. */
 void process_bump(struct tables *t, uint32_t process);
 
-/* A hint for who ponders whether to spin: how many members are not parked. */
-void process_set_activity(struct tables *t, uint32_t process, enum activity activity);
-uint32_t process_awake(const struct tables *t);
+/* Who is not parked: a hint for who ponders whether to spin, or whom to give work (spin.h). */
+void process_set_awake(struct tables *t, uint32_t process, bool awake);
+bool process_awake(const struct tables *t, uint32_t process);
 
 /* After a record settled: posts the event of each holder that waits for it. Any process. */
 void wake_holders(struct tables *t, uint32_t index);

@@ -43,13 +43,14 @@ static void claim(struct roles *r, uint32_t slot, enum process_kind kind)
 /* Slots that were left become free when the scheduler has buried them. */
 static uint32_t claim_member(struct roles *r, enum process_kind kind)
 {
-	uint32_t slot = SLOT_FIRST_MEMBER;
+	uint32_t slots = r->tables.limits.processes - SLOT_FIRST_MEMBER, slot, i = 0;
 	pthread_mutex_lock(&r->slots_mutex);
-	while (slot < r->tables.limits.processes &&
-	    !process_claim(&r->tables.process[slot], kind, getpid(), process_kind_name(kind)))
-		slot++;
+	do
+		slot = process_nth_slot(&r->tables, kind, i);
+	while (!process_claim(&r->tables.process[slot], kind, getpid(), process_kind_name(kind)) &&
+	    ++i < slots);
 	pthread_mutex_unlock(&r->slots_mutex);
-	ck_assert_uint_lt(slot, r->tables.limits.processes);
+	ck_assert_uint_lt(i, slots);
 	return slot;
 }
 

@@ -130,9 +130,9 @@ static void rest(struct worker *w)
 	uint32_t seen = event_prepare(&rt->me->event);
 	if (work_waits(w) || atomic_load(&w->stop))
 		return;
-	process_set_activity(&rt->tables, rt->self, ACTIVITY_ASLEEP);
+	process_set_awake(&rt->tables, rt->self, false);
 	event_sleep(&rt->me->event, seen, DEADLINE_NEVER);
-	process_set_activity(&rt->tables, rt->self, ACTIVITY_AWAKE);
+	process_set_awake(&rt->tables, rt->self, true);
 	sh_poke(&rt->me->beat_ns, clock_coarse_ns());
 }
 

@@ -1,0 +1,86 @@
+#include "tables/spin.h"
+
+#include <sched.h>
+
+#include "base/clock.h"
+
+enum {
+	SPIN_NS = 50000,
+	SPIN_GRACE_NS = 20000, /* a peer that wakes another and then parks is counted awake so
+	                        * long */
+	SPIN_LOOKS = 32,       /* between two looks at the clock */
+	MOVE_PAUSE_NS = 10000000, /* a move costs some 20 us: not one a task */
+};
+
+uint32_t spin_awake(const struct tables *t)
+{
+	uint32_t awake = 0;
+	for (uint32_t i = 0; i < t->limits.processes / 8; i++)
+		awake += (uint32_t)__builtin_popcountll(sh_peek(&t->control->awake.eight[i]));
+	return awake;
+}
+
+/* Two workers on one core: one of them moves. Clients are not ours to move. */
+static bool makes_way_for(const struct tables *t, uint32_t other)
+{
+	return other != t->self && other != SLOT_SCHEDULER &&
+	    (process_kind(sh_load(&t->process[other].state)) == KIND_CLIENT || other > t->self);
+}
+
+static bool shares_core(const struct tables *t, uint32_t cpu)
+{
+	for (uint32_t p = 0; p < t->limits.processes; p++)
+		if (process_awake(t, p) && sh_peek(&t->process[p].cpu) == cpu &&
+		    makes_way_for(t, p))
+			return true;
+	return false;
+}
+
+/* To any other core that we may run on. That it is free is known from who is awake. */
+static void leave_core(uint32_t cpu)
+{
+	cpu_set_t allowed, others;
+	if (cpu >= CPU_SETSIZE || sched_getaffinity(0, sizeof allowed, &allowed) < 0)
+		return;
+	others = allowed;
+	CPU_CLR(cpu, &others);
+	if (CPU_COUNT(&others) > 0 && sched_setaffinity(0, sizeof others, &others) == 0)
+		sched_setaffinity(0, sizeof allowed, &allowed);
+}
+
+/* The kernel likes to wake a process beside the one that woke it. There the two take turns, 5 us
+ * each way, for as long as neither sleeps; on cores of their own a word is across in 0.1 us. */
+static void part(struct tables *t, uint64_t now)
+{
+	struct process *me = &t->process[t->self];
+	uint32_t cpu = (uint32_t)sched_getcpu();
+	sh_poke(&me->cpu, cpu);
+	if (process_kind(sh_load(&me->state)) != KIND_WORKER || now < t->may_move_ns ||
+	    !shares_core(t, cpu))
+		return;
+	t->may_move_ns = now + MOVE_PAUSE_NS;
+	leave_core(cpu);
+}
+
+bool spin_until(struct tables *t, spin_ready_f *ready, void *context)
+{
+	uint32_t awake = spin_awake(t), cores = t->control->cores;
+	if (awake > SPIN_CROWD * cores)
+		return false;
+	uint64_t start = clock_ns(), allowed = start, now;
+	do {
+		for (int i = 0; i < SPIN_LOOKS; i++) {
+			if (ready(context))
+				return true;
+			sh_relax();
+		}
+		sched_yield(); /* the peer we wait for may be queued on this very core */
+		now = clock_ns();
+		awake = spin_awake(t);
+		if (awake <= cores) {
+			allowed = now;
+			part(t, now);
+		}
+	} while (now - start < SPIN_NS && now - allowed < SPIN_GRACE_NS);
+	return false;
+}
