@@ -21,8 +21,8 @@ static struct fork_limit fork_exec = { .exec = true, .samples = 20 };
 enum { KIB = 1 << 10, MIB = 1 << 20 };
 
 static struct copy_limit copies[] = {
-	{ 64 * KIB, false }, { MIB, false }, { 64 * MIB, false }, { 256 * MIB, false },
-	{ 64 * KIB, true }, { MIB, true }, { 64 * MIB, true }, { 256 * MIB, true },
+	{ 64 * KIB, false, 1 }, { MIB, false, 1 }, { 64 * MIB, false, 1 }, { 256 * MIB, false, 1 },
+	{ 64 * KIB, true, 1 }, { MIB, true, 1 }, { 64 * MIB, true, 1 }, { 256 * MIB, true, 1 },
 };
 
 static int run(struct bench *bench, const char *title, struct series *series, size_t n,

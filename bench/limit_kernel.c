@@ -56,20 +56,20 @@ static unsigned copy_count(size_t bytes)
 	return n > COPY_SAMPLES_MAX ? COPY_SAMPLES_MAX : (unsigned)n;
 }
 
-/* Cold: each copy has a target of its own. Warm: all have the same, touched before. */
+/* Cold: each copy has a target of its own. Warm: all have the same few, touched before. */
 static int copy_run(const struct copy_limit *limit, const char *source, struct samples *ret)
 {
 	unsigned n = copy_count(limit->bytes);
-	size_t stride = limit->cold ? limit->bytes : 0;
-	size_t mapped = limit->bytes + stride * (n - 1);
+	unsigned places = limit->cold ? n : limit->places ? limit->places : 1;
+	size_t mapped = limit->bytes * places;
 	char *target = shared_map(mapped);
 	if (!target)
 		return -ENOMEM;
 	if (!limit->cold)
-		memcpy(target, source, limit->bytes);
+		memset(target, 'x', mapped);
 	for (unsigned i = 0; i < n; i++) {
 		uint64_t start = clock_ns();
-		memcpy(target + i * stride, source, limit->bytes);
+		memcpy(target + i % places * limit->bytes, source, limit->bytes);
 		samples_add(ret, (double)limit->bytes / (double)(clock_ns() - start));
 	}
 	munmap(target, mapped);

@@ -31,6 +31,7 @@ int limit_pipeline(void *pipeline_limit, struct samples *ret);
 struct copy_limit {
 	size_t bytes;
 	bool cold;
+	unsigned places; /* warm: written in turn; 0 and 1: one */
 };
 int limit_copy(void *copy_limit, struct samples *ret);
 
