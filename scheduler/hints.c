@@ -119,14 +119,18 @@ static uint32_t drain_some(struct scheduler *s, uint32_t process)
 	return n;
 }
 
+/* Clear, then read: what is pushed later rings again (tell_scheduler). */
+static uint64_t take_bells(shared64 *bells)
+{
+	return sh_peek(bells) ? sh_swap(bells, 0) : 0;
+}
+
 uint32_t hints_drain(struct scheduler *s)
 {
 	uint32_t n = 0;
 	for (uint32_t word = 0; word < s->t->limits.processes / 64; word++) {
-		if (!sh_peek(&s->t->control->rung[word]))
-			continue;
-		/* Clear, then read: what is pushed later rings again (tell_scheduler). */
-		uint64_t rung = sh_swap(&s->t->control->rung[word], 0);
+		uint64_t rung = take_bells(&s->t->control->rung[word]) |
+		    take_bells(&s->t->control->quiet[word]);
 		for (; rung; rung &= rung - 1)
 			n += drain_some(s, word * 64 + (uint32_t)__builtin_ctzll(rung));
 	}

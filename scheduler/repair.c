@@ -168,6 +168,7 @@ static void bury(struct scheduler *s, uint32_t process)
 	ring_reset(&up);
 	ring_reset(&down);
 	sh_and(&s->t->control->rung[process / 64], ~((uint64_t)1 << process % 64));
+	sh_and(&s->t->control->quiet[process / 64], ~((uint64_t)1 << process % 64));
 	process_step(p, &word, PROCESS_FREE);
 }
 

@@ -77,7 +77,8 @@ static bool something_to_do(void *scheduler)
 	for (uint32_t w = 0; w < s->t->limits.processes / 64; w++)
 		if (sh_load(&s->t->control->rung[w]))
 			return true;
-	return sh_load(&s->t->control->changes) != s->changes;
+	return sh_load(&s->t->control->changes) != s->changes ||
+	    sh_load(&s->t->control->room_wanted);
 }
 
 static void rest(struct scheduler *s)

@@ -148,13 +148,14 @@ uint32_t tell_scheduler(
 {
 	struct ring ring = ring_up(t, process);
 	uint32_t sent = ring_push(&ring, hints, n);
+	bool urgent = wake || ring_used(&ring) > UP_RING_ENTRIES / 4;
 	/* Publish, fence, look: the scheduler clears the bit before it reads the ring. */
 	sh_fence();
-	shared64 *rung = &t->control->rung[process / 64];
+	shared64 *bell = &(urgent ? t->control->rung : t->control->quiet)[process / 64];
 	uint64_t bit = (uint64_t)1 << process % 64;
-	if (!(sh_peek(rung) & bit))
-		sh_or(rung, bit);
-	if (wake || ring_used(&ring) > UP_RING_ENTRIES / 4)
+	if (!(sh_peek(bell) & bit))
+		sh_or(bell, bit);
+	if (urgent)
 		post_fenced(t, SLOT_SCHEDULER, &t->process[SLOT_SCHEDULER].event);
 	return sent;
 }

@@ -9,7 +9,8 @@ enum {
 	SPIN_GRACE_NS = 20000, /* a peer that wakes another and then parks is counted awake so
 	                        * long */
 	SPIN_LOOKS = 32,       /* between two looks at the clock */
-	MOVE_PAUSE_NS = 10000000, /* a move costs some 20 us: not one a task */
+	MOVE_NS = 100000,         /* what a move to another core takes at most, mostly half */
+	MOVE_PAUSE_NS = 10000000, /* not one a task */
 };
 
 uint32_t spin_awake(const struct tables *t)
@@ -59,6 +60,8 @@ static void part(struct tables *t, uint64_t now)
 	    !shares_core(t, cpu))
 		return;
 	t->may_move_ns = now + MOVE_PAUSE_NS;
+	/* Who waits for us parks not before we arrive: its wake would bring it beside us again. */
+	sh_poke(&t->control->moving_ns, now + MOVE_NS);
 	leave_core(cpu);
 }
 
@@ -81,6 +84,7 @@ bool spin_until(struct tables *t, spin_ready_f *ready, void *context)
 			allowed = now;
 			part(t, now);
 		}
-	} while (now - start < SPIN_NS && now - allowed < SPIN_GRACE_NS);
+	} while ((now - start < SPIN_NS && now - allowed < SPIN_GRACE_NS) ||
+	    (now < sh_peek(&t->control->moving_ns) && now - start < SPIN_NS + MOVE_NS));
 	return false;
 }

@@ -44,10 +44,12 @@ struct control { /* the first page of the control segment, behind the segment's 
 	_Alignas(CACHE_LINE_BYTES) shared64 sequence; /* W: submitters. Order of submission. */
 	_Alignas(CACHE_LINE_BYTES) struct event room; /* posted by the scheduler when it freed
 						       * records or store while somebody waited */
+	shared64 moving_ns;   /* W: a worker that moves to another core. Until about then (spin.c). */
 	shared32 room_wanted; /* W: who waits sets 1, the scheduler clears: then it posts */
-	_Alignas(CACHE_LINE_BYTES) shared64 rung[PROCESSES_MAX / 64]; /* bit p: p's up ring has
-								       * news. Set: p.  Swapped to
-								       * 0: scheduler. */
+	/* Bit p: p's up ring has news. Set: p. Swapped to 0: scheduler. What is in `quiet` waits
+	 * for something in `rung`: the scheduler neither wakes nor stays awake for it. */
+	_Alignas(CACHE_LINE_BYTES) shared64 rung[PROCESSES_MAX / 64];
+	_Alignas(CACHE_LINE_BYTES) shared64 quiet[PROCESSES_MAX / 64];
 	_Alignas(CACHE_LINE_BYTES) union { /* 1: awake. W: each its own byte; who wakes it; the
 					    * scheduler and the manager clear the dead. */
 		_Atomic uint8_t each[PROCESSES_MAX];

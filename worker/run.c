@@ -7,12 +7,24 @@
 
 enum { HELP_DEPTH_MAX = 64, AVERAGE_SHARE = 8 };
 
+/* Worth a wake: somebody waits for what it sets going, tasks stand in the heap and we have room, or
+ * this may have been the last one. Else the scheduler only tidies up, when it is awake anyhow. */
+static bool report_is_urgent(const struct worker *w)
+{
+	const struct tables *t = &w->rt.tables;
+	return w->urgent || heap_length(&t->task_heap) > 0 ||
+	    sh_peek(&t->control->mode) == MODE_DRAINING;
+}
+
 void worker_report(struct worker *w)
 {
-	if (w->reports)
+	bool urgent = report_is_urgent(w);
+	if (w->reports && urgent)
 		handle_tell(&w->rt, w->report, w->reports);
+	else if (w->reports)
+		handle_tell_quietly(&w->rt, w->report, w->reports);
 	else if (w->untold) /* all we took was stale: nothing else says that we have room */
-		tell_scheduler(&w->rt.tables, w->rt.self, NULL, 0, true);
+		tell_scheduler(&w->rt.tables, w->rt.self, NULL, 0, urgent);
 	w->reports = 0;
 	w->untold = false;
 	w->urgent = false;

@@ -10,7 +10,7 @@ static void note_blocked(void *worker, bool blocked)
 	struct worker *w = worker;
 	sh_store(&w->rt.me->blocked, blocked);
 	if (blocked) {
-		w->untold = true;
+		w->untold = w->urgent = true;
 		worker_report(w);
 	}
 }
