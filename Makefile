@@ -53,7 +53,7 @@ AGAIN    = $(Q)+$(MAKE) --no-print-directory
 sources  = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 objects  = $(patsubst %.c,$(B)/%.o,$(1))
 
-CORE    := $(call objects,$(call sources,base shm heap store tables))
+CORE    := $(call objects,$(call sources,base shm heap store policy tables))
 CLIENT  := $(call objects,$(call sources,client))
 ROLES   := $(call objects,$(call sources,scheduler worker))
 MANAGER := $(call objects,$(call sources,lifecycle))

@@ -64,6 +64,12 @@ static int make_tables(struct manager *m)
 	m->slot = calloc(m->tables.limits.processes, sizeof m->slot[0]);
 	if (!m->slot)
 		return why(-ENOMEM, "no memory for the process slots");
+	struct control *c = m->tables.control;
+	c->kinds = m->options->kinds;
+	memcpy(c->kind, m->options->kind, sizeof c->kind);
+	c->resources = m->options->resources;
+	sh_store(&c->policy, m->options->policy);
+	c->seed = m->options->seed;
 	for (uint32_t i = 0; i < m->tables.limits.processes; i++)
 		m->slot[i] = (struct watched){ .pidfd = -1, .socket = -1 };
 	bind_arenas(m);

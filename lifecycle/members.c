@@ -133,6 +133,45 @@ static uint32_t free_slot(const struct manager *m, enum process_kind kind)
 	return 0;
 }
 
+/* The first worker with fewer processes than slots: what a dead one was is known by what is missing.
+ */
+static bool find_vacancy(const struct manager *m, uint32_t *ret_worker, uint32_t *ret_kind)
+{
+	const struct control *c = m->tables.control;
+	uint32_t present[WORKERS_MAX] = { 0 }, worker = 0;
+	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++) {
+		const struct process *p = &m->tables.process[i];
+		uint64_t word = sh_load(&p->state);
+		if (process_kind(word) == KIND_WORKER && process_present(word))
+			present[p->worker % WORKERS_MAX]++;
+	}
+	for (uint32_t kind = 0; kind < c->kinds; kind++)
+		for (uint32_t i = 0; i < c->kind[kind].count; i++, worker++)
+			if (present[worker] < c->kind[kind].slots) {
+				*ret_worker = worker;
+				*ret_kind = kind;
+				return true;
+			}
+	return false;
+}
+
+/* A slot of the process table, and of a worker, for one that is to be forked. */
+static int take_slot(struct manager *m, enum process_kind kind, uint32_t *ret)
+{
+	uint32_t worker = 0, worker_kind = 0, slot = free_slot(m, kind);
+	if (!slot)
+		return why(-EAGAIN, "no process slot is free");
+	if (kind == KIND_WORKER && !find_vacancy(m, &worker, &worker_kind))
+		return why(-EEXIST, "every worker has its processes");
+	struct process *p = &m->tables.process[slot];
+	p->worker = worker;
+	p->worker_kind = worker_kind;
+	if (!process_claim(p, kind, 0, process_kind_name(kind)))
+		return why(-EAGAIN, "process slot %u was taken", slot);
+	*ret = slot;
+	return 0;
+}
+
 static int watch_child(struct manager *m, uint32_t slot, pid_t pid)
 {
 	struct process *p = &m->tables.process[slot];
@@ -147,15 +186,14 @@ static int watch_child(struct manager *m, uint32_t slot, pid_t pid)
 
 int members_spawn(struct manager *m, enum process_kind kind)
 {
-	uint32_t slot = free_slot(m, kind);
-	if (!slot)
-		return why(-EAGAIN, "no process slot is free");
-	if (!process_claim(&m->tables.process[slot], kind, 0, process_kind_name(kind)))
-		return why(-EAGAIN, "process slot %u was taken", slot);
+	uint32_t slot = 0;
+	int r = take_slot(m, kind, &slot);
+	if (r < 0)
+		return r;
 	pid_t parent = getpid(), pid = fork();
 	if (pid == 0)
 		child_main(m, kind, slot, parent);
-	int r = pid < 0 ? why(-errno, "fork: %s", strerror(errno)) : watch_child(m, slot, pid);
+	r = pid < 0 ? why(-errno, "fork: %s", strerror(errno)) : watch_child(m, slot, pid);
 	if (r == 0)
 		return 0;
 	/* Unwatched it must not live: nobody would notice its end. */
@@ -251,6 +289,10 @@ static void spawn_missing(struct manager *m, struct backoff *b, enum process_kin
 {
 	while (b->missing > 0) {
 		int r = members_spawn(m, kind);
+		if (r == -EEXIST) {
+			b->missing = 0;
+			break;
+		}
 		if (r < 0) { /* no slot yet, or no process to be had: soon again */
 			if (r != -EAGAIN)
 				log_warn("starting a %s: %s; trying again", process_kind_name(kind),

@@ -10,7 +10,9 @@
 
 #include "base/why.h"
 #include "client/plm.h"
+#include "policy/policy.h"
 #include "store/nodes.h"
+#include "tables/spec.h"
 
 enum { EXIT_USAGE = 64, OTHER_PROCESSES = 32 };
 
@@ -19,7 +21,12 @@ static const char help[] =
     "memory.\n"
     "usage: plm [options]\n"
     "  --name NAME       name of the runtime (default \"default\"; PLM_NAME)\n"
-    "  --workers N       worker processes (default: one a core; PLM_WORKERS)\n"
+    "  --workers N|SPEC  N plain workers (default: one a core), or kinds of workers, e.g.\n"
+    "                    'gen=4,slots=2 x2; gen=1,slots=5 x2': generation 1 to 4, tasks at once,\n"
+    "                    how many of them (PLM_WORKERS)\n"
+    "  --policy NAME     which worker gets a task: locality (default), load-aware, power-of-two,\n"
+    "                    round-robin, random, static-fill; `plmctl policy` changes it (PLM_POLICY)\n"
+    "  --seed N          of the policies that draw (default 0; PLM_SEED)\n"
     "  --store SIZE      room for values and arguments, e.g. 512M, 4G (default 1G; PLM_STORE)\n"
     "  --tasks N         futures at once: queued, running, and held results (default 131072; "
     "PLM_TASKS)\n"
@@ -84,6 +91,30 @@ static int set_name(struct options *o, const char *name)
 	return r;
 }
 
+static int set_workers(struct options *o, const char *text)
+{
+	struct resource_names names = { 0 };
+	int r = spec_workers(text, &names, o->kind, &o->kinds);
+	if (r < 0)
+		return r;
+	o->resources = names;
+	o->limits.workers = 0;
+	for (uint32_t i = 0; i < o->kinds; i++)
+		o->limits.workers += o->kind[i].count * o->kind[i].slots;
+	return 0;
+}
+
+static int set_policy(struct options *o, const char *name)
+{
+	for (uint32_t i = 0; policy_at(i); i++)
+		if (policy_at(i) == policy_find(name)) {
+			o->policy = i;
+			return 0;
+		}
+	return why(-EINVAL, "no such policy: \"%s\"; there are locality (the default), "
+	    "load-aware, power-of-two, round-robin, random and static-fill", name);
+}
+
 static int add_module(struct options *o, const char *path)
 {
 	if (o->module_count == COUNT_OF(o->modules))
@@ -96,11 +127,13 @@ static int apply(struct options *o, const char *what, char letter, char *text)
 {
 	switch (letter) {
 	case 'n': return set_name(o, text);
-	case 'w': return set_number(what, text, &o->limits.workers);
+	case 'w': return set_workers(o, text);
 	case 't': return set_number(what, text, &o->limits.records);
 	case 'p': return set_number(what, text, &o->limits.processes);
 	case 's': return parse_size(what, text, &o->limits.store_bytes);
 	case 'm': return add_module(o, text);
+	case 'P': return set_policy(o, text);
+	case 'S': return parse_number(what, text, UINT64_MAX, &o->seed);
 	default:
 		for (char *save, *path = strtok_r(text, ":", &save); path;
 		     path = strtok_r(NULL, ":", &save))
@@ -119,6 +152,8 @@ static int apply_environment(struct options *o)
 	    {"PLM_TASKS", 't'},
 	    {"PLM_STORE", 's'},
 	    {"PLM_PROCESSES", 'p'},
+	    {"PLM_POLICY", 'P'},
+	    {"PLM_SEED", 'S'},
 	    {"PLM_MODULES", 'M'},
 	};
 	int r = 0;
@@ -133,10 +168,12 @@ static int apply_environment(struct options *o)
 static void set_defaults(struct options *o)
 {
 	cpu_set_t allowed;
+	char workers[16];
 	*o = (struct options){ .name = "default", .limits = { .records = RECORDS_DEFAULT,
 		.store_bytes = STORE_BYTES_DEFAULT, .nodes = nodes_count() } };
-	o->limits.workers = sched_getaffinity(0, sizeof allowed, &allowed) == 0
-	    ? (uint32_t)CPU_COUNT(&allowed) : 1;
+	snprintf(workers, sizeof workers, "%d",
+	    sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1);
+	set_workers(o, workers);
 }
 
 /* Slots for everybody, unless the user said how many. */
@@ -156,6 +193,8 @@ int options_parse(int argc, char **argv, struct options *ret)
 	    {"store", required_argument, NULL, 's'},
 	    {"processes", required_argument, NULL, 'p'},
 	    {"module", required_argument, NULL, 'm'},
+	    {"policy", required_argument, NULL, 'P'},
+	    {"seed", required_argument, NULL, 'S'},
 	    {"daemon", no_argument, NULL, 'd'},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'v'},

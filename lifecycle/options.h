@@ -8,7 +8,12 @@
 
 struct options {
 	char name[RUNTIME_NAME_BYTES];
-	struct limits limits;
+	struct limits limits; /* of them, workers: processes that run tasks, over all kinds */
+	struct worker_kind kind[WORKER_KINDS_MAX];
+	uint32_t kinds;
+	struct resource_names resources;
+	uint32_t policy; /* its number */
+	uint64_t seed;   /* of what is drawn */
 	const char *modules[MODULES_MAX];
 	uint32_t module_count;
 	bool daemon;

@@ -134,7 +134,7 @@ static void forget_member(struct scheduler *s, uint32_t process)
 		return;
 	if (m->pidfd >= 0)
 		close(m->pidfd);
-	place_forget(s, process);
+	room_leave(s, process);
 	place_withdraw(s, process);
 	*m = (struct member){ .pidfd = -1 };
 }
@@ -185,7 +185,7 @@ static void meet_worker(struct scheduler *s, uint32_t process, uint64_t word)
 	/* A former scheduler may have given it some, and died while it wrote. */
 	struct ring down = ring_down(s->t, process);
 	ring_fill_holes(&down, hint_make(HINT_NONE, 0));
-	place_refresh(s, process);
+	room_join(s, process);
 }
 
 void members_look(struct scheduler *s)
@@ -298,6 +298,7 @@ void scheduler_rebuild(struct scheduler *s)
 	place_flush(s);
 	free_flush(s);
 	place_rebuild(s);
+	room_rebuild(s);
 	pool_rebuild(&s->t->pool);
 	for (uint32_t w = 0; w < s->t->limits.processes / 64; w++)
 		sh_store(&s->t->control->rung[w],

@@ -32,6 +32,8 @@ int scheduler_open(struct scheduler *s, struct tables *t)
 	*s = (struct scheduler){ .t = t, .me = &t->process[SLOT_SCHEDULER],
 		.next_look_ns = DEADLINE_NEVER, .crew = SPIN_CROWD * t->control->cores };
 	t->self = SLOT_SCHEDULER;
+	s->policy = policy_at(0);
+	s->seed = t->control->seed;
 	int r = allocate(s);
 	if (r < 0)
 		return r;
@@ -56,15 +58,23 @@ void scheduler_give_up(void)
 	exit(1);
 }
 
+/* The heaps are ours alone but for the dump tool, which takes no lock. */
+void scheduler_lock_heap(struct heap *heap)
+{
+	if (heap_lock(heap) < 0)
+		scheduler_give_up();
+}
+
 uint32_t scheduler_step(struct scheduler *s)
 {
 	members_look(s);
+	room_follow_policy(s);
 	uint32_t done = hints_drain(s);
 	done += place_tasks(s);
 	if (s->next_look_ns == DEADLINE_NEVER && done)
 		s->next_look_ns = clock_ns() + NS_PER_MS;
 	if (s->next_look_ns != DEADLINE_NEVER && clock_ns() >= s->next_look_ns) {
-		place_look_for_stuck(s);
+		room_look_for_stuck(s);
 		repair_overdue(s);
 		done += place_tasks(s);
 	}

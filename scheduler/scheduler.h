@@ -11,6 +11,7 @@
 #ifndef PLM_SCHEDULER_H
 #define PLM_SCHEDULER_H
 
+#include "policy/policy.h"
 #include "tables/args.h"
 #include "tables/edges.h"
 #include "tables/tables.h"
@@ -21,20 +22,40 @@ enum { FREED_BATCH = 256, READY_BATCH = 256, SETTLED_PER_RECORD = 2 };
  * stands in its down ring, which it takes off only when dealt with. */
 struct member {
 	uint32_t generation; /* 0: no worker here */
+	uint32_t worker, next; /* whose slot it is; the next process of that worker, 0 none */
 	int pidfd;           /* to end it; -1 in tests with threads */
 	uint32_t depth, room; /* what its ring may hold now, and what more it may get */
-	bool awake, brisk, stuck, blocked; /* as its key in the worker heap says (place.c) */
-	uint32_t last_given; /* value of `gifts` when it was given its last */
+	bool awake, brisk, stuck, blocked; /* as its share says (room.c) */
+	uint32_t share;      /* of its slot that is free, as its worker's view counts it */
+	uint64_t last_turn;  /* value of `turns` when it was given its last */
 	uint32_t seen_position; /* of its ring, at the last look for stuck queues */
 	uint64_t cancel_ref; /* a task of its that was asked to stop ... */
 	uint64_t cancel_deadline_ns; /* ... and when its worker is ended instead */
+};
+
+enum hall_name { HALL_CPU, HALL_GPU, HALLS };
+
+struct hall { /* workers of one class that have room, in no order */
+	uint32_t open[WORKERS_MAX];
+	uint32_t n;
+};
+
+struct team { /* one worker */
+	uint32_t first; /* process of it, 0 none; chained by member.next */
+	uint32_t place; /* 1 + its place in its hall, 0: it has no room */
+	enum hall_name hall;
 };
 
 struct scheduler {
 	struct tables *t;
 	struct process *me;
 	struct member *member;   /* [processes] */
-	uint32_t gifts;          /* hints given to workers, ever */
+	const struct policy *policy;
+	uint64_t seed;           /* of its draws */
+	struct policy_worker view[WORKERS_MAX]; /* what it sees, by number of the worker */
+	struct team team[WORKERS_MAX];
+	struct hall hall[HALLS];
+	uint64_t turns;          /* hints given to workers, ever */
 	uint32_t brisk, crew;    /* so many workers are brisk, and may be before none is woken */
 	uint32_t newly_stuck;    /* at this look */
 	uint32_t blocked;        /* so many sleep in a wait */
@@ -62,6 +83,7 @@ void scheduler_close(struct scheduler *s);
 /* A lock cannot be had, whose holder is alive but stopped, or whose structure is damaged beyond
  * recovery. The manager starts the next scheduler, which derives everything again. */
 _Noreturn void scheduler_give_up(void);
+void scheduler_lock_heap(struct heap *heap); /* or gives up */
 
 /* ---- hints.c ---- */
 uint32_t hints_drain(struct scheduler *s);
@@ -95,13 +117,21 @@ void place_ready(struct scheduler *s, uint32_t index); /* READY: into the heap a
 void place_flush(struct scheduler *s);
 void place_remove(struct scheduler *s, uint32_t index); /* it was cancelled: out of the middle */
 uint32_t place_tasks(struct scheduler *s);             /* heap to workers; how many were given */
-void place_look_for_stuck(struct scheduler *s);
-void place_refresh(struct scheduler *s, uint32_t process); /* it took some: it has more room */
 void place_withdraw(struct scheduler *s, uint32_t process); /* what it has not started goes back */
-void place_forget(struct scheduler *s, uint32_t process);   /* a worker is gone */
-void place_rebuild(struct scheduler *s);                    /* both heaps, from the tables */
+void place_rebuild(struct scheduler *s);               /* the task heap, from the records */
 uint32_t place_outstanding(const struct scheduler *s, uint32_t process);
 bool place_idle(const struct scheduler *s);            /* nothing queued, nothing given */
+
+/* ---- room.c ---- */
+void room_join(struct scheduler *s, uint32_t process);
+void room_leave(struct scheduler *s, uint32_t process);
+void room_refresh(struct scheduler *s, uint32_t process); /* it took some: it has more room */
+void room_rebuild(struct scheduler *s);
+void room_follow_policy(struct scheduler *s); /* if another one was asked for */
+void room_look_for_stuck(struct scheduler *s);
+/* Both under the worker heap's lock. Whose turn it is; false: nobody's for now. */
+bool room_choose(struct scheduler *s, uint32_t *ret_process);
+void room_take(struct scheduler *s, uint32_t process); /* it gets one */
 
 /* ---- repair.c ---- */
 void members_look(struct scheduler *s); /* after a change of the process table */

@@ -53,6 +53,8 @@ struct process {
 	uint64_t start_time; /* W: as pid. From /proc/PID/stat: tells a reused pid. */
 	uint64_t joined_ns;  /* W: manager */
 	char name[24];       /* W: manager. The command's name: for people. */
+	uint32_t worker;     /* W: manager, before STARTING. Whose slot this process is, and of */
+	uint32_t worker_kind; /* which kind. */
 
 	_Alignas(CACHE_LINE_BYTES) struct event event; /* what it sleeps on */
 	shared32 awaiting;   /* W: itself. Settling this record must post its event. */

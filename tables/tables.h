@@ -17,6 +17,7 @@
 #include "tables/process.h"
 #include "tables/record.h"
 #include "tables/registry.h"
+#include "tables/resources.h"
 
 struct limits { /* chosen at boot, then fixed */
 	uint32_t processes; /* slots, a multiple of 64 */
@@ -33,10 +34,14 @@ struct control { /* the first page of the control segment, behind the segment's 
 	uint64_t runtime;  /* random: a reference of another runtime is told apart */
 	uint64_t boot_ns;
 	uint32_t cores;    /* this runtime may run on so many */
-	uint32_t reserved;
+	uint32_t kinds;    /* of workers, made to order at boot */
+	uint64_t seed;     /* of what is drawn */
 	char name[RUNTIME_NAME_BYTES];
+	struct worker_kind kind[WORKER_KINDS_MAX];
+	struct resource_names resources;
 	_Alignas(CACHE_LINE_BYTES) shared32 mode;     /* W: manager.  R: anyone. enum runtime_mode
 						       * */
+	shared32 policy;                              /* W: anyone. Number in policy_at(). */
 	shared32 restarts;                            /* W: manager. For people. */
 	shared64 changes;                             /* W: who joins, and the manager for the dead:
 						       * moves when a process slot came or went. */
@@ -44,7 +49,7 @@ struct control { /* the first page of the control segment, behind the segment's 
 	_Alignas(CACHE_LINE_BYTES) shared64 sequence; /* W: submitters. Order of submission. */
 	_Alignas(CACHE_LINE_BYTES) struct event room; /* posted by the scheduler when it freed
 						       * records or store while somebody waited */
-	shared64 moving_ns;   /* W: a worker that moves to another core. Until about then (spin.c). */
+	shared64 moving_ns;   /* W: a worker that moves to another core. Until then, or so. */
 	shared32 room_wanted; /* W: who waits sets 1, the scheduler clears: then it posts */
 	/* Bit p: p's up ring has news. Set: p. Swapped to 0: scheduler. What is in `quiet` waits
 	 * for something in `rung`: the scheduler neither wakes nor stays awake for it. */

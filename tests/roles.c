@@ -45,9 +45,12 @@ static uint32_t claim_member(struct roles *r, enum process_kind kind)
 {
 	uint32_t slots = r->tables.limits.processes - SLOT_FIRST_MEMBER, slot, i = 0;
 	pthread_mutex_lock(&r->slots_mutex);
-	do
+	do {
 		slot = process_nth_slot(&r->tables, kind, i);
-	while (!process_claim(&r->tables.process[slot], kind, getpid(), process_kind_name(kind)) &&
+		if (process_state(sh_load(&r->tables.process[slot].state)) == PROCESS_FREE)
+			r->tables.process[slot].worker = i; /* each a worker of its own */
+	} while (
+	    !process_claim(&r->tables.process[slot], kind, getpid(), process_kind_name(kind)) &&
 	    ++i < slots);
 	pthread_mutex_unlock(&r->slots_mutex);
 	ck_assert_uint_lt(i, slots);
