@@ -53,9 +53,10 @@ AGAIN    = $(Q)+$(MAKE) --no-print-directory
 sources  = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 objects  = $(patsubst %.c,$(B)/%.o,$(1))
 
-CORE    := $(call objects,$(call sources,base shm heap store policy tables))
+CORE    := $(call objects,$(call sources,base shm heap store tables))
 CLIENT  := $(call objects,$(call sources,client))
-ROLES   := $(call objects,$(call sources,scheduler worker))
+POLICY  := $(call objects,$(call sources,policy))
+ROLES   := $(call objects,$(call sources,scheduler worker)) $(POLICY)
 MANAGER := $(call objects,$(call sources,lifecycle))
 DUMP    := $(call objects,$(wildcard cli/plmdump.c cli/dump_*.c) cli/output.c cli/rows.c cli/view.c)
 CTL     := $(call objects,$(filter-out cli/plmdump.c cli/dump_%.c,$(call sources,cli)))

@@ -3,7 +3,8 @@
  * Where: private memory of whoever places: the scheduler, the simulation, a test. No policy knows
  * shared memory, a clock, or a process: it is a pure function of a snapshot and a seed.
  * A policy either orders workers (`key`: the largest goes first; a heap keeps them so) or draws one
- * (`draw`). Both cost the same however many workers there are.
+ * (`draw`). A draw costs the same however many workers there are; a key has to be looked up in the
+ * heap, which is log4 of them. near() looks at each open worker: it is asked for tasks with bytes.
  * Blocks, allocates: never. */
 #ifndef PLM_POLICY_H
 #define PLM_POLICY_H
@@ -14,11 +15,14 @@
 /* Free slots are counted in parts of one: a slot with half of its run-queue filled is half free. */
 enum { POLICY_SLOT = 1 << 16 };
 
+enum { POLICY_NUMBERS = 1 << 20 }; /* numbers of workers lie below */
+
 struct policy_worker { /* one worker, as it stands now */
-	uint32_t slots;     /* tasks it may run at once */
+	uint32_t slots;     /* tasks it may run at once; at least 1 */
 	uint32_t weight;    /* of its hardware generation: 2, 4, 6, 8 for 1 to 4 */
 	uint32_t node;      /* NUMA node */
-	uint32_t last_turn; /* number of the placement that chose it last; 0: never */
+	uint32_t number;    /* its own: equals are told apart by it, the lower goes first */
+	uint64_t last_turn; /* number of the placement that chose it last, from 1; 0: never */
 	uint64_t free;      /* slots free, in parts of POLICY_SLOT; a worker with 0 is no candidate */
 };
 
@@ -39,12 +43,13 @@ struct policy_bytes { /* where arguments of a task lie: which worker's cache, wh
 struct policy {
 	const char *name;
 	const char *help; /* one line */
-	/* Order: larger goes first. NULL: it draws. */
+	/* Order: larger goes first, no two alike. It changes with the worker alone, so who changed
+	 * a worker tells the heap of that one. NULL: it draws. */
 	uint64_t (*key)(const struct policy_worker *worker);
 	/* Draws a position of view->open. NULL: it orders. *seed is its stream of random numbers. */
 	uint32_t (*draw)(const struct policy_view *view, uint64_t *seed);
-	/* The number of the worker that has most of these bytes near and room for the task, else
-	 * POLICY_NOBODY: then by key or draw. NULL: bytes do not matter, nobody need look for them. */
+	/* The number of the open worker that has most of these bytes near, POLICY_NOBODY if nobody
+	 * has any: then by key or draw. NULL: bytes do not matter, nobody need look for them. */
 	uint32_t (*near)(const struct policy_view *view, const struct policy_bytes *bytes, size_t n);
 };
 

@@ -6,8 +6,10 @@
 #
 #	base <- shm <- heap, store <- tables <- client, scheduler <- worker <- lifecycle
 #	                                        client <- cli
+#	base <- policy <- scheduler, lifecycle
 #    Examples and the module `probe` see what any user sees: plm.h. Benches see no part of a
-#    runtime but the public interface. Tests may see everything.
+#    runtime but the public interface; the simulation is made of heap and policy. Tests may see
+#    everything.
 # 2. The manager takes no shared lock and walks no shared structure but the process table: none of
 #    its objects names a function that does. Its children do (they run the roles' own code), and the
 #    loader of modules, a process of its own (lifecycle/loader.c).
@@ -23,6 +25,7 @@ objects=build/release
 declare -A below
 below[base]=""
 below[shm]="base"
+below[policy]="base"
 below[heap]="base shm"
 below[store]="base shm"
 below[tables]="base shm heap store"
@@ -50,6 +53,7 @@ for folder in "${!below[@]}"; do
 	while read -r place header; do
 		case "$folder/${header%/*}:$header" in
 		bench/client:client/plm.h | bench/plm.h:plm.h) continue ;;
+		bench/heap:* | bench/policy:*) case $place in bench/*sim*) continue ;; esac ;;
 		esac
 		case " $folder ${below[$folder]} " in
 		*" ${header%/*} "*) ;;

@@ -1,0 +1,13 @@
+#include "policy/draw.h"
+#include "policy/policies.h"
+
+static uint32_t draw(const struct policy_view *view, uint64_t *seed)
+{
+	return draw_below(seed, view->n);
+}
+
+const struct policy policy_random = {
+	.name = "random",
+	.help = "any open worker, each alike",
+	.draw = draw,
+};

@@ -1,0 +1,14 @@
+#include "policy/policies.h"
+
+/* All 64 bits: were turns counted modulo anything, one worker would stay the oldest for long. */
+static uint64_t key(const struct policy_worker *worker)
+{
+	uint64_t turn = worker->last_turn ? worker->last_turn + POLICY_NUMBERS : worker->number;
+	return UINT64_MAX - turn;
+}
+
+const struct policy policy_round_robin = {
+	.name = "round-robin",
+	.help = "whose last turn is longest ago; the first time by number",
+	.key = key,
+};
