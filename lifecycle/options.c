@@ -26,6 +26,11 @@ static const char help[] =
     "  --processes N     process slots, a multiple of 64: workers, clients, and 2 (PLM_PROCESSES)\n"
     "  --module FILE.so  load a module of functions at boot; may be given more than once\n"
     "                    (PLM_MODULES: paths separated by colons)\n"
+    "  --inject FAULTS   let tasks be slow, fail, or lose their worker on purpose (PLM_INJECT), "
+    "e.g.\n"
+    "                    'delay=5ms..50ms@10%, fail@1%, crash@0.1%, hang@0.01%; seed=7'; of "
+    "workers\n"
+    "                    of one generation: 'fail@1%; gen=4: crash@2%'\n"
     "  --daemon          go to the background when ready; the log is NAME.log in the runtime "
     "directory\n"
     "  --help, --version\n"
@@ -101,6 +106,7 @@ static int apply(struct options *o, const char *what, char letter, char *text)
 	case 'p': return set_number(what, text, &o->limits.processes);
 	case 's': return parse_size(what, text, &o->limits.store_bytes);
 	case 'm': return add_module(o, text);
+	case 'i': return injections_parse(text, &o->injections);
 	default:
 		for (char *save, *path = strtok_r(text, ":", &save); path;
 		     path = strtok_r(NULL, ":", &save))
@@ -119,6 +125,7 @@ static int apply_environment(struct options *o)
 	    {"PLM_TASKS", 't'},
 	    {"PLM_STORE", 's'},
 	    {"PLM_PROCESSES", 'p'},
+	    {"PLM_INJECT", 'i'},
 	    {"PLM_MODULES", 'M'},
 	};
 	int r = 0;
@@ -156,6 +163,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 	    {"store", required_argument, NULL, 's'},
 	    {"processes", required_argument, NULL, 'p'},
 	    {"module", required_argument, NULL, 'm'},
+	    {"inject", required_argument, NULL, 'i'},
 	    {"daemon", no_argument, NULL, 'd'},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'v'},

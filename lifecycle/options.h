@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "tables/injection.h"
 #include "tables/tables.h"
 
 struct options {
@@ -11,6 +12,7 @@ struct options {
 	struct limits limits;
 	const char *modules[MODULES_MAX];
 	uint32_t module_count;
+	struct injections injections; /* workers inherit them */
 	bool daemon;
 };
 
