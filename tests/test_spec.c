@@ -216,6 +216,9 @@ START_TEST(a_refused_text_changes_nothing)
 {
 	struct described d, before;
 	memset(&d, 0, sizeof d);
+	memset(&before, 0, sizeof before);
+	ck_assert_int_eq(describe("ssd=4,gen=9", &d), -EINVAL);
+	ck_assert_mem_eq(&d, &before, sizeof d);
 	ck_assert_int_eq(describe("gen=3,licence=1", &d), 0);
 	before = d;
 	ck_assert_int_eq(describe("gen=2,ssd=4 x2; gen=9", &d), -EINVAL);
