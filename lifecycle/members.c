@@ -241,7 +241,7 @@ void members_died(struct manager *m, uint32_t slot)
 	    info.si_pid == 0)
 		return;
 	status = info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8 : info.si_status & 0x7f;
-	close(m->slot[slot].pidfd);
+	manager_unwatch(m, m->slot[slot].pidfd);
 	m->slot[slot].pidfd = -1;
 	char end[96];
 	describe_end(status, end, sizeof end);
