@@ -147,12 +147,12 @@ void admission_hello(struct manager *m, int socket)
 		return;
 	if (r != -ECONNRESET)
 		reply(socket, r, 0, why_text(), NULL, 0);
-	close(socket);
+	manager_unwatch(m, socket);
 }
 
 static void close_socket(struct manager *m, uint32_t slot)
 {
-	close(m->slot[slot].socket);
+	manager_unwatch(m, m->slot[slot].socket);
 	m->slot[slot].socket = -1;
 	free(m->slot[slot].module);
 	m->slot[slot].module = NULL;
@@ -166,7 +166,7 @@ static void client_hung_up(struct manager *m, uint32_t slot)
 	enum process_state state = process_state(sh_load(&m->tables.process[slot].state));
 	if (state != PROCESS_LEAVING && state != PROCESS_STARTING)
 		return;
-	close(m->slot[slot].pidfd);
+	manager_unwatch(m, m->slot[slot].pidfd);
 	m->slot[slot].pidfd = -1;
 	members_gone(m, slot, 0);
 }
@@ -175,7 +175,7 @@ void admission_client_died(struct manager *m, uint32_t slot)
 {
 	if (m->slot[slot].socket >= 0)
 		close_socket(m, slot);
-	close(m->slot[slot].pidfd);
+	manager_unwatch(m, m->slot[slot].pidfd);
 	m->slot[slot].pidfd = -1;
 	members_gone(m, slot, 0);
 }

@@ -95,9 +95,9 @@ static int finish(struct manager *m)
 		code = why(-ELIBBAD, "the module's own code ended its loader with exit code %d",
 		    WEXITSTATUS(status));
 	}
-	close(m->loader.report);
+	manager_unwatch(m, m->loader.report);
 	if (m->loader.pidfd >= 0)
-		close(m->loader.pidfd);
+		manager_unwatch(m, m->loader.pidfd);
 	m->loader = (struct loader){ .pid = 0 };
 	return code;
 }

@@ -1,6 +1,7 @@
 #include "lifecycle/manager.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,14 @@ int manager_watch(struct manager *m, int fd, enum watch what, uint32_t which)
 	if (epoll_ctl(m->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
 		return 0;
 	return why(-errno, "epoll_ctl: %s", strerror(errno));
+}
+
+/* A child just forked still has the descriptor too: closing ours alone would leave it watched, and
+ * the death of who had a slot would be told of who has it now. */
+void manager_unwatch(struct manager *m, int fd)
+{
+	epoll_ctl(m->epoll, EPOLL_CTL_DEL, fd, NULL);
+	close(fd);
 }
 
 /* ---- boot ---- */
@@ -180,8 +189,11 @@ static void on_joined(struct manager *m)
 
 static void on_process(struct manager *m, uint32_t slot)
 {
-	if (m->slot[slot].pidfd < 0)
-		return; /* handled by an earlier event of this turn */
+	/* An earlier event of this turn may have dealt with it, and another have given the slot
+	 * to somebody who lives. */
+	struct pollfd death = { .fd = m->slot[slot].pidfd, .events = POLLIN };
+	if (death.fd < 0 || poll(&death, 1, 0) != 1)
+		return;
 	if (process_kind(sh_load(&m->tables.process[slot].state)) == KIND_CLIENT)
 		admission_client_died(m, slot);
 	else

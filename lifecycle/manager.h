@@ -67,6 +67,7 @@ struct manager {
 int manager_boot(struct manager *m, const struct options *options, int ready);
 int manager_run(struct manager *m); /* the exit code */
 int manager_watch(struct manager *m, int fd, enum watch what, uint32_t which);
+void manager_unwatch(struct manager *m, int fd); /* and closes it */
 void manager_drain(struct manager *m);
 void manager_end(struct manager *m);
 

@@ -23,6 +23,7 @@
 #include "lifecycle/manager.h"
 #include "scheduler/scheduler.h"
 #include "store/nodes.h"
+#include "tables/spec.h"
 #include "worker/worker.h"
 
 /* ---- the child ---- */
@@ -78,9 +79,11 @@ static int scheduler_main(int control_fd, int store_fd, int joined)
 	return 0;
 }
 
-static int worker_main(int control_fd, int store_fd, int joined, uint32_t slot)
+static int worker_main(int control_fd, int store_fd, int joined, uint32_t slot,
+    const struct injection *injection)
 {
 	static struct worker worker;
+	worker.injection = injection;
 	int r = tables_attach(control_fd, store_fd, &worker.rt.tables);
 	if (r == 0)
 		r = worker_open(&worker, slot);
@@ -114,7 +117,9 @@ static _Noreturn void child_main(
 	m->tables.process[slot].pid = getpid();
 	tables_detach(&m->tables); /* the manager's view of them; ours is made anew */
 	child_begin(keep, 3);
-	int code = kind == KIND_WORKER ? worker_main(keep[0], keep[1], keep[2], slot)
+	const struct injection *injection =
+	    injection_for(&m->options->injections, GENERATION_PLAIN);
+	int code = kind == KIND_WORKER ? worker_main(keep[0], keep[1], keep[2], slot, injection)
 	                               : scheduler_main(keep[0], keep[1], keep[2]);
 	_exit(code);
 }
@@ -274,7 +279,7 @@ void members_died(struct manager *m, uint32_t slot)
 	    info.si_pid == 0)
 		return;
 	status = info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8 : info.si_status & 0x7f;
-	close(m->slot[slot].pidfd);
+	manager_unwatch(m, m->slot[slot].pidfd);
 	m->slot[slot].pidfd = -1;
 	char end[96];
 	describe_end(status, end, sizeof end);

@@ -33,6 +33,11 @@ static const char help[] =
     "  --processes N     process slots, a multiple of 64: workers, clients, and 2 (PLM_PROCESSES)\n"
     "  --module FILE.so  load a module of functions at boot; may be given more than once\n"
     "                    (PLM_MODULES: paths separated by colons)\n"
+    "  --inject FAULTS   let tasks be slow, fail, or lose their worker on purpose (PLM_INJECT), "
+    "e.g.\n"
+    "                    'delay=5ms..50ms@10%, fail@1%, crash@0.1%, hang@0.01%; seed=7'; of "
+    "workers\n"
+    "                    of one generation: 'fail@1%; gen=4: crash@2%'\n"
     "  --daemon          go to the background when ready; the log is NAME.log in the runtime "
     "directory\n"
     "  --help, --version\n"
@@ -134,6 +139,7 @@ static int apply(struct options *o, const char *what, char letter, char *text)
 	case 'm': return add_module(o, text);
 	case 'P': return set_policy(o, text);
 	case 'S': return parse_number(what, text, UINT64_MAX, &o->seed);
+	case 'i': return injections_parse(text, &o->injections);
 	default:
 		for (char *save, *path = strtok_r(text, ":", &save); path;
 		     path = strtok_r(NULL, ":", &save))
@@ -154,6 +160,7 @@ static int apply_environment(struct options *o)
 	    {"PLM_PROCESSES", 'p'},
 	    {"PLM_POLICY", 'P'},
 	    {"PLM_SEED", 'S'},
+	    {"PLM_INJECT", 'i'},
 	    {"PLM_MODULES", 'M'},
 	};
 	int r = 0;
@@ -195,6 +202,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 	    {"module", required_argument, NULL, 'm'},
 	    {"policy", required_argument, NULL, 'P'},
 	    {"seed", required_argument, NULL, 'S'},
+	    {"inject", required_argument, NULL, 'i'},
 	    {"daemon", no_argument, NULL, 'd'},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'v'},

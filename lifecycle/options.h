@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "tables/injection.h"
 #include "tables/tables.h"
 
 struct options {
@@ -16,6 +17,7 @@ struct options {
 	uint64_t seed;   /* of what is drawn */
 	const char *modules[MODULES_MAX];
 	uint32_t module_count;
+	struct injections injections; /* workers inherit them */
 	bool daemon;
 };
 

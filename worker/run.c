@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/why.h"
+#include "worker/inject.h"
 #include "worker/worker.h"
 
 enum { HELP_DEPTH_MAX = 64, AVERAGE_SHARE = 8 };
@@ -118,7 +119,7 @@ static void call_function(struct worker *w, struct plm_call *call)
 		    &w->functions, &w->rt.tables.registry, call->record->function, &function);
 	if (r < 0) {
 		plm_fail(call, -r, "%s", why_text());
-	} else {
+	} else if (!w->injection || inject(w->injection, call) == 0) {
 		r = function(call);
 		if (r != 0 && call->code == 0)
 			plm_fail(call, r < 0 ? -r : r, "the function returned %d", r);

@@ -18,6 +18,7 @@ enum { WORKER_BATCH = 32, REPORT_DELAY_NS = 10000 };
 struct worker {
 	struct plm rt;
 	struct functions functions;
+	const struct injection *injection; /* faults on purpose; NULL: none */
 	struct plm_call *call;        /* innermost running one */
 	uint64_t report[WORKER_BATCH]; /* settled, the scheduler not told yet */
 	uint32_t reports;
