@@ -26,6 +26,9 @@ static const char help[] =
     "  --processes N     process slots, a multiple of 64: workers, clients, and 2 (PLM_PROCESSES)\n"
     "  --module FILE.so  load a module of functions at boot; may be given more than once\n"
     "                    (PLM_MODULES: paths separated by colons)\n"
+    "  --pin none|core|numa\n"
+    "                    keep each worker on the cpus of one core, or of one NUMA node, in turn\n"
+    "                    (default none; PLM_PIN)\n"
     "  --daemon          go to the background when ready; the log is NAME.log in the runtime "
     "directory\n"
     "  --help, --version\n"
@@ -92,6 +95,15 @@ static int add_module(struct options *o, const char *path)
 	return 0;
 }
 
+static int set_pin(struct options *o, const char *what, const char *text)
+{
+	enum pin mode = pin_of(text);
+	if (mode == PIN_MODES)
+		return why(-EINVAL, "%s wants none, core or numa, not \"%s\"", what, text);
+	o->pin = mode;
+	return 0;
+}
+
 static int apply(struct options *o, const char *what, char letter, char *text)
 {
 	switch (letter) {
@@ -101,6 +113,7 @@ static int apply(struct options *o, const char *what, char letter, char *text)
 	case 'p': return set_number(what, text, &o->limits.processes);
 	case 's': return parse_size(what, text, &o->limits.store_bytes);
 	case 'm': return add_module(o, text);
+	case 'c': return set_pin(o, what, text);
 	default:
 		for (char *save, *path = strtok_r(text, ":", &save); path;
 		     path = strtok_r(NULL, ":", &save))
@@ -120,6 +133,7 @@ static int apply_environment(struct options *o)
 	    {"PLM_STORE", 's'},
 	    {"PLM_PROCESSES", 'p'},
 	    {"PLM_MODULES", 'M'},
+	    {"PLM_PIN", 'c'},
 	};
 	int r = 0;
 	for (size_t i = 0; i < COUNT_OF(all) && r == 0; i++) {
@@ -156,6 +170,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 	    {"store", required_argument, NULL, 's'},
 	    {"processes", required_argument, NULL, 'p'},
 	    {"module", required_argument, NULL, 'm'},
+	    {"pin", required_argument, NULL, 'c'},
 	    {"daemon", no_argument, NULL, 'd'},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'v'},

@@ -5,12 +5,14 @@
 #include <stdbool.h>
 
 #include "tables/tables.h"
+#include "topology/topology.h"
 
 struct options {
 	char name[RUNTIME_NAME_BYTES];
 	struct limits limits;
 	const char *modules[MODULES_MAX];
 	uint32_t module_count;
+	enum pin pin;
 	bool daemon;
 };
 

@@ -6,6 +6,7 @@
 #
 #	base <- shm <- heap, store <- tables <- client, scheduler <- worker <- lifecycle
 #	                                        client <- cli
+#	base <- topology <- lifecycle, cli
 #    Examples and the module `probe` see what any user sees: plm.h. Benches see no part of a
 #    runtime but the public interface. Tests may see everything.
 # 2. The manager takes no shared lock and walks no shared structure but the process table: none of
@@ -26,11 +27,12 @@ below[shm]="base"
 below[heap]="base shm"
 below[store]="base shm"
 below[tables]="base shm heap store"
+below[topology]="base"
 below[client]="${below[tables]} tables"
 below[scheduler]="${below[tables]} tables"
 below[worker]="${below[client]} client"
-below[lifecycle]="${below[worker]} scheduler worker"
-below[cli]="${below[client]} client"
+below[lifecycle]="${below[worker]} scheduler worker topology"
+below[cli]="${below[client]} client topology"
 below[bench]="base shm"
 
 offences=0
