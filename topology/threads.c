@@ -21,7 +21,8 @@ static struct variable {
 		{ "libomp.so.5", "omp_set_num_threads" },
 		{ "libiomp5.so", "omp_set_num_threads" } } },
 	{ "MKL_NUM_THREADS", .library = { { "libmkl_rt.so.2", "MKL_Set_Num_Threads" } } },
-	{ "OPENBLAS_NUM_THREADS", .library = { { "libopenblas.so.0", "openblas_set_num_threads" } } },
+	{ "OPENBLAS_NUM_THREADS",
+	    .library = { { "libopenblas.so.0", "openblas_set_num_threads" } } },
 };
 
 /* Never loads it. */
