@@ -275,7 +275,7 @@ START_TEST(cpus_are_written_as_ranges_and_cut_to_the_room)
 }
 END_TEST
 
-/* ---- GPUs: two cards and the console of a server, on two nodes ---- */
+/* ---- GPUs: three cards and the console of a server, on two nodes ---- */
 
 #define SETS(n)                                                                                    \
 	"cpuset='" n "' complete_cpuset='" n "' nodeset='" n "' complete_nodeset='" n "' "
@@ -291,7 +291,7 @@ END_TEST
 	" [0000:0000] a1' pci_link_speed='0'>" inside "</object>"
 #define NVML                                                                                       \
 	"<object type='OSDev' gp_index='60' name='nvml1' subtype='NVML' osdev_type='1'>"           \
-	"<info name='GPUModel' value='Card of node 0'/>"                                           \
+	"<info name='GPUModel' value='A card'/>"                                           \
 	"<info name='NVIDIAUUID' value='GPU-0a1b-2c3d'/></object>"
 
 static const char gpu_machine[] =
@@ -299,12 +299,12 @@ static const char gpu_machine[] =
     "<object type='Machine' os_index='0' " SETS("0x3") "allowed_cpuset='0x3' "
     "allowed_nodeset='0x3' gp_index='1'>"
     NODE("0", "0x1", CARD("50", "01", "0300 [1a03:2000]", "")
-	CARD("51", "02", "0302 [10de:20b0]", NVML))
-    NODE("1", "0x2", CARD("52", "11", "0380 [1002:740f]", "")
+	CARD("51", "02", "0380 [1002:740f]", ""))
+    NODE("1", "0x2", CARD("52", "11", "0302 [10de:20b0]", NVML)
 	CARD("53", "12", "0302 [10de:20b0]", ""))
     "</object></topology>";
 
-/* Their ids and nodes: "0@0 1@1 2@1" */
+/* Their ids and nodes: "0@1 1@1 2@0" */
 static void gpus_are(const char *visible, const char *expected)
 {
 	static struct gpu gpus[GPUS_MAX];
@@ -334,15 +334,15 @@ static void gpus_are(const char *visible, const char *expected)
 
 START_TEST(gpus_are_numbered_nvidias_first_and_consoles_are_none)
 {
-	gpus_are(NULL, "0@0 1@1 2@1");
+	gpus_are(NULL, "0@1 1@1 2@0");
 }
 END_TEST
 
 START_TEST(an_outer_list_of_gpus_is_obeyed_in_its_order)
 {
 	gpus_are("1", "1@1");
-	gpus_are("2,0", "2@1 0@0");
-	gpus_are(" 1 , 0", "1@1 0@0");
+	gpus_are("2,0", "2@0 0@1");
+	gpus_are(" 1 , 0", "1@1 0@1");
 	gpus_are("", "");
 	gpus_are("-1", "");
 	gpus_are("NoDevFiles", "");
@@ -351,21 +351,21 @@ END_TEST
 
 START_TEST(an_outer_list_ends_at_the_first_that_is_no_gpu)
 {
-	gpus_are("0,-1,1", "0@0");
-	gpus_are("0,3,1", "0@0");
-	gpus_are("0,1x", "0@0");
-	gpus_are("0,,1", "0@0");
-	gpus_are("0,0,1", "0@0 1@1");
-	gpus_are("0 1", "0@0");
+	gpus_are("0,-1,1", "0@1");
+	gpus_are("0,3,1", "0@1");
+	gpus_are("0,1x", "0@1");
+	gpus_are("0,,1", "0@1");
+	gpus_are("0,0,1", "0@1 1@1");
+	gpus_are("0 1", "0@1");
 }
 END_TEST
 
 START_TEST(a_uuid_is_a_gpu_as_well)
 {
-	gpus_are("GPU-0a1b-2c3d,1", "GPU-0a1b-2c3d@0 1@1");
-	gpus_are("GPU-0a1b", "GPU-0a1b@0");
+	gpus_are("GPU-0a1b-2c3d,1", "GPU-0a1b-2c3d@1 1@1");
+	gpus_are("GPU-0a1b", "GPU-0a1b@1");
 	gpus_are("GPU-ffff,0", "");
-	gpus_are("MIG-77,0", "MIG-77@-1 0@0");
+	gpus_are("MIG-77,0", "MIG-77@-1 0@1");
 }
 END_TEST
 
