@@ -57,6 +57,7 @@ CORE    := $(call objects,$(call sources,base shm heap store tables))
 CLIENT  := $(call objects,$(call sources,client))
 POLICY  := $(call objects,$(call sources,policy))
 ROLES   := $(call objects,$(call sources,scheduler worker)) $(POLICY)
+MACHINE := $(call objects,$(call sources,topology))
 MANAGER := $(call objects,$(call sources,lifecycle))
 DUMP    := $(call objects,$(wildcard cli/plmdump.c cli/dump_*.c) cli/output.c cli/rows.c cli/view.c)
 CTL     := $(call objects,$(filter-out cli/plmdump.c cli/dump_%.c,$(call sources,cli)))
@@ -85,10 +86,10 @@ $(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
 
 # A module's plm_* calls are answered by the worker that loads it, hence the exported symbols.
 EXPORT  := -Wl,--export-dynamic-symbol='plm_*'
-$(OUT)/plm: $(MANAGER) $(ROLES) $(CLIENT) $(CORE)
+$(OUT)/plm: $(MANAGER) $(ROLES) $(CLIENT) $(MACHINE) $(CORE)
 	$(LINK) $(EXPORT)
 
-$(OUT)/plmctl: $(CTL) $(CLIENT) $(CORE)
+$(OUT)/plmctl: $(CTL) $(CLIENT) $(MACHINE) $(POLICY) $(CORE)
 	$(LINK)
 
 $(OUT)/plmdump: $(DUMP) $(CORE)
@@ -125,7 +126,7 @@ test-programs: all $(TESTS) $(TEST_MODULES)
 sweep-programs: $(SWEEPS)
 
 # A test that runs a worker in its own process answers its modules' plm_* calls.
-$(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(CORE) | $(TEST_MODULES)
+$(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(MACHINE) $(CORE) | $(TEST_MODULES)
 	$(LINK) $(EXPORT) -lcheck -lsubunit -lrt -lm
 
 $(TEST_MODULES): $(B)/%.so: %.c client/plm.h

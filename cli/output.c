@@ -92,8 +92,7 @@ static void put_json_string(FILE *file, const unsigned char *text, size_t length
 	putc('"', file);
 }
 
-/* For a terminal: control characters and wild bytes become "?". */
-static void make_printable(const char *text, char *ret, size_t size)
+void make_printable(const char *text, char *ret, size_t size)
 {
 	const unsigned char *from = (const unsigned char *)text;
 	size_t length = strlen(text), to = 0;
@@ -247,16 +246,21 @@ void cell_ms(struct output *out, uint64_t ms)
 	cell_bare(out, number, text);
 }
 
-void cell_size(struct output *out, uint64_t bytes)
+void size_print(uint64_t bytes, char *ret, size_t size)
 {
 	static const char *const unit[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
-	char number[NUMBER_BYTES], text[NUMBER_BYTES];
 	double scaled = (double)bytes;
 	unsigned u = 0;
 	for (; scaled >= 1024 && u < COUNT_OF(unit) - 1; u++)
 		scaled /= 1024;
+	snprintf(ret, size, u ? "%.1f %s" : "%.0f %s", scaled, unit[u]);
+}
+
+void cell_size(struct output *out, uint64_t bytes)
+{
+	char number[NUMBER_BYTES], text[NUMBER_BYTES];
 	snprintf(number, sizeof number, "%llu", (unsigned long long)bytes);
-	snprintf(text, sizeof text, u ? "%.1f %s" : "%.0f %s", scaled, unit[u]);
+	size_print(bytes, text, sizeof text);
 	cell_bare(out, number, text);
 }
 

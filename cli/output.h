@@ -50,6 +50,11 @@ void cell_none(struct output *out);                   /* "-"; JSON: null */
 void cell_bytes(struct output *out, const void *data, size_t length);
 void row_end(struct output *out);
 
+/* The text of cell_size(). Any text for a terminal: control characters and wild bytes become
+ * "?". */
+void size_print(uint64_t bytes, char *ret, size_t size);
+void make_printable(const char *text, char *ret, size_t size);
+
 /* One of several lists follows: a heading for people, "table" in JSON. */
 void output_section(struct output *out, const char *section);
 

@@ -116,6 +116,8 @@ int manager_boot(struct manager *m, const struct options *options, int ready)
 	if (r == 0)
 		r = make_tables(m);
 	if (r == 0)
+		r = members_plan(m);
+	if (r == 0)
 		r = spawn_all(m); /* they come up while we load and listen */
 	if (r == 0)
 		r = load_modules(m);

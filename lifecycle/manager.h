@@ -31,6 +31,7 @@ struct watched { /* what the manager keeps of a process slot */
 	int pidfd;
 	int socket;       /* clients */
 	uint64_t born_ns;
+	uint32_t place;   /* workers: which of the manager's places it has */
 	char *module;     /* a client's request that waits for the loader */
 };
 
@@ -51,6 +52,7 @@ struct manager {
 	const struct options *options;
 	struct tables tables;
 	struct watched *slot; /* [processes] */
+	struct place *place;  /* [workers]; NULL: they are not pinned */
 	int epoll, door, signals, joined;
 	int lock;             /* the file lock that makes this the only plm of the name */
 	int ready;            /* where the ready line goes: stdout, or a pipe to who started the
@@ -76,6 +78,7 @@ int instance_claim(struct manager *m); /* the only one of its name; leftovers re
 void instance_release(struct manager *m);
 
 /* ---- members.c ---- */
+int members_plan(struct manager *m); /* where workers will run, before the first is spawned */
 int members_spawn(struct manager *m, enum process_kind kind);
 void members_spawn_due(struct manager *m);
 void members_died(struct manager *m, uint32_t slot);

@@ -24,7 +24,10 @@
 #include "scheduler/scheduler.h"
 #include "store/nodes.h"
 #include "tables/spec.h"
+#include "topology/threads.h"
 #include "worker/worker.h"
+
+enum { CPUS_OF_A_TASK = 1 }; /* one it did not ask for */
 
 /* ---- the child ---- */
 
@@ -79,19 +82,39 @@ static int scheduler_main(int control_fd, int store_fd, int joined)
 	return 0;
 }
 
-static int worker_main(int control_fd, int store_fd, int joined, uint32_t slot,
-    const struct injection *injection)
+/* Before it touches memory of its own, so that this lies near. A worker in the wrong place is slow
+ * and right: it runs. */
+static void take_place(const struct place *place)
+{
+	if (place && place_take(place) < 0)
+		log_warn("%s; it runs where it is put", why_text());
+	topology_set_threads(CPUS_OF_A_TASK);
+}
+
+static uint32_t node_of(const struct place *place)
+{
+	return place && place->node >= 0 ? (uint32_t)place->node : nodes_here();
+}
+
+struct post { /* what a worker is told at its birth */
+	uint32_t slot;
+	const struct injection *injection;
+	const struct place *place;
+};
+
+static int worker_main(int control_fd, int store_fd, int joined, const struct post *post)
 {
 	static struct worker worker;
-	worker.injection = injection;
+	worker.injection = post->injection;
+	take_place(post->place);
 	int r = tables_attach(control_fd, store_fd, &worker.rt.tables);
 	if (r == 0)
-		r = worker_open(&worker, slot);
+		r = worker_open(&worker, post->slot);
 	if (r < 0) {
 		log_warn("cannot start: %s", why_text());
 		return 1;
 	}
-	sh_poke(&worker.rt.me->node, nodes_here());
+	sh_poke(&worker.rt.me->node, node_of(post->place));
 	this_worker = &worker;
 	eventfd_write(joined, 1);
 	worker_run(&worker);
@@ -115,16 +138,51 @@ static _Noreturn void child_main(
 	if (getppid() != parent)
 		_exit(1); /* it died before we asked to be told */
 	m->tables.process[slot].pid = getpid();
+	uint32_t worker_kind = m->tables.process[slot].worker_kind % WORKER_KINDS_MAX;
+	struct post post = { .slot = slot, .place = m->place ? &m->place[m->slot[slot].place] : NULL,
+		.injection = injection_for(&m->options->injections,
+		    m->options->kind[worker_kind].generation) };
 	tables_detach(&m->tables); /* the manager's view of them; ours is made anew */
 	child_begin(keep, 3);
-	const struct injection *injection =
-	    injection_for(&m->options->injections, GENERATION_PLAIN);
-	int code = kind == KIND_WORKER ? worker_main(keep[0], keep[1], keep[2], slot, injection)
+	int code = kind == KIND_WORKER ? worker_main(keep[0], keep[1], keep[2], &post)
 	                               : scheduler_main(keep[0], keep[1], keep[2]);
 	_exit(code);
 }
 
 /* ---- birth ---- */
+
+int members_plan(struct manager *m)
+{
+	struct topology *topology;
+	uint32_t workers = m->tables.limits.workers;
+	if (m->options->pin == PIN_NONE)
+		return 0; /* nor is hwloc asked, which takes milliseconds */
+	m->place = calloc(workers, sizeof *m->place);
+	if (!m->place)
+		return why(-ENOMEM, "no memory for the places of %u workers", workers);
+	int r = topology_open(TOPOLOGY_CPUS, &topology);
+	if (r < 0)
+		return r;
+	r = topology_plan(topology, m->options->pin, workers, m->place);
+	topology_close(&topology);
+	return r;
+}
+
+/* The first that no worker has: the next one gets the place of the one it replaces. Not by its
+ * slot: that of a dead one is free only when the scheduler has cleaned up after it. */
+static uint32_t free_place(const struct manager *m)
+{
+	bool taken[WORKERS_MAX] = { false };
+	uint32_t place = 0;
+	for (uint32_t slot = SLOT_FIRST_MEMBER; slot < m->tables.limits.processes; slot++) {
+		uint64_t word = sh_load(&m->tables.process[slot].state);
+		if (process_kind(word) == KIND_WORKER && process_present(word))
+			taken[m->slot[slot].place] = true;
+	}
+	while (place + 1 < m->tables.limits.workers && taken[place])
+		place++;
+	return place;
+}
 
 static uint32_t free_slot(const struct manager *m, enum process_kind kind)
 {
@@ -195,6 +253,7 @@ int members_spawn(struct manager *m, enum process_kind kind)
 	int r = take_slot(m, kind, &slot);
 	if (r < 0)
 		return r;
+	m->slot[slot].place = free_place(m);
 	pid_t parent = getpid(), pid = fork();
 	if (pid == 0)
 		child_main(m, kind, slot, parent);

@@ -38,6 +38,9 @@ static const char help[] =
     "                    'delay=5ms..50ms@10%, fail@1%, crash@0.1%, hang@0.01%; seed=7'; of "
     "workers\n"
     "                    of one generation: 'fail@1%; gen=4: crash@2%'\n"
+    "  --pin none|core|numa\n"
+    "                    keep each worker on the cpus of one core, or of one NUMA node, in turn\n"
+    "                    (default none; PLM_PIN)\n"
     "  --daemon          go to the background when ready; the log is NAME.log in the runtime "
     "directory\n"
     "  --help, --version\n"
@@ -128,6 +131,15 @@ static int add_module(struct options *o, const char *path)
 	return 0;
 }
 
+static int set_pin(struct options *o, const char *what, const char *text)
+{
+	enum pin mode = pin_of(text);
+	if (mode == PIN_MODES)
+		return why(-EINVAL, "%s wants none, core or numa, not \"%s\"", what, text);
+	o->pin = mode;
+	return 0;
+}
+
 static int apply(struct options *o, const char *what, char letter, char *text)
 {
 	switch (letter) {
@@ -140,6 +152,7 @@ static int apply(struct options *o, const char *what, char letter, char *text)
 	case 'P': return set_policy(o, text);
 	case 'S': return parse_number(what, text, UINT64_MAX, &o->seed);
 	case 'i': return injections_parse(text, &o->injections);
+	case 'c': return set_pin(o, what, text);
 	default:
 		for (char *save, *path = strtok_r(text, ":", &save); path;
 		     path = strtok_r(NULL, ":", &save))
@@ -162,6 +175,7 @@ static int apply_environment(struct options *o)
 	    {"PLM_SEED", 'S'},
 	    {"PLM_INJECT", 'i'},
 	    {"PLM_MODULES", 'M'},
+	    {"PLM_PIN", 'c'},
 	};
 	int r = 0;
 	for (size_t i = 0; i < COUNT_OF(all) && r == 0; i++) {
@@ -203,6 +217,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 	    {"policy", required_argument, NULL, 'P'},
 	    {"seed", required_argument, NULL, 'S'},
 	    {"inject", required_argument, NULL, 'i'},
+	    {"pin", required_argument, NULL, 'c'},
 	    {"daemon", no_argument, NULL, 'd'},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'v'},

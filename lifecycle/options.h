@@ -6,6 +6,7 @@
 
 #include "tables/injection.h"
 #include "tables/tables.h"
+#include "topology/topology.h"
 
 struct options {
 	char name[RUNTIME_NAME_BYTES];
@@ -18,6 +19,7 @@ struct options {
 	const char *modules[MODULES_MAX];
 	uint32_t module_count;
 	struct injections injections; /* workers inherit them */
+	enum pin pin;
 	bool daemon;
 };
 

@@ -9,6 +9,7 @@
 #ifndef PLM_POLICY_H
 #define PLM_POLICY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,6 +47,8 @@ struct policy {
 	/* Order: larger goes first, no two alike. It changes with the worker alone, so who changed
 	 * a worker tells the heap of that one. NULL: it draws. */
 	uint64_t (*key)(const struct policy_worker *worker);
+	/* May leave sleeping workers asleep while those awake are quick with their tasks. */
+	bool thrifty;
 	/* Draws a position of view->open. NULL: it orders. *seed is its stream of random numbers. */
 	uint32_t (*draw)(const struct policy_view *view, uint64_t *seed);
 	/* The number of the open worker that has most of these bytes near, POLICY_NOBODY if nobody

@@ -108,7 +108,7 @@ END_TEST
 START_TEST(every_command_explains_itself)
 {
 	static const char *const commands[] = {"call", "put", "get", "wait", "cancel", "drop",
-	    "status", "tasks", "workers", "objects", "functions", "module", "stop"};
+	    "status", "tasks", "workers", "objects", "functions", "module", "topology", "stop"};
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
 		struct output_of help = ctl(&nobody, "help", commands[i]);
 		struct output_of option = ctl(&nobody, commands[i], "--help");

@@ -7,6 +7,7 @@
 #	base <- shm <- heap, store <- tables <- client, scheduler <- worker <- lifecycle
 #	                                        client <- cli
 #	base <- policy <- scheduler, lifecycle
+#	base <- topology <- lifecycle, cli
 #    Examples and the module `probe` see what any user sees: plm.h. Benches see no part of a
 #    runtime but the public interface; the simulation is made of heap and policy. Tests may see
 #    everything.
@@ -29,12 +30,12 @@ below[policy]="base"
 below[heap]="base shm"
 below[store]="base shm"
 below[tables]="base shm heap store"
+below[topology]="base"
 below[client]="${below[tables]} tables"
-below[policy]="base"
 below[scheduler]="${below[tables]} tables policy"
 below[worker]="${below[client]} client"
-below[lifecycle]="${below[worker]} scheduler worker policy"
-below[cli]="${below[client]} client policy"
+below[lifecycle]="${below[worker]} scheduler worker policy topology"
+below[cli]="${below[client]} client policy topology"
 below[bench]="base shm"
 
 offences=0

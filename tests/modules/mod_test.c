@@ -61,7 +61,25 @@ static int split(plm_call *call)
 	return 0;
 }
 
+static int environment(plm_call *call)
+{
+	char name[TEXT_BYTES] = "";
+	size_t length = 0;
+	const void *data = plm_arg_data(call, 0, &length);
+	if (data && length < sizeof name)
+		memcpy(name, data, length);
+	const char *value = getenv(name);
+	if (!value)
+		return plm_fail(call, ENOENT, "%s is not set", name);
+	void *result = plm_result(call, strlen(value));
+	if (!result)
+		return plm_fail(call, ENOSPC, "no room");
+	memcpy(result, value, strlen(value));
+	return 0;
+}
+
 PLM_MODULE(test,
+	{ "environment", environment, "NAME: the variable as the worker sees it" },
 	{ "order", order, "TAG: notes that it ran" },
 	{ "flaky", flaky, "KEY N: fails the first N times in a process, then yields how often" },
 	{ "split", split, "BYTES...: each argument is a result" });

@@ -1,0 +1,292 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "cli/arguments.h"
+#include "cli/view.h"
+#include "client/handle.h"
+#include "topology/topology.h"
+
+enum { OWN_SYNTHETIC = OPTION_OWN, OWN_PIN, OWN_WORKERS };
+enum { DEPTH_MAX = 32, TEXT_BYTES = 3 * TOPOLOGY_NAME_BYTES, CPUS_BYTES = 128 };
+
+static const struct option options[] = {
+	{ "synthetic", required_argument, NULL, OWN_SYNTHETIC },
+	{ "pin", required_argument, NULL, OWN_PIN },
+	{ "workers", required_argument, NULL, OWN_WORKERS },
+	COMMON_OPTIONS, { 0 },
+};
+
+struct seat { /* of a worker: a real one's, or one that is planned */
+	uint32_t number; /* slot, or place */
+	int32_t pid;     /* 0: planned */
+	struct place place;
+};
+
+struct drawing {
+	struct output *out;
+	const struct seat *seat;
+	uint32_t seats;
+	cpu_set_t machine;
+	bool begun, chain; /* a line is begun; what is alone in it goes on in it */
+	bool marked;       /* at its end come the workers of ... */
+	cpu_set_t mark;
+	int indent[DEPTH_MAX];
+};
+
+/* ---- the tree, for people ---- */
+
+static void end_line(struct drawing *d)
+{
+	/* All cpus are what every process may use. */
+	bool show = d->marked && !CPU_EQUAL(&d->mark, &d->machine);
+	d->marked = false;
+	for (uint32_t i = 0; i < d->seats && show; i++) {
+		const struct seat *s = &d->seat[i];
+		if (!CPU_EQUAL(&s->place.cpus, &d->mark))
+			continue;
+		if (s->pid)
+			fprintf(d->out->file, "  <- worker %" PRIu32 " (pid %" PRId32 ")",
+			    s->number, s->pid);
+		else
+			fprintf(d->out->file, "  <- worker %" PRIu32, s->number);
+	}
+	putc('\n', d->out->file);
+}
+
+static void draw_part(const struct drawing *d, const struct topology_part *part)
+{
+	char text[TEXT_BYTES];
+	fputs(part->kind, d->out->file);
+	if (part->number != TOPOLOGY_NO_NUMBER)
+		fprintf(d->out->file, " %" PRId32, part->number);
+	if (part->bytes) {
+		size_print(part->bytes, text, sizeof text);
+		fprintf(d->out->file, " %s", text);
+	}
+	if (part->name[0]) {
+		make_printable(part->name, text, sizeof text);
+		fprintf(d->out->file, "  %s", text);
+	}
+}
+
+/* In by one from what it is in, however many share the line of that. */
+static int indent(struct drawing *d, uint32_t depth, bool joined)
+{
+	uint32_t at = depth < DEPTH_MAX ? depth : DEPTH_MAX - 1;
+	return d->indent[at] = at == 0 ? 0 : d->indent[at - 1] + !joined;
+}
+
+/* A core and its own caches share a line: "L2 2.0 MiB + L1d 48.0 KiB + core 3 + cpu 3". */
+static void draw(void *context, const struct topology_part *part)
+{
+	struct drawing *d = context;
+	bool core = strcmp(part->kind, "core") == 0, cpu = strcmp(part->kind, "cpu") == 0;
+	bool joined = d->chain && part->alone;
+	if (part->depth == 0)
+		d->machine = part->cpus;
+	if (!joined && d->begun)
+		end_line(d);
+	d->begun = true;
+	int steps = indent(d, part->depth, joined);
+	fprintf(d->out->file, "%s%*s", joined ? " + " : "", joined ? 0 : 2 * steps, "");
+	draw_part(d, part);
+	d->chain = core || part->kind[0] == 'L';
+	if (core || (cpu && !joined) || strcmp(part->kind, "node") == 0) {
+		d->marked = true;
+		d->mark = part->cpus;
+	}
+}
+
+/* ---- lists ---- */
+
+static const struct column part_columns[] = {
+	{ "KIND", "kind", -8 }, { "DEPTH", "depth", 5 }, { "NUMBER", "number", 6 },
+	{ "BYTES", "bytes", 12 }, { "CPUS", "cpus", -12 }, { "NAME", "name", -20 },
+};
+static const struct column gpu_columns[] = {
+	{ "GPU", "gpu", -3 }, { "NODE", "node", 4 }, { "BUS", "bus", -12 }, { "NAME", "name", -20 },
+};
+static const struct column worker_columns[] = {
+	{ "SLOT", "slot", 4 }, { "PID", "pid", 7 }, { "NODE", "node", 4 }, { "CPUS", "cpus", -12 },
+};
+static const struct column plan_columns[] = {
+	{ "WORKER", "worker", 6 }, { "NODE", "node", 4 }, { "CPUS", "cpus", -12 },
+};
+
+static void cell_cpus(struct output *out, const cpu_set_t *cpus)
+{
+	char text[CPUS_BYTES];
+	cpus_print(cpus, text, sizeof text);
+	cell_text(out, text);
+}
+
+/* Negative: none */
+static void cell_number_or_none(struct output *out, int32_t number)
+{
+	if (number < 0)
+		cell_none(out);
+	else
+		cell_signed(out, number);
+}
+
+static void list_part(void *context, const struct topology_part *part)
+{
+	struct drawing *d = context;
+	cell_text(d->out, part->kind);
+	cell_number(d->out, part->depth);
+	cell_number_or_none(d->out, part->number);
+	cell_number(d->out, part->bytes);
+	cell_cpus(d->out, &part->cpus);
+	cell_text(d->out, part->name);
+	row_end(d->out);
+}
+
+static void list_gpus(struct output *out, const struct topology *t)
+{
+	static struct gpu gpus[GPUS_MAX];
+	uint32_t n = topology_gpus(t, gpus);
+	if (n == 0)
+		return;
+	output_section(out, "gpus");
+	list_begin(out, gpu_columns, COUNT_OF(gpu_columns));
+	for (uint32_t i = 0; i < n; i++) {
+		cell_text(out, gpus[i].id);
+		cell_number_or_none(out, gpus[i].node);
+		cell_text(out, gpus[i].bus);
+		cell_text(out, gpus[i].name);
+		row_end(out);
+	}
+}
+
+static void list_seats(struct output *out, const struct seat *seat, uint32_t n)
+{
+	bool real = n > 0 && seat[0].pid;
+	if (n == 0)
+		return;
+	output_section(out, real ? "workers" : "plan");
+	list_begin(out, real ? worker_columns : plan_columns,
+	    real ? COUNT_OF(worker_columns) : COUNT_OF(plan_columns));
+	for (uint32_t i = 0; i < n; i++) {
+		cell_number(out, seat[i].number);
+		if (real)
+			cell_signed(out, seat[i].pid);
+		cell_number_or_none(out, seat[i].place.node);
+		cell_cpus(out, &seat[i].place.cpus);
+		row_end(out);
+	}
+}
+
+static void show(struct output *out, const struct topology *t, const struct seat *seat, uint32_t n)
+{
+	struct drawing d = { .out = out, .seat = seat, .seats = n };
+	out->section = "machine"; /* what is drawn needs no heading */
+	if (out->json)
+		list_begin(out, part_columns, COUNT_OF(part_columns));
+	if (!out->quiet)
+		topology_walk(t, out->json ? list_part : draw, &d);
+	if (d.begun)
+		end_line(&d);
+	if (!out->quiet)
+		list_gpus(out, t);
+	list_seats(out, seat, n);
+}
+
+/* ---- where workers are ---- */
+
+/* What the kernel says of a process, not what the process says of itself. */
+static uint32_t seats_of_workers(const struct tables *t, struct seat *ret)
+{
+	uint32_t n = 0;
+	struct process_view v;
+	for (uint32_t slot = 0; slot < t->limits.processes && n < WORKERS_MAX; slot++) {
+		struct seat *s = &ret[n];
+		if (!view_process(t, slot, &v) || v.kind != KIND_WORKER || v.pid <= 0 ||
+		    v.state != PROCESS_LIVE)
+			continue;
+		*s = (struct seat){ .number = slot, .pid = v.pid,
+			.place.node = (int32_t)sh_peek(&t->process[slot].node) };
+		n += sched_getaffinity(v.pid, sizeof s->place.cpus, &s->place.cpus) == 0;
+	}
+	return n;
+}
+
+static int find_workers(struct context *context, struct seat *ret, uint32_t *ret_n)
+{
+	int r = plm_connect(&context->rt, context->name);
+	*ret_n = 0;
+	if (r >= 0)
+		*ret_n = seats_of_workers(plm_tables(context->rt), ret);
+	/* The machine is there without a runtime. */
+	return r >= 0 || r == -ENOENT || r == -EHOSTDOWN ? EXIT_FINE : failed(r, "connecting");
+}
+
+static int plan(const struct topology *t, enum pin mode, uint32_t n, struct seat *ret)
+{
+	static struct place place[WORKERS_MAX];
+	int r = topology_plan(t, mode, n, place);
+	for (uint32_t i = 0; i < n && r == 0; i++)
+		ret[i] = (struct seat){ .number = i, .place = place[i] };
+	return r == 0 ? EXIT_FINE : failed(r, "planning");
+}
+
+struct request {
+	const char *synthetic;
+	enum pin pin; /* PIN_MODES: show what is, not what would be */
+	uint32_t workers;
+};
+
+static struct request parse(struct context *context, int argc, char **argv)
+{
+	int option;
+	struct request q = { .pin = PIN_MODES };
+	while ((option = next_option(context, argc, argv, "", options)) != -1) {
+		if (option == OWN_SYNTHETIC)
+			q.synthetic = optarg;
+		if (option == OWN_WORKERS)
+			q.workers = (uint32_t)number_word(
+			    context, "--workers", optarg, 1, WORKERS_MAX);
+		if (option == OWN_PIN && (q.pin = pin_of(optarg)) == PIN_MODES)
+			usage_error(context, "--pin is none, core or numa, not %s", optarg);
+	}
+	expect_operands(context, argc, 0, 0);
+	if ((q.pin == PIN_MODES) != (q.workers == 0))
+		usage_error(context, "--pin and --workers go together");
+	return q;
+}
+
+static int run_topology(struct context *context, int argc, char **argv)
+{
+	static struct seat seats[WORKERS_MAX];
+	struct request q = parse(context, argc, argv);
+	struct topology *t;
+	uint32_t n = q.workers;
+	int code = EXIT_FINE;
+	int r = q.synthetic ? topology_open_synthetic(q.synthetic, &t)
+	                    : topology_open(TOPOLOGY_ALL, &t);
+	if (r < 0)
+		return failed(r, "topology");
+	if (n > 0)
+		code = plan(t, q.pin, n, seats);
+	else if (!q.synthetic)
+		code = find_workers(context, seats, &n);
+	if (code == EXIT_FINE)
+		show(&context->out, t, seats, n);
+	topology_close(&t);
+	return code;
+}
+
+const struct command cmd_topology = {
+	.name = "topology",
+	.usage = "[OPTION]...",
+	.help = "the machine: nodes, caches, cores, cpus, GPUs, and which worker runs where",
+	.details =
+	    "  --synthetic TEXT   another machine instead, such as \"numa:2 core:4 pu:2\"\n"
+	    "  --pin none|core|numa --workers N\n"
+	    "                     where `plm --pin` would put so many workers\n"
+	    "\nDrawn is what this process may use: its affinity mask, CUDA_VISIBLE_DEVICES for the "
+	    "list of\nGPUs. Without a runtime it draws the machine alone.\n",
+	.run = run_topology,
+};

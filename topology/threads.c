@@ -1,0 +1,63 @@
+#include "topology/threads.h"
+
+#include <dlfcn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+
+struct library { /* that may be loaded, and how it is asked */
+	const char *file, *call;
+};
+
+static struct variable {
+	const char *name;
+	bool looked, theirs; /* theirs: whoever started us has set it */
+	struct library library[3];
+} variables[] = {
+	{ "OMP_NUM_THREADS", .library = { { "libgomp.so.1", "omp_set_num_threads" },
+		{ "libomp.so.5", "omp_set_num_threads" },
+		{ "libiomp5.so", "omp_set_num_threads" } } },
+	{ "MKL_NUM_THREADS", .library = { { "libmkl_rt.so.2", "MKL_Set_Num_Threads" } } },
+	{ "OPENBLAS_NUM_THREADS",
+	    .library = { { "libopenblas.so.0", "openblas_set_num_threads" } } },
+};
+
+/* Never loads it. */
+static void ask(const struct library *library, int cpus)
+{
+	void *handle = dlopen(library->file, RTLD_LAZY | RTLD_NOLOAD);
+	if (!handle)
+		return;
+	void (*set)(int) = (void (*)(int))dlsym(handle, library->call);
+	if (set)
+		set(cpus);
+	dlclose(handle);
+}
+
+static void set_variable(struct variable *v, const char *text, unsigned cpus)
+{
+	const char *before = getenv(v->name);
+	bool first = !v->looked;
+	v->looked = true;
+	if (first)
+		v->theirs = before != NULL;
+	if (v->theirs || (before && strcmp(before, text) == 0))
+		return;
+	setenv(v->name, text, 1);
+	if (first)
+		return; /* nothing is loaded yet, and looking takes long */
+	for (size_t i = 0; i < COUNT_OF(v->library) && v->library[i].file; i++)
+		ask(&v->library[i], (int)cpus);
+}
+
+void topology_set_threads(unsigned cpus)
+{
+	char text[16];
+	snprintf(text, sizeof text, "%u", cpus);
+	setenv("PLM_CPUS", text, 1);
+	for (size_t i = 0; i < COUNT_OF(variables); i++)
+		set_variable(&variables[i], text, cpus);
+}
