@@ -18,6 +18,7 @@
 #include "tables/record.h"
 #include "tables/registry.h"
 #include "tables/resources.h"
+#include "tables/terms.h"
 
 struct limits { /* chosen at boot, then fixed */
 	uint32_t processes; /* slots, a multiple of 64 */
@@ -39,6 +40,7 @@ struct control { /* the first page of the control segment, behind the segment's 
 	char name[RUNTIME_NAME_BYTES];
 	struct worker_kind kind[WORKER_KINDS_MAX];
 	struct resource_names resources;
+	uint64_t memory;   /* that tasks may declare together, bytes */
 	_Alignas(CACHE_LINE_BYTES) shared32 mode;     /* W: manager.  R: anyone. enum runtime_mode
 						       * */
 	shared32 policy;                              /* W: anyone. Number in policy_at(). */
@@ -76,6 +78,7 @@ struct tables { /* filled in place; never copied: its locks point into it */
 	struct record *record;
 	shared64 *more_holds; /* [record][words - 1], for process slots from 64 on */
 	struct registry registry;
+	struct terms_shm *terms; /* under the registry's lock */
 	struct pool pool;     /* of records */
 	struct heap task_heap, worker_heap;
 	struct lock graph_lock; /* edges.h */
