@@ -6,7 +6,7 @@
 #
 #	base <- shm <- heap, store <- tables <- client, scheduler <- worker <- lifecycle
 #	                                        client <- cli
-#	base <- policy <- scheduler, lifecycle
+#	base <- policy <- scheduler, lifecycle, cli
 #	base <- topology <- lifecycle, cli
 #    Examples and the module `probe` see what any user sees: plm.h. Benches see no part of a
 #    runtime but the public interface; the simulation is made of heap and policy. Tests may see
