@@ -62,7 +62,15 @@ enum {
 typedef struct plm_terms {
 	const char *needs; /* "cpus=2,mem=1G,gpus=0.5,NAME=1"; ways to be satisfied parted by "|";
 			    * what no worker can ever give is refused at submit */
-	uint64_t reserved[7]; /* zero */
+	/* Limits in milliseconds, 0: none. Reaching one is a failure with code ETIMEDOUT. */
+	uint32_t queue_ms; /* from submission to the first start */
+	uint32_t run_ms;   /* of one attempt; counts as a failure, so `retries` may run it again */
+	uint32_t total_ms; /* from submission to settlement, retries and pauses with it */
+	/* The pause before the first retry, doubled for each further one up to the maximum
+	 * (0: a minute), and up to a quarter more. */
+	uint32_t backoff_ms, backoff_max_ms;
+	uint32_t unused;      /* zero */
+	uint64_t reserved[4]; /* zero */
 } plm_terms;
 
 typedef struct plm_task {
@@ -119,8 +127,11 @@ int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret);
 /* 0 when at least `want` of the n are settled (done, failed or cancelled), else -ETIMEDOUT.
  * ready may be NULL; else ready[i] becomes 1 for each settled one. */
 int plm_wait(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms, uint8_t *ready);
-/* A task that waits is cancelled at once; one that runs is asked to stop (plm_cancelled()), and its
- * worker is ended after a grace time. 0, -EALREADY (settled before). */
+/* A task that waits is cancelled at once. One that runs is asked to stop (plm_cancelled()); after
+ * half of the grace a signal lets its blocking system calls return EINTR; after the grace its
+ * worker is killed. Whoever waits for it need not wait for that: it counts as cancelled from now
+ * on. flags: 0 (a grace of a second) or PLM_GRACE(). 0, -EALREADY (settled before). */
+#define PLM_GRACE(milliseconds) ((milliseconds) + 1)
 int plm_cancel(plm *rt, plm_ref ref, int flags);
 /* Why it failed. 0, -EINVAL (it did not fail), -EAGAIN (not settled). */
 int plm_error(plm *rt, plm_ref ref, plm_failure *ret);

@@ -5,6 +5,7 @@
 #include "base/why.h"
 #include "client/handle.h"
 #include "tables/args.h"
+#include "tables/due.h"
 #include "tables/handover.h"
 
 enum { SUBMIT_CHUNK = 64 };
@@ -143,7 +144,7 @@ static int fill(struct plm *rt, uint32_t index, const struct submission *s, uint
 	record->results = (uint16_t)s->results;
 	record->retries = (uint8_t)task->retries;
 	record->crash_retries = (uint8_t)task->crash_retries;
-	record->submit_ms = tables_ms(&rt->tables);
+	record->submit_ms = due_ms(&rt->tables, record);
 	ref_born(rt, index);
 	for (uint32_t i = 0; i < s->results; i++)
 		ret[i] = PLM_NONE;

@@ -134,7 +134,7 @@ struct settled_look {
 static bool is_settled(const struct record *speaker, uint64_t ref)
 {
 	uint64_t word = sh_load(&speaker->state);
-	return word_generation(word) != ref_generation(ref) || state_settled(word_state(word));
+	return word_generation(word) != ref_generation(ref) || word_settled(word);
 }
 
 static bool look_settled(struct plm *rt, struct record *speaker, uint64_t ref)

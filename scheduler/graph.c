@@ -37,24 +37,35 @@ static bool word_is_ours_to_end(uint64_t word)
 	return word_state(word) == RECORD_WAITING || word_state(word) == RECORD_RUNNING;
 }
 
+/* What was asked to stop remains so: whoever saw that it was cancelled shall not see it failed. */
+static bool take_over(struct record *r, uint64_t *ret_word)
+{
+	uint64_t word = sh_load(&r->state), judged = word;
+	while (!record_step(r, &word, RECORD_RUNNING, SLOT_SCHEDULER, word_attempt(word),
+	    word_flags(word)))
+		if (word_without_flags(word) != word_without_flags(judged) ||
+		    !word_is_ours_to_end(word))
+			return false;
+	*ret_word = word_make(word_generation(word), SLOT_SCHEDULER, word_attempt(word),
+	    RECORD_RUNNING, word_flags(word));
+	return true;
+}
+
 void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure *failure,
     const char *message)
 {
 	struct record *r = record_at(s->t, index);
-	uint64_t word = sh_load(&r->state);
+	uint64_t word;
+	if (!take_over(r, &word))
+		return; /* a client cancelled it first */
 	uint32_t attempt = word_attempt(word);
-	uint64_t judged = word;
-	while (!record_step(r, &word, RECORD_RUNNING, SLOT_SCHEDULER, attempt, 0))
-		if (word_without_flags(word) != word_without_flags(judged) ||
-		    !word_is_ours_to_end(word))
-			return; /* a client cancelled it first */
-	word = word_make(word_generation(word), SLOT_SCHEDULER, attempt, RECORD_RUNNING, 0);
 	free_results(s, r);
 	leave_message(s, r, message);
 	r->failure = *failure;
 	r->end_ms = tables_ms(s->t);
-	if (!record_step(r, &word, RECORD_FAILED, SLOT_SCHEDULER, attempt, 0)) {
-		free_results(s, r); /* cancelled in between: no payload */
+	if (word_flags(word) & FLAG_CANCEL ||
+	    !record_step(r, &word, RECORD_FAILED, SLOT_SCHEDULER, attempt, 0)) {
+		free_results(s, r); /* it was cancelled: no payload */
 		record_step(r, &word, RECORD_CANCELLED, SLOT_SCHEDULER, attempt, 0);
 	}
 	wake_holders(s->t, index);
@@ -224,6 +235,8 @@ static void finish(struct scheduler *s, uint32_t index)
 			return;
 		release_arguments(s, r);
 	}
+	if (r->terms)
+		limits_forget(s, index);
 	free_arguments(s, r);
 	free_if_unneeded(s, index);
 }

@@ -24,7 +24,7 @@ static int allocate(struct scheduler *s)
 	if (list == MAP_FAILED || !s->member)
 		return why(-ENOMEM, "no memory for a scheduler of %u tasks", s->t->limits.records);
 	s->settled = list;
-	return 0;
+	return limits_open(s);
 }
 
 int scheduler_open(struct scheduler *s, struct tables *t)
@@ -48,6 +48,7 @@ int scheduler_open(struct scheduler *s, struct tables *t)
 
 void scheduler_close(struct scheduler *s)
 {
+	limits_close(s);
 	munmap(s->settled, settled_bytes(s));
 	free(s->member);
 }
@@ -70,12 +71,12 @@ uint32_t scheduler_step(struct scheduler *s)
 	members_look(s);
 	room_follow_policy(s);
 	uint32_t done = hints_drain(s);
+	done += limits_enforce(s);
 	done += place_tasks(s);
 	if (s->next_look_ns == DEADLINE_NEVER && done)
 		s->next_look_ns = clock_ns() + NS_PER_MS;
 	if (s->next_look_ns != DEADLINE_NEVER && clock_ns() >= s->next_look_ns) {
 		room_look_for_stuck(s);
-		repair_overdue(s);
 		done += place_tasks(s);
 	}
 	return done;
@@ -99,7 +100,8 @@ static void rest(struct scheduler *s)
 	if (something_to_do(s) || atomic_load(&s->stop))
 		return;
 	process_set_awake(s->t, SLOT_SCHEDULER, false);
-	event_sleep(&s->me->event, seen, s->next_look_ns);
+	uint64_t limit_ns = limits_next_ns(s);
+	event_sleep(&s->me->event, seen, limit_ns < s->next_look_ns ? limit_ns : s->next_look_ns);
 	process_set_awake(s->t, SLOT_SCHEDULER, true);
 	sh_poke(&s->me->beat_ns, clock_coarse_ns());
 }

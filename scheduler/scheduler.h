@@ -13,6 +13,7 @@
 
 #include "policy/policy.h"
 #include "tables/args.h"
+#include "tables/due.h"
 #include "tables/edges.h"
 #include "tables/tables.h"
 
@@ -29,8 +30,13 @@ struct member {
 	uint32_t share;      /* of its slot that is free, as its worker's view counts it */
 	uint64_t last_turn;  /* value of `turns` when it was given its last */
 	uint32_t seen_position; /* of its ring, at the last look for stuck queues */
-	uint64_t cancel_ref; /* a task of its that was asked to stop ... */
-	uint64_t cancel_deadline_ns; /* ... and when its worker is ended instead */
+};
+
+struct stop { /* of a task that was asked to stop: how far we are. Private, of no use to the next. */
+	uint64_t asked_ns;
+	uint32_t generation, attempt; /* of whom; other ones: nothing is known */
+	uint32_t grace_ms;
+	uint32_t interrupts;          /* sent */
 };
 
 enum hall_name { HALL_CPU, HALL_GPU, HALLS };
@@ -68,8 +74,9 @@ struct scheduler {
 	uint32_t ready_count;
 	uint32_t freed[FREED_BATCH]; /* FREE already, to go into the pool, under one lock */
 	uint32_t freed_count;
-	uint64_t next_look_ns;   /* for stuck queues and cancelled tasks; DEADLINE_NEVER: nothing to
-				  * look for */
+	struct heap timers;      /* private: tasks by when limits.c looks at them next */
+	struct stop *stops;      /* [records] */
+	uint64_t next_look_ns;   /* for stuck queues; DEADLINE_NEVER: nothing to look for */
 	_Atomic bool stop;
 };
 
@@ -133,11 +140,21 @@ void room_look_for_stuck(struct scheduler *s);
 bool room_choose(struct scheduler *s, uint32_t *ret_process);
 void room_take(struct scheduler *s, uint32_t process); /* it gets one */
 
+/* ---- limits.c ---- */
+int limits_open(struct scheduler *s);
+void limits_close(struct scheduler *s);
+void limits_look(struct scheduler *s, uint32_t index);   /* is it limited, or does it pause? */
+void limits_stop(struct scheduler *s, uint32_t index, uint32_t grace_ms); /* it was asked to */
+void limits_forget(struct scheduler *s, uint32_t index); /* it is settled */
+uint32_t limits_enforce(struct scheduler *s);            /* what is due; how many were */
+uint64_t limits_next_ns(const struct scheduler *s);      /* when something is */
+/* Its word, judged before anything was changed, reached this limit: ends it as graph_fail() does.
+ */
+void limits_fail(struct scheduler *s, uint32_t index, uint64_t word, enum limit limit);
+
 /* ---- repair.c ---- */
 void members_look(struct scheduler *s); /* after a change of the process table */
 void scheduler_rebuild(struct scheduler *s);
-void repair_cancelled(struct scheduler *s, uint32_t index); /* HINT_CANCEL: starts the grace time */
-void repair_overdue(struct scheduler *s);                   /* ends workers that ignore it */
 bool repair_all_settled(const struct scheduler *s);
 
 #endif

@@ -14,6 +14,7 @@
 #ifndef PLM_PROCESS_H
 #define PLM_PROCESS_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -30,6 +31,9 @@ enum process_state {
 	PROCESS_DEAD,
 	PROCESS_STATES
 };
+
+/* To a worker whose task was asked to stop: system calls that block return EINTR. */
+#define PROCESS_INTERRUPT SIGUSR1
 
 enum { SLOT_MANAGER = 0, SLOT_SCHEDULER = 1, SLOT_FIRST_MEMBER = 2 };
 
@@ -61,6 +65,7 @@ struct process {
 	shared32 unclean;    /* W: itself. It holds or reserved something: its end needs a scan. */
 	shared64 beat_ns;    /* W: itself (relaxed). Last sign of life; never proof of death. */
 	shared64 imported;   /* W: itself (0), then scheduler: the HINT_IMPORT it has answered */
+	shared32 grace;      /* W: itself. 1 + ms: the grace of what it cancelled last; 0: the default */
 	shared32 exit_status; /* W: manager, before DEAD. What waitpid() said; 0 of a client. */
 
 	_Alignas(CACHE_LINE_BYTES) struct waiter waiter[WAITERS];

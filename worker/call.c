@@ -146,7 +146,7 @@ int plm_cancelled(const plm_call *call)
 {
 	for (; call; call = call->outer) {
 		uint64_t word = sh_peek(&call->record->state);
-		if (word_flags(word) & FLAG_CANCEL ||
+		if (word_flags(word) & (FLAG_CANCEL | FLAG_LATE) ||
 		    sh_peek(&call->rt->tables.control->mode) == MODE_STOPPED)
 			return 1;
 	}

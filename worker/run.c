@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/why.h"
+#include "tables/due.h"
 #include "worker/inject.h"
 #include "worker/worker.h"
 
@@ -43,23 +44,17 @@ void worker_tell(struct worker *w, enum hint_kind kind, uint64_t ref, bool urgen
 
 /* ---- the commit ---- */
 
-/* Somebody asked to stop it before it could commit: that counts, also for a good result. */
-static enum record_state commit_cancelled(struct worker *w, struct plm_call *call, uint64_t word)
-{
-	call_discard_results(call);
-	bool ours =
-	    record_step(call->record, &word, RECORD_CANCELLED, w->rt.self, word_attempt(word), 0);
-	CHECK(ours); /* RUNNING with the flag set is ours alone until we move it */
-	return RECORD_CANCELLED;
-}
-
+/* RUNNING: somebody asked to stop it before it could commit; call->word says so from now on. */
 static enum record_state commit(struct worker *w, struct plm_call *call, enum record_state to)
 {
 	uint64_t word = call->word;
-	call->record->end_ms = tables_ms(&w->rt.tables);
+	call->record->end_ms = due_ms(&w->rt.tables, call->record);
 	if (record_step(call->record, &word, to, w->rt.self, word_attempt(word), 0))
 		return to;
-	return commit_cancelled(w, call, word);
+	/* RUNNING is ours alone to move: all that others do is to set flags. */
+	CHECK(word_without_flags(word) == word_without_flags(call->word));
+	call->word = word;
+	return RECORD_RUNNING;
 }
 
 /* A message too long for the store just now is dropped; the code and the root are kept. */
@@ -75,13 +70,17 @@ static void leave_message(struct worker *w, struct plm_call *call)
 		memcpy(store_writable(&w->rt.tables, sh_peek(&r->value)), call->message, length);
 }
 
-static enum record_state commit_failure(struct worker *w, struct plm_call *call)
+static enum record_state commit_failure(struct worker *w, struct plm_call *call, bool may_retry)
 {
 	struct record *r = call->record;
+	uint8_t failures = r->failures;
 	call_discard_results(call);
-	if (r->failures < r->retries) {
+	if (may_retry && failures < r->retries) {
 		r->failures++;
-		return commit(w, call, RECORD_READY);
+		enum record_state state = commit(w, call, RECORD_READY);
+		if (state != RECORD_READY)
+			r->failures = failures;
+		return state;
 	}
 	leave_message(w, call);
 	r->failure = (struct record_failure){ .code = call->code, .root_function = r->function,
@@ -89,13 +88,46 @@ static enum record_state commit_failure(struct worker *w, struct plm_call *call)
 	return commit(w, call, RECORD_FAILED);
 }
 
+/* A limit was over: that counts, also for a good result. */
+static enum record_state commit_late(struct worker *w, struct plm_call *call)
+{
+	const struct tables *t = &w->rt.tables;
+	bool total = due_total_is_over(t, call->record);
+	due_describe(t, call->record, call->word, total ? LIMIT_TOTAL : LIMIT_RUN, call->message,
+	    sizeof call->message);
+	call->code = ETIMEDOUT;
+	return commit_failure(w, call, !total);
+}
+
+static enum record_state commit_cancelled(struct worker *w, struct plm_call *call)
+{
+	call_discard_results(call);
+	return commit(w, call, RECORD_CANCELLED);
+}
+
+/* Flags are only ever added, two of them: it ends. */
+static enum record_state commit_outcome(struct worker *w, struct plm_call *call)
+{
+	enum record_state state;
+	do {
+		if (word_flags(call->word) & FLAG_CANCEL)
+			state = commit_cancelled(w, call);
+		else if (word_flags(call->word) & FLAG_LATE)
+			state = commit_late(w, call);
+		else if (call->code)
+			state = commit_failure(w, call, true);
+		else
+			state = commit(w, call, RECORD_DONE);
+	} while (state == RECORD_RUNNING);
+	return state;
+}
+
 static void settle(struct worker *w, struct plm_call *call)
 {
 	struct plm *rt = &w->rt;
 	uint32_t index = record_index(&rt->tables, call->record);
 	uint64_t ref = record_ref(index, word_generation(call->word));
-	enum record_state state =
-	    call->code ? commit_failure(w, call) : commit(w, call, RECORD_DONE);
+	enum record_state state = commit_outcome(w, call);
 	shared64 *count = state == RECORD_DONE ? &rt->me->done : &rt->me->failed;
 	sh_poke(count, sh_peek(count) + 1);
 	if (state == RECORD_READY) {
@@ -144,20 +176,33 @@ static void account(struct worker *w, uint64_t started_ns)
 	sh_poke(&w->rt.me->average_ns, w->average_ns);
 }
 
+/* From now on its time is limited: the scheduler has the clock. */
+static void tell_start(struct worker *w, const struct record *r, uint64_t word)
+{
+	const struct terms *terms = due_terms(&w->rt.tables, r);
+	if (!terms || !terms->run_ms)
+		return;
+	uint32_t index = record_index(&w->rt.tables, r);
+	worker_tell(w, HINT_SUBMITTED, record_ref(index, word_generation(word)), true);
+	worker_report(w);
+}
+
 bool worker_run_record(struct worker *w, uint32_t index)
 {
 	struct plm *rt = &w->rt;
 	struct record *r = record_at(&rt->tables, index);
 	uint64_t word = sh_load(&r->state);
 	uint32_t attempt = word_attempt(word) + 1;
-	if (word_state(word) != RECORD_READY ||
+	if (word_state(word) != RECORD_READY || due_is_resting(&rt->tables, r, word) ||
 	    !record_step(r, &word, RECORD_RUNNING, rt->self, attempt, 0))
 		return false;
 	word = word_make(word_generation(word), rt->self, attempt, RECORD_RUNNING, 0);
 	struct plm_call call = { .record = r, .word = word, .outer = w->call };
 	uint64_t started_ns = w->now_ns;
 	uint64_t outer_running = sh_peek(&rt->me->running);
-	r->start_ms = tables_ms(&rt->tables);
+	r->start_ms = due_ms(&rt->tables, r);
+	if (r->terms)
+		tell_start(w, r, call.word);
 	sh_poke(&rt->me->running, record_ref(index, word_generation(word)));
 	sh_poke(&rt->me->running_since_ns, started_ns);
 	sh_poke(&rt->me->beat_ns, started_ns);
