@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/why.h"
 #include "client/plm.h"
@@ -23,7 +24,9 @@ static const char help[] =
     "  --name NAME       name of the runtime (default \"default\"; PLM_NAME)\n"
     "  --workers N|SPEC  N plain workers (default: one a core), or kinds of workers, e.g.\n"
     "                    'gen=4,slots=2 x2; gen=1,slots=5 x2': generation 1 to 4, tasks at once,\n"
-    "                    how many of them (PLM_WORKERS)\n"
+    "                    how many of them; gpus=N, mem=SIZE and resources of any NAME=N that tasks\n"
+    "                    may ask for (PLM_WORKERS)\n"
+    "  --memory SIZE     that tasks may ask for together (default: what the machine has; PLM_MEMORY)\n"
     "  --policy NAME     which worker gets a task: locality (default), load-aware, power-of-two,\n"
     "                    round-robin, random, static-fill; `plmctl policy` changes it (PLM_POLICY)\n"
     "  --seed N          of the policies that draw (default 0; PLM_SEED)\n"
@@ -149,6 +152,7 @@ static int apply(struct options *o, const char *what, char letter, char *text)
 	case 'p': return set_number(what, text, &o->limits.processes);
 	case 's': return parse_size(what, text, &o->limits.store_bytes);
 	case 'm': return add_module(o, text);
+	case 'M': return parse_size(what, text, &o->memory);
 	case 'P': return set_policy(o, text);
 	case 'S': return parse_number(what, text, UINT64_MAX, &o->seed);
 	case 'i': return injections_parse(text, &o->injections);
@@ -171,10 +175,11 @@ static int apply_environment(struct options *o)
 	    {"PLM_TASKS", 't'},
 	    {"PLM_STORE", 's'},
 	    {"PLM_PROCESSES", 'p'},
+	    {"PLM_MEMORY", 'M'},
 	    {"PLM_POLICY", 'P'},
 	    {"PLM_SEED", 'S'},
 	    {"PLM_INJECT", 'i'},
-	    {"PLM_MODULES", 'M'},
+	    {"PLM_MODULES", ':'},
 	    {"PLM_PIN", 'c'},
 	};
 	int r = 0;
@@ -192,6 +197,7 @@ static void set_defaults(struct options *o)
 	char workers[16];
 	*o = (struct options){ .name = "default", .limits = { .records = RECORDS_DEFAULT,
 		.store_bytes = STORE_BYTES_DEFAULT, .nodes = nodes_count() } };
+	o->memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 	snprintf(workers, sizeof workers, "%d",
 	    sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1);
 	set_workers(o, workers);
@@ -214,6 +220,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 	    {"store", required_argument, NULL, 's'},
 	    {"processes", required_argument, NULL, 'p'},
 	    {"module", required_argument, NULL, 'm'},
+	    {"memory", required_argument, NULL, 'M'},
 	    {"policy", required_argument, NULL, 'P'},
 	    {"seed", required_argument, NULL, 'S'},
 	    {"inject", required_argument, NULL, 'i'},

@@ -14,6 +14,7 @@ struct options {
 	struct worker_kind kind[WORKER_KINDS_MAX];
 	uint32_t kinds;
 	struct resource_names resources;
+	uint64_t memory; /* that tasks may declare together; 0: not bounded */
 	uint32_t policy; /* its number */
 	uint64_t seed;   /* of what is drawn */
 	const char *modules[MODULES_MAX];

@@ -122,6 +122,13 @@ static inline struct record *record_at(const struct tables *t, uint32_t index);
 struct record *record_lookup(const struct tables *t, uint64_t ref, uint64_t *ret_word);
 uint32_t record_index(const struct tables *t, const struct record *r);
 
+/* It asks for more than a slot: only a slot booked for it may run it. */
+static inline bool record_needs(const struct tables *t, const struct record *r)
+{
+	const struct terms *terms = r->terms ? terms_at(t->terms, r->terms) : NULL;
+	return terms && terms->alternatives > 0;
+}
+
 /* ---- holds ---- */
 
 /* The order in which slots are given out: clients from the front, so that the bits of their holds
