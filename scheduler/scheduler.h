@@ -156,7 +156,7 @@ void shelf_close(struct scheduler *s);
 /* ---- booking.c ---- */
 uint32_t booking_place(struct scheduler *s); /* how many were begun */
 void booking_settled(struct scheduler *s, uint64_t ref);
-void booking_returned(struct scheduler *s, uint64_t ref, uint64_t word); /* READY; again, if it ran */
+void booking_returned(struct scheduler *s, uint64_t ref, uint64_t word); /* READY */
 void booking_seat_gone(struct scheduler *s, uint32_t process);
 void booking_adopt(struct scheduler *s, uint32_t process);
 

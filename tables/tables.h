@@ -40,6 +40,7 @@ struct control { /* the first page of the control segment, behind the segment's 
 	char name[RUNTIME_NAME_BYTES];
 	struct worker_kind kind[WORKER_KINDS_MAX];
 	struct resource_names resources;
+	char device[DEVICES_MAX][DEVICE_ID_BYTES]; /* GPUs, as CUDA_VISIBLE_DEVICES names them */
 	uint64_t memory;   /* that tasks may declare together, bytes */
 	_Alignas(CACHE_LINE_BYTES) shared32 mode;     /* W: manager.  R: anyone. enum runtime_mode
 						       * */

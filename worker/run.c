@@ -4,7 +4,7 @@
 
 #include "base/why.h"
 #include "worker/inject.h"
-#include "worker/worker.h"
+#include "worker/needs.h"
 
 enum { HELP_DEPTH_MAX = 64, AVERAGE_SHARE = 8 };
 
@@ -178,7 +178,11 @@ bool worker_run_record(struct worker *w, uint32_t index)
 	sh_poke(&rt->me->running_since_ns, started_ns);
 	sh_poke(&rt->me->beat_ns, started_ns);
 	w->call = &call;
+	if (r->terms && record_needs(&rt->tables, r))
+		needs_begin(w, r);
 	call_function(w, &call);
+	if (w->dressed && !call.outer)
+		needs_end(w);
 	w->call = call.outer;
 	account(w, started_ns);
 	settle(w, &call);
