@@ -12,14 +12,15 @@ struct call {
 	bool detach;
 };
 
-enum { OWN_PRIORITY = OPTION_OWN, OWN_RETRIES, OWN_CRASH_RETRIES, OWN_RESULTS, OWN_DETACH,
-	OWN_QUEUE_LIMIT, OWN_RUN_LIMIT, OWN_TOTAL_LIMIT, OWN_BACKOFF, OWN_BACKOFF_MAX };
+enum { OWN_PRIORITY = OPTION_OWN, OWN_RETRIES, OWN_CRASH_RETRIES, OWN_RESULTS, OWN_NEEDS,
+	OWN_DETACH, OWN_QUEUE_LIMIT, OWN_RUN_LIMIT, OWN_TOTAL_LIMIT, OWN_BACKOFF, OWN_BACKOFF_MAX };
 
 static const struct option options[] = {
 	{ "priority", required_argument, NULL, OWN_PRIORITY },
 	{ "retries", required_argument, NULL, OWN_RETRIES },
 	{ "crash-retries", required_argument, NULL, OWN_CRASH_RETRIES },
 	{ "results", required_argument, NULL, OWN_RESULTS },
+	{ "needs", required_argument, NULL, OWN_NEEDS },
 	{ "detach", no_argument, NULL, OWN_DETACH },
 	{ "queue-limit", required_argument, NULL, OWN_QUEUE_LIMIT },
 	{ "run-limit", required_argument, NULL, OWN_RUN_LIMIT },
@@ -72,6 +73,10 @@ static void take_option(const struct context *context, int option, struct call *
 		break;
 	case OWN_RESULTS:
 		task->results = (unsigned)number_word(context, "--results", optarg, 1, RESULTS_MAX);
+		break;
+	case OWN_NEEDS:
+		call->terms.needs = optarg;
+		task->terms = &call->terms;
 		break;
 	case OWN_DETACH:
 		call->detach = true;
@@ -177,6 +182,8 @@ const struct command cmd_call = {
 	    "  --run-limit TIME   fails, or is retried, if it runs for longer\n"
 	    "  --total-limit TIME fails if it is not settled so long after submission\n"
 	    "  --results N        the function yields N results, printed one after the other\n"
+	    "  --needs NEEDS      what it must have, e.g. cpus=2,mem=1G,gpus=0.5,NAME=1; ways\n"
+	    "                     to have it parted by |, e.g. 'gpus=1 | cpus=8'\n"
 	    "  --detach           do not wait: print the reference, kept until `plmctl drop`\n"
 	    "\nA TIME has ms, s, m or h behind it. When --timeout runs out the task is cancelled.\n"
     "The result goes to stdout as it is, with a newline only where a terminal needs one.\n"

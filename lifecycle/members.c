@@ -24,10 +24,7 @@
 #include "scheduler/scheduler.h"
 #include "store/nodes.h"
 #include "tables/spec.h"
-#include "topology/threads.h"
-#include "worker/worker.h"
-
-enum { CPUS_OF_A_TASK = 1 }; /* one it did not ask for */
+#include "worker/needs.h"
 
 /* ---- the child ---- */
 
@@ -100,7 +97,6 @@ static void take_place(const struct place *place)
 {
 	if (place && place_take(place) < 0)
 		log_warn("%s; it runs where it is put", why_text());
-	topology_set_threads(CPUS_OF_A_TASK);
 }
 
 static uint32_t node_of(const struct place *place)
@@ -126,6 +122,7 @@ static int worker_main(int control_fd, int store_fd, int joined, const struct po
 		log_warn("cannot start: %s", why_text());
 		return 1;
 	}
+	needs_end(&worker);
 	sh_poke(&worker.rt.me->node, node_of(post->place));
 	this_worker = &worker;
 	eventfd_write(joined, 1);
@@ -152,7 +149,8 @@ static _Noreturn void child_main(
 		_exit(1); /* it died before we asked to be told */
 	m->tables.process[slot].pid = getpid();
 	uint32_t worker_kind = m->tables.process[slot].worker_kind % WORKER_KINDS_MAX;
-	struct post post = { .slot = slot, .place = m->place ? &m->place[m->slot[slot].place] : NULL,
+	struct post post = { .slot = slot,
+		.place = m->place ? &m->place[m->slot[slot].place] : NULL,
 		.injection = injection_for(&m->options->injections,
 		    m->options->kind[worker_kind].generation) };
 	tables_detach(&m->tables); /* the manager's view of them; ours is made anew */
@@ -209,12 +207,17 @@ static uint32_t free_slot(const struct manager *m, enum process_kind kind)
 	return 0;
 }
 
-/* The first worker with fewer processes than slots: what a dead one was is known by what is missing.
- */
-static bool find_vacancy(const struct manager *m, uint32_t *ret_worker, uint32_t *ret_kind)
+struct vacancy { /* a slot of a worker that has no process */
+	uint32_t worker, kind;
+	uint32_t gpu_first; /* number of the worker's first GPU */
+};
+
+/* The first worker with fewer processes than slots: what a dead one was is known by what is
+ * missing. */
+static bool find_vacancy(const struct manager *m, struct vacancy *ret)
 {
 	const struct control *c = m->tables.control;
-	uint32_t present[WORKERS_MAX] = { 0 }, worker = 0;
+	uint32_t present[WORKERS_MAX] = { 0 }, worker = 0, gpus = 0;
 	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++) {
 		const struct process *p = &m->tables.process[i];
 		uint64_t word = sh_load(&p->state);
@@ -222,26 +225,28 @@ static bool find_vacancy(const struct manager *m, uint32_t *ret_worker, uint32_t
 			present[p->worker % WORKERS_MAX]++;
 	}
 	for (uint32_t kind = 0; kind < c->kinds; kind++)
-		for (uint32_t i = 0; i < c->kind[kind].count; i++, worker++)
-			if (present[worker] < c->kind[kind].slots) {
-				*ret_worker = worker;
-				*ret_kind = kind;
+		for (uint32_t i = 0; i < c->kind[kind].count; i++, worker++) {
+			*ret = (struct vacancy){ worker, kind, gpus };
+			if (present[worker] < c->kind[kind].slots)
 				return true;
-			}
+			gpus += (uint32_t)(c->kind[kind].amount[RESOURCE_GPUS] / AMOUNT_UNIT);
+		}
 	return false;
 }
 
 /* A slot of the process table, and of a worker, for one that is to be forked. */
 static int take_slot(struct manager *m, enum process_kind kind, uint32_t *ret)
 {
-	uint32_t worker = 0, worker_kind = 0, slot = free_slot(m, kind);
+	struct vacancy vacancy = { 0 };
+	uint32_t slot = free_slot(m, kind);
 	if (!slot)
 		return why(-EAGAIN, "no process slot is free");
-	if (kind == KIND_WORKER && !find_vacancy(m, &worker, &worker_kind))
+	if (kind == KIND_WORKER && !find_vacancy(m, &vacancy))
 		return why(-EEXIST, "every worker has its processes");
 	struct process *p = &m->tables.process[slot];
-	p->worker = worker;
-	p->worker_kind = worker_kind;
+	p->worker = vacancy.worker;
+	p->worker_kind = vacancy.kind;
+	p->gpu_first = vacancy.gpu_first;
 	if (!process_claim(p, kind, 0, process_kind_name(kind)))
 		return why(-EAGAIN, "process slot %u was taken", slot);
 	*ret = slot;

@@ -8,7 +8,7 @@ static bool is_idle(const struct tables *t, uint32_t process)
 	const struct process *p = &t->process[process];
 	uint64_t word = sh_load(&p->state);
 	if (process_kind(word) != KIND_WORKER || process_state(word) != PROCESS_LIVE ||
-	    sh_peek(&p->handed))
+	    sh_peek(&p->handed) || sh_peek(&p->booked))
 		return false;
 	struct ring ring = ring_down(t, process);
 	return ring_used(&ring) == 0;

@@ -40,6 +40,7 @@ struct control { /* the first page of the control segment, behind the segment's 
 	char name[RUNTIME_NAME_BYTES];
 	struct worker_kind kind[WORKER_KINDS_MAX];
 	struct resource_names resources;
+	char device[DEVICES_MAX][DEVICE_ID_BYTES]; /* GPUs, as CUDA_VISIBLE_DEVICES names them */
 	uint64_t memory;   /* that tasks may declare together, bytes */
 	_Alignas(CACHE_LINE_BYTES) shared32 mode;     /* W: manager.  R: anyone. enum runtime_mode
 						       * */
@@ -121,6 +122,13 @@ static inline struct record *record_at(const struct tables *t, uint32_t index);
  * state word that was judged. */
 struct record *record_lookup(const struct tables *t, uint64_t ref, uint64_t *ret_word);
 uint32_t record_index(const struct tables *t, const struct record *r);
+
+/* It asks for more than a slot: only a slot booked for it may run it. */
+static inline bool record_needs(const struct tables *t, const struct record *r)
+{
+	const struct terms *terms = r->terms ? terms_at(t->terms, r->terms) : NULL;
+	return terms && terms->alternatives > 0;
+}
 
 /* ---- holds ---- */
 

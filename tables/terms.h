@@ -2,7 +2,8 @@
  *
  * Where: the control segment.  Writer: any client, under the registry's lock; readers without, by
  * the release of `given`. A number, once given, is for ever; number 0 asks for nothing.
- * Death: an entry that was not counted was not given.  Blocks: only terms_number(), for the lock. */
+ * Death: an entry that was not counted was not given.
+ * Blocks: only terms_number(), for the lock. */
 #ifndef PLM_TERMS_H
 #define PLM_TERMS_H
 
