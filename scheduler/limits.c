@@ -58,23 +58,33 @@ static uint64_t key_of(uint64_t due_ns)
 	return ~due_ns;
 }
 
+/* Private as it is, a heap wants its lock held; nobody else ever waits for this one. */
 static void look_at(struct scheduler *s, uint32_t index, uint64_t due_ns)
 {
+	if (due_ns == DEADLINE_NEVER && heap_length(&s->timers) == 0)
+		return;
+	scheduler_lock_heap(&s->timers);
 	if (due_ns == DEADLINE_NEVER)
 		heap_remove(&s->timers, index);
 	else
 		heap_update(&s->timers, index, key_of(due_ns));
+	heap_unlock(&s->timers);
 }
 
-uint64_t limits_next_ns(const struct scheduler *s)
+uint64_t limits_next_ns(struct scheduler *s)
 {
 	struct heap_entry first;
-	return heap_peek(&s->timers, &first) ? key_of(first.key) : DEADLINE_NEVER;
+	if (heap_length(&s->timers) == 0)
+		return DEADLINE_NEVER;
+	scheduler_lock_heap(&s->timers);
+	uint64_t due_ns = heap_peek(&s->timers, &first) ? key_of(first.key) : DEADLINE_NEVER;
+	heap_unlock(&s->timers);
+	return due_ns;
 }
 
 void limits_forget(struct scheduler *s, uint32_t index)
 {
-	heap_remove(&s->timers, index);
+	look_at(s, index, DEADLINE_NEVER);
 }
 
 /* ---- tasks that are asked to stop ---- */
@@ -211,13 +221,23 @@ static void enforce(struct scheduler *s, uint32_t index)
 	limits_look(s, index);
 }
 
-uint32_t limits_enforce(struct scheduler *s)
+static bool take_due(struct scheduler *s, uint32_t *ret)
 {
 	struct heap_entry first;
-	uint32_t n = 0;
-	while (heap_peek(&s->timers, &first) && key_of(first.key) <= clock_ns()) {
-		heap_pop(&s->timers, &first);
-		enforce(s, first.id);
+	if (limits_next_ns(s) == DEADLINE_NEVER || clock_ns() < limits_next_ns(s))
+		return false;
+	scheduler_lock_heap(&s->timers);
+	bool taken = heap_pop(&s->timers, &first);
+	heap_unlock(&s->timers);
+	*ret = first.id;
+	return taken;
+}
+
+uint32_t limits_enforce(struct scheduler *s)
+{
+	uint32_t index, n = 0;
+	while (take_due(s, &index)) {
+		enforce(s, index);
 		n++;
 	}
 	if (n) {

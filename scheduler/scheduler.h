@@ -187,7 +187,7 @@ void limits_look(struct scheduler *s, uint32_t index);   /* is it limited, or do
 void limits_stop(struct scheduler *s, uint32_t index, uint32_t grace_ms); /* it was asked to */
 void limits_forget(struct scheduler *s, uint32_t index); /* it is settled */
 uint32_t limits_enforce(struct scheduler *s);            /* what is due; how many were */
-uint64_t limits_next_ns(const struct scheduler *s);      /* when something is */
+uint64_t limits_next_ns(struct scheduler *s);            /* when something is */
 /* Its word, judged before anything was changed, reached this limit: ends it as graph_fail() does.
  */
 void limits_fail(struct scheduler *s, uint32_t index, uint64_t word, enum limit limit);
