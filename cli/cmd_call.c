@@ -13,7 +13,8 @@ struct call {
 };
 
 enum { OWN_PRIORITY = OPTION_OWN, OWN_RETRIES, OWN_CRASH_RETRIES, OWN_RESULTS, OWN_NEEDS,
-	OWN_DETACH, OWN_QUEUE_LIMIT, OWN_RUN_LIMIT, OWN_TOTAL_LIMIT, OWN_BACKOFF, OWN_BACKOFF_MAX };
+	OWN_DETACH, OWN_QUEUE_LIMIT, OWN_RUN_LIMIT, OWN_TOTAL_LIMIT, OWN_BACKOFF, OWN_BACKOFF_MAX,
+	OWN_GRACE };
 
 static const struct option options[] = {
 	{ "priority", required_argument, NULL, OWN_PRIORITY },
@@ -27,6 +28,7 @@ static const struct option options[] = {
 	{ "total-limit", required_argument, NULL, OWN_TOTAL_LIMIT },
 	{ "backoff", required_argument, NULL, OWN_BACKOFF },
 	{ "backoff-max", required_argument, NULL, OWN_BACKOFF_MAX },
+	{ "grace", required_argument, NULL, OWN_GRACE },
 	COMMON_OPTIONS, { 0 },
 };
 
@@ -52,6 +54,9 @@ static void take_terms(const struct context *context, int option, plm_terms *ter
 		break;
 	case OWN_BACKOFF_MAX:
 		take_term(context, "--backoff-max", &terms->backoff_max_ms);
+		break;
+	case OWN_GRACE:
+		take_term(context, "--grace", &terms->grace_ms);
 		break;
 	}
 }
@@ -181,6 +186,9 @@ const struct command cmd_call = {
 	    "  --queue-limit TIME fails if it has not started so long after submission\n"
 	    "  --run-limit TIME   fails, or is retried, if it runs for longer\n"
 	    "  --total-limit TIME fails if it is not settled so long after submission\n"
+	    "  --grace TIME       how long it may go on after it was asked to stop, before its "
+	    "worker\n"
+	    "                     is killed (default 1s)\n"
 	    "  --results N        the function yields N results, printed one after the other\n"
 	    "  --needs NEEDS      what it must have, e.g. cpus=2,mem=1G,gpus=0.5,NAME=1; ways\n"
 	    "                     to have it parted by |, e.g. 'gpus=1 | cpus=8'\n"

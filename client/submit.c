@@ -285,6 +285,29 @@ static int submit_all(
 	return r < 0 ? r : told;
 }
 
+static int check_mode(const struct plm *rt)
+{
+	return sh_load(&rt->tables.control->mode) == MODE_DRAINING && !rt->help
+	    ? why(-ESHUTDOWN, "the runtime is being stopped and takes no new tasks") : 0;
+}
+
+int submit_again(struct plm *rt, const plm_task *task, uint32_t terms, plm_ref *ret)
+{
+	struct submission s = { .deadline_ns = handle_deadline(rt), .terms = terms };
+	struct chunk chunk = { .left = 1 };
+	uint64_t sequence = sh_add(&rt->tables.control->sequence, 1);
+	int r = check_mode(rt);
+	if (r == 0)
+		r = names_find(rt->names, &rt->tables.registry, task->function, &s.function);
+	if (r == 0)
+		r = measure(rt, task, &s);
+	if (r == 0)
+		r = submit_one(rt, &chunk, &s, sequence, ret);
+	int told = chunk_tell(rt, &chunk);
+	chunk_return(rt, &chunk);
+	return r < 0 ? r : told;
+}
+
 int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret)
 {
 	int r = handle_check(rt);
@@ -295,10 +318,9 @@ int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret)
 		total += tasks[i].results ? tasks[i].results : 1;
 	for (size_t i = 0; i < total; i++)
 		ret[i] = PLM_NONE;
-	if (sh_load(&rt->tables.control->mode) == MODE_DRAINING && !rt->help)
-		return why(-ESHUTDOWN, "the runtime is being stopped and takes no new tasks");
 	size_t done = 0;
-	return submit_all(rt, tasks, n, ret, &done);
+	r = check_mode(rt);
+	return r < 0 ? r : submit_all(rt, tasks, n, ret, &done);
 }
 
 int plm_submit(plm *rt, const plm_task *task, plm_ref *ret)

@@ -13,8 +13,6 @@ static int check_reserved(const plm_terms *terms)
 	for (size_t i = 0; i < COUNT_OF(terms->reserved); i++)
 		if (terms->reserved[i])
 			return why(-EINVAL, "the reserved fields of plm_terms must be zero");
-	if (terms->unused)
-		return why(-EINVAL, "the reserved fields of plm_terms must be zero");
 	return 0;
 }
 
@@ -26,6 +24,7 @@ static int take_limits(const plm_terms *terms, struct terms *ret)
 		{ "total_ms", terms->total_ms, &ret->total_ms },
 		{ "backoff_ms", terms->backoff_ms, &ret->backoff_ms },
 		{ "backoff_max_ms", terms->backoff_max_ms, &ret->backoff_max_ms },
+		{ "grace_ms", terms->grace_ms, &ret->grace_ms },
 	};
 	for (size_t i = 0; i < COUNT_OF(all); i++) {
 		if (all[i].ms > LIMIT_MAX_MS)

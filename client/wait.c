@@ -78,6 +78,10 @@ static int park(struct plm *rt, int cell, wait_look_f *look, void *context, uint
 		int r = handle_runtime_gone(rt);
 		if (r == 0 && rt->cancelled && rt->cancelled(rt->help_context))
 			r = why(-PLM_ECANCELLED, "the task that waits was cancelled");
+		if (r == 0 && rt->deadlocked && target != AWAITING_ANY &&
+		    rt->deadlocked(rt->help_context, target - 1))
+			r = why(-EDEADLK, "a task waits for itself, or for what cannot be settled "
+			    "before it ends: it would wait for ever");
 		if (r < 0)
 			return r;
 		if (clock_ns() >= deadline_ns)

@@ -55,7 +55,7 @@ static bool take_over(struct record *r, uint64_t *ret_word)
 }
 
 void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure *failure,
-    const char *message)
+    uint32_t flags, const char *message)
 {
 	struct record *r = record_at(s->t, index);
 	uint64_t word;
@@ -67,7 +67,7 @@ void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure
 	r->failure = *failure;
 	r->end_ms = tables_ms(s->t);
 	if (word_flags(word) & FLAG_CANCEL ||
-	    !record_step(r, &word, RECORD_FAILED, SLOT_SCHEDULER, attempt, 0)) {
+	    !record_step(r, &word, RECORD_FAILED, SLOT_SCHEDULER, attempt, flags)) {
 		free_results(s, r); /* it was cancelled: no payload */
 		record_step(r, &word, RECORD_CANCELLED, SLOT_SCHEDULER, attempt, 0);
 	}
@@ -96,7 +96,7 @@ static void fail_because(struct scheduler *s, uint32_t index, const struct recor
 	if (message)
 		memcpy(text, message, length);
 	text[message ? length : 0] = 0;
-	graph_fail(s, index, &failure, text);
+	graph_fail(s, index, &failure, 0, text);
 }
 
 static void fail_unknown_argument(struct scheduler *s, uint32_t index, uint32_t number)
@@ -106,7 +106,7 @@ static void fail_unknown_argument(struct scheduler *s, uint32_t index, uint32_t 
 	snprintf(message, sizeof message, "argument %u is no future any more", number);
 	struct record_failure failure = { .code = ESTALE, .root_function = r->function,
 		.root = record_ref(index, word_generation(sh_load(&r->state))) };
-	graph_fail(s, index, &failure, message);
+	graph_fail(s, index, &failure, 0, message);
 }
 
 /* ---- admission ---- */
@@ -231,15 +231,18 @@ static bool leave_graph(struct scheduler *s, struct record *r)
 static void finish(struct scheduler *s, uint32_t index)
 {
 	struct record *r = record_at(s->t, index);
-	if (!state_settled(word_state(sh_load(&r->state))))
+	uint64_t word = sh_load(&r->state);
+	if (!state_settled(word_state(word)))
 		return;
+	if (r->terms)
+		limits_forget(s, index);
+	if (word_dead(word) && hold_any(s->t, index))
+		return; /* whoever holds it may want it run again */
 	if (sh_peek(&r->uses) & USES_COUNTED) {
 		if (!leave_graph(s, r))
 			return;
 		release_arguments(s, r);
 	}
-	if (r->terms)
-		limits_forget(s, index);
 	free_arguments(s, r);
 	free_if_unneeded(s, index);
 }
@@ -277,7 +280,7 @@ static void fail_in_vain(struct scheduler *s, uint32_t index)
 	const struct record *r = record_at(s->t, index);
 	struct record_failure failure = { .code = ESTALE, .root_function = r->function,
 		.root = record_ref(index, word_generation(sh_load(&r->state))) };
-	graph_fail(s, index, &failure,
+	graph_fail(s, index, &failure, 0,
 	    "an object it waits for was never sealed: its maker dropped it, or died");
 }
 

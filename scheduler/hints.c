@@ -47,10 +47,10 @@ static void answer_import(struct scheduler *s, uint32_t process, uint64_t hint)
 }
 
 /* Threads of one process that give different graces at once may get each other's. */
-static uint32_t grace_of(const struct scheduler *s, uint32_t process)
+static void on_cancel(struct scheduler *s, uint32_t process, uint32_t index)
 {
-	uint32_t grace = sh_load(&s->t->process[process].grace);
-	return grace ? grace - 1 : CANCEL_GRACE_MS;
+	uint32_t grace = sh_load(&s->t->process[process].grace), grace_ms = grace - 1;
+	limits_stop(s, index, grace ? &grace_ms : NULL);
 }
 
 static void on_hint(struct scheduler *s, uint32_t process, uint64_t hint)
@@ -66,7 +66,7 @@ static void on_hint(struct scheduler *s, uint32_t process, uint64_t hint)
 		case HINT_DROPPED: on_dropped(s, process, index, word); break;
 		case HINT_KEPT: on_held(s, SLOT_MANAGER, index, word); break;
 		case HINT_FORGOTTEN: on_dropped(s, SLOT_MANAGER, index, word); break;
-		case HINT_CANCEL: limits_stop(s, index, grace_of(s, process)); break;
+		case HINT_CANCEL: on_cancel(s, process, index); break;
 		case HINT_IMPORT: on_held(s, process, index, word); break;
 		case HINT_NONE: break;
 		}

@@ -100,12 +100,18 @@ static uint64_t step_ns(const struct stop *stop, uint32_t step)
 	return stop->asked_ns + stop->grace_ms * NS_PER_MS * step / GRACE_STEPS;
 }
 
+static uint32_t grace_of(const struct scheduler *s, uint32_t index)
+{
+	const struct terms *terms = due_terms(s->t, record_at(s->t, index));
+	return terms && terms->grace_ms ? terms->grace_ms : CANCEL_GRACE_MS;
+}
+
 /* What is known of this attempt; if nothing is, we ask from now on. */
 static struct stop *stop_of(struct scheduler *s, uint32_t index, uint64_t word)
 {
 	struct stop *stop = &s->stops[index];
 	if (stop->generation != word_generation(word) || stop->attempt != word_attempt(word))
-		*stop = (struct stop){ .asked_ns = clock_ns(), .grace_ms = CANCEL_GRACE_MS,
+		*stop = (struct stop){ .asked_ns = clock_ns(), .grace_ms = grace_of(s, index),
 			.generation = word_generation(word), .attempt = word_attempt(word) };
 	return stop;
 }
@@ -141,12 +147,14 @@ static void go_on_stopping(struct scheduler *s, uint32_t index, uint64_t word)
 	send_signal(s, owner, SIGKILL);
 }
 
-void limits_stop(struct scheduler *s, uint32_t index, uint32_t grace_ms)
+void limits_stop(struct scheduler *s, uint32_t index, const uint32_t *grace_ms)
 {
 	uint64_t word = sh_load(&record_at(s->t, index)->state);
 	if (!is_stopping(word))
 		return;
-	stop_of(s, index, word)->grace_ms = grace_ms;
+	struct stop *stop = stop_of(s, index, word);
+	if (grace_ms)
+		stop->grace_ms = *grace_ms;
 	limits_look(s, index);
 	if (word_owner(word) < s->t->limits.processes)
 		process_post_all(s->t, word_owner(word)); /* it may sleep in a wait */
@@ -161,7 +169,8 @@ void limits_fail(struct scheduler *s, uint32_t index, uint64_t word, enum limit 
 	struct record_failure failure = { .code = ETIMEDOUT, .root_function = r->function,
 		.root = record_ref(index, word_generation(word)) };
 	due_describe(s->t, r, word, limit, message, sizeof message);
-	graph_fail(s, index, &failure, message);
+	graph_fail(s, index, &failure,
+	    limit == LIMIT_RUN ? flags_of_failure(word_attempt(word)) : 0, message);
 }
 
 /* Should we die in between, the next one makes it READY again, and finds that its time is over. */
@@ -184,7 +193,7 @@ static void end_running(struct scheduler *s, uint32_t index, uint64_t word)
 	if (word_owner(word) != SLOT_SCHEDULER &&
 	    record_step(r, &word, RECORD_RUNNING, word_owner(word), word_attempt(word),
 		word_flags(word) | FLAG_LATE))
-		limits_stop(s, index, CANCEL_GRACE_MS);
+		limits_stop(s, index, NULL);
 }
 
 void limits_look(struct scheduler *s, uint32_t index)

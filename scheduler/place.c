@@ -81,6 +81,14 @@ static bool put_on_shelf(struct scheduler *s, const struct heap_entry *task)
 	return true;
 }
 
+/* Not again to the worker that has just failed it, while another is idle. */
+static void avoid_failed(struct scheduler *s, const struct heap_entry *task, uint32_t *process)
+{
+	uint64_t word = sh_load(&record_at(s->t, task->id)->state);
+	if (word_attempt(word) && record_failed_by(s->t, word) == s->member[*process].worker)
+		room_choose_other(s, s->member[*process].worker, process);
+}
+
 /* Claims nothing: the record stays READY until the worker takes it. */
 static bool pick_one(struct scheduler *s, struct pick *ret)
 {
@@ -93,6 +101,7 @@ static bool pick_one(struct scheduler *s, struct pick *ret)
 		if (!heap_pop(&t->task_heap, &task))
 			return false;
 	while (!place_still_ready(t, &task) || put_on_shelf(s, &task));
+	avoid_failed(s, &task, &process);
 	room_take(s, process);
 	*ret = (struct pick){ process, hint_make(HINT_SUBMITTED, record_ref(task.id, task.tag)) };
 	return true;

@@ -40,7 +40,7 @@ static void fail_crashed(struct scheduler *s, uint32_t index, uint64_t word, uin
 	struct record_failure failure = { .code = EOWNERDEAD, .root_function = r->function,
 		.root = record_ref(index, word_generation(word)) };
 	describe_death(s, r, owner, message, sizeof message, &failure.signal);
-	graph_fail(s, index, &failure, message);
+	graph_fail(s, index, &failure, flags_of_failure(word_attempt(word)), message);
 }
 
 /* It ran too long and had to be killed for it: a failure like any other. Should we die before the
@@ -225,7 +225,7 @@ void members_look(struct scheduler *s)
 
 /* ---- start-up: derive everything again ---- */
 
-/* Every argument of a task that is not settled is a use; first all of them, before anything is
+/* Every argument of a task that is not settled, or dead, is a use; first all of them, before anything is
  * judged. */
 static void count_uses(struct scheduler *s, struct record *r)
 {
@@ -252,7 +252,8 @@ static void derive_graph_locked(struct scheduler *s)
 	for (uint32_t i = 0; i < fresh; i++) {
 		struct record *r = &s->t->record[i];
 		enum record_state state = word_state(sh_load(&r->state));
-		if (state == RECORD_WAITING || state == RECORD_READY || state == RECORD_RUNNING)
+		if (state == RECORD_WAITING || state == RECORD_READY || state == RECORD_RUNNING ||
+		    word_dead(sh_load(&r->state)))
 			count_uses(s, r);
 	}
 	edges_rebuild(s->t);

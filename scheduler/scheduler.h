@@ -128,9 +128,10 @@ void graph_settled(struct scheduler *s, uint32_t index);
 void graph_spread(struct scheduler *s);
 /* A RESERVED record will never settle: who waits for it fails. */
 void graph_abandoned(struct scheduler *s, uint32_t index);
-/* Ends a task that no worker owns: WAITING, or RUNNING whose owner is dead. message may be NULL. */
+/* Ends a task that no worker owns: WAITING, or RUNNING whose owner is dead. flags: 0 or FLAG_DEAD.
+ * message may be NULL. */
 void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure *failure,
-    const char *message);
+    uint32_t flags, const char *message);
 
 /* ---- free.c ---- */
 /* Frees the record, and its parts, if it is settled (or abandoned) and nobody needs it. */
@@ -177,6 +178,8 @@ void room_look_for_stuck(struct scheduler *s);
 /* Both under the worker heap's lock. Whose turn it is; false: nobody's for now. */
 bool room_choose(struct scheduler *s, uint32_t *ret_process);
 void room_take(struct scheduler *s, uint32_t process); /* it gets one */
+/* A slot that is idle, of any worker but this one; false: there is none. */
+bool room_choose_other(struct scheduler *s, uint32_t worker, uint32_t *ret_process);
 /* The number of one of these workers, whether it has room or not. */
 uint32_t room_choose_among(struct scheduler *s, const uint32_t *workers, uint32_t n);
 
@@ -184,7 +187,8 @@ uint32_t room_choose_among(struct scheduler *s, const uint32_t *workers, uint32_
 int limits_open(struct scheduler *s);
 void limits_close(struct scheduler *s);
 void limits_look(struct scheduler *s, uint32_t index);   /* is it limited, or does it pause? */
-void limits_stop(struct scheduler *s, uint32_t index, uint32_t grace_ms); /* it was asked to */
+/* It was asked to stop. grace_ms NULL: as its terms say. */
+void limits_stop(struct scheduler *s, uint32_t index, const uint32_t *grace_ms);
 void limits_forget(struct scheduler *s, uint32_t index); /* it is settled */
 uint32_t limits_enforce(struct scheduler *s);            /* what is due; how many were */
 uint64_t limits_next_ns(struct scheduler *s);            /* when something is */
