@@ -18,10 +18,10 @@ enum {
 void place_ready(struct scheduler *s, uint32_t index)
 {
 	const struct record *r = record_at(s->t, index);
-	if (due_is_resting(s->t, r, sh_load(&r->state))) {
-		limits_look(s, index); /* it comes again when its pause is over */
-		return;
-	}
+	if (r->terms)
+		limits_look(s, index);
+	if (due_is_resting(s->t, r, sh_load(&r->state)))
+		return; /* it comes again when its pause is over */
 	s->ready[s->ready_count++] = index;
 	if (s->ready_count == READY_BATCH)
 		place_flush(s);

@@ -328,7 +328,7 @@ static void setup_overdue_running(void *image)
 	wait_ms(3);
 }
 
-/* It failed once and pauses, for long. */
+/* It failed once, and its pause is over. */
 static void setup_resting(void *image)
 {
 	static const plm_terms terms = { .backoff_ms = 1 };
@@ -418,6 +418,7 @@ static void setup_dead_of_b(void *image)
 {
 	setup_dead(image);
 	world_share(&world.a, task);
+	world_share(&world.a, object); /* to be granted that takes a scheduler's turn */
 }
 
 static void retry(void *image)
