@@ -69,8 +69,8 @@ int duration_word(const struct context *context, const char *what, const char *w
 		if (strcmp(end, units[i].unit) == 0 && number >= 0 &&
 		    number * units[i].ms <= LIMIT_MAX_MS)
 			return (int)ceil(number * units[i].ms);
-	usage_error(context, "%s wants a time with ms, s, m or h behind it, such as 100ms: %s", what,
-	    word);
+	usage_error(context, "%s wants a time with ms, s, m or h behind it, such as 100ms: %s",
+	    what, word);
 }
 
 plm_ref reference_word(const char *word)

@@ -35,12 +35,10 @@ const struct command cmd_cancel = {
 	.usage = "[OPTION]... @REF...",
 	.help = "cancel tasks",
 	.details =
-	    "  --grace TIME       how long a task that runs may go on (default 1s), such as 100ms, "
-	    "2s\n\n"
-	    "A task that waits is cancelled at once; one that runs is asked to stop, interrupted "
-	    "after half\n"
-	    "of the grace, and ended with its worker after it. Whoever waits for it learns at once. A "
-	    "task\n"
-	    "that was settled before is no error.\n",
+	    "  --grace TIME       how long a task that runs may go on, such as 100ms (default: as\n"
+	    "                     `call --grace` said, else 1s)\n\n"
+	    "A task that waits is cancelled at once; one that runs is asked to stop, interrupted\n"
+	    "after half of the grace, and ended with its worker after it. Whoever waits for it\n"
+	    "learns at once. A task that was settled before is no error.\n",
 	.run = run_cancel,
 };

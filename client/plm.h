@@ -69,8 +69,8 @@ typedef struct plm_terms {
 	/* The pause before the first retry, doubled for each further one up to the maximum
 	 * (0: a minute), and up to a quarter more. */
 	uint32_t backoff_ms, backoff_max_ms;
-	/* How long it may go on after it was asked to stop, by a limit or a plm_cancel() that names no
-	 * grace (0: a second). */
+	/* How long it may go on after it was asked to stop, by a limit or by a plm_cancel() that
+	 * names no grace (0: a second). */
 	uint32_t grace_ms;
 	uint64_t reserved[4]; /* zero */
 } plm_terms;

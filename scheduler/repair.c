@@ -225,8 +225,8 @@ void members_look(struct scheduler *s)
 
 /* ---- start-up: derive everything again ---- */
 
-/* Every argument of a task that is not settled, or dead, is a use; first all of them, before anything is
- * judged. */
+/* Every argument of a task that is not settled, or dead, is a use; first all of them, before
+ * anything is judged. */
 static void count_uses(struct scheduler *s, struct record *r)
 {
 	struct args_reader reader;

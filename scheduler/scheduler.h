@@ -33,7 +33,7 @@ struct member {
 	uint32_t seen_position; /* of its ring, at the last look for stuck queues */
 };
 
-struct stop { /* of a task that was asked to stop: how far we are. Private, of no use to the next. */
+struct stop { /* of a task that was asked to stop: how far we are. Private; the next begins anew. */
 	uint64_t asked_ns;
 	uint32_t generation, attempt; /* of whom; other ones: nothing is known */
 	uint32_t grace_ms;

@@ -30,7 +30,7 @@ uint32_t tables_ms(const struct tables *t)
 	return (uint32_t)((clock_coarse_ns() - t->control->boot_ns) / NS_PER_MS);
 }
 
-/* Who ends an attempt stays the owner in the word; the owner of a fresh task is who submitted it. */
+/* Who ends an attempt stays the owner in the word; that of a fresh task is who submitted it. */
 uint32_t record_failed_by(const struct tables *t, uint64_t word)
 {
 	uint32_t owner = word_owner(word);

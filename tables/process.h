@@ -65,7 +65,8 @@ struct process {
 	shared32 unclean;    /* W: itself. It holds or reserved something: its end needs a scan. */
 	shared64 beat_ns;    /* W: itself (relaxed). Last sign of life; never proof of death. */
 	shared64 imported;   /* W: itself (0), then scheduler: the HINT_IMPORT it has answered */
-	shared32 grace;      /* W: itself. 1 + ms: the grace of what it cancelled last; 0: the default */
+	shared32 grace;      /* W: itself. 1 + ms: the grace of what it cancelled last; 0: that of
+			      * the task. */
 	shared32 exit_status; /* W: manager, before DEAD. What waitpid() said; 0 of a client. */
 
 	_Alignas(CACHE_LINE_BYTES) struct waiter waiter[WAITERS];

@@ -1,6 +1,6 @@
 /* test_limits.c - limits of time, retries, dead tasks, tasks that do not stop; through the real
- * programs, with tasks that write down when and where each attempt began (modules/mod_stubborn.c).
- */
+ * programs, with tasks that write down when and where each attempt began
+ * (tests/modules/mod_stubborn.c). */
 #include <check.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -150,8 +150,8 @@ END_TEST
 START_TEST(the_total_limit_holds_over_waits_retries_and_pauses)
 {
 	boot("1");
-	fails_with("its total limit of 300 ms is over", "--total-limit", "300ms", "--retries", "200",
-	    "--backoff", "50ms", "--backoff-max", "50ms", "stubborn.flaw", notes);
+	fails_with("its total limit of 300 ms is over", "--total-limit", "300ms", "--retries",
+	    "200", "--backoff", "50ms", "--backoff-max", "50ms", "stubborn.flaw", notes);
 	char *busy = detach("stubborn.obey", notes);
 	until_noted(2);
 	fails_with("it waits for its arguments", "--total-limit", "100ms", "probe.echo", busy);
@@ -279,6 +279,38 @@ START_TEST(a_task_whose_retries_are_spent_is_dead_and_can_be_retried)
 	ctl_until(&machine, "\"store_used\": 0", "status", "--json");
 	free(value), free(task), free(again), free(dead), free(good), free(result);
 	stop();
+}
+END_TEST
+
+static const struct limits roomy = { .processes = 64, .workers = 1, .records = 1024, .nodes = 1,
+	.store_bytes = 1 << 24 };
+
+static bool store_is_empty(void *context)
+{
+	(void)context;
+	return roles_store_used(&roles) == 0;
+}
+
+/* As threads: no process dies, whose burial would find it. The dependent is in the table before
+ * there is a worker: only the scheduler can fail it. */
+START_TEST(a_dead_task_that_nobody_holds_lets_go_of_its_arguments)
+{
+	static const char large[100] = "it is broken";
+	roles_case_start(&roomy, 0);
+	plm_ref object = put(rt, large, sizeof large);
+	plm_task task = { .function = "probe.fail", .args = &PLM_FUTURE(object), .nargs = 1,
+		.retries = 1 };
+	plm_ref dead = submit(rt, &task);
+	plm_ref after = submit_after(rt, "probe.echo", dead);
+	plm_drop(rt, object);
+	roles_add_worker(&roles);
+	expect_failure(rt, after, 1); /* the scheduler said so: it has seen the dead one settled */
+	plm_drop_many(rt, (plm_ref[]){ after, dead }, 2);
+	plm_ref last = submit_text(rt, "probe.echo", "x"); /* drops are no news: this is */
+	expect_text(rt, last, "x");
+	roles_until(store_is_empty, NULL, "the dead task's argument is freed");
+	plm_drop(rt, last);
+	roles_case_stop();
 }
 END_TEST
 
@@ -424,8 +456,6 @@ static plm_ref next_reference(const plm *from)
 
 START_TEST(a_reference_cannot_be_an_argument_before_it_is_given_out)
 {
-	static const struct limits roomy = { .processes = 64, .workers = 1, .records = 1024,
-		.nodes = 1, .store_bytes = 1 << 24 };
 	roles_case_start(&roomy, 1);
 	plm_ref ref;
 	for (int i = 0; i < 4; i++) { /* the cache grows by and by */
@@ -445,12 +475,10 @@ END_TEST
 START_TEST(pauses_are_scattered_by_a_quarter_and_no_more)
 {
 	static struct tables t;
-	static const struct limits small = { .processes = 64, .workers = 1, .records = 1024,
-		.nodes = 1, .store_bytes = 1 << 24 };
 	struct terms terms = { .backoff_ms = 1000, .backoff_max_ms = 4000 };
 	uint32_t number, distinct = 0;
 	uint64_t before = 0;
-	ck_assert_int_eq(tables_create("limits-pauses", &small, &t), 0);
+	ck_assert_int_eq(tables_create("limits-pauses", &roomy, &t), 0);
 	tables_unlink("limits-pauses");
 	ck_assert_int_eq(terms_number(t.terms, &t.registry.lock, &terms, &number), 0);
 	struct record *r = record_at(&t, 0);
@@ -459,7 +487,8 @@ START_TEST(pauses_are_scattered_by_a_quarter_and_no_more)
 		uint64_t word = word_make(1, 5, attempt, RECORD_READY, 0);
 		uint64_t base = attempt > 3 ? 4000 : 1000 << (attempt - 1);
 		r->end_ms = due_ms(&t, r);
-		uint64_t ms = (due_backoff(&t, r, word) - t.control->boot_ns) / NS_PER_MS - r->end_ms;
+		uint64_t due_ns = due_backoff(&t, r, word) - t.control->boot_ns;
+		uint64_t ms = due_ns / NS_PER_MS - r->end_ms;
 		ck_assert_uint_ge(ms, base);
 		ck_assert_uint_le(ms, base + base / 4 + 1);
 		distinct += ms != before;
@@ -508,6 +537,7 @@ int main(void)
 		a_retry_is_not_for_the_worker_that_has_just_failed_it,
 		a_retry_with_needs_is_not_for_the_worker_that_has_just_failed_it,
 		a_task_whose_retries_are_spent_is_dead_and_can_be_retried,
+		a_dead_task_that_nobody_holds_lets_go_of_its_arguments,
 		deaths_of_workers_have_a_budget_of_their_own_and_end_dead };
 	const TTest *const stopped[] = { a_cancelled_task_is_asked_first,
 		a_cancelled_task_that_sleeps_is_interrupted_then,

@@ -3,7 +3,7 @@
  * The scheduler gives a retry to another worker that is idle (scheduler/place.c); but a hint may be
  * doubled, stolen, or run in the place of one that waits: so who claims looks, too. It is told to
  * the scheduler again, and nobody waits for ever: one that looks idle to us may be kept for another
- * task by the scheduler, so after a while we take it all the same. Only retries cost these looks. */
+ * task by the scheduler, so after a while we take it all the same. Only retries cost this look. */
 #include "base/clock.h"
 #include "worker/worker.h"
 
