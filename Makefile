@@ -151,7 +151,8 @@ crash: deps
 # Without the plugin that lists PCI devices: libpciaccess keeps memory that nobody can free.
 asan: deps
 	$(AGAIN) VARIANT=asan test-programs
-	$(Q)HWLOC_COMPONENTS=-pci PLM_BIN=build/asan tools/run.sh build/asan/logs $(TESTS:build/$(VARIANT)/%=build/asan/%)
+	$(Q)HWLOC_COMPONENTS=-pci PLM_BIN=build/asan \
+	    tools/run.sh build/asan/logs $(TESTS:build/$(VARIANT)/%=build/asan/%)
 
 # Where the roles are threads of one process: ThreadSanitizer does not see across processes.
 tsan: deps

@@ -1,5 +1,5 @@
-/* test_place.c - who is given tasks: a scheduler, and workers that are slots of a table and never run
- * anything, so that what stands in front of each can be counted. */
+/* test_place.c - who is given tasks: a scheduler, and workers that are slots of a table and never
+ * run anything, so that what stands in front of each can be counted. */
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
