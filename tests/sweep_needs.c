@@ -1,6 +1,6 @@
 /* sweep_needs.c - tasks that ask for more than a slot, killed anywhere: asking, booking, running,
- * the end of a booking. Two of them want the same: what one has and gives back wrongly, the other never
- * gets. */
+ * the end of a booking. Two of them want the same: what one has and gives back wrongly, the other
+ * never gets. */
 #include <string.h>
 
 #include "tests/world.h"
