@@ -79,8 +79,8 @@ typedef struct plm_task {
 	const char *function;  /* "module.function" */
 	const plm_arg *args;
 	size_t nargs;
-	int priority;           /* -32768 to 32767, larger first; equal ones in order of submission
-				 * */
+	int priority;           /* -32768 to 32767, larger first; equal ones in order of submission,
+				 * clients that flood take turns */
 	unsigned results;       /* how many futures it yields; 0 means 1 */
 	/* Two budgets: run again after a failure of the function, and after its worker died, at
 	 * most so often. Not by the worker that has just failed it, while another is free. */

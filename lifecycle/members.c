@@ -267,11 +267,11 @@ static int watch_child(struct manager *m, uint32_t slot, pid_t pid)
 
 int members_spawn(struct manager *m, enum process_kind kind)
 {
-	uint32_t slot = 0;
+	uint32_t slot = 0, place = free_place(m); /* before the slot, which had one of its own */
 	int r = take_slot(m, kind, &slot);
 	if (r < 0)
 		return r;
-	m->slot[slot].place = free_place(m);
+	m->slot[slot].place = place;
 	pid_t parent = getpid(), pid = fork();
 	if (pid == 0)
 		child_main(m, kind, slot, parent);
@@ -305,8 +305,7 @@ void members_gone(struct manager *m, uint32_t slot, int status)
 	sh_store(&p->exit_status, (uint32_t)status);
 	process_step(p, &word, PROCESS_DEAD);
 	process_set_awake(&m->tables, slot, false);
-	if (slot ==
-	    SLOT_SCHEDULER) { /* nothing of a scheduler is truth: its successor derives it again */
+	if (slot == SLOT_SCHEDULER) { /* nothing of it is truth: its successor derives it again */
 		word = sh_load(&p->state);
 		process_step(p, &word, PROCESS_FREE);
 	}

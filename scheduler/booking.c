@@ -328,6 +328,27 @@ static uint32_t best_shelf(struct scheduler *s, uint32_t lacking, struct heap_en
 	return best;
 }
 
+/* The next to begin and the number of its terms; 0 none. */
+static uint32_t next_task(struct scheduler *s, uint32_t lacking, struct heap_entry *ret)
+{
+	if (ageing_peek_shelved(s, ret)) {
+		uint32_t number = record_at(s->t, ret->id)->terms;
+		const struct terms *terms = terms_at(s->t->terms, number);
+		if (terms && !wants_any(terms, lacking))
+			return number;
+	}
+	return best_shelf(s, lacking, ret);
+}
+
+/* One that was due may stand behind others: it is found there to be booked when they are gone. */
+static void leave_shelf(struct scheduler *s, uint32_t number, const struct heap_entry *task)
+{
+	struct heap_entry top;
+	ageing_began(s, task);
+	if (shelf_peek(s, number, &top) && top.id == task->id)
+		shelf_drop(s, number);
+}
+
 /* ---- the end ---- */
 
 void booking_settled(struct scheduler *s, uint64_t ref)
@@ -397,11 +418,11 @@ uint32_t booking_place(struct scheduler *s)
 	uint32_t lacking = 0, begun = 0, number;
 	if (!s->adopted)
 		free_unclaimed(s);
-	while (!proceed_with_all(s) && (number = best_shelf(s, lacking, &task)) != 0) {
+	while (!proceed_with_all(s) && (number = next_task(s, lacking, &task)) != 0) {
 		if (find(s, record_ref(task.id, task.tag))) {
-			shelf_drop(s, number); /* a doubled hint: it is booked already */
+			leave_shelf(s, number, &task); /* a doubled hint: it is booked already */
 		} else if (try_to_begin(s, &task, terms_at(s->t->terms, number), &lacking)) {
-			shelf_drop(s, number);
+			leave_shelf(s, number, &task);
 			begun++;
 		} else if (!wants_any(terms_at(s->t->terms, number), lacking)) {
 			break; /* there is no worker at all */

@@ -42,6 +42,7 @@ void place_flush(struct scheduler *s)
 			    s, record_ref(s->ready[i], word_generation(word)), word);
 		heap_remove(&s->t->task_heap,
 		    s->ready[i]); /* a doubled hint, or an entry of a former life */
+		ageing_queued(s, r->key, heap_length(&s->t->task_heap) == 0);
 		heap_push(&s->t->task_heap, s->ready[i], word_generation(word), r->key);
 	}
 	heap_unlock(&s->t->task_heap);
@@ -62,13 +63,16 @@ struct pick {
 	uint64_t hint;
 };
 
-/* A worker that waits may have run it in place, or a client cancelled it. */
+/* A worker that waits may have run it in place, or a client cancelled it; or it failed since and
+ * pauses: then limits.c brings it again. */
 bool place_still_ready(const struct tables *t, const struct heap_entry *task)
 {
 	if (task->id >= t->limits.records)
 		return false;
-	uint64_t word = sh_load(&record_at(t, task->id)->state);
-	return word_state(word) == RECORD_READY && word_generation(word) == task->tag;
+	const struct record *r = record_at(t, task->id);
+	uint64_t word = sh_load(&r->state);
+	return word_state(word) == RECORD_READY && word_generation(word) == task->tag &&
+	    !due_is_resting(t, r, word);
 }
 
 /* It wants more than a slot: its turn is told by booking.c. */
@@ -98,11 +102,14 @@ static bool pick_one(struct scheduler *s, struct pick *ret)
 	if (!room_choose(s, &process))
 		return false;
 	do
-		if (!heap_pop(&t->task_heap, &task))
+		if (!ageing_pop(s, &task) && !heap_pop(&t->task_heap, &task))
 			return false;
 	while (!place_still_ready(t, &task) || put_on_shelf(s, &task));
+	near_choose(s, record_at(t, task.id), &process);
 	avoid_failed(s, &task, &process);
 	room_take(s, process);
+	if (key_turn(task.key) > s->turn)
+		s->turn = key_turn(task.key);
 	*ret = (struct pick){ process, hint_make(HINT_SUBMITTED, record_ref(task.id, task.tag)) };
 	return true;
 }

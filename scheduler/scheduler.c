@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/why.h"
 #include "tables/spin.h"
+#include "tables/turns.h"
 
 static size_t settled_bytes(const struct scheduler *s)
 {
@@ -34,6 +35,7 @@ int scheduler_open(struct scheduler *s, struct tables *t)
 	t->self = SLOT_SCHEDULER;
 	s->policy = policy_at(0);
 	s->seed = t->control->seed;
+	ageing_open(s);
 	int r = allocate(s);
 	if (r < 0)
 		return r;
@@ -73,6 +75,7 @@ uint32_t scheduler_step(struct scheduler *s)
 	room_follow_policy(s);
 	uint32_t done = hints_drain(s);
 	done += limits_enforce(s);
+	ageing_look(s);
 	done += place_tasks(s);
 	if (s->next_look_ns == DEADLINE_NEVER && done)
 		s->next_look_ns = clock_ns() + NS_PER_MS;
@@ -80,6 +83,8 @@ uint32_t scheduler_step(struct scheduler *s)
 		room_look_for_stuck(s);
 		done += place_tasks(s);
 	}
+	if (s->turn >= sh_peek(&s->t->control->turn))
+		turns_passed(s->t, s->turn);
 	return done;
 }
 
@@ -93,6 +98,14 @@ static bool something_to_do(void *scheduler)
 	    sh_load(&s->t->control->room_wanted);
 }
 
+/* When there is something to do though nobody says so. */
+static uint64_t next_look(struct scheduler *s)
+{
+	uint64_t look = s->ageing.next_ns < s->next_look_ns ? s->ageing.next_ns : s->next_look_ns;
+	uint64_t limit = limits_next_ns(s);
+	return limit < look ? limit : look;
+}
+
 static void rest(struct scheduler *s)
 {
 	if (spin_until(s->t, something_to_do, s))
@@ -101,8 +114,7 @@ static void rest(struct scheduler *s)
 	if (something_to_do(s) || atomic_load(&s->stop))
 		return;
 	process_set_awake(s->t, SLOT_SCHEDULER, false);
-	uint64_t limit_ns = limits_next_ns(s);
-	event_sleep(&s->me->event, seen, limit_ns < s->next_look_ns ? limit_ns : s->next_look_ns);
+	event_sleep(&s->me->event, seen, next_look(s));
 	process_set_awake(s->t, SLOT_SCHEDULER, true);
 	sh_poke(&s->me->beat_ns, clock_coarse_ns());
 }

@@ -84,8 +84,9 @@ uint64_t due_backoff(const struct tables *t, const struct record *r, uint64_t wo
 	uint64_t pause = (uint64_t)terms->backoff_ms << (attempt < 32 ? attempt - 1 : 31);
 	if (pause > most)
 		pause = most;
-	uint64_t jitter = scatter(r->key ^ word_generation(word) ^ (uint64_t)attempt << 56) %
-	    (pause / BACKOFF_JITTER_SHARE + 1);
+	uint64_t who = record_ref(record_index(t, r), word_generation(word));
+	uint64_t jitter =
+	    scatter(who ^ (uint64_t)attempt << 56) % (pause / BACKOFF_JITTER_SHARE + 1);
 	return after(t, r->end_ms, pause + jitter);
 }
 

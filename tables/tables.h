@@ -45,11 +45,12 @@ struct control { /* the first page of the control segment, behind the segment's 
 	_Alignas(CACHE_LINE_BYTES) shared32 mode;     /* W: manager.  R: anyone. enum runtime_mode
 						       * */
 	shared32 policy;                              /* W: anyone. Number in policy_at(). */
+	shared32 ageing_ms;                           /* W: who boots. 0: nothing ages. */
 	shared32 restarts;                            /* W: manager. For people. */
 	shared64 changes;                             /* W: who joins, and the manager for the dead:
 						       * moves when a process slot came or went. */
 	struct lock_shm graph_lock;
-	_Alignas(CACHE_LINE_BYTES) shared64 sequence; /* W: submitters. Order of submission. */
+	_Alignas(CACHE_LINE_BYTES) shared64 turn; /* W: submitters, scheduler (turns.h) */
 	_Alignas(CACHE_LINE_BYTES) struct event room; /* posted by the scheduler when it freed
 						       * records or store while somebody waited */
 	shared64 moving_ns;   /* W: a worker that moves to another core. Until then, or so. */
@@ -215,6 +216,7 @@ void wake_holders(struct tables *t, uint32_t index);
 /* ---- store ---- */
 
 /* Room for a value or an argument block, in the arena nearest to node, then in any. */
+uint32_t store_node(struct tables *t, uint32_t granule); /* whose memory it lies in */
 int store_alloc(struct tables *t, uint32_t node, uint64_t length, shared32 *granule);
 int store_free(struct tables *t, uint64_t length, shared32 *granule);
 static inline void *store_writable(const struct tables *t, uint32_t granule)
