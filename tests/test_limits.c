@@ -167,7 +167,7 @@ END_TEST
 START_TEST(limits_go_on_when_the_scheduler_dies)
 {
 	boot("1");
-	char *runs = detach("--run-limit", "300ms", "stubborn.obey", notes);
+	char *runs = detach("--run-limit", "900ms", "stubborn.obey", notes);
 	char *waits = detach("--queue-limit", "300ms", "probe.noop");
 	char *late = detach("--total-limit", "300ms", "probe.echo", runs);
 	until_noted(1);
