@@ -12,6 +12,7 @@
  * A booking is begun with the slots that keep still and ends with the one that runs: one that has
  * no such slot was half made, or half undone, and ends. */
 #include "scheduler/scheduler.h"
+#include "tables/spec.h"
 
 static struct process *seat(const struct scheduler *s, uint32_t process)
 {
@@ -217,6 +218,30 @@ static void avoid_failed(struct scheduler *s, const struct heap_entry *task, str
 			f->worker[i] = f->worker[--f->n];
 }
 
+/* Its place among the workers that can ever run such a task: the same for all replicas of one. */
+static uint32_t place_among_able(const struct scheduler *s, uint32_t worker, const struct terms *terms)
+{
+	const struct control *c = s->t->control;
+	uint32_t able = 0, first = 0;
+	for (uint32_t k = 0; k < c->kinds && first <= worker; first += c->kind[k++].count) {
+		uint32_t before = worker - first < c->kind[k].count ? worker - first : c->kind[k].count;
+		able += kind_fits(&c->kind[k], terms, c->memory) ? before : 0;
+	}
+	return able;
+}
+
+/* Replicas run on workers apart: each has every n-th of those that can run it for its own. */
+static void keep_apart(const struct scheduler *s, const struct terms *terms, struct fitting *f)
+{
+	uint32_t n = 0;
+	if (terms->rank == 0)
+		return;
+	for (uint32_t i = 0; i < f->n; i++)
+		if (place_among_able(s, f->worker[i], terms) % terms->replicas == terms->rank - 1)
+			f->worker[n++] = f->worker[i];
+	f->n = n;
+}
+
 static void begin(struct scheduler *s, const struct heap_entry *task, const struct terms *terms,
     uint32_t way, const struct fitting *fitting)
 {
@@ -233,20 +258,26 @@ static void begin(struct scheduler *s, const struct heap_entry *task, const stru
 	s->member[b->reserved_main].booked = b->ref; /* its word is the last to be written */
 }
 
-static bool try_to_begin(struct scheduler *s, const struct heap_entry *task,
-    const struct terms *terms, uint32_t *lacking)
+/* False: *lacking has what is short, or it must wait for a worker of its own (a replica). */
+static bool try_to_begin(struct scheduler *s, const struct heap_entry *task, uint32_t number,
+    uint32_t *lacking)
 {
+	const struct terms *terms = terms_at(s->t->terms, number);
 	struct fitting fitting = { 0 };
 	for (uint32_t way = 0; way < terms->alternatives && way < ALTERNATIVES_MAX; way++) {
 		find_fitting(s, &terms->alternative[way], &fitting);
+		s->shelf[number - 1].passed_over |= fitting.n > 0;
+		keep_apart(s, terms, &fitting);
 		keep_gpus_free(s, &terms->alternative[way], &fitting);
 		if (fitting.n == 0)
 			continue;
 		avoid_failed(s, task, &fitting);
 		begin(s, task, terms, way, &fitting);
+		s->shelf[number - 1].passed_over = false;
 		return true;
 	}
-	*lacking |= fitting.lacking;
+	if (!s->shelf[number - 1].passed_over)
+		*lacking |= fitting.lacking;
 	return false;
 }
 
@@ -319,8 +350,8 @@ static uint32_t best_shelf(struct scheduler *s, uint32_t lacking, struct heap_en
 	uint32_t best = 0;
 	for (uint32_t number = 1; number <= s->shelves; number++) {
 		const struct terms *terms = terms_at(s->t->terms, number);
-		if (!terms || wants_any(terms, lacking) || !shelf_peek(s, number, &task) ||
-		    (best && task.key < ret->key))
+		if (!terms || s->shelf[number - 1].passed_over || wants_any(terms, lacking) ||
+		    !shelf_peek(s, number, &task) || (best && task.key < ret->key))
 			continue;
 		best = number;
 		*ret = task;
@@ -334,7 +365,7 @@ static uint32_t next_task(struct scheduler *s, uint32_t lacking, struct heap_ent
 	if (ageing_peek_shelved(s, ret)) {
 		uint32_t number = record_at(s->t, ret->id)->terms;
 		const struct terms *terms = terms_at(s->t->terms, number);
-		if (terms && !wants_any(terms, lacking))
+		if (terms && !wants_any(terms, lacking) && !s->shelf[number - 1].passed_over)
 			return number;
 	}
 	return best_shelf(s, lacking, ret);
@@ -418,13 +449,16 @@ uint32_t booking_place(struct scheduler *s)
 	uint32_t lacking = 0, begun = 0, number;
 	if (!s->adopted)
 		free_unclaimed(s);
+	for (uint32_t i = 0; i < s->shelves; i++)
+		s->shelf[i].passed_over = false;
 	while (!proceed_with_all(s) && (number = next_task(s, lacking, &task)) != 0) {
 		if (find(s, record_ref(task.id, task.tag))) {
 			leave_shelf(s, number, &task); /* a doubled hint: it is booked already */
-		} else if (try_to_begin(s, &task, terms_at(s->t->terms, number), &lacking)) {
+		} else if (try_to_begin(s, &task, number, &lacking)) {
 			leave_shelf(s, number, &task);
 			begun++;
-		} else if (!wants_any(terms_at(s->t->terms, number), lacking)) {
+		} else if (!s->shelf[number - 1].passed_over &&
+		    !wants_any(terms_at(s->t->terms, number), lacking)) {
 			break; /* there is no worker at all */
 		}
 	}

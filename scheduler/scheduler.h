@@ -43,6 +43,7 @@ struct stop { /* of a task that was asked to stop: how far we are. Private; the 
 struct shelf { /* of tasks with the same terms, largest key first */
 	struct heap_entry *entry;
 	uint32_t n, room;
+	bool passed_over; /* this time: the first of it waits for a worker that others do not */
 };
 
 struct booking { /* slots and resources of one task */

@@ -15,6 +15,7 @@ enum {
 	WORKER_KINDS_MAX = 16,
 	ALTERNATIVES_MAX = 4,
 	TERMS_MAX = 1024,
+	REPLICAS_MAX = 64,
 	AMOUNT_UNIT = 1000,
 	SLOTS_MAX = 64, /* of one worker */
 	GENERATIONS = 4,
@@ -46,7 +47,8 @@ struct terms { /* all that a task may ask for beyond its function: one for each 
 	uint32_t queue_ms, run_ms, total_ms; /* limits, 0: none */
 	uint32_t backoff_ms, backoff_max_ms; /* before the first retry, doubled for each; 0: none */
 	uint32_t grace_ms;     /* from asking it to stop to killing its worker, 0: the default */
-	uint32_t replicas;     /* 0, 1: one run */
+	uint32_t replicas;     /* 0: one run. Else so many tasks do the same, on workers apart ... */
+	uint32_t rank;         /* ... of which this is one, from 1; 0: it takes what the first has */
 };
 
 #endif
