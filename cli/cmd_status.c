@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "base/check.h"
 #include "cli/arguments.h"
 
@@ -14,12 +16,18 @@ static const struct column columns[] = {
 	{ "  used", "store_used", -1 },
 };
 
+static const char *state_name(const plm_status *s)
+{
+	return s->draining ? "draining" : s->paused ? "paused" : s->closed ? "closed" : "up";
+}
+
 static void print_status(struct output *out, const plm_status *s)
 {
 	out->upright = true;
 	list_begin(out, columns, COUNT_OF(columns));
 	cell_text(out, s->name);
-	cell_tinted(out, s->draining ? "draining" : "up", s->draining ? TINT_BAD : TINT_GOOD);
+	const char *state = state_name(s);
+	cell_tinted(out, state, strcmp(state, "up") == 0 ? TINT_GOOD : TINT_BAD);
 	cell_ms(out, s->uptime_ms);
 	cell_signed(out, s->manager_pid);
 	cell_signed(out, s->scheduler_pid);
@@ -60,5 +68,7 @@ const struct command cmd_status = {
 	.name = "status",
 	.usage = "[OPTION]...",
 	.help = "the runtime at a glance: processes, records, store and their limits",
+	.details = "State: up; paused (plmctl pause); closed to new tasks (plmctl drain); draining, "
+	           "to end\n(plmctl stop).\n",
 	.run = run_status,
 };

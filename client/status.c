@@ -44,7 +44,9 @@ int plm_status_get(plm *rt, plm_status *ret)
 	const struct tables *t = &rt->tables;
 	plm_status s = { .processes_max = t->limits.processes, .records_max = t->limits.records,
 		.restarts = sh_load(&t->control->restarts), .uptime_ms = tables_ms(t),
-		.draining = sh_load(&t->control->mode) == MODE_DRAINING };
+		.draining = sh_load(&t->control->mode) == MODE_DRAINING,
+		.paused = tables_paused(t),
+		.closed = (sh_peek(&t->control->admission) & ADMISSION_CLOSED) != 0 };
 	snprintf(s.name, sizeof s.name, "%.*s", (int)sizeof t->control->name - 1, t->control->name);
 	count_processes(t, &s);
 	count_records(t, &s);

@@ -278,6 +278,17 @@ static int submit_all(
 	return r < 0 ? r : told;
 }
 
+static int check_open(const struct plm *rt)
+{
+	const struct control *c = rt->tables.control;
+	if (sh_load(&c->mode) == MODE_DRAINING)
+		return why(-ESHUTDOWN, "the runtime is being stopped and takes no new tasks");
+	if (sh_peek(&c->admission) & ADMISSION_CLOSED)
+		return why(-EAGAIN, "the runtime is drained and takes no new tasks until "
+		    "`plmctl resume`");
+	return 0;
+}
+
 int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret)
 {
 	int r = handle_check(rt);
@@ -288,10 +299,9 @@ int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret)
 		total += tasks[i].results ? tasks[i].results : 1;
 	for (size_t i = 0; i < total; i++)
 		ret[i] = PLM_NONE;
-	if (sh_load(&rt->tables.control->mode) == MODE_DRAINING && !rt->help)
-		return why(-ESHUTDOWN, "the runtime is being stopped and takes no new tasks");
+	r = rt->help ? 0 : check_open(rt); /* tasks of tasks belong to what was accepted */
 	size_t done = 0;
-	return submit_all(rt, tasks, n, ret, &done);
+	return r < 0 ? r : submit_all(rt, tasks, n, ret, &done);
 }
 
 int plm_submit(plm *rt, const plm_task *task, plm_ref *ret)

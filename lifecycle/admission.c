@@ -180,10 +180,28 @@ void admission_client_died(struct manager *m, uint32_t slot)
 	members_gone(m, slot, 0);
 }
 
+/* To be drained it must run: what was paused goes on. */
+static int set_admission(struct manager *m, const char *verb)
+{
+	uint32_t now = sh_peek(&m->tables.control->admission);
+	if (m->draining || m->ending)
+		return why(-ESHUTDOWN, "the runtime is being stopped");
+	if (strcmp(verb, DOOR_PAUSE) == 0)
+		manager_admit(m, now | ADMISSION_PAUSED);
+	else if (strcmp(verb, DOOR_DRAIN) == 0)
+		manager_admit(m, ADMISSION_CLOSED);
+	else if (strcmp(verb, DOOR_RESUME) == 0)
+		manager_admit(m, 0);
+	else
+		return why(-EINVAL, "no such request: \"%.32s\"", verb);
+	return 0;
+}
+
 void admission_request(struct manager *m, uint32_t slot)
 {
 	struct door_request request;
 	bool closed;
+	int r;
 	if (m->slot[slot].socket < 0)
 		return;
 	if (!receive(m->slot[slot].socket, &request, &closed)) {
@@ -204,6 +222,14 @@ void admission_request(struct manager *m, uint32_t slot)
 	case DOOR_STOP_NOW:
 		admission_answer(m, slot, 0, "");
 		manager_end(m);
+		break;
+	case DOOR_WORKERS:
+		r = pool_set(m, request.text);
+		admission_answer(m, slot, r, r < 0 ? why_text() : "");
+		break;
+	case DOOR_ADMISSION:
+		r = set_admission(m, request.text);
+		admission_answer(m, slot, r, r < 0 ? why_text() : "");
 		break;
 	default:
 		admission_answer(m, slot, -EINVAL, "no such request");

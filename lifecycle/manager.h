@@ -72,6 +72,7 @@ int manager_watch(struct manager *m, int fd, enum watch what, uint32_t which);
 void manager_unwatch(struct manager *m, int fd); /* and closes it */
 void manager_drain(struct manager *m);
 void manager_end(struct manager *m);
+void manager_admit(struct manager *m, uint32_t admission); /* ADMISSION_ bits */
 
 /* ---- instance.c ---- */
 int instance_claim(struct manager *m); /* the only one of its name; leftovers removed */
@@ -86,6 +87,13 @@ void members_gone(struct manager *m, uint32_t slot, int status); /* the table he
 void members_signal(struct manager *m, int signal);
 bool members_all_live(const struct manager *m);
 uint32_t members_count(const struct manager *m); /* children that still live */
+
+/* ---- pool.c ---- */
+uint32_t pool_workers(const struct manager *m);   /* that there are to be, of all kinds */
+uint32_t pool_processes(const struct manager *m); /* of them */
+bool pool_vacancy(const struct manager *m, uint32_t *ret_worker, uint32_t *ret_kind);
+void pool_dismiss(struct manager *m); /* who is too many is asked to leave */
+int pool_set(struct manager *m, const char *text); /* workers of the first kind */
 
 /* ---- admission.c ---- */
 int admission_open(struct manager *m);

@@ -168,20 +168,21 @@ int members_plan(struct manager *m)
 	return r;
 }
 
-/* The first that no worker has: the next one gets the place of the one it replaces. Not by its
- * slot: that of a dead one is free only when the scheduler has cleaned up after it. */
+/* The first that fewest workers have: the next one gets the place of the one it replaces, and they
+ * share when there are more than at boot. Not by its slot: that of a dead one is free only when the
+ * scheduler has cleaned up after it. */
 static uint32_t free_place(const struct manager *m)
 {
-	bool taken[WORKERS_MAX] = { false };
-	uint32_t place = 0;
+	uint32_t takers[WORKERS_MAX] = { 0 }, best = 0;
 	for (uint32_t slot = SLOT_FIRST_MEMBER; slot < m->tables.limits.processes; slot++) {
 		uint64_t word = sh_load(&m->tables.process[slot].state);
 		if (process_kind(word) == KIND_WORKER && process_present(word))
-			taken[m->slot[slot].place] = true;
+			takers[m->slot[slot].place]++;
 	}
-	while (place + 1 < m->tables.limits.workers && taken[place])
-		place++;
-	return place;
+	for (uint32_t place = 1; place < m->tables.limits.workers; place++)
+		if (takers[place] < takers[best])
+			best = place;
+	return best;
 }
 
 static uint32_t free_slot(const struct manager *m, enum process_kind kind)
@@ -196,35 +197,13 @@ static uint32_t free_slot(const struct manager *m, enum process_kind kind)
 	return 0;
 }
 
-/* The first worker with fewer processes than slots: what a dead one was is known by what is missing.
- */
-static bool find_vacancy(const struct manager *m, uint32_t *ret_worker, uint32_t *ret_kind)
-{
-	const struct control *c = m->tables.control;
-	uint32_t present[WORKERS_MAX] = { 0 }, worker = 0;
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++) {
-		const struct process *p = &m->tables.process[i];
-		uint64_t word = sh_load(&p->state);
-		if (process_kind(word) == KIND_WORKER && process_present(word))
-			present[p->worker % WORKERS_MAX]++;
-	}
-	for (uint32_t kind = 0; kind < c->kinds; kind++)
-		for (uint32_t i = 0; i < c->kind[kind].count; i++, worker++)
-			if (present[worker] < c->kind[kind].slots) {
-				*ret_worker = worker;
-				*ret_kind = kind;
-				return true;
-			}
-	return false;
-}
-
 /* A slot of the process table, and of a worker, for one that is to be forked. */
 static int take_slot(struct manager *m, enum process_kind kind, uint32_t *ret)
 {
 	uint32_t worker = 0, worker_kind = 0, slot = free_slot(m, kind);
 	if (!slot)
 		return why(-EAGAIN, "no process slot is free");
-	if (kind == KIND_WORKER && !find_vacancy(m, &worker, &worker_kind))
+	if (kind == KIND_WORKER && !pool_vacancy(m, &worker, &worker_kind))
 		return why(-EEXIST, "every worker has its processes");
 	struct process *p = &m->tables.process[slot];
 	p->worker = worker;
@@ -329,9 +308,20 @@ static void plan_restart(struct manager *m, uint32_t slot, enum process_kind kin
 	    process_kind_name(kind), slot, p->pid, end, (unsigned long long)lived_ms, b->delay_ms);
 }
 
+/* It ended as it was asked to, or wanted to: another comes only if there are too few. */
+static void plan_vacancy(struct manager *m, uint32_t slot)
+{
+	const struct process *p = &m->tables.process[slot];
+	log_info("worker %u in slot %u pid %d has left after %llu tasks", p->worker, slot, p->pid,
+	    (unsigned long long)(sh_peek(&p->done) + sh_peek(&p->failed)));
+	m->workers.missing++;
+	m->workers.due_ns = clock_ns();
+}
+
 void members_died(struct manager *m, uint32_t slot)
 {
-	enum process_kind kind = process_kind(sh_load(&m->tables.process[slot].state));
+	uint64_t word = sh_load(&m->tables.process[slot].state);
+	enum process_kind kind = process_kind(word);
 	siginfo_t info = { 0 };
 	int status = 0;
 	if (waitid(P_PIDFD, (id_t)m->slot[slot].pidfd, &info, WEXITED | WNOHANG) < 0 ||
@@ -344,6 +334,8 @@ void members_died(struct manager *m, uint32_t slot)
 	describe_end(status, end, sizeof end);
 	if (kind == KIND_SCHEDULER && m->draining && status == 0)
 		manager_end(m);
+	else if (!m->ending && status == 0 && process_state(word) == PROCESS_LEAVING)
+		plan_vacancy(m, slot);
 	else if (!m->ending)
 		plan_restart(m, slot, kind, end);
 	members_gone(m, slot, status);
@@ -401,7 +393,7 @@ bool members_all_live(const struct manager *m)
 	uint64_t word;
 	for (uint32_t i = SLOT_SCHEDULER; i < m->tables.limits.processes; i++)
 		live += is_member(m, i, &word) && process_state(word) == PROCESS_LIVE;
-	return live == m->tables.limits.workers + 1;
+	return live == pool_processes(m) + 1;
 }
 
 uint32_t members_count(const struct manager *m)

@@ -129,7 +129,7 @@ uint32_t place_tasks(struct scheduler *s)
 	if (heap_length(&s->t->task_heap) == 0)
 		return 0;
 	do {
-		n = pick_some(s, picks);
+		n = s->admission & ADMISSION_PAUSED ? 0 : pick_some(s, picks);
 		send_picks(s, picks, n);
 		total += n;
 	} while (n == PLACE_BATCH && total < PLACED_A_ROUND);

@@ -188,6 +188,17 @@ static void meet_worker(struct scheduler *s, uint32_t process, uint64_t word)
 	room_join(s, process);
 }
 
+static void look_at_worker(struct scheduler *s, uint32_t process, uint64_t word)
+{
+	bool leaving = process_state(word) == PROCESS_LEAVING;
+	if (!leaving && process_state(word) != PROCESS_LIVE)
+		return;
+	if (s->member[process].generation != process_generation(word))
+		meet_worker(s, process, word);
+	if (leaving && !s->member[process].leaving)
+		room_retire(s, process);
+}
+
 void members_look(struct scheduler *s)
 {
 	uint64_t changes = sh_load(&s->t->control->changes);
@@ -198,9 +209,8 @@ void members_look(struct scheduler *s)
 		uint64_t word = sh_load(&s->t->process[p].state);
 		if (process_state(word) == PROCESS_DEAD)
 			bury(s, p);
-		else if (process_kind(word) == KIND_WORKER && process_state(word) == PROCESS_LIVE &&
-		    s->member[p].generation != process_generation(word))
-			meet_worker(s, p, word);
+		else if (process_kind(word) == KIND_WORKER)
+			look_at_worker(s, p, word);
 	}
 }
 

@@ -110,6 +110,8 @@ void room_refresh(struct scheduler *s, uint32_t process)
 	m->room = m->depth > outstanding ? m->depth - outstanding : 0;
 	m->blocked = m->depth == 0;
 	s->blocked += m->blocked;
+	if (m->leaving)
+		return;
 	scheduler_lock_heap(&s->t->worker_heap);
 	rekey(s, process);
 	heap_unlock(&s->t->worker_heap);
@@ -141,10 +143,13 @@ void room_join(struct scheduler *s, uint32_t process)
 
 void room_leave(struct scheduler *s, uint32_t process)
 {
-	const struct member *m = &s->member[process];
+	struct member *m = &s->member[process];
 	uint32_t *link = &s->team[m->worker].first;
-	s->brisk -= m->brisk;
 	s->blocked -= m->blocked;
+	m->blocked = false;
+	if (m->leaving)
+		return; /* that was all there was of it */
+	s->brisk -= m->brisk;
 	while (*link != process && *link != 0)
 		link = &s->member[*link].next;
 	*link = m->next;
@@ -152,6 +157,16 @@ void room_leave(struct scheduler *s, uint32_t process)
 	s->view[m->worker].free -= m->share;
 	reorder(s, m->worker);
 	heap_unlock(&s->t->worker_heap);
+}
+
+/* Its task may still wait for another, and may have to run that itself: whether it is blocked goes on
+ * to count. */
+void room_retire(struct scheduler *s, uint32_t process)
+{
+	room_leave(s, process);
+	s->member[process].leaving = true;
+	room_refresh(s, process);
+	place_withdraw(s, process);
 }
 
 void room_rebuild(struct scheduler *s)
@@ -241,10 +256,15 @@ void room_follow_policy(struct scheduler *s)
 
 /* ---- what was given and is not taken ---- */
 
+static bool serves(const struct member *m)
+{
+	return m->generation && !m->leaving;
+}
+
 static bool somebody_is_idle(const struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
-		if (s->member[p].generation && is_idle(&s->member[p]))
+		if (serves(&s->member[p]) && is_idle(&s->member[p]))
 			return true;
 	return false;
 }
@@ -271,10 +291,11 @@ static bool look_at(struct scheduler *s, uint32_t process, bool wanted)
 
 void room_look_for_stuck(struct scheduler *s)
 {
-	bool wanted = somebody_is_idle(s), queued = heap_length(&s->t->task_heap) > 0;
+	bool wanted = somebody_is_idle(s) && !(s->admission & ADMISSION_PAUSED);
+	bool queued = heap_length(&s->t->task_heap) > 0;
 	s->newly_stuck = 0;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
-		if (s->member[p].generation)
+		if (serves(&s->member[p]))
 			queued |= look_at(s, p, wanted);
 	if (!s->newly_stuck)
 		s->crew = SPIN_CROWD * s->t->control->cores;

@@ -25,6 +25,7 @@ struct member {
 	uint32_t worker, next; /* whose slot it is; the next process of that worker, 0 none */
 	int pidfd;           /* to end it; -1 in tests with threads */
 	uint32_t depth, room; /* what its ring may hold now, and what more it may get */
+	bool leaving;        /* it gets nothing any more, and ends what it runs */
 	bool awake, brisk, stuck, blocked; /* as its share says (room.c) */
 	uint32_t share;      /* of its slot that is free, as its worker's view counts it */
 	uint64_t last_turn;  /* value of `turns` when it was given its last */
@@ -60,6 +61,7 @@ struct scheduler {
 	uint32_t newly_stuck;    /* at this look */
 	uint32_t blocked;        /* so many sleep in a wait */
 	uint64_t changes;        /* of the process table, as far as we have looked */
+	uint32_t admission;      /* ADMISSION_ bits of this round */
 
 	uint32_t *settled;       /* worklist: settled, dependents not told yet */
 	uint64_t settled_count;
@@ -125,6 +127,7 @@ bool place_idle(const struct scheduler *s);            /* nothing queued, nothin
 /* ---- room.c ---- */
 void room_join(struct scheduler *s, uint32_t process);
 void room_leave(struct scheduler *s, uint32_t process);
+void room_retire(struct scheduler *s, uint32_t process); /* it is LEAVING: no room any more */
 void room_refresh(struct scheduler *s, uint32_t process); /* it took some: it has more room */
 void room_rebuild(struct scheduler *s);
 void room_follow_policy(struct scheduler *s); /* if another one was asked for */

@@ -5,11 +5,13 @@
  * The state word {generation:32, kind:8, state:8} is the truth. A generation is one incarnation:
  * never reused, so a late word about a former one is told apart.
  *
- *   FREE --manager--> STARTING --itself--> LIVE --itself--> LEAVING
+ *   FREE --manager--> STARTING --itself--> LIVE ---------> LEAVING
  *    ^                    |                  |                 |
  *    +--- scheduler --- DEAD <-------- manager, when the pidfd says so
  *
  * STARTING comes before the fork or at admission; FREE comes when all of the dead one is cleaned.
+ * A client that is LEAVING touches nothing any more. A worker that is LEAVING, by its own will or
+ * the manager's, ends what it runs and takes nothing new.
  * Death: only the manager says DEAD, and only after the kernel did (pidfd). Time proves nothing. */
 #ifndef PLM_PROCESS_H
 #define PLM_PROCESS_H

@@ -29,6 +29,11 @@ struct limits { /* chosen at boot, then fixed */
 
 enum runtime_mode { MODE_STARTING, MODE_UP, MODE_DRAINING, MODE_STOPPED };
 
+enum { /* bits of control.admission, which say what does not go on while the runtime is up */
+	ADMISSION_PAUSED = 1, /* no task is started, but what a running one waits for in its place */
+	ADMISSION_CLOSED = 2, /* clients may not submit */
+};
+
 struct control { /* the first page of the control segment, behind the segment's own header */
 	struct limits limits;
 	uint64_t runtime;  /* random: a reference of another runtime is told apart */
@@ -42,6 +47,9 @@ struct control { /* the first page of the control segment, behind the segment's 
 	_Alignas(CACHE_LINE_BYTES) shared32 mode;     /* W: manager.  R: anyone. enum runtime_mode
 						       * */
 	shared32 policy;                              /* W: anyone. Number in policy_at(). */
+	shared32 admission;                           /* W: manager.  R: anyone. ADMISSION_ bits */
+	shared32 pool;                                /* W: manager. Workers of the first kind that
+						       * there are to be; kind[0].count at boot. */
 	shared32 restarts;                            /* W: manager. For people. */
 	shared64 changes;                             /* W: who joins, and the manager for the dead:
 						       * moves when a process slot came or went. */
@@ -189,6 +197,12 @@ void process_post(struct tables *t, uint32_t process);
 void process_post_all(struct tables *t, uint32_t process);
 /* Wakes every sleeper of it, whatever the words say: after a death, at the end. */
 void process_bump(struct tables *t, uint32_t process);
+
+/* The queue rests: who could start a task leaves it to the scheduler, which keeps it. */
+static inline bool tables_paused(const struct tables *t)
+{
+	return sh_peek(&t->control->admission) & ADMISSION_PAUSED;
+}
 
 /* Who is not parked: a hint for who ponders whether to spin, or whom to give work (spin.h). */
 void process_set_awake(struct tables *t, uint32_t process, bool awake);

@@ -47,6 +47,8 @@ static bool steal_from_anybody(struct worker *w)
 bool worker_steal(struct worker *w)
 {
 	uint64_t empty = 0;
+	if (!worker_may_start(w))
+		return false;
 	if (!sh_cas(&w->rt.me->handed, &empty, HAND_CLOSED))
 		return true; /* something was handed to us just now */
 	bool found = steal_from_anybody(w);

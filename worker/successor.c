@@ -29,7 +29,7 @@ static bool may_keep(const struct worker *w)
 static void place(struct worker *w, uint32_t index, uint64_t ref)
 {
 	uint64_t hint = hint_make(HINT_SUBMITTED, ref);
-	bool ordered = heap_length(&w->rt.tables.task_heap) > 0;
+	bool ordered = heap_length(&w->rt.tables.task_heap) > 0 || !worker_may_start(w);
 	if (!ordered && may_keep(w))
 		w->next = index;
 	else if (ordered || !(handover(&w->rt.tables, hint) || queue_here(w, hint)))

@@ -34,9 +34,12 @@ struct worker {
 
 /* Takes the place prepared in slot; rt.tables is attached already. */
 int worker_open(struct worker *w, uint32_t slot);
+/* False: it was asked to leave, or the queue is paused. It claims nothing but what the task it runs
+ * waits for. */
+bool worker_may_start(const struct worker *w);
 /* One round: 0 when no hint was there. What it has to report may still be kept back. */
 uint32_t worker_step(struct worker *w);
-/* Until w->stop or the end of the runtime. */
+/* Until w->stop, its slot is LEAVING, or the end of the runtime. */
 void worker_run(struct worker *w);
 void worker_close(struct worker *w);
 
