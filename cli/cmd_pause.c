@@ -77,8 +77,8 @@ const struct command cmd_drain = {
 	.name = "drain",
 	.usage = "[OPTION]...",
 	.help = "take no new tasks, run the accepted ones, stay up; returns when none is left",
-	.details = "It ends a pause: what was accepted runs. Tasks of tasks are accepted still. Exit "
-	           "code 124:\ntime ran out, and new tasks are refused until plmctl resume, 130: "
+	.details = "It ends a pause: what was accepted runs. Tasks of tasks are accepted still.\n"
+	           "Exit code 124: time ran out, new tasks are refused until plmctl resume; 130:\n"
 	           "somebody resumed.\n",
 	.run = run_drain,
 };

@@ -68,7 +68,7 @@ const struct command cmd_status = {
 	.name = "status",
 	.usage = "[OPTION]...",
 	.help = "the runtime at a glance: processes, records, store and their limits",
-	.details = "State: up; paused (plmctl pause); closed to new tasks (plmctl drain); draining, "
-	           "to end\n(plmctl stop).\n",
+	.details = "State: up; paused (plmctl pause); closed to new tasks (plmctl drain);\n"
+	           "draining, to end (plmctl stop).\n",
 	.run = run_status,
 };

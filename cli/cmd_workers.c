@@ -42,10 +42,9 @@ const struct command cmd_workers = {
 	.help = "the workers: what each one runs, its last sign of life, what it has done",
 	.details =
 	    "  --all              manager, scheduler and clients too\n"
-	    "  --set N            from now on N workers (of the first kind); shows nothing. More are "
-	    "started.\n"
-	    "                     Of too many, those with the highest numbers end what they run and "
-	    "leave.\n"
+	    "  --set N            from now on N workers (of the first kind); shows nothing. More\n"
+	    "                     are started; of too many, those with the highest numbers end\n"
+	    "                     what they run and leave.\n"
 	    "                     With 0 of them tasks wait until there are more.\n"
 	    "\nQUEUE: tasks handed to the worker and not taken yet. UP: its messages to the "
 	    "scheduler.\n",

@@ -195,8 +195,8 @@ typedef struct plm_status {
 int plm_status_get(plm *rt, plm_status *ret); /* scans the table: for people, not for loops */
 
 /* ---- ruling it: each returns when accepted ---- */
-/* So many workers of the first kind from now on. More are started; of too many, those with the highest
- * numbers end what they run and leave. 0: tasks wait. -EUSERS: too few process slots. */
+/* So many workers of the first kind from now on. More are started; of too many, those with the
+ * highest numbers end what they run and leave. 0: tasks wait. -EUSERS: too few process slots. */
 int plm_set_workers(plm *rt, unsigned n);
 int plm_pause(plm *rt);  /* no task is started; those that run go on, and what is submitted waits */
 int plm_drain(plm *rt);  /* no task is accepted (-EAGAIN); those accepted run, also if paused */

@@ -224,7 +224,7 @@ void admission_request(struct manager *m, uint32_t slot)
 		manager_end(m);
 		break;
 	case DOOR_WORKERS:
-		r = pool_set(m, request.text);
+		r = staff_set(m, request.text);
 		admission_answer(m, slot, r, r < 0 ? why_text() : "");
 		break;
 	case DOOR_ADMISSION:

@@ -77,7 +77,7 @@ static int make_tables(struct manager *m)
 	c->kinds = m->options->kinds;
 	memcpy(c->kind, m->options->kind, sizeof c->kind);
 	c->resources = m->options->resources;
-	sh_store(&c->pool, c->kind[0].count);
+	sh_store(&c->staff, c->kind[0].count);
 	sh_store(&c->policy, m->options->policy);
 	c->seed = m->options->seed;
 	for (uint32_t i = 0; i < m->tables.limits.processes; i++)
@@ -140,7 +140,7 @@ void manager_drain(struct manager *m)
 		return;
 	log_info("stopping: no new tasks, the last ones run; a second signal ends it at once");
 	m->draining = true;
-	sh_store(&m->tables.control->admission, 0); /* the last ones run, also if they were paused */
+	sh_store(&m->tables.control->admission, 0); /* the last ones run, also after a pause */
 	sh_store(&m->tables.control->mode, MODE_DRAINING);
 	event_bump(&m->tables.process[SLOT_SCHEDULER].event);
 }
@@ -148,7 +148,8 @@ void manager_drain(struct manager *m)
 /* The scheduler sees what changed when it is woken; all others at their next task. */
 void manager_admit(struct manager *m, uint32_t admission)
 {
-	log_info("the queue %s, submissions are %s", admission & ADMISSION_PAUSED ? "rests" : "goes on",
+	log_info("the queue %s, submissions are %s",
+	    admission & ADMISSION_PAUSED ? "rests" : "goes on",
 	    admission & ADMISSION_CLOSED ? "refused" : "taken");
 	sh_store(&m->tables.control->admission, admission);
 	event_bump(&m->tables.process[SLOT_SCHEDULER].event);
@@ -181,7 +182,7 @@ static void announce(struct manager *m)
 {
 	char line[128];
 	int n = snprintf(line, sizeof line, "plm: ready name=%s pid=%d workers=%u\n",
-	    m->options->name, (int)getpid(), pool_workers(m));
+	    m->options->name, (int)getpid(), staff_workers(m));
 	ssize_t ignored = write(m->ready, line, (size_t)n);
 	(void)ignored;
 	sh_store(&m->tables.control->mode, MODE_UP);
@@ -198,7 +199,7 @@ static void on_joined(struct manager *m)
 	eventfd_read(m->joined, &n);
 	if (!m->announced && !m->ending && members_all_live(m))
 		announce(m);
-	pool_dismiss(m);
+	staff_dismiss(m);
 }
 
 static void on_process(struct manager *m, uint32_t slot)

@@ -88,12 +88,12 @@ void members_signal(struct manager *m, int signal);
 bool members_all_live(const struct manager *m);
 uint32_t members_count(const struct manager *m); /* children that still live */
 
-/* ---- pool.c ---- */
-uint32_t pool_workers(const struct manager *m);   /* that there are to be, of all kinds */
-uint32_t pool_processes(const struct manager *m); /* of them */
-bool pool_vacancy(const struct manager *m, uint32_t *ret_worker, uint32_t *ret_kind);
-void pool_dismiss(struct manager *m); /* who is too many is asked to leave */
-int pool_set(struct manager *m, const char *text); /* workers of the first kind */
+/* ---- staff.c ---- */
+uint32_t staff_workers(const struct manager *m);   /* that there are to be, of all kinds */
+uint32_t staff_processes(const struct manager *m); /* of them */
+bool staff_vacancy(const struct manager *m, uint32_t *ret_worker, uint32_t *ret_kind);
+void staff_dismiss(struct manager *m); /* who is too many is asked to leave */
+int staff_set(struct manager *m, const char *text); /* workers of the first kind */
 
 /* ---- admission.c ---- */
 int admission_open(struct manager *m);

@@ -139,7 +139,8 @@ static _Noreturn void child_main(
 		_exit(1); /* it died before we asked to be told */
 	m->tables.process[slot].pid = getpid();
 	uint32_t worker_kind = m->tables.process[slot].worker_kind % WORKER_KINDS_MAX;
-	struct post post = { .slot = slot, .place = m->place ? &m->place[m->slot[slot].place] : NULL,
+	struct post post = { .slot = slot,
+		.place = m->place ? &m->place[m->slot[slot].place] : NULL,
 		.injection = injection_for(&m->options->injections,
 		    m->options->kind[worker_kind].generation) };
 	tables_detach(&m->tables); /* the manager's view of them; ours is made anew */
@@ -203,7 +204,7 @@ static int take_slot(struct manager *m, enum process_kind kind, uint32_t *ret)
 	uint32_t worker = 0, worker_kind = 0, slot = free_slot(m, kind);
 	if (!slot)
 		return why(-EAGAIN, "no process slot is free");
-	if (kind == KIND_WORKER && !pool_vacancy(m, &worker, &worker_kind))
+	if (kind == KIND_WORKER && !staff_vacancy(m, &worker, &worker_kind))
 		return why(-EEXIST, "every worker has its processes");
 	struct process *p = &m->tables.process[slot];
 	p->worker = worker;
@@ -393,7 +394,7 @@ bool members_all_live(const struct manager *m)
 	uint64_t word;
 	for (uint32_t i = SLOT_SCHEDULER; i < m->tables.limits.processes; i++)
 		live += is_member(m, i, &word) && process_state(word) == PROCESS_LIVE;
-	return live == pool_processes(m) + 1;
+	return live == staff_processes(m) + 1;
 }
 
 uint32_t members_count(const struct manager *m)

@@ -159,8 +159,8 @@ void room_leave(struct scheduler *s, uint32_t process)
 	heap_unlock(&s->t->worker_heap);
 }
 
-/* Its task may still wait for another, and may have to run that itself: whether it is blocked goes on
- * to count. */
+/* Its task may still wait for another, and may have to run that itself: whether it is blocked goes
+ * on to count. */
 void room_retire(struct scheduler *s, uint32_t process)
 {
 	room_leave(s, process);

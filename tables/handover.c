@@ -19,8 +19,8 @@ static bool is_idle(const struct tables *t, uint32_t process)
 
 /* Into the hand of an idle one; false if it was not idle after all. The worker looks into its hand
  * first, then into its ring: what the scheduler pushed meanwhile may be what it runs now, for long,
- * and our task must not lie behind it. What is pushed later, the scheduler finds and withdraws; what
- * is handed to one that was asked to leave meanwhile, it may not. */
+ * and our task must not lie behind it. What is pushed later, the scheduler finds and withdraws.
+ * What is handed to one that was asked to leave meanwhile, it may not. */
 static bool give(struct tables *t, uint32_t process, uint64_t hint)
 {
 	shared64 *hand = &t->process[process].handed;

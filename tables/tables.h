@@ -30,7 +30,7 @@ struct limits { /* chosen at boot, then fixed */
 enum runtime_mode { MODE_STARTING, MODE_UP, MODE_DRAINING, MODE_STOPPED };
 
 enum { /* bits of control.admission, which say what does not go on while the runtime is up */
-	ADMISSION_PAUSED = 1, /* no task is started, but what a running one waits for in its place */
+	ADMISSION_PAUSED = 1, /* no task starts, but what a running one waits for, in its place */
 	ADMISSION_CLOSED = 2, /* clients may not submit */
 };
 
@@ -48,7 +48,7 @@ struct control { /* the first page of the control segment, behind the segment's 
 						       * */
 	shared32 policy;                              /* W: anyone. Number in policy_at(). */
 	shared32 admission;                           /* W: manager.  R: anyone. ADMISSION_ bits */
-	shared32 pool;                                /* W: manager. Workers of the first kind that
+	shared32 staff;                               /* W: manager. Workers of the first kind that
 						       * there are to be; kind[0].count at boot. */
 	shared32 restarts;                            /* W: manager. For people. */
 	shared64 changes;                             /* W: who joins, and the manager for the dead:

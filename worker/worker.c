@@ -71,8 +71,7 @@ static bool run(struct worker *w, uint32_t index)
 	return ran;
 }
 
-/* To the scheduler, if it is READY still: others may have it, or it comes back when the queue goes on.
- */
+/* To the scheduler, if it is READY still: for others, or for after the pause. */
 static void give_back(struct worker *w, uint32_t index)
 {
 	uint64_t word = sh_load(&record_at(&w->rt.tables, index)->state);

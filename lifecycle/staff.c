@@ -1,9 +1,10 @@
-/* pool.c - how many workers there are to be, and which.
+/* staff.c - how many workers there are to be, and which.
  *
- * A worker has a number, and its kind is known by it. Numbers of the kinds as they were at boot come
- * in the order of the kinds; what the first kind has beyond that stands behind all of them, so that
- * growing it renumbers nobody. What is missing of the wanted is started; of the first kind, those with
- * the highest numbers leave when there are too many: they end what they run and take nothing new. */
+ * A worker has a number, and its kind is known by it. Numbers of the kinds as they were at boot
+ * come in the order of the kinds; what the first kind has beyond that stands behind all of them, so
+ * that growing it renumbers nobody. What is missing of the wanted is started. Of the first kind,
+ * those with the highest numbers leave when there are too many: they end what they run and take
+ * nothing new. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -23,7 +24,7 @@ static uint32_t at_boot(const struct control *c)
 /* One more than the highest number anybody has now. */
 static uint32_t numbers(const struct control *c)
 {
-	uint32_t first = c->kind[0].count, wanted = sh_peek(&c->pool);
+	uint32_t first = c->kind[0].count, wanted = sh_peek(&c->staff);
 	return at_boot(c) + (wanted > first ? wanted - first : 0);
 }
 
@@ -42,13 +43,13 @@ static bool is_wanted(const struct control *c, uint32_t worker)
 	uint32_t first = c->kind[0].count, boot = at_boot(c);
 	if (kind_of(c, worker) != 0)
 		return true;
-	return (worker < first ? worker : first + worker - boot) < sh_peek(&c->pool);
+	return (worker < first ? worker : first + worker - boot) < sh_peek(&c->staff);
 }
 
-uint32_t pool_workers(const struct manager *m)
+uint32_t staff_workers(const struct manager *m)
 {
 	const struct control *c = m->tables.control;
-	return at_boot(c) - c->kind[0].count + sh_peek(&c->pool);
+	return at_boot(c) - c->kind[0].count + sh_peek(&c->staff);
 }
 
 static uint32_t processes_for(const struct control *c, uint32_t wanted)
@@ -59,10 +60,10 @@ static uint32_t processes_for(const struct control *c, uint32_t wanted)
 	return n;
 }
 
-uint32_t pool_processes(const struct manager *m)
+uint32_t staff_processes(const struct manager *m)
 {
 	const struct control *c = m->tables.control;
-	return processes_for(c, sh_peek(&c->pool));
+	return processes_for(c, sh_peek(&c->staff));
 }
 
 /* One that leaves is missing already. */
@@ -74,9 +75,8 @@ static bool serves(const struct process *p)
 	    (state == PROCESS_STARTING || state == PROCESS_LIVE);
 }
 
-/* The first worker with fewer processes than slots: what a dead one was is known by what is missing.
- */
-bool pool_vacancy(const struct manager *m, uint32_t *ret_worker, uint32_t *ret_kind)
+/* The first with fewer processes than slots: what a dead one was is known by what is missing. */
+bool staff_vacancy(const struct manager *m, uint32_t *ret_worker, uint32_t *ret_kind)
 {
 	const struct control *c = m->tables.control;
 	uint32_t present[WORKERS_MAX] = { 0 }, end = numbers(c);
@@ -95,7 +95,7 @@ bool pool_vacancy(const struct manager *m, uint32_t *ret_worker, uint32_t *ret_k
 }
 
 /* Who has not joined yet is asked when it has. */
-void pool_dismiss(struct manager *m)
+void staff_dismiss(struct manager *m)
 {
 	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++) {
 		struct process *p = &m->tables.process[i];
@@ -130,14 +130,15 @@ static int check_room(const struct manager *m, uint32_t wanted)
 		    "processes, which is %u workers of this kind", wanted, WORKERS_MAX,
 		    (WORKERS_MAX - others) / slots);
 	if (others + wanted * slots + guests > room)
-		return why(-EUSERS, "%u process slots are too few for %u workers: there is room for "
-		    "%u beside the manager, the scheduler, %u processes of other workers and %u "
-		    "clients; boot with a larger --processes", m->tables.limits.processes, wanted,
+		return why(-EUSERS,
+		    "%u process slots are too few for %u workers: there is room for %u beside "
+		    "the manager, the scheduler, %u processes of other workers and %u clients; "
+		    "boot with a larger --processes", m->tables.limits.processes, wanted,
 		    room > others + guests ? (room - others - guests) / slots : 0, others, guests);
 	return 0;
 }
 
-int pool_set(struct manager *m, const char *text)
+int staff_set(struct manager *m, const char *text)
 {
 	char *end;
 	unsigned long wanted = strtoul(text, &end, 10);
@@ -145,13 +146,13 @@ int pool_set(struct manager *m, const char *text)
 		return why(-EINVAL, "how many workers? \"%s\" is no number", text);
 	if (m->draining || m->ending)
 		return why(-ESHUTDOWN, "the runtime is being stopped");
-	uint32_t before = sh_peek(&m->tables.control->pool);
+	uint32_t before = sh_peek(&m->tables.control->staff);
 	int r = check_room(m, (uint32_t)wanted);
 	if (r < 0)
 		return r;
 	log_info("workers of the first kind: %u, were %u", (uint32_t)wanted, before);
-	sh_store(&m->tables.control->pool, (uint32_t)wanted);
-	pool_dismiss(m);
+	sh_store(&m->tables.control->staff, (uint32_t)wanted);
+	staff_dismiss(m);
 	m->workers.missing = m->tables.limits.processes; /* as many as there are vacancies */
 	m->workers.due_ns = clock_ns();
 	return 0;
