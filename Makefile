@@ -8,6 +8,7 @@
 ## make layers tidy    the rules of the tree: who may include whom; sizes, links, dead prototypes
 ## make bench          plm beside its peers and the limits of the machine (BENCH_FLAGS=--quick)
 ## make bench-peers    install the peers; bench-report: the tables and plots of docs/performance.md
+## make sim            policies on simulated workers: the tables of docs/scheduling.md (20 s)
 ## make install        PREFIX=/usr/local DESTDIR=
 ## make deps           install missing Debian packages; does nothing when all is there
 ## make clean          remove build/ and the three programs

@@ -1,10 +1,14 @@
 # bench.mk - building, installing and running the benchmarks; included by the Makefile.
 
 BENCHES := $(patsubst bench/bench_%.c,$(B)/bench/%,$(wildcard bench/bench_*.c))
-BENCH_LIB := $(call objects,$(filter-out bench/bench_%.c bench/mod_%.c,$(call sources,bench)))
+BENCH_LIB := $(call objects,$(filter-out bench/bench_%.c bench/mod_%.c bench/sim_%.c,$(call sources,bench)))
 
 $(BENCHES): $(B)/bench/%: $(B)/bench/bench_%.o $(BENCH_LIB) $(CLIENT) $(CORE)
 	$(LINK)
+
+SIM := $(call objects,$(wildcard bench/sim_*.c) bench/measure.c) $(POLICY)
+$(B)/bench/sim: $(SIM)
+$(B)/tests/test_sim: $(SIM)
 
 $(B)/bench/bench.so: bench/mod_bench.c bench/work.h client/plm.h
 	@mkdir -p $(@D)
@@ -65,3 +69,11 @@ bench-peers:
 # The tables and plots of docs/performance.md, from the last run.
 bench-report:
 	@python3 -B bench/report.py
+
+# The tables of docs/scheduling.md: simulated, but for what a decision costs.
+.PHONY: sim
+sim: $(B)/bench/sim
+	@mkdir -p build/bench
+	@$< --table --csv build/bench/sim.csv
+	@$< --cost --csv build/bench/sim_cost.csv
+	@python3 -B bench/sim_report.py

@@ -194,9 +194,9 @@ def table_idle(run):
 TABLES = {name[6:]: of for name, of in list(globals().items()) if name.startswith("table_")}
 
 
-def fill(text, run):
+def fill(text, run, tables):
     def block(match):
-        return f"<!-- figures: {match[1]} -->\n{TABLES[match[1]](run)}\n<!-- end -->"
+        return f"<!-- figures: {match[1]} -->\n{tables[match[1]](run)}\n<!-- end -->"
 
     return re.sub(r"<!-- figures: (\w+) -->\n.*?<!-- end -->", block, text, flags=re.S)
 
@@ -321,7 +321,7 @@ def main():
     with open(page) as file:
         text = file.read()
     with open(page, "w") as file:
-        file.write(fill(text, run))
+        file.write(fill(text, run, TABLES))
     plot_all(run, os.path.join(os.path.dirname(page), "plots"))
     return 0
 

@@ -8,16 +8,19 @@
 
 struct call {
 	plm_task task;
+	plm_terms terms;
 	bool detach;
 };
 
-enum { OWN_PRIORITY = OPTION_OWN, OWN_RETRIES, OWN_CRASH_RETRIES, OWN_RESULTS, OWN_DETACH };
+enum { OWN_PRIORITY = OPTION_OWN, OWN_RETRIES, OWN_CRASH_RETRIES, OWN_RESULTS, OWN_NEEDS,
+	OWN_DETACH };
 
 static const struct option options[] = {
 	{ "priority", required_argument, NULL, OWN_PRIORITY },
 	{ "retries", required_argument, NULL, OWN_RETRIES },
 	{ "crash-retries", required_argument, NULL, OWN_CRASH_RETRIES },
 	{ "results", required_argument, NULL, OWN_RESULTS },
+	{ "needs", required_argument, NULL, OWN_NEEDS },
 	{ "detach", no_argument, NULL, OWN_DETACH },
 	COMMON_OPTIONS, { 0 },
 };
@@ -39,6 +42,10 @@ static void take_option(const struct context *context, int option, struct call *
 		break;
 	case OWN_RESULTS:
 		task->results = (unsigned)number_word(context, "--results", optarg, 1, RESULTS_MAX);
+		break;
+	case OWN_NEEDS:
+		call->terms.needs = optarg;
+		task->terms = &call->terms;
 		break;
 	case OWN_DETACH:
 		call->detach = true;
@@ -135,6 +142,8 @@ const struct command cmd_call = {
 	    "  --retries N        run again after a failure of the function, at most N times\n"
 	    "  --crash-retries N  run again after its worker died, at most N times\n"
 	    "  --results N        the function yields N results, printed one after the other\n"
+	    "  --needs NEEDS      what it must have, e.g. cpus=2,mem=1G,gpus=0.5,NAME=1; ways\n"
+	    "                     to have it parted by |, e.g. 'gpus=1 | cpus=8'\n"
 	    "  --detach           do not wait: print the reference, kept until `plmctl drop`\n"
 	    "\nWhen --timeout runs out the task is cancelled.\n"
     "The result goes to stdout as it is, with a newline only where a terminal needs one.\n"

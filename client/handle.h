@@ -98,6 +98,9 @@ int handle_tell(struct plm *rt, const uint64_t *hints, uint32_t n);
 /* The same, without waking a scheduler that sleeps. */
 int handle_tell_quietly(struct plm *rt, const uint64_t *hints, uint32_t n);
 
+/* The number of these terms, 0 of NULL. -EINVAL: malformed, or nobody can ever meet them. */
+int terms_agree(struct plm *rt, const plm_terms *terms, uint32_t *ret);
+
 /* When a call that meets a full store or table gives up: from plm_patience(). 0: at once. */
 uint64_t handle_deadline(const struct plm *rt);
 /* Room in the store, waiting for it until the deadline. */

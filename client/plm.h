@@ -58,6 +58,13 @@ enum {
 	PLM_KEEP = 1, /* the result outlives this process, until plm_forget() */
 };
 
+/* What a task may ask for beyond its function. Zeroes ask for nothing: a slot of any worker. */
+typedef struct plm_terms {
+	const char *needs; /* "cpus=2,mem=1G,gpus=0.5,NAME=1"; ways to be satisfied parted by "|";
+			    * what no worker can ever give is refused at submit */
+	uint64_t reserved[7]; /* zero */
+} plm_terms;
+
 typedef struct plm_task {
 	const char *function;  /* "module.function" */
 	const plm_arg *args;
@@ -68,7 +75,8 @@ typedef struct plm_task {
 	unsigned retries;       /* run again after a failure of the function, at most so often */
 	unsigned crash_retries; /* run again after its worker died, at most so often */
 	unsigned flags;         /* PLM_KEEP */
-	uint64_t reserved[4];   /* zero */
+	const plm_terms *terms; /* NULL: none; tasks may share them */
+	uint64_t reserved[3];   /* zero */
 } plm_task;
 
 typedef struct plm_failure {

@@ -12,6 +12,7 @@ enum { SUBMIT_CHUNK = 64 };
 struct submission { /* one task on its way in */
 	const plm_task *task;
 	uint32_t function;
+	uint32_t terms;
 	uint32_t results;
 	uint32_t futures;
 	uint64_t args_bytes;
@@ -137,7 +138,8 @@ static int fill(struct plm *rt, uint32_t index, const struct submission *s, uint
 	struct record *record = record_at(&rt->tables, index);
 	const plm_task *task = s->task;
 	record->key = key_make(task->priority, sequence);
-	record->function = s->function;
+	record->function = (uint16_t)s->function;
+	record->terms = (uint16_t)s->terms;
 	record->results = (uint16_t)s->results;
 	record->retries = (uint8_t)task->retries;
 	record->crash_retries = (uint8_t)task->crash_retries;
@@ -225,7 +227,7 @@ static int submit_one(struct plm *rt, struct chunk *chunk, const struct submissi
 	if (r == 0) {
 		publish(rt, index, s);
 		uint64_t hint = hint_make(HINT_SUBMITTED, ret[0].id);
-		if (!s->alone || s->futures || !handover(&rt->tables, hint))
+		if (!s->alone || s->futures || s->terms || !handover(&rt->tables, hint))
 			chunk->hint[chunk->n++] = hint;
 		if (s->task->flags & PLM_KEEP)
 			chunk->hint[chunk->n++] = hint_make(HINT_KEPT, ret[0].id);
@@ -257,6 +259,7 @@ static int submit_all(
 	struct chunk chunk = { .left = n };
 	const char *known =
 	    NULL; /* the last name looked up: the same pointer means the same function */
+	const plm_terms *agreed = NULL;
 	uint64_t sequence = sh_add(&rt->tables.control->sequence, n);
 	int r = 0;
 	for (size_t i = 0; i < n && r == 0; i++, chunk.left--) {
@@ -264,6 +267,9 @@ static int submit_all(
 			r = names_find(
 			    rt->names, &rt->tables.registry, tasks[i].function, &s.function);
 		known = tasks[i].function;
+		if (r == 0 && tasks[i].terms != agreed)
+			r = terms_agree(rt, tasks[i].terms, &s.terms);
+		agreed = tasks[i].terms;
 		if (r == 0)
 			r = measure(rt, &tasks[i], &s);
 		if (r == 0)

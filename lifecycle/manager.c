@@ -78,6 +78,8 @@ static int make_tables(struct manager *m)
 	memcpy(c->kind, m->options->kind, sizeof c->kind);
 	c->resources = m->options->resources;
 	sh_store(&c->staff, c->kind[0].count);
+	c->memory = m->options->memory;
+	memcpy(c->device, m->options->device, sizeof c->device);
 	sh_store(&c->policy, m->options->policy);
 	c->seed = m->options->seed;
 	for (uint32_t i = 0; i < m->tables.limits.processes; i++)

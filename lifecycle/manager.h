@@ -91,7 +91,11 @@ uint32_t members_count(const struct manager *m); /* children that still live */
 /* ---- staff.c ---- */
 uint32_t staff_workers(const struct manager *m);   /* that there are to be, of all kinds */
 uint32_t staff_processes(const struct manager *m); /* of them */
-bool staff_vacancy(const struct manager *m, uint32_t *ret_worker, uint32_t *ret_kind);
+struct vacancy { /* a slot of a worker that has no process */
+	uint32_t worker, kind;
+	uint32_t gpu_first; /* number of the worker's first GPU */
+};
+bool staff_vacancy(const struct manager *m, struct vacancy *ret);
 void staff_dismiss(struct manager *m); /* who is too many is asked to leave */
 int staff_set(struct manager *m, const char *text); /* workers of the first kind */
 

@@ -24,10 +24,7 @@
 #include "scheduler/scheduler.h"
 #include "store/nodes.h"
 #include "tables/spec.h"
-#include "topology/threads.h"
-#include "worker/worker.h"
-
-enum { CPUS_OF_A_TASK = 1 }; /* one it did not ask for */
+#include "worker/needs.h"
 
 /* ---- the child ---- */
 
@@ -88,7 +85,6 @@ static void take_place(const struct place *place)
 {
 	if (place && place_take(place) < 0)
 		log_warn("%s; it runs where it is put", why_text());
-	topology_set_threads(CPUS_OF_A_TASK);
 }
 
 static uint32_t node_of(const struct place *place)
@@ -114,6 +110,7 @@ static int worker_main(int control_fd, int store_fd, int joined, const struct po
 		log_warn("cannot start: %s", why_text());
 		return 1;
 	}
+	needs_end(&worker);
 	sh_poke(&worker.rt.me->node, node_of(post->place));
 	this_worker = &worker;
 	eventfd_write(joined, 1);
@@ -201,14 +198,16 @@ static uint32_t free_slot(const struct manager *m, enum process_kind kind)
 /* A slot of the process table, and of a worker, for one that is to be forked. */
 static int take_slot(struct manager *m, enum process_kind kind, uint32_t *ret)
 {
-	uint32_t worker = 0, worker_kind = 0, slot = free_slot(m, kind);
+	struct vacancy vacancy = { 0 };
+	uint32_t slot = free_slot(m, kind);
 	if (!slot)
 		return why(-EAGAIN, "no process slot is free");
-	if (kind == KIND_WORKER && !staff_vacancy(m, &worker, &worker_kind))
+	if (kind == KIND_WORKER && !staff_vacancy(m, &vacancy))
 		return why(-EEXIST, "every worker has its processes");
 	struct process *p = &m->tables.process[slot];
-	p->worker = worker;
-	p->worker_kind = worker_kind;
+	p->worker = vacancy.worker;
+	p->worker_kind = vacancy.kind;
+	p->gpu_first = vacancy.gpu_first;
 	if (!process_claim(p, kind, 0, process_kind_name(kind)))
 		return why(-EAGAIN, "process slot %u was taken", slot);
 	*ret = slot;
@@ -229,11 +228,11 @@ static int watch_child(struct manager *m, uint32_t slot, pid_t pid)
 
 int members_spawn(struct manager *m, enum process_kind kind)
 {
-	uint32_t slot = 0;
+	uint32_t slot = 0, place = free_place(m); /* before the slot, which had one of its own */
 	int r = take_slot(m, kind, &slot);
 	if (r < 0)
 		return r;
-	m->slot[slot].place = free_place(m);
+	m->slot[slot].place = place;
 	pid_t parent = getpid(), pid = fork();
 	if (pid == 0)
 		child_main(m, kind, slot, parent);
@@ -267,8 +266,7 @@ void members_gone(struct manager *m, uint32_t slot, int status)
 	sh_store(&p->exit_status, (uint32_t)status);
 	process_step(p, &word, PROCESS_DEAD);
 	process_set_awake(&m->tables, slot, false);
-	if (slot ==
-	    SLOT_SCHEDULER) { /* nothing of a scheduler is truth: its successor derives it again */
+	if (slot == SLOT_SCHEDULER) { /* nothing of it is truth: its successor derives it again */
 		word = sh_load(&p->state);
 		process_step(p, &word, PROCESS_FREE);
 	}

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/why.h"
 #include "client/plm.h"
@@ -23,7 +24,12 @@ static const char help[] =
     "  --name NAME       name of the runtime (default \"default\"; PLM_NAME)\n"
     "  --workers N|SPEC  N plain workers (default: one a core), or kinds of workers, e.g.\n"
     "                    'gen=4,slots=2 x2; gen=1,slots=5 x2': generation 1 to 4, tasks at once,\n"
-    "                    how many of them (PLM_WORKERS)\n"
+    "                    how many of them; gpus=N, mem=SIZE and resources of any NAME=N that\n"
+    "                    tasks may ask for (PLM_WORKERS)\n"
+    "  --gpus N          GPUs there are said to be, dealt to the workers (default: those found;\n"
+    "                    PLM_GPUS)\n"
+    "  --memory SIZE     that tasks may ask for together (default: what the machine has;\n"
+    "                    PLM_MEMORY)\n"
     "  --policy NAME     which worker gets a task: locality (default), load-aware, power-of-two,\n"
     "                    round-robin, random, static-fill; `plmctl policy` changes it\n"
     "                    (PLM_POLICY)\n"
@@ -113,6 +119,14 @@ static int set_workers(struct options *o, const char *text)
 	return 0;
 }
 
+static int set_gpus(struct options *o, const char *what, const char *text)
+{
+	uint64_t n = 0;
+	int r = parse_number(what, text, DEVICES_MAX, &n);
+	o->gpus = (uint32_t)n;
+	return r;
+}
+
 static int set_policy(struct options *o, const char *name)
 {
 	for (uint32_t i = 0; policy_at(i); i++)
@@ -150,6 +164,8 @@ static int apply(struct options *o, const char *what, char letter, char *text)
 	case 'p': return set_number(what, text, &o->limits.processes);
 	case 's': return parse_size(what, text, &o->limits.store_bytes);
 	case 'm': return add_module(o, text);
+	case 'g': return set_gpus(o, what, text);
+	case 'M': return parse_size(what, text, &o->memory);
 	case 'P': return set_policy(o, text);
 	case 'S': return parse_number(what, text, UINT64_MAX, &o->seed);
 	case 'i': return injections_parse(text, &o->injections);
@@ -172,10 +188,12 @@ static int apply_environment(struct options *o)
 	    {"PLM_TASKS", 't'},
 	    {"PLM_STORE", 's'},
 	    {"PLM_PROCESSES", 'p'},
+	    {"PLM_GPUS", 'g'},
+	    {"PLM_MEMORY", 'M'},
 	    {"PLM_POLICY", 'P'},
 	    {"PLM_SEED", 'S'},
 	    {"PLM_INJECT", 'i'},
-	    {"PLM_MODULES", 'M'},
+	    {"PLM_MODULES", ':'},
 	    {"PLM_PIN", 'c'},
 	};
 	int r = 0;
@@ -193,6 +211,8 @@ static void set_defaults(struct options *o)
 	char workers[16];
 	*o = (struct options){ .name = "default", .limits = { .records = RECORDS_DEFAULT,
 		.store_bytes = STORE_BYTES_DEFAULT, .nodes = nodes_count() } };
+	o->gpus = GPUS_AS_DETECTED;
+	o->memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 	snprintf(workers, sizeof workers, "%d",
 	    sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1);
 	set_workers(o, workers);
@@ -215,6 +235,8 @@ int options_parse(int argc, char **argv, struct options *ret)
 	    {"store", required_argument, NULL, 's'},
 	    {"processes", required_argument, NULL, 'p'},
 	    {"module", required_argument, NULL, 'm'},
+	    {"gpus", required_argument, NULL, 'g'},
+	    {"memory", required_argument, NULL, 'M'},
 	    {"policy", required_argument, NULL, 'P'},
 	    {"seed", required_argument, NULL, 'S'},
 	    {"inject", required_argument, NULL, 'i'},
@@ -247,5 +269,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 		return usage_error();
 	}
 	fit_processes(ret);
+	if (devices_plan(ret) < 0)
+		return usage_error();
 	return tables_check_limits(&ret->limits) < 0 ? usage_error() : 0;
 }

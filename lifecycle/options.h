@@ -14,6 +14,9 @@ struct options {
 	struct worker_kind kind[WORKER_KINDS_MAX];
 	uint32_t kinds;
 	struct resource_names resources;
+	uint32_t gpus;   /* that there are said to be */
+	char device[DEVICES_MAX][DEVICE_ID_BYTES]; /* what they are called */
+	uint64_t memory; /* that tasks may declare together; 0: not bounded */
 	uint32_t policy; /* its number */
 	uint64_t seed;   /* of what is drawn */
 	const char *modules[MODULES_MAX];
@@ -22,6 +25,11 @@ struct options {
 	enum pin pin;
 	bool daemon;
 };
+
+#define GPUS_AS_DETECTED UINT32_MAX
+
+/* ---- devices.c ---- */
+int devices_plan(struct options *o); /* 0 or -EINVAL */
 
 /* 0: go on; else the exit code to end with plus 1 (so --help is 1), everything said already. */
 int options_parse(int argc, char **argv, struct options *ret);

@@ -75,21 +75,25 @@ static bool serves(const struct process *p)
 	    (state == PROCESS_STARTING || state == PROCESS_LIVE);
 }
 
+static uint32_t gpus_of(const struct worker_kind *kind)
+{
+	return (uint32_t)(kind->amount[RESOURCE_GPUS] / AMOUNT_UNIT);
+}
+
 /* The first with fewer processes than slots: what a dead one was is known by what is missing. */
-bool staff_vacancy(const struct manager *m, uint32_t *ret_worker, uint32_t *ret_kind)
+bool staff_vacancy(const struct manager *m, struct vacancy *ret)
 {
 	const struct control *c = m->tables.control;
-	uint32_t present[WORKERS_MAX] = { 0 }, end = numbers(c);
+	uint32_t present[WORKERS_MAX] = { 0 }, end = numbers(c), gpus = 0;
 	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++)
 		if (serves(&m->tables.process[i]))
 			present[m->tables.process[i].worker % WORKERS_MAX]++;
 	for (uint32_t worker = 0; worker < end && worker < WORKERS_MAX; worker++) {
 		uint32_t kind = kind_of(c, worker);
-		if (!is_wanted(c, worker) || present[worker] >= c->kind[kind].slots)
-			continue;
-		*ret_worker = worker;
-		*ret_kind = kind;
-		return true;
+		*ret = (struct vacancy){ worker, kind, gpus };
+		if (is_wanted(c, worker) && present[worker] < c->kind[kind].slots)
+			return true;
+		gpus += gpus_of(&c->kind[kind]);
 	}
 	return false;
 }
@@ -125,6 +129,9 @@ static int check_room(const struct manager *m, uint32_t wanted)
 	const struct control *c = m->tables.control;
 	uint32_t slots = c->kind[0].slots, others = processes_for(c, 0), guests = clients(m);
 	uint32_t room = m->tables.limits.processes - SLOT_FIRST_MEMBER;
+	if (wanted > c->kind[0].count && gpus_of(&c->kind[0]))
+		return why(-EINVAL, "%u workers are too many: the GPUs were dealt at boot, to %u "
+		    "workers of this kind", wanted, c->kind[0].count);
 	if (wanted > (WORKERS_MAX - others) / slots)
 		return why(-EINVAL, "%u workers are too many: a runtime has at most %d worker "
 		    "processes, which is %u workers of this kind", wanted, WORKERS_MAX,

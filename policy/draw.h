@@ -1,5 +1,5 @@
 /* draw.h - random numbers from a seed: the same seed, the same numbers, on every machine.
- * splitmix64: one word of state, any seed is a good one, and two streams from neighbouring seeds have
+ * splitmix64: one word of state, any seed is a good one, and the streams of neighbouring seeds have
  * nothing to do with each other. Not for secrets.  Blocks, allocates: never. */
 #ifndef PLM_DRAW_H
 #define PLM_DRAW_H

@@ -8,10 +8,17 @@ static uint64_t key(const struct policy_worker *worker)
 	return key_make(worker->free / worker->slots, key_warmth(worker));
 }
 
+/* As by key, without its division: all workers of one node are equals, and asked about often. */
+static bool less_loaded(const struct policy_worker *a, const struct policy_worker *b)
+{
+	uint64_t free_a = a->free * b->slots, free_b = b->free * a->slots;
+	return free_a != free_b ? free_a > free_b : key_warmth(a) > key_warmth(b);
+}
+
 struct nearness { /* what comes first counts most */
 	uint64_t in_cache;
 	uint64_t on_node;
-	uint64_t key;
+	const struct policy_worker *worker;
 };
 
 static bool nearer(const struct nearness *a, const struct nearness *b)
@@ -20,33 +27,75 @@ static bool nearer(const struct nearness *a, const struct nearness *b)
 		return a->in_cache > b->in_cache;
 	if (a->on_node != b->on_node)
 		return a->on_node > b->on_node;
-	return a->key > b->key;
+	return (a->in_cache | a->on_node) > 0 && less_loaded(a->worker, b->worker);
 }
 
 static struct nearness nearness_of(const struct policy_view *view, uint32_t number,
     const struct policy_bytes *bytes, size_t n)
 {
-	const struct policy_worker *worker = &view->worker[number];
-	struct nearness sum = { .key = key(worker) };
+	struct nearness sum = { .worker = &view->worker[number] };
 	for (size_t i = 0; i < n; i++) {
 		sum.in_cache += bytes[i].worker == number ? bytes[i].bytes : 0;
-		sum.on_node += bytes[i].node == worker->node ? bytes[i].bytes : 0;
+		sum.on_node += bytes[i].node == sum.worker->node ? bytes[i].bytes : 0;
 	}
 	return sum;
 }
 
-static uint32_t nearest(const struct policy_view *view, const struct policy_bytes *bytes, size_t n)
+static bool is_open(const struct policy_view *view, uint32_t number)
+{
+	for (uint32_t i = 0; i < view->n; i++)
+		if (view->open[i] == number)
+			return true;
+	return false;
+}
+
+/* Only those named by the bytes come into question: the others need not be weighed. */
+static uint32_t nearest_cache(const struct policy_view *view, const struct policy_bytes *bytes,
+    size_t n)
+{
+	struct nearness best = { 0 };
+	uint32_t ret = POLICY_NOBODY;
+	for (size_t i = 0; i < n; i++) {
+		if (bytes[i].bytes == 0 || !is_open(view, bytes[i].worker))
+			continue;
+		struct nearness one = nearness_of(view, bytes[i].worker, bytes, n);
+		if (ret == POLICY_NOBODY || nearer(&one, &best)) {
+			best = one;
+			ret = bytes[i].worker;
+		}
+	}
+	return ret;
+}
+
+static uint32_t nearest_node(const struct policy_view *view, const struct policy_bytes *bytes,
+    size_t n)
 {
 	struct nearness best = { 0 };
 	uint32_t ret = POLICY_NOBODY;
 	for (uint32_t i = 0; i < view->n; i++) {
 		struct nearness one = nearness_of(view, view->open[i], bytes, n);
-		if (one.in_cache + one.on_node > 0 && nearer(&one, &best)) {
+		if (nearer(&one, &best)) {
 			best = one;
 			ret = view->open[i];
 		}
 	}
 	return ret;
+}
+
+static bool on_a_node(const struct policy_bytes *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (bytes[i].node != POLICY_NOBODY && bytes[i].bytes > 0)
+			return true;
+	return false;
+}
+
+static uint32_t nearest(const struct policy_view *view, const struct policy_bytes *bytes, size_t n)
+{
+	uint32_t number = nearest_cache(view, bytes, n);
+	if (number != POLICY_NOBODY || !on_a_node(bytes, n))
+		return number;
+	return nearest_node(view, bytes, n);
 }
 
 const struct policy policy_locality = {

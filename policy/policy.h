@@ -24,7 +24,7 @@ struct policy_worker { /* one worker, as it stands now */
 	uint32_t node;      /* NUMA node */
 	uint32_t number;    /* its own: equals are told apart by it, the lower goes first */
 	uint64_t last_turn; /* number of the placement that chose it last, from 1; 0: never */
-	uint64_t free;      /* slots free, in parts of POLICY_SLOT; a worker with 0 is no candidate */
+	uint64_t free;      /* slots, in parts of POLICY_SLOT; a worker with 0 is no candidate */
 };
 
 struct policy_view { /* who may be chosen */
@@ -35,7 +35,7 @@ struct policy_view { /* who may be chosen */
 
 struct policy_bytes { /* where arguments of a task lie: which worker's cache, which node's memory */
 	uint32_t worker; /* POLICY_NOBODY: no worker's */
-	uint32_t node;
+	uint32_t node;   /* POLICY_NOBODY: does not matter, as where all are on one */
 	uint64_t bytes;
 };
 
@@ -49,14 +49,15 @@ struct policy {
 	uint64_t (*key)(const struct policy_worker *worker);
 	/* May leave sleeping workers asleep while those awake are quick with their tasks. */
 	bool thrifty;
-	/* Draws a position of view->open. NULL: it orders. *seed is its stream of random numbers. */
+	/* Draws a position of view->open. NULL: it orders. *seed: its stream of random numbers. */
 	uint32_t (*draw)(const struct policy_view *view, uint64_t *seed);
 	/* The number of the open worker that has most of these bytes near, POLICY_NOBODY if nobody
 	 * has any: then by key or draw. NULL: bytes do not matter, nobody need look for them. */
-	uint32_t (*near)(const struct policy_view *view, const struct policy_bytes *bytes, size_t n);
+	uint32_t (*near)(const struct policy_view *view, const struct policy_bytes *bytes,
+	    size_t n);
 };
 
-/* By name; NULL if there is none. policy_at() lists them: NULL behind the last; 0 is the default. */
+/* By name; NULL if there is none. policy_at() lists them: NULL behind the last, 0 the default. */
 const struct policy *policy_find(const char *name);
 const struct policy *policy_at(size_t index);
 

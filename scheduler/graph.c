@@ -13,6 +13,9 @@
 
 void graph_settled(struct scheduler *s, uint32_t index)
 {
+	const struct record *r = record_at(s->t, index);
+	if (r->terms)
+		booking_settled(s, record_ref(index, word_generation(sh_load(&r->state))));
 	/* Full only if hints came doubled without end: then nothing that is left out was not in
 	 * already. */
 	if (s->settled_count < SETTLED_PER_RECORD * s->t->limits.records)

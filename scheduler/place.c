@@ -32,6 +32,9 @@ void place_flush(struct scheduler *s)
 		uint64_t word = sh_load(&r->state);
 		if (word_state(word) != RECORD_READY)
 			continue;
+		if (r->terms)
+			booking_returned(
+			    s, record_ref(s->ready[i], word_generation(word)), word);
 		heap_remove(&s->t->task_heap,
 		    s->ready[i]); /* a doubled hint, or an entry of a former life */
 		heap_push(&s->t->task_heap, s->ready[i], word_generation(word), r->key);
@@ -55,12 +58,22 @@ struct pick {
 };
 
 /* A worker that waits may have run it in place, or a client cancelled it. */
-static bool still_ready(const struct tables *t, const struct heap_entry *task)
+bool place_still_ready(const struct tables *t, const struct heap_entry *task)
 {
 	if (task->id >= t->limits.records)
 		return false;
 	uint64_t word = sh_load(&record_at(t, task->id)->state);
 	return word_state(word) == RECORD_READY && word_generation(word) == task->tag;
+}
+
+/* It wants more than a slot: its turn is told by booking.c. */
+static bool put_on_shelf(struct scheduler *s, const struct heap_entry *task)
+{
+	const struct record *r = record_at(s->t, task->id);
+	if (!record_needs(s->t, r))
+		return false;
+	shelf_put(s, r->terms, *task);
+	return true;
 }
 
 /* Claims nothing: the record stays READY until the worker takes it. */
@@ -74,7 +87,7 @@ static bool pick_one(struct scheduler *s, struct pick *ret)
 	do
 		if (!heap_pop(&t->task_heap, &task))
 			return false;
-	while (!still_ready(t, &task));
+	while (!place_still_ready(t, &task) || put_on_shelf(s, &task));
 	room_take(s, process);
 	*ret = (struct pick){ process, hint_make(HINT_SUBMITTED, record_ref(task.id, task.tag)) };
 	return true;
@@ -125,14 +138,17 @@ static void wake_blocked(struct scheduler *s)
 uint32_t place_tasks(struct scheduler *s)
 {
 	struct pick picks[PLACE_BATCH];
-	uint32_t total = 0, n;
-	if (heap_length(&s->t->task_heap) == 0)
-		return 0;
+	uint32_t total = 0, n = 0;
+	bool paused = s->admission & ADMISSION_PAUSED;
 	do {
-		n = s->admission & ADMISSION_PAUSED ? 0 : pick_some(s, picks);
+		if (paused || heap_length(&s->t->task_heap) == 0)
+			break;
+		n = pick_some(s, picks);
 		send_picks(s, picks, n);
 		total += n;
 	} while (n == PLACE_BATCH && total < PLACED_A_ROUND);
+	if (!paused && (s->shelves || s->bookings || !s->adopted))
+		total += booking_place(s);
 	if (s->blocked && heap_length(&s->t->task_heap))
 		wake_blocked(s);
 	return total;
@@ -163,7 +179,7 @@ void place_withdraw(struct scheduler *s, uint32_t process)
 
 bool place_idle(const struct scheduler *s)
 {
-	if (heap_length(&s->t->task_heap))
+	if (heap_length(&s->t->task_heap) || !shelf_empty(s) || s->bookings)
 		return false;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
 		if (s->member[p].generation && place_outstanding(s, p))

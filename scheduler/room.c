@@ -107,7 +107,7 @@ void room_refresh(struct scheduler *s, uint32_t process)
 	uint32_t outstanding = place_outstanding(s, process);
 	s->blocked -= m->blocked;
 	m->depth = process_depth(&s->t->process[process]);
-	m->room = m->depth > outstanding ? m->depth - outstanding : 0;
+	m->room = m->depth > outstanding && !m->booked ? m->depth - outstanding : 0;
 	m->blocked = m->depth == 0;
 	s->blocked += m->blocked;
 	if (m->leaving)
@@ -138,17 +138,15 @@ void room_join(struct scheduler *s, uint32_t process)
 	m->next = s->team[worker].first;
 	s->team[worker].first = process;
 	s->team[worker].hall = kind->amount[RESOURCE_GPUS] ? HALL_GPU : HALL_CPU;
+	booking_adopt(s, process);
 	room_refresh(s, process);
 }
 
-void room_leave(struct scheduler *s, uint32_t process)
+/* It is given nothing any more. */
+static void unseat(struct scheduler *s, uint32_t process)
 {
-	struct member *m = &s->member[process];
+	const struct member *m = &s->member[process];
 	uint32_t *link = &s->team[m->worker].first;
-	s->blocked -= m->blocked;
-	m->blocked = false;
-	if (m->leaving)
-		return; /* that was all there was of it */
 	s->brisk -= m->brisk;
 	while (*link != process && *link != 0)
 		link = &s->member[*link].next;
@@ -159,12 +157,23 @@ void room_leave(struct scheduler *s, uint32_t process)
 	heap_unlock(&s->t->worker_heap);
 }
 
+void room_leave(struct scheduler *s, uint32_t process)
+{
+	struct member *m = &s->member[process];
+	booking_seat_gone(s, process);
+	s->blocked -= m->blocked;
+	m->blocked = false;
+	if (!m->leaving)
+		unseat(s, process);
+}
+
 /* Its task may still wait for another, and may have to run that itself: whether it is blocked goes
  * on to count. */
 void room_retire(struct scheduler *s, uint32_t process)
 {
-	room_leave(s, process);
+	unseat(s, process);
 	s->member[process].leaving = true;
+	booking_seat_retires(s, process);
 	room_refresh(s, process);
 	place_withdraw(s, process);
 }
@@ -178,27 +187,28 @@ void room_rebuild(struct scheduler *s)
 
 /* ---- choosing ---- */
 
-static uint32_t first_by_key(const struct scheduler *s, const struct hall *hall)
+uint32_t room_choose_among(struct scheduler *s, const uint32_t *workers, uint32_t n)
 {
-	uint32_t best = hall->open[0];
-	for (uint32_t i = 1; i < hall->n; i++)
-		if (key_of(s, hall->open[i]) > key_of(s, best))
-			best = hall->open[i];
+	struct policy_view view = { s->view, workers, n };
+	uint32_t best = workers[0];
+	if (s->policy->draw)
+		return workers[s->policy->draw(&view, &s->seed)];
+	for (uint32_t i = 1; i < n; i++)
+		if (key_of(s, workers[i]) > key_of(s, best))
+			best = workers[i];
 	return best;
 }
 
 static uint32_t choose_worker(struct scheduler *s, enum hall_name name)
 {
 	const struct hall *hall = &s->hall[name];
-	struct policy_view view = { s->view, hall->open, hall->n };
 	struct heap_entry top;
 	if (hall->n == 0)
 		return POLICY_NOBODY;
-	if (s->policy->draw)
-		return hall->open[s->policy->draw(&view, &s->seed)];
-	if (name == HALL_CPU && heap_peek(&s->t->worker_heap, &top) && top.id < WORKERS_MAX)
+	if (s->policy->key && name == HALL_CPU && heap_peek(&s->t->worker_heap, &top) &&
+	    top.id < WORKERS_MAX)
 		return top.id;
-	return first_by_key(s, hall);
+	return room_choose_among(s, hall->open, hall->n);
 }
 
 /* The slot with most room; among equals the one that had a task last. */

@@ -50,6 +50,7 @@ void scheduler_close(struct scheduler *s)
 {
 	munmap(s->settled, settled_bytes(s));
 	free(s->member);
+	shelf_close(s);
 }
 
 void scheduler_give_up(void)

@@ -27,11 +27,28 @@ struct member {
 	uint32_t depth, room; /* what its ring may hold now, and what more it may get */
 	bool leaving;        /* it gets nothing any more, and ends what it runs */
 	bool awake, brisk, stuck, blocked; /* as its share says (room.c) */
+	uint64_t booked;     /* for this task (booking.c), 0: for none */
 	uint32_t share;      /* of its slot that is free, as its worker's view counts it */
 	uint64_t last_turn;  /* value of `turns` when it was given its last */
 	uint32_t seen_position; /* of its ring, at the last look for stuck queues */
 	uint64_t cancel_ref; /* a task of its that was asked to stop ... */
 	uint64_t cancel_deadline_ns; /* ... and when its worker is ended instead */
+};
+
+struct shelf { /* of tasks with the same terms, largest key first */
+	struct heap_entry *entry;
+	uint32_t n, room;
+};
+
+struct booking { /* slots and resources of one task */
+	uint64_t ref;
+	uint32_t attempt; /* of the task when it was begun */
+	uint32_t main, reserved_main; /* who runs it: 0 until the others keep still */
+	uint32_t seats;   /* that were booked */
+	uint32_t worker, kind, way;
+	uint64_t gpus;
+	const struct demand *demand;
+	bool given;       /* the hint */
 };
 
 enum hall_name { HALL_CPU, HALL_GPU, HALLS };
@@ -56,6 +73,11 @@ struct scheduler {
 	struct policy_worker view[WORKERS_MAX]; /* what it sees, by number of the worker */
 	struct team team[WORKERS_MAX];
 	struct hall hall[HALLS];
+	struct shelf shelf[TERMS_MAX];
+	uint32_t shelves;        /* numbers of terms that may have tasks on a shelf */
+	struct booking booking[PROCESSES_MAX];
+	uint32_t bookings;
+	bool adopted;            /* what a former scheduler had booked is made out */
 	uint64_t turns;          /* hints given to workers, ever */
 	uint32_t brisk, crew;    /* so many workers are brisk, and may be before none is woken */
 	uint32_t newly_stuck;    /* at this look */
@@ -124,6 +146,23 @@ void place_rebuild(struct scheduler *s);               /* the task heap, from th
 uint32_t place_outstanding(const struct scheduler *s, uint32_t process);
 bool place_idle(const struct scheduler *s);            /* nothing queued, nothing given */
 
+bool place_still_ready(const struct tables *t, const struct heap_entry *task);
+
+/* ---- shelf.c ---- */
+void shelf_put(struct scheduler *s, uint32_t terms, struct heap_entry task);
+bool shelf_peek(struct scheduler *s, uint32_t terms, struct heap_entry *ret);
+void shelf_drop(struct scheduler *s, uint32_t terms); /* what shelf_peek() showed */
+bool shelf_empty(const struct scheduler *s);
+void shelf_close(struct scheduler *s);
+
+/* ---- booking.c ---- */
+uint32_t booking_place(struct scheduler *s); /* how many were begun */
+void booking_settled(struct scheduler *s, uint64_t ref);
+void booking_returned(struct scheduler *s, uint64_t ref, uint64_t word); /* READY */
+void booking_seat_gone(struct scheduler *s, uint32_t process);
+void booking_seat_retires(struct scheduler *s, uint32_t process); /* it is LEAVING */
+void booking_adopt(struct scheduler *s, uint32_t process);
+
 /* ---- room.c ---- */
 void room_join(struct scheduler *s, uint32_t process);
 void room_leave(struct scheduler *s, uint32_t process);
@@ -135,6 +174,8 @@ void room_look_for_stuck(struct scheduler *s);
 /* Both under the worker heap's lock. Whose turn it is; false: nobody's for now. */
 bool room_choose(struct scheduler *s, uint32_t *ret_process);
 void room_take(struct scheduler *s, uint32_t process); /* it gets one */
+/* The number of one of these workers, whether it has room or not. */
+uint32_t room_choose_among(struct scheduler *s, const uint32_t *workers, uint32_t n);
 
 /* ---- repair.c ---- */
 void members_look(struct scheduler *s); /* after a change of the process table */

@@ -11,7 +11,8 @@ static bool is_live_worker(const struct tables *t, uint32_t process)
 /* Its hand is empty and nothing stands in its ring. */
 static bool is_idle(const struct tables *t, uint32_t process)
 {
-	if (!is_live_worker(t, process) || sh_peek(&t->process[process].handed))
+	const struct process *p = &t->process[process];
+	if (!is_live_worker(t, process) || sh_peek(&p->handed) || sh_peek(&p->booked))
 		return false;
 	struct ring ring = ring_down(t, process);
 	return ring_used(&ring) == 0;

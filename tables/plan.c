@@ -7,9 +7,9 @@
 uint32_t plan_abi(void)
 {
 	const size_t sizes[] = { sizeof(struct control), sizeof(struct process),
-	    sizeof(struct record),
-		sizeof(struct registry_shm), sizeof(pthread_mutex_t), sizeof(struct heap_entry),
-		arena_bytes(64), UP_RING_ENTRIES, DOWN_RING_ENTRIES };
+		sizeof(struct record), sizeof(struct registry_shm), sizeof(struct terms_shm),
+		sizeof(pthread_mutex_t), sizeof(struct heap_entry), arena_bytes(64),
+		UP_RING_ENTRIES, DOWN_RING_ENTRIES };
 	uint32_t hash = 2166136261u; /* FNV-1a: any change of any size changes it */
 	for (size_t i = 0; i < COUNT_OF(sizes); i++)
 		hash = (hash ^ (uint32_t)sizes[i]) * 16777619u;
@@ -36,6 +36,7 @@ void plan_make(const struct limits *limits, struct plan *ret)
 	p.control = place(&end, sizeof(struct control));
 	p.process = place(&end, limits->processes * sizeof(struct process));
 	p.registry = place(&end, sizeof(struct registry_shm));
+	p.terms = place(&end, sizeof(struct terms_shm));
 	p.rings = place(&end, limits->processes * plan_ring_bytes());
 	p.worker_heap = place(&end, heap_bytes(limits->processes));
 	end = (end + sizeof(struct record) - 1) & ~(sizeof(struct record) - 1);

@@ -6,7 +6,8 @@
 #include "tables/tables.h"
 
 struct plan {
-	size_t control, process, registry, record, more_holds, pool, task_heap, worker_heap, rings;
+	size_t control, process, registry, terms, record, more_holds, pool, task_heap, worker_heap;
+	size_t rings;
 	size_t arena[ARENAS_MAX];
 	size_t total;         /* bytes of the control segment */
 	uint32_t arena_pages; /* of each arena */

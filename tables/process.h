@@ -76,6 +76,13 @@ struct process {
 	shared32 cpu;        /* W: itself, clients too. Where it spun last. */
 	shared64 handed;     /* W: another worker or a client (0 to a hint, by CAS), itself (to 0,
 			      * when that is done). Not 0: it is busy (handover.h). */
+	shared64 booked;     /* W: scheduler. Reference of the task it is kept for, 0 none: it
+			      * claims no other (booking.c). */
+	shared64 booked_seen; /* W: itself, between two tasks. What it read there last. */
+	shared64 booked_gpus; /* W: scheduler, before `booked`. Bit i: GPU i of its worker. */
+	shared32 booked_way; /* W: scheduler, before `booked`. 1 + the alternative met; 0: it keeps
+			      * still for another slot that runs the task. */
+	uint32_t gpu_first;  /* W: manager, before STARTING. Number of its worker's GPU 0. */
 	shared64 running;    /* W: itself. Reference of the task it runs, 0 none. */
 	shared64 running_since_ns; /* W: itself */
 	shared64 done, failed;     /* W: itself. For people. */

@@ -62,7 +62,8 @@ struct record {
 	shared64 holds;      /* bit p: process p < 64 holds it. W: who reserved it, while RESERVED;
 			      * then the scheduler alone, as hints ask for. */
 	uint64_t key;        /* W: submitter. Priority, then order of submission; the heap's key. */
-	uint32_t function;   /* W: submitter */
+	uint16_t function;   /* W: submitter */
+	uint16_t terms;      /* W: submitter. Number in terms.h, 0: asks for nothing. */
 	shared32 args;       /* W: submitter, then scheduler (to 0). Granule of the argument block,
 			      * 0: inline. */
 	uint32_t args_bytes; /* W: submitter */

@@ -18,6 +18,8 @@ enum {
 	AMOUNT_UNIT = 1000,
 	SLOTS_MAX = 64, /* of one worker */
 	GENERATIONS = 4,
+	DEVICES_MAX = 64, /* GPUs of all workers together; no worker has more */
+	DEVICE_ID_BYTES = 64,
 };
 
 enum { RESOURCE_CPUS, RESOURCE_MEMORY, RESOURCE_GPUS, RESOURCE_FIRST_NAMED };

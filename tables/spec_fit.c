@@ -20,6 +20,8 @@ struct offer { /* what there is to fit into */
 static uint64_t most_of(const struct offer *o, const struct worker_kind *kind, uint32_t resource)
 {
 	uint64_t amount = kind->amount[resource];
+	if (resource == RESOURCE_CPUS)
+		return amount * kind->count; /* slots of several workers of a kind, if need be */
 	if (resource != RESOURCE_MEMORY)
 		return amount;
 	return amount && amount < o->machine_memory ? amount : o->machine_memory;

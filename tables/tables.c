@@ -105,6 +105,7 @@ static void place_tables(struct tables *t, const struct plan *plan)
 	t->more_holds = (shared64 *)(void *)(base + plan->more_holds);
 	t->rings = base + plan->rings;
 	registry_attach(&t->registry, base + plan->registry);
+	t->terms = (struct terms_shm *)(void *)(base + plan->terms);
 	pool_attach(&t->pool, base + plan->pool, t->limits.records,
 	    (struct pool_table){ record_is_free, record_claim, t });
 	heap_attach(&t->task_heap, base + plan->task_heap, t->limits.records, RANK_TASK_HEAP,

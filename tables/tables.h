@@ -18,6 +18,7 @@
 #include "tables/record.h"
 #include "tables/registry.h"
 #include "tables/resources.h"
+#include "tables/terms.h"
 
 struct limits { /* chosen at boot, then fixed */
 	uint32_t processes; /* slots, a multiple of 64 */
@@ -44,6 +45,8 @@ struct control { /* the first page of the control segment, behind the segment's 
 	char name[RUNTIME_NAME_BYTES];
 	struct worker_kind kind[WORKER_KINDS_MAX];
 	struct resource_names resources;
+	char device[DEVICES_MAX][DEVICE_ID_BYTES]; /* GPUs, as CUDA_VISIBLE_DEVICES names them */
+	uint64_t memory;   /* that tasks may declare together, bytes */
 	_Alignas(CACHE_LINE_BYTES) shared32 mode;     /* W: manager.  R: anyone. enum runtime_mode
 						       * */
 	shared32 policy;                              /* W: anyone. Number in policy_at(). */
@@ -84,6 +87,7 @@ struct tables { /* filled in place; never copied: its locks point into it */
 	struct record *record;
 	shared64 *more_holds; /* [record][words - 1], for process slots from 64 on */
 	struct registry registry;
+	struct terms_shm *terms; /* under the registry's lock */
 	struct pool pool;     /* of records */
 	struct heap task_heap, worker_heap;
 	struct lock graph_lock; /* edges.h */
@@ -126,6 +130,13 @@ static inline struct record *record_at(const struct tables *t, uint32_t index);
  * state word that was judged. */
 struct record *record_lookup(const struct tables *t, uint64_t ref, uint64_t *ret_word);
 uint32_t record_index(const struct tables *t, const struct record *r);
+
+/* It asks for more than a slot: only a slot booked for it may run it. */
+static inline bool record_needs(const struct tables *t, const struct record *r)
+{
+	const struct terms *terms = r->terms ? terms_at(t->terms, r->terms) : NULL;
+	return terms && terms->alternatives > 0;
+}
 
 /* ---- holds ---- */
 

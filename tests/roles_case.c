@@ -11,15 +11,20 @@ struct roles roles;
 plm *rt;
 
 /* Beside the program, whatever the variant. */
-const char *roles_case_module(void)
+const char *test_module(const char *name)
 {
 	static char path[PATH_BYTES];
 	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
 	ck_assert_int_gt(n, 0);
 	path[n] = 0;
 	char *end = strrchr(path, '/');
-	snprintf(end, sizeof path - (size_t)(end - path), "/modules/mod_test.so");
+	snprintf(end, sizeof path - (size_t)(end - path), "/modules/%s.so", name);
 	return path;
+}
+
+const char *roles_case_module(void)
+{
+	return test_module("mod_test");
 }
 
 void roles_case_start(const struct limits *limits, unsigned workers)

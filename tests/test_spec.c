@@ -198,6 +198,8 @@ static const struct row wrong_workers[] = {
 	{"slots=64 x8; 1", "\"1\" at character 14: workers times slots are 513 up to here"},
 	{"slots=64 x9", "workers times slots are 576 up to here, at most 512"},
 	{"abcdefghijklmnop=1", "has at most 15 characters"},
+	{"abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz=1",
+	    "\"abcdefghijklmnopqrstuvwxyzabcdefgh...\" at character 1: the name"},
 	{"a=1,b=1,c=1,d=1,e=1,f=1", "\"f\" at character 21: at most 5 resources"},
 	{"1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;1", "\"1\" at character 33: at most 16 kinds"},
 };

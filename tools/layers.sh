@@ -6,7 +6,7 @@
 #
 #	base <- shm <- heap, store <- tables <- client, scheduler <- worker <- lifecycle
 #	                                        client <- cli
-#	base <- policy <- scheduler, lifecycle
+#	base <- policy <- scheduler, lifecycle, cli
 #	base <- topology <- lifecycle, cli
 #    Examples and the module `probe` see what any user sees: plm.h. Benches see no part of a
 #    runtime but the public interface; the simulation is made of heap and policy. Tests may see
@@ -33,7 +33,7 @@ below[tables]="base shm heap store"
 below[topology]="base"
 below[client]="${below[tables]} tables"
 below[scheduler]="${below[tables]} tables policy"
-below[worker]="${below[client]} client"
+below[worker]="${below[client]} client topology"
 below[lifecycle]="${below[worker]} scheduler worker policy topology"
 below[cli]="${below[client]} client policy topology"
 below[bench]="base shm"

@@ -4,7 +4,7 @@
 
 #include "base/why.h"
 #include "worker/inject.h"
-#include "worker/worker.h"
+#include "worker/needs.h"
 
 enum { HELP_DEPTH_MAX = 64, AVERAGE_SHARE = 8 };
 
@@ -105,7 +105,7 @@ static void settle(struct worker *w, struct plm_call *call)
 	wake_holders(&rt->tables, index);
 	bool told = sh_load(&call->record->dependents) == 0 ||
 	    (state == RECORD_DONE && worker_tell_successors(w, ref));
-	worker_tell(w, HINT_SETTLED, ref, !told);
+	worker_tell(w, HINT_SETTLED, ref, !told || call->record->terms);
 }
 
 /* ---- the call ---- */
@@ -144,6 +144,21 @@ static void account(struct worker *w, uint64_t started_ns)
 	sh_poke(&w->rt.me->average_ns, w->average_ns);
 }
 
+/* A slot booked for a task claims no other, but for what it runs in the place of that one; and a
+ * task with needs runs nowhere else. What was handed to us while we were booked goes back. */
+static bool may_claim(struct worker *w, const struct record *r, uint64_t ref)
+{
+	uint64_t booked = sh_load(&w->rt.me->booked);
+	if (booked == ref)
+		return true;
+	if (r->terms && record_needs(&w->rt.tables, r))
+		return false;
+	if (booked == 0 || w->call)
+		return true;
+	worker_tell(w, HINT_SUBMITTED, ref, true);
+	return false;
+}
+
 bool worker_run_record(struct worker *w, uint32_t index)
 {
 	struct plm *rt = &w->rt;
@@ -151,6 +166,7 @@ bool worker_run_record(struct worker *w, uint32_t index)
 	uint64_t word = sh_load(&r->state);
 	uint32_t attempt = word_attempt(word) + 1;
 	if (word_state(word) != RECORD_READY ||
+	    !may_claim(w, r, record_ref(index, word_generation(word))) ||
 	    !record_step(r, &word, RECORD_RUNNING, rt->self, attempt, 0))
 		return false;
 	word = word_make(word_generation(word), rt->self, attempt, RECORD_RUNNING, 0);
@@ -162,7 +178,11 @@ bool worker_run_record(struct worker *w, uint32_t index)
 	sh_poke(&rt->me->running_since_ns, started_ns);
 	sh_poke(&rt->me->beat_ns, started_ns);
 	w->call = &call;
+	if (r->terms && record_needs(&rt->tables, r))
+		needs_begin(w, r);
 	call_function(w, &call);
+	if (w->dressed && !call.outer)
+		needs_end(w);
 	w->call = call.outer;
 	account(w, started_ns);
 	settle(w, &call);

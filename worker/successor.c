@@ -16,20 +16,24 @@ enum { EDGES_AT_ONCE = 32 };
 static bool queue_here(struct worker *w, uint64_t hint)
 {
 	struct ring own = ring_down(&w->rt.tables, w->rt.self);
-	return ring_used(&own) < process_depth(w->rt.me) && ring_push(&own, &hint, 1) == 1;
+	return !sh_peek(&w->rt.me->booked) && ring_used(&own) < process_depth(w->rt.me) &&
+	    ring_push(&own, &hint, 1) == 1;
 }
 
 /* A stranger's ring with something in it goes before a successor: else a chain would starve it. */
 static bool may_keep(const struct worker *w)
 {
 	struct ring own = ring_down(&w->rt.tables, w->rt.self);
-	return !w->call && w->next == NO_RECORD && ring_used(&own) <= 1;
+	return !w->call && w->next == NO_RECORD && ring_used(&own) <= 1 &&
+	    !sh_peek(&w->rt.me->booked);
 }
 
 static void place(struct worker *w, uint32_t index, uint64_t ref)
 {
 	uint64_t hint = hint_make(HINT_SUBMITTED, ref);
-	bool ordered = heap_length(&w->rt.tables.task_heap) > 0 || !worker_may_start(w);
+	/* One with terms of its own is the scheduler's to place. */
+	bool ordered = heap_length(&w->rt.tables.task_heap) > 0 || !worker_may_start(w) ||
+	    record_at(&w->rt.tables, index)->terms;
 	if (!ordered && may_keep(w))
 		w->next = index;
 	else if (ordered || !(handover(&w->rt.tables, hint) || queue_here(w, hint)))

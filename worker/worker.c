@@ -114,9 +114,23 @@ static void deal_with(struct worker *w, uint64_t hint)
 	w->untold = true;
 }
 
+/* Whether this slot is kept for a task, or free again. Somebody may wait for its word. */
+static void see_booking(struct worker *w)
+{
+	struct process *me = w->rt.me;
+	uint64_t booked = sh_load(&me->booked);
+	if (booked == sh_peek(&me->booked_seen))
+		return;
+	sh_store(&me->booked_seen, booked);
+	w->untold = true;
+	w->urgent |= booked && sh_peek(&me->booked_way) == 0;
+	worker_report(w);
+}
+
 uint32_t worker_step(struct worker *w)
 {
 	uint64_t hints[WORKER_BATCH];
+	see_booking(w);
 	struct ring ring = ring_down(&w->rt.tables, w->rt.self);
 	uint64_t handed = sh_load(&w->rt.me->handed);
 	if (handed) {
@@ -145,7 +159,8 @@ static bool work_waits(void *worker)
 {
 	const struct worker *w = worker;
 	struct ring ring = ring_down(&w->rt.tables, w->rt.self);
-	return ring_ready(&ring) || sh_load(&w->rt.me->handed) || report_is_missed(w);
+	return ring_ready(&ring) || sh_load(&w->rt.me->handed) || report_is_missed(w) ||
+	    sh_load(&w->rt.me->booked) != sh_peek(&w->rt.me->booked_seen);
 }
 
 static void rest(struct worker *w)

@@ -29,6 +29,7 @@ struct worker {
 	uint32_t next;                /* READY, kept to be run by us next; NO_RECORD */
 	uint64_t now_ns;              /* the last look at the clock: one a task */
 	uint32_t average_ns;
+	bool dressed;                 /* the environment is that of a task with needs (needs.h) */
 	_Atomic bool stop;
 };
 

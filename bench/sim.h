@@ -1,0 +1,111 @@
+/* sim.h - tasks on workers by a virtual clock, placed by the very code that places them in plm.
+ *
+ * A discrete-event simulation: tasks arrive, a policy chooses among the workers with room, a slot
+ * runs them for their time, at the speed of its worker's generation. Two modes: `immediate`, a task
+ * goes to a worker's own queue when it arrives; `queued`, it waits in one queue for all until a
+ * slot is free. Nothing depends on the machine's clock: a setup gives the same figures anywhere.
+ * Where: private memory.  Blocks: never.  Allocates: some 40 bytes a task; -ENOMEM comes with a
+ * sentence (base/why.h). */
+#ifndef PLM_BENCH_SIM_H
+#define PLM_BENCH_SIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "policy/policy.h"
+
+enum {
+	SIM_WORKERS_MAX = 100000,
+	SIM_SLOTS_MAX = 64,
+	SIM_DEPTH_MAX = POLICY_SLOT, /* a part of a slot each */
+	SIM_TASKS_MAX = 20000000,
+	SIM_NODES_MAX = 64,
+	SIM_MIX_MAX = 64,
+	SIM_GENERATIONS = 4,
+	SIM_NS_PER_US = 1000,
+};
+
+enum sim_runtime { SIM_CONSTANT, SIM_EXPONENTIAL, SIM_BIMODAL, SIM_PARETO, SIM_RUNTIMES };
+
+struct sim_setup {
+	uint32_t workers, slots, nodes, tasks;
+	double load;      /* work that arrives, of what all slots can do; 0: all at once */
+	bool immediate;
+	uint32_t depth;   /* immediate: tasks a slot has room for, the one that runs among them */
+	enum sim_runtime runtime;
+	double mean_us;   /* of a task on generation 1 */
+	uint32_t mix[SIM_MIX_MAX]; /* generations, dealt out to the workers in turn */
+	uint32_t mix_n;
+	double bytes;     /* share of tasks whose argument bytes lie with one worker */
+	double transfer;  /* of mean_us: to get them from another node; half of it within a node */
+	uint64_t seed;
+};
+
+struct sim_task { /* as it arrives: the same for each policy */
+	uint64_t arrival_ns;
+	uint64_t runtime_ns; /* on generation 1 */
+	uint32_t home;       /* worker whose cache has its bytes; POLICY_NOBODY: it has none */
+	uint32_t next;       /* in a queue */
+};
+
+struct sim_result {
+	double makespan_us;
+	double wait_p50_us, wait_p99_us; /* arrival to start */
+	double stay_p50_us, stay_p99_us; /* arrival to end */
+	double balance;  /* busy time of the busiest worker / of the average one */
+	double most;     /* tasks at one worker at a time, those that run among them */
+	double waiting;  /* tasks in the queue for all at a time */
+	double moved;    /* share of the tasks with bytes that ran elsewhere */
+};
+
+/* The setup of a run that is not asked for anything else. */
+struct sim_setup sim_default(void);
+
+/* 1 for generation 1: how much faster a worker is. */
+double sim_speed(uint32_t generation);
+uint32_t sim_weight(uint32_t generation);
+
+/* setup->tasks of them, in order of arrival; NULL: no memory. free() them. */
+struct sim_task *sim_make_tasks(const struct sim_setup *setup);
+
+/* One policy through all tasks. 0 or -errno. */
+int sim_run(const struct sim_setup *setup, const struct policy *policy, struct sim_task *tasks,
+    struct sim_result *ret);
+
+/* ---- what is printed ---- */
+
+struct sim_output { /* a table on stdout, the same rows to a CSV file if there is one */
+	FILE *csv;
+};
+
+void sim_title(const struct sim_output *to, const char *title, const struct sim_setup *setup);
+void sim_row(const struct sim_output *to, const char *title, const struct sim_setup *setup,
+    const char *policy, const struct sim_result *result);
+
+/* A table of one policy or, with NULL, of all. 0 or -errno. */
+int sim_table(const struct sim_output *to, const char *title, const struct sim_setup *setup,
+    const struct policy *policy);
+
+/* The standard set of tables. */
+int sim_standard(const struct sim_output *to, uint64_t seed);
+
+/* What a decision costs on this machine, by the machine's clock. */
+int sim_cost(const struct sim_output *to);
+
+/* ---- what is asked for ---- */
+
+struct sim_request {
+	struct sim_setup setup;
+	const struct policy *policy; /* NULL: all */
+	const char *csv_path;        /* NULL: none */
+	bool standard, cost, help;
+};
+
+extern const char sim_usage[];
+
+/* 0, or -EINVAL and a sentence. */
+int sim_options(int argc, char **argv, struct sim_request *ret);
+
+#endif

@@ -1,0 +1,423 @@
+/* booking.c - tasks that need more than a slot: cpus, memory, GPUs, named resources.
+ *
+ * Such a task gets slots of its own before it starts: each is booked, by one word in its process
+ * slot, and then claims no other task. One of them runs the task, the others keep still, so that
+ * its cpus are free for it. The rest is arithmetic: what is in use is the sum over the bookings,
+ * and there is no other counter that could be wrong.
+ *
+ * Order: the first that waits gets slots as they become idle, and while it has not enough no other
+ * booking begins: small ones never starve it. Tasks that only want a slot go on in the others. If
+ * what is missing is a resource, those that need none of it go ahead.
+ * Death: the words in the process table are the truth; a new scheduler reads them (booking_adopt).
+ * A booking is begun with the slots that keep still and ends with the one that runs: one that has
+ * no such slot was half made, or half undone, and ends. */
+#include "scheduler/scheduler.h"
+
+static struct process *seat(const struct scheduler *s, uint32_t process)
+{
+	return &s->t->process[process];
+}
+
+static uint32_t cpus_of(const struct demand *demand)
+{
+	return (uint32_t)(demand->amount[RESOURCE_CPUS] / AMOUNT_UNIT);
+}
+
+static struct booking *find(struct scheduler *s, uint64_t ref)
+{
+	for (uint32_t i = 0; i < s->bookings; i++)
+		if (s->booking[i].ref == ref)
+			return &s->booking[i];
+	return NULL;
+}
+
+/* ---- seats ---- */
+
+static void book_seat(struct scheduler *s, struct booking *b, uint32_t process, bool main)
+{
+	struct process *p = seat(s, process);
+	sh_poke(&p->booked_way, main ? b->way + 1 : 0);
+	sh_poke(&p->booked_gpus, main ? b->gpus : 0);
+	sh_store(&p->booked, b->ref);
+	s->member[process].booked = b->ref;
+	b->seats++;
+	if (main)
+		b->main = process;
+	room_refresh(s, process);
+	place_withdraw(s, process); /* it claims nothing else from now on */
+	process_post(s->t, process);
+}
+
+static void free_seat(struct scheduler *s, uint32_t process)
+{
+	sh_store(&seat(s, process)->booked, 0);
+	s->member[process].booked = 0;
+	room_refresh(s, process);
+	process_post(s->t, process); /* it may keep a successor, or steal, again */
+}
+
+static void end(struct scheduler *s, struct booking *b)
+{
+	uint64_t ref = b->ref;
+	uint32_t main = b->main;
+	*b = s->booking[--s->bookings];
+	if (main && s->member[main].booked == ref)
+		free_seat(s, main);
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+		if (s->member[p].generation && s->member[p].booked == ref)
+			free_seat(s, p);
+}
+
+/* It has come to the top of its loop since it was booked, and waits for this task alone. */
+static bool keeps_still(const struct scheduler *s, uint32_t process)
+{
+	const struct process *p = seat(s, process);
+	return sh_load(&p->booked_seen) == s->member[process].booked;
+}
+
+static bool better_seat(const struct scheduler *s, uint32_t a, uint32_t b, uint32_t worker)
+{
+	bool a_idle = place_outstanding(s, a) == 0, b_idle = place_outstanding(s, b) == 0;
+	if (a_idle != b_idle)
+		return a_idle;
+	return (s->member[a].worker == worker) > (s->member[b].worker == worker);
+}
+
+/* Of the worker itself, or of another of its kind; 0 none. */
+static uint32_t find_seat(const struct scheduler *s, uint32_t worker, uint32_t kind, bool own)
+{
+	uint32_t best = 0;
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+		const struct member *m = &s->member[p];
+		if (m->generation == 0 || m->leaving || m->booked || seat(s, p)->worker_kind != kind ||
+		    (own && m->worker != worker))
+			continue;
+		if (!best || better_seat(s, p, best, worker))
+			best = p;
+	}
+	return best;
+}
+
+/* ---- what is in use ---- */
+
+static uint64_t used(const struct scheduler *s, uint32_t worker, uint32_t resource)
+{
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < s->bookings; i++)
+		if (resource == RESOURCE_MEMORY || s->booking[i].worker == worker)
+			sum += s->booking[i].demand->amount[resource];
+	return sum;
+}
+
+static uint64_t gpu_used(const struct scheduler *s, uint32_t worker, uint32_t gpu)
+{
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < s->bookings; i++) {
+		const struct booking *b = &s->booking[i];
+		uint64_t all = b->demand->amount[RESOURCE_GPUS];
+		if (b->worker == worker && b->gpus >> gpu & 1)
+			sum += all < AMOUNT_UNIT ? all : AMOUNT_UNIT;
+	}
+	return sum;
+}
+
+/* Whole GPUs that nobody uses, or the part of one that is fullest and still has room for it.
+ * False: there are none. */
+static bool find_gpus(const struct scheduler *s, uint32_t worker, uint64_t gpus, uint64_t amount,
+    uint64_t *ret)
+{
+	uint64_t part = amount < AMOUNT_UNIT ? amount : AMOUNT_UNIT, best = 0;
+	uint64_t wanted = (amount + AMOUNT_UNIT - 1) / AMOUNT_UNIT;
+	*ret = 0;
+	for (uint32_t gpu = 0; gpu < gpus && wanted > 0; gpu++) {
+		uint64_t in_use = gpu_used(s, worker, gpu);
+		if (in_use + part > AMOUNT_UNIT)
+			continue;
+		if (part == AMOUNT_UNIT) {
+			*ret |= UINT64_C(1) << gpu;
+			wanted--;
+		} else if (*ret == 0 || in_use > best) {
+			*ret = UINT64_C(1) << gpu;
+			best = in_use;
+		}
+	}
+	return part == AMOUNT_UNIT ? wanted == 0 : *ret != 0;
+}
+
+/* The first resource of which this worker has not enough now; RESOURCES_MAX: it has all. */
+static uint32_t lacks(const struct scheduler *s, uint32_t worker, const struct worker_kind *kind,
+    const struct demand *demand)
+{
+	uint64_t gpus;
+	for (uint32_t i = RESOURCE_MEMORY; i < RESOURCES_MAX; i++) {
+		uint64_t amount = demand->amount[i], there = kind->amount[i];
+		if (amount == 0)
+			continue;
+		if (i == RESOURCE_MEMORY)
+			there = s->t->control->memory ? s->t->control->memory : UINT64_MAX;
+		if (i == RESOURCE_GPUS &&
+		    !find_gpus(s, worker, there / AMOUNT_UNIT, amount, &gpus))
+			return i;
+		if (i != RESOURCE_GPUS && used(s, worker, i) + amount > there)
+			return i;
+	}
+	return RESOURCES_MAX;
+}
+
+/* ---- a booking begins ---- */
+
+struct fitting { /* where a task could go */
+	uint32_t worker[WORKERS_MAX];
+	uint32_t n;
+	uint32_t lacking; /* bit r: somewhere resource r was what kept it out */
+};
+
+static bool fits_seats(const struct scheduler *s, uint32_t worker, uint32_t kind)
+{
+	return find_seat(s, worker, kind, true) != 0;
+}
+
+static void find_fitting(struct scheduler *s, const struct demand *demand, struct fitting *ret)
+{
+	const struct control *c = s->t->control;
+	ret->n = 0;
+	for (uint32_t w = 0; w < WORKERS_MAX; w++) {
+		uint32_t first = s->team[w].first;
+		if (!first)
+			continue;
+		uint32_t kind = seat(s, first)->worker_kind % WORKER_KINDS_MAX;
+		if (cpus_of(demand) > (uint64_t)c->kind[kind].slots * c->kind[kind].count)
+			continue; /* never here */
+		uint32_t lacking = lacks(s, w, &c->kind[kind], demand);
+		if (lacking < RESOURCES_MAX)
+			ret->lacking |= 1u << lacking;
+		else if (!fits_seats(s, w, kind))
+			ret->lacking |= 1u << RESOURCE_CPUS;
+		else
+			ret->worker[ret->n++] = w;
+	}
+}
+
+/* Workers without GPUs first, unless GPUs are asked for: those are kept for who needs them. */
+static void keep_gpus_free(struct scheduler *s, const struct demand *demand, struct fitting *f)
+{
+	uint32_t plain = 0;
+	for (uint32_t i = 0; i < f->n && !demand->amount[RESOURCE_GPUS]; i++)
+		if (s->team[f->worker[i]].hall == HALL_CPU)
+			f->worker[plain++] = f->worker[i];
+	f->n = plain ? plain : f->n;
+}
+
+static void begin(struct scheduler *s, const struct heap_entry *task, const struct terms *terms,
+    uint32_t way, const struct fitting *fitting)
+{
+	const struct demand *demand = &terms->alternative[way];
+	uint32_t worker = room_choose_among(s, fitting->worker, fitting->n);
+	uint32_t kind = seat(s, s->team[worker].first)->worker_kind % WORKER_KINDS_MAX;
+	struct booking *b = &s->booking[s->bookings++];
+	*b = (struct booking){ .ref = record_ref(task->id, task->tag), .worker = worker,
+		.kind = kind, .way = way, .demand = demand,
+		.attempt = word_attempt(sh_load(&record_at(s->t, task->id)->state)) };
+	uint64_t gpus = s->t->control->kind[kind].amount[RESOURCE_GPUS] / AMOUNT_UNIT;
+	find_gpus(s, worker, gpus, demand->amount[RESOURCE_GPUS], &b->gpus);
+	b->reserved_main = find_seat(s, worker, kind, true);
+	s->member[b->reserved_main].booked = b->ref; /* its word is the last to be written */
+}
+
+static bool try_to_begin(struct scheduler *s, const struct heap_entry *task,
+    const struct terms *terms, uint32_t *lacking)
+{
+	struct fitting fitting = { 0 };
+	for (uint32_t way = 0; way < terms->alternatives && way < ALTERNATIVES_MAX; way++) {
+		find_fitting(s, &terms->alternative[way], &fitting);
+		keep_gpus_free(s, &terms->alternative[way], &fitting);
+		if (fitting.n == 0)
+			continue;
+		begin(s, task, terms, way, &fitting);
+		return true;
+	}
+	*lacking |= fitting.lacking;
+	return false;
+}
+
+/* ---- and goes on ---- */
+
+static bool all_keep_still(const struct scheduler *s, const struct booking *b)
+{
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+		if (s->member[p].generation && s->member[p].booked == b->ref &&
+		    p != b->reserved_main && !keeps_still(s, p))
+			return false;
+	return true;
+}
+
+static void give(struct scheduler *s, struct booking *b)
+{
+	uint64_t hint = hint_make(HINT_SUBMITTED, b->ref);
+	struct ring ring = ring_down(s->t, b->main);
+	if (ring_push(&ring, &hint, 1) == 1)
+		b->given = true;
+	process_post(s->t, b->main);
+}
+
+/* The hint was given back: the queue was paused when its turn came. */
+static bool came_back(const struct scheduler *s, const struct booking *b)
+{
+	uint64_t word = sh_load(&record_at(s->t, ref_index(b->ref))->state);
+	return place_outstanding(s, b->main) == 0 && word_state(word) == RECORD_READY &&
+	    word_generation(word) == ref_generation(b->ref);
+}
+
+/* More slots as they are to be had; then its word to the one that runs it, and the hint. */
+static void proceed(struct scheduler *s, struct booking *b)
+{
+	uint32_t cpus = cpus_of(b->demand), process;
+	if (b->main) {
+		if (!b->given || came_back(s, b))
+			give(s, b);
+		return;
+	}
+	while (b->seats + 1 < cpus && (process = find_seat(s, b->worker, b->kind, false)) != 0)
+		book_seat(s, b, process, false);
+	if (b->seats + 1 < cpus || !all_keep_still(s, b))
+		return;
+	book_seat(s, b, b->reserved_main, true);
+	give(s, b);
+}
+
+static bool incomplete(const struct booking *b)
+{
+	return b->main == 0 && b->seats + 1 < cpus_of(b->demand);
+}
+
+/* Proceeds with what was begun; true: one still lacks slots, and is the next to get any. */
+static bool proceed_with_all(struct scheduler *s)
+{
+	bool reserve = false;
+	for (uint32_t i = 0; i < s->bookings; i++) {
+		proceed(s, &s->booking[i]);
+		reserve |= incomplete(&s->booking[i]);
+	}
+	return reserve;
+}
+
+static bool wants_any(const struct terms *terms, uint32_t resources)
+{
+	for (uint32_t way = 0; way < terms->alternatives && way < ALTERNATIVES_MAX; way++)
+		for (uint32_t i = 0; i < RESOURCES_MAX; i++)
+			if (resources >> i & 1 && terms->alternative[way].amount[i])
+				return true;
+	return false;
+}
+
+/* The first in order of those that need nothing that is short. */
+static uint32_t best_shelf(struct scheduler *s, uint32_t lacking, struct heap_entry *ret)
+{
+	struct heap_entry task;
+	uint32_t best = 0;
+	for (uint32_t number = 1; number <= s->shelves; number++) {
+		const struct terms *terms = terms_at(s->t->terms, number);
+		if (!terms || wants_any(terms, lacking) || !shelf_peek(s, number, &task) ||
+		    (best && task.key < ret->key))
+			continue;
+		best = number;
+		*ret = task;
+	}
+	return best;
+}
+
+/* ---- the end ---- */
+
+void booking_settled(struct scheduler *s, uint64_t ref)
+{
+	struct booking *b = s->bookings ? find(s, ref) : NULL;
+	if (b)
+		end(s, b);
+}
+
+void booking_returned(struct scheduler *s, uint64_t ref, uint64_t word)
+{
+	struct booking *b = s->bookings ? find(s, ref) : NULL;
+	if (b && word_attempt(word) != b->attempt)
+		end(s, b);
+}
+
+void booking_seat_gone(struct scheduler *s, uint32_t process)
+{
+	struct booking *b = s->member[process].booked ? find(s, s->member[process].booked) : NULL;
+	s->member[process].booked = 0;
+	if (!b)
+		return;
+	if (process == b->main || process == b->reserved_main)
+		end(s, b);
+	else
+		b->seats--;
+}
+
+/* Asked to leave: it need not keep still any more, and what was not given to it yet goes to another.
+ * What was given it may have begun: that stays booked until it is settled or the process gone. */
+void booking_seat_retires(struct scheduler *s, uint32_t process)
+{
+	uint64_t ref = s->member[process].booked;
+	const struct booking *b = ref ? find(s, ref) : NULL;
+	if (!b || process == b->main)
+		return;
+	bool had_no_main = b->main == 0 && process == b->reserved_main;
+	booking_seat_gone(s, process);
+	if (had_no_main)
+		place_ready(s, ref_index(ref));
+}
+
+/* ---- after a scheduler's death ---- */
+
+static void adopt_main(struct scheduler *s, uint32_t process, uint64_t ref, uint64_t word,
+    const struct demand *demand)
+{
+	const struct process *p = seat(s, process);
+	s->booking[s->bookings++] = (struct booking){ .ref = ref, .main = process,
+		.reserved_main = process, .seats = cpus_of(demand), .demand = demand,
+		.worker = s->member[process].worker, .kind = p->worker_kind % WORKER_KINDS_MAX,
+		.way = sh_peek(&p->booked_way) - 1, .gpus = sh_peek(&p->booked_gpus),
+		.attempt = word_attempt(word), .given = word_state(word) == RECORD_RUNNING };
+}
+
+/* Which of them keep still for nobody is known when all have been met (free_unclaimed). */
+void booking_adopt(struct scheduler *s, uint32_t process)
+{
+	uint64_t ref = sh_load(&seat(s, process)->booked), word = 0;
+	uint32_t way = sh_peek(&seat(s, process)->booked_way);
+	const struct record *r = ref ? record_lookup(s->t, ref, &word) : NULL;
+	const struct terms *terms = r ? terms_at(s->t->terms, r->terms) : NULL;
+	s->member[process].booked = ref;
+	if (terms && way > 0 && way <= terms->alternatives && way <= ALTERNATIVES_MAX &&
+	    !state_settled(word_state(word)) && !find(s, ref))
+		adopt_main(s, process, ref, word, &terms->alternative[way - 1]);
+}
+
+static void free_unclaimed(struct scheduler *s)
+{
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+		if (s->member[p].generation && s->member[p].booked &&
+		    !find(s, s->member[p].booked))
+			free_seat(s, p);
+	s->adopted = true;
+}
+
+uint32_t booking_place(struct scheduler *s)
+{
+	struct heap_entry task = { 0 };
+	uint32_t lacking = 0, begun = 0, number;
+	if (!s->adopted)
+		free_unclaimed(s);
+	while (!proceed_with_all(s) && (number = best_shelf(s, lacking, &task)) != 0) {
+		if (find(s, record_ref(task.id, task.tag))) {
+			shelf_drop(s, number); /* a doubled hint: it is booked already */
+		} else if (try_to_begin(s, &task, terms_at(s->t->terms, number), &lacking)) {
+			shelf_drop(s, number);
+			begun++;
+		} else if (!wants_any(terms_at(s->t->terms, number), lacking)) {
+			break; /* there is no worker at all */
+		}
+	}
+	return begun;
+}

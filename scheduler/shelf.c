@@ -1,0 +1,92 @@
+/* shelf.c - tasks that wait for resources, apart from those that only wait for a slot.
+ *
+ * A shelf for each terms that such tasks name: what one of them cannot have, none of the others on
+ * its shelf can, so finding the next that fits costs as much as there are shelves, not tasks.
+ * Private and derived: a new scheduler finds its tasks in the task heap again. An entry may be
+ * stale, as in any heap here: who takes it off looks at the record. */
+#include <stdlib.h>
+
+#include "base/why.h"
+#include "scheduler/scheduler.h"
+
+enum { SHELF_FIRST_ROOM = 64 };
+
+static bool before(const struct heap_entry *a, const struct heap_entry *b)
+{
+	return a->key > b->key;
+}
+
+static void sift_up(struct heap_entry *entry, uint32_t place, struct heap_entry moving)
+{
+	for (uint32_t parent; place > 0 && before(&moving, &entry[parent = (place - 1) / 2]);
+	     place = parent)
+		entry[place] = entry[parent];
+	entry[place] = moving;
+}
+
+static void sift_down(struct heap_entry *entry, uint32_t n, struct heap_entry moving)
+{
+	uint32_t place = 0;
+	for (uint32_t child; (child = 2 * place + 1) < n; place = child) {
+		child += child + 1 < n && before(&entry[child + 1], &entry[child]);
+		if (!before(&entry[child], &moving))
+			break;
+		entry[place] = entry[child];
+	}
+	entry[place] = moving;
+}
+
+static void grow(struct shelf *shelf)
+{
+	uint32_t room = shelf->room ? shelf->room * 2 : SHELF_FIRST_ROOM;
+	void *larger = realloc(shelf->entry, room * sizeof shelf->entry[0]);
+	if (!larger) {
+		why(-ENOMEM, "no memory for %u tasks that wait for resources", room);
+		scheduler_give_up();
+	}
+	shelf->entry = larger;
+	shelf->room = room;
+}
+
+void shelf_put(struct scheduler *s, uint32_t terms, struct heap_entry task)
+{
+	struct shelf *shelf = &s->shelf[terms - 1];
+	if (shelf->n == shelf->room)
+		grow(shelf);
+	sift_up(shelf->entry, shelf->n++, task);
+	if (terms > s->shelves)
+		s->shelves = terms;
+}
+
+bool shelf_peek(struct scheduler *s, uint32_t terms, struct heap_entry *ret)
+{
+	struct shelf *shelf = &s->shelf[terms - 1];
+	while (shelf->n > 0 && !place_still_ready(s->t, &shelf->entry[0]))
+		shelf_drop(s, terms);
+	if (shelf->n == 0)
+		return false;
+	*ret = shelf->entry[0];
+	return true;
+}
+
+void shelf_drop(struct scheduler *s, uint32_t terms)
+{
+	struct shelf *shelf = &s->shelf[terms - 1];
+	shelf->n--;
+	if (shelf->n > 0)
+		sift_down(shelf->entry, shelf->n, shelf->entry[shelf->n]);
+}
+
+bool shelf_empty(const struct scheduler *s)
+{
+	for (uint32_t i = 0; i < s->shelves; i++)
+		if (s->shelf[i].n)
+			return false;
+	return true;
+}
+
+void shelf_close(struct scheduler *s)
+{
+	for (uint32_t i = 0; i < s->shelves; i++)
+		free(s->shelf[i].entry);
+}

@@ -1,0 +1,53 @@
+#include "tables/terms.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/why.h"
+
+static uint32_t given(const struct terms_shm *shm)
+{
+	uint32_t n = sh_load(&shm->given);
+	return n < TERMS_MAX ? n : TERMS_MAX;
+}
+
+const struct terms *terms_at(const struct terms_shm *shm, uint32_t number)
+{
+	return number > 0 && number <= given(shm) ? &shm->entry[number - 1] : NULL;
+}
+
+static uint32_t find(const struct terms_shm *shm, const struct terms *terms)
+{
+	for (uint32_t i = 0; i < given(shm); i++)
+		if (memcmp(&shm->entry[i], terms, sizeof *terms) == 0)
+			return i + 1;
+	return 0;
+}
+
+static int append(struct terms_shm *shm, const struct terms *terms, uint32_t *ret)
+{
+	uint32_t n = given(shm);
+	*ret = find(shm, terms); /* somebody was faster */
+	if (*ret)
+		return 0;
+	if (n == TERMS_MAX)
+		return why(-ENOSPC, "%d different terms were asked for since boot, and there is "
+		    "room for no more: let tasks share theirs", TERMS_MAX);
+	shm->entry[n] = *terms;
+	sh_store(&shm->given, n + 1); /* the commit */
+	*ret = n + 1;
+	return 0;
+}
+
+int terms_number(struct terms_shm *shm, struct lock *lock, const struct terms *terms, uint32_t *ret)
+{
+	*ret = find(shm, terms);
+	if (*ret)
+		return 0;
+	int r = lock_acquire(lock);
+	if (r < 0)
+		return r;
+	r = append(shm, terms, ret);
+	lock_release(lock);
+	return r;
+}

@@ -1,0 +1,52 @@
+#include "worker/needs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "topology/threads.h"
+
+enum { CPUS_OF_A_TASK = 1, VARIABLE_BYTES = DEVICES_MAX * DEVICE_ID_BYTES };
+
+static bool has_devices(const struct tables *t)
+{
+	for (uint32_t i = 0; i < t->control->kinds && i < WORKER_KINDS_MAX; i++)
+		if (t->control->kind[i].amount[RESOURCE_GPUS])
+			return true;
+	return false;
+}
+
+static void show_devices(const struct worker *w, uint64_t gpus)
+{
+	const struct tables *t = &w->rt.tables;
+	char list[VARIABLE_BYTES] = "";
+	if (!has_devices(t))
+		return; /* what the user set stays */
+	for (uint32_t i = 0; i < DEVICES_MAX; i++) {
+		uint32_t device = w->rt.me->gpu_first + i;
+		if (!(gpus >> i & 1) || device >= DEVICES_MAX)
+			continue;
+		if (list[0])
+			strcat(list, ",");
+		strncat(list, t->control->device[device], DEVICE_ID_BYTES - 1);
+	}
+	setenv("CUDA_VISIBLE_DEVICES", list, 1);
+}
+
+void needs_begin(struct worker *w, const struct record *r)
+{
+	const struct terms *terms = terms_at(w->rt.tables.terms, r->terms);
+	uint32_t way = sh_peek(&w->rt.me->booked_way);
+	if (!terms || way == 0 || way > ALTERNATIVES_MAX)
+		return;
+	topology_set_threads(
+	    (unsigned)(terms->alternative[way - 1].amount[RESOURCE_CPUS] / AMOUNT_UNIT));
+	show_devices(w, sh_peek(&w->rt.me->booked_gpus));
+	w->dressed = true;
+}
+
+void needs_end(struct worker *w)
+{
+	topology_set_threads(CPUS_OF_A_TASK);
+	show_devices(w, 0);
+	w->dressed = false;
+}
