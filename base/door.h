@@ -20,6 +20,8 @@ enum door_request_kind {
 	DOOR_STOP_NOW,
 	DOOR_WORKERS,   /* text = how many of the first kind -> code 0 when accepted */
 	DOOR_ADMISSION, /* text = one of the verbs below -> code 0 when it is so */
+	DOOR_WORKER_DRAIN, /* text = number of a worker -> code 0 when accepted */
+	DOOR_WORKER_RESUME,
 };
 
 #define DOOR_PAUSE  "pause"

@@ -3,12 +3,17 @@
 #include "base/check.h"
 #include "cli/arguments.h"
 
+enum { NS_PER_US = 1000 };
+
 static const struct column columns[] = {
 	{ "name", "name", -1 }, { "state", "state", -1 }, { "up", "uptime_ms", -1 },
 	{ "manager pid", "manager_pid", -1 }, { "scheduler pid", "scheduler_pid", -1 },
 	{ "workers", "workers", -1 }, { "  busy", "workers_busy", -1 },
+	{ "  drained", "workers_drained", -1 },
 	{ "clients", "clients", -1 },
 	{ "process slots", "processes_max", -1 }, { "restarts", "restarts", -1 },
+	{ "reassigned", "reassigned", -1 }, { "  median us", "reassign_median_us", -1 },
+	{ "  last us", "reassign_last_us", -1 }, { "  longest us", "reassign_max_us", -1 },
 	{ "records", "records_max", -1 }, { "  used", "records_used", -1 },
 	{ "  waiting", "waiting", -1 }, { "  ready", "ready", -1 }, { "  running", "running", -1 },
 	{ "  done", "done", -1 }, { "  failed", "failed", -1 }, { "  cancelled", "cancelled", -1 },
@@ -33,9 +38,14 @@ static void print_status(struct output *out, const plm_status *s)
 	cell_signed(out, s->scheduler_pid);
 	cell_number(out, s->workers);
 	cell_number(out, s->workers_busy);
+	cell_number(out, s->workers_drained);
 	cell_number(out, s->clients);
 	cell_number(out, s->processes_max);
 	cell_number(out, s->restarts);
+	cell_number(out, s->reassigned);
+	cell_number(out, s->reassign_median_ns / NS_PER_US);
+	cell_number(out, s->reassign_last_ns / NS_PER_US);
+	cell_number(out, s->reassign_max_ns / NS_PER_US);
 	cell_number(out, s->records_max);
 	cell_number(out, s->records_used);
 	cell_number(out, s->waiting);
@@ -69,6 +79,8 @@ const struct command cmd_status = {
 	.usage = "[OPTION]...",
 	.help = "the runtime at a glance: processes, records, store and their limits",
 	.details = "State: up; paused (plmctl pause); closed to new tasks (plmctl drain);\n"
-	           "draining, to end (plmctl stop).\n",
+	           "draining, to end (plmctl stop).\n"
+	           "Reassigned: tasks of workers that died, queued again; so many microseconds\n"
+	           "after the death was noticed (median: of the last 64).\n",
 	.run = run_status,
 };

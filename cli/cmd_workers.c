@@ -32,7 +32,7 @@ static int run_workers(struct context *context, int argc, char **argv)
 	if (code == EXIT_FINE && wanted >= 0)
 		return set(context, (unsigned)wanted);
 	if (code == EXIT_FINE)
-		rows_processes(plm_tables(context->rt), &context->out, !all);
+		(all ? rows_processes : rows_workers)(plm_tables(context->rt), &context->out);
 	return code;
 }
 
@@ -46,7 +46,10 @@ const struct command cmd_workers = {
 	    "                     are started; of too many, those with the highest numbers end\n"
 	    "                     what they run and leave.\n"
 	    "                     With 0 of them tasks wait until there are more.\n"
-	    "\nQUEUE: tasks handed to the worker and not taken yet. UP: its messages to the "
-	    "scheduler.\n",
+	    "\nA row a process: a worker has one for each of its slots. WORKER: its number; GEN:\n"
+	    "its generation; USED: slots with a task. STATE: live, leaving (it ends its task),\n"
+	    "stopped (by a SIGSTOP), suspect (it sleeps and misses its beats), drained (it is\n"
+	    "away until plmctl resume). BEAT: since its last sign of life. QUEUE: tasks handed to\n"
+	    "the worker and not taken yet. UP: its messages to the scheduler.\n",
 	.run = run_workers,
 };

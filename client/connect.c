@@ -304,11 +304,26 @@ int plm_stop(plm *rt, int now)
 	return request(rt, now ? DOOR_STOP_NOW : DOOR_STOP, "");
 }
 
-int plm_set_workers(plm *rt, unsigned n)
+static int request_about(plm *rt, uint32_t kind, unsigned n)
 {
 	char text[16];
 	snprintf(text, sizeof text, "%u", n);
-	return request(rt, DOOR_WORKERS, text);
+	return request(rt, kind, text);
+}
+
+int plm_set_workers(plm *rt, unsigned n)
+{
+	return request_about(rt, DOOR_WORKERS, n);
+}
+
+int plm_drain_worker(plm *rt, unsigned worker)
+{
+	return request_about(rt, DOOR_WORKER_DRAIN, worker);
+}
+
+int plm_resume_worker(plm *rt, unsigned worker)
+{
+	return request_about(rt, DOOR_WORKER_RESUME, worker);
 }
 
 int plm_pause(plm *rt)

@@ -184,8 +184,6 @@ void admission_client_died(struct manager *m, uint32_t slot)
 static int set_admission(struct manager *m, const char *verb)
 {
 	uint32_t now = sh_peek(&m->tables.control->admission);
-	if (m->draining || m->ending)
-		return why(-ESHUTDOWN, "the runtime is being stopped");
 	if (strcmp(verb, DOOR_PAUSE) == 0)
 		manager_admit(m, now | ADMISSION_PAUSED);
 	else if (strcmp(verb, DOOR_DRAIN) == 0)
@@ -195,6 +193,21 @@ static int set_admission(struct manager *m, const char *verb)
 	else
 		return why(-EINVAL, "no such request: \"%.32s\"", verb);
 	return 0;
+}
+
+/* What changes how the runtime works: only while it is up. */
+static int rule(struct manager *m, const struct door_request *request)
+{
+	if (m->draining || m->ending)
+		return why(-ESHUTDOWN, "the runtime is being stopped");
+	if (!m->announced)
+		return why(-EAGAIN, "the runtime is coming up: wait for its ready line");
+	switch (request->kind) {
+	case DOOR_WORKERS: return staff_set(m, request->text);
+	case DOOR_WORKER_DRAIN: return staff_drain(m, request->text);
+	case DOOR_WORKER_RESUME: return staff_resume(m, request->text);
+	default: return set_admission(m, request->text);
+	}
 }
 
 void admission_request(struct manager *m, uint32_t slot)
@@ -224,11 +237,10 @@ void admission_request(struct manager *m, uint32_t slot)
 		manager_end(m);
 		break;
 	case DOOR_WORKERS:
-		r = staff_set(m, request.text);
-		admission_answer(m, slot, r, r < 0 ? why_text() : "");
-		break;
+	case DOOR_WORKER_DRAIN:
+	case DOOR_WORKER_RESUME:
 	case DOOR_ADMISSION:
-		r = set_admission(m, request.text);
+		r = rule(m, &request);
 		admission_answer(m, slot, r, r < 0 ? why_text() : "");
 		break;
 	default:

@@ -111,7 +111,8 @@ static int spawn_all(struct manager *m)
 int manager_boot(struct manager *m, const struct options *options, int ready)
 {
 	*m = (struct manager){ .options = options, .ready = ready, .lock = -1, .door = -1,
-		.scheduler.due_ns = DEADLINE_NEVER, .workers.due_ns = DEADLINE_NEVER };
+		.scheduler.due_ns = DEADLINE_NEVER, .workers.due_ns = DEADLINE_NEVER,
+		.look_due_ns = options->hang_after_ms ? 0 : DEADLINE_NEVER };
 	int r = instance_claim(m);
 	if (r < 0)
 		return r; /* not ours: nothing to release */
@@ -234,6 +235,7 @@ static void on_event(struct manager *m, uint64_t what)
 static void manager_step(struct manager *m)
 {
 	members_spawn_due(m);
+	hang_look(m);
 	loader_overdue(m);
 	sh_poke(&m->tables.process[SLOT_MANAGER].beat_ns, clock_coarse_ns());
 	if (m->ending && clock_ns() >= m->end_deadline_ns) {
@@ -248,7 +250,7 @@ static int next_timeout_ms(const struct manager *m)
 {
 	uint64_t now = clock_ns(), due = now + SAFETY_TICK_MS * NS_PER_MS;
 	const uint64_t all[] = { m->scheduler.due_ns, m->workers.due_ns,
-		m->ending ? m->end_deadline_ns : DEADLINE_NEVER };
+		m->ending ? m->end_deadline_ns : m->look_due_ns };
 	for (size_t i = 0; i < COUNT_OF(all); i++)
 		due = all[i] < due ? all[i] : due;
 	return due <= now ? 0 : (int)((due - now + NS_PER_MS - 1) / NS_PER_MS);

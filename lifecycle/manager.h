@@ -33,6 +33,7 @@ struct watched { /* what the manager keeps of a process slot */
 	uint64_t born_ns;
 	uint32_t place;   /* workers: which of the manager's places it has */
 	char *module;     /* a client's request that waits for the loader */
+	bool fenced;      /* killed for giving no sign of life; the kernel has not said so yet */
 };
 
 struct backoff {
@@ -63,6 +64,7 @@ struct manager {
 	bool announced;       /* the ready line is out */
 	bool draining, ending;
 	uint64_t end_deadline_ns; /* when what has not ended is killed */
+	uint64_t look_due_ns;     /* for workers that hang; DEADLINE_NEVER: nobody wants to know */
 };
 
 /* ---- manager.c ---- */
@@ -98,6 +100,11 @@ struct vacancy { /* a slot of a worker that has no process */
 bool staff_vacancy(const struct manager *m, struct vacancy *ret);
 void staff_dismiss(struct manager *m); /* who is too many is asked to leave */
 int staff_set(struct manager *m, const char *text); /* workers of the first kind */
+int staff_drain(struct manager *m, const char *worker);  /* it leaves and is not replaced ... */
+int staff_resume(struct manager *m, const char *worker); /* ... until now */
+
+/* ---- hang.c ---- */
+void hang_look(struct manager *m); /* kills workers that give no sign of life */
 
 /* ---- admission.c ---- */
 int admission_open(struct manager *m);

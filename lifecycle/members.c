@@ -96,12 +96,14 @@ struct post { /* what a worker is told at its birth */
 	uint32_t slot;
 	const struct injection *injection;
 	const struct place *place;
+	struct recycling recycling;
 };
 
 static int worker_main(int control_fd, int store_fd, int joined, const struct post *post)
 {
 	static struct worker worker;
 	worker.injection = post->injection;
+	worker.recycling = post->recycling;
 	take_place(post->place);
 	int r = tables_attach(control_fd, store_fd, &worker.rt.tables);
 	if (r == 0)
@@ -137,6 +139,7 @@ static _Noreturn void child_main(
 	m->tables.process[slot].pid = getpid();
 	uint32_t worker_kind = m->tables.process[slot].worker_kind % WORKER_KINDS_MAX;
 	struct post post = { .slot = slot,
+		.recycling = m->options->recycling,
 		.place = m->place ? &m->place[m->slot[slot].place] : NULL,
 		.injection = injection_for(&m->options->injections,
 		    m->options->kind[worker_kind].generation) };
@@ -220,6 +223,7 @@ static int watch_child(struct manager *m, uint32_t slot, pid_t pid)
 	p->pid = pid;
 	p->start_time = process_start_time(pid);
 	m->slot[slot].born_ns = clock_ns();
+	m->slot[slot].fenced = false;
 	m->slot[slot].pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (m->slot[slot].pidfd < 0)
 		return why(-errno, "pidfd_open: %s", strerror(errno));
@@ -263,6 +267,7 @@ void members_gone(struct manager *m, uint32_t slot, int status)
 {
 	struct process *p = &m->tables.process[slot];
 	uint64_t word = sh_load(&p->state);
+	sh_poke(&p->died_ns, clock_ns());
 	sh_store(&p->exit_status, (uint32_t)status);
 	process_step(p, &word, PROCESS_DEAD);
 	process_set_awake(&m->tables, slot, false);
@@ -337,7 +342,7 @@ void members_died(struct manager *m, uint32_t slot)
 		plan_vacancy(m, slot);
 	else if (!m->ending)
 		plan_restart(m, slot, kind, end);
-	members_gone(m, slot, status);
+	members_gone(m, slot, status | (m->slot[slot].fenced ? (int)PROCESS_HUNG : 0));
 }
 
 static void spawn_missing(struct manager *m, struct backoff *b, enum process_kind kind)

@@ -4,7 +4,7 @@
  * come in the order of the kinds; what the first kind has beyond that stands behind all of them, so
  * that growing it renumbers nobody. What is missing of the wanted is started. Of the first kind,
  * those with the highest numbers leave when there are too many: they end what they run and take
- * nothing new. */
+ * nothing new. So does any worker that was drained by its number; it stays away until resumed. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "base/why.h"
 #include "lifecycle/manager.h"
+
+/* ---- numbers ---- */
 
 static uint32_t at_boot(const struct control *c)
 {
@@ -41,6 +43,8 @@ static uint32_t kind_of(const struct control *c, uint32_t worker)
 static bool is_wanted(const struct control *c, uint32_t worker)
 {
 	uint32_t first = c->kind[0].count, boot = at_boot(c);
+	if (sh_peek(&c->drained[worker / 64]) >> worker % 64 & 1)
+		return false;
 	if (kind_of(c, worker) != 0)
 		return true;
 	return (worker < first ? worker : first + worker - boot) < sh_peek(&c->staff);
@@ -65,6 +69,8 @@ uint32_t staff_processes(const struct manager *m)
 	const struct control *c = m->tables.control;
 	return processes_for(c, sh_peek(&c->staff));
 }
+
+/* ---- who is missing, who is too many ---- */
 
 /* One that leaves is missing already. */
 static bool serves(const struct process *p)
@@ -115,6 +121,8 @@ void staff_dismiss(struct manager *m)
 	}
 }
 
+/* ---- how many there may be ---- */
+
 static uint32_t clients(const struct manager *m)
 {
 	uint32_t n = 0;
@@ -145,22 +153,63 @@ static int check_room(const struct manager *m, uint32_t wanted)
 	return 0;
 }
 
-int staff_set(struct manager *m, const char *text)
+/* ---- requests ---- */
+
+static int read_number(const char *what, const char *text, uint32_t *ret)
 {
 	char *end;
-	unsigned long wanted = strtoul(text, &end, 10);
-	if (end == text || *end || text[0] == '-' || wanted > UINT32_MAX)
-		return why(-EINVAL, "how many workers? \"%s\" is no number", text);
-	if (m->draining || m->ending)
-		return why(-ESHUTDOWN, "the runtime is being stopped");
-	uint32_t before = sh_peek(&m->tables.control->staff);
-	int r = check_room(m, (uint32_t)wanted);
-	if (r < 0)
-		return r;
-	log_info("workers of the first kind: %u, were %u", (uint32_t)wanted, before);
-	sh_store(&m->tables.control->staff, (uint32_t)wanted);
+	unsigned long n = strtoul(text, &end, 10);
+	if (end == text || *end || text[0] == '-' || n > UINT32_MAX)
+		return why(-EINVAL, "%s? \"%.32s\" is no number", what, text);
+	*ret = (uint32_t)n;
+	return 0;
+}
+
+/* Who is too many leaves, who is missing comes. */
+static void change(struct manager *m)
+{
 	staff_dismiss(m);
 	m->workers.missing = m->tables.limits.processes; /* as many as there are vacancies */
 	m->workers.due_ns = clock_ns();
+}
+
+int staff_set(struct manager *m, const char *text)
+{
+	uint32_t before = sh_peek(&m->tables.control->staff), wanted = 0;
+	int r = read_number("how many workers", text, &wanted);
+	if (r == 0)
+		r = check_room(m, wanted);
+	if (r < 0)
+		return r;
+	log_info("workers of the first kind: %u, were %u", wanted, before);
+	sh_store(&m->tables.control->staff, wanted);
+	change(m);
 	return 0;
+}
+
+static int set_drained(struct manager *m, const char *text, bool drained)
+{
+	struct control *c = m->tables.control;
+	uint32_t worker = 0;
+	int r = read_number("which worker", text, &worker);
+	if (r < 0)
+		return r;
+	if (worker >= numbers(c))
+		return why(-ENOENT, "there is no worker %u: their numbers are below %u", worker,
+		    numbers(c));
+	log_info("worker %u is %s", worker, drained ? "drained" : "resumed");
+	uint64_t bit = (uint64_t)1 << worker % 64, bits = sh_peek(&c->drained[worker / 64]);
+	sh_store(&c->drained[worker / 64], drained ? bits | bit : bits & ~bit);
+	change(m);
+	return 0;
+}
+
+int staff_drain(struct manager *m, const char *worker)
+{
+	return set_drained(m, worker, true);
+}
+
+int staff_resume(struct manager *m, const char *worker)
+{
+	return set_drained(m, worker, false);
 }

@@ -11,6 +11,8 @@
  * Death: the words in the process table are the truth; a new scheduler reads them (booking_adopt).
  * A booking is begun with the slots that keep still and ends with the one that runs: one that has
  * no such slot was half made, or half undone, and ends. */
+#include <string.h>
+
 #include "scheduler/scheduler.h"
 
 static struct process *seat(const struct scheduler *s, uint32_t process)
@@ -89,8 +91,8 @@ static uint32_t find_seat(const struct scheduler *s, uint32_t worker, uint32_t k
 	uint32_t best = 0;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
 		const struct member *m = &s->member[p];
-		if (m->generation == 0 || m->leaving || m->booked || seat(s, p)->worker_kind != kind ||
-		    (own && m->worker != worker))
+		if (m->generation == 0 || m->leaving || m->booked ||
+		    seat(s, p)->worker_kind != kind || (own && m->worker != worker))
 			continue;
 		if (!best || better_seat(s, p, best, worker))
 			best = p;
@@ -177,17 +179,28 @@ static bool fits_seats(const struct scheduler *s, uint32_t worker, uint32_t kind
 	return find_seat(s, worker, kind, true) != 0;
 }
 
+/* That there are now, whether they have room or not. */
+static void count_seats(const struct scheduler *s, uint32_t ret[WORKER_KINDS_MAX])
+{
+	memset(ret, 0, WORKER_KINDS_MAX * sizeof ret[0]);
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+		if (s->member[p].generation && !s->member[p].leaving)
+			ret[seat(s, p)->worker_kind % WORKER_KINDS_MAX]++;
+}
+
 static void find_fitting(struct scheduler *s, const struct demand *demand, struct fitting *ret)
 {
 	const struct control *c = s->t->control;
+	uint32_t seats[WORKER_KINDS_MAX];
+	count_seats(s, seats);
 	ret->n = 0;
 	for (uint32_t w = 0; w < WORKERS_MAX; w++) {
 		uint32_t first = s->team[w].first;
 		if (!first)
 			continue;
 		uint32_t kind = seat(s, first)->worker_kind % WORKER_KINDS_MAX;
-		if (cpus_of(demand) > (uint64_t)c->kind[kind].slots * c->kind[kind].count)
-			continue; /* never here */
+		if (cpus_of(demand) > seats[kind])
+			continue; /* not with these workers */
 		uint32_t lacking = lacks(s, w, &c->kind[kind], demand);
 		if (lacking < RESOURCES_MAX)
 			ret->lacking |= 1u << lacking;
@@ -290,13 +303,30 @@ static bool incomplete(const struct booking *b)
 	return b->main == 0 && b->seats + 1 < cpus_of(b->demand);
 }
 
+/* Workers have left since it was begun: what it has must not wait for those that may never come. */
+static void give_up(struct scheduler *s, struct booking *b)
+{
+	uint32_t index = ref_index(b->ref);
+	end(s, b);
+	place_ready(s, index);
+	place_flush(s);
+}
+
 /* Proceeds with what was begun; true: one still lacks slots, and is the next to get any. */
 static bool proceed_with_all(struct scheduler *s)
 {
+	uint32_t seats[WORKER_KINDS_MAX];
 	bool reserve = false;
-	for (uint32_t i = 0; i < s->bookings; i++) {
-		proceed(s, &s->booking[i]);
-		reserve |= incomplete(&s->booking[i]);
+	count_seats(s, seats);
+	for (uint32_t i = 0; i < s->bookings;) {
+		struct booking *b = &s->booking[i];
+		if (b->main == 0 && cpus_of(b->demand) > seats[b->kind]) {
+			give_up(s, b); /* the last one stands in its place */
+			continue;
+		}
+		proceed(s, b);
+		reserve |= incomplete(b);
+		i++;
 	}
 	return reserve;
 }
@@ -310,15 +340,16 @@ static bool wants_any(const struct terms *terms, uint32_t resources)
 	return false;
 }
 
-/* The first in order of those that need nothing that is short. */
-static uint32_t best_shelf(struct scheduler *s, uint32_t lacking, struct heap_entry *ret)
+/* The first in order of those that need nothing that is short, and are not passed over. */
+static uint32_t best_shelf(struct scheduler *s, uint32_t lacking, const bool *passed,
+    struct heap_entry *ret)
 {
 	struct heap_entry task;
 	uint32_t best = 0;
 	for (uint32_t number = 1; number <= s->shelves; number++) {
 		const struct terms *terms = terms_at(s->t->terms, number);
-		if (!terms || wants_any(terms, lacking) || !shelf_peek(s, number, &task) ||
-		    (best && task.key < ret->key))
+		if (!terms || passed[number % TERMS_MAX] || wants_any(terms, lacking) ||
+		    !shelf_peek(s, number, &task) || (best && task.key < ret->key))
 			continue;
 		best = number;
 		*ret = task;
@@ -354,8 +385,9 @@ void booking_seat_gone(struct scheduler *s, uint32_t process)
 		b->seats--;
 }
 
-/* Asked to leave: it need not keep still any more, and what was not given to it yet goes to another.
- * What was given it may have begun: that stays booked until it is settled or the process gone. */
+/* Asked to leave: it need not keep still any more, and what was not given to it yet goes to
+ * another. What was given it may have begun: that stays booked until it is settled or the process
+ * gone. */
 void booking_seat_retires(struct scheduler *s, uint32_t process)
 {
 	uint64_t ref = s->member[process].booked;
@@ -407,16 +439,17 @@ uint32_t booking_place(struct scheduler *s)
 {
 	struct heap_entry task = { 0 };
 	uint32_t lacking = 0, begun = 0, number;
+	bool passed[TERMS_MAX] = { false }; /* there are no workers for it just now */
 	if (!s->adopted)
 		free_unclaimed(s);
-	while (!proceed_with_all(s) && (number = best_shelf(s, lacking, &task)) != 0) {
+	while (!proceed_with_all(s) && (number = best_shelf(s, lacking, passed, &task)) != 0) {
 		if (find(s, record_ref(task.id, task.tag))) {
 			shelf_drop(s, number); /* a doubled hint: it is booked already */
 		} else if (try_to_begin(s, &task, terms_at(s->t->terms, number), &lacking)) {
 			shelf_drop(s, number);
 			begun++;
 		} else if (!wants_any(terms_at(s->t->terms, number), lacking)) {
-			break; /* there is no worker at all */
+			passed[number % TERMS_MAX] = true;
 		}
 	}
 	return begun;

@@ -25,6 +25,9 @@ static void describe_death(struct scheduler *s, const struct record *r, uint32_t
 	*ret_signal = owner != SLOT_SCHEDULER && WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	if (owner == SLOT_SCHEDULER) /* the one that knew how it died has died, too */
 		snprintf(ret, size, "its worker died while it ran %s", function.name);
+	else if ((uint32_t)status & PROCESS_HUNG)
+		snprintf(ret, size, "its worker gave no sign of life (--hang-after) and was killed "
+		    "while it ran %s", function.name);
 	else if (*ret_signal)
 		snprintf(ret, size, "its worker was killed by signal %d (%s) while it ran %s",
 		    *ret_signal, strsignal(*ret_signal), function.name);
@@ -54,6 +57,7 @@ static void end_attempt(struct scheduler *s, uint32_t index, uint64_t word, uint
 	    crashes <= r->crash_retries)
 		if (record_step(r, &word, RECORD_READY, owner, attempt, 0)) {
 			place_ready(s, index);
+			s->requeued++;
 			return;
 		}
 	if (!(word_flags(word) & FLAG_CANCEL)) {
@@ -117,13 +121,27 @@ static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
 		graph_spread(s);
 }
 
+static void note_reassigned(struct scheduler *s, uint64_t died_ns)
+{
+	struct reassigned *all = &s->t->control->reassigned;
+	uint64_t now = clock_ns(), took = now > died_ns ? now - died_ns : 0;
+	uint64_t n = sh_peek(&all->count);
+	sh_poke(&all->ns[n % REASSIGNED_KEPT], took);
+	if (took > sh_peek(&all->max_ns))
+		sh_poke(&all->max_ns, took);
+	sh_store(&all->count, n + 1);
+}
+
 static void repair_records(struct scheduler *s, uint32_t dead)
 {
 	uint32_t fresh = pool_fresh(&s->t->pool);
+	uint64_t requeued = s->requeued;
 	for (uint32_t i = 0; i < fresh; i++)
 		repair_record(s, i, dead);
 	graph_spread(s);
 	place_flush(s);
+	if (s->requeued != requeued)
+		note_reassigned(s, sh_peek(&s->t->process[dead].died_ns));
 	free_flush(s);
 }
 

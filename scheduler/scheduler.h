@@ -78,6 +78,7 @@ struct scheduler {
 	struct booking booking[PROCESSES_MAX];
 	uint32_t bookings;
 	bool adopted;            /* what a former scheduler had booked is made out */
+	uint64_t requeued;       /* tasks of dead workers, to be run again */
 	uint64_t turns;          /* hints given to workers, ever */
 	uint32_t brisk, crew;    /* so many workers are brisk, and may be before none is woken */
 	uint32_t newly_stuck;    /* at this look */

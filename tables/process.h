@@ -48,6 +48,8 @@ struct waiter {
 	shared32 awaiting; /* W: the process. Settling this record must post the event. */
 };
 
+#define PROCESS_HUNG ((uint32_t)1 << 31) /* it was killed for giving no sign of life */
+
 struct process {
 	_Alignas(CACHE_LINE_BYTES) shared64 state;
 	int32_t pid;         /* W: manager, before STARTING (of a child: itself, before LIVE) */
@@ -63,7 +65,9 @@ struct process {
 	shared32 unclean;    /* W: itself. It holds or reserved something: its end needs a scan. */
 	shared64 beat_ns;    /* W: itself (relaxed). Last sign of life; never proof of death. */
 	shared64 imported;   /* W: itself (0), then scheduler: the HINT_IMPORT it has answered */
-	shared32 exit_status; /* W: manager, before DEAD. What waitpid() said; 0 of a client. */
+	shared32 exit_status; /* W: manager, before DEAD. What waitpid() said, and PROCESS_HUNG; 0
+			       * of a client. */
+	shared64 died_ns;    /* W: manager, before DEAD. When it saw the death. */
 
 	_Alignas(CACHE_LINE_BYTES) struct waiter waiter[WAITERS];
 
@@ -134,5 +138,8 @@ uint32_t process_depth(const struct process *p);
 
 /* Field 22 of /proc/PID/stat; 0 if there is no such process, or only its zombie. */
 uint64_t process_start_time(pid_t pid);
+
+/* A SIGSTOP holds it, or a debugger; false also of another process that has the pid now. */
+bool process_stopped(pid_t pid, uint64_t start_time);
 
 #endif

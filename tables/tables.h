@@ -35,6 +35,16 @@ enum { /* bits of control.admission, which say what does not go on while the run
 	ADMISSION_CLOSED = 2, /* clients may not submit */
 };
 
+enum { REASSIGNED_KEPT = 64 };
+
+/* How long the task of a dead worker took from the death, as the manager saw it, until it stood in
+ * the queue again. W: scheduler. For people. */
+struct reassigned {
+	shared64 count;
+	shared64 max_ns;
+	shared64 ns[REASSIGNED_KEPT]; /* the last ones, in turn */
+};
+
 struct control { /* the first page of the control segment, behind the segment's own header */
 	struct limits limits;
 	uint64_t runtime;  /* random: a reference of another runtime is told apart */
@@ -53,7 +63,10 @@ struct control { /* the first page of the control segment, behind the segment's 
 	shared32 admission;                           /* W: manager.  R: anyone. ADMISSION_ bits */
 	shared32 staff;                               /* W: manager. Workers of the first kind that
 						       * there are to be; kind[0].count at boot. */
+	shared64 drained[WORKERS_MAX / 64];           /* W: manager. Bit w: worker w is not to be,
+						       * until resumed. */
 	shared32 restarts;                            /* W: manager. For people. */
+	struct reassigned reassigned;
 	shared64 changes;                             /* W: who joins, and the manager for the dead:
 						       * moves when a process slot came or went. */
 	struct lock_shm graph_lock;
@@ -213,6 +226,12 @@ void process_bump(struct tables *t, uint32_t process);
 static inline bool tables_paused(const struct tables *t)
 {
 	return sh_peek(&t->control->admission) & ADMISSION_PAUSED;
+}
+
+/* Somebody asked this worker, by its number, to leave and stay away. */
+static inline bool tables_drained(const struct tables *t, uint32_t worker)
+{
+	return sh_peek(&t->control->drained[worker / 64 % (WORKERS_MAX / 64)]) >> worker % 64 & 1;
 }
 
 /* Who is not parked: a hint for who ponders whether to spin, or whom to give work (spin.h). */

@@ -249,8 +249,8 @@ static void survive(const char *victim, int kills)
 		int pid = member_pid(victim, i % 4);
 		if (pid > 0)
 			kill(pid, SIGKILL);
-		plm_wait(client, refs, CROWD, (size_t)(i + 1) * CROWD / ((size_t)kills * 2), DEADLINE_MS,
-		    NULL);
+		size_t settled = (size_t)(i + 1) * CROWD / ((size_t)kills * 2);
+		plm_wait(client, refs, CROWD, settled, DEADLINE_MS, NULL);
 	}
 	await(refs, CROWD);
 	for (size_t i = 0; i < CROWD; i++)

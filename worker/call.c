@@ -144,6 +144,7 @@ int plm_fail(plm_call *call, int code, const char *format, ...)
 
 int plm_cancelled(const plm_call *call)
 {
+	sh_poke(&call->rt->me->beat_ns, clock_coarse_ns()); /* who asks is alive */
 	for (; call; call = call->outer) {
 		uint64_t word = sh_peek(&call->record->state);
 		if (word_flags(word) & FLAG_CANCEL ||

@@ -65,7 +65,9 @@ bool worker_may_start(const struct worker *w)
 
 static bool run(struct worker *w, uint32_t index)
 {
+	recycle_begin(w);
 	bool ran = worker_run_record(w, index);
+	recycle_if_due(w);
 	if (report_is_due(w))
 		worker_report(w);
 	return ran;

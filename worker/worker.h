@@ -11,6 +11,7 @@
 
 #include "worker/call.h"
 #include "worker/modules.h"
+#include "worker/recycle.h"
 
 enum { WORKER_BATCH = 32, REPORT_DELAY_NS = 10000 };
 #define NO_RECORD UINT32_MAX
@@ -19,6 +20,9 @@ struct worker {
 	struct plm rt;
 	struct functions functions;
 	const struct injection *injection; /* faults on purpose; NULL: none */
+	struct recycling recycling;
+	uint64_t private_at_first;    /* bytes, before the first task */
+	uint64_t growth_look_ns;      /* when to look again how it has grown */
 	struct plm_call *call;        /* innermost running one */
 	uint64_t report[WORKER_BATCH]; /* settled, the scheduler not told yet */
 	uint32_t reports;
