@@ -139,6 +139,7 @@ const struct command cmd_drain = {
 	    "refused until plmctl resume; 130: somebody resumed.\n"
 	    "With a WORKER, its number in plmctl workers: it ends what it runs and leaves, what\n"
 	    "stood before it goes to others, and nobody takes its place until plmctl resume\n"
-	    "WORKER. Returns when it has left; 124: it still runs its task. 65: there is no such worker.\n",
+	    "WORKER. Returns when it has left; 124: it still runs its task. 65: there is no such\n"
+	    "worker.\n",
 	.run = run_drain,
 };

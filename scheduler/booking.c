@@ -385,18 +385,25 @@ void booking_seat_gone(struct scheduler *s, uint32_t process)
 		b->seats--;
 }
 
-/* Asked to leave: it need not keep still any more, and what was not given to it yet goes to
- * another. What was given it may have begun: that stays booked until it is settled or the process
- * gone. */
+/* Who is asked to leave ends what it runs now and begins nothing more. */
+static bool begins_it_no_more(const struct scheduler *s, uint32_t process, uint64_t ref)
+{
+	uint64_t word, running = sh_load(&seat(s, process)->running);
+	return running && running != ref && record_lookup(s->t, ref, &word) &&
+	    word_state(word) == RECORD_READY;
+}
+
+/* Asked to leave: it need not keep still any more, and what it was to run goes to another. But what
+ * it may have begun stays booked until it is settled or the process gone. */
 void booking_seat_retires(struct scheduler *s, uint32_t process)
 {
 	uint64_t ref = s->member[process].booked;
 	const struct booking *b = ref ? find(s, ref) : NULL;
-	if (!b || process == b->main)
+	if (!b || (process == b->main && !begins_it_no_more(s, process, ref)))
 		return;
-	bool had_no_main = b->main == 0 && process == b->reserved_main;
+	bool was_to_run_it = process == b->main || process == b->reserved_main;
 	booking_seat_gone(s, process);
-	if (had_no_main)
+	if (was_to_run_it)
 		place_ready(s, ref_index(ref));
 }
 

@@ -198,6 +198,21 @@ START_TEST(too_many_workers_are_refused_by_the_bound_that_they_exceed)
 }
 END_TEST
 
+START_TEST(workers_that_were_dealt_gpus_at_boot_do_not_become_more)
+{
+	runtime_boot(&pool.rt, "--workers", "gpus=1 x2", "--store", "16M",);
+	pool_join();
+	struct output_of o = ctl(&pool.rt, "workers", "--set", "3");
+	ck_assert_int_eq(o.code, 64);
+	ck_assert_ptr_nonnull(strstr(o.err, "GPUs"));
+	output_free(&o);
+	set_workers("1");
+	set_workers("2");
+	pool_until(pool_workers_are, 2, "workers");
+	pool_stop();
+}
+END_TEST
+
 START_TEST(only_the_first_kind_grows_and_shrinks)
 {
 	runtime_boot(&pool.rt, "--workers", "gen=1,slots=2 x2; gen=4,slots=1 x2", "--store",
@@ -210,36 +225,6 @@ START_TEST(only_the_first_kind_grows_and_shrinks)
 	set_workers("0");
 	pool_until(pool_workers_are, 2, "processes of workers");
 	ck_assert_uint_eq(pool_worker_process(2, PROCESS_LIVE)->worker_kind, 1);
-	pool_stop();
-}
-END_TEST
-
-static plm_ref submit_with(const char *needs)
-{
-	plm_ref ref;
-	plm_terms terms = { .needs = needs };
-	plm_arg arg = PLM_BYTES("1", 1);
-	plm_task task = { .function = "probe.sleep", .args = &arg, .nargs = 1, .terms = &terms };
-	ck_assert_msg(plm_submit(pool.client, &task, &ref) == 0, "%s", plm_why());
-	return ref;
-}
-
-/* The wide one was the first to come, has the highest priority to get slots, and gets none. */
-START_TEST(a_task_too_wide_for_the_workers_there_are_waits_and_holds_up_no_other)
-{
-	plm_ref wide, narrow, plain, busy[2];
-	pool_boot();
-	pool_sleepers("400", 0, busy, 2);
-	wide = submit_with("cpus=3"); /* has got slots when there are less than it needs */
-	set_workers("2");
-	narrow = submit_with("cpus=2");
-	plain = pool_submit("probe.echo", "x", 0);
-	pool_expect_done_once(busy, 2);
-	pool_expect_done_once(&narrow, 1);
-	pool_expect_done_once(&plain, 1);
-	pool_expect_ready(&wide, 1);
-	set_workers("3");
-	pool_expect_done_once(&wide, 1);
 	pool_stop();
 }
 END_TEST
@@ -443,9 +428,8 @@ int main(void)
 	tcase_add_test(size, a_task_on_one_that_leaves_can_be_cancelled);
 	tcase_add_test(size, nothing_is_lost_or_done_twice_while_the_pool_changes);
 	tcase_add_test(size, too_many_workers_are_refused_by_the_bound_that_they_exceed);
+	tcase_add_test(size, workers_that_were_dealt_gpus_at_boot_do_not_become_more);
 	tcase_add_test(size, only_the_first_kind_grows_and_shrinks);
-	tcase_add_test(size,
-	    a_task_too_wide_for_the_workers_there_are_waits_and_holds_up_no_other);
 	tcase_add_test(size, a_drained_worker_ends_its_task_leaves_and_stays_away_until_resumed);
 	tcase_add_test(size, a_worker_killed_while_it_is_drained_loses_no_task_and_stays_away);
 	tcase_add_test(size, draining_a_worker_that_is_not_there_is_refused);
