@@ -139,25 +139,13 @@ static int size_row(struct bench *bench, const struct sized *sized, size_t step,
 	return r < 0 ? bench_failed(name, r) : 0;
 }
 
-static int load_module(struct runtime *runtime)
-{
-	char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof path - sizeof "bench.so");
-	if (n < 0)
-		return -errno;
-	path[n] = '\0';
-	char *slash = strrchr(path, '/');
-	memcpy(slash + 1, "bench.so", sizeof "bench.so");
-	return plm_module_load(runtime->client, path);
-}
-
 static int sizes_body(struct runtime *runtime, void *context)
 {
 	struct bench *bench = context;
 	size_t n = COUNT_OF(sizes) - bench->quick; /* a GiB takes its time */
 	size_t most = sizes[n - 1].bytes;
 	struct sized sized = { runtime->client, malloc(most), malloc(most), 0 };
-	int r = sized.source && sized.target ? load_module(runtime) : -ENOMEM;
+	int r = sized.source && sized.target ? runtime_load_bench(runtime) : -ENOMEM;
 	if (r < 0)
 		bench_failed("bench.so", r);
 	else

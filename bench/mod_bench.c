@@ -1,6 +1,9 @@
 /* mod_bench.c - the module of the benchmarks: tasks of a length finer than a microsecond. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "bench/work.h"
 #include "plm.h"
@@ -30,6 +33,35 @@ static int bench_touch(plm_call *call)
 	return 0;
 }
 
+/* PATH: notes its start in a file, and stays until it is killed; at its second start it ends. */
+static int bench_stay(plm_call *call)
+{
+	char path[256];
+	size_t length = 0;
+	const void *data = plm_nargs(call) == 1 ? plm_arg_data(call, 0, &length) : NULL;
+	if (!data || length >= sizeof path)
+		return plm_fail(call, EINVAL, "bench.stay takes a path");
+	memcpy(path, data, length);
+	path[length] = 0;
+	uint64_t now = work_now_ns();
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	struct stay_record *seen = fd < 0 ? MAP_FAILED :
+	    mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (fd >= 0)
+		close(fd);
+	if (seen == MAP_FAILED)
+		return plm_fail(call, errno, "%s: %s", path, strerror(errno));
+	if (seen->pid == 0) {
+		__atomic_store_n(&seen->pid, getpid(), __ATOMIC_RELEASE);
+		for (;;)
+			pause();
+	}
+	seen->again_ns = now;
+	munmap(seen, sizeof *seen);
+	return 0;
+}
+
 PLM_MODULE(bench,
     { "work", bench_work, "TURNS [FUTURE...]: works for so many turns of a loop" },
-    { "touch", bench_touch, "BYTES: looks at the first and the last" });
+    { "touch", bench_touch, "BYTES: looks at the first and the last" },
+    { "stay", bench_stay, "PATH: notes its start there and stays until it is killed, once" });

@@ -48,6 +48,8 @@ static _Noreturn void become_plm(const struct runtime_options *options, const ch
 	/* Not SIGKILL: told so, it takes its processes and segments with it. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	dup2(out, STDOUT_FILENO);
+	if (options->quiet)
+		dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
 	union { /* execv() promises not to write, but its type cannot say so */
 		const char **in;
 		char *const *out;
@@ -220,4 +222,16 @@ int runtime_call(struct runtime *runtime, const char *function, const char *argu
 		return bench_failed(function, r);
 	r = plm_get(runtime->client, ref, ret, CALL_MAX_MS);
 	return r < 0 ? bench_failed(function, r) : 0;
+}
+
+int runtime_load_bench(struct runtime *runtime)
+{
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof path - sizeof "bench.so");
+	if (n < 0)
+		return -errno;
+	path[n] = '\0';
+	char *slash = strrchr(path, '/');
+	memcpy(slash + 1, "bench.so", sizeof "bench.so");
+	return plm_module_load(runtime->client, path);
 }

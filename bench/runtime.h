@@ -17,6 +17,7 @@ struct runtime_options {
 	const char *store;   /* as for --store; NULL: the default */
 	unsigned long tasks; /* 0: the default */
 	unsigned processes;  /* 0: the default */
+	bool quiet;          /* what it logs is expected: nobody wants to read it */
 };
 
 struct runtime {
@@ -32,6 +33,8 @@ void runtime_stop(struct runtime *runtime);
 /* Start, body, stop. 0 or the first error. */
 int runtime_with(const struct runtime_options *options,
     int (*body)(struct runtime *runtime, void *context), void *context);
+
+int runtime_load_bench(struct runtime *runtime); /* mod_bench.c, built beside this program */
 
 /* Bytes of the control segment; negative: there is none. */
 long long runtime_control_bytes(const struct runtime *runtime);

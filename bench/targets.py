@@ -298,6 +298,28 @@ def runtime_targets(run):
         )
 
 
+def scheduling_targets(run):
+    few = run.value("bench_place", "placing a task, 2 workers")
+    for workers in (64, 1000):
+        many = run.value("bench_place", f"placing a task, {workers} workers")
+        yield Target(
+            f"placing a task, {workers} workers",
+            many,
+            "ns",
+            "2 workers",
+            few,
+            ratio(many, few),
+            "<=",
+            1.5,
+        )
+    differ = run.value("bench_place", "policies differ by")
+    yield Target("policies differ by", differ, "ns", "", None, None, "<=", 100, "value")
+    death = run.plm("from a kill to the next start")
+    yield Target(
+        "death of a worker to reassignment", death, "ms", "", None, None, "<=", 5, "value"
+    )
+
+
 def idle_targets(run):
     def of(what, *members):
         values = [run.plm(f"{member}, {what}") for member in members]
@@ -343,6 +365,7 @@ def targets(run):
         graph_targets,
         object_targets,
         runtime_targets,
+        scheduling_targets,
         idle_targets,
     ):
         for target in part(run):

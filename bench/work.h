@@ -1,9 +1,11 @@
-/* work.h - a task's work of a known length: so many turns of a loop that no compiler and no other
- * process can shorten. Counted, not timed: a process that was taken off its core has not worked. */
+/* work.h - what tasks of the benchmarks do: work of a known length, so many turns of a loop that no
+ * compiler and no other process can shorten. Counted, not timed: who was taken off its core has not
+ * worked. */
 #ifndef PLM_BENCH_WORK_H
 #define PLM_BENCH_WORK_H
 
 #include <stdint.h>
+#include <time.h>
 
 static inline void work_turns(uint64_t turns)
 {
@@ -12,6 +14,20 @@ static inline void work_turns(uint64_t turns)
 		x = x * 6364136223846793005u + 1442695040888963407u; /* each needs the last */
 		__asm__ volatile("" : "+r"(x));
 	}
+}
+
+/* ---- bench.stay and who watches it share a file ---- */
+
+struct stay_record {
+	int pid;           /* of the worker of the first start */
+	uint64_t again_ns; /* when the second one was; CLOCK_MONOTONIC */
+};
+
+static inline uint64_t work_now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 #endif

@@ -17,7 +17,7 @@ static const struct column header_columns[] = {
 	{ "up", "uptime_ms", -1 }, { "cores", "cores", -1 }, { "process slots", "processes", -1 },
 	{ "workers wanted", "workers", -1 }, { "records", "records", -1 },
 	{ "  ever used", "records_fresh", -1 }, { "  in the pool", "records_pooled", -1 },
-	{ "arenas", "nodes", -1 }, { "store", "store_bytes", -1 }, { "submitted", "sequence", -1 },
+	{ "arenas", "nodes", -1 }, { "store", "store_bytes", -1 }, { "turn", "turn", -1 },
 	{ "restarts", "restarts", -1 },
 	{ "room wanted", "room_wanted", -1 },
 };
@@ -50,7 +50,7 @@ void dump_header(const struct tables *t, struct output *out)
 	cell_number(out, pool_free_count(&t->pool));
 	cell_number(out, t->limits.nodes);
 	cell_size(out, t->limits.store_bytes);
-	cell_number(out, sh_peek(&c->sequence));
+	cell_number(out, sh_peek(&c->turn));
 	cell_number(out, sh_peek(&c->restarts));
 	cell_flag(out, sh_peek(&c->room_wanted) != 0);
 	row_end(out);

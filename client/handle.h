@@ -38,6 +38,7 @@ struct plm {
 	void *refs_memory;
 	_Atomic uint32_t *refs; /* [records], in it: holds and views of this process; 0: it holds
 				 * nothing */
+	_Atomic uint64_t next_turn; /* of what is submitted here (turns.h) */
 	_Atomic int64_t held;   /* how many of them are not 0 */
 	pthread_mutex_t import_mutex;
 

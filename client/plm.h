@@ -69,8 +69,8 @@ typedef struct plm_task {
 	const char *function;  /* "module.function" */
 	const plm_arg *args;
 	size_t nargs;
-	int priority;           /* -32768 to 32767, larger first; equal ones in order of submission
-				 * */
+	int priority;           /* -32768 to 32767, larger first; equal ones in order of submission,
+				 * clients that flood take turns */
 	unsigned results;       /* how many futures it yields; 0 means 1 */
 	unsigned retries;       /* run again after a failure of the function, at most so often */
 	unsigned crash_retries; /* run again after its worker died, at most so often */

@@ -6,6 +6,7 @@
 #include "client/handle.h"
 #include "tables/args.h"
 #include "tables/handover.h"
+#include "tables/turns.h"
 
 enum { SUBMIT_CHUNK = 64 };
 
@@ -132,12 +133,12 @@ static int fill_parts(struct plm *rt, uint32_t index, const struct submission *s
 }
 
 /* Payload of one reserved record. On failure nothing of it stays held. */
-static int fill(struct plm *rt, uint32_t index, const struct submission *s, uint64_t sequence,
+static int fill(struct plm *rt, uint32_t index, const struct submission *s, uint64_t turn,
     plm_ref *ret)
 {
 	struct record *record = record_at(&rt->tables, index);
 	const plm_task *task = s->task;
-	record->key = key_make(task->priority, sequence);
+	record->key = key_make(task->priority, turn);
 	record->function = (uint16_t)s->function;
 	record->terms = (uint16_t)s->terms;
 	record->results = (uint16_t)s->results;
@@ -215,7 +216,7 @@ static int chunk_tell(struct plm *rt, struct chunk *chunk)
 }
 
 static int submit_one(struct plm *rt, struct chunk *chunk, const struct submission *s,
-    uint64_t sequence, plm_ref *ret)
+    uint64_t turn, plm_ref *ret)
 {
 	uint32_t index;
 	size_t held = 0;
@@ -223,11 +224,13 @@ static int submit_one(struct plm *rt, struct chunk *chunk, const struct submissi
 	if (r == 0)
 		r = chunk_slot(rt, chunk, s->deadline_ns, &index);
 	if (r == 0)
-		r = fill(rt, index, s, sequence, ret);
+		r = fill(rt, index, s, turn, ret);
 	if (r == 0) {
 		publish(rt, index, s);
 		uint64_t hint = hint_make(HINT_SUBMITTED, ret[0].id);
-		if (!s->alone || s->futures || s->terms || !handover(&rt->tables, hint))
+		if (s->alone && !s->futures && !s->terms && handover(&rt->tables, hint))
+			turns_give_back(&rt->next_turn, turn);
+		else
 			chunk->hint[chunk->n++] = hint;
 		if (s->task->flags & PLM_KEEP)
 			chunk->hint[chunk->n++] = hint_make(HINT_KEPT, ret[0].id);
@@ -260,7 +263,7 @@ static int submit_all(
 	const char *known =
 	    NULL; /* the last name looked up: the same pointer means the same function */
 	const plm_terms *agreed = NULL;
-	uint64_t sequence = sh_add(&rt->tables.control->sequence, n);
+	uint64_t turn = turns_take(&rt->tables, &rt->next_turn, n);
 	int r = 0;
 	for (size_t i = 0; i < n && r == 0; i++, chunk.left--) {
 		if (tasks[i].function != known || !known)
@@ -273,7 +276,7 @@ static int submit_all(
 		if (r == 0)
 			r = measure(rt, &tasks[i], &s);
 		if (r == 0)
-			r = submit_one(rt, &chunk, &s, sequence + i, ret);
+			r = submit_one(rt, &chunk, &s, turn + i, ret);
 		if (r == 0) {
 			ret += s.results;
 			++*ret_done;

@@ -201,6 +201,13 @@ void heap_rebuild(struct heap *heap)
 	heap->refill(heap->context, heap);
 }
 
+const struct heap_entry *heap_entries(const struct heap *heap, uint32_t *ret_n)
+{
+	CHECK(lock_held(&heap->lock));
+	*ret_n = length_of(heap);
+	return heap->shm->entry;
+}
+
 uint32_t heap_length(const struct heap *heap)
 {
 	uint32_t length = sh_peek(&heap->shm->length);

@@ -2,7 +2,7 @@
  *
  * Where: heap_shm in the segment, struct heap in this process.  Who: the holder of the heap's lock.
  * It knows nothing of tasks or workers: an entry is an id below `capacity` and a 64-bit key. Used
- * twice: the task heap (priority and submission order) and the worker heap (free room).
+ * twice: the task heap (priority and turn) and the worker heap (free room).
  * Derived (law 1): whoever owns the truth gives a `refill` that pushes everything again.
  * Death: inside the lock, the next heap_lock() clears the heap and calls refill.
  * Blocks: only heap_lock().  Allocates: never.
@@ -62,6 +62,9 @@ bool heap_remove(struct heap *heap, uint32_t id); /* false if it was not in */
 void heap_update(struct heap *heap, uint32_t id, uint64_t key); /* pushes it if it was not in */
 bool heap_contains(const struct heap *heap, uint32_t id);
 void heap_rebuild(struct heap *heap); /* clear, then refill: start-up and recovery */
+
+/* All of them, in no order but that the first is the largest: to look through. */
+const struct heap_entry *heap_entries(const struct heap *heap, uint32_t *ret_n);
 
 uint32_t heap_length(const struct heap *heap); /* without the lock: a guess */
 

@@ -43,7 +43,7 @@ static uint32_t kind_of(const struct control *c, uint32_t worker)
 static bool is_wanted(const struct control *c, uint32_t worker)
 {
 	uint32_t first = c->kind[0].count, boot = at_boot(c);
-	if (sh_peek(&c->drained[worker / 64]) >> worker % 64 & 1)
+	if (sh_peek(&c->drained[worker / 64 % DRAINED_WORDS]) >> worker % 64 & 1)
 		return false;
 	if (kind_of(c, worker) != 0)
 		return true;

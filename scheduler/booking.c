@@ -357,6 +357,28 @@ static uint32_t best_shelf(struct scheduler *s, uint32_t lacking, const bool *pa
 	return best;
 }
 
+/* The next to begin and the number of its terms; 0 none. */
+static uint32_t next_task(struct scheduler *s, uint32_t lacking, const bool *passed,
+    struct heap_entry *ret)
+{
+	if (ageing_peek_shelved(s, ret)) {
+		uint32_t number = record_at(s->t, ret->id)->terms;
+		const struct terms *terms = terms_at(s->t->terms, number);
+		if (terms && !passed[number % TERMS_MAX] && !wants_any(terms, lacking))
+			return number;
+	}
+	return best_shelf(s, lacking, passed, ret);
+}
+
+/* One that was due may stand behind others: it is found there to be booked when they are gone. */
+static void leave_shelf(struct scheduler *s, uint32_t number, const struct heap_entry *task)
+{
+	struct heap_entry top;
+	ageing_began(s, task);
+	if (shelf_peek(s, number, &top) && top.id == task->id)
+		shelf_drop(s, number);
+}
+
 /* ---- the end ---- */
 
 void booking_settled(struct scheduler *s, uint64_t ref)
@@ -449,11 +471,11 @@ uint32_t booking_place(struct scheduler *s)
 	bool passed[TERMS_MAX] = { false }; /* there are no workers for it just now */
 	if (!s->adopted)
 		free_unclaimed(s);
-	while (!proceed_with_all(s) && (number = best_shelf(s, lacking, passed, &task)) != 0) {
+	while (!proceed_with_all(s) && (number = next_task(s, lacking, passed, &task)) != 0) {
 		if (find(s, record_ref(task.id, task.tag))) {
-			shelf_drop(s, number); /* a doubled hint: it is booked already */
+			leave_shelf(s, number, &task); /* a doubled hint: it is booked already */
 		} else if (try_to_begin(s, &task, terms_at(s->t->terms, number), &lacking)) {
-			shelf_drop(s, number);
+			leave_shelf(s, number, &task);
 			begun++;
 		} else if (!wants_any(terms_at(s->t->terms, number), lacking)) {
 			passed[number % TERMS_MAX] = true;

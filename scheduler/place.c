@@ -37,6 +37,7 @@ void place_flush(struct scheduler *s)
 			    s, record_ref(s->ready[i], word_generation(word)), word);
 		heap_remove(&s->t->task_heap,
 		    s->ready[i]); /* a doubled hint, or an entry of a former life */
+		ageing_queued(s, r->key, heap_length(&s->t->task_heap) == 0);
 		heap_push(&s->t->task_heap, s->ready[i], word_generation(word), r->key);
 	}
 	heap_unlock(&s->t->task_heap);
@@ -85,10 +86,13 @@ static bool pick_one(struct scheduler *s, struct pick *ret)
 	if (!room_choose(s, &process))
 		return false;
 	do
-		if (!heap_pop(&t->task_heap, &task))
+		if (!ageing_pop(s, &task) && !heap_pop(&t->task_heap, &task))
 			return false;
 	while (!place_still_ready(t, &task) || put_on_shelf(s, &task));
+	near_choose(s, record_at(t, task.id), &process);
 	room_take(s, process);
+	if (key_turn(task.key) > s->turn)
+		s->turn = key_turn(task.key);
 	*ret = (struct pick){ process, hint_make(HINT_SUBMITTED, record_ref(task.id, task.tag)) };
 	return true;
 }

@@ -212,7 +212,7 @@ static uint32_t choose_worker(struct scheduler *s, enum hall_name name)
 }
 
 /* The slot with most room; among equals the one that had a task last. */
-static uint32_t choose_slot(const struct scheduler *s, uint32_t worker)
+uint32_t room_slot_of(const struct scheduler *s, uint32_t worker)
 {
 	uint32_t best = s->team[worker].first;
 	for (uint32_t p = best; p; p = s->member[p].next) {
@@ -231,7 +231,7 @@ bool room_choose(struct scheduler *s, uint32_t *ret)
 			worker = choose_worker(s, HALL_GPU);
 		if (worker == POLICY_NOBODY)
 			return false;
-		*ret = choose_slot(s, worker);
+		*ret = room_slot_of(s, worker);
 		const struct member *m = &s->member[*ret];
 		if (m->awake == process_awake(s->t, *ret))
 			return m->awake || !s->policy->thrifty || s->brisk < s->crew;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/why.h"
 #include "tables/spin.h"
+#include "tables/turns.h"
 
 static size_t settled_bytes(const struct scheduler *s)
 {
@@ -34,6 +35,7 @@ int scheduler_open(struct scheduler *s, struct tables *t)
 	t->self = SLOT_SCHEDULER;
 	s->policy = policy_at(0);
 	s->seed = t->control->seed;
+	ageing_open(s);
 	int r = allocate(s);
 	if (r < 0)
 		return r;
@@ -72,6 +74,7 @@ uint32_t scheduler_step(struct scheduler *s)
 	members_look(s);
 	room_follow_policy(s);
 	uint32_t done = hints_drain(s);
+	ageing_look(s);
 	done += place_tasks(s);
 	if (s->next_look_ns == DEADLINE_NEVER && done)
 		s->next_look_ns = clock_ns() + NS_PER_MS;
@@ -80,6 +83,8 @@ uint32_t scheduler_step(struct scheduler *s)
 		repair_overdue(s);
 		done += place_tasks(s);
 	}
+	if (s->turn >= sh_peek(&s->t->control->turn))
+		turns_passed(s->t, s->turn);
 	return done;
 }
 
@@ -102,7 +107,8 @@ static void rest(struct scheduler *s)
 	if (something_to_do(s) || atomic_load(&s->stop))
 		return;
 	process_set_awake(s->t, SLOT_SCHEDULER, false);
-	event_sleep(&s->me->event, seen, s->next_look_ns);
+	uint64_t look = s->ageing.next_ns < s->next_look_ns ? s->ageing.next_ns : s->next_look_ns;
+	event_sleep(&s->me->event, seen, look);
 	process_set_awake(s->t, SLOT_SCHEDULER, true);
 	sh_poke(&s->me->beat_ns, clock_coarse_ns());
 }

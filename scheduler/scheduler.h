@@ -16,7 +16,7 @@
 #include "tables/edges.h"
 #include "tables/tables.h"
 
-enum { FREED_BATCH = 256, READY_BATCH = 256, SETTLED_PER_RECORD = 2 };
+enum { FREED_BATCH = 256, READY_BATCH = 256, SETTLED_PER_RECORD = 2, DUE_MAX = 256 };
 
 /* What the scheduler knows of one worker: private, derived. What was given to it and is not done
  * stands in its down ring, which it takes off only when dealt with. */
@@ -51,6 +51,19 @@ struct booking { /* slots and resources of one task */
 	bool given;       /* the hint */
 };
 
+struct due { /* tasks that have waited for long, the earliest turn first */
+	struct heap_entry task[DUE_MAX];
+	uint32_t n, next;
+	uint32_t others; /* that were placed since one of these was */
+};
+
+struct ageing {
+	uint64_t period_ms; /* 0: nothing ages */
+	uint64_t next_ns;   /* to look; DEADLINE_NEVER: all that is queued has this priority */
+	int priority;
+	struct due queued, shelved;
+};
+
 enum hall_name { HALL_CPU, HALL_GPU, HALLS };
 
 struct hall { /* workers of one class that have room, in no order */
@@ -77,8 +90,10 @@ struct scheduler {
 	uint32_t shelves;        /* numbers of terms that may have tasks on a shelf */
 	struct booking booking[PROCESSES_MAX];
 	uint32_t bookings;
+	struct ageing ageing;
 	bool adopted;            /* what a former scheduler had booked is made out */
 	uint64_t requeued;       /* tasks of dead workers, to be run again */
+	uint64_t turn;           /* the latest of a task that was placed or settled */
 	uint64_t turns;          /* hints given to workers, ever */
 	uint32_t brisk, crew;    /* so many workers are brisk, and may be before none is woken */
 	uint32_t newly_stuck;    /* at this look */
@@ -156,6 +171,16 @@ void shelf_drop(struct scheduler *s, uint32_t terms); /* what shelf_peek() showe
 bool shelf_empty(const struct scheduler *s);
 void shelf_close(struct scheduler *s);
 
+/* ---- ageing.c ---- */
+void ageing_open(struct scheduler *s);
+void ageing_look(struct scheduler *s); /* if it is time */
+/* A task with this key is queued, the first or beside others. */
+void ageing_queued(struct scheduler *s, uint64_t key, bool first);
+/* Under the task heap's lock: out of its middle, if it is the turn of one that is due. */
+bool ageing_pop(struct scheduler *s, struct heap_entry *ret);
+bool ageing_peek_shelved(struct scheduler *s, struct heap_entry *ret); /* one with needs */
+void ageing_began(struct scheduler *s, const struct heap_entry *task); /* one with needs */
+
 /* ---- booking.c ---- */
 uint32_t booking_place(struct scheduler *s); /* how many were begun */
 void booking_settled(struct scheduler *s, uint64_t ref);
@@ -175,8 +200,13 @@ void room_look_for_stuck(struct scheduler *s);
 /* Both under the worker heap's lock. Whose turn it is; false: nobody's for now. */
 bool room_choose(struct scheduler *s, uint32_t *ret_process);
 void room_take(struct scheduler *s, uint32_t process); /* it gets one */
+uint32_t room_slot_of(const struct scheduler *s, uint32_t worker);
 /* The number of one of these workers, whether it has room or not. */
 uint32_t room_choose_among(struct scheduler *s, const uint32_t *workers, uint32_t n);
+
+/* ---- near.c ---- */
+/* Like room_choose(), for a task with many bytes to read; false: it is all the same. */
+bool near_choose(struct scheduler *s, struct record *task, uint32_t *ret_process);
 
 /* ---- repair.c ---- */
 void members_look(struct scheduler *s); /* after a change of the process table */

@@ -191,6 +191,12 @@ static struct arena *arena_of(struct tables *t, uint32_t granule)
 	return NULL;
 }
 
+uint32_t store_node(struct tables *t, uint32_t granule)
+{
+	const struct arena *arena = arena_of(t, granule);
+	return arena ? (uint32_t)(arena - t->arena) : 0;
+}
+
 int store_alloc(struct tables *t, uint32_t node, uint64_t length, shared32 *granule)
 {
 	int r = -ENOSPC;

@@ -61,7 +61,7 @@ struct record {
 	_Alignas(128) shared64 state;
 	shared64 holds;      /* bit p: process p < 64 holds it. W: who reserved it, while RESERVED;
 			      * then the scheduler alone, as hints ask for. */
-	uint64_t key;        /* W: submitter. Priority, then order of submission; the heap's key. */
+	uint64_t key;        /* W: submitter. Priority, then turn (turns.h); the heap's key. */
 	uint16_t function;   /* W: submitter */
 	uint16_t terms;      /* W: submitter. Number in terms.h, 0: asks for nothing. */
 	shared32 args;       /* W: submitter, then scheduler (to 0). Granule of the argument block,
@@ -189,15 +189,22 @@ bool record_step(struct record *r, uint64_t *seen, enum record_state to, uint32_
 
 /* ---- the order of tasks: larger key first ---- */
 
-static inline uint64_t key_make(int priority, uint64_t sequence)
+#define KEY_TURN_MASK (((uint64_t)1 << 48) - 1)
+
+static inline uint64_t key_make(int priority, uint64_t turn)
 {
 	return (uint64_t)(uint16_t)(priority - PRIORITY_MIN) << 48 |
-	    (~sequence & (((uint64_t)1 << 48) - 1));
+	    (~turn & KEY_TURN_MASK);
 }
 
 static inline int key_priority(uint64_t key)
 {
 	return (int)(key >> 48) + PRIORITY_MIN;
+}
+
+static inline uint64_t key_turn(uint64_t key)
+{
+	return ~key & KEY_TURN_MASK;
 }
 
 #endif

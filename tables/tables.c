@@ -148,13 +148,13 @@ static void start_control(struct tables *t, const char *name)
 	struct control *c = t->control;
 	c->limits = t->limits;
 	c->kinds = 1; /* plain ones, unless the manager knows better */
-	c->kind[0] =
-	    (struct worker_kind){ .count = t->limits.workers, .generation = 1, .slots = 1 };
+	c->kind[0] = (struct worker_kind){ .count = t->limits.workers, .generation = 1, .slots = 1,
+		.amount[RESOURCE_CPUS] = AMOUNT_UNIT };
 	sh_poke(&c->staff, t->limits.workers);
 	while (c->runtime == 0)
 		if (getrandom(&c->runtime, sizeof c->runtime, 0) < 0)
 			c->runtime = clock_ns(); /* no entropy yet at early boot: unlike enough */
-	c->boot_ns = clock_ns();
+	c->boot_ns = clock_coarse_ns(); /* the clock of ages, which may be behind */
 	cpu_set_t allowed;
 	c->cores =
 	    sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? (uint32_t)CPU_COUNT(&allowed) : 1;

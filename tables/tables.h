@@ -35,7 +35,7 @@ enum { /* bits of control.admission, which say what does not go on while the run
 	ADMISSION_CLOSED = 2, /* clients may not submit */
 };
 
-enum { REASSIGNED_KEPT = 64 };
+enum { REASSIGNED_KEPT = 64, DRAINED_WORDS = (WORKERS_MAX + 63) / 64 };
 
 /* How long the task of a dead worker took from the death, as the manager saw it, until it stood in
  * the queue again. W: scheduler. For people. */
@@ -63,14 +63,15 @@ struct control { /* the first page of the control segment, behind the segment's 
 	shared32 admission;                           /* W: manager.  R: anyone. ADMISSION_ bits */
 	shared32 staff;                               /* W: manager. Workers of the first kind that
 						       * there are to be; kind[0].count at boot. */
-	shared64 drained[WORKERS_MAX / 64];           /* W: manager. Bit w: worker w is not to be,
+	shared64 drained[DRAINED_WORDS];              /* W: manager. Bit w: worker w is not to be,
 						       * until resumed. */
+	shared32 ageing_ms;                           /* W: who boots. 0: nothing ages. */
 	shared32 restarts;                            /* W: manager. For people. */
 	struct reassigned reassigned;
 	shared64 changes;                             /* W: who joins, and the manager for the dead:
 						       * moves when a process slot came or went. */
 	struct lock_shm graph_lock;
-	_Alignas(CACHE_LINE_BYTES) shared64 sequence; /* W: submitters. Order of submission. */
+	_Alignas(CACHE_LINE_BYTES) shared64 turn; /* W: submitters, scheduler (turns.h) */
 	_Alignas(CACHE_LINE_BYTES) struct event room; /* posted by the scheduler when it freed
 						       * records or store while somebody waited */
 	shared64 moving_ns;   /* W: a worker that moves to another core. Until then, or so. */
@@ -231,7 +232,7 @@ static inline bool tables_paused(const struct tables *t)
 /* Somebody asked this worker, by its number, to leave and stay away. */
 static inline bool tables_drained(const struct tables *t, uint32_t worker)
 {
-	return sh_peek(&t->control->drained[worker / 64 % (WORKERS_MAX / 64)]) >> worker % 64 & 1;
+	return sh_peek(&t->control->drained[worker / 64 % DRAINED_WORDS]) >> worker % 64 & 1;
 }
 
 /* Who is not parked: a hint for who ponders whether to spin, or whom to give work (spin.h). */
@@ -244,6 +245,7 @@ void wake_holders(struct tables *t, uint32_t index);
 /* ---- store ---- */
 
 /* Room for a value or an argument block, in the arena nearest to node, then in any. */
+uint32_t store_node(struct tables *t, uint32_t granule); /* whose memory it lies in */
 int store_alloc(struct tables *t, uint32_t node, uint64_t length, shared32 *granule);
 int store_free(struct tables *t, uint64_t length, shared32 *granule);
 static inline void *store_writable(const struct tables *t, uint32_t granule)

@@ -9,7 +9,8 @@
 #	base <- policy <- scheduler, lifecycle, cli
 #	base <- topology <- lifecycle, cli
 #    Examples and the module `probe` see what any user sees: plm.h. Benches see no part of a
-#    runtime but the public interface; the simulation is made of heap and policy. Tests may see
+#    runtime but the public interface; the simulation is made of heap and policy, and
+#    what placing costs is measured on the tests' stage. Tests may see
 #    everything.
 # 2. The manager takes no shared lock and walks no shared structure but the process table: none of
 #    its objects names a function that does. Its children do (they run the roles' own code), and the
@@ -54,6 +55,7 @@ for folder in "${!below[@]}"; do
 	while read -r place header; do
 		case "$folder/${header%/*}:$header" in
 		bench/client:client/plm.h | bench/plm.h:plm.h) continue ;;
+		bench/*:tests/stage.h) continue ;;
 		bench/heap:* | bench/policy:*) case $place in bench/*sim*) continue ;; esac ;;
 		esac
 		case " $folder ${below[$folder]} " in

@@ -1,0 +1,139 @@
+/* ageing.c - nothing starves behind higher priorities.
+ *
+ * A task that has waited as long as --ageing says is due. Of every eight tasks placed one is taken
+ * from those that are due, the earliest turn first: high priorities keep seven parts of eight, and
+ * the n-th that is due starts within 8 n placements. The same holds, apart, for tasks with needs.
+ *
+ * The due ones are found by looking through all that is queued, a few times an ageing period, and
+ * only while several priorities are queued: behind its equals nothing starves. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "scheduler/scheduler.h"
+
+enum { SHARE = 8, LOOKS_A_PERIOD = 4 };
+
+void ageing_open(struct scheduler *s)
+{
+	s->ageing = (struct ageing){ .period_ms = s->t->control->ageing_ms,
+		.next_ns = DEADLINE_NEVER };
+}
+
+void ageing_queued(struct scheduler *s, uint64_t key, bool first)
+{
+	struct ageing *a = &s->ageing;
+	if (first && a->next_ns == DEADLINE_NEVER)
+		a->priority = key_priority(key);
+	if (key_priority(key) == a->priority || a->next_ns != DEADLINE_NEVER || !a->period_ms)
+		return;
+	a->next_ns = clock_ns() + a->period_ms * NS_PER_MS / LOOKS_A_PERIOD;
+}
+
+/* ---- looking ---- */
+
+static bool has_waited(const struct scheduler *s, const struct heap_entry *task)
+{
+	uint64_t submitted = record_at(s->t, task->id)->submit_ms;
+	return submitted + s->ageing.period_ms <= tables_ms(s->t);
+}
+
+/* Keeps the earliest turns; they mostly come first, as neither heap puts them far down. */
+static void keep_early(struct due *due, const struct heap_entry *task)
+{
+	uint64_t turn = key_turn(task->key);
+	uint32_t place = due->n;
+	if (place == DUE_MAX && turn >= key_turn(due->task[DUE_MAX - 1].key))
+		return;
+	place -= place == DUE_MAX;
+	for (; place > 0 && key_turn(due->task[place - 1].key) > turn; place--)
+		due->task[place] = due->task[place - 1];
+	due->task[place] = *task;
+	due->n += due->n < DUE_MAX;
+}
+
+static void drop_young(const struct scheduler *s, struct due *due)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < due->n; i++)
+		if (due->task[i].id < s->t->limits.records && has_waited(s, &due->task[i]))
+			due->task[n++] = due->task[i];
+	due->n = n;
+	due->next = 0;
+}
+
+/* True: they are of several priorities. */
+static bool find_due(const struct heap_entry *queued, uint32_t n, struct due *due)
+{
+	int highest = n ? key_priority(queued[0].key) : 0; /* of a heap the first */
+	bool mixed = false;
+	for (uint32_t i = 0; i < n; i++)
+		if (key_priority(queued[i].key) != highest) {
+			mixed = true;
+			keep_early(due, &queued[i]);
+		}
+	return mixed;
+}
+
+void ageing_look(struct scheduler *s)
+{
+	struct ageing *a = &s->ageing;
+	uint64_t now = a->next_ns == DEADLINE_NEVER ? 0 : clock_ns();
+	uint32_t n;
+	if (now < a->next_ns)
+		return;
+	a->queued.n = a->shelved.n = 0;
+	scheduler_lock_heap(&s->t->task_heap);
+	const struct heap_entry *queued = heap_entries(&s->t->task_heap, &n);
+	bool mixed = find_due(queued, n, &a->queued);
+	a->priority = n ? key_priority(queued[0].key) : 0;
+	heap_unlock(&s->t->task_heap);
+	for (uint32_t i = 0; i < s->shelves; i++)
+		mixed |= find_due(s->shelf[i].entry, s->shelf[i].n, &a->shelved);
+	drop_young(s, &a->queued);
+	drop_young(s, &a->shelved);
+	a->next_ns = mixed ? now + a->period_ms * NS_PER_MS / LOOKS_A_PERIOD : DEADLINE_NEVER;
+}
+
+/* ---- taking ---- */
+
+static const struct heap_entry *first_due(struct scheduler *s, struct due *due)
+{
+	for (; due->next < due->n; due->next++)
+		if (place_still_ready(s->t, &due->task[due->next]))
+			return &due->task[due->next];
+	return NULL;
+}
+
+bool ageing_pop(struct scheduler *s, struct heap_entry *ret)
+{
+	struct due *due = &s->ageing.queued;
+	const struct heap_entry *task;
+	if (due->next == due->n || ++due->others < SHARE)
+		return false;
+	while ((task = first_due(s, due))) {
+		due->next++;
+		if (!heap_remove(&s->t->task_heap, task->id))
+			continue; /* it has been given to a worker */
+		*ret = *task;
+		due->others = 0;
+		return true;
+	}
+	return false;
+}
+
+bool ageing_peek_shelved(struct scheduler *s, struct heap_entry *ret)
+{
+	struct due *due = &s->ageing.shelved;
+	const struct heap_entry *task = due->others + 1 < SHARE ? NULL : first_due(s, due);
+	if (task)
+		*ret = *task;
+	return task != NULL;
+}
+
+void ageing_began(struct scheduler *s, const struct heap_entry *task)
+{
+	struct due *due = &s->ageing.shelved;
+	bool was_due = due->next < due->n && due->task[due->next].id == task->id;
+	due->next += was_due;
+	due->others = was_due ? 0 : due->others + 1;
+}

@@ -1,0 +1,61 @@
+/* near.c - where the bytes lie that a task will read: in the cache of the worker that made them, in
+ * the memory of a node.
+ *
+ * Asked only for tasks whose futures have together more bytes than it takes to be worth a wake:
+ * below that, who has room is the better answer. */
+#include "scheduler/scheduler.h"
+
+enum {
+	FUTURES_LOOKED_AT = 8,
+	WORTH_A_WAKE_BYTES = 64 << 10, /* copying them from another core takes about as long */
+};
+
+/* Who made it: the slot stays in the word of what it settled, and may have a new process since. */
+static uint32_t maker(const struct scheduler *s, uint64_t word)
+{
+	uint32_t process = word_owner(word);
+	bool worker = process < s->t->limits.processes && s->member[process].generation;
+	return worker ? s->member[process].worker : POLICY_NOBODY;
+}
+
+_Static_assert(sizeof(struct arg_future) + sizeof(uint32_t) > RECORD_INLINE_ARGS,
+    "where there is no argument block, there is no future");
+
+static size_t find_bytes(struct scheduler *s, struct record *task, struct policy_bytes *ret)
+{
+	struct args_reader reader;
+	struct arg arg;
+	uint64_t sum = 0;
+	size_t n = 0;
+	if (!args_open(s->t, task, &reader))
+		return 0;
+	while (n < FUTURES_LOOKED_AT && args_next(&reader, &arg)) {
+		const struct record *by = arg.future ? edges_speaker(s->t, arg.future->ref) : NULL;
+		uint64_t word = by ? sh_load(&by->state) : 0;
+		if (word_state(word) != RECORD_DONE)
+			continue;
+		const struct record *r = record_at(s->t, ref_index(arg.future->ref));
+		if (sh_peek(&r->value) == 0)
+			continue;
+		uint32_t node = s->t->limits.nodes > 1 ? store_node(s->t, sh_peek(&r->value)) :
+		                                         POLICY_NOBODY;
+		ret[n++] = (struct policy_bytes){ maker(s, word), node, r->value_bytes };
+		sum += r->value_bytes;
+	}
+	return sum < WORTH_A_WAKE_BYTES ? 0 : n;
+}
+
+bool near_choose(struct scheduler *s, struct record *task, uint32_t *ret_process)
+{
+	struct policy_bytes bytes[FUTURES_LOOKED_AT];
+	struct policy_view view = { s->view, s->hall[HALL_CPU].open, s->hall[HALL_CPU].n };
+	size_t n;
+	if (!s->policy->near || sh_peek(&task->args) == 0 || view.n == 0 ||
+	    (n = find_bytes(s, task, bytes)) == 0)
+		return false;
+	uint32_t worker = s->policy->near(&view, bytes, n);
+	if (worker == POLICY_NOBODY)
+		return false;
+	*ret_process = room_slot_of(s, worker);
+	return true;
+}
