@@ -26,7 +26,7 @@ static void describe_death(struct scheduler *s, const struct record *r, uint32_t
 	if (owner == SLOT_SCHEDULER) /* the one that knew how it died has died, too */
 		snprintf(ret, size, "its worker died while it ran %s", function.name);
 	else if ((uint32_t)status & PROCESS_HUNG)
-		snprintf(ret, size, "its worker gave no sign of life (--hang-after) and was killed "
+		snprintf(ret, size, "its worker gave no sign of life and was killed "
 		    "while it ran %s", function.name);
 	else if (*ret_signal)
 		snprintf(ret, size, "its worker was killed by signal %d (%s) while it ran %s",
