@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
+#include "tables/due.h"
+
 enum { MS_PER_SECOND = 1000 };
 
 const struct option options_common[] = { COMMON_OPTIONS, { 0 } };
@@ -52,6 +55,22 @@ int seconds_word(const struct context *context, const char *word)
 	if (end == word || *end != 0 || !(seconds >= 0) || seconds > INT_MAX / MS_PER_SECOND)
 		usage_error(context, "--timeout is not a number of seconds: %s", word);
 	return (int)ceil(seconds * MS_PER_SECOND);
+}
+
+int duration_word(const struct context *context, const char *what, const char *word)
+{
+	static const struct { const char *unit; int ms; } units[] = {
+		{ "ms", 1 }, { "s", MS_PER_SECOND }, { "m", 60 * MS_PER_SECOND },
+		{ "h", 3600 * MS_PER_SECOND },
+	};
+	char *end;
+	double number = strtod(word, &end);
+	for (size_t i = 0; i < COUNT_OF(units) && end != word; i++)
+		if (strcmp(end, units[i].unit) == 0 && number >= 0 &&
+		    number * units[i].ms <= LIMIT_MAX_MS)
+			return (int)ceil(number * units[i].ms);
+	usage_error(context, "%s wants a time with ms, s, m or h behind it, such as 100ms: %s",
+	    what, word);
 }
 
 plm_ref reference_word(const char *word)

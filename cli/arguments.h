@@ -53,6 +53,8 @@ _Noreturn void usage_error(const struct context *context, const char *format, ..
 long number_word(const struct context *context, const char *what, const char *word, long least,
     long most);
 int seconds_word(const struct context *context, const char *word); /* milliseconds */
+/* "100ms", "2s", "5m", "1h"; milliseconds. */
+int duration_word(const struct context *context, const char *what, const char *word);
 plm_ref reference_word(const char *word);
 
 /* All operands, from argv[optind] on; the caller frees. */

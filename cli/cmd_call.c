@@ -13,7 +13,8 @@ struct call {
 };
 
 enum { OWN_PRIORITY = OPTION_OWN, OWN_RETRIES, OWN_CRASH_RETRIES, OWN_RESULTS, OWN_NEEDS,
-	OWN_DETACH };
+	OWN_DETACH, OWN_QUEUE_LIMIT, OWN_RUN_LIMIT, OWN_TOTAL_LIMIT, OWN_BACKOFF, OWN_BACKOFF_MAX,
+	OWN_GRACE };
 
 static const struct option options[] = {
 	{ "priority", required_argument, NULL, OWN_PRIORITY },
@@ -22,8 +23,43 @@ static const struct option options[] = {
 	{ "results", required_argument, NULL, OWN_RESULTS },
 	{ "needs", required_argument, NULL, OWN_NEEDS },
 	{ "detach", no_argument, NULL, OWN_DETACH },
+	{ "queue-limit", required_argument, NULL, OWN_QUEUE_LIMIT },
+	{ "run-limit", required_argument, NULL, OWN_RUN_LIMIT },
+	{ "total-limit", required_argument, NULL, OWN_TOTAL_LIMIT },
+	{ "backoff", required_argument, NULL, OWN_BACKOFF },
+	{ "backoff-max", required_argument, NULL, OWN_BACKOFF_MAX },
+	{ "grace", required_argument, NULL, OWN_GRACE },
 	COMMON_OPTIONS, { 0 },
 };
+
+static void take_term(const struct context *context, const char *name, uint32_t *ret)
+{
+	*ret = (uint32_t)duration_word(context, name, optarg);
+}
+
+static void take_terms(const struct context *context, int option, plm_terms *terms)
+{
+	switch (option) {
+	case OWN_QUEUE_LIMIT:
+		take_term(context, "--queue-limit", &terms->queue_ms);
+		break;
+	case OWN_RUN_LIMIT:
+		take_term(context, "--run-limit", &terms->run_ms);
+		break;
+	case OWN_TOTAL_LIMIT:
+		take_term(context, "--total-limit", &terms->total_ms);
+		break;
+	case OWN_BACKOFF:
+		take_term(context, "--backoff", &terms->backoff_ms);
+		break;
+	case OWN_BACKOFF_MAX:
+		take_term(context, "--backoff-max", &terms->backoff_max_ms);
+		break;
+	case OWN_GRACE:
+		take_term(context, "--grace", &terms->grace_ms);
+		break;
+	}
+}
 
 static void take_option(const struct context *context, int option, struct call *call)
 {
@@ -51,6 +87,9 @@ static void take_option(const struct context *context, int option, struct call *
 		call->detach = true;
 		task->flags |= PLM_KEEP;
 		break;
+	default:
+		take_terms(context, option, &call->terms);
+		task->terms = &call->terms;
 	}
 }
 
@@ -141,11 +180,20 @@ const struct command cmd_call = {
 	    "  --priority N       larger first, -32768 to 32767 (default 0)\n"
 	    "  --retries N        run again after a failure of the function, at most N times\n"
 	    "  --crash-retries N  run again after its worker died, at most N times\n"
+	    "  --backoff TIME     a pause before the first retry, doubled for each further one,\n"
+	    "                     and up to a quarter more\n"
+	    "  --backoff-max TIME the longest pause (default 1m)\n"
+	    "  --queue-limit TIME fails if it has not started so long after submission\n"
+	    "  --run-limit TIME   fails, or is retried, if it runs for longer\n"
+	    "  --total-limit TIME fails if it is not settled so long after submission\n"
+	    "  --grace TIME       how long it may go on after it was asked to stop, before its "
+	    "worker\n"
+	    "                     is killed (default 1s)\n"
 	    "  --results N        the function yields N results, printed one after the other\n"
 	    "  --needs NEEDS      what it must have, e.g. cpus=2,mem=1G,gpus=0.5,NAME=1; ways\n"
 	    "                     to have it parted by |, e.g. 'gpus=1 | cpus=8'\n"
 	    "  --detach           do not wait: print the reference, kept until `plmctl drop`\n"
-	    "\nWhen --timeout runs out the task is cancelled.\n"
+	    "\nA TIME has ms, s, m or h behind it. When --timeout runs out the task is cancelled.\n"
     "The result goes to stdout as it is, with a newline only where a terminal needs one.\n"
 	    "Exit code: 0, 1 (it failed), 128+N (signal N ended its worker), 130 (cancelled),\n"
 	    "124 (time ran out), 127 (no such function); plmctl --help has the rest.\n",

@@ -3,14 +3,24 @@
 
 #include "cli/arguments.h"
 
+enum { OWN_GRACE = OPTION_OWN };
+
+static const struct option options[] = {
+	{ "grace", required_argument, NULL, OWN_GRACE },
+	COMMON_OPTIONS, { 0 },
+};
+
 static int run_cancel(struct context *context, int argc, char **argv)
 {
-	operands(context, argc, argv, 1, argc);
+	int flags = 0;
+	while (next_option(context, argc, argv, "", options) != -1)
+		flags = PLM_GRACE(duration_word(context, "--grace", optarg));
+	expect_operands(context, argc, 1, argc);
 	size_t n;
 	plm_ref *refs = reference_words(argc, argv, &n);
 	int worst = runtime(context);
 	for (size_t i = 0; i < n && context->rt; i++) {
-		int r = plm_cancel(context->rt, refs[i], 0);
+		int r = plm_cancel(context->rt, refs[i], flags);
 		if (r == -EALREADY)
 			fprintf(stderr, "plmctl: %s: settled before\n", argv[optind + (int)i]);
 		else if (r < 0)
@@ -25,8 +35,10 @@ const struct command cmd_cancel = {
 	.usage = "[OPTION]... @REF...",
 	.help = "cancel tasks",
 	.details =
-	    "A task that waits is cancelled at once; one that runs is asked to stop, and its "
-	    "worker is\n"
-	    "ended if it does not within a second. A task that was settled before is no error.\n",
+	    "  --grace TIME       how long a task that runs may go on, such as 100ms (default: as\n"
+	    "                     `call --grace` said, else 1s)\n\n"
+	    "A task that waits is cancelled at once; one that runs is asked to stop, interrupted\n"
+	    "after half of the grace, and ended with its worker after it. Whoever waits for it\n"
+	    "learns at once. A task that was settled before is no error.\n",
 	.run = run_cancel,
 };

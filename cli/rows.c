@@ -43,7 +43,7 @@ static void task_row(const struct tables *t, struct output *out, const struct re
 {
 	bool ran = v->state == RECORD_RUNNING || state_settled(v->state);
 	cell_ref(t, out, v->ref);
-	cell_tinted(out, v->cancelling ? "stopping" : record_state_name(v->state),
+	cell_tinted(out, v->stopping ? "stopping" : v->dead ? "dead" : record_state_name(v->state),
 	    state_tint(v->state));
 	cell_text_or_none(out, v->function);
 	cell_signed(out, v->priority);
@@ -79,7 +79,7 @@ void rows_tasks(const struct tables *t, struct output *out, const struct task_fi
 	for (uint32_t i = 0; i < end && rows < filter->most; i++) {
 		if (!view_record(t, i, &v) || !is_task(&v))
 			continue;
-		if (filter->state >= 0 && (int)v.state != filter->state)
+		if (filter->state >= 0 && ((int)v.state != filter->state || v.dead != filter->dead))
 			continue;
 		task_row(t, out, &v);
 		rows++;

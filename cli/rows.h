@@ -9,6 +9,7 @@
 
 struct task_filter {
 	int state;     /* enum record_state; negative: any */
+	bool dead;     /* of the failed ones, those that are dead; false: those that are not */
 	uint64_t most; /* rows */
 };
 

@@ -55,7 +55,9 @@ static void read_word(uint64_t word, struct record_view *ret)
 	ret->part = ret->state == RECORD_PART;
 	ret->flags = word_flags(word);
 	ret->object = ret->flags & FLAG_OBJECT;
-	ret->cancelling = ret->state == RECORD_RUNNING && (ret->flags & FLAG_CANCEL);
+	ret->dead = word_dead(word);
+	ret->stopping =
+	    ret->state == RECORD_RUNNING && ret->flags & (FLAG_CANCEL | FLAG_LATE);
 	ret->owner = word_owner(word);
 	ret->attempt = word_attempt(word);
 }

@@ -59,6 +59,8 @@ struct plm {
 	void (*blocked)(void *context, bool blocked); /* nothing to run: it is going to sleep, or
 						       * awake */
 	bool (*cancelled)(void *context);             /* the task that waits was asked to stop */
+	/* Settling that record takes the end of a task that waits here. */
+	bool (*deadlocked)(void *context, uint32_t index);
 	void *help_context;
 	uint32_t *adopted; /* what a worker came to hold: it ends with the task */
 	uint32_t adopted_count, adopted_room;
@@ -101,6 +103,8 @@ int handle_tell_quietly(struct plm *rt, const uint64_t *hints, uint32_t n);
 
 /* The number of these terms, 0 of NULL. -EINVAL: malformed, or nobody can ever meet them. */
 int terms_agree(struct plm *rt, const plm_terms *terms, uint32_t *ret);
+/* One task, with the terms of this number in the place of its own. */
+int submit_again(struct plm *rt, const plm_task *task, uint32_t terms, plm_ref *ret);
 
 /* When a call that meets a full store or table gives up: from plm_patience(). 0: at once. */
 uint64_t handle_deadline(const struct plm *rt);

@@ -116,7 +116,7 @@ static int why_not_done(enum record_state state)
 {
 	if (state == RECORD_FAILED)
 		return why(-PLM_EFAILED, "the task failed; plm_error() tells why");
-	if (state == RECORD_CANCELLED)
+	if (state == RECORD_CANCELLED || state == RECORD_RUNNING) /* to be, whatever it does */
 		return why(-PLM_ECANCELLED, "the task was cancelled");
 	return why(-ESTALE, "no such future any more: it was dropped, or never was");
 }
@@ -163,7 +163,7 @@ int plm_get(plm *rt, plm_ref ref, plm_view *ret, int timeout_ms)
 	struct record *speaker = ref_speaker(rt, record, &word);
 	uint64_t speaker_ref =
 	    record_ref(record_index(&rt->tables, speaker), word_generation(word));
-	if (!state_settled(word_state(word)))
+	if (!word_settled(word))
 		r = wait_settled(rt, speaker, speaker_ref,
 		    timeout_ms == 0 ? 0 : deadline_after_ms(timeout_ms));
 	if (r == 0)

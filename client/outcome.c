@@ -32,8 +32,8 @@ static int cancel_once(struct plm *rt, struct record *r, uint64_t *word, enum hi
 int plm_cancel(plm *rt, plm_ref ref, int flags)
 {
 	int r = handle_check(rt);
-	if (r == 0 && flags)
-		r = why(-EINVAL, "plm_cancel: no flags are known");
+	if (r == 0 && flags < 0)
+		r = why(-EINVAL, "plm_cancel: %d is no time of grace", flags);
 	uint64_t word;
 	struct record *record = r < 0 ? NULL : ref_resolve(rt, ref, &word, &r);
 	if (!record)
@@ -48,9 +48,9 @@ int plm_cancel(plm *rt, plm_ref ref, int flags)
 	if (r < 0)
 		return r;
 	uint32_t index = record_index(&rt->tables, task);
-	if (kind == HINT_SETTLED)
-		wake_holders(&rt->tables, index);
+	wake_holders(&rt->tables, index); /* who waits for it need not wait for its worker */
 	uint64_t hint = hint_make(kind, record_ref(index, generation));
+	sh_store(&rt->me->grace, (uint32_t)flags);
 	return handle_tell(rt, &hint, 1);
 }
 
@@ -79,7 +79,7 @@ int plm_error(plm *rt, plm_ref ref, plm_failure *ret)
 	if (!record)
 		return r;
 	record = ref_speaker(rt, record, &word);
-	if (!state_settled(word_state(word)))
+	if (!word_settled(word))
 		return why(-EAGAIN, "it is still %s", record_state_name(word_state(word)));
 	if (word_state(word) == RECORD_DONE)
 		return why(-EINVAL, "it did not fail");

@@ -62,7 +62,17 @@ enum {
 typedef struct plm_terms {
 	const char *needs; /* "cpus=2,mem=1G,gpus=0.5,NAME=1"; ways to be satisfied parted by "|";
 			    * what no worker can ever give is refused at submit */
-	uint64_t reserved[7]; /* zero */
+	/* Limits in milliseconds, 0: none. Reaching one is a failure with code ETIMEDOUT. */
+	uint32_t queue_ms; /* from submission to the first start */
+	uint32_t run_ms;   /* of one attempt; counts as a failure, so `retries` may run it again */
+	uint32_t total_ms; /* from submission to settlement, retries and pauses with it */
+	/* The pause before the first retry, doubled for each further one up to the maximum
+	 * (0: a minute), and up to a quarter more. */
+	uint32_t backoff_ms, backoff_max_ms;
+	/* How long it may go on after it was asked to stop, by a limit or by a plm_cancel() that
+	 * names no grace (0: a second). */
+	uint32_t grace_ms;
+	uint64_t reserved[4]; /* zero */
 } plm_terms;
 
 typedef struct plm_task {
@@ -72,8 +82,9 @@ typedef struct plm_task {
 	int priority;           /* -32768 to 32767, larger first; equal ones in order of submission,
 				 * clients that flood take turns */
 	unsigned results;       /* how many futures it yields; 0 means 1 */
-	unsigned retries;       /* run again after a failure of the function, at most so often */
-	unsigned crash_retries; /* run again after its worker died, at most so often */
+	/* Two budgets: run again after a failure of the function, and after its worker died, at
+	 * most so often. Not by the worker that has just failed it, while another is free. */
+	unsigned retries, crash_retries;
 	unsigned flags;         /* PLM_KEEP */
 	const plm_terms *terms; /* NULL: none; tasks may share them */
 	uint64_t reserved[3];   /* zero */
@@ -117,13 +128,28 @@ int plm_submit(plm *rt, const plm_task *task, plm_ref *ret);
  * the tasks accepted so far stay accepted and the references of the others are PLM_NONE. */
 int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret);
 /* 0 when at least `want` of the n are settled (done, failed or cancelled), else -ETIMEDOUT.
- * ready may be NULL; else ready[i] becomes 1 for each settled one. */
+ * ready may be NULL; else ready[i] becomes 1 for each settled one.
+ * In a task also -EDEADLK, of plm_get() too: it waits for itself, or for what has it, or one that
+ * it runs in the place of, among its arguments. No task can be an argument of itself, by whatever
+ * way: a reference that was not handed out yet is -ESTALE. Tasks that run and wait for each other
+ * are not found out: give them run_ms. */
 int plm_wait(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms, uint8_t *ready);
-/* A task that waits is cancelled at once; one that runs is asked to stop (plm_cancelled()), and its
- * worker is ended after a grace time. 0, -EALREADY (settled before). */
+/* A task that waits is cancelled at once. One that runs is asked to stop (plm_cancelled()); after
+ * half of the grace a signal lets its blocking system calls return EINTR; after the grace its
+ * worker is killed. Whoever waits for it need not wait for that: it counts as cancelled from now
+ * on. flags: 0 (the grace of its terms) or PLM_GRACE(). 0, -EALREADY (settled before). */
+#define PLM_GRACE(milliseconds) ((milliseconds) + 1)
 int plm_cancel(plm *rt, plm_ref ref, int flags);
 /* Why it failed. 0, -EINVAL (it did not fail), -EAGAIN (not settled). */
 int plm_error(plm *rt, plm_ref ref, plm_failure *ret);
+
+/* A task is dead when it failed in its last try of several: its function failed, ran too long, or
+ * lost its worker once more than `retries` or `crash_retries` allow. As long as anybody holds it
+ * (PLM_KEEP: until plm_forget()) it keeps its arguments, and can be submitted anew as a task of its
+ * own, with fresh budgets and limits: the dead one, and what failed with it, stay as they are.
+ * flags: 0 or PLM_KEEP; ret receives as many references as it has results.
+ * 0, -EINVAL (it is not dead). */
+int plm_retry(plm *rt, plm_ref dead, unsigned flags, plm_ref *ret);
 
 /* ---- references ---- */
 void plm_drop(plm *rt, plm_ref ref);

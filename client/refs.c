@@ -26,6 +26,11 @@ struct record *ref_resolve(const struct plm *rt, plm_ref ref, uint64_t *ret_word
 		return NULL;
 	}
 	struct record *r = record_lookup(&rt->tables, ref.id, ret_word);
+	/* Reserved and held by nobody: a task or an object still to be made. A task's arguments are
+	 * judged before it is born, so none names itself, or what comes after it: no cycles. */
+	if (r && word_state(*ret_word) == RECORD_RESERVED &&
+	    !hold_any(&rt->tables, ref_index(ref.id)))
+		r = NULL;
 	if (!r)
 		*ret_error = why(-ESTALE, "no such future any more: it was dropped, or never was");
 	return r;

@@ -5,6 +5,7 @@
 #include "base/why.h"
 #include "client/handle.h"
 #include "tables/args.h"
+#include "tables/due.h"
 #include "tables/handover.h"
 #include "tables/turns.h"
 
@@ -144,7 +145,7 @@ static int fill(struct plm *rt, uint32_t index, const struct submission *s, uint
 	record->results = (uint16_t)s->results;
 	record->retries = (uint8_t)task->retries;
 	record->crash_retries = (uint8_t)task->crash_retries;
-	record->submit_ms = tables_ms(&rt->tables);
+	record->submit_ms = due_ms(&rt->tables, record);
 	ref_born(rt, index);
 	for (uint32_t i = 0; i < s->results; i++)
 		ret[i] = PLM_NONE;
@@ -287,15 +288,35 @@ static int submit_all(
 	return r < 0 ? r : told;
 }
 
+/* Tasks of tasks belong to what was accepted. */
 static int check_open(const struct plm *rt)
 {
 	const struct control *c = rt->tables.control;
+	if (rt->help)
+		return 0;
 	if (sh_load(&c->mode) == MODE_DRAINING)
 		return why(-ESHUTDOWN, "the runtime is being stopped and takes no new tasks");
 	if (sh_peek(&c->admission) & ADMISSION_CLOSED)
 		return why(-EAGAIN, "the runtime is drained and takes no new tasks until "
 		    "`plmctl resume`");
 	return 0;
+}
+
+int submit_again(struct plm *rt, const plm_task *task, uint32_t terms, plm_ref *ret)
+{
+	struct submission s = { .deadline_ns = handle_deadline(rt), .terms = terms };
+	struct chunk chunk = { .left = 1 };
+	uint64_t turn = turns_take(&rt->tables, &rt->next_turn, 1);
+	int r = check_open(rt);
+	if (r == 0)
+		r = names_find(rt->names, &rt->tables.registry, task->function, &s.function);
+	if (r == 0)
+		r = measure(rt, task, &s);
+	if (r == 0)
+		r = submit_one(rt, &chunk, &s, turn, ret);
+	int told = chunk_tell(rt, &chunk);
+	chunk_return(rt, &chunk);
+	return r < 0 ? r : told;
 }
 
 int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret)
@@ -308,8 +329,8 @@ int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret)
 		total += tasks[i].results ? tasks[i].results : 1;
 	for (size_t i = 0; i < total; i++)
 		ret[i] = PLM_NONE;
-	r = rt->help ? 0 : check_open(rt); /* tasks of tasks belong to what was accepted */
 	size_t done = 0;
+	r = check_open(rt);
 	return r < 0 ? r : submit_all(rt, tasks, n, ret, &done);
 }
 

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/why.h"
 #include "client/handle.h"
+#include "tables/due.h"
 #include "tables/spec.h"
 
 static int check_reserved(const plm_terms *terms)
@@ -12,6 +13,25 @@ static int check_reserved(const plm_terms *terms)
 	for (size_t i = 0; i < COUNT_OF(terms->reserved); i++)
 		if (terms->reserved[i])
 			return why(-EINVAL, "the reserved fields of plm_terms must be zero");
+	return 0;
+}
+
+static int take_limits(const plm_terms *terms, struct terms *ret)
+{
+	const struct { const char *name; uint32_t ms, *ret; } all[] = {
+		{ "queue_ms", terms->queue_ms, &ret->queue_ms },
+		{ "run_ms", terms->run_ms, &ret->run_ms },
+		{ "total_ms", terms->total_ms, &ret->total_ms },
+		{ "backoff_ms", terms->backoff_ms, &ret->backoff_ms },
+		{ "backoff_max_ms", terms->backoff_max_ms, &ret->backoff_max_ms },
+		{ "grace_ms", terms->grace_ms, &ret->grace_ms },
+	};
+	for (size_t i = 0; i < COUNT_OF(all); i++) {
+		if (all[i].ms > LIMIT_MAX_MS)
+			return why(-EINVAL, "%s of a task's terms is %u, at most %d are possible",
+			    all[i].name, all[i].ms, LIMIT_MAX_MS);
+		*all[i].ret = all[i].ms;
+	}
 	return 0;
 }
 
@@ -25,6 +45,8 @@ int terms_agree(struct plm *rt, const plm_terms *terms, uint32_t *ret)
 		return 0;
 	memset(&wanted, 0, sizeof wanted); /* the padding too: terms are compared as bytes */
 	int r = check_reserved(terms);
+	if (r == 0)
+		r = take_limits(terms, &wanted);
 	if (r == 0 && terms->needs)
 		r = spec_needs(terms->needs, &names, &wanted);
 	if (r == 0)

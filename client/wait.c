@@ -79,6 +79,10 @@ static int park(struct plm *rt, int cell, wait_look_f *look, void *context, uint
 		int r = handle_runtime_gone(rt);
 		if (r == 0 && rt->cancelled && rt->cancelled(rt->help_context))
 			r = why(-PLM_ECANCELLED, "the task that waits was cancelled");
+		if (r == 0 && rt->deadlocked && target != AWAITING_ANY &&
+		    rt->deadlocked(rt->help_context, target - 1))
+			r = why(-EDEADLK, "a task waits for itself, or for what cannot be settled "
+			    "before it ends: it would wait for ever");
 		if (r < 0)
 			return r;
 		if (clock_ns() >= deadline_ns)
@@ -136,7 +140,7 @@ struct settled_look {
 static bool is_settled(const struct record *speaker, uint64_t ref)
 {
 	uint64_t word = sh_load(&speaker->state);
-	return word_generation(word) != ref_generation(ref) || state_settled(word_state(word));
+	return word_generation(word) != ref_generation(ref) || word_settled(word);
 }
 
 static bool look_settled(struct plm *rt, struct record *speaker, uint64_t ref)

@@ -53,6 +53,11 @@ void child_begin(const int *keep, int n)
 static struct worker *this_worker;
 static struct scheduler *this_scheduler;
 
+static void on_interrupt(int signal)
+{
+	(void)signal;
+}
+
 static void on_terminate(int signal)
 {
 	(void)signal;
@@ -60,6 +65,13 @@ static void on_terminate(int signal)
 		atomic_store(&this_worker->stop, true);
 	if (this_scheduler)
 		atomic_store(&this_scheduler->stop, true);
+}
+
+/* A system call that blocks returns EINTR: no SA_RESTART. */
+static void take_interrupts(void)
+{
+	struct sigaction action = { .sa_handler = on_interrupt };
+	sigaction(PROCESS_INTERRUPT, &action, NULL);
 }
 
 static int scheduler_main(int control_fd, int store_fd, int joined)
@@ -133,6 +145,7 @@ static _Noreturn void child_main(
 	log_open(m->options->name, role);
 	prctl(PR_SET_NAME, kind == KIND_WORKER ? "plm-worker" : "plm-scheduler");
 	signal(SIGTERM, on_terminate);
+	take_interrupts();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1); /* it died before we asked to be told */

@@ -221,6 +221,15 @@ static void keep_gpus_free(struct scheduler *s, const struct demand *demand, str
 	f->n = plain ? plain : f->n;
 }
 
+/* Not the one that has just failed it, if there is another. */
+static void avoid_failed(struct scheduler *s, const struct heap_entry *task, struct fitting *f)
+{
+	uint32_t failed = record_failed_by(s->t, sh_load(&record_at(s->t, task->id)->state));
+	for (uint32_t i = 0; i < f->n && f->n > 1; i++)
+		if (f->worker[i] == failed)
+			f->worker[i] = f->worker[--f->n];
+}
+
 static void begin(struct scheduler *s, const struct heap_entry *task, const struct terms *terms,
     uint32_t way, const struct fitting *fitting)
 {
@@ -246,6 +255,7 @@ static bool try_to_begin(struct scheduler *s, const struct heap_entry *task,
 		keep_gpus_free(s, &terms->alternative[way], &fitting);
 		if (fitting.n == 0)
 			continue;
+		avoid_failed(s, task, &fitting);
 		begin(s, task, terms, way, &fitting);
 		return true;
 	}

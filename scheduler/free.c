@@ -105,8 +105,12 @@ void free_if_unneeded(struct scheduler *s, uint32_t index)
 {
 	struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
-	if (state_settled(word_state(word)) && sh_peek(&r->uses) == 0 && !hold_any(s->t, index))
+	if (!state_settled(word_state(word)) || hold_any(s->t, index))
+		return;
+	if (sh_peek(&r->uses) == 0)
 		free_with_parts(s, index);
+	else if (word_dead(word) && sh_peek(&r->uses) & USES_COUNTED)
+		graph_settled(s, index); /* it kept its arguments: they go first */
 }
 
 void free_orphan(struct scheduler *s, uint32_t index)

@@ -42,24 +42,35 @@ static bool word_is_ours_to_end(uint64_t word)
 	return word_state(word) == RECORD_WAITING || word_state(word) == RECORD_RUNNING;
 }
 
-void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure *failure,
-    const char *message)
+/* What was asked to stop remains so: whoever saw that it was cancelled shall not see it failed. */
+static bool take_over(struct record *r, uint64_t *ret_word)
 {
-	struct record *r = record_at(s->t, index);
-	uint64_t word = sh_load(&r->state);
-	uint32_t attempt = word_attempt(word);
-	uint64_t judged = word;
-	while (!record_step(r, &word, RECORD_RUNNING, SLOT_SCHEDULER, attempt, 0))
+	uint64_t word = sh_load(&r->state), judged = word;
+	while (!record_step(r, &word, RECORD_RUNNING, SLOT_SCHEDULER, word_attempt(word),
+	    word_flags(word)))
 		if (word_without_flags(word) != word_without_flags(judged) ||
 		    !word_is_ours_to_end(word))
-			return; /* a client cancelled it first */
-	word = word_make(word_generation(word), SLOT_SCHEDULER, attempt, RECORD_RUNNING, 0);
+			return false;
+	*ret_word = word_make(word_generation(word), SLOT_SCHEDULER, word_attempt(word),
+	    RECORD_RUNNING, word_flags(word));
+	return true;
+}
+
+void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure *failure,
+    uint32_t flags, const char *message)
+{
+	struct record *r = record_at(s->t, index);
+	uint64_t word;
+	if (!take_over(r, &word))
+		return; /* a client cancelled it first */
+	uint32_t attempt = word_attempt(word);
 	free_results(s, r);
 	leave_message(s, r, message);
 	r->failure = *failure;
 	r->end_ms = tables_ms(s->t);
-	if (!record_step(r, &word, RECORD_FAILED, SLOT_SCHEDULER, attempt, 0)) {
-		free_results(s, r); /* cancelled in between: no payload */
+	if (word_flags(word) & FLAG_CANCEL ||
+	    !record_step(r, &word, RECORD_FAILED, SLOT_SCHEDULER, attempt, flags)) {
+		free_results(s, r); /* it was cancelled: no payload */
 		record_step(r, &word, RECORD_CANCELLED, SLOT_SCHEDULER, attempt, 0);
 	}
 	wake_holders(s->t, index);
@@ -87,7 +98,7 @@ static void fail_because(struct scheduler *s, uint32_t index, const struct recor
 	if (message)
 		memcpy(text, message, length);
 	text[message ? length : 0] = 0;
-	graph_fail(s, index, &failure, text);
+	graph_fail(s, index, &failure, 0, text);
 }
 
 static void fail_unknown_argument(struct scheduler *s, uint32_t index, uint32_t number)
@@ -97,7 +108,7 @@ static void fail_unknown_argument(struct scheduler *s, uint32_t index, uint32_t 
 	snprintf(message, sizeof message, "argument %u is no future any more", number);
 	struct record_failure failure = { .code = ESTALE, .root_function = r->function,
 		.root = record_ref(index, word_generation(sh_load(&r->state))) };
-	graph_fail(s, index, &failure, message);
+	graph_fail(s, index, &failure, 0, message);
 }
 
 /* ---- admission ---- */
@@ -222,8 +233,13 @@ static bool leave_graph(struct scheduler *s, struct record *r)
 static void finish(struct scheduler *s, uint32_t index)
 {
 	struct record *r = record_at(s->t, index);
-	if (!state_settled(word_state(sh_load(&r->state))))
+	uint64_t word = sh_load(&r->state);
+	if (!state_settled(word_state(word)))
 		return;
+	if (r->terms)
+		limits_forget(s, index);
+	if (word_dead(word) && hold_any(s->t, index))
+		return; /* whoever holds it may want it run again */
 	if (sh_peek(&r->uses) & USES_COUNTED) {
 		if (!leave_graph(s, r))
 			return;
@@ -266,7 +282,7 @@ static void fail_in_vain(struct scheduler *s, uint32_t index)
 	const struct record *r = record_at(s->t, index);
 	struct record_failure failure = { .code = ESTALE, .root_function = r->function,
 		.root = record_ref(index, word_generation(sh_load(&r->state))) };
-	graph_fail(s, index, &failure,
+	graph_fail(s, index, &failure, 0,
 	    "an object it waits for was never sealed: its maker dropped it, or died");
 }
 

@@ -7,6 +7,8 @@ enum { DRAIN_BATCH = 128, DRAIN_ROUNDS = 8 };
 
 static void on_submitted(struct scheduler *s, uint32_t index, uint64_t word)
 {
+	if (record_at(s->t, index)->terms)
+		limits_look(s, index);
 	if (word_state(word) == RECORD_READY)
 		place_ready(s, index);
 	else if (word_state(word) == RECORD_WAITING)
@@ -44,6 +46,13 @@ static void answer_import(struct scheduler *s, uint32_t process, uint64_t hint)
 	process_post_all(s->t, process);
 }
 
+/* Threads of one process that give different graces at once may get each other's. */
+static void on_cancel(struct scheduler *s, uint32_t process, uint32_t index)
+{
+	uint32_t grace = sh_load(&s->t->process[process].grace), grace_ms = grace - 1;
+	limits_stop(s, index, grace ? &grace_ms : NULL);
+}
+
 static void on_hint(struct scheduler *s, uint32_t process, uint64_t hint)
 {
 	uint32_t index = (uint32_t)hint;
@@ -57,7 +66,7 @@ static void on_hint(struct scheduler *s, uint32_t process, uint64_t hint)
 		case HINT_DROPPED: on_dropped(s, process, index, word); break;
 		case HINT_KEPT: on_held(s, SLOT_MANAGER, index, word); break;
 		case HINT_FORGOTTEN: on_dropped(s, SLOT_MANAGER, index, word); break;
-		case HINT_CANCEL: repair_cancelled(s, index); break;
+		case HINT_CANCEL: on_cancel(s, process, index); break;
 		case HINT_IMPORT: on_held(s, process, index, word); break;
 		case HINT_NONE: break;
 		}

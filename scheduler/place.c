@@ -17,6 +17,11 @@ enum {
 
 void place_ready(struct scheduler *s, uint32_t index)
 {
+	const struct record *r = record_at(s->t, index);
+	if (r->terms)
+		limits_look(s, index);
+	if (due_is_resting(s->t, r, sh_load(&r->state)))
+		return; /* it comes again when its pause is over */
 	s->ready[s->ready_count++] = index;
 	if (s->ready_count == READY_BATCH)
 		place_flush(s);
@@ -58,13 +63,16 @@ struct pick {
 	uint64_t hint;
 };
 
-/* A worker that waits may have run it in place, or a client cancelled it. */
+/* A worker that waits may have run it in place, or a client cancelled it; or it failed since and
+ * pauses: then limits.c brings it again. */
 bool place_still_ready(const struct tables *t, const struct heap_entry *task)
 {
 	if (task->id >= t->limits.records)
 		return false;
-	uint64_t word = sh_load(&record_at(t, task->id)->state);
-	return word_state(word) == RECORD_READY && word_generation(word) == task->tag;
+	const struct record *r = record_at(t, task->id);
+	uint64_t word = sh_load(&r->state);
+	return word_state(word) == RECORD_READY && word_generation(word) == task->tag &&
+	    !due_is_resting(t, r, word);
 }
 
 /* It wants more than a slot: its turn is told by booking.c. */
@@ -75,6 +83,14 @@ static bool put_on_shelf(struct scheduler *s, const struct heap_entry *task)
 		return false;
 	shelf_put(s, r->terms, *task);
 	return true;
+}
+
+/* Not again to the worker that has just failed it, while another is idle. */
+static void avoid_failed(struct scheduler *s, const struct heap_entry *task, uint32_t *process)
+{
+	uint64_t word = sh_load(&record_at(s->t, task->id)->state);
+	if (word_attempt(word) && record_failed_by(s->t, word) == s->member[*process].worker)
+		room_choose_other(s, s->member[*process].worker, process);
 }
 
 /* Claims nothing: the record stays READY until the worker takes it. */
@@ -90,6 +106,7 @@ static bool pick_one(struct scheduler *s, struct pick *ret)
 			return false;
 	while (!place_still_ready(t, &task) || put_on_shelf(s, &task));
 	near_choose(s, record_at(t, task.id), &process);
+	avoid_failed(s, &task, &process);
 	room_take(s, process);
 	if (key_turn(task.key) > s->turn)
 		s->turn = key_turn(task.key);

@@ -43,7 +43,18 @@ static void fail_crashed(struct scheduler *s, uint32_t index, uint64_t word, uin
 	struct record_failure failure = { .code = EOWNERDEAD, .root_function = r->function,
 		.root = record_ref(index, word_generation(word)) };
 	describe_death(s, r, owner, message, sizeof message, &failure.signal);
-	graph_fail(s, index, &failure, message);
+	graph_fail(s, index, &failure, flags_of_failure(word_attempt(word)), message);
+}
+
+/* It ran too long and had to be killed for it: a failure like any other. Should we die before the
+ * word says so, the next one counts it twice: a retry less, but never one too many. */
+static bool spend_failure(struct scheduler *s, struct record *r, uint32_t attempt)
+{
+	if (r->failures >= r->retries || due_total_is_over(s->t, r))
+		return false;
+	if (r->failures < attempt)
+		r->failures++;
+	return true;
 }
 
 /* The attempt is over: once more if crash_retries allow, else the end of the task. Only clients
@@ -51,17 +62,23 @@ static void fail_crashed(struct scheduler *s, uint32_t index, uint64_t word, uin
 static void end_attempt(struct scheduler *s, uint32_t index, uint64_t word, uint32_t owner)
 {
 	struct record *r = record_at(s->t, index);
-	uint32_t attempt = word_attempt(word), crashes = attempt - r->failures;
+	uint32_t attempt = word_attempt(word);
+	bool again = word_flags(word) & FLAG_LATE ? spend_failure(s, r, attempt)
+						  : attempt - r->failures <= r->crash_retries;
 	free_results(s, r);
-	while (word_state(word) == RECORD_RUNNING && !(word_flags(word) & FLAG_CANCEL) &&
-	    crashes <= r->crash_retries)
+	r->end_ms = due_ms(s->t, r);
+	while (word_state(word) == RECORD_RUNNING && !(word_flags(word) & FLAG_CANCEL) && again)
 		if (record_step(r, &word, RECORD_READY, owner, attempt, 0)) {
 			place_ready(s, index);
 			s->requeued++;
 			return;
 		}
 	if (!(word_flags(word) & FLAG_CANCEL)) {
-		fail_crashed(s, index, word, owner);
+		if (word_flags(word) & FLAG_LATE)
+			limits_fail(s, index, word,
+			    due_total_is_over(s->t, r) ? LIMIT_TOTAL : LIMIT_RUN);
+		else
+			fail_crashed(s, index, word, owner);
 		return;
 	}
 	record_step(r, &word, RECORD_CANCELLED, owner, attempt, 0);
@@ -87,6 +104,8 @@ static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
 	bool its_own = word_owner(word) == dead;
 	if (hold_test(s->t, index, dead))
 		hold_clear(s->t, index, dead);
+	if (r->terms)
+		limits_look(s, index);
 	switch (word_state(word)) {
 	case RECORD_RESERVED:
 		if (its_own)
@@ -234,8 +253,8 @@ void members_look(struct scheduler *s)
 
 /* ---- start-up: derive everything again ---- */
 
-/* Every argument of a task that is not settled is a use; first all of them, before anything is
- * judged. */
+/* Every argument of a task that is not settled, or dead, is a use; first all of them, before
+ * anything is judged. */
 static void count_uses(struct scheduler *s, struct record *r)
 {
 	struct args_reader reader;
@@ -261,7 +280,8 @@ static void derive_graph_locked(struct scheduler *s)
 	for (uint32_t i = 0; i < fresh; i++) {
 		struct record *r = &s->t->record[i];
 		enum record_state state = word_state(sh_load(&r->state));
-		if (state == RECORD_WAITING || state == RECORD_READY || state == RECORD_RUNNING)
+		if (state == RECORD_WAITING || state == RECORD_READY || state == RECORD_RUNNING ||
+		    word_dead(sh_load(&r->state)))
 			count_uses(s, r);
 	}
 	edges_rebuild(s->t);
@@ -280,6 +300,7 @@ static void rebuild_record(struct scheduler *s, uint32_t index)
 {
 	struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
+	limits_look(s, index);
 	switch (word_state(word)) {
 	case RECORD_WAITING:
 		graph_check(s, index);
@@ -332,52 +353,6 @@ void scheduler_rebuild(struct scheduler *s)
 		sh_store(&s->t->control->rung[w],
 		    ~(uint64_t)0); /* hints may wait whose bell was taken */
 	s->changes = ~sh_load(&s->t->control->changes);          /* so that we look once */
-}
-
-/* ---- cancelled while it runs ---- */
-
-void repair_cancelled(struct scheduler *s, uint32_t index)
-{
-	uint64_t word = sh_load(&record_at(s->t, index)->state);
-	uint32_t owner = word_owner(word);
-	if (word_state(word) != RECORD_RUNNING || owner >= s->t->limits.processes ||
-	    s->member[owner].generation == 0)
-		return;
-	s->member[owner].cancel_ref = record_ref(index, word_generation(word));
-	s->member[owner].cancel_deadline_ns = clock_ns() + CANCEL_GRACE_MS * NS_PER_MS;
-	if (s->next_look_ns > s->member[owner].cancel_deadline_ns)
-		s->next_look_ns = s->member[owner].cancel_deadline_ns;
-	process_post_all(s->t, owner); /* it may sleep in a wait */
-}
-
-static void end_if_overdue(struct scheduler *s, uint32_t process, uint64_t now_ns)
-{
-	struct member *m = &s->member[process];
-	uint64_t word;
-	struct record *r = m->cancel_ref ? record_lookup(s->t, m->cancel_ref, &word) : NULL;
-	if (!r || word_state(word) != RECORD_RUNNING || word_owner(word) != process) {
-		m->cancel_ref = 0;
-		return;
-	}
-	if (now_ns < m->cancel_deadline_ns) {
-		if (s->next_look_ns > m->cancel_deadline_ns)
-			s->next_look_ns = m->cancel_deadline_ns;
-		return;
-	}
-	log_warn(
-	    "worker in slot %u pid %d ignores the cancellation of its task: killed, to be replaced",
-	    process, s->t->process[process].pid);
-	if (m->pidfd >= 0)
-		syscall(SYS_pidfd_send_signal, m->pidfd, SIGKILL, NULL, 0);
-	m->cancel_ref = 0;
-}
-
-void repair_overdue(struct scheduler *s)
-{
-	uint64_t now_ns = clock_ns();
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
-		if (s->member[p].generation && s->member[p].cancel_ref)
-			end_if_overdue(s, p, now_ns);
 }
 
 bool repair_all_settled(const struct scheduler *s)

@@ -99,17 +99,24 @@ static void rekey(struct scheduler *s, uint32_t process)
 	reorder(s, m->worker);
 }
 
-void room_refresh(struct scheduler *s, uint32_t process)
+static uint32_t count_room(struct scheduler *s, uint32_t process)
 {
 	struct member *m = &s->member[process];
-	if (m->generation == 0)
-		return;
 	uint32_t outstanding = place_outstanding(s, process);
 	s->blocked -= m->blocked;
 	m->depth = process_depth(&s->t->process[process]);
 	m->room = m->depth > outstanding && !m->booked ? m->depth - outstanding : 0;
 	m->blocked = m->depth == 0;
 	s->blocked += m->blocked;
+	return outstanding;
+}
+
+void room_refresh(struct scheduler *s, uint32_t process)
+{
+	struct member *m = &s->member[process];
+	if (m->generation == 0)
+		return;
+	uint32_t outstanding = count_room(s, process);
 	if (m->leaving)
 		return;
 	scheduler_lock_heap(&s->t->worker_heap);
@@ -197,6 +204,24 @@ uint32_t room_choose_among(struct scheduler *s, const uint32_t *workers, uint32_
 		if (key_of(s, workers[i]) > key_of(s, best))
 			best = workers[i];
 	return best;
+}
+
+/* Looks at all of them: what was told last may be old, and a worker that finds another one idle
+ * gives back a task that it has failed. */
+bool room_choose_other(struct scheduler *s, uint32_t worker, uint32_t *ret)
+{
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+		const struct member *m = &s->member[p];
+		if (m->generation == 0 || m->leaving || m->worker == worker)
+			continue;
+		count_room(s, p);
+		rekey(s, p);
+		if (!is_idle(m))
+			continue;
+		*ret = p;
+		return true;
+	}
+	return false;
 }
 
 static uint32_t choose_worker(struct scheduler *s, enum hall_name name)

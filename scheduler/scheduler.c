@@ -25,7 +25,7 @@ static int allocate(struct scheduler *s)
 	if (list == MAP_FAILED || !s->member)
 		return why(-ENOMEM, "no memory for a scheduler of %u tasks", s->t->limits.records);
 	s->settled = list;
-	return 0;
+	return limits_open(s);
 }
 
 int scheduler_open(struct scheduler *s, struct tables *t)
@@ -50,6 +50,7 @@ int scheduler_open(struct scheduler *s, struct tables *t)
 
 void scheduler_close(struct scheduler *s)
 {
+	limits_close(s);
 	munmap(s->settled, settled_bytes(s));
 	free(s->member);
 	shelf_close(s);
@@ -74,13 +75,13 @@ uint32_t scheduler_step(struct scheduler *s)
 	members_look(s);
 	room_follow_policy(s);
 	uint32_t done = hints_drain(s);
+	done += limits_enforce(s);
 	ageing_look(s);
 	done += place_tasks(s);
 	if (s->next_look_ns == DEADLINE_NEVER && done)
 		s->next_look_ns = clock_ns() + NS_PER_MS;
 	if (s->next_look_ns != DEADLINE_NEVER && clock_ns() >= s->next_look_ns) {
 		room_look_for_stuck(s);
-		repair_overdue(s);
 		done += place_tasks(s);
 	}
 	if (s->turn >= sh_peek(&s->t->control->turn))
@@ -99,6 +100,14 @@ static bool something_to_do(void *scheduler)
 	    sh_load(&s->t->control->room_wanted);
 }
 
+/* When there is something to do though nobody says so. */
+static uint64_t next_look(struct scheduler *s)
+{
+	uint64_t look = s->ageing.next_ns < s->next_look_ns ? s->ageing.next_ns : s->next_look_ns;
+	uint64_t limit = limits_next_ns(s);
+	return limit < look ? limit : look;
+}
+
 static void rest(struct scheduler *s)
 {
 	if (spin_until(s->t, something_to_do, s))
@@ -107,8 +116,7 @@ static void rest(struct scheduler *s)
 	if (something_to_do(s) || atomic_load(&s->stop))
 		return;
 	process_set_awake(s->t, SLOT_SCHEDULER, false);
-	uint64_t look = s->ageing.next_ns < s->next_look_ns ? s->ageing.next_ns : s->next_look_ns;
-	event_sleep(&s->me->event, seen, look);
+	event_sleep(&s->me->event, seen, next_look(s));
 	process_set_awake(s->t, SLOT_SCHEDULER, true);
 	sh_poke(&s->me->beat_ns, clock_coarse_ns());
 }

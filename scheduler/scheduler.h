@@ -13,6 +13,7 @@
 
 #include "policy/policy.h"
 #include "tables/args.h"
+#include "tables/due.h"
 #include "tables/edges.h"
 #include "tables/tables.h"
 
@@ -31,8 +32,13 @@ struct member {
 	uint32_t share;      /* of its slot that is free, as its worker's view counts it */
 	uint64_t last_turn;  /* value of `turns` when it was given its last */
 	uint32_t seen_position; /* of its ring, at the last look for stuck queues */
-	uint64_t cancel_ref; /* a task of its that was asked to stop ... */
-	uint64_t cancel_deadline_ns; /* ... and when its worker is ended instead */
+};
+
+struct stop { /* of a task that was asked to stop: how far we are. Private; the next begins anew. */
+	uint64_t asked_ns;
+	uint32_t generation, attempt; /* of whom; other ones: nothing is known */
+	uint32_t grace_ms;
+	uint32_t interrupts;          /* sent */
 };
 
 struct shelf { /* of tasks with the same terms, largest key first */
@@ -108,8 +114,9 @@ struct scheduler {
 	uint32_t ready_count;
 	uint32_t freed[FREED_BATCH]; /* FREE already, to go into the pool, under one lock */
 	uint32_t freed_count;
-	uint64_t next_look_ns;   /* for stuck queues and cancelled tasks; DEADLINE_NEVER: nothing to
-				  * look for */
+	struct heap timers;      /* private: tasks by when limits.c looks at them next */
+	struct stop *stops;      /* [records] */
+	uint64_t next_look_ns;   /* for stuck queues; DEADLINE_NEVER: nothing to look for */
 	_Atomic bool stop;
 };
 
@@ -139,9 +146,10 @@ void graph_settled(struct scheduler *s, uint32_t index);
 void graph_spread(struct scheduler *s);
 /* A RESERVED record will never settle: who waits for it fails. */
 void graph_abandoned(struct scheduler *s, uint32_t index);
-/* Ends a task that no worker owns: WAITING, or RUNNING whose owner is dead. message may be NULL. */
+/* Ends a task that no worker owns: WAITING, or RUNNING whose owner is dead. flags: 0 or FLAG_DEAD.
+ * message may be NULL. */
 void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure *failure,
-    const char *message);
+    uint32_t flags, const char *message);
 
 /* ---- free.c ---- */
 /* Frees the record, and its parts, if it is settled (or abandoned) and nobody needs it. */
@@ -200,9 +208,24 @@ void room_look_for_stuck(struct scheduler *s);
 /* Both under the worker heap's lock. Whose turn it is; false: nobody's for now. */
 bool room_choose(struct scheduler *s, uint32_t *ret_process);
 void room_take(struct scheduler *s, uint32_t process); /* it gets one */
+/* A slot that is idle, of any worker but this one; false: there is none. */
+bool room_choose_other(struct scheduler *s, uint32_t worker, uint32_t *ret_process);
 uint32_t room_slot_of(const struct scheduler *s, uint32_t worker);
 /* The number of one of these workers, whether it has room or not. */
 uint32_t room_choose_among(struct scheduler *s, const uint32_t *workers, uint32_t n);
+
+/* ---- limits.c ---- */
+int limits_open(struct scheduler *s);
+void limits_close(struct scheduler *s);
+void limits_look(struct scheduler *s, uint32_t index);   /* is it limited, or does it pause? */
+/* It was asked to stop. grace_ms NULL: as its terms say. */
+void limits_stop(struct scheduler *s, uint32_t index, const uint32_t *grace_ms);
+void limits_forget(struct scheduler *s, uint32_t index); /* it is settled */
+uint32_t limits_enforce(struct scheduler *s);            /* what is due; how many were */
+uint64_t limits_next_ns(struct scheduler *s);            /* when something is */
+/* Its word, judged before anything was changed, reached this limit: ends it as graph_fail() does.
+ */
+void limits_fail(struct scheduler *s, uint32_t index, uint64_t word, enum limit limit);
 
 /* ---- near.c ---- */
 /* Like room_choose(), for a task with many bytes to read; false: it is all the same. */
@@ -211,8 +234,6 @@ bool near_choose(struct scheduler *s, struct record *task, uint32_t *ret_process
 /* ---- repair.c ---- */
 void members_look(struct scheduler *s); /* after a change of the process table */
 void scheduler_rebuild(struct scheduler *s);
-void repair_cancelled(struct scheduler *s, uint32_t index); /* HINT_CANCEL: starts the grace time */
-void repair_overdue(struct scheduler *s);                   /* ends workers that ignore it */
 bool repair_all_settled(const struct scheduler *s);
 
 #endif

@@ -16,6 +16,7 @@
 #ifndef PLM_PROCESS_H
 #define PLM_PROCESS_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -32,6 +33,9 @@ enum process_state {
 	PROCESS_DEAD,
 	PROCESS_STATES
 };
+
+/* To a worker whose task was asked to stop: system calls that block return EINTR. */
+#define PROCESS_INTERRUPT SIGUSR1
 
 enum { SLOT_MANAGER = 0, SLOT_SCHEDULER = 1, SLOT_FIRST_MEMBER = 2 };
 
@@ -65,6 +69,8 @@ struct process {
 	shared32 unclean;    /* W: itself. It holds or reserved something: its end needs a scan. */
 	shared64 beat_ns;    /* W: itself (relaxed). Last sign of life; never proof of death. */
 	shared64 imported;   /* W: itself (0), then scheduler: the HINT_IMPORT it has answered */
+	shared32 grace;      /* W: itself. 1 + ms: the grace of what it cancelled last; 0: that of
+			      * the task. */
 	shared32 exit_status; /* W: manager, before DEAD. What waitpid() said, and PROCESS_HUNG; 0
 			       * of a client. */
 	shared64 died_ns;    /* W: manager, before DEAD. When it saw the death. */

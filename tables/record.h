@@ -41,6 +41,9 @@ enum record_state {
 enum {
 	FLAG_CANCEL = 1, /* of RUNNING: asked to stop */
 	FLAG_OBJECT = 2, /* was put, not computed: for people */
+	FLAG_LATE = 4,   /* of RUNNING: a limit is over, asked to stop. W: scheduler. */
+	FLAG_DEAD = 8,   /* of FAILED: it was tried again as often as was allowed. As long as
+			  * somebody holds it, it keeps its arguments, for plm_retry(). */
 };
 
 enum {
@@ -175,6 +178,24 @@ static inline uint64_t word_without_flags(uint64_t word)
 static inline bool state_settled(enum record_state state)
 {
 	return state == RECORD_DONE || state == RECORD_FAILED || state == RECORD_CANCELLED;
+}
+
+/* The same for who waits: a task that runs and was cancelled ends CANCELLED, whatever it does. */
+static inline bool word_settled(uint64_t word)
+{
+	return state_settled(word_state(word)) ||
+	    (word_state(word) == RECORD_RUNNING && word_flags(word) & FLAG_CANCEL);
+}
+
+/* The flags of a task that fails because an attempt of it did, and none is left. */
+static inline uint32_t flags_of_failure(uint32_t attempt)
+{
+	return attempt > 1 ? FLAG_DEAD : 0;
+}
+
+static inline bool word_dead(uint64_t word)
+{
+	return word_state(word) == RECORD_FAILED && word_flags(word) & FLAG_DEAD;
 }
 
 const char *record_state_name(enum record_state state); /* "ready"; "?" for what is no state */

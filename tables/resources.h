@@ -45,6 +45,7 @@ struct terms { /* all that a task may ask for beyond its function: one for each 
 	uint32_t alternatives; /* 0: a slot of any worker is enough */
 	uint32_t queue_ms, run_ms, total_ms; /* limits, 0: none */
 	uint32_t backoff_ms, backoff_max_ms; /* before the first retry, doubled for each; 0: none */
+	uint32_t grace_ms;     /* from asking it to stop to killing its worker, 0: the default */
 	uint32_t replicas;     /* 0, 1: one run */
 };
 

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/why.h"
 #include "tables/edges.h"
+#include "tables/due.h"
 #include "tables/plan.h"
 
 _Static_assert(
@@ -77,7 +78,7 @@ static void refill_task_heap(void *context, struct heap *heap)
 	uint32_t fresh = pool_fresh(&t->pool);
 	for (uint32_t i = 0; i < fresh; i++) {
 		uint64_t word = sh_load(&t->record[i].state);
-		if (word_state(word) == RECORD_READY)
+		if (word_state(word) == RECORD_READY && !due_is_resting(t, &t->record[i], word))
 			heap_push(heap, i, word_generation(word), t->record[i].key);
 	}
 }

@@ -152,6 +152,10 @@ static inline bool record_needs(const struct tables *t, const struct record *r)
 	return terms && terms->alternatives > 0;
 }
 
+/* At whose hands the last attempt of a READY record ended: the number of a worker, or NO_WORKER. */
+#define NO_WORKER UINT32_MAX
+uint32_t record_failed_by(const struct tables *t, uint64_t word);
+
 /* ---- holds ---- */
 
 /* The order in which slots are given out: clients from the front, so that the bits of their holds

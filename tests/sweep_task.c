@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "tests/world.h"
 
 enum { LARGE_BYTES = 100 };
@@ -288,6 +289,158 @@ static const char *judge_dropped(void *image)
 	return world_judge(SLOT_SCHEDULER, dropped_is_gone);
 }
 
+/* ---- limits, and tasks that die ---- */
+
+static void submit_with_terms(const plm_terms *terms, unsigned retries)
+{
+	plm_task t = { .function = "probe.fail", .terms = terms, .retries = retries, .nargs = 2,
+		.args = (plm_arg[]){ PLM_BYTES("boom", 4), PLM_BYTES("7", 1) } };
+	SWEEP_REQUIRE(plm_submit(&world.b, &t, &task) == 0);
+	after = world_submit(&world.b, "probe.echo", &PLM_FUTURE(task), 1, 1, 0, 0);
+}
+
+static void wait_ms(uint64_t ms)
+{
+	uint64_t end = clock_ns() + ms * NS_PER_MS;
+	while (clock_ns() < end)
+		;
+}
+
+static void setup_overdue_ready(void *image)
+{
+	static const plm_terms terms = { .queue_ms = 1 };
+	boot(image);
+	submit_with_terms(&terms, 0);
+	world_settle();
+	wait_ms(3);
+}
+
+static void setup_overdue_running(void *image)
+{
+	static const plm_terms terms = { .run_ms = 1 };
+	boot(image);
+	submit_with_terms(&terms, 0);
+	world_settle();
+	world_claim_only(task);
+	record_at(&world.tables, ref_index(task.id))->start_ms =
+	    due_ms(&world.tables, record_at(&world.tables, ref_index(task.id)));
+	limits_look(&world.scheduler, ref_index(task.id));
+	wait_ms(3);
+}
+
+/* It failed once, and its pause is over. */
+static void setup_resting(void *image)
+{
+	static const plm_terms terms = { .backoff_ms = 1 };
+	boot(image);
+	submit_with_terms(&terms, 1);
+	world_settle();
+	SWEEP_REQUIRE(world_run_some() && world_state_of(task) == RECORD_READY);
+	world_settle();
+	wait_ms(5);
+}
+
+static const char *both_failed_in_time(void)
+{
+	if (!world_failed(task, ETIMEDOUT, NULL, task))
+		return "the task did not fail for its limit";
+	return world_failed(after, ETIMEDOUT, NULL, task) ? NULL : "its dependent does not know";
+}
+
+static const char *judge_overdue(void *image)
+{
+	(void)image;
+	return world_judge(SLOT_SCHEDULER, both_failed_in_time);
+}
+
+static const char *judge_resting(void *image)
+{
+	(void)image;
+	return world_judge(SLOT_SCHEDULER, failed_for_its_reason);
+}
+
+/* The one that ran it is declared dead too: then that is over, and by whom is known. */
+static void recover_late(void *image)
+{
+	(void)image;
+	world_declare_dead(WORLD_WORKER);
+	world_recover(SLOT_SCHEDULER);
+}
+
+static const char *late_or_dead(void)
+{
+	if (world_failed(task, EOWNERDEAD, NULL, task)) /* it died before it was late */
+		return world_failed(after, EOWNERDEAD, NULL, task)
+			   ? NULL
+			   : "its dependent has another failure";
+	return both_failed_in_time();
+}
+
+static const char *judge_late(void *image)
+{
+	(void)image;
+	return world_judge(SLOT_SCHEDULER, late_or_dead);
+}
+
+/* Tried twice, with an object and bytes in the store as arguments, which it keeps. */
+static void setup_dead(void *image)
+{
+	boot(image);
+	object = world_put(&world.b, "7", 1);
+	task = world_submit(&world.b, "probe.fail",
+	    (plm_arg[]){PLM_BYTES(large, sizeof large), PLM_FUTURE(object)}, 2, 1, 1, 0);
+	plm_drop(&world.b, object);
+	world_work();
+	SWEEP_REQUIRE(word_dead(sh_load(&record_at(&world.tables, ref_index(task.id))->state)));
+	SWEEP_REQUIRE(world_state_of(object) == RECORD_DONE);
+}
+
+static void setup_dead_dropped(void *image)
+{
+	setup_dead(image);
+	plm_drop(&world.b, task);
+}
+
+static const char *dead_is_gone(void)
+{
+	if (world_state_of(task) != RECORD_FREE)
+		return "a dead task that nobody holds is still there";
+	return world_state_of(object) == RECORD_FREE ? NULL : "its argument is still there";
+}
+
+static const char *judge_dead_dropped(void *image)
+{
+	(void)image;
+	return world_judge(SLOT_SCHEDULER, dead_is_gone);
+}
+
+static void setup_dead_of_b(void *image)
+{
+	setup_dead(image);
+	world_share(&world.a, task);
+	world_share(&world.a, object); /* to be granted that takes a scheduler's turn */
+}
+
+static void retry(void *image)
+{
+	(void)image;
+	world_play(&world.a);
+	SWEEP_REQUIRE(plm_retry(&world.a, task, 0, &last) == 0);
+}
+
+static const char *dead_as_before(void)
+{
+	return world_state_of(object) == RECORD_DONE && world_failed(task, 7, large, task)
+		   ? NULL
+		   : "the dead task, or its argument, is not what it was";
+}
+
+static const char *judge_retry(void *image)
+{
+	(void)image;
+	return world_judge(WORLD_A, dead_as_before);
+}
+
 /* ---- cancel, by a client that dies of it ---- */
 
 static void setup_cancel_waiting(void *image)
@@ -384,6 +537,14 @@ static const struct sweep_op ops[] = {
     LONG("scheduling of a failure's dependents", setup_failed, schedule, recover_scheduler,
 	judge_failed),
     LONG("freeing of what was dropped", setup_dropped, schedule, recover_scheduler, judge_dropped),
+    LONG("end of a task over its queue limit", setup_overdue_ready, schedule, recover_scheduler,
+	judge_overdue),
+    LONG("end of a task over its run limit", setup_overdue_running, schedule, recover_late,
+	judge_late),
+    LONG("a retry after its pause", setup_resting, schedule, recover_scheduler, judge_resting),
+    LONG("freeing of a dead task", setup_dead_dropped, schedule, recover_scheduler,
+	judge_dead_dropped),
+    LONG("retry of a dead task", setup_dead_of_b, retry, recover_client, judge_retry),
     LONG("cancel of a waiting task", setup_cancel_waiting, cancel, recover_client, judge_cancel),
 };
 

@@ -395,6 +395,7 @@ START_TEST(cancelling_ends_an_injected_delay_and_not_the_worker)
 	char *task = running_task();
 	expect(0, "", "cancel", task);
 	expect(130, "cancelled", "get", task);
+	ctl_until(&rt, task, "tasks", "--state", "cancelled", "--quiet");
 	ck_assert_int_eq(restarts(), 0);
 	free(task);
 	stop();
@@ -407,6 +408,7 @@ START_TEST(an_injected_hang_is_ended_by_killing_the_worker)
 	char *task = running_task();
 	expect(0, "", "cancel", task);
 	expect(130, "cancelled", "get", task);
+	ctl_until(&rt, task, "tasks", "--state", "cancelled", "--quiet");
 	ck_assert_int_eq(restarts(), 1);
 	free(task);
 	stop();

@@ -3,10 +3,11 @@
 #include <string.h>
 
 #include "base/why.h"
+#include "tables/due.h"
 #include "worker/inject.h"
 #include "worker/needs.h"
 
-enum { HELP_DEPTH_MAX = 64, AVERAGE_SHARE = 8 };
+enum { HELP_DEPTH_MAX = 64, AVERAGE_SHARE = 8, DEADLOCK_LOOKS = 1000 };
 
 /* Worth a wake: somebody waits for what it sets going, tasks stand in the heap and we have room, or
  * this may have been the last one. Else the scheduler only tidies up, when it is awake anyhow. */
@@ -43,23 +44,18 @@ void worker_tell(struct worker *w, enum hint_kind kind, uint64_t ref, bool urgen
 
 /* ---- the commit ---- */
 
-/* Somebody asked to stop it before it could commit: that counts, also for a good result. */
-static enum record_state commit_cancelled(struct worker *w, struct plm_call *call, uint64_t word)
-{
-	call_discard_results(call);
-	bool ours =
-	    record_step(call->record, &word, RECORD_CANCELLED, w->rt.self, word_attempt(word), 0);
-	CHECK(ours); /* RUNNING with the flag set is ours alone until we move it */
-	return RECORD_CANCELLED;
-}
-
-static enum record_state commit(struct worker *w, struct plm_call *call, enum record_state to)
+/* RUNNING: somebody asked to stop it before it could commit; call->word says so from now on. */
+static enum record_state commit(struct worker *w, struct plm_call *call, enum record_state to,
+    uint32_t flags)
 {
 	uint64_t word = call->word;
-	call->record->end_ms = tables_ms(&w->rt.tables);
-	if (record_step(call->record, &word, to, w->rt.self, word_attempt(word), 0))
+	call->record->end_ms = due_ms(&w->rt.tables, call->record);
+	if (record_step(call->record, &word, to, w->rt.self, word_attempt(word), flags))
 		return to;
-	return commit_cancelled(w, call, word);
+	/* RUNNING is ours alone to move: all that others do is to set flags. */
+	CHECK(word_without_flags(word) == word_without_flags(call->word));
+	call->word = word;
+	return RECORD_RUNNING;
 }
 
 /* A message too long for the store just now is dropped; the code and the root are kept. */
@@ -75,18 +71,58 @@ static void leave_message(struct worker *w, struct plm_call *call)
 		memcpy(store_writable(&w->rt.tables, sh_peek(&r->value)), call->message, length);
 }
 
-static enum record_state commit_failure(struct worker *w, struct plm_call *call)
+/* Once more, if it may be tried again; else the end of it. */
+static enum record_state commit_failure(struct worker *w, struct plm_call *call, bool may_retry)
 {
 	struct record *r = call->record;
+	uint8_t failures = r->failures;
 	call_discard_results(call);
-	if (r->failures < r->retries) {
+	if (may_retry && failures < r->retries) {
 		r->failures++;
-		return commit(w, call, RECORD_READY);
+		enum record_state state = commit(w, call, RECORD_READY, 0);
+		if (state != RECORD_READY)
+			r->failures = failures;
+		return state;
 	}
 	leave_message(w, call);
 	r->failure = (struct record_failure){ .code = call->code, .root_function = r->function,
 		.root = record_ref(record_index(&w->rt.tables, r), word_generation(call->word)) };
-	return commit(w, call, RECORD_FAILED);
+	return commit(w, call, RECORD_FAILED,
+	    may_retry ? flags_of_failure(word_attempt(call->word)) : 0);
+}
+
+/* A limit was over: that counts, also for a good result. */
+static enum record_state commit_late(struct worker *w, struct plm_call *call)
+{
+	const struct tables *t = &w->rt.tables;
+	bool total = due_total_is_over(t, call->record);
+	due_describe(t, call->record, call->word, total ? LIMIT_TOTAL : LIMIT_RUN, call->message,
+	    sizeof call->message);
+	call->code = ETIMEDOUT;
+	return commit_failure(w, call, !total);
+}
+
+static enum record_state commit_cancelled(struct worker *w, struct plm_call *call)
+{
+	call_discard_results(call);
+	return commit(w, call, RECORD_CANCELLED, 0);
+}
+
+/* Flags are only ever added, two of them: it ends. */
+static enum record_state commit_outcome(struct worker *w, struct plm_call *call)
+{
+	enum record_state state;
+	do {
+		if (word_flags(call->word) & FLAG_CANCEL)
+			state = commit_cancelled(w, call);
+		else if (word_flags(call->word) & FLAG_LATE)
+			state = commit_late(w, call);
+		else if (call->code)
+			state = commit_failure(w, call, true);
+		else
+			state = commit(w, call, RECORD_DONE, 0);
+	} while (state == RECORD_RUNNING);
+	return state;
 }
 
 static void settle(struct worker *w, struct plm_call *call)
@@ -94,8 +130,7 @@ static void settle(struct worker *w, struct plm_call *call)
 	struct plm *rt = &w->rt;
 	uint32_t index = record_index(&rt->tables, call->record);
 	uint64_t ref = record_ref(index, word_generation(call->word));
-	enum record_state state =
-	    call->code ? commit_failure(w, call) : commit(w, call, RECORD_DONE);
+	enum record_state state = commit_outcome(w, call);
 	shared64 *count = state == RECORD_DONE ? &rt->me->done : &rt->me->failed;
 	sh_poke(count, sh_peek(count) + 1);
 	if (state == RECORD_READY) {
@@ -144,16 +179,27 @@ static void account(struct worker *w, uint64_t started_ns)
 	sh_poke(&w->rt.me->average_ns, w->average_ns);
 }
 
+/* From now on its time is limited: the scheduler has the clock. */
+static void tell_start(struct worker *w, const struct record *r, uint64_t word)
+{
+	const struct terms *terms = due_terms(&w->rt.tables, r);
+	if (!terms || !terms->run_ms)
+		return;
+	uint32_t index = record_index(&w->rt.tables, r);
+	worker_tell(w, HINT_SUBMITTED, record_ref(index, word_generation(word)), true);
+	worker_report(w);
+}
+
 /* A slot booked for a task claims no other, but for what it runs in the place of that one; and a
  * task with needs runs nowhere else. What was handed to us while we were booked goes back. */
-static bool may_claim(struct worker *w, const struct record *r, uint64_t ref)
+static bool may_claim(struct worker *w, const struct record *r, uint64_t ref, uint64_t word)
 {
 	uint64_t booked = sh_load(&w->rt.me->booked);
 	if (booked == ref)
 		return true;
 	if (r->terms && record_needs(&w->rt.tables, r))
 		return false;
-	if (booked == 0 || w->call)
+	if ((booked == 0 || w->call) && !(word_attempt(word) && worker_leaves_retry(w, ref, word)))
 		return true;
 	worker_tell(w, HINT_SUBMITTED, ref, true);
 	return false;
@@ -165,15 +211,17 @@ bool worker_run_record(struct worker *w, uint32_t index)
 	struct record *r = record_at(&rt->tables, index);
 	uint64_t word = sh_load(&r->state);
 	uint32_t attempt = word_attempt(word) + 1;
-	if (word_state(word) != RECORD_READY ||
-	    !may_claim(w, r, record_ref(index, word_generation(word))) ||
+	if (word_state(word) != RECORD_READY || due_is_resting(&rt->tables, r, word) ||
+	    !may_claim(w, r, record_ref(index, word_generation(word)), word) ||
 	    !record_step(r, &word, RECORD_RUNNING, rt->self, attempt, 0))
 		return false;
 	word = word_make(word_generation(word), rt->self, attempt, RECORD_RUNNING, 0);
 	struct plm_call call = { .record = r, .word = word, .outer = w->call };
 	uint64_t started_ns = w->now_ns;
 	uint64_t outer_running = sh_peek(&rt->me->running);
-	r->start_ms = tables_ms(&rt->tables);
+	r->start_ms = due_ms(&rt->tables, r);
+	if (r->terms)
+		tell_start(w, r, call.word);
 	sh_poke(&rt->me->running, record_ref(index, word_generation(word)));
 	sh_poke(&rt->me->running_since_ns, started_ns);
 	sh_poke(&rt->me->beat_ns, started_ns);
@@ -223,4 +271,38 @@ bool worker_help(void *worker, uint32_t index)
 	w->now_ns = clock_ns();
 	worker_report(w); /* what is settled may be what makes the next one ready */
 	return help(w, index, 0);
+}
+
+static bool is_running_here(const struct worker *w, const struct record *r)
+{
+	const struct plm_call *call = w->call;
+	while (call && call->record != r)
+		call = call->outer;
+	return call != NULL;
+}
+
+/* *looks bounds the search: the same argument may be met on many ways. */
+static bool needs_us(struct worker *w, uint32_t index, int *looks)
+{
+	struct tables *t = &w->rt.tables;
+	if (index >= t->limits.records || --*looks < 0)
+		return false;
+	struct record *r = record_at(t, index);
+	uint64_t word = sh_load(&r->state);
+	if (word_state(word) == RECORD_PART)
+		return needs_us(w, ref_index(r->part.task), looks);
+	struct args_reader reader;
+	struct arg arg;
+	if (word_state(word) != RECORD_WAITING || !args_open(t, r, &reader))
+		return word_state(word) == RECORD_RUNNING && is_running_here(w, r);
+	while (args_next(&reader, &arg))
+		if (arg.future && needs_us(w, ref_index(arg.future->ref), looks))
+			return true;
+	return false;
+}
+
+bool worker_deadlocked(void *worker, uint32_t index)
+{
+	int looks = DEADLOCK_LOOKS;
+	return needs_us(worker, index, &looks);
 }

@@ -26,6 +26,7 @@ int worker_open(struct worker *w, uint32_t slot)
 	w->rt.help = worker_help;
 	w->rt.blocked = note_blocked;
 	w->rt.cancelled = call_cancelled;
+	w->rt.deadlocked = worker_deadlocked;
 	w->rt.help_context = w;
 	w->rt.socket = -1;
 	int r = handle_open(&w->rt, slot);

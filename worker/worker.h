@@ -33,6 +33,8 @@ struct worker {
 	uint32_t next;                /* READY, kept to be run by us next; NO_RECORD */
 	uint64_t now_ns;              /* the last look at the clock: one a task */
 	uint32_t average_ns;
+	uint64_t left_ref, left_word;  /* the last retry we left to others, and since when */
+	uint64_t left_since_ns;
 	bool dressed;                 /* the environment is that of a task with needs (needs.h) */
 	_Atomic bool stop;
 };
@@ -55,6 +57,9 @@ bool worker_run_record(struct worker *w, uint32_t index);
 /* Work in the place of one that waits: runs the record, or what it waits for. True: something was
  * run. */
 bool worker_help(void *worker, uint32_t index);
+/* Settling that record takes the end of a task that we run: it, or one of those on our stack, or
+ * what has one of them as an argument, however far behind. */
+bool worker_deadlocked(void *worker, uint32_t index);
 /* Puts a hint to the scheduler into report[]; sent soon, or, when it is urgent, after this task. */
 void worker_tell(struct worker *w, enum hint_kind kind, uint64_t ref, bool urgent);
 /* Sends what is in report[]. */
@@ -62,6 +67,11 @@ void worker_report(struct worker *w);
 
 /* The same for a hint, which may be stale; and what it made ready and kept for us. */
 bool worker_run_hint(struct worker *w, uint64_t hint);
+
+/* ---- retry.c ---- */
+
+/* A READY task that was tried before: our worker has just failed it, and another one is free. */
+bool worker_leaves_retry(struct worker *w, uint64_t ref, uint64_t word);
 
 /* ---- steal.c ---- */
 

@@ -1,0 +1,124 @@
+#include "tables/due.h"
+
+#include <stdio.h>
+
+#include "tables/terms.h"
+
+const struct terms *due_terms(const struct tables *t, const struct record *r)
+{
+	return r->terms ? terms_at(t->terms, r->terms) : NULL;
+}
+
+static uint64_t exact_ms(const struct tables *t)
+{
+	return (clock_ns() - t->control->boot_ns) / NS_PER_MS;
+}
+
+uint32_t due_ms(const struct tables *t, const struct record *r)
+{
+	return r->terms ? (uint32_t)exact_ms(t) : tables_ms(t);
+}
+
+/* So long after a time that a record holds, 32 bits of milliseconds, rounded down: hence one more.
+ */
+static uint64_t after(const struct tables *t, uint32_t then_ms, uint64_t wait_ms)
+{
+	uint64_t now_ms = exact_ms(t);
+	int64_t ago_ms = (int32_t)((uint32_t)now_ms - then_ms);
+	return t->control->boot_ns + (now_ms - (uint64_t)ago_ms + wait_ms + 1) * NS_PER_MS;
+}
+
+/* Written behind the claim: what stands there before is of a former attempt, or of another task. */
+static bool start_is_known(const struct record *r, uint64_t word)
+{
+	uint32_t before = word_attempt(word) > 1 ? r->end_ms : r->submit_ms;
+	return (int32_t)(r->start_ms - before) >= 0;
+}
+
+uint64_t due_limit(const struct tables *t, const struct record *r, uint64_t word, enum limit *ret)
+{
+	const struct terms *terms = due_terms(t, r);
+	enum record_state state = word_state(word);
+	bool waits = state == RECORD_WAITING || state == RECORD_READY;
+	uint64_t due = DEADLINE_NEVER, own = DEADLINE_NEVER;
+	*ret = LIMIT_NONE;
+	if (!terms || !(waits || state == RECORD_RUNNING))
+		return due;
+	if (terms->total_ms) {
+		due = after(t, r->submit_ms, terms->total_ms);
+		*ret = LIMIT_TOTAL;
+	}
+	if (waits && terms->queue_ms && word_attempt(word) == 0)
+		own = after(t, r->submit_ms, terms->queue_ms);
+	else if (state == RECORD_RUNNING && terms->run_ms && start_is_known(r, word))
+		own = after(t, r->start_ms, terms->run_ms);
+	if (own >= due)
+		return due;
+	*ret = waits ? LIMIT_QUEUE : LIMIT_RUN;
+	return own;
+}
+
+bool due_total_is_over(const struct tables *t, const struct record *r)
+{
+	const struct terms *terms = due_terms(t, r);
+	return terms && terms->total_ms && clock_ns() >= after(t, r->submit_ms, terms->total_ms);
+}
+
+/* ---- back-off ---- */
+
+/* The same for everybody who asks, another for each record and attempt. */
+static uint64_t scatter(uint64_t x)
+{
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+	return x ^ x >> 31;
+}
+
+uint64_t due_backoff(const struct tables *t, const struct record *r, uint64_t word)
+{
+	const struct terms *terms = due_terms(t, r);
+	uint32_t attempt = word_attempt(word);
+	if (!terms || terms->backoff_ms == 0 || attempt == 0 || word_state(word) != RECORD_READY)
+		return 0;
+	uint64_t most = terms->backoff_max_ms ? terms->backoff_max_ms : BACKOFF_MAX_DEFAULT_MS;
+	uint64_t pause = (uint64_t)terms->backoff_ms << (attempt < 32 ? attempt - 1 : 31);
+	if (pause > most)
+		pause = most;
+	uint64_t who = record_ref(record_index(t, r), word_generation(word));
+	uint64_t jitter =
+	    scatter(who ^ (uint64_t)attempt << 56) % (pause / BACKOFF_JITTER_SHARE + 1);
+	return after(t, r->end_ms, pause + jitter);
+}
+
+/* ---- for people ---- */
+
+static const char *what_it_did(const struct tables *t, const struct record *r, uint64_t word)
+{
+	if (word_state(word) == RECORD_WAITING)
+		return "it waits for its arguments";
+	if (word_attempt(word) > 0)
+		return due_is_resting(t, r, word) ? "it pauses before a retry"
+						  : "it is ready for a retry";
+	return "it is ready, no worker has taken it";
+}
+
+void due_describe(const struct tables *t, const struct record *r, uint64_t word, enum limit limit,
+    char *ret, size_t size)
+{
+	static const char *const names[] = { "", "queue", "run", "total" };
+	struct terms none = { 0 };
+	const struct terms *terms = due_terms(t, r);
+	terms = terms ? terms : &none;
+	uint32_t now = due_ms(t, r), allowed = limit == LIMIT_QUEUE ? terms->queue_ms :
+	    limit == LIMIT_RUN ? terms->run_ms : terms->total_ms;
+	int n = snprintf(ret, size, "its %s limit of %u ms is over: ", names[limit], allowed);
+	if (n < 0 || (size_t)n >= size)
+		return;
+	if (word_state(word) == RECORD_RUNNING)
+		snprintf(ret + n, size - (size_t)n,
+		    "%u ms from submission to the start of attempt %u, then %u ms in it",
+		    r->start_ms - r->submit_ms, word_attempt(word), now - r->start_ms);
+	else
+		snprintf(ret + n, size - (size_t)n, "%u ms after submission and %u attempts %s",
+		    now - r->submit_ms, word_attempt(word), what_it_did(t, r, word));
+}

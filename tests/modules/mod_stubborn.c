@@ -1,0 +1,114 @@
+/* mod_stubborn.c - tasks that fail, die, do not stop, or wait for themselves, and write into a file
+ * when and where each attempt began: a line "MICROSECONDS PID", or what else came of it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "plm.h"
+
+enum { TEXT_BYTES = 256, US_PER_S = 1000000, NS_PER_US = 1000 };
+
+static const char *text(plm_call *call, size_t i, char ret[TEXT_BYTES])
+{
+	size_t length = 0;
+	const void *data = i < plm_nargs(call) ? plm_arg_data(call, i, &length) : NULL;
+	memset(ret, 0, TEXT_BYTES);
+	if (data && length < TEXT_BYTES)
+		memcpy(ret, data, length);
+	return ret;
+}
+
+static void note(plm_call *call, const char *what)
+{
+	char path[TEXT_BYTES], line[TEXT_BYTES];
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	int n = snprintf(line, sizeof line, "%lld %d %s\n",
+	    (long long)now.tv_sec * US_PER_S + now.tv_nsec / NS_PER_US, (int)getpid(), what);
+	int fd = open(text(call, 0, path), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || write(fd, line, (size_t)n) != n)
+		abort();
+	close(fd);
+}
+
+/* FILE [VALUE]: fails until FILE.enough exists, then yields the value. */
+static int flaw(plm_call *call)
+{
+	char path[TEXT_BYTES], enough[TEXT_BYTES + sizeof ".enough"];
+	size_t length = 0;
+	note(call, "tries");
+	snprintf(enough, sizeof enough, "%s.enough", text(call, 0, path));
+	if (access(enough, F_OK) != 0)
+		return plm_fail(call, EIO, "not yet");
+	const void *value = plm_nargs(call) > 1 ? plm_arg_data(call, 1, &length) : "";
+	void *result = plm_result(call, length);
+	if (!result)
+		return plm_fail(call, ENOSPC, "%s", plm_why());
+	memcpy(result, value, length);
+	return 0;
+}
+
+static int die(plm_call *call)
+{
+	note(call, "dies");
+	return kill(getpid(), SIGKILL);
+}
+
+/* FILE: looks at plm_cancelled() all the time. */
+static int obey(plm_call *call)
+{
+	note(call, "begins");
+	while (!plm_cancelled(call))
+		nanosleep(&(struct timespec){ .tv_nsec = US_PER_S }, NULL);
+	note(call, "obeys");
+	return 0;
+}
+
+/* FILE: looks only when a system call returns. */
+static int doze(plm_call *call)
+{
+	note(call, "begins");
+	while (!plm_cancelled(call))
+		pause();
+	note(call, "wakes");
+	return 0;
+}
+
+/* FILE: never looks. */
+static int ignore(plm_call *call)
+{
+	note(call, "begins");
+	while (pause() < 0)
+		;
+	return 0;
+}
+
+/* REF: waits for that; with a second argument, for a task of its own that has it as an argument. */
+static int await(plm_call *call)
+{
+	char word[TEXT_BYTES];
+	plm_view view;
+	plm_ref ref;
+	plm *rt = plm_runtime(call);
+	int r = plm_ref_parse(text(call, 0, word), &ref);
+	plm_arg future = PLM_FUTURE(ref);
+	plm_task below = { .function = "probe.echo", .args = &future, .nargs = 1 };
+	if (r == 0 && plm_nargs(call) > 1)
+		r = plm_submit(rt, &below, &ref);
+	if (r == 0)
+		r = plm_get(rt, ref, &view, -1);
+	return r < 0 ? plm_fail(call, -r, "%s", plm_why()) : 0;
+}
+
+PLM_MODULE(stubborn, { "flaw", flaw, "FILE [VALUE]: fails until FILE.enough exists" },
+    { "die", die, "FILE: ends its worker" },
+    { "obey", obey, "FILE: runs until it is asked to stop" },
+    { "doze", doze, "FILE: sleeps until a signal wakes it" },
+    { "ignore", ignore, "FILE: does not stop" },
+    { "await", await, "REF [BELOW]: waits for REF, or for a task after it" });

@@ -1,0 +1,48 @@
+/* retry.c - not again by the worker that has just failed it, while another is free.
+ *
+ * The scheduler gives a retry to another worker that is idle (scheduler/place.c); but a hint may be
+ * doubled, stolen, or run in the place of one that waits: so who claims looks, too. It is told to
+ * the scheduler again, and nobody waits for ever: one that looks idle to us may be kept for another
+ * task by the scheduler, so after a while we take it all the same. Only retries cost this look. */
+#include "base/clock.h"
+#include "worker/worker.h"
+
+enum { DOUBLES = 8 }; /* of one hint in a ring; hardly ever more than one */
+#define LEAVE_IT_NS (100 * NS_PER_MS)
+
+/* Idle, or idle but for this very task, which it was given and has not begun. */
+static bool is_free(const struct tables *t, uint32_t process, uint64_t hint)
+{
+	const struct process *p = &t->process[process];
+	uint64_t word = sh_load(&p->state), handed = sh_load(&p->handed), given[DOUBLES];
+	if (process_kind(word) != KIND_WORKER || process_state(word) != PROCESS_LIVE ||
+	    sh_load(&p->booked) || (handed && handed != hint))
+		return false;
+	struct ring ring = ring_down(t, process);
+	uint32_t n = ring_look(&ring, given, DOUBLES);
+	while (n > 0 && given[n - 1] == hint)
+		n--;
+	return n == 0;
+}
+
+static bool another_is_free(const struct worker *w, uint64_t ref)
+{
+	const struct tables *t = &w->rt.tables;
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < t->limits.processes; p++)
+		if (t->process[p].worker != w->rt.me->worker &&
+		    is_free(t, p, hint_make(HINT_SUBMITTED, ref)))
+			return true;
+	return false;
+}
+
+bool worker_leaves_retry(struct worker *w, uint64_t ref, uint64_t word)
+{
+	if (record_failed_by(&w->rt.tables, word) != w->rt.me->worker || !another_is_free(w, ref))
+		return false;
+	if (w->left_ref != ref || w->left_word != word) {
+		w->left_ref = ref;
+		w->left_word = word;
+		w->left_since_ns = clock_ns();
+	}
+	return clock_ns() - w->left_since_ns < LEAVE_IT_NS;
+}
