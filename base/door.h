@@ -18,13 +18,21 @@ enum door_request_kind {
 	DOOR_MODULE,    /* text = path -> code 0 when loaded */
 	DOOR_STOP,      /* -> code 0 when accepted: drain, then end */
 	DOOR_STOP_NOW,
+	DOOR_WORKERS,   /* text = how many of the first kind -> code 0 when accepted */
+	DOOR_ADMISSION, /* text = one of the verbs below -> code 0 when it is so */
+	DOOR_WORKER_DRAIN, /* text = number of a worker -> code 0 when accepted */
+	DOOR_WORKER_RESUME,
 };
+
+#define DOOR_PAUSE  "pause"
+#define DOOR_DRAIN  "drain"
+#define DOOR_RESUME "resume"
 
 struct door_request {
 	uint32_t magic, version;
 	uint32_t kind;
 	uint32_t reserved;
-	char text[512]; /* HELLO: the client's name.  MODULE: path. */
+	char text[512]; /* HELLO: the client's name.  Others: as said above. */
 };
 
 struct door_reply {

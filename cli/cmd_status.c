@@ -1,12 +1,19 @@
+#include <string.h>
+
 #include "base/check.h"
 #include "cli/arguments.h"
+
+enum { NS_PER_US = 1000 };
 
 static const struct column columns[] = {
 	{ "name", "name", -1 }, { "state", "state", -1 }, { "up", "uptime_ms", -1 },
 	{ "manager pid", "manager_pid", -1 }, { "scheduler pid", "scheduler_pid", -1 },
 	{ "workers", "workers", -1 }, { "  busy", "workers_busy", -1 },
+	{ "  drained", "workers_drained", -1 },
 	{ "clients", "clients", -1 },
 	{ "process slots", "processes_max", -1 }, { "restarts", "restarts", -1 },
+	{ "reassigned", "reassigned", -1 }, { "  median us", "reassign_median_us", -1 },
+	{ "  last us", "reassign_last_us", -1 }, { "  longest us", "reassign_max_us", -1 },
 	{ "records", "records_max", -1 }, { "  used", "records_used", -1 },
 	{ "  waiting", "waiting", -1 }, { "  ready", "ready", -1 }, { "  running", "running", -1 },
 	{ "  done", "done", -1 }, { "  failed", "failed", -1 }, { "  cancelled", "cancelled", -1 },
@@ -14,20 +21,31 @@ static const struct column columns[] = {
 	{ "  used", "store_used", -1 },
 };
 
+static const char *state_name(const plm_status *s)
+{
+	return s->draining ? "draining" : s->paused ? "paused" : s->closed ? "closed" : "up";
+}
+
 static void print_status(struct output *out, const plm_status *s)
 {
 	out->upright = true;
 	list_begin(out, columns, COUNT_OF(columns));
 	cell_text(out, s->name);
-	cell_tinted(out, s->draining ? "draining" : "up", s->draining ? TINT_BAD : TINT_GOOD);
+	const char *state = state_name(s);
+	cell_tinted(out, state, strcmp(state, "up") == 0 ? TINT_GOOD : TINT_BAD);
 	cell_ms(out, s->uptime_ms);
 	cell_signed(out, s->manager_pid);
 	cell_signed(out, s->scheduler_pid);
 	cell_number(out, s->workers);
 	cell_number(out, s->workers_busy);
+	cell_number(out, s->workers_drained);
 	cell_number(out, s->clients);
 	cell_number(out, s->processes_max);
 	cell_number(out, s->restarts);
+	cell_number(out, s->reassigned);
+	cell_number(out, s->reassign_median_ns / NS_PER_US);
+	cell_number(out, s->reassign_last_ns / NS_PER_US);
+	cell_number(out, s->reassign_max_ns / NS_PER_US);
 	cell_number(out, s->records_max);
 	cell_number(out, s->records_used);
 	cell_number(out, s->waiting);
@@ -60,5 +78,9 @@ const struct command cmd_status = {
 	.name = "status",
 	.usage = "[OPTION]...",
 	.help = "the runtime at a glance: processes, records, store and their limits",
+	.details = "State: up; paused (plmctl pause); closed to new tasks (plmctl drain);\n"
+	           "draining, to end (plmctl stop).\n"
+	           "Reassigned: tasks of workers that died, queued again; so many microseconds\n"
+	           "after the death was noticed (median: of the last 64).\n",
 	.run = run_status,
 };

@@ -1,33 +1,55 @@
+#include <limits.h>
+
 #include "cli/arguments.h"
 #include "cli/rows.h"
 #include "client/handle.h"
 
-enum { OWN_ALL = OPTION_OWN };
+enum { OWN_ALL = OPTION_OWN, OWN_SET };
 
 static const struct option options[] = {
 	{ "all", no_argument, NULL, OWN_ALL },
+	{ "set", required_argument, NULL, OWN_SET },
 	COMMON_OPTIONS, { 0 },
 };
+
+static int set(struct context *context, unsigned wanted)
+{
+	int r = plm_set_workers(context->rt, wanted);
+	return r < 0 ? failed(r, "workers --set") : EXIT_FINE;
+}
 
 static int run_workers(struct context *context, int argc, char **argv)
 {
 	bool all = false;
-	while (next_option(context, argc, argv, "", options) != -1)
-		all = true;
+	long wanted = -1;
+	for (int option; (option = next_option(context, argc, argv, "", options)) != -1;) {
+		all |= option == OWN_ALL;
+		if (option == OWN_SET)
+			wanted = number_word(context, "--set", optarg, 0, INT_MAX);
+	}
 	expect_operands(context, argc, 0, 0);
 	int code = runtime(context);
+	if (code == EXIT_FINE && wanted >= 0)
+		return set(context, (unsigned)wanted);
 	if (code == EXIT_FINE)
-		rows_processes(plm_tables(context->rt), &context->out, !all);
+		(all ? rows_processes : rows_workers)(plm_tables(context->rt), &context->out);
 	return code;
 }
 
 const struct command cmd_workers = {
 	.name = "workers",
-	.usage = "[OPTION]...",
+	.usage = "[--all | --set N]",
 	.help = "the workers: what each one runs, its last sign of life, what it has done",
 	.details =
 	    "  --all              manager, scheduler and clients too\n"
-	    "\nQUEUE: tasks handed to the worker and not taken yet. UP: its messages to the "
-	    "scheduler.\n",
+	    "  --set N            from now on N workers (of the first kind); shows nothing. More\n"
+	    "                     are started; of too many, those with the highest numbers end\n"
+	    "                     what they run and leave.\n"
+	    "                     With 0 of them tasks wait until there are more.\n"
+	    "\nA row a process: a worker has one for each of its slots. WORKER: its number; GEN:\n"
+	    "its generation; USED: slots with a task. STATE: live, leaving (it ends its task),\n"
+	    "stopped (by a SIGSTOP), suspect (it sleeps and misses its beats), drained (it is\n"
+	    "away until plmctl resume). BEAT: since its last sign of life. QUEUE: tasks handed to\n"
+	    "the worker and not taken yet. UP: its messages to the scheduler.\n",
 	.run = run_workers,
 };

@@ -47,7 +47,7 @@ static bool show_header(struct dump *dump)
 
 static bool show_workers(struct dump *dump)
 {
-	rows_processes(&dump->tables, &dump->out, false);
+	rows_processes(&dump->tables, &dump->out);
 	return true;
 }
 

@@ -134,6 +134,22 @@ static const struct column process_columns[] = {
 	{ "UP", "up", 4 }, { "NAME", "name", -12 },
 };
 
+static const struct column worker_columns[] = {
+	{ "WORKER", "worker", 6 }, { "GEN", "generation", 3 }, { "SLOTS", "slots", 5 },
+	{ "USED", "slots_used", 4 },
+	{ "SLOT", "slot", 4 }, { "PID", "pid", 7 }, { "STATE", "state", -8 },
+	{ "AGE", "age_ms", 8 }, { "BEAT", "beat_ms", 8 }, { "RUNNING", "function", FUNCTION_WIDTH },
+	{ "REF", "ref", REF_WIDTH }, { "FOR", "run_ms", 8 }, { "BLOCKED", "blocked", 7 },
+	{ "DONE", "done", 10 }, { "FAILED", "failed", 6 }, { "QUEUE", "queue", 5 },
+	{ "UP", "up", 4 },
+};
+
+static const struct column client_columns[] = {
+	{ "SLOT", "slot", 4 }, { "PID", "pid", 7 }, { "STATE", "state", -8 },
+	{ "AGE", "age_ms", 8 }, { "BEAT", "beat_ms", 8 }, { "UP", "up", 4 },
+	{ "NAME", "name", -12 },
+};
+
 static void cell_running(const struct tables *t, struct output *out, const struct process_view *v)
 {
 	cell_text_or_none(out, v->function);
@@ -146,32 +162,92 @@ static void cell_running(const struct tables *t, struct output *out, const struc
 	}
 }
 
-static void process_row(const struct tables *t, struct output *out, const struct process_view *v)
+/* What a process is, and how it does. */
+static void cells_life(struct output *out, const struct process_view *v)
 {
-	cell_number(out, v->slot);
-	cell_text(out, process_kind_name(v->kind));
+	bool doubtful = strcmp(v->condition, process_state_name(v->state)) != 0;
 	cell_signed(out, v->pid);
-	cell_tinted(out, process_state_name(v->state),
-	    v->state == PROCESS_DEAD ? TINT_BAD : TINT_NONE);
+	cell_tinted(out, v->condition,
+	    v->state == PROCESS_DEAD || doubtful ? TINT_BAD : TINT_NONE);
 	cell_ms(out, v->age_ms);
 	cell_ms(out, v->beat_ms);
+}
+
+static void cells_work(const struct tables *t, struct output *out, const struct process_view *v)
+{
 	cell_running(t, out, v);
 	cell_flag(out, v->blocked);
 	cell_number(out, v->done);
 	cell_number(out, v->failed);
 	cell_number(out, v->down);
 	cell_number(out, v->up);
-	cell_text(out, v->name);
-	row_end(out);
 }
 
-void rows_processes(const struct tables *t, struct output *out, bool workers_only)
+void rows_processes(const struct tables *t, struct output *out)
 {
 	struct process_view v;
 	list_begin(out, process_columns, COUNT_OF(process_columns));
-	for (uint32_t slot = 0; slot < t->limits.processes; slot++)
-		if (view_process(t, slot, &v) && (!workers_only || v.kind == KIND_WORKER))
-			process_row(t, out, &v);
+	for (uint32_t slot = 0; slot < t->limits.processes; slot++) {
+		if (!view_process(t, slot, &v))
+			continue;
+		cell_number(out, v.slot);
+		cell_text(out, process_kind_name(v.kind));
+		cells_life(out, &v);
+		cells_work(t, out, &v);
+		cell_text(out, v.name);
+		row_end(out);
+	}
+}
+
+/* They have no process: nothing but the number is known of them. */
+static void rows_drained(const struct tables *t, struct output *out)
+{
+	enum { BEFORE_STATE = 5, NUMBER = 1 };
+	for (uint32_t worker = 0; worker < WORKERS_MAX; worker++) {
+		if (!tables_drained(t, worker))
+			continue;
+		cell_number(out, worker);
+		for (unsigned i = NUMBER; i < COUNT_OF(worker_columns); i++)
+			if (i == NUMBER + BEFORE_STATE)
+				cell_tinted(out, "drained", TINT_BAD);
+			else
+				cell_none(out);
+		row_end(out);
+	}
+}
+
+void rows_workers(const struct tables *t, struct output *out)
+{
+	struct process_view v;
+	list_begin(out, worker_columns, COUNT_OF(worker_columns));
+	for (uint32_t slot = 0; slot < t->limits.processes; slot++) {
+		if (!view_process(t, slot, &v) || v.kind != KIND_WORKER)
+			continue;
+		cell_number(out, v.worker);
+		cell_number(out, v.worker_generation);
+		cell_number(out, v.slots);
+		cell_number(out, v.slots_used);
+		cell_number(out, v.slot);
+		cells_life(out, &v);
+		cells_work(t, out, &v);
+		row_end(out);
+	}
+	rows_drained(t, out);
+}
+
+void rows_clients(const struct tables *t, struct output *out)
+{
+	struct process_view v;
+	list_begin(out, client_columns, COUNT_OF(client_columns));
+	for (uint32_t slot = 0; slot < t->limits.processes; slot++) {
+		if (!view_process(t, slot, &v) || v.kind != KIND_CLIENT)
+			continue;
+		cell_number(out, v.slot);
+		cells_life(out, &v);
+		cell_number(out, v.up);
+		cell_text(out, v.name);
+		row_end(out);
+	}
 }
 
 /* ---- modules ---- */

@@ -15,7 +15,9 @@ struct task_filter {
 
 void rows_tasks(const struct tables *t, struct output *out, const struct task_filter *filter);
 void rows_objects(const struct tables *t, struct output *out);
-void rows_processes(const struct tables *t, struct output *out, bool workers_only);
+void rows_processes(const struct tables *t, struct output *out); /* all */
+void rows_workers(const struct tables *t, struct output *out);   /* and who is drained */
+void rows_clients(const struct tables *t, struct output *out);
 void rows_modules(const struct tables *t, struct output *out);
 void rows_functions(const struct tables *t, struct output *out);
 

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 
-enum { LOOKS_MAX = 8 };
+enum { LOOKS_MAX = 8, TICKS_MISSED = 3 };
 
 void view_ref(const struct tables *t, uint64_t ref, char ret[VIEW_TEXT_BYTES])
 {
@@ -112,6 +112,40 @@ static void read_running(const struct tables *t, const struct process *p, struct
 		function_name(t, r->function, ret->function);
 }
 
+/* A SIGSTOP holds it, or it sleeps and misses its beats: it lives, as far as the kernel says. */
+static const char *condition_of(const struct process *p, const struct process_view *v)
+{
+	bool sleeps = v->running == 0 || v->blocked;
+	if (v->state != PROCESS_LIVE)
+		return process_state_name(v->state);
+	if (process_stopped(p->pid, p->start_time))
+		return "stopped";
+	if (v->kind == KIND_WORKER && sleeps && v->beat_ms > TICKS_MISSED * SAFETY_TICK_MS)
+		return "suspect";
+	return process_state_name(v->state);
+}
+
+static uint32_t count_used(const struct tables *t, uint32_t worker)
+{
+	uint32_t n = 0;
+	for (uint32_t i = SLOT_FIRST_MEMBER; i < t->limits.processes; i++) {
+		uint64_t word = sh_load(&t->process[i].state);
+		n += process_kind(word) == KIND_WORKER && process_present(word) &&
+		    t->process[i].worker == worker && sh_peek(&t->process[i].running) != 0;
+	}
+	return n;
+}
+
+static void read_worker(const struct tables *t, uint32_t worker, uint32_t kind,
+    struct process_view *ret)
+{
+	const struct worker_kind *k = &t->control->kind[kind % WORKER_KINDS_MAX];
+	ret->worker = worker;
+	ret->worker_generation = k->generation;
+	ret->slots = k->slots;
+	ret->slots_used = count_used(t, worker);
+}
+
 bool view_process(const struct tables *t, uint32_t slot, struct process_view *ret)
 {
 	const struct process *p = &t->process[slot];
@@ -135,5 +169,8 @@ bool view_process(const struct tables *t, uint32_t slot, struct process_view *re
 	};
 	memcpy(ret->name, p->name, sizeof p->name);
 	read_running(t, p, ret);
+	ret->condition = condition_of(p, ret);
+	if (ret->kind == KIND_WORKER)
+		read_worker(t, p->worker, p->worker_kind, ret);
 	return true;
 }

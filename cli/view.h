@@ -31,6 +31,9 @@ struct process_view {
 	uint32_t slot, generation;
 	enum process_kind kind;
 	enum process_state state;
+	const char *condition; /* name of the state, or why it is none to rely on */
+	uint32_t worker, worker_generation; /* of a worker: its number, and what its kind is */
+	uint32_t slots, slots_used;
 	int32_t pid;
 	char name[VIEW_TEXT_BYTES];
 	uint64_t age_ms, beat_ms;

@@ -1,5 +1,6 @@
 /* connect.c - a process's place in a runtime: through the door, into the tables, and out again. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -301,6 +302,43 @@ int plm_module_load(plm *rt, const char *path)
 int plm_stop(plm *rt, int now)
 {
 	return request(rt, now ? DOOR_STOP_NOW : DOOR_STOP, "");
+}
+
+static int request_about(plm *rt, uint32_t kind, unsigned n)
+{
+	char text[16];
+	snprintf(text, sizeof text, "%u", n);
+	return request(rt, kind, text);
+}
+
+int plm_set_workers(plm *rt, unsigned n)
+{
+	return request_about(rt, DOOR_WORKERS, n);
+}
+
+int plm_drain_worker(plm *rt, unsigned worker)
+{
+	return request_about(rt, DOOR_WORKER_DRAIN, worker);
+}
+
+int plm_resume_worker(plm *rt, unsigned worker)
+{
+	return request_about(rt, DOOR_WORKER_RESUME, worker);
+}
+
+int plm_pause(plm *rt)
+{
+	return request(rt, DOOR_ADMISSION, DOOR_PAUSE);
+}
+
+int plm_drain(plm *rt)
+{
+	return request(rt, DOOR_ADMISSION, DOOR_DRAIN);
+}
+
+int plm_resume(plm *rt)
+{
+	return request(rt, DOOR_ADMISSION, DOOR_RESUME);
 }
 
 void plm_patience(plm *rt, int timeout_ms)

@@ -75,8 +75,8 @@ typedef struct plm_terms {
 	/* So many workers apart run it at once (0, 1: one); the first good result counts and the
 	 * others are cancelled; it fails when all of them have. For tasks of one result, whose
 	 * value is copied once. Budgets and limits are each replica's own. */
-	unsigned replicas;
-	uint32_t reserved_too; /* zero */
+	uint32_t replicas;
+	uint32_t reserved_word; /* zero */
 	uint64_t reserved[3];  /* zero */
 } plm_terms;
 
@@ -185,7 +185,8 @@ void *plm_result(plm_call *call, size_t len);
 void *plm_result_at(plm_call *call, unsigned which, size_t len);
 int plm_fail(plm_call *call, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-int plm_cancelled(const plm_call *call); /* 1 when somebody cancelled this task: return soon */
+/* 1 when somebody cancelled this task: return soon. To ask is a sign of life (--hang-after). */
+int plm_cancelled(const plm_call *call);
 plm *plm_runtime(plm_call *call);        /* to submit and wait for tasks of one's own */
 
 /* ---- writing a module ----
@@ -228,9 +229,26 @@ typedef struct plm_status {
 	uint64_t store_bytes, store_reserved, store_used;
 	uint64_t restarts; /* of the scheduler and of workers since boot */
 	uint64_t uptime_ms;
-	int draining;
+	int draining; /* it is being stopped */
+	int paused, closed; /* plm_pause(), plm_drain() */
+	unsigned workers_drained; /* plm_drain_worker() */
+	/* Tasks of dead workers that were queued again; and how long after the death, as it was
+	 * noticed: the median of the last 64, the last, the longest. */
+	uint64_t reassigned, reassign_median_ns, reassign_last_ns, reassign_max_ns;
 } plm_status;
 int plm_status_get(plm *rt, plm_status *ret); /* scans the table: for people, not for loops */
+
+/* ---- ruling it: each returns when accepted ---- */
+/* So many workers of the first kind from now on. More are started; of too many, those with the
+ * highest numbers end what they run and leave. 0: tasks wait. -EUSERS: too few process slots. */
+int plm_set_workers(plm *rt, unsigned n);
+int plm_pause(plm *rt);  /* no task is started; those that run go on, and what is submitted waits */
+int plm_drain(plm *rt);  /* no task is accepted (-EAGAIN); those accepted run, also if paused */
+int plm_resume(plm *rt); /* ends both */
+/* A worker by its number, as `plmctl workers` shows it. It ends what it runs and leaves, nobody
+ * takes its place until it is resumed. -ENOENT: there is none of the number. */
+int plm_drain_worker(plm *rt, unsigned worker);
+int plm_resume_worker(plm *rt, unsigned worker);
 int plm_stop(plm *rt, int now); /* drain and end; now: end at once. Returns when accepted. */
 
 #pragma GCC visibility pop

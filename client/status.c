@@ -1,5 +1,6 @@
 /* status.c - a look at the whole runtime, for people. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "client/handle.h"
 
@@ -36,6 +37,28 @@ static void count_records(const struct tables *t, plm_status *s)
 	s->cancelled = count[RECORD_CANCELLED];
 }
 
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return (x > y) - (x < y);
+}
+
+static void read_reassigned(const struct tables *t, plm_status *s)
+{
+	const struct reassigned *all = &t->control->reassigned;
+	uint64_t ns[REASSIGNED_KEPT], count = sh_load(&all->count);
+	uint64_t n = count < REASSIGNED_KEPT ? count : REASSIGNED_KEPT;
+	if (n == 0)
+		return;
+	for (uint64_t i = 0; i < n; i++)
+		ns[i] = sh_peek(&all->ns[i]);
+	s->reassigned = count;
+	s->reassign_max_ns = sh_peek(&all->max_ns);
+	s->reassign_last_ns = ns[(count - 1) % REASSIGNED_KEPT];
+	qsort(ns, n, sizeof ns[0], compare);
+	s->reassign_median_ns = ns[n / 2];
+}
+
 int plm_status_get(plm *rt, plm_status *ret)
 {
 	int r = handle_check(rt);
@@ -44,10 +67,15 @@ int plm_status_get(plm *rt, plm_status *ret)
 	const struct tables *t = &rt->tables;
 	plm_status s = { .processes_max = t->limits.processes, .records_max = t->limits.records,
 		.restarts = sh_load(&t->control->restarts), .uptime_ms = tables_ms(t),
-		.draining = sh_load(&t->control->mode) == MODE_DRAINING };
+		.draining = sh_load(&t->control->mode) == MODE_DRAINING,
+		.paused = tables_paused(t),
+		.closed = (sh_peek(&t->control->admission) & ADMISSION_CLOSED) != 0 };
 	snprintf(s.name, sizeof s.name, "%.*s", (int)sizeof t->control->name - 1, t->control->name);
 	count_processes(t, &s);
 	count_records(t, &s);
+	read_reassigned(t, &s);
+	for (uint32_t worker = 0; worker < WORKERS_MAX; worker++)
+		s.workers_drained += tables_drained(t, worker);
 	for (uint32_t i = 0; i < t->limits.nodes; i++) {
 		struct arena_usage usage;
 		arena_usage(&t->arena[i], &usage);

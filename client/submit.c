@@ -297,10 +297,18 @@ static int submit_all(struct plm *rt, const plm_task *tasks, size_t n, plm_ref *
 	return r < 0 ? r : told;
 }
 
-static int check_mode(const struct plm *rt)
+/* Tasks of tasks belong to what was accepted. */
+static int check_open(const struct plm *rt)
 {
-	return sh_load(&rt->tables.control->mode) == MODE_DRAINING && !rt->help
-	    ? why(-ESHUTDOWN, "the runtime is being stopped and takes no new tasks") : 0;
+	const struct control *c = rt->tables.control;
+	if (rt->help)
+		return 0;
+	if (sh_load(&c->mode) == MODE_DRAINING)
+		return why(-ESHUTDOWN, "the runtime is being stopped and takes no new tasks");
+	if (sh_peek(&c->admission) & ADMISSION_CLOSED)
+		return why(-EAGAIN, "the runtime is drained and takes no new tasks until "
+		    "`plmctl resume`");
+	return 0;
 }
 
 int submit_with(struct plm *rt, const plm_task *task, uint32_t terms, plm_ref *ret)
@@ -308,7 +316,7 @@ int submit_with(struct plm *rt, const plm_task *task, uint32_t terms, plm_ref *r
 	struct submission s = { .deadline_ns = handle_deadline(rt), .terms = terms };
 	struct chunk chunk = { .left = 1 };
 	uint64_t turn = turns_take(&rt->tables, &rt->next_turn, 1);
-	int r = check_mode(rt);
+	int r = check_open(rt);
 	if (r == 0)
 		r = names_find(rt->names, &rt->tables.registry, task->function, &s.function);
 	if (r == 0)
@@ -330,7 +338,7 @@ int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret)
 		total += tasks[i].results ? tasks[i].results : 1;
 	for (size_t i = 0; i < total; i++)
 		ret[i] = PLM_NONE;
-	r = check_mode(rt);
+	r = check_open(rt);
 	return r < 0 ? r : submit_all(rt, tasks, n, ret);
 }
 

@@ -10,9 +10,11 @@
 
 static int check_reserved(const plm_terms *terms)
 {
+	uint64_t any = terms->reserved_word;
 	for (size_t i = 0; i < COUNT_OF(terms->reserved); i++)
-		if (terms->reserved[i])
-			return why(-EINVAL, "the reserved fields of plm_terms must be zero");
+		any |= terms->reserved[i];
+	if (any)
+		return why(-EINVAL, "the reserved fields of plm_terms must be zero");
 	return 0;
 }
 

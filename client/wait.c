@@ -57,6 +57,7 @@ static void sleep_once(struct plm *rt, struct event *event, uint32_t seen, uint6
 		rt->blocked(rt->help_context, true);
 	process_set_awake(&rt->tables, rt->self, false);
 	event_sleep(event, seen, deadline_ns);
+	sh_poke(&rt->me->beat_ns, clock_coarse_ns());
 	if (rt->blocked) {
 		process_set_awake(&rt->tables, rt->self, true);
 		rt->blocked(rt->help_context, false);
@@ -124,6 +125,7 @@ bool wait_for_room(struct plm *rt, uint64_t deadline_ns, bool *tried)
 	process_post(&rt->tables, SLOT_SCHEDULER);
 	/* What was freed just before we asked is found by the caller's next try: no long sleep. */
 	event_sleep(&c->room, seen, deadline_ns && deadline_ns < moment ? deadline_ns : moment);
+	sh_poke(&rt->me->beat_ns, clock_coarse_ns());
 	return true;
 }
 

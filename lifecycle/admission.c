@@ -180,10 +180,41 @@ void admission_client_died(struct manager *m, uint32_t slot)
 	members_gone(m, slot, 0);
 }
 
+/* To be drained it must run: what was paused goes on. */
+static int set_admission(struct manager *m, const char *verb)
+{
+	uint32_t now = sh_peek(&m->tables.control->admission);
+	if (strcmp(verb, DOOR_PAUSE) == 0)
+		manager_admit(m, now | ADMISSION_PAUSED);
+	else if (strcmp(verb, DOOR_DRAIN) == 0)
+		manager_admit(m, ADMISSION_CLOSED);
+	else if (strcmp(verb, DOOR_RESUME) == 0)
+		manager_admit(m, 0);
+	else
+		return why(-EINVAL, "no such request: \"%.32s\"", verb);
+	return 0;
+}
+
+/* What changes how the runtime works: only while it is up. */
+static int rule(struct manager *m, const struct door_request *request)
+{
+	if (m->draining || m->ending)
+		return why(-ESHUTDOWN, "the runtime is being stopped");
+	if (!m->announced)
+		return why(-EAGAIN, "the runtime is coming up: wait for its ready line");
+	switch (request->kind) {
+	case DOOR_WORKERS: return staff_set(m, request->text);
+	case DOOR_WORKER_DRAIN: return staff_drain(m, request->text);
+	case DOOR_WORKER_RESUME: return staff_resume(m, request->text);
+	default: return set_admission(m, request->text);
+	}
+}
+
 void admission_request(struct manager *m, uint32_t slot)
 {
 	struct door_request request;
 	bool closed;
+	int r;
 	if (m->slot[slot].socket < 0)
 		return;
 	if (!receive(m->slot[slot].socket, &request, &closed)) {
@@ -204,6 +235,13 @@ void admission_request(struct manager *m, uint32_t slot)
 	case DOOR_STOP_NOW:
 		admission_answer(m, slot, 0, "");
 		manager_end(m);
+		break;
+	case DOOR_WORKERS:
+	case DOOR_WORKER_DRAIN:
+	case DOOR_WORKER_RESUME:
+	case DOOR_ADMISSION:
+		r = rule(m, &request);
+		admission_answer(m, slot, r, r < 0 ? why_text() : "");
 		break;
 	default:
 		admission_answer(m, slot, -EINVAL, "no such request");

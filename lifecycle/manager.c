@@ -77,6 +77,7 @@ static int make_tables(struct manager *m)
 	c->kinds = m->options->kinds;
 	memcpy(c->kind, m->options->kind, sizeof c->kind);
 	c->resources = m->options->resources;
+	sh_store(&c->staff, c->kind[0].count);
 	c->memory = m->options->memory;
 	memcpy(c->device, m->options->device, sizeof c->device);
 	sh_store(&c->policy, m->options->policy);
@@ -110,7 +111,8 @@ static int spawn_all(struct manager *m)
 int manager_boot(struct manager *m, const struct options *options, int ready)
 {
 	*m = (struct manager){ .options = options, .ready = ready, .lock = -1, .door = -1,
-		.scheduler.due_ns = DEADLINE_NEVER, .workers.due_ns = DEADLINE_NEVER };
+		.scheduler.due_ns = DEADLINE_NEVER, .workers.due_ns = DEADLINE_NEVER,
+		.look_due_ns = options->hang_after_ms ? 0 : DEADLINE_NEVER };
 	int r = instance_claim(m);
 	if (r < 0)
 		return r; /* not ours: nothing to release */
@@ -141,7 +143,18 @@ void manager_drain(struct manager *m)
 		return;
 	log_info("stopping: no new tasks, the last ones run; a second signal ends it at once");
 	m->draining = true;
+	sh_store(&m->tables.control->admission, 0); /* the last ones run, also after a pause */
 	sh_store(&m->tables.control->mode, MODE_DRAINING);
+	event_bump(&m->tables.process[SLOT_SCHEDULER].event);
+}
+
+/* The scheduler sees what changed when it is woken; all others at their next task. */
+void manager_admit(struct manager *m, uint32_t admission)
+{
+	log_info("the queue %s, submissions are %s",
+	    admission & ADMISSION_PAUSED ? "rests" : "goes on",
+	    admission & ADMISSION_CLOSED ? "refused" : "taken");
+	sh_store(&m->tables.control->admission, admission);
 	event_bump(&m->tables.process[SLOT_SCHEDULER].event);
 }
 
@@ -172,7 +185,7 @@ static void announce(struct manager *m)
 {
 	char line[128];
 	int n = snprintf(line, sizeof line, "plm: ready name=%s pid=%d workers=%u\n",
-	    m->options->name, (int)getpid(), m->tables.limits.workers);
+	    m->options->name, (int)getpid(), staff_workers(m));
 	ssize_t ignored = write(m->ready, line, (size_t)n);
 	(void)ignored;
 	sh_store(&m->tables.control->mode, MODE_UP);
@@ -189,6 +202,7 @@ static void on_joined(struct manager *m)
 	eventfd_read(m->joined, &n);
 	if (!m->announced && !m->ending && members_all_live(m))
 		announce(m);
+	staff_dismiss(m);
 }
 
 static void on_process(struct manager *m, uint32_t slot)
@@ -221,6 +235,7 @@ static void on_event(struct manager *m, uint64_t what)
 static void manager_step(struct manager *m)
 {
 	members_spawn_due(m);
+	hang_look(m);
 	loader_overdue(m);
 	sh_poke(&m->tables.process[SLOT_MANAGER].beat_ns, clock_coarse_ns());
 	if (m->ending && clock_ns() >= m->end_deadline_ns) {
@@ -235,7 +250,7 @@ static int next_timeout_ms(const struct manager *m)
 {
 	uint64_t now = clock_ns(), due = now + SAFETY_TICK_MS * NS_PER_MS;
 	const uint64_t all[] = { m->scheduler.due_ns, m->workers.due_ns,
-		m->ending ? m->end_deadline_ns : DEADLINE_NEVER };
+		m->ending ? m->end_deadline_ns : m->look_due_ns };
 	for (size_t i = 0; i < COUNT_OF(all); i++)
 		due = all[i] < due ? all[i] : due;
 	return due <= now ? 0 : (int)((due - now + NS_PER_MS - 1) / NS_PER_MS);

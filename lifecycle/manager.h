@@ -33,6 +33,7 @@ struct watched { /* what the manager keeps of a process slot */
 	uint64_t born_ns;
 	uint32_t place;   /* workers: which of the manager's places it has */
 	char *module;     /* a client's request that waits for the loader */
+	bool fenced;      /* killed for giving no sign of life; the kernel has not said so yet */
 };
 
 struct backoff {
@@ -63,6 +64,7 @@ struct manager {
 	bool announced;       /* the ready line is out */
 	bool draining, ending;
 	uint64_t end_deadline_ns; /* when what has not ended is killed */
+	uint64_t look_due_ns;     /* for workers that hang; DEADLINE_NEVER: nobody wants to know */
 };
 
 /* ---- manager.c ---- */
@@ -72,6 +74,7 @@ int manager_watch(struct manager *m, int fd, enum watch what, uint32_t which);
 void manager_unwatch(struct manager *m, int fd); /* and closes it */
 void manager_drain(struct manager *m);
 void manager_end(struct manager *m);
+void manager_admit(struct manager *m, uint32_t admission); /* ADMISSION_ bits */
 
 /* ---- instance.c ---- */
 int instance_claim(struct manager *m); /* the only one of its name; leftovers removed */
@@ -86,6 +89,22 @@ void members_gone(struct manager *m, uint32_t slot, int status); /* the table he
 void members_signal(struct manager *m, int signal);
 bool members_all_live(const struct manager *m);
 uint32_t members_count(const struct manager *m); /* children that still live */
+
+/* ---- staff.c ---- */
+uint32_t staff_workers(const struct manager *m);   /* that there are to be, of all kinds */
+uint32_t staff_processes(const struct manager *m); /* of them */
+struct vacancy { /* a slot of a worker that has no process */
+	uint32_t worker, kind;
+	uint32_t gpu_first; /* number of the worker's first GPU */
+};
+bool staff_vacancy(const struct manager *m, struct vacancy *ret);
+void staff_dismiss(struct manager *m); /* who is too many is asked to leave */
+int staff_set(struct manager *m, const char *text); /* workers of the first kind */
+int staff_drain(struct manager *m, const char *worker);  /* it leaves and is not replaced ... */
+int staff_resume(struct manager *m, const char *worker); /* ... until now */
+
+/* ---- hang.c ---- */
+void hang_look(struct manager *m); /* kills workers that give no sign of life */
 
 /* ---- admission.c ---- */
 int admission_open(struct manager *m);

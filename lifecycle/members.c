@@ -108,12 +108,14 @@ struct post { /* what a worker is told at its birth */
 	uint32_t slot;
 	const struct injection *injection;
 	const struct place *place;
+	struct recycling recycling;
 };
 
 static int worker_main(int control_fd, int store_fd, int joined, const struct post *post)
 {
 	static struct worker worker;
 	worker.injection = post->injection;
+	worker.recycling = post->recycling;
 	take_place(post->place);
 	int r = tables_attach(control_fd, store_fd, &worker.rt.tables);
 	if (r == 0)
@@ -150,6 +152,7 @@ static _Noreturn void child_main(
 	m->tables.process[slot].pid = getpid();
 	uint32_t worker_kind = m->tables.process[slot].worker_kind % WORKER_KINDS_MAX;
 	struct post post = { .slot = slot,
+		.recycling = m->options->recycling,
 		.place = m->place ? &m->place[m->slot[slot].place] : NULL,
 		.injection = injection_for(&m->options->injections,
 		    m->options->kind[worker_kind].generation) };
@@ -179,20 +182,21 @@ int members_plan(struct manager *m)
 	return r;
 }
 
-/* The first that no worker has: the next one gets the place of the one it replaces. Not by its
- * slot: that of a dead one is free only when the scheduler has cleaned up after it. */
+/* The first that fewest workers have: the next one gets the place of the one it replaces, and they
+ * share when there are more than at boot. Not by its slot: that of a dead one is free only when the
+ * scheduler has cleaned up after it. */
 static uint32_t free_place(const struct manager *m)
 {
-	bool taken[WORKERS_MAX] = { false };
-	uint32_t place = 0;
+	uint32_t takers[WORKERS_MAX] = { 0 }, best = 0;
 	for (uint32_t slot = SLOT_FIRST_MEMBER; slot < m->tables.limits.processes; slot++) {
 		uint64_t word = sh_load(&m->tables.process[slot].state);
 		if (process_kind(word) == KIND_WORKER && process_present(word))
-			taken[m->slot[slot].place] = true;
+			takers[m->slot[slot].place]++;
 	}
-	while (place + 1 < m->tables.limits.workers && taken[place])
-		place++;
-	return place;
+	for (uint32_t place = 1; place < m->tables.limits.workers; place++)
+		if (takers[place] < takers[best])
+			best = place;
+	return best;
 }
 
 static uint32_t free_slot(const struct manager *m, enum process_kind kind)
@@ -207,33 +211,6 @@ static uint32_t free_slot(const struct manager *m, enum process_kind kind)
 	return 0;
 }
 
-struct vacancy { /* a slot of a worker that has no process */
-	uint32_t worker, kind;
-	uint32_t gpu_first; /* number of the worker's first GPU */
-};
-
-/* The first worker with fewer processes than slots: what a dead one was is known by what is
- * missing. */
-static bool find_vacancy(const struct manager *m, struct vacancy *ret)
-{
-	const struct control *c = m->tables.control;
-	uint32_t present[WORKERS_MAX] = { 0 }, worker = 0, gpus = 0;
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++) {
-		const struct process *p = &m->tables.process[i];
-		uint64_t word = sh_load(&p->state);
-		if (process_kind(word) == KIND_WORKER && process_present(word))
-			present[p->worker % WORKERS_MAX]++;
-	}
-	for (uint32_t kind = 0; kind < c->kinds; kind++)
-		for (uint32_t i = 0; i < c->kind[kind].count; i++, worker++) {
-			*ret = (struct vacancy){ worker, kind, gpus };
-			if (present[worker] < c->kind[kind].slots)
-				return true;
-			gpus += (uint32_t)(c->kind[kind].amount[RESOURCE_GPUS] / AMOUNT_UNIT);
-		}
-	return false;
-}
-
 /* A slot of the process table, and of a worker, for one that is to be forked. */
 static int take_slot(struct manager *m, enum process_kind kind, uint32_t *ret)
 {
@@ -241,7 +218,7 @@ static int take_slot(struct manager *m, enum process_kind kind, uint32_t *ret)
 	uint32_t slot = free_slot(m, kind);
 	if (!slot)
 		return why(-EAGAIN, "no process slot is free");
-	if (kind == KIND_WORKER && !find_vacancy(m, &vacancy))
+	if (kind == KIND_WORKER && !staff_vacancy(m, &vacancy))
 		return why(-EEXIST, "every worker has its processes");
 	struct process *p = &m->tables.process[slot];
 	p->worker = vacancy.worker;
@@ -259,6 +236,7 @@ static int watch_child(struct manager *m, uint32_t slot, pid_t pid)
 	p->pid = pid;
 	p->start_time = process_start_time(pid);
 	m->slot[slot].born_ns = clock_ns();
+	m->slot[slot].fenced = false;
 	m->slot[slot].pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (m->slot[slot].pidfd < 0)
 		return why(-errno, "pidfd_open: %s", strerror(errno));
@@ -302,6 +280,7 @@ void members_gone(struct manager *m, uint32_t slot, int status)
 {
 	struct process *p = &m->tables.process[slot];
 	uint64_t word = sh_load(&p->state);
+	sh_poke(&p->died_ns, clock_ns());
 	sh_store(&p->exit_status, (uint32_t)status);
 	process_step(p, &word, PROCESS_DEAD);
 	process_set_awake(&m->tables, slot, false);
@@ -346,9 +325,20 @@ static void plan_restart(struct manager *m, uint32_t slot, enum process_kind kin
 	    process_kind_name(kind), slot, p->pid, end, (unsigned long long)lived_ms, b->delay_ms);
 }
 
+/* It ended as it was asked to, or wanted to: another comes only if there are too few. */
+static void plan_vacancy(struct manager *m, uint32_t slot)
+{
+	const struct process *p = &m->tables.process[slot];
+	log_info("worker %u in slot %u pid %d has left after %llu tasks", p->worker, slot, p->pid,
+	    (unsigned long long)(sh_peek(&p->done) + sh_peek(&p->failed)));
+	m->workers.missing++;
+	m->workers.due_ns = clock_ns();
+}
+
 void members_died(struct manager *m, uint32_t slot)
 {
-	enum process_kind kind = process_kind(sh_load(&m->tables.process[slot].state));
+	uint64_t word = sh_load(&m->tables.process[slot].state);
+	enum process_kind kind = process_kind(word);
 	siginfo_t info = { 0 };
 	int status = 0;
 	if (waitid(P_PIDFD, (id_t)m->slot[slot].pidfd, &info, WEXITED | WNOHANG) < 0 ||
@@ -361,9 +351,11 @@ void members_died(struct manager *m, uint32_t slot)
 	describe_end(status, end, sizeof end);
 	if (kind == KIND_SCHEDULER && m->draining && status == 0)
 		manager_end(m);
+	else if (!m->ending && status == 0 && process_state(word) == PROCESS_LEAVING)
+		plan_vacancy(m, slot);
 	else if (!m->ending)
 		plan_restart(m, slot, kind, end);
-	members_gone(m, slot, status);
+	members_gone(m, slot, status | (m->slot[slot].fenced ? (int)PROCESS_HUNG : 0));
 }
 
 static void spawn_missing(struct manager *m, struct backoff *b, enum process_kind kind)
@@ -418,7 +410,7 @@ bool members_all_live(const struct manager *m)
 	uint64_t word;
 	for (uint32_t i = SLOT_SCHEDULER; i < m->tables.limits.processes; i++)
 		live += is_member(m, i, &word) && process_state(word) == PROCESS_LIVE;
-	return live == m->tables.limits.workers + 1;
+	return live == staff_processes(m) + 1;
 }
 
 uint32_t members_count(const struct manager *m)

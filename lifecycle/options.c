@@ -15,7 +15,7 @@
 #include "store/nodes.h"
 #include "tables/spec.h"
 
-enum { EXIT_USAGE = 64, OTHER_PROCESSES = 32 };
+enum { EXIT_USAGE = 64, OTHER_PROCESSES = 32, TIME_MAX = 1000000000 };
 
 static const char help[] =
     "plm boots a task runtime on this machine: a manager, a scheduler and workers over shared "
@@ -25,7 +25,7 @@ static const char help[] =
     "  --workers N|SPEC  N plain workers (default: one a core), or kinds of workers, e.g.\n"
     "                    'gen=4,slots=2 x2; gen=1,slots=5 x2': generation 1 to 4, tasks at once,\n"
     "                    how many of them; gpus=N, mem=SIZE and resources of any NAME=N that\n"
-    "                    tasks may ask for (PLM_WORKERS)\n"
+    "                    tasks may ask for; @FILE reads them from a file (PLM_WORKERS)\n"
     "  --gpus N          GPUs there are said to be, dealt to the workers (default: those found;\n"
     "                    PLM_GPUS)\n"
     "  --memory SIZE     that tasks may ask for together (default: what the machine has;\n"
@@ -48,6 +48,14 @@ static const char help[] =
     "  --pin none|core|numa\n"
     "                    keep each worker on the cpus of one core, or of one NUMA node, in turn\n"
     "                    (default none; PLM_PIN)\n"
+    "  --hang-after TIME kill and replace a worker that gives no sign of life for so long, e.g.\n"
+    "                    500ms or 30s: its task began, or looked whether it is cancelled, longer\n"
+    "                    ago; its crash_retries count (default 0: never; PLM_HANG_AFTER)\n"
+    "  --recycle-tasks N a worker process leaves after N tasks, and a new one takes its place\n"
+    "                    (default 0: never; PLM_RECYCLE_TASKS)\n"
+    "  --recycle-growth SIZE\n"
+    "                    ... when its private memory has grown by SIZE since before its first\n"
+    "                    task; looked at every 100 ms (default 0: never; PLM_RECYCLE_GROWTH)\n"
     "  --daemon          go to the background when ready; the log is NAME.log in the runtime "
     "directory\n"
     "  --help, --version\n"
@@ -89,6 +97,22 @@ static int parse_size(const char *what, const char *text, uint64_t *ret)
 	return 0;
 }
 
+static int parse_time(const char *what, const char *text, uint64_t *ret_ms)
+{
+	static const struct { const char *name; uint64_t ms;
+	} units[] = { { "ms", 1 }, { "s", 1000 }, { "min", 60000 } };
+	char *end;
+	errno = 0;
+	uint64_t n = strtoull(text, &end, 10);
+	if (!errno && end != text && text[0] != '-' && n <= TIME_MAX)
+		for (size_t i = 0; i < COUNT_OF(units); i++)
+			if (strcmp(end, units[i].name) == 0 || (n == 0 && !*end)) {
+				*ret_ms = n * units[i].ms;
+				return 0;
+			}
+	return why(-EINVAL, "%s wants a time such as 500ms, 30s or 5min, not \"%s\"", what, text);
+}
+
 static int set_number(const char *what, const char *text, uint32_t *field)
 {
 	uint64_t n = 0;
@@ -109,7 +133,8 @@ static int set_name(struct options *o, const char *name)
 static int set_workers(struct options *o, const char *text)
 {
 	struct resource_names names = { 0 };
-	int r = spec_workers(text, &names, o->kind, &o->kinds);
+	int r = text[0] == '@' ? spec_workers_file(text + 1, &names, o->kind, &o->kinds)
+	                       : spec_workers(text, &names, o->kind, &o->kinds);
 	if (r < 0)
 		return r;
 	o->resources = names;
@@ -170,6 +195,9 @@ static int apply(struct options *o, const char *what, char letter, char *text)
 	case 'S': return parse_number(what, text, UINT64_MAX, &o->seed);
 	case 'i': return injections_parse(text, &o->injections);
 	case 'c': return set_pin(o, what, text);
+	case 'H': return parse_time(what, text, &o->hang_after_ms);
+	case 'r': return parse_number(what, text, UINT32_MAX, &o->recycling.tasks);
+	case 'R': return parse_size(what, text, &o->recycling.growth);
 	default:
 		for (char *save, *path = strtok_r(text, ":", &save); path;
 		     path = strtok_r(NULL, ":", &save))
@@ -195,6 +223,9 @@ static int apply_environment(struct options *o)
 	    {"PLM_INJECT", 'i'},
 	    {"PLM_MODULES", ':'},
 	    {"PLM_PIN", 'c'},
+	    {"PLM_HANG_AFTER", 'H'},
+	    {"PLM_RECYCLE_TASKS", 'r'},
+	    {"PLM_RECYCLE_GROWTH", 'R'},
 	};
 	int r = 0;
 	for (size_t i = 0; i < COUNT_OF(all) && r == 0; i++) {
@@ -241,6 +272,9 @@ int options_parse(int argc, char **argv, struct options *ret)
 	    {"seed", required_argument, NULL, 'S'},
 	    {"inject", required_argument, NULL, 'i'},
 	    {"pin", required_argument, NULL, 'c'},
+	    {"hang-after", required_argument, NULL, 'H'},
+	    {"recycle-tasks", required_argument, NULL, 'r'},
+	    {"recycle-growth", required_argument, NULL, 'R'},
 	    {"daemon", no_argument, NULL, 'd'},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'v'},

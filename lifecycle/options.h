@@ -7,6 +7,7 @@
 #include "tables/injection.h"
 #include "tables/tables.h"
 #include "topology/topology.h"
+#include "worker/recycle.h"
 
 struct options {
 	char name[RUNTIME_NAME_BYTES];
@@ -23,6 +24,8 @@ struct options {
 	uint32_t module_count;
 	struct injections injections; /* workers inherit them */
 	enum pin pin;
+	uint64_t hang_after_ms; /* a worker without a sign of life hangs; 0: never */
+	struct recycling recycling;
 	bool daemon;
 };
 

@@ -11,6 +11,8 @@
  * Death: the words in the process table are the truth; a new scheduler reads them (booking_adopt).
  * A booking is begun with the slots that keep still and ends with the one that runs: one that has
  * no such slot was half made, or half undone, and ends. */
+#include <string.h>
+
 #include "scheduler/scheduler.h"
 #include "tables/spec.h"
 
@@ -90,8 +92,8 @@ static uint32_t find_seat(const struct scheduler *s, uint32_t worker, uint32_t k
 	uint32_t best = 0;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
 		const struct member *m = &s->member[p];
-		if (m->generation == 0 || m->booked || seat(s, p)->worker_kind != kind ||
-		    (own && m->worker != worker))
+		if (m->generation == 0 || m->leaving || m->booked ||
+		    seat(s, p)->worker_kind != kind || (own && m->worker != worker))
 			continue;
 		if (!best || better_seat(s, p, best, worker))
 			best = p;
@@ -178,17 +180,28 @@ static bool fits_seats(const struct scheduler *s, uint32_t worker, uint32_t kind
 	return find_seat(s, worker, kind, true) != 0;
 }
 
+/* That there are now, whether they have room or not. */
+static void count_seats(const struct scheduler *s, uint32_t ret[WORKER_KINDS_MAX])
+{
+	memset(ret, 0, WORKER_KINDS_MAX * sizeof ret[0]);
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+		if (s->member[p].generation && !s->member[p].leaving)
+			ret[seat(s, p)->worker_kind % WORKER_KINDS_MAX]++;
+}
+
 static void find_fitting(struct scheduler *s, const struct demand *demand, struct fitting *ret)
 {
 	const struct control *c = s->t->control;
+	uint32_t seats[WORKER_KINDS_MAX];
+	count_seats(s, seats);
 	ret->n = 0;
 	for (uint32_t w = 0; w < WORKERS_MAX; w++) {
 		uint32_t first = s->team[w].first;
 		if (!first)
 			continue;
 		uint32_t kind = seat(s, first)->worker_kind % WORKER_KINDS_MAX;
-		if (cpus_of(demand) > (uint64_t)c->kind[kind].slots * c->kind[kind].count)
-			continue; /* never here */
+		if (cpus_of(demand) > seats[kind])
+			continue; /* not with these workers */
 		uint32_t lacking = lacks(s, w, &c->kind[kind], demand);
 		if (lacking < RESOURCES_MAX)
 			ret->lacking |= 1u << lacking;
@@ -258,25 +271,24 @@ static void begin(struct scheduler *s, const struct heap_entry *task, const stru
 	s->member[b->reserved_main].booked = b->ref; /* its word is the last to be written */
 }
 
-/* False: *lacking has what is short, or it must wait for a worker of its own (a replica). */
-static bool try_to_begin(struct scheduler *s, const struct heap_entry *task, uint32_t number,
-    uint32_t *lacking)
+/* False: *lacking has what is short; nothing, if it waits for a worker of its own (a replica). */
+static bool try_to_begin(struct scheduler *s, const struct heap_entry *task,
+    const struct terms *terms, uint32_t *lacking)
 {
-	const struct terms *terms = terms_at(s->t->terms, number);
 	struct fitting fitting = { 0 };
+	bool apart = false;
 	for (uint32_t way = 0; way < terms->alternatives && way < ALTERNATIVES_MAX; way++) {
 		find_fitting(s, &terms->alternative[way], &fitting);
-		s->shelf[number - 1].passed_over |= fitting.n > 0;
+		apart |= fitting.n > 0;
 		keep_apart(s, terms, &fitting);
 		keep_gpus_free(s, &terms->alternative[way], &fitting);
 		if (fitting.n == 0)
 			continue;
 		avoid_failed(s, task, &fitting);
 		begin(s, task, terms, way, &fitting);
-		s->shelf[number - 1].passed_over = false;
 		return true;
 	}
-	if (!s->shelf[number - 1].passed_over)
+	if (!apart)
 		*lacking |= fitting.lacking;
 	return false;
 }
@@ -301,12 +313,20 @@ static void give(struct scheduler *s, struct booking *b)
 	process_post(s->t, b->main);
 }
 
+/* The hint was given back: the queue was paused when its turn came. */
+static bool came_back(const struct scheduler *s, const struct booking *b)
+{
+	uint64_t word = sh_load(&record_at(s->t, ref_index(b->ref))->state);
+	return place_outstanding(s, b->main) == 0 && word_state(word) == RECORD_READY &&
+	    word_generation(word) == ref_generation(b->ref);
+}
+
 /* More slots as they are to be had; then its word to the one that runs it, and the hint. */
 static void proceed(struct scheduler *s, struct booking *b)
 {
 	uint32_t cpus = cpus_of(b->demand), process;
 	if (b->main) {
-		if (!b->given)
+		if (!b->given || came_back(s, b))
 			give(s, b);
 		return;
 	}
@@ -323,13 +343,30 @@ static bool incomplete(const struct booking *b)
 	return b->main == 0 && b->seats + 1 < cpus_of(b->demand);
 }
 
+/* Workers have left since it was begun: what it has must not wait for those that may never come. */
+static void give_up(struct scheduler *s, struct booking *b)
+{
+	uint32_t index = ref_index(b->ref);
+	end(s, b);
+	place_ready(s, index);
+	place_flush(s);
+}
+
 /* Proceeds with what was begun; true: one still lacks slots, and is the next to get any. */
 static bool proceed_with_all(struct scheduler *s)
 {
+	uint32_t seats[WORKER_KINDS_MAX];
 	bool reserve = false;
-	for (uint32_t i = 0; i < s->bookings; i++) {
-		proceed(s, &s->booking[i]);
-		reserve |= incomplete(&s->booking[i]);
+	count_seats(s, seats);
+	for (uint32_t i = 0; i < s->bookings;) {
+		struct booking *b = &s->booking[i];
+		if (b->main == 0 && cpus_of(b->demand) > seats[b->kind]) {
+			give_up(s, b); /* the last one stands in its place */
+			continue;
+		}
+		proceed(s, b);
+		reserve |= incomplete(b);
+		i++;
 	}
 	return reserve;
 }
@@ -343,14 +380,15 @@ static bool wants_any(const struct terms *terms, uint32_t resources)
 	return false;
 }
 
-/* The first in order of those that need nothing that is short. */
-static uint32_t best_shelf(struct scheduler *s, uint32_t lacking, struct heap_entry *ret)
+/* The first in order of those that need nothing that is short, and are not passed over. */
+static uint32_t best_shelf(struct scheduler *s, uint32_t lacking, const bool *passed,
+    struct heap_entry *ret)
 {
 	struct heap_entry task;
 	uint32_t best = 0;
 	for (uint32_t number = 1; number <= s->shelves; number++) {
 		const struct terms *terms = terms_at(s->t->terms, number);
-		if (!terms || s->shelf[number - 1].passed_over || wants_any(terms, lacking) ||
+		if (!terms || passed[number % TERMS_MAX] || wants_any(terms, lacking) ||
 		    !shelf_peek(s, number, &task) || (best && task.key < ret->key))
 			continue;
 		best = number;
@@ -360,15 +398,16 @@ static uint32_t best_shelf(struct scheduler *s, uint32_t lacking, struct heap_en
 }
 
 /* The next to begin and the number of its terms; 0 none. */
-static uint32_t next_task(struct scheduler *s, uint32_t lacking, struct heap_entry *ret)
+static uint32_t next_task(struct scheduler *s, uint32_t lacking, const bool *passed,
+    struct heap_entry *ret)
 {
 	if (ageing_peek_shelved(s, ret)) {
 		uint32_t number = record_at(s->t, ret->id)->terms;
 		const struct terms *terms = terms_at(s->t->terms, number);
-		if (terms && !wants_any(terms, lacking) && !s->shelf[number - 1].passed_over)
+		if (terms && !passed[number % TERMS_MAX] && !wants_any(terms, lacking))
 			return number;
 	}
-	return best_shelf(s, lacking, ret);
+	return best_shelf(s, lacking, passed, ret);
 }
 
 /* One that was due may stand behind others: it is found there to be booked when they are gone. */
@@ -406,6 +445,28 @@ void booking_seat_gone(struct scheduler *s, uint32_t process)
 		end(s, b);
 	else
 		b->seats--;
+}
+
+/* Who is asked to leave ends what it runs now and begins nothing more. */
+static bool begins_it_no_more(const struct scheduler *s, uint32_t process, uint64_t ref)
+{
+	uint64_t word, running = sh_load(&seat(s, process)->running);
+	return running && running != ref && record_lookup(s->t, ref, &word) &&
+	    word_state(word) == RECORD_READY;
+}
+
+/* Asked to leave: it need not keep still any more, and what it was to run goes to another. But what
+ * it may have begun stays booked until it is settled or the process gone. */
+void booking_seat_retires(struct scheduler *s, uint32_t process)
+{
+	uint64_t ref = s->member[process].booked;
+	const struct booking *b = ref ? find(s, ref) : NULL;
+	if (!b || (process == b->main && !begins_it_no_more(s, process, ref)))
+		return;
+	bool was_to_run_it = process == b->main || process == b->reserved_main;
+	booking_seat_gone(s, process);
+	if (was_to_run_it)
+		place_ready(s, ref_index(ref));
 }
 
 /* ---- after a scheduler's death ---- */
@@ -447,19 +508,17 @@ uint32_t booking_place(struct scheduler *s)
 {
 	struct heap_entry task = { 0 };
 	uint32_t lacking = 0, begun = 0, number;
+	bool passed[TERMS_MAX] = { false }; /* there are no workers for it just now */
 	if (!s->adopted)
 		free_unclaimed(s);
-	for (uint32_t i = 0; i < s->shelves; i++)
-		s->shelf[i].passed_over = false;
-	while (!proceed_with_all(s) && (number = next_task(s, lacking, &task)) != 0) {
+	while (!proceed_with_all(s) && (number = next_task(s, lacking, passed, &task)) != 0) {
 		if (find(s, record_ref(task.id, task.tag))) {
 			leave_shelf(s, number, &task); /* a doubled hint: it is booked already */
-		} else if (try_to_begin(s, &task, number, &lacking)) {
+		} else if (try_to_begin(s, &task, terms_at(s->t->terms, number), &lacking)) {
 			leave_shelf(s, number, &task);
 			begun++;
-		} else if (!s->shelf[number - 1].passed_over &&
-		    !wants_any(terms_at(s->t->terms, number), lacking)) {
-			break; /* there is no worker at all */
+		} else if (!wants_any(terms_at(s->t->terms, number), lacking)) {
+			passed[number % TERMS_MAX] = true;
 		}
 	}
 	return begun;

@@ -160,14 +160,15 @@ uint32_t place_tasks(struct scheduler *s)
 {
 	struct pick picks[PLACE_BATCH];
 	uint32_t total = 0, n = 0;
+	bool paused = s->admission & ADMISSION_PAUSED;
 	do {
-		if (heap_length(&s->t->task_heap) == 0)
+		if (paused || heap_length(&s->t->task_heap) == 0)
 			break;
 		n = pick_some(s, picks);
 		send_picks(s, picks, n);
 		total += n;
 	} while (n == PLACE_BATCH && total < PLACED_A_ROUND);
-	if (s->shelves || s->bookings || !s->adopted)
+	if (!paused && (s->shelves || s->bookings || !s->adopted))
 		total += booking_place(s);
 	if (s->blocked && heap_length(&s->t->task_heap))
 		wake_blocked(s);

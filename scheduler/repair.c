@@ -25,6 +25,9 @@ static void describe_death(struct scheduler *s, const struct record *r, uint32_t
 	*ret_signal = owner != SLOT_SCHEDULER && WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	if (owner == SLOT_SCHEDULER) /* the one that knew how it died has died, too */
 		snprintf(ret, size, "its worker died while it ran %s", function.name);
+	else if ((uint32_t)status & PROCESS_HUNG)
+		snprintf(ret, size, "its worker gave no sign of life and was killed "
+		    "while it ran %s", function.name);
 	else if (*ret_signal)
 		snprintf(ret, size, "its worker was killed by signal %d (%s) while it ran %s",
 		    *ret_signal, strsignal(*ret_signal), function.name);
@@ -67,6 +70,7 @@ static void end_attempt(struct scheduler *s, uint32_t index, uint64_t word, uint
 	while (word_state(word) == RECORD_RUNNING && !(word_flags(word) & FLAG_CANCEL) && again)
 		if (record_step(r, &word, RECORD_READY, owner, attempt, 0)) {
 			place_ready(s, index);
+			s->requeued++;
 			return;
 		}
 	if (!(word_flags(word) & FLAG_CANCEL)) {
@@ -136,13 +140,27 @@ static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
 		graph_spread(s);
 }
 
+static void note_reassigned(struct scheduler *s, uint64_t died_ns)
+{
+	struct reassigned *all = &s->t->control->reassigned;
+	uint64_t now = clock_ns(), took = now > died_ns ? now - died_ns : 0;
+	uint64_t n = sh_peek(&all->count);
+	sh_poke(&all->ns[n % REASSIGNED_KEPT], took);
+	if (took > sh_peek(&all->max_ns))
+		sh_poke(&all->max_ns, took);
+	sh_store(&all->count, n + 1);
+}
+
 static void repair_records(struct scheduler *s, uint32_t dead)
 {
 	uint32_t fresh = pool_fresh(&s->t->pool);
+	uint64_t requeued = s->requeued;
 	for (uint32_t i = 0; i < fresh; i++)
 		repair_record(s, i, dead);
 	graph_spread(s);
 	place_flush(s);
+	if (s->requeued != requeued)
+		note_reassigned(s, sh_peek(&s->t->process[dead].died_ns));
 	free_flush(s);
 }
 
@@ -207,6 +225,17 @@ static void meet_worker(struct scheduler *s, uint32_t process, uint64_t word)
 	room_join(s, process);
 }
 
+static void look_at_worker(struct scheduler *s, uint32_t process, uint64_t word)
+{
+	bool leaving = process_state(word) == PROCESS_LEAVING;
+	if (!leaving && process_state(word) != PROCESS_LIVE)
+		return;
+	if (s->member[process].generation != process_generation(word))
+		meet_worker(s, process, word);
+	if (leaving && !s->member[process].leaving)
+		room_retire(s, process);
+}
+
 void members_look(struct scheduler *s)
 {
 	uint64_t changes = sh_load(&s->t->control->changes);
@@ -217,9 +246,8 @@ void members_look(struct scheduler *s)
 		uint64_t word = sh_load(&s->t->process[p].state);
 		if (process_state(word) == PROCESS_DEAD)
 			bury(s, p);
-		else if (process_kind(word) == KIND_WORKER && process_state(word) == PROCESS_LIVE &&
-		    s->member[p].generation != process_generation(word))
-			meet_worker(s, p, word);
+		else if (process_kind(word) == KIND_WORKER)
+			look_at_worker(s, p, word);
 	}
 }
 

@@ -117,6 +117,8 @@ void room_refresh(struct scheduler *s, uint32_t process)
 	if (m->generation == 0)
 		return;
 	uint32_t outstanding = count_room(s, process);
+	if (m->leaving)
+		return;
 	scheduler_lock_heap(&s->t->worker_heap);
 	rekey(s, process);
 	heap_unlock(&s->t->worker_heap);
@@ -147,13 +149,12 @@ void room_join(struct scheduler *s, uint32_t process)
 	room_refresh(s, process);
 }
 
-void room_leave(struct scheduler *s, uint32_t process)
+/* It is given nothing any more. */
+static void unseat(struct scheduler *s, uint32_t process)
 {
-	booking_seat_gone(s, process);
 	const struct member *m = &s->member[process];
 	uint32_t *link = &s->team[m->worker].first;
 	s->brisk -= m->brisk;
-	s->blocked -= m->blocked;
 	while (*link != process && *link != 0)
 		link = &s->member[*link].next;
 	*link = m->next;
@@ -161,6 +162,27 @@ void room_leave(struct scheduler *s, uint32_t process)
 	s->view[m->worker].free -= m->share;
 	reorder(s, m->worker);
 	heap_unlock(&s->t->worker_heap);
+}
+
+void room_leave(struct scheduler *s, uint32_t process)
+{
+	struct member *m = &s->member[process];
+	booking_seat_gone(s, process);
+	s->blocked -= m->blocked;
+	m->blocked = false;
+	if (!m->leaving)
+		unseat(s, process);
+}
+
+/* Its task may still wait for another, and may have to run that itself: whether it is blocked goes
+ * on to count. */
+void room_retire(struct scheduler *s, uint32_t process)
+{
+	unseat(s, process);
+	s->member[process].leaving = true;
+	booking_seat_retires(s, process);
+	room_refresh(s, process);
+	place_withdraw(s, process);
 }
 
 void room_rebuild(struct scheduler *s)
@@ -190,7 +212,7 @@ bool room_choose_other(struct scheduler *s, uint32_t worker, uint32_t *ret)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
 		const struct member *m = &s->member[p];
-		if (m->generation == 0 || m->worker == worker)
+		if (m->generation == 0 || m->leaving || m->worker == worker)
 			continue;
 		count_room(s, p);
 		rekey(s, p);
@@ -269,10 +291,15 @@ void room_follow_policy(struct scheduler *s)
 
 /* ---- what was given and is not taken ---- */
 
+static bool serves(const struct member *m)
+{
+	return m->generation && !m->leaving;
+}
+
 static bool somebody_is_idle(const struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
-		if (s->member[p].generation && is_idle(&s->member[p]))
+		if (serves(&s->member[p]) && is_idle(&s->member[p]))
 			return true;
 	return false;
 }
@@ -299,10 +326,11 @@ static bool look_at(struct scheduler *s, uint32_t process, bool wanted)
 
 void room_look_for_stuck(struct scheduler *s)
 {
-	bool wanted = somebody_is_idle(s), queued = heap_length(&s->t->task_heap) > 0;
+	bool wanted = somebody_is_idle(s) && !(s->admission & ADMISSION_PAUSED);
+	bool queued = heap_length(&s->t->task_heap) > 0;
 	s->newly_stuck = 0;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
-		if (s->member[p].generation)
+		if (serves(&s->member[p]))
 			queued |= look_at(s, p, wanted);
 	if (!s->newly_stuck)
 		s->crew = SPIN_CROWD * s->t->control->cores;

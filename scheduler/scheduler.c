@@ -71,6 +71,7 @@ void scheduler_lock_heap(struct heap *heap)
 
 uint32_t scheduler_step(struct scheduler *s)
 {
+	s->admission = sh_load(&s->t->control->admission);
 	members_look(s);
 	room_follow_policy(s);
 	uint32_t done = hints_drain(s);
@@ -95,6 +96,7 @@ static bool something_to_do(void *scheduler)
 		if (sh_load(&s->t->control->rung[w]))
 			return true;
 	return sh_load(&s->t->control->changes) != s->changes ||
+	    sh_load(&s->t->control->admission) != s->admission ||
 	    sh_load(&s->t->control->room_wanted);
 }
 

@@ -26,6 +26,7 @@ struct member {
 	uint32_t worker, next; /* whose slot it is; the next process of that worker, 0 none */
 	int pidfd;           /* to end it; -1 in tests with threads */
 	uint32_t depth, room; /* what its ring may hold now, and what more it may get */
+	bool leaving;        /* it gets nothing any more, and ends what it runs */
 	bool awake, brisk, stuck, blocked; /* as its share says (room.c) */
 	uint64_t booked;     /* for this task (booking.c), 0: for none */
 	uint32_t share;      /* of its slot that is free, as its worker's view counts it */
@@ -43,7 +44,6 @@ struct stop { /* of a task that was asked to stop: how far we are. Private; the 
 struct shelf { /* of tasks with the same terms, largest key first */
 	struct heap_entry *entry;
 	uint32_t n, room;
-	bool passed_over; /* this time: the first of it waits for a worker that others do not */
 };
 
 struct booking { /* slots and resources of one task */
@@ -98,12 +98,14 @@ struct scheduler {
 	uint32_t bookings;
 	struct ageing ageing;
 	bool adopted;            /* what a former scheduler had booked is made out */
+	uint64_t requeued;       /* tasks of dead workers, to be run again */
 	uint64_t turn;           /* the latest of a task that was placed or settled */
 	uint64_t turns;          /* hints given to workers, ever */
 	uint32_t brisk, crew;    /* so many workers are brisk, and may be before none is woken */
 	uint32_t newly_stuck;    /* at this look */
 	uint32_t blocked;        /* so many sleep in a wait */
 	uint64_t changes;        /* of the process table, as far as we have looked */
+	uint32_t admission;      /* ADMISSION_ bits of this round */
 
 	uint32_t *settled;       /* worklist: settled, dependents not told yet */
 	uint64_t settled_count;
@@ -192,11 +194,13 @@ uint32_t booking_place(struct scheduler *s); /* how many were begun */
 void booking_settled(struct scheduler *s, uint64_t ref);
 void booking_returned(struct scheduler *s, uint64_t ref, uint64_t word); /* READY */
 void booking_seat_gone(struct scheduler *s, uint32_t process);
+void booking_seat_retires(struct scheduler *s, uint32_t process); /* it is LEAVING */
 void booking_adopt(struct scheduler *s, uint32_t process);
 
 /* ---- room.c ---- */
 void room_join(struct scheduler *s, uint32_t process);
 void room_leave(struct scheduler *s, uint32_t process);
+void room_retire(struct scheduler *s, uint32_t process); /* it is LEAVING: no room any more */
 void room_refresh(struct scheduler *s, uint32_t process); /* it took some: it has more room */
 void room_rebuild(struct scheduler *s);
 void room_follow_policy(struct scheduler *s); /* if another one was asked for */

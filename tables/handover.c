@@ -2,13 +2,17 @@
 
 enum { SLOTS_LOOKED_AT = 16 };
 
+static bool is_live_worker(const struct tables *t, uint32_t process)
+{
+	uint64_t word = sh_load(&t->process[process].state);
+	return process_kind(word) == KIND_WORKER && process_state(word) == PROCESS_LIVE;
+}
+
 /* Its hand is empty and nothing stands in its ring. */
 static bool is_idle(const struct tables *t, uint32_t process)
 {
 	const struct process *p = &t->process[process];
-	uint64_t word = sh_load(&p->state);
-	if (process_kind(word) != KIND_WORKER || process_state(word) != PROCESS_LIVE ||
-	    sh_peek(&p->handed) || sh_peek(&p->booked))
+	if (!is_live_worker(t, process) || sh_peek(&p->handed) || sh_peek(&p->booked))
 		return false;
 	struct ring ring = ring_down(t, process);
 	return ring_used(&ring) == 0;
@@ -16,7 +20,8 @@ static bool is_idle(const struct tables *t, uint32_t process)
 
 /* Into the hand of an idle one; false if it was not idle after all. The worker looks into its hand
  * first, then into its ring: what the scheduler pushed meanwhile may be what it runs now, for long,
- * and our task must not lie behind it. What is pushed later, the scheduler finds and withdraws. */
+ * and our task must not lie behind it. What is pushed later, the scheduler finds and withdraws.
+ * What is handed to one that was asked to leave meanwhile, it may not. */
 static bool give(struct tables *t, uint32_t process, uint64_t hint)
 {
 	shared64 *hand = &t->process[process].handed;
@@ -24,7 +29,8 @@ static bool give(struct tables *t, uint32_t process, uint64_t hint)
 	if (!is_idle(t, process) || !sh_cas(hand, &empty, hint))
 		return false;
 	struct ring ring = ring_down(t, process);
-	if (ring_used(&ring) && sh_cas(hand, &ours, 0))
+	bool unsuited = ring_used(&ring) || !is_live_worker(t, process);
+	if (unsuited && sh_cas(hand, &ours, 0))
 		return false;
 	process_post(t, process);
 	return true;
@@ -33,7 +39,7 @@ static bool give(struct tables *t, uint32_t process, uint64_t hint)
 /* Always the same first: they stay warm, the others sleep. */
 bool handover(struct tables *t, uint64_t hint)
 {
-	if (heap_length(&t->task_heap) > 0)
+	if (heap_length(&t->task_heap) > 0 || tables_paused(t))
 		return false;
 	for (uint32_t n = 0; n < SLOTS_LOOKED_AT && n < t->limits.processes; n++)
 		if (give(t, process_nth_slot(t, KIND_WORKER, n), hint))

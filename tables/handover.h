@@ -15,7 +15,8 @@
  * stands in its ring: nobody hands it more, and the scheduler counts it as busy. */
 #define HAND_CLOSED ((uint64_t)1)
 
-/* False: nobody near the front of the process table is idle, or the heap is not empty. */
+/* False: nobody near the front of the process table is idle, the heap is not empty, or the queue is
+ * paused. */
 bool handover(struct tables *t, uint64_t hint);
 
 #endif

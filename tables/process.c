@@ -62,6 +62,7 @@ bool process_claim(struct process *p, enum process_kind kind, pid_t pid, const c
 	sh_poke(&p->beat_ns, clock_coarse_ns());
 	sh_poke(&p->average_ns, 0);
 	sh_poke(&p->blocked, 0);
+	sh_poke(&p->died_ns, 0);
 	sh_poke(&p->handed, 0);
 	sh_poke(&p->booked, 0);
 	sh_poke(&p->booked_seen, 0);
@@ -94,22 +95,44 @@ uint32_t process_depth(const struct process *p)
 	return depth > DEPTH_SHORT ? depth : average <= SHORT_NS ? DEPTH_SHORT : 1;
 }
 
-uint64_t process_start_time(pid_t pid)
+struct proc_stat { /* of /proc/PID/stat */
+	char state; /* field 3 */
+	uint64_t start_time; /* field 22 */
+};
+
+static bool read_stat(pid_t pid, struct proc_stat *ret)
 {
 	char path[40], text[512];
 	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
 	FILE *f = fopen(path, "re");
 	if (!f)
-		return 0;
+		return false;
 	size_t n = fread(text, 1, sizeof text - 1, f);
 	fclose(f);
 	text[n] = 0;
-	/* The command's name, field 2, may hold blanks and brackets: count from the last bracket. A
-	 * zombie is dead: nothing of it runs any more. */
+	/* The command's name, field 2, may hold blanks and brackets: count from the last one. */
 	char *at = strrchr(text, ')');
-	if (!at || at[1] == 0 || at[2] == 'Z' || at[2] == 'X')
-		return 0;
+	if (!at || at[1] == 0)
+		return false;
+	ret->state = at[2];
 	for (int field = 2; at && field < 22; field++)
 		at = strchr(at + 1, ' ');
-	return at ? strtoull(at, NULL, 10) : 0;
+	ret->start_time = at ? strtoull(at, NULL, 10) : 0;
+	return true;
+}
+
+/* A zombie is dead: nothing of it runs any more. */
+uint64_t process_start_time(pid_t pid)
+{
+	struct proc_stat stat;
+	if (!read_stat(pid, &stat) || stat.state == 'Z' || stat.state == 'X')
+		return 0;
+	return stat.start_time;
+}
+
+bool process_stopped(pid_t pid, uint64_t start_time)
+{
+	struct proc_stat stat;
+	return read_stat(pid, &stat) && stat.start_time == start_time &&
+	    (stat.state == 'T' || stat.state == 't');
 }

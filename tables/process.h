@@ -5,11 +5,13 @@
  * The state word {generation:32, kind:8, state:8} is the truth. A generation is one incarnation:
  * never reused, so a late word about a former one is told apart.
  *
- *   FREE --manager--> STARTING --itself--> LIVE --itself--> LEAVING
+ *   FREE --manager--> STARTING --itself--> LIVE ---------> LEAVING
  *    ^                    |                  |                 |
  *    +--- scheduler --- DEAD <-------- manager, when the pidfd says so
  *
  * STARTING comes before the fork or at admission; FREE comes when all of the dead one is cleaned.
+ * A client that is LEAVING touches nothing any more. A worker that is LEAVING, by its own will or
+ * the manager's, ends what it runs and takes nothing new.
  * Death: only the manager says DEAD, and only after the kernel did (pidfd). Time proves nothing. */
 #ifndef PLM_PROCESS_H
 #define PLM_PROCESS_H
@@ -50,6 +52,8 @@ struct waiter {
 	shared32 awaiting; /* W: the process. Settling this record must post the event. */
 };
 
+#define PROCESS_HUNG ((uint32_t)1 << 31) /* it was killed for giving no sign of life */
+
 struct process {
 	_Alignas(CACHE_LINE_BYTES) shared64 state;
 	int32_t pid;         /* W: manager, before STARTING (of a child: itself, before LIVE) */
@@ -67,7 +71,9 @@ struct process {
 	shared64 imported;   /* W: itself (0), then scheduler: the HINT_IMPORT it has answered */
 	shared32 grace;      /* W: itself. 1 + ms: the grace of what it cancelled last; 0: that of
 			      * the task. */
-	shared32 exit_status; /* W: manager, before DEAD. What waitpid() said; 0 of a client. */
+	shared32 exit_status; /* W: manager, before DEAD. What waitpid() said, and PROCESS_HUNG; 0
+			       * of a client. */
+	shared64 died_ns;    /* W: manager, before DEAD. When it saw the death. */
 
 	_Alignas(CACHE_LINE_BYTES) struct waiter waiter[WAITERS];
 
@@ -138,5 +144,8 @@ uint32_t process_depth(const struct process *p);
 
 /* Field 22 of /proc/PID/stat; 0 if there is no such process, or only its zombie. */
 uint64_t process_start_time(pid_t pid);
+
+/* A SIGSTOP holds it, or a debugger; false also of another process that has the pid now. */
+bool process_stopped(pid_t pid, uint64_t start_time);
 
 #endif

@@ -151,6 +151,7 @@ static void start_control(struct tables *t, const char *name)
 	c->kinds = 1; /* plain ones, unless the manager knows better */
 	c->kind[0] = (struct worker_kind){ .count = t->limits.workers, .generation = 1, .slots = 1,
 		.amount[RESOURCE_CPUS] = AMOUNT_UNIT };
+	sh_poke(&c->staff, t->limits.workers);
 	while (c->runtime == 0)
 		if (getrandom(&c->runtime, sizeof c->runtime, 0) < 0)
 			c->runtime = clock_ns(); /* no entropy yet at early boot: unlike enough */

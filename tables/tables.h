@@ -30,6 +30,21 @@ struct limits { /* chosen at boot, then fixed */
 
 enum runtime_mode { MODE_STARTING, MODE_UP, MODE_DRAINING, MODE_STOPPED };
 
+enum { /* bits of control.admission, which say what does not go on while the runtime is up */
+	ADMISSION_PAUSED = 1, /* no task starts, but what a running one waits for, in its place */
+	ADMISSION_CLOSED = 2, /* clients may not submit */
+};
+
+enum { REASSIGNED_KEPT = 64, DRAINED_WORDS = (WORKERS_MAX + 63) / 64 };
+
+/* How long the task of a dead worker took from the death, as the manager saw it, until it stood in
+ * the queue again. W: scheduler. For people. */
+struct reassigned {
+	shared64 count;
+	shared64 max_ns;
+	shared64 ns[REASSIGNED_KEPT]; /* the last ones, in turn */
+};
+
 struct control { /* the first page of the control segment, behind the segment's own header */
 	struct limits limits;
 	uint64_t runtime;  /* random: a reference of another runtime is told apart */
@@ -45,8 +60,14 @@ struct control { /* the first page of the control segment, behind the segment's 
 	_Alignas(CACHE_LINE_BYTES) shared32 mode;     /* W: manager.  R: anyone. enum runtime_mode
 						       * */
 	shared32 policy;                              /* W: anyone. Number in policy_at(). */
+	shared32 admission;                           /* W: manager.  R: anyone. ADMISSION_ bits */
+	shared32 staff;                               /* W: manager. Workers of the first kind that
+						       * there are to be; kind[0].count at boot. */
+	shared64 drained[DRAINED_WORDS];              /* W: manager. Bit w: worker w is not to be,
+						       * until resumed. */
 	shared32 ageing_ms;                           /* W: who boots. 0: nothing ages. */
 	shared32 restarts;                            /* W: manager. For people. */
+	struct reassigned reassigned;
 	shared64 changes;                             /* W: who joins, and the manager for the dead:
 						       * moves when a process slot came or went. */
 	struct lock_shm graph_lock;
@@ -212,6 +233,18 @@ void process_post(struct tables *t, uint32_t process);
 void process_post_all(struct tables *t, uint32_t process);
 /* Wakes every sleeper of it, whatever the words say: after a death, at the end. */
 void process_bump(struct tables *t, uint32_t process);
+
+/* The queue rests: who could start a task leaves it to the scheduler, which keeps it. */
+static inline bool tables_paused(const struct tables *t)
+{
+	return sh_peek(&t->control->admission) & ADMISSION_PAUSED;
+}
+
+/* Somebody asked this worker, by its number, to leave and stay away. */
+static inline bool tables_drained(const struct tables *t, uint32_t worker)
+{
+	return sh_peek(&t->control->drained[worker / 64 % DRAINED_WORDS]) >> worker % 64 & 1;
+}
 
 /* Who is not parked: a hint for who ponders whether to spin, or whom to give work (spin.h). */
 void process_set_awake(struct tables *t, uint32_t process, bool awake);

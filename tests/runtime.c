@@ -243,6 +243,7 @@ void runtime_reboot_with(struct runtime *rt, const char *const *arguments)
 		print_log(rt);
 		ck_abort_msg("plm did not boot: \"%s\", not \"%s...\"", line, expected);
 	}
+	rt->workers = (unsigned)strtoul(line + strlen(expected), NULL, 10);
 }
 
 void runtime_boot_with(struct runtime *rt, const char *const *arguments)

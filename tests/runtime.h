@@ -19,6 +19,7 @@ struct runtime {
 	char directory[64]; /* XDG_RUNTIME_DIR, log, scratch files; removed at the end */
 	pid_t pid;          /* the manager; 0: none runs */
 	int ready_fd;       /* its stdout */
+	unsigned workers;   /* as its ready line says */
 };
 
 struct output_of { /* what a program did; output_free() */

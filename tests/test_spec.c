@@ -195,7 +195,7 @@ static const struct row wrong_workers[] = {
 	{"gen=1=2", "\"=\" at character 6: expected a comma, xN"},
 	{"gen=1 | gen=2", "\"|\" at character 7: expected a comma, xN"},
 	{"1001", "from 0 to 1000"},
-	{"slots=50 x20; 1", "\"1\" at character 15: workers times slots are 1001 up to here"},
+	{"slots=64 x15; 41", "\"41\" at character 15: workers times slots are 1001 up to here"},
 	{"slots=64 x16", "workers times slots are 1024 up to here, at most 1000"},
 	{"abcdefghijklmnop=1", "has at most 15 characters"},
 	{"abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz=1",

@@ -47,8 +47,8 @@ static bool steal_from_anybody(struct worker *w)
 bool worker_steal(struct worker *w)
 {
 	uint64_t empty = 0;
-	if (sh_load(&w->rt.me->booked))
-		return false; /* kept for one task */
+	if (!worker_may_start(w) || sh_load(&w->rt.me->booked))
+		return false; /* asked to rest or leave, or kept for one task */
 	if (!sh_cas(&w->rt.me->handed, &empty, HAND_CLOSED))
 		return true; /* something was handed to us just now */
 	bool found = steal_from_anybody(w);

@@ -32,7 +32,7 @@ static void place(struct worker *w, uint32_t index, uint64_t ref)
 {
 	uint64_t hint = hint_make(HINT_SUBMITTED, ref);
 	/* One with terms of its own is the scheduler's to place. */
-	bool ordered = heap_length(&w->rt.tables.task_heap) > 0 ||
+	bool ordered = heap_length(&w->rt.tables.task_heap) > 0 || !worker_may_start(w) ||
 	    record_at(&w->rt.tables, index)->terms;
 	if (!ordered && may_keep(w))
 		w->next = index;

@@ -52,35 +52,68 @@ static bool report_is_due(const struct worker *w)
 	    w->now_ns - w->report_since_ns > REPORT_DELAY_NS);
 }
 
+/* Its slot says so, or a signal. */
+static bool must_leave(const struct worker *w)
+{
+	return atomic_load_explicit(&w->stop, memory_order_relaxed) ||
+	    process_state(sh_load(&w->rt.me->state)) != PROCESS_LIVE;
+}
+
+bool worker_may_start(const struct worker *w)
+{
+	return !must_leave(w) && !tables_paused(&w->rt.tables);
+}
+
 static bool run(struct worker *w, uint32_t index)
 {
+	recycle_begin(w);
 	bool ran = worker_run_record(w, index);
+	recycle_if_due(w);
 	if (report_is_due(w))
 		worker_report(w);
 	return ran;
 }
 
+/* To the scheduler, if it is READY still: for others, or for after the pause. */
+static void give_back(struct worker *w, uint32_t index)
+{
+	uint64_t word = sh_load(&record_at(&w->rt.tables, index)->state);
+	if (word_state(word) == RECORD_READY)
+		worker_tell(w, HINT_SUBMITTED, record_ref(index, word_generation(word)), true);
+}
+
+static void run_kept(struct worker *w)
+{
+	while (w->next != NO_RECORD) {
+		uint32_t index = w->next;
+		w->next = NO_RECORD;
+		if (worker_may_start(w))
+			run(w, index);
+		else
+			give_back(w, index);
+	}
+}
+
+static bool names_task(const struct tables *t, uint64_t hint)
+{
+	return hint_kind(hint) == HINT_SUBMITTED && (uint32_t)hint < t->limits.records &&
+	    hint_fits(hint, sh_load(&record_at(t, (uint32_t)hint)->state));
+}
+
 bool worker_run_hint(struct worker *w, uint64_t hint)
 {
-	struct tables *t = &w->rt.tables;
-	uint32_t index = (uint32_t)hint;
-	bool fits = hint_kind(hint) == HINT_SUBMITTED && index < t->limits.records &&
-	    hint_fits(hint, sh_load(&record_at(t, index)->state));
-	bool ran = fits && run(w, index);
-	while (w->next != NO_RECORD) {
-		index = w->next;
-		w->next = NO_RECORD;
-		run(w, index);
-	}
+	bool ran = names_task(&w->rt.tables, hint) && run(w, (uint32_t)hint);
+	run_kept(w);
 	return ran;
 }
 
-/* Taken off when dealt with, also when it was stale: what stands in the ring is what we still have.
- */
-static void deal_with(struct worker *w, struct ring *ring, uint64_t hint)
+/* What was given to us. */
+static void deal_with(struct worker *w, uint64_t hint)
 {
-	worker_run_hint(w, hint);
-	ring_done(ring, 1);
+	if (worker_may_start(w))
+		worker_run_hint(w, hint);
+	else if (names_task(&w->rt.tables, hint))
+		give_back(w, (uint32_t)hint);
 	w->untold = true;
 }
 
@@ -104,9 +137,8 @@ uint32_t worker_step(struct worker *w)
 	struct ring ring = ring_down(&w->rt.tables, w->rt.self);
 	uint64_t handed = sh_load(&w->rt.me->handed);
 	if (handed) {
-		worker_run_hint(w, handed);
+		deal_with(w, handed);
 		sh_store(&w->rt.me->handed, 0);
-		w->untold = true;
 		return 1;
 	}
 	uint32_t n = ring_look(&ring, hints, WORKER_BATCH);
@@ -114,7 +146,8 @@ uint32_t worker_step(struct worker *w)
 		if (i + 1 < n)
 			__builtin_prefetch(&w->rt.tables.record[(uint32_t)hints[i + 1] %
 			    w->rt.tables.limits.records], 1);
-		deal_with(w, &ring, hints[i]);
+		deal_with(w, hints[i]);
+		ring_done(&ring, 1); /* not before: what stands there is what we still have */
 	}
 	return n;
 }
@@ -144,7 +177,7 @@ static void rest(struct worker *w)
 		return;
 	worker_report(w); /* what could wait while we were at it */
 	uint32_t seen = event_prepare(&rt->me->event);
-	if (work_waits(w) || atomic_load(&w->stop))
+	if (work_waits(w) || must_leave(w))
 		return;
 	process_set_awake(&rt->tables, rt->self, false);
 	event_sleep(&rt->me->event, seen, DEADLINE_NEVER);
@@ -154,8 +187,7 @@ static void rest(struct worker *w)
 
 void worker_run(struct worker *w)
 {
-	while (!atomic_load_explicit(&w->stop, memory_order_relaxed) &&
-	    sh_load(&w->rt.tables.control->mode) != MODE_STOPPED) {
+	while (!must_leave(w) && sh_load(&w->rt.tables.control->mode) != MODE_STOPPED) {
 		w->now_ns = clock_ns();
 		if (worker_step(w) > 0)
 			continue;

@@ -11,6 +11,7 @@
 
 #include "worker/call.h"
 #include "worker/modules.h"
+#include "worker/recycle.h"
 
 enum { WORKER_BATCH = 32, REPORT_DELAY_NS = 10000 };
 #define NO_RECORD UINT32_MAX
@@ -19,6 +20,9 @@ struct worker {
 	struct plm rt;
 	struct functions functions;
 	const struct injection *injection; /* faults on purpose; NULL: none */
+	struct recycling recycling;
+	uint64_t private_at_first;    /* bytes, before the first task */
+	uint64_t growth_look_ns;      /* when to look again how it has grown */
 	struct plm_call *call;        /* innermost running one */
 	uint64_t report[WORKER_BATCH]; /* settled, the scheduler not told yet */
 	uint32_t reports;
@@ -37,9 +41,12 @@ struct worker {
 
 /* Takes the place prepared in slot; rt.tables is attached already. */
 int worker_open(struct worker *w, uint32_t slot);
+/* False: it was asked to leave, or the queue is paused. It claims nothing but what the task it runs
+ * waits for. */
+bool worker_may_start(const struct worker *w);
 /* One round: 0 when no hint was there. What it has to report may still be kept back. */
 uint32_t worker_step(struct worker *w);
-/* Until w->stop or the end of the runtime. */
+/* Until w->stop, its slot is LEAVING, or the end of the runtime. */
 void worker_run(struct worker *w);
 void worker_close(struct worker *w);
 

@@ -1,0 +1,145 @@
+/* cmd_pause.c - pause, resume, drain: whether tasks are started, and taken. */
+#include <errno.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "cli/arguments.h"
+#include "cli/result.h"
+#include "client/handle.h"
+
+enum { LOOK_AGAIN_MS = 20 };
+
+static int run_pause(struct context *context, int argc, char **argv)
+{
+	operands(context, argc, argv, 0, 0);
+	int code = runtime(context);
+	int r = code == EXIT_FINE ? plm_pause(context->rt) : 0;
+	return r < 0 ? failed(r, "pause") : code;
+}
+
+/* The worker whose number is the only operand; -1: there is none. */
+static long worker_operand(struct context *context, int argc, char **argv)
+{
+	operands(context, argc, argv, 0, 1);
+	if (optind == argc)
+		return -1;
+	return number_word(context, "WORKER", argv[optind], 0, WORKERS_MAX - 1);
+}
+
+static int run_resume(struct context *context, int argc, char **argv)
+{
+	long worker = worker_operand(context, argc, argv);
+	int code = runtime(context);
+	if (code != EXIT_FINE)
+		return code;
+	int r = worker < 0 ? plm_resume(context->rt)
+	                   : plm_resume_worker(context->rt, (unsigned)worker);
+	return r < 0 ? failed(r, "resume") : code;
+}
+
+/* Nothing tells a client that others' tasks have ended, or a worker: it looks at the table. */
+static int look_later(const struct context *context)
+{
+	static const struct timespec pause = { .tv_nsec = LOOK_AGAIN_MS * (long)NS_PER_MS };
+	nanosleep(&pause, NULL);
+	int r = handle_runtime_gone(context->rt);
+	return r < 0 ? failed(r, "drain") : EXIT_FINE;
+}
+
+static int wait_until_drained(struct context *context)
+{
+	uint64_t deadline = deadline_of(context);
+	for (int code = EXIT_FINE; code == EXIT_FINE; code = look_later(context)) {
+		plm_status status;
+		int r = plm_status_get(context->rt, &status);
+		if (r < 0)
+			return failed(r, "drain");
+		if (status.waiting + status.ready + status.running == 0)
+			return EXIT_FINE;
+		if (!status.closed) {
+			fputs("plmctl: drain: the runtime takes tasks again: somebody resumed it\n",
+			    stderr);
+			return EXIT_CANCELLED;
+		}
+		if (clock_ns() >= deadline) {
+			fputs("plmctl: not all tasks have ended in time; no new ones are taken\n",
+			    stderr);
+			return EXIT_TIMED_OUT;
+		}
+	}
+	return EXIT_NO_RUNTIME;
+}
+
+static bool has_left(const struct tables *t, uint32_t worker)
+{
+	for (uint32_t i = SLOT_FIRST_MEMBER; i < t->limits.processes; i++) {
+		uint64_t word = sh_load(&t->process[i].state);
+		if (process_kind(word) == KIND_WORKER && process_state(word) != PROCESS_FREE &&
+		    t->process[i].worker == worker)
+			return false;
+	}
+	return true;
+}
+
+static int drain_worker(struct context *context, uint32_t worker)
+{
+	int r = plm_drain_worker(context->rt, worker);
+	if (r < 0)
+		return failed(r, "drain");
+	uint64_t deadline = deadline_of(context);
+	const struct tables *t = plm_tables(context->rt);
+	int code = EXIT_FINE;
+	while (code == EXIT_FINE && !has_left(t, worker)) {
+		if (clock_ns() >= deadline) {
+			fprintf(stderr, "plmctl: worker %u has not left in time; it ends what it "
+			    "runs and takes nothing more\n", worker);
+			return EXIT_TIMED_OUT;
+		}
+		code = look_later(context);
+	}
+	return code;
+}
+
+static int run_drain(struct context *context, int argc, char **argv)
+{
+	long worker = worker_operand(context, argc, argv);
+	int code = runtime(context);
+	if (code != EXIT_FINE)
+		return code;
+	if (worker >= 0)
+		return drain_worker(context, (uint32_t)worker);
+	int r = plm_drain(context->rt);
+	return r < 0 ? failed(r, "drain") : wait_until_drained(context);
+}
+
+const struct command cmd_pause = {
+	.name = "pause",
+	.usage = "",
+	.help = "start no tasks; those that run go on, what is submitted waits for resume",
+	.details = "A task that runs may still run, in its own place, the tasks it waits for.\n",
+	.run = run_pause,
+};
+
+const struct command cmd_resume = {
+	.name = "resume",
+	.usage = "[WORKER]",
+	.help = "end pause and drain; with a WORKER: let it come back",
+	.details = "WORKER: the number of a worker that was drained. Without it, drained workers "
+	           "stay away.\n",
+	.run = run_resume,
+};
+
+const struct command cmd_drain = {
+	.name = "drain",
+	.usage = "[OPTION]... [WORKER]",
+	.help = "take no new tasks, run the accepted ones, stay up; or send a WORKER away",
+	.details =
+	    "Without a WORKER: returns when no task is left. It ends a pause: what was accepted\n"
+	    "runs. Tasks of tasks are accepted still. Exit code 124: time ran out, new tasks are\n"
+	    "refused until plmctl resume; 130: somebody resumed.\n"
+	    "With a WORKER, its number in plmctl workers: it ends what it runs and leaves, what\n"
+	    "stood before it goes to others, and nobody takes its place until plmctl resume\n"
+	    "WORKER. Returns when it has left; 124: it still runs its task. 65: there is no such\n"
+	    "worker.\n",
+	.run = run_drain,
+};

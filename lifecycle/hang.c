@@ -1,0 +1,59 @@
+/* hang.c - workers that give no sign of life are killed, and replaced like any that died.
+ *
+ * Only when somebody asked for it (--hang-after): a task may be long and right. A worker beats when
+ * it begins a task, when its task asks whether it is cancelled (plm_cancelled), and each safety
+ * tick while it sleeps, for want of work or in a task that waits for another. One that a SIGSTOP
+ * holds does none of it: until its time is over it is a suspect, and keeps its task.
+ * The kill is the fence: its task is nobody else's until the kernel says that it is dead. */
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "lifecycle/manager.h"
+
+enum {
+	LOOKS = 4,         /* in the time after which somebody hangs */
+	TICKS_MISSED = 3,  /* by one that sleeps, before it counts */
+};
+
+/* Of one that sleeps no more can be asked than a beat a tick. */
+static uint64_t patience_ns(const struct manager *m, const struct process *p)
+{
+	uint64_t asked = m->options->hang_after_ms * NS_PER_MS;
+	uint64_t ticks = (uint64_t)TICKS_MISSED * SAFETY_TICK_MS * NS_PER_MS;
+	bool sleeps = sh_peek(&p->running) == 0 || sh_peek(&p->blocked);
+	return sleeps && asked < ticks ? ticks : asked;
+}
+
+static void fence(struct manager *m, uint32_t slot, uint64_t silent_ns)
+{
+	const struct process *p = &m->tables.process[slot];
+	log_warn("worker %u in slot %u pid %d gave no sign of life for %llu ms%s: killed",
+	    p->worker, slot, p->pid, (unsigned long long)(silent_ns / NS_PER_MS),
+	    process_stopped(p->pid, p->start_time) ? ", it is stopped by a signal" : "");
+	m->slot[slot].fenced = true;
+	syscall(SYS_pidfd_send_signal, m->slot[slot].pidfd, SIGKILL, NULL, 0);
+}
+
+static void look_at(struct manager *m, uint32_t slot, uint64_t now_ns)
+{
+	const struct process *p = &m->tables.process[slot];
+	uint64_t word = sh_load(&p->state), beat_ns = sh_peek(&p->beat_ns);
+	if (process_kind(word) != KIND_WORKER || !process_present(word) ||
+	    m->slot[slot].pidfd < 0 || m->slot[slot].fenced || now_ns <= beat_ns)
+		return;
+	if (now_ns - beat_ns > patience_ns(m, p))
+		fence(m, slot, now_ns - beat_ns);
+}
+
+void hang_look(struct manager *m)
+{
+	uint64_t now_ns = clock_ns();
+	if (now_ns < m->look_due_ns || m->ending)
+		return;
+	for (uint32_t slot = SLOT_FIRST_MEMBER; slot < m->tables.limits.processes; slot++)
+		look_at(m, slot, now_ns);
+	m->look_due_ns = now_ns + m->options->hang_after_ms * NS_PER_MS / LOOKS + 1;
+}

@@ -1,0 +1,215 @@
+/* staff.c - how many workers there are to be, and which.
+ *
+ * A worker has a number, and its kind is known by it. Numbers of the kinds as they were at boot
+ * come in the order of the kinds; what the first kind has beyond that stands behind all of them, so
+ * that growing it renumbers nobody. What is missing of the wanted is started. Of the first kind,
+ * those with the highest numbers leave when there are too many: they end what they run and take
+ * nothing new. So does any worker that was drained by its number; it stays away until resumed. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/why.h"
+#include "lifecycle/manager.h"
+
+/* ---- numbers ---- */
+
+static uint32_t at_boot(const struct control *c)
+{
+	uint32_t n = 0;
+	for (uint32_t kind = 0; kind < c->kinds; kind++)
+		n += c->kind[kind].count;
+	return n;
+}
+
+/* One more than the highest number anybody has now. */
+static uint32_t numbers(const struct control *c)
+{
+	uint32_t first = c->kind[0].count, wanted = sh_peek(&c->staff);
+	return at_boot(c) + (wanted > first ? wanted - first : 0);
+}
+
+static uint32_t kind_of(const struct control *c, uint32_t worker)
+{
+	for (uint32_t kind = 0; kind < c->kinds; kind++) {
+		if (worker < c->kind[kind].count)
+			return kind;
+		worker -= c->kind[kind].count;
+	}
+	return 0;
+}
+
+static bool is_wanted(const struct control *c, uint32_t worker)
+{
+	uint32_t first = c->kind[0].count, boot = at_boot(c);
+	if (sh_peek(&c->drained[worker / 64 % DRAINED_WORDS]) >> worker % 64 & 1)
+		return false;
+	if (kind_of(c, worker) != 0)
+		return true;
+	return (worker < first ? worker : first + worker - boot) < sh_peek(&c->staff);
+}
+
+uint32_t staff_workers(const struct manager *m)
+{
+	const struct control *c = m->tables.control;
+	return at_boot(c) - c->kind[0].count + sh_peek(&c->staff);
+}
+
+static uint32_t processes_for(const struct control *c, uint32_t wanted)
+{
+	uint32_t n = wanted * c->kind[0].slots;
+	for (uint32_t kind = 1; kind < c->kinds; kind++)
+		n += c->kind[kind].count * c->kind[kind].slots;
+	return n;
+}
+
+uint32_t staff_processes(const struct manager *m)
+{
+	const struct control *c = m->tables.control;
+	return processes_for(c, sh_peek(&c->staff));
+}
+
+/* ---- who is missing, who is too many ---- */
+
+/* One that leaves is missing already. */
+static bool serves(const struct process *p)
+{
+	uint64_t word = sh_load(&p->state);
+	enum process_state state = process_state(word);
+	return process_kind(word) == KIND_WORKER &&
+	    (state == PROCESS_STARTING || state == PROCESS_LIVE);
+}
+
+static uint32_t gpus_of(const struct worker_kind *kind)
+{
+	return (uint32_t)(kind->amount[RESOURCE_GPUS] / AMOUNT_UNIT);
+}
+
+/* The first with fewer processes than slots: what a dead one was is known by what is missing. */
+bool staff_vacancy(const struct manager *m, struct vacancy *ret)
+{
+	const struct control *c = m->tables.control;
+	uint32_t present[WORKERS_MAX] = { 0 }, end = numbers(c), gpus = 0;
+	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++)
+		if (serves(&m->tables.process[i]))
+			present[m->tables.process[i].worker % WORKERS_MAX]++;
+	for (uint32_t worker = 0; worker < end && worker < WORKERS_MAX; worker++) {
+		uint32_t kind = kind_of(c, worker);
+		*ret = (struct vacancy){ worker, kind, gpus };
+		if (is_wanted(c, worker) && present[worker] < c->kind[kind].slots)
+			return true;
+		gpus += gpus_of(&c->kind[kind]);
+	}
+	return false;
+}
+
+/* Who has not joined yet is asked when it has. */
+void staff_dismiss(struct manager *m)
+{
+	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++) {
+		struct process *p = &m->tables.process[i];
+		uint64_t word = sh_load(&p->state);
+		if (process_kind(word) != KIND_WORKER || process_state(word) != PROCESS_LIVE ||
+		    is_wanted(m->tables.control, p->worker))
+			continue;
+		log_info("worker %u in slot %u pid %d is asked to leave", p->worker, i, p->pid);
+		if (process_step(p, &word, PROCESS_LEAVING)) {
+			members_changed(&m->tables); /* what stands before it goes to others */
+			process_bump(&m->tables, i);
+		}
+	}
+}
+
+/* ---- how many there may be ---- */
+
+static uint32_t clients(const struct manager *m)
+{
+	uint32_t n = 0;
+	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++)
+		n += process_kind(sh_load(&m->tables.process[i].state)) == KIND_CLIENT &&
+		    process_state(sh_load(&m->tables.process[i].state)) != PROCESS_FREE;
+	return n;
+}
+
+static int check_room(const struct manager *m, uint32_t wanted)
+{
+	const struct control *c = m->tables.control;
+	uint32_t slots = c->kind[0].slots, others = processes_for(c, 0), guests = clients(m);
+	uint32_t room = m->tables.limits.processes - SLOT_FIRST_MEMBER;
+	if (wanted > c->kind[0].count && gpus_of(&c->kind[0]))
+		return why(-EINVAL, "%u workers are too many: the GPUs were dealt at boot, to %u "
+		    "workers of this kind", wanted, c->kind[0].count);
+	if (wanted > (WORKERS_MAX - others) / slots)
+		return why(-EINVAL, "%u workers are too many: a runtime has at most %d worker "
+		    "processes, which is %u workers of this kind", wanted, WORKERS_MAX,
+		    (WORKERS_MAX - others) / slots);
+	if (others + wanted * slots + guests > room)
+		return why(-EUSERS,
+		    "%u process slots are too few for %u workers: there is room for %u beside "
+		    "the manager, the scheduler, %u processes of other workers and %u clients; "
+		    "boot with a larger --processes", m->tables.limits.processes, wanted,
+		    room > others + guests ? (room - others - guests) / slots : 0, others, guests);
+	return 0;
+}
+
+/* ---- requests ---- */
+
+static int read_number(const char *what, const char *text, uint32_t *ret)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+	if (end == text || *end || text[0] == '-' || n > UINT32_MAX)
+		return why(-EINVAL, "%s? \"%.32s\" is no number", what, text);
+	*ret = (uint32_t)n;
+	return 0;
+}
+
+/* Who is too many leaves, who is missing comes. */
+static void change(struct manager *m)
+{
+	staff_dismiss(m);
+	m->workers.missing = m->tables.limits.processes; /* as many as there are vacancies */
+	m->workers.due_ns = clock_ns();
+}
+
+int staff_set(struct manager *m, const char *text)
+{
+	uint32_t before = sh_peek(&m->tables.control->staff), wanted = 0;
+	int r = read_number("how many workers", text, &wanted);
+	if (r == 0)
+		r = check_room(m, wanted);
+	if (r < 0)
+		return r;
+	log_info("workers of the first kind: %u, were %u", wanted, before);
+	sh_store(&m->tables.control->staff, wanted);
+	change(m);
+	return 0;
+}
+
+static int set_drained(struct manager *m, const char *text, bool drained)
+{
+	struct control *c = m->tables.control;
+	uint32_t worker = 0;
+	int r = read_number("which worker", text, &worker);
+	if (r < 0)
+		return r;
+	if (worker >= numbers(c))
+		return why(-ENOENT, "there is no worker %u: their numbers are below %u", worker,
+		    numbers(c));
+	log_info("worker %u is %s", worker, drained ? "drained" : "resumed");
+	uint64_t bit = (uint64_t)1 << worker % 64, bits = sh_peek(&c->drained[worker / 64]);
+	sh_store(&c->drained[worker / 64], drained ? bits | bit : bits & ~bit);
+	change(m);
+	return 0;
+}
+
+int staff_drain(struct manager *m, const char *worker)
+{
+	return set_drained(m, worker, true);
+}
+
+int staff_resume(struct manager *m, const char *worker)
+{
+	return set_drained(m, worker, false);
+}

@@ -1,0 +1,55 @@
+#include "worker/recycle.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "worker/worker.h"
+
+#define LOOK_AGAIN_NS (100 * NS_PER_MS)
+
+/* Not what is shared: values that were read in place are the store's. 0: it cannot be known. */
+static uint64_t private_bytes(void)
+{
+	char text[128];
+	unsigned long long all, resident, shared;
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	ssize_t n = read(fd, text, sizeof text - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = 0;
+	if (sscanf(text, "%llu %llu %llu", &all, &resident, &shared) != 3 || resident < shared)
+		return 0;
+	return (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+void recycle_begin(struct worker *w)
+{
+	if (w->recycling.growth && w->private_at_first == 0)
+		w->private_at_first = private_bytes();
+}
+
+static bool has_grown(struct worker *w)
+{
+	if (w->recycling.growth == 0 || w->now_ns < w->growth_look_ns)
+		return false;
+	w->growth_look_ns = w->now_ns + LOOK_AGAIN_NS;
+	uint64_t now = private_bytes();
+	return now > w->private_at_first && now - w->private_at_first >= w->recycling.growth;
+}
+
+void recycle_if_due(struct worker *w)
+{
+	struct process *me = w->rt.me;
+	uint64_t tasks = sh_peek(&me->done) + sh_peek(&me->failed), word = sh_load(&me->state);
+	bool worn = w->recycling.tasks && tasks >= w->recycling.tasks;
+	if ((!worn && !has_grown(w)) || process_state(word) != PROCESS_LIVE)
+		return;
+	if (process_step(me, &word, PROCESS_LEAVING)) {
+		log_info("leaves after %llu tasks%s", (unsigned long long)tasks,
+		    worn ? "" : ", its memory has grown");
+		members_changed(&w->rt.tables); /* what stands before it goes to others */
+	}
+}
