@@ -4,8 +4,8 @@
  * The last one is a task like others, with the replicas as its arguments, but for one rule: it is
  * ready when any of them is done, and fails when the last one has failed (tables/edges.h). When it
  * is settled the scheduler cancels the rest.
- * Death: the client's own between two of these submissions: what it submitted runs, and is freed, as
- * nobody holds it. */
+ * Death: the client's own between two of these submissions: what it submitted runs, and is freed,
+ * as nobody holds it. */
 #include <errno.h>
 
 #include "base/check.h"

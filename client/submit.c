@@ -19,7 +19,7 @@ struct submission { /* one task on its way in */
 	uint32_t futures;
 	uint64_t args_bytes;
 	uint64_t deadline_ns;
-	const char *known;       /* the last name looked up: the same pointer is the same function */
+	const char *known;       /* the last name looked up: the same pointer is the same name */
 	const plm_terms *agreed; /* and the last terms */
 	bool alone; /* no batch: an idle worker may have it at once */
 };

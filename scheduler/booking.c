@@ -232,13 +232,15 @@ static void avoid_failed(struct scheduler *s, const struct heap_entry *task, str
 }
 
 /* Its place among the workers that can ever run such a task: the same for all replicas of one. */
-static uint32_t place_among_able(const struct scheduler *s, uint32_t worker, const struct terms *terms)
+static uint32_t place_among_able(const struct scheduler *s, uint32_t worker,
+    const struct terms *terms)
 {
 	const struct control *c = s->t->control;
 	uint32_t able = 0, first = 0;
 	for (uint32_t k = 0; k < c->kinds && first <= worker; first += c->kind[k++].count) {
-		uint32_t before = worker - first < c->kind[k].count ? worker - first : c->kind[k].count;
-		able += kind_fits(&c->kind[k], terms, c->memory) ? before : 0;
+		uint32_t count = c->kind[k].count, before = worker - first;
+		if (kind_fits(&c->kind[k], terms, c->memory))
+			able += before < count ? before : count;
 	}
 	return able;
 }

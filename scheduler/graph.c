@@ -182,7 +182,8 @@ static void check_any(struct scheduler *s, uint32_t index, struct args_reader *r
 	bool open = false;
 	while (args_next(reader, &arg)) {
 		struct record *speaker = arg.future ? edges_speaker(s->t, arg.future->ref) : NULL;
-		enum record_state state = speaker ? word_state(sh_load(&speaker->state)) : RECORD_FREE;
+		enum record_state state =
+		    speaker ? word_state(sh_load(&speaker->state)) : RECORD_FREE;
 		if (state_settled(state) && sh_peek(&speaker->dependents))
 			graph_settled(s, record_index(s->t, speaker));
 		if (state == RECORD_DONE) {

@@ -82,7 +82,8 @@ static void reason(const struct offer *o, const struct demand *demand, char *ret
 
 bool kind_fits(const struct worker_kind *kind, const struct terms *terms, uint64_t machine_memory)
 {
-	const struct offer offer = { .machine_memory = machine_memory ? machine_memory : UINT64_MAX };
+	uint64_t most = machine_memory ? machine_memory : UINT64_MAX;
+	const struct offer offer = { .machine_memory = most };
 	for (uint32_t i = 0; i < terms->alternatives; i++)
 		if (kind_meets(&offer, kind, &terms->alternative[i]))
 			return true;

@@ -28,7 +28,8 @@ static int find_args(struct plm_call *call)
 		return why(-EIO, "the task's arguments are damaged");
 	size_t i = 0;
 	for (; i < call->nargs && args_next(&reader, &arg); i++) {
-		call->args[i] = (struct call_arg){ arg.data, arg.length };
+		call->args[i] = arg.future ? (struct call_arg){ NULL, 0 }
+		                           : (struct call_arg){ arg.data, arg.length };
 		int r = arg.future ? find_future(call, i, arg.future->ref) : 0;
 		if (r < 0 && !call_takes_first(call))
 			return r;

@@ -1,5 +1,5 @@
 /* race.h - the file that mod_race.c and the test of replicas share.
- * Where: a mapped file; everything a test looks at is atomic or written before `begun` counts it. */
+ * Where: a mapped file. */
 #ifndef PLM_TEST_RACE_H
 #define PLM_TEST_RACE_H
 
