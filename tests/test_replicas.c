@@ -28,7 +28,8 @@ static char race_path[128];
 static void boot(const char *workers)
 {
 	static const struct race empty;
-	runtime_boot(&machine, "--workers", workers, "--module", test_module("mod_race"),);
+	runtime_boot(&machine, "--workers", workers, "--policy", "static-fill", "--module",
+	    test_module("mod_race"),);
 	ck_assert_int_eq(plm_connect(&client, machine.name), 0);
 	scratch_write(&machine, "race", &empty, sizeof empty, race_path, sizeof race_path);
 	int fd = open(race_path, O_RDWR | O_CLOEXEC);
@@ -99,7 +100,7 @@ START_TEST(the_first_good_result_counts_and_the_others_are_cancelled)
 }
 END_TEST
 
-/* As many as there are replicas run at once, though each worker has slots for two of them. */
+/* Though each worker has slots for two of them, and the policy fills one before the next. */
 START_TEST(replicas_run_on_workers_apart)
 {
 	boot("slots=2 x4");
