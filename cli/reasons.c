@@ -8,6 +8,7 @@
 #include "cli/look.h"
 #include "cli/output.h"
 #include "tables/args.h"
+#include "tables/due.h"
 
 enum {
 	LOOKS_MAX = 8,        /* at a word that keeps moving */
@@ -136,12 +137,13 @@ static void check_failed_task(struct look *l)
 	view_ref(l->t, failure.root, root);
 	snprintf(why, sizeof why, failure.signal ? "signal %" PRId32 : "code %" PRId32,
 	    failure.signal ? failure.signal : failure.code);
+	const char *dead = word_dead(l->word) ? "; it had all its attempts: plmctl retry" : "";
 	if (failure.root == l->ref) {
-		say(l, "failed", "%s: %s (%s)", times, message, why);
+		say(l, "failed", "%s: %s (%s)%s", times, message, why, dead);
 		return;
 	}
-	say(l, "failed", "%s, because %s failed in %s: %s (%s)", times, root, entry.name,
-	    message, why);
+	say(l, "failed", "%s, because %s failed in %s: %s (%s)%s", times, root, entry.name,
+	    message, why, dead);
 	blame(l, failure.root);
 }
 
@@ -178,9 +180,13 @@ static void check_running(struct look *l)
 
 static void check_stopping(struct look *l)
 {
-	if (word_flags(l->word) & FLAG_CANCEL)
-		say(l, "stopping", "it was asked to stop; if it does not within %d ms, its worker "
-		    "is ended", CANCEL_GRACE_MS);
+	const struct terms *terms = due_terms(l->t, l->r);
+	uint32_t flags = word_flags(l->word);
+	if (flags & (FLAG_CANCEL | FLAG_LATE))
+		say(l, "stopping", "%sit was asked to stop; if it does not within %" PRIu32
+		    " ms, its worker is ended",
+		    flags & FLAG_LATE ? "a limit of its time is over: " : "",
+		    terms && terms->grace_ms ? terms->grace_ms : (uint32_t)CANCEL_GRACE_MS);
 }
 
 /* What a thread of this process sleeps for; 0: nothing, or any of several. */
@@ -238,6 +244,8 @@ static uint64_t speaker_of(const struct tables *t, uint64_t ref, enum record_sta
 	uint64_t word = 0;
 	const struct record *r = speaker_now(t, ref, &word);
 	*ret_state = r ? word_state(word) : RECORD_FREE;
+	if (*ret_state == RECORD_RUNNING && word_settled(word))
+		*ret_state = RECORD_CANCELLED; /* for who waits */
 	return r ? record_ref(record_index(t, r), word_generation(word)) : ref;
 }
 
@@ -349,7 +357,7 @@ static void check_nothing(struct look *l)
 
 #define OF(state) (1u << RECORD_##state)
 
-/* What keeps tasks back from now on, such as a limit or a back-off, gets its line where
+/* What keeps tasks back from now on, such as a limit of its kind, gets its line where
  * the scheduler asks the same: before the first rule that it comes before. */
 static const struct check {
 	unsigned states; /* of which it is asked */
@@ -366,6 +374,7 @@ static const struct check {
 	{ OF(WAITING), false, check_arguments },
 	{ OF(WAITING), false, check_root },
 	{ OF(READY), false, check_paused },
+	{ OF(READY), false, check_backoff },
 	{ OF(READY), false, check_workers },
 	{ OF(READY), false, check_rings },
 	{ OF(READY) | OF(WAITING), false, check_scheduler },

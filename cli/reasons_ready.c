@@ -4,6 +4,8 @@
 
 #include "base/scan.h"
 #include "cli/look.h"
+#include "cli/output.h"
+#include "tables/due.h"
 #include "tables/spec.h"
 
 enum {
@@ -41,6 +43,17 @@ void check_paused(struct look *l)
 {
 	if (tables_paused(l->t))
 		say(l, "paused", "the queue is paused: plmctl resume");
+}
+
+void check_backoff(struct look *l)
+{
+	uint64_t now = clock_ns(), due = due_backoff(l->t, l->r, l->word);
+	char left[WAY_BYTES];
+	if (due <= now)
+		return;
+	ms_print((due - now) / NS_PER_MS, left, sizeof left);
+	say(l, "backoff", "it pauses for another %s before attempt %" PRIu32, left,
+	    word_attempt(l->word) + 1);
 }
 
 static bool workers_told_to_leave(const struct tables *t)

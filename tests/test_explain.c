@@ -297,6 +297,37 @@ START_TEST(while_the_queue_is_paused_it_says_so)
 }
 END_TEST
 
+START_TEST(a_pause_before_a_retry_says_how_long)
+{
+	boot("--workers", "1");
+	char *task = detach("--retries", "1", "--backoff", "1m", "probe.fail", "once");
+	until_code(task, "backoff");
+	until_says(task, "is ready: it pauses for another 1.", "min before attempt 2");
+	end();
+}
+END_TEST
+
+START_TEST(a_task_without_attempts_left_names_the_way_back)
+{
+	boot("--workers", "1");
+	char *task = detach("--retries", "1", "probe.fail", "twice");
+	until_code(task, "failed");
+	until_says(task, "twice (code 1); it had all its attempts: plmctl retry");
+	end();
+}
+END_TEST
+
+START_TEST(a_task_that_is_over_its_limit_says_so)
+{
+	boot("--workers", "1");
+	char *task = detach("--run-limit", "100ms", "--grace", "10m", "probe.sleep", LONG);
+	until_running(task);
+	kill(member_pid("worker"), SIGSTOP); /* it stops not at once */
+	until_says(task, "a limit of its time is over: it was asked to stop", "within 600000 ms");
+	end();
+}
+END_TEST
+
 START_TEST(without_a_worker_that_is_to_be_it_names_the_way_back)
 {
 	boot("--workers", "1");
@@ -346,6 +377,9 @@ int main(void)
 		a_task_in_front_of_a_worker_names_that,
 		when_all_slots_are_busy_it_counts_the_tasks_before_it,
 		while_the_queue_is_paused_it_says_so,
+		a_pause_before_a_retry_says_how_long,
+		a_task_without_attempts_left_names_the_way_back,
+		a_task_that_is_over_its_limit_says_so,
 		without_a_worker_that_is_to_be_it_names_the_way_back,
 		without_a_living_worker_it_says_so,
 		without_a_scheduler_it_says_so,
