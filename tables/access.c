@@ -27,9 +27,7 @@ uint32_t record_index(const struct tables *t, const struct record *r)
 
 uint32_t tables_ms(const struct tables *t)
 {
-	/* Just after the boot the coarse clock may be behind it: that is -1, no huge number. */
-	int64_t since = (int64_t)(clock_coarse_ns() - t->control->boot_ns);
-	return (uint32_t)(since / (int64_t)NS_PER_MS);
+	return (uint32_t)((clock_coarse_ns() - t->control->boot_ns) / NS_PER_MS);
 }
 
 /* Who ends an attempt stays the owner in the word; that of a fresh task is who submitted it. */

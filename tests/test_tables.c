@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/why.h"
 #include "tables/args.h"
 #include "tests/run_suite.h"
@@ -102,16 +101,6 @@ START_TEST(keys_order_by_priority_then_by_submission)
 			ck_assert_uint_gt(key_make(priority[i], ((uint64_t)1 << 48) - 1),
 			    key_make(priority[i - 1], 0));
 	}
-}
-END_TEST
-
-START_TEST(the_clock_of_records_does_not_jump_while_it_is_behind_the_boot)
-{
-	enum { AHEAD_MS = 1000 };
-	tables.control->boot_ns = clock_ns() + AHEAD_MS * NS_PER_MS;
-	uint32_t before = tables_ms(&tables);
-	tables.control->boot_ns -= 2 * AHEAD_MS * NS_PER_MS;
-	ck_assert_uint_le(tables_ms(&tables) - before, 3 * AHEAD_MS);
 }
 END_TEST
 
@@ -483,7 +472,6 @@ static void add_records_and_arguments(Suite *suite)
 	tcase_add_test(record, a_step_from_a_word_that_moved_changes_nothing_and_tells_the_new_one);
 	tcase_add_test(record, a_word_holds_its_fields_apart_up_to_their_limits);
 	tcase_add_test(record, keys_order_by_priority_then_by_submission);
-	tcase_add_test(record, the_clock_of_records_does_not_jump_while_it_is_behind_the_boot);
 	tcase_add_test(record, only_a_living_generation_is_found_by_its_reference);
 	TCase *args = add_case(suite, "arguments");
 	tcase_add_test(args, arguments_come_out_as_they_went_in);
