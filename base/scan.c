@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/why.h"
 
 enum { QUOTE_BYTES = 40, MESSAGE_BYTES = 320, UNIT_SHIFT = 10 };
@@ -204,6 +205,27 @@ int scan_size(const struct scan *s, struct piece whole, struct piece number, uin
 		    size_text(max, text));
 	*ret = n << shift;
 	return 0;
+}
+
+int text_time(const char *what, const char *text, uint64_t max_ms, uint64_t *ret_ms)
+{
+	static const struct { const char *name; uint64_t ms;
+	} units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 } };
+	enum { PLACES = 3, PARTS = 1000 };
+	struct piece number = { text, strspn(text, "0123456789.") };
+	uint64_t n;
+	if (strcmp(text, "0") == 0) {
+		*ret_ms = 0;
+		return 0;
+	}
+	for (size_t i = 0; i < COUNT_OF(units); i++)
+		if (strcmp(text + number.length, units[i].name) == 0 &&
+		    parse_decimal(number, PLACES, &n) && n <= max_ms / units[i].ms * PARTS) {
+			*ret_ms = (n * units[i].ms + PARTS - 1) / PARTS;
+			return 0;
+		}
+	return why(-EINVAL, "%s wants a time such as 500ms, 1.5s, 5m or 1h, not \"%s\"", what,
+	    text);
 }
 
 /* ---- back to text ---- */

@@ -46,6 +46,10 @@ struct piece scan_peek(const struct scan *s);
 struct piece piece_span(struct piece first, struct piece last);
 bool piece_is(struct piece piece, const char *word);
 
+/* A whole text that is a time: a number with up to three decimals, and ms, s, m or h behind it; 0
+ * needs no unit. 0 or -EINVAL, with a why that begins with `what`. */
+int text_time(const char *what, const char *text, uint64_t max_ms, uint64_t *ret_ms);
+
 /* Below: 0 or -EINVAL. */
 
 /* KEY=VALUE; the key is a letter and then letters, digits, underscores. */

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/scan.h"
+#include "base/why.h"
 #include "tables/due.h"
 
 enum { MS_PER_SECOND = 1000 };
@@ -59,18 +61,10 @@ int seconds_word(const struct context *context, const char *word)
 
 int duration_word(const struct context *context, const char *what, const char *word)
 {
-	static const struct { const char *unit; int ms; } units[] = {
-		{ "ms", 1 }, { "s", MS_PER_SECOND }, { "m", 60 * MS_PER_SECOND },
-		{ "h", 3600 * MS_PER_SECOND },
-	};
-	char *end;
-	double number = strtod(word, &end);
-	for (size_t i = 0; i < COUNT_OF(units) && end != word; i++)
-		if (strcmp(end, units[i].unit) == 0 && number >= 0 &&
-		    number * units[i].ms <= LIMIT_MAX_MS)
-			return (int)ceil(number * units[i].ms);
-	usage_error(context, "%s wants a time with ms, s, m or h behind it, such as 100ms: %s",
-	    what, word);
+	uint64_t ms = 0;
+	if (text_time(what, word, LIMIT_MAX_MS, &ms) < 0)
+		usage_error(context, "%s", why_text());
+	return (int)ms;
 }
 
 plm_ref reference_word(const char *word)

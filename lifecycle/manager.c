@@ -81,6 +81,7 @@ static int make_tables(struct manager *m)
 	c->memory = m->options->memory;
 	memcpy(c->device, m->options->device, sizeof c->device);
 	sh_store(&c->policy, m->options->policy);
+	c->ageing_ms = (uint32_t)m->options->ageing_ms;
 	c->seed = m->options->seed;
 	for (uint32_t i = 0; i < m->tables.limits.processes; i++)
 		m->slot[i] = (struct watched){ .pidfd = -1, .socket = -1 };

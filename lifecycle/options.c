@@ -9,13 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/scan.h"
 #include "base/why.h"
 #include "client/plm.h"
 #include "policy/policy.h"
 #include "store/nodes.h"
 #include "tables/spec.h"
 
-enum { EXIT_USAGE = 64, OTHER_PROCESSES = 32, TIME_MAX = 1000000000 };
+enum { EXIT_USAGE = 64, OTHER_PROCESSES = 32, TIME_MAX_MS = 1 << 30 };
 
 static const char help[] =
     "plm boots a task runtime on this machine: a manager, a scheduler and workers over shared "
@@ -48,6 +49,8 @@ static const char help[] =
     "  --pin none|core|numa\n"
     "                    keep each worker on the cpus of one core, or of one NUMA node, in turn\n"
     "                    (default none; PLM_PIN)\n"
+    "  --ageing TIME     a task that has waited so long gets a turn, one of eight, before higher\n"
+    "                    priorities (default 1m; 0: never; PLM_AGEING)\n"
     "  --hang-after TIME kill and replace a worker that gives no sign of life for so long, e.g.\n"
     "                    500ms or 30s: its task began, or looked whether it is cancelled, longer\n"
     "                    ago; its crash_retries count (default 0: never; PLM_HANG_AFTER)\n"
@@ -95,22 +98,6 @@ static int parse_size(const char *what, const char *text, uint64_t *ret)
 		return why(-EINVAL, "%s wants a size such as 512M or 4G, not \"%s\"", what, text);
 	*ret = n << shift;
 	return 0;
-}
-
-static int parse_time(const char *what, const char *text, uint64_t *ret_ms)
-{
-	static const struct { const char *name; uint64_t ms;
-	} units[] = { { "ms", 1 }, { "s", 1000 }, { "min", 60000 } };
-	char *end;
-	errno = 0;
-	uint64_t n = strtoull(text, &end, 10);
-	if (!errno && end != text && text[0] != '-' && n <= TIME_MAX)
-		for (size_t i = 0; i < COUNT_OF(units); i++)
-			if (strcmp(end, units[i].name) == 0 || (n == 0 && !*end)) {
-				*ret_ms = n * units[i].ms;
-				return 0;
-			}
-	return why(-EINVAL, "%s wants a time such as 500ms, 30s or 5min, not \"%s\"", what, text);
 }
 
 static int set_number(const char *what, const char *text, uint32_t *field)
@@ -195,7 +182,8 @@ static int apply(struct options *o, const char *what, char letter, char *text)
 	case 'S': return parse_number(what, text, UINT64_MAX, &o->seed);
 	case 'i': return injections_parse(text, &o->injections);
 	case 'c': return set_pin(o, what, text);
-	case 'H': return parse_time(what, text, &o->hang_after_ms);
+	case 'A': return text_time(what, text, TIME_MAX_MS, &o->ageing_ms);
+	case 'H': return text_time(what, text, TIME_MAX_MS, &o->hang_after_ms);
 	case 'r': return parse_number(what, text, UINT32_MAX, &o->recycling.tasks);
 	case 'R': return parse_size(what, text, &o->recycling.growth);
 	default:
@@ -223,6 +211,7 @@ static int apply_environment(struct options *o)
 	    {"PLM_INJECT", 'i'},
 	    {"PLM_MODULES", ':'},
 	    {"PLM_PIN", 'c'},
+	    {"PLM_AGEING", 'A'},
 	    {"PLM_HANG_AFTER", 'H'},
 	    {"PLM_RECYCLE_TASKS", 'r'},
 	    {"PLM_RECYCLE_GROWTH", 'R'},
@@ -243,6 +232,7 @@ static void set_defaults(struct options *o)
 	*o = (struct options){ .name = "default", .limits = { .records = RECORDS_DEFAULT,
 		.store_bytes = STORE_BYTES_DEFAULT, .nodes = nodes_count() } };
 	o->gpus = GPUS_AS_DETECTED;
+	o->ageing_ms = AGEING_DEFAULT_MS;
 	o->memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 	snprintf(workers, sizeof workers, "%d",
 	    sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1);
@@ -272,6 +262,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 	    {"seed", required_argument, NULL, 'S'},
 	    {"inject", required_argument, NULL, 'i'},
 	    {"pin", required_argument, NULL, 'c'},
+	    {"ageing", required_argument, NULL, 'A'},
 	    {"hang-after", required_argument, NULL, 'H'},
 	    {"recycle-tasks", required_argument, NULL, 'r'},
 	    {"recycle-growth", required_argument, NULL, 'R'},

@@ -24,6 +24,7 @@ struct options {
 	uint32_t module_count;
 	struct injections injections; /* workers inherit them */
 	enum pin pin;
+	uint64_t ageing_ms;     /* 0: nothing ages */
 	uint64_t hang_after_ms; /* a worker without a sign of life hangs; 0: never */
 	struct recycling recycling;
 	bool daemon;

@@ -52,6 +52,7 @@ struct control { /* the first page of the control segment, behind the segment's 
 	uint32_t cores;    /* this runtime may run on so many */
 	uint32_t kinds;    /* of workers, made to order at boot */
 	uint64_t seed;     /* of what is drawn */
+	uint32_t ageing_ms; /* 0: nothing ages */
 	char name[RUNTIME_NAME_BYTES];
 	struct worker_kind kind[WORKER_KINDS_MAX];
 	struct resource_names resources;
@@ -65,7 +66,6 @@ struct control { /* the first page of the control segment, behind the segment's 
 						       * there are to be; kind[0].count at boot. */
 	shared64 drained[DRAINED_WORDS];              /* W: manager. Bit w: worker w is not to be,
 						       * until resumed. */
-	shared32 ageing_ms;                           /* W: who boots. 0: nothing ages. */
 	shared32 restarts;                            /* W: manager. For people. */
 	struct reassigned reassigned;
 	shared64 changes;                             /* W: who joins, and the manager for the dead:

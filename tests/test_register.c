@@ -134,7 +134,7 @@ static bool restarts_are(uint64_t wanted)
 START_TEST(a_stopped_worker_is_a_suspect_not_dead_and_goes_on_when_it_may)
 {
 	plm_ref busy;
-	boot_with("--hang-after", "10min");
+	boot_with("--hang-after", "10m");
 	pool_sleepers("100", 0, &busy, 1);
 	pid_t pid = runner_of(busy)->pid;
 	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
