@@ -14,7 +14,7 @@ struct call {
 
 enum { OWN_PRIORITY = OPTION_OWN, OWN_RETRIES, OWN_CRASH_RETRIES, OWN_RESULTS, OWN_NEEDS,
 	OWN_DETACH, OWN_QUEUE_LIMIT, OWN_RUN_LIMIT, OWN_TOTAL_LIMIT, OWN_BACKOFF, OWN_BACKOFF_MAX,
-	OWN_GRACE };
+	OWN_GRACE, OWN_REPLICAS };
 
 static const struct option options[] = {
 	{ "priority", required_argument, NULL, OWN_PRIORITY },
@@ -29,6 +29,7 @@ static const struct option options[] = {
 	{ "backoff", required_argument, NULL, OWN_BACKOFF },
 	{ "backoff-max", required_argument, NULL, OWN_BACKOFF_MAX },
 	{ "grace", required_argument, NULL, OWN_GRACE },
+	{ "replicas", required_argument, NULL, OWN_REPLICAS },
 	COMMON_OPTIONS, { 0 },
 };
 
@@ -57,6 +58,10 @@ static void take_terms(const struct context *context, int option, plm_terms *ter
 		break;
 	case OWN_GRACE:
 		take_term(context, "--grace", &terms->grace_ms);
+		break;
+	case OWN_REPLICAS:
+		terms->replicas =
+		    (unsigned)number_word(context, "--replicas", optarg, 1, REPLICAS_MAX);
 		break;
 	}
 }
@@ -192,6 +197,8 @@ const struct command cmd_call = {
 	    "  --results N        the function yields N results, printed one after the other\n"
 	    "  --needs NEEDS      what it must have, e.g. cpus=2,mem=1G,gpus=0.5,NAME=1; ways\n"
 	    "                     to have it parted by |, e.g. 'gpus=1 | cpus=8'\n"
+	    "  --replicas N       N workers apart run it; the first good result counts, the\n"
+	    "                     others are cancelled, and it fails when all of them have\n"
 	    "  --detach           do not wait: print the reference, kept until `plmctl drop`\n"
 	    "\nA TIME has ms, s, m or h behind it. When --timeout runs out the task is cancelled.\n"
     "The result goes to stdout as it is, with a newline only where a terminal needs one.\n"

@@ -101,10 +101,14 @@ int handle_tell(struct plm *rt, const uint64_t *hints, uint32_t n);
 /* The same, without waking a scheduler that sleeps. */
 int handle_tell_quietly(struct plm *rt, const uint64_t *hints, uint32_t n);
 
-/* The number of these terms, 0 of NULL. -EINVAL: malformed, or nobody can ever meet them. */
-int terms_agree(struct plm *rt, const plm_terms *terms, uint32_t *ret);
+/* The number of these terms, 0 of NULL; with a rank those of one replica. -EINVAL: malformed, or
+ * nobody can ever meet them. */
+int terms_agree(struct plm *rt, const plm_terms *terms, uint32_t rank, uint32_t *ret);
+int terms_note(struct plm *rt, const struct terms *terms, uint32_t *ret); /* as they are */
 /* One task, with the terms of this number in the place of its own. */
-int submit_again(struct plm *rt, const plm_task *task, uint32_t terms, plm_ref *ret);
+int submit_with(struct plm *rt, const plm_task *task, uint32_t terms, plm_ref *ret);
+/* A task with terms of several replicas: a task for each, and one that takes the first result. */
+int submit_replicas(struct plm *rt, const plm_task *task, plm_ref *ret);
 
 /* When a call that meets a full store or table gives up: from plm_patience(). 0: at once. */
 uint64_t handle_deadline(const struct plm *rt);

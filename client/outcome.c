@@ -9,24 +9,12 @@
 /* One try: 0 done, -EALREADY settled, -EAGAIN the word moved (*word is the new one). */
 static int cancel_once(struct plm *rt, struct record *r, uint64_t *word, enum hint_kind *ret_hint)
 {
-	switch (word_state(*word)) {
-	case RECORD_WAITING:
-	case RECORD_READY:
-		*ret_hint = HINT_SETTLED;
-		return record_step(r, word, RECORD_CANCELLED, rt->self, word_attempt(*word), 0)
-			   ? 0
-			   : -EAGAIN;
-	case RECORD_RUNNING:
-		*ret_hint = HINT_CANCEL;
-		if (word_flags(*word) & FLAG_CANCEL)
-			return 0;
-		return record_step(r, word, RECORD_RUNNING, word_owner(*word), word_attempt(*word),
-		    word_flags(*word) | FLAG_CANCEL) ? 0 : -EAGAIN;
-	case RECORD_RESERVED:
+	enum record_state state = word_state(*word);
+	*ret_hint = state == RECORD_RUNNING ? HINT_CANCEL : HINT_SETTLED;
+	int done = record_cancel(r, word, rt->self);
+	if (done == -EALREADY && state == RECORD_RESERVED)
 		return why(-EINVAL, "an object that is not sealed cannot be cancelled; drop it");
-	default:
-		return why(-EALREADY, "it is %s already", record_state_name(word_state(*word)));
-	}
+	return done == -EALREADY ? why(done, "it is %s already", record_state_name(state)) : done;
 }
 
 int plm_cancel(plm *rt, plm_ref ref, int flags)

@@ -72,7 +72,12 @@ typedef struct plm_terms {
 	/* How long it may go on after it was asked to stop, by a limit or by a plm_cancel() that
 	 * names no grace (0: a second). */
 	uint32_t grace_ms;
-	uint64_t reserved[4]; /* zero */
+	/* So many workers apart run it at once (0, 1: one); the first good result counts and the
+	 * others are cancelled; it fails when all of them have. For tasks of one result, whose
+	 * value is copied once. Budgets and limits are each replica's own. */
+	uint32_t replicas;
+	uint32_t reserved_word; /* zero */
+	uint64_t reserved[3];  /* zero */
 } plm_terms;
 
 typedef struct plm_task {

@@ -23,7 +23,7 @@ static int submit_as(struct plm *rt, struct record *r, const char *function, uns
 	plm_task task = { .function = function, .args = args, .nargs = n, .results = r->results,
 		.priority = key_priority(r->key), .retries = r->retries,
 		.crash_retries = r->crash_retries, .flags = flags };
-	int done = n == r->nargs ? submit_again(rt, &task, r->terms, ret)
+	int done = n == r->nargs ? submit_with(rt, &task, r->terms, ret)
 				 : why(-EIO, "the arguments of the dead task are damaged");
 	free(args);
 	return done;

@@ -19,6 +19,8 @@ struct submission { /* one task on its way in */
 	uint32_t futures;
 	uint64_t args_bytes;
 	uint64_t deadline_ns;
+	const char *known;       /* the last name looked up: the same pointer is the same name */
+	const plm_terms *agreed; /* and the last terms */
 	bool alone; /* no batch: an idle worker may have it at once */
 };
 
@@ -256,32 +258,39 @@ static void chunk_return(struct plm *rt, struct chunk *chunk)
 	}
 }
 
-static int submit_all(
-    struct plm *rt, const plm_task *tasks, size_t n, plm_ref *ret, size_t *ret_done)
+static int look_up(struct plm *rt, const plm_task *task, struct submission *s)
+{
+	int r = 0;
+	if (task->function != s->known || !s->known)
+		r = names_find(rt->names, &rt->tables.registry, task->function, &s->function);
+	s->known = task->function;
+	if (r == 0 && task->terms != s->agreed)
+		r = terms_agree(rt, task->terms, 0, &s->terms);
+	s->agreed = task->terms;
+	return r;
+}
+
+static int submit_next(struct plm *rt, struct chunk *chunk, struct submission *s,
+    const plm_task *task, uint64_t turn, plm_ref *ret)
+{
+	s->results = 1;
+	if (task->terms && task->terms->replicas > 1)
+		return submit_replicas(rt, task, ret);
+	int r = look_up(rt, task, s);
+	if (r == 0)
+		r = measure(rt, task, s);
+	return r < 0 ? r : submit_one(rt, chunk, s, turn, ret);
+}
+
+static int submit_all(struct plm *rt, const plm_task *tasks, size_t n, plm_ref *ret)
 {
 	struct submission s = { .deadline_ns = handle_deadline(rt), .alone = n == 1 };
 	struct chunk chunk = { .left = n };
-	const char *known =
-	    NULL; /* the last name looked up: the same pointer means the same function */
-	const plm_terms *agreed = NULL;
 	uint64_t turn = turns_take(&rt->tables, &rt->next_turn, n);
 	int r = 0;
 	for (size_t i = 0; i < n && r == 0; i++, chunk.left--) {
-		if (tasks[i].function != known || !known)
-			r = names_find(
-			    rt->names, &rt->tables.registry, tasks[i].function, &s.function);
-		known = tasks[i].function;
-		if (r == 0 && tasks[i].terms != agreed)
-			r = terms_agree(rt, tasks[i].terms, &s.terms);
-		agreed = tasks[i].terms;
-		if (r == 0)
-			r = measure(rt, &tasks[i], &s);
-		if (r == 0)
-			r = submit_one(rt, &chunk, &s, turn + i, ret);
-		if (r == 0) {
-			ret += s.results;
-			++*ret_done;
-		}
+		r = submit_next(rt, &chunk, &s, &tasks[i], turn + i, ret);
+		ret += s.results;
 	}
 	int told = chunk_tell(rt, &chunk);
 	chunk_return(rt, &chunk);
@@ -302,7 +311,7 @@ static int check_open(const struct plm *rt)
 	return 0;
 }
 
-int submit_again(struct plm *rt, const plm_task *task, uint32_t terms, plm_ref *ret)
+int submit_with(struct plm *rt, const plm_task *task, uint32_t terms, plm_ref *ret)
 {
 	struct submission s = { .deadline_ns = handle_deadline(rt), .terms = terms };
 	struct chunk chunk = { .left = 1 };
@@ -329,9 +338,8 @@ int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret)
 		total += tasks[i].results ? tasks[i].results : 1;
 	for (size_t i = 0; i < total; i++)
 		ret[i] = PLM_NONE;
-	size_t done = 0;
 	r = check_open(rt);
-	return r < 0 ? r : submit_all(rt, tasks, n, ret, &done);
+	return r < 0 ? r : submit_all(rt, tasks, n, ret);
 }
 
 int plm_submit(plm *rt, const plm_task *task, plm_ref *ret)

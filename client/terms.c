@@ -10,9 +10,11 @@
 
 static int check_reserved(const plm_terms *terms)
 {
+	uint64_t any = terms->reserved_word;
 	for (size_t i = 0; i < COUNT_OF(terms->reserved); i++)
-		if (terms->reserved[i])
-			return why(-EINVAL, "the reserved fields of plm_terms must be zero");
+		any |= terms->reserved[i];
+	if (any)
+		return why(-EINVAL, "the reserved fields of plm_terms must be zero");
 	return 0;
 }
 
@@ -35,7 +37,22 @@ static int take_limits(const plm_terms *terms, struct terms *ret)
 	return 0;
 }
 
-int terms_agree(struct plm *rt, const plm_terms *terms, uint32_t *ret)
+/* A replica asks for a slot of a worker of its own; else what tasks without needs do. */
+static int take_rank(const plm_terms *terms, uint32_t rank, struct terms *ret)
+{
+	if (terms->replicas > REPLICAS_MAX)
+		return why(-EINVAL, "%u replicas, at most %d are possible", terms->replicas,
+		    REPLICAS_MAX);
+	if (rank == 0)
+		return 0;
+	ret->replicas = terms->replicas;
+	ret->rank = rank;
+	if (ret->alternatives == 0)
+		ret->alternative[ret->alternatives++].amount[RESOURCE_CPUS] = AMOUNT_UNIT;
+	return 0;
+}
+
+int terms_agree(struct plm *rt, const plm_terms *terms, uint32_t rank, uint32_t *ret)
 {
 	const struct control *c = rt->tables.control;
 	struct resource_names names = c->resources;
@@ -50,8 +67,13 @@ int terms_agree(struct plm *rt, const plm_terms *terms, uint32_t *ret)
 	if (r == 0 && terms->needs)
 		r = spec_needs(terms->needs, &names, &wanted);
 	if (r == 0)
+		r = take_rank(terms, rank, &wanted);
+	if (r == 0)
 		r = needs_fit(&wanted, c->kind, c->kinds, c->memory, &names);
-	if (r < 0)
-		return r;
-	return terms_number(rt->tables.terms, &rt->tables.registry.lock, &wanted, ret);
+	return r < 0 ? r : terms_note(rt, &wanted, ret);
+}
+
+int terms_note(struct plm *rt, const struct terms *terms, uint32_t *ret)
+{
+	return terms_number(rt->tables.terms, &rt->tables.registry.lock, terms, ret);
 }

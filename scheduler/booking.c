@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "scheduler/scheduler.h"
+#include "tables/spec.h"
 
 static struct process *seat(const struct scheduler *s, uint32_t process)
 {
@@ -230,6 +231,32 @@ static void avoid_failed(struct scheduler *s, const struct heap_entry *task, str
 			f->worker[i] = f->worker[--f->n];
 }
 
+/* Its place among the workers that can ever run such a task: the same for all replicas of one. */
+static uint32_t place_among_able(const struct scheduler *s, uint32_t worker,
+    const struct terms *terms)
+{
+	const struct control *c = s->t->control;
+	uint32_t able = 0, first = 0;
+	for (uint32_t k = 0; k < c->kinds && first <= worker; first += c->kind[k++].count) {
+		uint32_t count = c->kind[k].count, before = worker - first;
+		if (kind_fits(&c->kind[k], terms, c->memory))
+			able += before < count ? before : count;
+	}
+	return able;
+}
+
+/* Replicas run on workers apart: each has every n-th of those that can run it for its own. */
+static void keep_apart(const struct scheduler *s, const struct terms *terms, struct fitting *f)
+{
+	uint32_t n = 0;
+	if (terms->rank == 0)
+		return;
+	for (uint32_t i = 0; i < f->n; i++)
+		if (place_among_able(s, f->worker[i], terms) % terms->replicas == terms->rank - 1)
+			f->worker[n++] = f->worker[i];
+	f->n = n;
+}
+
 static void begin(struct scheduler *s, const struct heap_entry *task, const struct terms *terms,
     uint32_t way, const struct fitting *fitting)
 {
@@ -246,12 +273,16 @@ static void begin(struct scheduler *s, const struct heap_entry *task, const stru
 	s->member[b->reserved_main].booked = b->ref; /* its word is the last to be written */
 }
 
+/* False: *lacking has what is short; nothing, if it waits for a worker of its own (a replica). */
 static bool try_to_begin(struct scheduler *s, const struct heap_entry *task,
     const struct terms *terms, uint32_t *lacking)
 {
 	struct fitting fitting = { 0 };
+	bool apart = false;
 	for (uint32_t way = 0; way < terms->alternatives && way < ALTERNATIVES_MAX; way++) {
 		find_fitting(s, &terms->alternative[way], &fitting);
+		apart |= fitting.n > 0;
+		keep_apart(s, terms, &fitting);
 		keep_gpus_free(s, &terms->alternative[way], &fitting);
 		if (fitting.n == 0)
 			continue;
@@ -259,7 +290,8 @@ static bool try_to_begin(struct scheduler *s, const struct heap_entry *task,
 		begin(s, task, terms, way, &fitting);
 		return true;
 	}
-	*lacking |= fitting.lacking;
+	if (!apart)
+		*lacking |= fitting.lacking;
 	return false;
 }
 

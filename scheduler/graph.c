@@ -174,6 +174,31 @@ static bool heed_argument(
 	return false;
 }
 
+/* One that wants any of its arguments: the first that is done, or the failure of the last. */
+static void check_any(struct scheduler *s, uint32_t index, struct args_reader *reader)
+{
+	struct arg arg;
+	struct record *failed = NULL;
+	bool open = false;
+	while (args_next(reader, &arg)) {
+		struct record *speaker = arg.future ? edges_speaker(s->t, arg.future->ref) : NULL;
+		enum record_state state =
+		    speaker ? word_state(sh_load(&speaker->state)) : RECORD_FREE;
+		if (state_settled(state) && sh_peek(&speaker->dependents))
+			graph_settled(s, record_index(s->t, speaker));
+		if (state == RECORD_DONE) {
+			become_ready(s, index);
+			return;
+		}
+		open |= speaker && !state_settled(state);
+		failed = speaker && state_settled(state) ? speaker : failed;
+	}
+	if (!open && failed)
+		fail_because(s, index, failed);
+	else if (!open)
+		fail_unknown_argument(s, index, 0);
+}
+
 void graph_check(struct scheduler *s, uint32_t index)
 {
 	struct record *r = record_at(s->t, index);
@@ -184,6 +209,10 @@ void graph_check(struct scheduler *s, uint32_t index)
 		return;
 	}
 	sh_fence();
+	if (record_wants_any(s->t, r)) {
+		check_any(s, index, &reader);
+		return;
+	}
 	while (args_next(&reader, &arg))
 		if (arg.future &&
 		    !heed_argument(s, index, edges_speaker(s->t, arg.future->ref), reader.next))
@@ -218,6 +247,38 @@ static void release_arguments(struct scheduler *s, struct record *r)
 	}
 }
 
+static void cancel_argument(struct scheduler *s, struct record *r)
+{
+	uint32_t index = record_index(s->t, r);
+	uint64_t word = sh_load(&r->state);
+	int done;
+	do
+		done = record_cancel(r, &word, SLOT_SCHEDULER);
+	while (done == -EAGAIN);
+	if (done < 0)
+		return; /* it is settled */
+	wake_holders(s->t, index);
+	if (word_state(word) == RECORD_RUNNING) {
+		limits_stop(s, index, NULL);
+		return;
+	}
+	place_remove(s, index);
+	graph_settled(s, index);
+}
+
+/* One replica was enough: the others need not go on. */
+static void cancel_arguments(struct scheduler *s, struct record *r)
+{
+	struct args_reader reader;
+	struct arg arg;
+	bool readable = args_open(s->t, r, &reader);
+	while (readable && args_next(&reader, &arg)) {
+		struct record *speaker = arg.future ? edges_speaker(s->t, arg.future->ref) : NULL;
+		if (speaker)
+			cancel_argument(s, speaker);
+	}
+}
+
 /* From here on nobody links or counts it again. False: an edge of it hangs in another's list still.
  */
 static bool leave_graph(struct scheduler *s, struct record *r)
@@ -241,6 +302,8 @@ static void finish(struct scheduler *s, uint32_t index)
 	if (word_dead(word) && hold_any(s->t, index))
 		return; /* whoever holds it may want it run again */
 	if (sh_peek(&r->uses) & USES_COUNTED) {
+		if (record_wants_any(s->t, r))
+			cancel_arguments(s, r);
 		if (!leave_graph(s, r))
 			return;
 		release_arguments(s, r);
@@ -253,7 +316,9 @@ static void tell_dependent(
     struct scheduler *s, struct edge_taken edge, const struct record *settled)
 {
 	enum record_state state = word_state(sh_load(&record_at(s->t, edge.task)->state));
-	if (state == RECORD_WAITING && word_state(sh_load(&settled->state)) != RECORD_DONE)
+	bool failed = word_state(sh_load(&settled->state)) != RECORD_DONE;
+	if (state == RECORD_WAITING && failed &&
+	    (edge.last || !record_wants_any(s->t, record_at(s->t, edge.task))))
 		fail_because(s, edge.task, settled);
 	else if (state == RECORD_WAITING && edge.last && !edge.doomed)
 		become_ready(s, edge.task);

@@ -22,7 +22,7 @@ void edges_link(struct tables *t, uint32_t index, const struct arg *arg, struct 
 		sh_poke(&arg->future->next, sh_peek(&speaker->dependents));
 		sh_poke(&r->pending, sh_peek(&r->pending) + 1);
 		sh_store(&speaker->dependents, edge_make(index, arg->offset));
-	} else if (state != RECORD_DONE) {
+	} else if (state != RECORD_DONE && !record_wants_any(t, r)) {
 		sh_poke(&r->pending, sh_peek(&r->pending) | PENDING_DOOMED);
 	}
 }
@@ -44,10 +44,16 @@ static bool take_one_locked(struct tables *t, struct record *settled, struct edg
 	uint32_t pending = sh_peek(&r->pending);
 	if ((pending & ~PENDING_DOOMED) == 0)
 		return false; /* a list that bites its tail */
+	bool done = word_state(sh_load(&settled->state)) == RECORD_DONE;
+	bool any = record_wants_any(t, r);
 	pending--;
-	if (word_state(sh_load(&settled->state)) != RECORD_DONE)
+	if (!done && !any)
 		pending |= PENDING_DOOMED;
 	sh_poke(&r->pending, pending);
+	if (any) {
+		*ret = (struct edge_taken){ task, pending == 0 || done, !done };
+		return true;
+	}
 	*ret = (struct edge_taken){ .task = task, .last = (pending & ~PENDING_DOOMED) == 0,
 		.doomed = (pending & PENDING_DOOMED) != 0 };
 	return true;

@@ -27,8 +27,9 @@ void edges_link(struct tables *t, uint32_t index, const struct arg *arg, struct 
 
 struct edge_taken {
 	uint32_t task;
-	bool last;   /* it misses nothing more */
-	bool doomed; /* this or an earlier argument has failed: it must never become READY */
+	bool last;   /* it misses nothing more; of one that wants any: or it has this one */
+	bool doomed; /* this or an earlier argument has failed: it must never become READY; of one
+	              * that wants any: this has failed */
 };
 
 /* Takes up to max edges off the settled record that ref names and counts them down. *ret_n of them

@@ -1,5 +1,7 @@
 #include "tables/record.h"
 
+#include <errno.h>
+
 static const char *const state_names[RECORD_STATES] = {
 	[RECORD_FREE] = "free", [RECORD_RESERVED] = "reserved", [RECORD_WAITING] = "waiting",
 	[RECORD_READY] = "ready", [RECORD_RUNNING] = "running", [RECORD_DONE] = "done",
@@ -40,4 +42,21 @@ bool record_step(struct record *r, uint64_t *seen, enum record_state to, uint32_
 		return false;
 	uint64_t next = word_make(word_generation(*seen), owner, attempt, to, flags);
 	return sh_cas(&r->state, seen, next);
+}
+
+int record_cancel(struct record *r, uint64_t *seen, uint32_t by)
+{
+	uint32_t attempt = word_attempt(*seen), flags = word_flags(*seen);
+	switch (word_state(*seen)) {
+	case RECORD_WAITING:
+	case RECORD_READY:
+		return record_step(r, seen, RECORD_CANCELLED, by, attempt, 0) ? 0 : -EAGAIN;
+	case RECORD_RUNNING:
+		if (flags & FLAG_CANCEL)
+			return 0;
+		return record_step(r, seen, RECORD_RUNNING, word_owner(*seen), attempt,
+		    flags | FLAG_CANCEL) ? 0 : -EAGAIN;
+	default:
+		return -EALREADY;
+	}
 }

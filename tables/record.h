@@ -208,6 +208,10 @@ bool record_step_legal(enum record_state from, enum record_state to);
 bool record_step(struct record *r, uint64_t *seen, enum record_state to, uint32_t owner,
     uint32_t attempt, uint32_t flags);
 
+/* One CAS: a task that waits is CANCELLED, one that runs is asked to stop. 0; -EAGAIN: the word
+ * moved, and *seen is the new one; -EALREADY: there is nothing to cancel. */
+int record_cancel(struct record *r, uint64_t *seen, uint32_t by);
+
 /* ---- the order of tasks: larger key first ---- */
 
 #define KEY_TURN_MASK (((uint64_t)1 << 48) - 1)

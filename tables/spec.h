@@ -35,8 +35,12 @@ int spec_workers_file(const char *path, struct resource_names *names,
 /* Writes the alternatives of *ret, and leaves its limits as they are. 0 or -EINVAL. */
 int spec_needs(const char *text, const struct resource_names *names, struct terms *ret);
 
+/* Can a worker of this kind ever run it? Memory is the machine's, 0: not bounded. */
+bool kind_fits(const struct worker_kind *kind, const struct terms *terms, uint64_t machine_memory);
+
 /* Can a worker of one of these kinds ever meet one of the alternatives? Memory is the machine's
- * (0: not bounded), and no more than the worker may use. 0, or -EINVAL with what is missing. */
+ * (0: not bounded), and no more than the worker may use; replicas want a worker each. 0, or -EINVAL
+ * with what is missing. */
 int needs_fit(const struct terms *terms, const struct worker_kind *kind, uint32_t kinds,
     uint64_t machine_memory, const struct resource_names *names);
 

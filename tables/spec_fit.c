@@ -80,6 +80,28 @@ static void reason(const struct offer *o, const struct demand *demand, char *ret
 	snprintf(ret, size, "%.60s: no worker has all of it", all);
 }
 
+bool kind_fits(const struct worker_kind *kind, const struct terms *terms, uint64_t machine_memory)
+{
+	uint64_t most = machine_memory ? machine_memory : UINT64_MAX;
+	const struct offer offer = { .machine_memory = most };
+	for (uint32_t i = 0; i < terms->alternatives; i++)
+		if (kind_meets(&offer, kind, &terms->alternative[i]))
+			return true;
+	return terms->alternatives == 0;
+}
+
+static int replicas_fit(const struct terms *terms, const struct worker_kind *kind, uint32_t kinds,
+    uint64_t machine_memory)
+{
+	uint32_t workers = 0;
+	for (uint32_t i = 0; i < kinds; i++)
+		workers += kind_fits(&kind[i], terms, machine_memory) ? kind[i].count : 0;
+	if (terms->replicas <= workers)
+		return 0;
+	return why(-EINVAL, "%u replicas want as many workers, and %u can run the task",
+	    terms->replicas, workers);
+}
+
 int needs_fit(const struct terms *terms, const struct worker_kind *kind, uint32_t kinds,
     uint64_t machine_memory, const struct resource_names *names)
 {
@@ -89,9 +111,10 @@ int needs_fit(const struct terms *terms, const struct worker_kind *kind, uint32_
 	size_t n = 0;
 	for (uint32_t i = 0; i < terms->alternatives; i++) {
 		if (any_meets(&offer, &terms->alternative[i]))
-			return 0;
+			return replicas_fit(terms, kind, kinds, machine_memory);
 		reason(&offer, &terms->alternative[i], one, sizeof one);
 		n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", n ? "; " : "", one);
 	}
-	return terms->alternatives == 0 ? 0 : why(-EINVAL, "%s", all);
+	return terms->alternatives == 0 ? replicas_fit(terms, kind, kinds, machine_memory)
+	                                : why(-EINVAL, "%s", all);
 }

@@ -152,6 +152,13 @@ static inline bool record_needs(const struct tables *t, const struct record *r)
 	return terms && terms->alternatives > 0;
 }
 
+/* Of several replicas: done when the first of its arguments is, failed when the last one has. */
+static inline bool record_wants_any(const struct tables *t, const struct record *r)
+{
+	const struct terms *terms = r->terms ? terms_at(t->terms, r->terms) : NULL;
+	return terms && terms->replicas > 0 && terms->rank == 0;
+}
+
 /* At whose hands the last attempt of a READY record ended: the number of a worker, or NO_WORKER. */
 #define NO_WORKER UINT32_MAX
 uint32_t record_failed_by(const struct tables *t, uint64_t word);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/why.h"
 
@@ -27,12 +28,30 @@ static int find_args(struct plm_call *call)
 		return why(-EIO, "the task's arguments are damaged");
 	size_t i = 0;
 	for (; i < call->nargs && args_next(&reader, &arg); i++) {
-		call->args[i] = (struct call_arg){ arg.data, arg.length };
+		call->args[i] = arg.future ? (struct call_arg){ NULL, 0 }
+		                           : (struct call_arg){ arg.data, arg.length };
 		int r = arg.future ? find_future(call, i, arg.future->ref) : 0;
-		if (r < 0)
+		if (r < 0 && !call_takes_first(call))
 			return r;
 	}
 	return i == call->nargs ? 0 : why(-EIO, "argument %zu is damaged", i + 1);
+}
+
+bool call_takes_first(const struct plm_call *call)
+{
+	return record_wants_any(&call->rt->tables, call->record);
+}
+
+void call_take_first(struct plm_call *call)
+{
+	size_t i = 0;
+	while (i < call->nargs && !call->args[i].data)
+		i++;
+	void *result = i < call->nargs ? plm_result(call, call->args[i].length) : NULL;
+	if (result)
+		memcpy(result, call->args[i].data, call->args[i].length);
+	else
+		plm_fail(call, ENOSPC, "the result of a replica finds no room: %s", why_text());
 }
 
 int call_open(struct plm_call *call, struct plm *rt, struct record *record, uint64_t word)

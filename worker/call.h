@@ -30,6 +30,10 @@ struct plm_call {
 int call_open(struct plm_call *call, struct plm *rt, struct record *record, uint64_t word);
 void call_close(struct plm_call *call);
 
+/* Of a task of several replicas: its result is a copy of the first argument that is done. */
+bool call_takes_first(const struct plm_call *call);
+void call_take_first(struct plm_call *call);
+
 /* Gives back every extent the attempt allocated for results. */
 void call_discard_results(struct plm_call *call);
 

@@ -149,11 +149,14 @@ static void call_function(struct worker *w, struct plm_call *call)
 {
 	plm_function *function;
 	int r = call_open(call, &w->rt, call->record, call->word);
-	if (r == 0)
+	bool takes_first = r == 0 && call->record->terms && call_takes_first(call);
+	if (r == 0 && !takes_first)
 		r = functions_find(
 		    &w->functions, &w->rt.tables.registry, call->record->function, &function);
 	if (r < 0) {
 		plm_fail(call, -r, "%s", why_text());
+	} else if (takes_first) {
+		call_take_first(call);
 	} else if (!w->injection || inject(w->injection, call) == 0) {
 		r = function(call);
 		if (r != 0 && call->code == 0)

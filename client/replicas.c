@@ -1,0 +1,59 @@
+/* replicas.c - one task run by several workers at once: a task for each of them, and one that waits
+ * for the first good result and takes it.
+ *
+ * The last one is a task like others, with the replicas as its arguments, but for one rule: it is
+ * ready when any of them is done, and fails when the last one has failed (tables/edges.h). When it
+ * is settled the scheduler cancels the rest.
+ * Death: the client's own between two of these submissions: what it submitted runs, and is freed,
+ * as nobody holds it. */
+#include <errno.h>
+
+#include "base/check.h"
+#include "base/why.h"
+#include "client/handle.h"
+
+static int submit_ranks(struct plm *rt, const plm_task *task, plm_ref *ret, unsigned *ret_n)
+{
+	plm_task one = *task;
+	one.flags = 0;
+	for (unsigned *n = ret_n; *n < task->terms->replicas; ++*n) {
+		uint32_t number;
+		int r = terms_agree(rt, task->terms, *n + 1, &number);
+		if (r == 0)
+			r = submit_with(rt, &one, number, &ret[*n]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Whatever happens to the worker that takes the result: it is there to be taken again. */
+static int submit_taker(struct plm *rt, const plm_task *task, const plm_ref *ranks, plm_ref *ret)
+{
+	plm_arg args[REPLICAS_MAX];
+	struct terms terms = { .replicas = task->terms->replicas };
+	uint32_t number;
+	for (unsigned i = 0; i < task->terms->replicas; i++)
+		args[i] = PLM_FUTURE(ranks[i]);
+	plm_task taker = { .function = task->function, .args = args,
+		.nargs = task->terms->replicas, .priority = task->priority,
+		.crash_retries = RETRIES_MAX - 1, .flags = task->flags };
+	int r = terms_note(rt, &terms, &number);
+	return r < 0 ? r : submit_with(rt, &taker, number, ret);
+}
+
+int submit_replicas(struct plm *rt, const plm_task *task, plm_ref *ret)
+{
+	plm_ref rank[REPLICAS_MAX];
+	unsigned n = 0;
+	if (task->results > 1)
+		return why(-EINVAL, "%s: a task of %u results cannot have replicas", task->function,
+		    task->results);
+	int r = submit_ranks(rt, task, rank, &n);
+	if (r == 0)
+		r = submit_taker(rt, task, rank, ret);
+	for (unsigned i = 0; i < n && r < 0; i++)
+		plm_cancel(rt, rank[i], 0);
+	plm_drop_many(rt, rank, n);
+	return r;
+}

@@ -1,0 +1,98 @@
+/* mod_race.c - replicas that meet: each knows from a file how many began before it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "plm.h"
+#include "race.h"
+
+static struct race *open_race(plm_call *call)
+{
+	char path[256];
+	size_t length = 0;
+	const void *data = plm_arg_data(call, 0, &length);
+	if (!data || length >= sizeof path)
+		return NULL;
+	memcpy(path, data, length);
+	path[length] = 0;
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	void *memory = fd < 0 ? MAP_FAILED :
+	    mmap(NULL, sizeof(struct race), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (fd >= 0)
+		close(fd);
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static uint32_t begin(struct race *race)
+{
+	uint32_t place = atomic_fetch_add(&race->begun, 1);
+	if (place < RACE_MAX)
+		race->pid[place] = getpid();
+	return place;
+}
+
+static void nap(void)
+{
+	static const struct timespec ms = { .tv_nsec = 1000000 };
+	nanosleep(&ms, NULL);
+}
+
+static int yield_place(plm_call *call, uint32_t place)
+{
+	char *result = plm_result(call, 1);
+	if (!result)
+		return plm_fail(call, ENOSPC, "%s", plm_why());
+	*result = (char)('a' + place);
+	return 0;
+}
+
+/* FILE: who is first goes on until it is cancelled; the others are quick. */
+static int straggle(plm_call *call)
+{
+	struct race *race = open_race(call);
+	if (!race)
+		return plm_fail(call, EINVAL, "race.straggle takes a file");
+	uint32_t place = begin(race);
+	while (place == 0 && !plm_cancelled(call))
+		nap();
+	if (place == 0)
+		atomic_store(&race->cancelled, 1);
+	munmap(race, sizeof *race);
+	return place == 0 ? plm_fail(call, EINTR, "cancelled") : yield_place(call, place);
+}
+
+/* FILE: ends when as many have begun as race.wanted says. */
+static int meet(plm_call *call)
+{
+	struct race *race = open_race(call);
+	if (!race)
+		return plm_fail(call, EINVAL, "race.meet takes a file");
+	uint32_t place = begin(race);
+	while (atomic_load(&race->begun) < race->wanted && !plm_cancelled(call))
+		nap();
+	munmap(race, sizeof *race);
+	return yield_place(call, place);
+}
+
+/* FILE: only the last of race.wanted succeeds. */
+static int fail_but_last(plm_call *call)
+{
+	struct race *race = open_race(call);
+	if (!race)
+		return plm_fail(call, EINVAL, "race.fail takes a file");
+	uint32_t place = begin(race), wanted = race->wanted;
+	munmap(race, sizeof *race);
+	return place + 1 == wanted ? yield_place(call, place)
+	                           : plm_fail(call, 7, "number %u fails", place);
+}
+
+PLM_MODULE(race,
+    { "straggle", straggle, "FILE: the first goes on until it is cancelled" },
+    { "meet", meet, "FILE: all begin before one ends" },
+    { "fail", fail_but_last, "FILE: all but the last fail" });
