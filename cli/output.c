@@ -231,18 +231,23 @@ void cell_none(struct output *out)
 	cell_bare(out, "null", "-");
 }
 
+void ms_print(uint64_t ms, char *ret, size_t size)
+{
+	if (ms < MS_PER_SECOND)
+		snprintf(ret, size, "%llums", (unsigned long long)ms);
+	else if (ms < MS_PER_MINUTE)
+		snprintf(ret, size, "%.1fs", (double)ms / MS_PER_SECOND);
+	else if (ms < MS_PER_HOUR)
+		snprintf(ret, size, "%.1fmin", (double)ms / MS_PER_MINUTE);
+	else
+		snprintf(ret, size, "%.1fh", (double)ms / MS_PER_HOUR);
+}
+
 void cell_ms(struct output *out, uint64_t ms)
 {
 	char number[NUMBER_BYTES], text[NUMBER_BYTES];
 	snprintf(number, sizeof number, "%llu", (unsigned long long)ms);
-	if (ms < MS_PER_SECOND)
-		snprintf(text, sizeof text, "%llums", (unsigned long long)ms);
-	else if (ms < MS_PER_MINUTE)
-		snprintf(text, sizeof text, "%.1fs", (double)ms / MS_PER_SECOND);
-	else if (ms < MS_PER_HOUR)
-		snprintf(text, sizeof text, "%.1fmin", (double)ms / MS_PER_MINUTE);
-	else
-		snprintf(text, sizeof text, "%.1fh", (double)ms / MS_PER_HOUR);
+	ms_print(ms, text, sizeof text);
 	cell_bare(out, number, text);
 }
 
@@ -273,6 +278,17 @@ void cell_bytes(struct output *out, const void *data, size_t length)
 		put_json_string(out->file, data, length);
 	else
 		put_base64(out->file, data, length);
+}
+
+void cell_list(struct output *out, const char *const *text, unsigned n)
+{
+	json_key(out, next_column(out), "");
+	putc('[', out->file);
+	for (unsigned i = 0; i < n; i++) {
+		fputs(i ? ", " : "", out->file);
+		put_json_string(out->file, (const unsigned char *)text[i], strlen(text[i]));
+	}
+	putc(']', out->file);
 }
 
 void row_end(struct output *out)

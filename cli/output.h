@@ -48,11 +48,14 @@ void cell_none(struct output *out);                   /* "-"; JSON: null */
 /* JSON only: a string if the bytes are UTF-8, else base64 under the key with "_base64" behind
  * it. */
 void cell_bytes(struct output *out, const void *data, size_t length);
+/* JSON only: an array of strings. */
+void cell_list(struct output *out, const char *const *text, unsigned n);
 void row_end(struct output *out);
 
-/* The text of cell_size(). Any text for a terminal: control characters and wild bytes become
- * "?". */
+/* The texts of cell_size() and cell_ms(). */
 void size_print(uint64_t bytes, char *ret, size_t size);
+void ms_print(uint64_t ms, char *ret, size_t size);
+/* Any text for a terminal: control characters and wild bytes become "?". */
 void make_printable(const char *text, char *ret, size_t size);
 
 /* One of several lists follows: a heading for people, "table" in JSON. */

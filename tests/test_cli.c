@@ -82,6 +82,7 @@ START_TEST(usage_errors_are_64_before_anything_is_done)
 	    {"call", "--priority", "high", "x"},
 	    {"call", "--results", "0", "x"},
 	    {"wait", NULL},
+	    {"explain", NULL},
 	    {"status", "--timeout", "soon", NULL},
 	    {"status", "extra", NULL},
 	    {"get", "--output", NULL},
@@ -108,7 +109,8 @@ END_TEST
 START_TEST(every_command_explains_itself)
 {
 	static const char *const commands[] = {"call", "put", "get", "wait", "cancel", "drop",
-	    "status", "tasks", "workers", "objects", "functions", "module", "topology", "stop"};
+	    "explain", "status", "tasks", "workers", "objects", "functions", "module", "topology",
+	    "stop"};
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
 		struct output_of help = ctl(&nobody, "help", commands[i]);
 		struct output_of option = ctl(&nobody, commands[i], "--help");

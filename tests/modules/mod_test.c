@@ -78,7 +78,38 @@ static int environment(plm_call *call)
 	return 0;
 }
 
+/* Not as an argument: the task runs, and waits in its function. */
+static int await(plm_call *call)
+{
+	char text[PLM_REF_TEXT_BYTES] = "";
+	size_t length = 0;
+	const void *data = plm_arg_data(call, 0, &length);
+	plm_ref ref;
+	if (data && length < sizeof text)
+		memcpy(text, data, length);
+	if (plm_ref_parse(text, &ref) < 0)
+		return plm_fail(call, EINVAL, "%s", plm_why());
+	int r = plm_wait(plm_runtime(call), &ref, 1, 1, -1, NULL);
+	return r < 0 ? plm_fail(call, -r, "%s", plm_why()) : 0;
+}
+
+/* The only worker runs the child in the place of this one, which waits for it. */
+static int nest(plm_call *call)
+{
+	size_t length = 0;
+	const void *data = plm_arg_data(call, 0, &length);
+	plm_arg arg = PLM_BYTES(data, length);
+	plm_task task = { .function = "probe.sleep", .args = &arg, .nargs = 1 };
+	plm_ref ref;
+	int r = plm_submit(plm_runtime(call), &task, &ref);
+	if (r == 0)
+		r = plm_wait(plm_runtime(call), &ref, 1, 1, -1, NULL);
+	return r < 0 ? plm_fail(call, -r, "%s", plm_why()) : 0;
+}
+
 PLM_MODULE(test,
+	{ "nest", nest, "MILLISECONDS: waits for a task that sleeps so long" },
+	{ "await", await, "TEXT: waits for the future that the text names" },
 	{ "environment", environment, "NAME: the variable as the worker sees it" },
 	{ "order", order, "TAG: notes that it ran" },
 	{ "flaky", flaky, "KEY N: fails the first N times in a process, then yields how often" },

@@ -1,0 +1,433 @@
+#include "cli/reasons.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/check.h"
+#include "cli/look.h"
+#include "cli/output.h"
+#include "tables/args.h"
+#include "tables/due.h"
+
+enum {
+	LOOKS_MAX = 8,        /* at a word that keeps moving */
+	CHAIN_MAX = 10000,    /* a longer one is a circle, which only damage makes */
+	MESSAGE_BYTES = 512,
+	TIME_BYTES = 32,
+	OTHERS_BYTES = 48,
+};
+
+/* ---- words ---- */
+
+void say(struct look *l, const char *code, const char *format, ...)
+{
+	struct explanation *e = l->ret;
+	if (e->reasons == REASONS_MAX)
+		return;
+	struct reason *reason = &e->reason[e->reasons++];
+	*reason = (struct reason){ .code = code };
+	va_list args;
+	va_start(args, format);
+	vsnprintf(reason->text, sizeof reason->text, format, args);
+	va_end(args);
+}
+
+void blame(struct look *l, uint64_t ref)
+{
+	struct reason *reason = &l->ret->reason[l->ret->reasons - 1];
+	if (reason->refs < REASON_REFS_MAX)
+		reason->ref[reason->refs++] = ref;
+}
+
+static void function_of(const struct tables *t, const struct record *r, char ret[VIEW_TEXT_BYTES])
+{
+	struct function_entry entry;
+	if (registry_function(&t->registry, r->function, &entry))
+		snprintf(ret, VIEW_TEXT_BYTES, "%s", entry.name);
+	else
+		snprintf(ret, VIEW_TEXT_BYTES, "#%" PRIu32, (uint32_t)r->function);
+}
+
+const char *name_task(const struct tables *t, uint64_t ref, char ret[NAME_BYTES])
+{
+	char text[VIEW_TEXT_BYTES], function[VIEW_TEXT_BYTES];
+	uint64_t word = 0;
+	const struct record *r = record_lookup(t, ref, &word);
+	bool task = r && !(word_flags(word) & FLAG_OBJECT) && word_state(word) != RECORD_PART &&
+	    word_state(word) != RECORD_RESERVED;
+	view_ref(t, ref, text);
+	if (task)
+		function_of(t, r, function);
+	snprintf(ret, NAME_BYTES, task ? "%s (%s)" : "%s", text,
+	    task ? function : "");
+	return ret;
+}
+
+/* Times in records wrap, and one may lie ahead of us: that is now. */
+static const char *span(uint32_t from_ms, uint32_t to_ms, char ret[TIME_BYTES])
+{
+	uint32_t ms = to_ms - from_ms;
+	ms_print(ms > INT32_MAX ? 0 : ms, ret, TIME_BYTES);
+	return ret;
+}
+
+/* ---- settled ---- */
+
+static void say_object(struct look *l)
+{
+	char age[TIME_BYTES], size[TIME_BYTES];
+	size_print(l->r->value_bytes, size, sizeof size);
+	say(l, "done", "an object of %s, put %s ago", size, span(l->r->end_ms, l->now_ms, age));
+}
+
+/* "3.1s ago, after it waited 2ms and ran 1.0s". Each start counts one attempt. */
+static const char *history(const struct look *l, char ret[MESSAGE_BYTES])
+{
+	const struct record *r = l->r;
+	char ago[TIME_BYTES], waited[TIME_BYTES], ran[TIME_BYTES];
+	uint32_t attempts = word_attempt(l->word);
+	span(r->end_ms, l->now_ms, ago);
+	span(r->submit_ms, attempts ? r->start_ms : r->end_ms, waited);
+	if (attempts == 0)
+		snprintf(ret, MESSAGE_BYTES, "%s ago, after it waited %s and never ran", ago,
+		    waited);
+	else
+		snprintf(ret, MESSAGE_BYTES, "%s ago, after it waited %s and ran %s%s", ago,
+		    waited, span(r->start_ms, r->end_ms, ran),
+		    attempts > 1 ? " in its last attempt" : "");
+	return ret;
+}
+
+static void check_done(struct look *l)
+{
+	char times[MESSAGE_BYTES];
+	if (l->ret->object)
+		say_object(l);
+	else
+		say(l, "done", "%s", history(l, times));
+}
+
+static void check_cancelled(struct look *l)
+{
+	char times[MESSAGE_BYTES];
+	if (word_attempt(l->word) == 0) /* who cancels what never ran writes no time */
+		say(l, "cancelled", "before it ran");
+	else
+		say(l, "cancelled", "%s", history(l, times));
+}
+
+static void message_of(const struct look *l, char ret[MESSAGE_BYTES])
+{
+	uint64_t length = 0;
+	const char *message =
+	    sh_load(&l->r->value) ? record_value(l->t, l->r, &length) : NULL;
+	int shown = length < MESSAGE_BYTES ? (int)length : MESSAGE_BYTES - 1;
+	snprintf(ret, MESSAGE_BYTES, "%.*s", shown, message ? message : "");
+}
+
+static void check_failed_task(struct look *l)
+{
+	const struct record_failure failure = l->r->failure;
+	struct function_entry entry = { .name = "?" };
+	char times[MESSAGE_BYTES], message[MESSAGE_BYTES], root[VIEW_TEXT_BYTES], why[TIME_BYTES];
+	registry_function(&l->t->registry, failure.root_function, &entry);
+	message_of(l, message);
+	history(l, times);
+	view_ref(l->t, failure.root, root);
+	snprintf(why, sizeof why, failure.signal ? "signal %" PRId32 : "code %" PRId32,
+	    failure.signal ? failure.signal : failure.code);
+	const char *dead = word_dead(l->word) ? "; it had all its attempts: plmctl retry" : "";
+	if (failure.root == l->ref) {
+		say(l, "failed", "%s: %s (%s)%s", times, message, why, dead);
+		return;
+	}
+	say(l, "failed", "%s, because %s failed in %s: %s (%s)%s", times, root, entry.name,
+	    message, why, dead);
+	blame(l, failure.root);
+}
+
+/* ---- running ---- */
+
+static void check_unsealed(struct look *l)
+{
+	uint32_t owner = word_owner(l->word);
+	say(l, "unsealed", "process slot %" PRIu32 " (pid %" PRId32 ") fills an object that it has "
+	    "not sealed", owner, owner < l->t->limits.processes ? l->t->process[owner].pid : 0);
+}
+
+static const struct process *runner(const struct look *l)
+{
+	uint32_t owner = word_owner(l->word);
+	const struct process *p = owner < l->t->limits.processes ? &l->t->process[owner] : NULL;
+	uint64_t word = p ? sh_load(&p->state) : 0;
+	return process_kind(word) == KIND_WORKER && process_present(word) ? p : NULL;
+}
+
+static void check_running(struct look *l)
+{
+	const struct process *p = runner(l);
+	char since[TIME_BYTES];
+	if (!p)
+		say(l, "orphaned", "its worker is dead: the scheduler is about to run it again or "
+		    "to end it");
+	else
+		say(l, "running", "attempt %" PRIu32 " has run for %s on worker %" PRIu32 ", slot %"
+		    PRIu32 ", pid %" PRId32, word_attempt(l->word),
+		    span(l->r->start_ms, l->now_ms, since), p->worker,
+		    word_owner(l->word), p->pid);
+}
+
+static void check_stopping(struct look *l)
+{
+	const struct terms *terms = due_terms(l->t, l->r);
+	uint32_t flags = word_flags(l->word);
+	if (flags & (FLAG_CANCEL | FLAG_LATE))
+		say(l, "stopping", "%sit was asked to stop; if it does not within %" PRIu32
+		    " ms, its worker is ended",
+		    flags & FLAG_LATE ? "a limit of its time is over: " : "",
+		    terms && terms->grace_ms ? terms->grace_ms : (uint32_t)CANCEL_GRACE_MS);
+}
+
+/* What a thread of this process sleeps for; 0: nothing, or any of several. */
+static uint64_t awaited(const struct tables *t, const struct process *p)
+{
+	for (int i = 0; i < WAITERS; i++) {
+		uint32_t awaiting = sh_peek(&p->waiter[i].awaiting);
+		if (awaiting != AWAITING_NOTHING && awaiting <= t->limits.records)
+			return record_ref(awaiting - 1,
+			    word_generation(sh_load(&t->record[awaiting - 1].state)));
+	}
+	return 0;
+}
+
+static void check_blocked(struct look *l)
+{
+	const struct process *p = runner(l);
+	char name[NAME_BYTES];
+	uint64_t above = p ? sh_peek(&p->running) : 0;
+	uint64_t awaits = p && sh_peek(&p->blocked) ? awaited(l->t, p) : 0;
+	if (above && above != l->ref)
+		say(l, "blocked", "it waits in its function, and in its place its slot runs %s",
+		    name_task(l->t, above, name));
+	else if (p && sh_peek(&p->blocked))
+		say(l, "blocked", "it waits in its function for %s",
+		    awaits ? name_task(l->t, awaits, name) : "any of several futures");
+	else
+		return;
+	if (above && above != l->ref)
+		blame(l, above);
+	else if (awaits)
+		blame(l, awaits);
+}
+
+/* ---- waiting ---- */
+
+struct missing { /* arguments that keep a task waiting */
+	uint32_t number, of; /* the first one, from 1; how many arguments there are */
+	uint64_t ref;        /* its future; who speaks for it if that is a part */
+	enum record_state state; /* FREE: there is no such future */
+	uint32_t others;
+};
+
+/* The record that speaks for ref, and its word; NULL: there is none. */
+static struct record *speaker_now(const struct tables *t, uint64_t ref, uint64_t *ret_word)
+{
+	struct record *r = record_lookup(t, ref, ret_word);
+	if (r && word_state(*ret_word) == RECORD_PART)
+		r = record_lookup(t, r->part.task, ret_word);
+	return r;
+}
+
+static uint64_t speaker_of(const struct tables *t, uint64_t ref, enum record_state *ret_state)
+{
+	uint64_t word = 0;
+	const struct record *r = speaker_now(t, ref, &word);
+	*ret_state = r ? word_state(word) : RECORD_FREE;
+	if (*ret_state == RECORD_RUNNING && word_settled(word))
+		*ret_state = RECORD_CANCELLED; /* for who waits */
+	return r ? record_ref(record_index(t, r), word_generation(word)) : ref;
+}
+
+static bool is_lost(enum record_state state)
+{
+	return state == RECORD_FREE || state == RECORD_FAILED || state == RECORD_CANCELLED;
+}
+
+/* False: the block makes no sense, or went while we looked. None is missing: number is 0. */
+static bool find_missing(const struct tables *t, struct record *r, struct missing *ret)
+{
+	struct args_reader reader;
+	struct arg arg;
+	*ret = (struct missing){ .of = r->nargs };
+	if (!args_open(t, r, &reader))
+		return false;
+	for (uint32_t i = 1; args_next(&reader, &arg); i++) {
+		enum record_state state = RECORD_DONE;
+		uint64_t ref = arg.future ? speaker_of(t, arg.future->ref, &state) : 0;
+		if (state == RECORD_DONE)
+			continue;
+		ret->others += ret->number != 0;
+		/* One that will never be there decides alone. */
+		if (ret->number == 0 || (is_lost(state) && !is_lost(ret->state)))
+			*ret = (struct missing){ i, ret->of, ref, state, ret->others };
+	}
+	return true;
+}
+
+static const char *others_text(uint32_t others, char ret[OTHERS_BYTES])
+{
+	snprintf(ret, OTHERS_BYTES, others == 1 ? "; %" PRIu32 " other is not settled"
+	    : "; %" PRIu32 " others are not settled", others);
+	return others ? ret : "";
+}
+
+static void check_arguments(struct look *l)
+{
+	struct missing m;
+	char name[NAME_BYTES], others[OTHERS_BYTES];
+	if (!find_missing(l->t, l->r, &m)) {
+		say(l, "damaged", "its arguments make no sense: the record is damaged");
+		return;
+	}
+	if (m.number == 0) {
+		say(l, "counting", "all its arguments are there: the scheduler is about to make it "
+		    "ready");
+		return;
+	}
+	name_task(l->t, m.ref, name);
+	if (m.state == RECORD_FREE)
+		say(l, "doomed", "argument %" PRIu32 " of %" PRIu32 ", %s, is no future any more: "
+		    "it is about to fail", m.number, m.of, name);
+	else if (state_settled(m.state))
+		say(l, "doomed", "argument %" PRIu32 " of %" PRIu32 ", %s, is %s: it is about to "
+		    "fail, too", m.number, m.of, name, record_state_name(m.state));
+	else
+		say(l, "argument", "argument %" PRIu32 " of %" PRIu32 ", %s, is %s%s", m.number,
+		    m.of, name, record_state_name(m.state), others_text(m.others, others));
+	blame(l, m.ref);
+}
+
+/* From argument to argument, to the first that does not wait for others; how many steps. */
+static uint32_t walk_to_root(const struct tables *t, struct record *r, uint64_t *ret)
+{
+	struct missing m;
+	uint64_t word;
+	uint32_t steps = 0;
+	*ret = 0;
+	while (r && steps < CHAIN_MAX && find_missing(t, r, &m) && m.number) {
+		*ret = m.ref;
+		steps++;
+		r = record_lookup(t, m.ref, &word);
+		if (m.state != RECORD_WAITING)
+			break;
+	}
+	return steps;
+}
+
+static bool explain_one(const struct tables *t, uint64_t ref, bool follow,
+    struct explanation *ret);
+
+static void check_root(struct look *l)
+{
+	struct explanation root;
+	char name[NAME_BYTES];
+	uint64_t ref;
+	uint32_t steps = walk_to_root(l->t, l->r, &ref);
+	if (!l->follow || !ref || !explain_one(l->t, ref, false, &root))
+		return;
+	say(l, "root", "the root is %s, %" PRIu32 " step%s up, which is %s: %s",
+	    name_task(l->t, ref, name), steps, steps == 1 ? "" : "s",
+	    record_state_name(root.state), root.reason[0].text);
+	blame(l, ref);
+}
+
+/* ---- the rules, in order ---- */
+
+static void check_part(struct look *l)
+{
+	say(l, "damaged", "it is a result of a result: the record is damaged");
+}
+
+static void check_nothing(struct look *l)
+{
+	if (l->ret->reasons == 0)
+		say(l, "placing", "nothing is missing: it is on its way to a worker");
+}
+
+#define OF(state) (1u << RECORD_##state)
+
+/* What keeps tasks back from now on, such as a limit of its kind, gets its line where
+ * the scheduler asks the same: before the first rule that it comes before. */
+static const struct check {
+	unsigned states; /* of which it is asked */
+	bool needs;      /* only of those that ask for more than a slot */
+	void (*look)(struct look *l);
+} checks[] = {
+	{ OF(DONE), false, check_done },
+	{ OF(FAILED), false, check_failed_task },
+	{ OF(CANCELLED), false, check_cancelled },
+	{ OF(RESERVED), false, check_unsealed },
+	{ OF(RUNNING), false, check_running },
+	{ OF(RUNNING), false, check_stopping },
+	{ OF(RUNNING), false, check_blocked },
+	{ OF(WAITING), false, check_arguments },
+	{ OF(WAITING), false, check_root },
+	{ OF(READY), false, check_paused },
+	{ OF(READY), false, check_backoff },
+	{ OF(READY), false, check_workers },
+	{ OF(READY), false, check_rings },
+	{ OF(READY) | OF(WAITING), false, check_scheduler },
+	{ OF(READY), true, check_booked },
+	{ OF(READY), true, check_kept },
+	{ OF(READY), true, check_turn },
+	{ OF(READY), true, check_needs },
+	{ OF(READY), false, check_busy },
+	{ OF(READY), false, check_heap },
+	{ OF(PART), false, check_part },
+	{ OF(READY), false, check_nothing },
+};
+
+static void ask_all(struct look *l)
+{
+	unsigned state = 1u << l->ret->state;
+	for (size_t i = 0; i < COUNT_OF(checks); i++)
+		if (checks[i].states & state && (!checks[i].needs || l->terms))
+			checks[i].look(l);
+}
+
+static void look_once(struct look *l)
+{
+	struct explanation *e = l->ret;
+	const struct terms *terms = terms_at(l->t->terms, l->r->terms);
+	*e = (struct explanation){ .ref = l->ref, .state = word_state(l->word),
+		.object = word_flags(l->word) & FLAG_OBJECT };
+	if (!e->object && e->state != RECORD_RESERVED)
+		function_of(l->t, l->r, e->function);
+	l->terms = terms && terms->alternatives > 0 ? terms : NULL;
+	l->now_ms = tables_ms(l->t);
+	if (e->state == RECORD_READY)
+		occupancy_read(l->t, &l->occupancy);
+	ask_all(l);
+}
+
+static bool explain_one(const struct tables *t, uint64_t ref, bool follow,
+    struct explanation *ret)
+{
+	struct look l = { .t = t, .follow = follow, .ret = ret };
+	for (int look = 0; look < LOOKS_MAX; look++) {
+		l.r = speaker_now(t, ref, &l.word);
+		if (!l.r)
+			return false;
+		l.ref = record_ref(record_index(t, l.r), word_generation(l.word));
+		look_once(&l);
+		if (sh_load(&l.r->state) == l.word)
+			break;
+	}
+	return true;
+}
+
+bool explain(const struct tables *t, uint64_t ref, struct explanation *ret)
+{
+	return explain_one(t, ref, true, ret);
+}

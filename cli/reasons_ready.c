@@ -1,0 +1,322 @@
+/* reasons_ready.c - what a task lacks that could run: a worker, a slot, a resource, its turn. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/scan.h"
+#include "cli/look.h"
+#include "cli/output.h"
+#include "tables/due.h"
+#include "tables/spec.h"
+
+enum {
+	LIST_BYTES = 400, /* of a few references */
+	WAY_BYTES = 40,
+};
+
+/* "@a, @b and 3 more" */
+static const char *list_refs(const struct tables *t, const uint64_t *refs, uint32_t named,
+    uint32_t all, char ret[LIST_BYTES])
+{
+	size_t n = 0;
+	ret[0] = 0;
+	for (uint32_t i = 0; i < named && i < all && n < LIST_BYTES; i++) {
+		char text[VIEW_TEXT_BYTES];
+		view_ref(t, refs[i], text);
+		n += (size_t)snprintf(ret + n, LIST_BYTES - n, "%s%s", i ? ", " : "", text);
+	}
+	if (all > named && n < LIST_BYTES)
+		snprintf(ret + n, LIST_BYTES - n, " and %" PRIu32 " more", all - named);
+	return ret;
+}
+
+/* ---- ready ---- */
+
+void check_scheduler(struct look *l)
+{
+	uint64_t word = sh_load(&l->t->process[SLOT_SCHEDULER].state);
+	if (process_state(word) != PROCESS_LIVE)
+		say(l, "no-scheduler", "no scheduler runs just now; the manager is about to start "
+		    "the next one");
+}
+
+void check_paused(struct look *l)
+{
+	if (tables_paused(l->t))
+		say(l, "paused", "the queue is paused: plmctl resume");
+}
+
+void check_backoff(struct look *l)
+{
+	uint64_t now = clock_ns(), due = due_backoff(l->t, l->r, l->word);
+	char left[WAY_BYTES];
+	if (due <= now)
+		return;
+	ms_print((due - now) / NS_PER_MS, left, sizeof left);
+	say(l, "backoff", "it pauses for another %s before attempt %" PRIu32, left,
+	    word_attempt(l->word) + 1);
+}
+
+static bool workers_told_to_leave(const struct tables *t)
+{
+	bool some = sh_peek(&t->control->staff) == 0;
+	for (uint32_t i = 0; i < DRAINED_WORDS; i++)
+		some |= sh_peek(&t->control->drained[i]) != 0;
+	return some;
+}
+
+void check_workers(struct look *l)
+{
+	if (l->occupancy.seats > 0)
+		return;
+	if (workers_told_to_leave(l->t))
+		say(l, "no-worker", "no worker lives; they were told to leave: plmctl workers "
+		    "--set N, plmctl resume WORKER");
+	else
+		say(l, "no-worker", "no worker lives just now; the manager is about to start some");
+}
+
+/* How many hints stand before it in front of this slot; negative: it does not. */
+static int place_in_front(const struct look *l, uint32_t process)
+{
+	uint64_t hints[DOWN_RING_ENTRIES + 1];
+	struct ring ring = ring_down(l->t, process);
+	hints[0] = sh_load(&l->t->process[process].handed);
+	uint32_t n = hints[0] != 0;
+	n += ring_look(&ring, hints + n, DOWN_RING_ENTRIES);
+	for (uint32_t i = 0; i < n; i++)
+		if (hint_kind(hints[i]) == HINT_SUBMITTED &&
+		    (uint32_t)hints[i] == ref_index(l->ref) && hint_fits(hints[i], l->word))
+			return (int)i;
+	return -1;
+}
+
+void check_rings(struct look *l)
+{
+	char name[NAME_BYTES];
+	for (uint32_t i = 0; i < l->occupancy.seats; i++) {
+		const struct seat *seat = &l->occupancy.seat[i];
+		int before = place_in_front(l, seat->process);
+		if (before < 0 || seat->booked == l->ref)
+			continue;
+		say(l, "queued", "it stands in front of worker %" PRIu32 ", slot %" PRIu32
+		    ", pid %" PRId32 ", behind %d other%s%s%s", seat->worker, seat->process,
+		    seat->pid, before, before == 1 ? "" : "s",
+		    seat->running ? "; that runs " : "",
+		    seat->running ? name_task(l->t, seat->running, name) : "");
+		if (seat->running)
+			blame(l, seat->running);
+		return;
+	}
+}
+
+void check_busy(struct look *l)
+{
+	const struct occupancy *o = &l->occupancy;
+	uint32_t booked = 0, taken = 0;
+	if (l->terms)
+		return; /* what of its needs is short says more */
+	for (uint32_t i = 0; i < o->seats; i++) {
+		taken += seat_taken(&o->seat[i], l->ref);
+		booked += o->seat[i].booked && !o->seat[i].running;
+	}
+	if (o->seats == 0 || taken < o->seats)
+		return;
+	say(l, "busy", "no slot is free: of %" PRIu32 ", %" PRIu32 " are busy and %" PRIu32
+	    " kept for tasks that need more than a slot", o->seats, taken - booked, booked);
+	for (uint32_t i = 0; i < o->seats; i++)
+		if (o->seat[i].running)
+			blame(l, o->seat[i].running);
+}
+
+static bool still_ready(const struct tables *t, const struct heap_entry *entry)
+{
+	uint64_t word;
+	return record_lookup(t, record_ref(entry->id, entry->tag), &word) &&
+	    word_state(word) == RECORD_READY;
+}
+
+void check_heap(struct look *l)
+{
+	const struct heap *heap = &l->t->task_heap;
+	uint32_t length = heap_length(heap), before = 0;
+	bool inside = false;
+	struct heap_entry first = { 0 };
+	for (uint32_t i = 0; i < length && i < heap->capacity; i++) {
+		const struct heap_entry entry = heap->shm->entry[i];
+		if (record_ref(entry.id, entry.tag) == l->ref)
+			inside = true;
+		if (entry.key <= l->r->key || !still_ready(l->t, &entry))
+			continue;
+		before++;
+		first = entry.key > first.key ? entry : first;
+	}
+	if (!inside || before == 0)
+		return;
+	char text[VIEW_TEXT_BYTES];
+	view_ref(l->t, record_ref(first.id, first.tag), text);
+	say(l, "behind", "%" PRIu32 " task%s of higher priority or earlier turn stand%s "
+	    "before it, first %s", before, before == 1 ? "" : "s", before == 1 ? "s" : "", text);
+	blame(l, record_ref(first.id, first.tag));
+}
+
+/* ---- ready, with needs ---- */
+
+void check_booked(struct look *l)
+{
+	const struct share *share = occupancy_share(&l->occupancy, l->ref);
+	const struct seat *seat = share ? occupancy_seat(&l->occupancy, share->main) : NULL;
+	char name[NAME_BYTES];
+	if (!seat)
+		return;
+	bool other = seat->running && seat->running != l->ref;
+	say(l, "booked", "slot %" PRIu32 " of worker %" PRIu32 ", pid %" PRId32 ", is booked for "
+	    "it and %s%s%s", seat->process, seat->worker, seat->pid,
+	    other ? "runs " : "is about to start it",
+	    other ? name_task(l->t, seat->running, name) : "", other ? " before" : "");
+	if (other)
+		blame(l, seat->running);
+}
+
+/* The one that will run it is chosen, but not written down before the others keep still. */
+void check_kept(struct look *l)
+{
+	const struct occupancy *o = &l->occupancy;
+	const struct share *share = occupancy_share(o, l->ref);
+	if (!share || share->main)
+		return;
+	uint64_t busy[USERS_MAX] = { 0 };
+	uint64_t wanted = share->demand.amount[RESOURCE_CPUS] / AMOUNT_UNIT;
+	uint32_t n = 0, idle = share->still;
+	bool main = false;
+	for (uint32_t i = 0; i < o->seats; i++) {
+		const struct seat *seat = &o->seat[i];
+		if (seat->booked == l->ref && seat->running && n < USERS_MAX)
+			busy[n++] = seat->running;
+		main |= seat->worker == share->worker && !seat->booked && !seat->busy;
+	}
+	idle += main && idle < wanted;
+	char list[LIST_BYTES];
+	say(l, "kept", "slots are being kept for it: %" PRIu32 " of %" PRIu64 " are idle%s%s", idle,
+	    wanted, n ? ", others run " : "", list_refs(l->t, busy, n, n, list));
+	for (uint32_t i = 0; i < n; i++)
+		blame(l, busy[i]);
+}
+
+static uint32_t alternatives_of(const struct terms *terms)
+{
+	return terms->alternatives < ALTERNATIVES_MAX ? terms->alternatives : ALTERNATIVES_MAX;
+}
+
+static enum fit best_fit(const struct occupancy *o, const struct terms *terms, uint64_t ref)
+{
+	struct shortage shortage;
+	enum fit best = FIT_NOBODY;
+	for (uint32_t way = 0; way < alternatives_of(terms); way++) {
+		enum fit fit = occupancy_fit(o, &terms->alternative[way], ref, &shortage);
+		best = fit > best ? fit : best;
+	}
+	return best;
+}
+
+/* Of tasks with needs that lack slots alone, the first in order; 0: it is this one. */
+static uint64_t first_in_turn(const struct look *l)
+{
+	enum { UNKNOWN, NO, YES };
+	unsigned char eligible[TERMS_MAX + 1] = { UNKNOWN };
+	uint32_t end = pool_fresh(&l->t->pool);
+	uint64_t first = 0, first_key = l->r->key;
+	for (uint32_t i = 0; i < end && i < l->t->limits.records; i++) {
+		const struct record *r = &l->t->record[i];
+		uint64_t word = sh_load(&r->state), ref = record_ref(i, word_generation(word));
+		uint32_t number = r->terms;
+		const struct terms *terms = number ? terms_at(l->t->terms, number) : NULL;
+		if (word_state(word) != RECORD_READY || !terms || terms->alternatives == 0 ||
+		    r->key <= first_key || occupancy_share(&l->occupancy, ref))
+			continue;
+		if (eligible[number] == UNKNOWN)
+			eligible[number] =
+			    best_fit(&l->occupancy, terms, ref) >= FIT_SLOTS ? YES : NO;
+		if (eligible[number] == NO)
+			continue;
+		first = ref;
+		first_key = r->key;
+	}
+	return first;
+}
+
+/* While one that has begun lacks slots no other begins (scheduler/booking.c). */
+static uint64_t lacks_slots_still(const struct look *l)
+{
+	for (uint32_t i = 0; i < l->occupancy.shares; i++) {
+		const struct share *share = &l->occupancy.share[i];
+		uint64_t cpus = share->demand.amount[RESOURCE_CPUS] / AMOUNT_UNIT;
+		if (share->ref != l->ref && !share->main && share->seats + 1 < cpus)
+			return share->ref;
+	}
+	return 0;
+}
+
+void check_turn(struct look *l)
+{
+	char name[NAME_BYTES];
+	if (occupancy_share(&l->occupancy, l->ref) ||
+	    best_fit(&l->occupancy, l->terms, l->ref) < FIT_SLOTS)
+		return;
+	uint64_t other = lacks_slots_still(l);
+	if (!other)
+		other = first_in_turn(l);
+	if (!other)
+		return;
+	say(l, "turn", "another task, %s, is first in turn for slots",
+	    name_task(l->t, other, name));
+	blame(l, other);
+}
+
+static const char *amount_text(uint32_t resource, uint64_t amount, char ret[DECIMAL_TEXT_BYTES])
+{
+	return resource == RESOURCE_MEMORY ? size_text(amount, ret)
+	                                   : decimal_text(amount, AMOUNT_PLACES, ret);
+}
+
+/* "gpus=1: worker 0 has 2, of them 1.5 in use by @a, @b" */
+static void say_shortage(struct look *l, const char *way, const struct shortage *s)
+{
+	struct resource_names names = l->t->control->resources;
+	const char *resource = spec_resource_name(&names, s->resource);
+	char wanted[DECIMAL_TEXT_BYTES], there[DECIMAL_TEXT_BYTES], used[DECIMAL_TEXT_BYTES];
+	char list[LIST_BYTES], where[VIEW_TEXT_BYTES];
+	amount_text(s->resource, s->wanted, wanted);
+	amount_text(s->resource, s->there, there);
+	amount_text(s->resource, s->used, used);
+	snprintf(where, sizeof where, "worker %" PRIu32 " has", s->worker);
+	if (s->resource == RESOURCE_MEMORY)
+		snprintf(where, sizeof where, "tasks may have");
+	else if (s->workers > 1)
+		snprintf(where, sizeof where, "the %" PRIu32 " workers of its kind have",
+		    s->workers);
+	say(l, "short", "%s%s=%s: %s %s, of %s %s in use%s%s", way, resource ? resource : "?",
+	    wanted, where, there, s->resource == RESOURCE_MEMORY ? "that" : "them", used,
+	    s->users ? " by " : "",
+	    list_refs(l->t, s->user, s->users < USERS_MAX ? s->users : USERS_MAX, s->users, list));
+	for (uint32_t i = 0; i < s->users && i < USERS_MAX; i++)
+		blame(l, s->user[i]);
+}
+
+void check_needs(struct look *l)
+{
+	struct shortage shortage;
+	uint32_t ways = alternatives_of(l->terms);
+	if (l->occupancy.seats == 0 || occupancy_share(&l->occupancy, l->ref))
+		return;
+	for (uint32_t i = 0; i < ways; i++) {
+		char way[WAY_BYTES] = "";
+		enum fit fit = occupancy_fit(&l->occupancy, &l->terms->alternative[i], l->ref,
+		    &shortage);
+		if (ways > 1)
+			snprintf(way, sizeof way, "way %" PRIu32 " of %" PRIu32 ": ", i + 1, ways);
+		if (fit == FIT_NOBODY)
+			say(l, "no-worker", "%sno worker that lives now can ever give it", way);
+		else if (fit != FIT_NOW)
+			say_shortage(l, way, &shortage);
+	}
+}
