@@ -201,8 +201,12 @@ void limits_look(struct scheduler *s, uint32_t index)
 	const struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state), due_ns;
 	enum limit limit;
-	if (word_state(word) == RECORD_RUNNING && word_owner(word) >= s->t->limits.processes)
-		return; /* only a damaged segment says so */
+	/* We are ending it; or a damaged segment says so. */
+	if (word_state(word) == RECORD_RUNNING &&
+	    (word_owner(word) == SLOT_SCHEDULER || word_owner(word) >= s->t->limits.processes)) {
+		limits_forget(s, index);
+		return;
+	}
 	if (is_stopping(word)) {
 		look_at(s, index, stop_due(s, index, word));
 		return;

@@ -19,7 +19,7 @@ static plm_ref submit_for(const char *ms, const char *needs)
 	return ref;
 }
 
-static plm_ref submit_with(const char *needs)
+static plm_ref submit_needing(const char *needs)
 {
 	return submit_for("1", needs);
 }
@@ -73,9 +73,9 @@ START_TEST(a_task_too_wide_for_the_workers_there_are_waits_and_holds_up_no_other
 	plm_ref wide, narrow, plain, busy[2];
 	pool_boot();
 	pool_sleepers("400", 0, busy, 2);
-	wide = submit_with("cpus=3"); /* has got slots when there are less than it needs */
+	wide = submit_needing("cpus=3"); /* has got slots when there are less than it needs */
 	set_workers(2);
-	narrow = submit_with("cpus=2");
+	narrow = submit_needing("cpus=2");
 	plain = pool_submit("probe.echo", "x", 0);
 	pool_expect_done_once(busy, 2);
 	pool_expect_done_once(&narrow, 1);
@@ -96,7 +96,7 @@ START_TEST(a_worker_that_leaves_is_booked_no_more)
 	expected_ref = busy[0];
 	plm_ref lasting = task_of_worker(2);
 	ck_assert_int_eq(plm_drain_worker(pool.client, 2), 0);
-	wide = submit_with("cpus=2");
+	wide = submit_needing("cpus=2");
 	until_booked(wide, 1);
 	for (int i = 0; i < POOL_WORKERS; i++)
 		if (busy[i].id != lasting.id)
@@ -115,7 +115,7 @@ START_TEST(what_a_leaving_worker_was_to_run_goes_to_others_while_it_is_busy)
 	plm_ref busy[2], wide;
 	pool_boot();
 	pool_sleepers("600000", 0, busy, 2);
-	wide = submit_with("cpus=2");
+	wide = submit_needing("cpus=2");
 	until_booked(wide, 1);
 	drain_runners(busy);
 	set_workers(4);
@@ -133,7 +133,7 @@ START_TEST(what_a_leaving_worker_was_kept_to_run_goes_to_others_while_it_is_busy
 	plm_ref busy[2], wide;
 	pool_boot();
 	pool_sleepers("600000", 0, busy, 2);
-	wide = submit_with("cpus=3");
+	wide = submit_needing("cpus=3");
 	until_booked(wide, 2); /* beside the one that is to run it */
 	set_workers(5);
 	pool_until(pool_workers_are, 5, "workers");
@@ -153,7 +153,7 @@ START_TEST(while_paused_no_slot_is_booked)
 	pool_join();
 	holds = submit_for("600000", "licence=1");
 	pool_until(pool_running_are, 1, "running tasks");
-	waits = submit_with("licence=1"); /* on its shelf, as soon as this one has run: */
+	waits = submit_needing("licence=1"); /* on its shelf, as soon as this one has run: */
 	plm_ref behind = pool_submit("probe.echo", "x", 0);
 	pool_expect_done_once(&behind, 1);
 	ck_assert_int_eq(plm_pause(pool.client), 0);
@@ -173,7 +173,7 @@ START_TEST(what_was_given_before_a_pause_is_given_again_after_it)
 	plm_ref busy, wide;
 	pool_boot();
 	pool_sleepers("600000", 0, &busy, 1);
-	wide = submit_with("cpus=3");
+	wide = submit_needing("cpus=3");
 	until_booked(wide, 2); /* and, if it is the busy one that is to run it, soon the third */
 	ck_assert_int_eq(plm_wait(pool.client, &wide, 1, 1, 50, NULL), -ETIMEDOUT);
 	ck_assert_int_eq(plm_pause(pool.client), 0);

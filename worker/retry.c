@@ -16,7 +16,7 @@ static bool is_free(const struct tables *t, uint32_t process, uint64_t hint)
 	const struct process *p = &t->process[process];
 	uint64_t word = sh_load(&p->state), handed = sh_load(&p->handed), given[DOUBLES];
 	if (process_kind(word) != KIND_WORKER || process_state(word) != PROCESS_LIVE ||
-	    sh_load(&p->booked) || (handed && handed != hint))
+	    sh_load(&p->booked) || tables_drained(t, p->worker) || (handed && handed != hint))
 		return false;
 	struct ring ring = ring_down(t, process);
 	uint32_t n = ring_look(&ring, given, DOUBLES);
@@ -37,7 +37,9 @@ static bool another_is_free(const struct worker *w, uint64_t ref)
 
 bool worker_leaves_retry(struct worker *w, uint64_t ref, uint64_t word)
 {
-	if (record_failed_by(&w->rt.tables, word) != w->rt.me->worker || !another_is_free(w, ref))
+	const struct tables *t = &w->rt.tables;
+	if (record_failed_by(t, word) != w->rt.me->worker || tables_paused(t) ||
+	    !another_is_free(w, ref))
 		return false;
 	if (w->left_ref != ref || w->left_word != word) {
 		w->left_ref = ref;
