@@ -36,6 +36,7 @@ void check_scheduler(struct look *l); /* also of a WAITING one */
 void check_booked(struct look *l);
 void check_kept(struct look *l);
 void check_turn(struct look *l);
+void check_rank(struct look *l);
 void check_needs(struct look *l);
 void check_busy(struct look *l);
 void check_heap(struct look *l);

@@ -282,8 +282,32 @@ static const char *others_text(uint32_t others, char ret[OTHERS_BYTES])
 	return others ? ret : "";
 }
 
+/* Of one that takes the first result of several replicas. */
+static void check_replicas(struct look *l)
+{
+	struct args_reader reader;
+	struct arg arg;
+	uint32_t in[RECORD_STATES] = { 0 };
+	uint64_t first = 0;
+	bool open = record_wants_any(l->t, l->r) && args_open(l->t, l->r, &reader);
+	while (open && args_next(&reader, &arg)) {
+		enum record_state state = RECORD_FREE;
+		uint64_t ref = arg.future ? speaker_of(l->t, arg.future->ref, &state) : 0;
+		in[state]++;
+		first = first || state_settled(state) ? first : ref;
+	}
+	if (!open)
+		return;
+	say(l, "replicas", "no replica of it is done: of %u, %" PRIu32 " run, %" PRIu32 " wait "
+	    "for a worker of their own, %" PRIu32 " failed", l->r->nargs, in[RECORD_RUNNING],
+	    in[RECORD_READY] + in[RECORD_WAITING], in[RECORD_FAILED]);
+	blame(l, first);
+}
+
 static void check_arguments(struct look *l)
 {
+	if (record_wants_any(l->t, l->r))
+		return;
 	struct missing m;
 	char name[NAME_BYTES], others[OTHERS_BYTES];
 	if (!find_missing(l->t, l->r, &m)) {
@@ -371,6 +395,7 @@ static const struct check {
 	{ OF(RUNNING), false, check_running },
 	{ OF(RUNNING), false, check_stopping },
 	{ OF(RUNNING), false, check_blocked },
+	{ OF(WAITING), false, check_replicas },
 	{ OF(WAITING), false, check_arguments },
 	{ OF(WAITING), false, check_root },
 	{ OF(READY), false, check_paused },
@@ -382,6 +407,7 @@ static const struct check {
 	{ OF(READY), true, check_kept },
 	{ OF(READY), true, check_turn },
 	{ OF(READY), true, check_needs },
+	{ OF(READY), true, check_rank },
 	{ OF(READY), false, check_busy },
 	{ OF(READY), false, check_heap },
 	{ OF(PART), false, check_part },

@@ -302,6 +302,15 @@ static void say_shortage(struct look *l, const char *way, const struct shortage 
 		blame(l, s->user[i]);
 }
 
+void check_rank(struct look *l)
+{
+	const struct terms *terms = l->terms;
+	if (terms->rank > 0 && !occupancy_share(&l->occupancy, l->ref))
+		say(l, "apart", "it is replica %" PRIu32 " of %" PRIu32 ", and only some of the "
+		    "workers are for it, lest two of them meet on one", terms->rank,
+		    terms->replicas);
+}
+
 void check_needs(struct look *l)
 {
 	struct shortage shortage;

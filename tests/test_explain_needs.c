@@ -193,6 +193,19 @@ START_TEST(damaged_values_never_crash_it)
 }
 END_TEST
 
+START_TEST(replicas_are_counted_and_one_says_that_it_waits_for_a_worker_of_its_own)
+{
+	boot("--workers", "2", "--policy", "static-fill", MANY_SLOTS);
+	char *hog = detach("--needs", "cpus=1", "probe.sleep", LONG);
+	until_running(hog);
+	char *taker = detach("--replicas", "2", "probe.sleep", LONG);
+	until_says(taker, "no replica of it is done: of 2, 1 run, 1 wait");
+	char *ready = keep(ctl_expect(&machine, 0, "tasks", "--quiet", "--state", "ready"));
+	until_says(ready, "cpus=1", "of 2, and only some of the workers are for it");
+	end();
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -204,6 +217,7 @@ int main(void)
 		who_comes_behind_a_large_task_names_it,
 		who_comes_behind_a_large_task_that_has_no_slot_yet_names_it,
 		a_slot_that_is_booked_for_it_is_named,
+		replicas_are_counted_and_one_says_that_it_waits_for_a_worker_of_its_own,
 		damaged_values_never_crash_it,
 	};
 	return run_explain("explain needs", tests, COUNT_OF(tests));
