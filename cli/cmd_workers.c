@@ -47,8 +47,8 @@ const struct command cmd_workers = {
 	    "                     what they run and leave.\n"
 	    "                     With 0 of them tasks wait until there are more.\n"
 	    "\nA row a process: a worker has one for each of its slots. WORKER: its number; GEN:\n"
-	    "its generation; USED: slots with a task. STATE: live, leaving (it ends its task),\n"
-	    "stopped (by a SIGSTOP), suspect (it sleeps and misses its beats), drained (it is\n"
+	    "its generation; USED: slots with a task, or kept for one. STATE: live, leaving (it\n"
+	    "ends its task), stopped (by a SIGSTOP), suspect (it sleeps and misses its beats), drained (it is\n"
 	    "away until plmctl resume). BEAT: since its last sign of life. QUEUE: tasks handed to\n"
 	    "the worker and not taken yet. UP: its messages to the scheduler.\n",
 	.run = run_workers,

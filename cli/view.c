@@ -129,9 +129,10 @@ static uint32_t count_used(const struct tables *t, uint32_t worker)
 {
 	uint32_t n = 0;
 	for (uint32_t i = SLOT_FIRST_MEMBER; i < t->limits.processes; i++) {
-		uint64_t word = sh_load(&t->process[i].state);
+		const struct process *p = &t->process[i];
+		uint64_t word = sh_load(&p->state);
 		n += process_kind(word) == KIND_WORKER && process_present(word) &&
-		    t->process[i].worker == worker && sh_peek(&t->process[i].running) != 0;
+		    p->worker == worker && (sh_peek(&p->running) || sh_peek(&p->booked));
 	}
 	return n;
 }

@@ -274,6 +274,16 @@ START_TEST(bookings_end_with_the_workers_that_die)
 }
 END_TEST
 
+START_TEST(slots_kept_for_a_task_are_shown_as_used)
+{
+	boot("slots=4 x1", "locality");
+	free(ctl_expect(&machine, 0, "call", "--detach", "--needs", "cpus=3", "probe.sleep",
+	    "600000"));
+	ctl_until(&machine, "\"slots_used\": 3", "workers", "--json");
+	runtime_end(&machine);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("needs");
@@ -289,6 +299,7 @@ int main(void)
 	tcase_add_test(needs, a_large_task_is_not_starved_by_small_ones);
 	tcase_add_test(needs, the_second_way_is_taken_when_the_first_is_in_use);
 	tcase_add_test(needs, a_task_is_told_its_cpus_and_sees_its_gpus_alone);
+	tcase_add_test(needs, slots_kept_for_a_task_are_shown_as_used);
 	tcase_add_test(needs, bookings_survive_the_deaths_of_schedulers);
 	tcase_add_test(needs, bookings_end_with_the_workers_that_die);
 	suite_add_tcase(suite, needs);
