@@ -47,9 +47,10 @@ const struct command cmd_workers = {
 	    "                     what they run and leave.\n"
 	    "                     With 0 of them tasks wait until there are more.\n"
 	    "\nA row a process: a worker has one for each of its slots. WORKER: its number; GEN:\n"
-	    "its generation; USED: slots with a task, or kept for one. STATE: live, leaving (it\n"
-	    "ends its task), stopped (by a SIGSTOP), suspect (it sleeps and misses its beats), drained (it is\n"
-	    "away until plmctl resume). BEAT: since its last sign of life. QUEUE: tasks handed to\n"
-	    "the worker and not taken yet. UP: its messages to the scheduler.\n",
+	    "its generation; USED: slots with a task, or kept for one. STATE: live, leaving\n"
+	    "(it ends its task), stopped (by a SIGSTOP), suspect (it sleeps and misses its\n"
+	    "beats), drained (it is away until plmctl resume). BEAT: since its last sign of\n"
+	    "life. QUEUE: tasks handed to the worker and not taken yet. UP: its messages to the\n"
+	    "scheduler.\n",
 	.run = run_workers,
 };
