@@ -69,11 +69,11 @@ static const struct column heap_columns[] = {
 void dump_heap(const struct tables *t, struct output *out, const struct heap *heap)
 {
 	bool tasks = heap == &t->task_heap;
-	uint32_t length = heap->shm->length, n = length < heap->capacity ? length : heap->capacity;
+	uint32_t n = heap_length(heap);
 	char ref[VIEW_TEXT_BYTES];
 	list_begin(out, heap_columns, COUNT_OF(heap_columns));
 	for (uint32_t i = 0; i < n; i++) {
-		struct heap_entry e = heap->shm->entry[i];
+		struct heap_entry e = heap_entry_at(heap, i);
 		cell_number(out, i);
 		cell_number(out, e.id);
 		cell_number(out, e.tag);

@@ -141,8 +141,8 @@ void check_heap(struct look *l)
 	uint32_t length = heap_length(heap), before = 0;
 	bool inside = false;
 	struct heap_entry first = { 0 };
-	for (uint32_t i = 0; i < length && i < heap->capacity; i++) {
-		const struct heap_entry entry = heap->shm->entry[i];
+	for (uint32_t i = 0; i < length; i++) {
+		const struct heap_entry entry = heap_entry_at(heap, i);
 		if (record_ref(entry.id, entry.tag) == l->ref)
 			inside = true;
 		if (entry.key <= l->r->key || !still_ready(l->t, &entry))

@@ -15,6 +15,7 @@ void heap_create(void *memory, uint32_t capacity)
 	struct heap_shm *shm = memory;
 	lock_init(&shm->lock);
 	shm->capacity = capacity;
+	shm->in_order = 1;
 }
 
 /* The truth is elsewhere, so nothing of what the dead holder left is looked at. */
@@ -53,50 +54,65 @@ static uint32_t length_of(const struct heap *heap)
 	return length <= heap->capacity ? length : heap->capacity;
 }
 
+/* Places are those of the tree: 0 is the root. */
 static uint32_t parent_of(uint32_t place)
 {
 	return (place - 1) / CHILDREN;
 }
 
+static uint32_t slot_in(const struct heap_shm *shm, uint32_t capacity, uint32_t place)
+{
+	uint64_t slot = (uint64_t)sh_peek(&shm->first) + place;
+	if (slot >= capacity)
+		slot -= capacity;
+	return slot < capacity ? (uint32_t)slot : 0; /* `first` was not trusted */
+}
+
+static struct heap_entry *at(const struct heap *heap, uint32_t place)
+{
+	return &heap->shm->entry[slot_in(heap->shm, heap->capacity, place)];
+}
+
 static void put(struct heap *heap, uint32_t place, struct heap_entry entry)
 {
-	sh_set(heap->shm->entry[place], entry);
+	struct heap_entry *slot = at(heap, place);
+	sh_set(*slot, entry);
 	if (entry.id < heap->capacity) /* read from the segment: not vouched for */
-		sh_set(heap->position[entry.id], place);
+		sh_set(heap->position[entry.id], (uint32_t)(slot - heap->shm->entry));
 }
 
 /* Both sifts move a hole, not the entry: one store a level instead of a swap's two. */
 static void sift_up(struct heap *heap, uint32_t hole, struct heap_entry entry)
 {
-	const struct heap_entry *at = heap->shm->entry;
-	while (hole > 0 && at[parent_of(hole)].key < entry.key) {
-		put(heap, hole, at[parent_of(hole)]);
+	while (hole > 0 && at(heap, parent_of(hole))->key < entry.key) {
+		put(heap, hole, *at(heap, parent_of(hole)));
 		hole = parent_of(hole);
 	}
 	put(heap, hole, entry);
 }
 
 /* The child with the largest key, of at least one. */
-static uint32_t best_child(const struct heap_entry *at, uint32_t first, uint32_t length)
+static uint32_t best_child(const struct heap *heap, uint32_t first, uint32_t length)
 {
-	uint32_t end = length - first > CHILDREN ? first + CHILDREN : length;
-	uint32_t best = first;
-	for (uint32_t child = first + 1; child < end; child++)
-		best = at[child].key > at[best].key ? child : best;
-	return best;
+	uint32_t n = length - first < CHILDREN ? length - first : CHILDREN, best = 0;
+	uint64_t key[CHILDREN];
+	for (uint32_t i = 0; i < n; i++)
+		key[i] = at(heap, first + i)->key;
+	for (uint32_t i = 1; i < n; i++)
+		best = key[i] > key[best] ? i : best;
+	return first + best;
 }
 
 static void sift_down(struct heap *heap, uint32_t hole, uint32_t length, struct heap_entry entry)
 {
-	const struct heap_entry *at = heap->shm->entry;
 	for (;;) {
 		uint64_t first = (uint64_t)hole * CHILDREN + 1;
 		if (first >= length)
 			break;
-		uint32_t child = best_child(at, (uint32_t)first, length);
-		if (at[child].key <= entry.key)
+		uint32_t child = best_child(heap, (uint32_t)first, length);
+		if (at(heap, child)->key <= entry.key)
 			break;
-		put(heap, hole, at[child]);
+		put(heap, hole, *at(heap, child));
 		hole = child;
 	}
 	put(heap, hole, entry);
@@ -105,17 +121,27 @@ static void sift_down(struct heap *heap, uint32_t hole, uint32_t length, struct 
 /* Puts entry into a hole anywhere: it goes whichever way its key sends it. */
 static void settle(struct heap *heap, uint32_t hole, uint32_t length, struct heap_entry entry)
 {
-	if (hole > 0 && heap->shm->entry[parent_of(hole)].key < entry.key)
+	if (hole > 0 && at(heap, parent_of(hole))->key < entry.key)
 		sift_up(heap, hole, entry);
 	else
 		sift_down(heap, hole, length, entry);
 }
 
+static void set_length(struct heap *heap, uint32_t length)
+{
+	sh_poke(&heap->shm->length, length);
+	if (length > 0)
+		return;
+	sh_poke(&heap->shm->first, 0); /* where siblings share a line */
+	sh_poke(&heap->shm->in_order, 1);
+}
+
 static bool find(const struct heap *heap, uint32_t id, uint32_t *ret_place)
 {
 	CHECK(id < heap->capacity);
-	uint32_t place = heap->position[id];
-	if (place >= length_of(heap) || heap->shm->entry[place].id != id)
+	uint32_t slot = heap->position[id], first = sh_peek(&heap->shm->first);
+	uint32_t place = slot >= first ? slot - first : slot + heap->capacity - first;
+	if (slot >= heap->capacity || place >= length_of(heap) || at(heap, place)->id != id)
 		return false;
 	*ret_place = place;
 	return true;
@@ -133,11 +159,17 @@ void heap_push(struct heap *heap, uint32_t id, uint32_t tag, uint64_t key)
 	CHECK(lock_held(&heap->lock));
 	CHECK(id < heap->capacity);
 	EXPENSIVE(!heap_contains(heap, id));
+	struct heap_entry entry = { .key = key, .id = id, .tag = tag };
 	uint32_t length = length_of(heap);
 	if (length == heap->capacity)
 		return; /* it cannot be full without this id: damage, which a rebuild mends */
-	sh_poke(&heap->shm->length, length + 1);
-	sift_up(heap, length, (struct heap_entry){ .key = key, .id = id, .tag = tag });
+	set_length(heap, length + 1);
+	if (length > 0 && at(heap, length - 1)->key < key)
+		sh_poke(&heap->shm->in_order, 0);
+	if (sh_peek(&heap->shm->in_order))
+		put(heap, length, entry);
+	else
+		sift_up(heap, length, entry);
 }
 
 bool heap_peek(const struct heap *heap, struct heap_entry *ret)
@@ -145,17 +177,25 @@ bool heap_peek(const struct heap *heap, struct heap_entry *ret)
 	CHECK(lock_held(&heap->lock));
 	if (length_of(heap) == 0)
 		return false;
-	*ret = heap->shm->entry[0];
+	*ret = *at(heap, 0);
 	return true;
 }
 
-/* The last entry fills the hole that the one leaving makes. */
+/* Off the front of a queue; or the last entry fills the hole that the one leaving makes. */
 static void close_hole(struct heap *heap, uint32_t hole)
 {
 	uint32_t length = length_of(heap) - 1;
-	sh_poke(&heap->shm->length, length);
-	if (hole < length)
-		settle(heap, hole, length, heap->shm->entry[length]);
+	if (hole == 0 && sh_peek(&heap->shm->in_order)) {
+		sh_poke(&heap->shm->first, slot_in(heap->shm, heap->capacity, 1));
+		set_length(heap, length);
+		return;
+	}
+	struct heap_entry last = *at(heap, length);
+	set_length(heap, length);
+	if (hole == length)
+		return;
+	sh_poke(&heap->shm->in_order, 0);
+	settle(heap, hole, length, last);
 }
 
 bool heap_pop(struct heap *heap, struct heap_entry *ret)
@@ -189,29 +229,27 @@ void heap_update(struct heap *heap, uint32_t id, uint64_t key)
 		heap_push(heap, id, 0, key);
 		return;
 	}
-	struct heap_entry entry = heap->shm->entry[place];
+	struct heap_entry entry = *at(heap, place);
 	entry.key = key;
+	sh_poke(&heap->shm->in_order, 0);
 	settle(heap, place, length_of(heap), entry);
 }
 
 void heap_rebuild(struct heap *heap)
 {
 	CHECK(lock_held(&heap->lock));
-	sh_poke(&heap->shm->length, 0);
+	set_length(heap, 0);
 	heap->refill(heap->context, heap);
-}
-
-const struct heap_entry *heap_entries(const struct heap *heap, uint32_t *ret_n)
-{
-	CHECK(lock_held(&heap->lock));
-	*ret_n = length_of(heap);
-	return heap->shm->entry;
 }
 
 uint32_t heap_length(const struct heap *heap)
 {
-	uint32_t length = sh_peek(&heap->shm->length);
-	return length <= heap->capacity ? length : heap->capacity;
+	return length_of(heap);
+}
+
+struct heap_entry heap_entry_at(const struct heap *heap, uint32_t i)
+{
+	return *at(heap, i < heap->capacity ? i : 0);
 }
 
 const char *heap_check(const struct heap_shm *shm, uint32_t capacity)
@@ -221,13 +259,17 @@ const char *heap_check(const struct heap_shm *shm, uint32_t capacity)
 		return "heap: its capacity is not the one it was attached with";
 	if (sh_peek(&shm->length) > capacity)
 		return "heap: longer than its capacity";
+	if (capacity && sh_peek(&shm->first) >= capacity)
+		return "heap: it begins behind its capacity";
 	for (uint32_t place = 0; place < sh_peek(&shm->length); place++) {
-		const struct heap_entry *entry = &shm->entry[place];
+		uint32_t slot = slot_in(shm, capacity, place);
+		uint32_t parent = sh_peek(&shm->in_order) ? place - 1 : parent_of(place);
+		const struct heap_entry *entry = &shm->entry[slot];
 		if (entry->id >= capacity)
 			return "heap: an entry's id is out of range";
-		if (position[entry->id] != place) /* also finds an id that is in twice */
+		if (position[entry->id] != slot) /* also finds an id that is in twice */
 			return "heap: an entry is not where its position says";
-		if (place > 0 && shm->entry[parent_of(place)].key < entry->key)
+		if (place > 0 && shm->entry[slot_in(shm, capacity, parent)].key < entry->key)
 			return "heap: an entry is larger than its parent";
 	}
 	return NULL;

@@ -6,8 +6,9 @@
  * Derived (law 1): whoever owns the truth gives a `refill` that pushes everything again.
  * Death: inside the lock, the next heap_lock() clears the heap and calls refill.
  * Blocks: only heap_lock().  Allocates: never.
- * Cost: four children a node, and siblings share a cache line: log4(n) lines a pop; a push of the
- * smallest key, which a submission in order is, touches one. */
+ * Cost: four children a node, and siblings share a cache line: log4(n) lines a pop. As long as what
+ * is pushed comes in order, as the tasks of one client do, it is a plain queue, which is a heap as
+ * well: a push touches one line, a pop moves the beginning on. */
 #ifndef PLM_HEAP_H
 #define PLM_HEAP_H
 
@@ -27,7 +28,9 @@ struct heap_shm {
 	struct lock_shm lock;
 	shared32 length;   /* W: under the lock.  R: anyone, as a guess. */
 	uint32_t capacity; /* fixed at creation */
-	uint8_t align_siblings[40]; /* the root ends this line, so that its children begin the
+	shared32 first;    /* W: under the lock. Where the root is in entry[], which is a ring. */
+	shared32 in_order; /* W: under the lock. Not 0: no entry is larger than one before it. */
+	uint8_t align_siblings[32]; /* the root ends this line, so that its children begin the
 	                             * next */
 	struct heap_entry entry[];  /* W: under the lock; then uint32_t position[capacity] */
 };
@@ -37,7 +40,7 @@ static_assert(offsetof(struct heap_shm, entry) % 64 == 48, "entry[1] begins a ca
 
 struct heap {
 	struct heap_shm *shm;
-	/* id -> its place, believed only if entry[place].id == id: so leaving the heap writes
+	/* id -> where in entry[], believed only if its id stands there: so leaving the heap writes
 	 * nothing here, clearing it is `length = 0`, and zeroed memory is an empty heap. */
 	uint32_t *position;
 	uint32_t capacity;  /* this process's copy: the segment's is not trusted twice */
@@ -63,10 +66,11 @@ void heap_update(struct heap *heap, uint32_t id, uint64_t key); /* pushes it if 
 bool heap_contains(const struct heap *heap, uint32_t id);
 void heap_rebuild(struct heap *heap); /* clear, then refill: start-up and recovery */
 
-/* All of them, in no order but that the first is the largest: to look through. */
-const struct heap_entry *heap_entries(const struct heap *heap, uint32_t *ret_n);
 
-uint32_t heap_length(const struct heap *heap); /* without the lock: a guess */
+/* Without the lock, a guess: how many there are; the i-th of them, in no order but that the first
+ * is the largest. */
+uint32_t heap_length(const struct heap *heap);
+struct heap_entry heap_entry_at(const struct heap *heap, uint32_t i);
 
 /* NULL = sound, else the first thing wrong. Without the lock, on a heap at rest, however broken. */
 const char *heap_check(const struct heap_shm *shm, uint32_t capacity);

@@ -61,16 +61,44 @@ static void drop_young(const struct scheduler *s, struct due *due)
 	due->next = 0;
 }
 
-/* True: they are of several priorities. */
-static bool find_due(const struct heap_entry *queued, uint32_t n, struct due *due)
+/* Of the task heap. True: they are of several priorities. */
+static bool find_queued(struct scheduler *s)
 {
-	int highest = n ? key_priority(queued[0].key) : 0; /* of a heap the first */
+	const struct heap *heap = &s->t->task_heap;
+	uint32_t n = heap_length(heap);
 	bool mixed = false;
-	for (uint32_t i = 0; i < n; i++)
-		if (key_priority(queued[i].key) != highest) {
-			mixed = true;
-			keep_early(due, &queued[i]);
-		}
+	s->ageing.priority = n ? key_priority(heap_entry_at(heap, 0).key) : 0;
+	for (uint32_t i = 1; i < n; i++) {
+		struct heap_entry task = heap_entry_at(heap, i);
+		if (key_priority(task.key) == s->ageing.priority)
+			continue;
+		mixed = true;
+		keep_early(&s->ageing.queued, &task);
+	}
+	return mixed;
+}
+
+static int highest_on_shelves(const struct scheduler *s)
+{
+	int highest = PRIORITY_MIN;
+	for (uint32_t i = 0; i < s->shelves; i++) {
+		const struct shelf *shelf = &s->shelf[i];
+		int priority = shelf->n ? key_priority(shelf->entry[0].key) : PRIORITY_MIN;
+		highest = priority > highest ? priority : highest;
+	}
+	return highest;
+}
+
+static bool find_shelved(struct scheduler *s)
+{
+	int highest = highest_on_shelves(s);
+	bool mixed = false;
+	for (uint32_t i = 0; i < s->shelves; i++)
+		for (uint32_t k = 0; k < s->shelf[i].n; k++)
+			if (key_priority(s->shelf[i].entry[k].key) != highest) {
+				mixed = true;
+				keep_early(&s->ageing.shelved, &s->shelf[i].entry[k]);
+			}
 	return mixed;
 }
 
@@ -78,17 +106,13 @@ void ageing_look(struct scheduler *s)
 {
 	struct ageing *a = &s->ageing;
 	uint64_t now = a->next_ns == DEADLINE_NEVER ? 0 : clock_ns();
-	uint32_t n;
 	if (now < a->next_ns)
 		return;
 	a->queued.n = a->shelved.n = 0;
 	scheduler_lock_heap(&s->t->task_heap);
-	const struct heap_entry *queued = heap_entries(&s->t->task_heap, &n);
-	bool mixed = find_due(queued, n, &a->queued);
-	a->priority = n ? key_priority(queued[0].key) : 0;
+	bool mixed = find_queued(s);
 	heap_unlock(&s->t->task_heap);
-	for (uint32_t i = 0; i < s->shelves; i++)
-		mixed |= find_due(s->shelf[i].entry, s->shelf[i].n, &a->shelved);
+	mixed |= find_shelved(s);
 	drop_young(s, &a->queued);
 	drop_young(s, &a->shelved);
 	a->next_ns = mixed ? now + a->period_ms * NS_PER_MS / LOOKS_A_PERIOD : DEADLINE_NEVER;

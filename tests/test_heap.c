@@ -145,6 +145,56 @@ START_TEST(filling_and_emptying_again_and_again_leaves_nothing)
 }
 END_TEST
 
+static uint32_t free_id(void)
+{
+	uint32_t id = (uint32_t)(random_next(&seed) % IDS);
+	while (truth->in[id])
+		id = (id + 1) % IDS;
+	return id;
+}
+
+/* It goes round its ring many times; at any place of the ring one that comes out of order, leaves
+ * from the middle or gets another key makes it a heap. */
+START_TEST(what_comes_in_order_is_a_queue_until_something_does_not)
+{
+	uint64_t key = UINT64_MAX / 2;
+	for (int round = 0; round < ROUNDS; round++) {
+		uint32_t most = 1 + round / 97 % IDS, some = (uint32_t)(random_next(&seed) % IDS);
+		if (members() < most)
+			push(free_id(), key -= random_next(&seed) % 2);
+		else
+			pop_and_compare();
+		if (round % 1000 == 700) {
+			ck_assert(heap_remove(&heap, some) == truth->in[some]);
+			truth->in[some] = false;
+		} else if (round % 1000 == 800 && members() < IDS) {
+			push(free_id(), UINT64_MAX - (uint64_t)round);
+		} else if (round % 1000 == 900 && truth->in[some]) {
+			update(some, key + random_next(&seed) % 100);
+		} else if (round % 1000 == 999) {
+			while (members() > 0)
+				pop_and_compare();
+		}
+		if (round % 16 == 0)
+			assert_sound();
+	}
+}
+END_TEST
+
+START_TEST(a_queue_moves_nothing_when_its_first_leaves)
+{
+	struct heap_entry entry;
+	for (uint32_t id = 0; id < IDS; id++)
+		push(id, 1000 - id);
+	for (uint32_t id = 0; id < IDS; id++) {
+		ck_assert_uint_eq(heap_entry_at(&heap, 0).id, id);
+		ck_assert_uint_eq(heap.shm->entry[IDS - 1].id, IDS - 1);
+		ck_assert(heap_pop(&heap, &entry));
+		ck_assert_uint_eq(entry.id, id);
+	}
+}
+END_TEST
+
 START_TEST(update_pushes_what_was_not_in)
 {
 	struct heap_entry entry;
@@ -178,6 +228,7 @@ START_TEST(siblings_share_a_cache_line)
 }
 END_TEST
 
+static void corrupt_first(void) { heap.shm->first = IDS; }
 static void corrupt_length(void) { heap.shm->length = IDS + 1; }
 static void corrupt_capacity(void) { heap.shm->capacity = IDS - 1; }
 static void corrupt_id(void) { heap.shm->entry[9].id = IDS; }
@@ -189,7 +240,7 @@ static const struct {
 	void (*corrupt)(void);
 	const char *reason;
 } corruptions[] = {
-	{ corrupt_length, "longer" }, { corrupt_capacity, "capacity" },
+	{ corrupt_first, "begins" }, { corrupt_length, "longer" }, { corrupt_capacity, "capacity" },
 	{ corrupt_id, "out of range" }, { corrupt_position, "position" },
 	{ corrupt_order, "parent" }, { corrupt_twice, "position" },
 };
@@ -264,6 +315,8 @@ int main(void)
 	tcase_add_loop_test(rules, pop_gives_the_largest_key_whatever_the_history, 0, 2);
 	tcase_add_test(rules, zeroed_memory_is_an_empty_heap);
 	tcase_add_test(rules, filling_and_emptying_again_and_again_leaves_nothing);
+	tcase_add_test(rules, what_comes_in_order_is_a_queue_until_something_does_not);
+	tcase_add_test(rules, a_queue_moves_nothing_when_its_first_leaves);
 	tcase_add_test(rules, update_pushes_what_was_not_in);
 	tcase_add_test(rules, rebuild_holds_what_the_truth_holds);
 	tcase_add_test(rules, siblings_share_a_cache_line);

@@ -28,17 +28,18 @@ static void stop(void)
 
 /* How many of a flood of high priority are not settled when a task of low priority, submitted
  * after them, is. */
-static size_t left_when_low_is_done(void)
+static size_t left_when_low_is_done(const plm_terms *of_low, const plm_terms *of_high)
 {
 	static plm_ref high[FLOOD];
 	static plm_task tasks[FLOOD];
 	static unsigned char ready[FLOOD];
 	plm_task one = { .function = "probe.spin", .args = &PLM_BYTES("200", 3), .nargs = 1,
-		.priority = 5 };
+		.priority = 5, .terms = of_high };
 	plm_ref low;
 	for (int i = 0; i < FLOOD; i++)
 		tasks[i] = one;
 	one.priority = -5;
+	one.terms = of_low;
 	ck_assert_int_eq(plm_submit_many(client, tasks, FLOOD, high), 0);
 	ck_assert_int_eq(plm_submit(client, &one, &low), 0);
 	ck_assert_int_eq(plm_wait(client, &low, 1, 1, DEADLINE_MS, NULL), 0);
@@ -53,7 +54,19 @@ static size_t left_when_low_is_done(void)
 START_TEST(a_task_that_ages_is_not_starved_by_higher_priorities)
 {
 	boot("20ms");
-	ck_assert_uint_gt(left_when_low_is_done(), FLOOD / 10);
+	ck_assert_uint_gt(left_when_low_is_done(NULL, NULL), FLOOD / 10);
+	stop();
+}
+END_TEST
+
+START_TEST(a_task_with_needs_that_ages_is_not_starved_either)
+{
+	plm_terms cpu = { .needs = "cpus=1" }, memory = { .needs = "mem=1K" };
+	boot("20ms");
+	ck_assert_uint_gt(left_when_low_is_done(&cpu, &memory), FLOOD / 10);
+	stop();
+	boot("20ms");
+	ck_assert_uint_gt(left_when_low_is_done(&cpu, &cpu), FLOOD / 10);
 	stop();
 }
 END_TEST
@@ -62,7 +75,7 @@ START_TEST(without_ageing_priorities_are_strict)
 {
 	boot("0");
 	/* One that stands before the worker, and one that runs: the low one may be told first. */
-	ck_assert_uint_le(left_when_low_is_done(), 2);
+	ck_assert_uint_le(left_when_low_is_done(NULL, NULL), 2);
 	stop();
 }
 END_TEST
@@ -86,6 +99,7 @@ int main(void)
 	TCase *order = tcase_create("order");
 	tcase_set_timeout(order, TEST_TIMEOUT_S);
 	tcase_add_test(order, a_task_that_ages_is_not_starved_by_higher_priorities);
+	tcase_add_test(order, a_task_with_needs_that_ages_is_not_starved_either);
 	tcase_add_test(order, without_ageing_priorities_are_strict);
 	tcase_add_test(order, a_time_of_ageing_that_is_none_is_a_usage_error);
 	suite_add_tcase(suite, order);
