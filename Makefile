@@ -148,11 +148,9 @@ crash: deps
 	$(Q)$(RUN) --show build/logs/crash $(SWEEPS:build/$(VARIANT)/%=build/steps/%) \
 	    $(SWEEPS:build/$(VARIANT)/%=build/release/%)
 
-# Without the plugin that lists PCI devices: libpciaccess keeps memory that nobody can free.
 asan: deps
 	$(AGAIN) VARIANT=asan test-programs
-	$(Q)HWLOC_COMPONENTS=-pci PLM_BIN=build/asan \
-	    tools/run.sh build/asan/logs $(TESTS:build/$(VARIANT)/%=build/asan/%)
+	$(Q)PLM_BIN=build/asan tools/run.sh build/asan/logs $(TESTS:build/$(VARIANT)/%=build/asan/%)
 
 # Where the roles are threads of one process: ThreadSanitizer does not see across processes.
 tsan: deps

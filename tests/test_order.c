@@ -41,6 +41,8 @@ static size_t left_when_low_is_done(const plm_terms *of_low, const plm_terms *of
 	one.priority = -5;
 	one.terms = of_low;
 	ck_assert_int_eq(plm_submit_many(client, tasks, FLOOD, high), 0);
+	/* Once one of them is done the others are known; else it would find the worker idle. */
+	ck_assert_int_eq(plm_wait(client, high, 1, 1, DEADLINE_MS, NULL), 0);
 	ck_assert_int_eq(plm_submit(client, &one, &low), 0);
 	ck_assert_int_eq(plm_wait(client, &low, 1, 1, DEADLINE_MS, NULL), 0);
 	plm_wait(client, high, FLOOD, FLOOD, 0, ready);

@@ -151,8 +151,8 @@ END_TEST
 
 static void refuse(const plm_task *task, const char *why)
 {
-	plm_ref ref;
-	ck_assert_int_lt(plm_submit(client, task, &ref), 0);
+	plm_ref refs[2];
+	ck_assert_int_lt(plm_submit(client, task, refs), 0);
 	ck_assert_msg(strstr(plm_why(), why), "\"%s\" says nothing of \"%s\"", plm_why(), why);
 }
 
