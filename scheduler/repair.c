@@ -303,6 +303,7 @@ static void rebuild_record(struct scheduler *s, uint32_t index)
 	limits_look(s, index);
 	switch (word_state(word)) {
 	case RECORD_WAITING:
+		graph_admit(s, index); /* submitted since we counted: no edge of it is linked */
 		graph_check(s, index);
 		break;
 	case RECORD_RUNNING:
