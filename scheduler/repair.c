@@ -249,6 +249,7 @@ void members_look(struct scheduler *s)
 		else if (process_kind(word) == KIND_WORKER)
 			look_at_worker(s, p, word);
 	}
+	booking_welcome(s);
 }
 
 /* ---- start-up: derive everything again ---- */
