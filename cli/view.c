@@ -132,7 +132,7 @@ static uint32_t count_used(const struct tables *t, uint32_t worker)
 		const struct process *p = &t->process[i];
 		uint64_t word = sh_load(&p->state);
 		n += process_kind(word) == KIND_WORKER && process_present(word) &&
-		    p->worker == worker && (sh_peek(&p->running) || sh_peek(&p->booked));
+		    p->worker == worker && (sh_peek(&p->running) || sh_peek(&p->booked) > BOOKED_AT_BIRTH);
 	}
 	return n;
 }
