@@ -9,7 +9,7 @@ static const struct column columns[] = {
 	{ "name", "name", -1 }, { "state", "state", -1 }, { "up", "uptime_ms", -1 },
 	{ "manager pid", "manager_pid", -1 }, { "scheduler pid", "scheduler_pid", -1 },
 	{ "workers", "workers", -1 }, { "  busy", "workers_busy", -1 },
-	{ "  drained", "workers_drained", -1 },
+	{ "  drained", "workers_drained", -1 }, { "  spare", "workers_spare", -1 },
 	{ "clients", "clients", -1 },
 	{ "process slots", "processes_max", -1 }, { "restarts", "restarts", -1 },
 	{ "reassigned", "reassigned", -1 }, { "  median us", "reassign_median_us", -1 },
@@ -39,6 +39,7 @@ static void print_status(struct output *out, const plm_status *s)
 	cell_number(out, s->workers);
 	cell_number(out, s->workers_busy);
 	cell_number(out, s->workers_drained);
+	cell_number(out, s->workers_spare);
 	cell_number(out, s->clients);
 	cell_number(out, s->processes_max);
 	cell_number(out, s->restarts);

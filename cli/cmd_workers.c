@@ -50,7 +50,8 @@ const struct command cmd_workers = {
 	    "its generation; USED: slots with a task, or kept for one. STATE: live, leaving\n"
 	    "(it ends its task), stopped (by a SIGSTOP), suspect (it sleeps and misses its\n"
 	    "beats), drained (it is away until plmctl resume). BEAT: since its last sign of\n"
-	    "life. QUEUE: tasks handed to the worker and not taken yet. UP: its messages to the\n"
-	    "scheduler.\n",
+	    "life. SPARE: it stands in for a process of this worker whose task waits (plm\n"
+	    "--spares), and leaves when it is needed no more. QUEUE: tasks handed to the worker\n"
+	    "and not taken yet. UP: its messages to the scheduler.\n",
 	.run = run_workers,
 };

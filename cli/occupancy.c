@@ -70,6 +70,10 @@ void occupancy_read(const struct tables *t, struct occupancy *ret)
 			continue;
 		struct seat *seat = &ret->seat[ret->seats++];
 		read_seat(t, p, seat);
+		if (seat->booked == BOOKED_FOR_NOBODY) { /* it rests: it is no slot just now */
+			ret->seats--;
+			continue;
+		}
 		if (seat->booked)
 			read_booking(t, ret, seat);
 	}

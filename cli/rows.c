@@ -130,6 +130,7 @@ static const struct column process_columns[] = {
 	{ "STATE", "state", -8 },
 	{ "AGE", "age_ms", 8 }, { "BEAT", "beat_ms", 8 }, { "RUNNING", "function", FUNCTION_WIDTH },
 	{ "REF", "ref", REF_WIDTH }, { "FOR", "run_ms", 8 }, { "BLOCKED", "blocked", 7 },
+	{ "SPARE", "spare", 5 },
 	{ "DONE", "done", 10 }, { "FAILED", "failed", 6 }, { "QUEUE", "queue", 5 },
 	{ "UP", "up", 4 }, { "NAME", "name", -12 },
 };
@@ -140,6 +141,7 @@ static const struct column worker_columns[] = {
 	{ "SLOT", "slot", 4 }, { "PID", "pid", 7 }, { "STATE", "state", -8 },
 	{ "AGE", "age_ms", 8 }, { "BEAT", "beat_ms", 8 }, { "RUNNING", "function", FUNCTION_WIDTH },
 	{ "REF", "ref", REF_WIDTH }, { "FOR", "run_ms", 8 }, { "BLOCKED", "blocked", 7 },
+	{ "SPARE", "spare", 5 },
 	{ "DONE", "done", 10 }, { "FAILED", "failed", 6 }, { "QUEUE", "queue", 5 },
 	{ "UP", "up", 4 },
 };
@@ -177,6 +179,7 @@ static void cells_work(const struct tables *t, struct output *out, const struct 
 {
 	cell_running(t, out, v);
 	cell_flag(out, v->blocked);
+	cell_flag(out, v->spare);
 	cell_number(out, v->done);
 	cell_number(out, v->failed);
 	cell_number(out, v->down);

@@ -43,6 +43,7 @@ struct process_view {
 	uint64_t done, failed;
 	uint32_t up, down; /* hints in its rings */
 	bool blocked;
+	bool spare; /* it stands in for a worker whose task waits */
 };
 
 /* False if the record is free, or its word is none. */

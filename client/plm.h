@@ -137,7 +137,13 @@ int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret);
  * In a task also -EDEADLK, of plm_get() too: it waits for itself, or for what has it, or one that
  * it runs in the place of, among its arguments. No task can be an argument of itself, by whatever
  * way: a reference that was not handed out yet is -ESTALE. Tasks that run and wait for each other
- * are not found out: give them run_ms. */
+ * are not found out: give them run_ms.
+ * A task that waits runs what it waits for in its own place. If that runs elsewhere, has needs, or
+ * is an object that somebody brings, and other tasks are queued, a spare process takes over its
+ * slot (plm --spares). When all workers and spares wait, and nobody goes on for a second though
+ * tasks are queued, the wait that began last is -EDEADLK: let tasks take futures as arguments
+ * instead. When a wait is over, its task goes on at once: until its spare has ended what it runs,
+ * one more task runs than there are slots. */
 int plm_wait(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms, uint8_t *ready);
 /* A task that waits is cancelled at once. One that runs is asked to stop (plm_cancelled()); after
  * half of the grace a signal lets its blocking system calls return EINTR; after the grace its
@@ -232,6 +238,7 @@ typedef struct plm_status {
 	int draining; /* it is being stopped */
 	int paused, closed; /* plm_pause(), plm_drain() */
 	unsigned workers_drained; /* plm_drain_worker() */
+	unsigned workers_spare;   /* of the workers: they stand in for some that wait (plm_wait) */
 	/* Tasks of dead workers that were queued again; and how long after the death, as it was
 	 * noticed: the median of the last 64, the last, the longest. */
 	uint64_t reassigned, reassign_median_ns, reassign_last_ns, reassign_max_ns;

@@ -14,6 +14,7 @@ static void count_processes(const struct tables *t, plm_status *s)
 		s->manager_pid = i == SLOT_MANAGER ? p->pid : s->manager_pid;
 		s->scheduler_pid = i == SLOT_SCHEDULER ? p->pid : s->scheduler_pid;
 		s->workers += process_kind(word) == KIND_WORKER;
+		s->workers_spare += process_kind(word) == KIND_WORKER && p->spare != 0;
 		s->workers_busy += process_kind(word) == KIND_WORKER && sh_peek(&p->running) != 0;
 		s->clients += process_kind(word) == KIND_CLIENT;
 	}

@@ -64,14 +64,55 @@ static void sleep_once(struct plm *rt, struct event *event, uint32_t seen, uint6
 	}
 }
 
+/* ---- a task that waits, as the scheduler sees it ---- */
+
+/* After it was announced for what it waits. */
+static void wait_goes_on(struct plm *rt, uint64_t since_ns)
+{
+	if (rt->help)
+		sh_store(&rt->me->waiting_ns, since_ns);
+}
+
+/* Who stands in for us is to make way. */
+static void wait_ends(struct plm *rt)
+{
+	if (!rt->help || sh_peek(&rt->me->waiting_ns) == 0)
+		return;
+	sh_store(&rt->me->waiting_ns, 0);
+	if (tables_relieved(&rt->tables, rt->self))
+		tell_scheduler(&rt->tables, rt->self, NULL, 0, true);
+}
+
+static uint32_t count_waiting(const struct tables *t)
+{
+	uint32_t n = 0;
+	for (uint32_t i = SLOT_FIRST_MEMBER; i < t->limits.processes; i++)
+		n += process_present(sh_load(&t->process[i].state)) &&
+		    sh_peek(&t->process[i].waiting_ns) != 0;
+	return n;
+}
+
+/* Somebody has to give way, and the scheduler chose this wait. */
+static int check_refused(struct plm *rt)
+{
+	uint64_t refused = rt->help ? sh_load(&rt->me->refused) : 0;
+	if (refused == 0 || refused != sh_peek(&rt->me->waiting_ns))
+		return 0;
+	return why(-EDEADLK, "%u workers wait inside tasks for others, and no spare is left "
+	    "(--spares %u): let tasks take futures as arguments instead of waiting for them",
+	    count_waiting(&rt->tables), rt->tables.control->spares);
+}
+
 static int park(struct plm *rt, int cell, wait_look_f *look, void *context, uint64_t deadline_ns)
 {
 	struct event *event = &rt->me->waiter[cell].event;
+	uint64_t since_ns = clock_ns();
 	for (;;) {
 		uint32_t target = look(rt, context);
 		if (target == AWAITING_NOTHING)
 			return 0;
 		cell_announce(rt, cell, target);
+		wait_goes_on(rt, since_ns);
 		uint32_t seen = event_prepare(event);
 		uint32_t again = look(rt, context);
 		if (again == AWAITING_NOTHING)
@@ -83,6 +124,8 @@ static int park(struct plm *rt, int cell, wait_look_f *look, void *context, uint
 		    rt->deadlocked(rt->help_context, target - 1))
 			r = why(-EDEADLK, "a task waits for itself, or for what cannot be settled "
 			    "before it ends: it would wait for ever");
+		if (r == 0)
+			r = check_refused(rt);
 		if (r < 0)
 			return r;
 		if (clock_ns() >= deadline_ns)
@@ -104,6 +147,7 @@ int wait_for(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline
 	if (!spin_until(&rt->tables, spin_ready, &spin)) {
 		int cell = cell_join(rt);
 		r = park(rt, cell, look, context, deadline_ns);
+		wait_ends(rt);
 		cell_leave(rt, cell);
 	}
 	if (!rt->help)

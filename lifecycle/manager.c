@@ -82,6 +82,7 @@ static int make_tables(struct manager *m)
 	memcpy(c->device, m->options->device, sizeof c->device);
 	sh_store(&c->policy, m->options->policy);
 	c->ageing_ms = (uint32_t)m->options->ageing_ms;
+	c->spares = m->options->spares;
 	c->seed = m->options->seed;
 	for (uint32_t i = 0; i < m->tables.limits.processes; i++)
 		m->slot[i] = (struct watched){ .pidfd = -1, .socket = -1 };
@@ -235,6 +236,7 @@ static void on_event(struct manager *m, uint64_t what)
 
 static void manager_step(struct manager *m)
 {
+	staff_relieve(m);
 	members_spawn_due(m);
 	hang_look(m);
 	loader_overdue(m);

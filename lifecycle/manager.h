@@ -20,7 +20,8 @@
 enum watch { /* what an epoll event is about; with a slot or a descriptor in the low half */
 	WATCH_DOOR = 1,
 	WATCH_SIGNAL,
-	WATCH_JOINED,  /* a member says that it is LIVE */
+	WATCH_JOINED,  /* a member says that it is LIVE, or the scheduler that spares are to come or
+			* go */
 	WATCH_STRANGER, /* a connection that has not said hello: its descriptor */
 	WATCH_PROCESS, /* the pidfd of a slot */
 	WATCH_SOCKET,  /* the connection of a client's slot */
@@ -96,12 +97,18 @@ uint32_t staff_processes(const struct manager *m); /* of them */
 struct vacancy { /* a slot of a worker that has no process */
 	uint32_t worker, kind;
 	uint32_t gpu_first; /* number of the worker's first GPU */
+	uint32_t relieved; /* of a spare: the process slot it is to stand in for, else 0 */
 };
 bool staff_vacancy(const struct manager *m, struct vacancy *ret);
 void staff_dismiss(struct manager *m); /* who is too many is asked to leave */
+void staff_ask_to_leave(struct manager *m, uint32_t slot);
 int staff_set(struct manager *m, const char *text); /* workers of the first kind */
 int staff_drain(struct manager *m, const char *worker);  /* it leaves and is not replaced ... */
 int staff_resume(struct manager *m, const char *worker); /* ... until now */
+
+/* ---- spares.c ---- */
+bool staff_spare_vacancy(const struct manager *m, struct vacancy *ret);
+void staff_relieve(struct manager *m); /* spares are as many as the scheduler asks for */
 
 /* ---- hang.c ---- */
 void hang_look(struct manager *m); /* kills workers that give no sign of life */

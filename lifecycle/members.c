@@ -85,6 +85,7 @@ static int scheduler_main(int control_fd, int store_fd, int joined)
 		log_warn("cannot start: %s", why_text());
 		return 1;
 	}
+	scheduler.manager = joined;
 	this_scheduler = &scheduler;
 	eventfd_write(joined, 1);
 	scheduler_run(&scheduler);
@@ -190,7 +191,8 @@ static uint32_t free_place(const struct manager *m)
 	uint32_t takers[WORKERS_MAX] = { 0 }, best = 0;
 	for (uint32_t slot = SLOT_FIRST_MEMBER; slot < m->tables.limits.processes; slot++) {
 		uint64_t word = sh_load(&m->tables.process[slot].state);
-		if (process_kind(word) == KIND_WORKER && process_present(word))
+		if (process_kind(word) == KIND_WORKER && process_present(word) &&
+		    !m->tables.process[slot].spare)
 			takers[m->slot[slot].place]++;
 	}
 	for (uint32_t place = 1; place < m->tables.limits.workers; place++)
@@ -218,12 +220,13 @@ static int take_slot(struct manager *m, enum process_kind kind, uint32_t *ret)
 	uint32_t slot = free_slot(m, kind);
 	if (!slot)
 		return why(-EAGAIN, "no process slot is free");
-	if (kind == KIND_WORKER && !staff_vacancy(m, &vacancy))
+	if (kind == KIND_WORKER && !staff_vacancy(m, &vacancy) && !staff_spare_vacancy(m, &vacancy))
 		return why(-EEXIST, "every worker has its processes");
 	struct process *p = &m->tables.process[slot];
 	p->worker = vacancy.worker;
 	p->worker_kind = vacancy.kind;
 	p->gpu_first = vacancy.gpu_first;
+	p->spare = vacancy.relieved;
 	if (!process_claim(p, kind, 0, process_kind_name(kind)))
 		return why(-EAGAIN, "process slot %u was taken", slot);
 	if (kind == KIND_WORKER)
@@ -251,7 +254,8 @@ int members_spawn(struct manager *m, enum process_kind kind)
 	int r = take_slot(m, kind, &slot);
 	if (r < 0)
 		return r;
-	m->slot[slot].place = place;
+	uint32_t relieved = m->tables.process[slot].spare;
+	m->slot[slot].place = relieved ? m->slot[relieved].place : place;
 	pid_t parent = getpid(), pid = fork();
 	if (pid == 0)
 		child_main(m, kind, slot, parent);
@@ -411,7 +415,8 @@ bool members_all_live(const struct manager *m)
 	uint32_t live = 0;
 	uint64_t word;
 	for (uint32_t i = SLOT_SCHEDULER; i < m->tables.limits.processes; i++)
-		live += is_member(m, i, &word) && process_state(word) == PROCESS_LIVE;
+		live += is_member(m, i, &word) && process_state(word) == PROCESS_LIVE &&
+		    !m->tables.process[i].spare;
 	return live == staff_processes(m) + 1;
 }
 

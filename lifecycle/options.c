@@ -27,6 +27,9 @@ static const char help[] =
     "                    'gen=4,slots=2 x2; gen=1,slots=5 x2': generation 1 to 4, tasks at once,\n"
     "                    how many of them; gpus=N, mem=SIZE and resources of any NAME=N that\n"
     "                    tasks may ask for; @FILE reads them from a file (PLM_WORKERS)\n"
+    "  --spares N        at most N more processes stand in for workers whose tasks wait for\n"
+    "                    something that runs elsewhere, while tasks are queued (default: as many\n"
+    "                    as worker processes; 0: none; PLM_SPARES)\n"
     "  --gpus N          GPUs there are said to be, dealt to the workers (default: those found;\n"
     "                    PLM_GPUS)\n"
     "  --memory SIZE     that tasks may ask for together (default: what the machine has;\n"
@@ -176,6 +179,7 @@ static int apply(struct options *o, const char *what, char letter, char *text)
 	case 'p': return set_number(what, text, &o->limits.processes);
 	case 's': return parse_size(what, text, &o->limits.store_bytes);
 	case 'm': return add_module(o, text);
+	case 'x': return set_number(what, text, &o->spares);
 	case 'g': return set_gpus(o, what, text);
 	case 'M': return parse_size(what, text, &o->memory);
 	case 'P': return set_policy(o, text);
@@ -204,6 +208,7 @@ static int apply_environment(struct options *o)
 	    {"PLM_TASKS", 't'},
 	    {"PLM_STORE", 's'},
 	    {"PLM_PROCESSES", 'p'},
+	    {"PLM_SPARES", 'x'},
 	    {"PLM_GPUS", 'g'},
 	    {"PLM_MEMORY", 'M'},
 	    {"PLM_POLICY", 'P'},
@@ -232,6 +237,7 @@ static void set_defaults(struct options *o)
 	*o = (struct options){ .name = "default", .limits = { .records = RECORDS_DEFAULT,
 		.store_bytes = STORE_BYTES_DEFAULT, .nodes = nodes_count() } };
 	o->gpus = GPUS_AS_DETECTED;
+	o->spares = SPARES_AS_WORKERS;
 	o->ageing_ms = AGEING_DEFAULT_MS;
 	o->memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 	snprintf(workers, sizeof workers, "%d",
@@ -242,9 +248,23 @@ static void set_defaults(struct options *o)
 /* Slots for everybody, unless the user said how many. */
 static void fit_processes(struct options *o)
 {
-	if (o->limits.processes == 0 && o->limits.workers <= WORKERS_MAX)
-		o->limits.processes = (o->limits.workers + OTHER_PROCESSES + PROCESSES_STEP - 1) /
+	uint32_t spares = o->spares == SPARES_AS_WORKERS ? 0 : o->spares;
+	if (o->limits.processes == 0 && o->limits.workers <= WORKERS_MAX && spares < PROCESSES_MAX)
+		o->limits.processes =
+		    (o->limits.workers + spares + OTHER_PROCESSES + PROCESSES_STEP - 1) /
 		    PROCESSES_STEP * PROCESSES_STEP;
+}
+
+/* Of the slots that are free one is for a client, without whom nobody would wait. */
+static int fit_spares(struct options *o)
+{
+	uint32_t room = o->limits.processes - SLOT_FIRST_MEMBER - o->limits.workers - 1;
+	if (o->spares == SPARES_AS_WORKERS)
+		o->spares = o->limits.workers < room ? o->limits.workers : room;
+	if (o->spares <= room)
+		return 0;
+	return why(-EINVAL, "%u spares are too many: beside %u workers there is room for %u; boot "
+	    "with a larger --processes", o->spares, o->limits.workers, room);
 }
 
 int options_parse(int argc, char **argv, struct options *ret)
@@ -256,6 +276,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 	    {"store", required_argument, NULL, 's'},
 	    {"processes", required_argument, NULL, 'p'},
 	    {"module", required_argument, NULL, 'm'},
+	    {"spares", required_argument, NULL, 'x'},
 	    {"gpus", required_argument, NULL, 'g'},
 	    {"memory", required_argument, NULL, 'M'},
 	    {"policy", required_argument, NULL, 'P'},
@@ -296,5 +317,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 	fit_processes(ret);
 	if (devices_plan(ret) < 0)
 		return usage_error();
-	return tables_check_limits(&ret->limits) < 0 ? usage_error() : 0;
+	if (tables_check_limits(&ret->limits) < 0 || fit_spares(ret) < 0)
+		return usage_error();
+	return 0;
 }

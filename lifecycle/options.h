@@ -15,6 +15,7 @@ struct options {
 	struct worker_kind kind[WORKER_KINDS_MAX];
 	uint32_t kinds;
 	struct resource_names resources;
+	uint32_t spares; /* processes that stand in for workers whose tasks wait */
 	uint32_t gpus;   /* that there are said to be */
 	char device[DEVICES_MAX][DEVICE_ID_BYTES]; /* what they are called */
 	uint64_t memory; /* that tasks may declare together; 0: not bounded */
@@ -31,6 +32,7 @@ struct options {
 };
 
 #define GPUS_AS_DETECTED UINT32_MAX
+#define SPARES_AS_WORKERS UINT32_MAX
 
 /* ---- devices.c ---- */
 int devices_plan(struct options *o); /* 0 or -EINVAL */

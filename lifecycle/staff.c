@@ -72,12 +72,12 @@ uint32_t staff_processes(const struct manager *m)
 
 /* ---- who is missing, who is too many ---- */
 
-/* One that leaves is missing already. */
+/* One that leaves is missing already, and a spare fills no vacancy. */
 static bool serves(const struct process *p)
 {
 	uint64_t word = sh_load(&p->state);
 	enum process_state state = process_state(word);
-	return process_kind(word) == KIND_WORKER &&
+	return process_kind(word) == KIND_WORKER && !p->spare &&
 	    (state == PROCESS_STARTING || state == PROCESS_LIVE);
 }
 
@@ -96,12 +96,22 @@ bool staff_vacancy(const struct manager *m, struct vacancy *ret)
 			present[m->tables.process[i].worker % WORKERS_MAX]++;
 	for (uint32_t worker = 0; worker < end && worker < WORKERS_MAX; worker++) {
 		uint32_t kind = kind_of(c, worker);
-		*ret = (struct vacancy){ worker, kind, gpus };
+		*ret = (struct vacancy){ worker, kind, gpus, 0 };
 		if (is_wanted(c, worker) && present[worker] < c->kind[kind].slots)
 			return true;
 		gpus += gpus_of(&c->kind[kind]);
 	}
 	return false;
+}
+
+void staff_ask_to_leave(struct manager *m, uint32_t slot)
+{
+	struct process *p = &m->tables.process[slot];
+	uint64_t word = sh_load(&p->state);
+	if (process_step(p, &word, PROCESS_LEAVING)) {
+		members_changed(&m->tables); /* what stands before it goes to others */
+		process_bump(&m->tables, slot);
+	}
 }
 
 /* Who has not joined yet is asked when it has. */
@@ -114,10 +124,7 @@ void staff_dismiss(struct manager *m)
 		    is_wanted(m->tables.control, p->worker))
 			continue;
 		log_info("worker %u in slot %u pid %d is asked to leave", p->worker, i, p->pid);
-		if (process_step(p, &word, PROCESS_LEAVING)) {
-			members_changed(&m->tables); /* what stands before it goes to others */
-			process_bump(&m->tables, i);
-		}
+		staff_ask_to_leave(m, i);
 	}
 }
 

@@ -55,10 +55,12 @@ static void book_seat(struct scheduler *s, struct booking *b, uint32_t process, 
 	process_post(s->t, process);
 }
 
+/* A spare rests until it is told that it is needed still. */
 static void free_seat(struct scheduler *s, uint32_t process)
 {
-	sh_store(&seat(s, process)->booked, 0);
-	s->member[process].booked = 0;
+	uint64_t nobody = seat(s, process)->spare ? BOOKED_FOR_NOBODY : 0;
+	sh_store(&seat(s, process)->booked, nobody);
+	s->member[process].booked = nobody;
 	room_refresh(s, process);
 	process_post(s->t, process); /* it may keep a successor, or steal, again */
 }
@@ -83,8 +85,22 @@ static bool keeps_still(const struct scheduler *s, uint32_t process)
 	return sh_load(&p->booked_seen) == s->member[process].booked;
 }
 
+/* One whose task waits is kept only if no other process can come to stand in for it. */
+static bool waits_for_relief(const struct scheduler *s, uint32_t process)
+{
+	return spares_waits(s, process) && spares_may_relieve(s, process);
+}
+
+static bool is_kept(const struct scheduler *s, uint32_t process)
+{
+	uint64_t booked = s->member[process].booked;
+	return booked && !(booked == BOOKED_FOR_NOBODY && spares_is_due(s, process));
+}
+
 static bool better_seat(const struct scheduler *s, uint32_t a, uint32_t b, uint32_t worker)
 {
+	if (spares_waits(s, a) != spares_waits(s, b))
+		return spares_waits(s, b);
 	bool a_idle = place_outstanding(s, a) == 0, b_idle = place_outstanding(s, b) == 0;
 	if (a_idle != b_idle)
 		return a_idle;
@@ -97,79 +113,14 @@ static uint32_t find_seat(const struct scheduler *s, uint32_t worker, uint32_t k
 	uint32_t best = 0;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
 		const struct member *m = &s->member[p];
-		if (m->generation == 0 || m->leaving || m->booked ||
-		    seat(s, p)->worker_kind != kind || (own && m->worker != worker))
+		if (m->generation == 0 || m->leaving || is_kept(s, p) ||
+		    seat(s, p)->worker_kind != kind || (own && m->worker != worker) ||
+		    waits_for_relief(s, p))
 			continue;
 		if (!best || better_seat(s, p, best, worker))
 			best = p;
 	}
 	return best;
-}
-
-/* ---- what is in use ---- */
-
-static uint64_t used(const struct scheduler *s, uint32_t worker, uint32_t resource)
-{
-	uint64_t sum = 0;
-	for (uint32_t i = 0; i < s->bookings; i++)
-		if (resource == RESOURCE_MEMORY || s->booking[i].worker == worker)
-			sum += s->booking[i].demand->amount[resource];
-	return sum;
-}
-
-static uint64_t gpu_used(const struct scheduler *s, uint32_t worker, uint32_t gpu)
-{
-	uint64_t sum = 0;
-	for (uint32_t i = 0; i < s->bookings; i++) {
-		const struct booking *b = &s->booking[i];
-		uint64_t all = b->demand->amount[RESOURCE_GPUS];
-		if (b->worker == worker && b->gpus >> gpu & 1)
-			sum += all < AMOUNT_UNIT ? all : AMOUNT_UNIT;
-	}
-	return sum;
-}
-
-/* Whole GPUs that nobody uses, or the part of one that is fullest and still has room for it.
- * False: there are none. */
-static bool find_gpus(const struct scheduler *s, uint32_t worker, uint64_t gpus, uint64_t amount,
-    uint64_t *ret)
-{
-	uint64_t part = amount < AMOUNT_UNIT ? amount : AMOUNT_UNIT, best = 0;
-	uint64_t wanted = (amount + AMOUNT_UNIT - 1) / AMOUNT_UNIT;
-	*ret = 0;
-	for (uint32_t gpu = 0; gpu < gpus && wanted > 0; gpu++) {
-		uint64_t in_use = gpu_used(s, worker, gpu);
-		if (in_use + part > AMOUNT_UNIT)
-			continue;
-		if (part == AMOUNT_UNIT) {
-			*ret |= UINT64_C(1) << gpu;
-			wanted--;
-		} else if (*ret == 0 || in_use > best) {
-			*ret = UINT64_C(1) << gpu;
-			best = in_use;
-		}
-	}
-	return part == AMOUNT_UNIT ? wanted == 0 : *ret != 0;
-}
-
-/* The first resource of which this worker has not enough now; RESOURCES_MAX: it has all. */
-static uint32_t lacks(const struct scheduler *s, uint32_t worker, const struct worker_kind *kind,
-    const struct demand *demand)
-{
-	uint64_t gpus;
-	for (uint32_t i = RESOURCE_MEMORY; i < RESOURCES_MAX; i++) {
-		uint64_t amount = demand->amount[i], there = kind->amount[i];
-		if (amount == 0)
-			continue;
-		if (i == RESOURCE_MEMORY)
-			there = s->t->control->memory ? s->t->control->memory : UINT64_MAX;
-		if (i == RESOURCE_GPUS &&
-		    !find_gpus(s, worker, there / AMOUNT_UNIT, amount, &gpus))
-			return i;
-		if (i != RESOURCE_GPUS && used(s, worker, i) + amount > there)
-			return i;
-	}
-	return RESOURCES_MAX;
 }
 
 /* ---- a booking begins ---- */
@@ -185,12 +136,13 @@ static bool fits_seats(const struct scheduler *s, uint32_t worker, uint32_t kind
 	return find_seat(s, worker, kind, true) != 0;
 }
 
-/* That there are now, whether they have room or not. */
+/* That there are now, whether they have room or not. A spare is no more than who it stands in for.
+ */
 static void count_seats(const struct scheduler *s, uint32_t ret[WORKER_KINDS_MAX])
 {
 	memset(ret, 0, WORKER_KINDS_MAX * sizeof ret[0]);
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
-		if (s->member[p].generation && !s->member[p].leaving)
+		if (s->member[p].generation && !s->member[p].leaving && !seat(s, p)->spare)
 			ret[seat(s, p)->worker_kind % WORKER_KINDS_MAX]++;
 }
 
@@ -207,7 +159,7 @@ static void find_fitting(struct scheduler *s, const struct demand *demand, struc
 		uint32_t kind = seat(s, first)->worker_kind % WORKER_KINDS_MAX;
 		if (cpus_of(demand) > seats[kind])
 			continue; /* not with these workers */
-		uint32_t lacking = lacks(s, w, &c->kind[kind], demand);
+		uint32_t lacking = amounts_lacking(s, w, &c->kind[kind], demand);
 		if (lacking < RESOURCES_MAX)
 			ret->lacking |= 1u << lacking;
 		else if (!fits_seats(s, w, kind))
@@ -273,7 +225,7 @@ static void begin(struct scheduler *s, const struct heap_entry *task, const stru
 		.kind = kind, .way = way, .demand = demand,
 		.attempt = word_attempt(sh_load(&record_at(s->t, task->id)->state)) };
 	uint64_t gpus = s->t->control->kind[kind].amount[RESOURCE_GPUS] / AMOUNT_UNIT;
-	find_gpus(s, worker, gpus, demand->amount[RESOURCE_GPUS], &b->gpus);
+	amounts_gpus(s, worker, gpus, demand->amount[RESOURCE_GPUS], &b->gpus);
 	b->reserved_main = find_seat(s, worker, kind, true);
 	s->member[b->reserved_main].booked = b->ref; /* its word is the last to be written */
 }
@@ -317,21 +269,65 @@ static void give(struct scheduler *s, struct booking *b)
 	struct ring ring = ring_down(s->t, b->main);
 	if (ring_push(&ring, &hint, 1) == 1)
 		b->given = true;
-	process_post(s->t, b->main);
+	process_post_all(s->t, b->main); /* a task that waits there may wait for this one */
+}
+
+static bool is_ready(const struct scheduler *s, uint64_t ref)
+{
+	uint64_t word = sh_load(&record_at(s->t, ref_index(ref))->state);
+	return word_state(word) == RECORD_READY && word_generation(word) == ref_generation(ref);
 }
 
 /* The hint was given back: the queue was paused when its turn came. */
 static bool came_back(const struct scheduler *s, const struct booking *b)
 {
-	uint64_t word = sh_load(&record_at(s->t, ref_index(b->ref))->state);
-	return place_outstanding(s, b->main) == 0 && word_state(word) == RECORD_READY &&
-	    word_generation(word) == ref_generation(b->ref);
+	return place_outstanding(s, b->main) == 0 && is_ready(s, b->ref);
+}
+
+/* Its main slot's task has begun to wait: another process of the worker takes over, the booking
+ * stays. Should the old one claim the task at this moment, because that is what it waits for, the
+ * new one is kept for nothing until it is settled. */
+static void move_main(struct scheduler *s, struct booking *b)
+{
+	uint32_t old = b->main ? b->main : b->reserved_main;
+	uint32_t other = find_seat(s, b->worker, b->kind, true);
+	if (!spares_waits(s, old) || !other || spares_waits(s, other))
+		return;
+	b->reserved_main = other;
+	s->member[other].booked = b->ref;
+	if (b->main == 0) {
+		s->member[old].booked = sh_load(&seat(s, old)->booked);
+		return;
+	}
+	book_seat(s, b, other, true);
+	b->seats--;
+	free_seat(s, old);
+	give(s, b);
+}
+
+static void move_still(struct scheduler *s, struct booking *b)
+{
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes && b->main == 0; p++) {
+		if (!s->member[p].generation || s->member[p].booked != b->ref ||
+		    p == b->reserved_main || !spares_waits(s, p))
+			continue;
+		uint32_t other = find_seat(s, b->worker, b->kind, false);
+		if (!other || spares_waits(s, other))
+			return;
+		free_seat(s, p);
+		b->seats--;
+		book_seat(s, b, other, false);
+	}
 }
 
 /* More slots as they are to be had; then its word to the one that runs it, and the hint. */
 static void proceed(struct scheduler *s, struct booking *b)
 {
 	uint32_t cpus = cpus_of(b->demand), process;
+	if (s->blocked && is_ready(s, b->ref)) {
+		move_main(s, b);
+		move_still(s, b);
+	}
 	if (b->main) {
 		if (!b->given || came_back(s, b))
 			give(s, b);
@@ -424,6 +420,14 @@ static void leave_shelf(struct scheduler *s, uint32_t number, const struct heap_
 	ageing_began(s, task);
 	if (shelf_peek(s, number, &top) && top.id == task->id)
 		shelf_drop(s, number);
+}
+
+uint32_t booking_pending(const struct scheduler *s)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < s->bookings; i++)
+		n += is_ready(s, s->booking[i].ref);
+	return n;
 }
 
 /* ---- the end ---- */
@@ -526,7 +530,7 @@ void booking_welcome(struct scheduler *s)
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
 		if (!s->member[p].generation || s->member[p].booked != BOOKED_AT_BIRTH)
 			continue;
-		struct booking *b =
+		struct booking *b = seat(s, p)->spare ? NULL :
 		    short_of_seats(s, seat(s, p)->worker_kind % WORKER_KINDS_MAX);
 		if (b)
 			book_seat(s, b, p, false);
@@ -539,7 +543,7 @@ static void free_unclaimed(struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
 		if (s->member[p].generation && s->member[p].booked &&
-		    !find(s, s->member[p].booked))
+		    s->member[p].booked != BOOKED_FOR_NOBODY && !find(s, s->member[p].booked))
 			free_seat(s, p);
 	s->adopted = true;
 }

@@ -44,6 +44,7 @@ void place_flush(struct scheduler *s)
 		    s->ready[i]); /* a doubled hint, or an entry of a former life */
 		ageing_queued(s, r->key, heap_length(&s->t->task_heap) == 0);
 		heap_push(&s->t->task_heap, s->ready[i], word_generation(word), r->key);
+		s->fresh = true;
 	}
 	heap_unlock(&s->t->task_heap);
 	s->ready_count = 0;
@@ -148,11 +149,12 @@ static void send_picks(struct scheduler *s, struct pick *picks, uint32_t n)
 	}
 }
 
-/* Every worker waits inside a task, and something is ready: it may be what they wait for. */
+/* Workers wait inside tasks, and something new is queued: it may be what they wait for. Once, else
+ * they and we would wake each other for as long as there is a queue. */
 static void wake_blocked(struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
-		if (s->member[p].generation && sh_peek(&s->t->process[p].blocked))
+		if (s->member[p].generation && sh_load(&s->t->process[p].waiting_ns))
 			process_post_all(s->t, p);
 }
 
@@ -161,6 +163,11 @@ uint32_t place_tasks(struct scheduler *s)
 	struct pick picks[PLACE_BATCH];
 	uint32_t total = 0, n = 0;
 	bool paused = s->admission & ADMISSION_PAUSED;
+	/* What the spares are for comes before what stands in the heap. */
+	if (!paused && s->spares && (s->shelves || s->bookings))
+		total += booking_place(s);
+	if (s->spares)
+		spares_start(s);
 	do {
 		if (paused || heap_length(&s->t->task_heap) == 0)
 			break;
@@ -170,8 +177,9 @@ uint32_t place_tasks(struct scheduler *s)
 	} while (n == PLACE_BATCH && total < PLACED_A_ROUND);
 	if (!paused && (s->shelves || s->bookings || !s->adopted))
 		total += booking_place(s);
-	if (s->blocked && heap_length(&s->t->task_heap))
+	if (s->blocked && s->fresh && heap_length(&s->t->task_heap))
 		wake_blocked(s);
+	s->fresh = false;
 	return total;
 }
 

@@ -200,6 +200,7 @@ static void bury(struct scheduler *s, uint32_t process)
 	heal_locks(s);
 	hints_drain_one(s, process);
 	forget_member(s, process);
+	spares_forget(s, process);
 	if (sh_load(&p->unclean) || process_kind(word) != KIND_CLIENT)
 		repair_records(s, process);
 	ring_reset(&up);
@@ -350,6 +351,7 @@ void scheduler_rebuild(struct scheduler *s)
 	free_flush(s);
 	place_rebuild(s);
 	room_rebuild(s);
+	spares_rebuild(s);
 	pool_rebuild(&s->t->pool);
 	for (uint32_t w = 0; w < s->t->limits.processes / 64; w++)
 		sh_store(&s->t->control->rung[w],

@@ -106,6 +106,7 @@ static uint32_t count_room(struct scheduler *s, uint32_t process)
 	s->blocked -= m->blocked;
 	m->depth = process_depth(&s->t->process[process]);
 	m->room = m->depth > outstanding && !m->booked ? m->depth - outstanding : 0;
+	s->fresh |= m->depth == 0 && !m->blocked; /* it may have looked before that was queued */
 	m->blocked = m->depth == 0;
 	s->blocked += m->blocked;
 	return outstanding;
@@ -144,6 +145,7 @@ void room_join(struct scheduler *s, uint32_t process)
 	m->worker = worker;
 	m->next = s->team[worker].first;
 	s->team[worker].first = process;
+	s->spares += p->spare != 0;
 	s->team[worker].hall = kind->amount[RESOURCE_GPUS] ? HALL_GPU : HALL_CPU;
 	booking_adopt(s, process);
 	room_refresh(s, process);
@@ -169,6 +171,7 @@ void room_leave(struct scheduler *s, uint32_t process)
 	struct member *m = &s->member[process];
 	booking_seat_gone(s, process);
 	s->blocked -= m->blocked;
+	s->spares -= s->t->process[process].spare != 0;
 	m->blocked = false;
 	if (!m->leaving)
 		unseat(s, process);

@@ -31,7 +31,8 @@ static int allocate(struct scheduler *s)
 int scheduler_open(struct scheduler *s, struct tables *t)
 {
 	*s = (struct scheduler){ .t = t, .me = &t->process[SLOT_SCHEDULER],
-		.next_look_ns = DEADLINE_NEVER, .crew = SPIN_CROWD * t->control->cores };
+		.next_look_ns = DEADLINE_NEVER, .manager = -1,
+		.crew = SPIN_CROWD * t->control->cores };
 	t->self = SLOT_SCHEDULER;
 	s->policy = policy_at(0);
 	s->seed = t->control->seed;
@@ -77,6 +78,7 @@ uint32_t scheduler_step(struct scheduler *s)
 	uint32_t done = hints_drain(s);
 	done += limits_enforce(s);
 	ageing_look(s);
+	spares_look(s);
 	done += place_tasks(s);
 	if (s->next_look_ns == DEADLINE_NEVER && done)
 		s->next_look_ns = clock_ns() + NS_PER_MS;
@@ -105,7 +107,8 @@ static uint64_t next_look(struct scheduler *s)
 {
 	uint64_t look = s->ageing.next_ns < s->next_look_ns ? s->ageing.next_ns : s->next_look_ns;
 	uint64_t limit = limits_next_ns(s);
-	return limit < look ? limit : look;
+	look = limit < look ? limit : look;
+	return s->relief.next_ns < look ? s->relief.next_ns : look;
 }
 
 static void rest(struct scheduler *s)

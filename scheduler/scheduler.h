@@ -32,6 +32,7 @@ struct member {
 	uint32_t share;      /* of its slot that is free, as its worker's view counts it */
 	uint64_t last_turn;  /* value of `turns` when it was given its last */
 	uint32_t seen_position; /* of its ring, at the last look for stuck queues */
+	uint64_t waited_ns;  /* a spare stands in for it: when its task was last seen to wait */
 };
 
 struct stop { /* of a task that was asked to stop: how far we are. Private; the next begins anew. */
@@ -70,6 +71,15 @@ struct ageing {
 	struct due queued, shelved;
 };
 
+struct relief { /* spares.c */
+	uint64_t next_ns;   /* to look; DEADLINE_NEVER: nobody waits, and there are no spares */
+	uint64_t queued_ns; /* since when tasks are queued, 0: none are */
+	uint64_t stuck_ns;  /* since when nobody goes on, 0: somebody does */
+	uint64_t sign;      /* of the waits there were then */
+	uint64_t seen;      /* hints given and workers blocked at the last look */
+	uint32_t bits;      /* set in control->relief */
+};
+
 enum hall_name { HALL_CPU, HALL_GPU, HALLS };
 
 struct hall { /* workers of one class that have room, in no order */
@@ -104,6 +114,10 @@ struct scheduler {
 	uint32_t brisk, crew;    /* so many workers are brisk, and may be before none is woken */
 	uint32_t newly_stuck;    /* at this look */
 	uint32_t blocked;        /* so many sleep in a wait */
+	uint32_t spares;         /* so many processes are spares */
+	bool fresh;              /* those that wait were not woken since something was queued */
+	struct relief relief;
+	int manager;             /* an eventfd that wakes it; -1 in tests with threads */
 	uint64_t changes;        /* of the process table, as far as we have looked */
 	uint32_t admission;      /* ADMISSION_ bits of this round */
 
@@ -195,8 +209,18 @@ void booking_settled(struct scheduler *s, uint64_t ref);
 void booking_returned(struct scheduler *s, uint64_t ref, uint64_t word); /* READY */
 void booking_seat_gone(struct scheduler *s, uint32_t process);
 void booking_seat_retires(struct scheduler *s, uint32_t process); /* it is LEAVING */
+uint32_t booking_pending(const struct scheduler *s); /* begun, and the task does not run yet */
 void booking_adopt(struct scheduler *s, uint32_t process);
 void booking_welcome(struct scheduler *s); /* those born meanwhile; all the dead are buried */
+
+/* ---- amounts.c ---- */
+/* Whole GPUs that nobody uses, or the part of one that is fullest and still has room for it.
+ * False: there are none. */
+bool amounts_gpus(const struct scheduler *s, uint32_t worker, uint64_t gpus, uint64_t amount,
+    uint64_t *ret);
+/* The first resource of which this worker has not enough now; RESOURCES_MAX: it has all. */
+uint32_t amounts_lacking(const struct scheduler *s, uint32_t worker,
+    const struct worker_kind *kind, const struct demand *demand);
 
 /* ---- room.c ---- */
 void room_join(struct scheduler *s, uint32_t process);
@@ -214,6 +238,18 @@ bool room_choose_other(struct scheduler *s, uint32_t worker, uint32_t *ret_proce
 uint32_t room_slot_of(const struct scheduler *s, uint32_t worker);
 /* The number of one of these workers, whether it has room or not. */
 uint32_t room_choose_among(struct scheduler *s, const uint32_t *workers, uint32_t n);
+
+/* ---- spares.c ---- */
+void spares_look(struct scheduler *s);
+void spares_start(struct scheduler *s); /* those that are to be at work rest no more */
+/* It rests, and is to be at work. */
+bool spares_is_due(const struct scheduler *s, uint32_t process);
+void spares_forget(struct scheduler *s, uint32_t process); /* it is dead */
+void spares_rebuild(struct scheduler *s);
+/* Its task sleeps in a wait, and has not run anything in its place since. */
+bool spares_waits(const struct scheduler *s, uint32_t process);
+/* If it does, another process stands in for it, or there may come one. */
+bool spares_may_relieve(const struct scheduler *s, uint32_t process);
 
 /* ---- limits.c ---- */
 int limits_open(struct scheduler *s);

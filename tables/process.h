@@ -97,11 +97,18 @@ struct process {
 	shared64 running;    /* W: itself. Reference of the task it runs, 0 none. */
 	shared64 running_since_ns; /* W: itself */
 	shared64 done, failed;     /* W: itself. For people. */
+	shared64 waiting_ns; /* W: itself. When the wait began in which its task sleeps, 0: in none.
+			      * It also tells that wait from others of this process. */
+	shared64 refused;    /* W: scheduler. The wait that is to fail, by its waiting_ns. */
+	uint32_t spare;      /* W: manager, before STARTING. The process slot it was started to
+			      * stand in for, 0: it is a worker in its own right. */
 };
 
 /* Of a worker the scheduler has not met: it may have to stand in for one that kept still, and
  * claims nothing before that is known. No reference is so small. */
 #define BOOKED_AT_BIRTH ((uint64_t)1)
+/* Of a spare that rests: whom it stands in for is at work. Nor is any so small. */
+#define BOOKED_FOR_NOBODY ((uint64_t)2)
 
 static inline uint64_t process_word(
     uint32_t generation, enum process_kind kind, enum process_state state)

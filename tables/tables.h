@@ -53,6 +53,7 @@ struct control { /* the first page of the control segment, behind the segment's 
 	uint32_t kinds;    /* of workers, made to order at boot */
 	uint64_t seed;     /* of what is drawn */
 	uint32_t ageing_ms; /* 0: nothing ages */
+	uint32_t spares;   /* at most so many processes stand in for workers whose tasks wait */
 	char name[RUNTIME_NAME_BYTES];
 	struct worker_kind kind[WORKER_KINDS_MAX];
 	struct resource_names resources;
@@ -66,6 +67,9 @@ struct control { /* the first page of the control segment, behind the segment's 
 						       * there are to be; kind[0].count at boot. */
 	shared64 drained[DRAINED_WORDS];              /* W: manager. Bit w: worker w is not to be,
 						       * until resumed. */
+	shared64 relief[PROCESSES_MAX / 64];          /* W: scheduler. Bit p: a spare is to
+						       * stand in for the worker in slot p,
+						       * whose task waits. */
 	shared32 restarts;                            /* W: manager. For people. */
 	struct reassigned reassigned;
 	shared64 changes;                             /* W: who joins, and the manager for the dead:
@@ -244,6 +248,12 @@ static inline bool tables_paused(const struct tables *t)
 static inline bool tables_drained(const struct tables *t, uint32_t worker)
 {
 	return sh_peek(&t->control->drained[worker / 64 % DRAINED_WORDS]) >> worker % 64 & 1;
+}
+
+/* A spare stands in for this process, or is to. */
+static inline bool tables_relieved(const struct tables *t, uint32_t process)
+{
+	return sh_peek(&t->control->relief[process / 64]) >> process % 64 & 1;
 }
 
 /* Who is not parked: a hint for who ponders whether to spin, or whom to give work (spin.h). */

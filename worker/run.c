@@ -223,6 +223,8 @@ bool worker_run_record(struct worker *w, uint32_t index)
 	struct plm_call call = { .record = r, .word = word, .outer = w->call };
 	uint64_t started_ns = w->now_ns;
 	uint64_t outer_running = sh_peek(&rt->me->running);
+	if (call.outer && sh_peek(&rt->me->waiting_ns))
+		sh_store(&rt->me->waiting_ns, 0); /* its slot is at work again */
 	r->start_ms = due_ms(&rt->tables, r);
 	if (r->terms)
 		tell_start(w, r, call.word);

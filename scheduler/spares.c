@@ -1,0 +1,401 @@
+/* spares.c - spare processes for workers whose tasks wait.
+ *
+ * A task that waits runs what it waits for in its own place. If that runs elsewhere, or somebody
+ * else brings it, its slot does nothing. When tasks are queued meanwhile and no slot is free, a bit
+ * asks the manager for a process that stands in for it, of the same worker (control->relief).
+ *
+ * Which of a worker's processes are at work is counted at each round: of those that do not wait as
+ * many as it has slots; spares beyond that rest, kept for nobody by their word `booked`, so that
+ * one clause of each who gives or takes tasks is enough. A rest costs no fork, and from it they
+ * come back at once. Who has not waited for a second needs no spare any more: that one leaves.
+ *
+ * When all wait, and all spares there may be, and nobody goes on for a second though tasks are
+ * queued, the youngest wait is refused: its task may go on and end, and frees a slot.
+ * Death: the bits are in the segment, and all else is seen again in the process table. */
+#include <sys/eventfd.h>
+
+#include "base/log.h"
+#include "scheduler/scheduler.h"
+
+enum {
+	LOOK_NS = 5000000,   /* longer than the waits of work-first: no spare for those */
+	CALM_LOOK_NS = 50000000, /* nothing is queued */
+	ROOM_NS = 100000000, /* who has not waited for so long gives its spare to another */
+	LINGER_NS = 1000000000,
+	STUCK_NS = 1000000000,
+};
+
+static struct process *process_at(const struct scheduler *s, uint32_t process)
+{
+	return &s->t->process[process];
+}
+
+/* What one of its waits is for, by the number of the cell; NULL: for nothing, or for anything. */
+static const struct record *awaited(const struct scheduler *s, uint32_t process, uint32_t cell,
+    uint64_t *ret_word)
+{
+	uint32_t index = sh_peek(&process_at(s, process)->waiter[cell].awaiting) - 1;
+	if (index >= s->t->limits.records)
+		return NULL;
+	const struct record *r = record_at(s->t, index);
+	*ret_word = sh_load(&r->state);
+	return r;
+}
+
+/* All that it waits for is there: it is about to wake. */
+static bool is_served(const struct scheduler *s, uint32_t process)
+{
+	uint64_t word;
+	bool any = false;
+	for (uint32_t i = 0; i < WAITERS; i++) {
+		if (awaited(s, process, i, &word) == NULL)
+			continue;
+		if (!word_settled(word))
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+bool spares_waits(const struct scheduler *s, uint32_t process)
+{
+	return sh_load(&process_at(s, process)->waiting_ns) != 0 && !is_served(s, process);
+}
+
+/* For longer than the waits of work-first. */
+static bool is_away(const struct scheduler *s, uint32_t process, uint64_t now_ns)
+{
+	uint64_t since_ns = sh_load(&process_at(s, process)->waiting_ns);
+	return since_ns && now_ns >= since_ns + LOOK_NS && !is_served(s, process);
+}
+
+static bool serves(const struct scheduler *s, uint32_t process)
+{
+	return s->member[process].generation && !s->member[process].leaving;
+}
+
+static bool rests(const struct scheduler *s, uint32_t process)
+{
+	return s->member[process].booked == BOOKED_FOR_NOBODY;
+}
+
+bool spares_may_relieve(const struct scheduler *s, uint32_t process)
+{
+	return tables_relieved(s->t, process) || s->relief.bits < s->t->control->spares;
+}
+
+/* ---- who rests ---- */
+
+static uint32_t count_at_work(const struct scheduler *s, uint32_t worker, uint64_t now_ns)
+{
+	uint32_t n = 0;
+	for (uint32_t p = s->team[worker].first; p; p = s->member[p].next)
+		n += !rests(s, p) && !is_away(s, p, now_ns);
+	return n;
+}
+
+bool spares_is_due(const struct scheduler *s, uint32_t process)
+{
+	uint32_t worker = s->member[process].worker;
+	return rests(s, process) && serves(s, process) &&
+	    count_at_work(s, worker, clock_ns()) < s->view[worker].slots;
+}
+
+/* A spare that runs something ends that first: its word is read between two tasks. */
+static void set_rest(struct scheduler *s, uint32_t process, bool rest)
+{
+	uint64_t booked = rest ? BOOKED_FOR_NOBODY : 0;
+	sh_store(&process_at(s, process)->booked, booked);
+	s->member[process].booked = booked;
+	room_refresh(s, process);
+	if (rest)
+		place_withdraw(s, process);
+	process_post(s->t, process);
+}
+
+/* What is booked for a task rests when that is done. */
+static void stop_surplus(struct scheduler *s)
+{
+	uint64_t now_ns = clock_ns();
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+		const struct member *m = &s->member[p];
+		if (serves(s, p) && process_at(s, p)->spare && !m->booked &&
+		    !is_away(s, p, now_ns) &&
+		    count_at_work(s, m->worker, now_ns) > s->view[m->worker].slots)
+			set_rest(s, p, true);
+	}
+}
+
+void spares_start(struct scheduler *s)
+{
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+		if (spares_is_due(s, p))
+			set_rest(s, p, false);
+}
+
+/* A task with needs runs in nobody's place. If one waits for it, it is not to stand behind others
+ * that would wait like that one. */
+static void fetch_awaited(struct scheduler *s, uint32_t process)
+{
+	uint64_t word;
+	for (uint32_t i = 0; i < WAITERS; i++) {
+		const struct record *r = awaited(s, process, i, &word);
+		if (!r || word_state(word) != RECORD_READY || !record_needs(s->t, r))
+			continue;
+		struct heap_entry task = { .id = record_index(s->t, r),
+			.tag = word_generation(word), .key = r->key };
+		if (heap_remove(&s->t->task_heap, task.id))
+			shelf_put(s, r->terms, task);
+	}
+}
+
+static void fetch_all_awaited(struct scheduler *s)
+{
+	scheduler_lock_heap(&s->t->task_heap);
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+		if (s->member[p].generation && sh_load(&process_at(s, p)->waiting_ns))
+			fetch_awaited(s, p);
+	heap_unlock(&s->t->task_heap);
+}
+
+/* ---- who is to have one ---- */
+
+static void ring_manager(struct scheduler *s)
+{
+	if (s->manager >= 0)
+		eventfd_write(s->manager, 1);
+}
+
+static void set_relief(struct scheduler *s, uint32_t process, bool wanted)
+{
+	uint64_t bit = (uint64_t)1 << process % 64;
+	if (wanted == tables_relieved(s->t, process))
+		return;
+	if (wanted)
+		sh_or(&s->t->control->relief[process / 64], bit);
+	else
+		sh_and(&s->t->control->relief[process / 64], ~bit);
+	s->relief.bits += wanted ? 1 : UINT32_MAX;
+	ring_manager(s);
+}
+
+void spares_forget(struct scheduler *s, uint32_t process)
+{
+	set_relief(s, process, false);
+}
+
+void spares_rebuild(struct scheduler *s)
+{
+	s->relief.next_ns = 0;
+	for (uint32_t p = 0; p < s->t->limits.processes; p++)
+		s->relief.bits += tables_relieved(s->t, p);
+}
+
+struct scene { /* what is seen at one look */
+	uint64_t now_ns;
+	uint32_t queued;  /* tasks that could start if there were slots, as far as that is known */
+	uint32_t waiting, at_work, idle, spares; /* processes that serve */
+	uint32_t all_spares; /* also those that come or leave */
+	uint32_t joining; /* are on their way in */
+	uint32_t free;    /* process slots */
+	uint64_t sign;    /* another one when a wait began or ended */
+	uint32_t youngest;
+};
+
+static void see_worker(struct scheduler *s, uint32_t process, struct scene *scene)
+{
+	const struct process *p = process_at(s, process);
+	uint64_t waiting_ns = sh_load(&p->waiting_ns);
+	uint32_t outstanding = place_outstanding(s, process);
+	scene->spares += p->spare != 0;
+	if (waiting_ns) {
+		scene->waiting++;
+		scene->sign += waiting_ns;
+		if (!scene->youngest ||
+		    waiting_ns > sh_peek(&process_at(s, scene->youngest)->waiting_ns))
+			scene->youngest = process;
+	}
+	if (!rests(s, process) && !spares_waits(s, process)) {
+		scene->at_work++;
+		scene->idle += outstanding == 0 && s->member[process].booked == 0;
+		scene->queued += outstanding > 1 ? outstanding - 1 : 0;
+	}
+}
+
+static void see(struct scheduler *s, struct scene *ret)
+{
+	*ret = (struct scene){ .now_ns = clock_ns() };
+	if (!(s->admission & ADMISSION_PAUSED))
+		ret->queued = heap_length(&s->t->task_heap) + !shelf_empty(s) +
+		    booking_pending(s);
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+		uint64_t word = sh_load(&process_at(s, p)->state);
+		ret->free += process_state(word) == PROCESS_FREE;
+		ret->joining += process_kind(word) == KIND_WORKER &&
+		    process_state(word) == PROCESS_STARTING;
+		ret->all_spares += process_kind(word) == KIND_WORKER && process_present(word) &&
+		    process_at(s, p)->spare;
+		if (serves(s, p))
+			see_worker(s, p, ret);
+	}
+}
+
+static bool team_is_idle(const struct scheduler *s, uint32_t worker)
+{
+	for (uint32_t p = s->team[worker].first; p; p = s->member[p].next)
+		if (!s->member[p].booked && !spares_waits(s, p) && !place_outstanding(s, p))
+			return true;
+	return false;
+}
+
+/* One that is kept for somebody who does not wait any more. */
+static void make_room(struct scheduler *s)
+{
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+		if (tables_relieved(s->t, p) && !spares_waits(s, p) &&
+		    clock_ns() - s->member[p].waited_ns >= ROOM_NS) {
+			set_relief(s, p, false);
+			return;
+		}
+}
+
+/* An idle slot may be of a worker that cannot run what is queued; then that stands on a shelf. */
+static bool is_to_be_relieved(struct scheduler *s, uint32_t process, const struct scene *scene)
+{
+	if (!serves(s, process) || tables_relieved(s->t, process) ||
+	    !is_away(s, process, scene->now_ns))
+		return false;
+	return scene->idle == 0 ||
+	    ((!shelf_empty(s) || booking_pending(s)) &&
+	    !team_is_idle(s, s->member[process].worker));
+}
+
+/* As many as tasks are queued, less those that are on their way. */
+static void ask(struct scheduler *s, const struct scene *scene)
+{
+	uint32_t coming = s->relief.bits > scene->spares ? s->relief.bits - scene->spares : 0;
+	for (uint32_t p = SLOT_FIRST_MEMBER;
+	     p < s->t->limits.processes && coming < scene->queued; p++) {
+		if (!is_to_be_relieved(s, p, scene))
+			continue;
+		if (s->relief.bits >= s->t->control->spares)
+			make_room(s);
+		if (s->relief.bits >= s->t->control->spares)
+			return;
+		s->member[p].waited_ns = scene->now_ns;
+		set_relief(s, p, true);
+		coming++;
+	}
+}
+
+static void dismiss(struct scheduler *s, const struct scene *scene)
+{
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+		struct member *m = &s->member[p];
+		if (!tables_relieved(s->t, p))
+			continue;
+		if (spares_waits(s, p) || m->waited_ns == 0)
+			m->waited_ns = scene->now_ns;
+		if (!serves(s, p) || scene->now_ns - m->waited_ns >= LINGER_NS)
+			set_relief(s, p, false);
+	}
+}
+
+/* ---- nobody goes on ---- */
+
+/* One that waits for a task that pauses before a retry: that one will start by itself. */
+static bool awaits_a_pause(const struct scheduler *s, uint32_t process)
+{
+	uint64_t word;
+	for (uint32_t i = 0; i < WAITERS; i++) {
+		const struct record *r = awaited(s, process, i, &word);
+		if (r && word_state(word) == RECORD_READY && due_is_resting(s->t, r, word))
+			return true;
+	}
+	return false;
+}
+
+static bool nobody_goes_on(const struct scheduler *s, const struct scene *scene)
+{
+	if (!scene->queued || !scene->waiting || scene->at_work || scene->joining)
+		return false;
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+		if (s->member[p].generation &&
+		    ((s->member[p].leaving && !spares_waits(s, p)) || awaits_a_pause(s, p)))
+			return false;
+	return scene->all_spares >= s->t->control->spares || scene->free == 0;
+}
+
+static void refuse_youngest(struct scheduler *s, struct scene *scene)
+{
+	struct relief *r = &s->relief;
+	if (!nobody_goes_on(s, scene)) {
+		r->stuck_ns = 0;
+		return;
+	}
+	if (r->stuck_ns == 0 || r->sign != scene->sign) {
+		r->stuck_ns = scene->now_ns;
+		r->sign = scene->sign;
+	}
+	if (scene->now_ns - r->stuck_ns < STUCK_NS)
+		return;
+	struct process *p = process_at(s, scene->youngest);
+	log_warn("%u workers wait inside tasks and nobody goes on: the wait of worker %u in slot "
+	    "%u is refused", scene->waiting, p->worker, scene->youngest);
+	sh_store(&p->refused, sh_load(&p->waiting_ns));
+	process_post_all(s->t, scene->youngest);
+	r->stuck_ns = scene->now_ns;
+}
+
+/* ---- the look ---- */
+
+/* Until they have been queued for a while, somebody may take them. */
+static bool queued_for_long(struct relief *r, const struct scene *scene)
+{
+	if (!scene->queued)
+		r->queued_ns = 0;
+	else if (!r->queued_ns)
+		r->queued_ns = scene->now_ns;
+	return r->queued_ns && scene->now_ns - r->queued_ns >= LOOK_NS;
+}
+
+static void look(struct scheduler *s)
+{
+	struct scene scene;
+	struct relief *r = &s->relief;
+	if (heap_length(&s->t->task_heap))
+		fetch_all_awaited(s);
+	see(s, &scene);
+	if (queued_for_long(r, &scene))
+		ask(s, &scene);
+	dismiss(s, &scene);
+	refuse_youngest(s, &scene);
+	r->seen = s->turns + s->blocked;
+	bool wanted = r->bits || scene.spares || (scene.waiting && scene.queued);
+	r->next_ns = !wanted ? DEADLINE_NEVER
+	    : scene.now_ns + (scene.queued ? LOOK_NS : CALM_LOOK_NS);
+}
+
+/* Tasks wait, and more are queued than were. */
+static bool worth_a_look(const struct scheduler *s)
+{
+	return s->blocked && (s->turns + s->blocked != s->relief.seen || s->bookings ||
+	    heap_length(&s->t->task_heap) > 0 || !shelf_empty(s));
+}
+
+void spares_look(struct scheduler *s)
+{
+	struct relief *r = &s->relief;
+	if (s->blocked == 0 && s->spares == 0 && r->next_ns == DEADLINE_NEVER)
+		return; /* the usual case: nobody waits */
+	if (s->spares) {
+		if (heap_length(&s->t->task_heap))
+			fetch_all_awaited(s);
+		stop_surplus(s);
+	}
+	uint64_t now = clock_ns();
+	if (r->next_ns > now + LOOK_NS && worth_a_look(s))
+		r->next_ns = now + LOOK_NS;
+	if (r->next_ns <= now)
+		look(s);
+}
