@@ -14,6 +14,7 @@
 
 enum {
 	STUCK_LOOK_NS = 1000000,
+	BUSY_LOOK_NS = 100000000,
 	BRISK_DEPTH = 4, /* tasks so short that a wake takes longer than several of them */
 	/* A sleeping one comes behind brisk ones with room, before slow ones. */
 	ASLEEP_SHIFT = 4,
@@ -339,6 +340,9 @@ void room_look_for_stuck(struct scheduler *s)
 		s->crew = SPIN_CROWD * s->t->control->cores;
 	else if (s->crew < s->t->limits.processes)
 		s->crew *= 2;
-	/* Nobody could take them: whoever becomes free reports, and we look again. */
-	s->next_look_ns = queued && wanted ? clock_ns() + STUCK_LOOK_NS : DEADLINE_NEVER;
+	/* Nobody could take them: whoever becomes free reports, and we look again. But who looked
+	 * for something to steal when we saw its report seemed busy, and does not report twice. */
+	uint64_t pause_ns = wanted ? STUCK_LOOK_NS : BUSY_LOOK_NS;
+	bool useful = queued && !(s->admission & ADMISSION_PAUSED);
+	s->next_look_ns = useful ? clock_ns() + pause_ns : DEADLINE_NEVER;
 }

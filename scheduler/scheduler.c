@@ -75,12 +75,13 @@ uint32_t scheduler_step(struct scheduler *s)
 	s->admission = sh_load(&s->t->control->admission);
 	members_look(s);
 	room_follow_policy(s);
+	spares_begin(s);
 	uint32_t done = hints_drain(s);
 	done += limits_enforce(s);
 	ageing_look(s);
 	spares_look(s);
 	done += place_tasks(s);
-	if (s->next_look_ns == DEADLINE_NEVER && done)
+	if (s->next_look_ns == DEADLINE_NEVER && (done || heap_length(&s->t->task_heap) > 0))
 		s->next_look_ns = clock_ns() + NS_PER_MS;
 	if (s->next_look_ns != DEADLINE_NEVER && clock_ns() >= s->next_look_ns) {
 		room_look_for_stuck(s);

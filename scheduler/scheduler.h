@@ -72,6 +72,7 @@ struct ageing {
 };
 
 struct relief { /* spares.c */
+	uint64_t round_ns;  /* when this round began */
 	uint64_t next_ns;   /* to look; DEADLINE_NEVER: nobody waits, and there are no spares */
 	uint64_t queued_ns; /* since when tasks are queued, 0: none are */
 	uint64_t stuck_ns;  /* since when nobody goes on, 0: somebody does */
@@ -240,6 +241,7 @@ uint32_t room_slot_of(const struct scheduler *s, uint32_t worker);
 uint32_t room_choose_among(struct scheduler *s, const uint32_t *workers, uint32_t n);
 
 /* ---- spares.c ---- */
+void spares_begin(struct scheduler *s); /* of a round, before what was told is read */
 void spares_look(struct scheduler *s);
 void spares_start(struct scheduler *s); /* those that are to be at work rest no more */
 /* It rests, and is to be at work. */

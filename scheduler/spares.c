@@ -62,11 +62,12 @@ bool spares_waits(const struct scheduler *s, uint32_t process)
 	return sh_load(&process_at(s, process)->waiting_ns) != 0 && !is_served(s, process);
 }
 
-/* For longer than the waits of work-first. */
-static bool is_away(const struct scheduler *s, uint32_t process, uint64_t now_ns)
+/* For longer than the waits of work-first, when this round began: so that we have read whatever it
+ * told us before it waited. */
+static bool is_away(const struct scheduler *s, uint32_t process)
 {
 	uint64_t since_ns = sh_load(&process_at(s, process)->waiting_ns);
-	return since_ns && now_ns >= since_ns + LOOK_NS && !is_served(s, process);
+	return since_ns && s->relief.round_ns >= since_ns + LOOK_NS && !is_served(s, process);
 }
 
 static bool serves(const struct scheduler *s, uint32_t process)
@@ -86,11 +87,11 @@ bool spares_may_relieve(const struct scheduler *s, uint32_t process)
 
 /* ---- who rests ---- */
 
-static uint32_t count_at_work(const struct scheduler *s, uint32_t worker, uint64_t now_ns)
+static uint32_t count_at_work(const struct scheduler *s, uint32_t worker)
 {
 	uint32_t n = 0;
 	for (uint32_t p = s->team[worker].first; p; p = s->member[p].next)
-		n += !rests(s, p) && !is_away(s, p, now_ns);
+		n += !rests(s, p) && !is_away(s, p);
 	return n;
 }
 
@@ -98,7 +99,7 @@ bool spares_is_due(const struct scheduler *s, uint32_t process)
 {
 	uint32_t worker = s->member[process].worker;
 	return rests(s, process) && serves(s, process) &&
-	    count_at_work(s, worker, clock_ns()) < s->view[worker].slots;
+	    count_at_work(s, worker) < s->view[worker].slots;
 }
 
 /* A spare that runs something ends that first: its word is read between two tasks. */
@@ -116,12 +117,10 @@ static void set_rest(struct scheduler *s, uint32_t process, bool rest)
 /* What is booked for a task rests when that is done. */
 static void stop_surplus(struct scheduler *s)
 {
-	uint64_t now_ns = clock_ns();
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
 		const struct member *m = &s->member[p];
-		if (serves(s, p) && process_at(s, p)->spare && !m->booked &&
-		    !is_away(s, p, now_ns) &&
-		    count_at_work(s, m->worker, now_ns) > s->view[m->worker].slots)
+		if (serves(s, p) && process_at(s, p)->spare && !m->booked && !is_away(s, p) &&
+		    count_at_work(s, m->worker) > s->view[m->worker].slots)
 			set_rest(s, p, true);
 	}
 }
@@ -263,7 +262,7 @@ static void make_room(struct scheduler *s)
 static bool is_to_be_relieved(struct scheduler *s, uint32_t process, const struct scene *scene)
 {
 	if (!serves(s, process) || tables_relieved(s->t, process) ||
-	    !is_away(s, process, scene->now_ns))
+	    !is_away(s, process))
 		return false;
 	return scene->idle == 0 ||
 	    ((!shelf_empty(s) || booking_pending(s)) &&
@@ -381,6 +380,12 @@ static bool worth_a_look(const struct scheduler *s)
 {
 	return s->blocked && (s->turns + s->blocked != s->relief.seen || s->bookings ||
 	    heap_length(&s->t->task_heap) > 0 || !shelf_empty(s));
+}
+
+void spares_begin(struct scheduler *s)
+{
+	if (s->blocked || s->spares)
+		s->relief.round_ns = clock_ns();
 }
 
 void spares_look(struct scheduler *s)

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "tables/handover.h"
 #include "tables/spin.h"
+#include "tables/handover.h"
 #include "tests/run_suite.h"
 #include "tests/stage.h"
 
@@ -106,6 +107,22 @@ START_TEST(a_ring_is_filled_by_time)
 	submit_many();
 	for (uint32_t i = 0; i < WORKERS; i++)
 		ck_assert_uint_eq(place_outstanding(scheduler, stage_worker(i)), 1);
+}
+END_TEST
+
+/* It had told that it is idle, and when that was read it just looked for something to steal. */
+START_TEST(who_seems_busy_while_tasks_are_queued_is_looked_at_again)
+{
+	boot("locality", 1, LONG_NS);
+	struct process *p = &tables->process[stage_worker(0)];
+	sh_store(&p->handed, HAND_CLOSED);
+	submit_many();
+	room_look_for_stuck(scheduler);
+	ck_assert_uint_ne(scheduler->next_look_ns, DEADLINE_NEVER);
+	sh_store(&p->handed, 0); /* and told nobody */
+	look_again();
+	struct ring ring = ring_down(scheduler->t, stage_worker(0));
+	ck_assert_uint_eq(ring_used(&ring), 1);
 }
 END_TEST
 
@@ -347,6 +364,7 @@ int main(void)
 	tcase_add_test(place, long_tasks_wake_as_many_workers_as_there_are);
 	tcase_add_test(place, a_policy_that_spreads_wakes_all_for_tiny_tasks_too);
 	tcase_add_test(place, a_ring_is_filled_by_time);
+	tcase_add_test(place, who_seems_busy_while_tasks_are_queued_is_looked_at_again);
 	tcase_add_test(place, a_task_goes_where_its_large_arguments_were_made);
 	tcase_add_test(place, small_arguments_and_other_policies_do_not_pull_a_task);
 	TCase *order = tcase_create("order");
