@@ -67,7 +67,8 @@ int duration_word(const struct context *context, const char *what, const char *w
 	return (int)ms;
 }
 
-uint64_t size_word(const struct context *context, const char *what, const char *word, uint64_t most)
+uint64_t size_word(const struct context *context, const char *what, const char *word,
+    uint64_t most)
 {
 	struct scan scan = { .text = word, .at = word, .what = what };
 	struct piece piece = scan_piece(&scan);

@@ -109,14 +109,11 @@ const struct command cmd_info = {
 	.usage = "[OPTION]... @REF...",
 	.help = "the record of commands: exit code, times, memory, output",
 	.details =
-	    "QUEUED is the time from submission to the start of the last attempt, RAN from there "
-	    "until\n"
-	    "nothing of the command was left; USER and SYSTEM are the processor's, of all processes "
-	    "of\n"
-	    "it that were waited for; LARGEST PROCESS is the resident memory of the largest of them "
-	    "at\n"
-	    "its peak (not their sum). LEFT BEHIND are processes that were ended when the command "
-	    "was.\n"
+	    "QUEUED is the time from submission to the start of the last attempt, RAN from there\n"
+	    "until nothing of the command was left; USER and SYSTEM are the processor's, of all\n"
+	    "processes of it that were waited for; LARGEST PROCESS is the resident memory of the\n"
+	    "largest of them at its peak (not their sum). LEFT BEHIND are processes that were\n"
+	    "ended when the command was.\n"
 	    "Exit code: 0 also of a command that failed; 65: no such reference, or no command.\n",
 	.run = run_info,
 };

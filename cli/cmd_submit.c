@@ -280,25 +280,21 @@ const struct command cmd_submit = {
 	.usage = "[OPTION]... [--] COMMAND [ARG]...  |  [OPTION]... --shell LINE",
 	.help = "run a command as a task, wait, and print what it wrote",
 	.details =
-	    "COMMAND is executed as it stands, without a shell; --shell LINE gives a line to "
-	    "/bin/sh -c.\n"
-	    "It runs in a session of its own, and everything it starts ends with it. Its stdout is "
-	    "the\n"
-	    "value of the future. It finds PLM_TASK, PLM_ATTEMPT, PLM_WORKER, PLM_SLOT, PLM_CPUS,\n"
-	    "PLM_NAME and, in a runtime with GPUs, CUDA_VISIBLE_DEVICES in its environment.\n\n"
+	    "COMMAND is executed as it stands, without a shell; --shell LINE gives a line to\n"
+	    "/bin/sh -c. It runs in a session of its own, and everything it starts ends with it.\n"
+	    "Its stdout is the value of the future. In its environment it finds PLM_TASK,\n"
+	    "PLM_ATTEMPT, PLM_WORKER, PLM_SLOT, PLM_CPUS, PLM_NAME and, in a runtime with GPUs,\n"
+	    "CUDA_VISIBLE_DEVICES.\n\n"
 	    "  --dir DIR          where it runs (default: here)\n"
 	    "  --env NAME=VALUE   one more variable; may be repeated\n"
-	    "  --no-env           not our environment, but that of the worker: a few kB less to "
-	    "keep\n"
-	    "                     for a command that waits\n"
+	    "  --no-env           not our environment, but that of the worker: a few kB less to\n"
+	    "                     keep for a command that waits\n"
 	    "  --stdin FILE       what it reads (default: nothing)\n"
-	    "  --output-cap SIZE  so much is kept of stdout, and of stderr (default 16M); a mark "
-	    "says\n"
-	    "                     where it was cut, and the command goes on\n"
+	    "  --output-cap SIZE  so much is kept of stdout, and of stderr (default 16M); a mark\n"
+	    "                     says where it was cut, and the command goes on\n"
 	    TASK_OPTIONS_HELP
 	    TASK_TIMES_HELP
-	    "Exit code: that of the command, 128+N if signal N ended it, 126 not executable, 127 "
-	    "not\n"
-	    "found, 125 not started, 124 time ran out, 130 cancelled; plmctl --help has the rest.\n",
+	    "Exit code: that of the command, 128+N if signal N ended it, 126 not executable, 127\n"
+	    "not found, 125 not started, 124 time ran out, 130 cancelled (plmctl --help).\n",
 	.run = run_submit,
 };

@@ -2,8 +2,8 @@
  *
  * The task calls COMMAND_FUNCTION of a built-in module. Its arguments are bytes or futures of them:
  *	0     what it asks for beyond its words: fields, each a letter, a text and a zero byte
- *	1     its environment: NAME=VALUE, each with a zero byte behind it; empty: that of its worker.
- *	      Who submits many puts it once and gives the future: it is stored once.
+ *	1     its environment: NAME=VALUE, each with a zero byte behind it; empty: that of its
+ *	      worker. Who submits many puts it once and gives the future: it is stored once.
  *	2...  its words, the first of them the program
  * Its value is what it wrote to stdout. A task of two results keeps as the second one a log: of the
  * run that came last, whether it succeeded, failed or was cancelled.

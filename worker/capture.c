@@ -122,10 +122,10 @@ void capture_last_lines(const struct capture *c, char *ret, size_t size)
 	at = line ? line + 1 : at;
 	size_t n = 0;
 	for (; at < last && n + 3 < size; at++) {
-		unsigned char byte = (unsigned char)*at;
-		if (byte == '\n')
+		bool blank = *at == '\n' || *at == '\t';
+		if (*at == '\n')
 			ret[n++] = ';';
-		ret[n++] = byte == '\n' || byte == '\t' ? ' ' : byte < ' ' || byte > '~' ? '?' : *at;
+		ret[n++] = blank ? ' ' : *at < ' ' || *at > '~' ? '?' : *at;
 	}
 	ret[n] = 0;
 }

@@ -295,7 +295,7 @@ static int command_run(plm_call *call)
 }
 
 static const plm_export exports[] = {
-	{ "run", command_run, "FIELDS ENVIRONMENT PROGRAM [WORD]...: a command; see plmctl submit" },
+	{ "run", command_run, "FIELDS ENVIRONMENT PROGRAM [WORD]...: what plmctl submit submits" },
 };
 
 const plm_module command_module = {

@@ -29,14 +29,15 @@ static void ask(struct run *run)
 	signal_group(run, SIGTERM);
 }
 
-/* The last interrupt comes before the grace is over, and the worker is killed after it. */
+/* The last interrupt but one comes when a quarter of the grace is left: time enough to be rid of
+ * all that the command has started, before the worker itself is killed. */
 static void heed_cancellation(struct run *run)
 {
 	if (run->killed || !plm_cancelled(run->call))
 		return;
 	if (!run->asked)
 		ask(run);
-	if (run->interrupts < GRACE_INTERRUPTS && clock_ns() < run->kill_ns)
+	if (run->interrupts < GRACE_INTERRUPTS - 1 && clock_ns() < run->kill_ns)
 		return;
 	run->killed = true;
 	signal_group(run, SIGKILL);
