@@ -131,8 +131,9 @@ static uint32_t count_used(const struct tables *t, uint32_t worker)
 	for (uint32_t i = SLOT_FIRST_MEMBER; i < t->limits.processes; i++) {
 		const struct process *p = &t->process[i];
 		uint64_t word = sh_load(&p->state);
+		bool used = sh_peek(&p->running) || sh_peek(&p->booked) > BOOKED_AT_BIRTH;
 		n += process_kind(word) == KIND_WORKER && process_present(word) &&
-		    p->worker == worker && (sh_peek(&p->running) || sh_peek(&p->booked));
+		    p->worker == worker && used;
 	}
 	return n;
 }

@@ -226,6 +226,8 @@ static int take_slot(struct manager *m, enum process_kind kind, uint32_t *ret)
 	p->gpu_first = vacancy.gpu_first;
 	if (!process_claim(p, kind, 0, process_kind_name(kind)))
 		return why(-EAGAIN, "process slot %u was taken", slot);
+	if (kind == KIND_WORKER)
+		sh_poke(&p->booked, BOOKED_AT_BIRTH);
 	*ret = slot;
 	return 0;
 }

@@ -7,8 +7,12 @@
  *
  * Order: the first that waits gets slots as they become idle, and while it has not enough no other
  * booking begins: small ones never starve it. Tasks that only want a slot go on in the others. If
- * what is missing is a resource, those that need none of it go ahead.
+ * what is missing is a resource, those that need none of it go ahead. One that had all its slots
+ * and lost one to a death goes before those that began later: if each took a part of what becomes
+ * free, none might ever have enough.
  * Death: the words in the process table are the truth; a new scheduler reads them (booking_adopt).
+ * A slot that kept still for a task that runs is made good by the next worker born of its kind,
+ * before that one claims anything: the task has its cpus still.
  * A booking is begun with the slots that keep still and ends with the one that runs: one that has
  * no such slot was half made, or half undone, and ends. */
 #include <string.h>
@@ -63,7 +67,8 @@ static void end(struct scheduler *s, struct booking *b)
 {
 	uint64_t ref = b->ref;
 	uint32_t main = b->main;
-	*b = s->booking[--s->bookings];
+	size_t younger = (size_t)(&s->booking[--s->bookings] - b);
+	memmove(b, b + 1, younger * sizeof *b); /* in the order they began */
 	if (main && s->member[main].booked == ref)
 		free_seat(s, main);
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
@@ -495,6 +500,39 @@ void booking_adopt(struct scheduler *s, uint32_t process)
 	if (terms && way > 0 && way <= terms->alternatives && way <= ALTERNATIVES_MAX &&
 	    !state_settled(word_state(word)) && !find(s, ref))
 		adopt_main(s, process, ref, word, &terms->alternative[way - 1]);
+}
+
+static uint32_t seats_of(const struct scheduler *s, const struct booking *b)
+{
+	uint32_t n = 0;
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+		n += s->member[p].generation && s->member[p].booked == b->ref;
+	return n;
+}
+
+/* The one that runs on fewer slots than it has cpus; NULL: there is none of this kind. */
+static struct booking *short_of_seats(struct scheduler *s, uint32_t kind)
+{
+	for (uint32_t i = 0; i < s->bookings; i++) {
+		struct booking *b = &s->booking[i];
+		if (b->main && b->kind == kind && seats_of(s, b) < cpus_of(b->demand))
+			return b;
+	}
+	return NULL;
+}
+
+void booking_welcome(struct scheduler *s)
+{
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+		if (!s->member[p].generation || s->member[p].booked != BOOKED_AT_BIRTH)
+			continue;
+		struct booking *b =
+		    short_of_seats(s, seat(s, p)->worker_kind % WORKER_KINDS_MAX);
+		if (b)
+			book_seat(s, b, p, false);
+		else
+			free_seat(s, p);
+	}
 }
 
 static void free_unclaimed(struct scheduler *s)

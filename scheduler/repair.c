@@ -249,6 +249,7 @@ void members_look(struct scheduler *s)
 		else if (process_kind(word) == KIND_WORKER)
 			look_at_worker(s, p, word);
 	}
+	booking_welcome(s);
 }
 
 /* ---- start-up: derive everything again ---- */
@@ -303,6 +304,7 @@ static void rebuild_record(struct scheduler *s, uint32_t index)
 	limits_look(s, index);
 	switch (word_state(word)) {
 	case RECORD_WAITING:
+		graph_admit(s, index); /* submitted since we counted: no edge of it is linked */
 		graph_check(s, index);
 		break;
 	case RECORD_RUNNING:

@@ -196,6 +196,7 @@ void booking_returned(struct scheduler *s, uint64_t ref, uint64_t word); /* READ
 void booking_seat_gone(struct scheduler *s, uint32_t process);
 void booking_seat_retires(struct scheduler *s, uint32_t process); /* it is LEAVING */
 void booking_adopt(struct scheduler *s, uint32_t process);
+void booking_welcome(struct scheduler *s); /* those born meanwhile; all the dead are buried */
 
 /* ---- room.c ---- */
 void room_join(struct scheduler *s, uint32_t process);

@@ -87,8 +87,9 @@ struct process {
 	shared32 cpu;        /* W: itself, clients too. Where it spun last. */
 	shared64 handed;     /* W: another worker or a client (0 to a hint, by CAS), itself (to 0,
 			      * when that is done). Not 0: it is busy (handover.h). */
-	shared64 booked;     /* W: scheduler. Reference of the task it is kept for, 0 none: it
-			      * claims no other (booking.c). */
+	shared64 booked;     /* W: manager, before the fork (BOOKED_AT_BIRTH), then scheduler.
+			      * Reference of the task it is kept for, 0 none: it claims no other
+			      * (booking.c). */
 	shared64 booked_seen; /* W: itself, between two tasks. What it read there last. */
 	shared64 booked_gpus; /* W: scheduler, before `booked`. Bit i: GPU i of its worker. */
 	shared32 booked_way; /* W: scheduler, before `booked`. 1 + the alternative met; 0: it keeps
@@ -100,6 +101,10 @@ struct process {
 	shared32 alert;      /* W: itself. It sleeps for other things than our events: when its
 			      * task is asked to stop it wants an interrupt at once, too. */
 };
+
+/* Of a worker the scheduler has not met: it may have to stand in for one that kept still, and
+ * claims nothing before that is known. No reference is so small. */
+#define BOOKED_AT_BIRTH ((uint64_t)1)
 
 static inline uint64_t process_word(
     uint32_t generation, enum process_kind kind, enum process_state state)

@@ -78,6 +78,25 @@ static void *run_worker(void *context)
 	return NULL;
 }
 
+void roles_start_scheduler(struct roles *r)
+{
+	claim(r, SLOT_SCHEDULER, KIND_SCHEDULER);
+	ck_assert_int_eq(scheduler_open(&r->scheduler, &r->scheduler_tables), 0);
+	ck_assert_int_eq(
+	    pthread_create(&r->scheduler_thread, NULL, run_scheduler, &r->scheduler), 0);
+}
+
+void roles_stop_scheduler(struct roles *r)
+{
+	atomic_store(&r->scheduler.stop, true);
+	event_bump(&r->scheduler.me->event);
+	pthread_join(r->scheduler_thread, NULL);
+	scheduler_close(&r->scheduler);
+	declare_dead(r, SLOT_SCHEDULER);
+	uint64_t word = sh_load(&r->tables.process[SLOT_SCHEDULER].state);
+	ck_assert(process_step(&r->tables.process[SLOT_SCHEDULER], &word, PROCESS_FREE));
+}
+
 void roles_start(struct roles *r, const struct limits *limits, const char *module)
 {
 	static int count;
@@ -90,12 +109,9 @@ void roles_start(struct roles *r, const struct limits *limits, const char *modul
 	if (module)
 		register_module(r, module);
 	claim(r, SLOT_MANAGER, KIND_MANAGER);
-	claim(r, SLOT_SCHEDULER, KIND_SCHEDULER);
 	tables_share(&r->tables, &r->scheduler_tables);
-	ck_assert_int_eq(scheduler_open(&r->scheduler, &r->scheduler_tables), 0);
 	sh_store(&r->tables.control->mode, MODE_UP);
-	ck_assert_int_eq(
-	    pthread_create(&r->scheduler_thread, NULL, run_scheduler, &r->scheduler), 0);
+	roles_start_scheduler(r);
 }
 
 void roles_add_worker(struct roles *r)
@@ -205,10 +221,7 @@ void roles_stop(struct roles *r)
 	for (unsigned i = 0; i < r->workers; i++)
 		stop_worker(r, r->worker[i]);
 	roles_until(all_buried, r, "every slot is free");
-	atomic_store(&r->scheduler.stop, true);
-	event_bump(&r->scheduler.me->event);
-	pthread_join(r->scheduler_thread, NULL);
-	scheduler_close(&r->scheduler);
+	roles_stop_scheduler(r);
 	check_ledger(r);
 	tables_detach(&r->scheduler_tables);
 	tables_detach(&r->tables);

@@ -35,6 +35,10 @@ struct roles {
 void roles_start(struct roles *r, const struct limits *limits, const char *module);
 void roles_add_worker(struct roles *r);
 
+/* One scheduler ends between two steps, another begins and derives all again. */
+void roles_stop_scheduler(struct roles *r);
+void roles_start_scheduler(struct roles *r);
+
 /* A client of its own; when it leaves, what it held is released. */
 plm *roles_join(struct roles *r);
 void roles_leave(struct roles *r, plm **rtp);

@@ -1,6 +1,7 @@
 #include "tests/run_suite.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -19,6 +20,18 @@ void *shared_memory(size_t bytes)
 {
 	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ck_assert_ptr_ne(memory, MAP_FAILED);
+	return memory;
+}
+
+void *shared_file(size_t bytes, const char *variable)
+{
+	char path[64];
+	int fd = memfd_create(variable, MFD_CLOEXEC);
+	ck_assert(fd >= 0 && ftruncate(fd, (off_t)bytes) == 0);
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ck_assert_ptr_ne(memory, MAP_FAILED);
+	snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)getpid(), fd);
+	setenv(variable, path, 1);
 	return memory;
 }
 
@@ -67,4 +80,10 @@ uint64_t random_next(uint64_t *state)
 	*state ^= *state >> 7;
 	*state ^= *state << 17;
 	return *state;
+}
+
+uint64_t number_from(const char *variable, uint64_t otherwise)
+{
+	const char *text = getenv(variable);
+	return text && text[0] ? strtoull(text, NULL, 10) : otherwise;
 }

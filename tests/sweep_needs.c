@@ -111,13 +111,6 @@ static const char *judge_scheduler(void *image)
 	return world_judge(SLOT_SCHEDULER, both_are_done);
 }
 
-#define OP(what, prepare, act, mend, verdict) \
-	{ .name = what, .regions = world_regions, .setup = prepare, .operate = act, \
-	  .recover = mend, .judge = verdict }
-#define LONG(what, prepare, act, mend, verdict) \
-	{ .name = what, .regions = world_regions, .setup = prepare, .operate = act, \
-	  .recover = mend, .judge = verdict, .steps_only = true }
-
 static const struct sweep_op ops[] = {
     OP("submit, asking for new terms", boot, ask, recover_client, judge_client),
     LONG("booking of a slot", setup_two, schedule, recover_scheduler, judge_scheduler),

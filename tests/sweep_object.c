@@ -148,13 +148,6 @@ static const char *judge_hints(void *image)
 	return world_judge(SLOT_SCHEDULER, only_shared_stays);
 }
 
-#define OP(what, prepare, act, mend, verdict) \
-	{ .name = what, .regions = world_regions, .setup = prepare, .operate = act, \
-	  .recover = mend, .judge = verdict }
-#define LONG(what, prepare, act, mend, verdict) \
-	{ .name = what, .regions = world_regions, .setup = prepare, .operate = act, \
-	  .recover = mend, .judge = verdict, .steps_only = true }
-
 static const struct sweep_op ops[] = {
     OP("put, in the record", boot, put_inline, recover, judge_gone),
     OP("put, a cell of a slab", boot, put_cell, recover, judge_gone),

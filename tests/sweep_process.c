@@ -144,13 +144,6 @@ static const char *judge_buried_worker(void *image)
 	return world_judge(SLOT_SCHEDULER, task_was_run_again);
 }
 
-#define OP(what, prepare, act, mend, verdict) \
-	{ .name = what, .regions = world_regions, .setup = prepare, .operate = act, \
-	  .recover = mend, .judge = verdict }
-#define LONG(what, prepare, act, mend, verdict) \
-	{ .name = what, .regions = world_regions, .setup = prepare, .operate = act, \
-	  .recover = mend, .judge = verdict, .steps_only = true }
-
 static const struct sweep_op ops[] = {
 	OP("leave", setup_leaving, leave, recover_leaving, judge_leaving),
 	LONG("bury a client", setup_dead_client, bury, recover_scheduler, judge_buried_client),

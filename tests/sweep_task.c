@@ -505,13 +505,6 @@ static void recover_both(void *image)
 	world_recover(WORLD_A);
 }
 
-#define OP(what, prepare, act, mend, verdict) \
-	{ .name = what, .regions = world_regions, .setup = prepare, .operate = act, \
-	  .recover = mend, .judge = verdict }
-#define LONG(what, prepare, act, mend, verdict) \
-	{ .name = what, .regions = world_regions, .setup = prepare, .operate = act, \
-	  .recover = mend, .judge = verdict, .steps_only = true }
-
 static const struct sweep_op ops[] = {
     OP("submit, arguments in the record", setup_object, submit_inline, recover_client,
 	judge_client),

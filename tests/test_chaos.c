@@ -18,15 +18,12 @@
 
 #include "base/clock.h"
 #include "base/door.h"
-#include "client/handle.h"
+#include "tests/deaths.h"
 #include "tests/run_suite.h"
-#include "tests/runtime.h"
 
 enum {
 	CHAOS_SECONDS = 8,
 	TEST_TIMEOUT_S = 300,
-	PATIENT_MS = 60000, /* a scheduler that dies young is replaced after seconds */
-	LOOK_AGAIN_NS = 2000000,
 	WORKERS = 3,
 	NOBODY = 65534,
 	PATH_BYTES = 512,
@@ -51,18 +48,6 @@ static plm *join(void)
 	int r = plm_connect(&handle, rt.name);
 	ck_assert_msg(r == 0, "connect: %d, %s", r, plm_why());
 	return handle;
-}
-
-/* Looks again and again: for what nobody posts an event about. */
-static void until(bool (*done)(void *context), void *context, const char *what)
-{
-	static const struct timespec pause = { .tv_nsec = LOOK_AGAIN_NS };
-	uint64_t deadline = deadline_after_ms(PATIENT_MS);
-	while (!done(context)) {
-		ck_assert_msg(
-		    clock_ns() < deadline, "in %d ms it never came to: %s", PATIENT_MS, what);
-		nanosleep(&pause, NULL);
-	}
 }
 
 /* ---- the load: every task's result is checked by who submitted it ---- */
@@ -216,25 +201,10 @@ struct killer {
 	unsigned schedulers, workers, clients;
 };
 
-/* The pid in some slot of this kind, 0 when there is none alive just now. */
-static pid_t pid_of_kind(struct killer *k, enum process_kind kind)
+static void kill_one(struct killer *k, enum process_kind kind, unsigned *count)
 {
-	const struct tables *t = plm_tables(k->handle);
-	uint32_t first = (uint32_t)random_next(&k->random) % t->limits.processes;
-	for (uint32_t i = 0; i < t->limits.processes; i++) {
-		const struct process *p = &t->process[(first + i) % t->limits.processes];
-		uint64_t word = sh_load(&p->state);
-		if (process_kind(word) == kind && process_state(word) == PROCESS_LIVE)
-			return p->pid;
-	}
-	return 0;
-}
-
-static void kill_member(struct killer *k, enum process_kind kind, unsigned *count)
-{
-	pid_t pid = pid_of_kind(k, kind);
-	/* The slot may have been freed since: kill only a child of the manager we booted. */
-	if (pid > 1 && pid != rt.pid && kill(pid, SIGKILL) == 0)
+	const struct process *victim = pick_member(k->handle, kind, &k->random);
+	if (victim && kill_member(&rt, victim))
 		++*count;
 }
 
@@ -261,39 +231,14 @@ static void kill_for(struct killer *k, unsigned seconds)
 	while (clock_ns() < end) {
 		let_them_work(k);
 		switch (random_next(&k->random) % 16) {
-		case 0: kill_member(k, KIND_SCHEDULER, &k->schedulers); break;
+		case 0: kill_one(k, KIND_SCHEDULER, &k->schedulers); break;
 		case 1: case 2: case 3: kill_client(k); break;
-		default: kill_member(k, KIND_WORKER, &k->workers); break;
+		default: kill_one(k, KIND_WORKER, &k->workers); break;
 		}
 	}
 	kill_client(k);
 	kill(k->victim, SIGKILL);
 	waitpid(k->victim, NULL, 0);
-}
-
-/* ---- the ledger ---- */
-
-/* Reserved records are stock that processes keep; all others are somebody's work or value. */
-static bool nothing_is_left(void *context)
-{
-	plm_status s;
-	ck_assert_int_eq(plm_status_get(context, &s), 0);
-	return s.waiting + s.ready + s.running + s.done + s.failed + s.cancelled == 0 &&
-	       s.store_used == 0;
-}
-
-static void expect_ledger(plm *handle)
-{
-	until(nothing_is_left, handle, "no record with a value, no byte of the store in use");
-	struct output_of o = dump(&rt, "check");
-	ck_assert_msg(o.code == 0, "plmdump check: %s%s", o.out, o.err);
-	output_free(&o);
-}
-
-static uint64_t number_from(const char *variable, uint64_t otherwise)
-{
-	const char *text = getenv(variable);
-	return text && text[0] ? strtoull(text, NULL, 10) : otherwise;
 }
 
 START_TEST(under_random_deaths_each_task_ends_once_and_nothing_is_left)
@@ -323,7 +268,7 @@ START_TEST(under_random_deaths_each_task_ends_once_and_nothing_is_left)
 	    (unsigned long long)s.restarts);
 	ck_assert_uint_gt(k.workers, 0);
 	ck_assert_uint_gt(s.restarts, 0);
-	expect_ledger(k.handle);
+	expect_nothing_left(&rt, k.handle);
 	plm_disconnect(&k.handle);
 }
 END_TEST

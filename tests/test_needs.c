@@ -1,16 +1,13 @@
 /* test_needs.c - workers of kinds, and tasks that ask for more than a slot. */
 #include <check.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/plm.h"
-#include "tests/json.h"
+#include "tests/deaths.h"
 #include "tests/roles_case.h"
 #include "tests/run_suite.h"
-#include "tests/runtime.h"
 
 enum { TEST_TIMEOUT_S = 120, CROWD = 400, WORKER_KILLS = 12, SCHEDULER_KILLS = 7, HOLD_US = 500 };
 
@@ -83,17 +80,6 @@ static void crowd(const char *const *needs, const char *const *amounts, size_t k
 	ck_assert_int_gt(gauge_word(1), 0);
 	ck_assert_int_le(gauge_word(1), most);
 }
-
-START_TEST(running_never_exceeds_the_slots)
-{
-	static const char *const policies[] = {
-	    "locality", "load-aware", "power-of-two", "round-robin", "random", "static-fill"};
-	const char *needs[] = {NULL}, *amounts[] = {"1"};
-	boot("gen=4,slots=2 x1; gen=1,slots=3 x1", policies[_i]);
-	crowd(needs, amounts, 1, 5);
-	stop();
-}
-END_TEST
 
 START_TEST(cpus_of_tasks_together_never_exceed_the_slots)
 {
@@ -222,33 +208,19 @@ END_TEST
 
 /* ---- deaths ---- */
 
-static int member_pid(const char *kind, int which)
-{
-	char *save, *out = ctl_expect(&machine, 0, "workers", "--all", "--json");
-	int pid = 0;
-	for (char *line = strtok_r(out, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		char *is = json_field(line, "kind"), *number = json_field(line, "pid");
-		if (is && number && strcmp(is, kind) == 0 && (pid == 0 || which-- > 0))
-			pid = atoi(number);
-		free(is);
-		free(number);
-	}
-	free(out);
-	return pid;
-}
-
 /* A scheduler that dies young is replaced later each time: few kills of it. */
-static void survive(const char *victim, int kills)
+static void survive(enum process_kind victim, int kills)
 {
 	static const char *const needs[] = {"cpus=2", "licence=1", NULL, "cpus=3|licence=2"};
+	uint64_t random = RANDOM_SEED;
 	plm_ref refs[CROWD];
 	boot("slots=4,licence=2 x1", "locality");
 	for (size_t i = 0; i < CROWD; i++)
 		refs[i] = hold(needs[i % 4], "1", 200);
 	for (int i = 0; i < kills; i++) {
-		int pid = member_pid(victim, i % 4);
-		if (pid > 0)
-			kill(pid, SIGKILL);
+		const struct process *member = pick_member(client, victim, &random);
+		if (member)
+			kill_member(&machine, member);
 		size_t settled = (size_t)(i + 1) * CROWD / ((size_t)kills * 2);
 		plm_wait(client, refs, CROWD, settled, DEADLINE_MS, NULL);
 	}
@@ -264,13 +236,13 @@ static void survive(const char *victim, int kills)
 
 START_TEST(bookings_survive_the_deaths_of_schedulers)
 {
-	survive("scheduler", SCHEDULER_KILLS);
+	survive(KIND_SCHEDULER, SCHEDULER_KILLS);
 }
 END_TEST
 
 START_TEST(bookings_end_with_the_workers_that_die)
 {
-	survive("worker", WORKER_KILLS);
+	survive(KIND_WORKER, WORKER_KILLS);
 }
 END_TEST
 
@@ -289,7 +261,6 @@ int main(void)
 	Suite *suite = suite_create("needs");
 	TCase *needs = tcase_create("needs");
 	tcase_set_timeout(needs, TEST_TIMEOUT_S);
-	tcase_add_loop_test(needs, running_never_exceeds_the_slots, 0, 6);
 	tcase_add_test(needs, cpus_of_tasks_together_never_exceed_the_slots);
 	tcase_add_test(needs, cpus_may_be_slots_of_several_workers_of_a_kind);
 	tcase_add_test(needs, a_resource_is_never_used_twice);

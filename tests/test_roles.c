@@ -349,6 +349,58 @@ START_TEST(whatever_happens_at_once_each_gets_what_is_its_own)
 }
 END_TEST
 
+/* ---- while a scheduler starts ---- */
+
+enum { STARTS = 20, RECORDS_USED = 4000, EARLY = 500 };
+
+struct early {
+	plm_ref object, echo[EARLY];
+};
+
+static void *submit_early(void *context)
+{
+	struct early *early = context;
+	for (int i = 0; i < EARLY; i++)
+		early->echo[i] = submit_after(rt, "probe.echo", early->object);
+	return NULL;
+}
+
+static void start_amid_submissions(struct early *early)
+{
+	pthread_t thread;
+	roles_stop_scheduler(&roles);
+	ck_assert_int_eq(pthread_create(&thread, NULL, submit_early, early), 0);
+	roles_start_scheduler(&roles);
+	pthread_join(thread, NULL);
+}
+
+/* The more records there ever were, the longer it looks at them. */
+static void use_many_records(void)
+{
+	static plm_ref refs[RECORDS_USED];
+	for (int i = 0; i < RECORDS_USED; i++)
+		refs[i] = put(rt, "x", 1);
+	plm_drop_many(rt, refs, RECORDS_USED);
+}
+
+START_TEST(a_task_submitted_while_a_scheduler_starts_waits_for_its_argument)
+{
+	static struct early early;
+	use_many_records();
+	for (int i = 0; i < STARTS; i++) {
+		void *data;
+		ck_assert_int_eq(plm_create(rt, 5, &data, &early.object), 0);
+		start_amid_submissions(&early);
+		memcpy(data, "early", 5);
+		ck_assert_int_eq(plm_seal(rt, early.object), 0);
+		plm_drop(rt, early.object);
+		for (int k = 0; k < EARLY; k++)
+			expect_bytes(rt, early.echo[k], "early", 5);
+		plm_drop_many(rt, early.echo, EARLY);
+	}
+}
+END_TEST
+
 /* ---- the suite ---- */
 
 static void start_roomy(void)
@@ -378,6 +430,7 @@ int main(void)
 	tcase_add_test(tasks, a_failed_task_fails_all_its_results);
 	tcase_add_test(tasks, tasks_wait_for_tasks_of_their_own_deeper_than_there_are_workers);
 	tcase_add_test(tasks, whatever_happens_at_once_each_gets_what_is_its_own);
+	tcase_add_test(tasks, a_task_submitted_while_a_scheduler_starts_waits_for_its_argument);
 	TCase *later = roles_case_add(suite, "before there is a worker", start_without_workers);
 	tcase_add_test(later, larger_priority_first_then_order_of_submission);
 	tcase_add_test(later, a_waiting_and_a_ready_task_are_cancelled_at_once);

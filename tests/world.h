@@ -24,6 +24,14 @@ struct world {
 
 extern struct world world;
 
+/* An operation of a sweep on the world; LONG ones are not single-stepped. */
+#define OP(what, prepare, act, mend, verdict) \
+	{ .name = what, .regions = world_regions, .setup = prepare, .operate = act, \
+	  .recover = mend, .judge = verdict }
+#define LONG(what, prepare, act, mend, verdict) \
+	{ .name = what, .regions = world_regions, .setup = prepare, .operate = act, \
+	  .recover = mend, .judge = verdict, .steps_only = true }
+
 void world_boot(void);
 size_t world_regions(struct sweep_region *ret); /* what a sweep saves and restores */
 

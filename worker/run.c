@@ -130,6 +130,7 @@ static void settle(struct worker *w, struct plm_call *call)
 	struct plm *rt = &w->rt;
 	uint32_t index = record_index(&rt->tables, call->record);
 	uint64_t ref = record_ref(index, word_generation(call->word));
+	bool has_terms = call->record->terms; /* once committed, it may begin another life */
 	enum record_state state = commit_outcome(w, call);
 	shared64 *count = state == RECORD_DONE ? &rt->me->done : &rt->me->failed;
 	sh_poke(count, sh_peek(count) + 1);
@@ -140,7 +141,7 @@ static void settle(struct worker *w, struct plm_call *call)
 	wake_holders(&rt->tables, index);
 	bool told = sh_load(&call->record->dependents) == 0 ||
 	    (state == RECORD_DONE && worker_tell_successors(w, ref));
-	worker_tell(w, HINT_SETTLED, ref, !told || call->record->terms);
+	worker_tell(w, HINT_SETTLED, ref, !told || has_terms);
 }
 
 /* ---- the call ---- */
