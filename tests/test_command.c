@@ -385,7 +385,7 @@ START_TEST(the_time_in_the_queue_is_told)
 	ctl_until(&rt, "paused", "explain", ref);
 	expect_field(ref, "command", "true");
 	expect_field(ref, "state", "ready");
-	while (number_field(ref, "queue_ms") < 50)
+	while (number_field(ref, "queue_ms") < 70)
 		continue;
 	free(ctl_expect(&rt, 0, "resume"));
 	free(ctl_expect(&rt, 0, "wait", ref));

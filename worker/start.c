@@ -16,21 +16,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/check.h"
 #include "worker/command.h"
 
 #define PATH_IF_NONE "/bin:/usr/bin"
 
 /* ---- the child ---- */
 
-/* What plm ignores or handles; what a module handles is reset by exec. No handler may run before:
- * it would run in the worker's memory, hence all are blocked until here. */
+/* What plm ignores, what it was started with, what a module handles. No handler may run here: it
+ * would run in the worker's memory, hence all are blocked until none is left. */
 static void reset_signals(const struct start *s)
 {
-	static const int signals[] = { SIGINT, SIGPIPE, SIGXFSZ, SIGTERM, PROCESS_INTERRUPT };
 	struct sigaction standard = { .sa_handler = SIG_DFL };
-	for (size_t i = 0; i < COUNT_OF(signals); i++)
-		sigaction(signals[i], &standard, NULL);
+	for (int signal = 1; signal < NSIG; signal++)
+		sigaction(signal, &standard, NULL);
 	sigprocmask(SIG_SETMASK, &s->mask, NULL);
 }
 
