@@ -12,29 +12,30 @@
 #include <unistd.h>
 
 #include "tests/json.h"
+#include "tests/roles_case.h"
 #include "tests/run_suite.h"
 #include "tests/runtime.h"
 
 enum { TEST_TIMEOUT_S = 60, PATH_BYTES = 256, LINE_BYTES = 512, FORMS = 200 };
 
-static struct runtime rt;
+static struct runtime host;
 
 static void boot(void)
 {
-	runtime_boot(&rt, "--workers", "2", "--tasks", "4096", "--store", "64M",);
+	runtime_boot(&host, "--workers", "2", "--tasks", "4096", "--store", "64M",);
 }
 
 static void stop(void)
 {
-	runtime_stop(&rt);
-	runtime_end(&rt);
+	runtime_stop(&host);
+	runtime_end(&host);
 }
 
 /* ---- what is expected ---- */
 
-#define submit(...) program_run(&rt, "plmctl", (const char *const[]){"submit", __VA_ARGS__, NULL}, \
-	    NULL, 0)
-#define detached(...) ctl_expect(&rt, 0, "submit", "--detach", __VA_ARGS__)
+#define submit(...)                                                                                \
+	program_run(&host, "plmctl", (const char *const[]){"submit", __VA_ARGS__, NULL}, NULL, 0)
+#define detached(...) ctl_expect(&host, 0, "submit", "--detach", __VA_ARGS__)
 
 static void check_output(struct output_of o, int code, const char *out, const char *err)
 {
@@ -47,7 +48,7 @@ static void check_output(struct output_of o, int code, const char *out, const ch
 
 static void expect_field(const char *ref, const char *key, const char *expected)
 {
-	char *line = ctl_expect(&rt, 0, "info", "--json", ref), *value = json_field(line, key);
+	char *line = ctl_expect(&host, 0, "info", "--json", ref), *value = json_field(line, key);
 	ck_assert_msg(value && strcmp(value, expected) == 0, "%s is %s, not %s, in %s", key,
 	    value ? value : "missing", expected, line);
 	free(value);
@@ -56,7 +57,7 @@ static void expect_field(const char *ref, const char *key, const char *expected)
 
 static long number_field(const char *ref, const char *key)
 {
-	char *line = ctl_expect(&rt, 0, "info", "--json", ref), *value = json_field(line, key);
+	char *line = ctl_expect(&host, 0, "info", "--json", ref), *value = json_field(line, key);
 	ck_assert_msg(value != NULL, "no %s in %s", key, line);
 	long number = atol(value);
 	free(value);
@@ -98,7 +99,7 @@ END_TEST
 
 static void executable(const char *name, const char *text, mode_t mode, char path[PATH_BYTES])
 {
-	scratch_write(&rt, name, text, strlen(text), path, PATH_BYTES);
+	scratch_write(&host, name, text, strlen(text), path, PATH_BYTES);
 	ck_assert_int_eq(chmod(path, mode), 0);
 }
 
@@ -123,10 +124,10 @@ END_TEST
 
 START_TEST(no_process_to_be_had_is_said)
 {
-	runtime_end(&rt);
-	runtime_boot(&rt, "--workers", "1", "--module",
-	    "build/release/tests/modules/mod_forkless.so",);
-	free(ctl_expect(&rt, 0, "call", "forkless.now"));
+	runtime_end(&host);
+	runtime_boot(&host, "--workers", "1", "--module",
+	    test_module("mod_forkless"),);
+	free(ctl_expect(&host, 0, "call", "forkless.now"));
 	check_output(submit("true"), 125, "", "no process could be started: Resource temp");
 	check_output(submit("true"), 125, "", "ulimit -u");
 }
@@ -157,9 +158,9 @@ START_TEST(a_program_is_looked_for_in_the_path_of_its_submitter)
 	char path[PATH_BYTES], variable[PATH_BYTES + 8];
 	executable("plm-test-own", "#!/bin/sh\necho found\n", 0700, path);
 	check_output(submit("plm-test-own"), 127, "", NULL);
-	snprintf(variable, sizeof variable, "PATH=/nowhere:%s:/bin", rt.directory);
+	snprintf(variable, sizeof variable, "PATH=/nowhere:%s:/bin", host.directory);
 	check_output(submit("--env", variable, "plm-test-own"), 0, "found\n", NULL);
-	check_output(submit("--env", "PATH=/nowhere:", "--dir", rt.directory, "plm-test-own"), 0,
+	check_output(submit("--env", "PATH=/nowhere:", "--dir", host.directory, "plm-test-own"), 0,
 	    "found\n", NULL);
 }
 END_TEST
@@ -168,10 +169,10 @@ START_TEST(it_is_told_its_task_attempt_worker_and_runtime)
 {
 	char *ref = detached("--retries", "1", "--shell",
 	    "test $PLM_ATTEMPT = 2 && echo $PLM_TASK $PLM_NAME $PLM_CPUS $PLM_WORKER $PLM_SLOT");
-	char *text = ctl_expect(&rt, 0, "get", ref), expected[LINE_BYTES];
+	char *text = ctl_expect(&host, 0, "get", ref), expected[LINE_BYTES];
 	long worker = number_field(ref, "worker");
-	char *slots = ctl_expect(&rt, 0, "workers", "--json");
-	snprintf(expected, sizeof expected, "%s %s 1 %ld ", ref, rt.name, worker);
+	char *slots = ctl_expect(&host, 0, "workers", "--json");
+	snprintf(expected, sizeof expected, "%s %s 1 %ld ", ref, host.name, worker);
 	ck_assert_msg(strncmp(text, expected, strlen(expected)) == 0, "%s, not %s", text, expected);
 	snprintf(expected, sizeof expected, "\"slot\": %s,", text + strlen(expected));
 	ck_assert_msg(strstr(slots, expected) != NULL, "%s is in no slot of %s", expected, slots);
@@ -183,8 +184,8 @@ END_TEST
 
 START_TEST(it_is_told_the_cpus_and_gpus_that_it_was_given)
 {
-	runtime_end(&rt);
-	runtime_boot(&rt, "--workers", "slots=3,gpus=2 x1",);
+	runtime_end(&host);
+	runtime_boot(&host, "--workers", "slots=3,gpus=2 x1",);
 	setenv("CUDA_VISIBLE_DEVICES", "7", 1);
 	setenv("OMP_NUM_THREADS", "9", 1);
 	const char *line = "echo $PLM_CPUS [$CUDA_VISIBLE_DEVICES] $OMP_NUM_THREADS";
@@ -198,7 +199,7 @@ END_TEST
 START_TEST(its_stdin_is_a_file_or_empty)
 {
 	char path[PATH_BYTES];
-	scratch_write(&rt, "input", "one\ntwo\n", 8, path, sizeof path);
+	scratch_write(&host, "input", "one\ntwo\n", 8, path, sizeof path);
 	check_output(submit("cat"), 0, "", NULL);
 	check_output(submit("--stdin", path, "cat"), 0, "one\ntwo\n", NULL);
 	check_output(submit("--stdin", "Makefile", "--dir", "/", "head", "-n", "1"), 0,
@@ -225,8 +226,8 @@ END_TEST
 START_TEST(its_output_is_a_value_for_functions)
 {
 	char *ref = detached("--shell", "echo one two three; echo no value >&2");
-	check_output(ctl(&rt, "call", "probe.wordcount", ref), 0, "3", NULL);
-	check_output(ctl(&rt, "get", ref), 0, "one two three\n", NULL);
+	check_output(ctl(&host, "call", "probe.wordcount", ref), 0, "3", NULL);
+	check_output(ctl(&host, "get", ref), 0, "one two three\n", NULL);
 	free(ref);
 }
 END_TEST
@@ -237,7 +238,7 @@ START_TEST(binary_output_comes_as_it_went)
 	char path[PATH_BYTES];
 	for (size_t i = 0; i < sizeof data; i++)
 		data[i] = (char)(i * 7 + i / 256);
-	scratch_write(&rt, "data", data, sizeof data, path, sizeof path);
+	scratch_write(&host, "data", data, sizeof data, path, sizeof path);
 	struct output_of o = submit("cat", path);
 	ck_assert_int_eq(o.code, 0);
 	ck_assert_uint_eq(o.out_bytes, sizeof data);
@@ -247,9 +248,9 @@ START_TEST(binary_output_comes_as_it_went)
 	ck_assert_mem_eq(o.err, "a\001\377b", 4);
 	output_free(&o);
 	char *ref = detached("--shell", "printf 'a\\001\\377b' >&2; exit 4");
-	check_output(ctl(&rt, "get", ref), 1, "", "exit code 4: a??b");
+	check_output(ctl(&host, "get", ref), 1, "", "exit code 4: a??b");
 	unsigned values;
-	o = ctl(&rt, "logs", "--json", "--stderr", ref);
+	o = ctl(&host, "logs", "--json", "--stderr", ref);
 	ck_assert_ptr_null(json_lines_check(o.out, o.out_bytes, &values));
 	ck_assert_uint_eq(values, 1);
 	output_free(&o);
@@ -262,8 +263,8 @@ START_TEST(output_beyond_the_cap_is_cut_with_a_mark_and_the_command_goes_on)
 	char *ref = detached("--output-cap", "1K", "--shell",
 	    "head -c 300000 /dev/zero | tr '\\0' x; head -c 200000 /dev/zero | tr '\\0' y >&2; "
 	    "echo last words >&2; exit 6");
-	check_output(ctl(&rt, "get", ref), 1, "", "exit code 6: ");
-	char *out = ctl_expect(&rt, 0, "logs", ref);
+	check_output(ctl(&host, "get", ref), 1, "", "exit code 6: ");
+	char *out = ctl_expect(&host, 0, "logs", ref);
 	ck_assert_uint_eq(strspn(out, "x"), 1024);
 	ck_assert_str_eq(out + 1024, "\n[plm: cut here: 1024 bytes were kept, 298976 more were "
 	    "dropped; see --output-cap]");
@@ -271,7 +272,7 @@ START_TEST(output_beyond_the_cap_is_cut_with_a_mark_and_the_command_goes_on)
 	expect_field(ref, "stdout_bytes", "300000");
 	expect_field(ref, "stdout_dropped", "298976");
 	ck_assert_int_eq(number_field(ref, "stderr_dropped"), 200000 + 11 - 1024);
-	struct output_of o = ctl(&rt, "get", ref);
+	struct output_of o = ctl(&host, "get", ref);
 	ck_assert_msg(strstr(o.err, "last words") != NULL, "the end is not in \"%s\"", o.err);
 	output_free(&o);
 	check_output(submit("--output-cap", "4", "printf", "12345"), 0, NULL, "was cut");
@@ -298,29 +299,30 @@ static char *half_way(const char *more)
 {
 	char line[LINE_BYTES];
 	snprintf(line, sizeof line, "echo begun; echo begun2 >&2; until [ -e %s/go ]; do sleep "
-	    "0.01; done; echo done; echo done2 >&2; %s", rt.directory, more);
+	    "0.01; done; echo done; echo done2 >&2; %s", host.directory, more);
 	return detached("--shell", line);
 }
 
 static void touch(const char *name)
 {
 	char path[PATH_BYTES];
-	scratch_write(&rt, name, "", 0, path, sizeof path);
+	scratch_write(&host, name, "", 0, path, sizeof path);
 }
 
 START_TEST(logs_show_what_was_written_so_far_and_then_all)
 {
 	char *ref = half_way("exit 9");
-	ctl_until(&rt, "begun\n", "logs", ref);
-	check_output(ctl(&rt, "logs", ref), 0, "begun\n", NULL);
-	ctl_until(&rt, "begun2\n", "logs", "--stderr", ref);
-	check_output(ctl(&rt, "logs", "--follow", "--timeout", "0.05", ref), 124, "begun\n", NULL);
+	ctl_until(&host, "begun\n", "logs", ref);
+	check_output(ctl(&host, "logs", ref), 0, "begun\n", NULL);
+	ctl_until(&host, "begun2\n", "logs", "--stderr", ref);
+	check_output(ctl(&host, "logs", "--follow", "--timeout", "0.05", ref), 124, "begun\n",
+	    NULL);
 	touch("go");
-	check_output(ctl(&rt, "logs", "--follow", ref), 0, "begun\ndone\n", NULL);
-	check_output(ctl(&rt, "logs", "--stderr", ref), 0, "begun2\ndone2\n", NULL);
-	char *object = ctl_expect(&rt, 0, "put", "Makefile");
-	check_output(ctl(&rt, "logs", object), 65, "", "is no command");
-	check_output(ctl(&rt, "info", object), 65, "", "is no command");
+	check_output(ctl(&host, "logs", "--follow", ref), 0, "begun\ndone\n", NULL);
+	check_output(ctl(&host, "logs", "--stderr", ref), 0, "begun2\ndone2\n", NULL);
+	char *object = ctl_expect(&host, 0, "put", "Makefile");
+	check_output(ctl(&host, "logs", object), 65, "", "is no command");
+	check_output(ctl(&host, "info", object), 65, "", "is no command");
 	free(object);
 	free(ref);
 }
@@ -330,22 +332,22 @@ END_TEST
 START_TEST(following_shows_each_byte_once)
 {
 	char *ref = detached("--shell", "for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.05; done");
-	check_output(ctl(&rt, "logs", "--follow", ref), 0, "1\n2\n3\n4\n5\n6\n7\n8\n", NULL);
-	check_output(ctl(&rt, "logs", "--follow", ref), 0, "1\n2\n3\n4\n5\n6\n7\n8\n", NULL);
+	check_output(ctl(&host, "logs", "--follow", ref), 0, "1\n2\n3\n4\n5\n6\n7\n8\n", NULL);
+	check_output(ctl(&host, "logs", "--follow", ref), 0, "1\n2\n3\n4\n5\n6\n7\n8\n", NULL);
 	free(ref);
 }
 END_TEST
 
 START_TEST(what_was_kept_goes_with_the_future)
 {
-	char *before = ctl_expect(&rt, 0, "status", "--json");
+	char *before = ctl_expect(&host, 0, "status", "--json");
 	char *used = json_field(before, "store_used"), wanted[LINE_BYTES];
 	char *ref = detached("--shell", "head -c 1000000 /dev/zero >&2; exit 1");
-	check_output(ctl(&rt, "wait", ref), 1, NULL, NULL);
+	check_output(ctl(&host, "wait", ref), 1, NULL, NULL);
 	ck_assert_int_ge(number_field(ref, "stderr_bytes"), 1000000);
-	free(ctl_expect(&rt, 0, "drop", ref));
+	free(ctl_expect(&host, 0, "drop", ref));
 	snprintf(wanted, sizeof wanted, "\"store_used\": %s", used);
-	ctl_until(&rt, wanted, "status", "--json");
+	ctl_until(&host, wanted, "status", "--json");
 	free(used);
 	free(before);
 	free(ref);
@@ -358,7 +360,7 @@ START_TEST(the_record_of_a_command_tells_how_it_went)
 {
 	char *ref = detached("--shell", "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; "
 	    "head -c 64000000 /dev/zero | sort -S 60M > /dev/null; sleep 0.2; exit 7");
-	check_output(ctl(&rt, "wait", ref), 1, NULL, NULL);
+	check_output(ctl(&host, "wait", ref), 1, NULL, NULL);
 	expect_field(ref, "exit_code", "7");
 	expect_field(ref, "signal", "null");
 	expect_field(ref, "state", "failed");
@@ -366,12 +368,12 @@ START_TEST(the_record_of_a_command_tells_how_it_went)
 	ck_assert_int_ge(number_field(ref, "run_ms"), 200);
 	ck_assert_int_ge(number_field(ref, "user_ms"), 10);
 	ck_assert_int_ge(number_field(ref, "resident_bytes"), 20000000); /* that of sort */
-	char *line = ctl_expect(&rt, 0, "info", ref);
+	char *line = ctl_expect(&host, 0, "info", ref);
 	ck_assert_msg(strstr(line, "/bin/sh -c i=0;") != NULL, "the command is not in %s", line);
 	free(line);
 	free(ref);
 	ref = detached("--shell", "kill -9 $$");
-	check_output(ctl(&rt, "wait", ref), 1, NULL, NULL);
+	check_output(ctl(&host, "wait", ref), 1, NULL, NULL);
 	expect_field(ref, "exit_code", "null");
 	expect_field(ref, "signal", "9");
 	free(ref);
@@ -380,15 +382,15 @@ END_TEST
 
 START_TEST(the_time_in_the_queue_is_told)
 {
-	free(ctl_expect(&rt, 0, "pause"));
+	free(ctl_expect(&host, 0, "pause"));
 	char *ref = detached("true");
-	ctl_until(&rt, "paused", "explain", ref);
+	ctl_until(&host, "paused", "explain", ref);
 	expect_field(ref, "command", "true");
 	expect_field(ref, "state", "ready");
 	while (number_field(ref, "queue_ms") < 70)
 		continue;
-	free(ctl_expect(&rt, 0, "resume"));
-	free(ctl_expect(&rt, 0, "wait", ref));
+	free(ctl_expect(&host, 0, "resume"));
+	free(ctl_expect(&host, 0, "wait", ref));
 	ck_assert_int_ge(number_field(ref, "queue_ms"), 50);
 	free(ref);
 }
@@ -397,12 +399,12 @@ END_TEST
 START_TEST(a_failure_has_the_last_lines_of_stderr)
 {
 	char *ref = detached("--shell", "echo first >&2; echo 'the last' >&2; exit 2");
-	check_output(ctl(&rt, "get", ref), 1, "", "exit code 2: first; the last (code 2)");
-	struct output_of o = ctl(&rt, "explain", ref);
+	check_output(ctl(&host, "get", ref), 1, "", "exit code 2: first; the last (code 2)");
+	struct output_of o = ctl(&host, "explain", ref);
 	check_output(o, 0, NULL, NULL);
 	free(ref);
 	ref = detached("--shell", "yes 'a line of some length' | head -n 1000 >&2; exit 2");
-	o = ctl(&rt, "get", ref);
+	o = ctl(&host, "get", ref);
 	ck_assert_msg(strstr(o.err, "exit code 2: a line of some length; a") != NULL,
 	    "it begins inside a line: %s", o.err);
 	output_free(&o);
@@ -412,7 +414,7 @@ END_TEST
 
 static unsigned descriptors_of_workers(void)
 {
-	char *lines = ctl_expect(&rt, 0, "workers", "--json"), path[PATH_BYTES];
+	char *lines = ctl_expect(&host, 0, "workers", "--json"), path[PATH_BYTES];
 	unsigned n = 0;
 	for (const char *at = lines; (at = strstr(at, "\"pid\": ")) != NULL; at++) {
 		snprintf(path, sizeof path, "/proc/%d/fd", atoi(at + 7));
