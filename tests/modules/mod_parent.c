@@ -1,6 +1,8 @@
 /* mod_parent.c - a function that has a process of its own, and waits for a command, which its
- * worker runs in its place: what the command wrote, and whether the process is there still. */
+ * worker runs in its place: what the command wrote, and whether the process is there still. And one
+ * that leaves a descriptor open, which would outlive an exec. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
@@ -46,4 +48,10 @@ static int wait_for_command(plm_call *call)
 	return r;
 }
 
-PLM_MODULE(parent, { "wait", wait_for_command, "a command in its place, and a child of its own" });
+static int leave_open(plm_call *call)
+{
+	return open("/dev/null", O_RDONLY) < 0 ? plm_fail(call, errno, "no descriptor") : 0;
+}
+
+PLM_MODULE(parent, { "wait", wait_for_command, "a command in its place, and a child of its own" },
+    { "open", leave_open, "leaves a descriptor open in its worker" });
