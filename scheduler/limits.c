@@ -201,14 +201,23 @@ static void end_running(struct scheduler *s, uint32_t index, uint64_t word)
 		limits_stop(s, index, NULL);
 }
 
+/* Not one that is nobody's task, or whose maker still writes it; nor one that we are ending, or of
+ * which a damaged segment says so. */
+static bool may_be_limited(const struct scheduler *s, uint64_t word)
+{
+	enum record_state state = word_state(word);
+	if (state == RECORD_RUNNING)
+		return word_owner(word) != SLOT_SCHEDULER &&
+		    word_owner(word) < s->t->limits.processes;
+	return state == RECORD_WAITING || state == RECORD_READY;
+}
+
 void limits_look(struct scheduler *s, uint32_t index)
 {
 	const struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state), due_ns;
 	enum limit limit;
-	/* We are ending it; or a damaged segment says so. */
-	if (word_state(word) == RECORD_RUNNING &&
-	    (word_owner(word) == SLOT_SCHEDULER || word_owner(word) >= s->t->limits.processes)) {
+	if (!may_be_limited(s, word)) {
 		limits_forget(s, index);
 		return;
 	}

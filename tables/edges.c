@@ -50,12 +50,13 @@ static bool take_one_locked(struct tables *t, struct record *settled, struct edg
 	if (!done && !any)
 		pending |= PENDING_DOOMED;
 	sh_poke(&r->pending, pending);
-	if (any) {
-		*ret = (struct edge_taken){ task, pending == 0 || done, !done };
-		return true;
-	}
-	*ret = (struct edge_taken){ .task = task, .last = (pending & ~PENDING_DOOMED) == 0,
+	*ret = (struct edge_taken){ .task = task, .word = sh_load(&r->state),
+		.last = (pending & ~PENDING_DOOMED) == 0,
 		.doomed = (pending & PENDING_DOOMED) != 0 };
+	if (any) {
+		ret->last = pending == 0 || done;
+		ret->doomed = !done;
+	}
 	return true;
 }
 

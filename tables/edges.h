@@ -27,6 +27,8 @@ void edges_link(struct tables *t, uint32_t index, const struct arg *arg, struct 
 
 struct edge_taken {
 	uint32_t task;
+	uint64_t word; /* of the task, under the lock: once that is let go, others may make it
+			* ready, end it and begin another life of its record */
 	bool last;   /* it misses nothing more; of one that wants any: or it has this one */
 	bool doomed; /* this or an earlier argument has failed: it must never become READY; of one
 	              * that wants any: this has failed */

@@ -101,6 +101,25 @@ START_TEST(edges_of_a_new_life_are_not_taken_for_the_old_one)
 }
 END_TEST
 
+/* Another made the task of a taken edge ready, it ended, and its record waits in another life. */
+START_TEST(a_taken_edge_makes_only_the_life_ready_it_was_taken_of)
+{
+	struct edge_taken edges[SOME];
+	struct record *task = record_at(&tables, TASK);
+	set_state(FIRST, GENERATION, RECORD_DONE);
+	take(ref_of(FIRST), edges);
+	set_state(SECOND, GENERATION, RECORD_DONE);
+	ck_assert_uint_eq(take(ref_of(SECOND), edges), 1);
+	uint64_t word = edges[0].word;
+	ck_assert_uint_eq(word, sh_load(&task->state));
+	set_state(TASK, GENERATION + 1, RECORD_WAITING);
+	ck_assert(!record_step(task, &word, RECORD_READY, SLOT_FIRST_MEMBER, 0, 0));
+	word = edges[0].word;
+	set_state(TASK, GENERATION, RECORD_WAITING);
+	ck_assert(record_step(task, &word, RECORD_READY, SLOT_FIRST_MEMBER, 0, 0));
+}
+END_TEST
+
 START_TEST(who_dies_with_the_lock_leaves_a_graph_that_is_derived_again)
 {
 	struct edge_taken edges[SOME];
@@ -137,6 +156,7 @@ int main(void)
 	tcase_add_test(tcase, only_the_last_argument_to_settle_is_the_last);
 	tcase_add_test(tcase, a_failed_argument_dooms_the_task_for_whoever_takes_the_last_edge);
 	tcase_add_test(tcase, edges_of_a_new_life_are_not_taken_for_the_old_one);
+	tcase_add_test(tcase, a_taken_edge_makes_only_the_life_ready_it_was_taken_of);
 	tcase_add_test(tcase, who_dies_with_the_lock_leaves_a_graph_that_is_derived_again);
 	tcase_add_test(tcase, a_task_that_waits_for_nothing_is_found_by_the_checker);
 	suite_add_tcase(suite, tcase);

@@ -287,7 +287,10 @@ int main(void)
 	int n = COUNT_OF(policies);
 	tcase_set_timeout(graphs, TEST_TIMEOUT_S);
 	tcase_add_loop_test(graphs, a_graph_yields_what_a_sequential_run_of_it_yields, 0, n);
-	tcase_add_loop_test(graphs, so_it_does_when_workers_and_schedulers_are_killed, 0, n);
 	suite_add_tcase(suite, graphs);
+	TCase *deaths = tcase_create("deaths");
+	tcase_set_timeout(deaths, TEST_TIMEOUT_S);
+	tcase_add_loop_test(deaths, so_it_does_when_workers_and_schedulers_are_killed, 0, n);
+	suite_add_tcase(suite, deaths);
 	return run_suite(suite);
 }

@@ -43,7 +43,7 @@ static void place(struct worker *w, uint32_t index, uint64_t ref)
 static void tell_one(struct worker *w, struct edge_taken edge)
 {
 	struct record *r = record_at(&w->rt.tables, edge.task);
-	uint64_t word = sh_load(&r->state);
+	uint64_t word = edge.word;
 	uint64_t ref = record_ref(edge.task, word_generation(word));
 	if (!edge.last)
 		return;
