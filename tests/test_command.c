@@ -207,11 +207,12 @@ START_TEST(its_stdin_is_a_file_or_empty)
 }
 END_TEST
 
-/* What plm ignores or blocks, a command does not. */
+/* What plm ignores or blocks, a command does not. Signals 32 and 33 are the C library's own: it
+ * ignores them in what it spawns, and lets nobody change that. */
 START_TEST(signals_are_as_a_shell_gives_them)
 {
-	check_output(submit("grep", "-E", "^Sig(Blk|Ign):\t0{16}$", "-c", "/proc/self/status"), 0,
-	    "2\n", NULL);
+	check_output(submit("grep", "-E", "^Sig(Blk:\t0{16}|Ign:\t0{7}[01][08]0{7})$", "-c",
+	    "/proc/self/status"), 0, "2\n", NULL);
 }
 END_TEST
 
