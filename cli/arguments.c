@@ -67,6 +67,19 @@ int duration_word(const struct context *context, const char *what, const char *w
 	return (int)ms;
 }
 
+uint64_t size_word(const struct context *context, const char *what, const char *word,
+    uint64_t most)
+{
+	struct scan scan = { .text = word, .at = word, .what = what };
+	struct piece piece = scan_piece(&scan);
+	uint64_t bytes = 0;
+	if (scan_size(&scan, piece, piece, most, &bytes) < 0)
+		usage_error(context, "%s", why_text());
+	if (*scan.at)
+		usage_error(context, "%s is not a size: %s", what, word);
+	return bytes;
+}
+
 plm_ref reference_word(const char *word)
 {
 	plm_ref ref;

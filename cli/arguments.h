@@ -55,6 +55,9 @@ long number_word(const struct context *context, const char *what, const char *wo
 int seconds_word(const struct context *context, const char *word); /* milliseconds */
 /* "100ms", "2s", "5m", "1h"; milliseconds. */
 int duration_word(const struct context *context, const char *what, const char *word);
+/* "4096", "64K", "1G": bytes, from 1 to most. */
+uint64_t size_word(const struct context *context, const char *what, const char *word,
+    uint64_t most);
 plm_ref reference_word(const char *word);
 
 /* All operands, from argv[optind] on; the caller frees. */

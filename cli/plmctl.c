@@ -8,8 +8,8 @@
 #include "cli/command.h"
 
 static const struct command *const commands[] = {
-	&cmd_call, &cmd_put, &cmd_get, &cmd_wait, &cmd_cancel, &cmd_retry, &cmd_drop,
-	&cmd_explain,
+	&cmd_call, &cmd_submit, &cmd_put, &cmd_get, &cmd_wait, &cmd_cancel, &cmd_retry, &cmd_drop,
+	&cmd_explain, &cmd_info, &cmd_logs,
 	&cmd_status, &cmd_tasks, &cmd_workers, &cmd_clients, &cmd_objects, &cmd_functions,
 	&cmd_module, &cmd_policy, &cmd_topology, &cmd_pause, &cmd_resume, &cmd_drain, &cmd_stop,
 };
@@ -70,6 +70,8 @@ static const char exit_codes_help[] =
     "  66   a file cannot be read       127  no such function\n"
     "  69   no such runtime             130  the task was cancelled\n"
     "  128+N  signal N ended the task's worker\n"
+    "  submit, when it waits: that of the command, 128+N of a signal, 126 not executable,\n"
+    "  127 not found, 125 not started, 124 a limit of time was reached\n"
     "  wait: how many did not succeed, up to 100; 101: more\n";
 
 void print_help(const struct command *command, FILE *file)

@@ -98,8 +98,10 @@ static int clear_leftover(const char *path, const char *name)
 		return 0;
 	}
 	int r = refuse_if_managed(&old, name);
-	if (r == 0)
+	if (r == 0) {
 		fence_members(&old);
+		orphans_of(old.control->runtime);
+	}
 	tables_detach(&old);
 	return r;
 }

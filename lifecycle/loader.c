@@ -28,7 +28,7 @@ struct loader_report {
 	char text[500];
 };
 
-static int load(struct manager *m, const char *path)
+static int load_one(struct manager *m, const char *path)
 {
 	const plm_module *module;
 	int r = module_open(path, &module);
@@ -41,6 +41,15 @@ static int load(struct manager *m, const char *path)
 		names[i] = module->exports[i].function ? module->exports[i].name : NULL;
 	r = registry_add(&m->tables.registry, path, module->name, names, module->count);
 	free(names);
+	return r;
+}
+
+/* The built-in ones are loaded by one process: each costs a boot. */
+static int load(struct manager *m, const char *path)
+{
+	int r = load_one(m, path);
+	if (r == 0 && strcmp(path, MODULE_BUILTIN) == 0)
+		r = load_one(m, MODULE_COMMANDS);
 	return r;
 }
 

@@ -118,6 +118,7 @@ int manager_boot(struct manager *m, const struct options *options, int ready)
 	int r = instance_claim(m);
 	if (r < 0)
 		return r; /* not ours: nothing to release */
+	orphans_adopt();
 	r = open_descriptors(m);
 	if (r == 0)
 		r = make_tables(m);
@@ -231,6 +232,7 @@ static void on_event(struct manager *m, uint64_t what)
 	case WATCH_PROCESS: on_process(m, which); break;
 	case WATCH_SOCKET: admission_request(m, which); break;
 	case WATCH_LOADER: loader_done(m); break;
+	case WATCH_ORPHAN: orphans_ended(m, (int)which); break;
 	}
 }
 
@@ -239,6 +241,7 @@ static void manager_step(struct manager *m)
 	staff_relieve(m);
 	members_spawn_due(m);
 	hang_look(m);
+	orphans_reap(m);
 	loader_overdue(m);
 	sh_poke(&m->tables.process[SLOT_MANAGER].beat_ns, clock_coarse_ns());
 	if (m->ending && clock_ns() >= m->end_deadline_ns) {
@@ -262,7 +265,7 @@ static int next_timeout_ms(const struct manager *m)
 int manager_run(struct manager *m)
 {
 	struct epoll_event events[EVENTS_PER_TURN];
-	while (!m->ending || members_count(m) > 0) {
+	while (!m->ending || members_count(m) > 0 || m->orphans > 0) {
 		int n = epoll_wait(m->epoll, events, EVENTS_PER_TURN, next_timeout_ms(m));
 		for (int i = 0; i < n; i++)
 			on_event(m, events[i].data.u64);

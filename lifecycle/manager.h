@@ -26,6 +26,7 @@ enum watch { /* what an epoll event is about; with a slot or a descriptor in the
 	WATCH_PROCESS, /* the pidfd of a slot */
 	WATCH_SOCKET,  /* the connection of a client's slot */
 	WATCH_LOADER,
+	WATCH_ORPHAN,  /* the pidfd of a process that a dead worker left: its number */
 };
 
 struct watched { /* what the manager keeps of a process slot */
@@ -50,6 +51,12 @@ struct loader { /* one module at a time, in a process of its own */
 	uint64_t deadline_ns;
 };
 
+enum { ORPHANS_MAX = 256 }; /* at a time */
+struct orphan { /* a process that a dead worker left */
+	pid_t pid;
+	int pidfd;
+};
+
 struct manager {
 	const struct options *options;
 	struct tables tables;
@@ -62,6 +69,8 @@ struct manager {
 	uint32_t strangers;
 	struct backoff scheduler, workers;
 	struct loader loader;
+	struct orphan orphan[ORPHANS_MAX]; /* killed, and not dead yet as far as we know */
+	uint32_t orphans;
 	bool announced;       /* the ready line is out */
 	bool draining, ending;
 	uint64_t end_deadline_ns; /* when what has not ended is killed */
@@ -112,6 +121,13 @@ void staff_relieve(struct manager *m); /* spares are as many as the scheduler as
 
 /* ---- hang.c ---- */
 void hang_look(struct manager *m); /* kills workers that give no sign of life */
+
+/* ---- orphans.c ---- */
+void orphans_adopt(void); /* from now on what children leave behind is given to this process */
+void orphans_end(struct manager *m);             /* kills what was */
+void orphans_ended(struct manager *m, int pidfd); /* one of them, and maybe it left others */
+void orphans_reap(struct manager *m); /* those that ended without us */
+void orphans_of(uint64_t runtime); /* of one that is dead: found by their environment, killed */
 
 /* ---- admission.c ---- */
 int admission_open(struct manager *m);

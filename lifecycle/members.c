@@ -361,6 +361,7 @@ void members_died(struct manager *m, uint32_t slot)
 		plan_vacancy(m, slot);
 	else if (!m->ending)
 		plan_restart(m, slot, kind, end);
+	orphans_end(m); /* before its task is anybody else's: what it started is over by then */
 	members_gone(m, slot, status | (m->slot[slot].fenced ? (int)PROCESS_HUNG : 0));
 }
 

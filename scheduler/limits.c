@@ -5,8 +5,9 @@
  * the heap from the records. Nothing is looked at before it is due.
  *
  * A task that runs is ended in steps: the flag in its word, which plm_cancelled() reads; from half
- * of the grace on interrupts, so that system calls that block return; at its end its worker is
- * killed. The interrupt is repeated: one that comes just before a call blocks ends nothing. */
+ * of the grace on interrupts, so that system calls that block return, and one at once for a worker
+ * that sleeps for a command; at its end its worker is killed. The interrupt is repeated: one that
+ * comes just before a call blocks ends nothing. */
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -17,7 +18,7 @@
 #include "base/why.h"
 #include "scheduler/scheduler.h"
 
-enum { GRACE_STEPS = 8, INTERRUPTS_FROM = 4 }; /* of 8 steps: interrupts at 4, 5, 6, 7 */
+enum { GRACE_STEPS = 8, INTERRUPTS_FROM = GRACE_STEPS - GRACE_INTERRUPTS };
 
 /* ---- the heap ---- */
 
@@ -156,8 +157,12 @@ void limits_stop(struct scheduler *s, uint32_t index, const uint32_t *grace_ms)
 	if (grace_ms)
 		stop->grace_ms = *grace_ms;
 	limits_look(s, index);
-	if (word_owner(word) < s->t->limits.processes)
-		process_post_all(s->t, word_owner(word)); /* it may sleep in a wait */
+	uint32_t owner = word_owner(word);
+	if (owner >= s->t->limits.processes)
+		return;
+	process_post_all(s->t, owner); /* it may sleep in a wait */
+	if (sh_load(&s->t->process[owner].alert))
+		send_signal(s, owner, PROCESS_INTERRUPT);
 }
 
 /* ---- limits ---- */
@@ -196,14 +201,23 @@ static void end_running(struct scheduler *s, uint32_t index, uint64_t word)
 		limits_stop(s, index, NULL);
 }
 
+/* Not one that is nobody's task, or whose maker still writes it; nor one that we are ending, or of
+ * which a damaged segment says so. */
+static bool may_be_limited(const struct scheduler *s, uint64_t word)
+{
+	enum record_state state = word_state(word);
+	if (state == RECORD_RUNNING)
+		return word_owner(word) != SLOT_SCHEDULER &&
+		    word_owner(word) < s->t->limits.processes;
+	return state == RECORD_WAITING || state == RECORD_READY;
+}
+
 void limits_look(struct scheduler *s, uint32_t index)
 {
 	const struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state), due_ns;
 	enum limit limit;
-	/* We are ending it; or a damaged segment says so. */
-	if (word_state(word) == RECORD_RUNNING &&
-	    (word_owner(word) == SLOT_SCHEDULER || word_owner(word) >= s->t->limits.processes)) {
+	if (!may_be_limited(s, word)) {
 		limits_forget(s, index);
 		return;
 	}

@@ -36,6 +36,7 @@ enum process_state {
 
 /* To a worker whose task was asked to stop: system calls that block return EINTR. */
 #define PROCESS_INTERRUPT SIGUSR1
+enum { GRACE_INTERRUPTS = 4 }; /* from half of the grace on; then it is killed */
 
 enum { SLOT_MANAGER = 0, SLOT_SCHEDULER = 1, SLOT_FIRST_MEMBER = 2 };
 
@@ -97,6 +98,8 @@ struct process {
 	shared64 running;    /* W: itself. Reference of the task it runs, 0 none. */
 	shared64 running_since_ns; /* W: itself */
 	shared64 done, failed;     /* W: itself. For people. */
+	shared32 alert;      /* W: itself. It sleeps for other things than our events: when its
+			      * task is asked to stop it wants an interrupt at once, too. */
 	shared64 waiting_ns; /* W: itself. When the wait began in which its task sleeps, 0: in none.
 			      * It also tells that wait from others of this process. */
 	shared64 refused;    /* W: scheduler. The wait that is to fail, by its waiting_ns. */

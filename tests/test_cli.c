@@ -108,7 +108,8 @@ END_TEST
 
 START_TEST(every_command_explains_itself)
 {
-	static const char *const commands[] = {"call", "put", "get", "wait", "cancel", "drop",
+	static const char *const commands[] = {"call", "submit", "info", "logs", "put", "get",
+	    "wait", "cancel", "drop",
 	    "explain", "status", "tasks", "workers", "objects", "functions", "module", "topology",
 	    "stop"};
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
@@ -412,7 +413,7 @@ START_TEST(what_is_no_module_is_66_and_says_why)
 	char path[PATH_BYTES];
 	scratch_write(&rt, "text.so", "no ELF", 6, path, sizeof path);
 	expect_failure(66, "text.so", "module", "load", path);
-	expect_text("probe", "module", "list", "--quiet");
+	expect_text("probe\ncommand", "module", "list", "--quiet");
 }
 END_TEST
 
@@ -468,7 +469,7 @@ START_TEST(lists_show_what_is_there)
 	char *functions = ctl_expect(&rt, 0, "functions", "--quiet");
 	ck_assert_ptr_nonnull(strstr(functions, "probe.noop\n"));
 	char *modules = ctl_expect(&rt, 0, "module", "list", "--quiet");
-	ck_assert_str_eq(modules, "probe");
+	ck_assert_str_eq(modules, "probe\ncommand");
 	expect_text("", "cancel", slow);
 	free(workers);
 	free(functions);

@@ -61,3 +61,13 @@ void topology_set_threads(unsigned cpus)
 	for (size_t i = 0; i < COUNT_OF(variables); i++)
 		set_variable(&variables[i], text, cpus);
 }
+
+bool topology_limits_threads(const char *variable)
+{
+	size_t name = strcspn(variable, "=");
+	for (size_t i = 0; i < COUNT_OF(variables); i++)
+		if (strlen(variables[i].name) == name &&
+		    strncmp(variables[i].name, variable, name) == 0)
+			return true;
+	return false;
+}

@@ -7,9 +7,13 @@
 #ifndef PLM_THREADS_H
 #define PLM_THREADS_H
 
+#include <stdbool.h>
+
 /* Sets OMP_NUM_THREADS, MKL_NUM_THREADS and OPENBLAS_NUM_THREADS, each unless it was set before
  * this process first called, and PLM_CPUS always. A library that is loaded already has read them:
  * it is asked by its own call (OpenMP, OpenBLAS, MKL). */
 void topology_set_threads(unsigned cpus);
+/* Is this "NAME=VALUE" one of those three? */
+bool topology_limits_threads(const char *variable);
 
 #endif

@@ -103,7 +103,7 @@ static void discard(struct plm_call *call, struct record *r)
 void call_discard_results(struct plm_call *call)
 {
 	discard(call, call->record);
-	for (unsigned which = 1; which < call->record->results; which++) {
+	for (unsigned which = 1; which < call->record->results && !call->keeps_parts; which++) {
 		struct record *part = part_of(call, which);
 		if (part)
 			discard(call, part);

@@ -6,7 +6,15 @@
 #include <unistd.h>
 
 #include "base/why.h"
+#include "worker/command.h"
 #include "worker/probe.h"
+
+const plm_module *module_builtin(const char *path)
+{
+	if (strcmp(path, MODULE_BUILTIN) == 0)
+		return &probe_module;
+	return strcmp(path, MODULE_COMMANDS) == 0 ? &command_module : NULL;
+}
 
 static int check_module(const char *path, const plm_module *module)
 {
@@ -23,10 +31,9 @@ static int check_module(const char *path, const plm_module *module)
 
 int module_open(const char *path, const plm_module **ret)
 {
-	if (strcmp(path, MODULE_BUILTIN) == 0) {
-		*ret = &probe_module;
+	*ret = module_builtin(path);
+	if (*ret)
 		return 0;
-	}
 	if (access(path, R_OK) < 0)
 		return why(-errno, "module %s: %s", path, strerror(errno));
 	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);

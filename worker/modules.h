@@ -10,8 +10,11 @@
 #include "client/plm.h"
 #include "tables/registry.h"
 
-/* The path by which the registry names the built-in module. */
-#define MODULE_BUILTIN "(built in)"
+/* The paths by which the registry names the built-in modules, `probe` and `command`. */
+#define MODULE_BUILTIN  "(built in)"
+#define MODULE_COMMANDS "(built in: commands)"
+/* NULL: the path is that of a file. */
+const plm_module *module_builtin(const char *path);
 
 /* Opens and checks a module; it stays open. 0, or -errno with a why: -ENOENT, -ELIBBAD (not
  * loadable), -EPROTO (no table of ours in it, or one of another ABI). */

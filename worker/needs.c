@@ -7,7 +7,7 @@
 
 enum { CPUS_OF_A_TASK = 1, VARIABLE_BYTES = DEVICES_MAX * DEVICE_ID_BYTES };
 
-static bool has_devices(const struct tables *t)
+bool needs_devices(const struct tables *t)
 {
 	for (uint32_t i = 0; i < t->control->kinds && i < WORKER_KINDS_MAX; i++)
 		if (t->control->kind[i].amount[RESOURCE_GPUS])
@@ -19,7 +19,7 @@ static void show_devices(const struct worker *w, uint64_t gpus)
 {
 	const struct tables *t = &w->rt.tables;
 	char list[VARIABLE_BYTES] = "";
-	if (!has_devices(t))
+	if (!needs_devices(t))
 		return; /* what the user set stays */
 	for (uint32_t i = 0; i < DEVICES_MAX; i++) {
 		uint32_t device = w->rt.me->gpu_first + i;

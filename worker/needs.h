@@ -10,4 +10,6 @@
 void needs_begin(struct worker *w, const struct record *r); /* this slot is booked for it */
 void needs_end(struct worker *w); /* and at the start: as for a task that asked for nothing */
 
+bool needs_devices(const struct tables *t); /* has any worker of this runtime GPUs? */
+
 #endif

@@ -1,0 +1,65 @@
+#include "base/family.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+bool family_exists(void)
+{
+	siginfo_t info;
+	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+/* "12 34 56 ", cut anywhere: a number may go on in the next piece. */
+static void take_numbers(struct family *ret, const char *text, size_t length, pid_t *number)
+{
+	for (size_t i = 0; i < length; i++) {
+		if (isdigit((unsigned char)text[i])) {
+			*number = *number * 10 + (text[i] - '0');
+			continue;
+		}
+		if (*number && ret->n < FAMILY_MAX)
+			ret->child[ret->n++] = *number;
+		*number = 0;
+	}
+}
+
+/* A child is listed with the thread that made it. */
+static void look_at_thread(struct family *ret, const char *thread)
+{
+	char path[64], text[1024];
+	pid_t number = 0;
+	ssize_t n;
+	snprintf(path, sizeof path, "/proc/self/task/%.20s/children", thread);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	while ((n = read(fd, text, sizeof text)) > 0)
+		take_numbers(ret, text, (size_t)n, &number);
+	take_numbers(ret, " ", 1, &number);
+	close(fd);
+}
+
+void family_look(struct family *ret)
+{
+	ret->n = 0;
+	DIR *threads = opendir("/proc/self/task");
+	const struct dirent *thread;
+	while (threads && (thread = readdir(threads)) != NULL)
+		if (thread->d_name[0] != '.')
+			look_at_thread(ret, thread->d_name);
+	if (threads)
+		closedir(threads);
+}
+
+bool family_has(const struct family *family, pid_t pid)
+{
+	for (size_t i = 0; i < family->n; i++)
+		if (family->child[i] == pid)
+			return true;
+	return false;
+}

@@ -1,0 +1,119 @@
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "base/check.h"
+#include "cli/arguments.h"
+#include "cli/command_view.h"
+
+enum { US_PER_MS = 1000, BYTES_PER_KB = 1024 };
+
+static const struct column columns[] = {
+	{ "REF", "ref", -1 }, { "COMMAND", "command", -1 }, { "STATE", "state", -1 },
+	{ "ATTEMPT", "attempt", 0 }, { "WORKER", "worker", 0 }, { "EXIT CODE", "exit_code", 0 },
+	{ "SIGNAL", "signal", 0 }, { "QUEUED", "queue_ms", 0 }, { "RAN", "run_ms", 0 },
+	{ "USER", "user_ms", 0 }, { "SYSTEM", "system_ms", 0 },
+	{ "LARGEST PROCESS", "resident_bytes", 0 }, { "STDOUT", "stdout_bytes", 0 },
+	{ "STDOUT DROPPED", "stdout_dropped", 0 }, { "STDERR", "stderr_bytes", 0 },
+	{ "STDERR DROPPED", "stderr_dropped", 0 }, { "LEFT BEHIND", "left_behind", 0 },
+	{ "ASKED TO STOP", "asked_to_stop", 0 }, { "KILLED", "killed", 0 },
+};
+
+static void cell_number_if(struct output *out, bool known, int number)
+{
+	if (known)
+		cell_signed(out, number);
+	else
+		cell_none(out);
+}
+
+static void log_cells(struct output *out, const struct command_log *log)
+{
+	cell_ms(out, log->wall_us / US_PER_MS);
+	cell_ms(out, log->user_us / US_PER_MS);
+	cell_ms(out, log->system_us / US_PER_MS);
+	cell_size(out, log->resident_kb * BYTES_PER_KB);
+	cell_size(out, log->out_bytes);
+	cell_size(out, log->out_dropped);
+	cell_size(out, log->err_bytes);
+	cell_size(out, log->err_dropped);
+	cell_number(out, log->left);
+	cell_flag(out, log->asked);
+	cell_flag(out, log->killed);
+}
+
+static void unlogged_cells(struct output *out, const struct command_view *v)
+{
+	if (v->attempt)
+		cell_ms(out, v->run_ms);
+	else
+		cell_none(out);
+	while (out->at < COUNT_OF(columns))
+		cell_none(out);
+}
+
+static void print_info(struct output *out, const struct command_view *v)
+{
+	const struct command_log *log = &v->log;
+	bool ran = v->logged && log->status >= 0;
+	char ref[PLM_REF_TEXT_BYTES];
+	plm_ref_print(v->ref, ref);
+	cell_text(out, ref);
+	if (v->text[0])
+		cell_text(out, v->text);
+	else
+		cell_none(out);
+	cell_text(out, record_state_name(v->state));
+	cell_number(out, v->attempt);
+	cell_number_if(out, v->logged || v->pid, (int)(v->logged ? log->worker : v->worker));
+	cell_number_if(out, ran && WIFEXITED(log->status), WEXITSTATUS(log->status));
+	cell_number_if(out, ran && WIFSIGNALED(log->status), WTERMSIG(log->status));
+	cell_ms(out, v->queue_ms);
+	if (v->logged)
+		log_cells(out, log);
+	else
+		unlogged_cells(out, v);
+	row_end(out);
+}
+
+static int info(struct context *context, plm_ref ref, const char *word)
+{
+	struct command_view v;
+	int r = plm_hold(context->rt, ref); /* what it left is not freed while we read it */
+	if (r < 0)
+		return failed(r, word);
+	int code = command_look(context, ref, &v);
+	if (code == EXIT_FINE)
+		print_info(&context->out, &v);
+	plm_drop(context->rt, ref);
+	return code;
+}
+
+static int run_info(struct context *context, int argc, char **argv)
+{
+	operands(context, argc, argv, 1, argc);
+	size_t n;
+	plm_ref *refs = reference_words(argc, argv, &n);
+	int worst = runtime(context);
+	context->out.upright = true;
+	list_begin(&context->out, columns, COUNT_OF(columns));
+	for (size_t i = 0; i < n && context->rt; i++) {
+		int code = info(context, refs[i], argv[optind + (int)i]);
+		worst = code == EXIT_FINE ? worst : code;
+	}
+	free(refs);
+	return worst;
+}
+
+const struct command cmd_info = {
+	.name = "info",
+	.usage = "[OPTION]... @REF...",
+	.help = "the record of commands: exit code, times, memory, output",
+	.details =
+	    "QUEUED is the time from submission to the start of the last attempt, RAN from there\n"
+	    "until nothing of the command was left; USER and SYSTEM are the processor's, of all\n"
+	    "processes of it that were waited for; LARGEST PROCESS is the resident memory of the\n"
+	    "largest of them at its peak (not their sum). LEFT BEHIND are processes that were\n"
+	    "ended when the command was.\n"
+	    "Exit code: 0 also of a command that failed; 65: no such reference, or no command.\n",
+	.run = run_info,
+};

@@ -1,0 +1,146 @@
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "cli/arguments.h"
+#include "cli/command_view.h"
+#include "cli/result.h"
+
+enum { OWN_FOLLOW = OPTION_OWN, OWN_STDERR };
+enum { LOOK_AGAIN_MS = 100, PIECE_BYTES = 64 << 10 };
+
+static const struct option options[] = {
+	{ "follow", no_argument, NULL, OWN_FOLLOW },
+	{ "stderr", no_argument, NULL, OWN_STDERR },
+	COMMON_OPTIONS, { 0 },
+};
+
+struct logs { /* how far one command was read */
+	struct context *context;
+	plm_ref ref;
+	int stream;
+	uint32_t attempt; /* that fd and read are about */
+	int fd;
+	uint64_t read;
+};
+
+static int emit(struct logs *l, const char *data, size_t length)
+{
+	static const struct column columns[] = { { "REF", "ref", -1 }, { "STREAM", "stream", -1 },
+		{ "ATTEMPT", "attempt", 0 }, { "TEXT", "text", -1 } };
+	struct output *out = &l->context->out;
+	char text[PLM_REF_TEXT_BYTES];
+	l->read += length;
+	if (length == 0)
+		return EXIT_FINE;
+	if (!l->context->json) {
+		const plm_view view = { .data = data, .len = length };
+		return write_value(&view, fileno(out->file), "the log");
+	}
+	plm_ref_print(l->ref, text);
+	list_begin(out, columns, COUNT_OF(columns));
+	cell_text(out, text);
+	cell_text(out, l->stream == STDOUT_FILENO ? "stdout" : "stderr");
+	cell_number(out, l->attempt);
+	cell_bytes(out, data, length);
+	row_end(out);
+	fflush(out->file);
+	return EXIT_FINE;
+}
+
+/* Another attempt begins with an empty log. */
+static void see_attempt(struct logs *l, uint32_t attempt)
+{
+	if (l->attempt == attempt)
+		return;
+	if (l->attempt)
+		fprintf(stderr, "plmctl: attempt %u\n", attempt);
+	if (l->fd >= 0)
+		close(l->fd);
+	l->fd = -1;
+	l->read = 0;
+	l->attempt = attempt;
+}
+
+static int emit_running(struct logs *l, const struct command_view *v)
+{
+	char piece[PIECE_BYTES];
+	int code = EXIT_FINE;
+	ssize_t n;
+	see_attempt(l, v->attempt);
+	if (l->fd < 0)
+		l->fd = command_stream_open(v, l->stream);
+	while (l->fd >= 0 && code == EXIT_FINE &&
+	    (n = pread(l->fd, piece, sizeof piece, (off_t)l->read)) > 0)
+		code = emit(l, piece, (size_t)n);
+	return code;
+}
+
+static int emit_settled(struct logs *l, const struct command_view *v)
+{
+	uint64_t length;
+	const char *kept = command_kept(v, l->stream, &length);
+	see_attempt(l, v->attempt);
+	if (!v->logged && v->attempt > 0 && length == 0)
+		fputs("plmctl: no log of it was kept: its worker died, it was one of several "
+		      "replicas, or the store was full\n", stderr);
+	return kept && length > l->read ? emit(l, kept + l->read, length - l->read) : EXIT_FINE;
+}
+
+static int follow(struct logs *l, bool on)
+{
+	uint64_t deadline_ns = deadline_of(l->context);
+	bool cancelled = false;
+	for (;;) {
+		struct command_view v;
+		int code = command_look(l->context, l->ref, &v);
+		if (code != EXIT_FINE || state_settled(v.state))
+			return code != EXIT_FINE ? code : emit_settled(l, &v);
+		if (v.state == RECORD_RUNNING)
+			code = emit_running(l, &v);
+		if (!on || code != EXIT_FINE)
+			return code;
+		int left = milliseconds_left(deadline_ns);
+		if (left == 0)
+			return EXIT_TIMED_OUT;
+		int ms = left < 0 || left > LOOK_AGAIN_MS ? LOOK_AGAIN_MS : left;
+		if (plm_wait(l->context->rt, &l->ref, 1, 1, ms, NULL) == 0 && cancelled)
+			poll(NULL, 0, ms); /* it counts as settled, and is on its way out */
+		cancelled = plm_wait(l->context->rt, &l->ref, 1, 1, 0, NULL) == 0;
+	}
+}
+
+static int run_logs(struct context *context, int argc, char **argv)
+{
+	struct logs l = { .context = context, .stream = STDOUT_FILENO, .fd = -1 };
+	bool on = false;
+	int option;
+	while ((option = next_option(context, argc, argv, "", options)) != -1) {
+		on |= option == OWN_FOLLOW;
+		l.stream = option == OWN_STDERR ? STDERR_FILENO : l.stream;
+	}
+	expect_operands(context, argc, 1, 1);
+	l.ref = reference_word(argv[optind]);
+	int code = runtime(context);
+	if (code != EXIT_FINE)
+		return code;
+	int r = plm_hold(context->rt, l.ref);
+	code = r < 0 ? failed(r, argv[optind]) : follow(&l, on);
+	if (l.fd >= 0)
+		close(l.fd);
+	return code;
+}
+
+const struct command cmd_logs = {
+	.name = "logs",
+	.usage = "[OPTION]... @REF",
+	.help = "what a command has written, while it runs and after",
+	.details =
+	    "Its stdout, which is also the value of its future when it succeeds, or its stderr; of "
+	    "a\n"
+	    "command that is tried again, of the attempt that runs or came last.\n\n"
+	    "  --follow           until it is settled, as it comes\n"
+	    "  --stderr           stderr in the place of stdout\n"
+	    "\nExit code: 0 also of a command that failed; 65: no such reference, or no command.\n",
+	.run = run_logs,
+};

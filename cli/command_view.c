@@ -1,0 +1,148 @@
+#include "cli/command_view.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "client/handle.h"
+#include "tables/args.h"
+
+static bool is_command(const struct tables *t, const struct record *r, uint64_t word)
+{
+	struct function_entry entry;
+	return !(word_flags(word) & FLAG_OBJECT) &&
+	    registry_function(&t->registry, r->function, &entry) &&
+	    strcmp(entry.name, COMMAND_FUNCTION) == 0;
+}
+
+/* While it is not settled its arguments are there; what is read is judged by who looks again. */
+static void read_words(const struct tables *t, struct record *r, char ret[COMMAND_TEXT_MAX])
+{
+	struct args_reader reader;
+	struct arg arg;
+	size_t n = 0;
+	ret[0] = 0;
+	if (!args_open(t, r, &reader))
+		return;
+	for (int i = 0; args_next(&reader, &arg) && n < COMMAND_TEXT_MAX; i++) {
+		if (i < COMMAND_ARG_WORDS || arg.future)
+			continue;
+		int shown = arg.length < COMMAND_TEXT_MAX ? (int)arg.length : COMMAND_TEXT_MAX;
+		n += (size_t)snprintf(ret + n, COMMAND_TEXT_MAX - n, "%s%.*s", n ? " " : "", shown,
+		    (const char *)arg.data);
+	}
+}
+
+static const struct record *log_part(const struct tables *t, const struct record *r)
+{
+	uint32_t next = r->first_part;
+	if (!next || next > t->limits.records)
+		return NULL;
+	const struct record *part = record_at(t, next - 1);
+	return word_state(sh_load(&part->state)) == RECORD_PART &&
+	    part->part.which == COMMAND_RESULT_LOG ? part : NULL;
+}
+
+static void read_log(const struct tables *t, const struct record *r, struct command_view *ret)
+{
+	const struct record *part = log_part(t, r);
+	uint64_t length = 0;
+	const void *data = part ? record_value(t, part, &length) : NULL;
+	ret->logged = command_log_read(data, length, &ret->log, &ret->texts);
+	if (ret->logged)
+		snprintf(ret->text, sizeof ret->text, "%.*s", (int)ret->log.text_bytes,
+		    ret->texts.command);
+	if (ret->state == RECORD_DONE)
+		ret->value = record_value(t, r, &ret->value_bytes);
+}
+
+static void read_owner(const struct tables *t, uint64_t word, struct command_view *ret)
+{
+	uint32_t owner = word_owner(word);
+	if (ret->state != RECORD_RUNNING || owner >= t->limits.processes ||
+	    process_kind(sh_load(&t->process[owner].state)) != KIND_WORKER)
+		return;
+	ret->pid = t->process[owner].pid;
+	ret->worker = t->process[owner].worker;
+}
+
+static void read_times(const struct tables *t, const struct record *r, struct command_view *ret)
+{
+	uint32_t now = (uint32_t)((clock_ns() - t->control->boot_ns) / NS_PER_MS);
+	bool ran = ret->attempt > 0, settled = state_settled(ret->state);
+	ret->queue_ms = (ran ? r->start_ms : settled ? r->end_ms : now) - r->submit_ms;
+	if (ret->state == RECORD_RUNNING)
+		ret->run_ms = now - r->start_ms;
+	else if (ran && settled)
+		ret->run_ms = r->end_ms - r->start_ms;
+}
+
+static void read_command(const struct tables *t, struct record *r, uint64_t word,
+    struct command_view *ret)
+{
+	ret->state = word_state(word);
+	ret->attempt = word_attempt(word);
+	if (state_settled(ret->state))
+		read_log(t, r, ret);
+	if (!state_settled(ret->state) || (word_dead(word) && !ret->logged))
+		read_words(t, r, ret->text); /* its arguments are there */
+	read_owner(t, word, ret);
+	read_times(t, r, ret);
+}
+
+int command_look(struct context *context, plm_ref ref, struct command_view *ret)
+{
+	const struct tables *t = plm_tables(context->rt);
+	char text[PLM_REF_TEXT_BYTES];
+	uint64_t word;
+	int error = 0;
+	plm_ref_print(ref, text);
+	struct record *r = ref_resolve(context->rt, ref, &word, &error);
+	if (!r)
+		return failed(error, text);
+	r = ref_speaker(context->rt, r, &word);
+	if (!is_command(t, r, word)) {
+		fprintf(stderr, "plmctl: %s is no command: it does not come from `plmctl submit`\n",
+		    text);
+		return EXIT_DATA;
+	}
+	do { /* all of it from one moment: it may go on while we read */
+		word = sh_load(&r->state);
+		*ret = (struct command_view){ .ref = ref };
+		read_command(t, r, word, ret);
+	} while (word_without_flags(sh_load(&r->state)) != word_without_flags(word));
+	ret->ref.id = record_ref(record_index(t, r), word_generation(word));
+	return EXIT_FINE;
+}
+
+const char *command_kept(const struct command_view *v, int stream, uint64_t *ret_length)
+{
+	bool value = stream == STDOUT_FILENO && v->state == RECORD_DONE;
+	*ret_length = value ? v->value_bytes : !v->logged ? 0 :
+	    stream == STDOUT_FILENO ? v->log.out_kept : v->log.err_kept;
+	return value ? v->value : stream == STDOUT_FILENO ? v->texts.out : v->texts.err;
+}
+
+/* The worker's own descriptor, found by the name of its file: the worker need not answer. */
+int command_stream_open(const struct command_view *v, int stream)
+{
+	char name[COMMAND_STREAM_BYTES], path[64], target[128], wanted[128];
+	command_stream_name(v->ref.id, v->attempt, stream, name);
+	snprintf(wanted, sizeof wanted, "/memfd:%s (deleted)", name);
+	snprintf(path, sizeof path, "/proc/%d/fd", (int)v->pid);
+	DIR *all = v->pid > 0 ? opendir(path) : NULL;
+	const struct dirent *entry;
+	int fd = -1;
+	while (all && fd < 0 && (entry = readdir(all)) != NULL) {
+		ssize_t n = readlinkat(dirfd(all), entry->d_name, target, sizeof target - 1);
+		target[n > 0 ? n : 0] = 0;
+		if (strcmp(target, wanted) == 0)
+			fd = openat(dirfd(all), entry->d_name, O_RDONLY | O_CLOEXEC);
+	}
+	if (all)
+		closedir(all);
+	return fd;
+}

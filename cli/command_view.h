@@ -1,0 +1,34 @@
+/* command_view.h - a look at a command (tables/command.h), whatever became of it.
+ * Who: plmctl, about a future that it holds, so that what was settled stays.
+ * Blocks: never.  Allocates: never. */
+#ifndef PLM_CLI_COMMAND_VIEW_H
+#define PLM_CLI_COMMAND_VIEW_H
+
+#include "cli/command.h"
+#include "tables/command.h"
+
+struct command_view {
+	plm_ref ref;
+	enum record_state state;
+	uint32_t attempt;
+	int32_t pid;       /* of the worker that runs it; 0: none does */
+	uint32_t worker;   /* that runs it */
+	char text[COMMAND_TEXT_MAX]; /* the command; "" of what is not known any more */
+	uint32_t queue_ms, run_ms;
+	bool logged;       /* it is settled, and left a log: */
+	struct command_log log;
+	struct command_texts texts;
+	const void *value; /* stdout of one that is done */
+	uint64_t value_bytes;
+};
+
+/* EXIT_FINE, or an exit code after a message: it is no command, or gone. */
+int command_look(struct context *context, plm_ref ref, struct command_view *ret);
+
+/* What was kept of stream 1 or 2 of a command that is settled. */
+const char *command_kept(const struct command_view *v, int stream, uint64_t *ret_length);
+
+/* What a running command has written so far: a descriptor to read from; -1: nothing yet. */
+int command_stream_open(const struct command_view *v, int stream);
+
+#endif

@@ -1,0 +1,165 @@
+/* orphans.c - what the dead leave running: processes of commands whose worker was killed.
+ *
+ * A command dies with its worker (PDEATHSIG), its own children do not. The manager has asked to be
+ * given them (PR_SET_CHILD_SUBREAPER): whatever a worker leaves becomes its child, in whatever
+ * session, and is killed; what that leaves in turn comes at its end. When the manager itself was
+ * killed nobody is given them: the next boot of the name looks for PLM_TASK of the dead runtime in
+ * the environments of this user's processes. What has cleared its environment is then not found. */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/family.h"
+#include "base/log.h"
+#include "lifecycle/manager.h"
+
+enum { SEARCHES_MAX = 16, VARIABLES_BYTES = 1 << 18 };
+
+void orphans_adopt(void)
+{
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+/* A member, the loader, or one that is being ended already. */
+static bool is_known(const struct manager *m, pid_t pid)
+{
+	if (pid == m->loader.pid)
+		return true;
+	for (uint32_t i = 0; i < m->orphans; i++)
+		if (m->orphan[i].pid == pid)
+			return true;
+	for (uint32_t i = SLOT_SCHEDULER; i < m->tables.limits.processes; i++)
+		if (m->slot[i].pidfd >= 0 && m->slot[i].socket < 0 &&
+		    m->tables.process[i].pid == pid)
+			return true;
+	return false;
+}
+
+static void end_one(struct manager *m, pid_t pid)
+{
+	kill(pid, SIGKILL); /* ours until we wait for it: the number is no other's */
+	if (m->orphans == ORPHANS_MAX)
+		return; /* it is met again when one of these has ended */
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd >= 0 && manager_watch(m, pidfd, WATCH_ORPHAN, (uint32_t)pidfd) == 0)
+		m->orphan[m->orphans++] = (struct orphan){ .pid = pid, .pidfd = pidfd };
+	else if (pidfd >= 0)
+		close(pidfd);
+}
+
+void orphans_end(struct manager *m)
+{
+	struct family family;
+	family_look(&family);
+	for (size_t i = 0; i < family.n; i++) {
+		if (is_known(m, family.child[i]))
+			continue;
+		log_info("pid %d was left behind by a worker that is gone: killed",
+		    (int)family.child[i]);
+		end_one(m, family.child[i]);
+	}
+}
+
+void orphans_ended(struct manager *m, int pidfd)
+{
+	siginfo_t info;
+	for (uint32_t i = 0; i < m->orphans; i++) {
+		if (m->orphan[i].pidfd != pidfd)
+			continue;
+		waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG);
+		manager_unwatch(m, pidfd);
+		m->orphan[i] = m->orphan[--m->orphans];
+	}
+	orphans_end(m);
+}
+
+/* What a living worker has let go, and what then ended by itself. */
+void orphans_reap(struct manager *m)
+{
+	siginfo_t info = { 0 };
+	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid &&
+	    !is_known(m, info.si_pid))
+		waitpid(info.si_pid, NULL, WNOHANG);
+}
+
+/* ---- of a runtime that is dead ---- */
+
+/* NAME=VALUE, one behind the other, a zero behind each. */
+static bool has_variable(const char *all, size_t length, const char *name, const char *ending)
+{
+	const char *end = all + length;
+	size_t name_length = strlen(name), ending_length = strlen(ending);
+	for (const char *at = all; at < end; at += strlen(at) + 1) {
+		size_t n = strlen(at);
+		if (n >= name_length + ending_length && strncmp(at, name, name_length) == 0 &&
+		    strcmp(at + n - ending_length, ending) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Another user's cannot be read, one of the kernel has none. */
+static bool is_marked(const char *pid, const char *ending, char *room)
+{
+	char path[64];
+	size_t n = 0;
+	ssize_t got;
+	snprintf(path, sizeof path, "/proc/%.20s/environ", pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	while (n < VARIABLES_BYTES - 1 &&
+	    (got = read(fd, room + n, VARIABLES_BYTES - 1 - n)) > 0)
+		n += (size_t)got;
+	close(fd);
+	room[n] = 0;
+	return has_variable(room, n, "PLM_TASK=@", ending);
+}
+
+/* The pidfd first: then the look at its environment is about the process that is killed. */
+static bool end_if_marked(const char *pid, const char *ending, char *room)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, atoi(pid), 0);
+	bool marked = pidfd >= 0 && atoi(pid) != getpid() && is_marked(pid, ending, room);
+	if (marked) {
+		struct pollfd ended = { .fd = pidfd, .events = POLLIN };
+		log_info("pid %s was left behind by a command of that runtime: killed", pid);
+		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+		poll(&ended, 1, STOP_GRACE_MS);
+	}
+	if (pidfd >= 0)
+		close(pidfd);
+	return marked;
+}
+
+/* Again while there were any: they may have had children meanwhile. */
+void orphans_of(uint64_t runtime)
+{
+	char ending[32];
+	char *room = malloc(VARIABLES_BYTES);
+	bool any = room != NULL;
+	snprintf(ending, sizeof ending, ".%" PRIx64, runtime);
+	for (int search = 0; any && search < SEARCHES_MAX; search++) {
+		DIR *all = opendir("/proc");
+		const struct dirent *entry;
+		any = false;
+		while (all && (entry = readdir(all)) != NULL)
+			if (isdigit((unsigned char)entry->d_name[0]))
+				any |= end_if_marked(entry->d_name, ending, room);
+		if (all)
+			closedir(all);
+	}
+	free(room);
+}

@@ -1,0 +1,53 @@
+#include "tables/command.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+bool command_field(const char *fields, size_t length, const char **at, enum command_field *ret,
+    const char **ret_text)
+{
+	const char *field = *at ? *at : fields, *end = fields + length;
+	const char *zero = field < end ? memchr(field, 0, (size_t)(end - field)) : NULL;
+	if (!zero || zero == field)
+		return false;
+	*ret = (enum command_field)*field;
+	*ret_text = field + 1;
+	*at = zero + 1;
+	return true;
+}
+
+size_t command_add(char *fields, size_t length, size_t room, enum command_field field,
+    const char *text)
+{
+	size_t bytes = strlen(text) + 2;
+	if (length + bytes <= room) {
+		fields[length] = (char)field;
+		memcpy(fields + length + 1, text, bytes - 1);
+	}
+	return length + bytes;
+}
+
+bool command_log_read(const void *data, size_t length, struct command_log *ret,
+    struct command_texts *ret_texts)
+{
+	if (!data || length < sizeof *ret)
+		return false;
+	memcpy(ret, data, sizeof *ret);
+	uint64_t left = length - sizeof *ret;
+	if (ret->magic != COMMAND_LOG_MAGIC || ret->text_bytes > left ||
+	    ret->out_kept > left - ret->text_bytes ||
+	    ret->err_kept > left - ret->text_bytes - ret->out_kept)
+		return false;
+	const char *text = (const char *)data + sizeof *ret;
+	*ret_texts = (struct command_texts){ .command = text, .out = text + ret->text_bytes,
+		.err = text + ret->text_bytes + ret->out_kept };
+	return true;
+}
+
+void command_stream_name(uint64_t ref, uint32_t attempt, int stream,
+    char ret[COMMAND_STREAM_BYTES])
+{
+	snprintf(ret, COMMAND_STREAM_BYTES, "plm-%" PRIx64 "-%" PRIu32 "-%s", ref, attempt,
+	    stream == 1 ? "stdout" : "stderr");
+}

@@ -1,0 +1,88 @@
+/* command.h - a command line as a task: how it is asked for, and what is kept of a run of it.
+ *
+ * The task calls COMMAND_FUNCTION of a built-in module. Its arguments are bytes or futures of them:
+ *	0     what it asks for beyond its words: fields, each a letter, a text and a zero byte
+ *	1     its environment: NAME=VALUE, each with a zero byte behind it; empty: that of its
+ *	      worker. Who submits many puts it once and gives the future: it is stored once.
+ *	2...  its words, the first of them the program
+ * Its value is what it wrote to stdout. A task of two results keeps as the second one a log: of the
+ * run that came last, whether it succeeded, failed or was cancelled.
+ * Where: any process.  Blocks, allocates: never. */
+#ifndef PLM_COMMAND_H
+#define PLM_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "tables/tables.h"
+
+#define COMMAND_MODULE   "command"
+#define COMMAND_FUNCTION "command.run"
+
+enum { COMMAND_ARG_FIELDS, COMMAND_ARG_ENVIRONMENT, COMMAND_ARG_WORDS };
+enum { COMMAND_RESULTS = 2, COMMAND_RESULT_LOG = 1 };
+
+enum command_field {
+	COMMAND_DIRECTORY = 'd', /* absent: that of the worker */
+	COMMAND_STDIN = 'i',     /* a path; absent: empty */
+	COMMAND_CAP = 'c',       /* bytes kept of stdout, and of stderr; absent: the default */
+	COMMAND_VARIABLE = 'e',  /* NAME=VALUE, beyond the environment; any number of them */
+};
+
+#define COMMAND_CAP_DEFAULT ((uint64_t)16 << 20)
+#define COMMAND_CAP_MAX     ((uint64_t)1 << 40)
+
+/* The fields one by one: *at begins at NULL. False: no more, or what is there makes no sense. */
+bool command_field(const char *fields, size_t length, const char **at, enum command_field *ret,
+    const char **ret_text);
+/* Behind the length bytes that are there; the new length. Beyond room only counted. */
+size_t command_add(char *fields, size_t length, size_t room, enum command_field field,
+    const char *text);
+
+/* How its failure says that it is its own: what any other code means is not for it to say. */
+#define COMMAND_SAYS_EXIT   "exit code "
+#define COMMAND_SAYS_SIGNAL "signal "
+
+enum { /* how a command that could not be started fails, as a shell would say it */
+	COMMAND_OURS = 125,           /* nothing is wrong with the program itself */
+	COMMAND_NOT_EXECUTABLE = 126,
+	COMMAND_NOT_FOUND = 127,
+	COMMAND_SIGNALLED = 128,      /* + the signal that ended it */
+};
+
+enum { COMMAND_TEXT_MAX = 240 };
+
+struct command_log { /* the texts follow: the command, stdout unless it is the value, stderr */
+	uint32_t magic;
+	int32_t status;       /* as of wait(); -1: it was never started */
+	uint32_t attempt;
+	uint32_t worker;
+	uint64_t wall_us;     /* from its start until nothing of it was left */
+	uint64_t user_us, system_us;
+	uint64_t resident_kb; /* of the largest process of it, at its peak */
+	uint64_t out_bytes, err_bytes;     /* that it wrote */
+	uint64_t out_dropped, err_dropped; /* of them, beyond the cap */
+	uint64_t out_kept, err_kept;   /* with the mark where it was cut; 0: stdout is the value */
+	uint32_t text_bytes;  /* of the command */
+	uint32_t left;        /* processes it had left behind, that were ended */
+	uint32_t asked;       /* SIGTERM was sent to it */
+	uint32_t killed;      /* and SIGKILL */
+};
+
+#define COMMAND_LOG_MAGIC ((uint32_t)0x676f6c63)
+
+struct command_texts { /* where they stand in a log */
+	const char *command, *out, *err;
+};
+
+/* A private copy of the head, and where the texts are. False: this is no log. */
+bool command_log_read(const void *data, size_t length, struct command_log *ret,
+    struct command_texts *ret_texts);
+
+/* Room for the name of the file in which a running command's stdout (stream 1) or stderr (2) is
+ * found among the descriptors of its worker. */
+enum { COMMAND_STREAM_BYTES = 64 };
+void command_stream_name(uint64_t ref, uint32_t attempt, int stream,
+    char ret[COMMAND_STREAM_BYTES]);
+
+#endif

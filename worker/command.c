@@ -1,0 +1,308 @@
+/* command.c - the module `command`: reads what is asked for, has it run, and makes its end the
+ * task's. */
+#include "worker/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+enum { US_PER_S = 1000000, NS_PER_US = 1000, LAST_LINES_BYTES = 420 };
+
+/* ---- what is asked for ---- */
+
+/* Texts lie in the arguments as they are; the last one must end, or reading it would not. */
+static bool ends_with_zero(const char *text, size_t length)
+{
+	return length == 0 || text[length - 1] == 0;
+}
+
+static int take_fields(struct command *c)
+{
+	const char *at = NULL, *text;
+	enum command_field field;
+	while (command_field(c->fields, c->fields_bytes, &at, &field, &text)) {
+		switch (field) {
+		case COMMAND_DIRECTORY: c->directory = text; break;
+		case COMMAND_STDIN: c->input = text; break;
+		case COMMAND_CAP: c->cap = strtoull(text, NULL, 10); break;
+		case COMMAND_VARIABLE: break; /* environment.c */
+		default:
+			return plm_fail(c->call, EINVAL, "there is no field '%c' of a command",
+			    (char)field);
+		}
+	}
+	return 0;
+}
+
+static int take_words(struct command *c, size_t nargs)
+{
+	size_t bytes = 0, length;
+	for (size_t i = COMMAND_ARG_WORDS; i < nargs; i++) {
+		plm_arg_data(c->call, i, &length);
+		bytes += length + 1;
+	}
+	c->memory = malloc(bytes);
+	c->argv = calloc(nargs - COMMAND_ARG_WORDS + 1, sizeof *c->argv);
+	if (!c->memory || !c->argv)
+		return plm_fail(c->call, COMMAND_OURS, "no memory for a command of %zu bytes",
+		    bytes);
+	char *to = c->memory;
+	for (size_t i = COMMAND_ARG_WORDS; i < nargs; i++) {
+		const char *word = plm_arg_data(c->call, i, &length);
+		if (length && memchr(word, 0, length))
+			return plm_fail(c->call, EINVAL, "word %zu has a zero byte in it, which no "
+			    "program can be given", i - COMMAND_ARG_WORDS);
+		if (length)
+			memcpy(to, word, length);
+		to[length] = 0;
+		c->argv[i - COMMAND_ARG_WORDS] = to;
+		to += length + 1;
+	}
+	return 0;
+}
+
+static int take_arguments(struct command *c)
+{
+	struct plm_call *call = c->call;
+	size_t nargs = plm_nargs(call);
+	if (nargs <= COMMAND_ARG_WORDS)
+		return plm_fail(call, EINVAL, "%zu arguments given; usage: " COMMAND_FUNCTION
+		    " FIELDS ENVIRONMENT PROGRAM [WORD]...", nargs);
+	c->fields = plm_arg_data(call, COMMAND_ARG_FIELDS, &c->fields_bytes);
+	c->environment = plm_arg_data(call, COMMAND_ARG_ENVIRONMENT, &c->environment_bytes);
+	if (!ends_with_zero(c->fields, c->fields_bytes) ||
+	    !ends_with_zero(c->environment, c->environment_bytes))
+		return plm_fail(call, EINVAL, "the fields or the environment do not end with a "
+		    "zero byte");
+	int r = take_fields(c);
+	if (r == 0)
+		r = take_words(c, nargs);
+	return r == 0 ? command_environment(c) : r;
+}
+
+static void command_free(struct command *c)
+{
+	free(c->memory);
+	free(c->argv);
+	free(c->envp);
+}
+
+/* The words as they came, with blanks between them: for a reader, not for a shell. */
+static void print_words(const struct command *c, char ret[COMMAND_TEXT_MAX])
+{
+	size_t n = 0;
+	ret[0] = 0;
+	for (char **word = c->argv; word && *word && n < COMMAND_TEXT_MAX; word++)
+		n += (size_t)snprintf(ret + n, COMMAND_TEXT_MAX - n, "%s%s", n ? " " : "", *word);
+}
+
+/* ---- what is kept ---- */
+
+static uint64_t microseconds(struct timeval t)
+{
+	return (uint64_t)t.tv_sec * US_PER_S + (uint64_t)t.tv_usec;
+}
+
+static struct command_log describe(const struct run *run, uint64_t begun_ns)
+{
+	return (struct command_log){ .magic = COMMAND_LOG_MAGIC,
+		.status = run->pid > 0 ? run->status : -1,
+		.attempt = word_attempt(run->call->word), .worker = run->call->rt->me->worker,
+		.wall_us = (clock_ns() - begun_ns) / NS_PER_US,
+		.user_us = microseconds(run->usage.ru_utime),
+		.system_us = microseconds(run->usage.ru_stime),
+		.resident_kb = (uint64_t)run->usage.ru_maxrss,
+		.out_bytes = run->out.came, .err_bytes = run->err.came,
+		.out_dropped = run->out.came - run->out.kept,
+		.err_dropped = run->err.came - run->err.kept,
+		.left = run->left, .asked = run->asked, .killed = run->killed };
+}
+
+/* The log is no part of what was promised: without room for its texts the numbers are kept, and
+ * without room for them nothing. */
+static void leave_log(const struct command *c, const struct run *run, struct command_log log,
+    bool with_stdout)
+{
+	struct plm_call *call = run->call;
+	char text[COMMAND_TEXT_MAX];
+	if (call->record->results < COMMAND_RESULTS)
+		return; /* one of several replicas: nobody asks for its log */
+	print_words(c, text);
+	log.text_bytes = (uint32_t)strlen(text);
+	log.out_kept = with_stdout ? capture_length(&run->out) : 0;
+	log.err_kept = capture_length(&run->err);
+	size_t head = sizeof log + log.text_bytes;
+	char *to = plm_result_at(call, COMMAND_RESULT_LOG, head + log.out_kept + log.err_kept);
+	if (!to && log.out_kept + log.err_kept) {
+		log.out_kept = log.err_kept = 0;
+		to = plm_result_at(call, COMMAND_RESULT_LOG, head);
+	}
+	call->keeps_parts = to != NULL;
+	if (!to)
+		return;
+	memcpy(to, &log, sizeof log);
+	memcpy(to + sizeof log, text, log.text_bytes);
+	if ((log.out_kept && !capture_copy(&run->out, to + head)) ||
+	    (log.err_kept && !capture_copy(&run->err, to + head + log.out_kept)))
+		memset(to, 0, sizeof log); /* what cannot be read back is no log */
+}
+
+/* ---- what became of it ---- */
+
+static int say_end(const struct run *run)
+{
+	char lines[LAST_LINES_BYTES];
+	int status = run->status, signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	capture_last_lines(&run->err, lines, sizeof lines);
+	const char *parting = lines[0] ? ": " : "";
+	if (signal)
+		return plm_fail(run->call, COMMAND_SIGNALLED + signal,
+		    COMMAND_SAYS_SIGNAL "%d (%s)%s%s", signal, strsignal(signal), parting, lines);
+	return plm_fail(run->call, WEXITSTATUS(status), COMMAND_SAYS_EXIT "%d%s%s",
+	    WEXITSTATUS(status), parting, lines);
+}
+
+static int leave_stdout(const struct run *run)
+{
+	size_t length = capture_length(&run->out);
+	if (run->out.error)
+		return plm_fail(run->call, COMMAND_OURS, "its output could not be kept: %s",
+		    strerror(run->out.error));
+	void *result = plm_result(run->call, length);
+	if (!result && length)
+		return plm_fail(run->call, COMMAND_OURS, "no room for its output of %zu bytes: %s",
+		    length, plm_why());
+	if (length && !capture_copy(&run->out, result))
+		return plm_fail(run->call, COMMAND_OURS, "its output could not be read back");
+	return 0;
+}
+
+static int settle(const struct command *c, struct run *run, uint64_t begun_ns)
+{
+	struct command_log log = describe(run, begun_ns);
+	int r = run->status == 0 ? leave_stdout(run) : say_end(run);
+	leave_log(c, run, log, r != 0 || plm_cancelled(run->call));
+	return r;
+}
+
+/* ---- the run ---- */
+
+static void block_interrupts(sigset_t *ret_before)
+{
+	sigset_t ours;
+	sigemptyset(&ours);
+	sigaddset(&ours, PROCESS_INTERRUPT);
+	sigaddset(&ours, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &ours, ret_before);
+}
+
+static int open_input(const struct command *c, int *ret)
+{
+	*ret = -1;
+	if (!c->input)
+		return 0; /* the worker's own is empty */
+	*ret = open(c->input, O_RDONLY | O_CLOEXEC);
+	return *ret >= 0 ? 0 : plm_fail(c->call, COMMAND_OURS, "no stdin to be had: %s: %s",
+	    c->input, strerror(errno));
+}
+
+/* The pipes' other ends are the command's alone, so that their end is its own. */
+static int run_start(const struct command *c, struct run *run, int in)
+{
+	int out[2], err[2];
+	if (pipe2(out, O_CLOEXEC) < 0)
+		return plm_fail(run->call, COMMAND_OURS, "no pipe to be had: %s", strerror(errno));
+	run->out.pipe = out[0];
+	if (pipe2(err, O_CLOEXEC) < 0) {
+		close(out[1]);
+		return plm_fail(run->call, COMMAND_OURS, "no pipe to be had: %s", strerror(errno));
+	}
+	run->err.pipe = err[0];
+	run->pid = command_start(c, &run->waiting, in, out[1], err[1]);
+	close(out[1]);
+	close(err[1]);
+	if (run->pid < 0)
+		return run->call->code;
+	run->pidfd = (int)syscall(SYS_pidfd_open, run->pid, 0);
+	if (run->pidfd >= 0)
+		return 0;
+	int error = errno;
+	kill(-run->pid, SIGKILL);
+	waitpid(run->pid, NULL, 0);
+	run->pid = -1;
+	return plm_fail(run->call, COMMAND_OURS, "it could not be watched: %s", strerror(error));
+}
+
+/* Whatever it leaves behind becomes a child of this process, and is known to be none that was
+ * there before. */
+static void adopt_descendants(struct run *run)
+{
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	run->before.n = 0;
+	if (family_exists())
+		family_look(&run->before);
+}
+
+static int run_to_the_end(struct command *c, struct run *run)
+{
+	struct process *me = run->call->rt->me;
+	uint64_t begun_ns = clock_ns();
+	int in, r = open_input(c, &in);
+	if (r == 0)
+		r = run_start(c, run, in);
+	if (in >= 0)
+		close(in);
+	if (r == 0) {
+		sh_store(&me->alert, 1);
+		sh_fence(); /* from now on who asks us to stop sees that, or we see the asking */
+		run_watch(run);
+		sh_store(&me->alert, 0);
+		r = settle(c, run, begun_ns);
+	} else {
+		leave_log(c, run, describe(run, begun_ns), false);
+	}
+	if (run->pidfd >= 0)
+		close(run->pidfd);
+	return r;
+}
+
+static int command_run(plm_call *call)
+{
+	struct command c = { .call = call, .cap = COMMAND_CAP_DEFAULT };
+	int r = take_arguments(&c);
+	if (r == 0) {
+		struct run run = { .call = call, .pid = -1, .pidfd = -1, .kill_ns = DEADLINE_NEVER,
+			.out = { .call = call, .stream = 1, .pipe = -1, .file = -1, .cap = c.cap },
+			.err = { .call = call, .stream = 2, .pipe = -1, .file = -1,
+			    .cap = c.cap } };
+		block_interrupts(&run.waiting);
+		adopt_descendants(&run);
+		r = run_to_the_end(&c, &run);
+		pthread_sigmask(SIG_SETMASK, &run.waiting, NULL);
+		capture_close(&run.out);
+		capture_close(&run.err);
+	}
+	command_free(&c);
+	return r;
+}
+
+static const plm_export exports[] = {
+	{ "run", command_run, "FIELDS ENVIRONMENT PROGRAM [WORD]...: what plmctl submit submits" },
+};
+
+const plm_module command_module = {
+	.abi = PLM_MODULE_ABI,
+	.view_size = sizeof(plm_view),
+	.task_size = sizeof(plm_task),
+	.count = sizeof exports / sizeof exports[0],
+	.name = COMMAND_MODULE,
+	.exports = exports,
+};

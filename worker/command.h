@@ -1,0 +1,110 @@
+/* command.h - the built-in module `command`: a command line as a task (tables/command.h says how it
+ * is asked for), and the parts it is made of. Only the files of this module include it.
+ *
+ * The command is a child of the worker, in a session and process group of its own, its stdout and
+ * stderr pipes to the worker. It dies with the worker (PDEATHSIG); what it leaves behind becomes a
+ * child of the worker when its parent dies, and is ended before the task is; what a dead worker
+ * leaves becomes the manager's (lifecycle/orphans.c).
+ * Where: a worker, one at a time, in the place of a task that waits, too.
+ * Blocks: until nothing of the command is left; a cancellation ends that. */
+#ifndef PLM_WORKER_COMMAND_H
+#define PLM_WORKER_COMMAND_H
+
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "base/family.h"
+#include "tables/command.h"
+#include "worker/call.h"
+
+extern const plm_module command_module;
+
+enum { COMMAND_OWN_BYTES = 512, CAPTURE_TAIL_BYTES = 400 };
+
+struct command { /* what is asked for; texts lie in the task's arguments, or in memory */
+	struct plm_call *call;
+	char **argv, **envp;      /* memory, both */
+	char *memory;             /* of the words */
+	const char *directory;    /* NULL: where the worker is */
+	const char *input;        /* NULL: empty */
+	uint64_t cap;
+	const char *environment;  /* zero-ended texts */
+	size_t environment_bytes;
+	const char *fields;
+	size_t fields_bytes;
+	char own[COMMAND_OWN_BYTES]; /* PLM_TASK and others of ours */
+};
+
+/* ---- environment.c ---- */
+
+/* Fills envp. 0, or what plm_fail() returned. */
+int command_environment(struct command *c);
+
+/* ---- start.c ---- */
+
+struct start { /* of a process */
+	const char *path;
+	char *const *argv, *const *envp;
+	const char *directory; /* NULL: stays */
+	int in, out, err;      /* -1: as the worker's own */
+	sigset_t mask;         /* of signals, as it was before ours were blocked */
+	pid_t parent;
+	int error;             /* errno; 0: the program runs */
+	bool in_directory;     /* it was the directory that could not be entered */
+};
+
+/* Starts it, with these descriptors, which stay the caller's. The pid; or, after plm_fail(), -1.
+ * Signals of the caller are blocked meanwhile: it shares its memory with the child. */
+pid_t command_start(const struct command *c, const sigset_t *mask, int in, int out, int err);
+
+/* ---- capture.c ---- */
+
+struct capture { /* of what comes through a pipe: a file in memory, up to the cap */
+	struct plm_call *call;
+	int stream;        /* 1 stdout, 2 stderr */
+	int pipe;          /* -1: at its end */
+	int file;          /* -1: nothing came */
+	int error;         /* errno: it could not be kept */
+	uint64_t cap;
+	uint64_t kept, came;
+	char tail[CAPTURE_TAIL_BYTES]; /* the last of what came */
+	size_t tail_bytes;
+};
+
+void capture_take(struct capture *c);  /* what is there now; blocks if nothing is */
+void capture_drain(struct capture *c); /* what is there, and nothing later; ends it */
+/* Its text, with the mark where it was cut: how long, and into memory of that length. */
+size_t capture_length(const struct capture *c);
+bool capture_copy(const struct capture *c, char *ret);
+/* Its last lines in one, for a message. */
+void capture_last_lines(const struct capture *c, char *ret, size_t size);
+void capture_close(struct capture *c);
+
+/* ---- watch.c ---- */
+
+struct run { /* a command that runs */
+	struct plm_call *call;
+	pid_t pid;
+	int pidfd;
+	struct capture out, err;
+	sigset_t waiting;       /* the mask while it sleeps: interrupts come then, and only then */
+	struct family before;   /* children of the worker that are none of the command's */
+	unsigned interrupts;    /* since it was asked to stop */
+	uint64_t kill_ns;       /* when that is over; DEADLINE_NEVER: the interrupts say so */
+	bool asked, killed, ended;
+	int status;             /* as of wait() */
+	unsigned left;
+	struct rusage usage;    /* of all that was waited for */
+};
+
+/* Until the command has ended, and nothing of it is left. */
+void run_watch(struct run *run);
+
+/* ---- leftovers.c ---- */
+
+/* Ends what has become a child of this process since `before`: SIGTERM, then SIGKILL. Adds what
+ * they used to *usage; how many they were. */
+unsigned leftovers_end(const struct family *before, bool at_once, struct rusage *usage);
+void usage_add(struct rusage *sum, const struct rusage *one);
+
+#endif

@@ -1,0 +1,134 @@
+/* environment.c - what a command finds in its environment: that of whoever submitted it, what its
+ * task adds, and what only the worker knows. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "topology/threads.h"
+#include "worker/command.h"
+#include "worker/needs.h"
+
+enum { OURS_MAX = 16 };
+
+struct variables {
+	char **list;
+	size_t n;
+	char *own; /* room for texts of ours */
+	size_t own_left;
+};
+
+/* execve() takes them as char *, and changes none. */
+static char *as_variable(const char *text)
+{
+	union { const char *text; char *variable; } same = { .text = text };
+	return same.variable;
+}
+
+static char **find(const struct variables *v, const char *variable)
+{
+	size_t name = strcspn(variable, "=");
+	for (size_t i = 0; i < v->n; i++)
+		if (strncmp(v->list[i], variable, name) == 0 && v->list[i][name] == '=')
+			return &v->list[i];
+	return NULL;
+}
+
+static void set(struct variables *v, const char *variable)
+{
+	char **there = find(v, variable);
+	if (there)
+		*there = as_variable(variable);
+	else
+		v->list[v->n++] = as_variable(variable);
+}
+
+__attribute__((format(printf, 2, 3))) static void set_own(
+    struct variables *v, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	size_t n = (size_t)vsnprintf(v->own, v->own_left, format, args) + 1;
+	va_end(args);
+	CHECK(n <= v->own_left);
+	set(v, v->own);
+	v->own += n;
+	v->own_left -= n;
+}
+
+static void set_task(struct variables *v, const struct plm_call *call)
+{
+	const struct plm *rt = call->rt;
+	char task[PLM_REF_TEXT_BYTES];
+	uint32_t index = record_index(&rt->tables, call->record);
+	plm_ref_print(ref_public(rt, record_ref(index, word_generation(call->word))), task);
+	set_own(v, "PLM_TASK=%s", task);
+	set_own(v, "PLM_NAME=%.*s", RUNTIME_NAME_BYTES, rt->tables.control->name);
+	set_own(v, "PLM_ATTEMPT=%u", word_attempt(call->word));
+	set_own(v, "PLM_WORKER=%u", rt->me->worker);
+	set_own(v, "PLM_SLOT=%u", rt->self);
+}
+
+/* As functions find them in the worker (needs.h). Who submits may have said how many threads. */
+static void set_needs(struct variables *v, const struct plm_call *call)
+{
+	for (char **theirs = environ; *theirs; theirs++) {
+		bool cpus = strncmp(*theirs, "PLM_CPUS=", 9) == 0;
+		bool devices = needs_devices(&call->rt->tables) &&
+		    strncmp(*theirs, "CUDA_VISIBLE_DEVICES=", 21) == 0;
+		if (cpus || devices || (topology_limits_threads(*theirs) && !find(v, *theirs)))
+			set(v, *theirs);
+	}
+}
+
+static size_t count_zeros(const char *text, size_t length)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < length; i++)
+		n += text[i] == 0;
+	return n;
+}
+
+static size_t count_worker_variables(void)
+{
+	size_t n = 0;
+	while (environ[n])
+		n++;
+	return n;
+}
+
+static void add_base(struct variables *v, const struct command *c)
+{
+	const char *at = c->environment, *end = at + c->environment_bytes;
+	for (char **theirs = environ; *theirs && at == end; theirs++)
+		v->list[v->n++] = *theirs;
+	for (; at < end; at += strlen(at) + 1)
+		if (strchr(at, '='))
+			v->list[v->n++] = as_variable(at);
+}
+
+static void add_fields(struct variables *v, const struct command *c)
+{
+	const char *at = NULL, *text;
+	enum command_field field;
+	while (command_field(c->fields, c->fields_bytes, &at, &field, &text))
+		if (field == COMMAND_VARIABLE && strchr(text, '='))
+			set(v, text);
+}
+
+int command_environment(struct command *c)
+{
+	size_t room = count_zeros(c->environment, c->environment_bytes) + count_worker_variables() +
+	    count_zeros(c->fields, c->fields_bytes) + OURS_MAX;
+	struct variables v = { .own = c->own, .own_left = sizeof c->own };
+	v.list = c->envp = calloc(room, sizeof *v.list);
+	if (!v.list)
+		return plm_fail(c->call, COMMAND_OURS, "no memory for %zu variables", room);
+	add_base(&v, c);
+	set_needs(&v, c->call);
+	add_fields(&v, c);
+	set_task(&v, c->call);
+	return 0;
+}

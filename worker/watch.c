@@ -1,0 +1,85 @@
+/* watch.c - while a command runs: what it writes is taken, who asks it to stop is heeded.
+ *
+ * Three things wake the worker, none is asked for in turns: the pipes, the pidfd, and interrupts,
+ * which the scheduler sends to a worker whose slot says `alert` as soon as its task is asked to
+ * stop (scheduler/limits.c). They are blocked but for the sleep, so that none is lost between the
+ * look at the task's word and the sleep. */
+#include <errno.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "worker/command.h"
+
+static void signal_group(const struct run *run, int signal)
+{
+	kill(-run->pid, signal);
+	kill(-run->pid, SIGCONT); /* one that is stopped, too */
+}
+
+static void ask(struct run *run)
+{
+	bool stopped = sh_peek(&run->call->rt->tables.control->mode) == MODE_STOPPED;
+	run->asked = true;
+	run->interrupts = 0;
+	run->kill_ns = stopped ? clock_ns() + STOP_GRACE_MS / 2 * NS_PER_MS : DEADLINE_NEVER;
+	signal_group(run, SIGTERM);
+}
+
+/* The last interrupt but one comes when a quarter of the grace is left: time enough to be rid of
+ * all that the command has started, before the worker itself is killed. */
+static void heed_cancellation(struct run *run)
+{
+	if (run->killed || !plm_cancelled(run->call))
+		return;
+	if (!run->asked)
+		ask(run);
+	if (run->interrupts < GRACE_INTERRUPTS - 1 && clock_ns() < run->kill_ns)
+		return;
+	run->killed = true;
+	signal_group(run, SIGKILL);
+}
+
+static void take_end(struct run *run)
+{
+	struct rusage usage;
+	if (wait4(run->pid, &run->status, WNOHANG, &usage) != run->pid)
+		return;
+	usage_add(&run->usage, &usage);
+	run->ended = true;
+}
+
+/* A tick is its sign of life, and finds what no interrupt told. */
+static void sleep_until_something(struct run *run)
+{
+	struct pollfd wake[] = { { .fd = run->pidfd, .events = POLLIN },
+		{ .fd = run->out.pipe, .events = POLLIN },
+		{ .fd = run->err.pipe, .events = POLLIN } };
+	struct timespec tick = clock_timespec((run->kill_ns == DEADLINE_NEVER ? SAFETY_TICK_MS :
+	    STOP_GRACE_MS / 4) * NS_PER_MS);
+	int n = ppoll(wake, COUNT_OF(wake), &tick, &run->waiting);
+	if (n < 0)
+		run->interrupts += errno == EINTR;
+	if (n <= 0)
+		return;
+	if (wake[1].revents)
+		capture_take(&run->out);
+	if (wake[2].revents)
+		capture_take(&run->err);
+	if (wake[0].revents)
+		take_end(run);
+}
+
+void run_watch(struct run *run)
+{
+	while (!run->ended) {
+		heed_cancellation(run);
+		sleep_until_something(run);
+	}
+	run->left = leftovers_end(&run->before, run->killed, &run->usage);
+	capture_drain(&run->out);
+	capture_drain(&run->err);
+}
