@@ -214,20 +214,25 @@ static void keep_apart(const struct scheduler *s, const struct terms *terms, str
 	f->n = n;
 }
 
-static void begin(struct scheduler *s, const struct heap_entry *task, const struct terms *terms,
+/* False: the worker's slot is none to be had any more, since its task has just begun to wait. */
+static bool begin(struct scheduler *s, const struct heap_entry *task, const struct terms *terms,
     uint32_t way, const struct fitting *fitting)
 {
 	const struct demand *demand = &terms->alternative[way];
 	uint32_t worker = room_choose_among(s, fitting->worker, fitting->n);
 	uint32_t kind = seat(s, s->team[worker].first)->worker_kind % WORKER_KINDS_MAX;
+	uint32_t main = find_seat(s, worker, kind, true);
+	if (!main)
+		return false;
 	struct booking *b = &s->booking[s->bookings++];
 	*b = (struct booking){ .ref = record_ref(task->id, task->tag), .worker = worker,
 		.kind = kind, .way = way, .demand = demand,
 		.attempt = word_attempt(sh_load(&record_at(s->t, task->id)->state)) };
 	uint64_t gpus = s->t->control->kind[kind].amount[RESOURCE_GPUS] / AMOUNT_UNIT;
 	amounts_gpus(s, worker, gpus, demand->amount[RESOURCE_GPUS], &b->gpus);
-	b->reserved_main = find_seat(s, worker, kind, true);
-	s->member[b->reserved_main].booked = b->ref; /* its word is the last to be written */
+	b->reserved_main = main;
+	s->member[main].booked = b->ref; /* its word is the last to be written */
+	return true;
 }
 
 /* False: *lacking has what is short; nothing, if it waits for a worker of its own (a replica). */
@@ -244,8 +249,9 @@ static bool try_to_begin(struct scheduler *s, const struct heap_entry *task,
 		if (fitting.n == 0)
 			continue;
 		avoid_failed(s, task, &fitting);
-		begin(s, task, terms, way, &fitting);
-		return true;
+		if (begin(s, task, terms, way, &fitting))
+			return true;
+		fitting.lacking |= 1u << RESOURCE_CPUS;
 	}
 	if (!apart)
 		*lacking |= fitting.lacking;

@@ -107,9 +107,13 @@ void free_if_unneeded(struct scheduler *s, uint32_t index)
 	uint64_t word = sh_load(&r->state);
 	if (!state_settled(word_state(word)) || hold_any(s->t, index))
 		return;
-	if (sh_peek(&r->uses) == 0)
+	if (sh_peek(&r->uses) == 0) {
+		if (r->terms) { /* who waited for it may drop it before its worker tells the end */
+			booking_settled(s, record_ref(index, word_generation(word)));
+			limits_forget(s, index);
+		}
 		free_with_parts(s, index);
-	else if (word_dead(word) && sh_peek(&r->uses) & USES_COUNTED)
+	} else if (word_dead(word) && sh_peek(&r->uses) & USES_COUNTED)
 		graph_settled(s, index); /* it kept its arguments: they go first */
 }
 

@@ -126,6 +126,29 @@ START_TEST(who_seems_busy_while_tasks_are_queued_is_looked_at_again)
 }
 END_TEST
 
+/* Who waited for it may be told, and drop it, before the worker's own message is read. */
+START_TEST(what_was_booked_for_a_task_is_free_when_the_task_is)
+{
+	boot("locality", 1, LONG_NS);
+	plm_terms terms = { .needs = "cpus=1" };
+	plm_task task = { .function = "probe.noop", .terms = &terms };
+	plm_ref ref;
+	ck_assert_msg(plm_submit(&stage.client[0], &task, &ref) == 0, "%s", plm_why());
+	stage_rest();
+	struct process *p = &tables->process[stage_worker(0)];
+	uint64_t booked = sh_load(&p->booked), word;
+	struct record *r = record_lookup(tables, booked, &word);
+	ck_assert_ptr_nonnull(r);
+	ck_assert(record_step(r, &word, RECORD_RUNNING, stage_worker(0), 1, 0));
+	word = sh_load(&r->state);
+	ck_assert(record_step(r, &word, RECORD_DONE, stage_worker(0), 1, 0));
+	plm_drop(&stage.client[0], ref);
+	stage_rest();
+	ck_assert_int_eq(word_state(sh_load(&r->state)), RECORD_FREE);
+	ck_assert_uint_eq(sh_load(&p->booked), 0);
+}
+END_TEST
+
 /* ---- near the bytes ---- */
 
 /* As if a task that ran there had made it. */
@@ -365,6 +388,7 @@ int main(void)
 	tcase_add_test(place, a_policy_that_spreads_wakes_all_for_tiny_tasks_too);
 	tcase_add_test(place, a_ring_is_filled_by_time);
 	tcase_add_test(place, who_seems_busy_while_tasks_are_queued_is_looked_at_again);
+	tcase_add_test(place, what_was_booked_for_a_task_is_free_when_the_task_is);
 	tcase_add_test(place, a_task_goes_where_its_large_arguments_were_made);
 	tcase_add_test(place, small_arguments_and_other_policies_do_not_pull_a_task);
 	TCase *order = tcase_create("order");
