@@ -61,23 +61,6 @@ static void drop_young(const struct scheduler *s, struct due *due)
 	due->next = 0;
 }
 
-/* Of the task heap. True: they are of several priorities. */
-static bool find_queued(struct scheduler *s)
-{
-	const struct heap *heap = &s->t->task_heap;
-	uint32_t n = heap_length(heap);
-	bool mixed = false;
-	s->ageing.priority = n ? key_priority(heap_entry_at(heap, 0).key) : 0;
-	for (uint32_t i = 1; i < n; i++) {
-		struct heap_entry task = heap_entry_at(heap, i);
-		if (key_priority(task.key) == s->ageing.priority)
-			continue;
-		mixed = true;
-		keep_early(&s->ageing.queued, &task);
-	}
-	return mixed;
-}
-
 static int highest_on_shelves(const struct scheduler *s)
 {
 	int highest = PRIORITY_MIN;
@@ -87,6 +70,24 @@ static int highest_on_shelves(const struct scheduler *s)
 		highest = priority > highest ? priority : highest;
 	}
 	return highest;
+}
+
+/* Of the task heap. True: they are of several priorities. */
+static bool find_queued(struct scheduler *s)
+{
+	const struct heap *heap = &s->t->task_heap;
+	uint32_t n = heap_length(heap);
+	bool mixed = false;
+	s->ageing.priority =
+	    n ? key_priority(heap_entry_at(heap, 0).key) : highest_on_shelves(s);
+	for (uint32_t i = 1; i < n; i++) {
+		struct heap_entry task = heap_entry_at(heap, i);
+		if (key_priority(task.key) == s->ageing.priority)
+			continue;
+		mixed = true;
+		keep_early(&s->ageing.queued, &task);
+	}
+	return mixed;
 }
 
 static bool find_shelved(struct scheduler *s)

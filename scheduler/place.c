@@ -42,7 +42,8 @@ void place_flush(struct scheduler *s)
 			    s, record_ref(s->ready[i], word_generation(word)), word);
 		heap_remove(&s->t->task_heap,
 		    s->ready[i]); /* a doubled hint, or an entry of a former life */
-		ageing_queued(s, r->key, heap_length(&s->t->task_heap) == 0);
+		ageing_queued(
+		    s, r->key, heap_length(&s->t->task_heap) == 0 && shelf_empty(s));
 		heap_push(&s->t->task_heap, s->ready[i], word_generation(word), r->key);
 		s->fresh = true;
 	}
