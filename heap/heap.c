@@ -54,77 +54,106 @@ static uint32_t length_of(const struct heap *heap)
 	return length <= heap->capacity ? length : heap->capacity;
 }
 
-/* Places are those of the tree: 0 is the root. */
+/* Of a place; 0 is the root. */
 static uint32_t parent_of(uint32_t place)
 {
 	return (place - 1) / CHILDREN;
 }
 
-static uint32_t slot_in(const struct heap_shm *shm, uint32_t capacity, uint32_t place)
+/* Places are those of the tree, entry[] is a ring that begins at `first`. */
+static uint32_t slot_of(uint32_t first, uint32_t capacity, uint32_t place)
 {
-	uint64_t slot = (uint64_t)sh_peek(&shm->first) + place;
-	if (slot >= capacity)
-		slot -= capacity;
-	return slot < capacity ? (uint32_t)slot : 0; /* `first` was not trusted */
+	uint32_t to_end = capacity - first;
+	return place < to_end ? first + place : place - to_end;
+}
+
+/* Not trusted: a stray write may have led it out of the ring. */
+static uint32_t first_of(const struct heap_shm *shm, uint32_t capacity)
+{
+	uint32_t first = sh_peek(&shm->first);
+	return first < capacity ? first : 0;
+}
+
+/* The ring as one operation sees it: where it begins is read once. */
+struct tree {
+	struct heap_entry *entry;
+	uint32_t *position;
+	uint32_t capacity, first;
+};
+
+static struct tree tree_of(const struct heap *heap)
+{
+	return (struct tree){ heap->shm->entry, heap->position, heap->capacity,
+		first_of(heap->shm, heap->capacity) };
+}
+
+static struct heap_entry *entry_of(const struct tree *tree, uint32_t place)
+{
+	return &tree->entry[slot_of(tree->first, tree->capacity, place)];
 }
 
 static struct heap_entry *at(const struct heap *heap, uint32_t place)
 {
-	return &heap->shm->entry[slot_in(heap->shm, heap->capacity, place)];
+	struct tree tree = tree_of(heap);
+	return entry_of(&tree, place);
 }
 
-static void put(struct heap *heap, uint32_t place, struct heap_entry entry)
+static void put(const struct tree *tree, uint32_t place, struct heap_entry entry)
 {
-	struct heap_entry *slot = at(heap, place);
+	struct heap_entry *slot = entry_of(tree, place);
 	sh_set(*slot, entry);
-	if (entry.id < heap->capacity) /* read from the segment: not vouched for */
-		sh_set(heap->position[entry.id], (uint32_t)(slot - heap->shm->entry));
+	if (entry.id < tree->capacity) /* read from the segment: not vouched for */
+		sh_set(tree->position[entry.id], (uint32_t)(slot - tree->entry));
 }
 
 /* Both sifts move a hole, not the entry: one store a level instead of a swap's two. */
-static void sift_up(struct heap *heap, uint32_t hole, struct heap_entry entry)
+static void sift_up(const struct tree *tree, uint32_t hole, struct heap_entry entry)
 {
-	while (hole > 0 && at(heap, parent_of(hole))->key < entry.key) {
-		put(heap, hole, *at(heap, parent_of(hole)));
+	while (hole > 0 && entry_of(tree, parent_of(hole))->key < entry.key) {
+		put(tree, hole, *entry_of(tree, parent_of(hole)));
 		hole = parent_of(hole);
 	}
-	put(heap, hole, entry);
+	put(tree, hole, entry);
 }
 
 /* The child with the largest key, of at least one. */
-static uint32_t best_child(const struct heap *heap, uint32_t first, uint32_t length)
+static uint32_t best_child(const struct tree *tree, uint32_t first, uint32_t length)
 {
-	uint32_t n = length - first < CHILDREN ? length - first : CHILDREN, best = 0;
-	uint64_t key[CHILDREN];
-	for (uint32_t i = 0; i < n; i++)
-		key[i] = at(heap, first + i)->key;
-	for (uint32_t i = 1; i < n; i++)
-		best = key[i] > key[best] ? i : best;
-	return first + best;
+	uint32_t end = length - first > CHILDREN ? first + CHILDREN : length, best = first;
+	uint64_t best_key = entry_of(tree, first)->key;
+	for (uint32_t child = first + 1; child < end; child++) {
+		uint64_t key = entry_of(tree, child)->key;
+		best = key > best_key ? child : best;
+		best_key = key > best_key ? key : best_key;
+	}
+	return best;
 }
 
-static void sift_down(struct heap *heap, uint32_t hole, uint32_t length, struct heap_entry entry)
+static void sift_down(const struct tree *tree, uint32_t hole, uint32_t length,
+    struct heap_entry entry)
 {
 	for (;;) {
 		uint64_t first = (uint64_t)hole * CHILDREN + 1;
 		if (first >= length)
 			break;
-		uint32_t child = best_child(heap, (uint32_t)first, length);
-		if (at(heap, child)->key <= entry.key)
+		uint32_t child = best_child(tree, (uint32_t)first, length);
+		if (entry_of(tree, child)->key <= entry.key)
 			break;
-		put(heap, hole, *at(heap, child));
+		put(tree, hole, *entry_of(tree, child));
 		hole = child;
 	}
-	put(heap, hole, entry);
+	put(tree, hole, entry);
 }
 
 /* Puts entry into a hole anywhere: it goes whichever way its key sends it. */
-static void settle(struct heap *heap, uint32_t hole, uint32_t length, struct heap_entry entry)
+static void settle(const struct heap *heap, uint32_t hole, uint32_t length,
+    struct heap_entry entry)
 {
-	if (hole > 0 && at(heap, parent_of(hole))->key < entry.key)
-		sift_up(heap, hole, entry);
+	struct tree tree = tree_of(heap);
+	if (hole > 0 && entry_of(&tree, parent_of(hole))->key < entry.key)
+		sift_up(&tree, hole, entry);
 	else
-		sift_down(heap, hole, length, entry);
+		sift_down(&tree, hole, length, entry);
 }
 
 static void set_length(struct heap *heap, uint32_t length)
@@ -139,7 +168,7 @@ static void set_length(struct heap *heap, uint32_t length)
 static bool find(const struct heap *heap, uint32_t id, uint32_t *ret_place)
 {
 	CHECK(id < heap->capacity);
-	uint32_t slot = heap->position[id], first = sh_peek(&heap->shm->first);
+	uint32_t slot = heap->position[id], first = first_of(heap->shm, heap->capacity);
 	uint32_t place = slot >= first ? slot - first : slot + heap->capacity - first;
 	if (slot >= heap->capacity || place >= length_of(heap) || at(heap, place)->id != id)
 		return false;
@@ -166,10 +195,11 @@ void heap_push(struct heap *heap, uint32_t id, uint32_t tag, uint64_t key)
 	set_length(heap, length + 1);
 	if (length > 0 && at(heap, length - 1)->key < key)
 		sh_poke(&heap->shm->in_order, 0);
+	struct tree tree = tree_of(heap);
 	if (sh_peek(&heap->shm->in_order))
-		put(heap, length, entry);
+		put(&tree, length, entry);
 	else
-		sift_up(heap, length, entry);
+		sift_up(&tree, length, entry);
 }
 
 bool heap_peek(const struct heap *heap, struct heap_entry *ret)
@@ -186,7 +216,8 @@ static void close_hole(struct heap *heap, uint32_t hole)
 {
 	uint32_t length = length_of(heap) - 1;
 	if (hole == 0 && sh_peek(&heap->shm->in_order)) {
-		sh_poke(&heap->shm->first, slot_in(heap->shm, heap->capacity, 1));
+		sh_poke(&heap->shm->first,
+		    slot_of(first_of(heap->shm, heap->capacity), heap->capacity, 1));
 		set_length(heap, length);
 		return;
 	}
@@ -259,17 +290,18 @@ const char *heap_check(const struct heap_shm *shm, uint32_t capacity)
 		return "heap: its capacity is not the one it was attached with";
 	if (sh_peek(&shm->length) > capacity)
 		return "heap: longer than its capacity";
-	if (capacity && sh_peek(&shm->first) >= capacity)
+	uint32_t first = sh_peek(&shm->first);
+	if (capacity && first >= capacity)
 		return "heap: it begins behind its capacity";
 	for (uint32_t place = 0; place < sh_peek(&shm->length); place++) {
-		uint32_t slot = slot_in(shm, capacity, place);
+		uint32_t slot = slot_of(first, capacity, place);
 		uint32_t parent = sh_peek(&shm->in_order) ? place - 1 : parent_of(place);
 		const struct heap_entry *entry = &shm->entry[slot];
 		if (entry->id >= capacity)
 			return "heap: an entry's id is out of range";
 		if (position[entry->id] != slot) /* also finds an id that is in twice */
 			return "heap: an entry is not where its position says";
-		if (place > 0 && shm->entry[slot_in(shm, capacity, parent)].key < entry->key)
+		if (place > 0 && shm->entry[slot_of(first, capacity, parent)].key < entry->key)
 			return "heap: an entry is larger than its parent";
 	}
 	return NULL;
