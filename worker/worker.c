@@ -66,9 +66,12 @@ bool worker_may_start(const struct worker *w)
 
 static bool run(struct worker *w, uint32_t index)
 {
-	recycle_begin(w);
+	bool recycles = w->recycling.tasks || w->recycling.growth;
+	if (recycles)
+		recycle_begin(w);
 	bool ran = worker_run_record(w, index);
-	recycle_if_due(w);
+	if (recycles)
+		recycle_if_due(w);
 	if (report_is_due(w))
 		worker_report(w);
 	return ran;
