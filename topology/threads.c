@@ -8,30 +8,30 @@
 
 #include "base/check.h"
 
-struct library { /* that may be loaded, and how it is asked */
+struct setter { /* of a library that may be loaded: its file, the call */
 	const char *file, *call;
 };
 
 static struct variable {
 	const char *name;
 	bool looked, theirs; /* theirs: whoever started us has set it */
-	struct library library[3];
+	struct setter setter[3];
 } variables[] = {
-	{ "OMP_NUM_THREADS", .library = { { "libgomp.so.1", "omp_set_num_threads" },
+	{ "OMP_NUM_THREADS", .setter = { { "libgomp.so.1", "omp_set_num_threads" },
 		{ "libomp.so.5", "omp_set_num_threads" },
 		{ "libiomp5.so", "omp_set_num_threads" } } },
-	{ "MKL_NUM_THREADS", .library = { { "libmkl_rt.so.2", "MKL_Set_Num_Threads" } } },
+	{ "MKL_NUM_THREADS", .setter = { { "libmkl_rt.so.2", "MKL_Set_Num_Threads" } } },
 	{ "OPENBLAS_NUM_THREADS",
-	    .library = { { "libopenblas.so.0", "openblas_set_num_threads" } } },
+	    .setter = { { "libopenblas.so.0", "openblas_set_num_threads" } } },
 };
 
 /* Never loads it. */
-static void ask(const struct library *library, int cpus)
+static void ask(const struct setter *setter, int cpus)
 {
-	void *handle = dlopen(library->file, RTLD_LAZY | RTLD_NOLOAD);
+	void *handle = dlopen(setter->file, RTLD_LAZY | RTLD_NOLOAD);
 	if (!handle)
 		return;
-	void (*set)(int) = (void (*)(int))dlsym(handle, library->call);
+	void (*set)(int) = (void (*)(int))dlsym(handle, setter->call);
 	if (set)
 		set(cpus);
 	dlclose(handle);
@@ -49,8 +49,8 @@ static void set_variable(struct variable *v, const char *text, unsigned cpus)
 	setenv(v->name, text, 1);
 	if (first)
 		return; /* nothing is loaded yet, and looking takes long */
-	for (size_t i = 0; i < COUNT_OF(v->library) && v->library[i].file; i++)
-		ask(&v->library[i], (int)cpus);
+	for (size_t i = 0; i < COUNT_OF(v->setter) && v->setter[i].file; i++)
+		ask(&v->setter[i], (int)cpus);
 }
 
 void topology_set_threads(unsigned cpus)
