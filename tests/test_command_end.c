@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "tests/command_case.h"
 #include "tests/json.h"
 #include "tests/roles_case.h"
 #include "tests/run_suite.h"
@@ -18,39 +19,9 @@
 
 enum { TEST_TIMEOUT_S = 60, PATH_BYTES = 256, LINE_BYTES = 2048, TEXT_BYTES = 64 };
 
-static struct runtime host;
-
 static void boot(void)
 {
-	runtime_boot(&host, "--workers", "1", "--tasks", "4096", "--store", "64M",);
-}
-
-static void stop(void)
-{
-	runtime_stop(&host);
-	runtime_end(&host);
-}
-
-#define submit(...)                                                                                \
-	program_run(&host, "plmctl", (const char *const[]){"submit", __VA_ARGS__, NULL}, NULL, 0)
-#define detached(...) ctl_expect(&host, 0, "submit", "--detach", __VA_ARGS__)
-
-static void check_output(struct output_of o, int code, const char *out, const char *err)
-{
-	ck_assert_msg(o.code == code, "exit code %d, not %d; stdout: %s stderr: %s", o.code, code,
-	    o.out, o.err);
-	ck_assert_msg(!out || strcmp(o.out, out) == 0, "stdout is \"%s\", not \"%s\"", o.out, out);
-	ck_assert_msg(!err || strstr(o.err, err), "stderr is \"%s\", without \"%s\"", o.err, err);
-	output_free(&o);
-}
-
-static void expect_field(const char *ref, const char *key, const char *expected)
-{
-	char *line = ctl_expect(&host, 0, "info", "--json", ref), *value = json_field(line, key);
-	ck_assert_msg(value && strcmp(value, expected) == 0, "%s is %s, not %s, in %s", key,
-	    value ? value : "missing", expected, line);
-	free(value);
-	free(line);
+	command_boot("1");
 }
 
 /* ---- processes and their files ---- */
@@ -143,12 +114,12 @@ static int32_t worker_pid(void)
 
 START_TEST(whatever_a_command_leaves_behind_ends_before_its_task_does)
 {
-	check_output(submit("--shell", tree_line("", "echo done; exit 4")), 4, "done\n",
+	check_output(ctl_submit("--shell", tree_line("", "echo done; exit 4")), 4, "done\n",
 	    "left behind");
 	for (size_t i = 0; i < TREE; i++)
 		expect_gone(tree[i]);
 	forget_tree();
-	check_output(submit("--shell", tree_line("", "kill -9 $$")), 128 + SIGKILL, "", NULL);
+	check_output(ctl_submit("--shell", tree_line("", "kill -9 $$")), 128 + SIGKILL, "", NULL);
 	for (size_t i = 0; i < TREE; i++)
 		expect_gone(tree[i]);
 }
@@ -160,7 +131,7 @@ START_TEST(what_is_left_behind_gets_a_sigterm_first)
 	snprintf(line, sizeof line, "cd %s; setsid sh -c 'trap \"echo 1 > asked; exit\" TERM; "
 	    "echo $$ > ready; while :; do sleep 0.01; done' & until [ -s ready ]; do sleep 0.01; "
 	    "done", host.directory);
-	check_output(submit("--shell", line), 0, "", "left behind");
+	check_output(ctl_submit("--shell", line), 0, "", "left behind");
 	ck_assert_int_eq(number_in("asked"), 1);
 	expect_gone("ready");
 }
@@ -169,7 +140,7 @@ END_TEST
 START_TEST(a_process_that_holds_the_output_open_does_not_hold_the_task)
 {
 	uint64_t begun_ns = clock_ns();
-	check_output(submit("--shell", "echo out; sleep 1000 &"), 0, "out\n", "1 processes");
+	check_output(ctl_submit("--shell", "echo out; sleep 1000 &"), 0, "out\n", "1 processes");
 	ck_assert_uint_lt(clock_ns() - begun_ns, 10 * NS_PER_S);
 }
 END_TEST
@@ -242,11 +213,11 @@ END_TEST
 
 START_TEST(a_limit_of_time_ends_a_command_and_is_124)
 {
-	check_output(submit("--run-limit", "100ms", "--shell", tree_line("", "sleep 1000")), 124,
-	    "", "its run limit of 100 ms is over");
-	check_output(submit("--run-limit", "100ms", "--shell", "echo so far; sleep 1000"), 124,
+	check_output(ctl_submit("--run-limit", "100ms", "--shell", tree_line("", "sleep 1000")),
+	    124, "", "its run limit of 100 ms is over");
+	check_output(ctl_submit("--run-limit", "100ms", "--shell", "echo so far; sleep 1000"), 124,
 	    "so far\n", NULL);
-	check_output(submit("--timeout", "0.1", "sleep", "1000"), 124, "", "--timeout ran out");
+	check_output(ctl_submit("--timeout", "0.1", "sleep", "1000"), 124, "", "--timeout ran out");
 	ctl_until(&host, "\"workers_busy\": 0", "status", "--json");
 }
 END_TEST
@@ -260,7 +231,7 @@ START_TEST(stopping_the_runtime_now_ends_its_commands)
 	for (size_t i = 0; i < TREE; i++)
 		expect_gone(tree[i]);
 	free(ref);
-	boot();
+	command_boot("1");
 }
 END_TEST
 
@@ -276,8 +247,8 @@ START_TEST(a_command_is_tried_again_and_the_last_attempt_counts)
 	char *again = ctl_expect(&host, 0, "retry", ref);
 	check_output(ctl(&host, "wait", again), 1, NULL, NULL);
 	check_output(ctl(&host, "logs", again), 0, "try 3\n", NULL);
-	check_output(submit("--retries", "2", "--shell", "test $PLM_ATTEMPT = 2"), 0, "", NULL);
-	check_output(submit("--retries", "1", "--shell", "exit 8"), 8, "", NULL);
+	check_output(ctl_submit("--retries", "2", "--shell", "test $PLM_ATTEMPT = 2"), 0, "", NULL);
+	check_output(ctl_submit("--retries", "1", "--shell", "exit 8"), 8, "", NULL);
 	free(again);
 	free(ref);
 }
@@ -287,9 +258,9 @@ START_TEST(replicas_of_a_command_yield_one_output)
 {
 	runtime_end(&host);
 	runtime_boot(&host, "--workers", "2",);
-	check_output(submit("--replicas", "2", "--shell", "echo one; sleep 0.05"), 0, "one\n",
+	check_output(ctl_submit("--replicas", "2", "--shell", "echo one; sleep 0.05"), 0, "one\n",
 	    NULL);
-	check_output(submit("--replicas", "2", "--shell", "exit 6"), 6, "", "exit code 6");
+	check_output(ctl_submit("--replicas", "2", "--shell", "exit 6"), 6, "", "exit code 6");
 }
 END_TEST
 
@@ -303,7 +274,7 @@ START_TEST(all_of_a_command_dies_with_its_worker)
 	check_output(ctl(&host, "get", ref), 128 + SIGKILL, "", "its worker was killed");
 	for (size_t i = 0; i < TREE; i++)
 		expect_death(tree[i]);
-	check_output(submit("echo", "goes on"), 0, "goes on\n", NULL);
+	check_output(ctl_submit("echo", "goes on"), 0, "goes on\n", NULL);
 	free(ref);
 }
 END_TEST
@@ -359,7 +330,7 @@ START_TEST(a_long_command_is_no_worker_that_hangs)
 	runtime_end(&host);
 	runtime_boot(&host, "--workers", "1", "--hang-after", "2s",);
 	int32_t worker = worker_pid();
-	check_output(submit("--shell", "sleep 3; echo lived"), 0, "lived\n", NULL);
+	check_output(ctl_submit("--shell", "sleep 3; echo lived"), 0, "lived\n", NULL);
 	ck_assert_int_eq(worker_pid(), worker);
 }
 END_TEST
@@ -387,7 +358,7 @@ int main(void)
 	Suite *suite = suite_create("command end");
 	TCase *tcase = tcase_create("plmctl submit");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, boot, stop);
+	tcase_add_checked_fixture(tcase, boot, command_stop);
 	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
 		tcase_add_test(tcase, tests[i]);
 	suite_add_tcase(suite, tcase);
