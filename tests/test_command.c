@@ -256,7 +256,8 @@ END_TEST
 
 START_TEST(output_without_room_in_the_store_fails_and_says_so)
 {
-	struct output_of o = ctl_submit("--output-cap", "1G", "head", "-c", "100000000", "/dev/zero");
+	struct output_of o = ctl_submit("--output-cap", "1G", "head", "-c", "100000000",
+	    "/dev/zero");
 	check_output(o, 125, "", "no room for its output of 100000000 bytes");
 }
 END_TEST
