@@ -10,7 +10,7 @@ extern struct runtime host;
 void command_boot(const char *workers);
 void command_stop(void);
 
-#define ctl_submit(...)                                                                            \
+#define order(...)                                                                                 \
 	program_run(&host, "plmctl", (const char *const[]){"submit", __VA_ARGS__, NULL}, NULL, 0)
 #define detached(...) ctl_expect(&host, 0, "submit", "--detach", __VA_ARGS__)
 

@@ -38,31 +38,31 @@ static long number_field(const char *ref, const char *key)
 
 START_TEST(a_command_writes_and_exits_as_without_plm)
 {
-	check_output(ctl_submit("--", "echo", "hello"), 0, "hello\n", NULL);
-	check_output(ctl_submit("--", "true"), 0, "", NULL);
-	check_output(ctl_submit("--shell", "echo out; echo err >&2; exit 3"), 3, "out\n", "err\n");
-	check_output(ctl_submit("--shell", "exit 110"), 110, "", "exit code 110");
-	check_output(ctl_submit("--shell", "kill -TERM $$"), 128 + SIGTERM, "", "signal 15");
-	check_output(ctl_submit("--shell", "echo warning >&2"), 0, "", "warning\n");
+	check_output(order("--", "echo", "hello"), 0, "hello\n", NULL);
+	check_output(order("--", "true"), 0, "", NULL);
+	check_output(order("--shell", "echo out; echo err >&2; exit 3"), 3, "out\n", "err\n");
+	check_output(order("--shell", "exit 110"), 110, "", "exit code 110");
+	check_output(order("--shell", "kill -TERM $$"), 128 + SIGTERM, "", "signal 15");
+	check_output(order("--shell", "echo warning >&2"), 0, "", "warning\n");
 }
 END_TEST
 
 START_TEST(words_reach_the_program_without_a_shell)
 {
-	check_output(ctl_submit("printf", "%s|", "a b", "$HOME", "*", "", "--detach", "@x", "@@y"), 0,
+	check_output(order("printf", "%s|", "a b", "$HOME", "*", "", "--detach", "@x", "@@y"), 0,
 	    "a b|$HOME|*||--detach|@x|@@y|", NULL);
-	check_output(ctl_submit("--shell", "printf '%s|' 'a b' $((1+1))"), 0, "a b|2|", NULL);
+	check_output(order("--shell", "printf '%s|' 'a b' $((1+1))"), 0, "a b|2|", NULL);
 }
 END_TEST
 
 START_TEST(usage_errors_are_64)
 {
-	check_output(ctl_submit("--detach"), 64, "", "too few");
-	check_output(ctl_submit("--shell", "true", "extra"), 64, "", "extra");
-	check_output(ctl_submit("--env", "NOVALUE", "true"), 64, "", "NOVALUE");
-	check_output(ctl_submit("--output-cap", "0", "true"), 64, "", "output-cap");
-	check_output(ctl_submit("--output-cap", "many", "true"), 64, "", "many");
-	check_output(ctl_submit("--results", "2", "true"), 64, "", "--results");
+	check_output(order("--detach"), 64, "", "too few");
+	check_output(order("--shell", "true", "extra"), 64, "", "extra");
+	check_output(order("--env", "NOVALUE", "true"), 64, "", "NOVALUE");
+	check_output(order("--output-cap", "0", "true"), 64, "", "output-cap");
+	check_output(order("--output-cap", "many", "true"), 64, "", "many");
+	check_output(order("--results", "2", "true"), 64, "", "--results");
 }
 END_TEST
 
@@ -78,16 +78,16 @@ START_TEST(what_cannot_be_started_has_the_code_of_a_shell_and_a_word)
 	executable("plain", "text", 0600, plain);
 	executable("rubbish", "text", 0700, rubbish);
 	executable("lost", "#!/no/interpreter\n", 0700, lost);
-	check_output(ctl_submit("no-such-command"), 127, "", "command not found: no-such-command");
-	check_output(ctl_submit("--env", "PATH=/nowhere", "true"), 127, "", "PATH is /nowhere");
-	check_output(ctl_submit("./no-such-file"), 127, "", "command not found: ./no-such-file");
-	check_output(ctl_submit(lost), 127, "", "not the interpreter");
-	check_output(ctl_submit(plain), 126, "", "Permission denied");
-	check_output(ctl_submit("/"), 126, "", "is a directory");
-	check_output(ctl_submit(rubbish), 126, "", "nor a script");
-	check_output(ctl_submit("--dir", "/nowhere", "true"), 125, "", "no such directory to run in");
-	check_output(ctl_submit("--stdin", "/nowhere", "true"), 125, "", "no stdin to be had");
-	check_output(ctl_submit("echo", "goes on"), 0, "goes on\n", NULL);
+	check_output(order("no-such-command"), 127, "", "command not found: no-such-command");
+	check_output(order("--env", "PATH=/nowhere", "true"), 127, "", "PATH is /nowhere");
+	check_output(order("./no-such-file"), 127, "", "command not found: ./no-such-file");
+	check_output(order(lost), 127, "", "not the interpreter");
+	check_output(order(plain), 126, "", "Permission denied");
+	check_output(order("/"), 126, "", "is a directory");
+	check_output(order(rubbish), 126, "", "nor a script");
+	check_output(order("--dir", "/nowhere", "true"), 125, "", "no such directory to run in");
+	check_output(order("--stdin", "/nowhere", "true"), 125, "", "no stdin to be had");
+	check_output(order("echo", "goes on"), 0, "goes on\n", NULL);
 }
 END_TEST
 
@@ -97,8 +97,8 @@ START_TEST(no_process_to_be_had_is_said)
 	runtime_boot(&host, "--workers", "1", "--module",
 	    test_module("mod_forkless"),);
 	free(ctl_expect(&host, 0, "call", "forkless.now"));
-	check_output(ctl_submit("true"), 125, "", "no process could be started: Resource temp");
-	check_output(ctl_submit("true"), 125, "", "ulimit -u");
+	check_output(order("true"), 125, "", "no process could be started: Resource temp");
+	check_output(order("true"), 125, "", "ulimit -u");
 }
 END_TEST
 
@@ -110,15 +110,15 @@ START_TEST(it_runs_where_and_with_what_its_submitter_had)
 	ck_assert_ptr_nonnull(getcwd(here, sizeof here));
 	setenv("PLM_TEST_OURS", "from us", 1);
 	snprintf(expected, sizeof expected, "%s\n", here);
-	check_output(ctl_submit("pwd"), 0, expected, NULL);
+	check_output(order("pwd"), 0, expected, NULL);
 	snprintf(expected, sizeof expected, "%s/tests\n", here);
-	check_output(ctl_submit("--dir", "tests", "pwd"), 0, expected, NULL);
-	check_output(ctl_submit("--dir", "/", "pwd"), 0, "/\n", NULL);
-	check_output(ctl_submit("printenv", "PLM_TEST_OURS"), 0, "from us\n", NULL);
-	check_output(ctl_submit("--no-env", "printenv", "PLM_TEST_OURS"), 1, "", NULL);
-	check_output(ctl_submit("--env", "PLM_TEST_OURS=said", "--env", "B=2", "--shell",
+	check_output(order("--dir", "tests", "pwd"), 0, expected, NULL);
+	check_output(order("--dir", "/", "pwd"), 0, "/\n", NULL);
+	check_output(order("printenv", "PLM_TEST_OURS"), 0, "from us\n", NULL);
+	check_output(order("--no-env", "printenv", "PLM_TEST_OURS"), 1, "", NULL);
+	check_output(order("--env", "PLM_TEST_OURS=said", "--env", "B=2", "--shell",
 	    "echo $PLM_TEST_OURS $B"), 0, "said 2\n", NULL);
-	check_output(ctl_submit("--no-env", "--env", "B=2", "printenv", "B"), 0, "2\n", NULL);
+	check_output(order("--no-env", "--env", "B=2", "printenv", "B"), 0, "2\n", NULL);
 }
 END_TEST
 
@@ -126,10 +126,10 @@ START_TEST(a_program_is_looked_for_in_the_path_of_its_submitter)
 {
 	char path[PATH_BYTES], variable[PATH_BYTES + 8];
 	executable("plm-test-own", "#!/bin/sh\necho found\n", 0700, path);
-	check_output(ctl_submit("plm-test-own"), 127, "", NULL);
+	check_output(order("plm-test-own"), 127, "", NULL);
 	snprintf(variable, sizeof variable, "PATH=/nowhere:%s:/bin", host.directory);
-	check_output(ctl_submit("--env", variable, "plm-test-own"), 0, "found\n", NULL);
-	check_output(ctl_submit("--env", "PATH=/nowhere:", "--dir", host.directory, "plm-test-own"), 0,
+	check_output(order("--env", variable, "plm-test-own"), 0, "found\n", NULL);
+	check_output(order("--env", "PATH=/nowhere:", "--dir", host.directory, "plm-test-own"), 0,
 	    "found\n", NULL);
 }
 END_TEST
@@ -158,9 +158,9 @@ START_TEST(it_is_told_the_cpus_and_gpus_that_it_was_given)
 	setenv("CUDA_VISIBLE_DEVICES", "7", 1);
 	setenv("OMP_NUM_THREADS", "9", 1);
 	const char *line = "echo $PLM_CPUS [$CUDA_VISIBLE_DEVICES] $OMP_NUM_THREADS";
-	check_output(ctl_submit("--needs", "cpus=2,gpus=2", "--shell", line), 0, "2 [0,1] 9\n", NULL);
+	check_output(order("--needs", "cpus=2,gpus=2", "--shell", line), 0, "2 [0,1] 9\n", NULL);
 	unsetenv("OMP_NUM_THREADS");
-	check_output(ctl_submit("--needs", "cpus=2", "--shell", line), 0, "2 [] 2\n", NULL);
+	check_output(order("--needs", "cpus=2", "--shell", line), 0, "2 [] 2\n", NULL);
 	unsetenv("CUDA_VISIBLE_DEVICES");
 }
 END_TEST
@@ -169,9 +169,9 @@ START_TEST(its_stdin_is_a_file_or_empty)
 {
 	char path[PATH_BYTES];
 	scratch_write(&host, "input", "one\ntwo\n", 8, path, sizeof path);
-	check_output(ctl_submit("cat"), 0, "", NULL);
-	check_output(ctl_submit("--stdin", path, "cat"), 0, "one\ntwo\n", NULL);
-	check_output(ctl_submit("--stdin", "Makefile", "--dir", "/", "head", "-n", "1"), 0,
+	check_output(order("cat"), 0, "", NULL);
+	check_output(order("--stdin", path, "cat"), 0, "one\ntwo\n", NULL);
+	check_output(order("--stdin", "Makefile", "--dir", "/", "head", "-n", "1"), 0,
 	    "# plm - a task runtime for one machine.\n", NULL);
 }
 END_TEST
@@ -180,7 +180,7 @@ END_TEST
  * ignores them in what it spawns, and lets nobody change that. */
 START_TEST(signals_are_as_a_shell_gives_them)
 {
-	check_output(ctl_submit("grep", "-E", "^Sig(Blk:\t0{16}|Ign:\t0{7}[01][08]0{7})$", "-c",
+	check_output(order("grep", "-E", "^Sig(Blk:\t0{16}|Ign:\t0{7}[01][08]0{7})$", "-c",
 	    "/proc/self/status"), 0, "2\n", NULL);
 }
 END_TEST
@@ -190,7 +190,7 @@ START_TEST(it_inherits_no_descriptor_of_the_worker)
 	runtime_end(&host);
 	runtime_boot(&host, "--workers", "1", "--module", test_module("mod_parent"),);
 	free(ctl_expect(&host, 0, "call", "parent.open"));
-	check_output(ctl_submit("--shell", "ls /proc/$$/fd | wc -l"), 0, "3\n", NULL);
+	check_output(order("--shell", "ls /proc/$$/fd | wc -l"), 0, "3\n", NULL);
 }
 END_TEST
 
@@ -212,12 +212,12 @@ START_TEST(binary_output_comes_as_it_went)
 	for (size_t i = 0; i < sizeof data; i++)
 		data[i] = (char)(i * 7 + i / 256);
 	scratch_write(&host, "data", data, sizeof data, path, sizeof path);
-	struct output_of o = ctl_submit("cat", path);
+	struct output_of o = order("cat", path);
 	ck_assert_int_eq(o.code, 0);
 	ck_assert_uint_eq(o.out_bytes, sizeof data);
 	ck_assert_mem_eq(o.out, data, sizeof data);
 	output_free(&o);
-	o = ctl_submit("--shell", "printf 'a\\001\\377b' >&2; exit 4");
+	o = order("--shell", "printf 'a\\001\\377b' >&2; exit 4");
 	ck_assert_mem_eq(o.err, "a\001\377b", 4);
 	output_free(&o);
 	char *ref = detached("--shell", "printf 'a\\001\\377b' >&2; exit 4");
@@ -248,15 +248,15 @@ START_TEST(output_beyond_the_cap_is_cut_with_a_mark_and_the_command_goes_on)
 	struct output_of o = ctl(&host, "get", ref);
 	ck_assert_msg(strstr(o.err, "last words") != NULL, "the end is not in \"%s\"", o.err);
 	output_free(&o);
-	check_output(ctl_submit("--output-cap", "4", "printf", "12345"), 0, NULL, "was cut");
-	check_output(ctl_submit("--output-cap", "5", "printf", "12345"), 0, "12345", NULL);
+	check_output(order("--output-cap", "4", "printf", "12345"), 0, NULL, "was cut");
+	check_output(order("--output-cap", "5", "printf", "12345"), 0, "12345", NULL);
 	free(ref);
 }
 END_TEST
 
 START_TEST(output_without_room_in_the_store_fails_and_says_so)
 {
-	struct output_of o = ctl_submit("--output-cap", "1G", "head", "-c", "100000000",
+	struct output_of o = order("--output-cap", "1G", "head", "-c", "100000000",
 	    "/dev/zero");
 	check_output(o, 125, "", "no room for its output of 100000000 bytes");
 }
@@ -264,7 +264,7 @@ END_TEST
 
 START_TEST(a_closed_stdout_is_not_its_end)
 {
-	check_output(ctl_submit("--shell", "exec >&- 2>&-; sleep 0.1; exit 5"), 5, "",
+	check_output(order("--shell", "exec >&- 2>&-; sleep 0.1; exit 5"), 5, "",
 	    "exit code 5");
 }
 END_TEST
@@ -406,13 +406,13 @@ static unsigned descriptors_of_workers(void)
 START_TEST(commands_leave_no_descriptor_open_in_their_worker)
 {
 	for (int i = 0; i < 4; i++) /* what a worker opens once is open */
-		check_output(ctl_submit("echo"), 0, NULL, NULL);
+		check_output(order("echo"), 0, NULL, NULL);
 	unsigned before = descriptors_of_workers();
 	for (int i = 0; i < FORMS / 4; i++) {
-		check_output(ctl_submit("--shell", "echo; echo >&2"), 0, NULL, NULL);
-		check_output(ctl_submit("no-such-command"), 127, NULL, NULL);
-		check_output(ctl_submit("--stdin", "Makefile", "false"), 1, NULL, NULL);
-		check_output(ctl_submit("--dir", "/nowhere", "true"), 125, NULL, NULL);
+		check_output(order("--shell", "echo; echo >&2"), 0, NULL, NULL);
+		check_output(order("no-such-command"), 127, NULL, NULL);
+		check_output(order("--stdin", "Makefile", "false"), 1, NULL, NULL);
+		check_output(order("--dir", "/nowhere", "true"), 125, NULL, NULL);
 	}
 	ck_assert_uint_le(descriptors_of_workers(), before);
 }

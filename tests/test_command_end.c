@@ -114,12 +114,12 @@ static int32_t worker_pid(void)
 
 START_TEST(whatever_a_command_leaves_behind_ends_before_its_task_does)
 {
-	check_output(ctl_submit("--shell", tree_line("", "echo done; exit 4")), 4, "done\n",
+	check_output(order("--shell", tree_line("", "echo done; exit 4")), 4, "done\n",
 	    "left behind");
 	for (size_t i = 0; i < TREE; i++)
 		expect_gone(tree[i]);
 	forget_tree();
-	check_output(ctl_submit("--shell", tree_line("", "kill -9 $$")), 128 + SIGKILL, "", NULL);
+	check_output(order("--shell", tree_line("", "kill -9 $$")), 128 + SIGKILL, "", NULL);
 	for (size_t i = 0; i < TREE; i++)
 		expect_gone(tree[i]);
 }
@@ -131,7 +131,7 @@ START_TEST(what_is_left_behind_gets_a_sigterm_first)
 	snprintf(line, sizeof line, "cd %s; setsid sh -c 'trap \"echo 1 > asked; exit\" TERM; "
 	    "echo $$ > ready; while :; do sleep 0.01; done' & until [ -s ready ]; do sleep 0.01; "
 	    "done", host.directory);
-	check_output(ctl_submit("--shell", line), 0, "", "left behind");
+	check_output(order("--shell", line), 0, "", "left behind");
 	ck_assert_int_eq(number_in("asked"), 1);
 	expect_gone("ready");
 }
@@ -140,7 +140,7 @@ END_TEST
 START_TEST(a_process_that_holds_the_output_open_does_not_hold_the_task)
 {
 	uint64_t begun_ns = clock_ns();
-	check_output(ctl_submit("--shell", "echo out; sleep 1000 &"), 0, "out\n", "1 processes");
+	check_output(order("--shell", "echo out; sleep 1000 &"), 0, "out\n", "1 processes");
 	ck_assert_uint_lt(clock_ns() - begun_ns, 10 * NS_PER_S);
 }
 END_TEST
@@ -213,11 +213,11 @@ END_TEST
 
 START_TEST(a_limit_of_time_ends_a_command_and_is_124)
 {
-	check_output(ctl_submit("--run-limit", "100ms", "--shell", tree_line("", "sleep 1000")),
+	check_output(order("--run-limit", "100ms", "--shell", tree_line("", "sleep 1000")),
 	    124, "", "its run limit of 100 ms is over");
-	check_output(ctl_submit("--run-limit", "100ms", "--shell", "echo so far; sleep 1000"), 124,
+	check_output(order("--run-limit", "100ms", "--shell", "echo so far; sleep 1000"), 124,
 	    "so far\n", NULL);
-	check_output(ctl_submit("--timeout", "0.1", "sleep", "1000"), 124, "", "--timeout ran out");
+	check_output(order("--timeout", "0.1", "sleep", "1000"), 124, "", "--timeout ran out");
 	ctl_until(&host, "\"workers_busy\": 0", "status", "--json");
 }
 END_TEST
@@ -247,8 +247,8 @@ START_TEST(a_command_is_tried_again_and_the_last_attempt_counts)
 	char *again = ctl_expect(&host, 0, "retry", ref);
 	check_output(ctl(&host, "wait", again), 1, NULL, NULL);
 	check_output(ctl(&host, "logs", again), 0, "try 3\n", NULL);
-	check_output(ctl_submit("--retries", "2", "--shell", "test $PLM_ATTEMPT = 2"), 0, "", NULL);
-	check_output(ctl_submit("--retries", "1", "--shell", "exit 8"), 8, "", NULL);
+	check_output(order("--retries", "2", "--shell", "test $PLM_ATTEMPT = 2"), 0, "", NULL);
+	check_output(order("--retries", "1", "--shell", "exit 8"), 8, "", NULL);
 	free(again);
 	free(ref);
 }
@@ -258,9 +258,9 @@ START_TEST(replicas_of_a_command_yield_one_output)
 {
 	runtime_end(&host);
 	runtime_boot(&host, "--workers", "2",);
-	check_output(ctl_submit("--replicas", "2", "--shell", "echo one; sleep 0.05"), 0, "one\n",
+	check_output(order("--replicas", "2", "--shell", "echo one; sleep 0.05"), 0, "one\n",
 	    NULL);
-	check_output(ctl_submit("--replicas", "2", "--shell", "exit 6"), 6, "", "exit code 6");
+	check_output(order("--replicas", "2", "--shell", "exit 6"), 6, "", "exit code 6");
 }
 END_TEST
 
@@ -274,7 +274,7 @@ START_TEST(all_of_a_command_dies_with_its_worker)
 	check_output(ctl(&host, "get", ref), 128 + SIGKILL, "", "its worker was killed");
 	for (size_t i = 0; i < TREE; i++)
 		expect_death(tree[i]);
-	check_output(ctl_submit("echo", "goes on"), 0, "goes on\n", NULL);
+	check_output(order("echo", "goes on"), 0, "goes on\n", NULL);
 	free(ref);
 }
 END_TEST
@@ -330,7 +330,7 @@ START_TEST(a_long_command_is_no_worker_that_hangs)
 	runtime_end(&host);
 	runtime_boot(&host, "--workers", "1", "--hang-after", "2s",);
 	int32_t worker = worker_pid();
-	check_output(ctl_submit("--shell", "sleep 3; echo lived"), 0, "lived\n", NULL);
+	check_output(order("--shell", "sleep 3; echo lived"), 0, "lived\n", NULL);
 	ck_assert_int_eq(worker_pid(), worker);
 }
 END_TEST
