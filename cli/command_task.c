@@ -1,0 +1,156 @@
+#include "cli/command_task.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "tables/command.h"
+
+enum { PATH_BYTES = 4096, CAP_TEXT_BYTES = 24 };
+
+/* ---- options ---- */
+
+static void add_variable(const struct context *context, struct command_request *request,
+    const char *word)
+{
+	if (word[0] == '=' || !strchr(word, '='))
+		usage_error(context, "--env is NAME=VALUE: %s", word);
+	const char **more =
+	    realloc(request->variable, (request->variables + 1) * sizeof *request->variable);
+	if (!more)
+		exit(failed(-ENOMEM, "--env"));
+	request->variable = more;
+	request->variable[request->variables++] = word;
+}
+
+void command_option(const struct context *context, int option, struct command_request *request)
+{
+	switch (option) {
+	case OPTION_DIR: request->directory = optarg; break;
+	case OPTION_ENV: add_variable(context, request, optarg); break;
+	case OPTION_NO_ENV: request->no_environment = true; break;
+	case OPTION_STDIN: request->input = optarg; break;
+	case OPTION_CAP:
+		request->cap = size_word(context, "--output-cap", optarg, COMMAND_CAP_MAX);
+		break;
+	default: task_option(context, option, &request->task);
+	}
+}
+
+/* ---- what its commands have in common ---- */
+
+/* Where we are, which is not where the worker is. */
+static const char *absolute(const char *path, char ret[PATH_BYTES])
+{
+	size_t n = 0;
+	if (!path || path[0] != '/') {
+		if (!getcwd(ret, PATH_BYTES))
+			return NULL;
+		n = strlen(ret);
+		if (path)
+			ret[n++] = '/';
+	}
+	if (n + (path ? strlen(path) : 0) >= PATH_BYTES) {
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
+	strcpy(ret + n, path ? path : "");
+	return ret;
+}
+
+static int make_fields(struct command_request *request)
+{
+	char directory[PATH_BYTES], input[PATH_BYTES], cap[CAP_TEXT_BYTES];
+	size_t room = sizeof directory + sizeof input + sizeof cap, n = 0;
+	if (!absolute(request->directory, directory) ||
+	    (request->input && !absolute(request->input, input)))
+		return failed(-errno, "the directory of the command");
+	for (size_t i = 0; i < request->variables; i++)
+		room += strlen(request->variable[i]) + 2;
+	request->fields = malloc(room);
+	if (!request->fields)
+		return failed(-ENOMEM, "the command");
+	n = command_add(request->fields, n, room, COMMAND_DIRECTORY, directory);
+	if (request->input)
+		n = command_add(request->fields, n, room, COMMAND_STDIN, input);
+	snprintf(cap, sizeof cap, "%llu", (unsigned long long)request->cap);
+	if (request->cap)
+		n = command_add(request->fields, n, room, COMMAND_CAP, cap);
+	for (size_t i = 0; i < request->variables; i++)
+		n = command_add(request->fields, n, room, COMMAND_VARIABLE, request->variable[i]);
+	request->common[COMMAND_ARG_FIELDS] = PLM_BYTES(request->fields, n);
+	return EXIT_FINE;
+}
+
+static int make_environment(struct command_request *request)
+{
+	size_t n = 0;
+	for (char **v = environ; *v && !request->no_environment; v++)
+		n += strlen(*v) + 1;
+	request->environment = malloc(n + 1);
+	if (!request->environment)
+		return failed(-ENOMEM, "the environment of the command");
+	request->common[COMMAND_ARG_ENVIRONMENT] = PLM_BYTES(request->environment, n);
+	n = 0;
+	for (char **v = environ; *v && !request->no_environment; v++) {
+		size_t bytes = strlen(*v) + 1;
+		memcpy(request->environment + n, *v, bytes);
+		n += bytes;
+	}
+	return EXIT_FINE;
+}
+
+int command_request_make(struct command_request *request)
+{
+	int code = make_fields(request);
+	return code == EXIT_FINE ? make_environment(request) : code;
+}
+
+int command_request_share(struct context *context, struct command_request *request)
+{
+	for (size_t i = 0; i < COMMAND_ARG_WORDS; i++) {
+		plm_arg *arg = &request->common[i];
+		plm_ref ref;
+		if (arg->future.id)
+			continue;
+		int r = plm_put(context->rt, arg->data, arg->len, &ref);
+		if (r < 0)
+			return failed(r, "what the commands have in common");
+		*arg = PLM_FUTURE(ref);
+	}
+	return EXIT_FINE;
+}
+
+void command_request_free(struct context *context, struct command_request *request)
+{
+	for (size_t i = 0; i < COMMAND_ARG_WORDS; i++)
+		if (request->common[i].future.id)
+			plm_drop(context->rt, request->common[i].future);
+	free(request->variable);
+	free(request->fields);
+	free(request->environment);
+}
+
+/* ---- one command ---- */
+
+void command_arguments(const struct command_request *request, const char *const *word,
+    size_t count, plm_arg *ret)
+{
+	for (size_t i = 0; i < COMMAND_ARG_WORDS; i++)
+		ret[i] = request->common[i];
+	for (size_t i = 0; i < count; i++)
+		ret[COMMAND_ARG_WORDS + i] = PLM_BYTES(word[i], strlen(word[i]));
+}
+
+plm_task command_task(const struct command_request *request, const plm_arg *args, size_t nargs)
+{
+	plm_task task = request->task.task;
+	task.function = COMMAND_FUNCTION;
+	task.args = args;
+	task.nargs = nargs;
+	/* of several replicas nobody asks for the log */
+	task.results = request->task.terms.replicas > 1 ? 1 : COMMAND_RESULTS;
+	return task;
+}

@@ -1,0 +1,67 @@
+/* command_task.h - a command line made into a task: what may be asked for it beyond what may be
+ * asked for any task (task_options.h), and the arguments of tables/command.h that say so.
+ *
+ * A command of plmctl that submits commands puts COMMAND_OPTIONS into its table and
+ * COMMAND_OPTIONS_HELP into its help, and counts its own options from OPTION_OF_SUBMIT.
+ * Who submits many commands with the same options makes the request once, shares it, and then asks
+ * for the arguments of each line: what they have in common is stored once. */
+#ifndef PLM_CLI_COMMAND_TASK_H
+#define PLM_CLI_COMMAND_TASK_H
+
+#include "cli/task_options.h"
+
+enum {
+	OPTION_DIR = OPTION_OF_COMMAND,
+	OPTION_ENV,
+	OPTION_NO_ENV,
+	OPTION_STDIN,
+	OPTION_CAP,
+	OPTION_OF_SUBMIT, /* its own */
+};
+
+#define COMMAND_OPTIONS                                                                            \
+	{ "dir", required_argument, NULL, OPTION_DIR },                                            \
+	    { "env", required_argument, NULL, OPTION_ENV },                                        \
+	    { "no-env", no_argument, NULL, OPTION_NO_ENV },                                        \
+	    { "stdin", required_argument, NULL, OPTION_STDIN },                                    \
+	    { "output-cap", required_argument, NULL, OPTION_CAP },                                 \
+	    TASK_OPTIONS
+
+#define COMMAND_OPTIONS_HELP                                                                       \
+	"  --dir DIR          where it runs (default: here)\n"                                     \
+	"  --env NAME=VALUE   one more variable; may be repeated\n"                                \
+	"  --no-env           not our environment, but that of the worker: a few kB less to\n"     \
+	"                     keep for a command that waits\n"                                     \
+	"  --stdin FILE       what it reads (default: nothing)\n"                                  \
+	"  --output-cap SIZE  so much is kept of stdout, and of stderr (default 16M); a mark\n"    \
+	"                     says where it was cut, and the command goes on\n"                    \
+	TASK_OPTIONS_HELP
+
+struct command_request { /* zeroes ask for nothing */
+	struct task_request task;
+	const char *directory, *input; /* NULL: here; nothing */
+	uint64_t cap;                  /* 0: the default */
+	bool no_environment;
+	const char **variable;
+	size_t variables;
+	/* made of them */
+	char *fields, *environment;
+	plm_arg common[2]; /* COMMAND_ARG_FIELDS, COMMAND_ARG_ENVIRONMENT */
+};
+
+/* Takes one of COMMAND_OPTIONS, with its value in optarg. */
+void command_option(const struct context *context, int option, struct command_request *request);
+
+/* Once all options are taken. EXIT_FINE, or an exit code after a message. */
+int command_request_make(struct command_request *request);
+/* Puts what all its commands have in common into the store, once. Needs a runtime. */
+int command_request_share(struct context *context, struct command_request *request);
+void command_request_free(struct context *context, struct command_request *request);
+
+/* The arguments of one command of count words: COMMAND_ARG_WORDS + count of them are written. */
+void command_arguments(const struct command_request *request, const char *const *word,
+    size_t count, plm_arg *ret);
+/* The task of it. args must stay until it is submitted. */
+plm_task command_task(const struct command_request *request, const plm_arg *args, size_t nargs);
+
+#endif
