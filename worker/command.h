@@ -1,5 +1,6 @@
 /* command.h - the built-in module `command`: a command line as a task (tables/command.h says how it
- * is asked for), and the parts it is made of. Only the files of this module include it.
+ * is asked for), and the parts it is made of. Only the files of this module include it,
+ * who lists it, and who has removed what a dead worker left of it.
  *
  * The command is a child of the worker, in a session and process group of its own, its stdout and
  * stderr pipes to the worker. It dies with the worker (PDEATHSIG); what it leaves behind becomes a
@@ -21,6 +22,15 @@ extern const plm_module command_module;
 
 enum { COMMAND_OWN_BYTES = 512, CAPTURE_TAIL_BYTES = 400 };
 
+struct command_file { /* a value that is a file, or a file that becomes a value */
+	enum command_field field;
+	const char *name; /* as it was asked for; the variable is as much of it: */
+	int name_bytes;
+	size_t which;     /* of the arguments, or of the results */
+	int fd;           /* the copy of a value; -1: none */
+	char *variable;   /* NAME=PATH; NULL: none */
+};
+
 struct command { /* what is asked for; texts lie in the task's arguments, or in memory */
 	struct plm_call *call;
 	char **argv, **envp;      /* memory, both */
@@ -32,6 +42,10 @@ struct command { /* what is asked for; texts lie in the task's arguments, or in 
 	size_t environment_bytes;
 	const char *fields;
 	size_t fields_bytes;
+	struct command_file *file;
+	size_t files;
+	size_t futures;           /* behind the words */
+	bool has_directory;       /* for files that it writes */
 	char own[COMMAND_OWN_BYTES]; /* PLM_TASK and others of ours */
 };
 
@@ -39,6 +53,19 @@ struct command { /* what is asked for; texts lie in the task's arguments, or in 
 
 /* Fills envp. 0, or what plm_fail() returned. */
 int command_environment(struct command *c);
+
+/* ---- objects.c ---- */
+
+/* Each 0, or what plm_fail() returned: what is asked for; the files are there, and their names; of
+ * a command that succeeded, its files are results. */
+int objects_take(struct command *c);
+int objects_open(struct command *c);
+int objects_leave(const struct command *c);
+/* The file that is to be its stdin, from now on the caller's; -1: none. */
+int objects_stdin(struct command *c);
+void objects_close(struct command *c);
+/* Removes what commands of dead workers have left. */
+void objects_sweep(const struct tables *t);
 
 /* ---- start.c ---- */
 
