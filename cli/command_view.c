@@ -39,11 +39,15 @@ static void read_words(const struct tables *t, struct record *r, char ret[COMMAN
 static const struct record *log_part(const struct tables *t, const struct record *r)
 {
 	uint32_t next = r->first_part;
-	if (!next || next > t->limits.records)
-		return NULL;
-	const struct record *part = record_at(t, next - 1);
-	return word_state(sh_load(&part->state)) == RECORD_PART &&
-	    part->part.which == COMMAND_RESULT_LOG ? part : NULL;
+	for (int steps = 0; next && next <= t->limits.records && steps < RESULTS_MAX; steps++) {
+		const struct record *part = record_at(t, next - 1);
+		if (word_state(sh_load(&part->state)) != RECORD_PART)
+			return NULL;
+		if (part->part.which == COMMAND_RESULT_LOG)
+			return part;
+		next = part->part.next;
+	}
+	return NULL;
 }
 
 static void read_log(const struct tables *t, const struct record *r, struct command_view *ret)

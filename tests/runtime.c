@@ -282,8 +282,8 @@ void runtime_stop(struct runtime *rt)
 		print_log(rt);
 	ck_assert_msg(
 	    status == 0, "plm ended with wait status %#x after plmctl stop", (unsigned)status);
-	ck_assert_msg(!name_is_left(rt, "control") && !name_is_left(rt, "store"),
-	    "plm left a segment of %s in /dev/shm", rt->name);
+	ck_assert_msg(!name_is_left(rt, "control") && !name_is_left(rt, "store") &&
+	    !name_is_left(rt, "files"), "plm left something of %s in /dev/shm", rt->name);
 }
 
 void runtime_kill(struct runtime *rt)
@@ -310,5 +310,7 @@ void runtime_end(struct runtime *rt)
 		runtime_segment(rt, segments[i], path, sizeof path);
 		unlink(path);
 	}
+	runtime_segment(rt, "files", path, sizeof path);
+	nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 	nftw(rt->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
