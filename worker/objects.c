@@ -258,15 +258,17 @@ static int read_into(const struct command *c, const struct command_file *f, int 
 {
 	char *to = plm_result_at(c->call, (unsigned)f->which, length);
 	if (!to && length)
-		return plm_fail(c->call, COMMAND_OURS, "no room for its output %.*s of %zu bytes: %s",
-		    f->name_bytes, f->name, length, plm_why());
+		return plm_fail(c->call, COMMAND_OURS,
+		    "no room for its output %.*s of %zu bytes: %s", f->name_bytes, f->name, length,
+		    plm_why());
 	for (size_t done = 0; done < length;) {
 		ssize_t n = pread(fd, to + done, length - done, (off_t)done);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return plm_fail(c->call, COMMAND_OURS, "its output %.*s could not be read: %s",
-			    f->name_bytes, f->name, n < 0 ? strerror(errno) : "it became shorter");
+			return plm_fail(c->call, COMMAND_OURS,
+			    "its output %.*s could not be read: %s", f->name_bytes, f->name,
+			    n < 0 ? strerror(errno) : "it became shorter");
 		done += (size_t)n;
 	}
 	return 0;
@@ -274,7 +276,9 @@ static int read_into(const struct command *c, const struct command_file *f, int 
 
 static const char *kind_of(mode_t mode)
 {
-	return S_ISDIR(mode) ? "a directory" : S_ISLNK(mode) ? "a link" : "a device, pipe or socket";
+	return S_ISDIR(mode)   ? "a directory"
+	       : S_ISLNK(mode) ? "a link"
+			       : "a device, pipe or socket";
 }
 
 static int leave_one(const struct command *c, const struct command_file *f)
