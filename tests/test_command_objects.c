@@ -302,6 +302,11 @@ START_TEST(what_comes_after_a_failure_fails_and_names_the_root)
 	check_output(order("--after", next, "echo", "never"), 1, "", said);
 	check_output(order("--in", in_variable("X", root), "echo", "never"), 1, "", said);
 	check_output(order("--stdin", root, "echo", "never"), 1, "", said);
+	check_output(order("--replicas", "2", "--after", root, "echo", "never"), 1, "",
+	    "exit code 3");
+	char *fine = detached("true");
+	check_output(order("--replicas", "2", "--after", fine, "--shell", "exit 6"), 6, "", NULL);
+	free(fine);
 	free(next);
 	next = detached("--after", root, "--after", root, "--out", "O", "echo", "never");
 	struct results r = take_results(next);
@@ -442,7 +447,8 @@ static struct results busy(const char *value, const char *ready, const char *unt
 {
 	char line[LINE_BYTES];
 	snprintf(line, sizeof line, "echo $O > $O; d=$(dirname $O); mkdir -p $d/a/b; "
-	    "touch $d/a/b/c; chmod 0 $d/a; cat $X > $O; mv %s.part %s; until [ -e %s ]; do sleep 0.01; done",
+	    "touch $d/a/b/c; chmod 0 $d/a; cat $X > $O; mv %s.part %s; until [ -e %s ]; do "
+	    "sleep 0.01; done",
 	    ready, ready, until);
 	char path[PATH_BYTES], part[PATH_BYTES];
 	snprintf(part, sizeof part, "%s.part", ready);
