@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 
 #include "base/family.h"
+#include "base/group.h"
 #include "tables/command.h"
 #include "worker/call.h"
 
@@ -75,14 +76,16 @@ struct start { /* of a process */
 	const char *directory; /* NULL: stays */
 	int in, out, err;      /* -1: as the worker's own */
 	sigset_t mask;         /* of signals, as it was before ours were blocked */
+	const struct group *group;
 	pid_t parent;
 	int error;             /* errno; 0: the program runs */
 	bool in_directory;     /* it was the directory that could not be entered */
 };
 
+struct run;
 /* Starts it, with these descriptors, which stay the caller's. The pid; or, after plm_fail(), -1.
  * Signals of the caller are blocked meanwhile: it shares its memory with the child. */
-pid_t command_start(const struct command *c, const sigset_t *mask, int in, int out, int err);
+pid_t command_start(const struct command *c, const struct run *run, int in, int out, int err);
 
 /* ---- capture.c ---- */
 
@@ -116,6 +119,7 @@ struct run { /* a command that runs */
 	struct capture out, err;
 	sigset_t waiting;       /* the mask while it sleeps: interrupts come then, and only then */
 	struct family before;   /* children of the worker that are none of the command's */
+	const struct group *group; /* it runs in */
 	unsigned interrupts;    /* since it was asked to stop */
 	uint64_t kill_ns;       /* when that is over; DEADLINE_NEVER: the interrupts say so */
 	bool asked, killed, ended;
@@ -129,9 +133,10 @@ void run_watch(struct run *run);
 
 /* ---- leftovers.c ---- */
 
-/* Ends what has become a child of this process since `before`: SIGTERM, then SIGKILL. Adds what
- * they used to *usage; how many they were. */
-unsigned leftovers_end(const struct family *before, bool at_once, struct rusage *usage);
+/* Ends what has become a child of this process since `before`: SIGTERM, then SIGKILL, for all that
+ * is in the group as well. Adds what they used to *usage; how many they were. */
+unsigned leftovers_end(const struct family *before, const struct group *group, bool at_once,
+    struct rusage *usage);
 void usage_add(struct rusage *sum, const struct rusage *one);
 
 #endif

@@ -9,6 +9,7 @@
 #ifndef PLM_WORKER_H
 #define PLM_WORKER_H
 
+#include "base/group.h"
 #include "worker/call.h"
 #include "worker/modules.h"
 #include "worker/recycle.h"
@@ -36,6 +37,7 @@ struct worker {
 	uint64_t left_ref, left_word;  /* the last retry we left to others, and since when */
 	uint64_t left_since_ns;
 	bool dressed;                 /* the environment is that of a task with needs (needs.h) */
+	struct group commands;        /* what they run in */
 	_Atomic bool stop;
 };
 
