@@ -54,24 +54,34 @@ static bool write_to(const char *file, const char *text)
 	return written;
 }
 
-/* Those of a runtime in it: how many; remove: what tests that failed have left. */
-static unsigned cgroups(bool remove_them)
+/* Of the runtime. */
+static unsigned cgroups(void)
+{
+	char prefix[64];
+	DIR *all = opendir(own);
+	const struct dirent *entry;
+	unsigned n = 0;
+	snprintf(prefix, sizeof prefix, "plm-%s.", host.name);
+	while (all && (entry = readdir(all)) != NULL)
+		n += strncmp(entry->d_name, prefix, strlen(prefix)) == 0;
+	if (all)
+		closedir(all);
+	return n;
+}
+
+/* What tests that failed have left. */
+static void remove_cgroups(void)
 {
 	char path[PATH_BYTES + 256];
 	DIR *all = opendir(own);
 	const struct dirent *entry;
-	unsigned n = 0;
 	while (all && (entry = readdir(all)) != NULL) {
-		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
-			continue;
-		n++;
 		snprintf(path, sizeof path, "%s/%s", own, entry->d_name);
-		if (remove_them)
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
 			rmdir(path);
 	}
 	if (all)
 		closedir(all);
-	return n;
 }
 
 static void remove_own(void)
@@ -79,7 +89,7 @@ static void remove_own(void)
 	uint64_t deadline_ns = deadline_after_ms(DEADLINE_MS);
 	write_to("cgroup.kill", "1");
 	while (own[0] && rmdir(own) < 0 && clock_ns() < deadline_ns) {
-		cgroups(true);
+		remove_cgroups();
 		nanosleep(&look_again, NULL);
 	}
 }
@@ -129,7 +139,7 @@ START_TEST(commands_run_in_a_cgroup_of_their_slot_and_nothing_else_does)
 	output_free(&o);
 	check_output(order("--shell", "setsid sleep 1000 & exit 3"), 3, "", "left behind");
 	command_stop();
-	ck_assert_uint_eq(cgroups(false), 0);
+	ck_assert_uint_eq(cgroups(), 0);
 }
 END_TEST
 
@@ -141,7 +151,7 @@ START_TEST(without_leave_there_are_none)
 	struct output_of o = order("grep", "0::", "/proc/self/cgroup");
 	ck_assert_msg(!strstr(o.out, host.name), "it runs in %s", o.out);
 	output_free(&o);
-	ck_assert_uint_eq(cgroups(false), 0);
+	ck_assert_uint_eq(cgroups(), 0);
 	command_stop();
 }
 END_TEST
@@ -167,6 +177,7 @@ START_TEST(whatever_is_in_the_cgroup_is_killed_with_what_a_command_left)
 	scratch_write(&host, "go", "", 0, line, sizeof line);
 	check_output(ctl(&host, "get", ref), 0, "", NULL);
 	int status;
+	ck_assert(wait_for_death(stranger));
 	ck_assert_int_eq(waitpid(stranger, &status, 0), stranger);
 	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	free(ref);
@@ -190,7 +201,7 @@ START_TEST(the_next_boot_in_it_ends_what_had_cleared_its_environment)
 	ck_assert(wait_for_death(bare));
 	check_output(order("echo", "goes on"), 0, "goes on\n", NULL);
 	command_stop();
-	ck_assert_uint_eq(cgroups(false), 0);
+	ck_assert_uint_eq(cgroups(), 0);
 }
 END_TEST
 
@@ -206,7 +217,7 @@ START_TEST(a_worker_that_takes_the_place_of_a_killed_one_has_a_cgroup)
 		output_free(&o);
 	}
 	command_stop();
-	ck_assert_uint_eq(cgroups(false), 0);
+	ck_assert_uint_eq(cgroups(), 0);
 }
 END_TEST
 
