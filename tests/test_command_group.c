@@ -211,7 +211,8 @@ START_TEST(a_worker_that_takes_the_place_of_a_killed_one_has_a_cgroup)
 		return;
 	boot_in_own(true);
 	for (int i = 0; i < 3; i++) {
-		check_output(order("--shell", "kill -9 $PPID; sleep 1000"), 128 + SIGKILL, NULL, NULL);
+		check_output(order("--shell", "kill -9 $PPID; sleep 1000"), 128 + SIGKILL, NULL,
+		    NULL);
 		struct output_of o = order("grep", "0::", "/proc/self/cgroup");
 		ck_assert_msg(strstr(o.out, host.name) != NULL, "it runs in %s", o.out);
 		output_free(&o);

@@ -293,7 +293,8 @@ static int command_run(plm_call *call)
 	int r = take_arguments(&c);
 	if (r == 0) {
 		const struct worker *w = call->rt->help_context;
-		struct run run = { .call = call, .group = &w->commands, .pid = -1, .pidfd = -1, .kill_ns = DEADLINE_NEVER,
+		struct run run = { .call = call, .group = &w->commands, .pid = -1, .pidfd = -1,
+			.kill_ns = DEADLINE_NEVER,
 			.out = { .call = call, .stream = 1, .pipe = -1, .file = -1, .cap = c.cap },
 			.err = { .call = call, .stream = 2, .pipe = -1, .file = -1,
 			    .cap = c.cap } };
