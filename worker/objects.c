@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/tree.h"
+#include "base/rmtree.h"
 #include "base/why.h"
 #include "worker/command.h"
 
@@ -176,7 +176,7 @@ static int make_directory(struct command *c)
 	run_path(rt, path);
 	int r = make_files(files);
 	if (r == 0)
-		r = tree_remove(path);
+		r = rmtree(path);
 	if (r == 0 && mkdir(path, S_IRWXU) < 0)
 		r = why(-errno, "%s: %s", path, strerror(errno));
 	c->has_directory = r == 0;
@@ -219,7 +219,7 @@ void objects_close(struct command *c)
 	if (!c->has_directory)
 		return;
 	run_path(c->call->rt, path);
-	if (tree_remove(path) < 0)
+	if (rmtree(path) < 0)
 		log_warn("%s", why_text());
 }
 
@@ -245,7 +245,7 @@ void objects_sweep(const struct tables *t)
 		if (is_in_use(t, entry->d_name))
 			continue;
 		snprintf(path, sizeof path, "%s/%s", files, entry->d_name);
-		if (tree_remove(path) < 0)
+		if (rmtree(path) < 0)
 			log_warn("%s", why_text());
 	}
 	if (all)
