@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "worker/worker.h"
 
 enum { US_PER_S = 1000000, NS_PER_US = 1000, LAST_LINES_BYTES = 420 };
 
@@ -239,7 +238,7 @@ static int run_start(const struct command *c, struct run *run, int in)
 		return plm_fail(run->call, COMMAND_OURS, "no pipe to be had: %s", strerror(errno));
 	}
 	run->err.pipe = err[0];
-	run->pid = command_start(c, run, in, out[1], err[1]);
+	run->pid = command_start(c, &run->waiting, in, out[1], err[1]);
 	close(out[1]);
 	close(err[1]);
 	if (run->pid < 0)
@@ -292,9 +291,7 @@ static int command_run(plm_call *call)
 	struct command c = { .call = call, .cap = COMMAND_CAP_DEFAULT };
 	int r = take_arguments(&c);
 	if (r == 0) {
-		const struct worker *w = call->rt->help_context;
-		struct run run = { .call = call, .group = &w->commands, .pid = -1, .pidfd = -1,
-			.kill_ns = DEADLINE_NEVER,
+		struct run run = { .call = call, .pid = -1, .pidfd = -1, .kill_ns = DEADLINE_NEVER,
 			.out = { .call = call, .stream = 1, .pipe = -1, .file = -1, .cap = c.cap },
 			.err = { .call = call, .stream = 2, .pipe = -1, .file = -1,
 			    .cap = c.cap } };

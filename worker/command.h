@@ -76,16 +76,15 @@ struct start { /* of a process */
 	const char *directory; /* NULL: stays */
 	int in, out, err;      /* -1: as the worker's own */
 	sigset_t mask;         /* of signals, as it was before ours were blocked */
-	const struct group *group;
 	pid_t parent;
 	int error;             /* errno; 0: the program runs */
+	const struct group *group; /* it runs in, if that exists */
 	bool in_directory;     /* it was the directory that could not be entered */
 };
 
-struct run;
 /* Starts it, with these descriptors, which stay the caller's. The pid; or, after plm_fail(), -1.
  * Signals of the caller are blocked meanwhile: it shares its memory with the child. */
-pid_t command_start(const struct command *c, const struct run *run, int in, int out, int err);
+pid_t command_start(const struct command *c, const sigset_t *mask, int in, int out, int err);
 
 /* ---- capture.c ---- */
 
@@ -119,7 +118,6 @@ struct run { /* a command that runs */
 	struct capture out, err;
 	sigset_t waiting;       /* the mask while it sleeps: interrupts come then, and only then */
 	struct family before;   /* children of the worker that are none of the command's */
-	const struct group *group; /* it runs in */
 	unsigned interrupts;    /* since it was asked to stop */
 	uint64_t kill_ns;       /* when that is over; DEADLINE_NEVER: the interrupts say so */
 	bool asked, killed, ended;
@@ -137,6 +135,8 @@ void run_watch(struct run *run);
  * is in the group as well. Adds what they used to *usage; how many they were. */
 unsigned leftovers_end(const struct family *before, const struct group *group, bool at_once,
     struct rusage *usage);
+/* Of the commands of this worker. */
+const struct group *command_group(const struct plm_call *call);
 void usage_add(struct rusage *sum, const struct rusage *one);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "worker/command.h"
+#include "worker/worker.h"
 
 enum {
 	TERMINATE_GRACE_MS = 500,
@@ -27,6 +28,12 @@ void usage_add(struct rusage *sum, const struct rusage *one)
 	add_time(&sum->ru_stime, &one->ru_stime);
 	if (one->ru_maxrss > sum->ru_maxrss)
 		sum->ru_maxrss = one->ru_maxrss;
+}
+
+const struct group *command_group(const struct plm_call *call)
+{
+	const struct worker *w = call->rt->help_context;
+	return &w->commands;
 }
 
 /* One child of ours that was sent a signal; true: it has ended, and is waited for. */

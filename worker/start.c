@@ -161,7 +161,7 @@ static void say_error(const struct command *c, const struct start *s, pid_t pid)
 		say_exec(c, s->path, s->error);
 }
 
-pid_t command_start(const struct command *c, const struct run *run, int in, int out, int err)
+pid_t command_start(const struct command *c, const sigset_t *mask, int in, int out, int err)
 {
 	char found[PATH_MAX];
 	const char *word = c->argv[0];
@@ -177,8 +177,8 @@ pid_t command_start(const struct command *c, const struct run *run, int in, int 
 		word = found;
 	}
 	struct start s = { .path = word, .argv = c->argv, .envp = c->envp, .in = in, .out = out,
-		.err = err, .directory = c->directory, .mask = run->waiting, .group = run->group,
-		.parent = getpid() };
+		.err = err, .directory = c->directory, .mask = *mask,
+		.parent = getpid(), .group = command_group(c->call) };
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pid_t pid = start(&s);

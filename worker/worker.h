@@ -24,6 +24,7 @@ struct worker {
 	struct recycling recycling;
 	uint64_t private_at_first;    /* bytes, before the first task */
 	uint64_t growth_look_ns;      /* when to look again how it has grown */
+	struct group commands;        /* what they run in, if it exists */
 	struct plm_call *call;        /* innermost running one */
 	uint64_t report[WORKER_BATCH]; /* settled, the scheduler not told yet */
 	uint32_t reports;
@@ -37,7 +38,6 @@ struct worker {
 	uint64_t left_ref, left_word;  /* the last retry we left to others, and since when */
 	uint64_t left_since_ns;
 	bool dressed;                 /* the environment is that of a task with needs (needs.h) */
-	struct group commands;        /* what they run in */
 	_Atomic bool stop;
 };
 
