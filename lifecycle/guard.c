@@ -10,7 +10,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { EXIT_NO_FORK = 73 };
+enum {
+	EXIT_NO_FORK = 73,
+	BOOTED_MS = 100, /* who lived so long was ready: it is not its boot that kills it */
+};
 
 struct watch { /* what the guard knows of the one it guards */
 	pid_t manager;
@@ -55,7 +58,7 @@ static int wait_for_end(const struct watch *w)
 static bool pause_before_next(struct watch *w)
 {
 	uint64_t lived_ms = (clock_ns() - w->born_ns) / NS_PER_MS;
-	w->delay_ms = lived_ms >= RESTART_CALM_MS ? 0
+	w->delay_ms = lived_ms >= BOOTED_MS       ? 0
 		      : w->delay_ms == 0          ? RESTART_DELAY_MIN_MS
 						  : w->delay_ms * 2;
 	if (w->delay_ms > RESTART_DELAY_MAX_MS)
