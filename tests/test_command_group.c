@@ -197,7 +197,7 @@ START_TEST(the_next_boot_in_it_ends_what_had_cleared_its_environment)
 	pid_t bare = pid_in("bare");
 	runtime_kill(&host);
 	ck_assert_int_eq(kill(bare, 0), 0);
-	runtime_reboot_with(&host, (const char *const[]){ "--workers", "1", NULL });
+	runtime_reboot(&host,);
 	ck_assert(wait_for_death(bare));
 	check_output(order("echo", "goes on"), 0, "goes on\n", NULL);
 	command_stop();
