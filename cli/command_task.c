@@ -35,6 +35,12 @@ void command_option(const struct context *context, int option, struct command_re
 	case OPTION_CAP:
 		request->cap = size_word(context, "--output-cap", optarg, COMMAND_CAP_MAX);
 		break;
+	case OPTION_LABEL:
+		if (!optarg[0] || strlen(optarg) > COMMAND_LABEL_MAX)
+			usage_error(context, "--label has 1 to %d bytes: \"%s\"",
+			    COMMAND_LABEL_MAX, optarg);
+		request->label = optarg;
+		break;
 	default: task_option(context, option, &request->task);
 	}
 }
@@ -63,7 +69,7 @@ static const char *absolute(const char *path, char ret[PATH_BYTES])
 static int make_fields(struct command_request *request)
 {
 	char directory[PATH_BYTES], input[PATH_BYTES], cap[CAP_TEXT_BYTES];
-	size_t room = sizeof directory + sizeof input + sizeof cap, n = 0;
+	size_t room = sizeof directory + sizeof input + sizeof cap + COMMAND_LABEL_MAX + 2, n = 0;
 	if (!absolute(request->directory, directory) ||
 	    (request->input && !absolute(request->input, input)))
 		return failed(-errno, "the directory of the command");
@@ -79,6 +85,8 @@ static int make_fields(struct command_request *request)
 	snprintf(cap, sizeof cap, "%llu", (unsigned long long)request->cap);
 	if (request->cap)
 		n = command_add(request->fields, n, room, COMMAND_CAP, cap);
+	if (request->label)
+		n = command_add(request->fields, n, room, COMMAND_LABEL, request->label);
 	for (size_t i = 0; i < request->variables; i++)
 		n = command_add(request->fields, n, room, COMMAND_VARIABLE, request->variable[i]);
 	n = command_objects_fields(request, request->fields, n, room);

@@ -20,6 +20,7 @@ enum {
 	OPTION_IN,
 	OPTION_OUT,
 	OPTION_AFTER,
+	OPTION_LABEL,
 	OPTION_OF_SUBMIT, /* its own */
 };
 
@@ -29,6 +30,7 @@ enum {
 	    { "no-env", no_argument, NULL, OPTION_NO_ENV },                                        \
 	    { "stdin", required_argument, NULL, OPTION_STDIN },                                    \
 	    { "output-cap", required_argument, NULL, OPTION_CAP },                                 \
+	    { "label", required_argument, NULL, OPTION_LABEL },                                    \
 	    TASK_OPTIONS
 
 #define COMMAND_OPTIONS_HELP                                                                       \
@@ -39,11 +41,13 @@ enum {
 	"  --stdin FILE       what it reads (default: nothing)\n"                                  \
 	"  --output-cap SIZE  so much is kept of stdout, and of stderr (default 16M); a mark\n"    \
 	"                     says where it was cut, and the command goes on\n"                    \
+	"  --label TEXT       a word to find it by, of up to 64 bytes\n"                           \
 	TASK_OPTIONS_HELP
 
 struct command_request { /* zeroes ask for nothing */
 	struct task_request task;
 	const char *directory, *input; /* NULL: here; nothing */
+	const char *label;             /* NULL: none */
 	uint64_t cap;                  /* 0: the default */
 	bool no_environment;
 	const char **variable;

@@ -55,13 +55,13 @@ bool command_log_read(const void *data, size_t length, struct command_log *ret,
 		return false;
 	memcpy(ret, data, sizeof *ret);
 	uint64_t left = length - sizeof *ret;
-	if (ret->magic != COMMAND_LOG_MAGIC || ret->text_bytes > left ||
-	    ret->out_kept > left - ret->text_bytes ||
-	    ret->err_kept > left - ret->text_bytes - ret->out_kept)
+	uint64_t words = (uint64_t)ret->text_bytes + ret->label_bytes;
+	if (ret->magic != COMMAND_LOG_MAGIC || words > left || ret->out_kept > left - words ||
+	    ret->err_kept > left - words - ret->out_kept)
 		return false;
 	const char *text = (const char *)data + sizeof *ret;
-	*ret_texts = (struct command_texts){ .command = text, .out = text + ret->text_bytes,
-		.err = text + ret->text_bytes + ret->out_kept };
+	*ret_texts = (struct command_texts){ .command = text, .label = text + ret->text_bytes,
+		.out = text + words, .err = text + words + ret->out_kept };
 	return true;
 }
 

@@ -33,6 +33,7 @@ enum command_field {
 	COMMAND_IN = 'n',        /* NAME: of a file that holds the value of a future, the path */
 	COMMAND_OUT = 'o',       /* NAME or NAME=FILE: of a file it is to write, the path */
 	COMMAND_AFTER = 'a',     /* "": a future that it does not look at */
+	COMMAND_LABEL = 'l',     /* a word of its submitter, to find it by; kept in its log */
 };
 
 /* Does a text begin with the name of a variable, up to its end or "=", that plm does not set
@@ -62,9 +63,10 @@ enum { /* how a command that could not be started fails, as a shell would say it
 	COMMAND_SIGNALLED = 128,      /* + the signal that ended it */
 };
 
-enum { COMMAND_TEXT_MAX = 240 };
+enum { COMMAND_TEXT_MAX = 240, COMMAND_LABEL_MAX = 64 };
 
-struct command_log { /* the texts follow: the command, stdout unless it is the value, stderr */
+struct command_log { /* the texts follow: the command, its label, stdout unless it is the
+		      * value, stderr */
 	uint32_t magic;
 	int32_t status;       /* as of wait(); -1: it was never started */
 	uint32_t attempt;
@@ -76,6 +78,7 @@ struct command_log { /* the texts follow: the command, stdout unless it is the v
 	uint64_t out_dropped, err_dropped; /* of them, beyond the cap */
 	uint64_t out_kept, err_kept;   /* with the mark where it was cut; 0: stdout is the value */
 	uint32_t text_bytes;  /* of the command */
+	uint32_t label_bytes; /* 0: it has none */
 	uint32_t left;        /* processes it had left behind, that were ended */
 	uint32_t asked;       /* SIGTERM was sent to it */
 	uint32_t killed;      /* and SIGKILL */
@@ -84,7 +87,7 @@ struct command_log { /* the texts follow: the command, stdout unless it is the v
 #define COMMAND_LOG_MAGIC ((uint32_t)0x676f6c63)
 
 struct command_texts { /* where they stand in a log */
-	const char *command, *out, *err;
+	const char *command, *label, *out, *err;
 };
 
 /* A private copy of the head, and where the texts are. False: this is no log. */

@@ -36,6 +36,7 @@ static int take_fields(struct command *c)
 		case COMMAND_VARIABLE: break; /* environment.c */
 		case COMMAND_STDIN_VALUE: case COMMAND_IN: case COMMAND_OUT: case COMMAND_AFTER:
 			break; /* objects.c */
+		case COMMAND_LABEL: c->label = text; break;
 		default:
 			return plm_fail(c->call, EINVAL, "there is no field '%c' of a command",
 			    (char)field);
@@ -147,9 +148,10 @@ static void leave_log(const struct command *c, const struct run *run, struct com
 		return; /* one of several replicas: nobody asks for its log */
 	print_words(c, text);
 	log.text_bytes = (uint32_t)strlen(text);
+	log.label_bytes = (uint32_t)strnlen(c->label, COMMAND_LABEL_MAX);
 	log.out_kept = with_stdout ? capture_length(&run->out) : 0;
 	log.err_kept = capture_length(&run->err);
-	size_t head = sizeof log + log.text_bytes;
+	size_t head = sizeof log + log.text_bytes + log.label_bytes;
 	char *to = plm_result_at(call, COMMAND_RESULT_LOG, head + log.out_kept + log.err_kept);
 	if (!to && log.out_kept + log.err_kept) {
 		log.out_kept = log.err_kept = 0;
@@ -160,6 +162,7 @@ static void leave_log(const struct command *c, const struct run *run, struct com
 		return;
 	memcpy(to, &log, sizeof log);
 	memcpy(to + sizeof log, text, log.text_bytes);
+	memcpy(to + sizeof log + log.text_bytes, c->label, log.label_bytes);
 	if ((log.out_kept && !capture_copy(&run->out, to + head)) ||
 	    (log.err_kept && !capture_copy(&run->err, to + head + log.out_kept)))
 		memset(to, 0, sizeof log); /* what cannot be read back is no log */
@@ -288,7 +291,7 @@ static int run_to_the_end(struct command *c, struct run *run)
 
 static int command_run(plm_call *call)
 {
-	struct command c = { .call = call, .cap = COMMAND_CAP_DEFAULT };
+	struct command c = { .call = call, .label = "", .cap = COMMAND_CAP_DEFAULT };
 	int r = take_arguments(&c);
 	if (r == 0) {
 		struct run run = { .call = call, .pid = -1, .pidfd = -1, .kill_ns = DEADLINE_NEVER,
