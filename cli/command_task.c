@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "cli/command_objects.h"
+#include "cli/identity.h"
 
 enum { PATH_BYTES = 4096, CAP_TEXT_BYTES = 24 };
 
@@ -66,7 +67,7 @@ static const char *absolute(const char *path, char ret[PATH_BYTES])
 	return ret;
 }
 
-static int make_fields(struct command_request *request)
+int command_request_fields(struct command_request *request)
 {
 	char directory[PATH_BYTES], input[PATH_BYTES], cap[CAP_TEXT_BYTES];
 	size_t room = sizeof directory + sizeof input + sizeof cap + COMMAND_LABEL_MAX + 2, n = 0;
@@ -90,6 +91,7 @@ static int make_fields(struct command_request *request)
 	for (size_t i = 0; i < request->variables; i++)
 		n = command_add(request->fields, n, room, COMMAND_VARIABLE, request->variable[i]);
 	n = command_objects_fields(request, request->fields, n, room);
+	request->fields_bytes = n;
 	request->common[COMMAND_ARG_FIELDS] = PLM_BYTES(request->fields, n);
 	return EXIT_FINE;
 }
@@ -114,7 +116,7 @@ static int make_environment(struct command_request *request)
 
 int command_request_make(struct command_request *request)
 {
-	int code = make_fields(request);
+	int code = command_request_fields(request);
 	return code == EXIT_FINE ? make_environment(request) : code;
 }
 
@@ -172,5 +174,6 @@ plm_task command_task(const struct command_request *request, const plm_arg *args
 	task.nargs = nargs;
 	/* of several replicas nobody asks for the log */
 	task.results = request->task.terms.replicas > 1 ? 1 : COMMAND_RESULTS + request->outputs;
+	identity_make(&task, request->fields, request->fields_bytes, COMMAND_ARG_WORDS);
 	return task;
 }

@@ -57,6 +57,7 @@ struct command_request { /* zeroes ask for nothing */
 	unsigned outputs;              /* and the others are further results */
 	/* made of them */
 	char *fields, *environment;
+	size_t fields_bytes;
 	plm_arg common[2]; /* COMMAND_ARG_FIELDS, COMMAND_ARG_ENVIRONMENT */
 };
 
@@ -65,6 +66,9 @@ void command_option(const struct context *context, int option, struct command_re
 
 /* Once all options are taken. EXIT_FINE, or an exit code after a message. */
 int command_request_make(struct command_request *request);
+/* Of that only the fields: for one command that differs from the others in them. fields is then
+ * its own, to be freed. */
+int command_request_fields(struct command_request *request);
 /* Puts what all its commands have in common into the store, once. Needs a runtime. */
 int command_request_share(struct context *context, struct command_request *request);
 void command_request_free(struct context *context, struct command_request *request);
