@@ -104,6 +104,7 @@ static int make_environment(struct command_request *request)
 	request->environment = malloc(n + 1);
 	if (!request->environment)
 		return failed(-ENOMEM, "the environment of the command");
+	request->environment_bytes = n;
 	request->common[COMMAND_ARG_ENVIRONMENT] = PLM_BYTES(request->environment, n);
 	n = 0;
 	for (char **v = environ; *v && !request->no_environment; v++) {
@@ -133,6 +134,26 @@ int command_request_share(struct context *context, struct command_request *reque
 		*arg = PLM_FUTURE(ref);
 	}
 	return EXIT_FINE;
+}
+
+int command_request_pack(struct context *context, const struct command_request *request, bool shell,
+    plm_arg *ret)
+{
+	static const char shell_field[] = { COMMAND_SHELL, 0 };
+	size_t fields = request->fields_bytes, environment = request->environment_bytes;
+	size_t more = shell ? sizeof shell_field : 0;
+	void *data;
+	plm_ref ref;
+	int r = plm_create(context->rt, fields + more + 1 + environment, &data, &ref);
+	if (r < 0)
+		return failed(r, "what the commands have in common");
+	char *to = mempcpy(data, request->fields, fields);
+	to = mempcpy(to, shell_field, more);
+	*to++ = 0;
+	memcpy(to, request->environment, environment);
+	r = plm_seal(context->rt, ref);
+	*ret = PLM_FUTURE(ref);
+	return r < 0 ? failed(r, "what the commands have in common") : EXIT_FINE;
 }
 
 void command_request_free(struct context *context, struct command_request *request)

@@ -57,7 +57,7 @@ struct command_request { /* zeroes ask for nothing */
 	unsigned outputs;              /* and the others are further results */
 	/* made of them */
 	char *fields, *environment;
-	size_t fields_bytes;
+	size_t fields_bytes, environment_bytes;
 	plm_arg common[2]; /* COMMAND_ARG_FIELDS, COMMAND_ARG_ENVIRONMENT */
 };
 
@@ -71,6 +71,10 @@ int command_request_make(struct command_request *request);
 int command_request_fields(struct command_request *request);
 /* Puts what all its commands have in common into the store, once. Needs a runtime. */
 int command_request_share(struct context *context, struct command_request *request);
+/* The same in one object, *ret, which stands for both its arguments: the environment is then empty.
+ * shell: for commands of one word, a line for COMMAND_SHELL_WORDS. The caller drops it. */
+int command_request_pack(struct context *context, const struct command_request *request, bool shell,
+    plm_arg *ret);
 void command_request_free(struct context *context, struct command_request *request);
 
 /* How many arguments a command of count words has: COMMAND_ARG_WORDS + count, and a future for each

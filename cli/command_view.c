@@ -18,6 +18,27 @@ static bool is_command(const struct tables *t, const struct record *r, uint64_t 
 	    strcmp(entry.name, COMMAND_FUNCTION) == 0;
 }
 
+static const char *argument_text(const struct tables *t, const struct arg *arg, uint64_t *ret_length)
+{
+	uint64_t word;
+	*ret_length = arg->length;
+	if (!arg->future)
+		return arg->data;
+	const struct record *r = record_lookup(t, arg->future->ref, &word);
+	return r && word_state(word) == RECORD_DONE ? record_value(t, r, ret_length) : NULL;
+}
+
+static bool has_field(const struct tables *t, const struct arg *arg, enum command_field wanted)
+{
+	uint64_t length;
+	enum command_field field;
+	const char *at = NULL, *text, *fields = argument_text(t, arg, &length);
+	while (fields && command_field(fields, length, &at, &field, &text))
+		if (field == wanted)
+			return true;
+	return false;
+}
+
 /* While it is not settled its arguments are there; what is read is judged by who looks again. */
 static void read_words(const struct tables *t, struct record *r, char ret[COMMAND_TEXT_MAX])
 {
@@ -28,6 +49,8 @@ static void read_words(const struct tables *t, struct record *r, char ret[COMMAN
 	if (!args_open(t, r, &reader))
 		return;
 	for (int i = 0; args_next(&reader, &arg) && n < COMMAND_TEXT_MAX; i++) {
+		if (i == COMMAND_ARG_FIELDS && has_field(t, &arg, COMMAND_SHELL))
+			n += (size_t)snprintf(ret, COMMAND_TEXT_MAX, "%s %s", COMMAND_SHELL_WORDS);
 		if (i < COMMAND_ARG_WORDS || arg.future)
 			continue;
 		int shown = arg.length < COMMAND_TEXT_MAX ? (int)arg.length : COMMAND_TEXT_MAX;
@@ -61,16 +84,6 @@ static void read_log(const struct tables *t, const struct record *r, struct comm
 		    ret->texts.command);
 	if (ret->state == RECORD_DONE)
 		ret->value = record_value(t, r, &ret->value_bytes);
-}
-
-static const char *argument_text(const struct tables *t, const struct arg *arg, uint64_t *ret_length)
-{
-	uint64_t word;
-	*ret_length = arg->length;
-	if (!arg->future)
-		return arg->data;
-	const struct record *r = record_lookup(t, arg->future->ref, &word);
-	return r && word_state(word) == RECORD_DONE ? record_value(t, r, ret_length) : NULL;
 }
 
 static void read_label(const struct tables *t, struct record *r, char ret[COMMAND_LABEL_MAX + 1])

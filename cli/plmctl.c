@@ -8,7 +8,7 @@
 #include "cli/command.h"
 
 static const struct command *const commands[] = {
-	&cmd_call, &cmd_submit, &cmd_put, &cmd_get, &cmd_wait, &cmd_cancel, &cmd_retry, &cmd_drop,
+	&cmd_call, &cmd_submit, &cmd_load, &cmd_put, &cmd_get, &cmd_wait, &cmd_cancel, &cmd_retry, &cmd_drop,
 	&cmd_explain, &cmd_info, &cmd_logs,
 	&cmd_status, &cmd_tasks, &cmd_workers, &cmd_clients, &cmd_objects, &cmd_functions,
 	&cmd_module, &cmd_policy, &cmd_topology, &cmd_pause, &cmd_resume, &cmd_drain, &cmd_stop,

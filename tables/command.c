@@ -19,6 +19,18 @@ bool command_field(const char *fields, size_t length, const char **at, enum comm
 	return true;
 }
 
+const char *command_behind(const char *fields, size_t length, size_t *ret_length)
+{
+	const char *at = NULL, *text, *end = fields + length;
+	enum command_field field;
+	while (command_field(fields, length, &at, &field, &text))
+		continue;
+	const char *behind = at ? at : fields;
+	behind += behind < end;
+	*ret_length = (size_t)(end - behind);
+	return behind;
+}
+
 size_t command_add(char *fields, size_t length, size_t room, enum command_field field,
     const char *text)
 {

@@ -37,6 +37,7 @@ static int take_fields(struct command *c)
 		case COMMAND_STDIN_VALUE: case COMMAND_IN: case COMMAND_OUT: case COMMAND_AFTER:
 			break; /* objects.c */
 		case COMMAND_LABEL: c->label = text; break;
+		case COMMAND_SHELL: c->shell = true; break;
 		default:
 			return plm_fail(c->call, EINVAL, "there is no field '%c' of a command",
 			    (char)field);
@@ -45,29 +46,39 @@ static int take_fields(struct command *c)
 	return 0;
 }
 
+/* A word of the command line, in its memory. */
+static char *add_word(char *to, char **word, const char *text, size_t length)
+{
+	if (length)
+		memcpy(to, text, length);
+	to[length] = 0;
+	*word = to;
+	return to + length + 1;
+}
+
 static int take_words(struct command *c, size_t nargs)
 {
-	size_t bytes = 0, length;
+	static const char *const shell[] = { COMMAND_SHELL_WORDS };
+	enum { SHELL_WORDS = sizeof shell / sizeof shell[0], SHELL_BYTES = 16 };
+	size_t bytes = SHELL_BYTES, length, n = 0;
 	for (size_t i = COMMAND_ARG_WORDS; i < nargs; i++) {
 		plm_arg_data(c->call, i, &length);
 		bytes += length + 1;
 	}
 	c->memory = malloc(bytes);
-	c->argv = calloc(nargs - COMMAND_ARG_WORDS + 1, sizeof *c->argv);
+	c->argv = calloc(SHELL_WORDS + nargs - COMMAND_ARG_WORDS + 1, sizeof *c->argv);
 	if (!c->memory || !c->argv)
 		return plm_fail(c->call, COMMAND_OURS, "no memory for a command of %zu bytes",
 		    bytes);
 	char *to = c->memory;
+	for (size_t i = 0; i < SHELL_WORDS && c->shell; i++)
+		to = add_word(to, &c->argv[n++], shell[i], strlen(shell[i]));
 	for (size_t i = COMMAND_ARG_WORDS; i < nargs; i++) {
 		const char *word = plm_arg_data(c->call, i, &length);
 		if (length && memchr(word, 0, length))
 			return plm_fail(c->call, EINVAL, "word %zu has a zero byte in it, which no "
 			    "program can be given", i - COMMAND_ARG_WORDS);
-		if (length)
-			memcpy(to, word, length);
-		to[length] = 0;
-		c->argv[i - COMMAND_ARG_WORDS] = to;
-		to += length + 1;
+		to = add_word(to, &c->argv[n++], word, length);
 	}
 	return 0;
 }
@@ -85,6 +96,9 @@ static int take_arguments(struct command *c)
 	    !ends_with_zero(c->environment, c->environment_bytes))
 		return plm_fail(call, EINVAL, "the fields or the environment do not end with a "
 		    "zero byte");
+	if (c->environment_bytes == 0)
+		c->environment = command_behind(c->fields, c->fields_bytes,
+		    &c->environment_bytes);
 	int r = take_fields(c);
 	if (r == 0)
 		r = objects_take(c);
