@@ -271,6 +271,13 @@ static int submit_item(struct load *l, const struct load_ticket *ticket)
 	return code;
 }
 
+static int say_changed(const struct load *l)
+{
+	fprintf(stderr, "plmctl: %s: it was written to while it was read: %llu tasks of it were "
+	    "loaded\n", l->file.path, (unsigned long long)l->batch.accepted);
+	return EXIT_INPUT;
+}
+
 static int submit_in_order(struct load *l)
 {
 	struct load_line line;
@@ -283,10 +290,12 @@ static int submit_in_order(struct load *l)
 			bad++;
 			continue;
 		}
-		if (load_read(l->format, &l->common.request, &line, &l->item) <= 0)
-			continue;
+		int r = load_read(l->format, &l->common.request, &line, &l->item);
 		ticket.node = load_graph_at(&l->graph, line.number);
-		code = submit_item(l, &ticket);
+		if (r > 0)
+			code = submit_item(l, &ticket);
+		else if (r < 0)
+			code = say_changed(l);
 	}
 	return more < 0 ? failed(more, l->file.path), EXIT_INPUT : code;
 }
@@ -315,11 +324,8 @@ static int submit_late(struct load *l)
 
 static int submit_all(struct load *l)
 {
-	if (!load_file_unchanged(&l->file)) {
-		fprintf(stderr, "plmctl: %s: it was written to while it was read: nothing was "
-		    "loaded\n", l->file.path);
-		return EXIT_INPUT;
-	}
+	if (!load_file_unchanged(&l->file))
+		return say_changed(l);
 	if (l->unique)
 		load_known_look(&l->known, l->context->rt);
 	int code = load_common_share(l->context, &l->common);
@@ -429,10 +435,11 @@ const struct command cmd_load = {
 	.usage = "[OPTION]... FILE|-",
 	.help = "submit the tasks of a file, one a line",
 	.details =
-	    "A line is TYPE:PRIORITY:MIN_DRAM_GB:MIN_CPU:PARAMS (TYPE: shell, python, func), a JSON\n"
-	    "object, or a line for the shell; blank lines and those that begin with # are left\n"
-	    "out. docs/task-files.md describes each. All lines are judged first: if one is bad,\n"
-	    "each bad one is named, and none is loaded. The tasks are kept until `plmctl drop`.\n\n"
+	    "A line is TYPE:PRIORITY:MIN_DRAM_GB:MIN_CPU:PARAMS (TYPE: shell, python, func), a\n"
+	    "JSON object, or a line for the shell; blank lines and those that begin with # are\n"
+	    "left out. docs/task-files.md describes each. All lines are judged first: if one is\n"
+	    "bad, each bad one is named, and none is loaded. The tasks are kept until `plmctl\n"
+	    "drop`.\n\n"
 	    "  --format FORMAT    auto (default: each line says by its beginning what it is),\n"
 	    "                     origin, json, lines\n"
 	    "  --skip-bad         the good lines are loaded, whatever the others are\n"

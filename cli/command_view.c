@@ -18,7 +18,8 @@ static bool is_command(const struct tables *t, const struct record *r, uint64_t 
 	    strcmp(entry.name, COMMAND_FUNCTION) == 0;
 }
 
-static const char *argument_text(const struct tables *t, const struct arg *arg, uint64_t *ret_length)
+static const char *argument_text(const struct tables *t, const struct arg *arg,
+    uint64_t *ret_length)
 {
 	uint64_t word;
 	*ret_length = arg->length;

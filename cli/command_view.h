@@ -26,8 +26,8 @@ struct command_view {
 /* EXIT_FINE, or an exit code after a message: it is no command, or gone. */
 int command_look(struct context *context, plm_ref ref, struct command_view *ret);
 
-/* The label of a command, from its log or its arguments, whichever is there; "": none. For who looks
- * at many: r need not be held, what is read while it goes is a label or none. */
+/* The label of a command, from its log or its arguments, whichever is there; "": none. For who
+ * looks at many: r need not be held, what is read while it goes is a label or none. */
 void command_label(const struct tables *t, struct record *r, uint64_t word,
     char ret[COMMAND_LABEL_MAX + 1]);
 

@@ -93,8 +93,8 @@ static int judge_futures(const struct load_item *item)
 		for (size_t k = 0; k < i && n > 0; k++)
 			if (strncmp(item->future[k].name, name, n) == 0 &&
 			    strcspn(item->future[k].name, "=") == n)
-				return why(-EINVAL, "the variable %.*s is asked for twice", (int)n,
-				    name);
+				return why(-EINVAL, "the variable %.*s is asked for twice",
+				    (int)n, name);
 	}
 	return 0;
 }
@@ -107,7 +107,8 @@ static int judge_text(const struct load_line *line)
 	for (size_t i = 0; i < line->length; i++) {
 		unsigned char c = (unsigned char)line->text[i];
 		if ((c < ' ' && c != '\t') || c == 0x7f)
-			return why(-EINVAL, "byte %zu is 0x%02x: this is no line of text", i + 1, c);
+			return why(-EINVAL, "byte %zu is 0x%02x: this is no line of text", i + 1,
+			    c);
 	}
 	return 0;
 }

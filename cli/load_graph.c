@@ -202,7 +202,8 @@ static void condemn_cycle(const struct judging *j, struct load_node *node)
 	struct load_node *at = node;
 	while (at && n < sizeof text) {
 		n += (size_t)snprintf(text + n, sizeof text - n, "%s\"%.60s\" (line %llu)",
-		    n ? " waits for " : "", g->name[at->name - 1].text, (unsigned long long)at->line);
+		    n ? " waits for " : "", g->name[at->name - 1].text,
+		    (unsigned long long)at->line);
 		at = missing_one(g, at);
 		if (at == node)
 			break;

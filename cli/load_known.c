@@ -45,7 +45,7 @@ struct load_known_entry *load_known_find(struct load_known *known, const uint64_
 	return entry;
 }
 
-/* Failed and cancelled ones are to be tried again; one that was asked to stop will be among them. */
+/* Failed and cancelled ones are to be tried again; what was asked to stop will be one of them. */
 static bool counts(uint64_t word)
 {
 	return word_state(word) == RECORD_DONE || (!word_settled(word) &&

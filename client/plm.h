@@ -93,7 +93,7 @@ typedef struct plm_task {
 	unsigned flags;         /* PLM_KEEP */
 	const plm_terms *terms; /* NULL: none; tasks may share them */
 	/* What is to be done, in 128 bits of yours; zeroes: it has no such name. Nothing is refused
-	 * for it: who submits again what may be here already looks for it (plmctl load --unique). */
+	 * for it: who submits again what may be here looks for it (plmctl load --unique). */
 	uint64_t identity[2];
 	uint64_t reserved;      /* zero */
 } plm_task;
