@@ -75,7 +75,8 @@ END_TEST
 START_TEST(names_that_cannot_be_are_refused)
 {
 	check_output(load("{\"name\": \"a\", \"shell\": \"1\"}\n"
-			  "{\"name\": \"a\", \"shell\": \"2\"}\n",), 65, "", ":2: the name \"a\" is that of line 1");
+			  "{\"name\": \"a\", \"shell\": \"2\"}\n",), 65, "",
+	    ":2: the name \"a\" is that of line 1");
 	check_output(load("{\"shell\": \"1\", \"after\": \"zz\"}\n",), 65, "", "waits for \"zz\"");
 	check_output(load("{\"name\": \"me\", \"shell\": \"1\", \"after\": \"me\"}\n",), 65, "",
 	    "a circle: \"me\" (line 1) waits for it");
