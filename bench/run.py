@@ -314,6 +314,9 @@ def part_objects(options, rows):
 # ---- graphs: METG(50 %) --------------------------------------------------------------------------
 
 CORES_USED = 2
+STEPS = 1000
+AIMED = ("stencil", "nearest", "fft")  # those with a target are swept often enough for a median
+SWEEPS = 3
 CURVE = "stencil"  # whose efficiency is kept for every length, to be drawn
 GRAPHS = ("trivial", "chain", "stencil", "nearest", "spread", "fft", "tree", "random")
 LONGEST_NS, SHORTEST_NS, FACTOR = 160000, 100, math.sqrt(2)
@@ -343,7 +346,7 @@ def crossing(points):
 class Graphs:
     def __init__(self, options, rows, running):
         self.rows, self.running = rows, running
-        self.steps = 200 if options.quick else 1000
+        self.steps = STEPS // 5 if options.quick else STEPS
         self.samples = 3 if options.quick else 5
         turns = 1000000
         self.turn_ns = min(c.ask(f"turns {turns}")[0] / turns for c in running for _ in range(10))
@@ -379,19 +382,25 @@ class Graphs:
         return any(efficiency >= low for _, efficiency in points[-2:])  # one alone may be noise
 
     def metg(self, pattern, width):
-        points = self.sweep(pattern, width)
-        found = {name: crossing(line) for name, line in points.items()}
-        plm = found["plm"][0] / 1e3
-        for name, (ns, peak) in found.items():
-            beside = [plm] if name != "plm" else None
-            self.rows.add(f"{name}: {pattern}, width {width}", [ns / 1e3], "us", beside)
+        sweeps = SWEEPS if pattern in AIMED and self.steps == STEPS else 1
+        lines = [self.sweep(pattern, width) for _ in range(sweeps)]
+        found = {c.name: [crossing(points[c.name]) for points in lines] for c in self.running}
+        plm = [ns / 1e3 for ns, _ in found["plm"]]
+        for name, crossings in found.items():
+            beside = plm if name != "plm" else None
+            peak = statistics.median(peak for _, peak in crossings)
+            self.rows.add(
+                f"{name}: {pattern}, width {width}", [ns / 1e3 for ns, _ in crossings], "us", beside
+            )
             self.rows.write(f"{name}: {pattern}, width {width}, peak", round(peak, 4), "1")
-            if pattern == CURVE:
-                for length, efficiency in points[name]:
-                    curve = (
-                        f"{name}: {pattern}, width {width}, efficiency at {length / 1e3:.3f} us"
-                    )
-                    self.rows.write(curve, round(efficiency, 4), "1")
+        if pattern == CURVE:
+            self.write_curves(f"{pattern}, width {width}", lines[0])
+
+    def write_curves(self, what, points):
+        for name, line in points.items():
+            for length, efficiency in line:
+                curve = f"{name}: {what}, efficiency at {length / 1e3:.3f} us"
+                self.rows.write(curve, round(efficiency, 4), "1")
 
 
 def part_graphs(options, rows):

@@ -49,13 +49,14 @@ static bool begins_with(const char *text, const char *words)
 }
 
 /* How the command ended is for its own output to explain; everything else is said in full. */
-static int say_failure(struct context *context, plm_ref ref)
+static int say_failure(struct context *context, const struct command_request *request,
+    plm_ref ref)
 {
 	plm_failure f;
 	char text[PLM_REF_TEXT_BYTES];
 	if (plm_error(context->rt, ref, &f) < 0)
 		return print_failure(context, ref, -PLM_EFAILED);
-	bool root = f.task.id == ref.id; /* else another one failed, and this one never began */
+	bool root = !command_objects_failed(context, request); /* else it never began */
 	bool exited = root && begins_with(f.message, COMMAND_SAYS_EXIT);
 	bool own = exited || (root && begins_with(f.message, COMMAND_SAYS_SIGNAL));
 	bool unstarted = root && f.code >= COMMAND_OURS && f.code <= COMMAND_NOT_FOUND;
@@ -94,7 +95,8 @@ static void say_what_is_odd(const struct command_view *v)
 		    log->left);
 }
 
-static int show(struct context *context, plm_ref ref, uint64_t deadline_ns)
+static int show(struct context *context, const struct command_request *request, plm_ref ref,
+    uint64_t deadline_ns)
 {
 	struct command_view v;
 	int code = command_look(context, ref, &v);
@@ -110,16 +112,16 @@ static int show(struct context *context, plm_ref ref, uint64_t deadline_ns)
 		say_what_is_odd(&v);
 	if (v.state == RECORD_DONE)
 		return EXIT_FINE;
-	return v.state == RECORD_FAILED ? say_failure(context, ref)
+	return v.state == RECORD_FAILED ? say_failure(context, request, ref)
 					: print_failure(context, ref, -PLM_ECANCELLED);
 }
 
-static int await(struct context *context, plm_ref ref)
+static int await(struct context *context, const struct command_request *request, plm_ref ref)
 {
 	uint64_t deadline_ns = deadline_of(context);
 	int r = plm_wait(context->rt, &ref, 1, 1, milliseconds_left(deadline_ns), NULL);
 	if (r == 0)
-		return show(context, ref, deadline_ns);
+		return show(context, request, ref, deadline_ns);
 	char text[PLM_REF_TEXT_BYTES];
 	plm_ref_print(ref, text);
 	if (r != -ETIMEDOUT)
@@ -144,7 +146,7 @@ static int submit(struct context *context, const struct submit *s, const char *c
 	if (r < 0)
 		return failed(r, "submit");
 	if (!s->request.task.detach)
-		return await(context, refs[0]);
+		return await(context, &s->request, refs[0]);
 	print_reference(context, refs[0]);
 	command_outputs_print(context, &s->request, refs);
 	return EXIT_FINE;

@@ -142,6 +142,16 @@ int command_objects_hold(struct context *context, const struct command_request *
 
 /* ---- what came of it ---- */
 
+bool command_objects_failed(struct context *context, const struct command_request *request)
+{
+	plm_failure failure;
+	for (size_t i = 0; i < request->objects; i++)
+		if (request->object[i].ref.id &&
+		    plm_error(context->rt, request->object[i].ref, &failure) == 0)
+			return true;
+	return false;
+}
+
 static void print_output(struct context *context, const char *name, plm_ref ref)
 {
 	static const struct column columns[] = { { "REF", "ref", -1 }, { "OUT", "out", -1 } };

@@ -49,6 +49,8 @@ size_t command_objects_fields(const struct command_request *request, char *field
 /* Holds the futures, which may be of anybody's making. EXIT_FINE, or an exit code after a message.
  */
 int command_objects_hold(struct context *context, const struct command_request *request);
+/* Has any of them failed, so that their command did for that alone? */
+bool command_objects_failed(struct context *context, const struct command_request *request);
 /* The reference of each output, refs being the results of its task. */
 void command_outputs_print(struct context *context, const struct command_request *request,
     const plm_ref *refs);

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/group.h"
 #include "base/log.h"
 #include "base/why.h"
 #include "lifecycle/manager.h"
@@ -115,8 +116,10 @@ static int remove_leftovers(const char *name)
 	snprintf(path, sizeof path, "/dev/shm%s", control);
 	if (lstat(path, &st) == 0 && st.st_uid == geteuid())
 		r = clear_leftover(path, name);
-	if (r == 0)
+	if (r == 0) {
+		group_end_all(name); /* what cleared its environment, too, if we run where it ran */
 		tables_unlink(name);
+	}
 	return r;
 }
 
@@ -141,6 +144,7 @@ void instance_release(struct manager *m)
 	char path[160];
 	struct sockaddr_un address;
 	tables_unlink(m->options->name);
+	group_end_all(m->options->name);
 	if (door_address(m->options->name, &address) == 0)
 		unlink(address.sun_path);
 	if (m->lock >= 0 && lock_path(m->options->name, "lock", path, sizeof path) == 0)

@@ -130,6 +130,7 @@ static int worker_main(int control_fd, int store_fd, int joined, const struct po
 	sh_poke(&worker.rt.me->node, node_of(post->place));
 	this_worker = &worker;
 	eventfd_write(joined, 1);
+	group_open(worker.rt.tables.control->name, post->slot, &worker.commands);
 	objects_sweep(&worker.rt.tables); /* one before us may have died in a command */
 	worker_run(&worker);
 	worker_close(&worker);

@@ -5,8 +5,8 @@
  *	1     its environment: NAME=VALUE, each with a zero byte behind it; empty: what stands in 0
  *	      behind an empty field, and if none does that of its worker. Who submits many puts
  *	      both once and gives the future: a queued command is then little but its words.
- *	2...  its words, the first of them the program; behind them a future for each field that asks
- *	      for one, in the order of those fields
+ *	2...  its words, the first of them the program; behind them a future for each field that
+ *	      asks for one, in the order of those fields
  * Its value is what it wrote to stdout. A task of two results keeps as the second one a log: of the
  * run that came last, whether it succeeded, failed or was cancelled. Further results are the files
  * that it was asked to write, in the order of those fields.

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/tree.h"
+#include "base/rmtree.h"
 #include "base/why.h"
 #include "tables/edges.h"
 #include "tables/due.h"
@@ -314,5 +314,5 @@ void tables_unlink(const char *name)
 	tables_segment_name(name, "store", segment);
 	segment_unlink(segment);
 	tables_files_path(name, segment);
-	tree_remove(segment); /* of what cannot be, the rest goes at the next boot of the name */
+	rmtree(segment); /* of what cannot be, the rest goes at the next boot of the name */
 }

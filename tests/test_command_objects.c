@@ -235,6 +235,15 @@ START_TEST(a_command_that_failed_has_no_outputs)
 	check_output(ctl(&host, "call", "probe.wordcount", r.ref[1]), 1, "", "exit code 3");
 	expect_no_files();
 	free(r.all);
+	/* what was taken over before it failed is none, and takes no room */
+	r = results_of("--out", "FIRST", "--out", "O", "--shell", "truncate -s 1M $FIRST");
+	check_output(ctl(&host, "get", r.ref[1]), 1, "", "has not written its output O");
+	char *status = ctl_expect(&host, 0, "status", "--json"), *used = json_field(status,
+	    "store_used");
+	ck_assert_int_lt(atol(used), 1 << 20);
+	free(used);
+	free(status);
+	free(r.all);
 	r = results_of("--retries", "1", "--out", "O", "--shell",
 	    "test -e $O && echo old > $O || echo $PLM_ATTEMPT > $O; test $PLM_ATTEMPT = 2");
 	check_output(ctl(&host, "get", r.ref[1]), 0, "2\n", NULL);
@@ -293,6 +302,11 @@ START_TEST(what_comes_after_a_failure_fails_and_names_the_root)
 	check_output(order("--after", next, "echo", "never"), 1, "", said);
 	check_output(order("--in", in_variable("X", root), "echo", "never"), 1, "", said);
 	check_output(order("--stdin", root, "echo", "never"), 1, "", said);
+	check_output(order("--replicas", "2", "--after", root, "echo", "never"), 1, "",
+	    "exit code 3");
+	char *fine = detached("true");
+	check_output(order("--replicas", "2", "--after", fine, "--shell", "exit 6"), 6, "", NULL);
+	free(fine);
 	free(next);
 	next = detached("--after", root, "--after", root, "--out", "O", "echo", "never");
 	struct results r = take_results(next);
@@ -432,8 +446,9 @@ static void await_file(const char *name)
 static struct results busy(const char *value, const char *ready, const char *until)
 {
 	char line[LINE_BYTES];
-	snprintf(line, sizeof line, "echo $O > $O; d=$(dirname $O); mkdir -p $d/a/b; touch $d/a/b/c; "
-	    "chmod 0 $d/a; cat $X > $O; mv %s.part %s; until [ -e %s ]; do sleep 0.01; done",
+	snprintf(line, sizeof line, "echo $O > $O; d=$(dirname $O); mkdir -p $d/a/b; "
+	    "touch $d/a/b/c; chmod 0 $d/a; cat $X > $O; mv %s.part %s; until [ -e %s ]; do "
+	    "sleep 0.01; done",
 	    ready, ready, until);
 	char path[PATH_BYTES], part[PATH_BYTES];
 	snprintf(part, sizeof part, "%s.part", ready);
@@ -444,7 +459,8 @@ static struct results busy(const char *value, const char *ready, const char *unt
 
 static pid_t worker_of(const char *ref)
 {
-	char *task = ctl_expect(&host, 0, "info", "--json", ref), *number = json_field(task, "worker");
+	char *task = ctl_expect(&host, 0, "info", "--json", ref);
+	char *number = json_field(task, "worker");
 	char *lines = ctl_expect(&host, 0, "workers", "--json"), wanted[LINE_BYTES];
 	snprintf(wanted, sizeof wanted, "\"worker\": %s,", number);
 	const char *line = strstr(lines, wanted);
@@ -524,11 +540,13 @@ START_TEST(files_leave_no_descriptor_open_in_their_worker)
 	const char *in = in_variable("X", value);
 	unsigned before = 0;
 	for (int i = 0; i < 24; i++) {
-		check_output(order("--in", in, "--stdin", value, "--shell", "cat $X > /dev/null"), 0,
-		    NULL, NULL);
-		check_output(order("--in", in, "--stdin", value, "no-such-command"), 127, NULL, NULL);
+		check_output(order("--in", in, "--stdin", value, "--shell", "cat $X > /dev/null"),
+		    0, NULL, NULL);
+		check_output(order("--in", in, "--stdin", value, "no-such-command"), 127, NULL,
+		    NULL);
 		check_output(order("--in", in, "--shell", "exit 1"), 1, NULL, NULL);
-		struct results r = results_of("--out", "O", "--shell", i % 2 ? "echo > $O" : "true");
+		struct results r = results_of("--out", "O", "--shell",
+		    i % 2 ? "echo > $O" : "true");
 		check_output(ctl(&host, "get", r.ref[1]), i % 2 ? 0 : 1, NULL, NULL);
 		free(r.all);
 		if (i == 3) /* what a worker opens once is open */

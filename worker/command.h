@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 
 #include "base/family.h"
+#include "base/group.h"
 #include "tables/command.h"
 #include "worker/call.h"
 
@@ -79,6 +80,7 @@ struct start { /* of a process */
 	sigset_t mask;         /* of signals, as it was before ours were blocked */
 	pid_t parent;
 	int error;             /* errno; 0: the program runs */
+	const struct group *group; /* it runs in, if that exists */
 	bool in_directory;     /* it was the directory that could not be entered */
 };
 
@@ -131,9 +133,12 @@ void run_watch(struct run *run);
 
 /* ---- leftovers.c ---- */
 
-/* Ends what has become a child of this process since `before`: SIGTERM, then SIGKILL. Adds what
- * they used to *usage; how many they were. */
-unsigned leftovers_end(const struct family *before, bool at_once, struct rusage *usage);
+/* Ends what has become a child of this process since `before`: SIGTERM, then SIGKILL, for all that
+ * is in the group as well. Adds what they used to *usage; how many they were. */
+unsigned leftovers_end(const struct family *before, const struct group *group, bool at_once,
+    struct rusage *usage);
+/* Of the commands of this worker. */
+const struct group *command_group(const struct plm_call *call);
 void usage_add(struct rusage *sum, const struct rusage *one);
 
 #endif

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/tree.h"
+#include "base/rmtree.h"
 #include "base/why.h"
 #include "worker/command.h"
 
@@ -176,7 +176,7 @@ static int make_directory(struct command *c)
 	run_path(rt, path);
 	int r = make_files(files);
 	if (r == 0)
-		r = tree_remove(path);
+		r = rmtree(path);
 	if (r == 0 && mkdir(path, S_IRWXU) < 0)
 		r = why(-errno, "%s: %s", path, strerror(errno));
 	c->has_directory = r == 0;
@@ -219,7 +219,7 @@ void objects_close(struct command *c)
 	if (!c->has_directory)
 		return;
 	run_path(c->call->rt, path);
-	if (tree_remove(path) < 0)
+	if (rmtree(path) < 0)
 		log_warn("%s", why_text());
 }
 
@@ -245,7 +245,7 @@ void objects_sweep(const struct tables *t)
 		if (is_in_use(t, entry->d_name))
 			continue;
 		snprintf(path, sizeof path, "%s/%s", files, entry->d_name);
-		if (tree_remove(path) < 0)
+		if (rmtree(path) < 0)
 			log_warn("%s", why_text());
 	}
 	if (all)
@@ -258,15 +258,17 @@ static int read_into(const struct command *c, const struct command_file *f, int 
 {
 	char *to = plm_result_at(c->call, (unsigned)f->which, length);
 	if (!to && length)
-		return plm_fail(c->call, COMMAND_OURS, "no room for its output %.*s of %zu bytes: %s",
-		    f->name_bytes, f->name, length, plm_why());
+		return plm_fail(c->call, COMMAND_OURS,
+		    "no room for its output %.*s of %zu bytes: %s", f->name_bytes, f->name, length,
+		    plm_why());
 	for (size_t done = 0; done < length;) {
 		ssize_t n = pread(fd, to + done, length - done, (off_t)done);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return plm_fail(c->call, COMMAND_OURS, "its output %.*s could not be read: %s",
-			    f->name_bytes, f->name, n < 0 ? strerror(errno) : "it became shorter");
+			return plm_fail(c->call, COMMAND_OURS,
+			    "its output %.*s could not be read: %s", f->name_bytes, f->name,
+			    n < 0 ? strerror(errno) : "it became shorter");
 		done += (size_t)n;
 	}
 	return 0;
@@ -274,7 +276,9 @@ static int read_into(const struct command *c, const struct command_file *f, int 
 
 static const char *kind_of(mode_t mode)
 {
-	return S_ISDIR(mode) ? "a directory" : S_ISLNK(mode) ? "a link" : "a device, pipe or socket";
+	return S_ISDIR(mode)   ? "a directory"
+	       : S_ISLNK(mode) ? "a link"
+			       : "a device, pipe or socket";
 }
 
 static int leave_one(const struct command *c, const struct command_file *f)

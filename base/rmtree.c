@@ -1,4 +1,4 @@
-#include "base/tree.h"
+#include "base/rmtree.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -47,7 +47,7 @@ static int remove_at(int parent, const char *name)
 	return error ? error : errno;
 }
 
-int tree_remove(const char *path)
+int rmtree(const char *path)
 {
 	int error = remove_at(AT_FDCWD, path);
 	return error ? why(-error, "%s cannot be removed as a whole: %s", path, strerror(error))
