@@ -8,7 +8,7 @@ set -u
 # what it is looked for by: a command, or a module of pkg-config; and the package that has it
 commands="gcc:gcc make:make pkg-config:pkg-config python3:python3"
 modules="liburcu-bp:liburcu-dev liburcu-cds:liburcu-dev numa:libnuma-dev hwloc:libhwloc-dev
-	check:check libsubunit:libsubunit-dev"
+	jansson:libjansson-dev check:check libsubunit:libsubunit-dev"
 
 missing=
 want() {
