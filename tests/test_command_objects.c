@@ -104,6 +104,40 @@ START_TEST(what_it_writes_is_a_further_result)
 }
 END_TEST
 
+/* The n-th of the "outputs" that info lists, until the next call. */
+static const char *listed_output(const char *ref, unsigned n)
+{
+	static char ret[PLM_REF_TEXT_BYTES];
+	char *line = ctl_expect(&host, 0, "info", "--json", ref);
+	const char *at = strstr(line, "\"outputs\": [");
+	for (unsigned i = 0; at && i <= n; i++)
+		at = strchr(at + 1, '@');
+	ck_assert_msg(at != NULL, "there is no output %u in %s", n, line);
+	snprintf(ret, sizeof ret, "%.*s", (int)strcspn(at, "\""), at);
+	free(line);
+	return ret;
+}
+
+START_TEST(info_lists_the_outputs_also_of_a_retried_command)
+{
+	char path[PATH_BYTES];
+	struct results r = results_of("--dir", host.directory, "--out", "A", "--out", "B",
+	    "--retries", "1", "--shell", "echo a > $A; echo b > $B; test -e go");
+	check_output(ctl(&host, "get", r.ref[1]), 1, NULL, NULL);
+	ck_assert_str_eq(listed_output(r.ref[0], 0), r.ref[1]);
+	ck_assert_str_eq(listed_output(r.ref[2], 1), r.ref[2]);
+	scratch_write(&host, "go", "", 0, path, sizeof path);
+	char *again = ctl_expect(&host, 0, "retry", r.ref[0]);
+	check_output(ctl(&host, "get", listed_output(again, 1)), 0, "b\n", NULL);
+	free(again);
+	again = detached("true");
+	ctl_until(&host, "\"outputs\": []", "info", "--json", again);
+	ctl_until(&host, "OUTPUTS          -", "info", again);
+	free(again);
+	free(r.all);
+}
+END_TEST
+
 START_TEST(a_large_output_is_kept_whole)
 {
 	char path[PATH_BYTES];
@@ -324,6 +358,7 @@ int main(void)
 	    several_values_come_each_under_its_name,
 	    a_command_has_no_other_descriptor_for_its_values,
 	    what_it_writes_is_a_further_result,
+	    info_lists_the_outputs_also_of_a_retried_command,
 	    a_large_output_is_kept_whole,
 	    an_output_that_is_no_file_fails_with_a_word,
 	    a_command_that_failed_has_no_outputs,
