@@ -116,6 +116,14 @@ uint64_t handle_deadline(const struct plm *rt);
 /* Room in the store, waiting for it until the deadline. */
 int handle_alloc(struct plm *rt, uint64_t length, shared32 *granule, uint64_t deadline_ns);
 
+/* ---- retry.c ---- */
+
+/* What is taken in the place of a future among the arguments: itself, or a retry of it. */
+typedef plm_ref retry_instead_f(void *context, plm_ref argument);
+/* As plm_retry(). instead may be NULL. */
+int retry_with(struct plm *rt, plm_ref failed, unsigned flags, retry_instead_f *instead,
+    void *context, plm_ref *ret);
+
 /* ---- slots.c: reserved records ---- */
 int slots_take(
     struct plm *rt, uint32_t *ret_slots, uint32_t n, uint32_t *ret_n, uint64_t deadline_ns);
