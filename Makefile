@@ -60,7 +60,8 @@ POLICY  := $(call objects,$(call sources,policy))
 ROLES   := $(call objects,$(call sources,scheduler worker)) $(POLICY)
 MACHINE := $(call objects,$(call sources,topology))
 MANAGER := $(call objects,$(call sources,lifecycle))
-DUMP    := $(call objects,$(wildcard cli/plmdump.c cli/dump_*.c) cli/output.c cli/rows.c cli/view.c)
+DUMP    := $(call objects,$(wildcard cli/plmdump.c cli/dump_*.c) \
+	cli/output.c cli/rows.c cli/view.c cli/task_row.c cli/command_text.c)
 CTL     := $(call objects,$(filter-out cli/plmdump.c cli/dump_%.c,$(call sources,cli)))
 
 .PHONY: all
