@@ -1,4 +1,5 @@
 #include "cli/task_action.h"
+#include "client/handle.h"
 
 enum { OWN_ALL = OPTION_OF_FILTERED };
 
@@ -24,7 +25,10 @@ static int run_forget(struct context *context, int argc, char **argv)
 			filter_option(context, option, &filter);
 	}
 	const struct task_action action = { "forgotten", forget, NULL };
-	return select_and_act(context, argc, argv, &filter, &action);
+	int code = select_and_act(context, argc, argv, &filter, &action);
+	if (context->rt)
+		handle_sync(context->rt); /* what is forgotten is listed no more */
+	return code;
 }
 
 const struct command cmd_forget = {

@@ -174,6 +174,8 @@ int retry_tasks(struct context *context, const struct selection *selection,
 		all.worst = failed(-ENOMEM, "the selection");
 	free(all.fate);
 	free(all.stack);
+	if (all.done)
+		handle_sync(context->rt); /* who looks for failed tasks next finds these no more */
 	if (!selection->named && !context->json && !context->quiet)
 		fprintf(stderr, "plmctl: %zu %s submitted anew\n", all.done,
 		    all.done == 1 ? "task" : "tasks");

@@ -92,6 +92,9 @@ void ref_born(struct plm *rt, uint32_t index);
 /* One more hold on ref; asks the scheduler when this process holds none yet. */
 int ref_hold(struct plm *rt, plm_ref ref);
 
+/* Until the scheduler has acted on all that this process has told it; -ETIMEDOUT after a tick. */
+int handle_sync(struct plm *rt);
+
 /* Ends every hold that a worker's task took and did not drop. */
 void ref_drop_adopted(struct plm *rt);
 /* Whose count says whether this process holds ref. */
