@@ -2,8 +2,9 @@
  *
  * A SOCK_SEQPACKET socket NAME.sock in the runtime directory (0700, of this user). The peer's uid
  * is checked on both sides (SO_PEERCRED). After the admission the socket stays open: it is how a
- * client asks for a module or a stop, and how it learns that the manager is gone. Tasks never pass
- * here. Raise DOOR_VERSION when a message changes. */
+ * client asks for a module or a stop. Tasks never pass here: when the manager is dead a client goes
+ * on without it, and dials again when it next has something to ask. Raise DOOR_VERSION when a
+ * message changes. */
 #ifndef PLM_DOOR_H
 #define PLM_DOOR_H
 
@@ -22,6 +23,8 @@ enum door_request_kind {
 	DOOR_ADMISSION, /* text = one of the verbs below -> code 0 when it is so */
 	DOOR_WORKER_DRAIN, /* text = number of a worker -> code 0 when accepted */
 	DOOR_WORKER_RESUME,
+	DOOR_AGAIN,     /* instead of HELLO, of one whom a manager let in that is dead: text =
+			 * process slot, blank, its generation -> code = the slot */
 };
 
 #define DOOR_PAUSE  "pause"

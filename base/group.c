@@ -7,6 +7,7 @@
 #include <mntent.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -150,7 +151,7 @@ static void end_one(const char *path)
 		log_warn("%s cannot be removed: something in it goes on", path);
 }
 
-void group_end_all(const char *name)
+void group_end_all(const char *name, const bool *lives)
 {
 	char own[GROUP_PATH_BYTES], path[GROUP_PATH_BYTES + NAME_MAX + 2], prefix[LINE_BYTES];
 	DIR *all = find_own(own) ? opendir(own) : NULL;
@@ -158,6 +159,9 @@ void group_end_all(const char *name)
 	size_t length = (size_t)snprintf(prefix, sizeof prefix, "plm-%s.", name);
 	while (all && (entry = readdir(all)) != NULL) {
 		if (strncmp(entry->d_name, prefix, length) != 0)
+			continue;
+		unsigned long slot = strtoul(entry->d_name + length, NULL, 10);
+		if (lives && slot < PROCESSES_MAX && lives[slot])
 			continue;
 		snprintf(path, sizeof path, "%s/%s", own, entry->d_name);
 		end_one(path);

@@ -7,8 +7,9 @@
  * of it at once, also what forks faster than a list of it is read.
  * Where: OWN/plm-NAME.SLOT, a runtime and process slot each.
  * Who: a worker makes its own and starts commands in it; the manager removes all of its name.
- * Death: a cgroup stays; the next of the slot goes on with it, the next boot of the name in the
- * same cgroup ends what is in it.  Blocks: group_end_all(), until they have ended. */
+ * Death: a cgroup stays, and the next of the slot goes on with it. The manager ends what is in it
+ * when the worker was no child of its own, if it runs in the same cgroup as who made it.
+ * Blocks: group_end_all(), until they have ended. */
 #ifndef PLM_GROUP_H
 #define PLM_GROUP_H
 
@@ -28,7 +29,7 @@ void group_enter(const struct group *group);
 void group_kill(const struct group *group);
 void group_close(struct group *group);
 
-/* Ends what is in those of the name, and removes them. */
-void group_end_all(const char *name);
+/* Ends what is in those of the name, and removes them; but of slots that live, NULL: of none. */
+void group_end_all(const char *name, const bool *lives);
 
 #endif

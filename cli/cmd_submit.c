@@ -181,8 +181,8 @@ const struct command cmd_submit = {
 	    "Its stdout is the value of the future. In its environment it finds PLM_TASK,\n"
 	    "PLM_ATTEMPT, PLM_WORKER, PLM_SLOT, PLM_CPUS, PLM_NAME and, in a runtime with GPUs,\n"
 	    "CUDA_VISIBLE_DEVICES.\n\n"
-	    COMMAND_OPTIONS_HELP
 	    COMMAND_OBJECT_OPTIONS_HELP
+	    COMMAND_OPTIONS_HELP
 	    TASK_TIMES_HELP
 	    "Exit code: that of the command, 128+N if signal N ended it, 126 not executable, 127\n"
 	    "not found, 125 not started, 124 time ran out, 130 cancelled (plmctl --help).\n",

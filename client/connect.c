@@ -1,5 +1,6 @@
 /* connect.c - a process's place in a runtime: through the door, into the tables, and out again. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,29 +8,52 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/door.h"
 #include "base/why.h"
 #include "client/handle.h"
 
-enum { DOOR_PATIENCE_S = 10 };
+enum { DOOR_PATIENCE_S = 10, ALONE_PATIENCE_MS = 2000, PLACE_TEXT_BYTES = 32 };
 
 struct tables *plm_tables(plm *rt)
 {
 	return &rt->tables;
 }
 
-int handle_runtime_gone(const struct plm *rt)
+static bool manager_listens(const struct plm *rt)
 {
-	if (sh_load(&rt->tables.control->mode) == MODE_STOPPED)
-		return why(-EHOSTDOWN, "the runtime \"%s\" has stopped", rt->tables.control->name);
 	char byte;
-	if (rt->socket >= 0 && recv(rt->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
-		return why(
-		    -EHOSTDOWN, "the manager of runtime \"%s\" is gone", rt->tables.control->name);
-	return 0;
+	return rt->socket < 0 || recv(rt->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0;
 }
 
-int handle_check(const struct plm *rt)
+static bool lives(const struct process *p)
+{
+	int32_t pid = p->pid;
+	return pid > 1 && process_start_time(pid) == p->start_time;
+}
+
+/* Without a manager the runtime goes on; without a scheduler as well nothing does until somebody
+ * boots it again. That is given a moment: the guard of a manager needs some milliseconds. */
+int handle_runtime_gone(struct plm *rt)
+{
+	const struct tables *t = &rt->tables;
+	const char *name = t->control->name;
+	if (sh_load(&t->control->mode) == MODE_STOPPED)
+		return why(-EHOSTDOWN, "the runtime \"%s\" has stopped", name);
+	if (manager_listens(rt) || lives(&t->process[SLOT_SCHEDULER]) ||
+	    lives(&t->process[SLOT_MANAGER])) {
+		atomic_store_explicit(&rt->alone_ns, 0, memory_order_relaxed);
+		return 0;
+	}
+	uint64_t now = clock_ns(), none = 0;
+	atomic_compare_exchange_strong(&rt->alone_ns, &none, now);
+	if (none == 0 || now - none < ALONE_PATIENCE_MS * NS_PER_MS)
+		return 0;
+	return why(-EHOSTDOWN, "the processes of runtime \"%s\" are dead: `plm --name %s` goes on "
+	    "with it", name, name);
+}
+
+int handle_check(struct plm *rt)
 {
 	if (!rt)
 		return why(-EINVAL, "no handle: plm_connect() first");
@@ -275,6 +299,30 @@ void plm_disconnect(plm **rtp)
 	free(rt);
 }
 
+/* To the manager that has taken the place of the one that let us in. */
+static int dial_again(struct plm *rt)
+{
+	struct door_reply reply;
+	char place[PLACE_TEXT_BYTES];
+	int peer, fd = dial(rt->tables.control->name);
+	if (fd < 0)
+		return why(-EHOSTDOWN, "the manager of runtime \"%s\" is dead; the runtime goes "
+		    "on, and `plm --name %s` takes it over", rt->tables.control->name,
+		    rt->tables.control->name);
+	snprintf(place, sizeof place, "%u %u", rt->self,
+	    process_generation(sh_load(&rt->me->state)));
+	int r = door_check_peer(fd, &peer);
+	if (r == 0)
+		r = ask(fd, DOOR_AGAIN, place, &reply, NULL, 0);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	dup3(fd, rt->socket, O_CLOEXEC); /* others may be looking at the number */
+	close(fd);
+	return 0;
+}
+
 static int request(struct plm *rt, enum door_request_kind kind, const char *text)
 {
 	struct door_reply reply;
@@ -284,7 +332,9 @@ static int request(struct plm *rt, enum door_request_kind kind, const char *text
 	if (rt->socket < 0)
 		return why(-ENOTSUP, "not from inside a task");
 	pthread_mutex_lock(&rt->socket_mutex);
-	r = ask(rt->socket, kind, text, &reply, NULL, 0);
+	r = manager_listens(rt) ? 0 : dial_again(rt);
+	if (r == 0)
+		r = ask(rt->socket, kind, text, &reply, NULL, 0);
 	pthread_mutex_unlock(&rt->socket_mutex);
 	return r < 0 ? r : 0;
 }

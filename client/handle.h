@@ -32,6 +32,7 @@ struct plm {
 	uint64_t runtime;
 	int socket;            /* to the manager; -1 in a worker */
 	pthread_mutex_t socket_mutex;
+	_Atomic uint64_t alone_ns; /* since when neither manager nor scheduler lives; 0: one does */
 	uint32_t *alive;       /* a page that fork() wipes: 1 here, 0 in a child */
 	_Atomic int patience_ms;
 
@@ -74,9 +75,9 @@ void handle_close(struct plm *rt);
 struct tables *plm_tables(plm *rt);
 
 /* 0 or why this handle cannot be used: -ECHILD after fork, -EHOSTDOWN when the runtime is gone. */
-int handle_check(const struct plm *rt);
-/* -EHOSTDOWN when the manager is gone or the runtime has stopped, else 0. */
-int handle_runtime_gone(const struct plm *rt);
+int handle_check(struct plm *rt);
+/* -EHOSTDOWN when the runtime has stopped, or nobody of it has lived for a while, else 0. */
+int handle_runtime_gone(struct plm *rt);
 
 /* ---- refs.c ---- */
 

@@ -96,6 +96,13 @@ static uint32_t slot_for_client(struct manager *m, pid_t pid, const char *name)
 	return 0;
 }
 
+static void watch_client(struct manager *m, uint32_t slot, int socket)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP,
+		.data.u64 = (uint64_t)WATCH_SOCKET << 32 | slot };
+	epoll_ctl(m->epoll, EPOLL_CTL_MOD, socket, &event);
+}
+
 /* The peer's pid is of the time of its connect; the socket being open still says that it is that
  * one. */
 static int admit(struct manager *m, int socket, const char *name)
@@ -117,12 +124,32 @@ static int admit(struct manager *m, int socket, const char *name)
 	}
 	m->slot[slot] = (struct watched){ .pidfd = pidfd, .socket = socket, .born_ns = clock_ns() };
 	manager_watch(m, pidfd, WATCH_PROCESS, slot);
-	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP,
-		.data.u64 = (uint64_t)WATCH_SOCKET << 32 | slot };
-	epoll_ctl(m->epoll, EPOLL_CTL_MOD, socket, &event);
+	watch_client(m, slot, socket);
 	int fds[2] = { m->tables.control_segment.fd, m->tables.store_segment.fd };
 	reply(socket, (int)slot, process_generation(sh_load(&m->tables.process[slot].state)), "",
 	    fds, 2);
+	return 0;
+}
+
+/* One that a dead manager let in, and that has gone on meanwhile: it wants something of us. */
+static int admit_again(struct manager *m, int socket, const char *text)
+{
+	unsigned slot = 0, generation = 0;
+	int pid, r = door_check_peer(socket, &pid);
+	if (r < 0)
+		return r;
+	if (sscanf(text, "%u %u", &slot, &generation) != 2 || slot < SLOT_FIRST_MEMBER ||
+	    slot >= m->tables.limits.processes)
+		return why(-EPROTO, "\"%.32s\" is no place of a client", text);
+	const struct process *p = &m->tables.process[slot];
+	uint64_t word = sh_load(&p->state);
+	if (process_kind(word) != KIND_CLIENT || process_state(word) != PROCESS_LIVE ||
+	    process_generation(word) != generation || p->pid != pid ||
+	    m->slot[slot].pidfd < 0 || m->slot[slot].socket >= 0)
+		return why(-ESTALE, "place %u is not this client's any more: connect anew", slot);
+	m->slot[slot].socket = socket;
+	watch_client(m, slot, socket);
+	reply(socket, (int)slot, generation, "", NULL, 0);
 	return 0;
 }
 
@@ -138,10 +165,12 @@ void admission_hello(struct manager *m, int socket)
 		    "the client speaks version %u of the protocol, this runtime %u: use programs "
 		    "of one build",
 		    request.version, DOOR_VERSION);
-	else if (request.kind != DOOR_HELLO)
-		r = why(-EPROTO, "say hello first");
-	else
+	else if (request.kind == DOOR_HELLO)
 		r = admit(m, socket, request.text);
+	else if (request.kind == DOOR_AGAIN)
+		r = admit_again(m, socket, request.text);
+	else
+		r = why(-EPROTO, "say hello first");
 	m->strangers--;
 	if (r == 0)
 		return;

@@ -28,9 +28,21 @@ struct loader_report {
 	char text[500];
 };
 
+static bool is_loaded(const struct registry *registry, const char *path)
+{
+	char other[MODULE_PATH_BYTES];
+	uint32_t first, count;
+	for (uint32_t i = 0; i < registry_modules(registry); i++)
+		if (registry_module(registry, i, other, &first, &count) && strcmp(other, path) == 0)
+			return true;
+	return false;
+}
+
 static int load_one(struct manager *m, const char *path)
 {
 	const plm_module *module;
+	if (!m->announced && is_loaded(&m->tables.registry, path))
+		return 0; /* an earlier manager of this runtime has */
 	int r = module_open(path, &module);
 	if (r < 0)
 		return r;

@@ -8,23 +8,33 @@
 
 #include "base/log.h"
 #include "base/why.h"
+#include "lifecycle/guard.h"
 #include "lifecycle/manager.h"
 
 enum { EXIT_CANNOT_BOOT = 73, EXIT_IS_UP = 75 };
 
-static int run(const struct options *options, int ready)
+/* Until it is ready, errors go to who started us. */
+static int serve(const struct service *service)
 {
 	static struct manager manager;
-	log_open(options->name, "manager");
-	int r = manager_boot(&manager, options, ready);
+	log_open(service->options->name, "manager");
+	int r = manager_boot(&manager, service->options, service->ready);
+	if (r < 0 && r != -ESHUTDOWN)
+		fprintf(stderr, "plm: %s\n", why_text());
+	if (service->log >= 0)
+		dup2(service->log, STDERR_FILENO);
 	if (r == 0)
 		return manager_run(&manager);
-	fprintf(stderr, "plm: %s\n", why_text());
-	return r == -EADDRINUSE ? EXIT_IS_UP : EXIT_CANNOT_BOOT;
+	return r == -ESHUTDOWN ? 0 : r == -EADDRINUSE ? EXIT_IS_UP : EXIT_CANNOT_BOOT;
 }
 
-/* The log takes the place of the terminal; until ready, errors go to who started us. */
-static int become_daemon(const struct options *options, int ready)
+static int run(const struct service *service)
+{
+	return service->options->guard ? guard_run(service, serve) : serve(service);
+}
+
+/* The log takes the place of the terminal. */
+static int become_daemon(struct options *options, int ready)
 {
 	char path[160], directory[108];
 	if (setsid() < 0 || door_directory(directory, sizeof directory, 1) < 0) {
@@ -40,15 +50,7 @@ static int become_daemon(const struct options *options, int ready)
 	}
 	dup2(null, STDIN_FILENO);
 	dup2(null, STDOUT_FILENO);
-	static struct manager manager;
-	log_open(options->name, "manager");
-	int r = manager_boot(&manager, options, ready);
-	if (r < 0)
-		fprintf(stderr, "plm: %s\n", why_text());
-	dup2(log, STDERR_FILENO);
-	if (r < 0)
-		return r == -EADDRINUSE ? EXIT_IS_UP : EXIT_CANNOT_BOOT;
-	return manager_run(&manager);
+	return run(&(struct service){ .options = options, .ready = ready, .log = log });
 }
 
 /* The parent of a daemon: passes on the ready line, or the child's exit code. */
@@ -66,7 +68,7 @@ static int await_daemon(pid_t child, int ready)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_CANNOT_BOOT;
 }
 
-static int run_daemon(const struct options *options)
+static int run_daemon(struct options *options)
 {
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC) < 0) {
@@ -92,5 +94,7 @@ int main(int argc, char **argv)
 	int r = options_parse(argc, argv, &options);
 	if (r)
 		return r - 1;
-	return options.daemon ? run_daemon(&options) : run(&options, STDOUT_FILENO);
+	if (options.daemon)
+		return run_daemon(&options);
+	return run(&(struct service){ .options = &options, .ready = STDOUT_FILENO, .log = -1 });
 }

@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -17,7 +18,7 @@
 #include "store/nodes.h"
 #include "worker/modules.h"
 
-enum { EVENTS_PER_TURN = 32 };
+enum { EVENTS_PER_TURN = 32, RINGS_AT_ONCE = 64 };
 
 int manager_watch(struct manager *m, int fd, enum watch what, uint32_t which)
 {
@@ -37,6 +38,16 @@ void manager_unwatch(struct manager *m, int fd)
 
 /* ---- boot ---- */
 
+/* The pidfd first: then the look says whether it is the one. */
+static int tie(struct manager *m)
+{
+	pid_t starter = m->options->starter;
+	m->parent = (int)syscall(SYS_pidfd_open, starter, 0);
+	if (m->parent >= 0 && getppid() == starter)
+		return manager_watch(m, m->parent, WATCH_PARENT, 0);
+	return why(-ESRCH, "who started this runtime has ended, and it is --tied to that");
+}
+
 static int open_descriptors(struct manager *m)
 {
 	sigset_t wanted;
@@ -49,11 +60,14 @@ static int open_descriptors(struct manager *m)
 	    SIG_IGN); /* a file size limit is then an error of posix_fallocate, not a death */
 	m->epoll = epoll_create1(EPOLL_CLOEXEC);
 	m->signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
-	m->joined = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (m->epoll < 0 || m->signals < 0 || m->joined < 0)
+	if (m->epoll < 0 || m->signals < 0)
 		return why(-errno, "opening descriptors: %s", strerror(errno));
-	int r = manager_watch(m, m->signals, WATCH_SIGNAL, 0);
-	return r < 0 ? r : manager_watch(m, m->joined, WATCH_JOINED, 0);
+	int r = instance_bell(m);
+	if (r == 0)
+		r = manager_watch(m, m->signals, WATCH_SIGNAL, 0);
+	if (r == 0)
+		r = manager_watch(m, m->joined, WATCH_JOINED, 0);
+	return r == 0 && m->options->tied ? tie(m) : r;
 }
 
 /* Before anything is touched: pages lie where they are first used. */
@@ -65,14 +79,24 @@ static void bind_arenas(struct manager *m)
 		    (uint64_t)t->arena[i].pages * STORE_PAGE_BYTES, i);
 }
 
+int manager_make_slots(struct manager *m)
+{
+	m->slot = calloc(m->tables.limits.processes, sizeof m->slot[0]);
+	if (!m->slot)
+		return why(-ENOMEM, "no memory for the process slots");
+	for (uint32_t i = 0; i < m->tables.limits.processes; i++)
+		m->slot[i] = (struct watched){ .pidfd = -1, .socket = -1 };
+	return 0;
+}
+
 static int make_tables(struct manager *m)
 {
 	int r = tables_create(m->options->name, &m->options->limits, &m->tables);
 	if (r < 0)
 		return r;
-	m->slot = calloc(m->tables.limits.processes, sizeof m->slot[0]);
-	if (!m->slot)
-		return why(-ENOMEM, "no memory for the process slots");
+	r = manager_make_slots(m);
+	if (r < 0)
+		return r;
 	struct control *c = m->tables.control;
 	c->kinds = m->options->kinds;
 	memcpy(c->kind, m->options->kind, sizeof c->kind);
@@ -84,13 +108,12 @@ static int make_tables(struct manager *m)
 	c->ageing_ms = (uint32_t)m->options->ageing_ms;
 	c->spares = m->options->spares;
 	c->seed = m->options->seed;
-	for (uint32_t i = 0; i < m->tables.limits.processes; i++)
-		m->slot[i] = (struct watched){ .pidfd = -1, .socket = -1 };
 	bind_arenas(m);
 	struct process *self = &m->tables.process[SLOT_MANAGER];
 	process_claim(self, KIND_MANAGER, getpid(), "manager");
 	uint64_t word = sh_load(&self->state);
 	process_step(self, &word, PROCESS_LIVE);
+	sh_store(&c->made, 1);
 	return 0;
 }
 
@@ -110,10 +133,21 @@ static int spawn_all(struct manager *m)
 	return r;
 }
 
+/* Nobody but us is affected when this boot fails: what we would have gone on with goes on. */
+static void give_up(struct manager *m)
+{
+	if (m->adopts)
+		return;
+	if (m->slot)
+		members_signal(m, SIGKILL);
+	instance_release(m);
+}
+
 int manager_boot(struct manager *m, const struct options *options, int ready)
 {
 	*m = (struct manager){ .options = options, .ready = ready, .lock = -1, .door = -1,
-		.scheduler.due_ns = DEADLINE_NEVER, .workers.due_ns = DEADLINE_NEVER,
+		.parent = -1, .scheduler.due_ns = DEADLINE_NEVER,
+		.workers.due_ns = DEADLINE_NEVER,
 		.look_due_ns = options->hang_after_ms ? 0 : DEADLINE_NEVER };
 	int r = instance_claim(m);
 	if (r < 0)
@@ -121,20 +155,17 @@ int manager_boot(struct manager *m, const struct options *options, int ready)
 	orphans_adopt();
 	r = open_descriptors(m);
 	if (r == 0)
-		r = make_tables(m);
+		r = m->adopts ? adopt_tables(m) : make_tables(m);
 	if (r == 0)
 		r = members_plan(m);
-	if (r == 0)
-		r = spawn_all(m); /* they come up while we load and listen */
+	if (r == 0) /* they come up while we load and listen */
+		r = m->adopts ? adopt_processes(m) : spawn_all(m);
 	if (r == 0)
 		r = load_modules(m);
 	if (r == 0)
 		r = admission_open(m);
-	if (r < 0) {
-		if (m->slot)
-			members_signal(m, SIGKILL);
-		instance_release(m);
-	}
+	if (r < 0)
+		give_up(m);
 	return r;
 }
 
@@ -191,7 +222,8 @@ static void announce(struct manager *m)
 	    m->options->name, (int)getpid(), staff_workers(m));
 	ssize_t ignored = write(m->ready, line, (size_t)n);
 	(void)ignored;
-	sh_store(&m->tables.control->mode, MODE_UP);
+	if (!m->draining)
+		sh_store(&m->tables.control->mode, MODE_UP);
 	m->announced = true;
 	if (m->options->daemon) {
 		close(m->ready);
@@ -199,13 +231,26 @@ static void announce(struct manager *m)
 	}
 }
 
-static void on_joined(struct manager *m)
+static void announce_if_complete(struct manager *m)
 {
-	eventfd_t n;
-	eventfd_read(m->joined, &n);
 	if (!m->announced && !m->ending && members_all_live(m))
 		announce(m);
+}
+
+static void on_joined(struct manager *m)
+{
+	eventfd_t rings[RINGS_AT_ONCE];
+	while (read(m->joined, rings, sizeof rings) == sizeof rings)
+		;
+	announce_if_complete(m);
 	staff_dismiss(m);
+}
+
+static void on_parent_gone(struct manager *m)
+{
+	log_info("who started this runtime has ended, and it is --tied to that: it ends, too");
+	manager_unwatch(m, m->parent);
+	manager_end(m);
 }
 
 static void on_process(struct manager *m, uint32_t slot)
@@ -233,6 +278,7 @@ static void on_event(struct manager *m, uint64_t what)
 	case WATCH_SOCKET: admission_request(m, which); break;
 	case WATCH_LOADER: loader_done(m); break;
 	case WATCH_ORPHAN: orphans_ended(m, (int)which); break;
+	case WATCH_PARENT: on_parent_gone(m); break;
 	}
 }
 
@@ -265,6 +311,7 @@ static int next_timeout_ms(const struct manager *m)
 int manager_run(struct manager *m)
 {
 	struct epoll_event events[EVENTS_PER_TURN];
+	announce_if_complete(m); /* all may have been there before us */
 	while (!m->ending || members_count(m) > 0 || m->orphans > 0) {
 		int n = epoll_wait(m->epoll, events, EVENTS_PER_TURN, next_timeout_ms(m));
 		for (int i = 0; i < n; i++)

@@ -5,8 +5,9 @@
  * shared structure but the process table (`make layers` checks the symbols it uses): a bug in a
  * worker must not be able to stop the one process that can have the rest repaired.
  * It loads no user code and has one thread: what it forks is clean.
- * Death: its children end with it (PDEATHSIG), clients see their socket close, and the next plm of
- * the same name removes what is left (instance.c). */
+ * Death: nothing else ends. Members and clients go on in shared memory; who dies meanwhile is found
+ * dead, and new clients come in, when the next plm of the name goes on with the runtime (adopt.c).
+ * All may be dead by then: that is the same. With --tied its members end with it instead. */
 #ifndef PLM_MANAGER_H
 #define PLM_MANAGER_H
 
@@ -27,15 +28,16 @@ enum watch { /* what an epoll event is about; with a slot or a descriptor in the
 	WATCH_SOCKET,  /* the connection of a client's slot */
 	WATCH_LOADER,
 	WATCH_ORPHAN,  /* the pidfd of a process that a dead worker left: its number */
+	WATCH_PARENT,  /* --tied: the pidfd of who started us */
 };
 
 struct watched { /* what the manager keeps of a process slot */
 	int pidfd;
 	int socket;       /* clients */
 	uint64_t born_ns;
-	uint32_t place;   /* workers: which of the manager's places it has */
 	char *module;     /* a client's request that waits for the loader */
 	bool fenced;      /* killed for giving no sign of life; the kernel has not said so yet */
+	bool adopted;     /* no child of ours: its parent was a manager that is dead */
 };
 
 struct backoff {
@@ -64,6 +66,8 @@ struct manager {
 	struct place *place;  /* [workers]; NULL: they are not pinned */
 	int epoll, door, signals, joined;
 	int lock;             /* the file lock that makes this the only plm of the name */
+	int parent;           /* --tied: the pidfd of who started us, else -1 */
+	bool adopts;          /* the segments are those of a manager that is dead */
 	int ready;            /* where the ready line goes: stdout, or a pipe to who started the
 			       * daemon */
 	uint32_t strangers;
@@ -86,9 +90,19 @@ void manager_drain(struct manager *m);
 void manager_end(struct manager *m);
 void manager_admit(struct manager *m, uint32_t admission); /* ADMISSION_ bits */
 
+int manager_make_slots(struct manager *m);
+
 /* ---- instance.c ---- */
-int instance_claim(struct manager *m); /* the only one of its name; leftovers removed */
+/* The only one of its name. What a dead one left is attached, to go on with, or removed.
+ * -ESHUTDOWN: the guard asks, and there is nothing to go on with. */
+int instance_claim(struct manager *m);
+int instance_bell(struct manager *m); /* opens m->joined */
 void instance_release(struct manager *m);
+
+/* ---- adopt.c ---- */
+int adopt_tables(struct manager *m);   /* this process becomes its manager */
+int adopt_processes(struct manager *m); /* who lives is watched, who died is mourned */
+bool adopt_still_lives(const struct process *p);
 
 /* ---- members.c ---- */
 int members_plan(struct manager *m); /* where workers will run, before the first is spawned */
@@ -98,6 +112,7 @@ void members_died(struct manager *m, uint32_t slot);
 void members_gone(struct manager *m, uint32_t slot, int status); /* the table hears of it */
 void members_signal(struct manager *m, int signal);
 bool members_all_live(const struct manager *m);
+void members_complete(struct manager *m); /* who is missing is started */
 uint32_t members_count(const struct manager *m); /* children that still live */
 
 /* ---- staff.c ---- */
@@ -127,7 +142,10 @@ void orphans_adopt(void); /* from now on what children leave behind is given to 
 void orphans_end(struct manager *m);             /* kills what was */
 void orphans_ended(struct manager *m, int pidfd); /* one of them, and maybe it left others */
 void orphans_reap(struct manager *m); /* those that ended without us */
-void orphans_of(uint64_t runtime); /* of one that is dead: found by their environment, killed */
+/* Of a runtime, found by their environment and killed: all, or (not NULL) those of process slots
+ * where nobody lives. */
+void orphans_of(uint64_t runtime, const bool *lives);
+void orphans_unowned(struct manager *m); /* of workers of this runtime that were no child of ours */
 
 /* ---- admission.c ---- */
 int admission_open(struct manager *m);

@@ -1,7 +1,7 @@
 /* members.c - birth and death of scheduler and workers.
  *
  * A child is forked from this one-threaded process, which has loaded no user code; it keeps the
- * segments' descriptors and nothing else, attaches anew, and dies with its parent (PDEATHSIG). Not
+ * segments' descriptors and nothing else, and attaches anew. It outlives us, unless --tied. Not
  * SIGCHLD for deaths: pending signals merge, and two deaths would look like one. A pidfd a process
  * names the dead, costs one descriptor, and serves clients as well. */
 #include <errno.h>
@@ -90,6 +90,8 @@ static int scheduler_main(int control_fd, int store_fd, int joined)
 	this_scheduler = &scheduler;
 	eventfd_write(joined, 1);
 	scheduler_run(&scheduler);
+	uint64_t word = sh_load(&scheduler.me->state); /* for a manager that is not told how */
+	process_step(scheduler.me, &word, PROCESS_LEAVING);
 	return 0;
 }
 
@@ -150,14 +152,17 @@ static _Noreturn void child_main(
 	prctl(PR_SET_NAME, kind == KIND_WORKER ? "plm-worker" : "plm-scheduler");
 	signal(SIGTERM, on_terminate);
 	take_interrupts();
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (m->options->tied)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
-		_exit(1); /* it died before we asked to be told */
+		_exit(1); /* nobody knows of us yet, but for who waits for the lock to be free */
+	m->tables.process[slot].start_time = process_start_time(getpid());
 	m->tables.process[slot].pid = getpid();
 	uint32_t worker_kind = m->tables.process[slot].worker_kind % WORKER_KINDS_MAX;
 	struct post post = { .slot = slot,
 		.recycling = m->options->recycling,
-		.place = m->place ? &m->place[m->slot[slot].place] : NULL,
+		.place = m->place ?
+		    &m->place[m->tables.process[slot].place % m->tables.limits.workers] : NULL,
 		.injection = injection_for(&m->options->injections,
 		    m->options->kind[worker_kind].generation) };
 	tables_detach(&m->tables); /* the manager's view of them; ours is made anew */
@@ -196,7 +201,7 @@ static uint32_t free_place(const struct manager *m)
 		uint64_t word = sh_load(&m->tables.process[slot].state);
 		if (process_kind(word) == KIND_WORKER && process_present(word) &&
 		    !m->tables.process[slot].spare)
-			takers[m->slot[slot].place]++;
+			takers[m->tables.process[slot].place % WORKERS_MAX]++;
 	}
 	for (uint32_t place = 1; place < m->tables.limits.workers; place++)
 		if (takers[place] < takers[best])
@@ -244,7 +249,7 @@ static int watch_child(struct manager *m, uint32_t slot, pid_t pid)
 	p->pid = pid;
 	p->start_time = process_start_time(pid);
 	m->slot[slot].born_ns = clock_ns();
-	m->slot[slot].fenced = false;
+	m->slot[slot].fenced = m->slot[slot].adopted = false;
 	m->slot[slot].pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (m->slot[slot].pidfd < 0)
 		return why(-errno, "pidfd_open: %s", strerror(errno));
@@ -258,7 +263,7 @@ int members_spawn(struct manager *m, enum process_kind kind)
 	if (r < 0)
 		return r;
 	uint32_t relieved = m->tables.process[slot].spare;
-	m->slot[slot].place = relieved ? m->slot[relieved].place : place;
+	m->tables.process[slot].place = relieved ? m->tables.process[relieved].place : place;
 	pid_t parent = getpid(), pid = fork();
 	if (pid == 0)
 		child_main(m, kind, slot, parent);
@@ -303,7 +308,9 @@ void members_gone(struct manager *m, uint32_t slot, int status)
 
 static void describe_end(int status, char *ret, size_t size)
 {
-	if (WIFSIGNALED(status))
+	if (status == PROCESS_UNSEEN)
+		snprintf(ret, size, "ended, nobody knows how,");
+	else if (WIFSIGNALED(status))
 		snprintf(ret, size, "killed by signal %d (%s)", WTERMSIG(status),
 		    strsignal(WTERMSIG(status)));
 	else
@@ -344,27 +351,39 @@ static void plan_vacancy(struct manager *m, uint32_t slot)
 	m->workers.due_ns = clock_ns();
 }
 
+static bool take_status(int pidfd, int *ret)
+{
+	siginfo_t info = { 0 };
+	if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+		return false;
+	*ret = info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8 : info.si_status & 0x7f;
+	return true;
+}
+
 void members_died(struct manager *m, uint32_t slot)
 {
 	uint64_t word = sh_load(&m->tables.process[slot].state);
 	enum process_kind kind = process_kind(word);
-	siginfo_t info = { 0 };
 	int status = 0;
-	if (waitid(P_PIDFD, (id_t)m->slot[slot].pidfd, &info, WEXITED | WNOHANG) < 0 ||
-	    info.si_pid == 0)
+	if (!m->slot[slot].adopted && !take_status(m->slot[slot].pidfd, &status))
 		return;
-	status = info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8 : info.si_status & 0x7f;
+	if (m->slot[slot].adopted)
+		status = PROCESS_UNSEEN;
+	bool orderly = status == 0 ||
+	    (m->slot[slot].adopted && process_state(word) == PROCESS_LEAVING);
 	manager_unwatch(m, m->slot[slot].pidfd);
 	m->slot[slot].pidfd = -1;
 	char end[96];
 	describe_end(status, end, sizeof end);
-	if (kind == KIND_SCHEDULER && m->draining && status == 0)
+	if (kind == KIND_SCHEDULER && m->draining && orderly)
 		manager_end(m);
-	else if (!m->ending && status == 0 && process_state(word) == PROCESS_LEAVING)
+	else if (!m->ending && orderly && process_state(word) == PROCESS_LEAVING)
 		plan_vacancy(m, slot);
 	else if (!m->ending)
 		plan_restart(m, slot, kind, end);
 	orphans_end(m); /* before its task is anybody else's: what it started is over by then */
+	if (m->slot[slot].adopted && kind == KIND_WORKER)
+		orphans_unowned(m);
 	members_gone(m, slot, status | (m->slot[slot].fenced ? (int)PROCESS_HUNG : 0));
 }
 
@@ -399,10 +418,22 @@ void members_spawn_due(struct manager *m)
 		spawn_missing(m, &m->workers, KIND_WORKER);
 }
 
+void members_complete(struct manager *m)
+{
+	uint64_t now = clock_ns();
+	if (m->slot[SLOT_SCHEDULER].pidfd < 0) {
+		m->scheduler.missing = 1;
+		m->scheduler.due_ns = now;
+	}
+	m->workers.missing = m->tables.limits.processes; /* as many as there are vacancies */
+	m->workers.due_ns = now;
+}
+
 void members_signal(struct manager *m, int signal)
 {
 	for (uint32_t i = SLOT_SCHEDULER; i < m->tables.limits.processes; i++)
-		if (m->slot[i].pidfd >= 0 && m->slot[i].socket < 0)
+		if (m->slot[i].pidfd >= 0 &&
+		    process_kind(sh_load(&m->tables.process[i].state)) != KIND_CLIENT)
 			syscall(SYS_pidfd_send_signal, m->slot[i].pidfd, signal, NULL, 0);
 	wake_everybody(m);
 }

@@ -62,6 +62,12 @@ static const char help[] =
     "  --recycle-growth SIZE\n"
     "                    ... when its private memory has grown by SIZE since before its first\n"
     "                    task; looked at every 100 ms (default 0: never; PLM_RECYCLE_GROWTH)\n"
+    "  --fresh           remove what a runtime of this name left that was killed. Without it that\n"
+    "                    runtime is gone on with, as it was booted: queued tasks, kept values,\n"
+    "                    clients and workers that live\n"
+    "  --guard           a small parent starts it again at once when it was killed\n"
+    "  --tied            end at once when the process that started it ends; its own processes end\n"
+    "                    with it, however it ends (without: they go on until the next boot)\n"
     "  --daemon          go to the background when ready; the log is NAME.log in the runtime "
     "directory\n"
     "  --help, --version\n"
@@ -267,6 +273,25 @@ static int fit_spares(struct options *o)
 	    "with a larger --processes", o->spares, o->limits.workers, room);
 }
 
+static int check_tie(const struct options *o)
+{
+	if (!o->tied || (!o->daemon && !o->guard))
+		return 0;
+	return why(-EINVAL, "with %s it has another parent than the process that starts it: "
+	    "--tied to that it cannot be", o->daemon ? "--daemon" : "--guard");
+}
+
+static bool *flag_of(struct options *o, int letter)
+{
+	switch (letter) {
+	case 'd': return &o->daemon;
+	case 'f': return &o->fresh;
+	case 'G': return &o->guard;
+	case 'T': return &o->tied;
+	default: return NULL;
+	}
+}
+
 int options_parse(int argc, char **argv, struct options *ret)
 {
 	static const struct option flags[] = {
@@ -288,6 +313,9 @@ int options_parse(int argc, char **argv, struct options *ret)
 	    {"recycle-tasks", required_argument, NULL, 'r'},
 	    {"recycle-growth", required_argument, NULL, 'R'},
 	    {"daemon", no_argument, NULL, 'd'},
+	    {"fresh", no_argument, NULL, 'f'},
+	    {"guard", no_argument, NULL, 'G'},
+	    {"tied", no_argument, NULL, 'T'},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'v'},
 	    {NULL, 0, NULL, 0},
@@ -305,8 +333,9 @@ int options_parse(int argc, char **argv, struct options *ret)
 			fprintf(stderr, "Try \"plm --help\".\n");
 			return EXIT_USAGE + 1;
 		}
-		if (letter == 'd')
-			ret->daemon = true;
+		bool *flag = flag_of(ret, letter);
+		if (flag)
+			*flag = true;
 		else if (apply(ret, flags[which].name, (char)letter, optarg) < 0)
 			return usage_error();
 	}
@@ -314,6 +343,9 @@ int options_parse(int argc, char **argv, struct options *ret)
 		why(-EINVAL, "unexpected argument \"%s\"", argv[optind]);
 		return usage_error();
 	}
+	ret->starter = getppid();
+	if (check_tie(ret) < 0)
+		return usage_error();
 	fit_processes(ret);
 	if (devices_plan(ret) < 0)
 		return usage_error();

@@ -3,6 +3,7 @@
 #define PLM_OPTIONS_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "tables/injection.h"
 #include "tables/tables.h"
@@ -29,6 +30,11 @@ struct options {
 	uint64_t hang_after_ms; /* a worker without a sign of life hangs; 0: never */
 	struct recycling recycling;
 	bool daemon;
+	bool fresh;  /* what an earlier runtime of the name left is removed, not gone on with */
+	bool guard;  /* a parent starts it again when it was killed */
+	bool tied;   /* it ends with who started it, and its processes with it */
+	pid_t starter; /* who, if tied */
+	bool again;  /* the guard starts it: there must be something to go on with */
 };
 
 #define GPUS_AS_DETECTED UINT32_MAX

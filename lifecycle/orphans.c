@@ -2,9 +2,10 @@
  *
  * A command dies with its worker (PDEATHSIG), its own children do not. The manager has asked to be
  * given them (PR_SET_CHILD_SUBREAPER): whatever a worker leaves becomes its child, in whatever
- * session, and is killed; what that leaves in turn comes at its end. When the manager itself was
- * killed nobody is given them: the next boot of the name looks for PLM_TASK of the dead runtime in
- * the environments of this user's processes. What has cleared its environment is then not found. */
+ * session, and is killed; what that leaves in turn comes at its end. What workers leave that are no
+ * children of this manager is given to somebody else: it is looked for by PLM_TASK and PLM_SLOT in
+ * the environments of this user's processes, and in the cgroups of their slots, if there are any.
+ * Without those, what has cleared its environment is not found. */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/family.h"
+#include "base/group.h"
 #include "base/log.h"
 #include "lifecycle/manager.h"
 
@@ -41,8 +43,7 @@ static bool is_known(const struct manager *m, pid_t pid)
 		if (m->orphan[i].pid == pid)
 			return true;
 	for (uint32_t i = SLOT_SCHEDULER; i < m->tables.limits.processes; i++)
-		if (m->slot[i].pidfd >= 0 && m->slot[i].socket < 0 &&
-		    m->tables.process[i].pid == pid)
+		if (m->slot[i].pidfd >= 0 && m->tables.process[i].pid == pid)
 			return true;
 	return false;
 }
@@ -94,24 +95,41 @@ void orphans_reap(struct manager *m)
 		waitpid(info.si_pid, NULL, WNOHANG);
 }
 
-/* ---- of a runtime that is dead ---- */
+/* ---- of workers that were no children of ours ---- */
 
-/* NAME=VALUE, one behind the other, a zero behind each. */
-static bool has_variable(const char *all, size_t length, const char *name, const char *ending)
+struct marked { /* who is looked for */
+	char ending[32];   /* of PLM_TASK */
+	const bool *lives; /* by PLM_SLOT; NULL: in no slot */
+};
+
+/* The value in NAME=VALUE, one behind the other, a zero behind each; NULL: there is none. */
+static const char *variable(const char *all, size_t length, const char *name)
 {
-	const char *end = all + length;
-	size_t name_length = strlen(name), ending_length = strlen(ending);
-	for (const char *at = all; at < end; at += strlen(at) + 1) {
-		size_t n = strlen(at);
-		if (n >= name_length + ending_length && strncmp(at, name, name_length) == 0 &&
-		    strcmp(at + n - ending_length, ending) == 0)
-			return true;
-	}
-	return false;
+	size_t name_length = strlen(name);
+	for (const char *at = all; at < all + length; at += strlen(at) + 1)
+		if (strncmp(at, name, name_length) == 0)
+			return at + name_length;
+	return NULL;
+}
+
+static bool ends_with(const char *text, const char *ending)
+{
+	size_t n = strlen(text), length = strlen(ending);
+	return n >= length && strcmp(text + n - length, ending) == 0;
+}
+
+static bool is_marked_by(const char *all, size_t length, const struct marked *marked)
+{
+	const char *task = variable(all, length, "PLM_TASK=@");
+	const char *slot = variable(all, length, "PLM_SLOT=");
+	if (!task || !ends_with(task, marked->ending))
+		return false;
+	unsigned long n = slot ? strtoul(slot, NULL, 10) : PROCESSES_MAX;
+	return !marked->lives || n >= PROCESSES_MAX || !marked->lives[n];
 }
 
 /* Another user's cannot be read, one of the kernel has none. */
-static bool is_marked(const char *pid, const char *ending, char *room)
+static bool is_marked(const char *pid, const struct marked *marked, char *room)
 {
 	char path[64];
 	size_t n = 0;
@@ -125,14 +143,14 @@ static bool is_marked(const char *pid, const char *ending, char *room)
 		n += (size_t)got;
 	close(fd);
 	room[n] = 0;
-	return has_variable(room, n, "PLM_TASK=@", ending);
+	return is_marked_by(room, n, marked);
 }
 
 /* The pidfd first: then the look at its environment is about the process that is killed. */
-static bool end_if_marked(const char *pid, const char *ending, char *room)
+static bool end_if_marked(const char *pid, const struct marked *who, char *room)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, atoi(pid), 0);
-	bool marked = pidfd >= 0 && atoi(pid) != getpid() && is_marked(pid, ending, room);
+	bool marked = pidfd >= 0 && atoi(pid) != getpid() && is_marked(pid, who, room);
 	if (marked) {
 		struct pollfd ended = { .fd = pidfd, .events = POLLIN };
 		log_info("pid %s was left behind by a command of that runtime: killed", pid);
@@ -145,21 +163,30 @@ static bool end_if_marked(const char *pid, const char *ending, char *room)
 }
 
 /* Again while there were any: they may have had children meanwhile. */
-void orphans_of(uint64_t runtime)
+void orphans_of(uint64_t runtime, const bool *lives)
 {
-	char ending[32];
+	struct marked who = { .lives = lives };
 	char *room = malloc(VARIABLES_BYTES);
 	bool any = room != NULL;
-	snprintf(ending, sizeof ending, ".%" PRIx64, runtime);
+	snprintf(who.ending, sizeof who.ending, ".%" PRIx64, runtime);
 	for (int search = 0; any && search < SEARCHES_MAX; search++) {
 		DIR *all = opendir("/proc");
 		const struct dirent *entry;
 		any = false;
 		while (all && (entry = readdir(all)) != NULL)
 			if (isdigit((unsigned char)entry->d_name[0]))
-				any |= end_if_marked(entry->d_name, ending, room);
+				any |= end_if_marked(entry->d_name, &who, room);
 		if (all)
 			closedir(all);
 	}
 	free(room);
+}
+
+void orphans_unowned(struct manager *m)
+{
+	bool lives[PROCESSES_MAX] = { false };
+	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++)
+		lives[i] = m->slot[i].pidfd >= 0;
+	orphans_of(m->tables.control->runtime, lives);
+	group_end_all(m->tables.control->name, lives);
 }

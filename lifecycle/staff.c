@@ -176,8 +176,7 @@ static int read_number(const char *what, const char *text, uint32_t *ret)
 static void change(struct manager *m)
 {
 	staff_dismiss(m);
-	m->workers.missing = m->tables.limits.processes; /* as many as there are vacancies */
-	m->workers.due_ns = clock_ns();
+	members_complete(m);
 }
 
 int staff_set(struct manager *m, const char *text)

@@ -22,9 +22,13 @@ static void describe_death(struct scheduler *s, const struct record *r, uint32_t
 	struct function_entry function = { .name = "?" };
 	registry_function(&s->t->registry, r->function, &function);
 	int status = (int)sh_load(&s->t->process[owner].exit_status);
-	*ret_signal = owner != SLOT_SCHEDULER && WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	bool known = owner != SLOT_SCHEDULER && !((uint32_t)status & PROCESS_UNSEEN);
+	*ret_signal = known && WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	if (owner == SLOT_SCHEDULER) /* the one that knew how it died has died, too */
 		snprintf(ret, size, "its worker died while it ran %s", function.name);
+	else if ((uint32_t)status & PROCESS_UNSEEN)
+		snprintf(ret, size, "its worker ended, while no manager lived to see how, and it "
+		    "ran %s", function.name);
 	else if ((uint32_t)status & PROCESS_HUNG)
 		snprintf(ret, size, "its worker gave no sign of life and was killed "
 		    "while it ran %s", function.name);

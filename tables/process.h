@@ -54,11 +54,12 @@ struct waiter {
 };
 
 #define PROCESS_HUNG ((uint32_t)1 << 31) /* it was killed for giving no sign of life */
+#define PROCESS_UNSEEN ((uint32_t)1 << 30) /* nobody knows how it ended: its parent was dead */
 
 struct process {
 	_Alignas(CACHE_LINE_BYTES) shared64 state;
 	int32_t pid;         /* W: manager, before STARTING (of a child: itself, before LIVE) */
-	uint32_t reserved;
+	uint32_t place;      /* W: manager, before the fork. Which of its places a worker has. */
 	uint64_t start_time; /* W: as pid. From /proc/PID/stat: tells a reused pid. */
 	uint64_t joined_ns;  /* W: manager */
 	char name[24];       /* W: manager. The command's name: for people. */

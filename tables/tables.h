@@ -59,6 +59,8 @@ struct control { /* the first page of the control segment, behind the segment's 
 	struct resource_names resources;
 	char device[DEVICES_MAX][DEVICE_ID_BYTES]; /* GPUs, as CUDA_VISIBLE_DEVICES names them */
 	uint64_t memory;   /* that tasks may declare together, bytes */
+	shared32 made;     /* W: manager, last at boot: what stands above is complete, and another
+			    * manager may go on with it */
 	_Alignas(CACHE_LINE_BYTES) shared32 mode;     /* W: manager.  R: anyone. enum runtime_mode
 						       * */
 	shared32 policy;                              /* W: anyone. Number in policy_at(). */

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "tables/tables.h"
 
 enum { ARGUMENTS_MAX = 2048, PATH_BYTES = 256, LINE_BYTES = 256, LOOK_AGAIN_NS = 2000000 };
 
@@ -214,14 +214,16 @@ static void start(struct runtime *rt, int out, const char *const *arguments)
 {
 	char path[PATH_BYTES], log[PATH_BYTES];
 	const char *all[ARGUMENTS_MAX] = { "--name", rt->name };
+	size_t own = 2;
 	program_path("plm", path, sizeof path);
 	scratch_path(rt, "plm.log", log, sizeof log);
-	for (size_t n = 0; arguments[n] && n + 3 < ARGUMENTS_MAX; n++)
-		all[n + 2] = arguments[n];
+	if (!rt->loose)
+		all[own++] = "--tied";
+	for (size_t n = 0; arguments[n] && n + own + 1 < ARGUMENTS_MAX; n++)
+		all[n + own] = arguments[n];
 	int err = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	dup2(out, STDOUT_FILENO);
 	dup2(err, STDERR_FILENO);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	become(path, all);
 }
 
@@ -237,25 +239,37 @@ void runtime_reboot_with(struct runtime *rt, const char *const *arguments)
 	close(ends[1]);
 	rt->ready_fd = ends[0];
 	read_line(rt->ready_fd, line, sizeof line);
-	snprintf(expected, sizeof expected, "plm: ready name=%s pid=%d workers=", rt->name,
-	    (int)rt->pid);
-	if (strncmp(line, expected, strlen(expected)) != 0) {
+	snprintf(expected, sizeof expected, "plm: ready name=%s pid=", rt->name);
+	const char *workers = strstr(line, " workers=");
+	if (strncmp(line, expected, strlen(expected)) != 0 || !workers) {
 		print_log(rt);
 		ck_abort_msg("plm did not boot: \"%s\", not \"%s...\"", line, expected);
 	}
-	rt->workers = (unsigned)strtoul(line + strlen(expected), NULL, 10);
+	rt->workers = (unsigned)strtoul(workers + strlen(" workers="), NULL, 10);
 }
 
-void runtime_boot_with(struct runtime *rt, const char *const *arguments)
+static void boot(struct runtime *rt, bool loose, const char *const *arguments)
 {
-	*rt = (struct runtime){ .ready_fd = -1 };
+	*rt = (struct runtime){ .ready_fd = -1, .loose = loose };
 	static int count;
 	snprintf(rt->name, sizeof rt->name, "test-%d-%d", (int)getpid(), ++count);
 	snprintf(rt->directory, sizeof rt->directory, "/tmp/plm-test-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(rt->directory));
 	setenv("XDG_RUNTIME_DIR", rt->directory, 1);
 	unsetenv("PLM_NAME");
+	/* A test that failed under this pid, long ago, may have left a runtime to go on with. */
+	tables_unlink(rt->name);
 	runtime_reboot_with(rt, arguments);
+}
+
+void runtime_boot_with(struct runtime *rt, const char *const *arguments)
+{
+	boot(rt, false, arguments);
+}
+
+void runtime_boot_loose_with(struct runtime *rt, const char *const *arguments)
+{
+	boot(rt, true, arguments);
 }
 
 static bool name_is_left(const struct runtime *rt, const char *what)
@@ -300,17 +314,30 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 	return remove(path);
 }
 
-void runtime_end(struct runtime *rt)
+/* What has outlived its manager. */
+static void kill_members(const struct runtime *rt)
 {
 	char path[PATH_BYTES];
+	struct tables left;
+	runtime_segment(rt, "control", path, sizeof path);
+	if (tables_inspect(path, &left) < 0)
+		return;
+	for (uint32_t i = SLOT_SCHEDULER; i < left.limits.processes; i++) {
+		const struct process *p = &left.process[i];
+		uint64_t word = sh_load(&p->state);
+		if (process_present(word) && process_kind(word) != KIND_CLIENT && p->pid > 1 &&
+		    process_start_time(p->pid) == p->start_time)
+			kill(p->pid, SIGKILL);
+	}
+	tables_detach(&left);
+}
+
+void runtime_end(struct runtime *rt)
+{
 	if (rt->pid > 0)
 		runtime_kill(rt);
-	static const char *const segments[] = { "control", "store" };
-	for (size_t i = 0; i < sizeof segments / sizeof segments[0]; i++) {
-		runtime_segment(rt, segments[i], path, sizeof path);
-		unlink(path);
-	}
-	runtime_segment(rt, "files", path, sizeof path);
-	nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+	if (rt->loose)
+		kill_members(rt);
+	tables_unlink(rt->name);
 	nftw(rt->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }

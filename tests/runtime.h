@@ -20,6 +20,7 @@ struct runtime {
 	pid_t pid;          /* the manager; 0: none runs */
 	int ready_fd;       /* its stdout */
 	unsigned workers;   /* as its ready line says */
+	bool loose;         /* its members outlive its manager */
 };
 
 struct output_of { /* what a program did; output_free() */
@@ -29,15 +30,22 @@ struct output_of { /* what a program did; output_free() */
 	size_t out_bytes, err_bytes;
 };
 
-/* Boots ./plm with these arguments behind --name and returns when it is ready. */
+/* Boots ./plm --tied with these arguments behind --name and returns when it is ready. */
 #define runtime_boot(rt, ...) runtime_boot_with((rt), (const char *const[]){ __VA_ARGS__ NULL })
 void runtime_boot_with(struct runtime *rt, const char *const *arguments);
+/* Not tied to this process: what outlives its manager goes on until runtime_end(). With --guard,
+ * pid is that of the guard. */
+#define runtime_boot_loose(rt, ...)                                                                \
+	runtime_boot_loose_with((rt), (const char *const[]){ __VA_ARGS__ NULL })
+void runtime_boot_loose_with(struct runtime *rt, const char *const *arguments);
 /* Again, under the same name, after runtime_kill(). */
+#define runtime_reboot(rt, ...)                                                                    \
+	runtime_reboot_with((rt), (const char *const[]){ __VA_ARGS__ NULL })
 void runtime_reboot_with(struct runtime *rt, const char *const *arguments);
 
 /* plmctl stop: the manager must end with 0 and leave no name in /dev/shm. */
 void runtime_stop(struct runtime *rt);
-/* SIGKILL for the manager; returns when it is dead. Its members end by themselves. */
+/* SIGKILL for the manager; returns when it is dead. Its members end by themselves, or go on. */
 void runtime_kill(struct runtime *rt);
 /* Kills what runs, removes the names in /dev/shm and the directory. After runtime_stop() too. */
 void runtime_end(struct runtime *rt);

@@ -36,6 +36,12 @@ static void boot(void)
 	runtime_boot(&rt, "--workers", "3", "--tasks", "4096", "--store", "16M",);
 }
 
+static void boot_guarded(void)
+{
+	runtime_boot_loose(
+	    &rt, "--guard", "--workers", "3", "--tasks", "4096", "--store", "16M",);
+}
+
 static void stop(void)
 {
 	runtime_stop(&rt);
@@ -153,6 +159,8 @@ _Noreturn static void client_main(int number, uint64_t random)
 	plm *handle;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	int r = plm_connect(&handle, rt.name);
+	if (r < 0 && number < 0)
+		_exit(0); /* the manager was just killed */
 	if (r < 0)
 		client_fails("connect", r);
 	plm_patience(handle, PATIENT_MS);
@@ -198,7 +206,8 @@ struct killer {
 	plm *handle;
 	uint64_t random;
 	pid_t victim; /* a client that lives to be killed */
-	unsigned schedulers, workers, clients;
+	bool guarded; /* a manager that dies comes back */
+	unsigned schedulers, workers, clients, managers;
 };
 
 static void kill_one(struct killer *k, enum process_kind kind, unsigned *count)
@@ -218,6 +227,13 @@ static void kill_client(struct killer *k)
 	k->victim = client_start(-1, random_next(&k->random) | 1);
 }
 
+static void kill_manager(struct killer *k)
+{
+	const struct process *manager = &plm_tables(k->handle)->process[SLOT_MANAGER];
+	if (k->guarded && kill_member(&rt, manager))
+		k->managers++;
+}
+
 /* The pace of the deaths, not a wait for anything. */
 static void let_them_work(struct killer *k)
 {
@@ -233,6 +249,7 @@ static void kill_for(struct killer *k, unsigned seconds)
 		switch (random_next(&k->random) % 16) {
 		case 0: kill_one(k, KIND_SCHEDULER, &k->schedulers); break;
 		case 1: case 2: case 3: kill_client(k); break;
+		case 4: case 5: kill_manager(k); break;
 		default: kill_one(k, KIND_WORKER, &k->workers); break;
 		}
 	}
@@ -241,6 +258,14 @@ static void kill_for(struct killer *k, unsigned seconds)
 	waitpid(k->victim, NULL, 0);
 }
 
+static bool is_complete(void *handle)
+{
+	plm_status s;
+	return plm_status_get(handle, &s) == 0 && s.workers == WORKERS &&
+	    plm_resume(handle) == 0;
+}
+
+/* _i: managers die, too. */
 START_TEST(under_random_deaths_each_task_ends_once_and_nothing_is_left)
 {
 	uint64_t seed = number_from("PLM_CHAOS_SEED", clock_ns() | 1);
@@ -248,7 +273,11 @@ START_TEST(under_random_deaths_each_task_ends_once_and_nothing_is_left)
 	pid_t client[CLIENTS];
 	score = shared_memory(sizeof *score);
 	printf("chaos: PLM_CHAOS_SEED=%llu, %u s\n", (unsigned long long)seed, seconds);
-	struct killer k = { .handle = join(), .random = seed };
+	if (_i) {
+		stop();
+		boot_guarded();
+	}
+	struct killer k = { .handle = join(), .random = seed, .guarded = _i != 0 };
 	for (int i = 0; i < CLIENTS; i++)
 		client[i] = client_start(i, random_next(&k.random) | 1);
 	kill_for(&k, seconds);
@@ -262,12 +291,13 @@ START_TEST(under_random_deaths_each_task_ends_once_and_nothing_is_left)
 	}
 	plm_status s;
 	ck_assert_int_eq(plm_status_get(k.handle, &s), 0);
-	printf("chaos: %llu tasks right; killed %u workers, %u schedulers, %u clients; %llu "
-	       "restarts\n",
-	    (unsigned long long)tasks, k.workers, k.schedulers, k.clients,
+	printf("chaos: %llu tasks right; killed %u workers, %u schedulers, %u managers, %u "
+	       "clients; %llu restarts\n",
+	    (unsigned long long)tasks, k.workers, k.schedulers, k.managers, k.clients,
 	    (unsigned long long)s.restarts);
 	ck_assert_uint_gt(k.workers, 0);
 	ck_assert_uint_gt(s.restarts, 0);
+	until(is_complete, k.handle, "all workers");
 	expect_nothing_left(&rt, k.handle);
 	plm_disconnect(&k.handle);
 }
@@ -314,8 +344,7 @@ static void expect_work(void)
 	plm_disconnect(&handle);
 }
 
-/* _i: 0 the manager alone, its children must follow; 1 everybody in one go. */
-START_TEST(after_the_death_of_all_clients_know_and_a_new_boot_of_the_name_works)
+START_TEST(with_a_tied_manager_its_children_end_and_clients_know)
 {
 	plm *handle = join();
 	plm_ref ref;
@@ -323,15 +352,13 @@ START_TEST(after_the_death_of_all_clients_know_and_a_new_boot_of_the_name_works)
 	plm_task task = { .function = "probe.sleep", .args = &PLM_BYTES("600000", 6), .nargs = 1 };
 	ck_assert_int_eq(plm_submit(handle, &task, &ref), 0);
 	find_family(handle, &family);
-	for (unsigned i = 0; _i && i < family.n; i++)
-		kill(family.pid[i], SIGKILL);
 	runtime_kill(&rt);
 	for (unsigned i = 0; i < family.n; i++)
 		ck_assert_msg(wait_for_death(family.pid[i]), "process %d outlives its manager",
 		    (int)family.pid[i]);
 	expect_host_down(handle, &ref);
 	plm_disconnect(&handle);
-	runtime_reboot_with(&rt, (const char *const[]){ "--workers", "2", NULL });
+	runtime_reboot(&rt, "--fresh", "--workers", "2",);
 	expect_work();
 }
 END_TEST
@@ -508,7 +535,7 @@ START_TEST(members_hold_no_descriptor_they_do_not_need)
 	struct family family;
 	find_family(handle, &family);
 	for (unsigned i = 0; i < family.n; i++) {
-		struct allowed list[] = {{".control", 1}, {".store", 1}, {"[eventfd]", 1},
+		struct allowed list[] = {{".control", 1}, {".store", 1}, {".bell", 1},
 		    {"[pidfd]", i == 0 ? WORKERS : 0}}; /* the scheduler may have to end a worker */
 		expect_descriptors(family.pid[i], list, COUNT_OF(list));
 	}
@@ -530,9 +557,9 @@ int main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	Suite *suite = suite_create("chaos");
 	TCase *deaths = add_case(suite, "deaths", stop);
-	tcase_add_test(deaths, under_random_deaths_each_task_ends_once_and_nothing_is_left);
 	tcase_add_loop_test(
-	    deaths, after_the_death_of_all_clients_know_and_a_new_boot_of_the_name_works, 0, 2);
+	    deaths, under_random_deaths_each_task_ends_once_and_nothing_is_left, 0, 2);
+	tcase_add_test(deaths, with_a_tied_manager_its_children_end_and_clients_know);
 	TCase *outside = add_case(suite, "outside", stop);
 	tcase_add_test(outside, a_second_runtime_of_the_name_is_refused);
 	tcase_add_test(outside, another_user_is_kept_out_of_door_and_segments);

@@ -197,9 +197,37 @@ START_TEST(the_next_boot_in_it_ends_what_had_cleared_its_environment)
 	pid_t bare = pid_in("bare");
 	runtime_kill(&host);
 	ck_assert_int_eq(kill(bare, 0), 0);
-	runtime_reboot_with(&host, (const char *const[]){ "--workers", "1", NULL });
+	runtime_reboot(&host,);
 	ck_assert(wait_for_death(bare));
 	check_output(order("echo", "goes on"), 0, "goes on\n", NULL);
+	command_stop();
+	ck_assert_uint_eq(cgroups(), 0);
+}
+END_TEST
+
+START_TEST(a_command_that_outlives_the_manager_is_left_alone_until_its_worker_dies)
+{
+	char line[LINE_BYTES];
+	if (!own[0])
+		return;
+	boot_in_own(true);
+	runtime_end(&host);
+	runtime_boot_loose(&host, "--workers", "1",);
+	snprintf(line, sizeof line, "setsid env -i /bin/sh -c 'echo $$ > %s/bare; while :; do "
+	    "/bin/sleep 1; done' & echo $PPID > %s/worker; echo $$ > %s/self; sleep 1000",
+	    host.directory, host.directory, host.directory);
+	char *ref = detached("--shell", line);
+	pid_t bare = pid_in("bare"), worker = pid_in("worker"), self = pid_in("self");
+	runtime_kill(&host);
+	runtime_reboot(&host,);
+	ctl_until(&host, "running", "info", ref);
+	ck_assert_int_eq(kill(bare, 0), 0);
+	ck_assert_int_eq(kill(self, 0), 0);
+	kill(worker, SIGKILL);
+	ck_assert(wait_for_death(bare));
+	check_output(ctl(&host, "wait", ref), 1, NULL, NULL);
+	check_output(order("echo", "goes on"), 0, "goes on\n", NULL);
+	free(ref);
 	command_stop();
 	ck_assert_uint_eq(cgroups(), 0);
 }
@@ -229,6 +257,7 @@ int main(void)
 	    without_leave_there_are_none,
 	    whatever_is_in_the_cgroup_is_killed_with_what_a_command_left,
 	    the_next_boot_in_it_ends_what_had_cleared_its_environment,
+	    a_command_that_outlives_the_manager_is_left_alone_until_its_worker_dies,
 	    a_worker_that_takes_the_place_of_a_killed_one_has_a_cgroup,
 	};
 	Suite *suite = suite_create("command group");

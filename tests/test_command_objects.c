@@ -1,98 +1,17 @@
 /* test_command_objects.c - commands and futures, through the real programs: values that a command
- * reads, files of it that become values, tasks that it comes after; and that nothing is left of the
- * files, whoever dies. */
+ * reads, files of it that become values, tasks that it comes after, and what is refused. What
+ * becomes of the files when somebody dies: test_command_files.c. */
 #include <check.h>
-#include <dirent.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/clock.h"
-#include "tests/command_case.h"
 #include "tests/json.h"
+#include "tests/objects_case.h"
 #include "tests/roles_case.h"
 #include "tests/run_suite.h"
 
-enum {
-	TEST_TIMEOUT_S = 60,
-	PATH_BYTES = 256,
-	LINE_BYTES = 1024,
-	RESULTS_MOST = 8,
-	LARGE_BYTES = 64 << 20,
-};
-
-/* Twice the large object and its copy as a result. */
-static void boot(void)
-{
-	runtime_boot(&host, "--workers", "2", "--tasks", "4096", "--store", "224M",);
-}
-
-/* ---- what is made of it ---- */
-
-struct results { /* what --detach printed: the task, and a further one for each --out */
-	char *all;
-	const char *ref[RESULTS_MOST];
-	size_t n;
-};
-
-static struct results take_results(char *text)
-{
-	struct results ret = { .all = text };
-	for (char *at = strtok(text, "\n"); at; at = strtok(NULL, "\n")) {
-		ck_assert_uint_lt(ret.n, RESULTS_MOST);
-		ret.ref[ret.n++] = at;
-	}
-	return ret;
-}
-
-#define results_of(...) take_results(detached(__VA_ARGS__))
-
-/* A file of so many bytes that no two pieces of have in common, and an object of them. */
-static char *put_bytes(size_t bytes, char path[PATH_BYTES])
-{
-	unsigned *data = malloc(bytes + sizeof *data);
-	ck_assert_ptr_nonnull(data);
-	for (size_t i = 0; i * sizeof *data < bytes; i++)
-		data[i] = (unsigned)i * 2654435761u;
-	scratch_write(&host, "data", data, bytes, path, PATH_BYTES);
-	free(data);
-	return ctl_expect(&host, 0, "put", path);
-}
-
-static const char *in_variable(const char *name, const char *ref)
-{
-	static char text[LINE_BYTES];
-	snprintf(text, sizeof text, "%s=%s", name, ref);
-	return text;
-}
-
-static void files_path(char ret[PATH_BYTES])
-{
-	runtime_segment(&host, "files", ret, PATH_BYTES);
-}
-
-static unsigned entries(const char *path)
-{
-	DIR *all = opendir(path);
-	const struct dirent *entry;
-	unsigned n = 0;
-	while (all && (entry = readdir(all)) != NULL)
-		n += entry->d_name[0] != '.';
-	if (all)
-		closedir(all);
-	return n;
-}
-
-static void expect_no_files(void)
-{
-	char path[PATH_BYTES];
-	files_path(path);
-	ck_assert_msg(entries(path) == 0, "%u directories are left in %s", entries(path), path);
-}
+enum { TEST_TIMEOUT_S = 60 };
 
 /* ---- values that it reads ---- */
 
@@ -181,6 +100,40 @@ START_TEST(what_it_writes_is_a_further_result)
 	/* one fate: they are kept, and dropped, together */
 	free(ctl_expect(&host, 0, "drop", r.ref[2]));
 	check_output(ctl(&host, "get", r.ref[0]), 65, "", "no such future");
+	free(r.all);
+}
+END_TEST
+
+/* The n-th of the "outputs" that info lists, until the next call. */
+static const char *listed_output(const char *ref, unsigned n)
+{
+	static char ret[PLM_REF_TEXT_BYTES];
+	char *line = ctl_expect(&host, 0, "info", "--json", ref);
+	const char *at = strstr(line, "\"outputs\": [");
+	for (unsigned i = 0; at && i <= n; i++)
+		at = strchr(at + 1, '@');
+	ck_assert_msg(at != NULL, "there is no output %u in %s", n, line);
+	snprintf(ret, sizeof ret, "%.*s", (int)strcspn(at, "\""), at);
+	free(line);
+	return ret;
+}
+
+START_TEST(info_lists_the_outputs_also_of_a_retried_command)
+{
+	char path[PATH_BYTES];
+	struct results r = results_of("--dir", host.directory, "--out", "A", "--out", "B",
+	    "--retries", "1", "--shell", "echo a > $A; echo b > $B; test -e go");
+	check_output(ctl(&host, "get", r.ref[1]), 1, NULL, NULL);
+	ck_assert_str_eq(listed_output(r.ref[0], 0), r.ref[1]);
+	ck_assert_str_eq(listed_output(r.ref[2], 1), r.ref[2]);
+	scratch_write(&host, "go", "", 0, path, sizeof path);
+	char *again = ctl_expect(&host, 0, "retry", r.ref[0]);
+	check_output(ctl(&host, "get", listed_output(again, 1)), 0, "b\n", NULL);
+	free(again);
+	again = detached("true");
+	ctl_until(&host, "\"outputs\": []", "info", "--json", again);
+	ctl_until(&host, "OUTPUTS          -", "info", again);
+	free(again);
 	free(r.all);
 }
 END_TEST
@@ -396,167 +349,6 @@ START_TEST(fields_of_nonsense_are_refused_by_the_worker)
 }
 END_TEST
 
-/* Anybody may make a name in /dev/shm. */
-START_TEST(a_directory_that_others_may_enter_is_refused)
-{
-	char path[PATH_BYTES];
-	files_path(path);
-	ck_assert_int_eq(mkdir(path, 0755), 0);
-	struct results r = results_of("--out", "O", "--shell", "echo > $O");
-	check_output(ctl(&host, "get", r.ref[1]), 1, "", "is refused: it is no directory of this "
-	    "user alone (code 125)");
-	ck_assert_int_eq(rmdir(path), 0);
-	ck_assert_int_eq(symlink("/tmp", path), 0);
-	free(r.all);
-	r = results_of("--out", "O", "--shell", "echo > $O");
-	check_output(ctl(&host, "get", r.ref[1]), 1, "", "is refused");
-	ck_assert_int_eq(unlink(path), 0);
-	free(r.all);
-}
-END_TEST
-
-/* ---- ends ---- */
-
-static void expect_no_files_soon(void)
-{
-	char path[PATH_BYTES];
-	uint64_t deadline_ns = deadline_after_ms(DEADLINE_MS);
-	files_path(path);
-	while (entries(path) > 0 && clock_ns() < deadline_ns)
-		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
-	expect_no_files();
-}
-
-static bool is_there(const char *name)
-{
-	char path[PATH_BYTES];
-	scratch_path(&host, name, path, sizeof path);
-	return access(path, F_OK) == 0;
-}
-
-static void await_file(const char *name)
-{
-	uint64_t deadline_ns = deadline_after_ms(DEADLINE_MS);
-	while (!is_there(name) && clock_ns() < deadline_ns)
-		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
-	ck_assert_msg(is_there(name), "nobody has made %s", name);
-}
-
-/* It has read and written, says so by a file, and goes on until another one is there. */
-static struct results busy(const char *value, const char *ready, const char *until)
-{
-	char line[LINE_BYTES];
-	snprintf(line, sizeof line, "echo $O > $O; d=$(dirname $O); mkdir -p $d/a/b; "
-	    "touch $d/a/b/c; chmod 0 $d/a; cat $X > $O; mv %s.part %s; until [ -e %s ]; do "
-	    "sleep 0.01; done",
-	    ready, ready, until);
-	char path[PATH_BYTES], part[PATH_BYTES];
-	snprintf(part, sizeof part, "%s.part", ready);
-	scratch_write(&host, part, "", 0, path, sizeof path);
-	return results_of("--dir", host.directory, "--in", in_variable("X", value), "--out", "O",
-	    "--shell", line);
-}
-
-static pid_t worker_of(const char *ref)
-{
-	char *task = ctl_expect(&host, 0, "info", "--json", ref);
-	char *number = json_field(task, "worker");
-	char *lines = ctl_expect(&host, 0, "workers", "--json"), wanted[LINE_BYTES];
-	snprintf(wanted, sizeof wanted, "\"worker\": %s,", number);
-	const char *line = strstr(lines, wanted);
-	ck_assert_msg(line != NULL, "no worker %s in %s", number, lines);
-	while (line > lines && line[-1] != '\n')
-		line--;
-	char *pid = json_field(line, "pid");
-	pid_t ret = (pid_t)atol(pid);
-	free(pid);
-	free(lines);
-	free(number);
-	free(task);
-	return ret;
-}
-
-START_TEST(nothing_is_left_of_a_killed_worker_and_nothing_is_taken_from_others)
-{
-	char path[PATH_BYTES];
-	char *value = put_bytes(LARGE_BYTES / 16, path);
-	struct results lives = busy(value, "one", "go"), dies = busy(value, "two", "never");
-	await_file("one");
-	await_file("two");
-	files_path(path);
-	ck_assert_uint_eq(entries(path), 2);
-	kill(worker_of(dies.ref[0]), SIGKILL);
-	check_output(ctl(&host, "get", dies.ref[1]), 128 + SIGKILL, "", "its worker was killed");
-	uint64_t deadline_ns = deadline_after_ms(DEADLINE_MS);
-	while (entries(path) > 1 && clock_ns() < deadline_ns)
-		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
-	ck_assert_uint_eq(entries(path), 1);
-	scratch_write(&host, "go", "", 0, path, sizeof path);
-	scratch_path(&host, "data", path, sizeof path);
-	check_output(ctl(&host, "wait", lives.ref[0]), 0, NULL, NULL);
-	check_output(order("--stdin", lives.ref[1], "cmp", "-", path), 0, "", NULL);
-	expect_no_files_soon();
-	free(ctl_expect(&host, 0, "drop", lives.ref[0], dies.ref[0], value));
-	ctl_until(&host, "\"store_used\": 0", "status", "--json");
-	free(lives.all);
-	free(dies.all);
-	free(value);
-}
-END_TEST
-
-START_TEST(nothing_is_left_of_one_that_is_cancelled)
-{
-	char *value = detached("echo", "value");
-	struct results r = busy(value, "one", "never");
-	await_file("one");
-	free(ctl_expect(&host, 0, "cancel", r.ref[1]));
-	check_output(ctl(&host, "get", r.ref[1]), 130, "", "cancelled");
-	expect_no_files_soon();
-	free(ctl_expect(&host, 0, "drop", r.ref[0], value));
-	ctl_until(&host, "\"store_used\": 0", "status", "--json");
-	free(r.all);
-	free(value);
-}
-END_TEST
-
-START_TEST(what_a_killed_runtime_leaves_goes_with_the_next_of_its_name)
-{
-	char *value = detached("echo", "value"), path[PATH_BYTES];
-	struct results r = busy(value, "one", "never");
-	await_file("one");
-	runtime_kill(&host);
-	files_path(path);
-	ck_assert_uint_eq(entries(path), 1);
-	runtime_reboot_with(&host, (const char *const[]){ "--workers", "1", NULL });
-	ck_assert_int_ne(access(path, F_OK), 0);
-	free(r.all);
-	free(value);
-}
-END_TEST
-
-START_TEST(files_leave_no_descriptor_open_in_their_worker)
-{
-	char *value = ctl_expect(&host, 0, "put", "Makefile");
-	const char *in = in_variable("X", value);
-	unsigned before = 0;
-	for (int i = 0; i < 24; i++) {
-		check_output(order("--in", in, "--stdin", value, "--shell", "cat $X > /dev/null"),
-		    0, NULL, NULL);
-		check_output(order("--in", in, "--stdin", value, "no-such-command"), 127, NULL,
-		    NULL);
-		check_output(order("--in", in, "--shell", "exit 1"), 1, NULL, NULL);
-		struct results r = results_of("--out", "O", "--shell",
-		    i % 2 ? "echo > $O" : "true");
-		check_output(ctl(&host, "get", r.ref[1]), i % 2 ? 0 : 1, NULL, NULL);
-		free(r.all);
-		if (i == 3) /* what a worker opens once is open */
-			before = descriptors_of_workers();
-	}
-	ck_assert_uint_le(descriptors_of_workers(), before);
-	free(value);
-}
-END_TEST
-
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -566,6 +358,7 @@ int main(void)
 	    several_values_come_each_under_its_name,
 	    a_command_has_no_other_descriptor_for_its_values,
 	    what_it_writes_is_a_further_result,
+	    info_lists_the_outputs_also_of_a_retried_command,
 	    a_large_output_is_kept_whole,
 	    an_output_that_is_no_file_fails_with_a_word,
 	    a_command_that_failed_has_no_outputs,
@@ -575,16 +368,11 @@ int main(void)
 	    a_stale_reference_is_65_and_is_named,
 	    options_that_make_no_sense_are_64,
 	    fields_of_nonsense_are_refused_by_the_worker,
-	    a_directory_that_others_may_enter_is_refused,
-	    nothing_is_left_of_a_killed_worker_and_nothing_is_taken_from_others,
-	    nothing_is_left_of_one_that_is_cancelled,
-	    what_a_killed_runtime_leaves_goes_with_the_next_of_its_name,
-	    files_leave_no_descriptor_open_in_their_worker,
 	};
 	Suite *suite = suite_create("command objects");
 	TCase *tcase = tcase_create("plmctl submit");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, boot, command_stop);
+	tcase_add_checked_fixture(tcase, objects_boot, command_stop);
 	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
 		tcase_add_test(tcase, tests[i]);
 	suite_add_tcase(suite, tcase);
