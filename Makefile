@@ -4,6 +4,7 @@
 ## make demo           install what is missing, build, and watch a runtime work (20 s)
 ## make check          install what is missing, build, run all tests, layers and tidy (5 min)
 ## make crash          kill every operation at every step and judge what is left (15 min)
+## make model          three protocols in all their interleavings, with deaths (1 min)
 ## make asan | tsan    the tests under AddressSanitizer and UBSan | under ThreadSanitizer
 ## make layers tidy    the rules of the tree: who may include whom; sizes, links, dead prototypes
 ## make bench          plm beside its peers and the limits of the machine (BENCH_FLAGS=--quick)
@@ -139,7 +140,7 @@ $(TEST_MODULES): $(B)/%.so: %.c client/plm.h
 # Tests find the programs by PLM_BIN. Logs of what failed stay in build/VARIANT/logs.
 RUN     := PLM_BIN=$(OUT) tools/run.sh
 
-.PHONY: check crash asan tsan
+.PHONY: check crash model asan tsan
 check: deps
 	$(AGAIN) test-programs
 	$(Q)$(RUN) $(B)/logs $(TESTS) tools/layers.sh tools/tidy.sh
@@ -149,6 +150,10 @@ crash: deps
 	$(AGAIN) VARIANT=release sweep-programs
 	$(Q)$(RUN) --show build/logs/crash $(SWEEPS:build/$(VARIANT)/%=build/steps/%) \
 	    $(SWEEPS:build/$(VARIANT)/%=build/release/%)
+
+model:
+	$(Q)tools/deps.sh spin:spin
+	$(Q)CC="$(CC)" models/check.sh
 
 asan: deps
 	$(AGAIN) VARIANT=asan test-programs

@@ -257,6 +257,8 @@ static void boot(struct runtime *rt, bool loose, const char *const *arguments)
 	ck_assert_ptr_nonnull(mkdtemp(rt->directory));
 	setenv("XDG_RUNTIME_DIR", rt->directory, 1);
 	unsetenv("PLM_NAME");
+	/* A test that failed under this pid, long ago, may have left a runtime to go on with. */
+	tables_unlink(rt->name);
 	runtime_reboot_with(rt, arguments);
 }
 
@@ -332,17 +334,10 @@ static void kill_members(const struct runtime *rt)
 
 void runtime_end(struct runtime *rt)
 {
-	char path[PATH_BYTES];
 	if (rt->pid > 0)
 		runtime_kill(rt);
 	if (rt->loose)
 		kill_members(rt);
-	static const char *const segments[] = { "control", "store" };
-	for (size_t i = 0; i < sizeof segments / sizeof segments[0]; i++) {
-		runtime_segment(rt, segments[i], path, sizeof path);
-		unlink(path);
-	}
-	runtime_segment(rt, "files", path, sizeof path);
-	nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+	tables_unlink(rt->name);
 	nftw(rt->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }

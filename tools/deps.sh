@@ -5,8 +5,9 @@
 # neither is possible, or the system has no apt, it lists what is missing and ends with 1.
 set -u
 
-# what it is looked for by: a command, or a module of pkg-config; and the package that has it
-commands="gcc:gcc make:make pkg-config:pkg-config python3:python3"
+# what it is looked for by: a command, or a module of pkg-config; and the package that has it.
+# Arguments are further commands, of one target alone.
+commands="gcc:gcc make:make pkg-config:pkg-config python3:python3 $*"
 modules="liburcu-bp:liburcu-dev liburcu-cds:liburcu-dev numa:libnuma-dev hwloc:libhwloc-dev
 	jansson:libjansson-dev check:check libsubunit:libsubunit-dev"
 

@@ -262,9 +262,12 @@ static int read_into(const struct command *c, const struct command_file *f, int 
 		    "no room for its output %.*s of %zu bytes: %s", f->name_bytes, f->name, length,
 		    plm_why());
 	for (size_t done = 0; done < length;) {
-		ssize_t n = pread(fd, to + done, length - done, (off_t)done);
+		size_t piece = length - done < PIECE_BYTES ? length - done : PIECE_BYTES;
+		ssize_t n = pread(fd, to + done, piece, (off_t)done);
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (plm_cancelled(c->call)) /* to look is a sign of life, too */
+			return plm_fail(c->call, ECANCELED, "it was asked to stop");
 		if (n <= 0)
 			return plm_fail(c->call, COMMAND_OURS,
 			    "its output %.*s could not be read: %s", f->name_bytes, f->name,
