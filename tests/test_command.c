@@ -2,7 +2,6 @@
  * find, what becomes of their output, what is said of those that fail. How they end, and what ends
  * with them: test_command_end.c. */
 #include <check.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -386,22 +385,6 @@ START_TEST(a_failure_has_the_last_lines_of_stderr)
 	free(ref);
 }
 END_TEST
-
-static unsigned descriptors_of_workers(void)
-{
-	char *lines = ctl_expect(&host, 0, "workers", "--json"), path[PATH_BYTES];
-	unsigned n = 0;
-	for (const char *at = lines; (at = strstr(at, "\"pid\": ")) != NULL; at++) {
-		snprintf(path, sizeof path, "/proc/%d/fd", atoi(at + 7));
-		DIR *all = opendir(path);
-		ck_assert_ptr_nonnull(all);
-		while (readdir(all))
-			n++;
-		closedir(all);
-	}
-	free(lines);
-	return n;
-}
 
 START_TEST(commands_leave_no_descriptor_open_in_their_worker)
 {

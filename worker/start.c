@@ -39,6 +39,8 @@ static _Noreturn void become(struct start *s)
 	if (getppid() != s->parent)
 		_exit(1);
 	setsid();
+	if (s->group->exists)
+		group_enter(s->group);
 	if (s->directory && chdir(s->directory) < 0) {
 		s->error = errno;
 		s->in_directory = true;
@@ -175,7 +177,8 @@ pid_t command_start(const struct command *c, const sigset_t *mask, int in, int o
 		word = found;
 	}
 	struct start s = { .path = word, .argv = c->argv, .envp = c->envp, .in = in, .out = out,
-		.err = err, .directory = c->directory, .mask = *mask, .parent = getpid() };
+		.err = err, .directory = c->directory, .mask = *mask,
+		.parent = getpid(), .group = command_group(c->call) };
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pid_t pid = start(&s);

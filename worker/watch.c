@@ -79,7 +79,8 @@ void run_watch(struct run *run)
 		heed_cancellation(run);
 		sleep_until_something(run);
 	}
-	run->left = leftovers_end(&run->before, run->killed, &run->usage);
+	run->left = leftovers_end(&run->before, command_group(run->call), run->killed,
+	    &run->usage);
 	capture_drain(&run->out);
 	capture_drain(&run->err);
 }

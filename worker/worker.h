@@ -9,6 +9,7 @@
 #ifndef PLM_WORKER_H
 #define PLM_WORKER_H
 
+#include "base/group.h"
 #include "worker/call.h"
 #include "worker/modules.h"
 #include "worker/recycle.h"
@@ -23,6 +24,7 @@ struct worker {
 	struct recycling recycling;
 	uint64_t private_at_first;    /* bytes, before the first task */
 	uint64_t growth_look_ns;      /* when to look again how it has grown */
+	struct group commands;        /* what they run in, if it exists */
 	struct plm_call *call;        /* innermost running one */
 	uint64_t report[WORKER_BATCH]; /* settled, the scheduler not told yet */
 	uint32_t reports;
