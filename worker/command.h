@@ -92,6 +92,8 @@ struct capture { /* of what comes through a pipe: a file in memory, up to the ca
 	struct plm_call *call;
 	int stream;        /* 1 stdout, 2 stderr */
 	int pipe;          /* -1: at its end */
+	int theirs;        /* its other end, which the command has as well. Open here, too: so its
+			    * closing, at the end of the command, is no event of its own. */
 	int file;          /* -1: nothing came */
 	int error;         /* errno: it could not be kept */
 	uint64_t cap;
@@ -100,6 +102,7 @@ struct capture { /* of what comes through a pipe: a file in memory, up to the ca
 	size_t tail_bytes;
 };
 
+bool capture_open(struct capture *c);  /* false: errno says why */
 void capture_take(struct capture *c);  /* what is there now; blocks if nothing is */
 void capture_drain(struct capture *c); /* what is there, and nothing later; ends it */
 /* Its text, with the mark where it was cut: how long, and into memory of that length. */
