@@ -80,6 +80,7 @@ struct start { /* of a process */
 	int error;             /* errno; 0: the program runs */
 	const struct group *group; /* it runs in, if that exists */
 	bool in_directory;     /* it was the directory that could not be entered */
+	const sigset_t *odd;   /* signals that are not at their default */
 };
 
 /* Starts it, with these descriptors, which stay the caller's. The pid; or, after plm_fail(), -1.
