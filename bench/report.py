@@ -192,6 +192,8 @@ def table_commands(run):
         of_plm = run.value("commands", f"{name}: commands", "ratio")
         if value is not None:
             rows.append([name, figure(value), f"{figure(of_plm)} x" if of_plm else "-"])
+    floor = run.plm("posix_spawn, wait: /bin/true, two at once")
+    rows.append(["posix_spawn, wait", figure(floor), "-"])
     return table(["/bin/true many times, two at a time", "us for one", "beside plm"], rows)
 
 
