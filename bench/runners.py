@@ -100,7 +100,7 @@ def runners(options, contestant):
 
 def part(options, rows, contestant, present, in_turn):
     """0, or 1 when plm did not run."""
-    count, rounds = (1000, 2) if options.quick else (10000, 4)
+    count, rounds = (1000, 2) if options.quick else (10000, 3)
     rows.title("commands", f"/bin/true two at a time, {count:,} times (parallel 1/10, tsp 1/20)")
     found = {}
 
