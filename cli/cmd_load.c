@@ -219,6 +219,7 @@ static int skip(struct load *l, const struct load_known_entry *entry,
     const struct load_ticket *ticket)
 {
 	plm_ref ref = entry->ref;
+	bool ours = entry->ours; /* the entry may move */
 	l->skipped++;
 	if (!ref.id && ticket->node) {
 		bool is_new;
@@ -229,7 +230,7 @@ static int skip(struct load *l, const struct load_known_entry *entry,
 	}
 	if (ticket->node)
 		load_graph_done(&l->graph, ticket->node, ref);
-	if (l->wait && !entry->ours && plm_hold(l->context->rt, ref) == 0)
+	if (l->wait && !ours && plm_hold(l->context->rt, ref) == 0)
 		wait_for_it(l, ref, ticket->line);
 	return EXIT_FINE;
 }

@@ -243,21 +243,11 @@ static int open_input(struct command *c, int *ret)
 	    c->input, strerror(errno));
 }
 
-/* The pipes' other ends are the command's alone, so that their end is its own. */
 static int run_start(const struct command *c, struct run *run, int in)
 {
-	int out[2], err[2];
-	if (pipe2(out, O_CLOEXEC) < 0)
+	if (!capture_open(&run->out) || !capture_open(&run->err))
 		return plm_fail(run->call, COMMAND_OURS, "no pipe to be had: %s", strerror(errno));
-	run->out.pipe = out[0];
-	if (pipe2(err, O_CLOEXEC) < 0) {
-		close(out[1]);
-		return plm_fail(run->call, COMMAND_OURS, "no pipe to be had: %s", strerror(errno));
-	}
-	run->err.pipe = err[0];
-	run->pid = command_start(c, &run->waiting, in, out[1], err[1]);
-	close(out[1]);
-	close(err[1]);
+	run->pid = command_start(c, &run->waiting, in, run->out.theirs, run->err.theirs);
 	if (run->pid < 0)
 		return run->call->code;
 	run->pidfd = (int)syscall(SYS_pidfd_open, run->pid, 0);
@@ -309,8 +299,9 @@ static int command_run(plm_call *call)
 	int r = take_arguments(&c);
 	if (r == 0) {
 		struct run run = { .call = call, .pid = -1, .pidfd = -1, .kill_ns = DEADLINE_NEVER,
-			.out = { .call = call, .stream = 1, .pipe = -1, .file = -1, .cap = c.cap },
-			.err = { .call = call, .stream = 2, .pipe = -1, .file = -1,
+			.out = { .call = call, .stream = 1, .pipe = -1, .theirs = -1, .file = -1,
+			    .cap = c.cap },
+			.err = { .call = call, .stream = 2, .pipe = -1, .theirs = -1, .file = -1,
 			    .cap = c.cap } };
 		block_interrupts(&run.waiting);
 		adopt_descendants(&run);

@@ -82,6 +82,7 @@ struct start { /* of a process */
 	int error;             /* errno; 0: the program runs */
 	const struct group *group; /* it runs in, if that exists */
 	bool in_directory;     /* it was the directory that could not be entered */
+	const sigset_t *odd;   /* signals that are not at their default */
 };
 
 /* Starts it, with these descriptors, which stay the caller's. The pid; or, after plm_fail(), -1.
@@ -94,6 +95,8 @@ struct capture { /* of what comes through a pipe: a file in memory, up to the ca
 	struct plm_call *call;
 	int stream;        /* 1 stdout, 2 stderr */
 	int pipe;          /* -1: at its end */
+	int theirs;        /* its other end, which the command has as well. Open here, too: so its
+			    * closing, at the end of the command, is no event of its own. */
 	int file;          /* -1: nothing came */
 	int error;         /* errno: it could not be kept */
 	uint64_t cap;
@@ -102,6 +105,7 @@ struct capture { /* of what comes through a pipe: a file in memory, up to the ca
 	size_t tail_bytes;
 };
 
+bool capture_open(struct capture *c);  /* false: errno says why */
 void capture_take(struct capture *c);  /* what is there now; blocks if nothing is */
 void capture_drain(struct capture *c); /* what is there, and nothing later; ends it */
 /* Its text, with the mark where it was cut: how long, and into memory of that length. */
