@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/why.h"
+#include "lifecycle/notify.h"
 #include "store/nodes.h"
 #include "worker/modules.h"
 
@@ -146,7 +147,7 @@ static void give_up(struct manager *m)
 int manager_boot(struct manager *m, const struct options *options, int ready)
 {
 	*m = (struct manager){ .options = options, .ready = ready, .lock = -1, .door = -1,
-		.parent = -1, .scheduler.due_ns = DEADLINE_NEVER,
+		.parent = -1, .notify = notify_open(), .scheduler.due_ns = DEADLINE_NEVER,
 		.workers.due_ns = DEADLINE_NEVER,
 		.look_due_ns = options->hang_after_ms ? 0 : DEADLINE_NEVER };
 	int r = instance_claim(m);
@@ -177,6 +178,7 @@ void manager_drain(struct manager *m)
 		return;
 	log_info("stopping: no new tasks, the last ones run; a second signal ends it at once");
 	m->draining = true;
+	notify_say(m->notify, "STOPPING=1\nSTATUS=stopping: what was accepted runs\n");
 	sh_store(&m->tables.control->admission, 0); /* the last ones run, also after a pause */
 	sh_store(&m->tables.control->mode, MODE_DRAINING);
 	event_bump(&m->tables.process[SLOT_SCHEDULER].event);
@@ -197,6 +199,7 @@ void manager_end(struct manager *m)
 	if (m->ending)
 		return;
 	m->ending = true;
+	notify_say(m->notify, "STOPPING=1\nSTATUS=ending\n");
 	m->end_deadline_ns = clock_ns() + STOP_GRACE_MS * NS_PER_MS;
 	sh_store(&m->tables.control->mode, MODE_STOPPED);
 	members_signal(m, SIGTERM);
@@ -225,6 +228,8 @@ static void announce(struct manager *m)
 	if (!m->draining)
 		sh_store(&m->tables.control->mode, MODE_UP);
 	m->announced = true;
+	notify_say(m->notify, "READY=1\nMAINPID=%d\nSTATUS=%s: up, %u workers\n", (int)getpid(),
+	    m->options->name, staff_workers(m));
 	if (m->options->daemon) {
 		close(m->ready);
 		m->ready = -1;

@@ -70,6 +70,7 @@ struct manager {
 	bool adopts;          /* the segments are those of a manager that is dead */
 	int ready;            /* where the ready line goes: stdout, or a pipe to who started the
 			       * daemon */
+	int notify;           /* a service manager that wants to know how far we are; -1: none */
 	uint32_t strangers;
 	struct backoff scheduler, workers;
 	struct loader loader;
