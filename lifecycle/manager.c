@@ -109,6 +109,7 @@ static int make_tables(struct manager *m)
 	c->ageing_ms = (uint32_t)m->options->ageing_ms;
 	c->spares = m->options->spares;
 	c->seed = m->options->seed;
+	c->jobserver = m->options->jobserver;
 	bind_arenas(m);
 	struct process *self = &m->tables.process[SLOT_MANAGER];
 	process_claim(self, KIND_MANAGER, getpid(), "manager");
@@ -228,8 +229,8 @@ static void announce(struct manager *m)
 	if (!m->draining)
 		sh_store(&m->tables.control->mode, MODE_UP);
 	m->announced = true;
-	notify_say(m->notify, "READY=1\nMAINPID=%d\nSTATUS=%s: up, %u workers\n", (int)getpid(),
-	    m->options->name, staff_workers(m));
+	notify_say(m->notify, "READY=1\nSTATUS=%s: up, %u workers\n", m->options->name,
+	    staff_workers(m));
 	if (m->options->daemon) {
 		close(m->ready);
 		m->ready = -1;

@@ -62,6 +62,11 @@ static const char help[] =
     "  --recycle-growth SIZE\n"
     "                    ... when its private memory has grown by SIZE since before its first\n"
     "                    task; looked at every 100 ms (default 0: never; PLM_RECYCLE_GROWTH)\n"
+    "  --jobserver[=FORM]\n"
+    "                    lend idle slots to the makes that commands start: they find a\n"
+    "                    jobserver in MAKEFLAGS. FORM: pipe (any GNU make, cargo), fifo (make\n"
+    "                    4.4, ninja 1.13, cargo), none; default: the one that the make which is\n"
+    "                    installed knows (PLM_JOBSERVER, also of a task: --env)\n"
     "  --fresh           remove what a runtime of this name left that was killed. Without it that\n"
     "                    runtime is gone on with, as it was booted: queued tasks, kept values,\n"
     "                    clients and workers that live\n"
@@ -196,6 +201,7 @@ static int apply(struct options *o, const char *what, char letter, char *text)
 	case 'H': return text_time(what, text, TIME_MAX_MS, &o->hang_after_ms);
 	case 'r': return parse_number(what, text, UINT32_MAX, &o->recycling.tasks);
 	case 'R': return parse_size(what, text, &o->recycling.growth);
+	case 'j': return jobserver_choose(what, text, &o->jobserver);
 	default:
 		for (char *save, *path = strtok_r(text, ":", &save); path;
 		     path = strtok_r(NULL, ":", &save))
@@ -226,6 +232,7 @@ static int apply_environment(struct options *o)
 	    {"PLM_HANG_AFTER", 'H'},
 	    {"PLM_RECYCLE_TASKS", 'r'},
 	    {"PLM_RECYCLE_GROWTH", 'R'},
+	    {"PLM_JOBSERVER", 'j'},
 	};
 	int r = 0;
 	for (size_t i = 0; i < COUNT_OF(all) && r == 0; i++) {
@@ -312,6 +319,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 	    {"hang-after", required_argument, NULL, 'H'},
 	    {"recycle-tasks", required_argument, NULL, 'r'},
 	    {"recycle-growth", required_argument, NULL, 'R'},
+	    {"jobserver", optional_argument, NULL, 'j'},
 	    {"daemon", no_argument, NULL, 'd'},
 	    {"fresh", no_argument, NULL, 'f'},
 	    {"guard", no_argument, NULL, 'G'},

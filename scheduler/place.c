@@ -164,6 +164,7 @@ uint32_t place_tasks(struct scheduler *s)
 	struct pick picks[PLACE_BATCH];
 	uint32_t total = 0, n = 0;
 	bool paused = s->admission & ADMISSION_PAUSED;
+	s->short_of_slots = false;
 	/* What the spares are for comes before what stands in the heap. */
 	if (!paused && s->spares && (s->shelves || s->bookings))
 		total += booking_place(s);
