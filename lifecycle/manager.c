@@ -130,7 +130,7 @@ static int load_modules(struct manager *m)
 static int spawn_all(struct manager *m)
 {
 	int r = members_spawn(m, KIND_SCHEDULER);
-	for (uint32_t i = 0; i < m->tables.limits.workers && r == 0; i++)
+	for (uint32_t i = staff_processes(m); i > 0 && r == 0; i--)
 		r = members_spawn(m, KIND_WORKER);
 	return r;
 }
@@ -158,6 +158,8 @@ int manager_boot(struct manager *m, const struct options *options, int ready)
 	r = open_descriptors(m);
 	if (r == 0)
 		r = m->adopts ? adopt_tables(m) : make_tables(m);
+	if (r == 0)
+		outer_join(m);
 	if (r == 0)
 		r = members_plan(m);
 	if (r == 0) /* they come up while we load and listen */
@@ -284,6 +286,7 @@ static void on_event(struct manager *m, uint64_t what)
 	case WATCH_SOCKET: admission_request(m, which); break;
 	case WATCH_LOADER: loader_done(m); break;
 	case WATCH_ORPHAN: orphans_ended(m, (int)which); break;
+	case WATCH_OUTER: break; /* manager_step() takes it */
 	case WATCH_PARENT: on_parent_gone(m); break;
 	}
 }
@@ -291,6 +294,7 @@ static void on_event(struct manager *m, uint64_t what)
 static void manager_step(struct manager *m)
 {
 	staff_relieve(m);
+	outer_step(m);
 	members_spawn_due(m);
 	hang_look(m);
 	orphans_reap(m);
@@ -307,7 +311,7 @@ static void manager_step(struct manager *m)
 static int next_timeout_ms(const struct manager *m)
 {
 	uint64_t now = clock_ns(), due = now + SAFETY_TICK_MS * NS_PER_MS;
-	const uint64_t all[] = { m->scheduler.due_ns, m->workers.due_ns,
+	const uint64_t all[] = { m->scheduler.due_ns, m->workers.due_ns, m->outer.look_ns,
 		m->ending ? m->end_deadline_ns : m->look_due_ns };
 	for (size_t i = 0; i < COUNT_OF(all); i++)
 		due = all[i] < due ? all[i] : due;
@@ -324,6 +328,7 @@ int manager_run(struct manager *m)
 			on_event(m, events[i].data.u64);
 		manager_step(m);
 	}
+	outer_leave(m);
 	instance_release(m);
 	log_info("stopped");
 	return 0;

@@ -78,6 +78,8 @@ static const char help[] =
     "  --help, --version\n"
     "It stays in the foreground and prints one line when it is ready:\n"
     "  plm: ready name=NAME pid=PID workers=N\n"
+    "Started by a recipe of make -jN (behind +), it has one worker, and more as tasks wait and\n"
+    "that make's jobserver has tokens; not with --daemon, nor with `env -u MAKEFLAGS plm`.\n"
     "SIGTERM or SIGINT drains the queue, then ends it; a second one ends it at once.\n"
     "Exit codes: 0 stopped, 64 usage, 73 could not boot, 75 a runtime of this name is up.\n";
 
@@ -299,35 +301,36 @@ static bool *flag_of(struct options *o, int letter)
 	}
 }
 
+static const struct option flags[] = {
+    {"name", required_argument, NULL, 'n'},
+    {"workers", required_argument, NULL, 'w'},
+    {"tasks", required_argument, NULL, 't'},
+    {"store", required_argument, NULL, 's'},
+    {"processes", required_argument, NULL, 'p'},
+    {"module", required_argument, NULL, 'm'},
+    {"spares", required_argument, NULL, 'x'},
+    {"gpus", required_argument, NULL, 'g'},
+    {"memory", required_argument, NULL, 'M'},
+    {"policy", required_argument, NULL, 'P'},
+    {"seed", required_argument, NULL, 'S'},
+    {"inject", required_argument, NULL, 'i'},
+    {"pin", required_argument, NULL, 'c'},
+    {"ageing", required_argument, NULL, 'A'},
+    {"hang-after", required_argument, NULL, 'H'},
+    {"recycle-tasks", required_argument, NULL, 'r'},
+    {"recycle-growth", required_argument, NULL, 'R'},
+    {"jobserver", optional_argument, NULL, 'j'},
+    {"daemon", no_argument, NULL, 'd'},
+    {"fresh", no_argument, NULL, 'f'},
+    {"guard", no_argument, NULL, 'G'},
+    {"tied", no_argument, NULL, 'T'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'v'},
+    {NULL, 0, NULL, 0},
+};
+
 int options_parse(int argc, char **argv, struct options *ret)
 {
-	static const struct option flags[] = {
-	    {"name", required_argument, NULL, 'n'},
-	    {"workers", required_argument, NULL, 'w'},
-	    {"tasks", required_argument, NULL, 't'},
-	    {"store", required_argument, NULL, 's'},
-	    {"processes", required_argument, NULL, 'p'},
-	    {"module", required_argument, NULL, 'm'},
-	    {"spares", required_argument, NULL, 'x'},
-	    {"gpus", required_argument, NULL, 'g'},
-	    {"memory", required_argument, NULL, 'M'},
-	    {"policy", required_argument, NULL, 'P'},
-	    {"seed", required_argument, NULL, 'S'},
-	    {"inject", required_argument, NULL, 'i'},
-	    {"pin", required_argument, NULL, 'c'},
-	    {"ageing", required_argument, NULL, 'A'},
-	    {"hang-after", required_argument, NULL, 'H'},
-	    {"recycle-tasks", required_argument, NULL, 'r'},
-	    {"recycle-growth", required_argument, NULL, 'R'},
-	    {"jobserver", optional_argument, NULL, 'j'},
-	    {"daemon", no_argument, NULL, 'd'},
-	    {"fresh", no_argument, NULL, 'f'},
-	    {"guard", no_argument, NULL, 'G'},
-	    {"tied", no_argument, NULL, 'T'},
-	    {"help", no_argument, NULL, 'h'},
-	    {"version", no_argument, NULL, 'v'},
-	    {NULL, 0, NULL, 0},
-	};
 	int letter, which = 0;
 	set_defaults(ret);
 	if (apply_environment(ret) < 0)

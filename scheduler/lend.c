@@ -18,7 +18,6 @@
 #include "tables/lent.h"
 
 enum {
-	QUEUE_LOOK = 64,
 	USE_NS = 20000000, /* what was not used for so long after it was given is not wanted */
 };
 
@@ -28,24 +27,6 @@ static uint64_t lent_of(const struct scheduler *s, uint32_t process)
 }
 
 /* ---- a look ---- */
-
-/* Of what was given to it some can start still: the rest others have taken, or cancelled. */
-static bool has_queue(const struct scheduler *s, uint32_t process)
-{
-	uint64_t hints[QUEUE_LOOK + 1], word;
-	struct ring ring = ring_down(s->t, process);
-	uint32_t n = ring_look(&ring, hints, QUEUE_LOOK);
-	hints[n++] = sh_load(&s->t->process[process].handed);
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t index = (uint32_t)hints[i];
-		if (hint_kind(hints[i]) != HINT_SUBMITTED || index >= s->t->limits.records)
-			continue;
-		word = sh_load(&record_at(s->t, index)->state);
-		if (hint_fits(hints[i], word) && word_state(word) == RECORD_READY)
-			return true;
-	}
-	return false;
-}
 
 static void count(struct scheduler *s)
 {
@@ -57,7 +38,7 @@ static void count(struct scheduler *s)
 		uint32_t borrower = lent_to(s->member[p].booked);
 		uint64_t lent = lent_of(s, p);
 		l->queued |= s->member[p].generation && place_outstanding(s, p) > 1 &&
-		    has_queue(s, p);
+		    place_has_queue(s, p);
 		l->any |= borrower || lent_claim(lent) || lent_wants(lent);
 		if (!borrower || borrower >= s->t->limits.processes || s->member[p].leaving)
 			continue;

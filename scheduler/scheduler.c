@@ -90,6 +90,8 @@ uint32_t scheduler_step(struct scheduler *s)
 		room_look_for_stuck(s);
 		done += place_tasks(s);
 	}
+	if (sh_peek(&s->t->control->outer))
+		place_tell_demand(s);
 	if (s->turn >= sh_peek(&s->t->control->turn))
 		turns_passed(s->t, s->turn);
 	return done;

@@ -197,6 +197,10 @@ void place_rebuild(struct scheduler *s);               /* the task heap, from th
 uint32_t place_outstanding(const struct scheduler *s, uint32_t process);
 bool place_idle(const struct scheduler *s);            /* nothing queued, nothing given */
 
+/* Of what was given to it some can start still: the rest others have taken, or cancelled. */
+bool place_has_queue(const struct scheduler *s, uint32_t process);
+void place_tell_demand(struct scheduler *s); /* to the manager: whether tasks wait */
+
 bool place_still_ready(const struct tables *t, const struct heap_entry *task);
 
 /* ---- shelf.c ---- */
@@ -265,6 +269,7 @@ uint32_t room_slot_of(const struct scheduler *s, uint32_t worker);
 uint32_t room_choose_among(struct scheduler *s, const uint32_t *workers, uint32_t n);
 
 /* ---- spares.c ---- */
+void spares_ring_manager(struct scheduler *s);
 void spares_begin(struct scheduler *s); /* of a round, before what was told is read */
 void spares_look(struct scheduler *s);
 void spares_start(struct scheduler *s); /* those that are to be at work rest no more */

@@ -87,6 +87,10 @@ struct control { /* the first page of the control segment, behind the segment's 
 						       * moves when a process slot came or went. */
 	shared64 lent_changes;                        /* W: who borrows; moves when the scheduler
 						       * is to look at loans (lent.h). */
+	shared32 outer;                               /* W: manager. 1: workers come as tasks wait
+						       * and a jobserver has tokens. */
+	shared32 tasks_wait;                          /* W: scheduler, then. No slot is idle for
+						       * them. */
 	shared32 slots_wanted;                        /* W: scheduler. Somebody borrows, and could
 						       * use a slot that becomes idle. */
 	struct lock_shm graph_lock;

@@ -19,7 +19,7 @@ escape='
 		gsub(/\\/, "\\e", text)
 		sub(/^[.\047]/, "\\\\\\&&", text)
 		# A sentence begins a line, so that troff knows where one ended.
-		while (match(text, /[a-z)`]\. +[A-Z`]/))
+		while (match(text, /[a-zA-Z)`]\. +[A-Z`]/))
 			text = substr(text, 1, RSTART + 1) "\n" substr(text, RSTART + RLENGTH - 1)
 		return text
 	}'
