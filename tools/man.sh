@@ -100,7 +100,10 @@ markdown() { # FILE
 	}
 	/^\| *-/ { next }
 	/^\|/ {
+		gsub(/\\\|/, "\001")
 		n = split($0, cell, / *\| */)
+		for (i = 2; i < n; i++)
+			gsub(/\001/, "|", cell[i])
 		if (!list) {
 			print ".Bl -tag -width Ds"
 			list = 2
