@@ -106,11 +106,16 @@ static struct jobs *shared_jobs(void)
 
 /* ---- the scene ---- */
 
-static void boot(const char *workers, const char *jobserver)
+static void prepare(void)
 {
 	ck_assert_int_gt(readlink("/proc/self/exe", self, sizeof self - 1), 0);
 	unsetenv("MAKEFLAGS");
 	jobs = shared_file(sizeof *jobs, "PLM_TEST_JOBS");
+}
+
+static void boot(const char *workers, const char *jobserver)
+{
+	prepare();
 	runtime_boot(&host, "--workers", workers, "--tasks", "4096", "--store", "64M", jobserver,);
 	ck_assert_int_eq(plm_connect(&client, host.name), 0);
 }
@@ -448,6 +453,21 @@ START_TEST(a_new_scheduler_finds_what_is_lent)
 }
 END_TEST
 
+START_TEST(a_new_manager_goes_on_with_what_is_lent)
+{
+	prepare();
+	runtime_boot_loose(&host, "--workers", "4", "--jobserver=pipe",);
+	ck_assert_int_eq(plm_connect(&client, host.name), 0);
+	char *made = make_with_all_slots(), *plain = detached("--", self, "job", "2");
+	UNTIL(all_are_asked_back());
+	runtime_kill(&host);
+	runtime_reboot_with(&host, (const char *const[]){ NULL });
+	expect_that_all_are_lent_still(made, plain);
+	expect_all_slots_again();
+	end();
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "job") == 0)
@@ -473,6 +493,7 @@ int main(int argc, char **argv)
 	tcase_add_test(deaths, tokens_of_a_killed_worker_are_there_again);
 	tcase_add_test(deaths, a_lent_slot_that_is_killed_is_made_good_by_the_next_one);
 	tcase_add_test(deaths, a_new_scheduler_finds_what_is_lent);
+	tcase_add_test(deaths, a_new_manager_goes_on_with_what_is_lent);
 	suite_add_tcase(suite, deaths);
 	return run_suite(suite);
 }
