@@ -21,11 +21,9 @@ kinds='
 			gsub(/ *\([^)]*\)/, "", list)
 			return "words " words(list, ", *")
 		}
-		if (option == "--state" && match(text, /only [a-z_, ]*/)) {
-			list = substr(text, RSTART + 5, RLENGTH - 5)
-			sub(/ ones.*/, "", list)
-			gsub(/ or /, ", ", list)
-			return "words " words(list, ", *")
+		if (option == "--state") { # names, or NAME: what that is; parted by semicolons
+			gsub(/:[^;]*/, "", text)
+			return "words " words(text, "[,;] *")
 		}
 		if (value ~ /FILE|PATH/)
 			return "files"
@@ -61,7 +59,8 @@ kinds='
 		}
 		return all
 	}
-	BEGIN { FS = "\t" }
+	BEGIN { FS = OFS = "\t" }
+	$1 == "option" && $5 ~ /^\[/ { $5 = "" } # a value that is no word of its own
 	# The names of policies, which plm --help lists, are an operand of plmctl, too.
 	$1 == "option" && $4 == "--policy" && policies == "" {
 		policies = kind($4, $5, $6)
