@@ -62,6 +62,11 @@ static const char help[] =
     "  --recycle-growth SIZE\n"
     "                    ... when its private memory has grown by SIZE since before its first\n"
     "                    task; looked at every 100 ms (default 0: never; PLM_RECYCLE_GROWTH)\n"
+    "  --jobserver[=FORM]\n"
+    "                    lend idle slots to the makes that commands start: they find a\n"
+    "                    jobserver in MAKEFLAGS. FORM: pipe (any GNU make, cargo), fifo (make\n"
+    "                    4.4, ninja 1.13, cargo), none; default: the one that the make which is\n"
+    "                    installed knows (PLM_JOBSERVER, also of a task: --env)\n"
     "  --fresh           remove what a runtime of this name left that was killed. Without it that\n"
     "                    runtime is gone on with, as it was booted: queued tasks, kept values,\n"
     "                    clients and workers that live\n"
@@ -73,6 +78,8 @@ static const char help[] =
     "  --help, --version\n"
     "It stays in the foreground and prints one line when it is ready:\n"
     "  plm: ready name=NAME pid=PID workers=N\n"
+    "Started by a recipe of make -jN (behind +), it has one worker, and more as tasks wait and\n"
+    "that make's jobserver has tokens; not with --daemon, nor with `env -u MAKEFLAGS plm`.\n"
     "SIGTERM or SIGINT drains the queue, then ends it; a second one ends it at once.\n"
     "Exit codes: 0 stopped, 64 usage, 73 could not boot, 75 a runtime of this name is up.\n";
 
@@ -196,6 +203,7 @@ static int apply(struct options *o, const char *what, char letter, char *text)
 	case 'H': return text_time(what, text, TIME_MAX_MS, &o->hang_after_ms);
 	case 'r': return parse_number(what, text, UINT32_MAX, &o->recycling.tasks);
 	case 'R': return parse_size(what, text, &o->recycling.growth);
+	case 'j': return jobserver_choose(what, text, &o->jobserver);
 	default:
 		for (char *save, *path = strtok_r(text, ":", &save); path;
 		     path = strtok_r(NULL, ":", &save))
@@ -226,6 +234,7 @@ static int apply_environment(struct options *o)
 	    {"PLM_HANG_AFTER", 'H'},
 	    {"PLM_RECYCLE_TASKS", 'r'},
 	    {"PLM_RECYCLE_GROWTH", 'R'},
+	    {"PLM_JOBSERVER", 'j'},
 	};
 	int r = 0;
 	for (size_t i = 0; i < COUNT_OF(all) && r == 0; i++) {
@@ -292,34 +301,36 @@ static bool *flag_of(struct options *o, int letter)
 	}
 }
 
+static const struct option flags[] = {
+    {"name", required_argument, NULL, 'n'},
+    {"workers", required_argument, NULL, 'w'},
+    {"tasks", required_argument, NULL, 't'},
+    {"store", required_argument, NULL, 's'},
+    {"processes", required_argument, NULL, 'p'},
+    {"module", required_argument, NULL, 'm'},
+    {"spares", required_argument, NULL, 'x'},
+    {"gpus", required_argument, NULL, 'g'},
+    {"memory", required_argument, NULL, 'M'},
+    {"policy", required_argument, NULL, 'P'},
+    {"seed", required_argument, NULL, 'S'},
+    {"inject", required_argument, NULL, 'i'},
+    {"pin", required_argument, NULL, 'c'},
+    {"ageing", required_argument, NULL, 'A'},
+    {"hang-after", required_argument, NULL, 'H'},
+    {"recycle-tasks", required_argument, NULL, 'r'},
+    {"recycle-growth", required_argument, NULL, 'R'},
+    {"jobserver", optional_argument, NULL, 'j'},
+    {"daemon", no_argument, NULL, 'd'},
+    {"fresh", no_argument, NULL, 'f'},
+    {"guard", no_argument, NULL, 'G'},
+    {"tied", no_argument, NULL, 'T'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'v'},
+    {NULL, 0, NULL, 0},
+};
+
 int options_parse(int argc, char **argv, struct options *ret)
 {
-	static const struct option flags[] = {
-	    {"name", required_argument, NULL, 'n'},
-	    {"workers", required_argument, NULL, 'w'},
-	    {"tasks", required_argument, NULL, 't'},
-	    {"store", required_argument, NULL, 's'},
-	    {"processes", required_argument, NULL, 'p'},
-	    {"module", required_argument, NULL, 'm'},
-	    {"spares", required_argument, NULL, 'x'},
-	    {"gpus", required_argument, NULL, 'g'},
-	    {"memory", required_argument, NULL, 'M'},
-	    {"policy", required_argument, NULL, 'P'},
-	    {"seed", required_argument, NULL, 'S'},
-	    {"inject", required_argument, NULL, 'i'},
-	    {"pin", required_argument, NULL, 'c'},
-	    {"ageing", required_argument, NULL, 'A'},
-	    {"hang-after", required_argument, NULL, 'H'},
-	    {"recycle-tasks", required_argument, NULL, 'r'},
-	    {"recycle-growth", required_argument, NULL, 'R'},
-	    {"daemon", no_argument, NULL, 'd'},
-	    {"fresh", no_argument, NULL, 'f'},
-	    {"guard", no_argument, NULL, 'G'},
-	    {"tied", no_argument, NULL, 'T'},
-	    {"help", no_argument, NULL, 'h'},
-	    {"version", no_argument, NULL, 'v'},
-	    {NULL, 0, NULL, 0},
-	};
 	int letter, which = 0;
 	set_defaults(ret);
 	if (apply_environment(ret) < 0)

@@ -29,6 +29,7 @@ struct options {
 	uint64_t ageing_ms;     /* 0: nothing ages */
 	uint64_t hang_after_ms; /* a worker without a sign of life hangs; 0: never */
 	struct recycling recycling;
+	enum jobserver_form jobserver;
 	bool daemon;
 	bool fresh;  /* what an earlier runtime of the name left is removed, not gone on with */
 	bool guard;  /* a parent starts it again when it was killed */
@@ -42,6 +43,10 @@ struct options {
 
 /* ---- devices.c ---- */
 int devices_plan(struct options *o); /* 0 or -EINVAL */
+
+/* ---- jobserver.c ---- */
+/* NULL: the form that the make of this machine knows. 0 or -EINVAL. */
+int jobserver_choose(const char *what, const char *text, enum jobserver_form *ret);
 
 /* 0: go on; else the exit code to end with plus 1 (so --help is 1), everything said already. */
 int options_parse(int argc, char **argv, struct options *ret);
