@@ -37,7 +37,7 @@ void flight_begin(struct flight *f, struct context *context, const struct comman
 int flight_submit(struct flight *f, struct job *jobs);
 size_t flight_count(const struct flight *f); /* with those refused */
 
-/* Jobs that may be submitted beyond those that can run: as many as keep workers busy for a moment. */
+/* Jobs that may be submitted beyond those that can run: what keeps workers busy for a moment. */
 size_t flight_ahead(const struct flight *f, unsigned workers);
 
 struct flight_wake {
