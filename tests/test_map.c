@@ -25,8 +25,8 @@ START_TEST(inputs_take_the_place_of_replacement_strings)
 	    "plmctl map -k echo {} {.} {/} {//} {/.} {#} ::: a/b.tar.gz .rc /f");
 	check_shell(0, "{x}|x{0}|2a}{|1|{", "",
 	    "plmctl map printf '%s|%s|%s|%s|%s' {x} 'x{0}' '2{}}{' '{#}' '{' ::: a");
-	check_shell(0, "x.c-1 x 1\ny.c-1 y 1\n", "",
-	    "plmctl map -k echo '{1/}-{2} {1/.} {2.}' ::: d/x.c d/y.c ::: 1");
+	check_shell(0, "x.o-1 x 1\ny.o-1 y 1\n", "",
+	    "plmctl map -k echo '{1/}-{2} {1/.} {2.}' ::: d/x.o d/y.o ::: 1");
 	check_shell(0, "1 one\n1 two\n", "", "plmctl map -k -j1 echo {%} {} ::: one two");
 }
 END_TEST
@@ -348,8 +348,8 @@ static pid_t start_waiting_map(void)
 {
 	unlink("up");
 	unlink("err");
-	pid_t pid = shell_start("exec plmctl map -j1 'echo {} > up; until [ -e go ]; do sleep 0.01; "
-	    "done; echo {}' ::: 1 2 3 > out 2> err");
+	pid_t pid = shell_start("exec plmctl map -j1 'echo {} > up; until [ -e go ]; do "
+	    "sleep 0.01; done; echo {}' ::: 1 2 3 > out 2> err");
 	wait_for_file("up", "1");
 	return pid;
 }
