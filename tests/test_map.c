@@ -48,7 +48,8 @@ END_TEST
 START_TEST(lines_and_zero_ended_texts_are_inputs)
 {
 	check_shell(0, "[a b]\n[]\n[c]\n", "", "printf 'a b\\n\\nc' | plmctl map -k 'echo [{}]'");
-	check_shell(0, "[a\nb]\n[c]\n", "", "printf 'a\\nb\\0c\\0' | plmctl map -k -0 'echo [{}]'");
+	check_shell(0, "[a\nb]\n[c]\n", "",
+	    "printf 'a\\nb\\0c\\0' | plmctl map -k -0 'echo [{}]'");
 	check_shell(65, "", "has a zero byte in it", "printf 'a\\0b\\n' | plmctl map echo");
 	check_shell(66, "", "nowhere: No such file", "plmctl map echo :::: nowhere");
 	check_shell(0, "x\nz\n", "", "printf 'echo x\\necho y | tr y z\\n' | plmctl map -k");
@@ -93,7 +94,8 @@ END_TEST
 
 START_TEST(outputs_of_jobs_are_not_mixed)
 {
-	check_shell(0, "11111\n22222\n33333\n", "", "plmctl map -j3 \"" PIECES "\" ::: 1 2 3 | sort");
+	check_shell(0, "11111\n22222\n33333\n", "",
+	    "plmctl map -j3 \"" PIECES "\" ::: 1 2 3 | sort");
 	check_shell(0, "a\nb\n", "ERR", "plmctl map -j2 'echo {}; echo ERR >&2' ::: a b | sort");
 }
 END_TEST
@@ -101,14 +103,16 @@ END_TEST
 START_TEST(output_keeps_the_order_of_inputs_when_asked_to)
 {
 	check_shell(0, "3\n2\n1\n", "", "plmctl map -k -j3 'sleep 0.{}; echo {}' ::: 3 2 1");
-	check_shell(0, "1\n2\n3\n", "", "plmctl map -j3 'until [ {} = 1 ] || [ -e $(({} - 1)) ]; do "
-	    "sleep 0.01; done; echo {}; sleep 0.1; touch {}' ::: 3 2 1");
+	check_shell(0, "1\n2\n3\n", "",
+	    "plmctl map -j3 'until [ {} = 1 ] || [ -e $(({} - 1)) ]; do sleep 0.01; done; echo "
+	    "{}; sleep 0.1; touch {}' ::: 3 2 1");
 }
 END_TEST
 
 START_TEST(lines_are_shown_while_the_job_runs)
 {
-	pid_t pid = shell_start("plmctl map --line --tag 'echo begun {}; printf half; until [ -e go "
+	pid_t pid = shell_start("plmctl map --line --tag 'echo begun {}; printf half; until [ -e "
+	    "go "
 	    "]; do sleep 0.01; done; echo done' ::: a > out");
 	wait_for_file("out", "a\tbegun a\n");
 	char *text = file_text("out");
@@ -131,7 +135,8 @@ END_TEST
 
 START_TEST(results_are_files)
 {
-	check_shell(0, "", "", "plmctl map --results r 'echo {1}-{2}; echo e >&2' ::: a/b .. ::: 1");
+	check_shell(0, "", "", "plmctl map --results r 'echo {1}-{2}; echo e >&2' ::: a/b .. ::: "
+	    "1");
 	check_shell(0, "a/b-1\ne\n1\n..-1\n2", "",
 	    "cd 'r/1/a\\_b/2/1'; cat stdout stderr seq; echo; cd '../../../..\\/2/1'; "
 	    "cat stdout seq");
@@ -185,8 +190,9 @@ START_TEST(so_many_jobs_run_at_once_and_no_more)
 	/* three wait for each other, so three run; a place is nobody else's meanwhile */
 	check_shell(0, NULL, "", "plmctl map -j3 'touch {}; until [ -e 1 -a -e 2 -a -e 3 ]; do "
 	    "sleep 0.01; done' ::: 1 2 3");
-	check_shell(0, "", "", "plmctl map -j3 'mkdir place.{%} && sleep 0.01 && rmdir place.{%} && "
-	    "[ {%} -le 3 ] # {}' ::: $(seq 60)");
+	check_shell(0, "", "",
+	    "plmctl map -j3 'mkdir place.{%} && sleep 0.01 && rmdir place.{%} && [ {%} -le 3 ] # "
+	    "{}' ::: $(seq 60)");
 	check_shell(0, "", "", "plmctl map -j1 'mkdir only && rmdir only # {}' ::: $(seq 200)");
 }
 END_TEST
@@ -270,7 +276,8 @@ END_TEST
 
 START_TEST(failed_jobs_are_tried_again)
 {
-	check_shell(0, "3\n", "", "plmctl map --retries 2 'echo {} >> tries; [ $(wc -l < tries) = 3 ] "
+	check_shell(0, "3\n", "", "plmctl map --retries 2 'echo {} >> tries; [ $(wc -l < tries) "
+	    "= 3 ] "
 	    "&& wc -l < tries' ::: a | tr -d ' '");
 	check_shell(1, "", "", "plmctl map --retries 1 'echo {} >> more; exit 1' ::: a; code=$?; "
 	    "[ $(wc -l < more) = 2 ] && exit $code");
@@ -290,10 +297,12 @@ START_TEST(a_resumed_map_runs_what_is_missing)
 	check_shell(1, "1\n2\n", "",
 	    "plmctl map -j1 --joblog log 'echo {}; [ {} != 2 ]' ::: 1 2");
 	check_shell(0, "3\n", "", "plmctl map -j1 --joblog log --resume echo ::: 1 2 3");
-	check_shell(0, "2\n4\n", "", "plmctl map -j1 --resume-failed --joblog log echo ::: 1 2 3 4");
+	check_shell(0, "2\n4\n", "", "plmctl map -j1 --resume-failed --joblog log echo ::: 1 2 3 "
+	    "4");
 	check_shell(0, "1\n2\n3\n2\n4\n", "", "tail -n +2 log | cut -f 1");
 	/* a line without its end is of a job that was not finished */
-	check_shell(0, "4\n2 4 ", "", "head -c -1 log > torn; plmctl map --resume --joblog torn echo "
+	check_shell(0, "4\n2 4 ", "", "head -c -1 log > torn; plmctl map --resume --joblog torn "
+	    "echo "
 	    "::: 1 2 3 4; tail -n 2 torn | cut -f 1 | tr '\\n' ' '");
 	check_shell(0, "1\n", "", "plmctl map --joblog log echo ::: 1");
 	check_shell(0, "2\n", "", "wc -l < log | tr -d ' '"); /* replaced, without --resume */
@@ -306,14 +315,16 @@ START_TEST(it_uses_the_runtime_that_is_up)
 {
 	static struct runtime rt;
 	runtime_boot(&rt, "--workers", "2", "--tasks", "256", "--store", "1M",);
-	struct output_of o = shell("plmctl map --name %s --shell 'echo $PLM_NAME' ':' ::: 1", rt.name);
+	struct output_of o = shell("plmctl map --name %s --shell 'echo $PLM_NAME' ':' ::: "
+	    "1", rt.name);
 	ck_assert_msg(strncmp(o.out, rt.name, strlen(rt.name)) == 0, "%s %s", o.out, o.err);
 	output_free(&o);
 	o = shell("PLM_NAME=%s plmctl map --private --shell 'echo $PLM_NAME' ':' ::: 1", rt.name);
 	ck_assert_msg(strncmp(o.out, "map-", 4) == 0, "%s %s", o.out, o.err);
 	output_free(&o);
 	/* far more jobs, and output behind a slow one, than it has room for */
-	o = shell("seq 2000 > in; plmctl map -k --name %s '[ {} = 1 ] && sleep 0.3; echo {}' :::: in | "
+	o = shell("seq 2000 > in; plmctl map -k --name %s '[ {} = 1 ] && sleep 0.3; echo {}' "
+	    ":::: in | "
 	    "cmp - in", rt.name);
 	ck_assert_msg(o.code == 0, "%s%s", o.out, o.err);
 	output_free(&o);
@@ -324,7 +335,8 @@ END_TEST
 
 START_TEST(a_killed_map_takes_its_runtime_with_it)
 {
-	pid_t pid = shell_start("exec plmctl map 'echo {} > up; sleep 1000 & setsid sleep 1000' ::: 1");
+	pid_t pid = shell_start("exec plmctl map 'echo {} > up; sleep 1000 & setsid sleep 1000' "
+	    "::: 1");
 	wait_for_file("up", "1");
 	kill(pid, SIGKILL);
 	ck_assert_int_eq(shell_end(pid), 128 + SIGKILL);
@@ -333,13 +345,14 @@ END_TEST
 
 START_TEST(a_dead_manager_ends_the_map_with_a_word_and_nothing_stays)
 {
-	pid_t pid = shell_start("exec plmctl map -j1 --joblog log 'echo {} > up; [ {} = 1 ] || sleep "
+	pid_t pid = shell_start("exec plmctl map -j1 --joblog log 'echo {} > up; [ {} = 1 ] || "
+	    "sleep "
 	    "1000' ::: 1 2 3 2> err");
 	wait_for_file("up", "2");
 	wait_for_file("log", "echo 1");
 	kill(private_manager(), SIGKILL);
 	ck_assert_int_eq(shell_end(pid), 69);
-	wait_for_file("err", "manager of runtime");
+	wait_for_file("err", "processes of runtime");
 }
 END_TEST
 

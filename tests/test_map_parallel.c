@@ -88,7 +88,8 @@ static void prepare(void)
 	setenv("PARALLEL_SHELL", "/bin/sh", 1);
 	file_write("show_log", show_log);
 	struct output_of o = shell("mkdir home; touch home/will-cite; "
-	    "printf 'a\\nb\\nc\\n' > letters; printf '1\\n2\\n' > numbers; printf 'x y\\0z\\0' > zeroes; "
+	    "printf 'a\\nb\\nc\\n' > letters; printf '1\\n2\\n' > numbers; printf 'x y\\0z\\0' > "
+	    "zeroes; "
 	    "printf 'echo x\\necho y | tr y z\\n' > commands");
 	output_free(&o);
 }
