@@ -145,6 +145,19 @@ START_TEST(a_killed_map_is_resumed_where_its_log_ends)
 }
 END_TEST
 
+/* Also while its runtime boots. map_teardown() finds what is left. */
+START_TEST(a_map_killed_at_any_moment_leaves_nothing)
+{
+	enum { MOMENTS = 60 };
+	for (long i = 0; i < MOMENTS; i++) {
+		pid_t pid = shell_start("exec plmctl map 'echo {}' ::: $(seq 2000) > out");
+		nanosleep(&(struct timespec){ .tv_nsec = i * (long)NS_PER_MS }, NULL);
+		kill(pid, SIGKILL);
+		ck_assert_int_eq(shell_end(pid), 128 + SIGKILL);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("map with deaths");
@@ -153,6 +166,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, map_setup, map_teardown);
 	tcase_add_loop_test(tcase, no_job_is_lost_or_doubled_whoever_dies, 0, 2);
 	tcase_add_test(tcase, a_killed_map_is_resumed_where_its_log_ends);
+	tcase_add_test(tcase, a_map_killed_at_any_moment_leaves_nothing);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }
