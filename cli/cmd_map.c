@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "cli/command_objects.h"
 #include "cli/map_run.h"
 #include "tables/due.h"
 
@@ -56,7 +57,7 @@ static const struct option options[] = {
 	{ "delay", required_argument, NULL, OWN_DELAY },
 	{ "load", required_argument, NULL, OWN_LOAD },
 	{ "memfree", required_argument, NULL, OWN_MEMFREE },
-	COMMAND_OPTIONS, COMMON_OPTIONS, { 0 },
+	COMMAND_OBJECT_OPTIONS, COMMAND_OPTIONS, COMMON_OPTIONS, { 0 },
 };
 
 enum { PERCENT_MAX = 10000, LOAD_MAX = 1 << 20 };
@@ -134,7 +135,8 @@ static void take_option(const struct context *context, int option, struct map_pl
 		break;
 	default:
 		take_output_option(option, plan);
-		if (option >= OPTION_OWN && option < OPTION_OF_SUBMIT)
+		if (option >= OPTION_OWN && option < OPTION_OF_SUBMIT &&
+		    !command_object_option(context, option, &plan->request))
 			command_option(context, option, &plan->request);
 	}
 }
@@ -149,6 +151,9 @@ static void check_plan(const struct context *context, const struct map_plan *pla
 		usage_error(context, "--detach: map waits for its jobs; `plmctl load` does not");
 	if (plan->request.task.terms.replicas > 1)
 		usage_error(context, "--replicas: of replicas no log is kept, which map reads");
+	if (plan->request.outputs)
+		usage_error(context, "--out is a future of one command: see --results");
+	command_objects_check(context, &plan->request);
 	if (plan->resume != RESUME_NOTHING && !plan->joblog)
 		usage_error(context, "--resume and --resume-failed read a --joblog FILE");
 	if (plan->max_args && sources + (plan->argument_file != NULL) > 1)
@@ -224,10 +229,12 @@ const struct command cmd_map = {
 	    "  --memfree SIZE     start only while so much memory is available\n"
 	    "  --bar              how far it is, on stderr if that is a terminal\n"
 	    "  --json             an object a job, with its output\n\n"
+	    COMMAND_OBJECT_OPTIONS_HELP
 	    COMMAND_OPTIONS_HELP
 	    TASK_TIMES_HELP
-	    "--run-limit is about each job, --timeout about all of them together. The first\n"
-	    "Ctrl-C starts no more jobs, the second cancels.\n"
+	    "--detach, --replicas and --out are not for map. --run-limit is about each job,\n"
+	    "--timeout about all of them together. The first Ctrl-C starts no more jobs, the\n"
+	    "second cancels.\n"
 	    "Exit code: how many jobs failed, up to 100, and 101 for more; with --halt\n"
 	    "...,fail=1 that of the job that failed, with N% the percentage that did; 124\n"
 	    "--timeout ran out, 128+N ended by signal N, 69 the runtime is gone.\n",

@@ -77,7 +77,7 @@ static const plm_task *make_tasks(struct flight *f, size_t n, const size_t count
 	for (size_t i = 0; i < n; i++)
 		words += count[i];
 	f->args.length = f->tasks.length = f->starts.length = 0;
-	text_reserve(&f->args, (words + n * COMMAND_ARG_WORDS) * sizeof(plm_arg));
+	text_reserve(&f->args, (words + n * command_nargs(f->request, 0)) * sizeof(plm_arg));
 	text_reserve(&f->starts, words * sizeof(char *));
 	text_reserve(&f->tasks, n * sizeof(plm_task));
 	plm_arg *args = (void *)f->args.data;
@@ -88,8 +88,8 @@ static const plm_task *make_tasks(struct flight *f, size_t n, const size_t count
 		word[i] = at;
 	for (size_t i = 0; i < n; done += count[i++]) {
 		command_arguments(f->request, word + done, count[i], args);
-		tasks[i] = command_task(f->request, args, COMMAND_ARG_WORDS + count[i]);
-		args += COMMAND_ARG_WORDS + count[i];
+		tasks[i] = command_task(f->request, args, command_nargs(f->request, count[i]));
+		args += command_nargs(f->request, count[i]);
 	}
 	return tasks;
 }

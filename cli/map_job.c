@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,11 +49,24 @@ static bool begins_with(const char *text, const char *words)
 	return strncmp(text, words, strlen(words)) == 0;
 }
 
+static void take_message(struct job *job, const plm_failure *f)
+{
+	char root[PLM_REF_TEXT_BYTES];
+	plm_ref_print(f->task, root);
+	if (asprintf(&job->message, "task %s failed: %s", root, f->message) < 0)
+		job->message = NULL;
+}
+
 static void take_failure(struct context *context, struct job *job)
 {
 	plm_failure f;
 	if (plm_error(context->rt, job->ref[0], &f) < 0)
 		f = (plm_failure){ .code = EXIT_OURS };
+	if (f.task.id && f.task.id != job->ref[0].id) {
+		job->exit_code = EXIT_TASK_FAILED; /* of what it was to come after */
+		take_message(job, &f);
+		return;
+	}
 	if (begins_with(f.message, COMMAND_SAYS_EXIT)) {
 		job->exit_code = f.code;
 		return;

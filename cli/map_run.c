@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/why.h"
+#include "cli/command_objects.h"
 #include "cli/map_feed.h"
 #include "cli/map_flight.h"
 #include "cli/map_live.h"
@@ -323,6 +324,8 @@ static int run_jobs(struct map *m, struct command_request *request)
 	int code = command_request_make(request);
 	if (code == EXIT_FINE)
 		code = find_runtime(m);
+	if (code == EXIT_FINE)
+		code = command_objects_hold(m->context, request);
 	if (code == EXIT_FINE)
 		code = command_request_share(m->context, request);
 	if (code != EXIT_FINE)

@@ -261,6 +261,7 @@ START_TEST(usage_errors_are_64_and_boot_nothing)
 {
 	static const char *const lines[] = { "plmctl map -x true ::: 1",
 		"plmctl map --resume true ::: 1", "plmctl map --detach true ::: 1",
+		"plmctl map --out X true ::: 1",
 		"plmctl map --replicas 2 true ::: 1", "plmctl map -n 2 echo ::: 1 ::: 2",
 		"plmctl map --private --name x true ::: 1", "plmctl map --line --json true ::: 1",
 		"plmctl map --line --results r true ::: 1", "plmctl map --load 0 true ::: 1",
@@ -314,6 +315,7 @@ END_TEST
 START_TEST(it_uses_the_runtime_that_is_up)
 {
 	static struct runtime rt;
+	file_write("text", "a value");
 	runtime_boot(&rt, "--workers", "2", "--tasks", "256", "--store", "1M",);
 	struct output_of o = shell("plmctl map --name %s --shell 'echo $PLM_NAME' ':' ::: "
 	    "1", rt.name);
@@ -321,6 +323,13 @@ START_TEST(it_uses_the_runtime_that_is_up)
 	output_free(&o);
 	o = shell("PLM_NAME=%s plmctl map --private --shell 'echo $PLM_NAME' ':' ::: 1", rt.name);
 	ck_assert_msg(strncmp(o.out, "map-", 4) == 0, "%s %s", o.out, o.err);
+	output_free(&o);
+	o = shell("export PLM_NAME=%s; R=$(plmctl put text); "
+	    "plmctl map -k --in FILE=$R 'echo {} $(cat $FILE)' ::: 1 2; "
+	    "A=$(plmctl submit --detach false); plmctl map --after $A echo ::: 3; echo $?",
+	    rt.name);
+	ck_assert_msg(strcmp(o.out, "1 a value\n2 a value\n1\n") == 0, "%s%s", o.out, o.err);
+	ck_assert_ptr_nonnull(strstr(o.err, "job 1: task @"));
 	output_free(&o);
 	/* far more jobs, and output behind a slow one, than it has room for */
 	o = shell("seq 2000 > in; plmctl map -k --name %s '[ {} = 1 ] && sleep 0.3; echo {}' "
