@@ -67,10 +67,10 @@ static void draw(struct progress *p, const struct tally *tally, unsigned running
 	p->shown = true;
 }
 
-void progress_draw(struct progress *p, const struct tally *tally, unsigned running, bool at_once)
+void progress_draw(struct progress *p, const struct tally *tally, unsigned running)
 {
 	uint64_t now = clock_ns();
-	if (!p->wanted || (!at_once && now - p->drawn_ns < PROGRESS_MS * NS_PER_MS))
+	if (!p->wanted || (p->shown && now - p->drawn_ns < PROGRESS_MS * NS_PER_MS))
 		return;
 	p->drawn_ns = now;
 	draw(p, tally, running);

@@ -17,8 +17,8 @@ struct progress { /* zeroes: not wanted */
 };
 
 void progress_begin(struct progress *p);
-/* Draws it if it is time; at once, if that is asked for. */
-void progress_draw(struct progress *p, const struct tally *tally, unsigned running, bool at_once);
+/* Draws it if it made way, or if it is time. */
+void progress_draw(struct progress *p, const struct tally *tally, unsigned running);
 /* Makes way for other output. */
 void progress_hide(struct progress *p);
 /* The last one stays. */

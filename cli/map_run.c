@@ -122,6 +122,7 @@ static int start_jobs(struct map *m)
 
 static void deliver(struct map *m, struct job *job)
 {
+	progress_hide(&m->progress);
 	m->command.length = 0;
 	if (m->joblog || m->context->json)
 		template_line(m->template, job, &m->command);
@@ -161,6 +162,8 @@ static int take_ends(struct map *m)
 static int show_live(struct map *m)
 {
 	int code = EXIT_FINE;
+	if (m->plan->line)
+		progress_hide(&m->progress);
 	for (size_t i = 0; i < m->flight.jobs && m->plan->line && code == EXIT_FINE; i++)
 		if (!m->plan->keep_order || order_is_next(&m->order, m->flight.job[i]))
 			code = live_look(m->context, &m->output, m->flight.job[i]);
@@ -170,7 +173,6 @@ static int show_live(struct map *m)
 /* A job is in the log when its output is where it belongs. */
 static int write_out(struct map *m)
 {
-	progress_hide(&m->progress);
 	int r = output_flush(&m->output);
 	if (r == 0 && m->joblog)
 		r = joblog_flush(m->joblog);
@@ -234,7 +236,7 @@ static int turn(struct map *m)
 	if (code == EXIT_FINE)
 		code = show_live(m);
 	int written = write_out(m);
-	progress_draw(&m->progress, &m->tally, (unsigned)m->flight.jobs, false);
+	progress_draw(&m->progress, &m->tally, (unsigned)m->flight.jobs);
 	return code == EXIT_FINE ? written : code;
 }
 
@@ -378,8 +380,7 @@ int map_run(struct context *context, struct map_plan *plan)
 		code = plan->dry_run ? dry_run(&m) : run_jobs(&m, &plan->request);
 	if (code == EXIT_NO_RUNTIME)
 		private_runtime_say(&m.own);
-	if (context->rt)
-		command_request_free(context, &plan->request);
+	command_request_free(context, &plan->request);
 	plm_disconnect(&context->rt);
 	private_runtime_end(&m.own);
 	context->name = NULL; /* it may have been that of our own */
