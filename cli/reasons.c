@@ -182,10 +182,12 @@ static void check_stopping(struct look *l)
 {
 	const struct terms *terms = due_terms(l->t, l->r);
 	uint32_t flags = word_flags(l->word);
-	if (flags & (FLAG_CANCEL | FLAG_LATE))
+	if (flags & FLAGS_STOPPING)
 		say(l, "stopping", "%sit was asked to stop; if it does not within %" PRIu32
 		    " ms, its worker is ended",
-		    flags & FLAG_LATE ? "a limit of its time is over: " : "",
+		    flags & FLAG_CANCEL ? "" :
+		    flags & FLAG_LATE ? "a limit of its time is over: " :
+		    "it goes back into the queue: ",
 		    terms && terms->grace_ms ? terms->grace_ms : (uint32_t)CANCEL_GRACE_MS);
 }
 

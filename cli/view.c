@@ -57,7 +57,7 @@ static void read_word(uint64_t word, struct record_view *ret)
 	ret->object = ret->flags & FLAG_OBJECT;
 	ret->dead = word_dead(word);
 	ret->stopping =
-	    ret->state == RECORD_RUNNING && ret->flags & (FLAG_CANCEL | FLAG_LATE);
+	    ret->state == RECORD_RUNNING && ret->flags & FLAGS_STOPPING;
 	ret->owner = word_owner(word);
 	ret->attempt = word_attempt(word);
 }
@@ -82,6 +82,7 @@ static void read_record(const struct tables *t, uint32_t index, uint64_t word,
 	ret->pending = sh_peek(&r->pending);
 	ret->uses = sh_peek(&r->uses) & ~USES_COUNTED;
 	ret->failures = speaker->failures;
+	ret->returned = record_returns(speaker);
 	ret->bytes = r->value_bytes;
 	ret->granule = sh_peek(&r->value);
 	read_times(t, speaker, ret);

@@ -21,7 +21,7 @@ struct record_view {
 	char function[VIEW_TEXT_BYTES]; /* "" of an object; "#N" for a number nobody gave */
 	int priority;
 	uint32_t nargs, holders, pending, uses;
-	uint32_t failures;
+	uint32_t failures, returned;
 	uint64_t bytes;          /* of the value, when DONE or being filled */
 	uint32_t granule;        /* where it lies; 0: inline */
 	uint64_t age_ms, run_ms; /* since submission or put; how long it ran or runs */

@@ -1,4 +1,4 @@
-/* outcome.c - what became of a task: cancel it, or ask why it failed. */
+/* outcome.c - what becomes of a task: cancel it, return it to the queue, or ask why it failed. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,29 +17,72 @@ static int cancel_once(struct plm *rt, struct record *r, uint64_t *word, enum hi
 	return done == -EALREADY ? why(done, "it is %s already", record_state_name(state)) : done;
 }
 
-int plm_cancel(plm *rt, plm_ref ref, int flags)
+static int return_once(struct plm *rt, struct record *r, uint64_t *word, enum hint_kind *ret_hint)
 {
+	(void)rt;
+	enum record_state state = word_state(*word);
+	*ret_hint = state == RECORD_RUNNING ? HINT_CANCEL : HINT_NONE;
+	int done = record_return(r, word);
+	if (done == -EALREADY && state == RECORD_RUNNING)
+		return why(done, "it is being ended already: it was cancelled, or a limit is over");
+	if (done == -EALREADY)
+		return why(done, "it is %s already", record_state_name(state));
+	if (done == -EOVERFLOW)
+		return why(done, "it was returned to the queue %u times: with the retries it is "
+		    "allowed, its attempts cannot be counted any more; cancel it and submit it "
+		    "anew", record_returns(r));
+	if (done == -EINVAL)
+		return why(done, "it is no task that was submitted: nothing of it is queued");
+	return done;
+}
+
+typedef int ask_f(struct plm *rt, struct record *r, uint64_t *word, enum hint_kind *ret_hint);
+
+/* Asks until the word stays as it was judged. The task, and what the scheduler is to be told. */
+static int ask(struct plm *rt, plm_ref ref, int flags, ask_f *once, uint32_t *ret_index,
+    uint64_t *ret_hint)
+{
+	uint64_t word;
+	enum hint_kind kind = HINT_NONE;
 	int r = handle_check(rt);
 	if (r == 0 && flags < 0)
-		r = why(-EINVAL, "plm_cancel: %d is no time of grace", flags);
-	uint64_t word;
+		r = why(-EINVAL, "%d is no time of grace", flags);
 	struct record *record = r < 0 ? NULL : ref_resolve(rt, ref, &word, &r);
 	if (!record)
 		return r;
 	struct record *task = ref_speaker(rt, record, &word);
 	uint32_t generation = word_generation(word);
-	enum hint_kind kind = HINT_NONE;
 	do
-		r = word_generation(word) == generation ? cancel_once(rt, task, &word, &kind)
-							: -ESTALE;
+		r = word_generation(word) == generation ? once(rt, task, &word, &kind) : -ESTALE;
 	while (r == -EAGAIN);
+	*ret_index = record_index(&rt->tables, task);
+	*ret_hint = hint_make(kind, record_ref(*ret_index, generation));
+	return r;
+}
+
+static int tell(struct plm *rt, uint64_t hint, int flags)
+{
+	sh_store(&rt->me->grace, (uint32_t)flags);
+	return hint_kind(hint) == HINT_NONE ? 0 : handle_tell(rt, &hint, 1);
+}
+
+int plm_cancel(plm *rt, plm_ref ref, int flags)
+{
+	uint32_t index;
+	uint64_t hint;
+	int r = ask(rt, ref, flags, cancel_once, &index, &hint);
 	if (r < 0)
 		return r;
-	uint32_t index = record_index(&rt->tables, task);
 	wake_holders(&rt->tables, index); /* who waits for it need not wait for its worker */
-	uint64_t hint = hint_make(kind, record_ref(index, generation));
-	sh_store(&rt->me->grace, (uint32_t)flags);
-	return handle_tell(rt, &hint, 1);
+	return tell(rt, hint, flags);
+}
+
+int plm_requeue(plm *rt, plm_ref ref, int flags)
+{
+	uint32_t index;
+	uint64_t hint;
+	int r = ask(rt, ref, flags, return_once, &index, &hint);
+	return r < 0 ? r : tell(rt, hint, flags);
 }
 
 static void describe(struct plm *rt, const struct record *r, plm_failure *ret)

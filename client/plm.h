@@ -151,6 +151,12 @@ int plm_wait(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms
  * on. flags: 0 (the grace of its terms) or PLM_GRACE(). 0, -EALREADY (settled before). */
 #define PLM_GRACE(milliseconds) ((milliseconds) + 1)
 int plm_cancel(plm *rt, plm_ref ref, int flags);
+/* Back into the queue: a task that runs is ended like one that is cancelled, with all that a
+ * command of it has started, what it has done is thrown away, and it runs again when its turn
+ * comes. Neither `retries` nor `crash_retries` are spent. flags: as of plm_cancel(). 0, also for a
+ * task that has not begun; -EALREADY (settled, or about to be), -EOVERFLOW (it was returned some
+ * hundred times). */
+int plm_requeue(plm *rt, plm_ref ref, int flags);
 /* Why it failed. 0, -EINVAL (it did not fail), -EAGAIN (not settled). */
 int plm_error(plm *rt, plm_ref ref, plm_failure *ret);
 
@@ -234,6 +240,7 @@ typedef struct plm_status {
 	uint64_t waiting, ready, running, done, failed, cancelled; /* of the records in use */
 	uint64_t store_bytes, store_reserved, store_used;
 	uint64_t restarts; /* of the scheduler and of workers since boot */
+	uint64_t returned; /* attempts that went back into the queue (plm_requeue) since boot */
 	uint64_t uptime_ms;
 	int draining; /* it is being stopped */
 	int paused, closed; /* plm_pause(), plm_drain() */

@@ -67,7 +67,8 @@ int plm_status_get(plm *rt, plm_status *ret)
 		return r;
 	const struct tables *t = &rt->tables;
 	plm_status s = { .processes_max = t->limits.processes, .records_max = t->limits.records,
-		.restarts = sh_load(&t->control->restarts), .uptime_ms = tables_ms(t),
+		.restarts = sh_load(&t->control->restarts),
+		.returned = sh_load(&t->control->returned), .uptime_ms = tables_ms(t),
 		.draining = sh_load(&t->control->mode) == MODE_DRAINING,
 		.paused = tables_paused(t),
 		.closed = (sh_peek(&t->control->admission) & ADMISSION_CLOSED) != 0 };

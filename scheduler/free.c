@@ -35,6 +35,8 @@ void free_flush(struct scheduler *s)
 static void wipe(struct record *r)
 {
 	r->value_bytes = 0;
+	r->demand = 0;
+	r->returned = 0;
 	r->failures = 0;
 	if (sh_peek(&r->pending))
 		sh_poke(&r->pending, 0);

@@ -68,8 +68,10 @@ void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure
 	leave_message(s, r, message);
 	r->failure = *failure;
 	r->end_ms = tables_ms(s->t);
-	if (word_flags(word) & FLAG_CANCEL ||
-	    !record_step(r, &word, RECORD_FAILED, SLOT_SCHEDULER, attempt, flags)) {
+	bool failed = false;
+	while (!failed && !(word_flags(word) & FLAG_CANCEL)) /* flags are only added: it ends */
+		failed = record_step(r, &word, RECORD_FAILED, SLOT_SCHEDULER, attempt, flags);
+	if (!failed) {
 		free_results(s, r); /* it was cancelled: no payload */
 		record_step(r, &word, RECORD_CANCELLED, SLOT_SCHEDULER, attempt, 0);
 	}

@@ -93,7 +93,7 @@ void limits_forget(struct scheduler *s, uint32_t index)
 static bool is_stopping(uint64_t word)
 {
 	return word_state(word) == RECORD_RUNNING &&
-	    word_flags(word) & (FLAG_CANCEL | FLAG_LATE) && word_owner(word) != SLOT_SCHEDULER;
+	    word_flags(word) & FLAGS_STOPPING && word_owner(word) != SLOT_SCHEDULER;
 }
 
 static uint64_t step_ns(const struct stop *stop, uint32_t step)
@@ -175,7 +175,7 @@ void limits_fail(struct scheduler *s, uint32_t index, uint64_t word, enum limit 
 		.root = record_ref(index, word_generation(word)) };
 	due_describe(s->t, r, word, limit, message, sizeof message);
 	graph_fail(s, index, &failure,
-	    limit == LIMIT_RUN ? flags_of_failure(word_attempt(word)) : 0, message);
+	    limit == LIMIT_RUN ? flags_of_failure(record_tries(r, word)) : 0, message);
 }
 
 /* Should we die in between, the next one makes it READY again, and finds that its time is over. */

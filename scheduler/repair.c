@@ -47,34 +47,46 @@ static void fail_crashed(struct scheduler *s, uint32_t index, uint64_t word, uin
 	struct record_failure failure = { .code = EOWNERDEAD, .root_function = r->function,
 		.root = record_ref(index, word_generation(word)) };
 	describe_death(s, r, owner, message, sizeof message, &failure.signal);
-	graph_fail(s, index, &failure, flags_of_failure(word_attempt(word)), message);
+	graph_fail(s, index, &failure, flags_of_failure(record_tries(r, word)), message);
 }
 
 /* It ran too long and had to be killed for it: a failure like any other. Should we die before the
  * word says so, the next one counts it twice: a retry less, but never one too many. */
-static bool spend_failure(struct scheduler *s, struct record *r, uint32_t attempt)
+static bool spend_failure(struct scheduler *s, struct record *r, uint32_t tries)
 {
 	if (r->failures >= r->retries || due_total_is_over(s->t, r))
 		return false;
-	if (r->failures < attempt)
+	if (r->failures < tries)
 		r->failures++;
 	return true;
 }
 
-/* The attempt is over: once more if crash_retries allow, else the end of the task. Only clients
- * that cancel still move the word; then it is looked at again. */
+static bool may_run_again(struct scheduler *s, struct record *r, uint64_t word)
+{
+	if (word_flags(word) & FLAG_RETURN) {
+		record_count_return(r, word_attempt(word));
+		return true;
+	}
+	if (word_flags(word) & FLAG_LATE)
+		return spend_failure(s, r, record_tries(r, word));
+	return record_tries(r, word) - r->failures <= r->crash_retries;
+}
+
+/* The attempt is over: once more if it was returned or crash_retries allow, else the end of the
+ * task. Only flags that clients set still move the word; then it is looked at again. */
 static void end_attempt(struct scheduler *s, uint32_t index, uint64_t word, uint32_t owner)
 {
 	struct record *r = record_at(s->t, index);
-	uint32_t attempt = word_attempt(word);
-	bool again = word_flags(word) & FLAG_LATE ? spend_failure(s, r, attempt)
-						  : attempt - r->failures <= r->crash_retries;
+	uint32_t attempt = word_attempt(word), returned = word_flags(word) & FLAG_RETURN;
+	bool again = may_run_again(s, r, word);
 	free_results(s, r);
 	r->end_ms = due_ms(s->t, r);
 	while (word_state(word) == RECORD_RUNNING && !(word_flags(word) & FLAG_CANCEL) && again)
-		if (record_step(r, &word, RECORD_READY, owner, attempt, 0)) {
+		if (record_step(r, &word, RECORD_READY, owner, attempt, returned)) {
 			place_ready(s, index);
 			s->requeued++;
+			if (returned)
+				sh_add(&s->t->control->returned, 1);
 			return;
 		}
 	if (!(word_flags(word) & FLAG_CANCEL)) {
@@ -108,7 +120,7 @@ static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
 	bool its_own = word_owner(word) == dead;
 	if (hold_test(s->t, index, dead))
 		hold_clear(s->t, index, dead);
-	if (r->terms)
+	if (r->terms || word_flags(word) & FLAGS_STOPPING) /* asked to stop, and nobody told us */
 		limits_look(s, index);
 	switch (word_state(word)) {
 	case RECORD_RESERVED:

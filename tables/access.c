@@ -30,11 +30,13 @@ uint32_t tables_ms(const struct tables *t)
 	return (uint32_t)((clock_coarse_ns() - t->control->boot_ns) / NS_PER_MS);
 }
 
-/* Who ends an attempt stays the owner in the word; that of a fresh task is who submitted it. */
+/* Who ends an attempt stays the owner in the word; that of a fresh task is who submitted it, and
+ * one that was returned did not fail. */
 uint32_t record_failed_by(const struct tables *t, uint64_t word)
 {
 	uint32_t owner = word_owner(word);
-	if (word_attempt(word) == 0 || owner >= t->limits.processes ||
+	if (word_attempt(word) == 0 || word_flags(word) & FLAG_RETURN ||
+	    owner >= t->limits.processes ||
 	    process_kind(sh_load(&t->process[owner].state)) != KIND_WORKER)
 		return NO_WORKER;
 	return t->process[owner].worker % WORKERS_MAX;

@@ -77,8 +77,9 @@ static uint64_t scatter(uint64_t x)
 uint64_t due_backoff(const struct tables *t, const struct record *r, uint64_t word)
 {
 	const struct terms *terms = due_terms(t, r);
-	uint32_t attempt = word_attempt(word);
-	if (!terms || terms->backoff_ms == 0 || attempt == 0 || word_state(word) != RECORD_READY)
+	uint32_t attempt = record_tries(r, word);
+	if (!terms || terms->backoff_ms == 0 || attempt == 0 ||
+	    word_state(word) != RECORD_READY || word_flags(word) & FLAG_RETURN)
 		return 0;
 	uint64_t most = terms->backoff_max_ms ? terms->backoff_max_ms : BACKOFF_MAX_DEFAULT_MS;
 	uint64_t pause = (uint64_t)terms->backoff_ms << (attempt < 32 ? attempt - 1 : 31);

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "tables/process.h"
+
 static const char *const state_names[RECORD_STATES] = {
 	[RECORD_FREE] = "free", [RECORD_RESERVED] = "reserved", [RECORD_WAITING] = "waiting",
 	[RECORD_READY] = "ready", [RECORD_RUNNING] = "running", [RECORD_DONE] = "done",
@@ -59,4 +61,28 @@ int record_cancel(struct record *r, uint64_t *seen, uint32_t by)
 	default:
 		return -EALREADY;
 	}
+}
+
+/* Each try and each return takes a number of the word's attempts. */
+static bool may_be_returned(const struct record *r)
+{
+	return r->retries + r->crash_retries + record_returns(r) + 1 < RETRIES_MAX;
+}
+
+int record_return(struct record *r, uint64_t *seen)
+{
+	uint32_t flags = word_flags(*seen), owner = word_owner(*seen);
+	enum record_state state = word_state(*seen);
+	if (state == RECORD_WAITING || state == RECORD_READY)
+		return 0;
+	if (state != RECORD_RUNNING)
+		return state_settled(state) ? -EALREADY : -EINVAL;
+	if (flags & (FLAG_CANCEL | FLAG_LATE) || owner == SLOT_SCHEDULER)
+		return -EALREADY;
+	if (flags & FLAG_RETURN)
+		return 0;
+	if (!may_be_returned(r))
+		return -EOVERFLOW;
+	return record_step(r, seen, RECORD_RUNNING, owner, word_attempt(*seen),
+	    flags | FLAG_RETURN) ? 0 : -EAGAIN;
 }

@@ -44,6 +44,9 @@ enum {
 	FLAG_LATE = 4,   /* of RUNNING: a limit is over, asked to stop. W: scheduler. */
 	FLAG_DEAD = 8,   /* of FAILED: it was tried again as often as was allowed. As long as
 			  * somebody holds it, it keeps its arguments, for plm_retry(). */
+	FLAG_RETURN = 16, /* of RUNNING: asked to stop, to go back into the queue. Of READY: that is
+			   * how its last attempt ended, which counts as no try. */
+	FLAGS_STOPPING = FLAG_CANCEL | FLAG_LATE | FLAG_RETURN, /* of RUNNING */
 };
 
 enum {
@@ -75,9 +78,12 @@ struct record {
 	shared32 value;      /* W: owner. Granule of the value, 0: inline (or empty). */
 	shared32 pending;    /* W: under the graph's lock. Arguments not settled yet, and
 	                      * PENDING_DOOMED; derived (edges.h). */
-	uint64_t value_bytes; /* W: owner. Of the value, or of the message of a failure. */
+	uint64_t value_bytes : 40; /* W: owner. Of the value, or of the message of a failure. */
+	uint64_t demand : 8;  /* W: owner. Memory it was seen to need (demand_bytes); 0: unknown. */
+	uint64_t returned : 16; /* W: owner. How often it went back into the queue (low byte), and
+				 * the last attempt that did: so that none counts twice. */
 	uint8_t retries, crash_retries; /* W: submitter. Budgets. */
-	uint8_t failures;    /* W: owner. Spent; crashes are the attempts in the word less these. */
+	uint8_t failures;    /* W: owner. Spent; crashes are the tries (record_tries) less these. */
 	_Atomic uint8_t more_held; /* W: as holds. Not 0: bits of slots from 64 on may be set. */
 	uint32_t submit_ms;  /* W: submitter. Since boot. */
 
@@ -187,10 +193,50 @@ static inline bool word_settled(uint64_t word)
 	    (word_state(word) == RECORD_RUNNING && word_flags(word) & FLAG_CANCEL);
 }
 
-/* The flags of a task that fails because an attempt of it did, and none is left. */
-static inline uint32_t flags_of_failure(uint32_t attempt)
+/* ---- attempts that went back into the queue ---- */
+
+static inline uint32_t record_returns(const struct record *r)
 {
-	return attempt > 1 ? FLAG_DEAD : 0;
+	return r->returned & 0xff;
+}
+
+/* The attempts that count: budgets of retries are spent by these alone. */
+static inline uint32_t record_tries(const struct record *r, uint64_t word)
+{
+	uint32_t attempts = word_attempt(word), returns = record_returns(r);
+	return attempts > returns ? attempts - returns : 0;
+}
+
+/* By the owner, before the step to READY; a second time by who finishes what a dead one began. */
+static inline void record_count_return(struct record *r, uint32_t attempt)
+{
+	if (r->returned >> 8 != attempt)
+		r->returned = (attempt << 8 | (record_returns(r) + 1)) & 0xffff;
+}
+
+/* ---- memory it needs, in a byte: eight steps to each doubling, from 1 MiB on ---- */
+
+enum { DEMAND_SHIFT = 20, DEMAND_STEPS = 8 };
+
+static inline uint64_t demand_bytes(uint32_t code)
+{
+	uint64_t steps = code % DEMAND_STEPS, doublings = code / DEMAND_STEPS;
+	return (doublings ? (steps + DEMAND_STEPS) << (doublings - 1) : steps) << DEMAND_SHIFT;
+}
+
+/* The smallest that is not less, or the largest there is. */
+static inline uint32_t demand_code(uint64_t bytes)
+{
+	uint32_t code = 0;
+	while (code < 0xff && demand_bytes(code) < bytes)
+		code++;
+	return code;
+}
+
+/* The flags of a task that fails because an attempt of it did, and none is left. */
+static inline uint32_t flags_of_failure(uint32_t tries)
+{
+	return tries > 1 ? FLAG_DEAD : 0;
 }
 
 static inline bool word_dead(uint64_t word)
@@ -211,6 +257,11 @@ bool record_step(struct record *r, uint64_t *seen, enum record_state to, uint32_
 /* One CAS: a task that waits is CANCELLED, one that runs is asked to stop. 0; -EAGAIN: the word
  * moved, and *seen is the new one; -EALREADY: there is nothing to cancel. */
 int record_cancel(struct record *r, uint64_t *seen, uint32_t by);
+
+/* One CAS: a task that runs is asked to stop and to go back into the queue. 0, also for one that is
+ * there; -EAGAIN as above; -EALREADY: it is settled, or will be; -EOVERFLOW: the word has no number
+ * for one attempt more and all the retries that are left; -EINVAL: no task that was submitted. */
+int record_return(struct record *r, uint64_t *seen);
 
 /* ---- the order of tasks: larger key first ---- */
 

@@ -73,6 +73,8 @@ struct control { /* the first page of the control segment, behind the segment's 
 						       * stand in for the worker in slot p,
 						       * whose task waits. */
 	shared32 restarts;                            /* W: manager. For people. */
+	shared64 returned;                            /* W: who returns a task to the queue (add).
+						       * For people. */
 	struct reassigned reassigned;
 	shared64 changes;                             /* W: who joins, and the manager for the dead:
 						       * moves when a process slot came or went. */
@@ -202,7 +204,7 @@ enum hint_kind {
 	HINT_DROPPED,   /* the sender holds it no more */
 	HINT_KEPT,      /* the runtime shall hold it */
 	HINT_FORGOTTEN, /* the runtime shall hold it no more */
-	HINT_CANCEL,    /* FLAG_CANCEL was set */
+	HINT_CANCEL,    /* it was asked to stop: FLAG_CANCEL or FLAG_RETURN was set */
 	HINT_IMPORT,    /* the sender has the reference from elsewhere and wants to hold it */
 };
 

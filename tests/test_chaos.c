@@ -58,7 +58,8 @@ static plm *join(void)
 
 /* ---- the load: every task's result is checked by who submitted it ---- */
 
-enum { BATCH = 32, CLIENTS = 3, TREE_EVERY = 4, VALUE_BYTES = 100, CRASHES = 200, RETRIES = 50 };
+enum { BATCH = 32, CLIENTS = 3, TREE_EVERY = 4, VALUE_BYTES = 100, CRASHES = 150, RETRIES = 50,
+	LOOKS = 1000 };
 
 struct score { /* shared with the clients */
 	_Atomic bool stop;
@@ -207,7 +208,7 @@ struct killer {
 	uint64_t random;
 	pid_t victim; /* a client that lives to be killed */
 	bool guarded; /* a manager that dies comes back */
-	unsigned schedulers, workers, clients, managers;
+	unsigned schedulers, workers, clients, managers, returns;
 };
 
 static void kill_one(struct killer *k, enum process_kind kind, unsigned *count)
@@ -234,6 +235,20 @@ static void kill_manager(struct killer *k)
 		k->managers++;
 }
 
+/* What some worker runs goes back into the queue: nobody loses it, and no budget pays for it. */
+static void return_one(struct killer *k)
+{
+	for (int look = 0; look < LOOKS; look++) { /* tasks are short: most are settled by now */
+		const struct process *p = pick_member(k->handle, KIND_WORKER, &k->random);
+		uint64_t running = p ? sh_load(&p->running) : 0;
+		if (running && plm_requeue(k->handle, ref_public(k->handle, running),
+		    PLM_GRACE((int)(random_next(&k->random) % 20))) == 0) {
+			k->returns++;
+			return;
+		}
+	}
+}
+
 /* The pace of the deaths, not a wait for anything. */
 static void let_them_work(struct killer *k)
 {
@@ -250,6 +265,7 @@ static void kill_for(struct killer *k, unsigned seconds)
 		case 0: kill_one(k, KIND_SCHEDULER, &k->schedulers); break;
 		case 1: case 2: case 3: kill_client(k); break;
 		case 4: case 5: kill_manager(k); break;
+		case 6: case 7: case 8: return_one(k); break;
 		default: kill_one(k, KIND_WORKER, &k->workers); break;
 		}
 	}
@@ -292,9 +308,9 @@ START_TEST(under_random_deaths_each_task_ends_once_and_nothing_is_left)
 	plm_status s;
 	ck_assert_int_eq(plm_status_get(k.handle, &s), 0);
 	printf("chaos: %llu tasks right; killed %u workers, %u schedulers, %u managers, %u "
-	       "clients; %llu restarts\n",
+	       "clients; %llu restarts; %u returns asked for, %llu made\n",
 	    (unsigned long long)tasks, k.workers, k.schedulers, k.managers, k.clients,
-	    (unsigned long long)s.restarts);
+	    (unsigned long long)s.restarts, k.returns, (unsigned long long)s.returned);
 	ck_assert_uint_gt(k.workers, 0);
 	ck_assert_uint_gt(s.restarts, 0);
 	until(is_complete, k.handle, "all workers");

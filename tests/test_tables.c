@@ -91,6 +91,63 @@ START_TEST(a_word_holds_its_fields_apart_up_to_their_limits)
 }
 END_TEST
 
+/* -E of what a state answers to a return; 0: it is in the queue, or was asked. */
+START_TEST(only_a_task_that_runs_is_asked_to_go_back_and_only_once)
+{
+	static const int answer[RECORD_STATES] = { [RECORD_FREE] = -EINVAL,
+		[RECORD_RESERVED] = -EINVAL, [RECORD_DONE] = -EALREADY, [RECORD_FAILED] = -EALREADY,
+		[RECORD_CANCELLED] = -EALREADY, [RECORD_PART] = -EINVAL };
+	for (enum record_state state = RECORD_FREE; state < RECORD_STATES; state++) {
+		struct record r = { 0 };
+		uint64_t before = word_make(9, 5, 2, state, 0), seen = before;
+		sh_store(&r.state, seen);
+		ck_assert_int_eq(record_return(&r, &seen), answer[state]);
+		ck_assert_uint_eq(sh_load(&r.state), state != RECORD_RUNNING ? before
+		    : word_make(9, 5, 2, state, FLAG_RETURN));
+	}
+	static const struct { uint32_t owner, flags; int answer; } running[] = {
+		{ 5, FLAG_RETURN, 0 }, { 5, FLAG_CANCEL, -EALREADY }, { 5, FLAG_LATE, -EALREADY },
+		{ SLOT_SCHEDULER, 0, -EALREADY } };
+	for (size_t i = 0; i < COUNT_OF(running); i++) {
+		struct record r = { 0 };
+		uint64_t seen = word_make(9, running[i].owner, 2, RECORD_RUNNING, running[i].flags);
+		sh_store(&r.state, seen);
+		ck_assert_int_eq(record_return(&r, &seen), running[i].answer);
+		ck_assert_uint_eq(sh_load(&r.state), seen);
+	}
+}
+END_TEST
+
+START_TEST(returns_leave_numbers_of_attempts_for_all_the_retries)
+{
+	struct record r = { .retries = 100, .crash_retries = 50 };
+	unsigned returns = 0;
+	uint64_t seen;
+	do {
+		seen = word_make(1, 5, ++returns, RECORD_RUNNING, 0);
+		sh_store(&r.state, seen);
+		record_count_return(&r, returns);
+		record_count_return(&r, returns); /* by who finishes what a dead one began */
+		ck_assert_uint_eq(record_returns(&r), returns);
+		ck_assert_uint_eq(record_tries(&r, seen), 0);
+	} while (record_return(&r, &seen) == 0);
+	ck_assert_uint_eq(returns + 1 + r.retries + r.crash_retries, RETRIES_MAX);
+}
+END_TEST
+
+START_TEST(a_demand_is_kept_rounded_up_by_an_eighth_at_most)
+{
+	ck_assert_uint_eq(demand_bytes(0), 0);
+	ck_assert_uint_eq(demand_code(0), 0);
+	for (uint64_t bytes = 1; bytes < (uint64_t)1 << 50; bytes += bytes / 3 + 1) {
+		uint64_t kept = demand_bytes(demand_code(bytes));
+		ck_assert_uint_ge(kept, bytes);
+		ck_assert_uint_le(kept - bytes, bytes / 8 + (1 << 20));
+	}
+	ck_assert_uint_eq(demand_code(UINT64_MAX), 0xff);
+}
+END_TEST
+
 START_TEST(keys_order_by_priority_then_by_submission)
 {
 	static const int priority[] = { PRIORITY_MIN, -1, 0, 1, PRIORITY_MAX };
@@ -471,6 +528,9 @@ static void add_records_and_arguments(Suite *suite)
 	tcase_add_test(record, a_record_takes_the_legal_steps_and_no_other);
 	tcase_add_test(record, a_step_from_a_word_that_moved_changes_nothing_and_tells_the_new_one);
 	tcase_add_test(record, a_word_holds_its_fields_apart_up_to_their_limits);
+	tcase_add_test(record, only_a_task_that_runs_is_asked_to_go_back_and_only_once);
+	tcase_add_test(record, returns_leave_numbers_of_attempts_for_all_the_retries);
+	tcase_add_test(record, a_demand_is_kept_rounded_up_by_an_eighth_at_most);
 	tcase_add_test(record, keys_order_by_priority_then_by_submission);
 	tcase_add_test(record, only_a_living_generation_is_found_by_its_reference);
 	TCase *args = add_case(suite, "arguments");

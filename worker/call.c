@@ -166,7 +166,7 @@ int plm_cancelled(const plm_call *call)
 	sh_poke(&call->rt->me->beat_ns, clock_coarse_ns()); /* who asks is alive */
 	for (; call; call = call->outer) {
 		uint64_t word = sh_peek(&call->record->state);
-		if (word_flags(word) & (FLAG_CANCEL | FLAG_LATE) ||
+		if (word_flags(word) & FLAGS_STOPPING ||
 		    sh_peek(&call->rt->tables.control->mode) == MODE_STOPPED)
 			return 1;
 	}

@@ -99,7 +99,7 @@ static enum record_state commit_failure(struct worker *w, struct plm_call *call,
 	r->failure = (struct record_failure){ .code = call->code, .root_function = r->function,
 		.root = record_ref(record_index(&w->rt.tables, r), word_generation(call->word)) };
 	return commit(w, call, RECORD_FAILED,
-	    may_retry ? flags_of_failure(word_attempt(call->word)) : 0);
+	    may_retry ? flags_of_failure(record_tries(r, call->word)) : 0);
 }
 
 /* A limit was over: that counts, also for a good result. */
@@ -119,13 +119,23 @@ static enum record_state commit_cancelled(struct worker *w, struct plm_call *cal
 	return commit(w, call, RECORD_CANCELLED, 0);
 }
 
-/* Flags are only ever added, two of them: it ends. */
+/* Whatever it came to: it may be half of the work. */
+static enum record_state commit_returned(struct worker *w, struct plm_call *call)
+{
+	call_discard_results(call);
+	record_count_return(call->record, word_attempt(call->word));
+	return commit(w, call, RECORD_READY, FLAG_RETURN);
+}
+
+/* Flags are only ever added, three of them: it ends. */
 static enum record_state commit_outcome(struct worker *w, struct plm_call *call)
 {
 	enum record_state state;
 	do {
 		if (word_flags(call->word) & FLAG_CANCEL)
 			state = commit_cancelled(w, call);
+		else if (word_flags(call->word) & FLAG_RETURN)
+			state = commit_returned(w, call);
 		else if (word_flags(call->word) & FLAG_LATE)
 			state = commit_late(w, call);
 		else if (call->code)
@@ -143,8 +153,12 @@ static void settle(struct worker *w, struct plm_call *call)
 	uint64_t ref = record_ref(index, word_generation(call->word));
 	bool has_terms = call->record->terms; /* once committed, it may begin another life */
 	enum record_state state = commit_outcome(w, call);
+	bool returned = state == RECORD_READY && word_flags(call->word) & FLAG_RETURN;
 	shared64 *count = state == RECORD_DONE ? &rt->me->done : &rt->me->failed;
-	sh_poke(count, sh_peek(count) + 1);
+	if (returned)
+		sh_add(&rt->tables.control->returned, 1);
+	else
+		sh_poke(count, sh_peek(count) + 1);
 	if (state == RECORD_READY) {
 		worker_tell(w, HINT_SUBMITTED, ref, true); /* to be run again */
 		return;

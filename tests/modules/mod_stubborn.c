@@ -70,6 +70,17 @@ static int obey(plm_call *call)
 	return 0;
 }
 
+/* FILE: runs until FILE.enough exists, or it is asked to stop, and fails. */
+static int hold(plm_call *call)
+{
+	char path[TEXT_BYTES], enough[TEXT_BYTES + sizeof ".enough"];
+	note(call, "holds");
+	snprintf(enough, sizeof enough, "%s.enough", text(call, 0, path));
+	while (!plm_cancelled(call) && access(enough, F_OK) != 0)
+		nanosleep(&(struct timespec){ .tv_nsec = US_PER_S }, NULL);
+	return plm_fail(call, EIO, "not yet");
+}
+
 /* FILE: looks only when a system call returns. */
 static int doze(plm_call *call)
 {
@@ -109,6 +120,7 @@ static int await(plm_call *call)
 PLM_MODULE(stubborn, { "flaw", flaw, "FILE [VALUE]: fails until FILE.enough exists" },
     { "die", die, "FILE: ends its worker" },
     { "obey", obey, "FILE: runs until it is asked to stop" },
+    { "hold", hold, "FILE: runs until FILE.enough exists, then fails" },
     { "doze", doze, "FILE: sleeps until a signal wakes it" },
     { "ignore", ignore, "FILE: does not stop" },
     { "await", await, "REF [BELOW]: waits for REF, or for a task after it" });
