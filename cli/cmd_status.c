@@ -19,11 +19,29 @@ static const struct column columns[] = {
 	{ "  done", "done", -1 }, { "  failed", "failed", -1 }, { "  cancelled", "cancelled", -1 },
 	{ "store", "store_bytes", -1 }, { "  reserved", "store_reserved", -1 },
 	{ "  used", "store_used", -1 },
+	{ "returned", "returned", -1 }, { "  for memory", "evicted", -1 },
+	{ "memory", "memory_bytes", -1 }, { "  free", "memory_free", -1 },
+	{ "  accept from", "accept_free", -1 }, { "  return below", "return_free", -1 },
 };
 
 static const char *state_name(const plm_status *s)
 {
-	return s->draining ? "draining" : s->paused ? "paused" : s->closed ? "closed" : "up";
+	return s->draining ? "draining" : s->paused ? "paused" : s->closed ? "closed" :
+	    s->memory_short ? "memory-short" : "up";
+}
+
+/* Before the first task there was no look at it. */
+static void memory_cells(struct output *out, const plm_status *s)
+{
+	if (s->memory_total) {
+		cell_size(out, s->memory_total);
+		cell_size(out, s->memory_free);
+	} else {
+		cell_none(out);
+		cell_none(out);
+	}
+	cell_size(out, s->memory_accept_free);
+	cell_size(out, s->memory_return_free);
 }
 
 static void print_status(struct output *out, const plm_status *s)
@@ -58,6 +76,9 @@ static void print_status(struct output *out, const plm_status *s)
 	cell_size(out, s->store_bytes);
 	cell_size(out, s->store_reserved);
 	cell_size(out, s->store_used);
+	cell_number(out, s->returned);
+	cell_number(out, s->evicted);
+	memory_cells(out, s);
 	row_end(out);
 }
 
@@ -80,7 +101,8 @@ const struct command cmd_status = {
 	.usage = "[OPTION]...",
 	.help = "the runtime at a glance: processes, records, store and their limits",
 	.details = "State: up; paused (plmctl pause); closed to new tasks (plmctl drain);\n"
-	           "draining, to end (plmctl stop).\n"
+	           "draining, to end (plmctl stop); memory-short: less memory is free than tasks\n"
+	           "are accepted from (plm --accept-free), none starts.\n"
 	           "Reassigned: tasks of workers that died, queued again; so many microseconds\n"
 	           "after the death was noticed (median: of the last 64).\n",
 	.run = run_status,

@@ -16,6 +16,7 @@ enum {
 	OPTION_NO_ENV,
 	OPTION_STDIN,
 	OPTION_CAP,
+	OPTION_MEM_LIMIT,
 	OPTION_OF_SUBMIT, /* its own */
 };
 
@@ -25,6 +26,7 @@ enum {
 	    { "no-env", no_argument, NULL, OPTION_NO_ENV },                                        \
 	    { "stdin", required_argument, NULL, OPTION_STDIN },                                    \
 	    { "output-cap", required_argument, NULL, OPTION_CAP },                                 \
+	    { "mem-limit", required_argument, NULL, OPTION_MEM_LIMIT },                            \
 	    TASK_OPTIONS
 
 #define COMMAND_OPTIONS_HELP                                                                       \
@@ -35,12 +37,15 @@ enum {
 	"  --stdin FILE       what it reads (default: nothing)\n"                                  \
 	"  --output-cap SIZE  so much is kept of stdout, and of stderr (default 16M); a mark\n"    \
 	"                     says where it was cut, and the command goes on\n"                    \
+	"  --mem-limit SIZE   killed, and failed, when it and all it has started use more\n"       \
+	"                     memory than that; looked at twenty times a second\n"                 \
 	TASK_OPTIONS_HELP
 
 struct command_request { /* zeroes ask for nothing */
 	struct task_request task;
 	const char *directory, *input; /* NULL: here; nothing */
 	uint64_t cap;                  /* 0: the default */
+	uint64_t memory;               /* 0: any */
 	bool no_environment;
 	const char **variable;
 	size_t variables;

@@ -22,6 +22,7 @@ struct plm_call {
 	struct call_arg here[CALL_ARGS_HERE];
 	size_t nargs;
 	struct plm_call *outer; /* the task that waits while this one runs in its place */
+	uint64_t memory_peak; /* of a command, as it was seen */
 	bool keeps_parts; /* results beyond the first outlive a failure */
 	int code;
 	char message[CALL_MESSAGE_BYTES];
