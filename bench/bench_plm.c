@@ -7,7 +7,8 @@ static const char usage[] =
     "                 [--csv FILE] [--help]\n"
     "Measures plm beside the bare limits of this machine. Timing never decides the exit code.\n"
     "  --quick         shorter rounds, and fewer (a minute)\n"
-    "  --only CASE     one of: flow trip cost map scale get put sizes boot queue death idle\n"
+    "  --only CASE     one of: flow trip cost map scale get put sizes boot queue death\n"
+    "                  pressure idle\n"
     "  --workers N     of the runtimes booted (default 2; boot, queue, scale have their own)\n"
     "  --idle SECONDS  how long the runtime is watched at rest (default 10; quick 4)\n"
     "  --plm PATH      the program to boot (default ./plm)\n"
@@ -27,6 +28,7 @@ int main(int argc, char **argv)
 		{ "boot", case_boot },
 		{ "queue", case_queue },
 		{ "death", case_death },
+		{ "pressure", case_pressure },
 		{ "idle", case_idle },
 	};
 	static const struct bench_program program = {

@@ -37,6 +37,7 @@ static const struct column task_columns[] = {
 	{ "PRIO", "priority", 6 }, { "TRY", "attempt", 3 }, { "OWNER", "owner", 5 },
 	{ "AGE", "age_ms", 8 }, { "RAN", "run_ms", 8 }, { "ARGS", "args", 5 },
 	{ "PENDING", "pending", 7 }, { "HELD", "holders", 4 }, { "FAILS", "failures", 5 },
+	{ "BACK", "returned", 4 },
 };
 
 static void task_row(const struct tables *t, struct output *out, const struct record_view *v)
@@ -61,6 +62,7 @@ static void task_row(const struct tables *t, struct output *out, const struct re
 	cell_number(out, v->pending);
 	cell_number(out, v->holders);
 	cell_number(out, v->failures);
+	cell_number(out, v->returned);
 	row_end(out);
 }
 

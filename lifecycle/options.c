@@ -201,7 +201,7 @@ static int apply(struct options *o, const char *what, char letter, char *text)
 	case 'g': return set_gpus(o, what, text);
 	case 'M': return parse_size(what, text, &o->memory);
 	case 'a': return threshold_parse(what, text, &o->accept_free);
-	case 'f': return threshold_parse(what, text, &o->return_free);
+	case 'B': return threshold_parse(what, text, &o->return_free);
 	case 'V': return victim_parse(what, text, &o->memory_rules.victim);
 	case 'C': return set_number(what, text, &o->reserve_cores);
 	case 'P': return set_policy(o, text);
@@ -234,7 +234,7 @@ static int apply_environment(struct options *o)
 	    {"PLM_GPUS", 'g'},
 	    {"PLM_MEMORY", 'M'},
 	    {"PLM_ACCEPT_FREE", 'a'},
-	    {"PLM_RETURN_FREE", 'f'},
+	    {"PLM_RETURN_FREE", 'B'},
 	    {"PLM_VICTIM", 'V'},
 	    {"PLM_RESERVE_CORES", 'C'},
 	    {"PLM_POLICY", 'P'},
@@ -326,38 +326,39 @@ static bool *flag_of(struct options *o, int letter)
 	}
 }
 
+static const struct option flags[] = {
+	{"name", required_argument, NULL, 'n'},
+	{"workers", required_argument, NULL, 'w'},
+	{"tasks", required_argument, NULL, 't'},
+	{"store", required_argument, NULL, 's'},
+	{"processes", required_argument, NULL, 'p'},
+	{"module", required_argument, NULL, 'm'},
+	{"spares", required_argument, NULL, 'x'},
+	{"gpus", required_argument, NULL, 'g'},
+	{"memory", required_argument, NULL, 'M'},
+	{"accept-free", required_argument, NULL, 'a'},
+	{"return-free", required_argument, NULL, 'B'},
+	{"victim", required_argument, NULL, 'V'},
+	{"reserve-cores", required_argument, NULL, 'C'},
+	{"policy", required_argument, NULL, 'P'},
+	{"seed", required_argument, NULL, 'S'},
+	{"inject", required_argument, NULL, 'i'},
+	{"pin", required_argument, NULL, 'c'},
+	{"ageing", required_argument, NULL, 'A'},
+	{"hang-after", required_argument, NULL, 'H'},
+	{"recycle-tasks", required_argument, NULL, 'r'},
+	{"recycle-growth", required_argument, NULL, 'R'},
+	{"daemon", no_argument, NULL, 'd'},
+	{"fresh", no_argument, NULL, 'f'},
+	{"guard", no_argument, NULL, 'G'},
+	{"tied", no_argument, NULL, 'T'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'v'},
+	{NULL, 0, NULL, 0},
+};
+
 int options_parse(int argc, char **argv, struct options *ret)
 {
-	static const struct option flags[] = {
-	    {"name", required_argument, NULL, 'n'},
-	    {"workers", required_argument, NULL, 'w'},
-	    {"tasks", required_argument, NULL, 't'},
-	    {"store", required_argument, NULL, 's'},
-	    {"processes", required_argument, NULL, 'p'},
-	    {"module", required_argument, NULL, 'm'},
-	    {"spares", required_argument, NULL, 'x'},
-	    {"gpus", required_argument, NULL, 'g'},
-	    {"memory", required_argument, NULL, 'M'},
-	    {"accept-free", required_argument, NULL, 'a'},
-	    {"return-free", required_argument, NULL, 'f'},
-	    {"victim", required_argument, NULL, 'V'},
-	    {"reserve-cores", required_argument, NULL, 'C'},
-	    {"policy", required_argument, NULL, 'P'},
-	    {"seed", required_argument, NULL, 'S'},
-	    {"inject", required_argument, NULL, 'i'},
-	    {"pin", required_argument, NULL, 'c'},
-	    {"ageing", required_argument, NULL, 'A'},
-	    {"hang-after", required_argument, NULL, 'H'},
-	    {"recycle-tasks", required_argument, NULL, 'r'},
-	    {"recycle-growth", required_argument, NULL, 'R'},
-	    {"daemon", no_argument, NULL, 'd'},
-	    {"fresh", no_argument, NULL, 'f'},
-	    {"guard", no_argument, NULL, 'G'},
-	    {"tied", no_argument, NULL, 'T'},
-	    {"help", no_argument, NULL, 'h'},
-	    {"version", no_argument, NULL, 'v'},
-	    {NULL, 0, NULL, 0},
-	};
 	int letter, which = 0;
 	set_defaults(ret);
 	if (apply_environment(ret) < 0)

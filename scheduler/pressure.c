@@ -205,8 +205,10 @@ static uint64_t time_left_ms(const struct scheduler *s)
 static uint64_t pause_ms(const struct scheduler *s)
 {
 	const struct pressure *p = &s->pressure;
+	if (!p->running && p->waits)
+		return LOOK_MS; /* it is others who use it */
 	if (!p->running)
-		return p->keeps ? LOOK_KEPT_MS : LOOK_MS;
+		return p->keeps ? LOOK_KEPT_MS : LOOK_NEAR_MS;
 	uint64_t left_ms = time_left_ms(s);
 	if (sh_load(&s->t->control->memory_state) != MEMORY_FINE || left_ms < LOOK_NEAR_MS)
 		return LOOK_NEAR_MS;

@@ -46,6 +46,8 @@ bool memory_look(struct run *run)
 	struct watched_memory *m = &run->memory;
 	if (clock_ns() < m->next_ns)
 		return m->over == 0;
+	if (m->pause_ns == FIRST_LOOK_MS * NS_PER_MS)
+		process_post(&run->call->rt->tables, SLOT_SCHEDULER); /* its look begins, too */
 	struct tree_use use = measure(run, false);
 	/* Pages shared since a fork were counted more than once: not when it matters. */
 	if (m->limit && use.bytes > m->limit && use.processes > 1)
