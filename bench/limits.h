@@ -42,6 +42,15 @@ struct fork_limit {
 };
 int limit_fork(void *fork_limit, struct samples *ret);
 
+/* A program by the shortest way there is, posix_spawn(): ns until it is waited for. At once more
+ * than one: from as many processes, each one after the other; then one sample, of all by their
+ * number. */
+struct spawn_limit {
+	const char *const *argv;
+	unsigned programs, at_once;
+};
+int limit_spawn(void *spawn_limit, struct samples *ret);
+
 /* The cheapest call of the kernel; ns. The context is not used. */
 int limit_syscall(void *unused, struct samples *ret);
 

@@ -184,6 +184,29 @@ def table_map(run):
     return table(["", "us"], [[name, figure(run.plm(name))] for name in names])
 
 
+def table_commands(run):
+    names = ("plm", "plmctl map", "xargs -P2 -n1", "GNU parallel -j2", "task-spooler")
+    rows = []
+    for name in names:
+        value = run.value("commands", f"{name}: commands")
+        of_plm = run.value("commands", f"{name}: commands", "ratio")
+        if value is not None:
+            rows.append([name, figure(value), f"{figure(of_plm)} x" if of_plm else "-"])
+    floor = run.plm("posix_spawn, wait: /bin/true, two at once")
+    rows.append(["posix_spawn, wait", figure(floor), "-"])
+    return table(["/bin/true many times, two at a time", "us for one", "beside plm"], rows)
+
+
+def table_command(run):
+    names = (
+        "posix_spawn, wait: /bin/true",
+        "a command, submit to end",
+        "sh -c /bin/true",
+        "plmctl submit -- /bin/true",
+    )
+    return table(["/bin/true, one at a time", "us"], [[n, figure(run.plm(n))] for n in names])
+
+
 def table_idle(run):
     what = ("CPU time", "wake-ups", "resident")
     members = ("manager", "scheduler", "worker 1", "worker 2")

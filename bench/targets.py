@@ -324,6 +324,44 @@ def scheduling_targets(run):
     )
 
 
+def command_targets(run):
+    def of(name):
+        return run.value("commands", f"{name}: commands")
+
+    by_map = of("plmctl map")
+    plm, who = (by_map, "by plmctl map") if by_map else (of("plm"), "by libplm")
+    xargs = of("xargs -P2 -n1")
+    yield Target(
+        f"a command of many, {who}",
+        plm,
+        "us",
+        "xargs -P2 -n1",
+        xargs,
+        ratio(plm, xargs),
+        "<=",
+        1.05,
+    )
+    for name, bound in (("GNU parallel -j2", 5), ("task-spooler", 10)):
+        peer = of(name)
+        what = "a command of many: shorter than"
+        yield Target(what, plm, "us", name, peer, ratio(peer, plm), ">=", bound)
+    for what in ("a command, submit to end", "plmctl submit -- /bin/true"):
+        yield Target(
+            what,
+            run.plm(what),
+            "us",
+            run.rows.get(("bench_plm", what), {}).get("limit_name", ""),
+            run.plm(what, "limit"),
+            run.plm(what, "ratio"),
+        )
+    for what, unit, bound in (
+        ("shared memory, a queued command of 2 words", "bytes", 400),
+        ("submitting a million commands", "s", 10),
+        ("their first ten, by plmctl tasks", "ms", 100),
+    ):
+        yield Target(what, run.plm(what), unit, "", None, None, "<=", bound, "value")
+
+
 def idle_targets(run):
     def of(what, *members):
         values = [run.plm(f"{member}, {what}") for member in members]
@@ -370,6 +408,7 @@ def targets(run):
         object_targets,
         runtime_targets,
         scheduling_targets,
+        command_targets,
         idle_targets,
     ):
         for target in part(run):

@@ -25,16 +25,11 @@ static plm_arg argument(const char *word)
 /* Futures of other processes' making: held while we wait, and a stale one is told by its name. */
 static int hold_futures(struct context *context, const plm_task *task)
 {
-	char text[PLM_REF_TEXT_BYTES];
-	for (size_t i = 0; i < task->nargs; i++) {
-		plm_ref future = task->args[i].future;
-		int r = future.id ? plm_hold(context->rt, future) : 0;
-		if (r >= 0)
-			continue;
-		plm_ref_print(future, text);
-		return failed(r, text);
-	}
-	return EXIT_FINE;
+	int code = EXIT_FINE;
+	for (size_t i = 0; i < task->nargs && code == EXIT_FINE; i++)
+		if (task->args[i].future.id)
+			code = hold_reference(context, task->args[i].future);
+	return code;
 }
 
 static int print_all(struct context *context, const plm_ref *refs, unsigned n, bool detach)

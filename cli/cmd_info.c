@@ -2,6 +2,7 @@
 #include <sys/wait.h>
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "cli/arguments.h"
 #include "cli/command_view.h"
 
@@ -9,6 +10,7 @@ enum { US_PER_MS = 1000, BYTES_PER_KB = 1024 };
 
 static const struct column columns[] = {
 	{ "REF", "ref", -1 }, { "COMMAND", "command", -1 }, { "STATE", "state", -1 },
+	{ "OUTPUTS", "outputs", -1 },
 	{ "ATTEMPT", "attempt", 0 }, { "WORKER", "worker", 0 }, { "EXIT CODE", "exit_code", 0 },
 	{ "SIGNAL", "signal", 0 }, { "QUEUED", "queue_ms", 0 }, { "RAN", "run_ms", 0 },
 	{ "USER", "user_ms", 0 }, { "SYSTEM", "system_ms", 0 },
@@ -53,8 +55,32 @@ static void unlogged_cells(struct output *out, const struct command_view *v)
 		cell_none(out);
 }
 
-static void print_info(struct output *out, const struct command_view *v)
+/* Of --out: who retries a command, or has lost what was printed, finds them here. */
+static void outputs_cell(struct context *context, const struct command_view *v)
 {
+	static plm_ref refs[RESULTS_MAX];
+	static char text[RESULTS_MAX][PLM_REF_TEXT_BYTES], line[sizeof text];
+	static const char *list[RESULTS_MAX];
+	struct output *out = &context->out;
+	unsigned n = command_outputs(context, v, refs);
+	size_t length = 0;
+	for (unsigned i = 0; i < n; i++) {
+		plm_ref_print(refs[i], text[i]);
+		list[i] = text[i];
+		length += (size_t)snprintf(line + length, sizeof line - length, "%s%s",
+		    i ? " " : "", text[i]);
+	}
+	if (out->json)
+		cell_list(out, list, n);
+	else if (n)
+		cell_text(out, line);
+	else
+		cell_none(out);
+}
+
+static void print_info(struct context *context, const struct command_view *v)
+{
+	struct output *out = &context->out;
 	const struct command_log *log = &v->log;
 	bool ran = v->logged && log->status >= 0;
 	char ref[PLM_REF_TEXT_BYTES];
@@ -65,6 +91,7 @@ static void print_info(struct output *out, const struct command_view *v)
 	else
 		cell_none(out);
 	cell_text(out, record_state_name(v->state));
+	outputs_cell(context, v);
 	cell_number(out, v->attempt);
 	cell_number_if(out, v->logged || v->pid, (int)(v->logged ? log->worker : v->worker));
 	cell_number_if(out, ran && WIFEXITED(log->status), WEXITSTATUS(log->status));
@@ -85,7 +112,7 @@ static int info(struct context *context, plm_ref ref, const char *word)
 		return failed(r, word);
 	int code = command_look(context, ref, &v);
 	if (code == EXIT_FINE)
-		print_info(&context->out, &v);
+		print_info(context, &v);
 	plm_drop(context->rt, ref);
 	return code;
 }

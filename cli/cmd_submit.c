@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
-#include "cli/command_task.h"
+#include "cli/command_objects.h"
 #include "cli/command_view.h"
 #include "cli/result.h"
 
@@ -12,7 +12,7 @@ enum { OWN_SHELL = OPTION_OF_SUBMIT };
 
 static const struct option options[] = {
 	{ "shell", required_argument, NULL, OWN_SHELL },
-	COMMAND_OPTIONS, COMMON_OPTIONS, { 0 },
+	COMMAND_OBJECT_OPTIONS, COMMAND_OPTIONS, COMMON_OPTIONS, { 0 },
 };
 
 struct submit {
@@ -26,14 +26,19 @@ static void take_options(struct context *context, int argc, char **argv, struct 
 	while ((option = next_option(context, argc, argv, "+", options)) != -1) {
 		if (option == OWN_SHELL)
 			s->shell = optarg;
-		else
+		else if (!command_object_option(context, option, &s->request))
 			command_option(context, option, &s->request);
 	}
 	if (s->shell && optind < argc)
 		usage_error(context, "--shell LINE is a whole command: what is \"%s\" for?",
 		    argv[optind]);
 	if (!s->shell)
-		expect_operands(context, argc, 1, ARGS_MAX - COMMAND_ARG_WORDS);
+		expect_operands(context, argc, 1,
+		    ARGS_MAX - (int)command_nargs(&s->request, 0));
+	command_objects_check(context, &s->request);
+	if (s->request.outputs && !s->request.task.detach)
+		usage_error(context, "--out wants --detach: the reference of what is written is "
+		    "printed there");
 }
 
 /* ---- waiting for it ---- */
@@ -44,15 +49,17 @@ static bool begins_with(const char *text, const char *words)
 }
 
 /* How the command ended is for its own output to explain; everything else is said in full. */
-static int say_failure(struct context *context, plm_ref ref)
+static int say_failure(struct context *context, const struct command_request *request,
+    plm_ref ref)
 {
 	plm_failure f;
 	char text[PLM_REF_TEXT_BYTES];
 	if (plm_error(context->rt, ref, &f) < 0)
 		return print_failure(context, ref, -PLM_EFAILED);
-	bool exited = begins_with(f.message, COMMAND_SAYS_EXIT);
-	bool own = exited || begins_with(f.message, COMMAND_SAYS_SIGNAL);
-	bool unstarted = f.code >= COMMAND_OURS && f.code <= COMMAND_NOT_FOUND;
+	bool root = !command_objects_failed(context, request); /* else it never began */
+	bool exited = root && begins_with(f.message, COMMAND_SAYS_EXIT);
+	bool own = exited || (root && begins_with(f.message, COMMAND_SAYS_SIGNAL));
+	bool unstarted = root && f.code >= COMMAND_OURS && f.code <= COMMAND_NOT_FOUND;
 	plm_ref_print(ref, text);
 	if (own && !context->json)
 		fprintf(stderr, "plmctl: task %s: %.*s\n", text,
@@ -63,7 +70,7 @@ static int say_failure(struct context *context, plm_ref ref)
 		return code;
 	if (own || unstarted || !f.message[0])
 		return f.code;
-	return f.code == ETIMEDOUT ? EXIT_TIMED_OUT : code;
+	return root && f.code == ETIMEDOUT ? EXIT_TIMED_OUT : code;
 }
 
 /* What the command wrote goes where it would have written it. */
@@ -88,7 +95,8 @@ static void say_what_is_odd(const struct command_view *v)
 		    log->left);
 }
 
-static int show(struct context *context, plm_ref ref, uint64_t deadline_ns)
+static int show(struct context *context, const struct command_request *request, plm_ref ref,
+    uint64_t deadline_ns)
 {
 	struct command_view v;
 	int code = command_look(context, ref, &v);
@@ -104,16 +112,16 @@ static int show(struct context *context, plm_ref ref, uint64_t deadline_ns)
 		say_what_is_odd(&v);
 	if (v.state == RECORD_DONE)
 		return EXIT_FINE;
-	return v.state == RECORD_FAILED ? say_failure(context, ref)
+	return v.state == RECORD_FAILED ? say_failure(context, request, ref)
 					: print_failure(context, ref, -PLM_ECANCELLED);
 }
 
-static int await(struct context *context, plm_ref ref)
+static int await(struct context *context, const struct command_request *request, plm_ref ref)
 {
 	uint64_t deadline_ns = deadline_of(context);
 	int r = plm_wait(context->rt, &ref, 1, 1, milliseconds_left(deadline_ns), NULL);
 	if (r == 0)
-		return show(context, ref, deadline_ns);
+		return show(context, request, ref, deadline_ns);
 	char text[PLM_REF_TEXT_BYTES];
 	plm_ref_print(ref, text);
 	if (r != -ETIMEDOUT)
@@ -126,19 +134,21 @@ static int await(struct context *context, plm_ref ref)
 static int submit(struct context *context, const struct submit *s, const char *const *word,
     size_t count)
 {
-	plm_ref refs[COMMAND_RESULTS];
-	plm_arg *args = calloc(COMMAND_ARG_WORDS + count, sizeof *args);
+	plm_ref refs[RESULTS_MAX];
+	size_t nargs = command_nargs(&s->request, count);
+	plm_arg *args = calloc(nargs, sizeof *args);
 	if (!args)
 		return failed(-ENOMEM, "submit");
 	command_arguments(&s->request, word, count, args);
-	plm_task task = command_task(&s->request, args, COMMAND_ARG_WORDS + count);
+	plm_task task = command_task(&s->request, args, nargs);
 	int r = plm_submit(context->rt, &task, refs);
 	free(args);
 	if (r < 0)
 		return failed(r, "submit");
 	if (!s->request.task.detach)
-		return await(context, refs[0]);
+		return await(context, &s->request, refs[0]);
 	print_reference(context, refs[0]);
+	command_outputs_print(context, &s->request, refs);
 	return EXIT_FINE;
 }
 
@@ -150,6 +160,8 @@ static int run_submit(struct context *context, int argc, char **argv)
 	int code = command_request_make(&s.request);
 	if (code == EXIT_FINE)
 		code = runtime(context);
+	if (code == EXIT_FINE)
+		code = command_objects_hold(context, &s.request);
 	if (code == EXIT_FINE && s.shell)
 		code = submit(context, &s, shell, 3);
 	else if (code == EXIT_FINE)
@@ -169,6 +181,7 @@ const struct command cmd_submit = {
 	    "Its stdout is the value of the future. In its environment it finds PLM_TASK,\n"
 	    "PLM_ATTEMPT, PLM_WORKER, PLM_SLOT, PLM_CPUS, PLM_NAME and, in a runtime with GPUs,\n"
 	    "CUDA_VISIBLE_DEVICES.\n\n"
+	    COMMAND_OBJECT_OPTIONS_HELP
 	    COMMAND_OPTIONS_HELP
 	    TASK_TIMES_HELP
 	    "Exit code: that of the command, 128+N if signal N ended it, 126 not executable, 127\n"

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
-#include "tables/command.h"
+#include "cli/command_objects.h"
 
 enum { PATH_BYTES = 4096, NUMBER_BYTES = 24 };
 
@@ -80,6 +80,7 @@ static int make_fields(struct command_request *request)
 		return failed(-errno, "the directory of the command");
 	for (size_t i = 0; i < request->variables; i++)
 		room += strlen(request->variable[i]) + 2;
+	room += command_objects_fields(request, NULL, 0, 0);
 	request->fields = malloc(room);
 	if (!request->fields)
 		return failed(-ENOMEM, "the command");
@@ -90,6 +91,7 @@ static int make_fields(struct command_request *request)
 	n = add_number(request->fields, n, room, COMMAND_MEMORY, request->memory);
 	for (size_t i = 0; i < request->variables; i++)
 		n = command_add(request->fields, n, room, COMMAND_VARIABLE, request->variable[i]);
+	n = command_objects_fields(request, request->fields, n, room);
 	request->common[COMMAND_ARG_FIELDS] = PLM_BYTES(request->fields, n);
 	return EXIT_FINE;
 }
@@ -139,11 +141,17 @@ void command_request_free(struct context *context, struct command_request *reque
 		if (request->common[i].future.id)
 			plm_drop(context->rt, request->common[i].future);
 	free(request->variable);
+	command_objects_free(request);
 	free(request->fields);
 	free(request->environment);
 }
 
 /* ---- one command ---- */
+
+size_t command_nargs(const struct command_request *request, size_t count)
+{
+	return COMMAND_ARG_WORDS + count + request->futures;
+}
 
 void command_arguments(const struct command_request *request, const char *const *word,
     size_t count, plm_arg *ret)
@@ -152,6 +160,10 @@ void command_arguments(const struct command_request *request, const char *const 
 		ret[i] = request->common[i];
 	for (size_t i = 0; i < count; i++)
 		ret[COMMAND_ARG_WORDS + i] = PLM_BYTES(word[i], strlen(word[i]));
+	ret += COMMAND_ARG_WORDS + count;
+	for (size_t i = 0; i < request->objects; i++)
+		if (request->object[i].ref.id)
+			*ret++ = PLM_FUTURE(request->object[i].ref);
 }
 
 plm_task command_task(const struct command_request *request, const plm_arg *args, size_t nargs)
@@ -161,6 +173,6 @@ plm_task command_task(const struct command_request *request, const plm_arg *args
 	task.args = args;
 	task.nargs = nargs;
 	/* of several replicas nobody asks for the log */
-	task.results = request->task.terms.replicas > 1 ? 1 : COMMAND_RESULTS;
+	task.results = request->task.terms.replicas > 1 ? 1 : COMMAND_RESULTS + request->outputs;
 	return task;
 }

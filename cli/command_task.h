@@ -4,7 +4,8 @@
  * A command of plmctl that submits commands puts COMMAND_OPTIONS into its table and
  * COMMAND_OPTIONS_HELP into its help, and counts its own options from OPTION_OF_SUBMIT.
  * Who submits many commands with the same options makes the request once, shares it, and then asks
- * for the arguments of each line: what they have in common is stored once. */
+ * for the arguments of each line: what they have in common is stored once.
+ * Futures that commands take and files that they make into futures: command_objects.h. */
 #ifndef PLM_CLI_COMMAND_TASK_H
 #define PLM_CLI_COMMAND_TASK_H
 
@@ -17,6 +18,9 @@ enum {
 	OPTION_STDIN,
 	OPTION_CAP,
 	OPTION_MEM_LIMIT,
+	OPTION_IN,
+	OPTION_OUT,
+	OPTION_AFTER,
 	OPTION_OF_SUBMIT, /* its own */
 };
 
@@ -49,6 +53,9 @@ struct command_request { /* zeroes ask for nothing */
 	bool no_environment;
 	const char **variable;
 	size_t variables;
+	struct command_object *object; /* command_objects.h */
+	size_t objects, futures;       /* of them take a future: */
+	unsigned outputs;              /* and the others are further results */
 	/* made of them */
 	char *fields, *environment;
 	plm_arg common[2]; /* COMMAND_ARG_FIELDS, COMMAND_ARG_ENVIRONMENT */
@@ -63,7 +70,10 @@ int command_request_make(struct command_request *request);
 int command_request_share(struct context *context, struct command_request *request);
 void command_request_free(struct context *context, struct command_request *request);
 
-/* The arguments of one command of count words: COMMAND_ARG_WORDS + count of them are written. */
+/* How many arguments a command of count words has: COMMAND_ARG_WORDS + count, and a future for each
+ * object it takes. */
+size_t command_nargs(const struct command_request *request, size_t count);
+/* Writes them. */
 void command_arguments(const struct command_request *request, const char *const *word,
     size_t count, plm_arg *ret);
 /* The task of it. args must stay until it is submitted. */

@@ -36,14 +36,26 @@ static void read_words(const struct tables *t, struct record *r, char ret[COMMAN
 	}
 }
 
+/* The results beyond the first, one after the other: *next begins as that of the task. NULL: no
+ * more, or what is there makes no sense. */
+static const struct record *next_part(const struct tables *t, uint32_t *next, int *steps)
+{
+	if (!*next || *next > t->limits.records || ++*steps > RESULTS_MAX)
+		return NULL;
+	const struct record *part = record_at(t, *next - 1);
+	*next = part->part.next;
+	return word_state(sh_load(&part->state)) == RECORD_PART ? part : NULL;
+}
+
 static const struct record *log_part(const struct tables *t, const struct record *r)
 {
 	uint32_t next = r->first_part;
-	if (!next || next > t->limits.records)
-		return NULL;
-	const struct record *part = record_at(t, next - 1);
-	return word_state(sh_load(&part->state)) == RECORD_PART &&
-	    part->part.which == COMMAND_RESULT_LOG ? part : NULL;
+	int steps = 0;
+	const struct record *part;
+	while ((part = next_part(t, &next, &steps)) != NULL)
+		if (part->part.which == COMMAND_RESULT_LOG)
+			break;
+	return part;
 }
 
 static void read_log(const struct tables *t, const struct record *r, struct command_view *ret)
@@ -116,6 +128,26 @@ int command_look(struct context *context, plm_ref ref, struct command_view *ret)
 	} while (word_without_flags(sh_load(&r->state)) != word_without_flags(word));
 	ret->ref.id = record_ref(record_index(t, r), word_generation(word));
 	return EXIT_FINE;
+}
+
+unsigned command_outputs(struct context *context, const struct command_view *v, plm_ref *ret)
+{
+	const struct tables *t = plm_tables(context->rt);
+	const struct record *r = record_at(t, ref_index(v->ref.id)), *part;
+	unsigned n = r->results > COMMAND_RESULTS ? r->results - COMMAND_RESULTS : 0;
+	uint32_t next = r->first_part;
+	int steps = 0;
+	n = n < RESULTS_MAX ? n : 0;
+	for (unsigned i = 0; i < n; i++)
+		ret[i] = PLM_NONE;
+	while ((part = next_part(t, &next, &steps)) != NULL) {
+		uint64_t word = sh_load(&part->state);
+		uint32_t which = part->part.which;
+		if (which >= COMMAND_RESULTS && which - COMMAND_RESULTS < n)
+			ret[which - COMMAND_RESULTS] = ref_public(context->rt,
+			    record_ref(record_index(t, part), word_generation(word)));
+	}
+	return n;
 }
 
 const char *command_kept(const struct command_view *v, int stream, uint64_t *ret_length)

@@ -28,6 +28,10 @@ int command_look(struct context *context, plm_ref ref, struct command_view *ret)
 /* What was kept of stream 1 or 2 of a command that is settled. */
 const char *command_kept(const struct command_view *v, int stream, uint64_t *ret_length);
 
+/* The references of the files it makes into results, in their order: fewer than RESULTS_MAX. How
+ * many. */
+unsigned command_outputs(struct context *context, const struct command_view *v, plm_ref *ret);
+
 /* What a running command has written so far: a descriptor to read from; -1: nothing yet. */
 int command_stream_open(const struct command_view *v, int stream);
 

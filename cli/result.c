@@ -22,6 +22,14 @@ int milliseconds_left(uint64_t deadline_ns)
 	return left > INT_MAX ? INT_MAX : (int)left;
 }
 
+int hold_reference(struct context *context, plm_ref ref)
+{
+	char text[PLM_REF_TEXT_BYTES];
+	int r = plm_hold(context->rt, ref);
+	plm_ref_print(ref, text);
+	return r < 0 ? failed(r, text) : EXIT_FINE;
+}
+
 void print_reference(struct context *context, plm_ref ref)
 {
 	static const struct column columns[] = { { "REF", "ref", -1 } };

@@ -20,6 +20,10 @@ int write_value(const plm_view *view, int fd, const char *name);
  * Returns the exit code. */
 int print_failure(struct context *context, plm_ref ref, int error);
 
+/* Holds a future that comes from elsewhere as long as we are connected. EXIT_FINE, or an exit code
+ * after a message that names it. */
+int hold_reference(struct context *context, plm_ref ref);
+
 /* The reference alone, as --quiet prints it, or {"ref": ...}. */
 void print_reference(struct context *context, plm_ref ref);
 

@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/group.h"
 #include "base/log.h"
 #include "base/why.h"
 #include "lifecycle/manager.h"
@@ -107,6 +108,7 @@ static void end_what_is_left(struct tables *left)
 			process_bump(left, i);
 	}
 	orphans_of(left->control->runtime, NULL);
+	group_end_all(left->control->name, NULL);
 	log_info("removed what an earlier runtime of this name left");
 }
 
@@ -232,6 +234,7 @@ void instance_release(struct manager *m)
 	char path[160];
 	struct sockaddr_un address;
 	tables_unlink(m->options->name);
+	group_end_all(m->options->name, NULL);
 	if (door_address(m->options->name, &address) == 0)
 		unlink(address.sun_path);
 	if (lock_path(m->options->name, "bell", path, sizeof path) == 0)

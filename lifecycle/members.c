@@ -24,6 +24,7 @@
 #include "scheduler/scheduler.h"
 #include "store/nodes.h"
 #include "tables/spec.h"
+#include "worker/command.h"
 #include "worker/needs.h"
 
 /* ---- the child ---- */
@@ -131,6 +132,8 @@ static int worker_main(int control_fd, int store_fd, int joined, const struct po
 	sh_poke(&worker.rt.me->node, node_of(post->place));
 	this_worker = &worker;
 	eventfd_write(joined, 1);
+	group_open(worker.rt.tables.control->name, post->slot, &worker.commands);
+	objects_sweep(&worker.rt.tables); /* one before us may have died in a command */
 	worker_run(&worker);
 	worker_close(&worker);
 	return 0;

@@ -4,7 +4,8 @@
  * given them (PR_SET_CHILD_SUBREAPER): whatever a worker leaves becomes its child, in whatever
  * session, and is killed; what that leaves in turn comes at its end. What workers leave that are no
  * children of this manager is given to somebody else: it is looked for by PLM_TASK and PLM_SLOT in
- * the environments of this user's processes. What has cleared its environment is then not found. */
+ * the environments of this user's processes, and in the cgroups of their slots, if there are any.
+ * Without those, what has cleared its environment is not found. */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/family.h"
+#include "base/group.h"
 #include "base/log.h"
 #include "lifecycle/manager.h"
 
@@ -186,4 +188,5 @@ void orphans_unowned(struct manager *m)
 	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++)
 		lives[i] = m->slot[i].pidfd >= 0;
 	orphans_of(m->tables.control->runtime, lives);
+	group_end_all(m->tables.control->name, lives);
 }

@@ -32,6 +32,7 @@ explore() {
 	return 1
 }
 
+mutations() { sed -n 's/^#ifn*def \([A-Z_]*\)$/\1/p' "$1" | sort -u | grep -v DEATHS; }
 errors() { sed -n 's/.*errors: \([0-9]*\).*/\1/p' "$log"; }
 states() { sed -n 's/ *\([0-9.e+]*\) states, stored.*/\1/p' "$log"; }
 
@@ -45,7 +46,7 @@ for model; do
 		echo "	see it: spin -t -p -g -k $(ls "$work/$name"/*.trail) $model"
 		failed=$((failed + 1))
 	fi
-	for mutation in $(sed -n 's/^#ifn*def \([A-Z_]*\)$/\1/p' "$model" | sort -u | grep -v DEATHS); do
+	for mutation in $(mutations "$model"); do
 		explore "$model" "-D$mutation" || continue
 		if [ "$(errors)" = 0 ]; then
 			echo "$model: $mutation goes UNNOTICED in $(states) states"

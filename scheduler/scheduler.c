@@ -117,7 +117,7 @@ static uint64_t next_look(struct scheduler *s)
 
 static void rest(struct scheduler *s)
 {
-	if (spin_until(s->t, something_to_do, s))
+	if (spin_may_help(s->t) && spin_until(s->t, something_to_do, s))
 		return;
 	uint32_t seen = event_prepare(&s->me->event);
 	if (something_to_do(s) || atomic_load(&s->stop))

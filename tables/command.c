@@ -1,6 +1,8 @@
 #include "tables/command.h"
 
+#include <ctype.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +28,24 @@ size_t command_add(char *fields, size_t length, size_t room, enum command_field 
 		memcpy(fields + length + 1, text, bytes - 1);
 	}
 	return length + bytes;
+}
+
+bool command_variable(const char *text)
+{
+	size_t n = 0;
+	while (isalnum((unsigned char)text[n]) || text[n] == '_')
+		n++;
+	return n > 0 && (text[n] == 0 || text[n] == '=') && !isdigit((unsigned char)text[0]) &&
+	    strncmp(text, "PLM_", 4) != 0;
+}
+
+const char *command_out_file(const char *text)
+{
+	const char *equal = strchr(text, '=');
+	const char *file = equal ? equal + 1 : text;
+	bool is_name = file[0] && strlen(file) <= NAME_MAX && !strchr(file, '/') &&
+	    strcmp(file, ".") != 0 && strcmp(file, "..") != 0;
+	return is_name ? file : NULL;
 }
 
 bool command_log_read(const void *data, size_t length, struct command_log *ret,

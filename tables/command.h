@@ -4,9 +4,11 @@
  *	0     what it asks for beyond its words: fields, each a letter, a text and a zero byte
  *	1     its environment: NAME=VALUE, each with a zero byte behind it; empty: that of its
  *	      worker. Who submits many puts it once and gives the future: it is stored once.
- *	2...  its words, the first of them the program
+ *	2...  its words, the first of them the program; behind them a future for each field that
+ *	      asks for one, in the order of those fields
  * Its value is what it wrote to stdout. A task of two results keeps as the second one a log: of the
- * run that came last, whether it succeeded, failed or was cancelled.
+ * run that came last, whether it succeeded, failed or was cancelled. Further results are the files
+ * that it was asked to write, in the order of those fields.
  * Where: any process.  Blocks, allocates: never. */
 #ifndef PLM_COMMAND_H
 #define PLM_COMMAND_H
@@ -28,7 +30,17 @@ enum command_field {
 	COMMAND_CAP = 'c',       /* bytes kept of stdout, and of stderr; absent: the default */
 	COMMAND_MEMORY = 'm',    /* bytes that it may use with all it starts; absent: any */
 	COMMAND_VARIABLE = 'e',  /* NAME=VALUE, beyond the environment; any number of them */
+	COMMAND_STDIN_VALUE = 's', /* "": the value of a future is its stdin */
+	COMMAND_IN = 'n',        /* NAME: of a file that holds the value of a future, the path */
+	COMMAND_OUT = 'o',       /* NAME or NAME=FILE: of a file it is to write, the path */
+	COMMAND_AFTER = 'a',     /* "": a future that it does not look at */
 };
+
+/* Does a text begin with the name of a variable, up to its end or "=", that plm does not set
+ * itself? */
+bool command_variable(const char *text);
+/* The name of the file that NAME or NAME=FILE of COMMAND_OUT asks for; NULL: it can be none. */
+const char *command_out_file(const char *text);
 
 #define COMMAND_CAP_DEFAULT ((uint64_t)16 << 20)
 #define COMMAND_CAP_MAX     ((uint64_t)1 << 40)

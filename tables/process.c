@@ -83,8 +83,9 @@ uint32_t process_depth(const struct process *p)
 		DEPTH_MAX =
 		    DOWN_RING_ENTRIES / 2, /* the other half is for what other workers hand on */
 		DEPTH_UNKNOWN = 2, /* it has run nothing yet */
-		DEPTH_SHORT = 2, /* tasks up to SHORT_NS: the next one waits at hand */
-		SHORT_NS = 1000000,
+		DEPTH_SHORT = 2, /* tasks up to SHORT_NS, as short commands are: the next one
+		                  * waits at hand */
+		SHORT_NS = 4000000,
 	};
 	uint32_t average = sh_peek(&p->average_ns);
 	if (sh_peek(&p->blocked))

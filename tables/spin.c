@@ -9,6 +9,7 @@ enum {
 	SPIN_GRACE_NS = 20000, /* a peer that wakes another and then parks is counted awake so
 	                        * long */
 	SPIN_LOOKS = 32,       /* between two looks at the clock */
+	SPIN_TASK_NS = 4 * SPIN_NS,
 	MOVE_NS = 100000,         /* what a move to another core takes at most, mostly half */
 	MOVE_PAUSE_NS = 10000000, /* not one a task */
 };
@@ -19,6 +20,19 @@ uint32_t spin_awake(const struct tables *t)
 	for (uint32_t i = 0; i < t->limits.processes / 8; i++)
 		awake += (uint32_t)__builtin_popcountll(sh_peek(&t->control->awake.eight[i]));
 	return awake;
+}
+
+bool spin_may_help(const struct tables *t)
+{
+	uint32_t busy = 0;
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < t->limits.processes; p++) {
+		if (p == t->self || !process_awake(t, p))
+			continue;
+		if (sh_peek(&t->process[p].average_ns) <= SPIN_TASK_NS)
+			return true; /* a client, too: it runs none */
+		busy++;
+	}
+	return busy == 0;
 }
 
 /* Two workers on one core: one of them moves. Clients are not ours to move. */

@@ -13,6 +13,9 @@ typedef bool spin_ready_f(void *context);
 
 /* How many members and waiting clients are not parked. */
 uint32_t spin_awake(const struct tables *t);
+/* False: whoever is awake runs tasks far longer than a spin; what they have to say when they end is
+ * not met by one, and the core is of use to them. */
+bool spin_may_help(const struct tables *t);
 /* True as soon as ready(context) is. */
 bool spin_until(struct tables *t, spin_ready_f *ready, void *context);
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/rmtree.h"
 #include "base/why.h"
 #include "tables/edges.h"
 #include "tables/due.h"
@@ -32,6 +33,11 @@ int tables_check_name(const char *name)
 void tables_segment_name(const char *name, const char *what, char ret[SEGMENT_NAME_BYTES])
 {
 	snprintf(ret, SEGMENT_NAME_BYTES, "/plm-%u-%s.%s", (unsigned)geteuid(), name, what);
+}
+
+void tables_files_path(const char *name, char ret[SEGMENT_NAME_BYTES])
+{
+	snprintf(ret, SEGMENT_NAME_BYTES, "/dev/shm/plm-%u-%s.files", (unsigned)geteuid(), name);
 }
 
 /* ---- the truths that derived structures are rebuilt from ---- */
@@ -307,4 +313,6 @@ void tables_unlink(const char *name)
 	segment_unlink(segment);
 	tables_segment_name(name, "store", segment);
 	segment_unlink(segment);
+	tables_files_path(name, segment);
+	rmtree(segment); /* of what cannot be, the rest goes at the next boot of the name */
 }

@@ -143,9 +143,12 @@ int tables_inspect(const char *path, struct tables *t);
  * reason. */
 void tables_share(const struct tables *of, struct tables *t);
 void tables_detach(struct tables *t);
-void tables_unlink(const char *name); /* removes the names of both */
+/* Removes what stands in /dev/shm under this name: both segments, and the files of commands. */
+void tables_unlink(const char *name);
 /* "/plm-UID-NAME.control" or ".store": what shm_open() takes. */
 enum { SEGMENT_NAME_BYTES = 80 };
+/* "/dev/shm/plm-UID-NAME.files": a directory for what commands write (worker/objects.c). */
+void tables_files_path(const char *name, char ret[SEGMENT_NAME_BYTES]);
 void tables_segment_name(const char *name, const char *what, char ret[SEGMENT_NAME_BYTES]);
 /* 0, or -EINVAL with a why: a runtime's name is 1 to 31 letters, digits, "-" and "_". */
 int tables_check_name(const char *name);

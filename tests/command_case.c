@@ -1,10 +1,14 @@
 #include "tests/command_case.h"
 
 #include <check.h>
+#include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/json.h"
+
+enum { PATH_BYTES = 256 };
 
 struct runtime host;
 
@@ -35,4 +39,20 @@ void expect_field(const char *ref, const char *key, const char *expected)
 	    value ? value : "missing", expected, line);
 	free(value);
 	free(line);
+}
+
+unsigned descriptors_of_workers(void)
+{
+	char *lines = ctl_expect(&host, 0, "workers", "--json"), path[PATH_BYTES];
+	unsigned n = 0;
+	for (const char *at = lines; (at = strstr(at, "\"pid\": ")) != NULL; at++) {
+		snprintf(path, sizeof path, "/proc/%d/fd", atoi(at + 7));
+		DIR *all = opendir(path);
+		ck_assert_ptr_nonnull(all);
+		while (readdir(all))
+			n++;
+		closedir(all);
+	}
+	free(lines);
+	return n;
 }

@@ -19,4 +19,7 @@ void check_output(struct output_of o, int code, const char *out, const char *err
 /* Of `plmctl info --json`. */
 void expect_field(const char *ref, const char *key, const char *expected);
 
+/* That are open in all of them together. */
+unsigned descriptors_of_workers(void);
+
 #endif

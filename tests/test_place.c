@@ -14,7 +14,7 @@ enum {
 	WORKERS = 32,
 	TASKS = 2000,
 	TINY_NS = 200,
-	SHORT_NS = 1000000,
+	SHORT_NS = 4000000,
 	LONG_NS = 5000000,
 	FLOOD = 200,
 	FEW = 10,
@@ -201,6 +201,22 @@ START_TEST(small_arguments_and_other_policies_do_not_pull_a_task)
 	ck_assert_uint_lt(given_to_the_maker(SMALL_BYTES), 4 * FEW);
 	stage_follow("round-robin");
 	ck_assert_uint_lt(given_to_the_maker(LARGE_BYTES), 4 * FEW);
+}
+END_TEST
+
+START_TEST(nobody_spins_for_what_can_only_come_when_a_long_task_ends)
+{
+	boot("locality", 2, LONG_NS);
+	ck_assert(spin_may_help(tables)); /* all sleep: who comes next is not known */
+	process_set_awake(tables, stage_worker(0), true);
+	process_set_awake(tables, stage_worker(1), true);
+	ck_assert(!spin_may_help(tables));
+	sh_poke(&tables->process[stage_worker(1)].average_ns, TINY_NS);
+	ck_assert(spin_may_help(tables));
+	process_set_awake(tables, stage_worker(1), false);
+	ck_assert(!spin_may_help(tables));
+	process_set_awake(tables, stage.client[0].self, true);
+	ck_assert(spin_may_help(tables));
 }
 END_TEST
 
@@ -391,6 +407,7 @@ int main(void)
 	tcase_add_test(place, what_was_booked_for_a_task_is_free_when_the_task_is);
 	tcase_add_test(place, a_task_goes_where_its_large_arguments_were_made);
 	tcase_add_test(place, small_arguments_and_other_policies_do_not_pull_a_task);
+	tcase_add_test(place, nobody_spins_for_what_can_only_come_when_a_long_task_ends);
 	TCase *order = tcase_create("order");
 	tcase_add_test(order, a_higher_priority_goes_first_and_equals_in_the_order_of_submission);
 	tcase_add_test(order, a_client_that_floods_takes_turns_with_those_that_come_later);

@@ -335,7 +335,7 @@ END_TEST
 
 /* ---- really ---- */
 
-static const struct group { const char *root, *limit; } groups[] = {
+static const struct hierarchy { const char *root, *limit; } hierarchies[] = {
 	{ "/sys/fs/cgroup/memory", "memory.limit_in_bytes" }, { "/sys/fs/cgroup", "memory.max" } };
 
 static bool write_number(const char *directory, const char *file, long number)
@@ -353,11 +353,11 @@ static bool write_number(const char *directory, const char *file, long number)
 /* A control group with so much memory, and this process in it; its children are born there. */
 static bool enter_group(unsigned mb, char ret[PATH_BYTES])
 {
-	for (size_t i = 0; i < COUNT_OF(groups); i++) {
-		snprintf(ret, PATH_BYTES, "%s/plm-test-%d", groups[i].root, (int)getpid());
+	for (size_t i = 0; i < COUNT_OF(hierarchies); i++) {
+		snprintf(ret, PATH_BYTES, "%s/plm-test-%d", hierarchies[i].root, (int)getpid());
 		if (mkdir(ret, 0755) < 0)
 			continue;
-		if (write_number(ret, groups[i].limit, (long)mb << 20) &&
+		if (write_number(ret, hierarchies[i].limit, (long)mb << 20) &&
 		    write_number(ret, "cgroup.procs", getpid()))
 			return true;
 		rmdir(ret);

@@ -103,8 +103,8 @@ static void discard(struct plm_call *call, struct record *r)
 void call_discard_results(struct plm_call *call)
 {
 	discard(call, call->record);
-	for (unsigned which = 1; which < call->record->results && !call->keeps_parts; which++) {
-		struct record *part = part_of(call, which);
+	for (unsigned which = 1; which < call->record->results; which++) {
+		struct record *part = which != call->keeps_part ? part_of(call, which) : NULL;
 		if (part)
 			discard(call, part);
 	}

@@ -17,6 +17,16 @@
 
 enum { PIECE_BYTES = 64 << 10, MARK_BYTES = 128 };
 
+bool capture_open(struct capture *c)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return false;
+	c->pipe = ends[0];
+	c->theirs = ends[1];
+	return true;
+}
+
 static int open_file(const struct capture *c)
 {
 	char name[COMMAND_STREAM_BYTES];
@@ -54,9 +64,11 @@ static void remember_tail(struct capture *c, const char *data, size_t n)
 
 static void end(struct capture *c)
 {
-	if (c->pipe >= 0)
+	if (c->pipe >= 0) {
 		close(c->pipe);
-	c->pipe = -1;
+		close(c->theirs);
+	}
+	c->pipe = c->theirs = -1;
 }
 
 void capture_take(struct capture *c)

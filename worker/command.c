@@ -37,6 +37,8 @@ static int take_fields(struct command *c)
 		case COMMAND_CAP: c->cap = strtoull(text, NULL, 10); break;
 		case COMMAND_MEMORY: c->memory_limit = strtoull(text, NULL, 10); break;
 		case COMMAND_VARIABLE: break; /* environment.c */
+		case COMMAND_STDIN_VALUE: case COMMAND_IN: case COMMAND_OUT: case COMMAND_AFTER:
+			break; /* objects.c */
 		default:
 			return plm_fail(c->call, EINVAL, "there is no field '%c' of a command",
 			    (char)field);
@@ -87,12 +89,20 @@ static int take_arguments(struct command *c)
 		    "zero byte");
 	int r = take_fields(c);
 	if (r == 0)
-		r = take_words(c, nargs);
+		r = objects_take(c);
+	if (r == 0 && nargs - c->futures <= COMMAND_ARG_WORDS)
+		r = plm_fail(call, EINVAL, "%zu arguments, %zu of them futures, leave no word for "
+		    "the program", nargs, c->futures);
+	if (r == 0)
+		r = take_words(c, nargs - c->futures);
+	if (r == 0)
+		r = objects_open(c);
 	return r == 0 ? command_environment(c) : r;
 }
 
 static void command_free(struct command *c)
 {
+	objects_close(c);
 	free(c->memory);
 	free(c->argv);
 	free(c->envp);
@@ -155,7 +165,7 @@ static void leave_log(const struct command *c, const struct run *run, struct com
 		log.out_kept = log.err_kept = 0;
 		to = plm_result_at(call, COMMAND_RESULT_LOG, head);
 	}
-	call->keeps_parts = to != NULL;
+	call->keeps_part = to ? COMMAND_RESULT_LOG : 0;
 	if (!to)
 		return;
 	memcpy(to, &log, sizeof log);
@@ -208,6 +218,8 @@ static int settle(const struct command *c, struct run *run, uint64_t begun_ns)
 	struct command_log log = describe(run, begun_ns);
 	int r = run->memory.over ? say_too_large(run) :
 	    run->status == 0 ? leave_stdout(run) : say_end(run);
+	if (r == 0)
+		r = objects_leave(c);
 	leave_log(c, run, log, r != 0 || plm_cancelled(run->call));
 	return r;
 }
@@ -223,31 +235,21 @@ static void block_interrupts(sigset_t *ret_before)
 	pthread_sigmask(SIG_BLOCK, &ours, ret_before);
 }
 
-static int open_input(const struct command *c, int *ret)
+static int open_input(struct command *c, int *ret)
 {
-	*ret = -1;
-	if (!c->input)
+	*ret = objects_stdin(c);
+	if (!c->input || *ret >= 0)
 		return 0; /* the worker's own is empty */
 	*ret = open(c->input, O_RDONLY | O_CLOEXEC);
 	return *ret >= 0 ? 0 : plm_fail(c->call, COMMAND_OURS, "no stdin to be had: %s: %s",
 	    c->input, strerror(errno));
 }
 
-/* The pipes' other ends are the command's alone, so that their end is its own. */
 static int run_start(const struct command *c, struct run *run, int in)
 {
-	int out[2], err[2];
-	if (pipe2(out, O_CLOEXEC) < 0)
+	if (!capture_open(&run->out) || !capture_open(&run->err))
 		return plm_fail(run->call, COMMAND_OURS, "no pipe to be had: %s", strerror(errno));
-	run->out.pipe = out[0];
-	if (pipe2(err, O_CLOEXEC) < 0) {
-		close(out[1]);
-		return plm_fail(run->call, COMMAND_OURS, "no pipe to be had: %s", strerror(errno));
-	}
-	run->err.pipe = err[0];
-	run->pid = command_start(c, &run->waiting, in, out[1], err[1]);
-	close(out[1]);
-	close(err[1]);
+	run->pid = command_start(c, &run->waiting, in, run->out.theirs, run->err.theirs);
 	if (run->pid < 0)
 		return run->call->code;
 	run->pidfd = (int)syscall(SYS_pidfd_open, run->pid, 0);
@@ -299,8 +301,9 @@ static int command_run(plm_call *call)
 	int r = take_arguments(&c);
 	if (r == 0) {
 		struct run run = { .call = call, .pid = -1, .pidfd = -1, .kill_ns = DEADLINE_NEVER,
-			.out = { .call = call, .stream = 1, .pipe = -1, .file = -1, .cap = c.cap },
-			.err = { .call = call, .stream = 2, .pipe = -1, .file = -1,
+			.out = { .call = call, .stream = 1, .pipe = -1, .theirs = -1, .file = -1,
+			    .cap = c.cap },
+			.err = { .call = call, .stream = 2, .pipe = -1, .theirs = -1, .file = -1,
 			    .cap = c.cap },
 			.memory = { .limit = c.memory_limit } };
 		block_interrupts(&run.waiting);

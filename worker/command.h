@@ -1,5 +1,6 @@
 /* command.h - the built-in module `command`: a command line as a task (tables/command.h says how it
- * is asked for), and the parts it is made of. Only the files of this module include it.
+ * is asked for), and the parts it is made of. Only the files of this module include it,
+ * who lists it, and who has removed what a dead worker left of it.
  *
  * The command is a child of the worker, in a session and process group of its own, its stdout and
  * stderr pipes to the worker. It dies with the worker (PDEATHSIG); what it leaves behind becomes a
@@ -14,12 +15,22 @@
 #include <sys/resource.h>
 
 #include "base/family.h"
+#include "base/group.h"
 #include "tables/command.h"
 #include "worker/call.h"
 
 extern const plm_module command_module;
 
 enum { COMMAND_OWN_BYTES = 512, CAPTURE_TAIL_BYTES = 400 };
+
+struct command_file { /* a value that is a file, or a file that becomes a value */
+	enum command_field field;
+	const char *name; /* as it was asked for; the variable is as much of it: */
+	int name_bytes;
+	size_t which;     /* of the arguments, or of the results */
+	int fd;           /* the copy of a value; -1: none */
+	char *variable;   /* NAME=PATH; NULL: none */
+};
 
 struct command { /* what is asked for; texts lie in the task's arguments, or in memory */
 	struct plm_call *call;
@@ -33,6 +44,10 @@ struct command { /* what is asked for; texts lie in the task's arguments, or in 
 	size_t environment_bytes;
 	const char *fields;
 	size_t fields_bytes;
+	struct command_file *file;
+	size_t files;
+	size_t futures;           /* behind the words */
+	bool has_directory;       /* for files that it writes */
 	char own[COMMAND_OWN_BYTES]; /* PLM_TASK and others of ours */
 };
 
@@ -40,6 +55,19 @@ struct command { /* what is asked for; texts lie in the task's arguments, or in 
 
 /* Fills envp. 0, or what plm_fail() returned. */
 int command_environment(struct command *c);
+
+/* ---- objects.c ---- */
+
+/* Each 0, or what plm_fail() returned: what is asked for; the files are there, and their names; of
+ * a command that succeeded, its files are results. */
+int objects_take(struct command *c);
+int objects_open(struct command *c);
+int objects_leave(const struct command *c);
+/* The file that is to be its stdin, from now on the caller's; -1: none. */
+int objects_stdin(struct command *c);
+void objects_close(struct command *c);
+/* Removes what commands of dead workers have left. */
+void objects_sweep(const struct tables *t);
 
 /* ---- start.c ---- */
 
@@ -51,7 +79,9 @@ struct start { /* of a process */
 	sigset_t mask;         /* of signals, as it was before ours were blocked */
 	pid_t parent;
 	int error;             /* errno; 0: the program runs */
+	const struct group *group; /* it runs in, if that exists */
 	bool in_directory;     /* it was the directory that could not be entered */
+	const sigset_t *odd;   /* signals that are not at their default */
 };
 
 /* Starts it, with these descriptors, which stay the caller's. The pid; or, after plm_fail(), -1.
@@ -64,6 +94,8 @@ struct capture { /* of what comes through a pipe: a file in memory, up to the ca
 	struct plm_call *call;
 	int stream;        /* 1 stdout, 2 stderr */
 	int pipe;          /* -1: at its end */
+	int theirs;        /* its other end, which the command has as well. Open here, too: so its
+			    * closing, at the end of the command, is no event of its own. */
 	int file;          /* -1: nothing came */
 	int error;         /* errno: it could not be kept */
 	uint64_t cap;
@@ -72,6 +104,7 @@ struct capture { /* of what comes through a pipe: a file in memory, up to the ca
 	size_t tail_bytes;
 };
 
+bool capture_open(struct capture *c);  /* false: errno says why */
 void capture_take(struct capture *c);  /* what is there now; blocks if nothing is */
 void capture_drain(struct capture *c); /* what is there, and nothing later; ends it */
 /* Its text, with the mark where it was cut: how long, and into memory of that length. */
@@ -119,9 +152,12 @@ void run_watch(struct run *run);
 
 /* ---- leftovers.c ---- */
 
-/* Ends what has become a child of this process since `before`: SIGTERM, then SIGKILL. Adds what
- * they used to *usage; how many they were. */
-unsigned leftovers_end(const struct family *before, bool at_once, struct rusage *usage);
+/* Ends what has become a child of this process since `before`: SIGTERM, then SIGKILL, for all that
+ * is in the group as well. Adds what they used to *usage; how many they were. */
+unsigned leftovers_end(const struct family *before, const struct group *group, bool at_once,
+    struct rusage *usage);
+/* Of the commands of this worker. */
+const struct group *command_group(const struct plm_call *call);
 void usage_add(struct rusage *sum, const struct rusage *one);
 
 #endif

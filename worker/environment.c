@@ -118,10 +118,17 @@ static void add_fields(struct variables *v, const struct command *c)
 			set(v, text);
 }
 
+static void add_files(struct variables *v, const struct command *c)
+{
+	for (size_t i = 0; i < c->files; i++)
+		if (c->file[i].variable)
+			set(v, c->file[i].variable);
+}
+
 int command_environment(struct command *c)
 {
 	size_t room = count_zeros(c->environment, c->environment_bytes) + count_worker_variables() +
-	    count_zeros(c->fields, c->fields_bytes) + OURS_MAX;
+	    count_zeros(c->fields, c->fields_bytes) + c->files + OURS_MAX;
 	struct variables v = { .own = c->own, .own_left = sizeof c->own };
 	v.list = c->envp = calloc(room, sizeof *v.list);
 	if (!v.list)
@@ -129,6 +136,7 @@ int command_environment(struct command *c)
 	add_base(&v, c);
 	set_needs(&v, c->call);
 	add_fields(&v, c);
+	add_files(&v, c);
 	set_task(&v, c->call);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "worker/command.h"
+#include "worker/worker.h"
 
 enum {
 	TERMINATE_GRACE_MS = 500,
@@ -27,6 +28,12 @@ void usage_add(struct rusage *sum, const struct rusage *one)
 	add_time(&sum->ru_stime, &one->ru_stime);
 	if (one->ru_maxrss > sum->ru_maxrss)
 		sum->ru_maxrss = one->ru_maxrss;
+}
+
+const struct group *command_group(const struct plm_call *call)
+{
+	const struct worker *w = call->rt->help_context;
+	return &w->commands;
 }
 
 /* One child of ours that was sent a signal; true: it has ended, and is waited for. */
@@ -67,7 +74,8 @@ static unsigned end_all(const struct family *before, int signal, uint64_t deadli
 	return n;
 }
 
-unsigned leftovers_end(const struct family *before, bool at_once, struct rusage *usage)
+unsigned leftovers_end(const struct family *before, const struct group *group, bool at_once,
+    struct rusage *usage)
 {
 	uint64_t begun_ns = clock_ns();
 	uint64_t kill_ns = begun_ns + (at_once ? 0 : TERMINATE_GRACE_MS * NS_PER_MS);
@@ -76,6 +84,8 @@ unsigned leftovers_end(const struct family *before, bool at_once, struct rusage 
 	bool any = true;
 	while (any && family_exists()) {
 		bool kill_them = clock_ns() >= kill_ns;
+		if (kill_them && group->exists)
+			group_kill(group); /* what forks as fast as we look, too */
 		n += end_all(before, kill_them ? SIGKILL : SIGTERM,
 		    kill_them ? give_up_ns : kill_ns, usage, &any);
 		if (any && clock_ns() >= give_up_ns) {

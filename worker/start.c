@@ -17,18 +17,20 @@
 #include <unistd.h>
 
 #include "worker/command.h"
+#include "worker/worker.h"
 
 #define PATH_IF_NONE "/bin:/usr/bin"
 
 /* ---- the child ---- */
 
-/* What plm ignores, what it was started with, what a module handles. No handler may run here: it
- * would run in the worker's memory, hence all are blocked until none is left. */
+/* No handler may run here: it would run in the worker's memory, hence all are blocked until none is
+ * left. */
 static void reset_signals(const struct start *s)
 {
 	struct sigaction standard = { .sa_handler = SIG_DFL };
 	for (int signal = 1; signal < NSIG; signal++)
-		sigaction(signal, &standard, NULL);
+		if (sigismember(s->odd, signal))
+			sigaction(signal, &standard, NULL);
 	sigprocmask(SIG_SETMASK, &s->mask, NULL);
 }
 
@@ -39,6 +41,8 @@ static _Noreturn void become(struct start *s)
 	if (getppid() != s->parent)
 		_exit(1);
 	setsid();
+	if (s->group->exists)
+		group_enter(s->group);
 	if (s->directory && chdir(s->directory) < 0) {
 		s->error = errno;
 		s->in_directory = true;
@@ -64,6 +68,26 @@ static __attribute__((noinline)) pid_t start(struct start *s)
 	__asm__ volatile("" : : "r"(s) : "memory"); /* the child wrote there: the compiler knows
 						      * of no child */
 	return pid;
+}
+
+/* What plm ignores, what it was started with, what a module handles. A function in whose place we
+ * run goes on after us, and may change them without being counted. */
+static const sigset_t *odd_signals(const struct plm_call *call)
+{
+	struct worker *w = call->rt->help_context;
+	struct odd_signals *odd = &w->odd_signals;
+	uint64_t tasks = sh_peek(&call->rt->me->done) + sh_peek(&call->rt->me->failed);
+	bool known = odd->tasks && odd->tasks == tasks;
+	odd->tasks = call->outer ? 0 : tasks + 1; /* once we are counted */
+	if (known && !call->outer)
+		return &odd->set;
+	sigemptyset(&odd->set);
+	for (int signal = 1; signal < NSIG; signal++) {
+		struct sigaction now;
+		if (sigaction(signal, NULL, &now) == 0 && now.sa_handler != SIG_DFL)
+			sigaddset(&odd->set, signal);
+	}
+	return &odd->set;
 }
 
 /* ---- where it is ---- */
@@ -175,8 +199,10 @@ pid_t command_start(const struct command *c, const sigset_t *mask, int in, int o
 		word = found;
 	}
 	struct start s = { .path = word, .argv = c->argv, .envp = c->envp, .in = in, .out = out,
-		.err = err, .directory = c->directory, .mask = *mask, .parent = getpid() };
+		.err = err, .directory = c->directory, .mask = *mask,
+		.parent = getpid(), .group = command_group(c->call) };
 	sigfillset(&all);
+	s.odd = odd_signals(c->call);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pid_t pid = start(&s);
 	if (pid < 0)

@@ -97,7 +97,8 @@ void run_watch(struct run *run)
 		sleep_until_something(run);
 	}
 	memory_end(run);
-	run->left = leftovers_end(&run->before, run->killed, &run->usage);
+	run->left = leftovers_end(&run->before, command_group(run->call), run->killed,
+	    &run->usage);
 	capture_drain(&run->out);
 	capture_drain(&run->err);
 }

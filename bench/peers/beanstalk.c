@@ -144,6 +144,6 @@ static int each(size_t n)
 
 int main(void)
 {
-	static const struct peer peer = { start, stop, one, many, each, NULL, BATCH };
+	static const struct peer peer = { start, stop, one, many, each, NULL, BATCH, NULL };
 	return peer_main(&peer);
 }

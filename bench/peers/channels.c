@@ -79,7 +79,7 @@ static void stop(void)
 
 int main(int argc, char **argv)
 {
-	static const struct peer peer = { start, stop, one, NULL, NULL, touch, 1 };
+	static const struct peer peer = { start, stop, one, NULL, NULL, touch, 1, NULL };
 	use_socket = argc > 1 && strcmp(argv[1], "socket") == 0;
 	return peer_main(&peer);
 }

@@ -81,6 +81,6 @@ static int many(size_t n)
 
 int main(void)
 {
-	static const struct peer peer = { start, stop, one, many, NULL, touch, BATCH };
+	static const struct peer peer = { start, stop, one, many, NULL, touch, BATCH, NULL };
 	return peer_main(&peer);
 }

@@ -50,6 +50,9 @@ debian beanstalkd beanstalkd
 debian MPI openmpi-bin libopenmpi-dev
 debian OpenMP libgomp1
 debian StarPU libstarpu-dev
+debian xargs findutils
+debian parallel parallel
+debian task-spooler task-spooler
 debian plots gnuplot-nox
 debian python python3-venv
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv" || missing="$missing venv"

@@ -183,6 +183,15 @@ static int touch(int (*work)(const void *, size_t), size_t bytes)
 	return 0;
 }
 
+static int commands(int (*work)(size_t), size_t n)
+{
+	uint64_t start = clock_ns();
+	if (work(n) < 0)
+		return -1;
+	printf("%.6g\n", (double)(clock_ns() - start) * 1e-3 / (double)n);
+	return 0;
+}
+
 static int answer(const struct peer *peer, const char *what, double amount)
 {
 	if (strcmp(what, "many") == 0 && peer->many)
@@ -195,6 +204,8 @@ static int answer(const struct peer *peer, const char *what, double amount)
 		return trips(peer->one, (size_t)amount, 1000);
 	if (strcmp(what, "touch") == 0 && peer->touch)
 		return touch(peer->touch, (size_t)amount);
+	if (strcmp(what, "commands") == 0 && peer->commands && amount >= 1)
+		return commands(peer->commands, (size_t)amount);
 	printf("none\n");
 	return 0;
 }

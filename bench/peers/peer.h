@@ -6,6 +6,7 @@
  *        hot N    p50 and p99 of N round trips back to back, us
  *        idle N   the same, 1 ms after the last: everybody sleeps
  *        touch B  us until another process has looked at B bytes that lie ready here
+ *        commands N  us for one, when /bin/true is run N times
  * The end of the input ends it and all that it started. What it cannot do is answered by `none`.
  * The contestants in Python speak the same (peer.py). */
 #ifndef PLM_BENCH_PEER_H
@@ -24,6 +25,7 @@ struct peer {
 	int (*each)(size_t n);
 	int (*touch)(const void *data, size_t bytes);
 	size_t batch; /* for many and each */
+	int (*commands)(size_t n);
 };
 
 int peer_main(const struct peer *peer);

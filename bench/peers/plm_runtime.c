@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "bench/commands.h"
 #include "bench/peers/peer.h"
 #include "bench/runtime.h"
 
@@ -107,9 +108,20 @@ static int touch(const void *data, size_t bytes)
 	return r;
 }
 
+static int commands(size_t n)
+{
+	struct commands batch;
+	int r = commands_make(&batch, runtime.client, n);
+	if (r < 0)
+		return r;
+	r = commands_run(&batch, n);
+	commands_free(&batch);
+	return r;
+}
+
 int main(int argc, char **argv)
 {
-	struct peer peer = { start, stop, one, many, each, NULL, BATCH };
+	struct peer peer = { start, stop, one, many, each, NULL, BATCH, commands };
 	path = argc > 1 ? argv[1] : path;
 	module = argc > 2 ? argv[2] : NULL;
 	store = argc > 3 ? argv[3] : NULL;

@@ -125,6 +125,6 @@ static int touch(const void *data, size_t bytes)
 
 int main(void)
 {
-	static const struct peer peer = { start, stop, one, many, each, touch, BATCH };
+	static const struct peer peer = { start, stop, one, many, each, touch, BATCH, NULL };
 	return peer_main(&peer);
 }

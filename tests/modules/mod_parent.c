@@ -1,6 +1,6 @@
 /* mod_parent.c - a function that has a process of its own, and waits for a command, which its
- * worker runs in its place: what the command wrote, and whether the process is there still. And one
- * that leaves a descriptor open, which would outlive an exec. */
+ * worker runs in its place: what the command wrote, and whether the process is there still. Two
+ * that leave a descriptor open and ignore a signal, which would outlive an exec. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -53,5 +53,11 @@ static int leave_open(plm_call *call)
 	return open("/dev/null", O_RDONLY) < 0 ? plm_fail(call, errno, "no descriptor") : 0;
 }
 
+static int ignore(plm_call *call)
+{
+	return signal(SIGALRM, SIG_IGN) == SIG_ERR ? plm_fail(call, errno, "no signal") : 0;
+}
+
 PLM_MODULE(parent, { "wait", wait_for_command, "a command in its place, and a child of its own" },
-    { "open", leave_open, "leaves a descriptor open in its worker" });
+    { "open", leave_open, "leaves a descriptor open in its worker" },
+    { "ignore", ignore, "makes its worker ignore SIGALRM" });
