@@ -91,8 +91,9 @@ EXPORT  := -Wl,--export-dynamic-symbol='plm_*'
 $(OUT)/plm: $(MANAGER) $(ROLES) $(CLIENT) $(MACHINE) $(CORE)
 	$(LINK) $(EXPORT)
 
+# The JSON of task files is read by plmctl alone: libplm and the rest do without a library for it.
 $(OUT)/plmctl: $(CTL) $(CLIENT) $(MACHINE) $(POLICY) $(CORE)
-	$(LINK)
+	$(LINK) -ljansson
 
 $(OUT)/plmdump: $(DUMP) $(CORE)
 	$(LINK)

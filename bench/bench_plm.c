@@ -27,6 +27,7 @@ int main(int argc, char **argv)
 		{ "sizes", case_sizes },
 		{ "boot", case_boot },
 		{ "queue", case_queue },
+		{ "load", case_load },
 		{ "death", case_death },
 		{ "pressure", case_pressure },
 		{ "command", case_command },

@@ -9,8 +9,8 @@
 enum { US_PER_MS = 1000, BYTES_PER_KB = 1024 };
 
 static const struct column columns[] = {
-	{ "REF", "ref", -1 }, { "COMMAND", "command", -1 }, { "STATE", "state", -1 },
-	{ "OUTPUTS", "outputs", -1 },
+	{ "REF", "ref", -1 }, { "COMMAND", "command", -1 }, { "LABEL", "label", -1 },
+	{ "STATE", "state", -1 }, { "OUTPUTS", "outputs", -1 },
 	{ "ATTEMPT", "attempt", 0 }, { "WORKER", "worker", 0 }, { "EXIT CODE", "exit_code", 0 },
 	{ "SIGNAL", "signal", 0 }, { "QUEUED", "queue_ms", 0 }, { "RAN", "run_ms", 0 },
 	{ "USER", "user_ms", 0 }, { "SYSTEM", "system_ms", 0 },
@@ -25,6 +25,14 @@ static void cell_number_if(struct output *out, bool known, int number)
 {
 	if (known)
 		cell_signed(out, number);
+	else
+		cell_none(out);
+}
+
+static void cell_text_if_any(struct output *out, const char *text)
+{
+	if (text[0])
+		cell_text(out, text);
 	else
 		cell_none(out);
 }
@@ -86,10 +94,8 @@ static void print_info(struct context *context, const struct command_view *v)
 	char ref[PLM_REF_TEXT_BYTES];
 	plm_ref_print(v->ref, ref);
 	cell_text(out, ref);
-	if (v->text[0])
-		cell_text(out, v->text);
-	else
-		cell_none(out);
+	cell_text_if_any(out, v->text);
+	cell_text_if_any(out, v->label);
 	cell_text(out, record_state_name(v->state));
 	outputs_cell(context, v);
 	cell_number(out, v->attempt);

@@ -10,7 +10,7 @@
 
 /* ---- options ---- */
 
-static int add(struct command_request *request, enum command_field field, const char *name,
+int command_object_add(struct command_request *request, enum command_field field, const char *name,
     size_t length, plm_ref ref)
 {
 	size_t n = request->objects;
@@ -31,7 +31,7 @@ static int add(struct command_request *request, enum command_field field, const 
 static void add_option(struct command_request *request, enum command_field field, const char *name,
     size_t length, plm_ref ref)
 {
-	int r = add(request, field, name, length, ref);
+	int r = command_object_add(request, field, name, length, ref);
 	if (r < 0)
 		exit(failed(r, optarg));
 }
@@ -77,11 +77,6 @@ bool command_object_option(const struct context *context, int option,
 	else
 		return false;
 	return true;
-}
-
-int command_after(struct command_request *request, plm_ref ref)
-{
-	return add(request, COMMAND_AFTER, "", 0, ref);
 }
 
 /* ---- all of them together ---- */

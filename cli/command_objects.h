@@ -38,8 +38,10 @@ bool command_object_option(const struct context *context, int option,
     struct command_request *request);
 /* Once all options are taken: ends the program if they make no sense together. */
 void command_objects_check(const struct context *context, const struct command_request *request);
-/* For who makes requests without options: one more task to wait for. 0 or -ENOMEM. */
-int command_after(struct command_request *request, plm_ref ref);
+/* For who makes requests without options: one more, with length bytes of its name; ref is none of
+ * an output. 0 or -ENOMEM. */
+int command_object_add(struct command_request *request, enum command_field field, const char *name,
+    size_t length, plm_ref ref);
 
 /* As command_add(), for all of them. */
 size_t command_objects_fields(const struct command_request *request, char *fields, size_t length,

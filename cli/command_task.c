@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "cli/command_objects.h"
+#include "cli/identity.h"
 
 enum { PATH_BYTES = 4096, NUMBER_BYTES = 24 };
 
@@ -37,6 +38,12 @@ void command_option(const struct context *context, int option, struct command_re
 		break;
 	case OPTION_MEM_LIMIT:
 		request->memory = size_word(context, "--mem-limit", optarg, COMMAND_MEMORY_MAX);
+		break;
+	case OPTION_LABEL:
+		if (!optarg[0] || strlen(optarg) > COMMAND_LABEL_MAX)
+			usage_error(context, "--label has 1 to %d bytes: \"%s\"",
+			    COMMAND_LABEL_MAX, optarg);
+		request->label = optarg;
 		break;
 	default: task_option(context, option, &request->task);
 	}
@@ -71,10 +78,11 @@ static size_t add_number(char *fields, size_t length, size_t room, enum command_
 	return number ? command_add(fields, length, room, field, text) : length;
 }
 
-static int make_fields(struct command_request *request)
+int command_request_fields(struct command_request *request)
 {
 	char directory[PATH_BYTES], input[PATH_BYTES];
-	size_t room = sizeof directory + sizeof input + 2 * NUMBER_BYTES, n = 0;
+	size_t room = sizeof directory + sizeof input + 2 * NUMBER_BYTES + COMMAND_LABEL_MAX + 2,
+	       n = 0;
 	if (!absolute(request->directory, directory) ||
 	    (request->input && !absolute(request->input, input)))
 		return failed(-errno, "the directory of the command");
@@ -89,9 +97,12 @@ static int make_fields(struct command_request *request)
 		n = command_add(request->fields, n, room, COMMAND_STDIN, input);
 	n = add_number(request->fields, n, room, COMMAND_CAP, request->cap);
 	n = add_number(request->fields, n, room, COMMAND_MEMORY, request->memory);
+	if (request->label)
+		n = command_add(request->fields, n, room, COMMAND_LABEL, request->label);
 	for (size_t i = 0; i < request->variables; i++)
 		n = command_add(request->fields, n, room, COMMAND_VARIABLE, request->variable[i]);
 	n = command_objects_fields(request, request->fields, n, room);
+	request->fields_bytes = n;
 	request->common[COMMAND_ARG_FIELDS] = PLM_BYTES(request->fields, n);
 	return EXIT_FINE;
 }
@@ -104,6 +115,7 @@ static int make_environment(struct command_request *request)
 	request->environment = malloc(n + 1);
 	if (!request->environment)
 		return failed(-ENOMEM, "the environment of the command");
+	request->environment_bytes = n;
 	request->common[COMMAND_ARG_ENVIRONMENT] = PLM_BYTES(request->environment, n);
 	n = 0;
 	for (char **v = environ; *v && !request->no_environment; v++) {
@@ -116,7 +128,7 @@ static int make_environment(struct command_request *request)
 
 int command_request_make(struct command_request *request)
 {
-	int code = make_fields(request);
+	int code = command_request_fields(request);
 	return code == EXIT_FINE ? make_environment(request) : code;
 }
 
@@ -133,6 +145,26 @@ int command_request_share(struct context *context, struct command_request *reque
 		*arg = PLM_FUTURE(ref);
 	}
 	return EXIT_FINE;
+}
+
+int command_request_pack(struct context *context, const struct command_request *request, bool shell,
+    plm_arg *ret)
+{
+	static const char shell_field[] = { COMMAND_SHELL, 0 };
+	size_t fields = request->fields_bytes, environment = request->environment_bytes;
+	size_t more = shell ? sizeof shell_field : 0;
+	void *data;
+	plm_ref ref;
+	int r = plm_create(context->rt, fields + more + 1 + environment, &data, &ref);
+	if (r < 0)
+		return failed(r, "what the commands have in common");
+	char *to = mempcpy(data, request->fields, fields);
+	to = mempcpy(to, shell_field, more);
+	*to++ = 0;
+	memcpy(to, request->environment, environment);
+	r = plm_seal(context->rt, ref);
+	*ret = PLM_FUTURE(ref);
+	return r < 0 ? failed(r, "what the commands have in common") : EXIT_FINE;
 }
 
 void command_request_free(struct context *context, struct command_request *request)
@@ -174,5 +206,6 @@ plm_task command_task(const struct command_request *request, const plm_arg *args
 	task.nargs = nargs;
 	/* of several replicas nobody asks for the log */
 	task.results = request->task.terms.replicas > 1 ? 1 : COMMAND_RESULTS + request->outputs;
+	identity_make(&task, request->fields, request->fields_bytes, COMMAND_ARG_WORDS);
 	return task;
 }

@@ -21,6 +21,7 @@ enum {
 	OPTION_IN,
 	OPTION_OUT,
 	OPTION_AFTER,
+	OPTION_LABEL,
 	OPTION_OF_SUBMIT, /* its own */
 };
 
@@ -31,6 +32,7 @@ enum {
 	    { "stdin", required_argument, NULL, OPTION_STDIN },                                    \
 	    { "output-cap", required_argument, NULL, OPTION_CAP },                                 \
 	    { "mem-limit", required_argument, NULL, OPTION_MEM_LIMIT },                            \
+	    { "label", required_argument, NULL, OPTION_LABEL },                                    \
 	    TASK_OPTIONS
 
 #define COMMAND_OPTIONS_HELP                                                                       \
@@ -43,11 +45,13 @@ enum {
 	"                     says where it was cut, and the command goes on\n"                    \
 	"  --mem-limit SIZE   killed, and failed, when it and all it has started use more\n"       \
 	"                     memory than that; looked at twenty times a second\n"                 \
+	"  --label TEXT       a word to find it by, of up to 64 bytes\n"                           \
 	TASK_OPTIONS_HELP
 
 struct command_request { /* zeroes ask for nothing */
 	struct task_request task;
 	const char *directory, *input; /* NULL: here; nothing */
+	const char *label;             /* NULL: none */
 	uint64_t cap;                  /* 0: the default */
 	uint64_t memory;               /* 0: any */
 	bool no_environment;
@@ -58,6 +62,7 @@ struct command_request { /* zeroes ask for nothing */
 	unsigned outputs;              /* and the others are further results */
 	/* made of them */
 	char *fields, *environment;
+	size_t fields_bytes, environment_bytes;
 	plm_arg common[2]; /* COMMAND_ARG_FIELDS, COMMAND_ARG_ENVIRONMENT */
 };
 
@@ -66,8 +71,15 @@ void command_option(const struct context *context, int option, struct command_re
 
 /* Once all options are taken. EXIT_FINE, or an exit code after a message. */
 int command_request_make(struct command_request *request);
+/* Of that only the fields: for one command that differs from the others in them. fields is then
+ * its own, to be freed. */
+int command_request_fields(struct command_request *request);
 /* Puts what all its commands have in common into the store, once. Needs a runtime. */
 int command_request_share(struct context *context, struct command_request *request);
+/* The same in one object, *ret, which stands for both its arguments: the environment is then empty.
+ * shell: for commands of one word, a line for COMMAND_SHELL_WORDS. The caller drops it. */
+int command_request_pack(struct context *context, const struct command_request *request, bool shell,
+    plm_arg *ret);
 void command_request_free(struct context *context, struct command_request *request);
 
 /* How many arguments a command of count words has: COMMAND_ARG_WORDS + count, and a future for each

@@ -18,6 +18,28 @@ static bool is_command(const struct tables *t, const struct record *r, uint64_t 
 	    strcmp(entry.name, COMMAND_FUNCTION) == 0;
 }
 
+static const char *argument_text(const struct tables *t, const struct arg *arg,
+    uint64_t *ret_length)
+{
+	uint64_t word;
+	*ret_length = arg->length;
+	if (!arg->future)
+		return arg->data;
+	const struct record *r = record_lookup(t, arg->future->ref, &word);
+	return r && word_state(word) == RECORD_DONE ? record_value(t, r, ret_length) : NULL;
+}
+
+static bool has_field(const struct tables *t, const struct arg *arg, enum command_field wanted)
+{
+	uint64_t length;
+	enum command_field field;
+	const char *at = NULL, *text, *fields = argument_text(t, arg, &length);
+	while (fields && command_field(fields, length, &at, &field, &text))
+		if (field == wanted)
+			return true;
+	return false;
+}
+
 /* While it is not settled its arguments are there; what is read is judged by who looks again. */
 static void read_words(const struct tables *t, struct record *r, char ret[COMMAND_TEXT_MAX])
 {
@@ -28,6 +50,8 @@ static void read_words(const struct tables *t, struct record *r, char ret[COMMAN
 	if (!args_open(t, r, &reader))
 		return;
 	for (int i = 0; args_next(&reader, &arg) && n < COMMAND_TEXT_MAX; i++) {
+		if (i == COMMAND_ARG_FIELDS && has_field(t, &arg, COMMAND_SHELL))
+			n += (size_t)snprintf(ret, COMMAND_TEXT_MAX, "%s %s", COMMAND_SHELL_WORDS);
 		if (i < COMMAND_ARG_WORDS || arg.future)
 			continue;
 		int shown = arg.length < COMMAND_TEXT_MAX ? (int)arg.length : COMMAND_TEXT_MAX;
@@ -71,6 +95,36 @@ static void read_log(const struct tables *t, const struct record *r, struct comm
 		ret->value = record_value(t, r, &ret->value_bytes);
 }
 
+static void read_label(const struct tables *t, struct record *r, char ret[COMMAND_LABEL_MAX + 1])
+{
+	struct args_reader reader;
+	struct arg arg;
+	uint64_t length;
+	enum command_field field;
+	const char *at = NULL, *text, *fields;
+	if (!args_open(t, r, &reader) || !args_next(&reader, &arg))
+		return;
+	fields = argument_text(t, &arg, &length);
+	while (fields && command_field(fields, length, &at, &field, &text))
+		if (field == COMMAND_LABEL)
+			snprintf(ret, COMMAND_LABEL_MAX + 1, "%.*s", COMMAND_LABEL_MAX, text);
+}
+
+void command_label(const struct tables *t, struct record *r, uint64_t word,
+    char ret[COMMAND_LABEL_MAX + 1])
+{
+	struct command_log log;
+	struct command_texts texts;
+	uint64_t length = 0;
+	const struct record *part = state_settled(word_state(word)) ? log_part(t, r) : NULL;
+	const void *data = part ? record_value(t, part, &length) : NULL;
+	ret[0] = 0;
+	if (command_log_read(data, length, &log, &texts))
+		snprintf(ret, COMMAND_LABEL_MAX + 1, "%.*s", (int)log.label_bytes, texts.label);
+	else if (!state_settled(word_state(word)) || word_dead(word))
+		read_label(t, r, ret);
+}
+
 static void read_owner(const struct tables *t, uint64_t word, struct command_view *ret)
 {
 	uint32_t owner = word_owner(word);
@@ -101,6 +155,7 @@ static void read_command(const struct tables *t, struct record *r, uint64_t word
 		read_log(t, r, ret);
 	if (!state_settled(ret->state) || (word_dead(word) && !ret->logged))
 		read_words(t, r, ret->text); /* its arguments are there */
+	command_label(t, r, word, ret->label);
 	read_owner(t, word, ret);
 	read_times(t, r, ret);
 }

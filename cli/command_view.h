@@ -14,6 +14,7 @@ struct command_view {
 	int32_t pid;       /* of the worker that runs it; 0: none does */
 	uint32_t worker;   /* that runs it */
 	char text[COMMAND_TEXT_MAX]; /* the command; "" of what is not known any more */
+	char label[COMMAND_LABEL_MAX + 1]; /* "": none, or not known any more */
 	uint32_t queue_ms, run_ms;
 	bool logged;       /* it is settled, and left a log: */
 	struct command_log log;
@@ -24,6 +25,11 @@ struct command_view {
 
 /* EXIT_FINE, or an exit code after a message: it is no command, or gone. */
 int command_look(struct context *context, plm_ref ref, struct command_view *ret);
+
+/* The label of a command, from its log or its arguments, whichever is there; "": none. For who
+ * looks at many: r need not be held, what is read while it goes is a label or none. */
+void command_label(const struct tables *t, struct record *r, uint64_t word,
+    char ret[COMMAND_LABEL_MAX + 1]);
 
 /* What was kept of stream 1 or 2 of a command that is settled. */
 const char *command_kept(const struct command_view *v, int stream, uint64_t *ret_length);

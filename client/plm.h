@@ -92,7 +92,10 @@ typedef struct plm_task {
 	unsigned retries, crash_retries;
 	unsigned flags;         /* PLM_KEEP */
 	const plm_terms *terms; /* NULL: none; tasks may share them */
-	uint64_t reserved[3];   /* zero */
+	/* What is to be done, in 128 bits of yours; zeroes: it has no such name. Nothing is refused
+	 * for it: who submits again what may be here looks for it (plmctl load --unique). */
+	uint64_t identity[2];
+	uint64_t reserved;      /* zero */
 } plm_task;
 
 typedef struct plm_failure {

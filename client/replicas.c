@@ -16,6 +16,7 @@ static int submit_ranks(struct plm *rt, const plm_task *task, plm_ref *ret, unsi
 {
 	plm_task one = *task;
 	one.flags = 0;
+	one.identity[0] = one.identity[1] = 0; /* what is to be done is done when the taker is */
 	for (unsigned *n = ret_n; *n < task->terms->replicas; ++*n) {
 		uint32_t number;
 		int r = terms_agree(rt, task->terms, *n + 1, &number);
@@ -37,7 +38,8 @@ static int submit_taker(struct plm *rt, const plm_task *task, const plm_ref *ran
 		args[i] = PLM_FUTURE(ranks[i]);
 	plm_task taker = { .function = task->function, .args = args,
 		.nargs = task->terms->replicas, .priority = task->priority,
-		.crash_retries = RETRIES_MAX - 1, .flags = task->flags };
+		.crash_retries = RETRIES_MAX - 1, .flags = task->flags,
+		.identity = { task->identity[0], task->identity[1] } };
 	int r = terms_note(rt, &terms, &number);
 	return r < 0 ? r : submit_with(rt, &taker, number, ret);
 }

@@ -7,8 +7,8 @@
 #include "tables/args.h"
 
 /* A settled record that we hold: nothing of it changes any more. */
-static int submit_as(struct plm *rt, struct record *r, const char *function, unsigned flags,
-    plm_ref *ret)
+static int submit_as(struct plm *rt, struct record *r, uint64_t word, const char *function,
+    unsigned flags, plm_ref *ret)
 {
 	struct args_reader reader;
 	struct arg arg;
@@ -23,6 +23,7 @@ static int submit_as(struct plm *rt, struct record *r, const char *function, uns
 	plm_task task = { .function = function, .args = args, .nargs = n, .results = r->results,
 		.priority = key_priority(r->key), .retries = r->retries,
 		.crash_retries = r->crash_retries, .flags = flags };
+	record_identity(r, word, task.identity);
 	int done = n == r->nargs ? submit_with(rt, &task, r->terms, ret)
 				 : why(-EIO, "the arguments of the dead task are damaged");
 	free(args);
@@ -43,7 +44,7 @@ static int retry_held(struct plm *rt, plm_ref dead, unsigned flags, plm_ref *ret
 		    "until no retry was left, can be retried", record_state_name(word_state(word)));
 	if (!registry_function(&rt->tables.registry, record->function, &function))
 		return why(-EIO, "the record of this future is damaged");
-	return submit_as(rt, record, function.name, flags, ret);
+	return submit_as(rt, record, word, function.name, flags, ret);
 }
 
 int plm_retry(plm *rt, plm_ref dead, unsigned flags, plm_ref *ret)

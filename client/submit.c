@@ -9,7 +9,7 @@
 #include "tables/handover.h"
 #include "tables/turns.h"
 
-enum { SUBMIT_CHUNK = 64 };
+enum { SUBMIT_CHUNK = 64, ARGS_ALIGNMENT = 8 };
 
 struct submission { /* one task on its way in */
 	const plm_task *task;
@@ -41,10 +41,9 @@ static int check_numbers(const plm_task *task)
 		    task->function, task->retries, task->crash_retries, RETRIES_MAX);
 	if (task->flags & ~(unsigned)PLM_KEEP)
 		return why(-EINVAL, "%s: unknown flags %#x", task->function, task->flags);
-	for (size_t i = 0; i < COUNT_OF(task->reserved); i++)
-		if (task->reserved[i])
-			return why(-EINVAL, "%s: the reserved fields of plm_task must be zero",
-			    task->function);
+	if (task->reserved)
+		return why(-EINVAL, "%s: the reserved field of plm_task must be zero",
+		    task->function);
 	return 0;
 }
 
@@ -85,6 +84,9 @@ static int measure(struct plm *rt, const plm_task *task, struct submission *s)
 		    "%s: %llu bytes of arguments, at most %u are possible; pass futures "
 		    "(plm_put)",
 		    task->function, (unsigned long long)s->args_bytes, UINT32_MAX);
+	/* In the record there is room for the arguments or for an identity. */
+	if ((task->identity[0] || task->identity[1]) && s->args_bytes <= RECORD_INLINE_ARGS)
+		s->args_bytes = RECORD_INLINE_ARGS + ARGS_ALIGNMENT;
 	return r;
 }
 
@@ -99,6 +101,8 @@ static int fill_args(struct plm *rt, struct record *record, const struct submiss
 		if (r < 0)
 			return r;
 		block = store_writable(&rt->tables, sh_peek(&record->args));
+		record->identity[0] = task->identity[0];
+		record->identity[1] = task->identity[1];
 	}
 	struct args_writer writer;
 	args_begin(&writer, block, (uint32_t)task->nargs);

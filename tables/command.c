@@ -19,6 +19,18 @@ bool command_field(const char *fields, size_t length, const char **at, enum comm
 	return true;
 }
 
+const char *command_behind(const char *fields, size_t length, size_t *ret_length)
+{
+	const char *at = NULL, *text, *end = fields + length;
+	enum command_field field;
+	while (command_field(fields, length, &at, &field, &text))
+		continue;
+	const char *behind = at ? at : fields;
+	behind += behind < end;
+	*ret_length = (size_t)(end - behind);
+	return behind;
+}
+
 size_t command_add(char *fields, size_t length, size_t room, enum command_field field,
     const char *text)
 {
@@ -55,13 +67,13 @@ bool command_log_read(const void *data, size_t length, struct command_log *ret,
 		return false;
 	memcpy(ret, data, sizeof *ret);
 	uint64_t left = length - sizeof *ret;
-	if (ret->magic != COMMAND_LOG_MAGIC || ret->text_bytes > left ||
-	    ret->out_kept > left - ret->text_bytes ||
-	    ret->err_kept > left - ret->text_bytes - ret->out_kept)
+	uint64_t words = (uint64_t)ret->text_bytes + ret->label_bytes;
+	if (ret->magic != COMMAND_LOG_MAGIC || words > left || ret->out_kept > left - words ||
+	    ret->err_kept > left - words - ret->out_kept)
 		return false;
 	const char *text = (const char *)data + sizeof *ret;
-	*ret_texts = (struct command_texts){ .command = text, .out = text + ret->text_bytes,
-		.err = text + ret->text_bytes + ret->out_kept };
+	*ret_texts = (struct command_texts){ .command = text, .label = text + ret->text_bytes,
+		.out = text + words, .err = text + words + ret->out_kept };
 	return true;
 }
 

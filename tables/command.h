@@ -2,8 +2,9 @@
  *
  * The task calls COMMAND_FUNCTION of a built-in module. Its arguments are bytes or futures of them:
  *	0     what it asks for beyond its words: fields, each a letter, a text and a zero byte
- *	1     its environment: NAME=VALUE, each with a zero byte behind it; empty: that of its
- *	      worker. Who submits many puts it once and gives the future: it is stored once.
+ *	1     its environment: NAME=VALUE, each with a zero byte behind it; empty: what stands in 0
+ *	      behind an empty field, and if none does that of its worker. Who submits many puts
+ *	      both once and gives the future: a queued command is then little but its words.
  *	2...  its words, the first of them the program; behind them a future for each field that
  *	      asks for one, in the order of those fields
  * Its value is what it wrote to stdout. A task of two results keeps as the second one a log: of the
@@ -34,6 +35,8 @@ enum command_field {
 	COMMAND_IN = 'n',        /* NAME: of a file that holds the value of a future, the path */
 	COMMAND_OUT = 'o',       /* NAME or NAME=FILE: of a file it is to write, the path */
 	COMMAND_AFTER = 'a',     /* "": a future that it does not look at */
+	COMMAND_SHELL = 'h',     /* "": it has one word, a line for COMMAND_SHELL_WORDS */
+	COMMAND_LABEL = 'l',     /* a word of its submitter, to find it by; kept in its log */
 };
 
 /* Does a text begin with the name of a variable, up to its end or "=", that plm does not set
@@ -45,6 +48,10 @@ const char *command_out_file(const char *text);
 #define COMMAND_CAP_DEFAULT ((uint64_t)16 << 20)
 #define COMMAND_CAP_MAX     ((uint64_t)1 << 40)
 
+#define COMMAND_SHELL_WORDS "/bin/sh", "-c" /* in front of the line */
+
+/* What stands behind the fields and the empty one that ends them. */
+const char *command_behind(const char *fields, size_t length, size_t *ret_length);
 /* The fields one by one: *at begins at NULL. False: no more, or what is there makes no sense. */
 bool command_field(const char *fields, size_t length, const char **at, enum command_field *ret,
     const char **ret_text);
@@ -64,9 +71,10 @@ enum { /* how a command that could not be started fails, as a shell would say it
 	COMMAND_SIGNALLED = 128,      /* + the signal that ended it */
 };
 
-enum { COMMAND_TEXT_MAX = 240 };
+enum { COMMAND_TEXT_MAX = 240, COMMAND_LABEL_MAX = 64 };
 
-struct command_log { /* the texts follow: the command, stdout unless it is the value, stderr */
+struct command_log { /* the texts follow: the command, its label, stdout unless it is the
+		      * value, stderr */
 	uint32_t magic;
 	int32_t status;       /* as of wait(); -1: it was never started */
 	uint32_t attempt;
@@ -79,6 +87,7 @@ struct command_log { /* the texts follow: the command, stdout unless it is the v
 	uint64_t out_dropped, err_dropped; /* of them, beyond the cap */
 	uint64_t out_kept, err_kept;   /* with the mark where it was cut; 0: stdout is the value */
 	uint32_t text_bytes;  /* of the command */
+	uint32_t label_bytes; /* 0: it has none */
 	uint32_t left;        /* processes it had left behind, that were ended */
 	uint32_t asked;       /* SIGTERM was sent to it */
 	uint32_t killed;      /* and SIGKILL */
@@ -87,7 +96,7 @@ struct command_log { /* the texts follow: the command, stdout unless it is the v
 #define COMMAND_LOG_MAGIC ((uint32_t)0x676f6c63)
 
 struct command_texts { /* where they stand in a log */
-	const char *command, *out, *err;
+	const char *command, *label, *out, *err;
 };
 
 /* A private copy of the head, and where the texts are. False: this is no log. */

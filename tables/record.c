@@ -63,6 +63,17 @@ int record_cancel(struct record *r, uint64_t *seen, uint32_t by)
 	}
 }
 
+bool record_identity(const struct record *r, uint64_t word, uint64_t ret[2])
+{
+	enum record_state state = word_state(word);
+	bool task = state >= RECORD_WAITING && state <= RECORD_CANCELLED &&
+	    !(word_flags(word) & FLAG_OBJECT);
+	bool there = task && r->args_bytes > RECORD_INLINE_ARGS;
+	ret[0] = there ? r->identity[0] : 0;
+	ret[1] = there ? r->identity[1] : 0;
+	return ret[0] || ret[1];
+}
+
 /* Each try and each return takes a number of the word's attempts. */
 static bool may_be_returned(const struct record *r)
 {

@@ -99,6 +99,8 @@ struct record {
 	uint32_t first_part; /* W: submitter. 1 + index of part 1; 0 none */
 	union {
 		unsigned char args_inline[RECORD_INLINE_ARGS]; /* W: submitter */
+		uint64_t identity[2]; /* W: submitter. When the arguments are elsewhere; zeroes:
+				       * none. Stays when they have gone. */
 		struct { /* of a PART, whose state is not a task's own */
 			uint64_t task;      /* W: submitter. Reference of the task. */
 			uint32_t which;     /* W: submitter. 1 .. results - 1 */
@@ -245,6 +247,9 @@ static inline bool word_dead(uint64_t word)
 {
 	return word_state(word) == RECORD_FAILED && word_flags(word) & FLAG_DEAD;
 }
+
+/* What its submitter calls what is to be done, or was; false: nothing, or it is no task. */
+bool record_identity(const struct record *r, uint64_t word, uint64_t ret[2]);
 
 const char *record_state_name(enum record_state state); /* "ready"; "?" for what is no state */
 

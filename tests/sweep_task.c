@@ -41,6 +41,16 @@ static void submit_inline(void *image)
 	submit_as_a("probe.echo", &PLM_BYTES("small", 5), 1, 1, 0);
 }
 
+/* Arguments that would fit into the record make way for it. */
+static void submit_with_identity(void *image)
+{
+	(void)image;
+	plm_ref ref;
+	world_play(&world.a);
+	plm_task t = { .function = "probe.noop", .identity = { 1, 2 } };
+	SWEEP_REQUIRE(plm_submit(&world.a, &t, &ref) == 0);
+}
+
 static void submit_large(void *image)
 {
 	(void)image;
@@ -511,6 +521,8 @@ static const struct sweep_op ops[] = {
     OP("cancel of a ready task", setup_cancel_ready, cancel, recover_client, judge_cancel),
     OP("cancel of a running task", setup_cancel_running, cancel, recover_both, judge_cancel),
     OP("claim, run and commit of noop", setup_noop, run_task, recover_worker, judge_noop),
+    LONG("submit, with an identity", setup_object, submit_with_identity, recover_client,
+	judge_client),
     LONG("submit, arguments in the store", setup_object, submit_large, recover_client,
 	judge_client),
     LONG("submit, waiting for a future", setup_object, submit_future, recover_client, judge_client),

@@ -372,6 +372,25 @@ START_TEST(the_record_of_a_command_tells_how_it_went)
 }
 END_TEST
 
+START_TEST(a_label_is_kept_from_submission_to_the_end)
+{
+	free(ctl_expect(&host, 0, "pause"));
+	char *ref = detached("--label", "nightly", "--shell", "exit 3"), *bare = detached("true");
+	expect_field(ref, "label", "nightly");
+	expect_field(bare, "label", "null");
+	free(ctl_expect(&host, 0, "resume"));
+	free(ctl_expect(&host, 1, "wait", ref, bare));
+	expect_field(ref, "label", "nightly");
+	expect_field(bare, "label", "null");
+	check_output(order("--label", "", "true"), 64, "", "--label");
+	check_output(order("--label",
+	    "a label of more than sixty-four bytes is refused: it is to be a word, not a text",
+	    "true"), 64, "", "1 to 64 bytes");
+	free(ref);
+	free(bare);
+}
+END_TEST
+
 START_TEST(the_time_in_the_queue_is_told)
 {
 	free(ctl_expect(&host, 0, "pause"));
@@ -444,6 +463,7 @@ int main(void)
 	    following_shows_each_byte_once,
 	    what_was_kept_goes_with_the_future,
 	    the_record_of_a_command_tells_how_it_went,
+	    a_label_is_kept_from_submission_to_the_end,
 	    the_time_in_the_queue_is_told,
 	    a_failure_has_the_last_lines_of_stderr,
 	    commands_leave_no_descriptor_open_in_their_worker,

@@ -39,6 +39,8 @@ static int take_fields(struct command *c)
 		case COMMAND_VARIABLE: break; /* environment.c */
 		case COMMAND_STDIN_VALUE: case COMMAND_IN: case COMMAND_OUT: case COMMAND_AFTER:
 			break; /* objects.c */
+		case COMMAND_LABEL: c->label = text; break;
+		case COMMAND_SHELL: c->shell = true; break;
 		default:
 			return plm_fail(c->call, EINVAL, "there is no field '%c' of a command",
 			    (char)field);
@@ -47,29 +49,39 @@ static int take_fields(struct command *c)
 	return 0;
 }
 
+/* A word of the command line, in its memory. */
+static char *add_word(char *to, char **word, const char *text, size_t length)
+{
+	if (length)
+		memcpy(to, text, length);
+	to[length] = 0;
+	*word = to;
+	return to + length + 1;
+}
+
 static int take_words(struct command *c, size_t nargs)
 {
-	size_t bytes = 0, length;
+	static const char *const shell[] = { COMMAND_SHELL_WORDS };
+	enum { SHELL_WORDS = sizeof shell / sizeof shell[0], SHELL_BYTES = 16 };
+	size_t bytes = SHELL_BYTES, length, n = 0;
 	for (size_t i = COMMAND_ARG_WORDS; i < nargs; i++) {
 		plm_arg_data(c->call, i, &length);
 		bytes += length + 1;
 	}
 	c->memory = malloc(bytes);
-	c->argv = calloc(nargs - COMMAND_ARG_WORDS + 1, sizeof *c->argv);
+	c->argv = calloc(SHELL_WORDS + nargs - COMMAND_ARG_WORDS + 1, sizeof *c->argv);
 	if (!c->memory || !c->argv)
 		return plm_fail(c->call, COMMAND_OURS, "no memory for a command of %zu bytes",
 		    bytes);
 	char *to = c->memory;
+	for (size_t i = 0; i < SHELL_WORDS && c->shell; i++)
+		to = add_word(to, &c->argv[n++], shell[i], strlen(shell[i]));
 	for (size_t i = COMMAND_ARG_WORDS; i < nargs; i++) {
 		const char *word = plm_arg_data(c->call, i, &length);
 		if (length && memchr(word, 0, length))
 			return plm_fail(c->call, EINVAL, "word %zu has a zero byte in it, which no "
 			    "program can be given", i - COMMAND_ARG_WORDS);
-		if (length)
-			memcpy(to, word, length);
-		to[length] = 0;
-		c->argv[i - COMMAND_ARG_WORDS] = to;
-		to += length + 1;
+		to = add_word(to, &c->argv[n++], word, length);
 	}
 	return 0;
 }
@@ -87,6 +99,9 @@ static int take_arguments(struct command *c)
 	    !ends_with_zero(c->environment, c->environment_bytes))
 		return plm_fail(call, EINVAL, "the fields or the environment do not end with a "
 		    "zero byte");
+	if (c->environment_bytes == 0)
+		c->environment = command_behind(c->fields, c->fields_bytes,
+		    &c->environment_bytes);
 	int r = take_fields(c);
 	if (r == 0)
 		r = objects_take(c);
@@ -157,9 +172,10 @@ static void leave_log(const struct command *c, const struct run *run, struct com
 		return; /* one of several replicas: nobody asks for its log */
 	print_words(c, text);
 	log.text_bytes = (uint32_t)strlen(text);
+	log.label_bytes = (uint32_t)strnlen(c->label, COMMAND_LABEL_MAX);
 	log.out_kept = with_stdout ? capture_length(&run->out) : 0;
 	log.err_kept = capture_length(&run->err);
-	size_t head = sizeof log + log.text_bytes;
+	size_t head = sizeof log + log.text_bytes + log.label_bytes;
 	char *to = plm_result_at(call, COMMAND_RESULT_LOG, head + log.out_kept + log.err_kept);
 	if (!to && log.out_kept + log.err_kept) {
 		log.out_kept = log.err_kept = 0;
@@ -170,6 +186,7 @@ static void leave_log(const struct command *c, const struct run *run, struct com
 		return;
 	memcpy(to, &log, sizeof log);
 	memcpy(to + sizeof log, text, log.text_bytes);
+	memcpy(to + sizeof log + log.text_bytes, c->label, log.label_bytes);
 	if ((log.out_kept && !capture_copy(&run->out, to + head)) ||
 	    (log.err_kept && !capture_copy(&run->err, to + head + log.out_kept)))
 		memset(to, 0, sizeof log); /* what cannot be read back is no log */
@@ -297,7 +314,7 @@ static int run_to_the_end(struct command *c, struct run *run)
 
 static int command_run(plm_call *call)
 {
-	struct command c = { .call = call, .cap = COMMAND_CAP_DEFAULT };
+	struct command c = { .call = call, .label = "", .cap = COMMAND_CAP_DEFAULT };
 	int r = take_arguments(&c);
 	if (r == 0) {
 		struct run run = { .call = call, .pid = -1, .pidfd = -1, .kill_ns = DEADLINE_NEVER,

@@ -38,6 +38,8 @@ struct command { /* what is asked for; texts lie in the task's arguments, or in 
 	char *memory;             /* of the words */
 	const char *directory;    /* NULL: where the worker is */
 	const char *input;        /* NULL: empty */
+	const char *label;        /* "": none */
+	bool shell;               /* its word is a line */
 	uint64_t cap;
 	uint64_t memory_limit;    /* 0: none */
 	const char *environment;  /* zero-ended texts */
