@@ -4,6 +4,7 @@
 ## make demo           install what is missing, build, and watch a runtime work (20 s)
 ## make check          install what is missing, build, run all tests, layers and tidy (5 min)
 ## make crash          kill every operation at every step and judge what is left (15 min)
+## make faults         each system call fails at its n-th use (FAULT_SECONDS=N: a part of it)
 ## make model          three protocols in all their interleavings, with deaths (1 min)
 ## make asan | tsan    the tests under AddressSanitizer and UBSan | under ThreadSanitizer
 ## make layers tidy    the rules of the tree: who may include whom; sizes, links, dead prototypes
@@ -61,7 +62,8 @@ POLICY  := $(call objects,$(call sources,policy))
 ROLES   := $(call objects,$(call sources,scheduler worker)) $(POLICY)
 MACHINE := $(call objects,$(call sources,topology))
 MANAGER := $(call objects,$(call sources,lifecycle))
-DUMP    := $(call objects,$(wildcard cli/plmdump.c cli/dump_*.c) cli/output.c cli/rows.c cli/view.c)
+DUMP    := $(call objects,$(wildcard cli/plmdump.c cli/dump_*.c) \
+	cli/output.c cli/rows.c cli/view.c cli/task_row.c cli/command_text.c)
 CTL     := $(call objects,$(filter-out cli/plmdump.c cli/dump_%.c,$(call sources,cli)))
 
 .PHONY: all
@@ -139,7 +141,7 @@ $(TEST_MODULES): $(B)/%.so: %.c client/plm.h
 # Tests find the programs by PLM_BIN. Logs of what failed stay in build/VARIANT/logs.
 RUN     := PLM_BIN=$(OUT) tools/run.sh
 
-.PHONY: check crash model asan tsan
+.PHONY: check crash faults model asan tsan
 check: deps
 	$(AGAIN) test-programs
 	$(Q)$(RUN) $(B)/logs $(TESTS) tools/layers.sh tools/tidy.sh
@@ -149,6 +151,11 @@ crash: deps
 	$(AGAIN) VARIANT=release sweep-programs
 	$(Q)$(RUN) --show build/logs/crash $(SWEEPS:build/$(VARIANT)/%=build/steps/%) \
 	    $(SWEEPS:build/$(VARIANT)/%=build/release/%)
+
+# FAULT_SECONDS: how long; else until each call has failed at each of its uses.
+faults: all
+	$(Q)tools/deps.sh strace:strace
+	$(Q)python3 tests/faults.py $(if $(FAULT_SECONDS),--seconds $(FAULT_SECONDS))
 
 model:
 	$(Q)tools/deps.sh spin:spin

@@ -2,8 +2,16 @@
 
 #include "base/check.h"
 #include "cli/arguments.h"
+#include "cli/rows.h"
+#include "cli/watch.h"
+#include "client/handle.h"
 
-enum { NS_PER_US = 1000 };
+enum { NS_PER_US = 1000, FOR_PROGRAMS = 3, OWN_WATCH = OPTION_OWN };
+
+static const struct option options[] = {
+	{ "watch", optional_argument, NULL, OWN_WATCH },
+	COMMON_OPTIONS, { 0 },
+};
 
 static const struct column columns[] = {
 	{ "name", "name", -1 }, { "state", "state", -1 }, { "up", "uptime_ms", -1 },
@@ -22,6 +30,9 @@ static const struct column columns[] = {
 	{ "returned", "returned", -1 }, { "  for memory", "evicted", -1 },
 	{ "memory", "memory_bytes", -1 }, { "  free", "memory_free", -1 },
 	{ "  accept from", "accept_free", -1 }, { "  return below", "return_free", -1 },
+	/* for programs; people have a line of their own */
+	{ "todo", "todo", -1 }, { "in progress", "in_progress", -1 },
+	{ "finished", "finished", -1 },
 };
 
 static const char *state_name(const plm_status *s)
@@ -44,10 +55,21 @@ static void memory_cells(struct output *out, const plm_status *s)
 	cell_size(out, s->memory_return_free);
 }
 
-static void print_status(struct output *out, const plm_status *s)
+/* A record that is done may also be an object. */
+static uint64_t count_finished(const struct tables *t)
 {
-	out->upright = true;
-	list_begin(out, columns, COUNT_OF(columns));
+	uint32_t fresh = pool_fresh(&t->pool);
+	uint64_t n = 0;
+	for (uint32_t i = 0; i < fresh; i++) {
+		uint64_t word = sh_load(&t->record[i].state);
+		n += word_state(word) == RECORD_DONE && !(word_flags(word) & FLAG_OBJECT);
+	}
+	return n;
+}
+
+static void print_status(struct output *out, const plm_status *s, uint64_t finished)
+{
+	list_begin(out, columns, COUNT_OF(columns) - (out->json ? 0 : FOR_PROGRAMS));
 	cell_text(out, s->name);
 	const char *state = state_name(s);
 	cell_tinted(out, state, strcmp(state, "up") == 0 ? TINT_GOOD : TINT_BAD);
@@ -79,28 +101,60 @@ static void print_status(struct output *out, const plm_status *s)
 	cell_number(out, s->returned);
 	cell_number(out, s->evicted);
 	memory_cells(out, s);
+	if (out->json) {
+		cell_number(out, s->waiting + s->ready);
+		cell_number(out, s->running);
+		cell_number(out, finished);
+	}
 	row_end(out);
+}
+
+static void print_for_people(const struct tables *t, struct output *out, const plm_status *s,
+    uint64_t finished)
+{
+	fprintf(out->file, "\n%llu todo, %llu in progress, %llu finished, %llu failed\n\n",
+	    (unsigned long long)(s->waiting + s->ready), (unsigned long long)s->running,
+	    (unsigned long long)finished, (unsigned long long)s->failed);
+	rows_workers(t, out);
+}
+
+/* The workers are for people: of `--json` each command prints one table. */
+static int show(struct context *context, void *argument)
+{
+	plm_status status;
+	const struct tables *t = plm_tables(context->rt);
+	struct output *out = &context->out;
+	(void)argument;
+	int r = plm_status_get(context->rt, &status);
+	if (r < 0)
+		return failed(r, "status");
+	uint64_t finished = count_finished(t);
+	out->upright = true;
+	print_status(out, &status, finished);
+	out->upright = false;
+	if (!out->json && !out->quiet)
+		print_for_people(t, out, &status, finished);
+	return EXIT_FINE;
 }
 
 static int run_status(struct context *context, int argc, char **argv)
 {
-	plm_status status;
-	operands(context, argc, argv, 0, 0);
-	int code = runtime(context);
-	if (code != EXIT_FINE)
-		return code;
-	int r = plm_status_get(context->rt, &status);
-	if (r < 0)
-		return failed(r, "status");
-	print_status(&context->out, &status);
-	return EXIT_FINE;
+	struct watch watch = { .wanted = false };
+	while (next_option(context, argc, argv, "", options) != -1)
+		watch_option(context, argc, argv, &watch);
+	expect_operands(context, argc, 0, 0);
+	return watch_run(context, &watch, show, NULL);
 }
 
 const struct command cmd_status = {
 	.name = "status",
 	.usage = "[OPTION]...",
-	.help = "the runtime at a glance: processes, records, store and their limits",
-	.details = "State: up; paused (plmctl pause); closed to new tasks (plmctl drain);\n"
+	.help = "the runtime at a glance: processes, tasks, records, store and their limits",
+	.details = WATCH_HELP
+	           "\nBelow it, but with --json, how many tasks there are (todo: they wait or\n"
+	           "are ready; finished and failed: as long as anybody holds or keeps them), and\n"
+	           "a row a worker, as of plmctl workers.\n"
+	           "State: up; paused (plmctl pause); closed to new tasks (plmctl drain);\n"
 	           "draining, to end (plmctl stop); memory-short: less memory is free than tasks\n"
 	           "are accepted from (plm --accept-free), none starts.\n"
 	           "Reassigned: tasks of workers that died, queued again; so many microseconds\n"

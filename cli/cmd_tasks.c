@@ -1,48 +1,215 @@
+#include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "cli/arguments.h"
-#include "cli/rows.h"
+#include "cli/task_filter.h"
+#include "cli/watch.h"
 #include "client/handle.h"
 
-enum { OWN_STATE = OPTION_OWN, OWN_LIMIT };
+enum { OWN_LIMIT = OPTION_OF_FILTERED, OWN_SORT, OWN_COLUMNS, OWN_WATCH, NAMES_BYTES = 256,
+	ROWS_LEAST = 256 };
 
 static const struct option options[] = {
-	{ "state", required_argument, NULL, OWN_STATE },
 	{ "limit", required_argument, NULL, OWN_LIMIT },
-	COMMON_OPTIONS, { 0 },
+	{ "sort", required_argument, NULL, OWN_SORT },
+	{ "columns", required_argument, NULL, OWN_COLUMNS },
+	{ "watch", optional_argument, NULL, OWN_WATCH },
+	TASK_FILTER_OPTIONS, COMMON_OPTIONS, { 0 },
 };
 
-static int state_word(const struct context *context, const char *word)
+struct list {
+	struct task_filter filter;
+	struct task_columns columns;
+	uint64_t most; /* rows */
+	int sort;      /* column; negative: as they are found */
+	bool falling;
+	struct watch watch;
+};
+
+/* ---- options ---- */
+
+static int column_word(const struct context *context, const char *option, const char *word,
+    size_t length)
 {
-	for (int state = RECORD_WAITING; state <= RECORD_CANCELLED; state++)
-		if (strcmp(word, record_state_name((enum record_state)state)) == 0)
-			return state;
-	usage_error(context,
-	    "--state is waiting, ready, running, done, failed, dead or cancelled: %s", word);
+	char names[NAMES_BYTES];
+	int which = task_column_find(word, length);
+	if (which >= 0)
+		return which;
+	task_columns_names(names, sizeof names);
+	usage_error(context, "%s: there is no column %.*s, but %s", option, (int)length, word,
+	    names);
+}
+
+static void take_columns(const struct context *context, const char *words,
+    struct task_columns *columns)
+{
+	*columns = (struct task_columns){ .n = 0 };
+	for (;;) {
+		size_t length = strcspn(words, ",");
+		int which = column_word(context, "--columns", words, length);
+		for (unsigned i = 0; i < columns->n; i++)
+			if (columns->which[i] == which)
+				usage_error(context, "--columns: %.*s is there twice", (int)length,
+				    words);
+		task_columns_add(columns, which);
+		if (!words[length])
+			return;
+		words += length + 1;
+	}
+}
+
+static void take_option(const struct context *context, int option, int argc, char **argv,
+    struct list *list)
+{
+	switch (option) {
+	case OWN_LIMIT:
+		list->most = (uint64_t)number_word(context, "--limit", optarg, 0, LONG_MAX);
+		break;
+	case OWN_SORT:
+		list->falling = optarg[0] == '-';
+		list->sort = column_word(context, "--sort", optarg + list->falling,
+		    strlen(optarg + list->falling));
+		break;
+	case OWN_COLUMNS: take_columns(context, optarg, &list->columns); break;
+	case OWN_WATCH: watch_option(context, argc, argv, &list->watch); break;
+	default: filter_option(context, option, &list->filter);
+	}
+}
+
+/* Ids alone, everything for programs, what matters most for people. */
+static void choose_columns(const struct context *context, struct task_columns *columns)
+{
+	if (context->quiet) {
+		*columns = (struct task_columns){ .n = 0 };
+		task_columns_add(columns, task_column_find("ref", strlen("ref")));
+	} else if (!columns->n && context->json) {
+		task_columns_all(columns);
+	} else if (!columns->n) {
+		task_columns_usual(columns);
+	}
+}
+
+/* ---- as they are found: the first rows are out before the last record was looked at ---- */
+
+static int stream(struct context *context, const struct list *list)
+{
+	static struct task_row row;
+	const struct tables *t = plm_tables(context->rt);
+	struct output *out = &context->out;
+	uint32_t end = pool_fresh(&t->pool);
+	uint64_t found = 0, shown = 0;
+	for (uint32_t i = 0; i < end && shown < list->most && !ferror(out->file) &&
+	     !filter_is_over(&list->filter, found); i++) {
+		if (!filter_task(t, i, &list->filter, list->columns.with_texts, &row) ||
+		    !filter_row(&list->filter, ++found))
+			continue;
+		task_row_print(t, out, &list->columns, &row);
+		shown++;
+	}
+	return EXIT_FINE;
+}
+
+/* ---- sorted ---- */
+
+struct sorted {
+	uint64_t ref, number;
+	char *text; /* NULL: by number */
+};
+
+struct found {
+	struct sorted *row;
+	size_t n, room;
+};
+
+static int compare(const void *a, const void *b)
+{
+	const struct sorted *x = a, *y = b;
+	int order = x->text && y->text ? strcmp(x->text, y->text) :
+	    (x->number > y->number) - (x->number < y->number);
+	uint32_t i = ref_index(x->ref), j = ref_index(y->ref);
+	return order ? order : (i > j) - (i < j);
+}
+
+static bool add_found(struct found *all, int column, const struct task_row *row)
+{
+	const char *text;
+	if (all->n == all->room) {
+		size_t room = all->room ? all->room * 2 : ROWS_LEAST;
+		struct sorted *more = realloc(all->row, room * sizeof *more);
+		if (!more)
+			return false;
+		all->row = more;
+		all->room = room;
+	}
+	struct sorted *new = &all->row[all->n];
+	*new = (struct sorted){ .ref = row->view.ref,
+		.number = task_column_key(column, row, &text) };
+	if (text && !(new->text = strdup(text)))
+		return false;
+	all->n++;
+	return true;
+}
+
+static int find_all(struct context *context, const struct list *list, struct found *ret)
+{
+	static struct task_row row;
+	const struct tables *t = plm_tables(context->rt);
+	uint32_t end = pool_fresh(&t->pool);
+	bool texts = task_column_reads_texts(list->sort);
+	for (uint32_t i = 0; i < end; i++)
+		if (filter_task(t, i, &list->filter, texts, &row) &&
+		    !add_found(ret, list->sort, &row))
+			return failed(-ENOMEM, "sorting");
+	qsort(ret->row, ret->n, sizeof *ret->row, compare);
+	return EXIT_FINE;
+}
+
+/* What went since, or fits no longer, is left out; its number is not given to another. */
+static void print_found(struct context *context, const struct list *list, const struct found *all)
+{
+	static struct task_row row;
+	const struct tables *t = plm_tables(context->rt);
+	struct output *out = &context->out;
+	uint64_t shown = 0;
+	for (size_t i = 0; i < all->n && shown < list->most && !ferror(out->file); i++) {
+		uint64_t ref = all->row[list->falling ? all->n - 1 - i : i].ref;
+		if (!filter_row(&list->filter, i + 1) || !filter_task(t, ref_index(ref),
+			&list->filter, list->columns.with_texts, &row) || row.view.ref != ref)
+			continue;
+		task_row_print(t, out, &list->columns, &row);
+		shown++;
+	}
+}
+
+static int sort(struct context *context, const struct list *list)
+{
+	struct found all = { .n = 0 };
+	int code = find_all(context, list, &all);
+	if (code == EXIT_FINE)
+		print_found(context, list, &all);
+	for (size_t i = 0; i < all.n; i++)
+		free(all.row[i].text);
+	free(all.row);
+	return code;
+}
+
+static int show(struct context *context, void *argument)
+{
+	const struct list *list = argument;
+	task_list_begin(&context->out, &list->columns);
+	return list->sort >= 0 ? sort(context, list) : stream(context, list);
 }
 
 static int run_tasks(struct context *context, int argc, char **argv)
 {
-	struct task_filter filter = { .state = -1, .most = UINT64_MAX };
+	struct list list = { .most = UINT64_MAX, .sort = -1 };
 	int option;
-	while ((option = next_option(context, argc, argv, "", options)) != -1) {
-		if (option == OWN_STATE && strcmp(optarg, "dead") == 0) {
-			filter.state = RECORD_FAILED;
-			filter.dead = true;
-		} else if (option == OWN_STATE) {
-			filter.state = state_word(context, optarg);
-			filter.dead = false;
-		} else {
-			filter.most = (uint64_t)number_word(context, "--limit", optarg, 0,
-			    LONG_MAX);
-		}
-	}
+	while ((option = next_option(context, argc, argv, "", options)) != -1)
+		take_option(context, option, argc, argv, &list);
 	expect_operands(context, argc, 0, 0);
-	int code = runtime(context);
-	if (code == EXIT_FINE)
-		rows_tasks(plm_tables(context->rt), &context->out, &filter);
-	return code;
+	choose_columns(context, &list.columns);
+	return watch_run(context, &list.watch, show, &list);
 }
 
 const struct command cmd_tasks = {
@@ -50,10 +217,18 @@ const struct command cmd_tasks = {
 	.usage = "[OPTION]...",
 	.help = "the tasks whose futures somebody holds or needs, one row each",
 	.details =
-	    "  --state STATE      only waiting, ready, running, done, failed, dead or cancelled "
-	    "ones;\n"
-	    "                     dead are those that failed in their last try of several (plmctl "
-	    "retry)\n"
-	    "  --limit N          at most N rows\n",
+	    TASK_FILTER_HELP
+	    "  --limit N          at most N rows\n"
+	    "  --sort COLUMN      smallest first; -COLUMN: largest first\n"
+	    "  --columns NAME,... these, in this order: ref state function priority attempt owner\n"
+	    "                     age queued ran args pending held kept fails returns exit output\n"
+	    "                     label command (with --json all of them, unless some are named)\n"
+	    WATCH_HELP
+	    "\nRows come as they are found, in the order of the runtime's table, and at once: a\n"
+	    "million of them do no harm to `| head`. EXIT is the exit code of a command, 128+N\n"
+	    "of signal N, the code of another failure; OUTPUT what it has written to stdout;\n"
+	    "COMMAND its words, or the function of a task that is no command. Of the words the\n"
+	    "first thousand bytes count, once it is settled the first 239; of one that was\n"
+	    "cancelled before it began there are none.\n",
 	.run = run_tasks,
 };

@@ -2,18 +2,23 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "cli/arguments.h"
-#include "cli/result.h"
+#include "cli/task_filter.h"
 
-enum { OWN_ANY = OPTION_OWN, OWN_ALL };
+enum { OWN_ANY = OPTION_OF_FILTERED, OWN_ALL, OWN_ALL_KEPT, OWN_NO_FAIL };
 
 static const struct option options[] = {
 	{ "any", no_argument, NULL, OWN_ANY },
 	{ "all", no_argument, NULL, OWN_ALL },
-	COMMON_OPTIONS, { 0 },
+	{ "all-kept", no_argument, NULL, OWN_ALL_KEPT },
+	{ "no-fail", no_argument, NULL, OWN_NO_FAIL },
+	TASK_FILTER_OPTIONS, COMMON_OPTIONS, { 0 },
 };
 
 static const struct column columns[] = { { "REF", "ref", -24 }, { "STATE", "state", -9 } };
+
+struct wait {
+	bool any, no_fail;
+};
 
 /* What a settled future became. */
 static const char *outcome(plm *rt, plm_ref ref)
@@ -27,76 +32,94 @@ static const char *outcome(plm *rt, plm_ref ref)
 }
 
 /* One row a settled future; returns how many did not succeed, as an exit code. */
-static int print_settled(struct context *context, const plm_ref *refs, const uint8_t *ready,
-    size_t n)
+static int print_settled(struct context *context, const struct selection *s, const uint8_t *ready)
 {
 	struct output *out = &context->out;
-	int bad = 0;
+	size_t bad = 0;
 	list_begin(out, columns, COUNT_OF(columns));
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < s->n; i++) {
 		char text[PLM_REF_TEXT_BYTES];
 		if (!ready[i])
 			continue;
-		const char *state = outcome(context->rt, refs[i]);
+		const char *state = outcome(context->rt, s->ref[i]);
 		bool good = state[0] == 'd';
 		bad += !good;
-		plm_ref_print(refs[i], text);
+		plm_ref_print(s->ref[i], text);
 		cell_text(out, text);
 		cell_tinted(out, state, good ? TINT_GOOD : TINT_BAD);
 		row_end(out);
 	}
-	return bad > EXIT_COUNT_MAX ? EXIT_COUNT_MAX + 1 : bad;
+	return bad > EXIT_COUNT_MAX ? EXIT_COUNT_MAX + 1 : (int)bad;
 }
 
-static int hold_all(struct context *context, const plm_ref *refs, char **words, size_t n)
+/* Of those a filter has found, the ones that went meanwhile are left out. */
+static int hold_all(struct context *context, struct selection *s)
 {
-	for (size_t i = 0; i < n; i++) {
-		int r = plm_hold(context->rt, refs[i]);
-		if (r < 0)
-			return failed(r, words[i]);
+	size_t held = 0;
+	for (size_t i = 0; i < s->n; i++) {
+		char text[PLM_REF_TEXT_BYTES];
+		int r = plm_hold(context->rt, s->ref[i]);
+		plm_ref_print(s->ref[i], text);
+		if (r < 0 && (s->named || r != -ESTALE))
+			return failed(r, text);
+		if (r == 0)
+			s->ref[held++] = s->ref[i];
 	}
+	s->n = held;
 	return EXIT_FINE;
 }
 
-static int wait_for(struct context *context, const plm_ref *refs, char **words, size_t n, bool any)
+static int wait_for(struct context *context, struct selection *s, const struct wait *wait)
 {
-	uint8_t *ready = calloc(n, sizeof *ready);
-	int code = ready ? runtime(context) : failed(-ENOMEM, "wait");
-	if (code == EXIT_FINE)
-		code = hold_all(context, refs, words, n);
-	if (code == EXIT_FINE) {
-		int r = plm_wait(context->rt, refs, n, any ? 1 : n, context->timeout_ms, ready);
-		if (r >= 0 || r == -ETIMEDOUT)
-			code = print_settled(context, refs, ready, n);
-		if (r < 0)
-			code = failed(r, "waiting");
-	}
+	int code = hold_all(context, s);
+	if (code != EXIT_FINE)
+		return code;
+	uint8_t *ready = calloc(s->n ? s->n : 1, sizeof *ready);
+	if (!ready)
+		return failed(-ENOMEM, "wait");
+	size_t want = wait->any && s->n ? 1 : s->n;
+	int r = plm_wait(context->rt, s->ref, s->n, want, context->timeout_ms, ready);
+	code = r < 0 ? failed(r, "waiting") : EXIT_FINE; /* now: what comes has a why of its own */
+	int bad = r >= 0 || r == -ETIMEDOUT ? print_settled(context, s, ready) : 0;
 	free(ready);
-	return code;
+	return r < 0 || wait->no_fail ? code : bad;
 }
 
 static int run_wait(struct context *context, int argc, char **argv)
 {
-	bool any = false;
+	struct task_filter filter = { .states = 0 };
+	struct wait wait = { .any = false };
+	struct selection selection;
 	int option;
-	while ((option = next_option(context, argc, argv, "", options)) != -1)
-		any = option == OWN_ANY;
-	expect_operands(context, argc, 1, argc);
-	size_t n;
-	plm_ref *refs = reference_words(argc, argv, &n);
-	int code = wait_for(context, refs, argv + optind, n, any);
-	free(refs);
+	while ((option = next_option(context, argc, argv, "", options)) != -1) {
+		if (option == OWN_ANY || option == OWN_ALL)
+			wait.any = option == OWN_ANY;
+		else if (option == OWN_NO_FAIL)
+			wait.no_fail = true;
+		else if (option == OWN_ALL_KEPT)
+			filter.kept = filter.given = true;
+		else
+			filter_option(context, option, &filter);
+	}
+	int code = select_tasks(context, argc, argv, &filter, &selection);
+	if (code == EXIT_FINE)
+		code = wait_for(context, &selection, &wait);
+	selection_free(&selection);
 	return code;
 }
 
 const struct command cmd_wait = {
 	.name = "wait",
-	.usage = "[OPTION]... @REF...",
+	.usage = "[OPTION]... @REF...  |  [OPTION]... FILTER...",
 	.help = "wait until futures are settled and say what became of them",
 	.details =
 	    "  --all              until all are settled (default)\n"
 	    "  --any              until one is\n"
-	    "\nPrints one row a settled future: done, failed or cancelled.\n"
+	    "  --no-fail          exit code 0 also if some did not succeed\n"
+	    "  --all-kept         every task that is kept (submit --detach)\n"
+	    TASK_FILTER_HELP
+	    "\nPrints one row a settled future: done, failed or cancelled. A filter finds the\n"
+	    "tasks that are there when it is asked, and none that come later.\n"
 	    "Exit code: how many of them did not succeed, up to 100; 101: more; 124: time ran "
 	    "out.\n",
 	.run = run_wait,

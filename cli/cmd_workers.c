@@ -2,13 +2,15 @@
 
 #include "cli/arguments.h"
 #include "cli/rows.h"
+#include "cli/watch.h"
 #include "client/handle.h"
 
-enum { OWN_ALL = OPTION_OWN, OWN_SET };
+enum { OWN_ALL = OPTION_OWN, OWN_SET, OWN_WATCH };
 
 static const struct option options[] = {
 	{ "all", no_argument, NULL, OWN_ALL },
 	{ "set", required_argument, NULL, OWN_SET },
+	{ "watch", optional_argument, NULL, OWN_WATCH },
 	COMMON_OPTIONS, { 0 },
 };
 
@@ -18,27 +20,35 @@ static int set(struct context *context, unsigned wanted)
 	return r < 0 ? failed(r, "workers --set") : EXIT_FINE;
 }
 
+static int show(struct context *context, void *argument)
+{
+	const bool *all = argument;
+	(*all ? rows_processes : rows_workers)(plm_tables(context->rt), &context->out);
+	return EXIT_FINE;
+}
+
 static int run_workers(struct context *context, int argc, char **argv)
 {
 	bool all = false;
 	long wanted = -1;
+	struct watch watch = { .wanted = false };
 	for (int option; (option = next_option(context, argc, argv, "", options)) != -1;) {
 		all |= option == OWN_ALL;
 		if (option == OWN_SET)
 			wanted = number_word(context, "--set", optarg, 0, INT_MAX);
+		if (option == OWN_WATCH)
+			watch_option(context, argc, argv, &watch);
 	}
 	expect_operands(context, argc, 0, 0);
+	if (wanted < 0)
+		return watch_run(context, &watch, show, &all);
 	int code = runtime(context);
-	if (code == EXIT_FINE && wanted >= 0)
-		return set(context, (unsigned)wanted);
-	if (code == EXIT_FINE)
-		(all ? rows_processes : rows_workers)(plm_tables(context->rt), &context->out);
-	return code;
+	return code == EXIT_FINE ? set(context, (unsigned)wanted) : code;
 }
 
 const struct command cmd_workers = {
 	.name = "workers",
-	.usage = "[--all | --set N]",
+	.usage = "[--all | --set N] [--watch [SECONDS]]",
 	.help = "the workers: what each one runs, its last sign of life, what it has done",
 	.details =
 	    "  --all              manager, scheduler and clients too\n"
@@ -46,6 +56,7 @@ const struct command cmd_workers = {
 	    "                     are started; of too many, those with the highest numbers end\n"
 	    "                     what they run and leave.\n"
 	    "                     With 0 of them tasks wait until there are more.\n"
+	    WATCH_HELP
 	    "\nA row a process: a worker has one for each of its slots. WORKER: its number; GEN:\n"
 	    "its generation; USED: slots with a task, or kept for one. STATE: live, leaving\n"
 	    "(it ends its task), stopped (by a SIGSTOP), suspect (it sleeps and misses its\n"

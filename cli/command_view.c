@@ -8,83 +8,10 @@
 
 #include "base/clock.h"
 #include "client/handle.h"
-#include "tables/args.h"
-
-static bool is_command(const struct tables *t, const struct record *r, uint64_t word)
-{
-	struct function_entry entry;
-	return !(word_flags(word) & FLAG_OBJECT) &&
-	    registry_function(&t->registry, r->function, &entry) &&
-	    strcmp(entry.name, COMMAND_FUNCTION) == 0;
-}
-
-static const char *argument_text(const struct tables *t, const struct arg *arg,
-    uint64_t *ret_length)
-{
-	uint64_t word;
-	*ret_length = arg->length;
-	if (!arg->future)
-		return arg->data;
-	const struct record *r = record_lookup(t, arg->future->ref, &word);
-	return r && word_state(word) == RECORD_DONE ? record_value(t, r, ret_length) : NULL;
-}
-
-static bool has_field(const struct tables *t, const struct arg *arg, enum command_field wanted)
-{
-	uint64_t length;
-	enum command_field field;
-	const char *at = NULL, *text, *fields = argument_text(t, arg, &length);
-	while (fields && command_field(fields, length, &at, &field, &text))
-		if (field == wanted)
-			return true;
-	return false;
-}
-
-/* While it is not settled its arguments are there; what is read is judged by who looks again. */
-static void read_words(const struct tables *t, struct record *r, char ret[COMMAND_TEXT_MAX])
-{
-	struct args_reader reader;
-	struct arg arg;
-	size_t n = 0;
-	ret[0] = 0;
-	if (!args_open(t, r, &reader))
-		return;
-	for (int i = 0; args_next(&reader, &arg) && n < COMMAND_TEXT_MAX; i++) {
-		if (i == COMMAND_ARG_FIELDS && has_field(t, &arg, COMMAND_SHELL))
-			n += (size_t)snprintf(ret, COMMAND_TEXT_MAX, "%s %s", COMMAND_SHELL_WORDS);
-		if (i < COMMAND_ARG_WORDS || arg.future)
-			continue;
-		int shown = arg.length < COMMAND_TEXT_MAX ? (int)arg.length : COMMAND_TEXT_MAX;
-		n += (size_t)snprintf(ret + n, COMMAND_TEXT_MAX - n, "%s%.*s", n ? " " : "", shown,
-		    (const char *)arg.data);
-	}
-}
-
-/* The results beyond the first, one after the other: *next begins as that of the task. NULL: no
- * more, or what is there makes no sense. */
-static const struct record *next_part(const struct tables *t, uint32_t *next, int *steps)
-{
-	if (!*next || *next > t->limits.records || ++*steps > RESULTS_MAX)
-		return NULL;
-	const struct record *part = record_at(t, *next - 1);
-	*next = part->part.next;
-	return word_state(sh_load(&part->state)) == RECORD_PART ? part : NULL;
-}
-
-static const struct record *log_part(const struct tables *t, const struct record *r)
-{
-	uint32_t next = r->first_part;
-	int steps = 0;
-	const struct record *part;
-	while ((part = next_part(t, &next, &steps)) != NULL)
-		if (part->part.which == COMMAND_RESULT_LOG)
-			break;
-	return part;
-}
 
 static void read_log(const struct tables *t, const struct record *r, struct command_view *ret)
 {
-	const struct record *part = log_part(t, r);
+	const struct record *part = command_log_part(t, r);
 	uint64_t length = 0;
 	const void *data = part ? record_value(t, part, &length) : NULL;
 	ret->logged = command_log_read(data, length, &ret->log, &ret->texts);
@@ -93,36 +20,6 @@ static void read_log(const struct tables *t, const struct record *r, struct comm
 		    ret->texts.command);
 	if (ret->state == RECORD_DONE)
 		ret->value = record_value(t, r, &ret->value_bytes);
-}
-
-static void read_label(const struct tables *t, struct record *r, char ret[COMMAND_LABEL_MAX + 1])
-{
-	struct args_reader reader;
-	struct arg arg;
-	uint64_t length;
-	enum command_field field;
-	const char *at = NULL, *text, *fields;
-	if (!args_open(t, r, &reader) || !args_next(&reader, &arg))
-		return;
-	fields = argument_text(t, &arg, &length);
-	while (fields && command_field(fields, length, &at, &field, &text))
-		if (field == COMMAND_LABEL)
-			snprintf(ret, COMMAND_LABEL_MAX + 1, "%.*s", COMMAND_LABEL_MAX, text);
-}
-
-void command_label(const struct tables *t, struct record *r, uint64_t word,
-    char ret[COMMAND_LABEL_MAX + 1])
-{
-	struct command_log log;
-	struct command_texts texts;
-	uint64_t length = 0;
-	const struct record *part = state_settled(word_state(word)) ? log_part(t, r) : NULL;
-	const void *data = part ? record_value(t, part, &length) : NULL;
-	ret[0] = 0;
-	if (command_log_read(data, length, &log, &texts))
-		snprintf(ret, COMMAND_LABEL_MAX + 1, "%.*s", (int)log.label_bytes, texts.label);
-	else if (!state_settled(word_state(word)) || word_dead(word))
-		read_label(t, r, ret);
 }
 
 static void read_owner(const struct tables *t, uint64_t word, struct command_view *ret)
@@ -154,7 +51,7 @@ static void read_command(const struct tables *t, struct record *r, uint64_t word
 	if (state_settled(ret->state))
 		read_log(t, r, ret);
 	if (!state_settled(ret->state) || (word_dead(word) && !ret->logged))
-		read_words(t, r, ret->text); /* its arguments are there */
+		command_words(t, r, ret->text, sizeof ret->text); /* its arguments are there */
 	command_label(t, r, word, ret->label);
 	read_owner(t, word, ret);
 	read_times(t, r, ret);
@@ -171,7 +68,7 @@ int command_look(struct context *context, plm_ref ref, struct command_view *ret)
 	if (!r)
 		return failed(error, text);
 	r = ref_speaker(context->rt, r, &word);
-	if (!is_command(t, r, word)) {
+	if (!command_is(t, r, word)) {
 		fprintf(stderr, "plmctl: %s is no command: it does not come from `plmctl submit`\n",
 		    text);
 		return EXIT_DATA;
@@ -195,7 +92,7 @@ unsigned command_outputs(struct context *context, const struct command_view *v, 
 	n = n < RESULTS_MAX ? n : 0;
 	for (unsigned i = 0; i < n; i++)
 		ret[i] = PLM_NONE;
-	while ((part = next_part(t, &next, &steps)) != NULL) {
+	while ((part = command_next_part(t, &next, &steps)) != NULL) {
 		uint64_t word = sh_load(&part->state);
 		uint32_t which = part->part.which;
 		if (which >= COMMAND_RESULTS && which - COMMAND_RESULTS < n)

@@ -5,7 +5,7 @@
 #define PLM_CLI_COMMAND_VIEW_H
 
 #include "cli/command.h"
-#include "tables/command.h"
+#include "cli/command_text.h"
 
 struct command_view {
 	plm_ref ref;
@@ -25,11 +25,6 @@ struct command_view {
 
 /* EXIT_FINE, or an exit code after a message: it is no command, or gone. */
 int command_look(struct context *context, plm_ref ref, struct command_view *ret);
-
-/* The label of a command, from its log or its arguments, whichever is there; "": none. For who
- * looks at many: r need not be held, what is read while it goes is a label or none. */
-void command_label(const struct tables *t, struct record *r, uint64_t word,
-    char ret[COMMAND_LABEL_MAX + 1]);
 
 /* What was kept of stream 1 or 2 of a command that is settled. */
 const char *command_kept(const struct command_view *v, int stream, uint64_t *ret_length);

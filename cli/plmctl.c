@@ -1,5 +1,6 @@
 /* plmctl.c - the client for people and scripts: finds the command and runs it. */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,8 @@
 
 static const struct command *const commands[] = {
 	&cmd_call, &cmd_submit, &cmd_load,
-	&cmd_put, &cmd_get, &cmd_wait, &cmd_cancel, &cmd_retry, &cmd_drop,
+	&cmd_put, &cmd_get, &cmd_wait, &cmd_cancel, &cmd_requeue,
+	&cmd_retry, &cmd_move, &cmd_forget, &cmd_drop,
 	&cmd_explain, &cmd_info, &cmd_logs,
 	&cmd_status, &cmd_tasks, &cmd_workers, &cmd_clients, &cmd_objects, &cmd_functions,
 	&cmd_module, &cmd_policy, &cmd_topology, &cmd_pause, &cmd_resume, &cmd_drain, &cmd_stop,
@@ -110,13 +112,18 @@ static int help(const struct context *context, int argc, char **argv)
 	return EXIT_FINE;
 }
 
-/* A result that never reached its reader is no success. */
+/* A result that never reached its reader is no success; but one that has seen enough, as `head`, is
+ * nothing to speak of. */
 static int finish(struct context *context, int code)
 {
+	bool written = fflush(stdout) == 0 && !ferror(stdout);
+	int error = errno;
 	plm_disconnect(&context->rt);
-	if (fflush(stdout) == 0 && !ferror(stdout))
+	if (written)
 		return code;
-	fprintf(stderr, "plmctl: writing: %s\n", strerror(errno));
+	if (error == EPIPE)
+		return EXIT_SIGNAL + SIGPIPE;
+	fprintf(stderr, "plmctl: writing: %s\n", strerror(error));
 	return code == EXIT_FINE ? EXIT_OURS : code;
 }
 

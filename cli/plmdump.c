@@ -53,8 +53,7 @@ static bool show_workers(struct dump *dump)
 
 static bool show_tasks(struct dump *dump)
 {
-	static const struct task_filter all = { .state = -1, .most = UINT64_MAX };
-	rows_tasks(&dump->tables, &dump->out, &all);
+	rows_tasks(&dump->tables, &dump->out);
 	return true;
 }
 

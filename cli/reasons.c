@@ -137,7 +137,8 @@ static void check_failed_task(struct look *l)
 	view_ref(l->t, failure.root, root);
 	snprintf(why, sizeof why, failure.signal ? "signal %" PRId32 : "code %" PRId32,
 	    failure.signal ? failure.signal : failure.code);
-	const char *dead = word_dead(l->word) ? "; it had all its attempts: plmctl retry" : "";
+	bool spent = word_dead(l->word) && record_tries(l->r, l->word) > 1;
+	const char *dead = spent ? "; it had all its attempts: plmctl retry" : "";
 	if (failure.root == l->ref) {
 		say(l, "failed", "%s: %s (%s)%s", times, message, why, dead);
 		return;

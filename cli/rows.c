@@ -4,15 +4,9 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "cli/view.h"
+#include "cli/task_row.h"
 
 enum { REF_WIDTH = -27, FUNCTION_WIDTH = -20 };
-
-static enum tint state_tint(enum record_state state)
-{
-	return state == RECORD_FAILED || state == RECORD_CANCELLED ? TINT_BAD :
-	    state == RECORD_RUNNING ? TINT_GOOD : TINT_NONE;
-}
 
 static void cell_ref(const struct tables *t, struct output *out, uint64_t ref)
 {
@@ -31,61 +25,16 @@ static void cell_text_or_none(struct output *out, const char *text)
 
 /* ---- tasks ---- */
 
-static const struct column task_columns[] = {
-	{ "REF", "ref", REF_WIDTH }, { "STATE", "state", -9 },
-	{ "FUNCTION", "function", FUNCTION_WIDTH },
-	{ "PRIO", "priority", 6 }, { "TRY", "attempt", 3 }, { "OWNER", "owner", 5 },
-	{ "AGE", "age_ms", 8 }, { "RAN", "run_ms", 8 }, { "ARGS", "args", 5 },
-	{ "PENDING", "pending", 7 }, { "HELD", "holders", 4 }, { "FAILS", "failures", 5 },
-	{ "BACK", "returned", 4 },
-};
-
-static void task_row(const struct tables *t, struct output *out, const struct record_view *v)
+void rows_tasks(const struct tables *t, struct output *out)
 {
-	bool ran = v->state == RECORD_RUNNING || state_settled(v->state);
-	cell_ref(t, out, v->ref);
-	cell_tinted(out, v->stopping ? "stopping" : v->dead ? "dead" : record_state_name(v->state),
-	    state_tint(v->state));
-	cell_text_or_none(out, v->function);
-	cell_signed(out, v->priority);
-	cell_number(out, v->attempt);
-	if (v->state == RECORD_RUNNING)
-		cell_number(out, v->owner);
-	else
-		cell_none(out);
-	cell_ms(out, v->age_ms);
-	if (ran)
-		cell_ms(out, v->run_ms);
-	else
-		cell_none(out);
-	cell_number(out, v->nargs);
-	cell_number(out, v->pending);
-	cell_number(out, v->holders);
-	cell_number(out, v->failures);
-	cell_number(out, v->returned);
-	row_end(out);
-}
-
-/* RESERVED records are slots that some process has at hand: no tasks yet. */
-static bool is_task(const struct record_view *v)
-{
-	return !v->object && !v->part && v->state != RECORD_RESERVED;
-}
-
-void rows_tasks(const struct tables *t, struct output *out, const struct task_filter *filter)
-{
-	struct record_view v;
+	static struct task_row row;
+	struct task_columns columns;
 	uint32_t end = pool_fresh(&t->pool);
-	uint64_t rows = 0;
-	list_begin(out, task_columns, COUNT_OF(task_columns));
-	for (uint32_t i = 0; i < end && rows < filter->most; i++) {
-		if (!view_record(t, i, &v) || !is_task(&v))
-			continue;
-		if (filter->state >= 0 && ((int)v.state != filter->state || v.dead != filter->dead))
-			continue;
-		task_row(t, out, &v);
-		rows++;
-	}
+	task_columns_bare(&columns);
+	task_list_begin(out, &columns);
+	for (uint32_t i = 0; i < end; i++)
+		if (task_row_read(t, i, false, &row))
+			task_row_print(t, out, &columns, &row);
 }
 
 /* ---- objects ---- */

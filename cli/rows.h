@@ -7,13 +7,7 @@
 #include "cli/output.h"
 #include "tables/tables.h"
 
-struct task_filter {
-	int state;     /* enum record_state; negative: any */
-	bool dead;     /* of the failed ones, those that are dead; false: those that are not */
-	uint64_t most; /* rows */
-};
-
-void rows_tasks(const struct tables *t, struct output *out, const struct task_filter *filter);
+void rows_tasks(const struct tables *t, struct output *out); /* all (task_filter.h has fewer) */
 void rows_objects(const struct tables *t, struct output *out);
 void rows_processes(const struct tables *t, struct output *out); /* all */
 void rows_workers(const struct tables *t, struct output *out);   /* and who is drained */

@@ -55,7 +55,6 @@ static void read_word(uint64_t word, struct record_view *ret)
 	ret->part = ret->state == RECORD_PART;
 	ret->flags = word_flags(word);
 	ret->object = ret->flags & FLAG_OBJECT;
-	ret->dead = word_dead(word);
 	ret->stopping =
 	    ret->state == RECORD_RUNNING && ret->flags & FLAGS_STOPPING;
 	ret->owner = word_owner(word);
@@ -76,6 +75,7 @@ static void read_record(const struct tables *t, uint32_t index, uint64_t word,
 		speaker = r;
 	if (!ret->object && ret->state != RECORD_RESERVED)
 		function_name(t, speaker->function, ret->function);
+	ret->dead = word_dead(word) && record_tries(speaker, word) > 1;
 	ret->priority = key_priority(speaker->key);
 	ret->nargs = speaker->nargs;
 	ret->holders = count_holders(t, index);

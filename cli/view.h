@@ -15,7 +15,8 @@ enum { VIEW_TEXT_BYTES = 64 };
 struct record_view {
 	uint64_t ref;
 	enum record_state state; /* of a PART: what its task's word says */
-	bool part, object, dead;
+	bool part, object;
+	bool dead; /* it failed in its last attempt of several */
 	bool stopping; /* it runs, and was asked to stop */
 	uint32_t owner, attempt, flags;
 	char function[VIEW_TEXT_BYTES]; /* "" of an object; "#N" for a number nobody gave */

@@ -92,6 +92,9 @@ void ref_born(struct plm *rt, uint32_t index);
 /* One more hold on ref; asks the scheduler when this process holds none yet. */
 int ref_hold(struct plm *rt, plm_ref ref);
 
+/* Until the scheduler has acted on all that this process has told it; -ETIMEDOUT after a tick. */
+int handle_sync(struct plm *rt);
+
 /* Ends every hold that a worker's task took and did not drop. */
 void ref_drop_adopted(struct plm *rt);
 /* Whose count says whether this process holds ref. */
@@ -115,6 +118,14 @@ int submit_replicas(struct plm *rt, const plm_task *task, plm_ref *ret);
 uint64_t handle_deadline(const struct plm *rt);
 /* Room in the store, waiting for it until the deadline. */
 int handle_alloc(struct plm *rt, uint64_t length, shared32 *granule, uint64_t deadline_ns);
+
+/* ---- retry.c ---- */
+
+/* What is taken in the place of a future among the arguments: itself, or a retry of it. */
+typedef plm_ref retry_instead_f(void *context, plm_ref argument);
+/* As plm_retry(). instead may be NULL. */
+int retry_with(struct plm *rt, plm_ref failed, unsigned flags, retry_instead_f *instead,
+    void *context, plm_ref *ret);
 
 /* ---- slots.c: reserved records ---- */
 int slots_take(

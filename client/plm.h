@@ -163,13 +163,13 @@ int plm_requeue(plm *rt, plm_ref ref, int flags);
 /* Why it failed. 0, -EINVAL (it did not fail), -EAGAIN (not settled). */
 int plm_error(plm *rt, plm_ref ref, plm_failure *ret);
 
-/* A task is dead when it failed in its last try of several: its function failed, ran too long, or
- * lost its worker once more than `retries` or `crash_retries` allow. As long as anybody holds it
- * (PLM_KEEP: until plm_forget()) it keeps its arguments, and can be submitted anew as a task of its
- * own, with fresh budgets and limits: the dead one, and what failed with it, stay as they are.
+/* A task that failed keeps its arguments as long as anybody holds it (PLM_KEEP: until
+ * plm_forget()), and can be submitted anew as a task of its own, with fresh budgets and limits: the
+ * failed one, and what failed with it, stay as they are. But one of several replicas cannot, and
+ * one with an argument that failed only after that was made good: it takes the very same arguments.
  * flags: 0 or PLM_KEEP; ret receives as many references as it has results.
- * 0, -EINVAL (it is not dead). */
-int plm_retry(plm *rt, plm_ref dead, unsigned flags, plm_ref *ret);
+ * 0, -EINVAL (it has not failed, or cannot be retried). */
+int plm_retry(plm *rt, plm_ref failed, unsigned flags, plm_ref *ret);
 
 /* ---- references ---- */
 void plm_drop(plm *rt, plm_ref ref);

@@ -95,18 +95,21 @@ static uint32_t look_for_import(struct plm *rt, void *context)
 	return sh_load(&rt->me->imported) == *hint ? AWAITING_NOTHING : AWAITING_ANY;
 }
 
+/* What is asked for in our ring is answered when all before it has been read. */
+static int ask_once(struct plm *rt, uint64_t hint)
+{
+	sh_store(&rt->me->imported, 0);
+	int r = handle_tell(rt, &hint, 1);
+	return r == 0 ? wait_for(rt, look_for_import, &hint, deadline_after_ms(SAFETY_TICK_MS)) : r;
+}
+
 /* Asks the scheduler for a hold. A hint may be lost with a scheduler: it is repeated each tick. */
 static int import_locked(struct plm *rt, uint64_t ref)
 {
-	uint64_t hint = hint_make(HINT_IMPORT, ref);
 	sh_store(&rt->me->unclean, 1);
-	sh_store(&rt->me->imported, 0);
 	int r = -ETIMEDOUT;
-	for (int ms = 0; ms < LOCK_WAIT_MS && r == -ETIMEDOUT; ms += SAFETY_TICK_MS) {
-		r = handle_tell(rt, &hint, 1);
-		if (r == 0)
-			r = wait_for(rt, look_for_import, &hint, deadline_after_ms(SAFETY_TICK_MS));
-	}
+	for (int ms = 0; ms < LOCK_WAIT_MS && r == -ETIMEDOUT; ms += SAFETY_TICK_MS)
+		r = ask_once(rt, hint_make(HINT_IMPORT, ref));
 	if (r == -ETIMEDOUT)
 		return why(r, "the scheduler has not answered for %d ms", LOCK_WAIT_MS);
 	if (r < 0)
@@ -264,6 +267,17 @@ int plm_keep(plm *rt, plm_ref ref)
 int plm_forget(plm *rt, plm_ref ref)
 {
 	return tell_about(rt, ref, HINT_FORGOTTEN);
+}
+
+/* Asks for what is no future. Once for it to have read, once more for it to have acted. */
+int handle_sync(struct plm *rt)
+{
+	int r = 0;
+	pthread_mutex_lock(&rt->import_mutex);
+	for (int i = 0; i < 2 && r == 0; i++)
+		r = ask_once(rt, hint_make(HINT_IMPORT, 0));
+	pthread_mutex_unlock(&rt->import_mutex);
+	return r;
 }
 
 int plm_ref_print(plm_ref ref, char text[PLM_REF_TEXT_BYTES])

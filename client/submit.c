@@ -171,6 +171,8 @@ static void publish(struct plm *rt, uint32_t index, const struct submission *s)
 {
 	struct record *record = record_at(&rt->tables, index);
 	uint64_t seen = sh_peek(&record->state);
+	if (s->task->flags & PLM_KEEP) /* from its birth on: whoever lists what is kept finds it */
+		sh_poke(&record->holds, sh_peek(&record->holds) | (uint64_t)1 << SLOT_MANAGER);
 	CHECK(
 	    record_step(record, &seen, s->futures ? RECORD_WAITING : RECORD_READY, rt->self, 0, 0));
 }
@@ -195,7 +197,7 @@ static void drop_arguments(struct plm *rt, const plm_task *task, size_t held)
 }
 
 struct chunk { /* published tasks the scheduler has not been told of yet */
-	uint64_t hint[SUBMIT_CHUNK * 2];
+	uint64_t hint[SUBMIT_CHUNK];
 	uint32_t n;
 	uint32_t slot[SUBMIT_CHUNK];
 	uint32_t slots, next; /* reserved and not yet used: slot[next .. slots - 1] */
@@ -239,8 +241,6 @@ static int submit_one(struct plm *rt, struct chunk *chunk, const struct submissi
 			turns_give_back(&rt->next_turn, turn);
 		else
 			chunk->hint[chunk->n++] = hint;
-		if (s->task->flags & PLM_KEEP)
-			chunk->hint[chunk->n++] = hint_make(HINT_KEPT, ret[0].id);
 	}
 	/* Our drop follows the submission in the same ring: the task has its own hold by then. */
 	if (held || chunk->n >= SUBMIT_CHUNK) {

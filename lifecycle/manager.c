@@ -221,8 +221,8 @@ static void announce(struct manager *m)
 	char line[128];
 	int n = snprintf(line, sizeof line, "plm: ready name=%s pid=%d workers=%u\n",
 	    m->options->name, (int)getpid(), staff_workers(m));
-	ssize_t ignored = write(m->ready, line, (size_t)n);
-	(void)ignored;
+	while (write(m->ready, line, (size_t)n) < 0 && errno == EINTR)
+		;
 	if (!m->draining)
 		sh_store(&m->tables.control->mode, MODE_UP);
 	m->announced = true;

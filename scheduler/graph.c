@@ -100,7 +100,7 @@ static void fail_because(struct scheduler *s, uint32_t index, const struct recor
 	if (message)
 		memcpy(text, message, length);
 	text[message ? length : 0] = 0;
-	graph_fail(s, index, &failure, 0, text);
+	graph_fail(s, index, &failure, FLAG_DEAD, text);
 }
 
 static void fail_unknown_argument(struct scheduler *s, uint32_t index, uint32_t number)
@@ -301,7 +301,7 @@ static void finish(struct scheduler *s, uint32_t index)
 		return;
 	if (r->terms)
 		limits_forget(s, index);
-	if (word_dead(word) && hold_any(s->t, index))
+	if (word_dead(word) && hold_any(s->t, index) && !record_wants_any(s->t, r))
 		return; /* whoever holds it may want it run again */
 	if (sh_peek(&r->uses) & USES_COUNTED) {
 		if (record_wants_any(s->t, r))

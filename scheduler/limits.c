@@ -174,8 +174,7 @@ void limits_fail(struct scheduler *s, uint32_t index, uint64_t word, enum limit 
 	struct record_failure failure = { .code = ETIMEDOUT, .root_function = r->function,
 		.root = record_ref(index, word_generation(word)) };
 	due_describe(s->t, r, word, limit, message, sizeof message);
-	graph_fail(s, index, &failure,
-	    limit == LIMIT_RUN ? flags_of_failure(record_tries(r, word)) : 0, message);
+	graph_fail(s, index, &failure, FLAG_DEAD, message);
 }
 
 /* Should we die in between, the next one makes it READY again, and finds that its time is over. */

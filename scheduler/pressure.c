@@ -259,8 +259,10 @@ uint64_t pressure_next_ns(const struct scheduler *s)
 uint64_t pressure_keeps(struct scheduler *s, const struct record *r)
 {
 	struct pressure *p = &s->pressure;
-	if (!r->demand || !p->seen_ns)
+	if (!r->demand || rules(s)->accept_free == 0)
 		return 0;
+	if (!p->seen_ns)
+		look(s, clock_ns()); /* a former scheduler knew */
 	uint64_t wants = p->running ? demand_bytes(r->demand) + rules(s)->accept_free
 				    : demand_bytes(r->demand - 1) + rules(s)->return_free;
 	if (p->available >= wants)
@@ -276,5 +278,5 @@ void pressure_fail(struct scheduler *s, uint32_t index, uint64_t word)
 	struct record_failure failure = { .code = ENOMEM, .root_function = r->function,
 		.root = record_ref(index, word_generation(word)) };
 	memory_describe(s->t, r, message, sizeof message);
-	graph_fail(s, index, &failure, flags_of_failure(record_tries(r, word)), message);
+	graph_fail(s, index, &failure, FLAG_DEAD, message);
 }

@@ -47,7 +47,7 @@ static void fail_crashed(struct scheduler *s, uint32_t index, uint64_t word, uin
 	struct record_failure failure = { .code = EOWNERDEAD, .root_function = r->function,
 		.root = record_ref(index, word_generation(word)) };
 	describe_death(s, r, owner, message, sizeof message, &failure.signal);
-	graph_fail(s, index, &failure, flags_of_failure(record_tries(r, word)), message);
+	graph_fail(s, index, &failure, FLAG_DEAD, message);
 }
 
 /* It ran too long and had to be killed for it: a failure like any other. Should we die before the

@@ -42,8 +42,8 @@ enum {
 	FLAG_CANCEL = 1, /* of RUNNING: asked to stop */
 	FLAG_OBJECT = 2, /* was put, not computed: for people */
 	FLAG_LATE = 4,   /* of RUNNING: a limit is over, asked to stop. W: scheduler. */
-	FLAG_DEAD = 8,   /* of FAILED: it was tried again as often as was allowed. As long as
-			  * somebody holds it, it keeps its arguments, for plm_retry(). */
+	FLAG_DEAD = 8,   /* of FAILED: it may be wanted once more. As long as somebody holds it,
+			  * it keeps its arguments, for plm_retry(). */
 	FLAG_RETURN = 16, /* of RUNNING: asked to stop, to go back into the queue. Of READY: that is
 			   * how its last attempt ended, which counts as no try. */
 	FLAG_MEMORY = 32, /* of RUNNING, with FLAG_RETURN or FLAG_LATE: memory ran out, and it is to
@@ -67,8 +67,9 @@ struct record_failure { /* inline in value[] of a FAILED record; the message is 
 struct record {
 	/* line 0: what a task needs to be placed and started */
 	_Alignas(128) shared64 state;
-	shared64 holds;      /* bit p: process p < 64 holds it. W: who reserved it, while RESERVED;
-			      * then the scheduler alone, as hints ask for. */
+	shared64 holds;      /* bit p: process p < 64 holds it; 0: the runtime keeps it. W: who
+			      * reserved it, while RESERVED; then the scheduler alone, as hints
+			      * ask for. */
 	uint64_t key;        /* W: submitter. Priority, then turn (turns.h); the heap's key. */
 	uint16_t function;   /* W: submitter */
 	uint16_t terms;      /* W: submitter. Number in terms.h, 0: asks for nothing. */
@@ -237,12 +238,7 @@ static inline uint32_t demand_code(uint64_t bytes)
 	return code;
 }
 
-/* The flags of a task that fails because an attempt of it did, and none is left. */
-static inline uint32_t flags_of_failure(uint32_t tries)
-{
-	return tries > 1 ? FLAG_DEAD : 0;
-}
-
+/* It has failed, and can be submitted anew with what it was submitted with. */
 static inline bool word_dead(uint64_t word)
 {
 	return word_state(word) == RECORD_FAILED && word_flags(word) & FLAG_DEAD;

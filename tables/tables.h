@@ -191,8 +191,9 @@ static inline uint32_t process_nth_slot(const struct tables *t, enum process_kin
 	return kind == KIND_WORKER ? t->limits.processes - 1 - n : SLOT_FIRST_MEMBER + n;
 }
 
-/* A record is born with its maker's hold; after that only the scheduler sets and clears, in the
- * order of each process's hints, so that nothing is freed between two holders. */
+/* A record is born with its maker's hold, and with the runtime's if it is to be kept; after that
+ * only the scheduler sets and clears, in the order of each process's hints, so that nothing is
+ * freed between two holders. */
 void hold_set(struct tables *t, uint32_t index, uint32_t process);
 void hold_clear(struct tables *t, uint32_t index, uint32_t process);
 bool hold_test(const struct tables *t, uint32_t index, uint32_t process);

@@ -265,7 +265,7 @@ static void kill_for(struct killer *k, unsigned seconds)
 		case 0: kill_one(k, KIND_SCHEDULER, &k->schedulers); break;
 		case 1: case 2: case 3: kill_client(k); break;
 		case 4: case 5: kill_manager(k); break;
-		case 6: case 7: case 8: return_one(k); break;
+		case 6: case 7: case 8: case 9: return_one(k); break;
 		default: kill_one(k, KIND_WORKER, &k->workers); break;
 		}
 	}

@@ -98,8 +98,7 @@ static enum record_state commit_failure(struct worker *w, struct plm_call *call,
 	leave_message(w, call);
 	r->failure = (struct record_failure){ .code = call->code, .root_function = r->function,
 		.root = record_ref(record_index(&w->rt.tables, r), word_generation(call->word)) };
-	return commit(w, call, RECORD_FAILED,
-	    may_retry ? flags_of_failure(record_tries(r, call->word)) : 0);
+	return commit(w, call, RECORD_FAILED, FLAG_DEAD);
 }
 
 /* A limit was over: that counts, also for a good result. */

@@ -1,0 +1,45 @@
+#include "cli/task_action.h"
+#include "client/handle.h"
+
+enum { OWN_ALL = OPTION_OF_FILTERED };
+
+static const struct option options[] = {
+	{ "all", no_argument, NULL, OWN_ALL },
+	TASK_FILTER_OPTIONS, COMMON_OPTIONS, { 0 },
+};
+
+static int forget(struct context *context, plm_ref ref, void *argument)
+{
+	(void)argument;
+	return plm_forget(context->rt, ref);
+}
+
+static int run_forget(struct context *context, int argc, char **argv)
+{
+	struct task_filter filter = { .kept = true };
+	int option;
+	while ((option = next_option(context, argc, argv, "", options)) != -1) {
+		if (option == OWN_ALL)
+			filter.given = true;
+		else
+			filter_option(context, option, &filter);
+	}
+	const struct task_action action = { "forgotten", forget, NULL };
+	int code = select_and_act(context, argc, argv, &filter, &action);
+	if (context->rt)
+		handle_sync(context->rt); /* what is forgotten is listed no more */
+	return code;
+}
+
+const struct command cmd_forget = {
+	.name = "forget",
+	.usage = "[OPTION]... @REF...  |  [OPTION]... FILTER...",
+	.help = "keep tasks and their results no longer",
+	.details =
+	    "  --all              every task that is kept\n"
+	    TASK_FILTER_HELP
+	    "\nEnds what `submit --detach` and its like began: when nobody else holds or needs\n"
+	    "the task, its record, result and log are gone once it is settled. A task that waits\n"
+	    "or runs is not stopped by that. A filter finds kept tasks only.\n",
+	.run = run_forget,
+};

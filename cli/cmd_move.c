@@ -1,0 +1,97 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/retry_tasks.h"
+#include "cli/task_action.h"
+#include "client/handle.h"
+
+enum { OWN_TO = OPTION_OF_FILTERED };
+
+static const struct option options[] = {
+	{ "to", required_argument, NULL, OWN_TO },
+	TASK_FILTER_OPTIONS, COMMON_OPTIONS, { 0 },
+};
+
+static int requeue(struct context *context, plm_ref ref, void *argument)
+{
+	(void)argument;
+	return plm_requeue(context->rt, ref, 0);
+}
+
+static bool has_failed(struct context *context, plm_ref ref)
+{
+	uint64_t word;
+	int error;
+	struct record *r = ref_resolve(context->rt, ref, &word, &error);
+	if (r)
+		ref_speaker(context->rt, r, &word);
+	return r && word_state(word) == RECORD_FAILED;
+}
+
+/* Those that failed to the back of the array; how many stay in front. */
+static size_t part(struct context *context, const struct selection *all)
+{
+	size_t front = 0;
+	for (size_t i = 0; i < all->n; i++) {
+		plm_ref ref = all->ref[i];
+		if (has_failed(context, ref))
+			continue;
+		all->ref[i] = all->ref[front];
+		all->ref[front++] = ref;
+	}
+	return front;
+}
+
+static int move(struct context *context, const struct selection *all,
+    const struct task_filter *filter)
+{
+	const struct task_action action = { "requeued", requeue, NULL };
+	size_t n = part(context, all);
+	const struct selection run = { .n = n, .ref = all->ref, .named = all->named };
+	const struct selection failed_ones = { .n = all->n - n, .ref = all->ref + n,
+		.named = all->named };
+	int code = EXIT_FINE, other = EXIT_FINE;
+	if (run.n)
+		code = act_on_tasks(context, &run, filter, &action);
+	if (failed_ones.n)
+		other = retry_tasks(context, &failed_ones, filter);
+	if (!all->n)
+		fputs("plmctl: 0 tasks moved\n", stderr);
+	return other == EXIT_FINE ? code : other;
+}
+
+static int run_move(struct context *context, int argc, char **argv)
+{
+	struct task_filter filter = { .states = 0 };
+	struct selection selection;
+	const char *to = NULL;
+	int option;
+	while ((option = next_option(context, argc, argv, "", options)) != -1) {
+		if (option == OWN_TO)
+			to = optarg;
+		else
+			filter_option(context, option, &filter);
+	}
+	if (!to || strcmp(to, "todo") != 0)
+		usage_error(context, "move --to todo is all there is; to end tasks: plmctl cancel, "
+		    "to have them gone: plmctl forget%s%s", to ? ": " : "", to ? to : "");
+	filter_only(context, &filter, "in_progress,failed");
+	int code = select_tasks(context, argc, argv, &filter, &selection);
+	if (code == EXIT_FINE)
+		code = move(context, &selection, &filter);
+	selection_free(&selection);
+	return code;
+}
+
+const struct command cmd_move = {
+	.name = "move",
+	.usage = "--to todo @REF...  |  --to todo FILTER...",
+	.help = "tasks that run or failed go back into the queue: requeue and retry in one",
+	.details =
+	    "  --to STATE         todo: into the queue\n"
+	    TASK_FILTER_HELP
+	    "\nWhat runs is ended and waits again as itself (plmctl requeue). What failed is\n"
+	    "submitted anew, its new reference is printed, and it is kept no longer (plmctl\n"
+	    "retry). A filter finds tasks that run or failed only.\n",
+	.run = run_move,
+};

@@ -1,0 +1,74 @@
+#include "cli/task_action.h"
+
+#include <errno.h>
+
+#include "base/check.h"
+#include "client/handle.h"
+
+static const struct column columns[] = { { "REF", "ref", -27 }, { "DONE", "done", -9 } };
+
+static bool still_fits(struct context *context, plm_ref ref, const struct task_filter *filter)
+{
+	static struct task_row row;
+	return filter_task(plm_tables(context->rt), ref_index(ref.id), filter, false, &row) &&
+	    row.view.ref == ref.id;
+}
+
+static void print_done(struct output *out, const char *text, const char *past)
+{
+	if (!out->json && !out->quiet)
+		return;
+	cell_text(out, text);
+	cell_text(out, past);
+	row_end(out);
+}
+
+/* Counts in *done. */
+static int act_on(struct context *context, plm_ref ref, bool named,
+    const struct task_action *action, size_t *done)
+{
+	char text[PLM_REF_TEXT_BYTES];
+	plm_ref_print(ref, text);
+	int r = action->act(context, ref, action->argument);
+	if (r == 0) {
+		++*done;
+		print_done(&context->out, text, action->past);
+		return EXIT_FINE;
+	}
+	if (!named && (r == -EALREADY || r == -ESTALE))
+		return EXIT_FINE;
+	int code = failed(r, text);
+	return r == -EALREADY ? EXIT_FINE : code;
+}
+
+int act_on_tasks(struct context *context, const struct selection *selection,
+    const struct task_filter *filter, const struct task_action *action)
+{
+	size_t done = 0;
+	int worst = EXIT_FINE;
+	if (context->out.json || context->out.quiet)
+		list_begin(&context->out, columns, COUNT_OF(columns));
+	for (size_t i = 0; i < selection->n; i++) {
+		if (!selection->named && !still_fits(context, selection->ref[i], filter))
+			continue;
+		int code = act_on(context, selection->ref[i], selection->named, action, &done);
+		worst = code == EXIT_FINE ? worst : code;
+		if (code == EXIT_NO_RUNTIME)
+			break;
+	}
+	if (!selection->named && !context->out.json && !context->out.quiet)
+		fprintf(stderr, "plmctl: %zu %s %s\n", done, done == 1 ? "task" : "tasks",
+		    action->past);
+	return worst;
+}
+
+int select_and_act(struct context *context, int argc, char **argv, const struct task_filter *filter,
+    const struct task_action *action)
+{
+	struct selection selection;
+	int code = select_tasks(context, argc, argv, filter, &selection);
+	if (code == EXIT_FINE)
+		code = act_on_tasks(context, &selection, filter, action);
+	selection_free(&selection);
+	return code;
+}

@@ -1,0 +1,220 @@
+#include "cli/task_filter.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "client/handle.h"
+
+enum { STATE_DEAD = RECORD_STATES, SELECTION_LEAST = 64 };
+
+#define BIT(state) ((uint32_t)1 << (state))
+
+static const struct {
+	const char *word;
+	uint32_t states;
+} state_words[] = {
+	{ "waiting", BIT(RECORD_WAITING) }, { "ready", BIT(RECORD_READY) },
+	{ "running", BIT(RECORD_RUNNING) }, { "done", BIT(RECORD_DONE) },
+	{ "failed", BIT(RECORD_FAILED) }, { "cancelled", BIT(RECORD_CANCELLED) },
+	{ "dead", BIT(STATE_DEAD) },
+	{ "todo", BIT(RECORD_WAITING) | BIT(RECORD_READY) }, { "in_progress", BIT(RECORD_RUNNING) },
+	{ "in-progress", BIT(RECORD_RUNNING) }, { "finished", BIT(RECORD_DONE) },
+};
+
+/* ---- options ---- */
+
+static uint32_t state_word(const struct context *context, const char *word, size_t length)
+{
+	for (size_t i = 0; i < COUNT_OF(state_words); i++)
+		if (strlen(state_words[i].word) == length &&
+		    memcmp(state_words[i].word, word, length) == 0)
+			return state_words[i].states;
+	usage_error(context, "--state is waiting, ready, running, done, failed, dead, cancelled, "
+	    "todo, in_progress or finished: %.*s", (int)length, word);
+}
+
+static uint32_t states_of(const struct context *context, const char *words)
+{
+	uint32_t states = 0;
+	for (;;) {
+		size_t length = strcspn(words, ",");
+		states |= state_word(context, words, length);
+		if (!words[length])
+			return states;
+		words += length + 1;
+	}
+}
+
+static void add_text(const struct context *context, const char *option, struct filter_texts *texts)
+{
+	if (!optarg[0])
+		usage_error(context, "%s: an empty text is in all of them", option);
+	if (texts->n == FILTER_TEXTS_MAX)
+		usage_error(context, "%s: at most %d of them", option, FILTER_TEXTS_MAX);
+	texts->text[texts->n++] = optarg;
+}
+
+/* Digits from *at on; false: there are none, or too many. */
+static bool take_number(const char **at, uint64_t *ret)
+{
+	char *end;
+	if (**at < '0' || **at > '9')
+		return false;
+	errno = 0;
+	*ret = strtoull(*at, &end, 10);
+	*at = end;
+	return errno == 0 && *ret > 0;
+}
+
+/* "7", "1-100", "101-" */
+static void take_rows(const struct context *context, struct task_filter *filter)
+{
+	const char *at = optarg;
+	filter->to = 0;
+	bool good = take_number(&at, &filter->from);
+	if (good && *at == 0)
+		filter->to = filter->from;
+	else if (good && *at == '-' && *++at)
+		good = take_number(&at, &filter->to) && filter->to >= filter->from;
+	if (!good || *at)
+		usage_error(context, "--rows is a number from 1 on, or two, such as 1-100: %s",
+		    optarg);
+}
+
+bool filter_option(const struct context *context, int option, struct task_filter *filter)
+{
+	switch (option) {
+	case OPTION_STATE: filter->states |= states_of(context, optarg); break;
+	case OPTION_TODO: filter->states |= states_of(context, "todo"); break;
+	case OPTION_IN_PROGRESS: filter->states |= states_of(context, "in_progress"); break;
+	case OPTION_FINISHED: filter->states |= states_of(context, "finished"); break;
+	case OPTION_FAILED: filter->states |= states_of(context, "failed"); break;
+	case OPTION_INCLUDE: add_text(context, "--include", &filter->include); break;
+	case OPTION_EXCLUDE: add_text(context, "--exclude", &filter->exclude); break;
+	case OPTION_LABELLED: add_text(context, "--label", &filter->label); break;
+	case OPTION_ROWS: take_rows(context, filter); break;
+	default: return false;
+	}
+	filter->given = true;
+	return true;
+}
+
+void filter_only(const struct context *context, struct task_filter *filter, const char *states)
+{
+	uint32_t allowed = states_of(context, states);
+	uint32_t dead = allowed & BIT(RECORD_FAILED) ? BIT(STATE_DEAD) : 0;
+	if (filter->states && !(filter->states & (allowed | dead)))
+		usage_error(context, "%s is about tasks that are %s, and about no others",
+		    context->command->name, states);
+	filter->states = filter->states ? filter->states & (allowed | dead) : allowed;
+}
+
+/* ---- judging ---- */
+
+static bool wants_texts(const struct task_filter *filter)
+{
+	return filter->include.n || filter->exclude.n || filter->label.n;
+}
+
+/* A look at the word alone: most of a long list need no more. */
+static bool state_fits(const struct task_filter *filter, uint64_t word)
+{
+	enum record_state state = word_state(word);
+	if (state == RECORD_FREE || state == RECORD_RESERVED || state == RECORD_PART ||
+	    word_flags(word) & FLAG_OBJECT)
+		return false;
+	bool dead = state == RECORD_FAILED && filter->states & BIT(STATE_DEAD);
+	return !filter->states || filter->states & BIT(state) || dead;
+}
+
+static bool row_fits(const struct task_filter *filter, const struct task_row *row)
+{
+	bool dead = filter->states & BIT(STATE_DEAD) && row->view.dead;
+	bool labelled = filter->label.n == 0;
+	if (filter->states && !dead && !(filter->states & BIT(row->view.state)))
+		return false;
+	for (unsigned i = 0; i < filter->include.n; i++)
+		if (!strstr(row->text, filter->include.text[i]))
+			return false;
+	for (unsigned i = 0; i < filter->exclude.n; i++)
+		if (strstr(row->text, filter->exclude.text[i]))
+			return false;
+	for (unsigned i = 0; i < filter->label.n && !labelled; i++)
+		labelled = strcmp(row->label, filter->label.text[i]) == 0;
+	return labelled && (row->kept || !filter->kept);
+}
+
+bool filter_task(const struct tables *t, uint32_t index, const struct task_filter *filter,
+    bool with_texts, struct task_row *ret)
+{
+	return index < t->limits.records && state_fits(filter, sh_load(&t->record[index].state)) &&
+	    task_row_read(t, index, with_texts || wants_texts(filter), ret) &&
+	    row_fits(filter, ret);
+}
+
+bool filter_row(const struct task_filter *filter, uint64_t n)
+{
+	return n >= filter->from && (!filter->to || n <= filter->to);
+}
+
+bool filter_is_over(const struct task_filter *filter, uint64_t n)
+{
+	return filter->to && n >= filter->to;
+}
+
+/* ---- selections ---- */
+
+static bool add_ref(struct selection *selection, size_t *room, plm_ref ref)
+{
+	if (selection->n == *room) {
+		size_t more = *room ? *room * 2 : SELECTION_LEAST;
+		plm_ref *refs = realloc(selection->ref, more * sizeof *refs);
+		if (!refs)
+			return false;
+		selection->ref = refs;
+		*room = more;
+	}
+	selection->ref[selection->n++] = ref;
+	return true;
+}
+
+static int select_by_filter(struct context *context, const struct task_filter *filter,
+    struct selection *ret)
+{
+	static struct task_row row;
+	const struct tables *t = plm_tables(context->rt);
+	uint32_t end = pool_fresh(&t->pool);
+	uint64_t rows = 0;
+	size_t room = 0;
+	for (uint32_t i = 0; i < end && !filter_is_over(filter, rows); i++) {
+		if (!filter_task(t, i, filter, false, &row) || !filter_row(filter, ++rows))
+			continue;
+		if (!add_ref(ret, &room, ref_public(context->rt, row.view.ref)))
+			return failed(-ENOMEM, "the selection");
+	}
+	return EXIT_FINE;
+}
+
+int select_tasks(struct context *context, int argc, char **argv, const struct task_filter *filter,
+    struct selection *ret)
+{
+	*ret = (struct selection){ .named = optind < argc };
+	if (ret->named && filter->given)
+		usage_error(context, "%s: either references or a filter", context->command->name);
+	if (!ret->named && !filter->given)
+		usage_error(context, "%s: which tasks? Neither a reference nor a filter is given",
+		    context->command->name);
+	if (ret->named)
+		ret->ref = reference_words(argc, argv, &ret->n);
+	int code = runtime(context);
+	return code == EXIT_FINE && !ret->named ? select_by_filter(context, filter, ret) : code;
+}
+
+void selection_free(struct selection *selection)
+{
+	free(selection->ref);
+	*selection = (struct selection){ .n = 0 };
+}

@@ -1,0 +1,95 @@
+/* task_filter.h - which tasks a command is about: the one place where that is said and judged.
+ *
+ * `tasks` shows them, `cancel`, `requeue`, `retry`, `forget`, `move` and `wait` act on them. A
+ * command puts TASK_FILTER_OPTIONS into its table and TASK_FILTER_HELP into its help, and counts
+ * its own options from OPTION_OF_FILTERED. All that is said must hold of a task (but any of several
+ * states, of several labels, is enough). Who acts says either references or a filter, never
+ * nothing: what was forgotten on the command line must not mean "all".
+ * Blocks: never.  Allocates: selections. */
+#ifndef PLM_CLI_TASK_FILTER_H
+#define PLM_CLI_TASK_FILTER_H
+
+#include "cli/arguments.h"
+#include "cli/task_row.h"
+
+enum {
+	OPTION_STATE = OPTION_OWN,
+	OPTION_TODO,
+	OPTION_IN_PROGRESS,
+	OPTION_FINISHED,
+	OPTION_FAILED,
+	OPTION_INCLUDE,
+	OPTION_EXCLUDE,
+	OPTION_LABELLED,
+	OPTION_ROWS,
+	OPTION_OF_FILTERED, /* its own */
+};
+
+#define TASK_FILTER_OPTIONS                                                                        \
+	{ "state", required_argument, NULL, OPTION_STATE },                                        \
+	    { "todo", no_argument, NULL, OPTION_TODO },                                            \
+	    { "in-progress", no_argument, NULL, OPTION_IN_PROGRESS },                              \
+	    { "in_progress", no_argument, NULL, OPTION_IN_PROGRESS },                              \
+	    { "finished", no_argument, NULL, OPTION_FINISHED },                                    \
+	    { "failed", no_argument, NULL, OPTION_FAILED },                                        \
+	    { "include", required_argument, NULL, OPTION_INCLUDE },                                \
+	    { "exclude", required_argument, NULL, OPTION_EXCLUDE },                                \
+	    { "label", required_argument, NULL, OPTION_LABELLED },                                 \
+	    { "rows", required_argument, NULL, OPTION_ROWS }
+
+#define TASK_FILTER_HELP                                                                           \
+	"  --state STATE,...  waiting, ready, running, done, failed, cancelled; dead: those of\n"  \
+	"                     the failed whose attempts were several; todo: waiting and ready;\n"  \
+	"                     in_progress: running; finished: done\n"                              \
+	"  --todo, --in-progress, --finished, --failed\n"                                          \
+	"                     the same as --state todo and so on\n"                                \
+	"  --include TEXT     whose command (of other tasks: whose function) has this in it\n"     \
+	"  --exclude TEXT     whose command has not; both may be repeated, and all count\n"        \
+	"  --label TEXT       submitted with --label TEXT; of several, one of them\n"              \
+	"  --rows FROM-TO     of these, the first (1) and so on, in the order of `tasks`:\n"       \
+	"                     1-100, 7, 101-\n"
+
+enum { FILTER_TEXTS_MAX = 16 };
+
+struct filter_texts {
+	unsigned n;
+	const char *text[FILTER_TEXTS_MAX];
+};
+
+struct task_filter { /* zeroes: all tasks */
+	uint32_t states; /* bits; 0: any */
+	struct filter_texts include, exclude, label;
+	uint64_t from, to; /* rows; 0: no such bound */
+	bool kept;         /* only what the runtime keeps; no option says so */
+	bool given;        /* some option was */
+};
+
+/* Takes one of TASK_FILTER_OPTIONS, with its value in optarg. False: it is none of them. */
+bool filter_option(const struct context *context, int option, struct task_filter *filter);
+
+/* The command is about tasks of these states alone ("todo,in_progress"); a filter that asks for
+ * none of them is a usage error. */
+void filter_only(const struct context *context, struct task_filter *filter, const char *states);
+
+/* Is there a task at this index that the filter, its rows apart, lets through? */
+bool filter_task(const struct tables *t, uint32_t index, const struct task_filter *filter,
+    bool with_texts, struct task_row *ret);
+
+/* Is row number n, from 1 on, one of them; and is it beyond the last? */
+bool filter_row(const struct task_filter *filter, uint64_t n);
+bool filter_is_over(const struct task_filter *filter, uint64_t n);
+
+/* Selected by reference or by filter. */
+struct selection {
+	size_t n;
+	plm_ref *ref;
+	bool named; /* by reference: one that is not there is an error */
+};
+
+/* From the operands behind the options, or by the filter. Connects. EXIT_FINE, or an exit code
+ * after a message; the caller frees in each case. */
+int select_tasks(struct context *context, int argc, char **argv, const struct task_filter *filter,
+    struct selection *ret);
+void selection_free(struct selection *selection);
+
+#endif

@@ -1,0 +1,118 @@
+#include "cli/watch.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cli/arguments.h"
+#include "client/handle.h"
+
+enum { PAUSE_DEFAULT_MS = 2000, PAUSE_LEAST_MS = 10, MS_PER_SECOND = 1000, LINES_DEFAULT = 24 };
+
+#define HOME        "\033[H"
+#define CLEAR_LINE  "\033[K"
+#define CLEAR_BELOW "\033[J"
+#define CUT_LINES   "\033[?7l" /* at the right edge: a line is a line */
+#define WRAP_LINES  "\033[?7h"
+
+void watch_option(const struct context *context, int argc, char **argv, struct watch *watch)
+{
+	const char *word = optarg;
+	if (!word && optind < argc && isdigit((unsigned char)argv[optind][0]))
+		word = argv[optind++];
+	watch->wanted = true;
+	watch->pause_ms = PAUSE_DEFAULT_MS;
+	if (!word)
+		return;
+	char *end;
+	double seconds = strtod(word, &end);
+	if (end == word || *end || !(seconds * MS_PER_SECOND >= PAUSE_LEAST_MS) ||
+	    seconds > INT32_MAX / MS_PER_SECOND)
+		usage_error(context, "--watch is a number of seconds, 0.01 at least: %s", word);
+	watch->pause_ms = (int)ceil(seconds * MS_PER_SECOND);
+}
+
+static unsigned lines_of_terminal(void)
+{
+	struct winsize size;
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 1 ? size.ws_row
+	    : LINES_DEFAULT;
+}
+
+/* What the last drawing left behind it is wiped line by line: so nothing flickers. */
+static void draw(const char *text, size_t length)
+{
+	unsigned left = lines_of_terminal() - 1;
+	const char *end = text + length, *newline;
+	fputs(HOME CUT_LINES, stdout);
+	for (; left > 0 && (newline = memchr(text, '\n', (size_t)(end - text))) != NULL; left--) {
+		fwrite(text, 1, (size_t)(newline - text), stdout);
+		fputs(CLEAR_LINE "\n", stdout);
+		text = newline + 1;
+	}
+	fputs(CLEAR_BELOW WRAP_LINES, stdout);
+	fflush(stdout);
+}
+
+static int show_drawn(struct context *context, watch_show_f *show, void *argument)
+{
+	char *text = NULL;
+	size_t length = 0;
+	FILE *memory = open_memstream(&text, &length);
+	if (!memory)
+		return failed(-ENOMEM, "watch");
+	context->out.file = memory;
+	int code = show(context, argument);
+	fclose(memory);
+	context->out.file = stdout;
+	if (code == EXIT_FINE)
+		draw(text, length);
+	free(text);
+	return code;
+}
+
+/* False: a signal has ended it. */
+static bool pause_for(int ms, const sigset_t *ends)
+{
+	const struct timespec pause = { .tv_sec = ms / MS_PER_SECOND,
+		.tv_nsec = (long)(ms % MS_PER_SECOND) * (long)NS_PER_MS };
+	return sigtimedwait(ends, NULL, &pause) < 0;
+}
+
+/* Without the runtime the tables say what was, for ever. */
+static int still_there(const struct context *context)
+{
+	int r = handle_runtime_gone(context->rt);
+	return r < 0 ? failed(r, "watch") : EXIT_FINE;
+}
+
+int watch_run(struct context *context, const struct watch *watch, watch_show_f *show,
+    void *argument)
+{
+	int code = runtime(context);
+	if (code != EXIT_FINE || !watch->wanted)
+		return code == EXIT_FINE ? show(context, argument) : code;
+	bool drawn = isatty(STDOUT_FILENO) && !context->json;
+	sigset_t ends;
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	sigprocmask(SIG_BLOCK, &ends, NULL);
+	if (drawn)
+		fputs(HOME CLEAR_BELOW, stdout);
+	do {
+		code = drawn ? show_drawn(context, show, argument) : show(context, argument);
+		if (code == EXIT_FINE)
+			code = still_there(context);
+		if (fflush(stdout) != 0)
+			break; /* nobody reads any more: said at the end */
+	} while (code == EXIT_FINE && pause_for(watch->pause_ms, &ends));
+	return code;
+}
