@@ -27,6 +27,9 @@ static const struct column columns[] = {
 	{ "  done", "done", -1 }, { "  failed", "failed", -1 }, { "  cancelled", "cancelled", -1 },
 	{ "store", "store_bytes", -1 }, { "  reserved", "store_reserved", -1 },
 	{ "  used", "store_used", -1 },
+	{ "returned", "returned", -1 }, { "  for memory", "evicted", -1 },
+	{ "memory", "memory_bytes", -1 }, { "  free", "memory_free", -1 },
+	{ "  accept from", "accept_free", -1 }, { "  return below", "return_free", -1 },
 	/* for programs; people have a line of their own */
 	{ "todo", "todo", -1 }, { "in progress", "in_progress", -1 },
 	{ "finished", "finished", -1 },
@@ -34,7 +37,22 @@ static const struct column columns[] = {
 
 static const char *state_name(const plm_status *s)
 {
-	return s->draining ? "draining" : s->paused ? "paused" : s->closed ? "closed" : "up";
+	return s->draining ? "draining" : s->paused ? "paused" : s->closed ? "closed" :
+	    s->memory_short ? "memory-short" : "up";
+}
+
+/* Before the first task there was no look at it. */
+static void memory_cells(struct output *out, const plm_status *s)
+{
+	if (s->memory_total) {
+		cell_size(out, s->memory_total);
+		cell_size(out, s->memory_free);
+	} else {
+		cell_none(out);
+		cell_none(out);
+	}
+	cell_size(out, s->memory_accept_free);
+	cell_size(out, s->memory_return_free);
 }
 
 /* A record that is done may also be an object. */
@@ -80,6 +98,9 @@ static void print_status(struct output *out, const plm_status *s, uint64_t finis
 	cell_size(out, s->store_bytes);
 	cell_size(out, s->store_reserved);
 	cell_size(out, s->store_used);
+	cell_number(out, s->returned);
+	cell_number(out, s->evicted);
+	memory_cells(out, s);
 	if (out->json) {
 		cell_number(out, s->waiting + s->ready);
 		cell_number(out, s->running);
@@ -134,7 +155,8 @@ const struct command cmd_status = {
 	           "are ready; finished and failed: as long as anybody holds or keeps them), and\n"
 	           "a row a worker, as of plmctl workers.\n"
 	           "State: up; paused (plmctl pause); closed to new tasks (plmctl drain);\n"
-	           "draining, to end (plmctl stop).\n"
+	           "draining, to end (plmctl stop); memory-short: less memory is free than tasks\n"
+	           "are accepted from (plm --accept-free), none starts.\n"
 	           "Reassigned: tasks of workers that died, queued again; so many microseconds\n"
 	           "after the death was noticed (median: of the last 64).\n",
 	.run = run_status,

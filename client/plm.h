@@ -243,7 +243,13 @@ typedef struct plm_status {
 	uint64_t waiting, ready, running, done, failed, cancelled; /* of the records in use */
 	uint64_t store_bytes, store_reserved, store_used;
 	uint64_t restarts; /* of the scheduler and of workers since boot */
-	uint64_t returned; /* attempts that went back into the queue (plm_requeue) since boot */
+	/* Attempts that went back into the queue since boot (plm_requeue), and attempts that were
+	 * ended for want of memory. */
+	uint64_t returned, evicted;
+	/* Bytes: what there is and what is free, as of the last look (0: there was none); no task
+	 * starts while less than accept_free is, one goes back below return_free (0: never). */
+	uint64_t memory_total, memory_free, memory_accept_free, memory_return_free;
+	int memory_short; /* no task starts for want of memory */
 	uint64_t uptime_ms;
 	int draining; /* it is being stopped */
 	int paused, closed; /* plm_pause(), plm_drain() */

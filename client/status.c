@@ -68,9 +68,16 @@ int plm_status_get(plm *rt, plm_status *ret)
 	const struct tables *t = &rt->tables;
 	plm_status s = { .processes_max = t->limits.processes, .records_max = t->limits.records,
 		.restarts = sh_load(&t->control->restarts),
-		.returned = sh_load(&t->control->returned), .uptime_ms = tables_ms(t),
+		.returned = sh_load(&t->control->returned),
+		.evicted = sh_load(&t->control->evicted),
+		.memory_total = sh_load(&t->control->memory_total),
+		.memory_free = sh_load(&t->control->memory_free),
+		.memory_accept_free = t->control->memory_rules.accept_free,
+		.memory_return_free = t->control->memory_rules.return_free,
+		.memory_short = sh_load(&t->control->memory_state) == MEMORY_SHORT,
+		.uptime_ms = tables_ms(t),
 		.draining = sh_load(&t->control->mode) == MODE_DRAINING,
-		.paused = tables_paused(t),
+		.paused = (sh_peek(&t->control->admission) & ADMISSION_PAUSED) != 0,
 		.closed = (sh_peek(&t->control->admission) & ADMISSION_CLOSED) != 0 };
 	snprintf(s.name, sizeof s.name, "%.*s", (int)sizeof t->control->name - 1, t->control->name);
 	count_processes(t, &s);

@@ -34,6 +34,18 @@ static const char help[] =
     "                    PLM_GPUS)\n"
     "  --memory SIZE     that tasks may ask for together (default: what the machine has;\n"
     "                    PLM_MEMORY)\n"
+    "  --accept-free SIZE|N%\n"
+    "                    no task starts while less memory is free (default 5%; 0: nobody looks;\n"
+    "                    PLM_ACCEPT_FREE)\n"
+    "  --return-free SIZE|N%\n"
+    "                    while less is free, and tasks have a quarter of what is used, one is\n"
+    "                    ended and goes back into the queue, which is no failure (default 2%;\n"
+    "                    0: never; PLM_RETURN_FREE)\n"
+    "  --victim newest|over\n"
+    "                    which one: that started last (default), or that is furthest over the\n"
+    "                    memory it asked for (PLM_VICTIM)\n"
+    "  --reserve-cores N one worker a core, but for N cores that are left to others; not with\n"
+    "                    --workers (default 0; PLM_RESERVE_CORES)\n"
     "  --policy NAME     which worker gets a task: locality (default), load-aware, power-of-two,\n"
     "                    round-robin, random, static-fill; `plmctl policy` changes it\n"
     "                    (PLM_POLICY)\n"
@@ -195,6 +207,10 @@ static int apply(struct options *o, const char *what, char letter, char *text)
 	case 'x': return set_number(what, text, &o->spares);
 	case 'g': return set_gpus(o, what, text);
 	case 'M': return parse_size(what, text, &o->memory);
+	case 'a': return threshold_parse(what, text, &o->accept_free);
+	case 'B': return threshold_parse(what, text, &o->return_free);
+	case 'V': return victim_parse(what, text, &o->memory_rules.victim);
+	case 'C': return set_number(what, text, &o->reserve_cores);
 	case 'P': return set_policy(o, text);
 	case 'S': return parse_number(what, text, UINT64_MAX, &o->seed);
 	case 'i': return injections_parse(text, &o->injections);
@@ -225,6 +241,10 @@ static int apply_environment(struct options *o)
 	    {"PLM_SPARES", 'x'},
 	    {"PLM_GPUS", 'g'},
 	    {"PLM_MEMORY", 'M'},
+	    {"PLM_ACCEPT_FREE", 'a'},
+	    {"PLM_RETURN_FREE", 'B'},
+	    {"PLM_VICTIM", 'V'},
+	    {"PLM_RESERVE_CORES", 'C'},
 	    {"PLM_POLICY", 'P'},
 	    {"PLM_SEED", 'S'},
 	    {"PLM_INJECT", 'i'},
@@ -247,17 +267,31 @@ static int apply_environment(struct options *o)
 
 static void set_defaults(struct options *o)
 {
-	cpu_set_t allowed;
-	char workers[16];
 	*o = (struct options){ .name = "default", .limits = { .records = RECORDS_DEFAULT,
 		.store_bytes = STORE_BYTES_DEFAULT, .nodes = nodes_count() } };
 	o->gpus = GPUS_AS_DETECTED;
 	o->spares = SPARES_AS_WORKERS;
 	o->ageing_ms = AGEING_DEFAULT_MS;
 	o->memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-	snprintf(workers, sizeof workers, "%d",
-	    sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1);
-	set_workers(o, workers);
+}
+
+/* One a core, unless the user said how many. */
+static int fit_workers(struct options *o)
+{
+	cpu_set_t allowed;
+	char workers[16];
+	uint32_t cores = sched_getaffinity(0, sizeof allowed, &allowed) == 0
+			     ? (uint32_t)CPU_COUNT(&allowed) : 1;
+	if (o->kinds && o->reserve_cores)
+		return why(-EINVAL, "--reserve-cores %u says how many workers there are not, and "
+		    "--workers how many there are: give one of them", o->reserve_cores);
+	if (o->kinds)
+		return 0;
+	if (o->reserve_cores >= cores)
+		return why(-EINVAL, "--reserve-cores %u: we may run on %u, none would be left",
+		    o->reserve_cores, cores);
+	snprintf(workers, sizeof workers, "%u", cores - o->reserve_cores);
+	return set_workers(o, workers);
 }
 
 /* Slots for everybody, unless the user said how many. */
@@ -302,31 +336,35 @@ static bool *flag_of(struct options *o, int letter)
 }
 
 static const struct option flags[] = {
-    {"name", required_argument, NULL, 'n'},
-    {"workers", required_argument, NULL, 'w'},
-    {"tasks", required_argument, NULL, 't'},
-    {"store", required_argument, NULL, 's'},
-    {"processes", required_argument, NULL, 'p'},
-    {"module", required_argument, NULL, 'm'},
-    {"spares", required_argument, NULL, 'x'},
-    {"gpus", required_argument, NULL, 'g'},
-    {"memory", required_argument, NULL, 'M'},
-    {"policy", required_argument, NULL, 'P'},
-    {"seed", required_argument, NULL, 'S'},
-    {"inject", required_argument, NULL, 'i'},
-    {"pin", required_argument, NULL, 'c'},
-    {"ageing", required_argument, NULL, 'A'},
-    {"hang-after", required_argument, NULL, 'H'},
-    {"recycle-tasks", required_argument, NULL, 'r'},
-    {"recycle-growth", required_argument, NULL, 'R'},
-    {"jobserver", optional_argument, NULL, 'j'},
-    {"daemon", no_argument, NULL, 'd'},
-    {"fresh", no_argument, NULL, 'f'},
-    {"guard", no_argument, NULL, 'G'},
-    {"tied", no_argument, NULL, 'T'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'v'},
-    {NULL, 0, NULL, 0},
+	{"name", required_argument, NULL, 'n'},
+	{"workers", required_argument, NULL, 'w'},
+	{"tasks", required_argument, NULL, 't'},
+	{"store", required_argument, NULL, 's'},
+	{"processes", required_argument, NULL, 'p'},
+	{"module", required_argument, NULL, 'm'},
+	{"spares", required_argument, NULL, 'x'},
+	{"gpus", required_argument, NULL, 'g'},
+	{"memory", required_argument, NULL, 'M'},
+	{"accept-free", required_argument, NULL, 'a'},
+	{"return-free", required_argument, NULL, 'B'},
+	{"victim", required_argument, NULL, 'V'},
+	{"reserve-cores", required_argument, NULL, 'C'},
+	{"policy", required_argument, NULL, 'P'},
+	{"seed", required_argument, NULL, 'S'},
+	{"inject", required_argument, NULL, 'i'},
+	{"pin", required_argument, NULL, 'c'},
+	{"ageing", required_argument, NULL, 'A'},
+	{"hang-after", required_argument, NULL, 'H'},
+	{"recycle-tasks", required_argument, NULL, 'r'},
+	{"recycle-growth", required_argument, NULL, 'R'},
+	{"jobserver", optional_argument, NULL, 'j'},
+	{"daemon", no_argument, NULL, 'd'},
+	{"fresh", no_argument, NULL, 'f'},
+	{"guard", no_argument, NULL, 'G'},
+	{"tied", no_argument, NULL, 'T'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'v'},
+	{NULL, 0, NULL, 0},
 };
 
 int options_parse(int argc, char **argv, struct options *ret)
@@ -355,7 +393,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 		return usage_error();
 	}
 	ret->starter = getppid();
-	if (check_tie(ret) < 0)
+	if (check_tie(ret) < 0 || fit_workers(ret) < 0 || memory_plan(ret) < 0)
 		return usage_error();
 	fit_processes(ret);
 	if (devices_plan(ret) < 0)

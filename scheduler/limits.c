@@ -227,6 +227,9 @@ void limits_look(struct scheduler *s, uint32_t index)
 	due_ns = due_limit(s->t, r, word, &limit);
 	if (r->terms && due_is_resting(s->t, r, word) && due_backoff(s->t, r, word) < due_ns)
 		due_ns = due_backoff(s->t, r, word);
+	if (word_state(word) == RECORD_READY && pressure_keeps(s, r) &&
+	    pressure_keeps(s, r) < due_ns)
+		due_ns = pressure_keeps(s, r);
 	look_at(s, index, due_ns);
 }
 

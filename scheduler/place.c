@@ -19,10 +19,10 @@ enum {
 void place_ready(struct scheduler *s, uint32_t index)
 {
 	const struct record *r = record_at(s->t, index);
-	if (r->terms)
+	if (r->terms || r->demand)
 		limits_look(s, index);
-	if (due_is_resting(s->t, r, sh_load(&r->state)))
-		return; /* it comes again when its pause is over */
+	if (due_is_resting(s->t, r, sh_load(&r->state)) || pressure_keeps(s, r))
+		return; /* limits.c brings it again */
 	s->ready[s->ready_count++] = index;
 	if (s->ready_count == READY_BATCH)
 		place_flush(s);
@@ -107,7 +107,8 @@ static bool pick_one(struct scheduler *s, struct pick *ret)
 	do
 		if (!ageing_pop(s, &task) && !heap_pop(&t->task_heap, &task))
 			return false;
-	while (!place_still_ready(t, &task) || put_on_shelf(s, &task));
+	while (!place_still_ready(t, &task) || pressure_keeps(s, record_at(t, task.id)) ||
+	    put_on_shelf(s, &task));
 	near_choose(s, record_at(t, task.id), &process);
 	avoid_failed(s, &task, &process);
 	room_take(s, process);

@@ -63,6 +63,9 @@ static bool spend_failure(struct scheduler *s, struct record *r, uint32_t tries)
 
 static bool may_run_again(struct scheduler *s, struct record *r, uint64_t word)
 {
+	uint32_t owner = word_owner(word);
+	if (word_flags(word) & FLAG_MEMORY && owner < s->t->limits.processes)
+		record_raise_demand(r, sh_load(&s->t->process[owner].memory_seen));
 	if (word_flags(word) & FLAG_RETURN) {
 		record_count_return(r, word_attempt(word));
 		return true;
@@ -90,7 +93,9 @@ static void end_attempt(struct scheduler *s, uint32_t index, uint64_t word, uint
 			return;
 		}
 	if (!(word_flags(word) & FLAG_CANCEL)) {
-		if (word_flags(word) & FLAG_LATE)
+		if (word_flags(word) & FLAG_MEMORY)
+			pressure_fail(s, index, word);
+		else if (word_flags(word) & FLAG_LATE)
 			limits_fail(s, index, word,
 			    due_total_is_over(s->t, r) ? LIMIT_TOTAL : LIMIT_RUN);
 		else

@@ -73,7 +73,8 @@ void scheduler_lock_heap(struct heap *heap)
 
 uint32_t scheduler_step(struct scheduler *s)
 {
-	s->admission = sh_load(&s->t->control->admission);
+	pressure_look(s);
+	s->admission = tables_admission(s->t);
 	members_look(s);
 	room_follow_policy(s);
 	spares_begin(s);
@@ -104,7 +105,7 @@ static bool something_to_do(void *scheduler)
 		if (sh_load(&s->t->control->rung[w]))
 			return true;
 	return sh_load(&s->t->control->changes) != s->changes ||
-	    sh_load(&s->t->control->admission) != s->admission ||
+	    tables_admission(s->t) != s->admission ||
 	    sh_load(&s->t->control->lent_changes) != s->loans.seen ||
 	    sh_load(&s->t->control->room_wanted);
 }
@@ -116,6 +117,8 @@ static uint64_t next_look(struct scheduler *s)
 	uint64_t limit = limits_next_ns(s);
 	look = limit < look ? limit : look;
 	look = s->loans.next_ns < look ? s->loans.next_ns : look;
+	uint64_t memory = pressure_next_ns(s);
+	look = memory < look ? memory : look;
 	return s->relief.next_ns < look ? s->relief.next_ns : look;
 }
 

@@ -104,6 +104,16 @@ struct team { /* one worker */
 	enum hall_name hall;
 };
 
+struct pressure { /* pressure.c */
+	uint64_t next_ns;  /* to look */
+	uint64_t seen_ns;  /* of the last look, 0: there was none */
+	uint64_t total, available, stalled_us; /* then */
+	uint32_t running;  /* slots with a task, then */
+	bool waits;        /* memory is short or near: somebody minds when the next look is */
+	bool keeps;        /* a task that wants more than there is was met since */
+	uint64_t used[PROCESSES_MAX]; /* by the trees of processes, at the last census */
+};
+
 struct scheduler {
 	struct tables *t;
 	struct process *me;
@@ -130,6 +140,7 @@ struct scheduler {
 	uint32_t spares;         /* so many processes are spares */
 	bool fresh;              /* those that wait were not woken since something was queued */
 	struct relief relief;
+	struct pressure pressure;
 	int manager;             /* an eventfd that wakes it; -1 in tests with threads */
 	uint64_t changes;        /* of the process table, as far as we have looked */
 	uint32_t admission;      /* ADMISSION_ bits of this round */
@@ -295,6 +306,15 @@ void limits_signal(struct scheduler *s, uint32_t process, int signal); /* of a w
 /* Its word, judged before anything was changed, reached this limit: ends it as graph_fail() does.
  */
 void limits_fail(struct scheduler *s, uint32_t index, uint64_t word, enum limit limit);
+
+/* ---- pressure.c ---- */
+void pressure_look(struct scheduler *s);          /* if it is time */
+uint64_t pressure_next_ns(const struct scheduler *s);
+/* A READY task that was seen to use more memory than could be given now: when to ask again, 0: it
+ * may start. */
+uint64_t pressure_keeps(struct scheduler *s, const struct record *r);
+/* For want of memory: ends it as graph_fail() does. */
+void pressure_fail(struct scheduler *s, uint32_t index, uint64_t word);
 
 /* ---- near.c ---- */
 /* Like room_choose(), for a task with many bytes to read; false: it is all the same. */

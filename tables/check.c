@@ -44,6 +44,8 @@ static const char *check_record(const struct tables *t, const struct record *r)
 		    "extent" : NULL;
 	if (word_owner(word) >= t->limits.processes)
 		return "records: one is owned by no process slot";
+	if (word_state(word) != RECORD_PART && record_returns(r) > word_attempt(word))
+		return "records: one was returned more often than it ran";
 	if (word_state(word) == RECORD_WAITING && sh_load(&r->uses) & USES_COUNTED &&
 	    (sh_load(&r->pending) & ~PENDING_DOOMED) == 0)
 		return "records: a task waits, and nothing is missing";

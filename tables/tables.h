@@ -19,6 +19,7 @@
 #include "tables/registry.h"
 #include "tables/resources.h"
 #include "tables/terms.h"
+#include "tables/memory.h"
 
 struct limits { /* chosen at boot, then fixed */
 	uint32_t processes; /* slots, a multiple of 64 */
@@ -66,6 +67,7 @@ struct control { /* the first page of the control segment, behind the segment's 
 	struct resource_names resources;
 	char device[DEVICES_MAX][DEVICE_ID_BYTES]; /* GPUs, as CUDA_VISIBLE_DEVICES names them */
 	uint64_t memory;   /* that tasks may declare together, bytes */
+	struct memory_rules memory_rules;
 	shared32 made;     /* W: manager, last at boot: what stands above is complete, and another
 			    * manager may go on with it */
 	_Alignas(CACHE_LINE_BYTES) shared32 mode;     /* W: manager.  R: anyone. enum runtime_mode
@@ -82,6 +84,12 @@ struct control { /* the first page of the control segment, behind the segment's 
 	shared32 restarts;                            /* W: manager. For people. */
 	shared64 returned;                            /* W: who returns a task to the queue (add).
 						       * For people. */
+	shared32 memory_state;                        /* W: scheduler. enum memory_state */
+	shared64 memory_total, memory_free;           /* W: scheduler, at its last look. Bytes. */
+	shared64 memory_ours;                         /* W: scheduler, when it last looked for whom
+						       * to end. Bytes that tasks had. */
+	shared64 evicted;                             /* W: scheduler. Of `returned`, and others
+						       * that failed: for want of memory. */
 	struct reassigned reassigned;
 	shared64 changes;                             /* W: who joins, and the manager for the dead:
 						       * moves when a process slot came or went. */
@@ -261,10 +269,18 @@ void process_post_all(struct tables *t, uint32_t process);
 /* Wakes every sleeper of it, whatever the words say: after a death, at the end. */
 void process_bump(struct tables *t, uint32_t process);
 
+/* What somebody ordered, and what the memory that is left allows. */
+static inline uint32_t tables_admission(const struct tables *t)
+{
+	return sh_load(&t->control->admission) |
+	    (sh_load(&t->control->memory_state) == MEMORY_SHORT ? ADMISSION_PAUSED : 0);
+}
+
 /* The queue rests: who could start a task leaves it to the scheduler, which keeps it. */
 static inline bool tables_paused(const struct tables *t)
 {
-	return sh_peek(&t->control->admission) & ADMISSION_PAUSED;
+	return sh_peek(&t->control->admission) & ADMISSION_PAUSED ||
+	    sh_peek(&t->control->memory_state) == MEMORY_SHORT;
 }
 
 /* Somebody asked this worker, by its number, to leave and stay away. */

@@ -44,6 +44,7 @@ struct command { /* what is asked for; texts lie in the task's arguments, or in 
 	const char *label;        /* "": none */
 	bool shell;               /* its word is a line */
 	uint64_t cap;
+	uint64_t memory_limit;    /* 0: none */
 	const char *environment;  /* zero-ended texts */
 	size_t environment_bytes;
 	const char *fields;
@@ -119,6 +120,21 @@ bool capture_copy(const struct capture *c, char *ret);
 void capture_last_lines(const struct capture *c, char *ret, size_t size);
 void capture_close(struct capture *c);
 
+/* ---- memory.c ---- */
+
+struct watched_memory { /* of the command and all that it has started */
+	uint64_t limit;         /* 0: any */
+	uint64_t peak;          /* as far as was seen */
+	uint64_t over;          /* so much was used when the limit was passed; 0: it was not */
+	uint64_t next_ns, pause_ns; /* to look, and between the looks */
+};
+
+struct run;
+void memory_begin(struct run *run);
+/* If it is time: tells the process slot. False: it uses more than it may. */
+bool memory_look(struct run *run);
+void memory_end(struct run *run);
+
 /* ---- watch.c ---- */
 
 struct run { /* a command that runs */
@@ -135,6 +151,7 @@ struct run { /* a command that runs */
 	int status;             /* as of wait() */
 	unsigned left;
 	struct rusage usage;    /* of all that was waited for */
+	struct watched_memory memory;
 };
 
 /* Until the command has ended, and nothing of it is left. */

@@ -112,6 +112,22 @@ static enum record_state commit_late(struct worker *w, struct plm_call *call)
 	return commit_failure(w, call, !total);
 }
 
+/* What the scheduler saw when it decided, or we before. */
+static void raise_demand(struct worker *w, struct plm_call *call)
+{
+	record_raise_demand(call->record, sh_peek(&w->rt.me->memory_seen));
+	record_raise_demand(call->record, call->memory_peak);
+}
+
+/* It may be tried again, when it finds more or wants less. */
+static enum record_state commit_evicted(struct worker *w, struct plm_call *call)
+{
+	raise_demand(w, call);
+	memory_describe(&w->rt.tables, call->record, call->message, sizeof call->message);
+	call->code = ENOMEM;
+	return commit_failure(w, call, true);
+}
+
 static enum record_state commit_cancelled(struct worker *w, struct plm_call *call)
 {
 	call_discard_results(call);
@@ -122,6 +138,8 @@ static enum record_state commit_cancelled(struct worker *w, struct plm_call *cal
 static enum record_state commit_returned(struct worker *w, struct plm_call *call)
 {
 	call_discard_results(call);
+	if (word_flags(call->word) & FLAG_MEMORY)
+		raise_demand(w, call);
 	record_count_return(call->record, word_attempt(call->word));
 	return commit(w, call, RECORD_READY, FLAG_RETURN);
 }
@@ -135,6 +153,8 @@ static enum record_state commit_outcome(struct worker *w, struct plm_call *call)
 			state = commit_cancelled(w, call);
 		else if (word_flags(call->word) & FLAG_RETURN)
 			state = commit_returned(w, call);
+		else if (word_flags(call->word) & FLAG_MEMORY)
+			state = commit_evicted(w, call);
 		else if (word_flags(call->word) & FLAG_LATE)
 			state = commit_late(w, call);
 		else if (call->code)
