@@ -17,6 +17,10 @@
 #include "tables/spec.h"
 
 enum { EXIT_USAGE = 64, OTHER_PROCESSES = 32, TIME_MAX_MS = 1 << 30 };
+enum { HISTORY_DAYS_DEFAULT = 30, HISTORY_COUNT_DEFAULT = 1000000 };
+
+#define DAY_MS     UINT64_C(86400000)
+#define AGE_MAX_MS (DAY_MS * 365 * 100)
 
 static const char help[] =
     "plm boots a task runtime on this machine: a manager, a scheduler and workers over shared "
@@ -68,6 +72,17 @@ static const char help[] =
     "  --guard           a small parent starts it again at once when it was killed\n"
     "  --tied            end at once when the process that started it ends; its own processes end\n"
     "                    with it, however it ends (without: they go on until the next boot)\n"
+    "  --state DIR       keep a journal of the tasks that the runtime keeps (plmctl submit --detach,\n"
+    "                    load; PLM_KEEP) in DIR: after a reboot those that had not ended are queued\n"
+    "                    again; plmctl history lists all (PLM_STATE)\n"
+    "  --durability none|batch|sync\n"
+    "                    what the journal promises: batch (default): on the disk within some 50 ms;\n"
+    "                    sync: when the submission returns; none: a history alone, nothing is\n"
+    "                    queued again (PLM_DURABILITY)\n"
+    "  --history-age AGE, --history-count N\n"
+    "                    tasks that ended so long ago (default 30d; s, m, h or d), or before the\n"
+    "                    last N (default 1000000), leave the journal; 0: never\n"
+    "                    (PLM_HISTORY_AGE, PLM_HISTORY_COUNT)\n"
     "  --daemon          go to the background when ready; the log is NAME.log in the runtime "
     "directory\n"
     "  --help, --version\n"
@@ -176,6 +191,29 @@ static int set_pin(struct options *o, const char *what, const char *text)
 	return 0;
 }
 
+static int set_durability(struct options *o, const char *what, const char *text)
+{
+	o->durability = durability_of(text);
+	if (o->durability == DURABILITIES)
+		return why(-EINVAL, "%s wants none, batch or sync, not \"%s\"", what, text);
+	o->durability_given = true;
+	return 0;
+}
+
+/* A time of people: also in days. */
+static int parse_age(const char *what, const char *text, uint64_t *ret_ms)
+{
+	size_t n = strlen(text);
+	char number[24];
+	if (n < 2 || n > sizeof number || text[n - 1] != 'd')
+		return text_time(what, text, AGE_MAX_MS, ret_ms);
+	memcpy(number, text, n - 1);
+	number[n - 1] = 0;
+	int r = parse_number(what, number, AGE_MAX_MS / DAY_MS, ret_ms);
+	*ret_ms *= DAY_MS;
+	return r;
+}
+
 static int apply(struct options *o, const char *what, char letter, char *text)
 {
 	switch (letter) {
@@ -194,6 +232,10 @@ static int apply(struct options *o, const char *what, char letter, char *text)
 	case 'c': return set_pin(o, what, text);
 	case 'A': return text_time(what, text, TIME_MAX_MS, &o->ageing_ms);
 	case 'H': return text_time(what, text, TIME_MAX_MS, &o->hang_after_ms);
+	case 'D': o->state = text; return 0;
+	case 'y': return set_durability(o, what, text);
+	case 'E': return parse_age(what, text, &o->history_age_ms);
+	case 'C': return parse_number(what, text, UINT32_MAX, &o->history_count);
 	case 'r': return parse_number(what, text, UINT32_MAX, &o->recycling.tasks);
 	case 'R': return parse_size(what, text, &o->recycling.growth);
 	default:
@@ -226,6 +268,10 @@ static int apply_environment(struct options *o)
 	    {"PLM_HANG_AFTER", 'H'},
 	    {"PLM_RECYCLE_TASKS", 'r'},
 	    {"PLM_RECYCLE_GROWTH", 'R'},
+	    {"PLM_STATE", 'D'},
+	    {"PLM_DURABILITY", 'y'},
+	    {"PLM_HISTORY_AGE", 'E'},
+	    {"PLM_HISTORY_COUNT", 'C'},
 	};
 	int r = 0;
 	for (size_t i = 0; i < COUNT_OF(all) && r == 0; i++) {
@@ -245,6 +291,9 @@ static void set_defaults(struct options *o)
 	o->gpus = GPUS_AS_DETECTED;
 	o->spares = SPARES_AS_WORKERS;
 	o->ageing_ms = AGEING_DEFAULT_MS;
+	o->durability = DURABILITY_BATCH;
+	o->history_age_ms = HISTORY_DAYS_DEFAULT * DAY_MS;
+	o->history_count = HISTORY_COUNT_DEFAULT;
 	o->memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 	snprintf(workers, sizeof workers, "%d",
 	    sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1);
@@ -312,6 +361,10 @@ int options_parse(int argc, char **argv, struct options *ret)
 	    {"hang-after", required_argument, NULL, 'H'},
 	    {"recycle-tasks", required_argument, NULL, 'r'},
 	    {"recycle-growth", required_argument, NULL, 'R'},
+	    {"state", required_argument, NULL, 'D'},
+	    {"durability", required_argument, NULL, 'y'},
+	    {"history-age", required_argument, NULL, 'E'},
+	    {"history-count", required_argument, NULL, 'C'},
 	    {"daemon", no_argument, NULL, 'd'},
 	    {"fresh", no_argument, NULL, 'f'},
 	    {"guard", no_argument, NULL, 'G'},
@@ -346,6 +399,11 @@ int options_parse(int argc, char **argv, struct options *ret)
 	ret->starter = getppid();
 	if (check_tie(ret) < 0)
 		return usage_error();
+	if (ret->durability_given && !ret->state) {
+		why(-EINVAL, "--durability %s needs a place for the journal: --state DIR",
+		    durability_name(ret->durability));
+		return usage_error();
+	}
 	fit_processes(ret);
 	if (devices_plan(ret) < 0)
 		return usage_error();

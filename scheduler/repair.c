@@ -118,7 +118,10 @@ static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
 	struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
 	bool its_own = word_owner(word) == dead;
-	if (hold_test(s->t, index, dead))
+	if (journal_wants(s->t, r))
+		journal_tell(s->t, index); /* what the dead did may never have been told */
+	/* What the journal holds it has not written yet: that is its successor's to know. */
+	if (hold_test(s->t, index, dead) && dead != journal_slot(s->t))
 		hold_clear(s->t, index, dead);
 	if (r->terms || word_flags(word) & FLAGS_STOPPING) /* asked to stop, and nobody told us */
 		limits_look(s, index);
@@ -318,6 +321,8 @@ static void rebuild_record(struct scheduler *s, uint32_t index)
 {
 	struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
+	if (journal_wants(s->t, r))
+		journal_tell(s->t, index);
 	limits_look(s, index);
 	switch (word_state(word)) {
 	case RECORD_WAITING:
