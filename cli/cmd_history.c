@@ -311,8 +311,8 @@ static int print_all(struct context *context, struct asked *a, bool one)
 	}
 	if (!one || printing.rows)
 		return EXIT_FINE;
-	fprintf(stderr, "plmctl: history: the journal in %s has no such task: it was never durable, "
-	    "or is older than what is kept\n", a->directory);
+	fprintf(stderr, "plmctl: history: the journal in %s has no such task: it was never "
+	    "durable, or is older than what is kept\n", a->directory);
 	return EXIT_DATA;
 }
 
@@ -340,8 +340,8 @@ const struct command cmd_history = {
 	.usage = "[OPTION]... [ID|@REF]",
 	.help = "durable tasks, of earlier boots too: what became of them (plm --state)",
 	.details =
-	    "Lists what the journal has: each task by its number, which outlives a reboot, and the\n"
-	    "future it is now. ID or a reference, also one of an earlier boot: that task in full.\n"
+	    "Lists what the journal has: each task by its number, which outlives a reboot, and\n"
+	    "the future it is now. ID or a reference, also of an earlier boot: that task in full.\n"
 	    "  --state-dir DIR    the journal's directory (default: $PLM_STATE, else that of the\n"
 	    "                     runtime, which need not be up if a directory is given)\n"
 	    "  --since TIME       submitted since then: 2026-03-01, 2026-03-01T12:30, or so long\n"

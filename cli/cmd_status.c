@@ -6,7 +6,7 @@
 #include "cli/watch.h"
 #include "client/handle.h"
 
-enum { NS_PER_US = 1000, FOR_PROGRAMS = 3, OWN_WATCH = OPTION_OWN };
+enum { NS_PER_US = 1000, FOR_PROGRAMS = 3, JOURNAL_CELLS = 6, OWN_WATCH = OPTION_OWN };
 
 static const struct option options[] = {
 	{ "watch", optional_argument, NULL, OWN_WATCH },
@@ -27,6 +27,10 @@ static const struct column columns[] = {
 	{ "  done", "done", -1 }, { "  failed", "failed", -1 }, { "  cancelled", "cancelled", -1 },
 	{ "store", "store_bytes", -1 }, { "  reserved", "store_reserved", -1 },
 	{ "  used", "store_used", -1 },
+	{ "journal", "journal", -1 }, { "  trouble", "journal_trouble", -1 },
+	{ "  accepted", "journal_accepted", -1 }, { "  ended", "journal_ended", -1 },
+	{ "  queued again", "journal_resumed", -1 },
+	{ "  to be queued", "journal_to_resume", -1 },
 	/* for programs; people have a line of their own */
 	{ "todo", "todo", -1 }, { "in progress", "in_progress", -1 },
 	{ "finished", "finished", -1 },
@@ -35,6 +39,24 @@ static const struct column columns[] = {
 static const char *state_name(const plm_status *s)
 {
 	return s->draining ? "draining" : s->paused ? "paused" : s->closed ? "closed" : "up";
+}
+
+static void journal_cells(struct output *out, const plm_status *s)
+{
+	if (!s->journal[0]) {
+		for (int i = 0; i < JOURNAL_CELLS; i++)
+			cell_none(out);
+		return;
+	}
+	cell_text(out, s->journal);
+	if (s->journal_trouble[0])
+		cell_tinted(out, s->journal_trouble, TINT_BAD);
+	else
+		cell_none(out);
+	cell_number(out, s->journal_accepted);
+	cell_number(out, s->journal_ended);
+	cell_number(out, s->journal_resumed);
+	cell_number(out, s->journal_to_resume);
 }
 
 /* A record that is done may also be an object. */
@@ -80,6 +102,7 @@ static void print_status(struct output *out, const plm_status *s, uint64_t finis
 	cell_size(out, s->store_bytes);
 	cell_size(out, s->store_reserved);
 	cell_size(out, s->store_used);
+	journal_cells(out, s);
 	if (out->json) {
 		cell_number(out, s->waiting + s->ready);
 		cell_number(out, s->running);

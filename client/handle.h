@@ -54,8 +54,8 @@ struct plm {
 	pthread_t bell_thread;
 	_Atomic bool bell_stop;
 
-	/* Of a task of ours that is filled, before anybody sees it; not 0: it is not submitted. NULL
-	 * but in the journal. */
+	/* Of a task of ours that is filled, before anybody sees it; not 0: it is not submitted.
+	 * NULL but in the journal. */
 	int (*before_publish)(void *context, uint64_t ref);
 	void *publish_context;
 

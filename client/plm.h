@@ -252,6 +252,11 @@ typedef struct plm_status {
 	/* Tasks of dead workers that were queued again; and how long after the death, as it was
 	 * noticed: the median of the last 64, the last, the longest. */
 	uint64_t reassigned, reassign_median_ns, reassign_last_ns, reassign_max_ns;
+	/* The journal (plm --state): "none", "batch" or "sync", "" without one; why it cannot be
+	 * written just now, "" if it can; tasks it has written since boot, and those of earlier
+	 * boots that are not in the queue yet. */
+	char journal[8], journal_trouble[160];
+	uint64_t journal_accepted, journal_ended, journal_resumed, journal_to_resume;
 } plm_status;
 int plm_status_get(plm *rt, plm_status *ret); /* scans the table: for people, not for loops */
 

@@ -100,7 +100,8 @@ static const char *const texts[DB_STATEMENTS] = {
 	[DB_SET_MARK] = "INSERT OR REPLACE INTO mark VALUES(?1, ?2)",
 	[DB_GET_MARK] = "SELECT number FROM mark WHERE name = ?1",
 	[DB_FIRST_TASK] = "SELECT min(id) FROM task",
-	[DB_AGED_TASK] = "SELECT task FROM ended WHERE at > ?1 AND task >= ?2 ORDER BY task LIMIT 1",
+	[DB_AGED_TASK] =
+	    "SELECT task FROM ended WHERE at > ?1 AND task >= ?2 ORDER BY task LIMIT 1",
 	[DB_FIRST_UNFINISHED] =
 	    "SELECT t.id FROM task t LEFT JOIN ended e ON e.task = t.id WHERE e.task IS NULL"
 	    " AND t.id >= ?1 ORDER BY t.id LIMIT 1",
@@ -292,7 +293,8 @@ int db_connect(struct db *db, bool fsync)
 	r = execute(db, "PRAGMA journal_mode=WAL", "opening");
 	if (r == 0)
 		r = db_set_fsync(db, fsync);
-	return r < 0 ? r : execute(db, "BEGIN IMMEDIATE; COMMIT", "opening"); /* is it a database? */
+	/* Is it a database at all? */
+	return r < 0 ? r : execute(db, "BEGIN IMMEDIATE; COMMIT", "opening");
 }
 
 static int check_version(struct db *db)

@@ -45,8 +45,8 @@ static int error_of(struct history *h, int code)
 	switch (code & 0xff) {
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		return why(-EUCLEAN, "%s is damaged (%s): the next plm --state with it sets it aside "
-		    "and salvages what can be read", h->path, sqlite3_errmsg(h->db));
+		return why(-EUCLEAN, "%s is damaged (%s): the next plm with this --state sets it "
+		    "aside and salvages what can be read", h->path, sqlite3_errmsg(h->db));
 	case SQLITE_CANTOPEN:
 		return why(-ENOENT, "%s cannot be opened", h->path);
 	default: return why(-EIO, "%s: %s", h->path, sqlite3_errmsg(h->db));

@@ -100,10 +100,8 @@ static void publish(struct journal *j)
 		journal_record(t, index);
 		if (!(entry->flags & ENTRY_ENDED))
 			continue;
-		if (atomic_load_explicit(&j->rt.refs[index], memory_order_relaxed)) {
-			plm_drop(&j->rt, ref_public(&j->rt, ref)); /* it was queued again by us */
-			continue;
-		}
+		/* Of what we queued again ourselves: all that its results count for is one bit. */
+		atomic_store_explicit(&j->rt.refs[index], 0, memory_order_relaxed);
 		hint[n++] = hint_make(HINT_DROPPED, ref);
 		if (n == HINTS_BATCH) {
 			handle_tell_quietly(&j->rt, hint, n);

@@ -157,7 +157,8 @@ static int add_ended(struct journal *j, struct record *r, uint64_t word, uint32_
 	struct entry *entry = change(j, index);
 	struct command_end end;
 	char message[MESSAGE_BYTES] = "";
-	bool failed = word_state(word) == RECORD_FAILED, done_well = word_state(word) == RECORD_DONE;
+	bool failed = word_state(word) == RECORD_FAILED;
+	bool done_well = word_state(word) == RECORD_DONE;
 	uint64_t out_length = 0, value_bytes = done_well ? r->value_bytes : 0;
 	read_command_end(j, r, &end);
 	const char *out = end.known ? end.texts.out : NULL;
@@ -209,7 +210,8 @@ static int look_on(struct journal *j, struct record *r, uint64_t word, uint32_t 
 	int done = 0;
 	bool began = state == RECORD_RUNNING && (word_attempt(word) > entry->attempt ||
 	    !(entry->flags & ENTRY_RUNNING));
-	bool rests = state == RECORD_READY && entry->flags & ENTRY_RUNNING;
+	bool rests = state == RECORD_READY && (word_attempt(word) > entry->attempt ||
+	    entry->flags & ENTRY_RUNNING);
 	if (began || rests)
 		done = add_attempt(j, r, word, index);
 	if (done == 0 && !hold_test(&j->rt.tables, index, SLOT_MANAGER) &&

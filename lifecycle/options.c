@@ -72,16 +72,16 @@ static const char help[] =
     "  --guard           a small parent starts it again at once when it was killed\n"
     "  --tied            end at once when the process that started it ends; its own processes end\n"
     "                    with it, however it ends (without: they go on until the next boot)\n"
-    "  --state DIR       keep a journal of the tasks that the runtime keeps (plmctl submit --detach,\n"
-    "                    load; PLM_KEEP) in DIR: after a reboot those that had not ended are queued\n"
+    "  --state DIR       keep a journal in DIR of the tasks that the runtime keeps (plmctl submit\n"
+    "                    --detach; PLM_KEEP): after a reboot those that had not ended are queued\n"
     "                    again; plmctl history lists all (PLM_STATE)\n"
     "  --durability none|batch|sync\n"
-    "                    what the journal promises: batch (default): on the disk within some 50 ms;\n"
-    "                    sync: when the submission returns; none: a history alone, nothing is\n"
-    "                    queued again (PLM_DURABILITY)\n"
+    "                    what the journal promises: batch (default): on the disk within some\n"
+    "                    50 ms; sync: when the submission returns; none: a history alone,\n"
+    "                    nothing is queued again (PLM_DURABILITY)\n"
     "  --history-age AGE, --history-count N\n"
-    "                    tasks that ended so long ago (default 30d; s, m, h or d), or before the\n"
-    "                    last N (default 1000000), leave the journal; 0: never\n"
+    "                    tasks that ended so long ago (default 30d), or are older than the last\n"
+    "                    N (default 1000000), leave the journal; 0: never\n"
     "                    (PLM_HISTORY_AGE, PLM_HISTORY_COUNT)\n"
     "  --daemon          go to the background when ready; the log is NAME.log in the runtime "
     "directory\n"
@@ -341,38 +341,39 @@ static bool *flag_of(struct options *o, int letter)
 	}
 }
 
+static const struct option flags[] = {
+	{"name", required_argument, NULL, 'n'},
+	{"workers", required_argument, NULL, 'w'},
+	{"tasks", required_argument, NULL, 't'},
+	{"store", required_argument, NULL, 's'},
+	{"processes", required_argument, NULL, 'p'},
+	{"module", required_argument, NULL, 'm'},
+	{"spares", required_argument, NULL, 'x'},
+	{"gpus", required_argument, NULL, 'g'},
+	{"memory", required_argument, NULL, 'M'},
+	{"policy", required_argument, NULL, 'P'},
+	{"seed", required_argument, NULL, 'S'},
+	{"inject", required_argument, NULL, 'i'},
+	{"pin", required_argument, NULL, 'c'},
+	{"ageing", required_argument, NULL, 'A'},
+	{"hang-after", required_argument, NULL, 'H'},
+	{"recycle-tasks", required_argument, NULL, 'r'},
+	{"recycle-growth", required_argument, NULL, 'R'},
+	{"state", required_argument, NULL, 'D'},
+	{"durability", required_argument, NULL, 'y'},
+	{"history-age", required_argument, NULL, 'E'},
+	{"history-count", required_argument, NULL, 'C'},
+	{"daemon", no_argument, NULL, 'd'},
+	{"fresh", no_argument, NULL, 'f'},
+	{"guard", no_argument, NULL, 'G'},
+	{"tied", no_argument, NULL, 'T'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'v'},
+	{NULL, 0, NULL, 0},
+};
+
 int options_parse(int argc, char **argv, struct options *ret)
 {
-	static const struct option flags[] = {
-	    {"name", required_argument, NULL, 'n'},
-	    {"workers", required_argument, NULL, 'w'},
-	    {"tasks", required_argument, NULL, 't'},
-	    {"store", required_argument, NULL, 's'},
-	    {"processes", required_argument, NULL, 'p'},
-	    {"module", required_argument, NULL, 'm'},
-	    {"spares", required_argument, NULL, 'x'},
-	    {"gpus", required_argument, NULL, 'g'},
-	    {"memory", required_argument, NULL, 'M'},
-	    {"policy", required_argument, NULL, 'P'},
-	    {"seed", required_argument, NULL, 'S'},
-	    {"inject", required_argument, NULL, 'i'},
-	    {"pin", required_argument, NULL, 'c'},
-	    {"ageing", required_argument, NULL, 'A'},
-	    {"hang-after", required_argument, NULL, 'H'},
-	    {"recycle-tasks", required_argument, NULL, 'r'},
-	    {"recycle-growth", required_argument, NULL, 'R'},
-	    {"state", required_argument, NULL, 'D'},
-	    {"durability", required_argument, NULL, 'y'},
-	    {"history-age", required_argument, NULL, 'E'},
-	    {"history-count", required_argument, NULL, 'C'},
-	    {"daemon", no_argument, NULL, 'd'},
-	    {"fresh", no_argument, NULL, 'f'},
-	    {"guard", no_argument, NULL, 'G'},
-	    {"tied", no_argument, NULL, 'T'},
-	    {"help", no_argument, NULL, 'h'},
-	    {"version", no_argument, NULL, 'v'},
-	    {NULL, 0, NULL, 0},
-	};
 	int letter, which = 0;
 	set_defaults(ret);
 	if (apply_environment(ret) < 0)
