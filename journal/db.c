@@ -123,13 +123,15 @@ static const char *const texts[DB_STATEMENTS] = {
 int db_error(struct db *db, int code, const char *doing)
 {
 	const char *text = db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(code);
-	int system = db->handle ? sqlite3_system_errno(db->handle) : 0;
+	int seen = errno, system = db->handle ? sqlite3_system_errno(db->handle) : 0;
+	if (system == 0 && code == SQLITE_IOERR_WRITE)
+		system = seen; /* of the write that failed, for SQLite does not always tell */
 	switch (code & 0xff) {
 	case SQLITE_FULL:
 		return why(-ENOSPC, "%s %s: no room is left on the disk", doing, db->path);
 	case SQLITE_IOERR:
 		if (system == ENOSPC || system == EDQUOT || system == EFBIG)
-			return why(-system, "%s %s: %s", doing, db->path, strerror(system));
+			return why(-ENOSPC, "%s %s: %s", doing, db->path, strerror(system));
 		return why(-EIO, "%s %s: %s%s%s", doing, db->path, text, system ? ": " : "",
 		    system ? strerror(system) : "");
 	case SQLITE_CORRUPT:
@@ -184,8 +186,8 @@ int db_next(struct db *db, enum db_statement which)
 	int code = sqlite3_step(db->statement[which]);
 	if (code == SQLITE_ROW)
 		return 1;
-	return code == SQLITE_DONE ? 0 : db_error(db, code,
-	    sqlite3_stmt_readonly(db->statement[which]) ? "reading" : "writing");
+	bool reads = which > DB_ROLLBACK && sqlite3_stmt_readonly(db->statement[which]);
+	return code == SQLITE_DONE ? 0 : db_error(db, code, reads ? "reading" : "writing");
 }
 
 void db_end(struct db *db, enum db_statement which)
@@ -290,6 +292,7 @@ int db_connect(struct db *db, bool fsync)
 	if (code != SQLITE_OK)
 		return db_error(db, code, "opening");
 	sqlite3_busy_timeout(db->handle, BUSY_MS);
+	sqlite3_extended_result_codes(db->handle, 1);
 	r = execute(db, "PRAGMA journal_mode=WAL", "opening");
 	if (r == 0)
 		r = db_set_fsync(db, fsync);

@@ -31,6 +31,13 @@ static void say_trouble(struct journal *j, int error)
 	event_post(&shm->written);
 }
 
+void journal_give_up(struct journal *j)
+{
+	log_warn("the journal is damaged: %s", why_text());
+	sh_store(&j->shm->trouble, EUCLEAN);
+	exit(1);
+}
+
 static void say_written(struct journal *j)
 {
 	struct journal_shm *shm = j->shm;
@@ -130,7 +137,7 @@ static bool write_group(struct journal *j)
 		take_back(j, list, n);
 		say_trouble(j, r);
 		if (r == -EUCLEAN)
-			exit(1); /* the successor salvages it */
+			journal_give_up(j);
 		return false;
 	}
 	if (j->changes) {

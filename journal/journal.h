@@ -98,6 +98,7 @@ struct journal {
 int journal_open(struct journal *j, const struct journal_plan *plan);
 void journal_run(struct journal *j); /* until j->stop */
 void journal_close(struct journal *j);
+_Noreturn void journal_give_up(struct journal *j); /* it is damaged: the successor salvages it */
 int64_t journal_now(void); /* milliseconds of the wall clock */
 
 /* ---- rows.c ---- */

@@ -106,6 +106,8 @@ void prune_some(struct journal *j)
 		r = find_cut(j, &cut);
 	if (r == 0)
 		r = prune(j, cut);
+	if (r == -EUCLEAN)
+		journal_give_up(j);
 	if (r < 0)
 		log_warn("old tasks cannot be taken out of the journal: %s", why_text());
 	j->prune_due_ns = clock_ns() + (r == 0 ? GROUP_MS * NS_PER_MS : PRUNE_PERIOD_NS);

@@ -428,6 +428,8 @@ bool resume_some(struct journal *j)
 	for (int i = 0; i < RESUME_BATCH && r == 1; i++)
 		r = resume_next(j);
 	db_set_fsync(&j->db, true);
+	if (r == -EUCLEAN)
+		journal_give_up(j);
 	if (r < 0) {
 		log_warn("tasks of earlier boots cannot be queued again: %s; trying again",
 		    why_text());
