@@ -188,6 +188,7 @@ static int put_future(struct journal *j, uint64_t ref, uint64_t id, uint32_t num
 	uint64_t task = task_of(j, speaker, spoken);
 	if (!task)
 		return lose(e, number, "a future of something that is not durable itself");
+	j->any_needed = true;
 	int done = db_run(&j->db, DB_ADD_NEEDED, "i", (int64_t)task);
 	return done < 0 ? done : put_number(e, ARGUMENT_TASK, task, part ? r->part.which : 0);
 }

@@ -214,6 +214,9 @@ static int load(struct journal *j)
 		r = db_number(&j->db, DB_GET_MARK, &last, "t", "dubious");
 	j->dubious = r == 1 ? last : 0;
 	if (r >= 0)
+		r = db_number(&j->db, DB_FIRST_NEEDED, &last, "");
+	j->any_needed = r == 1;
+	if (r >= 0)
 		r = load_entries(j, DB_TASKS_OF_BOOT);
 	if (r >= 0)
 		r = load_entries(j, DB_RESUMED_OF_BOOT);

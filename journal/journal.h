@@ -89,6 +89,7 @@ struct journal {
 	uint32_t modules;     /* there were, when they were */
 	unsigned resuming_retries, resuming_crash_retries;
 	int64_t dubious;      /* up to this task it is not known which ones ended */
+	bool any_needed;      /* there may be tasks whose values are asked for */
 	uint64_t unfinished;  /* no task before this one is unfinished */
 	uint64_t prune_next, prune_due_ns;
 	_Atomic bool stop;

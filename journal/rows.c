@@ -106,6 +106,8 @@ static size_t head_of(uint64_t length)
 static int keep_values(struct journal *j, struct record *r, uint64_t id)
 {
 	int64_t needed;
+	if (!j->any_needed)
+		return 0; /* most journals never ask */
 	int done = db_number(&j->db, DB_IS_NEEDED, &needed, "i", (int64_t)id);
 	uint32_t index = record_index(&j->rt.tables, r);
 	for (uint32_t steps = 0; done == 1 && steps < RESULTS_MAX; steps++) {

@@ -51,7 +51,8 @@ static unsigned children(pid_t *ret)
 	char path[PATH_BYTES];
 	unsigned n = 0;
 	int pid;
-	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)lasting.pid, (int)lasting.pid);
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)lasting.pid,
+	    (int)lasting.pid);
 	FILE *f = fopen(path, "r");
 	while (f && n < CHILDREN && fscanf(f, "%d", &pid) == 1)
 		ret[n++] = pid;

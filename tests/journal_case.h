@@ -37,7 +37,7 @@ void status_reaches(const char *key, unsigned number);
 /* The journal's process; it is a child of the manager. */
 pid_t journal_pid(void);
 
-/* How often the text stands as a line in a scratch file (NULL: all lines); 0 too if there is no such file. */
+/* How often the text stands as a line in a scratch file; NULL: all lines. 0 without a file. */
 unsigned count_lines(const char *scratch, const char *text);
 /* Until there are so many lines in it. */
 void await_lines(const char *scratch, unsigned lines);

@@ -64,8 +64,7 @@ static void submit_many(void *context)
 	for (unsigned i = first; i < first + TASKS; i++) {
 		char line[LINE_BYTES];
 		leave_line(line, sizeof line, i);
-		struct output_of o = program_run(&lasting, "plmctl", (const char *const[]){ "submit",
-		    "--detach", "--shell", line, NULL }, NULL, 0);
+		struct output_of o = ctl(&lasting, "submit", "--detach", "--shell", line);
 		FILE *f = o.code == 0 ? fopen(path, "a") : NULL;
 		if (f) {
 			fprintf(f, "%u\n", i);
@@ -332,7 +331,8 @@ START_TEST(what_was_forgotten_runs_and_is_kept_by_nobody)
 	journal_reboot();
 	history_settles();
 	ck_assert_uint_eq(count_lines("runs", "task-1"), 1);
-	ctl_until(&lasting, "\"records_used\": 2,", "status", "--json"); /* the other's, and its log */
+	/* the other's, and its log */
+	ctl_until(&lasting, "\"records_used\": 2,", "status", "--json");
 	journal_end();
 	free(ref);
 	free(other);
@@ -494,7 +494,8 @@ START_TEST(the_history_is_searched_and_summed_up)
 	found = ctl_expect(&lasting, 0, "history", "--json", "--include", "special");
 	ck_assert_ptr_nonnull(strstr(found, "Special"));
 	free(found);
-	found = ctl_expect(&lasting, 0, "history", "--json", "--since", "2020-01-01", "--until", "1h");
+	found = ctl_expect(&lasting, 0, "history", "--json", "--since", "2020-01-01", "--until",
+	    "1h");
 	ck_assert_str_eq(found, "");
 	free(found);
 	found = ctl_expect(&lasting, 0, "history", "--json", "--since", "1h", "--limit", "2");

@@ -251,8 +251,7 @@ START_TEST(without_room_sync_refuses_and_says_why)
 	free(ctl_expect(&lasting, 0, "pause"));
 	keep_counted(1);
 	limit_file_size(LITTLE);
-	struct output_of o = program_run(&lasting, "plmctl", (const char *const[]){ "submit",
-	    "--detach", "--", "true", "never", NULL }, NULL, 0);
+	struct output_of o = ctl(&lasting, "submit", "--detach", "--", "true", "never");
 	ck_assert_msg(o.code == 75 && strstr(o.err, "cannot be written"), "exit code %d: %s",
 	    o.code, o.err);
 	output_free(&o);
