@@ -1,6 +1,7 @@
 #include "journal/journal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -260,6 +261,25 @@ static void look_at_all(struct journal *j)
 			tell_back(j, i);
 }
 
+/* The only one that writes in the directory: a journal may outlive its manager. */
+static int take_lock(struct journal *j)
+{
+	char path[STATE_PATH_BYTES + 8];
+	struct flock mine = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
+		.l_start = JOURNAL_LOCK_WRITER, .l_len = 1 };
+	snprintf(path, sizeof path, "%s/%s", j->plan.directory, JOURNAL_LOCK);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return why(-errno, "%s: %s", path, strerror(errno));
+	if (fcntl(fd, F_SETLK, &mine) == 0)
+		return 0; /* open until this process ends */
+	int error = errno;
+	fcntl(fd, F_GETLK, &mine);
+	close(fd);
+	return why(-error, "another journal writes in %s (pid %d)", j->plan.directory,
+	    (int)mine.l_pid);
+}
+
 int journal_open(struct journal *j, const struct journal_plan *plan)
 {
 	struct control *c = j->rt.tables.control;
@@ -268,6 +288,8 @@ int journal_open(struct journal *j, const struct journal_plan *plan)
 	j->rt.socket = -1;
 	j->epoch_ms = journal_now() - (int64_t)((clock_ns() - c->boot_ns) / NS_PER_MS);
 	int r = make_room(j);
+	if (r == 0)
+		r = take_lock(j);
 	if (r == 0)
 		r = open_file(j);
 	if (r == 0)

@@ -207,6 +207,12 @@ void manager_end(struct manager *m)
 	members_signal(m, SIGTERM);
 }
 
+void manager_fail(struct manager *m)
+{
+	m->failed = true;
+	manager_end(m);
+}
+
 /* ---- the loop: events record facts, manager_step() decides ---- */
 
 static void on_signal(struct manager *m)
@@ -341,5 +347,5 @@ int manager_run(struct manager *m)
 	}
 	instance_release(m);
 	log_info("stopped");
-	return 0;
+	return m->failed ? -EIO : 0;
 }

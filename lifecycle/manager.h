@@ -78,7 +78,7 @@ struct manager {
 	struct orphan orphan[ORPHANS_MAX]; /* killed, and not dead yet as far as we know */
 	uint32_t orphans;
 	bool announced;       /* the ready line is out */
-	bool draining, ending;
+	bool draining, ending, failed;
 	bool journal_dismissed; /* nobody else is left, and it was told so */
 	uint64_t end_deadline_ns; /* when what has not ended is killed */
 	uint64_t look_due_ns;     /* for workers that hang; DEADLINE_NEVER: nobody wants to know */
@@ -86,10 +86,11 @@ struct manager {
 
 /* ---- manager.c ---- */
 int manager_boot(struct manager *m, const struct options *options, int ready);
-int manager_run(struct manager *m); /* the exit code */
+int manager_run(struct manager *m); /* the exit code; -EIO: manager_fail() */
 int manager_watch(struct manager *m, int fd, enum watch what, uint32_t which);
 void manager_unwatch(struct manager *m, int fd); /* and closes it */
 void manager_drain(struct manager *m);
+void manager_fail(struct manager *m); /* it ends, as one that could not boot */
 void manager_end(struct manager *m);
 void manager_admit(struct manager *m, uint32_t admission); /* ADMISSION_ bits */
 

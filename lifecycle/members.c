@@ -195,7 +195,8 @@ static _Noreturn void child_main(
 		.injection = injection_for(&m->options->injections,
 		    m->options->kind[worker_kind].generation) };
 	const struct journal_plan journal = { .directory = m->state,
-		.slot = slot, .durability = m->options->durability,
+		.slot = slot,
+		.durability = (enum durability)m->tables.control->journal.durability,
 		.age_ms = m->options->history_age_ms, .count = m->options->history_count };
 	tables_detach(&m->tables); /* the manager's view of them; ours is made anew */
 	child_begin(keep, 3);
@@ -415,8 +416,11 @@ void members_died(struct manager *m, uint32_t slot)
 	describe_end(status, end, sizeof end);
 	if (kind == KIND_SCHEDULER && m->draining && orderly)
 		manager_end(m);
-	else if (!m->ending && orderly && process_state(word) == PROCESS_LEAVING)
+	else if (!m->ending && kind == KIND_WORKER && orderly &&
+	    process_state(word) == PROCESS_LEAVING)
 		plan_vacancy(m, slot);
+	else if (kind == KIND_JOURNAL && !m->announced && !m->adopts && WIFEXITED(status))
+		manager_fail(m); /* it has said why: without what was asked for there is no boot */
 	else if (!m->ending)
 		plan_restart(m, slot, kind, end);
 	orphans_end(m); /* before its task is anybody else's: what it started is over by then */
@@ -467,6 +471,10 @@ void members_complete(struct manager *m)
 	}
 	m->workers.missing = m->tables.limits.processes; /* as many as there are vacancies */
 	m->workers.due_ns = now;
+	if (m->state[0] && m->slot[journal_slot(&m->tables)].pidfd < 0) {
+		m->journal.missing = 1;
+		m->journal.due_ns = now;
+	}
 }
 
 void members_signal(struct manager *m, int signal)

@@ -30,33 +30,62 @@ static int check_directory(const char *path)
 	return 0;
 }
 
-/* A record lock: the kernel drops it with this process, and forked children do not inherit it. */
+/* A record lock: the kernel drops it with this process, and forked children do not inherit it. The
+ * first byte of the file is the manager's, the second its journal's, which may outlive it. */
 static int take_lock(struct manager *m, const char *directory)
 {
 	char path[STATE_PATH_BYTES + 8];
-	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	snprintf(path, sizeof path, "%s/lock", directory);
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
+		.l_len = m->adopts ? JOURNAL_LOCK_MANAGER + 1 : 0 };
+	snprintf(path, sizeof path, "%s/%s", directory, JOURNAL_LOCK);
 	m->state_lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (m->state_lock < 0)
 		return why(-errno, "%s: %s", path, strerror(errno));
-	if (fcntl(m->state_lock, F_SETLK, &whole) == 0)
-		return 0;
-	int error = errno;
-	fcntl(m->state_lock, F_GETLK, &whole);
-	close(m->state_lock);
-	m->state_lock = -1;
-	if (error != EACCES && error != EAGAIN)
-		return why(-error, "locking %s: %s", path, strerror(error));
-	return why(-EADDRINUSE, "--state %s is in use by another runtime (pid %d): one runtime a "
-	    "directory", directory, (int)whole.l_pid);
+	if (fcntl(m->state_lock, F_SETLK, &whole) < 0) {
+		int error = errno;
+		fcntl(m->state_lock, F_GETLK, &whole);
+		close(m->state_lock);
+		m->state_lock = -1;
+		if (error != EACCES && error != EAGAIN)
+			return why(-error, "locking %s: %s", path, strerror(error));
+		return why(-EADDRINUSE, "--state %s is in use by another runtime (pid %d): one "
+		    "runtime a directory", directory, (int)whole.l_pid);
+	}
+	struct flock others = { .l_type = F_UNLCK, .l_whence = SEEK_SET,
+		.l_start = JOURNAL_LOCK_WRITER };
+	fcntl(m->state_lock, F_SETLK, &others);
+	return 0;
 }
 
-int state_claim(struct manager *m)
+/* It keeps the journal it was booted with. */
+static int check_adopted(struct manager *m)
 {
-	if (!m->options->state)
+	const struct journal_shm *j = &m->tables.control->journal;
+	char *full = m->options->state ? realpath(m->options->state, NULL) : NULL;
+	bool same = full && j->slot && strcmp(full, j->directory) == 0;
+	free(full);
+	if (j->slot && j->slot != SLOT_FIRST_MEMBER)
+		return why(-EPROTO, "the runtime that is gone on with has a damaged control page");
+	if (!m->options->state || same)
 		return 0;
-	int r = check_directory(m->options->state);
-	if (r < 0)
+	return why(-EINVAL, "the runtime that is gone on with keeps %s%.*s, not in --state %s: "
+	    "leave it away, or begin anew with --fresh", j->slot ? "its journal in " :
+	    "no journal at all", (int)sizeof j->directory, j->slot ? j->directory : "",
+	    m->options->state);
+}
+
+static int find_directory(struct manager *m)
+{
+	if (m->adopts) {
+		const struct journal_shm *j = &m->tables.control->journal;
+		int r = check_adopted(m);
+		if (r == 0 && j->slot)
+			snprintf(m->state, sizeof m->state, "%.*s", (int)sizeof j->directory - 1,
+			    j->directory);
+		return r;
+	}
+	int r = m->options->state ? check_directory(m->options->state) : 0;
+	if (r < 0 || !m->options->state)
 		return r;
 	/* As clients and the journal find it, wherever they stand. */
 	char *full = realpath(m->options->state, NULL);
@@ -67,7 +96,13 @@ int state_claim(struct manager *m)
 	else
 		strcpy(m->state, full);
 	free(full);
-	return r < 0 ? r : take_lock(m, m->state);
+	return r;
+}
+
+int state_claim(struct manager *m)
+{
+	int r = find_directory(m);
+	return r < 0 || !m->state[0] ? r : take_lock(m, m->state);
 }
 
 void state_publish(struct manager *m)

@@ -33,6 +33,10 @@ enum durability {
 
 enum { STATE_PATH_BYTES = 512, JOURNAL_TROUBLE_BYTES = 160 };
 
+/* A file in the directory, and whose byte of it is locked by whom. */
+#define JOURNAL_LOCK "lock"
+enum { JOURNAL_LOCK_MANAGER, JOURNAL_LOCK_WRITER };
+
 struct journal_shm { /* in the control page */
 	uint32_t slot;       /* W: manager, at boot. Its process slot; 0: there is no journal. */
 	uint32_t durability; /* W: manager, at boot */

@@ -31,12 +31,24 @@ static void fill(const char **all, const char *const *more)
 	all[n] = NULL;
 }
 
+static void prepare(const char **all, const char *const *more)
+{
+	snprintf(state_directory, sizeof state_directory, "/tmp/plm-state-%d", (int)getpid());
+	fill(all, more);
+}
+
 void journal_boot_with(const char *const *more)
 {
 	const char *all[ARGUMENTS];
-	snprintf(state_directory, sizeof state_directory, "/tmp/plm-state-%d", (int)getpid());
-	fill(all, more);
+	prepare(all, more);
 	runtime_boot_with(&lasting, all);
+}
+
+void journal_boot_loose(void)
+{
+	const char *all[ARGUMENTS], *const none[] = { NULL };
+	prepare(all, none);
+	runtime_boot_loose_with(&lasting, all);
 }
 
 void journal_reboot_with(const char *const *more)

@@ -414,6 +414,62 @@ START_TEST(stopping_writes_the_last_ends_and_stopping_at_once_loses_none)
 }
 END_TEST
 
+/* ---- the manager's death ---- */
+
+static void refused(int code, const char *says, const char *const *arguments)
+{
+	struct output_of o = program_run(&lasting, "plm", arguments, NULL, 0);
+	ck_assert_msg(o.code == code && strstr(o.err, says), "exit code %d, not %d: %s", o.code,
+	    code, o.err);
+	output_free(&o);
+}
+
+START_TEST(the_journal_goes_on_when_its_manager_is_dead_and_under_the_next_one)
+{
+	char other[64], elsewhere[PATH_BYTES];
+	journal_boot_loose();
+	free(keep_line(1));
+	history_reaches("done", 1);
+	runtime_kill(&lasting);
+	/* Its journal lives: the directory is not free for another. */
+	snprintf(other, sizeof other, "%s-2", lasting.name);
+	refused(75, "in use by another runtime", (const char *const[]){ "--name", other,
+	    "--state", state_directory, NULL });
+	scratch_path(&lasting, "elsewhere", elsewhere, sizeof elsewhere);
+	ck_assert_int_eq(mkdir(elsewhere, 0700), 0);
+	refused(73, "keeps its journal in", (const char *const[]){ "--name", lasting.name,
+	    "--state", elsewhere, NULL });
+	journal_reboot();
+	free(keep_line(2));
+	history_reaches("done", 2);
+	kill_journal();
+	free(keep_line(3));
+	history_reaches("done", 3);
+	for (unsigned i = 1; i <= 3; i++) {
+		char task[32];
+		snprintf(task, sizeof task, "task-%u", i);
+		ck_assert_uint_eq(count_lines("runs", task), 1);
+	}
+	journal_end();
+}
+END_TEST
+
+START_TEST(without_its_journal_a_runtime_does_not_boot)
+{
+	char path[PATH_BYTES + STATE_BYTES], other[64];
+	journal_boot();
+	snprintf(other, sizeof other, "%s-2", lasting.name);
+	runtime_stop(&lasting);
+	snprintf(path, sizeof path, "%s/journal.db", state_directory);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	refused(73, "journal.db", (const char *const[]){ "--name", other, "--workers", "1",
+	    "--state", state_directory, NULL });
+	ck_assert_int_eq(rmdir(path), 0);
+	journal_end();
+}
+END_TEST
+
 /* ---- what may be asked for ---- */
 
 START_TEST(with_none_there_is_a_history_and_nothing_is_queued_again)
@@ -432,14 +488,6 @@ START_TEST(with_none_there_is_a_history_and_nothing_is_queued_again)
 	free(done);
 }
 END_TEST
-
-static void refused(int code, const char *says, const char *const *arguments)
-{
-	struct output_of o = program_run(&lasting, "plm", arguments, NULL, 0);
-	ck_assert_msg(o.code == code && strstr(o.err, says), "exit code %d, not %d: %s", o.code,
-	    code, o.err);
-	output_free(&o);
-}
 
 START_TEST(one_runtime_a_directory_that_is_ones_own)
 {
@@ -527,6 +575,8 @@ int main(void)
 		the_death_of_the_journal_alone_loses_nothing,
 		a_journal_that_dies_while_it_queues_again_doubles_nothing,
 		stopping_writes_the_last_ends_and_stopping_at_once_loses_none,
+		the_journal_goes_on_when_its_manager_is_dead_and_under_the_next_one,
+		without_its_journal_a_runtime_does_not_boot,
 		with_none_there_is_a_history_and_nothing_is_queued_again,
 		one_runtime_a_directory_that_is_ones_own,
 		the_history_is_bounded_by_count_and_by_age,
