@@ -102,7 +102,7 @@ static const char *judge_wanted(struct tables *t, uint32_t index)
 	return NULL;
 }
 
-static const char *journal_is_told(void)
+static const char *judge_each(bool written)
 {
 	struct tables *t = &world.tables;
 	for (uint32_t i = 0; i < pool_fresh(&t->pool); i++) {
@@ -112,10 +112,25 @@ static const char *journal_is_told(void)
 		const char *why = judge_wanted(t, i);
 		if (why)
 			return why;
-		let_go(record_ref(i, word_generation(word)));
+		if (written)
+			let_go(record_ref(i, word_generation(word)));
 	}
-	world_settle();
 	return NULL;
+}
+
+/* When all has run: then the journal writes it, and lets it go. */
+static const char *journal_is_told(void)
+{
+	const char *why = judge_each(true);
+	world_settle();
+	return why;
+}
+
+/* Right after the recovery, not only when a later step tells it. */
+static const char *judge(uint32_t victim, const char *(*outcome)(void))
+{
+	const char *why = judge_each(false);
+	return why ? why : world_judge(victim, outcome);
 }
 
 static const char *told_and_done(void)
@@ -128,19 +143,19 @@ static const char *told_and_done(void)
 static const char *judge_client(void *image)
 {
 	(void)image;
-	return world_judge(WORLD_A, journal_is_told);
+	return judge(WORLD_A, journal_is_told);
 }
 
 static const char *judge_worker(void *image)
 {
 	(void)image;
-	return world_judge(WORLD_WORKER, told_and_done);
+	return judge(WORLD_WORKER, told_and_done);
 }
 
 static const char *judge_scheduler(void *image)
 {
 	(void)image;
-	return world_judge(SLOT_SCHEDULER, told_and_done);
+	return judge(SLOT_SCHEDULER, told_and_done);
 }
 
 static const struct sweep_op ops[] = {
