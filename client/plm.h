@@ -55,7 +55,11 @@ typedef struct plm_arg {
 #define PLM_FUTURE(reference)      ((plm_arg){ .future = (reference) })
 
 enum {
-	PLM_KEEP = 1, /* the result outlives this process, until plm_forget() */
+	/* The result outlives this process, until plm_forget(). In a runtime with a journal (plm
+	 * --state) the task outlives the runtime, too: it is durable soon after it was accepted, or,
+	 * with --durability sync, when the call returns; which is then -ENOSPC or -EIO, and the task
+	 * is cancelled, if the journal cannot be written. */
+	PLM_KEEP = 1,
 };
 
 /* What a task may ask for beyond its function. Zeroes ask for nothing: a slot of any worker. */
