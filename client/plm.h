@@ -56,9 +56,9 @@ typedef struct plm_arg {
 
 enum {
 	/* The result outlives this process, until plm_forget(). In a runtime with a journal (plm
-	 * --state) the task outlives the runtime, too: it is durable soon after it was accepted, or,
-	 * with --durability sync, when the call returns; which is then -ENOSPC or -EIO, and the task
-	 * is cancelled, if the journal cannot be written. */
+	 * --state) the task outlives the runtime, too: it is durable soon after it was accepted,
+	 * or, with --durability sync, when the call returns; which is then -ENOSPC or -EIO, and the
+	 * task is cancelled, if the journal cannot be written. */
 	PLM_KEEP = 1,
 };
 

@@ -56,6 +56,15 @@ static void wait_line(char *line, size_t size, const char *then)
 	    gate, then);
 }
 
+static void each_ran_once(unsigned tasks)
+{
+	for (unsigned i = 1; i <= tasks; i++) {
+		char task[32];
+		snprintf(task, sizeof task, "task-%u", i);
+		ck_assert_uint_eq(count_lines("runs", task), 1);
+	}
+}
+
 /* ---- crashes ---- */
 
 static void submit_many(void *context)
@@ -139,29 +148,13 @@ START_TEST(what_has_ended_is_not_run_again_and_its_record_stays)
 	struct output_of stale = ctl(&lasting, "wait", failed);
 	ck_assert_msg(strstr(stale.err, "plmctl history"), "%s", stale.err);
 	output_free(&stale);
-	journal_end();
-	free(one);
-	free(failed);
-}
-END_TEST
-
-START_TEST(what_had_ended_ran_once)
-{
-	journal_boot();
-	for (unsigned i = 1; i <= 10; i++)
-		free(keep_line(i));
-	status_reaches("journal_ended", 10);
-	journal_crash();
-	journal_reboot();
 	char *last = keep_line(11);
 	free(ctl_expect(&lasting, 0, "wait", last));
-	free(last);
-	for (unsigned i = 1; i <= 11; i++) {
-		char task[32];
-		snprintf(task, sizeof task, "task-%u", i);
-		ck_assert_uint_eq(count_lines("runs", task), 1);
-	}
+	each_ran_once(11);
 	journal_end();
+	free(last);
+	free(one);
+	free(failed);
 }
 END_TEST
 
@@ -458,11 +451,7 @@ START_TEST(the_journal_goes_on_when_its_manager_is_dead_and_under_the_next_one)
 	kill_journal();
 	free(keep_line(3));
 	history_reaches("done", 3);
-	for (unsigned i = 1; i <= 3; i++) {
-		char task[32];
-		snprintf(task, sizeof task, "task-%u", i);
-		ck_assert_uint_eq(count_lines("runs", task), 1);
-	}
+	each_ran_once(3);
 	journal_end();
 }
 END_TEST
@@ -578,7 +567,6 @@ int main(void)
 	const TTest *const tests[] = {
 		whatever_sync_accepted_is_there_after_a_crash_at_any_moment,
 		what_has_ended_is_not_run_again_and_its_record_stays,
-		what_had_ended_ran_once,
 		tasks_that_wait_for_tasks_do_so_after_a_boot,
 		the_value_of_one_that_has_ended_is_kept_for_those_that_wait,
 		what_cannot_be_kept_is_said_and_fails_after_a_boot_with_that_reason,
