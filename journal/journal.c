@@ -354,7 +354,8 @@ void journal_run(struct journal *j)
 		bool trouble = sh_peek(&j->shm->trouble) != 0;
 		if (!more && has_news(j))
 			pause_for_more(j, trouble ? TROUBLE_MS : GROUP_MS);
-		write_group(j);
+		if (has_news(j))
+			write_group(j);
 		prune_some(j);
 	}
 	/* The others have ended: what they settled at last is all there is. */
