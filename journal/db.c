@@ -20,7 +20,7 @@ const char db_schema[] =
     "CREATE TABLE IF NOT EXISTS task(id INTEGER PRIMARY KEY, boot INTEGER, ref INTEGER,"
     " at INTEGER, function TEXT, text TEXT, label TEXT, priority INTEGER, retries INTEGER,"
     " crash_retries INTEGER, results INTEGER, needs TEXT, limits TEXT, args BLOB, sum INTEGER,"
-    " undurable TEXT);"
+    " undurable TEXT, identity BLOB);"
     "CREATE TABLE IF NOT EXISTS attempt(task INTEGER, boot INTEGER, attempt INTEGER,"
     " running INTEGER, failures INTEGER, at INTEGER,"
     " PRIMARY KEY(task, boot, attempt, running)) WITHOUT ROWID;"
@@ -64,7 +64,7 @@ static const char *const texts[DB_STATEMENTS] = {
 	[DB_LAST_BLOB] = "SELECT max(id) FROM blob",
 	[DB_ADD_TASK] =
 	    "INSERT INTO task VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-	    " ?15, ?16)",
+	    " ?15, ?16, ?17)",
 	[DB_ADD_ATTEMPT] = "INSERT OR REPLACE INTO attempt VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
 	[DB_ADD_ENDED] =
 	    "INSERT INTO ended VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
@@ -88,7 +88,7 @@ static const char *const texts[DB_STATEMENTS] = {
 	[DB_UNFINISHED] =
 	    "SELECT t.id, t.boot, t.function, t.priority, t.retries, t.crash_retries, t.results,"
 	    " t.needs, t.limits, t.args, t.sum, t.undurable,"
-	    " EXISTS(SELECT 1 FROM forgotten f WHERE f.task = t.id) " UNFINISHED
+	    " EXISTS(SELECT 1 FROM forgotten f WHERE f.task = t.id), t.identity " UNFINISHED
 	    "AND t.id > ?2 ORDER BY t.id LIMIT 1",
 	[DB_LAST_RESUMED] =
 	    "SELECT boot, ref, retries, crash_retries FROM resumed WHERE task = ?1"

@@ -27,6 +27,7 @@ struct task { /* as it is written */
 	size_t args_length;
 	int64_t sum;
 	bool forgotten;
+	uint64_t identity[2];
 	/* what is left of it */
 	plm_arg *arg;
 	size_t nargs;
@@ -110,6 +111,10 @@ static int read_task(struct journal *j, struct task *t)
 		copy_text(t->needs, sizeof t->needs, db_text(db, q, 7));
 		copy_text(t->limits, sizeof t->limits, db_text(db, q, 8));
 		copy_text(t->undurable, sizeof t->undurable, db_text(db, q, 11));
+		size_t length;
+		const void *identity = db_blob(db, q, 13, &length);
+		if (length == sizeof t->identity)
+			memcpy(t->identity, identity, length);
 		const void *args = db_blob(db, q, 9, &t->args_length);
 		t->args = malloc(t->args_length + 1);
 		if (t->args && t->args_length)
@@ -317,7 +322,8 @@ static int submit(struct journal *j, struct task *t)
 	plm_task task = { .function = t->function, .args = t->arg, .nargs = t->nargs,
 		.priority = t->priority, .results = t->results, .retries = t->retries,
 		.crash_retries = t->crash_retries, .flags = t->forgotten ? 0 : PLM_KEEP,
-		.terms = limited || t->needs[0] ? &terms : NULL };
+		.terms = limited || t->needs[0] ? &terms : NULL,
+		.identity = { t->identity[0], t->identity[1] } };
 	j->resuming = t->id;
 	j->resuming_retries = t->retries;
 	j->resuming_crash_retries = t->crash_retries;

@@ -31,7 +31,7 @@ static int add_accepted(struct journal *j, struct record *r, uint64_t word, uint
 	struct function_entry function = { .name = "?" };
 	char text[COMMAND_TEXT_MAX], label[LABEL_BYTES];
 	const char *needs, *limits;
-	uint64_t id = j->next_task;
+	uint64_t id = j->next_task, identity[2];
 	registry_function(&j->rt.tables.registry, r->function, &function);
 	describe_call(j, r, function.name, text, sizeof text, label, sizeof label);
 	describe_terms(j, r->terms, &needs, &limits);
@@ -40,12 +40,14 @@ static int add_accepted(struct journal *j, struct record *r, uint64_t word, uint
 		return done;
 	if (record_wants_any(&j->rt.tables, r))
 		encoding.undurable = "it has replicas, which only their client knows";
-	done = db_run(&j->db, DB_ADD_TASK, "iiiitttiiiittbit", (int64_t)id, j->boot,
+	bool named = record_identity(r, word, identity);
+	done = db_run(&j->db, DB_ADD_TASK, "iiiitttiiiittbitb", (int64_t)id, j->boot,
 	    (int64_t)record_ref(index, word_generation(word)), j->epoch_ms + r->submit_ms,
 	    function.name, text, label[0] ? label : NULL, (int64_t)key_priority(r->key),
 	    (int64_t)r->retries, (int64_t)r->crash_retries, (int64_t)r->results,
 	    needs[0] ? needs : NULL, limits[0] ? limits : NULL, encoding.bytes, encoding.length,
-	    encode_sum(encoding.bytes, encoding.length), encoding.undurable);
+	    encode_sum(encoding.bytes, encoding.length), encoding.undurable,
+	    named ? identity : NULL, sizeof identity);
 	if (done < 0)
 		return done;
 	*change(j, index) = (struct entry){ .id = id, .generation = word_generation(word),

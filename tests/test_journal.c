@@ -535,10 +535,14 @@ START_TEST(the_history_is_searched_and_summed_up)
 	journal_boot();
 	for (unsigned i = 1; i <= 3; i++)
 		free(keep_line(i));
-	free(keep("--shell", "exit 3 # Special"));
+	free(keep("--label", "odd", "--shell", "exit 3 # Special"));
 	status_reaches("journal_ended", 4);
 	char *found = ctl_expect(&lasting, 0, "history", "--json", "--exit-code", "3");
 	ck_assert_ptr_nonnull(strstr(found, "Special"));
+	ck_assert_ptr_null(strchr(found, '\n'));
+	free(found);
+	found = ctl_expect(&lasting, 0, "history", "--json", "--label", "odd");
+	ck_assert_ptr_nonnull(strstr(found, "\"label\": \"odd\""));
 	ck_assert_ptr_null(strchr(found, '\n'));
 	free(found);
 	found = ctl_expect(&lasting, 0, "history", "--json", "--include", "special");
