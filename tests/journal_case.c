@@ -115,6 +115,15 @@ pid_t journal_pid(void)
 	return 0;
 }
 
+void kill_journal(void)
+{
+	pid_t pid = journal_pid();
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		ck_assert(wait_for_death(pid));
+	}
+}
+
 /* ---- the history ---- */
 
 char *history_line(const char *text)
@@ -178,6 +187,19 @@ void status_reaches(const char *key, unsigned number)
 	char expected[64];
 	snprintf(expected, sizeof expected, "\"%s\": %u,", key, number);
 	ctl_until(&lasting, expected, "status", "--json");
+}
+
+void until_history(const char *text, const char *key, const char *expected)
+{
+	uint64_t deadline = deadline_after_ms(DEADLINE_MS);
+	for (bool found = false; !found; nanosleep(&moment, NULL)) {
+		char *line = history_line(text), *value = line ? json_field(line, key) : NULL;
+		found = value && strcmp(value, expected) == 0;
+		ck_assert_msg(found || clock_ns() < deadline, "%s of \"%s\" is never %s: %s", key,
+		    text, expected, line ? line : "");
+		free(value);
+		free(line);
+	}
 }
 
 /* ---- what tasks left behind ---- */

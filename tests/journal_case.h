@@ -26,6 +26,7 @@ void journal_end(void); /* plmctl stop, and nothing is left */
 char *history_line(const char *text);
 /* This field of it is that; "null" of none. */
 void expect_history(const char *text, const char *key, const char *expected);
+void until_history(const char *text, const char *key, const char *expected);
 /* So many tasks does the history have in this state. */
 unsigned history_count(const char *state);
 /* Until there are so many. */
@@ -37,6 +38,7 @@ void status_reaches(const char *key, unsigned number);
 
 /* The journal's process; it is a child of the manager. */
 pid_t journal_pid(void);
+void kill_journal(void); /* if there is one just now */
 
 /* How often the text stands as a line in a scratch file; NULL: all lines. 0 without a file. */
 unsigned count_lines(const char *scratch, const char *text);

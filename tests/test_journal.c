@@ -257,20 +257,6 @@ static unsigned long number_of(const char *text, const char *key)
 	return n;
 }
 
-static void until_history(const char *text, const char *key, const char *expected)
-{
-	static const struct timespec moment = { .tv_nsec = 2000000 };
-	uint64_t deadline = deadline_after_ms(DEADLINE_MS);
-	for (bool found = false; !found; nanosleep(&moment, NULL)) {
-		char *line = history_line(text), *value = line ? json_field(line, key) : NULL;
-		found = value && strcmp(value, expected) == 0;
-		ck_assert_msg(found || clock_ns() < deadline, "%s of \"%s\" is never %s: %s", key,
-		    text, expected, line ? line : "");
-		free(value);
-		free(line);
-	}
-}
-
 START_TEST(an_attempt_that_was_running_counts_as_a_crash)
 {
 	char once[LINE_BYTES], twice[LINE_BYTES];
@@ -284,8 +270,8 @@ START_TEST(an_attempt_that_was_running_counts_as_a_crash)
 	journal_crash();
 	journal_reboot();
 	until_history("true once", "state", "failed");
+	until_history("true twice", "resumed", "1");
 	until_history("true twice", "state", "running");
-	ck_assert_uint_eq(number_of("true twice", "resumed"), 1);
 	ck_assert_uint_eq(number_of("true once", "resumed"), 0);
 	journal_crash();
 	journal_reboot();
@@ -313,6 +299,24 @@ START_TEST(a_task_that_is_to_be_tried_again_is_in_the_queue)
 }
 END_TEST
 
+START_TEST(a_file_that_was_loaded_is_known_after_a_boot)
+{
+	char path[PATH_BYTES];
+	const char lines[] = "true one\ntrue two\ntrue three\n";
+	journal_boot();
+	scratch_write(&lasting, "file", lines, sizeof lines - 1, path, sizeof path);
+	free(ctl_expect(&lasting, 0, "pause"));
+	free(ctl_expect(&lasting, 0, "load", "--unique", path));
+	status_reaches("journal_accepted", 3);
+	journal_crash();
+	journal_reboot();
+	history_reaches("done", 3);
+	free(ctl_expect(&lasting, 0, "load", "--unique", "--wait", path));
+	ck_assert_uint_eq(history_count("queued") + history_count("done"), 3);
+	journal_end();
+}
+END_TEST
+
 START_TEST(what_was_forgotten_runs_and_is_kept_by_nobody)
 {
 	journal_boot();
@@ -335,15 +339,6 @@ START_TEST(what_was_forgotten_runs_and_is_kept_by_nobody)
 END_TEST
 
 /* ---- the journal's own deaths ---- */
-
-static void kill_journal(void)
-{
-	pid_t pid = journal_pid();
-	if (pid > 0) {
-		kill(pid, SIGKILL);
-		ck_assert(wait_for_death(pid));
-	}
-}
 
 START_TEST(the_death_of_the_journal_alone_loses_nothing)
 {
@@ -576,6 +571,7 @@ int main(void)
 		what_cannot_be_kept_is_said_and_fails_after_a_boot_with_that_reason,
 		an_attempt_that_was_running_counts_as_a_crash,
 		a_task_that_is_to_be_tried_again_is_in_the_queue,
+		a_file_that_was_loaded_is_known_after_a_boot,
 		what_was_forgotten_runs_and_is_kept_by_nobody,
 		the_death_of_the_journal_alone_loses_nothing,
 		a_journal_that_dies_while_it_queues_again_doubles_nothing,
