@@ -22,7 +22,7 @@ const char db_schema[] =
     " crash_retries INTEGER, results INTEGER, needs TEXT, limits TEXT, args BLOB, sum INTEGER,"
     " undurable TEXT, identity BLOB);"
     "CREATE TABLE IF NOT EXISTS attempt(task INTEGER, boot INTEGER, attempt INTEGER,"
-    " running INTEGER, failures INTEGER, at INTEGER,"
+    " running INTEGER, failures INTEGER, returns INTEGER, at INTEGER,"
     " PRIMARY KEY(task, boot, attempt, running)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS ended(task INTEGER PRIMARY KEY, boot INTEGER, state INTEGER,"
     " dead INTEGER, at INTEGER, began INTEGER, attempt INTEGER, worker INTEGER, code INTEGER,"
@@ -65,7 +65,7 @@ static const char *const texts[DB_STATEMENTS] = {
 	[DB_ADD_TASK] =
 	    "INSERT INTO task VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
 	    " ?15, ?16, ?17)",
-	[DB_ADD_ATTEMPT] = "INSERT OR REPLACE INTO attempt VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	[DB_ADD_ATTEMPT] = "INSERT OR REPLACE INTO attempt VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[DB_ADD_ENDED] =
 	    "INSERT INTO ended VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
 	    " ?15, ?16, ?17, ?18, ?19, ?20)",
@@ -94,7 +94,7 @@ static const char *const texts[DB_STATEMENTS] = {
 	    "SELECT boot, ref, retries, crash_retries FROM resumed WHERE task = ?1"
 	    " ORDER BY boot DESC LIMIT 1",
 	[DB_LAST_ATTEMPT] =
-	    "SELECT attempt, running, failures FROM attempt WHERE task = ?1 AND boot = ?2"
+	    "SELECT attempt, running, failures, returns FROM attempt WHERE task = ?1 AND boot = ?2"
 	    " ORDER BY attempt DESC, running LIMIT 1",
 	[DB_FIND_ENDED] = "SELECT state FROM ended WHERE task = ?1",
 	[DB_SET_MARK] = "INSERT OR REPLACE INTO mark VALUES(?1, ?2)",

@@ -142,12 +142,12 @@ static void free_task(struct journal *j, struct task *t)
 
 /* ---- its budgets ---- */
 
-static int end_dead(struct journal *j, const struct task *t, unsigned attempt)
+static int end_dead(struct journal *j, const struct task *t, unsigned tries)
 {
 	char message[160];
 	snprintf(message, sizeof message, "it was running when the runtime ended, and it may be "
 	    "run again after a crash %u times (crash_retries), which are spent", t->crash_retries);
-	int r = rows_end_unqueued(j, t->id, attempt > 1, EOWNERDEAD, message);
+	int r = rows_end_unqueued(j, t->id, tries > 1, EOWNERDEAD, message);
 	return r < 0 ? r : ENDED;
 }
 
@@ -173,12 +173,13 @@ static int read_budgets(struct journal *j, struct task *t)
 	unsigned attempt = r == 1 ? (unsigned)db_int(db, DB_LAST_ATTEMPT, 0) : 0;
 	bool running = r == 1 && db_int(db, DB_LAST_ATTEMPT, 1);
 	unsigned failures = r == 1 ? (unsigned)db_int(db, DB_LAST_ATTEMPT, 2) : 0;
+	unsigned no_crashes = failures + (r == 1 ? (unsigned)db_int(db, DB_LAST_ATTEMPT, 3) : 0);
 	db_end(db, DB_LAST_ATTEMPT);
 	if (r < 0)
 		return r;
-	unsigned crashes = attempt > failures ? attempt - failures : 0;
+	unsigned crashes = attempt > no_crashes ? attempt - no_crashes : 0;
 	if (running && crashes > t->crash_retries)
-		return end_dead(j, t, attempt);
+		return end_dead(j, t, crashes + failures);
 	t->retries -= failures < t->retries ? failures : t->retries;
 	t->crash_retries -= crashes < t->crash_retries ? crashes : t->crash_retries;
 	return QUEUED;

@@ -65,8 +65,9 @@ static int add_attempt(struct journal *j, const struct record *r, uint64_t word,
 	struct entry *entry = change(j, index);
 	entry->attempt = (uint8_t)word_attempt(word);
 	entry->flags = (uint8_t)((entry->flags & ~ENTRY_RUNNING) | (running ? ENTRY_RUNNING : 0));
-	return db_run(&j->db, DB_ADD_ATTEMPT, "iiiiii", (int64_t)entry->id, j->boot,
+	return db_run(&j->db, DB_ADD_ATTEMPT, "iiiiiii", (int64_t)entry->id, j->boot,
 	    (int64_t)word_attempt(word), (int64_t)running, (int64_t)r->failures,
+	    (int64_t)record_returns(r),
 	    running ? j->epoch_ms + r->start_ms : journal_now());
 }
 
@@ -179,11 +180,12 @@ static int add_ended(struct journal *j, struct record *r, uint64_t word, uint32_
 	int signal = failed ? r->failure.signal : 0;
 	if (end.known && log->status >= 0 && WIFSIGNALED(log->status))
 		signal = WTERMSIG(log->status);
+	bool dead = word_dead(word) && record_tries(r, word) > 1;
 	int done = done_well ? keep_values(j, r, entry->id) : 0;
 	if (done < 0)
 		return done;
 	done = db_run(&j->db, DB_ADD_ENDED, "iiiiiiiiiiitiiiiiibb", (int64_t)entry->id, j->boot,
-	    (int64_t)word_state(word), (int64_t)(word_dead(word) != 0), j->epoch_ms + r->end_ms,
+	    (int64_t)word_state(word), (int64_t)dead, j->epoch_ms + r->end_ms,
 	    word_attempt(word) ? j->epoch_ms + r->start_ms : INT64_C(0),
 	    (int64_t)word_attempt(word), (int64_t)worker_of(j, &end, word),
 	    (int64_t)(failed ? r->failure.code : 0), (int64_t)signal, (int64_t)exit_code_of(&end),
