@@ -11,7 +11,8 @@
 ## make bench          plm beside its peers and the limits of the machine (BENCH_FLAGS=--quick)
 ## make bench-peers    install the peers; bench-report: the tables and plots of docs/performance.md
 ## make sim            policies on simulated workers: the tables of docs/scheduling.md (20 s)
-## make install        PREFIX=/usr/local DESTDIR=
+## make install        PREFIX=/usr/local DESTDIR=; programs, libplm, man pages, completion, a unit
+## make uninstall      takes them away; PREFIX and DESTDIR as then
 ## make deps           install missing Debian packages; does nothing when all is there
 ## make clean          remove build/ and the three programs
 ##
@@ -190,13 +191,46 @@ include bench/bench.mk
 deps:
 	@tools/deps.sh
 
+# Completion, pages and the unit: made from what the programs say of themselves (share/README.md).
+S       := $(B)/share
+SHELLS  := $(addprefix $(S)/completion.,bash zsh fish)
+PAGES   := $(patsubst share/%.in,$(S)/%,$(wildcard share/plm*.1.in) \
+	$(if $(wildcard docs/task-files.md),share/plm-tasks.5.in))
+
+.PHONY: share
+share: $(SHELLS) $(PAGES) $(S)/plm.service
+
+$(S)/interface: tools/interface.sh $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump
+	@mkdir -p $(@D)
+	$(call say,ASK)tools/interface.sh $(OUT) > $@
+
+$(S)/completion.%: tools/completions.sh $(S)/interface share/completion.%
+	$(call say,GEN)tools/completions.sh $* $(S)/interface > $@
+
+$(PAGES): $(S)/%: share/%.in tools/man.sh $(S)/interface $(wildcard docs/task-files.md)
+	$(call say,GEN)tools/man.sh $< $(S)/interface > $@
+
+# Where it will be found does not depend on the sources: made each time.
+.PHONY: $(S)/plm.service
+$(S)/plm.service: share/plm.service.in
+	@mkdir -p $(@D)
+	$(call say,GEN)sed 's|@PREFIX@|$(PREFIX)|' $< > $@
+
 INSTALL := install
 TO      := $(DESTDIR)$(PREFIX)
+BASH_TO := $(TO)/share/bash-completion/completions
+ZSH_TO  := $(TO)/share/zsh/site-functions
+FISH_TO := $(TO)/share/fish/vendor_completions.d
+MAN_TO  := $(TO)/share/man
+UNIT_TO := $(TO)/lib/systemd/user
+DOC_TO  := $(TO)/share/doc/plm
+PROGRAMS := plm plmctl plmdump
 
 .PHONY: install
-install: all
-	$(INSTALL) -d $(TO)/bin $(TO)/include $(TO)/lib/pkgconfig $(TO)/share/doc/plm/examples
-	$(INSTALL) $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(TO)/bin
+install: all share
+	$(INSTALL) -d $(TO)/bin $(TO)/include $(TO)/lib/pkgconfig $(DOC_TO)/examples \
+	    $(BASH_TO) $(ZSH_TO) $(FISH_TO) $(MAN_TO)/man1 $(MAN_TO)/man5 $(UNIT_TO)
+	$(INSTALL) $(addprefix $(OUT)/,$(PROGRAMS)) $(TO)/bin
 	$(INSTALL) -m 644 client/plm.h $(TO)/include
 	$(INSTALL) $(B)/libplm.so $(TO)/lib/libplm.so.$(VERSION)
 	ln -sf libplm.so.$(VERSION) $(TO)/lib/libplm.so.$(SOVERSION)
@@ -204,8 +238,30 @@ install: all
 	$(INSTALL) -m 644 $(B)/libplm.a $(TO)/lib
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' client/plm.pc.in \
 	    > $(TO)/lib/pkgconfig/plm.pc
-	$(INSTALL) -m 644 README.md LICENSE $(TO)/share/doc/plm
-	$(INSTALL) -m 644 $(wildcard examples/*.c) examples/README.md $(TO)/share/doc/plm/examples
+	chmod 644 $(TO)/lib/pkgconfig/plm.pc
+	$(INSTALL) -m 644 README.md LICENSE $(DOC_TO)
+	$(INSTALL) -m 644 $(wildcard examples/*.c) examples/README.md $(DOC_TO)/examples
+	$(INSTALL) -m 644 $(filter %.1,$(PAGES)) $(MAN_TO)/man1
+	$(foreach page,$(filter %.5,$(PAGES)),$(INSTALL) -m 644 $(page) $(MAN_TO)/man5)
+	$(INSTALL) -m 644 $(S)/completion.bash $(BASH_TO)/plmctl
+	ln -sf plmctl $(BASH_TO)/plm
+	ln -sf plmctl $(BASH_TO)/plmdump
+	$(INSTALL) -m 644 $(S)/completion.zsh $(ZSH_TO)/_plmctl
+	$(INSTALL) -m 644 $(S)/completion.fish $(FISH_TO)/plmctl.fish
+	ln -sf plmctl.fish $(FISH_TO)/plm.fish
+	ln -sf plmctl.fish $(FISH_TO)/plmdump.fish
+	$(INSTALL) -m 644 $(S)/plm.service $(UNIT_TO)
+
+# The files by name; of the directories, those that are ours alone.
+.PHONY: uninstall
+uninstall:
+	rm -f $(addprefix $(TO)/bin/,$(PROGRAMS)) $(TO)/include/plm.h $(TO)/lib/pkgconfig/plm.pc \
+	    $(addprefix $(TO)/lib/libplm,.a .so .so.$(SOVERSION) .so.$(VERSION)) \
+	    $(addprefix $(BASH_TO)/,$(PROGRAMS)) $(ZSH_TO)/_plmctl \
+	    $(addprefix $(FISH_TO)/,$(addsuffix .fish,$(PROGRAMS))) \
+	    $(addprefix $(MAN_TO)/man1/,$(addsuffix .1,$(PROGRAMS))) \
+	    $(MAN_TO)/man5/plm-tasks.5 $(UNIT_TO)/plm.service
+	rm -rf $(DOC_TO)
 
 .PHONY: clean
 clean:

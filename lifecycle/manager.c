@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/why.h"
+#include "lifecycle/notify.h"
 #include "store/nodes.h"
 #include "worker/modules.h"
 
@@ -108,6 +109,7 @@ static int make_tables(struct manager *m)
 	c->ageing_ms = (uint32_t)m->options->ageing_ms;
 	c->spares = m->options->spares;
 	c->seed = m->options->seed;
+	c->jobserver = m->options->jobserver;
 	bind_arenas(m);
 	state_publish(m);
 	struct process *self = &m->tables.process[SLOT_MANAGER];
@@ -131,7 +133,7 @@ static int spawn_all(struct manager *m)
 	int r = members_spawn(m, KIND_SCHEDULER);
 	if (r == 0 && m->state[0])
 		r = members_spawn(m, KIND_JOURNAL);
-	for (uint32_t i = 0; i < m->tables.limits.workers && r == 0; i++)
+	for (uint32_t i = staff_processes(m); i > 0 && r == 0; i--)
 		r = members_spawn(m, KIND_WORKER);
 	return r;
 }
@@ -149,8 +151,9 @@ static void give_up(struct manager *m)
 int manager_boot(struct manager *m, const struct options *options, int ready)
 {
 	*m = (struct manager){ .options = options, .ready = ready, .lock = -1, .door = -1,
-		.parent = -1, .state_lock = -1, .scheduler.due_ns = DEADLINE_NEVER,
-		.workers.due_ns = DEADLINE_NEVER, .journal.due_ns = DEADLINE_NEVER,
+		.parent = -1, .state_lock = -1, .notify = notify_open(),
+		.scheduler.due_ns = DEADLINE_NEVER, .workers.due_ns = DEADLINE_NEVER,
+		.journal.due_ns = DEADLINE_NEVER,
 		.look_due_ns = options->hang_after_ms ? 0 : DEADLINE_NEVER };
 	int r = instance_claim(m);
 	if (r < 0)
@@ -161,6 +164,8 @@ int manager_boot(struct manager *m, const struct options *options, int ready)
 		r = open_descriptors(m);
 	if (r == 0)
 		r = m->adopts ? adopt_tables(m) : make_tables(m);
+	if (r == 0)
+		outer_join(m);
 	if (r == 0)
 		r = members_plan(m);
 	if (r == 0) /* they come up while we load and listen */
@@ -182,6 +187,7 @@ void manager_drain(struct manager *m)
 		return;
 	log_info("stopping: no new tasks, the last ones run; a second signal ends it at once");
 	m->draining = true;
+	notify_say(m->notify, "STOPPING=1\nSTATUS=stopping: what was accepted runs\n");
 	sh_store(&m->tables.control->admission, 0); /* the last ones run, also after a pause */
 	sh_store(&m->tables.control->mode, MODE_DRAINING);
 	event_bump(&m->tables.process[SLOT_SCHEDULER].event);
@@ -202,6 +208,7 @@ void manager_end(struct manager *m)
 	if (m->ending)
 		return;
 	m->ending = true;
+	notify_say(m->notify, "STOPPING=1\nSTATUS=ending\n");
 	m->end_deadline_ns = clock_ns() + STOP_GRACE_MS * NS_PER_MS;
 	sh_store(&m->tables.control->mode, MODE_STOPPED);
 	members_signal(m, SIGTERM);
@@ -238,6 +245,8 @@ static void announce(struct manager *m)
 	m->announced = true;
 	if (journal_slot(&m->tables)) /* modules are loaded: it queues what was left */
 		event_bump(&m->tables.process[journal_slot(&m->tables)].event);
+	notify_say(m->notify, "READY=1\nSTATUS=%s: up, %u workers\n", m->options->name,
+	    staff_workers(m));
 	if (m->options->daemon) {
 		close(m->ready);
 		m->ready = -1;
@@ -291,6 +300,7 @@ static void on_event(struct manager *m, uint64_t what)
 	case WATCH_SOCKET: admission_request(m, which); break;
 	case WATCH_LOADER: loader_done(m); break;
 	case WATCH_ORPHAN: orphans_ended(m, (int)which); break;
+	case WATCH_OUTER: break; /* manager_step() takes it */
 	case WATCH_PARENT: on_parent_gone(m); break;
 	}
 }
@@ -316,6 +326,7 @@ static void end_step(struct manager *m)
 static void manager_step(struct manager *m)
 {
 	staff_relieve(m);
+	outer_step(m);
 	members_spawn_due(m);
 	hang_look(m);
 	orphans_reap(m);
@@ -327,8 +338,8 @@ static void manager_step(struct manager *m)
 static int next_timeout_ms(const struct manager *m)
 {
 	uint64_t now = clock_ns(), due = now + SAFETY_TICK_MS * NS_PER_MS;
-	const uint64_t all[] = { m->scheduler.due_ns, m->workers.due_ns,
-		m->journal.due_ns,
+	const uint64_t all[] = { m->scheduler.due_ns, m->workers.due_ns, m->journal.due_ns,
+		m->outer.look_ns,
 		m->ending ? m->end_deadline_ns : m->look_due_ns };
 	for (size_t i = 0; i < COUNT_OF(all); i++)
 		due = all[i] < due ? all[i] : due;
@@ -345,6 +356,7 @@ int manager_run(struct manager *m)
 			on_event(m, events[i].data.u64);
 		manager_step(m);
 	}
+	outer_leave(m);
 	instance_release(m);
 	log_info("stopped");
 	return m->failed ? -EIO : 0;

@@ -16,6 +16,7 @@
 
 #include "base/door.h"
 #include "lifecycle/options.h"
+#include "lifecycle/outer.h"
 #include "tables/tables.h"
 
 enum watch { /* what an epoll event is about; with a slot or a descriptor in the low half */
@@ -28,6 +29,7 @@ enum watch { /* what an epoll event is about; with a slot or a descriptor in the
 	WATCH_SOCKET,  /* the connection of a client's slot */
 	WATCH_LOADER,
 	WATCH_ORPHAN,  /* the pidfd of a process that a dead worker left: its number */
+	WATCH_OUTER,   /* a token may be free */
 	WATCH_PARENT,  /* --tied: the pidfd of who started us */
 };
 
@@ -72,8 +74,10 @@ struct manager {
 	bool adopts;          /* the segments are those of a manager that is dead */
 	int ready;            /* where the ready line goes: stdout, or a pipe to who started the
 			       * daemon */
+	int notify;           /* a service manager that wants to know how far we are; -1: none */
 	uint32_t strangers;
 	struct backoff scheduler, workers, journal;
+	struct outer outer;
 	struct loader loader;
 	struct orphan orphan[ORPHANS_MAX]; /* killed, and not dead yet as far as we know */
 	uint32_t orphans;
@@ -139,6 +143,11 @@ void staff_ask_to_leave(struct manager *m, uint32_t slot);
 int staff_set(struct manager *m, const char *text); /* workers of the first kind */
 int staff_drain(struct manager *m, const char *worker);  /* it leaves and is not replaced ... */
 int staff_resume(struct manager *m, const char *worker); /* ... until now */
+
+/* ---- outer.c ---- */
+void outer_join(struct manager *m); /* if a make has started us; before the first worker */
+void outer_step(struct manager *m); /* takes tokens, starts and dismisses workers */
+void outer_leave(struct manager *m); /* gives all tokens back */
 
 /* ---- spares.c ---- */
 bool staff_spare_vacancy(const struct manager *m, struct vacancy *ret);

@@ -66,6 +66,11 @@ static const char help[] =
     "  --recycle-growth SIZE\n"
     "                    ... when its private memory has grown by SIZE since before its first\n"
     "                    task; looked at every 100 ms (default 0: never; PLM_RECYCLE_GROWTH)\n"
+    "  --jobserver[=FORM]\n"
+    "                    lend idle slots to the makes that commands start: they find a\n"
+    "                    jobserver in MAKEFLAGS. FORM: pipe (any GNU make, cargo), fifo (make\n"
+    "                    4.4, ninja 1.13, cargo), none; default: the one that the make which is\n"
+    "                    installed knows (PLM_JOBSERVER, also of a task: --env)\n"
     "  --fresh           remove what a runtime of this name left that was killed. Without it that\n"
     "                    runtime is gone on with, as it was booted: queued tasks, kept values,\n"
     "                    clients and workers that live\n"
@@ -88,6 +93,8 @@ static const char help[] =
     "  --help, --version\n"
     "It stays in the foreground and prints one line when it is ready:\n"
     "  plm: ready name=NAME pid=PID workers=N\n"
+    "Started by a recipe of make -jN (behind +), it has one worker, and more as tasks wait and\n"
+    "that make's jobserver has tokens; not with --daemon, nor with `env -u MAKEFLAGS plm`.\n"
     "SIGTERM or SIGINT drains the queue, then ends it; a second one ends it at once.\n"
     "Exit codes: 0 stopped, 64 usage, 73 could not boot, 75 a runtime of this name is up.\n";
 
@@ -238,6 +245,7 @@ static int apply(struct options *o, const char *what, char letter, char *text)
 	case 'C': return parse_number(what, text, UINT32_MAX, &o->history_count);
 	case 'r': return parse_number(what, text, UINT32_MAX, &o->recycling.tasks);
 	case 'R': return parse_size(what, text, &o->recycling.growth);
+	case 'j': return jobserver_choose(what, text, &o->jobserver);
 	default:
 		for (char *save, *path = strtok_r(text, ":", &save); path;
 		     path = strtok_r(NULL, ":", &save))
@@ -272,6 +280,7 @@ static int apply_environment(struct options *o)
 	    {"PLM_DURABILITY", 'y'},
 	    {"PLM_HISTORY_AGE", 'E'},
 	    {"PLM_HISTORY_COUNT", 'C'},
+	    {"PLM_JOBSERVER", 'j'},
 	};
 	int r = 0;
 	for (size_t i = 0; i < COUNT_OF(all) && r == 0; i++) {
@@ -363,6 +372,7 @@ static const struct option flags[] = {
 	{"durability", required_argument, NULL, 'y'},
 	{"history-age", required_argument, NULL, 'E'},
 	{"history-count", required_argument, NULL, 'C'},
+	{"jobserver", optional_argument, NULL, 'j'},
 	{"daemon", no_argument, NULL, 'd'},
 	{"fresh", no_argument, NULL, 'f'},
 	{"guard", no_argument, NULL, 'G'},

@@ -33,6 +33,7 @@ struct options {
 	enum durability durability;
 	bool durability_given;
 	uint64_t history_age_ms, history_count; /* what is kept of tasks that ended */
+	enum jobserver_form jobserver;
 	bool daemon;
 	bool fresh;  /* what an earlier runtime of the name left is removed, not gone on with */
 	bool guard;  /* a parent starts it again when it was killed */
@@ -46,6 +47,10 @@ struct options {
 
 /* ---- devices.c ---- */
 int devices_plan(struct options *o); /* 0 or -EINVAL */
+
+/* ---- jobserver.c ---- */
+/* NULL: the form that the make of this machine knows. 0 or -EINVAL. */
+int jobserver_choose(const char *what, const char *text, enum jobserver_form *ret);
 
 /* 0: go on; else the exit code to end with plus 1 (so --help is 1), everything said already. */
 int options_parse(int argc, char **argv, struct options *ret);

@@ -188,6 +188,9 @@ int staff_set(struct manager *m, const char *text)
 	if (r < 0)
 		return r;
 	log_info("workers of the first kind: %u, were %u", wanted, before);
+	m->outer.cap = wanted;
+	if (m->outer.joined && wanted > before)
+		wanted = before; /* more come when there are tokens for them */
 	sh_store(&m->tables.control->staff, wanted);
 	change(m);
 	return 0;

@@ -11,6 +11,7 @@
 enum {
 	PLACE_BATCH = 64,
 	PLACED_A_ROUND = 256, /* then the hints have a turn */
+	QUEUE_LOOK = 64,
 };
 
 /* ---- into the heap ---- */
@@ -164,6 +165,7 @@ uint32_t place_tasks(struct scheduler *s)
 	struct pick picks[PLACE_BATCH];
 	uint32_t total = 0, n = 0;
 	bool paused = s->admission & ADMISSION_PAUSED;
+	s->short_of_slots = false;
 	/* What the spares are for comes before what stands in the heap. */
 	if (!paused && s->spares && (s->shelves || s->bookings))
 		total += booking_place(s);
@@ -205,6 +207,37 @@ void place_withdraw(struct scheduler *s, uint32_t process)
 		    (uint32_t)hints[i] < s->t->limits.records)
 			place_ready(s, (uint32_t)hints[i]); /* if it is READY still */
 	place_flush(s);
+}
+
+bool place_has_queue(const struct scheduler *s, uint32_t process)
+{
+	uint64_t hints[QUEUE_LOOK + 1], word;
+	struct ring ring = ring_down(s->t, process);
+	uint32_t n = ring_look(&ring, hints, QUEUE_LOOK);
+	hints[n++] = sh_load(&s->t->process[process].handed);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t index = (uint32_t)hints[i];
+		if (hint_kind(hints[i]) != HINT_SUBMITTED || index >= s->t->limits.records)
+			continue;
+		word = sh_load(&record_at(s->t, index)->state);
+		if (hint_fits(hints[i], word) && word_state(word) == RECORD_READY)
+			return true;
+	}
+	return false;
+}
+
+void place_tell_demand(struct scheduler *s)
+{
+	uint32_t wait = heap_length(&s->t->task_heap) || !shelf_empty(s) || booking_pending(s);
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes && !wait; p++)
+		wait = s->member[p].generation && place_outstanding(s, p) > 1 &&
+		    place_has_queue(s, p);
+	wait = wait && !(s->admission & ADMISSION_PAUSED);
+	if (sh_peek(&s->t->control->tasks_wait) == wait)
+		return;
+	sh_store(&s->t->control->tasks_wait, wait);
+	if (wait)
+		spares_ring_manager(s);
 }
 
 bool place_idle(const struct scheduler *s)

@@ -105,6 +105,8 @@ struct process {
 	shared64 waiting_ns; /* W: itself. When the wait began in which its task sleeps, 0: in none.
 			      * It also tells that wait from others of this process. */
 	shared64 refused;    /* W: scheduler. The wait that is to fail, by its waiting_ns. */
+	shared64 lent;       /* W: itself and the scheduler. Slots lent to the command it runs
+			      * (lent.h). */
 	uint32_t spare;      /* W: manager, before STARTING. The process slot it was started to
 			      * stand in for, 0: it is a worker in its own right. */
 };

@@ -36,6 +36,12 @@ enum { /* bits of control.admission, which say what does not go on while the run
 	ADMISSION_CLOSED = 2, /* clients may not submit */
 };
 
+enum jobserver_form { /* what a command finds in MAKEFLAGS */
+	JOBSERVER_NONE,
+	JOBSERVER_PIPE, /* two descriptors, which GNU make knows since ever */
+	JOBSERVER_FIFO, /* a path: GNU make from 4.4 on, ninja from 1.13 on, cargo */
+};
+
 enum { REASSIGNED_KEPT = 64, DRAINED_WORDS = (WORKERS_MAX + 63) / 64 };
 
 /* How long the task of a dead worker took from the death, as the manager saw it, until it stood in
@@ -55,6 +61,7 @@ struct control { /* the first page of the control segment, behind the segment's 
 	uint64_t seed;     /* of what is drawn */
 	uint32_t ageing_ms; /* 0: nothing ages */
 	uint32_t spares;   /* at most so many processes stand in for workers whose tasks wait */
+	uint32_t jobserver; /* idle slots are lent to commands: enum jobserver_form */
 	char name[RUNTIME_NAME_BYTES];
 	struct worker_kind kind[WORKER_KINDS_MAX];
 	struct resource_names resources;
@@ -79,6 +86,14 @@ struct control { /* the first page of the control segment, behind the segment's 
 	struct reassigned reassigned;
 	shared64 changes;                             /* W: who joins, and the manager for the dead:
 						       * moves when a process slot came or went. */
+	shared64 lent_changes;                        /* W: who borrows; moves when the scheduler
+						       * is to look at loans (lent.h). */
+	shared32 outer;                               /* W: manager. 1: workers come as tasks wait
+						       * and a jobserver has tokens. */
+	shared32 tasks_wait;                          /* W: scheduler, then. No slot is idle for
+						       * them. */
+	shared32 slots_wanted;                        /* W: scheduler. Somebody borrows, and could
+						       * use a slot that becomes idle. */
 	struct lock_shm graph_lock;
 	_Alignas(CACHE_LINE_BYTES) struct journal_shm journal;
 	_Alignas(CACHE_LINE_BYTES) shared64 turn; /* W: submitters, scheduler (turns.h) */

@@ -259,6 +259,8 @@ static void boot(struct runtime *rt, bool loose, const char *const *arguments)
 	unsetenv("PLM_NAME");
 	/* A test that failed under this pid, long ago, may have left a runtime to go on with. */
 	tables_unlink(rt->name);
+	if (!getenv("PLM_TEST_OUTER"))
+		unsetenv("MAKEFLAGS"); /* of the make that runs the tests */
 	runtime_reboot_with(rt, arguments);
 }
 

@@ -116,6 +116,7 @@ static void command_free(struct command *c)
 {
 	objects_close(c);
 	free(c->memory);
+	free(c->makeflags);
 	free(c->argv);
 	free(c->envp);
 }
@@ -284,6 +285,7 @@ static int run_to_the_end(struct command *c, struct run *run)
 		sh_fence(); /* from now on who asks us to stop sees that, or we see the asking */
 		run_watch(run);
 		sh_store(&me->alert, 0);
+		jobserver_close(run->jobserver);
 		r = settle(c, run, begun_ns);
 	} else {
 		leave_log(c, run, describe(run, begun_ns), false);
@@ -296,9 +298,11 @@ static int run_to_the_end(struct command *c, struct run *run)
 static int command_run(plm_call *call)
 {
 	struct command c = { .call = call, .label = "", .cap = COMMAND_CAP_DEFAULT };
+	jobserver_none(&c.jobserver, call);
 	int r = take_arguments(&c);
 	if (r == 0) {
-		struct run run = { .call = call, .pid = -1, .pidfd = -1, .kill_ns = DEADLINE_NEVER,
+		struct run run = { .call = call, .jobserver = &c.jobserver, .pid = -1, .pidfd = -1,
+			.kill_ns = DEADLINE_NEVER,
 			.out = { .call = call, .stream = 1, .pipe = -1, .theirs = -1, .file = -1,
 			    .cap = c.cap },
 			.err = { .call = call, .stream = 2, .pipe = -1, .theirs = -1, .file = -1,
@@ -310,6 +314,7 @@ static int command_run(plm_call *call)
 		capture_close(&run.out);
 		capture_close(&run.err);
 	}
+	jobserver_close(&c.jobserver);
 	command_free(&c);
 	return r;
 }

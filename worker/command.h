@@ -18,6 +18,7 @@
 #include "base/group.h"
 #include "tables/command.h"
 #include "worker/call.h"
+#include "worker/jobserver.h"
 
 extern const plm_module command_module;
 
@@ -36,6 +37,8 @@ struct command { /* what is asked for; texts lie in the task's arguments, or in 
 	struct plm_call *call;
 	char **argv, **envp;      /* memory, both */
 	char *memory;             /* of the words */
+	char *makeflags;          /* memory, too */
+	struct jobserver jobserver;
 	const char *directory;    /* NULL: where the worker is */
 	const char *input;        /* NULL: empty */
 	const char *label;        /* "": none */
@@ -77,6 +80,7 @@ struct start { /* of a process */
 	char *const *argv, *const *envp;
 	const char *directory; /* NULL: stays */
 	int in, out, err;      /* -1: as the worker's own */
+	int more[2];           /* it finds these as well, by the same numbers; -1: none */
 	sigset_t mask;         /* of signals, as it was before ours were blocked */
 	pid_t parent;
 	int error;             /* errno; 0: the program runs */
@@ -122,6 +126,7 @@ struct run { /* a command that runs */
 	pid_t pid;
 	int pidfd;
 	struct capture out, err;
+	struct jobserver *jobserver;
 	sigset_t waiting;       /* the mask while it sleeps: interrupts come then, and only then */
 	struct family before;   /* children of the worker that are none of the command's */
 	unsigned interrupts;    /* since it was asked to stop */

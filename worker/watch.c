@@ -57,9 +57,11 @@ static void sleep_until_something(struct run *run)
 {
 	struct pollfd wake[] = { { .fd = run->pidfd, .events = POLLIN },
 		{ .fd = run->out.pipe, .events = POLLIN },
-		{ .fd = run->err.pipe, .events = POLLIN } };
-	struct timespec tick = clock_timespec((run->kill_ns == DEADLINE_NEVER ? SAFETY_TICK_MS :
-	    STOP_GRACE_MS / 4) * NS_PER_MS);
+		{ .fd = run->err.pipe, .events = POLLIN }, { .fd = -1 }, { .fd = -1 } };
+	uint64_t wait_ns = (run->kill_ns == DEADLINE_NEVER ? SAFETY_TICK_MS : STOP_GRACE_MS / 4) *
+	    NS_PER_MS;
+	jobserver_wait(run->jobserver, wake + 3, &wait_ns);
+	struct timespec tick = clock_timespec(wait_ns);
 	int n = ppoll(wake, COUNT_OF(wake), &tick, &run->waiting);
 	if (n < 0)
 		run->interrupts += errno == EINTR;
@@ -77,6 +79,7 @@ void run_watch(struct run *run)
 {
 	while (!run->ended) {
 		heed_cancellation(run);
+		jobserver_step(run->jobserver);
 		sleep_until_something(run);
 	}
 	run->left = leftovers_end(&run->before, command_group(run->call), run->killed,
