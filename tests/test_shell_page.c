@@ -10,7 +10,7 @@
 #include "tests/run_suite.h"
 #include "tests/runtime.h"
 
-enum { TEST_TIMEOUT_S = 60, PAGE_BYTES = 1 << 16, PATH_BYTES = 4096, EXAMPLES_LEAST = 7 };
+enum { TEST_TIMEOUT_S = 60, PAGE_BYTES = 1 << 16, PATH_BYTES = 4096, EXAMPLES_LEAST = 13 };
 
 static struct runtime rt;
 
