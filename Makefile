@@ -62,6 +62,7 @@ CLIENT  := $(call objects,$(call sources,client))
 POLICY  := $(call objects,$(call sources,policy))
 ROLES   := $(call objects,$(call sources,scheduler worker)) $(POLICY)
 MACHINE := $(call objects,$(call sources,topology))
+JOURNAL := $(call objects,$(call sources,journal))
 MANAGER := $(call objects,$(call sources,lifecycle))
 DUMP    := $(call objects,$(wildcard cli/plmdump.c cli/dump_*.c) \
 	cli/output.c cli/rows.c cli/view.c cli/task_row.c cli/command_text.c)
@@ -91,12 +92,13 @@ $(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
 
 # A module's plm_* calls are answered by the worker that loads it, hence the exported symbols.
 EXPORT  := -Wl,--export-dynamic-symbol='plm_*'
-$(OUT)/plm: $(MANAGER) $(ROLES) $(CLIENT) $(MACHINE) $(CORE)
-	$(LINK) $(EXPORT)
+$(OUT)/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(MACHINE) $(CORE)
+	$(LINK) $(EXPORT) -lsqlite3
 
 # The JSON of task files is read by plmctl alone: libplm and the rest do without a library for it.
-$(OUT)/plmctl: $(CTL) $(CLIENT) $(MACHINE) $(POLICY) $(CORE)
-	$(LINK) -ljansson
+# Of the journal it has what reads its file.
+$(OUT)/plmctl: $(CTL) $(B)/journal/history.o $(CLIENT) $(MACHINE) $(POLICY) $(CORE)
+	$(LINK) -ljansson -lsqlite3
 
 $(OUT)/plmdump: $(DUMP) $(CORE)
 	$(LINK)

@@ -6,7 +6,7 @@
 #include "cli/watch.h"
 #include "client/handle.h"
 
-enum { NS_PER_US = 1000, FOR_PROGRAMS = 3, OWN_WATCH = OPTION_OWN };
+enum { NS_PER_US = 1000, FOR_PROGRAMS = 3, JOURNAL_CELLS = 6, OWN_WATCH = OPTION_OWN };
 
 static const struct option options[] = {
 	{ "watch", optional_argument, NULL, OWN_WATCH },
@@ -30,6 +30,10 @@ static const struct column columns[] = {
 	{ "returned", "returned", -1 }, { "  for memory", "evicted", -1 },
 	{ "memory", "memory_bytes", -1 }, { "  free", "memory_free", -1 },
 	{ "  accept from", "accept_free", -1 }, { "  return below", "return_free", -1 },
+	{ "journal", "journal", -1 }, { "  trouble", "journal_trouble", -1 },
+	{ "  accepted", "journal_accepted", -1 }, { "  ended", "journal_ended", -1 },
+	{ "  queued again", "journal_resumed", -1 },
+	{ "  to be queued", "journal_to_resume", -1 },
 	/* for programs; people have a line of their own */
 	{ "todo", "todo", -1 }, { "in progress", "in_progress", -1 },
 	{ "finished", "finished", -1 },
@@ -53,6 +57,24 @@ static void memory_cells(struct output *out, const plm_status *s)
 	}
 	cell_size(out, s->memory_accept_free);
 	cell_size(out, s->memory_return_free);
+}
+
+static void journal_cells(struct output *out, const plm_status *s)
+{
+	if (!s->journal[0]) {
+		for (int i = 0; i < JOURNAL_CELLS; i++)
+			cell_none(out);
+		return;
+	}
+	cell_text(out, s->journal);
+	if (s->journal_trouble[0])
+		cell_tinted(out, s->journal_trouble, TINT_BAD);
+	else
+		cell_none(out);
+	cell_number(out, s->journal_accepted);
+	cell_number(out, s->journal_ended);
+	cell_number(out, s->journal_resumed);
+	cell_number(out, s->journal_to_resume);
 }
 
 /* A record that is done may also be an object. */
@@ -101,6 +123,7 @@ static void print_status(struct output *out, const plm_status *s, uint64_t finis
 	cell_number(out, s->returned);
 	cell_number(out, s->evicted);
 	memory_cells(out, s);
+	journal_cells(out, s);
 	if (out->json) {
 		cell_number(out, s->waiting + s->ready);
 		cell_number(out, s->running);

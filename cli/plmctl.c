@@ -12,7 +12,7 @@ static const struct command *const commands[] = {
 	&cmd_call, &cmd_submit, &cmd_map, &cmd_load,
 	&cmd_put, &cmd_get, &cmd_wait, &cmd_cancel, &cmd_requeue,
 	&cmd_retry, &cmd_move, &cmd_forget, &cmd_drop,
-	&cmd_explain, &cmd_info, &cmd_logs,
+	&cmd_explain, &cmd_info, &cmd_logs, &cmd_history,
 	&cmd_status, &cmd_tasks, &cmd_workers, &cmd_clients, &cmd_objects, &cmd_functions,
 	&cmd_module, &cmd_policy, &cmd_topology, &cmd_pause, &cmd_resume, &cmd_drain, &cmd_stop,
 };

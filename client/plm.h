@@ -55,7 +55,11 @@ typedef struct plm_arg {
 #define PLM_FUTURE(reference)      ((plm_arg){ .future = (reference) })
 
 enum {
-	PLM_KEEP = 1, /* the result outlives this process, until plm_forget() */
+	/* The result outlives this process, until plm_forget(). In a runtime with a journal (plm
+	 * --state) the task outlives the runtime, too: it is durable soon after it was accepted,
+	 * or, with --durability sync, when the call returns; which is then -ENOSPC or -EIO, and the
+	 * task is cancelled, if the journal cannot be written. */
+	PLM_KEEP = 1,
 };
 
 /* What a task may ask for beyond its function. Zeroes ask for nothing: a slot of any worker. */
@@ -258,6 +262,11 @@ typedef struct plm_status {
 	/* Tasks of dead workers that were queued again; and how long after the death, as it was
 	 * noticed: the median of the last 64, the last, the longest. */
 	uint64_t reassigned, reassign_median_ns, reassign_last_ns, reassign_max_ns;
+	/* The journal (plm --state): "none", "batch" or "sync", "" without one; why it cannot be
+	 * written just now, "" if it can; tasks it has written since boot, and those of earlier
+	 * boots that are not in the queue yet. */
+	char journal[8], journal_trouble[160];
+	uint64_t journal_accepted, journal_ended, journal_resumed, journal_to_resume;
 } plm_status;
 int plm_status_get(plm *rt, plm_status *ret); /* scans the table: for people, not for loops */
 

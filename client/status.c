@@ -60,6 +60,22 @@ static void read_reassigned(const struct tables *t, plm_status *s)
 	s->reassign_median_ns = ns[n / 2];
 }
 
+static void read_journal(const struct tables *t, plm_status *s)
+{
+	const struct journal_shm *j = &t->control->journal;
+	if (!journal_slot(t))
+		return;
+	snprintf(s->journal, sizeof s->journal, "%s",
+	    durability_name((enum durability)j->durability));
+	if (sh_load(&j->trouble))
+		snprintf(s->journal_trouble, sizeof s->journal_trouble, "%.*s",
+		    (int)sizeof j->trouble_text - 1, j->trouble_text);
+	s->journal_accepted = sh_peek(&j->accepted);
+	s->journal_ended = sh_peek(&j->ended);
+	s->journal_resumed = sh_peek(&j->resumed);
+	s->journal_to_resume = sh_peek(&j->to_resume);
+}
+
 int plm_status_get(plm *rt, plm_status *ret)
 {
 	int r = handle_check(rt);
@@ -83,6 +99,7 @@ int plm_status_get(plm *rt, plm_status *ret)
 	count_processes(t, &s);
 	count_records(t, &s);
 	read_reassigned(t, &s);
+	read_journal(t, &s);
 	for (uint32_t worker = 0; worker < WORKERS_MAX; worker++)
 		s.workers_drained += tables_drained(t, worker);
 	for (uint32_t i = 0; i < t->limits.nodes; i++) {

@@ -89,7 +89,8 @@ static uint32_t slot_for_client(struct manager *m, pid_t pid, const char *name)
 	uint32_t slots = m->tables.limits.processes - SLOT_FIRST_MEMBER;
 	for (uint32_t i = 0; i < slots; i++) {
 		uint32_t slot = process_nth_slot(&m->tables, KIND_CLIENT, i);
-		if (m->slot[slot].pidfd < 0 && m->slot[slot].socket < 0 &&
+		if (slot != journal_slot(&m->tables) && m->slot[slot].pidfd < 0 &&
+		    m->slot[slot].socket < 0 &&
 		    process_claim(&m->tables.process[slot], KIND_CLIENT, pid, name))
 			return slot;
 	}

@@ -112,6 +112,7 @@ static int make_tables(struct manager *m)
 	c->seed = m->options->seed;
 	c->jobserver = m->options->jobserver;
 	bind_arenas(m);
+	state_publish(m);
 	struct process *self = &m->tables.process[SLOT_MANAGER];
 	process_claim(self, KIND_MANAGER, getpid(), "manager");
 	uint64_t word = sh_load(&self->state);
@@ -131,6 +132,8 @@ static int load_modules(struct manager *m)
 static int spawn_all(struct manager *m)
 {
 	int r = members_spawn(m, KIND_SCHEDULER);
+	if (r == 0 && m->state[0])
+		r = members_spawn(m, KIND_JOURNAL);
 	for (uint32_t i = staff_processes(m); i > 0 && r == 0; i--)
 		r = members_spawn(m, KIND_WORKER);
 	return r;
@@ -149,14 +152,17 @@ static void give_up(struct manager *m)
 int manager_boot(struct manager *m, const struct options *options, int ready)
 {
 	*m = (struct manager){ .options = options, .ready = ready, .lock = -1, .door = -1,
-		.parent = -1, .notify = notify_open(), .scheduler.due_ns = DEADLINE_NEVER,
-		.workers.due_ns = DEADLINE_NEVER,
+		.parent = -1, .state_lock = -1, .notify = notify_open(),
+		.scheduler.due_ns = DEADLINE_NEVER, .workers.due_ns = DEADLINE_NEVER,
+		.journal.due_ns = DEADLINE_NEVER,
 		.look_due_ns = options->hang_after_ms ? 0 : DEADLINE_NEVER };
 	int r = instance_claim(m);
 	if (r < 0)
 		return r; /* not ours: nothing to release */
 	orphans_adopt();
-	r = open_descriptors(m);
+	r = state_claim(m);
+	if (r == 0)
+		r = open_descriptors(m);
 	if (r == 0)
 		r = m->adopts ? adopt_tables(m) : make_tables(m);
 	if (r == 0)
@@ -209,6 +215,12 @@ void manager_end(struct manager *m)
 	members_signal(m, SIGTERM);
 }
 
+void manager_fail(struct manager *m)
+{
+	m->failed = true;
+	manager_end(m);
+}
+
 /* ---- the loop: events record facts, manager_step() decides ---- */
 
 static void on_signal(struct manager *m)
@@ -232,6 +244,8 @@ static void announce(struct manager *m)
 	if (!m->draining)
 		sh_store(&m->tables.control->mode, MODE_UP);
 	m->announced = true;
+	if (journal_slot(&m->tables)) /* modules are loaded: it queues what was left */
+		event_bump(&m->tables.process[journal_slot(&m->tables)].event);
 	notify_say(m->notify, "READY=1\nSTATUS=%s: up, %u workers\n", m->options->name,
 	    staff_workers(m));
 	if (m->options->daemon) {
@@ -292,6 +306,24 @@ static void on_event(struct manager *m, uint64_t what)
 	}
 }
 
+/* The journal last: what the others settled on their way out is to be written. */
+static void end_step(struct manager *m)
+{
+	if (m->ending && !m->journal_dismissed && members_only_journal(m)) {
+		m->journal_dismissed = true;
+		m->end_deadline_ns = clock_ns() + JOURNAL_GRACE_MS * NS_PER_MS;
+		members_dismiss_journal(m, SIGTERM);
+	}
+	if (!m->ending || clock_ns() < m->end_deadline_ns)
+		return;
+	log_warn("%u processes did not end in time: killed", members_count(m));
+	if (m->journal_dismissed)
+		members_dismiss_journal(m, SIGKILL);
+	else
+		members_signal(m, SIGKILL);
+	m->end_deadline_ns = DEADLINE_NEVER;
+}
+
 static void manager_step(struct manager *m)
 {
 	staff_relieve(m);
@@ -301,18 +333,14 @@ static void manager_step(struct manager *m)
 	orphans_reap(m);
 	loader_overdue(m);
 	sh_poke(&m->tables.process[SLOT_MANAGER].beat_ns, clock_coarse_ns());
-	if (m->ending && clock_ns() >= m->end_deadline_ns) {
-		log_warn(
-		    "%u processes did not end in %d ms: killed", members_count(m), STOP_GRACE_MS);
-		members_signal(m, SIGKILL);
-		m->end_deadline_ns = DEADLINE_NEVER;
-	}
+	end_step(m);
 }
 
 static int next_timeout_ms(const struct manager *m)
 {
 	uint64_t now = clock_ns(), due = now + SAFETY_TICK_MS * NS_PER_MS;
-	const uint64_t all[] = { m->scheduler.due_ns, m->workers.due_ns, m->outer.look_ns,
+	const uint64_t all[] = { m->scheduler.due_ns, m->workers.due_ns, m->journal.due_ns,
+		m->outer.look_ns,
 		m->ending ? m->end_deadline_ns : m->look_due_ns };
 	for (size_t i = 0; i < COUNT_OF(all); i++)
 		due = all[i] < due ? all[i] : due;
@@ -332,5 +360,5 @@ int manager_run(struct manager *m)
 	outer_leave(m);
 	instance_release(m);
 	log_info("stopped");
-	return 0;
+	return m->failed ? -EIO : 0;
 }

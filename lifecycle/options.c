@@ -17,6 +17,10 @@
 #include "tables/spec.h"
 
 enum { EXIT_USAGE = 64, OTHER_PROCESSES = 32, TIME_MAX_MS = 1 << 30 };
+enum { HISTORY_DAYS_DEFAULT = 30, HISTORY_COUNT_DEFAULT = 1000000 };
+
+#define DAY_MS     UINT64_C(86400000)
+#define AGE_MAX_MS (DAY_MS * 365 * 100)
 
 static const char help[] =
     "plm boots a task runtime on this machine: a manager, a scheduler and workers over shared "
@@ -85,6 +89,17 @@ static const char help[] =
     "  --guard           a small parent starts it again at once when it was killed\n"
     "  --tied            end at once when the process that started it ends; its own processes end\n"
     "                    with it, however it ends (without: they go on until the next boot)\n"
+    "  --state DIR       keep a journal in DIR of the tasks that the runtime keeps (plmctl submit\n"
+    "                    --detach, load; PLM_KEEP): after a reboot those that had not ended are\n"
+    "                    queued again; plmctl history lists all (PLM_STATE)\n"
+    "  --durability none|batch|sync\n"
+    "                    what the journal promises: batch (default): on the disk within some\n"
+    "                    50 ms; sync: when the submission returns; none: a history alone,\n"
+    "                    nothing is queued again (PLM_DURABILITY)\n"
+    "  --history-age AGE, --history-count N\n"
+    "                    tasks that ended so long ago (default 30d), or are older than the last\n"
+    "                    N (default 1000000), leave the journal; 0: never\n"
+    "                    (PLM_HISTORY_AGE, PLM_HISTORY_COUNT)\n"
     "  --daemon          go to the background when ready; the log is NAME.log in the runtime "
     "directory\n"
     "  --help, --version\n"
@@ -195,6 +210,29 @@ static int set_pin(struct options *o, const char *what, const char *text)
 	return 0;
 }
 
+static int set_durability(struct options *o, const char *what, const char *text)
+{
+	o->durability = durability_of(text);
+	if (o->durability == DURABILITIES)
+		return why(-EINVAL, "%s wants none, batch or sync, not \"%s\"", what, text);
+	o->durability_given = true;
+	return 0;
+}
+
+/* A time of people: also in days. */
+static int parse_age(const char *what, const char *text, uint64_t *ret_ms)
+{
+	size_t n = strlen(text);
+	char number[24];
+	if (n < 2 || n > sizeof number || text[n - 1] != 'd')
+		return text_time(what, text, AGE_MAX_MS, ret_ms);
+	memcpy(number, text, n - 1);
+	number[n - 1] = 0;
+	int r = parse_number(what, number, AGE_MAX_MS / DAY_MS, ret_ms);
+	*ret_ms *= DAY_MS;
+	return r;
+}
+
 static int apply(struct options *o, const char *what, char letter, char *text)
 {
 	switch (letter) {
@@ -210,13 +248,17 @@ static int apply(struct options *o, const char *what, char letter, char *text)
 	case 'a': return threshold_parse(what, text, &o->accept_free);
 	case 'B': return threshold_parse(what, text, &o->return_free);
 	case 'V': return victim_parse(what, text, &o->memory_rules.victim);
-	case 'C': return set_number(what, text, &o->reserve_cores);
+	case 'U': return set_number(what, text, &o->reserve_cores);
 	case 'P': return set_policy(o, text);
 	case 'S': return parse_number(what, text, UINT64_MAX, &o->seed);
 	case 'i': return injections_parse(text, &o->injections);
 	case 'c': return set_pin(o, what, text);
 	case 'A': return text_time(what, text, TIME_MAX_MS, &o->ageing_ms);
 	case 'H': return text_time(what, text, TIME_MAX_MS, &o->hang_after_ms);
+	case 'D': o->state = text; return 0;
+	case 'y': return set_durability(o, what, text);
+	case 'E': return parse_age(what, text, &o->history_age_ms);
+	case 'C': return parse_number(what, text, UINT32_MAX, &o->history_count);
 	case 'r': return parse_number(what, text, UINT32_MAX, &o->recycling.tasks);
 	case 'R': return parse_size(what, text, &o->recycling.growth);
 	case 'j': return jobserver_choose(what, text, &o->jobserver);
@@ -244,7 +286,7 @@ static int apply_environment(struct options *o)
 	    {"PLM_ACCEPT_FREE", 'a'},
 	    {"PLM_RETURN_FREE", 'B'},
 	    {"PLM_VICTIM", 'V'},
-	    {"PLM_RESERVE_CORES", 'C'},
+	    {"PLM_RESERVE_CORES", 'U'},
 	    {"PLM_POLICY", 'P'},
 	    {"PLM_SEED", 'S'},
 	    {"PLM_INJECT", 'i'},
@@ -254,6 +296,10 @@ static int apply_environment(struct options *o)
 	    {"PLM_HANG_AFTER", 'H'},
 	    {"PLM_RECYCLE_TASKS", 'r'},
 	    {"PLM_RECYCLE_GROWTH", 'R'},
+	    {"PLM_STATE", 'D'},
+	    {"PLM_DURABILITY", 'y'},
+	    {"PLM_HISTORY_AGE", 'E'},
+	    {"PLM_HISTORY_COUNT", 'C'},
 	    {"PLM_JOBSERVER", 'j'},
 	};
 	int r = 0;
@@ -272,6 +318,9 @@ static void set_defaults(struct options *o)
 	o->gpus = GPUS_AS_DETECTED;
 	o->spares = SPARES_AS_WORKERS;
 	o->ageing_ms = AGEING_DEFAULT_MS;
+	o->durability = DURABILITY_BATCH;
+	o->history_age_ms = HISTORY_DAYS_DEFAULT * DAY_MS;
+	o->history_count = HISTORY_COUNT_DEFAULT;
 	o->memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
@@ -348,7 +397,7 @@ static const struct option flags[] = {
 	{"accept-free", required_argument, NULL, 'a'},
 	{"return-free", required_argument, NULL, 'B'},
 	{"victim", required_argument, NULL, 'V'},
-	{"reserve-cores", required_argument, NULL, 'C'},
+	{"reserve-cores", required_argument, NULL, 'U'},
 	{"policy", required_argument, NULL, 'P'},
 	{"seed", required_argument, NULL, 'S'},
 	{"inject", required_argument, NULL, 'i'},
@@ -357,6 +406,10 @@ static const struct option flags[] = {
 	{"hang-after", required_argument, NULL, 'H'},
 	{"recycle-tasks", required_argument, NULL, 'r'},
 	{"recycle-growth", required_argument, NULL, 'R'},
+	{"state", required_argument, NULL, 'D'},
+	{"durability", required_argument, NULL, 'y'},
+	{"history-age", required_argument, NULL, 'E'},
+	{"history-count", required_argument, NULL, 'C'},
 	{"jobserver", optional_argument, NULL, 'j'},
 	{"daemon", no_argument, NULL, 'd'},
 	{"fresh", no_argument, NULL, 'f'},
@@ -395,6 +448,11 @@ int options_parse(int argc, char **argv, struct options *ret)
 	ret->starter = getppid();
 	if (check_tie(ret) < 0 || fit_workers(ret) < 0 || memory_plan(ret) < 0)
 		return usage_error();
+	if (ret->durability_given && !ret->state) {
+		why(-EINVAL, "--durability %s needs a place for the journal: --state DIR",
+		    durability_name(ret->durability));
+		return usage_error();
+	}
 	fit_processes(ret);
 	if (devices_plan(ret) < 0)
 		return usage_error();

@@ -37,6 +37,10 @@ struct options {
 	uint64_t ageing_ms;     /* 0: nothing ages */
 	uint64_t hang_after_ms; /* a worker without a sign of life hangs; 0: never */
 	struct recycling recycling;
+	const char *state;      /* the journal's directory; NULL: there is no journal */
+	enum durability durability;
+	bool durability_given;
+	uint64_t history_age_ms, history_count; /* what is kept of tasks that ended */
 	enum jobserver_form jobserver;
 	bool daemon;
 	bool fresh;  /* what an earlier runtime of the name left is removed, not gone on with */

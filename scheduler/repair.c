@@ -123,7 +123,8 @@ static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
 	struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
 	bool its_own = word_owner(word) == dead;
-	if (hold_test(s->t, index, dead))
+	/* What the journal holds it has not written yet: that is its successor's to know. */
+	if (hold_test(s->t, index, dead) && dead != journal_slot(s->t))
 		hold_clear(s->t, index, dead);
 	if (r->terms || word_flags(word) & FLAGS_STOPPING) /* asked to stop, and nobody told us */
 		limits_look(s, index);
@@ -157,6 +158,8 @@ static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
 	default:
 		break;
 	}
+	if (journal_wants(s->t, r))
+		journal_tell(s->t, index); /* what the dead did may never have been told */
 	if (s->settled_count >= FREED_BATCH)
 		graph_spread(s);
 }
@@ -341,6 +344,8 @@ static void rebuild_record(struct scheduler *s, uint32_t index)
 	default:
 		break;
 	}
+	if (journal_wants(s->t, r))
+		journal_tell(s->t, index);
 }
 
 /* Parts whose task a former scheduler began to free, part by part, and we freed. */

@@ -12,8 +12,9 @@ static const char *check_processes(const struct tables *t)
 			return "processes: a slot is in no known state";
 		bool fixed = i < SLOT_FIRST_MEMBER;
 		enum process_kind kind = process_kind(word);
-		if (process_present(word) && fixed != (kind == KIND_MANAGER ||
-		    kind == KIND_SCHEDULER))
+		if (process_present(word) && (fixed != (kind == KIND_MANAGER ||
+		    kind == KIND_SCHEDULER) ||
+		    (kind == KIND_JOURNAL && i != journal_slot(t))))
 			return "processes: a slot holds the wrong kind of process";
 	}
 	return NULL;

@@ -9,6 +9,7 @@
 static const char *const kind_names[KINDS] = {
 	[KIND_NONE] = "none", [KIND_MANAGER] = "manager", [KIND_SCHEDULER] = "scheduler",
 	[KIND_WORKER] = "worker", [KIND_CLIENT] = "client",
+	[KIND_JOURNAL] = "journal",
 };
 
 static const char *const state_names[PROCESS_STATES] = {

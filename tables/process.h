@@ -24,7 +24,8 @@
 #include "shm/event.h"
 #include "shm/steps.h"
 
-enum process_kind { KIND_NONE, KIND_MANAGER, KIND_SCHEDULER, KIND_WORKER, KIND_CLIENT, KINDS };
+enum process_kind { KIND_NONE, KIND_MANAGER, KIND_SCHEDULER, KIND_WORKER, KIND_CLIENT, KIND_JOURNAL,
+	KINDS };
 enum process_state {
 	PROCESS_FREE,
 	PROCESS_STARTING,

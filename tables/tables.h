@@ -14,6 +14,7 @@
 #include "shm/ring.h"
 #include "shm/segment.h"
 #include "store/arena.h"
+#include "tables/journal.h"
 #include "tables/process.h"
 #include "tables/record.h"
 #include "tables/registry.h"
@@ -102,6 +103,7 @@ struct control { /* the first page of the control segment, behind the segment's 
 	shared32 slots_wanted;                        /* W: scheduler. Somebody borrows, and could
 						       * use a slot that becomes idle. */
 	struct lock_shm graph_lock;
+	_Alignas(CACHE_LINE_BYTES) struct journal_shm journal;
 	_Alignas(CACHE_LINE_BYTES) shared64 turn; /* W: submitters, scheduler (turns.h) */
 	_Alignas(CACHE_LINE_BYTES) struct event room; /* posted by the scheduler when it freed
 						       * records or store while somebody waited */
@@ -131,6 +133,7 @@ struct tables { /* filled in place; never copied: its locks point into it */
 	struct process *process;
 	struct record *record;
 	shared64 *more_holds; /* [record][words - 1], for process slots from 64 on */
+	shared64 *news, *recorded; /* a bit each record (journal.h) */
 	struct registry registry;
 	struct terms_shm *terms; /* under the registry's lock */
 	struct pool pool;     /* of records */

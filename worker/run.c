@@ -179,6 +179,8 @@ static void settle(struct worker *w, struct plm_call *call)
 	else
 		sh_poke(count, sh_peek(count) + 1);
 	if (state == RECORD_READY) {
+		if (journal_wants(&rt->tables, call->record))
+			journal_tell(&rt->tables, index); /* it does not run any more */
 		worker_tell(w, HINT_SUBMITTED, ref, true); /* to be run again */
 		return;
 	}
@@ -276,6 +278,8 @@ bool worker_run_record(struct worker *w, uint32_t index)
 	sh_poke(&rt->me->running_since_ns, started_ns);
 	sh_poke(&rt->me->beat_ns, started_ns);
 	w->call = &call;
+	if (journal_wants(&rt->tables, r))
+		journal_tell(&rt->tables, index); /* it has begun */
 	if (r->terms && record_needs(&rt->tables, r))
 		needs_begin(w, r);
 	call_function(w, &call);
