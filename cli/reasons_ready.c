@@ -66,7 +66,7 @@ static void say_demand(struct look *l)
 	const struct control *c = l->t->control;
 	uint64_t demand = demand_bytes(l->r->demand), left = sh_load(&c->memory_free);
 	char wanted[WAY_BYTES], there[WAY_BYTES], margin[WAY_BYTES];
-	if (left >= demand + c->memory_rules.accept_free)
+	if (!memory_keeps(l->t, l->r))
 		return;
 	size_print(demand, wanted, WAY_BYTES);
 	size_print(left, there, WAY_BYTES);

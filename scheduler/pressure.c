@@ -44,17 +44,20 @@ static const struct memory_rules *rules(const struct scheduler *s)
 	return &s->t->control->memory_rules;
 }
 
+/* Also of a worker that a scheduler just started has not met yet. */
 static bool runs_a_task(const struct scheduler *s, uint32_t p)
 {
-	return s->member[p].generation && sh_peek(&s->t->process[p].running);
+	const struct process *process = &s->t->process[p];
+	return process_present(sh_load(&process->state)) && sh_peek(&process->running);
 }
 
-static uint32_t count_running(const struct scheduler *s)
+static void note_running(struct scheduler *s)
 {
 	uint32_t n = 0;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
 		n += runs_a_task(s, p);
-	return n;
+	s->pressure.running = n;
+	sh_poke(&s->t->control->memory_running, n);
 }
 
 /* ---- whom to end ---- */
@@ -240,7 +243,7 @@ void pressure_look(struct scheduler *s)
 	uint64_t now_ns = clock_ns();
 	if (now_ns < p->next_ns)
 		return;
-	p->running = count_running(s);
+	note_running(s);
 	if (p->running || p->waits || p->keeps)
 		look(s, now_ns);
 	p->next_ns = now_ns + pause_ms(s) * NS_PER_MS;
@@ -254,18 +257,16 @@ uint64_t pressure_next_ns(const struct scheduler *s)
 
 /* ---- tasks that went back ---- */
 
-/* Beside others it must leave as much free as any task that starts; alone, and it used hardly less
- * than its demand says, which is rounded up, what a task may leave. */
 uint64_t pressure_keeps(struct scheduler *s, const struct record *r)
 {
 	struct pressure *p = &s->pressure;
 	if (!r->demand || rules(s)->accept_free == 0)
 		return 0;
-	if (!p->seen_ns)
-		look(s, clock_ns()); /* a former scheduler knew */
-	uint64_t wants = p->running ? demand_bytes(r->demand) + rules(s)->accept_free
-				    : demand_bytes(r->demand - 1) + rules(s)->return_free;
-	if (p->available >= wants)
+	if (!p->seen_ns) { /* a former scheduler knew */
+		note_running(s);
+		look(s, clock_ns());
+	}
+	if (!memory_keeps(s->t, r))
 		return 0;
 	p->keeps = true;
 	return clock_ns() + LOOK_KEPT_MS * NS_PER_MS;

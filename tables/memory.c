@@ -14,6 +14,19 @@ const char *memory_victim_name(uint32_t victim)
 	return victim < MEMORY_VICTIMS ? victims[victim] : "?";
 }
 
+/* Beside others it must leave as much free as any task that starts; alone, and it used hardly less
+ * than its demand says, which is rounded up, what a task may leave. */
+bool memory_keeps(const struct tables *t, const struct record *r)
+{
+	const struct control *c = t->control;
+	if (!r->demand || c->memory_rules.accept_free == 0)
+		return false;
+	uint64_t wants = sh_peek(&c->memory_running)
+			     ? demand_bytes(r->demand) + c->memory_rules.accept_free
+			     : demand_bytes(r->demand - 1) + c->memory_rules.return_free;
+	return sh_peek(&c->memory_free) < wants;
+}
+
 /* In whole MiB: a number for people. */
 static const char *mebibytes(uint64_t bytes, char ret[DECIMAL_TEXT_BYTES])
 {

@@ -6,6 +6,7 @@
 #ifndef PLM_TABLES_MEMORY_H
 #define PLM_TABLES_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,10 @@ struct tables;
 struct record;
 
 const char *memory_victim_name(uint32_t victim);
+
+/* It was ended when memory ran out, and may not start before there is as much. Also said by who
+ * claims it: a hint to start it may be older than its end. By what the scheduler saw last. */
+bool memory_keeps(const struct tables *t, const struct record *r);
 
 /* Why a task that was ended for good for want of memory fails. */
 void memory_describe(const struct tables *t, const struct record *r, char *ret, size_t size);

@@ -87,6 +87,7 @@ struct control { /* the first page of the control segment, behind the segment's 
 						       * For people. */
 	shared32 memory_state;                        /* W: scheduler. enum memory_state */
 	shared64 memory_total, memory_free;           /* W: scheduler, at its last look. Bytes. */
+	shared32 memory_running;                      /* W: scheduler, as they. Tasks that ran. */
 	shared64 memory_ours;                         /* W: scheduler, when it last looked for whom
 						       * to end. Bytes that tasks had. */
 	shared64 evicted;                             /* W: scheduler. Of `returned`, and others

@@ -149,11 +149,9 @@ static void expect_in(const char *text, const char *words)
 	ck_assert_msg(strstr(text, words) != NULL, "\"%s\" is not in: %s", words, text);
 }
 
-static void expect_explained(const char *ref, const char *words)
+static void expect_explained(const char *ref, const char *text)
 {
-	char *text = ctl_expect(&machine, 0, "explain", ref);
-	expect_in(text, words);
-	free(text);
+	ctl_until(&machine, text, "explain", ref); /* one that was asked to stop takes a moment */
 }
 
 static void cancel(char *ref)
