@@ -4,6 +4,7 @@
 ## make demo           install what is missing, build, and watch a runtime work (20 s)
 ## make check          install what is missing, build, run all tests, layers and tidy (5 min)
 ## make crash          kill every operation at every step and judge what is left (15 min)
+## make crash-report   what it counted, into docs/reliability.md
 ## make faults         each system call fails at its n-th use (FAULT_SECONDS=N: a part of it)
 ## make model          three protocols in all their interleavings, with deaths (1 min)
 ## make asan | tsan    the tests under AddressSanitizer and UBSan | under ThreadSanitizer
@@ -144,7 +145,7 @@ $(TEST_MODULES): $(B)/%.so: %.c client/plm.h
 # Tests find the programs by PLM_BIN. Logs of what failed stay in build/VARIANT/logs.
 RUN     := PLM_BIN=$(OUT) tools/run.sh
 
-.PHONY: check crash faults model asan tsan
+.PHONY: check crash crash-report faults model asan tsan
 check: deps
 	$(AGAIN) test-programs
 	$(Q)$(RUN) $(B)/logs $(TESTS) tools/layers.sh tools/tidy.sh
@@ -154,6 +155,9 @@ crash: deps
 	$(AGAIN) VARIANT=release sweep-programs
 	$(Q)$(RUN) --show build/logs/crash $(SWEEPS:build/$(VARIANT)/%=build/steps/%) \
 	    $(SWEEPS:build/$(VARIANT)/%=build/release/%)
+
+crash-report:
+	$(Q)python3 tools/crash_report.py
 
 # FAULT_SECONDS: how long; else until each call has failed at each of its uses.
 faults: all

@@ -4,7 +4,7 @@
 #	run.sh [--show] LOGS PROGRAM...
 #
 # A line a program with its time. Its output goes to LOGS/NAME.log, is shown when it failed (the end
-# of it) or with --show (all of it), and the log is kept only if it failed. Counted are the checks a
+# of it) or with --show (all of it, and LOGS keeps it), else the log is kept only if it failed. Counted are the checks a
 # program speaks of: "95%: Checks: 20, Failures: 1, Errors: 0" (the Check library), lines that end
 # in "ok" or "FAILED" (the kill sweeps); else the program itself. The closing line is `N passed, N
 # failed`, the exit code 0 only if nothing failed. $RUN_LIMIT_S (600) is the longest a program may
@@ -38,7 +38,7 @@ count() { # LOG EXIT_CODE: sets good and bad
 
 for program in "$@"; do
 	name=$(basename "$program")
-	log=$logs/$name.log
+	log=$logs/${show:+$(cut -d / -f 2 <<<"$program")-}$name.log # with the variant: there are two
 	began=$(date +%s%N)
 	if [ "$show" ]; then
 		echo "$program"
@@ -54,7 +54,7 @@ for program in "$@"; do
 	printf '  %-28s %4d passed %4d failed %5d.%03d s\n' "$name" "$good" "$bad" \
 		$((took / 1000)) $((took % 1000))
 	if [ "$code" -eq 0 ] && [ "$bad" -eq 0 ]; then
-		rm -f "$log"
+		[ "$show" ] || rm -f "$log"
 		continue
 	fi
 	[ "$code" -eq 124 ] && echo "    it did not end in ${RUN_LIMIT_S:-600} s"
