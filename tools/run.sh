@@ -4,11 +4,11 @@
 #	run.sh [--show] LOGS PROGRAM...
 #
 # A line a program with its time. Its output goes to LOGS/NAME.log, is shown when it failed (the end
-# of it) or with --show (all of it, and LOGS keeps it), else the log is kept only if it failed. Counted are the checks a
-# program speaks of: "95%: Checks: 20, Failures: 1, Errors: 0" (the Check library), lines that end
-# in "ok" or "FAILED" (the kill sweeps); else the program itself. The closing line is `N passed, N
-# failed`, the exit code 0 only if nothing failed. $RUN_LIMIT_S (600) is the longest a program may
-# take.
+# of it) or with --show (all of it; LOGS keeps it, with the variant in its name), else the log is
+# kept only if it failed. Counted are the checks a program speaks of: "95%: Checks: 20, Failures: 1,
+# Errors: 0" (the Check library), lines that end in "ok" or "FAILED" (the kill sweeps); else the
+# program itself. The closing line is `N passed, N failed`, the exit code 0 only if nothing failed.
+# $RUN_LIMIT_S (600) is the longest a program may take.
 set -u
 
 show=
@@ -38,7 +38,7 @@ count() { # LOG EXIT_CODE: sets good and bad
 
 for program in "$@"; do
 	name=$(basename "$program")
-	log=$logs/${show:+$(cut -d / -f 2 <<<"$program")-}$name.log # with the variant: there are two
+	log=$logs/${show:+$(cut -d / -f 2 <<<"$program")-}$name.log
 	began=$(date +%s%N)
 	if [ "$show" ]; then
 		echo "$program"
