@@ -39,6 +39,7 @@ CFLAGS_steps   := -O1 -g -DPLM_STEPS -DPLM_DEBUG
 # Instrumented code hides ranges from the compiler: its warnings about cut text are then false.
 CFLAGS_asan    := -O1 -g -DPLM_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -Wno-format-truncation
+CFLAGS_explore := -O2 -g -DPLM_STEPS -DPLM_LOOKS -DPLM_SMALL_RINGS
 CFLAGS_tsan    := -O1 -g -fsanitize=thread -Wno-tsan
 SANITIZE_asan  := -fsanitize=address,undefined
 SANITIZE_tsan  := -fsanitize=thread
@@ -144,7 +145,7 @@ $(TEST_MODULES): $(B)/%.so: %.c client/plm.h
 # Tests find the programs by PLM_BIN. Logs of what failed stay in build/VARIANT/logs.
 RUN     := PLM_BIN=$(OUT) tools/run.sh
 
-.PHONY: check crash faults model asan tsan
+.PHONY: check crash faults model explore asan tsan
 check: deps
 	$(AGAIN) test-programs
 	$(Q)$(RUN) $(B)/logs $(TESTS) tools/layers.sh tools/tidy.sh
@@ -163,6 +164,24 @@ faults: all
 model:
 	$(Q)tools/deps.sh spin:spin
 	$(Q)CC="$(CC)" models/check.sh
+
+# The explorer is the whole runtime in one program; what it would ask of the kernel, and what leaves
+# the world of a schedule, goes to explore/kernel.c. Names are found without liburcu (explore/names.c).
+EXPLORE := $(call objects,$(call sources,explore)) $(filter-out $(B)/lifecycle/main.o,$(MANAGER)) \
+	$(ROLES) $(filter-out $(B)/client/names.o,$(CLIENT)) $(MACHINE) $(CORE)
+INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity getrandom malloc calloc \
+	realloc free mmap munmap madvise posix_fallocate pthread_mutex_trylock pthread_mutex_clocklock \
+	pthread_mutex_consistent pthread_mutex_unlock getpid process_start_time fork exit waitid \
+	syscall eventfd_write close manager_watch manager_unwatch orphans_end orphans_unowned log_info \
+	log_warn check_failed record_step
+$(B)/explore/explore: $(EXPLORE)
+	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(INSTEAD))
+comma   := ,
+
+SEEDS   ?= 5000
+explore:
+	$(AGAIN) VARIANT=explore build/explore/explore/explore
+	$(Q)build/explore/explore/explore --seeds $(SEEDS)
 
 asan: deps
 	$(AGAIN) VARIANT=asan test-programs
