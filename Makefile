@@ -6,6 +6,7 @@
 ## make crash          kill every operation at every step and judge what is left (15 min)
 ## make crash-report   what it counted, into docs/reliability.md
 ## make faults         each system call fails at its n-th use (FAULT_SECONDS=N: a part of it)
+## make explore        the runtime in one process, under SEEDS=15000 schedules a scenario (1 min)
 ## make model          three protocols in all their interleavings, with deaths (1 min)
 ## make asan | tsan    the tests under AddressSanitizer and UBSan | under ThreadSanitizer
 ## make layers tidy    the rules of the tree: who may include whom; sizes, links, dead prototypes
@@ -40,6 +41,7 @@ CFLAGS_steps   := -O1 -g -DPLM_STEPS -DPLM_DEBUG
 # Instrumented code hides ranges from the compiler: its warnings about cut text are then false.
 CFLAGS_asan    := -O1 -g -DPLM_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -Wno-format-truncation
+CFLAGS_explore := -O2 -g -DPLM_STEPS -DPLM_LOOKS -DPLM_SMALL_RINGS
 CFLAGS_tsan    := -O1 -g -fsanitize=thread -Wno-tsan
 SANITIZE_asan  := -fsanitize=address,undefined
 SANITIZE_tsan  := -fsanitize=thread
@@ -145,7 +147,7 @@ $(TEST_MODULES): $(B)/%.so: %.c client/plm.h
 # Tests find the programs by PLM_BIN. Logs of what failed stay in build/VARIANT/logs.
 RUN     := PLM_BIN=$(OUT) tools/run.sh
 
-.PHONY: check crash crash-report faults model asan tsan
+.PHONY: check crash crash-report faults model explore asan tsan
 check: deps
 	$(AGAIN) test-programs
 	$(Q)$(RUN) $(B)/logs $(TESTS) tools/layers.sh tools/tidy.sh
@@ -167,6 +169,27 @@ faults: all
 model:
 	$(Q)tools/deps.sh spin:spin
 	$(Q)CC="$(CC)" models/check.sh
+
+# The explorer is the whole runtime in one program; what it would ask of the kernel, and what leaves
+# the world of a schedule, is answered by explore/kernel.c (--wrap). Names are found without liburcu
+# (explore/names.c).
+EXPLORE := $(call objects,$(call sources,explore)) $(filter-out $(B)/lifecycle/main.o,$(MANAGER)) \
+	$(JOURNAL) $(ROLES) $(filter-out $(B)/client/names.o,$(CLIENT)) $(MACHINE) $(CORE)
+INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity getrandom malloc \
+	calloc realloc free mmap munmap madvise posix_fallocate pthread_mutex_trylock \
+	pthread_mutex_clocklock pthread_mutex_consistent pthread_mutex_unlock getpid \
+	process_start_time fork exit waitid syscall eventfd_write close manager_watch \
+	manager_unwatch orphans_end orphans_unowned log_info log_warn check_failed record_step \
+	process_bump hold_any
+$(B)/explore/explore: $(EXPLORE)
+	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(INSTEAD)) -lsqlite3
+comma   := ,
+
+SEEDS   ?= 15000
+explore: deps
+	$(AGAIN) VARIANT=explore build/explore/explore/explore
+	$(Q)build/explore/explore/explore --self-check
+	$(Q)build/explore/explore/explore --seeds $(SEEDS)
 
 asan: deps
 	$(AGAIN) VARIANT=asan test-programs

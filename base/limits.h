@@ -36,8 +36,13 @@ enum {
 	PRIORITY_MIN = -32768,
 	PRIORITY_MAX = 32767,
 
+#ifdef PLM_SMALL_RINGS /* for the explorer: full rings are to be common there */
+	UP_RING_ENTRIES = 8,
+	DOWN_RING_ENTRIES = 4,
+#else
 	UP_RING_ENTRIES = 4096,  /* a process to the scheduler */
 	DOWN_RING_ENTRIES = 512, /* the scheduler to a worker */
+#endif
 
 	ARENAS_MAX = 8,
 	STORE_GRANULE_BYTES = 64,

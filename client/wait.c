@@ -165,7 +165,7 @@ bool wait_for_room(struct plm *rt, uint64_t deadline_ns, bool *tried)
 		return false;
 	*tried = true;
 	uint32_t seen = event_prepare(&c->room);
-	sh_store(&c->room_wanted, 1);
+	sh_store(&c->room_wanted, ROOM_ASKED);
 	process_post(&rt->tables, SLOT_SCHEDULER);
 	/* What was freed just before we asked is found by the caller's next try: no long sleep. */
 	event_sleep(&c->room, seen, deadline_ns && deadline_ns < moment ? deadline_ns : moment);

@@ -71,6 +71,15 @@ void scheduler_lock_heap(struct heap *heap)
 		scheduler_give_up();
 }
 
+/* Before all hints are read, also those nobody rang for. What this frees is told (free.c); if it is
+ * nothing, who waits asks again, and until then there is nothing to do. */
+static void see_room_wanted(struct scheduler *s)
+{
+	uint32_t asked = ROOM_ASKED;
+	if (sh_peek(&s->t->control->room_wanted) == ROOM_ASKED)
+		sh_cas(&s->t->control->room_wanted, &asked, ROOM_SEEN);
+}
+
 uint32_t scheduler_step(struct scheduler *s)
 {
 	pressure_look(s);
@@ -78,6 +87,7 @@ uint32_t scheduler_step(struct scheduler *s)
 	members_look(s);
 	room_follow_policy(s);
 	spares_begin(s);
+	see_room_wanted(s);
 	uint32_t done = hints_drain(s);
 	done += limits_enforce(s);
 	ageing_look(s);
@@ -107,7 +117,7 @@ static bool something_to_do(void *scheduler)
 	return sh_load(&s->t->control->changes) != s->changes ||
 	    tables_admission(s->t) != s->admission ||
 	    sh_load(&s->t->control->lent_changes) != s->loans.seen ||
-	    sh_load(&s->t->control->room_wanted);
+	    sh_load(&s->t->control->room_wanted) == ROOM_ASKED;
 }
 
 /* When there is something to do though nobody says so. */

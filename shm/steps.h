@@ -5,6 +5,8 @@
  *
  * The ordinary build compiles each to the bare instruction. With -DPLM_STEPS each first calls
  * step_here(), where a test stops, switches or kills: so a sweep can put a death at every step.
+ * With -DPLM_LOOKS loads call it as well (what: NULL): a death there leaves nothing else than one
+ * at the step behind it, but others can go on, which the explorer wants (explore/).
  *
  *   sh_load    acquire       pairs with sh_store, sh_cas
  *   sh_peek    relaxed       a hint, a statistic, or a word only this process writes
@@ -43,8 +45,14 @@ static inline void step_here(const char *what)
 #define step_here(what) ((void)0)
 #endif
 
-#define sh_load(p)     atomic_load_explicit((p), memory_order_acquire)
-#define sh_peek(p)     atomic_load_explicit((p), memory_order_relaxed)
+#ifdef PLM_LOOKS
+#define look_here() step_here(NULL)
+#else
+#define look_here() ((void)0)
+#endif
+
+#define sh_load(p)     (look_here(), atomic_load_explicit((p), memory_order_acquire))
+#define sh_peek(p)     (look_here(), atomic_load_explicit((p), memory_order_relaxed))
 #define sh_store(p, v)                                                                             \
 	(step_here("store " #p), atomic_store_explicit((p), (v), memory_order_release))
 #define sh_poke(p, v)                                                                              \

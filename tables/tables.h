@@ -43,6 +43,8 @@ enum jobserver_form { /* what a command finds in MAKEFLAGS */
 	JOBSERVER_FIFO, /* a path: GNU make from 4.4 on, ninja from 1.13 on, cargo */
 };
 
+enum { ROOM_ASKED = 1, ROOM_SEEN };
+
 enum { REASSIGNED_KEPT = 64, DRAINED_WORDS = (WORKERS_MAX + 63) / 64 };
 
 /* How long the task of a dead worker took from the death, as the manager saw it, until it stood in
@@ -109,7 +111,8 @@ struct control { /* the first page of the control segment, behind the segment's 
 	_Alignas(CACHE_LINE_BYTES) struct event room; /* posted by the scheduler when it freed
 						       * records or store while somebody waited */
 	shared64 moving_ns;   /* W: a worker that moves to another core. Until then, or so. */
-	shared32 room_wanted; /* W: who waits sets 1, the scheduler clears: then it posts */
+	shared32 room_wanted; /* W: who waits (ROOM_ASKED), the scheduler (ROOM_SEEN when it has
+			       * looked for some, 0 when it freed some: then it posts) */
 	/* Bit p: p's up ring has news. Set: p. Swapped to 0: scheduler. What is in `quiet` waits
 	 * for something in `rung`: the scheduler neither wakes nor stays awake for it. */
 	_Alignas(CACHE_LINE_BYTES) shared64 rung[PROCESSES_MAX / 64];

@@ -18,18 +18,21 @@ static bool report_is_urgent(const struct worker *w)
 	    sh_peek(&t->control->mode) == MODE_DRAINING;
 }
 
+/* Where the ring is full we sleep, which is told as well (note_blocked): what is being told is told
+ * already, by then. */
 void worker_report(struct worker *w)
 {
-	bool urgent = report_is_urgent(w);
-	if (w->reports && urgent)
-		handle_tell(&w->rt, w->report, w->reports);
-	else if (w->reports)
-		handle_tell_quietly(&w->rt, w->report, w->reports);
-	else if (w->untold) /* all we took was stale: nothing else says that we have room */
-		tell_scheduler(&w->rt.tables, w->rt.self, NULL, 0, urgent);
+	bool urgent = report_is_urgent(w), untold = w->untold;
+	uint32_t reports = w->reports;
 	w->reports = 0;
 	w->untold = false;
 	w->urgent = false;
+	if (reports && urgent)
+		handle_tell(&w->rt, w->report, reports);
+	else if (reports)
+		handle_tell_quietly(&w->rt, w->report, reports);
+	else if (untold) /* all we took was stale: nothing else says that we have room */
+		tell_scheduler(&w->rt.tables, w->rt.self, NULL, 0, urgent);
 }
 
 void worker_tell(struct worker *w, enum hint_kind kind, uint64_t ref, bool urgent)
