@@ -90,27 +90,51 @@ static bool hold_again(struct plm *rt, uint32_t index)
 	return false;
 }
 
+struct import {
+	uint64_t hint;
+	uint64_t scheduler; /* state of its slot when it was told */
+};
+
+static bool is_answered(const struct plm *rt, const struct import *import)
+{
+	return sh_load(&rt->me->imported) == import->hint;
+}
+
 static uint32_t look_for_import(struct plm *rt, void *context)
 {
-	const uint64_t *hint = context;
-	return sh_load(&rt->me->imported) == *hint ? AWAITING_NOTHING : AWAITING_ANY;
+	const struct import *import = context;
+	return is_answered(rt, import) ||
+	    sh_load(&rt->tables.process[SLOT_SCHEDULER].state) != import->scheduler
+	    ? AWAITING_NOTHING : AWAITING_ANY;
 }
 
-/* What is asked for in our ring is answered when all before it has been read. */
+/* What is asked for in our ring is answered when all before it has been read. -ETIMEDOUT: it is to be
+ * asked anew, the answer may be lost with a scheduler. */
 static int ask_once(struct plm *rt, uint64_t hint)
 {
+	struct import import = { hint, sh_load(&rt->tables.process[SLOT_SCHEDULER].state) };
 	sh_store(&rt->me->imported, 0);
 	int r = handle_tell(rt, &hint, 1);
-	return r == 0 ? wait_for(rt, look_for_import, &hint, deadline_after_ms(SAFETY_TICK_MS)) : r;
+	if (r == 0)
+		r = wait_for(rt, look_for_import, &import, deadline_after_ms(SAFETY_TICK_MS));
+	return r == 0 && !is_answered(rt, &import) ? -ETIMEDOUT : r;
 }
 
-/* Asks the scheduler for a hold. A hint may be lost with a scheduler: it is repeated each tick. */
+static int ask(struct plm *rt, uint64_t ref)
+{
+	uint64_t deadline = deadline_after_ms(LOCK_WAIT_MS);
+	int r;
+	do
+		r = ask_once(rt, hint_make(HINT_IMPORT, ref));
+	while (r == -ETIMEDOUT && clock_ns() < deadline);
+	return r;
+}
+
+/* Asks the scheduler for a hold. */
 static int import_locked(struct plm *rt, uint64_t ref)
 {
 	sh_store(&rt->me->unclean, 1);
-	int r = -ETIMEDOUT;
-	for (int ms = 0; ms < LOCK_WAIT_MS && r == -ETIMEDOUT; ms += SAFETY_TICK_MS)
-		r = ask_once(rt, hint_make(HINT_IMPORT, ref));
+	int r = ask(rt, ref);
 	if (r == -ETIMEDOUT)
 		return why(r, "the scheduler has not answered for %d ms", LOCK_WAIT_MS);
 	if (r < 0)
@@ -276,7 +300,7 @@ int handle_sync(struct plm *rt)
 	int r = 0;
 	pthread_mutex_lock(&rt->import_mutex);
 	for (int i = 0; i < 2 && r == 0; i++)
-		r = ask_once(rt, hint_make(HINT_IMPORT, 0));
+		r = ask(rt, 0);
 	pthread_mutex_unlock(&rt->import_mutex);
 	return r;
 }

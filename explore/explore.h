@@ -55,7 +55,7 @@ struct proc {
 	void (*body)(struct proc *self);
 	const void *word;        /* what it sleeps on: a futex, a mutex, the bell; NULL: time alone */
 	uint64_t deadline_ns;
-	bool timed_out;
+	bool timed_out, for_lock;
 	uint64_t stopped_until;  /* step; it is passed over so long */
 	bool fails;              /* its next call that can fail does */
 	bool is_waited_for;      /* a client's script, without whose end the schedule has no end */

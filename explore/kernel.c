@@ -197,7 +197,9 @@ WRAPPED(int, pthread_mutex_clocklock, pthread_mutex_t *mutex, clockid_t id,
 	uint64_t deadline = (uint64_t)until->tv_sec * NS_PER_S + (uint64_t)until->tv_nsec;
 	int r;
 	while ((r = take_mutex(mutex)) == EBUSY) {
+		w.proc[w.current].for_lock = true;
 		run_sleep(mutex, deadline);
+		w.proc[w.current].for_lock = false;
 		if (w.proc[w.current].timed_out)
 			return ETIMEDOUT;
 	}

@@ -150,7 +150,7 @@ uint32_t run_add(enum process_kind kind, uint32_t slot, void (*body)(struct proc
 	p->slot = slot;
 	p->body = body;
 	p->word = NULL;
-	p->timed_out = p->fails = p->is_waited_for = p->killed = p->begun = false;
+	p->timed_out = p->for_lock = p->fails = p->is_waited_for = p->killed = p->begun = false;
 	p->stopped_until = 0;
 	p->saved_errno = p->status = 0;
 	memcpy(p->tls, tls.fresh, tls.bytes);
@@ -185,6 +185,10 @@ void run_wake(const void *word)
 {
 	for (uint32_t i = 0; i < w.procs; i++)
 		if (w.proc[i].state == PROC_ASLEEP && w.proc[i].word == word) {
+			if (tracing)
+				printf("    %8llu  %s in slot %u is woken\n",
+				    (unsigned long long)w.step,
+				    process_kind_name(w.proc[i].kind), w.proc[i].slot);
 			w.proc[i].state = PROC_READY;
 			w.proc[i].word = NULL;
 		}
@@ -196,12 +200,14 @@ static void gone(uint32_t process)
 	p->state = PROC_GONE;
 	if (p->is_waited_for && --w.waited_for == 0)
 		w.end_step = w.step + END_STEPS, w.end_ns = w.now_ns;
-	/* Who waits for a lock may have it now, with the mess; the kernel tells the manager. */
+	/* Who waits for a lock of it may have that now, with the mess; the manager is told. */
 	for (uint32_t i = 0; i < w.procs; i++)
-		if (w.proc[i].state == PROC_ASLEEP)
-			w.proc[i].state = w.proc[i].word == NULL ? PROC_ASLEEP : PROC_READY;
-	if (process != w.manager)
-		w.bell++;
+		if (w.proc[i].state == PROC_ASLEEP && w.proc[i].for_lock)
+			w.proc[i].state = PROC_READY;
+	w.bell++;
+	run_wake(&w.bell);
+	if (process == w.manager) /* somebody boots the name again */
+		w.manager = run_add(KIND_MANAGER, SLOT_MANAGER, body_next_manager);
 }
 
 void run_kill(uint32_t process)
@@ -210,10 +216,6 @@ void run_kill(uint32_t process)
 		return;
 	w.proc[process].killed = true;
 	gone(process);
-	if (process == w.manager) {
-		w.manager = run_add(KIND_MANAGER, SLOT_MANAGER, body_next_manager);
-		w.bell++;
-	}
 	if (process == w.current)
 		_longjmp(explorer, 1);
 }

@@ -45,6 +45,8 @@ static void draw_temper(struct temper *t)
 	*t = (struct temper){ .between = between[below(COUNT_OF(between))],
 		.step_ns = step_ns[below(COUNT_OF(step_ns))], .stops = below(2) * below(30),
 		.leaps = below(3) == 0 ? below(8) : 0, .fails = s->fails ? 1 + below(12) : below(2) };
+	if (s->fails && t->step_ns < 500)
+		t->step_ns = 500; /* whole seconds are waited for room */
 	uint32_t most = s->deaths < DEATHS_MAX ? s->deaths : DEATHS_MAX;
 	t->deaths = most ? below(most + 1) : 0;
 	for (uint32_t i = 0; i < t->deaths; i++) {
