@@ -168,14 +168,14 @@ model:
 # The explorer is the whole runtime in one program; what it would ask of the kernel, and what leaves
 # the world of a schedule, goes to explore/kernel.c. Names are found without liburcu (explore/names.c).
 EXPLORE := $(call objects,$(call sources,explore)) $(filter-out $(B)/lifecycle/main.o,$(MANAGER)) \
-	$(ROLES) $(filter-out $(B)/client/names.o,$(CLIENT)) $(MACHINE) $(CORE)
+	$(JOURNAL) $(ROLES) $(filter-out $(B)/client/names.o,$(CLIENT)) $(MACHINE) $(CORE)
 INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity getrandom malloc calloc \
 	realloc free mmap munmap madvise posix_fallocate pthread_mutex_trylock pthread_mutex_clocklock \
 	pthread_mutex_consistent pthread_mutex_unlock getpid process_start_time fork exit waitid \
 	syscall eventfd_write close manager_watch manager_unwatch orphans_end orphans_unowned log_info \
-	log_warn check_failed record_step
+	log_warn check_failed record_step process_bump hold_any
 $(B)/explore/explore: $(EXPLORE)
-	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(INSTEAD))
+	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(INSTEAD)) -lsqlite3
 comma   := ,
 
 SEEDS   ?= 5000

@@ -132,7 +132,7 @@ enum mutation { /* one rule broken, to see that it is noticed */
 	MUTATE_BUMP,    /* a death wakes nobody */
 	MUTATE_COMMIT,  /* a commit that lost its race is written all the same */
 	MUTATE_INHERIT, /* a dead holder's lock is taken as if it had let go */
-	MUTATE_CLAIM,   /* a worker's death leaves its task RUNNING: it is never told */
+	MUTATE_HOLD,    /* now and then a hold is overlooked when a record is to be freed */
 	MUTATIONS
 };
 extern const char *const mutation_names[MUTATIONS];
@@ -147,7 +147,7 @@ struct world { /* of a schedule; all of it is made anew for the next */
 	uint32_t manager;            /* its process */
 	shared32 bell;               /* the manager's epoll */
 	uint32_t waited_for;         /* scripts that go on */
-	uint32_t deaths, wakes, refusals;
+	uint32_t deaths, wakes, holds, refusals;
 	uint64_t end_ns, end_step;   /* some steps after all scripts are over; */
 	bool ticked;
 	bool ending;                 /* then nothing happens any more by chance */
@@ -205,6 +205,14 @@ void body_client(struct proc *self);
 void body_manager(struct proc *self);
 void body_born(struct proc *self);      /* by a manager's fork */
 void body_next_manager(struct proc *self);
+
+/* ---- main.c ---- */
+bool explore_one(uint64_t seed);  /* true: nothing was found */
+void explore_begin(const struct scenario *scenario);
+void explore_shrink(uint64_t seed); /* the schedule that failed, to as few decisions as do */
+
+/* ---- selfcheck.c ---- */
+bool selfcheck(void); /* that broken rules are found, and that a seed is a schedule */
 
 /* ---- judge.c ---- */
 void judge_end(void); /* fails, or all is as promised */

@@ -21,12 +21,12 @@
 #include "base/why.h"
 #include "explore/explore.h"
 
-enum { CLOCK_READ_NS = 20, FORGOTTEN_WAKE = 3, MUTEX_ROBUST = 16 };
+enum { CLOCK_READ_NS = 20, FORGOTTEN_WAKE = 3, OVERLOOKED_HOLD = 20, MUTEX_ROBUST = 16 };
 enum { MUTEX_SOUND, MUTEX_INHERITED, MUTEX_LOST };
 
 enum mutation mutation;
 const char *const mutation_names[MUTATIONS] = { "nothing", "wake", "bump", "commit", "inherit",
-	"claim" };
+	"hold" };
 
 #define WRAPPED(type, name, ...)                                                                   \
 	type __real_##name(__VA_ARGS__);                                                           \
@@ -355,6 +355,18 @@ WRAPPED(void, orphans_end, struct manager *m)
 WRAPPED(void, orphans_unowned, struct manager *m)
 {
 	(void)m;
+}
+
+WRAPPED(void, process_bump, struct tables *t, uint32_t process)
+{
+	if (mutation != MUTATE_BUMP)
+		__real_process_bump(t, process);
+}
+
+WRAPPED(bool, hold_any, const struct tables *t, uint32_t index)
+{
+	bool overlooked = mutation == MUTATE_HOLD && ++w.holds % OVERLOOKED_HOLD == 0;
+	return !overlooked && __real_hold_any(t, index);
 }
 
 static void say(const char *format, va_list args)

@@ -9,14 +9,14 @@
 #include "base/clock.h"
 #include "explore/explore.h"
 
-enum { SEEDS_DEFAULT = 5000, SEEN_SLOTS = 1 << 20, SHRINKS_MAX = 4000 };
+enum { SEEDS_DEFAULT = 10000, SEEN_SLOTS = 1 << 20, SHRINKS_MAX = 4000 };
 
 bool tracing, tracing_steps;
 
 static struct options_of_explore {
 	const char *scenario;
 	uint64_t seed, seeds;
-	bool one, list;
+	bool one, selfcheck;
 } asked = { .seeds = SEEDS_DEFAULT };
 
 struct tally {
@@ -42,7 +42,7 @@ static bool is_new(uint64_t fingerprint)
 }
 
 /* True if nothing was found. */
-static bool run_one(uint64_t seed)
+bool explore_one(uint64_t seed)
 {
 	image_restore();
 	scenario_forget();
@@ -64,14 +64,14 @@ static bool fails_without(uint64_t seed, uint32_t from, uint32_t n)
 	    (schedule.n - from - n) * sizeof schedule.decision[0]);
 	schedule.n -= n;
 	schedule.replay = true;
-	if (run_one(seed))
+	if (explore_one(seed))
 		return false;
 	smaller.n = schedule.n;
 	memcpy(smaller.decision, schedule.decision, sizeof smaller.decision);
 	return true;
 }
 
-static void shrink(uint64_t seed)
+void explore_shrink(uint64_t seed)
 {
 	uint32_t tries = 0, piece = schedule.n / 2;
 	smaller = schedule;
@@ -87,7 +87,7 @@ static void shrink(uint64_t seed)
 	}
 	schedule = smaller;
 	schedule.replay = true;
-	run_one(seed);
+	explore_one(seed);
 }
 
 static void tell(uint64_t seed)
@@ -98,10 +98,10 @@ static void tell(uint64_t seed)
 	printf("FAILED %s, seed %llu: %s\n", w.scenario->name, (unsigned long long)seed, found);
 	bool traced = tracing, steps_traced = tracing_steps;
 	tracing = tracing_steps = false;
-	shrink(seed);
+	explore_shrink(seed);
 	tracing = traced, tracing_steps = steps_traced;
 	if (tracing)
-		run_one(seed);
+		explore_one(seed);
 	printf("  the same with %u of its %u decisions: %s\n", schedule.n, before, w.failure);
 	schedule_print();
 	printf("  again: explore --scenario %s --seed %llu\n", w.scenario->name,
@@ -118,13 +118,13 @@ static double seconds_now(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void begin(const struct scenario *scenario)
+void explore_begin(const struct scenario *scenario)
 {
 	image_make(scenario);
 	memset(seen, 0, sizeof seen);
 	bool traced = tracing_steps;
 	tracing_steps = false;
-	if (run_one(0))
+	if (explore_one(0))
 		typical_steps = (uint32_t)w.step;
 	tracing_steps = traced;
 }
@@ -134,12 +134,12 @@ static bool explore(const struct scenario *scenario, struct tally *ret)
 {
 	double began = seconds_now();
 	*ret = (struct tally){ 0 };
-	begin(scenario);
+	explore_begin(scenario);
 	bool sound = w.failure[0] == 0;
 	uint64_t seed = asked.one ? asked.seed : 0;
 	uint64_t last = asked.one ? asked.seed : asked.seeds;
 	for (; sound && seed <= last; seed++) {
-		sound = run_one(seed);
+		sound = explore_one(seed);
 		ret->schedules++;
 		ret->steps += w.step;
 		ret->deaths += w.deaths;
@@ -185,10 +185,11 @@ static const char help[] =
     "usage: explore [--scenario NAME] [--seeds N | --seed N] [--mutate RULE] [--trace] [--list]\n"
     "Runs the whole runtime in one process under schedules drawn from seeds (explore/README.md).\n"
     "  --scenario NAME  this one alone\n"
-    "  --seeds N        the schedules of seeds 0 to N of each scenario (5000)\n"
+    "  --seeds N        the schedules of seeds 0 to N of each scenario (10000)\n"
     "  --seed N         this schedule alone\n"
     "  --mutate RULE    break one rule, to see that it is found: wake, bump, commit, inherit,\n"
-    "                   claim\n"
+    "                   hold\n"
+    "  --self-check     that each broken rule is found, and that a seed gives the same again\n"
     "  --trace          what the runtime logs, with the number of the step\n"
     "  --steps          that, and each step that writes\n"
     "  --list           the scenarios\n";
@@ -221,6 +222,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = { { "scenario", 1, 0, 's' }, { "seeds", 1, 0, 'n' },
 		{ "seed", 1, 0, 'o' }, { "mutate", 1, 0, 'm' }, { "trace", 0, 0, 't' },
 		{ "steps", 0, 0, 'S' },
+		{ "self-check", 0, 0, 'C' },
 		{ "list", 0, 0, 'l' }, { "help", 0, 0, 'h' }, { 0 } };
 	int c;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0)
@@ -229,6 +231,7 @@ int main(int argc, char **argv)
 		case 'n': asked.seeds = strtoull(optarg, NULL, 10); break;
 		case 'o': asked.one = true; asked.seed = strtoull(optarg, NULL, 10); break;
 		case 't': tracing = true; break;
+		case 'C': asked.selfcheck = true; break;
 		case 'S': tracing = tracing_steps = true; break;
 		case 'm':
 			if (!take_mutation(optarg))
@@ -242,5 +245,5 @@ int main(int argc, char **argv)
 		return usage("what is", argv[optind]);
 	step_hook = schedule_step;
 	run_open();
-	return explore_all();
+	return asked.selfcheck ? !selfcheck() : explore_all();
 }

@@ -139,13 +139,16 @@ static void cancel_each(struct plm *rt)
 		plm_arg arg = i % 3 && i ? PLM_FUTURE(ref[i - 1]) : PLM_BYTES("7", 1);
 		ref[i] = submit(rt, "probe.sum", &arg, 1);
 	}
+	bool cancelled[TASKS] = { false }; /* "it counts as cancelled from now on" */
 	for (int i = 0; i < TASKS; i += 2) {
 		int r = plm_cancel(rt, ref[i], 0);
 		MUST(r == 0 || r == -EALREADY);
+		cancelled[i] = r == 0;
 	}
 	for (int i = 0; i < TASKS; i++) {
 		plm_view view;
 		int r = plm_get(rt, ref[i], &view, PATIENCE_MS);
+		MUST(r == -PLM_ECANCELLED || !cancelled[i]);
 		if (r == 0) {
 			MUST(view.len == 1 && *(const char *)view.data == '7');
 			plm_release(rt, &view);

@@ -84,6 +84,7 @@ int adopt_processes(struct manager *m)
 			return r;
 		found++;
 	}
+	members_wake(m); /* the former one may have died on the way to it */
 	orphans_unowned(m);
 	log_warn("going on with the runtime that lost its manager: %u of its %u processes live; it "
 	    "is as it was booted (--fresh begins anew)", found - lost, found);

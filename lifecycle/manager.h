@@ -122,6 +122,7 @@ int members_spawn(struct manager *m, enum process_kind kind);
 void members_spawn_due(struct manager *m);
 void members_died(struct manager *m, uint32_t slot);
 void members_gone(struct manager *m, uint32_t slot, int status); /* the table hears of it */
+void members_wake(struct manager *m); /* after a death: all look again at what there is */
 void members_signal(struct manager *m, int signal); /* all but the journal, which ends last */
 void members_dismiss_journal(struct manager *m, int signal);
 bool members_only_journal(const struct manager *m); /* is left */

@@ -328,6 +328,16 @@ static void wake_everybody(struct manager *m)
 	event_bump(&m->tables.control->room);
 }
 
+void members_wake(struct manager *m)
+{
+	struct process *scheduler = &m->tables.process[SLOT_SCHEDULER];
+	uint64_t word = sh_load(&scheduler->state);
+	/* Nothing of a dead one is truth: its successor derives it again. */
+	process_step(scheduler, &word, PROCESS_FREE);
+	members_changed(&m->tables);
+	wake_everybody(m);
+}
+
 void members_gone(struct manager *m, uint32_t slot, int status)
 {
 	struct process *p = &m->tables.process[slot];
@@ -336,12 +346,7 @@ void members_gone(struct manager *m, uint32_t slot, int status)
 	sh_store(&p->exit_status, (uint32_t)status);
 	process_step(p, &word, PROCESS_DEAD);
 	process_set_awake(&m->tables, slot, false);
-	if (slot == SLOT_SCHEDULER) { /* nothing of it is truth: its successor derives it again */
-		word = sh_load(&p->state);
-		process_step(p, &word, PROCESS_FREE);
-	}
-	members_changed(&m->tables);
-	wake_everybody(m);
+	members_wake(m);
 }
 
 static void describe_end(int status, char *ret, size_t size)
