@@ -5,6 +5,7 @@
 ## make check          install what is missing, build, run all tests, layers and tidy (5 min)
 ## make crash          kill every operation at every step and judge what is left (15 min)
 ## make faults         each system call fails at its n-th use (FAULT_SECONDS=N: a part of it)
+## make explore        the runtime in one process, under SEEDS=15000 schedules a scenario (1 min)
 ## make model          three protocols in all their interleavings, with deaths (1 min)
 ## make asan | tsan    the tests under AddressSanitizer and UBSan | under ThreadSanitizer
 ## make layers tidy    the rules of the tree: who may include whom; sizes, links, dead prototypes
@@ -166,21 +167,24 @@ model:
 	$(Q)CC="$(CC)" models/check.sh
 
 # The explorer is the whole runtime in one program; what it would ask of the kernel, and what leaves
-# the world of a schedule, goes to explore/kernel.c. Names are found without liburcu (explore/names.c).
+# the world of a schedule, is answered by explore/kernel.c (--wrap). Names are found without liburcu
+# (explore/names.c).
 EXPLORE := $(call objects,$(call sources,explore)) $(filter-out $(B)/lifecycle/main.o,$(MANAGER)) \
 	$(JOURNAL) $(ROLES) $(filter-out $(B)/client/names.o,$(CLIENT)) $(MACHINE) $(CORE)
-INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity getrandom malloc calloc \
-	realloc free mmap munmap madvise posix_fallocate pthread_mutex_trylock pthread_mutex_clocklock \
-	pthread_mutex_consistent pthread_mutex_unlock getpid process_start_time fork exit waitid \
-	syscall eventfd_write close manager_watch manager_unwatch orphans_end orphans_unowned log_info \
-	log_warn check_failed record_step process_bump hold_any
+INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity getrandom malloc \
+	calloc realloc free mmap munmap madvise posix_fallocate pthread_mutex_trylock \
+	pthread_mutex_clocklock pthread_mutex_consistent pthread_mutex_unlock getpid \
+	process_start_time fork exit waitid syscall eventfd_write close manager_watch \
+	manager_unwatch orphans_end orphans_unowned log_info log_warn check_failed record_step \
+	process_bump hold_any
 $(B)/explore/explore: $(EXPLORE)
 	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(INSTEAD)) -lsqlite3
 comma   := ,
 
-SEEDS   ?= 5000
-explore:
+SEEDS   ?= 15000
+explore: deps
 	$(AGAIN) VARIANT=explore build/explore/explore/explore
+	$(Q)build/explore/explore/explore --self-check
 	$(Q)build/explore/explore/explore --seeds $(SEEDS)
 
 asan: deps

@@ -11,8 +11,8 @@
 #	base <- topology <- lifecycle, cli
 #    Examples and the module `probe` see what any user sees: plm.h. Benches see no part of a
 #    runtime but the public interface; the simulation is made of heap and policy, and
-#    what placing costs is measured on the tests' stage. Tests may see
-#    everything.
+#    what placing costs is measured on the tests' stage. Tests and the explorer may see
+#    everything, and nothing sees them.
 # 2. The manager takes no shared lock and walks no shared structure but the process table: none of
 #    its objects names a function that does. Its children do (they run the roles' own code), and the
 #    loader of modules, a process of its own (lifecycle/loader.c).
