@@ -405,6 +405,9 @@ static void witness(const struct record *r, uint64_t before, enum record_state t
     uint32_t attempt)
 {
 	uint32_t i = record_index(&image->tables, r), generation = word_generation(before);
+	if (tracing)
+		printf("    %8llu  record %u becomes %s\n", (unsigned long long)w.step, i,
+		    record_state_name(to));
 	w.fingerprint = (w.fingerprint ^ (i << 16 | (uint32_t)to << 8 | w.current)) * 1099511628211u;
 	if (to == RECORD_RUNNING && word_state(before) == RECORD_READY &&
 	    attempt > 1u + r->retries + r->crash_retries)

@@ -141,7 +141,8 @@ uint32_t worker_step(struct worker *w)
 	uint64_t handed = sh_load(&w->rt.me->handed);
 	if (handed) {
 		deal_with(w, handed);
-		sh_store(&w->rt.me->handed, 0);
+		/* Not by a store: who gave it may have taken it back, and another gave us his. */
+		sh_cas(&w->rt.me->handed, &handed, 0);
 		return 1;
 	}
 	uint32_t n = ring_look(&ring, hints, WORKER_BATCH);
