@@ -108,8 +108,8 @@ static uint32_t look_for_import(struct plm *rt, void *context)
 	    ? AWAITING_NOTHING : AWAITING_ANY;
 }
 
-/* What is asked for in our ring is answered when all before it has been read. -ETIMEDOUT: it is to be
- * asked anew, the answer may be lost with a scheduler. */
+/* What is asked for in our ring is answered when all before it has been read. -ETIMEDOUT: it is to
+ * be asked anew, since the answer may be lost with a scheduler. */
 static int ask_once(struct plm *rt, uint64_t hint)
 {
 	struct import import = { hint, sh_load(&rt->tables.process[SLOT_SCHEDULER].state) };

@@ -53,7 +53,7 @@ struct proc {
 	enum process_kind kind;
 	uint32_t slot;
 	void (*body)(struct proc *self);
-	const void *word;        /* what it sleeps on: a futex, a mutex, the bell; NULL: time alone */
+	const void *word;        /* it sleeps on: a futex, a mutex, the bell; NULL: time */
 	uint64_t deadline_ns;
 	bool timed_out, for_lock;
 	uint64_t stopped_until;  /* step; it is passed over so long */

@@ -19,8 +19,8 @@ static void judge_records(const struct tables *t)
 		const struct record *r = &t->record[i];
 		uint64_t word = sh_load(&r->state);
 		if (word_state(word) != RECORD_FREE && !is_put_by(t, word))
-			explore_fail("when all have left, record %u is %s, owner %u, held by %#llx, "
-			    "uses %#x, pending %#x", i, record_state_name(word_state(word)),
+			explore_fail("when all have left, record %u is %s, owner %u, held by "
+			    "%#llx, uses %#x, pending %#x", i, record_state_name(word_state(word)),
 			    word_owner(word), (unsigned long long)sh_load(&r->holds),
 			    sh_load(&r->uses), sh_load(&r->pending));
 	}

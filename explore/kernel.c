@@ -3,8 +3,8 @@
  *
  * Time is the schedule's. A futex sleeps as a coroutine does. A robust mutex is a word with the
  * process that holds it, and whether that process lives is known. Memory is taken from a piece that
- * restoring empties, so that nothing is freed and nothing leaks. Processes are forked as coroutines,
- * and their pidfds are numbers. */
+ * restoring empties, so that nothing is freed and nothing leaks. Processes are forked as
+ * coroutines, and their pidfds are numbers. */
 #include <errno.h>
 #include <linux/futex.h>
 #include <sched.h>
@@ -408,7 +408,8 @@ static void witness(const struct record *r, uint64_t before, enum record_state t
 	if (tracing)
 		printf("    %8llu  record %u becomes %s\n", (unsigned long long)w.step, i,
 		    record_state_name(to));
-	w.fingerprint = (w.fingerprint ^ (i << 16 | (uint32_t)to << 8 | w.current)) * 1099511628211u;
+	w.fingerprint ^= i << 16 | (uint32_t)to << 8 | w.current;
+	w.fingerprint *= 1099511628211u; /* FNV-1a */
 	if (to == RECORD_RUNNING && word_state(before) == RECORD_READY &&
 	    attempt > 1u + r->retries + r->crash_retries)
 		explore_fail("record %u is run for the %uth time, with %u and %u retries", i,
@@ -429,7 +430,8 @@ WRAPPED(bool, record_step, struct record *r, uint64_t *seen, enum record_state t
 	bool done = __real_record_step(r, seen, to, owner, attempt, flags);
 	if (!done && mutation == MUTATE_COMMIT && word_state(before) == RECORD_RUNNING &&
 	    to == RECORD_DONE) {
-		atomic_store(&r->state, word_make(word_generation(before), owner, attempt, to, flags));
+		atomic_store(&r->state,
+		    word_make(word_generation(before), owner, attempt, to, flags));
 		done = true;
 	}
 	if (done)

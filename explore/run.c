@@ -1,8 +1,8 @@
 /* run.c - coroutines: each with a stack and its own view of the program's thread-local data.
  *
  * A switch is a setjmp() and a longjmp(); contexts are made once a process, for its stack. What the
- * product keeps a thread (the sentence of why(), the locks it holds) lies in the program's own block
- * of thread-local data, which is copied in and out as a whole: no list of variables to forget one.
+ * product keeps a thread (the sentence of why(), the locks it holds) lies in the program's own
+ * block of thread-local data, which is copied in and out as a whole: no list to forget one in.
  * A death is simply that a coroutine is never gone on with. */
 #include <errno.h>
 #include <link.h>
@@ -287,8 +287,8 @@ static void print_state(void)
 		const struct record *r = &t->record[i];
 		uint64_t word = sh_load(&r->state);
 		if (word_state(word) != RECORD_FREE)
-			printf("    record %u: %s, owner %u, attempt %u, flags %#x, holds %#llx, uses "
-			    "%#x, pending %#x\n", i, record_state_name(word_state(word)),
+			printf("    record %u: %s, owner %u, attempt %u, flags %#x, holds %#llx, "
+			    "uses %#x, pending %#x\n", i, record_state_name(word_state(word)),
 			    word_owner(word), word_attempt(word), word_flags(word),
 			    (unsigned long long)sh_load(&r->holds), sh_load(&r->uses),
 			    sh_load(&r->pending));

@@ -267,7 +267,8 @@ static void must_yield_leaves(struct plm *rt, plm_ref tree, int leaves)
 static void nested(struct plm *rt)
 {
 	plm_arg args[] = { PLM_BYTES("2", 1), PLM_BYTES("2", 1) };
-	plm_ref first = submit(rt, "probe.tree", args, 2), second = submit(rt, "probe.tree", args, 2);
+	plm_ref first = submit(rt, "probe.tree", args, 2);
+	plm_ref second = submit(rt, "probe.tree", args, 2);
 	must_yield_leaves(rt, first, 4);
 	must_yield_leaves(rt, second, 4);
 	plm_drop(rt, first);

@@ -44,7 +44,8 @@ static void draw_temper(struct temper *t)
 	const struct scenario *s = w.scenario;
 	*t = (struct temper){ .between = between[below(COUNT_OF(between))],
 		.step_ns = step_ns[below(COUNT_OF(step_ns))], .stops = below(2) * below(30),
-		.leaps = below(3) == 0 ? below(8) : 0, .fails = s->fails ? 1 + below(12) : below(2) };
+		.leaps = below(3) == 0 ? below(8) : 0,
+		.fails = s->fails ? 1 + below(12) : below(2) };
 	if (s->fails && t->step_ns < 500)
 		t->step_ns = 500; /* whole seconds are waited for room */
 	uint32_t most = s->deaths < DEATHS_MAX ? s->deaths : DEATHS_MAX;
@@ -97,8 +98,8 @@ void schedule_begin(uint64_t seed)
 static void note(enum decision_kind kind, uint32_t target, const char *what)
 {
 	if (schedule.n < DECISIONS_MAX)
-		schedule.decision[schedule.n++] = (struct decision){ (uint32_t)w.step, (uint8_t)kind,
-			(uint8_t)target, what };
+		schedule.decision[schedule.n++] = (struct decision){ (uint32_t)w.step,
+			(uint8_t)kind, (uint8_t)target, what };
 }
 
 /* ---- doing it ---- */

@@ -5,9 +5,9 @@
 
 enum { DRAIN_BATCH = UP_RING_ENTRIES < 256 ? UP_RING_ENTRIES / 2 : 128, DRAIN_ROUNDS = 8 };
 
-/* Who sleeps before a full ring is woken after a whole batch: one is to come whatever was read of it
- * before it was full. */
-_Static_assert(UP_RING_ENTRIES >= 2 * DRAIN_BATCH - 1, "behind a part of a batch comes a whole one");
+/* Who sleeps before a full ring is woken after a whole batch: one is to come whatever was read of
+ * it before it was full. */
+_Static_assert(UP_RING_ENTRIES >= 2 * DRAIN_BATCH - 1, "behind part of a batch comes a whole one");
 
 static void on_submitted(struct scheduler *s, uint32_t index, uint64_t word)
 {

@@ -5,8 +5,8 @@
  *
  * The ordinary build compiles each to the bare instruction. With -DPLM_STEPS each first calls
  * step_here(), where a test stops, switches or kills: so a sweep can put a death at every step.
- * With -DPLM_LOOKS loads call it as well (what: NULL): between two of them nobody can die in another
- * way than at the step after them, but others can go on, which the explorer wants (explore/).
+ * With -DPLM_LOOKS loads call it as well (what: NULL): a death there leaves nothing else than one
+ * at the step behind it, but others can go on, which the explorer wants (explore/).
  *
  *   sh_load    acquire       pairs with sh_store, sh_cas
  *   sh_peek    relaxed       a hint, a statistic, or a word only this process writes

@@ -1,4 +1,4 @@
-/* test_handover.c - what is put into the hand of a worker is run, whatever else lay there before. */
+/* test_handover.c - what is put into the hand of a worker is run, whatever lay there before. */
 #include <check.h>
 #include <pthread.h>
 #include <sched.h>
