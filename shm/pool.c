@@ -98,7 +98,9 @@ int pool_give(struct pool *pool, const uint32_t *indices, uint32_t n)
 	struct pool_shm *shm = pool->shm;
 	for (uint32_t i = 0; i < n && shm->top < pool->slots; i++) {
 		CHECK(indices[i] < pool->slots);
-		if (!on_stack(pool, indices[i]))
+		/* Not if a recovery has found it before, and it was taken since. */
+		if (pool->table.is_free(pool->table.context, indices[i]) &&
+		    !on_stack(pool, indices[i]))
 			push_locked(pool, indices[i]);
 	}
 	lock_release(&pool->lock);
