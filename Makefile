@@ -22,7 +22,7 @@ VERSION := 0.1.0
 SOVERSION := 0
 
 # One tree of objects a variant: release (the product), steps (every shared step is a place to die),
-# asan (with UBSan), tsan. The release programs stand at the top of the tree, others in their own.
+# asan (with UBSan), tsan, fuzz (clang, asan and coverage). The release programs stand at the top of the tree, others in their own.
 VARIANT ?= release
 B       := build/$(VARIANT)
 OUT     := $(if $(filter release,$(VARIANT)),.,$(B))
@@ -38,7 +38,11 @@ CFLAGS_steps   := -O1 -g -DPLM_STEPS -DPLM_DEBUG
 CFLAGS_asan    := -O1 -g -DPLM_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -Wno-format-truncation
 CFLAGS_tsan    := -O1 -g -fsanitize=thread -Wno-tsan
+# Warnings are gcc's to give; liburcu's macros add nothing to NULL.
+CFLAGS_fuzz    := -O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all \
+	-fno-sanitize=pointer-overflow -fno-omit-frame-pointer -w
 SANITIZE_asan  := -fsanitize=address,undefined
+SANITIZE_fuzz  := -fsanitize=address,undefined,fuzzer
 SANITIZE_tsan  := -fsanitize=thread
 
 COMMON  := -std=c11 -D_GNU_SOURCE -fPIC -pthread $(WARN) $(CFLAGS_$(VARIANT)) $(CFLAGS)
@@ -140,10 +144,25 @@ $(TEST_MODULES): $(B)/%.so: %.c client/plm.h
 # Tests find the programs by PLM_BIN. Logs of what failed stay in build/VARIANT/logs.
 RUN     := PLM_BIN=$(OUT) tools/run.sh
 
-.PHONY: check crash model asan tsan
+# A target of fuzz/ with libFuzzer, or, in every other variant, with what replays its corpus.
+TARGETS := $(patsubst %.c,$(B)/%,$(wildcard fuzz/fuzz_*.c))
+FUZZ_LIB := $(call objects,fuzz/fuzz.c fuzz/image.c $(if $(filter fuzz,$(VARIANT)),,fuzz/replay.c))
+CLI_LIB := $(B)/fuzz/libcli.a
+
+$(CLI_LIB): $(filter-out %/plmctl.o %/plmdump.o,$(CTL) $(DUMP))
+	@rm -f $@
+	$(call say,AR)$(AR) rcs $@ $(sort $^)
+
+.PHONY: fuzz-programs
+fuzz-programs: $(TARGETS)
+
+$(TARGETS): %: %.o $(FUZZ_LIB) $(CLI_LIB) $(TEST_LIB) $(ROLES) $(CLIENT) $(MACHINE) $(CORE)
+	$(LINK) $(EXPORT) -Wl,--wrap=exit -ljansson -lcheck -lsubunit -lrt -lm
+
+.PHONY: check crash model asan tsan fuzz
 check: deps
-	$(AGAIN) test-programs
-	$(Q)$(RUN) $(B)/logs $(TESTS) tools/layers.sh tools/tidy.sh
+	$(AGAIN) test-programs fuzz-programs
+	$(Q)$(RUN) $(B)/logs $(TESTS) $(TARGETS) tools/layers.sh tools/tidy.sh
 
 crash: deps
 	$(AGAIN) VARIANT=steps sweep-programs

@@ -122,12 +122,13 @@ static int admit(struct manager *m, int socket, const char *name)
 		    "all %u process slots are taken; boot with a larger --processes",
 		    m->tables.limits.processes);
 	}
-	m->slot[slot] = (struct watched){ .pidfd = pidfd, .socket = socket, .born_ns = clock_ns() };
+	uint32_t generation = process_generation(sh_load(&m->tables.process[slot].state));
+	m->slot[slot] = (struct watched){ .pidfd = pidfd, .socket = socket, .kind = KIND_CLIENT,
+		.generation = generation, .born_ns = clock_ns() };
 	manager_watch(m, pidfd, WATCH_PROCESS, slot);
 	watch_client(m, slot, socket);
 	int fds[2] = { m->tables.control_segment.fd, m->tables.store_segment.fd };
-	reply(socket, (int)slot, process_generation(sh_load(&m->tables.process[slot].state)), "",
-	    fds, 2);
+	reply(socket, (int)slot, generation, "", fds, 2);
 	return 0;
 }
 

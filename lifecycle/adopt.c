@@ -51,7 +51,9 @@ static int watch(struct manager *m, uint32_t slot)
 		close(pidfd);
 		return 0;
 	}
+	uint64_t word = sh_load(&p->state);
 	m->slot[slot] = (struct watched){ .pidfd = pidfd, .socket = -1, .adopted = true,
+		.kind = process_kind(word), .generation = process_generation(word),
 		.born_ns = p->joined_ns };
 	return manager_watch(m, pidfd, WATCH_PROCESS, slot);
 }

@@ -260,7 +260,7 @@ static void on_process(struct manager *m, uint32_t slot)
 	struct pollfd death = { .fd = m->slot[slot].pidfd, .events = POLLIN };
 	if (death.fd < 0 || poll(&death, 1, 0) != 1)
 		return;
-	if (process_kind(sh_load(&m->tables.process[slot].state)) == KIND_CLIENT)
+	if (m->slot[slot].kind == KIND_CLIENT)
 		admission_client_died(m, slot);
 	else
 		members_died(m, slot);

@@ -34,6 +34,8 @@ enum watch { /* what an epoll event is about; with a slot or a descriptor in the
 struct watched { /* what the manager keeps of a process slot */
 	int pidfd;
 	int socket;       /* clients */
+	enum process_kind kind; /* of who lives there, and its generation: what the table */
+	uint32_t generation;    /* says may be damaged */
 	uint64_t born_ns;
 	char *module;     /* a client's request that waits for the loader */
 	bool fenced;      /* killed for giving no sign of life; the kernel has not said so yet */

@@ -215,7 +215,8 @@ static uint32_t free_slot(const struct manager *m, enum process_kind kind)
 	for (uint32_t i = 0; i < members; i++) {
 		uint32_t slot = kind == KIND_WORKER ? process_nth_slot(&m->tables, kind, i) :
 		                                      (uint32_t)SLOT_SCHEDULER;
-		if (process_state(sh_load(&m->tables.process[slot].state)) == PROCESS_FREE)
+		if (process_state(sh_load(&m->tables.process[slot].state)) == PROCESS_FREE &&
+		    m->slot[slot].pidfd < 0)
 			return slot;
 	}
 	return 0;
@@ -243,11 +244,15 @@ static int take_slot(struct manager *m, enum process_kind kind, uint32_t *ret)
 	return 0;
 }
 
-static int watch_child(struct manager *m, uint32_t slot, pid_t pid)
+static int watch_child(
+    struct manager *m, enum process_kind kind, uint32_t slot, pid_t pid)
 {
 	struct process *p = &m->tables.process[slot];
 	p->pid = pid;
 	p->start_time = process_start_time(pid);
+	uint64_t word = sh_load(&p->state);
+	m->slot[slot].kind = kind;
+	m->slot[slot].generation = process_generation(word);
 	m->slot[slot].born_ns = clock_ns();
 	m->slot[slot].fenced = m->slot[slot].adopted = false;
 	m->slot[slot].pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -263,11 +268,13 @@ int members_spawn(struct manager *m, enum process_kind kind)
 	if (r < 0)
 		return r;
 	uint32_t relieved = m->tables.process[slot].spare;
-	m->tables.process[slot].place = relieved ? m->tables.process[relieved].place : place;
+	if (relieved && relieved < m->tables.limits.processes)
+		place = m->tables.process[relieved].place;
+	m->tables.process[slot].place = place;
 	pid_t parent = getpid(), pid = fork();
 	if (pid == 0)
 		child_main(m, kind, slot, parent);
-	r = pid < 0 ? why(-errno, "fork: %s", strerror(errno)) : watch_child(m, slot, pid);
+	r = pid < 0 ? why(-errno, "fork: %s", strerror(errno)) : watch_child(m, kind, slot, pid);
 	if (r == 0)
 		return 0;
 	/* Unwatched it must not live: nobody would notice its end. */
@@ -290,13 +297,23 @@ static void wake_everybody(struct manager *m)
 	event_bump(&m->tables.control->room);
 }
 
+/* A damaged word of one that we have seen die: what it held is to be released all the same. */
+static void insist_that_it_is_dead(struct manager *m, uint32_t slot)
+{
+	const struct watched *w = &m->slot[slot];
+	if (w->kind != KIND_NONE)
+		sh_store(&m->tables.process[slot].state,
+		    process_word(w->generation, w->kind, PROCESS_DEAD));
+}
+
 void members_gone(struct manager *m, uint32_t slot, int status)
 {
 	struct process *p = &m->tables.process[slot];
 	uint64_t word = sh_load(&p->state);
 	sh_poke(&p->died_ns, clock_ns());
 	sh_store(&p->exit_status, (uint32_t)status);
-	process_step(p, &word, PROCESS_DEAD);
+	if (!process_step(p, &word, PROCESS_DEAD))
+		insist_that_it_is_dead(m, slot);
 	process_set_awake(&m->tables, slot, false);
 	if (slot == SLOT_SCHEDULER) { /* nothing of it is truth: its successor derives it again */
 		word = sh_load(&p->state);
@@ -363,7 +380,7 @@ static bool take_status(int pidfd, int *ret)
 void members_died(struct manager *m, uint32_t slot)
 {
 	uint64_t word = sh_load(&m->tables.process[slot].state);
-	enum process_kind kind = process_kind(word);
+	enum process_kind kind = m->slot[slot].kind;
 	int status = 0;
 	if (!m->slot[slot].adopted && !take_status(m->slot[slot].pidfd, &status))
 		return;
@@ -429,11 +446,16 @@ void members_complete(struct manager *m)
 	m->workers.due_ns = now;
 }
 
+/* By what we know ourselves: whatever the table says, it is signalled, and waited for. */
+static bool is_member_of_ours(const struct manager *m, uint32_t slot)
+{
+	return m->slot[slot].pidfd >= 0 && m->slot[slot].kind != KIND_CLIENT;
+}
+
 void members_signal(struct manager *m, int signal)
 {
 	for (uint32_t i = SLOT_SCHEDULER; i < m->tables.limits.processes; i++)
-		if (m->slot[i].pidfd >= 0 &&
-		    process_kind(sh_load(&m->tables.process[i].state)) != KIND_CLIENT)
+		if (is_member_of_ours(m, i))
 			syscall(SYS_pidfd_send_signal, m->slot[i].pidfd, signal, NULL, 0);
 	wake_everybody(m);
 }
@@ -458,8 +480,7 @@ bool members_all_live(const struct manager *m)
 uint32_t members_count(const struct manager *m)
 {
 	uint32_t n = 0;
-	uint64_t word;
 	for (uint32_t i = SLOT_SCHEDULER; i < m->tables.limits.processes; i++)
-		n += is_member(m, i, &word);
+		n += is_member_of_ours(m, i);
 	return n;
 }
