@@ -318,7 +318,9 @@ int manager_run(struct manager *m)
 			on_event(m, events[i].data.u64);
 		manager_step(m);
 	}
+	if (m->hopeless)
+		instance_set_aside(m, "its processes cannot work with it");
 	instance_release(m);
 	log_info("stopped");
-	return 0;
+	return m->hopeless ? EXIT_FAILURE : 0;
 }

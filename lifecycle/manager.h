@@ -79,6 +79,8 @@ struct manager {
 	uint32_t orphans;
 	bool announced;       /* the ready line is out */
 	bool draining, ending;
+	uint32_t failures;    /* of members, before the ready line of what is gone on with */
+	bool hopeless;        /* too many: it is set aside at the end */
 	uint64_t end_deadline_ns; /* when what has not ended is killed */
 	uint64_t look_due_ns;     /* for workers that hang; DEADLINE_NEVER: nobody wants to know */
 };
@@ -99,6 +101,7 @@ int manager_make_slots(struct manager *m);
  * -ESHUTDOWN: the guard asks, and there is nothing to go on with. */
 int instance_claim(struct manager *m);
 int instance_bell(struct manager *m); /* opens m->joined */
+void instance_set_aside(struct manager *m, const char *reason);
 void instance_release(struct manager *m);
 
 /* ---- adopt.c ---- */
@@ -119,7 +122,8 @@ uint32_t members_count(const struct manager *m); /* children that still live */
 
 /* ---- staff.c ---- */
 uint32_t staff_workers(const struct manager *m);   /* that there are to be, of all kinds */
-uint32_t staff_processes(const struct manager *m); /* of them */
+/* NULL: what the control page says of workers can be gone on with; else why not. */
+const char *staff_unsound(const struct tables *t);
 struct vacancy { /* a slot of a worker that has no process */
 	uint32_t worker, kind;
 	uint32_t gpu_first; /* number of the worker's first GPU */

@@ -334,6 +334,19 @@ static void describe_end(int status, char *ret, size_t size)
 		snprintf(ret, size, "ended with exit code %d", WEXITSTATUS(status));
 }
 
+/* Damage that no attach sees is found by those who work with it: they end with a word, each time
+ * again, and nobody would ever be let in. Who is killed says nothing of the kind. */
+static void count_failure(struct manager *m, int status)
+{
+	if (!m->adopts || m->announced || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) ||
+	    ++m->failures < FAILURES_MAX)
+		return;
+	log_warn("%u of its processes ended before it was ready: it cannot be gone on with",
+	    m->failures);
+	m->hopeless = true;
+	manager_end(m);
+}
+
 /* One that did its work, or lived long, is replaced at once; one that dies young makes the next
  * wait. */
 static void plan_restart(struct manager *m, uint32_t slot, enum process_kind kind, const char *end)
@@ -396,8 +409,10 @@ void members_died(struct manager *m, uint32_t slot)
 		manager_end(m);
 	else if (!m->ending && orderly && process_state(word) == PROCESS_LEAVING)
 		plan_vacancy(m, slot);
-	else if (!m->ending)
+	else if (!m->ending) {
 		plan_restart(m, slot, kind, end);
+		count_failure(m, status);
+	}
 	orphans_end(m); /* before its task is anybody else's: what it started is over by then */
 	if (m->slot[slot].adopted && kind == KIND_WORKER)
 		orphans_unowned(m);
@@ -460,21 +475,20 @@ void members_signal(struct manager *m, int signal)
 	wake_everybody(m);
 }
 
-static bool is_member(const struct manager *m, uint32_t slot, uint64_t *ret_word)
-{
-	*ret_word = sh_load(&m->tables.process[slot].state);
-	enum process_kind kind = process_kind(*ret_word);
-	return (kind == KIND_WORKER || kind == KIND_SCHEDULER) && process_present(*ret_word);
-}
-
+/* Not by their number: who was drained is not to be, in a runtime that is gone on with. */
 bool members_all_live(const struct manager *m)
 {
-	uint32_t live = 0;
-	uint64_t word;
-	for (uint32_t i = SLOT_SCHEDULER; i < m->tables.limits.processes; i++)
-		live += is_member(m, i, &word) && process_state(word) == PROCESS_LIVE &&
-		    !m->tables.process[i].spare;
-	return live == staff_processes(m) + 1;
+	struct vacancy vacancy;
+	uint64_t word = sh_load(&m->tables.process[SLOT_SCHEDULER].state);
+	if (process_state(word) != PROCESS_LIVE)
+		return false;
+	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++) {
+		word = sh_load(&m->tables.process[i].state);
+		if (process_kind(word) == KIND_WORKER && process_state(word) == PROCESS_STARTING &&
+		    !m->tables.process[i].spare)
+			return false;
+	}
+	return !staff_vacancy(m, &vacancy);
 }
 
 uint32_t members_count(const struct manager *m)

@@ -90,10 +90,21 @@ static uint32_t processes_for(const struct control *c, uint32_t wanted)
 	return n;
 }
 
-uint32_t staff_processes(const struct manager *m)
+/* As a boot writes it, and what staff_set() makes of it. */
+const char *staff_unsound(const struct tables *t)
 {
-	const struct control *c = m->tables.control;
-	return processes_for(c, wanted_of(c));
+	const struct control *c = t->control;
+	if (c->kinds == 0 || c->kinds > WORKER_KINDS_MAX)
+		return "the kinds of its workers make no sense";
+	for (uint32_t kind = 0; kind < c->kinds; kind++)
+		if (c->kind[kind].count > WORKERS_MAX || c->kind[kind].slots == 0 ||
+		    c->kind[kind].slots > SLOTS_MAX)
+			return "the kinds of its workers make no sense";
+	if (processes_for(c, c->kind[0].count) != t->limits.workers ||
+	    sh_peek(&c->staff) > WORKERS_MAX ||
+	    processes_for(c, sh_peek(&c->staff)) > t->limits.processes - SLOT_FIRST_MEMBER)
+		return "the number of its workers makes no sense";
+	return NULL;
 }
 
 /* ---- who is missing, who is too many ---- */

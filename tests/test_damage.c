@@ -26,7 +26,7 @@ enum {
 	LINE_BYTES = 256,
 	WORDS_MAX = 40,
 	HEAD_BYTES = 64 << 10, /* header, control page, process table: all else depends on them */
-	LOOK_MS = 2000,
+	SIGNAL_PAUSE_MS = 20,
 };
 
 static struct runtime rt;
@@ -136,6 +136,17 @@ static void damage(char *data, size_t bytes, uint64_t *random)
 
 /* ---- what must not happen ---- */
 
+static void print_log(void)
+{
+	char path[PATH_BYTES], line[LINE_BYTES];
+	scratch_path(&rt, "plm.log", path, sizeof path);
+	FILE *log = fopen(path, "r");
+	while (log && fgets(line, sizeof line, log))
+		fputs(line, stderr);
+	if (log)
+		fclose(log);
+}
+
 /* What plm says first, "" if it ended without that. */
 static void first_line(int fd, char *line, size_t size)
 {
@@ -144,15 +155,17 @@ static void first_line(int fd, char *line, size_t size)
 	line[0] = 0;
 	while (n < size - 1 && (n == 0 || line[n - 1] != '\n')) {
 		struct pollfd readable = { .fd = fd, .events = POLLIN };
-		ck_assert_msg(clock_ns() < deadline && poll(&readable, 1, DEADLINE_MS) == 1,
-		    "plm neither comes up nor ends");
+		bool late = clock_ns() >= deadline || poll(&readable, 1, DEADLINE_MS) != 1;
+		if (late)
+			print_log();
+		ck_assert_msg(!late, "plm neither comes up nor ends");
 		if (read(fd, line + n, 1) != 1)
 			break;
 		line[++n] = 0;
 	}
 }
 
-static pid_t start(int *ret_out)
+static pid_t start(const char *option, int *ret_out)
 {
 	char log[PATH_BYTES], path[PATH_BYTES];
 	const char *where = getenv("PLM_BIN");
@@ -165,7 +178,7 @@ static pid_t start(int *ret_out)
 		dup2(ends[1], STDOUT_FILENO);
 		dup2(open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
 		execl(path, path, "--name", rt.name, "--tied", "--workers", "2", "--tasks", "64",
-		    "--store", "1M", (char *)NULL);
+		    "--store", "1M", option, (char *)NULL);
 		_exit(127);
 	}
 	close(ends[1]);
@@ -190,7 +203,7 @@ static void ask(void)
 {
 	static const char *const questions[][4] = {
 		{ "status" }, { "tasks" }, { "workers" }, { "objects" },
-		{ "call", "--timeout", "1", "probe.noop" },
+		{ "call", "--detach", "probe.noop" },
 	};
 	for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
 		const char *words[5] = { NULL };
@@ -213,24 +226,53 @@ static void expect_nothing_in_shm(void)
 	}
 }
 
-static bool boot_over(void)
+/* A member that cannot go on says so and ends by itself. */
+static void expect_no_crash(void)
+{
+	static const char *const crashes[] = { "bug:", "signal 4 ", "signal 6 ", "signal 7 ",
+		"signal 8 ", "signal 11 " };
+	char path[PATH_BYTES], line[4 * LINE_BYTES];
+	scratch_path(&rt, "plm.log", path, sizeof path);
+	FILE *log = fopen(path, "r");
+	while (log && fgets(line, sizeof line, log))
+		for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++)
+			ck_assert_msg(!strstr(line, crashes[i]), "%s", line);
+	if (log)
+		fclose(log);
+}
+
+/* The table may say that there is no place for a client: then by signal, the first of which lets it
+ * run what it has. */
+static void stop_now(pid_t pid)
+{
+	static const struct timespec pause = { .tv_nsec = SIGNAL_PAUSE_MS * NS_PER_MS };
+	uint64_t deadline = deadline_after_ms(DEADLINE_MS);
+	struct output_of o = ctl(&rt, "stop", "--now");
+	int code = o.code;
+	output_free(&o);
+	while (code != 0 && clock_ns() < deadline && waitid(P_PID, (id_t)pid, &(siginfo_t){ 0 },
+	    WEXITED | WNOHANG | WNOWAIT) == 0 && process_start_time(pid)) {
+		kill(pid, SIGTERM);
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* True: it came up, was asked, and stopped. */
+static bool boot_over(const char *option)
 {
 	char line[LINE_BYTES];
 	int out;
-	pid_t pid = start(&out);
+	pid_t pid = start(option, &out);
 	first_line(out, line, sizeof line);
 	bool ready = strncmp(line, "plm: ready ", 11) == 0;
 	if (ready) {
 		ask();
-		struct output_of o = ctl(&rt, "stop", "--now");
-		/* The table may say that there is no place for a client: then by signal. */
-		if (o.code != 0)
-			kill(pid, SIGTERM), kill(pid, SIGTERM);
-		output_free(&o);
+		stop_now(pid);
 	}
 	close(out);
 	int code = end_of(pid, ready ? "when it is stopped" : "though it did not come up");
 	ck_assert_msg(!ready || code == 0, "plm ended with %d when it was stopped", code);
+	expect_no_crash();
 	return ready;
 }
 
@@ -249,7 +291,9 @@ START_TEST(a_boot_over_damaged_segments_goes_on_or_says_why_not)
 			damage(values, store.bytes / 8, &random);
 		munmap(data, control.bytes);
 		munmap(values, store.bytes);
-		ready += boot_over();
+		bool up = boot_over(NULL);
+		ready += up;
+		ck_assert_msg(up || boot_over("--fresh"), "nor does plm --fresh come up");
 		expect_nothing_in_shm();
 		boots++;
 	} while (clock_ns() < end);
