@@ -123,8 +123,8 @@ static int admit(struct manager *m, int socket, const char *name)
 		    m->tables.limits.processes);
 	}
 	uint32_t generation = process_generation(sh_load(&m->tables.process[slot].state));
-	m->slot[slot] = (struct watched){ .pidfd = pidfd, .socket = socket, .kind = KIND_CLIENT,
-		.generation = generation, .born_ns = clock_ns() };
+	m->slot[slot] = (struct watched){ .pidfd = pidfd, .socket = socket, .pid = pid,
+		.kind = KIND_CLIENT, .generation = generation, .born_ns = clock_ns() };
 	manager_watch(m, pidfd, WATCH_PROCESS, slot);
 	watch_client(m, slot, socket);
 	int fds[2] = { m->tables.control_segment.fd, m->tables.store_segment.fd };

@@ -34,8 +34,9 @@ enum watch { /* what an epoll event is about; with a slot or a descriptor in the
 struct watched { /* what the manager keeps of a process slot */
 	int pidfd;
 	int socket;       /* clients */
-	enum process_kind kind; /* of who lives there, and its generation: what the table */
-	uint32_t generation;    /* says may be damaged */
+	pid_t pid;        /* of who lives there; and so on: what the table says may be damaged */
+	enum process_kind kind;
+	uint32_t generation;
 	uint64_t born_ns;
 	char *module;     /* a client's request that waits for the loader */
 	bool fenced;      /* killed for giving no sign of life; the kernel has not said so yet */

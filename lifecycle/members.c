@@ -251,6 +251,7 @@ static int watch_child(
 	p->pid = pid;
 	p->start_time = process_start_time(pid);
 	uint64_t word = sh_load(&p->state);
+	m->slot[slot].pid = pid;
 	m->slot[slot].kind = kind;
 	m->slot[slot].generation = process_generation(word);
 	m->slot[slot].born_ns = clock_ns();
