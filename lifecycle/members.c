@@ -335,15 +335,25 @@ static void describe_end(int status, char *ret, size_t size)
 		snprintf(ret, size, "ended with exit code %d", WEXITSTATUS(status));
 }
 
+static bool any_adopted(const struct manager *m)
+{
+	for (uint32_t i = SLOT_SCHEDULER; i < m->tables.limits.processes; i++)
+		if (m->slot[i].pidfd >= 0 && m->slot[i].adopted && m->slot[i].kind != KIND_CLIENT)
+			return true;
+	return false;
+}
+
 /* Damage that no attach sees is found by those who work with it: they end with a word, each time
  * again, and nobody would ever be let in. Who is killed says nothing of the kind. */
-static void count_failure(struct manager *m, int status)
+static void count_failure(struct manager *m, int status, uint64_t lived_ms)
 {
-	if (!m->adopts || m->announced || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) ||
-	    ++m->failures < FAILURES_MAX)
+	if (!m->adopts || m->announced || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
 		return;
-	log_warn("%u of its processes ended before it was ready: it cannot be gone on with",
-	    m->failures);
+	/* It waited for a lock in vain: if nobody lives who could give it back, twice is enough. */
+	m->failures += lived_ms >= LOCK_WAIT_MS && !any_adopted(m) ? FAILURES_MAX / 2 : 1;
+	if (m->failures < FAILURES_MAX)
+		return;
+	log_warn("its processes end before it is ready, each time again: it cannot be gone on with");
 	m->hopeless = true;
 	manager_end(m);
 }
@@ -412,7 +422,7 @@ void members_died(struct manager *m, uint32_t slot)
 		plan_vacancy(m, slot);
 	else if (!m->ending) {
 		plan_restart(m, slot, kind, end);
-		count_failure(m, status);
+		count_failure(m, status, (clock_ns() - m->slot[slot].born_ns) / NS_PER_MS);
 	}
 	orphans_end(m); /* before its task is anybody else's: what it started is over by then */
 	if (m->slot[slot].adopted && kind == KIND_WORKER)
