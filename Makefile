@@ -5,6 +5,7 @@
 ## make check          install what is missing, build, run all tests, layers and tidy (5 min)
 ## make crash          kill every operation at every step and judge what is left (15 min)
 ## make model          three protocols in all their interleavings, with deaths (1 min)
+## make fuzz         SECONDS=60 of wild bytes: texts, task files, segments, the door, a scribbler
 ## make asan | tsan    the tests under AddressSanitizer and UBSan | under ThreadSanitizer
 ## make layers tidy    the rules of the tree: who may include whom; sizes, links, dead prototypes
 ## make bench          plm beside its peers and the limits of the machine (BENCH_FLAGS=--quick)
@@ -174,9 +175,21 @@ model:
 	$(Q)tools/deps.sh spin:spin
 	$(Q)CC="$(CC)" models/check.sh
 
+# libFuzzer is clang's: its objects are a tree of their own.
+FUZZ_TESTS := $(addprefix build/release/tests/test_,damage strangers scribbler)
+SECONDS ?= 60
+fuzz: deps
+	$(Q)tools/deps.sh clang:clang
+	$(Q)[ -e "$$(clang --print-file-name=libclang_rt.fuzzer-$$(uname -m).a)" ] || \
+	    tools/deps.sh clang-runtime:libclang-rt-$$(clang -dumpversion | cut -d. -f1)-dev
+	$(AGAIN) VARIANT=release all $(FUZZ_TESTS)
+	$(AGAIN) VARIANT=fuzz CC=clang fuzz-programs
+	$(Q)PLM_BIN=. fuzz/fuzz.sh $(SECONDS)
+
 asan: deps
-	$(AGAIN) VARIANT=asan test-programs
-	$(Q)PLM_BIN=build/asan tools/run.sh build/asan/logs $(TESTS:build/$(VARIANT)/%=build/asan/%)
+	$(AGAIN) VARIANT=asan test-programs fuzz-programs
+	$(Q)PLM_BIN=build/asan tools/run.sh build/asan/logs \
+	    $(patsubst build/$(VARIANT)/%,build/asan/%,$(TESTS) $(TARGETS))
 
 # Where the roles are threads of one process: ThreadSanitizer does not see across processes.
 tsan: deps
