@@ -5,7 +5,7 @@
 ## make check          install what is missing, build, run all tests, layers and tidy (5 min)
 ## make crash          kill every operation at every step and judge what is left (15 min)
 ## make model          three protocols in all their interleavings, with deaths (1 min)
-## make fuzz         SECONDS=60 of wild bytes: texts, task files, segments, the door, a scribbler
+## make fuzz           SECONDS=60 of wild bytes: texts, task files, segments, the door, a scribbler
 ## make asan | tsan    the tests under AddressSanitizer and UBSan | under ThreadSanitizer
 ## make layers tidy    the rules of the tree: who may include whom; sizes, links, dead prototypes
 ## make bench          plm beside its peers and the limits of the machine (BENCH_FLAGS=--quick)
@@ -23,7 +23,8 @@ VERSION := 0.1.0
 SOVERSION := 0
 
 # One tree of objects a variant: release (the product), steps (every shared step is a place to die),
-# asan (with UBSan), tsan, fuzz (clang, asan and coverage). The release programs stand at the top of the tree, others in their own.
+# asan (with UBSan), tsan, fuzz (asan, by clang, that counts branches). The release programs stand at
+# the top of the tree, others in their own.
 VARIANT ?= release
 B       := build/$(VARIANT)
 OUT     := $(if $(filter release,$(VARIANT)),.,$(B))
@@ -176,7 +177,7 @@ model:
 	$(Q)CC="$(CC)" models/check.sh
 
 # libFuzzer is clang's: its objects are a tree of their own.
-FUZZ_TESTS := $(addprefix build/release/tests/test_,damage strangers scribbler)
+FUZZ_TESTS := $(addprefix build/release/tests/test_,damage liar scribbler)
 SECONDS ?= 60
 fuzz: deps
 	$(Q)tools/deps.sh clang:clang

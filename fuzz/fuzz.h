@@ -2,8 +2,8 @@
  *
  * A target is fuzz/fuzz_NAME.c and defines LLVMFuzzerTestOneInput(). libFuzzer calls it with inputs
  * of its own making (clang, AddressSanitizer, UBSan); replay.c with the files of fuzz/corpus/NAME
- * (any compiler). What it finds is a signal, a sanitizer's word, FUZZ_REQUIRE, or an input that takes
- * too long. It keeps nothing from one input to the next. */
+ * (any compiler). What it finds is a signal, a sanitizer's word, FUZZ_REQUIRE, or an input that
+ * takes too long. It keeps nothing from one input to the next. */
 #ifndef PLM_FUZZ_H
 #define PLM_FUZZ_H
 
@@ -24,8 +24,8 @@ char *fuzz_text(const uint8_t *data, size_t length);
 	} while (0)
 _Noreturn void fuzz_found(const char *file, int line, const char *what);
 
-/* Calls act(context), and returns also when that ends the process by exit(): a role that cannot go on
- * ends with a word, which is an answer. */
+/* Calls act(context), and returns also when that ends the process by exit(): a role that cannot go
+ * on ends with a word, which is an answer. */
 void fuzz_until_exit(void (*act)(void *context), void *context);
 
 #endif

@@ -4,14 +4,14 @@
 #	fuzz.sh SECONDS
 #
 # In-process targets (fuzz/fuzz_*.c, with libFuzzer) begin with their corpus; what they add to it is
-# kept in build/fuzz/corpus and used the next time, but not by git. Real processes: test_damage (boots
-# over damaged segments), test_strangers (a liar), test_scribbler, from their seeds. A line each:
-# executions, seconds, findings; what was found is in build/fuzz/found. The closing line is
-# `N passed, M failed`, the exit code 0 only if nothing was found.
+# kept in build/fuzz/corpus and used the next time, but not by git. Real processes: test_damage,
+# test_liar and test_scribbler, from their seeds. A line each: executions, seconds, findings; what
+# was found is in build/fuzz/found. The closing line is `N passed, M failed`, the exit code 0 only
+# if nothing was found.
 set -u
 seconds=${1:-60}
 mapfile -t targets < <(printf '%s\n' build/fuzz/fuzz/fuzz_* | grep -v '\.')
-tests=(damage strangers scribbler)
+tests=(damage liar scribbler)
 share=$((seconds / (${#targets[@]} + 3)))
 [ "$share" -gt 0 ] || share=1
 found=build/fuzz/found
@@ -46,7 +46,7 @@ for name in "${tests[@]}"; do
 	log=$found/$name.log began=$SECONDS
 	timeout -k 5 $((2 * share + 300)) "build/release/tests/test_$name" >"$log" 2>&1
 	code=$?
-	line "$name" "$(awk '/ boots, / { n += $3 } / messages at / { n += $3 } / hints$/ { n += $3 }
+	line "$name" "$(awk '/ boots, | messages at | hints$/ { n += $3 }
 		/ wild words/ { n += $5 } END { print n + 0 }' "$log")" \
 		$((SECONDS - began)) "$code" "$log"
 done

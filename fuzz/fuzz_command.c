@@ -1,5 +1,5 @@
-/* fuzz_command.c - what is kept of commands: their fields, their logs, the names they give. The first
- * byte says which. */
+/* fuzz_command.c - what is kept of commands: their fields, their logs, the names they give. The
+ * first byte says which. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* fuzz_recovery.c - damaged segments, gone on with: a scheduler derives everything anew from them, as
- * after the death of all, and goes through a few of its steps. */
+/* fuzz_recovery.c - damaged segments, gone on with: a scheduler derives everything anew from them,
+ * as after the death of all, and goes through a few of its steps. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-/* fuzz_reference.c - references of futures, and the other short texts that people type: sizes, times,
+/* fuzz_reference.c - references of futures, and the other short texts that people type: times,
  * names of runtimes. */
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* fuzz_segment.c - damaged segments, looked at: everything plmdump lists, each checker, explain, and
- * each call of libplm that reads. */
+/* fuzz_segment.c - damaged segments, looked at: everything plmdump lists, each checker, explain,
+ * and each call of libplm that reads. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* fuzz_spec.c - the texts of workers and of needs: what is understood, printed and read again is the
- * same; what is not is refused with a word. The first byte says which of the two. */
+/* fuzz_spec.c - the texts of workers and of needs: what is understood, printed and read again is
+ * the same; what is not is refused with a word. The first byte says which of the two. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -353,7 +353,7 @@ static void count_failure(struct manager *m, int status, uint64_t lived_ms)
 	m->failures += lived_ms >= LOCK_WAIT_MS && !any_adopted(m) ? FAILURES_MAX / 2 : 1;
 	if (m->failures < FAILURES_MAX)
 		return;
-	log_warn("its processes end before it is ready, each time again: it cannot be gone on with");
+	log_warn("its processes end before it is ready, each time: it cannot be gone on with");
 	m->hopeless = true;
 	manager_end(m);
 }

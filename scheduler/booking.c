@@ -194,7 +194,8 @@ static uint32_t place_among_able(const struct scheduler *s, uint32_t worker,
 {
 	const struct control *c = s->t->control;
 	uint32_t able = 0, first = 0;
-	for (uint32_t k = 0; k < tables_kinds(s->t) && first <= worker; first += c->kind[k++].count) {
+	uint32_t kinds = tables_kinds(s->t);
+	for (uint32_t k = 0; k < kinds && first <= worker; first += c->kind[k++].count) {
 		uint32_t count = c->kind[k].count, before = worker - first;
 		if (kind_fits(&c->kind[k], terms, c->memory))
 			able += before < count ? before : count;
