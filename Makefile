@@ -23,7 +23,7 @@ VERSION := 0.1.0
 SOVERSION := 0
 
 # One tree of objects a variant: release (the product), steps (every shared step is a place to die),
-# asan (with UBSan), tsan, fuzz (asan, by clang, that counts branches). The release programs stand at
+# asan (with UBSan), tsan, fuzz (asan, by clang, that sees branches). The release programs stand at
 # the top of the tree, others in their own.
 VARIANT ?= release
 B       := build/$(VARIANT)
