@@ -4,6 +4,7 @@
 ## make demo           install what is missing, build, and watch a runtime work (20 s)
 ## make check          install what is missing, build, run all tests, layers and tidy (5 min)
 ## make crash          kill every operation at every step and judge what is left (15 min)
+## make faults         each system call fails at its n-th use (FAULT_SECONDS=N: a part of it)
 ## make model          three protocols in all their interleavings, with deaths (1 min)
 ## make fuzz           SECONDS=60 of wild bytes: texts, task files, segments, the door, a scribbler
 ## make asan | tsan    the tests under AddressSanitizer and UBSan | under ThreadSanitizer
@@ -11,7 +12,8 @@
 ## make bench          plm beside its peers and the limits of the machine (BENCH_FLAGS=--quick)
 ## make bench-peers    install the peers; bench-report: the tables and plots of docs/performance.md
 ## make sim            policies on simulated workers: the tables of docs/scheduling.md (20 s)
-## make install        PREFIX=/usr/local DESTDIR=
+## make install        PREFIX=/usr/local DESTDIR=; programs, libplm, man pages, completion, a unit
+## make uninstall      takes them away; PREFIX and DESTDIR as then
 ## make deps           install missing Debian packages; does nothing when all is there
 ## make clean          remove build/ and the three programs
 ##
@@ -66,6 +68,7 @@ CLIENT  := $(call objects,$(call sources,client))
 POLICY  := $(call objects,$(call sources,policy))
 ROLES   := $(call objects,$(call sources,scheduler worker)) $(POLICY)
 MACHINE := $(call objects,$(call sources,topology))
+JOURNAL := $(call objects,$(call sources,journal))
 MANAGER := $(call objects,$(call sources,lifecycle))
 DUMP    := $(call objects,$(wildcard cli/plmdump.c cli/dump_*.c) \
 	cli/output.c cli/rows.c cli/view.c cli/task_row.c cli/command_text.c)
@@ -95,12 +98,13 @@ $(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
 
 # A module's plm_* calls are answered by the worker that loads it, hence the exported symbols.
 EXPORT  := -Wl,--export-dynamic-symbol='plm_*'
-$(OUT)/plm: $(MANAGER) $(ROLES) $(CLIENT) $(MACHINE) $(CORE)
-	$(LINK) $(EXPORT)
+$(OUT)/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(MACHINE) $(CORE)
+	$(LINK) $(EXPORT) -lsqlite3
 
 # The JSON of task files is read by plmctl alone: libplm and the rest do without a library for it.
-$(OUT)/plmctl: $(CTL) $(CLIENT) $(MACHINE) $(POLICY) $(CORE)
-	$(LINK) -ljansson
+# Of the journal it has what reads its file.
+$(OUT)/plmctl: $(CTL) $(B)/journal/history.o $(CLIENT) $(MACHINE) $(POLICY) $(CORE)
+	$(LINK) -ljansson -lsqlite3
 
 $(OUT)/plmdump: $(DUMP) $(CORE)
 	$(LINK)
@@ -161,7 +165,7 @@ fuzz-programs: $(TARGETS)
 $(TARGETS): %: %.o $(FUZZ_LIB) $(CLI_LIB) $(TEST_LIB) $(ROLES) $(CLIENT) $(MACHINE) $(CORE)
 	$(LINK) $(EXPORT) -Wl,--wrap=exit -ljansson -lcheck -lsubunit -lrt -lm
 
-.PHONY: check crash model asan tsan fuzz
+.PHONY: check crash faults model asan tsan fuzz
 check: deps
 	$(AGAIN) test-programs fuzz-programs
 	$(Q)$(RUN) $(B)/logs $(TESTS) $(TARGETS) tools/layers.sh tools/tidy.sh
@@ -171,6 +175,11 @@ crash: deps
 	$(AGAIN) VARIANT=release sweep-programs
 	$(Q)$(RUN) --show build/logs/crash $(SWEEPS:build/$(VARIANT)/%=build/steps/%) \
 	    $(SWEEPS:build/$(VARIANT)/%=build/release/%)
+
+# FAULT_SECONDS: how long; else until each call has failed at each of its uses.
+faults: all
+	$(Q)tools/deps.sh strace:strace
+	$(Q)python3 tests/faults.py $(if $(FAULT_SECONDS),--seconds $(FAULT_SECONDS))
 
 model:
 	$(Q)tools/deps.sh spin:spin
@@ -215,13 +224,46 @@ include bench/bench.mk
 deps:
 	@tools/deps.sh
 
+# Completion, pages and the unit: made from what the programs say of themselves (share/README.md).
+S       := $(B)/share
+SHELLS  := $(addprefix $(S)/completion.,bash zsh fish)
+PAGES   := $(patsubst share/%.in,$(S)/%,$(wildcard share/plm*.1.in) \
+	$(if $(wildcard docs/task-files.md),share/plm-tasks.5.in))
+
+.PHONY: share
+share: $(SHELLS) $(PAGES) $(S)/plm.service
+
+$(S)/interface: tools/interface.sh $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump
+	@mkdir -p $(@D)
+	$(call say,ASK)tools/interface.sh $(OUT) > $@
+
+$(S)/completion.%: tools/completions.sh $(S)/interface share/completion.%
+	$(call say,GEN)tools/completions.sh $* $(S)/interface > $@
+
+$(PAGES): $(S)/%: share/%.in tools/man.sh $(S)/interface $(wildcard docs/task-files.md)
+	$(call say,GEN)tools/man.sh $< $(S)/interface > $@
+
+# Where it will be found does not depend on the sources: made each time.
+.PHONY: $(S)/plm.service
+$(S)/plm.service: share/plm.service.in
+	@mkdir -p $(@D)
+	$(call say,GEN)sed 's|@PREFIX@|$(PREFIX)|' $< > $@
+
 INSTALL := install
 TO      := $(DESTDIR)$(PREFIX)
+BASH_TO := $(TO)/share/bash-completion/completions
+ZSH_TO  := $(TO)/share/zsh/site-functions
+FISH_TO := $(TO)/share/fish/vendor_completions.d
+MAN_TO  := $(TO)/share/man
+UNIT_TO := $(TO)/lib/systemd/user
+DOC_TO  := $(TO)/share/doc/plm
+PROGRAMS := plm plmctl plmdump
 
 .PHONY: install
-install: all
-	$(INSTALL) -d $(TO)/bin $(TO)/include $(TO)/lib/pkgconfig $(TO)/share/doc/plm/examples
-	$(INSTALL) $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(TO)/bin
+install: all share
+	$(INSTALL) -d $(TO)/bin $(TO)/include $(TO)/lib/pkgconfig $(DOC_TO)/examples \
+	    $(BASH_TO) $(ZSH_TO) $(FISH_TO) $(MAN_TO)/man1 $(MAN_TO)/man5 $(UNIT_TO)
+	$(INSTALL) $(addprefix $(OUT)/,$(PROGRAMS)) $(TO)/bin
 	$(INSTALL) -m 644 client/plm.h $(TO)/include
 	$(INSTALL) $(B)/libplm.so $(TO)/lib/libplm.so.$(VERSION)
 	ln -sf libplm.so.$(VERSION) $(TO)/lib/libplm.so.$(SOVERSION)
@@ -229,8 +271,30 @@ install: all
 	$(INSTALL) -m 644 $(B)/libplm.a $(TO)/lib
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' client/plm.pc.in \
 	    > $(TO)/lib/pkgconfig/plm.pc
-	$(INSTALL) -m 644 README.md LICENSE $(TO)/share/doc/plm
-	$(INSTALL) -m 644 $(wildcard examples/*.c) examples/README.md $(TO)/share/doc/plm/examples
+	chmod 644 $(TO)/lib/pkgconfig/plm.pc
+	$(INSTALL) -m 644 README.md LICENSE $(DOC_TO)
+	$(INSTALL) -m 644 $(wildcard examples/*.c) examples/README.md $(DOC_TO)/examples
+	$(INSTALL) -m 644 $(filter %.1,$(PAGES)) $(MAN_TO)/man1
+	$(foreach page,$(filter %.5,$(PAGES)),$(INSTALL) -m 644 $(page) $(MAN_TO)/man5)
+	$(INSTALL) -m 644 $(S)/completion.bash $(BASH_TO)/plmctl
+	ln -sf plmctl $(BASH_TO)/plm
+	ln -sf plmctl $(BASH_TO)/plmdump
+	$(INSTALL) -m 644 $(S)/completion.zsh $(ZSH_TO)/_plmctl
+	$(INSTALL) -m 644 $(S)/completion.fish $(FISH_TO)/plmctl.fish
+	ln -sf plmctl.fish $(FISH_TO)/plm.fish
+	ln -sf plmctl.fish $(FISH_TO)/plmdump.fish
+	$(INSTALL) -m 644 $(S)/plm.service $(UNIT_TO)
+
+# The files by name; of the directories, those that are ours alone.
+.PHONY: uninstall
+uninstall:
+	rm -f $(addprefix $(TO)/bin/,$(PROGRAMS)) $(TO)/include/plm.h $(TO)/lib/pkgconfig/plm.pc \
+	    $(addprefix $(TO)/lib/libplm,.a .so .so.$(SOVERSION) .so.$(VERSION)) \
+	    $(addprefix $(BASH_TO)/,$(PROGRAMS)) $(ZSH_TO)/_plmctl \
+	    $(addprefix $(FISH_TO)/,$(addsuffix .fish,$(PROGRAMS))) \
+	    $(addprefix $(MAN_TO)/man1/,$(addsuffix .1,$(PROGRAMS))) \
+	    $(MAN_TO)/man5/plm-tasks.5 $(UNIT_TO)/plm.service
+	rm -rf $(DOC_TO)
 
 .PHONY: clean
 clean:

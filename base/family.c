@@ -29,12 +29,12 @@ static void take_numbers(struct family *ret, const char *text, size_t length, pi
 }
 
 /* A child is listed with the thread that made it. */
-static void look_at_thread(struct family *ret, const char *thread)
+static void look_at_thread(pid_t pid, const char *thread, struct family *ret)
 {
-	char path[64], text[1024];
+	char path[80], text[1024];
 	pid_t number = 0;
 	ssize_t n;
-	snprintf(path, sizeof path, "/proc/self/task/%.20s/children", thread);
+	snprintf(path, sizeof path, "/proc/%d/task/%.20s/children", (int)pid, thread);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
@@ -44,16 +44,23 @@ static void look_at_thread(struct family *ret, const char *thread)
 	close(fd);
 }
 
-void family_look(struct family *ret)
+void family_of(pid_t pid, struct family *ret)
 {
+	char path[64];
 	ret->n = 0;
-	DIR *threads = opendir("/proc/self/task");
+	snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+	DIR *threads = opendir(path);
 	const struct dirent *thread;
 	while (threads && (thread = readdir(threads)) != NULL)
 		if (thread->d_name[0] != '.')
-			look_at_thread(ret, thread->d_name);
+			look_at_thread(pid, thread->d_name, ret);
 	if (threads)
 		closedir(threads);
+}
+
+void family_look(struct family *ret)
+{
+	family_of(getpid(), ret);
 }
 
 bool family_has(const struct family *family, pid_t pid)

@@ -48,6 +48,7 @@ enum {
 	SAFETY_TICK_MS = 1000, /* the one periodic wake-up of a parked process */
 	CANCEL_GRACE_MS = 1000,
 	STOP_GRACE_MS = 2000,
+	JOURNAL_GRACE_MS = 20000, /* its last group, on a disk that is busy */
 	RESTART_DELAY_MIN_MS = 10,
 	RESTART_DELAY_MAX_MS = 5000,
 	RESTART_CALM_MS = 10000, /* a member that lived this long starts its back-off anew */

@@ -8,7 +8,8 @@ static const char usage[] =
     "Measures plm beside the bare limits of this machine. Timing never decides the exit code.\n"
     "  --quick         shorter rounds, and fewer (a minute)\n"
     "  --only CASE     one of: flow trip cost map scale get put sizes boot queue death\n"
-    "                  command waiting idle\n"
+    "                  pressure command waiting journal idle
+"
     "  --workers N     of the runtimes booted (default 2; boot, queue, scale have their own)\n"
     "  --idle SECONDS  how long the runtime is watched at rest (default 10; quick 4)\n"
     "  --plm PATH      the program to boot (default ./plm)\n"
@@ -29,8 +30,10 @@ int main(int argc, char **argv)
 		{ "queue", case_queue },
 		{ "load", case_load },
 		{ "death", case_death },
+		{ "pressure", case_pressure },
 		{ "command", case_command },
 		{ "waiting", case_commands_waiting },
+		{ "journal", case_journal },
 		{ "idle", case_idle },
 	};
 	static const struct bench_program program = {

@@ -31,7 +31,7 @@ static _Noreturn void become_plm(const struct runtime_options *options, const ch
 	snprintf(tasks, sizeof tasks, "%lu", options->tasks);
 	snprintf(processes, sizeof processes, "%u", options->processes);
 	const char *argument[] = { options->path, "--name", name, "--workers", workers, NULL, NULL,
-		NULL, NULL, NULL, NULL, NULL };
+		NULL, NULL, NULL, NULL, NULL, NULL, NULL };
 	size_t n = 5;
 	if (options->store) {
 		argument[n++] = "--store";
@@ -40,6 +40,10 @@ static _Noreturn void become_plm(const struct runtime_options *options, const ch
 	if (options->tasks) {
 		argument[n++] = "--tasks";
 		argument[n++] = tasks;
+	}
+	if (options->state) {
+		argument[n++] = "--state";
+		argument[n++] = options->state;
 	}
 	if (options->processes) {
 		argument[n++] = "--processes";

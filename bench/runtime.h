@@ -17,6 +17,7 @@ struct runtime_options {
 	const char *store;   /* as for --store; NULL: the default */
 	unsigned long tasks; /* 0: the default */
 	unsigned processes;  /* 0: the default */
+	const char *state;   /* as for --state; NULL: no journal */
 	bool quiet;          /* what it logs is expected: nobody wants to read it */
 };
 

@@ -318,6 +318,10 @@ def scheduling_targets(run):
     yield Target(
         "death of a worker to reassignment", death, "ms", "", None, None, "<=", 5, "value"
     )
+    evicted = run.plm("from memory gone to a death")
+    yield Target(
+        "memory pressure to a death", evicted, "ms", "", None, None, "<=", 200, "value"
+    )
 
 
 def command_targets(run):

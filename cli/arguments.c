@@ -12,7 +12,7 @@
 #include "base/why.h"
 #include "tables/due.h"
 
-enum { MS_PER_SECOND = 1000 };
+enum { MS_PER_SECOND = 1000, SHORT_OPTIONS_BYTES = 32 };
 
 const struct option options_common[] = { COMMON_OPTIONS, { 0 } };
 
@@ -135,15 +135,16 @@ int next_option(struct context *context, int argc, char **argv, const char *orde
 	opterr = 0;
 	for (;;) {
 		int at = optind ? optind : 1;
-		char shorts[4];
-		snprintf(shorts, sizeof shorts, "%s:", order);
+		char shorts[SHORT_OPTIONS_BYTES];
+		int first = order[0] == '+'; /* a colon behind it: we say what is wrong */
+		snprintf(shorts, sizeof shorts, "%.*s:%s", first, order, order + first);
 		int option = getopt_long(argc, argv, shorts, options, NULL);
 		if (option == ':')
 			usage_error(context, "an option lacks its value: %s", argv[optind - 1]);
 		if (option == '?')
 			usage_error(context, "no such option, or it takes no value: %s",
 			    argv[optind > at ? optind - 1 : at]);
-		if (option < 0 || option >= OPTION_OWN) {
+		if (option < OPTION_NAME || option >= OPTION_OWN) {
 			output_open(&context->out, stdout, context->json, context->quiet);
 			return option;
 		}

@@ -38,7 +38,8 @@ enum { /* options every command takes, before or after its name */
 extern const struct option options_common[];
 
 /* The next of the command's own options, -1 after the last; optind is then the first operand.
- * order is "" or "+": the first operand ends the options. */
+ * order is "" or "+": the first operand ends the options; behind it letters of short options, as
+ * getopt() wants them. */
 int next_option(struct context *context, int argc, char **argv, const char *order,
     const struct option *options);
 

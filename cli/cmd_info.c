@@ -14,7 +14,8 @@ static const struct column columns[] = {
 	{ "ATTEMPT", "attempt", 0 }, { "WORKER", "worker", 0 }, { "EXIT CODE", "exit_code", 0 },
 	{ "SIGNAL", "signal", 0 }, { "QUEUED", "queue_ms", 0 }, { "RAN", "run_ms", 0 },
 	{ "USER", "user_ms", 0 }, { "SYSTEM", "system_ms", 0 },
-	{ "LARGEST PROCESS", "resident_bytes", 0 }, { "STDOUT", "stdout_bytes", 0 },
+	{ "LARGEST PROCESS", "resident_bytes", 0 }, { "MEMORY", "memory_bytes", 0 },
+	{ "STDOUT", "stdout_bytes", 0 },
 	{ "STDOUT DROPPED", "stdout_dropped", 0 }, { "STDERR", "stderr_bytes", 0 },
 	{ "STDERR DROPPED", "stderr_dropped", 0 }, { "LEFT BEHIND", "left_behind", 0 },
 	{ "ASKED TO STOP", "asked_to_stop", 0 }, { "KILLED", "killed", 0 },
@@ -42,6 +43,7 @@ static void log_cells(struct output *out, const struct command_log *log)
 	cell_ms(out, log->user_us / US_PER_MS);
 	cell_ms(out, log->system_us / US_PER_MS);
 	cell_size(out, log->resident_kb * BYTES_PER_KB);
+	cell_size(out, log->memory_kb * BYTES_PER_KB);
 	cell_size(out, log->out_bytes);
 	cell_size(out, log->out_dropped);
 	cell_size(out, log->err_bytes);
@@ -145,8 +147,10 @@ const struct command cmd_info = {
 	    "QUEUED is the time from submission to the start of the last attempt, RAN from there\n"
 	    "until nothing of the command was left; USER and SYSTEM are the processor's, of all\n"
 	    "processes of it that were waited for; LARGEST PROCESS is the resident memory of the\n"
-	    "largest of them at its peak (not their sum). LEFT BEHIND are processes that were\n"
-	    "ended when the command was.\n"
+	    "largest of them at its peak (not their sum). MEMORY is what all of them had\n"
+	    "together at the highest that was seen: it is looked at after 25 ms, then each time\n"
+	    "after twice as long, up to a second; ten times a second when memory is short.\n"
+	    "LEFT BEHIND are processes that were ended when the command was.\n"
 	    "Exit code: 0 also of a command that failed; 65: no such reference, or no command.\n",
 	.run = run_info,
 };

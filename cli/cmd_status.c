@@ -6,7 +6,7 @@
 #include "cli/watch.h"
 #include "client/handle.h"
 
-enum { NS_PER_US = 1000, FOR_PROGRAMS = 3, OWN_WATCH = OPTION_OWN };
+enum { NS_PER_US = 1000, FOR_PROGRAMS = 3, JOURNAL_CELLS = 6, OWN_WATCH = OPTION_OWN };
 
 static const struct option options[] = {
 	{ "watch", optional_argument, NULL, OWN_WATCH },
@@ -27,6 +27,13 @@ static const struct column columns[] = {
 	{ "  done", "done", -1 }, { "  failed", "failed", -1 }, { "  cancelled", "cancelled", -1 },
 	{ "store", "store_bytes", -1 }, { "  reserved", "store_reserved", -1 },
 	{ "  used", "store_used", -1 },
+	{ "returned", "returned", -1 }, { "  for memory", "evicted", -1 },
+	{ "memory", "memory_bytes", -1 }, { "  free", "memory_free", -1 },
+	{ "  accept from", "accept_free", -1 }, { "  return below", "return_free", -1 },
+	{ "journal", "journal", -1 }, { "  trouble", "journal_trouble", -1 },
+	{ "  accepted", "journal_accepted", -1 }, { "  ended", "journal_ended", -1 },
+	{ "  queued again", "journal_resumed", -1 },
+	{ "  to be queued", "journal_to_resume", -1 },
 	/* for programs; people have a line of their own */
 	{ "todo", "todo", -1 }, { "in progress", "in_progress", -1 },
 	{ "finished", "finished", -1 },
@@ -34,7 +41,40 @@ static const struct column columns[] = {
 
 static const char *state_name(const plm_status *s)
 {
-	return s->draining ? "draining" : s->paused ? "paused" : s->closed ? "closed" : "up";
+	return s->draining ? "draining" : s->paused ? "paused" : s->closed ? "closed" :
+	    s->memory_short ? "memory-short" : "up";
+}
+
+/* Before the first task there was no look at it. */
+static void memory_cells(struct output *out, const plm_status *s)
+{
+	if (s->memory_total) {
+		cell_size(out, s->memory_total);
+		cell_size(out, s->memory_free);
+	} else {
+		cell_none(out);
+		cell_none(out);
+	}
+	cell_size(out, s->memory_accept_free);
+	cell_size(out, s->memory_return_free);
+}
+
+static void journal_cells(struct output *out, const plm_status *s)
+{
+	if (!s->journal[0]) {
+		for (int i = 0; i < JOURNAL_CELLS; i++)
+			cell_none(out);
+		return;
+	}
+	cell_text(out, s->journal);
+	if (s->journal_trouble[0])
+		cell_tinted(out, s->journal_trouble, TINT_BAD);
+	else
+		cell_none(out);
+	cell_number(out, s->journal_accepted);
+	cell_number(out, s->journal_ended);
+	cell_number(out, s->journal_resumed);
+	cell_number(out, s->journal_to_resume);
 }
 
 /* A record that is done may also be an object. */
@@ -80,6 +120,10 @@ static void print_status(struct output *out, const plm_status *s, uint64_t finis
 	cell_size(out, s->store_bytes);
 	cell_size(out, s->store_reserved);
 	cell_size(out, s->store_used);
+	cell_number(out, s->returned);
+	cell_number(out, s->evicted);
+	memory_cells(out, s);
+	journal_cells(out, s);
 	if (out->json) {
 		cell_number(out, s->waiting + s->ready);
 		cell_number(out, s->running);
@@ -134,7 +178,8 @@ const struct command cmd_status = {
 	           "are ready; finished and failed: as long as anybody holds or keeps them), and\n"
 	           "a row a worker, as of plmctl workers.\n"
 	           "State: up; paused (plmctl pause); closed to new tasks (plmctl drain);\n"
-	           "draining, to end (plmctl stop).\n"
+	           "draining, to end (plmctl stop); memory-short: less memory is free than tasks\n"
+	           "are accepted from (plm --accept-free), none starts.\n"
 	           "Reassigned: tasks of workers that died, queued again; so many microseconds\n"
 	           "after the death was noticed (median: of the last 64).\n",
 	.run = run_status,

@@ -9,7 +9,7 @@
 #include "cli/command_objects.h"
 #include "cli/identity.h"
 
-enum { PATH_BYTES = 4096, CAP_TEXT_BYTES = 24 };
+enum { PATH_BYTES = 4096, NUMBER_BYTES = 24 };
 
 /* ---- options ---- */
 
@@ -35,6 +35,9 @@ void command_option(const struct context *context, int option, struct command_re
 	case OPTION_STDIN: request->input = optarg; break;
 	case OPTION_CAP:
 		request->cap = size_word(context, "--output-cap", optarg, COMMAND_CAP_MAX);
+		break;
+	case OPTION_MEM_LIMIT:
+		request->memory = size_word(context, "--mem-limit", optarg, COMMAND_MEMORY_MAX);
 		break;
 	case OPTION_LABEL:
 		if (!optarg[0] || strlen(optarg) > COMMAND_LABEL_MAX)
@@ -67,10 +70,19 @@ static const char *absolute(const char *path, char ret[PATH_BYTES])
 	return ret;
 }
 
+static size_t add_number(char *fields, size_t length, size_t room, enum command_field field,
+    uint64_t number)
+{
+	char text[NUMBER_BYTES];
+	snprintf(text, sizeof text, "%llu", (unsigned long long)number);
+	return number ? command_add(fields, length, room, field, text) : length;
+}
+
 int command_request_fields(struct command_request *request)
 {
-	char directory[PATH_BYTES], input[PATH_BYTES], cap[CAP_TEXT_BYTES];
-	size_t room = sizeof directory + sizeof input + sizeof cap + COMMAND_LABEL_MAX + 2, n = 0;
+	char directory[PATH_BYTES], input[PATH_BYTES];
+	size_t room = sizeof directory + sizeof input + 2 * NUMBER_BYTES + COMMAND_LABEL_MAX + 2,
+	       n = 0;
 	if (!absolute(request->directory, directory) ||
 	    (request->input && !absolute(request->input, input)))
 		return failed(-errno, "the directory of the command");
@@ -83,9 +95,8 @@ int command_request_fields(struct command_request *request)
 	n = command_add(request->fields, n, room, COMMAND_DIRECTORY, directory);
 	if (request->input)
 		n = command_add(request->fields, n, room, COMMAND_STDIN, input);
-	snprintf(cap, sizeof cap, "%llu", (unsigned long long)request->cap);
-	if (request->cap)
-		n = command_add(request->fields, n, room, COMMAND_CAP, cap);
+	n = add_number(request->fields, n, room, COMMAND_CAP, request->cap);
+	n = add_number(request->fields, n, room, COMMAND_MEMORY, request->memory);
 	if (request->label)
 		n = command_add(request->fields, n, room, COMMAND_LABEL, request->label);
 	for (size_t i = 0; i < request->variables; i++)

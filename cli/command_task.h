@@ -17,6 +17,7 @@ enum {
 	OPTION_NO_ENV,
 	OPTION_STDIN,
 	OPTION_CAP,
+	OPTION_MEM_LIMIT,
 	OPTION_IN,
 	OPTION_OUT,
 	OPTION_AFTER,
@@ -30,6 +31,7 @@ enum {
 	    { "no-env", no_argument, NULL, OPTION_NO_ENV },                                        \
 	    { "stdin", required_argument, NULL, OPTION_STDIN },                                    \
 	    { "output-cap", required_argument, NULL, OPTION_CAP },                                 \
+	    { "mem-limit", required_argument, NULL, OPTION_MEM_LIMIT },                            \
 	    { "label", required_argument, NULL, OPTION_LABEL },                                    \
 	    TASK_OPTIONS
 
@@ -41,6 +43,8 @@ enum {
 	"  --stdin FILE       what it reads (default: nothing)\n"                                  \
 	"  --output-cap SIZE  so much is kept of stdout, and of stderr (default 16M); a mark\n"    \
 	"                     says where it was cut, and the command goes on\n"                    \
+	"  --mem-limit SIZE   killed, and failed, when it and all it has started use more\n"       \
+	"                     memory than that; looked at twenty times a second\n"                 \
 	"  --label TEXT       a word to find it by, of up to 64 bytes\n"                           \
 	TASK_OPTIONS_HELP
 
@@ -49,6 +53,7 @@ struct command_request { /* zeroes ask for nothing */
 	const char *directory, *input; /* NULL: here; nothing */
 	const char *label;             /* NULL: none */
 	uint64_t cap;                  /* 0: the default */
+	uint64_t memory;               /* 0: any */
 	bool no_environment;
 	const char **variable;
 	size_t variables;

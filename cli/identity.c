@@ -27,7 +27,7 @@ static digest add_fields(digest d, const char *fields, size_t length)
 	const char *at = NULL, *text;
 	enum command_field field;
 	while (fields && command_field(fields, length, &at, &field, &text))
-		if (field != COMMAND_CAP)
+		if (field != COMMAND_CAP && field != COMMAND_MEMORY)
 			d = add_text(d, text - 1, strlen(text) + 1); /* with its letter */
 	return d;
 }

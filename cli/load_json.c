@@ -215,12 +215,13 @@ static int take_label(struct load_item *item, const char *name, json_t *value)
 	return r;
 }
 
-static int take_cap(struct load_item *item, const char *name, json_t *value)
+static int take_size(struct load_item *item, const char *name, json_t *value, uint64_t most,
+    uint64_t *ret)
 {
 	item->own_fields = true;
 	if (json_is_integer(value) && json_integer_value(value) > 0 &&
-	    (uint64_t)json_integer_value(value) <= COMMAND_CAP_MAX) {
-		item->request.cap = (uint64_t)json_integer_value(value);
+	    (uint64_t)json_integer_value(value) <= most) {
+		*ret = (uint64_t)json_integer_value(value);
 		return 0;
 	}
 	if (!json_is_string(value))
@@ -228,8 +229,18 @@ static int take_cap(struct load_item *item, const char *name, json_t *value)
 	struct scan scan = { .text = json_string_value(value), .what = name };
 	scan.at = scan.text;
 	struct piece piece = scan_piece(&scan);
-	int r = scan_size(&scan, piece, piece, COMMAND_CAP_MAX, &item->request.cap);
+	int r = scan_size(&scan, piece, piece, most, ret);
 	return r == 0 && *scan.at ? wrong(name, "a size: \"16M\"") : r;
+}
+
+static int take_cap(struct load_item *item, const char *name, json_t *value)
+{
+	return take_size(item, name, value, COMMAND_CAP_MAX, &item->request.cap);
+}
+
+static int take_memory(struct load_item *item, const char *name, json_t *value)
+{
+	return take_size(item, name, value, COMMAND_MEMORY_MAX, &item->request.memory);
 }
 
 static int take_env(struct load_item *item, const char *name, json_t *value)
@@ -313,7 +324,8 @@ static const struct key keys[] = {
 	{ "args", take_args, false }, { "name", take_name, false }, { "after", take_after, false },
 	{ "dir", take_dir, false }, { "stdin", take_stdin, false }, { "env", take_env, false },
 	{ "no_env", take_no_env, false }, { "label", take_label, false },
-	{ "output_cap", take_cap, false }, { "in", take_in, false }, { "out", take_out, false },
+	{ "output_cap", take_cap, false }, { "mem_limit", take_memory, false },
+	{ "in", take_in, false }, { "out", take_out, false },
 	{ "priority", take_priority, false },
 	{ "retries", take_retries, false }, { "crash_retries", take_retries, false },
 	{ "needs", take_needs, false }, { "replicas", take_replicas, false },

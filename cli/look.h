@@ -29,6 +29,7 @@ const char *name_task(const struct tables *t, uint64_t ref, char ret[NAME_BYTES]
 
 /* ---- reasons_ready.c: what a READY task may lack; those of needs look at its terms ---- */
 void check_paused(struct look *l);
+void check_memory(struct look *l);
 void check_backoff(struct look *l);
 void check_workers(struct look *l);
 void check_rings(struct look *l);

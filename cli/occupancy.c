@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "tables/lent.h"
+
 /* ---- the copy ---- */
 
 static void read_seat(const struct tables *t, uint32_t process, struct seat *ret)
@@ -11,9 +13,13 @@ static void read_seat(const struct tables *t, uint32_t process, struct seat *ret
 	*ret = (struct seat){ .process = process, .worker = p->worker % WORKERS_MAX,
 		.kind = p->worker_kind % WORKER_KINDS_MAX, .pid = p->pid,
 		.running = sh_peek(&p->running), .booked = sh_load(&p->booked) };
+	uint32_t borrower = lent_to(ret->booked);
 	ret->busy = ret->running || sh_peek(&p->handed) || ring_used(&down);
 	ret->keeps_still = ret->booked && sh_peek(&p->booked_way) == 0 && !ret->running &&
 	    sh_peek(&p->booked_seen) == ret->booked;
+	if (borrower) /* it is in use by the command that this one runs */
+		ret->booked = borrower < t->limits.processes ?
+		    sh_peek(&t->process[borrower].running) : BOOKED_FOR_NOBODY;
 }
 
 /* Its share, a new one if it has none yet; NULL if it wants nothing that could be booked. */

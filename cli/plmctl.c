@@ -9,10 +9,10 @@
 #include "cli/command.h"
 
 static const struct command *const commands[] = {
-	&cmd_call, &cmd_submit, &cmd_load,
+	&cmd_call, &cmd_submit, &cmd_map, &cmd_load,
 	&cmd_put, &cmd_get, &cmd_wait, &cmd_cancel, &cmd_requeue,
 	&cmd_retry, &cmd_move, &cmd_forget, &cmd_drop,
-	&cmd_explain, &cmd_info, &cmd_logs,
+	&cmd_explain, &cmd_info, &cmd_logs, &cmd_history,
 	&cmd_status, &cmd_tasks, &cmd_workers, &cmd_clients, &cmd_objects, &cmd_functions,
 	&cmd_module, &cmd_policy, &cmd_topology, &cmd_pause, &cmd_resume, &cmd_drain, &cmd_stop,
 };
@@ -22,7 +22,7 @@ static const struct {
 	enum exit_code code;
 } exits[] = {
 	{ ENOENT, EXIT_DATA }, { ESTALE, EXIT_DATA }, { EXDEV, EXIT_DATA },
-	{ E2BIG, EXIT_DATA }, { EINVAL, EXIT_USAGE },
+	{ E2BIG, EXIT_DATA }, { EBADMSG, EXIT_DATA }, { EINVAL, EXIT_USAGE },
 	{ ENOSPC, EXIT_FULL }, { EAGAIN, EXIT_FULL }, { EUSERS, EXIT_FULL },
 	{ EPROTO, EXIT_VERSION }, { EACCES, EXIT_DENIED }, { EPERM, EXIT_DENIED },
 	{ EHOSTDOWN, EXIT_NO_RUNTIME }, { ESHUTDOWN, EXIT_NO_RUNTIME },
@@ -75,7 +75,7 @@ static const char exit_codes_help[] =
     "  128+N  signal N ended the task's worker\n"
     "  submit, when it waits: that of the command, 128+N of a signal, 126 not executable,\n"
     "  127 not found, 125 not started, 124 a limit of time was reached\n"
-    "  wait, load --wait: how many did not succeed, up to 100; 101: more\n"
+    "  wait, map, load --wait: how many did not succeed, up to 100; 101: more\n"
     "  load: 65 bad lines, 66 a file that cannot be read\n";
 
 void print_help(const struct command *command, FILE *file)

@@ -186,7 +186,7 @@ static void check_stopping(struct look *l)
 	if (flags & FLAGS_STOPPING)
 		say(l, "stopping", "%sit was asked to stop; if it does not within %" PRIu32
 		    " ms, its worker is ended",
-		    flags & FLAG_CANCEL ? "" :
+		    flags & FLAG_CANCEL ? "" : flags & FLAG_MEMORY ? "memory ran out: " :
 		    flags & FLAG_LATE ? "a limit of its time is over: " :
 		    "it goes back into the queue: ",
 		    terms && terms->grace_ms ? terms->grace_ms : (uint32_t)CANCEL_GRACE_MS);
@@ -402,6 +402,7 @@ static const struct check {
 	{ OF(WAITING), false, check_arguments },
 	{ OF(WAITING), false, check_root },
 	{ OF(READY), false, check_paused },
+	{ OF(READY), false, check_memory },
 	{ OF(READY), false, check_backoff },
 	{ OF(READY), false, check_workers },
 	{ OF(READY), false, check_rings },

@@ -41,8 +41,46 @@ void check_scheduler(struct look *l)
 
 void check_paused(struct look *l)
 {
-	if (tables_paused(l->t))
+	if (sh_peek(&l->t->control->admission) & ADMISSION_PAUSED)
 		say(l, "paused", "the queue is paused: plmctl resume");
+}
+
+static void say_memory_short(struct look *l)
+{
+	const struct control *c = l->t->control;
+	uint64_t total = sh_load(&c->memory_total), left = sh_load(&c->memory_free);
+	char sizes[3][WAY_BYTES], ours[WAY_BYTES];
+	size_print(left, sizes[0], WAY_BYTES);
+	size_print(total, sizes[1], WAY_BYTES);
+	size_print(c->memory_rules.accept_free, sizes[2], WAY_BYTES);
+	size_print(sh_load(&c->memory_ours), ours, WAY_BYTES);
+	bool known = sh_load(&c->memory_ours) != 0;
+	say(l, "memory", "no task starts while less than %s of memory is free (--accept-free): "
+	    "of %s, %s is%s%s", sizes[2], sizes[1], sizes[0],
+	    known ? "; tasks that run use " : "", known ? ours : "");
+}
+
+/* It was ended for want of memory, and waits until there is as much. */
+static void say_demand(struct look *l)
+{
+	const struct control *c = l->t->control;
+	uint64_t demand = demand_bytes(l->r->demand), left = sh_load(&c->memory_free);
+	char wanted[WAY_BYTES], there[WAY_BYTES], margin[WAY_BYTES];
+	if (!memory_keeps(l->t, l->r))
+		return;
+	size_print(demand, wanted, WAY_BYTES);
+	size_print(left, there, WAY_BYTES);
+	size_print(c->memory_rules.accept_free, margin, WAY_BYTES);
+	say(l, "memory-demand", "it was ended when memory ran out and had used about %s: it waits "
+	    "until that and %s more (--accept-free) are free; %s is", wanted, margin, there);
+}
+
+void check_memory(struct look *l)
+{
+	if (sh_load(&l->t->control->memory_state) == MEMORY_SHORT)
+		say_memory_short(l);
+	else if (l->r->demand)
+		say_demand(l);
 }
 
 void check_backoff(struct look *l)

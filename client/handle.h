@@ -54,6 +54,11 @@ struct plm {
 	pthread_t bell_thread;
 	_Atomic bool bell_stop;
 
+	/* Of a task of ours that is filled, before anybody sees it; not 0: it is not submitted.
+	 * NULL but in the journal. */
+	int (*before_publish)(void *context, uint64_t ref);
+	void *publish_context;
+
 	/* A worker that waits runs what it waits for in its own place. NULL in a client. True:
 	 * something was run. */
 	bool (*help)(void *context, uint32_t index);
@@ -126,6 +131,12 @@ typedef plm_ref retry_instead_f(void *context, plm_ref argument);
 /* As plm_retry(). instead may be NULL. */
 int retry_with(struct plm *rt, plm_ref failed, unsigned flags, retry_instead_f *instead,
     void *context, plm_ref *ret);
+
+/* ---- durable.c ---- */
+
+/* In a runtime that promises it (--durability sync): until each of them that is to be kept is on
+ * the disk. -ENOSPC, -EIO...: it cannot be; those that are not there are cancelled. */
+int durable_await(struct plm *rt, const plm_task *tasks, size_t n, const plm_ref *refs);
 
 /* ---- slots.c: reserved records ---- */
 int slots_take(

@@ -55,7 +55,11 @@ typedef struct plm_arg {
 #define PLM_FUTURE(reference)      ((plm_arg){ .future = (reference) })
 
 enum {
-	PLM_KEEP = 1, /* the result outlives this process, until plm_forget() */
+	/* The result outlives this process, until plm_forget(). In a runtime with a journal (plm
+	 * --state) the task outlives the runtime, too: it is durable soon after it was accepted,
+	 * or, with --durability sync, when the call returns; which is then -ENOSPC or -EIO, and the
+	 * task is cancelled, if the journal cannot be written. */
+	PLM_KEEP = 1,
 };
 
 /* What a task may ask for beyond its function. Zeroes ask for nothing: a slot of any worker. */
@@ -243,7 +247,13 @@ typedef struct plm_status {
 	uint64_t waiting, ready, running, done, failed, cancelled; /* of the records in use */
 	uint64_t store_bytes, store_reserved, store_used;
 	uint64_t restarts; /* of the scheduler and of workers since boot */
-	uint64_t returned; /* attempts that went back into the queue (plm_requeue) since boot */
+	/* Attempts that went back into the queue since boot (plm_requeue), and attempts that were
+	 * ended for want of memory. */
+	uint64_t returned, evicted;
+	/* Bytes: what there is and what is free, as of the last look (0: there was none); no task
+	 * starts while less than accept_free is, one goes back below return_free (0: never). */
+	uint64_t memory_total, memory_free, memory_accept_free, memory_return_free;
+	int memory_short; /* no task starts for want of memory */
 	uint64_t uptime_ms;
 	int draining; /* it is being stopped */
 	int paused, closed; /* plm_pause(), plm_drain() */
@@ -252,6 +262,11 @@ typedef struct plm_status {
 	/* Tasks of dead workers that were queued again; and how long after the death, as it was
 	 * noticed: the median of the last 64, the last, the longest. */
 	uint64_t reassigned, reassign_median_ns, reassign_last_ns, reassign_max_ns;
+	/* The journal (plm --state): "none", "batch" or "sync", "" without one; why it cannot be
+	 * written just now, "" if it can; tasks it has written since boot, and those of earlier
+	 * boots that are not in the queue yet. */
+	char journal[8], journal_trouble[160];
+	uint64_t journal_accepted, journal_ended, journal_resumed, journal_to_resume;
 } plm_status;
 int plm_status_get(plm *rt, plm_status *ret); /* scans the table: for people, not for loops */
 

@@ -22,7 +22,8 @@ struct record *ref_resolve(const struct plm *rt, plm_ref ref, uint64_t *ret_word
 	if (ref.runtime != rt->runtime) {
 		*ret_error =
 		    why(-EXDEV, "the future belongs to another runtime, or to an earlier boot of "
-				"this one");
+				"this one%s", journal_slot(&rt->tables)
+			    ? "; `plmctl history @REF` tells what became of it" : "");
 		return NULL;
 	}
 	struct record *r = record_lookup(&rt->tables, ref.id, ret_word);

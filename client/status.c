@@ -60,6 +60,22 @@ static void read_reassigned(const struct tables *t, plm_status *s)
 	s->reassign_median_ns = ns[n / 2];
 }
 
+static void read_journal(const struct tables *t, plm_status *s)
+{
+	const struct journal_shm *j = &t->control->journal;
+	if (!journal_slot(t))
+		return;
+	snprintf(s->journal, sizeof s->journal, "%s",
+	    durability_name((enum durability)j->durability));
+	if (sh_load(&j->trouble))
+		snprintf(s->journal_trouble, sizeof s->journal_trouble, "%.*s",
+		    (int)sizeof j->trouble_text - 1, j->trouble_text);
+	s->journal_accepted = sh_peek(&j->accepted);
+	s->journal_ended = sh_peek(&j->ended);
+	s->journal_resumed = sh_peek(&j->resumed);
+	s->journal_to_resume = sh_peek(&j->to_resume);
+}
+
 int plm_status_get(plm *rt, plm_status *ret)
 {
 	int r = handle_check(rt);
@@ -68,14 +84,22 @@ int plm_status_get(plm *rt, plm_status *ret)
 	const struct tables *t = &rt->tables;
 	plm_status s = { .processes_max = t->limits.processes, .records_max = t->limits.records,
 		.restarts = sh_load(&t->control->restarts),
-		.returned = sh_load(&t->control->returned), .uptime_ms = tables_ms(t),
+		.returned = sh_load(&t->control->returned),
+		.evicted = sh_load(&t->control->evicted),
+		.memory_total = sh_load(&t->control->memory_total),
+		.memory_free = sh_load(&t->control->memory_free),
+		.memory_accept_free = t->control->memory_rules.accept_free,
+		.memory_return_free = t->control->memory_rules.return_free,
+		.memory_short = sh_load(&t->control->memory_state) == MEMORY_SHORT,
+		.uptime_ms = tables_ms(t),
 		.draining = sh_load(&t->control->mode) == MODE_DRAINING,
-		.paused = tables_paused(t),
+		.paused = (sh_peek(&t->control->admission) & ADMISSION_PAUSED) != 0,
 		.closed = (sh_peek(&t->control->admission) & ADMISSION_CLOSED) != 0 };
 	snprintf(s.name, sizeof s.name, "%.*s", (int)sizeof t->control->name - 1, t->control->name);
 	count_processes(t, &s);
 	count_records(t, &s);
 	read_reassigned(t, &s);
+	read_journal(t, &s);
 	for (uint32_t worker = 0; worker < WORKERS_MAX; worker++)
 		s.workers_drained += tables_drained(t, worker);
 	for (uint32_t i = 0; i < t->limits.nodes; i++) {

@@ -139,6 +139,14 @@ static int fill_parts(struct plm *rt, uint32_t index, const struct submission *s
 	return 0;
 }
 
+/* The runtime's hold, and the journal's: who is accepted is kept, in one step. */
+static void keep(struct plm *rt, uint32_t index)
+{
+	struct record *record = record_at(&rt->tables, index);
+	sh_poke(&record->holds, sh_peek(&record->holds) | (uint64_t)1 << SLOT_MANAGER);
+	journal_hold(&rt->tables, index);
+}
+
 /* Payload of one reserved record. On failure nothing of it stays held. */
 static int fill(struct plm *rt, uint32_t index, const struct submission *s, uint64_t turn,
     plm_ref *ret)
@@ -153,6 +161,8 @@ static int fill(struct plm *rt, uint32_t index, const struct submission *s, uint
 	record->crash_retries = (uint8_t)task->crash_retries;
 	record->submit_ms = due_ms(&rt->tables, record);
 	ref_born(rt, index);
+	if (task->flags & PLM_KEEP)
+		keep(rt, index);
 	for (uint32_t i = 0; i < s->results; i++)
 		ret[i] = PLM_NONE;
 	ret[0] = ref_public(rt, record_ref(index, word_generation(sh_peek(&record->state))));
@@ -196,6 +206,17 @@ static void drop_arguments(struct plm *rt, const plm_task *task, size_t held)
 			plm_drop(rt, task->args[held].future);
 }
 
+static int ask_before(struct plm *rt, plm_ref *ret, uint32_t results)
+{
+	int r = rt->before_publish(rt->publish_context, ret[0].id);
+	if (r == 0)
+		return 0;
+	plm_drop_many(rt, ret, results);
+	for (uint32_t i = 0; i < results; i++)
+		ret[i] = PLM_NONE;
+	return r;
+}
+
 struct chunk { /* published tasks the scheduler has not been told of yet */
 	uint64_t hint[SUBMIT_CHUNK];
 	uint32_t n;
@@ -234,6 +255,8 @@ static int submit_one(struct plm *rt, struct chunk *chunk, const struct submissi
 		r = chunk_slot(rt, chunk, s->deadline_ns, &index);
 	if (r == 0)
 		r = fill(rt, index, s, turn, ret);
+	if (r == 0 && rt->before_publish)
+		r = ask_before(rt, ret, s->results);
 	if (r == 0) {
 		publish(rt, index, s);
 		uint64_t hint = hint_make(HINT_SUBMITTED, ret[0].id);
@@ -241,6 +264,8 @@ static int submit_one(struct plm *rt, struct chunk *chunk, const struct submissi
 			turns_give_back(&rt->next_turn, turn);
 		else
 			chunk->hint[chunk->n++] = hint;
+		if (journal_wants(&rt->tables, record_at(&rt->tables, index)))
+			journal_tell(&rt->tables, index);
 	}
 	/* Our drop follows the submission in the same ring: the task has its own hold by then. */
 	if (held || chunk->n >= SUBMIT_CHUNK) {
@@ -329,7 +354,8 @@ int submit_with(struct plm *rt, const plm_task *task, uint32_t terms, plm_ref *r
 		r = submit_one(rt, &chunk, &s, turn, ret);
 	int told = chunk_tell(rt, &chunk);
 	chunk_return(rt, &chunk);
-	return r < 0 ? r : told;
+	r = r < 0 ? r : told;
+	return r < 0 ? r : durable_await(rt, task, 1, ret);
 }
 
 int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret)
@@ -343,7 +369,9 @@ int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret)
 	for (size_t i = 0; i < total; i++)
 		ret[i] = PLM_NONE;
 	r = check_open(rt);
-	return r < 0 ? r : submit_all(rt, tasks, n, ret);
+	if (r == 0)
+		r = submit_all(rt, tasks, n, ret);
+	return r < 0 ? r : durable_await(rt, tasks, n, ret);
 }
 
 int plm_submit(plm *rt, const plm_task *task, plm_ref *ret)

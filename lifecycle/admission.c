@@ -89,18 +89,40 @@ static uint32_t slot_for_client(struct manager *m, pid_t pid, const char *name)
 	uint32_t slots = m->tables.limits.processes - SLOT_FIRST_MEMBER;
 	for (uint32_t i = 0; i < slots; i++) {
 		uint32_t slot = process_nth_slot(&m->tables, KIND_CLIENT, i);
-		if (m->slot[slot].pidfd < 0 && m->slot[slot].socket < 0 &&
+		if (slot != journal_slot(&m->tables) && m->slot[slot].pidfd < 0 &&
+		    m->slot[slot].socket < 0 &&
 		    process_claim(&m->tables.process[slot], KIND_CLIENT, pid, name))
 			return slot;
 	}
 	return 0;
 }
 
-static void watch_client(struct manager *m, uint32_t slot, int socket)
+/* From a stranger's connection to that of a client. */
+static int watch_connection(struct manager *m, uint32_t slot, int socket)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP,
 		.data.u64 = (uint64_t)WATCH_SOCKET << 32 | slot };
-	epoll_ctl(m->epoll, EPOLL_CTL_MOD, socket, &event);
+	if (epoll_ctl(m->epoll, EPOLL_CTL_MOD, socket, &event) == 0)
+		return 0;
+	return why(-errno, "the manager cannot watch its clients: %s", strerror(errno));
+}
+
+static int watch_client(struct manager *m, uint32_t slot, pid_t pid, int pidfd, int socket)
+{
+	int r = manager_watch(m, pidfd, WATCH_PROCESS, slot);
+	if (r < 0) {
+		close(pidfd);
+		return r;
+	}
+	r = watch_connection(m, slot, socket);
+	if (r < 0)
+		manager_unwatch(m, pidfd);
+	else
+		m->slot[slot] = (struct watched){ .pidfd = pidfd, .socket = socket, .pid = pid,
+			.kind = KIND_CLIENT, .born_ns = clock_ns(),
+			.generation = process_generation(
+			    sh_load(&m->tables.process[slot].state)) };
+	return r;
 }
 
 /* The peer's pid is of the time of its connect; the socket being open still says that it is that
@@ -122,11 +144,12 @@ static int admit(struct manager *m, int socket, const char *name)
 		    "all %u process slots are taken; boot with a larger --processes",
 		    m->tables.limits.processes);
 	}
-	uint32_t generation = process_generation(sh_load(&m->tables.process[slot].state));
-	m->slot[slot] = (struct watched){ .pidfd = pidfd, .socket = socket, .pid = pid,
-		.kind = KIND_CLIENT, .generation = generation, .born_ns = clock_ns() };
-	manager_watch(m, pidfd, WATCH_PROCESS, slot);
-	watch_client(m, slot, socket);
+	r = watch_client(m, slot, pid, pidfd, socket);
+	if (r < 0) {
+		members_gone(m, slot, 0); /* the slot was taken for it, and it is told so */
+		return r;
+	}
+	uint32_t generation = m->slot[slot].generation;
 	int fds[2] = { m->tables.control_segment.fd, m->tables.store_segment.fd };
 	reply(socket, (int)slot, generation, "", fds, 2);
 	return 0;
@@ -148,8 +171,10 @@ static int admit_again(struct manager *m, int socket, const char *text)
 	    process_generation(word) != generation || p->pid != pid ||
 	    m->slot[slot].pidfd < 0 || m->slot[slot].socket >= 0)
 		return why(-ESTALE, "place %u is not this client's any more: connect anew", slot);
+	r = watch_connection(m, slot, socket);
+	if (r < 0)
+		return r;
 	m->slot[slot].socket = socket;
-	watch_client(m, slot, socket);
 	reply(socket, (int)slot, generation, "", NULL, 0);
 	return 0;
 }

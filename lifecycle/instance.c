@@ -21,10 +21,11 @@
 
 enum { PATH_BYTES = SEGMENT_NAME_BYTES + 16 };
 
-static int lock_path(const char *name, const char *ending, char *ret, size_t size)
+/* It is made by who claims it. */
+static int file_path(const char *name, const char *ending, int make, char *ret, size_t size)
 {
 	char directory[108];
-	int r = door_directory(directory, sizeof directory, 1);
+	int r = door_directory(directory, sizeof directory, make);
 	if (r < 0)
 		return r;
 	int n = snprintf(ret, size, "%s/%s.%s", directory, name, ending);
@@ -224,7 +225,7 @@ static int take_what_is_left(struct manager *m)
 int instance_claim(struct manager *m)
 {
 	char path[160];
-	int r = lock_path(m->options->name, "lock", path, sizeof path);
+	int r = file_path(m->options->name, "lock", 1, path, sizeof path);
 	if (r == 0)
 		r = take_lock(m, path);
 	if (r < 0)
@@ -245,7 +246,7 @@ int instance_claim(struct manager *m)
 int instance_bell(struct manager *m)
 {
 	char path[160];
-	int r = lock_path(m->options->name, "bell", path, sizeof path);
+	int r = file_path(m->options->name, "bell", 1, path, sizeof path);
 	if (r < 0)
 		return r;
 	if (mkfifo(path, 0600) < 0 && errno != EEXIST)
@@ -262,9 +263,9 @@ void instance_release(struct manager *m)
 	group_end_all(m->options->name, NULL);
 	if (door_address(m->options->name, &address) == 0)
 		unlink(address.sun_path);
-	if (lock_path(m->options->name, "bell", path, sizeof path) == 0)
+	if (file_path(m->options->name, "bell", 0, path, sizeof path) == 0)
 		unlink(path);
-	if (m->lock >= 0 && lock_path(m->options->name, "lock", path, sizeof path) == 0)
+	if (m->lock >= 0 && file_path(m->options->name, "lock", 0, path, sizeof path) == 0)
 		unlink(path); /* while we hold it; who waits for this very file finds it gone and
 				 makes another */
 }

@@ -75,8 +75,8 @@ static _Noreturn void loader_main(struct manager *m, const char *path, int repor
 	result.code = load(m, path);
 	if (result.code < 0)
 		snprintf(result.text, sizeof result.text, "%s", why_text());
-	ssize_t ignored = write(report, &result, sizeof result);
-	(void)ignored;
+	while (write(report, &result, sizeof result) < 0 && errno == EINTR)
+		;
 	_exit(0);
 }
 
@@ -104,7 +104,10 @@ static int finish(struct manager *m)
 {
 	struct loader_report result;
 	int status = 0, code;
-	ssize_t n = read(m->loader.report, &result, sizeof result);
+	ssize_t n;
+	do
+		n = read(m->loader.report, &result, sizeof result);
+	while (n < 0 && errno == EINTR);
 	waitpid(m->loader.pid, &status, 0);
 	if (n == sizeof result) {
 		result.text[sizeof result.text - 1] = 0;

@@ -24,7 +24,7 @@ static int serve(const struct service *service)
 	if (service->log >= 0)
 		dup2(service->log, STDERR_FILENO);
 	if (r == 0)
-		return manager_run(&manager);
+		return manager_run(&manager) < 0 ? EXIT_CANNOT_BOOT : 0;
 	return r == -ESHUTDOWN ? 0 : r == -EADDRINUSE ? EXIT_IS_UP : EXIT_CANNOT_BOOT;
 }
 

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/why.h"
+#include "lifecycle/notify.h"
 #include "store/nodes.h"
 #include "worker/modules.h"
 
@@ -103,12 +104,15 @@ static int make_tables(struct manager *m)
 	c->resources = m->options->resources;
 	sh_store(&c->staff, c->kind[0].count);
 	c->memory = m->options->memory;
+	c->memory_rules = m->options->memory_rules;
 	memcpy(c->device, m->options->device, sizeof c->device);
 	sh_store(&c->policy, m->options->policy);
 	c->ageing_ms = (uint32_t)m->options->ageing_ms;
 	c->spares = m->options->spares;
 	c->seed = m->options->seed;
+	c->jobserver = m->options->jobserver;
 	bind_arenas(m);
+	state_publish(m);
 	struct process *self = &m->tables.process[SLOT_MANAGER];
 	process_claim(self, KIND_MANAGER, getpid(), "manager");
 	uint64_t word = sh_load(&self->state);
@@ -128,7 +132,9 @@ static int load_modules(struct manager *m)
 static int spawn_all(struct manager *m)
 {
 	int r = members_spawn(m, KIND_SCHEDULER);
-	for (uint32_t i = 0; i < m->tables.limits.workers && r == 0; i++)
+	if (r == 0 && m->state[0])
+		r = members_spawn(m, KIND_JOURNAL);
+	for (uint32_t i = staff_processes(m); i > 0 && r == 0; i--)
 		r = members_spawn(m, KIND_WORKER);
 	return r;
 }
@@ -146,16 +152,21 @@ static void give_up(struct manager *m)
 int manager_boot(struct manager *m, const struct options *options, int ready)
 {
 	*m = (struct manager){ .options = options, .ready = ready, .lock = -1, .door = -1,
-		.parent = -1, .scheduler.due_ns = DEADLINE_NEVER,
-		.workers.due_ns = DEADLINE_NEVER,
+		.parent = -1, .state_lock = -1, .notify = notify_open(),
+		.scheduler.due_ns = DEADLINE_NEVER, .workers.due_ns = DEADLINE_NEVER,
+		.journal.due_ns = DEADLINE_NEVER,
 		.look_due_ns = options->hang_after_ms ? 0 : DEADLINE_NEVER };
 	int r = instance_claim(m);
 	if (r < 0)
 		return r; /* not ours: nothing to release */
 	orphans_adopt();
-	r = open_descriptors(m);
+	r = state_claim(m);
+	if (r == 0)
+		r = open_descriptors(m);
 	if (r == 0)
 		r = m->adopts ? adopt_tables(m) : make_tables(m);
+	if (r == 0)
+		outer_join(m);
 	if (r == 0)
 		r = members_plan(m);
 	if (r == 0) /* they come up while we load and listen */
@@ -177,6 +188,7 @@ void manager_drain(struct manager *m)
 		return;
 	log_info("stopping: no new tasks, the last ones run; a second signal ends it at once");
 	m->draining = true;
+	notify_say(m->notify, "STOPPING=1\nSTATUS=stopping: what was accepted runs\n");
 	sh_store(&m->tables.control->admission, 0); /* the last ones run, also after a pause */
 	sh_store(&m->tables.control->mode, MODE_DRAINING);
 	event_bump(&m->tables.process[SLOT_SCHEDULER].event);
@@ -197,9 +209,16 @@ void manager_end(struct manager *m)
 	if (m->ending)
 		return;
 	m->ending = true;
+	notify_say(m->notify, "STOPPING=1\nSTATUS=ending\n");
 	m->end_deadline_ns = clock_ns() + STOP_GRACE_MS * NS_PER_MS;
 	sh_store(&m->tables.control->mode, MODE_STOPPED);
 	members_signal(m, SIGTERM);
+}
+
+void manager_fail(struct manager *m)
+{
+	m->failed = true;
+	manager_end(m);
 }
 
 /* ---- the loop: events record facts, manager_step() decides ---- */
@@ -220,11 +239,15 @@ static void announce(struct manager *m)
 	char line[128];
 	int n = snprintf(line, sizeof line, "plm: ready name=%s pid=%d workers=%u\n",
 	    m->options->name, (int)getpid(), staff_workers(m));
-	ssize_t ignored = write(m->ready, line, (size_t)n);
-	(void)ignored;
+	while (write(m->ready, line, (size_t)n) < 0 && errno == EINTR)
+		;
 	if (!m->draining)
 		sh_store(&m->tables.control->mode, MODE_UP);
 	m->announced = true;
+	if (journal_slot(&m->tables)) /* modules are loaded: it queues what was left */
+		event_bump(&m->tables.process[journal_slot(&m->tables)].event);
+	notify_say(m->notify, "READY=1\nSTATUS=%s: up, %u workers\n", m->options->name,
+	    staff_workers(m));
 	if (m->options->daemon) {
 		close(m->ready);
 		m->ready = -1;
@@ -278,30 +301,46 @@ static void on_event(struct manager *m, uint64_t what)
 	case WATCH_SOCKET: admission_request(m, which); break;
 	case WATCH_LOADER: loader_done(m); break;
 	case WATCH_ORPHAN: orphans_ended(m, (int)which); break;
+	case WATCH_OUTER: break; /* manager_step() takes it */
 	case WATCH_PARENT: on_parent_gone(m); break;
 	}
+}
+
+/* The journal last: what the others settled on their way out is to be written. */
+static void end_step(struct manager *m)
+{
+	if (m->ending && !m->journal_dismissed && members_only_journal(m)) {
+		m->journal_dismissed = true;
+		m->end_deadline_ns = clock_ns() + JOURNAL_GRACE_MS * NS_PER_MS;
+		members_dismiss_journal(m, SIGTERM);
+	}
+	if (!m->ending || clock_ns() < m->end_deadline_ns)
+		return;
+	log_warn("%u processes did not end in time: killed", members_count(m));
+	if (m->journal_dismissed)
+		members_dismiss_journal(m, SIGKILL);
+	else
+		members_signal(m, SIGKILL);
+	m->end_deadline_ns = DEADLINE_NEVER;
 }
 
 static void manager_step(struct manager *m)
 {
 	staff_relieve(m);
+	outer_step(m);
 	members_spawn_due(m);
 	hang_look(m);
 	orphans_reap(m);
 	loader_overdue(m);
 	sh_poke(&m->tables.process[SLOT_MANAGER].beat_ns, clock_coarse_ns());
-	if (m->ending && clock_ns() >= m->end_deadline_ns) {
-		log_warn(
-		    "%u processes did not end in %d ms: killed", members_count(m), STOP_GRACE_MS);
-		members_signal(m, SIGKILL);
-		m->end_deadline_ns = DEADLINE_NEVER;
-	}
+	end_step(m);
 }
 
 static int next_timeout_ms(const struct manager *m)
 {
 	uint64_t now = clock_ns(), due = now + SAFETY_TICK_MS * NS_PER_MS;
-	const uint64_t all[] = { m->scheduler.due_ns, m->workers.due_ns,
+	const uint64_t all[] = { m->scheduler.due_ns, m->workers.due_ns, m->journal.due_ns,
+		m->outer.look_ns,
 		m->ending ? m->end_deadline_ns : m->look_due_ns };
 	for (size_t i = 0; i < COUNT_OF(all); i++)
 		due = all[i] < due ? all[i] : due;
@@ -318,9 +357,10 @@ int manager_run(struct manager *m)
 			on_event(m, events[i].data.u64);
 		manager_step(m);
 	}
+	outer_leave(m);
 	if (m->hopeless)
 		instance_set_aside(m, "its processes cannot work with it");
 	instance_release(m);
 	log_info("stopped");
-	return m->hopeless ? EXIT_FAILURE : 0;
+	return m->failed || m->hopeless ? -EIO : 0;
 }

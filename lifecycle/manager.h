@@ -16,6 +16,7 @@
 
 #include "base/door.h"
 #include "lifecycle/options.h"
+#include "lifecycle/outer.h"
 #include "tables/tables.h"
 
 enum watch { /* what an epoll event is about; with a slot or a descriptor in the low half */
@@ -28,6 +29,7 @@ enum watch { /* what an epoll event is about; with a slot or a descriptor in the
 	WATCH_SOCKET,  /* the connection of a client's slot */
 	WATCH_LOADER,
 	WATCH_ORPHAN,  /* the pidfd of a process that a dead worker left: its number */
+	WATCH_OUTER,   /* a token may be free */
 	WATCH_PARENT,  /* --tied: the pidfd of who started us */
 };
 
@@ -68,18 +70,23 @@ struct manager {
 	struct watched *slot; /* [processes] */
 	struct place *place;  /* [workers]; NULL: they are not pinned */
 	int epoll, door, signals, joined;
+	char state[STATE_PATH_BYTES]; /* the journal's directory; "": there is no journal */
+	int state_lock;       /* the file lock that makes this its only user */
 	int lock;             /* the file lock that makes this the only plm of the name */
 	int parent;           /* --tied: the pidfd of who started us, else -1 */
 	bool adopts;          /* the segments are those of a manager that is dead */
 	int ready;            /* where the ready line goes: stdout, or a pipe to who started the
 			       * daemon */
+	int notify;           /* a service manager that wants to know how far we are; -1: none */
 	uint32_t strangers;
-	struct backoff scheduler, workers;
+	struct backoff scheduler, workers, journal;
+	struct outer outer;
 	struct loader loader;
 	struct orphan orphan[ORPHANS_MAX]; /* killed, and not dead yet as far as we know */
 	uint32_t orphans;
 	bool announced;       /* the ready line is out */
-	bool draining, ending;
+	bool draining, ending, failed;
+	bool journal_dismissed; /* nobody else is left, and it was told so */
 	uint32_t failures;    /* of members, before the ready line of what is gone on with */
 	bool hopeless;        /* too many: it is set aside at the end */
 	uint64_t end_deadline_ns; /* when what has not ended is killed */
@@ -88,10 +95,11 @@ struct manager {
 
 /* ---- manager.c ---- */
 int manager_boot(struct manager *m, const struct options *options, int ready);
-int manager_run(struct manager *m); /* the exit code */
+int manager_run(struct manager *m); /* the exit code; -EIO: manager_fail() */
 int manager_watch(struct manager *m, int fd, enum watch what, uint32_t which);
 void manager_unwatch(struct manager *m, int fd); /* and closes it */
 void manager_drain(struct manager *m);
+void manager_fail(struct manager *m); /* it ends, as one that could not boot */
 void manager_end(struct manager *m);
 void manager_admit(struct manager *m, uint32_t admission); /* ADMISSION_ bits */
 
@@ -110,19 +118,26 @@ int adopt_tables(struct manager *m);   /* this process becomes its manager */
 int adopt_processes(struct manager *m); /* who lives is watched, who died is mourned */
 bool adopt_still_lives(const struct process *p);
 
+/* ---- state.c ---- */
+int state_claim(struct manager *m);    /* the only one with this --state; 0 if none was given */
+void state_publish(struct manager *m); /* clients learn of it */
+
 /* ---- members.c ---- */
 int members_plan(struct manager *m); /* where workers will run, before the first is spawned */
 int members_spawn(struct manager *m, enum process_kind kind);
 void members_spawn_due(struct manager *m);
 void members_died(struct manager *m, uint32_t slot);
 void members_gone(struct manager *m, uint32_t slot, int status); /* the table hears of it */
-void members_signal(struct manager *m, int signal);
+void members_signal(struct manager *m, int signal); /* all but the journal, which ends last */
+void members_dismiss_journal(struct manager *m, int signal);
+bool members_only_journal(const struct manager *m); /* is left */
 bool members_all_live(const struct manager *m);
 void members_complete(struct manager *m); /* who is missing is started */
 uint32_t members_count(const struct manager *m); /* children that still live */
 
 /* ---- staff.c ---- */
 uint32_t staff_workers(const struct manager *m);   /* that there are to be, of all kinds */
+uint32_t staff_processes(const struct manager *m); /* of them */
 /* NULL: what the control page says of workers can be gone on with; else why not. */
 const char *staff_unsound(const struct tables *t);
 struct vacancy { /* a slot of a worker that has no process */
@@ -136,6 +151,11 @@ void staff_ask_to_leave(struct manager *m, uint32_t slot);
 int staff_set(struct manager *m, const char *text); /* workers of the first kind */
 int staff_drain(struct manager *m, const char *worker);  /* it leaves and is not replaced ... */
 int staff_resume(struct manager *m, const char *worker); /* ... until now */
+
+/* ---- outer.c ---- */
+void outer_join(struct manager *m); /* if a make has started us; before the first worker */
+void outer_step(struct manager *m); /* takes tokens, starts and dismisses workers */
+void outer_leave(struct manager *m); /* gives all tokens back */
 
 /* ---- spares.c ---- */
 bool staff_spare_vacancy(const struct manager *m, struct vacancy *ret);

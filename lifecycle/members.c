@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/why.h"
+#include "journal/journal.h"
 #include "lifecycle/manager.h"
 #include "scheduler/scheduler.h"
 #include "store/nodes.h"
@@ -53,6 +54,7 @@ void child_begin(const int *keep, int n)
 /* For the handler of SIGTERM alone: the role it stops. */
 static struct worker *this_worker;
 static struct scheduler *this_scheduler;
+static struct journal *this_journal;
 
 static void on_interrupt(int signal)
 {
@@ -66,6 +68,8 @@ static void on_terminate(int signal)
 		atomic_store(&this_worker->stop, true);
 	if (this_scheduler)
 		atomic_store(&this_scheduler->stop, true);
+	if (this_journal)
+		atomic_store(&this_journal->stop, true);
 }
 
 /* A system call that blocks returns EINTR: no SA_RESTART. */
@@ -139,6 +143,34 @@ static int worker_main(int control_fd, int store_fd, int joined, const struct po
 	return 0;
 }
 
+static int journal_main(int control_fd, int store_fd, int joined, const struct journal_plan *plan)
+{
+	static struct journal journal;
+	int r = tables_attach(control_fd, store_fd, &journal.rt.tables);
+	this_journal = &journal; /* it may be told to stop while it waits for its file */
+	if (r == 0)
+		r = journal_open(&journal, plan);
+	if (r < 0) {
+		log_warn("cannot start: %s", why_text());
+		return 1;
+	}
+	eventfd_write(joined, 1);
+	journal_run(&journal);
+	journal_close(&journal);
+	return 0;
+}
+
+static void name_role(const struct manager *m, enum process_kind kind, uint32_t slot)
+{
+	char role[32], title[32];
+	int n = snprintf(role, sizeof role, "%s", process_kind_name(kind));
+	if (kind == KIND_WORKER)
+		snprintf(role + n, sizeof role - (size_t)n, " %u", slot);
+	snprintf(title, sizeof title, "plm-%s", process_kind_name(kind));
+	log_open(m->options->name, role);
+	prctl(PR_SET_NAME, title);
+}
+
 static _Noreturn void child_main(
     struct manager *m, enum process_kind kind, uint32_t slot, pid_t parent)
 {
@@ -146,10 +178,7 @@ static _Noreturn void child_main(
 	int keep[3] = {fcntl(m->tables.control_segment.fd, F_DUPFD_CLOEXEC, 3),
 	    fcntl(m->tables.store_segment.fd, F_DUPFD_CLOEXEC, 3),
 	    fcntl(m->joined, F_DUPFD_CLOEXEC, 3)};
-	char role[32];
-	snprintf(role, sizeof role, kind == KIND_WORKER ? "worker %u" : "scheduler", slot);
-	log_open(m->options->name, role);
-	prctl(PR_SET_NAME, kind == KIND_WORKER ? "plm-worker" : "plm-scheduler");
+	name_role(m, kind, slot);
 	signal(SIGTERM, on_terminate);
 	take_interrupts();
 	if (m->options->tied)
@@ -165,10 +194,15 @@ static _Noreturn void child_main(
 		    &m->place[m->tables.process[slot].place % m->tables.limits.workers] : NULL,
 		.injection = injection_for(&m->options->injections,
 		    m->options->kind[worker_kind].generation) };
+	const struct journal_plan journal = { .directory = m->state,
+		.slot = slot,
+		.durability = (enum durability)m->tables.control->journal.durability,
+		.age_ms = m->options->history_age_ms, .count = m->options->history_count };
 	tables_detach(&m->tables); /* the manager's view of them; ours is made anew */
 	child_begin(keep, 3);
 	int code = kind == KIND_WORKER ? worker_main(keep[0], keep[1], keep[2], &post)
-	                               : scheduler_main(keep[0], keep[1], keep[2]);
+		 : kind == KIND_JOURNAL ? journal_main(keep[0], keep[1], keep[2], &journal)
+					: scheduler_main(keep[0], keep[1], keep[2]);
 	_exit(code);
 }
 
@@ -212,9 +246,13 @@ static uint32_t free_place(const struct manager *m)
 static uint32_t free_slot(const struct manager *m, enum process_kind kind)
 {
 	uint32_t members = kind == KIND_WORKER ? m->tables.limits.processes - SLOT_FIRST_MEMBER : 1;
+	uint32_t journal = journal_slot(&m->tables);
 	for (uint32_t i = 0; i < members; i++) {
-		uint32_t slot = kind == KIND_WORKER ? process_nth_slot(&m->tables, kind, i) :
-		                                      (uint32_t)SLOT_SCHEDULER;
+		uint32_t slot = kind == KIND_WORKER ? process_nth_slot(&m->tables, kind, i)
+			      : kind == KIND_JOURNAL ? journal
+						     : (uint32_t)SLOT_SCHEDULER;
+		if (kind == KIND_WORKER && slot == journal)
+			continue;
 		if (process_state(sh_load(&m->tables.process[slot].state)) == PROCESS_FREE &&
 		    m->slot[slot].pidfd < 0)
 			return slot;
@@ -363,7 +401,8 @@ static void count_failure(struct manager *m, int status, uint64_t lived_ms)
 static void plan_restart(struct manager *m, uint32_t slot, enum process_kind kind, const char *end)
 {
 	const struct process *p = &m->tables.process[slot];
-	struct backoff *b = kind == KIND_SCHEDULER ? &m->scheduler : &m->workers;
+	struct backoff *b = kind == KIND_SCHEDULER ? &m->scheduler
+			  : kind == KIND_JOURNAL ? &m->journal : &m->workers;
 	uint64_t now = clock_ns(), lived_ms = (now - m->slot[slot].born_ns) / NS_PER_MS;
 	bool worked = sh_peek(&p->done) || sh_peek(&p->failed) || sh_peek(&p->running);
 	if (worked || lived_ms >= RESTART_CALM_MS)
@@ -418,8 +457,11 @@ void members_died(struct manager *m, uint32_t slot)
 	describe_end(status, end, sizeof end);
 	if (kind == KIND_SCHEDULER && m->draining && orderly)
 		manager_end(m);
-	else if (!m->ending && orderly && process_state(word) == PROCESS_LEAVING)
+	else if (!m->ending && kind == KIND_WORKER && orderly &&
+	    process_state(word) == PROCESS_LEAVING)
 		plan_vacancy(m, slot);
+	else if (kind == KIND_JOURNAL && !m->announced && !m->adopts && WIFEXITED(status))
+		manager_fail(m); /* it has said why: without what was asked for there is no boot */
 	else if (!m->ending) {
 		plan_restart(m, slot, kind, end);
 		count_failure(m, status, (clock_ns() - m->slot[slot].born_ns) / NS_PER_MS);
@@ -459,6 +501,8 @@ void members_spawn_due(struct manager *m)
 		spawn_missing(m, &m->scheduler, KIND_SCHEDULER);
 	if (m->workers.due_ns <= now)
 		spawn_missing(m, &m->workers, KIND_WORKER);
+	if (m->journal.due_ns <= now)
+		spawn_missing(m, &m->journal, KIND_JOURNAL);
 }
 
 void members_complete(struct manager *m)
@@ -470,6 +514,10 @@ void members_complete(struct manager *m)
 	}
 	m->workers.missing = m->tables.limits.processes; /* as many as there are vacancies */
 	m->workers.due_ns = now;
+	if (m->state[0] && m->slot[journal_slot(&m->tables)].pidfd < 0) {
+		m->journal.missing = 1;
+		m->journal.due_ns = now;
+	}
 }
 
 /* By what we know ourselves: whatever the table says, it is signalled, and waited for. */
@@ -481,9 +529,23 @@ static bool is_member_of_ours(const struct manager *m, uint32_t slot)
 void members_signal(struct manager *m, int signal)
 {
 	for (uint32_t i = SLOT_SCHEDULER; i < m->tables.limits.processes; i++)
-		if (is_member_of_ours(m, i))
+		if (is_member_of_ours(m, i) && m->slot[i].kind != KIND_JOURNAL)
 			syscall(SYS_pidfd_send_signal, m->slot[i].pidfd, signal, NULL, 0);
 	wake_everybody(m);
+}
+
+void members_dismiss_journal(struct manager *m, int signal)
+{
+	uint32_t slot = journal_slot(&m->tables);
+	if (m->slot[slot].pidfd >= 0)
+		syscall(SYS_pidfd_send_signal, m->slot[slot].pidfd, signal, NULL, 0);
+	wake_everybody(m);
+}
+
+bool members_only_journal(const struct manager *m)
+{
+	uint32_t slot = journal_slot(&m->tables);
+	return slot && m->slot[slot].pidfd >= 0 && members_count(m) == 1;
 }
 
 /* Not by their number: who was drained is not to be, in a runtime that is gone on with. */
@@ -499,6 +561,9 @@ bool members_all_live(const struct manager *m)
 		    !m->tables.process[i].spare)
 			return false;
 	}
+	uint32_t journal = m->state[0] ? journal_slot(&m->tables) : 0;
+	if (journal && process_state(sh_load(&m->tables.process[journal].state)) != PROCESS_LIVE)
+		return false;
 	return !staff_vacancy(m, &vacancy);
 }
 

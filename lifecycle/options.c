@@ -17,6 +17,10 @@
 #include "tables/spec.h"
 
 enum { EXIT_USAGE = 64, OTHER_PROCESSES = 32, TIME_MAX_MS = 1 << 30 };
+enum { HISTORY_DAYS_DEFAULT = 30, HISTORY_COUNT_DEFAULT = 1000000 };
+
+#define DAY_MS     UINT64_C(86400000)
+#define AGE_MAX_MS (DAY_MS * 365 * 100)
 
 static const char help[] =
     "plm boots a task runtime on this machine: a manager, a scheduler and workers over shared "
@@ -34,6 +38,18 @@ static const char help[] =
     "                    PLM_GPUS)\n"
     "  --memory SIZE     that tasks may ask for together (default: what the machine has;\n"
     "                    PLM_MEMORY)\n"
+    "  --accept-free SIZE|N%\n"
+    "                    no task starts while less memory is free (default 5%; 0: nobody looks;\n"
+    "                    PLM_ACCEPT_FREE)\n"
+    "  --return-free SIZE|N%\n"
+    "                    while less is free, and tasks have a quarter of what is used, one is\n"
+    "                    ended and goes back into the queue, which is no failure (default 2%;\n"
+    "                    0: never; PLM_RETURN_FREE)\n"
+    "  --victim newest|over\n"
+    "                    which one: that started last (default), or that is furthest over the\n"
+    "                    memory it asked for (PLM_VICTIM)\n"
+    "  --reserve-cores N one worker a core, but for N cores that are left to others; not with\n"
+    "                    --workers (default 0; PLM_RESERVE_CORES)\n"
     "  --policy NAME     which worker gets a task: locality (default), load-aware, power-of-two,\n"
     "                    round-robin, random, static-fill; `plmctl policy` changes it\n"
     "                    (PLM_POLICY)\n"
@@ -62,17 +78,35 @@ static const char help[] =
     "  --recycle-growth SIZE\n"
     "                    ... when its private memory has grown by SIZE since before its first\n"
     "                    task; looked at every 100 ms (default 0: never; PLM_RECYCLE_GROWTH)\n"
+    "  --jobserver[=FORM]\n"
+    "                    lend idle slots to the makes that commands start: they find a\n"
+    "                    jobserver in MAKEFLAGS. FORM: pipe (any GNU make, cargo), fifo (make\n"
+    "                    4.4, ninja 1.13, cargo), none; default: the one that the make which is\n"
+    "                    installed knows (PLM_JOBSERVER, also of a task: --env)\n"
     "  --fresh           remove what a runtime of this name left that was killed. Without it that\n"
     "                    runtime is gone on with, as it was booted: queued tasks, kept values,\n"
     "                    clients and workers that live\n"
     "  --guard           a small parent starts it again at once when it was killed\n"
     "  --tied            end at once when the process that started it ends; its own processes end\n"
     "                    with it, however it ends (without: they go on until the next boot)\n"
+    "  --state DIR       keep a journal in DIR of the tasks that the runtime keeps (plmctl submit\n"
+    "                    --detach, load; PLM_KEEP): after a reboot those that had not ended are\n"
+    "                    queued again; plmctl history lists all (PLM_STATE)\n"
+    "  --durability none|batch|sync\n"
+    "                    what the journal promises: batch (default): on the disk within some\n"
+    "                    50 ms; sync: when the submission returns; none: a history alone,\n"
+    "                    nothing is queued again (PLM_DURABILITY)\n"
+    "  --history-age AGE, --history-count N\n"
+    "                    tasks that ended so long ago (default 30d), or are older than the last\n"
+    "                    N (default 1000000), leave the journal; 0: never\n"
+    "                    (PLM_HISTORY_AGE, PLM_HISTORY_COUNT)\n"
     "  --daemon          go to the background when ready; the log is NAME.log in the runtime "
     "directory\n"
     "  --help, --version\n"
     "It stays in the foreground and prints one line when it is ready:\n"
     "  plm: ready name=NAME pid=PID workers=N\n"
+    "Started by a recipe of make -jN (behind +), it has one worker, and more as tasks wait and\n"
+    "that make's jobserver has tokens; not with --daemon, nor with `env -u MAKEFLAGS plm`.\n"
     "SIGTERM or SIGINT drains the queue, then ends it; a second one ends it at once.\n"
     "Exit codes: 0 stopped, 64 usage, 73 could not boot, 75 a runtime of this name is up.\n";
 
@@ -176,6 +210,29 @@ static int set_pin(struct options *o, const char *what, const char *text)
 	return 0;
 }
 
+static int set_durability(struct options *o, const char *what, const char *text)
+{
+	o->durability = durability_of(text);
+	if (o->durability == DURABILITIES)
+		return why(-EINVAL, "%s wants none, batch or sync, not \"%s\"", what, text);
+	o->durability_given = true;
+	return 0;
+}
+
+/* A time of people: also in days. */
+static int parse_age(const char *what, const char *text, uint64_t *ret_ms)
+{
+	size_t n = strlen(text);
+	char number[24];
+	if (n < 2 || n > sizeof number || text[n - 1] != 'd')
+		return text_time(what, text, AGE_MAX_MS, ret_ms);
+	memcpy(number, text, n - 1);
+	number[n - 1] = 0;
+	int r = parse_number(what, number, AGE_MAX_MS / DAY_MS, ret_ms);
+	*ret_ms *= DAY_MS;
+	return r;
+}
+
 static int apply(struct options *o, const char *what, char letter, char *text)
 {
 	switch (letter) {
@@ -188,14 +245,23 @@ static int apply(struct options *o, const char *what, char letter, char *text)
 	case 'x': return set_number(what, text, &o->spares);
 	case 'g': return set_gpus(o, what, text);
 	case 'M': return parse_size(what, text, &o->memory);
+	case 'a': return threshold_parse(what, text, &o->accept_free);
+	case 'B': return threshold_parse(what, text, &o->return_free);
+	case 'V': return victim_parse(what, text, &o->memory_rules.victim);
+	case 'U': return set_number(what, text, &o->reserve_cores);
 	case 'P': return set_policy(o, text);
 	case 'S': return parse_number(what, text, UINT64_MAX, &o->seed);
 	case 'i': return injections_parse(text, &o->injections);
 	case 'c': return set_pin(o, what, text);
 	case 'A': return text_time(what, text, TIME_MAX_MS, &o->ageing_ms);
 	case 'H': return text_time(what, text, TIME_MAX_MS, &o->hang_after_ms);
+	case 'D': o->state = text; return 0;
+	case 'y': return set_durability(o, what, text);
+	case 'E': return parse_age(what, text, &o->history_age_ms);
+	case 'C': return parse_number(what, text, UINT32_MAX, &o->history_count);
 	case 'r': return parse_number(what, text, UINT32_MAX, &o->recycling.tasks);
 	case 'R': return parse_size(what, text, &o->recycling.growth);
+	case 'j': return jobserver_choose(what, text, &o->jobserver);
 	default:
 		for (char *save, *path = strtok_r(text, ":", &save); path;
 		     path = strtok_r(NULL, ":", &save))
@@ -217,6 +283,10 @@ static int apply_environment(struct options *o)
 	    {"PLM_SPARES", 'x'},
 	    {"PLM_GPUS", 'g'},
 	    {"PLM_MEMORY", 'M'},
+	    {"PLM_ACCEPT_FREE", 'a'},
+	    {"PLM_RETURN_FREE", 'B'},
+	    {"PLM_VICTIM", 'V'},
+	    {"PLM_RESERVE_CORES", 'U'},
 	    {"PLM_POLICY", 'P'},
 	    {"PLM_SEED", 'S'},
 	    {"PLM_INJECT", 'i'},
@@ -226,6 +296,11 @@ static int apply_environment(struct options *o)
 	    {"PLM_HANG_AFTER", 'H'},
 	    {"PLM_RECYCLE_TASKS", 'r'},
 	    {"PLM_RECYCLE_GROWTH", 'R'},
+	    {"PLM_STATE", 'D'},
+	    {"PLM_DURABILITY", 'y'},
+	    {"PLM_HISTORY_AGE", 'E'},
+	    {"PLM_HISTORY_COUNT", 'C'},
+	    {"PLM_JOBSERVER", 'j'},
 	};
 	int r = 0;
 	for (size_t i = 0; i < COUNT_OF(all) && r == 0; i++) {
@@ -238,17 +313,34 @@ static int apply_environment(struct options *o)
 
 static void set_defaults(struct options *o)
 {
-	cpu_set_t allowed;
-	char workers[16];
 	*o = (struct options){ .name = "default", .limits = { .records = RECORDS_DEFAULT,
 		.store_bytes = STORE_BYTES_DEFAULT, .nodes = nodes_count() } };
 	o->gpus = GPUS_AS_DETECTED;
 	o->spares = SPARES_AS_WORKERS;
 	o->ageing_ms = AGEING_DEFAULT_MS;
+	o->durability = DURABILITY_BATCH;
+	o->history_age_ms = HISTORY_DAYS_DEFAULT * DAY_MS;
+	o->history_count = HISTORY_COUNT_DEFAULT;
 	o->memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-	snprintf(workers, sizeof workers, "%d",
-	    sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1);
-	set_workers(o, workers);
+}
+
+/* One a core, unless the user said how many. */
+static int fit_workers(struct options *o)
+{
+	cpu_set_t allowed;
+	char workers[16];
+	uint32_t cores = sched_getaffinity(0, sizeof allowed, &allowed) == 0
+			     ? (uint32_t)CPU_COUNT(&allowed) : 1;
+	if (o->kinds && o->reserve_cores)
+		return why(-EINVAL, "--reserve-cores %u says how many workers there are not, and "
+		    "--workers how many there are: give one of them", o->reserve_cores);
+	if (o->kinds)
+		return 0;
+	if (o->reserve_cores >= cores)
+		return why(-EINVAL, "--reserve-cores %u: we may run on %u, none would be left",
+		    o->reserve_cores, cores);
+	snprintf(workers, sizeof workers, "%u", cores - o->reserve_cores);
+	return set_workers(o, workers);
 }
 
 /* Slots for everybody, unless the user said how many. */
@@ -292,34 +384,44 @@ static bool *flag_of(struct options *o, int letter)
 	}
 }
 
+static const struct option flags[] = {
+	{"name", required_argument, NULL, 'n'},
+	{"workers", required_argument, NULL, 'w'},
+	{"tasks", required_argument, NULL, 't'},
+	{"store", required_argument, NULL, 's'},
+	{"processes", required_argument, NULL, 'p'},
+	{"module", required_argument, NULL, 'm'},
+	{"spares", required_argument, NULL, 'x'},
+	{"gpus", required_argument, NULL, 'g'},
+	{"memory", required_argument, NULL, 'M'},
+	{"accept-free", required_argument, NULL, 'a'},
+	{"return-free", required_argument, NULL, 'B'},
+	{"victim", required_argument, NULL, 'V'},
+	{"reserve-cores", required_argument, NULL, 'U'},
+	{"policy", required_argument, NULL, 'P'},
+	{"seed", required_argument, NULL, 'S'},
+	{"inject", required_argument, NULL, 'i'},
+	{"pin", required_argument, NULL, 'c'},
+	{"ageing", required_argument, NULL, 'A'},
+	{"hang-after", required_argument, NULL, 'H'},
+	{"recycle-tasks", required_argument, NULL, 'r'},
+	{"recycle-growth", required_argument, NULL, 'R'},
+	{"state", required_argument, NULL, 'D'},
+	{"durability", required_argument, NULL, 'y'},
+	{"history-age", required_argument, NULL, 'E'},
+	{"history-count", required_argument, NULL, 'C'},
+	{"jobserver", optional_argument, NULL, 'j'},
+	{"daemon", no_argument, NULL, 'd'},
+	{"fresh", no_argument, NULL, 'f'},
+	{"guard", no_argument, NULL, 'G'},
+	{"tied", no_argument, NULL, 'T'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'v'},
+	{NULL, 0, NULL, 0},
+};
+
 int options_parse(int argc, char **argv, struct options *ret)
 {
-	static const struct option flags[] = {
-	    {"name", required_argument, NULL, 'n'},
-	    {"workers", required_argument, NULL, 'w'},
-	    {"tasks", required_argument, NULL, 't'},
-	    {"store", required_argument, NULL, 's'},
-	    {"processes", required_argument, NULL, 'p'},
-	    {"module", required_argument, NULL, 'm'},
-	    {"spares", required_argument, NULL, 'x'},
-	    {"gpus", required_argument, NULL, 'g'},
-	    {"memory", required_argument, NULL, 'M'},
-	    {"policy", required_argument, NULL, 'P'},
-	    {"seed", required_argument, NULL, 'S'},
-	    {"inject", required_argument, NULL, 'i'},
-	    {"pin", required_argument, NULL, 'c'},
-	    {"ageing", required_argument, NULL, 'A'},
-	    {"hang-after", required_argument, NULL, 'H'},
-	    {"recycle-tasks", required_argument, NULL, 'r'},
-	    {"recycle-growth", required_argument, NULL, 'R'},
-	    {"daemon", no_argument, NULL, 'd'},
-	    {"fresh", no_argument, NULL, 'f'},
-	    {"guard", no_argument, NULL, 'G'},
-	    {"tied", no_argument, NULL, 'T'},
-	    {"help", no_argument, NULL, 'h'},
-	    {"version", no_argument, NULL, 'v'},
-	    {NULL, 0, NULL, 0},
-	};
 	int letter, which = 0;
 	set_defaults(ret);
 	if (apply_environment(ret) < 0)
@@ -344,8 +446,13 @@ int options_parse(int argc, char **argv, struct options *ret)
 		return usage_error();
 	}
 	ret->starter = getppid();
-	if (check_tie(ret) < 0)
+	if (check_tie(ret) < 0 || fit_workers(ret) < 0 || memory_plan(ret) < 0)
 		return usage_error();
+	if (ret->durability_given && !ret->state) {
+		why(-EINVAL, "--durability %s needs a place for the journal: --state DIR",
+		    durability_name(ret->durability));
+		return usage_error();
+	}
 	fit_processes(ret);
 	if (devices_plan(ret) < 0)
 		return usage_error();

@@ -90,6 +90,12 @@ static uint32_t processes_for(const struct control *c, uint32_t wanted)
 	return n;
 }
 
+uint32_t staff_processes(const struct manager *m)
+{
+	const struct control *c = m->tables.control;
+	return processes_for(c, wanted_of(c));
+}
+
 /* As a boot writes it, and what staff_set() makes of it. */
 const char *staff_unsound(const struct tables *t)
 {
@@ -225,6 +231,9 @@ int staff_set(struct manager *m, const char *text)
 	if (r < 0)
 		return r;
 	log_info("workers of the first kind: %u, were %u", wanted, before);
+	m->outer.cap = wanted;
+	if (m->outer.joined && wanted > before)
+		wanted = before; /* more come when there are tokens for them */
 	sh_store(&m->tables.control->staff, wanted);
 	change(m);
 	return 0;

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "scheduler/scheduler.h"
+#include "tables/lent.h"
 #include "tables/spec.h"
 
 static struct process *seat(const struct scheduler *s, uint32_t process)
@@ -40,23 +41,34 @@ static struct booking *find(struct scheduler *s, uint64_t ref)
 
 /* ---- seats ---- */
 
-static void book_seat(struct scheduler *s, struct booking *b, uint32_t process, bool main)
+static void keep(struct scheduler *s, uint32_t process, uint64_t booked, uint32_t way,
+    uint64_t gpus)
 {
 	struct process *p = seat(s, process);
-	sh_poke(&p->booked_way, main ? b->way + 1 : 0);
-	sh_poke(&p->booked_gpus, main ? b->gpus : 0);
-	sh_store(&p->booked, b->ref);
-	s->member[process].booked = b->ref;
-	b->seats++;
-	if (main)
-		b->main = process;
+	sh_poke(&p->booked_way, way);
+	sh_poke(&p->booked_gpus, gpus);
+	sh_store(&p->booked, booked);
+	s->member[process].booked = booked;
 	room_refresh(s, process);
 	place_withdraw(s, process); /* it claims nothing else from now on */
 	process_post(s->t, process);
 }
 
+static void book_seat(struct scheduler *s, struct booking *b, uint32_t process, bool main)
+{
+	b->seats++;
+	if (main)
+		b->main = process;
+	keep(s, process, b->ref, main ? b->way + 1 : 0, main ? b->gpus : 0);
+}
+
+void booking_keep_still(struct scheduler *s, uint32_t process, uint64_t booked)
+{
+	keep(s, process, booked, 0, 0);
+}
+
 /* A spare rests until it is told that it is needed still. */
-static void free_seat(struct scheduler *s, uint32_t process)
+void booking_free_seat(struct scheduler *s, uint32_t process)
 {
 	uint64_t nobody = seat(s, process)->spare ? BOOKED_FOR_NOBODY : 0;
 	sh_store(&seat(s, process)->booked, nobody);
@@ -72,14 +84,14 @@ static void end(struct scheduler *s, struct booking *b)
 	size_t younger = (size_t)(&s->booking[--s->bookings] - b);
 	memmove(b, b + 1, younger * sizeof *b); /* in the order they began */
 	if (main && s->member[main].booked == ref)
-		free_seat(s, main);
+		booking_free_seat(s, main);
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
 		if (s->member[p].generation && s->member[p].booked == ref)
-			free_seat(s, p);
+			booking_free_seat(s, p);
 }
 
 /* It has come to the top of its loop since it was booked, and waits for this task alone. */
-static bool keeps_still(const struct scheduler *s, uint32_t process)
+bool booking_keeps_still(const struct scheduler *s, uint32_t process)
 {
 	const struct process *p = seat(s, process);
 	return sh_load(&p->booked_seen) == s->member[process].booked;
@@ -131,9 +143,11 @@ struct fitting { /* where a task could go */
 	uint32_t lacking; /* bit r: somewhere resource r was what kept it out */
 };
 
+/* Rather than behind a task, it waits for what is lent, which is asked back then. */
 static bool fits_seats(const struct scheduler *s, uint32_t worker, uint32_t kind)
 {
-	return find_seat(s, worker, kind, true) != 0;
+	uint32_t process = find_seat(s, worker, kind, true);
+	return process && !(place_outstanding(s, process) && lend_has_of(s, worker));
 }
 
 /* That there are now, whether they have room or not. A spare is no more than who it stands in for.
@@ -265,7 +279,7 @@ static bool all_keep_still(const struct scheduler *s, const struct booking *b)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
 		if (s->member[p].generation && s->member[p].booked == b->ref &&
-		    p != b->reserved_main && !keeps_still(s, p))
+		    p != b->reserved_main && !booking_keeps_still(s, p))
 			return false;
 	return true;
 }
@@ -308,7 +322,7 @@ static void move_main(struct scheduler *s, struct booking *b)
 	}
 	book_seat(s, b, other, true);
 	b->seats--;
-	free_seat(s, old);
+	booking_free_seat(s, old);
 	give(s, b);
 }
 
@@ -321,7 +335,7 @@ static void move_still(struct scheduler *s, struct booking *b)
 		uint32_t other = find_seat(s, b->worker, b->kind, false);
 		if (!other || spares_waits(s, other))
 			return;
-		free_seat(s, p);
+		booking_free_seat(s, p);
 		b->seats--;
 		book_seat(s, b, other, false);
 	}
@@ -539,10 +553,13 @@ void booking_welcome(struct scheduler *s)
 			continue;
 		struct booking *b = seat(s, p)->spare ? NULL :
 		    short_of_seats(s, seat(s, p)->worker_kind % WORKER_KINDS_MAX);
+		uint32_t borrower = b || seat(s, p)->spare ? 0 : lend_short(s);
 		if (b)
 			book_seat(s, b, p, false);
+		else if (borrower)
+			lend_one(s, borrower, p);
 		else
-			free_seat(s, p);
+			booking_free_seat(s, p);
 	}
 }
 
@@ -550,8 +567,9 @@ static void free_unclaimed(struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
 		if (s->member[p].generation && s->member[p].booked &&
-		    s->member[p].booked != BOOKED_FOR_NOBODY && !find(s, s->member[p].booked))
-			free_seat(s, p);
+		    s->member[p].booked != BOOKED_FOR_NOBODY &&
+		    !lent_to(s->member[p].booked) && !find(s, s->member[p].booked))
+			booking_free_seat(s, p);
 	s->adopted = true;
 }
 
@@ -559,10 +577,11 @@ uint32_t booking_place(struct scheduler *s)
 {
 	struct heap_entry task = { 0 };
 	uint32_t lacking = 0, begun = 0, number;
-	bool passed[TERMS_MAX] = { false }; /* there are no workers for it just now */
+	bool reserve, passed[TERMS_MAX] = { false }; /* there are no workers for it just now */
 	if (!s->adopted)
 		free_unclaimed(s);
-	while (!proceed_with_all(s) && (number = next_task(s, lacking, passed, &task)) != 0) {
+	while (!(reserve = proceed_with_all(s)) &&
+	    (number = next_task(s, lacking, passed, &task)) != 0) {
 		if (find(s, record_ref(task.id, task.tag))) {
 			leave_shelf(s, number, &task); /* a doubled hint: it is booked already */
 		} else if (try_to_begin(s, &task, terms_at(s->t->terms, number), &lacking)) {
@@ -572,5 +591,6 @@ uint32_t booking_place(struct scheduler *s)
 			passed[number % TERMS_MAX] = true;
 		}
 	}
+	s->short_of_slots |= reserve || lacking >> RESOURCE_CPUS & 1;
 	return begun;
 }

@@ -303,9 +303,11 @@ static void finish(struct scheduler *s, uint32_t index)
 		limits_forget(s, index);
 	if (word_dead(word) && hold_any(s->t, index) && !record_wants_any(s->t, r))
 		return; /* whoever holds it may want it run again */
+	if (sh_peek(&r->uses) & USES_COUNTED && record_wants_any(s->t, r))
+		cancel_arguments(s, r);
+	if (journal_wants(s->t, r))
+		return; /* it is to be written what it was called with */
 	if (sh_peek(&r->uses) & USES_COUNTED) {
-		if (record_wants_any(s->t, r))
-			cancel_arguments(s, r);
 		if (!leave_graph(s, r))
 			return;
 		release_arguments(s, r);

@@ -27,6 +27,12 @@ static void on_settled(struct scheduler *s, uint32_t index, uint64_t word)
 static void on_dropped(struct scheduler *s, uint32_t process, uint32_t index, uint64_t word)
 {
 	hold_clear(s->t, index, process);
+	if (process != SLOT_MANAGER && process == journal_slot(s->t)) {
+		if (state_settled(word_state(word)))
+			graph_settled(s, index); /* it is written: its arguments may go */
+	} else if (process == SLOT_MANAGER && journal_wants(s->t, record_at(s->t, index))) {
+		journal_tell(s->t, index); /* before its end nobody may keep it any more */
+	}
 	if (word_state(word) == RECORD_RESERVED && word_owner(word) == process)
 		free_abandoned(s, index);
 	else

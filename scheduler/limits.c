@@ -124,7 +124,7 @@ static uint64_t stop_due(struct scheduler *s, uint32_t index, uint64_t word)
 	return step > GRACE_STEPS ? DEADLINE_NEVER : step_ns(stop, step);
 }
 
-static void send_signal(struct scheduler *s, uint32_t process, int signal)
+void limits_signal(struct scheduler *s, uint32_t process, int signal)
 {
 	const struct member *m = &s->member[process];
 	if (m->generation && m->pidfd >= 0)
@@ -139,13 +139,13 @@ static void go_on_stopping(struct scheduler *s, uint32_t index, uint64_t word)
 		return;
 	if (clock_ns() < step_ns(stop, GRACE_STEPS)) {
 		stop->interrupts++;
-		send_signal(s, owner, PROCESS_INTERRUPT);
+		limits_signal(s, owner, PROCESS_INTERRUPT);
 		return;
 	}
 	stop->interrupts = GRACE_STEPS; /* that was all we can do */
 	log_warn("worker in slot %u pid %d runs on with a task that was asked to stop %u ms ago: "
 		 "killed, to be replaced", owner, s->t->process[owner].pid, stop->grace_ms);
-	send_signal(s, owner, SIGKILL);
+	limits_signal(s, owner, SIGKILL);
 }
 
 void limits_stop(struct scheduler *s, uint32_t index, const uint32_t *grace_ms)
@@ -162,7 +162,7 @@ void limits_stop(struct scheduler *s, uint32_t index, const uint32_t *grace_ms)
 		return;
 	process_post_all(s->t, owner); /* it may sleep in a wait */
 	if (sh_load(&s->t->process[owner].alert))
-		send_signal(s, owner, PROCESS_INTERRUPT);
+		limits_signal(s, owner, PROCESS_INTERRUPT);
 }
 
 /* ---- limits ---- */
@@ -227,6 +227,9 @@ void limits_look(struct scheduler *s, uint32_t index)
 	due_ns = due_limit(s->t, r, word, &limit);
 	if (r->terms && due_is_resting(s->t, r, word) && due_backoff(s->t, r, word) < due_ns)
 		due_ns = due_backoff(s->t, r, word);
+	if (word_state(word) == RECORD_READY && pressure_keeps(s, r) &&
+	    pressure_keeps(s, r) < due_ns)
+		due_ns = pressure_keeps(s, r);
 	look_at(s, index, due_ns);
 }
 

@@ -11,6 +11,7 @@
 enum {
 	PLACE_BATCH = 64,
 	PLACED_A_ROUND = 256, /* then the hints have a turn */
+	QUEUE_LOOK = 64,
 };
 
 /* ---- into the heap ---- */
@@ -18,10 +19,10 @@ enum {
 void place_ready(struct scheduler *s, uint32_t index)
 {
 	const struct record *r = record_at(s->t, index);
-	if (r->terms)
+	if (r->terms || r->demand)
 		limits_look(s, index);
-	if (due_is_resting(s->t, r, sh_load(&r->state)))
-		return; /* it comes again when its pause is over */
+	if (due_is_resting(s->t, r, sh_load(&r->state)) || pressure_keeps(s, r))
+		return; /* limits.c brings it again */
 	s->ready[s->ready_count++] = index;
 	if (s->ready_count == READY_BATCH)
 		place_flush(s);
@@ -106,7 +107,8 @@ static bool pick_one(struct scheduler *s, struct pick *ret)
 	do
 		if (!ageing_pop(s, &task) && !heap_pop(&t->task_heap, &task))
 			return false;
-	while (!place_still_ready(t, &task) || put_on_shelf(s, &task));
+	while (!place_still_ready(t, &task) || pressure_keeps(s, record_at(t, task.id)) ||
+	    put_on_shelf(s, &task));
 	near_choose(s, record_at(t, task.id), &process);
 	avoid_failed(s, &task, &process);
 	room_take(s, process);
@@ -164,6 +166,7 @@ uint32_t place_tasks(struct scheduler *s)
 	struct pick picks[PLACE_BATCH];
 	uint32_t total = 0, n = 0;
 	bool paused = s->admission & ADMISSION_PAUSED;
+	s->short_of_slots = false;
 	/* What the spares are for comes before what stands in the heap. */
 	if (!paused && s->spares && (s->shelves || s->bookings))
 		total += booking_place(s);
@@ -205,6 +208,37 @@ void place_withdraw(struct scheduler *s, uint32_t process)
 		    (uint32_t)hints[i] < s->t->limits.records)
 			place_ready(s, (uint32_t)hints[i]); /* if it is READY still */
 	place_flush(s);
+}
+
+bool place_has_queue(const struct scheduler *s, uint32_t process)
+{
+	uint64_t hints[QUEUE_LOOK + 1], word;
+	struct ring ring = ring_down(s->t, process);
+	uint32_t n = ring_look(&ring, hints, QUEUE_LOOK);
+	hints[n++] = sh_load(&s->t->process[process].handed);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t index = (uint32_t)hints[i];
+		if (hint_kind(hints[i]) != HINT_SUBMITTED || index >= s->t->limits.records)
+			continue;
+		word = sh_load(&record_at(s->t, index)->state);
+		if (hint_fits(hints[i], word) && word_state(word) == RECORD_READY)
+			return true;
+	}
+	return false;
+}
+
+void place_tell_demand(struct scheduler *s)
+{
+	uint32_t wait = heap_length(&s->t->task_heap) || !shelf_empty(s) || booking_pending(s);
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes && !wait; p++)
+		wait = s->member[p].generation && place_outstanding(s, p) > 1 &&
+		    place_has_queue(s, p);
+	wait = wait && !(s->admission & ADMISSION_PAUSED);
+	if (sh_peek(&s->t->control->tasks_wait) == wait)
+		return;
+	sh_store(&s->t->control->tasks_wait, wait);
+	if (wait)
+		spares_ring_manager(s);
 }
 
 bool place_idle(const struct scheduler *s)

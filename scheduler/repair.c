@@ -63,6 +63,9 @@ static bool spend_failure(struct scheduler *s, struct record *r, uint32_t tries)
 
 static bool may_run_again(struct scheduler *s, struct record *r, uint64_t word)
 {
+	uint32_t owner = word_owner(word);
+	if (word_flags(word) & FLAG_MEMORY && owner < s->t->limits.processes)
+		record_raise_demand(r, sh_load(&s->t->process[owner].memory_seen));
 	if (word_flags(word) & FLAG_RETURN) {
 		record_count_return(r, word_attempt(word));
 		return true;
@@ -90,7 +93,9 @@ static void end_attempt(struct scheduler *s, uint32_t index, uint64_t word, uint
 			return;
 		}
 	if (!(word_flags(word) & FLAG_CANCEL)) {
-		if (word_flags(word) & FLAG_LATE)
+		if (word_flags(word) & FLAG_MEMORY)
+			pressure_fail(s, index, word);
+		else if (word_flags(word) & FLAG_LATE)
 			limits_fail(s, index, word,
 			    due_total_is_over(s->t, r) ? LIMIT_TOTAL : LIMIT_RUN);
 		else
@@ -118,7 +123,8 @@ static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
 	struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
 	bool its_own = word_owner(word) == dead;
-	if (hold_test(s->t, index, dead))
+	/* What the journal holds it has not written yet: that is its successor's to know. */
+	if (hold_test(s->t, index, dead) && dead != journal_slot(s->t))
 		hold_clear(s->t, index, dead);
 	if (r->terms || word_flags(word) & FLAGS_STOPPING) /* asked to stop, and nobody told us */
 		limits_look(s, index);
@@ -152,6 +158,8 @@ static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
 	default:
 		break;
 	}
+	if (journal_wants(s->t, r))
+		journal_tell(s->t, index); /* what the dead did may never have been told */
 	if (s->settled_count >= FREED_BATCH)
 		graph_spread(s);
 }
@@ -348,6 +356,8 @@ static void rebuild_record(struct scheduler *s, uint32_t index)
 	default:
 		break;
 	}
+	if (journal_wants(s->t, r))
+		journal_tell(s->t, index);
 }
 
 /* Parts whose task a former scheduler began to free, part by part, and we freed. */

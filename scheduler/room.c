@@ -171,6 +171,7 @@ void room_leave(struct scheduler *s, uint32_t process)
 {
 	struct member *m = &s->member[process];
 	booking_seat_gone(s, process);
+	s->loans.any = true; /* it may have been in one */
 	s->blocked -= m->blocked;
 	s->spares -= s->t->process[process].spare != 0;
 	m->blocked = false;

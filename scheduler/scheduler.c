@@ -31,7 +31,8 @@ static int allocate(struct scheduler *s)
 int scheduler_open(struct scheduler *s, struct tables *t)
 {
 	*s = (struct scheduler){ .t = t, .me = &t->process[SLOT_SCHEDULER],
-		.next_look_ns = DEADLINE_NEVER, .manager = -1,
+		.next_look_ns = DEADLINE_NEVER, .manager = -1, .loans = { .any = true,
+			.next_ns = DEADLINE_NEVER },
 		.crew = SPIN_CROWD * t->control->cores };
 	t->self = SLOT_SCHEDULER;
 	s->policy = policy_at(0);
@@ -72,7 +73,8 @@ void scheduler_lock_heap(struct heap *heap)
 
 uint32_t scheduler_step(struct scheduler *s)
 {
-	s->admission = sh_load(&s->t->control->admission);
+	pressure_look(s);
+	s->admission = tables_admission(s->t);
 	members_look(s);
 	room_follow_policy(s);
 	spares_begin(s);
@@ -81,12 +83,16 @@ uint32_t scheduler_step(struct scheduler *s)
 	ageing_look(s);
 	spares_look(s);
 	done += place_tasks(s);
+	if (s->t->control->jobserver && lend_look(s))
+		done += place_tasks(s);
 	if (s->next_look_ns == DEADLINE_NEVER && (done || heap_length(&s->t->task_heap) > 0))
 		s->next_look_ns = clock_ns() + NS_PER_MS;
 	if (s->next_look_ns != DEADLINE_NEVER && clock_ns() >= s->next_look_ns) {
 		room_look_for_stuck(s);
 		done += place_tasks(s);
 	}
+	if (sh_peek(&s->t->control->outer))
+		place_tell_demand(s);
 	if (s->turn >= sh_peek(&s->t->control->turn))
 		turns_passed(s->t, s->turn);
 	return done;
@@ -99,7 +105,8 @@ static bool something_to_do(void *scheduler)
 		if (sh_load(&s->t->control->rung[w]))
 			return true;
 	return sh_load(&s->t->control->changes) != s->changes ||
-	    sh_load(&s->t->control->admission) != s->admission ||
+	    tables_admission(s->t) != s->admission ||
+	    sh_load(&s->t->control->lent_changes) != s->loans.seen ||
 	    sh_load(&s->t->control->room_wanted);
 }
 
@@ -109,6 +116,9 @@ static uint64_t next_look(struct scheduler *s)
 	uint64_t look = s->ageing.next_ns < s->next_look_ns ? s->ageing.next_ns : s->next_look_ns;
 	uint64_t limit = limits_next_ns(s);
 	look = limit < look ? limit : look;
+	look = s->loans.next_ns < look ? s->loans.next_ns : look;
+	uint64_t memory = pressure_next_ns(s);
+	look = memory < look ? memory : look;
 	return s->relief.next_ns < look ? s->relief.next_ns : look;
 }
 

@@ -58,6 +58,16 @@ struct booking { /* slots and resources of one task */
 	bool given;       /* the hint */
 };
 
+struct loans { /* lend.c: as seen at one look, by the slot of who borrows */
+	uint16_t seats[PROCESSES_MAX], still[PROCESSES_MAX]; /* kept for it; of them, keep still */
+	uint64_t seen;    /* value of control->lent_changes */
+	uint32_t turn;    /* of the last loan */
+	uint64_t given_ns[PROCESSES_MAX]; /* when its limit was raised last */
+	uint64_t next_ns; /* to look again; DEADLINE_NEVER: when we are told to */
+	bool queued;      /* tasks stand in front of workers that run others */
+	bool any;         /* somebody has or wants one */
+};
+
 struct due { /* tasks that have waited for long, the earliest turn first */
 	struct heap_entry task[DUE_MAX];
 	uint32_t n, next;
@@ -94,6 +104,16 @@ struct team { /* one worker */
 	enum hall_name hall;
 };
 
+struct pressure { /* pressure.c */
+	uint64_t next_ns;  /* to look */
+	uint64_t seen_ns;  /* of the last look, 0: there was none */
+	uint64_t total, available, stalled_us; /* then */
+	uint32_t running;  /* slots with a task, then */
+	bool waits;        /* memory is short or near: somebody minds when the next look is */
+	bool keeps;        /* a task that wants more than there is was met since */
+	uint64_t used[PROCESSES_MAX]; /* by the trees of processes, at the last census */
+};
+
 struct scheduler {
 	struct tables *t;
 	struct process *me;
@@ -108,6 +128,8 @@ struct scheduler {
 	struct booking booking[PROCESSES_MAX];
 	uint32_t bookings;
 	struct ageing ageing;
+	bool short_of_slots;     /* a task with needs waits for slots to become idle */
+	struct loans loans;
 	bool adopted;            /* what a former scheduler had booked is made out */
 	uint64_t requeued;       /* tasks of dead workers, to be run again */
 	uint64_t turn;           /* the latest of a task that was placed or settled */
@@ -118,6 +140,7 @@ struct scheduler {
 	uint32_t spares;         /* so many processes are spares */
 	bool fresh;              /* those that wait were not woken since something was queued */
 	struct relief relief;
+	struct pressure pressure;
 	int manager;             /* an eventfd that wakes it; -1 in tests with threads */
 	uint64_t changes;        /* of the process table, as far as we have looked */
 	uint32_t admission;      /* ADMISSION_ bits of this round */
@@ -185,6 +208,10 @@ void place_rebuild(struct scheduler *s);               /* the task heap, from th
 uint32_t place_outstanding(const struct scheduler *s, uint32_t process);
 bool place_idle(const struct scheduler *s);            /* nothing queued, nothing given */
 
+/* Of what was given to it some can start still: the rest others have taken, or cancelled. */
+bool place_has_queue(const struct scheduler *s, uint32_t process);
+void place_tell_demand(struct scheduler *s); /* to the manager: whether tasks wait */
+
 bool place_still_ready(const struct tables *t, const struct heap_entry *task);
 
 /* ---- shelf.c ---- */
@@ -214,6 +241,18 @@ uint32_t booking_pending(const struct scheduler *s); /* begun, and the task does
 void booking_adopt(struct scheduler *s, uint32_t process);
 void booking_welcome(struct scheduler *s); /* those born meanwhile; all the dead are buried */
 
+/* For something that is no task: it claims nothing, until it is told. */
+void booking_keep_still(struct scheduler *s, uint32_t process, uint64_t booked);
+void booking_free_seat(struct scheduler *s, uint32_t process);
+/* It has come to the top of its loop since it was booked, and waits for that alone. */
+bool booking_keeps_still(const struct scheduler *s, uint32_t process);
+
+/* ---- lend.c ---- */
+bool lend_look(struct scheduler *s); /* true: slots came back */
+bool lend_has_of(const struct scheduler *s, uint32_t worker); /* one of its slots is lent */
+uint32_t lend_short(struct scheduler *s); /* a borrower that has more than is kept for it, 0 none */
+void lend_one(struct scheduler *s, uint32_t borrower, uint32_t process);
+
 /* ---- amounts.c ---- */
 /* Whole GPUs that nobody uses, or the part of one that is fullest and still has room for it.
  * False: there are none. */
@@ -241,6 +280,7 @@ uint32_t room_slot_of(const struct scheduler *s, uint32_t worker);
 uint32_t room_choose_among(struct scheduler *s, const uint32_t *workers, uint32_t n);
 
 /* ---- spares.c ---- */
+void spares_ring_manager(struct scheduler *s);
 void spares_begin(struct scheduler *s); /* of a round, before what was told is read */
 void spares_look(struct scheduler *s);
 void spares_start(struct scheduler *s); /* those that are to be at work rest no more */
@@ -262,9 +302,19 @@ void limits_stop(struct scheduler *s, uint32_t index, const uint32_t *grace_ms);
 void limits_forget(struct scheduler *s, uint32_t index); /* it is settled */
 uint32_t limits_enforce(struct scheduler *s);            /* what is due; how many were */
 uint64_t limits_next_ns(struct scheduler *s);            /* when something is */
+void limits_signal(struct scheduler *s, uint32_t process, int signal); /* of a worker */
 /* Its word, judged before anything was changed, reached this limit: ends it as graph_fail() does.
  */
 void limits_fail(struct scheduler *s, uint32_t index, uint64_t word, enum limit limit);
+
+/* ---- pressure.c ---- */
+void pressure_look(struct scheduler *s);          /* if it is time */
+uint64_t pressure_next_ns(const struct scheduler *s);
+/* A READY task that was seen to use more memory than could be given now: when to ask again, 0: it
+ * may start. */
+uint64_t pressure_keeps(struct scheduler *s, const struct record *r);
+/* For want of memory: ends it as graph_fail() does. */
+void pressure_fail(struct scheduler *s, uint32_t index, uint64_t word);
 
 /* ---- near.c ---- */
 /* Like room_choose(), for a task with many bytes to read; false: it is all the same. */

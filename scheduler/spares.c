@@ -159,7 +159,7 @@ static void fetch_all_awaited(struct scheduler *s)
 
 /* ---- who is to have one ---- */
 
-static void ring_manager(struct scheduler *s)
+void spares_ring_manager(struct scheduler *s)
 {
 	if (s->manager >= 0)
 		eventfd_write(s->manager, 1);
@@ -175,7 +175,7 @@ static void set_relief(struct scheduler *s, uint32_t process, bool wanted)
 	else
 		sh_and(&s->t->control->relief[process / 64], ~bit);
 	s->relief.bits += wanted ? 1 : UINT32_MAX;
-	ring_manager(s);
+	spares_ring_manager(s);
 }
 
 void spares_forget(struct scheduler *s, uint32_t process)

@@ -174,6 +174,8 @@ uint32_t tell_scheduler(
 
 static void wake_if_awaiting(struct tables *t, uint32_t process, uint32_t index)
 {
+	if (process != SLOT_MANAGER && process == journal_slot(t))
+		journal_tell(t, index);
 	struct waiter *waiter = t->process[process].waiter;
 	for (int i = 0; i < WAITERS; i++) {
 		uint32_t awaiting = sh_peek(&waiter[i].awaiting);

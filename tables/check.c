@@ -1,6 +1,7 @@
 /* check.c - the checkers of the tables themselves, and the list of all. See tables.h. */
 #include <stdio.h>
 
+#include "tables/lent.h"
 #include "tables/tables.h"
 
 static const char *check_processes(const struct tables *t)
@@ -11,9 +12,25 @@ static const char *check_processes(const struct tables *t)
 			return "processes: a slot is in no known state";
 		bool fixed = i < SLOT_FIRST_MEMBER;
 		enum process_kind kind = process_kind(word);
-		if (process_present(word) && fixed != (kind == KIND_MANAGER ||
-		    kind == KIND_SCHEDULER))
+		if (process_present(word) && (fixed != (kind == KIND_MANAGER ||
+		    kind == KIND_SCHEDULER) ||
+		    (kind == KIND_JOURNAL && i != journal_slot(t))))
 			return "processes: a slot holds the wrong kind of process";
+	}
+	return NULL;
+}
+
+static const char *check_loans(const struct tables *t)
+{
+	for (uint32_t i = 0; i < t->limits.processes; i++) {
+		const struct process *p = &t->process[i];
+		uint64_t lent = sh_load(&p->lent);
+		if (lent_to(sh_load(&p->booked)) >= t->limits.processes)
+			return "loans: a slot is lent to none there is";
+		if (lent_claim(lent) > t->limits.processes)
+			return "loans: a worker has more slots than there are";
+		if (!lent_open(lent) && (lent_out(lent) || lent_limit(lent)))
+			return "loans: one that runs no command has slots of others";
 	}
 	return NULL;
 }
@@ -28,6 +45,8 @@ static const char *check_record(const struct tables *t, const struct record *r)
 		    "extent" : NULL;
 	if (word_owner(word) >= t->limits.processes)
 		return "records: one is owned by no process slot";
+	if (word_state(word) != RECORD_PART && record_returns(r) > word_attempt(word))
+		return "records: one was returned more often than it ran";
 	if (word_state(word) == RECORD_WAITING && sh_load(&r->uses) & USES_COUNTED &&
 	    (sh_load(&r->pending) & ~PENDING_DOOMED) == 0)
 		return "records: a task waits, and nothing is missing";
@@ -76,6 +95,7 @@ static const char *check_registry(const struct tables *t)
 void tables_check_each(const struct tables *t, tables_report_f *report, void *context)
 {
 	report(context, "processes", check_processes(t));
+	report(context, "loans", check_loans(t));
 	report(context, "records", check_records(t));
 	report(context, "pool", pool_check(&t->pool));
 	report(context, "task heap", heap_check(t->task_heap.shm, t->task_heap.capacity));

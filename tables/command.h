@@ -29,6 +29,7 @@ enum command_field {
 	COMMAND_DIRECTORY = 'd', /* absent: that of the worker */
 	COMMAND_STDIN = 'i',     /* a path; absent: empty */
 	COMMAND_CAP = 'c',       /* bytes kept of stdout, and of stderr; absent: the default */
+	COMMAND_MEMORY = 'm',    /* bytes that it may use with all it starts; absent: any */
 	COMMAND_VARIABLE = 'e',  /* NAME=VALUE, beyond the environment; any number of them */
 	COMMAND_STDIN_VALUE = 's', /* "": the value of a future is its stdin */
 	COMMAND_IN = 'n',        /* NAME: of a file that holds the value of a future, the path */
@@ -61,6 +62,7 @@ size_t command_add(char *fields, size_t length, size_t room, enum command_field 
 /* How its failure says that it is its own: what any other code means is not for it to say. */
 #define COMMAND_SAYS_EXIT   "exit code "
 #define COMMAND_SAYS_SIGNAL "signal "
+#define COMMAND_MEMORY_MAX  ((uint64_t)1 << 50)
 
 enum { /* how a command that could not be started fails, as a shell would say it */
 	COMMAND_OURS = 125,           /* nothing is wrong with the program itself */
@@ -80,6 +82,7 @@ struct command_log { /* the texts follow: the command, its label, stdout unless 
 	uint64_t wall_us;     /* from its start until nothing of it was left */
 	uint64_t user_us, system_us;
 	uint64_t resident_kb; /* of the largest process of it, at its peak */
+	uint64_t memory_kb;   /* of all its processes together, at the highest that was seen */
 	uint64_t out_bytes, err_bytes;     /* that it wrote */
 	uint64_t out_dropped, err_dropped; /* of them, beyond the cap */
 	uint64_t out_kept, err_kept;   /* with the mark where it was cut; 0: stdout is the value */

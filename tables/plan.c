@@ -42,6 +42,9 @@ void plan_make(const struct limits *limits, struct plan *ret)
 	end = (end + sizeof(struct record) - 1) & ~(sizeof(struct record) - 1);
 	p.record = place(&end, limits->records * sizeof(struct record));
 	p.more_holds = place(&end, (size_t)limits->records * (limits->processes / 64 - 1) * 8);
+	size_t bits = ((size_t)limits->records + 63) / 64 * sizeof(uint64_t);
+	p.news = place(&end, bits);
+	p.recorded = place(&end, bits);
 	p.pool = place(&end, pool_bytes(limits->records));
 	p.task_heap = place(&end, heap_bytes(limits->records));
 	p.arena_pages = (uint32_t)(limits->store_bytes / limits->nodes / STORE_PAGE_BYTES);

@@ -9,6 +9,7 @@
 static const char *const kind_names[KINDS] = {
 	[KIND_NONE] = "none", [KIND_MANAGER] = "manager", [KIND_SCHEDULER] = "scheduler",
 	[KIND_WORKER] = "worker", [KIND_CLIENT] = "client",
+	[KIND_JOURNAL] = "journal",
 };
 
 static const char *const state_names[PROCESS_STATES] = {
@@ -68,6 +69,7 @@ bool process_claim(struct process *p, enum process_kind kind, pid_t pid, const c
 	sh_poke(&p->handed, 0);
 	sh_poke(&p->booked, 0);
 	sh_poke(&p->booked_seen, 0);
+	sh_poke(&p->lent, 0);
 	sh_poke(&p->node, 0);
 	sh_poke(&p->running, 0);
 	sh_poke(&p->done, 0);

@@ -24,7 +24,8 @@
 #include "shm/event.h"
 #include "shm/steps.h"
 
-enum process_kind { KIND_NONE, KIND_MANAGER, KIND_SCHEDULER, KIND_WORKER, KIND_CLIENT, KINDS };
+enum process_kind { KIND_NONE, KIND_MANAGER, KIND_SCHEDULER, KIND_WORKER, KIND_CLIENT, KIND_JOURNAL,
+	KINDS };
 enum process_state {
 	PROCESS_FREE,
 	PROCESS_STARTING,
@@ -104,6 +105,11 @@ struct process {
 	shared64 waiting_ns; /* W: itself. When the wait began in which its task sleeps, 0: in none.
 			      * It also tells that wait from others of this process. */
 	shared64 refused;    /* W: scheduler. The wait that is to fail, by its waiting_ns. */
+	shared64 lent;       /* W: itself and the scheduler. Slots lent to the command it runs
+			      * (lent.h). */
+	shared64 memory;     /* W: itself. Bytes that a command it runs has now, with all it */
+	shared64 memory_peak; /* started, and had at most: as of the last look (worker/memory.c). */
+	shared64 memory_seen; /* W: scheduler, before FLAG_MEMORY. Bytes of it and all below it. */
 	uint32_t spare;      /* W: manager, before STARTING. The process slot it was started to
 			      * stand in for, 0: it is a worker in its own right. */
 };

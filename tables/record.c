@@ -97,3 +97,21 @@ int record_return(struct record *r, uint64_t *seen)
 	return record_step(r, seen, RECORD_RUNNING, owner, word_attempt(*seen),
 	    flags | FLAG_RETURN) ? 0 : -EAGAIN;
 }
+
+int record_evict(struct record *r, uint64_t *seen, bool for_good)
+{
+	uint32_t owner = word_owner(*seen);
+	if (word_state(*seen) != RECORD_RUNNING || word_flags(*seen) & FLAGS_STOPPING ||
+	    owner == SLOT_SCHEDULER)
+		return -EALREADY;
+	uint32_t how = for_good || !may_be_returned(r) ? FLAG_LATE : FLAG_RETURN;
+	return record_step(r, seen, RECORD_RUNNING, owner, word_attempt(*seen),
+	    word_flags(*seen) | how | FLAG_MEMORY) ? 0 : -EAGAIN;
+}
+
+void record_raise_demand(struct record *r, uint64_t bytes)
+{
+	uint32_t code = demand_code(bytes);
+	if (code > r->demand)
+		r->demand = code & 0xff;
+}

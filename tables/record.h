@@ -46,6 +46,8 @@ enum {
 			  * it keeps its arguments, for plm_retry(). */
 	FLAG_RETURN = 16, /* of RUNNING: asked to stop, to go back into the queue. Of READY: that is
 			   * how its last attempt ended, which counts as no try. */
+	FLAG_MEMORY = 32, /* of RUNNING, with FLAG_RETURN or FLAG_LATE: memory ran out, and it is to
+			   * end at once. W: scheduler. */
 	FLAGS_STOPPING = FLAG_CANCEL | FLAG_LATE | FLAG_RETURN, /* of RUNNING */
 };
 
@@ -263,6 +265,11 @@ int record_cancel(struct record *r, uint64_t *seen, uint32_t by);
  * there; -EAGAIN as above; -EALREADY: it is settled, or will be; -EOVERFLOW: the word has no number
  * for one attempt more and all the retries that are left; -EINVAL: no task that was submitted. */
 int record_return(struct record *r, uint64_t *seen);
+/* The same for want of memory: it goes back into the queue, or, for good, fails. 0, -EAGAIN, or
+ * -EALREADY: it does not run, or was asked to stop. */
+int record_evict(struct record *r, uint64_t *seen, bool for_good);
+/* By the owner: it was seen to use so much. */
+void record_raise_demand(struct record *r, uint64_t bytes);
 
 /* ---- the order of tasks: larger key first ---- */
 

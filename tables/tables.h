@@ -14,11 +14,13 @@
 #include "shm/ring.h"
 #include "shm/segment.h"
 #include "store/arena.h"
+#include "tables/journal.h"
 #include "tables/process.h"
 #include "tables/record.h"
 #include "tables/registry.h"
 #include "tables/resources.h"
 #include "tables/terms.h"
+#include "tables/memory.h"
 
 struct limits { /* chosen at boot, then fixed */
 	uint32_t processes; /* slots, a multiple of 64 */
@@ -33,6 +35,12 @@ enum runtime_mode { MODE_STARTING, MODE_UP, MODE_DRAINING, MODE_STOPPED };
 enum { /* bits of control.admission, which say what does not go on while the runtime is up */
 	ADMISSION_PAUSED = 1, /* no task starts, but what a running one waits for, in its place */
 	ADMISSION_CLOSED = 2, /* clients may not submit */
+};
+
+enum jobserver_form { /* what a command finds in MAKEFLAGS */
+	JOBSERVER_NONE,
+	JOBSERVER_PIPE, /* two descriptors, which GNU make knows since ever */
+	JOBSERVER_FIFO, /* a path: GNU make from 4.4 on, ninja from 1.13 on, cargo */
 };
 
 enum { REASSIGNED_KEPT = 64, DRAINED_WORDS = (WORKERS_MAX + 63) / 64 };
@@ -54,11 +62,13 @@ struct control { /* the first page of the control segment, behind the segment's 
 	uint64_t seed;     /* of what is drawn */
 	uint32_t ageing_ms; /* 0: nothing ages */
 	uint32_t spares;   /* at most so many processes stand in for workers whose tasks wait */
+	uint32_t jobserver; /* idle slots are lent to commands: enum jobserver_form */
 	char name[RUNTIME_NAME_BYTES];
 	struct worker_kind kind[WORKER_KINDS_MAX];
 	struct resource_names resources;
 	char device[DEVICES_MAX][DEVICE_ID_BYTES]; /* GPUs, as CUDA_VISIBLE_DEVICES names them */
 	uint64_t memory;   /* that tasks may declare together, bytes */
+	struct memory_rules memory_rules;
 	shared32 made;     /* W: manager, last at boot: what stands above is complete, and another
 			    * manager may go on with it */
 	_Alignas(CACHE_LINE_BYTES) shared32 mode;     /* W: manager.  R: anyone. enum runtime_mode
@@ -75,10 +85,26 @@ struct control { /* the first page of the control segment, behind the segment's 
 	shared32 restarts;                            /* W: manager. For people. */
 	shared64 returned;                            /* W: who returns a task to the queue (add).
 						       * For people. */
+	shared32 memory_state;                        /* W: scheduler. enum memory_state */
+	shared64 memory_total, memory_free;           /* W: scheduler, at its last look. Bytes. */
+	shared32 memory_running;                      /* W: scheduler, as they. Tasks that ran. */
+	shared64 memory_ours;                         /* W: scheduler, when it last looked for whom
+						       * to end. Bytes that tasks had. */
+	shared64 evicted;                             /* W: scheduler. Of `returned`, and others
+						       * that failed: for want of memory. */
 	struct reassigned reassigned;
 	shared64 changes;                             /* W: who joins, and the manager for the dead:
 						       * moves when a process slot came or went. */
+	shared64 lent_changes;                        /* W: who borrows; moves when the scheduler
+						       * is to look at loans (lent.h). */
+	shared32 outer;                               /* W: manager. 1: workers come as tasks wait
+						       * and a jobserver has tokens. */
+	shared32 tasks_wait;                          /* W: scheduler, then. No slot is idle for
+						       * them. */
+	shared32 slots_wanted;                        /* W: scheduler. Somebody borrows, and could
+						       * use a slot that becomes idle. */
 	struct lock_shm graph_lock;
+	_Alignas(CACHE_LINE_BYTES) struct journal_shm journal;
 	_Alignas(CACHE_LINE_BYTES) shared64 turn; /* W: submitters, scheduler (turns.h) */
 	_Alignas(CACHE_LINE_BYTES) struct event room; /* posted by the scheduler when it freed
 						       * records or store while somebody waited */
@@ -108,6 +134,7 @@ struct tables { /* filled in place; never copied: its locks point into it */
 	struct process *process;
 	struct record *record;
 	shared64 *more_holds; /* [record][words - 1], for process slots from 64 on */
+	shared64 *news, *recorded; /* a bit each record (journal.h) */
 	struct registry registry;
 	struct terms_shm *terms; /* under the registry's lock */
 	struct pool pool;     /* of records */
@@ -256,10 +283,18 @@ void process_post_all(struct tables *t, uint32_t process);
 /* Wakes every sleeper of it, whatever the words say: after a death, at the end. */
 void process_bump(struct tables *t, uint32_t process);
 
+/* What somebody ordered, and what the memory that is left allows. */
+static inline uint32_t tables_admission(const struct tables *t)
+{
+	return sh_load(&t->control->admission) |
+	    (sh_load(&t->control->memory_state) == MEMORY_SHORT ? ADMISSION_PAUSED : 0);
+}
+
 /* The queue rests: who could start a task leaves it to the scheduler, which keeps it. */
 static inline bool tables_paused(const struct tables *t)
 {
-	return sh_peek(&t->control->admission) & ADMISSION_PAUSED;
+	return sh_peek(&t->control->admission) & ADMISSION_PAUSED ||
+	    sh_peek(&t->control->memory_state) == MEMORY_SHORT;
 }
 
 /* Somebody asked this worker, by its number, to leave and stay away. */

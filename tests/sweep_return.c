@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "tests/world.h"
 
-enum { LARGE_BYTES = 100 };
+enum { LARGE_BYTES = 100, SEEN_BYTES = 100 << 20 };
 
 static char large[LARGE_BYTES];
 static plm_ref task, after;
@@ -157,12 +157,39 @@ static const char *judge_return_of_the_dead(void *image)
 	return world_judge(SLOT_SCHEDULER, returned_once);
 }
 
+/* The same for want of memory: what its worker was seen to use is not forgotten. */
+static void setup_evicted(void *image)
+{
+	setup_running_once(image);
+	struct record *r = record_at(&world.tables, ref_index(task.id));
+	uint64_t word = sh_load(&r->state);
+	sh_store(&world.tables.process[WORLD_WORKER].memory_seen, SEEN_BYTES);
+	SWEEP_REQUIRE(record_evict(r, &word, false) == 0);
+	world_declare_dead(WORLD_WORKER);
+}
+
+static const char *evicted_once(void)
+{
+	const struct record *r = record_at(&world.tables, ref_index(task.id));
+	if (demand_bytes(r->demand) < SEEN_BYTES)
+		return "what it used was forgotten";
+	return returned_once();
+}
+
+static const char *judge_evicted(void *image)
+{
+	(void)image;
+	return world_judge(SLOT_SCHEDULER, evicted_once);
+}
+
 static const struct sweep_op ops[] = {
     OP("return of a running task", setup_running_once, requeue, recover_both, judge_requeue),
     LONG("end of an attempt that is returned", setup_returned, run_returned, recover_worker,
 	judge_returned),
     LONG("return of a task whose worker is dead", setup_return_of_the_dead, schedule,
 	recover_scheduler, judge_return_of_the_dead),
+    LONG("return for want of memory, its worker is dead", setup_evicted, schedule,
+	recover_scheduler, judge_evicted),
 };
 
 int main(void)

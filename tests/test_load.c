@@ -150,6 +150,7 @@ static const struct { const char *line, *why; } bad_lines[] = {
 	{ "{\"shell\": \"a\", \"needs\": \"gpus=1\"}", "gpus=1" },
 	{ "{\"shell\": \"a\", \"replicas\": 0}", "\"replicas\"" },
 	{ "{\"shell\": \"a\", \"output_cap\": \"much\"}", "output_cap" },
+	{ "{\"shell\": \"a\", \"mem_limit\": \"much\"}", "mem_limit" },
 	{ "{\"shell\": \"a\", \"env\": {\"A=B\": \"c\"}}", "without =" },
 	{ "{\"shell\": \"a\", \"env\": \"A=B\"}", "an object" },
 	{ "{\"shell\": \"a\", \"label\": \"\"}", "\"label\"" },

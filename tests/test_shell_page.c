@@ -1,6 +1,6 @@
-/* test_shell_page.c - the examples of docs/shell.md, run as they stand: each block of sh by a shell
- * of its own, all in one directory, with one runtime. It must succeed, and print the block of text
- * that follows it. */
+/* test_shell_page.c - the examples of docs/shell.md and docs/durable.md, run as they stand: each
+ * block of sh by a shell of its own, all of a page in one directory, with one runtime. It must
+ * succeed, and print the block of text that follows it. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "tests/run_suite.h"
 #include "tests/runtime.h"
 
-enum { TEST_TIMEOUT_S = 60, PAGE_BYTES = 1 << 16, PATH_BYTES = 4096, EXAMPLES_LEAST = 7 };
+enum { TEST_TIMEOUT_S = 60, PAGE_BYTES = 1 << 16, PATH_BYTES = 4096, EXAMPLES_LEAST = 13 };
 
 static struct runtime rt;
 
@@ -61,9 +61,9 @@ static void run_block(const char *block, const char *expected)
 	    expected, out);
 }
 
-START_TEST(the_examples_print_what_the_page_says)
+static void run_page(const char *path, int least)
 {
-	char *page = read_page("docs/shell.md"), *block;
+	char *page = read_page(path), *block;
 	const char *at = page;
 	int examples = 0;
 	runtime_boot(&rt, "--workers", "2",);
@@ -75,10 +75,21 @@ START_TEST(the_examples_print_what_the_page_says)
 		free(expected);
 		free(block);
 	}
-	ck_assert_int_ge(examples, EXAMPLES_LEAST);
+	ck_assert_int_ge(examples, least);
 	runtime_stop(&rt);
 	runtime_end(&rt);
 	free(page);
+}
+
+START_TEST(the_examples_print_what_the_page_says)
+{
+	run_page("docs/shell.md", EXAMPLES_LEAST);
+}
+END_TEST
+
+START_TEST(what_is_durable_is_there_as_the_page_says)
+{
+	run_page("docs/durable.md", 1);
 }
 END_TEST
 
@@ -88,6 +99,7 @@ int main(void)
 	TCase *tcase = tcase_create("examples");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
 	tcase_add_test(tcase, the_examples_print_what_the_page_says);
+	tcase_add_test(tcase, what_is_durable_is_there_as_the_page_says);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #
 #	base <- shm <- heap, store <- tables <- client, scheduler <- worker <- lifecycle
 #	                                        client <- cli
+#	client <- journal <- lifecycle, cli (history alone)
 #	base <- policy <- scheduler, lifecycle, cli
 #	base <- topology <- lifecycle, cli
 #    Examples and the module `probe` see what any user sees: plm.h. Benches see no part of a
@@ -35,8 +36,9 @@ below[topology]="base"
 below[client]="${below[tables]} tables"
 below[scheduler]="${below[tables]} tables policy"
 below[worker]="${below[client]} client topology"
-below[lifecycle]="${below[worker]} scheduler worker policy topology"
-below[cli]="${below[client]} client policy topology"
+below[journal]="${below[client]} client"
+below[lifecycle]="${below[worker]} scheduler worker journal policy topology"
+below[cli]="${below[client]} client policy topology journal"
 below[bench]="base shm"
 
 offences=0

@@ -22,6 +22,7 @@ struct plm_call {
 	struct call_arg here[CALL_ARGS_HERE];
 	size_t nargs;
 	struct plm_call *outer; /* the task that waits while this one runs in its place */
+	uint64_t memory_peak; /* of a command, as it was seen */
 	unsigned keeps_part; /* this result outlives a failure; 0: none does */
 	int code;
 	char message[CALL_MESSAGE_BYTES];

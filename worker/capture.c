@@ -77,6 +77,8 @@ void capture_take(struct capture *c)
 	ssize_t n = read(c->pipe, piece, sizeof piece);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
+	if (n < 0 && !c->error)
+		c->error = errno; /* what else it writes is lost: that is no success */
 	if (n <= 0) {
 		end(c);
 		return;

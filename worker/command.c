@@ -13,8 +13,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/scan.h"
 
-enum { US_PER_S = 1000000, NS_PER_US = 1000, LAST_LINES_BYTES = 420 };
+enum { US_PER_S = 1000000, NS_PER_US = 1000, LAST_LINES_BYTES = 420,
+	BYTES_PER_KB = 1024 };
 
 /* ---- what is asked for ---- */
 
@@ -33,6 +35,7 @@ static int take_fields(struct command *c)
 		case COMMAND_DIRECTORY: c->directory = text; break;
 		case COMMAND_STDIN: c->input = text; break;
 		case COMMAND_CAP: c->cap = strtoull(text, NULL, 10); break;
+		case COMMAND_MEMORY: c->memory_limit = strtoull(text, NULL, 10); break;
 		case COMMAND_VARIABLE: break; /* environment.c */
 		case COMMAND_STDIN_VALUE: case COMMAND_IN: case COMMAND_OUT: case COMMAND_AFTER:
 			break; /* objects.c */
@@ -116,6 +119,7 @@ static void command_free(struct command *c)
 {
 	objects_close(c);
 	free(c->memory);
+	free(c->makeflags);
 	free(c->argv);
 	free(c->envp);
 }
@@ -136,6 +140,13 @@ static uint64_t microseconds(struct timeval t)
 	return (uint64_t)t.tv_sec * US_PER_S + (uint64_t)t.tv_usec;
 }
 
+/* What ended before the first look had one process or few. */
+static uint64_t memory_kb(const struct run *run)
+{
+	uint64_t seen = run->memory.peak / BYTES_PER_KB, one = (uint64_t)run->usage.ru_maxrss;
+	return seen > one ? seen : one;
+}
+
 static struct command_log describe(const struct run *run, uint64_t begun_ns)
 {
 	return (struct command_log){ .magic = COMMAND_LOG_MAGIC,
@@ -144,7 +155,7 @@ static struct command_log describe(const struct run *run, uint64_t begun_ns)
 		.wall_us = (clock_ns() - begun_ns) / NS_PER_US,
 		.user_us = microseconds(run->usage.ru_utime),
 		.system_us = microseconds(run->usage.ru_stime),
-		.resident_kb = (uint64_t)run->usage.ru_maxrss,
+		.resident_kb = (uint64_t)run->usage.ru_maxrss, .memory_kb = memory_kb(run),
 		.out_bytes = run->out.came, .err_bytes = run->err.came,
 		.out_dropped = run->out.came - run->out.kept,
 		.err_dropped = run->err.came - run->err.kept,
@@ -212,10 +223,19 @@ static int leave_stdout(const struct run *run)
 	return 0;
 }
 
+static int say_too_large(const struct run *run)
+{
+	char used[DECIMAL_TEXT_BYTES], limit[DECIMAL_TEXT_BYTES];
+	return plm_fail(run->call, ENOMEM, "with all that it had started it used %s of memory, "
+	    "more than the %s it may (--mem-limit): killed",
+	    size_text(run->memory.over >> 20 << 20, used), size_text(run->memory.limit, limit));
+}
+
 static int settle(const struct command *c, struct run *run, uint64_t begun_ns)
 {
 	struct command_log log = describe(run, begun_ns);
-	int r = run->status == 0 ? leave_stdout(run) : say_end(run);
+	int r = run->memory.over ? say_too_large(run) :
+	    run->status == 0 ? leave_stdout(run) : say_end(run);
 	if (r == 0)
 		r = objects_leave(c);
 	leave_log(c, run, log, r != 0 || plm_cancelled(run->call));
@@ -284,6 +304,7 @@ static int run_to_the_end(struct command *c, struct run *run)
 		sh_fence(); /* from now on who asks us to stop sees that, or we see the asking */
 		run_watch(run);
 		sh_store(&me->alert, 0);
+		jobserver_close(run->jobserver);
 		r = settle(c, run, begun_ns);
 	} else {
 		leave_log(c, run, describe(run, begun_ns), false);
@@ -296,13 +317,16 @@ static int run_to_the_end(struct command *c, struct run *run)
 static int command_run(plm_call *call)
 {
 	struct command c = { .call = call, .label = "", .cap = COMMAND_CAP_DEFAULT };
+	jobserver_none(&c.jobserver, call);
 	int r = take_arguments(&c);
 	if (r == 0) {
-		struct run run = { .call = call, .pid = -1, .pidfd = -1, .kill_ns = DEADLINE_NEVER,
+		struct run run = { .call = call, .jobserver = &c.jobserver, .pid = -1, .pidfd = -1,
+			.kill_ns = DEADLINE_NEVER,
 			.out = { .call = call, .stream = 1, .pipe = -1, .theirs = -1, .file = -1,
 			    .cap = c.cap },
 			.err = { .call = call, .stream = 2, .pipe = -1, .theirs = -1, .file = -1,
-			    .cap = c.cap } };
+			    .cap = c.cap },
+			.memory = { .limit = c.memory_limit } };
 		block_interrupts(&run.waiting);
 		adopt_descendants(&run);
 		r = run_to_the_end(&c, &run);
@@ -310,6 +334,7 @@ static int command_run(plm_call *call)
 		capture_close(&run.out);
 		capture_close(&run.err);
 	}
+	jobserver_close(&c.jobserver);
 	command_free(&c);
 	return r;
 }

@@ -18,6 +18,7 @@
 #include "base/group.h"
 #include "tables/command.h"
 #include "worker/call.h"
+#include "worker/jobserver.h"
 
 extern const plm_module command_module;
 
@@ -36,11 +37,14 @@ struct command { /* what is asked for; texts lie in the task's arguments, or in 
 	struct plm_call *call;
 	char **argv, **envp;      /* memory, both */
 	char *memory;             /* of the words */
+	char *makeflags;          /* memory, too */
+	struct jobserver jobserver;
 	const char *directory;    /* NULL: where the worker is */
 	const char *input;        /* NULL: empty */
 	const char *label;        /* "": none */
 	bool shell;               /* its word is a line */
 	uint64_t cap;
+	uint64_t memory_limit;    /* 0: none */
 	const char *environment;  /* zero-ended texts */
 	size_t environment_bytes;
 	const char *fields;
@@ -77,6 +81,7 @@ struct start { /* of a process */
 	char *const *argv, *const *envp;
 	const char *directory; /* NULL: stays */
 	int in, out, err;      /* -1: as the worker's own */
+	int more[2];           /* it finds these as well, by the same numbers; -1: none */
 	sigset_t mask;         /* of signals, as it was before ours were blocked */
 	pid_t parent;
 	int error;             /* errno; 0: the program runs */
@@ -115,6 +120,21 @@ bool capture_copy(const struct capture *c, char *ret);
 void capture_last_lines(const struct capture *c, char *ret, size_t size);
 void capture_close(struct capture *c);
 
+/* ---- memory.c ---- */
+
+struct watched_memory { /* of the command and all that it has started */
+	uint64_t limit;         /* 0: any */
+	uint64_t peak;          /* as far as was seen */
+	uint64_t over;          /* so much was used when the limit was passed; 0: it was not */
+	uint64_t next_ns, pause_ns; /* to look, and between the looks */
+};
+
+struct run;
+void memory_begin(struct run *run);
+/* If it is time: tells the process slot. False: it uses more than it may. */
+bool memory_look(struct run *run);
+void memory_end(struct run *run);
+
 /* ---- watch.c ---- */
 
 struct run { /* a command that runs */
@@ -122,6 +142,7 @@ struct run { /* a command that runs */
 	pid_t pid;
 	int pidfd;
 	struct capture out, err;
+	struct jobserver *jobserver;
 	sigset_t waiting;       /* the mask while it sleeps: interrupts come then, and only then */
 	struct family before;   /* children of the worker that are none of the command's */
 	unsigned interrupts;    /* since it was asked to stop */
@@ -130,6 +151,7 @@ struct run { /* a command that runs */
 	int status;             /* as of wait() */
 	unsigned left;
 	struct rusage usage;    /* of all that was waited for */
+	struct watched_memory memory;
 };
 
 /* Until the command has ended, and nothing of it is left. */

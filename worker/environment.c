@@ -83,6 +83,43 @@ static void set_needs(struct variables *v, const struct plm_call *call)
 	}
 }
 
+static const char *text_of(const struct variables *v, const char *variable)
+{
+	char **there = find(v, variable);
+	return there ? *there + strlen(variable) : NULL;
+}
+
+/* They tell of the jobserver of whoever submitted, which is none of ours. */
+static void drop_flags_of_others(struct variables *v)
+{
+	static const char *const theirs[] = { "MFLAGS=", "CARGO_MAKEFLAGS=" };
+	for (size_t i = 0; i < COUNT_OF(theirs); i++) {
+		char **there = find(v, theirs[i]);
+		if (there && strstr(*there, "--jobserver"))
+			*there = v->list[--v->n];
+	}
+}
+
+/* Which form, its task may say; or that it wants none. */
+static int set_makeflags(struct variables *v, struct command *c)
+{
+	enum jobserver_form form = c->call->rt->tables.control->jobserver;
+	const char *wanted = text_of(v, "PLM_JOBSERVER=");
+	if (wanted && strcmp(wanted, "pipe") == 0)
+		form = JOBSERVER_PIPE;
+	if (wanted && strcmp(wanted, "fifo") == 0)
+		form = JOBSERVER_FIFO;
+	bool none = wanted && strcmp(wanted, "none") == 0;
+	if (!c->call->rt->tables.control->jobserver || none || !jobserver_open(&c->jobserver, form))
+		return 0;
+	drop_flags_of_others(v);
+	c->makeflags = jobserver_makeflags(&c->jobserver, text_of(v, "MAKEFLAGS="));
+	if (!c->makeflags)
+		return plm_fail(c->call, COMMAND_OURS, "no memory for MAKEFLAGS");
+	set(v, c->makeflags);
+	return 0;
+}
+
 static size_t count_zeros(const char *text, size_t length)
 {
 	size_t n = 0;
@@ -138,5 +175,5 @@ int command_environment(struct command *c)
 	add_fields(&v, c);
 	add_files(&v, c);
 	set_task(&v, c->call);
-	return 0;
+	return set_makeflags(&v, c);
 }

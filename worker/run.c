@@ -112,6 +112,22 @@ static enum record_state commit_late(struct worker *w, struct plm_call *call)
 	return commit_failure(w, call, !total);
 }
 
+/* What the scheduler saw when it decided, or we before. */
+static void raise_demand(struct worker *w, struct plm_call *call)
+{
+	record_raise_demand(call->record, sh_peek(&w->rt.me->memory_seen));
+	record_raise_demand(call->record, call->memory_peak);
+}
+
+/* It may be tried again, when it finds more or wants less. */
+static enum record_state commit_evicted(struct worker *w, struct plm_call *call)
+{
+	raise_demand(w, call);
+	memory_describe(&w->rt.tables, call->record, call->message, sizeof call->message);
+	call->code = ENOMEM;
+	return commit_failure(w, call, true);
+}
+
 static enum record_state commit_cancelled(struct worker *w, struct plm_call *call)
 {
 	call_discard_results(call);
@@ -122,6 +138,8 @@ static enum record_state commit_cancelled(struct worker *w, struct plm_call *cal
 static enum record_state commit_returned(struct worker *w, struct plm_call *call)
 {
 	call_discard_results(call);
+	if (word_flags(call->word) & FLAG_MEMORY)
+		raise_demand(w, call);
 	record_count_return(call->record, word_attempt(call->word));
 	return commit(w, call, RECORD_READY, FLAG_RETURN);
 }
@@ -135,6 +153,8 @@ static enum record_state commit_outcome(struct worker *w, struct plm_call *call)
 			state = commit_cancelled(w, call);
 		else if (word_flags(call->word) & FLAG_RETURN)
 			state = commit_returned(w, call);
+		else if (word_flags(call->word) & FLAG_MEMORY)
+			state = commit_evicted(w, call);
 		else if (word_flags(call->word) & FLAG_LATE)
 			state = commit_late(w, call);
 		else if (call->code)
@@ -159,6 +179,8 @@ static void settle(struct worker *w, struct plm_call *call)
 	else
 		sh_poke(count, sh_peek(count) + 1);
 	if (state == RECORD_READY) {
+		if (journal_wants(&rt->tables, call->record))
+			journal_tell(&rt->tables, index); /* it does not run any more */
 		worker_tell(w, HINT_SUBMITTED, ref, true); /* to be run again */
 		return;
 	}
@@ -219,7 +241,8 @@ static void tell_start(struct worker *w, const struct record *r, uint64_t word)
 }
 
 /* A slot booked for a task claims no other, but for what it runs in the place of that one; and a
- * task with needs runs nowhere else. What was handed to us while we were booked goes back. */
+ * task with needs runs nowhere else. What was handed to us while we were booked goes back, and so
+ * does what was ended for want of memory meanwhile. */
 static bool may_claim(struct worker *w, const struct record *r, uint64_t ref, uint64_t word)
 {
 	uint64_t booked = sh_load(&w->rt.me->booked);
@@ -227,7 +250,8 @@ static bool may_claim(struct worker *w, const struct record *r, uint64_t ref, ui
 		return true;
 	if (r->terms && record_needs(&w->rt.tables, r))
 		return false;
-	if ((booked == 0 || w->call) && !(word_attempt(word) && worker_leaves_retry(w, ref, word)))
+	if ((booked == 0 || w->call) && !memory_keeps(&w->rt.tables, r) &&
+	    !(word_attempt(word) && worker_leaves_retry(w, ref, word)))
 		return true;
 	worker_tell(w, HINT_SUBMITTED, ref, true);
 	return false;
@@ -256,6 +280,8 @@ bool worker_run_record(struct worker *w, uint32_t index)
 	sh_poke(&rt->me->running_since_ns, started_ns);
 	sh_poke(&rt->me->beat_ns, started_ns);
 	w->call = &call;
+	if (journal_wants(&rt->tables, r))
+		journal_tell(&rt->tables, index); /* it has begun */
 	if (r->terms && record_needs(&rt->tables, r))
 		needs_begin(w, r);
 	call_function(w, &call);

@@ -53,6 +53,9 @@ static _Noreturn void become(struct start *s)
 	dup2(s->out, STDOUT_FILENO);
 	dup2(s->err, STDERR_FILENO);
 	syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
+	for (int i = 0; i < 2; i++)
+		if (s->more[i] >= 0)
+			fcntl(s->more[i], F_SETFD, 0);
 	reset_signals(s);
 	s->error = 0;
 	execve(s->path, s->argv, s->envp);
@@ -199,8 +202,9 @@ pid_t command_start(const struct command *c, const sigset_t *mask, int in, int o
 		word = found;
 	}
 	struct start s = { .path = word, .argv = c->argv, .envp = c->envp, .in = in, .out = out,
-		.err = err, .directory = c->directory, .mask = *mask,
-		.parent = getpid(), .group = command_group(c->call) };
+		.err = err, .more = { c->jobserver.read, c->jobserver.write },
+		.directory = c->directory, .mask = *mask, .parent = getpid(),
+		.group = command_group(c->call) };
 	sigfillset(&all);
 	s.odd = odd_signals(c->call);
 	pthread_sigmask(SIG_SETMASK, &all, &before);

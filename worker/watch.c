@@ -20,6 +20,13 @@ static void signal_group(const struct run *run, int signal)
 	kill(-run->pid, SIGCONT); /* one that is stopped, too */
 }
 
+/* There is no time to ask. */
+static void kill_at_once(struct run *run)
+{
+	run->killed = true;
+	signal_group(run, SIGKILL);
+}
+
 static void ask(struct run *run)
 {
 	bool stopped = sh_peek(&run->call->rt->tables.control->mode) == MODE_STOPPED;
@@ -35,6 +42,10 @@ static void heed_cancellation(struct run *run)
 {
 	if (run->killed || !plm_cancelled(run->call))
 		return;
+	if (word_flags(sh_load(&run->call->record->state)) & FLAG_MEMORY) {
+		kill_at_once(run);
+		return;
+	}
 	if (!run->asked)
 		ask(run);
 	if (run->interrupts < GRACE_INTERRUPTS - 1 && clock_ns() < run->kill_ns)
@@ -57,9 +68,14 @@ static void sleep_until_something(struct run *run)
 {
 	struct pollfd wake[] = { { .fd = run->pidfd, .events = POLLIN },
 		{ .fd = run->out.pipe, .events = POLLIN },
-		{ .fd = run->err.pipe, .events = POLLIN } };
-	struct timespec tick = clock_timespec((run->kill_ns == DEADLINE_NEVER ? SAFETY_TICK_MS :
-	    STOP_GRACE_MS / 4) * NS_PER_MS);
+		{ .fd = run->err.pipe, .events = POLLIN }, { .fd = -1 }, { .fd = -1 } };
+	uint64_t now = clock_ns(), look_ns = run->memory.next_ns > now ? run->memory.next_ns - now
+								       : 0;
+	uint64_t wait_ns = (run->kill_ns == DEADLINE_NEVER ? SAFETY_TICK_MS : STOP_GRACE_MS / 4) *
+	    NS_PER_MS;
+	wait_ns = look_ns < wait_ns ? look_ns : wait_ns;
+	jobserver_wait(run->jobserver, wake + 3, &wait_ns);
+	struct timespec tick = clock_timespec(wait_ns);
 	int n = ppoll(wake, COUNT_OF(wake), &tick, &run->waiting);
 	if (n < 0)
 		run->interrupts += errno == EINTR;
@@ -75,10 +91,15 @@ static void sleep_until_something(struct run *run)
 
 void run_watch(struct run *run)
 {
+	memory_begin(run);
 	while (!run->ended) {
 		heed_cancellation(run);
+		jobserver_step(run->jobserver);
+		if (!memory_look(run) && !run->killed)
+			kill_at_once(run);
 		sleep_until_something(run);
 	}
+	memory_end(run);
 	run->left = leftovers_end(&run->before, command_group(run->call), run->killed,
 	    &run->usage);
 	capture_drain(&run->out);

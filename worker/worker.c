@@ -169,6 +169,15 @@ static bool work_waits(void *worker)
 	    sh_load(&w->rt.me->booked) != sh_peek(&w->rt.me->booked_seen);
 }
 
+/* Somebody could borrow this slot. Either the scheduler has seen that we are idle, or we see that
+ * it looked in vain. */
+static void tell_if_wanted(struct worker *w)
+{
+	sh_fence();
+	if (sh_load(&w->rt.tables.control->slots_wanted) && !sh_load(&w->rt.me->booked))
+		w->untold = w->urgent = true;
+}
+
 static void rest(struct worker *w)
 {
 	struct plm *rt = &w->rt;
@@ -178,6 +187,8 @@ static void rest(struct worker *w)
 		return;
 	if (spin_until(&rt->tables, work_waits, w))
 		return;
+	if (rt->tables.control->jobserver)
+		tell_if_wanted(w);
 	worker_report(w); /* what could wait while we were at it */
 	uint32_t seen = event_prepare(&rt->me->event);
 	if (work_waits(w) || must_leave(w))

@@ -81,6 +81,29 @@ static int hold(plm_call *call)
 	return plm_fail(call, EIO, "not yet");
 }
 
+/* FILE MEGABYTES: takes so much memory, by and by, and keeps it until it is asked to stop. */
+static int hog(plm_call *call)
+{
+	enum { STEP_MB = 8, PACE_MS = 20, NS_PER_MS = 1000000 };
+	char word[TEXT_BYTES];
+	size_t wanted = strtoul(text(call, 1, word), NULL, 10);
+	char **step = calloc(wanted / STEP_MB + 1, sizeof *step);
+	note(call, "begins");
+	for (size_t i = 0; i * STEP_MB < wanted && step && !plm_cancelled(call); i++) {
+		step[i] = malloc((size_t)STEP_MB << 20);
+		if (step[i])
+			memset(step[i], 1, (size_t)STEP_MB << 20);
+		nanosleep(&(struct timespec){ .tv_nsec = PACE_MS * NS_PER_MS }, NULL);
+	}
+	note(call, "has");
+	while (!plm_cancelled(call))
+		nanosleep(&(struct timespec){ .tv_nsec = US_PER_S }, NULL);
+	for (size_t i = 0; step && i * STEP_MB < wanted; i++)
+		free(step[i]);
+	free(step);
+	return 0;
+}
+
 /* FILE: looks only when a system call returns. */
 static int doze(plm_call *call)
 {
@@ -121,6 +144,7 @@ PLM_MODULE(stubborn, { "flaw", flaw, "FILE [VALUE]: fails until FILE.enough exis
     { "die", die, "FILE: ends its worker" },
     { "obey", obey, "FILE: runs until it is asked to stop" },
     { "hold", hold, "FILE: runs until FILE.enough exists, then fails" },
+    { "hog", hog, "FILE MEGABYTES: takes memory and keeps it until it is asked to stop" },
     { "doze", doze, "FILE: sleeps until a signal wakes it" },
     { "ignore", ignore, "FILE: does not stop" },
     { "await", await, "REF [BELOW]: waits for REF, or for a task after it" });

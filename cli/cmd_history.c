@@ -1,0 +1,357 @@
+/* cmd_history.c - what the journal of a runtime has written, also when the runtime is gone. */
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "base/why.h"
+#include "cli/arguments.h"
+#include "client/handle.h"
+#include "journal/history.h"
+
+enum {
+	OWN_STATE_DIRECTORY = OPTION_OWN, OWN_SINCE, OWN_UNTIL, OWN_INCLUDE, OWN_LABEL,
+	OWN_EXIT_CODE, OWN_ENDED_AS, OWN_TOTALS, OWN_LIMIT,
+};
+
+enum { LIMIT_DEFAULT = 1000, TIME_TEXT_BYTES = 32, MS_PER_S = 1000, BYTES_PER_KB = 1024 };
+
+static const struct option options[] = {
+	{ "state-dir", required_argument, NULL, OWN_STATE_DIRECTORY },
+	{ "since", required_argument, NULL, OWN_SINCE },
+	{ "until", required_argument, NULL, OWN_UNTIL },
+	{ "include", required_argument, NULL, OWN_INCLUDE },
+	{ "label", required_argument, NULL, OWN_LABEL },
+	{ "exit-code", required_argument, NULL, OWN_EXIT_CODE },
+	{ "state", required_argument, NULL, OWN_ENDED_AS },
+	{ "totals", required_argument, NULL, OWN_TOTALS },
+	{ "limit", required_argument, NULL, OWN_LIMIT },
+	COMMON_OPTIONS, { 0 },
+};
+
+struct asked {
+	struct history_filter filter;
+	const char *directory; /* NULL: that of the runtime */
+	enum history_key key;  /* HISTORY_KEYS: rows */
+};
+
+/* ---- words ---- */
+
+/* A day, a day and a time, or how long ago: milliseconds of the wall clock. */
+static int64_t moment_word(const struct context *context, const char *what, const char *word)
+{
+	static const char *const forms[] = { "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M",
+		"%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d" };
+	size_t n = strlen(word);
+	for (size_t i = 0; i < COUNT_OF(forms); i++) {
+		struct tm tm = { .tm_isdst = -1 };
+		const char *end = strptime(word, forms[i], &tm);
+		if (end && *end == 0)
+			return (int64_t)mktime(&tm) * MS_PER_S;
+	}
+	if (n > 1 && isdigit((unsigned char)word[0]) && strchr("smhd", word[n - 1])) {
+		char *end;
+		unsigned long long ago = strtoull(word, &end, 10);
+		unsigned unit = word[n - 1] == 's' ? 1 : word[n - 1] == 'm' ? 60
+			      : word[n - 1] == 'h' ? 3600 : 86400;
+		if (end == word + n - 1 && ago < (unsigned long long)INT_MAX)
+			return ((int64_t)time(NULL) - (int64_t)ago * unit) * MS_PER_S;
+	}
+	usage_error(context, "%s is a day (2026-03-01), a time (2026-03-01T12:30) or so long ago "
+	    "(90s, 15m, 6h, 7d), not \"%s\"", what, word);
+}
+
+static enum history_key key_word(const struct context *context, const char *word)
+{
+	static const char *const names[HISTORY_KEYS] = { "user", "label", "day" };
+	for (int i = 0; i < HISTORY_KEYS; i++)
+		if (strcmp(word, names[i]) == 0)
+			return (enum history_key)i;
+	usage_error(context, "--totals is user, label or day: %s", word);
+}
+
+static enum history_state state_word(const struct context *context, const char *word)
+{
+	enum history_state state = history_state_of(word);
+	if (state == HISTORY_STATES || state == HISTORY_ANY)
+		usage_error(context, "--state is queued, running, done, failed, dead or cancelled "
+		    "(the directory is --state-dir): %s", word);
+	return state;
+}
+
+static void take_option(const struct context *context, int option, struct asked *a)
+{
+	struct history_filter *f = &a->filter;
+	switch (option) {
+	case OWN_STATE_DIRECTORY: a->directory = optarg; break;
+	case OWN_SINCE: f->since_ms = moment_word(context, "--since", optarg); break;
+	case OWN_UNTIL: f->until_ms = moment_word(context, "--until", optarg); break;
+	case OWN_INCLUDE: f->include = optarg; break;
+	case OWN_LABEL: f->label = optarg; break;
+	case OWN_EXIT_CODE:
+		f->has_exit_code = true;
+		f->exit_code = (int)number_word(context, "--exit-code", optarg, 0, UINT8_MAX);
+		break;
+	case OWN_ENDED_AS: f->state = state_word(context, optarg); break;
+	case OWN_TOTALS: a->key = key_word(context, optarg); break;
+	default: f->most = (uint64_t)number_word(context, "--limit", optarg, 0, LONG_MAX);
+	}
+}
+
+/* A number of the history, or a reference that plmctl printed once. */
+static void take_operand(const struct context *context, const char *word, struct asked *a)
+{
+	if (word[0] != '@') {
+		a->filter.id = number_word(context, "the number of a task", word, 1, LONG_MAX);
+		return;
+	}
+	plm_ref ref = reference_word(word);
+	a->filter.ref = ref.id;
+	a->filter.runtime = ref.runtime;
+}
+
+/* ---- where it is ---- */
+
+static int find_directory(struct context *context, struct asked *a)
+{
+	if (!a->directory)
+		a->directory = getenv("PLM_STATE");
+	if (a->directory && a->directory[0])
+		return EXIT_FINE;
+	int code = runtime(context);
+	if (code != EXIT_FINE)
+		return code;
+	const struct journal_shm *j = &plm_tables(context->rt)->control->journal;
+	a->directory = j->directory;
+	if (journal_slot(plm_tables(context->rt)))
+		return EXIT_FINE;
+	fprintf(stderr, "plmctl: history: the runtime \"%s\" keeps no journal: boot it with plm "
+	    "--state DIR, or name one with --state-dir DIR\n",
+	    plm_tables(context->rt)->control->name);
+	return EXIT_INPUT;
+}
+
+/* ---- printing ---- */
+
+static const struct column rows[] = {
+	{ "ID", "id", 0 }, { "REF", "ref", -1 }, { "STATE", "state", -1 },
+	{ "EXIT", "exit_code", 0 }, { "SUBMITTED", "submitted", -1 }, { "RAN", "run_ms", 0 },
+	{ "TRIES", "attempts", 0 }, { "LABEL", "label", -1 }, { "COMMAND", "command", -1 },
+	{ "WHY", "message", -1 },
+};
+
+static const struct column details[] = {
+	{ "ID", "id", 0 }, { "REF", "ref", -1 }, { "STATE", "state", -1 },
+	{ "EXIT", "exit_code", 0 }, { "SUBMITTED", "submitted", -1 }, { "RAN", "run_ms", 0 },
+	{ "TRIES", "attempts", 0 }, { "LABEL", "label", -1 }, { "COMMAND", "command", -1 },
+	{ "WHY", "message", -1 },
+	{ "FIRST REF", "first_ref", -1 }, { "QUEUED AGAIN", "resumed", 0 },
+	{ "FUNCTION", "function", -1 }, { "USER", "user", -1 }, { "PRIORITY", "priority", 0 },
+	{ "BEGAN", "began", -1 }, { "ENDED", "ended", -1 }, { "WORKER", "worker", 0 },
+	{ "CODE", "code", 0 }, { "SIGNAL", "signal", 0 }, { "USER TIME", "user_ms", 0 },
+	{ "SYSTEM TIME", "system_ms", 0 }, { "LARGEST PROCESS", "resident_bytes", 0 },
+	{ "STDOUT", "stdout_bytes", 0 }, { "STDERR", "stderr_bytes", 0 },
+	{ "VALUE", "value_bytes", 0 }, { "NOT DURABLE", "not_durable", -1 },
+	{ "STDOUT BEGINS", "stdout", -1 }, { "STDERR BEGINS", "stderr", -1 },
+};
+
+static void cell_moment(struct output *out, int64_t ms)
+{
+	char text[TIME_TEXT_BYTES];
+	time_t seconds = (time_t)(ms / MS_PER_S);
+	struct tm tm;
+	if (ms <= 0 || !localtime_r(&seconds, &tm)) {
+		cell_none(out);
+		return;
+	}
+	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+	cell_text(out, text);
+}
+
+static void cell_if(struct output *out, const char *text)
+{
+	if (text[0])
+		cell_text(out, text);
+	else
+		cell_none(out);
+}
+
+static void cell_known(struct output *out, int number)
+{
+	if (number >= 0)
+		cell_signed(out, number);
+	else
+		cell_none(out);
+}
+
+static void cell_ref(struct output *out, uint64_t ref, uint64_t runtime)
+{
+	char text[PLM_REF_TEXT_BYTES];
+	plm_ref_print((plm_ref){ .id = ref, .runtime = runtime }, text);
+	cell_text(out, text);
+}
+
+static void cell_head(struct output *out, const void *bytes, size_t length)
+{
+	char text[SHRT_MAX / 32];
+	size_t n = length < sizeof text ? length : sizeof text - 1;
+	if (n)
+		memcpy(text, bytes, n);
+	text[n] = 0;
+	cell_if(out, text);
+}
+
+static void cell_state(struct output *out, enum history_state state)
+{
+	cell_tinted(out, history_state_name(state), state == HISTORY_DONE ? TINT_GOOD
+	    : state == HISTORY_FAILED || state == HISTORY_DEAD ? TINT_BAD : TINT_NONE);
+}
+
+static void print_columns(struct output *out, const struct history_row *row)
+{
+	cell_signed(out, row->id);
+	cell_ref(out, row->ref, row->runtime);
+	cell_state(out, row->state);
+	cell_known(out, row->exit_code);
+	cell_moment(out, row->submitted_ms);
+	if (row->began_ms > 0 && row->ended_ms >= row->began_ms)
+		cell_ms(out, (uint64_t)(row->ended_ms - row->began_ms));
+	else
+		cell_none(out);
+	cell_signed(out, row->attempts);
+	cell_if(out, row->label);
+	cell_text(out, row->text);
+	cell_if(out, row->message);
+}
+
+static void print_details(struct output *out, const struct history_row *row)
+{
+	cell_ref(out, row->first_ref, row->first_runtime);
+	cell_number(out, row->boots);
+	cell_text(out, row->function);
+	cell_text(out, row->user);
+	cell_signed(out, row->priority);
+	cell_moment(out, row->began_ms);
+	cell_moment(out, row->ended_ms);
+	cell_known(out, row->worker);
+	cell_signed(out, row->code);
+	cell_signed(out, row->signal);
+	cell_ms(out, (uint64_t)row->user_us / MS_PER_S);
+	cell_ms(out, (uint64_t)row->system_us / MS_PER_S);
+	cell_size(out, (uint64_t)row->resident_kb * BYTES_PER_KB);
+	cell_size(out, (uint64_t)row->out_bytes);
+	cell_size(out, (uint64_t)row->err_bytes);
+	cell_size(out, (uint64_t)row->value_bytes);
+	cell_if(out, row->undurable);
+	cell_head(out, row->out, row->out_length);
+	cell_head(out, row->err, row->err_length);
+}
+
+struct printing {
+	struct output *out;
+	bool details;
+	uint64_t rows;
+};
+
+static void print_row(void *context, const struct history_row *row)
+{
+	struct printing *p = context;
+	print_columns(p->out, row);
+	if (p->details)
+		print_details(p->out, row);
+	row_end(p->out);
+	p->rows++;
+}
+
+static const struct column total_columns[] = {
+	{ "KEY", "key", -1 }, { "TASKS", "tasks", 0 }, { "DONE", "done", 0 },
+	{ "FAILED", "failed", 0 }, { "CANCELLED", "cancelled", 0 },
+	{ "UNFINISHED", "unfinished", 0 }, { "RAN", "run_ms", 0 }, { "CPU", "cpu_ms", 0 },
+};
+
+static void print_total(void *context, const struct history_total *t)
+{
+	struct printing *p = context;
+	cell_text(p->out, t->key);
+	cell_signed(p->out, t->tasks);
+	cell_signed(p->out, t->done);
+	cell_signed(p->out, t->failed);
+	cell_signed(p->out, t->cancelled);
+	cell_signed(p->out, t->unfinished);
+	cell_ms(p->out, (uint64_t)t->run_ms);
+	cell_ms(p->out, (uint64_t)t->cpu_ms);
+	row_end(p->out);
+	p->rows++;
+}
+
+/* ---- the command ---- */
+
+static int print_all(struct context *context, struct asked *a, bool one)
+{
+	struct history *h = NULL;
+	struct printing printing = { .out = &context->out, .details = one || context->json };
+	int r = history_open(a->directory, &h);
+	if (r == 0 && a->key != HISTORY_KEYS) {
+		list_begin(&context->out, total_columns, COUNT_OF(total_columns));
+		r = history_totals(h, &a->filter, a->key, print_total, &printing);
+	} else if (r == 0) {
+		context->out.upright = one;
+		list_begin(&context->out, printing.details ? details : rows,
+		    printing.details ? COUNT_OF(details) : COUNT_OF(rows));
+		r = history_each(h, &a->filter, print_row, &printing);
+	}
+	if (h)
+		history_close(&h);
+	if (r < 0) {
+		failed(r, "history");
+		return r == -ENOENT ? EXIT_INPUT : EXIT_OURS;
+	}
+	if (!one || printing.rows)
+		return EXIT_FINE;
+	fprintf(stderr, "plmctl: history: the journal in %s has no such task: it was never "
+	    "durable, or is older than what is kept\n", a->directory);
+	return EXIT_DATA;
+}
+
+static int run_history(struct context *context, int argc, char **argv)
+{
+	struct asked a = { .key = HISTORY_KEYS, .filter.most = LIMIT_DEFAULT };
+	int option;
+	bool limited = false;
+	while ((option = next_option(context, argc, argv, "", options)) != -1) {
+		take_option(context, option, &a);
+		limited |= option == OWN_LIMIT;
+	}
+	expect_operands(context, argc, 0, 1);
+	bool one = optind < argc;
+	if (one)
+		take_operand(context, argv[optind], &a);
+	if (a.key != HISTORY_KEYS && !limited)
+		a.filter.most = 0;
+	int code = find_directory(context, &a);
+	return code == EXIT_FINE ? print_all(context, &a, one) : code;
+}
+
+const struct command cmd_history = {
+	.name = "history",
+	.usage = "[OPTION]... [ID|@REF]",
+	.help = "durable tasks, of earlier boots too: what became of them (plm --state)",
+	.details =
+	    "Lists what the journal has: each task by its number, which outlives a reboot, and\n"
+	    "the future it is now. ID or a reference, also of an earlier boot: that task in full.\n"
+	    "  --state-dir DIR    the journal's directory (default: $PLM_STATE, else that of the\n"
+	    "                     runtime, which need not be up if a directory is given)\n"
+	    "  --since TIME       submitted since then: 2026-03-01, 2026-03-01T12:30, or so long\n"
+	    "  --until TIME       ago: 90s, 15m, 6h, 7d; until: before then\n"
+	    "  --include TEXT     whose command has TEXT in it, in capitals or not\n"
+	    "  --label LABEL      submitted with that label\n"
+	    "  --exit-code N      whose command ended with N\n"
+	    "  --state STATE      queued, running, done, failed, dead or cancelled\n"
+	    "  --totals KEY       one row a user, a label or a day: how many, how long\n"
+	    "  --limit N          the latest N (default 1000; 0: all)\n"
+	    "Exit code: 65 no such task, 66 no journal.\n",
+	.run = run_history,
+};

@@ -1,0 +1,47 @@
+/* map_job.h - one command of `plmctl map`, from its inputs to its end. Whoever has it owns it: the
+ * flight while it runs, the loop until its output's turn has come. */
+#ifndef PLM_CLI_MAP_JOB_H
+#define PLM_CLI_MAP_JOB_H
+
+#include "cli/command.h"
+#include "cli/map_sources.h"
+#include "tables/command.h"
+
+enum { JOB_KILLED = -1 }; /* in place of an exit code: by a limit of time, or with its worker */
+
+struct job {
+	struct job *next;
+	uint64_t number;       /* among all inputs, from 1 */
+	uint64_t order;        /* among those that are run, from 0 */
+	unsigned place;        /* from 1; 0: it has none */
+	plm_ref ref[COMMAND_RESULTS]; /* PLM_NONE: it was not submitted */
+	uint64_t submit_ms;    /* since 1970 */
+	/* its end: */
+	int exit_code, signal;
+	uint64_t begin_ms;     /* since 1970 */
+	uint64_t run_us;
+	uint32_t attempt;
+	const char *out, *err; /* lie in the runtime as long as the future is held */
+	uint64_t out_bytes, err_bytes;
+	char *message;         /* what happened, if that is not for the command to say; or NULL */
+	struct {               /* stdout and stderr, as shown while it ran: map_live.h */
+		int fd;        /* -1: none */
+		uint32_t attempt;
+		uint64_t shown;
+	} live[2];
+	/* its values: */
+	size_t values;
+	char value[]; /* each with a zero behind it */
+};
+
+/* NULL: no memory. */
+struct job *job_make(const struct row *row, uint64_t number);
+void job_free(struct job *job);
+
+/* How it ended, once it is settled. EXIT_FINE, or an exit code after a message. */
+int job_take_end(struct context *context, struct job *job);
+bool job_failed(const struct job *job);
+/* As a shell would tell it. */
+int job_exit_code(const struct job *job);
+
+#endif

@@ -1,0 +1,87 @@
+/* durable.c - a submission that returns when the journal has it on the disk (--durability sync).
+ *
+ * The tasks are visible before they are written, and may run meanwhile: so the one wait at the end
+ * of a batch is for one group of the journal, or two, however many tasks it has. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/why.h"
+#include "client/handle.h"
+
+struct awaited {
+	const plm_task *tasks;
+	const plm_ref *refs;
+	size_t n, next; /* tasks; all before this one are written */
+	size_t at;      /* where its references begin */
+};
+
+static bool is_durable_kind(const struct plm *rt, const plm_task *task)
+{
+	const struct journal_shm *j = &rt->tables.control->journal;
+	return task->flags & PLM_KEEP && j->durability == DURABILITY_SYNC &&
+	    journal_slot(&rt->tables) && journal_slot(&rt->tables) != rt->self;
+}
+
+/* Written; or so long settled and dropped by others that there is another life in its place. */
+static bool is_written(const struct plm *rt, plm_ref ref)
+{
+	uint64_t word;
+	return !ref.id || journal_recorded(&rt->tables, ref_index(ref.id)) ||
+	    !record_lookup(&rt->tables, ref.id, &word);
+}
+
+static void pass(struct awaited *a)
+{
+	a->at += a->tasks[a->next].results ? a->tasks[a->next].results : 1;
+	a->next++;
+}
+
+static bool all_written(struct plm *rt, struct awaited *a)
+{
+	for (; a->next < a->n; pass(a))
+		if (is_durable_kind(rt, &a->tasks[a->next]) && !is_written(rt, a->refs[a->at]))
+			return false;
+	return true;
+}
+
+/* What was not promised must not be done by and by: the caller is told that it failed. */
+static int give_up(struct plm *rt, struct awaited *a, int trouble)
+{
+	const struct journal_shm *j = &rt->tables.control->journal;
+	size_t n = 0;
+	for (; a->next < a->n; pass(a)) {
+		if (!is_durable_kind(rt, &a->tasks[a->next]) || is_written(rt, a->refs[a->at]))
+			continue;
+		plm_cancel(rt, a->refs[a->at], 0);
+		plm_forget(rt, a->refs[a->at]);
+		n++;
+	}
+	return why(-trouble, "the journal in %s cannot be written (%.*s): %zu tasks that were not "
+	    "durable yet are cancelled; one that had begun may have done its work",
+	    j->directory, (int)sizeof j->trouble_text, j->trouble_text, n);
+}
+
+int durable_await(struct plm *rt, const plm_task *tasks, size_t n, const plm_ref *refs)
+{
+	struct journal_shm *j = &rt->tables.control->journal;
+	struct awaited a = { tasks, refs, n, 0, 0 };
+	if (journal_slot(&rt->tables) == 0 || j->durability != DURABILITY_SYNC)
+		return 0;
+	uint64_t failures = sh_load(&j->failures);
+	for (;;) {
+		uint32_t seen = event_prepare(&j->written);
+		if (all_written(rt, &a))
+			return 0;
+		int r = handle_runtime_gone(rt);
+		int trouble = (int)sh_load(&j->trouble);
+		/* A trouble of before: it is tried for us once, there may be room again. */
+		if (r == 0 && trouble && sh_load(&j->failures) != failures)
+			return give_up(rt, &a, trouble);
+		if (r < 0)
+			return r;
+		sh_store(&j->hurry, 1);
+		event_post(&j->urgent);
+		process_post(&rt->tables, journal_slot(&rt->tables));
+		event_sleep(&j->written, seen, DEADLINE_NEVER);
+	}
+}

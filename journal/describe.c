@@ -1,0 +1,107 @@
+/* describe.c - tasks in the words of people: what the history can be searched for, and terms as
+ * text, which another boot with other workers can read again. */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "journal/journal.h"
+#include "tables/args.h"
+#include "tables/command.h"
+#include "tables/spec.h"
+
+/* Its bytes, also if it is an object; NULL: they are not there. */
+static const char *bytes_of(const struct journal *j, const struct arg *arg, uint64_t *ret_length)
+{
+	uint64_t word;
+	*ret_length = arg->length;
+	if (!arg->future)
+		return arg->data;
+	struct record *r = record_lookup(&j->rt.tables, arg->future->ref, &word);
+	return r && word_state(word) == RECORD_DONE ? record_value(&j->rt.tables, r, ret_length)
+						    : NULL;
+}
+
+static size_t add_word(char *text, size_t n, size_t size, const char *word, uint64_t length)
+{
+	if (n + 1 >= size)
+		return n;
+	if (n)
+		text[n++] = ' ';
+	for (uint64_t i = 0; i < length && n + 1 < size; i++)
+		text[n++] = word[i] ? word[i] : ' ';
+	text[n] = 0;
+	return n;
+}
+
+static bool is_text(const char *bytes, uint64_t length)
+{
+	for (uint64_t i = 0; i < length && i < COMMAND_TEXT_MAX; i++)
+		if (!isprint((unsigned char)bytes[i]) && !((unsigned char)bytes[i] & 0x80))
+			return false;
+	return true;
+}
+
+static void find_label(const char *fields, uint64_t length, char *label, size_t size)
+{
+	const char *at = NULL, *text;
+	enum command_field field;
+	while (fields && command_field(fields, length, &at, &field, &text))
+		if (field == COMMAND_LABEL)
+			snprintf(label, size, "%s", text);
+}
+
+void describe_call(struct journal *j, struct record *r, const char *function, char *text,
+    size_t text_size, char *label, size_t label_size)
+{
+	bool command = strcmp(function, COMMAND_FUNCTION) == 0;
+	struct args_reader reader;
+	struct arg arg;
+	label[0] = text[0] = 0;
+	size_t n = command ? 0 : add_word(text, 0, text_size, function, strlen(function));
+	if (!args_open(&j->rt.tables, r, &reader))
+		return;
+	for (int i = 0; args_next(&reader, &arg) && n + 1 < text_size; i++) {
+		uint64_t length;
+		if (command && (i == COMMAND_ARG_ENVIRONMENT ||
+		    (i >= COMMAND_ARG_WORDS && arg.future)))
+			continue;
+		const char *bytes = bytes_of(j, &arg, &length);
+		if (command && i == COMMAND_ARG_FIELDS)
+			find_label(bytes, length, label, label_size);
+		else if (arg.future)
+			n = add_word(text, n, text_size, "@...", 4);
+		else if (bytes && is_text(bytes, length))
+			n = add_word(text, n, text_size, bytes, length);
+		else
+			n = add_word(text, n, text_size, "...", 3);
+	}
+}
+
+static void print_terms(const struct journal *j, const struct terms *terms, char *needs,
+    char *limits)
+{
+	const struct resource_names *names = &j->rt.tables.control->resources;
+	size_t n = 0;
+	needs[0] = limits[0] = 0;
+	if (!terms)
+		return;
+	for (uint32_t i = 0; i < terms->alternatives && n < TERMS_TEXT_BYTES; i++) {
+		n += (size_t)snprintf(needs + n, TERMS_TEXT_BYTES - n, "%s", i ? " | " : "");
+		n += spec_print_demand(&terms->alternative[i], names, needs + n,
+		    TERMS_TEXT_BYTES - n);
+	}
+	snprintf(limits, TERMS_TEXT_BYTES, "%u %u %u %u %u %u", terms->queue_ms, terms->run_ms,
+	    terms->total_ms, terms->backoff_ms, terms->backoff_max_ms, terms->grace_ms);
+}
+
+/* Many tasks with the same terms come one behind the other. */
+void describe_terms(struct journal *j, uint32_t number, const char **ret_needs,
+    const char **ret_limits)
+{
+	if (number != j->terms_known)
+		print_terms(j, terms_at(j->rt.tables.terms, number), j->terms_text[0],
+		    j->terms_text[1]);
+	j->terms_known = number;
+	*ret_needs = j->terms_text[0];
+	*ret_limits = j->terms_text[1];
+}

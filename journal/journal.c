@@ -1,0 +1,366 @@
+#include "journal/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/why.h"
+
+int64_t journal_now(void)
+{
+	return (int64_t)(clock_of(CLOCK_REALTIME) / NS_PER_MS);
+}
+
+/* ---- how it fares ---- */
+
+static void say_trouble(struct journal *j, int error)
+{
+	struct journal_shm *shm = j->shm;
+	if (sh_peek(&shm->trouble) == 0)
+		log_warn("%s; tasks accepted from now on are not durable until there is a remedy",
+		    why_text());
+	snprintf(shm->trouble_text, sizeof shm->trouble_text, "%s", why_text());
+	sh_store(&shm->trouble, (uint32_t)-error);
+	sh_add(&shm->failures, 1);
+	event_post(&shm->written);
+}
+
+void journal_give_up(struct journal *j)
+{
+	log_warn("the journal is damaged: %s", why_text());
+	sh_store(&j->shm->trouble, EUCLEAN);
+	exit(1);
+}
+
+static void say_written(struct journal *j)
+{
+	struct journal_shm *shm = j->shm;
+	if (sh_peek(&shm->trouble))
+		log_info("the journal can be written again: nothing was lost");
+	sh_store(&shm->trouble, 0);
+	sh_add(&shm->groups, 1);
+	sh_add(&shm->accepted, j->accepted);
+	sh_add(&shm->ended, j->ended);
+	event_post(&shm->written);
+}
+
+/* ---- a group ---- */
+
+static void tell_back(struct journal *j, uint32_t index)
+{
+	sh_or(&j->rt.tables.news[index / 64], (uint64_t)1 << index % 64);
+}
+
+/* Looks at what has news, in the order of the records from where the last group stopped. */
+static int look_around(struct journal *j, uint32_t *ret_list, uint32_t *ret_count)
+{
+	struct tables *t = &j->rt.tables;
+	uint32_t words = (pool_fresh(&t->pool) + 63) / 64, w = j->look_from;
+	int r = 0;
+	*ret_count = 0;
+	for (uint32_t i = 0; i < words && *ret_count + 64 <= GROUP_RECORDS; i++) {
+		w = w + 1 < words ? w + 1 : 0;
+		uint64_t bits = sh_peek(&t->news[w]) ? sh_swap(&t->news[w], 0) : 0;
+		for (; bits; bits &= bits - 1) {
+			uint32_t index = w * 64 + (uint32_t)__builtin_ctzll(bits);
+			ret_list[(*ret_count)++] = index;
+			if (r == 0 && index < t->limits.records)
+				r = rows_look(j, index);
+		}
+	}
+	j->look_from = w;
+	return r;
+}
+
+/* What was written in vain is looked at again. */
+static void take_back(struct journal *j, const uint32_t *list, uint32_t n)
+{
+	if (db_in_group(&j->db))
+		db_run(&j->db, DB_ROLLBACK, "");
+	while (j->changes > 0) {
+		j->changes--;
+		j->entry[j->change[j->changes].index] = j->change[j->changes].before;
+	}
+	j->next_task = j->group_task;
+	j->next_blob = j->group_blob;
+	memset(j->object, 0, sizeof j->object); /* some may be of this group */
+	for (uint32_t i = 0; i < n; i++)
+		tell_back(j, list[i]);
+}
+
+/* Only now: a hold given up lets the record go. */
+static void publish(struct journal *j)
+{
+	struct tables *t = &j->rt.tables;
+	uint64_t hint[HINTS_BATCH];
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < j->changes; i++) {
+		uint32_t index = j->change[i].index;
+		const struct entry *entry = &j->entry[index];
+		uint64_t ref = record_ref(index, entry->generation);
+		journal_record(t, index);
+		if (!(entry->flags & ENTRY_ENDED))
+			continue;
+		/* Of what we queued again ourselves: all that its results count for is one bit. */
+		atomic_store_explicit(&j->rt.refs[index], 0, memory_order_relaxed);
+		hint[n++] = hint_make(HINT_DROPPED, ref);
+		if (n == HINTS_BATCH) {
+			handle_tell_quietly(&j->rt, hint, n);
+			n = 0;
+		}
+	}
+	if (n)
+		handle_tell_quietly(&j->rt, hint, n);
+}
+
+/* True: something was looked at. */
+static bool write_group(struct journal *j)
+{
+	static uint32_t list[GROUP_RECORDS];
+	uint32_t n = 0;
+	j->changes = 0;
+	j->ended = j->accepted = 0;
+	j->group_task = j->next_task;
+	j->group_blob = j->next_blob;
+	int r = db_run(&j->db, DB_BEGIN, "");
+	if (r == 0)
+		r = look_around(j, list, &n);
+	if (r == 0)
+		r = db_run(&j->db, j->changes ? DB_COMMIT : DB_ROLLBACK, "");
+	if (r < 0) {
+		take_back(j, list, n);
+		say_trouble(j, r);
+		if (r == -EUCLEAN)
+			journal_give_up(j);
+		return false;
+	}
+	if (j->changes) {
+		publish(j);
+		say_written(j);
+	}
+	return n > 0;
+}
+
+/* ---- opening ---- */
+
+/* There is nothing in it that could be damaged. */
+static bool is_new(struct journal *j)
+{
+	int64_t last;
+	return db_number(&j->db, DB_LAST_BOOT, &last, "") == 0;
+}
+
+static int find_boot(struct journal *j, bool *ret_again)
+{
+	const struct control *c = j->rt.tables.control;
+	const struct passwd *user = getpwuid(geteuid());
+	int64_t clean = 0;
+	int r = db_number(&j->db, DB_FIND_BOOT, &j->boot, "i", (int64_t)c->runtime);
+	*ret_again = r == 1;
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = db_number(&j->db, DB_GET_MARK, &clean, "t", "clean");
+	if (r < 0)
+		return r;
+	if (!clean && !j->db.checked && !is_new(j))
+		return -EAGAIN; /* it was not closed: look through it first */
+	r = db_run(&j->db, DB_SET_MARK, "ti", "clean", INT64_C(0));
+	if (r == 0)
+		r = db_run(&j->db, DB_ADD_BOOT, "itti", (int64_t)c->runtime, c->name,
+		    user ? user->pw_name : "?", journal_now());
+	if (r == 0)
+		r = db_number(&j->db, DB_FIND_BOOT, &j->boot, "i", (int64_t)c->runtime);
+	return r < 0 ? r : 0;
+}
+
+/* What is written of this boot: its records still live. */
+static int load_entries(struct journal *j, enum db_statement which)
+{
+	int r = db_rows(&j->db, which, "i", j->boot);
+	for (; r == 1; r = db_next(&j->db, which)) {
+		uint64_t ref = (uint64_t)db_int(&j->db, which, 1);
+		if (ref_index(ref) >= j->rt.tables.limits.records)
+			continue;
+		j->entry[ref_index(ref)] = (struct entry){ .generation = ref_generation(ref),
+			.id = (uint64_t)db_int(&j->db, which, 0),
+			.flags = (uint8_t)(ENTRY_ACCEPTED |
+			    (db_int(&j->db, which, 2) ? ENTRY_ENDED : 0)) };
+	}
+	db_end(&j->db, which);
+	return r;
+}
+
+static int load(struct journal *j)
+{
+	bool again;
+	int64_t last = 0;
+	int r = find_boot(j, &again);
+	if (r == 0)
+		r = db_number(&j->db, DB_LAST_TASK, &last, "");
+	j->next_task = (uint64_t)last + 1;
+	if (r >= 0)
+		r = db_number(&j->db, DB_LAST_BLOB, &last, "");
+	j->next_blob = (uint64_t)last + 1;
+	if (r >= 0)
+		r = db_number(&j->db, DB_GET_MARK, &last, "t", "unfinished");
+	j->unfinished = r == 1 ? (uint64_t)last : 0;
+	if (r >= 0)
+		r = db_number(&j->db, DB_GET_MARK, &last, "t", "dubious");
+	j->dubious = r == 1 ? last : 0;
+	if (r >= 0)
+		r = db_number(&j->db, DB_FIRST_NEEDED, &last, "");
+	j->any_needed = r == 1;
+	if (r >= 0)
+		r = load_entries(j, DB_TASKS_OF_BOOT);
+	if (r >= 0)
+		r = load_entries(j, DB_RESUMED_OF_BOOT);
+	return r < 0 ? r : resume_open(j);
+}
+
+static int open_file(struct journal *j)
+{
+	bool fsync = j->plan.durability != DURABILITY_NONE;
+	bool check = sh_peek(&j->shm->trouble) == EUCLEAN;
+	int r = db_open(&j->db, j->plan.directory, check, fsync);
+	if (r == 0)
+		r = load(j);
+	if (check || (r != -EUCLEAN && r != -EAGAIN))
+		return r;
+	db_close(&j->db);
+	r = db_open(&j->db, j->plan.directory, true, fsync);
+	return r < 0 ? r : load(j);
+}
+
+static int make_room(struct journal *j)
+{
+	size_t bytes = (size_t)j->rt.tables.limits.records * sizeof *j->entry;
+	void *entries = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	j->change = calloc(GROUP_RECORDS, sizeof *j->change);
+	if (entries == MAP_FAILED || !j->change)
+		return why(-ENOMEM, "no memory for the journal's view of %u records",
+		    j->rt.tables.limits.records);
+	j->entry = entries;
+	return 0;
+}
+
+/* Whatever holds it has, it may have news. */
+static void look_at_all(struct journal *j)
+{
+	struct tables *t = &j->rt.tables;
+	uint32_t fresh = pool_fresh(&t->pool);
+	for (uint32_t i = 0; i < fresh; i++)
+		if (journal_wants(t, record_at(t, i)))
+			tell_back(j, i);
+}
+
+/* The only one that writes in the directory: a journal may outlive its manager. */
+static int take_lock(struct journal *j)
+{
+	char path[STATE_PATH_BYTES + 8];
+	struct flock mine = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
+		.l_start = JOURNAL_LOCK_WRITER, .l_len = 1 };
+	snprintf(path, sizeof path, "%s/%s", j->plan.directory, JOURNAL_LOCK);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return why(-errno, "%s: %s", path, strerror(errno));
+	if (fcntl(fd, F_SETLK, &mine) == 0)
+		return 0; /* open until this process ends */
+	int error = errno;
+	fcntl(fd, F_GETLK, &mine);
+	close(fd);
+	return why(-error, "another journal writes in %s (pid %d)", j->plan.directory,
+	    (int)mine.l_pid);
+}
+
+int journal_open(struct journal *j, const struct journal_plan *plan)
+{
+	struct control *c = j->rt.tables.control;
+	j->plan = *plan;
+	j->shm = &c->journal;
+	j->rt.socket = -1;
+	j->epoch_ms = journal_now() - (int64_t)((clock_ns() - c->boot_ns) / NS_PER_MS);
+	int r = make_room(j);
+	if (r == 0)
+		r = take_lock(j);
+	if (r == 0)
+		r = open_file(j);
+	if (r == 0)
+		r = handle_open(&j->rt, plan->slot);
+	if (r < 0)
+		return r;
+	sh_store(&j->shm->trouble, 0);
+	look_at_all(j);
+	return 0;
+}
+
+void journal_close(struct journal *j)
+{
+	if (sh_peek(&j->shm->trouble) == 0)
+		db_run(&j->db, DB_SET_MARK, "ti", "clean", INT64_C(1));
+	db_close(&j->db);
+	handle_close(&j->rt);
+}
+
+/* ---- the loop ---- */
+
+static bool has_news(const struct journal *j)
+{
+	const struct tables *t = &j->rt.tables;
+	uint32_t words = (pool_fresh(&t->pool) + 63) / 64;
+	for (uint32_t w = 0; w < words; w++)
+		if (sh_peek(&t->news[w]))
+			return true;
+	return false;
+}
+
+/* More may come, and one commit serves all; unless somebody waits for it. */
+static void pause_for_more(struct journal *j, uint32_t ms)
+{
+	uint64_t deadline = deadline_after_ms(ms);
+	process_set_awake(&j->rt.tables, j->rt.self, false);
+	for (;;) {
+		uint32_t seen = event_prepare(&j->shm->urgent);
+		if (sh_load(&j->shm->hurry) || atomic_load(&j->stop) || clock_ns() >= deadline)
+			break;
+		event_sleep(&j->shm->urgent, seen, deadline);
+	}
+	sh_store(&j->shm->hurry, 0);
+}
+
+static void rest(struct journal *j)
+{
+	process_set_awake(&j->rt.tables, j->rt.self, false);
+	uint32_t seen = event_prepare(&j->rt.me->event);
+	if (!has_news(j) && !atomic_load(&j->stop))
+		event_sleep(&j->rt.me->event, seen,
+		    j->resume_next == UINT64_MAX ? DEADLINE_NEVER : j->resume_due_ns);
+	sh_poke(&j->rt.me->beat_ns, clock_coarse_ns());
+}
+
+void journal_run(struct journal *j)
+{
+	while (!atomic_load(&j->stop)) {
+		bool more = resume_some(j);
+		if (!more && !has_news(j))
+			rest(j);
+		bool trouble = sh_peek(&j->shm->trouble) != 0;
+		if (!more && has_news(j))
+			pause_for_more(j, trouble ? TROUBLE_MS : GROUP_MS);
+		if (has_news(j))
+			write_group(j);
+		prune_some(j);
+	}
+	/* The others have ended: what they settled at last is all there is. */
+	while (write_group(j))
+		;
+	if (sh_peek(&j->shm->trouble))
+		log_warn("the last ends could not be written: %s", j->shm->trouble_text);
+}

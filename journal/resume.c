@@ -1,0 +1,446 @@
+/* resume.c - after a boot: tasks of earlier ones that had not ended are queued again.
+ *
+ * In the order in which they were accepted, some between two groups, as many as the table has room
+ * for. An attempt that was running when the runtime ended counts as one whose worker died: it is
+ * repeated if crash_retries are left, else the task is dead. What a task waits for is queued again
+ * as well, before it, or has ended and its value is kept.
+ * A task is noted as resumed, with the future it will be, before that is visible: should we die in
+ * between, the note names a record that is not there, and our successor queues it again. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/why.h"
+#include "journal/journal.h"
+
+enum { RETRY_MS = 100, HELD = 64 };
+
+struct task { /* as it is written */
+	int64_t id, boot;
+	char function[FUNCTION_NAME_BYTES];
+	int priority;
+	unsigned retries, crash_retries, results;
+	char needs[TERMS_TEXT_BYTES], limits[128], undurable[192];
+	unsigned char *args;
+	size_t args_length;
+	int64_t sum;
+	bool forgotten;
+	uint64_t identity[2];
+	/* what is left of it */
+	plm_arg *arg;
+	size_t nargs;
+	plm_ref held[HELD]; /* objects made of its arguments */
+	size_t objects;
+};
+
+enum verdict { QUEUED, ENDED, LATER, SKIPPED }; /* LATER: no room just now; or -errno */
+
+/* ---- what is known of this boot ---- */
+
+uint64_t resumed_ref(const struct journal *j, uint64_t id)
+{
+	size_t low = 0, high = j->resumed_count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (j->resumed[middle].id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < j->resumed_count && j->resumed[low].id == id ? j->resumed[low].ref : 0;
+}
+
+int resumed_note(struct journal *j, uint64_t id, uint64_t ref)
+{
+	size_t n = j->resumed_count;
+	if (n && j->resumed[n - 1].id >= id)
+		return 0; /* looked at for the second time */
+	if (n == j->resumed_room) {
+		size_t room = n ? n * 2 : 256;
+		struct resumed *more = realloc(j->resumed, room * sizeof *more);
+		if (!more)
+			return why(-ENOMEM, "no memory for %zu resumed tasks", room);
+		j->resumed = more;
+		j->resumed_room = room;
+	}
+	j->resumed[j->resumed_count++] = (struct resumed){ id, ref };
+	return 0;
+}
+
+int resume_open(struct journal *j)
+{
+	int64_t n = 0;
+	j->resume_next = UINT64_MAX;
+	int r = db_number(&j->db, DB_COUNT_UNFINISHED, &n, "ii", j->boot,
+	    (int64_t)j->unfinished - 1);
+	if (r < 0 || n == 0)
+		return r < 0 ? r : 0;
+	if (j->plan.durability == DURABILITY_NONE) {
+		log_warn("%lld tasks of earlier boots have not ended; with --durability none they "
+		    "are not queued again", (long long)n);
+		return 0;
+	}
+	log_info("%lld tasks of earlier boots have not ended: they are queued again",
+	    (long long)n);
+	sh_store(&j->shm->to_resume, (uint64_t)n);
+	j->resume_next = j->unfinished ? j->unfinished - 1 : 0;
+	return 0;
+}
+
+/* ---- reading one ---- */
+
+static void copy_text(char *to, size_t size, const char *from)
+{
+	snprintf(to, size, "%s", from);
+}
+
+static int read_task(struct journal *j, struct task *t)
+{
+	struct db *db = &j->db;
+	const enum db_statement q = DB_UNFINISHED;
+	int r = db_rows(db, q, "ii", j->boot, (int64_t)j->resume_next);
+	if (r == 1) {
+		*t = (struct task){ .id = db_int(db, q, 0), .boot = db_int(db, q, 1),
+			.priority = (int)db_int(db, q, 3), .retries = (unsigned)db_int(db, q, 4),
+			.crash_retries = (unsigned)db_int(db, q, 5),
+			.results = (unsigned)db_int(db, q, 6), .sum = db_int(db, q, 10),
+			.forgotten = db_int(db, q, 12) != 0 };
+		copy_text(t->function, sizeof t->function, db_text(db, q, 2));
+		copy_text(t->needs, sizeof t->needs, db_text(db, q, 7));
+		copy_text(t->limits, sizeof t->limits, db_text(db, q, 8));
+		copy_text(t->undurable, sizeof t->undurable, db_text(db, q, 11));
+		size_t length;
+		const void *identity = db_blob(db, q, 13, &length);
+		if (length == sizeof t->identity)
+			memcpy(t->identity, identity, length);
+		const void *args = db_blob(db, q, 9, &t->args_length);
+		t->args = malloc(t->args_length + 1);
+		if (t->args && t->args_length)
+			memcpy(t->args, args, t->args_length);
+		r = t->args ? 1 : why(-ENOMEM, "no memory for a task's arguments");
+	}
+	db_end(db, q);
+	return r;
+}
+
+static void free_task(struct journal *j, struct task *t)
+{
+	for (size_t i = 0; i < t->objects; i++)
+		plm_drop(&j->rt, t->held[i]);
+	for (size_t i = 0; i < t->nargs; i++)
+		if (!t->arg[i].future.id && ((const unsigned char *)t->arg[i].data < t->args ||
+		    (const unsigned char *)t->arg[i].data >= t->args + t->args_length)) {
+			void *copy;
+			memcpy(&copy, &t->arg[i].data, sizeof copy); /* ours: drops the const */
+			free(copy);
+		}
+	free(t->arg);
+	free(t->args);
+}
+
+/* ---- its budgets ---- */
+
+static int end_dead(struct journal *j, const struct task *t, unsigned tries)
+{
+	char message[160];
+	snprintf(message, sizeof message, "it was running when the runtime ended, and it may be "
+	    "run again after a crash %u times (crash_retries), which are spent", t->crash_retries);
+	int r = rows_end_unqueued(j, t->id, tries > 1, EOWNERDEAD, message);
+	return r < 0 ? r : ENDED;
+}
+
+static int read_budgets(struct journal *j, struct task *t)
+{
+	struct db *db = &j->db;
+	int64_t boot = t->boot;
+	int r = db_rows(db, DB_LAST_RESUMED, "i", t->id);
+	if (r == 1) {
+		boot = db_int(db, DB_LAST_RESUMED, 0);
+		t->retries = (unsigned)db_int(db, DB_LAST_RESUMED, 2);
+		t->crash_retries = (unsigned)db_int(db, DB_LAST_RESUMED, 3);
+	}
+	uint64_t ref = r == 1 ? (uint64_t)db_int(db, DB_LAST_RESUMED, 1) : 0, word;
+	db_end(db, DB_LAST_RESUMED);
+	if (r < 0)
+		return r;
+	if (boot == j->boot && record_lookup(&j->rt.tables, ref, &word)) {
+		r = resumed_note(j, (uint64_t)t->id, ref);
+		return r < 0 ? r : SKIPPED; /* a former journal of this boot did it */
+	}
+	r = db_rows(db, DB_LAST_ATTEMPT, "ii", t->id, boot);
+	unsigned attempt = r == 1 ? (unsigned)db_int(db, DB_LAST_ATTEMPT, 0) : 0;
+	bool running = r == 1 && db_int(db, DB_LAST_ATTEMPT, 1);
+	unsigned failures = r == 1 ? (unsigned)db_int(db, DB_LAST_ATTEMPT, 2) : 0;
+	unsigned no_crashes = failures + (r == 1 ? (unsigned)db_int(db, DB_LAST_ATTEMPT, 3) : 0);
+	db_end(db, DB_LAST_ATTEMPT);
+	if (r < 0)
+		return r;
+	unsigned crashes = attempt > no_crashes ? attempt - no_crashes : 0;
+	if (running && crashes > t->crash_retries)
+		return end_dead(j, t, crashes + failures);
+	t->retries -= failures < t->retries ? failures : t->retries;
+	t->crash_retries -= crashes < t->crash_retries ? crashes : t->crash_retries;
+	return QUEUED;
+}
+
+/* ---- its arguments ---- */
+
+static int end_failed(struct journal *j, const struct task *t, int code, const char *message)
+{
+	int r = rows_end_unqueued(j, t->id, false, code, message);
+	return r < 0 ? r : ENDED;
+}
+
+/* Bytes of ours, or an object if they are long. */
+static int take_blob(struct journal *j, struct task *t, uint64_t id)
+{
+	size_t length;
+	int r = db_rows(&j->db, DB_READ_BLOB, "i", (int64_t)id);
+	const void *bytes = r == 1 ? db_blob(&j->db, DB_READ_BLOB, 0, &length) : NULL;
+	bool sound = r == 1 && encode_sum(bytes, length) == db_int(&j->db, DB_READ_BLOB, 1);
+	plm_arg *arg = &t->arg[t->nargs];
+	if (r < 0) {
+		db_end(&j->db, DB_READ_BLOB);
+		return r;
+	}
+	if (!sound) {
+		db_end(&j->db, DB_READ_BLOB);
+		return end_failed(j, t, EUCLEAN, "its arguments in the journal are damaged");
+	}
+	r = QUEUED;
+	if (length >= SHARED_BYTES_MIN && t->objects < HELD) {
+		plm_ref ref;
+		r = plm_put(&j->rt, bytes, length, &ref);
+		if (r == 0) {
+			t->held[t->objects++] = ref;
+			*arg = PLM_FUTURE(ref);
+		}
+	} else {
+		void *copy = malloc(length + 1);
+		if (copy && length)
+			memcpy(copy, bytes, length);
+		r = copy ? QUEUED : why(-ENOMEM, "no memory for an argument");
+		*arg = PLM_BYTES(copy, length);
+	}
+	db_end(&j->db, DB_READ_BLOB);
+	t->nargs += r == QUEUED;
+	return r;
+}
+
+static plm_ref result_of(const struct journal *j, uint64_t ref, uint32_t which)
+{
+	const struct tables *t = &j->rt.tables;
+	const struct record *r = record_at(t, ref_index(ref));
+	uint32_t next = r->first_part;
+	for (uint32_t steps = 0; which && next && next <= t->limits.records &&
+	     steps < RESULTS_MAX; steps++) {
+		const struct record *part = record_at(t, next - 1);
+		if (part->part.which == which)
+			return ref_public(&j->rt, record_ref(next - 1,
+			    word_generation(sh_load(&part->state))));
+		next = part->part.next;
+	}
+	return ref_public(&j->rt, ref);
+}
+
+/* Of a task that it depended on. */
+static int take_result(struct journal *j, struct task *t, uint64_t id, uint32_t which)
+{
+	char message[128];
+	int64_t state, blob;
+	int r = db_number(&j->db, DB_FIND_ENDED, &state, "i", (int64_t)id);
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		uint64_t ref = resumed_ref(j, id), word;
+		if (!ref || !record_lookup(&j->rt.tables, ref, &word))
+			return SKIPPED; /* it waits for its module */
+		t->arg[t->nargs++] = PLM_FUTURE(result_of(j, ref, which));
+		return QUEUED;
+	}
+	if (state != RECORD_DONE) {
+		snprintf(message, sizeof message, "task %llu, which it depends on, did not succeed "
+		    "(plmctl history %llu)", (unsigned long long)id, (unsigned long long)id);
+		return end_failed(j, t, ECANCELED, message);
+	}
+	r = db_number(&j->db, DB_FIND_VALUE, &blob, "ii", (int64_t)id, (int64_t)which);
+	if (r < 0)
+		return r;
+	if (r == 1)
+		return take_blob(j, t, (uint64_t)blob);
+	snprintf(message, sizeof message, "the value of task %llu, which it depends on, is of more "
+	    "than 1 MiB and was not kept", (unsigned long long)id);
+	return end_failed(j, t, ESTALE, message);
+}
+
+static int take_arguments(struct journal *j, struct task *t)
+{
+	struct argument argument;
+	size_t at = 0, n = 0;
+	int r = QUEUED;
+	while (encoding_next(t->args, t->args_length, &at, &argument))
+		n++;
+	t->arg = calloc(n + 1, sizeof *t->arg);
+	if (!t->arg)
+		return why(-ENOMEM, "no memory for %zu arguments", n);
+	for (at = 0; r == QUEUED && encoding_next(t->args, t->args_length, &at, &argument);) {
+		if (argument.kind == ARGUMENT_BYTES)
+			t->arg[t->nargs++] = PLM_BYTES(argument.data, argument.length);
+		else if (argument.kind == ARGUMENT_SHARED)
+			r = take_blob(j, t, argument.id);
+		else
+			r = take_result(j, t, argument.id, argument.which);
+	}
+	return r;
+}
+
+/* ---- submitting it ---- */
+
+/* Before it is visible. */
+static int note_resumed(void *context, uint64_t ref)
+{
+	struct journal *j = context;
+	uint32_t index = ref_index(ref);
+	int r = db_run(&j->db, DB_ADD_RESUMED, "iiiiii", j->resuming, j->boot, (int64_t)ref,
+	    journal_now(), (int64_t)j->resuming_retries, (int64_t)j->resuming_crash_retries);
+	j->noted = r;
+	if (r < 0)
+		return r;
+	j->entry[index] = (struct entry){ .id = (uint64_t)j->resuming,
+		.generation = ref_generation(ref), .flags = ENTRY_ACCEPTED };
+	journal_record(&j->rt.tables, index);
+	return 0;
+}
+
+static int submit(struct journal *j, struct task *t)
+{
+	plm_terms terms = { .needs = t->needs[0] ? t->needs : NULL };
+	plm_ref refs[RESULTS_MAX];
+	bool limited = sscanf(t->limits, "%u %u %u %u %u %u", &terms.queue_ms, &terms.run_ms,
+	    &terms.total_ms, &terms.backoff_ms, &terms.backoff_max_ms, &terms.grace_ms) == 6;
+	plm_task task = { .function = t->function, .args = t->arg, .nargs = t->nargs,
+		.priority = t->priority, .results = t->results, .retries = t->retries,
+		.crash_retries = t->crash_retries, .flags = t->forgotten ? 0 : PLM_KEEP,
+		.terms = limited || t->needs[0] ? &terms : NULL,
+		.identity = { t->identity[0], t->identity[1] } };
+	j->resuming = t->id;
+	j->resuming_retries = t->retries;
+	j->resuming_crash_retries = t->crash_retries;
+	if (t->results > RESULTS_MAX)
+		return end_failed(j, t, EUCLEAN, "its record in the journal is damaged");
+	int r = plm_submit(&j->rt, &task, refs);
+	if (r == 0) {
+		sh_add(&j->shm->resumed, 1);
+		r = resumed_note(j, (uint64_t)t->id, refs[0].id);
+		return r < 0 ? r : QUEUED;
+	}
+	if (r == -ENOSPC && j->noted)
+		return r; /* the journal's own disk */
+	if (r == -ENOSPC || r == -EAGAIN || r == -ESHUTDOWN || r == -EHOSTDOWN)
+		return LATER;
+	if (r == -EINVAL || r == -E2BIG)
+		return end_failed(j, t, -r, why_text()); /* what it needs is not to be had here */
+	return r;
+}
+
+static int resume_task(struct journal *j, struct task *t)
+{
+	char message[256];
+	if (t->id <= j->dubious)
+		return end_failed(j, t, EUCLEAN, "the journal was damaged, and whether this task "
+		    "had ended could not be read: it is not run again");
+	if (t->undurable[0]) {
+		snprintf(message, sizeof message, "it was not durable: %s", t->undurable);
+		return end_failed(j, t, ESTALE, message);
+	}
+	if (encode_sum(t->args, t->args_length) != t->sum)
+		return end_failed(j, t, EUCLEAN, "its arguments in the journal are damaged");
+	int r = read_budgets(j, t);
+	if (r != QUEUED)
+		return r;
+	if (registry_find(&j->rt.tables.registry, t->function) == 0) {
+		if (j->without_module++ == 0)
+			log_warn("task %lld calls %s, which no module has: it is queued when that "
+			    "is loaded", (long long)t->id, t->function);
+		return SKIPPED;
+	}
+	r = take_arguments(j, t);
+	return r == QUEUED ? submit(j, t) : r;
+}
+
+/* ---- some of them ---- */
+
+static void finish(struct journal *j)
+{
+	j->resume_next = UINT64_MAX;
+	sh_store(&j->shm->to_resume, j->without_module);
+	log_info("%llu tasks of earlier boots are in the queue",
+	    (unsigned long long)sh_peek(&j->shm->resumed));
+}
+
+/* 1: on with the next; 0: that was all, or not now; -errno. */
+static int resume_next(struct journal *j)
+{
+	struct task t = { .id = 0 };
+	int r = read_task(j, &t);
+	if (r == 0)
+		finish(j);
+	if (r <= 0)
+		return r;
+	j->rt.before_publish = note_resumed;
+	j->rt.publish_context = j;
+	j->noted = 0;
+	r = resume_task(j, &t);
+	j->rt.before_publish = NULL;
+	free_task(j, &t);
+	if (r < 0)
+		return r;
+	if (r == LATER) {
+		j->resume_due_ns = deadline_after_ms(RETRY_MS);
+		return 0;
+	}
+	j->resume_next = (uint64_t)t.id;
+	if (sh_peek(&j->shm->to_resume))
+		sh_store(&j->shm->to_resume, sh_peek(&j->shm->to_resume) - 1);
+	return 1;
+}
+
+/* A module came: those that waited for one are looked at again. */
+static void look_for_modules(struct journal *j)
+{
+	uint32_t modules = registry_modules(&j->rt.tables.registry);
+	if (modules == j->modules)
+		return;
+	j->modules = modules;
+	if (j->resume_next != UINT64_MAX || j->without_module == 0)
+		return;
+	j->without_module = 0;
+	j->resume_next = j->unfinished ? j->unfinished - 1 : 0;
+}
+
+bool resume_some(struct journal *j)
+{
+	const struct control *c = j->rt.tables.control;
+	int r = 1;
+	if (sh_load(&c->mode) != MODE_UP)
+		return false;
+	look_for_modules(j);
+	if (j->resume_next == UINT64_MAX || sh_peek(&j->shm->trouble) ||
+	    clock_ns() < j->resume_due_ns)
+		return false;
+	/* A power failure takes the queue as well: these notes need not be on the disk. */
+	db_set_fsync(&j->db, false);
+	for (int i = 0; i < RESUME_BATCH && r == 1; i++)
+		r = resume_next(j);
+	db_set_fsync(&j->db, true);
+	if (r == -EUCLEAN)
+		journal_give_up(j);
+	if (r < 0) {
+		log_warn("tasks of earlier boots cannot be queued again: %s; trying again",
+		    why_text());
+		j->resume_due_ns = deadline_after_ms(TROUBLE_MS);
+	}
+	return r == 1;
+}

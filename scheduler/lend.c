@@ -1,0 +1,303 @@
+/* lend.c - idle slots are lent to commands that can use them, and asked back when tasks wait.
+ *
+ * A slot is lent by booking it for the borrower, like one that keeps still for a task with several
+ * cpus: it claims nothing, and comes back when the borrower counts it no more. The rule:
+ *	Nobody waits for a slot: whoever wants one gets one that is idle, those who have the fewest
+ *	first, at most twice as many at a time as it had.
+ *	Tasks wait: nobody may have any. What a borrower does not use comes back at once, what its
+ *	jobs use when they end; no job is stopped.
+ *	One wants some, and none is idle: those who use theirs no more give them back, and who has
+ *	two more than another gives one.
+ * Nothing of this is remembered: who has what stands in the process table (tables/lent.h), so each
+ * look begins with a count, and so does the next scheduler. While nobody borrows there is no look.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "scheduler/scheduler.h"
+#include "tables/lent.h"
+
+enum {
+	USE_NS = 20000000, /* what was not used for so long after it was given is not wanted */
+};
+
+static uint64_t lent_of(const struct scheduler *s, uint32_t process)
+{
+	return s->member[process].generation ? sh_load(&s->t->process[process].lent) : 0;
+}
+
+/* ---- a look ---- */
+
+static void count(struct scheduler *s)
+{
+	struct loans *l = &s->loans;
+	memset(l->seats, 0, sizeof l->seats);
+	memset(l->still, 0, sizeof l->still);
+	l->any = l->queued = false;
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+		uint32_t borrower = lent_to(s->member[p].booked);
+		uint64_t lent = lent_of(s, p);
+		l->queued |= s->member[p].generation && place_outstanding(s, p) > 1 &&
+		    place_has_queue(s, p);
+		l->any |= borrower || lent_claim(lent) || lent_wants(lent);
+		if (!borrower || borrower >= s->t->limits.processes || s->member[p].leaving)
+			continue;
+		l->seats[borrower]++;
+		l->still[borrower] += booking_keeps_still(s, p);
+	}
+}
+
+/* Also those that stand in a ring behind what runs: an idle slot would take them from there. */
+static bool tasks_wait(const struct scheduler *s)
+{
+	return !(s->admission & ADMISSION_PAUSED) &&
+	    (heap_length(&s->t->task_heap) > 0 || s->short_of_slots || s->loans.queued);
+}
+
+static bool is_idle(const struct scheduler *s, uint32_t process)
+{
+	const struct member *m = &s->member[process];
+	const struct process *p = &s->t->process[process];
+	return m->generation && !m->leaving && !m->booked && !p->spare &&
+	    s->team[m->worker].hall == HALL_CPU && !sh_load(&p->running) &&
+	    !sh_load(&p->waiting_ns) && place_outstanding(s, process) == 0;
+}
+
+static uint32_t find_idle(const struct scheduler *s)
+{
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+		if (is_idle(s, p))
+			return p;
+	return 0;
+}
+
+bool lend_has_of(const struct scheduler *s, uint32_t worker)
+{
+	for (uint32_t p = s->team[worker].first; p; p = s->member[p].next)
+		if (lent_to(s->member[p].booked))
+			return true;
+	return false;
+}
+
+/* It sleeps for its command. One that was asked to stop counts its interrupts. */
+static void wake_borrower(struct scheduler *s, uint32_t process)
+{
+	uint64_t word, running = sh_load(&s->t->process[process].running);
+	const struct record *r = running ? record_lookup(s->t, running, &word) : NULL;
+	if (r && word_flags(word) == 0 && sh_load(&s->t->process[process].alert))
+		limits_signal(s, process, PROCESS_INTERRUPT);
+}
+
+/* Not if it is another turn by now, or the borrower has changed it: then it is looked at again. */
+static void set_limit(struct scheduler *s, uint32_t process, uint64_t lent, uint32_t limit)
+{
+	uint64_t seen = lent;
+	if (limit == lent_limit(lent) || !lent_open(lent))
+		return;
+	if (sh_cas(&s->t->process[process].lent, &seen,
+	    lent_with(lent, lent_wants(lent), limit, lent_out(lent)))) {
+		if (limit > lent_limit(lent))
+			s->loans.given_ns[process] = clock_ns();
+		wake_borrower(s, process);
+	} else {
+		sh_add(&s->t->control->lent_changes, 1);
+	}
+}
+
+/* ---- too few are kept for it ---- */
+
+void lend_one(struct scheduler *s, uint32_t borrower, uint32_t process)
+{
+	booking_keep_still(s, process, LENT_TO(borrower, ++s->loans.turn));
+	s->loans.seats[borrower]++;
+	s->loans.still[borrower] += booking_keeps_still(s, process);
+	s->loans.any = true;
+}
+
+/* A slot that was lent has died. Another one takes its place before any task does. */
+static void make_good(struct scheduler *s, uint32_t borrower)
+{
+	uint64_t lent = lent_of(s, borrower);
+	while (s->loans.seats[borrower] < lent_claim(lent)) {
+		uint32_t process = find_idle(s);
+		if (!process)
+			break;
+		lend_one(s, borrower, process);
+	}
+	if (s->loans.seats[borrower] < lent_limit(lent))
+		set_limit(s, borrower, lent, s->loans.seats[borrower]);
+}
+
+uint32_t lend_short(struct scheduler *s)
+{
+	if (!s->t->control->jobserver)
+		return 0;
+	count(s);
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+		if (s->loans.seats[p] < lent_claim(lent_of(s, p)))
+			return p;
+	return 0;
+}
+
+/* ---- too many are ---- */
+
+enum use { KEEPS_STILL, ON_ITS_WAY, BUSY }; /* BUSY: with a task that came before us */
+
+static enum use use_of(const struct scheduler *s, uint32_t process)
+{
+	if (booking_keeps_still(s, process))
+		return KEEPS_STILL;
+	return sh_load(&s->t->process[process].running) ? BUSY : ON_ITS_WAY;
+}
+
+static bool is_lent_to(const struct scheduler *s, uint32_t process, uint32_t borrower)
+{
+	return lent_to(s->member[process].booked) == borrower && !s->member[process].leaving;
+}
+
+/* The one that is of least use to it. */
+static uint32_t find_lent(const struct scheduler *s, uint32_t borrower)
+{
+	uint32_t best = 0;
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+		if (is_lent_to(s, p, borrower) && (!best || use_of(s, p) > use_of(s, best)))
+			best = p;
+	return best;
+}
+
+static bool take_back(struct scheduler *s, uint32_t borrower, uint32_t keep)
+{
+	bool any = false;
+	while (s->loans.seats[borrower] > keep) {
+		uint32_t process = find_lent(s, borrower);
+		s->loans.still[borrower] -= booking_keeps_still(s, process);
+		s->loans.seats[borrower]--;
+		booking_free_seat(s, process);
+		any = true;
+	}
+	return any;
+}
+
+static bool drop_busy(struct scheduler *s, uint32_t borrower)
+{
+	uint32_t claim = lent_claim(lent_of(s, borrower)), useful = 0;
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+		useful += is_lent_to(s, p, borrower) && use_of(s, p) != BUSY;
+	return take_back(s, borrower, useful > claim ? useful : claim);
+}
+
+/* Somebody wants one and has fewer than this one has. */
+static bool another_is_first(const struct scheduler *s, uint32_t borrower)
+{
+	uint32_t has = lent_claim(lent_of(s, borrower));
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+		if (p != borrower && !s->member[p].leaving && lent_wants(lent_of(s, p)) &&
+		    lent_claim(lent_of(s, p)) < has)
+			return true;
+	return false;
+}
+
+/* What is kept for it and does keep still it may have; or, if it is not to have it, others. */
+static bool settle(struct scheduler *s, uint32_t borrower, bool wait)
+{
+	if (s->loans.seats[borrower] < lent_claim(lent_of(s, borrower)))
+		make_good(s, borrower);
+	if (wait)
+		set_limit(s, borrower, lent_of(s, borrower), 0);
+	uint64_t lent = lent_of(s, borrower);
+	uint32_t claim = lent_claim(lent), still = s->loans.still[borrower];
+	bool may_have = lent_wants(lent) && !wait && !s->member[borrower].leaving;
+	if (s->loans.seats[borrower] <= claim)
+		return false;
+	if (!may_have || another_is_first(s, borrower))
+		return take_back(s, borrower, claim);
+	if (still > lent_limit(lent))
+		set_limit(s, borrower, lent, still);
+	return drop_busy(s, borrower);
+}
+
+/* ---- more ---- */
+
+/* Of those that want one and were not given as many again as they had: who has the fewest. */
+static uint32_t first_to_get(const struct scheduler *s)
+{
+	uint32_t best = 0;
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+		uint64_t lent = lent_of(s, p);
+		uint32_t claim = lent_claim(lent), most = claim ? 2 * claim : 1;
+		if (!lent_wants(lent) || s->member[p].leaving || s->loans.seats[p] >= most)
+			continue;
+		if (!best || s->loans.seats[p] < s->loans.seats[best])
+			best = p;
+	}
+	return best;
+}
+
+/* It may be about to use what it was given. */
+static bool is_fresh(struct scheduler *s, uint32_t process)
+{
+	uint64_t until_ns = s->loans.given_ns[process] + USE_NS;
+	if (clock_ns() >= until_ns)
+		return false;
+	if (until_ns < s->loans.next_ns)
+		s->loans.next_ns = until_ns;
+	return true;
+}
+
+/* Whoever does not want any more: all that it has and does not use. Else who has two more. */
+static void ask_back(struct scheduler *s, uint32_t hungry)
+{
+	uint32_t has = s->loans.seats[hungry];
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+		uint64_t lent = lent_of(s, p);
+		uint32_t out = lent_out(lent);
+		if (p == hungry || !lent_limit(lent))
+			continue;
+		if (!lent_wants(lent) && !is_fresh(s, p))
+			set_limit(s, p, lent, 0);
+		else if (lent_wants(lent) && out >= has + 2 && lent_limit(lent) >= out)
+			set_limit(s, p, lent, out - 1);
+	}
+}
+
+static void lend(struct scheduler *s)
+{
+	uint32_t borrower, process;
+	while ((borrower = first_to_get(s)) != 0) {
+		process = find_idle(s);
+		if (!process) {
+			ask_back(s, borrower);
+			return;
+		}
+		lend_one(s, borrower, process);
+	}
+}
+
+/* Before the look for idle slots: who becomes idle after it, sees this and tells us. */
+static void see_who_wants(struct scheduler *s)
+{
+	uint32_t any = 0;
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+		any |= lent_wants(lent_of(s, p));
+	if (sh_peek(&s->t->control->slots_wanted) == any)
+		return;
+	sh_store(&s->t->control->slots_wanted, any);
+	sh_fence();
+}
+
+bool lend_look(struct scheduler *s)
+{
+	uint64_t changes = sh_load(&s->t->control->lent_changes);
+	if (!s->loans.any && changes == s->loans.seen)
+		return false; /* the usual case: nobody borrows */
+	s->loans.seen = changes;
+	s->loans.next_ns = DEADLINE_NEVER;
+	count(s);
+	bool wait = tasks_wait(s), came_back = false;
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+		came_back |= settle(s, p, wait);
+	see_who_wants(s);
+	if (!wait)
+		lend(s);
+	return came_back;
+}

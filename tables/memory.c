@@ -1,0 +1,45 @@
+#include "tables/memory.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/scan.h"
+#include "tables/tables.h"
+
+static const char *const victims[MEMORY_VICTIMS] = {
+	[VICTIM_NEWEST] = "newest", [VICTIM_OVER] = "over" };
+
+const char *memory_victim_name(uint32_t victim)
+{
+	return victim < MEMORY_VICTIMS ? victims[victim] : "?";
+}
+
+/* Beside others it must leave as much free as any task that starts; alone, and it used hardly less
+ * than its demand says, which is rounded up, what a task may leave. */
+bool memory_keeps(const struct tables *t, const struct record *r)
+{
+	const struct control *c = t->control;
+	if (!r->demand || c->memory_rules.accept_free == 0)
+		return false;
+	uint64_t wants = sh_peek(&c->memory_running)
+			     ? demand_bytes(r->demand) + c->memory_rules.accept_free
+			     : demand_bytes(r->demand - 1) + c->memory_rules.return_free;
+	return sh_peek(&c->memory_free) < wants;
+}
+
+/* In whole MiB: a number for people. */
+static const char *mebibytes(uint64_t bytes, char ret[DECIMAL_TEXT_BYTES])
+{
+	snprintf(ret, DECIMAL_TEXT_BYTES, "%" PRIu64 "M", bytes >> 20);
+	return ret;
+}
+
+void memory_describe(const struct tables *t, const struct record *r, char *ret, size_t size)
+{
+	char used[DECIMAL_TEXT_BYTES], total[DECIMAL_TEXT_BYTES], left[DECIMAL_TEXT_BYTES];
+	const struct control *c = t->control;
+	snprintf(ret, size, "it does not fit: it ran alone, used about %s of the %s of memory that "
+	    "there are, and left less than --return-free %s",
+	    mebibytes(demand_bytes(r->demand), used), mebibytes(sh_load(&c->memory_total), total),
+	    mebibytes(c->memory_rules.return_free, left));
+}

@@ -1,0 +1,159 @@
+/* sweep_lend.c - slots lent to a command, killed anywhere: lending one, asking it back, counting it
+ * as out, the end of the command. Who survives finds for each slot that is counted as
+ * out one that is kept for it; and in the end none is lent. */
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tables/lent.h"
+#include "tests/world.h"
+#include "worker/jobserver.h"
+
+/* The second worker, whose slot is lent: nobody plays it but for its word that it keeps still. */
+enum { SEAT = WORLD_JOINING };
+
+static struct jobserver server;
+
+static struct process *borrower(void)
+{
+	return &world.tables.process[WORLD_WORKER];
+}
+
+static struct process *seat(void)
+{
+	return &world.tables.process[SEAT];
+}
+
+/* ---- setups ---- */
+
+static void setup_wanting(void *image)
+{
+	(void)image;
+	world_boot();
+	world.tables.control->jobserver = JOBSERVER_PIPE;
+	uint64_t word;
+	SWEEP_REQUIRE(process_claim(seat(), KIND_WORKER, 0, "seat"));
+	seat()->worker = 1;
+	word = sh_load(&seat()->state);
+	SWEEP_REQUIRE(process_step(seat(), &word, PROCESS_LIVE));
+	members_changed(&world.tables);
+	sh_store(&borrower()->lent, lent_with(lent_next(0), true, 0, 0));
+	sh_store(&borrower()->running, 1); /* it is at work */
+	sh_add(&world.tables.control->lent_changes, 1);
+}
+
+static void setup_kept(void *image)
+{
+	setup_wanting(image);
+	scheduler_step(&world.scheduler);
+	SWEEP_REQUIRE(lent_to(sh_load(&seat()->booked)) == WORLD_WORKER);
+	sh_store(&seat()->booked_seen, sh_load(&seat()->booked));
+}
+
+static void setup_lent(void *image)
+{
+	setup_kept(image);
+	scheduler_step(&world.scheduler);
+	SWEEP_REQUIRE(lent_limit(sh_load(&borrower()->lent)) == 1);
+}
+
+static void setup_out(void *image)
+{
+	setup_lent(image);
+	sh_store(&borrower()->lent, lent_with(sh_load(&borrower()->lent), true, 1, 1));
+}
+
+static void setup_asked(void *image)
+{
+	setup_out(image);
+	world_submit(&world.b, "probe.noop", NULL, 0, 1, 0, 0);
+}
+
+/* ---- operations ---- */
+
+static void schedule(void *image)
+{
+	(void)image;
+	scheduler_step(&world.scheduler);
+}
+
+/* As worker/jobserver.c opens it, but for the turn, which is open already. */
+static void open_server(void)
+{
+	static struct plm_call call;
+	call = (struct plm_call){ .rt = &world.worker.rt };
+	jobserver_none(&server, &call);
+	server.tokens = memfd_create("no pipe: nothing is ever there", MFD_CLOEXEC);
+	SWEEP_REQUIRE(server.tokens >= 0);
+}
+
+static void hand_out(void *image)
+{
+	(void)image;
+	world_play(&world.worker.rt);
+	open_server();
+	jobserver_step(&server);
+}
+
+static void close_turn(void *image)
+{
+	(void)image;
+	world_play(&world.worker.rt);
+	open_server();
+	jobserver_close(&server);
+}
+
+/* ---- verdicts ---- */
+
+static void recover_worker(void *image) { (void)image; world_recover(WORLD_WORKER); }
+static void recover_scheduler(void *image) { (void)image; world_recover(SLOT_SCHEDULER); }
+
+static const char *is_covered(void)
+{
+	uint32_t kept = lent_to(sh_load(&seat()->booked)) == WORLD_WORKER;
+	if (lent_claim(sh_load(&borrower()->lent)) > kept)
+		return "a slot is counted as out, and none is kept for it";
+	return NULL;
+}
+
+/* The command ends; then the slot is nobody's. */
+static const char *none_is_lent_in_the_end(void)
+{
+	const char *why = is_covered();
+	if (why)
+		return why;
+	if (lent_open(sh_load(&borrower()->lent)))
+		close_turn(NULL);
+	sh_store(&borrower()->running, 0);
+	scheduler_step(&world.scheduler);
+	if (sh_load(&seat()->booked))
+		return "a slot is lent to nobody, for ever";
+	return tables_check(&world.tables);
+}
+
+static const char *judge(void *image)
+{
+	(void)image;
+	return none_is_lent_in_the_end();
+}
+
+static const char *judge_dead_borrower(void *image)
+{
+	(void)image;
+	scheduler_step(&world.scheduler);
+	return sh_load(&seat()->booked) ? "what the dead one had is lent still"
+					: tables_check(&world.tables);
+}
+
+static const struct sweep_op ops[] = {
+    LONG("keeping a slot for a borrower", setup_wanting, schedule, recover_scheduler, judge),
+    LONG("lending it", setup_kept, schedule, recover_scheduler, judge),
+    LONG("asking it back", setup_asked, schedule, recover_scheduler, judge),
+    LONG("counting it as out", setup_lent, hand_out, recover_worker, judge_dead_borrower),
+    LONG("the end of the command", setup_out, close_turn, recover_worker, judge_dead_borrower),
+};
+
+int main(void)
+{
+	return sweep_run(ops, COUNT_OF(ops)) ? 1 : 0;
+}
