@@ -305,6 +305,48 @@ START_TEST(a_boot_over_damaged_segments_goes_on_or_says_why_not)
 }
 END_TEST
 
+/* ---- what once was found ---- */
+
+static struct control *put_page(void)
+{
+	munmap(copy_put(&store), store.bytes);
+	return (struct control *)(void *)(copy_put(&control) + SEGMENT_HEADER_BYTES);
+}
+
+static void expect_aside(void)
+{
+	char path[PATH_BYTES + 8];
+	snprintf(path, sizeof path, "%s.aside", control.path);
+	ck_assert_msg(access(path, F_OK) == 0, "%s was not set aside", control.path);
+}
+
+START_TEST(what_wants_more_workers_than_it_has_room_for_is_set_aside)
+{
+	boot_and_die();
+	put_page()->kind[0].slots = 30;
+	ck_assert(boot_over(NULL));
+	expect_aside();
+	put_page()->kinds = UINT32_MAX;
+	ck_assert(boot_over(NULL));
+	expect_aside();
+	expect_nothing_in_shm();
+	runtime_end(&rt);
+}
+END_TEST
+
+START_TEST(what_its_processes_cannot_work_with_is_set_aside)
+{
+	boot_and_die();
+	struct lock_shm *lock = &put_page()->graph_lock;
+	memset(&lock->mutex, 0xff, sizeof lock->mutex);
+	ck_assert_msg(!boot_over(NULL), "it came up with a lock that is none");
+	expect_aside();
+	expect_nothing_in_shm();
+	ck_assert(boot_over(NULL));
+	runtime_end(&rt);
+}
+END_TEST
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -312,6 +354,8 @@ int main(void)
 	TCase *tcase = tcase_create("damage");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S + (double)number_from("PLM_DAMAGE_SECONDS", 0));
 	tcase_add_test(tcase, a_boot_over_damaged_segments_goes_on_or_says_why_not);
+	tcase_add_test(tcase, what_wants_more_workers_than_it_has_room_for_is_set_aside);
+	tcase_add_test(tcase, what_its_processes_cannot_work_with_is_set_aside);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }
