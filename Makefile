@@ -8,6 +8,7 @@
 ## make faults         each system call fails at its n-th use (FAULT_SECONDS=N: a part of it)
 ## make explore        the runtime in one process, under SEEDS=15000 schedules a scenario (1 min)
 ## make model          three protocols in all their interleavings, with deaths (1 min)
+## make fuzz           SECONDS=60 of wild bytes: texts, task files, segments, the door, a scribbler
 ## make asan | tsan    the tests under AddressSanitizer and UBSan | under ThreadSanitizer
 ## make layers tidy    the rules of the tree: who may include whom; sizes, links, dead prototypes
 ## make bench          plm beside its peers and the limits of the machine (BENCH_FLAGS=--quick)
@@ -26,7 +27,8 @@ VERSION := 0.1.0
 SOVERSION := 0
 
 # One tree of objects a variant: release (the product), steps (every shared step is a place to die),
-# asan (with UBSan), tsan. The release programs stand at the top of the tree, others in their own.
+# asan (with UBSan), tsan, fuzz (asan, by clang, that sees branches). The release programs stand at
+# the top of the tree, others in their own.
 VARIANT ?= release
 B       := build/$(VARIANT)
 OUT     := $(if $(filter release,$(VARIANT)),.,$(B))
@@ -43,7 +45,11 @@ CFLAGS_asan    := -O1 -g -DPLM_DEBUG -fsanitize=address,undefined -fno-sanitize-
 	-fno-omit-frame-pointer -Wno-format-truncation
 CFLAGS_explore := -O2 -g -DPLM_STEPS -DPLM_LOOKS -DPLM_SMALL_RINGS
 CFLAGS_tsan    := -O1 -g -fsanitize=thread -Wno-tsan
+# Warnings are gcc's to give; liburcu's macros add nothing to NULL.
+CFLAGS_fuzz    := -O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all \
+	-fno-sanitize=pointer-overflow -fno-omit-frame-pointer -w
 SANITIZE_asan  := -fsanitize=address,undefined
+SANITIZE_fuzz  := -fsanitize=address,undefined,fuzzer
 SANITIZE_tsan  := -fsanitize=thread
 
 COMMON  := -std=c11 -D_GNU_SOURCE -fPIC -pthread $(WARN) $(CFLAGS_$(VARIANT)) $(CFLAGS)
@@ -147,10 +153,25 @@ $(TEST_MODULES): $(B)/%.so: %.c client/plm.h
 # Tests find the programs by PLM_BIN. Logs of what failed stay in build/VARIANT/logs.
 RUN     := PLM_BIN=$(OUT) tools/run.sh
 
-.PHONY: check crash crash-report faults model explore asan tsan
+# A target of fuzz/ with libFuzzer, or, in every other variant, with what replays its corpus.
+TARGETS := $(patsubst %.c,$(B)/%,$(wildcard fuzz/fuzz_*.c))
+FUZZ_LIB := $(call objects,fuzz/fuzz.c fuzz/image.c $(if $(filter fuzz,$(VARIANT)),,fuzz/replay.c))
+CLI_LIB := $(B)/fuzz/libcli.a
+
+$(CLI_LIB): $(filter-out %/plmctl.o %/plmdump.o,$(CTL) $(DUMP))
+	@rm -f $@
+	$(call say,AR)$(AR) rcs $@ $(sort $^)
+
+.PHONY: fuzz-programs
+fuzz-programs: $(TARGETS)
+
+$(TARGETS): %: %.o $(FUZZ_LIB) $(CLI_LIB) $(TEST_LIB) $(ROLES) $(CLIENT) $(MACHINE) $(CORE)
+	$(LINK) $(EXPORT) -Wl,--wrap=exit -ljansson -lcheck -lsubunit -lrt -lm
+
+.PHONY: check crash crash-report faults model explore asan tsan fuzz
 check: deps
-	$(AGAIN) test-programs
-	$(Q)$(RUN) $(B)/logs $(TESTS) tools/layers.sh tools/tidy.sh
+	$(AGAIN) test-programs fuzz-programs
+	$(Q)$(RUN) $(B)/logs $(TESTS) $(TARGETS) tools/layers.sh tools/tidy.sh
 
 crash: deps
 	$(AGAIN) VARIANT=steps sweep-programs
@@ -191,9 +212,21 @@ explore: deps
 	$(Q)build/explore/explore/explore --self-check
 	$(Q)build/explore/explore/explore --seeds $(SEEDS)
 
+# libFuzzer is clang's: its objects are a tree of their own.
+FUZZ_TESTS := $(addprefix build/release/tests/test_,damage liar scribbler)
+SECONDS ?= 60
+fuzz: deps
+	$(Q)tools/deps.sh clang:clang
+	$(Q)[ -e "$$(clang --print-file-name=libclang_rt.fuzzer-$$(uname -m).a)" ] || \
+	    tools/deps.sh clang-runtime:libclang-rt-$$(clang -dumpversion | cut -d. -f1)-dev
+	$(AGAIN) VARIANT=release all $(FUZZ_TESTS)
+	$(AGAIN) VARIANT=fuzz CC=clang fuzz-programs
+	$(Q)PLM_BIN=. fuzz/fuzz.sh $(SECONDS)
+
 asan: deps
-	$(AGAIN) VARIANT=asan test-programs
-	$(Q)PLM_BIN=build/asan tools/run.sh build/asan/logs $(TESTS:build/$(VARIANT)/%=build/asan/%)
+	$(AGAIN) VARIANT=asan test-programs fuzz-programs
+	$(Q)PLM_BIN=build/asan tools/run.sh build/asan/logs \
+	    $(patsubst build/$(VARIANT)/%,build/asan/%,$(TESTS) $(TARGETS))
 
 # Where the roles are threads of one process: ThreadSanitizer does not see across processes.
 tsan: deps

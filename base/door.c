@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,6 +31,10 @@ static int check_directory(const char *path)
 int door_directory(char *ret, unsigned long size, int make)
 {
 	const char *base = getenv("XDG_RUNTIME_DIR");
+	/* Whose environment that is, and whose runtime it would be, are not the same. */
+	if (getauxval(AT_SECURE))
+		return why(-EPERM, "a program that runs set-user-id or set-group-id is "
+		    "refused: its environment is that of whoever started it");
 	int n = base && base[0] ? snprintf(ret, size, "%s/plm", base)
 	                        : snprintf(ret, size, "/tmp/plm-%u", (unsigned)geteuid());
 	if (n < 0 || (unsigned long)n >= size)

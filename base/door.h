@@ -46,8 +46,8 @@ struct door_reply {
 };
 
 /* Directory of sockets, lock files and logs: $XDG_RUNTIME_DIR/plm, else /tmp/plm-UID. With make set
- * it is created (0700). Refused if it is not a directory of this user that nobody else may enter.
- * 0 or -errno with a why. */
+ * it is created (0700). Refused if it is not a directory of this user that nobody else may enter,
+ * and to a set-id program, whose environment is another's. 0 or -errno with a why. */
 int door_directory(char *ret, unsigned long size, int make);
 
 /* Path of NAME's socket. 0 or -errno with a why. */

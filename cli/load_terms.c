@@ -37,10 +37,12 @@ static int judge(const plm *rt, const plm_terms *wanted)
 {
 	const struct control *c = rt->tables.control;
 	struct terms terms = { .replicas = wanted->replicas };
+	struct resource_names names;
 	if (!wanted->needs)
 		return 0;
-	int r = spec_needs(wanted->needs, &c->resources, &terms);
-	return r < 0 ? r : needs_fit(&terms, c->kind, c->kinds, c->memory, &c->resources);
+	tables_resource_names(&rt->tables, &names);
+	int r = spec_needs(wanted->needs, &names, &terms);
+	return r < 0 ? r : needs_fit(&terms, c->kind, tables_kinds(&rt->tables), c->memory, &names);
 }
 
 static struct load_terms *add(struct load_terms **terms, const plm *rt, const plm_terms *wanted)

@@ -319,7 +319,8 @@ static const char *amount_text(uint32_t resource, uint64_t amount, char ret[DECI
 /* "gpus=1: worker 0 has 2, of them 1.5 in use by @a, @b" */
 static void say_shortage(struct look *l, const char *way, const struct shortage *s)
 {
-	struct resource_names names = l->t->control->resources;
+	struct resource_names names;
+	tables_resource_names(l->t, &names);
 	const char *resource = spec_resource_name(&names, s->resource);
 	char wanted[DECIMAL_TEXT_BYTES], there[DECIMAL_TEXT_BYTES], used[DECIMAL_TEXT_BYTES];
 	char list[LIST_BYTES], where[VIEW_TEXT_BYTES];

@@ -55,11 +55,12 @@ static int take_rank(const plm_terms *terms, uint32_t rank, struct terms *ret)
 int terms_agree(struct plm *rt, const plm_terms *terms, uint32_t rank, uint32_t *ret)
 {
 	const struct control *c = rt->tables.control;
-	struct resource_names names = c->resources;
+	struct resource_names names;
 	struct terms wanted;
 	*ret = 0;
 	if (!terms)
 		return 0;
+	tables_resource_names(&rt->tables, &names);
 	memset(&wanted, 0, sizeof wanted); /* the padding too: terms are compared as bytes */
 	int r = check_reserved(terms);
 	if (r == 0)
@@ -69,7 +70,7 @@ int terms_agree(struct plm *rt, const plm_terms *terms, uint32_t rank, uint32_t 
 	if (r == 0)
 		r = take_rank(terms, rank, &wanted);
 	if (r == 0)
-		r = needs_fit(&wanted, c->kind, c->kinds, c->memory, &names);
+		r = needs_fit(&wanted, c->kind, tables_kinds(&rt->tables), c->memory, &names);
 	return r < 0 ? r : terms_note(rt, &wanted, ret);
 }
 

@@ -107,7 +107,7 @@ static int watch_connection(struct manager *m, uint32_t slot, int socket)
 	return why(-errno, "the manager cannot watch its clients: %s", strerror(errno));
 }
 
-static int watch_client(struct manager *m, uint32_t slot, int pidfd, int socket)
+static int watch_client(struct manager *m, uint32_t slot, pid_t pid, int pidfd, int socket)
 {
 	int r = manager_watch(m, pidfd, WATCH_PROCESS, slot);
 	if (r < 0) {
@@ -118,8 +118,10 @@ static int watch_client(struct manager *m, uint32_t slot, int pidfd, int socket)
 	if (r < 0)
 		manager_unwatch(m, pidfd);
 	else
-		m->slot[slot] = (struct watched){ .pidfd = pidfd, .socket = socket,
-			.born_ns = clock_ns() };
+		m->slot[slot] = (struct watched){ .pidfd = pidfd, .socket = socket, .pid = pid,
+			.kind = KIND_CLIENT, .born_ns = clock_ns(),
+			.generation = process_generation(
+			    sh_load(&m->tables.process[slot].state)) };
 	return r;
 }
 
@@ -142,14 +144,14 @@ static int admit(struct manager *m, int socket, const char *name)
 		    "all %u process slots are taken; boot with a larger --processes",
 		    m->tables.limits.processes);
 	}
-	r = watch_client(m, slot, pidfd, socket);
+	r = watch_client(m, slot, pid, pidfd, socket);
 	if (r < 0) {
 		members_gone(m, slot, 0); /* the slot was taken for it, and it is told so */
 		return r;
 	}
+	uint32_t generation = m->slot[slot].generation;
 	int fds[2] = { m->tables.control_segment.fd, m->tables.store_segment.fd };
-	reply(socket, (int)slot, process_generation(sh_load(&m->tables.process[slot].state)), "",
-	    fds, 2);
+	reply(socket, (int)slot, generation, "", fds, 2);
 	return 0;
 }
 

@@ -43,7 +43,8 @@ int adopt_tables(struct manager *m)
 static int watch(struct manager *m, uint32_t slot)
 {
 	const struct process *p = &m->tables.process[slot];
-	int pidfd = p->pid > 1 ? (int)syscall(SYS_pidfd_open, p->pid, 0) : -1;
+	pid_t pid = p->pid;
+	int pidfd = pid > 1 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 	if (pidfd < 0)
 		return errno == EMFILE || errno == ENFILE ? why(-errno, "pidfd_open: %s",
 		    strerror(errno)) : 0;
@@ -51,7 +52,9 @@ static int watch(struct manager *m, uint32_t slot)
 		close(pidfd);
 		return 0;
 	}
+	uint64_t word = sh_load(&p->state);
 	m->slot[slot] = (struct watched){ .pidfd = pidfd, .socket = -1, .adopted = true,
+		.pid = pid, .kind = process_kind(word), .generation = process_generation(word),
 		.born_ns = p->joined_ns };
 	return manager_watch(m, pidfd, WATCH_PROCESS, slot);
 }

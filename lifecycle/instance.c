@@ -158,7 +158,16 @@ static void set_aside(const char *name, const char *reason)
 	}
 }
 
-static int attach(const char *name, struct tables *ret)
+/* What this manager would rely on, beyond what any process looks at when it attaches. */
+static int judge(const char *name, const struct tables *left)
+{
+	const struct control *c = left->control;
+	const char *reason = strncmp(c->name, name, sizeof c->name) != 0
+	    ? "it is of another name" : sh_load(&c->made) ? staff_unsound(left) : NULL;
+	return reason ? why(-EPROTO, "the control segment is refused: %s", reason) : 0;
+}
+
+static int attach_segments(const char *name, struct tables *ret)
 {
 	char control[SEGMENT_NAME_BYTES], store[SEGMENT_NAME_BYTES];
 	tables_segment_name(name, "control", control);
@@ -171,6 +180,22 @@ static int attach(const char *name, struct tables *ret)
 		return tables_attach(control_fd, store_fd, ret);
 	close(control_fd);
 	return store_fd;
+}
+
+static int attach(const char *name, struct tables *ret)
+{
+	int r = attach_segments(name, ret);
+	if (r < 0)
+		return r;
+	r = judge(name, ret);
+	if (r < 0)
+		tables_detach(ret);
+	return r;
+}
+
+void instance_set_aside(struct manager *m, const char *reason)
+{
+	set_aside(m->options->name, reason);
 }
 
 static int take_what_is_left(struct manager *m)

@@ -283,7 +283,7 @@ static void on_process(struct manager *m, uint32_t slot)
 	struct pollfd death = { .fd = m->slot[slot].pidfd, .events = POLLIN };
 	if (death.fd < 0 || poll(&death, 1, 0) != 1)
 		return;
-	if (process_kind(sh_load(&m->tables.process[slot].state)) == KIND_CLIENT)
+	if (m->slot[slot].kind == KIND_CLIENT)
 		admission_client_died(m, slot);
 	else
 		members_died(m, slot);
@@ -358,7 +358,9 @@ int manager_run(struct manager *m)
 		manager_step(m);
 	}
 	outer_leave(m);
+	if (m->hopeless)
+		instance_set_aside(m, "its processes cannot work with it");
 	instance_release(m);
 	log_info("stopped");
-	return m->failed ? -EIO : 0;
+	return m->failed || m->hopeless ? -EIO : 0;
 }

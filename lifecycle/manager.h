@@ -36,6 +36,9 @@ enum watch { /* what an epoll event is about; with a slot or a descriptor in the
 struct watched { /* what the manager keeps of a process slot */
 	int pidfd;
 	int socket;       /* clients */
+	pid_t pid;        /* of who lives there; and so on: what the table says may be damaged */
+	enum process_kind kind;
+	uint32_t generation;
 	uint64_t born_ns;
 	char *module;     /* a client's request that waits for the loader */
 	bool fenced;      /* killed for giving no sign of life; the kernel has not said so yet */
@@ -84,6 +87,8 @@ struct manager {
 	bool announced;       /* the ready line is out */
 	bool draining, ending, failed;
 	bool journal_dismissed; /* nobody else is left, and it was told so */
+	uint32_t failures;    /* of members, before the ready line of what is gone on with */
+	bool hopeless;        /* too many: it is set aside at the end */
 	uint64_t end_deadline_ns; /* when what has not ended is killed */
 	uint64_t look_due_ns;     /* for workers that hang; DEADLINE_NEVER: nobody wants to know */
 };
@@ -105,6 +110,7 @@ int manager_make_slots(struct manager *m);
  * -ESHUTDOWN: the guard asks, and there is nothing to go on with. */
 int instance_claim(struct manager *m);
 int instance_bell(struct manager *m); /* opens m->joined */
+void instance_set_aside(struct manager *m, const char *reason);
 void instance_release(struct manager *m);
 
 /* ---- adopt.c ---- */
@@ -133,6 +139,8 @@ uint32_t members_count(const struct manager *m); /* children that still live */
 /* ---- staff.c ---- */
 uint32_t staff_workers(const struct manager *m);   /* that there are to be, of all kinds */
 uint32_t staff_processes(const struct manager *m); /* of them */
+/* NULL: what the control page says of workers can be gone on with; else why not. */
+const char *staff_unsound(const struct tables *t);
 struct vacancy { /* a slot of a worker that has no process */
 	uint32_t worker, kind;
 	uint32_t gpu_first; /* number of the worker's first GPU */

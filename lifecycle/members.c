@@ -253,7 +253,8 @@ static uint32_t free_slot(const struct manager *m, enum process_kind kind)
 						     : (uint32_t)SLOT_SCHEDULER;
 		if (kind == KIND_WORKER && slot == journal)
 			continue;
-		if (process_state(sh_load(&m->tables.process[slot].state)) == PROCESS_FREE)
+		if (process_state(sh_load(&m->tables.process[slot].state)) == PROCESS_FREE &&
+		    m->slot[slot].pidfd < 0)
 			return slot;
 	}
 	return 0;
@@ -281,11 +282,16 @@ static int take_slot(struct manager *m, enum process_kind kind, uint32_t *ret)
 	return 0;
 }
 
-static int watch_child(struct manager *m, uint32_t slot, pid_t pid)
+static int watch_child(
+    struct manager *m, enum process_kind kind, uint32_t slot, pid_t pid)
 {
 	struct process *p = &m->tables.process[slot];
 	p->pid = pid;
 	p->start_time = process_start_time(pid);
+	uint64_t word = sh_load(&p->state);
+	m->slot[slot].pid = pid;
+	m->slot[slot].kind = kind;
+	m->slot[slot].generation = process_generation(word);
 	m->slot[slot].born_ns = clock_ns();
 	m->slot[slot].fenced = m->slot[slot].adopted = false;
 	m->slot[slot].pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -301,11 +307,13 @@ int members_spawn(struct manager *m, enum process_kind kind)
 	if (r < 0)
 		return r;
 	uint32_t relieved = m->tables.process[slot].spare;
-	m->tables.process[slot].place = relieved ? m->tables.process[relieved].place : place;
+	if (relieved && relieved < m->tables.limits.processes)
+		place = m->tables.process[relieved].place;
+	m->tables.process[slot].place = place;
 	pid_t parent = getpid(), pid = fork();
 	if (pid == 0)
 		child_main(m, kind, slot, parent);
-	r = pid < 0 ? why(-errno, "fork: %s", strerror(errno)) : watch_child(m, slot, pid);
+	r = pid < 0 ? why(-errno, "fork: %s", strerror(errno)) : watch_child(m, kind, slot, pid);
 	if (r == 0)
 		return 0;
 	/* Unwatched it must not live: nobody would notice its end. */
@@ -338,13 +346,23 @@ void members_wake(struct manager *m)
 	wake_everybody(m);
 }
 
+/* A damaged word of one that we have seen die: what it held is to be released all the same. */
+static void insist_that_it_is_dead(struct manager *m, uint32_t slot)
+{
+	const struct watched *w = &m->slot[slot];
+	if (w->kind != KIND_NONE)
+		sh_store(&m->tables.process[slot].state,
+		    process_word(w->generation, w->kind, PROCESS_DEAD));
+}
+
 void members_gone(struct manager *m, uint32_t slot, int status)
 {
 	struct process *p = &m->tables.process[slot];
 	uint64_t word = sh_load(&p->state);
 	sh_poke(&p->died_ns, clock_ns());
 	sh_store(&p->exit_status, (uint32_t)status);
-	process_step(p, &word, PROCESS_DEAD);
+	if (!process_step(p, &word, PROCESS_DEAD))
+		insist_that_it_is_dead(m, slot);
 	process_set_awake(&m->tables, slot, false);
 	members_wake(m);
 }
@@ -358,6 +376,29 @@ static void describe_end(int status, char *ret, size_t size)
 		    strsignal(WTERMSIG(status)));
 	else
 		snprintf(ret, size, "ended with exit code %d", WEXITSTATUS(status));
+}
+
+static bool any_adopted(const struct manager *m)
+{
+	for (uint32_t i = SLOT_SCHEDULER; i < m->tables.limits.processes; i++)
+		if (m->slot[i].pidfd >= 0 && m->slot[i].adopted && m->slot[i].kind != KIND_CLIENT)
+			return true;
+	return false;
+}
+
+/* Damage that no attach sees is found by those who work with it: they end with a word, each time
+ * again, and nobody would ever be let in. Who is killed says nothing of the kind. */
+static void count_failure(struct manager *m, int status, uint64_t lived_ms)
+{
+	if (!m->adopts || m->announced || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
+		return;
+	/* It waited for a lock in vain: if nobody lives who could give it back, twice is enough. */
+	m->failures += lived_ms >= LOCK_WAIT_MS && !any_adopted(m) ? FAILURES_MAX / 2 : 1;
+	if (m->failures < FAILURES_MAX)
+		return;
+	log_warn("its processes end before it is ready, each time: it cannot be gone on with");
+	m->hopeless = true;
+	manager_end(m);
 }
 
 /* One that did its work, or lived long, is replaced at once; one that dies young makes the next
@@ -407,7 +448,7 @@ static bool take_status(int pidfd, int *ret)
 void members_died(struct manager *m, uint32_t slot)
 {
 	uint64_t word = sh_load(&m->tables.process[slot].state);
-	enum process_kind kind = process_kind(word);
+	enum process_kind kind = m->slot[slot].kind;
 	int status = 0;
 	if (!m->slot[slot].adopted && !take_status(m->slot[slot].pidfd, &status))
 		return;
@@ -426,8 +467,10 @@ void members_died(struct manager *m, uint32_t slot)
 		plan_vacancy(m, slot);
 	else if (kind == KIND_JOURNAL && !m->announced && !m->adopts && WIFEXITED(status))
 		manager_fail(m); /* it has said why: without what was asked for there is no boot */
-	else if (!m->ending)
+	else if (!m->ending) {
 		plan_restart(m, slot, kind, end);
+		count_failure(m, status, (clock_ns() - m->slot[slot].born_ns) / NS_PER_MS);
+	}
 	orphans_end(m); /* before its task is anybody else's: what it started is over by then */
 	if (m->slot[slot].adopted && kind == KIND_WORKER)
 		orphans_unowned(m);
@@ -482,11 +525,16 @@ void members_complete(struct manager *m)
 	}
 }
 
+/* By what we know ourselves: whatever the table says, it is signalled, and waited for. */
+static bool is_member_of_ours(const struct manager *m, uint32_t slot)
+{
+	return m->slot[slot].pidfd >= 0 && m->slot[slot].kind != KIND_CLIENT;
+}
+
 void members_signal(struct manager *m, int signal)
 {
 	for (uint32_t i = SLOT_SCHEDULER; i < m->tables.limits.processes; i++)
-		if (m->slot[i].pidfd >= 0 && i != journal_slot(&m->tables) &&
-		    process_kind(sh_load(&m->tables.process[i].state)) != KIND_CLIENT)
+		if (is_member_of_ours(m, i) && m->slot[i].kind != KIND_JOURNAL)
 			syscall(SYS_pidfd_send_signal, m->slot[i].pidfd, signal, NULL, 0);
 	wake_everybody(m);
 }
@@ -505,29 +553,29 @@ bool members_only_journal(const struct manager *m)
 	return slot && m->slot[slot].pidfd >= 0 && members_count(m) == 1;
 }
 
-static bool is_member(const struct manager *m, uint32_t slot, uint64_t *ret_word)
-{
-	*ret_word = sh_load(&m->tables.process[slot].state);
-	enum process_kind kind = process_kind(*ret_word);
-	return process_present(*ret_word) && (kind == KIND_WORKER || kind == KIND_SCHEDULER ||
-	    kind == KIND_JOURNAL);
-}
-
+/* Not by their number: who was drained is not to be, in a runtime that is gone on with. */
 bool members_all_live(const struct manager *m)
 {
-	uint32_t live = 0;
-	uint64_t word;
-	for (uint32_t i = SLOT_SCHEDULER; i < m->tables.limits.processes; i++)
-		live += is_member(m, i, &word) && process_state(word) == PROCESS_LIVE &&
-		    !m->tables.process[i].spare;
-	return live == staff_processes(m) + 1 + (journal_slot(&m->tables) != 0);
+	struct vacancy vacancy;
+	uint64_t word = sh_load(&m->tables.process[SLOT_SCHEDULER].state);
+	if (process_state(word) != PROCESS_LIVE)
+		return false;
+	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++) {
+		word = sh_load(&m->tables.process[i].state);
+		if (process_kind(word) == KIND_WORKER && process_state(word) == PROCESS_STARTING &&
+		    !m->tables.process[i].spare)
+			return false;
+	}
+	uint32_t journal = m->state[0] ? journal_slot(&m->tables) : 0;
+	if (journal && process_state(sh_load(&m->tables.process[journal].state)) != PROCESS_LIVE)
+		return false;
+	return !staff_vacancy(m, &vacancy);
 }
 
 uint32_t members_count(const struct manager *m)
 {
 	uint32_t n = 0;
-	uint64_t word;
 	for (uint32_t i = SLOT_SCHEDULER; i < m->tables.limits.processes; i++)
-		n += is_member(m, i, &word);
+		n += is_member_of_ours(m, i);
 	return n;
 }

@@ -43,7 +43,7 @@ static bool is_known(const struct manager *m, pid_t pid)
 		if (m->orphan[i].pid == pid)
 			return true;
 	for (uint32_t i = SLOT_SCHEDULER; i < m->tables.limits.processes; i++)
-		if (m->slot[i].pidfd >= 0 && m->tables.process[i].pid == pid)
+		if (m->slot[i].pidfd >= 0 && m->slot[i].pid == pid)
 			return true;
 	return false;
 }

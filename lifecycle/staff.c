@@ -15,59 +15,102 @@
 
 /* ---- numbers ---- */
 
+/* Bounded whatever the page says: a process slot each is the most there can be. */
+static uint32_t kinds_of(const struct control *c)
+{
+	uint32_t kinds = c->kinds;
+	return kinds < WORKER_KINDS_MAX ? kinds : (uint32_t)WORKER_KINDS_MAX;
+}
+
+static uint32_t count_of(const struct control *c, uint32_t kind)
+{
+	uint32_t count = c->kind[kind].count;
+	return count < WORKERS_MAX ? count : (uint32_t)WORKERS_MAX;
+}
+
+static uint32_t slots_of(const struct control *c, uint32_t kind)
+{
+	uint32_t slots = c->kind[kind].slots;
+	return slots == 0 ? 1 : slots < SLOTS_MAX ? slots : (uint32_t)SLOTS_MAX;
+}
+
+static uint32_t wanted_of(const struct control *c)
+{
+	uint32_t wanted = sh_peek(&c->staff);
+	return wanted < WORKERS_MAX ? wanted : (uint32_t)WORKERS_MAX;
+}
+
 static uint32_t at_boot(const struct control *c)
 {
 	uint32_t n = 0;
-	for (uint32_t kind = 0; kind < c->kinds; kind++)
-		n += c->kind[kind].count;
+	for (uint32_t kind = 0; kind < kinds_of(c); kind++)
+		n += count_of(c, kind);
 	return n;
 }
 
 /* One more than the highest number anybody has now. */
 static uint32_t numbers(const struct control *c)
 {
-	uint32_t first = c->kind[0].count, wanted = sh_peek(&c->staff);
-	return at_boot(c) + (wanted > first ? wanted - first : 0);
+	uint32_t first = count_of(c, 0), wanted = wanted_of(c);
+	uint32_t all = at_boot(c) + (wanted > first ? wanted - first : 0);
+	return all < WORKERS_MAX ? all : (uint32_t)WORKERS_MAX;
 }
 
 static uint32_t kind_of(const struct control *c, uint32_t worker)
 {
-	for (uint32_t kind = 0; kind < c->kinds; kind++) {
-		if (worker < c->kind[kind].count)
+	for (uint32_t kind = 0; kind < kinds_of(c); kind++) {
+		if (worker < count_of(c, kind))
 			return kind;
-		worker -= c->kind[kind].count;
+		worker -= count_of(c, kind);
 	}
 	return 0;
 }
 
 static bool is_wanted(const struct control *c, uint32_t worker)
 {
-	uint32_t first = c->kind[0].count, boot = at_boot(c);
+	uint32_t first = count_of(c, 0), boot = at_boot(c);
 	if (sh_peek(&c->drained[worker / 64 % DRAINED_WORDS]) >> worker % 64 & 1)
 		return false;
 	if (kind_of(c, worker) != 0)
 		return true;
-	return (worker < first ? worker : first + worker - boot) < sh_peek(&c->staff);
+	return (worker < first ? worker : first + worker - boot) < wanted_of(c);
 }
 
 uint32_t staff_workers(const struct manager *m)
 {
 	const struct control *c = m->tables.control;
-	return at_boot(c) - c->kind[0].count + sh_peek(&c->staff);
+	return at_boot(c) - count_of(c, 0) + wanted_of(c);
 }
 
 static uint32_t processes_for(const struct control *c, uint32_t wanted)
 {
-	uint32_t n = wanted * c->kind[0].slots;
-	for (uint32_t kind = 1; kind < c->kinds; kind++)
-		n += c->kind[kind].count * c->kind[kind].slots;
+	uint32_t n = wanted * slots_of(c, 0);
+	for (uint32_t kind = 1; kind < kinds_of(c); kind++)
+		n += count_of(c, kind) * slots_of(c, kind);
 	return n;
 }
 
 uint32_t staff_processes(const struct manager *m)
 {
 	const struct control *c = m->tables.control;
-	return processes_for(c, sh_peek(&c->staff));
+	return processes_for(c, wanted_of(c));
+}
+
+/* As a boot writes it, and what staff_set() makes of it. */
+const char *staff_unsound(const struct tables *t)
+{
+	const struct control *c = t->control;
+	if (c->kinds == 0 || c->kinds > WORKER_KINDS_MAX)
+		return "the kinds of its workers make no sense";
+	for (uint32_t kind = 0; kind < c->kinds; kind++)
+		if (c->kind[kind].count > WORKERS_MAX || c->kind[kind].slots == 0 ||
+		    c->kind[kind].slots > SLOTS_MAX)
+			return "the kinds of its workers make no sense";
+	if (processes_for(c, c->kind[0].count) != t->limits.workers ||
+	    sh_peek(&c->staff) > WORKERS_MAX ||
+	    processes_for(c, sh_peek(&c->staff)) > t->limits.processes - SLOT_FIRST_MEMBER)
+		return "the number of its workers makes no sense";
+	return NULL;
 }
 
 /* ---- who is missing, who is too many ---- */
@@ -97,7 +140,7 @@ bool staff_vacancy(const struct manager *m, struct vacancy *ret)
 	for (uint32_t worker = 0; worker < end && worker < WORKERS_MAX; worker++) {
 		uint32_t kind = kind_of(c, worker);
 		*ret = (struct vacancy){ worker, kind, gpus, 0 };
-		if (is_wanted(c, worker) && present[worker] < c->kind[kind].slots)
+		if (is_wanted(c, worker) && present[worker] < slots_of(c, kind))
 			return true;
 		gpus += gpus_of(&c->kind[kind]);
 	}
@@ -142,11 +185,11 @@ static uint32_t clients(const struct manager *m)
 static int check_room(const struct manager *m, uint32_t wanted)
 {
 	const struct control *c = m->tables.control;
-	uint32_t slots = c->kind[0].slots, others = processes_for(c, 0), guests = clients(m);
+	uint32_t slots = slots_of(c, 0), others = processes_for(c, 0), guests = clients(m);
 	uint32_t room = m->tables.limits.processes - SLOT_FIRST_MEMBER;
-	if (wanted > c->kind[0].count && gpus_of(&c->kind[0]))
+	if (wanted > count_of(c, 0) && gpus_of(&c->kind[0]))
 		return why(-EINVAL, "%u workers are too many: the GPUs were dealt at boot, to %u "
-		    "workers of this kind", wanted, c->kind[0].count);
+		    "workers of this kind", wanted, count_of(c, 0));
 	if (wanted > (WORKERS_MAX - others) / slots)
 		return why(-EINVAL, "%u workers are too many: a runtime has at most %d worker "
 		    "processes, which is %u workers of this kind", wanted, WORKERS_MAX,
@@ -181,7 +224,7 @@ static void change(struct manager *m)
 
 int staff_set(struct manager *m, const char *text)
 {
-	uint32_t before = sh_peek(&m->tables.control->staff), wanted = 0;
+	uint32_t before = wanted_of(m->tables.control), wanted = 0;
 	int r = read_number("how many workers", text, &wanted);
 	if (r == 0)
 		r = check_room(m, wanted);

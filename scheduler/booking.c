@@ -208,7 +208,8 @@ static uint32_t place_among_able(const struct scheduler *s, uint32_t worker,
 {
 	const struct control *c = s->t->control;
 	uint32_t able = 0, first = 0;
-	for (uint32_t k = 0; k < c->kinds && first <= worker; first += c->kind[k++].count) {
+	uint32_t kinds = tables_kinds(s->t);
+	for (uint32_t k = 0; k < kinds && first <= worker; first += c->kind[k++].count) {
 		uint32_t count = c->kind[k].count, before = worker - first;
 		if (kind_fits(&c->kind[k], terms, c->memory))
 			able += before < count ? before : count;
@@ -220,7 +221,7 @@ static uint32_t place_among_able(const struct scheduler *s, uint32_t worker,
 static void keep_apart(const struct scheduler *s, const struct terms *terms, struct fitting *f)
 {
 	uint32_t n = 0;
-	if (terms->rank == 0)
+	if (terms->rank == 0 || terms->replicas == 0)
 		return;
 	for (uint32_t i = 0; i < f->n; i++)
 		if (place_among_able(s, f->worker[i], terms) % terms->replicas == terms->rank - 1)

@@ -236,6 +236,18 @@ static void bury(struct scheduler *s, uint32_t process)
 
 /* ---- who is there ---- */
 
+/* The pidfd first: then the look at the start time is about the process that may be signalled. What
+ * stands in the table may be damaged, and another's pid. */
+static int pidfd_of(const struct process *p)
+{
+	int32_t pid = p->pid;
+	int pidfd = pid <= 1 || pid == getpid() ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0 || process_start_time(pid) == p->start_time)
+		return pidfd;
+	close(pidfd);
+	return -1;
+}
+
 static void meet_worker(struct scheduler *s, uint32_t process, uint64_t word)
 {
 	struct member *m = &s->member[process];
@@ -243,7 +255,7 @@ static void meet_worker(struct scheduler *s, uint32_t process, uint64_t word)
 	if (m->generation)
 		forget_member(s, process);
 	*m = (struct member){ .generation = process_generation(word) };
-	m->pidfd = p->pid == getpid() ? -1 : (int)syscall(SYS_pidfd_open, p->pid, 0);
+	m->pidfd = pidfd_of(p);
 	/* A former scheduler may have given it some, and died while it wrote. */
 	struct ring down = ring_down(s->t, process);
 	ring_fill_holes(&down, hint_make(HINT_NONE, 0));

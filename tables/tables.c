@@ -40,6 +40,13 @@ void tables_files_path(const char *name, char ret[SEGMENT_NAME_BYTES])
 	snprintf(ret, SEGMENT_NAME_BYTES, "/dev/shm/plm-%u-%s.files", (unsigned)geteuid(), name);
 }
 
+void tables_resource_names(const struct tables *t, struct resource_names *ret)
+{
+	*ret = t->control->resources;
+	for (uint32_t i = 0; i < RESOURCES_MAX; i++)
+		ret->name[i][RESOURCE_NAME_BYTES - 1] = 0;
+}
+
 /* ---- the truths that derived structures are rebuilt from ---- */
 
 static bool record_is_free(void *context, uint32_t index)

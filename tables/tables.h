@@ -222,6 +222,16 @@ bool hold_test(const struct tables *t, uint32_t index, uint32_t process);
 bool hold_any(const struct tables *t, uint32_t index);
 void hold_wipe(struct tables *t, uint32_t index); /* of a record that is being freed */
 
+/* Of the kinds of workers in the control page, as many as there is room for, whatever it says. */
+static inline uint32_t tables_kinds(const struct tables *t)
+{
+	uint32_t kinds = t->control->kinds;
+	return kinds < WORKER_KINDS_MAX ? kinds : (uint32_t)WORKER_KINDS_MAX;
+}
+
+/* A private copy, of texts that end. */
+void tables_resource_names(const struct tables *t, struct resource_names *ret);
+
 /* Milliseconds since boot: the clock of the times in records. */
 uint32_t tables_ms(const struct tables *t);
 

@@ -113,6 +113,26 @@ START_TEST(without_a_manager_clients_and_workers_go_on)
 }
 END_TEST
 
+static bool one_serves(void *handle)
+{
+	plm_status s;
+	return plm_status_get(handle, &s) == 0 && s.workers == 1;
+}
+
+START_TEST(who_was_drained_is_not_waited_for_by_the_next_manager)
+{
+	plm *handle = join();
+	ck_assert_int_eq(plm_drain_worker(handle, 1), 0);
+	until(one_serves, handle, "the drained worker has left");
+	runtime_kill(&rt);
+	reboot(); /* its ready line */
+	expect_echo(handle);
+	ck_assert(one_serves(handle));
+	plm_disconnect(&handle);
+	end();
+}
+END_TEST
+
 START_TEST(a_client_asks_the_next_manager_what_it_cannot_ask_the_dead_one)
 {
 	plm *handle = join();
@@ -506,6 +526,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 	    without_a_manager_clients_and_workers_go_on,
+	    who_was_drained_is_not_waited_for_by_the_next_manager,
 	    a_client_asks_the_next_manager_what_it_cannot_ask_the_dead_one,
 	    a_stop_under_the_next_manager_ends_its_processes_and_no_client,
 	    the_end_of_a_client_that_no_manager_saw_frees_what_it_held,

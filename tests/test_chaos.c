@@ -1,5 +1,5 @@
-/* test_chaos.c - real processes, killed at random under load and all at once; strangers at the
- * door; and what a runtime's end and a worker's birth promise.
+/* test_chaos.c - real processes, killed at random under load and all at once; and what a runtime's
+ * end and a worker's birth promise.
  *
  * PLM_CHAOS_SECONDS (8) is how long the load lasts, PLM_CHAOS_SEED repeats a run's choices. */
 #include <check.h>
@@ -11,13 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/door.h"
 #include "tests/deaths.h"
 #include "tests/run_suite.h"
 
@@ -25,7 +22,6 @@ enum {
 	CHAOS_SECONDS = 8,
 	TEST_TIMEOUT_S = 300,
 	WORKERS = 3,
-	NOBODY = 65534,
 	PATH_BYTES = 512,
 };
 
@@ -392,90 +388,6 @@ START_TEST(a_second_runtime_of_the_name_is_refused)
 }
 END_TEST
 
-static void become_nobody(void)
-{
-	if (setgid(NOBODY) < 0 || setuid(NOBODY) < 0)
-		_exit(1);
-}
-
-static void expect_of_child(void (*act)(void), const char *what)
-{
-	int status;
-	pid_t pid = fork();
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0) {
-		act();
-		_exit(0);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_msg(status == 0, "%s: wait status %#x", what, (unsigned)status);
-}
-
-/* As if somebody had opened the directories: the kernel says who is at the other end. */
-static struct sockaddr_un open_the_way(void)
-{
-	struct sockaddr_un address;
-	char directory[PATH_BYTES];
-	ck_assert_int_eq(door_address(rt.name, &address), 0);
-	scratch_path(&rt, "plm", directory, sizeof directory);
-	ck_assert_int_eq(chmod(rt.directory, 0755), 0);
-	ck_assert_int_eq(chmod(directory, 0755), 0);
-	ck_assert_int_eq(chmod(address.sun_path, 0777), 0);
-	return address;
-}
-
-static struct sockaddr_un door;
-
-static void knock_as_nobody(void)
-{
-	struct door_request hello = {
-	    .magic = DOOR_MAGIC, .version = DOOR_VERSION, .kind = DOOR_HELLO};
-	struct door_reply reply;
-	become_nobody();
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
-	if (connect(fd, (const struct sockaddr *)&door, sizeof door) < 0)
-		_exit(2);
-	(void)!send(fd, &hello, sizeof hello, MSG_NOSIGNAL);
-	/* Closed without a word; never an answer, never a descriptor. */
-	if (recv(fd, &reply, sizeof reply, 0) > 0)
-		_exit(3);
-}
-
-static void connect_as_nobody(void)
-{
-	plm *handle;
-	become_nobody();
-	if (plm_connect(&handle, rt.name) != -EPERM || !strstr(plm_why(), "belongs to user"))
-		_exit(2);
-}
-
-static void open_as_nobody(void)
-{
-	char path[PATH_BYTES];
-	runtime_segment(&rt, "control", path, sizeof path);
-	become_nobody();
-	if (open(path, O_RDONLY) >= 0 || errno != EACCES)
-		_exit(2);
-}
-
-START_TEST(another_user_is_kept_out_of_door_and_segments)
-{
-	if (geteuid() != 0) {
-		printf("skipped, only root can become somebody else: %s\n", __func__);
-		return;
-	}
-	expect_of_child(open_as_nobody, "opening a segment as nobody");
-	struct sockaddr_un address = open_the_way();
-	door = address;
-	expect_of_child(knock_as_nobody, "knocking as nobody");
-	expect_of_child(connect_as_nobody, "plm_connect as nobody");
-	char directory[PATH_BYTES];
-	scratch_path(&rt, "plm", directory, sizeof directory);
-	chmod(directory, 0700);
-	expect_work();
-}
-END_TEST
-
 /* ---- its end, and its children ---- */
 
 static bool is_draining(void *handle)
@@ -578,7 +490,6 @@ int main(void)
 	tcase_add_test(deaths, with_a_tied_manager_its_children_end_and_clients_know);
 	TCase *outside = add_case(suite, "outside", stop);
 	tcase_add_test(outside, a_second_runtime_of_the_name_is_refused);
-	tcase_add_test(outside, another_user_is_kept_out_of_door_and_segments);
 	tcase_add_test(outside, members_hold_no_descriptor_they_do_not_need);
 	TCase *end = add_case(suite, "end", NULL);
 	tcase_add_test(end, a_terminated_runtime_runs_what_it_has_accepted);

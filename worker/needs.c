@@ -9,7 +9,7 @@ enum { CPUS_OF_A_TASK = 1, VARIABLE_BYTES = DEVICES_MAX * DEVICE_ID_BYTES };
 
 bool needs_devices(const struct tables *t)
 {
-	for (uint32_t i = 0; i < t->control->kinds && i < WORKER_KINDS_MAX; i++)
+	for (uint32_t i = 0; i < tables_kinds(t); i++)
 		if (t->control->kind[i].amount[RESOURCE_GPUS])
 			return true;
 	return false;
