@@ -74,9 +74,15 @@ static void register_probe(void)
 static uint32_t watched(enum process_kind kind, uint32_t slot, void (*body)(struct proc *self))
 {
 	uint32_t process = run_add(kind, slot, body);
-	if (kind != KIND_MANAGER)
-		image->manager.slot[slot].pidfd = PIDFD_BASE + (int)process;
+	struct watched *seen = &image->manager.slot[slot];
 	claim(process, kind);
+	if (kind == KIND_MANAGER)
+		return process;
+	const struct process *p = &image->tables.process[slot];
+	seen->pidfd = PIDFD_BASE + (int)process;
+	seen->pid = p->pid;
+	seen->kind = kind;
+	seen->generation = process_generation(sh_peek(&p->state));
 	return process;
 }
 
