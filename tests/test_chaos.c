@@ -464,6 +464,7 @@ START_TEST(members_hold_no_descriptor_they_do_not_need)
 	find_family(handle, &family);
 	for (unsigned i = 0; i < family.n; i++) {
 		struct allowed list[] = {{".control", 1}, {".store", 1}, {".bell", 1},
+		    {"/sys/devices/system/node", 1}, /* a worker looks which node it is on */
 		    {"[pidfd]", i == 0 ? WORKERS : 0}}; /* the scheduler may have to end a worker */
 		expect_descriptors(family.pid[i], list, COUNT_OF(list));
 	}
