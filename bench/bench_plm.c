@@ -8,8 +8,7 @@ static const char usage[] =
     "Measures plm beside the bare limits of this machine. Timing never decides the exit code.\n"
     "  --quick         shorter rounds, and fewer (a minute)\n"
     "  --only CASE     one of: flow trip cost map scale get put sizes boot queue death\n"
-    "                  pressure command waiting journal idle
-"
+    "                  pressure command waiting journal idle\n"
     "  --workers N     of the runtimes booted (default 2; boot, queue, scale have their own)\n"
     "  --idle SECONDS  how long the runtime is watched at rest (default 10; quick 4)\n"
     "  --plm PATH      the program to boot (default ./plm)\n"
