@@ -15,15 +15,17 @@ const char *memory_victim_name(uint32_t victim)
 }
 
 /* Beside others it must leave as much free as any task that starts; alone, and it used hardly less
- * than its demand says, which is rounded up, what a task may leave. */
+ * than its demand says, which is rounded up, what a task may leave. Where the larger part is free for
+ * it alone, it is tried: should that be too little, it is nobody else's doing, and it fails. */
 bool memory_keeps(const struct tables *t, const struct record *r)
 {
 	const struct control *c = t->control;
-	if (!r->demand || c->memory_rules.accept_free == 0)
+	bool alone = sh_peek(&c->memory_running) == 0;
+	if (!r->demand || c->memory_rules.accept_free == 0 ||
+	    (alone && sh_peek(&c->memory_free) > sh_peek(&c->memory_total) / 2))
 		return false;
-	uint64_t wants = sh_peek(&c->memory_running)
-			     ? demand_bytes(r->demand) + c->memory_rules.accept_free
-			     : demand_bytes(r->demand - 1) + c->memory_rules.return_free;
+	uint64_t wants = alone ? demand_bytes(r->demand - 1) + c->memory_rules.return_free
+			       : demand_bytes(r->demand) + c->memory_rules.accept_free;
 	return sh_peek(&c->memory_free) < wants;
 }
 
