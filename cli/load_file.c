@@ -195,7 +195,7 @@ static bool line_ends(struct load_file *file, size_t *seen, size_t *ret_length)
 
 int load_file_next(struct load_file *file, struct load_line *ret)
 {
-	size_t seen = 0, length;
+	size_t seen = 0, length = 0;
 	int r = skip_rest(file);
 	while (r == 0 && !line_ends(file, &seen, &length))
 		r = fill(file);

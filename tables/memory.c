@@ -15,8 +15,8 @@ const char *memory_victim_name(uint32_t victim)
 }
 
 /* Beside others it must leave as much free as any task that starts; alone, and it used hardly less
- * than its demand says, which is rounded up, what a task may leave. Where the larger part is free for
- * it alone, it is tried: should that be too little, it is nobody else's doing, and it fails. */
+ * than its demand says, which is rounded up, what a task may leave. Where the larger part is free
+ * for it alone, it is tried: should that be too little, it is nobody else's doing, and it fails. */
 bool memory_keeps(const struct tables *t, const struct record *r)
 {
 	const struct control *c = t->control;
