@@ -19,7 +19,7 @@ enum {
 void place_ready(struct scheduler *s, uint32_t index)
 {
 	const struct record *r = record_at(s->t, index);
-	if (r->terms || r->demand)
+	if (r->terms || word_flags(sh_load(&r->state)) & FLAG_MEMORY)
 		limits_look(s, index);
 	if (due_is_resting(s->t, r, sh_load(&r->state)) || pressure_keeps(s, r))
 		return; /* limits.c brings it again */
@@ -107,7 +107,7 @@ static bool pick_one(struct scheduler *s, struct pick *ret)
 	do
 		if (!ageing_pop(s, &task) && !heap_pop(&t->task_heap, &task))
 			return false;
-	while (!place_still_ready(t, &task) || pressure_keeps(s, record_at(t, task.id)) ||
+	while (!place_still_ready(t, &task) || !pressure_lets_go(s, record_at(t, task.id)) ||
 	    put_on_shelf(s, &task));
 	near_choose(s, record_at(t, task.id), &process);
 	avoid_failed(s, &task, &process);

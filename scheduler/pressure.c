@@ -260,7 +260,8 @@ uint64_t pressure_next_ns(const struct scheduler *s)
 uint64_t pressure_keeps(struct scheduler *s, const struct record *r)
 {
 	struct pressure *p = &s->pressure;
-	if (!r->demand || rules(s)->accept_free == 0)
+	/* Nobody claims it as long as the flag is there: what the owner wrote stands still. */
+	if (!(word_flags(sh_load(&r->state)) & FLAG_MEMORY))
 		return 0;
 	if (!p->seen_ns) { /* a former scheduler knew */
 		note_running(s);
@@ -270,6 +271,17 @@ uint64_t pressure_keeps(struct scheduler *s, const struct record *r)
 		return 0;
 	p->keeps = true;
 	return clock_ns() + LOOK_KEPT_MS * NS_PER_MS;
+}
+
+/* A hint to start it may be older than its end: the word says who may. */
+bool pressure_lets_go(struct scheduler *s, struct record *r)
+{
+	uint64_t word = sh_load(&r->state);
+	if (!(word_flags(word) & FLAG_MEMORY))
+		return true;
+	return !pressure_keeps(s, r) && word_state(word) == RECORD_READY &&
+	    record_step(r, &word, RECORD_READY, word_owner(word), word_attempt(word),
+		word_flags(word) & ~(uint32_t)FLAG_MEMORY);
 }
 
 void pressure_fail(struct scheduler *s, uint32_t index, uint64_t word)

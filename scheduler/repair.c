@@ -81,11 +81,12 @@ static void end_attempt(struct scheduler *s, uint32_t index, uint64_t word, uint
 {
 	struct record *r = record_at(s->t, index);
 	uint32_t attempt = word_attempt(word), returned = word_flags(word) & FLAG_RETURN;
+	uint32_t memory = word_flags(word) & FLAG_MEMORY;
 	bool again = may_run_again(s, r, word);
 	free_results(s, r);
 	r->end_ms = due_ms(s->t, r);
 	while (word_state(word) == RECORD_RUNNING && !(word_flags(word) & FLAG_CANCEL) && again)
-		if (record_step(r, &word, RECORD_READY, owner, attempt, returned)) {
+		if (record_step(r, &word, RECORD_READY, owner, attempt, returned | memory)) {
 			place_ready(s, index);
 			s->requeued++;
 			if (returned)

@@ -313,6 +313,7 @@ uint64_t pressure_next_ns(const struct scheduler *s);
 /* A READY task that was seen to use more memory than could be given now: when to ask again, 0: it
  * may start. */
 uint64_t pressure_keeps(struct scheduler *s, const struct record *r);
+bool pressure_lets_go(struct scheduler *s, struct record *r); /* now it may be claimed */
 /* For want of memory: ends it as graph_fail() does. */
 void pressure_fail(struct scheduler *s, uint32_t index, uint64_t word);
 

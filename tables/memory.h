@@ -30,8 +30,8 @@ struct record;
 
 const char *memory_victim_name(uint32_t victim);
 
-/* It was ended when memory ran out, and may not start before there is as much. Also said by who
- * claims it: a hint to start it may be older than its end. By what the scheduler saw last. */
+/* It was ended when memory ran out (FLAG_MEMORY of READY), and may not start before there is as
+ * much. By what the scheduler saw last. */
 bool memory_keeps(const struct tables *t, const struct record *r);
 
 /* Why a task that was ended for good for want of memory fails. */

@@ -16,7 +16,8 @@ static const bool legal[RECORD_STATES][RECORD_STATES] = {
 		[RECORD_PART] = true, [RECORD_FREE] = true },
 	[RECORD_WAITING] = { [RECORD_READY] = true, [RECORD_RUNNING] = true,
 	    [RECORD_CANCELLED] = true },
-	[RECORD_READY] = { [RECORD_RUNNING] = true, [RECORD_CANCELLED] = true },
+	[RECORD_READY] = { [RECORD_RUNNING] = true, [RECORD_CANCELLED] = true,
+		[RECORD_READY] = true },   /* there is memory for it again */
 	[RECORD_RUNNING] = { [RECORD_DONE] = true, [RECORD_FAILED] = true,
 	    [RECORD_CANCELLED] = true,
 		[RECORD_READY] = true,     /* to be run again */

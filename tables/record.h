@@ -47,7 +47,9 @@ enum {
 	FLAG_RETURN = 16, /* of RUNNING: asked to stop, to go back into the queue. Of READY: that is
 			   * how its last attempt ended, which counts as no try. */
 	FLAG_MEMORY = 32, /* of RUNNING, with FLAG_RETURN or FLAG_LATE: memory ran out, and it is to
-			   * end at once. W: scheduler. */
+			   * end at once. Of READY: for that it was ended, and nobody may claim
+			   * it before the scheduler finds that there is enough. W: scheduler,
+			   * owner. */
 	FLAGS_STOPPING = FLAG_CANCEL | FLAG_LATE | FLAG_RETURN, /* of RUNNING */
 };
 

@@ -93,7 +93,8 @@ static enum record_state commit_failure(struct worker *w, struct plm_call *call,
 	call_discard_results(call);
 	if (may_retry && failures < r->retries) {
 		r->failures++;
-		enum record_state state = commit(w, call, RECORD_READY, 0);
+		enum record_state state =
+		    commit(w, call, RECORD_READY, word_flags(call->word) & FLAG_MEMORY);
 		if (state != RECORD_READY)
 			r->failures = failures;
 		return state;
@@ -144,7 +145,8 @@ static enum record_state commit_returned(struct worker *w, struct plm_call *call
 	if (word_flags(call->word) & FLAG_MEMORY)
 		raise_demand(w, call);
 	record_count_return(call->record, word_attempt(call->word));
-	return commit(w, call, RECORD_READY, FLAG_RETURN);
+	return commit(w, call, RECORD_READY,
+	    FLAG_RETURN | (word_flags(call->word) & FLAG_MEMORY));
 }
 
 /* Flags are only ever added, three of them: it ends. */
@@ -253,7 +255,7 @@ static bool may_claim(struct worker *w, const struct record *r, uint64_t ref, ui
 		return true;
 	if (r->terms && record_needs(&w->rt.tables, r))
 		return false;
-	if ((booked == 0 || w->call) && !memory_keeps(&w->rt.tables, r) &&
+	if ((booked == 0 || w->call) && !(word_flags(word) & FLAG_MEMORY) &&
 	    !(word_attempt(word) && worker_leaves_retry(w, ref, word)))
 		return true;
 	worker_tell(w, HINT_SUBMITTED, ref, true);
