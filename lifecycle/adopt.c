@@ -39,15 +39,18 @@ int adopt_tables(struct manager *m)
 	return 0;
 }
 
-/* The pidfd first: then the look at the start time is about the process that is watched. */
+/* The pidfd first: then the look at the start time is about the process that is watched. Only the
+ * kernel's word that there is no such process is a death: without one to watch, nothing is known. */
 static int watch(struct manager *m, uint32_t slot)
 {
 	const struct process *p = &m->tables.process[slot];
 	pid_t pid = p->pid;
-	int pidfd = pid > 1 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+	if (pid <= 1)
+		return 0; /* never born */
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pidfd < 0)
-		return errno == EMFILE || errno == ENFILE ? why(-errno, "pidfd_open: %s",
-		    strerror(errno)) : 0;
+		return errno == ESRCH || errno == EINVAL ? 0 :
+		    why(-errno, "pidfd_open of pid %d: %s", (int)pid, strerror(errno));
 	if (!adopt_still_lives(p)) {
 		close(pidfd);
 		return 0;
@@ -59,16 +62,18 @@ static int watch(struct manager *m, uint32_t slot)
 	return manager_watch(m, pidfd, WATCH_PROCESS, slot);
 }
 
-/* One that was let in, and does not know it: it has seen the door close and will come again. */
-static bool was_let_in(uint64_t word)
+/* One that was let in, and does not know it: it has seen the door close and will come again. Its
+ * own step to LIVE may be faster: then it does know. */
+static bool turned_away(struct process *p)
 {
-	return process_kind(word) == KIND_CLIENT && process_state(word) == PROCESS_STARTING;
+	uint64_t word = sh_load(&p->state);
+	return process_kind(word) == KIND_CLIENT && process_state(word) == PROCESS_STARTING &&
+	    process_step(p, &word, PROCESS_DEAD);
 }
 
 static int adopt_one(struct manager *m, uint32_t slot, uint32_t *lost)
 {
-	uint64_t word = sh_load(&m->tables.process[slot].state);
-	int r = was_let_in(word) ? 0 : watch(m, slot);
+	int r = turned_away(&m->tables.process[slot]) ? 0 : watch(m, slot);
 	if (r < 0 || m->slot[slot].pidfd >= 0)
 		return r;
 	(*lost)++;
