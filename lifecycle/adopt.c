@@ -39,8 +39,8 @@ int adopt_tables(struct manager *m)
 	return 0;
 }
 
-/* The pidfd first: then the look at the start time is about the process that is watched. Only the
- * kernel's word that there is no such process is a death: without one to watch, nothing is known. */
+/* The pidfd first: then the look at the start time is about the process that is watched. Only
+ * the kernel's word that there is no such process is a death: else nothing is known. */
 static int watch(struct manager *m, uint32_t slot)
 {
 	const struct process *p = &m->tables.process[slot];
