@@ -144,7 +144,10 @@ sweep-programs: $(SWEEPS)
 
 # A test that runs a worker in its own process answers its modules' plm_* calls.
 $(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(MACHINE) $(CORE) | $(TEST_MODULES)
-	$(LINK) $(EXPORT) -lcheck -lsubunit -lrt -lm
+	$(LINK) $(EXPORT) -lcheck -lsubunit -lsqlite3 -lrt -lm
+
+# The manager and the journal touch shared memory as well.
+$(SWEEPS): $(JOURNAL) $(filter-out %/main.o,$(MANAGER))
 
 $(TEST_MODULES): $(B)/%.so: %.c client/plm.h
 	@mkdir -p $(@D)
@@ -194,8 +197,8 @@ model:
 # The explorer is the whole runtime in one program; what it would ask of the kernel, and what leaves
 # the world of a schedule, is answered by explore/kernel.c (--wrap). Names are found without liburcu
 # (explore/names.c).
-EXPLORE := $(call objects,$(call sources,explore)) $(filter-out $(B)/lifecycle/main.o,$(MANAGER)) \
-	$(JOURNAL) $(ROLES) $(filter-out $(B)/client/names.o,$(CLIENT)) $(MACHINE) $(CORE)
+EXPLORE := $(call objects,$(call sources,explore) tests/mutate.c) \
+	$(filter-out $(B)/lifecycle/main.o,$(MANAGER)) $(JOURNAL) $(ROLES) $(filter-out $(B)/client/names.o,$(CLIENT)) $(MACHINE) $(CORE)
 INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity getrandom malloc \
 	calloc realloc free mmap munmap madvise posix_fallocate pthread_mutex_trylock \
 	pthread_mutex_clocklock pthread_mutex_consistent pthread_mutex_unlock getpid \

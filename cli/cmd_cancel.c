@@ -1,34 +1,9 @@
-#include "cli/task_action.h"
-
-enum { OWN_GRACE = OPTION_OF_FILTERED, OWN_ALL };
-
-static const struct option options[] = {
-	{ "grace", required_argument, NULL, OWN_GRACE },
-	{ "all", no_argument, NULL, OWN_ALL },
-	TASK_FILTER_OPTIONS, COMMON_OPTIONS, { 0 },
-};
-
-static int cancel(struct context *context, plm_ref ref, void *argument)
-{
-	const int *flags = argument;
-	return plm_cancel(context->rt, ref, *flags);
-}
+#include "cli/task_ending.h"
 
 static int run_cancel(struct context *context, int argc, char **argv)
 {
-	struct task_filter filter = { .states = 0 };
-	int option, flags = 0;
-	while ((option = next_option(context, argc, argv, "", options)) != -1) {
-		if (option == OWN_GRACE)
-			flags = PLM_GRACE(duration_word(context, "--grace", optarg));
-		else if (option == OWN_ALL)
-			filter.given = true;
-		else
-			filter_option(context, option, &filter);
-	}
-	filter_only(context, &filter, "todo,in_progress");
-	const struct task_action action = { "cancelled", cancel, &flags };
-	return select_and_act(context, argc, argv, &filter, &action);
+	static const struct task_ending ending = { "cancelled", "todo,in_progress", plm_cancel };
+	return end_tasks(context, argc, argv, &ending);
 }
 
 const struct command cmd_cancel = {

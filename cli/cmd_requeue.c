@@ -1,34 +1,9 @@
-#include "cli/task_action.h"
-
-enum { OWN_GRACE = OPTION_OF_FILTERED, OWN_ALL };
-
-static const struct option options[] = {
-	{ "grace", required_argument, NULL, OWN_GRACE },
-	{ "all", no_argument, NULL, OWN_ALL },
-	TASK_FILTER_OPTIONS, COMMON_OPTIONS, { 0 },
-};
-
-static int requeue(struct context *context, plm_ref ref, void *argument)
-{
-	const int *flags = argument;
-	return plm_requeue(context->rt, ref, *flags);
-}
+#include "cli/task_ending.h"
 
 static int run_requeue(struct context *context, int argc, char **argv)
 {
-	struct task_filter filter = { .states = 0 };
-	int option, flags = 0;
-	while ((option = next_option(context, argc, argv, "", options)) != -1) {
-		if (option == OWN_GRACE)
-			flags = PLM_GRACE(duration_word(context, "--grace", optarg));
-		else if (option == OWN_ALL)
-			filter.given = true;
-		else
-			filter_option(context, option, &filter);
-	}
-	filter_only(context, &filter, "in_progress");
-	const struct task_action action = { "requeued", requeue, &flags };
-	return select_and_act(context, argc, argv, &filter, &action);
+	static const struct task_ending ending = { "requeued", "in_progress", plm_requeue };
+	return end_tasks(context, argc, argv, &ending);
 }
 
 const struct command cmd_requeue = {

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "explore/explore.h"
+#include "tests/mutate.h"
 
 enum { SEEDS_DEFAULT = 10000, SEEN_SLOTS = 1 << 20, SHRINKS_MAX = 4000 };
 
@@ -217,6 +218,12 @@ static bool take_mutation(const char *name)
 	return false;
 }
 
+static bool come_to(const struct step *step, const void *at, size_t bytes)
+{
+	schedule_step(step ? step->what : NULL);
+	return mutate_step(step, at, bytes);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = { { "scenario", 1, 0, 's' }, { "seeds", 1, 0, 'n' },
@@ -243,7 +250,7 @@ int main(int argc, char **argv)
 		}
 	if (optind < argc)
 		return usage("what is", argv[optind]);
-	step_hook = schedule_step;
+	step_hook = come_to;
 	run_open();
 	return asked.selfcheck ? !selfcheck() : explore_all();
 }

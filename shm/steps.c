@@ -1,7 +1,7 @@
 #include "shm/steps.h"
 
 #ifdef PLM_STEPS
-void (*step_hook)(const char *what);
+bool (*step_hook)(const struct step *step, const void *at, size_t bytes);
 #else
 typedef int steps_are_inline; /* nothing to link: the ordinary build has no hook */
 #endif

@@ -3,10 +3,12 @@
  * Where: inline, in every process.  Who may call: anyone.  Death: a process can die before or after
  * each of these, never inside.  Blocks: only sh_futex_wait.
  *
- * The ordinary build compiles each to the bare instruction. With -DPLM_STEPS each first calls
- * step_here(), where a test stops, switches or kills: so a sweep can put a death at every step.
- * With -DPLM_LOOKS loads call it as well (what: NULL): a death there leaves nothing else than one
- * at the step behind it, but others can go on, which the explorer wants (explore/).
+ * The ordinary build compiles each to the bare instruction. With -DPLM_STEPS each is a place that a
+ * test knows by name and comes to first, at step_hook(): to stop there, to switch, to kill; so a
+ * sweep can put a death at every step, say at which it was, and leave one out to see that this is
+ * noticed.
+ * With -DPLM_LOOKS loads come there as well (step: NULL): a death there leaves nothing else than
+ * one at the step behind it, but others can go on, which the explorer wants (explore/).
  *
  *   sh_load    acquire       pairs with sh_store, sh_cas
  *   sh_peek    relaxed       a hint, a statistic, or a word only this process writes
@@ -22,6 +24,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -35,18 +38,31 @@ typedef _Atomic uint32_t shared32;
 typedef _Atomic uint64_t shared64;
 
 #ifdef PLM_STEPS
-extern void (*step_hook)(const char *what); /* shm/steps.c; NULL outside a sweep */
-static inline void step_here(const char *what)
-{
-	if (step_hook)
-		step_hook(what);
-}
+/* A place in the source; all of a program's are in its section `steps`. */
+struct step {
+	const char *file, *function, *what;
+	unsigned line;
+};
+
+/* shm/steps.c; NULL outside a test. `bytes` at `at` are to be touched; 0: that cannot be left out.
+ * True: leave it out, as if its line were missing. */
+extern bool (*step_hook)(const struct step *step, const void *at, size_t bytes);
+
+#define step_at(text, at, bytes)                                                                   \
+	({                                                                                         \
+		static const struct step here __attribute__((section("steps"))) = { __FILE__,      \
+			__func__, text, __LINE__ };                                                \
+		step_hook && step_hook(&here, (const void *)(uintptr_t)(at), (bytes));             \
+	})
+#define step_here(text) ((void)step_at(text, NULL, 0))
+#define step_do(text, p, touch, instead) (step_at(text, p, sizeof *(p)) ? (instead) : (touch))
 #else
-#define step_here(what) ((void)0)
+#define step_here(text)                  ((void)0)
+#define step_do(text, p, touch, instead) (touch)
 #endif
 
 #ifdef PLM_LOOKS
-#define look_here() step_here(NULL)
+#define look_here() ((void)(step_hook && step_hook(NULL, NULL, 0)))
 #else
 #define look_here() ((void)0)
 #endif
@@ -54,21 +70,22 @@ static inline void step_here(const char *what)
 #define sh_load(p)     (look_here(), atomic_load_explicit((p), memory_order_acquire))
 #define sh_peek(p)     (look_here(), atomic_load_explicit((p), memory_order_relaxed))
 #define sh_store(p, v)                                                                             \
-	(step_here("store " #p), atomic_store_explicit((p), (v), memory_order_release))
+	step_do("store " #p, p, atomic_store_explicit((p), (v), memory_order_release), (void)0)
 #define sh_poke(p, v)                                                                              \
-	(step_here("poke " #p), atomic_store_explicit((p), (v), memory_order_relaxed))
-#define sh_set(lvalue, v) (step_here("set " #lvalue), (void)((lvalue) = (v)))
+	step_do("poke " #p, p, atomic_store_explicit((p), (v), memory_order_relaxed), (void)0)
+#define sh_set(lvalue, v)                                                                          \
+	step_do("set " #lvalue, &(lvalue), (void)((lvalue) = (v)), (void)0)
 #define sh_cas(p, expected, want)                                                                  \
-	(step_here("cas " #p), atomic_compare_exchange_strong_explicit((p), (expected), (want),    \
-	                           memory_order_seq_cst, memory_order_acquire))
-#define sh_or(p, v)                                                                                \
-	(step_here("or " #p), atomic_fetch_or_explicit((p), (v), memory_order_seq_cst))
-#define sh_and(p, v)                                                                               \
-	(step_here("and " #p), atomic_fetch_and_explicit((p), (v), memory_order_seq_cst))
-#define sh_add(p, v)                                                                               \
-	(step_here("add " #p), atomic_fetch_add_explicit((p), (v), memory_order_seq_cst))
-#define sh_swap(p, v)                                                                              \
-	(step_here("swap " #p), atomic_exchange_explicit((p), (v), memory_order_seq_cst))
+	step_do("cas " #p, p,                                                                      \
+	    atomic_compare_exchange_strong_explicit((p), (expected), (want), memory_order_seq_cst, \
+		memory_order_acquire),                                                             \
+	    true)
+#define sh_or(p, v)   sh_change("or " #p, p, atomic_fetch_or_explicit, v)
+#define sh_and(p, v)  sh_change("and " #p, p, atomic_fetch_and_explicit, v)
+#define sh_add(p, v)  sh_change("add " #p, p, atomic_fetch_add_explicit, v)
+#define sh_swap(p, v) sh_change("swap " #p, p, atomic_exchange_explicit, v)
+#define sh_change(text, p, operation, v)                                                           \
+	step_do(text, p, operation((p), (v), memory_order_seq_cst), atomic_load(p))
 
 /* ThreadSanitizer knows read-modify-writes, not fences; there a dummy word carries the order. */
 #ifdef __SANITIZE_THREAD__
@@ -118,8 +135,8 @@ static inline int sh_futex_wait(shared32 *word, uint32_t value, uint64_t deadlin
 
 static inline void sh_futex_wake(shared32 *word, int how_many)
 {
-	step_here("futex wake");
-	syscall(SYS_futex, word, FUTEX_WAKE, how_many, NULL, NULL, 0);
+	step_do("futex wake", word,
+	    (void)syscall(SYS_futex, word, FUTEX_WAKE, how_many, NULL, NULL, 0), (void)0);
 }
 
 #endif

@@ -67,6 +67,19 @@ static bool nothing_is_left(void *handle)
 	       s.store_used == 0;
 }
 
+void expect_alive(plm *handle, unsigned crash_retries)
+{
+	plm_view view;
+	plm_ref ref;
+	plm_task task = { .function = "probe.echo", .args = &PLM_BYTES("alive", 5), .nargs = 1,
+		.crash_retries = crash_retries };
+	ck_assert_msg(plm_submit(handle, &task, &ref) == 0, "%s", plm_why());
+	ck_assert_msg(plm_get(handle, ref, &view, PATIENT_MS) == 0, "%s", plm_why());
+	ck_assert_uint_eq(view.len, 5);
+	plm_release(handle, &view);
+	plm_drop(handle, ref);
+}
+
 void expect_nothing_left(const struct runtime *rt, plm *handle)
 {
 	until(nothing_is_left, handle, "no record with a value, no byte of the store in use");

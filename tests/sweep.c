@@ -1,5 +1,6 @@
 #include "tests/sweep.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,7 +14,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "shm/steps.h"
+#include "tests/mutate.h"
+#include "tests/seen.h"
 
 enum {
 	DEADLINE_S = 5,
@@ -129,6 +131,8 @@ static bool note_state(pid_t victim)
 	return true;
 }
 
+static void recover(void);
+
 /* A fresh process takes over what the dead one left. */
 static void survive(const char *how, unsigned point)
 {
@@ -136,7 +140,7 @@ static void survive(const char *how, unsigned point)
 	pid_t child = start_child();
 	if (child == 0) {
 		alarm(DEADLINE_S);
-		sweep.op->recover(sweep.image);
+		recover();
 		const char *unsound = sweep.op->judge(sweep.image);
 		if (unsound)
 			sweep_fail(unsound);
@@ -153,17 +157,36 @@ static void survive(const char *how, unsigned point)
 #ifdef PLM_STEPS
 
 enum { SWEEPS_STEPS = true };
+#define NEVER UINT_MAX
 
+static bool recovering;
 static unsigned steps_left;
 
-static void die_at_last_step(const char *what)
+static bool come_to(const struct step *step, const void *at, size_t bytes)
 {
-	(void)what;
+	mutate_arrive();
 	if (steps_left-- == 0) {
+		seen_here(step, recovering);
 		kill(getpid(), SIGKILL);
 		for (;;)
 			pause();
 	}
+	return mutate_step(step, at, bytes);
+}
+
+static void act_until(void (*act)(void *image), unsigned k)
+{
+	steps_left = k;
+	recovering = act == sweep.op->recover;
+	step_hook = come_to;
+	act(sweep.image);
+	mutate_end();
+	step_hook = NULL;
+}
+
+static void recover(void)
+{
+	act_until(sweep.op->recover, NEVER);
 }
 
 /* Runs act in a victim that dies at its k-th step. False when it got to its end instead. */
@@ -172,9 +195,7 @@ static bool kill_at_step(void (*act)(void *image), unsigned k, const char *how, 
 	pid_t child = start_child();
 	if (child == 0) {
 		alarm(DEADLINE_S);
-		steps_left = k;
-		step_hook = die_at_last_step;
-		act(sweep.image);
+		act_until(act, k);
 		_exit(0);
 	}
 	int status = wait_for(child);
@@ -186,12 +207,18 @@ static bool kill_at_step(void (*act)(void *image), unsigned k, const char *how, 
 	return false;
 }
 
+/* Of a broken rule one failure is enough. */
+static bool is_noticed(void)
+{
+	return mutate_wanted() && sweep.failures > 0;
+}
+
 /* The recovery of the crash image at hand is killed as well, at each of its steps. */
 static void sweep_recovery(void)
 {
 	pid_t victim;
 	image_save(sweep.crash);
-	for (unsigned k = 0; k < POINTS_MAX; k++) {
+	for (unsigned k = 0; k < POINTS_MAX && !is_noticed(); k++) {
 		image_restore(sweep.crash);
 		if (!kill_at_step(sweep.op->recover, k, "recovery killed", &victim))
 			break;
@@ -205,19 +232,25 @@ static void sweep_points(void)
 {
 	pid_t victim;
 	bool killed = true;
-	for (unsigned k = 0; killed && k < POINTS_MAX; k++) {
+	for (unsigned k = 0; killed && k < POINTS_MAX && !is_noticed(); k++) {
 		image_restore(sweep.start);
 		killed = kill_at_step(sweep.op->operate, k, "killed", &victim);
 		sweep.points++;
-		if (note_state(victim))
+		if (note_state(victim) && (!mutate_wanted() || mutate_is_late()))
 			sweep_recovery();
 		survive(killed ? "killed" : "finished", k);
 	}
+	seen_write(sweep.op->name);
 }
 
 #else
 
 enum { SWEEPS_STEPS = false };
+
+static void recover(void)
+{
+	sweep.op->recover(sweep.image);
+}
 
 /* By instruction count. */
 static unsigned char changed_here[INSTRUCTIONS_MAX];
@@ -387,13 +420,24 @@ static void start_anew(void)
 	give_up("exec");
 }
 
+/* $PLM_SWEEP_ONLY names one operation. */
+static bool is_asked_for(const struct sweep_op *op)
+{
+	const char *only = getenv("PLM_SWEEP_ONLY");
+	return (SWEEPS_STEPS || !op->steps_only) && (!only || strcmp(only, op->name) == 0);
+}
+
 int sweep_run(const struct sweep_op *ops, size_t n)
 {
 	start_anew();
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	sweep.reason = share(REASON_BYTES);
+#ifdef PLM_STEPS
+	if (!mutate_wanted() && !getenv("PLM_SWEEP_ONLY"))
+		seen_open();
+#endif
 	for (size_t i = 0; i < n; i++)
-		if (SWEEPS_STEPS || !ops[i].steps_only)
+		if (is_asked_for(&ops[i]))
 			sweep_one(&ops[i]);
 	return (int)sweep.failures;
 }

@@ -80,19 +80,6 @@ static void kill_all(const struct family *family)
 		ck_assert(wait_for_death(family->pid[i]));
 }
 
-static void expect_echo(plm *handle)
-{
-	plm_view view;
-	plm_ref ref;
-	plm_task task = { .function = "probe.echo", .args = &PLM_BYTES("alive", 5), .nargs = 1,
-		.crash_retries = 9 };
-	ck_assert_msg(plm_submit(handle, &task, &ref) == 0, "%s", plm_why());
-	ck_assert_msg(plm_get(handle, ref, &view, PATIENT_MS) == 0, "%s", plm_why());
-	ck_assert_uint_eq(view.len, 5);
-	plm_release(handle, &view);
-	plm_drop(handle, ref);
-}
-
 /* ---- the manager alone ---- */
 
 START_TEST(without_a_manager_clients_and_workers_go_on)
@@ -101,13 +88,13 @@ START_TEST(without_a_manager_clients_and_workers_go_on)
 	struct family before = members(handle), after;
 	runtime_kill(&rt);
 	for (int i = 0; i < STREAM; i++)
-		expect_echo(handle);
+		expect_alive(handle, 9);
 	after = members(handle);
 	ck_assert_mem_eq(&before, &after, sizeof before);
 	reboot();
 	after = members(handle);
 	ck_assert_mem_eq(&before, &after, sizeof before);
-	expect_echo(handle);
+	expect_alive(handle, 9);
 	plm_disconnect(&handle);
 	end();
 }
@@ -126,7 +113,7 @@ START_TEST(who_was_drained_is_not_waited_for_by_the_next_manager)
 	until(one_serves, handle, "the drained worker has left");
 	runtime_kill(&rt);
 	reboot(); /* its ready line */
-	expect_echo(handle);
+	expect_alive(handle, 9);
 	ck_assert(one_serves(handle));
 	plm_disconnect(&handle);
 	end();
@@ -143,7 +130,7 @@ START_TEST(a_client_asks_the_next_manager_what_it_cannot_ask_the_dead_one)
 	ck_assert_msg(plm_pause(handle) == 0, "%s", plm_why());
 	ck_assert_int_eq(plm_resume(handle), 0);
 	plm *other = join();
-	expect_echo(other);
+	expect_alive(other, 9);
 	plm_disconnect(&other);
 	plm_disconnect(&handle);
 	end();
@@ -309,7 +296,7 @@ START_TEST(who_waits_is_told_when_nobody_comes_back)
 	ck_assert_int_eq(plm_wait(handle, &ref, 1, 1, PATIENT_MS, NULL), -EHOSTDOWN);
 	ck_assert_msg(strstr(plm_why(), "goes on with it"), "%s", plm_why());
 	reboot();
-	expect_echo(handle); /* the handle is as good as before */
+	expect_alive(handle, 9); /* the handle is as good as before */
 	plm_cancel(handle, ref, 0);
 	plm_drop(handle, ref);
 	plm_disconnect(&handle);
@@ -434,7 +421,7 @@ START_TEST(a_segment_of_another_build_is_set_aside_with_a_word)
 	close(fd);
 	reboot();
 	handle = join();
-	expect_echo(handle);
+	expect_alive(handle, 9);
 	plm_disconnect(&handle);
 	end();
 	for (int i = 0; i < 2; i++) {
@@ -476,7 +463,7 @@ START_TEST(the_guard_starts_a_manager_that_was_killed_and_ends_with_it)
 	until(has_new_manager, handle, "a new manager");
 	after = members(handle);
 	ck_assert_mem_eq(&before, &after, sizeof before);
-	expect_echo(handle);
+	expect_alive(handle, 9);
 	plm_disconnect(&handle);
 	end();
 }

@@ -52,22 +52,10 @@ static plm *join(void)
 	return handle;
 }
 
-static void expect_echo(plm *handle)
-{
-	plm_view view;
-	plm_ref ref;
-	plm_task task = { .function = "probe.echo", .args = &PLM_BYTES("alive", 5), .nargs = 1 };
-	ck_assert_msg(plm_submit(handle, &task, &ref) == 0, "%s", plm_why());
-	ck_assert_msg(plm_get(handle, ref, &view, PATIENT_MS) == 0, "%s", plm_why());
-	ck_assert_uint_eq(view.len, 5);
-	plm_release(handle, &view);
-	plm_drop(handle, ref);
-}
-
 static void expect_work(void)
 {
 	plm *handle = join();
-	expect_echo(handle);
+	expect_alive(handle, 0);
 	plm_disconnect(&handle);
 }
 
@@ -139,7 +127,7 @@ START_TEST(lies_at_the_door_are_refused_and_others_are_served)
 		send_lies(fd, &random);
 		close(fd);
 		messages += MESSAGES;
-		expect_echo(handle);
+		expect_alive(handle, 0);
 		expect_work(); /* the door is open still */
 	} while (clock_ns() < end);
 	printf("liar: PLM_LIAR_SEED=%llu, %llu messages at the door\n", (unsigned long long)seed,
@@ -196,7 +184,7 @@ START_TEST(lies_in_every_hint_cost_others_nothing)
 	do {
 		lie_in_the_segment(liar, &random);
 		hints += HINTS;
-		expect_echo(honest);
+		expect_alive(honest, 0);
 		if (++rounds % ROUNDS_OF_A_LIAR == 0) {
 			leave_unclean(&liar);
 			liar = join();

@@ -49,22 +49,10 @@ static plm *join(void)
 	return handle;
 }
 
-static void expect_echo(plm *handle)
-{
-	plm_view view;
-	plm_ref ref;
-	plm_task task = { .function = "probe.echo", .args = &PLM_BYTES("alive", 5), .nargs = 1 };
-	ck_assert_msg(plm_submit(handle, &task, &ref) == 0, "%s", plm_why());
-	ck_assert_msg(plm_get(handle, ref, &view, PATIENT_MS) == 0, "%s", plm_why());
-	ck_assert_uint_eq(view.len, 5);
-	plm_release(handle, &view);
-	plm_drop(handle, ref);
-}
-
 static void expect_work(void)
 {
 	plm *handle = join();
-	expect_echo(handle);
+	expect_alive(handle, 0);
 	plm_disconnect(&handle);
 }
 
@@ -231,7 +219,7 @@ START_TEST(another_user_cannot_signal_or_trace_a_process_of_it)
 	members[1] = s.scheduler_pid;
 	members[2] = worker->pid;
 	expect_of_child(harm_members_as_nobody, "harming members as nobody");
-	expect_echo(handle);
+	expect_alive(handle, 0);
 	plm_disconnect(&handle);
 }
 END_TEST
