@@ -198,7 +198,8 @@ model:
 # the world of a schedule, is answered by explore/kernel.c (--wrap). Names are found without liburcu
 # (explore/names.c).
 EXPLORE := $(call objects,$(call sources,explore) tests/mutate.c) \
-	$(filter-out $(B)/lifecycle/main.o,$(MANAGER)) $(JOURNAL) $(ROLES) $(filter-out $(B)/client/names.o,$(CLIENT)) $(MACHINE) $(CORE)
+	$(filter-out $(B)/lifecycle/main.o,$(MANAGER)) $(JOURNAL) $(ROLES) \
+	$(filter-out $(B)/client/names.o,$(CLIENT)) $(MACHINE) $(CORE)
 INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity getrandom malloc \
 	calloc realloc free mmap munmap madvise posix_fallocate pthread_mutex_trylock \
 	pthread_mutex_clocklock pthread_mutex_consistent pthread_mutex_unlock getpid \
