@@ -14,11 +14,13 @@
 
 #include "shm/steps.h"
 
+#ifdef PLM_STEPS
 bool mutate_wanted(void); /* is a rule to be broken? */
 bool mutate_is_late(void);
 
 void mutate_arrive(void); /* at any step, before a death there */
 bool mutate_step(const struct step *step, const void *at, size_t bytes); /* to be left out? */
 void mutate_end(void);    /* what is late comes now */
+#endif
 
 #endif
