@@ -194,6 +194,13 @@ struct drops { /* a batch on its way */
 	bool large; /* some give back room in the store: worth a wake */
 };
 
+static void drops_begin(struct drops *drops, struct plm *rt)
+{
+	drops->rt = rt; /* a kilobyte of hints is not cleared for one drop */
+	drops->n = 0;
+	drops->large = false;
+}
+
 static void drops_send(struct drops *drops)
 {
 	if (drops->large)
@@ -225,7 +232,8 @@ static void drop_one(struct drops *drops, uint64_t ref)
 
 void ref_drop_adopted(struct plm *rt)
 {
-	struct drops drops = { .rt = rt };
+	struct drops drops;
+	drops_begin(&drops, rt);
 	for (uint32_t i = 0; i < rt->adopted_count; i++) {
 		uint32_t index = rt->adopted[i];
 		uint64_t word = sh_load(&record_at(&rt->tables, index)->state);
@@ -245,7 +253,7 @@ static void drop_ref(struct drops *drops, plm_ref ref)
 	struct record *r = ref.runtime == drops->rt->runtime
 	    ? record_lookup(&drops->rt->tables, ref.id, &word) : NULL;
 	uint64_t held = r ? held_ref(r, ref.id, word) : 0;
-	if (held && record_lookup(&drops->rt->tables, held, &word))
+	if (held && (held == ref.id || record_lookup(&drops->rt->tables, held, &word)))
 		drop_one(drops, held);
 }
 
@@ -253,7 +261,8 @@ void plm_drop_many(plm *rt, const plm_ref *refs, size_t n)
 {
 	if (handle_check(rt) < 0)
 		return;
-	struct drops drops = { .rt = rt };
+	struct drops drops;
+	drops_begin(&drops, rt);
 	for (size_t i = 0; i < n; i++)
 		drop_ref(&drops, refs[i]);
 	if (drops.n)

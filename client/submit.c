@@ -90,14 +90,65 @@ static int measure(struct plm *rt, const plm_task *task, struct submission *s)
 	return r;
 }
 
-static int fill_args(struct plm *rt, struct record *record, const struct submission *s)
+/* ---- what is published, and not told yet ---- */
+
+struct chunk {
+	uint64_t hint[SUBMIT_CHUNK];
+	uint32_t n;
+	const plm_task *holding[SUBMIT_CHUNK]; /* tasks whose arguments we hold (hold_arguments) */
+	uint32_t holdings;
+	uint32_t slot[SUBMIT_CHUNK];
+	uint32_t slots, next; /* reserved and not yet used: slot[next .. slots - 1] */
+	size_t left;          /* tasks still to come */
+};
+
+static void chunk_begin(struct chunk *chunk, size_t tasks)
+{
+	chunk->n = chunk->holdings = chunk->slots = chunk->next = 0; /* its arrays: as they lie */
+	chunk->left = tasks;
+}
+
+static void drop_arguments(struct plm *rt, const plm_task *task, size_t held)
+{
+	while (held-- > 0)
+		if (task->args[held].future.id)
+			plm_drop(rt, task->args[held].future);
+}
+
+/* Our drops follow the submissions in the same ring: by then the tasks have holds of their own. */
+static int chunk_tell(struct plm *rt, struct chunk *chunk)
+{
+	int r = chunk->n ? handle_tell(rt, chunk->hint, chunk->n) : 0;
+	chunk->n = 0;
+	while (chunk->holdings > 0) {
+		const plm_task *task = chunk->holding[--chunk->holdings];
+		drop_arguments(rt, task, task->nargs);
+	}
+	return r;
+}
+
+/* Before we wait for room all is told: these tasks may be what gives it back. */
+static int chunk_alloc(struct plm *rt, struct chunk *chunk, const struct submission *s,
+    shared32 *granule)
+{
+	int r = store_alloc(&rt->tables, sh_peek(&rt->me->node), s->args_bytes, granule);
+	if (r != -ENOSPC)
+		return r;
+	r = chunk_tell(rt, chunk);
+	return r < 0 ? r : handle_alloc(rt, s->args_bytes, granule, s->deadline_ns);
+}
+
+/* ---- filling a record ---- */
+
+static int fill_args(struct plm *rt, struct chunk *chunk, struct record *record,
+    const struct submission *s)
 {
 	const plm_task *task = s->task;
 	void *block = record->args_inline;
 	record->nargs = (uint16_t)task->nargs;
 	record->args_bytes = (uint32_t)s->args_bytes;
 	if (s->args_bytes > RECORD_INLINE_ARGS) {
-		int r = handle_alloc(rt, s->args_bytes, &record->args, s->deadline_ns);
+		int r = chunk_alloc(rt, chunk, s, &record->args);
 		if (r < 0)
 			return r;
 		block = store_writable(&rt->tables, sh_peek(&record->args));
@@ -148,8 +199,8 @@ static void keep(struct plm *rt, uint32_t index)
 }
 
 /* Payload of one reserved record. On failure nothing of it stays held. */
-static int fill(struct plm *rt, uint32_t index, const struct submission *s, uint64_t turn,
-    plm_ref *ret)
+static int fill(struct plm *rt, struct chunk *chunk, uint32_t index, const struct submission *s,
+    uint64_t turn, plm_ref *ret)
 {
 	struct record *record = record_at(&rt->tables, index);
 	const plm_task *task = s->task;
@@ -166,7 +217,9 @@ static int fill(struct plm *rt, uint32_t index, const struct submission *s, uint
 	for (uint32_t i = 0; i < s->results; i++)
 		ret[i] = PLM_NONE;
 	ret[0] = ref_public(rt, record_ref(index, word_generation(sh_peek(&record->state))));
-	int r = fill_args(rt, record, s);
+	int r = fill_args(rt, chunk, record, s);
+	if (r == 0 && s->results > 1)
+		r = chunk_tell(rt, chunk);
 	if (r == 0 && s->results > 1)
 		r = fill_parts(rt, index, s, ret);
 	if (r < 0) {
@@ -199,13 +252,6 @@ static int hold_arguments(struct plm *rt, const plm_task *task, size_t *ret_held
 	return 0;
 }
 
-static void drop_arguments(struct plm *rt, const plm_task *task, size_t held)
-{
-	while (held-- > 0)
-		if (task->args[held].future.id)
-			plm_drop(rt, task->args[held].future);
-}
-
 static int ask_before(struct plm *rt, plm_ref *ret, uint32_t results)
 {
 	int r = rt->before_publish(rt->publish_context, ret[0].id);
@@ -217,20 +263,14 @@ static int ask_before(struct plm *rt, plm_ref *ret, uint32_t results)
 	return r;
 }
 
-struct chunk { /* published tasks the scheduler has not been told of yet */
-	uint64_t hint[SUBMIT_CHUNK];
-	uint32_t n;
-	uint32_t slot[SUBMIT_CHUNK];
-	uint32_t slots, next; /* reserved and not yet used: slot[next .. slots - 1] */
-	size_t left;          /* tasks still to come */
-};
-
 static int chunk_slot(struct plm *rt, struct chunk *chunk, uint64_t deadline_ns, uint32_t *ret)
 {
 	if (chunk->next == chunk->slots) {
 		uint32_t wanted = chunk->left < SUBMIT_CHUNK ? (uint32_t)chunk->left : SUBMIT_CHUNK;
 		chunk->next = chunk->slots = 0;
-		int r = slots_take(rt, chunk->slot, wanted, &chunk->slots, deadline_ns);
+		int r = chunk_tell(rt, chunk);
+		if (r == 0)
+			r = slots_take(rt, chunk->slot, wanted, &chunk->slots, deadline_ns);
 		if (r < 0)
 			return r;
 	}
@@ -238,11 +278,17 @@ static int chunk_slot(struct plm *rt, struct chunk *chunk, uint64_t deadline_ns,
 	return 0;
 }
 
-static int chunk_tell(struct plm *rt, struct chunk *chunk)
+static void submit_filled(struct plm *rt, struct chunk *chunk, const struct submission *s,
+    uint32_t index, uint64_t turn, plm_ref ref)
 {
-	int r = chunk->n ? handle_tell(rt, chunk->hint, chunk->n) : 0;
-	chunk->n = 0;
-	return r;
+	publish(rt, index, s);
+	uint64_t hint = hint_make(HINT_SUBMITTED, ref.id);
+	if (s->alone && !s->futures && !s->terms && handover(&rt->tables, hint))
+		turns_give_back(&rt->next_turn, turn);
+	else
+		chunk->hint[chunk->n++] = hint;
+	if (journal_wants(&rt->tables, record_at(&rt->tables, index)))
+		journal_tell(&rt->tables, index);
 }
 
 static int submit_one(struct plm *rt, struct chunk *chunk, const struct submission *s,
@@ -254,26 +300,18 @@ static int submit_one(struct plm *rt, struct chunk *chunk, const struct submissi
 	if (r == 0)
 		r = chunk_slot(rt, chunk, s->deadline_ns, &index);
 	if (r == 0)
-		r = fill(rt, index, s, turn, ret);
+		r = fill(rt, chunk, index, s, turn, ret);
 	if (r == 0 && rt->before_publish)
 		r = ask_before(rt, ret, s->results);
-	if (r == 0) {
-		publish(rt, index, s);
-		uint64_t hint = hint_make(HINT_SUBMITTED, ret[0].id);
-		if (s->alone && !s->futures && !s->terms && handover(&rt->tables, hint))
-			turns_give_back(&rt->next_turn, turn);
-		else
-			chunk->hint[chunk->n++] = hint;
-		if (journal_wants(&rt->tables, record_at(&rt->tables, index)))
-			journal_tell(&rt->tables, index);
+	if (r < 0) {
+		drop_arguments(rt, s->task, held);
+		return r;
 	}
-	/* Our drop follows the submission in the same ring: the task has its own hold by then. */
-	if (held || chunk->n >= SUBMIT_CHUNK) {
-		int told = chunk_tell(rt, chunk);
-		r = r < 0 ? r : told;
-	}
-	drop_arguments(rt, s->task, held);
-	return r;
+	submit_filled(rt, chunk, s, index, turn, ret[0]);
+	if (held)
+		chunk->holding[chunk->holdings++] = s->task;
+	return chunk->n >= SUBMIT_CHUNK || chunk->holdings >= SUBMIT_CHUNK
+	    ? chunk_tell(rt, chunk) : 0;
 }
 
 /* Slots taken and not used go back: the next caller is as good. */
@@ -314,7 +352,8 @@ static int submit_next(struct plm *rt, struct chunk *chunk, struct submission *s
 static int submit_all(struct plm *rt, const plm_task *tasks, size_t n, plm_ref *ret)
 {
 	struct submission s = { .deadline_ns = handle_deadline(rt), .alone = n == 1 };
-	struct chunk chunk = { .left = n };
+	struct chunk chunk;
+	chunk_begin(&chunk, n);
 	uint64_t turn = turns_take(&rt->tables, &rt->next_turn, n);
 	int r = 0;
 	for (size_t i = 0; i < n && r == 0; i++, chunk.left--) {
@@ -343,7 +382,8 @@ static int check_open(const struct plm *rt)
 int submit_with(struct plm *rt, const plm_task *task, uint32_t terms, plm_ref *ret)
 {
 	struct submission s = { .deadline_ns = handle_deadline(rt), .terms = terms };
-	struct chunk chunk = { .left = 1 };
+	struct chunk chunk;
+	chunk_begin(&chunk, 1);
 	uint64_t turn = turns_take(&rt->tables, &rt->next_turn, 1);
 	int r = check_open(rt);
 	if (r == 0)

@@ -148,15 +148,6 @@ static void become_ready(struct scheduler *s, uint32_t index)
 		place_ready(s, index);
 }
 
-/* Under the lock: somebody who recovers it counts from 0. */
-static bool misses_something(struct scheduler *s, const struct record *r)
-{
-	lock_graph(s);
-	bool missing = sh_peek(&r->pending) != 0;
-	lock_release(&s->t->graph_lock);
-	return missing;
-}
-
 /* What an argument has to say to the task that waits for it; false: the task is over. */
 static bool heed_argument(
     struct scheduler *s, uint32_t index, struct record *speaker, uint32_t number)
@@ -201,7 +192,8 @@ static void check_any(struct scheduler *s, uint32_t index, struct args_reader *r
 		fail_unknown_argument(s, index, 0);
 }
 
-void graph_check(struct scheduler *s, uint32_t index)
+/* misses: at a moment after it was linked. Who takes its last edge after that makes it ready. */
+static void check(struct scheduler *s, uint32_t index, bool misses)
 {
 	struct record *r = record_at(s->t, index);
 	struct args_reader reader;
@@ -219,8 +211,16 @@ void graph_check(struct scheduler *s, uint32_t index)
 		if (arg.future &&
 		    !heed_argument(s, index, edges_speaker(s->t, arg.future->ref), reader.next))
 			return;
-	if (!misses_something(s, r))
+	if (!misses)
 		become_ready(s, index);
+}
+
+void graph_check(struct scheduler *s, uint32_t index)
+{
+	lock_graph(s); /* somebody who recovers it counts from 0 */
+	bool misses = sh_peek(&record_at(s->t, index)->pending) != 0;
+	lock_release(&s->t->graph_lock);
+	check(s, index, misses);
 }
 
 void graph_admit(struct scheduler *s, uint32_t index)
@@ -229,8 +229,9 @@ void graph_admit(struct scheduler *s, uint32_t index)
 		return; /* a doubled hint */
 	lock_graph(s);
 	count_and_link_locked(s, index);
+	bool misses = sh_peek(&record_at(s->t, index)->pending) != 0;
 	lock_release(&s->t->graph_lock);
-	graph_check(s, index);
+	check(s, index, misses);
 }
 
 /* ---- settlement ---- */

@@ -258,6 +258,23 @@ START_TEST(a_full_store_is_an_error_or_a_wait_as_asked)
 }
 END_TEST
 
+/* What gives the room back is the end of tasks of the same call. */
+START_TEST(a_batch_larger_than_the_store_has_its_room_from_its_own_tasks)
+{
+	enum { TASKS = 48 };
+	static const char zeroes[1 << 16];
+	plm_arg arg = PLM_BYTES(zeroes, sizeof zeroes);
+	plm_task task[TASKS];
+	plm_ref refs[TASKS];
+	for (int i = 0; i < TASKS; i++)
+		task[i] = (plm_task){ .function = "probe.noop", .args = &arg, .nargs = 1 };
+	plm_patience(rt, LONG_MS);
+	ck_assert_msg(plm_submit_many(rt, task, TASKS, refs) >= 0, "%s", plm_why());
+	ck_assert_int_eq(plm_wait(rt, refs, TASKS, TASKS, LONG_MS, NULL), 0);
+	plm_drop_many(rt, refs, TASKS);
+}
+END_TEST
+
 START_TEST(what_can_never_be_is_refused_with_its_reason)
 {
 	static plm_ref refs[RESULTS_MAX + 1];
@@ -310,6 +327,7 @@ int main(void)
 	TCase *limits = roles_case_add(suite, "limits", start_tight);
 	tcase_add_test(limits, a_full_table_is_an_error_or_a_wait_as_asked);
 	tcase_add_test(limits, a_full_store_is_an_error_or_a_wait_as_asked);
+	tcase_add_test(limits, a_batch_larger_than_the_store_has_its_room_from_its_own_tasks);
 	tcase_add_test(limits, what_can_never_be_is_refused_with_its_reason);
 	return run_suite(suite);
 }
