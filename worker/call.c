@@ -54,15 +54,23 @@ void call_take_first(struct plm_call *call)
 		plm_fail(call, ENOSPC, "the result of a replica finds no room: %s", why_text());
 }
 
-int call_open(struct plm_call *call, struct plm *rt, struct record *record, uint64_t word)
+void call_begin(struct plm_call *call, struct plm *rt, struct record *record, uint64_t word)
 {
 	call->rt = rt;
 	call->record = record;
 	call->word = word;
-	call->nargs = record->nargs;
+	call->nargs = 0;
 	call->args = call->here;
+	call->outer = NULL;
+	call->memory_peak = 0;
+	call->keeps_part = 0;
 	call->code = 0;
 	call->message[0] = 0;
+}
+
+int call_open(struct plm_call *call)
+{
+	call->nargs = call->record->nargs;
 	if (call->nargs == 0)
 		return 0;
 	if (call->nargs > CALL_ARGS_HERE)

@@ -200,7 +200,7 @@ static void settle(struct worker *w, struct plm_call *call)
 static void call_function(struct worker *w, struct plm_call *call)
 {
 	plm_function *function;
-	int r = call_open(call, &w->rt, call->record, call->word);
+	int r = call_open(call);
 	bool takes_first = r == 0 && call->record->terms && call_takes_first(call);
 	if (r == 0 && !takes_first)
 		r = functions_find(
@@ -273,7 +273,9 @@ bool worker_run_record(struct worker *w, uint32_t index)
 	    !record_step(r, &word, RECORD_RUNNING, rt->self, attempt, 0))
 		return false;
 	word = word_make(word_generation(word), rt->self, attempt, RECORD_RUNNING, 0);
-	struct plm_call call = { .record = r, .word = word, .outer = w->call };
+	struct plm_call call;
+	call_begin(&call, rt, r, word);
+	call.outer = w->call;
 	uint64_t started_ns = w->now_ns;
 	uint64_t outer_running = sh_peek(&rt->me->running);
 	if (call.outer && sh_peek(&rt->me->waiting_ns))
