@@ -338,7 +338,8 @@ static void expect_it_was_full(void)
 	unsigned full = 0;
 	for (uint32_t i = 0; i < c->kinds; i++) {
 		bool was_full = use.most_cpus[i] == (uint64_t)c->kind[i].slots * c->kind[i].count;
-		ck_assert_msg(was_full || was_killed(i), "kind %u never had all its slots in use", i);
+		ck_assert_msg(
+		    was_full || was_killed(i), "kind %u never had all its slots in use", i);
 		full += was_full;
 	}
 	ck_assert_uint_gt(full, 0);
