@@ -8,8 +8,8 @@
 # kept only if it failed. Counted are the checks a program speaks of: "95%: Checks: 20, Failures: 1,
 # Errors: 0" (the Check library), lines that end in "ok" or "FAILED" (the kill sweeps); else the
 # program itself. The closing line is `N passed, N failed`, the exit code 0 only if nothing failed.
-# $RUN_LIMIT_S (600) is the longest a program may take. First, what tests left in /dev/shm that failed
-# and are no more is removed.
+# $RUN_LIMIT_S (600) is the longest a program may take. First it removes what failed tests that are
+# no more have left in /dev/shm.
 set -u
 
 show=
