@@ -2,7 +2,7 @@
 
 ## make                build plm, plmctl, plmdump, libplm and the examples
 ## make demo           install what is missing, build, and watch a runtime work (20 s)
-## make check          install what is missing, build, run all tests, layers and tidy (5 min)
+## make check          install what is missing, build, run all tests, layers, tidy, bare (5 min)
 ## make crash          kill every operation at every step and judge what is left (15 min)
 ## make crash-report   what it counted, into docs/reliability.md
 ## make faults         each system call fails at its n-th use (FAULT_SECONDS=N: a part of it)
@@ -11,6 +11,7 @@
 ## make fuzz           SECONDS=60 of wild bytes: texts, task files, segments, the door, a scribbler
 ## make asan | tsan    the tests under AddressSanitizer and UBSan | under ThreadSanitizer
 ## make layers tidy    the rules of the tree: who may include whom; sizes, links, dead prototypes
+## make bare           the ordinary build has the same instructions as one without any hook (20 s)
 ## make bench          plm beside its peers and the limits of the machine (BENCH_FLAGS=--quick)
 ## make bench-peers    install the peers; bench-report: the tables and plots of docs/performance.md
 ## make sim            policies on simulated workers: the tables of docs/scheduling.md (20 s)
@@ -155,6 +156,7 @@ $(TEST_MODULES): $(B)/%.so: %.c client/plm.h
 
 # Tests find the programs by PLM_BIN. Logs of what failed stay in build/VARIANT/logs.
 RUN     := PLM_BIN=$(OUT) tools/run.sh
+BARE     = COMPILE='$(CC) -I. -fvisibility=hidden $(COMMON)'
 
 # A target of fuzz/ with libFuzzer, or, in every other variant, with what replays its corpus.
 TARGETS := $(patsubst %.c,$(B)/%,$(wildcard fuzz/fuzz_*.c))
@@ -174,7 +176,8 @@ $(TARGETS): %: %.o $(FUZZ_LIB) $(CLI_LIB) $(TEST_LIB) $(ROLES) $(CLIENT) $(MACHI
 .PHONY: check crash crash-report faults model explore asan tsan fuzz
 check: deps
 	$(AGAIN) test-programs fuzz-programs
-	$(Q)$(RUN) $(B)/logs $(TESTS) $(TARGETS) tools/layers.sh tools/tidy.sh
+	$(Q)$(BARE) $(RUN) $(B)/logs $(TESTS) $(TARGETS) tools/layers.sh tools/tidy.sh \
+	    tools/bare.sh
 
 crash: deps
 	$(AGAIN) VARIANT=steps sweep-programs
@@ -246,6 +249,11 @@ layers: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump
 
 tidy:
 	@tools/tidy.sh
+
+# The ordinary objects beside those of a copy of the sources in which no hook is left.
+.PHONY: bare
+bare: $(CORE) $(CLIENT) $(ROLES) $(JOURNAL) $(MANAGER)
+	@$(BARE) tools/bare.sh
 
 include bench/bench.mk
 

@@ -3,10 +3,10 @@
  * Where: inline, in every process.  Who may call: anyone.  Death: a process can die before or after
  * each of these, never inside.  Blocks: only sh_futex_wait.
  *
- * The ordinary build compiles each to the bare instruction. With -DPLM_STEPS each is a place that a
- * test knows by name and comes to first, at step_hook(): to stop there, to switch, to kill; so a
- * sweep can put a death at every step, say at which it was, and leave one out to see that this is
- * noticed.
+ * The ordinary build compiles each to the bare instruction (make bare shows it). With -DPLM_STEPS
+ * each is a place that a test knows by name and comes to first, at step_hook(): to stop there, to
+ * switch, to kill; so a sweep can put a death at every step, say at which it was, and leave one out
+ * to see that this is noticed.
  * With -DPLM_LOOKS loads come there as well (step: NULL): a death there leaves nothing else than
  * one at the step behind it, but others can go on, which the explorer wants (explore/).
  *
