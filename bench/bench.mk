@@ -6,8 +6,8 @@ BENCH_LIB := $(call objects,$(filter-out bench/bench_%.c bench/mod_%.c bench/sim
 $(BENCHES): $(B)/bench/%: $(B)/bench/bench_%.o $(BENCH_LIB) $(CLIENT) $(CORE)
 	$(LINK)
 
-# The scheduler itself, on a stage without a runtime around it.
-$(B)/bench/place: $(call objects,tests/stage.c) $(ROLES) $(MACHINE)
+# The scheduler itself, and the tables, on a stage without a runtime around them.
+$(B)/bench/place $(B)/bench/locks: $(call objects,tests/stage.c) $(ROLES) $(MACHINE)
 
 SIM := $(call objects,$(wildcard bench/sim_*.c) bench/measure.c) $(POLICY)
 $(B)/bench/sim: $(SIM)

@@ -1,27 +1,23 @@
 /* The death of a worker: how long its task waits until another one runs it. */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "bench/cases.h"
 #include "bench/runtime.h"
-#include "bench/work.h"
+#include "bench/witness.h"
 
 enum { DEATHS = 10, START_MAX_MS = 10000, DEATH_MAX_MS = 10000 };
 
-struct witness {
+struct death {
 	struct runtime *runtime;
-	char path[32];
-	struct stay_record *seen; /* the task writes here when it starts (mod_bench.c) */
+	struct witness witness;
 };
 
-static int await_start(struct witness *w)
+static int await_start(const struct witness *w)
 {
 	uint64_t deadline = deadline_after_ms(START_MAX_MS);
 	while (__atomic_load_n(&w->seen->pid, __ATOMIC_ACQUIRE) == 0) {
@@ -32,24 +28,25 @@ static int await_start(struct witness *w)
 	return 0;
 }
 
-static int one_death(struct witness *w, struct samples *ret)
+static int one_death(struct death *d, struct samples *ret)
 {
+	struct witness *w = &d->witness;
 	plm_arg path = PLM_BYTES(w->path, strlen(w->path));
 	plm_task task = { .function = "bench.stay", .args = &path, .nargs = 1, .crash_retries = 1 };
 	plm_ref ref;
 	memset(w->seen, 0, sizeof *w->seen);
-	int r = plm_submit(w->runtime->client, &task, &ref);
+	int r = plm_submit(d->runtime->client, &task, &ref);
 	if (r < 0)
 		return bench_failed("submitting", r);
 	if ((r = await_start(w)) < 0)
 		return bench_failed("the start of a task", r);
 	uint64_t killed = clock_ns();
 	kill(w->seen->pid, SIGKILL);
-	r = plm_wait(w->runtime->client, &ref, 1, 1, DEATH_MAX_MS, NULL);
+	r = plm_wait(d->runtime->client, &ref, 1, 1, DEATH_MAX_MS, NULL);
 	if (r < 0)
 		return bench_failed("a task whose worker was killed", r);
 	samples_add(ret, (double)(w->seen->again_ns - killed));
-	plm_drop(w->runtime->client, ref);
+	plm_drop(d->runtime->client, ref);
 	return 0;
 }
 
@@ -64,12 +61,12 @@ static int some_deaths(void *context, struct samples *ret)
 static int death_body(struct runtime *runtime, void *context)
 {
 	struct bench *bench = context;
-	struct witness w = { .runtime = runtime, .path = "/tmp/plm-bench-XXXXXX" };
-	struct series series[] = { SERIES("from a kill to the next start", some_deaths, &w) };
-	int fd = mkstemp(w.path);
-	w.seen = fd < 0 || ftruncate(fd, sizeof *w.seen) < 0 ? MAP_FAILED :
-	    mmap(NULL, sizeof *w.seen, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	int r = w.seen == MAP_FAILED ? -errno : runtime_load_bench(runtime);
+	struct death d = { .runtime = runtime };
+	struct series series[] = { SERIES("from a kill to the next start", some_deaths, &d) };
+	int r = witness_open(&d.witness);
+	if (r < 0)
+		return bench_failed("death", r);
+	r = runtime_load_bench(runtime);
 	rows_title("death: a worker is killed while it runs a task");
 	if (r == 0)
 		r = series_in_turn(series, COUNT_OF(series), bench_choose(bench, 5, 2));
@@ -80,12 +77,7 @@ static int death_body(struct runtime *runtime, void *context)
 		row_print(bench, &row);
 	}
 	series_free(series, COUNT_OF(series));
-	if (w.seen != MAP_FAILED)
-		munmap(w.seen, sizeof *w.seen);
-	if (fd >= 0) {
-		close(fd);
-		unlink(w.path);
-	}
+	witness_close(&d.witness);
 	return r;
 }
 

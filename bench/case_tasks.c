@@ -10,7 +10,7 @@
 #include "bench/limits.h"
 #include "bench/runtime.h"
 
-enum { BATCH_MAX = 10000, SETTLE_MAX_MS = 60000 };
+enum { BATCH_MAX = 10000 };
 
 /* ---- tasks a second ---- */
 
@@ -76,44 +76,6 @@ int case_flow(struct bench *bench)
 }
 
 /* ---- one task at a time ---- */
-
-struct trip {
-	plm *client;
-	unsigned pause_us, samples;
-};
-
-static int trip_once(plm *client, double *ret_ns)
-{
-	static const plm_task noop = { .function = "probe.noop" };
-	plm_ref ref;
-	plm_view view;
-	uint64_t start = clock_ns();
-	int r = plm_submit(client, &noop, &ref);
-	if (r < 0)
-		return r;
-	r = plm_get(client, ref, &view, SETTLE_MAX_MS);
-	*ret_ns = (double)(clock_ns() - start);
-	if (r >= 0)
-		plm_release(client, &view);
-	plm_drop(client, ref);
-	return r < 0 ? r : 0;
-}
-
-static int round_trip(void *context, struct samples *ret)
-{
-	const struct trip *trip = context;
-	struct timespec pause = clock_timespec(trip->pause_us * (uint64_t)1000);
-	for (unsigned i = 0; i < trip->samples; i++) {
-		double ns;
-		if (trip->pause_us)
-			nanosleep(&pause, NULL);
-		int r = trip_once(trip->client, &ns);
-		if (r < 0)
-			return r;
-		samples_add(ret, ns);
-	}
-	return 0;
-}
 
 /* series[0] is the bare way, series[1] that of a task; the target is that of its median. */
 static void trip_rows(struct bench *bench, struct series series[2], double bound, bool of_ratio)

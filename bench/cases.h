@@ -18,6 +18,7 @@ int case_queue(struct bench *bench); /* a million and ten million tasks that wai
 int case_pressure(struct bench *bench); /* from the want of memory to the death of a task */
 int case_load(struct bench *bench);  /* a task file of a million lines */
 int case_death(struct bench *bench); /* from the death of a worker to the next start of its task */
+int case_recovery(struct bench *bench); /* after the death of the scheduler, of the manager */
 int case_command(struct bench *bench); /* command lines, many at once and one at a time */
 int case_commands_waiting(struct bench *bench); /* a million of them that wait */
 int case_journal(struct bench *bench); /* what it costs to have tasks written down */

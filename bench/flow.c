@@ -90,3 +90,38 @@ int round_flow(void *context, struct samples *ret)
 		    (double)(clock_ns() - start));
 	return r;
 }
+
+/* ---- one at a time ---- */
+
+static int trip_once(plm *client, double *ret_ns)
+{
+	static const plm_task noop = { .function = "probe.noop" };
+	plm_ref ref;
+	plm_view view;
+	uint64_t start = clock_ns();
+	int r = plm_submit(client, &noop, &ref);
+	if (r < 0)
+		return r;
+	r = plm_get(client, ref, &view, SETTLE_MAX_MS);
+	*ret_ns = (double)(clock_ns() - start);
+	if (r >= 0)
+		plm_release(client, &view);
+	plm_drop(client, ref);
+	return r < 0 ? r : 0;
+}
+
+int round_trip(void *context, struct samples *ret)
+{
+	const struct trip *trip = context;
+	struct timespec pause = clock_timespec(trip->pause_us * (uint64_t)1000);
+	for (unsigned i = 0; i < trip->samples; i++) {
+		double ns;
+		if (trip->pause_us)
+			nanosleep(&pause, NULL);
+		int r = trip_once(trip->client, &ns);
+		if (r < 0)
+			return r;
+		samples_add(ret, ns);
+	}
+	return 0;
+}

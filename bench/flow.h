@@ -1,4 +1,5 @@
-/* flow.h - many small tasks: submitted in batches, awaited, dropped, two batches in flight.
+/* flow.h - many small tasks: submitted in batches, awaited, dropped, two batches in flight; and one
+ * at a time.
  * Where: a client.  Blocks: until its tasks have ended, a minute a batch.
  * Allocates: references. */
 #ifndef PLM_BENCH_FLOW_H
@@ -23,5 +24,12 @@ int flow_through(const struct flow *flow, plm_ref *refs);
 
 /* All of it by all threads; adds one sample: tasks a second. A round for series_in_turn(). */
 int round_flow(void *flow, struct samples *ret);
+
+/* One task after the other; adds the ns of each, from its submit to its value. */
+struct trip {
+	plm *client;
+	unsigned pause_us, samples; /* before each: 0: back to back */
+};
+int round_trip(void *trip, struct samples *ret);
 
 #endif

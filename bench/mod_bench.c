@@ -33,24 +33,35 @@ static int bench_touch(plm_call *call)
 	return 0;
 }
 
-/* PATH: notes its start in a file, and stays until it is killed; at its second start it ends. */
-static int bench_stay(plm_call *call)
+/* The file that is named by the argument. 0, or what plm_fail() returned. */
+static int record_of(plm_call *call, struct start_record **ret)
 {
 	char path[256];
 	size_t length = 0;
 	const void *data = plm_nargs(call) == 1 ? plm_arg_data(call, 0, &length) : NULL;
 	if (!data || length >= sizeof path)
-		return plm_fail(call, EINVAL, "bench.stay takes a path");
+		return plm_fail(call, EINVAL, "it takes a path");
 	memcpy(path, data, length);
 	path[length] = 0;
-	uint64_t now = work_now_ns();
 	int fd = open(path, O_RDWR | O_CLOEXEC);
-	struct stay_record *seen = fd < 0 ? MAP_FAILED :
+	struct start_record *seen = fd < 0 ? MAP_FAILED :
 	    mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (fd >= 0)
 		close(fd);
 	if (seen == MAP_FAILED)
 		return plm_fail(call, errno, "%s: %s", path, strerror(errno));
+	*ret = seen;
+	return 0;
+}
+
+/* PATH: notes its start in a file, and stays until it is killed; at its second start it ends. */
+static int bench_stay(plm_call *call)
+{
+	uint64_t now = work_now_ns();
+	struct start_record *seen;
+	int r = record_of(call, &seen);
+	if (r != 0)
+		return r;
 	if (seen->pid == 0) {
 		__atomic_store_n(&seen->pid, getpid(), __ATOMIC_RELEASE);
 		for (;;)
@@ -61,7 +72,22 @@ static int bench_stay(plm_call *call)
 	return 0;
 }
 
+/* PATH: notes its start, if none of its kind has yet. */
+static int bench_first(plm_call *call)
+{
+	uint64_t now = work_now_ns(), none = 0;
+	struct start_record *seen;
+	int r = record_of(call, &seen);
+	if (r != 0)
+		return r;
+	__atomic_compare_exchange_n(
+	    &seen->first_ns, &none, now, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+	munmap(seen, sizeof *seen);
+	return 0;
+}
+
 PLM_MODULE(bench,
     { "work", bench_work, "TURNS [FUTURE...]: works for so many turns of a loop" },
     { "touch", bench_touch, "BYTES: looks at the first and the last" },
-    { "stay", bench_stay, "PATH: notes its start there and stays until it is killed, once" });
+    { "stay", bench_stay, "PATH: notes its start there and stays until it is killed, once" },
+    { "first", bench_first, "PATH: notes its start there, if it is the first" });

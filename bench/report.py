@@ -207,6 +207,29 @@ def table_command(run):
     return table(["/bin/true, one at a time", "us"], [[n, figure(run.plm(n))] for n in names])
 
 
+def table_recovery(run):
+    locks = [
+        f"lock of the {what}, {n} live" if what else f"all that is derived, {n} live"
+        for n in (10000, 1000000)
+        for what in ("task heap", "record pool", "store arena", "")
+    ]
+    rows = [[name, f"{figure(run.value('bench_locks', name))} ms"] for name in locks]
+    for name in (
+        "from a kill to the next start",
+        "from the scheduler's death to the next start",
+        "from the scheduler's death to the next value",
+        "tasks, the manager lives",
+        "tasks, from the manager's death on",
+        "a task's trip, the manager lives",
+        "a task's trip, the manager is dead",
+        "until the next manager is ready",
+        "under a guard, until a client can join",
+    ):
+        unit = run.rows.get(("bench_plm", name), {}).get("unit", "")
+        rows.append([name, f"{figure(run.plm(name))} {unit}".strip()])
+    return table(["after a death", ""], rows)
+
+
 def table_idle(run):
     what = ("CPU time", "wake-ups", "resident")
     members = ("manager", "scheduler", "worker 1", "worker 2")

@@ -3,9 +3,9 @@
 
     python3 bench/run.py [--quick] [--only PART ...] [--plm ./plm] [--build build/release]
 
-Parts, in this order: limits plm place peers commands objects graphs targets. What is compared is measured in turn,
-A B A B, a first round thrown away; the median of the rounds is the value, their least and greatest
-the noise. Rows go to build/bench/results.csv, which a run of all parts begins anew (the last one
+Parts, in this order: limits plm place locks peers commands objects graphs targets. What is compared
+is measured in turn, A B A B, a first round thrown away; the median of the rounds is the value, their
+least and greatest the noise. Rows go to build/bench/results.csv, which a run of all parts begins anew (the last one
 becomes results.old.csv). Time never decides the exit code: 1 means that a part of plm did not run.
 """
 
@@ -28,7 +28,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PYTHON = os.path.join("build", "venv", "bin", "python")
 FIRST_MAX_S = 60
 ANSWER_MAX_S = 120
-PARTS = ("limits", "plm", "place", "peers", "commands", "objects", "graphs", "targets")
+PARTS = ("limits", "plm", "place", "locks", "peers", "commands", "objects", "graphs", "targets")
 
 
 # ---- contestants ---------------------------------------------------------------------------------
@@ -454,6 +454,7 @@ def main():
         "limits": lambda: run_program(options, "limits"),
         "plm": lambda: run_program(options, "plm"),
         "place": lambda: run_program(options, "place"),
+        "locks": lambda: run_program(options, "locks"),
         "peers": lambda: part_peers(options, rows),
         "commands": lambda: runners.part(options, rows, Contestant, present, in_turn),
         "objects": lambda: part_objects(options, rows),

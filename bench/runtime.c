@@ -31,7 +31,7 @@ static _Noreturn void become_plm(const struct runtime_options *options, const ch
 	snprintf(tasks, sizeof tasks, "%lu", options->tasks);
 	snprintf(processes, sizeof processes, "%u", options->processes);
 	const char *argument[] = { options->path, "--name", name, "--workers", workers, NULL, NULL,
-		NULL, NULL, NULL, NULL, NULL, NULL, NULL };
+		NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL };
 	size_t n = 5;
 	if (options->store) {
 		argument[n++] = "--store";
@@ -49,6 +49,8 @@ static _Noreturn void become_plm(const struct runtime_options *options, const ch
 		argument[n++] = "--processes";
 		argument[n++] = processes;
 	}
+	if (options->guard)
+		argument[n++] = "--guard";
 	/* Not SIGKILL: told so, it takes its processes and segments with it. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	dup2(out, STDOUT_FILENO);
@@ -94,11 +96,9 @@ static int await_ready(int fd)
 	return strncmp(line, "plm: ready ", strlen("plm: ready ")) == 0 ? 0 : -EPROTO;
 }
 
-static int boot(const struct runtime_options *options, struct runtime *runtime)
+int runtime_take_over(const struct runtime_options *options, struct runtime *runtime)
 {
-	static unsigned booted;
 	int out[2];
-	snprintf(runtime->name, sizeof runtime->name, "bench-%d-%u", (int)getpid(), ++booted);
 	if (pipe2(out, O_CLOEXEC) < 0)
 		return -errno;
 	runtime->pid = fork();
@@ -113,7 +113,21 @@ static int boot(const struct runtime_options *options, struct runtime *runtime)
 	return r;
 }
 
+static int boot(const struct runtime_options *options, struct runtime *runtime)
+{
+	static unsigned booted;
+	snprintf(runtime->name, sizeof runtime->name, "bench-%d-%u", (int)getpid(), ++booted);
+	return runtime_take_over(options, runtime);
+}
+
 /* ---- end ---- */
+
+void runtime_behead(struct runtime *runtime)
+{
+	kill(runtime->pid, SIGKILL);
+	waitpid(runtime->pid, NULL, 0);
+	runtime->pid = 0;
+}
 
 /* True when the child is gone within the time. */
 static bool reap(pid_t pid, int timeout_ms)

@@ -18,18 +18,24 @@ struct runtime_options {
 	unsigned long tasks; /* 0: the default */
 	unsigned processes;  /* 0: the default */
 	const char *state;   /* as for --state; NULL: no journal */
+	bool guard;          /* a parent starts the manager again when it is killed */
 	bool quiet;          /* what it logs is expected: nobody wants to read it */
 };
 
 struct runtime {
 	char name[32];
-	pid_t pid; /* of the manager; 0: none */
+	pid_t pid; /* of the manager, or of its guard; 0: none */
 	plm *client;
 };
 
 /* Boots, waits for the ready line, connects. 0 or -errno, said on stderr; then nothing is left. */
 int runtime_start(const struct runtime_options *options, struct runtime *ret);
 void runtime_stop(struct runtime *runtime);
+
+/* A manager without a guard is killed; returns when it is dead. All others live. */
+void runtime_behead(struct runtime *runtime);
+/* The next manager takes over: boots under the same name, waits for its ready line. 0 or -errno. */
+int runtime_take_over(const struct runtime_options *options, struct runtime *runtime);
 
 /* Start, body, stop. 0 or the first error. */
 int runtime_with(const struct runtime_options *options,

@@ -324,6 +324,38 @@ def scheduling_targets(run):
     )
 
 
+def recovery_targets(run):
+    def most(what, program, name, unit, bound):
+        value = run.value(program, name)
+        return Target(what, value, unit, "", None, None, "<=", bound, "value")
+
+    for live, bound in ((10000, 1), (1000000, 100)):
+        name = f"lock of the task heap, {live} live"
+        what = f"death of a lock's holder, {live:,} live tasks"
+        yield most(what, "bench_locks", name, "ms", bound)
+    for what, bound in (
+        ("from the scheduler's death to the next start", 20),
+        ("from the scheduler's death to the next value", 20),
+        ("until the next manager is ready", 50),
+        ("under a guard, until a client can join", 50),
+    ):
+        yield most(what, "bench_plm", what, "ms", bound)
+    for what, unit, sense, bound in (
+        ("tasks, from the manager's death on", "M/s", ">=", 0.9),
+        ("a task's trip, the manager is dead", "us", "<=", 1.1),
+    ):
+        yield Target(
+            what,
+            run.plm(what),
+            unit,
+            "while it lives",
+            run.plm(what, "limit"),
+            run.plm(what, "ratio"),
+            sense,
+            bound,
+        )
+
+
 def command_targets(run):
     def of(name):
         return run.value("commands", f"{name}: commands")
@@ -408,6 +440,7 @@ def targets(run):
         object_targets,
         runtime_targets,
         scheduling_targets,
+        recovery_targets,
         command_targets,
         idle_targets,
     ):

@@ -16,11 +16,12 @@ static inline void work_turns(uint64_t turns)
 	}
 }
 
-/* ---- bench.stay and who watches it share a file ---- */
+/* ---- tasks and who watches them share a file (witness.h) ---- */
 
-struct stay_record {
-	int pid;           /* of the worker of the first start */
-	uint64_t again_ns; /* when the second one was; CLOCK_MONOTONIC */
+struct start_record {
+	int pid;           /* bench.stay: of the worker of the first start */
+	uint64_t again_ns; /* bench.stay: when the second one was; CLOCK_MONOTONIC */
+	uint64_t first_ns; /* bench.first: when the first of them all started */
 };
 
 static inline uint64_t work_now_ns(void)

@@ -64,9 +64,9 @@ if grep -rnE '\b(step_(at|do|here|hook)|look_here|PLM_STEPS|PLM_LOOKS)\b' "$copy
 fi
 
 mapfile -t sources < <(cd "$copy" && ls $(printf '%s/*.c ' $folders))
+compile_each='for file; do '$COMPILE' -g0 -c -o "${file%.c}.o" "$file" || exit 255; done'
 (cd "$copy" && printf '%s\n' "${sources[@]}" |
-	xargs -P "$(nproc)" -n 4 sh -c 'for file; do '"$COMPILE"' -g0 -c -o "${file%.c}.o" "$file" ||
-		exit 255; done' sh) 2>"$copy/errors" || {
+	xargs -P "$(nproc)" -n 4 sh -c "$compile_each" sh) 2>"$copy/errors" || {
 	echo "bare: the copy does not compile:"
 	head -n 5 "$copy/errors"
 	exit 1

@@ -1,0 +1,294 @@
+/* bench_locks - a process dies with a lock in its hands: how long until the next one has the lock,
+ * and under it what the records say.
+ *
+ * On the stage (tests/stage.h): its tasks wait, in segments as those of a runtime. Who holds the
+ * lock, spoils what it protects and is killed; who waits for it is a process of its own, too, and
+ * as one that was born after a death has not touched a page of the tables yet. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "bench/measure.h"
+#include "tests/stage.h"
+
+enum {
+	FEW = 10000,
+	MANY = 1000000,
+	BATCH = 1000,
+	ARGUMENT_BYTES = 100, /* so much lies in the store */
+	WAIT_MAX_MS = 5000,
+	SAMPLES_OF_FEW = 20,
+	SAMPLES_OF_MANY = 3,
+	WORKERS = 2,
+	NAME_BYTES = 64,
+};
+
+static const char usage[] =
+    "usage: bench_locks [--quick] [--only PART] [--csv FILE] [--help]\n"
+    "Measures how long a lock is out of reach when its holder was killed.\n"
+    "  --quick      fewer rounds\n"
+    "  --only PART  one of: few many (tasks that wait: 10,000, a million)\n"
+    "  --csv FILE   append the figures there (default build/bench/results.csv)\n";
+
+/* ---- what is locked ---- */
+
+static void spoil_heap(void)
+{
+	struct heap_entry entry;
+	heap_pop(&stage.tables.task_heap, &entry);
+}
+
+static void spoil_pool(void)
+{
+	sh_set(stage.tables.pool.shm->top, 0);
+}
+
+static void spoil_nothing(void)
+{
+}
+
+struct guarded {
+	const char *name;
+	struct lock *lock;
+	void (*spoil)(void); /* by the holder */
+	double bound_ms[2];  /* with few tasks, with many; 0: no target */
+	uint32_t samples;
+};
+
+static uint32_t live; /* tasks */
+
+static const char *check_all(void)
+{
+	const struct tables *t = &stage.tables;
+	const char *unsound = heap_check(t->task_heap.shm, t->limits.records);
+	unsound = unsound ? unsound : pool_check(&t->pool);
+	unsound = unsound ? unsound : arena_check(&t->arena[0]);
+	if (!unsound && heap_length(&t->task_heap) != live)
+		return "a task that waits is not in the heap";
+	return unsound;
+}
+
+/* ---- one death ---- */
+
+struct shared { /* by the three of them */
+	shared32 held;
+	shared64 done_ns;
+};
+
+static struct shared *shared;
+
+static pid_t child(void)
+{
+	pid_t pid = fork();
+	if (pid == 0)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return pid;
+}
+
+static pid_t start_holder(const struct guarded *g)
+{
+	pid_t pid = child();
+	if (pid != 0)
+		return pid;
+	if (lock_acquire(g->lock) < 0)
+		_exit(1);
+	g->spoil();
+	sh_store(&shared->held, 1);
+	for (;;)
+		pause();
+}
+
+static pid_t start_taker(const struct guarded *g)
+{
+	pid_t pid = child();
+	if (pid != 0)
+		return pid;
+	if (lock_acquire(g->lock) < 0)
+		_exit(1);
+	sh_store(&shared->done_ns, clock_ns());
+	lock_release(g->lock);
+	_exit(0);
+}
+
+static bool is_held(const struct lock *lock)
+{
+	(void)lock;
+	return sh_load(&shared->held);
+}
+
+static bool is_wanted(const struct lock *lock)
+{
+	char text[NAME_BYTES];
+	return strstr(lock_describe(lock->shm, text, sizeof text), "others wait");
+}
+
+static int await(bool (*reached)(const struct lock *lock), const struct lock *lock)
+{
+	uint64_t deadline = deadline_after_ms(WAIT_MAX_MS);
+	while (!reached(lock)) {
+		if (clock_ns() > deadline)
+			return -ETIMEDOUT;
+		usleep(50);
+	}
+	return 0;
+}
+
+/* 0: it ended as it should. */
+static int reap(pid_t pid)
+{
+	int status = 0;
+	return waitpid(pid, &status, 0) == pid && status == 0 ? 0 : -ECHILD;
+}
+
+static int one_death(const struct guarded *g, struct samples *ret)
+{
+	*shared = (struct shared){ 0 };
+	pid_t holder = start_holder(g);
+	int r = holder < 0 ? -errno : await(is_held, g->lock);
+	pid_t taker = r < 0 ? -1 : start_taker(g);
+	if (r == 0)
+		r = taker < 0 ? -errno : await(is_wanted, g->lock);
+	uint64_t killed = clock_ns();
+	if (holder > 0)
+		kill(holder, SIGKILL);
+	if (taker > 0 && reap(taker) < 0)
+		r = -ECHILD;
+	if (holder > 0)
+		reap(holder);
+	if (r == 0)
+		samples_add(ret, (double)(sh_load(&shared->done_ns) - killed));
+	return r < 0 ? bench_failed(g->name, r) : 0;
+}
+
+static int some_deaths(void *context, struct samples *ret)
+{
+	const struct guarded *g = context;
+	int r = 0;
+	for (uint32_t i = 0; i < g->samples && r == 0; i++)
+		r = one_death(g, ret);
+	const char *unsound = r == 0 ? check_all() : NULL;
+	if (unsound)
+		fprintf(stderr, "bench: %s: %s\n", g->name, unsound);
+	return unsound ? -EPROTO : r;
+}
+
+/* ---- a scheduler's start ---- */
+
+/* As the next scheduler does: everything derived is made again. */
+static int one_rebuild(void *context, struct samples *ret)
+{
+	(void)context;
+	*shared = (struct shared){ 0 };
+	uint64_t begun = clock_ns();
+	pid_t pid = child();
+	if (pid == 0) {
+		scheduler_rebuild(&stage.scheduler);
+		sh_store(&shared->done_ns, clock_ns());
+		_exit(0);
+	}
+	if (pid < 0 || reap(pid) < 0)
+		return bench_failed("a scheduler's start", -ECHILD);
+	samples_add(ret, (double)(sh_load(&shared->done_ns) - begun));
+	return 0;
+}
+
+/* ---- rows ---- */
+
+/* Of any priority, so that no two orders of them are the same by chance; each with an argument. */
+static int fill(uint32_t n)
+{
+	static char argument[ARGUMENT_BYTES];
+	plm_arg arg = PLM_BYTES(argument, sizeof argument);
+	plm_task *task = calloc(BATCH, sizeof *task);
+	plm_ref *refs = calloc(BATCH, sizeof *refs);
+	int r = task && refs ? 0 : -ENOMEM;
+	uint32_t random = 1;
+	for (uint32_t i = 0; i < n && r >= 0; i += BATCH) {
+		for (uint32_t k = 0; k < BATCH; k++) {
+			random = random * 1664525 + 1013904223;
+			task[k] = (plm_task){ .function = "probe.noop", .args = &arg, .nargs = 1,
+				.priority = (int)(random >> 16) - 32768 };
+		}
+		r = plm_submit_many(&stage.client[0], task, BATCH, refs);
+		stage_rest();
+	}
+	free(task);
+	free(refs);
+	return r < 0 ? bench_failed("submitting", r) : 0;
+}
+
+static int measure(struct bench *bench, uint32_t n)
+{
+	struct tables *t = &stage.tables;
+	bool many = n > FEW;
+	uint32_t samples = many ? SAMPLES_OF_MANY : SAMPLES_OF_FEW;
+	struct guarded guarded[] = {
+		{ "task heap", &t->task_heap.lock, spoil_heap, { 1, 100 }, samples },
+		{ "record pool", &t->pool.lock, spoil_pool, { 0, 0 }, samples },
+		{ "store arena", &t->arena[0].lock, spoil_nothing, { 0, 0 }, samples },
+	};
+	enum { GUARDED = COUNT_OF(guarded) };
+	char name[GUARDED + 1][NAME_BYTES];
+	struct series series[GUARDED + 1];
+	for (size_t i = 0; i < GUARDED; i++) {
+		snprintf(name[i], NAME_BYTES, "lock of the %s, %u live", guarded[i].name, n);
+		series[i] = (struct series)SERIES(name[i], some_deaths, &guarded[i]);
+	}
+	snprintf(name[GUARDED], NAME_BYTES, "all that is derived, %u live", n);
+	series[GUARDED] = (struct series)SERIES(name[GUARDED], one_rebuild, NULL);
+	int r = series_in_turn(series, COUNT_OF(series), bench_choose(bench, 5, 2));
+	for (size_t i = 0; i < COUNT_OF(series) && r == 0; i++) {
+		struct row row = row_of(&series[i], 0.5, 1e-6, "ms");
+		row.bound = i < GUARDED ? guarded[i].bound_ms[many] : 0;
+		row.sense = row.bound > 0 ? TARGET_AT_MOST : TARGET_NONE;
+		row_print(bench, &row);
+	}
+	series_free(series, COUNT_OF(series));
+	return r;
+}
+
+static int with_tasks(struct bench *bench, uint32_t n)
+{
+	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+	    -1, 0);
+	if (shared == MAP_FAILED)
+		return bench_failed("shared memory", -errno);
+	stage_boot(&(struct stage_plan){ "locality", WORKERS, 0, 0,
+	    { .processes = PROCESSES_MAX, .workers = WORKERS, .records = n + n / 4, .nodes = 1,
+		.store_bytes = (uint64_t)n * 4 * ARGUMENT_BYTES } });
+	int r = fill(live = n);
+	if (r == 0)
+		r = measure(bench, n);
+	stage_close();
+	munmap(shared, sizeof *shared);
+	return r;
+}
+
+static int with_few(struct bench *bench)
+{
+	rows_title("locks: from the death of the holder to the next one's hands");
+	return with_tasks(bench, FEW);
+}
+
+static int with_many(struct bench *bench)
+{
+	return with_tasks(bench, MANY);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct bench_part parts[] = {
+		{ "few", with_few },
+		{ "many", with_many },
+	};
+	static const struct bench_program program = { "bench_locks", usage, parts,
+		COUNT_OF(parts) };
+	return bench_main(&program, argc, argv);
+}

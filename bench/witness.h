@@ -1,0 +1,20 @@
+/* witness.h - a file in which tasks of mod_bench.c note when they start, seen by who gave it to
+ * them.
+ *
+ * Where: a file under /tmp, mapped by both.  Death: whoever made it removes it.
+ * Blocks: never.  Allocates: a mapping. */
+#ifndef PLM_BENCH_WITNESS_H
+#define PLM_BENCH_WITNESS_H
+
+#include "bench/work.h"
+
+struct witness {
+	char path[32]; /* the argument of bench.stay and bench.first */
+	int fd;
+	struct start_record *seen;
+};
+
+int witness_open(struct witness *ret); /* 0 or -errno; then there is nothing to close */
+void witness_close(struct witness *witness);
+
+#endif
