@@ -24,6 +24,8 @@ enum {
 	BATCH = 1000,
 	ARGUMENT_BYTES = 100, /* so much lies in the store */
 	WAIT_MAX_MS = 5000,
+	BOUND_OF_FEW_MS = 1,
+	BOUND_OF_MANY_MS = 100,
 	SAMPLES_OF_FEW = 20,
 	SAMPLES_OF_MANY = 3,
 	WORKERS = 2,
@@ -58,8 +60,7 @@ struct guarded {
 	const char *name;
 	struct lock *lock;
 	void (*spoil)(void); /* by the holder */
-	double bound_ms[2];  /* with few tasks, with many; 0: no target */
-	uint32_t samples;
+	uint32_t samples; /* a round */
 };
 
 static uint32_t live; /* tasks */
@@ -80,9 +81,11 @@ static const char *check_all(void)
 struct shared { /* by the three of them */
 	shared32 held;
 	shared64 done_ns;
+	shared64 cpu_ns; /* of who took it, by then */
 };
 
 static struct shared *shared;
+static struct samples cpu; /* of this round */
 
 static pid_t child(void)
 {
@@ -113,6 +116,7 @@ static pid_t start_taker(const struct guarded *g)
 	if (lock_acquire(g->lock) < 0)
 		_exit(1);
 	sh_store(&shared->done_ns, clock_ns());
+	sh_store(&shared->cpu_ns, clock_of(CLOCK_THREAD_CPUTIME_ID));
 	lock_release(g->lock);
 	_exit(0);
 }
@@ -162,21 +166,33 @@ static int one_death(const struct guarded *g, struct samples *ret)
 		r = -ECHILD;
 	if (holder > 0)
 		reap(holder);
-	if (r == 0)
-		samples_add(ret, (double)(sh_load(&shared->done_ns) - killed));
-	return r < 0 ? bench_failed(g->name, r) : 0;
+	if (r < 0)
+		return bench_failed(g->name, r);
+	samples_add(ret, (double)(sh_load(&shared->done_ns) - killed));
+	samples_add(&cpu, (double)sh_load(&shared->cpu_ns));
+	return 0;
 }
 
 static int some_deaths(void *context, struct samples *ret)
 {
 	const struct guarded *g = context;
 	int r = 0;
+	samples_free(&cpu);
 	for (uint32_t i = 0; i < g->samples && r == 0; i++)
 		r = one_death(g, ret);
 	const char *unsound = r == 0 ? check_all() : NULL;
 	if (unsound)
 		fprintf(stderr, "bench: %s: %s\n", g->name, unsound);
 	return unsound ? -EPROTO : r;
+}
+
+/* What the last round took of a processor, whoever else wanted it. */
+static int their_cpu(void *context, struct samples *ret)
+{
+	(void)context;
+	*ret = cpu;
+	cpu = (struct samples){ 0 };
+	return 0;
 }
 
 /* ---- a scheduler's start ---- */
@@ -224,33 +240,35 @@ static int fill(uint32_t n)
 	return r < 0 ? bench_failed("submitting", r) : 0;
 }
 
+enum { HEAP, HEAP_CPU, POOL, ARENA, REBUILD, SERIES_COUNT };
+
 static int measure(struct bench *bench, uint32_t n)
 {
 	struct tables *t = &stage.tables;
 	bool many = n > FEW;
 	uint32_t samples = many ? SAMPLES_OF_MANY : SAMPLES_OF_FEW;
-	struct guarded guarded[] = {
-		{ "task heap", &t->task_heap.lock, spoil_heap, { 1, 100 }, samples },
-		{ "record pool", &t->pool.lock, spoil_pool, { 0, 0 }, samples },
-		{ "store arena", &t->arena[0].lock, spoil_nothing, { 0, 0 }, samples },
+	struct guarded heap = { "task heap", &t->task_heap.lock, spoil_heap, samples };
+	struct guarded pool = { "record pool", &t->pool.lock, spoil_pool, samples };
+	struct guarded arena = { "store arena", &t->arena[0].lock, spoil_nothing, samples };
+	struct series series[SERIES_COUNT] = {
+		[HEAP] = SERIES("lock of the task heap", some_deaths, &heap),
+		[HEAP_CPU] = SERIES("CPU of who takes it", their_cpu, NULL),
+		[POOL] = SERIES("lock of the record pool", some_deaths, &pool),
+		[ARENA] = SERIES("lock of the store arena", some_deaths, &arena),
+		[REBUILD] = SERIES("all that is derived", one_rebuild, NULL),
 	};
-	enum { GUARDED = COUNT_OF(guarded) };
-	char name[GUARDED + 1][NAME_BYTES];
-	struct series series[GUARDED + 1];
-	for (size_t i = 0; i < GUARDED; i++) {
-		snprintf(name[i], NAME_BYTES, "lock of the %s, %u live", guarded[i].name, n);
-		series[i] = (struct series)SERIES(name[i], some_deaths, &guarded[i]);
-	}
-	snprintf(name[GUARDED], NAME_BYTES, "all that is derived, %u live", n);
-	series[GUARDED] = (struct series)SERIES(name[GUARDED], one_rebuild, NULL);
-	int r = series_in_turn(series, COUNT_OF(series), bench_choose(bench, 5, 2));
-	for (size_t i = 0; i < COUNT_OF(series) && r == 0; i++) {
+	int r = series_in_turn(series, SERIES_COUNT, bench_choose(bench, 5, 2));
+	for (size_t i = 0; i < SERIES_COUNT && r == 0; i++) {
+		char name[NAME_BYTES];
 		struct row row = row_of(&series[i], 0.5, 1e-6, "ms");
-		row.bound = i < GUARDED ? guarded[i].bound_ms[many] : 0;
-		row.sense = row.bound > 0 ? TARGET_AT_MOST : TARGET_NONE;
+		snprintf(name, sizeof name, "%s, %u live", series[i].name, n);
+		row.name = name;
+		row.sense = i == HEAP ? TARGET_AT_MOST : TARGET_NONE;
+		row.bound = many ? BOUND_OF_MANY_MS : BOUND_OF_FEW_MS;
 		row_print(bench, &row);
 	}
-	series_free(series, COUNT_OF(series));
+	series_free(series, SERIES_COUNT);
+	samples_free(&cpu);
 	return r;
 }
 
