@@ -132,12 +132,16 @@ demo: deps
 	$(AGAIN) all
 	@$(B)/examples/demo $(OUT)
 
+comma   := ,
+
 # ---- tests and kill sweeps -----------------------------------------------------------------------
 
 TESTS   := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
+REIGN   := tests/reign.c tests/standin.c
 SWEEPS  := $(patsubst %.c,$(B)/%,$(wildcard tests/sweep_*.c))
 TEST_MODULES := $(patsubst %.c,$(B)/%.so,$(wildcard tests/modules/*.c))
-TEST_LIB := $(call objects,$(filter-out tests/test_%.c tests/sweep_%.c,$(call sources,tests)))
+TEST_LIB := $(call objects,$(filter-out tests/test_%.c tests/sweep_%.c $(REIGN),\
+	$(call sources,tests)))
 
 .PHONY: test-programs sweep-programs
 test-programs: all $(TESTS) $(TEST_MODULES)
@@ -145,10 +149,17 @@ sweep-programs: $(SWEEPS)
 
 # A test that runs a worker in its own process answers its modules' plm_* calls.
 $(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(MACHINE) $(CORE) | $(TEST_MODULES)
-	$(LINK) $(EXPORT) -lcheck -lsubunit -lsqlite3 -lrt -lm
+	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(ANSWERED)) -lcheck -lsubunit -lsqlite3 \
+	    -lrt -lm
 
 # The manager and the journal touch shared memory as well.
 $(SWEEPS): $(JOURNAL) $(filter-out %/main.o,$(MANAGER))
+
+# In those of the manager: what it forks does nothing, and no time passes (tests/standin.h).
+PLAYED  := fork clock_gettime orphans_of orphans_unowned log_info log_warn
+$(addprefix $(B)/tests/sweep_,boot manager staff): $(call objects,$(REIGN))
+$(addprefix $(B)/tests/sweep_,manager staff): ANSWERED := $(PLAYED)
+$(B)/tests/sweep_boot: ANSWERED := $(PLAYED) getrandom loader_boot notify_say
 
 $(TEST_MODULES): $(B)/%.so: %.c client/plm.h
 	@mkdir -p $(@D)
@@ -211,7 +222,6 @@ INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity ge
 	process_bump hold_any
 $(B)/explore/explore: $(EXPLORE)
 	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(INSTEAD)) -lsqlite3
-comma   := ,
 
 SEEDS   ?= 15000
 explore: deps

@@ -96,6 +96,7 @@ int adopt_processes(struct manager *m)
 	orphans_unowned(m);
 	log_warn("going on with the runtime that lost its manager: %u of its %u processes live; it "
 	    "is as it was booted (--fresh begins anew)", found - lost, found);
+	staff_dismiss(m); /* who is too many, and was not asked any more */
 	members_complete(m);
 	members_spawn_due(m);
 	return 0;

@@ -94,6 +94,8 @@ static void fail(const char *how, unsigned point, const char *reason)
 
 static void image_save(unsigned char *copy)
 {
+	if (sweep.op->take)
+		sweep.op->take();
 	for (size_t i = 0; i < sweep.regions; copy += sweep.region[i++].bytes)
 		memcpy(copy, sweep.region[i].at, sweep.region[i].bytes);
 }
@@ -102,6 +104,8 @@ static void image_restore(const unsigned char *copy)
 {
 	for (size_t i = 0; i < sweep.regions; copy += sweep.region[i++].bytes)
 		memcpy(sweep.region[i].at, copy, sweep.region[i].bytes);
+	if (sweep.op->put)
+		sweep.op->put();
 }
 
 /* FNV-1a of the image; the victim's thread id, which a lock holds, is the same in no two runs. */

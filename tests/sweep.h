@@ -40,6 +40,10 @@ struct sweep_op {
 	const char *(*judge)(void *image);
 	/* Asked after setup(), when bytes is 0. */
 	size_t (*regions)(struct sweep_region *ret);
+	/* Or NULL. Of what is no memory, such as files: take() copies it to a region, before the
+	 * image is looked at; put() makes it what the region says, after that was put back. */
+	void (*take)(void);
+	void (*put)(void);
 	bool steps_only; /* so long that a victim at each instruction would take hours */
 };
 

@@ -22,7 +22,7 @@ static void claim(uint32_t slot, enum process_kind kind)
 	SWEEP_REQUIRE(process_claim(&world.tables.process[slot], kind, 0, process_kind_name(kind)));
 }
 
-static void register_probe(void)
+void world_learn(void)
 {
 	const char *names[32];
 	const plm_module *module;
@@ -33,7 +33,7 @@ static void register_probe(void)
 	    module->count) == 0);
 }
 
-static void open_client(struct plm *rt, uint32_t slot)
+void world_join(struct plm *rt, uint32_t slot)
 {
 	*rt = (struct plm){ .socket = -1 };
 	tables_share(&world.tables, &rt->tables);
@@ -41,19 +41,28 @@ static void open_client(struct plm *rt, uint32_t slot)
 	SWEEP_REQUIRE(handle_open(rt, slot) == 0);
 }
 
-static void open_worker(void)
+void world_born(uint32_t slot)
 {
+	if (slot == SLOT_SCHEDULER) {
+		tables_share(&world.tables, &world.scheduler_tables);
+		SWEEP_REQUIRE(scheduler_open(&world.scheduler, &world.scheduler_tables) == 0);
+		return;
+	}
 	world.worker = (struct worker){ 0 };
 	tables_share(&world.tables, &world.worker.rt.tables);
+	SWEEP_REQUIRE(worker_open(&world.worker, slot) == 0);
+}
+
+static void open_worker(void)
+{
 	claim(WORLD_WORKER, KIND_WORKER);
-	SWEEP_REQUIRE(worker_open(&world.worker, WORLD_WORKER) == 0);
+	world_born(WORLD_WORKER);
 }
 
 static void open_scheduler(void)
 {
 	claim(SLOT_SCHEDULER, KIND_SCHEDULER);
-	tables_share(&world.tables, &world.scheduler_tables);
-	SWEEP_REQUIRE(scheduler_open(&world.scheduler, &world.scheduler_tables) == 0);
+	world_born(SLOT_SCHEDULER);
 }
 
 void world_boot(void)
@@ -64,13 +73,13 @@ void world_boot(void)
 	if (tables_create(name, &limits, &world.tables) < 0)
 		sweep_fail(why_text());
 	tables_unlink(name);
-	register_probe();
+	world_learn();
 	claim(SLOT_MANAGER, KIND_MANAGER);
 	open_scheduler();
 	sh_store(&world.tables.control->mode, MODE_UP);
 	open_worker();
-	open_client(&world.a, WORLD_A);
-	open_client(&world.b, WORLD_B);
+	world_join(&world.a, WORLD_A);
+	world_join(&world.b, WORLD_B);
 	world_settle();
 }
 
@@ -299,7 +308,8 @@ const char *world_judge(uint32_t victim, const char *(*outcome)(void))
 	const char *why = judge_crash(victim);
 	if (why)
 		return why;
-	if (process_state(sh_load(&world.tables.process[WORLD_WORKER].state)) == PROCESS_FREE)
+	const struct process *worker = &world.tables.process[world.worker.rt.self];
+	if (process_state(sh_load(&worker->state)) == PROCESS_FREE)
 		open_worker(); /* the manager's, for the one that died */
 	world_play(&world.worker.rt);
 	world_play(&world.b);

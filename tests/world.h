@@ -35,6 +35,10 @@ extern struct world world;
 void world_boot(void);
 size_t world_regions(struct sweep_region *ret); /* what a sweep saves and restores */
 
+void world_learn(void); /* as the loader does: what functions there are */
+void world_join(struct plm *rt, uint32_t slot); /* a client comes in */
+/* The scheduler, or the worker, that was started in this slot comes to life, and is played. */
+void world_born(uint32_t slot);
 /* In a forked process: this role is now played here. */
 void world_play(struct plm *rt);
 
