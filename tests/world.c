@@ -1,5 +1,6 @@
 #include "tests/world.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,12 +42,19 @@ static void open_client(struct plm *rt, uint32_t slot)
 	SWEEP_REQUIRE(handle_open(rt, slot) == 0);
 }
 
+void world_open_worker(struct worker *w, uint32_t slot, uint32_t number, uint32_t spare_of)
+{
+	*w = (struct worker){ 0 };
+	tables_share(&world.tables, &w->rt.tables);
+	claim(slot, KIND_WORKER);
+	world.tables.process[slot].worker = number;
+	world.tables.process[slot].spare = spare_of;
+	SWEEP_REQUIRE(worker_open(w, slot) == 0);
+}
+
 static void open_worker(void)
 {
-	world.worker = (struct worker){ 0 };
-	tables_share(&world.tables, &world.worker.rt.tables);
-	claim(WORLD_WORKER, KIND_WORKER);
-	SWEEP_REQUIRE(worker_open(&world.worker, WORLD_WORKER) == 0);
+	world_open_worker(&world.worker, WORLD_WORKER, 0, 0);
 }
 
 static void open_scheduler(void)
@@ -72,6 +80,13 @@ void world_boot(void)
 	open_client(&world.a, WORLD_A);
 	open_client(&world.b, WORLD_B);
 	world_settle();
+}
+
+void world_hush(void)
+{
+	int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	SWEEP_REQUIRE(nowhere >= 0 && dup2(nowhere, STDERR_FILENO) >= 0);
+	close(nowhere);
 }
 
 /* What is used of the segments: the rest stays as it is. */
@@ -259,6 +274,12 @@ static void leave(struct plm *rt)
 	world_play(rt);
 	handle_close(rt);
 	world_declare_dead(rt->self);
+}
+
+void world_end_worker(struct worker *w)
+{
+	leave(&w->rt);
+	world_settle();
 }
 
 static void all_leave(void)
