@@ -30,6 +30,7 @@ enum {
 
 struct sweep {
 	const struct sweep_op *op;
+	bool setting_up;
 	unsigned char *image;
 	struct sweep_region region[SWEEP_REGIONS_MAX];
 	size_t regions, bytes;
@@ -58,6 +59,8 @@ _Noreturn static void give_up(const char *what)
 _Noreturn void sweep_fail(const char *reason)
 {
 	snprintf(sweep.reason, REASON_BYTES, "%s", reason);
+	if (sweep.setting_up)
+		printf("    %s: %s\n", sweep.op->name, reason);
 	_exit(1);
 }
 
@@ -402,7 +405,9 @@ static void sweep_points(void)
 static void begin_image(const struct sweep_op *op)
 {
 	sweep.image = op->bytes ? share(op->bytes) : NULL;
+	sweep.setting_up = true;
 	op->setup(sweep.image);
+	sweep.setting_up = false;
 	sweep.region[0] = (struct sweep_region){ sweep.image, op->bytes };
 	sweep.regions = op->bytes ? 1 : op->regions(sweep.region);
 	sweep.bytes = 0;
