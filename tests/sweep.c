@@ -222,6 +222,7 @@ static void recover(void)
 /* Runs act in a victim that dies at its k-th step. False when it got to its end instead. */
 static bool kill_at_step(void (*act)(void *image), unsigned k, const char *how, pid_t *ret_victim)
 {
+	sweep.reason[0] = 0;
 	pid_t child = start_child();
 	if (child == 0) {
 		alarm(DEADLINE_S);
@@ -233,7 +234,8 @@ static bool kill_at_step(void (*act)(void *image), unsigned k, const char *how, 
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
 		return true;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		fail(how, k, "the victim ended before it was killed");
+		fail(how, k, sweep.reason[0] ? sweep.reason :
+		    "the victim ended before it was killed");
 	return false;
 }
 

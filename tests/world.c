@@ -82,6 +82,13 @@ void world_boot(void)
 	world_settle();
 }
 
+void world_crowd(void)
+{
+	world.tables.control->cores = 1;
+	for (uint32_t p = WORLD_SLOTS; p < limits.processes; p++)
+		process_set_awake(&world.tables, p, true);
+}
+
 void world_hush(void)
 {
 	int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);

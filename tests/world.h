@@ -39,7 +39,8 @@ size_t world_regions(struct sweep_region *ret); /* what a sweep saves and restor
  * again. `spare_of`: the slot it stands in for, 0 none. */
 void world_open_worker(struct worker *w, uint32_t slot, uint32_t number, uint32_t spare_of);
 void world_end_worker(struct worker *w); /* in an outcome, if it is there still */
-void world_hush(void); /* what roles log is no news here */
+void world_crowd(void); /* in a setup: so many are awake that nobody spins before it sleeps */
+void world_hush(void);  /* what roles log is no news here */
 
 /* In a forked process: this role is now played here. */
 void world_play(struct plm *rt);
