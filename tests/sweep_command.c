@@ -1,7 +1,10 @@
 /* sweep_command.c - a command, its worker killed anywhere: it dies with it, nothing of its output is
  * left, and the next worker in the slot neither seems to sleep for one nor to use memory. */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "tables/command.h"
@@ -9,7 +12,10 @@
 #include "tests/world.h"
 #include "worker/command.h"
 
-enum { RESULTS = 2 };
+enum { RESULTS = 2, LINE_BYTES = 64 };
+#define HUGE_BYTES ((uint64_t)1 << 50)
+
+static int gate[2]; /* a pipe */
 
 static plm_ref task[RESULTS];
 
@@ -46,19 +52,37 @@ static void setup_quick(void *image)
 	world.tables.control->jobserver = JOBSERVER_PIPE;
 }
 
-/* So long that its memory is looked at. */
+/* It ends when it is told to. */
 static void setup_slow(void *image)
 {
+	char line[LINE_BYTES];
 	(void)image;
-	submit("sleep 0.04; echo slow");
+	SWEEP_REQUIRE(pipe2(gate, O_CLOEXEC | O_NONBLOCK) == 0);
+	snprintf(line, sizeof line, "read word </proc/%d/fd/%d; echo slow", (int)getpid(), gate[0]);
+	submit(line);
+	sh_store(&slot()->memory_peak, HUGE_BYTES); /* of the last command */
+}
+
+static void let_it_end(void)
+{
+	SWEEP_REQUIRE(write(gate[1], "go\n", 3) == 3);
 }
 
 /* ---- operations ---- */
+
+/* Until then it has not been looked at. */
+static void others_see_its_memory(void)
+{
+	if (!sh_load(&slot()->memory))
+		sweep_fail("a command has no memory");
+	let_it_end();
+}
 
 static void others_see_it(void)
 {
 	if (!sh_load(&slot()->alert))
 		sweep_fail("who asks it to stop does not know that it sleeps for a command");
+	sweep_meanwhile("memory_look", "poke &me->memory_peak", others_see_its_memory);
 }
 
 static void run_task(void *image)
@@ -66,7 +90,7 @@ static void run_task(void *image)
 	(void)image;
 	world_play(&world.worker.rt);
 	world.worker.now_ns = clock_ns();
-	sweep_meanwhile("memory_begin", "poke &me->memory", others_see_it);
+	sweep_meanwhile("memory_begin", "poke &me->memory_peak", others_see_it);
 	SWEEP_REQUIRE(worker_run_record(&world.worker, ref_index(task[0].id)));
 	worker_report(&world.worker);
 	if (sh_load(&slot()->alert) || sh_load(&slot()->memory))
@@ -75,9 +99,13 @@ static void run_task(void *image)
 
 static void run_slow(void *image)
 {
+	char stale[LINE_BYTES];
+	while (read(gate[0], stale, sizeof stale) > 0)
+		; /* somebody died who had opened the gate */
 	run_task(image);
-	if (sh_load(&slot()->memory_peak) == 0)
-		sweep_fail("nobody has looked at its memory");
+	uint64_t peak = sh_load(&slot()->memory_peak);
+	if (peak == 0 || peak == HUGE_BYTES)
+		sweep_fail("its memory is not known, or that of another");
 }
 
 static void recover_worker(void *image)
@@ -110,6 +138,7 @@ static const char *judge_quick(void *image)
 static const char *judge_slow(void *image)
 {
 	(void)image;
+	let_it_end(); /* should it run only now */
 	return world_judge(WORLD_WORKER, slow_or_dead);
 }
 

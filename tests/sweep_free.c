@@ -113,18 +113,6 @@ static const char *others_go_on(void)
 
 /* ---- all of them ---- */
 
-static void schedule(void *image)
-{
-	(void)image;
-	scheduler_step(&world.scheduler);
-}
-
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
-
 static const char *judge_free(void)
 {
 	const struct tables *t = &world.tables;
@@ -136,6 +124,21 @@ static const char *judge_free(void)
 			return "a free record has something of its last life";
 	}
 	return NULL;
+}
+
+static void schedule(void *image)
+{
+	(void)image;
+	scheduler_step(&world.scheduler);
+	const char *why = judge_free();
+	if (why)
+		sweep_fail(why);
+}
+
+static void recover_scheduler(void *image)
+{
+	(void)image;
+	world_recover(SLOT_SCHEDULER);
 }
 
 static const char *judge(const char *(*outcome)(void))

@@ -26,6 +26,8 @@ enum { SEAT = WORLD_JOINING, LARGE_BYTES = 100, PATH_BYTES = 64 };
 static char large[LARGE_BYTES];
 static plm_ref task, after;
 static uint64_t ours; /* bytes of this program */
+static uint64_t used_bytes; /* of the machine's memory */
+static uint32_t running; /* tasks */
 
 /* ---- a machine with so much memory: a file each, since no survivor may change what others see ---- */
 
@@ -37,6 +39,7 @@ static void set_memory(uint64_t used, uint64_t available)
 	    PRIu64 " kB\n", (used + available) >> 10, available >> 10) > 0);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", meter);
 	SWEEP_REQUIRE(setenv(METER_VARIABLE, path, 1) == 0);
+	used_bytes = ((used + available) >> 10 << 10) - (available >> 10 << 10);
 }
 
 static void memory_is_plenty(void) { set_memory(100 * MIB, 100 * ACCEPT_FREE); }
@@ -48,6 +51,7 @@ static void boot(void *image)
 	struct tree_use use = { 0 };
 	(void)image;
 	memset(large, 'L', sizeof large);
+	running = 0;
 	world_hush();
 	memory_is_plenty();
 	world_boot();
@@ -71,6 +75,7 @@ static void run_for_ever(void)
 	world_claim_only(task);
 	p->pid = getpid();
 	sh_store(&p->running, task.id);
+	running++;
 }
 
 static void setup_alone(void *image)
@@ -90,6 +95,7 @@ static void setup_beside(void *image)
 	boot(image);
 	world_open_worker(&other, SEAT, 1, 0);
 	sh_store(&world.tables.process[SEAT].running, 1);
+	running = 1;
 	submit_two();
 	world_settle();
 	run_for_ever();
@@ -106,6 +112,7 @@ static void setup_near(void *image)
 	world_settle();
 	sh_store(&world.tables.process[SEAT].running, 1);
 	submit_two();
+	sh_store(&world.tables.control->memory_ours, 1); /* of the last time */
 	set_memory(100 * MIB, ACCEPT_FREE - MIB);
 	world.scheduler.pressure.next_ns = 0;
 }
@@ -146,6 +153,26 @@ static void schedule(void *image)
 {
 	(void)image;
 	scheduler_step(&world.scheduler);
+}
+
+static void see_that_it_is_short(void *image)
+{
+	const struct control *c = world.tables.control;
+	schedule(image);
+	if (sh_load(&c->memory_ours))
+		sweep_fail("it says whose the memory is, and has not looked");
+}
+
+static void end_the_task(void *image)
+{
+	const struct control *c = world.tables.control;
+	schedule(image);
+	if (sh_load(&c->memory_total) - sh_load(&c->memory_free) != used_bytes)
+		sweep_fail("what is used is not what the machine says");
+	if (sh_load(&c->memory_running) != running || !sh_load(&c->memory_ours))
+		sweep_fail("nobody says how many tasks there are, or what they have");
+	if (sh_load(&c->evicted) != 1)
+		sweep_fail("a task was ended, and not counted");
 }
 
 static void recover_scheduler(void *image)
@@ -258,11 +285,12 @@ static const char *judge_kept(void *image)
 }
 
 static const struct sweep_op ops[] = {
-    LONG("memory gets short: nothing starts", setup_near, schedule, recover_scheduler, judge_near),
-    LONG("a task is ended for it, and goes back", setup_beside, schedule, recover_scheduler,
-	judge_beside),
-    LONG("a task is ended for it that does not fit", setup_alone, schedule, recover_scheduler,
-	judge_alone),
+    LONG("memory gets short: nothing starts", setup_near, see_that_it_is_short,
+	recover_scheduler, judge_near),
+    LONG("a task is ended for it, and goes back", setup_beside, end_the_task,
+	recover_scheduler, judge_beside),
+    LONG("a task is ended for it that does not fit", setup_alone, end_the_task,
+	recover_scheduler, judge_alone),
     LONG("memory is free again: it starts", setup_kept, schedule, recover_scheduler, judge_kept),
 };
 

@@ -46,8 +46,16 @@ static void setup_worker(void *image)
 	world.worker.functions.code[r->function] = echo_and_leave;
 }
 
+static void see_that_it_lives(void)
+{
+	if (!sh_load(&world.tables.process[WORLD_WORKER].beat_ns))
+		sweep_fail("it is awake, and gives no sign of life");
+}
+
 static void give_it_the_task(void)
 {
+	sh_store(&world.tables.process[WORLD_WORKER].beat_ns, 0);
+	sweep_meanwhile("worker_run_record", "poke &rt->me->running", see_that_it_lives);
 	if (process_awake(&world.tables, WORLD_WORKER))
 		sweep_fail("it sleeps, and counts as awake");
 	seal();
@@ -81,10 +89,18 @@ static void end_it(void)
 
 static void tell_it(void)
 {
+	sh_store(&world.scheduler.me->beat_ns, 0);
 	if (process_awake(&world.tables, SLOT_SCHEDULER))
 		sweep_fail("it sleeps, and counts as awake");
 	seal();
 	sweep_meanwhile("sh_futex_wait", "futex wait", end_it);
+}
+
+/* Somebody waits for room, and there is none to be had: that is looked for once. */
+static void setup_scheduler(void *image)
+{
+	setup(image);
+	sh_store(&world.tables.control->room_wanted, ROOM_ASKED);
 }
 
 static void rest_of_scheduler(void *image)
@@ -92,6 +108,8 @@ static void rest_of_scheduler(void *image)
 	(void)image;
 	sweep_meanwhile("sh_futex_wait", "futex wait", tell_it);
 	scheduler_run(&world.scheduler);
+	if (!sh_load(&world.scheduler.me->beat_ns))
+		sweep_fail("it is awake, and gives no sign of life");
 	struct ring ring = ring_down(&world.tables, WORLD_WORKER);
 	if (!ring_used(&ring))
 		sweep_fail("it was told of a task, and slept on");
@@ -129,7 +147,7 @@ static const char *judge_scheduler(void *image)
 static const struct sweep_op ops[] = {
     LONG("a worker rests, and is woken", setup_worker, rest_of_worker, recover_worker,
 	judge_worker),
-    LONG("the scheduler rests, and is woken", setup, rest_of_scheduler, recover_scheduler,
+    LONG("the scheduler rests, and is woken", setup_scheduler, rest_of_scheduler, recover_scheduler,
 	judge_scheduler),
 };
 

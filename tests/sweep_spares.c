@@ -147,6 +147,27 @@ static void schedule(void *image)
 	scheduler_step(&world.scheduler);
 }
 
+static void ask(void *image)
+{
+	schedule(image);
+	if (!tables_relieved(&world.tables, WORLD_WORKER))
+		sweep_fail("no spare is asked for");
+}
+
+static void dismiss(void *image)
+{
+	schedule(image);
+	if (tables_relieved(&world.tables, WORLD_WORKER))
+		sweep_fail("a spare is asked for still");
+}
+
+static void refuse(void *image)
+{
+	schedule(image);
+	if (sh_load(&worker_slot()->refused) != sh_load(&worker_slot()->waiting_ns))
+		sweep_fail("all wait, and none is refused");
+}
+
 static void recover_scheduler(void *image)
 {
 	(void)image;
@@ -261,11 +282,11 @@ static const char *judge_stuck(void *image)
 }
 
 static const struct sweep_op ops[] = {
-    LONG("a spare is asked for", setup_wanting, schedule, recover_scheduler, judge_wanting),
+    LONG("a spare is asked for", setup_wanting, ask, recover_scheduler, judge_wanting),
     LONG("a spare is to rest", setup_surplus, schedule, recover_scheduler, judge_surplus),
     LONG("a spare is at work again", setup_resting, schedule, recover_scheduler, judge_resting),
-    LONG("a spare is dismissed", setup_idle, schedule, recover_scheduler, judge_idle),
-    LONG("the youngest wait is refused", setup_stuck, schedule, recover_scheduler, judge_stuck),
+    LONG("a spare is dismissed", setup_idle, dismiss, recover_scheduler, judge_idle),
+    LONG("the youngest wait is refused", setup_stuck, refuse, recover_scheduler, judge_stuck),
 };
 
 int main(void)

@@ -95,8 +95,11 @@ static int echo_in_place(plm_call *call)
 {
 	size_t n;
 	const void *text = plm_arg_data(call, 0, &n);
+	sh_store(&slot()->beat_ns, 0);
 	if (plm_cancelled(call) || sh_load(&slot()->waiting_ns))
 		sweep_fail("what runs in the place of a task that waits seems to wait");
+	if (!sh_load(&slot()->beat_ns))
+		sweep_fail("it asks whether it was cancelled, and gives no sign of life");
 	memcpy(plm_result(call, n), text, n);
 	return 0;
 }
