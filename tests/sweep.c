@@ -24,6 +24,7 @@ enum {
 	AROUND_INSTRUCTIONS = 6,  /* this many before and after; beyond, one */
 	INSTRUCTIONS_MAX = 1 << 20,
 	POINTS_MAX = 1 << 20,
+	ENDLESS_POINTS = 5000, /* steps; the longest operation has some hundreds */
 	STATES_MAX = 1 << 14,
 	FAILURES_SHOWN = 5,
 };
@@ -268,6 +269,10 @@ static void sweep_points(void)
 		image_restore(sweep.start);
 		killed = kill_at_step(sweep.op->operate, k, "killed", &victim);
 		sweep.points++;
+		if (k == ENDLESS_POINTS) {
+			fail("killed", k, "the operation never ends");
+			break;
+		}
 		if (note_state(victim) && (!mutate_wanted() || mutate_is_late()))
 			sweep_recovery();
 		survive(killed ? "killed" : "finished", k);

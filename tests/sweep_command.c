@@ -1,5 +1,6 @@
-/* sweep_command.c - a command, its worker killed anywhere: it dies with it, nothing of its output is
- * left, and the next worker in the slot neither seems to sleep for one nor to use memory. */
+/* sweep_command.c - a command, its worker killed anywhere: it dies with it, nothing of its
+ * output is left, and the next worker in the slot neither seems to sleep for one nor to use
+ * memory. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -50,6 +51,7 @@ static void setup_quick(void *image)
 	(void)image;
 	submit("echo quick");
 	world.tables.control->jobserver = JOBSERVER_PIPE;
+	sh_store(&slot()->memory_peak, HUGE_BYTES); /* of the last command */
 }
 
 /* It ends when it is told to. */
@@ -60,7 +62,6 @@ static void setup_slow(void *image)
 	SWEEP_REQUIRE(pipe2(gate, O_CLOEXEC | O_NONBLOCK) == 0);
 	snprintf(line, sizeof line, "read word </proc/%d/fd/%d; echo slow", (int)getpid(), gate[0]);
 	submit(line);
-	sh_store(&slot()->memory_peak, HUGE_BYTES); /* of the last command */
 }
 
 static void let_it_end(void)
@@ -95,6 +96,8 @@ static void run_task(void *image)
 	worker_report(&world.worker);
 	if (sh_load(&slot()->alert) || sh_load(&slot()->memory))
 		sweep_fail("the command has ended, and its worker seems to sleep for one still");
+	if (sh_load(&slot()->memory_peak) == HUGE_BYTES)
+		sweep_fail("the memory of the last command is taken for this one's");
 }
 
 static void run_slow(void *image)
@@ -103,9 +106,8 @@ static void run_slow(void *image)
 	while (read(gate[0], stale, sizeof stale) > 0)
 		; /* somebody died who had opened the gate */
 	run_task(image);
-	uint64_t peak = sh_load(&slot()->memory_peak);
-	if (peak == 0 || peak == HUGE_BYTES)
-		sweep_fail("its memory is not known, or that of another");
+	if (sh_load(&slot()->memory_peak) == 0)
+		sweep_fail("nobody has looked at its memory");
 }
 
 static void recover_worker(void *image)
@@ -122,7 +124,8 @@ static const char *judge_output(const char *text)
 	    lent_open(sh_load(&slot()->lent)))
 		return "the next worker seems to run a command";
 	if (world_failed(task[0], EOWNERDEAD, NULL, task[0]))
-		return sh_load(&slot()->memory_peak) ? "the next worker seems to have run it" : NULL;
+		return sh_load(&slot()->memory_peak) ? "the next worker seems to have run it"
+						     : NULL;
 	return world_yields(task[0], text, strlen(text)) ? NULL : "a command left half its output";
 }
 

@@ -1,5 +1,5 @@
-/* sweep_free.c - records that are freed, the scheduler killed anywhere: a free one is as new for its
- * next life, whatever its last one left there, and who waits for room has it. */
+/* sweep_free.c - records that are freed, the scheduler killed anywhere: a free one is as new for
+ * its next life, whatever its last one left there, and who waits for room has it. */
 #include <string.h>
 
 #include "base/clock.h"

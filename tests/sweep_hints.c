@@ -1,5 +1,5 @@
-/* sweep_hints.c - what members tell, the scheduler killed while it reads: a hold that was asked for is
- * there when that is answered, and nobody's hints are left unread. */
+/* sweep_hints.c - what members tell, the scheduler killed while it reads: a hold that was asked
+ * for is there when that is answered, and nobody's hints are left unread. */
 #include <string.h>
 
 #include "base/clock.h"

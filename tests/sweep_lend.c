@@ -1,6 +1,6 @@
-/* sweep_lend.c - slots lent to a command, killed anywhere: its beginning, lending one, asking it back,
- * counting it as out, the end of the command. Who survives finds for each slot that is counted as
- * out one that is kept for it; and in the end none is lent. */
+/* sweep_lend.c - slots lent to a command, killed anywhere: its beginning, lending one, asking it
+ * back, counting it as out, the end of the command. Who survives finds for each slot that is
+ * counted as out one that is kept for it; and in the end none is lent. */
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
-/* sweep_pressure.c - memory runs out and is free again, the scheduler killed anywhere: nothing starts
- * meanwhile, what is ended for it goes back into the queue with what it used, or fails if it can
- * never fit; and all that waited starts in the end. What the machine has is simulated
+/* sweep_pressure.c - memory runs out and is free again, the scheduler killed anywhere: nothing
+ * starts meanwhile, what is ended for it goes back into the queue with what it used, or fails if
+ * it can never fit; and all that waited starts in the end. What the machine has is simulated
  * (base/meter.h); what the task uses is what this program does. */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@ static uint64_t ours; /* bytes of this program */
 static uint64_t used_bytes; /* of the machine's memory */
 static uint32_t running; /* tasks */
 
-/* ---- a machine with so much memory: a file each, since no survivor may change what others see ---- */
+/* ---- a machine with so much memory: a file each time, as others may read the last one ---- */
 
 static void set_memory(uint64_t used, uint64_t available)
 {

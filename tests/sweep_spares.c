@@ -1,6 +1,6 @@
-/* sweep_spares.c - tasks that wait inside, killed anywhere: a spare is asked for, rests and is at
- * work again, is dismissed, and the youngest wait is refused. What is queued runs in the end, on one
- * slot; nobody rests while it is needed, and no wait is refused but one that stands. */
+/* sweep_spares.c - tasks that wait inside, killed anywhere: a spare is asked for, rests and is
+ * at work again, is dismissed, and the youngest wait is refused. What is queued runs in the end,
+ * on one slot; nobody rests while it is needed, and no wait is refused but one that stands. */
 #include <string.h>
 
 #include "base/clock.h"

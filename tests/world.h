@@ -35,8 +35,8 @@ extern struct world world;
 void world_boot(void);
 size_t world_regions(struct sweep_region *ret); /* what a sweep saves and restores */
 
-/* Another worker, of this number, in a slot of its own: it is nobody's but the caller's, who ends it
- * again. `spare_of`: the slot it stands in for, 0 none. */
+/* Another worker, of this number, in a slot of its own: it is the caller's, who ends it again.
+ * `spare_of`: the slot it stands in for, 0 none. */
 void world_open_worker(struct worker *w, uint32_t slot, uint32_t number, uint32_t spare_of);
 void world_end_worker(struct worker *w); /* in an outcome, if it is there still */
 void world_crowd(void); /* in a setup: so many are awake that nobody spins before it sleeps */
