@@ -24,7 +24,7 @@ enum {
 	AROUND_INSTRUCTIONS = 6,  /* this many before and after; beyond, one */
 	INSTRUCTIONS_MAX = 1 << 20,
 	POINTS_MAX = 1 << 20,
-	ENDLESS_POINTS = 5000, /* steps; the longest operation has some hundreds */
+	ENDLESS_POINTS = 1000, /* steps; the longest operation has some hundreds */
 	STATES_MAX = 1 << 14,
 	FAILURES_SHOWN = 5,
 };
