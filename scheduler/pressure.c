@@ -244,7 +244,9 @@ void pressure_look(struct scheduler *s)
 	if (now_ns < p->next_ns)
 		return;
 	note_running(s);
-	if (p->running || p->waits || p->keeps)
+	/* That it is not fine may be a former scheduler's word, which nobody else takes back. */
+	if (p->running || p->waits || p->keeps ||
+	    sh_load(&s->t->control->memory_state) != MEMORY_FINE)
 		look(s, now_ns);
 	p->next_ns = now_ns + pause_ms(s) * NS_PER_MS;
 	p->keeps = false;

@@ -24,12 +24,14 @@ enum {
 	AROUND_INSTRUCTIONS = 6,  /* this many before and after; beyond, one */
 	INSTRUCTIONS_MAX = 1 << 20,
 	POINTS_MAX = 1 << 20,
+	ENDLESS_POINTS = 1000, /* steps; the longest operation has some hundreds */
 	STATES_MAX = 1 << 14,
 	FAILURES_SHOWN = 5,
 };
 
 struct sweep {
 	const struct sweep_op *op;
+	bool setting_up;
 	unsigned char *image;
 	struct sweep_region region[SWEEP_REGIONS_MAX];
 	size_t regions, bytes;
@@ -58,6 +60,8 @@ _Noreturn static void give_up(const char *what)
 _Noreturn void sweep_fail(const char *reason)
 {
 	snprintf(sweep.reason, REASON_BYTES, "%s", reason);
+	if (sweep.setting_up)
+		printf("    %s: %s\n", sweep.op->name, reason);
 	_exit(1);
 }
 
@@ -166,8 +170,35 @@ enum { SWEEPS_STEPS = true };
 static bool recovering;
 static unsigned steps_left;
 
+static struct {
+	const char *function, *what;
+	void (*act)(void); /* NULL: nothing happens */
+} meanwhile;
+
+void sweep_meanwhile(const char *function, const char *what, void (*act)(void))
+{
+	meanwhile.function = function;
+	meanwhile.what = what;
+	meanwhile.act = act;
+}
+
+static bool come_to(const struct step *step, const void *at, size_t bytes);
+
+static void let_others_act(const struct step *step)
+{
+	void (*act)(void) = meanwhile.act;
+	if (!act || strcmp(step->function, meanwhile.function) != 0 ||
+	    strcmp(step->what, meanwhile.what) != 0)
+		return;
+	meanwhile.act = NULL;
+	step_hook = NULL;
+	act();
+	step_hook = come_to;
+}
+
 static bool come_to(const struct step *step, const void *at, size_t bytes)
 {
+	let_others_act(step);
 	mutate_arrive();
 	if (steps_left-- == 0) {
 		seen_here(step, recovering);
@@ -196,6 +227,7 @@ static void recover(void)
 /* Runs act in a victim that dies at its k-th step. False when it got to its end instead. */
 static bool kill_at_step(void (*act)(void *image), unsigned k, const char *how, pid_t *ret_victim)
 {
+	sweep.reason[0] = 0;
 	pid_t child = start_child();
 	if (child == 0) {
 		alarm(DEADLINE_S);
@@ -207,7 +239,8 @@ static bool kill_at_step(void (*act)(void *image), unsigned k, const char *how, 
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
 		return true;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		fail(how, k, "the victim ended before it was killed");
+		fail(how, k, sweep.reason[0] ? sweep.reason :
+		    "the victim ended before it was killed");
 	return false;
 }
 
@@ -240,6 +273,10 @@ static void sweep_points(void)
 		image_restore(sweep.start);
 		killed = kill_at_step(sweep.op->operate, k, "killed", &victim);
 		sweep.points++;
+		if (k == ENDLESS_POINTS) {
+			fail("killed", k, "the operation never ends");
+			break;
+		}
 		if (note_state(victim) && (!mutate_wanted() || mutate_is_late()))
 			sweep_recovery();
 		survive(killed ? "killed" : "finished", k);
@@ -250,6 +287,13 @@ static void sweep_points(void)
 #else
 
 enum { SWEEPS_STEPS = false };
+
+void sweep_meanwhile(const char *function, const char *what, void (*act)(void))
+{
+	(void)function;
+	(void)what;
+	(void)act;
+}
 
 static void recover(void)
 {
@@ -372,7 +416,9 @@ static void sweep_points(void)
 static void begin_image(const struct sweep_op *op)
 {
 	sweep.image = op->bytes ? share(op->bytes) : NULL;
+	sweep.setting_up = true;
 	op->setup(sweep.image);
+	sweep.setting_up = false;
 	sweep.region[0] = (struct sweep_region){ sweep.image, op->bytes };
 	sweep.regions = op->bytes ? 1 : op->regions(sweep.region);
 	sweep.bytes = 0;

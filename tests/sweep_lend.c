@@ -1,6 +1,6 @@
-/* sweep_lend.c - slots lent to a command, killed anywhere: lending one, asking it back, counting it
- * as out, the end of the command. Who survives finds for each slot that is counted as
- * out one that is kept for it; and in the end none is lent. */
+/* sweep_lend.c - slots lent to a command, killed anywhere: its beginning, lending one, asking it
+ * back, counting it as out, the end of the command. Who survives finds for each slot that is
+ * counted as out one that is kept for it; and in the end none is lent. */
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include "worker/jobserver.h"
 
 /* The second worker, whose slot is lent: nobody plays it but for its word that it keeps still. */
-enum { SEAT = WORLD_JOINING };
+enum { SEAT = WORLD_JOINING, QUEUED = 4 };
 
 static struct jobserver server;
 
@@ -69,12 +69,62 @@ static void setup_asked(void *image)
 	world_submit(&world.b, "probe.noop", NULL, 0, 1, 0, 0);
 }
 
+/* A command begins: nothing is open yet. */
+static void setup_begin(void *image)
+{
+	setup_wanting(image);
+	sh_store(&borrower()->lent, 0);
+	world_submit(&world.b, "probe.noop", NULL, 0, 1, 0, 0);
+}
+
+/* Under another jobserver: the manager starts workers for tasks that wait. */
+static void setup_outer(void *image)
+{
+	setup_wanting(image);
+	sh_store(&borrower()->lent, 0);
+	sh_store(&world.tables.control->outer, 1);
+	world_declare_dead(SEAT);
+	world_settle();
+	for (int i = 0; i < QUEUED; i++)
+		world_submit(&world.b, "probe.noop", NULL, 0, 1, 0, 0);
+}
+
 /* ---- operations ---- */
 
 static void schedule(void *image)
 {
 	(void)image;
 	scheduler_step(&world.scheduler);
+}
+
+/* It wants no more, just when the scheduler has decided to give it what is kept. */
+static void change_mind(void)
+{
+	sh_store(&borrower()->lent, lent_with(sh_load(&borrower()->lent), false, 0, 0));
+}
+
+static void lend_to_undecided(void *image)
+{
+	(void)image;
+	uint64_t before = sh_load(&world.tables.control->lent_changes);
+	sweep_meanwhile("set_limit", "cas &s->t->process[process].lent", change_mind);
+	scheduler_step(&world.scheduler);
+	if (lent_limit(sh_load(&borrower()->lent)))
+		sweep_fail("it may have a slot that it does not want");
+	if (sh_load(&world.tables.control->lent_changes) == before)
+		sweep_fail("nobody looks again at a loan that was not made");
+}
+
+static void begin(void *image)
+{
+	static struct plm_call call;
+	(void)image;
+	world_play(&world.worker.rt);
+	call = (struct plm_call){ .rt = &world.worker.rt, .record = record_at(&world.tables, 0) };
+	jobserver_none(&server, &call);
+	SWEEP_REQUIRE(jobserver_open(&server, JOBSERVER_PIPE));
+	if (!lent_open(sh_load(&borrower()->lent)))
+		sweep_fail("a command has begun, and nothing can be lent to it");
 }
 
 /* As worker/jobserver.c opens it, but for the turn, which is open already. */
@@ -145,7 +195,26 @@ static const char *judge_dead_borrower(void *image)
 					: tables_check(&world.tables);
 }
 
+/* Whoever asks the manager for workers is heard by the next one as well. */
+static const char *judge_outer(void *image)
+{
+	(void)image;
+	if (!sh_load(&world.tables.control->tasks_wait))
+		return "tasks wait, and nobody says so";
+	sh_store(&borrower()->running, 0);
+	world_play(&world.worker.rt);
+	world_work();
+	if (sh_load(&world.tables.control->tasks_wait))
+		return "no task waits, and somebody says so";
+	return world_judge(SLOT_SCHEDULER, NULL);
+}
+
 static const struct sweep_op ops[] = {
+    LONG("the beginning of a command", setup_begin, begin, recover_worker, judge_dead_borrower),
+    LONG("lending to one that changes its mind", setup_kept, lend_to_undecided, recover_scheduler,
+	judge),
+    LONG("tasks wait, and more workers could come", setup_outer, schedule, recover_scheduler,
+	judge_outer),
     LONG("keeping a slot for a borrower", setup_wanting, schedule, recover_scheduler, judge),
     LONG("lending it", setup_kept, schedule, recover_scheduler, judge),
     LONG("asking it back", setup_asked, schedule, recover_scheduler, judge),

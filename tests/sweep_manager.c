@@ -141,8 +141,10 @@ static const char *judge_journal(void *image)
 static void soil(struct process *p)
 {
 	shared64 *const words[] = { &p->died_ns, &p->waiting_ns, &p->refused, &p->handed,
-		&p->booked, &p->booked_seen, &p->running, &p->done, &p->failed };
-	shared32 *const halves[] = { &p->unclean, &p->average_ns, &p->blocked, &p->node };
+		&p->booked, &p->booked_seen, &p->running, &p->done, &p->failed, &p->memory,
+		&p->memory_peak };
+	shared32 *const halves[] = { &p->unclean, &p->average_ns, &p->blocked, &p->node,
+		&p->alert };
 	for (size_t i = 0; i < COUNT_OF(words); i++)
 		sh_poke(words[i], 3);
 	for (size_t i = 0; i < COUNT_OF(halves); i++)

@@ -1,5 +1,6 @@
 #include "tests/world.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -53,10 +54,19 @@ void world_born(uint32_t slot)
 	SWEEP_REQUIRE(worker_open(&world.worker, slot) == 0);
 }
 
+void world_open_worker(struct worker *w, uint32_t slot, uint32_t number, uint32_t spare_of)
+{
+	*w = (struct worker){ 0 };
+	tables_share(&world.tables, &w->rt.tables);
+	claim(slot, KIND_WORKER);
+	world.tables.process[slot].worker = number;
+	world.tables.process[slot].spare = spare_of;
+	SWEEP_REQUIRE(worker_open(w, slot) == 0);
+}
+
 static void open_worker(void)
 {
-	claim(WORLD_WORKER, KIND_WORKER);
-	world_born(WORLD_WORKER);
+	world_open_worker(&world.worker, WORLD_WORKER, 0, 0);
 }
 
 static void open_scheduler(void)
@@ -81,6 +91,20 @@ void world_boot(void)
 	world_join(&world.a, WORLD_A);
 	world_join(&world.b, WORLD_B);
 	world_settle();
+}
+
+void world_crowd(void)
+{
+	world.tables.control->cores = 1;
+	for (uint32_t p = WORLD_SLOTS; p < limits.processes; p++)
+		process_set_awake(&world.tables, p, true);
+}
+
+void world_hush(void)
+{
+	int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	SWEEP_REQUIRE(nowhere >= 0 && dup2(nowhere, STDERR_FILENO) >= 0);
+	close(nowhere);
 }
 
 /* What is used of the segments: the rest stays as it is. */
@@ -268,6 +292,12 @@ static void leave(struct plm *rt)
 	world_play(rt);
 	handle_close(rt);
 	world_declare_dead(rt->self);
+}
+
+void world_end_worker(struct worker *w)
+{
+	leave(&w->rt);
+	world_settle();
 }
 
 static void all_leave(void)

@@ -39,6 +39,13 @@ void world_learn(void); /* as the loader does: what functions there are */
 void world_join(struct plm *rt, uint32_t slot); /* a client comes in */
 /* The scheduler, or the worker, that was started in this slot comes to life, and is played. */
 void world_born(uint32_t slot);
+/* Another worker, of this number, in a slot of its own: it is the caller's, who ends it again.
+ * `spare_of`: the slot it stands in for, 0 none. */
+void world_open_worker(struct worker *w, uint32_t slot, uint32_t number, uint32_t spare_of);
+void world_end_worker(struct worker *w); /* in an outcome, if it is there still */
+void world_crowd(void); /* in a setup: so many are awake that nobody spins before it sleeps */
+void world_hush(void);  /* what roles log is no news here */
+
 /* In a forked process: this role is now played here. */
 void world_play(struct plm *rt);
 

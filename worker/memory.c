@@ -12,8 +12,7 @@ enum { FIRST_LOOK_MS = 25, LIMITED_LOOK_MS = 50, SHORT_LOOK_MS = 100 };
 void memory_begin(struct run *run)
 {
 	struct process *me = run->call->rt->me;
-	sh_poke(&me->memory, 0);
-	sh_poke(&me->memory_peak, 0);
+	sh_poke(&me->memory_peak, 0); /* memory is 0: no command runs */
 	run->memory.pause_ns = FIRST_LOOK_MS * NS_PER_MS;
 	run->memory.next_ns = clock_ns() + run->memory.pause_ns;
 }
