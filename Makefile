@@ -9,6 +9,7 @@
 ## make explore        the runtime in one process, under SEEDS=15000 schedules a scenario (1 min)
 ## make model          three protocols in all their interleavings, with deaths (1 min)
 ## make fuzz           SECONDS=60 of wild bytes: texts, task files, segments, the door, a scribbler
+## make soak           MINUTES=10 of mixed load under a nemesis, and the judgement of what was seen
 ## make asan | tsan    the tests under AddressSanitizer and UBSan | under ThreadSanitizer
 ## make layers tidy    the rules of the tree: who may include whom; sizes, links, dead prototypes
 ## make bare           the ordinary build has the same instructions as one without any hook (20 s)
@@ -184,7 +185,7 @@ fuzz-programs: $(TARGETS)
 $(TARGETS): %: %.o $(FUZZ_LIB) $(CLI_LIB) $(TEST_LIB) $(ROLES) $(CLIENT) $(MACHINE) $(CORE)
 	$(LINK) $(EXPORT) -Wl,--wrap=exit -ljansson -lcheck -lsubunit -lrt -lm
 
-.PHONY: check crash crash-report faults model explore asan tsan fuzz
+.PHONY: check crash crash-report faults model explore asan tsan fuzz soak
 check: deps
 	$(AGAIN) test-programs fuzz-programs
 	$(Q)$(BARE) $(RUN) $(B)/logs $(TESTS) $(TARGETS) tools/layers.sh tools/tidy.sh \
@@ -239,6 +240,28 @@ fuzz: deps
 	$(AGAIN) VARIANT=release all $(FUZZ_TESTS)
 	$(AGAIN) VARIANT=fuzz CC=clang fuzz-programs
 	$(Q)PLM_BIN=. fuzz/fuzz.sh $(SECONDS)
+
+# What is asked of a runtime for minutes, while all that can happen to it does; the judge is judged
+# first (tests/test_soak.c). MINUTES may be a fraction.
+MINUTES ?= 10
+SOAK    := $(B)/soak/soak
+JUDGE   := $(call objects,soak/history.c soak/judge.c)
+
+$(SOAK): $(call objects,$(filter-out soak/mod_%.c,$(call sources,soak))) $(TEST_LIB) $(ROLES) \
+	$(CLIENT) $(MACHINE) $(CORE) | $(B)/soak/mod_soak.so
+	$(LINK) $(EXPORT) -lcheck -lsubunit -lsqlite3 -lrt -lm
+
+$(B)/soak/mod_soak.so: $(call objects,soak/mod_soak.c soak/history.c soak/bytes.c)
+	$(LINK) -shared
+
+$(B)/soak/mod_soak.o: COMMON += -Iclient
+$(B)/tests/test_soak: $(JUDGE)
+
+soak: deps
+	$(AGAIN) all $(SOAK) $(B)/tests/test_soak
+	$(Q)PLM_SOAK_MINUTES=$(MINUTES) \
+	    RUN_LIMIT_S=$$(awk 'BEGIN { print int($(MINUTES) * 180 + 900) }') \
+	    $(RUN) --show build/logs/soak $(B)/tests/test_soak $(SOAK)
 
 asan: deps
 	$(AGAIN) VARIANT=asan test-programs fuzz-programs

@@ -13,7 +13,8 @@
 #include "base/why.h"
 #include "client/handle.h"
 
-enum { DOOR_PATIENCE_S = 10, ALONE_PATIENCE_MS = 2000, PLACE_TEXT_BYTES = 32 };
+enum { DOOR_PATIENCE_S = 10, ALONE_PATIENCE_MS = 2000, ENTER_TRIES = 3,
+	PLACE_TEXT_BYTES = 32 };
 
 struct tables *plm_tables(plm *rt)
 {
@@ -150,7 +151,7 @@ int handle_open(struct plm *rt, uint32_t slot)
 		r = names_open(&rt->names);
 	uint64_t word = sh_load(&rt->me->state);
 	if (r == 0 && !process_step(rt->me, &word, PROCESS_LIVE))
-		r = why(-EPROTO, "process slot %u is not waiting for us", slot);
+		r = why(-ECONNRESET, "process slot %u is not waiting for us", slot);
 	if (r < 0) {
 		names_close(&rt->names);
 		unmap_private(rt);
@@ -274,7 +275,10 @@ int plm_connect(plm **ret, const char *name)
 	if (!rt)
 		return -ENOMEM;
 	rt->tables.control_segment.fd = rt->tables.store_segment.fd = -1;
-	int r = enter(rt, name && name[0] ? name : "default");
+	int r, tries = 0;
+	do /* a manager that takes over turns away who has come to the threshold of the last one */
+		r = enter(rt, name && name[0] ? name : "default");
+	while (r == -ECONNRESET && ++tries < ENTER_TRIES);
 	if (r < 0) {
 		free(rt);
 		return r;

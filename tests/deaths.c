@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "tests/run_suite.h"
 
@@ -47,15 +48,22 @@ void expect_settled(const struct runtime *rt, plm *handle, const plm_ref *refs, 
 	ck_abort_msg("%s", plm_why());
 }
 
-void until(bool (*done)(void *context), void *context, const char *what)
+bool comes_to(bool (*done)(void *context), void *context)
 {
 	static const struct timespec pause = { .tv_nsec = LOOK_AGAIN_NS };
 	uint64_t deadline = deadline_after_ms(PATIENT_MS);
 	while (!done(context)) {
-		ck_assert_msg(
-		    clock_ns() < deadline, "in %d ms it never came to: %s", PATIENT_MS, what);
+		if (clock_ns() >= deadline)
+			return false;
 		nanosleep(&pause, NULL);
 	}
+	return true;
+}
+
+void until(bool (*done)(void *context), void *context, const char *what)
+{
+	ck_assert_msg(
+	    comes_to(done, context), "in %d ms it never came to: %s", PATIENT_MS, what);
 }
 
 /* Reserved records are stock that processes keep; all others are somebody's work or value. */
@@ -80,10 +88,22 @@ void expect_alive(plm *handle, unsigned crash_retries)
 	plm_drop(handle, ref);
 }
 
+bool nothing_left(const struct runtime *rt, plm *handle)
+{
+	static const char *const looks[] = { "status", "tasks", "objects", "clients" };
+	bool none = comes_to(nothing_is_left, handle);
+	for (size_t i = 0; !none && i < COUNT_OF(looks); i++)
+		print_rows(rt, looks[i]);
+	struct output_of o = dump(rt, "check");
+	if (o.code != 0)
+		fprintf(stderr, "plmdump check: %s%s", o.out, o.err);
+	bool sound = o.code == 0;
+	output_free(&o);
+	return none && sound;
+}
+
 void expect_nothing_left(const struct runtime *rt, plm *handle)
 {
-	until(nothing_is_left, handle, "no record with a value, no byte of the store in use");
-	struct output_of o = dump(rt, "check");
-	ck_assert_msg(o.code == 0, "plmdump check: %s%s", o.out, o.err);
-	output_free(&o);
+	ck_assert_msg(nothing_left(rt, handle), "records with a value or bytes of the store are "
+	    "left, or a structure is not sound");
 }

@@ -21,11 +21,14 @@ void expect_settled(const struct runtime *rt, plm *handle, const plm_ref *refs, 
 
 /* Looks again and again: for what nobody posts an event about. */
 void until(bool (*done)(void *context), void *context, const char *what);
+bool comes_to(bool (*done)(void *context), void *context); /* false at the deadline */
 
 /* A task is taken, run and answered; so many of its workers may die meanwhile. */
 void expect_alive(plm *handle, unsigned crash_retries);
 
 /* No record with a value, no byte of the store in use, and plmdump finds every structure sound. */
 void expect_nothing_left(const struct runtime *rt, plm *handle);
+/* False: something is, and what it is was printed. */
+bool nothing_left(const struct runtime *rt, plm *handle);
 
 #endif

@@ -16,7 +16,8 @@
 #include "tests/deaths.h"
 #include "tests/run_suite.h"
 
-enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 256, MEMBERS = 3, STREAM = 200, ROUNDS = 25 };
+enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 256, MEMBERS = 3, STREAM = 200, ROUNDS = 25,
+	CHANGES = 150 };
 
 static struct runtime rt;
 
@@ -469,6 +470,50 @@ START_TEST(the_guard_starts_a_manager_that_was_killed_and_ends_with_it)
 }
 END_TEST
 
+/* Let in by a manager that dies before it is inside, it is turned away by the next one. So many
+ * come that places may run short (-EUSERS), until the scheduler frees them. */
+static void come_and_go(void *context)
+{
+	_Atomic bool *over = context;
+	plm *handle;
+	while (!atomic_load(over)) {
+		int r = plm_connect(&handle, rt.name);
+		if (r == 0)
+			plm_disconnect(&handle);
+		else if (r != -ENOENT && r != -EHOSTDOWN && r != -EUSERS)
+			fprintf(stderr, "connect: %d, %s\n", r, plm_why()), _exit(1);
+	}
+}
+
+static bool has_a_place(void *context)
+{
+	plm *handle;
+	(void)context;
+	if (plm_connect(&handle, rt.name) < 0)
+		return false;
+	plm_disconnect(&handle);
+	return true;
+}
+
+START_TEST(who_comes_while_managers_change_is_let_in_or_told_that_none_is_up)
+{
+	enum { COMERS = 3 };
+	pid_t comer[COMERS];
+	_Atomic bool *over = shared_memory(sizeof *over);
+	for (int i = 0; i < COMERS; i++)
+		comer[i] = child_of(come_and_go, over);
+	for (int i = 0; i < CHANGES; i++) {
+		runtime_kill(&rt);
+		reboot();
+	}
+	atomic_store(over, true);
+	for (int i = 0; i < COMERS; i++)
+		ck_assert_int_eq(exit_of(comer[i]), 0);
+	until(has_a_place, NULL, "a place is free");
+	end();
+}
+END_TEST
+
 START_TEST(what_is_tied_ends_with_who_started_it)
 {
 	int ends[2];
@@ -525,6 +570,7 @@ int main(void)
 	    fresh_begins_anew_and_tells_who_waits,
 	    a_segment_of_another_build_is_set_aside_with_a_word,
 	    the_guard_starts_a_manager_that_was_killed_and_ends_with_it,
+	    who_comes_while_managers_change_is_let_in_or_told_that_none_is_up,
 	    what_is_tied_ends_with_who_started_it,
 	    a_tie_to_a_parent_that_does_not_stay_is_refused,
 	};
