@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "shm/steps.h"
 
 static const char late[] = "late: ";
 

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct step; /* shm/steps.h */
+#include "shm/steps.h"
 
 #ifdef PLM_STEPS
 bool mutate_wanted(void); /* is a rule to be broken? */

@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/plm.h"
 #include "tests/journal_case.h"
 #include "tests/run_suite.h"
 
-enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 256, TEXT_BYTES = 4096, COLUMNS = 400 };
+enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 256, TEXT_BYTES = 4096, COLUMNS = 400,
+	LARGE_BYTES = 8 << 20 };
 
 static void journal_path(char ret[PATH_BYTES])
 {
@@ -141,6 +143,31 @@ START_TEST(an_argument_of_no_bytes_is_queued_again)
 }
 END_TEST
 
+/* The others do not wait for a store that is never going to be larger. */
+START_TEST(an_argument_that_this_store_cannot_hold_fails_its_task_alone)
+{
+	plm *rt;
+	plm_ref ref;
+	char *large = calloc(1, LARGE_BYTES);
+	ck_assert_ptr_nonnull(large);
+	journal_boot("--durability", "sync",);
+	free(ctl_expect(&lasting, 0, "pause"));
+	const plm_task task = { .function = "probe.wordcount", .nargs = 1, .flags = PLM_KEEP,
+		.args = &PLM_BYTES(large, LARGE_BYTES) };
+	ck_assert_int_eq(plm_connect(&rt, lasting.name), 0);
+	ck_assert_int_eq(plm_submit(rt, &task, &ref), 0);
+	plm_disconnect(&rt);
+	free(large);
+	free(keep("true"));
+	journal_crash();
+	journal_reboot("--store", "4M",);
+	history_settles();
+	ck_assert_uint_eq(history_count("failed"), 1);
+	ck_assert_uint_eq(history_count("done"), 1);
+	journal_end();
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -149,6 +176,7 @@ int main(void)
 		a_view_without_end_in_the_place_of_a_table_holds_nobody_up,
 		without_the_table_of_ends_no_task_is_run_again,
 		an_argument_of_no_bytes_is_queued_again,
+		an_argument_that_this_store_cannot_hold_fails_its_task_alone,
 	};
 	Suite *suite = suite_create("journal, tables");
 	TCase *tcase = tcase_create("plm --state");
