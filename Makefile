@@ -8,9 +8,10 @@
 ## make faults         each system call fails at its n-th use (FAULT_SECONDS=N: a part of it)
 ## make explore        the runtime in one process, under SEEDS=15000 schedules a scenario (1 min)
 ## make model          three protocols in all their interleavings, with deaths (1 min)
-## make fuzz           SECONDS=60 of wild bytes: texts, task files, segments, the door, a scribbler
+## make fuzz           SECONDS=60 of wild bytes: texts, task files, journals, segments, the door
 ## make soak           MINUTES=10 of mixed load under a nemesis, and the judgement of what was seen
 ## make asan | tsan    the tests under AddressSanitizer and UBSan | under ThreadSanitizer
+## make nightly        sweeps, faults, fuzz, soak, explorer: NIGHT_MINUTES=480 of seeds never seen
 ## make layers tidy    the rules of the tree: who may include whom; sizes, links, dead prototypes
 ## make bare           the ordinary build has the same instructions as one without any hook (20 s)
 ## make bench          plm beside its peers and the limits of the machine (BENCH_FLAGS=--quick)
@@ -172,7 +173,8 @@ BARE     = COMPILE='$(CC) -I. -fvisibility=hidden $(COMMON)'
 
 # A target of fuzz/ with libFuzzer, or, in every other variant, with what replays its corpus.
 TARGETS := $(patsubst %.c,$(B)/%,$(wildcard fuzz/fuzz_*.c))
-FUZZ_LIB := $(call objects,fuzz/fuzz.c fuzz/image.c $(if $(filter fuzz,$(VARIANT)),,fuzz/replay.c))
+FUZZ_LIB := $(call objects,fuzz/fuzz.c fuzz/image.c fuzz/journal_file.c \
+	$(if $(filter fuzz,$(VARIANT)),,fuzz/replay.c))
 CLI_LIB := $(B)/fuzz/libcli.a
 
 $(CLI_LIB): $(filter-out %/plmctl.o %/plmdump.o,$(CTL) $(DUMP))
@@ -182,10 +184,11 @@ $(CLI_LIB): $(filter-out %/plmctl.o %/plmdump.o,$(CTL) $(DUMP))
 .PHONY: fuzz-programs
 fuzz-programs: $(TARGETS)
 
-$(TARGETS): %: %.o $(FUZZ_LIB) $(CLI_LIB) $(TEST_LIB) $(ROLES) $(CLIENT) $(MACHINE) $(CORE)
-	$(LINK) $(EXPORT) -Wl,--wrap=exit -ljansson -lcheck -lsubunit -lrt -lm
+$(TARGETS): %: %.o $(FUZZ_LIB) $(CLI_LIB) $(JOURNAL) $(TEST_LIB) $(ROLES) $(CLIENT) $(MACHINE) \
+	$(CORE)
+	$(LINK) $(EXPORT) -Wl,--wrap=exit -lsqlite3 -ljansson -lcheck -lsubunit -lrt -lm
 
-.PHONY: check crash crash-report faults model explore asan tsan fuzz soak
+.PHONY: check crash crash-report faults model explore nightly asan tsan fuzz fuzz-ready soak
 check: deps
 	$(AGAIN) test-programs fuzz-programs
 	$(Q)$(BARE) $(RUN) $(B)/logs $(TESTS) $(TARGETS) tools/layers.sh tools/tidy.sh \
@@ -203,7 +206,8 @@ crash-report:
 # FAULT_SECONDS: how long; else until each call has failed at each of its uses.
 faults: all
 	$(Q)tools/deps.sh strace:strace
-	$(Q)python3 tests/faults.py $(if $(FAULT_SECONDS),--seconds $(FAULT_SECONDS))
+	$(Q)python3 tests/faults.py $(if $(FAULT_SECONDS),--seconds $(FAULT_SECONDS)) \
+	    $(if $(FAULT_SEED),--seed $(FAULT_SEED))
 
 model:
 	$(Q)tools/deps.sh spin:spin
@@ -233,12 +237,14 @@ explore: deps
 # libFuzzer is clang's: its objects are a tree of their own.
 FUZZ_TESTS := $(addprefix build/release/tests/test_,damage liar scribbler)
 SECONDS ?= 60
-fuzz: deps
+fuzz-ready: deps
 	$(Q)tools/deps.sh clang:clang
 	$(Q)[ -e "$$(clang --print-file-name=libclang_rt.fuzzer-$$(uname -m).a)" ] || \
 	    tools/deps.sh clang-runtime:libclang-rt-$$(clang -dumpversion | cut -d. -f1)-dev
 	$(AGAIN) VARIANT=release all $(FUZZ_TESTS)
 	$(AGAIN) VARIANT=fuzz CC=clang fuzz-programs
+
+fuzz: fuzz-ready
 	$(Q)PLM_BIN=. fuzz/fuzz.sh $(SECONDS)
 
 # What is asked of a runtime for minutes, while all that can happen to it does; the judge is judged
@@ -262,6 +268,15 @@ soak: deps
 	$(Q)PLM_SOAK_MINUTES=$(MINUTES) \
 	    RUN_LIMIT_S=$$(awk 'BEGIN { print int($(MINUTES) * 180 + 900) }') \
 	    $(RUN) --show build/logs/soak $(B)/tests/test_soak $(SOAK)
+
+# Built before: a night is of running.
+NIGHT_MINUTES ?= 480
+nightly: fuzz-ready
+	$(Q)tools/deps.sh strace:strace
+	$(AGAIN) VARIANT=steps sweep-programs
+	$(AGAIN) VARIANT=release all sweep-programs
+	$(AGAIN) VARIANT=explore build/explore/explore/explore
+	$(Q)tools/nightly.sh $(NIGHT_MINUTES)
 
 asan: deps
 	$(AGAIN) VARIANT=asan test-programs fuzz-programs

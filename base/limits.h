@@ -57,7 +57,7 @@ enum {
 	RESTART_DELAY_MIN_MS = 10,
 	RESTART_DELAY_MAX_MS = 5000,
 	RESTART_CALM_MS = 10000, /* a member that lived this long starts its back-off anew */
-	FAILURES_MAX = 6, /* of members before what is gone on with is ready: it is set aside */
+	FAILURES_MAX = 6, /* of members before it is ready (in a new runtime: of each) */
 };
 
 #define STORE_BYTES_DEFAULT ((uint64_t)1 << 30)

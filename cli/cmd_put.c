@@ -103,7 +103,12 @@ static int put_descriptor(struct context *context, int fd, const char *path)
 	if (r < 0)
 		return failed(r, path);
 	print_reference(context, ref);
-	return EXIT_FINE;
+	if (fflush(stdout) == 0)
+		return EXIT_FINE;
+	r = errno;
+	plm_forget(context->rt, ref); /* nobody will ever name it */
+	errno = r;
+	return EXIT_OURS;
 }
 
 static int run_put(struct context *context, int argc, char **argv)

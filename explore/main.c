@@ -16,7 +16,7 @@ bool tracing, tracing_steps;
 
 static struct options_of_explore {
 	const char *scenario;
-	uint64_t seed, seeds;
+	uint64_t seed, seeds; /* the first, how many more; seed 0 is undisturbed */
 	bool one, selfcheck;
 } asked = { .seeds = SEEDS_DEFAULT };
 
@@ -137,8 +137,7 @@ static bool explore(const struct scenario *scenario, struct tally *ret)
 	*ret = (struct tally){ 0 };
 	explore_begin(scenario);
 	bool sound = w.failure[0] == 0;
-	uint64_t seed = asked.one ? asked.seed : 0;
-	uint64_t last = asked.one ? asked.seed : asked.seeds;
+	uint64_t seed = asked.seed, last = asked.one ? seed : seed + asked.seeds;
 	for (; sound && seed <= last; seed++) {
 		sound = explore_one(seed);
 		ret->schedules++;
@@ -183,10 +182,12 @@ static int explore_all(void)
 /* ---- what is asked for ---- */
 
 static const char help[] =
-    "usage: explore [--scenario NAME] [--seeds N | --seed N] [--mutate RULE] [--trace] [--list]\n"
+    "usage: explore [--scenario NAME] [[--from SEED] --seeds N | --seed N] [--mutate RULE]\n"
+    "    [--trace] [--list]\n"
     "Runs the whole runtime in one process under schedules drawn from seeds (explore/README.md).\n"
     "  --scenario NAME  this one alone\n"
     "  --seeds N        the schedules of seeds 0 to N of each scenario (10000)\n"
+    "  --from SEED      ... of seeds SEED to SEED + N\n"
     "  --seed N         this schedule alone\n"
     "  --mutate RULE    break one rule, to see that it is found: wake, bump, commit, inherit,\n"
     "                   hold\n"
@@ -228,7 +229,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = { { "scenario", 1, 0, 's' }, { "seeds", 1, 0, 'n' },
 		{ "seed", 1, 0, 'o' }, { "mutate", 1, 0, 'm' }, { "trace", 0, 0, 't' },
-		{ "steps", 0, 0, 'S' },
+		{ "from", 1, 0, 'f' }, { "steps", 0, 0, 'S' },
 		{ "self-check", 0, 0, 'C' },
 		{ "list", 0, 0, 'l' }, { "help", 0, 0, 'h' }, { 0 } };
 	int c;
@@ -236,6 +237,7 @@ int main(int argc, char **argv)
 		switch (c) {
 		case 's': asked.scenario = optarg; break;
 		case 'n': asked.seeds = strtoull(optarg, NULL, 10); break;
+		case 'f': asked.seed = strtoull(optarg, NULL, 10); break;
 		case 'o': asked.one = true; asked.seed = strtoull(optarg, NULL, 10); break;
 		case 't': tracing = true; break;
 		case 'C': asked.selfcheck = true; break;

@@ -28,11 +28,16 @@ line() { # NAME EXECUTIONS SECONDS CODE LOG
 	echo "    all of it in $5, inputs beside it"
 }
 
+# What a target writes is in memory, and goes with it also when it was killed.
+TMPDIR=$(mktemp -d /dev/shm/plm-fuzz.XXXXXX) || exit 1
+export TMPDIR
+memory=$TMPDIR
+trap 'rm -rf "$memory"' EXIT
 for target in "${targets[@]}"; do
 	name=${target##*/fuzz_}
 	mkdir -p "build/fuzz/corpus/$name"
 	log=$found/$name.log began=$SECONDS
-	"$target" -max_total_time="$share" -timeout=20 -rss_limit_mb=2048 -max_len=4096 \
+	"$target" -max_total_time="$share" -timeout=20 -rss_limit_mb=2048 \
 		-print_final_stats=1 -artifact_prefix="$found/$name-" \
 		"build/fuzz/corpus/$name" "fuzz/corpus/$name" >"$log" 2>&1
 	code=$?
@@ -40,6 +45,8 @@ for target in "${targets[@]}"; do
 		$((SECONDS - began)) "$code" "$log"
 done
 
+rm -rf "$memory"
+unset TMPDIR
 export PLM_DAMAGE_SECONDS=$share PLM_LIAR_SECONDS=$(((share + 1) / 2))
 export PLM_SCRIBBLE_SECONDS=$(((share + 1) / 2)) # twice: control, store
 for name in "${tests[@]}"; do

@@ -339,17 +339,62 @@ static void on_message(void *context, int code, const char *message)
 		log_info("after a crash: %s", message);
 }
 
+/* Is it a line of the schema? As SQLite keeps it: CREATE TABLE boot(...). */
+static bool is_ours(const char *sql)
+{
+	const char *name = sql ? strchr(sql, ' ') : NULL, *found;
+	name = name ? strchr(name + 1, ' ') : NULL;
+	found = name ? strstr(db_schema, name) : NULL;
+	return found && found[strlen(name)] == ';';
+}
+
+static bool is_table(const char *name)
+{
+	for (int i = 0; db_tables[i]; i++)
+		if (strcmp(name, db_tables[i]) == 0)
+			return true;
+	return false;
+}
+
+/* All tables as we make them, or none of them: a table that is gone was not empty for sure, and a
+ * view in its place may have no end. What else is there is somebody's own. */
+static int look_at_schema(struct db *db)
+{
+	sqlite3_stmt *s;
+	unsigned right = 0, all = 0, wrong = 0;
+	int code = sqlite3_prepare_v2(db->handle, "SELECT name, sql FROM sqlite_schema", -1, &s,
+	    NULL);
+	while (code == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
+		const void *name = sqlite3_column_text(s, 0);
+		if (!name || !is_table(name))
+			continue;
+		if (is_ours((const char *)sqlite3_column_text(s, 1)))
+			right++;
+		else
+			wrong++;
+	}
+	int r = code == SQLITE_OK ? sqlite3_finalize(s) : code;
+	while (db_tables[all])
+		all++;
+	if (r != SQLITE_OK)
+		return db_error(db, r, "reading");
+	return wrong == 0 && (right == 0 || right == all) ? 0 :
+	    why(-EUCLEAN, "checking %s: its tables are not those of a journal", db->path);
+}
+
 static int open_sound(struct db *db, bool check, bool fsync)
 {
 	int r = db_connect(db, fsync);
 	if (r == 0 && check)
 		r = look_through(db);
 	if (r == 0)
+		r = look_at_schema(db);
+	if (r == 0)
 		r = execute(db, db_schema, "setting up");
 	return r < 0 ? r : check_version(db);
 }
 
-int db_open(struct db *db, const char *directory, bool check, bool fsync)
+static void begin(struct db *db, const char *directory)
 {
 	static bool configured;
 	if (!configured)
@@ -357,19 +402,30 @@ int db_open(struct db *db, const char *directory, bool check, bool fsync)
 	configured = true;
 	*db = (struct db){ .handle = NULL };
 	snprintf(db->path, sizeof db->path, "%s/%s", directory, JOURNAL_FILE);
-	int r = open_sound(db, check, fsync);
-	if (r == -EUCLEAN) {
-		char damage[256];
-		snprintf(damage, sizeof damage, "%s", why_text());
-		db_close(db);
-		r = salvage(db, fsync, damage);
-		if (r == 0)
-			r = check_version(db);
-	}
+}
+
+int db_salvage(struct db *db, const char *directory, bool fsync)
+{
+	char damage[256];
+	snprintf(damage, sizeof damage, "%s", why_text());
+	begin(db, directory);
+	int r = salvage(db, fsync, damage);
+	if (r == 0)
+		r = check_version(db);
 	if (r < 0)
 		db_close(db);
-	db->checked = check;
+	db->checked = true;
 	return r;
+}
+
+int db_open(struct db *db, const char *directory, bool check, bool fsync)
+{
+	begin(db, directory);
+	int r = open_sound(db, check, fsync);
+	db->checked = check;
+	if (r < 0)
+		db_close(db);
+	return r == -EUCLEAN ? db_salvage(db, directory, fsync) : r;
 }
 
 void db_close(struct db *db)

@@ -55,6 +55,8 @@ struct db {
 /* Opens or makes it; what a crash left in the WAL is recovered. A damaged file is set aside and
  * salvaged (salvage.c), which is said in the log. check: look through the whole file first. */
 int db_open(struct db *db, const char *directory, bool check, bool fsync);
+/* What why_text() says is damaged is set aside, whatever a look through it would say. */
+int db_salvage(struct db *db, const char *directory, bool fsync);
 void db_close(struct db *db);
 /* Each commit waits for the disk, or not. Outside of a group. */
 int db_set_fsync(struct db *db, bool fsync);

@@ -53,6 +53,22 @@ static int error_of(struct history *h, int code)
 	}
 }
 
+/* A view in the place of a table may have no end. */
+static int look_for_views(struct history *h)
+{
+	sqlite3_stmt *s;
+	int code = sqlite3_prepare_v2(h->db, "SELECT 1 FROM sqlite_schema WHERE type = 'view' AND"
+	    " name IN ('boot', 'task', 'attempt', 'ended', 'resumed')", -1, &s, NULL);
+	if (code != SQLITE_OK)
+		return error_of(h, code);
+	bool found = sqlite3_step(s) == SQLITE_ROW;
+	code = sqlite3_finalize(s);
+	if (code != SQLITE_OK)
+		return error_of(h, code);
+	return found ? why(-EUCLEAN, "%s is damaged (its tables are not those of a journal)",
+	    h->path) : 0;
+}
+
 int history_open(const char *directory, struct history **ret)
 {
 	struct history *h = calloc(1, sizeof *h);
@@ -66,8 +82,10 @@ int history_open(const char *directory, struct history **ret)
 	int code = sqlite3_open_v2(h->path, &h->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX,
 	    NULL);
 	int r = code == SQLITE_OK ? 0 : error_of(h, code);
-	if (r == 0)
+	if (r == 0) {
 		sqlite3_busy_timeout(h->db, BUSY_MS);
+		r = look_for_views(h);
+	}
 	*ret = h;
 	if (r < 0)
 		history_close(ret);

@@ -224,17 +224,30 @@ static int load(struct journal *j)
 	return r < 0 ? r : resume_open(j);
 }
 
+static int open_and_load(struct journal *j, bool check)
+{
+	db_close(&j->db);
+	int r = db_open(&j->db, j->plan.directory, check,
+	    j->plan.durability != DURABILITY_NONE);
+	return r < 0 ? r : load(j);
+}
+
+/* Not each damage is seen by looking through the file: one that the journal before us met, or that
+ * is met now all the same, is reason enough to salvage. */
 static int open_file(struct journal *j)
 {
-	bool fsync = j->plan.durability != DURABILITY_NONE;
-	bool check = sh_peek(&j->shm->trouble) == EUCLEAN;
-	int r = db_open(&j->db, j->plan.directory, check, fsync);
-	if (r == 0)
-		r = load(j);
-	if (check || (r != -EUCLEAN && r != -EAGAIN))
+	int r;
+	if (sh_peek(&j->shm->trouble) == EUCLEAN) {
+		r = why(-EUCLEAN, "it could not be read on");
+	} else {
+		r = open_and_load(j, false);
+		if (r == -EUCLEAN || r == -EAGAIN)
+			r = open_and_load(j, true);
+	}
+	if (r != -EUCLEAN)
 		return r;
 	db_close(&j->db);
-	r = db_open(&j->db, j->plan.directory, true, fsync);
+	r = db_salvage(&j->db, j->plan.directory, j->plan.durability != DURABILITY_NONE);
 	return r < 0 ? r : load(j);
 }
 
@@ -271,8 +284,10 @@ static int take_lock(struct journal *j)
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return why(-errno, "%s: %s", path, strerror(errno));
-	if (fcntl(fd, F_SETLK, &mine) == 0)
-		return 0; /* open until this process ends */
+	if (fcntl(fd, F_SETLK, &mine) == 0) {
+		j->lock = fd;
+		return 0;
+	}
 	int error = errno;
 	fcntl(fd, F_GETLK, &mine);
 	close(fd);
@@ -286,6 +301,7 @@ int journal_open(struct journal *j, const struct journal_plan *plan)
 	j->plan = *plan;
 	j->shm = &c->journal;
 	j->rt.socket = -1;
+	j->lock = -1;
 	j->epoch_ms = journal_now() - (int64_t)((clock_ns() - c->boot_ns) / NS_PER_MS);
 	int r = make_room(j);
 	if (r == 0)
@@ -306,6 +322,7 @@ void journal_close(struct journal *j)
 	if (sh_peek(&j->shm->trouble) == 0)
 		db_run(&j->db, DB_SET_MARK, "ti", "clean", INT64_C(1));
 	db_close(&j->db);
+	close(j->lock);
 	handle_close(&j->rt);
 }
 

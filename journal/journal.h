@@ -67,6 +67,7 @@ struct journal {
 	struct journal_plan plan;
 	struct journal_shm *shm;
 	struct db db;
+	int lock;            /* descriptor of the directory's lock, negative: none yet */
 	int64_t boot;        /* number of this one */
 	int64_t epoch_ms;    /* of the wall clock, when the records' clock was 0 */
 	uint64_t next_task, next_blob;

@@ -31,6 +31,8 @@ struct task { /* as it is written */
 	/* what is left of it */
 	plm_arg *arg;
 	size_t nargs;
+	void **copy; /* [nargs] of bytes that stand elsewhere in the file */
+	size_t copies;
 	plm_ref held[HELD]; /* objects made of its arguments */
 	size_t objects;
 };
@@ -129,13 +131,9 @@ static void free_task(struct journal *j, struct task *t)
 {
 	for (size_t i = 0; i < t->objects; i++)
 		plm_drop(&j->rt, t->held[i]);
-	for (size_t i = 0; i < t->nargs; i++)
-		if (!t->arg[i].future.id && ((const unsigned char *)t->arg[i].data < t->args ||
-		    (const unsigned char *)t->arg[i].data >= t->args + t->args_length)) {
-			void *copy;
-			memcpy(&copy, &t->arg[i].data, sizeof copy); /* ours: drops the const */
-			free(copy);
-		}
+	for (size_t i = 0; i < t->copies; i++)
+		free(t->copy[i]);
+	free(t->copy);
 	free(t->arg);
 	free(t->args);
 }
@@ -194,38 +192,42 @@ static int end_failed(struct journal *j, const struct task *t, int code, const c
 }
 
 /* Bytes of ours, or an object if they are long. */
+static int take_bytes(struct journal *j, struct task *t, const void *bytes, size_t length)
+{
+	if (length >= SHARED_BYTES_MIN && t->objects < HELD) {
+		plm_ref ref;
+		int r = plm_put(&j->rt, bytes, length, &ref);
+		if (r < 0)
+			return r;
+		t->held[t->objects++] = ref;
+		t->arg[t->nargs++] = PLM_FUTURE(ref);
+		return QUEUED;
+	}
+	void *copy = malloc(length + 1);
+	if (!copy)
+		return why(-ENOMEM, "no memory for an argument");
+	if (length)
+		memcpy(copy, bytes, length);
+	t->copy[t->copies++] = copy;
+	t->arg[t->nargs++] = PLM_BYTES(copy, length);
+	return QUEUED;
+}
+
 static int take_blob(struct journal *j, struct task *t, uint64_t id)
 {
 	size_t length;
 	int r = db_rows(&j->db, DB_READ_BLOB, "i", (int64_t)id);
 	const void *bytes = r == 1 ? db_blob(&j->db, DB_READ_BLOB, 0, &length) : NULL;
 	bool sound = r == 1 && encode_sum(bytes, length) == db_int(&j->db, DB_READ_BLOB, 1);
-	plm_arg *arg = &t->arg[t->nargs];
-	if (r < 0) {
-		db_end(&j->db, DB_READ_BLOB);
-		return r;
-	}
-	if (!sound) {
-		db_end(&j->db, DB_READ_BLOB);
-		return end_failed(j, t, EUCLEAN, "its arguments in the journal are damaged");
-	}
-	r = QUEUED;
-	if (length >= SHARED_BYTES_MIN && t->objects < HELD) {
-		plm_ref ref;
-		r = plm_put(&j->rt, bytes, length, &ref);
-		if (r == 0) {
-			t->held[t->objects++] = ref;
-			*arg = PLM_FUTURE(ref);
-		}
-	} else {
-		void *copy = malloc(length + 1);
-		if (copy && length)
-			memcpy(copy, bytes, length);
-		r = copy ? QUEUED : why(-ENOMEM, "no memory for an argument");
-		*arg = PLM_BYTES(copy, length);
-	}
+	if (sound)
+		r = take_bytes(j, t, bytes, length);
 	db_end(&j->db, DB_READ_BLOB);
-	t->nargs += r == QUEUED;
+	if (r == -E2BIG)
+		return end_failed(j, t, E2BIG, why_text()); /* this store is smaller */
+	if (r == -ENOSPC || r == -EAGAIN)
+		return LATER;
+	if (r >= 0 && !sound)
+		return end_failed(j, t, EUCLEAN, "its arguments in the journal are damaged");
 	return r;
 }
 
@@ -283,7 +285,8 @@ static int take_arguments(struct journal *j, struct task *t)
 	while (encoding_next(t->args, t->args_length, &at, &argument))
 		n++;
 	t->arg = calloc(n + 1, sizeof *t->arg);
-	if (!t->arg)
+	t->copy = calloc(n + 1, sizeof *t->copy);
+	if (!t->arg || !t->copy)
 		return why(-ENOMEM, "no memory for %zu arguments", n);
 	for (at = 0; r == QUEUED && encoding_next(t->args, t->args_length, &at, &argument);) {
 		if (argument.kind == ARGUMENT_BYTES)

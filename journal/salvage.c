@@ -10,20 +10,30 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/why.h"
 #include "journal/db_parts.h"
 
-static int set_aside(struct db *db, char *ret, size_t size)
+/* A name that none has that was set aside before. */
+static void name_aside(const struct db *db, char *ret, size_t size)
 {
-	static const char *const parts[] = { "-wal", "-shm", "" }; /* the file itself last */
-	char stamp[32], from[STATE_PATH_BYTES + 24], to[STATE_PATH_BYTES + 80];
+	char stamp[32];
 	time_t now = time(NULL);
 	struct tm local;
 	localtime_r(&now, &local);
 	strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &local);
-	snprintf(ret, size, "%s.damaged-%s", db->path, stamp);
+	int n = snprintf(ret, size, "%s.damaged-%s", db->path, stamp);
+	for (unsigned again = 2; access(ret, F_OK) == 0; again++)
+		snprintf(ret + n, size - (size_t)n, "-%u", again);
+}
+
+static int set_aside(struct db *db, char *ret, size_t size)
+{
+	static const char *const parts[] = { "-wal", "-shm", "" }; /* the file itself last */
+	char from[STATE_PATH_BYTES + 24], to[STATE_PATH_BYTES + 80];
+	name_aside(db, ret, size);
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
 		snprintf(from, sizeof from, "%s%s", db->path, parts[i]);
 		snprintf(to, sizeof to, "%s%s", ret, parts[i]);
@@ -33,27 +43,53 @@ static int set_aside(struct db *db, char *ret, size_t size)
 	return 0;
 }
 
-/* The last row decides: a table is read in full when both ways meet. */
-static bool copy_table(sqlite3 *to, const char *table, bool backwards)
+/* A view of that name may have no end. */
+static bool is_stored(sqlite3 *to, const char *table)
+{
+	sqlite3_stmt *s;
+	bool stored = false;
+	static const char sql[] = "SELECT 1 FROM damaged.sqlite_schema WHERE name = ?1 AND"
+	    " type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'";
+	if (sqlite3_prepare_v2(to, sql, -1, &s, NULL) == SQLITE_OK) {
+		sqlite3_bind_text(s, 1, table, -1, SQLITE_STATIC);
+		stored = sqlite3_step(s) == SQLITE_ROW;
+	}
+	sqlite3_finalize(s);
+	return stored;
+}
+
+/* Both ends of the copy: of a damaged table as many columns as ours has. */
+static bool prepare_copy(sqlite3 *to, const char *table, bool backwards, sqlite3_stmt **from,
+    sqlite3_stmt **into)
 {
 	char sql[192];
-	sqlite3_stmt *from, *into;
-	bool whole = true;
+	*from = *into = NULL;
+	snprintf(sql, sizeof sql, "SELECT * FROM main.%s", table);
+	if (!is_stored(to, table) || sqlite3_prepare_v2(to, sql, -1, into, NULL) != SQLITE_OK)
+		return false;
+	int columns = sqlite3_column_count(*into);
+	sqlite3_finalize(*into);
+	*into = NULL;
 	snprintf(sql, sizeof sql, "SELECT * FROM damaged.%s%s", table,
 	    backwards ? " ORDER BY 1 DESC" : "");
-	if (sqlite3_prepare_v2(to, sql, -1, &from, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(to, sql, -1, from, NULL) != SQLITE_OK ||
+	    sqlite3_column_count(*from) != columns)
 		return false;
-	int columns = sqlite3_column_count(from), code;
 	int n = snprintf(sql, sizeof sql, "INSERT OR IGNORE INTO main.%s VALUES(?", table);
 	for (int i = 1; i < columns; i++)
 		n += snprintf(sql + n, sizeof sql - (size_t)n, ",?");
 	snprintf(sql + n, sizeof sql - (size_t)n, ")");
-	if (sqlite3_prepare_v2(to, sql, -1, &into, NULL) != SQLITE_OK) {
-		sqlite3_finalize(from);
-		return false;
-	}
-	while ((code = sqlite3_step(from)) == SQLITE_ROW) {
-		for (int i = 0; i < columns; i++)
+	return sqlite3_prepare_v2(to, sql, -1, into, NULL) == SQLITE_OK;
+}
+
+/* The last row decides: a table is read in full when both ways meet. */
+static bool copy_table(sqlite3 *to, const char *table, bool backwards)
+{
+	sqlite3_stmt *from, *into;
+	int code = SQLITE_ERROR;
+	bool whole = prepare_copy(to, table, backwards, &from, &into);
+	while (into && (code = sqlite3_step(from)) == SQLITE_ROW) {
+		for (int i = 0; i < sqlite3_column_count(from); i++)
 			sqlite3_bind_value(into, i + 1, sqlite3_column_value(from, i));
 		whole &= sqlite3_step(into) == SQLITE_DONE;
 		sqlite3_reset(into);
@@ -114,6 +150,8 @@ int salvage(struct db *db, bool fsync, const char *damage)
 	r = whole ? 0 : db_number(db, DB_LAST_TASK, &last, "");
 	if (r >= 0 && !whole)
 		r = db_run(db, DB_SET_MARK, "ti", "dubious", last);
+	if (r >= 0 && !whole) /* whose ends were known may be without one now */
+		r = db_run(db, DB_SET_MARK, "ti", "unfinished", INT64_C(0));
 	if (r < 0)
 		return r;
 	log_warn("the journal was damaged (%s): it is set aside as %s; %lld tasks could be read, "

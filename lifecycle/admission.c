@@ -63,8 +63,10 @@ static void reply(
 			.cmsg_len = CMSG_LEN((size_t)n * sizeof(int)) };
 		memcpy(CMSG_DATA(c), fds, (size_t)n * sizeof(int));
 	}
-	/* A client that does not read is its own loss: we never wait for one. */
-	sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	/* A client that does not read is its own loss: we never wait for one. It hears that no
+	 * answer comes. */
+	if (sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		shutdown(socket, SHUT_RDWR);
 }
 
 void admission_answer(struct manager *m, uint32_t slot, int code, const char *text)

@@ -87,7 +87,7 @@ struct manager {
 	bool announced;       /* the ready line is out */
 	bool draining, ending, failed;
 	bool journal_dismissed; /* nobody else is left, and it was told so */
-	uint32_t failures;    /* of members, before the ready line of what is gone on with */
+	uint32_t failures;    /* of members, before the ready line */
 	bool hopeless;        /* too many: it is set aside at the end */
 	uint64_t end_deadline_ns; /* when what has not ended is killed */
 	uint64_t look_due_ns;     /* for workers that hang; DEADLINE_NEVER: nobody wants to know */

@@ -390,14 +390,18 @@ static bool any_adopted(const struct manager *m)
  * again, and nobody would ever be let in. Who is killed says nothing of the kind. */
 static void count_failure(struct manager *m, int status, uint64_t lived_ms)
 {
-	if (!m->adopts || m->announced || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
+	if (m->announced || m->ending || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
 		return;
 	/* It waited for a lock in vain: if nobody lives who could give it back, twice is enough. */
 	m->failures += lived_ms >= LOCK_WAIT_MS && !any_adopted(m) ? FAILURES_MAX / 2 : 1;
-	if (m->failures < FAILURES_MAX)
+	if (m->failures < FAILURES_MAX * (m->adopts ? 1 : m->tables.limits.workers + 1))
 		return;
-	log_warn("its processes end before it is ready, each time: it cannot be gone on with");
-	m->hopeless = true;
+	log_warn("its processes end before it is ready, each time: it cannot be %s",
+	    m->adopts ? "gone on with" : "booted");
+	if (m->adopts)
+		m->hopeless = true;
+	else
+		m->failed = true;
 	manager_end(m);
 }
 
