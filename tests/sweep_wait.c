@@ -5,12 +5,13 @@
  * While the victim sleeps the others act (world_meanwhile). What they keep in memory of their own
  * ends with the victim: so they die as well, but for B, who judges. */
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "tables/spin.h"
 #include "tests/world.h"
 
-enum { LARGE_BYTES = 100, TIMEOUT_MS = 20, LONG_MS = 4000 };
+enum { LARGE_BYTES = 100, TIMEOUT_MS = 20, LONG_MS = 4000, CORES = 64, LOOKS = 40 };
 
 static char large[LARGE_BYTES];
 static plm_ref task, other, object;
@@ -248,6 +249,58 @@ static const char *judge_waiting_task(void *image)
 	return world_judge(WORLD_WORKER, run_again_and_sealed);
 }
 
+/* ---- the spin before the sleep, of a worker on the core of a client it makes way for ---- */
+
+static int first_cpu(void)
+{
+	cpu_set_t allowed;
+	int cpu = 0;
+	SWEEP_REQUIRE(sched_getaffinity(0, sizeof allowed, &allowed) == 0);
+	while (!CPU_ISSET(cpu, &allowed))
+		cpu++;
+	return cpu;
+}
+
+static void setup_spinning(void *image)
+{
+	setup_two_tasks(image);
+	world.tables.control->cores = CORES;
+	process_set_awake(&world.tables, WORLD_A, true);
+	sh_store(&world.tables.process[WORLD_A].cpu, (uint32_t)first_cpu());
+}
+
+/* Not before the first look at the core. */
+static bool ready_in_the_end(void *context)
+{
+	int *looks = context;
+	return ++*looks > LOOKS;
+}
+
+static void spin(void *image)
+{
+	cpu_set_t one;
+	int looks = 0;
+	(void)image;
+	CPU_ZERO(&one);
+	CPU_SET(first_cpu(), &one);
+	SWEEP_REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
+	SWEEP_REQUIRE(spin_until(&world.worker.rt.tables, ready_in_the_end, &looks));
+	SWEEP_REQUIRE(sh_load(&world.worker.rt.me->cpu) == (uint32_t)first_cpu());
+	SWEEP_REQUIRE(sh_load(&world.tables.control->moving_ns) != 0);
+}
+
+static void recover_spinning(void *image)
+{
+	(void)image;
+	world_recover(WORLD_WORKER);
+}
+
+static const char *judge_spinning(void *image)
+{
+	(void)image;
+	return world_judge(WORLD_WORKER, both_are_done);
+}
+
 static const struct sweep_op ops[] = {
     LONG("wait for all", setup_two_tasks, wait_for_all, recover_worker, judge_both),
     LONG("wait for any", setup_two_tasks, wait_for_any, recover_worker, judge_both),
@@ -256,6 +309,7 @@ static const struct sweep_op ops[] = {
     LONG("get of what another brings", setup_unsealed, get_what_is_sealed, recover, judge_sealed),
     LONG("hold on what another made", setup_of_b, hold_twice, recover, judge_of_b),
     LONG("keep and forget", setup_of_b, keep_and_forget, recover, judge_of_b),
+    LONG("a spin, beside a client", setup_spinning, spin, recover_spinning, judge_spinning),
     LONG("a task that waits", setup_waiting_task, wait_in_task, recover_worker,
 	judge_waiting_task),
 };
