@@ -111,10 +111,16 @@ static void setup_full_table(void *image)
 	plm_drop(&world.b, object);
 }
 
+static void find_room(void)
+{
+	SWEEP_REQUIRE(sh_load(&world.tables.control->room_wanted) == ROOM_ASKED);
+	world_settle();
+}
+
 static void put(const void *data, size_t length)
 {
 	plm_ref ref;
-	sleep_meanwhile(world_settle);
+	sleep_meanwhile(find_room);
 	SWEEP_REQUIRE(plm_put(&world.a, data, length, &ref) == 0);
 	SWEEP_REQUIRE(sh_load(&world.tables.control->room_wanted) != ROOM_ASKED);
 }
