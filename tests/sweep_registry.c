@@ -77,7 +77,9 @@ static bool has(uint32_t module, const char *name, const char *const *names, uin
 		struct function_entry f;
 		snprintf(full, sizeof full, "%s.%s", name, names[i]);
 		if (registry_find(&registry, full) != from + i ||
-		    !registry_function(&registry, from + i, &f) || f.module != module || f.slot != i)
+		    !registry_function(&registry, from + i, &f))
+			return false;
+		if (f.module != module || f.slot != i)
 			return false;
 	}
 	return true;

@@ -1,5 +1,5 @@
-/* sweep_segment.c - the boot of a runtime's segments, killed anywhere: who finds them is refused, or
- * finds all; the next boot of the name makes them anew, and nothing is left.
+/* sweep_segment.c - the boot of a runtime's segments, killed anywhere: who finds them is refused,
+ * or finds all; the next boot of the name makes them anew, and nothing is left.
  *
  * They are no part of the image, for each boot makes its own: what a killed one leaves is what the
  * next one, which is killed as well, begins with. */

@@ -1,6 +1,6 @@
-/* sweep_written.c - the journal's own process, killed anywhere: while it opens its file, writes what
- * came, fails to, finds it damaged, queues tasks of an earlier boot again. Its successor writes each
- * task once, with its end, and queues each of an earlier boot once.
+/* sweep_written.c - the journal's own process, killed anywhere: while it opens its file, writes
+ * what came, fails to, finds it damaged, queues tasks of an earlier boot again. Its successor
+ * writes each task once, with its end, and queues each of an earlier boot once.
  *
  * The files are no part of the image: each victim begins with a copy of those of the setup, each
  * successor with a copy of those the victim has left. */
