@@ -13,7 +13,8 @@
 #include "tables/plan.h"
 #include "tests/world.h"
 
-enum { LARGE_BYTES = 100, BATCH = 2, HANDY = PROCESSES_STEP - 1, LOOK_MS = 2000 };
+enum { LARGE_BYTES = 100, BATCH = 2, HANDY = PROCESSES_STEP - 1, LOOK_MS = 2000,
+	STORE_PART_BYTES = 1 << 18 };
 
 static char large[LARGE_BYTES];
 static plm_ref object;
@@ -82,23 +83,21 @@ static const char *judge_of_b(void *image)
 
 /* ---- room, when there is none: what B drops is found for A ---- */
 
-/* All of the store is B's, but a page or less. */
-static void fill_store(void)
+/* Somebody has asked in vain, as B did, and does so no more. */
+static void forget_who_asked(void)
 {
-	plm_ref ref;
-	void *data;
-	object = PLM_NONE;
-	for (size_t bytes = 1 << 20; bytes >= sizeof large; bytes /= 2)
-		while (plm_create(&world.b, bytes, &data, &ref) == 0)
-			if (object.id == 0)
-				object = ref;
+	sh_store(&world.tables.control->room_wanted, 0);
 }
 
+/* All of the store is B's, but for less than a part. */
 static void setup_full_store(void *image)
 {
+	void *data;
 	boot(image);
-	fill_store();
+	while (plm_create(&world.b, STORE_PART_BYTES, &data, &object) == 0)
+		;
 	plm_drop(&world.b, object);
+	forget_who_asked();
 }
 
 static void setup_full_table(void *image)
@@ -109,6 +108,7 @@ static void setup_full_table(void *image)
 	while (plm_put(&world.b, "", 0, &ref) == 0)
 		;
 	plm_drop(&world.b, object);
+	forget_who_asked();
 }
 
 static void find_room(void)
@@ -117,16 +117,17 @@ static void find_room(void)
 	world_settle();
 }
 
-static void put(const void *data, size_t length)
+static void create(size_t length)
 {
 	plm_ref ref;
+	void *data;
 	sleep_meanwhile(find_room);
-	SWEEP_REQUIRE(plm_put(&world.a, data, length, &ref) == 0);
+	SWEEP_REQUIRE(plm_create(&world.a, length, &data, &ref) == 0);
 	SWEEP_REQUIRE(sh_load(&world.tables.control->room_wanted) != ROOM_ASKED);
 }
 
-static void put_large(void *image) { (void)image; put(large, sizeof large); }
-static void put_small(void *image) { (void)image; put("", 0); }
+static void create_large(void *image) { (void)image; create(STORE_PART_BYTES); }
+static void create_small(void *image) { (void)image; create(1); }
 
 /* ---- many tasks, one of them kept, which is accepted then ---- */
 
@@ -297,8 +298,8 @@ static const char *judge_polling(void *image)
 static const struct sweep_op ops[] = {
     LONG("submit, with another's future", setup_of_b, submit_with_future_of_b, recover,
 	judge_of_b),
-    LONG("put in a full store", setup_full_store, put_large, recover, judge_gone),
-    LONG("put in a full table", setup_full_table, put_small, recover, judge_gone),
+    LONG("create in a full store", setup_full_store, create_large, recover, judge_gone),
+    LONG("create in a full table", setup_full_table, create_small, recover, judge_gone),
     LONG("submit of many", boot, submit_many, recover_client, judge_kept),
     HANDY_OP("submit, into the hand of a worker", hand_over),
     HANDY_OP("submit, into a hand that is not free after all", take_back_what_was_handed),

@@ -95,12 +95,13 @@ static const char *judge_sealed(void *image)
 
 static void create_and_seal(void *image)
 {
+	enum { SMALL_BYTES = 10 };
 	plm_ref ref;
 	void *data;
 	(void)image;
 	world_play(&world.a);
-	SWEEP_REQUIRE(plm_create(&world.a, sizeof large, &data, &ref) == 0);
-	memcpy(data, large, sizeof large);
+	SWEEP_REQUIRE(plm_create(&world.a, SMALL_BYTES, &data, &ref) == 0);
+	memcpy(data, large, SMALL_BYTES);
 	SWEEP_REQUIRE(plm_seal(&world.a, ref) == 0);
 	SWEEP_REQUIRE(world_state_of(ref) == RECORD_DONE);
 }

@@ -1,6 +1,6 @@
 /* sweep_wait.c - waits, killed anywhere: for tasks, for what others bring, for a hold on what
- * others made, in a client and in a task. Nothing of the one who waited is left, and what it waited for
- * comes about.
+ * others made, in a client and in a task. Nothing of the one who waited is left, and what it
+ * waited for comes about.
  *
  * While the victim sleeps the others act (world_meanwhile). What they keep in memory of their own
  * ends with the victim: so they die as well, but for B, who judges. */

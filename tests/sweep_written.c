@@ -135,6 +135,7 @@ static void setup_news(void *image)
 	tasks = 2;
 	make_directory("setup");
 	claim_slot();
+	sh_store(&world.tables.news[0], 0); /* a former one took it, and died with it */
 }
 
 /* In a process of its own, which has its lock and its file open as long as it lives. */
@@ -163,9 +164,20 @@ static void setup_unfinished(void *image)
 	tasks = 1;
 	boot();
 	claim_slot();
+	sh_store(&world.tables.control->journal.trouble, ENOSPC); /* of a former one */
 }
 
 /* ---- operations ---- */
+
+/* Who waits for the disk is told, though the one who wrote it has died. */
+static const char *each_is_recorded(void)
+{
+	struct tables *t = &world.tables;
+	for (uint32_t i = 0; i < pool_fresh(&t->pool); i++)
+		if (journal_wants(t, record_at(t, i)) && !journal_recorded(t, i))
+			return "a task is in the journal, and who waits for that is not told";
+	return NULL;
+}
 
 static void live(void *image)
 {
@@ -177,6 +189,7 @@ static void live(void *image)
 	journal_run(&journal);
 	SWEEP_REQUIRE(naps == 2 && !sh_load(&shm->hurry) && sh_load(&shm->to_resume) == 0);
 	SWEEP_REQUIRE(sh_load(&shm->accepted) + sh_load(&shm->resumed) == tasks);
+	SWEEP_REQUIRE(!each_is_recorded());
 }
 
 /* The file may not grow: as on a full disk. */
@@ -253,16 +266,6 @@ static const char *each_has_its_value(void)
 		n++;
 	}
 	return n == tasks ? NULL : "a durable task is lost, or was queued twice";
-}
-
-/* Who waits for the disk is told, though the one who wrote it has died. */
-static const char *each_is_recorded(void)
-{
-	struct tables *t = &world.tables;
-	for (uint32_t i = 0; i < pool_fresh(&t->pool); i++)
-		if (journal_wants(t, record_at(t, i)) && !journal_recorded(t, i))
-			return "a task is in the journal, and who waits for that is not told";
-	return NULL;
 }
 
 /* The records are judged when the journal holds none of them any more. */
