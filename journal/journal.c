@@ -264,14 +264,37 @@ static int make_room(struct journal *j)
 	return 0;
 }
 
-/* Whatever holds it has, it may have news. */
+/* A former journal wrote of it, and may have died before it said so. */
+static bool is_written(const struct journal *j, uint32_t index, uint8_t flag)
+{
+	const struct entry *entry = &j->entry[index];
+	uint64_t word = sh_load(&record_at(&j->rt.tables, index)->state);
+	return entry->flags & flag && entry->generation == word_generation(word);
+}
+
+static void let_go(struct journal *j, uint32_t index)
+{
+	uint64_t hint =
+	    hint_make(HINT_DROPPED, record_ref(index, j->entry[index].generation));
+	handle_tell_quietly(&j->rt, &hint, 1);
+}
+
+/* Whatever holds it has, it may have news; or be news to others. */
 static void look_at_all(struct journal *j)
 {
 	struct tables *t = &j->rt.tables;
 	uint32_t fresh = pool_fresh(&t->pool);
-	for (uint32_t i = 0; i < fresh; i++)
-		if (journal_wants(t, record_at(t, i)))
+	for (uint32_t i = 0; i < fresh; i++) {
+		if (!journal_wants(t, record_at(t, i)))
+			continue;
+		if (is_written(j, i, ENTRY_ACCEPTED) && !journal_recorded(t, i))
+			journal_record(t, i);
+		if (is_written(j, i, ENTRY_ENDED))
+			let_go(j, i);
+		else
 			tell_back(j, i);
+	}
+	event_post(&j->shm->written);
 }
 
 /* The only one that writes in the directory: a journal may outlive its manager. */

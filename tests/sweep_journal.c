@@ -1,6 +1,7 @@
 /* sweep_journal.c - tasks that a journal is to write, killed anywhere: it is told of each step that
  * was taken, and until it has written the end nothing of it goes. The journal itself is played by
  * the judge. */
+#include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -47,6 +48,65 @@ static void submit_of_a(void *image)
 	(void)image;
 	world_play(&world.a);
 	submit_kept(&world.a, (plm_arg[]){ PLM_FUTURE(object), PLM_FUTURE(task) }, 2, 3, refs);
+}
+
+/* ---- a client that waits until its task is on the disk ---- */
+
+static bool asked;
+
+static void setup_sync(void *image)
+{
+	boot(image);
+	struct control *c = world.tables.control;
+	c->cores = 0;
+	c->journal.durability = DURABILITY_SYNC;
+	sh_store(&world.tables.recorded[0], ~(uint64_t)0); /* of former lives of the records */
+}
+
+static void must_be_asked(struct journal_shm *j)
+{
+	SWEEP_REQUIRE(sh_load(&j->hurry) == 1);
+	asked = true;
+}
+
+static void journal_writes(void)
+{
+	struct tables *t = &world.tables;
+	must_be_asked(&t->control->journal);
+	for (uint32_t i = 0; i < pool_fresh(&t->pool); i++)
+		if (journal_wants(t, record_at(t, i)))
+			journal_record(t, i);
+	event_post(&t->control->journal.written);
+}
+
+static void journal_fails(void)
+{
+	struct journal_shm *j = &world.tables.control->journal;
+	must_be_asked(j);
+	sh_store(&j->trouble, ENOSPC);
+	sh_add(&j->failures, 1);
+	event_post(&j->written);
+}
+
+static void submit_durable(void *image)
+{
+	plm_ref ref;
+	(void)image;
+	world_play(&world.a);
+	world_meanwhile("sh_futex_wait", "futex wait", journal_writes);
+	submit_kept(&world.a, &PLM_BYTES("x", 1), 1, 1, &ref);
+	SWEEP_REQUIRE(asked && journal_recorded(&world.tables, ref_index(ref.id)));
+}
+
+static void submit_in_vain(void *image)
+{
+	plm_ref ref;
+	(void)image;
+	plm_task t = { .function = "probe.noop", .flags = PLM_KEEP };
+	world_play(&world.a);
+	world_meanwhile("sh_futex_wait", "futex wait", journal_fails);
+	SWEEP_REQUIRE(plm_submit(&world.a, &t, &ref) == -ENOSPC);
+	SWEEP_REQUIRE(asked && world_state_of(ref) == RECORD_CANCELLED);
 }
 
 /* ---- a worker runs it ---- */
@@ -160,6 +220,10 @@ static const char *judge_scheduler(void *image)
 
 static const struct sweep_op ops[] = {
     LONG("submit, kept, for a journal", setup_object, submit_of_a, recover_client, judge_client),
+    LONG("submit, and wait for the disk", setup_sync, submit_durable, recover_client,
+	judge_client),
+    LONG("submit, while the disk is full", setup_sync, submit_in_vain, recover_client,
+	judge_client),
     LONG("run of a task that is kept", setup_submitted, run_task, recover_worker, judge_worker),
     LONG("freeing of what is written", setup_written, schedule, recover_scheduler,
 	judge_scheduler),

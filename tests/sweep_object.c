@@ -91,6 +91,31 @@ static const char *judge_sealed(void *image)
 	return world_judge(WORLD_A, sealed_or_known_to_be_lost);
 }
 
+/* ---- A creates, fills and seals at once; or thinks better of it ---- */
+
+static void create_and_seal(void *image)
+{
+	enum { SMALL_BYTES = 10 };
+	plm_ref ref;
+	void *data;
+	(void)image;
+	world_play(&world.a);
+	SWEEP_REQUIRE(plm_create(&world.a, SMALL_BYTES, &data, &ref) == 0);
+	memcpy(data, large, SMALL_BYTES);
+	SWEEP_REQUIRE(plm_seal(&world.a, ref) == 0);
+	SWEEP_REQUIRE(world_state_of(ref) == RECORD_DONE);
+}
+
+static void create_and_drop(void *image)
+{
+	plm_ref ref;
+	void *data;
+	(void)image;
+	world_play(&world.a);
+	SWEEP_REQUIRE(plm_create(&world.a, LARGE_BYTES, &data, &ref) == 0);
+	plm_drop(&world.a, ref);
+}
+
 /* ---- A lets go of what B holds too: it stays, whatever happens to A ---- */
 
 static void setup_shared(void *image)
@@ -148,12 +173,27 @@ static const char *judge_hints(void *image)
 	return world_judge(SLOT_SCHEDULER, only_shared_stays);
 }
 
+/* ---- a record that says its value lies where no store is: it can be freed all the same ---- */
+
+static void setup_damaged(void *image)
+{
+	enum { NOWHERE = 0x7ffffff0 };
+	setup_shared(image);
+	world_settle();
+	object = world_put(&world.a, "d", 1);
+	sh_store(&record_at(&world.tables, ref_index(object.id))->value, NOWHERE);
+	plm_drop_many(&world.a, (plm_ref[]){ object, shared_object }, 2);
+}
+
 static const struct sweep_op ops[] = {
     OP("put, in the record", boot, put_inline, recover, judge_gone),
     OP("put, a cell of a slab", boot, put_cell, recover, judge_gone),
     OP("seal what a task waits for", setup_created, seal, recover, judge_sealed),
     OP("read and drop what another holds", setup_shared, read_and_drop, recover, judge_shared),
     LONG("put, pages", boot, put_pages, recover, judge_gone),
+    LONG("create, fill and seal", boot, create_and_seal, recover, judge_gone),
+    LONG("create, and drop", boot, create_and_drop, recover, judge_gone),
+    LONG("freeing of a damaged record", setup_damaged, schedule, recover_scheduler, judge_hints),
     LONG("drop, unsealed, what a task waits for", setup_created, drop_unsealed, recover,
 	judge_sealed),
     LONG("keeping, dropping and forgetting", setup_hints, schedule, recover_scheduler, judge_hints),

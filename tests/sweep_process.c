@@ -2,18 +2,24 @@
  * nothing of its holder is left. */
 #include <string.h>
 
+#include "tables/plan.h"
 #include "tests/world.h"
 
-enum { LARGE_BYTES = 100 };
+enum { LARGE_BYTES = 100, FAR = PROCESSES_STEP };
 
 static char large[LARGE_BYTES];
 static struct plm joining;
 static plm_ref of_b, run_by_worker;
 
-static void boot(void)
+static void boot_for(uint32_t processes)
 {
 	memset(large, 'P', sizeof large);
-	world_boot();
+	world_boot_for(processes);
+}
+
+static void boot(void)
+{
+	boot_for(PROCESSES_STEP);
 }
 
 /* ---- join ---- */
@@ -75,6 +81,22 @@ static void leave(void *image)
 	handle_close(&world.a);
 }
 
+/* All it held is dropped: its end needs no scan. */
+static void setup_empty(void *image)
+{
+	(void)image;
+	boot();
+	of_b = world_put(&world.b, large, sizeof large);
+	plm_drop(&world.a, world_put(&world.a, large, sizeof large));
+	world_settle();
+}
+
+static void leave_clean(void *image)
+{
+	leave(image);
+	SWEEP_REQUIRE(!sh_load(&world.a.me->unclean));
+}
+
 static const char *b_keeps_its_own(void)
 {
 	return world_yields(of_b, large, sizeof large) ? NULL : "a value of the living is gone";
@@ -90,6 +112,51 @@ static const char *judge_leaving(void *image)
 {
 	(void)image;
 	return world_judge(WORLD_A, b_keeps_its_own);
+}
+
+/* ---- a slot whose bit of a hold is in no record itself ---- */
+
+static void setup_far(void *image)
+{
+	(void)image;
+	boot_for(2 * PROCESSES_STEP);
+	of_b = world_put(&world.b, large, sizeof large);
+	joining = (struct plm){ .socket = -1 };
+	tables_share(&world.tables, &joining.tables);
+	SWEEP_REQUIRE(process_claim(&world.tables.process[FAR], KIND_CLIENT, 0, "far"));
+	SWEEP_REQUIRE(handle_open(&joining, FAR) == 0);
+	world_settle();
+}
+
+static size_t far_regions(struct sweep_region *ret)
+{
+	size_t n = world_regions(ret), bytes = plan_ring_bytes();
+	ret[n] = (struct sweep_region){ world.tables.rings + FAR * bytes, bytes };
+	return n + 1;
+}
+
+/* One is dropped, one is still held when it goes. */
+static void put_from_afar(void *image)
+{
+	(void)image;
+	world_play(&joining);
+	plm_ref dropped = world_put(&joining, large, sizeof large);
+	SWEEP_REQUIRE(hold_any(&world.tables, ref_index(dropped.id)));
+	world_put(&joining, large, 1);
+	plm_drop(&joining, dropped);
+	handle_close(&joining);
+}
+
+static void recover_far(void *image)
+{
+	(void)image;
+	world_recover(FAR);
+}
+
+static const char *judge_far(void *image)
+{
+	(void)image;
+	return world_judge(FAR, b_keeps_its_own);
 }
 
 /* ---- bury: the scheduler dies while it cleans up ---- */
@@ -145,6 +212,10 @@ static const char *judge_buried_worker(void *image)
 }
 
 static const struct sweep_op ops[] = {
+	{ .name = "put and leave, a slot beyond the 64th", .regions = far_regions,
+	  .setup = setup_far, .operate = put_from_afar, .recover = recover_far,
+	  .judge = judge_far, .steps_only = true },
+	LONG("leave, with nothing", setup_empty, leave_clean, recover_leaving, judge_leaving),
 	OP("leave", setup_leaving, leave, recover_leaving, judge_leaving),
 	LONG("bury a client", setup_dead_client, bury, recover_scheduler, judge_buried_client),
 	LONG("bury a worker", setup_dead_worker, bury, recover_scheduler, judge_buried_worker),

@@ -12,8 +12,7 @@ enum { STEPS_MAX = 10000, IMAGE_STORE_BYTES = 1 << 17 };
 
 struct world world;
 
-static const struct limits limits = { .processes = 64, .workers = 1, .records = 64, .nodes = 1,
-	.store_bytes = 1 << 20 };
+static struct limits limits = { .workers = 1, .records = 64, .nodes = 1, .store_bytes = 1 << 20 };
 
 /* ---- boot ---- */
 
@@ -77,7 +76,13 @@ static void open_scheduler(void)
 
 void world_boot(void)
 {
+	world_boot_for(PROCESSES_STEP);
+}
+
+void world_boot_for(uint32_t processes)
+{
 	char name[RUNTIME_NAME_BYTES];
+	limits.processes = processes;
 	tables_detach(&world.tables);
 	snprintf(name, sizeof name, "sweep-%d", (int)getpid());
 	if (tables_create(name, &limits, &world.tables) < 0)
@@ -125,6 +130,48 @@ void world_play(struct plm *rt)
 {
 	*rt->alive = 1;
 }
+
+/* ---- others, who act in the middle of an operation ---- */
+
+#ifdef PLM_STEPS
+
+static struct {
+	const char *function, *what;
+	void (*act)(void);
+	bool (*hook)(const struct step *step, const void *at, size_t bytes);
+} others;
+
+/* They are not the victim: none of their steps is one to die at. */
+static bool others_come(const struct step *step, const void *at, size_t bytes)
+{
+	bool left_out = others.hook && others.hook(step, at, bytes);
+	if (strcmp(step->function, others.function) != 0 || strcmp(step->what, others.what) != 0)
+		return left_out;
+	step_hook = NULL;
+	others.act();
+	step_hook = others_come;
+	return left_out;
+}
+
+void world_meanwhile(const char *function, const char *what, void (*act)(void))
+{
+	others.function = function;
+	others.what = what;
+	others.act = act;
+	others.hook = step_hook;
+	step_hook = others_come;
+}
+
+#else
+
+void world_meanwhile(const char *function, const char *what, void (*act)(void))
+{
+	(void)function;
+	(void)what;
+	(void)act; /* whoever calls this is steps_only */
+}
+
+#endif
 
 /* ---- roles, one step at a time ---- */
 

@@ -33,6 +33,7 @@ extern struct world world;
 	  .recover = mend, .judge = verdict, .steps_only = true }
 
 void world_boot(void);
+void world_boot_for(uint32_t processes); /* with so many slots: PROCESSES_STEP, or twice that */
 size_t world_regions(struct sweep_region *ret); /* what a sweep saves and restores */
 
 void world_learn(void); /* as the loader does: what functions there are */
@@ -48,6 +49,10 @@ void world_hush(void);  /* what roles log is no news here */
 
 /* In a forked process: this role is now played here. */
 void world_play(struct plm *rt);
+
+/* In a victim, of a steps_only operation: whenever it comes to that step (steps.h), others act
+ * before it is taken. What they change in memory of their own dies with the victim. */
+void world_meanwhile(const char *function, const char *what, void (*act)(void));
 
 void world_settle(void); /* the scheduler, until it has nothing to do */
 void world_work(void);   /* and the worker, until nothing is left to run */
