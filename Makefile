@@ -197,7 +197,7 @@ model:
 # The explorer is the whole runtime in one program; what it would ask of the kernel, and what leaves
 # the world of a schedule, is answered by explore/kernel.c (--wrap). Names are found without liburcu
 # (explore/names.c).
-EXPLORE := $(call objects,$(call sources,explore) tests/mutate.c) \
+EXPLORE := $(call objects,$(call sources,explore) tests/mutate.c tests/seen.c) \
 	$(filter-out $(B)/lifecycle/main.o,$(MANAGER)) $(JOURNAL) $(ROLES) \
 	$(filter-out $(B)/client/names.o,$(CLIENT)) $(MACHINE) $(CORE)
 INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity getrandom malloc \

@@ -26,6 +26,7 @@ enum {
 	POINTS_MAX = 1 << 20,
 	STATES_MAX = 1 << 14,
 	FAILURES_SHOWN = 5,
+	NOTHING_SWEPT = 3, /* exit code */
 };
 
 struct sweep {
@@ -164,9 +165,8 @@ static unsigned steps_left;
 
 static bool come_to(const struct step *step, const void *at, size_t bytes)
 {
-	mutate_arrive();
 	if (steps_left-- == 0) {
-		seen_here(step, recovering);
+		seen_here(step, recovering ? SEEN_KILLED_IN_RECOVERY : SEEN_KILLED);
 		kill(getpid(), SIGKILL);
 		for (;;)
 			pause();
@@ -180,7 +180,6 @@ static void act_until(void (*act)(void *image), unsigned k)
 	recovering = act == sweep.op->recover;
 	step_hook = come_to;
 	act(sweep.image);
-	mutate_end();
 	step_hook = NULL;
 }
 
@@ -228,18 +227,78 @@ static void sweep_recovery(void)
 	image_restore(sweep.crash);
 }
 
-static void sweep_points(void)
+/* False when the operation got to its end. */
+static bool sweep_point(unsigned k)
 {
 	pid_t victim;
-	bool killed = true;
-	for (unsigned k = 0; killed && k < POINTS_MAX && !is_noticed(); k++) {
-		image_restore(sweep.start);
-		killed = kill_at_step(sweep.op->operate, k, "killed", &victim);
-		sweep.points++;
-		if (note_state(victim) && (!mutate_wanted() || mutate_is_late()))
-			sweep_recovery();
+	image_restore(sweep.start);
+	bool killed = kill_at_step(sweep.op->operate, k, "killed", &victim);
+	sweep.points++;
+	bool is_new = note_state(victim);
+	if (is_new && (!mutate_wanted() || getenv("PLM_MUTATE_DEEP")))
+		sweep_recovery();
+	if (is_new || !mutate_wanted())
 		survive(killed ? "killed" : "finished", k);
+	return killed;
+}
+
+/* ---- a broken rule ---- */
+
+static void record_moves(void (*act)(void *image), const unsigned char *image)
+{
+	image_restore(image);
+	pid_t child = start_child();
+	if (child == 0) {
+		alarm(DEADLINE_S);
+		mutate_record();
+		act_until(act, NEVER);
+		mutate_recorded();
+		_exit(0);
 	}
+	wait_for(child);
+}
+
+/* A death where a step that is in the wrong place has been done too early, or not yet. */
+static void sweep_moves(void (*act)(void *image), const unsigned char *image, const char *how)
+{
+	pid_t victim;
+	record_moves(act, image);
+	for (unsigned i = 0; i < mutate_moves() * MUTATE_PLACES && !is_noticed(); i++) {
+		unsigned move = i / MUTATE_PLACES, places = i % MUTATE_PLACES + 1;
+		image_restore(image);
+		kill_at_step(act, mutate_death(move, places), how, &victim);
+		sweep.points++;
+		if (mutate_move(move, places) && note_state(victim))
+			survive(how, mutate_death(move, places));
+	}
+}
+
+static void sweep_order(void)
+{
+	pid_t victim;
+	sweep_moves(sweep.op->operate, sweep.start, "killed");
+	if (!getenv("PLM_MUTATE_DEEP"))
+		return;
+	for (unsigned k = 0; !is_noticed(); k++) {
+		image_restore(sweep.start);
+		if (!kill_at_step(sweep.op->operate, k, "killed", &victim))
+			break;
+		image_save(sweep.crash);
+		sweep_moves(sweep.op->recover, sweep.crash, "recovery killed");
+	}
+}
+
+static void sweep_points(void)
+{
+	if (mutate_is_order()) {
+		sweep_order();
+		return;
+	}
+	if (mutate_wanted())
+		sweep_point(NEVER); /* most are noticed there */
+	for (unsigned k = 0; k < POINTS_MAX && !is_noticed(); k++)
+		if (!sweep_point(k))
+			break;
 	seen_write(sweep.op->name);
 }
 
@@ -427,17 +486,43 @@ static bool is_asked_for(const struct sweep_op *op)
 	return (SWEEPS_STEPS || !op->steps_only) && (!only || strcmp(only, op->name) == 0);
 }
 
+static void open_notes(void)
+{
+#ifdef PLM_STEPS
+	if (mutate_wanted())
+		mutate_open();
+	else if (!getenv("PLM_SWEEP_ONLY"))
+		seen_open();
+#endif
+}
+
+/* What nobody comes to cannot be noticed. */
+static void check_asked(unsigned operations)
+{
+	if (operations == 0) {
+		fprintf(stderr, "sweep: no operation \"%s\"\n", getenv("PLM_SWEEP_ONLY"));
+		exit(NOTHING_SWEPT);
+	}
+#ifdef PLM_STEPS
+	if (mutate_wanted() && !mutate_was_met()) {
+		fprintf(stderr, "sweep: nobody comes to \"%s\"\n", getenv("PLM_MUTATE"));
+		exit(NOTHING_SWEPT);
+	}
+#endif
+}
+
 int sweep_run(const struct sweep_op *ops, size_t n)
 {
+	unsigned operations = 0;
 	start_anew();
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	sweep.reason = share(REASON_BYTES);
-#ifdef PLM_STEPS
-	if (!mutate_wanted() && !getenv("PLM_SWEEP_ONLY"))
-		seen_open();
-#endif
+	open_notes();
 	for (size_t i = 0; i < n; i++)
-		if (is_asked_for(&ops[i]))
+		if (is_asked_for(&ops[i])) {
 			sweep_one(&ops[i]);
+			operations++;
+		}
+	check_asked(operations);
 	return (int)sweep.failures;
 }
