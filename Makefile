@@ -5,6 +5,8 @@
 ## make check          install what is missing, build, run all tests, layers and tidy (5 min)
 ## make crash          kill every operation at every step and judge what is left (15 min)
 ## make crash-report   what it counted, into docs/reliability.md
+## make kills          is there a step that no sweep of the last make crash has killed at?
+## make mutants        each rule of tests/mutants is broken, and must be noticed (1 min)
 ## make faults         each system call fails at its n-th use (FAULT_SECONDS=N: a part of it)
 ## make explore        the runtime in one process, under SEEDS=15000 schedules a scenario (1 min)
 ## make model          three protocols in all their interleavings, with deaths (1 min)
@@ -171,7 +173,7 @@ fuzz-programs: $(TARGETS)
 $(TARGETS): %: %.o $(FUZZ_LIB) $(CLI_LIB) $(TEST_LIB) $(ROLES) $(CLIENT) $(MACHINE) $(CORE)
 	$(LINK) $(EXPORT) -Wl,--wrap=exit -ljansson -lcheck -lsubunit -lrt -lm
 
-.PHONY: check crash crash-report faults model explore asan tsan fuzz
+.PHONY: check crash crash-report kills mutants faults model explore asan tsan fuzz
 check: deps
 	$(AGAIN) test-programs fuzz-programs
 	$(Q)$(RUN) $(B)/logs $(TESTS) $(TARGETS) tools/layers.sh tools/tidy.sh
@@ -181,6 +183,18 @@ crash: deps
 	$(AGAIN) VARIANT=release sweep-programs
 	$(Q)$(RUN) --show build/logs/crash $(SWEEPS:build/$(VARIANT)/%=build/steps/%) \
 	    $(SWEEPS:build/$(VARIANT)/%=build/release/%)
+
+kills:
+	$(Q)python3 tools/steps.py kills
+
+# MUTANTS=search: all there are, not those of the list alone; it wants what make crash has left.
+MUTANTS ?= mutants
+EXPLORER = build/explore/explore/explore
+mutants: deps
+	$(AGAIN) VARIANT=steps sweep-programs
+	$(AGAIN) VARIANT=explore $(EXPLORER)
+	$(Q)$(if $(filter search,$(MUTANTS)),$(EXPLORER) --reached --seeds 300)
+	$(Q)python3 tools/steps.py $(MUTANTS)
 
 crash-report:
 	$(Q)python3 tools/crash_report.py

@@ -44,6 +44,7 @@ struct sweep {
 	unsigned double_points;
 	unsigned failures;
 	unsigned shown; /* of this operation */
+	bool finished;
 };
 
 enum { REASON_BYTES = 4096 };
@@ -60,6 +61,11 @@ _Noreturn void sweep_fail(const char *reason)
 {
 	snprintf(sweep.reason, REASON_BYTES, "%s", reason);
 	_exit(1);
+}
+
+bool sweep_finished(void)
+{
+	return sweep.finished;
 }
 
 static void *share(size_t bytes)
@@ -234,6 +240,7 @@ static bool sweep_point(unsigned k)
 	image_restore(sweep.start);
 	bool killed = kill_at_step(sweep.op->operate, k, "killed", &victim);
 	sweep.points++;
+	sweep.finished = !killed;
 	bool is_new = note_state(victim);
 	if (is_new && (!mutate_wanted() || getenv("PLM_MUTATE_DEEP")))
 		sweep_recovery();
@@ -455,6 +462,7 @@ static void sweep_one(const struct sweep_op *op)
 	uint64_t began = clock_ns();
 	unsigned failures = sweep.failures;
 	sweep.op = op;
+	sweep.finished = false;
 	sweep.n_states = sweep.points = sweep.double_points = sweep.shown = 0;
 	begin_image(op);
 	sweep_points();

@@ -145,12 +145,33 @@ static const char *judge_dead_borrower(void *image)
 					: tables_check(&world.tables);
 }
 
+static const char *judge_lent(void *image)
+{
+	if (lent_limit(sh_load(&borrower()->lent)) == 0)
+		return "a slot is kept for a command, and not lent to it";
+	return judge(image);
+}
+
+static const char *judge_out(void *image)
+{
+	if (sweep_finished() && lent_out(sh_load(&borrower()->lent)) == 0)
+		return "a slot was given to the command, and is not counted as out";
+	return judge_dead_borrower(image);
+}
+
+static const char *judge_closed(void *image)
+{
+	if (sweep_finished() && lent_open(sh_load(&borrower()->lent)))
+		return "the command's turn is over, and still open";
+	return judge_dead_borrower(image);
+}
+
 static const struct sweep_op ops[] = {
     LONG("keeping a slot for a borrower", setup_wanting, schedule, recover_scheduler, judge),
-    LONG("lending it", setup_kept, schedule, recover_scheduler, judge),
+    LONG("lending it", setup_kept, schedule, recover_scheduler, judge_lent),
     LONG("asking it back", setup_asked, schedule, recover_scheduler, judge),
-    LONG("counting it as out", setup_lent, hand_out, recover_worker, judge_dead_borrower),
-    LONG("the end of the command", setup_out, close_turn, recover_worker, judge_dead_borrower),
+    LONG("counting it as out", setup_lent, hand_out, recover_worker, judge_out),
+    LONG("the end of the command", setup_out, close_turn, recover_worker, judge_closed),
 };
 
 int main(void)
