@@ -128,8 +128,9 @@ static void recover_scheduler(void *image)
 /* A slot that is free is given to the next who comes, before a scheduler has seen it. */
 static void recover_and_let_in(void *image)
 {
-	if (process_state(sh_load(&world.tables.process[WORLD_A].state)) == PROCESS_FREE)
-		SWEEP_REQUIRE(process_claim(&world.tables.process[WORLD_A], KIND_CLIENT, 0, "next"));
+	struct process *p = &world.tables.process[WORLD_A];
+	if (process_state(sh_load(&p->state)) == PROCESS_FREE)
+		SWEEP_REQUIRE(process_claim(p, KIND_CLIENT, 0, "next"));
 	recover_scheduler(image);
 }
 

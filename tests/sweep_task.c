@@ -213,19 +213,16 @@ static const char *judge_noop(void *image)
 	(void)image;
 	return judge_run(noop_is_done);
 }
-
 static const char *judge_echo(void *image)
 {
 	(void)image;
 	return judge_run(echo_is_done);
 }
-
 static const char *judge_once(void *image)
 {
 	(void)image;
 	return judge_run(echo_or_death);
 }
-
 static const char *judge_failing(void *image)
 {
 	(void)image;
@@ -346,9 +343,8 @@ static void submit_with_terms(const plm_terms *terms, unsigned retries)
 	after = world_submit(&world.b, "probe.echo", &PLM_FUTURE(task), 1, 1, 0, 0);
 }
 
-/* Long enough that nothing of the setup comes after it: the operation would have nothing to do. */
+/* The setup is done before it has passed: else the operation would have nothing to do. */
 enum { LIMIT_MS = 100 };
-
 static void wait_ms(uint64_t ms)
 {
 	uint64_t end = clock_ns() + ms * NS_PER_MS;

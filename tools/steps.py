@@ -5,7 +5,8 @@
     steps.py mutants   is each broken rule of tests/mutants noticed by whom it names? (a minute)
     steps.py search    is any step at all missed when it is left out, or done in the wrong order?
                        (15 minutes) --only TEXT: those whose names have it; --how HOW; --seconds N:
-                       so many of them, by chance; --deep: with double faults (hours)
+                       so many of them, by chance; --deep: with double faults (hours); --known:
+                       are those of tests/steps.known harmless, all of them?
 
 What can be broken, and how: tests/mutate.h. The first and the last read what the sweeps of the
 steps build left beside them, PROGRAM.steps (tests/seen.h), and what the explorer did (--reached). A
@@ -258,7 +259,7 @@ def judge(mutant, who, known):
 def search(asked):
     seen, known = Seen(), read_known()
     seen.read_explorer()
-    chosen = list(mutants_of(seen, asked))
+    chosen = [m for m in mutants_of(seen, asked) if asked.known or not excused(known, *m)]
     if asked.seconds:
         random.shuffle(chosen)
     deadline = time.monotonic() + (asked.seconds or 1e9)
@@ -286,6 +287,7 @@ def main():
     command.add_argument("--only")
     command.add_argument("--how", choices=HOWS)
     command.add_argument("--deep", action="store_true")
+    command.add_argument("--known", action="store_true")
     command.set_defaults(act=search, wants=EXPLORER + ".steps")
     asked = parser.parse_args()
     if not glob.glob(asked.wants):
