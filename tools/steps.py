@@ -240,7 +240,7 @@ def mutants_of(seen, asked):
 
 
 def judge(mutant, who, known):
-    """True if that is as it should be."""
+    """Says so; true if that is as it should be."""
     harmless = excused(known, mutant.how, mutant.step)
     exact = harmless and harmless["what"] == mutant.how and harmless["pattern"][-1] != "*"
     right = True
@@ -266,13 +266,14 @@ def search(asked):
     passed = failed = 0
 
     def one(mutant):
-        if time.monotonic() > deadline:
-            return None
-        return judge(mutant, notice(mutant, seen, asked.deep), known)
+        late = time.monotonic() > deadline
+        return mutant, None if late else notice(mutant, seen, asked.deep), late
 
-    for right in in_two(one, chosen):
-        passed += right is True
-        failed += right is False
+    for mutant, who, late in in_two(one, chosen):
+        if not late:
+            right = judge(mutant, who, known)
+            passed += right
+            failed += not right
     print(f"{passed + failed} of {len(chosen)} mutants")
     return close(passed, failed)
 
