@@ -33,7 +33,7 @@ bool mutate_step(const struct step *step, const void *at, size_t bytes); /* to b
 void mutate_record(void);
 void mutate_recorded(void);
 unsigned mutate_moves(void);
-enum { MUTATE_PLACES = 32 }; /* as many later, or earlier, and all fewer */
+enum { MUTATE_PLACES = 128 }; /* as many later, or earlier, and all fewer */
 unsigned mutate_death(unsigned move, unsigned places); /* the step a victim is to die at */
 bool mutate_move(unsigned move, unsigned places);      /* then; false: that changes nothing */
 #endif
