@@ -5,6 +5,8 @@
 ## make check          install what is missing, build, run all tests, layers, tidy, bare (5 min)
 ## make crash          kill every operation at every step and judge what is left (15 min)
 ## make crash-report   what it counted, into docs/reliability.md
+## make kills          is there a step that no sweep of the last make crash has killed at?
+## make mutants        each rule of tests/mutants is broken, and must be noticed (1 min)
 ## make faults         each system call fails at its n-th use (FAULT_SECONDS=N: a part of it)
 ## make explore        the runtime in one process, under SEEDS=15000 schedules a scenario (1 min)
 ## make model          three protocols in all their interleavings, with deaths (1 min)
@@ -188,7 +190,8 @@ $(TARGETS): %: %.o $(FUZZ_LIB) $(CLI_LIB) $(JOURNAL) $(TEST_LIB) $(ROLES) $(CLIE
 	$(CORE)
 	$(LINK) $(EXPORT) -Wl,--wrap=exit -lsqlite3 -ljansson -lcheck -lsubunit -lrt -lm
 
-.PHONY: check crash crash-report faults model explore nightly asan tsan fuzz fuzz-ready soak
+.PHONY: check crash crash-report kills mutants faults model explore nightly asan tsan fuzz \
+	fuzz-ready soak
 check: deps
 	$(AGAIN) test-programs fuzz-programs
 	$(Q)$(BARE) $(RUN) $(B)/logs $(TESTS) $(TARGETS) tools/layers.sh tools/tidy.sh \
@@ -199,6 +202,18 @@ crash: deps
 	$(AGAIN) VARIANT=release sweep-programs
 	$(Q)$(RUN) --show build/logs/crash $(SWEEPS:build/$(VARIANT)/%=build/steps/%) \
 	    $(SWEEPS:build/$(VARIANT)/%=build/release/%)
+
+kills:
+	$(Q)python3 tools/steps.py kills
+
+# MUTANTS=search: all there are, not those of the list alone; it wants what make crash has left.
+MUTANTS ?= mutants
+EXPLORER = build/explore/explore/explore
+mutants: deps
+	$(AGAIN) VARIANT=steps sweep-programs
+	$(AGAIN) VARIANT=explore $(EXPLORER)
+	$(Q)$(if $(filter search,$(MUTANTS)),$(EXPLORER) --reached --seeds 300)
+	$(Q)python3 tools/steps.py $(MUTANTS)
 
 crash-report:
 	$(Q)python3 tools/crash_report.py
@@ -216,7 +231,7 @@ model:
 # The explorer is the whole runtime in one program; what it would ask of the kernel, and what leaves
 # the world of a schedule, is answered by explore/kernel.c (--wrap). Names are found without liburcu
 # (explore/names.c).
-EXPLORE := $(call objects,$(call sources,explore) tests/mutate.c) \
+EXPLORE := $(call objects,$(call sources,explore) tests/mutate.c tests/seen.c) \
 	$(filter-out $(B)/lifecycle/main.o,$(MANAGER)) $(JOURNAL) $(ROLES) \
 	$(filter-out $(B)/client/names.o,$(CLIENT)) $(MACHINE) $(CORE)
 INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity getrandom malloc \

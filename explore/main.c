@@ -9,8 +9,14 @@
 #include "base/clock.h"
 #include "explore/explore.h"
 #include "tests/mutate.h"
+#include "tests/seen.h"
 
-enum { SEEDS_DEFAULT = 10000, SEEN_SLOTS = 1 << 20, SHRINKS_MAX = 4000 };
+enum {
+	SEEDS_DEFAULT = 10000,
+	SEEN_SLOTS = 1 << 20,
+	SHRINKS_MAX = 4000,
+	STEP_NOT_MET = 3, /* exit code, as of the kill sweeps */
+};
 
 bool tracing, tracing_steps;
 
@@ -148,7 +154,10 @@ static bool explore(const struct scenario *scenario, struct tally *ret)
 			break;
 	}
 	ret->seconds = seconds_now() - began;
-	if (!sound)
+	if (!sound && mutate_wanted())
+		printf("FAILED %s, seed %llu: %s\n", scenario->name, (unsigned long long)seed,
+		    w.failure);
+	else if (!sound)
 		tell(seed);
 	return sound;
 }
@@ -168,6 +177,7 @@ static int explore_all(void)
 		    (unsigned long long)t.deaths, (unsigned long long)t.distinct, t.seconds,
 		    (double)t.schedules * 60 / (t.seconds > 0 ? t.seconds : 1));
 		fflush(stdout);
+		seen_write(scenarios[i].name);
 		passed += sound;
 		failed += !sound;
 	}
@@ -176,6 +186,10 @@ static int explore_all(void)
 		return 64;
 	}
 	printf("%d passed, %d failed\n", passed, failed);
+	if (mutate_wanted() && !mutate_was_met()) {
+		fprintf(stderr, "explore: nobody comes to \"%s\"\n", getenv("PLM_MUTATE"));
+		return STEP_NOT_MET;
+	}
 	return failed > 0;
 }
 
@@ -194,6 +208,7 @@ static const char help[] =
     "  --self-check     that each broken rule is found, and that a seed gives the same again\n"
     "  --trace          what the runtime logs, with the number of the step\n"
     "  --steps          that, and each step that writes\n"
+    "  --reached        which steps each scenario comes to, into explore.steps beside the program\n"
     "  --list           the scenarios\n";
 
 static int usage(const char *what, const char *value)
@@ -222,6 +237,8 @@ static bool take_mutation(const char *name)
 static bool come_to(const struct step *step, const void *at, size_t bytes)
 {
 	schedule_step(step ? step->what : NULL);
+	if (step)
+		seen_here(step, SEEN_REACHED);
 	return mutate_step(step, at, bytes);
 }
 
@@ -230,7 +247,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = { { "scenario", 1, 0, 's' }, { "seeds", 1, 0, 'n' },
 		{ "seed", 1, 0, 'o' }, { "mutate", 1, 0, 'm' }, { "trace", 0, 0, 't' },
 		{ "from", 1, 0, 'f' }, { "steps", 0, 0, 'S' },
-		{ "self-check", 0, 0, 'C' },
+		{ "self-check", 0, 0, 'C' }, { "reached", 0, 0, 'r' },
 		{ "list", 0, 0, 'l' }, { "help", 0, 0, 'h' }, { 0 } };
 	int c;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0)
@@ -246,12 +263,15 @@ int main(int argc, char **argv)
 			if (!take_mutation(optarg))
 				return usage("no such rule:", optarg);
 			break;
+		case 'r': seen_open(); break;
 		case 'l': return list();
 		case 'h': fputs(help, stdout); return 0;
 		default: return 64;
 		}
 	if (optind < argc)
 		return usage("what is", argv[optind]);
+	if (mutate_wanted())
+		mutate_open();
 	step_hook = come_to;
 	run_open();
 	return asked.selfcheck ? !selfcheck() : explore_all();

@@ -232,6 +232,17 @@ static void give_objects(struct plm *rt)
 	plm_drop(rt, copy);
 }
 
+/* The answer to the first time is none to the second. */
+static void hold_again(struct plm *rt, plm_ref ref)
+{
+	plm_view view;
+	if (plm_hold(rt, ref) < 0)
+		return; /* whoever else held it has let go */
+	MUST(plm_get(rt, ref, &view, PATIENCE_MS) == 0);
+	plm_release(rt, &view);
+	plm_drop(rt, ref);
+}
+
 static void take_objects(struct plm *rt)
 {
 	static unsigned char bytes[VALUE_BYTES];
@@ -245,6 +256,7 @@ static void take_objects(struct plm *rt)
 		MUST(view.len == length && memcmp(view.data, bytes, length) == 0);
 		plm_release(rt, &view);
 		plm_drop(rt, passed.ref[i]);
+		hold_again(rt, passed.ref[i]);
 	}
 }
 

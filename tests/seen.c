@@ -12,7 +12,6 @@
 /* The section of that name, by the linker: every step of this program. */
 extern const struct step __start_steps[], __stop_steps[];
 
-enum { KILLED = 1, KILLED_IN_RECOVERY = 2 };
 static unsigned char *seen; /* shared with the victims */
 static FILE *list;
 
@@ -41,22 +40,28 @@ void seen_open(void)
 		write_line("-", "there", &__start_steps[i]);
 }
 
-void seen_here(const struct step *step, bool in_recovery)
+void seen_here(const struct step *step, enum seen how)
 {
 	if (seen)
-		seen[step - __start_steps] |= in_recovery ? KILLED_IN_RECOVERY : KILLED;
+		seen[step - __start_steps] |= (unsigned char)how;
+}
+
+static void write_seen(const char *operation, const struct step *step, unsigned hows)
+{
+	if (hows & SEEN_KILLED)
+		write_line(operation, "killed", step);
+	if (hows & SEEN_KILLED_IN_RECOVERY)
+		write_line(operation, "recovery", step);
+	if (hows & SEEN_REACHED)
+		write_line(operation, "reached", step);
 }
 
 void seen_write(const char *operation)
 {
 	if (!seen)
 		return;
-	for (size_t i = 0; i < steps(); i++) {
-		if (seen[i] & KILLED)
-			write_line(operation, "killed", &__start_steps[i]);
-		if (seen[i] & KILLED_IN_RECOVERY)
-			write_line(operation, "recovery", &__start_steps[i]);
-	}
+	for (size_t i = 0; i < steps(); i++)
+		write_seen(operation, &__start_steps[i], seen[i]);
 	memset(seen, 0, steps());
 	fflush(list); /* victims that exit would write it again */
 }

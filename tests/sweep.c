@@ -27,6 +27,7 @@ enum {
 	ENDLESS_POINTS = 1000, /* steps; the longest operation has some hundreds */
 	STATES_MAX = 1 << 14,
 	FAILURES_SHOWN = 5,
+	NOTHING_SWEPT = 3, /* exit code */
 };
 
 struct sweep {
@@ -45,6 +46,7 @@ struct sweep {
 	unsigned double_points;
 	unsigned failures;
 	unsigned shown; /* of this operation */
+	bool finished;
 };
 
 enum { REASON_BYTES = 4096 };
@@ -63,6 +65,11 @@ _Noreturn void sweep_fail(const char *reason)
 	if (sweep.setting_up)
 		printf("    %s: %s\n", sweep.op->name, reason);
 	_exit(1);
+}
+
+bool sweep_finished(void)
+{
+	return sweep.finished;
 }
 
 static void *share(size_t bytes)
@@ -199,9 +206,8 @@ static void let_others_act(const struct step *step)
 static bool come_to(const struct step *step, const void *at, size_t bytes)
 {
 	let_others_act(step);
-	mutate_arrive();
 	if (steps_left-- == 0) {
-		seen_here(step, recovering);
+		seen_here(step, recovering ? SEEN_KILLED_IN_RECOVERY : SEEN_KILLED);
 		kill(getpid(), SIGKILL);
 		for (;;)
 			pause();
@@ -215,7 +221,6 @@ static void act_until(void (*act)(void *image), unsigned k)
 	recovering = act == sweep.op->recover;
 	step_hook = come_to;
 	act(sweep.image);
-	mutate_end();
 	step_hook = NULL;
 }
 
@@ -265,22 +270,81 @@ static void sweep_recovery(void)
 	image_restore(sweep.crash);
 }
 
-static void sweep_points(void)
+/* False when the operation got to its end. */
+static bool sweep_point(unsigned k)
 {
 	pid_t victim;
-	bool killed = true;
-	for (unsigned k = 0; killed && k < POINTS_MAX && !is_noticed(); k++) {
-		image_restore(sweep.start);
-		killed = kill_at_step(sweep.op->operate, k, "killed", &victim);
-		sweep.points++;
-		if (k == ENDLESS_POINTS) {
-			fail("killed", k, "the operation never ends");
-			break;
-		}
-		if (note_state(victim) && (!mutate_wanted() || mutate_is_late()))
-			sweep_recovery();
+	image_restore(sweep.start);
+	bool killed = kill_at_step(sweep.op->operate, k, "killed", &victim);
+	sweep.points++;
+	sweep.finished = !killed;
+	bool is_new = note_state(victim);
+	if (is_new && (!mutate_wanted() || getenv("PLM_MUTATE_DEEP")))
+		sweep_recovery();
+	if (is_new || !mutate_wanted())
 		survive(killed ? "killed" : "finished", k);
+	return killed;
+}
+
+/* ---- a broken rule ---- */
+
+static void record_moves(void (*act)(void *image), const unsigned char *image)
+{
+	image_restore(image);
+	pid_t child = start_child();
+	if (child == 0) {
+		alarm(DEADLINE_S);
+		mutate_record();
+		act_until(act, NEVER);
+		mutate_recorded();
+		_exit(0);
 	}
+	wait_for(child);
+}
+
+/* A death where a step that is in the wrong place has been done too early, or not yet. */
+static void sweep_moves(void (*act)(void *image), const unsigned char *image, const char *how)
+{
+	pid_t victim;
+	record_moves(act, image);
+	for (unsigned i = 0; i < mutate_moves() * MUTATE_PLACES && !is_noticed(); i++) {
+		unsigned move = i / MUTATE_PLACES, places = i % MUTATE_PLACES + 1;
+		image_restore(image);
+		kill_at_step(act, mutate_death(move, places), how, &victim);
+		sweep.points++;
+		if (mutate_move(move, places) && note_state(victim))
+			survive(how, mutate_death(move, places));
+	}
+}
+
+static void sweep_order(void)
+{
+	pid_t victim;
+	sweep_moves(sweep.op->operate, sweep.start, "killed");
+	if (!getenv("PLM_MUTATE_DEEP"))
+		return;
+	for (unsigned k = 0; !is_noticed(); k++) {
+		image_restore(sweep.start);
+		if (!kill_at_step(sweep.op->operate, k, "killed", &victim))
+			break;
+		image_save(sweep.crash);
+		sweep_moves(sweep.op->recover, sweep.crash, "recovery killed");
+	}
+}
+
+static void sweep_points(void)
+{
+	if (mutate_is_order()) {
+		sweep_order();
+		return;
+	}
+	if (mutate_wanted())
+		sweep_point(NEVER); /* most are noticed there */
+	unsigned k = 0;
+	while (k < ENDLESS_POINTS && !is_noticed() && sweep_point(k))
+		k++;
+	if (k == ENDLESS_POINTS)
+		fail("killed", k, "the operation never ends");
 	seen_write(sweep.op->name);
 }
 
@@ -446,6 +510,7 @@ static void sweep_one(const struct sweep_op *op)
 	uint64_t began = clock_ns();
 	unsigned failures = sweep.failures;
 	sweep.op = op;
+	sweep.finished = false;
 	sweep.n_states = sweep.points = sweep.double_points = sweep.shown = 0;
 	begin_image(op);
 	sweep_points();
@@ -477,17 +542,43 @@ static bool is_asked_for(const struct sweep_op *op)
 	return (SWEEPS_STEPS || !op->steps_only) && (!only || strcmp(only, op->name) == 0);
 }
 
+static void open_notes(void)
+{
+#ifdef PLM_STEPS
+	if (mutate_wanted())
+		mutate_open();
+	else if (!getenv("PLM_SWEEP_ONLY"))
+		seen_open();
+#endif
+}
+
+/* What nobody comes to cannot be noticed. */
+static void check_asked(unsigned operations)
+{
+	if (operations == 0) {
+		fprintf(stderr, "sweep: no operation \"%s\"\n", getenv("PLM_SWEEP_ONLY"));
+		exit(NOTHING_SWEPT);
+	}
+#ifdef PLM_STEPS
+	if (mutate_wanted() && !mutate_was_met()) {
+		fprintf(stderr, "sweep: nobody comes to \"%s\"\n", getenv("PLM_MUTATE"));
+		exit(NOTHING_SWEPT);
+	}
+#endif
+}
+
 int sweep_run(const struct sweep_op *ops, size_t n)
 {
+	unsigned operations = 0;
 	start_anew();
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	sweep.reason = share(REASON_BYTES);
-#ifdef PLM_STEPS
-	if (!mutate_wanted() && !getenv("PLM_SWEEP_ONLY"))
-		seen_open();
-#endif
+	open_notes();
 	for (size_t i = 0; i < n; i++)
-		if (is_asked_for(&ops[i]))
+		if (is_asked_for(&ops[i])) {
 			sweep_one(&ops[i]);
+			operations++;
+		}
+	check_asked(operations);
 	return (int)sweep.failures;
 }

@@ -51,6 +51,10 @@ struct sweep_op {
  * main(): it starts the program anew, without lazy binding and with fixed addresses. */
 int sweep_run(const struct sweep_op *ops, size_t n);
 
+/* For recover() and judge(): the victim died after operate() had returned, so that whoever asked
+ * for it knows that it is done: before is not good enough then. */
+bool sweep_finished(void);
+
 _Noreturn void sweep_fail(const char *reason);
 
 /* In operate(): when it first comes to this step, as shm/steps.h names it, act() happens before

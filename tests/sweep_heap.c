@@ -10,6 +10,7 @@ struct image {
 };
 
 static struct heap heap;
+static bool sorted; /* larger ids come later, so that the heap is one long list */
 
 static void refill(void *context, struct heap *into)
 {
@@ -19,17 +20,36 @@ static void refill(void *context, struct heap *into)
 			heap_push(into, id, 0, sh_load(&image->key[id]));
 }
 
-static void setup(void *memory)
+static uint64_t key_before(uint32_t id)
+{
+	if (id >= START)
+		return 0;
+	return 10 + (sorted ? START - id : id * 7 % START);
+}
+
+static void setup_any(void *memory)
 {
 	struct image *image = memory;
 	SWEEP_REQUIRE(heap_bytes(IDS) <= sizeof image->memory);
 	heap_create(image->memory, IDS);
 	heap_attach(&heap, image->memory, IDS, RANK_TASK_HEAP, refill, image);
 	for (uint32_t id = 0; id < START; id++)
-		sh_store(&image->key[id], 10 + id * 7 % START);
+		sh_store(&image->key[id], key_before(id));
 	SWEEP_REQUIRE(heap_lock(&heap) == 0);
 	heap_rebuild(&heap);
 	heap_unlock(&heap);
+}
+
+static void setup(void *memory)
+{
+	sorted = false;
+	setup_any(memory);
+}
+
+static void setup_sorted(void *memory)
+{
+	sorted = true;
+	setup_any(memory);
 }
 
 static void push(void *memory)
@@ -89,9 +109,8 @@ static bool truth_is_before_or_after(const struct image *image)
 {
 	uint32_t changed = 0;
 	for (uint32_t id = 0; id < IDS; id++) {
-		uint64_t before = id < START ? 10 + id * 7 % START : 0;
 		uint64_t key = sh_load(&image->key[id]);
-		if (key == before)
+		if (key == key_before(id))
 			continue;
 		changed++;
 		if (key != 0 && key != 100)
@@ -119,15 +138,21 @@ static const char *judge(void *memory)
 	return NULL;
 }
 
-#define OP(what, act) \
-	{ .name = what, .bytes = sizeof(struct image), .setup = setup, .operate = act, \
+#define OP(what, prepare, act) \
+	{ .name = what, .bytes = sizeof(struct image), .setup = prepare, .operate = act, \
 	  .recover = recover, .judge = judge }
 
 int main(void)
 {
 	static const struct sweep_op ops[] = {
-		OP("heap push", push), OP("heap pop", pop), OP("heap remove", take_out),
-		OP("heap update", update), OP("heap rebuild", rebuild),
+		OP("heap push", setup, push),
+		OP("heap pop", setup, pop),
+		OP("heap remove", setup, take_out),
+		OP("heap update", setup, update),
+		OP("heap rebuild", setup, rebuild),
+		OP("heap pop, in order", setup_sorted, pop),
+		OP("heap remove, in order", setup_sorted, take_out),
+		OP("heap update, in order", setup_sorted, update),
 	};
 	return sweep_run(ops, sizeof ops / sizeof ops[0]) ? 1 : 0;
 }

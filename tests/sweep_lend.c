@@ -209,6 +209,27 @@ static const char *judge_outer(void *image)
 	return world_judge(SLOT_SCHEDULER, NULL);
 }
 
+static const char *judge_lent(void *image)
+{
+	if (lent_limit(sh_load(&borrower()->lent)) == 0)
+		return "a slot is kept for a command, and not lent to it";
+	return judge(image);
+}
+
+static const char *judge_out(void *image)
+{
+	if (sweep_finished() && lent_out(sh_load(&borrower()->lent)) == 0)
+		return "a slot was given to the command, and is not counted as out";
+	return judge_dead_borrower(image);
+}
+
+static const char *judge_closed(void *image)
+{
+	if (sweep_finished() && lent_open(sh_load(&borrower()->lent)))
+		return "the command's turn is over, and still open";
+	return judge_dead_borrower(image);
+}
+
 static const struct sweep_op ops[] = {
     LONG("the beginning of a command", setup_begin, begin, recover_worker, judge_dead_borrower),
     LONG("lending to one that changes its mind", setup_kept, lend_to_undecided, recover_scheduler,
@@ -216,10 +237,10 @@ static const struct sweep_op ops[] = {
     LONG("tasks wait, and more workers could come", setup_outer, schedule, recover_scheduler,
 	judge_outer),
     LONG("keeping a slot for a borrower", setup_wanting, schedule, recover_scheduler, judge),
-    LONG("lending it", setup_kept, schedule, recover_scheduler, judge),
+    LONG("lending it", setup_kept, schedule, recover_scheduler, judge_lent),
     LONG("asking it back", setup_asked, schedule, recover_scheduler, judge),
-    LONG("counting it as out", setup_lent, hand_out, recover_worker, judge_dead_borrower),
-    LONG("the end of the command", setup_out, close_turn, recover_worker, judge_dead_borrower),
+    LONG("counting it as out", setup_lent, hand_out, recover_worker, judge_out),
+    LONG("the end of the command", setup_out, close_turn, recover_worker, judge_closed),
 };
 
 int main(void)

@@ -96,6 +96,8 @@ static const char *others_can_ask(void)
 static const char *judge_client(void *image)
 {
 	(void)image;
+	if (sweep_finished() && !terms_at(world.tables.terms, 1))
+		return "a task was accepted, and its terms are in no table";
 	return world_judge(WORLD_A, others_can_ask);
 }
 

@@ -7,7 +7,7 @@
 enum { LARGE_BYTES = 5000 };
 
 static char large[LARGE_BYTES];
-static plm_ref object, shared_object, waiting;
+static plm_ref object, shared_object, kept_object, waiting;
 
 static void boot(void *image)
 {
@@ -85,7 +85,7 @@ static const char *sealed_or_known_to_be_lost(void)
 							: "who waits for a lost object is not told";
 }
 
-static const char *judge_sealed(void *image)
+static const char *judge_dropped(void *image)
 {
 	(void)image;
 	return world_judge(WORLD_A, sealed_or_known_to_be_lost);
@@ -114,6 +114,13 @@ static void create_and_drop(void *image)
 	world_play(&world.a);
 	SWEEP_REQUIRE(plm_create(&world.a, LARGE_BYTES, &data, &ref) == 0);
 	plm_drop(&world.a, ref);
+}
+
+static const char *judge_sealed(void *image)
+{
+	if (sweep_finished() && world_state_of(object) != RECORD_DONE)
+		return "an object was sealed, and is not";
+	return judge_dropped(image);
 }
 
 /* ---- A lets go of what B holds too: it stays, whatever happens to A ---- */
@@ -155,6 +162,9 @@ static const char *judge_shared(void *image)
 static void setup_hints(void *image)
 {
 	setup_shared(image);
+	kept_object = world_put(&world.a, large, 200);
+	SWEEP_REQUIRE(plm_keep(&world.a, kept_object) == 0);
+	plm_drop(&world.a, kept_object);
 	SWEEP_REQUIRE(plm_keep(&world.a, shared_object) == 0);
 	plm_drop_many(&world.a, (plm_ref[]){ object, shared_object }, 2);
 	SWEEP_REQUIRE(plm_keep(&world.b, shared_object) == 0);
@@ -167,10 +177,17 @@ static void schedule(void *image)
 	scheduler_step(&world.scheduler);
 }
 
+static const char *kept_stays(void)
+{
+	if (world_state_of(kept_object) != RECORD_DONE)
+		return "an object that is kept is gone";
+	return only_shared_stays();
+}
+
 static const char *judge_hints(void *image)
 {
 	(void)image;
-	return world_judge(SLOT_SCHEDULER, only_shared_stays);
+	return world_judge(SLOT_SCHEDULER, kept_stays);
 }
 
 /* ---- a record that says its value lies where no store is: it can be freed all the same ---- */
@@ -195,7 +212,7 @@ static const struct sweep_op ops[] = {
     LONG("create, and drop", boot, create_and_drop, recover, judge_gone),
     LONG("freeing of a damaged record", setup_damaged, schedule, recover_scheduler, judge_hints),
     LONG("drop, unsealed, what a task waits for", setup_created, drop_unsealed, recover,
-	judge_sealed),
+	judge_dropped),
     LONG("keeping, dropping and forgetting", setup_hints, schedule, recover_scheduler, judge_hints),
 };
 

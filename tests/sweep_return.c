@@ -80,6 +80,8 @@ static void requeue(void *image)
 static const char *returned_or_dead(void)
 {
 	const char *why = echo_or_death();
+	if (sweep_finished() && !was_returned())
+		return "it was asked to go back, and did not";
 	if (!why && was_returned() != (world_state_of(task) == RECORD_DONE))
 		why = was_returned() ? "it was returned, and not run again"
 				     : "it was run again, and not returned";
@@ -130,7 +132,10 @@ static const char *never_half(void)
 
 static const char *judge_returned(void *image)
 {
+	uint64_t word = sh_load(&record_at(&world.tables, ref_index(task.id))->state);
 	(void)image;
+	if (sweep_finished() && word_attempt(word) != 1)
+		return "the attempt that was returned has no number";
 	return world_judge(WORLD_WORKER, never_half);
 }
 

@@ -84,6 +84,23 @@ static const char *judge_client(void *image)
 	return world_judge(WORLD_A, NULL);
 }
 
+/* Once it is accepted, it is the runtime's: it runs, though nobody holds it any more. */
+static const char *kept_has_run(void)
+{
+	const struct tables *t = &world.tables;
+	bool found = !sweep_finished();
+	for (uint32_t i = 0; i < pool_fresh(&t->pool) && !found; i++)
+		found = word_state(sh_load(&t->record[i].state)) == RECORD_DONE &&
+		    t->record[i].results == 3 && hold_test(t, i, SLOT_MANAGER);
+	return found ? NULL : "a task that was accepted, to be kept, is lost";
+}
+
+static const char *judge_kept(void *image)
+{
+	(void)image;
+	return world_judge(WORLD_A, kept_has_run);
+}
+
 /* ---- a worker runs B's task ---- */
 
 static void setup_noop(void *image)
@@ -183,25 +200,42 @@ static const char *failed_for_its_reason(void)
 	return world_failed(after, 7, "boom", task) ? NULL : "its dependent has another failure";
 }
 
+/* What a worker has done to its end is not done again. */
+static const char *judge_run(const char *(*outcome)(void))
+{
+	if (sweep_finished() && !state_settled(world_state_of(task)))
+		return "the worker was done with the task, and it is not settled";
+	return world_judge(WORLD_WORKER, outcome);
+}
+
 static const char *judge_noop(void *image)
 {
 	(void)image;
-	return world_judge(WORLD_WORKER, noop_is_done);
+	return judge_run(noop_is_done);
 }
 static const char *judge_echo(void *image)
 {
 	(void)image;
-	return world_judge(WORLD_WORKER, echo_is_done);
+	return judge_run(echo_is_done);
 }
 static const char *judge_once(void *image)
 {
 	(void)image;
-	return world_judge(WORLD_WORKER, echo_or_death);
+	return judge_run(echo_or_death);
 }
-
 static const char *judge_failing(void *image)
 {
 	(void)image;
+	return judge_run(failed_for_its_reason);
+}
+
+static const char *judge_retried(void *image)
+{
+	const struct record *r = record_at(&world.tables, ref_index(task.id));
+	uint64_t word = sh_load(&r->state);
+	(void)image;
+	if (sweep_finished() && (word_state(word) != RECORD_READY || word_attempt(word) != 1))
+		return "a try that failed was not counted";
 	return world_judge(WORLD_WORKER, failed_for_its_reason);
 }
 
@@ -309,6 +343,8 @@ static void submit_with_terms(const plm_terms *terms, unsigned retries)
 	after = world_submit(&world.b, "probe.echo", &PLM_FUTURE(task), 1, 1, 0, 0);
 }
 
+/* The setup is done before it has passed: else the operation would have nothing to do. */
+enum { LIMIT_MS = 100 };
 static void wait_ms(uint64_t ms)
 {
 	uint64_t end = clock_ns() + ms * NS_PER_MS;
@@ -318,16 +354,17 @@ static void wait_ms(uint64_t ms)
 
 static void setup_overdue_ready(void *image)
 {
-	static const plm_terms terms = { .queue_ms = 1 };
+	static const plm_terms terms = { .queue_ms = LIMIT_MS };
 	boot(image);
 	submit_with_terms(&terms, 0);
 	world_settle();
-	wait_ms(3);
+	SWEEP_REQUIRE(world_state_of(task) == RECORD_READY);
+	wait_ms(LIMIT_MS + 5);
 }
 
 static void setup_overdue_running(void *image)
 {
-	static const plm_terms terms = { .run_ms = 1 };
+	static const plm_terms terms = { .run_ms = LIMIT_MS };
 	boot(image);
 	submit_with_terms(&terms, 0);
 	world_settle();
@@ -335,19 +372,20 @@ static void setup_overdue_running(void *image)
 	record_at(&world.tables, ref_index(task.id))->start_ms =
 	    due_ms(&world.tables, record_at(&world.tables, ref_index(task.id)));
 	limits_look(&world.scheduler, ref_index(task.id));
-	wait_ms(3);
+	wait_ms(LIMIT_MS + 5);
 }
 
 /* It failed once, and its pause is over. */
 static void setup_resting(void *image)
 {
-	static const plm_terms terms = { .backoff_ms = 1 };
+	static const plm_terms terms = { .backoff_ms = LIMIT_MS };
 	boot(image);
 	submit_with_terms(&terms, 1);
 	world_settle();
 	SWEEP_REQUIRE(world_run_some() && world_state_of(task) == RECORD_READY);
 	world_settle();
-	wait_ms(5);
+	SWEEP_REQUIRE(world_state_of(task) == RECORD_READY);
+	wait_ms(2 * LIMIT_MS); /* some draw is added to it */
 }
 
 static const char *both_failed_in_time(void)
@@ -490,6 +528,8 @@ static void cancel(void *image)
 /* Cancelled or not, but one of the two, and whoever waits for it knows. */
 static const char *cancelled_or_done(void)
 {
+	if (sweep_finished() && world_state_of(last) != RECORD_CANCELLED)
+		return "the task was cancelled, and is not";
 	if (world_state_of(last) == RECORD_DONE)
 		return echo_is_done();
 	if (world_state_of(last) != RECORD_CANCELLED)
@@ -527,14 +567,14 @@ static const struct sweep_op ops[] = {
 	judge_client),
     LONG("submit, waiting for a future", setup_object, submit_future, recover_client, judge_client),
     LONG("submit, kept, three results", setup_object, submit_kept_with_parts, recover_client,
-	judge_client),
+	judge_kept),
     LONG("run of echo, may be run again", setup_echo, run_task, recover_worker, judge_echo),
     LONG("run of echo, once only", setup_echo_once, run_task, recover_worker, judge_once),
     LONG("a worker's round, with a successor", setup_successor, step_worker, recover_worker,
 	judge_echo),
     LONG("run of a failing task", setup_fail, run_task, recover_worker, judge_failing),
     LONG("run of a failing task, to be retried", setup_retry, run_task, recover_worker,
-	judge_failing),
+	judge_retried),
     LONG("scheduling of two submitted tasks", setup_submitted, schedule, recover_scheduler,
 	judge_submitted),
     LONG("scheduling of a done task's dependent", setup_settled, schedule, recover_scheduler,

@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
 """steps.py - what the kill sweeps know of the shared steps of the source.
 
-    steps.py kills            is there a sweep that kills at each?
-    steps.py mutants          does a test notice when one is left out, or done one step late?
-                              --seconds N: so many of them, by chance; --only TEXT: those that name it
+    steps.py kills     is there a sweep that kills at each?
+    steps.py mutants   is each broken rule of tests/mutants noticed by whom it names? (a minute)
+    steps.py search    is any step at all missed when it is left out, or done in the wrong order?
+                       (15 minutes) --only TEXT: those whose names have it; --how HOW; --seconds N:
+                       so many of them, by chance; --deep: with double faults (hours); --known:
+                       are those of tests/steps.known harmless, all of them?
 
-Both read what the sweeps of the steps build left beside them, PROGRAM.steps (tests/seen.h). A step
-that cannot be killed at, or whose loss does no harm, stands with its reason in tests/steps.known;
-one that stands there without need is a failure as well, so that the list tells the truth.
+What can be broken, and how: tests/mutate.h. The first and the last read what the sweeps of the
+steps build left beside them, PROGRAM.steps (tests/seen.h), and what the explorer did (--reached). A
+step that cannot be killed at, or whose loss does no harm, stands with its reason in
+tests/steps.known; one that stands there without need is a failure as well, so that the list tells
+the truth.
 """
 
 import argparse
@@ -20,11 +25,16 @@ import subprocess
 import sys
 import time
 
-STEPS = "build/steps/tests/sweep_*.steps"
+SWEEPS = "build/steps/tests"
+STEPS = SWEEPS + "/sweep_*.steps"
 EXPLORER = "build/explore/explore/explore"
-EXPLORER_SEEDS = 1500  # of each scenario, for a mutant no sweep has noticed
+EXPLORER_SEEDS = 1000  # of each scenario that comes to the step
 KNOWN = "tests/steps.known"
-SLOWEST_S = 120
+MUTANTS = "tests/mutants"
+SLOWEST_S = 300
+NOTICED, NOTHING_SWEPT = 1, 3  # exit codes
+OURS = ("tests/", "explore/", "bench/")
+HOWS = ("left out", "late", "early")
 
 Step = collections.namedtuple("Step", "function what")
 Mutant = collections.namedtuple("Mutant", "how step")
@@ -40,9 +50,18 @@ class Seen:
     def __init__(self):
         self.places = collections.defaultdict(set)  # step: the FILE:LINE it stands at
         self.killed = collections.defaultdict(dict)  # FILE:LINE: {(program, operation): how}
-        self.sweeps = collections.defaultdict(set)  # step: {(program, operation)}
+        self.sweeps = collections.defaultdict(set)  # step: {(program, operation, how)}
+        self.cost = collections.Counter()  # (program, operation): the steps it comes to
         for path in sorted(glob.glob(STEPS)):
             self.read(path)
+        self.scenarios = collections.defaultdict(set)  # step: {scenario}
+
+    def read_explorer(self):
+        with open(EXPLORER + ".steps", encoding="utf-8") as file:
+            for line in file:
+                operation, how, place, function, what = line.rstrip("\n").split("\t")
+                if how == "reached" and not place.startswith(OURS):
+                    self.scenarios[Step(function, what)].add(operation)
 
     def read(self, path):
         program = path[: -len(".steps")]
@@ -50,17 +69,18 @@ class Seen:
             for line in file:
                 operation, how, place, function, what = line.rstrip("\n").split("\t")
                 step = Step(function, what)
-                if place.startswith(("tests/", "explore/", "bench/")):
+                if place.startswith(OURS):
                     continue
                 self.places[step].add(place)
                 if how == "there":
                     continue
                 self.killed[place, step].setdefault((program, operation), how)
                 self.sweeps[step].add((program, operation, how))
+                self.cost[program, operation] += 1
 
 
 def read_known():
-    """[(what for: "kill", "left out" or "late"; pattern; reason; used)]"""
+    """[{what it is for, pattern, reason, used}]"""
     known = []
     with open(KNOWN, encoding="utf-8") as file:
         for line in file:
@@ -77,11 +97,12 @@ def matches(pattern, text):
 
 
 def excused(known, what, step):
+    also = ("order", "left out") if what in ("late", "early") else ()
     for entry in known:
-        if entry["what"] == what and matches(entry["pattern"], name(step)):
+        if (entry["what"] == what or entry["what"] in also) and matches(entry["pattern"], name(step)):
             entry["used"] = True
-            return True
-    return False
+            return entry
+    return None
 
 
 def close(passed, failed):
@@ -115,81 +136,144 @@ def kills(_):
 # ---- is a broken rule noticed? ----
 
 
-def run(argv, rule, only=None):
-    """True if it noticed."""
-    env = dict(os.environ, PLM_MUTATE=rule)
-    if only:
-        env["PLM_SWEEP_ONLY"] = only
+def broken(argv, rule, **more):
+    """The exit code of who is to notice it; a hang is noticed, too."""
+    env = dict(os.environ, PLM_MUTATE=rule, **more)
     try:
         ended = subprocess.run(argv, env=env, capture_output=True, timeout=SLOWEST_S, check=False)
     except subprocess.TimeoutExpired:
-        return True  # a hang is noticed
-    return ended.returncode != 0
+        return NOTICED
+    return NOTICED if ended.returncode < 0 else ended.returncode
 
 
-def notice(mutant, sweeps):
-    """Who noticed it, or None."""
+def sweep_notices(program, operation, rule, **more):
+    return broken([program], rule, PLM_SWEEP_ONLY=operation, **more)
+
+
+def explorer_notices(scenario, seeds, rule):
+    return broken([EXPLORER, "--scenario", scenario, "--seeds", str(seeds)], rule)
+
+
+def in_two(work, items):
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        yield from pool.map(work, items)
+
+
+# ---- those of the list ----
+
+
+def read_mutants():
+    """[(rule, who, where, why)]"""
+    with open(MUTANTS, encoding="utf-8") as file:
+        for line in file:
+            line = line.rstrip("\n")
+            if line and not line.startswith("#"):
+                how, step, by, why = line.split("\t")
+                who, where = by.split(": ", 1)
+                yield f"{how}: {step}", who, where, why
+
+
+def listed(mutant):
+    rule, who, where, _ = mutant
+    if who == "explorer":
+        scenario, seeds = where.split()
+        return mutant, explorer_notices(scenario, seeds, rule)
+    return mutant, sweep_notices(f"{SWEEPS}/{who}", where, rule)
+
+
+def mutants(_):
+    passed = failed = 0
+    by = collections.Counter()
+    for (rule, who, where, why), code in in_two(listed, list(read_mutants())):
+        if code == NOTICED:
+            passed += 1
+            by["explorer" if who == "explorer" else "sweeps"] += 1
+            print(f"  {rule}: {who}, {where}")
+        else:
+            failed += 1
+            what = "NOBODY COMES TO IT" if code == NOTHING_SWEPT else "NOT NOTICED"
+            print(f"  {what}: {rule}: {who}, {where} ({why})")
+        sys.stdout.flush()
+    print(f"broken rules: {by['sweeps']} noticed by sweeps, {by['explorer']} by the explorer")
+    return close(passed, failed)
+
+
+# ---- all there are ----
+
+
+def notice(mutant, seen, deep):
+    """Who noticed it, or None. The cheapest first."""
     rule = f"{mutant.how}: {name(mutant.step)}"
-    # An operation that is killed at the step itself first; one that needs it in a recovery after.
-    for program, operation, _ in sorted(sweeps, key=lambda s: (s[2] != "killed", s)):
-        if run([program], rule, operation):
+    sweeps = seen.sweeps[mutant.step]
+    operations = sorted({(p, o) for p, o, _ in sweeps}, key=lambda s: (seen.cost[s], s))
+    if mutant.how == "left out":
+        # Those killed at the step itself first, those that need it in a recovery after.
+        killed = {(p, o) for p, o, how in sweeps if how == "killed"}
+        operations.sort(key=lambda s: s not in killed)
+    for program, operation in operations:
+        if sweep_notices(program, operation, rule) == NOTICED:
             return f"{os.path.basename(program)}, {operation}"
-    if mutant.how == "left out" and os.path.exists(EXPLORER):
-        if run([EXPLORER, "--seeds", str(EXPLORER_SEEDS)], rule):
-            return "explorer"
+    if mutant.how == "left out":
+        for scenario in sorted(seen.scenarios[mutant.step]):
+            if explorer_notices(scenario, EXPLORER_SEEDS, rule) == NOTICED:
+                return f"explorer, {scenario}"
+    for program, operation in operations if deep else []:
+        if sweep_notices(program, operation, rule, PLM_MUTATE_DEEP="1") == NOTICED:
+            return f"{os.path.basename(program)}, {operation}, a double fault"
     return None
 
 
-def may_be_late(step):
-    return step.what.split()[0] in ("store", "poke", "set", "or", "and", "add")
+def may_be_broken(how, step):
+    kind = step.what.split()[0]
+    if kind in ("store", "poke", "set", "or", "and", "add", "swap", "cas"):
+        return True
+    return how == "left out" and step.what == "futex wake"
 
 
-def can_be_left_out(step):
-    return step.what.split()[0] in ("store", "poke", "set", "or", "and", "add", "swap", "cas") or (
-        step.what == "futex wake"
-    )
-
-
-def mutants_of(seen, only):
-    for step in sorted(seen.sweeps):
-        if only and only not in name(step):
-            continue
-        if can_be_left_out(step):
-            yield Mutant("left out", step)
-        if may_be_late(step):
-            yield Mutant("late", step)
+def mutants_of(seen, asked):
+    for step in sorted(set(seen.sweeps) | set(seen.scenarios)):
+        for how in HOWS:
+            if asked.how and how != asked.how or asked.only and asked.only not in name(step):
+                continue
+            if may_be_broken(how, step):
+                yield Mutant(how, step)
 
 
 def judge(mutant, who, known):
-    """True if that is as it should be."""
+    """Says so; true if that is as it should be."""
     harmless = excused(known, mutant.how, mutant.step)
-    if who and harmless:
+    exact = harmless and harmless["what"] == mutant.how and harmless["pattern"][-1] != "*"
+    right = True
+    if who and exact:
         print(f"  {KNOWN}: no need for: {mutant.how}: {name(mutant.step)}: {who} notices it")
+        right = False
     elif not who and not harmless:
         print(f"  NOT NOTICED: {mutant.how}: {name(mutant.step)}")
+        right = False
     else:
         print(f"  {mutant.how}: {name(mutant.step)}: {who or 'harmless'}")
     sys.stdout.flush()
-    return bool(who) != harmless
+    return right
 
 
-def mutants(asked):
+def search(asked):
     seen, known = Seen(), read_known()
-    chosen = list(mutants_of(seen, asked.only))
+    seen.read_explorer()
+    chosen = [m for m in mutants_of(seen, asked) if asked.known or not excused(known, *m)]
     if asked.seconds:
         random.shuffle(chosen)
     deadline = time.monotonic() + (asked.seconds or 1e9)
     passed = failed = 0
 
     def one(mutant):
-        if time.monotonic() > deadline:
-            return None
-        return judge(mutant, notice(mutant, seen.sweeps[mutant.step]), known)
+        late = time.monotonic() > deadline
+        return mutant, None if late else notice(mutant, seen, asked.deep), late
 
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for right in pool.map(one, chosen):
-            passed += right is True
-            failed += right is False
+    for mutant, who, late in in_two(one, chosen):
+        if not late:
+            right = judge(mutant, who, known)
+            passed += right
+            failed += not right
     print(f"{passed + failed} of {len(chosen)} mutants")
     return close(passed, failed)
 
@@ -197,14 +281,19 @@ def mutants(asked):
 def main():
     parser = argparse.ArgumentParser(description="what the kill sweeps know of the shared steps")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("kills").set_defaults(act=kills)
-    command = commands.add_parser("mutants")
+    commands.add_parser("kills").set_defaults(act=kills, wants=STEPS)
+    commands.add_parser("mutants").set_defaults(act=mutants, wants=EXPLORER)
+    command = commands.add_parser("search")
     command.add_argument("--seconds", type=int)
     command.add_argument("--only")
-    command.set_defaults(act=mutants)
+    command.add_argument("--how", choices=HOWS)
+    command.add_argument("--deep", action="store_true")
+    command.add_argument("--known", action="store_true")
+    command.set_defaults(act=search, wants=EXPLORER + ".steps")
     asked = parser.parse_args()
-    if not glob.glob(STEPS):
-        print(f"steps: there is no {STEPS}: run `make crash` first", file=sys.stderr)
+    if not glob.glob(asked.wants):
+        print(f"steps: there is no {asked.wants}: make crash, mutants and explore make what this "
+            "reads", file=sys.stderr)
         return 1
     return asked.act(asked)
 
