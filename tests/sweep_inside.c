@@ -1,5 +1,5 @@
-/* sweep_inside.c - a task that waits inside, its worker killed anywhere: what it waits for, and what
- * stood behind it, goes on; and the next worker in its slot does not seem to wait. */
+/* sweep_inside.c - a task that waits inside, its worker killed anywhere: what it waits for, and
+ * what stood behind it, goes on; and the next worker in its slot does not seem to wait. */
 #include <errno.h>
 #include <string.h>
 
