@@ -202,6 +202,12 @@ static void setup_damaged(void *image)
 	plm_drop_many(&world.a, (plm_ref[]){ object, shared_object }, 2);
 }
 
+static const char *judge_damaged(void *image)
+{
+	(void)image;
+	return world_judge(SLOT_SCHEDULER, only_shared_stays);
+}
+
 static const struct sweep_op ops[] = {
     OP("put, in the record", boot, put_inline, recover, judge_gone),
     OP("put, a cell of a slab", boot, put_cell, recover, judge_gone),
@@ -210,7 +216,8 @@ static const struct sweep_op ops[] = {
     LONG("put, pages", boot, put_pages, recover, judge_gone),
     LONG("create, fill and seal", boot, create_and_seal, recover, judge_gone),
     LONG("create, and drop", boot, create_and_drop, recover, judge_gone),
-    LONG("freeing of a damaged record", setup_damaged, schedule, recover_scheduler, judge_hints),
+    LONG("freeing of a damaged record", setup_damaged, schedule, recover_scheduler,
+	judge_damaged),
     LONG("drop, unsealed, what a task waits for", setup_created, drop_unsealed, recover,
 	judge_dropped),
     LONG("keeping, dropping and forgetting", setup_hints, schedule, recover_scheduler, judge_hints),
