@@ -177,35 +177,8 @@ enum { SWEEPS_STEPS = true };
 static bool recovering;
 static unsigned steps_left;
 
-static struct {
-	const char *function, *what;
-	void (*act)(void); /* NULL: nothing happens */
-} meanwhile;
-
-void sweep_meanwhile(const char *function, const char *what, void (*act)(void))
-{
-	meanwhile.function = function;
-	meanwhile.what = what;
-	meanwhile.act = act;
-}
-
-static bool come_to(const struct step *step, const void *at, size_t bytes);
-
-static void let_others_act(const struct step *step)
-{
-	void (*act)(void) = meanwhile.act;
-	if (!act || strcmp(step->function, meanwhile.function) != 0 ||
-	    strcmp(step->what, meanwhile.what) != 0)
-		return;
-	meanwhile.act = NULL;
-	step_hook = NULL;
-	act();
-	step_hook = come_to;
-}
-
 static bool come_to(const struct step *step, const void *at, size_t bytes)
 {
-	let_others_act(step);
 	if (steps_left-- == 0) {
 		seen_here(step, recovering ? SEEN_KILLED_IN_RECOVERY : SEEN_KILLED);
 		kill(getpid(), SIGKILL);
@@ -351,13 +324,6 @@ static void sweep_points(void)
 #else
 
 enum { SWEEPS_STEPS = false };
-
-void sweep_meanwhile(const char *function, const char *what, void (*act)(void))
-{
-	(void)function;
-	(void)what;
-	(void)act;
-}
 
 static void recover(void)
 {

@@ -57,10 +57,6 @@ bool sweep_finished(void);
 
 _Noreturn void sweep_fail(const char *reason);
 
-/* In operate(): when it first comes to this step, as shm/steps.h names it, act() happens before
- * it, as by another process at that very moment. Not in builds without steps. */
-void sweep_meanwhile(const char *function, const char *what, void (*act)(void));
-
 #define SWEEP_REQUIRE(condition)                                                                   \
 	do {                                                                                       \
 		if (!(condition))                                                                  \

@@ -3,7 +3,7 @@
  * put into the hand of a worker, the end of it all. Nothing of it is left, and what was accepted
  * from it and is kept is done.
  *
- * While the victim sleeps the scheduler goes on (world_meanwhile). What that keeps in memory of its
+ * While the victim sleeps the scheduler goes on (meanwhile). What that keeps in memory of its
  * own ends with the victim: so it dies as well. */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "tables/plan.h"
+#include "tests/meanwhile.h"
 #include "tests/world.h"
 
 enum { LARGE_BYTES = 100, BATCH = 2, HANDY = PROCESSES_STEP - 1, LOOK_MS = 2000,
@@ -30,7 +31,7 @@ static void boot(void *image)
 static void sleep_meanwhile(void (*act)(void))
 {
 	world_play(&world.a);
-	world_meanwhile("sh_futex_wait", "futex wait", act);
+	meanwhile("sh_futex_wait", "futex wait", act);
 }
 
 static void recover(void *image)
@@ -223,7 +224,7 @@ static void take_back_what_was_handed(void *image)
 {
 	(void)image;
 	world_play(&world.a);
-	world_meanwhile("give", "cas hand", busy_after_all);
+	meanwhile("give", "cas hand", busy_after_all);
 	submit_kept();
 	SWEEP_REQUIRE(!sh_load(&world.tables.process[HANDY].handed));
 }

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "tables/command.h"
 #include "tables/lent.h"
+#include "tests/meanwhile.h"
 #include "tests/world.h"
 #include "worker/command.h"
 
@@ -83,7 +84,7 @@ static void others_see_it(void)
 {
 	if (!sh_load(&slot()->alert))
 		sweep_fail("who asks it to stop does not know that it sleeps for a command");
-	sweep_meanwhile("memory_look", "poke &me->memory_peak", others_see_its_memory);
+	meanwhile_once("memory_look", "poke &me->memory_peak", others_see_its_memory);
 }
 
 static void run_task(void *image)
@@ -91,7 +92,7 @@ static void run_task(void *image)
 	(void)image;
 	world_play(&world.worker.rt);
 	world.worker.now_ns = clock_ns();
-	sweep_meanwhile("memory_begin", "poke &me->memory_peak", others_see_it);
+	meanwhile_once("memory_begin", "poke &me->memory_peak", others_see_it);
 	SWEEP_REQUIRE(worker_run_record(&world.worker, ref_index(task[0].id)));
 	worker_report(&world.worker);
 	if (sh_load(&slot()->alert) || sh_load(&slot()->memory))

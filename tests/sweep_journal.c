@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "tests/meanwhile.h"
 #include "tests/world.h"
 
 enum { LARGE_BYTES = 100, JOURNAL = WORLD_JOINING };
@@ -93,7 +94,7 @@ static void submit_durable(void *image)
 	plm_ref ref;
 	(void)image;
 	world_play(&world.a);
-	world_meanwhile("sh_futex_wait", "futex wait", journal_writes);
+	meanwhile("sh_futex_wait", "futex wait", journal_writes);
 	submit_kept(&world.a, &PLM_BYTES("x", 1), 1, 1, &ref);
 	SWEEP_REQUIRE(asked && journal_recorded(&world.tables, ref_index(ref.id)));
 }
@@ -104,7 +105,7 @@ static void submit_in_vain(void *image)
 	(void)image;
 	plm_task t = { .function = "probe.noop", .flags = PLM_KEEP };
 	world_play(&world.a);
-	world_meanwhile("sh_futex_wait", "futex wait", journal_fails);
+	meanwhile("sh_futex_wait", "futex wait", journal_fails);
 	SWEEP_REQUIRE(plm_submit(&world.a, &t, &ref) == -ENOSPC);
 	SWEEP_REQUIRE(asked && world_state_of(ref) == RECORD_CANCELLED);
 }

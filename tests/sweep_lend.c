@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "tables/lent.h"
+#include "tests/meanwhile.h"
 #include "tests/world.h"
 #include "worker/jobserver.h"
 
@@ -107,7 +108,7 @@ static void lend_to_undecided(void *image)
 {
 	(void)image;
 	uint64_t before = sh_load(&world.tables.control->lent_changes);
-	sweep_meanwhile("set_limit", "cas &s->t->process[process].lent", change_mind);
+	meanwhile_once("set_limit", "cas &s->t->process[process].lent", change_mind);
 	scheduler_step(&world.scheduler);
 	if (lent_limit(sh_load(&borrower()->lent)))
 		sweep_fail("it may have a slot that it does not want");

@@ -2,13 +2,14 @@
  * others made, in a client and in a task. Nothing of the one who waited is left, and what it
  * waited for comes about.
  *
- * While the victim sleeps the others act (world_meanwhile). What they keep in memory of their own
+ * While the victim sleeps the others act (meanwhile). What they keep in memory of their own
  * ends with the victim: so they die as well, but for B, who judges. */
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
 
 #include "tables/spin.h"
+#include "tests/meanwhile.h"
 #include "tests/world.h"
 
 enum { LARGE_BYTES = 100, TIMEOUT_MS = 20, LONG_MS = 4000, CORES = 64, LOOKS = 40 };
@@ -27,7 +28,7 @@ static void boot(void *image)
 static void sleep_meanwhile(void (*act)(void))
 {
 	world_play(&world.a);
-	world_meanwhile("sh_futex_wait", "futex wait", act);
+	meanwhile("sh_futex_wait", "futex wait", act);
 }
 
 static void recover(void *image)
@@ -240,7 +241,7 @@ static void wait_in_task(void *image)
 	struct plm *rt = &world.worker.rt;
 	(void)image;
 	world_play(rt);
-	world_meanwhile("sh_futex_wait", "futex wait", scheduler_then_b);
+	meanwhile("sh_futex_wait", "futex wait", scheduler_then_b);
 	SWEEP_REQUIRE(plm_get(rt, object, &view, LONG_MS) == 0);
 	plm_release(rt, &view);
 	must_have_been_woken(rt);

@@ -18,6 +18,7 @@
 
 #include "base/rmtree.h"
 #include "journal/journal.h"
+#include "tests/meanwhile.h"
 #include "tests/world.h"
 
 enum { LARGE_BYTES = 100, JOURNAL = WORLD_JOINING, PATH_BYTES = 128, TINY_FILE = 4096 };
@@ -185,7 +186,7 @@ static void live(void *image)
 	(void)image;
 	copy_directory("setup", "victim");
 	open_journal("victim");
-	world_meanwhile("sh_futex_wait", "futex wait", wake_journal);
+	meanwhile("sh_futex_wait", "futex wait", wake_journal);
 	journal_run(&journal);
 	SWEEP_REQUIRE(naps == 2 && !sh_load(&shm->hurry) && sh_load(&shm->to_resume) == 0);
 	SWEEP_REQUIRE(sh_load(&shm->accepted) + sh_load(&shm->resumed) == tasks);

@@ -131,48 +131,6 @@ void world_play(struct plm *rt)
 	*rt->alive = 1;
 }
 
-/* ---- others, who act in the middle of an operation ---- */
-
-#ifdef PLM_STEPS
-
-static struct {
-	const char *function, *what;
-	void (*act)(void);
-	bool (*hook)(const struct step *step, const void *at, size_t bytes);
-} others;
-
-/* They are not the victim: none of their steps is one to die at. */
-static bool others_come(const struct step *step, const void *at, size_t bytes)
-{
-	bool left_out = others.hook && others.hook(step, at, bytes);
-	if (strcmp(step->function, others.function) != 0 || strcmp(step->what, others.what) != 0)
-		return left_out;
-	step_hook = NULL;
-	others.act();
-	step_hook = others_come;
-	return left_out;
-}
-
-void world_meanwhile(const char *function, const char *what, void (*act)(void))
-{
-	others.function = function;
-	others.what = what;
-	others.act = act;
-	others.hook = step_hook;
-	step_hook = others_come;
-}
-
-#else
-
-void world_meanwhile(const char *function, const char *what, void (*act)(void))
-{
-	(void)function;
-	(void)what;
-	(void)act; /* whoever calls this is steps_only */
-}
-
-#endif
-
 /* ---- roles, one step at a time ---- */
 
 void world_settle(void)

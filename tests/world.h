@@ -50,10 +50,6 @@ void world_hush(void);  /* what roles log is no news here */
 /* In a forked process: this role is now played here. */
 void world_play(struct plm *rt);
 
-/* In a victim, of a steps_only operation: whenever it comes to that step (steps.h), others act
- * before it is taken. What they change in memory of their own dies with the victim. */
-void world_meanwhile(const char *function, const char *what, void (*act)(void));
-
 void world_settle(void); /* the scheduler, until it has nothing to do */
 void world_work(void);   /* and the worker, until nothing is left to run */
 uint32_t world_run_some(void); /* the worker, what is placed; 0: nothing was */
