@@ -70,6 +70,12 @@ static void setup_asked(void *image)
 	world_submit(&world.b, "probe.noop", NULL, 0, 1, 0, 0);
 }
 
+static void setup_seat_dead(void *image)
+{
+	setup_lent(image);
+	world_declare_dead(SEAT);
+}
+
 /* A command begins: nothing is open yet. */
 static void setup_begin(void *image)
 {
@@ -231,6 +237,14 @@ static const char *judge_closed(void *image)
 	return judge_dead_borrower(image);
 }
 
+static const char *judge_seat_dead(void *image)
+{
+	(void)image;
+	if (lent_limit(sh_load(&borrower()->lent)))
+		return "a command may have the slot of a worker that is dead";
+	return tables_check(&world.tables);
+}
+
 static const struct sweep_op ops[] = {
     LONG("the beginning of a command", setup_begin, begin, recover_worker, judge_dead_borrower),
     LONG("lending to one that changes its mind", setup_kept, lend_to_undecided, recover_scheduler,
@@ -239,6 +253,8 @@ static const struct sweep_op ops[] = {
 	judge_outer),
     LONG("keeping a slot for a borrower", setup_wanting, schedule, recover_scheduler, judge),
     LONG("lending it", setup_kept, schedule, recover_scheduler, judge_lent),
+    LONG("the death of a worker whose slot is lent", setup_seat_dead, schedule, recover_scheduler,
+	judge_seat_dead),
     LONG("asking it back", setup_asked, schedule, recover_scheduler, judge),
     LONG("counting it as out", setup_lent, hand_out, recover_worker, judge_out),
     LONG("the end of the command", setup_out, close_turn, recover_worker, judge_closed),
