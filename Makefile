@@ -197,11 +197,17 @@ check: deps
 	$(Q)$(BARE) $(RUN) $(B)/logs $(TESTS) $(TARGETS) tools/layers.sh tools/tidy.sh \
 	    tools/bare.sh
 
-crash: deps
+# Instruction by instruction only where an operation is short: the others are for the steps alone.
+SHORT   := $(basename $(shell grep -lE '\bOP."|_OP.".*false' tests/sweep_*.c))
+SWEPT   := $(SWEEPS:build/$(VARIANT)/%=build/steps/%) $(SHORT:%=build/release/%)
+
+.PHONY: sweeps-ready
+sweeps-ready:
 	$(AGAIN) VARIANT=steps sweep-programs
-	$(AGAIN) VARIANT=release sweep-programs
-	$(Q)$(RUN) --show build/logs/crash $(SWEEPS:build/$(VARIANT)/%=build/steps/%) \
-	    $(SWEEPS:build/$(VARIANT)/%=build/release/%)
+	$(AGAIN) VARIANT=release $(SHORT:%=build/release/%)
+
+crash: deps sweeps-ready
+	$(Q)$(RUN) --show build/logs/crash $(SWEPT)
 
 kills:
 	$(Q)python3 tools/steps.py kills
@@ -286,12 +292,11 @@ soak: deps
 
 # Built before: a night is of running.
 NIGHT_MINUTES ?= 480
-nightly: fuzz-ready
+nightly: fuzz-ready sweeps-ready
 	$(Q)tools/deps.sh strace:strace
-	$(AGAIN) VARIANT=steps sweep-programs
-	$(AGAIN) VARIANT=release all sweep-programs
+	$(AGAIN) VARIANT=release all
 	$(AGAIN) VARIANT=explore build/explore/explore/explore
-	$(Q)tools/nightly.sh $(NIGHT_MINUTES)
+	$(Q)SWEPT='$(SWEPT)' tools/nightly.sh $(NIGHT_MINUTES)
 
 asan: deps
 	$(AGAIN) VARIANT=asan test-programs fuzz-programs

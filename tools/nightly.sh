@@ -1,7 +1,7 @@
 #!/bin/bash
 # nightly.sh - a night of everything that finds more the longer it runs.
 #
-#	nightly.sh MINUTES
+#	SWEPT="SWEEP..." nightly.sh MINUTES
 #
 # Shares of the time: the kill sweeps, in another order each night, 10 %; failing system calls 10 %;
 # fuzzing 20 %; the soak 15 % (if there is one); the explorer what is left, at least one round of
@@ -43,8 +43,7 @@ part() { # NAME COMMAND...: counts what its closing line says
 
 sweeps() { # as many as there is time for
 	local all until=$((SECONDS + $(seconds_of 10))) good=0 bad=0 n=0 log=$logs/sweep.part
-	mapfile -t all < <(printf '%s\n' build/steps/tests/sweep_* build/release/tests/sweep_* |
-		grep -v '\.[od]$' | shuf --random-source=<(yes "$seed"))
+	mapfile -t all < <(tr ' ' '\n' <<<"$SWEPT" | shuf --random-source=<(yes "$seed"))
 	for program in "${all[@]}"; do
 		[ "$SECONDS" -lt "$until" ] || break
 		n=$((n + 1))
