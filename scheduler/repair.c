@@ -257,9 +257,11 @@ static void meet_worker(struct scheduler *s, uint32_t process, uint64_t word)
 		forget_member(s, process);
 	*m = (struct member){ .generation = process_generation(word) };
 	m->pidfd = pidfd_of(p);
-	/* A former scheduler may have given it some, and died while it wrote. */
+	/* A former scheduler may have given it some, and died while it wrote, or before it woke it.
+	 */
 	struct ring down = ring_down(s->t, process);
 	ring_fill_holes(&down, hint_make(HINT_NONE, 0));
+	process_post(s->t, process);
 	room_join(s, process);
 }
 
