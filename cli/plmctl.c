@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/standard.h"
 #include "cli/arguments.h"
 #include "cli/command.h"
 
@@ -130,6 +131,7 @@ static int finish(struct context *context, int code)
 int main(int argc, char **argv)
 {
 	struct context context = { .timeout_ms = -1 };
+	standard_open();
 	while (next_option(&context, argc, argv, "+", options_common) != -1)
 		;
 	if (optind == argc)

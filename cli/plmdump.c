@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/standard.h"
 #include "base/why.h"
 #include "cli/dump.h"
 #include "cli/rows.h"
@@ -224,6 +225,7 @@ static int inspect(struct dump *dump)
 int main(int argc, char **argv)
 {
 	struct dump dump = { 0 };
+	standard_open();
 	take_options(&dump, argc, argv);
 	const struct subject *subject = find_subject(argc, argv);
 	int r = inspect(&dump);

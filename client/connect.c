@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/door.h"
+#include "base/standard.h"
 #include "base/why.h"
 #include "client/handle.h"
 
@@ -190,7 +191,7 @@ static int dial(const char *name)
 		    -ENOENT, "no runtime \"%s\" is up; start one: plm --name %s", name, name);
 	if (r < 0)
 		return r;
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int fd = standard_avoid(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
 	if (fd < 0)
 		return why(-errno, "socket: %s", strerror(errno));
 	struct timeval patience = { .tv_sec = DOOR_PATIENCE_S };
@@ -253,6 +254,8 @@ static int enter(struct plm *rt, const char *name)
 	int r = door_check_peer(rt->socket, &peer);
 	if (r == 0)
 		r = ask(rt->socket, DOOR_HELLO, program_invocation_short_name, &reply, fds, 2);
+	for (int i = 0; i < 2; i++)
+		fds[i] = standard_avoid(fds[i]);
 	if (r == 0)
 		r = tables_attach(fds[0], fds[1], &rt->tables);
 	if (r == 0 && (uint32_t)reply.code >= rt->tables.limits.processes)

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/standard.h"
 #include "base/why.h"
 #include "client/handle.h"
 #include "tables/spin.h"
@@ -335,7 +336,7 @@ static void *bell_run(void *context)
 
 static int bell_open(struct plm *rt)
 {
-	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int fd = standard_avoid(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	if (fd < 0)
 		return why(-errno, "eventfd for plm_fd() failed");
 	rt->bell_fd = fd;

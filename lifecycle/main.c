@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/standard.h"
 #include "base/why.h"
 #include "lifecycle/guard.h"
 #include "lifecycle/manager.h"
@@ -91,6 +92,7 @@ static int run_daemon(struct options *options)
 int main(int argc, char **argv)
 {
 	static struct options options;
+	standard_open();
 	int r = options_parse(argc, argv, &options);
 	if (r)
 		return r - 1;
