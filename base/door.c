@@ -6,26 +6,18 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/ours.h"
 #include "base/why.h"
 
-static int check_directory(const char *path)
+/* Nobody else can rename it or make a name in it: what is checked now is so when it is used. */
+static int check_directory(const char *path, bool make)
 {
-	struct stat st;
-	if (lstat(path, &st) < 0)
-		return why(-errno, "%s: %s", path, strerror(errno));
-	if (!S_ISDIR(st.st_mode))
-		return why(-ENOTDIR, "%s is not a directory; remove it or set XDG_RUNTIME_DIR",
-		    path);
-	if (st.st_uid != geteuid())
-		return why(-EPERM,
-		    "%s belongs to user %u; set XDG_RUNTIME_DIR to a directory of yours",
-		    path, (unsigned)st.st_uid);
-	if (st.st_mode & 077)
-		return why(-EPERM, "%s is open to others; chmod 700 it", path);
-	return 0;
+	int fd = ours_directory(path, make, "set XDG_RUNTIME_DIR to a directory of yours");
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? fd : 0;
 }
 
 int door_directory(char *ret, unsigned long size, int make)
@@ -39,9 +31,7 @@ int door_directory(char *ret, unsigned long size, int make)
 	                        : snprintf(ret, size, "/tmp/plm-%u", (unsigned)geteuid());
 	if (n < 0 || (unsigned long)n >= size)
 		return why(-ENAMETOOLONG, "XDG_RUNTIME_DIR is too long: %s", base);
-	if (make && mkdir(ret, 0700) < 0 && errno != EEXIST)
-		return why(-errno, "making %s: %s", ret, strerror(errno));
-	return check_directory(ret);
+	return check_directory(ret, make);
 }
 
 int door_address(const char *name, struct sockaddr_un *ret)

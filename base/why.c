@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static _Thread_local char sentence[512];
+static _Thread_local char sentence[WHY_TEXT_BYTES];
 
 int why(int code, const char *format, ...)
 {

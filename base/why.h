@@ -6,6 +6,8 @@
 #ifndef PLM_WHY_H
 #define PLM_WHY_H
 
+enum { WHY_TEXT_BYTES = 512 }; /* of a sentence, with its end */
+
 /* Remembers the sentence and returns code, so that a failure is one line: return why(-ENOSPC,
  * ...). */
 int why(int code, const char *format, ...) __attribute__((format(printf, 2, 3), cold));

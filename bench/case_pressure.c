@@ -29,7 +29,7 @@ static const char keeper[] = "x=$(head -c 25000000 /dev/zero | tr '\\0' x); echo
 
 struct shortage {
 	struct runtime *runtime;
-	char meter[PATH_BYTES], pid[PATH_BYTES];
+	char directory[PATH_BYTES / 2], meter[PATH_BYTES], pid[PATH_BYTES];
 };
 
 /* In one piece: whoever reads it meanwhile reads the former text. */
@@ -110,7 +110,7 @@ static int pressure_body(struct runtime *runtime, void *context)
 	struct shortage s = { .runtime = runtime };
 	struct series series[] = { SERIES("from memory gone to a death", some_shortages, &s) };
 	snprintf(s.meter, sizeof s.meter, "%s", getenv(METER_VARIABLE));
-	snprintf(s.pid, sizeof s.pid, "%s.pid", s.meter);
+	snprintf(s.pid, sizeof s.pid, "%.*s.pid", PATH_BYTES - 8, s.meter);
 	rows_title("pressure: memory runs out while two commands have much of it");
 	int r = series_in_turn(series, COUNT_OF(series), bench_choose(bench, 5, 2));
 	if (r == 0) {
@@ -127,8 +127,10 @@ static int pressure_body(struct runtime *runtime, void *context)
 int case_pressure(struct bench *bench)
 {
 	struct runtime_options options = { .path = bench->plm_path, .workers = 2, .quiet = true };
-	struct shortage s = { .runtime = NULL };
-	snprintf(s.meter, sizeof s.meter, "/tmp/plm-bench-meter-%d", (int)getpid());
+	struct shortage s = { .directory = "/tmp/plm-bench-XXXXXX" };
+	if (!mkdtemp(s.directory))
+		return bench_failed("making a directory for the meter", -errno);
+	snprintf(s.meter, sizeof s.meter, "%s/meter", s.directory);
 	int r = set_free(&s, TOTAL_KB - 1024);
 	if (r < 0)
 		return bench_failed("writing the meter", r);
@@ -140,5 +142,6 @@ int case_pressure(struct bench *bench)
 	unsetenv("PLM_ACCEPT_FREE");
 	unsetenv("PLM_RETURN_FREE");
 	unlink(s.meter);
+	rmdir(s.directory);
 	return r;
 }

@@ -22,7 +22,6 @@ enum {
 	EXIT_VERSION = 76,
 	EXIT_DENIED = 77,
 	EXIT_OURS = 125,
-	PATH_BYTES = 128,
 	SUBJECT_BYTES = 32,
 };
 
@@ -210,16 +209,12 @@ static int refused(const struct dump *dump, int error)
 
 static int inspect(struct dump *dump)
 {
-	char segment[SEGMENT_NAME_BYTES], path[PATH_BYTES];
 	const char *name = dump->name ? dump->name : getenv("PLM_NAME");
 	if (dump->file)
 		return tables_inspect(dump->file, &dump->tables);
-	int r = tables_check_name(name ? name : "default");
-	if (r < 0)
-		return r;
-	tables_segment_name(name ? name : "default", "control", segment);
-	snprintf(path, sizeof path, "/dev/shm%s", segment);
-	return tables_inspect(path, &dump->tables);
+	name = name ? name : "default";
+	int r = tables_check_name(name);
+	return r < 0 ? r : tables_inspect_name(name, &dump->tables);
 }
 
 int main(int argc, char **argv)

@@ -222,6 +222,16 @@ static int take_what_is_left(struct manager *m)
 	return r;
 }
 
+/* Another user's is never used: the runtime goes on without, and says so once. */
+static void look_at_files(const char *name)
+{
+	int files = tables_files_open(name, false);
+	if (files >= 0)
+		close(files);
+	else if (files != -ENOENT)
+		log_warn("commands cannot write files as results (--out): %s", why_text());
+}
+
 int instance_claim(struct manager *m)
 {
 	char path[160];
@@ -238,6 +248,8 @@ int instance_claim(struct manager *m)
 	if (r < 0) {
 		unlink(path); /* ours, of no use to anybody */
 		close(m->lock);
+	} else {
+		look_at_files(m->options->name);
 	}
 	return r;
 }

@@ -5,29 +5,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/ours.h"
 #include "base/why.h"
 #include "lifecycle/manager.h"
 
 /* What others may read or write is no place for the environments of commands. */
 static int check_directory(const char *path)
 {
-	struct stat st;
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return why(-errno, "--state %s: %s", path, strerror(errno));
-	if (lstat(path, &st) < 0)
-		return why(-errno, "--state %s: %s", path, strerror(errno));
-	if (!S_ISDIR(st.st_mode))
-		return why(-ENOTDIR, "--state %s is no directory", path);
-	if (st.st_uid != geteuid())
-		return why(-EPERM, "--state %s belongs to user %u, not to you: give a directory of "
-		    "your own", path, (unsigned)st.st_uid);
-	if (st.st_mode & 077)
-		return why(-EPERM, "--state %s may be entered by others (mode %03o): chmod 700 it",
-		    path, (unsigned)st.st_mode & 0777);
-	return 0;
+	char said[WHY_TEXT_BYTES];
+	int fd = ours_directory(path, true, "give a directory of your own");
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	snprintf(said, sizeof said, "%s", why_text());
+	return why(fd, "--state: %s", said);
 }
 
 /* A record lock: the kernel drops it with this process, and forked children do not inherit it. The

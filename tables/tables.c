@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/ours.h"
 #include "base/rmtree.h"
 #include "base/why.h"
 #include "tables/edges.h"
@@ -38,6 +39,29 @@ void tables_segment_name(const char *name, const char *what, char ret[SEGMENT_NA
 void tables_files_path(const char *name, char ret[SEGMENT_NAME_BYTES])
 {
 	snprintf(ret, SEGMENT_NAME_BYTES, "/dev/shm/plm-%u-%s.files", (unsigned)geteuid(), name);
+}
+
+int tables_files_open(const char *name, bool make)
+{
+	char path[SEGMENT_NAME_BYTES];
+	tables_files_path(name, path);
+	return ours_directory(path, make, "choose another --name");
+}
+
+/* Of what cannot be removed, the rest goes at the next boot of the name. What is another user's, or
+ * leads elsewhere, stays. */
+static void tables_files_remove(const char *name)
+{
+	char path[SEGMENT_NAME_BYTES], said[WHY_TEXT_BYTES];
+	snprintf(said, sizeof said, "%s", why_text());
+	int files = tables_files_open(name, false);
+	if (files >= 0) {
+		rmtree_entries(files);
+		close(files);
+		tables_files_path(name, path);
+		rmdir(path);
+	}
+	why(0, "%s", said); /* of the failure for which all is removed */
 }
 
 void tables_resource_names(const struct tables *t, struct resource_names *ret)
@@ -266,12 +290,9 @@ int tables_attach(int control_fd, int store_fd, struct tables *t)
 	return 0;
 }
 
-int tables_inspect(const char *path, struct tables *t)
+static int inspect(int fd, struct tables *t)
 {
 	*t = (struct tables){ .control_segment.fd = -1, .store_segment.fd = -1 };
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return why(-errno, "%s: %s", path, strerror(errno));
 	struct plan plan;
 	int r = segment_attach(fd, "control", plan_abi(), false, &t->control_segment);
 	if (r == 0)
@@ -282,6 +303,20 @@ int tables_inspect(const char *path, struct tables *t)
 	}
 	place_tables(t, &plan);
 	return 0;
+}
+
+int tables_inspect(const char *path, struct tables *t)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return fd < 0 ? why(-errno, "%s: %s", path, strerror(errno)) : inspect(fd, t);
+}
+
+int tables_inspect_name(const char *name, struct tables *t)
+{
+	char segment[SEGMENT_NAME_BYTES];
+	tables_segment_name(name, "control", segment);
+	int fd = segment_open(segment, false);
+	return fd < 0 ? fd : inspect(fd, t);
 }
 
 void tables_share(const struct tables *of, struct tables *t)
@@ -322,6 +357,5 @@ void tables_unlink(const char *name)
 	segment_unlink(segment);
 	tables_segment_name(name, "store", segment);
 	segment_unlink(segment);
-	tables_files_path(name, segment);
-	rmtree(segment); /* of what cannot be, the rest goes at the next boot of the name */
+	tables_files_remove(name);
 }

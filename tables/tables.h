@@ -160,6 +160,8 @@ int tables_create(const char *name, const struct limits *limits, struct tables *
 int tables_attach(int control_fd, int store_fd, struct tables *t);
 /* Maps the control segment read-only, the store not at all, by file: the dump tool. */
 int tables_inspect(const char *path, struct tables *t);
+/* The same of the runtime of this name; refused if another user made the file (segment_open). */
+int tables_inspect_name(const char *name, struct tables *t);
 /* One more handle to a mapping that stays `of`'s: roles as threads of one process, whose accesses
  * to one address ThreadSanitizer compares. Reads the store through the writable view for the same
  * reason. */
@@ -171,6 +173,10 @@ void tables_unlink(const char *name);
 enum { SEGMENT_NAME_BYTES = 80 };
 /* "/dev/shm/plm-UID-NAME.files": a directory for what commands write (worker/objects.c). */
 void tables_files_path(const char *name, char ret[SEGMENT_NAME_BYTES]);
+/* That directory, open; made if asked for. Anybody may make a name in /dev/shm: one that is not of
+ * this user alone is refused (base/ours.h), and commands cannot write files then. What is in it is
+ * reached through the descriptor. -errno with a why. */
+int tables_files_open(const char *name, bool make);
 void tables_segment_name(const char *name, const char *what, char ret[SEGMENT_NAME_BYTES]);
 /* 0, or -EINVAL with a why: a runtime's name is 1 to 31 letters, digits, "-" and "_". */
 int tables_check_name(const char *name);

@@ -404,6 +404,6 @@ int main(void)
 {
 	int failures = sweep_run(ops, COUNT_OF(ops));
 	tables_unlink(options.name);
-	rmtree(directory);
+	rmtree_at(AT_FDCWD, directory);
 	return failures ? 1 : 0;
 }

@@ -38,7 +38,7 @@ static void make_directory(const char *directory)
 {
 	char path[PATH_BYTES];
 	path_of(directory, "", path);
-	rmtree(path);
+	rmtree_at(AT_FDCWD, path);
 	SWEEP_REQUIRE(mkdir(path, 0700) == 0);
 }
 
@@ -304,6 +304,6 @@ int main(void)
 	if (again && !mkdtemp(base))
 		return 2;
 	int failures = sweep_run(ops, COUNT_OF(ops));
-	rmtree(base);
+	rmtree_at(AT_FDCWD, base);
 	return failures ? 1 : 0;
 }

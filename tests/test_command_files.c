@@ -15,7 +15,7 @@
 #include "tests/roles_case.h"
 #include "tests/run_suite.h"
 
-enum { TEST_TIMEOUT_S = 60 };
+enum { TEST_TIMEOUT_S = 60, NOBODY = 65534 };
 
 /* Anybody may make a name in /dev/shm. */
 START_TEST(a_directory_that_others_may_enter_is_refused)
@@ -24,14 +24,100 @@ START_TEST(a_directory_that_others_may_enter_is_refused)
 	files_path(path);
 	ck_assert_int_eq(mkdir(path, 0755), 0);
 	struct results r = results_of("--out", "O", "--shell", "echo > $O");
-	check_output(ctl(&host, "get", r.ref[1]), 1, "", "is refused: it is no directory of this "
-	    "user alone (code 125)");
+	check_output(ctl(&host, "get", r.ref[1]), 1, "", "is open to others (mode 755): chmod "
+	    "700 it, or choose another --name (code 125)");
 	ck_assert_int_eq(rmdir(path), 0);
 	ck_assert_int_eq(symlink("/tmp", path), 0);
 	free(r.all);
 	r = results_of("--out", "O", "--shell", "echo > $O");
-	check_output(ctl(&host, "get", r.ref[1]), 1, "", "is refused");
+	check_output(ctl(&host, "get", r.ref[1]), 1, "", "a symbolic link");
 	ck_assert_int_eq(unlink(path), 0);
+	free(r.all);
+}
+END_TEST
+
+/* A worker looks for what dead ones left before it takes a task. */
+static void renew_the_workers(void)
+{
+	char *lines = ctl_expect(&host, 0, "workers", "--json");
+	for (char *at = lines; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL) {
+		char *pid = json_field(at, "pid");
+		kill((pid_t)atol(pid), SIGKILL);
+		free(pid);
+	}
+	free(lines);
+	check_output(order("echo", "new"), 0, "new\n", NULL);
+}
+
+/* Names as the directories of runs have them, and something in it. */
+static void make_course(char ret[PATH_BYTES])
+{
+	char path[PATH_BYTES + 16];
+	scratch_path(&host, "course", ret, PATH_BYTES);
+	snprintf(path, sizeof path, "%s/9-9", ret);
+	ck_assert(mkdir(ret, 0700) == 0 && mkdir(path, 0700) == 0);
+	snprintf(path, sizeof path, "%s/9-9/essay", ret);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+}
+
+static void expect_course(const char *course)
+{
+	char path[PATH_BYTES + 16];
+	snprintf(path, sizeof path, "%s/9-9/essay", course);
+	ck_assert_msg(access(path, F_OK) == 0, "what a link leads to was removed");
+}
+
+/* The link is ours, so that the kernel follows it also where fs.protected_symlinks is 1. */
+START_TEST(nothing_is_removed_where_a_link_in_the_place_of_the_directory_leads)
+{
+	char files[PATH_BYTES], course[PATH_BYTES];
+	files_path(files);
+	make_course(course);
+	ck_assert_int_eq(symlink(course, files), 0);
+	renew_the_workers();
+	expect_course(course);
+	runtime_kill(&host);
+	runtime_reboot(&host,);
+	renew_the_workers();
+	expect_course(course);
+	runtime_kill(&host);
+	runtime_reboot(&host, "--fresh",);
+	expect_course(course);
+	struct results r = results_of("--out", "O", "--shell", "echo > $O");
+	check_output(ctl(&host, "get", r.ref[1]), 1, "", "a symbolic link");
+	expect_course(course);
+	ck_assert_int_eq(unlink(files), 0);
+	free(r.all);
+}
+END_TEST
+
+static void squat_as_nobody(void *files)
+{
+	char path[PATH_BYTES + 16];
+	snprintf(path, sizeof path, "%s/9-9", (char *)files);
+	if (setgid(NOBODY) < 0 || setuid(NOBODY) < 0 || mkdir(files, 0700) < 0 ||
+	    mkdir(path, 0700) < 0)
+		_exit(2);
+}
+
+START_TEST(the_directory_of_another_user_is_never_used)
+{
+	char files[PATH_BYTES], path[PATH_BYTES + 16];
+	if (geteuid() != 0) {
+		printf("left out, only root can become somebody else: %s\n", __func__);
+		return;
+	}
+	files_path(files);
+	ck_assert_int_eq(exit_of(child_of(squat_as_nobody, files)), 0);
+	snprintf(path, sizeof path, "%s/9-9", files);
+	renew_the_workers();
+	runtime_kill(&host);
+	runtime_reboot(&host, "--fresh",);
+	ck_assert_int_eq(access(path, F_OK), 0);
+	struct results r = results_of("--out", "O", "--shell", "echo > $O");
+	check_output(ctl(&host, "get", r.ref[1]), 1, "", "belongs to user 65534, not to you");
+	check_output(order("echo", "all the rest works"), 0, "all the rest works\n", NULL);
+	ck_assert(rmdir(path) == 0 && rmdir(files) == 0);
 	free(r.all);
 }
 END_TEST
@@ -203,6 +289,8 @@ int main(void)
 {
 	const TTest *const tests[] = {
 	    a_directory_that_others_may_enter_is_refused,
+	    nothing_is_removed_where_a_link_in_the_place_of_the_directory_leads,
+	    the_directory_of_another_user_is_never_used,
 	    nothing_is_left_of_a_killed_worker_and_nothing_is_taken_from_others,
 	    nothing_is_left_of_one_that_is_cancelled,
 	    what_a_killed_runtime_leaves_goes_with_the_next_of_its_name,

@@ -27,7 +27,7 @@ enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 192, LINE_BYTES = 512, NOTES_MAX = 16 
 
 static struct runtime machine;
 static plm *client;
-static char notes[PATH_BYTES], meter[PATH_BYTES];
+static char notes[PATH_BYTES], meter_directory[] = "/tmp/plm-meter-XXXXXX", meter[PATH_BYTES];
 
 /* ---- a machine with so much memory ---- */
 
@@ -61,7 +61,8 @@ static void boot_with(const char *const *arguments)
 /* accept from 100M, return below 50M, of a total that each test chooses. */
 static void boot_simulated(unsigned total_mb, const char *victim)
 {
-	snprintf(meter, sizeof meter, "/tmp/plm-meter-%d", (int)getpid());
+	ck_assert_ptr_nonnull(mkdtemp(meter_directory)); /* nobody else's place, nor guessed */
+	snprintf(meter, sizeof meter, "%s/meter", meter_directory);
 	set_memory(total_mb, total_mb - 10);
 	setenv(METER_VARIABLE, meter, 1);
 	boot("--workers", "2", "--memory", "8G", "--accept-free", "100M", "--return-free", "50M",
@@ -73,8 +74,10 @@ static void stop(void)
 	plm_disconnect(&client);
 	runtime_stop(&machine);
 	runtime_end(&machine);
-	if (meter[0])
-		unlink(meter);
+	if (!meter[0])
+		return;
+	unlink(meter);
+	rmdir(meter_directory);
 }
 
 /* ---- tasks that use memory ---- */

@@ -315,12 +315,12 @@ START_TEST(workers_are_read_from_a_file_and_an_error_names_file_and_line)
 {
 	static const char good[] = "# two kinds\ngen=2,slots=2 x2\ngen=1 x1\n";
 	static const char bad[] = "# two kinds\ngen=2,slots=2 x2\ngen=1,slots=none x1\n";
-	char path[128], at[130], place[140];
-	snprintf(path, sizeof path, "/tmp/plm-test-workers-%d", (int)getpid());
+	char path[128] = "/tmp/plm-test-workers-XXXXXX", at[130], place[140];
+	FILE *file = fdopen(mkstemp(path), "w");
 	snprintf(at, sizeof at, "@%s", path);
-	FILE *file = fopen(path, "w");
 	ck_assert(file && fputs(good, file) >= 0 && fclose(file) == 0);
 	runtime_boot(&pool.rt, "--workers", at,);
+	unlink(path);
 	pool_join();
 	ck_assert_uint_eq(pool.rt.workers, 3);
 	ck_assert(pool_workers_are(5));

@@ -27,7 +27,7 @@
 #include "worker/command.h"
 
 enum {
-	RUN_PATH_BYTES = SEGMENT_NAME_BYTES + 32,
+	RUN_NAME_BYTES = 32, /* "SLOT-GENERATION" */
 	PIECE_BYTES = 64 << 20, /* copied between two looks at a cancellation */
 	SEALS = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL,
 };
@@ -147,51 +147,73 @@ int objects_stdin(struct command *c)
 
 /* ---- the directory of a run ---- */
 
-static void run_path(const struct plm *rt, char ret[RUN_PATH_BYTES])
+static void run_name(const struct plm *rt, char ret[RUN_NAME_BYTES])
 {
-	char files[SEGMENT_NAME_BYTES];
-	tables_files_path(rt->tables.control->name, files);
-	snprintf(ret, RUN_PATH_BYTES, "%s/%u-%u", files, rt->self,
+	snprintf(ret, RUN_NAME_BYTES, "%u-%u", rt->self,
 	    process_generation(sh_load(&rt->me->state)));
 }
 
-/* Anybody may make a name in /dev/shm. */
-static int make_files(const char *path)
+static int files_open(const struct command *c, bool make)
 {
-	struct stat st;
-	if (mkdir(path, S_IRWXU) < 0 && errno != EEXIST)
-		return why(-errno, "%s: %s", path, strerror(errno));
-	if (lstat(path, &st) < 0)
-		return why(-errno, "%s: %s", path, strerror(errno));
-	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || st.st_mode & (S_IRWXG | S_IRWXO))
-		return why(-EACCES, "%s is refused: it is no directory of this user alone", path);
-	return 0;
+	return tables_files_open(c->call->rt->tables.control->name, make);
+}
+
+/* Made anew: of an earlier run of this worker something may be left that could not be removed. */
+static int make_run_directory(const struct plm *rt, int files)
+{
+	char name[RUN_NAME_BYTES];
+	run_name(rt, name);
+	int r = rmtree_at(files, name);
+	if (r == 0 && mkdirat(files, name, S_IRWXU) < 0)
+		r = why(-errno, "making its directory %s: %s", name, strerror(errno));
+	return r;
 }
 
 static int make_directory(struct command *c)
 {
-	char files[SEGMENT_NAME_BYTES], path[RUN_PATH_BYTES];
-	const struct plm *rt = c->call->rt;
-	tables_files_path(rt->tables.control->name, files);
-	run_path(rt, path);
-	int r = make_files(files);
-	if (r == 0)
-		r = rmtree(path);
-	if (r == 0 && mkdir(path, S_IRWXU) < 0)
-		r = why(-errno, "%s: %s", path, strerror(errno));
+	int files = files_open(c, true);
+	int r = files < 0 ? files : make_run_directory(c->call->rt, files);
+	if (files >= 0)
+		close(files);
 	c->has_directory = r == 0;
 	return r == 0 ? 0 : plm_fail(c->call, COMMAND_OURS, "no place for its outputs: %s",
 	    why_text());
 }
 
+/* The command may have put another one in its place: what stands there now. */
+static int open_run_directory(const struct command *c)
+{
+	char name[RUN_NAME_BYTES];
+	int files = files_open(c, false);
+	if (files < 0)
+		return files;
+	run_name(c->call->rt, name);
+	int fd = openat(files, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int r = fd < 0 ? why(-errno, "its directory %s: %s", name, strerror(errno)) : fd;
+	close(files);
+	return r;
+}
+
+static void remove_run_directory(const struct command *c)
+{
+	char name[RUN_NAME_BYTES];
+	int files = files_open(c, false);
+	run_name(c->call->rt, name);
+	if (files < 0 || rmtree_at(files, name) < 0)
+		log_warn("the outputs of a command are left behind: %s", why_text());
+	if (files >= 0)
+		close(files);
+}
+
 static int name_output(struct command *c, struct command_file *f)
 {
-	char path[RUN_PATH_BYTES];
+	char files[SEGMENT_NAME_BYTES], run[RUN_NAME_BYTES];
 	int r = c->has_directory ? 0 : make_directory(c);
 	if (r != 0)
 		return r;
-	run_path(c->call->rt, path);
-	if (asprintf(&f->variable, "%.*s=%s/%s", f->name_bytes, f->name, path,
+	tables_files_path(c->call->rt->tables.control->name, files);
+	run_name(c->call->rt, run);
+	if (asprintf(&f->variable, "%.*s=%s/%s/%s", f->name_bytes, f->name, files, run,
 	    command_out_file(f->name)) >= 0)
 		return 0;
 	f->variable = NULL;
@@ -209,18 +231,14 @@ int objects_open(struct command *c)
 
 void objects_close(struct command *c)
 {
-	char path[RUN_PATH_BYTES];
 	for (size_t i = 0; i < c->files; i++) {
 		if (c->file[i].fd >= 0)
 			close(c->file[i].fd);
 		free(c->file[i].variable);
 	}
 	free(c->file);
-	if (!c->has_directory)
-		return;
-	run_path(c->call->rt, path);
-	if (rmtree(path) < 0)
-		log_warn("%s", why_text());
+	if (c->has_directory)
+		remove_run_directory(c);
 }
 
 /* "SLOT-GENERATION": of a process that is, and may still use it? */
@@ -237,19 +255,16 @@ static bool is_in_use(const struct tables *t, const char *name)
 
 void objects_sweep(const struct tables *t)
 {
-	char files[SEGMENT_NAME_BYTES], path[SEGMENT_NAME_BYTES + NAME_MAX + 2];
-	tables_files_path(t->control->name, files);
-	DIR *all = opendir(files);
+	int files = tables_files_open(t->control->name, false);
+	DIR *all = files >= 0 ? fdopendir(files) : NULL;
 	const struct dirent *entry;
-	while (all && (entry = readdir(all)) != NULL) {
-		if (is_in_use(t, entry->d_name))
-			continue;
-		snprintf(path, sizeof path, "%s/%s", files, entry->d_name);
-		if (rmtree(path) < 0)
-			log_warn("%s", why_text());
-	}
+	while (all && (entry = readdir(all)) != NULL)
+		if (!is_in_use(t, entry->d_name) && rmtree_at(files, entry->d_name) < 0)
+			log_warn("the outputs of a dead worker are left behind: %s", why_text());
 	if (all)
 		closedir(all);
+	else if (files >= 0)
+		close(files);
 }
 
 /* ---- files as values ---- */
@@ -284,32 +299,42 @@ static const char *kind_of(mode_t mode)
 			       : "a device, pipe or socket";
 }
 
-static int leave_one(const struct command *c, const struct command_file *f)
+static int not_written(const struct command *c, const struct command_file *f, const char *reason)
 {
-	const char *path = strchr(f->variable, '=') + 1;
+	return plm_fail(c->call, COMMAND_OURS, "it has not written its output %.*s: there is no "
+	    "file at the path in $%.*s: %s", f->name_bytes, f->name, f->name_bytes, f->name,
+	    reason);
+}
+
+static int leave_one(const struct command *c, const struct command_file *f, int run)
+{
+	const char *name = command_out_file(f->name);
 	struct stat st;
-	if (lstat(path, &st) < 0)
-		return plm_fail(c->call, COMMAND_OURS, "it has not written its output %.*s: there "
-		    "is no file at the path in $%.*s: %s", f->name_bytes, f->name, f->name_bytes,
-		    f->name, strerror(errno));
-	if (!S_ISREG(st.st_mode))
-		return plm_fail(c->call, COMMAND_OURS, "its output %.*s is no file but %s",
-		    f->name_bytes, f->name, kind_of(st.st_mode));
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
+	if (fstatat(run, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return not_written(c, f, strerror(errno));
+	/* Not blocking: what the command left behind may make a pipe of it before we open it. */
+	int fd = S_ISREG(st.st_mode) ?
+	    openat(run, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
+	if (fd < 0 && S_ISREG(st.st_mode))
 		return plm_fail(c->call, COMMAND_OURS, "its output %.*s could not be read: %s",
 		    f->name_bytes, f->name, strerror(errno));
-	int r = read_into(c, f, fd, (size_t)st.st_size);
-	close(fd);
-	unlink(path); /* its memory is wanted for the next one */
+	int r = fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ?
+	    plm_fail(c->call, COMMAND_OURS, "its output %.*s is no file but %s", f->name_bytes,
+	        f->name, kind_of(st.st_mode)) : read_into(c, f, fd, (size_t)st.st_size);
+	if (fd >= 0)
+		close(fd);
+	unlinkat(run, name, 0); /* its memory is wanted for the next one */
 	return r;
 }
 
 int objects_leave(const struct command *c)
 {
-	int r = 0;
+	int r = 0, run = c->has_directory ? open_run_directory(c) : -1;
 	for (size_t i = 0; i < c->files && r == 0; i++)
 		if (c->file[i].field == COMMAND_OUT)
-			r = leave_one(c, &c->file[i]);
+			r = run < 0 ? not_written(c, &c->file[i], why_text())
+				    : leave_one(c, &c->file[i], run);
+	if (run >= 0)
+		close(run);
 	return r;
 }
