@@ -60,7 +60,7 @@ static const struct option options[] = {
 	COMMAND_OBJECT_OPTIONS, COMMAND_OPTIONS, COMMON_OPTIONS, { 0 },
 };
 
-enum { PERCENT_MAX = 10000, LOAD_MAX = 1 << 20 };
+enum { PERCENT_MAX = 10000, LOAD_MAX = 1 << 20, JOBS_MAX = 1 << 20 };
 
 /* "4", "50%": which of them is in *ret_percent, else 0. */
 static unsigned count_word(const struct context *context, const char *what, const char *word,
@@ -75,6 +75,21 @@ static unsigned count_word(const struct context *context, const char *what, cons
 	number[n - 1] = 0;
 	*ret_percent = (unsigned)number_word(context, what, number, 1, PERCENT_MAX);
 	return 0;
+}
+
+/* As GNU parallel has them: N, +N, -N, N%. */
+static void take_jobs(const struct context *context, struct map_jobs *jobs)
+{
+	unsigned percent;
+	if (optarg[0] == '+' || optarg[0] == '-') {
+		jobs->how = JOBS_MORE;
+		jobs->number = (int)number_word(context, "--jobs", optarg, -JOBS_MAX, JOBS_MAX);
+		return;
+	}
+	jobs->how = JOBS_NUMBER;
+	jobs->number = (int)count_word(context, "--jobs", optarg, JOBS_MAX, &percent);
+	if (percent)
+		*jobs = (struct map_jobs){ .how = JOBS_PERCENT, .number = (int)percent };
 }
 
 static void take_load(const struct context *context, struct map_plan *plan)
@@ -109,11 +124,9 @@ static void take_option(const struct context *context, int option, struct map_pl
 {
 	switch (option) {
 	case OWN_JOBS:
-	case OWN_JOBS_OF_XARGS:
-		plan->jobs = count_word(context, "--jobs", optarg, WORKERS_MAX, &plan->percent);
-		break;
+	case OWN_JOBS_OF_XARGS: take_jobs(context, &plan->jobs); break;
 	case OWN_NULL: plan->zero_ended = true; break;
-	case OWN_ARG_FILE: plan->argument_file = optarg; break;
+	case OWN_ARG_FILE: plan->inputs.file[plan->inputs.files++] = optarg; break;
 	case OWN_MAX_ARGS:
 		plan->max_args = (unsigned)number_word(context, "--max-args", optarg, 1,
 		    ARGS_MAX / 2);
@@ -145,8 +158,8 @@ static void take_option(const struct context *context, int option, struct map_pl
 static void check_plan(const struct context *context, const struct map_plan *plan)
 {
 	size_t sources = 0;
-	for (size_t i = 0; i < plan->input_count; i++)
-		sources += is_source_mark(plan->inputs[i]);
+	for (size_t i = 0; i < plan->inputs.words; i++)
+		sources += is_source_mark(plan->inputs.word[i]);
 	if (plan->request.task.detach)
 		usage_error(context, "--detach: map waits for its jobs; `plmctl load` does not");
 	if (plan->request.task.terms.replicas > 1)
@@ -156,7 +169,7 @@ static void check_plan(const struct context *context, const struct map_plan *pla
 	command_objects_check(context, &plan->request);
 	if (plan->resume != RESUME_NOTHING && !plan->joblog)
 		usage_error(context, "--resume and --resume-failed read a --joblog FILE");
-	if (plan->max_args && sources + (plan->argument_file != NULL) > 1)
+	if (plan->max_args && sources + plan->inputs.files > 1)
 		usage_error(context, "--max-args takes the inputs of one source");
 	if (plan->line && context->json)
 		usage_error(context, "--json shows whole jobs, --line what they write meanwhile");
@@ -173,19 +186,24 @@ static void take_words(struct map_plan *plan, int argc, char **argv)
 	while (optind < argc && !is_source_mark(argv[optind]))
 		optind++;
 	plan->word_count = (size_t)(optind - first);
-	plan->inputs = argv + optind;
-	plan->input_count = (size_t)(argc - optind);
+	plan->inputs.word = argv + optind;
+	plan->inputs.words = (size_t)(argc - optind);
 }
 
 static int run_map(struct context *context, int argc, char **argv)
 {
-	struct map_plan plan = { .percent = 100 };
+	struct map_plan plan = { .jobs = { JOBS_PERCENT, 100 } };
 	int option;
+	plan.inputs.file = calloc((size_t)argc, sizeof *plan.inputs.file);
+	if (!plan.inputs.file)
+		return failed(-ENOMEM, "map");
 	while ((option = next_option(context, argc, argv, short_options, options)) != -1)
 		take_option(context, option, &plan);
 	take_words(&plan, argc, argv);
 	check_plan(context, &plan);
-	return map_run(context, &plan);
+	int code = map_run(context, &plan);
+	free(plan.inputs.file);
+	return code;
 }
 
 const struct command cmd_map = {
@@ -201,13 +219,15 @@ const struct command cmd_map = {
 	    "A COMMAND of several words is executed as it stands. One word with a blank or\n"
 	    "another character of a shell in it is a line for /bin/sh, in which values are\n"
 	    "quoted; without a COMMAND each input is such a line.\n\n"
-	    "  --jobs N|N%, -j, -P  so many at once, or per cent of the workers; 0: as many as\n"
-	    "                     possible (default 100%)\n"
+	    "  --jobs N|+N|-N|N%, -j, -P\n"
+	    "                     run N jobs at once; or N more or N fewer than the runtime has\n"
+	    "                     workers, or N per cent of them (default 100%); 0: as many as\n"
+	    "                     possible. Without a runtime, cpus count instead of workers\n"
 	    "  --private          a runtime of its own, also when one is up; without any it has\n"
 	    "                     one in any case, for as long as it runs\n"
 	    "  --shell            COMMAND is a line for /bin/sh, however many words it has\n"
 	    "  --link             all sources go along with each other, shorter ones begin anew\n"
-	    "  --arg-file FILE, -a  a source; :::: FILE is the same\n"
+	    "  --arg-file FILE, -a  a source, as :::: FILE is; may be repeated\n"
 	    "  --null, -0         zero bytes end the lines of files\n"
 	    "  --max-args N, -n   N inputs in each command\n"
 	    "  --keep-order, -k   output in the order of the inputs\n"

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "cli/command_objects.h"
 #include "cli/identity.h"
+#include "tables/inherited.h"
 
 enum { PATH_BYTES = 4096, NUMBER_BYTES = 24 };
 
@@ -109,7 +110,13 @@ int command_request_fields(struct command_request *request)
 
 static int make_environment(struct command_request *request)
 {
+	char inherited[INHERITED_TEXT_BYTES];
 	size_t n = 0;
+	if (!request->no_environment) {
+		inherited_print(inherited);
+		n = strlen(inherited) + 1;
+	}
+	size_t variables = n;
 	for (char **v = environ; *v && !request->no_environment; v++)
 		n += strlen(*v) + 1;
 	request->environment = malloc(n + 1);
@@ -117,7 +124,8 @@ static int make_environment(struct command_request *request)
 		return failed(-ENOMEM, "the environment of the command");
 	request->environment_bytes = n;
 	request->common[COMMAND_ARG_ENVIRONMENT] = PLM_BYTES(request->environment, n);
-	n = 0;
+	memcpy(request->environment, inherited, variables);
+	n = variables;
 	for (char **v = environ; *v && !request->no_environment; v++) {
 		size_t bytes = strlen(*v) + 1;
 		memcpy(request->environment + n, *v, bytes);

@@ -38,8 +38,8 @@ enum {
 #define COMMAND_OPTIONS_HELP                                                                       \
 	"  --dir DIR          where it runs (default: here)\n"                                     \
 	"  --env NAME=VALUE   one more variable; may be repeated\n"                                \
-	"  --no-env           not our environment, but that of the worker: a few kB less to\n"     \
-	"                     keep for a command that waits\n"                                     \
+	"  --no-env           use the environment, umask, nice value and limits of the worker,\n"  \
+	"                     not the submitter's (saves memory)\n"                                \
 	"  --stdin FILE       what it reads (default: nothing)\n"                                  \
 	"  --output-cap SIZE  so much is kept of stdout, and of stderr (default 16M); a mark\n"    \
 	"                     says where it was cut, and the command goes on\n"                    \

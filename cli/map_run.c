@@ -23,6 +23,7 @@
 
 enum {
 	PRIVATE_JOBS_MAX = 250, /* --jobs 0: processes are not without limit */
+	PRIVATE_WORKERS_MAX = WORKERS_MAX, /* with --jobs N */
 	LOAD_PAUSE_MS = 10,     /* a job that was just started is no load yet */
 	PERCENT = 100,
 };
@@ -256,17 +257,34 @@ static int loop(struct map *m)
 
 /* ---- begin and end ---- */
 
-static unsigned jobs_of(const struct map_plan *plan, unsigned of, unsigned most)
+/* What is asked for, one at least; 0: as many as possible. */
+static unsigned jobs_of(const struct map_jobs *asked, unsigned of)
 {
-	unsigned jobs = plan->percent ? (of * plan->percent + PERCENT - 1) / PERCENT : plan->jobs;
-	return jobs == 0 || jobs > most ? most : jobs;
+	long jobs = asked->number;
+	if (asked->how == JOBS_NUMBER)
+		return (unsigned)jobs;
+	jobs = asked->how == JOBS_MORE ? (long)of + jobs :
+	    ((long)of * jobs + PERCENT - 1) / PERCENT;
+	return jobs < 1 ? 1 : (unsigned)jobs;
+}
+
+/* With fewer inputs nobody misses the jobs that could run besides. */
+static bool is_short(const struct map *m, unsigned asked, unsigned there)
+{
+	uint64_t total = feed_total(&m->feed);
+	return !m->context->quiet && asked > there && (total == 0 || total > there);
 }
 
 static int boot_private(struct map *m)
 {
 	uint64_t total = feed_total(&m->feed);
-	m->jobs = jobs_of(m->plan, room_cpus(), PRIVATE_JOBS_MAX);
+	unsigned asked = jobs_of(&m->plan->jobs, room_cpus());
+	unsigned most = asked ? PRIVATE_WORKERS_MAX : PRIVATE_JOBS_MAX;
+	m->jobs = asked == 0 || asked > most ? most : asked;
 	m->workers = total && total < m->jobs ? (unsigned)total : m->jobs;
+	if (is_short(m, asked, most))
+		fprintf(stderr, "plmctl: map: runs %u jobs at once, not %u: a runtime has no more "
+		    "workers\n", most, asked);
 	int r = private_runtime_boot(&m->own, m->workers);
 	if (r < 0)
 		return failed(r, "map");
@@ -282,7 +300,13 @@ static int join(struct map *m)
 	if (r < 0)
 		return failed(r, "map");
 	m->workers = code == EXIT_FINE ? status.workers : 0;
-	m->jobs = jobs_of(m->plan, m->workers ? m->workers : 1, WORKERS_MAX);
+	unsigned asked = jobs_of(&m->plan->jobs, m->workers ? m->workers : 1);
+	m->jobs = asked == 0 || asked > WORKERS_MAX ? WORKERS_MAX : asked;
+	const char *plural = m->workers == 1 ? "" : "s";
+	if (code == EXIT_FINE && is_short(m, asked, m->workers))
+		fprintf(stderr, "plmctl: map: runs %u job%s at once, not %u: runtime \"%s\" has %u "
+		    "worker%s; `plmctl workers --set %u` adds some, --private boots its own\n",
+		    m->workers, plural, asked, status.name, m->workers, plural, asked);
 	return code;
 }
 
@@ -362,8 +386,8 @@ static int open_all(struct map *m)
 		r = joblog_open(&m->joblog, plan->joblog, plan->resume);
 	m->feed = (struct feed){ .done = m->joblog, .max_args = plan->max_args };
 	if (r == 0)
-		r = sources_open(&m->feed.sources, plan->inputs, plan->input_count,
-		    plan->argument_file, plan->link, plan->zero_ended ? 0 : '\n');
+		r = sources_open(&m->feed.sources, &plan->inputs, plan->link,
+		    plan->zero_ended ? 0 : '\n');
 	if (r < 0)
 		failed(r, "map");
 	return r == 0 ? EXIT_FINE : r == -EINVAL ? EXIT_USAGE : EXIT_INPUT;

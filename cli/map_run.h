@@ -11,19 +11,23 @@
 #include "cli/map_halt.h"
 #include "cli/map_joblog.h"
 #include "cli/map_room.h"
+#include "cli/map_sources.h"
+
+struct map_jobs { /* at once */
+	enum { JOBS_NUMBER, JOBS_MORE, JOBS_PERCENT } how;
+	int number; /* 0: as many as possible; or so many more than there are workers; per cent of
+	             * them */
+};
 
 struct map_plan { /* zeroes ask for nothing */
 	struct command_request request;
 	char *const *words; /* of the command */
 	size_t word_count;
 	bool shell;
-	char *const *inputs; /* as sources_open() takes them */
-	size_t input_count;
-	const char *argument_file;
+	struct inputs inputs;
 	bool link, zero_ended;
 	unsigned max_args;   /* values of one source in a command; 0: as they come */
-	unsigned jobs;       /* at once; 0: as many as possible */
-	unsigned percent;    /* ... or so many per cent of the workers; 0: jobs says it */
+	struct map_jobs jobs;
 	bool private, keep_order, line, dry_run, tag, bar;
 	struct halt halt;
 	const char *joblog, *results;

@@ -103,19 +103,22 @@ static int take_mark(struct sources *s, char *const *words, size_t count)
 	return (int)n;
 }
 
-static int make_sources(struct sources *s, char *const *words, size_t count, const char *file)
+static int make_sources(struct sources *s, const struct inputs *inputs)
 {
-	s->source = calloc(count + 1, sizeof *s->source);
-	s->group = calloc(count + 1, sizeof *s->group);
+	size_t count = inputs->words, most = inputs->files + count + 1;
+	s->source = calloc(most, sizeof *s->source);
+	s->group = calloc(most, sizeof *s->group);
 	if (!s->source || !s->group)
 		return why(-ENOMEM, "no memory for the sources of inputs");
-	if (file || count == 0) {
-		int r = open_file(add_source(s, false), file ? file : "-");
+	for (size_t i = 0; i < inputs->files; i++) {
+		int r = open_file(add_source(s, false), inputs->file[i]);
 		if (r < 0)
 			return r;
 	}
+	if (inputs->files + count == 0)
+		return open_file(add_source(s, false), "-");
 	for (size_t i = 0; i < count;) {
-		int n = take_mark(s, words + i, count - i);
+		int n = take_mark(s, inputs->word + i, count - i);
 		if (n < 0)
 			return n;
 		i += (size_t)n;
@@ -278,8 +281,7 @@ static int keep_all(struct sources *s)
 	return r;
 }
 
-int sources_open(struct sources **ret, char *const *words, size_t count, const char *argument_file,
-    bool wrap, char delimiter)
+int sources_open(struct sources **ret, const struct inputs *inputs, bool wrap, char delimiter)
 {
 	struct sources *s = calloc(1, sizeof *s);
 	if (!s)
@@ -287,7 +289,7 @@ int sources_open(struct sources **ret, char *const *words, size_t count, const c
 	s->wrap = wrap;
 	s->delimiter = delimiter;
 	*ret = s;
-	int r = make_sources(s, words, count, argument_file);
+	int r = make_sources(s, inputs);
 	if (r == 0) {
 		make_groups(s);
 		r = keep_all(s);

@@ -21,10 +21,15 @@ struct row {
 	size_t count;
 };
 
-/* words: "::: A B", ":::+ 1 2", ":::: FILE FILE", "::::+ FILE", one behind the other; argument_file
- * comes before them; nothing at all: stdin. 0, or -errno with a why. */
-int sources_open(struct sources **ret, char *const *words, size_t count, const char *argument_file,
-    bool wrap, char delimiter);
+struct inputs { /* where they come from; no file and no word: stdin */
+	const char **file;  /* of --arg-file, each a source, before those of the words */
+	size_t files;
+	char *const *word;  /* "::: A B", ":::+ 1 2", ":::: FILE FILE", "::::+ FILE" */
+	size_t words;
+};
+
+/* 0, or -errno with a why. */
+int sources_open(struct sources **ret, const struct inputs *inputs, bool wrap, char delimiter);
 void sources_close(struct sources **sp);
 
 /* 1: *row is the next one; 0: there are no more; -EAGAIN: none yet; else -errno with a why. */

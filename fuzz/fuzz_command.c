@@ -1,10 +1,11 @@
-/* fuzz_command.c - what is kept of commands: their fields, their logs, the names they give. The
- * first byte says which. */
+/* fuzz_command.c - what is kept of commands: their fields, their logs, the names they give, what
+ * they inherit. The first byte says which. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "fuzz/fuzz.h"
 #include "tables/command.h"
+#include "tables/inherited.h"
 
 /* What is found is there, in order, and the same when it is written again. */
 static void try_fields(const char *fields, size_t length)
@@ -50,6 +51,9 @@ static void try_name(const uint8_t *data, size_t length)
 	const char *file = command_out_file(text);
 	if (file)
 		FUZZ_REQUIRE(file[0] && !strchr(file, '/') && strcmp(file, "..") != 0);
+	struct inherited inherited;
+	if (inherited_read(text, &inherited))
+		FUZZ_REQUIRE(inherited_begins(text) && inherited.limits <= RLIM_NLIMITS);
 	if (command_variable(text))
 		FUZZ_REQUIRE(text[0] != '=' && strncmp(text, "PLM_", 4) != 0);
 	free(text);

@@ -2,7 +2,8 @@
  *
  * The task calls COMMAND_FUNCTION of a built-in module. Its arguments are bytes or futures of them:
  *	0     what it asks for beyond its words: fields, each a letter, a text and a zero byte
- *	1     its environment: NAME=VALUE, each with a zero byte behind it; empty: what stands in 0
+ *	1     its environment: what else it inherits (inherited.h; it may be absent), and
+ *	      NAME=VALUE, each with a zero byte behind it; empty: what stands in 0
  *	      behind an empty field, and if none does that of its worker. Who submits many puts
  *	      both once and gives the future: a queued command is then little but its words.
  *	2...  its words, the first of them the program; behind them a future for each field that

@@ -38,6 +38,7 @@ struct worker_kind { /* workers of one make */
 
 struct demand { /* one way to be satisfied; all of it from one worker, memory from the machine */
 	uint64_t amount[RESOURCES_MAX];
+	uint64_t says_cpus; /* 1: its cpus were asked for; 0: it has one because every task has */
 };
 
 struct terms { /* all that a task may ask for beyond its function: one for each combination */

@@ -345,7 +345,9 @@ static int read_need(
 		return r;
 	uint64_t *amount = &demand->amount[which];
 	switch (which) {
-	case RESOURCE_CPUS: return whole_amount(s, &p, cpus, amount);
+	case RESOURCE_CPUS:
+		demand->says_cpus = 1;
+		return whole_amount(s, &p, cpus, amount);
 	case RESOURCE_MEMORY: return scan_size(s, p.whole, p.value, MEMORY_MAX, amount);
 	case RESOURCE_GPUS: return read_gpus(s, &p, amount);
 	default: return scan_decimal(s, p.whole, p.value, any, amount);

@@ -51,6 +51,9 @@ size_t spec_print_demand(const struct demand *demand, const struct resource_name
     size_t size)
 {
 	struct out out = { ret, size, 0 };
-	put_amounts(&out, demand->amount, names, RESOURCE_CPUS);
+	if (!demand->says_cpus)
+		put_amounts(&out, demand->amount, names, RESOURCE_CPUS + 1);
+	if (out.length == 0)
+		put_amounts(&out, demand->amount, names, RESOURCE_CPUS);
 	return out.length;
 }

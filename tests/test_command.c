@@ -164,6 +164,25 @@ START_TEST(it_is_told_the_cpus_and_gpus_that_it_was_given)
 }
 END_TEST
 
+START_TEST(thread_counts_are_set_only_where_cpus_were_asked_for)
+{
+	const char *line = "echo $PLM_CPUS [$OMP_NUM_THREADS$MKL_NUM_THREADS$OPENBLAS_NUM_THREADS]";
+	unsetenv("OMP_NUM_THREADS");
+	unsetenv("MKL_NUM_THREADS");
+	unsetenv("OPENBLAS_NUM_THREADS");
+	runtime_end(&host);
+	runtime_boot(&host, "--workers", "slots=2 x1",);
+	check_output(order("--shell", line), 0, "1 []\n", NULL);
+	check_output(order("--no-env", "--shell", line), 0, "1 []\n", NULL);
+	check_output(order("--needs", "mem=1M", "--shell", line), 0, "1 []\n", NULL);
+	check_output(order("--needs", "cpus=1", "--shell", line), 0, "1 [111]\n", NULL);
+	check_output(order("--needs", "mem=1M | cpus=2", "--shell", line), 0, "1 []\n", NULL);
+	check_output(order("--no-env", "--needs", "cpus=2", "--shell", line), 0, "2 [222]\n",
+	    NULL);
+	check_output(order("--shell", line), 0, "1 []\n", NULL);
+}
+END_TEST
+
 START_TEST(its_stdin_is_a_file_or_empty)
 {
 	char path[PATH_BYTES];
@@ -450,6 +469,7 @@ int main(void)
 	    a_program_is_looked_for_in_the_path_of_its_submitter,
 	    it_is_told_its_task_attempt_worker_and_runtime,
 	    it_is_told_the_cpus_and_gpus_that_it_was_given,
+	    thread_counts_are_set_only_where_cpus_were_asked_for,
 	    its_stdin_is_a_file_or_empty,
 	    signals_are_as_a_shell_gives_them,
 	    a_signal_that_a_function_ignores_is_not_ignored_by_the_command_after_it,

@@ -2,6 +2,7 @@
  * logs, a runtime of its own. Beside GNU parallel: test_map_parallel.c. With processes killed:
  * test_map_kill.c. */
 #include <check.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -195,6 +196,53 @@ START_TEST(so_many_jobs_run_at_once_and_no_more)
 	    "plmctl map -j3 'mkdir place.{%} && sleep 0.01 && rmdir place.{%} && [ {%} -le 3 ] # "
 	    "{}' ::: $(seq 60)");
 	check_shell(0, "", "", "plmctl map -j1 'mkdir only && rmdir only # {}' ::: $(seq 200)");
+}
+END_TEST
+
+/* Each job waits until so many others run. */
+static void check_together(const char *jobs, unsigned together)
+{
+	struct output_of o = shell("rm -rf b; mkdir b; plmctl map %s 'touch b/{}; until "
+	    "[ $(ls b | wc -l) -ge %u ]; do sleep 0.01; done; [ {%%} -le %u ]' ::: $(seq %u)",
+	    jobs, together, together, 2 * together);
+	ck_assert_msg(o.code == 0 && !o.err[0], "%s: %d, %s", jobs, o.code, o.err);
+	output_free(&o);
+}
+
+START_TEST(jobs_may_be_counted_from_the_cpus)
+{
+	cpu_set_t ours;
+	ck_assert_int_eq(sched_getaffinity(0, sizeof ours, &ours), 0);
+	unsigned cpus = (unsigned)CPU_COUNT(&ours);
+	check_together("-j+0", cpus);
+	check_together("-j +1", cpus + 1);
+	check_together("--jobs 150%", (cpus * 3 + 1) / 2);
+	check_together("-j-100000", 1);
+	check_together("-P40", 40);
+	check_shell(64, "", "--jobs is not a number: +x", "plmctl map -j+x true ::: 1");
+	check_shell(64, "", "--jobs is not a number: -", "plmctl map -j- true ::: 1");
+	check_shell(0, NULL, "runs 1000 jobs at once, not 1001",
+	    "plmctl map --dry-run -j1 echo ::: 1 && plmctl map -j1001 true ::: $(seq 1002)");
+}
+END_TEST
+
+START_TEST(fewer_jobs_at_once_than_asked_for_are_announced)
+{
+	static struct runtime rt;
+	runtime_boot(&rt, "--workers", "2", "--tasks", "256", "--store", "1M",);
+	setenv("PLM_NAME", rt.name, 1);
+	check_shell(0, "", "plmctl: map: runs 2 jobs at once, not 40: runtime \"",
+	    "plmctl map -j40 true ::: $(seq 60)");
+	check_shell(0, "", "has 2 workers; `plmctl workers --set 40` adds some, --private boots "
+	    "its own", "seq 3 | plmctl map -j40 true");
+	check_shell(0, "", "runs 2 jobs at once, not 3", "plmctl map -j+1 true ::: 1 2 3");
+	check_shell(0, "", "", "plmctl map -j40 true ::: 1 2");
+	check_shell(0, "", "", "plmctl map -j0 true ::: 1 2 3");
+	check_shell(0, "", "", "plmctl map --quiet -j40 true ::: 1 2 3");
+	check_shell(0, "", "", "plmctl map --private -j40 true ::: $(seq 60)");
+	unsetenv("PLM_NAME");
+	runtime_stop(&rt);
+	runtime_end(&rt);
 }
 END_TEST
 
@@ -417,6 +465,8 @@ int main(void)
 	    a_reader_that_leaves_ends_it_quietly,
 	    a_bar_is_drawn_on_a_terminal_only,
 	    so_many_jobs_run_at_once_and_no_more,
+	    jobs_may_be_counted_from_the_cpus,
+	    fewer_jobs_at_once_than_asked_for_are_announced,
 	    a_delay_parts_two_starts,
 	    jobs_wait_for_room_on_the_machine,
 	    it_halts_when_so_many_jobs_failed_succeeded_or_ended,

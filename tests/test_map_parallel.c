@@ -31,6 +31,11 @@ static const char *const invocations[] = {
     "$T -k echo :::: letters numbers",
     "$T -k echo :::: letters ::::+ numbers ::: x y",
     "$T -k -a numbers echo",
+    "$T -k -a letters -a numbers echo",
+    "$T -k -a letters --arg-file numbers echo {2}-{1} ::: x y",
+    "$T -k -a numbers echo :::: letters",
+    "$T -k --link -a letters -a numbers echo",
+    "$T -k -a - -a letters echo < numbers",
     "$T -k echo < letters",
     "$T -k echo :::: - ::: a b < numbers",
     "$T -k -0 echo < zeroes",
@@ -45,6 +50,15 @@ static const char *const invocations[] = {
     "$T -k --tag echo {2} ::: 1 2 ::: x y",
     "$T -k 'echo out {}; echo err {} >&2' ::: 1 2 2>&1",
     "$T -k 'head -c 300000 /dev/zero | tr \"\\0\" {}' ::: a b | cksum",
+    /* how many at once: all that may run do, or none of them ends */
+    "N=$(nproc); rm -rf b; mkdir b; $T -j+1 'touch b/{}; "
+    "until [ $(ls b | wc -l) -gt '$N' ]; do sleep 0.01; done' ::: $(seq $((N + 1)))",
+    "N=$(nproc); rm -rf b; mkdir b; $T -j100% 'touch b/{}; "
+    "until [ $(ls b | wc -l) -ge '$N' ]; do sleep 0.01; done' ::: $(seq $N)",
+    "rm -rf b; mkdir b; $T -j0 'touch b/{}; until [ $(ls b | wc -l) -ge 20 ]; do sleep 0.01; "
+    "done' ::: $(seq 20)",
+    "$T -j-$(($(nproc) - 1)) echo {%} ::: 1 2 3",
+    "$T -j1% echo {%} ::: 1 2 3",
     /* exit codes */
     "$T 'exit {}' ::: 0 1 2 0",
     "$T 'kill -9 $$ # {}' ::: 1 2 3",

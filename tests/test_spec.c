@@ -306,12 +306,11 @@ START_TEST(needs_are_alternatives_with_a_cpu_at_least)
 {
 	static const struct row rows[] = {
 	    {"cpus=2,mem=1G,gpus=0.5,licence=1", "cpus=2,mem=1G,gpus=0.5,licence=1"},
-	    {"gpus=1 | cpus=8", "cpus=1,gpus=1 | cpus=8"},
-	    {"cpu=1|gpu=1.000|memory=3|ssd=0.25", "cpus=1 | cpus=1,gpus=1 | cpus=1,mem=3 | "
-						  "cpus=1,ssd=0.25"},
-	    {" gpus = 0.001 # little", "cpus=1,gpus=0.001"},
-	    {"gpus=16", "cpus=1,gpus=16"},
-	    {"ssd=1.5", "cpus=1,ssd=1.5"},
+	    {"gpus=1 | cpus=8", "gpus=1 | cpus=8"},
+	    {"cpu=1|gpu=1.000|memory=3|ssd=0.25", "cpus=1 | gpus=1 | mem=3 | ssd=0.25"},
+	    {" gpus = 0.001 # little", "gpus=0.001"},
+	    {"gpus=16", "gpus=16"},
+	    {"ssd=1.5", "ssd=1.5"},
 	};
 	struct resource_names names = names_given();
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -322,6 +321,8 @@ START_TEST(needs_are_alternatives_with_a_cpu_at_least)
 		print_needs(&terms, &names, text);
 		ck_assert_str_eq(text, rows[i].expected);
 		ck_assert_uint_eq(terms.run_ms, 5);
+		for (uint32_t n = 0; n < terms.alternatives; n++)
+			ck_assert_uint_ge(terms.alternative[n].amount[RESOURCE_CPUS], AMOUNT_UNIT);
 	}
 }
 END_TEST

@@ -62,12 +62,23 @@ void topology_set_threads(unsigned cpus)
 		set_variable(&variables[i], text, cpus);
 }
 
-bool topology_limits_threads(const char *variable)
+static const struct variable *find_variable(const char *variable)
 {
 	size_t name = strcspn(variable, "=");
 	for (size_t i = 0; i < COUNT_OF(variables); i++)
 		if (strlen(variables[i].name) == name &&
 		    strncmp(variables[i].name, variable, name) == 0)
-			return true;
-	return false;
+			return &variables[i];
+	return NULL;
+}
+
+bool topology_limits_threads(const char *variable)
+{
+	return find_variable(variable) != NULL;
+}
+
+bool topology_set_by_us(const char *variable)
+{
+	const struct variable *v = find_variable(variable);
+	return v && v->looked && !v->theirs;
 }

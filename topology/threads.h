@@ -15,5 +15,7 @@
 void topology_set_threads(unsigned cpus);
 /* Is this "NAME=VALUE" one of those three? */
 bool topology_limits_threads(const char *variable);
+/* ... and was it unset before this process first set it? */
+bool topology_set_by_us(const char *variable);
 
 #endif

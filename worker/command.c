@@ -86,6 +86,15 @@ static int take_words(struct command *c, size_t nargs)
 	return 0;
 }
 
+static int take_inherited(struct command *c)
+{
+	if (c->environment_bytes == 0 || !inherited_begins(c->environment))
+		return 0;
+	c->inherits = inherited_read(c->environment, &c->inherited);
+	return c->inherits ? 0 : plm_fail(c->call, EINVAL, "umask, nice value and limits of the "
+	    "command make no sense: %.80s", c->environment);
+}
+
 static int take_arguments(struct command *c)
 {
 	struct plm_call *call = c->call;
@@ -103,6 +112,8 @@ static int take_arguments(struct command *c)
 		c->environment = command_behind(c->fields, c->fields_bytes,
 		    &c->environment_bytes);
 	int r = take_fields(c);
+	if (r == 0)
+		r = take_inherited(c);
 	if (r == 0)
 		r = objects_take(c);
 	if (r == 0 && nargs - c->futures <= COMMAND_ARG_WORDS)

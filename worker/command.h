@@ -17,6 +17,7 @@
 #include "base/family.h"
 #include "base/group.h"
 #include "tables/command.h"
+#include "tables/inherited.h"
 #include "worker/call.h"
 #include "worker/jobserver.h"
 
@@ -45,6 +46,8 @@ struct command { /* what is asked for; texts lie in the task's arguments, or in 
 	bool shell;               /* its word is a line */
 	uint64_t cap;
 	uint64_t memory_limit;    /* 0: none */
+	bool inherits;            /* from its submitter; else from the worker */
+	struct inherited inherited;
 	const char *environment;  /* zero-ended texts */
 	size_t environment_bytes;
 	const char *fields;
@@ -76,6 +79,8 @@ void objects_sweep(const struct tables *t);
 
 /* ---- start.c ---- */
 
+struct own_state; /* worker.h */
+
 struct start { /* of a process */
 	const char *path;
 	char *const *argv, *const *envp;
@@ -87,7 +92,8 @@ struct start { /* of a process */
 	int error;             /* errno; 0: the program runs */
 	const struct group *group; /* it runs in, if that exists */
 	bool in_directory;     /* it was the directory that could not be entered */
-	const sigset_t *odd;   /* signals that are not at their default */
+	const struct own_state *own; /* what it would have of the worker */
+	const struct inherited *inherited; /* NULL: that of the worker */
 };
 
 /* Starts it, with these descriptors, which stay the caller's. The pid; or, after plm_fail(), -1.

@@ -71,14 +71,18 @@ static void set_task(struct variables *v, const struct plm_call *call)
 	set_own(v, "PLM_SLOT=%u", rt->self);
 }
 
-/* As functions find them in the worker (needs.h). Who submits may have said how many threads. */
+/* As functions find them in the worker (needs.h); the thread counts only of a task that asked for
+ * cpus: any other program may start as many threads as in a shell. The submitter may have said how
+ * many. */
 static void set_needs(struct variables *v, const struct plm_call *call)
 {
+	bool threads = needs_say_cpus(call);
 	for (char **theirs = environ; *theirs; theirs++) {
 		bool cpus = strncmp(*theirs, "PLM_CPUS=", 9) == 0;
 		bool devices = needs_devices(&call->rt->tables) &&
 		    strncmp(*theirs, "CUDA_VISIBLE_DEVICES=", 21) == 0;
-		if (cpus || devices || (topology_limits_threads(*theirs) && !find(v, *theirs)))
+		bool limit = threads && topology_limits_threads(*theirs) && !find(v, *theirs);
+		if (cpus || devices || limit)
 			set(v, *theirs);
 	}
 }
@@ -140,7 +144,8 @@ static void add_base(struct variables *v, const struct command *c)
 {
 	const char *at = c->environment, *end = at + c->environment_bytes;
 	for (char **theirs = environ; *theirs && at == end; theirs++)
-		v->list[v->n++] = *theirs;
+		if (!topology_set_by_us(*theirs))
+			v->list[v->n++] = *theirs;
 	for (; at < end; at += strlen(at) + 1)
 		if (strchr(at, '='))
 			v->list[v->n++] = as_variable(at);

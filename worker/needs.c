@@ -32,14 +32,26 @@ static void show_devices(const struct worker *w, uint64_t gpus)
 	setenv("CUDA_VISIBLE_DEVICES", list, 1);
 }
 
+/* The alternative that this slot is booked for; NULL: it is booked for none. */
+static const struct demand *demand_met(const struct plm *rt, const struct record *r)
+{
+	const struct terms *terms = terms_at(rt->tables.terms, r->terms);
+	uint32_t way = sh_peek(&rt->me->booked_way);
+	return terms && way > 0 && way <= ALTERNATIVES_MAX ? &terms->alternative[way - 1] : NULL;
+}
+
+bool needs_say_cpus(const struct plm_call *call)
+{
+	const struct demand *demand = demand_met(call->rt, call->record);
+	return demand && demand->says_cpus;
+}
+
 void needs_begin(struct worker *w, const struct record *r)
 {
-	const struct terms *terms = terms_at(w->rt.tables.terms, r->terms);
-	uint32_t way = sh_peek(&w->rt.me->booked_way);
-	if (!terms || way == 0 || way > ALTERNATIVES_MAX)
+	const struct demand *demand = demand_met(&w->rt, r);
+	if (!demand)
 		return;
-	topology_set_threads(
-	    (unsigned)(terms->alternative[way - 1].amount[RESOURCE_CPUS] / AMOUNT_UNIT));
+	topology_set_threads((unsigned)(demand->amount[RESOURCE_CPUS] / AMOUNT_UNIT));
 	show_devices(w, sh_peek(&w->rt.me->booked_gpus));
 	w->dressed = true;
 }

@@ -29,7 +29,7 @@ static void reset_signals(const struct start *s)
 {
 	struct sigaction standard = { .sa_handler = SIG_DFL };
 	for (int signal = 1; signal < NSIG; signal++)
-		if (sigismember(s->odd, signal))
+		if (sigismember(&s->own->odd_signals, signal))
 			sigaction(signal, &standard, NULL);
 	sigprocmask(SIG_SETMASK, &s->mask, NULL);
 }
@@ -57,6 +57,8 @@ static _Noreturn void become(struct start *s)
 		if (s->more[i] >= 0)
 			fcntl(s->more[i], F_SETFD, 0);
 	reset_signals(s);
+	if (s->inherited)
+		inherited_take(s->inherited, &s->own->inherited);
 	s->error = 0;
 	execve(s->path, s->argv, s->envp);
 	s->error = errno;
@@ -73,24 +75,25 @@ static __attribute__((noinline)) pid_t start(struct start *s)
 	return pid;
 }
 
-/* What plm ignores, what it was started with, what a module handles. A function in whose place we
- * run goes on after us, and may change them without being counted. */
-static const sigset_t *odd_signals(const struct plm_call *call)
+/* What plm ignores, what it was started with, what a module handles or limits. A function in whose
+ * place we run goes on after us, and may change them without being counted. */
+static const struct own_state *own_state(const struct plm_call *call)
 {
 	struct worker *w = call->rt->help_context;
-	struct odd_signals *odd = &w->odd_signals;
+	struct own_state *own = &w->own_state;
 	uint64_t tasks = sh_peek(&call->rt->me->done) + sh_peek(&call->rt->me->failed);
-	bool known = odd->tasks && odd->tasks == tasks;
-	odd->tasks = call->outer ? 0 : tasks + 1; /* once we are counted */
+	bool known = own->tasks && own->tasks == tasks;
+	own->tasks = call->outer ? 0 : tasks + 1; /* once we are counted */
 	if (known && !call->outer)
-		return &odd->set;
-	sigemptyset(&odd->set);
+		return own;
+	sigemptyset(&own->odd_signals);
 	for (int signal = 1; signal < NSIG; signal++) {
 		struct sigaction now;
 		if (sigaction(signal, NULL, &now) == 0 && now.sa_handler != SIG_DFL)
-			sigaddset(&odd->set, signal);
+			sigaddset(&own->odd_signals, signal);
 	}
-	return &odd->set;
+	inherited_get(&own->inherited);
+	return own;
 }
 
 /* ---- where it is ---- */
@@ -204,9 +207,9 @@ pid_t command_start(const struct command *c, const sigset_t *mask, int in, int o
 	struct start s = { .path = word, .argv = c->argv, .envp = c->envp, .in = in, .out = out,
 		.err = err, .more = { c->jobserver.read, c->jobserver.write },
 		.directory = c->directory, .mask = *mask, .parent = getpid(),
-		.group = command_group(c->call) };
+		.group = command_group(c->call), .inherited = c->inherits ? &c->inherited : NULL };
 	sigfillset(&all);
-	s.odd = odd_signals(c->call);
+	s.own = own_state(c->call);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pid_t pid = start(&s);
 	if (pid < 0)

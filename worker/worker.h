@@ -12,6 +12,7 @@
 #include <signal.h>
 
 #include "base/group.h"
+#include "tables/inherited.h"
 #include "worker/call.h"
 #include "worker/modules.h"
 #include "worker/recycle.h"
@@ -19,17 +20,18 @@
 enum { WORKER_BATCH = 32, REPORT_DELAY_NS = 10000 };
 #define NO_RECORD UINT32_MAX
 
-/* Signals that a command must be given back as they were at first: looked up, 62 system calls, as
- * often as something else than a command may have changed them. */
-struct odd_signals {
-	sigset_t set;
+/* What this process would hand to a command and the command is not to have as it is: looked up, 79
+ * system calls, as often as something else than a command may have changed it. */
+struct own_state {
+	sigset_t odd_signals;  /* that are not at their default */
+	struct inherited inherited;
 	uint64_t tasks; /* how many this worker has ended if all since were commands; 0: unknown */
 };
 
 struct worker {
 	struct plm rt;
 	struct functions functions;
-	struct odd_signals odd_signals; /* start.c */
+	struct own_state own_state;   /* start.c */
 	const struct injection *injection; /* faults on purpose; NULL: none */
 	struct recycling recycling;
 	uint64_t private_at_first;    /* bytes, before the first task */
