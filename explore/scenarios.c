@@ -92,6 +92,44 @@ static void ten_at_once(struct plm *rt)
 	plm_drop_many(rt, ref, TASKS);
 }
 
+/* Low ones stand in front of the workers when a higher one comes, by the heap or by the hand. */
+static void mixed_priorities(struct plm *rt)
+{
+	plm_ref ref[TASKS];
+	plm_arg arg = PLM_BYTES("4", 1);
+	plm_task task[3];
+	for (int i = 0; i < 3; i++)
+		task[i] = (plm_task){ .function = "probe.sum", .args = &arg, .nargs = 1,
+			.priority = -i, .crash_retries = CRASHES };
+	MUST(plm_submit_many(rt, task, 3, ref) == 0);
+	for (int i = 3; i < TASKS; i++) {
+		task[0].priority = i % 2 ? i : -i;
+		MUST(plm_submit(rt, &task[0], &ref[i]) == 0);
+	}
+	MUST(plm_wait(rt, ref, TASKS, TASKS, PATIENCE_MS, NULL) == 0);
+	for (int i = 0; i < TASKS; i++)
+		must_yield_number(rt, ref[i], 4);
+	plm_drop_many(rt, ref, TASKS);
+}
+
+/* A fan whose task, once all its arguments are there, has a higher priority than what is queued. */
+static void high_after_low(struct plm *rt)
+{
+	plm_ref ref[4];
+	plm_arg one = PLM_BYTES("1", 1), all[3];
+	for (int i = 0; i < 3; i++) {
+		plm_task low = { .function = "probe.sum", .args = &one, .nargs = 1,
+			.priority = -5 * i, .crash_retries = CRASHES };
+		MUST(plm_submit(rt, &low, &ref[i]) == 0);
+		all[i] = PLM_FUTURE(ref[i]);
+	}
+	plm_task high = { .function = "probe.sum", .args = all, .nargs = 3, .priority = 9,
+		.crash_retries = CRASHES };
+	MUST(plm_submit(rt, &high, &ref[3]) == 0);
+	must_yield_number(rt, ref[3], 3);
+	plm_drop_many(rt, ref, 4);
+}
+
 /* ---- futures as arguments ---- */
 
 static void chain(struct plm *rt)
@@ -372,6 +410,8 @@ const struct scenario scenarios[] = {
 	SCENARIO("client-death", "two clients, they and the others die",
 	    MEMBERS_DIE | MAY(KIND_CLIENT), 3, ten_at_once, ten_tasks),
 	SCENARIO("dependencies", "futures as arguments", MEMBERS_DIE, 2, chain, fan),
+	SCENARIO("priorities", "higher priorities come while lower ones stand before workers",
+	    MEMBERS_DIE, 2, mixed_priorities, high_after_low),
 	SCENARIO("cancel", "cancel against completion", MEMBERS_DIE, 2, cancel_each, pass_and_get,
 	    cancel_passed),
 	SCENARIO("retries", "tasks that fail, and their dependants", MEMBERS_DIE, 2, failing),

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "scheduler/scheduler.h"
+#include "tables/floor.h"
 
 enum { SHARE = 8, LOOKS_A_PERIOD = 4 };
 
@@ -31,12 +32,6 @@ void ageing_queued(struct scheduler *s, uint64_t key, bool first)
 
 /* ---- looking ---- */
 
-static bool has_waited(const struct scheduler *s, const struct heap_entry *task)
-{
-	uint64_t submitted = record_at(s->t, task->id)->submit_ms;
-	return submitted + s->ageing.period_ms <= tables_ms(s->t);
-}
-
 /* Keeps the earliest turns; they mostly come first, as neither heap puts them far down. */
 static void keep_early(struct due *due, const struct heap_entry *task)
 {
@@ -55,7 +50,8 @@ static void drop_young(const struct scheduler *s, struct due *due)
 {
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < due->n; i++)
-		if (due->task[i].id < s->t->limits.records && has_waited(s, &due->task[i]))
+		if (due->task[i].id < s->t->limits.records &&
+		    floor_is_due(s->t, record_at(s->t, due->task[i].id)))
 			due->task[n++] = due->task[i];
 	due->n = n;
 	due->next = 0;

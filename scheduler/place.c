@@ -43,9 +43,10 @@ void place_flush(struct scheduler *s)
 			    s, record_ref(s->ready[i], word_generation(word)), word);
 		heap_remove(&s->t->task_heap,
 		    s->ready[i]); /* a doubled hint, or an entry of a former life */
-		ageing_queued(
-		    s, r->key, heap_length(&s->t->task_heap) == 0 && shelf_empty(s));
-		heap_push(&s->t->task_heap, s->ready[i], word_generation(word), r->key);
+		uint64_t key = r->key;
+		ageing_queued(s, key, heap_length(&s->t->task_heap) == 0 && shelf_empty(s));
+		heap_push(&s->t->task_heap, s->ready[i], word_generation(word), key);
+		floor_raise(s, r, key);
 		s->fresh = true;
 	}
 	heap_unlock(&s->t->task_heap);
@@ -96,8 +97,17 @@ static void avoid_failed(struct scheduler *s, const struct heap_entry *task, uin
 		room_choose_other(s, s->member[*process].worker, process);
 }
 
+/* The next one by priority and turn, or one that is due; not before those above it are claimed. */
+static bool take_next(struct scheduler *s, bool all_sent, struct heap_entry *ret)
+{
+	struct heap *heap = &s->t->task_heap;
+	struct heap_entry top;
+	return heap_peek(heap, &top) && floor_lets_go(s, &top, all_sent) &&
+	    (ageing_pop(s, ret) || heap_pop(heap, ret));
+}
+
 /* Claims nothing: the record stays READY until the worker takes it. */
-static bool pick_one(struct scheduler *s, struct pick *ret)
+static bool pick_one(struct scheduler *s, bool all_sent, struct pick *ret)
 {
 	struct heap_entry task;
 	struct tables *t = s->t;
@@ -105,7 +115,7 @@ static bool pick_one(struct scheduler *s, struct pick *ret)
 	if (!room_choose(s, &process))
 		return false;
 	do
-		if (!ageing_pop(s, &task) && !heap_pop(&t->task_heap, &task))
+		if (!take_next(s, all_sent, &task))
 			return false;
 	while (!place_still_ready(t, &task) || !pressure_lets_go(s, record_at(t, task.id)) ||
 	    put_on_shelf(s, &task));
@@ -123,7 +133,7 @@ static uint32_t pick_some(struct scheduler *s, struct pick *picks)
 	uint32_t n = 0;
 	scheduler_lock_heap(&s->t->task_heap);
 	scheduler_lock_heap(&s->t->worker_heap);
-	while (n < PLACE_BATCH && pick_one(s, &picks[n]))
+	while (n < PLACE_BATCH && pick_one(s, n == 0, &picks[n]))
 		n++;
 	heap_unlock(&s->t->worker_heap);
 	heap_unlock(&s->t->task_heap);
@@ -166,7 +176,8 @@ uint32_t place_tasks(struct scheduler *s)
 	struct pick picks[PLACE_BATCH];
 	uint32_t total = 0, n = 0;
 	bool paused = s->admission & ADMISSION_PAUSED;
-	s->short_of_slots = false;
+	s->short_of_slots = s->kept_back = false;
+	place_flush(s); /* what found no room in a ring goes before what is lower */
 	/* What the spares are for comes before what stands in the heap. */
 	if (!paused && s->spares && (s->shelves || s->bookings))
 		total += booking_place(s);

@@ -391,6 +391,7 @@ void scheduler_rebuild(struct scheduler *s)
 	place_flush(s);
 	free_flush(s);
 	place_rebuild(s);
+	floor_rebuild(s);
 	room_rebuild(s);
 	spares_rebuild(s);
 	pool_rebuild(&s->t->pool);

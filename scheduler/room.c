@@ -321,7 +321,7 @@ static bool look_at(struct scheduler *s, uint32_t process, bool wanted)
 	bool was_stuck = m->stuck;
 	m->stuck = outstanding && position == m->seen_position;
 	m->seen_position = position;
-	if (m->stuck && queued && wanted)
+	if (m->stuck && queued && (wanted || floor_is_ignored(s, process)))
 		place_withdraw(s, process);
 	if (m->stuck && !was_stuck)
 		s->newly_stuck++;

@@ -114,7 +114,7 @@ static bool something_to_do(void *scheduler)
 	for (uint32_t w = 0; w < s->t->limits.processes / 64; w++)
 		if (sh_load(&s->t->control->rung[w]))
 			return true;
-	return sh_load(&s->t->control->changes) != s->changes ||
+	return floor_may_sink(s) || sh_load(&s->t->control->changes) != s->changes ||
 	    tables_admission(s->t) != s->admission ||
 	    sh_load(&s->t->control->lent_changes) != s->loans.seen ||
 	    sh_load(&s->t->control->room_wanted) == ROOM_ASKED;

@@ -129,6 +129,8 @@ struct scheduler {
 	uint32_t bookings;
 	struct ageing ageing;
 	bool short_of_slots;     /* a task with needs waits for slots to become idle */
+	bool raised;             /* the floor, since the rings were last found to be in order */
+	bool kept_back;          /* the next task waits until those above are claimed (floor.c) */
 	struct loans loans;
 	bool adopted;            /* what a former scheduler had booked is made out */
 	uint64_t requeued;       /* tasks of dead workers, to be run again */
@@ -213,6 +215,17 @@ bool place_has_queue(const struct scheduler *s, uint32_t process);
 void place_tell_demand(struct scheduler *s); /* to the manager: whether tasks wait */
 
 bool place_still_ready(const struct tables *t, const struct heap_entry *task);
+
+/* ---- floor.c ---- */
+void floor_raise(struct scheduler *s, const struct record *r, uint64_t key); /* it is queued */
+void floor_rebuild(struct scheduler *s); /* from the task heap */
+/* Under the task heap's lock, of the next task. False: one of a higher priority waits behind
+ * another in front of a worker. all_sent: what was taken off the heap stands in the rings. */
+bool floor_lets_go(struct scheduler *s, const struct heap_entry *task, bool all_sent);
+/* What was kept back need not be any more. */
+bool floor_may_sink(const struct scheduler *s);
+/* A task above the floor waits behind another in front of this worker. */
+bool floor_is_ignored(const struct scheduler *s, uint32_t process);
 
 /* ---- shelf.c ---- */
 void shelf_put(struct scheduler *s, uint32_t terms, struct heap_entry task);

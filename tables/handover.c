@@ -1,5 +1,7 @@
 #include "tables/handover.h"
 
+#include "tables/floor.h"
+
 enum { SLOTS_LOOKED_AT = 16 };
 
 static bool is_live_worker(const struct tables *t, uint32_t process)
@@ -39,7 +41,8 @@ static bool give(struct tables *t, uint32_t process, uint64_t hint)
 /* Always the same first: they stay warm, the others sleep. */
 bool handover(struct tables *t, uint64_t hint)
 {
-	if (heap_length(&t->task_heap) > 0 || tables_paused(t))
+	if (heap_length(&t->task_heap) > 0 || tables_paused(t) ||
+	    floor_refuses(t, record_at(t, (uint32_t)hint)))
 		return false;
 	for (uint32_t n = 0; n < SLOTS_LOOKED_AT && n < t->limits.processes; n++)
 		if (give(t, process_nth_slot(t, KIND_WORKER, n), hint))

@@ -284,9 +284,15 @@ static inline uint64_t key_make(int priority, uint64_t turn)
 	    (~turn & KEY_TURN_MASK);
 }
 
+/* The priority alone, as a number from 0 on. */
+static inline uint32_t key_rank(uint64_t key)
+{
+	return (uint32_t)(key >> 48);
+}
+
 static inline int key_priority(uint64_t key)
 {
-	return (int)(key >> 48) + PRIORITY_MIN;
+	return (int)key_rank(key) + PRIORITY_MIN;
 }
 
 static inline uint64_t key_turn(uint64_t key)

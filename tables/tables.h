@@ -77,6 +77,9 @@ struct control { /* the first page of the control segment, behind the segment's 
 						       * */
 	shared32 policy;                              /* W: anyone. Number in policy_at(). */
 	shared32 admission;                           /* W: manager.  R: anyone. ADMISSION_ bits */
+	shared32 floor;                               /* W: scheduler. key_rank() of the priority
+						       * below which no task is claimed
+						       * (floor.h); 0 at a scheduler's start. */
 	shared32 staff;                               /* W: manager. Workers of the first kind that
 						       * there are to be; kind[0].count at boot. */
 	shared64 drained[DRAINED_WORDS];              /* W: manager. Bit w: worker w is not to be,

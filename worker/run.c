@@ -4,6 +4,7 @@
 
 #include "base/why.h"
 #include "tables/due.h"
+#include "tables/floor.h"
 #include "worker/inject.h"
 #include "worker/needs.h"
 
@@ -234,7 +235,7 @@ static void tell_start(struct worker *w, const struct record *r, uint64_t word)
 
 /* A slot booked for a task claims no other, but for what it runs in the place of that one; and a
  * task with needs runs nowhere else. What was handed to us while we were booked goes back, and so
- * does what was ended for want of memory meanwhile. */
+ * does what was ended for want of memory meanwhile, or is below the priority floor. */
 static bool may_claim(struct worker *w, const struct record *r, uint64_t ref, uint64_t word)
 {
 	uint64_t booked = sh_load(&w->rt.me->booked);
@@ -243,6 +244,7 @@ static bool may_claim(struct worker *w, const struct record *r, uint64_t ref, ui
 	if (r->terms && record_needs(&w->rt.tables, r))
 		return false;
 	if ((booked == 0 || w->call) && !(word_flags(word) & FLAG_MEMORY) &&
+	    (w->call || !floor_refuses(&w->rt.tables, r)) &&
 	    !(word_attempt(word) && worker_leaves_retry(w, ref, word)))
 		return true;
 	worker_tell(w, HINT_SUBMITTED, ref, true);

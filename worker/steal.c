@@ -3,6 +3,7 @@
  * A hint is an order only for who claims the record, so stealing is claiming: the hint stays where
  * it is and is found stale by its owner. What a worker was given in the hope of a short task does
  * not wait behind a long one while anybody is idle. */
+#include "tables/floor.h"
 #include "tables/handover.h"
 #include "worker/worker.h"
 
@@ -15,6 +16,13 @@ static bool is_other_worker(const struct worker *w, uint32_t process)
 	    process_state(word) == PROCESS_LIVE;
 }
 
+/* What stands in front of another is not ours to tell the scheduler of. */
+static bool is_below_floor(const struct tables *t, uint64_t hint)
+{
+	uint32_t index = (uint32_t)hint;
+	return index < t->limits.records && floor_refuses(t, record_at(t, index));
+}
+
 static bool steal_from(struct worker *w, uint32_t process)
 {
 	struct tables *t = &w->rt.tables;
@@ -24,7 +32,8 @@ static bool steal_from(struct worker *w, uint32_t process)
 	hints[n] = sh_load(&t->process[process].handed);
 	n += hints[n] != 0;
 	for (uint32_t i = 0; i < n; i++)
-		if (worker_run_hint(w, hints[i])) /* not if its owner runs it already */
+		if (!is_below_floor(t, hints[i]) &&
+		    worker_run_hint(w, hints[i])) /* not if its owner runs it already */
 			return true;
 	return false;
 }

@@ -7,16 +7,20 @@
  * have the higher priority. Death: a task that was made ready and not placed is READY in its word;
  * the scheduler finds it when it buries us. */
 #include "tables/edges.h"
+#include "tables/floor.h"
 #include "tables/handover.h"
 #include "worker/worker.h"
 
 enum { EDGES_AT_ONCE = 32 };
 
-/* Into our own ring, where others can steal it. */
+/* Into our own ring, where others can steal it. Not if its priority is above the floor: what stands
+ * there already may be below it, and the scheduler has to raise the floor first. */
 static bool queue_here(struct worker *w, uint64_t hint)
 {
-	struct ring own = ring_down(&w->rt.tables, w->rt.self);
+	const struct tables *t = &w->rt.tables;
+	struct ring own = ring_down(t, w->rt.self);
 	return !sh_peek(&w->rt.me->booked) && ring_used(&own) < process_depth(w->rt.me) &&
+	    key_rank(record_at(t, (uint32_t)hint)->key) <= sh_peek(&t->control->floor) &&
 	    ring_push(&own, &hint, 1) == 1;
 }
 
@@ -31,9 +35,10 @@ static bool may_keep(const struct worker *w)
 static void place(struct worker *w, uint32_t index, uint64_t ref)
 {
 	uint64_t hint = hint_make(HINT_SUBMITTED, ref);
+	const struct record *r = record_at(&w->rt.tables, index);
 	/* One with terms of its own is the scheduler's to place. */
 	bool ordered = heap_length(&w->rt.tables.task_heap) > 0 || !worker_may_start(w) ||
-	    record_at(&w->rt.tables, index)->terms;
+	    r->terms || floor_refuses(&w->rt.tables, r);
 	if (!ordered && may_keep(w))
 		w->next = index;
 	else if (ordered || !(handover(&w->rt.tables, hint) || queue_here(w, hint)))

@@ -1,5 +1,6 @@
 #include "worker/worker.h"
 
+#include "tables/floor.h"
 #include "tables/spin.h"
 
 enum { RESULT_PATIENCE_MS = 1000 };
@@ -186,6 +187,8 @@ static void rest(struct worker *w)
 		worker_report(w);
 	if (worker_steal(w))
 		return;
+	if (floor_keeps_queue(&rt->tables)) /* what kept it back may have been claimed just now */
+		tell_scheduler(&rt->tables, rt->self, NULL, 0, true);
 	if (spin_until(&rt->tables, work_waits, w))
 		return;
 	if (rt->tables.control->jobserver)

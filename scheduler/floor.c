@@ -1,0 +1,119 @@
+/* floor.c - the scheduler's side of the priority floor (tables/floor.h).
+ *
+ * The floor rises when a task is queued. It sinks when the next task of the heap is below it and
+ * nothing above that task stands unclaimed behind another task in front of a worker. Until then the
+ * next task stays in the heap, and an idle worker steals what is above it (worker/steal.c) or is
+ * given it by the look for stuck queues (room.c). So priorities hold across workers, too.
+ * In front of a worker whose tasks take QUICK_NS at most only the order within its ring matters: a
+ * higher task there is claimed that soon. If the task before it turns out long after all, the look
+ * for stuck queues takes the higher task back. Otherwise each task with a priority of its own would
+ * cost a round trip. Rings are read only while the next task is below the floor: a few times for
+ * each change of priority.
+ * Tasks with needs wait for more than a turn and have no part in this: booking.c orders them. */
+#include "scheduler/scheduler.h"
+#include "tables/floor.h"
+
+void floor_raise(struct scheduler *s, const struct record *r, uint64_t key)
+{
+	if (key_rank(key) <= sh_peek(&s->t->control->floor) || record_needs(s->t, r))
+		return;
+	sh_store(&s->t->control->floor, key_rank(key));
+	s->raised = true;
+}
+
+void floor_rebuild(struct scheduler *s)
+{
+	const struct heap *heap = &s->t->task_heap;
+	uint32_t n = heap_length(heap);
+	sh_store(&s->t->control->floor, 0);
+	s->raised = true; /* as the last scheduler may have raised it */
+	for (uint32_t i = 0; i < n; i++) {
+		struct heap_entry task = heap_entry_at(heap, i);
+		if (task.id < s->t->limits.records)
+			floor_raise(s, record_at(s->t, task.id), task.key);
+	}
+}
+
+enum { QUICK_NS = 100000 };
+
+/* A worker that is free may claim it: it is READY, and waits for nothing else. */
+static bool is_unclaimed(const struct tables *t, uint64_t hint, uint32_t *ret_rank)
+{
+	uint32_t index = (uint32_t)hint;
+	if (hint_kind(hint) != HINT_SUBMITTED || index >= t->limits.records)
+		return false;
+	const struct record *r = record_at(t, index);
+	uint64_t word = sh_load(&r->state);
+	*ret_rank = key_rank(r->key);
+	return hint_fits(hint, word) && word_state(word) == RECORD_READY &&
+	    !(word_flags(word) & FLAG_MEMORY) && !record_needs(t, r) &&
+	    !due_is_resting(t, r, word);
+}
+
+/* A task above this rank stands behind another in front of the worker; of a quick worker, behind a
+ * lower one. The first is claimed at once, or runs. */
+static bool waits_behind(const struct scheduler *s, uint32_t process, uint32_t rank, bool quick)
+{
+	uint64_t hints[DOWN_RING_ENTRIES + 1];
+	struct ring ring = ring_down(s->t, process);
+	hints[0] = sh_load(&s->t->process[process].handed);
+	uint32_t n = hints[0] != 0, lowest = UINT32_MAX, own;
+	n += ring_look(&ring, hints + n, DOWN_RING_ENTRIES);
+	for (uint32_t i = 0; i < n; i++) {
+		if (!is_unclaimed(s->t, hints[i], &own))
+			continue;
+		if (own > rank && (quick ? own > lowest : i > 0))
+			return true;
+		lowest = own < lowest ? own : lowest;
+	}
+	return false;
+}
+
+static bool is_quick(const struct scheduler *s, uint32_t process)
+{
+	uint32_t average_ns = sh_peek(&s->t->process[process].average_ns);
+	return average_ns && average_ns <= QUICK_NS && !s->member[process].stuck;
+}
+
+/* A quick worker's ring is in order unless the floor has risen since it was last read. */
+static bool has_outranking(const struct scheduler *s, uint32_t process, uint32_t rank)
+{
+	const struct member *m = &s->member[process];
+	if (m->generation == 0 || m->leaving || place_outstanding(s, process) < 2)
+		return false;
+	bool quick = is_quick(s, process);
+	return (s->raised || !quick) && waits_behind(s, process, rank, quick);
+}
+
+static bool is_outranked(const struct scheduler *s, uint32_t rank)
+{
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+		if (has_outranking(s, p, rank))
+			return true;
+	return false;
+}
+
+bool floor_is_ignored(const struct scheduler *s, uint32_t process)
+{
+	return waits_behind(s, process, sh_peek(&s->t->control->floor), false);
+}
+
+bool floor_lets_go(struct scheduler *s, const struct heap_entry *task, bool all_sent)
+{
+	if (!floor_is_above(s->t, task->key) || !place_still_ready(s->t, task) ||
+	    record_needs(s->t, record_at(s->t, task->id)))
+		return true;
+	s->kept_back = !all_sent || is_outranked(s, key_rank(task->key));
+	if (s->kept_back)
+		return false;
+	sh_store(&s->t->control->floor, key_rank(task->key));
+	s->raised = false;
+	return true;
+}
+
+bool floor_may_sink(const struct scheduler *s)
+{
+	const struct heap *heap = &s->t->task_heap;
+	return s->kept_back && heap_length(heap) > 0 &&
+	    !is_outranked(s, key_rank(heap_entry_at(heap, 0).key));
+}
