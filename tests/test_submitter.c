@@ -44,8 +44,9 @@ static const char *const inherited[] = {
 	"umask 0; $T 'touch made; stat -c %a made; rm made'",
 	"nice -n 5 $T nice",
 	"ulimit -n 100; $T 'ulimit -Sn; ulimit -Hn'",
-	"ulimit -S -n 100; ulimit -S -s 1000; ulimit -S -c 7; $T 'ulimit -Sa; ulimit -Ha'",
-	"ulimit -m 100000000; ulimit -t 1000; ulimit -H -c 5; $T 'ulimit -Sa; ulimit -Ha'",
+	"ulimit -S -n 100; ulimit -S -s 1000; ulimit -S -l 77; $T 'ulimit -Sa; ulimit -Ha'",
+	"ulimit -S -l 50; ulimit -H -l 99; ulimit -m 100000000; ulimit -t 1000; "
+	"$T 'ulimit -Sa; ulimit -Ha'",
 };
 
 static struct output_of run_with(const char *tool, const char *line)
