@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/why.h"
+#include "cli/command_stdin.h"
 #include "cli/load.h"
 #include "cli/result.h"
 #include "client/handle.h"
@@ -78,6 +79,9 @@ static void take_options(struct context *context, int argc, char **argv, struct 
 	if (l->common.request.input && l->common.request.input[0] == '@')
 		usage_error(context, "--stdin of load is a file (./%s if that is one); a line of "
 		    "JSON may ask for the value of a future", l->common.request.input);
+	if (l->common.request.input && stdin_descriptor(l->common.request.input) >= 0)
+		usage_error(context, "--stdin %s: tasks outlive this plmctl and its descriptors; "
+		    "name a file, or ./- if it is called that", l->common.request.input);
 	expect_operands(context, argc, 1, 1);
 }
 

@@ -1,9 +1,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/limits.h"
 #include "cli/command_objects.h"
+#include "cli/command_stdin.h"
 #include "cli/map_run.h"
 #include "tables/due.h"
 
@@ -154,6 +156,26 @@ static void take_option(const struct context *context, int option, struct map_pl
 	}
 }
 
+static bool is_stdin(const char *file)
+{
+	return stdin_descriptor(file) == STDIN_FILENO;
+}
+
+/* Do the inputs come from stdin? */
+static bool reads_stdin(const struct inputs *inputs)
+{
+	bool files = false, found = inputs->files + inputs->words == 0;
+	for (size_t i = 0; i < inputs->files; i++)
+		found = found || is_stdin(inputs->file[i]);
+	for (size_t i = 0; i < inputs->words; i++) {
+		if (is_source_mark(inputs->word[i]))
+			files = strncmp(inputs->word[i], "::::", 4) == 0;
+		else
+			found = found || (files && is_stdin(inputs->word[i]));
+	}
+	return found;
+}
+
 /* What is not for this command, and what does not go together. */
 static void check_plan(const struct context *context, const struct map_plan *plan)
 {
@@ -167,6 +189,9 @@ static void check_plan(const struct context *context, const struct map_plan *pla
 	if (plan->request.outputs)
 		usage_error(context, "--out is a future of one command: see --results");
 	command_objects_check(context, &plan->request);
+	if (plan->request.input && is_stdin(plan->request.input) && reads_stdin(&plan->inputs))
+		usage_error(context, "--stdin %s: the inputs come from there; give them by ::: or "
+		    ":::: FILE", plan->request.input);
 	if (plan->resume != RESUME_NOTHING && !plan->joblog)
 		usage_error(context, "--resume and --resume-failed read a --joblog FILE");
 	if (plan->max_args && sources + plan->inputs.files > 1)

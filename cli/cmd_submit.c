@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "cli/command_objects.h"
+#include "cli/command_stdin.h"
 #include "cli/command_view.h"
 #include "cli/result.h"
 
@@ -157,9 +158,11 @@ static int run_submit(struct context *context, int argc, char **argv)
 	struct submit s = { .shell = NULL };
 	take_options(context, argc, argv, &s);
 	const char *const shell[] = { "/bin/sh", "-c", s.shell };
-	int code = command_request_make(&s.request);
+	int code = runtime(context);
 	if (code == EXIT_FINE)
-		code = runtime(context);
+		code = command_stdin_take(context, &s.request, s.request.task.detach);
+	if (code == EXIT_FINE)
+		code = command_request_make(&s.request);
 	if (code == EXIT_FINE)
 		code = command_objects_hold(context, &s.request);
 	if (code == EXIT_FINE && s.shell)

@@ -184,6 +184,7 @@ void command_request_free(struct context *context, struct command_request *reque
 	command_objects_free(request);
 	free(request->fields);
 	free(request->environment);
+	free(request->input_path);
 }
 
 /* ---- one command ---- */

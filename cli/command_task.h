@@ -40,7 +40,8 @@ enum {
 	"  --env NAME=VALUE   one more variable; may be repeated\n"                                \
 	"  --no-env           use the environment, umask, nice value and limits of the worker,\n"  \
 	"                     not the submitter's (saves memory)\n"                                \
-	"  --stdin FILE       what it reads (default: nothing)\n"                                  \
+	"  --stdin FILE       what it reads (default: nothing); - is the stdin of plmctl, which\n" \
+	"                     is read to its end first\n"                                          \
 	"  --output-cap SIZE  so much is kept of stdout, and of stderr (default 16M); a mark\n"    \
 	"                     says where it was cut, and the command goes on\n"                    \
 	"  --mem-limit SIZE   killed, and failed, when it and all it has started use more\n"       \
@@ -52,6 +53,7 @@ struct command_request { /* zeroes ask for nothing */
 	struct task_request task;
 	const char *directory, *input; /* NULL: here; nothing */
 	const char *label;             /* NULL: none */
+	char *input_path;              /* memory for input, if it is a descriptor of ours */
 	uint64_t cap;                  /* 0: the default */
 	uint64_t memory;               /* 0: any */
 	bool no_environment;

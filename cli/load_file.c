@@ -8,8 +8,9 @@
 
 #include "base/why.h"
 #include "cli/load.h"
+#include "cli/spool.h"
 
-enum { READ_BYTES = 1 << 18, BOM_BYTES = 3, PATH_BYTES = 4096 };
+enum { READ_BYTES = 1 << 18, BOM_BYTES = 3 };
 
 void *grow(void *array, size_t n, size_t *room, size_t size)
 {
@@ -27,66 +28,16 @@ void *grow(void *array, size_t n, size_t *room, size_t size)
 
 /* ---- opening ---- */
 
-static int make_nameless(void)
-{
-	char path[PATH_BYTES];
-	const char *where = getenv("TMPDIR");
-	if (!where || where[0] != '/')
-		where = "/tmp";
-	int fd = open(where, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		return fd;
-	/* a file system without such files */
-	if ((size_t)snprintf(path, sizeof path, "%s/plmctl-load-XXXXXX", where) >= sizeof path)
-		return -1;
-	fd = mkostemp(path, O_CLOEXEC);
-	if (fd >= 0)
-		unlink(path);
-	return fd;
-}
-
-static int write_all(int fd, const char *data, size_t bytes)
-{
-	while (bytes > 0) {
-		ssize_t n = write(fd, data, bytes);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		bytes -= (size_t)n;
-	}
-	return 0;
-}
-
-static int copy_all(int from, int to)
-{
-	static char data[READ_BYTES];
-	for (;;) {
-		ssize_t n = read(from, data, sizeof data);
-		if (n == 0)
-			return 0;
-		if (n < 0 && errno == EINTR)
-			continue;
-		int r = n < 0 ? -errno : write_all(to, data, (size_t)n);
-		if (r < 0)
-			return why(r, n < 0 ? "it cannot be read: %s"
-			    : "it cannot be copied to a file without a name in $TMPDIR or /tmp, to "
-			    "be read twice: %s", strerror(-r));
-	}
-}
-
+/* It is read twice. */
 static int spool(struct load_file *file)
 {
-	int fd = make_nameless();
-	if (fd < 0)
-		return why(-errno, "no file to copy it to, to read it twice: %s: set TMPDIR",
-		    strerror(errno));
-	int r = copy_all(file->fd, fd);
+	int fd, r = spool_copy(file->fd, &fd);
+	if (r < 0)
+		return r;
 	if (file->fd != STDIN_FILENO)
 		close(file->fd);
 	file->fd = fd;
-	return r;
+	return 0;
 }
 
 int load_file_open(const char *path, struct load_file *ret)

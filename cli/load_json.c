@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/scan.h"
 #include "base/why.h"
+#include "cli/command_stdin.h"
 #include "cli/load.h"
 #include "tables/command.h"
 #include "tables/due.h"
@@ -199,8 +200,13 @@ static int take_stdin(struct load_item *item, const char *name, json_t *value)
 {
 	const char *of = future_of(value);
 	item->own_fields = true;
-	if (!of)
-		return text_of(name, value, &item->request.input);
+	if (!of) {
+		int r = text_of(name, value, &item->request.input);
+		if (r == 0 && stdin_descriptor(item->request.input) >= 0)
+			r = why(-EINVAL, "\"stdin\" is a file, and %s is none that a worker has; "
+			    "./- is a file called -", item->request.input);
+		return r;
+	}
 	item->request.input = NULL;
 	load_add_future(item, (struct load_future){ COMMAND_STDIN_VALUE, "", of });
 	return 0;

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/why.h"
 #include "cli/command_objects.h"
+#include "cli/command_stdin.h"
 #include "cli/map_feed.h"
 #include "cli/map_flight.h"
 #include "cli/map_live.h"
@@ -347,7 +348,9 @@ static int dry_run(struct map *m)
 static int run_jobs(struct map *m, struct command_request *request)
 {
 	plm_status status;
-	int code = command_request_make(request);
+	int code = command_stdin_take(m->context, request, false);
+	if (code == EXIT_FINE)
+		code = command_request_make(request);
 	if (code == EXIT_FINE)
 		code = find_runtime(m);
 	if (code == EXIT_FINE)

@@ -44,8 +44,9 @@ static const char *const inherited[] = {
 	"umask 0; $T 'touch made; stat -c %a made; rm made'",
 	"nice -n 5 $T nice",
 	"ulimit -n 100; $T 'ulimit -Sn; ulimit -Hn'",
-	"ulimit -S -n 100; ulimit -S -s 1000; ulimit -S -c 7; $T 'ulimit -Sa; ulimit -Ha'",
-	"ulimit -v 100000000; ulimit -t 1000; ulimit -H -c 5; $T 'ulimit -Sa; ulimit -Ha'",
+	"ulimit -S -n 100; ulimit -S -s 1000; ulimit -S -l 77; $T 'ulimit -Sa; ulimit -Ha'",
+	"ulimit -S -l 50; ulimit -H -l 99; ulimit -m 100000000; ulimit -t 1000; "
+	"$T 'ulimit -Sa; ulimit -Ha'",
 };
 
 static struct output_of run_with(const char *tool, const char *line)
@@ -105,6 +106,91 @@ START_TEST(they_are_kept_over_a_boot)
 	free(out);
 	free(ref);
 	journal_end();
+}
+END_TEST
+
+/* ---- standard input ---- */
+
+/* $T: "sh -c", or plmctl with --stdin -. */
+static const char *const inputs[] = {
+	"printf 'one\ntwo\n' | $T cat",
+	"printf 'one\ntwo\n' > in; $T cat < in",
+	"printf 'one\ntwo\n' > in; { read first; $T cat; } < in",
+	"printf 'one\ntwo\n' > in; $T 'head -n 1; echo; exec wc -c' < in",
+	"$T 'cat; echo end' < /dev/null",
+	"(sleep 0.1; echo late) | $T cat",
+};
+
+START_TEST(its_stdin_may_be_that_of_its_submitter)
+{
+	static const char *const tools[] = { "plmctl submit --stdin - --shell",
+		"plmctl submit --stdin /dev/stdin --shell",
+		"plmctl submit --stdin /dev/fd/0 --shell",
+		"plmctl submit --stdin /proc/self/fd/0 --shell",
+		"TMPDIR=/dev/shm plmctl submit --stdin - --shell",
+		"plmctl map --private --stdin - --shell eval {} :::" };
+	for (size_t i = 0; i < COUNT_OF(tools); i++) {
+		struct output_of theirs = run_with("sh -c", inputs[_i]);
+		struct output_of ours = shell("T='env %s'; %s", tools[i], inputs[_i]);
+		ck_assert_msg(strcmp(theirs.out, ours.out) == 0 && theirs.out[0] && ours.code == 0,
+		    "%s, %s: \"%s\", not \"%s\"; %s", tools[i], inputs[_i], ours.out,
+		    theirs.out, ours.err);
+		output_free(&theirs);
+		output_free(&ours);
+	}
+}
+END_TEST
+
+START_TEST(each_attempt_and_each_command_reads_all_of_it)
+{
+	check_shell(0, "2 in\n", "", "echo in | plmctl submit --stdin - --retries 1 --shell "
+	    "'read x; [ $PLM_ATTEMPT = 2 ] && echo $PLM_ATTEMPT $x'");
+	check_shell(0, "1 in\n2 in\n3 in\n", "",
+	    "echo in | plmctl map -k --stdin - 'echo {} $(cat)' ::: 1 2 3");
+	check_shell(64, "", "--stdin -: the inputs come from there",
+	    "echo 1 | plmctl map --stdin - cat");
+	check_shell(64, "", "--stdin /dev/stdin: the inputs come from there",
+	    "echo 1 | plmctl map --stdin /dev/stdin echo ::: 1 :::: -");
+	check_shell(64, "", "the inputs come from there",
+	    "plmctl map --stdin - -a - cat < /dev/null");
+}
+END_TEST
+
+START_TEST(a_detached_command_has_it_after_plmctl_has_gone)
+{
+	check_shell(0, "one\ntwo\n", "", "plmctl pause; A=$(printf 'one\ntwo\n' | "
+	    "plmctl submit --detach --stdin - cat); plmctl resume; plmctl get $A; plmctl drop $A");
+	check_shell(0, "two\n", "", "printf 'one\ntwo\n' > in; "
+	    "A=$({ read first; plmctl submit --detach --stdin - cat; } < in); plmctl get $A; "
+	    "plmctl drop $A");
+	check_shell(0, "", "", "A=$(plmctl submit --detach --stdin - cat < /dev/null); "
+	    "plmctl get $A; plmctl drop $A");
+	check_shell(65, "", "--stdin: 100000000 bytes never fit",
+	    "head -c 100000000 /dev/zero | plmctl submit --detach --stdin - true");
+}
+END_TEST
+
+START_TEST(a_file_that_is_called_so_is_found_by_its_path)
+{
+	check_shell(0, "a file\n", "",
+	    "echo a file > ./-; echo in | plmctl submit --stdin ./- cat");
+	check_shell(64, "", "--stdin -: tasks outlive", "echo true > t; plmctl load --stdin - t");
+	check_shell(65, "", "\"stdin\" is a file, and /dev/stdin is none that a worker has",
+	    "echo '{\"shell\": \"cat\", \"stdin\": \"/dev/stdin\"}' | plmctl load -");
+	check_shell(66, "", "--stdin -: it cannot be read: Is a directory",
+	    "plmctl submit --stdin - cat < /");
+	check_shell(66, "", "--stdin /dev/fd/77: Bad file descriptor",
+	    "plmctl submit --stdin /dev/fd/77 cat");
+	check_shell(66, "", "let TMPDIR name another directory",
+	    "echo | TMPDIR=/nowhere plmctl submit --stdin - cat");
+}
+END_TEST
+
+/* Through a pipe, into a file of the disk, and byte for byte out of it. */
+START_TEST(a_large_input_comes_whole)
+{
+	check_shell(0, "", "", "seq 30000000 | head -c 200000000 > in; "
+	    "cat in | plmctl submit --stdin - cksum > sum; cksum < in | cmp - sum; rm in");
 }
 END_TEST
 
@@ -182,6 +268,16 @@ int main(void)
 	tcase_add_test(tcase, a_loaded_command_has_them_too);
 	tcase_add_test(tcase, without_the_environment_they_are_those_of_the_worker);
 	suite_add_tcase(suite, tcase);
+	TCase *input = tcase_create("stdin");
+	tcase_set_timeout(input, TEST_TIMEOUT_S);
+	tcase_add_checked_fixture(input, setup, teardown);
+	tcase_add_loop_test(input, its_stdin_may_be_that_of_its_submitter, 0,
+	    (int)COUNT_OF(inputs));
+	tcase_add_test(input, each_attempt_and_each_command_reads_all_of_it);
+	tcase_add_test(input, a_detached_command_has_it_after_plmctl_has_gone);
+	tcase_add_test(input, a_file_that_is_called_so_is_found_by_its_path);
+	tcase_add_test(input, a_large_input_comes_whole);
+	suite_add_tcase(suite, input);
 	TCase *durable = tcase_create("durable");
 	tcase_set_timeout(durable, TEST_TIMEOUT_S);
 	tcase_add_test(durable, they_are_kept_over_a_boot);

@@ -1,0 +1,98 @@
+#include "cli/command_stdin.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/why.h"
+#include "cli/command_objects.h"
+#include "cli/spool.h"
+
+int stdin_descriptor(const char *word)
+{
+	static const char *const folders[] = { "/dev/fd/", "/proc/self/fd/" };
+	if (strcmp(word, "-") == 0 || strcmp(word, "/dev/stdin") == 0)
+		return STDIN_FILENO;
+	for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+		size_t n = strlen(folders[i]);
+		char *end;
+		if (strncmp(word, folders[i], n) != 0 || word[n] < '0' || word[n] > '9')
+			continue;
+		long fd = strtol(word + n, &end, 10);
+		if (*end == 0 && fd <= INT16_MAX)
+			return (int)fd;
+	}
+	return -1;
+}
+
+/* As a file that others may open by our descriptor, from its start: itself, if nothing of it was
+ * read yet; else a copy. */
+static int open_for_others(int fd, int *ret)
+{
+	char path[64];
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return why(-errno, "%s", strerror(errno));
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	*ret = -1;
+	if (S_ISREG(st.st_mode) && lseek(fd, 0, SEEK_CUR) == 0)
+		*ret = open(path, O_RDONLY | O_CLOEXEC);
+	return *ret >= 0 ? 0 : spool_copy(fd, ret);
+}
+
+static int store(struct context *context, int fd, plm_ref *ret)
+{
+	struct stat st;
+	void *data;
+	size_t done = 0;
+	if (fstat(fd, &st) < 0)
+		return why(-errno, "%s", strerror(errno));
+	size_t length = (size_t)st.st_size;
+	int r = plm_create(context->rt, length, &data, ret);
+	while (r == 0 && done < length) {
+		ssize_t n = pread(fd, (char *)data + done, length - done, (off_t)done);
+		if (n > 0)
+			done += (size_t)n;
+		else if (n == 0 || errno != EINTR)
+			r = why(n == 0 ? -EIO : -errno, "it cannot be read: %s",
+			    n == 0 ? "it became shorter meanwhile" : strerror(errno));
+	}
+	return r == 0 ? plm_seal(context->rt, *ret) : r;
+}
+
+/* As a path: the worker may open what we have open. */
+static int name(struct command_request *request, int fd)
+{
+	if (asprintf(&request->input_path, "/proc/%d/fd/%d", (int)getpid(), fd) < 0) {
+		request->input_path = NULL;
+		return -ENOMEM;
+	}
+	request->input = request->input_path;
+	return 0;
+}
+
+int command_stdin_take(struct context *context, struct command_request *request, bool stored)
+{
+	int theirs = request->input ? stdin_descriptor(request->input) : -1, fd;
+	plm_ref ref;
+	if (theirs < 0)
+		return EXIT_FINE;
+	int r = open_for_others(theirs, &fd);
+	if (r < 0) {
+		fprintf(stderr, "plmctl: --stdin %s: %s\n", request->input, why_text());
+		return EXIT_INPUT;
+	}
+	if (!stored)
+		r = name(request, fd); /* it stays open as long as we live */
+	else {
+		r = store(context, fd, &ref);
+		close(fd);
+		if (r == 0)
+			r = command_object_add(request, COMMAND_STDIN_VALUE, "", 0, ref);
+		request->input = NULL;
+	}
+	return r < 0 ? failed(r, "--stdin") : EXIT_FINE;
+}

@@ -1,0 +1,80 @@
+#include "cli/spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/why.h"
+
+enum { PIECE_BYTES = 1 << 18, PATH_BYTES = 4096 };
+
+static const char *directory(void)
+{
+	const char *where = getenv("TMPDIR");
+	return where && where[0] == '/' ? where : "/tmp";
+}
+
+static int make_nameless(void)
+{
+	char path[PATH_BYTES];
+	int fd = open(directory(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return fd;
+	/* a file system without such files */
+	if ((size_t)snprintf(path, sizeof path, "%s/plmctl-XXXXXX", directory()) >= sizeof path)
+		return -1;
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd >= 0)
+		unlink(path);
+	return fd;
+}
+
+static int write_all(int fd, const char *data, size_t bytes)
+{
+	while (bytes > 0) {
+		ssize_t n = write(fd, data, bytes);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		data += n;
+		bytes -= (size_t)n;
+	}
+	return 0;
+}
+
+static int copy_all(int from, int to)
+{
+	static char data[PIECE_BYTES];
+	for (;;) {
+		ssize_t n = read(from, data, sizeof data);
+		if (n == 0)
+			return 0;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return why(-errno, "it cannot be read: %s", strerror(errno));
+		int r = write_all(to, data, (size_t)n);
+		if (r < 0)
+			return why(r, "it cannot be copied to a file in %s: %s: let TMPDIR name a "
+			    "directory with more room", directory(), strerror(-r));
+	}
+}
+
+int spool_copy(int from, int *ret)
+{
+	int fd = make_nameless();
+	if (fd < 0)
+		return why(-errno, "it cannot be copied: no file can be made in %s: %s: let TMPDIR "
+		    "name another directory", directory(), strerror(errno));
+	int r = copy_all(from, fd);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	*ret = fd;
+	return 0;
+}
