@@ -9,6 +9,8 @@
 
 enum { LOOK_AGAIN_MS = 20 };
 
+#define FROM_OUTSIDE "call it from outside of the runtime's tasks"
+
 static int run_pause(struct context *context, int argc, char **argv)
 {
 	operands(context, argc, argv, 0, 0);
@@ -83,11 +85,15 @@ static bool has_left(const struct tables *t, uint32_t worker)
 
 static int drain_worker(struct context *context, uint32_t worker)
 {
-	int r = plm_drain_worker(context->rt, worker);
+	const struct tables *t = plm_tables(context->rt);
+	uint32_t host = tables_host(t, &t->process[t->self]);
+	bool ours = host && t->process[host].worker == worker;
+	int r = ours ? refuse_inside(context, FROM_OUTSIDE) : 0;
+	if (r == 0)
+		r = plm_drain_worker(context->rt, worker);
 	if (r < 0)
 		return failed(r, "drain");
 	uint64_t deadline = deadline_of(context);
-	const struct tables *t = plm_tables(context->rt);
 	int code = EXIT_FINE;
 	while (code == EXIT_FINE && !has_left(t, worker)) {
 		if (clock_ns() >= deadline) {
@@ -108,7 +114,9 @@ static int run_drain(struct context *context, int argc, char **argv)
 		return code;
 	if (worker >= 0)
 		return drain_worker(context, (uint32_t)worker);
-	int r = plm_drain(context->rt);
+	int r = refuse_inside(context, FROM_OUTSIDE);
+	if (r == 0)
+		r = plm_drain(context->rt);
 	return r < 0 ? failed(r, "drain") : wait_until_drained(context);
 }
 

@@ -35,7 +35,9 @@ static int stop(struct context *context, bool now)
 {
 	plm_status status;
 	uint64_t deadline = deadline_of(context);
-	int r = plm_status_get(context->rt, &status);
+	int r = now ? 0 : refuse_inside(context, "call it from outside, or with --now");
+	if (r == 0)
+		r = plm_status_get(context->rt, &status);
 	if (r < 0)
 		return failed(r, "stop");
 	int pidfd = (int)syscall(SYS_pidfd_open, status.manager_pid, 0);

@@ -188,10 +188,23 @@ static int wait_for_anything(struct flight *f, const struct flight_wake *wake)
 	return 0;
 }
 
+/* Inside of a task all of this is one wait, however we sleep, and whatever we do in between. */
+static void tell_waiting(struct flight *f, bool waits)
+{
+	if (waits == f->waits)
+		return;
+	f->waits = waits;
+	if (waits)
+		nested_wait_begin(f->context->rt);
+	else
+		nested_wait_end(f->context->rt);
+}
+
 int flight_wait(struct flight *f, const struct flight_wake *wake)
 {
 	if (f->drops)
 		drop_gathered(f);
+	tell_waiting(f, f->jobs || f->refused);
 	bool learning = f->bell < 0 && clock_ns() - f->begun_ns < LEARN_MS * NS_PER_MS;
 	bool busy = f->jobs > 0 && (learning || f->jobs > wake->workers);
 	return busy && wake->input < 0 ? wait_for_the_middle(f, wake->timeout_ms)
@@ -236,6 +249,8 @@ int flight_collect(struct flight *f, struct job **ret)
 	int code = r < 0 ? failed(r, "map") : f->jobs ? take_ready(f, ret) : EXIT_FINE;
 	if (code == EXIT_FINE && before == f->jobs)
 		r = handle_runtime_gone(f->context->rt);
+	if (code == EXIT_FINE && r == 0)
+		r = nested_refused(f->context->rt);
 	return r < 0 && code == EXIT_FINE ? failed(r, "map") : code;
 }
 
@@ -271,6 +286,7 @@ void flight_cancel(struct flight *f)
 void flight_end(struct flight *f)
 {
 	flight_cancel(f);
+	tell_waiting(f, false);
 	drop_gathered(f);
 	free(f->job);
 	free(f->ref);

@@ -28,6 +28,7 @@ struct flight {
 	struct text starts, args, tasks;
 	plm_ref *drop;
 	size_t drops;
+	bool waits;          /* told so to the runtime, if this is inside of a task of it */
 };
 
 void flight_begin(struct flight *f, struct context *context, const struct command_request *request,

@@ -203,10 +203,29 @@ static uint64_t awaited(const struct tables *t, const struct process *p)
 	return 0;
 }
 
+/* Its command runs a client, plmctl for example, and that waits. */
+static bool check_nested(struct look *l, const struct process *p)
+{
+	char name[NAME_BYTES];
+	uint32_t client = p ? tables_waits_inside(l->t, (uint32_t)(p - l->t->process)) : 0;
+	if (!client)
+		return false;
+	const struct process *c = &l->t->process[client];
+	uint64_t awaits = awaited(l->t, c);
+	say(l, "blocked", "%.*s, pid %" PRId32 ", waits in its command for %s",
+	    (int)sizeof c->name, c->name, c->pid,
+	    awaits ? name_task(l->t, awaits, name) : "any of several futures");
+	if (awaits)
+		blame(l, awaits);
+	return true;
+}
+
 static void check_blocked(struct look *l)
 {
 	const struct process *p = runner(l);
 	char name[NAME_BYTES];
+	if (check_nested(l, p))
+		return;
 	uint64_t above = p ? sh_peek(&p->running) : 0;
 	uint64_t awaits = p && sh_peek(&p->blocked) ? awaited(l->t, p) : 0;
 	if (above && above != l->ref)

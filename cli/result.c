@@ -7,6 +7,8 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/why.h"
+#include "client/handle.h"
 
 uint64_t deadline_of(const struct context *context)
 {
@@ -28,6 +30,14 @@ int hold_reference(struct context *context, plm_ref ref)
 	int r = plm_hold(context->rt, ref);
 	plm_ref_print(ref, text);
 	return r < 0 ? failed(r, text) : EXIT_FINE;
+}
+
+int refuse_inside(struct context *context, const char *remedy)
+{
+	if (!nested_inside(context->rt))
+		return 0;
+	return why(-EDEADLK, "it would wait for the end of the task that runs this command: %s",
+	    remedy);
 }
 
 void print_reference(struct context *context, plm_ref ref)

@@ -24,6 +24,10 @@ int print_failure(struct context *context, plm_ref ref, int error);
  * after a message that names it. */
 int hold_reference(struct context *context, plm_ref ref);
 
+/* 0; or -EDEADLK, with a why that ends in the remedy: this is the command of a task of the runtime,
+ * and is about to wait for what cannot be before that task has ended. */
+int refuse_inside(struct context *context, const char *remedy);
+
 /* The reference alone, as --quiet prints it, or {"ref": ...}. */
 void print_reference(struct context *context, plm_ref ref);
 

@@ -133,7 +133,8 @@ static uint32_t count_used(const struct tables *t, uint32_t worker)
 		const struct process *p = &t->process[i];
 		uint64_t word = sh_load(&p->state);
 		bool used = sh_peek(&p->running) || sh_peek(&p->booked) > BOOKED_FOR_NOBODY;
-		if (sh_peek(&p->waiting_ns) && tables_relieved(t, i))
+		if (tables_relieved(t, i) &&
+		    (sh_peek(&p->waiting_ns) || tables_waits_inside(t, i)))
 			continue; /* a spare has its slot */
 		n += process_kind(word) == KIND_WORKER && process_present(word) &&
 		    p->worker == worker && used;
@@ -168,7 +169,7 @@ bool view_process(const struct tables *t, uint32_t slot, struct process_view *re
 		.beat_ms = ms_since(sh_peek(&p->beat_ns), now),
 		.done = sh_peek(&p->done),
 		.failed = sh_peek(&p->failed),
-		.blocked = sh_peek(&p->blocked) != 0,
+		.blocked = sh_peek(&p->blocked) || tables_waits_inside(t, slot),
 		.spare = process_kind(word) == KIND_WORKER && p->spare != 0,
 		.up = ring_used(&up),
 		.down = ring_used(&down),

@@ -286,6 +286,7 @@ int plm_connect(plm **ret, const char *name)
 		free(rt);
 		return r;
 	}
+	nested_enter(rt);
 	*ret = rt;
 	return 0;
 }

@@ -54,6 +54,9 @@ struct plm {
 	pthread_t bell_thread;
 	_Atomic bool bell_stop;
 
+	bool nested;           /* a task's command runs this client (nested.c) */
+	uint32_t nested_waits; /* of its threads, under waiters_mutex */
+
 	/* Of a task of ours that is filled, before anybody sees it; not 0: it is not submitted.
 	 * NULL but in the journal. */
 	int (*before_publish)(void *context, uint64_t ref);
@@ -142,6 +145,22 @@ int durable_await(struct plm *rt, const plm_task *tasks, size_t n, const plm_ref
 int slots_take(
     struct plm *rt, uint32_t *ret_slots, uint32_t n, uint32_t *ret_n, uint64_t deadline_ns);
 void slots_return_all(struct plm *rt);
+
+/* ---- nested.c: a client that a command of this runtime runs ---- */
+
+/* Finds out whether it is one, by PLM_TASK in the environment. Before its first wait. */
+void nested_enter(struct plm *rt);
+/* The task whose command runs this client has not ended. False: there is none. */
+bool nested_inside(const struct plm *rt);
+/* Around a sleep in which that task stands still: its slot may be lent. They nest, and cost one
+ * look in any other process. */
+void nested_wait_begin(struct plm *rt);
+void nested_wait_end(struct plm *rt);
+/* 0; or -EDEADLK: somebody has to give way, and the scheduler chose this wait. */
+int nested_refused(struct plm *rt);
+/* Settling the record `index` takes the end of a task for which is_ours() answers true. */
+typedef bool nested_ours_f(void *context, const struct record *r);
+bool nested_deadlock(const struct tables *t, uint32_t index, nested_ours_f *is_ours, void *context);
 
 /* ---- names.c ---- */
 int names_open(struct name_cache **ret);

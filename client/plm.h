@@ -150,7 +150,10 @@ int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret);
  * slot (plm --spares). When all workers and spares wait, and nobody goes on for a second though
  * tasks are queued, the wait that began last is -EDEADLK: let tasks take futures as arguments
  * instead. When a wait is over, its task goes on at once: until its spare has ended what it runs,
- * one more task runs than there are slots. */
+ * one more task runs than there are slots.
+ * The same holds of a client that the command of a task runs, if it connects to the runtime of that
+ * task and has PLM_TASK in its environment, but that nothing is run in its place. Who sleeps in
+ * poll() on plm_fd() does not wait in this sense. */
 int plm_wait(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms, uint8_t *ready);
 /* A task that waits is cancelled at once. One that runs is asked to stop (plm_cancelled()); after
  * half of the grace a signal lets its blocking system calls return EINTR; after the grace its

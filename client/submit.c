@@ -369,7 +369,7 @@ static int submit_all(struct plm *rt, const plm_task *tasks, size_t n, plm_ref *
 static int check_open(const struct plm *rt)
 {
 	const struct control *c = rt->tables.control;
-	if (rt->help)
+	if (rt->help || nested_inside(rt))
 		return 0;
 	if (sh_load(&c->mode) == MODE_DRAINING)
 		return why(-ESHUTDOWN, "the runtime is being stopped and takes no new tasks");

@@ -84,26 +84,6 @@ static void wait_ends(struct plm *rt)
 		tell_scheduler(&rt->tables, rt->self, NULL, 0, true);
 }
 
-static uint32_t count_waiting(const struct tables *t)
-{
-	uint32_t n = 0;
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < t->limits.processes; i++)
-		n += process_present(sh_load(&t->process[i].state)) &&
-		    sh_peek(&t->process[i].waiting_ns) != 0;
-	return n;
-}
-
-/* Somebody has to give way, and the scheduler chose this wait. */
-static int check_refused(struct plm *rt)
-{
-	uint64_t refused = rt->help ? sh_load(&rt->me->refused) : 0;
-	if (refused == 0 || refused != sh_peek(&rt->me->waiting_ns))
-		return 0;
-	return why(-EDEADLK, "%u workers wait inside tasks for others, and no spare is left "
-	    "(--spares %u): let tasks take futures as arguments instead of waiting for them",
-	    count_waiting(&rt->tables), rt->tables.control->spares);
-}
-
 static int park(struct plm *rt, int cell, wait_look_f *look, void *context, uint64_t deadline_ns)
 {
 	struct event *event = &rt->me->waiter[cell].event;
@@ -126,7 +106,7 @@ static int park(struct plm *rt, int cell, wait_look_f *look, void *context, uint
 			r = why(-EDEADLK, "a task waits for itself, or for what cannot be settled "
 			    "before it ends: it would wait for ever");
 		if (r == 0)
-			r = check_refused(rt);
+			r = nested_refused(rt);
 		if (r < 0)
 			return r;
 		if (clock_ns() >= deadline_ns)
@@ -147,7 +127,9 @@ int wait_for(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline
 	int r = 0;
 	if (!spin_until(&rt->tables, spin_ready, &spin)) {
 		int cell = cell_join(rt);
+		nested_wait_begin(rt);
 		r = park(rt, cell, look, context, deadline_ns);
+		nested_wait_end(rt);
 		wait_ends(rt);
 		cell_leave(rt, cell);
 	}
@@ -168,8 +150,10 @@ bool wait_for_room(struct plm *rt, uint64_t deadline_ns, bool *tried)
 	uint32_t seen = event_prepare(&c->room);
 	sh_store(&c->room_wanted, ROOM_ASKED);
 	process_post(&rt->tables, SLOT_SCHEDULER);
+	nested_wait_begin(rt); /* it may take the end of a task that finds no slot */
 	/* What was freed just before we asked is found by the caller's next try: no long sleep. */
 	event_sleep(&c->room, seen, deadline_ns && deadline_ns < moment ? deadline_ns : moment);
+	nested_wait_end(rt);
 	sh_poke(&rt->me->beat_ns, clock_coarse_ns());
 	return true;
 }

@@ -134,6 +134,7 @@ static uint32_t drain_some(struct scheduler *s, uint32_t process)
 	/* Not emptied: it stays rung, though nobody rings again. */
 	if (last == DRAIN_BATCH)
 		sh_or(&s->t->control->rung[process / 64], (uint64_t)1 << process % 64);
+	nested_look(s, process);
 	room_refresh(s, process);
 	return n;
 }

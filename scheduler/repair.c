@@ -226,6 +226,7 @@ static void bury(struct scheduler *s, uint32_t process)
 	hints_drain_one(s, process);
 	forget_member(s, process);
 	spares_forget(s, process);
+	nested_forget(s, process);
 	if (sh_load(&p->unclean) || process_kind(word) != KIND_CLIENT)
 		repair_records(s, process);
 	ring_reset(&up);

@@ -105,7 +105,7 @@ static uint32_t count_room(struct scheduler *s, uint32_t process)
 	struct member *m = &s->member[process];
 	uint32_t outstanding = place_outstanding(s, process);
 	s->blocked -= m->blocked;
-	m->depth = process_depth(&s->t->process[process]);
+	m->depth = nested_sleeper(s, process) ? 0 : process_depth(&s->t->process[process]);
 	m->room = m->depth > outstanding && !m->booked ? m->depth - outstanding : 0;
 	s->fresh |= m->depth == 0 && !m->blocked; /* it may have looked before that was queued */
 	m->blocked = m->depth == 0;

@@ -33,6 +33,7 @@ struct member {
 	uint64_t last_turn;  /* value of `turns` when it was given its last */
 	uint32_t seen_position; /* of its ring, at the last look for stuck queues */
 	uint64_t waited_ns;  /* a spare stands in for it: when its task was last seen to wait */
+	uint32_t sleeper;    /* a client that waits, run by its command (nested.c); 0: none */
 };
 
 struct stop { /* of a task that was asked to stop: how far we are. Private; the next begins anew. */
@@ -91,6 +92,11 @@ struct relief { /* spares.c */
 	uint32_t bits;      /* set in control->relief */
 };
 
+struct nested { /* nested.c */
+	uint64_t client[PROCESSES_MAX / 64]; /* bit p: client p waits inside of a task */
+	uint32_t n;         /* bits set */
+};
+
 enum hall_name { HALL_CPU, HALL_GPU, HALLS };
 
 struct hall { /* workers of one class that have room, in no order */
@@ -142,6 +148,7 @@ struct scheduler {
 	uint32_t spares;         /* so many processes are spares */
 	bool fresh;              /* those that wait were not woken since something was queued */
 	struct relief relief;
+	struct nested nested;
 	struct pressure pressure;
 	int manager;             /* an eventfd that wakes it; -1 in tests with threads */
 	uint64_t changes;        /* of the process table, as far as we have looked */
@@ -292,6 +299,14 @@ uint32_t room_slot_of(const struct scheduler *s, uint32_t worker);
 /* The number of one of these workers, whether it has room or not. */
 uint32_t room_choose_among(struct scheduler *s, const uint32_t *workers, uint32_t n);
 
+/* ---- nested.c ---- */
+/* Client `process` told something: it may have begun or ended a wait inside of a task. */
+void nested_look(struct scheduler *s, uint32_t process);
+void nested_look_again(struct scheduler *s); /* at all that wait */
+void nested_forget(struct scheduler *s, uint32_t process); /* it is dead */
+/* Of a worker process: the client, run by its command, whose wait began last; 0: none waits. */
+uint32_t nested_sleeper(const struct scheduler *s, uint32_t process);
+
 /* ---- spares.c ---- */
 void spares_ring_manager(struct scheduler *s);
 void spares_begin(struct scheduler *s); /* of a round, before what was told is read */
@@ -301,7 +316,10 @@ void spares_start(struct scheduler *s); /* those that are to be at work rest no 
 bool spares_is_due(const struct scheduler *s, uint32_t process);
 void spares_forget(struct scheduler *s, uint32_t process); /* it is dead */
 void spares_rebuild(struct scheduler *s);
-/* Its task sleeps in a wait, and has not run anything in its place since. */
+/* All that this process waits for is there: it is about to wake. */
+bool spares_is_served(const struct scheduler *s, uint32_t process);
+/* Its task sleeps in a wait, and has not run anything in its place since; or a client does that its
+ * command runs. */
 bool spares_waits(const struct scheduler *s, uint32_t process);
 /* If it does, another process stands in for it, or there may come one. */
 bool spares_may_relieve(const struct scheduler *s, uint32_t process);

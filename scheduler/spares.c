@@ -42,8 +42,7 @@ static const struct record *awaited(const struct scheduler *s, uint32_t process,
 	return r;
 }
 
-/* All that it waits for is there: it is about to wake. */
-static bool is_served(const struct scheduler *s, uint32_t process)
+bool spares_is_served(const struct scheduler *s, uint32_t process)
 {
 	uint64_t word;
 	bool any = false;
@@ -57,17 +56,27 @@ static bool is_served(const struct scheduler *s, uint32_t process)
 	return any;
 }
 
+/* Whose wait it is for which this worker process stands still: its own, or that of a client which
+ * its command runs. 0: it does not. */
+static uint32_t sleeper_of(const struct scheduler *s, uint32_t process)
+{
+	return sh_load(&process_at(s, process)->waiting_ns) ? process : nested_sleeper(s, process);
+}
+
 bool spares_waits(const struct scheduler *s, uint32_t process)
 {
-	return sh_load(&process_at(s, process)->waiting_ns) != 0 && !is_served(s, process);
+	uint32_t sleeper = sleeper_of(s, process);
+	return sleeper && !spares_is_served(s, sleeper);
 }
 
 /* For longer than the waits of work-first, when this round began: so that we have read whatever it
  * told us before it waited. */
 static bool is_away(const struct scheduler *s, uint32_t process)
 {
-	uint64_t since_ns = sh_load(&process_at(s, process)->waiting_ns);
-	return since_ns && s->relief.round_ns >= since_ns + LOOK_NS && !is_served(s, process);
+	uint32_t sleeper = sleeper_of(s, process);
+	uint64_t since_ns = sleeper ? sh_load(&process_at(s, sleeper)->waiting_ns) : 0;
+	return since_ns && s->relief.round_ns >= since_ns + LOOK_NS &&
+	    !spares_is_served(s, sleeper);
 }
 
 static bool serves(const struct scheduler *s, uint32_t process)
@@ -134,11 +143,11 @@ void spares_start(struct scheduler *s)
 
 /* A task with needs runs in nobody's place. If one waits for it, it is not to stand behind others
  * that would wait like that one. */
-static void fetch_awaited(struct scheduler *s, uint32_t process)
+static void fetch_awaited(struct scheduler *s, uint32_t sleeper)
 {
 	uint64_t word;
 	for (uint32_t i = 0; i < WAITERS; i++) {
-		const struct record *r = awaited(s, process, i, &word);
+		const struct record *r = awaited(s, sleeper, i, &word);
 		if (!r || word_state(word) != RECORD_READY || !record_needs(s->t, r))
 			continue;
 		struct heap_entry task = { .id = record_index(s->t, r),
@@ -151,9 +160,11 @@ static void fetch_awaited(struct scheduler *s, uint32_t process)
 static void fetch_all_awaited(struct scheduler *s)
 {
 	scheduler_lock_heap(&s->t->task_heap);
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
-		if (s->member[p].generation && sh_load(&process_at(s, p)->waiting_ns))
-			fetch_awaited(s, p);
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+		uint32_t sleeper = s->member[p].generation ? sleeper_of(s, p) : 0;
+		if (sleeper)
+			fetch_awaited(s, sleeper);
+	}
 	heap_unlock(&s->t->task_heap);
 }
 
@@ -198,13 +209,14 @@ struct scene { /* what is seen at one look */
 	uint32_t joining; /* are on their way in */
 	uint32_t free;    /* process slots */
 	uint64_t sign;    /* another one when a wait began or ended */
-	uint32_t youngest;
+	uint32_t youngest; /* the process whose wait began last, of a worker or a client */
 };
 
 static void see_worker(struct scheduler *s, uint32_t process, struct scene *scene)
 {
 	const struct process *p = process_at(s, process);
-	uint64_t waiting_ns = sh_load(&p->waiting_ns);
+	uint32_t sleeper = sleeper_of(s, process);
+	uint64_t waiting_ns = sleeper ? sh_load(&process_at(s, sleeper)->waiting_ns) : 0;
 	uint32_t outstanding = place_outstanding(s, process);
 	scene->spares += p->spare != 0;
 	if (waiting_ns) {
@@ -212,7 +224,7 @@ static void see_worker(struct scheduler *s, uint32_t process, struct scene *scen
 		scene->sign += waiting_ns;
 		if (!scene->youngest ||
 		    waiting_ns > sh_peek(&process_at(s, scene->youngest)->waiting_ns))
-			scene->youngest = process;
+			scene->youngest = sleeper;
 	}
 	if (!rests(s, process) && !spares_waits(s, process)) {
 		scene->at_work++;
@@ -306,8 +318,9 @@ static void dismiss(struct scheduler *s, const struct scene *scene)
 static bool awaits_a_pause(const struct scheduler *s, uint32_t process)
 {
 	uint64_t word;
-	for (uint32_t i = 0; i < WAITERS; i++) {
-		const struct record *r = awaited(s, process, i, &word);
+	uint32_t sleeper = sleeper_of(s, process);
+	for (uint32_t i = 0; i < WAITERS && sleeper; i++) {
+		const struct record *r = awaited(s, sleeper, i, &word);
 		if (r && word_state(word) == RECORD_READY && due_is_resting(s->t, r, word))
 			return true;
 	}
@@ -339,8 +352,8 @@ static void refuse_youngest(struct scheduler *s, struct scene *scene)
 	if (scene->now_ns - r->stuck_ns < STUCK_NS)
 		return;
 	struct process *p = process_at(s, scene->youngest);
-	log_warn("%u workers wait inside tasks and nobody goes on: the wait of worker %u in slot "
-	    "%u is refused", scene->waiting, p->worker, scene->youngest);
+	log_warn("%u workers wait inside tasks and nobody goes on: the wait of pid %d in process "
+	    "slot %u is refused", scene->waiting, p->pid, scene->youngest);
 	sh_store(&p->refused, sh_load(&p->waiting_ns));
 	process_post_all(s->t, scene->youngest);
 	r->stuck_ns = scene->now_ns;
@@ -362,6 +375,7 @@ static void look(struct scheduler *s)
 {
 	struct scene scene;
 	struct relief *r = &s->relief;
+	nested_look_again(s);
 	if (heap_length(&s->t->task_heap))
 		fetch_all_awaited(s);
 	see(s, &scene);

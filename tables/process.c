@@ -65,6 +65,7 @@ bool process_claim(struct process *p, enum process_kind kind, pid_t pid, const c
 	sh_poke(&p->blocked, 0);
 	sh_poke(&p->waiting_ns, 0);
 	sh_poke(&p->refused, 0);
+	sh_poke(&p->inside_word, 0);
 	sh_poke(&p->died_ns, 0);
 	sh_poke(&p->handed, 0);
 	sh_poke(&p->booked, 0);

@@ -80,7 +80,7 @@ struct process {
 
 	_Alignas(CACHE_LINE_BYTES) struct waiter waiter[WAITERS];
 
-	/* workers; clients leave it zero */
+	/* workers; clients leave it zero, but for `cpu` and the two fields of a wait */
 	_Alignas(CACHE_LINE_BYTES) shared32 average_ns; /* W: itself. Moving average of its tasks'
 							 * run time. */
 	shared32 blocked;    /* W: itself. Its task waits for another and nothing can be run in its
@@ -103,7 +103,8 @@ struct process {
 	shared32 alert;      /* W: itself. It sleeps for other things than our events: when its
 			      * task is asked to stop it wants an interrupt at once, too. */
 	shared64 waiting_ns; /* W: itself. When the wait began in which its task sleeps, 0: in none.
-			      * It also tells that wait from others of this process. */
+			      * It also tells that wait from others of this process. Of a client:
+			      * only if a task's command runs it (inside_word). */
 	shared64 refused;    /* W: scheduler. The wait that is to fail, by its waiting_ns. */
 	shared64 lent;       /* W: itself and the scheduler. Slots lent to the command it runs
 			      * (lent.h). */
@@ -112,6 +113,11 @@ struct process {
 	shared64 memory_seen; /* W: scheduler, before FLAG_MEMORY. Bytes of it and all below it. */
 	uint32_t spare;      /* W: manager, before STARTING. The process slot it was started to
 			      * stand in for, 0: it is a worker in its own right. */
+
+	/* clients that the command of a task runs (tables_host) */
+	shared32 inside;      /* W: itself, before `inside_word`. Index of that task's record. */
+	shared64 inside_word; /* W: itself, once. The record's state word without its flags: that
+			       * attempt, and the worker process that runs it. 0: no task's. */
 };
 
 /* Of a worker the scheduler has not met: it may have to stand in for one that kept still, and

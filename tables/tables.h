@@ -321,6 +321,14 @@ static inline bool tables_relieved(const struct tables *t, uint32_t process)
 	return sh_peek(&t->control->relief[process / 64]) >> process % 64 & 1;
 }
 
+/* The process slot of the worker that runs the command which runs this client; 0: no task's command
+ * does, or that attempt is over. The record's word alone proves it: a command ends with its
+ * attempt. */
+uint32_t tables_host(const struct tables *t, const struct process *client);
+/* The other way round: a client that waits inside of what this worker process runs; 0: none. Looks
+ * at all slots: for people. */
+uint32_t tables_waits_inside(const struct tables *t, uint32_t process);
+
 /* Who is not parked: a hint for who ponders whether to spin, or whom to give work (spin.h). */
 void process_set_awake(struct tables *t, uint32_t process, bool awake);
 bool process_awake(const struct tables *t, uint32_t process);

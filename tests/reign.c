@@ -52,7 +52,8 @@ static bool is_clean(const struct process *p)
 	    !sh_peek(&p->booked_seen) && !sh_peek(&p->lent) && !sh_peek(&p->running) &&
 	    !sh_peek(&p->done) && !sh_peek(&p->failed) && !sh_peek(&p->unclean) &&
 	    !sh_peek(&p->average_ns) && !sh_peek(&p->blocked) && !sh_peek(&p->node) &&
-	    !sh_peek(&p->alert) && !sh_peek(&p->memory) && !sh_peek(&p->memory_peak);
+	    !sh_peek(&p->alert) && !sh_peek(&p->memory) && !sh_peek(&p->memory_peak) &&
+	    !sh_peek(&p->inside_word);
 }
 
 /* Everybody sleeps; `dead` is dead, which nobody knows yet (0: nobody is). */

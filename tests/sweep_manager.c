@@ -142,7 +142,7 @@ static void soil(struct process *p)
 {
 	shared64 *const words[] = { &p->died_ns, &p->waiting_ns, &p->refused, &p->handed,
 		&p->booked, &p->booked_seen, &p->running, &p->done, &p->failed, &p->memory,
-		&p->memory_peak };
+		&p->memory_peak, &p->inside_word };
 	shared32 *const halves[] = { &p->unclean, &p->average_ns, &p->blocked, &p->node,
 		&p->alert };
 	for (size_t i = 0; i < COUNT_OF(words); i++)

@@ -8,7 +8,7 @@
 #include "worker/inject.h"
 #include "worker/needs.h"
 
-enum { HELP_DEPTH_MAX = 64, AVERAGE_SHARE = 8, DEADLOCK_LOOKS = 1000 };
+enum { HELP_DEPTH_MAX = 64, AVERAGE_SHARE = 8 };
 
 /* Worth a wake: somebody waits for what it sets going, tasks stand in the heap and we have room, or
  * this may have been the last one. Else the scheduler only tidies up, when it is awake anyhow. */
@@ -325,36 +325,17 @@ bool worker_help(void *worker, uint32_t index)
 	return help(w, index, 0);
 }
 
-static bool is_running_here(const struct worker *w, const struct record *r)
+static bool is_running_here(void *worker, const struct record *r)
 {
+	const struct worker *w = worker;
 	const struct plm_call *call = w->call;
 	while (call && call->record != r)
 		call = call->outer;
 	return call != NULL;
 }
 
-/* *looks bounds the search: the same argument may be met on many ways. */
-static bool needs_us(struct worker *w, uint32_t index, int *looks)
-{
-	struct tables *t = &w->rt.tables;
-	if (index >= t->limits.records || --*looks < 0)
-		return false;
-	struct record *r = record_at(t, index);
-	uint64_t word = sh_load(&r->state);
-	if (word_state(word) == RECORD_PART)
-		return needs_us(w, ref_index(r->part.task), looks);
-	struct args_reader reader;
-	struct arg arg;
-	if (word_state(word) != RECORD_WAITING || !args_open(t, r, &reader))
-		return word_state(word) == RECORD_RUNNING && is_running_here(w, r);
-	while (args_next(&reader, &arg))
-		if (arg.future && needs_us(w, ref_index(arg.future->ref), looks))
-			return true;
-	return false;
-}
-
 bool worker_deadlocked(void *worker, uint32_t index)
 {
-	int looks = DEADLOCK_LOOKS;
-	return needs_us(worker, index, &looks);
+	struct worker *w = worker;
+	return nested_deadlock(&w->rt.tables, index, is_running_here, w);
 }
