@@ -170,7 +170,8 @@ bool wait_for_room(struct plm *rt, uint64_t deadline_ns, unsigned *tries)
 	/* What was freed just before we asked is found by the caller's next try: no long sleep. */
 	event_sleep(&c->room, seen, deadline_ns && deadline_ns < moment ? deadline_ns : moment);
 	/* Kept results leave some at a time: as long as there were some there may be more. */
-	*tries = sh_load(&c->room.word) != seen ? *tries + 1 : TRIES_MAX;
+	bool none = sh_load(&c->room_wanted) == ROOM_NONE && sh_load(&c->room.word) == seen;
+	*tries = none ? TRIES_MAX : *tries + 1;
 	sh_poke(&rt->me->beat_ns, clock_coarse_ns());
 	return true;
 }

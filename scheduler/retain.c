@@ -229,19 +229,25 @@ static uint64_t store_used(const struct scheduler *s)
 void retain_make_room(struct scheduler *s)
 {
 	struct control *c = s->t->control;
-	if (sh_peek(&c->room_wanted) != ROOM_SEEN || c->retention.stay)
+	if (sh_peek(&c->room_wanted) != ROOM_SEEN)
 		return; /* nobody waits, or something was freed for who does */
 	uint64_t bytes = sh_peek(&c->room_bytes), used = store_used(s);
 	uint32_t most = heap_length(&s->retained[RETAIN_BY_RULE]) / ROOM_SHARE + 1;
 	bool table = pool_free_count(&s->t->pool) == 0, store = bytes > 0 && bytes <= used;
 	struct heap_entry first;
 	most = most < ROOM_RESULTS ? most : ROOM_RESULTS;
-	for (uint32_t n = 0; (table || store) && peek(s, RETAIN_BY_RULE, &first);) {
+	for (uint32_t n = 0; (table || store) && !c->retention.stay &&
+	    peek(s, RETAIN_BY_RULE, &first);) {
 		if (!leave(s, RETAIN_BY_RULE, &first))
 			continue;
 		table = table && ++n < most;
-		settle_frees(s);
-		store = store && store_used(s) + bytes > used;
+		if (store) {
+			settle_frees(s);
+			store = store_used(s) + bytes > used;
+		}
 	}
+	settle_frees(s);
 	sh_poke(&c->room_bytes, 0);
+	uint32_t seen = ROOM_SEEN;
+	sh_cas(&c->room_wanted, &seen, ROOM_NONE); /* unless free_flush() has told */
 }

@@ -44,7 +44,7 @@ enum jobserver_form { /* what a command finds in MAKEFLAGS */
 	JOBSERVER_FIFO, /* a path: GNU make from 4.4 on, ninja from 1.13 on, cargo */
 };
 
-enum { ROOM_ASKED = 1, ROOM_SEEN };
+enum { ROOM_ASKED = 1, ROOM_SEEN, ROOM_NONE };
 
 enum { REASSIGNED_KEPT = 64, DRAINED_WORDS = (WORKERS_MAX + 63) / 64 };
 
@@ -117,8 +117,9 @@ struct control { /* the first page of the control segment, behind the segment's 
 	shared64 moving_ns;   /* W: a worker that moves to another core. Until then, or so. */
 	shared64 room_bytes;  /* W: who waits for room in the store: how much; the scheduler, 0: no
 			       * more. A hint. */
-	shared32 room_wanted; /* W: who waits (ROOM_ASKED), the scheduler (ROOM_SEEN when it has
-			       * looked for some, 0 when it freed some: then it posts) */
+	shared32 room_wanted; /* W: who waits (ROOM_ASKED), the scheduler (ROOM_SEEN when it
+			       * looks for some, 0 when it freed some: then it posts; ROOM_NONE
+			       * when there was nothing to free) */
 	/* Bit p: p's up ring has news. Set: p. Swapped to 0: scheduler. What is in `quiet` waits
 	 * for something in `rung`: the scheduler neither wakes nor stays awake for it. */
 	_Alignas(CACHE_LINE_BYTES) shared64 rung[PROCESSES_MAX / 64];
