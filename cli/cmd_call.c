@@ -71,6 +71,7 @@ static int run_call(struct context *context, int argc, char **argv)
 		else
 			task_option(context, option, &call);
 	expect_operands(context, argc, 1, ARGS_MAX);
+	task_check_keep(context, &call);
 	call.task.function = argv[optind++];
 	call.task.nargs = (size_t)(argc - optind);
 	plm_arg *args = calloc(call.task.nargs + 1, sizeof *args);

@@ -184,6 +184,7 @@ static void check_plan(const struct context *context, const struct map_plan *pla
 		sources += is_source_mark(plan->inputs.word[i]);
 	if (plan->request.task.detach)
 		usage_error(context, "--detach: map waits for its jobs; `plmctl load` does not");
+	task_check_keep(context, &plan->request.task);
 	if (plan->request.task.terms.replicas > 1)
 		usage_error(context, "--replicas: of replicas no log is kept, which map reads");
 	if (plan->request.outputs)

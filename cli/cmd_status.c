@@ -30,6 +30,7 @@ static const struct column columns[] = {
 	{ "returned", "returned", -1 }, { "  for memory", "evicted", -1 },
 	{ "memory", "memory_bytes", -1 }, { "  free", "memory_free", -1 },
 	{ "  accept from", "accept_free", -1 }, { "  return below", "return_free", -1 },
+	{ "keep finished", "keep_finished", -1 }, { "  left", "left", -1 },
 	{ "journal", "journal", -1 }, { "  trouble", "journal_trouble", -1 },
 	{ "  accepted", "journal_accepted", -1 }, { "  ended", "journal_ended", -1 },
 	{ "  queued again", "journal_resumed", -1 },
@@ -123,6 +124,8 @@ static void print_status(struct output *out, const plm_status *s, uint64_t finis
 	cell_number(out, s->returned);
 	cell_number(out, s->evicted);
 	memory_cells(out, s);
+	cell_text(out, s->keep_finished);
+	cell_number(out, s->left);
 	journal_cells(out, s);
 	if (out->json) {
 		cell_number(out, s->waiting + s->ready);
@@ -180,6 +183,8 @@ const struct command cmd_status = {
 	           "State: up; paused (plmctl pause); closed to new tasks (plmctl drain);\n"
 	           "draining, to end (plmctl stop); memory-short: less memory is free than tasks\n"
 	           "are accepted from (plm --accept-free), none starts.\n"
+	           "Keep finished: which results stay that only the runtime keeps; left: how many\n"
+	           "of them made room since boot (plm --keep-finished).\n"
 	           "Reassigned: tasks of workers that died, queued again; so many microseconds\n"
 	           "after the death was noticed (median: of the last 64).\n",
 	.run = run_status,

@@ -37,6 +37,7 @@ static void take_options(struct context *context, int argc, char **argv, struct 
 		expect_operands(context, argc, 1,
 		    ARGS_MAX - (int)command_nargs(&s->request, 0));
 	command_objects_check(context, &s->request);
+	task_check_keep(context, &s->request.task);
 	if (s->request.outputs && !s->request.task.detach)
 		usage_error(context, "--out wants --detach: the reference of what is written is "
 		    "printed there");

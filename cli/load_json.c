@@ -318,6 +318,7 @@ static int take_time(struct load_item *item, const char *name, json_t *value)
 		{ "queue_limit", &terms->queue_ms }, { "run_limit", &terms->run_ms },
 		{ "total_limit", &terms->total_ms }, { "backoff", &terms->backoff_ms },
 		{ "backoff_max", &terms->backoff_max_ms }, { "grace", &terms->grace_ms },
+		{ "keep", &terms->keep_ms },
 	};
 	for (size_t i = 0; i < COUNT_OF(all); i++)
 		if (strcmp(all[i].name, name) == 0)
@@ -338,6 +339,7 @@ static const struct key keys[] = {
 	{ "queue_limit", take_time, false }, { "run_limit", take_time, false },
 	{ "total_limit", take_time, false }, { "backoff", take_time, false },
 	{ "backoff_max", take_time, false }, { "grace", take_time, false },
+	{ "keep", take_time, false },
 };
 
 static const struct key *find_key(const char *name)

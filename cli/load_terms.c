@@ -23,7 +23,8 @@ static bool same(const plm_terms *a, const plm_terms *b)
 	const char *x = a->needs ? a->needs : "", *y = b->needs ? b->needs : "";
 	return a->queue_ms == b->queue_ms && a->run_ms == b->run_ms && a->total_ms == b->total_ms &&
 	    a->backoff_ms == b->backoff_ms && a->backoff_max_ms == b->backoff_max_ms &&
-	    a->grace_ms == b->grace_ms && a->replicas == b->replicas && strcmp(x, y) == 0;
+	    a->grace_ms == b->grace_ms && a->keep_ms == b->keep_ms && a->replicas == b->replicas &&
+	    strcmp(x, y) == 0;
 }
 
 static bool ask_for_nothing(const plm_terms *terms)

@@ -28,6 +28,11 @@ static void take_terms(const struct context *context, int option, plm_terms *ter
 	case OPTION_GRACE:
 		take_term(context, "--grace", &terms->grace_ms);
 		break;
+	case OPTION_KEEP:
+		take_term(context, "--keep", &terms->keep_ms);
+		if (terms->keep_ms == 0)
+			usage_error(context, "--keep is a time from 1ms on: %s", optarg);
+		break;
 	case OPTION_REPLICAS:
 		terms->replicas =
 		    (unsigned)number_word(context, "--replicas", optarg, 1, REPLICAS_MAX);
@@ -36,6 +41,12 @@ static void take_terms(const struct context *context, int option, plm_terms *ter
 		terms->needs = optarg;
 		break;
 	}
+}
+
+void task_check_keep(const struct context *context, const struct task_request *request)
+{
+	if (request->terms.keep_ms && !request->detach)
+		usage_error(context, "--keep is about a result that is kept: add --detach");
 }
 
 void task_option(const struct context *context, int option, struct task_request *request)

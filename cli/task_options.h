@@ -19,6 +19,7 @@ enum {
 	OPTION_BACKOFF_MAX,
 	OPTION_GRACE,
 	OPTION_REPLICAS,
+	OPTION_KEEP,
 	OPTION_OF_COMMAND, /* its own */
 };
 
@@ -34,7 +35,8 @@ enum {
 	    { "backoff", required_argument, NULL, OPTION_BACKOFF },                                \
 	    { "backoff-max", required_argument, NULL, OPTION_BACKOFF_MAX },                        \
 	    { "grace", required_argument, NULL, OPTION_GRACE },                                    \
-	    { "replicas", required_argument, NULL, OPTION_REPLICAS }
+	    { "replicas", required_argument, NULL, OPTION_REPLICAS },                              \
+	    { "keep", required_argument, NULL, OPTION_KEEP }
 
 #define TASK_OPTIONS_HELP                                                                          \
 	"  --priority N       larger first, -32768 to 32767 (default 0)\n"                         \
@@ -52,7 +54,9 @@ enum {
 	"                     to have it parted by |, e.g. 'gpus=1 | cpus=8'\n"                    \
 	"  --replicas N       N workers apart run it; the first good result counts, the\n"         \
 	"                     others are cancelled, and it fails when all of them have\n"          \
-	"  --detach           do not wait: print the reference, kept until `plmctl drop`\n"
+	"  --detach           do not wait: print the reference; the runtime keeps the result\n"    \
+	"                     until `plmctl drop`, or as plm --keep-finished says\n"               \
+	"  --keep TIME        its kept result stays so long, for certain\n"
 
 #define TASK_TIMES_HELP                                                                            \
 	"\nA TIME has ms, s, m or h behind it. When --timeout runs out the task is cancelled.\n"
@@ -63,6 +67,8 @@ struct task_request {
 	bool detach;
 };
 
+/* A result that nobody keeps cannot be kept for a time: for commands that may or may not detach. */
+void task_check_keep(const struct context *context, const struct task_request *request);
 /* Takes one of TASK_OPTIONS, with its value in optarg. */
 void task_option(const struct context *context, int option, struct task_request *request);
 

@@ -92,6 +92,8 @@ int handle_runtime_gone(struct plm *rt);
 /* The record of a reference and the word that was judged; NULL with the error in *ret_error:
  * -EXDEV (another runtime), -ESTALE (no such future any more), -EINVAL (no reference). */
 struct record *ref_resolve(const struct plm *rt, plm_ref ref, uint64_t *ret_word, int *ret_error);
+/* No record is called so: -ESTALE with a why that says whether its result left by itself. */
+int ref_gone(const struct plm *rt, uint64_t ref);
 /* The record whose word speaks for r: its task if r is a PART. */
 struct record *ref_speaker(const struct plm *rt, struct record *r, uint64_t *word);
 plm_ref ref_public(const struct plm *rt, uint64_t ref);
@@ -175,9 +177,9 @@ int names_find(struct name_cache *names, const struct registry *registry, const 
 typedef uint32_t wait_look_f(struct plm *rt, void *context);
 int wait_for(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline_ns);
 /* Until the scheduler frees something; false when the deadline has passed. Deadline 0, of a caller
- * without patience, stands for the moment the scheduler needs for what was dropped already; *tried
- * says that it had that moment. */
-bool wait_for_room(struct plm *rt, uint64_t deadline_ns, bool *tried);
+ * without patience, stands for the moments the scheduler needs for what was dropped already, and
+ * for kept results to leave: *tries, from 0 on, counts them. */
+bool wait_for_room(struct plm *rt, uint64_t deadline_ns, unsigned *tries);
 int wait_settled(struct plm *rt, struct record *speaker, uint64_t ref, uint64_t deadline_ns);
 void bell_close(struct plm *rt);
 

@@ -13,9 +13,12 @@ uint64_t handle_deadline(const struct plm *rt)
 
 int handle_alloc(struct plm *rt, uint64_t length, shared32 *granule, uint64_t deadline_ns)
 {
-	for (bool tried = false;;) {
+	for (unsigned tries = 0;;) {
 		int r = store_alloc(&rt->tables, sh_peek(&rt->me->node), length, granule);
-		if (r != -ENOSPC || !wait_for_room(rt, deadline_ns, &tried))
+		if (r != -ENOSPC)
+			return r;
+		sh_poke(&rt->tables.control->room_bytes, length);
+		if (!wait_for_room(rt, deadline_ns, &tries))
 			return r;
 	}
 }
@@ -118,7 +121,7 @@ static int why_not_done(enum record_state state)
 		return why(-PLM_EFAILED, "the task failed; plm_error() tells why");
 	if (state == RECORD_CANCELLED || state == RECORD_RUNNING) /* to be, whatever it does */
 		return why(-PLM_ECANCELLED, "the task was cancelled");
-	return why(-ESTALE, "no such future any more: it was dropped, or never was");
+	return why(-ESTALE, "unknown reference: it was dropped, or never existed");
 }
 
 /* Of a settled future that this process holds for the caller; that hold goes into the view, or

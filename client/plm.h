@@ -55,10 +55,11 @@ typedef struct plm_arg {
 #define PLM_FUTURE(reference)      ((plm_arg){ .future = (reference) })
 
 enum {
-	/* The result outlives this process, until plm_forget(). In a runtime with a journal (plm
-	 * --state) the task outlives the runtime, too: it is durable soon after it was accepted,
-	 * or, with --durability sync, when the call returns; which is then -ENOSPC or -EIO, and the
-	 * task is cancelled, if the journal cannot be written. */
+	/* The result outlives this process, until plm_forget(), or until it leaves by itself: in
+	 * time, or to make room (plm --keep-finished; plm_terms.keep_ms). In a runtime with a
+	 * journal (plm --state) the task outlives the runtime, too: it is durable soon after it was
+	 * accepted, or, with --durability sync, when the call returns; which is then -ENOSPC or
+	 * -EIO, and the task is cancelled, if the journal cannot be written. */
 	PLM_KEEP = 1,
 };
 
@@ -80,7 +81,9 @@ typedef struct plm_terms {
 	 * others are cancelled; it fails when all of them have. For tasks of one result, whose
 	 * value is copied once. Budgets and limits are each replica's own. */
 	uint32_t replicas;
-	uint32_t reserved_word; /* zero */
+	/* So long after its end its result stays for certain, if the runtime keeps it (PLM_KEEP);
+	 * 0: as plm --keep-finished says, or until the room is needed. */
+	uint32_t keep_ms;
 	uint64_t reserved[3];  /* zero */
 } plm_terms;
 
@@ -270,6 +273,9 @@ typedef struct plm_status {
 	 * boots that are not in the queue yet. */
 	char journal[8], journal_trouble[160];
 	uint64_t journal_accepted, journal_ended, journal_resumed, journal_to_resume;
+	/* Which finished results stay, as plm --keep-finished says it, and how many have left. */
+	char keep_finished[48];
+	uint64_t left;
 } plm_status;
 int plm_status_get(plm *rt, plm_status *ret); /* scans the table: for people, not for loops */
 

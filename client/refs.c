@@ -13,6 +13,19 @@
 #include "base/why.h"
 #include "client/handle.h"
 
+int ref_gone(const struct plm *rt, uint64_t ref)
+{
+	char rules[RETENTION_TEXT_BYTES];
+	enum retention_fate fate = retention_fate(&rt->tables, ref);
+	if (fate == FATE_UNKNOWN)
+		return why(-ESTALE, "unknown reference: it was dropped, or never existed");
+	retention_print(&rt->tables.control->retention, rules, sizeof rules);
+	return why(-ESTALE, "its result %s: results that only the runtime keeps leave in time, or "
+	    "to make room (plm --keep-finished %s; submit --keep)%s",
+	    fate == FATE_LEFT ? "has left" : "was dropped, or has left", rules,
+	    journal_slot(&rt->tables) ? "; `plmctl history @REF` tells how it ended" : "");
+}
+
 struct record *ref_resolve(const struct plm *rt, plm_ref ref, uint64_t *ret_word, int *ret_error)
 {
 	if (ref.id == 0) {
@@ -33,7 +46,7 @@ struct record *ref_resolve(const struct plm *rt, plm_ref ref, uint64_t *ret_word
 	    !hold_any(&rt->tables, ref_index(ref.id)))
 		r = NULL;
 	if (!r)
-		*ret_error = why(-ESTALE, "no such future any more: it was dropped, or never was");
+		*ret_error = ref_gone(rt, ref.id);
 	return r;
 }
 
@@ -142,7 +155,7 @@ static int import_locked(struct plm *rt, uint64_t ref)
 	uint64_t word;
 	if (!record_lookup(&rt->tables, ref, &word) ||
 	    !hold_test(&rt->tables, ref_index(ref), rt->self))
-		return why(-ESTALE, "no such future any more: it was dropped, or never was");
+		return ref_gone(rt, ref);
 	atomic_fetch_add_explicit(&rt->held, 1, memory_order_relaxed);
 	atomic_store_explicit(&rt->refs[ref_index(ref)], 1, memory_order_release);
 	if (rt->help)

@@ -63,16 +63,16 @@ static void take_from_others(struct plm *rt, uint32_t *ret_slots, uint32_t n, ui
 int slots_take(
     struct plm *rt, uint32_t *ret_slots, uint32_t n, uint32_t *ret_n, uint64_t deadline_ns)
 {
-	for (bool tried = false;;) {
+	for (unsigned tries = 0;;) {
 		int r = take_from(rt, cache_of_thread(rt), ret_slots, n, ret_n);
 		if (r == 0 && *ret_n == 0)
 			take_from_others(rt, ret_slots, n, ret_n);
 		if (r < 0 || *ret_n > 0)
 			return r;
-		if (!wait_for_room(rt, deadline_ns, &tried))
+		if (!wait_for_room(rt, deadline_ns, &tries))
 			return why(-ENOSPC,
-			    "the table of futures is full (%u in use): drop references that "
-			    "are no longer needed, or boot with a larger --tasks",
+			    "task table full (%u of %u): run `plmctl forget --finished`, or boot "
+			    "with more --tasks", rt->tables.limits.records,
 			    rt->tables.limits.records);
 	}
 }

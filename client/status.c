@@ -86,6 +86,7 @@ int plm_status_get(plm *rt, plm_status *ret)
 		.restarts = sh_load(&t->control->restarts),
 		.returned = sh_load(&t->control->returned),
 		.evicted = sh_load(&t->control->evicted),
+		.left = sh_load(&t->control->left),
 		.memory_total = sh_load(&t->control->memory_total),
 		.memory_free = sh_load(&t->control->memory_free),
 		.memory_accept_free = t->control->memory_rules.accept_free,
@@ -96,6 +97,7 @@ int plm_status_get(plm *rt, plm_status *ret)
 		.paused = (sh_peek(&t->control->admission) & ADMISSION_PAUSED) != 0,
 		.closed = (sh_peek(&t->control->admission) & ADMISSION_CLOSED) != 0 };
 	snprintf(s.name, sizeof s.name, "%.*s", (int)sizeof t->control->name - 1, t->control->name);
+	retention_print(&t->control->retention, s.keep_finished, sizeof s.keep_finished);
 	count_processes(t, &s);
 	count_records(t, &s);
 	read_reassigned(t, &s);

@@ -10,7 +10,7 @@
 
 static int check_reserved(const plm_terms *terms)
 {
-	uint64_t any = terms->reserved_word;
+	uint64_t any = 0;
 	for (size_t i = 0; i < COUNT_OF(terms->reserved); i++)
 		any |= terms->reserved[i];
 	if (any)
@@ -27,6 +27,7 @@ static int take_limits(const plm_terms *terms, struct terms *ret)
 		{ "backoff_ms", terms->backoff_ms, &ret->backoff_ms },
 		{ "backoff_max_ms", terms->backoff_max_ms, &ret->backoff_max_ms },
 		{ "grace_ms", terms->grace_ms, &ret->grace_ms },
+		{ "keep_ms", terms->keep_ms, &ret->keep_ms },
 	};
 	for (size_t i = 0; i < COUNT_OF(all); i++) {
 		if (all[i].ms > LIMIT_MAX_MS)

@@ -138,15 +138,15 @@ int wait_for(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline
 	return r;
 }
 
-bool wait_for_room(struct plm *rt, uint64_t deadline_ns, bool *tried)
+bool wait_for_room(struct plm *rt, uint64_t deadline_ns, unsigned *tries)
 {
-	enum { MOMENT_MS = 10 };
+	enum { MOMENT_MS = 10, TRIES_MAX = 64 };
 	struct control *c = rt->tables.control;
 	uint64_t moment = clock_ns() + MOMENT_MS * NS_PER_MS;
-	if ((deadline_ns == 0 && *tried) || (deadline_ns && clock_ns() >= deadline_ns) ||
+	if ((deadline_ns == 0 && *tries == TRIES_MAX) ||
+	    (deadline_ns && clock_ns() >= deadline_ns) ||
 	    handle_runtime_gone(rt) < 0)
 		return false;
-	*tried = true;
 	uint32_t seen = event_prepare(&c->room);
 	sh_store(&c->room_wanted, ROOM_ASKED);
 	process_post(&rt->tables, SLOT_SCHEDULER);
@@ -154,6 +154,9 @@ bool wait_for_room(struct plm *rt, uint64_t deadline_ns, bool *tried)
 	/* What was freed just before we asked is found by the caller's next try: no long sleep. */
 	event_sleep(&c->room, seen, deadline_ns && deadline_ns < moment ? deadline_ns : moment);
 	nested_wait_end(rt);
+	/* Kept results leave some at a time: as long as there were some there may be more. */
+	bool none = sh_load(&c->room_wanted) == ROOM_NONE && sh_load(&c->room.word) == seen;
+	*tries = none ? TRIES_MAX : *tries + 1;
 	sh_poke(&rt->me->beat_ns, clock_coarse_ns());
 	return true;
 }

@@ -90,8 +90,9 @@ static void print_terms(const struct journal *j, const struct terms *terms, char
 		n += spec_print_demand(&terms->alternative[i], names, needs + n,
 		    TERMS_TEXT_BYTES - n);
 	}
-	snprintf(limits, TERMS_TEXT_BYTES, "%u %u %u %u %u %u", terms->queue_ms, terms->run_ms,
-	    terms->total_ms, terms->backoff_ms, terms->backoff_max_ms, terms->grace_ms);
+	snprintf(limits, TERMS_TEXT_BYTES, "%u %u %u %u %u %u %u", terms->queue_ms,
+	    terms->run_ms, terms->total_ms, terms->backoff_ms, terms->backoff_max_ms,
+	    terms->grace_ms, terms->keep_ms);
 }
 
 /* Many tasks with the same terms come one behind the other. */

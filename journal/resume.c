@@ -15,7 +15,7 @@
 #include "base/why.h"
 #include "journal/journal.h"
 
-enum { RETRY_MS = 100, HELD = 64 };
+enum { RETRY_MS = 100, HELD = 64, LIMITS_LEAST = 6 /* older journals have no keep_ms */ };
 
 struct task { /* as it is written */
 	int64_t id, boot;
@@ -321,8 +321,9 @@ static int submit(struct journal *j, struct task *t)
 {
 	plm_terms terms = { .needs = t->needs[0] ? t->needs : NULL };
 	plm_ref refs[RESULTS_MAX];
-	bool limited = sscanf(t->limits, "%u %u %u %u %u %u", &terms.queue_ms, &terms.run_ms,
-	    &terms.total_ms, &terms.backoff_ms, &terms.backoff_max_ms, &terms.grace_ms) == 6;
+	bool limited = sscanf(t->limits, "%u %u %u %u %u %u %u", &terms.queue_ms, &terms.run_ms,
+	    &terms.total_ms, &terms.backoff_ms, &terms.backoff_max_ms, &terms.grace_ms,
+	    &terms.keep_ms) >= LIMITS_LEAST;
 	plm_task task = { .function = t->function, .args = t->arg, .nargs = t->nargs,
 		.priority = t->priority, .results = t->results, .retries = t->retries,
 		.crash_retries = t->crash_retries, .flags = t->forgotten ? 0 : PLM_KEEP,

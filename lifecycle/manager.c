@@ -105,6 +105,7 @@ static int make_tables(struct manager *m)
 	sh_store(&c->staff, c->kind[0].count);
 	c->memory = m->options->memory;
 	c->memory_rules = m->options->memory_rules;
+	c->retention = m->options->retention;
 	memcpy(c->device, m->options->device, sizeof c->device);
 	sh_store(&c->policy, m->options->policy);
 	c->ageing_ms = (uint32_t)m->options->ageing_ms;

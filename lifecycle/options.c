@@ -17,7 +17,7 @@
 #include "tables/spec.h"
 
 enum { EXIT_USAGE = 64, OTHER_PROCESSES = 32, TIME_MAX_MS = 1 << 30 };
-enum { HISTORY_DAYS_DEFAULT = 30, HISTORY_COUNT_DEFAULT = 1000000 };
+enum { HISTORY_DAYS_DEFAULT = 30, HISTORY_COUNT_DEFAULT = 1000000, KEEP_DAYS_DEFAULT = 7 };
 
 #define DAY_MS     UINT64_C(86400000)
 #define AGE_MAX_MS (DAY_MS * 365 * 100)
@@ -57,6 +57,12 @@ static const char help[] =
     "  --store SIZE      room for values and arguments, e.g. 512M, 4G (default 1G; PLM_STORE)\n"
     "  --tasks N         futures at once: queued, running, and held results (default 131072; "
     "PLM_TASKS)\n"
+    "  --keep-finished COUNT|AGE|COUNT,AGE|all\n"
+    "                    finished results that only the runtime keeps (plmctl submit --detach,\n"
+    "                    load) leave when there are more than COUNT, or after AGE, e.g. 1000, 7d,\n"
+    "                    1000,12h (default 7d); failed ones after four times AGE; the oldest also\n"
+    "                    when new tasks need the room; all: none leaves before `plmctl forget`\n"
+    "                    (PLM_KEEP_FINISHED)\n"
     "  --processes N     process slots, a multiple of 64: workers, clients, and 2 (PLM_PROCESSES)\n"
     "  --module FILE.so  load a module of functions at boot; may be given more than once\n"
     "                    (PLM_MODULES: paths separated by colons)\n"
@@ -243,6 +249,7 @@ static int apply(struct options *o, const char *what, char letter, char *text)
 	case 's': return parse_size(what, text, &o->limits.store_bytes);
 	case 'm': return add_module(o, text);
 	case 'x': return set_number(what, text, &o->spares);
+	case 'k': return retention_parse(what, text, &o->retention);
 	case 'g': return set_gpus(o, what, text);
 	case 'M': return parse_size(what, text, &o->memory);
 	case 'a': return threshold_parse(what, text, &o->accept_free);
@@ -280,6 +287,7 @@ static int apply_environment(struct options *o)
 	    {"PLM_TASKS", 't'},
 	    {"PLM_STORE", 's'},
 	    {"PLM_PROCESSES", 'p'},
+	    {"PLM_KEEP_FINISHED", 'k'},
 	    {"PLM_SPARES", 'x'},
 	    {"PLM_GPUS", 'g'},
 	    {"PLM_MEMORY", 'M'},
@@ -319,6 +327,7 @@ static void set_defaults(struct options *o)
 	o->spares = SPARES_AS_WORKERS;
 	o->ageing_ms = AGEING_DEFAULT_MS;
 	o->durability = DURABILITY_BATCH;
+	o->retention.age_ms = KEEP_DAYS_DEFAULT * DAY_MS;
 	o->history_age_ms = HISTORY_DAYS_DEFAULT * DAY_MS;
 	o->history_count = HISTORY_COUNT_DEFAULT;
 	o->memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
@@ -389,6 +398,7 @@ static const struct option flags[] = {
 	{"workers", required_argument, NULL, 'w'},
 	{"tasks", required_argument, NULL, 't'},
 	{"store", required_argument, NULL, 's'},
+	{"keep-finished", required_argument, NULL, 'k'},
 	{"processes", required_argument, NULL, 'p'},
 	{"module", required_argument, NULL, 'm'},
 	{"spares", required_argument, NULL, 'x'},

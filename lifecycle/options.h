@@ -27,6 +27,7 @@ struct options {
 	uint64_t memory; /* that tasks may declare together; 0: not bounded */
 	struct threshold accept_free, return_free;
 	struct memory_rules memory_rules; /* made of them */
+	struct retention retention;
 	uint32_t reserve_cores; /* of those we may run on, for others */
 	uint32_t policy; /* its number */
 	uint64_t seed;   /* of what is drawn */

@@ -107,8 +107,12 @@ void free_if_unneeded(struct scheduler *s, uint32_t index)
 {
 	struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
-	if (!state_settled(word_state(word)) || hold_any(s->t, index))
+	if (!state_settled(word_state(word)))
 		return;
+	if (hold_any(s->t, index)) {
+		retain_note(s, index, word);
+		return;
+	}
 	if (sh_peek(&r->uses) == 0) {
 		if (r->terms) { /* who waited for it may drop it before its worker tells the end */
 			booking_settled(s, record_ref(index, word_generation(word)));

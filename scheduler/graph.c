@@ -291,8 +291,10 @@ static void finish(struct scheduler *s, uint32_t index)
 		return;
 	if (r->terms)
 		limits_forget(s, index);
-	if (word_dead(word) && hold_any(s->t, index) && !record_wants_any(s->t, r))
+	if (word_dead(word) && hold_any(s->t, index) && !record_wants_any(s->t, r)) {
+		retain_note(s, index, word);
 		return; /* whoever holds it may want it run again */
+	}
 	if (sh_peek(&r->uses) & USES_COUNTED && record_wants_any(s->t, r))
 		cancel_arguments(s, r);
 	if (journal_wants(s->t, r))

@@ -31,6 +31,8 @@ static void on_settled(struct scheduler *s, uint32_t index, uint64_t word)
 static void on_dropped(struct scheduler *s, uint32_t process, uint32_t index, uint64_t word)
 {
 	hold_clear(s->t, index, process);
+	if (process == SLOT_MANAGER)
+		retain_forget(s, index);
 	if (process != SLOT_MANAGER && process == journal_slot(s->t)) {
 		if (state_settled(word_state(word)))
 			graph_settled(s, index); /* it is written: its arguments may go */

@@ -25,7 +25,8 @@ static int allocate(struct scheduler *s)
 	if (list == MAP_FAILED || !s->member)
 		return why(-ENOMEM, "no memory for a scheduler of %u tasks", s->t->limits.records);
 	s->settled = list;
-	return limits_open(s);
+	int r = limits_open(s);
+	return r < 0 ? r : retain_open(s);
 }
 
 int scheduler_open(struct scheduler *s, struct tables *t)
@@ -53,6 +54,7 @@ int scheduler_open(struct scheduler *s, struct tables *t)
 void scheduler_close(struct scheduler *s)
 {
 	limits_close(s);
+	retain_close(s);
 	munmap(s->settled, settled_bytes(s));
 	free(s->member);
 	shelf_close(s);
@@ -90,6 +92,8 @@ uint32_t scheduler_step(struct scheduler *s)
 	see_room_wanted(s);
 	uint32_t done = hints_drain(s);
 	done += limits_enforce(s);
+	done += retain_look(s);
+	retain_make_room(s);
 	ageing_look(s);
 	spares_look(s);
 	done += place_tasks(s);
@@ -129,6 +133,8 @@ static uint64_t next_look(struct scheduler *s)
 	look = s->loans.next_ns < look ? s->loans.next_ns : look;
 	uint64_t memory = pressure_next_ns(s);
 	look = memory < look ? memory : look;
+	uint64_t leaving = retain_next_ns(s);
+	look = leaving < look ? leaving : look;
 	return s->relief.next_ns < look ? s->relief.next_ns : look;
 }
 

@@ -110,6 +110,8 @@ struct team { /* one worker */
 	enum hall_name hall;
 };
 
+enum retain_heap { RETAIN_BY_RULE, RETAIN_PROMISED, RETAIN_HEAPS };
+
 struct pressure { /* pressure.c */
 	uint64_t next_ns;  /* to look */
 	uint64_t seen_ns;  /* of the last look, 0: there was none */
@@ -163,6 +165,7 @@ struct scheduler {
 	uint32_t freed_count;
 	struct heap timers;      /* private: tasks by when limits.c looks at them next */
 	struct stop *stops;      /* [records] */
+	struct heap retained[RETAIN_HEAPS]; /* private: kept results by when they leave */
 	uint64_t next_look_ns;   /* for stuck queues; DEADLINE_NEVER: nothing to look for */
 	_Atomic bool stop;
 };
@@ -337,6 +340,18 @@ void limits_signal(struct scheduler *s, uint32_t process, int signal); /* of a w
 /* Its word, judged before anything was changed, reached this limit: ends it as graph_fail() does.
  */
 void limits_fail(struct scheduler *s, uint32_t index, uint64_t word, enum limit limit);
+
+/* ---- retain.c ---- */
+int retain_open(struct scheduler *s);
+void retain_close(struct scheduler *s);
+/* Somebody's hold or need of a settled record has ended: if it is left to the runtime, it is noted
+ * when it leaves. */
+void retain_note(struct scheduler *s, uint32_t index, uint64_t word);
+void retain_forget(struct scheduler *s, uint32_t index); /* the runtime holds it no more */
+uint32_t retain_look(struct scheduler *s); /* whose time is over leaves; how many were looked at */
+uint64_t retain_next_ns(struct scheduler *s);
+/* Who waits for room has not got any by what was dropped: the oldest results leave. */
+void retain_make_room(struct scheduler *s);
 
 /* ---- pressure.c ---- */
 void pressure_look(struct scheduler *s);          /* if it is time */

@@ -84,6 +84,16 @@ bool hold_any(const struct tables *t, uint32_t index)
 	return false;
 }
 
+bool hold_only(const struct tables *t, uint32_t index, uint32_t process)
+{
+	for (uint32_t w = 0; w < hold_words(t, index); w++) {
+		uint64_t own = process / 64 == w ? (uint64_t)1 << process % 64 : 0;
+		if (sh_load(hold_word(t, index, w * 64)) != own)
+			return false;
+	}
+	return true;
+}
+
 void hold_wipe(struct tables *t, uint32_t index)
 {
 	for (uint32_t w = 0; w < hold_words(t, index); w++)

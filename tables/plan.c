@@ -45,6 +45,7 @@ void plan_make(const struct limits *limits, struct plan *ret)
 	size_t bits = ((size_t)limits->records + 63) / 64 * sizeof(uint64_t);
 	p.news = place(&end, bits);
 	p.recorded = place(&end, bits);
+	p.left = place(&end, (size_t)limits->records * sizeof(uint32_t));
 	p.pool = place(&end, pool_bytes(limits->records));
 	p.task_heap = place(&end, heap_bytes(limits->records));
 	p.arena_pages = (uint32_t)(limits->store_bytes / limits->nodes / STORE_PAGE_BYTES);

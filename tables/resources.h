@@ -47,6 +47,7 @@ struct terms { /* all that a task may ask for beyond its function: one for each 
 	uint32_t queue_ms, run_ms, total_ms; /* limits, 0: none */
 	uint32_t backoff_ms, backoff_max_ms; /* before the first retry, doubled for each; 0: none */
 	uint32_t grace_ms;     /* from asking it to stop to killing its worker, 0: the default */
+	uint32_t keep_ms;      /* its kept result stays so long, for certain; 0: retention.h */
 	uint32_t replicas;     /* 0: one run. Else so many tasks do the same, on workers apart: */
 	uint32_t rank;         /* this is one of them, from 1; 0: it takes the first result */
 };

@@ -144,6 +144,7 @@ static void place_tables(struct tables *t, const struct plan *plan)
 	t->rings = base + plan->rings;
 	t->news = (shared64 *)(void *)(base + plan->news);
 	t->recorded = (shared64 *)(void *)(base + plan->recorded);
+	t->left = (shared32 *)(void *)(base + plan->left);
 	registry_attach(&t->registry, base + plan->registry);
 	t->terms = (struct terms_shm *)(void *)(base + plan->terms);
 	pool_attach(&t->pool, base + plan->pool, t->limits.records,

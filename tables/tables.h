@@ -19,6 +19,7 @@
 #include "tables/record.h"
 #include "tables/registry.h"
 #include "tables/resources.h"
+#include "tables/retention.h"
 #include "tables/terms.h"
 #include "tables/memory.h"
 
@@ -43,7 +44,7 @@ enum jobserver_form { /* what a command finds in MAKEFLAGS */
 	JOBSERVER_FIFO, /* a path: GNU make from 4.4 on, ninja from 1.13 on, cargo */
 };
 
-enum { ROOM_ASKED = 1, ROOM_SEEN };
+enum { ROOM_ASKED = 1, ROOM_SEEN, ROOM_NONE };
 
 enum { REASSIGNED_KEPT = 64, DRAINED_WORDS = (WORKERS_MAX + 63) / 64 };
 
@@ -71,6 +72,7 @@ struct control { /* the first page of the control segment, behind the segment's 
 	char device[DEVICES_MAX][DEVICE_ID_BYTES]; /* GPUs, as CUDA_VISIBLE_DEVICES names them */
 	uint64_t memory;   /* that tasks may declare together, bytes */
 	struct memory_rules memory_rules;
+	struct retention retention;
 	shared32 made;     /* W: manager, last at boot: what stands above is complete, and another
 			    * manager may go on with it */
 	_Alignas(CACHE_LINE_BYTES) shared32 mode;     /* W: manager.  R: anyone. enum runtime_mode
@@ -97,6 +99,8 @@ struct control { /* the first page of the control segment, behind the segment's 
 						       * to end. Bytes that tasks had. */
 	shared64 evicted;                             /* W: scheduler. Of `returned`, and others
 						       * that failed: for want of memory. */
+	shared64 left;                                /* W: scheduler. Kept results that left by
+						       * themselves. For people. */
 	struct reassigned reassigned;
 	shared64 changes;                             /* W: who joins, and the manager for the dead:
 						       * moves when a process slot came or went. */
@@ -114,8 +118,11 @@ struct control { /* the first page of the control segment, behind the segment's 
 	_Alignas(CACHE_LINE_BYTES) struct event room; /* posted by the scheduler when it freed
 						       * records or store while somebody waited */
 	shared64 moving_ns;   /* W: a worker that moves to another core. Until then, or so. */
-	shared32 room_wanted; /* W: who waits (ROOM_ASKED), the scheduler (ROOM_SEEN when it has
-			       * looked for some, 0 when it freed some: then it posts) */
+	shared64 room_bytes;  /* W: who waits for room in the store: how much; the scheduler, 0: no
+			       * more. A hint. */
+	shared32 room_wanted; /* W: who waits (ROOM_ASKED), the scheduler (ROOM_SEEN when it
+			       * looks for some, 0 when it freed some: then it posts; ROOM_NONE
+			       * when there was nothing to free) */
 	/* Bit p: p's up ring has news. Set: p. Swapped to 0: scheduler. What is in `quiet` waits
 	 * for something in `rung`: the scheduler neither wakes nor stays awake for it. */
 	_Alignas(CACHE_LINE_BYTES) shared64 rung[PROCESSES_MAX / 64];
@@ -141,6 +148,8 @@ struct tables { /* filled in place; never copied: its locks point into it */
 	struct record *record;
 	shared64 *more_holds; /* [record][words - 1], for process slots from 64 on */
 	shared64 *news, *recorded; /* a bit each record (journal.h) */
+	shared32 *left;       /* [record] W: scheduler. Generation of its last life that left by
+			       * itself (retention.h); 0: none. */
 	struct registry registry;
 	struct terms_shm *terms; /* under the registry's lock */
 	struct pool pool;     /* of records */
@@ -229,6 +238,7 @@ void hold_set(struct tables *t, uint32_t index, uint32_t process);
 void hold_clear(struct tables *t, uint32_t index, uint32_t process);
 bool hold_test(const struct tables *t, uint32_t index, uint32_t process);
 bool hold_any(const struct tables *t, uint32_t index);
+bool hold_only(const struct tables *t, uint32_t index, uint32_t process); /* and nobody else */
 void hold_wipe(struct tables *t, uint32_t index); /* of a record that is being freed */
 
 /* Of the kinds of workers in the control page, as many as there is room for, whatever it says. */

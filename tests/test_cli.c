@@ -267,9 +267,9 @@ START_TEST(an_unknown_reference_is_65)
 {
 	char *ref = ctl_expect(&rt, 0, "call", "--detach", "probe.echo", "x"), unknown[PATH_BYTES];
 	snprintf(unknown, sizeof unknown, "@ffffff.1%s", strrchr(ref, '.'));
-	expect_failure(65, "no such future", "get", unknown);
+	expect_failure(65, "unknown reference", "get", unknown);
 	snprintf(unknown, sizeof unknown, "@1.7fffffff%s", strrchr(ref, '.'));
-	expect_failure(65, "no such future", "wait", unknown);
+	expect_failure(65, "unknown reference", "wait", unknown);
 	free(ref);
 }
 END_TEST

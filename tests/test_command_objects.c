@@ -99,7 +99,7 @@ START_TEST(what_it_writes_is_a_further_result)
 	expect_no_files();
 	/* one fate: they are kept, and dropped, together */
 	free(ctl_expect(&host, 0, "drop", r.ref[2]));
-	check_output(ctl(&host, "get", r.ref[0]), 65, "", "no such future");
+	check_output(ctl(&host, "get", r.ref[0]), 65, "", "unknown reference");
 	free(r.all);
 }
 END_TEST
@@ -276,7 +276,7 @@ START_TEST(a_stale_reference_is_65_and_is_named)
 	char *ref = ctl_expect(&host, 0, "put", "Makefile");
 	free(ctl_expect(&host, 0, "drop", ref));
 	check_output(order("--stdin", ref, "true"), 65, "", ref);
-	check_output(order("--in", in_variable("X", ref), "true"), 65, "", "no such future");
+	check_output(order("--in", in_variable("X", ref), "true"), 65, "", "unknown reference");
 	check_output(order("--after", ref, "true"), 65, "", ref);
 	check_output(order("--after", "@1.1.1", "true"), 65, "", "belongs to another runtime");
 	check_output(order("--after", "1.1.1", "true"), 65, "", "begin with @");

@@ -32,7 +32,7 @@ START_TEST(no_future_is_65_and_the_others_are_explained)
 	*digit = *digit == '1' ? '2' : '1';
 	expect_65(wrong, "another runtime");
 	snprintf(wrong, sizeof wrong, "@1.7fffffff%s", strrchr(ref, '.'));
-	expect_65(wrong, "no such future");
+	expect_65(wrong, "unknown reference");
 	struct output_of o = ctl(&machine, "explain", "--quiet", wrong, ref);
 	ck_assert_int_eq(o.code, 65);
 	ck_assert_str_eq(o.out, "done\n");

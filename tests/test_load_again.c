@@ -227,10 +227,10 @@ START_TEST(a_table_that_stays_full_is_told_and_what_was_loaded_stays)
 {
 	char text[1000] = "";
 	runtime_end(&host);
-	runtime_boot(&host, "--workers", "2", "--tasks", "64",);
+	runtime_boot(&host, "--workers", "2", "--tasks", "64", "--keep-finished", "all",);
 	for (int i = 0; i < 100; i++)
 		sprintf(text + strlen(text), "test %d\n", i);
-	check_output(load(text, "--timeout", "0.3",), 75, "", "the table of futures is full");
+	check_output(load(text, "--timeout", "0.3",), 75, "", "task table full");
 	unsigned loaded = count_tasks("done") + count_tasks("failed");
 	ck_assert_uint_gt(loaded, 0);
 	struct output_of o = load(text, "--unique", "--timeout", "0.1",);

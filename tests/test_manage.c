@@ -68,7 +68,7 @@ START_TEST(what_is_forgotten_is_gone_and_its_memory_with_it)
 	check_found(QUIET("tasks", "--failed"), REFS(e.dead));
 	check_output(ctl(&host, "forget", e.dead), 0, "", NULL);
 	check_found(QUIET("tasks", "--failed"), NONE);
-	refuse(65, "no such future", REFS("forget", e.done));
+	refuse(65, "unknown reference", REFS("forget", e.done));
 	check_output(ctl(&host, "forget", "--all"), 0, "", "4 tasks forgotten");
 	free(ctl_expect(&host, 0, "cancel", "--in-progress")); /* it is not kept, but it runs */
 	ctl_until(&host, "\"records_used\": 0", "status", "--json");
@@ -126,7 +126,7 @@ START_TEST(every_failed_task_that_is_kept_can_be_retried_and_is_let_go_then)
 	char *late = detached("--run-limit", "20ms", "--", "sleep", "1000");
 	free(ctl_expect(&host, 3, "wait", first, crash, late));
 	char *again = ctl_expect(&host, 0, "retry", first);
-	refuse(65, "no such future", REFS("retry", first));
+	refuse(65, "unknown reference", REFS("retry", first));
 	free(ctl_expect(&host, 1, "wait", again));
 	make_there(path);
 	check_output(ctl(&host, "retry", "--failed"), 0, NULL, "3 tasks submitted anew");

@@ -1,0 +1,253 @@
+/* retain.c - finished results that only the runtime keeps: which of them leaves next.
+ *
+ * Two private heaps hold such records by the time at which they leave: those that follow the rules
+ * of the runtime (retention.h), and those whose terms promise a time of their own. Both are derived
+ * from the records: when a task ended, its terms, who holds it. A new scheduler meets every settled
+ * record in its rebuild, and so fills the heaps again in the same order.
+ * A record is noted when the last client drops it, when the last task that needs it is done, and
+ * when the journal has written its end: so nobody looks at a record that may not leave. One that is
+ * held again meanwhile stays in its heap, and falls out of it when its turn comes; it is noted anew
+ * when that hold ends.
+ * A result leaves as one does that a client forgets: the runtime's hold ends. A scheduler that dies
+ * between this and the free leaves a record that nobody holds, which the next one frees. */
+#include "scheduler/scheduler.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "base/clock.h"
+#include "base/why.h"
+#include "tables/due.h"
+
+enum {
+	TURN_BITS = 20,            /* of the key: among results that leave in one millisecond
+				    * the task that was submitted first */
+	ROOM_RESULTS = 256,        /* leave at once when the table is full, and no larger */
+	ROOM_SHARE = 8,            /* ... part of those there are */
+	FAR_FUTURE_MS = 60000,     /* what two processes read of the clock differs by less */
+	COARSE_MS = 10,            /* so much later than the exact clock is the coarse one */
+};
+
+/* Orders results among each other where no time is set. */
+#define AGE_NOMINAL_MS (UINT64_C(7) * 86400000)
+
+/* ---- when a result leaves ---- */
+
+/* A task that was cancelled before it began has no owner to write its end: the scheduler does, when
+ * it first sees it settled. What stands there is then of the record's life before. */
+static void write_end(struct scheduler *s, struct record *r, uint64_t word)
+{
+	if (word_state(word) == RECORD_CANCELLED && word_attempt(word) == 0 &&
+	    (int32_t)(r->end_ms - r->submit_ms) <= 0)
+		r->end_ms = tables_ms(s->t);
+}
+
+static uint64_t now_ms(const struct scheduler *s)
+{
+	return (clock_coarse_ns() - s->t->control->boot_ns) / NS_PER_MS;
+}
+
+/* Milliseconds since boot, of more than the 32 bits in the record. */
+static uint64_t ended_ms(const struct scheduler *s, const struct record *r)
+{
+	uint64_t now = now_ms(s);
+	uint32_t ago = (uint32_t)now - r->end_ms;
+	return ago > UINT32_MAX - FAR_FUTURE_MS ? now : now > ago ? now - ago : 0;
+}
+
+static uint64_t kept_ms(const struct scheduler *s, const struct record *r, uint64_t word)
+{
+	const struct terms *terms = due_terms(s->t, r);
+	if (terms && terms->keep_ms)
+		return terms->keep_ms;
+	uint64_t age = s->t->control->retention.age_ms;
+	age = age ? age : AGE_NOMINAL_MS;
+	return word_state(word) == RECORD_FAILED ? age * RETENTION_FAILED_TIMES : age;
+}
+
+static enum retain_heap heap_of(const struct scheduler *s, const struct record *r)
+{
+	const struct terms *terms = due_terms(s->t, r);
+	return terms && terms->keep_ms ? RETAIN_PROMISED : RETAIN_BY_RULE;
+}
+
+/* Larger keys come first. */
+static uint64_t key_of(const struct scheduler *s, const struct record *r, uint64_t word)
+{
+	uint64_t due = ended_ms(s, r) + kept_ms(s, r, word);
+	return ~(due << TURN_BITS | (key_turn(r->key) & ((1u << TURN_BITS) - 1)));
+}
+
+static uint64_t due_ms_of(uint64_t key)
+{
+	return ~key >> TURN_BITS;
+}
+
+/* ---- the heaps ---- */
+
+int retain_open(struct scheduler *s)
+{
+	uint32_t records = s->t->limits.records;
+	for (int i = 0; i < RETAIN_HEAPS; i++) {
+		void *memory = mmap(NULL, heap_bytes(records), PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (memory == MAP_FAILED)
+			return why(-ENOMEM, "no memory for the order of %u kept results", records);
+		heap_create(memory, records);
+		heap_attach(&s->retained[i], memory, records, RANK_TASK_HEAP, NULL, NULL);
+	}
+	return 0;
+}
+
+void retain_close(struct scheduler *s)
+{
+	for (int i = 0; i < RETAIN_HEAPS; i++)
+		munmap(s->retained[i].shm, heap_bytes(s->t->limits.records));
+}
+
+static bool peek(struct scheduler *s, enum retain_heap which, struct heap_entry *ret)
+{
+	if (heap_length(&s->retained[which]) == 0)
+		return false;
+	scheduler_lock_heap(&s->retained[which]);
+	bool there = heap_peek(&s->retained[which], ret);
+	heap_unlock(&s->retained[which]);
+	return there;
+}
+
+static void take_out(struct scheduler *s, enum retain_heap which, uint32_t index)
+{
+	if (heap_length(&s->retained[which]) == 0)
+		return;
+	scheduler_lock_heap(&s->retained[which]);
+	heap_remove(&s->retained[which], index);
+	heap_unlock(&s->retained[which]);
+}
+
+/* Settled, no object, held by the runtime alone, needed by no task. */
+static bool may_leave(const struct scheduler *s, uint32_t index, uint64_t word)
+{
+	const struct record *r = record_at(s->t, index);
+	return state_settled(word_state(word)) && !(word_flags(word) & FLAG_OBJECT) &&
+	    sh_peek(&r->holds) == (uint64_t)1 << SLOT_MANAGER &&
+	    hold_only(s->t, index, SLOT_MANAGER) && (sh_peek(&r->uses) & ~USES_COUNTED) == 0;
+}
+
+void retain_note(struct scheduler *s, uint32_t index, uint64_t word)
+{
+	struct record *r = record_at(s->t, index);
+	if (!may_leave(s, index, word))
+		return;
+	write_end(s, r, word);
+	enum retain_heap which = heap_of(s, r);
+	if (s->t->control->retention.stay && which == RETAIN_BY_RULE)
+		return;
+	scheduler_lock_heap(&s->retained[which]);
+	heap_remove(&s->retained[which], index); /* of a former life, or noted before */
+	heap_push(&s->retained[which], index, word_generation(word), key_of(s, r, word));
+	heap_unlock(&s->retained[which]);
+}
+
+void retain_forget(struct scheduler *s, uint32_t index)
+{
+	for (int i = 0; i < RETAIN_HEAPS; i++)
+		take_out(s, (enum retain_heap)i, index);
+}
+
+/* ---- leaving ---- */
+
+/* The first of the heap. False: it may not, and is no longer in the heap. */
+static bool leave(struct scheduler *s, enum retain_heap which, const struct heap_entry *first)
+{
+	uint64_t word = sh_load(&record_at(s->t, first->id)->state);
+	take_out(s, which, first->id);
+	if (word_generation(word) != first->tag || !may_leave(s, first->id, word))
+		return false;
+	retention_leaves(s->t, first->id);
+	hold_clear(s->t, first->id, SLOT_MANAGER);
+	free_if_unneeded(s, first->id);
+	sh_add(&s->t->control->left, 1);
+	return true;
+}
+
+static void settle_frees(struct scheduler *s)
+{
+	graph_spread(s); /* of a failed task the arguments go first */
+	free_flush(s);
+}
+
+static bool is_over(const struct scheduler *s, enum retain_heap which,
+    const struct heap_entry *first)
+{
+	const struct retention *rules = &s->t->control->retention;
+	bool timed = which == RETAIN_PROMISED || rules->age_ms;
+	return (timed && due_ms_of(first->key) <= now_ms(s)) ||
+	    (which == RETAIN_BY_RULE && rules->count &&
+		heap_length(&s->retained[which]) > rules->count);
+}
+
+uint32_t retain_look(struct scheduler *s)
+{
+	struct heap_entry first;
+	uint32_t n = 0;
+	for (int i = 0; i < RETAIN_HEAPS; i++)
+		while (n < ROOM_RESULTS && peek(s, (enum retain_heap)i, &first) &&
+		    is_over(s, (enum retain_heap)i, &first)) {
+			leave(s, (enum retain_heap)i, &first);
+			n++;
+		}
+	if (n)
+		settle_frees(s);
+	return n;
+}
+
+uint64_t retain_next_ns(struct scheduler *s)
+{
+	struct heap_entry first;
+	uint64_t next_ms = UINT64_MAX;
+	for (int i = 0; i < RETAIN_HEAPS; i++)
+		if ((i == RETAIN_PROMISED || s->t->control->retention.age_ms) &&
+		    peek(s, (enum retain_heap)i, &first) && due_ms_of(first.key) < next_ms)
+			next_ms = due_ms_of(first.key);
+	/* The clock that decides is a coarse one: a little later. */
+	return next_ms == UINT64_MAX ? DEADLINE_NEVER :
+	    s->t->control->boot_ns + (next_ms + COARSE_MS) * NS_PER_MS;
+}
+
+static uint64_t store_used(const struct scheduler *s)
+{
+	struct arena_usage usage;
+	uint64_t used = 0;
+	for (uint32_t i = 0; i < s->t->limits.nodes; i++) {
+		arena_usage(&s->t->arena[i], &usage);
+		used += usage.used_bytes;
+	}
+	return used;
+}
+
+/* Who asked is told by free_flush(), and asks again if that was not enough. */
+void retain_make_room(struct scheduler *s)
+{
+	struct control *c = s->t->control;
+	if (sh_peek(&c->room_wanted) != ROOM_SEEN)
+		return; /* nobody waits, or something was freed for who does */
+	uint64_t bytes = sh_peek(&c->room_bytes), used = store_used(s);
+	uint32_t most = heap_length(&s->retained[RETAIN_BY_RULE]) / ROOM_SHARE + 1;
+	bool table = pool_free_count(&s->t->pool) == 0, store = bytes > 0 && bytes <= used;
+	struct heap_entry first;
+	most = most < ROOM_RESULTS ? most : ROOM_RESULTS;
+	for (uint32_t n = 0; (table || store) && !c->retention.stay &&
+	    peek(s, RETAIN_BY_RULE, &first);) {
+		if (!leave(s, RETAIN_BY_RULE, &first))
+			continue;
+		table = table && ++n < most;
+		if (store) {
+			settle_frees(s);
+			store = store_used(s) + bytes > used;
+		}
+	}
+	settle_frees(s);
+	sh_poke(&c->room_bytes, 0);
+	uint32_t seen = ROOM_SEEN;
+	sh_cas(&c->room_wanted, &seen, ROOM_NONE); /* unless free_flush() has told */
+}
