@@ -9,6 +9,7 @@
 #include "cli/command_stdin.h"
 #include "cli/load.h"
 #include "cli/result.h"
+#include "cli/spool.h"
 #include "client/handle.h"
 
 enum { OWN_FORMAT = OPTION_OF_SUBMIT, OWN_UNIQUE, OWN_SKIP_BAD, OWN_WAIT };

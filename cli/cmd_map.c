@@ -7,6 +7,7 @@
 #include "cli/command_objects.h"
 #include "cli/command_stdin.h"
 #include "cli/map_run.h"
+#include "cli/spool.h"
 #include "tables/due.h"
 
 enum {

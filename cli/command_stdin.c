@@ -11,23 +11,6 @@
 #include "cli/command_objects.h"
 #include "cli/spool.h"
 
-int stdin_descriptor(const char *word)
-{
-	static const char *const folders[] = { "/dev/fd/", "/proc/self/fd/" };
-	if (strcmp(word, "-") == 0 || strcmp(word, "/dev/stdin") == 0)
-		return STDIN_FILENO;
-	for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
-		size_t n = strlen(folders[i]);
-		char *end;
-		if (strncmp(word, folders[i], n) != 0 || word[n] < '0' || word[n] > '9')
-			continue;
-		long fd = strtol(word + n, &end, 10);
-		if (*end == 0 && fd <= INT16_MAX)
-			return (int)fd;
-	}
-	return -1;
-}
-
 /* As a file that others may open by our descriptor, from its start: itself, if nothing of it was
  * read yet; else a copy. */
 static int open_for_others(int fd, int *ret)

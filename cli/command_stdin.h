@@ -10,8 +10,6 @@
 
 #include "cli/command_task.h"
 
-/* Which of our descriptors a FILE of --stdin names; -1: none, it is a file. */
-int stdin_descriptor(const char *word);
 /* If --stdin names one, replaces it in the request, which is not made yet. With store, needs a
  * runtime. EXIT_FINE, or an exit code after a message. */
 int command_stdin_take(struct context *context, struct command_request *request, bool store);

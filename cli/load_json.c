@@ -8,8 +8,8 @@
 #include "base/limits.h"
 #include "base/scan.h"
 #include "base/why.h"
-#include "cli/command_stdin.h"
 #include "cli/load.h"
+#include "cli/spool.h"
 #include "tables/command.h"
 #include "tables/due.h"
 

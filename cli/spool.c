@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,4 +78,21 @@ int spool_copy(int from, int *ret)
 	}
 	*ret = fd;
 	return 0;
+}
+
+int stdin_descriptor(const char *word)
+{
+	static const char *const folders[] = { "/dev/fd/", "/proc/self/fd/" };
+	if (strcmp(word, "-") == 0 || strcmp(word, "/dev/stdin") == 0)
+		return STDIN_FILENO;
+	for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+		size_t n = strlen(folders[i]);
+		char *end;
+		if (strncmp(word, folders[i], n) != 0 || word[n] < '0' || word[n] > '9')
+			continue;
+		long fd = strtol(word + n, &end, 10);
+		if (*end == 0 && fd <= INT16_MAX)
+			return (int)fd;
+	}
+	return -1;
 }

@@ -9,4 +9,8 @@
 /* A copy of all that is still to be read. 0, or -errno with a why. */
 int spool_copy(int from, int *ret);
 
+/* Which descriptor of this process a path names ("-", "/dev/stdin", "/dev/fd/N"); -1: none, the
+ * path is a file. */
+int stdin_descriptor(const char *word);
+
 #endif

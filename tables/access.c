@@ -278,10 +278,12 @@ void failure_leave(struct tables *t, uint32_t node, struct record *r,
 /* A message has its own extent; without one the inline bytes are the failure. */
 const char *failure_message(const struct tables *t, const struct record *r, uint64_t *ret_length)
 {
-	static const char no_room[] = "the store had no room for its result, nor for more words: drop "
+	static const char no_room[] =
+	    "the store had no room for its result, nor for more words: drop references, or boot "
+	    "with a larger store (plm --store SIZE)";
+	static const char no_words[] =
+	    "the store was full, and had no room for the message of this failure: drop "
 	    "references, or boot with a larger store (plm --store SIZE)";
-	static const char no_words[] = "the store was full, and had no room for the message of this "
-	    "failure: drop references, or boot with a larger store (plm --store SIZE)";
 	*ret_length = 0;
 	if (sh_load(&r->value))
 		return record_value(t, r, ret_length);
