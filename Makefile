@@ -163,7 +163,7 @@ $(SWEEPS): $(JOURNAL) $(filter-out %/main.o,$(MANAGER))
 PLAYED  := fork clock_gettime orphans_of orphans_unowned log_info log_warn
 $(addprefix $(B)/tests/sweep_,boot manager staff): $(call objects,$(REIGN))
 $(addprefix $(B)/tests/sweep_,manager staff): ANSWERED := $(PLAYED)
-$(B)/tests/sweep_boot: ANSWERED := $(PLAYED) getrandom loader_boot notify_say
+$(B)/tests/sweep_boot: ANSWERED := $(PLAYED) getrandom loader_begin notify_say
 
 $(TEST_MODULES): $(B)/%.so: %.c client/plm.h
 	@mkdir -p $(@D)

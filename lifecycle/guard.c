@@ -1,5 +1,6 @@
 #include "lifecycle/guard.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,14 +20,17 @@ struct watch { /* what the guard knows of the one it guards */
 	pid_t manager;
 	uint64_t born_ns;
 	uint64_t delay_ms; /* before the next one */
+	int signal;        /* that no manager has taken yet, as far as is known; 0: none */
 	sigset_t signals;
 };
 
 /* What the terminal sends, it sends to the manager, too. */
-static void pass_on(const struct watch *w, const siginfo_t *info)
+static void pass_on(struct watch *w, const siginfo_t *info)
 {
-	if (info->si_signo != SIGCHLD && info->si_code <= 0)
-		kill(w->manager, info->si_signo);
+	if (info->si_signo == SIGCHLD || info->si_code > 0)
+		return;
+	w->signal = info->si_signo;
+	kill(w->manager, w->signal);
 }
 
 /* Members of a dead manager become our children: they are reaped, and it is their next manager that
@@ -44,45 +48,78 @@ static bool reap(const struct watch *w, int *ret_status)
 	return ended;
 }
 
-static int wait_for_end(const struct watch *w)
+static int wait_for_end(struct watch *w)
 {
 	siginfo_t info;
-	int status;
+	int status = 0;
 	while (!reap(w, &status))
 		if (sigwaitinfo(&w->signals, &info) > 0)
 			pass_on(w, &info);
 	return status;
 }
 
-/* False: somebody had it end meanwhile. */
-static bool pause_before_next(struct watch *w)
+static uint64_t next_delay_ms(const struct watch *w, bool failed)
 {
 	uint64_t lived_ms = (clock_ns() - w->born_ns) / NS_PER_MS;
-	w->delay_ms = lived_ms >= BOOTED_MS       ? 0
-		      : w->delay_ms == 0          ? RESTART_DELAY_MIN_MS
-						  : w->delay_ms * 2;
-	if (w->delay_ms > RESTART_DELAY_MAX_MS)
-		w->delay_ms = RESTART_DELAY_MAX_MS;
+	if (!failed && lived_ms >= BOOTED_MS)
+		return 0;
+	uint64_t delay = w->delay_ms == 0 ? RESTART_DELAY_MIN_MS : w->delay_ms * 2;
+	return delay < RESTART_DELAY_MAX_MS ? delay : RESTART_DELAY_MAX_MS;
+}
+
+/* A signal that comes meanwhile is for the next manager: it is to end what lives without one. */
+static void pause_before_next(struct watch *w)
+{
 	if (w->delay_ms <= RESTART_DELAY_MIN_MS)
-		return true; /* the first death is mended at once */
+		return; /* the first death is mended at once */
 	struct timespec pause = clock_timespec(w->delay_ms * NS_PER_MS);
 	sigset_t wanted = w->signals;
 	siginfo_t info;
 	sigdelset(&wanted, SIGCHLD);
-	return sigtimedwait(&wanted, &info, &pause) < 0;
+	int signal = sigtimedwait(&wanted, &info, &pause);
+	if (signal > 0)
+		w->signal = signal;
 }
 
-static int start(struct watch *w, const struct service *service, serve_f *serve)
+/* The manager blocks the other signals itself, and takes those that came before. */
+static bool start(struct watch *w, const struct service *service, serve_f *serve)
 {
+	sigset_t deaths;
+	sigemptyset(&deaths);
+	sigaddset(&deaths, SIGCHLD);
 	w->born_ns = clock_ns();
 	w->manager = fork();
-	if (w->manager != 0) {
-		if (service->log >= 0)
-			dup2(service->log, STDERR_FILENO);
-		return w->manager < 0 ? -1 : 0;
+	if (w->manager == 0) {
+		sigprocmask(SIG_UNBLOCK, &deaths, NULL);
+		_exit(serve(service));
 	}
-	sigprocmask(SIG_UNBLOCK, &w->signals, NULL);
-	_exit(serve(service));
+	if (w->manager > 0 && w->signal)
+		kill(w->manager, w->signal);
+	return w->manager > 0;
+}
+
+/* The exit code to end with, or -1: another manager is to be started, once it has been said why. */
+static int judge(struct watch *w, const struct service *service, bool started)
+{
+	int error = errno, status = started ? wait_for_end(w) : 0;
+	bool killed = started && !WIFEXITED(status);
+	if (started && !killed && WEXITSTATUS(status) != EXIT_TRY_AGAIN)
+		return WEXITSTATUS(status);
+	if (!started && !service->options->again) {
+		fprintf(stderr, "plm: the guard cannot fork a manager: %s\n", strerror(error));
+		return EXIT_NO_FORK;
+	}
+	w->delay_ms = next_delay_ms(w, !killed);
+	if (killed)
+		w->signal = 0; /* what it did with one stands in the segment: it drains, or not */
+	if (killed)
+		log_warn("the manager, pid %d, was killed by signal %d (%s): another goes on",
+		    (int)w->manager, WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		log_warn("no manager can go on with the runtime for the moment%s%s: tried again in "
+		    "%llu ms", started ? "" : ": fork: ", started ? "" : strerror(error),
+		    (unsigned long long)w->delay_ms);
+	return -1;
 }
 
 int guard_run(const struct service *service, serve_f *serve)
@@ -96,17 +133,10 @@ int guard_run(const struct service *service, serve_f *serve)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	log_open(service->options->name, "guard");
 	for (;;) {
-		if (start(&w, service, serve) < 0) {
-			fprintf(stderr, "plm: the guard cannot fork a manager\n");
-			return EXIT_NO_FORK;
-		}
-		int status = wait_for_end(&w);
-		if (WIFEXITED(status))
-			return WEXITSTATUS(status);
-		log_warn("the manager, pid %d, was killed by signal %d (%s): another goes on",
-		    (int)w.manager, WTERMSIG(status), strsignal(WTERMSIG(status)));
-		if (!pause_before_next(&w))
-			return 0;
+		int code = judge(&w, service, start(&w, service, serve));
+		if (code >= 0)
+			return code;
+		pause_before_next(&w);
 		service->options->again = true;
 		service->options->fresh = false;
 	}

@@ -2,8 +2,10 @@
  *
  * It has one thread, opens nothing and maps nothing: what could kill it is a signal meant for it.
  * Death of the manager: another is forked at once, after a pause if it died young, and goes on with
- * the runtime. One that ended by itself, well or not, ends the guard with its exit code. Death of
- * the guard: the manager goes on without.
+ * the runtime. One that cannot go on with it for the moment (EXIT_TRY_AGAIN: no process, no memory,
+ * no descriptor was to be had) is followed by another after a pause that grows. One that ended by
+ * itself, well or not, ends the guard with its exit code. Death of the guard: the manager goes on
+ * without.
  * Blocks: for ever. */
 #ifndef PLM_GUARD_H
 #define PLM_GUARD_H
@@ -13,8 +15,10 @@
 struct service {
 	struct options *options;
 	int ready; /* where the ready line goes */
-	int log;   /* takes the place of stderr when it is out; -1: none does */
 };
+
+/* Of a manager that the guard has started again, to the guard alone: the runtime is as it was. */
+enum { EXIT_TRY_AGAIN = 79 };
 
 typedef int serve_f(const struct service *service); /* the exit code */
 

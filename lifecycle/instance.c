@@ -204,6 +204,8 @@ static int take_what_is_left(struct manager *m)
 	char path[PATH_BYTES];
 	segment_path(name, "control", path);
 	int r = is_ours(path) && !never_began(path) ? attach(name, &m->tables) : -ENOENT;
+	if (r < 0 && r != -ENOENT && r != -EPROTO && r != -EACCES)
+		return r; /* no memory, no descriptor: that says nothing of what is left */
 	if (r < 0) {
 		if (r != -ENOENT)
 			set_aside(name, why_text());

@@ -13,7 +13,7 @@ enum { FIFO_MAJOR = 4, FIFO_MINOR = 4 };
 static enum jobserver_form form_of_make(void)
 {
 	unsigned major = FIFO_MAJOR, minor = FIFO_MINOR;
-	FILE *make = popen("make --version 2>/dev/null", "re");
+	FILE *make = popen("timeout 5 make --version 2>/dev/null", "re");
 	if (make && fscanf(make, "GNU Make %u.%u", &major, &minor) < 1)
 		major = FIFO_MAJOR;
 	if (make)

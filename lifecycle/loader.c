@@ -3,9 +3,18 @@
  * dlopen() runs the module's code. The manager must not, so a child does, writes the names into the
  * registry (the only code of this folder that takes a shared lock, and it is not the manager's
  * process), and reports by a pipe. A module that crashes or hangs while it is loaded costs this
- * child. */
+ * child, after --module-limit at the latest.
+ *
+ * The manager hears of the end of the child by its pidfd and reads the report only then, without
+ * waiting: a process that the module's code has forked may hold the other end of the pipe open for
+ * ever. What the child leaves behind becomes the manager's and is killed, as for commands
+ * (orphans.c); it carries the mark and is in the cgroup by which the next manager finds it.
+ *
+ * The modules of the boot come first, one after the other, in the event loop like all others: the
+ * ready line waits for them, a signal does not. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,12 +25,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/group.h"
 #include "base/log.h"
 #include "base/why.h"
 #include "lifecycle/manager.h"
 #include "worker/modules.h"
 
-enum { LOADER_PATIENCE_MS = 10000 };
+enum { MARK_BYTES = 48 };
 
 struct loader_report {
 	int code;
@@ -65,13 +75,31 @@ static int load(struct manager *m, const char *path)
 	return r;
 }
 
-static _Noreturn void loader_main(struct manager *m, const char *path, int report)
+/* How the next manager finds what a module's code has started, if this one dies. */
+static void loader_mark(const struct control *control)
+{
+	char task[MARK_BYTES], slot[MARK_BYTES];
+	struct group group;
+	snprintf(task, sizeof task, "@0.0.%" PRIx64, control->runtime);
+	snprintf(slot, sizeof slot, "%u", SLOT_MANAGER);
+	setenv("PLM_TASK", task, 1);
+	setenv("PLM_SLOT", slot, 1);
+	group_open(control->name, SLOT_MANAGER, &group);
+	if (group.exists)
+		group_enter(&group);
+	group_close(&group);
+}
+
+static _Noreturn void loader_main(struct manager *m, const char *path, int report, pid_t parent)
 {
 	struct loader_report result = { 0 };
 	int keep[1] = { report };
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
 	signal(SIGTERM, SIG_DFL);
 	child_begin(keep, 1);
+	loader_mark(m->tables.control);
 	result.code = load(m, path);
 	if (result.code < 0)
 		snprintf(result.text, sizeof result.text, "%s", why_text());
@@ -80,74 +108,119 @@ static _Noreturn void loader_main(struct manager *m, const char *path, int repor
 	_exit(0);
 }
 
-static int start(struct manager *m, const char *path, uint32_t slot)
+static void loader_forget(struct manager *m)
 {
-	int ends[2];
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return why(-errno, "pipe: %s", strerror(errno));
-	pid_t pid = fork();
-	if (pid == 0)
-		loader_main(m, path, ends[1]);
-	close(ends[1]);
-	if (pid < 0) {
-		close(ends[0]);
-		return why(-errno, "fork: %s", strerror(errno));
-	}
-	m->loader = (struct loader){ .pid = pid, .pidfd = (int)syscall(SYS_pidfd_open, pid, 0),
-		.report = ends[0], .slot = slot,
-		.deadline_ns = clock_ns() + LOADER_PATIENCE_MS * NS_PER_MS };
-	return 0;
-}
-
-/* The loader has ended: what it said, or how it died. */
-static int finish(struct manager *m)
-{
-	struct loader_report result;
-	int status = 0, code;
-	ssize_t n;
-	do
-		n = read(m->loader.report, &result, sizeof result);
-	while (n < 0 && errno == EINTR);
-	waitpid(m->loader.pid, &status, 0);
-	if (n == sizeof result) {
-		result.text[sizeof result.text - 1] = 0;
-		code = result.code < 0 ? why(result.code, "%s", result.text) : 0;
-	} else if (WIFSIGNALED(status)) {
-		code = why(-ELIBBAD, "the module's own code ended its loader by signal %d (%s)",
-		    WTERMSIG(status), strsignal(WTERMSIG(status)));
-	} else {
-		code = why(-ELIBBAD, "the module's own code ended its loader with exit code %d",
-		    WEXITSTATUS(status));
-	}
-	manager_unwatch(m, m->loader.report);
 	if (m->loader.pidfd >= 0)
 		manager_unwatch(m, m->loader.pidfd);
+	close(m->loader.report);
+	free(m->loader.path);
 	m->loader = (struct loader){ .pid = 0 };
-	return code;
 }
 
-int loader_boot(struct manager *m, const char *path)
+/* Unwatched it must not live: nobody would notice its end, and no module were loaded any more. */
+static int loader_watch(struct manager *m)
 {
-	char *full = strcmp(path, MODULE_BUILTIN) == 0 ? strdup(path) : realpath(path, NULL);
-	if (!full)
-		return why(-errno, "module %s: %s", path, strerror(errno));
-	int r = start(m, full, SLOT_MANAGER);
-	free(full);
-	return r < 0 ? r : finish(m); /* read() in it waits for the report or the end */
+	struct loader *l = &m->loader;
+	l->pidfd = (int)syscall(SYS_pidfd_open, l->pid, 0);
+	int r = l->pidfd < 0 ? why(-errno, "pidfd_open: %s", strerror(errno))
+			     : manager_watch(m, l->pidfd, WATCH_LOADER, 0);
+	if (r == 0)
+		return 0;
+	kill(l->pid, SIGKILL);
+	waitpid(l->pid, NULL, 0);
+	loader_forget(m);
+	return r;
 }
+
+/* For whoever has this slot; takes over path. */
+static int loader_start(struct manager *m, char *path, uint32_t slot)
+{
+	int ends[2] = { -1, -1 };
+	int r = pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0 ?
+	    why(-errno, "pipe: %s", strerror(errno)) : 0;
+	pid_t parent = getpid(), pid = r < 0 ? -1 : fork();
+	if (pid == 0)
+		loader_main(m, path, ends[1], parent);
+	if (r == 0 && pid < 0)
+		r = why(-errno, "a process to load module %s: fork: %s", path, strerror(errno));
+	if (ends[1] >= 0)
+		close(ends[1]);
+	if (r < 0) {
+		if (ends[0] >= 0)
+			close(ends[0]);
+		free(path);
+		return r;
+	}
+	int64_t limit_ms = (int64_t)m->options->module_limit_ms;
+	m->loader = (struct loader){ .pid = pid, .pidfd = -1, .report = ends[0], .slot = slot,
+		.path = path, .deadline_ns = deadline_after_ms(limit_ms) };
+	return loader_watch(m);
+}
+
+/* What a loader that has ended said, or how it died. */
+static int loader_verdict(const struct manager *m, int status)
+{
+	const struct loader *l = &m->loader;
+	struct loader_report result;
+	ssize_t n;
+	do
+		n = read(l->report, &result, sizeof result);
+	while (n < 0 && errno == EINTR);
+	if (n == sizeof result) {
+		result.text[sizeof result.text - 1] = 0;
+		return result.code < 0 ? why(result.code, "%s", result.text) : 0;
+	}
+	if (l->overdue)
+		return why(-ETIMEDOUT, "module %s: its own code, run while it is loaded, did not "
+		    "end in %" PRIu64 " ms and was killed; --module-limit of plm gives it longer",
+		    l->path, m->options->module_limit_ms);
+	if (WIFSIGNALED(status))
+		return why(-ELIBBAD, "module %s: its own code ended its loader by signal %d (%s)",
+		    l->path, WTERMSIG(status), strsignal(WTERMSIG(status)));
+	return why(-ELIBBAD, "module %s: its own code ended its loader with exit code %d",
+	    l->path, WEXITSTATUS(status));
+}
+
+/* ---- the modules of the boot ---- */
+
+static int loader_start_boot(struct manager *m)
+{
+	uint32_t next = m->options->module_count - (m->modules_due - 1);
+	const char *path = next ? m->options->modules[next - 1] : MODULE_BUILTIN;
+	char *full = next ? realpath(path, NULL) : strdup(path);
+	return full ? loader_start(m, full, SLOT_MANAGER)
+		    : why(-errno, "module %s: %s", path, strerror(errno));
+}
+
+static void loader_done_boot(struct manager *m, int code)
+{
+	if (m->modules_due == 0)
+		return; /* the boot was given up meanwhile */
+	if (code == 0)
+		m->modules_due--;
+	else
+		manager_boot_failed(m);
+}
+
+int loader_begin(struct manager *m)
+{
+	m->modules_due = 1 + m->options->module_count;
+	return loader_start_boot(m);
+}
+
+/* ---- for the event loop ---- */
 
 void loader_next(struct manager *m)
 {
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes && !m->loader.pid;
-	     i++) {
+	if (!m->loader.pid && m->modules_due > 0 && loader_start_boot(m) < 0)
+		manager_boot_failed(m);
+	for (uint32_t i = SLOT_FIRST_MEMBER;
+	     i < m->tables.limits.processes && !m->loader.pid && !m->modules_due; i++) {
 		char *path = m->slot[i].module;
 		if (!path)
 			continue;
 		m->slot[i].module = NULL;
-		int r = start(m, path, i);
-		free(path);
-		if (r == 0)
-			r = manager_watch(m, m->loader.pidfd, WATCH_LOADER, i);
+		int r = loader_start(m, path, i);
 		if (r < 0)
 			admission_answer(m, i, r, why_text());
 	}
@@ -156,17 +229,33 @@ void loader_next(struct manager *m)
 void loader_done(struct manager *m)
 {
 	uint32_t slot = m->loader.slot;
-	int r = finish(m);
-	admission_answer(m, slot, r, r < 0 ? why_text() : "");
-	loader_next(m);
+	int status = 0;
+	if (!m->loader.pid || waitpid(m->loader.pid, &status, WNOHANG) != m->loader.pid)
+		return;
+	int r = loader_verdict(m, status);
+	loader_forget(m);
+	if (slot == SLOT_MANAGER)
+		loader_done_boot(m, r);
+	else
+		admission_answer(m, slot, r, r < 0 ? why_text() : "");
+	orphans_end(m); /* what the module's code has started */
+	if (!m->ending)
+		loader_next(m);
 }
 
 void loader_overdue(struct manager *m)
 {
 	if (!m->loader.pid || clock_ns() < m->loader.deadline_ns)
 		return;
-	log_warn("the loader of a module, pid %d, did not end in %d ms: killed", m->loader.pid,
-	    LOADER_PATIENCE_MS);
-	kill(m->loader.pid, SIGKILL);
+	log_warn("the loader of module %s, pid %d, did not end in %" PRIu64 " ms: killed",
+	    m->loader.path, m->loader.pid, m->options->module_limit_ms);
+	m->loader.overdue = true;
+	loader_kill(m);
+}
+
+void loader_kill(struct manager *m)
+{
+	if (m->loader.pid)
+		kill(m->loader.pid, SIGKILL);
 	m->loader.deadline_ns = DEADLINE_NEVER;
 }

@@ -17,7 +17,6 @@
 #include "base/why.h"
 #include "lifecycle/notify.h"
 #include "store/nodes.h"
-#include "worker/modules.h"
 
 enum { EVENTS_PER_TURN = 32, RINGS_AT_ONCE = 64 };
 
@@ -49,13 +48,19 @@ static int tie(struct manager *m)
 	return why(-ESRCH, "who started this runtime has ended, and it is --tied to that");
 }
 
+/* From here on a signal waits for the loop: what a boot has made by then is taken down again. */
+static void hold_signals(sigset_t *ret)
+{
+	sigemptyset(ret);
+	sigaddset(ret, SIGTERM);
+	sigaddset(ret, SIGINT);
+	sigprocmask(SIG_BLOCK, ret, NULL);
+}
+
 static int open_descriptors(struct manager *m)
 {
 	sigset_t wanted;
-	sigemptyset(&wanted);
-	sigaddset(&wanted, SIGTERM);
-	sigaddset(&wanted, SIGINT);
-	sigprocmask(SIG_BLOCK, &wanted, NULL);
+	hold_signals(&wanted);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ,
 	    SIG_IGN); /* a file size limit is then an error of posix_fallocate, not a death */
@@ -122,14 +127,6 @@ static int make_tables(struct manager *m)
 	return 0;
 }
 
-static int load_modules(struct manager *m)
-{
-	int r = loader_boot(m, MODULE_BUILTIN);
-	for (uint32_t i = 0; i < m->options->module_count && r == 0; i++)
-		r = loader_boot(m, m->options->modules[i]);
-	return r;
-}
-
 static int spawn_all(struct manager *m)
 {
 	int r = members_spawn(m, KIND_SCHEDULER);
@@ -157,6 +154,8 @@ int manager_boot(struct manager *m, const struct options *options, int ready)
 		.scheduler.due_ns = DEADLINE_NEVER, .workers.due_ns = DEADLINE_NEVER,
 		.journal.due_ns = DEADLINE_NEVER,
 		.look_due_ns = options->hang_after_ms ? 0 : DEADLINE_NEVER };
+	sigset_t held;
+	hold_signals(&held);
 	int r = instance_claim(m);
 	if (r < 0)
 		return r; /* not ours: nothing to release */
@@ -170,12 +169,14 @@ int manager_boot(struct manager *m, const struct options *options, int ready)
 		outer_join(m);
 	if (r == 0)
 		r = members_plan(m);
-	if (r == 0) /* they come up while we load and listen */
+	if (r == 0) /* they come up while modules are loaded */
 		r = m->adopts ? adopt_processes(m) : spawn_all(m);
 	if (r == 0)
-		r = load_modules(m);
-	if (r == 0)
 		r = admission_open(m);
+	if (r == -EADDRINUSE)
+		r = -EBUSY; /* a path is taken, which the next try may find free; not the name */
+	if (r == 0)
+		r = loader_begin(m);
 	if (r < 0)
 		give_up(m);
 	return r;
@@ -183,12 +184,21 @@ int manager_boot(struct manager *m, const struct options *options, int ready)
 
 /* ---- the end ---- */
 
+/* Those of the boot: there will be no ready line. */
+static void give_up_modules(struct manager *m)
+{
+	if (m->modules_due > 0)
+		loader_kill(m);
+	m->modules_due = 0;
+}
+
 void manager_drain(struct manager *m)
 {
 	if (m->draining || m->ending)
 		return;
 	log_info("stopping: no new tasks, the last ones run; a second signal ends it at once");
 	m->draining = true;
+	give_up_modules(m);
 	notify_say(m->notify, "STOPPING=1\nSTATUS=stopping: what was accepted runs\n");
 	sh_store(&m->tables.control->admission, 0); /* the last ones run, also after a pause */
 	sh_store(&m->tables.control->mode, MODE_DRAINING);
@@ -210,6 +220,8 @@ void manager_end(struct manager *m)
 	if (m->ending)
 		return;
 	m->ending = true;
+	give_up_modules(m);
+	loader_kill(m);
 	notify_say(m->notify, "STOPPING=1\nSTATUS=ending\n");
 	m->end_deadline_ns = clock_ns() + STOP_GRACE_MS * NS_PER_MS;
 	sh_store(&m->tables.control->mode, MODE_STOPPED);
@@ -220,6 +232,16 @@ void manager_fail(struct manager *m)
 {
 	m->failed = true;
 	manager_end(m);
+}
+
+void manager_boot_failed(struct manager *m)
+{
+	fprintf(stderr, "plm: %s\n", why_text());
+	m->modules_due = 0;
+	if (m->adopts)
+		m->abandoned = true;
+	else
+		manager_fail(m);
 }
 
 /* ---- the loop: events record facts, manager_step() decides ---- */
@@ -257,7 +279,8 @@ static void announce(struct manager *m)
 
 static void announce_if_complete(struct manager *m)
 {
-	if (!m->announced && !m->ending && members_all_live(m))
+	bool stops = m->ending || (m->draining && !m->adopts);
+	if (!m->announced && !stops && !m->modules_due && members_all_live(m))
 		announce(m);
 }
 
@@ -290,6 +313,13 @@ static void on_process(struct manager *m, uint32_t slot)
 		members_died(m, slot);
 }
 
+/* It may have been the last one that the ready line waited for. */
+static void on_loader(struct manager *m)
+{
+	loader_done(m);
+	announce_if_complete(m);
+}
+
 static void on_event(struct manager *m, uint64_t what)
 {
 	uint32_t which = (uint32_t)what;
@@ -300,7 +330,7 @@ static void on_event(struct manager *m, uint64_t what)
 	case WATCH_STRANGER: admission_hello(m, (int)which); break;
 	case WATCH_PROCESS: on_process(m, which); break;
 	case WATCH_SOCKET: admission_request(m, which); break;
-	case WATCH_LOADER: loader_done(m); break;
+	case WATCH_LOADER: on_loader(m); break;
 	case WATCH_ORPHAN: orphans_ended(m, (int)which); break;
 	case WATCH_OUTER: break; /* manager_step() takes it */
 	case WATCH_PARENT: on_parent_gone(m); break;
@@ -341,23 +371,30 @@ static int next_timeout_ms(const struct manager *m)
 {
 	uint64_t now = clock_ns(), due = now + SAFETY_TICK_MS * NS_PER_MS;
 	const uint64_t all[] = { m->scheduler.due_ns, m->workers.due_ns, m->journal.due_ns,
-		m->outer.look_ns,
+		m->outer.look_ns, m->loader.pid ? m->loader.deadline_ns : DEADLINE_NEVER,
 		m->ending ? m->end_deadline_ns : m->look_due_ns };
 	for (size_t i = 0; i < COUNT_OF(all); i++)
 		due = all[i] < due ? all[i] : due;
 	return due <= now ? 0 : (int)((due - now + NS_PER_MS - 1) / NS_PER_MS);
 }
 
+static bool is_over(const struct manager *m)
+{
+	return m->ending && members_count(m) == 0 && m->orphans == 0 && !m->loader.pid;
+}
+
 int manager_run(struct manager *m)
 {
 	struct epoll_event events[EVENTS_PER_TURN];
 	announce_if_complete(m); /* all may have been there before us */
-	while (!m->ending || members_count(m) > 0 || m->orphans > 0) {
+	while (!m->abandoned && !is_over(m)) {
 		int n = epoll_wait(m->epoll, events, EVENTS_PER_TURN, next_timeout_ms(m));
 		for (int i = 0; i < n; i++)
 			on_event(m, events[i].data.u64);
 		manager_step(m);
 	}
+	if (m->abandoned)
+		return -EIO;
 	outer_leave(m);
 	if (m->hopeless)
 		instance_set_aside(m, "its processes cannot work with it");

@@ -54,7 +54,9 @@ struct backoff {
 struct loader { /* one module at a time, in a process of its own */
 	pid_t pid; /* 0: none */
 	int pidfd, report;
-	uint32_t slot; /* who asked */
+	uint32_t slot; /* who asked; SLOT_MANAGER: the boot */
+	char *path;
+	bool overdue;  /* killed at its deadline */
 	uint64_t deadline_ns;
 };
 
@@ -82,10 +84,12 @@ struct manager {
 	struct backoff scheduler, workers, journal;
 	struct outer outer;
 	struct loader loader;
+	uint32_t modules_due; /* of the boot, that are not loaded yet: the ready line waits */
 	struct orphan orphan[ORPHANS_MAX]; /* killed, and not dead yet as far as we know */
 	uint32_t orphans;
 	bool announced;       /* the ready line is out */
 	bool draining, ending, failed;
+	bool abandoned;       /* this boot failed, and the runtime goes on as without it */
 	bool journal_dismissed; /* nobody else is left, and it was told so */
 	uint32_t failures;    /* of members, before the ready line */
 	bool hopeless;        /* too many: it is set aside at the end */
@@ -95,11 +99,13 @@ struct manager {
 
 /* ---- manager.c ---- */
 int manager_boot(struct manager *m, const struct options *options, int ready);
-int manager_run(struct manager *m); /* the exit code; -EIO: manager_fail() */
+int manager_run(struct manager *m); /* 0, or -EIO: it failed and has said how */
 int manager_watch(struct manager *m, int fd, enum watch what, uint32_t which);
 void manager_unwatch(struct manager *m, int fd); /* and closes it */
 void manager_drain(struct manager *m);
 void manager_fail(struct manager *m); /* it ends, as one that could not boot */
+/* Says why_text(), and ends; but a runtime that another manager left goes on without this one. */
+void manager_boot_failed(struct manager *m);
 void manager_end(struct manager *m);
 void manager_admit(struct manager *m, uint32_t admission); /* ADMISSION_ bits */
 
@@ -184,10 +190,11 @@ void admission_answer(struct manager *m, uint32_t slot, int code, const char *te
 void admission_client_died(struct manager *m, uint32_t slot);
 
 /* ---- loader.c ---- */
-int loader_boot(struct manager *m, const char *path); /* waits */
-void loader_next(struct manager *m);                  /* starts the next request, if none runs */
-void loader_done(struct manager *m);
+int loader_begin(struct manager *m); /* the modules of the boot: the first is on its way */
+void loader_next(struct manager *m); /* starts the next one, if none runs */
+void loader_done(struct manager *m); /* it has ended */
 void loader_overdue(struct manager *m);
+void loader_kill(struct manager *m);
 
 /* In a child of the manager: the descriptors that stay open, everything else closed; own signals.
  * */

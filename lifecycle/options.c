@@ -16,7 +16,8 @@
 #include "store/nodes.h"
 #include "tables/spec.h"
 
-enum { EXIT_USAGE = 64, OTHER_PROCESSES = 32, TIME_MAX_MS = 1 << 30 };
+enum { EXIT_USAGE = 64, OTHER_PROCESSES = 32, TIME_MAX_MS = 1 << 30,
+	MODULE_LIMIT_DEFAULT_MS = 10000 };
 enum { HISTORY_DAYS_DEFAULT = 30, HISTORY_COUNT_DEFAULT = 1000000, KEEP_DAYS_DEFAULT = 7 };
 
 #define DAY_MS     UINT64_C(86400000)
@@ -66,6 +67,9 @@ static const char help[] =
     "  --processes N     process slots, a multiple of 64: workers, clients, and 2 (PLM_PROCESSES)\n"
     "  --module FILE.so  load a module of functions at boot; may be given more than once\n"
     "                    (PLM_MODULES: paths separated by colons)\n"
+    "  --module-limit TIME\n"
+    "                    a module's own code that runs so long while it is loaded is killed, and\n"
+    "                    loading it fails (default 10s; PLM_MODULE_LIMIT)\n"
     "  --inject FAULTS   let tasks be slow, fail, or lose their worker on purpose (PLM_INJECT), "
     "e.g.\n"
     "                    'delay=5ms..50ms@10%, fail@1%, crash@0.1%, hang@0.01%; seed=7'; of "
@@ -207,6 +211,13 @@ static int add_module(struct options *o, const char *path)
 	return 0;
 }
 
+static int set_module_limit(struct options *o, const char *what, const char *text)
+{
+	int r = text_time(what, text, TIME_MAX_MS, &o->module_limit_ms);
+	return r == 0 && o->module_limit_ms == 0 ? why(-EINVAL, "%s 0 would load no module: give "
+	    "a time, e.g. 10s", what) : r;
+}
+
 static int set_pin(struct options *o, const char *what, const char *text)
 {
 	enum pin mode = pin_of(text);
@@ -258,6 +269,7 @@ static int apply(struct options *o, const char *what, char letter, char *text)
 	case 'U': return set_number(what, text, &o->reserve_cores);
 	case 'P': return set_policy(o, text);
 	case 'S': return parse_number(what, text, UINT64_MAX, &o->seed);
+	case 'l': return set_module_limit(o, what, text);
 	case 'i': return injections_parse(text, &o->injections);
 	case 'c': return set_pin(o, what, text);
 	case 'A': return text_time(what, text, TIME_MAX_MS, &o->ageing_ms);
@@ -299,6 +311,7 @@ static int apply_environment(struct options *o)
 	    {"PLM_SEED", 'S'},
 	    {"PLM_INJECT", 'i'},
 	    {"PLM_MODULES", ':'},
+	    {"PLM_MODULE_LIMIT", 'l'},
 	    {"PLM_PIN", 'c'},
 	    {"PLM_AGEING", 'A'},
 	    {"PLM_HANG_AFTER", 'H'},
@@ -326,6 +339,7 @@ static void set_defaults(struct options *o)
 	o->gpus = GPUS_AS_DETECTED;
 	o->spares = SPARES_AS_WORKERS;
 	o->ageing_ms = AGEING_DEFAULT_MS;
+	o->module_limit_ms = MODULE_LIMIT_DEFAULT_MS;
 	o->durability = DURABILITY_BATCH;
 	o->retention.age_ms = KEEP_DAYS_DEFAULT * DAY_MS;
 	o->history_age_ms = HISTORY_DAYS_DEFAULT * DAY_MS;
@@ -410,6 +424,7 @@ static const struct option flags[] = {
 	{"reserve-cores", required_argument, NULL, 'U'},
 	{"policy", required_argument, NULL, 'P'},
 	{"seed", required_argument, NULL, 'S'},
+	{"module-limit", required_argument, NULL, 'l'},
 	{"inject", required_argument, NULL, 'i'},
 	{"pin", required_argument, NULL, 'c'},
 	{"ageing", required_argument, NULL, 'A'},

@@ -33,6 +33,7 @@ struct options {
 	uint64_t seed;   /* of what is drawn */
 	const char *modules[MODULES_MAX];
 	uint32_t module_count;
+	uint64_t module_limit_ms; /* that loading one may take */
 	struct injections injections; /* workers inherit them */
 	enum pin pin;
 	uint64_t ageing_ms;     /* 0: nothing ages */

@@ -67,7 +67,7 @@ void orphans_end(struct manager *m)
 	for (size_t i = 0; i < family.n; i++) {
 		if (is_known(m, family.child[i]))
 			continue;
-		log_info("pid %d was left behind by a worker that is gone: killed",
+		log_info("pid %d was left behind by a process that is gone: killed",
 		    (int)family.child[i]);
 		end_one(m, family.child[i]);
 	}

@@ -14,6 +14,8 @@ Scenarios:
     module   the manager has a module loaded
     start    workers, alone under faults, start commands
     stop     all processes, by plmctl stop or SIGTERM
+    guard    the guard starts a manager again that was killed
+    end      no call fails: at the n-th one of its boot the manager is told to end by SIGTERM
 
 Each call fails with each error that it may, once, and from the n-th use on. What must come of it:
 success, or an end with a word on stderr; in time; and afterwards a runtime that works and holds
@@ -89,7 +91,7 @@ ERRORS = {
 }
 
 
-ONCE = ("EINTR", "EIO")  # for ever: a signal after the other, or no file system any more
+ONCE = ("EINTR", "EIO", "SIGTERM")  # for ever: a signal after the other, or no file system any more
 
 
 class Wrong(Exception):
@@ -105,9 +107,10 @@ class Fault:
 
     def tracer(self, log, follow=True):
         when = f"{self.use}{'+' if self.for_good else ''}"
+        what = "signal" if self.error.startswith("SIG") else "error"
         return [
             "strace", *(["-f"] if follow else []), "-qq", "-o", log, "-e", f"trace={self.call}", "-e", "signal=none",
-            "-e", f"inject={self.call}:error={self.error}:when={when}",
+            "-e", f"inject={self.call}:{what}={self.error}:when={when}",
         ]
 
     def among(self, pids, log, follow=True):
@@ -175,19 +178,19 @@ class Place:
         self.lockless = False
         self.sessions = set()
 
-    def start(self, before=()):
+    def start(self, before=(), behind=()):
         if self.plm:
             self.plm.stdout.close()
         self.plm = subprocess.Popen(
-            [*before, f"{self.bin}/plm", "--name", self.name, "--workers", "2", "--store", "16M"],
+            [*before, f"{self.bin}/plm", "--name", self.name, "--workers", "2", "--store", "16M", *behind],
             stdout=subprocess.PIPE, stderr=self.err, stdin=subprocess.DEVNULL,
             env=self.environment, start_new_session=True,
         )
         self.sessions.add(str(self.plm.pid))
         os.set_blocking(self.plm.stdout.fileno(), False)
 
-    def up(self):
-        self.start()
+    def up(self, *behind):
+        self.start(behind=behind)
         if not self.ready():
             raise Wrong("it does not boot without a fault")
 
@@ -554,9 +557,41 @@ def stop(place, fault):
     return place.injected()
 
 
+def guard(place, fault):
+    """Whatever fails while the manager is started again: another try comes, as long as it takes."""
+    place.up("--guard")
+    before = place.members()
+    manager = place.asked("status")[0]["manager_pid"]
+
+    def is_managed():
+        done = place.ctl("status", "--json")
+        return done.returncode == 0 and json.loads(done.stdout)["manager_pid"] != manager
+
+    with fault.among([place.plm.pid], place.log):  # strace counts the uses of each process
+        os.kill(manager, signal.SIGKILL)
+        await_that(lambda: is_managed() or "tried again" in place.said(), "no manager comes, and nobody says why")
+    await_that(is_managed, "no manager comes after the fault")
+    if not set(before) - {manager} <= set(place.members()):
+        raise Wrong(f"members have changed: {place.said()[-600:]}")
+    return end_and_judge(place, fault)
+
+
+def end(place, fault):
+    place.start(fault.tracer(place.log, follow=False))
+    deadline, line = time.monotonic() + PATIENCE_S, b""
+    while b"plm: ready" not in line and place.plm.poll() is None and time.monotonic() < deadline:
+        line += place.plm.stdout.read() or b""
+        time.sleep(0.002)
+    end_by_signal(place)  # if it goes on
+    place.expect_end()
+    place.expect_nothing()
+    with open(place.log, errors="replace") as file:
+        return sum(fault.call in call for call in file) >= fault.use
+
+
 SCENARIOS = {
     "boot": boot, "client": client, "command": command, "adopt": adopt, "put": put, "result": result,
-    "pool": pool, "module": module, "start": start, "stop": stop,
+    "pool": pool, "module": module, "start": start, "stop": stop, "guard": guard, "end": end,
 }
 STORE_CALLS = (
     "fallocate", "ftruncate", "mmap", "mprotect", "openat", "fstat", "memfd_create", "futex", "read", "write",
@@ -582,6 +617,15 @@ CALLS = {
         "write", "unlink", "kill", "waitid", "wait4", "pidfd_send_signal", "futex", "epoll_wait", "openat",
         "read", "epoll_ctl", "sendmsg", "recvmsg", "accept4", "rename", "pread64",
     ),
+    "guard": (
+        "clone", "prctl", "fcntl", "flock", "openat", "mmap", "mprotect", "fstat", "mknodat", "epoll_create1",
+        "epoll_ctl", "signalfd4", "pidfd_open", "socket", "bind", "listen", "unlink", "pipe2", "read", "write",
+        "kill", "wait4",
+    ),
+    "end": (
+        "openat", "mkdir", "fcntl", "flock", "mknodat", "epoll_create1", "epoll_ctl", "signalfd4", "ftruncate",
+        "fallocate", "mmap", "clone", "pidfd_open", "socket", "bind", "listen", "rename", "unlink", "write",
+    ),
 }
 
 
@@ -589,7 +633,9 @@ class Series:
     """Of one scenario: each call with each error, one use of each at a time, until it is not used so often."""
 
     def __init__(self, name, options):
-        kinds = [(c, e, g) for c in CALLS.get(name, sorted(ERRORS)) for e in ERRORS[c] for g in (False, True)]
+        calls = CALLS.get(name, sorted(ERRORS))
+        errors = {c: ["SIGTERM"] for c in calls} if name == "end" else ERRORS
+        kinds = [(c, e, g) for c in calls for e in errors[c] for g in (False, True)]
         kinds = [k for k in kinds if not k[2] or k[1] not in ONCE]
         if options.call:
             kinds = [k for k in kinds if k[0] == options.call]
