@@ -85,7 +85,7 @@ START_TEST(what_cannot_be_started_has_the_code_of_a_shell_and_a_word)
 	check_output(order("/"), 126, "", "is a directory");
 	check_output(order(rubbish), 126, "", "nor a script");
 	check_output(order("--dir", "/nowhere", "true"), 125, "", "no such directory to run in");
-	check_output(order("--stdin", "/nowhere", "true"), 125, "", "no stdin to be had");
+	check_output(order("--stdin", "/nowhere", "true"), 125, "", "cannot open the --stdin file /nowhere: No such file");
 	check_output(order("echo", "goes on"), 0, "goes on\n", NULL);
 }
 END_TEST
