@@ -129,6 +129,20 @@ static void take_common(struct context *context, int option)
 	}
 }
 
+/* getopt_long() says the same of an option that is unknown, short for several, or given a value
+ * that it does not take. */
+static _Noreturn void bad_option(const struct context *context, const char *word,
+    const struct option *options)
+{
+	size_t name = word[0] && word[1] == '-' ? strcspn(word + 2, "=") : 0;
+	const struct option *o = options;
+	while (name && o->name && (strncmp(o->name, word + 2, name) != 0 || o->name[name]))
+		o++;
+	if (name && o->name)
+		usage_error(context, "--%s takes no value: %s", o->name, word);
+	usage_error(context, "unknown option: %s", word);
+}
+
 int next_option(struct context *context, int argc, char **argv, const char *order,
     const struct option *options)
 {
@@ -142,8 +156,7 @@ int next_option(struct context *context, int argc, char **argv, const char *orde
 		if (option == ':')
 			usage_error(context, "an option lacks its value: %s", argv[optind - 1]);
 		if (option == '?')
-			usage_error(context, "no such option, or it takes no value: %s",
-			    argv[optind > at ? optind - 1 : at]);
+			bad_option(context, argv[optind > at ? optind - 1 : at], options);
 		if (option < OPTION_NAME || option >= OPTION_OWN) {
 			output_open(&context->out, stdout, context->json, context->quiet);
 			return option;

@@ -92,8 +92,8 @@ static void say_what_is_odd(const struct command_view *v)
 		    "and %llu of stderr were dropped\n", (unsigned long long)log->out_dropped,
 		    (unsigned long long)log->err_dropped);
 	if (log->left)
-		fprintf(stderr, "plmctl: %u processes that it had left behind were ended\n",
-		    log->left);
+		fprintf(stderr, "plmctl: ended %u process%s the command left behind\n",
+		    log->left, log->left == 1 ? "" : "es");
 }
 
 static int show(struct context *context, const struct command_request *request, plm_ref ref,

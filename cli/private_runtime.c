@@ -108,16 +108,16 @@ static int start(struct private_runtime *p, unsigned workers)
 {
 	int ready[2];
 	if (pipe2(ready, O_CLOEXEC) < 0)
-		return why(-errno, "a pipe for a runtime of its own: %s", strerror(errno));
+		return why(-errno, "could not start a private runtime: no pipe: %s", strerror(errno));
 	p->us = getpid();
 	p->pid = fork();
 	if (p->pid == 0)
 		become_plm(p, workers, ready[1]);
 	close(ready[1]);
-	int r = p->pid < 0 ? why(-errno, "a process for a runtime of its own: %s",
+	int r = p->pid < 0 ? why(-errno, "could not start a private runtime: no process: %s",
 	    strerror(errno)) : 0;
 	if (r == 0 && !wait_until_ready(ready[0]))
-		r = why(-ECONNREFUSED, "the runtime of its own did not boot; its words are above");
+		r = why(-ECONNREFUSED, "could not start a private runtime (see the error above)");
 	close(ready[0]);
 	return r;
 }

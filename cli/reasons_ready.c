@@ -11,6 +11,7 @@
 enum {
 	LIST_BYTES = 400, /* of a few references */
 	WAY_BYTES = 40,
+	MORE_BYTES = 32,
 };
 
 /* "@a, @b and 3 more" */
@@ -136,11 +137,14 @@ void check_rings(struct look *l)
 		int before = place_in_front(l, seat->process);
 		if (before < 0 || seat->booked == l->ref)
 			continue;
-		say(l, "queued", "it stands in front of worker %" PRIu32 ", slot %" PRIu32
-		    ", pid %" PRId32 ", behind %d other%s%s%s", seat->worker, seat->process,
-		    seat->pid, before, before == 1 ? "" : "s",
-		    seat->running ? "; that runs " : "",
-		    seat->running ? name_task(l->t, seat->running, name) : "");
+		char more[MORE_BYTES] = "";
+		if (before > 0)
+			snprintf(more, sizeof more, seat->running ? " and %d more" : ", after %d "
+			    "more", before);
+		say(l, "queued", "%s worker %" PRIu32 " (pid %" PRId32 ")%s%s%s",
+		    before ? "it stands in the queue of" : "it is next on", seat->worker, seat->pid,
+		    seat->running ? ", after " : "",
+		    seat->running ? name_task(l->t, seat->running, name) : "", more);
 		if (seat->running)
 			blame(l, seat->running);
 		return;

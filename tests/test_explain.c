@@ -156,17 +156,17 @@ END_TEST
 
 START_TEST(a_waiting_task_names_its_first_argument_and_the_root)
 {
-	char first[96], root[96];
+	char first[128], root[128];
 	boot("--workers", "3");
 	char *a = detach("probe.sleep", LONG), *b = detach("probe.sleep", LONG);
 	char *middle = detach("probe.sum", "1", a, b, "2", a), *leaf = detach("probe.sum", middle);
 	until_running(a);
-	snprintf(first, sizeof first, "is waiting: argument 2 of 5, %s (probe.sleep), is running; "
-	    "2 others are not settled", a);
+	snprintf(first, sizeof first, "is waiting: it waits for %s (probe.sleep), which is running, "
+	    "and for 2 more\n", a);
 	until_says(middle, first);
-	snprintf(first, sizeof first, "is waiting: argument 1 of 1, %s (probe.sum), is waiting\n",
+	snprintf(first, sizeof first, "is waiting: it waits for %s (probe.sum), which is waiting\n",
 	    middle);
-	snprintf(root, sizeof root, "the root is %s (probe.sleep), 2 steps up, which is running",
+	snprintf(root, sizeof root, "the first of that chain is %s (probe.sleep), 2 steps up, which is running",
 	    a);
 	until_says(leaf, first, root);
 	end();
@@ -181,7 +181,7 @@ START_TEST(an_argument_that_failed_dooms_before_the_scheduler_knows)
 	until_running(a);
 	kill(member_pid("scheduler"), SIGSTOP);
 	free(ctl_expect(&machine, 0, "cancel", b));
-	until_says(task, "argument 2 of 2, ", b, "is cancelled: it is about to fail, too");
+	until_says(task, "it needs ", b, "which was cancelled: it is about to fail, too");
 	end();
 }
 END_TEST
@@ -228,7 +228,7 @@ START_TEST(a_task_in_front_of_a_worker_names_that)
 	kill(member_pid("worker"), SIGSTOP); /* it was given, and is not taken */
 	char *task = detach("probe.noop");
 	until_code(task, "queued");
-	until_says(task, "it stands in front of worker 0, slot 63, pid ", "behind 0 others\n");
+	until_says(task, "is ready: it is next on worker 0 (pid ");
 	end();
 }
 END_TEST

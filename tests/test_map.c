@@ -336,7 +336,7 @@ END_TEST
 
 START_TEST(a_job_that_runs_too_long_is_ended)
 {
-	check_shell(1, "", "run limit", "plmctl map --run-limit 100ms --joblog log sleep ::: 60");
+	check_shell(1, "", "killed: ran longer than --run-limit 100ms", "plmctl map --run-limit 100ms --joblog log sleep ::: 60");
 	check_shell(0, "-1\t15\n", "", "tail -n 1 log | cut -f 7,8");
 	check_shell(124, "", "--timeout ran out", "plmctl map --timeout 0.2 sleep ::: 60");
 }
