@@ -44,9 +44,10 @@ long number_word(const struct context *context, const char *what, const char *wo
 	errno = 0;
 	long number = strtol(word, &end, 10);
 	if (end == word || *end != 0)
-		usage_error(context, "%s is not a number: %s", what, word);
+		usage_error(context, "%s wants a number, not \"%s\"", what, word);
 	if (errno != 0 || number < least || number > most)
-		usage_error(context, "%s goes from %ld to %ld: %s", what, least, most, word);
+		usage_error(context, "%s wants a number from %ld to %ld, not %s", what, least, most,
+		    word);
 	return number;
 }
 
@@ -55,7 +56,7 @@ int seconds_word(const struct context *context, const char *word)
 	char *end;
 	double seconds = strtod(word, &end);
 	if (end == word || *end != 0 || !(seconds >= 0) || seconds > INT_MAX / MS_PER_SECOND)
-		usage_error(context, "--timeout is not a number of seconds: %s", word);
+		usage_error(context, "--timeout wants a number of seconds, not \"%s\"", word);
 	return (int)ceil(seconds * MS_PER_SECOND);
 }
 
@@ -76,7 +77,8 @@ uint64_t size_word(const struct context *context, const char *what, const char *
 	if (scan_size(&scan, piece, piece, most, &bytes) < 0)
 		usage_error(context, "%s", why_text());
 	if (*scan.at)
-		usage_error(context, "%s is not a size: %s", what, word);
+		usage_error(context, "%s wants a size such as 4096, 512M or 4G, not \"%s\"", what,
+		    word);
 	return bytes;
 }
 
@@ -154,7 +156,7 @@ int next_option(struct context *context, int argc, char **argv, const char *orde
 		snprintf(shorts, sizeof shorts, "%.*s:%s", first, order, order + first);
 		int option = getopt_long(argc, argv, shorts, options, NULL);
 		if (option == ':')
-			usage_error(context, "an option lacks its value: %s", argv[optind - 1]);
+			usage_error(context, "option %s needs a value", argv[optind - 1]);
 		if (option == '?')
 			bad_option(context, argv[optind > at ? optind - 1 : at], options);
 		if (option < OPTION_NAME || option >= OPTION_OWN) {

@@ -351,7 +351,7 @@ const struct command cmd_history = {
 	    "  --label LABEL      only tasks submitted with --label LABEL\n"
 	    "  --exit-code N      only tasks whose command ended with N\n"
 	    "  --state STATE      queued, running, done, failed, dead or cancelled\n"
-	    "  --totals KEY       KEY user, label or day: a row for each, how many tasks, how long\n"
+	    "  --totals KEY       a row for each user, label or day: how many tasks, how long\n"
 	    "  --limit N          only the latest N tasks (default 1000; 0: all)\n"
 	    "Exit code: 65 no such task, 66 no journal.\n",
 	.run = run_history,

@@ -31,15 +31,15 @@ static void take_options(struct context *context, int argc, char **argv, struct 
 			command_option(context, option, &s->request);
 	}
 	if (s->shell && optind < argc)
-		usage_error(context, "--shell LINE is a whole command: what is \"%s\" for?",
-		    argv[optind]);
+		usage_error(context, "--shell LINE is the whole command; \"%s\" behind it is too "
+		    "much", argv[optind]);
 	if (!s->shell)
 		expect_operands(context, argc, 1,
 		    ARGS_MAX - (int)command_nargs(&s->request, 0));
 	command_objects_check(context, &s->request);
 	if (s->request.outputs && !s->request.task.detach)
-		usage_error(context, "--out wants --detach: the reference of what is written is "
-		    "printed there");
+		usage_error(context, "--out needs --detach, which prints the reference of what is "
+		    "written");
 }
 
 /* ---- waiting for it ---- */

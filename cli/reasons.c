@@ -147,7 +147,8 @@ static void check_failed_task(struct look *l)
 	snprintf(why, sizeof why, failure.signal ? "signal %" PRId32 : "code %" PRId32,
 	    failure.signal ? failure.signal : failure.code);
 	bool spent = word_dead(l->word) && record_tries(l->r, l->word) > 1;
-	const char *dead = spent ? "; it had all its attempts: plmctl retry" : "";
+	const char *dead = spent ? "; it had all its attempts; `plmctl retry` gives it new "
+	    "ones" : "";
 	if (failure.root == l->ref) {
 		say(l, "failed", "%s: %s (%s)%s", times, message, why, dead);
 		return;

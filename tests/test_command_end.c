@@ -140,7 +140,8 @@ END_TEST
 START_TEST(a_process_that_holds_the_output_open_does_not_hold_the_task)
 {
 	uint64_t begun_ns = clock_ns();
-	check_output(order("--shell", "echo out; sleep 1000 &"), 0, "out\n", "ended 1 process the command left behind");
+	check_output(order("--shell", "echo out; sleep 1000 &"), 0, "out\n", "ended 1 process the "
+	    "command left behind");
 	ck_assert_uint_lt(clock_ns() - begun_ns, 10 * NS_PER_S);
 }
 END_TEST
