@@ -44,9 +44,10 @@ long number_word(const struct context *context, const char *what, const char *wo
 	errno = 0;
 	long number = strtol(word, &end, 10);
 	if (end == word || *end != 0)
-		usage_error(context, "%s is not a number: %s", what, word);
+		usage_error(context, "%s wants a number, not \"%s\"", what, word);
 	if (errno != 0 || number < least || number > most)
-		usage_error(context, "%s goes from %ld to %ld: %s", what, least, most, word);
+		usage_error(context, "%s wants a number from %ld to %ld, not %s", what, least, most,
+		    word);
 	return number;
 }
 
@@ -55,7 +56,7 @@ int seconds_word(const struct context *context, const char *word)
 	char *end;
 	double seconds = strtod(word, &end);
 	if (end == word || *end != 0 || !(seconds >= 0) || seconds > INT_MAX / MS_PER_SECOND)
-		usage_error(context, "--timeout is not a number of seconds: %s", word);
+		usage_error(context, "--timeout wants a number of seconds, not \"%s\"", word);
 	return (int)ceil(seconds * MS_PER_SECOND);
 }
 
@@ -76,7 +77,8 @@ uint64_t size_word(const struct context *context, const char *what, const char *
 	if (scan_size(&scan, piece, piece, most, &bytes) < 0)
 		usage_error(context, "%s", why_text());
 	if (*scan.at)
-		usage_error(context, "%s is not a size: %s", what, word);
+		usage_error(context, "%s wants a size such as 4096, 512M or 4G, not \"%s\"", what,
+		    word);
 	return bytes;
 }
 
@@ -129,6 +131,20 @@ static void take_common(struct context *context, int option)
 	}
 }
 
+/* getopt_long() says the same of an option that is unknown, short for several, or given a value
+ * that it does not take. */
+static _Noreturn void bad_option(const struct context *context, const char *word,
+    const struct option *options)
+{
+	size_t name = word[0] && word[1] == '-' ? strcspn(word + 2, "=") : 0;
+	const struct option *o = options;
+	while (name && o->name && (strncmp(o->name, word + 2, name) != 0 || o->name[name]))
+		o++;
+	if (name && o->name)
+		usage_error(context, "--%s takes no value: %s", o->name, word);
+	usage_error(context, "unknown option: %s", word);
+}
+
 int next_option(struct context *context, int argc, char **argv, const char *order,
     const struct option *options)
 {
@@ -140,10 +156,9 @@ int next_option(struct context *context, int argc, char **argv, const char *orde
 		snprintf(shorts, sizeof shorts, "%.*s:%s", first, order, order + first);
 		int option = getopt_long(argc, argv, shorts, options, NULL);
 		if (option == ':')
-			usage_error(context, "an option lacks its value: %s", argv[optind - 1]);
+			usage_error(context, "option %s needs a value", argv[optind - 1]);
 		if (option == '?')
-			usage_error(context, "no such option, or it takes no value: %s",
-			    argv[optind > at ? optind - 1 : at]);
+			bad_option(context, argv[optind > at ? optind - 1 : at], options);
 		if (option < OPTION_NAME || option >= OPTION_OWN) {
 			output_open(&context->out, stdout, context->json, context->quiet);
 			return option;

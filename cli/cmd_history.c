@@ -344,14 +344,15 @@ const struct command cmd_history = {
 	    "the future it is now. ID or a reference, also of an earlier boot: that task in full.\n"
 	    "  --state-dir DIR    the journal's directory (default: $PLM_STATE, else that of the\n"
 	    "                     runtime, which need not be up if a directory is given)\n"
-	    "  --since TIME       submitted since then: 2026-03-01, 2026-03-01T12:30, or so long\n"
-	    "  --until TIME       ago: 90s, 15m, 6h, 7d; until: before then\n"
-	    "  --include TEXT     whose command has TEXT in it, in capitals or not\n"
-	    "  --label LABEL      submitted with that label\n"
-	    "  --exit-code N      whose command ended with N\n"
+	    "  --since TIME       only tasks submitted since TIME: 2026-03-01, 2026-03-01T12:30,\n"
+	    "                     or so long ago: 90s, 15m, 6h, 7d\n"
+	    "  --until TIME       only tasks submitted before TIME\n"
+	    "  --include TEXT     only tasks with TEXT in their command, in capitals or not\n"
+	    "  --label LABEL      only tasks submitted with --label LABEL\n"
+	    "  --exit-code N      only tasks whose command ended with N\n"
 	    "  --state STATE      queued, running, done, failed, dead or cancelled\n"
-	    "  --totals KEY       one row a user, a label or a day: how many, how long\n"
-	    "  --limit N          the latest N (default 1000; 0: all)\n"
+	    "  --totals KEY       a row for each user, label or day: how many tasks, how long\n"
+	    "  --limit N          only the latest N tasks (default 1000; 0: all)\n"
 	    "Exit code: 65 no such task, 66 no journal.\n",
 	.run = run_history,
 };

@@ -75,11 +75,12 @@ static void take_options(struct context *context, int argc, char **argv, struct 
 		}
 	}
 	if (l->common.request.task.detach)
-		usage_error(context, "load does not wait unless --wait is given: what is --detach "
-		    "for?");
+		usage_error(context, "--detach is not for load: without --wait it waits for "
+		    "nothing");
 	if (l->common.request.input && l->common.request.input[0] == '@')
-		usage_error(context, "--stdin of load is a file (./%s if that is one); a line of "
-		    "JSON may ask for the value of a future", l->common.request.input);
+		usage_error(context, "--stdin %s: load takes a file there (./%s if it is called "
+		    "that); only a JSON line may name a reference", l->common.request.input,
+		    l->common.request.input);
 	if (l->common.request.input && stdin_descriptor(l->common.request.input) >= 0)
 		usage_error(context, "--stdin %s: tasks outlive this plmctl and its descriptors; "
 		    "name a file, or ./- if it is called that", l->common.request.input);

@@ -103,7 +103,8 @@ static void take_load(const struct context *context, struct map_plan *plan)
 	if (percent)
 		plan->room.load = room_load_of(percent);
 	if (plan->room.load == 0)
-		usage_error(context, "--load 0 would start nothing: %s", optarg);
+		usage_error(context, "--load wants 1 or more, or no job would ever start: %s",
+		    optarg);
 }
 
 static void take_output_option(int option, struct map_plan *plan)
@@ -139,8 +140,8 @@ static void take_option(const struct context *context, int option, struct map_pl
 	case OWN_PRIVATE: plan->private = true; break;
 	case OWN_HALT:
 		if (!halt_parse(optarg, &plan->halt))
-			usage_error(context, "--halt is never, or now or soon, a comma, and fail, "
-			    "success or done with =N or =N%%: %s", optarg);
+			usage_error(context, "--halt wants never, or WHEN,WHAT=N such as "
+			    "soon,fail=1 or now,done=50%%, not \"%s\"", optarg);
 		break;
 	case OWN_DELAY:
 		plan->delay_ms = (uint32_t)duration_word(context, "--delay", optarg);
@@ -184,26 +185,33 @@ static void check_plan(const struct context *context, const struct map_plan *pla
 	for (size_t i = 0; i < plan->inputs.words; i++)
 		sources += is_source_mark(plan->inputs.word[i]);
 	if (plan->request.task.detach)
-		usage_error(context, "--detach: map waits for its jobs; `plmctl load` does not");
+		usage_error(context, "--detach is not for map, which waits for its jobs; `plmctl "
+		    "load` does not wait");
 	task_check_keep(context, &plan->request.task);
 	if (plan->request.task.terms.replicas > 1)
-		usage_error(context, "--replicas: of replicas no log is kept, which map reads");
+		usage_error(context, "--replicas is not for map, which reads the log of each job: "
+		    "replicas have none");
 	if (plan->request.outputs)
-		usage_error(context, "--out is a future of one command: see --results");
+		usage_error(context, "--out is not for map: --results DIR writes the output of its "
+		    "jobs to files");
 	command_objects_check(context, &plan->request);
 	if (plan->request.input && is_stdin(plan->request.input) && reads_stdin(&plan->inputs))
 		usage_error(context, "--stdin %s: the inputs come from there; give them by ::: or "
 		    ":::: FILE", plan->request.input);
 	if (plan->resume != RESUME_NOTHING && !plan->joblog)
-		usage_error(context, "--resume and --resume-failed read a --joblog FILE");
+		usage_error(context, "--resume and --resume-failed need --joblog FILE, which they "
+		    "read");
 	if (plan->max_args && sources + plan->inputs.files > 1)
-		usage_error(context, "--max-args takes the inputs of one source");
+		usage_error(context, "--max-args works with one source of inputs");
 	if (plan->line && context->json)
-		usage_error(context, "--json shows whole jobs, --line what they write meanwhile");
+		usage_error(context, "--line and --json cannot be combined: --json shows a job "
+		    "when it has ended");
 	if (plan->line && plan->results)
-		usage_error(context, "--results are files of whole jobs, --line is for a reader");
+		usage_error(context, "--line and --results cannot be combined: --results writes a "
+		    "job's output when it has ended");
 	if (plan->private && context->name)
-		usage_error(context, "--private has a runtime of its own, --name one that is up");
+		usage_error(context, "--private and --name cannot be combined: --private starts a "
+		    "runtime of its own");
 }
 
 static void take_words(struct map_plan *plan, int argc, char **argv)
@@ -253,7 +261,8 @@ const struct command cmd_map = {
 	    "  --private          a runtime of its own, also when one is up; without any it has\n"
 	    "                     one in any case, for as long as it runs\n"
 	    "  --shell            COMMAND is a line for /bin/sh, however many words it has\n"
-	    "  --link             all sources go along with each other, shorter ones begin anew\n"
+	    "  --link             take one value from each source per job; shorter sources\n"
+	    "                     repeat\n"
 	    "  --arg-file FILE, -a  a source, as :::: FILE is; may be repeated\n"
 	    "  --null, -0         zero bytes end the lines of files\n"
 	    "  --max-args N, -n   N inputs in each command\n"
@@ -267,8 +276,8 @@ const struct command cmd_map = {
 	    "                     soon as N jobs, or per cent of all, are WHAT: fail, success,\n"
 	    "                     done\n"
 	    "  --joblog FILE      a line a job: number, begin, time, exit code, signal, command\n"
-	    "  --resume           without the jobs that are in the joblog\n"
-	    "  --resume-failed    ... that succeeded\n"
+	    "  --resume           run only the jobs that are not in the joblog\n"
+	    "  --resume-failed    run only the jobs that failed, or are not in the joblog\n"
 	    "  --results DIR      output into files in its place: DIR/1/VALUE/stdout, stderr, seq\n"
 	    "  --delay TIME       a pause between two starts\n"
 	    "  --load N|N%        start only while fewer than N processes of the machine run, or\n"

@@ -26,7 +26,7 @@ static int run_module(struct context *context, int argc, char **argv)
 		return load(context, argv[optind]);
 	}
 	if (strcmp(verb, "list") != 0)
-		usage_error(context, "module: load or list, not %s", verb);
+		usage_error(context, "module wants load or list, not %s", verb);
 	expect_operands(context, argc, 0, 0);
 	int code = runtime(context);
 	if (code == EXIT_FINE)

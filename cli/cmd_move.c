@@ -73,8 +73,8 @@ static int run_move(struct context *context, int argc, char **argv)
 			filter_option(context, option, &filter);
 	}
 	if (!to || strcmp(to, "todo") != 0)
-		usage_error(context, "move --to todo is all there is; to end tasks: plmctl cancel, "
-		    "to have them gone: plmctl forget%s%s", to ? ": " : "", to ? to : "");
+		usage_error(context, "--to accepts only `todo`%s%s (`plmctl cancel` ends tasks, "
+		    "`plmctl forget` removes finished ones)", to ? ", not " : "", to ? to : "");
 	filter_only(context, &filter, "in_progress,failed");
 	int code = select_tasks(context, argc, argv, &filter, &selection);
 	if (code == EXIT_FINE)

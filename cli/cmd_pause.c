@@ -64,7 +64,8 @@ static int wait_until_drained(struct context *context)
 			return EXIT_CANCELLED;
 		}
 		if (clock_ns() >= deadline) {
-			fputs("plmctl: not all tasks have ended in time; no new ones are taken\n",
+			fputs("plmctl: drain: --timeout ran out with tasks left; they go on, new "
+			    "ones are refused (`plmctl resume` ends that)\n",
 			    stderr);
 			return EXIT_TIMED_OUT;
 		}
@@ -97,8 +98,8 @@ static int drain_worker(struct context *context, uint32_t worker)
 	int code = EXIT_FINE;
 	while (code == EXIT_FINE && !has_left(t, worker)) {
 		if (clock_ns() >= deadline) {
-			fprintf(stderr, "plmctl: worker %u has not left in time; it ends what it "
-			    "runs and takes nothing more\n", worker);
+			fprintf(stderr, "plmctl: drain: --timeout ran out: worker %u still runs "
+			    "its task, and leaves when that has ended\n", worker);
 			return EXIT_TIMED_OUT;
 		}
 		code = look_later(context);

@@ -27,7 +27,8 @@ static int wait_for_end(int pidfd, uint64_t deadline_ns)
 		if (n == 0 && clock_ns() >= deadline_ns)
 			break;
 	}
-	fputs("plmctl: the runtime has not ended in time; it goes on stopping\n", stderr);
+	fputs("plmctl: stop: --timeout ran out: the runtime ends when its tasks have; `plmctl stop "
+	      "--now` cancels them\n", stderr);
 	return EXIT_TIMED_OUT;
 }
 

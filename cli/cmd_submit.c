@@ -31,16 +31,16 @@ static void take_options(struct context *context, int argc, char **argv, struct 
 			command_option(context, option, &s->request);
 	}
 	if (s->shell && optind < argc)
-		usage_error(context, "--shell LINE is a whole command: what is \"%s\" for?",
-		    argv[optind]);
+		usage_error(context, "--shell LINE is the whole command; \"%s\" behind it is too "
+		    "much", argv[optind]);
 	if (!s->shell)
 		expect_operands(context, argc, 1,
 		    ARGS_MAX - (int)command_nargs(&s->request, 0));
 	command_objects_check(context, &s->request);
 	task_check_keep(context, &s->request.task);
 	if (s->request.outputs && !s->request.task.detach)
-		usage_error(context, "--out wants --detach: the reference of what is written is "
-		    "printed there");
+		usage_error(context, "--out needs --detach, which prints the reference of what is "
+		    "written");
 }
 
 /* ---- waiting for it ---- */
@@ -93,8 +93,8 @@ static void say_what_is_odd(const struct command_view *v)
 		    "and %llu of stderr were dropped\n", (unsigned long long)log->out_dropped,
 		    (unsigned long long)log->err_dropped);
 	if (log->left)
-		fprintf(stderr, "plmctl: %u processes that it had left behind were ended\n",
-		    log->left);
+		fprintf(stderr, "plmctl: ended %u process%s the command left behind\n",
+		    log->left, log->left == 1 ? "" : "es");
 }
 
 static int show(struct context *context, const struct command_request *request, plm_ref ref,

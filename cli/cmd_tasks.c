@@ -37,8 +37,8 @@ static int column_word(const struct context *context, const char *option, const 
 	if (which >= 0)
 		return which;
 	task_columns_names(names, sizeof names);
-	usage_error(context, "%s: there is no column %.*s, but %s", option, (int)length, word,
-	    names);
+	usage_error(context, "%s: unknown column %.*s; the columns are %s", option, (int)length,
+	    word, names);
 }
 
 static void take_columns(const struct context *context, const char *words,
@@ -50,7 +50,7 @@ static void take_columns(const struct context *context, const char *words,
 		int which = column_word(context, "--columns", words, length);
 		for (unsigned i = 0; i < columns->n; i++)
 			if (columns->which[i] == which)
-				usage_error(context, "--columns: %.*s is there twice", (int)length,
+				usage_error(context, "--columns names %.*s twice", (int)length,
 				    words);
 		task_columns_add(columns, which);
 		if (!words[length])

@@ -249,11 +249,11 @@ static struct request parse(struct context *context, int argc, char **argv)
 			q.workers = (uint32_t)number_word(
 			    context, "--workers", optarg, 1, WORKERS_MAX);
 		if (option == OWN_PIN && (q.pin = pin_of(optarg)) == PIN_MODES)
-			usage_error(context, "--pin is none, core or numa, not %s", optarg);
+			usage_error(context, "--pin wants none, core or numa, not %s", optarg);
 	}
 	expect_operands(context, argc, 0, 0);
 	if ((q.pin == PIN_MODES) != (q.workers == 0))
-		usage_error(context, "--pin and --workers go together");
+		usage_error(context, "--pin needs --workers N, and --workers needs --pin");
 	return q;
 }
 

@@ -40,15 +40,16 @@ static void add_option(struct command_request *request, enum command_field field
 static void check_variable(const struct context *context, const char *option, const char *word)
 {
 	if (!command_variable(word))
-		usage_error(context, "%s: \"%.*s\" is no name for a variable: letters, digits and "
-		    "_, no digit first, and not PLM_...", option, (int)strcspn(word, "="), word);
+		usage_error(context, "%s: \"%.*s\" cannot be the name of a variable: use letters, "
+		    "digits and _, no digit first, and no name that begins with PLM_", option,
+		    (int)strcspn(word, "="), word);
 }
 
 static void take_in(const struct context *context, struct command_request *request)
 {
 	const char *equal = strchr(optarg, '=');
 	if (!equal || equal[1] != '@')
-		usage_error(context, "--in is NAME=@REF: %s", optarg);
+		usage_error(context, "--in wants NAME=@REF, not \"%s\"", optarg);
 	check_variable(context, "--in", optarg);
 	add_option(request, COMMAND_IN, optarg, (size_t)(equal - optarg),
 	    reference_word(equal + 1));
@@ -58,8 +59,8 @@ static void take_out(const struct context *context, struct command_request *requ
 {
 	check_variable(context, "--out", optarg);
 	if (!command_out_file(optarg))
-		usage_error(context, "--out is NAME or NAME=FILE, and FILE a name without \"/\": "
-		    "%s", optarg);
+		usage_error(context, "--out wants NAME or NAME=FILE, FILE without \"/\", not "
+		    "\"%s\"", optarg);
 	add_option(request, COMMAND_OUT, optarg, strlen(optarg), PLM_NONE);
 }
 
@@ -93,14 +94,15 @@ static void check_name(const struct context *context, const struct command_reque
 	const struct command_object *o = &request->object[i], *other;
 	for (size_t k = 0; k < request->variables; k++)
 		if (same_variable(o->name, request->variable[k]))
-			usage_error(context, "%s is given by --env, too", o->name);
+			usage_error(context, "the variable %s is set twice, by --env and by --in "
+			    "or --out", o->name);
 	for (other = request->object; other < o; other++) {
 		if (same_variable(o->name, other->name))
-			usage_error(context, "%.*s is given twice, by --in or --out",
+			usage_error(context, "the variable %.*s is set twice, by --in or --out",
 			    (int)strcspn(o->name, "="), o->name);
 		if (o->field == COMMAND_OUT && other->field == COMMAND_OUT &&
 		    strcmp(command_out_file(o->name), command_out_file(other->name)) == 0)
-			usage_error(context, "two outputs are called %s",
+			usage_error(context, "two --out write the same file: %s",
 			    command_out_file(o->name));
 	}
 }
@@ -118,8 +120,8 @@ void command_objects_check(const struct context *context, const struct command_r
 		usage_error(context, "%u --out are too many: at most %d are possible",
 		    request->outputs, RESULTS_MAX - COMMAND_RESULTS);
 	if (request->outputs && request->task.terms.replicas > 1)
-		usage_error(context, "--out and --replicas do not go together: of several "
-		    "replicas the output on stdout is kept alone");
+		usage_error(context, "--out and --replicas cannot be combined: of replicas only "
+		    "stdout is kept");
 }
 
 size_t command_objects_fields(const struct command_request *request, char *fields, size_t length,

@@ -18,7 +18,7 @@ static void add_variable(const struct context *context, struct command_request *
     const char *word)
 {
 	if (word[0] == '=' || !strchr(word, '='))
-		usage_error(context, "--env is NAME=VALUE: %s", word);
+		usage_error(context, "--env wants NAME=VALUE, not \"%s\"", word);
 	const char **more =
 	    realloc(request->variable, (request->variables + 1) * sizeof *request->variable);
 	if (!more)
@@ -42,7 +42,7 @@ void command_option(const struct context *context, int option, struct command_re
 		break;
 	case OPTION_LABEL:
 		if (!optarg[0] || strlen(optarg) > COMMAND_LABEL_MAX)
-			usage_error(context, "--label has 1 to %d bytes: \"%s\"",
+			usage_error(context, "--label wants 1 to %d bytes, not \"%s\"",
 			    COMMAND_LABEL_MAX, optarg);
 		request->label = optarg;
 		break;
@@ -149,7 +149,7 @@ int command_request_share(struct context *context, struct command_request *reque
 			continue;
 		int r = plm_put(context->rt, arg->data, arg->len, &ref);
 		if (r < 0)
-			return failed(r, "what the commands have in common");
+			return failed(r, "storing the environment");
 		*arg = PLM_FUTURE(ref);
 	}
 	return EXIT_FINE;
@@ -165,14 +165,14 @@ int command_request_pack(struct context *context, const struct command_request *
 	plm_ref ref;
 	int r = plm_create(context->rt, fields + more + 1 + environment, &data, &ref);
 	if (r < 0)
-		return failed(r, "what the commands have in common");
+		return failed(r, "storing the environment");
 	char *to = mempcpy(data, request->fields, fields);
 	to = mempcpy(to, shell_field, more);
 	*to++ = 0;
 	memcpy(to, request->environment, environment);
 	r = plm_seal(context->rt, ref);
 	*ret = PLM_FUTURE(ref);
-	return r < 0 ? failed(r, "what the commands have in common") : EXIT_FINE;
+	return r < 0 ? failed(r, "storing the environment") : EXIT_FINE;
 }
 
 void command_request_free(struct context *context, struct command_request *request)

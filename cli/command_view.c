@@ -69,7 +69,8 @@ int command_look(struct context *context, plm_ref ref, struct command_view *ret)
 		return failed(error, text);
 	r = ref_speaker(context->rt, r, &word);
 	if (!command_is(t, r, word)) {
-		fprintf(stderr, "plmctl: %s is no command: it does not come from `plmctl submit`\n",
+		fprintf(stderr, "plmctl: %s is not a command: only tasks of submit, map and load "
+		    "are\n",
 		    text);
 		return EXIT_DATA;
 	}

@@ -60,7 +60,7 @@ int load_shell(struct load_item *item, const char *line)
 {
 	size_t length = strlen(line);
 	if (length == 0)
-		return why(-EINVAL, "there is no command");
+		return why(-EINVAL, "the line has no command");
 	static const char *const shell[] = { COMMAND_SHELL_WORDS };
 	for (size_t i = 0; i < sizeof shell / sizeof shell[0]; i++)
 		load_add_word(item, shell[i]);
@@ -93,7 +93,7 @@ static int judge_futures(const struct load_item *item)
 		for (size_t k = 0; k < i && n > 0; k++)
 			if (strncmp(item->future[k].name, name, n) == 0 &&
 			    strcspn(item->future[k].name, "=") == n)
-				return why(-EINVAL, "the variable %.*s is asked for twice",
+				return why(-EINVAL, "the variable %.*s is set twice",
 				    (int)n, name);
 	}
 	return 0;
@@ -103,11 +103,11 @@ static int judge_futures(const struct load_item *item)
 static int judge_text(const struct load_line *line)
 {
 	if (line->too_long)
-		return why(-EINVAL, "a line of more than %d MiB", LINE_BYTES_MAX >> 20);
+		return why(-EINVAL, "the line has more than %d MiB", LINE_BYTES_MAX >> 20);
 	for (size_t i = 0; i < line->length; i++) {
 		unsigned char c = (unsigned char)line->text[i];
 		if ((c < ' ' && c != '\t') || c == 0x7f)
-			return why(-EINVAL, "byte %zu is 0x%02x: this is no line of text", i + 1,
+			return why(-EINVAL, "byte %zu is 0x%02x, which is no text", i + 1,
 			    c);
 	}
 	return 0;
@@ -134,8 +134,8 @@ static int cut_fields(char *text, char *ret[ORIGIN_FIELDS])
 		ret[i] = text;
 		char *colon = i < ORIGIN_FIELDS - 1 ? strchr(text, ':') : NULL;
 		if (!colon && i < ORIGIN_FIELDS - 1)
-			return why(-EINVAL, "%d of the four colons of "
-			    "TYPE:PRIORITY:MIN_DRAM_GB:MIN_CPU:PARAMS are there", i);
+			return why(-EINVAL, "the line has %d of the four colons of "
+			    "TYPE:PRIORITY:MIN_DRAM_GB:MIN_CPU:PARAMS", i);
 		if (colon)
 			*colon = 0;
 		text = colon ? colon + 1 : text;
@@ -184,7 +184,7 @@ static int cut_words(struct load_item *item, char *text)
 				*to++ = *text;
 		}
 		if (quote)
-			return why(-EINVAL, "a %c is not closed", quote);
+			return why(-EINVAL, "a closing %c is missing", quote);
 		bool last = *text == 0;
 		*to = 0;
 		text += !last;
@@ -197,7 +197,7 @@ static int take_function(struct load_item *item, char *params)
 	if (r < 0)
 		return r;
 	if (item->words == 0)
-		return why(-EINVAL, "there is no function: func:...:MODULE.NAME ARG...");
+		return why(-EINVAL, "no function is named: write func:...:MODULE.NAME ARG...");
 	item->function = item->word[0];
 	memmove(item->word, item->word + 1, --item->words * sizeof *item->word);
 	return 0;
@@ -208,7 +208,7 @@ static int take_python(struct load_item *item, const char *params)
 {
 	static const char interpreter[] = "exec python3 ";
 	if (params[strspn(params, " \t")] == 0)
-		return why(-EINVAL, "there is nothing for python3 to run");
+		return why(-EINVAL, "no script is named for python3 to run");
 	size_t bytes = strlen(params) + sizeof interpreter;
 	item->memory = grow(item->memory, bytes, &item->memory_room, 1);
 	snprintf(item->memory, bytes, "%s%s", interpreter, params);
@@ -282,6 +282,6 @@ int load_read(enum load_format format, const struct command_request *common,
 		r = judge_futures(item);
 	if (r == 0 && item->function && item->own_fields)
 		r = why(-EINVAL, "directory, environment, stdin, label and the like are for "
-		    "commands, and this calls a function");
+		    "commands; this line calls a function");
 	return r < 0 ? r : 1;
 }

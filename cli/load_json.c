@@ -165,7 +165,7 @@ static int take_in(struct load_item *item, const char *name, json_t *value)
 		if (!of)
 			return wrong(name, "an object of \"@REF\" and {\"result\": \"NAME\"}");
 		if (!command_variable(variable) || strchr(variable, '='))
-			return why(-EINVAL, "\"%.40s\" of \"in\" is no name for a variable",
+			return why(-EINVAL, "\"%.40s\" of \"in\" cannot be the name of a variable",
 			    variable);
 		load_add_future(item, (struct load_future){ COMMAND_IN, variable, of });
 	}
@@ -358,19 +358,19 @@ static int take_all(struct load_item *item, json_t *object)
 	json_object_foreach(object, name, value) {
 		const struct key *key = find_key(name);
 		if (!key)
-			return why(-EINVAL, "there is no key \"%.40s\"", name);
+			return why(-EINVAL, "unknown key \"%.40s\"", name);
 		runs += key->runs;
 		int r = key->take(item, name, value);
 		if (r < 0)
 			return r;
 	}
 	if (runs != 1)
-		return why(-EINVAL, "one of \"argv\", \"shell\" and \"func\" says what is to run, "
-		    "and %s here", runs ? "there are more" : "there is none");
+		return why(-EINVAL, "a task has one of \"argv\", \"shell\" and \"func\", and this "
+		    "one has %s", runs ? "more" : "none");
 	if (json_object_get(object, "out") && item->request.task.terms.replicas > 1)
-		return why(-EINVAL, "\"out\" and \"replicas\" do not go together");
+		return why(-EINVAL, "\"out\" and \"replicas\" cannot be combined");
 	if (json_object_get(object, "args") && !item->function)
-		return why(-EINVAL, "\"args\" are those of \"func\"");
+		return why(-EINVAL, "\"args\" needs \"func\": the words of a command are \"argv\"");
 	return 0;
 }
 
@@ -383,7 +383,7 @@ int load_json(const struct load_line *line, struct load_item *item)
 	item->json = line->too_long ? NULL
 	    : json_loadb(line->text, line->length, JSON_REJECT_DUPLICATES, &error);
 	if (line->too_long)
-		return why(-EINVAL, "a line of more than %d MiB", LINE_BYTES_MAX >> 20);
+		return why(-EINVAL, "the line has more than %d MiB", LINE_BYTES_MAX >> 20);
 	if (!item->json)
 		return why(-EINVAL, "column %d: %s", error.column, error.text);
 	if (!json_is_object(item->json))

@@ -168,7 +168,7 @@ static void take_options(struct dump *dump, int argc, char **argv)
 		else if (option == 'v')
 			print_and_exit("plmdump " PLM_VERSION "\n");
 		else
-			usage_error("no such option, or its value is missing", argv[optind - 1]);
+			usage_error("unknown option, or its value is missing", argv[optind - 1]);
 	}
 }
 
@@ -186,7 +186,7 @@ static const struct subject *find_subject(int argc, char **argv)
 	for (size_t i = 0; i < COUNT_OF(subjects); i++)
 		if (strcmp(subjects[i].name, words) == 0)
 			return &subjects[i];
-	usage_error("no such subject", words);
+	usage_error("unknown subject", words);
 }
 
 static int refused(const struct dump *dump, int error)

@@ -108,16 +108,17 @@ static int start(struct private_runtime *p, unsigned workers)
 {
 	int ready[2];
 	if (pipe2(ready, O_CLOEXEC) < 0)
-		return why(-errno, "a pipe for a runtime of its own: %s", strerror(errno));
+		return why(-errno, "could not start a private runtime: no pipe: %s",
+		    strerror(errno));
 	p->us = getpid();
 	p->pid = fork();
 	if (p->pid == 0)
 		become_plm(p, workers, ready[1]);
 	close(ready[1]);
-	int r = p->pid < 0 ? why(-errno, "a process for a runtime of its own: %s",
+	int r = p->pid < 0 ? why(-errno, "could not start a private runtime: no process: %s",
 	    strerror(errno)) : 0;
 	if (r == 0 && !wait_until_ready(ready[0]))
-		r = why(-ECONNREFUSED, "the runtime of its own did not boot; its words are above");
+		r = why(-ECONNREFUSED, "could not start a private runtime (see the error above)");
 	close(ready[0]);
 	return r;
 }
@@ -147,14 +148,14 @@ int private_runtime_boot(struct private_runtime *ret, unsigned workers)
 	char path[PATH_BYTES];
 	*ret = (struct private_runtime){ .words = -1 };
 	if (!beside_us(path) && !in_path(path))
-		return why(-ENOENT, "no runtime is up, and there is no plm to boot one of its own "
-		    "beside plmctl or in PATH");
+		return why(-ENOENT, "no runtime is up, and no plm was found to start a private "
+		    "one: neither beside plmctl nor in PATH");
 	snprintf(ret->name, sizeof ret->name, "map-%d-%llx", (int)getpid(),
 	    (unsigned long long)(clock_of(CLOCK_REALTIME) / NS_PER_MS));
 	ret->path = strdup(path);
 	ret->words = memfd_create("words of plm", MFD_CLOEXEC);
 	int r = !ret->path || ret->words < 0 ?
-	    why(-ENOMEM, "no memory for a runtime of its own") : start(ret, workers);
+	    why(-ENOMEM, "could not start a private runtime: no memory") : start(ret, workers);
 	if (r < 0) {
 		private_runtime_say(ret);
 		private_runtime_end(ret);

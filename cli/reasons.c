@@ -3,8 +3,10 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/check.h"
+#include "cli/command_text.h"
 #include "cli/look.h"
 #include "cli/output.h"
 #include "tables/args.h"
@@ -16,6 +18,7 @@ enum {
 	MESSAGE_BYTES = 512,
 	TIME_BYTES = 32,
 	OTHERS_BYTES = 48,
+	WORDS_BYTES = 60,     /* of a command, to tell it from others */
 };
 
 /* ---- words ---- */
@@ -51,16 +54,22 @@ static void function_of(const struct tables *t, const struct record *r, char ret
 
 const char *name_task(const struct tables *t, uint64_t ref, char ret[NAME_BYTES])
 {
-	char text[VIEW_TEXT_BYTES], function[VIEW_TEXT_BYTES];
+	char text[VIEW_TEXT_BYTES], function[VIEW_TEXT_BYTES], words[WORDS_BYTES];
 	uint64_t word = 0;
-	const struct record *r = record_lookup(t, ref, &word);
+	struct record *r = record_lookup(t, ref, &word);
 	bool task = r && !(word_flags(word) & FLAG_OBJECT) && word_state(word) != RECORD_PART &&
 	    word_state(word) != RECORD_RESERVED;
 	view_ref(t, ref, text);
-	if (task)
-		function_of(t, r, function);
-	snprintf(ret, NAME_BYTES, task ? "%s (%s)" : "%s", text,
-	    task ? function : "");
+	if (!task) {
+		snprintf(ret, NAME_BYTES, "%s", text);
+		return ret;
+	}
+	words[0] = 0;
+	if (command_is(t, r, word))
+		command_words(t, r, words, sizeof words);
+	function_of(t, r, function);
+	snprintf(ret, NAME_BYTES, words[0] ? "%s (`%s%s`)" : "%s (%s%s)", text,
+	    words[0] ? words : function, strlen(words) + 1 == sizeof words ? "..." : "");
 	return ret;
 }
 
@@ -137,7 +146,8 @@ static void check_failed_task(struct look *l)
 	snprintf(why, sizeof why, failure.signal ? "signal %" PRId32 : "code %" PRId32,
 	    failure.signal ? failure.signal : failure.code);
 	bool spent = word_dead(l->word) && record_tries(l->r, l->word) > 1;
-	const char *dead = spent ? "; it had all its attempts: plmctl retry" : "";
+	const char *dead = spent ? "; it had all its attempts; `plmctl retry` gives it new "
+	    "ones" : "";
 	if (failure.root == l->ref) {
 		say(l, "failed", "%s: %s (%s)%s", times, message, why, dead);
 		return;
@@ -245,7 +255,7 @@ static void check_blocked(struct look *l)
 /* ---- waiting ---- */
 
 struct missing { /* arguments that keep a task waiting */
-	uint32_t number, of; /* the first one, from 1; how many arguments there are */
+	uint32_t number;     /* the first one, from 1 */
 	uint64_t ref;        /* its future; who speaks for it if that is a part */
 	enum record_state state; /* FREE: there is no such future */
 	uint32_t others;
@@ -280,7 +290,7 @@ static bool find_missing(const struct tables *t, struct record *r, struct missin
 {
 	struct args_reader reader;
 	struct arg arg;
-	*ret = (struct missing){ .of = r->nargs };
+	*ret = (struct missing){ 0 };
 	if (!args_open(t, r, &reader))
 		return false;
 	for (uint32_t i = 1; args_next(&reader, &arg); i++) {
@@ -291,15 +301,14 @@ static bool find_missing(const struct tables *t, struct record *r, struct missin
 		ret->others += ret->number != 0;
 		/* One that will never be there decides alone. */
 		if (ret->number == 0 || (is_lost(state) && !is_lost(ret->state)))
-			*ret = (struct missing){ i, ret->of, ref, state, ret->others };
+			*ret = (struct missing){ i, ref, state, ret->others };
 	}
 	return true;
 }
 
 static const char *others_text(uint32_t others, char ret[OTHERS_BYTES])
 {
-	snprintf(ret, OTHERS_BYTES, others == 1 ? "; %" PRIu32 " other is not settled"
-	    : "; %" PRIu32 " others are not settled", others);
+	snprintf(ret, OTHERS_BYTES, ", and for %" PRIu32 " more", others);
 	return others ? ret : "";
 }
 
@@ -319,7 +328,7 @@ static void check_replicas(struct look *l)
 	}
 	if (!open)
 		return;
-	say(l, "replicas", "no replica of it is done: of %u, %" PRIu32 " run, %" PRIu32 " wait "
+	say(l, "replicas", "none of its %u replicas is done: %" PRIu32 " run, %" PRIu32 " wait "
 	    "for a worker of their own, %" PRIu32 " failed", l->r->nargs, in[RECORD_RUNNING],
 	    in[RECORD_READY] + in[RECORD_WAITING], in[RECORD_FAILED]);
 	blame(l, first);
@@ -336,20 +345,19 @@ static void check_arguments(struct look *l)
 		return;
 	}
 	if (m.number == 0) {
-		say(l, "counting", "all its arguments are there: the scheduler is about to make it "
-		    "ready");
+		say(l, "counting", "everything it waited for is there: the scheduler is about to "
+		    "queue it");
 		return;
 	}
 	name_task(l->t, m.ref, name);
 	if (m.state == RECORD_FREE)
-		say(l, "doomed", "argument %" PRIu32 " of %" PRIu32 ", %s, is no future any more: "
-		    "it is about to fail", m.number, m.of, name);
+		say(l, "doomed", "it needs %s, which was dropped: it is about to fail", name);
 	else if (state_settled(m.state))
-		say(l, "doomed", "argument %" PRIu32 " of %" PRIu32 ", %s, is %s: it is about to "
-		    "fail, too", m.number, m.of, name, record_state_name(m.state));
+		say(l, "doomed", "it needs %s, which %s: it is about to fail, too", name,
+		    m.state == RECORD_FAILED ? "failed" : "was cancelled");
 	else
-		say(l, "argument", "argument %" PRIu32 " of %" PRIu32 ", %s, is %s%s", m.number,
-		    m.of, name, record_state_name(m.state), others_text(m.others, others));
+		say(l, "argument", "it waits for %s, which is %s%s", name,
+		    record_state_name(m.state), others_text(m.others, others));
 	blame(l, m.ref);
 }
 
@@ -381,7 +389,7 @@ static void check_root(struct look *l)
 	uint32_t steps = walk_to_root(l->t, l->r, &ref);
 	if (!l->follow || !ref || !explain_one(l->t, ref, false, &root))
 		return;
-	say(l, "root", "the root is %s, %" PRIu32 " step%s up, which is %s: %s",
+	say(l, "root", "the first of that chain is %s, %" PRIu32 " step%s up, which is %s: %s",
 	    name_task(l->t, ref, name), steps, steps == 1 ? "" : "s",
 	    record_state_name(root.state), root.reason[0].text);
 	blame(l, ref);
@@ -397,7 +405,7 @@ static void check_part(struct look *l)
 static void check_nothing(struct look *l)
 {
 	if (l->ret->reasons == 0)
-		say(l, "placing", "nothing is missing: it is on its way to a worker");
+		say(l, "placing", "it lacks nothing: it is on its way to a worker");
 }
 
 #define OF(state) (1u << RECORD_##state)

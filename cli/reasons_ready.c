@@ -11,6 +11,7 @@
 enum {
 	LIST_BYTES = 400, /* of a few references */
 	WAY_BYTES = 40,
+	MORE_BYTES = 32,
 };
 
 /* "@a, @b and 3 more" */
@@ -35,14 +36,14 @@ void check_scheduler(struct look *l)
 {
 	uint64_t word = sh_load(&l->t->process[SLOT_SCHEDULER].state);
 	if (process_state(word) != PROCESS_LIVE)
-		say(l, "no-scheduler", "no scheduler runs just now; the manager is about to start "
-		    "the next one");
+		say(l, "no-scheduler", "no scheduler runs just now; the manager is starting the "
+		    "next one");
 }
 
 void check_paused(struct look *l)
 {
 	if (sh_peek(&l->t->control->admission) & ADMISSION_PAUSED)
-		say(l, "paused", "the queue is paused: plmctl resume");
+		say(l, "paused", "the queue is paused: `plmctl resume` ends that");
 }
 
 static void say_memory_short(struct look *l)
@@ -56,7 +57,7 @@ static void say_memory_short(struct look *l)
 	size_print(sh_load(&c->memory_ours), ours, WAY_BYTES);
 	bool known = sh_load(&c->memory_ours) != 0;
 	say(l, "memory", "no task starts while less than %s of memory is free (--accept-free): "
-	    "of %s, %s is%s%s", sizes[2], sizes[1], sizes[0],
+	    "%s of %s is free now%s%s", sizes[2], sizes[0], sizes[1],
 	    known ? "; tasks that run use " : "", known ? ours : "");
 }
 
@@ -72,7 +73,8 @@ static void say_demand(struct look *l)
 	size_print(left, there, WAY_BYTES);
 	size_print(c->memory_rules.accept_free, margin, WAY_BYTES);
 	say(l, "memory-demand", "it was ended when memory ran out and had used about %s: it waits "
-	    "until that and %s more (--accept-free) are free; %s is", wanted, margin, there);
+	    "until that and %s more (--accept-free) are free; %s is free now", wanted, margin,
+	    there);
 }
 
 void check_memory(struct look *l)
@@ -107,10 +109,10 @@ void check_workers(struct look *l)
 	if (l->occupancy.seats > 0)
 		return;
 	if (workers_told_to_leave(l->t))
-		say(l, "no-worker", "no worker lives; they were told to leave: plmctl workers "
-		    "--set N, plmctl resume WORKER");
+		say(l, "no-worker", "all workers were told to leave: `plmctl workers --set N` "
+		    "or `plmctl resume WORKER` brings some back");
 	else
-		say(l, "no-worker", "no worker lives just now; the manager is about to start some");
+		say(l, "no-worker", "no worker runs just now; the manager is starting one");
 }
 
 /* How many hints stand before it in front of this slot; negative: it does not. */
@@ -136,11 +138,14 @@ void check_rings(struct look *l)
 		int before = place_in_front(l, seat->process);
 		if (before < 0 || seat->booked == l->ref)
 			continue;
-		say(l, "queued", "it stands in front of worker %" PRIu32 ", slot %" PRIu32
-		    ", pid %" PRId32 ", behind %d other%s%s%s", seat->worker, seat->process,
-		    seat->pid, before, before == 1 ? "" : "s",
-		    seat->running ? "; that runs " : "",
-		    seat->running ? name_task(l->t, seat->running, name) : "");
+		char more[MORE_BYTES] = "";
+		if (before > 0)
+			snprintf(more, sizeof more, seat->running ? " and %d more" : ", after %d "
+			    "more", before);
+		say(l, "queued", "%s worker %" PRIu32 " (pid %" PRId32 ")%s%s%s",
+		    before ? "it stands in the queue of" : "it is next on", seat->worker, seat->pid,
+		    seat->running ? ", after " : "",
+		    seat->running ? name_task(l->t, seat->running, name) : "", more);
 		if (seat->running)
 			blame(l, seat->running);
 		return;
@@ -192,8 +197,8 @@ void check_heap(struct look *l)
 		return;
 	char text[VIEW_TEXT_BYTES];
 	view_ref(l->t, record_ref(first.id, first.tag), text);
-	say(l, "behind", "%" PRIu32 " task%s of higher priority or earlier turn stand%s "
-	    "before it, first %s", before, before == 1 ? "" : "s", before == 1 ? "s" : "", text);
+	say(l, "behind", "%" PRIu32 " task%s of higher priority or submitted earlier go%s "
+	    "first; the next is %s", before, before == 1 ? "" : "s", before == 1 ? "es" : "", text);
 	blame(l, record_ref(first.id, first.tag));
 }
 
@@ -345,8 +350,8 @@ void check_rank(struct look *l)
 {
 	const struct terms *terms = l->terms;
 	if (terms->rank > 0 && !occupancy_share(&l->occupancy, l->ref))
-		say(l, "apart", "it is replica %" PRIu32 " of %" PRIu32 ", and only some of the "
-		    "workers are for it, lest two of them meet on one", terms->rank,
+		say(l, "apart", "it is replica %" PRIu32 " of %" PRIu32 ": each replica runs on "
+		    "workers of its own, and those of this one are busy", terms->rank,
 		    terms->replicas);
 }
 
@@ -363,7 +368,7 @@ void check_needs(struct look *l)
 		if (ways > 1)
 			snprintf(way, sizeof way, "way %" PRIu32 " of %" PRIu32 ": ", i + 1, ways);
 		if (fit == FIT_NOBODY)
-			say(l, "no-worker", "%sno worker that lives now can ever give it", way);
+			say(l, "no-worker", "%sno worker that runs now offers as much", way);
 		else if (fit != FIT_NOW)
 			say_shortage(l, way, &shortage);
 	}

@@ -171,7 +171,7 @@ int retry_tasks(struct context *context, const struct selection *selection,
 	if (all.fate && all.stack)
 		retry_all(&all, selection, filter);
 	else
-		all.worst = failed(-ENOMEM, "the selection");
+		all.worst = failed(-ENOMEM, "choosing tasks");
 	free(all.fate);
 	free(all.stack);
 	if (all.done)

@@ -51,9 +51,9 @@ static uint32_t states_of(const struct context *context, const char *words)
 static void add_text(const struct context *context, const char *option, struct filter_texts *texts)
 {
 	if (!optarg[0])
-		usage_error(context, "%s: an empty text is in all of them", option);
+		usage_error(context, "%s wants a text: an empty one would find every task", option);
 	if (texts->n == FILTER_TEXTS_MAX)
-		usage_error(context, "%s: at most %d of them", option, FILTER_TEXTS_MAX);
+		usage_error(context, "%s may be given %d times at most", option, FILTER_TEXTS_MAX);
 	texts->text[texts->n++] = optarg;
 }
 
@@ -80,8 +80,8 @@ static void take_rows(const struct context *context, struct task_filter *filter)
 	else if (good && *at == '-' && *++at)
 		good = take_number(&at, &filter->to) && filter->to >= filter->from;
 	if (!good || *at)
-		usage_error(context, "--rows is a number from 1 on, or two, such as 1-100: %s",
-		    optarg);
+		usage_error(context, "--rows wants rows counted from 1, such as 7, 1-100 or 101-, "
+		    "not %s", optarg);
 }
 
 bool filter_option(const struct context *context, int option, struct task_filter *filter)
@@ -107,7 +107,7 @@ void filter_only(const struct context *context, struct task_filter *filter, cons
 	uint32_t allowed = states_of(context, states);
 	uint32_t dead = allowed & BIT(RECORD_FAILED) ? BIT(STATE_DEAD) : 0;
 	if (filter->states && !(filter->states & (allowed | dead)))
-		usage_error(context, "%s is about tasks that are %s, and about no others",
+		usage_error(context, "%s works on tasks that are %s, and on no others",
 		    context->command->name, states);
 	filter->states = filter->states ? filter->states & (allowed | dead) : allowed;
 }
@@ -193,7 +193,7 @@ static int select_by_filter(struct context *context, const struct task_filter *f
 		if (!filter_task(t, i, filter, false, &row) || !filter_row(filter, ++rows))
 			continue;
 		if (!add_ref(ret, &room, ref_public(context->rt, row.view.ref)))
-			return failed(-ENOMEM, "the selection");
+			return failed(-ENOMEM, "choosing tasks");
 	}
 	return EXIT_FINE;
 }
@@ -203,10 +203,11 @@ int select_tasks(struct context *context, int argc, char **argv, const struct ta
 {
 	*ret = (struct selection){ .named = optind < argc };
 	if (ret->named && filter->given)
-		usage_error(context, "%s: either references or a filter", context->command->name);
-	if (!ret->named && !filter->given)
-		usage_error(context, "%s: which tasks? Neither a reference nor a filter is given",
+		usage_error(context, "%s takes references or a filter, not both",
 		    context->command->name);
+	if (!ret->named && !filter->given)
+		usage_error(context, "%s: which tasks? Give references, or a filter such as "
+		    "--failed", context->command->name);
 	if (ret->named)
 		ret->ref = reference_words(argc, argv, &ret->n);
 	int code = runtime(context);

@@ -38,15 +38,16 @@ enum {
 	    { "rows", required_argument, NULL, OPTION_ROWS }
 
 #define TASK_FILTER_HELP                                                                           \
-	"  --state STATE,...  waiting, ready, running, done, failed, cancelled; dead: those of\n"  \
-	"                     the failed whose attempts were several; todo: waiting and ready;\n"  \
-	"                     in_progress: running; finished: done\n"                              \
+	"  --state STATE,...  waiting, ready, running, done, failed, cancelled; dead: failed\n"    \
+	"                     after all retries; todo: waiting and ready; in_progress: running;\n" \
+	"                     finished: done\n"                                                    \
 	"  --todo, --in-progress, --finished, --failed\n"                                          \
 	"                     the same as --state todo and so on\n"                                \
-	"  --include TEXT     whose command (of other tasks: whose function) has this in it\n"     \
-	"  --exclude TEXT     whose command has not; both may be repeated, and all count\n"        \
-	"  --label TEXT       submitted with --label TEXT; of several, one of them\n"              \
-	"  --rows FROM-TO     of these, the first (1) and so on, in the order of `tasks`:\n"       \
+	"  --include TEXT     only tasks with TEXT in their command (or function name)\n"          \
+	"  --exclude TEXT     only tasks without TEXT there; both may be repeated, and each\n"     \
+	"                     of them must hold\n"                                                 \
+	"  --label TEXT       only tasks submitted with --label TEXT; if repeated, any of them\n"  \
+	"  --rows FROM-TO     of all that is found only these rows of `tasks`, counted from 1:\n"  \
 	"                     1-100, 7, 101-\n"
 
 enum { FILTER_TEXTS_MAX = 16 };

@@ -187,8 +187,8 @@ static int dial(const char *name)
 	if (r == 0)
 		r = door_address(name, &address);
 	if (r == -ENOENT)
-		return why(
-		    -ENOENT, "no runtime \"%s\" is up; start one: plm --name %s", name, name);
+		return why(-ENOENT, "no runtime \"%s\" is up; start one: plm --name %s --daemon",
+		    name, name);
 	if (r < 0)
 		return r;
 	int fd = standard_avoid(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
@@ -201,8 +201,8 @@ static int dial(const char *name)
 	r = -errno;
 	close(fd);
 	if (r == -ENOENT || r == -ECONNREFUSED)
-		return why(
-		    -ENOENT, "no runtime \"%s\" is up; start one: plm --name %s", name, name);
+		return why(-ENOENT, "no runtime \"%s\" is up; start one: plm --name %s --daemon",
+		    name, name);
 	return why(r, "connecting to %s: %s", address.sun_path, strerror(-r));
 }
 

@@ -135,7 +135,7 @@ const char *plm_strerror(int error)
 		{ ENOSPC, "the store or the table of futures is full" },
 		{ E2BIG, "too large or too many" },
 		{ ENOENT, "no such runtime or function" },
-		{ ESTALE, "no such future any more" },
+		{ ESTALE, "unknown reference: it was dropped, or never existed" },
 		{ EXDEV, "the future belongs to another runtime" },
 		{ ECHILD, "the handle belongs to the parent process: connect again after fork" },
 		{ EHOSTDOWN, "the runtime is gone" },

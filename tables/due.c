@@ -4,6 +4,8 @@
 
 #include "tables/terms.h"
 
+enum { LIMIT_BYTES = 16 };
+
 const struct terms *due_terms(const struct tables *t, const struct record *r)
 {
 	return r->terms ? terms_at(t->terms, r->terms) : NULL;
@@ -96,11 +98,24 @@ uint64_t due_backoff(const struct tables *t, const struct record *r, uint64_t wo
 static const char *what_it_did(const struct tables *t, const struct record *r, uint64_t word)
 {
 	if (word_state(word) == RECORD_WAITING)
-		return "it waits for its arguments";
+		return "what it waits for has not come";
 	if (word_attempt(word) > 0)
 		return due_is_resting(t, r, word) ? "it pauses before a retry"
-						  : "it is ready for a retry";
-	return "it is ready, no worker has taken it";
+						  : "it waits for a worker to try again";
+	return "no worker has been free for it";
+}
+
+/* "100ms", "5s", "2m": as it was asked for. */
+static void print_limit(uint32_t ms, char ret[LIMIT_BYTES])
+{
+	static const struct {
+		uint32_t ms;
+		const char *name;
+	} units[] = { { 3600000, "h" }, { 60000, "m" }, { 1000, "s" }, { 1, "ms" } };
+	size_t i = 0;
+	while (ms % units[i].ms != 0)
+		i++;
+	snprintf(ret, LIMIT_BYTES, "%u%s", ms / units[i].ms, units[i].name);
 }
 
 void due_describe(const struct tables *t, const struct record *r, uint64_t word, enum limit limit,
@@ -110,16 +125,17 @@ void due_describe(const struct tables *t, const struct record *r, uint64_t word,
 	struct terms none = { 0 };
 	const struct terms *terms = due_terms(t, r);
 	terms = terms ? terms : &none;
-	uint32_t now = due_ms(t, r), allowed = limit == LIMIT_QUEUE ? terms->queue_ms :
-	    limit == LIMIT_RUN ? terms->run_ms : terms->total_ms;
-	int n = snprintf(ret, size, "its %s limit of %u ms is over: ", names[limit], allowed);
-	if (n < 0 || (size_t)n >= size)
-		return;
-	if (word_state(word) == RECORD_RUNNING)
-		snprintf(ret + n, size - (size_t)n,
-		    "%u ms from submission to the start of attempt %u, then %u ms in it",
-		    r->start_ms - r->submit_ms, word_attempt(word), now - r->start_ms);
+	char allowed[LIMIT_BYTES];
+	print_limit(limit == LIMIT_QUEUE ? terms->queue_ms : limit == LIMIT_RUN ? terms->run_ms :
+	    terms->total_ms, allowed);
+	if (limit == LIMIT_RUN)
+		snprintf(ret, size, "killed: ran longer than --run-limit %s", allowed);
+	else if (word_state(word) == RECORD_RUNNING)
+		snprintf(ret, size, "killed: not done within --%s-limit %s of its submission; "
+		    "attempt %u had run for %u ms", names[limit], allowed, word_attempt(word),
+		    due_ms(t, r) - r->start_ms);
 	else
-		snprintf(ret + n, size - (size_t)n, "%u ms after submission and %u attempts %s",
-		    now - r->submit_ms, word_attempt(word), what_it_did(t, r, word));
+		snprintf(ret, size, "not %s within --%s-limit %s of its submission: %s",
+		    limit == LIMIT_QUEUE ? "started" : "done", names[limit], allowed,
+		    what_it_did(t, r, word));
 }

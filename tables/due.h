@@ -33,7 +33,7 @@ bool due_total_is_over(const struct tables *t, const struct record *r);
 uint64_t due_backoff(const struct tables *t, const struct record *r, uint64_t word);
 static inline bool due_is_resting(const struct tables *t, const struct record *r, uint64_t word);
 
-/* Which limit, how long, and where the time went. */
+/* Which limit, as the option that set it, and what kept the task. */
 void due_describe(const struct tables *t, const struct record *r, uint64_t word, enum limit limit,
     char *ret, size_t size);
 

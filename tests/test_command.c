@@ -85,7 +85,8 @@ START_TEST(what_cannot_be_started_has_the_code_of_a_shell_and_a_word)
 	check_output(order("/"), 126, "", "is a directory");
 	check_output(order(rubbish), 126, "", "nor a script");
 	check_output(order("--dir", "/nowhere", "true"), 125, "", "no such directory to run in");
-	check_output(order("--stdin", "/nowhere", "true"), 125, "", "no stdin to be had");
+	check_output(order("--stdin", "/nowhere", "true"), 125, "", "cannot open the --stdin file "
+	    "/nowhere: No such file");
 	check_output(order("echo", "goes on"), 0, "goes on\n", NULL);
 }
 END_TEST
@@ -332,8 +333,8 @@ START_TEST(logs_show_what_was_written_so_far_and_then_all)
 	check_output(ctl(&host, "logs", "--follow", ref), 0, "begun\ndone\n", NULL);
 	check_output(ctl(&host, "logs", "--stderr", ref), 0, "begun2\ndone2\n", NULL);
 	char *object = ctl_expect(&host, 0, "put", "Makefile");
-	check_output(ctl(&host, "logs", object), 65, "", "is no command");
-	check_output(ctl(&host, "info", object), 65, "", "is no command");
+	check_output(ctl(&host, "logs", object), 65, "", "is not a command");
+	check_output(ctl(&host, "info", object), 65, "", "is not a command");
 	free(object);
 	free(ref);
 }

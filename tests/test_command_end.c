@@ -140,7 +140,8 @@ END_TEST
 START_TEST(a_process_that_holds_the_output_open_does_not_hold_the_task)
 {
 	uint64_t begun_ns = clock_ns();
-	check_output(order("--shell", "echo out; sleep 1000 &"), 0, "out\n", "1 processes");
+	check_output(order("--shell", "echo out; sleep 1000 &"), 0, "out\n", "ended 1 process the "
+	    "command left behind");
 	ck_assert_uint_lt(clock_ns() - begun_ns, 10 * NS_PER_S);
 }
 END_TEST
@@ -214,7 +215,7 @@ END_TEST
 START_TEST(a_limit_of_time_ends_a_command_and_is_124)
 {
 	check_output(order("--run-limit", "100ms", "--shell", tree_line("", "sleep 1000")),
-	    124, "", "its run limit of 100 ms is over");
+	    124, "", "killed: ran longer than --run-limit 100ms");
 	check_output(order("--run-limit", "100ms", "--shell", "echo so far; sleep 1000"), 124,
 	    "so far\n", NULL);
 	check_output(order("--timeout", "0.1", "sleep", "1000"), 124, "", "--timeout ran out");

@@ -156,17 +156,19 @@ END_TEST
 
 START_TEST(a_waiting_task_names_its_first_argument_and_the_root)
 {
-	char first[96], root[96];
+	char first[128], root[128];
 	boot("--workers", "3");
 	char *a = detach("probe.sleep", LONG), *b = detach("probe.sleep", LONG);
 	char *middle = detach("probe.sum", "1", a, b, "2", a), *leaf = detach("probe.sum", middle);
 	until_running(a);
-	snprintf(first, sizeof first, "is waiting: argument 2 of 5, %s (probe.sleep), is running; "
-	    "2 others are not settled", a);
+	snprintf(first, sizeof first, "is waiting: it waits for %s (probe.sleep), which is "
+	    "running, "
+	    "and for 2 more\n", a);
 	until_says(middle, first);
-	snprintf(first, sizeof first, "is waiting: argument 1 of 1, %s (probe.sum), is waiting\n",
+	snprintf(first, sizeof first, "is waiting: it waits for %s (probe.sum), which is waiting\n",
 	    middle);
-	snprintf(root, sizeof root, "the root is %s (probe.sleep), 2 steps up, which is running",
+	snprintf(root, sizeof root, "the first of that chain is %s (probe.sleep), 2 steps up, "
+	    "which is running",
 	    a);
 	until_says(leaf, first, root);
 	end();
@@ -181,7 +183,7 @@ START_TEST(an_argument_that_failed_dooms_before_the_scheduler_knows)
 	until_running(a);
 	kill(member_pid("scheduler"), SIGSTOP);
 	free(ctl_expect(&machine, 0, "cancel", b));
-	until_says(task, "argument 2 of 2, ", b, "is cancelled: it is about to fail, too");
+	until_says(task, "it needs ", b, "which was cancelled: it is about to fail, too");
 	end();
 }
 END_TEST
@@ -228,7 +230,7 @@ START_TEST(a_task_in_front_of_a_worker_names_that)
 	kill(member_pid("worker"), SIGSTOP); /* it was given, and is not taken */
 	char *task = detach("probe.noop");
 	until_code(task, "queued");
-	until_says(task, "it stands in front of worker 0, slot 63, pid ", "behind 0 others\n");
+	until_says(task, "is ready: it is next on worker 0 (pid ");
 	end();
 }
 END_TEST
@@ -237,7 +239,7 @@ END_TEST
 static int tasks_before(const char *ref)
 {
 	char *text = ctl_expect(&machine, 0, "explain", ref);
-	char *line = strstr(text, " of higher priority or earlier turn stand");
+	char *line = strstr(text, " of higher priority or submitted earlier go");
 	while (line && line > text && *line != ':')
 		line--;
 	int n = line ? atoi(line + 1) : 0;
@@ -255,12 +257,12 @@ START_TEST(when_all_slots_are_busy_it_counts_the_tasks_before_it)
 		detach("probe.noop");
 	char *b = detach("probe.noop"), *c = detach("probe.noop");
 	until_says(c, "is ready: no slot is free: of 1, 1 are busy and 0 kept for",
-	    " stand before it");
+	    " go first; the next is ");
 	int before = tasks_before(b);
 	ck_assert_int_ge(before, FILLERS - 2);
 	ck_assert_int_eq(tasks_before(c), before + 1);
 	char *d = detach("--priority", "1", "probe.noop");
-	until_says(c, " of higher priority or earlier turn stand before it, first ", d);
+	until_says(c, " of higher priority or submitted earlier go first; the next is ", d);
 	ck_assert_int_eq(tasks_before(c), before + 2);
 	char *json = keep(ctl_expect(&machine, 0, "explain", "--json", c));
 	ck_assert_msg(strstr(json, a) != NULL, "%s", json);
@@ -312,7 +314,8 @@ START_TEST(a_task_without_attempts_left_names_the_way_back)
 	boot("--workers", "1");
 	char *task = detach("--retries", "1", "probe.fail", "twice");
 	until_code(task, "failed");
-	until_says(task, "twice (code 1); it had all its attempts: plmctl retry");
+	until_says(task, "twice (code 1); it had all its attempts; `plmctl retry` gives it new "
+	    "ones");
 	end();
 }
 END_TEST
@@ -334,7 +337,7 @@ START_TEST(without_a_worker_that_is_to_be_it_names_the_way_back)
 	free(ctl_expect(&machine, 0, "workers", "--set", "0"));
 	char *task = detach("probe.noop");
 	until_code(task, "no-worker");
-	until_says(task, "they were told to leave: plmctl workers --set N");
+	until_says(task, "told to leave: `plmctl workers --set N`");
 	end();
 }
 END_TEST

@@ -199,9 +199,9 @@ START_TEST(replicas_are_counted_and_one_says_that_it_waits_for_a_worker_of_its_o
 	char *hog = detach("--needs", "cpus=1", "probe.sleep", LONG);
 	until_running(hog);
 	char *taker = detach("--replicas", "2", "probe.sleep", LONG);
-	until_says(taker, "no replica of it is done: of 2, 1 run, 1 wait");
+	until_says(taker, "none of its 2 replicas is done: 1 run, 1 wait");
 	char *ready = keep(ctl_expect(&machine, 0, "tasks", "--quiet", "--state", "ready"));
-	until_says(ready, "cpus=1", "of 2, and only some of the workers are for it");
+	until_says(ready, "cpus=1", "of 2: each replica runs on workers of its own");
 	end();
 }
 END_TEST

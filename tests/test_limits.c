@@ -114,7 +114,8 @@ START_TEST(a_task_that_is_not_started_in_its_queue_limit_fails)
 	boot("1");
 	char *busy = detach("stubborn.obey", notes);
 	until_noted(1);
-	fails_with("its queue limit of 100 ms is over", "--queue-limit", "100ms", "probe.noop");
+	fails_with("not started within --queue-limit 100ms of its submission: no worker has been",
+	    "--queue-limit", "100ms", "probe.noop");
 	free(ctl_expect(&machine, 0, "cancel", busy));
 	/* In time, it is not touched however long it then runs. */
 	free(ctl_expect(&machine, 0, "call", "--queue-limit", "10s", "probe.sleep", "1000"));
@@ -126,11 +127,11 @@ END_TEST
 START_TEST(a_task_that_runs_longer_than_its_run_limit_fails)
 {
 	boot("1");
-	fails_with("its run limit of 100 ms is over", "--run-limit", "100ms", "stubborn.obey",
-	    notes);
+	fails_with("killed: ran longer than --run-limit 100ms", "--run-limit", "100ms",
+	    "stubborn.obey", notes);
 	ck_assert_int_eq(status_field("restarts"), 0); /* it stopped when asked to */
-	fails_with("its run limit of 50 ms is over", "--run-limit", "50ms", "--grace", "100ms",
-	    "stubborn.ignore", notes);
+	fails_with("killed: ran longer than --run-limit 50ms", "--run-limit", "50ms", "--grace",
+	    "100ms", "stubborn.ignore", notes);
 	ck_assert_int_eq(status_field("restarts"), 1);
 	stop();
 }
@@ -140,8 +141,8 @@ START_TEST(each_attempt_has_the_run_limit_anew_and_spends_a_retry)
 {
 	struct attempt all[ATTEMPTS_MAX];
 	boot("1");
-	fails_with("run limit", "--run-limit", "50ms", "--retries", "2", "--crash-retries", "9",
-	    "stubborn.obey", notes);
+	fails_with("--run-limit 50ms", "--run-limit", "50ms", "--retries", "2", "--crash-retries",
+	    "9", "stubborn.obey", notes);
 	ck_assert_int_eq(read_notes(all), 6); /* three times "begins" and "obeys" */
 	stop();
 }
@@ -150,15 +151,16 @@ END_TEST
 START_TEST(the_total_limit_holds_over_waits_retries_and_pauses)
 {
 	boot("1");
-	fails_with("its total limit of 300 ms is over", "--total-limit", "300ms", "--retries",
+	fails_with("not done within --total-limit 300ms of its submission", "--total-limit",
+	    "300ms", "--retries",
 	    "200", "--backoff", "50ms", "--backoff-max", "50ms", "stubborn.flaw", notes);
 	char *busy = detach("stubborn.obey", notes);
 	until_noted(2);
-	fails_with("it waits for its arguments", "--total-limit", "100ms", "probe.echo", busy);
-	fails_with("it is ready, no worker has taken it", "--total-limit", "100ms", "probe.noop");
+	fails_with("what it waits for has not come", "--total-limit", "100ms", "probe.echo", busy);
+	fails_with("no worker has been free for it", "--total-limit", "100ms", "probe.noop");
 	free(ctl_expect(&machine, 0, "cancel", busy));
-	fails_with("its total limit of 100 ms is over", "--total-limit", "100ms", "--retries", "3",
-	    "stubborn.obey", notes);
+	fails_with("killed: not done within --total-limit 100ms of its submission; attempt 1",
+	    "--total-limit", "100ms", "--retries", "3", "stubborn.obey", notes);
 	free(busy);
 	stop();
 }
@@ -394,7 +396,7 @@ START_TEST(who_waits_for_a_cancelled_task_does_not_wait_for_its_end)
 	ck_assert_int_eq(plm_get(client, ref, &view, 0), -PLM_ECANCELLED);
 	ck_assert_int_eq(plm_wait(client, &ref, 1, 1, 0, NULL), 0);
 	/* Its slot is not free before it is gone. */
-	fails_with("queue limit", "--queue-limit", "200ms", "probe.noop");
+	fails_with("--queue-limit 200ms", "--queue-limit", "200ms", "probe.noop");
 	ck_assert_int_eq(plm_cancel(client, ref, PLM_GRACE(0)), 0);
 	free(ctl_expect(&machine, 0, "call", "probe.noop"));
 	ck_assert_int_eq(status_field("restarts"), 1);

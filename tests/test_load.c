@@ -62,7 +62,8 @@ START_TEST(a_format_may_be_chosen_for_all_lines)
 	expect_value(r.ref[0], "braces\n");
 	free(r.text);
 	check_output(load("{ echo braces; }\n",), 65, "", "stdin:1: column");
-	check_output(load("echo\n", "--format", "origin",), 65, "", ":1: 0 of the four colons");
+	check_output(load("echo\n", "--format", "origin",), 65, "", ":1: the line has 0 of the "
+	    "four colons");
 	check_output(load("echo\n", "--format", "json",), 65, "", ":1: column 4");
 	check_output(load("echo\n", "--format", "xml",), 64, "", "xml");
 }
@@ -121,11 +122,11 @@ static const struct { const char *line, *why; } bad_lines[] = {
 	{ "shell:40000:1:1:true", "the priority is a whole number" },
 	{ "shell:1:-1:1:true", "the memory is a whole number" },
 	{ "shell:1:1:1.5:true", "the cpus are a whole number" },
-	{ "shell:1:1:1:  ", "there is no command" },
+	{ "shell:1:1:1:  ", "has no command" },
 	{ "demo:1:1:1:true", "shell, python or func: \"demo\"" },
-	{ "func:1:1:1: ", "there is no function" },
+	{ "func:1:1:1: ", "no function is named" },
 	{ "func:1:0:1:no.such 1", "no function \"no.such\"" },
-	{ "func:1:0:1:probe.echo 'open", "' is not closed" },
+	{ "func:1:0:1:probe.echo 'open", "a closing ' is missing" },
 	{ "func:1:0:1:probe.echo @none", "not a reference" },
 	{ "func:1:0:1:probe.echo @1.1.1", "another runtime" },
 	{ "echo \001", "byte 6 is 0x01" },
@@ -134,13 +135,13 @@ static const struct { const char *line, *why; } bad_lines[] = {
 	{ "{\"shell\": \"a\", \"shell\": \"b\"}", "duplicate" },
 	{ "{\"shell\": \"a\\u0000b\"}", "column" },
 	{ "{\"shell\": \"\377\"}", "byte 0xff" },
-	{ "{}", "says what is to run, and there is none" },
-	{ "{\"shell\": \"a\", \"argv\": [\"b\"]}", "and there are more" },
+	{ "{}", "and this one has none" },
+	{ "{\"shell\": \"a\", \"argv\": [\"b\"]}", "and this one has more" },
 	{ "{\"shell\": \"\"}", "not empty" },
 	{ "{\"argv\": []}", "\"argv\"" },
 	{ "{\"argv\": [1]}", "\"argv\"" },
-	{ "{\"shell\": \"a\", \"args\": []}", "those of \"func\"" },
-	{ "{\"shell\": \"a\", \"prioriti\": 1}", "no key \"prioriti\"" },
+	{ "{\"shell\": \"a\", \"args\": []}", "needs \"func\"" },
+	{ "{\"shell\": \"a\", \"prioriti\": 1}", "unknown key \"prioriti\"" },
 	{ "{\"shell\": \"a\", \"priority\": \"1\"}", "\"priority\" is a whole number" },
 	{ "{\"shell\": \"a\", \"retries\": 255}", "\"retries\" is a whole number" },
 	{ "{\"shell\": \"a\", \"retries\": 200, \"crash_retries\": 200}", "together" },
@@ -157,10 +158,11 @@ static const struct { const char *line, *why; } bad_lines[] = {
 	{ "{\"shell\": \"a\", \"name\": \"@1\"}", "not to begin with @" },
 	{ "{\"shell\": \"a\", \"after\": 1}", "\"after\"" },
 	{ "{\"shell\": \"a\", \"after\": \"@1.1.1\"}", "another runtime" },
-	{ "{\"shell\": \"a\", \"in\": {\"PLM_X\": \"@1.1.1\"}}", "no name for a variable" },
+	{ "{\"shell\": \"a\", \"in\": {\"PLM_X\": \"@1.1.1\"}}", "cannot be the name of a "
+	    "variable" },
 	{ "{\"shell\": \"a\", \"in\": {\"X\": \"file\"}}", "\"in\"" },
 	{ "{\"shell\": \"a\", \"out\": [\"X=a/b\"]}", "\"out\"" },
-	{ "{\"shell\": \"a\", \"out\": [\"X\", \"X=y\"]}", "asked for twice" },
+	{ "{\"shell\": \"a\", \"out\": [\"X\", \"X=y\"]}", "set twice" },
 	{ "{\"func\": \"probe.echo\", \"dir\": \"/\"}", "are for commands" },
 	{ "{\"func\": \"probe.echo\", \"args\": [1]}", "\"args\"" },
 	{ "[\"echo\"]", NULL }, /* no object, so it is a line for the shell */
@@ -217,7 +219,7 @@ START_TEST(binary_rubbish_is_refused)
 	uint64_t state = RANDOM_SEED;
 	for (size_t i = 0; i < sizeof data; i++)
 		data[i] = (char)random_next(&state);
-	check_output(load_bytes(data, sizeof data, "-"), 65, "", "this is no line of text");
+	check_output(load_bytes(data, sizeof data, "-"), 65, "", "which is no text");
 	check_output(load_bytes("echo a\0b\n", 9, "-"), 65, "", ":1: byte 7 is 0x00");
 	check_output(load_bytes("{\"shell\": \"a\"}\0\n", 16, "-"), 65, "", ":1: column");
 	check_output(load_bytes("\0\0\n", 3, "-"), 65, "", ":1: byte 1 is 0x00");
@@ -252,7 +254,7 @@ START_TEST(a_line_without_an_end_is_refused_and_the_next_one_is_found)
 	memcpy(text + TOO_LONG, "\necho found\n", 13);
 	scratch_write(&host, "endless", text, TOO_LONG + 12, path, sizeof path);
 	free(text);
-	check_output(ctl(&host, "load", path), 65, "", ":1: a line of more than 16 MiB");
+	check_output(ctl(&host, "load", path), 65, "", ":1: the line has more than 16 MiB");
 	struct refs r = refs_of(ctl(&host, "load", "--skip-bad", "--quiet", path));
 	ck_assert_uint_eq(r.n, 1);
 	expect_value(r.ref[0], "found\n");

@@ -219,8 +219,8 @@ START_TEST(jobs_may_be_counted_from_the_cpus)
 	check_together("--jobs 150%", (cpus * 3 + 1) / 2);
 	check_together("-j-100000", 1);
 	check_together("-P40", 40);
-	check_shell(64, "", "--jobs is not a number: +x", "plmctl map -j+x true ::: 1");
-	check_shell(64, "", "--jobs is not a number: -", "plmctl map -j- true ::: 1");
+	check_shell(64, "", "--jobs wants a number, not \"+x\"", "plmctl map -j+x true ::: 1");
+	check_shell(64, "", "--jobs wants a number, not \"-\"", "plmctl map -j- true ::: 1");
 	check_shell(0, NULL, "runs 1000 jobs at once, not 1001",
 	    "plmctl map --dry-run -j1 echo ::: 1 && plmctl map -j1001 true ::: $(seq 1002)");
 }
@@ -282,7 +282,7 @@ START_TEST(it_halts_when_so_many_jobs_failed_succeeded_or_ended)
 	    "plmctl map -j1 --halt now,success=1 'echo {}; exit {}' ::: 1 0 2");
 	check_shell(50, "1\n0\n2\n", "",
 	    "plmctl map -j1 --halt soon,done=75% 'echo {}; exit {}' ::: 1 0 2 3");
-	check_shell(64, "", "--halt is", "plmctl map --halt later,fail=1 true ::: 1");
+	check_shell(64, "", "--halt wants never, or", "plmctl map --halt later,fail=1 true ::: 1");
 }
 END_TEST
 
@@ -336,7 +336,8 @@ END_TEST
 
 START_TEST(a_job_that_runs_too_long_is_ended)
 {
-	check_shell(1, "", "run limit", "plmctl map --run-limit 100ms --joblog log sleep ::: 60");
+	check_shell(1, "", "killed: ran longer than --run-limit 100ms", "plmctl map --run-limit "
+	    "100ms --joblog log sleep ::: 60");
 	check_shell(0, "-1\t15\n", "", "tail -n 1 log | cut -f 7,8");
 	check_shell(124, "", "--timeout ran out", "plmctl map --timeout 0.2 sleep ::: 60");
 }

@@ -111,18 +111,18 @@ START_TEST(what_makes_no_sense_is_refused_and_nothing_is_done)
 		{ 64, "odd", { "tasks", "--state", "odd" } },
 		{ 64, "--state is", { "tasks", "--state", "done,,ready" } },
 		{ 64, "--state is", { "tasks", "--state", "" } },
-		{ 64, "empty text", { "tasks", "--include", "" } },
-		{ 64, "lacks its value", { "tasks", "--include" } },
+		{ 64, "wants a text", { "tasks", "--include", "" } },
+		{ 64, "option --include needs a value", { "tasks", "--include" } },
 		{ 64, "0-3", { "tasks", "--rows", "0-3" } },
 		{ 64, "3-1", { "tasks", "--rows", "3-1" } },
 		{ 64, "x", { "tasks", "--rows", "x" } },
 		{ 64, "-3", { "tasks", "--rows", "-3" } },
 		{ 64, "1-2-3", { "tasks", "--rows", "1-2-3" } },
 		{ 64, "99999999999999999999", { "tasks", "--rows", "99999999999999999999" } },
-		{ 64, "no column odd", { "tasks", "--columns", "ref,odd" } },
-		{ 64, "no column", { "tasks", "--columns", "" } },
+		{ 64, "unknown column odd", { "tasks", "--columns", "ref,odd" } },
+		{ 64, "unknown column", { "tasks", "--columns", "" } },
 		{ 64, "twice", { "tasks", "--columns", "ref,age,ref" } },
-		{ 64, "no column -age", { "tasks", "--sort", "--age" } },
+		{ 64, "unknown column -age", { "tasks", "--sort", "--age" } },
 		{ 64, "too many", { "tasks", "extra" } },
 		{ 64, "--watch", { "tasks", "--watch=soon" } },
 		{ 64, "--watch", { "status", "--watch", "0" } },
@@ -132,11 +132,11 @@ START_TEST(what_makes_no_sense_is_refused_and_nothing_is_done)
 		{ 64, "which tasks", { "retry" } },
 		{ 64, "which tasks", { "requeue", "--grace", "1s" } },
 		{ 64, "which tasks", { "wait", "--no-fail" } },
-		{ 64, "about tasks that are", { "cancel", "--finished" } },
-		{ 64, "about tasks that are", { "requeue", "--todo" } },
-		{ 64, "about tasks that are", { "retry", "--state", "done,ready" } },
-		{ 64, "about tasks that are", { "move", "--to", "todo", "--finished" } },
-		{ 64, "--to todo", { "move", "--failed" } },
+		{ 64, "works on tasks that are", { "cancel", "--finished" } },
+		{ 64, "works on tasks that are", { "requeue", "--todo" } },
+		{ 64, "works on tasks that are", { "retry", "--state", "done,ready" } },
+		{ 64, "works on tasks that are", { "move", "--to", "todo", "--finished" } },
+		{ 64, "--to accepts only `todo`", { "move", "--failed" } },
 		{ 64, "finished", { "move", "--failed", "--to", "finished" } },
 		{ 64, "which tasks", { "move", "--to", "todo" } },
 		{ 65, "not a reference", { "forget", "1" } },
@@ -146,8 +146,8 @@ START_TEST(what_makes_no_sense_is_refused_and_nothing_is_done)
 	};
 	for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++)
 		refuse(odd[i].code, odd[i].why, odd[i].words);
-	refuse(64, "either", REFS("cancel", "--todo", ref));
-	refuse(64, "either", REFS("wait", "--all-kept", ref));
+	refuse(64, "not both", REFS("cancel", "--todo", ref));
+	refuse(64, "not both", REFS("wait", "--all-kept", ref));
 	check_found(QUIET("tasks", "--state", "waiting,ready,running"), REFS(ref));
 	free(ref);
 }

@@ -270,8 +270,8 @@ static int open_input(struct command *c, int *ret)
 	if (!c->input || *ret >= 0)
 		return 0; /* the worker's own is empty */
 	*ret = open(c->input, O_RDONLY | O_CLOEXEC);
-	return *ret >= 0 ? 0 : plm_fail(c->call, COMMAND_OURS, "no stdin to be had: %s: %s",
-	    c->input, strerror(errno));
+	return *ret >= 0 ? 0 : plm_fail(c->call, COMMAND_OURS, "cannot open the --stdin file %s: "
+	    "%s", c->input, strerror(errno));
 }
 
 static int run_start(const struct command *c, struct run *run, int in)
