@@ -28,7 +28,9 @@ int admission_open(struct manager *m)
 	unlink(address.sun_path); /* a dead runtime's: we hold the lock of the name */
 	if (bind(m->door, (struct sockaddr *)&address, sizeof address) < 0 ||
 	    listen(m->door, BACKLOG) < 0)
-		return why(-errno, "listening on %s: %s", address.sun_path, strerror(errno));
+		/* A path that is taken may be free at the next try; the name is ours. */
+		return why(errno == EADDRINUSE ? -EBUSY : -errno, "listening on %s: %s",
+		    address.sun_path, strerror(errno));
 	return manager_watch(m, m->door, WATCH_DOOR, 0);
 }
 

@@ -173,8 +173,6 @@ int manager_boot(struct manager *m, const struct options *options, int ready)
 		r = m->adopts ? adopt_processes(m) : spawn_all(m);
 	if (r == 0)
 		r = admission_open(m);
-	if (r == -EADDRINUSE)
-		r = -EBUSY; /* a path is taken, which the next try may find free; not the name */
 	if (r == 0)
 		r = loader_begin(m);
 	if (r < 0)

@@ -25,7 +25,7 @@ passed=0 failed=0
 # What tests left that failed, and whose process is no more: segments are named after it.
 for segment in /dev/shm/plm-"$(id -u)"-test-*; do
 	pid=${segment#*-test-} pid=${pid%%-*}
-	[ -e "$segment" ] && [ ! -d "/proc/$pid" ] && rm -f "$segment"
+	[ -e "$segment" ] && [ ! -d "/proc/$pid" ] && rm -rf "$segment"
 done
 
 count() { # LOG EXIT_CODE: sets good and bad
