@@ -140,6 +140,7 @@ struct tables { /* filled in place; never copied: its locks point into it */
 	struct process *process;
 	struct record *record;
 	shared64 *more_holds; /* [record][words - 1], for process slots from 64 on */
+	shared64 *grace;      /* [record] (grace.h) */
 	shared64 *news, *recorded; /* a bit each record (journal.h) */
 	struct registry registry;
 	struct terms_shm *terms; /* under the registry's lock */
