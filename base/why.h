@@ -15,7 +15,11 @@ int why(int code, const char *format, ...) __attribute__((format(printf, 2, 3), 
 /* The last sentence of this thread, "" if none. */
 const char *why_text(void);
 
-/* Forgets it: at the start of a public call, so that an old sentence never explains a new error. */
+/* Forgets it. */
 void why_clear(void);
+
+/* How many sentences this thread has left so far: whoever asks before and after a call knows
+ * whether the call left one. */
+unsigned why_count(void);
 
 #endif

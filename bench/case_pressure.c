@@ -86,8 +86,8 @@ static int one_shortage(struct shortage *s, struct samples *ret)
 		samples_add(ret, (double)(clock_ns() - begun));
 	else
 		r = bench_failed("the death of a task, for want of memory", -ETIMEDOUT);
-	plm_cancel(s->runtime->client, fresh, 0);
-	plm_cancel(s->runtime->client, old, PLM_GRACE(100));
+	plm_cancel(s->runtime->client, fresh, PLM_GRACE_OF_TASK);
+	plm_cancel(s->runtime->client, old, 100);
 	dead.fd = old_fd;
 	poll(&dead, 1, DEATH_MAX_MS);
 	plm_drop_many(s->runtime->client, (plm_ref[]){ old, fresh }, 2);

@@ -86,7 +86,7 @@ static int queue_withdraw(struct queue *queue, size_t n)
 	plm *client = queue->runtime->client;
 	queue->length -= n;
 	for (size_t i = 0; i < n; i++) {
-		int r = plm_cancel(client, queue->refs[queue->length + i], 0);
+		int r = plm_cancel(client, queue->refs[queue->length + i], PLM_GRACE_OF_TASK);
 		if (r < 0)
 			return bench_failed("cancelling a task", r);
 	}

@@ -42,7 +42,8 @@ static int print_all(struct context *context, const plm_ref *refs, unsigned n, b
 		}
 		int code = print_result(context, refs[i], deadline);
 		if (code == EXIT_TIMED_OUT)
-			plm_cancel(context->rt, refs[i], 0); /* nobody will ask for it any more */
+			/* nobody will ask for it any more */
+			plm_cancel(context->rt, refs[i], PLM_GRACE_OF_TASK);
 		if (code != EXIT_FINE)
 			return code; /* results share one fate: the others have nothing to add */
 	}

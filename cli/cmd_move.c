@@ -15,7 +15,7 @@ static const struct option options[] = {
 static int requeue(struct context *context, plm_ref ref, void *argument)
 {
 	(void)argument;
-	return plm_requeue(context->rt, ref, 0);
+	return plm_requeue(context->rt, ref, PLM_GRACE_OF_TASK);
 }
 
 static bool has_failed(struct context *context, plm_ref ref)

@@ -128,7 +128,7 @@ static int await(struct context *context, const struct command_request *request,
 	plm_ref_print(ref, text);
 	if (r != -ETIMEDOUT)
 		return failed(r, text);
-	plm_cancel(context->rt, ref, 0); /* nobody will ask for it any more */
+	plm_cancel(context->rt, ref, PLM_GRACE_OF_TASK); /* nobody will ask for it any more */
 	fprintf(stderr, "plmctl: task %s: --timeout ran out; it is cancelled\n", text);
 	return EXIT_TIMED_OUT;
 }

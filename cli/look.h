@@ -18,11 +18,12 @@ struct look {
 	const struct terms *terms; /* NULL: it asks for nothing */
 	struct occupancy occupancy; /* of a READY one */
 	struct explanation *ret;
+	struct reason *last; /* said; NULL: nothing yet, or there was no room for it */
 };
 
 __attribute__((format(printf, 3, 4))) void say(struct look *l, const char *code,
     const char *format, ...);
-/* The last reason is about this future, too. */
+/* The last reason is about this future, too; 0: about none. */
 void blame(struct look *l, uint64_t ref);
 /* "@1.2.9a0b (probe.sleep)"; of what is no task the reference alone. */
 const char *name_task(const struct tables *t, uint64_t ref, char ret[NAME_BYTES]);

@@ -276,7 +276,7 @@ void flight_forget_refused(struct flight *f)
 void flight_cancel(struct flight *f)
 {
 	for (size_t i = 0; i < f->jobs; i++) {
-		plm_cancel(f->context->rt, f->ref[i], 0);
+		plm_cancel(f->context->rt, f->ref[i], PLM_GRACE_OF_TASK);
 		flight_drop(f, f->job[i]);
 	}
 	f->jobs = 0;

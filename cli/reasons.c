@@ -10,7 +10,7 @@
 #include "cli/look.h"
 #include "cli/output.h"
 #include "tables/args.h"
-#include "tables/due.h"
+#include "tables/grace.h"
 
 enum {
 	LOOKS_MAX = 8,        /* at a word that keeps moving */
@@ -26,9 +26,10 @@ enum {
 void say(struct look *l, const char *code, const char *format, ...)
 {
 	struct explanation *e = l->ret;
+	l->last = NULL; /* what is blamed for a reason that finds no room belongs to no other */
 	if (e->reasons == REASONS_MAX)
 		return;
-	struct reason *reason = &e->reason[e->reasons++];
+	struct reason *reason = l->last = &e->reason[e->reasons++];
 	*reason = (struct reason){ .code = code };
 	va_list args;
 	va_start(args, format);
@@ -38,8 +39,8 @@ void say(struct look *l, const char *code, const char *format, ...)
 
 void blame(struct look *l, uint64_t ref)
 {
-	struct reason *reason = &l->ret->reason[l->ret->reasons - 1];
-	if (reason->refs < REASON_REFS_MAX)
+	struct reason *reason = l->last;
+	if (ref && reason && reason->refs < REASON_REFS_MAX)
 		reason->ref[reason->refs++] = ref;
 }
 
@@ -190,7 +191,6 @@ static void check_running(struct look *l)
 
 static void check_stopping(struct look *l)
 {
-	const struct terms *terms = due_terms(l->t, l->r);
 	uint32_t flags = word_flags(l->word);
 	if (flags & FLAGS_STOPPING)
 		say(l, "stopping", "%sit was asked to stop; if it does not within %" PRIu32
@@ -198,7 +198,7 @@ static void check_stopping(struct look *l)
 		    flags & FLAG_CANCEL ? "" : flags & FLAG_MEMORY ? "memory ran out: " :
 		    flags & FLAG_LATE ? "a limit of its time is over: " :
 		    "it goes back into the queue: ",
-		    terms && terms->grace_ms ? terms->grace_ms : (uint32_t)CANCEL_GRACE_MS);
+		    grace_of(l->t, record_index(l->t, l->r), l->word));
 }
 
 /* What a thread of this process sleeps for; 0: nothing, or any of several. */

@@ -10,23 +10,23 @@ static const struct option options[] = {
 
 struct asked {
 	const struct task_ending *ending;
-	int flags;
+	int grace_ms;
 };
 
 static int end_one(struct context *context, plm_ref ref, void *argument)
 {
 	const struct asked *asked = argument;
-	return asked->ending->end(context->rt, ref, asked->flags);
+	return asked->ending->end(context->rt, ref, asked->grace_ms);
 }
 
 int end_tasks(struct context *context, int argc, char **argv, const struct task_ending *ending)
 {
 	struct task_filter filter = { .states = 0 };
-	struct asked asked = { .ending = ending };
+	struct asked asked = { .ending = ending, .grace_ms = PLM_GRACE_OF_TASK };
 	int option;
 	while ((option = next_option(context, argc, argv, "", options)) != -1) {
 		if (option == OWN_GRACE)
-			asked.flags = PLM_GRACE(duration_word(context, "--grace", optarg));
+			asked.grace_ms = duration_word(context, "--grace", optarg);
 		else if (option == OWN_ALL)
 			filter.given = true;
 		else

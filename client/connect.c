@@ -269,9 +269,8 @@ static int enter(struct plm *rt, const char *name)
 	return r;
 }
 
-int plm_connect(plm **ret, const char *name)
+static int connect_to(plm **ret, const char *name)
 {
-	why_clear();
 	if (!name)
 		name = getenv("PLM_NAME");
 	struct plm *rt = calloc(1, sizeof *rt);
@@ -289,6 +288,14 @@ int plm_connect(plm **ret, const char *name)
 	nested_enter(rt);
 	*ret = rt;
 	return 0;
+}
+
+int plm_connect(plm **ret, const char *name)
+{
+	unsigned said = why_count();
+	if (!ret)
+		return why(-EINVAL, "plm_connect: no place for the handle");
+	return handle_end(said, connect_to(ret, name));
 }
 
 void plm_disconnect(plm **rtp)
@@ -331,7 +338,7 @@ static int dial_again(struct plm *rt)
 	return 0;
 }
 
-static int request(struct plm *rt, enum door_request_kind kind, const char *text)
+static int ask_manager(struct plm *rt, enum door_request_kind kind, const char *text)
 {
 	struct door_reply reply;
 	int r = handle_check(rt);
@@ -347,8 +354,16 @@ static int request(struct plm *rt, enum door_request_kind kind, const char *text
 	return r < 0 ? r : 0;
 }
 
+static int request(struct plm *rt, enum door_request_kind kind, const char *text)
+{
+	unsigned said = why_count();
+	return handle_end(said, ask_manager(rt, kind, text));
+}
+
 int plm_module_load(plm *rt, const char *path)
 {
+	if (!path)
+		return why(-EINVAL, "plm_module_load: no path is given");
 	char *full = realpath(path, NULL); /* the manager stands in another directory */
 	if (!full)
 		return why(-errno, "%s: %s", path, strerror(errno));
@@ -399,7 +414,10 @@ int plm_resume(plm *rt)
 	return request(rt, DOOR_ADMISSION, DOOR_RESUME);
 }
 
-void plm_patience(plm *rt, int timeout_ms)
+int plm_patience(plm *rt, int timeout_ms)
 {
-	atomic_store_explicit(&rt->patience_ms, timeout_ms, memory_order_relaxed);
+	int r = handle_check(rt);
+	if (r == 0)
+		atomic_store_explicit(&rt->patience_ms, timeout_ms, memory_order_relaxed);
+	return r;
 }

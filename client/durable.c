@@ -52,7 +52,7 @@ static int give_up(struct plm *rt, struct awaited *a, int trouble)
 	for (; a->next < a->n; pass(a)) {
 		if (!is_durable_kind(rt, &a->tasks[a->next]) || is_written(rt, a->refs[a->at]))
 			continue;
-		plm_cancel(rt, a->refs[a->at], 0);
+		plm_cancel(rt, a->refs[a->at], PLM_GRACE_OF_TASK);
 		plm_forget(rt, a->refs[a->at]);
 		n++;
 	}

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "base/why.h"
 #include "client/plm.h"
 #include "tables/tables.h"
 
@@ -86,6 +87,13 @@ struct tables *plm_tables(plm *rt);
 int handle_check(struct plm *rt);
 /* -EHOSTDOWN when the runtime has stopped, or nobody of it has lived for a while, else 0. */
 int handle_runtime_gone(struct plm *rt);
+
+/* Around what a public call does: `said` is why_count() at its beginning. Should it fail without a
+ * sentence of its own, the sentence of an older failure must not stand in for it. */
+static inline int handle_end(unsigned said, int r)
+{
+	return r < 0 && why_count() == said ? why(r, "%s", plm_strerror(r)) : r;
+}
 
 /* ---- refs.c ---- */
 

@@ -59,7 +59,7 @@ static void *object_place(struct plm *rt, struct record *record)
 	return granule ? store_writable(&rt->tables, granule) : record->value_inline;
 }
 
-int plm_create(plm *rt, size_t len, void **ret_data, plm_ref *ret)
+static int create(plm *rt, size_t len, void **ret_data, plm_ref *ret)
 {
 	struct record *record;
 	int r = object_reserve(rt, len, &record);
@@ -68,6 +68,14 @@ int plm_create(plm *rt, size_t len, void **ret_data, plm_ref *ret)
 	*ret_data = object_place(rt, record);
 	*ret = object_ref(rt, record);
 	return 0;
+}
+
+int plm_create(plm *rt, size_t len, void **ret_data, plm_ref *ret)
+{
+	unsigned said = why_count();
+	if (!ret_data || !ret)
+		return why(-EINVAL, "plm_create: no place for the object or its reference");
+	return handle_end(said, create(rt, len, ret_data, ret));
 }
 
 static int object_seal(struct plm *rt, struct record *record, uint64_t word)
@@ -86,7 +94,7 @@ static int object_seal(struct plm *rt, struct record *record, uint64_t word)
 	return handle_tell(rt, &hint, 1);
 }
 
-int plm_seal(plm *rt, plm_ref ref)
+static int seal(plm *rt, plm_ref ref)
 {
 	int r = handle_check(rt);
 	uint64_t word;
@@ -98,7 +106,13 @@ int plm_seal(plm *rt, plm_ref ref)
 	return object_seal(rt, record, word);
 }
 
-int plm_put(plm *rt, const void *data, size_t len, plm_ref *ret)
+int plm_seal(plm *rt, plm_ref ref)
+{
+	unsigned said = why_count();
+	return handle_end(said, seal(rt, ref));
+}
+
+static int put(plm *rt, const void *data, size_t len, plm_ref *ret)
 {
 	struct record *record;
 	int r = object_reserve(rt, len, &record);
@@ -111,6 +125,15 @@ int plm_put(plm *rt, const void *data, size_t len, plm_ref *ret)
 	if (r == 0)
 		*ret = ref;
 	return r;
+}
+
+int plm_put(plm *rt, const void *data, size_t len, plm_ref *ret)
+{
+	unsigned said = why_count();
+	if (!ret || (len && !data))
+		return why(-EINVAL, "plm_put: no %s", ret ? "bytes are given" :
+		    "place for the reference");
+	return handle_end(said, put(rt, data, len, ret));
 }
 
 /* ---- reading ---- */
@@ -152,7 +175,7 @@ static int view_take(
 	return 0;
 }
 
-int plm_get(plm *rt, plm_ref ref, plm_view *ret, int timeout_ms)
+static int get(plm *rt, plm_ref ref, plm_view *ret, int timeout_ms)
 {
 	int r = handle_check(rt);
 	if (r == 0)
@@ -176,8 +199,18 @@ int plm_get(plm *rt, plm_ref ref, plm_view *ret, int timeout_ms)
 	    record_state_name(word_state(sh_load(&speaker->state))), timeout_ms) : r;
 }
 
+int plm_get(plm *rt, plm_ref ref, plm_view *ret, int timeout_ms)
+{
+	unsigned said = why_count();
+	if (!ret)
+		return why(-EINVAL, "plm_get: no place for the value");
+	return handle_end(said, get(rt, ref, ret, timeout_ms));
+}
+
 void plm_release(plm *rt, plm_view *view)
 {
+	if (!view)
+		return;
 	if (view->ref.id)
 		plm_drop(rt, view->ref);
 	*view = (plm_view){ 0 };

@@ -5,6 +5,7 @@
 
 #include "base/why.h"
 #include "client/handle.h"
+#include "tables/grace.h"
 
 /* One try: 0 done, -EALREADY settled, -EAGAIN the word moved (*word is the new one). */
 static int cancel_once(struct plm *rt, struct record *r, uint64_t *word, enum hint_kind *ret_hint)
@@ -39,50 +40,65 @@ static int return_once(struct plm *rt, struct record *r, uint64_t *word, enum hi
 typedef int ask_f(struct plm *rt, struct record *r, uint64_t *word, enum hint_kind *ret_hint);
 
 /* Asks until the word stays as it was judged. The task, and what the scheduler is to be told. */
-static int ask(struct plm *rt, plm_ref ref, int flags, ask_f *once, uint32_t *ret_index,
+static int ask(struct plm *rt, plm_ref ref, int grace_ms, ask_f *once, uint32_t *ret_index,
     uint64_t *ret_hint)
 {
 	uint64_t word;
 	enum hint_kind kind = HINT_NONE;
 	int r = handle_check(rt);
-	if (r == 0 && flags < 0)
-		r = why(-EINVAL, "%d is no time of grace", flags);
+	if (r == 0 && grace_ms < PLM_GRACE_OF_TASK)
+		r = why(-EINVAL, "%d is no time of grace: milliseconds from 0 on, or "
+		    "PLM_GRACE_OF_TASK", grace_ms);
 	struct record *record = r < 0 ? NULL : ref_resolve(rt, ref, &word, &r);
 	if (!record)
 		return r;
 	struct record *task = ref_speaker(rt, record, &word);
 	uint32_t generation = word_generation(word);
-	do
-		r = word_generation(word) == generation ? once(rt, task, &word, &kind) : -ESTALE;
-	while (r == -EAGAIN);
 	*ret_index = record_index(&rt->tables, task);
+	do {
+		if (word_state(word) == RECORD_RUNNING)
+			grace_name(&rt->tables, *ret_index, word, grace_ms);
+		r = word_generation(word) == generation ? once(rt, task, &word, &kind) :
+		    why(-ESTALE, "no such future any more: it was dropped");
+	} while (r == -EAGAIN);
 	*ret_hint = hint_make(kind, record_ref(*ret_index, generation));
 	return r;
 }
 
-static int tell(struct plm *rt, uint64_t hint, int flags)
+static int tell(struct plm *rt, uint64_t hint)
 {
-	sh_store(&rt->me->grace, (uint32_t)flags);
 	return hint_kind(hint) == HINT_NONE ? 0 : handle_tell(rt, &hint, 1);
 }
 
-int plm_cancel(plm *rt, plm_ref ref, int flags)
+static int cancel(plm *rt, plm_ref ref, int grace_ms)
 {
 	uint32_t index;
 	uint64_t hint;
-	int r = ask(rt, ref, flags, cancel_once, &index, &hint);
+	int r = ask(rt, ref, grace_ms, cancel_once, &index, &hint);
 	if (r < 0)
 		return r;
 	wake_holders(&rt->tables, index); /* who waits for it need not wait for its worker */
-	return tell(rt, hint, flags);
+	return tell(rt, hint);
 }
 
-int plm_requeue(plm *rt, plm_ref ref, int flags)
+int plm_cancel(plm *rt, plm_ref ref, int grace_ms)
+{
+	unsigned said = why_count();
+	return handle_end(said, cancel(rt, ref, grace_ms));
+}
+
+static int requeue(plm *rt, plm_ref ref, int grace_ms)
 {
 	uint32_t index;
 	uint64_t hint;
-	int r = ask(rt, ref, flags, return_once, &index, &hint);
-	return r < 0 ? r : tell(rt, hint, flags);
+	int r = ask(rt, ref, grace_ms, return_once, &index, &hint);
+	return r < 0 ? r : tell(rt, hint);
+}
+
+int plm_requeue(plm *rt, plm_ref ref, int grace_ms)
+{
+	unsigned said = why_count();
+	return handle_end(said, requeue(rt, ref, grace_ms));
 }
 
 static void describe(struct plm *rt, const struct record *r, plm_failure *ret)
@@ -100,7 +116,7 @@ static void describe(struct plm *rt, const struct record *r, plm_failure *ret)
 		    message);
 }
 
-int plm_error(plm *rt, plm_ref ref, plm_failure *ret)
+static int read_failure(plm *rt, plm_ref ref, plm_failure *ret)
 {
 	int r = handle_check(rt);
 	uint64_t word;
@@ -124,6 +140,14 @@ int plm_error(plm *rt, plm_ref ref, plm_failure *ret)
 	if (registry_function(&rt->tables.registry, record->function, &function))
 		snprintf(ret->function, sizeof ret->function, "%s", function.name);
 	return 0;
+}
+
+int plm_error(plm *rt, plm_ref ref, plm_failure *ret)
+{
+	unsigned said = why_count();
+	if (!ret)
+		return why(-EINVAL, "plm_error: no place for the failure");
+	return handle_end(said, read_failure(rt, ref, ret));
 }
 
 const char *plm_strerror(int error)

@@ -93,7 +93,7 @@ typedef struct plm_task {
 	size_t nargs;
 	int priority;           /* -32768 to 32767, larger first; equal ones in order of submission,
 				 * clients that flood take turns */
-	unsigned results;       /* how many futures it yields; 0 means 1 */
+	unsigned results;       /* how many futures it yields, at most 1024; 0 means 1 */
 	/* Two budgets: run again after a failure of the function, and after its worker died, at
 	 * most so often. Not by the worker that has just failed it, while another is free. */
 	unsigned retries, crash_retries;
@@ -127,7 +127,7 @@ void plm_disconnect(plm **rt);                /* drops all this process holds */
 
 /* How long create, put and submit may wait when the store or the table is full. Default 0: -ENOSPC.
  * */
-void plm_patience(plm *rt, int timeout_ms);
+int plm_patience(plm *rt, int timeout_ms);
 
 /* ---- objects ---- */
 int plm_put(plm *rt, const void *data, size_t len, plm_ref *ret);
@@ -140,7 +140,9 @@ void plm_release(plm *rt, plm_view *view);
 /* ret receives `results` references (one, unless asked otherwise). */
 int plm_submit(plm *rt, const plm_task *task, plm_ref *ret);
 /* Many at once, far cheaper each. ret receives the references of all tasks in order. On an error
- * the tasks accepted so far stay accepted and the references of the others are PLM_NONE. */
+ * the tasks accepted so far stay accepted and the references of the others are PLM_NONE. But if one
+ * of them asks for more than 1024 results (-E2BIG), none is accepted, and only the first n
+ * references are written. */
 int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret);
 /* 0 when at least `want` of the n are settled (done, failed or cancelled), else -ETIMEDOUT.
  * ready may be NULL; else ready[i] becomes 1 for each settled one.
@@ -161,15 +163,16 @@ int plm_wait(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms
 /* A task that waits is cancelled at once. One that runs is asked to stop (plm_cancelled()); after
  * half of the grace a signal lets its blocking system calls return EINTR; after the grace its
  * worker is killed. Whoever waits for it need not wait for that: it counts as cancelled from now
- * on. flags: 0 (the grace of its terms) or PLM_GRACE(). 0, -EALREADY (settled before). */
-#define PLM_GRACE(milliseconds) ((milliseconds) + 1)
-int plm_cancel(plm *rt, plm_ref ref, int flags);
+ * on. grace_ms: milliseconds from 0 on, or PLM_GRACE_OF_TASK, the grace of its terms. 0, -EALREADY
+ * (settled before). */
+#define PLM_GRACE_OF_TASK (-1)
+int plm_cancel(plm *rt, plm_ref ref, int grace_ms);
 /* Back into the queue: a task that runs is ended like one that is cancelled, with all that a
  * command of it has started, what it has done is thrown away, and it runs again when its turn
- * comes. Neither `retries` nor `crash_retries` are spent. flags: as of plm_cancel(). 0, also for a
- * task that has not begun; -EALREADY (settled, or about to be), -EOVERFLOW (it was returned some
+ * comes. Neither `retries` nor `crash_retries` are spent. grace_ms: as of plm_cancel(). 0, also for
+ * a task that has not begun; -EALREADY (settled, or about to be), -EOVERFLOW (it was returned some
  * hundred times). */
-int plm_requeue(plm *rt, plm_ref ref, int flags);
+int plm_requeue(plm *rt, plm_ref ref, int grace_ms);
 /* Why it failed. 0, -EINVAL (it did not fail), -EAGAIN (not settled). */
 int plm_error(plm *rt, plm_ref ref, plm_failure *ret);
 

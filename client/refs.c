@@ -272,7 +272,7 @@ static void drop_ref(struct drops *drops, plm_ref ref)
 
 void plm_drop_many(plm *rt, const plm_ref *refs, size_t n)
 {
-	if (handle_check(rt) < 0)
+	if (!refs || handle_check(rt) < 0)
 		return;
 	struct drops drops;
 	drops_begin(&drops, rt);
@@ -289,8 +289,9 @@ void plm_drop(plm *rt, plm_ref ref)
 
 int plm_hold(plm *rt, plm_ref ref)
 {
+	unsigned said = why_count();
 	int r = handle_check(rt);
-	return r < 0 ? r : ref_hold(rt, ref);
+	return handle_end(said, r < 0 ? r : ref_hold(rt, ref));
 }
 
 static int tell_about(plm *rt, plm_ref ref, enum hint_kind kind)
@@ -308,12 +309,14 @@ static int tell_about(plm *rt, plm_ref ref, enum hint_kind kind)
 
 int plm_keep(plm *rt, plm_ref ref)
 {
-	return tell_about(rt, ref, HINT_KEPT);
+	unsigned said = why_count();
+	return handle_end(said, tell_about(rt, ref, HINT_KEPT));
 }
 
 int plm_forget(plm *rt, plm_ref ref)
 {
-	return tell_about(rt, ref, HINT_FORGOTTEN);
+	unsigned said = why_count();
+	return handle_end(said, tell_about(rt, ref, HINT_FORGOTTEN));
 }
 
 /* Asks for what is no future. Once for it to have read, once more for it to have acted. */
@@ -327,14 +330,22 @@ int handle_sync(struct plm *rt)
 	return r;
 }
 
-int plm_ref_print(plm_ref ref, char text[PLM_REF_TEXT_BYTES])
+static int print_ref(plm_ref ref, char text[PLM_REF_TEXT_BYTES])
 {
 	int n = snprintf(text, PLM_REF_TEXT_BYTES, "@%" PRIx32 ".%" PRIx32 ".%" PRIx64,
 	    ref_index(ref.id), ref_generation(ref.id), ref.runtime);
 	return n < PLM_REF_TEXT_BYTES ? 0 : -EINVAL;
 }
 
-int plm_ref_parse(const char *text, plm_ref *ret)
+int plm_ref_print(plm_ref ref, char text[PLM_REF_TEXT_BYTES])
+{
+	unsigned said = why_count();
+	if (!text)
+		return why(-EINVAL, "plm_ref_print: no place for the text");
+	return handle_end(said, print_ref(ref, text));
+}
+
+static int parse_ref(const char *text, plm_ref *ret)
 {
 	uint32_t index, generation;
 	uint64_t runtime;
@@ -350,4 +361,12 @@ int plm_ref_parse(const char *text, plm_ref *ret)
 		    -EINVAL, "\"%s\" is not a reference; they look like @1f.2.9a0b...", text);
 	*ret = (plm_ref){ .id = record_ref(index, generation), .runtime = runtime };
 	return 0;
+}
+
+int plm_ref_parse(const char *text, plm_ref *ret)
+{
+	unsigned said = why_count();
+	if (!text || !ret)
+		return why(-EINVAL, "plm_ref_parse: no text, or no place for the reference");
+	return handle_end(said, parse_ref(text, ret));
 }

@@ -7,6 +7,7 @@
  * Death: the client's own between two of these submissions: what it submitted runs, and is freed,
  * as nobody holds it. */
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/check.h"
 #include "base/why.h"
@@ -44,6 +45,16 @@ static int submit_taker(struct plm *rt, const plm_task *task, const plm_ref *ran
 	return r < 0 ? r : submit_with(rt, &taker, number, ret);
 }
 
+/* What is said of those that ended meanwhile is not why the submission failed. */
+static int take_back(struct plm *rt, const plm_ref *ranks, unsigned n, int error)
+{
+	char text[WHY_TEXT_BYTES];
+	snprintf(text, sizeof text, "%s", why_text());
+	for (unsigned i = 0; i < n; i++)
+		plm_cancel(rt, ranks[i], PLM_GRACE_OF_TASK);
+	return why(error, "%s", text);
+}
+
 int submit_replicas(struct plm *rt, const plm_task *task, plm_ref *ret)
 {
 	plm_ref rank[REPLICAS_MAX];
@@ -54,8 +65,8 @@ int submit_replicas(struct plm *rt, const plm_task *task, plm_ref *ret)
 	int r = submit_ranks(rt, task, rank, &n);
 	if (r == 0)
 		r = submit_taker(rt, task, rank, ret);
-	for (unsigned i = 0; i < n && r < 0; i++)
-		plm_cancel(rt, rank[i], 0);
+	if (r < 0)
+		r = take_back(rt, rank, n, r);
 	plm_drop_many(rt, rank, n);
 	return r;
 }

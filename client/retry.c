@@ -119,5 +119,8 @@ int retry_with(struct plm *rt, plm_ref failed, unsigned flags, retry_instead_f *
 
 int plm_retry(plm *rt, plm_ref failed, unsigned flags, plm_ref *ret)
 {
-	return retry_with(rt, failed, flags, NULL, NULL, ret);
+	unsigned said = why_count();
+	if (!ret)
+		return why(-EINVAL, "plm_retry: no place for the reference");
+	return handle_end(said, retry_with(rt, failed, flags, NULL, NULL, ret));
 }

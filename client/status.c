@@ -76,7 +76,7 @@ static void read_journal(const struct tables *t, plm_status *s)
 	s->journal_to_resume = sh_peek(&j->to_resume);
 }
 
-int plm_status_get(plm *rt, plm_status *ret)
+static int read_status(plm *rt, plm_status *ret)
 {
 	int r = handle_check(rt);
 	if (r < 0)
@@ -113,4 +113,12 @@ int plm_status_get(plm *rt, plm_status *ret)
 	}
 	*ret = s;
 	return 0;
+}
+
+int plm_status_get(plm *rt, plm_status *ret)
+{
+	unsigned said = why_count();
+	if (!ret)
+		return why(-EINVAL, "plm_status_get: no place for the status");
+	return handle_end(said, read_status(rt, ret));
 }

@@ -24,6 +24,14 @@ struct submission { /* one task on its way in */
 	bool alone; /* no batch: an idle worker may have it at once */
 };
 
+static int check_results(const plm_task *task)
+{
+	if (task->results <= RESULTS_MAX)
+		return 0;
+	return why(-E2BIG, "%s: %u results, at most %d are possible",
+	    task->function ? task->function : "a task", task->results, RESULTS_MAX);
+}
+
 static int check_numbers(const plm_task *task)
 {
 	if (task->nargs > ARGS_MAX)
@@ -32,9 +40,6 @@ static int check_numbers(const plm_task *task)
 	if (task->priority < PRIORITY_MIN || task->priority > PRIORITY_MAX)
 		return why(-EINVAL, "%s: priority %d is not within %d to %d", task->function,
 		    task->priority, PRIORITY_MIN, PRIORITY_MAX);
-	if (task->results > RESULTS_MAX)
-		return why(-E2BIG, "%s: %u results, at most %d are possible", task->function,
-		    task->results, RESULTS_MAX);
 	/* Each start counts one attempt, and the state word holds eight bits of them. */
 	if (task->retries + (uint64_t)task->crash_retries >= RETRIES_MAX)
 		return why(-EINVAL, "%s: %u and %u retries, together fewer than %d are possible",
@@ -44,7 +49,7 @@ static int check_numbers(const plm_task *task)
 	if (task->reserved)
 		return why(-EINVAL, "%s: the reserved field of plm_task must be zero",
 		    task->function);
-	return 0;
+	return check_results(task);
 }
 
 static int measure_arg(struct plm *rt, const plm_task *task, size_t i, struct submission *s)
@@ -398,20 +403,43 @@ int submit_with(struct plm *rt, const plm_task *task, uint32_t terms, plm_ref *r
 	return r < 0 ? r : durable_await(rt, task, 1, ret);
 }
 
-int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret)
+/* How many references the caller's array holds. If a task asks for more than there can be, the
+ * array need not hold so many: it has room for one of each task, and no more is written. */
+static int count_results(const plm_task *tasks, size_t n, size_t *ret)
 {
+	int r = 0;
+	*ret = 0;
+	for (size_t i = 0; i < n && r == 0; i++) {
+		r = check_results(&tasks[i]);
+		*ret += tasks[i].results ? tasks[i].results : 1;
+	}
+	if (r < 0)
+		*ret = n;
+	return r;
+}
+
+static int submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret)
+{
+	size_t total = 0;
 	int r = handle_check(rt);
 	if (r < 0)
 		return r;
-	size_t total = 0;
-	for (size_t i = 0; i < n; i++)
-		total += tasks[i].results ? tasks[i].results : 1;
+	r = count_results(tasks, n, &total);
 	for (size_t i = 0; i < total; i++)
 		ret[i] = PLM_NONE;
-	r = check_open(rt);
+	if (r == 0)
+		r = check_open(rt);
 	if (r == 0)
 		r = submit_all(rt, tasks, n, ret);
 	return r < 0 ? r : durable_await(rt, tasks, n, ret);
+}
+
+int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret)
+{
+	unsigned said = why_count();
+	if (n && (!tasks || !ret))
+		return why(-EINVAL, "plm_submit: no task, or no place for its references");
+	return handle_end(said, submit_many(rt, tasks, n, ret));
 }
 
 int plm_submit(plm *rt, const plm_task *task, plm_ref *ret)

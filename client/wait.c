@@ -270,7 +270,8 @@ static int wait_many(struct plm *rt, struct many_look *look, int timeout_ms, uin
 	return r;
 }
 
-int plm_wait(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms, uint8_t *ready)
+static int wait_until(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms,
+    uint8_t *ready)
 {
 	int r = handle_check(rt);
 	if (r < 0)
@@ -296,6 +297,14 @@ int plm_wait(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms
 	free(marks);
 	return r == -ETIMEDOUT ? why(r, "after %d ms %zu of the %zu wanted futures were settled",
 	    timeout_ms, look.have, want) : r;
+}
+
+int plm_wait(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms, uint8_t *ready)
+{
+	unsigned said = why_count();
+	if (n && !refs)
+		return why(-EINVAL, "plm_wait: no futures are given");
+	return handle_end(said, wait_until(rt, refs, n, want, timeout_ms, ready));
 }
 
 /* ---- plm_fd: for who sleeps in poll() ---- */
@@ -335,7 +344,7 @@ static int bell_open(struct plm *rt)
 	return why(-r, "starting the thread behind plm_fd() failed");
 }
 
-int plm_fd(plm *rt)
+static int open_fd(plm *rt)
 {
 	int r = handle_check(rt);
 	if (r < 0)
@@ -345,6 +354,12 @@ int plm_fd(plm *rt)
 		r = bell_open(rt);
 	pthread_mutex_unlock(&rt->bell_mutex);
 	return r < 0 ? r : rt->bell_fd;
+}
+
+int plm_fd(plm *rt)
+{
+	unsigned said = why_count();
+	return handle_end(said, open_fd(rt));
 }
 
 void bell_close(struct plm *rt)

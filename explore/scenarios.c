@@ -179,7 +179,7 @@ static void cancel_each(struct plm *rt)
 	}
 	bool cancelled[TASKS] = { false }; /* "it counts as cancelled from now on" */
 	for (int i = 0; i < TASKS; i += 2) {
-		int r = plm_cancel(rt, ref[i], 0);
+		int r = plm_cancel(rt, ref[i], PLM_GRACE_OF_TASK);
 		MUST(r == 0 || r == -EALREADY);
 		cancelled[i] = r == 0;
 	}
@@ -203,7 +203,7 @@ static void cancel_passed(struct plm *rt)
 		int r = plm_hold(rt, passed.ref[i]);
 		if (r < 0)
 			continue; /* it was dropped already */
-		r = plm_cancel(rt, passed.ref[i], 0);
+		r = plm_cancel(rt, passed.ref[i], PLM_GRACE_OF_TASK);
 		MUST(r == 0 || r == -EALREADY);
 		plm_drop(rt, passed.ref[i]);
 	}

@@ -52,7 +52,7 @@ static void settle_some(void)
 	world_work();
 	FUZZ_REQUIRE(plm_keep(&world.a, object) == 0);
 	plm_ref cancelled = submit("probe.noop", NULL, 0, 1);
-	FUZZ_REQUIRE(plm_cancel(&world.a, cancelled, 0) == 0);
+	FUZZ_REQUIRE(plm_cancel(&world.a, cancelled, PLM_GRACE_OF_TASK) == 0);
 	world_settle();
 }
 

@@ -2,6 +2,7 @@
  * A hint of a former life of the record, a doubled one, or nonsense from a broken client changes
  * nothing. */
 #include "scheduler/scheduler.h"
+#include "tables/grace.h"
 
 enum { DRAIN_BATCH = UP_RING_ENTRIES < 256 ? UP_RING_ENTRIES / 2 : 128, DRAIN_ROUNDS = 8 };
 
@@ -58,11 +59,11 @@ static void answer_import(struct scheduler *s, uint32_t process, uint64_t hint)
 	process_post_all(s->t, process);
 }
 
-/* Threads of one process that give different graces at once may get each other's. */
-static void on_cancel(struct scheduler *s, uint32_t process, uint32_t index)
+static void on_cancel(struct scheduler *s, uint32_t index, uint64_t word)
 {
-	uint32_t grace = sh_load(&s->t->process[process].grace), grace_ms = grace - 1;
-	limits_stop(s, index, grace ? &grace_ms : NULL);
+	uint32_t grace_ms;
+	bool named = grace_was_named(s->t, index, word, &grace_ms);
+	limits_stop(s, index, named ? &grace_ms : NULL);
 }
 
 static void on_hint(struct scheduler *s, uint32_t process, uint64_t hint)
@@ -78,7 +79,7 @@ static void on_hint(struct scheduler *s, uint32_t process, uint64_t hint)
 		case HINT_DROPPED: on_dropped(s, process, index, word); break;
 		case HINT_KEPT: on_held(s, SLOT_MANAGER, index, word); break;
 		case HINT_FORGOTTEN: on_dropped(s, SLOT_MANAGER, index, word); break;
-		case HINT_CANCEL: on_cancel(s, process, index); break;
+		case HINT_CANCEL: on_cancel(s, index, word); break;
 		case HINT_IMPORT: on_held(s, process, index, word); break;
 		case HINT_NONE: break;
 		}

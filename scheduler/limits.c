@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/why.h"
 #include "scheduler/scheduler.h"
+#include "tables/grace.h"
 
 enum { GRACE_STEPS = 8, INTERRUPTS_FROM = GRACE_STEPS - GRACE_INTERRUPTS };
 
@@ -101,18 +102,13 @@ static uint64_t step_ns(const struct stop *stop, uint32_t step)
 	return stop->asked_ns + stop->grace_ms * NS_PER_MS * step / GRACE_STEPS;
 }
 
-static uint32_t grace_of(const struct scheduler *s, uint32_t index)
-{
-	const struct terms *terms = due_terms(s->t, record_at(s->t, index));
-	return terms && terms->grace_ms ? terms->grace_ms : CANCEL_GRACE_MS;
-}
-
 /* What is known of this attempt; if nothing is, we ask from now on. */
 static struct stop *stop_of(struct scheduler *s, uint32_t index, uint64_t word)
 {
 	struct stop *stop = &s->stops[index];
 	if (stop->generation != word_generation(word) || stop->attempt != word_attempt(word))
-		*stop = (struct stop){ .asked_ns = clock_ns(), .grace_ms = grace_of(s, index),
+		*stop = (struct stop){ .asked_ns = clock_ns(),
+			.grace_ms = grace_of(s->t, index, word),
 			.generation = word_generation(word), .attempt = word_attempt(word) };
 	return stop;
 }

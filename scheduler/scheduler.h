@@ -331,7 +331,7 @@ bool spares_may_relieve(const struct scheduler *s, uint32_t process);
 int limits_open(struct scheduler *s);
 void limits_close(struct scheduler *s);
 void limits_look(struct scheduler *s, uint32_t index);   /* is it limited, or does it pause? */
-/* It was asked to stop. grace_ms NULL: as its terms say. */
+/* It was asked to stop. grace_ms NULL: as is known of this attempt, or as its terms say. */
 void limits_stop(struct scheduler *s, uint32_t index, const uint32_t *grace_ms);
 void limits_forget(struct scheduler *s, uint32_t index); /* it is settled */
 uint32_t limits_enforce(struct scheduler *s);            /* what is due; how many were */

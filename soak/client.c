@@ -267,7 +267,7 @@ static void stop_one(struct client *c, enum deed deed)
 	if (c->n == 0)
 		return;
 	const struct held *held = &c->held[below(c, c->n)];
-	int grace = PLM_GRACE((int)below(c, 100));
+	int grace = (int)below(c, 100);
 	tell(c, (struct note){ .deed = deed, .task = held->task });
 	if (deed == DEED_CANCELS)
 		plm_cancel(c->rt, held->ref, grace);

@@ -42,6 +42,7 @@ void plan_make(const struct limits *limits, struct plan *ret)
 	end = (end + sizeof(struct record) - 1) & ~(sizeof(struct record) - 1);
 	p.record = place(&end, limits->records * sizeof(struct record));
 	p.more_holds = place(&end, (size_t)limits->records * (limits->processes / 64 - 1) * 8);
+	p.grace = place(&end, (size_t)limits->records * sizeof(uint64_t));
 	size_t bits = ((size_t)limits->records + 63) / 64 * sizeof(uint64_t);
 	p.news = place(&end, bits);
 	p.recorded = place(&end, bits);

@@ -7,7 +7,7 @@
 
 struct plan {
 	size_t control, process, registry, terms, record, more_holds, pool, task_heap, worker_heap;
-	size_t rings, news, recorded, left;
+	size_t rings, grace, news, recorded, left;
 	size_t arena[ARENAS_MAX];
 	size_t total;         /* bytes of the control segment */
 	uint32_t arena_pages; /* of each arena */

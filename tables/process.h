@@ -72,8 +72,6 @@ struct process {
 	shared32 unclean;    /* W: itself. It holds or reserved something: its end needs a scan. */
 	shared64 beat_ns;    /* W: itself (relaxed). Last sign of life; never proof of death. */
 	shared64 imported;   /* W: itself (0), then scheduler: the HINT_IMPORT it has answered */
-	shared32 grace;      /* W: itself. 1 + ms: the grace of what it cancelled last; 0: that of
-			      * the task. */
 	shared32 exit_status; /* W: manager, before DEAD. What waitpid() said, and PROCESS_HUNG; 0
 			       * of a client. */
 	shared64 died_ns;    /* W: manager, before DEAD. When it saw the death. */

@@ -142,6 +142,7 @@ static void place_tables(struct tables *t, const struct plan *plan)
 	t->record = (struct record *)(void *)(base + plan->record);
 	t->more_holds = (shared64 *)(void *)(base + plan->more_holds);
 	t->rings = base + plan->rings;
+	t->grace = (shared64 *)(void *)(base + plan->grace);
 	t->news = (shared64 *)(void *)(base + plan->news);
 	t->recorded = (shared64 *)(void *)(base + plan->recorded);
 	t->left = (shared32 *)(void *)(base + plan->left);

@@ -147,6 +147,7 @@ struct tables { /* filled in place; never copied: its locks point into it */
 	struct process *process;
 	struct record *record;
 	shared64 *more_holds; /* [record][words - 1], for process slots from 64 on */
+	shared64 *grace;      /* [record] (grace.h) */
 	shared64 *news, *recorded; /* a bit each record (journal.h) */
 	shared32 *left;       /* [record] W: scheduler. Generation of its last life that left by
 			       * itself (retention.h); 0: none. */

@@ -298,7 +298,7 @@ START_TEST(who_waits_is_told_when_nobody_comes_back)
 	ck_assert_msg(strstr(plm_why(), "goes on with it"), "%s", plm_why());
 	reboot();
 	expect_alive(handle, 9); /* the handle is as good as before */
-	plm_cancel(handle, ref, 0);
+	plm_cancel(handle, ref, PLM_GRACE_OF_TASK);
 	plm_drop(handle, ref);
 	plm_disconnect(&handle);
 	end();

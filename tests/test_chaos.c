@@ -238,7 +238,7 @@ static void return_one(struct killer *k)
 		const struct process *p = pick_member(k->handle, KIND_WORKER, &k->random);
 		uint64_t running = p ? sh_load(&p->running) : 0;
 		if (running && plm_requeue(k->handle, ref_public(k->handle, running),
-		    PLM_GRACE((int)(random_next(&k->random) % 20))) == 0) {
+		    (int)(random_next(&k->random) % 20)) == 0) {
 			k->returns++;
 			return;
 		}

@@ -392,12 +392,12 @@ START_TEST(who_waits_for_a_cancelled_task_does_not_wait_for_its_end)
 	plm_task task = { .function = "stubborn.ignore", .args = &file, .nargs = 1 };
 	ck_assert_int_eq(plm_submit(client, &task, &ref), 0);
 	until_noted(1);
-	ck_assert_int_eq(plm_cancel(client, ref, PLM_GRACE(3600 * 1000)), 0);
+	ck_assert_int_eq(plm_cancel(client, ref, 3600 * 1000), 0);
 	ck_assert_int_eq(plm_get(client, ref, &view, 0), -PLM_ECANCELLED);
 	ck_assert_int_eq(plm_wait(client, &ref, 1, 1, 0, NULL), 0);
 	/* Its slot is not free before it is gone. */
 	fails_with("--queue-limit 200ms", "--queue-limit", "200ms", "probe.noop");
-	ck_assert_int_eq(plm_cancel(client, ref, PLM_GRACE(0)), 0);
+	ck_assert_int_eq(plm_cancel(client, ref, 0), 0);
 	free(ctl_expect(&machine, 0, "call", "probe.noop"));
 	ck_assert_int_eq(status_field("restarts"), 1);
 	stop();
@@ -510,7 +510,7 @@ START_TEST(times_are_checked)
 	boot("1");
 	ck_assert_int_eq(plm_submit(client, &task, &ref), -EINVAL);
 	ck_assert_msg(strstr(plm_why(), "run_ms"), "%s", plm_why());
-	ck_assert_int_eq(plm_cancel(client, PLM_NONE, -1), -EINVAL);
+	ck_assert_int_eq(plm_cancel(client, PLM_NONE, -2), -EINVAL);
 	free(ctl_expect(&machine, 64, "call", "--run-limit", "5", "probe.noop"));
 	free(ctl_expect(&machine, 64, "call", "--backoff", "-1s", "probe.noop"));
 	stop();

@@ -302,7 +302,7 @@ START_TEST(the_spare_of_one_that_is_killed_leaves)
 	plm_ref standing = submit_one("nested.stand", hall_path, NULL, NULL);
 	pool_until(stand_there, 1, "that runs");
 	ck_assert_uint_eq(count_processes(is_spare), 1);
-	ck_assert_int_eq(plm_cancel(pool.client, waiter, 0), 0);
+	ck_assert_int_eq(plm_cancel(pool.client, waiter, PLM_GRACE_OF_TASK), 0);
 	pid_t pid = blocked->pid;
 	kill(pid, SIGKILL);
 	pool_until(pool_leaving_are, 1, "spares that leave");

@@ -34,7 +34,7 @@ START_TEST(more_workers_are_started_and_run_tasks)
 	ck_assert(pool_workers_are(TASKS));
 	ck_assert_uint_eq(pool_status().restarts, 0);
 	for (int i = 0; i < TASKS; i++)
-		ck_assert_int_eq(plm_cancel(pool.client, ref[i], 0), 0);
+		ck_assert_int_eq(plm_cancel(pool.client, ref[i], PLM_GRACE_OF_TASK), 0);
 	pool_stop();
 }
 END_TEST
@@ -92,10 +92,10 @@ START_TEST(what_stood_before_one_that_leaves_goes_to_others_while_it_is_busy)
 		set_workers("1");
 		pool_until(pool_workers_are, 1, "workers");
 		queued[0] = pool_submit("probe.echo", "x", 0);
-		ck_assert_int_eq(plm_cancel(pool.client, busy, 0), 0);
+		ck_assert_int_eq(plm_cancel(pool.client, busy, PLM_GRACE_OF_TASK), 0);
 		pool_expect_done_once(queued, 1);
 	}
-	plm_cancel(pool.client, busy, 0);
+	plm_cancel(pool.client, busy, PLM_GRACE_OF_TASK);
 	pool_stop();
 }
 END_TEST
@@ -130,7 +130,7 @@ START_TEST(a_task_on_one_that_leaves_can_be_cancelled)
 	set_workers("0");
 	pool_until(pool_leaving_are, WORKERS, "leaving workers");
 	for (int i = 0; i < WORKERS; i++)
-		ck_assert_int_eq(plm_cancel(pool.client, ref[i], 0), 0);
+		ck_assert_int_eq(plm_cancel(pool.client, ref[i], PLM_GRACE_OF_TASK), 0);
 	ck_assert_int_eq(plm_wait(pool.client, ref, WORKERS, WORKERS, DEADLINE_MS, NULL), 0);
 	pool_until(pool_workers_are, 0, "workers");
 	set_workers("1");
@@ -410,7 +410,7 @@ START_TEST(draining_that_takes_too_long_is_124)
 	pool_sleepers("600000", 0, &busy, 1);
 	free(ctl_expect(&pool.rt, 124, "drain", "--timeout", "0.1"));
 	expect_state("closed");
-	ck_assert_int_eq(plm_cancel(pool.client, busy, 0), 0);
+	ck_assert_int_eq(plm_cancel(pool.client, busy, PLM_GRACE_OF_TASK), 0);
 	pool_stop();
 }
 END_TEST

@@ -100,10 +100,10 @@ START_TEST(a_worker_that_leaves_is_booked_no_more)
 	until_booked(wide, 1);
 	for (int i = 0; i < POOL_WORKERS; i++)
 		if (busy[i].id != lasting.id)
-			ck_assert_int_eq(plm_cancel(pool.client, busy[i], 0), 0);
+			ck_assert_int_eq(plm_cancel(pool.client, busy[i], PLM_GRACE_OF_TASK), 0);
 	pool_expect_done_once(&wide, 1);
 	ck_assert_uint_eq(pool_workers_in(PROCESS_LEAVING), 1);
-	ck_assert_int_eq(plm_cancel(pool.client, lasting, 0), 0);
+	ck_assert_int_eq(plm_cancel(pool.client, lasting, PLM_GRACE_OF_TASK), 0);
 	pool_stop();
 }
 END_TEST
@@ -122,7 +122,7 @@ START_TEST(what_a_leaving_worker_was_to_run_goes_to_others_while_it_is_busy)
 	pool_expect_done_once(&wide, 1);
 	ck_assert_uint_eq(pool_workers_in(PROCESS_LEAVING), 2);
 	for (int i = 0; i < 2; i++)
-		ck_assert_int_eq(plm_cancel(pool.client, busy[i], 0), 0);
+		ck_assert_int_eq(plm_cancel(pool.client, busy[i], PLM_GRACE_OF_TASK), 0);
 	pool_stop();
 }
 END_TEST
@@ -141,7 +141,7 @@ START_TEST(what_a_leaving_worker_was_kept_to_run_goes_to_others_while_it_is_busy
 	pool_expect_done_once(&wide, 1);
 	ck_assert_uint_eq(pool_workers_in(PROCESS_LEAVING), 2);
 	for (int i = 0; i < 2; i++)
-		ck_assert_int_eq(plm_cancel(pool.client, busy[i], 0), 0);
+		ck_assert_int_eq(plm_cancel(pool.client, busy[i], PLM_GRACE_OF_TASK), 0);
 	pool_stop();
 }
 END_TEST
@@ -157,7 +157,7 @@ START_TEST(while_paused_no_slot_is_booked)
 	plm_ref behind = pool_submit("probe.echo", "x", 0);
 	pool_expect_done_once(&behind, 1);
 	ck_assert_int_eq(plm_pause(pool.client), 0);
-	ck_assert_int_eq(plm_cancel(pool.client, holds, 0), 0);
+	ck_assert_int_eq(plm_cancel(pool.client, holds, PLM_GRACE_OF_TASK), 0);
 	ck_assert_int_eq(plm_wait(pool.client, &waits, 1, 1, 200, NULL), -ETIMEDOUT);
 	ck_assert_uint_eq(booked_for(waits), 0);
 	pool_expect_ready(&waits, 1);
@@ -177,7 +177,7 @@ START_TEST(what_was_given_before_a_pause_is_given_again_after_it)
 	until_booked(wide, 2); /* and, if it is the busy one that is to run it, soon the third */
 	ck_assert_int_eq(plm_wait(pool.client, &wide, 1, 1, 50, NULL), -ETIMEDOUT);
 	ck_assert_int_eq(plm_pause(pool.client), 0);
-	ck_assert_int_eq(plm_cancel(pool.client, busy, 0), 0);
+	ck_assert_int_eq(plm_cancel(pool.client, busy, PLM_GRACE_OF_TASK), 0);
 	ck_assert_int_eq(plm_wait(pool.client, &wide, 1, 1, 200, NULL), -ETIMEDOUT);
 	pool_expect_ready(&wide, 1);
 	ck_assert_int_eq(plm_resume(pool.client), 0);

@@ -328,7 +328,7 @@ START_TEST(a_function_that_uses_memory_goes_back_as_well)
 	until(both_have, &three, "one has come back");
 	ck_assert_uint_eq(status_now().returned, 1);
 	for (int i = 0; i < 2; i++)
-		ck_assert_int_eq(plm_cancel(client, refs[i], PLM_GRACE(0)), 0);
+		ck_assert_int_eq(plm_cancel(client, refs[i], 0), 0);
 	plm_drop_many(client, refs, 2);
 	stop();
 }
@@ -397,7 +397,7 @@ START_TEST(in_a_control_group_without_enough_memory_tasks_go_back_and_fail_in_ea
 	until(both_have, &one, "the first has its memory");
 	plm_ref large = hog("2000");
 	until(has_evicted, &evicted, "a task is ended");
-	ck_assert_int_eq(plm_cancel(client, small, PLM_GRACE(1000)), 0);
+	ck_assert_int_eq(plm_cancel(client, small, 1000), 0);
 	ck_assert_int_eq(plm_wait(client, &large, 1, 1, DEADLINE_MS, NULL), 0);
 	ck_assert_int_eq(plm_error(client, large, &failure), 0);
 	ck_assert_int_eq(failure.code, ENOMEM);

@@ -75,7 +75,7 @@ START_TEST(each_worker_is_listed_with_what_it_is_runs_and_has_done)
 	expect_field(by_pid, "worker", "0");
 	ck_assert_uint_lt(number_of(by_pid, "age_ms"), DEADLINE_MS);
 	ck_assert_uint_lt(number_of(by_pid, "beat_ms"), DEADLINE_MS);
-	plm_cancel(pool.client, busy, 0);
+	plm_cancel(pool.client, busy, PLM_GRACE_OF_TASK);
 	free(running);
 	free(other);
 	free(by_pid);
@@ -95,7 +95,7 @@ START_TEST(each_client_is_listed)
 	expect_field(us, "state", "live");
 	/* It slept in a call, and that was a sign of life. */
 	ck_assert_uint_gt(number_of(us, "age_ms"), number_of(us, "beat_ms") + 300);
-	plm_cancel(pool.client, busy, 0);
+	plm_cancel(pool.client, busy, PLM_GRACE_OF_TASK);
 	char *all = ctl_expect(&pool.rt, 0, "clients", "--json");
 	ck_assert_ptr_null(strstr(all, "worker"));
 	free(all);
@@ -241,7 +241,7 @@ START_TEST(the_task_of_a_dead_worker_is_queued_again_within_milliseconds_and_tha
 	ck_assert_uint_eq(number_of(status, "reassigned"), DEATHS);
 	ck_assert_uint_eq(number_of(status, "reassign_median_us"), s.reassign_median_ns / 1000);
 	free(status);
-	plm_cancel(pool.client, busy, 0);
+	plm_cancel(pool.client, busy, PLM_GRACE_OF_TASK);
 	pool_stop();
 }
 END_TEST

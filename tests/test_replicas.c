@@ -181,7 +181,7 @@ START_TEST(cancelling_it_cancels_all_replicas)
 	race->wanted = 3; /* they never meet */
 	plm_ref ref = submit_race("race.meet", &terms);
 	until(&race->begun, 2);
-	ck_assert_int_eq(plm_cancel(client, ref, 0), 0);
+	ck_assert_int_eq(plm_cancel(client, ref, PLM_GRACE_OF_TASK), 0);
 	plm_drop(client, ref);
 	expect_nothing_left();
 	stop();

@@ -74,9 +74,9 @@ static plm_ref start(const char *function, const plm_terms *terms)
 	return ref;
 }
 
-static void requeue(plm_ref ref, int flags, int expected)
+static void requeue(plm_ref ref, int grace_ms, int expected)
 {
-	int r = plm_requeue(client, ref, flags);
+	int r = plm_requeue(client, ref, grace_ms);
 	ck_assert_msg(r == expected, "%d, not %d: %s", r, expected, plm_why());
 }
 
@@ -89,7 +89,7 @@ static plm_status status_now(void)
 
 static void end(plm_ref ref)
 {
-	ck_assert_int_eq(plm_cancel(client, ref, PLM_GRACE(0)), 0);
+	ck_assert_int_eq(plm_cancel(client, ref, 0), 0);
 	plm_drop(client, ref);
 }
 
@@ -100,7 +100,7 @@ START_TEST(a_returned_task_runs_again_though_it_may_be_tried_but_once)
 	boot();
 	plm_ref ref = start("stubborn.obey", NULL);
 	until_noted(1);
-	requeue(ref, PLM_GRACE(60000), 0);
+	requeue(ref, 60000, 0);
 	until_noted(3);
 	ck_assert_int_eq(read_notes(all), 3);
 	for (int i = 0; i < 3; i++) {
@@ -120,7 +120,7 @@ START_TEST(one_that_does_not_stop_is_ended_with_its_worker_and_runs_again)
 	boot();
 	plm_ref ref = start("stubborn.ignore", NULL);
 	until_noted(1);
-	requeue(ref, PLM_GRACE(50), 0);
+	requeue(ref, 50, 0);
 	until_noted(2);
 	ck_assert_int_eq(read_notes(all), 2);
 	ck_assert_int_ne(all[0].pid, all[1].pid);
@@ -135,7 +135,7 @@ START_TEST(a_return_goes_on_when_the_scheduler_dies)
 	boot();
 	plm_ref ref = start("stubborn.ignore", NULL);
 	until_noted(1);
-	requeue(ref, PLM_GRACE(500), 0);
+	requeue(ref, 500, 0);
 	kill(status_now().scheduler_pid, SIGKILL);
 	until_noted(2);
 	ck_assert_uint_eq(status_now().returned, 1);
@@ -150,7 +150,7 @@ START_TEST(a_return_is_no_failure_that_a_pause_follows)
 	boot();
 	plm_ref ref = start("stubborn.obey", &terms);
 	until_noted(1);
-	requeue(ref, 0, 0);
+	requeue(ref, PLM_GRACE_OF_TASK, 0);
 	until_noted(3);
 	end(ref);
 	stop();
@@ -167,9 +167,9 @@ START_TEST(budgets_are_what_they_were_after_a_return)
 	plm_ref ref;
 	ck_assert_int_eq(plm_submit(client, &task, &ref), 0);
 	until_noted(1);
-	requeue(ref, 0, 0);
+	requeue(ref, PLM_GRACE_OF_TASK, 0);
 	until_noted(2);
-	requeue(ref, 0, 0);
+	requeue(ref, PLM_GRACE_OF_TASK, 0);
 	until_noted(3);
 	snprintf(enough, sizeof enough, "%s.enough", notes);
 	scratch_write(&machine, "notes.enough", "", 0, enough, sizeof enough);
@@ -194,18 +194,18 @@ START_TEST(what_has_not_begun_stays_where_it_is_and_what_is_settled_stays_settle
 	plm_task task = { .function = "probe.echo", .args = &PLM_FUTURE(busy), .nargs = 1 };
 	plm_ref waiting;
 	ck_assert_int_eq(plm_submit(client, &task, &waiting), 0);
-	requeue(ready, 0, 0);
-	requeue(waiting, 0, 0);
+	requeue(ready, PLM_GRACE_OF_TASK, 0);
+	requeue(waiting, PLM_GRACE_OF_TASK, 0);
 	ck_assert_uint_eq(status_now().ready, 1);
 	ck_assert_uint_eq(status_now().waiting, 1);
 	ck_assert_uint_eq(status_now().returned, 0);
-	ck_assert_int_eq(plm_cancel(client, ready, 0), 0);
-	requeue(ready, 0, -EALREADY);
-	ck_assert_int_eq(plm_cancel(client, busy, PLM_GRACE(60000)), 0);
-	requeue(busy, 0, -EALREADY);
+	ck_assert_int_eq(plm_cancel(client, ready, PLM_GRACE_OF_TASK), 0);
+	requeue(ready, PLM_GRACE_OF_TASK, -EALREADY);
+	ck_assert_int_eq(plm_cancel(client, busy, 60000), 0);
+	requeue(busy, PLM_GRACE_OF_TASK, -EALREADY);
 	ck_assert_int_eq(plm_put(client, "x", 1, &object), 0);
-	requeue(object, 0, -EALREADY);
-	requeue(object, -1, -EINVAL);
+	requeue(object, PLM_GRACE_OF_TASK, -EALREADY);
+	requeue(object, -2, -EINVAL);
 	plm_drop_many(client, (plm_ref[]){ ready, waiting, busy, object }, 4);
 	stop();
 }
@@ -236,7 +236,7 @@ START_TEST(all_that_a_returned_command_has_started_is_ended_before_it_runs_again
 	until(line_is_there, &one, "the command has begun");
 	plm_ref task;
 	ck_assert_int_eq(plm_ref_parse(ref, &task), 0);
-	requeue(task, PLM_GRACE(400), 0);
+	requeue(task, 400, 0);
 	until(line_is_there, &two, "the command has begun again");
 	FILE *file = fopen(notes, "r");
 	ck_assert_ptr_nonnull(file);

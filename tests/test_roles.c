@@ -233,13 +233,13 @@ START_TEST(a_waiting_and_a_ready_task_are_cancelled_at_once)
 	plm_ref ready = submit_text(rt, "probe.echo", "never"); /* there is no worker */
 	plm_ref waiting = submit_after(rt, "probe.echo", ready);
 	plm_ref after = submit_after(rt, "probe.echo", waiting);
-	ck_assert_int_eq(plm_cancel(rt, waiting, 0), 0);
-	ck_assert_int_eq(plm_cancel(rt, waiting, 0), -EALREADY);
+	ck_assert_int_eq(plm_cancel(rt, waiting, PLM_GRACE_OF_TASK), 0);
+	ck_assert_int_eq(plm_cancel(rt, waiting, PLM_GRACE_OF_TASK), -EALREADY);
 	plm_view view;
 	ck_assert_int_eq(plm_get(rt, waiting, &view, 0), -PLM_ECANCELLED);
 	expect_failure(rt, waiting, PLM_ECANCELLED);
 	ck_assert_uint_eq(expect_failure(rt, after, ECANCELED).task.id, waiting.id);
-	ck_assert_int_eq(plm_cancel(rt, ready, 0), 0);
+	ck_assert_int_eq(plm_cancel(rt, ready, PLM_GRACE_OF_TASK), 0);
 	roles_add_worker(&roles);
 	plm_ref next = submit_text(rt, "probe.echo", "next");
 	expect_text(rt, next, "next");
@@ -252,7 +252,7 @@ START_TEST(a_running_task_sees_that_it_is_cancelled)
 {
 	plm_ref ref = submit_text(rt, "probe.sleep", "600000");
 	roles_until(is_running, &ref, "the task runs");
-	ck_assert_int_eq(plm_cancel(rt, ref, 0), 0);
+	ck_assert_int_eq(plm_cancel(rt, ref, PLM_GRACE_OF_TASK), 0);
 	plm_view view;
 	ck_assert_int_eq(plm_get(rt, ref, &view, LONG_MS), -PLM_ECANCELLED);
 	plm_drop(rt, ref);
@@ -317,7 +317,7 @@ static void mix_once(plm *own, uint64_t *random)
 	plm_ref never =
 	    submit_args(own, "probe.sum", (plm_arg[]){PLM_FUTURE(echo), PLM_FUTURE(bad)}, 2);
 	plm_ref maybe = submit_after(own, "probe.echo", echo);
-	int r = plm_cancel(own, maybe, 0);
+	int r = plm_cancel(own, maybe, PLM_GRACE_OF_TASK);
 	ck_assert(r == 0 || r == -EALREADY);
 	plm_drop(own, object);
 	expect_text(own, echo, text);

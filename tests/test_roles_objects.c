@@ -88,7 +88,7 @@ START_TEST(what_nobody_holds_is_gone_and_its_reference_stale)
 	roles_until(is_gone, &ref, "a dropped object is freed");
 	ck_assert_int_eq(plm_get(rt, ref, &view, 0), -ESTALE);
 	ck_assert_int_eq(plm_hold(rt, ref), -ESTALE);
-	ck_assert_int_eq(plm_cancel(rt, ref, 0), -ESTALE);
+	ck_assert_int_eq(plm_cancel(rt, ref, PLM_GRACE_OF_TASK), -ESTALE);
 	plm_drop(rt, ref); /* once too often changes nothing */
 	plm_ref never = { .id = record_ref(8191, 7), .runtime = kept.runtime };
 	ck_assert_int_eq(plm_get(rt, never, &view, 0), -ESTALE);
@@ -138,7 +138,7 @@ START_TEST(a_wait_ends_with_as_many_as_are_wanted_or_with_its_deadline)
 	ck_assert(!ready[0] && ready[1] && ready[2]);
 	ck_assert_int_eq(plm_wait(rt, refs, 3, 4, 0, NULL), -EINVAL);
 	ck_assert_int_eq(plm_wait(rt, refs, 0, 0, 0, NULL), 0);
-	ck_assert_int_eq(plm_cancel(rt, refs[0], 0), 0);
+	ck_assert_int_eq(plm_cancel(rt, refs[0], PLM_GRACE_OF_TASK), 0);
 	ck_assert_int_eq(plm_wait(rt, refs, 3, 3, LONG_MS, ready), 0);
 	plm_drop_many(rt, refs, 3);
 }
