@@ -293,7 +293,7 @@ static int leave_one(const struct command *c, const struct command_file *f)
 		    "is no file at the path in $%.*s: %s", f->name_bytes, f->name, f->name_bytes,
 		    f->name, strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return plm_fail(c->call, COMMAND_OURS, "its output %.*s is no file but %s",
+		return plm_fail(c->call, COMMAND_OURS, "its output %.*s is not a file, but %s",
 		    f->name_bytes, f->name, kind_of(st.st_mode));
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
