@@ -51,8 +51,8 @@ int handle_runtime_gone(struct plm *rt)
 	atomic_compare_exchange_strong(&rt->alone_ns, &none, now);
 	if (none == 0 || now - none < ALONE_PATIENCE_MS * NS_PER_MS)
 		return 0;
-	return why(-EHOSTDOWN, "the processes of runtime \"%s\" are dead: `plm --name %s` goes on "
-	    "with it", name, name);
+	return why(-EHOSTDOWN, "the processes of runtime \"%s\" are dead: `plm --name %s --daemon` "
+	    "resumes it", name, name);
 }
 
 int handle_check(struct plm *rt)
@@ -321,8 +321,8 @@ static int dial_again(struct plm *rt)
 	char place[PLACE_TEXT_BYTES];
 	int peer, fd = dial(rt->tables.control->name);
 	if (fd < 0)
-		return why(-EHOSTDOWN, "the manager of runtime \"%s\" is dead; the runtime goes "
-		    "on, and `plm --name %s` takes it over", rt->tables.control->name,
+		return why(-EHOSTDOWN, "the manager of runtime \"%s\" is dead; its tasks go on, "
+		    "and `plm --name %s --daemon` takes it over", rt->tables.control->name,
 		    rt->tables.control->name);
 	snprintf(place, sizeof place, "%u %u", rt->self,
 	    process_generation(sh_load(&rt->me->state)));

@@ -33,7 +33,7 @@ static int return_once(struct plm *rt, struct record *r, uint64_t *word, enum hi
 		    "allowed, its attempts cannot be counted any more; cancel it and submit it "
 		    "anew", record_returns(r));
 	if (done == -EINVAL)
-		return why(done, "it is no task that was submitted: nothing of it is queued");
+		return why(done, "it is an object, not a task: there is nothing to queue again");
 	return done;
 }
 

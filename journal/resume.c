@@ -143,8 +143,8 @@ static void free_task(struct journal *j, struct task *t)
 static int end_dead(struct journal *j, const struct task *t, unsigned tries)
 {
 	char message[160];
-	snprintf(message, sizeof message, "it was running when the runtime ended, and it may be "
-	    "run again after a crash %u times (crash_retries), which are spent", t->crash_retries);
+	snprintf(message, sizeof message, "it was running when the runtime ended, and none of its "
+	    "%u --crash-retries is left", t->crash_retries);
 	int r = rows_end_unqueued(j, t->id, tries > 1, EOWNERDEAD, message);
 	return r < 0 ? r : ENDED;
 }
@@ -366,8 +366,8 @@ static int resume_task(struct journal *j, struct task *t)
 		return r;
 	if (registry_find(&j->rt.tables.registry, t->function) == 0) {
 		if (j->without_module++ == 0)
-			log_warn("task %lld calls %s, which no module has: it is queued when that "
-			    "is loaded", (long long)t->id, t->function);
+			log_warn("task %lld waits for a module with the function %s: `plmctl "
+			    "module load FILE.so`", (long long)t->id, t->function);
 		return SKIPPED;
 	}
 	r = take_arguments(j, t);

@@ -94,8 +94,8 @@ int adopt_processes(struct manager *m)
 	}
 	members_wake(m); /* the former one may have died on the way to it */
 	orphans_unowned(m);
-	log_warn("going on with the runtime that lost its manager: %u of its %u processes live; it "
-	    "is as it was booted (--fresh begins anew)", found - lost, found);
+	log_warn("resuming the runtime that lost its manager, with its original options: %u of its "
+	    "%u processes live (--fresh would begin anew)", found - lost, found);
 	staff_dismiss(m); /* who is too many, and was not asked any more */
 	members_complete(m);
 	members_spawn_due(m);

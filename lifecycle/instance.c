@@ -153,8 +153,8 @@ static void set_aside(const char *name, const char *reason)
 		segment_path(name, whats[i], path);
 		snprintf(aside, sizeof aside, "%s.aside", path);
 		if (rename(path, aside) == 0)
-			log_warn("%s cannot be gone on with (%s): set aside as %s; plmdump --file "
-			    "may still show it, rm frees its memory", path, reason, aside);
+			log_warn("%s cannot be resumed (%s): renamed to %s; `plmdump --file` may "
+			    "still show it, rm frees its memory", path, reason, aside);
 	}
 }
 
@@ -246,7 +246,7 @@ int instance_claim(struct manager *m)
 	if (r == 0)
 		r = take_what_is_left(m);
 	if (r == 0 && m->options->again && !m->adopts)
-		r = why(-ESHUTDOWN, "it was being ended: there is nothing to go on with");
+		r = why(-ESHUTDOWN, "the runtime was being stopped: there is nothing to resume");
 	if (r < 0) {
 		unlink(path); /* ours, of no use to anybody */
 		close(m->lock);

@@ -45,7 +45,7 @@ static int tie(struct manager *m)
 	m->parent = (int)syscall(SYS_pidfd_open, starter, 0);
 	if (m->parent >= 0 && getppid() == starter)
 		return manager_watch(m, m->parent, WATCH_PARENT, 0);
-	return why(-ESRCH, "who started this runtime has ended, and it is --tied to that");
+	return why(-ESRCH, "the process that this runtime is --tied to has ended");
 }
 
 /* From here on a signal waits for the loop: what a boot has made by then is taken down again. */
@@ -293,7 +293,7 @@ static void on_joined(struct manager *m)
 
 static void on_parent_gone(struct manager *m)
 {
-	log_info("who started this runtime has ended, and it is --tied to that: it ends, too");
+	log_info("the process that this runtime is --tied to has ended: the runtime ends, too");
 	manager_unwatch(m, m->parent);
 	manager_end(m);
 }

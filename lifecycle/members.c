@@ -397,7 +397,7 @@ static void count_failure(struct manager *m, int status, uint64_t lived_ms)
 	if (m->failures < FAILURES_MAX * (m->adopts ? 1 : m->tables.limits.workers + 1))
 		return;
 	log_warn("its processes end before it is ready, each time: it cannot be %s",
-	    m->adopts ? "gone on with" : "booted");
+	    m->adopts ? "resumed" : "booted");
 	if (m->adopts)
 		m->hopeless = true;
 	else

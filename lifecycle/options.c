@@ -206,7 +206,7 @@ static int set_policy(struct options *o, const char *name)
 static int add_module(struct options *o, const char *path)
 {
 	if (o->module_count == COUNT_OF(o->modules))
-		return why(-E2BIG, "at most %d modules", MODULES_MAX);
+		return why(-E2BIG, "--module may be given %d times at most", MODULES_MAX);
 	o->modules[o->module_count++] = path;
 	return 0;
 }
@@ -355,13 +355,13 @@ static int fit_workers(struct options *o)
 	uint32_t cores = sched_getaffinity(0, sizeof allowed, &allowed) == 0
 			     ? (uint32_t)CPU_COUNT(&allowed) : 1;
 	if (o->kinds && o->reserve_cores)
-		return why(-EINVAL, "--reserve-cores %u says how many workers there are not, and "
-		    "--workers how many there are: give one of them", o->reserve_cores);
+		return why(-EINVAL, "--reserve-cores and --workers cannot be combined: both say "
+		    "how many workers there are");
 	if (o->kinds)
 		return 0;
 	if (o->reserve_cores >= cores)
-		return why(-EINVAL, "--reserve-cores %u: we may run on %u, none would be left",
-		    o->reserve_cores, cores);
+		return why(-EINVAL, "--reserve-cores %u leaves no core for a worker: plm may use "
+		    "%u", o->reserve_cores, cores);
 	snprintf(workers, sizeof workers, "%u", cores - o->reserve_cores);
 	return set_workers(o, workers);
 }
@@ -392,8 +392,8 @@ static int check_tie(const struct options *o)
 {
 	if (!o->tied || (!o->daemon && !o->guard))
 		return 0;
-	return why(-EINVAL, "with %s it has another parent than the process that starts it: "
-	    "--tied to that it cannot be", o->daemon ? "--daemon" : "--guard");
+	return why(-EINVAL, "--tied and %s cannot be combined: plm would not be a child of the "
+	    "process that starts it", o->daemon ? "--daemon" : "--guard");
 }
 
 static bool *flag_of(struct options *o, int letter)

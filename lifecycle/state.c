@@ -59,11 +59,11 @@ static int check_adopted(struct manager *m)
 	bool same = full && j->slot && strcmp(full, j->directory) == 0;
 	free(full);
 	if (j->slot && j->slot != SLOT_FIRST_MEMBER)
-		return why(-EPROTO, "the runtime that is gone on with has a damaged control page");
+		return why(-EPROTO, "the control page of the runtime to resume is damaged");
 	if (!m->options->state || same)
 		return 0;
-	return why(-EINVAL, "the runtime that is gone on with keeps %s%.*s, not in --state %s: "
-	    "leave it away, or begin anew with --fresh", j->slot ? "its journal in " :
+	return why(-EINVAL, "the runtime to resume keeps %s%.*s, not in --state %s: leave "
+	    "--state out, or begin anew with --fresh", j->slot ? "its journal in " :
 	    "no journal at all", (int)sizeof j->directory, j->slot ? j->directory : "",
 	    m->options->state);
 }

@@ -31,8 +31,9 @@ static int append(struct terms_shm *shm, const struct terms *terms, uint32_t *re
 	if (*ret)
 		return 0;
 	if (n == TERMS_MAX)
-		return why(-ENOSPC, "%d different terms were asked for since boot, and there is "
-		    "room for no more: let tasks share theirs", TERMS_MAX);
+		return why(-ENOSPC, "since boot, tasks have asked for %d different combinations of "
+		    "needs, limits and pauses, which is the most a runtime can hold: use fewer "
+		    "different ones, or restart it", TERMS_MAX);
 	shm->entry[n] = *terms;
 	sh_store(&shm->given, n + 1); /* the commit */
 	*ret = n + 1;

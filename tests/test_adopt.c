@@ -126,7 +126,7 @@ START_TEST(a_client_asks_the_next_manager_what_it_cannot_ask_the_dead_one)
 	plm *handle = join();
 	runtime_kill(&rt);
 	ck_assert_int_eq(plm_pause(handle), -EHOSTDOWN);
-	ck_assert_msg(strstr(plm_why(), "takes it over"), "%s", plm_why());
+	ck_assert_msg(strstr(plm_why(), "--daemon` takes it over"), "%s", plm_why());
 	reboot();
 	ck_assert_msg(plm_pause(handle) == 0, "%s", plm_why());
 	ck_assert_int_eq(plm_resume(handle), 0);
@@ -295,7 +295,7 @@ START_TEST(who_waits_is_told_when_nobody_comes_back)
 	ck_assert_int_eq(plm_submit(handle, &task, &ref), 0);
 	kill_all(&family);
 	ck_assert_int_eq(plm_wait(handle, &ref, 1, 1, PATIENT_MS, NULL), -EHOSTDOWN);
-	ck_assert_msg(strstr(plm_why(), "goes on with it"), "%s", plm_why());
+	ck_assert_msg(strstr(plm_why(), "--daemon` resumes it"), "%s", plm_why());
 	reboot();
 	expect_alive(handle, 9); /* the handle is as good as before */
 	plm_cancel(handle, ref, PLM_GRACE_OF_TASK);

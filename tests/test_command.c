@@ -80,11 +80,12 @@ START_TEST(what_cannot_be_started_has_the_code_of_a_shell_and_a_word)
 	check_output(order("no-such-command"), 127, "", "command not found: no-such-command");
 	check_output(order("--env", "PATH=/nowhere", "true"), 127, "", "PATH is /nowhere");
 	check_output(order("./no-such-file"), 127, "", "command not found: ./no-such-file");
-	check_output(order(lost), 127, "", "not the interpreter");
+	check_output(order(lost), 127, "", "asks for in its first line was not found");
 	check_output(order(plain), 126, "", "Permission denied");
 	check_output(order("/"), 126, "", "is a directory");
 	check_output(order(rubbish), 126, "", "nor a script");
-	check_output(order("--dir", "/nowhere", "true"), 125, "", "no such directory to run in");
+	check_output(order("--dir", "/nowhere", "true"), 125, "", "cannot enter the directory "
+	    "/nowhere (--dir): No such file");
 	check_output(order("--stdin", "/nowhere", "true"), 125, "", "cannot open the --stdin file "
 	    "/nowhere: No such file");
 	check_output(order("echo", "goes on"), 0, "goes on\n", NULL);

@@ -433,7 +433,7 @@ START_TEST(a_command_over_its_memory_limit_is_killed_and_its_retries_are_spent)
 	struct output_of o = ctl(&machine, "submit", "--mem-limit", "100M", "--retries", "1",
 	    "--shell", line);
 	ck_assert_int_eq(o.code, 1);
-	expect_in(o.err, "of memory, more than the 100M it may (--mem-limit): killed");
+	expect_in(o.err, "killed: used more memory than --mem-limit 100M: ");
 	ck_assert_int_eq(read_notes(all), 2);
 	ck_assert_int_eq(all[1].attempt, 2);
 	for (int i = 0; i < 2; i++)
@@ -459,7 +459,7 @@ START_TEST(a_limit_and_the_record_count_all_that_a_command_has_started)
 	boot("--workers", "1");
 	three_keepers(line, "first");
 	struct output_of o = ctl(&machine, "submit", "--mem-limit", "100M", "--shell", line);
-	expect_in(o.err, "more than the 100M it may");
+	expect_in(o.err, "more memory than --mem-limit 100M");
 	output_free(&o);
 	three_keepers(line, "second");
 	char *ref = ctl_expect(&machine, 0, "submit", "--detach", "--mem-limit", "1G", "--shell",
@@ -493,8 +493,8 @@ START_TEST(rules_that_contradict_each_other_are_refused)
 	refused("wants free memory", "--accept-free", "100%");
 	refused("wants free memory", "--return-free", "-1");
 	refused("wants newest", "--victim", "oldest");
-	refused("none would be left", "--reserve-cores", "100000");
-	refused("give one of them", "--reserve-cores", "1", "--workers", "1");
+	refused("leaves no core for a worker", "--reserve-cores", "100000");
+	refused("cannot be combined", "--reserve-cores", "1", "--workers", "1");
 	stop();
 }
 END_TEST

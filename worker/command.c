@@ -237,9 +237,9 @@ static int leave_stdout(const struct run *run)
 static int say_too_large(const struct run *run)
 {
 	char used[DECIMAL_TEXT_BYTES], limit[DECIMAL_TEXT_BYTES];
-	return plm_fail(run->call, ENOMEM, "with all that it had started it used %s of memory, "
-	    "more than the %s it may (--mem-limit): killed",
-	    size_text(run->memory.over >> 20 << 20, used), size_text(run->memory.limit, limit));
+	return plm_fail(run->call, ENOMEM, "killed: used more memory than --mem-limit %s: %s, with "
+	    "all that it had started", size_text(run->memory.limit, limit),
+	    size_text(run->memory.over >> 20 << 20, used));
 }
 
 static int settle(const struct command *c, struct run *run, uint64_t begun_ns)
@@ -277,7 +277,8 @@ static int open_input(struct command *c, int *ret)
 static int run_start(const struct command *c, struct run *run, int in)
 {
 	if (!capture_open(&run->out) || !capture_open(&run->err))
-		return plm_fail(run->call, COMMAND_OURS, "no pipe to be had: %s", strerror(errno));
+		return plm_fail(run->call, COMMAND_OURS, "no pipe for its output: %s",
+		    strerror(errno));
 	run->pid = command_start(c, &run->waiting, in, run->out.theirs, run->err.theirs);
 	if (run->pid < 0)
 		return run->call->code;
@@ -288,7 +289,8 @@ static int run_start(const struct command *c, struct run *run, int in)
 	kill(-run->pid, SIGKILL);
 	waitpid(run->pid, NULL, 0);
 	run->pid = -1;
-	return plm_fail(run->call, COMMAND_OURS, "it could not be watched: %s", strerror(error));
+	return plm_fail(run->call, COMMAND_OURS, "its process could not be watched: %s",
+	    strerror(error));
 }
 
 /* Whatever it leaves behind becomes a child of this process, and is known to be none that was

@@ -89,7 +89,7 @@ unsigned leftovers_end(const struct family *before, const struct group *group, b
 		n += end_all(before, kill_them ? SIGKILL : SIGTERM,
 		    kill_them ? give_up_ns : kill_ns, usage, &any);
 		if (any && clock_ns() >= give_up_ns) {
-			log_warn("a process that a command left does not end by SIGKILL");
+			log_warn("a process that a command left behind does not end after SIGKILL");
 			break;
 		}
 	}

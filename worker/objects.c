@@ -319,7 +319,7 @@ static int leave_one(const struct command *c, const struct command_file *f, int 
 		return plm_fail(c->call, COMMAND_OURS, "its output %.*s could not be read: %s",
 		    f->name_bytes, f->name, strerror(errno));
 	int r = fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ?
-	    plm_fail(c->call, COMMAND_OURS, "its output %.*s is no file but %s", f->name_bytes,
+	    plm_fail(c->call, COMMAND_OURS, "its output %.*s is not a file, but %s", f->name_bytes,
 	        f->name, kind_of(st.st_mode)) : read_into(c, f, fd, (size_t)st.st_size);
 	if (fd >= 0)
 		close(fd);

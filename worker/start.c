@@ -166,7 +166,7 @@ static void say_exec(const struct command *c, const char *path, int error)
 		plm_fail(call, COMMAND_NOT_FOUND, "command not found: %s", path);
 	else if (error == ENOENT)
 		plm_fail(call, COMMAND_NOT_FOUND,
-		    "%s is there, but not the interpreter that it asks for", path);
+		    "the interpreter that %s asks for in its first line was not found", path);
 	else if (there == EISDIR)
 		plm_fail(call, COMMAND_NOT_EXECUTABLE, "not executable: %s is a directory", path);
 	else if (error == ENOEXEC)
@@ -183,8 +183,8 @@ static void say_error(const struct command *c, const struct start *s, pid_t pid)
 		plm_fail(c->call, COMMAND_OURS, "no process could be started: %s; the machine or "
 		    "its user has too many (ulimit -u)", strerror(s->error));
 	else if (s->in_directory)
-		plm_fail(c->call, COMMAND_OURS, "no such directory to run in: %s: %s", s->directory,
-		    strerror(s->error));
+		plm_fail(c->call, COMMAND_OURS, "cannot enter the directory %s (--dir): %s",
+		    s->directory, strerror(s->error));
 	else
 		say_exec(c, s->path, s->error);
 }
