@@ -151,11 +151,12 @@ TEST_LIB := $(call objects,$(filter-out tests/test_%.c tests/sweep_%.c $(REIGN),
 test-programs: all $(TESTS) $(TEST_MODULES)
 sweep-programs: $(SWEEPS)
 
-# A test that runs a worker in its own process answers its modules' plm_* calls.
 # What plmctl explain says, without plmctl.
-EXPLAIN := $(addprefix $(B)/cli/,reasons.o reasons_ready.o occupancy.o view.o output.o)
+EXPLAIN := $(addprefix $(B)/cli/,reasons.o reasons_ready.o command_text.o occupancy.o view.o \
+	output.o)
 $(B)/tests/test_reasons: $(EXPLAIN)
 
+# A test that runs a worker in its own process answers its modules' plm_* calls.
 $(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(MACHINE) $(CORE) | $(TEST_MODULES)
 	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(ANSWERED)) -lcheck -lsubunit -lsqlite3 \
 	    -lrt -lm

@@ -8,6 +8,7 @@
 #ifndef PLM_DOOR_H
 #define PLM_DOOR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/un.h>
 
@@ -45,13 +46,27 @@ struct door_reply {
 	char text[512];
 };
 
-/* Directory of sockets, lock files and logs: $XDG_RUNTIME_DIR/plm, else /tmp/plm-UID. With make set
+/* Directory of sockets, bells and logs: $XDG_RUNTIME_DIR/plm, else /tmp/plm-UID. With make set
  * it is created (0700). Refused if it is not a directory of this user that nobody else may enter,
  * and to a set-id program, whose environment is another's. 0 or -errno with a why. */
 int door_directory(char *ret, unsigned long size, int make);
 
-/* Path of NAME's socket. 0 or -errno with a why. */
+/* 0, or -errno with a why: the directory is not this user's alone. With make it is created. */
+int door_directory_check(const char *path, bool make);
+
+/* Path of NAME's socket: in this directory; in that of this environment. 0 or -errno with a why. */
+int door_address_in(const char *directory, const char *name, struct sockaddr_un *ret);
 int door_address(const char *name, struct sockaddr_un *ret);
+
+/* "/dev/shm/plm-UID-NAME.lock": held by the manager, and its one line says where the socket is, for
+ * those whose environment names another directory. */
+enum { DOOR_LOCK_BYTES = 80 };
+void door_lock_path(const char *name, char ret[DOOR_LOCK_BYTES]);
+/* What the line of that file says; false: nothing that could be a socket. */
+bool door_recorded(int lock, struct sockaddr_un *ret);
+/* For a client: the socket that is recorded, else door_address(). Not for the manager itself: the
+ * kernel drops its lock when it closes any descriptor of that file. */
+int door_find(const char *name, struct sockaddr_un *ret);
 
 /* 0 if the other end of this socket is a process of this user, *ret_pid its pid; else -EPERM. */
 int door_check_peer(int socket, int *ret_pid);

@@ -185,7 +185,7 @@ static int dial(const char *name)
 	struct sockaddr_un address;
 	int r = tables_check_name(name);
 	if (r == 0)
-		r = door_address(name, &address);
+		r = door_find(name, &address);
 	if (r == -ENOENT)
 		return why(-ENOENT, "no runtime \"%s\" is up; start one: plm --name %s --daemon",
 		    name, name);

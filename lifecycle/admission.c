@@ -19,7 +19,7 @@ enum { BACKLOG = 128, STRANGERS_MAX = 128 };
 int admission_open(struct manager *m)
 {
 	struct sockaddr_un address;
-	int r = door_address(m->options->name, &address);
+	int r = door_address_in(m->directory, m->options->name, &address);
 	if (r < 0)
 		return r;
 	m->door = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -4,7 +4,7 @@
  * process table names pid and start time of all, the kernel says whether they are still the same.
  * Who lives is watched by a pidfd like a child, though how it ends is not told to us; who does not
  * is declared dead, and the scheduler cleans up as after any death. That all are dead is no special
- * case. A member without a pid was never born (instance.c:wait_for_births). */
+ * case. A member without a pid was never born (claim.c:claim_births). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,15 +1,13 @@
-/* instance.c - one plm a name: the lock that says so, and what a dead one of the name left behind:
- * gone on with, set aside, or removed. */
+/* instance.c - one plm a name (claim.c), and what a dead one of the name left behind: gone on with,
+ * set aside, or removed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -19,54 +17,11 @@
 #include "base/why.h"
 #include "lifecycle/manager.h"
 
-enum { PATH_BYTES = SEGMENT_NAME_BYTES + 16 };
+enum { PATH_BYTES = SEGMENT_NAME_BYTES + 16, BELL_PATH_BYTES = 160 };
 
-/* It is made by who claims it. */
-static int file_path(const char *name, const char *ending, int make, char *ret, size_t size)
+static void bell_path(const struct manager *m, char ret[BELL_PATH_BYTES])
 {
-	char directory[108];
-	int r = door_directory(directory, sizeof directory, make);
-	if (r < 0)
-		return r;
-	int n = snprintf(ret, size, "%s/%s.%s", directory, name, ending);
-	return n < 0 || (size_t)n >= size ? why(-ENAMETOOLONG, "%s is too long a path", directory)
-					  : 0;
-}
-
-/* A record lock: the kernel drops it with its process, and forked children do not inherit it. */
-static int take_lock(struct manager *m, const char *path)
-{
-	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	m->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (m->lock < 0)
-		return why(-errno, "%s: %s", path, strerror(errno));
-	if (fcntl(m->lock, F_SETLK, &whole) == 0)
-		return 0;
-	if (errno != EACCES && errno != EAGAIN)
-		return why(-errno, "locking %s: %s", path, strerror(errno));
-	fcntl(m->lock, F_GETLK, &whole);
-	close(m->lock);
-	m->lock = -1;
-	return why(-EADDRINUSE,
-	    "a runtime named \"%s\" is up already (pid %d): stop it with `plmctl --name %s "
-	    "stop`, or choose another --name",
-	    m->options->name, (int)whole.l_pid, m->options->name);
-}
-
-/* Children have the descriptor of the lock until they have said who they are: a lock of the file's
- * description is free when the last one has, or has died. */
-static int wait_for_births(struct manager *m)
-{
-	static const struct timespec pause = { .tv_nsec = NS_PER_MS };
-	uint64_t deadline = deadline_after_ms(STOP_GRACE_MS);
-	while (flock(m->lock, LOCK_EX | LOCK_NB) < 0) {
-		if (clock_ns() >= deadline)
-			return why(-EBUSY, "a process that the killed runtime \"%s\" was starting "
-			    "neither goes on nor ends (SIGSTOP?): kill it, then try again",
-			    m->options->name);
-		nanosleep(&pause, NULL);
-	}
-	return 0;
+	snprintf(ret, BELL_PATH_BYTES, "%s/%s.bell", m->directory, m->options->name);
 }
 
 /* A suspect is fenced before anything of it is taken: killed, and waited for. */
@@ -83,17 +38,16 @@ static void fence(const struct process *p)
 	close(pidfd);
 }
 
-/* The lock lies in the runtime directory, the segments do not: a manager that was started with
- * another XDG_RUNTIME_DIR, or whose directory was removed, holds another lock. It lives all the
- * same. */
+/* Whoever removed its lock file by hand, or booted it with a plm that has its lock elsewhere: a
+ * manager that lives is refused all the same. */
 static int refuse_if_managed(const struct tables *left, const char *name)
 {
 	const struct process *manager = &left->process[SLOT_MANAGER];
 	if (!adopt_still_lives(manager))
 		return 0;
 	return why(-EADDRINUSE,
-	    "a runtime named \"%s\" is up already (pid %d) with another runtime "
-	    "directory: stop that process, or choose another --name",
+	    "a runtime named \"%s\" is up already (pid %d), without a lock of its name: stop "
+	    "that process, or choose another --name",
 	    name, manager->pid);
 }
 
@@ -142,6 +96,13 @@ static void segment_path(const char *name, const char *what, char ret[PATH_BYTES
 	char segment[SEGMENT_NAME_BYTES];
 	tables_segment_name(name, what, segment);
 	snprintf(ret, PATH_BYTES, "/dev/shm%s", segment);
+}
+
+static bool name_is_left(const char *name)
+{
+	char path[PATH_BYTES];
+	segment_path(name, "control", path);
+	return access(path, F_OK) == 0;
 }
 
 /* Of another build, or broken: it may be all that somebody has of a day's work. */
@@ -236,19 +197,22 @@ static void look_at_files(const char *name)
 
 int instance_claim(struct manager *m)
 {
-	char path[160];
-	int r = file_path(m->options->name, "lock", 1, path, sizeof path);
+	int r = door_directory(m->directory, sizeof m->directory, 1);
 	if (r == 0)
-		r = take_lock(m, path);
+		r = claim_take(m);
 	if (r < 0)
 		return r;
-	r = wait_for_births(m);
+	r = claim_births(m);
 	if (r == 0)
 		r = take_what_is_left(m);
 	if (r == 0 && m->options->again && !m->adopts)
 		r = why(-ESHUTDOWN, "the runtime was being stopped: there is nothing to resume");
+	if (r == 0)
+		r = claim_record(m);
 	if (r < 0) {
-		unlink(path); /* ours, of no use to anybody */
+		/* Of no use to anybody, unless it says where those live who are left. */
+		if (!name_is_left(m->options->name))
+			claim_remove(m);
 		close(m->lock);
 	} else {
 		look_at_files(m->options->name);
@@ -259,10 +223,8 @@ int instance_claim(struct manager *m)
 /* A name, so that members who outlive a manager ring the bell of the next one. */
 int instance_bell(struct manager *m)
 {
-	char path[160];
-	int r = file_path(m->options->name, "bell", 1, path, sizeof path);
-	if (r < 0)
-		return r;
+	char path[BELL_PATH_BYTES];
+	bell_path(m, path);
 	if (mkfifo(path, 0600) < 0 && errno != EEXIST)
 		return why(-errno, "%s: %s", path, strerror(errno));
 	m->joined = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
@@ -271,15 +233,13 @@ int instance_bell(struct manager *m)
 
 void instance_release(struct manager *m)
 {
-	char path[160];
+	char path[BELL_PATH_BYTES];
 	struct sockaddr_un address;
 	tables_unlink(m->options->name);
 	group_end_all(m->options->name, NULL);
-	if (door_address(m->options->name, &address) == 0)
+	if (door_address_in(m->directory, m->options->name, &address) == 0)
 		unlink(address.sun_path);
-	if (file_path(m->options->name, "bell", 0, path, sizeof path) == 0)
-		unlink(path);
-	if (m->lock >= 0 && file_path(m->options->name, "lock", 0, path, sizeof path) == 0)
-		unlink(path); /* while we hold it; who waits for this very file finds it gone and
-				 makes another */
+	bell_path(m, path);
+	unlink(path);
+	claim_remove(m);
 }

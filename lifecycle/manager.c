@@ -277,7 +277,7 @@ static void announce(struct manager *m)
 
 static void announce_if_complete(struct manager *m)
 {
-	bool stops = m->ending || (m->draining && !m->adopts);
+	bool stops = m->ending || m->abandoned || (m->draining && !m->adopts);
 	if (!m->announced && !stops && !m->modules_due && members_all_live(m))
 		announce(m);
 }

@@ -75,6 +75,7 @@ struct manager {
 	char state[STATE_PATH_BYTES]; /* the journal's directory; "": there is no journal */
 	int state_lock;       /* the file lock that makes this its only user */
 	int lock;             /* the file lock that makes this the only plm of the name */
+	char directory[108];  /* where its socket and its bell are */
 	int parent;           /* --tied: the pidfd of who started us, else -1 */
 	bool adopts;          /* the segments are those of a manager that is dead */
 	int ready;            /* where the ready line goes: stdout, or a pipe to who started the
@@ -118,6 +119,14 @@ int instance_claim(struct manager *m);
 int instance_bell(struct manager *m); /* opens m->joined */
 void instance_set_aside(struct manager *m, const char *reason);
 void instance_release(struct manager *m);
+
+/* ---- claim.c ---- */
+int claim_take(struct manager *m);   /* the lock of the name; -EADDRINUSE: a manager is up */
+int claim_births(struct manager *m); /* waits for the children of a dead one to have said who they
+				      * are */
+int claim_record(struct manager *m); /* where the socket is; of a runtime that is gone on with:
+				      * where it was */
+void claim_remove(const struct manager *m);
 
 /* ---- adopt.c ---- */
 int adopt_tables(struct manager *m);   /* this process becomes its manager */

@@ -293,10 +293,9 @@ class Place:
         self.expect_end()
 
     def left(self):
-        names = glob.glob(f"/dev/shm/plm-*-{self.name}.*")
         # the file of a name that could not be locked may be somebody's
-        files = [f for f in glob.glob(f"{self.directory}/plm/*") if not (self.lockless and f.endswith(".lock"))]
-        return names + files + self.processes()
+        names = [f for f in glob.glob(f"/dev/shm/plm-*-{self.name}.*") if not (self.lockless and f.endswith(".lock"))]
+        return names + glob.glob(f"{self.directory}/plm/*") + self.processes()
 
     def processes(self):
         """Those of its session that live."""

@@ -209,7 +209,7 @@ void wait_for_file(const char *path, const char *text)
 	}
 }
 
-/* A lock file is there as long as its runtime is; whose it is, the kernel knows. */
+/* A bell and a lock file are there as long as their runtime is; whose it is, the kernel knows. */
 static pid_t lock_owner(void)
 {
 	DIR *all = opendir("plm");
@@ -218,9 +218,10 @@ static pid_t lock_owner(void)
 	while (all && lock.l_type == F_UNLCK && (entry = readdir(all)) != NULL) {
 		char path[PATH_BYTES];
 		const char *end = strrchr(entry->d_name, '.');
-		if (!end || strcmp(end, ".lock") != 0)
+		if (!end || strcmp(end, ".bell") != 0)
 			continue;
-		snprintf(path, sizeof path, "plm/%s", entry->d_name);
+		snprintf(path, sizeof path, "/dev/shm/plm-%u-%.*s.lock", (unsigned)geteuid(),
+		    (int)(end - entry->d_name), entry->d_name);
 		int fd = open(path, O_RDWR | O_CLOEXEC);
 		lock = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET };
 		if (fd < 0 || fcntl(fd, F_GETLK, &lock) < 0)

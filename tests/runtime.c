@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/door.h"
 #include "tables/tables.h"
 
 enum { ARGUMENTS_MAX = 2048, PATH_BYTES = 256, LINE_BYTES = 256, LOOK_AGAIN_NS = 2000000 };
@@ -297,7 +298,8 @@ void runtime_stop(struct runtime *rt)
 	ck_assert_msg(
 	    status == 0, "plm ended with wait status %#x after plmctl stop", (unsigned)status);
 	ck_assert_msg(!name_is_left(rt, "control") && !name_is_left(rt, "store") &&
-	    !name_is_left(rt, "files"), "plm left something of %s in /dev/shm", rt->name);
+	    !name_is_left(rt, "files") && !name_is_left(rt, "lock"),
+	    "plm left something of %s in /dev/shm", rt->name);
 }
 
 void runtime_kill(struct runtime *rt)
@@ -334,10 +336,13 @@ static void kill_members(const struct runtime *rt)
 
 void runtime_end(struct runtime *rt)
 {
+	char path[DOOR_LOCK_BYTES];
 	if (rt->pid > 0)
 		runtime_kill(rt);
 	if (rt->loose)
 		kill_members(rt);
 	tables_unlink(rt->name);
+	door_lock_path(rt->name, path);
+	unlink(path);
 	nftw(rt->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }

@@ -402,6 +402,9 @@ static const struct sweep_op ops[] = {
 int main(void)
 {
 	int failures = sweep_run(ops, COUNT_OF(ops));
+	char lock[DOOR_LOCK_BYTES];
+	door_lock_path(options.name, lock);
+	unlink(lock);
 	tables_unlink(options.name);
 	rmtree_at(AT_FDCWD, directory);
 	return failures ? 1 : 0;

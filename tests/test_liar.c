@@ -158,7 +158,7 @@ static void lie_in_the_segment(plm *liar, uint64_t *random)
 	sh_poke(&me->awaiting, (uint32_t)random_next(random));
 	sh_poke(&me->waiter[random_next(random) % WAITERS].awaiting,
 	    (uint32_t)random_next(random));
-	sh_poke(&me->grace, (uint32_t)random_next(random));
+	sh_poke(&t->grace[random_next(random) % records], random_next(random));
 	sh_poke(&me->imported, random_next(random));
 	sh_poke(&me->node, (uint32_t)random_next(random));
 	sh_poke(&me->cpu, (uint32_t)random_next(random));

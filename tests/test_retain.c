@@ -233,7 +233,7 @@ START_TEST(done_failed_and_cancelled_ones_leave_when_their_time_is_over)
 	kept_number(1);
 	kept_failure();
 	plm_ref cancelled = kept_task("probe.sleep", &PLM_BYTES("60000", 5), 1, NULL);
-	ck_assert_int_eq(plm_cancel(rt, cancelled, PLM_GRACE(0)), 0);
+	ck_assert_int_eq(plm_cancel(rt, cancelled, 0), 0);
 	left_to_the_runtime(cancelled);
 	until_left(3);
 	all_leave();

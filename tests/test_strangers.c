@@ -320,6 +320,8 @@ START_TEST(names_that_another_user_took_first_are_refused_with_a_word)
 	static const struct { void (*squat)(void); const char *what; } ways[] = {
 		{ squat_with_a_file, "control" }, { squat_with_a_file, "store" },
 		{ squat_with_a_link, "control" }, { squat_with_a_link, "store" },
+		{ squat_with_a_file, "lock" }, { squat_with_a_link, "lock" },
+		{ squat_with_a_directory, "lock" },
 	};
 	if (!is_root(__func__) || !others_reach_the_programs())
 		return;
@@ -329,7 +331,7 @@ START_TEST(names_that_another_user_took_first_are_refused_with_a_word)
 		    ways[i].what);
 		expect_of_child(ways[i].squat, "squatting");
 		const char *said = boot_refused();
-		unlink(squatted);
+		remove(squatted);
 		ck_assert_msg(strstr(said, "plm-65533-squatted"), "%s: %s", ways[i].what, said);
 		ck_assert_int_eq(truncate(precious, 0), 0);
 	}
@@ -354,7 +356,7 @@ static void expect_mode(const char *path, mode_t mode)
 
 START_TEST(with_a_umask_of_zero_nothing_is_open_to_others)
 {
-	static const char *const whats[] = { "control", "store" };
+	static const char *const whats[] = { "control", "store", "lock" };
 	char path[PATH_BYTES], name[PATH_BYTES];
 	stop();
 	mode_t before = umask(0);
@@ -366,8 +368,6 @@ START_TEST(with_a_umask_of_zero_nothing_is_open_to_others)
 	}
 	scratch_path(&rt, "plm", path, sizeof path);
 	expect_mode(path, 0700);
-	snprintf(name, sizeof name, "%.200s/%s.lock", path, rt.name);
-	expect_mode(name, 0600);
 	snprintf(name, sizeof name, "%.200s/%s.bell", path, rt.name);
 	expect_mode(name, 0600);
 	expect_work();
