@@ -71,7 +71,7 @@ extern bool (*step_hook)(const struct step *step, const void *at, size_t bytes);
 
 #define sh_load(p)     (look_here(), atomic_load_explicit((p), memory_order_acquire))
 #define sh_peek(p)     (look_here(), atomic_load_explicit((p), memory_order_relaxed))
-#define sh_once(lvalue) (*(const volatile __typeof__(lvalue) *)&(lvalue))
+#define sh_once(lvalue) __atomic_load_n(&(lvalue), __ATOMIC_RELAXED)
 #define sh_store(p, v)                                                                             \
 	step_do("store " #p, p, atomic_store_explicit((p), (v), memory_order_release), (void)0)
 #define sh_poke(p, v)                                                                              \

@@ -171,7 +171,7 @@ static void *scribble_over_terms(void *context)
 {
 	struct scribble *s = context;
 	for (uint16_t other = UINT16_MAX; !atomic_load(&s->stop); other ^= s->terms ^ UINT16_MAX)
-		*(volatile uint16_t *)&s->r->terms = other;
+		__atomic_store_n(&s->r->terms, other, __ATOMIC_RELAXED);
 	return NULL;
 }
 
