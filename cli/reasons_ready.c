@@ -247,7 +247,8 @@ void check_kept(struct look *l)
 
 static uint32_t alternatives_of(const struct terms *terms)
 {
-	return terms->alternatives < ALTERNATIVES_MAX ? terms->alternatives : ALTERNATIVES_MAX;
+	uint32_t alternatives = sh_once(terms->alternatives);
+	return alternatives < ALTERNATIVES_MAX ? alternatives : (uint32_t)ALTERNATIVES_MAX;
 }
 
 static enum fit best_fit(const struct occupancy *o, const struct terms *terms, uint64_t ref)

@@ -35,37 +35,39 @@ static int take_future(struct plm *rt, const struct again *again, size_t number,
 	return 0;
 }
 
-static int take_arguments(struct plm *rt, const struct again *again, struct record *r,
+/* As many as there is room for: n. */
+static int take_arguments(struct plm *rt, const struct again *again, struct record *r, size_t n,
     plm_arg *ret)
 {
 	struct args_reader reader;
 	struct arg arg;
-	size_t n = 0;
+	size_t i = 0;
 	bool readable = args_open(&rt->tables, r, &reader);
-	for (; readable && n < r->nargs && args_next(&reader, &arg); n++) {
+	for (; readable && i < n && args_next(&reader, &arg); i++) {
 		int error = 0;
 		if (arg.future)
-			error = take_future(rt, again, n + 1, arg.future->ref, &ret[n]);
+			error = take_future(rt, again, i + 1, arg.future->ref, &ret[i]);
 		else
-			ret[n] = PLM_BYTES(arg.data, arg.length);
+			ret[i] = PLM_BYTES(arg.data, arg.length);
 		if (error < 0)
 			return error;
 	}
-	return n == r->nargs ? 0 : why(-EIO, "the arguments of the failed task are damaged");
+	return i == n ? 0 : why(-EIO, "the arguments of the failed task are damaged");
 }
 
 /* A settled record that we hold: nothing of it changes any more. */
 static int submit_as(struct plm *rt, struct record *r, uint64_t word, const char *function,
     const struct again *again, plm_ref *ret)
 {
-	plm_arg *args = calloc(r->nargs + (size_t)1, sizeof *args);
+	size_t n = sh_once(r->nargs);
+	plm_arg *args = calloc(n + 1, sizeof *args);
 	if (!args)
-		return why(-ENOMEM, "no memory for %u arguments", r->nargs);
-	plm_task task = { .function = function, .args = args, .nargs = r->nargs,
+		return why(-ENOMEM, "no memory for %zu arguments", n);
+	plm_task task = { .function = function, .args = args, .nargs = n,
 		.results = r->results, .priority = key_priority(r->key), .retries = r->retries,
 		.crash_retries = r->crash_retries, .flags = again->flags };
 	record_identity(r, word, task.identity);
-	int done = take_arguments(rt, again, r, args);
+	int done = take_arguments(rt, again, r, n, args);
 	if (done == 0)
 		done = submit_with(rt, &task, r->terms, ret);
 	free(args);

@@ -41,6 +41,8 @@ struct watched { /* what the manager keeps of a process slot */
 	uint32_t generation;
 	uint64_t born_ns;
 	char *module;     /* a client's request that waits for the loader */
+	uint64_t beat_ns; /* of a worker, as seen last, */
+	uint64_t beat_judged_ns; /* and when that was by the judge's clock (hang.c) */
 	bool fenced;      /* killed for giving no sign of life; the kernel has not said so yet */
 	bool adopted;     /* no child of ours: its parent was a manager that is dead */
 };
@@ -64,6 +66,12 @@ enum { ORPHANS_MAX = 256 }; /* at a time */
 struct orphan { /* a process that a dead worker left */
 	pid_t pid;
 	int pidfd;
+};
+
+struct judge { /* hang.c: a clock that stands still while this process does not run */
+	uint64_t now_ns;  /* of that clock */
+	uint64_t seen_ns; /* real time when it was set last */
+	uint64_t look_ns; /* of that clock, at the last look at the workers */
 };
 
 struct manager {
@@ -96,6 +104,7 @@ struct manager {
 	bool hopeless;        /* too many: it is set aside at the end */
 	uint64_t end_deadline_ns; /* when what has not ended is killed */
 	uint64_t look_due_ns;     /* for workers that hang; DEADLINE_NEVER: nobody wants to know */
+	struct judge judge;       /* of workers that hang */
 };
 
 /* ---- manager.c ---- */

@@ -294,6 +294,7 @@ static int watch_child(
 	m->slot[slot].generation = process_generation(word);
 	m->slot[slot].born_ns = clock_ns();
 	m->slot[slot].fenced = m->slot[slot].adopted = false;
+	m->slot[slot].beat_ns = 0; /* none was seen */
 	m->slot[slot].pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (m->slot[slot].pidfd < 0)
 		return why(-errno, "pidfd_open: %s", strerror(errno));

@@ -426,7 +426,7 @@ static uint32_t next_task(struct scheduler *s, uint32_t lacking, const bool *pas
     struct heap_entry *ret)
 {
 	if (ageing_peek_shelved(s, ret)) {
-		uint32_t number = record_at(s->t, ret->id)->terms;
+		uint32_t number = sh_once(record_at(s->t, ret->id)->terms);
 		const struct terms *terms = terms_at(s->t->terms, number);
 		if (terms && !passed[number % TERMS_MAX] && !wants_any(terms, lacking))
 			return number;
@@ -580,14 +580,16 @@ uint32_t booking_place(struct scheduler *s)
 	bool reserve, passed[TERMS_MAX] = { false }; /* there are no workers for it just now */
 	if (!s->adopted)
 		free_unclaimed(s);
+	const struct terms *terms; /* that next_task() found; a stray write may take them away */
 	while (!(reserve = proceed_with_all(s)) &&
-	    (number = next_task(s, lacking, passed, &task)) != 0) {
+	    (number = next_task(s, lacking, passed, &task)) != 0 &&
+	    (terms = terms_at(s->t->terms, number)) != NULL) {
 		if (find(s, record_ref(task.id, task.tag))) {
 			leave_shelf(s, number, &task); /* a doubled hint: it is booked already */
-		} else if (try_to_begin(s, &task, terms_at(s->t->terms, number), &lacking)) {
+		} else if (try_to_begin(s, &task, terms, &lacking)) {
 			leave_shelf(s, number, &task);
 			begun++;
-		} else if (!wants_any(terms_at(s->t->terms, number), lacking)) {
+		} else if (!wants_any(terms, lacking)) {
 			passed[number % TERMS_MAX] = true;
 		}
 	}

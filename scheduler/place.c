@@ -82,10 +82,10 @@ bool place_still_ready(const struct tables *t, const struct heap_entry *task)
 /* It wants more than a slot: its turn is told by booking.c. */
 static bool put_on_shelf(struct scheduler *s, const struct heap_entry *task)
 {
-	const struct record *r = record_at(s->t, task->id);
-	if (!record_needs(s->t, r))
+	uint32_t terms = record_needs(s->t, record_at(s->t, task->id));
+	if (!terms)
 		return false;
-	shelf_put(s, r->terms, *task);
+	shelf_put(s, terms, *task);
 	return true;
 }
 

@@ -6,6 +6,7 @@
  * stale, as in any heap here: who takes it off looks at the record. */
 #include <stdlib.h>
 
+#include "base/check.h"
 #include "base/why.h"
 #include "scheduler/scheduler.h"
 
@@ -50,6 +51,7 @@ static void grow(struct shelf *shelf)
 
 void shelf_put(struct scheduler *s, uint32_t terms, struct heap_entry task)
 {
+	CHECK(terms > 0 && terms <= TERMS_MAX);
 	struct shelf *shelf = &s->shelf[terms - 1];
 	if (shelf->n == shelf->room)
 		grow(shelf);

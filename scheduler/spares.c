@@ -148,12 +148,13 @@ static void fetch_awaited(struct scheduler *s, uint32_t sleeper)
 	uint64_t word;
 	for (uint32_t i = 0; i < WAITERS; i++) {
 		const struct record *r = awaited(s, sleeper, i, &word);
-		if (!r || word_state(word) != RECORD_READY || !record_needs(s->t, r))
+		uint32_t terms = r ? record_needs(s->t, r) : 0;
+		if (!terms || word_state(word) != RECORD_READY)
 			continue;
 		struct heap_entry task = { .id = record_index(s->t, r),
 			.tag = word_generation(word), .key = r->key };
 		if (heap_remove(&s->t->task_heap, task.id))
-			shelf_put(s, r->terms, task);
+			shelf_put(s, terms, task);
 	}
 }
 

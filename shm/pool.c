@@ -15,17 +15,21 @@ void pool_create(void *memory)
 
 static bool on_stack(const struct pool *pool, uint32_t index)
 {
-	uint32_t at = pool->place[index];
-	return at < pool->shm->top && at < pool->slots && pool->shm->stack[at] == index;
+	uint32_t at = sh_once(pool->place[index]);
+	return at < sh_once(pool->shm->top) && at < pool->slots && pool->shm->stack[at] == index;
 }
 
-/* The caller knows that there is room. */
-static void push_locked(struct pool *pool, uint32_t index)
+/* False: there is no room. */
+static bool push_locked(struct pool *pool, uint32_t index)
 {
 	struct pool_shm *shm = pool->shm;
-	sh_set(pool->place[index], shm->top);
-	sh_set(shm->stack[shm->top], index);
-	sh_set(shm->top, shm->top + 1);
+	uint32_t top = sh_once(shm->top);
+	if (top >= pool->slots)
+		return false;
+	sh_set(pool->place[index], top);
+	sh_set(shm->stack[top], index);
+	sh_set(shm->top, top + 1);
+	return true;
 }
 
 /* Everything the dead holder may have half done is thrown away and derived again. */
@@ -59,9 +63,10 @@ uint32_t pool_fresh(const struct pool *pool)
 static bool pop_locked(struct pool *pool, uint32_t *ret)
 {
 	struct pool_shm *shm = pool->shm;
-	while (shm->top > 0 && shm->top <= pool->slots) {
-		uint32_t index = shm->stack[shm->top - 1];
-		sh_set(shm->top, shm->top - 1);
+	uint32_t top;
+	while ((top = sh_once(shm->top)) > 0 && top <= pool->slots) {
+		uint32_t index = sh_once(shm->stack[top - 1]);
+		sh_set(shm->top, top - 1);
 		if (index < pool->slots && pool->table.is_free(pool->table.context, index)) {
 			*ret = index;
 			return true;
@@ -95,13 +100,12 @@ int pool_give(struct pool *pool, const uint32_t *indices, uint32_t n)
 	int r = lock_acquire(&pool->lock);
 	if (r < 0)
 		return r;
-	struct pool_shm *shm = pool->shm;
-	for (uint32_t i = 0; i < n && shm->top < pool->slots; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		CHECK(indices[i] < pool->slots);
 		/* Not if a recovery has found it before, and it was taken since. */
 		if (pool->table.is_free(pool->table.context, indices[i]) &&
-		    !on_stack(pool, indices[i]))
-			push_locked(pool, indices[i]);
+		    !on_stack(pool, indices[i]) && !push_locked(pool, indices[i]))
+			break; /* damage, which a rebuild mends */
 	}
 	lock_release(&pool->lock);
 	return 0;

@@ -12,6 +12,8 @@
  *
  *   sh_load    acquire       pairs with sh_store, sh_cas
  *   sh_peek    relaxed       a hint, a statistic, or a word only this process writes
+ *   sh_once    plain load    of a field that is not atomic: once, so that what was judged is used,
+ *                            though a stray write changes the field meanwhile (law 12)
  *   sh_store   release       publishes what was written before it
  *   sh_poke    relaxed store
  *   sh_set     plain store, of a field under a lock or not yet published
@@ -69,6 +71,7 @@ extern bool (*step_hook)(const struct step *step, const void *at, size_t bytes);
 
 #define sh_load(p)     (look_here(), atomic_load_explicit((p), memory_order_acquire))
 #define sh_peek(p)     (look_here(), atomic_load_explicit((p), memory_order_relaxed))
+#define sh_once(lvalue) __atomic_load_n(&(lvalue), __ATOMIC_RELAXED)
 #define sh_store(p, v)                                                                             \
 	step_do("store " #p, p, atomic_store_explicit((p), (v), memory_order_release), (void)0)
 #define sh_poke(p, v)                                                                              \

@@ -8,7 +8,7 @@ enum { LIMIT_BYTES = 16 };
 
 const struct terms *due_terms(const struct tables *t, const struct record *r)
 {
-	return r->terms ? terms_at(t->terms, r->terms) : NULL;
+	return record_terms(t, r);
 }
 
 static uint64_t exact_ms(const struct tables *t)

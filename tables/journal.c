@@ -24,7 +24,7 @@ enum durability durability_of(const char *name)
 /* The slot lies among the first 64, whose bits are in the record itself. */
 uint32_t journal_slot(const struct tables *t)
 {
-	uint32_t slot = t->control->journal.slot;
+	uint32_t slot = sh_once(t->control->journal.slot);
 	return slot < PROCESSES_STEP ? slot : 0;
 }
 

@@ -205,17 +205,26 @@ static inline struct record *record_at(const struct tables *t, uint32_t index);
 struct record *record_lookup(const struct tables *t, uint64_t ref, uint64_t *ret_word);
 uint32_t record_index(const struct tables *t, const struct record *r);
 
-/* It asks for more than a slot: only a slot booked for it may run it. */
-static inline bool record_needs(const struct tables *t, const struct record *r)
+/* NULL: it names none. */
+static inline const struct terms *record_terms(const struct tables *t, const struct record *r)
 {
-	const struct terms *terms = r->terms ? terms_at(t->terms, r->terms) : NULL;
-	return terms && terms->alternatives > 0;
+	uint32_t number = sh_once(r->terms);
+	return number ? terms_at(t->terms, number) : NULL;
+}
+
+/* It asks for more than a slot: only a slot booked for it may run it. The number of its terms, at
+ * most TERMS_MAX; 0: it does not. */
+static inline uint32_t record_needs(const struct tables *t, const struct record *r)
+{
+	uint32_t number = sh_once(r->terms);
+	const struct terms *terms = number ? terms_at(t->terms, number) : NULL;
+	return terms && terms->alternatives > 0 ? number : 0;
 }
 
 /* Of several replicas: done when the first of its arguments is, failed when the last one has. */
 static inline bool record_wants_any(const struct tables *t, const struct record *r)
 {
-	const struct terms *terms = r->terms ? terms_at(t->terms, r->terms) : NULL;
+	const struct terms *terms = record_terms(t, r);
 	return terms && terms->replicas > 0 && terms->rank == 0;
 }
 

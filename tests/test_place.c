@@ -1,5 +1,6 @@
 /* test_place.c - who is given tasks, and which come first. */
 #include <check.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -21,6 +22,7 @@ enum {
 	SMALL_BYTES = 1 << 12,
 	LARGE_BYTES = 1 << 17,
 	AGEING_MS = 60000,
+	SCRIBBLE_MS = 200,
 };
 
 static const struct limits limits = { .processes = 64, .workers = WORKERS, .records = 4096,
@@ -146,6 +148,54 @@ START_TEST(what_was_booked_for_a_task_is_free_when_the_task_is)
 	stage_rest();
 	ck_assert_int_eq(word_state(sh_load(&r->state)), RECORD_FREE);
 	ck_assert_uint_eq(sh_load(&p->booked), 0);
+}
+END_TEST
+
+static void take_all(uint32_t workers)
+{
+	for (uint32_t i = 0; i < workers; i++) {
+		struct ring ring = ring_down(tables, stage_worker(i));
+		ring_done(&ring, ring_used(&ring));
+		room_refresh(scheduler, stage_worker(i));
+	}
+}
+
+/* A stray write changes a record between two looks of the scheduler at it. */
+struct scribble {
+	struct record *r;
+	uint16_t terms;
+	_Atomic bool stop;
+};
+
+static void *scribble_over_terms(void *context)
+{
+	struct scribble *s = context;
+	for (uint16_t other = UINT16_MAX; !atomic_load(&s->stop); other ^= s->terms ^ UINT16_MAX)
+		__atomic_store_n(&s->r->terms, other, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+START_TEST(terms_that_change_while_the_scheduler_looks_lead_nowhere)
+{
+	boot("locality", 2, LONG_NS);
+	plm_terms terms = { .needs = "cpus=1" };
+	plm_task task = { .function = "probe.noop", .terms = &terms };
+	plm_ref ref;
+	ck_assert_int_eq(plm_submit(&stage.client[0], &task, &ref), 0);
+	uint32_t index = ref_index(ref.id);
+	struct scribble scribble = { .r = record_at(tables, index),
+		.terms = record_at(tables, index)->terms };
+	pthread_t thread;
+	ck_assert_int_eq(pthread_create(&thread, NULL, scribble_over_terms, &scribble), 0);
+	uint64_t end = clock_ns() + SCRIBBLE_MS * NS_PER_MS;
+	while (clock_ns() < end) {
+		place_ready(scheduler, index);
+		place_flush(scheduler);
+		place_tasks(scheduler);
+		take_all(2); /* there is room for the next */
+	}
+	atomic_store(&scribble.stop, true);
+	pthread_join(thread, NULL);
 }
 END_TEST
 
@@ -405,6 +455,7 @@ int main(void)
 	tcase_add_test(place, a_ring_is_filled_by_time);
 	tcase_add_test(place, who_seems_busy_while_tasks_are_queued_is_looked_at_again);
 	tcase_add_test(place, what_was_booked_for_a_task_is_free_when_the_task_is);
+	tcase_add_test(place, terms_that_change_while_the_scheduler_looks_lead_nowhere);
 	tcase_add_test(place, a_task_goes_where_its_large_arguments_were_made);
 	tcase_add_test(place, small_arguments_and_other_policies_do_not_pull_a_task);
 	tcase_add_test(place, nobody_spins_for_what_can_only_come_when_a_long_task_ends);

@@ -13,7 +13,8 @@
 #include "tests/roles_case.h"
 #include "tests/run_suite.h"
 
-enum { TEST_TIMEOUT_S = 120, DEATHS = 24, RECYCLED = 5, MANY = 40, MIB = 1 << 20 };
+enum { TEST_TIMEOUT_S = 120, DEATHS = 24, RECYCLED = 5, MANY = 40, MIB = 1 << 20,
+	STOPPED_MS = 2000 };
 
 #define REASSIGNED_NS_MAX (5 * NS_PER_MS)
 
@@ -183,6 +184,49 @@ START_TEST(an_idle_worker_that_misses_its_beats_is_a_suspect_and_is_replaced)
 	pool_until(restarts_are, 1, "restarts");
 	pool_until(pool_workers_are, 2, "workers");
 	ck_assert_int_eq(pool_worker_process(1, PROCESS_LIVE)->pid, other);
+	pool_stop();
+}
+END_TEST
+
+/* ---- all of it stopped, and continued: a suspended machine, a shell's job control ---- */
+
+static const struct process *process_of(uint32_t slot)
+{
+	return &plm_tables(pool.client)->process[slot];
+}
+
+/* All but the manager. */
+static void signal_members(int signal)
+{
+	for (uint32_t slot = SLOT_SCHEDULER; slot < plm_tables(pool.client)->limits.processes;
+	     slot++) {
+		enum process_kind kind = process_kind(sh_load(&process_of(slot)->state));
+		if (kind == KIND_SCHEDULER || kind == KIND_WORKER)
+			ck_assert_int_eq(kill(process_of(slot)->pid, signal), 0);
+	}
+}
+
+static bool manager_has_stepped(uint64_t since_ns)
+{
+	return sh_peek(&process_of(SLOT_MANAGER)->beat_ns) > since_ns;
+}
+
+/* The manager goes on before they do, as it may: it judges them before they can beat. */
+START_TEST(who_was_stopped_with_its_judge_does_not_hang)
+{
+	boot_with("--hang-after", "1500ms");
+	pid_t manager = process_of(SLOT_MANAGER)->pid;
+	plm_ref busy;
+	pool_sleepers("4000", 0, &busy, 1);
+	signal_members(SIGSTOP);
+	ck_assert_int_eq(kill(manager, SIGSTOP), 0);
+	usleep(STOPPED_MS * 1000); /* this is the time that is not to count */
+	uint64_t now = clock_coarse_ns();
+	ck_assert_int_eq(kill(manager, SIGCONT), 0);
+	pool_until(manager_has_stepped, now, "a step of the manager");
+	signal_members(SIGCONT);
+	pool_expect_done_once(&busy, 1);
+	ck_assert_uint_eq(pool_status().restarts, 0);
 	pool_stop();
 }
 END_TEST
@@ -364,6 +408,7 @@ int main(void)
 	tcase_add_test(all, a_stopped_worker_is_a_suspect_not_dead_and_goes_on_when_it_may);
 	tcase_add_test(all, a_worker_that_hangs_is_replaced_and_its_task_runs_again_if_it_may);
 	tcase_add_test(all, an_idle_worker_that_misses_its_beats_is_a_suspect_and_is_replaced);
+	tcase_add_test(all, who_was_stopped_with_its_judge_does_not_hang);
 	tcase_add_test(all, a_long_task_that_looks_whether_it_is_cancelled_does_not_hang);
 	tcase_add_test(all, a_task_that_waits_for_another_does_not_hang);
 	tcase_add_test(all,
