@@ -97,9 +97,10 @@ static pid_t deaf(void)
 	return 0;
 }
 
+/* A zombie runs no more. */
 static void expect_gone(pid_t pid)
 {
-	ck_assert_msg(kill(pid, 0) < 0, "pid %d runs still", (int)pid);
+	ck_assert_msg(process_start_time(pid) == 0, "pid %d runs still", (int)pid);
 }
 
 static void nothing_is_left(void)
@@ -125,6 +126,19 @@ START_TEST(the_first_signal_cancels_says_so_and_waits_for_the_end)
 	ck_assert_int_eq(kill(client, SIGINT), 0);
 	ck_assert_int_eq(end_of(client), KILLED + SIGINT);
 	nothing_is_left();
+}
+END_TEST
+
+START_TEST(what_a_signal_cancels_has_its_grace)
+{
+	pid_t client = start("submit", "--grace", "1h", "--shell", "trap 'echo > $HERE/asked; "
+	    "sleep 0.2; echo > $HERE/in_peace; exit' TERM; echo $$ > $HERE/deaf; "
+	    "while :; do sleep 0.01; done");
+	pid_t command = deaf();
+	ck_assert_int_eq(kill(client, SIGINT), 0);
+	ck_assert_int_eq(end_of(client), KILLED + SIGINT);
+	expect_gone(command);
+	ck_assert(is_there("asked") && is_there("in_peace"));
 }
 END_TEST
 
@@ -344,6 +358,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 	    the_first_signal_cancels_says_so_and_waits_for_the_end,
+	    what_a_signal_cancels_has_its_grace,
 	    the_second_signal_leaves_at_once,
 	    what_a_signal_finds_queued_never_starts,
 	    tasks_of_a_killed_client_end_and_the_queued_never_start,
