@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "cli/interrupt.h"
 #include "cli/result.h"
 #include "cli/task_options.h"
 
@@ -35,15 +36,22 @@ static int hold_futures(struct context *context, const plm_task *task)
 static int print_all(struct context *context, const plm_ref *refs, unsigned n, bool detach)
 {
 	uint64_t deadline = deadline_of(context);
+	int r = detach ? 0 : plm_wait_ended(context->rt, refs, 1, 1, context->timeout_ms, NULL);
+	if (r == -EINTR)
+		return interrupted(context, refs[0]);
+	if (!detach)
+		interrupts_release(context);
 	for (unsigned i = 0; i < n; i++) {
 		if (detach) {
 			print_reference(context, refs[i]);
 			continue;
 		}
 		int code = print_result(context, refs[i], deadline);
-		if (code == EXIT_TIMED_OUT)
+		if (code == EXIT_TIMED_OUT) {
 			/* nobody will ask for it any more */
 			plm_cancel(context->rt, refs[i], PLM_GRACE_OF_TASK);
+			await_end(context, refs[i]);
+		}
 		if (code != EXIT_FINE)
 			return code; /* results share one fate: the others have nothing to add */
 	}
@@ -53,9 +61,14 @@ static int print_all(struct context *context, const plm_ref *refs, unsigned n, b
 static int submit(struct context *context, const struct task_request *call)
 {
 	plm_ref refs[RESULTS_MAX];
-	int r = plm_submit(context->rt, &call->task, refs);
+	plm_task task = call->task;
+	task.flags |= call->detach ? 0 : PLM_TIED;
+	if (!call->detach)
+		interrupts_catch(context);
+	int r = plm_submit(context->rt, &task, refs);
 	if (r >= 0)
 		return print_all(context, refs, call->task.results, call->detach);
+	interrupts_release(context);
 	int code = failed(r, call->task.function);
 	return r == -ENOENT ? EXIT_NO_FUNCTION : code; /* references were held before: it
 	                                                * is the name */

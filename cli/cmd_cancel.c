@@ -2,7 +2,8 @@
 
 static int run_cancel(struct context *context, int argc, char **argv)
 {
-	static const struct task_ending ending = { "cancelled", "todo,in_progress", plm_cancel };
+	static const struct task_ending ending = { "cancelled", "todo,in_progress", plm_cancel,
+		.may_wait = true };
 	return end_tasks(context, argc, argv, &ending);
 }
 
@@ -13,6 +14,7 @@ const struct command cmd_cancel = {
 	.details =
 	    "  --grace TIME       how long a task that runs may go on, such as 100ms (default: as\n"
 	    "                     `call --grace` said, else 1s)\n"
+	    "  --wait             return when nothing of them runs any more (--timeout: 124)\n"
 	    "  --all              every task that is not settled\n"
 	    TASK_FILTER_HELP
 	    "\nA task that waits is cancelled at once; one that runs is asked to stop,\n"

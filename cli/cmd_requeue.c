@@ -2,7 +2,8 @@
 
 static int run_requeue(struct context *context, int argc, char **argv)
 {
-	static const struct task_ending ending = { "requeued", "in_progress", plm_requeue };
+	static const struct task_ending ending = { "requeued", "in_progress", plm_requeue,
+		.may_wait = false };
 	return end_tasks(context, argc, argv, &ending);
 }
 

@@ -7,6 +7,7 @@
 #include "cli/command_objects.h"
 #include "cli/command_stdin.h"
 #include "cli/command_view.h"
+#include "cli/interrupt.h"
 #include "cli/result.h"
 
 enum { OWN_SHELL = OPTION_OF_SUBMIT };
@@ -121,7 +122,10 @@ static int show(struct context *context, const struct command_request *request, 
 static int await(struct context *context, const struct command_request *request, plm_ref ref)
 {
 	uint64_t deadline_ns = deadline_of(context);
-	int r = plm_wait(context->rt, &ref, 1, 1, milliseconds_left(deadline_ns), NULL);
+	int r = plm_wait_ended(context->rt, &ref, 1, 1, milliseconds_left(deadline_ns), NULL);
+	if (r == -EINTR)
+		return interrupted(context, ref);
+	interrupts_release(context);
 	if (r == 0)
 		return show(context, request, ref, deadline_ns);
 	char text[PLM_REF_TEXT_BYTES];
@@ -130,6 +134,7 @@ static int await(struct context *context, const struct command_request *request,
 		return failed(r, text);
 	plm_cancel(context->rt, ref, PLM_GRACE_OF_TASK); /* nobody will ask for it any more */
 	fprintf(stderr, "plmctl: task %s: --timeout ran out; it is cancelled\n", text);
+	await_end(context, ref);
 	return EXIT_TIMED_OUT;
 }
 
@@ -142,11 +147,16 @@ static int submit(struct context *context, const struct submit *s, const char *c
 	if (!args)
 		return failed(-ENOMEM, "submit");
 	command_arguments(&s->request, word, count, args);
+	if (!s->request.task.detach)
+		interrupts_catch(context);
 	plm_task task = command_task(&s->request, args, nargs);
+	task.flags |= s->request.task.detach ? 0 : PLM_TIED;
 	int r = plm_submit(context->rt, &task, refs);
 	free(args);
-	if (r < 0)
+	if (r < 0) {
+		interrupts_release(context);
 		return failed(r, "submit");
+	}
 	if (!s->request.task.detach)
 		return await(context, &s->request, refs[0]);
 	print_reference(context, refs[0]);

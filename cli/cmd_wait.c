@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "cli/task_filter.h"
+#include "cli/task_action.h"
 
 enum { OWN_ANY = OPTION_OF_FILTERED, OWN_ALL, OWN_ALL_KEPT, OWN_NO_FAIL };
 
@@ -52,33 +52,16 @@ static int print_settled(struct context *context, const struct selection *s, con
 	return bad > EXIT_COUNT_MAX ? EXIT_COUNT_MAX + 1 : (int)bad;
 }
 
-/* Of those a filter has found, the ones that went meanwhile are left out. */
-static int hold_all(struct context *context, struct selection *s)
-{
-	size_t held = 0;
-	for (size_t i = 0; i < s->n; i++) {
-		char text[PLM_REF_TEXT_BYTES];
-		int r = plm_hold(context->rt, s->ref[i]);
-		plm_ref_print(s->ref[i], text);
-		if (r < 0 && (s->named || r != -ESTALE))
-			return failed(r, text);
-		if (r == 0)
-			s->ref[held++] = s->ref[i];
-	}
-	s->n = held;
-	return EXIT_FINE;
-}
-
 static int wait_for(struct context *context, struct selection *s, const struct wait *wait)
 {
-	int code = hold_all(context, s);
+	int code = hold_selection(context, s);
 	if (code != EXIT_FINE)
 		return code;
 	uint8_t *ready = calloc(s->n ? s->n : 1, sizeof *ready);
 	if (!ready)
 		return failed(-ENOMEM, "wait");
 	size_t want = wait->any && s->n ? 1 : s->n;
-	int r = plm_wait(context->rt, s->ref, s->n, want, context->timeout_ms, ready);
+	int r = plm_wait_ended(context->rt, s->ref, s->n, want, context->timeout_ms, ready);
 	code = r < 0 ? failed(r, "waiting") : EXIT_FINE; /* now: what comes has a why of its own */
 	int bad = r >= 0 || r == -ETIMEDOUT ? print_settled(context, s, ready) : 0;
 	free(ready);
@@ -118,7 +101,8 @@ const struct command cmd_wait = {
 	    "  --no-fail          exit code 0 also if some did not succeed\n"
 	    "  --all-kept         every task that is kept (submit --detach)\n"
 	    TASK_FILTER_HELP
-	    "\nPrints one row a settled future: done, failed or cancelled. A filter finds the\n"
+	    "\nA task that was cancelled counts when nothing of it runs any more. Prints one row\n"
+	    "a settled future: done, failed or cancelled. A filter finds the\n"
 	    "tasks that are there when it is asked, and none that come later.\n"
 	    "Exit code: how many of them did not succeed, up to 100; 101: more; 124: time ran "
 	    "out.\n",

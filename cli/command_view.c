@@ -36,11 +36,12 @@ static void read_times(const struct tables *t, const struct record *r, struct co
 {
 	uint32_t now = (uint32_t)((clock_ns() - t->control->boot_ns) / NS_PER_MS);
 	bool ran = ret->attempt > 0, settled = state_settled(ret->state);
-	ret->queue_ms = (ran ? r->start_ms : settled ? r->end_ms : now) - r->submit_ms;
+	ret->queue_ms = tables_ms_between(
+	    r->submit_ms, ran ? r->start_ms : settled ? r->end_ms : now);
 	if (ret->state == RECORD_RUNNING)
-		ret->run_ms = now - r->start_ms;
+		ret->run_ms = tables_ms_between(r->start_ms, now);
 	else if (ran && settled)
-		ret->run_ms = r->end_ms - r->start_ms;
+		ret->run_ms = tables_ms_between(r->start_ms, r->end_ms);
 }
 
 static void read_command(const struct tables *t, struct record *r, uint64_t word,

@@ -15,6 +15,7 @@ enum {
 	BATCH = 256,        /* that are submitted by one call; drops are gathered as well */
 	AHEAD_US = 20000,   /* that workers may have before them */
 	AHEAD_MAX = 512,
+	END_LOOK_MS = 100,  /* while what was cancelled ends: for one more signal */
 	SHORT_WAIT_MS = 10, /* where nothing but a settlement wakes us */
 	LEARN_MS = 50,      /* how long jobs take is not known before */
 	AVERAGE_OF = 8,
@@ -89,6 +90,7 @@ static const plm_task *make_tasks(struct flight *f, size_t n, const size_t count
 	for (size_t i = 0; i < n; done += count[i++]) {
 		command_arguments(f->request, word + done, count[i], args);
 		tasks[i] = command_task(f->request, args, command_nargs(f->request, count[i]));
+		tasks[i].flags |= PLM_TIED;
 		args += command_nargs(f->request, count[i]);
 	}
 	return tasks;
@@ -273,12 +275,23 @@ void flight_forget_refused(struct flight *f)
 	f->last_refused = &f->refused;
 }
 
+/* Until nothing of them runs any more, or there is one more signal. */
+static void await_ends(struct flight *f)
+{
+	struct pollfd more = { .fd = signals_fd(), .events = POLLIN };
+	while (f->jobs && plm_wait_ended(f->context->rt, f->ref, f->jobs, f->jobs, END_LOOK_MS,
+	    NULL) == -ETIMEDOUT)
+		if (poll(&more, 1, 0) > 0)
+			return;
+}
+
 void flight_cancel(struct flight *f)
 {
-	for (size_t i = 0; i < f->jobs; i++) {
+	for (size_t i = 0; i < f->jobs; i++)
 		plm_cancel(f->context->rt, f->ref[i], PLM_GRACE_OF_TASK);
+	await_ends(f);
+	for (size_t i = 0; i < f->jobs; i++)
 		flight_drop(f, f->job[i]);
-	}
 	f->jobs = 0;
 	flight_forget_refused(f);
 }

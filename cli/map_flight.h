@@ -56,7 +56,8 @@ int flight_collect(struct flight *f, struct job **ret);
 void flight_drop(struct flight *f, struct job *job);
 /* Those that were refused so far are not to be submitted. */
 void flight_forget_refused(struct flight *f);
-/* All that run are cancelled, and forgotten. */
+/* All that run are cancelled, waited for until they have ended or there is one more signal, and
+ * forgotten. */
 void flight_cancel(struct flight *f);
 void flight_end(struct flight *f);
 

@@ -27,6 +27,7 @@ enum {
 	PRIVATE_WORKERS_MAX = WORKERS_MAX, /* with --jobs N */
 	LOAD_PAUSE_MS = 10,     /* a job that was just started is no load yet */
 	PERCENT = 100,
+	HOW_BYTES = 64,
 };
 
 struct map {
@@ -134,6 +135,23 @@ static void deliver(struct map *m, struct job *job)
 	flight_drop(&m->flight, job);
 }
 
+/* Which job it was, and how it ended: else one would have to search all outputs for it. */
+static void say_halt(struct map *m, const struct job *job)
+{
+	char how[HOW_BYTES] = "succeeded";
+	if (job->signal && job->exit_code != JOB_KILLED)
+		snprintf(how, sizeof how, "was ended by signal %d", job->signal);
+	else if (job_failed(job))
+		snprintf(how, sizeof how, "failed with exit code %d", job_exit_code(job));
+	m->command.length = 0;
+	template_line(m->template, job, &m->command);
+	progress_hide(&m->progress);
+	fprintf(stderr, "plmctl: map: halts: job %llu (%.*s) %s; no more are started, %zu %s\n",
+	    (unsigned long long)job->number, (int)strnlen(m->command.data, m->command.length),
+	    m->command.data, how, m->flight.jobs,
+	    m->plan->halt.when == HALT_NOW ? "cancelled" : "still running");
+}
+
 static void count_end(struct map *m, const struct job *job)
 {
 	m->tally.done++;
@@ -144,6 +162,7 @@ static void count_end(struct map *m, const struct job *job)
 		return;
 	m->halted = true;
 	stop_starting(m);
+	say_halt(m, job);
 }
 
 static int take_ends(struct map *m)

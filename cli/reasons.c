@@ -77,8 +77,7 @@ const char *name_task(const struct tables *t, uint64_t ref, char ret[NAME_BYTES]
 /* Times in records wrap, and one may lie ahead of us: that is now. */
 static const char *span(uint32_t from_ms, uint32_t to_ms, char ret[TIME_BYTES])
 {
-	uint32_t ms = to_ms - from_ms;
-	ms_print(ms > INT32_MAX ? 0 : ms, ret, TIME_BYTES);
+	ms_print(tables_ms_between(from_ms, to_ms), ret, TIME_BYTES);
 	return ret;
 }
 

@@ -62,6 +62,22 @@ int act_on_tasks(struct context *context, const struct selection *selection,
 	return worst;
 }
 
+int hold_selection(struct context *context, struct selection *s)
+{
+	size_t held = 0;
+	for (size_t i = 0; i < s->n; i++) {
+		char text[PLM_REF_TEXT_BYTES];
+		int r = plm_hold(context->rt, s->ref[i]);
+		plm_ref_print(s->ref[i], text);
+		if (r < 0 && (s->named || r != -ESTALE))
+			return failed(r, text);
+		if (r == 0)
+			s->ref[held++] = s->ref[i];
+	}
+	s->n = held;
+	return EXIT_FINE;
+}
+
 int select_and_act(struct context *context, int argc, char **argv, const struct task_filter *filter,
     const struct task_action *action)
 {

@@ -22,6 +22,10 @@ struct task_action {
 int act_on_tasks(struct context *context, const struct selection *selection,
     const struct task_filter *filter, const struct task_action *action);
 
+/* Holds all that is selected, as long as we are connected; what a filter has found and is gone is
+ * left out. EXIT_FINE, or an exit code after a message. */
+int hold_selection(struct context *context, struct selection *selection);
+
 /* The usual course of such a command: select, act, free. */
 int select_and_act(struct context *context, int argc, char **argv, const struct task_filter *filter,
     const struct task_action *action);

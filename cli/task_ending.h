@@ -9,6 +9,7 @@ struct task_ending {
 	const char *past;   /* "cancelled" */
 	const char *states; /* what a filter without a state of its own finds: "in_progress" */
 	int (*end)(struct plm *rt, plm_ref ref, int grace_ms);
+	bool may_wait; /* it has an option --wait */
 };
 
 /* Of --grace TIME, --all, the filter's options and the references: an exit code. */

@@ -58,9 +58,10 @@ static void read_texts(const struct tables *t, struct record *r, uint64_t word,
 	command_label(t, r, word, row->label);
 }
 
+/* What failed before it began, because of another or of a limit, has ended in no way of its own. */
 static void read_end(const struct record *r, struct task_row *row)
 {
-	if (row->view.state == RECORD_FAILED) {
+	if (row->view.state == RECORD_FAILED && row->view.attempt > 0) {
 		row->has_exit = true;
 		row->exit = r->failure.signal ? COMMAND_SIGNALLED + r->failure.signal
 					      : r->failure.code;
@@ -75,7 +76,7 @@ static void read_queue(const struct tables *t, const struct record *r, struct ta
 	uint32_t now = (uint32_t)((clock_ns() - t->control->boot_ns) / NS_PER_MS);
 	uint32_t until = row->view.attempt ? r->start_ms :
 	    state_settled(row->view.state) ? r->end_ms : now;
-	row->queue_ms = until - r->submit_ms;
+	row->queue_ms = tables_ms_between(r->submit_ms, until);
 }
 
 static void read_once(const struct tables *t, uint32_t index, uint64_t word, bool with_texts,

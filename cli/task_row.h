@@ -16,7 +16,7 @@ enum { TASK_TEXT_BYTES = 1024, TASK_COLUMNS_MAX = 24 };
 struct task_row {
 	struct record_view view;
 	bool kept;     /* by the runtime: PLM_KEEP */
-	bool has_exit; /* it is settled, and ended in a way that has a number */
+	bool has_exit; /* it ran, is settled, and ended in a way that has a number */
 	int32_t exit;  /* exit code; 128 + a signal; of a function that failed its code */
 	bool has_output;
 	uint64_t output_bytes; /* to stdout; of a function the value's */

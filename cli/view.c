@@ -44,9 +44,9 @@ static void read_times(const struct tables *t, const struct record *r, struct re
 {
 	uint32_t now = (uint32_t)ms_since(t->control->boot_ns, clock_ns());
 	bool ran = state_settled(ret->state) && !ret->object;
-	ret->age_ms = now - r->submit_ms;
-	ret->run_ms = ret->state == RECORD_RUNNING ? now - r->start_ms :
-	    ran && r->start_ms != 0 ? r->end_ms - r->start_ms : 0;
+	ret->age_ms = tables_ms_between(r->submit_ms, now);
+	ret->run_ms = ret->state == RECORD_RUNNING ? tables_ms_between(r->start_ms, now) :
+	    ran && r->start_ms != 0 ? tables_ms_between(r->start_ms, r->end_ms) : 0;
 }
 
 static void read_word(uint64_t word, struct record_view *ret)

@@ -55,6 +55,7 @@ struct plm {
 	pthread_t bell_thread;
 	_Atomic bool bell_stop;
 
+	_Atomic bool interrupted; /* handle_interrupt() */
 	bool nested;           /* a task's command runs this client (nested.c) */
 	uint32_t nested_waits; /* of its threads, under waiters_mutex */
 
@@ -190,5 +191,8 @@ int wait_for(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline
 bool wait_for_room(struct plm *rt, uint64_t deadline_ns, unsigned *tries);
 int wait_settled(struct plm *rt, struct record *speaker, uint64_t ref, uint64_t deadline_ns);
 void bell_close(struct plm *rt);
+/* For a signal handler: waits of this handle that would sleep are -EINTR from now on, until
+ * rt->interrupted is false again. */
+void handle_interrupt(struct plm *rt);
 
 #endif

@@ -61,6 +61,11 @@ enum {
 	 * accepted, or, with --durability sync, when the call returns; which is then -ENOSPC or
 	 * -EIO, and the task is cancelled, if the journal cannot be written. */
 	PLM_KEEP = 1,
+	/* The task ends with its clients. Once no process holds its reference any more, because all
+	 * dropped it, disconnected or died, and no task has it as an argument, it is cancelled:
+	 * queued, it never starts, and one that runs is asked to stop, with the grace of its terms.
+	 * Without this flag a task runs to its end, whether anybody waits for it or not. */
+	PLM_TIED = 2,
 };
 
 /* What a task may ask for beyond its function. Zeroes ask for nothing: a slot of any worker. */
@@ -97,7 +102,7 @@ typedef struct plm_task {
 	/* Two budgets: run again after a failure of the function, and after its worker died, at
 	 * most so often. Not by the worker that has just failed it, while another is free. */
 	unsigned retries, crash_retries;
-	unsigned flags;         /* PLM_KEEP */
+	unsigned flags;         /* PLM_KEEP, PLM_TIED */
 	const plm_terms *terms; /* NULL: none; tasks may share them */
 	/* What is to be done, in 128 bits of yours; zeroes: it has no such name. Nothing is refused
 	 * for it: who submits again what may be here looks for it (plmctl load --unique). */
@@ -160,11 +165,16 @@ int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret);
  * task and has PLM_TASK in its environment, but that nothing is run in its place. Who sleeps in
  * poll() on plm_fd() does not wait in this sense. */
 int plm_wait(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms, uint8_t *ready);
+/* The same, but a task that was cancelled while it ran counts only when nothing of it runs any
+ * more: its function has returned, its command and all that this had started has ended, or its
+ * worker is dead and what it left was killed. */
+int plm_wait_ended(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms,
+    uint8_t *ready);
 /* A task that waits is cancelled at once. One that runs is asked to stop (plm_cancelled()); after
  * half of the grace a signal lets its blocking system calls return EINTR; after the grace its
  * worker is killed. Whoever waits for it need not wait for that: it counts as cancelled from now
- * on. grace_ms: milliseconds from 0 on, or PLM_GRACE_OF_TASK, the grace of its terms. 0, -EALREADY
- * (settled before). */
+ * on (but see plm_wait_ended()). grace_ms: milliseconds from 0 on, or PLM_GRACE_OF_TASK, the grace
+ * of its terms. 0, -EALREADY (settled before). */
 #define PLM_GRACE_OF_TASK (-1)
 int plm_cancel(plm *rt, plm_ref ref, int grace_ms);
 /* Back into the queue: a task that runs is ended like one that is cancelled, with all that a

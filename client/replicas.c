@@ -16,7 +16,7 @@
 static int submit_ranks(struct plm *rt, const plm_task *task, plm_ref *ret, unsigned *ret_n)
 {
 	plm_task one = *task;
-	one.flags = 0;
+	one.flags = task->flags & PLM_TIED;
 	one.identity[0] = one.identity[1] = 0; /* what is to be done is done when the taker is */
 	for (unsigned *n = ret_n; *n < task->terms->replicas; ++*n) {
 		uint32_t number;

@@ -44,7 +44,7 @@ static int check_numbers(const plm_task *task)
 	if (task->retries + (uint64_t)task->crash_retries >= RETRIES_MAX)
 		return why(-EINVAL, "%s: %u and %u retries, together fewer than %d are possible",
 		    task->function, task->retries, task->crash_retries, RETRIES_MAX);
-	if (task->flags & ~(unsigned)PLM_KEEP)
+	if (task->flags & ~(unsigned)(PLM_KEEP | PLM_TIED))
 		return why(-EINVAL, "%s: unknown flags %#x", task->function, task->flags);
 	if (task->reserved)
 		return why(-EINVAL, "%s: the reserved field of plm_task must be zero",
@@ -212,7 +212,8 @@ static int fill(struct plm *rt, struct chunk *chunk, uint32_t index, const struc
 	record->key = key_make(task->priority, turn);
 	record->function = (uint16_t)s->function;
 	record->terms = (uint16_t)s->terms;
-	record->results = (uint16_t)s->results;
+	record->results = s->results & 0x7fff; /* at most RESULTS_MAX */
+	record->tied = (task->flags & PLM_TIED) != 0;
 	record->retries = (uint8_t)task->retries;
 	record->crash_retries = (uint8_t)task->crash_retries;
 	record->submit_ms = due_ms(&rt->tables, record);

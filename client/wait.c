@@ -99,6 +99,8 @@ static int park(struct plm *rt, int cell, wait_look_f *look, void *context, uint
 		if (again == AWAITING_NOTHING)
 			return 0;
 		int r = handle_runtime_gone(rt);
+		if (r == 0 && atomic_load_explicit(&rt->interrupted, memory_order_relaxed))
+			r = why(-EINTR, "a signal interrupted the wait");
 		if (r == 0 && rt->cancelled && rt->cancelled(rt->help_context))
 			r = why(-PLM_ECANCELLED, "the task that waits was cancelled");
 		if (r == 0 && rt->deadlocked && target != AWAITING_ANY &&
@@ -175,6 +177,14 @@ static bool is_settled(const struct record *speaker, uint64_t ref)
 	return word_generation(word) != ref_generation(ref) || word_settled(word);
 }
 
+/* Nothing of it runs any more: its worker says so by the word, or the scheduler, once the manager
+ * has killed what a dead worker had started. */
+static bool is_ended(const struct record *speaker, uint64_t ref)
+{
+	uint64_t word = sh_load(&speaker->state);
+	return word_generation(word) != ref_generation(ref) || state_settled(word_state(word));
+}
+
 static bool look_settled(struct plm *rt, struct record *speaker, uint64_t ref)
 {
 	if (is_settled(speaker, ref))
@@ -206,7 +216,14 @@ struct many_look {
 	size_t n, want, have;
 	uint8_t *ready; /* the caller's, or ours */
 	size_t last;    /* where to look first: the last one is done last, most of the time */
+	bool ended;     /* a cancelled one counts only when nothing of it runs any more */
 };
+
+static bool look_at(struct plm *rt, const struct many_look *look, struct record *speaker,
+    uint64_t ref)
+{
+	return look_settled(rt, speaker, ref) && (!look->ended || is_ended(speaker, ref));
+}
 
 static uint64_t speaker_ref(const struct plm *rt, plm_ref ref, struct record **ret)
 {
@@ -228,7 +245,7 @@ static uint32_t look_many(struct plm *rt, void *context)
 			continue;
 		struct record *speaker;
 		uint64_t ref = speaker_ref(rt, look->refs[i], &speaker);
-		if (ref == 0 || look_settled(rt, speaker, ref)) {
+		if (ref == 0 || look_at(rt, look, speaker, ref)) {
 			look->ready[i] = 1;
 			look->have++;
 		} else if (look->want == look->n) {
@@ -270,9 +287,10 @@ static int wait_many(struct plm *rt, struct many_look *look, int timeout_ms, uin
 	return r;
 }
 
-static int wait_until(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms,
-    uint8_t *ready)
+static int wait_until(struct plm *rt, struct many_look look, int timeout_ms, uint8_t *ready)
 {
+	const plm_ref *refs = look.refs;
+	size_t n = look.n, want = look.want;
 	int r = handle_check(rt);
 	if (r < 0)
 		return r;
@@ -283,7 +301,7 @@ static int wait_until(plm *rt, const plm_ref *refs, size_t n, size_t want, int t
 	uint8_t *marks = calloc(2, n); /* which are ready; which we hold for the time of the call */
 	if (!marks)
 		return -ENOMEM;
-	struct many_look look = { .refs = refs, .n = n, .want = want, .ready = marks };
+	look.ready = marks;
 	r = wait_many(rt, &look, timeout_ms, marks + n);
 	/* Those not looked at, because enough were found, are looked at once for the caller. */
 	if (ready && (r == 0 || r == -ETIMEDOUT)) {
@@ -291,7 +309,8 @@ static int wait_until(plm *rt, const plm_ref *refs, size_t n, size_t want, int t
 		for (size_t i = 0; i < n; i++) {
 			struct record *speaker;
 			uint64_t ref = marks[i] ? 0 : speaker_ref(rt, refs[i], &speaker);
-			ready[i] = marks[i] || ref == 0 || is_settled(speaker, ref);
+			ready[i] = marks[i] || ref == 0 ||
+			    (look.ended ? is_ended : is_settled)(speaker, ref);
 		}
 	}
 	free(marks);
@@ -301,10 +320,27 @@ static int wait_until(plm *rt, const plm_ref *refs, size_t n, size_t want, int t
 
 int plm_wait(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms, uint8_t *ready)
 {
+	const struct many_look look = { .refs = refs, .n = n, .want = want };
 	unsigned said = why_count();
 	if (n && !refs)
 		return why(-EINVAL, "plm_wait: no futures are given");
-	return handle_end(said, wait_until(rt, refs, n, want, timeout_ms, ready));
+	return handle_end(said, wait_until(rt, look, timeout_ms, ready));
+}
+
+int plm_wait_ended(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms,
+    uint8_t *ready)
+{
+	const struct many_look look = { .refs = refs, .n = n, .want = want, .ended = true };
+	unsigned said = why_count();
+	if (n && !refs)
+		return why(-EINVAL, "plm_wait_ended: no futures are given");
+	return handle_end(said, wait_until(rt, look, timeout_ms, ready));
+}
+
+void handle_interrupt(struct plm *rt)
+{
+	atomic_store_explicit(&rt->interrupted, true, memory_order_relaxed);
+	process_post_all(&rt->tables, rt->self);
 }
 
 /* ---- plm_fd: for who sleeps in poll() ---- */

@@ -103,14 +103,27 @@ static void free_with_parts(struct scheduler *s, uint32_t index)
 	free_record(s, index);
 }
 
+/* It ends with its clients, and has none any more. Should we die before the word says so, the next
+ * scheduler looks at all of them (repair.c). */
+static void end_if_tied(struct scheduler *s, uint32_t index)
+{
+	const struct record *r = record_at(s->t, index);
+	uint64_t word = sh_load(&r->state);
+	if (r->tied && record_unsettled(word) && !(word_flags(word) & FLAG_CANCEL) &&
+	    ((sh_peek(&r->uses) & ~USES_COUNTED) == 0 || !edges_wanted(s->t, r)))
+		graph_cancel(s, index);
+}
+
 void free_if_unneeded(struct scheduler *s, uint32_t index)
 {
 	struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
-	if (!state_settled(word_state(word)))
-		return;
 	if (hold_any(s->t, index)) {
 		retain_note(s, index, word);
+		return;
+	}
+	if (!state_settled(word_state(word))) {
+		end_if_tied(s, index);
 		return;
 	}
 	if (sh_peek(&r->uses) == 0) {

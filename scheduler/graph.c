@@ -239,9 +239,9 @@ static void release_arguments(struct scheduler *s, struct record *r)
 	}
 }
 
-static void cancel_argument(struct scheduler *s, struct record *r)
+void graph_cancel(struct scheduler *s, uint32_t index)
 {
-	uint32_t index = record_index(s->t, r);
+	struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
 	int done;
 	do
@@ -267,7 +267,21 @@ static void cancel_arguments(struct scheduler *s, struct record *r)
 	while (readable && args_next(&reader, &arg)) {
 		struct record *speaker = arg.future ? edges_speaker(s->t, arg.future->ref) : NULL;
 		if (speaker)
-			cancel_argument(s, speaker);
+			graph_cancel(s, record_index(s->t, speaker));
+	}
+}
+
+/* It was cancelled, and its edges hang in the lists of what it waited for: tied tasks among those
+ * need not go on for it. */
+static void let_go_of_tied(struct scheduler *s, struct record *r)
+{
+	struct args_reader reader;
+	struct arg arg;
+	bool readable = args_open(s->t, r, &reader);
+	while (readable && args_next(&reader, &arg)) {
+		struct record *used = arg.future ? edges_speaker(s->t, arg.future->ref) : NULL;
+		if (used && used->tied && record_unsettled(sh_load(&used->state)))
+			free_if_unneeded(s, record_index(s->t, used));
 	}
 }
 
@@ -300,8 +314,10 @@ static void finish(struct scheduler *s, uint32_t index)
 	if (journal_wants(s->t, r))
 		return; /* it is to be written what it was called with */
 	if (sh_peek(&r->uses) & USES_COUNTED) {
-		if (!leave_graph(s, r))
+		if (!leave_graph(s, r)) {
+			let_go_of_tied(s, r);
 			return;
+		}
 		release_arguments(s, r);
 	}
 	free_arguments(s, r);

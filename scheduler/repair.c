@@ -176,6 +176,19 @@ static void note_reassigned(struct scheduler *s, uint64_t died_ns)
 	sh_store(&all->count, n + 1);
 }
 
+/* Tasks that end with their clients, and whose last client is dead. Only after all records were
+ * seen: one that comes later may need one that came before. */
+static void end_tied(struct scheduler *s)
+{
+	uint32_t fresh = pool_fresh(&s->t->pool);
+	for (uint32_t i = 0; i < fresh; i++) {
+		const struct record *r = record_at(s->t, i);
+		if (r->tied && record_unsettled(sh_load(&r->state)))
+			free_if_unneeded(s, i);
+	}
+	graph_spread(s);
+}
+
 static void repair_records(struct scheduler *s, uint32_t dead)
 {
 	uint32_t fresh = pool_fresh(&s->t->pool);
@@ -183,6 +196,7 @@ static void repair_records(struct scheduler *s, uint32_t dead)
 	for (uint32_t i = 0; i < fresh; i++)
 		repair_record(s, i, dead);
 	graph_spread(s);
+	end_tied(s);
 	place_flush(s);
 	if (s->requeued != requeued)
 		note_reassigned(s, sh_peek(&s->t->process[dead].died_ns));
@@ -388,6 +402,7 @@ void scheduler_rebuild(struct scheduler *s)
 		rebuild_record(s, i);
 	/* Frees come last: a record unneeded now may still be counted by one that came after it. */
 	graph_spread(s);
+	end_tied(s);
 	free_orphans(s);
 	place_flush(s);
 	free_flush(s);

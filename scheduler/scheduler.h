@@ -194,6 +194,8 @@ void graph_check(struct scheduler *s, uint32_t index);
 /* A record has settled: remembers it; graph_spread() tells those that wait for it. */
 void graph_settled(struct scheduler *s, uint32_t index);
 void graph_spread(struct scheduler *s);
+/* As plm_cancel() does: what waits is CANCELLED, what runs is asked to stop. */
+void graph_cancel(struct scheduler *s, uint32_t index);
 /* A RESERVED record will never settle: who waits for it fails. */
 void graph_abandoned(struct scheduler *s, uint32_t index);
 /* Ends a task that no worker owns: WAITING, or RUNNING whose owner is dead. flags: 0 or FLAG_DEAD.
@@ -202,7 +204,8 @@ void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure
     uint32_t flags, const char *message);
 
 /* ---- free.c ---- */
-/* Frees the record, and its parts, if it is settled (or abandoned) and nobody needs it. */
+/* Frees the record, and its parts, if it is settled (or abandoned) and nobody needs it. A tied task
+ * that nobody needs is cancelled. */
 void free_if_unneeded(struct scheduler *s, uint32_t index);
 void free_abandoned(struct scheduler *s, uint32_t index); /* RESERVED, its owner let go or died */
 void free_orphan(struct scheduler *s, uint32_t index);    /* a PART without a task */

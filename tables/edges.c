@@ -98,6 +98,29 @@ int edges_take(struct tables *t, uint64_t ref, bool try, struct edge_taken *ret,
 	return 0;
 }
 
+static bool wanted_locked(const struct tables *t, const struct record *r)
+{
+	uint64_t edge = sh_peek(&r->dependents);
+	for (uint32_t steps = 0; edge && steps < t->limits.records; steps++) {
+		uint32_t task = (uint32_t)(edge >> 32);
+		struct arg_future *future = task < t->limits.records
+		    ? args_future_at(t, record_at(t, task), (uint32_t)edge) : NULL;
+		if (!future || record_unsettled(sh_load(&record_at(t, task)->state)))
+			return true;
+		edge = sh_peek(&future->next);
+	}
+	return edge != 0;
+}
+
+bool edges_wanted(struct tables *t, const struct record *r)
+{
+	if (lock_acquire(&t->graph_lock) < 0)
+		return true;
+	bool wanted = wanted_locked(t, r);
+	lock_release(&t->graph_lock);
+	return wanted;
+}
+
 static void link_again(struct tables *t, uint32_t index)
 {
 	struct args_reader reader;

@@ -41,6 +41,10 @@ struct edge_taken {
 int edges_take(struct tables *t, uint64_t ref, bool try, struct edge_taken *ret, uint32_t max,
     uint32_t *ret_n);
 
+/* Some task that waits for this record has not ended: one that was cancelled leaves its edges where
+ * they hang. Also when the lock cannot be had, or the list is damaged. */
+bool edges_wanted(struct tables *t, const struct record *r);
+
 /* Links and counts everything again; under the lock, or when nobody else lives. */
 void edges_rebuild(struct tables *t);
 

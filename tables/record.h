@@ -80,7 +80,8 @@ struct record {
 			      * 0: inline. */
 	uint32_t args_bytes; /* W: submitter */
 	uint16_t nargs;      /* W: submitter */
-	uint16_t results;    /* W: submitter. 1 + number of parts. */
+	uint16_t results : 15; /* W: submitter. 1 + number of parts. */
+	uint16_t tied : 1;   /* W: submitter. Cancelled when nobody holds or needs it (PLM_TIED). */
 	shared32 value;      /* W: owner. Granule of the value, 0: inline (or empty). */
 	shared32 pending;    /* W: under the graph's lock. Arguments not settled yet, and
 	                      * PENDING_DOOMED; derived (edges.h). */
@@ -192,6 +193,13 @@ static inline uint64_t word_without_flags(uint64_t word)
 static inline bool state_settled(enum record_state state)
 {
 	return state == RECORD_DONE || state == RECORD_FAILED || state == RECORD_CANCELLED;
+}
+
+/* A task that was accepted, and has not ended. */
+static inline bool record_unsettled(uint64_t word)
+{
+	enum record_state state = word_state(word);
+	return state == RECORD_WAITING || state == RECORD_READY || state == RECORD_RUNNING;
 }
 
 /* The same for who waits: a task that runs and was cancelled ends CANCELLED, whatever it does. */

@@ -263,6 +263,13 @@ void tables_resource_names(const struct tables *t, struct resource_names *ret);
 
 /* Milliseconds since boot: the clock of the times in records. */
 uint32_t tables_ms(const struct tables *t);
+/* Between two of these: right across their wrap, and 0 if the second is the earlier one. They are
+ * read from clocks of different grain. */
+static inline uint32_t tables_ms_between(uint32_t from_ms, uint32_t to_ms)
+{
+	uint32_t ms = to_ms - from_ms;
+	return ms > INT32_MAX ? 0 : ms;
+}
 
 /* ---- rings ---- */
 

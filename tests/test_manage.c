@@ -18,6 +18,25 @@ enum { TEST_TIMEOUT_S = 60, PATH_BYTES = 256, LINE_BYTES = 512 };
 
 /* ---- acting ---- */
 
+START_TEST(what_never_ran_has_no_exit_code)
+{
+	char *failed = detached("--shell", "exit 5"), *child = detached("--after", failed, "true");
+	char *late = detached("--queue-limit", "1ms", "--after", detached("sleep", "60"), "true");
+	free(ctl_expect(&host, 2, "wait", failed, child));
+	free(ctl_expect(&host, 1, "wait", late));
+	expect_cell(failed, "exit", "5");
+	expect_cell(child, "exit", "null");
+	expect_cell(late, "exit", "null");
+	/* Seconds at most, whichever clock was ahead by a millisecond. */
+	char *row = ctl_expect(&host, 0, "tasks", "--json", "--columns", "ref,queued");
+	ck_assert_msg(!strstr(row, "42949"), "%s", row);
+	free(row);
+	free(failed);
+	free(child);
+	free(late);
+}
+END_TEST
+
 START_TEST(a_filter_cancels_what_it_finds_and_nothing_else)
 {
 	struct each e = one_of_each();
@@ -329,6 +348,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
+		what_never_ran_has_no_exit_code,
 		a_filter_cancels_what_it_finds_and_nothing_else,
 		what_began_since_the_list_was_made_is_not_cancelled_as_todo,
 		what_is_forgotten_is_gone_and_its_memory_with_it,

@@ -274,13 +274,13 @@ END_TEST
 
 START_TEST(it_halts_when_so_many_jobs_failed_succeeded_or_ended)
 {
-	check_shell(3, "0\n3\n", "",
+	check_shell(3, "0\n3\n", "halts: job 2 (echo 3; exit 3) failed with exit code 3; no more",
 	    "plmctl map -j1 --halt soon,fail=1 'echo {}; exit {}' ::: 0 3 4");
-	check_shell(2, "0\n1\n2\n", "",
+	check_shell(2, "0\n1\n2\n", "halts: job 3 ",
 	    "plmctl map -j1 --halt soon,fail=2 'echo {}; exit {}' ::: 0 1 2 3");
-	check_shell(0, "1\n0\n", "",
+	check_shell(0, "1\n0\n", "halts: job 2 (echo 0; exit 0) succeeded",
 	    "plmctl map -j1 --halt now,success=1 'echo {}; exit {}' ::: 1 0 2");
-	check_shell(50, "1\n0\n2\n", "",
+	check_shell(50, "1\n0\n2\n", "halts: job 3 ",
 	    "plmctl map -j1 --halt soon,done=75% 'echo {}; exit {}' ::: 1 0 2 3");
 	check_shell(64, "", "--halt wants never, or", "plmctl map --halt later,fail=1 true ::: 1");
 }
@@ -289,11 +289,13 @@ END_TEST
 START_TEST(halting_now_ends_what_runs_and_soon_does_not)
 {
 	uint64_t begun_ns = clock_ns();
-	check_shell(7, "", "", "plmctl map -j2 --halt now,fail=1 '[ {} = 1 ] && exec sleep 60; "
-	    "exit 7' ::: 1 2");
+	check_shell(128 + SIGKILL, "", "was ended by signal 9; no more are started, 0 cancelled",
+	    "plmctl map -j1 --halt now,fail=1 'kill -9 $$ # {}' ::: 1 2");
+	check_shell(7, "", "1 cancelled", "plmctl map -j2 --halt now,fail=1 "
+	    "'[ {} = 1 ] && exec sleep 60; exit 7' ::: 1 2");
 	ck_assert_uint_lt(clock_ns() - begun_ns, 30 * NS_PER_S);
-	check_shell(7, "late\n", "", "plmctl map -j2 --halt soon,fail=1 '[ {} = 1 ] || exit 7; "
-	    "sleep 0.3; echo late' ::: 1 2 3 4");
+	check_shell(7, "late\n", "1 still running", "plmctl map -j2 --halt soon,fail=1 "
+	    "'[ {} = 1 ] || exit 7; sleep 0.3; echo late' ::: 1 2 3 4");
 }
 END_TEST
 
