@@ -14,7 +14,7 @@
 #include "base/why.h"
 #include "lifecycle/manager.h"
 
-enum { BACKLOG = 128, STRANGERS_MAX = 128 };
+enum { BACKLOG = 128, STRANGERS_MAX = 128, TELL_AGAIN_S = 60 };
 
 int admission_open(struct manager *m)
 {
@@ -34,8 +34,37 @@ int admission_open(struct manager *m)
 	return manager_watch(m, m->door, WATCH_DOOR, 0);
 }
 
+/* A door that is watched while nobody can be let in would keep the loop awake. */
+static void door_rest(struct manager *m)
+{
+	uint64_t now = clock_ns();
+	epoll_ctl(m->epoll, EPOLL_CTL_DEL, m->door, NULL);
+	m->door_rests = true;
+	m->descriptor_freed = false;
+	m->door_due_ns = now + SAFETY_TICK_MS * NS_PER_MS;
+	if (m->door_told_ns && now - m->door_told_ns < TELL_AGAIN_S * NS_PER_S)
+		return;
+	m->door_told_ns = now;
+	log_warn("no file descriptor is left for another client: who comes waits until one leaves; "
+	    "boot with a larger `ulimit -n`");
+}
+
+void admission_step(struct manager *m)
+{
+	if (!m->door_rests || (!m->descriptor_freed && clock_ns() < m->door_due_ns))
+		return;
+	if (manager_watch(m, m->door, WATCH_DOOR, 0) == 0)
+		m->door_rests = false;
+	else
+		m->door_due_ns = clock_ns() + SAFETY_TICK_MS * NS_PER_MS;
+}
+
 void admission_accept(struct manager *m)
 {
+	if (descriptors_short(m->door)) {
+		door_rest(m);
+		return;
+	}
 	int pid, fd = accept4(m->door, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
 		return;

@@ -17,7 +17,7 @@
 #include "base/why.h"
 #include "lifecycle/manager.h"
 
-enum { PATH_BYTES = SEGMENT_NAME_BYTES + 16, BELL_PATH_BYTES = 160 };
+enum { PATH_BYTES = SEGMENT_NAME_BYTES + 16, BELL_PATH_BYTES = 160, REASON_BYTES = 200 };
 
 static void bell_path(const struct manager *m, char ret[BELL_PATH_BYTES])
 {
@@ -159,6 +159,44 @@ void instance_set_aside(struct manager *m, const char *reason)
 	set_aside(m->options->name, reason);
 }
 
+/* Of a segment that says which runtime it belongs to, whatever else is in it. */
+static void end_marked_by(const char *path)
+{
+	struct segment_header header = { .magic = 0 };
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd >= 0 && pread(fd, &header, sizeof header, 0) == sizeof header &&
+	    sh_load(&header.magic) == SEGMENT_MAGIC)
+		orphans_of(header.runtime, NULL);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Its processes would run on for ever, and nobody could reach them. -EPROTO, with the why of
+ * before: there are none any more. */
+static int end_what_is_foreign(struct manager *m, const char *path)
+{
+	const char *name = m->options->name;
+	char reason[REASON_BYTES];
+	struct foreign found;
+	snprintf(reason, sizeof reason, "%s", why_text());
+	foreign_look(path, &found);
+	if (found.processes == 0)
+		return -EPROTO;
+	if (found.manager)
+		return why(-EADDRINUSE, "a runtime named \"%s\" is up already (pid %d), which this "
+		    "plm cannot use (%s): stop it with the programs it was booted with, or choose "
+		    "another --name", name, (int)found.manager, reason);
+	if (!m->options->fresh)
+		return why(-EBUSY, "%u processes of a runtime \"%s\" live without a manager (one "
+		    "is pid %d), and this plm cannot go on with it (%s): boot the plm that made "
+		    "it, or this one with --fresh, which ends them and what they run",
+		    found.processes, name, (int)found.one, reason);
+	foreign_end(path);
+	end_marked_by(path);
+	group_end_all(name, NULL);
+	return why(-EPROTO, "%s; its processes are ended", reason);
+}
+
 static int take_what_is_left(struct manager *m)
 {
 	const char *name = m->options->name;
@@ -167,6 +205,10 @@ static int take_what_is_left(struct manager *m)
 	int r = is_ours(path) && !never_began(path) ? attach(name, &m->tables) : -ENOENT;
 	if (r < 0 && r != -ENOENT && r != -EPROTO && r != -EACCES)
 		return r; /* no memory, no descriptor: that says nothing of what is left */
+	if (r == -EPROTO)
+		r = end_what_is_foreign(m, path);
+	if (r == -EADDRINUSE || r == -EBUSY)
+		return r;
 	if (r < 0) {
 		if (r != -ENOENT)
 			set_aside(name, why_text());

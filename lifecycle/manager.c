@@ -34,6 +34,7 @@ void manager_unwatch(struct manager *m, int fd)
 {
 	epoll_ctl(m->epoll, EPOLL_CTL_DEL, fd, NULL);
 	close(fd);
+	m->descriptor_freed = true;
 }
 
 /* ---- boot ---- */
@@ -156,6 +157,7 @@ int manager_boot(struct manager *m, const struct options *options, int ready)
 		.look_due_ns = options->hang_after_ms ? 0 : DEADLINE_NEVER };
 	sigset_t held;
 	hold_signals(&held);
+	descriptors_raise();
 	int r = instance_claim(m);
 	if (r < 0)
 		return r; /* not ours: nothing to release */
@@ -361,6 +363,7 @@ static void manager_step(struct manager *m)
 	hang_look(m);
 	orphans_reap(m);
 	loader_overdue(m);
+	admission_step(m);
 	sh_poke(&m->tables.process[SLOT_MANAGER].beat_ns, clock_coarse_ns());
 	end_step(m);
 }

@@ -90,6 +90,10 @@ struct manager {
 			       * daemon */
 	int notify;           /* a service manager that wants to know how far we are; -1: none */
 	uint32_t strangers;
+	bool door_rests;      /* no descriptor was free for who knocks ... */
+	bool descriptor_freed; /* ... and one is since then */
+	uint64_t door_due_ns; /* when to look again in any case */
+	uint64_t door_told_ns; /* when that was logged last */
 	struct backoff scheduler, workers, journal;
 	struct outer outer;
 	struct loader loader;
@@ -136,6 +140,19 @@ int claim_births(struct manager *m); /* waits for the children of a dead one to 
 int claim_record(struct manager *m); /* where the socket is; of a runtime that is gone on with:
 				      * where it was */
 void claim_remove(const struct manager *m);
+
+/* ---- foreign.c ---- */
+struct foreign { /* living processes of a runtime of another build */
+	unsigned processes;
+	pid_t one, manager; /* any of them; its manager, 0: that is dead */
+};
+void foreign_look(const char *control, struct foreign *ret); /* the segment's path */
+void foreign_end(const char *control); /* kills them, and waits */
+
+/* ---- descriptors.c ---- */
+void descriptors_raise(void);   /* as many as may be, for the manager ... */
+void descriptors_restore(void); /* ... and as many as before, in what it forks */
+bool descriptors_short(int any); /* none is left for a client; any: one that is open */
 
 /* ---- adopt.c ---- */
 int adopt_tables(struct manager *m);   /* this process becomes its manager */
@@ -202,6 +219,7 @@ void orphans_unowned(struct manager *m); /* of workers of this runtime that were
 /* ---- admission.c ---- */
 int admission_open(struct manager *m);
 void admission_accept(struct manager *m);
+void admission_step(struct manager *m); /* opens the door again that had no descriptor */
 void admission_hello(struct manager *m, int socket);
 void admission_request(struct manager *m, uint32_t slot);
 void admission_answer(struct manager *m, uint32_t slot, int code, const char *text);

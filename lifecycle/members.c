@@ -34,6 +34,7 @@ void child_begin(const int *keep, int n)
 {
 	sigset_t none;
 	unsigned from = 3;
+	descriptors_restore();
 	/* Ascending order of keep is the callers' duty: each gap between them is closed at once. */
 	for (int i = 0; i < n; i++) {
 		if ((unsigned)keep[i] > from)
