@@ -273,6 +273,7 @@ typedef struct plm_status {
 	/* Which finished results stay, as plm --keep-finished says it, and how many have left. */
 	char keep_finished[48];
 	uint64_t left;
+	char journal_damage[160]; /* it was damaged: what became of it; "": it was not */
 } plm_status;
 int plm_status_get(plm *rt, plm_status *ret); /* scans the table: for people, not for loops */
 
