@@ -60,10 +60,11 @@ enum {
 
 struct record_failure { /* inline in value[] of a FAILED record; the message is its extent */
 	int32_t code;
-	int32_t signal;
+	int16_t signal;
+	uint16_t root_function;
 	uint64_t root; /* the task that failed first */
-	uint32_t root_function;
-	uint32_t reserved;
+	shared64 again; /* W: who retries it, while FAILED and held by him, when the new task is
+			 * visible; the last retry counts. The reference of that task; 0: none. */
 };
 
 struct record {
