@@ -13,7 +13,7 @@
 #include "client/handle.h"
 
 enum { OWN_FORMAT = OPTION_OF_SUBMIT, OWN_UNIQUE, OWN_SKIP_BAD, OWN_WAIT };
-enum { SHOWN_FAILED = 10, PROGRESS_MS = 100, LINE_TEXT_BYTES = 512,
+enum { PROGRESS_MS = 100, LINE_TEXT_BYTES = 512,
        RESULTS_SHOWN = 64 };
 
 static const struct option options[] = {
@@ -43,8 +43,7 @@ struct load {
 	uint64_t good, skipped;
 	uint64_t *bad; /* lines */
 	size_t bads, bads_room;
-	struct load_waited { plm_ref ref; uint64_t line; } *waited;
-	size_t waiteds, waited_room;
+	struct load_wait waiting;
 	uint64_t shown_ns; /* progress */
 };
 
@@ -190,32 +189,63 @@ static void show_progress(struct load *l)
 	    (unsigned long long)l->good);
 }
 
-static void wait_for_it(struct load *l, plm_ref ref, uint64_t line)
+static void let_go(void *context, plm_ref ref)
 {
-	l->waited = grow(l->waited, l->waiteds + 1, &l->waited_room, sizeof *l->waited);
-	l->waited[l->waiteds++] = (struct load_waited){ ref, line };
+	struct load *l = context;
+	plm_drop(l->context->rt, ref);
 }
 
-/* It is kept by the runtime. We hold on to what we wait for, and to what other lines will name. */
+/* It is kept by the runtime. We hold on to what we wait for until it has ended, and to what other
+ * lines will name until they are submitted; of its results by the first. */
 static void accepted(void *context, const plm_task *task, const struct load_ticket *ticket,
     const plm_ref *refs)
 {
 	struct load *l = context;
+	struct load_node *node = ticket->node;
 	bool is_new;
 	print_row(l, task, ticket, refs);
 	if (l->unique)
 		load_known_find(&l->known, task->identity, &is_new)->ref = refs[0];
+	if (node) {
+		load_graph_done(&l->graph, node, refs[0]);
+		load_graph_served(&l->graph, node, let_go, l);
+		node->held = node->wanted > 0 && plm_hold(l->context->rt, refs[0]) == 0;
+	}
+	if (task->results > 1)
+		plm_drop_many(l->context->rt, refs + 1, task->results - 1);
 	if (l->wait)
-		wait_for_it(l, refs[0], ticket->line);
-	if (ticket->node)
-		load_graph_done(&l->graph, ticket->node, refs[0]);
-	if (!l->wait && !ticket->node)
-		plm_drop_many(l->context->rt, refs, task->results ? task->results : 1);
+		load_wait_add(&l->waiting, refs[0], ticket->line);
+	else
+		plm_drop(l->context->rt, refs[0]);
+}
+
+/* Only results that lines to come want are left, and nobody runs anything: it stays so. */
+static bool is_stuck(struct load *l)
+{
+	plm_status status;
+	size_t held = 0;
+	for (size_t i = 0; i < l->graph.nodes; i++)
+		held += l->graph.node[i].held;
+	if (held == 0 || plm_status_get(l->context->rt, &status) < 0 ||
+	    status.waiting + status.ready + status.running > 0)
+		return false;
+	why(-ENOSPC, "task table full (%llu): %zu results that later lines of the file wait for "
+	    "have to stay: boot with more --tasks, or put those lines closer to what they wait for",
+	    (unsigned long long)status.records_max, held);
+	return true;
+}
+
+static int make_room(void *context, bool waited, bool *ret_some)
+{
+	struct load *l = context;
+	int r = load_wait_for_room(&l->waiting, l->context->rt, ret_some);
+	return r == 0 && waited && !*ret_some && l->waiting.tasks == 0 && is_stuck(l) ? -ENOSPC : r;
 }
 
 static int flush(struct load *l)
 {
 	int code = load_batch_flush(&l->batch, accepted, l);
+	load_wait_look(&l->waiting, l->context->rt);
 	show_progress(l);
 	return code;
 }
@@ -234,10 +264,12 @@ static int skip(struct load *l, const struct load_known_entry *entry,
 			return code;
 		ref = load_known_find(&l->known, l->task.task.identity, &is_new)->ref;
 	}
-	if (ticket->node)
+	if (ticket->node) {
 		load_graph_done(&l->graph, ticket->node, ref);
+		load_graph_served(&l->graph, ticket->node, let_go, l);
+	}
 	if (l->wait && !ours && plm_hold(l->context->rt, ref) == 0)
-		wait_for_it(l, ref, ticket->line);
+		load_wait_add(&l->waiting, ref, ticket->line);
 	return EXIT_FINE;
 }
 
@@ -355,39 +387,6 @@ static void say_counts(const struct load *l)
 	putc('\n', stderr);
 }
 
-/* ---- waiting for them ---- */
-
-static bool went_well(struct load *l, const struct load_waited *waited)
-{
-	uint64_t word;
-	int error = 0;
-	struct record *r = ref_resolve(l->context->rt, waited->ref, &word, &error);
-	return r && word_state(word) == RECORD_DONE;
-}
-
-static int wait_for_all(struct load *l)
-{
-	uint64_t deadline_ns = deadline_of(l->context), bad = 0;
-	for (size_t i = 0; i < l->waiteds; i++) {
-		char text[PLM_REF_TEXT_BYTES];
-		int r = plm_wait(l->context->rt, &l->waited[i].ref, 1, 1,
-		    milliseconds_left(deadline_ns), NULL);
-		if (r == -ETIMEDOUT)
-			fprintf(stderr, "plmctl: --timeout ran out after %zu of %zu tasks\n", i,
-			    l->waiteds);
-		if (r < 0)
-			return r == -ETIMEDOUT ? EXIT_TIMED_OUT : failed(r, "waiting");
-		plm_ref_print(l->waited[i].ref, text);
-		if (!went_well(l, &l->waited[i]) && bad++ < SHOWN_FAILED)
-			fprintf(stderr, "plmctl: %s:%llu: %s did not succeed\n", l->file.path,
-			    (unsigned long long)l->waited[i].line, text);
-	}
-	if (!l->context->quiet)
-		fprintf(stderr, "plmctl: %s: %zu tasks ended, %llu did not succeed\n", l->file.path,
-		    l->waiteds, (unsigned long long)bad);
-	return bad > EXIT_COUNT_MAX ? EXIT_COUNT_MAX + 1 : (int)bad;
-}
-
 /* ---- all of it ---- */
 
 static int load_all(struct load *l, const char *path)
@@ -400,13 +399,15 @@ static int load_all(struct load *l, const char *path)
 	int r = load_file_open(path, &l->file);
 	if (r < 0)
 		return failed(r, path), EXIT_INPUT;
+	l->waiting.path = l->file.path;
+	l->batch.make_room = make_room;
 	code = judge(l);
 	if (code != EXIT_FINE)
 		return code;
 	code = submit_all(l);
-	if (code == EXIT_FINE || l->batch.accepted)
+	if (code == EXIT_FINE || l->batch.accepted || l->skipped)
 		say_counts(l);
-	return code == EXIT_FINE && l->wait ? wait_for_all(l) : code;
+	return code == EXIT_FINE && l->wait ? load_wait_all(&l->waiting, l->context) : code;
 }
 
 static void load_free(struct load *l)
@@ -420,7 +421,7 @@ static void load_free(struct load *l)
 	free(l->known.entry);
 	free(l->task.arg);
 	free(l->bad);
-	free(l->waited);
+	free(l->waiting.task);
 }
 
 static int run_load(struct context *context, int argc, char **argv)

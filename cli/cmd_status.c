@@ -6,7 +6,7 @@
 #include "cli/watch.h"
 #include "client/handle.h"
 
-enum { NS_PER_US = 1000, FOR_PROGRAMS = 3, JOURNAL_CELLS = 6, OWN_WATCH = OPTION_OWN };
+enum { NS_PER_US = 1000, FOR_PROGRAMS = 3, JOURNAL_CELLS = 7, OWN_WATCH = OPTION_OWN };
 
 static const struct option options[] = {
 	{ "watch", optional_argument, NULL, OWN_WATCH },
@@ -32,6 +32,7 @@ static const struct column columns[] = {
 	{ "  accept from", "accept_free", -1 }, { "  return below", "return_free", -1 },
 	{ "keep finished", "keep_finished", -1 }, { "  left", "left", -1 },
 	{ "journal", "journal", -1 }, { "  trouble", "journal_trouble", -1 },
+	{ "  damaged", "journal_damage", -1 },
 	{ "  accepted", "journal_accepted", -1 }, { "  ended", "journal_ended", -1 },
 	{ "  queued again", "journal_resumed", -1 },
 	{ "  to be queued", "journal_to_resume", -1 },
@@ -70,6 +71,10 @@ static void journal_cells(struct output *out, const plm_status *s)
 	cell_text(out, s->journal);
 	if (s->journal_trouble[0])
 		cell_tinted(out, s->journal_trouble, TINT_BAD);
+	else
+		cell_none(out);
+	if (s->journal_damage[0])
+		cell_tinted(out, s->journal_damage, TINT_BAD);
 	else
 		cell_none(out);
 	cell_number(out, s->journal_accepted);

@@ -107,8 +107,10 @@ struct load_node { /* a line that has a name, or waits for one */
 	uint32_t name;     /* 1 + number; 0: none */
 	uint32_t first_edge, edges; /* to the names it waits for */
 	uint32_t missing;  /* of them, not submitted */
+	uint32_t wanted;   /* by so many edges of lines that are not submitted yet */
 	uint32_t next;     /* 1 + the next of a list; 0: the last */
 	bool bad, put_off;
+	bool held;         /* ref is held for lines to come */
 };
 
 struct load_graph { /* zeroes: of no lines */
@@ -132,6 +134,11 @@ void load_graph_judge(struct load_graph *graph, load_say_f *say, void *context);
 struct load_node *load_graph_at(struct load_graph *graph, uint64_t line);
 /* It was submitted, or is here already. */
 void load_graph_done(struct load_graph *graph, struct load_node *node, plm_ref ref);
+/* The line is submitted, or skipped: what it waits for it wants no more. Calls let_go for each held
+ * future that no line to come wants. */
+typedef void load_let_go_f(void *context, plm_ref ref);
+void load_graph_served(struct load_graph *graph, const struct load_node *node,
+    load_let_go_f *let_go, void *context);
 /* Takes one that was put off and can be submitted now; NULL if there is none. */
 struct load_node *load_graph_ready(struct load_graph *graph);
 /* The future of the line of that name, once it is submitted. */
@@ -200,6 +207,9 @@ struct load_batch {
 	size_t results, refs_room;
 	uint64_t accepted; /* since it began */
 	bool told_full;
+	/* Asked when there is no room, at once and when we have waited for some: *ret_some says
+	 * that there may be some now. 0, or -errno with a why: there will never be any. */
+	int (*make_room)(void *context, bool waited, bool *ret_some);
 };
 
 /* Called for each task once it is accepted, in order. */
@@ -212,5 +222,24 @@ bool load_batch_add(struct load_batch *batch, const plm_task *task, struct load_
  * message. */
 int load_batch_flush(struct load_batch *batch, load_accepted_f *accepted, void *context);
 void load_batch_free(struct load_batch *batch);
+
+/* ---- load_wait.c: what became of them ---- */
+
+struct load_wait { /* zeroes, and the path for messages */
+	const char *path;
+	struct load_waited { plm_ref ref; uint64_t line; } *task; /* held, till they have ended */
+	size_t tasks, room;
+	size_t look_at;      /* so many: it is time to look which have ended */
+	uint64_t ended, bad; /* that were told and let go */
+};
+
+/* Takes over a hold of it. */
+void load_wait_add(struct load_wait *wait, plm_ref ref, uint64_t line);
+/* If there are many: tells of those that have ended, and lets go of them. */
+void load_wait_look(struct load_wait *wait, plm *rt);
+/* Until some have ended and are let go, for a moment. 0, or -errno of the runtime. */
+int load_wait_for_room(struct load_wait *wait, plm *rt, bool *ret_some);
+/* Until all have. The exit code. */
+int load_wait_all(struct load_wait *wait, struct context *context);
 
 #endif

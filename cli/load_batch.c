@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/why.h"
 #include "cli/load.h"
 
-enum { BATCH_BYTES = 1 << 20, PATIENCE_MS = 1000 };
+enum { BATCH_BYTES = 1 << 20, PATIENCE_MS = 1000, REASON_BYTES = 256 };
 
 /* ---- copying ---- */
 
@@ -69,12 +70,13 @@ bool load_batch_add(struct load_batch *batch, const plm_task *task, struct load_
 
 /* ---- submitting ---- */
 
-/* As far as they were accepted; how many were. */
-static size_t hand_out(const struct load_batch *batch, size_t first, const plm_ref *refs,
+/* Of n, as far as they were accepted; how many were. */
+static size_t hand_out(const struct load_batch *batch, size_t first, size_t n,
     load_accepted_f *accepted, void *context)
 {
+	const plm_ref *refs = batch->ref;
 	size_t i = first;
-	for (; i < batch->tasks && refs->id; refs += results_of(&batch->task[i]), i++)
+	for (; i < first + n && refs->id; refs += results_of(&batch->task[i]), i++)
 		accepted(context, &batch->task[i], &batch->ticket[i], refs);
 	return i - first;
 }
@@ -96,27 +98,52 @@ static int say_failed(const struct load_batch *batch, int error, const plm_task 
 	return code;
 }
 
+/* What has ended of this file is let go; only when nothing has, others may give room back, and we
+ * wait for that. The reason stays that of the submission. */
+static int await_room(struct load_batch *batch, void *context, bool waited, bool *ret_some)
+{
+	char reason[REASON_BYTES];
+	snprintf(reason, sizeof reason, "%s", plm_why());
+	int r = batch->make_room(context, waited, ret_some);
+	if (r < 0)
+		return r;
+	why(-ENOSPC, "%s", reason);
+	if (!*ret_some && waited)
+		say_full(batch);
+	return 0;
+}
+
+/* As many as find room now; with patience one, in a while: what is submitted in one call is held
+ * until it returns, and several could so wait for the room that they take themselves. 0, -ENOSPC,
+ * or -errno for good. */
+static int submit_some(struct load_batch *batch, size_t *done, int patience_ms,
+    load_accepted_f *accepted, void *context)
+{
+	plm_patience(batch->context->rt, patience_ms);
+	size_t n = patience_ms ? 1 : batch->tasks - *done;
+	int r = plm_submit_many(batch->context->rt, batch->task + *done, n, batch->ref);
+	n = hand_out(batch, *done, n, accepted, context);
+	*done += n;
+	batch->accepted += n;
+	return r;
+}
+
 int load_batch_flush(struct load_batch *batch, load_accepted_f *accepted, void *context)
 {
-	int timeout_ms = batch->context->timeout_ms;
+	int timeout_ms = batch->context->timeout_ms, r = 0;
+	int patience_ms = timeout_ms >= 0 && timeout_ms < PATIENCE_MS ? timeout_ms : PATIENCE_MS;
 	uint64_t deadline_ns = deadline_after_ms(timeout_ms);
 	size_t done = 0;
-	int r = 0;
-	plm_patience(batch->context->rt,
-	    timeout_ms >= 0 && timeout_ms < PATIENCE_MS ? timeout_ms : PATIENCE_MS);
-	while (done < batch->tasks) {
-		r = plm_submit_many(batch->context->rt, batch->task + done, batch->tasks - done,
-		    batch->ref);
-		size_t n = hand_out(batch, done, batch->ref, accepted, context);
-		done += n;
-		batch->accepted += n;
-		if (n > 0)
+	bool patient = false;
+	while (done < batch->tasks && r == 0) {
+		size_t before = done;
+		bool some = false;
+		r = submit_some(batch, &done, patient ? patience_ms : 0, accepted, context);
+		if (r == -ENOSPC && !(patient && done == before && clock_ns() >= deadline_ns))
+			r = await_room(batch, context, patient && done == before, &some);
+		if (some || done > before)
 			deadline_ns = deadline_after_ms(timeout_ms);
-		if (r == 0)
-			continue;
-		if (r != -ENOSPC || clock_ns() >= deadline_ns)
-			break;
-		say_full(batch);
+		patient = !some && done == before;
 	}
 	size_t tasks = batch->tasks;
 	batch->tasks = 0;

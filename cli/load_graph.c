@@ -214,6 +214,12 @@ static void condemn_cycle(const struct judging *j, struct load_node *node)
 	condemn(j, node);
 }
 
+static struct load_node *node_of(const struct load_graph *g, const struct load_edge *edge)
+{
+	uint32_t node = g->name[edge->name].node;
+	return node ? &g->node[node - 1] : NULL;
+}
+
 static void count_again(struct load_graph *g)
 {
 	for (size_t i = 0; i < g->nodes; i++) {
@@ -221,6 +227,12 @@ static void count_again(struct load_graph *g)
 		g->node[i].put_off = false;
 		g->node[i].next = 0;
 		g->node[i].ref = PLM_NONE;
+		g->node[i].wanted = 0;
+	}
+	for (size_t i = 0; i < g->edges; i++) {
+		struct load_node *of = node_of(g, &g->edge[i]);
+		if (of && !g->node[g->edge[i].from].bad)
+			of->wanted++;
 	}
 	g->ready = 0;
 	g->at = 0;
@@ -258,6 +270,18 @@ void load_graph_done(struct load_graph *g, struct load_node *node, plm_ref ref)
 			continue;
 		from->next = g->ready;
 		g->ready = (uint32_t)(from - g->node) + 1;
+	}
+}
+
+void load_graph_served(struct load_graph *g, const struct load_node *node, load_let_go_f *let_go,
+    void *context)
+{
+	for (uint32_t i = 0; i < node->edges; i++) {
+		struct load_node *of = node_of(g, &g->edge[node->first_edge + i]);
+		if (!of || of->wanted == 0 || --of->wanted > 0 || !of->held)
+			continue;
+		of->held = false;
+		let_go(context, of->ref);
 	}
 }
 

@@ -13,6 +13,8 @@ enum { NOT_YET, UNDER_WAY, OVER };
 /* What became of a record that is to be retried, or of a part of one; by its index. */
 struct fate {
 	uint64_t old; /* its reference; 0: it is none of them */
+	uint32_t from; /* 1 + index of one that was retried as it; 0: none */
+	uint32_t next; /* of those who were retried as the same one */
 	uint64_t again; /* 0: none so far */
 	int step;
 };
@@ -52,9 +54,36 @@ static void note_parts(struct retries *all, const struct record *r, const plm_re
 		uint64_t word = sh_load(&part->state);
 		if (word_state(word) != RECORD_PART || part->part.which >= RESULTS_MAX)
 			return;
-		all->fate[next - 1] = (struct fate){ .old = record_ref(next - 1,
-		    word_generation(word)), .again = again[part->part.which].id, .step = OVER };
+		struct fate *fate = &all->fate[next - 1];
+		fate->old = record_ref(next - 1, word_generation(word));
+		fate->again = again[part->part.which].id;
+		fate->step = OVER;
 		next = part->part.next;
+	}
+}
+
+/* What was retried as this one, which is let go now, was retried as the new one. */
+static void pass_on(const struct retries *all, const struct fate *fate)
+{
+	for (uint32_t from = fate->from; from; from = all->fate[from - 1].next) {
+		uint64_t word = sh_load(&record_at(all->t, from - 1)->state);
+		retry_trace(all->context->rt, record_ref(from - 1, word_generation(word)),
+		    fate->old, fate->again);
+	}
+}
+
+/* Who was retried as one of those that are to be retried. */
+static void find_origins(struct retries *all)
+{
+	uint32_t end = pool_fresh(&all->t->pool);
+	for (uint32_t i = 0; i < end; i++) {
+		const struct record *r = record_at(all->t, i);
+		bool failed = word_state(sh_load(&r->state)) == RECORD_FAILED;
+		struct fate *fate = failed ? fate_of(all, sh_load(&r->failure.again)) : NULL;
+		if (!fate)
+			continue;
+		all->fate[i].next = fate->from;
+		fate->from = i + 1;
 	}
 }
 
@@ -71,6 +100,7 @@ static void retry_one(struct retries *all, uint32_t index)
 	if (r == 0) {
 		fate->again = again[0].id;
 		note_parts(all, record_at(all->t, index), again);
+		pass_on(all, fate);
 		r = plm_forget(context->rt, failed_one);
 	}
 	if (r == 0) {
@@ -93,7 +123,7 @@ static struct fate *missing(const struct retries *all, uint32_t index)
 		uint64_t ref = arg.future ? arg.future->ref : 0;
 		if (speaker && word_state(sh_load(&speaker->state)) == RECORD_PART)
 			ref = speaker->part.task;
-		struct fate *fate = fate_of(all, ref);
+		struct fate *fate = fate_of(all, retry_newest(all->t, ref));
 		if (fate && fate->step == NOT_YET)
 			return fate;
 	}
@@ -156,6 +186,7 @@ static void retry_all(struct retries *all, const struct selection *selection,
 		if (ref && still_failed(all, ref, filter))
 			all->fate[ref_index(ref)].old = ref;
 	}
+	find_origins(all);
 	for (uint32_t i = 0; i < all->t->limits.records && may_go_on(all); i++)
 		if (all->fate[i].old && all->fate[i].step == NOT_YET)
 			retry_with_arguments(all, i);

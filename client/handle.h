@@ -145,6 +145,11 @@ typedef plm_ref retry_instead_f(void *context, plm_ref argument);
 /* As plm_retry(). instead may be NULL. */
 int retry_with(struct plm *rt, plm_ref failed, unsigned flags, retry_instead_f *instead,
     void *context, plm_ref *ret);
+/* A failed task remembers what it was retried as; that one, or what it was retried as in turn, and
+ * so on: the last there is. The task itself if it was not. */
+uint64_t retry_newest(const struct tables *t, uint64_t task);
+/* The failed task was retried as `from`, which is let go, and that as `to`. */
+void retry_trace(struct plm *rt, uint64_t failed, uint64_t from, uint64_t to);
 
 /* ---- durable.c ---- */
 

@@ -189,7 +189,8 @@ int plm_error(plm *rt, plm_ref ref, plm_failure *ret);
 /* A task that failed keeps its arguments as long as anybody holds it (PLM_KEEP: until
  * plm_forget()), and can be submitted anew as a task of its own, with fresh budgets and limits: the
  * failed one, and what failed with it, stay as they are. But one of several replicas cannot, and
- * one with an argument that failed only after that was made good: it takes the very same arguments.
+ * one with an argument that failed only after that was retried, too, and went well: it takes what
+ * that one was retried as in its place.
  * flags: 0 or PLM_KEEP; ret receives as many references as it has results.
  * 0, -EINVAL (it has not failed, or cannot be retried). */
 int plm_retry(plm *rt, plm_ref failed, unsigned flags, plm_ref *ret);
@@ -289,6 +290,7 @@ typedef struct plm_status {
 	/* Which finished results stay, as plm --keep-finished says it, and how many have left. */
 	char keep_finished[48];
 	uint64_t left;
+	char journal_damage[160]; /* it was damaged: what became of it; "": it was not */
 } plm_status;
 int plm_status_get(plm *rt, plm_status *ret); /* scans the table: for people, not for loops */
 

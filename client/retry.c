@@ -12,17 +12,92 @@ struct again {
 	unsigned flags;
 };
 
+/* ---- what a failed task was retried as ---- */
+
+/* The task that this one was retried as, 0 if it was not, or has not failed. */
+static uint64_t retried_as(const struct record *task, uint64_t word)
+{
+	return word_state(word) == RECORD_FAILED ? sh_load(&task->failure.again) : 0;
+}
+
+uint64_t retry_newest(const struct tables *t, uint64_t task)
+{
+	uint64_t word, next;
+	for (uint32_t steps = 0; steps < t->limits.records; steps++, task = next) {
+		const struct record *r = record_lookup(t, task, &word);
+		next = r ? retried_as(r, word) : 0;
+		if (next == 0)
+			break;
+	}
+	return task;
+}
+
+/* The same one of its results. 0: there is none. */
+static uint64_t result_of(const struct tables *t, uint64_t task, uint32_t which)
+{
+	uint64_t word;
+	const struct record *r = record_lookup(t, task, &word);
+	uint32_t next = r ? r->first_part : 0;
+	if (r && which == 0)
+		return task;
+	for (uint32_t i = 0; next && next <= t->limits.records && i < RESULTS_MAX; i++) {
+		const struct record *part = record_at(t, next - 1);
+		word = sh_load(&part->state);
+		if (word_state(word) != RECORD_PART || part->part.task != task)
+			return 0;
+		if (part->part.which == which)
+			return record_ref(next - 1, word_generation(word));
+		next = part->part.next;
+	}
+	return 0;
+}
+
+/* In the place of a future whose task failed and was retried: the same result of the last retry. */
+static int replace_retried(struct plm *rt, size_t number, plm_ref *future)
+{
+	char old[PLM_REF_TEXT_BYTES], new[PLM_REF_TEXT_BYTES];
+	uint64_t word;
+	int error = 0;
+	struct record *r = ref_resolve(rt, *future, &word, &error);
+	if (!r)
+		return error;
+	uint32_t which = word_state(word) == RECORD_PART ? r->part.which : 0;
+	uint64_t task = which ? r->part.task : future->id;
+	uint64_t newest = retry_newest(&rt->tables, task);
+	if (newest == task)
+		return 0;
+	plm_ref_print(*future, old);
+	plm_ref_print(ref_public(rt, newest), new);
+	*future = ref_public(rt, result_of(&rt->tables, newest, which));
+	return future->id ? 0 : why(-ESTALE, "its argument %zu, %s, was retried as %s, whose result "
+	    "is gone: it was dropped, or has left. Submit the task anew", number, old, new);
+}
+
+void retry_trace(struct plm *rt, uint64_t failed, uint64_t from, uint64_t to)
+{
+	uint64_t word;
+	plm_ref ref = ref_public(rt, failed);
+	if (ref_hold(rt, ref) < 0)
+		return; /* nobody asks for it any more */
+	struct record *r = record_lookup(&rt->tables, failed, &word);
+	if (r && word_state(word) == RECORD_FAILED)
+		sh_cas(&r->failure.again, &from, to);
+	plm_drop(rt, ref);
+}
+
+/* ---- its arguments ---- */
+
 /* One that failed itself would only make it fail again. */
 static int take_future(struct plm *rt, const struct again *again, size_t number, uint64_t ref,
     plm_arg *ret)
 {
 	char text[PLM_REF_TEXT_BYTES];
 	uint64_t word;
-	int error = 0;
 	plm_ref future = ref_public(rt, ref);
 	if (again->instead)
 		future = again->instead(again->context, future);
-	struct record *r = ref_resolve(rt, future, &word, &error);
+	int error = replace_retried(rt, number, &future);
+	struct record *r = error < 0 ? NULL : ref_resolve(rt, future, &word, &error);
 	if (!r)
 		return error;
 	ref_speaker(rt, r, &word);
@@ -102,7 +177,10 @@ static int retry_held(struct plm *rt, plm_ref failed, const struct again *again,
 		return refuse(word);
 	if (!registry_function(&rt->tables.registry, record->function, &function))
 		return why(-EIO, "the record of this future is damaged");
-	return submit_as(rt, record, word, function.name, again, ret);
+	r = submit_as(rt, record, word, function.name, again, ret);
+	if (r == 0) /* whoever waited for the failed one may take this in its place */
+		sh_store(&record->failure.again, ret[0].id);
+	return r;
 }
 
 int retry_with(struct plm *rt, plm_ref failed, unsigned flags, retry_instead_f *instead,

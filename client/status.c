@@ -70,6 +70,9 @@ static void read_journal(const struct tables *t, plm_status *s)
 	if (sh_load(&j->trouble))
 		snprintf(s->journal_trouble, sizeof s->journal_trouble, "%.*s",
 		    (int)sizeof j->trouble_text - 1, j->trouble_text);
+	if (sh_load(&j->damaged))
+		snprintf(s->journal_damage, sizeof s->journal_damage, "%.*s",
+		    (int)sizeof j->damage_text - 1, j->damage_text);
 	s->journal_accepted = sh_peek(&j->accepted);
 	s->journal_ended = sh_peek(&j->ended);
 	s->journal_resumed = sh_peek(&j->resumed);

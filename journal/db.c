@@ -6,15 +6,18 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/log.h"
 #include "base/why.h"
 #include "journal/db_parts.h"
 
-enum { BUSY_MS = 5000, JOURNAL_VERSION = 1 };
+enum { BUSY_MS = 5000 };
 
+/* In one step: a file that is cut off has all tables or none. */
 const char db_schema[] =
+    "BEGIN IMMEDIATE;"
     "CREATE TABLE IF NOT EXISTS boot(id INTEGER PRIMARY KEY, runtime INTEGER, name TEXT,"
     " user TEXT, at INTEGER);"
     "CREATE TABLE IF NOT EXISTS task(id INTEGER PRIMARY KEY, boot INTEGER, ref INTEGER,"
@@ -38,7 +41,8 @@ const char db_schema[] =
     "CREATE TABLE IF NOT EXISTS blob(id INTEGER PRIMARY KEY, task INTEGER, hash INTEGER,"
     " bytes BLOB);"
     "CREATE INDEX IF NOT EXISTS blob_hash ON blob(hash);"
-    "CREATE TABLE IF NOT EXISTS mark(name TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID;";
+    "CREATE TABLE IF NOT EXISTS mark(name TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID;"
+    "COMMIT;";
 
 const char *const db_tables[] = {
 	"boot", "task", "attempt", "ended", "forgotten", "resumed", "needed", "value", "blob",
@@ -300,7 +304,7 @@ int db_connect(struct db *db, bool fsync)
 	return r < 0 ? r : execute(db, "BEGIN IMMEDIATE; COMMIT", "opening");
 }
 
-static int check_version(struct db *db)
+int db_check_version(struct db *db)
 {
 	int64_t version = 0;
 	int r = db_number(db, DB_GET_MARK, &version, "t", "version");
@@ -309,8 +313,9 @@ static int check_version(struct db *db)
 	if (r == 0)
 		return db_run(db, DB_SET_MARK, "ti", "version", (int64_t)JOURNAL_VERSION);
 	return version == JOURNAL_VERSION ? 0 : why(-EPROTO,
-	    "%s was written by another version of plm (format %lld, not %d): give another --state",
-	    db->path, (long long)version, JOURNAL_VERSION);
+	    "%s was written by another version of plm (format %lld, not %d), and was not "
+	    "changed: start that plm, or give another --state DIR", db->path,
+	    (long long)version, JOURNAL_VERSION);
 }
 
 /* Its first complaint, if it has any. */
@@ -357,7 +362,9 @@ static bool is_table(const char *name)
 }
 
 /* All tables as we make them, or none of them: a table that is gone was not empty for sure, and a
- * view in its place may have no end. What else is there is somebody's own. */
+ * view in its place may have no end. What else is there is somebody's own. What is sound and
+ * different is not ours to judge: a file of a newer version, set aside and salvaged, would be an
+ * empty queue. */
 static int look_at_schema(struct db *db)
 {
 	sqlite3_stmt *s;
@@ -378,8 +385,12 @@ static int look_at_schema(struct db *db)
 		all++;
 	if (r != SQLITE_OK)
 		return db_error(db, r, "reading");
-	return wrong == 0 && (right == 0 || right == all) ? 0 :
-	    why(-EUCLEAN, "checking %s: its tables are not those of a journal", db->path);
+	if (wrong == 0 && (right == 0 || right == all))
+		return 0;
+	r = look_through(db); /* is that how it was written, or is it damaged? */
+	return r < 0 ? r : why(-EPROTO, "%s is sound, but its tables are not those that this plm "
+	    "makes: it was made by a newer version, or altered. It was not changed; start the plm "
+	    "that made it, undo the alteration, or give another --state DIR", db->path);
 }
 
 static int open_sound(struct db *db, bool check, bool fsync)
@@ -391,7 +402,7 @@ static int open_sound(struct db *db, bool check, bool fsync)
 		r = look_at_schema(db);
 	if (r == 0)
 		r = execute(db, db_schema, "setting up");
-	return r < 0 ? r : check_version(db);
+	return r < 0 ? r : db_check_version(db);
 }
 
 static void begin(struct db *db, const char *directory)
@@ -404,6 +415,25 @@ static void begin(struct db *db, const char *directory)
 	snprintf(db->path, sizeof db->path, "%s/%s", directory, JOURNAL_FILE);
 }
 
+int db_understands(const char *directory)
+{
+	struct db db;
+	begin(&db, directory);
+	if (access(db.path, F_OK) < 0 || salvage_is_due(&db) != 0)
+		return 0;
+	int r = 0;
+	if (sqlite3_open_v2(db.path, &db.handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+	    NULL) == SQLITE_OK) {
+		sqlite3_busy_timeout(db.handle, BUSY_MS);
+		r = look_at_schema(&db);
+	}
+	int64_t version = JOURNAL_VERSION;
+	if (r == 0 && db.handle && db_number(&db, DB_GET_MARK, &version, "t", "version") == 1)
+		r = db_check_version(&db);
+	db_close(&db);
+	return r == -EPROTO ? r : 0; /* the journal says the rest */
+}
+
 int db_salvage(struct db *db, const char *directory, bool fsync)
 {
 	char damage[256];
@@ -411,7 +441,7 @@ int db_salvage(struct db *db, const char *directory, bool fsync)
 	begin(db, directory);
 	int r = salvage(db, fsync, damage);
 	if (r == 0)
-		r = check_version(db);
+		r = db_check_version(db);
 	if (r < 0)
 		db_close(db);
 	db->checked = true;
@@ -421,7 +451,11 @@ int db_salvage(struct db *db, const char *directory, bool fsync)
 int db_open(struct db *db, const char *directory, bool check, bool fsync)
 {
 	begin(db, directory);
-	int r = open_sound(db, check, fsync);
+	int r = salvage_is_due(db);
+	if (r == 1)
+		r = why(-EUCLEAN, "a salvage of it was not brought to its end");
+	else if (r == 0)
+		r = open_sound(db, check, fsync);
 	db->checked = check;
 	if (r < 0)
 		db_close(db);

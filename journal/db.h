@@ -27,6 +27,7 @@
 #include "tables/journal.h"
 
 #define JOURNAL_FILE "journal.db"
+enum { DB_PATH_BYTES = STATE_PATH_BYTES + 32, SALVAGED_BYTES = JOURNAL_TROUBLE_BYTES };
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -48,12 +49,18 @@ enum db_statement {
 struct db {
 	struct sqlite3 *handle;
 	struct sqlite3_stmt *statement[DB_STATEMENTS];
-	char path[STATE_PATH_BYTES + 16];
+	char path[DB_PATH_BYTES];
 	bool checked; /* it was looked through */
+	char salvaged[SALVAGED_BYTES]; /* what was set aside, and read of it; "": nothing */
 };
 
+/* Is the file there one that we would open? -EPROTO, with a why: it is sound, and not as this
+ * version makes it; nothing was changed. 0 also if there is none, or a damaged one. For the
+ * manager, so that a boot is refused and not a task lost. */
+int db_understands(const char *directory);
 /* Opens or makes it; what a crash left in the WAL is recovered. A damaged file is set aside and
- * salvaged (salvage.c), which is said in the log. check: look through the whole file first. */
+ * salvaged (salvage.c), which is said in the log; a sound one that is not ours is left alone
+ * (-EPROTO). check: look through the whole file first. */
 int db_open(struct db *db, const char *directory, bool check, bool fsync);
 /* What why_text() says is damaged is set aside, whatever a look through it would say. */
 int db_salvage(struct db *db, const char *directory, bool fsync);

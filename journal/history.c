@@ -65,8 +65,8 @@ static int look_for_views(struct history *h)
 	code = sqlite3_finalize(s);
 	if (code != SQLITE_OK)
 		return error_of(h, code);
-	return found ? why(-EUCLEAN, "%s is damaged (its tables are not those of a journal)",
-	    h->path) : 0;
+	return found ? why(-EUCLEAN, "%s is not understood: its tables are not those of a "
+	    "journal of this version", h->path) : 0;
 }
 
 int history_open(const char *directory, struct history **ret)

@@ -336,6 +336,10 @@ int journal_open(struct journal *j, const struct journal_plan *plan)
 	if (r < 0)
 		return r;
 	sh_store(&j->shm->trouble, 0);
+	if (j->db.salvaged[0]) {
+		snprintf(j->shm->damage_text, sizeof j->shm->damage_text, "%s", j->db.salvaged);
+		sh_store(&j->shm->damaged, 1);
+	}
 	look_at_all(j);
 	return 0;
 }

@@ -12,35 +12,84 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "base/why.h"
 #include "journal/db_parts.h"
 
+enum { ASIDE_BYTES = DB_PATH_BYTES + 64, COLUMNS_BYTES = 1024 };
+
+/* Beside the file: a link that says under which name it is set aside, there from before the first
+ * part is moved until the new file is in its place; and the new file while it is being made. */
+#define MARKER ".salvage"
+#define FRESH  ".new"
+
+static void name_part(const char *path, const char *suffix, char ret[ASIDE_BYTES])
+{
+	snprintf(ret, ASIDE_BYTES, "%s%s", path, suffix);
+}
+
 /* A name that none has that was set aside before. */
-static void name_aside(const struct db *db, char *ret, size_t size)
+static void name_aside(const struct db *db, char ret[ASIDE_BYTES])
 {
 	char stamp[32];
 	time_t now = time(NULL);
 	struct tm local;
 	localtime_r(&now, &local);
 	strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &local);
-	int n = snprintf(ret, size, "%s.damaged-%s", db->path, stamp);
+	int n = snprintf(ret, ASIDE_BYTES, "%s.damaged-%s", db->path, stamp);
 	for (unsigned again = 2; access(ret, F_OK) == 0; again++)
-		snprintf(ret + n, size - (size_t)n, "-%u", again);
+		snprintf(ret + n, ASIDE_BYTES - (size_t)n, "-%u", again);
 }
 
-static int set_aside(struct db *db, char *ret, size_t size)
+int salvage_is_due(const struct db *db)
 {
-	static const char *const parts[] = { "-wal", "-shm", "" }; /* the file itself last */
-	char from[STATE_PATH_BYTES + 24], to[STATE_PATH_BYTES + 80];
-	name_aside(db, ret, size);
-	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-		snprintf(from, sizeof from, "%s%s", db->path, parts[i]);
-		snprintf(to, sizeof to, "%s%s", ret, parts[i]);
+	char marker[ASIDE_BYTES], aside[ASIDE_BYTES];
+	name_part(db->path, MARKER, marker);
+	if (readlink(marker, aside, sizeof aside) >= 0)
+		return 1;
+	return errno == ENOENT ? 0 : why(-errno, "%s: %s", marker, strerror(errno));
+}
+
+/* The name that a salvage before us chose, or one of our own. */
+static int mark(const struct db *db, char ret_aside[ASIDE_BYTES])
+{
+	char marker[ASIDE_BYTES];
+	name_part(db->path, MARKER, marker);
+	ssize_t n = readlink(marker, ret_aside, ASIDE_BYTES - 1);
+	if (n > 0) {
+		ret_aside[n] = 0;
+		return 0;
+	}
+	name_aside(db, ret_aside);
+	return symlink(ret_aside, marker) == 0 ? 0 :
+	    why(-errno, "setting aside %s: %s", db->path, strerror(errno));
+}
+
+/* The file itself last: when it is aside, so is all of it, and what stands in its place is new. */
+static int set_aside(const struct db *db, const char *aside)
+{
+	static const char *const parts[] = { "-wal", "-shm", "" };
+	char from[ASIDE_BYTES], to[ASIDE_BYTES + 8];
+	if (access(aside, F_OK) == 0)
+		return 0;
+	for (size_t i = 0; i < COUNT_OF(parts); i++) {
+		name_part(db->path, parts[i], from);
+		snprintf(to, sizeof to, "%s%s", aside, parts[i]);
 		if (rename(from, to) < 0 && errno != ENOENT)
 			return why(-errno, "setting aside %s: %s", from, strerror(errno));
 	}
 	return 0;
+}
+
+static void remove_file(const char *path)
+{
+	static const char *const parts[] = { "-wal", "-shm", "" };
+	char name[ASIDE_BYTES];
+	for (size_t i = 0; i < COUNT_OF(parts); i++) {
+		name_part(path, parts[i], name);
+		unlink(name);
+	}
 }
 
 /* A view of that name may have no end. */
@@ -58,25 +107,54 @@ static bool is_stored(sqlite3 *to, const char *table)
 	return stored;
 }
 
-/* Both ends of the copy: of a damaged table as many columns as ours has. */
+static bool has_column(sqlite3_stmt *table, const char *name)
+{
+	for (int i = 0; i < sqlite3_column_count(table); i++)
+		if (strcmp(sqlite3_column_name(table, i), name) == 0)
+			return true;
+	return false;
+}
+
+/* Our columns, of theirs those that are there: neither more nor fewer of them lose a row. */
+static void name_columns(sqlite3_stmt *ours, sqlite3_stmt *theirs, char *ret, size_t size)
+{
+	size_t n = 0;
+	for (int i = 0; i < sqlite3_column_count(ours) && n < size; i++) {
+		const char *name = sqlite3_column_name(ours, i);
+		n += (size_t)snprintf(ret + n, size - n, "%s%s%s", i ? ", " : "",
+		    has_column(theirs, name) ? "" : "NULL AS ", name);
+	}
+}
+
+static sqlite3_stmt *select_all(sqlite3 *to, const char *schema, const char *table)
+{
+	char sql[COLUMNS_BYTES];
+	sqlite3_stmt *s = NULL;
+	snprintf(sql, sizeof sql, "SELECT * FROM %s.%s", schema, table);
+	return sqlite3_prepare_v2(to, sql, -1, &s, NULL) == SQLITE_OK ? s : NULL;
+}
+
+/* Both ends of the copy. */
 static bool prepare_copy(sqlite3 *to, const char *table, bool backwards, sqlite3_stmt **from,
     sqlite3_stmt **into)
 {
-	char sql[192];
+	char sql[COLUMNS_BYTES], columns[COLUMNS_BYTES];
 	*from = *into = NULL;
-	snprintf(sql, sizeof sql, "SELECT * FROM main.%s", table);
-	if (!is_stored(to, table) || sqlite3_prepare_v2(to, sql, -1, into, NULL) != SQLITE_OK)
+	sqlite3_stmt *ours = is_stored(to, table) ? select_all(to, "main", table) : NULL;
+	sqlite3_stmt *theirs = ours ? select_all(to, "damaged", table) : NULL;
+	int count = ours ? sqlite3_column_count(ours) : 0;
+	if (theirs)
+		name_columns(ours, theirs, columns, sizeof columns);
+	sqlite3_finalize(ours);
+	sqlite3_finalize(theirs);
+	if (!theirs)
 		return false;
-	int columns = sqlite3_column_count(*into);
-	sqlite3_finalize(*into);
-	*into = NULL;
-	snprintf(sql, sizeof sql, "SELECT * FROM damaged.%s%s", table,
-	    backwards ? " ORDER BY 1 DESC" : "");
-	if (sqlite3_prepare_v2(to, sql, -1, from, NULL) != SQLITE_OK ||
-	    sqlite3_column_count(*from) != columns)
+	snprintf(sql, sizeof sql, "SELECT %.*s FROM damaged.%s%s", COLUMNS_BYTES / 2, columns,
+	    table, backwards ? " ORDER BY 1 DESC" : "");
+	if (sqlite3_prepare_v2(to, sql, -1, from, NULL) != SQLITE_OK)
 		return false;
 	int n = snprintf(sql, sizeof sql, "INSERT OR IGNORE INTO main.%s VALUES(?", table);
-	for (int i = 1; i < columns; i++)
+	for (int i = 1; i < count; i++)
 		n += snprintf(sql + n, sizeof sql - (size_t)n, ",?");
 	snprintf(sql + n, sizeof sql - (size_t)n, ")");
 	return sqlite3_prepare_v2(to, sql, -1, into, NULL) == SQLITE_OK;
@@ -134,29 +212,82 @@ static bool copy_all(struct db *db, const char *aside)
 	return ends_are_whole;
 }
 
-int salvage(struct db *db, bool fsync, const char *damage)
+/* In db, of what is aside. *ret_whole: all ends, for all we know. */
+static int fill(struct db *db, const char *aside, bool *ret_whole)
 {
-	char aside[STATE_PATH_BYTES + 64];
-	int r = set_aside(db, aside, sizeof aside);
-	if (r == 0)
-		r = db_connect(db, fsync);
-	if (r < 0)
-		return r;
 	int code = sqlite3_exec(db->handle, db_schema, NULL, NULL, NULL);
 	if (code != SQLITE_OK)
 		return db_error(db, code, "setting up");
 	bool whole = copy_all(db, aside);
 	int64_t last = 0;
-	r = whole ? 0 : db_number(db, DB_LAST_TASK, &last, "");
+	int r = whole ? 0 : db_number(db, DB_LAST_TASK, &last, "");
 	if (r >= 0 && !whole)
 		r = db_run(db, DB_SET_MARK, "ti", "dubious", last);
 	if (r >= 0 && !whole) /* whose ends were known may be without one now */
 		r = db_run(db, DB_SET_MARK, "ti", "unfinished", INT64_C(0));
+	*ret_whole = whole;
+	return r < 0 ? r : db_check_version(db);
+}
+
+/* Where nobody looks for it until it is whole: a journal that is half copied is a queue that is
+ * half empty. */
+static int make_fresh(const struct db *db, bool fsync, const char *aside, char *ret_what,
+    size_t size)
+{
+	struct db fresh = { .handle = NULL };
+	bool whole = false;
+	snprintf(fresh.path, sizeof fresh.path, "%.*s%s", STATE_PATH_BYTES + 16, db->path, FRESH);
+	remove_file(fresh.path);
+	int r = db_connect(&fresh, fsync);
+	if (r == 0)
+		r = fill(&fresh, aside, &whole);
+	if (r == 0)
+		snprintf(ret_what, size, "%lld tasks could be read, %lld with their end%s",
+		    (long long)count(fresh.handle, "task"),
+		    (long long)count(fresh.handle, "ended"), whole ? "" :
+			"; those of which that is not known are not run again");
+	db_close(&fresh); /* with it goes its log: the file alone is all of it */
+	if (r == 0 && rename(fresh.path, db->path) < 0)
+		r = why(-errno, "renaming %s: %s", fresh.path, strerror(errno));
+	return r;
+}
+
+/* Damaged it may be, and a newer version's as well: that one reads more of it than we would. */
+static int respect_version(const struct db *db, const char *damage)
+{
+	struct db theirs = { .handle = NULL };
+	int64_t version = JOURNAL_VERSION;
+	snprintf(theirs.path, sizeof theirs.path, "%s", db->path);
+	if (salvage_is_due(db) == 0 && sqlite3_open_v2(theirs.path, &theirs.handle,
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
+	    db_number(&theirs, DB_GET_MARK, &version, "t", "version") != 1)
+		version = JOURNAL_VERSION;
+	db_close(&theirs);
+	return version == JOURNAL_VERSION ? 0 : why(-EPROTO, "%s is damaged (%s), and was written "
+	    "by another version of plm (format %lld, not %d): start that plm, or give another "
+	    "--state DIR", db->path, damage, (long long)version, JOURNAL_VERSION);
+}
+
+int salvage(struct db *db, bool fsync, const char *damage)
+{
+	char aside[ASIDE_BYTES], marker[ASIDE_BYTES], what[SALVAGED_BYTES];
+	int r = respect_version(db, damage);
+	if (r == 0)
+		r = mark(db, aside);
+	if (r == 0)
+		r = set_aside(db, aside);
+	if (r == 0)
+		r = make_fresh(db, fsync, aside, what, sizeof what);
+	name_part(db->path, MARKER, marker);
+	if (r == 0 && unlink(marker) < 0)
+		r = why(-errno, "%s: %s", marker, strerror(errno));
+	if (r == 0)
+		r = db_connect(db, fsync);
 	if (r < 0)
 		return r;
-	log_warn("the journal was damaged (%s): it is set aside as %s; %lld tasks could be read, "
-	    "%lld of them with their end%s", damage, aside, (long long)count(db->handle, "task"),
-	    (long long)count(db->handle, "ended"), whole ? "" :
-		"; not all ends could be read: those that have none are not run again");
+	const char *name = strrchr(aside, '/');
+	log_warn("the journal was damaged (%s): it is set aside as %s; %s", damage, aside, what);
+	snprintf(db->salvaged, sizeof db->salvaged, "set aside as %.50s; %.90s",
+	    name ? name + 1 : aside, what);
 	return 0;
 }

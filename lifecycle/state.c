@@ -9,6 +9,7 @@
 
 #include "base/ours.h"
 #include "base/why.h"
+#include "journal/db.h"
 #include "lifecycle/manager.h"
 
 /* What others may read or write is no place for the environments of commands. */
@@ -96,7 +97,10 @@ static int find_directory(struct manager *m)
 int state_claim(struct manager *m)
 {
 	int r = find_directory(m);
-	return r < 0 || !m->state[0] ? r : take_lock(m, m->state);
+	if (r == 0 && m->state[0])
+		r = take_lock(m, m->state);
+	/* Before anybody is told that the runtime is up: what it would not find cannot be run. */
+	return r < 0 || !m->state[0] || m->adopts ? r : db_understands(m->state);
 }
 
 void state_publish(struct manager *m)

@@ -73,7 +73,9 @@ static void fail_because(struct scheduler *s, uint32_t index, const struct recor
 {
 	char text[512];
 	uint64_t word = sh_load(&cause->state), length = 0;
-	struct record_failure failure = cause->failure;
+	struct record_failure failure = { .code = cause->failure.code,
+		.signal = cause->failure.signal, .root = cause->failure.root,
+		.root_function = cause->failure.root_function };
 	const void *message = NULL;
 	if (word_state(word) == RECORD_CANCELLED) {
 		failure = (struct record_failure){.code = ECANCELED,

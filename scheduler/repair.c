@@ -46,7 +46,9 @@ static void fail_crashed(struct scheduler *s, uint32_t index, uint64_t word, uin
 	struct record *r = record_at(s->t, index);
 	struct record_failure failure = { .code = EOWNERDEAD, .root_function = r->function,
 		.root = record_ref(index, word_generation(word)) };
-	describe_death(s, r, owner, message, sizeof message, &failure.signal);
+	int signal = 0;
+	describe_death(s, r, owner, message, sizeof message, &signal);
+	failure.signal = (int16_t)signal;
 	graph_fail(s, index, &failure, FLAG_DEAD, message);
 }
 

@@ -229,8 +229,10 @@ static uint64_t store_used(const struct scheduler *s)
 void retain_make_room(struct scheduler *s)
 {
 	struct control *c = s->t->control;
-	if (sh_peek(&c->room_wanted) != ROOM_SEEN)
-		return; /* nobody waits, or something was freed for who does */
+	uint32_t wanted = sh_peek(&c->room_wanted);
+	bool again = wanted == ROOM_NONE && heap_length(&s->retained[RETAIN_BY_RULE]) > 0;
+	if (wanted != ROOM_SEEN && !again)
+		return; /* nobody waits, or something was freed for who does, or there is nothing */
 	uint64_t bytes = sh_peek(&c->room_bytes), used = store_used(s);
 	uint32_t most = heap_length(&s->retained[RETAIN_BY_RULE]) / ROOM_SHARE + 1;
 	bool table = pool_free_count(&s->t->pool) == 0, store = bytes > 0 && bytes <= used;

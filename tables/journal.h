@@ -50,6 +50,8 @@ struct journal_shm { /* in the control page */
 	shared64 accepted, ended, resumed; /* W: journal. Tasks, since boot. */
 	shared64 to_resume;  /* W: journal. Tasks of earlier boots that are not in the queue yet. */
 	char trouble_text[JOURNAL_TROUBLE_BYTES]; /* W: journal, before `trouble` */
+	char damage_text[JOURNAL_TROUBLE_BYTES];  /* W: journal, before `damaged` */
+	shared32 damaged;    /* W: journal. 1: its file was damaged in this boot, and salvaged. */
 };
 
 const char *durability_name(enum durability durability);

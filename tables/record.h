@@ -61,10 +61,12 @@ enum {
 struct record_failure { /* inline in value[] of a FAILED record; the message is its extent
 			 * (failure_leave, failure_message) */
 	int32_t code;
-	int32_t signal;
+	uint8_t signal;
+	uint8_t unsaid; /* 1: the store had no room for the message */
+	uint16_t root_function;
 	uint64_t root; /* the task that failed first */
-	uint32_t root_function;
-	uint32_t unsaid; /* 1: the store had no room for the message */
+	shared64 again; /* W: who retries it, while FAILED and held by him, when the new task is
+			 * visible; the last retry counts. The reference of that task; 0: none. */
 };
 
 struct record {

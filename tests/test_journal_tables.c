@@ -1,17 +1,19 @@
 /* test_journal_tables.c - a journal whose tables are not those that it is made with, and rows that
- * are rare: it is salvaged, its tasks run, and nobody dies of it. */
+ * are rare: what is sound is refused and left alone, what is damaged is salvaged, its tasks run,
+ * and nobody dies of it. */
 #include <check.h>
 #include <dirent.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/plm.h"
 #include "tests/journal_case.h"
 #include "tests/run_suite.h"
 
-enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 256, TEXT_BYTES = 4096, COLUMNS = 400,
+enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 256, TEXT_BYTES = 4096,
 	LARGE_BYTES = 8 << 20 };
 
 static void journal_path(char ret[PATH_BYTES])
@@ -63,28 +65,60 @@ static void one_that_has_ended(void)
 	runtime_stop(&lasting);
 }
 
-START_TEST(a_column_of_another_name_is_a_damage_that_is_salvaged)
+/* The boot is refused, with what to do, and nothing is moved or written. */
+static void is_refused(void)
 {
-	one_that_has_ended();
-	change_tables("UPDATE sqlite_schema SET sql = replace(sql, 'label TEXT', 'lobel TEXT')");
-	is_salvaged();
+	unsigned before = files_set_aside();
+	const char *const arguments[] = { "--name", lasting.name, "--tied", "--state",
+		state_directory, NULL };
+	struct output_of o = program_run(&lasting, "plm", arguments, NULL, 0);
+	ck_assert_msg(o.code == 73, "exit code %d: %s", o.code, o.err);
+	ck_assert_msg(strstr(o.err, "by a newer version, or altered") != NULL, "%s", o.err);
+	output_free(&o);
+	ck_assert_uint_eq(files_set_aside(), before);
+}
+
+START_TEST(a_column_more_is_refused_and_no_task_is_lost)
+{
+	journal_boot("--durability", "sync",);
+	free(ctl_expect(&lasting, 0, "pause"));
+	for (int i = 0; i < 5; i++)
+		free(keep("true"));
+	journal_crash();
+	change_tables("ALTER TABLE task ADD COLUMN newer TEXT");
+	is_refused();
+	is_refused();
+	change_tables("ALTER TABLE task DROP COLUMN newer");
 	journal_reboot();
-	ck_assert_uint_eq(history_count("done"), 2);
+	history_reaches("done", 5);
 	journal_end();
 }
 END_TEST
 
-START_TEST(more_columns_than_a_table_has_are_not_copied)
+START_TEST(tables_of_other_columns_or_none_are_refused)
 {
-	char sql[TEXT_BYTES];
+	static const char *const changes[][2] = {
+		{ "ALTER TABLE task RENAME COLUMN label TO word",
+		    "ALTER TABLE task RENAME COLUMN word TO label" },
+		{ "ALTER TABLE ended RENAME TO over", "ALTER TABLE over RENAME TO ended" },
+		{ "UPDATE mark SET number = 2 WHERE name = 'version'",
+		    "UPDATE mark SET number = 1 WHERE name = 'version'" },
+	};
 	one_that_has_ended();
-	int n = snprintf(sql, sizeof sql,
-	    "UPDATE sqlite_schema SET sql = 'CREATE TABLE boot(id");
-	for (int i = 0; i < COLUMNS; i++)
-		n += snprintf(sql + n, sizeof sql - (size_t)n, ", c%d", i);
-	snprintf(sql + n, sizeof sql - (size_t)n, ")' WHERE name = 'boot'");
-	change_tables(sql);
-	is_salvaged();
+	for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+		change_tables(changes[i][0]);
+		const char *const arguments[] = { "--name", lasting.name, "--tied", "--state",
+			state_directory, NULL };
+		struct output_of o = program_run(&lasting, "plm", arguments, NULL, 0);
+		ck_assert_msg(o.code == 73 && strstr(o.err, "--state DIR"), "%s: exit code %d: %s",
+		    changes[i][0], o.code, o.err);
+		output_free(&o);
+		change_tables(changes[i][1]);
+	}
+	ck_assert_uint_eq(files_set_aside(), 0);
+	change_tables("UPDATE sqlite_schema SET sql = replace(sql, '\"ended\"', 'ended')");
+	journal_reboot();
+	ck_assert_uint_eq(history_count("done"), 1);
 	journal_end();
 }
 END_TEST
@@ -97,9 +131,27 @@ START_TEST(a_view_without_end_in_the_place_of_a_table_holds_nobody_up)
 	    "SELECT task, 1 AS boot, 1 AS ref, 1 AS at, 0 AS retries, 0 AS crash_retries FROM n");
 	struct output_of o = ctl(&lasting, "history", "--state-dir", state_directory);
 	ck_assert_int_eq(o.code, 125);
-	ck_assert_msg(strstr(o.err, "is damaged"), "%s", o.err);
+	ck_assert_msg(strstr(o.err, "is not understood"), "%s", o.err);
 	output_free(&o);
+	is_refused();
+	runtime_end(&lasting);
+}
+END_TEST
+
+/* ---- damaged as well ---- */
+
+/* Two tables, both empty, on one page. */
+#define DAMAGE "UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE " \
+	"name = 'forgotten') WHERE name = 'needed'"
+
+START_TEST(of_a_damaged_file_with_other_columns_all_that_we_know_is_salvaged)
+{
+	one_that_has_ended();
+	change_tables("ALTER TABLE task ADD COLUMN newer TEXT;"
+	    "ALTER TABLE task DROP COLUMN identity;" DAMAGE);
 	is_salvaged();
+	journal_reboot();
+	ck_assert_uint_eq(history_count("done"), 2);
 	journal_end();
 }
 END_TEST
@@ -108,10 +160,49 @@ END_TEST
 START_TEST(without_the_table_of_ends_no_task_is_run_again)
 {
 	one_that_has_ended();
-	change_tables("DROP TABLE ended");
+	change_tables("DROP TABLE ended;" DAMAGE);
 	is_salvaged();
 	journal_reboot();
 	ck_assert_uint_eq(history_count("failed"), 1);
+	ck_assert_uint_eq(history_count("done"), 1);
+	journal_end();
+}
+END_TEST
+
+/* ---- whoever salvaged was killed ---- */
+
+static void leave_half_salvaged(const char *aside, bool moved)
+{
+	char path[PATH_BYTES], name[PATH_BYTES + 64];
+	journal_path(path);
+	snprintf(name, sizeof name, "%s.salvage", path);
+	ck_assert_int_eq(symlink(aside, name), 0);
+	if (moved)
+		ck_assert_int_eq(rename(path, aside), 0);
+	snprintf(name, sizeof name, "%s.new", path);
+	FILE *half = fopen(name, "w");
+	ck_assert_ptr_nonnull(half);
+	fputs("half of it", half);
+	fclose(half);
+}
+
+START_TEST(a_salvage_that_was_killed_is_begun_again_and_loses_nothing)
+{
+	char path[PATH_BYTES], aside[PATH_BYTES + 64];
+	one_that_has_ended();
+	journal_path(path);
+	for (int moved = 0; moved < 2; moved++) {
+		snprintf(aside, sizeof aside, "%s.damaged-by-test-%d", path, moved);
+		leave_half_salvaged(aside, moved);
+		journal_reboot();
+		ctl_until(&lasting, "\"journal_damage\": \"set aside as journal.db.damaged-by-test",
+		    "status", "--json");
+		ck_assert_uint_eq(history_count("done"), 1);
+		ck_assert_int_eq(access(aside, F_OK), 0);
+		runtime_stop(&lasting);
+	}
+	journal_reboot();
+	ctl_until(&lasting, "\"journal_damage\": null", "status", "--json");
 	ck_assert_uint_eq(history_count("done"), 1);
 	journal_end();
 }
@@ -171,10 +262,12 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		a_column_of_another_name_is_a_damage_that_is_salvaged,
-		more_columns_than_a_table_has_are_not_copied,
+		a_column_more_is_refused_and_no_task_is_lost,
+		tables_of_other_columns_or_none_are_refused,
 		a_view_without_end_in_the_place_of_a_table_holds_nobody_up,
+		of_a_damaged_file_with_other_columns_all_that_we_know_is_salvaged,
 		without_the_table_of_ends_no_task_is_run_again,
+		a_salvage_that_was_killed_is_begun_again_and_loses_nothing,
 		an_argument_of_no_bytes_is_queued_again,
 		an_argument_that_this_store_cannot_hold_fails_its_task_alone,
 	};

@@ -240,6 +240,73 @@ START_TEST(a_table_that_stays_full_is_told_and_what_was_loaded_stays)
 }
 END_TEST
 
+/* ---- more lines than the table has room for ---- */
+
+static void boot_small(const char *tasks)
+{
+	runtime_end(&host);
+	runtime_boot(&host, "--workers", "2", "--tasks", tasks,);
+}
+
+/* In each line its number, and, if there is a third text, the next one. */
+static char *text_of(unsigned lines, const char *before, const char *behind, const char *at_last)
+{
+	char *text = calloc(lines + 1, PATH_BYTES), *end = text;
+	for (unsigned i = 0; i < lines; i++) {
+		end += sprintf(end, "%s%u%s", before, i, behind);
+		end += at_last ? sprintf(end, "%u%s", i + 1, at_last) : 0;
+	}
+	return text;
+}
+
+START_TEST(lines_stream_through_a_small_table)
+{
+	boot_small("256");
+	char *text = text_of(20000, "{\"func\": \"probe.echo\", \"args\": [\"", "\"]}\n", NULL);
+	check_output(load(text, "--wait",), 0, "", "20000 tasks ended, 0 did not succeed");
+	check_output(load(text, "--quiet", "--unique", "--wait",), 0, NULL, "");
+	text[strlen(text) / 2] = 0;
+	*(strrchr(text, '\n') + 1) = 0;
+	check_output(load(text,), 0, "", "loaded 10");
+	free(text);
+	text = text_of(500, ": ", "\n", NULL); /* three records each */
+	strcat(text, "false\n");
+	check_output(load(text, "--wait",), 1, "", "501 tasks ended, 1 did not succeed");
+	free(text);
+}
+END_TEST
+
+START_TEST(names_stream_as_far_as_lines_to_come_do_not_want_them)
+{
+	boot_small("256");
+	char *chain = text_of(1000, "{\"func\": \"probe.echo\", \"args\": [{\"result\": \"",
+	    "\"}], \"name\": \"", "\"}\n");
+	char *text = calloc(2, strlen(chain) + PATH_BYTES);
+	sprintf(text, "{\"name\": \"0\", \"func\": \"probe.echo\", \"args\": [\"v\"]}\n%s"
+	    "{\"func\": \"probe.echo\", \"args\": [{\"result\": \"0\"}]}\n", chain);
+	check_output(load(text, "--wait",), 0, "", "1002 tasks ended, 0 did not succeed");
+	check_output(load(text,), 0, "", "loaded 1002");
+	free(text);
+	free(chain);
+}
+END_TEST
+
+START_TEST(names_that_have_to_stay_and_fill_the_table_are_told)
+{
+	boot_small("64");
+	char *names = text_of(100, "{\"name\": \"", "\", \"func\": \"probe.noop\"}\n", NULL);
+	char *text = calloc(4, strlen(names));
+	sprintf(text, "%s{\"func\": \"probe.noop\", \"args\": [", names);
+	for (int i = 0; i < 100; i++)
+		sprintf(text + strlen(text), "%s{\"result\": \"%d\"}", i ? ", " : "", i);
+	strcat(text, "]}\n");
+	check_output(load(text, "--wait",), 75, "", "that later lines of the file wait for");
+	check_output(load(text,), 75, "", "that later lines of the file wait for");
+	free(text);
+	free(names);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -254,6 +321,9 @@ int main(void)
 	    wait_ends_with_the_number_of_failed_ones,
 	    a_full_table_is_waited_for,
 	    a_table_that_stays_full_is_told_and_what_was_loaded_stays,
+	    lines_stream_through_a_small_table,
+	    names_stream_as_far_as_lines_to_come_do_not_want_them,
+	    names_that_have_to_stay_and_fill_the_table_are_told,
 	};
 	Suite *suite = suite_create("load again");
 	TCase *tcase = tcase_create("plmctl load");

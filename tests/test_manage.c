@@ -184,6 +184,83 @@ START_TEST(what_failed_with_another_is_retried_with_it)
 }
 END_TEST
 
+/* Two that fail until FILE is there, the second with the first as its argument. */
+static void fail_both(char *path, char **parent, char **child)
+{
+	*parent = until_there(path);
+	*child = ctl_expect(&host, 0, "call", "--detach", "probe.wordcount", *parent);
+	free(ctl_expect(&host, 2, "wait", *parent, *child));
+}
+
+START_TEST(a_child_is_retried_with_what_its_parent_was_retried_as)
+{
+	char path[PATH_BYTES], *parent, *child;
+	fail_both(path, &parent, &child);
+	make_there(path);
+	char *good = ctl_expect(&host, 0, "retry", parent);
+	kill_scheduler();
+	free(ctl_expect(&host, 0, "wait", good));
+	char *again = ctl_expect(&host, 0, "retry", child);
+	check_output(ctl(&host, "get", again), 0, "1", NULL);
+	free(ctl_expect(&host, 0, "forget", "--all"));
+	ctl_until(&host, "\"records_used\": 0", "status", "--json");
+	free(parent), free(child), free(good), free(again);
+}
+END_TEST
+
+START_TEST(a_child_may_be_retried_before_its_parent_has_ended_and_after_it_failed_again)
+{
+	char path[PATH_BYTES], *parent, *child;
+	fail_both(path, &parent, &child);
+	char *second = ctl_expect(&host, 0, "retry", parent);
+	free(ctl_expect(&host, 1, "wait", second));
+	refuse(64, "failed, too", REFS("retry", child));
+	char *third = ctl_expect(&host, 0, "retry", second); /* which is let go */
+	free(ctl_expect(&host, 1, "wait", third));
+	refuse(64, third, REFS("retry", child));
+	make_there(path);
+	char *both = ctl_expect(&host, 0, "retry", child, third); /* in whichever order */
+	free(ctl_expect(&host, 0, "wait", "--all-kept"));
+	ck_assert_ptr_nonnull(strchr(both, '\n'));
+	free(ctl_expect(&host, 0, "forget", "--all"));
+	ctl_until(&host, "\"records_used\": 0", "status", "--json");
+	free(parent), free(child), free(second), free(third), free(both);
+}
+END_TEST
+
+START_TEST(a_child_whose_retried_parent_was_forgotten_is_told_so)
+{
+	char path[PATH_BYTES], *parent, *child;
+	fail_both(path, &parent, &child);
+	make_there(path);
+	char *good = ctl_expect(&host, 0, "retry", parent);
+	free(ctl_expect(&host, 0, "wait", good));
+	free(ctl_expect(&host, 0, "forget", good));
+	refuse(65, "was retried as", REFS("retry", child));
+	free(ctl_expect(&host, 0, "forget", child));
+	ctl_until(&host, "\"records_used\": 0", "status", "--json");
+	free(parent), free(child), free(good);
+}
+END_TEST
+
+START_TEST(a_further_result_of_a_retried_parent_is_found)
+{
+	char path[PATH_BYTES], line[PATH_BYTES + 64];
+	scratch_path(&host, "there", path, sizeof path);
+	snprintf(line, sizeof line, "test -e %s && echo made > $Y", path);
+	char *parent = detached("--out", "Y", "--shell", line), *made = strchr(parent, '\n');
+	ck_assert_ptr_nonnull(made);
+	*made++ = 0;
+	char *child = ctl_expect(&host, 0, "call", "--detach", "probe.echo", made);
+	free(ctl_expect(&host, 2, "wait", parent, child));
+	make_there(path);
+	free(ctl_expect(&host, 0, "retry", parent));
+	char *again = ctl_expect(&host, 0, "retry", child);
+	check_output(ctl(&host, "get", again), 0, "made\n", NULL);
+	free(parent), free(child), free(again);
+}
+END_TEST
+
 START_TEST(what_nobody_held_any_more_cannot_be_retried)
 {
 	char path[PATH_BYTES], let_go[LINE_BYTES], *root = until_there(path);
@@ -355,6 +432,10 @@ int main(void)
 		what_is_submitted_to_be_kept_is_found_at_once,
 		every_failed_task_that_is_kept_can_be_retried_and_is_let_go_then,
 		what_failed_with_another_is_retried_with_it,
+		a_child_is_retried_with_what_its_parent_was_retried_as,
+		a_child_may_be_retried_before_its_parent_has_ended_and_after_it_failed_again,
+		a_child_whose_retried_parent_was_forgotten_is_told_so,
+		a_further_result_of_a_retried_parent_is_found,
 		what_nobody_held_any_more_cannot_be_retried,
 		what_failed_before_all_it_waited_for_was_there_is_freed_in_the_end,
 		what_cannot_be_retried_says_why,
