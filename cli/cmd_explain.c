@@ -96,7 +96,7 @@ static int run_explain(struct context *context, int argc, char **argv)
 const struct command cmd_explain = {
 	.name = "explain",
 	.usage = "[OPTION]... @REF...",
-	.help = "why a future is not settled, or what became of it",
+	.help = "tell why a task is not done, or what became of it",
 	.details =
 	    "The first rule that keeps a task back, in plain words; below it those that would "
 	    "keep it\n"

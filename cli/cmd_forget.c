@@ -34,7 +34,7 @@ static int run_forget(struct context *context, int argc, char **argv)
 const struct command cmd_forget = {
 	.name = "forget",
 	.usage = "[OPTION]... @REF...  |  [OPTION]... FILTER...",
-	.help = "keep tasks and their results no longer",
+	.help = "stop keeping tasks: their results and logs are removed",
 	.details =
 	    "  --all              every task that is kept\n"
 	    TASK_FILTER_HELP

@@ -86,7 +86,7 @@ static int run_move(struct context *context, int argc, char **argv)
 const struct command cmd_move = {
 	.name = "move",
 	.usage = "--to todo @REF...  |  --to todo FILTER...",
-	.help = "tasks that run or failed go back into the queue: requeue and retry in one",
+	.help = "put tasks that run or failed back into the queue: requeue and retry in one",
 	.details =
 	    "  --to STATE         todo: into the queue\n"
 	    TASK_FILTER_HELP

@@ -9,7 +9,7 @@ static int run_requeue(struct context *context, int argc, char **argv)
 const struct command cmd_requeue = {
 	.name = "requeue",
 	.usage = "[OPTION]... @REF...  |  [OPTION]... FILTER...",
-	.help = "end tasks that run, to run again when their turn comes",
+	.help = "end running tasks and put them back into the queue",
 	.details =
 	    "  --grace TIME       how long each may go on after it was asked to stop\n"
 	    "  --all              every task that runs\n"

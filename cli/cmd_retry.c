@@ -20,7 +20,7 @@ static int run_retry(struct context *context, int argc, char **argv)
 const struct command cmd_retry = {
 	.name = "retry",
 	.usage = "[OPTION]... @REF...  |  [OPTION]... FILTER...",
-	.help = "submit failed tasks anew",
+	.help = "submit failed tasks again",
 	.details =
 	    TASK_FILTER_HELP
 	    "\nA failed task is submitted again with the same function, arguments, limits and\n"

@@ -119,7 +119,7 @@ static const struct row helps[] = {
 	{ 0, "plmctl help map", "run N jobs at once" },
 	{ 0, "plmctl help submit", "use the environment, umask, nice value and limits of the "
 	    "worker" },
-	{ 0, "plmctl help submit", "- is the stdin of plmctl" },
+	{ 0, "plmctl help submit", "- is the stdin of\n" },
 	{ 0, "plmctl help history", "only tasks submitted before TIME" },
 	{ 0, "plmctl help tasks", "dead: failed\n                     after all retries" },
 	{ 0, "plm --help", "resumes it with its original options" },
