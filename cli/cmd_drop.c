@@ -21,6 +21,6 @@ const struct command cmd_drop = {
 	.name = "drop",
 	.usage = "[OPTION]... @REF...",
 	.help = "stop keeping what put or --detach kept, by reference",
-	.details = "The value goes when nobody else holds it and no task needs it.\n",
+	.details = "The value is removed when no other program and no task needs it.\n",
 	.run = run_drop,
 };
