@@ -89,7 +89,7 @@ plm_ref reference_word(const char *word)
 		return ref;
 	fprintf(stderr, "plmctl: not a reference: %s\n", word);
 	if (word[0] != '@')
-		fputs("references begin with @, as call --detach and put print them\n", stderr);
+		fputs("references begin with @, as submit --detach and put print them\n", stderr);
 	exit(EXIT_DATA);
 }
 

@@ -29,10 +29,10 @@ enum { /* options every command takes, before or after its name */
 
 #define COMMON_OPTIONS_HELP                                                                        \
 	"  --name NAME        the runtime (default: $PLM_NAME, else \"default\")\n"                \
-	"  --json             one JSON value; for lists JSON Lines\n"                              \
-	"  --quiet            ids alone\n"                                                         \
+	"  --json             print JSON: one value, or for lists one object a line\n"             \
+	"  --quiet            print ids alone\n"                                                   \
 	"  --timeout SECONDS  wait at most so long (default: for ever)\n"                          \
-	"  --help             this text\n"                                                         \
+	"  --help             show this text\n"                                                    \
 	"  --version\n"
 
 extern const struct option options_common[];

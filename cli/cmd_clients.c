@@ -14,9 +14,9 @@ static int run_clients(struct context *context, int argc, char **argv)
 const struct command cmd_clients = {
 	.name = "clients",
 	.usage = "[OPTION]...",
-	.help = "the programs that are connected, this one too",
-	.details = "STATE: live, leaving, stopped (by a SIGSTOP). BEAT: since it last slept in a "
-	           "call of\nlibplm; one that calls none is as good. UP: its messages to the "
-	           "scheduler.\n",
+	.help = "list the programs that are connected, this one too",
+	.details = "STATE: live, leaving, stopped (by a SIGSTOP). BEAT: time since it last "
+	           "waited\nin a call of libplm; a program that calls none is well, too. UP: its "
+	           "messages to\nthe scheduler.\n",
 	.run = run_clients,
 };

@@ -20,7 +20,7 @@ static int run_drop(struct context *context, int argc, char **argv)
 const struct command cmd_drop = {
 	.name = "drop",
 	.usage = "[OPTION]... @REF...",
-	.help = "stop keeping what put or call --detach kept",
-	.details = "The value goes when nobody else holds it and no task needs it.\n",
+	.help = "stop keeping what put or --detach kept, by reference",
+	.details = "The value is removed when no other program and no task needs it.\n",
 	.run = run_drop,
 };

@@ -96,12 +96,11 @@ static int run_explain(struct context *context, int argc, char **argv)
 const struct command cmd_explain = {
 	.name = "explain",
 	.usage = "[OPTION]... @REF...",
-	.help = "why a future is not settled, or what became of it",
+	.help = "tell why a task is not done, or what became of it",
 	.details =
-	    "The first rule that keeps a task back, in plain words; below it those that would "
-	    "keep it\n"
-	    "back next. With --quiet one code word a future, with --json an object a reason.\n"
-	    "It looks and changes nothing: what it says may be old when you read it.\n"
+	    "Says what keeps a task from running now, and below that what would keep it back\n"
+	    "next. With --quiet a code word for each task, with --json an object for each reason.\n"
+	    "explain changes nothing. What it says may have changed when you read it.\n"
 	    "Exit code: 0 also of a task that failed; 65: no such reference.\n",
 	.run = run_explain,
 };

@@ -34,12 +34,13 @@ static int run_forget(struct context *context, int argc, char **argv)
 const struct command cmd_forget = {
 	.name = "forget",
 	.usage = "[OPTION]... @REF...  |  [OPTION]... FILTER...",
-	.help = "keep tasks and their results no longer",
+	.help = "stop keeping tasks: their results and logs are removed",
 	.details =
 	    "  --all              every task that is kept\n"
 	    TASK_FILTER_HELP
-	    "\nEnds what `submit --detach` and its like began: when nobody else holds or needs\n"
-	    "the task, its record, result and log are gone once it is settled. A task that waits\n"
-	    "or runs is not stopped by that. A filter finds kept tasks only.\n",
+	    "\nTasks of `submit --detach`, `load` and `retry` are kept after their end. Once\n"
+	    "forgotten, a task leaves when it has ended and no program or other task needs it:\n"
+	    "its result and log are removed. A task that waits or runs goes on. A filter finds\n"
+	    "only tasks that are kept.\n",
 	.run = run_forget,
 };

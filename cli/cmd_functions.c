@@ -14,6 +14,6 @@ static int run_functions(struct context *context, int argc, char **argv)
 const struct command cmd_functions = {
 	.name = "functions",
 	.usage = "[OPTION]...",
-	.help = "what can be called",
+	.help = "list the functions that can be called",
 	.run = run_functions,
 };

@@ -338,7 +338,7 @@ static int run_history(struct context *context, int argc, char **argv)
 const struct command cmd_history = {
 	.name = "history",
 	.usage = "[OPTION]... [ID|@REF]",
-	.help = "durable tasks, of earlier boots too: what became of them (plm --state)",
+	.help = "list durable tasks, of earlier boots too (plm --state)",
 	.details =
 	    "Lists what the journal has: each task by its number, which outlives a reboot, and\n"
 	    "the future it is now. ID or a reference, also of an earlier boot: that task in full.\n"

@@ -142,7 +142,7 @@ static int run_info(struct context *context, int argc, char **argv)
 const struct command cmd_info = {
 	.name = "info",
 	.usage = "[OPTION]... @REF...",
-	.help = "the record of commands: exit code, times, memory, output",
+	.help = "show the record of commands: exit code, times, memory, output",
 	.details =
 	    "QUEUED is the time from submission to the start of the last attempt, RAN from there\n"
 	    "until nothing of the command was left; USER and SYSTEM are the processor's, of all\n"

@@ -448,12 +448,12 @@ const struct command cmd_load = {
 	    "left out. docs/task-files.md describes each. All lines are judged first: if one is\n"
 	    "bad, each bad one is named, and none is loaded. The tasks are kept until `plmctl\n"
 	    "drop`.\n\n"
-	    "  --format FORMAT    auto (default: each line says by its beginning what it is),\n"
+	    "  --format FORMAT    auto (default: each line shows by its beginning what it is),\n"
 	    "                     origin, json, lines\n"
-	    "  --skip-bad         the good lines are loaded, whatever the others are\n"
-	    "  --unique           a line is skipped if its task is here already, and waits, runs\n"
-	    "                     or is done; or if a line before says the same\n"
-	    "  --wait             until all of them have ended\n\n"
+	    "  --skip-bad         load the good lines even if others are bad\n"
+	    "  --unique           skip a line whose task is here already, and waits, runs or is\n"
+	    "                     done, or stood in a line before\n"
+	    "  --wait             wait until all of them have ended\n\n"
 	    "For each line that does not say otherwise:\n"
 	    COMMAND_OPTIONS_HELP
 	    TASK_TIMES_HELP

@@ -134,7 +134,7 @@ static int run_logs(struct context *context, int argc, char **argv)
 const struct command cmd_logs = {
 	.name = "logs",
 	.usage = "[OPTION]... @REF",
-	.help = "what a command has written, while it runs and after",
+	.help = "print what a command has written, while it runs and after",
 	.details =
 	    "Its stdout, which is also the value of its future when it succeeds, or its stderr; of "
 	    "a\n"

@@ -86,12 +86,12 @@ static int run_move(struct context *context, int argc, char **argv)
 const struct command cmd_move = {
 	.name = "move",
 	.usage = "--to todo @REF...  |  --to todo FILTER...",
-	.help = "tasks that run or failed go back into the queue: requeue and retry in one",
+	.help = "put tasks that run or failed back into the queue: requeue and retry in one",
 	.details =
-	    "  --to STATE         todo: into the queue\n"
+	    "  --to todo          put them into the queue\n"
 	    TASK_FILTER_HELP
-	    "\nWhat runs is ended and waits again as itself (plmctl requeue). What failed is\n"
-	    "submitted anew, its new reference is printed, and it is kept no longer (plmctl\n"
-	    "retry). A filter finds tasks that run or failed only.\n",
+	    "\nA running task is ended and waits in the queue again, under its reference (`plmctl\n"
+	    "requeue`). A failed task is submitted again: its new reference is printed, the old\n"
+	    "one is forgotten (`plmctl retry`). A filter finds tasks that run or failed only.\n",
 	.run = run_move,
 };

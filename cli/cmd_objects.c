@@ -14,6 +14,6 @@ static int run_objects(struct context *context, int argc, char **argv)
 const struct command cmd_objects = {
 	.name = "objects",
 	.usage = "[OPTION]...",
-	.help = "the values: size, place, how many processes hold each, where it came from",
+	.help = "list the values: size, place, how many processes hold each, origin",
 	.run = run_objects,
 };

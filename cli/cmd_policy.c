@@ -50,6 +50,6 @@ static int run_policy(struct context *context, int argc, char **argv)
 const struct command cmd_policy = {
 	.name = "policy",
 	.usage = "[NAME]",
-	.help = "which worker gets a task: the policies, or from now on this one",
+	.help = "show or set the policy by which workers get tasks",
 	.run = run_policy,
 };

@@ -10,14 +10,14 @@ static int run_requeue(struct context *context, int argc, char **argv)
 const struct command cmd_requeue = {
 	.name = "requeue",
 	.usage = "[OPTION]... @REF...  |  [OPTION]... FILTER...",
-	.help = "end tasks that run, to run again when their turn comes",
+	.help = "end running tasks and put them back into the queue",
 	.details =
 	    "  --grace TIME       how long each may go on after it was asked to stop\n"
-	    "  --all              every task that runs\n"
+	    "  --all              all tasks that run\n"
 	    TASK_FILTER_HELP
-	    "\nA task is ended as if cancelled, with all that a command has started; what it has\n"
-	    "done is thrown away, and it waits in the queue again. That is no failure and spends\n"
-	    "no retry. A filter finds running tasks only; of one that is named and waits in the\n"
-	    "queue there is nothing to be done; one that is settled is passed over with a word.\n",
+	    "\nA running task is ended as if it were cancelled, with all that its command has\n"
+	    "started, and waits in the queue again; its output so far is thrown away. That is no\n"
+	    "failure and spends no retry. A filter finds running tasks only. A named task that\n"
+	    "waits stays as it is; for one that has ended there is a message.\n",
 	.run = run_requeue,
 };

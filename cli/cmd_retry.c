@@ -20,13 +20,13 @@ static int run_retry(struct context *context, int argc, char **argv)
 const struct command cmd_retry = {
 	.name = "retry",
 	.usage = "[OPTION]... @REF...  |  [OPTION]... FILTER...",
-	.help = "submit failed tasks anew",
+	.help = "submit failed tasks again",
 	.details =
 	    TASK_FILTER_HELP
 	    "\nA failed task is submitted again with the same function, arguments, limits and\n"
-	    "retries, and is no longer kept itself; the new reference is printed, kept until\n"
-	    "`plmctl drop`. One that failed because another did is retried with that one: name\n"
-	    "both, or use a filter. A filter finds failed tasks that are kept.\n"
-	    "Not to be retried: a task of several replicas.\n",
+	    "retries. Its new reference is printed and kept; the old one is forgotten. A task\n"
+	    "that failed because another one did is retried together with that one: name both,\n"
+	    "or use a filter. A filter finds failed tasks that are kept.\n"
+	    "A task of several replicas cannot be retried.\n",
 	.run = run_retry,
 };

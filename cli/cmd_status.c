@@ -180,7 +180,7 @@ static int run_status(struct context *context, int argc, char **argv)
 const struct command cmd_status = {
 	.name = "status",
 	.usage = "[OPTION]...",
-	.help = "the runtime at a glance: processes, tasks, records, store and their limits",
+	.help = "show the runtime at a glance: processes, tasks, store, limits",
 	.details = WATCH_HELP
 	           "\nBelow it, but with --json, how many tasks there are (todo: they wait or\n"
 	           "are ready; finished and failed: as long as anybody holds or keeps them), and\n"

@@ -215,7 +215,7 @@ static int run_tasks(struct context *context, int argc, char **argv)
 const struct command cmd_tasks = {
 	.name = "tasks",
 	.usage = "[OPTION]...",
-	.help = "the tasks whose futures somebody holds or needs, one row each",
+	.help = "list the tasks: those that wait or run, and those that are kept",
 	.details =
 	    TASK_FILTER_HELP
 	    "  --limit N          at most N rows\n"

@@ -281,7 +281,7 @@ static int run_topology(struct context *context, int argc, char **argv)
 const struct command cmd_topology = {
 	.name = "topology",
 	.usage = "[OPTION]...",
-	.help = "the machine: nodes, caches, cores, cpus, GPUs, and which worker runs where",
+	.help = "show the machine (caches, cores, cpus, GPUs) and which worker runs where",
 	.details =
 	    "  --synthetic TEXT   another machine instead, such as \"numa:2 core:4 pu:2\"\n"
 	    "  --pin none|core|numa --workers N\n"

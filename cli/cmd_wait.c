@@ -94,7 +94,7 @@ static int run_wait(struct context *context, int argc, char **argv)
 const struct command cmd_wait = {
 	.name = "wait",
 	.usage = "[OPTION]... @REF...  |  [OPTION]... FILTER...",
-	.help = "wait until futures are settled and say what became of them",
+	.help = "wait until tasks have ended and say what became of them",
 	.details =
 	    "  --all              until all are settled (default)\n"
 	    "  --any              until one is\n"

@@ -49,7 +49,7 @@ static int run_workers(struct context *context, int argc, char **argv)
 const struct command cmd_workers = {
 	.name = "workers",
 	.usage = "[--all | --set N] [--watch [SECONDS]]",
-	.help = "the workers: what each one runs, its last sign of life, what it has done",
+	.help = "list the workers: what each runs, its last sign of life; set how many",
 	.details =
 	    "  --all              manager, scheduler and clients too\n"
 	    "  --set N            from now on N workers (of the first kind); shows nothing. More\n"

@@ -17,14 +17,14 @@
 	    { "after", required_argument, NULL, OPTION_AFTER }
 
 #define COMMAND_OBJECT_OPTIONS_HELP                                                                \
-	"  --stdin @REF       it reads the value of a future (a file: ./@REF)\n"                   \
-	"  --in NAME=@REF     the value of a future is a file, whose path it finds in the\n"       \
-	"                     variable NAME: /proc/PID/fd/N, read-only; may be repeated\n"         \
-	"  --out NAME[=FILE]  it finds in NAME the path of a file that it is to write, called\n"   \
-	"                     FILE (default: NAME). When it has succeeded that is a further\n"     \
-	"                     result; --detach prints its reference, a line for each --out\n"      \
-	"  --after @REF       it starts when that task has succeeded, and fails if that fails;\n"  \
-	"                     may be repeated\n"
+	"  --stdin @REF       read the value of a future as standard input (a file: ./@REF)\n"     \
+	"  --in NAME=@REF     give it the value of a future as a read-only file; the variable\n"   \
+	"                     NAME holds the path, /proc/PID/fd/N; may be repeated\n"              \
+	"  --out NAME[=FILE]  let it write a file called FILE (default: NAME); the variable\n"     \
+	"                     NAME holds the path. If the command succeeds, the file becomes\n"    \
+	"                     one more result; --detach prints its reference, a line for each\n"   \
+	"  --after @REF       start when that task has succeeded, fail if that fails; may be\n"    \
+	"                     repeated\n"
 
 struct command_object {
 	enum command_field field;

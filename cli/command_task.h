@@ -36,17 +36,17 @@ enum {
 	    TASK_OPTIONS
 
 #define COMMAND_OPTIONS_HELP                                                                       \
-	"  --dir DIR          where it runs (default: here)\n"                                     \
-	"  --env NAME=VALUE   one more variable; may be repeated\n"                                \
+	"  --dir DIR          run in DIR (default: the current directory)\n"                       \
+	"  --env NAME=VALUE   set one more variable; may be repeated\n"                            \
 	"  --no-env           use the environment, umask, nice value and limits of the worker,\n"  \
 	"                     not the submitter's (saves memory)\n"                                \
-	"  --stdin FILE       what it reads (default: nothing); - is the stdin of plmctl, which\n" \
-	"                     is read to its end first\n"                                          \
+	"  --stdin FILE       read FILE as standard input (default: empty); - is the stdin of\n"   \
+	"                     plmctl, read to its end first\n"                                     \
 	"  --output-cap SIZE  so much is kept of stdout, and of stderr (default 16M); a mark\n"    \
 	"                     says where it was cut, and the command goes on\n"                    \
-	"  --mem-limit SIZE   killed, and failed, when it and all it has started use more\n"       \
-	"                     memory than that; looked at twenty times a second\n"                 \
-	"  --label TEXT       a word to find it by, of up to 64 bytes\n"                           \
+	"  --mem-limit SIZE   kill it, and let it fail, when it and all it has started use more\n" \
+	"                     memory than SIZE; checked twenty times a second\n"                   \
+	"  --label TEXT       a name to find it by, of up to 64 bytes\n"                           \
 	TASK_OPTIONS_HELP
 
 struct command_request { /* zeroes ask for nothing */

@@ -326,7 +326,7 @@ static int join(struct map *m)
 	if (code == EXIT_FINE && is_short(m, asked, m->workers))
 		fprintf(stderr, "plmctl: map: runs %u job%s at once, not %u: runtime \"%s\" has %u "
 		    "worker%s; `plmctl workers --set %u` adds some, --private boots its own\n",
-		    m->workers, plural, asked, status.name, m->workers, plural, asked);
+		    m->workers, plural, asked, status.name, m->workers, plural, m->jobs);
 	return code;
 }
 

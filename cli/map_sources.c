@@ -68,7 +68,7 @@ static int open_file(struct source *source, const char *path)
 	*source = (struct source){ .path = standard ? "stdin" : path, .linked = source->linked };
 	source->fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
 	if (source->fd < 0)
-		return why(-errno, "inputs: %s: %s", path, strerror(errno));
+		return why(-errno, "cannot open the input file %s: %s", path, strerror(errno));
 	source->ready_always = fstat(source->fd, &st) == 0 && S_ISREG(st.st_mode);
 	return 0;
 }
@@ -89,7 +89,7 @@ static int take_mark(struct sources *s, char *const *words, size_t count)
 	while (n < count && !is_source_mark(words[n]))
 		n++;
 	if (files && n == 1)
-		return why(-EINVAL, "%s wants a file behind it; - is stdin", words[0]);
+		return why(-EINVAL, "%s needs a file after it; - is stdin", words[0]);
 	if (!files) {
 		struct source *source = add_source(s, linked);
 		source->word = words + 1;
@@ -186,7 +186,8 @@ static int read_more(struct source *source, bool wait)
 	ssize_t n = read(source->fd, piece, sizeof piece);
 	if (n < 0)
 		return errno == EINTR || errno == EAGAIN ? -EAGAIN :
-		    why(-EIO, "inputs: %s: %s", source->path, strerror(errno));
+		    why(-EIO, "cannot read inputs from %s: %s", source->path,
+		    strerror(errno));
 	source->ended = n == 0;
 	text_add(&source->buffer, piece, (size_t)n);
 	return 1;

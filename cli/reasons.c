@@ -138,22 +138,28 @@ static void check_failed_task(struct look *l)
 {
 	const struct record_failure failure = l->r->failure;
 	struct function_entry entry = { .name = "?" };
-	char times[MESSAGE_BYTES], message[MESSAGE_BYTES], root[VIEW_TEXT_BYTES], why[TIME_BYTES];
+	char times[MESSAGE_BYTES], message[MESSAGE_BYTES], root[VIEW_TEXT_BYTES];
+	char code[TIME_BYTES] = "", function[VIEW_TEXT_BYTES] = "";
 	registry_function(&l->t->registry, failure.root_function, &entry);
 	message_of(l, message);
 	history(l, times);
 	view_ref(l->t, failure.root, root);
-	snprintf(why, sizeof why, failure.signal ? "signal %" PRId32 : "code %" PRId32,
-	    failure.signal ? failure.signal : failure.code);
+	bool command = strcmp(entry.name, COMMAND_FUNCTION) == 0; /* its message says all */
+	if (failure.signal)
+		snprintf(code, sizeof code, " (signal %" PRId32 ")", failure.signal);
+	else if (!command)
+		snprintf(code, sizeof code, " (code %" PRId32 ")", failure.code);
+	if (!command)
+		snprintf(function, sizeof function, " in %s", entry.name);
 	bool spent = word_dead(l->word) && record_tries(l->r, l->word) > 1;
 	const char *dead = spent ? "; it had all its attempts; `plmctl retry` gives it new "
 	    "ones" : "";
 	if (failure.root == l->ref) {
-		say(l, "failed", "%s: %s (%s)%s", times, message, why, dead);
+		say(l, "failed", "%s: %s%s%s", times, message, code, dead);
 		return;
 	}
-	say(l, "failed", "%s, because %s failed in %s: %s (%s)%s", times, root, entry.name,
-	    message, why, dead);
+	say(l, "failed", "%s, because %s failed%s: %s%s%s", times, root, function, message, code,
+	    dead);
 	blame(l, failure.root);
 }
 

@@ -164,8 +164,11 @@ void check_busy(struct look *l)
 	}
 	if (o->seats == 0 || taken < o->seats)
 		return;
-	say(l, "busy", "no slot is free: of %" PRIu32 ", %" PRIu32 " are busy and %" PRIu32
-	    " kept for tasks that need more than a slot", o->seats, taken - booked, booked);
+	char kept[MORE_BYTES] = "";
+	if (booked)
+		snprintf(kept, sizeof kept, ", %" PRIu32 " are kept", booked);
+	say(l, "busy", "no worker is free: %" PRIu32 " of %" PRIu32 " places are busy%s%s",
+	    taken - booked, o->seats, kept, booked ? " for tasks that need several cpus" : "");
 	for (uint32_t i = 0; i < o->seats; i++)
 		if (o->seat[i].running)
 			blame(l, o->seat[i].running);
@@ -212,10 +215,9 @@ void check_booked(struct look *l)
 	if (!seat)
 		return;
 	bool other = seat->running && seat->running != l->ref;
-	say(l, "booked", "slot %" PRIu32 " of worker %" PRIu32 ", pid %" PRId32 ", is booked for "
-	    "it and %s%s%s", seat->process, seat->worker, seat->pid,
-	    other ? "runs " : "is about to start it",
-	    other ? name_task(l->t, seat->running, name) : "", other ? " before" : "");
+	say(l, "booked", "worker %" PRIu32 " (pid %" PRId32 ") is reserved for it%s%s",
+	    seat->worker, seat->pid, other ? ", after " : " and is about to start it",
+	    other ? name_task(l->t, seat->running, name) : "");
 	if (other)
 		blame(l, seat->running);
 }
@@ -239,8 +241,9 @@ void check_kept(struct look *l)
 	}
 	idle += main && idle < wanted;
 	char list[LIST_BYTES];
-	say(l, "kept", "slots are being kept for it: %" PRIu32 " of %" PRIu64 " are idle%s%s", idle,
-	    wanted, n ? ", others run " : "", list_refs(l->t, busy, n, n, list));
+	say(l, "kept", "cpus of a worker are being kept for it: %" PRIu32 " of %" PRIu64 " are idle"
+	    "%s%s", idle, wanted, n ? ", others still run " : "",
+	    list_refs(l->t, busy, n, n, list));
 	for (uint32_t i = 0; i < n; i++)
 		blame(l, busy[i]);
 }
@@ -311,7 +314,7 @@ void check_turn(struct look *l)
 		other = first_in_turn(l);
 	if (!other)
 		return;
-	say(l, "turn", "another task, %s, is first in turn for slots",
+	say(l, "turn", "another task, %s, gets the next free cpus first",
 	    name_task(l->t, other, name));
 	blame(l, other);
 }

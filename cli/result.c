@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/why.h"
 #include "client/handle.h"
+#include "tables/command.h"
 
 uint64_t deadline_of(const struct context *context)
 {
@@ -111,18 +112,28 @@ static void json_failure(struct context *context, const char *ref, const char *s
 	row_end(out);
 }
 
+/* Of a command the message says all: nobody has called a function, or knows its codes. */
+static bool is_command(const plm_failure *failure)
+{
+	return strcmp(failure->function, COMMAND_FUNCTION) == 0;
+}
+
 static void say_failure(const char *ref, bool is_root, const plm_failure *failure)
 {
 	char root[PLM_REF_TEXT_BYTES];
+	bool command = is_command(failure);
+	const char *in = command ? "" : " in ", *function = command ? "" : failure->function;
 	plm_ref_print(failure->task, root);
 	if (is_root)
-		fprintf(stderr, "plmctl: task %s failed in %s: ", ref, failure->function);
+		fprintf(stderr, "plmctl: task %s failed%s%s: ", ref, in, function);
 	else
-		fprintf(stderr, "plmctl: task %s failed because task %s failed in %s: ", ref, root,
-		    failure->function);
+		fprintf(stderr, "plmctl: task %s failed because task %s failed%s%s: ", ref, root,
+		    in, function);
 	fprintf(stderr, "%s", failure->message);
 	if (failure->signal != 0)
 		fprintf(stderr, " (signal %d)\n", failure->signal);
+	else if (command)
+		putc('\n', stderr);
 	else
 		fprintf(stderr, " (code %d)\n", failure->code);
 }
@@ -141,7 +152,11 @@ int print_failure(struct context *context, plm_ref ref, int error)
 	if (context->json)
 		json_failure(context, text, cancelled ? "cancelled" : "failed", &failure);
 	if (cancelled) {
-		fprintf(stderr, "plmctl: task %s (%s) was cancelled\n", text, failure.function);
+		if (is_command(&failure))
+			fprintf(stderr, "plmctl: task %s was cancelled\n", text);
+		else
+			fprintf(stderr, "plmctl: task %s (%s) was cancelled\n", text,
+			    failure.function);
 		return EXIT_CANCELLED;
 	}
 	say_failure(text, failure.task.id == ref.id, &failure);

@@ -39,24 +39,24 @@ enum {
 	    { "keep", required_argument, NULL, OPTION_KEEP }
 
 #define TASK_OPTIONS_HELP                                                                          \
-	"  --priority N       larger first, -32768 to 32767 (default 0)\n"                         \
-	"  --retries N        run again after it failed, at most N times\n"                        \
-	"  --crash-retries N  run again after its worker died, at most N times\n"                  \
-	"  --backoff TIME     a pause before the first retry, doubled for each further one,\n"     \
-	"                     and up to a quarter more\n"                                          \
+	"  --priority N       start before tasks of a smaller N, -32768 to 32767 (default 0)\n"    \
+	"  --retries N        run it again when it has failed, at most N times\n"                  \
+	"  --crash-retries N  run it again when its worker has died, at most N times\n"            \
+	"  --backoff TIME     pause before the first retry, doubled for each further one, and\n"   \
+	"                     up to a quarter more\n"                                              \
 	"  --backoff-max TIME the longest pause (default 1m)\n"                                    \
-	"  --queue-limit TIME fails if it has not started so long after submission\n"              \
-	"  --run-limit TIME   fails, or is retried, if it runs for longer\n"                       \
-	"  --total-limit TIME fails if it is not settled so long after submission\n"               \
+	"  --queue-limit TIME fail if it has not started TIME after submission\n"                  \
+	"  --run-limit TIME   stop it when it has run for TIME: it fails, or is retried\n"         \
+	"  --total-limit TIME fail if it is not done TIME after submission\n"                      \
 	"  --grace TIME       how long it may go on after it was asked to stop, before its\n"      \
 	"                     worker is killed (default 1s)\n"                                     \
-	"  --needs NEEDS      what it must have, e.g. cpus=2,mem=1G,gpus=0.5,NAME=1; ways\n"       \
-	"                     to have it parted by |, e.g. 'gpus=1 | cpus=8'\n"                    \
-	"  --replicas N       N workers apart run it; the first good result counts, the\n"         \
-	"                     others are cancelled, and it fails when all of them have\n"          \
+	"  --needs NEEDS      what it must have to run, e.g. cpus=2,mem=1G,gpus=0.5,NAME=1;\n"     \
+	"                     | separates alternatives, e.g. 'gpus=1 | cpus=8'\n"                  \
+	"  --replicas N       run it on N workers at once; the first good result counts, the\n"    \
+	"                     others are cancelled, and it fails when all of them fail\n"          \
 	"  --detach           do not wait: print the reference; the runtime keeps the result\n"    \
 	"                     until `plmctl drop`, or as plm --keep-finished says\n"               \
-	"  --keep TIME        its kept result stays so long, for certain\n"
+	"  --keep TIME        keep the result at least so long (with --detach)\n"
 
 #define TASK_TIMES_HELP                                                                            \
 	"\nA TIME has ms, s, m or h behind it. When --timeout runs out the task is cancelled.\n"

@@ -48,7 +48,7 @@ static void fail_crashed(struct scheduler *s, uint32_t index, uint64_t word, uin
 		.root = record_ref(index, word_generation(word)) };
 	int signal = 0;
 	describe_death(s, r, owner, message, sizeof message, &signal);
-	failure.signal = (int16_t)signal;
+	failure.signal = (uint8_t)signal;
 	graph_fail(s, index, &failure, FLAG_DEAD, message);
 }
 

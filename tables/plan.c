@@ -61,19 +61,21 @@ void plan_make(const struct limits *limits, struct plan *ret)
 int tables_check_limits(const struct limits *l)
 {
 	if (l->processes == 0 || l->processes % PROCESSES_STEP || l->processes > PROCESSES_MAX)
-		return why(-EINVAL, "process slots: a multiple of %d up to %d, not %u",
+		return why(-EINVAL, "--processes wants a multiple of %d up to %d, not %u",
 		    PROCESSES_STEP, PROCESSES_MAX, l->processes);
 	if (l->workers == 0 || l->workers > WORKERS_MAX ||
 	    l->workers + SLOT_FIRST_MEMBER >= l->processes)
-		return why(-EINVAL, "workers: 1 to %d, and fewer than the %u process slots; not %u",
-		    WORKERS_MAX, l->processes, l->workers);
+		return why(-EINVAL, "--workers wants 1 to %d worker processes, and fewer than the "
+		    "%u of --processes, not %u", WORKERS_MAX, l->processes, l->workers);
 	if (l->records < RECORDS_MIN || l->records > RECORDS_MAX)
-		return why(-EINVAL, "tasks: %d to %d, not %u", RECORDS_MIN, RECORDS_MAX,
+		return why(-EINVAL, "--tasks wants %d to %d, not %u", RECORDS_MIN, RECORDS_MAX,
 		    l->records);
 	if (l->nodes == 0 || l->nodes > ARENAS_MAX)
 		return why(-EINVAL, "NUMA nodes: 1 to %d, not %u", ARENAS_MAX, l->nodes);
 	if (l->store_bytes < STORE_BYTES_MIN * l->nodes || l->store_bytes > STORE_BYTES_MAX / 2)
-		return why(-EINVAL, "store: %llu KiB a NUMA node to %llu GiB, not %llu KiB",
+		return why(-EINVAL, "--store wants %llu KiB for each NUMA node to %llu GiB, not "
+		    "%llu "
+		    "KiB",
 		    (unsigned long long)(STORE_BYTES_MIN >> 10),
 		    (unsigned long long)(STORE_BYTES_MAX >> 31),
 		    (unsigned long long)(l->store_bytes >> 10));

@@ -237,7 +237,8 @@ static int read_workers(struct scan *s, struct workers *w)
 			return r;
 	}
 	if (w->seats == 0)
-		return scan_error(s, scan_peek(s), "there is no worker: expected such as %s",
+		return scan_error(s, scan_peek(s), "there is no worker; one at least is needed, "
+		    "e.g. %s",
 		    w->kinds ? "x2" : "gen=1,slots=2 x4");
 	return 0;
 }

@@ -431,7 +431,7 @@ END_TEST
 START_TEST(a_failure_has_the_last_lines_of_stderr)
 {
 	char *ref = detached("--shell", "echo first >&2; echo 'the last' >&2; exit 2");
-	check_output(ctl(&host, "get", ref), 1, "", "exit code 2: first; the last (code 2)");
+	check_output(ctl(&host, "get", ref), 1, "", "failed: exit code 2: first; the last\n");
 	struct output_of o = ctl(&host, "explain", ref);
 	check_output(o, 0, NULL, NULL);
 	free(ref);

@@ -171,7 +171,7 @@ START_TEST(an_output_that_is_no_file_fails_with_a_word)
 		snprintf(line, sizeof line, "echo kept; echo first > $FIRST; %s", cases[i].line);
 		struct results r = results_of("--out", "FIRST", "--out", "O", "--shell", line);
 		check_output(ctl(&host, "get", r.ref[2]), 1, "", cases[i].word);
-		check_output(ctl(&host, "get", r.ref[1]), 1, "", "(code 125)");
+		check_output(ctl(&host, "get", r.ref[1]), 1, "", " failed: ");
 		check_output(ctl(&host, "logs", r.ref[0]), 0, "kept\n", NULL);
 		expect_no_files();
 		free(ctl_expect(&host, 0, "drop", r.ref[0]));
@@ -184,7 +184,7 @@ END_TEST
 START_TEST(a_command_that_failed_has_no_outputs)
 {
 	struct results r = results_of("--out", "O", "--shell", "echo half > $O; exit 3");
-	check_output(ctl(&host, "get", r.ref[1]), 1, "", "exit code 3 (code 3)");
+	check_output(ctl(&host, "get", r.ref[1]), 1, "", " failed: exit code 3\n");
 	check_output(ctl(&host, "call", "probe.wordcount", r.ref[1]), 1, "", "exit code 3");
 	expect_no_files();
 	free(r.all);
@@ -249,7 +249,7 @@ START_TEST(what_comes_after_a_failure_fails_and_names_the_root)
 	char said[LINE_BYTES];
 	char *root = detached("--shell", "echo no luck >&2; exit 3");
 	char *next = detached("--after", root, "echo", "never");
-	snprintf(said, sizeof said, "failed because task %s failed in command.run: exit code 3: "
+	snprintf(said, sizeof said, "failed because task %s failed: exit code 3: "
 	    "no luck", root);
 	check_output(ctl(&host, "get", next), 1, "", said);
 	check_output(order("--after", next, "echo", "never"), 1, "", said);

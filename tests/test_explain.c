@@ -256,7 +256,7 @@ START_TEST(when_all_slots_are_busy_it_counts_the_tasks_before_it)
 	for (int i = 0; i < FILLERS; i++)
 		detach("probe.noop");
 	char *b = detach("probe.noop"), *c = detach("probe.noop");
-	until_says(c, "is ready: no slot is free: of 1, 1 are busy and 0 kept for",
+	until_says(c, "is ready: no worker is free: 1 of 1 places are busy\n",
 	    " go first; the next is ");
 	int before = tasks_before(b);
 	ck_assert_int_ge(before, FILLERS - 2);

@@ -83,7 +83,8 @@ START_TEST(slots_that_are_kept_for_it_are_counted)
 	until_running(a);
 	char *task = detach("--needs", "cpus=3", "probe.noop");
 	until_code(task, "kept");
-	until_says(task, "slots are being kept for it: 2 of 3 are idle, others run", a);
+	until_says(task, "cpus of a worker are being kept for it: 2 of 3 are idle, others still "
+	    "run", a);
 	end();
 }
 END_TEST
@@ -97,7 +98,7 @@ START_TEST(who_comes_behind_a_large_task_names_it)
 	until_code(large, "kept");
 	char *small = detach("--needs", "cpus=1,licence=1", "probe.noop");
 	until_code(small, "turn");
-	until_says(small, "another task, ", large, "is first in turn for slots");
+	until_says(small, "another task, ", large, "gets the next free cpus first");
 	end();
 }
 END_TEST
@@ -111,7 +112,7 @@ START_TEST(who_comes_behind_a_large_task_that_has_no_slot_yet_names_it)
 	until_says(large, "is ready: cpus=2: worker 0 has 2, of them 1 in use by ", a);
 	char *small = detach("--needs", "licence=1", "probe.noop");
 	until_code(small, "turn");
-	until_says(small, "another task, ", large, "is first in turn for slots");
+	until_says(small, "another task, ", large, "gets the next free cpus first");
 	end();
 }
 END_TEST
@@ -123,7 +124,7 @@ START_TEST(a_slot_that_is_booked_for_it_is_named)
 	kill(member_pid("worker"), SIGSTOP); /* it is booked, and does not start */
 	char *task = detach("--needs", "licence=1", "probe.noop");
 	until_code(task, "booked");
-	until_says(task, "slot 63 of worker 0, pid ", "is booked for it and is about to start it");
+	until_says(task, "worker 0 (pid ", ") is reserved for it and is about to start it");
 	end();
 }
 END_TEST

@@ -411,8 +411,8 @@ struct bad_limits {
 START_TEST(limits_out_of_bounds_are_refused_by_their_names)
 {
 	const struct bad_limits bad[] = {
-		{ { 100, 2, 64, 1, 1 << 20 }, "process slots" },
-		{ { 0, 2, 64, 1, 1 << 20 }, "process slots" },
+		{ { 100, 2, 64, 1, 1 << 20 }, "--processes" },
+		{ { 0, 2, 64, 1, 1 << 20 }, "--processes" },
 		{ { 64, 0, 64, 1, 1 << 20 }, "workers" },
 		{ { 64, 62, 64, 1, 1 << 20 }, "workers" },
 		{ { 64, 2, 63, 1, 1 << 20 }, "tasks" },
