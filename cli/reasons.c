@@ -120,8 +120,7 @@ static void check_cancelled(struct look *l)
 static void message_of(const struct look *l, char ret[MESSAGE_BYTES])
 {
 	uint64_t length = 0;
-	const char *message =
-	    sh_load(&l->r->value) ? record_value(l->t, l->r, &length) : NULL;
+	const char *message = failure_message(l->t, l->r, &length);
 	int shown = length < MESSAGE_BYTES ? (int)length : MESSAGE_BYTES - 1;
 	snprintf(ret, MESSAGE_BYTES, "%.*s", shown, message ? message : "");
 }

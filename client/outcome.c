@@ -93,13 +93,11 @@ static void describe(struct plm *rt, const struct record *r, plm_failure *ret)
 		.task = ref_public(rt, r->failure.root) };
 	if (registry_function(&rt->tables.registry, r->failure.root_function, &function))
 		snprintf(ret->function, sizeof ret->function, "%s", function.name);
-	/* A message has its own extent; without one there is none, the inline bytes are the
-	 * failure. */
-	const void *message = sh_load(&r->value) ? record_value(&rt->tables, r, &length) : NULL;
+	const char *message = failure_message(&rt->tables, r, &length);
 	if (message)
 		snprintf(ret->message, sizeof ret->message, "%.*s",
 		    length < sizeof ret->message ? (int)length : (int)sizeof ret->message - 1,
-		    (const char *)message);
+		    message);
 }
 
 int plm_error(plm *rt, plm_ref ref, plm_failure *ret)

@@ -138,7 +138,7 @@ static int keep_values(struct journal *j, struct record *r, uint64_t id)
 static void read_message(const struct journal *j, const struct record *r, char ret[MESSAGE_BYTES])
 {
 	uint64_t length = 0;
-	const char *text = sh_load(&r->value) ? record_value(&j->rt.tables, r, &length) : NULL;
+	const char *text = failure_message(&j->rt.tables, r, &length);
 	snprintf(ret, MESSAGE_BYTES, "%.*s",
 	    length < MESSAGE_BYTES ? (int)length : MESSAGE_BYTES - 1, text ? text : "");
 }

@@ -26,16 +26,6 @@ void graph_settled(struct scheduler *s, uint32_t index)
 
 /* ---- failures that travel ---- */
 
-static void leave_message(struct scheduler *s, struct record *r, const char *message)
-{
-	uint64_t length = message ? strlen(message) : 0;
-	r->value_bytes = length;
-	if (length == 0 || store_alloc(s->t, 0, length, &r->value) < 0)
-		r->value_bytes = 0; /* the code and the root are kept all the same */
-	else
-		memcpy(store_writable(s->t, sh_peek(&r->value)), message, length);
-}
-
 /* WAITING, or RUNNING in the hands of nobody alive; not what a worker made ready and runs. */
 static bool word_is_ours_to_end(uint64_t word)
 {
@@ -65,8 +55,7 @@ void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure
 		return; /* a client cancelled it first */
 	uint32_t attempt = word_attempt(word);
 	free_results(s, r);
-	leave_message(s, r, message);
-	r->failure = *failure;
+	failure_leave(s->t, 0, r, failure, message);
 	r->end_ms = tables_ms(s->t);
 	bool failed = false;
 	while (!failed && !(word_flags(word) & FLAG_CANCEL)) /* flags are only added: it ends */
@@ -92,8 +81,8 @@ static void fail_because(struct scheduler *s, uint32_t index, const struct recor
 		    .root = record_ref(record_index(s->t, cause), word_generation(word))};
 		message = "a task it depends on was cancelled";
 		length = strlen(message);
-	} else if (sh_peek(&cause->value)) {
-		message = record_value(s->t, cause, &length);
+	} else {
+		message = failure_message(s->t, cause, &length);
 	}
 	if (length >= sizeof text)
 		length = sizeof text - 1;

@@ -1,5 +1,6 @@
 /* access.c - what members do with the tables: references, holds, hints, values. See tables.h. */
 #include <errno.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/why.h"
@@ -248,4 +249,37 @@ const void *record_value(const struct tables *t, const struct record *r, uint64_
 	if (granule)
 		return store_readable(t, granule, length);
 	return length <= RECORD_INLINE_VALUE ? r->value_inline : NULL;
+}
+
+/* ---- failures ---- */
+
+void failure_leave(struct tables *t, uint32_t node, struct record *r,
+    const struct record_failure *failure, const char *message)
+{
+	size_t length = message ? strlen(message) : 0;
+	r->value_bytes = length; /* before there is an extent of that length */
+	bool lost = length && store_alloc(t, node, length, &r->value) < 0;
+	if (lost)
+		r->value_bytes = 0;
+	else if (length)
+		memcpy(store_writable(t, sh_peek(&r->value)), message, length);
+	r->failure = *failure;
+	r->failure.unsaid = lost;
+}
+
+/* A message has its own extent; without one the inline bytes are the failure. */
+const char *failure_message(const struct tables *t, const struct record *r, uint64_t *ret_length)
+{
+	static const char no_room[] = "the store had no room for its result, nor for more words: drop "
+	    "references, or boot with a larger store (plm --store SIZE)";
+	static const char no_words[] = "the store was full, and had no room for the message of this "
+	    "failure: drop references, or boot with a larger store (plm --store SIZE)";
+	*ret_length = 0;
+	if (sh_load(&r->value))
+		return record_value(t, r, ret_length);
+	if (!r->failure.unsaid)
+		return NULL;
+	const char *text = r->failure.code == ENOSPC ? no_room : no_words;
+	*ret_length = strlen(text);
+	return text;
 }

@@ -58,12 +58,13 @@ enum {
 	RECORD_INLINE_VALUE = 24,
 };
 
-struct record_failure { /* inline in value[] of a FAILED record; the message is its extent */
+struct record_failure { /* inline in value[] of a FAILED record; the message is its extent
+			 * (failure_leave, failure_message) */
 	int32_t code;
 	int32_t signal;
 	uint64_t root; /* the task that failed first */
 	uint32_t root_function;
-	uint32_t reserved;
+	uint32_t unsaid; /* 1: the store had no room for the message */
 };
 
 struct record {

@@ -335,6 +335,13 @@ const void *store_readable(const struct tables *t, uint32_t granule, uint64_t le
 /* Where a value lies: inline in the record or in the store; NULL if the record makes no sense. */
 const void *record_value(const struct tables *t, const struct record *r, uint64_t *ret_length);
 
+/* By the owner of a record that is about to fail: the failure, and its message, which is put into
+ * the store. A full store has no room for it; then the failure says so. */
+void failure_leave(struct tables *t, uint32_t node, struct record *r,
+    const struct record_failure *failure, const char *message);
+/* The message of a FAILED record, not zero-ended; NULL if there is none. */
+const char *failure_message(const struct tables *t, const struct record *r, uint64_t *ret_length);
+
 /* ---- checking: one named checker a structure, on a runtime at rest ---- */
 
 typedef void tables_report_f(void *context, const char *structure, const char *why); /* NULL = sound

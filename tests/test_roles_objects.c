@@ -258,6 +258,41 @@ START_TEST(a_full_store_is_an_error_or_a_wait_as_asked)
 }
 END_TEST
 
+/* Its message has no room either. A task that fails because of it has the same words. */
+START_TEST(a_result_without_room_in_a_full_store_fails_with_words)
+{
+	static const size_t sizes[] = { 1 << 16, 4096, 1024, 256, 64 };
+	static plm_ref refs[8192];
+	plm_failure failure;
+	size_t n = 0;
+	for (size_t i = 0; i < COUNT_OF(sizes); i++)
+		n += fill(sizes[i], refs + n, COUNT_OF(refs) - n);
+	plm_arg bytes = PLM_BYTES("50000", 5);
+	plm_task task = { .function = "probe.fill", .args = &bytes, .nargs = 1 };
+	plm_ref cause = submit(rt, &task), effect;
+	expect_wait(rt, cause);
+	plm_drop(rt, refs[--n]); /* room for the arguments of another task */
+	plm_patience(rt, LONG_MS);
+	effect = submit_after(rt, "probe.echo", cause);
+	expect_wait(rt, effect);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(plm_error(rt, i ? effect : cause, &failure), 0);
+		ck_assert_int_eq(failure.code, ENOSPC);
+		ck_assert_msg(strstr(failure.message, "--store") != NULL, "task %d: \"%s\"", i,
+		    failure.message);
+	}
+	plm_drop_many(rt, refs, n);
+	plm_drop_many(rt, (plm_ref[]){ cause, effect }, 2);
+}
+END_TEST
+
+START_TEST(a_failure_without_a_message_says_what_its_code_means)
+{
+	plm_failure failure = expect_failure(rt, submit_text(rt, "probe.fail", ""), 1);
+	ck_assert_msg(strstr(failure.message, "no message: ") != NULL, "\"%s\"", failure.message);
+}
+END_TEST
+
 /* What gives the room back is the end of tasks of the same call. */
 START_TEST(a_batch_larger_than_the_store_has_its_room_from_its_own_tasks)
 {
@@ -324,6 +359,9 @@ int main(void)
 	tcase_add_test(waiting, threads_of_one_handle_wait_each_for_its_own);
 	tcase_add_test(waiting, the_descriptor_is_readable_after_something_settled);
 	tcase_add_test(waiting, the_child_of_a_fork_is_told_to_connect_anew);
+	TCase *words = roles_case_add(suite, "words", start_roomy);
+	tcase_add_test(words, a_result_without_room_in_a_full_store_fails_with_words);
+	tcase_add_test(words, a_failure_without_a_message_says_what_its_code_means);
 	TCase *limits = roles_case_add(suite, "limits", start_tight);
 	tcase_add_test(limits, a_full_table_is_an_error_or_a_wait_as_asked);
 	tcase_add_test(limits, a_full_store_is_an_error_or_a_wait_as_asked);

@@ -166,6 +166,9 @@ int plm_fail(plm_call *call, int code, const char *format, ...)
 	vsnprintf(call->message, sizeof call->message, format, args);
 	va_end(args);
 	call->code = code ? code : EIO;
+	if (!call->message[0]) /* a plm_why() that had nothing to say */
+		snprintf(call->message, sizeof call->message, "the function gave no message: %s",
+		    plm_strerror(code > 0 ? -code : code));
 	return call->code;
 }
 

@@ -72,19 +72,6 @@ static enum record_state commit(struct worker *w, struct plm_call *call, enum re
 	return RECORD_RUNNING;
 }
 
-/* A message too long for the store just now is dropped; the code and the root are kept. */
-static void leave_message(struct worker *w, struct plm_call *call)
-{
-	struct record *r = call->record;
-	size_t length = strlen(call->message);
-	r->value_bytes = length;
-	if (length == 0 ||
-	    store_alloc(&w->rt.tables, sh_peek(&w->rt.me->node), length, &r->value) < 0)
-		r->value_bytes = 0;
-	else
-		memcpy(store_writable(&w->rt.tables, sh_peek(&r->value)), call->message, length);
-}
-
 /* Once more, if it may be tried again; else the end of it. */
 static enum record_state commit_failure(struct worker *w, struct plm_call *call, bool may_retry)
 {
@@ -99,9 +86,9 @@ static enum record_state commit_failure(struct worker *w, struct plm_call *call,
 			r->failures = failures;
 		return state;
 	}
-	leave_message(w, call);
-	r->failure = (struct record_failure){ .code = call->code, .root_function = r->function,
+	const struct record_failure failure = { .code = call->code, .root_function = r->function,
 		.root = record_ref(record_index(&w->rt.tables, r), word_generation(call->word)) };
+	failure_leave(&w->rt.tables, sh_peek(&w->rt.me->node), r, &failure, call->message);
 	return commit(w, call, RECORD_FAILED, FLAG_DEAD);
 }
 
