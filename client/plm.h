@@ -267,6 +267,9 @@ typedef struct plm_status {
 	 * boots that are not in the queue yet. */
 	char journal[8], journal_trouble[160];
 	uint64_t journal_accepted, journal_ended, journal_resumed, journal_to_resume;
+	/* What /dev/shm can still give: with less than store_bytes - store_reserved the store does
+	 * not reach its size. */
+	uint64_t shm_free;
 } plm_status;
 int plm_status_get(plm *rt, plm_status *ret); /* scans the table: for people, not for loops */
 

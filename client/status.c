@@ -109,6 +109,7 @@ int plm_status_get(plm *rt, plm_status *ret)
 		s.store_reserved += usage.reserved_bytes;
 		s.store_used += usage.used_bytes;
 	}
+	s.shm_free = tables_shm_free(t);
 	*ret = s;
 	return 0;
 }
