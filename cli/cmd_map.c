@@ -25,6 +25,7 @@ enum {
 	OWN_DELAY,
 	OWN_LOAD,
 	OWN_MEMFREE,
+	OWN_TMPDIR,
 	OWN_JOBS = 'j',
 	OWN_NULL = '0',
 	OWN_ARG_FILE = 'a',
@@ -57,6 +58,7 @@ static const struct option options[] = {
 	{ "delay", required_argument, NULL, OWN_DELAY },
 	{ "load", required_argument, NULL, OWN_LOAD },
 	{ "memfree", required_argument, NULL, OWN_MEMFREE },
+	{ "tmpdir", required_argument, NULL, OWN_TMPDIR },
 	COMMAND_OBJECT_OPTIONS, COMMAND_OPTIONS, COMMON_OPTIONS, { 0 },
 };
 
@@ -100,6 +102,7 @@ static void take_output_option(int option, struct map_plan *plan)
 	case OWN_BAR: plan->bar = true; break;
 	case OWN_JOBLOG: plan->joblog = optarg; break;
 	case OWN_RESULTS: plan->results = optarg; break;
+	case OWN_TMPDIR: plan->tmpdir = optarg; break;
 	case OWN_RESUME: plan->resume = RESUME_MISSING; break;
 	case OWN_RESUME_FAILED: plan->resume = RESUME_FAILED; break;
 	}
@@ -223,6 +226,8 @@ const struct command cmd_map = {
 	    "  --resume           without the jobs that are in the joblog\n"
 	    "  --resume-failed    ... that succeeded\n"
 	    "  --results DIR      output into files in its place: DIR/1/VALUE/stdout, stderr, seq\n"
+	    "  --tmpdir DIR       where long output is put, in files without a name, until it is\n"
+	    "                     written (default: $TMPDIR, else /tmp)\n"
 	    "  --delay TIME       a pause between two starts\n"
 	    "  --load N|N%        start only while fewer than N processes of the machine run, or\n"
 	    "                     per cent of its cpus\n"

@@ -41,8 +41,9 @@ enum {
 	"  --no-env           not our environment, but that of the worker: a few kB less to\n"     \
 	"                     keep for a command that waits\n"                                     \
 	"  --stdin FILE       what it reads (default: nothing)\n"                                  \
-	"  --output-cap SIZE  so much is kept of stdout, and of stderr (default 16M); a mark\n"    \
-	"                     says where it was cut, and the command goes on\n"                    \
+	"  --output-cap SIZE  so much is kept of stdout, and of stderr (default: 16M with\n"      \
+	"                     --detach, else all); the command goes on, and exit code 74 says\n"   \
+	"                     that it was cut\n"                                                   \
 	"  --mem-limit SIZE   killed, and failed, when it and all it has started use more\n"       \
 	"                     memory than that; looked at twenty times a second\n"                 \
 	"  --label TEXT       a word to find it by, of up to 64 bytes\n"                           \
@@ -52,9 +53,10 @@ struct command_request { /* zeroes ask for nothing */
 	struct task_request task;
 	const char *directory, *input; /* NULL: here; nothing */
 	const char *label;             /* NULL: none */
-	uint64_t cap;                  /* 0: the default */
+	uint64_t cap;                  /* 0: none was asked for */
 	uint64_t memory;               /* 0: any */
 	bool no_environment;
+	bool outlet;                   /* each has one, in the place of its last argument */
 	const char **variable;
 	size_t variables;
 	struct command_object *object; /* command_objects.h */
@@ -83,9 +85,9 @@ int command_request_pack(struct context *context, const struct command_request *
 void command_request_free(struct context *context, struct command_request *request);
 
 /* How many arguments a command of count words has: COMMAND_ARG_WORDS + count, and a future for each
- * object it takes. */
+ * object it takes, and its outlet. */
 size_t command_nargs(const struct command_request *request, size_t count);
-/* Writes them. */
+/* Writes them; the outlet, if there is one, is the caller's to write as the last. */
 void command_arguments(const struct command_request *request, const char *const *word,
     size_t count, plm_arg *ret);
 /* The task of it. args must stay until it is submitted. */

@@ -26,7 +26,7 @@ struct map_plan { /* zeroes ask for nothing */
 	unsigned percent;    /* ... or so many per cent of the workers; 0: jobs says it */
 	bool private, keep_order, line, dry_run, tag, bar;
 	struct halt halt;
-	const char *joblog, *results;
+	const char *joblog, *results, *tmpdir;
 	enum resume resume;
 	uint32_t delay_ms;
 	struct room room;
