@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/arguments.h"
+#include "cli/command_view.h"
 #include "cli/result.h"
 
 enum { OWN_OUTPUT = OPTION_OWN };
@@ -35,6 +36,16 @@ static int get_into_file(struct context *context, plm_ref ref, const char *path)
 	return code;
 }
 
+/* What a command wrote to stdout is its value. */
+static int say_if_cut(struct context *context, plm_ref ref)
+{
+	struct command_view v;
+	if (!command_known(context, ref))
+		return EXIT_FINE;
+	int code = command_look(context, ref, &v);
+	return code == EXIT_FINE ? command_say_cut(&v, STDOUT_FILENO) : code;
+}
+
 static int run_get(struct context *context, int argc, char **argv)
 {
 	const char *path = NULL;
@@ -48,8 +59,9 @@ static int run_get(struct context *context, int argc, char **argv)
 	int r = plm_hold(context->rt, ref);
 	if (r < 0)
 		return failed(r, argv[optind]);
-	return path ? get_into_file(context, ref, path) :
+	code = path ? get_into_file(context, ref, path) :
 	              print_result(context, ref, deadline_of(context));
+	return code == EXIT_FINE ? say_if_cut(context, ref) : code;
 }
 
 const struct command cmd_get = {
@@ -59,6 +71,7 @@ const struct command cmd_get = {
 	.details =
 	    "  --output FILE      write the value there\n"
 	    "\nThe value goes to stdout as it is. With --json: {\"ref\": ..., \"value\": ...}, or\n"
-	    "\"value_base64\" if it is no UTF-8 text. Exit codes as for call.\n",
+	    "\"value_base64\" if it is no UTF-8 text. Exit codes as for call; 74: it is\n"
+	    "the output of a command, and a part of that was cut off.\n",
 	.run = run_get,
 };

@@ -10,7 +10,7 @@ enum { US_PER_MS = 1000, BYTES_PER_KB = 1024 };
 
 static const struct column columns[] = {
 	{ "REF", "ref", -1 }, { "COMMAND", "command", -1 }, { "LABEL", "label", -1 },
-	{ "STATE", "state", -1 }, { "OUTPUTS", "outputs", -1 },
+	{ "STATE", "state", -1 }, { "OUTPUTS", "outputs", -1 }, { "WRITES TO", "writes_to", -1 },
 	{ "ATTEMPT", "attempt", 0 }, { "WORKER", "worker", 0 }, { "EXIT CODE", "exit_code", 0 },
 	{ "SIGNAL", "signal", 0 }, { "QUEUED", "queue_ms", 0 }, { "RAN", "run_ms", 0 },
 	{ "USER", "user_ms", 0 }, { "SYSTEM", "system_ms", 0 },
@@ -91,13 +91,14 @@ static void print_info(struct context *context, const struct command_view *v)
 	struct output *out = &context->out;
 	const struct command_log *log = &v->log;
 	bool ran = v->logged && log->status >= 0;
-	char ref[PLM_REF_TEXT_BYTES];
+	char ref[PLM_REF_TEXT_BYTES], where[WHERE_TEXT_BYTES];
 	plm_ref_print(v->ref, ref);
 	cell_text(out, ref);
 	cell_text_if_any(out, v->text);
 	cell_text_if_any(out, v->label);
 	cell_text(out, record_state_name(v->state));
 	outputs_cell(context, v);
+	cell_text(out, command_where(v, where));
 	cell_number(out, v->attempt);
 	cell_number_if(out, v->logged || v->pid, (int)(v->logged ? log->worker : v->worker));
 	cell_number_if(out, ran && WIFEXITED(log->status), WEXITSTATUS(log->status));

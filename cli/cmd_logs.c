@@ -62,6 +62,12 @@ static void see_attempt(struct logs *l, uint32_t attempt)
 	l->attempt = attempt;
 }
 
+static void say_where(const struct command_view *v)
+{
+	char where[WHERE_TEXT_BYTES];
+	fprintf(stderr, "plmctl: its output goes to %s\n", command_where(v, where));
+}
+
 static int emit_running(struct logs *l, const struct command_view *v)
 {
 	char piece[PIECE_BYTES];
@@ -70,6 +76,11 @@ static int emit_running(struct logs *l, const struct command_view *v)
 	see_attempt(l, v->attempt);
 	if (l->fd < 0)
 		l->fd = command_stream_open(v, l->stream);
+	int file = l->fd >= 0 ? command_outlet_file(v, l->stream) : -1;
+	if (file >= 0) { /* from some length on all of it is there */
+		close(l->fd);
+		l->fd = file;
+	}
 	while (l->fd >= 0 && code == EXIT_FINE &&
 	    (n = pread(l->fd, piece, sizeof piece, (off_t)l->read)) > 0)
 		code = emit(l, piece, (size_t)n);
@@ -81,21 +92,28 @@ static int emit_settled(struct logs *l, const struct command_view *v)
 	uint64_t length;
 	const char *kept = command_kept(v, l->stream, &length);
 	see_attempt(l, v->attempt);
+	uint32_t where = l->stream == STDOUT_FILENO ? v->log.out_where : v->log.err_where;
+	if (v->logged && where != COMMAND_WHERE_KEPT)
+		say_where(v);
 	if (!v->logged && v->attempt > 0 && length == 0)
 		fputs("plmctl: no log of it was kept: its worker died, it was one of several "
 		      "replicas, or the store was full\n", stderr);
-	return kept && length > l->read ? emit(l, kept + l->read, length - l->read) : EXIT_FINE;
+	int code = kept && length > l->read ? emit(l, kept + l->read, length - l->read) : EXIT_FINE;
+	return code == EXIT_FINE ? command_say_cut(v, l->stream) : code;
 }
 
 static int follow(struct logs *l, bool on)
 {
 	uint64_t deadline_ns = deadline_of(l->context);
-	bool cancelled = false;
+	bool cancelled = false, told = false;
 	for (;;) {
 		struct command_view v;
 		int code = command_look(l->context, l->ref, &v);
 		if (code != EXIT_FINE || state_settled(v.state))
 			return code != EXIT_FINE ? code : emit_settled(l, &v);
+		if (v.outlet.pid && v.outlet.live && !told)
+			say_where(&v);
+		told = true;
 		if (v.state == RECORD_RUNNING)
 			code = emit_running(l, &v);
 		if (!on || code != EXIT_FINE)
@@ -141,6 +159,8 @@ const struct command cmd_logs = {
 	    "command that is tried again, of the attempt that runs or came last.\n\n"
 	    "  --follow           until it is settled, as it comes\n"
 	    "  --stderr           stderr in the place of stdout\n"
-	    "\nExit code: 0 also of a command that failed; 65: no such reference, or no command.\n",
+	    "\nWhat a submitter that waits shows itself (submit without --detach) is not here.\n"
+	    "Exit code: 0 also of a command that failed; 65: no such reference, or no command;\n"
+	    "74: a part of what it wrote was cut off.\n",
 	.run = run_logs,
 };

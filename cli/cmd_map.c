@@ -28,6 +28,7 @@ enum {
 	OWN_DELAY,
 	OWN_LOAD,
 	OWN_MEMFREE,
+	OWN_TMPDIR,
 	OWN_JOBS = 'j',
 	OWN_NULL = '0',
 	OWN_ARG_FILE = 'a',
@@ -60,6 +61,7 @@ static const struct option options[] = {
 	{ "delay", required_argument, NULL, OWN_DELAY },
 	{ "load", required_argument, NULL, OWN_LOAD },
 	{ "memfree", required_argument, NULL, OWN_MEMFREE },
+	{ "tmpdir", required_argument, NULL, OWN_TMPDIR },
 	COMMAND_OBJECT_OPTIONS, COMMAND_OPTIONS, COMMON_OPTIONS, { 0 },
 };
 
@@ -119,6 +121,7 @@ static void take_output_option(int option, struct map_plan *plan)
 	case OWN_BAR: plan->bar = true; break;
 	case OWN_JOBLOG: plan->joblog = optarg; break;
 	case OWN_RESULTS: plan->results = optarg; break;
+	case OWN_TMPDIR: plan->tmpdir = optarg; break;
 	case OWN_RESUME: plan->resume = RESUME_MISSING; break;
 	case OWN_RESUME_FAILED: plan->resume = RESUME_FAILED; break;
 	}
@@ -281,6 +284,8 @@ const struct command cmd_map = {
 	    "  --resume           run only the jobs that are not in the joblog\n"
 	    "  --resume-failed    run only the jobs that failed, or are not in the joblog\n"
 	    "  --results DIR      write output to files instead: DIR/1/VALUE/stdout, stderr, seq\n"
+	    "  --tmpdir DIR       put long output there, in files without a name, until it is\n"
+	    "                     printed (default: $TMPDIR, else /tmp)\n"
 	    "  --delay TIME       wait TIME between two starts\n"
 	    "  --load N|N%        start a job only while fewer than N processes of the machine\n"
 	    "                     run; N%: per cent of its cpus\n"

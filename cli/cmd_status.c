@@ -26,7 +26,7 @@ static const struct column columns[] = {
 	{ "  waiting", "waiting", -1 }, { "  ready", "ready", -1 }, { "  running", "running", -1 },
 	{ "  done", "done", -1 }, { "  failed", "failed", -1 }, { "  cancelled", "cancelled", -1 },
 	{ "store", "store_bytes", -1 }, { "  reserved", "store_reserved", -1 },
-	{ "  used", "store_used", -1 },
+	{ "  used", "store_used", -1 }, { "  free in /dev/shm", "shm_free", -1 },
 	{ "returned", "returned", -1 }, { "  for memory", "evicted", -1 },
 	{ "memory", "memory_bytes", -1 }, { "  free", "memory_free", -1 },
 	{ "  accept from", "accept_free", -1 }, { "  return below", "return_free", -1 },
@@ -126,6 +126,7 @@ static void print_status(struct output *out, const plm_status *s, uint64_t finis
 	cell_size(out, s->store_bytes);
 	cell_size(out, s->store_reserved);
 	cell_size(out, s->store_used);
+	cell_size(out, s->shm_free);
 	cell_number(out, s->returned);
 	cell_number(out, s->evicted);
 	memory_cells(out, s);
@@ -188,6 +189,8 @@ const struct command cmd_status = {
 	           "State: up; paused (plmctl pause); closed to new tasks (plmctl drain);\n"
 	           "draining, to end (plmctl stop); memory-short: less memory is free than tasks\n"
 	           "are accepted from (plm --accept-free), none starts.\n"
+	           "Free in /dev/shm: if that is less than store minus reserved, the store\n"
+	           "cannot reach its size; plm warns of it when it boots.\n"
 	           "Keep finished: which results stay that only the runtime keeps; left: how many\n"
 	           "of them made room since boot (plm --keep-finished).\n"
 	           "Reassigned: tasks of workers that died, queued again; so many microseconds\n"

@@ -8,19 +8,34 @@
 #include "cli/command_stdin.h"
 #include "cli/command_view.h"
 #include "cli/interrupt.h"
+#include "cli/outlets.h"
+#include "cli/pump.h"
 #include "cli/result.h"
 
-enum { OWN_SHELL = OPTION_OF_SUBMIT };
+enum { OWN_SHELL = OPTION_OF_SUBMIT, OWN_TMPDIR };
 
 static const struct option options[] = {
 	{ "shell", required_argument, NULL, OWN_SHELL },
+	{ "tmpdir", required_argument, NULL, OWN_TMPDIR },
 	COMMAND_OBJECT_OPTIONS, COMMAND_OPTIONS, COMMON_OPTIONS, { 0 },
 };
 
 struct submit {
 	struct command_request request;
-	const char *shell;
+	const char *shell, *tmpdir;
 };
+
+/* Where the output of the one command of this process goes: as it is written to our stdout and
+ * stderr; or, if it is wanted as one thing when the command has ended, and is long, into files. Of
+ * one that nobody waits for neither, nor of replicas, whose outputs would be mixed. */
+static struct pump pump;
+static struct outlets outlets;
+static struct outlet *outlet;
+
+static bool wants_files(const struct context *context, const struct command_request *request)
+{
+	return context->json || request->cap;
+}
 
 static void take_options(struct context *context, int argc, char **argv, struct submit *s)
 {
@@ -28,6 +43,8 @@ static void take_options(struct context *context, int argc, char **argv, struct 
 	while ((option = next_option(context, argc, argv, "+", options)) != -1) {
 		if (option == OWN_SHELL)
 			s->shell = optarg;
+		else if (option == OWN_TMPDIR)
+			s->tmpdir = optarg;
 		else if (!command_object_option(context, option, &s->request))
 			command_option(context, option, &s->request);
 	}
@@ -42,6 +59,11 @@ static void take_options(struct context *context, int argc, char **argv, struct 
 	if (s->request.outputs && !s->request.task.detach)
 		usage_error(context, "--out needs --detach, which prints the reference of what is "
 		    "written");
+	s->request.outlet = !s->request.task.detach && s->request.task.terms.replicas <= 1;
+	if (s->tmpdir && !(s->request.outlet && wants_files(context, &s->request)))
+		usage_error(context, "--tmpdir is for the long output of --json and --output-cap: "
+		    "other output is %s", s->request.outlet ? "shown as it is written" :
+		    "kept in the runtime");
 }
 
 /* ---- waiting for it ---- */
@@ -76,45 +98,75 @@ static int say_failure(struct context *context, const struct command_request *re
 	return root && f.code == ETIMEDOUT ? EXIT_TIMED_OUT : code;
 }
 
-/* What the command wrote goes where it would have written it. */
-static int show_stream(const struct context *context, const struct command_view *v, int stream)
+static bool is_in_file(const struct command_view *v, int stream)
+{
+	uint32_t where = stream == STDOUT_FILENO ? v->log.out_where : v->log.err_where;
+	return outlet && outlet_bytes(outlet, stream) &&
+	    (!v->logged || where == COMMAND_WHERE_FILE);
+}
+
+static int show_file(struct context *context, plm_ref ref, int stream)
 {
 	uint64_t length;
+	const char *data = outlet_map(outlet, stream, &length);
+	const plm_view view = { .data = data, .len = length };
+	if (!data)
+		return failed(-ENOMEM, "the output of the command");
+	int code = stream == STDOUT_FILENO ? print_value(context, ref, &view) :
+	    write_value(&view, stream, "the output");
+	outlet_unmap(data, length);
+	return code;
+}
+
+/* What the command wrote goes where it would have written it. */
+static int show_stream(struct context *context, const struct command_view *v, int stream)
+{
+	uint64_t length;
+	if (is_in_file(v, stream))
+		return show_file(context, v->ref, stream);
 	const plm_view view = { .data = command_kept(v, stream, &length), .len = length };
-	if (context->json && stream == STDOUT_FILENO)
-		return EXIT_FINE; /* it is in the JSON value, if it is a value */
 	return length ? write_value(&view, stream, "the output") : EXIT_FINE;
 }
 
 static void say_what_is_odd(const struct command_view *v)
 {
-	const struct command_log *log = &v->log;
-	if (log->out_dropped || log->err_dropped)
-		fprintf(stderr, "plmctl: its output was cut at --output-cap: %llu bytes of stdout "
-		    "and %llu of stderr were dropped\n", (unsigned long long)log->out_dropped,
-		    (unsigned long long)log->err_dropped);
-	if (log->left)
+	char cut[CUT_TEXT_BYTES];
+	if (command_cut(v, cut))
+		fprintf(stderr, "plmctl: %s\n", cut);
+	if (v->logged && v->log.left)
 		fprintf(stderr, "plmctl: ended %u process%s the command left behind\n",
-		    log->left, log->left == 1 ? "" : "es");
+		    v->log.left, v->log.left == 1 ? "" : "es");
+}
+
+static int show_streams(struct context *context, const struct command_view *v, plm_ref ref,
+    uint64_t deadline_ns)
+{
+	bool value = v->state == RECORD_DONE && !is_in_file(v, STDOUT_FILENO);
+	int code = value ? print_result(context, ref, deadline_ns) :
+	    context->json && v->state != RECORD_DONE ? EXIT_FINE :
+	    show_stream(context, v, STDOUT_FILENO);
+	return code == EXIT_FINE ? show_stream(context, v, STDERR_FILENO) : code;
 }
 
 static int show(struct context *context, const struct command_request *request, plm_ref ref,
     uint64_t deadline_ns)
 {
 	struct command_view v;
-	int code = command_look(context, ref, &v);
-	if (code == EXIT_FINE && v.state != RECORD_DONE)
-		code = show_stream(context, &v, STDOUT_FILENO);
-	if (code == EXIT_FINE && v.state == RECORD_DONE)
-		code = print_result(context, ref, deadline_ns);
+	char cut[CUT_TEXT_BYTES];
+	int code = EXIT_FINE;
+	if (pump_end(&pump) < 0) {
+		fprintf(stderr, "plmctl: %s\n", plm_why());
+		code = EXIT_OURS;
+	}
 	if (code == EXIT_FINE)
-		code = show_stream(context, &v, STDERR_FILENO);
+		code = command_look(context, ref, &v);
+	if (code == EXIT_FINE)
+		code = show_streams(context, &v, ref, deadline_ns);
 	if (code != EXIT_FINE)
 		return code;
-	if (v.logged)
-		say_what_is_odd(&v);
+	say_what_is_odd(&v);
 	if (v.state == RECORD_DONE)
-		return EXIT_FINE;
+		return command_cut(&v, cut) ? EXIT_CUT : EXIT_FINE;
 	return v.state == RECORD_FAILED ? say_failure(context, request, ref)
 					: print_failure(context, ref, -PLM_ECANCELLED);
 }
@@ -123,8 +175,11 @@ static int await(struct context *context, const struct command_request *request,
 {
 	uint64_t deadline_ns = deadline_of(context);
 	int r = plm_wait_ended(context->rt, &ref, 1, 1, milliseconds_left(deadline_ns), NULL);
-	if (r == -EINTR)
-		return interrupted(context, ref);
+	if (r == -EINTR) {
+		int code = interrupted(context, ref);
+		pump_end(&pump); /* what it wrote while it was being ended */
+		return code;
+	}
 	interrupts_release(context);
 	if (r == 0)
 		return show(context, request, ref, deadline_ns);
@@ -135,7 +190,24 @@ static int await(struct context *context, const struct command_request *request,
 	plm_cancel(context->rt, ref, PLM_GRACE_OF_TASK); /* nobody will ask for it any more */
 	fprintf(stderr, "plmctl: task %s: --timeout ran out; it is cancelled\n", text);
 	await_end(context, ref);
+	pump_end(&pump);
 	return EXIT_TIMED_OUT;
+}
+
+/* Its outlet in *ret, if it has one. */
+static int open_outlet(struct context *context, const struct submit *s, plm_arg *ret)
+{
+	const struct command_outlet *named = &pump.named;
+	if (!s->request.outlet)
+		return 0;
+	bool files = wants_files(context, &s->request);
+	int r = files ? outlets_open(&outlets, s->tmpdir) : pump_start(&pump);
+	if (files && r == 0)
+		r = outlet_take(&outlets, &outlet);
+	if (outlet)
+		named = &outlet->named;
+	*ret = PLM_BYTES(named, sizeof *named);
+	return r;
 }
 
 static int submit(struct context *context, const struct submit *s, const char *const *word,
@@ -147,11 +219,16 @@ static int submit(struct context *context, const struct submit *s, const char *c
 	if (!args)
 		return failed(-ENOMEM, "submit");
 	command_arguments(&s->request, word, count, args);
+	int r = open_outlet(context, s, &args[nargs - 1]);
+	if (r < 0) {
+		free(args);
+		return failed(r, "submit"), EXIT_INPUT;
+	}
 	if (!s->request.task.detach)
 		interrupts_catch(context);
 	plm_task task = command_task(&s->request, args, nargs);
 	task.flags |= s->request.task.detach ? 0 : PLM_TIED;
-	int r = plm_submit(context->rt, &task, refs);
+	r = plm_submit(context->rt, &task, refs);
 	free(args);
 	if (r < 0) {
 		interrupts_release(context);
@@ -195,10 +272,16 @@ const struct command cmd_submit = {
 	    "Its stdout is the value of the future. In its environment it finds PLM_TASK,\n"
 	    "PLM_ATTEMPT, PLM_WORKER, PLM_SLOT, PLM_CPUS, PLM_NAME and, in a runtime with GPUs,\n"
 	    "CUDA_VISIBLE_DEVICES.\n\n"
+	    "What it writes is shown as it is written, whatever its length, that of each of its\n"
+	    "attempts. With --detach 16M of it are kept (--output-cap), for get and logs. With\n"
+	    "--json or --output-cap it is shown when it has ended; of replicas 16M are kept.\n\n"
+	    "  --tmpdir DIR       with --json or --output-cap: where long output is put until\n"
+	    "                     then, in a file without a name (default: $TMPDIR, else /tmp)\n"
 	    COMMAND_OBJECT_OPTIONS_HELP
 	    COMMAND_OPTIONS_HELP
 	    TASK_TIMES_HELP
 	    "Exit code: that of the command, 128+N if signal N ended it, 126 not executable, 127\n"
-	    "not found, 125 not started, 124 time ran out, 130 cancelled (plmctl --help).\n",
+	    "not found, 125 not started, 124 time ran out, 130 cancelled, 74 it succeeded and a\n"
+	    "part of its output was cut off (plmctl --help).\n",
 	.run = run_submit,
 };

@@ -19,6 +19,7 @@ enum exit_code {
 	                       * large */
 	EXIT_INPUT = 66,      /* a file or module that cannot be read */
 	EXIT_NO_RUNTIME = 69,
+	EXIT_CUT = 74,        /* of what a command wrote a part was cut off */
 	EXIT_FULL = 75,       /* store, table, process slots: later it may work */
 	EXIT_VERSION = 76,    /* the runtime is of another build */
 	EXIT_DENIED = 77,     /* the runtime belongs to another user */

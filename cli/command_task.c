@@ -82,7 +82,7 @@ static size_t add_number(char *fields, size_t length, size_t room, enum command_
 int command_request_fields(struct command_request *request)
 {
 	char directory[PATH_BYTES], input[PATH_BYTES];
-	size_t room = sizeof directory + sizeof input + 2 * NUMBER_BYTES + COMMAND_LABEL_MAX + 2,
+	size_t room = sizeof directory + sizeof input + 2 * NUMBER_BYTES + COMMAND_LABEL_MAX + 4,
 	       n = 0;
 	if (!absolute(request->directory, directory) ||
 	    (request->input && !absolute(request->input, input)))
@@ -102,6 +102,8 @@ int command_request_fields(struct command_request *request)
 		n = command_add(request->fields, n, room, COMMAND_LABEL, request->label);
 	for (size_t i = 0; i < request->variables; i++)
 		n = command_add(request->fields, n, room, COMMAND_VARIABLE, request->variable[i]);
+	if (request->outlet)
+		n = command_add(request->fields, n, room, COMMAND_OUTLET, "");
 	n = command_objects_fields(request, request->fields, n, room);
 	request->fields_bytes = n;
 	request->common[COMMAND_ARG_FIELDS] = PLM_BYTES(request->fields, n);
@@ -191,7 +193,7 @@ void command_request_free(struct context *context, struct command_request *reque
 
 size_t command_nargs(const struct command_request *request, size_t count)
 {
-	return COMMAND_ARG_WORDS + count + request->futures;
+	return COMMAND_ARG_WORDS + count + request->futures + request->outlet;
 }
 
 void command_arguments(const struct command_request *request, const char *const *word,

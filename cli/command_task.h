@@ -42,8 +42,9 @@ enum {
 	"                     not the submitter's (saves memory)\n"                                \
 	"  --stdin FILE       read FILE as standard input (default: empty); - is the stdin of\n"   \
 	"                     plmctl, read to its end first\n"                                     \
-	"  --output-cap SIZE  so much is kept of stdout, and of stderr (default 16M); a mark\n"    \
-	"                     says where it was cut, and the command goes on\n"                    \
+	"  --output-cap SIZE  keep only SIZE of stdout, and of stderr (default: 16M with\n"         \
+	"                     --detach, else all); the command goes on, and exit code 74 says\n"   \
+	"                     that output was cut\n"                                               \
 	"  --mem-limit SIZE   kill it, and let it fail, when it and all it has started use more\n" \
 	"                     memory than SIZE; checked twenty times a second\n"                   \
 	"  --label TEXT       a name to find it by, of up to 64 bytes\n"                           \
@@ -54,9 +55,10 @@ struct command_request { /* zeroes ask for nothing */
 	const char *directory, *input; /* NULL: here; nothing */
 	const char *label;             /* NULL: none */
 	char *input_path;              /* memory for input, if it is a descriptor of ours */
-	uint64_t cap;                  /* 0: the default */
+	uint64_t cap;                  /* 0: none was asked for */
 	uint64_t memory;               /* 0: any */
 	bool no_environment;
+	bool outlet;                   /* each has one, in the place of its last argument */
 	const char **variable;
 	size_t variables;
 	struct command_object *object; /* command_objects.h */
@@ -85,9 +87,9 @@ int command_request_pack(struct context *context, const struct command_request *
 void command_request_free(struct context *context, struct command_request *request);
 
 /* How many arguments a command of count words has: COMMAND_ARG_WORDS + count, and a future for each
- * object it takes. */
+ * object it takes, and its outlet. */
 size_t command_nargs(const struct command_request *request, size_t count);
-/* Writes them. */
+/* Writes them; the outlet, if there is one, is the caller's to write as the last. */
 void command_arguments(const struct command_request *request, const char *const *word,
     size_t count, plm_arg *ret);
 /* The task of it. args must stay until it is submitted. */

@@ -42,12 +42,15 @@ void command_words(const struct tables *t, struct record *r, char *ret, size_t s
 	struct args_reader reader;
 	struct arg arg;
 	size_t n = 0;
+	int words = r->nargs;
 	ret[0] = 0;
 	if (!args_open(t, r, &reader))
 		return;
-	for (int i = 0; args_next(&reader, &arg) && n < size; i++) {
+	for (int i = 0; args_next(&reader, &arg) && i < words && n < size; i++) {
 		if (i == COMMAND_ARG_FIELDS && find_field(t, &arg, COMMAND_SHELL))
 			n += (size_t)snprintf(ret, size, "%s %s", COMMAND_SHELL_WORDS);
+		if (i == COMMAND_ARG_FIELDS && find_field(t, &arg, COMMAND_OUTLET))
+			words--; /* the last is none */
 		if (i < COMMAND_ARG_WORDS || arg.future)
 			continue;
 		int shown = arg.length < size ? (int)arg.length : (int)size;
@@ -101,4 +104,16 @@ void command_label(const struct tables *t, struct record *r, uint64_t word,
 		snprintf(ret, COMMAND_LABEL_MAX + 1, "%.*s", (int)log.label_bytes, texts.label);
 	else if (!state_settled(word_state(word)) || word_dead(word))
 		read_label(t, r, ret);
+}
+
+bool command_outlet_of(const struct tables *t, struct record *r, struct command_outlet *ret)
+{
+	struct args_reader reader;
+	struct arg arg;
+	if (!args_open(t, r, &reader) || !args_next(&reader, &arg) ||
+	    !find_field(t, &arg, COMMAND_OUTLET))
+		return false;
+	while (args_next(&reader, &arg))
+		continue;
+	return !arg.future && command_outlet_read(arg.data, arg.length, ret);
 }

@@ -23,4 +23,8 @@ const struct record *command_next_part(const struct tables *t, uint32_t *next, i
 /* The part that is its log; NULL if it has none. */
 const struct record *command_log_part(const struct tables *t, const struct record *r);
 
+/* Where its output goes, if its submitter reads that itself. False: it does not, or this is not
+ * known any more. */
+bool command_outlet_of(const struct tables *t, struct record *r, struct command_outlet *ret);
+
 #endif

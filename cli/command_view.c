@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -53,9 +54,19 @@ static void read_command(const struct tables *t, struct record *r, uint64_t word
 		read_log(t, r, ret);
 	if (!state_settled(ret->state) || (word_dead(word) && !ret->logged))
 		command_words(t, r, ret->text, sizeof ret->text); /* its arguments are there */
+	if (state_settled(ret->state) || !command_outlet_of(t, r, &ret->outlet))
+		ret->outlet.pid = 0;
 	command_label(t, r, word, ret->label);
 	read_owner(t, word, ret);
 	read_times(t, r, ret);
+}
+
+bool command_known(struct context *context, plm_ref ref)
+{
+	uint64_t word;
+	int error;
+	const struct record *r = ref_resolve(context->rt, ref, &word, &error);
+	return r && command_is(plm_tables(context->rt), r, word);
 }
 
 int command_look(struct context *context, plm_ref ref, struct command_view *ret)
@@ -131,4 +142,55 @@ int command_stream_open(const struct command_view *v, int stream)
 	if (all)
 		closedir(all);
 	return fd;
+}
+
+int command_outlet_file(const struct command_view *v, int stream)
+{
+	struct stat st;
+	if (v->outlet.pid == 0 || v->outlet.live)
+		return -1;
+	int fd = command_outlet_open(&v->outlet, stream, O_RDONLY);
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+bool command_cut(const struct command_view *v, char ret[CUT_TEXT_BYTES])
+{
+	const struct command_log *log = &v->log;
+	if (!v->logged || (log->out_dropped == 0 && log->err_dropped == 0))
+		return false;
+	snprintf(ret, CUT_TEXT_BYTES, "%llu bytes of stdout and %llu of stderr were cut off: more "
+	    "than is kept (--output-cap), or than there was room for",
+	    (unsigned long long)log->out_dropped, (unsigned long long)log->err_dropped);
+	return true;
+}
+
+int command_say_cut(const struct command_view *v, int stream)
+{
+	bool out = stream == STDOUT_FILENO;
+	uint64_t dropped = out ? v->log.out_dropped : v->log.err_dropped;
+	uint64_t all = out ? v->log.out_bytes : v->log.err_bytes;
+	if (!v->logged || dropped == 0)
+		return EXIT_FINE;
+	fprintf(stderr, "plmctl: of the %llu bytes that it wrote to %s the last %llu were cut off: "
+	    "more than is kept (--output-cap), or than there was room for\n",
+	    (unsigned long long)all, out ? "stdout" : "stderr", (unsigned long long)dropped);
+	return EXIT_CUT;
+}
+
+const char *command_where(const struct command_view *v, char ret[WHERE_TEXT_BYTES])
+{
+	uint32_t out = v->log.out_where, err = v->log.err_where;
+	if (v->outlet.pid) {
+		snprintf(ret, WHERE_TEXT_BYTES, v->outlet.live ? "process %d, as it is written" :
+		    "the runtime, and at length files of process %d", (int)v->outlet.pid);
+		return ret;
+	}
+	bool live = v->logged && out == COMMAND_WHERE_LIVE;
+	bool file = v->logged && (out == COMMAND_WHERE_FILE || err == COMMAND_WHERE_FILE);
+	return live ? "its submitter, as it was written" : file ? "a file of its submitter" :
+	    "the runtime";
 }

@@ -72,7 +72,8 @@ static size_t write_words(struct flight *f, struct job *jobs, size_t count[BATCH
 	return n;
 }
 
-static const plm_task *make_tasks(struct flight *f, size_t n, const size_t count[BATCH])
+static const plm_task *make_tasks(struct flight *f, size_t n, const size_t count[BATCH],
+    struct job *const list[BATCH])
 {
 	size_t words = 0, done = 0;
 	for (size_t i = 0; i < n; i++)
@@ -88,10 +89,14 @@ static const plm_task *make_tasks(struct flight *f, size_t n, const size_t count
 	for (size_t i = 0; i < words; i++, at += strlen(at) + 1)
 		word[i] = at;
 	for (size_t i = 0; i < n; done += count[i++]) {
+		size_t nargs = command_nargs(f->request, count[i]);
 		command_arguments(f->request, word + done, count[i], args);
-		tasks[i] = command_task(f->request, args, command_nargs(f->request, count[i]));
+		if (f->request->outlet)
+			args[nargs - 1] = PLM_BYTES(&list[i]->outlet->named,
+			    sizeof list[i]->outlet->named);
+		tasks[i] = command_task(f->request, args, nargs);
 		tasks[i].flags |= PLM_TIED;
-		args += command_nargs(f->request, count[i]);
+		args += nargs;
 	}
 	return tasks;
 }
@@ -114,7 +119,8 @@ static int submit_batch(struct flight *f, struct job **jobs)
 	size_t n = write_words(f, *jobs, count, list);
 	*jobs = list[n - 1]->next;
 	make_room(f, f->jobs + n);
-	int r = full ? 0 : plm_submit_many(f->context->rt, make_tasks(f, n, count), n, refs);
+	int r = full ? 0 : plm_submit_many(f->context->rt, make_tasks(f, n, count, list), n,
+	    refs);
 	for (size_t i = 0; i < n; i++) {
 		full = full || refs[COMMAND_RESULTS * i].id == 0;
 		if (full)

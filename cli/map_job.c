@@ -28,6 +28,7 @@ void job_free(struct job *job)
 	for (int i = 0; i < 2; i++)
 		if (job->live[i].fd >= 0)
 			close(job->live[i].fd);
+	outlet_give(job->outlet, job->ended_well);
 	free(job->message);
 	free(job);
 }
@@ -86,6 +87,36 @@ static void take_failure(struct context *context, struct job *job)
 	}
 }
 
+/* Without a log, for which there was no room, it is where there is something. */
+static void take_stream(struct job *job, const struct command_view *v, int stream)
+{
+	uint64_t *bytes = stream == STDOUT_FILENO ? &job->out_bytes : &job->err_bytes;
+	const char **text = stream == STDOUT_FILENO ? &job->out : &job->err;
+	uint32_t where = stream == STDOUT_FILENO ? v->log.out_where : v->log.err_where;
+	uint64_t in_file = job->outlet ? outlet_bytes(job->outlet, stream) : 0;
+	*text = command_kept(v, stream, bytes);
+	if (!in_file || (v->logged ? where != COMMAND_WHERE_FILE : job->message != NULL))
+		return;
+	job->in_file[stream - 1] = true;
+	*bytes = in_file;
+}
+
+static void take_output(struct job *job, const struct command_view *v)
+{
+	char text[CUT_TEXT_BYTES];
+	take_stream(job, v, STDOUT_FILENO);
+	take_stream(job, v, STDERR_FILENO);
+	if (!job->in_file[0] && !job->in_file[1]) { /* for another one, while this waits its turn */
+		outlet_give(job->outlet, job->ended_well);
+		job->outlet = NULL;
+	}
+	if (!command_cut(v, text) || job->message)
+		return;
+	job->message = strdup(text);
+	if (!job_failed(job))
+		job->exit_code = EXIT_CUT;
+}
+
 int job_take_end(struct context *context, struct job *job)
 {
 	struct command_view v;
@@ -95,14 +126,31 @@ int job_take_end(struct context *context, struct job *job)
 	job->attempt = v.attempt;
 	job->begin_ms = job->submit_ms + v.queue_ms;
 	job->run_us = v.logged ? v.log.wall_us : (uint64_t)v.run_ms * US_PER_MS;
-	job->out = command_kept(&v, STDOUT_FILENO, &job->out_bytes);
-	job->err = command_kept(&v, STDERR_FILENO, &job->err_bytes);
+	job->ended_well = v.state == RECORD_DONE;
 	if (v.state == RECORD_FAILED)
 		take_failure(context, job);
-	if (v.state != RECORD_CANCELLED)
-		return EXIT_FINE;
-	job->exit_code = JOB_KILLED;
-	job->signal = SIGTERM;
-	job->message = strdup("it was cancelled");
+	if (v.state == RECORD_CANCELLED) {
+		job->exit_code = JOB_KILLED;
+		job->signal = SIGTERM;
+		job->message = strdup("it was cancelled");
+	}
+	take_output(job, &v);
 	return EXIT_FINE;
+}
+
+uint64_t job_held_bytes(const struct job *job)
+{
+	return (job->in_file[0] ? 0 : job->out_bytes) + (job->in_file[1] ? 0 : job->err_bytes);
+}
+
+ssize_t job_piece(const struct job *job, int stream, uint64_t from, char *buffer, const char **ret)
+{
+	uint64_t length = stream == STDOUT_FILENO ? job->out_bytes : job->err_bytes;
+	const char *text = stream == STDOUT_FILENO ? job->out : job->err;
+	if (job->in_file[stream - 1]) {
+		*ret = buffer;
+		return outlet_read(job->outlet, stream, from, buffer, JOB_PIECE_BYTES);
+	}
+	*ret = text + from;
+	return from < length && text ? (ssize_t)(length - from) : 0;
 }

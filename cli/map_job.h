@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/map_sources.h"
+#include "cli/outlets.h"
 #include "tables/command.h"
 
 enum { JOB_KILLED = -1 }; /* in place of an exit code: by a limit of time, or with its worker */
@@ -17,12 +18,15 @@ struct job {
 	plm_ref ref[COMMAND_RESULTS]; /* PLM_NONE: it was not submitted */
 	uint64_t submit_ms;    /* since 1970 */
 	/* its end: */
+	bool ended_well;       /* nobody can run it again */
 	int exit_code, signal;
 	uint64_t begin_ms;     /* since 1970 */
 	uint64_t run_us;
 	uint32_t attempt;
 	const char *out, *err; /* lie in the runtime as long as the future is held */
 	uint64_t out_bytes, err_bytes;
+	struct outlet *outlet; /* NULL: none, or not needed any more */
+	bool in_file[2];       /* stdout, stderr are in it, and not in the runtime */
 	char *message;         /* what happened, if that is not for the command to say; or NULL */
 	struct {               /* stdout and stderr, as shown while it ran: map_live.h */
 		int fd;        /* -1: none */
@@ -40,6 +44,12 @@ void job_free(struct job *job);
 
 /* How it ended, once it is settled. EXIT_FINE, or an exit code after a message. */
 int job_take_end(struct context *context, struct job *job);
+/* How much of its output lies in the runtime. */
+uint64_t job_held_bytes(const struct job *job);
+/* The next piece of stream 1 or 2, from that byte on, where it lies or in the buffer. How long, 0:
+ * that was all; -errno with a why. */
+enum { JOB_PIECE_BYTES = 256 << 10 };
+ssize_t job_piece(const struct job *job, int stream, uint64_t from, char *buffer, const char **ret);
 bool job_failed(const struct job *job);
 /* As a shell would tell it. */
 int job_exit_code(const struct job *job);

@@ -19,7 +19,11 @@ static int stream_of(const struct command_view *v, struct job *job, int stream)
 	}
 	if (job->live[stream - 1].fd < 0)
 		job->live[stream - 1].fd = command_stream_open(v, stream);
-	return job->live[stream - 1].fd;
+	/* That was made after this attempt had seen to it that nothing of another is in the outlet,
+	 * where all of its output is as soon as any is. */
+	bool in_file = job->live[stream - 1].fd >= 0 && job->outlet &&
+	    outlet_bytes(job->outlet, stream) > 0;
+	return in_file ? job->outlet->named.fd[stream - 1] : job->live[stream - 1].fd;
 }
 
 /* A line longer than the piece is shown when the job has ended. */

@@ -8,7 +8,9 @@ enum { PART_OF_ALL = 4, WINDOW_MAX = 16384 };
 void order_open(struct order *o, bool kept, const plm_status *status, unsigned places)
 {
 	uint64_t window = status->records_max / (PART_OF_ALL * COMMAND_RESULTS);
-	*o = (struct order){ .kept = kept, .bytes_max = status->store_bytes / PART_OF_ALL };
+	uint64_t there = status->store_reserved + status->shm_free;
+	uint64_t store = there < status->store_bytes ? there : status->store_bytes;
+	*o = (struct order){ .kept = kept, .bytes_max = store / PART_OF_ALL };
 	o->last = &o->first;
 	o->window = kept ? (size_t)(window < WINDOW_MAX ? window : WINDOW_MAX) : 1;
 	o->held = calloc(o->window, sizeof *o->held);
@@ -43,7 +45,7 @@ void order_end(struct order *o, struct job *job)
 		o->place[o->places++] = job->place;
 	if (o->kept) {
 		o->held[job->order % o->window] = job;
-		o->bytes += job->out_bytes + job->err_bytes;
+		o->bytes += job_held_bytes(job);
 		return;
 	}
 	job->next = NULL;
@@ -60,7 +62,7 @@ struct job *order_next(struct order *o)
 	o->given++;
 	*at = o->kept ? NULL : job->next;
 	if (o->kept)
-		o->bytes -= job->out_bytes + job->err_bytes;
+		o->bytes -= job_held_bytes(job);
 	else if (!o->first)
 		o->last = &o->first;
 	return job;

@@ -105,14 +105,35 @@ void output_piece(struct map_output *o, const struct job *job, int stream, const
 }
 
 /* What was shown of an attempt that was not the last is no part of the last one's. */
-static void put_rest(struct map_output *o, const struct job *job, int stream, const char *data,
-    uint64_t length)
+static void put_rest(struct map_output *o, const struct job *job, int stream)
 {
-	const uint64_t shown = job->live[stream - 1].attempt == job->attempt ?
+	uint64_t shown = job->live[stream - 1].attempt == job->attempt ?
 	    job->live[stream - 1].shown : 0;
-	if (shown < length)
-		output_piece(o, job, stream, data + shown, (size_t)(length - shown));
+	char buffer[JOB_PIECE_BYTES];
+	const char *data;
+	ssize_t n;
+	while (o->error == 0 && (n = job_piece(job, stream, shown, buffer, &data)) != 0) {
+		if (n < 0) {
+			o->error = (int)n;
+			break;
+		}
+		output_piece(o, job, stream, data, (size_t)n);
+		shown += (uint64_t)n;
+	}
 	o->out.begun = o->err.begun = false;
+}
+
+/* A line of JSON is one thing: what is in a file is mapped as a whole. */
+static void put_json_stream(struct output *out, const struct job *job, int stream)
+{
+	bool is_out = stream == STDOUT_FILENO;
+	uint64_t length = is_out ? job->out_bytes : job->err_bytes;
+	const char *text = is_out ? job->out : job->err;
+	if (job->in_file[stream - 1])
+		text = outlet_map(job->outlet, stream, &length);
+	cell_bytes(out, text, text ? (size_t)length : 0);
+	if (text && job->in_file[stream - 1])
+		outlet_unmap(text, length);
 }
 
 static void put_json(struct map_output *o, const struct job *job, const struct text *command)
@@ -129,8 +150,8 @@ static void put_json(struct map_output *o, const struct job *job, const struct t
 	cell_signed(out, job->signal);
 	cell_number(out, job->begin_ms);
 	cell_number(out, job->run_us);
-	cell_bytes(out, job->out, (size_t)job->out_bytes);
-	cell_bytes(out, job->err, (size_t)job->err_bytes);
+	put_json_stream(out, job, STDOUT_FILENO);
+	put_json_stream(out, job, STDERR_FILENO);
 	if (job->message)
 		cell_text(out, job->message);
 	else
@@ -148,8 +169,8 @@ void output_job(struct map_output *o, const struct job *job, const struct text *
 		return;
 	}
 	if (!o->shown.results) {
-		put_rest(o, job, STDOUT_FILENO, job->out, job->out_bytes);
-		put_rest(o, job, STDERR_FILENO, job->err, job->err_bytes);
+		put_rest(o, job, STDOUT_FILENO);
+		put_rest(o, job, STDERR_FILENO);
 	}
 	if (!job->message)
 		return;

@@ -58,22 +58,52 @@ static int make_folders(const char *directory, const struct job *job, struct tex
 	return r;
 }
 
-static int write_file(struct text *path, const char *name, const char *data, uint64_t length)
+static int open_file(struct text *path, const char *name)
 {
 	size_t folder = path->length;
 	text_words(path, name);
 	text_byte(path, 0);
 	path->length = folder;
 	int fd = open(path->data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	uint64_t done = 0;
-	while (fd >= 0 && done < length) {
-		ssize_t n = write(fd, data + done, (size_t)(length - done));
+	return fd >= 0 ? fd : why(-EIO, "--results %s: %s", path->data, strerror(errno));
+}
+
+static int write_all(const struct text *path, int fd, const char *data, size_t length)
+{
+	while (length) {
+		ssize_t n = write(fd, data, length);
 		if (n < 0 && errno != EINTR)
-			break;
-		done += n > 0 ? (uint64_t)n : 0;
+			return why(-EIO, "--results %s: %s", path->data, strerror(errno));
+		data += n > 0 ? n : 0;
+		length -= n > 0 ? (size_t)n : 0;
 	}
-	int r = fd < 0 || done < length ? why(-EIO, "--results %s: %s", path->data,
-	    strerror(errno)) : 0;
+	return 0;
+}
+
+static int write_stream(struct text *path, const char *name, const struct job *job, int stream)
+{
+	char buffer[JOB_PIECE_BYTES];
+	const char *data;
+	ssize_t n;
+	int fd = open_file(path, name), r = fd < 0 ? fd : 0;
+	for (uint64_t done = 0; r == 0; done += (uint64_t)n) {
+		n = job_piece(job, stream, done, buffer, &data);
+		if (n <= 0) {
+			r = (int)n;
+			break;
+		}
+		r = write_all(path, fd, data, (size_t)n);
+	}
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+static int write_number(struct text *path, const char *name, uint64_t number)
+{
+	char text[NUMBER_BYTES];
+	int n = snprintf(text, sizeof text, "%llu", (unsigned long long)number);
+	int fd = open_file(path, name), r = fd < 0 ? fd : write_all(path, fd, text, (size_t)n);
 	if (fd >= 0)
 		close(fd);
 	return r;
@@ -81,12 +111,10 @@ static int write_file(struct text *path, const char *name, const char *data, uin
 
 int results_write(const char *directory, const struct job *job, struct text *path)
 {
-	char number[NUMBER_BYTES];
 	int r = make_folders(directory, job, path);
 	if (r == 0)
-		r = write_file(path, "/stdout", job->out, job->out_bytes);
+		r = write_stream(path, "/stdout", job, STDOUT_FILENO);
 	if (r == 0)
-		r = write_file(path, "/stderr", job->err, job->err_bytes);
-	int n = snprintf(number, sizeof number, "%llu", (unsigned long long)job->number);
-	return r == 0 ? write_file(path, "/seq", number, (uint64_t)n) : r;
+		r = write_stream(path, "/stderr", job, STDERR_FILENO);
+	return r == 0 ? write_number(path, "/seq", job->number) : r;
 }

@@ -39,6 +39,7 @@ struct map {
 	struct feed feed;
 	struct flight flight;
 	struct order order;
+	struct outlets outlets;
 	struct map_output output;
 	struct joblog *joblog;
 	struct progress progress;
@@ -76,13 +77,22 @@ static size_t wanted(const struct map *m)
 static bool may_start(struct map *m)
 {
 	m->no_room = !room_is(&m->plan->room);
-	return !m->no_room && clock_ns() >= m->start_ns && order_has_room(&m->order);
+	return !m->no_room && clock_ns() >= m->start_ns && order_has_room(&m->order) &&
+	    outlets_left(&m->outlets);
 }
 
 static void stop_starting(struct map *m)
 {
 	m->stopping = true;
 	flight_forget_refused(&m->flight);
+}
+
+static bool take_outlet(struct map *m, struct job *job)
+{
+	int r = outlet_take(&m->outlets, &job->outlet);
+	if (r < 0)
+		job_free(job);
+	return r == 0;
 }
 
 static struct job *next_job(struct map *m)
@@ -92,6 +102,8 @@ static struct job *next_job(struct map *m)
 	int r = feed_next(&m->feed, &job);
 	m->starved = r == -EAGAIN;
 	m->stopping |= r == 0;
+	if (r > 0 && !take_outlet(m, job))
+		r = -EIO;
 	if (r < 0 && r != -EAGAIN) {
 		m->code = failed(r, "map");
 		stop_starting(m);
@@ -367,6 +379,7 @@ static int dry_run(struct map *m)
 static int run_jobs(struct map *m, struct command_request *request)
 {
 	plm_status status;
+	request->outlet = true;
 	int code = command_stdin_take(m->context, request, false);
 	if (code == EXIT_FINE)
 		code = command_request_make(request);
@@ -381,6 +394,9 @@ static int run_jobs(struct map *m, struct command_request *request)
 	int r = plm_status_get(m->context->rt, &status);
 	if (r < 0)
 		return failed(r, "map");
+	r = outlets_open(&m->outlets, m->plan->tmpdir); /* after the boot of our own */
+	if (r < 0)
+		return failed(r, "map"), EXIT_INPUT;
 	plm_patience(m->context->rt, 0); /* a signal would wait as long */
 	order_open(&m->order, m->plan->keep_order, &status,
 	    template_wants_places(m->template) ? m->jobs : 0);
@@ -395,6 +411,7 @@ static int run_jobs(struct map *m, struct command_request *request)
 	progress_end(&m->progress, &m->tally);
 	flight_end(&m->flight);
 	order_close(&m->order);
+	outlets_close(&m->outlets);
 	code = code != EXIT_FINE ? code : m->code != EXIT_FINE ? m->code : written;
 	return code != EXIT_FINE ? code : halt_exit_code(&m->plan->halt, &m->tally);
 }

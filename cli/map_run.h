@@ -30,7 +30,7 @@ struct map_plan { /* zeroes ask for nothing */
 	struct map_jobs jobs;
 	bool private, keep_order, line, dry_run, tag, bar;
 	struct halt halt;
-	const char *joblog, *results;
+	const char *joblog, *results, *tmpdir;
 	enum resume resume;
 	uint32_t delay_ms;
 	struct room room;

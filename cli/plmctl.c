@@ -73,6 +73,7 @@ static const char exit_codes_help[] =
     "       or a value too large        125  our own failure\n"
     "  66   a file cannot be read       127  no such function\n"
     "  69   no such runtime             130  the task was cancelled\n"
+    "  74   a part of what a command wrote was cut off\n"
     "  128+N  signal N ended the task's worker\n"
     "  submit, when it waits: that of the command, 128+N of a signal, 126 not executable,\n"
     "  127 not found, 125 not started, 124 a limit of time was reached\n"

@@ -194,6 +194,18 @@ static void check_running(struct look *l)
 		    word_owner(l->word), p->pid);
 }
 
+static void check_room(struct look *l)
+{
+	const struct process *p = runner(l);
+	uint64_t wanted = p && sh_load(&p->running) == l->ref ? sh_load(&p->room_wanted) : 0;
+	char bytes[TIME_BYTES];
+	if (!wanted)
+		return;
+	size_print(wanted, bytes, sizeof bytes);
+	say(l, "room", "it has a result of %s, for which the store has no room, and waits for "
+	    "some: drop references that are no longer needed", bytes);
+}
+
 static void check_stopping(struct look *l)
 {
 	uint32_t flags = word_flags(l->word);
@@ -427,6 +439,7 @@ static const struct check {
 	{ OF(CANCELLED), false, check_cancelled },
 	{ OF(RESERVED), false, check_unsealed },
 	{ OF(RUNNING), false, check_running },
+	{ OF(RUNNING), false, check_room },
 	{ OF(RUNNING), false, check_stopping },
 	{ OF(RUNNING), false, check_blocked },
 	{ OF(WAITING), false, check_replicas },

@@ -71,7 +71,7 @@ int write_value(const plm_view *view, int fd, const char *name)
 	return EXIT_FINE;
 }
 
-static int print_value(struct context *context, plm_ref ref, const plm_view *view)
+int print_value(struct context *context, plm_ref ref, const plm_view *view)
 {
 	static const struct column columns[] = { { "REF", "ref", -1 }, { "VALUE", "value", -1 } };
 	struct output *out = &context->out;

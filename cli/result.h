@@ -13,6 +13,9 @@ int milliseconds_left(uint64_t deadline_ns);
  * Returns the exit code. */
 int print_result(struct context *context, plm_ref ref, uint64_t deadline_ns);
 
+/* This value, in the same way. */
+int print_value(struct context *context, plm_ref ref, const plm_view *view);
+
 /* The value as it is, into a descriptor. 0 or an exit code after a message. */
 int write_value(const plm_view *view, int fd, const char *name);
 

@@ -291,6 +291,9 @@ typedef struct plm_status {
 	char keep_finished[48];
 	uint64_t left;
 	char journal_damage[160]; /* it was damaged: what became of it; "": it was not */
+	/* What /dev/shm can still give: with less than store_bytes - store_reserved the store does
+	 * not reach its size. */
+	uint64_t shm_free;
 } plm_status;
 int plm_status_get(plm *rt, plm_status *ret); /* scans the table: for people, not for loops */
 

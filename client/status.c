@@ -114,6 +114,7 @@ static int read_status(plm *rt, plm_status *ret)
 		s.store_reserved += usage.reserved_bytes;
 		s.store_used += usage.used_bytes;
 	}
+	s.shm_free = tables_shm_free(t);
 	*ret = s;
 	return 0;
 }

@@ -96,11 +96,24 @@ int manager_make_slots(struct manager *m)
 	return 0;
 }
 
+/* No reason not to boot: what is not wanted is never missed, and a job of `plmctl map` whose output
+ * finds no room is written to a file. */
+static void compare_store(const struct tables *t)
+{
+	uint64_t there = tables_shm_free(t), wanted = t->limits.store_bytes;
+	if (there < wanted)
+		log_warn("the store cannot reach its size: --store is %llu MiB, and /dev/shm has "
+		    "%llu MiB free; enlarge that (mount -o remount,size=... /dev/shm; docker run "
+		    "--shm-size), or choose a smaller --store", (unsigned long long)wanted >> 20,
+		    (unsigned long long)there >> 20);
+}
+
 static int make_tables(struct manager *m)
 {
 	int r = tables_create(m->options->name, &m->options->limits, &m->tables);
 	if (r < 0)
 		return r;
+	compare_store(&m->tables);
 	r = manager_make_slots(m);
 	if (r < 0)
 		return r;

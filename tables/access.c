@@ -1,6 +1,7 @@
 /* access.c - what members do with the tables: references, holds, hints, values. See tables.h. */
 #include <errno.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "base/clock.h"
 #include "base/why.h"
@@ -242,6 +243,12 @@ int store_free(struct tables *t, uint64_t length, shared32 *granule)
 	return 0;
 }
 
+uint64_t tables_shm_free(const struct tables *t)
+{
+	struct statvfs fs;
+	return fstatvfs(t->store_segment.fd, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : 0;
+}
+
 const void *store_readable(const struct tables *t, uint32_t granule, uint64_t length)
 {
 	uint64_t offset = (uint64_t)granule * STORE_GRANULE_BYTES;
@@ -267,9 +274,11 @@ void failure_leave(struct tables *t, uint32_t node, struct record *r,
     const struct record_failure *failure, const char *message)
 {
 	size_t length = message ? strlen(message) : 0;
+	r->value_bytes = length; /* before there is an extent of that length */
 	bool lost = length && store_alloc(t, node, length, &r->value) < 0;
-	r->value_bytes = lost ? 0 : length;
-	if (length && !lost)
+	if (lost)
+		r->value_bytes = 0;
+	else if (length)
 		memcpy(store_writable(t, sh_peek(&r->value)), message, length);
 	r->failure = *failure;
 	r->failure.unsaid = lost;
@@ -278,12 +287,10 @@ void failure_leave(struct tables *t, uint32_t node, struct record *r,
 /* A message has its own extent; without one the inline bytes are the failure. */
 const char *failure_message(const struct tables *t, const struct record *r, uint64_t *ret_length)
 {
-	static const char no_room[] =
-	    "the store had no room for its result, nor for more words: drop references, or boot "
-	    "with a larger store (plm --store SIZE)";
-	static const char no_words[] =
-	    "the store was full, and had no room for the message of this failure: drop "
-	    "references, or boot with a larger store (plm --store SIZE)";
+	static const char no_room[] = "the store had no room for its result, nor for more words: "
+	    "drop references, or boot with a larger store (plm --store SIZE)";
+	static const char no_words[] = "the store was full, and had no room for the message of "
+	    "this failure: drop references, or boot with a larger store (plm --store SIZE)";
 	*ret_length = 0;
 	if (sh_load(&r->value))
 		return record_value(t, r, ret_length);

@@ -1,10 +1,14 @@
 #include "tables/command.h"
 
 #include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 bool command_field(const char *fields, size_t length, const char **at, enum command_field *ret,
     const char **ret_text)
@@ -82,4 +86,46 @@ void command_stream_name(uint64_t ref, uint32_t attempt, int stream,
 {
 	snprintf(ret, COMMAND_STREAM_BYTES, "plm-%" PRIx64 "-%" PRIu32 "-%s", ref, attempt,
 	    stream == 1 ? "stdout" : "stderr");
+}
+
+/* ---- outlets ---- */
+
+bool command_outlet_read(const void *data, size_t length, struct command_outlet *ret)
+{
+	if (!data || length != sizeof *ret)
+		return false;
+	memcpy(ret, data, sizeof *ret);
+	return ret->pid > 0 && ret->live <= 1 && ret->fd[0] >= 0 && ret->fd[1] >= 0;
+}
+
+static bool is_named(const struct command_outlet *outlet, int stream, const struct stat *st)
+{
+	bool kind = outlet->live ? S_ISFIFO(st->st_mode) : S_ISREG(st->st_mode);
+	return kind && st->st_uid == geteuid() && st->st_dev == outlet->device[stream - 1] &&
+	    st->st_ino == outlet->inode[stream - 1] && (outlet->live || st->st_nlink == 0);
+}
+
+/* Judged before it is opened, since to open a device may do something; and once more after, since
+ * the number may have changed hands meanwhile. O_NONBLOCK: whatever it is by then, to open it takes
+ * no time. */
+int command_outlet_open(const struct command_outlet *outlet, int stream, int flags)
+{
+	char path[64];
+	struct stat st;
+	snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)outlet->pid,
+	    (int)outlet->fd[stream - 1]);
+	if (stat(path, &st) < 0)
+		return -1;
+	errno = ESTALE;
+	if (!is_named(outlet, stream, &st))
+		return -1;
+	int fd = open(path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return -1;
+	bool same = fstat(fd, &st) == 0 && is_named(outlet, stream, &st);
+	if (same && fcntl(fd, F_SETFL, flags & O_APPEND) == 0)
+		return fd;
+	close(fd);
+	errno = ESTALE;
+	return -1;
 }

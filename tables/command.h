@@ -7,11 +7,12 @@
  *	      behind an empty field, and if none does that of its worker. Who submits many puts
  *	      both once and gives the future: a queued command is then little but its words.
  *	2...  its words, the first of them the program; behind them a future for each field that
- *	      asks for one, in the order of those fields
- * Its value is what it wrote to stdout. A task of two results keeps as the second one a log: of the
- * run that came last, whether it succeeded, failed or was cancelled. Further results are the files
- * that it was asked to write, in the order of those fields.
- * Where: any process.  Blocks, allocates: never. */
+ *	      asks for one, in the order of those fields; behind those an outlet, if a field says so
+ * Its value is what it wrote to stdout, unless that went to an outlet. A task of two results keeps
+ * as the second one a log: of the run that came last, whether it succeeded, failed or was
+ * cancelled. Further results are the files that it was asked to write, in the order of those
+ * fields.
+ * Where: any process.  Blocks, allocates: never; system calls: command_outlet_open() alone. */
 #ifndef PLM_COMMAND_H
 #define PLM_COMMAND_H
 
@@ -38,7 +39,25 @@ enum command_field {
 	COMMAND_AFTER = 'a',     /* "": a future that it does not look at */
 	COMMAND_SHELL = 'h',     /* "": it has one word, a line for COMMAND_SHELL_WORDS */
 	COMMAND_LABEL = 'l',     /* a word of its submitter, to find it by; kept in its log */
+	COMMAND_OUTLET = 'f',    /* "": its last argument is a struct command_outlet */
 };
+
+/* Where a submitter that waits takes the output itself: descriptors of its own, which the worker
+ * opens by /proc/PID/fd/N. They are pipes, which the command is given as its stdout and stderr; or
+ * files without a name, for what is too much to be kept or finds no room. Each is opened only if
+ * it is the one that is named here: a number may be another process's or another file's by now. */
+struct command_outlet {
+	int32_t pid;
+	uint32_t live;  /* 1: pipes, 0: files */
+	int32_t fd[2];  /* of stdout and stderr */
+	uint64_t device[2], inode[2];
+};
+
+/* A private copy. False: these bytes are none. */
+bool command_outlet_read(const void *data, size_t length, struct command_outlet *ret);
+/* Opens stream 1 or 2 of it with these flags of open(); -1 with errno: it is not there any more, or
+ * cannot be reached from here. */
+int command_outlet_open(const struct command_outlet *outlet, int stream, int flags);
 
 /* Does a text begin with the name of a variable, up to its end or "=", that plm does not set
  * itself? */
@@ -74,6 +93,12 @@ enum { /* how a command that could not be started fails, as a shell would say it
 
 enum { COMMAND_TEXT_MAX = 240, COMMAND_LABEL_MAX = 64 };
 
+enum command_where { /* an output is */
+	COMMAND_WHERE_KEPT, /* in the store */
+	COMMAND_WHERE_FILE, /* all of it, in the file of the outlet */
+	COMMAND_WHERE_LIVE, /* read by its submitter while the command ran: nobody counted it */
+};
+
 struct command_log { /* the texts follow: the command, its label, stdout unless it is the
 		      * value, stderr */
 	uint32_t magic;
@@ -85,8 +110,9 @@ struct command_log { /* the texts follow: the command, its label, stdout unless 
 	uint64_t resident_kb; /* of the largest process of it, at its peak */
 	uint64_t memory_kb;   /* of all its processes together, at the highest that was seen */
 	uint64_t out_bytes, err_bytes;     /* that it wrote */
-	uint64_t out_dropped, err_dropped; /* of them, beyond the cap */
-	uint64_t out_kept, err_kept;   /* with the mark where it was cut; 0: stdout is the value */
+	uint64_t out_dropped, err_dropped; /* of them: beyond the cap, or no room for it */
+	uint64_t out_kept, err_kept;   /* of them here; 0: stdout is the value, or is elsewhere */
+	uint32_t out_where, err_where; /* enum command_where */
 	uint32_t text_bytes;  /* of the command */
 	uint32_t label_bytes; /* 0: it has none */
 	uint32_t left;        /* processes it had left behind, that were ended */
@@ -94,7 +120,7 @@ struct command_log { /* the texts follow: the command, its label, stdout unless 
 	uint32_t killed;      /* and SIGKILL */
 };
 
-#define COMMAND_LOG_MAGIC ((uint32_t)0x676f6c63)
+#define COMMAND_LOG_MAGIC ((uint32_t)0x676f6c64)
 
 struct command_texts { /* where they stand in a log */
 	const char *command, *label, *out, *err;

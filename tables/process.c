@@ -74,6 +74,7 @@ bool process_claim(struct process *p, enum process_kind kind, pid_t pid, const c
 	sh_poke(&p->node, 0);
 	sh_poke(&p->running, 0);
 	sh_poke(&p->alert, 0);
+	sh_poke(&p->room_wanted, 0);
 	sh_poke(&p->memory, 0);
 	sh_poke(&p->memory_peak, 0);
 	sh_poke(&p->done, 0);

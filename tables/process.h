@@ -109,6 +109,8 @@ struct process {
 	shared64 memory;     /* W: itself. Bytes that a command it runs has now, with all it */
 	shared64 memory_peak; /* started, and had at most: as of the last look (worker/memory.c). */
 	shared64 memory_seen; /* W: scheduler, before FLAG_MEMORY. Bytes of it and all below it. */
+	shared64 room_wanted; /* W: itself. Bytes of a result of its task for which it waits, since
+			       * the store has no room; 0: it does not. For people. */
 	uint32_t spare;      /* W: manager, before STARTING. The process slot it was started to
 			      * stand in for, 0: it is a worker in its own right. */
 

@@ -373,6 +373,9 @@ static inline void *store_writable(const struct tables *t, uint32_t granule)
 {
 	return t->store_write + (uint64_t)granule * STORE_GRANULE_BYTES;
 }
+/* So many bytes more the file system of the store can give, whatever its size is to be; shared with
+ * all else that is there. */
+uint64_t tables_shm_free(const struct tables *t);
 /* NULL if the extent does not lie in the store: both numbers may come from outside. */
 const void *store_readable(const struct tables *t, uint32_t granule, uint64_t length);
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -14,10 +15,11 @@
 #include "tests/world.h"
 #include "worker/command.h"
 
-enum { RESULTS = 2, LINE_BYTES = 64 };
+enum { RESULTS = 2, LINE_BYTES = 64, FULL_BYTES = 300000, OUTPUT_BYTES = 800000 };
 #define HUGE_BYTES ((uint64_t)1 << 50)
 
 static int gate[2]; /* a pipe */
+static int file;    /* for output that finds no room */
 
 static plm_ref task[RESULTS];
 
@@ -55,6 +57,28 @@ static void setup_quick(void *image)
 	sh_store(&slot()->memory_peak, HUGE_BYTES); /* of the last command */
 }
 
+/* Its output finds no room: it goes to its submitter's file. */
+static void setup_full(void *image)
+{
+	static const char fields[] = { COMMAND_OUTLET, 0 }, zeroes[FULL_BYTES];
+	struct stat st;
+	(void)image;
+	file = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
+	SWEEP_REQUIRE(file >= 0 && fstat(file, &st) == 0);
+	const struct command_outlet outlet = { .pid = getpid(), .fd = { file, file },
+		.device = { st.st_dev, st.st_dev }, .inode = { st.st_ino, st.st_ino } };
+	plm_task t = { .function = COMMAND_FUNCTION, .nargs = COMMAND_ARG_WORDS + 4,
+		.results = RESULTS, .args = (plm_arg[]){ PLM_BYTES(fields, sizeof fields),
+		    PLM_BYTES("", 0), PLM_BYTES("head", 4),
+		    PLM_BYTES("-c800000", 8), PLM_BYTES("/dev/zero", 9),
+		    PLM_BYTES(&outlet, sizeof outlet) } };
+	world_boot();
+	register_commands();
+	world_put(&world.a, zeroes, sizeof zeroes);
+	SWEEP_REQUIRE(plm_submit(&world.b, &t, task) == 0);
+	world_settle();
+}
+
 /* It ends when it is told to. */
 static void setup_slow(void *image)
 {
@@ -87,11 +111,16 @@ static void others_see_it(void)
 	meanwhile_once("memory_look", "poke &me->memory_peak", others_see_its_memory);
 }
 
+static void play_worker(void)
+{
+	world_play(&world.worker.rt);
+	world.worker.now_ns = clock_ns();
+}
+
 static void run_task(void *image)
 {
 	(void)image;
-	world_play(&world.worker.rt);
-	world.worker.now_ns = clock_ns();
+	play_worker();
 	meanwhile_once("memory_begin", "poke &me->memory_peak", others_see_it);
 	SWEEP_REQUIRE(worker_run_record(&world.worker, ref_index(task[0].id)));
 	worker_report(&world.worker);
@@ -99,6 +128,25 @@ static void run_task(void *image)
 		sweep_fail("the command has ended, and its worker seems to sleep for one still");
 	if (sh_load(&slot()->memory_peak) == HUGE_BYTES)
 		sweep_fail("the memory of the last command is taken for this one's");
+}
+
+/* It begins to wait, and ends that. */
+static void others_see_it_wait(void)
+{
+	static unsigned looks;
+	if (++looks == 2 && sh_load(&slot()->room_wanted) != OUTPUT_BYTES)
+		sweep_fail("a command waits for room, and nobody can tell");
+}
+
+static void run_full(void *image)
+{
+	(void)image;
+	play_worker();
+	meanwhile("find_room", "poke &rt->me->room_wanted", others_see_it_wait);
+	SWEEP_REQUIRE(worker_run_record(&world.worker, ref_index(task[0].id)));
+	worker_report(&world.worker);
+	if (sh_load(&slot()->room_wanted))
+		sweep_fail("the command has ended, and its worker seems to wait for room still");
 }
 
 static void run_slow(void *image)
@@ -133,6 +181,27 @@ static const char *judge_output(const char *text)
 static const char *quick_or_dead(void) { return judge_output("quick\n"); }
 static const char *slow_or_dead(void) { return judge_output("slow\n"); }
 
+static const char *full_or_dead(void)
+{
+	static const char zeroes[OUTPUT_BYTES];
+	struct stat st = { .st_size = 0 };
+	fstat(file, &st);
+	if (sh_load(&slot()->room_wanted))
+		return "the next worker seems to wait for room";
+	if (world_failed(task[0], EOWNERDEAD, NULL, task[0]))
+		return NULL;
+	if (world_yields(task[0], "", 0) && st.st_size == OUTPUT_BYTES)
+		return NULL;
+	return world_yields(task[0], zeroes, sizeof zeroes) ? NULL :
+	    "the output of a command is lost for want of room";
+}
+
+static const char *judge_full(void *image)
+{
+	(void)image;
+	return world_judge(WORLD_WORKER, full_or_dead);
+}
+
 static const char *judge_quick(void *image)
 {
 	(void)image;
@@ -148,6 +217,7 @@ static const char *judge_slow(void *image)
 
 static const struct sweep_op ops[] = {
     LONG("a quick command, with a jobserver", setup_quick, run_task, recover_worker, judge_quick),
+    LONG("a command in a full store", setup_full, run_full, recover_worker, judge_full),
     LONG("a command whose memory is looked at", setup_slow, run_slow, recover_worker, judge_slow),
 };
 

@@ -269,34 +269,44 @@ START_TEST(binary_output_comes_as_it_went)
 }
 END_TEST
 
-START_TEST(output_beyond_the_cap_is_cut_with_a_mark_and_the_command_goes_on)
+START_TEST(output_beyond_the_cap_is_cut_off_visibly_and_the_command_goes_on)
 {
 	char *ref = detached("--output-cap", "1K", "--shell",
 	    "head -c 300000 /dev/zero | tr '\\0' x; head -c 200000 /dev/zero | tr '\\0' y >&2; "
 	    "echo last words >&2; exit 6");
 	check_output(ctl(&host, "get", ref), 1, "", "exit code 6: ");
-	char *out = ctl_expect(&host, 0, "logs", ref);
-	ck_assert_uint_eq(strspn(out, "x"), 1024);
-	ck_assert_str_eq(out + 1024, "\n[plm: cut here: 1024 bytes were kept, 298976 more were "
-	    "dropped; see --output-cap]");
-	free(out);
+	struct output_of o = ctl(&host, "logs", ref);
+	ck_assert_int_eq(o.code, 74);
+	ck_assert_uint_eq(o.out_bytes, 1024);
+	ck_assert_uint_eq(strspn(o.out, "x"), 1024);
+	ck_assert_ptr_nonnull(strstr(o.err, "of the 300000 bytes that it wrote to stdout the last "
+	    "298976 were cut off"));
+	output_free(&o);
 	expect_field(ref, "stdout_bytes", "300000");
 	expect_field(ref, "stdout_dropped", "298976");
 	ck_assert_int_eq(number_field(ref, "stderr_dropped"), 200000 + 11 - 1024);
-	struct output_of o = ctl(&host, "get", ref);
+	o = ctl(&host, "get", ref);
 	ck_assert_msg(strstr(o.err, "last words") != NULL, "the end is not in \"%s\"", o.err);
 	output_free(&o);
-	check_output(order("--output-cap", "4", "printf", "12345"), 0, NULL, "was cut");
-	check_output(order("--output-cap", "5", "printf", "12345"), 0, "12345", NULL);
 	free(ref);
+	check_output(order("--output-cap", "4", "printf", "12345"), 74, "1234", "were cut off");
+	check_output(order("--output-cap", "5", "printf", "12345"), 0, "12345", NULL);
+	check_output(order("--output-cap", "4", "--shell", "printf 12345; exit 3"), 3, "1234",
+	    "were cut off");
 }
 END_TEST
 
-START_TEST(output_without_room_in_the_store_fails_and_says_so)
+/* Without an option 16 MiB are kept. */
+START_TEST(a_value_that_is_a_part_of_the_output_is_shown_with_a_word_and_a_code)
 {
-	struct output_of o = order("--output-cap", "1G", "head", "-c", "100000000",
-	    "/dev/zero");
-	check_output(o, 125, "", "no room for its output of 100000000 bytes");
+	char *ref = detached("head", "-c", "20000000", "/dev/zero");
+	struct output_of o = ctl(&host, "get", ref);
+	ck_assert_int_eq(o.code, 74);
+	ck_assert_uint_eq(o.out_bytes, 16 << 20);
+	ck_assert_ptr_nonnull(strstr(o.err, "the last 3222784 were cut off"));
+	output_free(&o);
+	expect_field(ref, "stdout_dropped", "3222784");
+	free(ref);
 }
 END_TEST
 
@@ -478,8 +488,8 @@ int main(void)
 	    it_inherits_no_descriptor_of_the_worker,
 	    its_output_is_a_value_for_functions,
 	    binary_output_comes_as_it_went,
-	    output_beyond_the_cap_is_cut_with_a_mark_and_the_command_goes_on,
-	    output_without_room_in_the_store_fails_and_says_so,
+	    output_beyond_the_cap_is_cut_off_visibly_and_the_command_goes_on,
+	    a_value_that_is_a_part_of_the_output_is_shown_with_a_word_and_a_code,
 	    a_closed_stdout_is_not_its_end,
 	    logs_show_what_was_written_so_far_and_then_all,
 	    following_shows_each_byte_once,

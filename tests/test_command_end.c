@@ -262,6 +262,9 @@ START_TEST(replicas_of_a_command_yield_one_output)
 	check_output(order("--replicas", "2", "--shell", "echo one; sleep 0.05"), 0, "one\n",
 	    NULL);
 	check_output(order("--replicas", "2", "--shell", "exit 6"), 6, "", "exit code 6");
+	/* it has no log to say what was cut off */
+	check_output(order("--replicas", "2", "head", "-c", "20000000", "/dev/zero"), 125, "",
+	    "of its output 3222784 bytes were cut off");
 }
 END_TEST
 

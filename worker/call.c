@@ -140,23 +140,43 @@ void *plm_result(plm_call *call, size_t len)
 	return plm_result_at(call, 0, len);
 }
 
-void *plm_result_at(plm_call *call, unsigned which, size_t len)
+static int find_room(struct plm_call *call, size_t len, shared32 *granule, uint64_t deadline_ns)
+{
+	struct plm *rt = call->rt;
+	int r = store_alloc(&rt->tables, sh_peek(&rt->me->node), len, granule);
+	if (r != -ENOSPC)
+		return r;
+	sh_poke(&rt->me->room_wanted, len);
+	r = handle_alloc(rt, len, granule, deadline_ns);
+	sh_poke(&rt->me->room_wanted, 0);
+	return r;
+}
+
+int call_result(struct plm_call *call, unsigned which, size_t len, uint64_t deadline_ns,
+    void **ret)
 {
 	struct record *r = which == 0 ? call->record : part_of(call, which);
-	if (!r || which >= call->record->results) {
-		why(-EINVAL, "result %u was asked for, the task has %u", which,
+	if (!r || which >= call->record->results)
+		return why(-EINVAL, "result %u was asked for, the task has %u", which,
 		    call->record->results);
-		return NULL;
-	}
 	discard(call, r);
 	r->value_bytes = len;
+	*ret = r->value_inline;
 	if (len <= RECORD_INLINE_VALUE)
-		return r->value_inline;
-	if (handle_alloc(call->rt, len, &r->value, handle_deadline(call->rt)) < 0) {
+		return 0;
+	int error = find_room(call, len, &r->value, deadline_ns);
+	if (error < 0)
 		r->value_bytes = 0;
-		return NULL;
-	}
-	return store_writable(&call->rt->tables, sh_peek(&r->value));
+	else
+		*ret = store_writable(&call->rt->tables, sh_peek(&r->value));
+	return error < 0 ? error : 0;
+}
+
+void *plm_result_at(plm_call *call, unsigned which, size_t len)
+{
+	void *to;
+	int r = call_result(call, which, len, handle_deadline(call->rt), &to);
+	return r < 0 ? NULL : to;
 }
 
 int plm_fail(plm_call *call, int code, const char *format, ...)

@@ -38,6 +38,11 @@ void call_close(struct plm_call *call);
 bool call_takes_first(const struct plm_call *call);
 void call_take_first(struct plm_call *call);
 
+/* As plm_result_at(), in *ret, with a deadline of its own; 0: it does not wait. 0, or -errno with a
+ * why. While it waits, the process slot says so. */
+int call_result(struct plm_call *call, unsigned which, size_t len, uint64_t deadline_ns,
+    void **ret);
+
 /* Gives back every extent the attempt allocated for results. */
 void call_discard_results(struct plm_call *call);
 

@@ -3,10 +3,17 @@
  * A pipe, so that the cap holds whatever it writes, and it never fails or stops for it: what is
  * beyond is read and dropped. A file of this process alone: plmctl reads it through the worker's
  * descriptors while the command runs, and whoever dies, it goes. It is made when something comes:
- * most commands write nothing to stderr. */
+ * most commands write nothing to stderr.
+ *
+ * A submitter that waits may have named an outlet (tables/command.h). A pipe of its is given to the
+ * command, and nothing comes here. A file of its is opened when the output gets long, or finds no
+ * room in the store: then all of the output is in that file, and there is no cap. Only the worker
+ * writes there: a file that the command itself had as its stdout could be truncated by whoever
+ * opens /dev/stdout, and written to by what a dead attempt left behind. */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,11 +22,99 @@
 
 #include "worker/command.h"
 
-enum { PIECE_BYTES = 64 << 10, MARK_BYTES = 128 };
+enum { PIECE_BYTES = 64 << 10, MEMORY_BYTES = 256 << 10 /* with an outlet */ };
+
+/* ---- the outlet ---- */
+
+static bool has_outlet(const struct capture *c)
+{
+	return c->outlet && c->outlet->pid;
+}
+
+/* What an attempt that did not end has left in it is no part of this one's output. False: errno
+ * says why. */
+static bool outlet_open(struct capture *c)
+{
+	if (c->outlet_fd < 0)
+		c->outlet_fd = command_outlet_open(c->outlet, c->stream, O_WRONLY);
+	return c->outlet_fd >= 0 && (c->outlet->live || ftruncate(c->outlet_fd, 0) == 0);
+}
+
+/* In another pid namespace, or after its submitter has gone, it cannot be reached: then the output
+ * is kept as if nobody waited. */
+static void outlet_forget(struct capture *c)
+{
+	if (c->outlet_fd >= 0)
+		close(c->outlet_fd);
+	c->outlet_fd = -1;
+	c->outlet = NULL;
+}
+
+bool capture_is_live(const struct capture *c)
+{
+	return has_outlet(c) && c->outlet->live;
+}
+
+static bool write_at(int fd, const char *data, size_t n, uint64_t offset)
+{
+	for (size_t done = 0; done < n;) {
+		ssize_t written = pwrite(fd, data + done, n - done, (off_t)(offset + done));
+		if (written < 0 && errno != EINTR)
+			return false;
+		done += written > 0 ? (size_t)written : 0;
+	}
+	return true;
+}
+
+bool capture_spill(struct capture *c)
+{
+	char piece[PIECE_BYTES];
+	uint64_t done = 0;
+	if (!has_outlet(c) || c->outlet->live || c->in_file || c->error)
+		return false;
+	if (!outlet_open(c)) {
+		outlet_forget(c);
+		return false;
+	}
+	c->in_file = true;
+	while (done < c->kept && !c->error) {
+		ssize_t n = pread(c->file, piece, sizeof piece, (off_t)done);
+		if (n <= 0 || !write_at(c->outlet_fd, piece, (size_t)n, done))
+			c->error = n == 0 ? EIO : errno;
+		done += n > 0 ? (uint64_t)n : 0;
+	}
+	return c->error == 0;
+}
+
+void capture_say_error(const struct capture *c, char *ret, size_t size)
+{
+	char link[64], path[PATH_MAX];
+	snprintf(link, sizeof link, "/proc/self/fd/%d", c->outlet_fd);
+	ssize_t n = c->in_file ? readlink(link, path, sizeof path - 1) : 0;
+	path[n > 0 ? n : 0] = 0;
+	char *name = strrchr(path, '/');
+	if (name)
+		*name = 0;
+	if (name)
+		snprintf(ret, size, "in %s, the directory for long output: %s; free some there, "
+		    "or name another one: --tmpdir DIR", path[0] ? path : "/", strerror(c->error));
+	else
+		snprintf(ret, size, "in memory: %s", strerror(c->error));
+}
+
+/* ---- the pipe ---- */
 
 bool capture_open(struct capture *c)
 {
 	int ends[2];
+	bool stale = has_outlet(c) && word_attempt(c->call->word) > 1;
+	if ((capture_is_live(c) || stale) && !outlet_open(c))
+		outlet_forget(c);
+	if (capture_is_live(c)) {
+		c->theirs = c->outlet_fd;
+		c->outlet_fd = -1;
+		return true;
+	}
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return false;
 	c->pipe = ends[0];
@@ -39,17 +134,20 @@ static int open_file(const struct capture *c)
 
 static void keep(struct capture *c, const char *data, size_t n)
 {
-	uint64_t room = c->cap - c->kept;
+	if (!c->in_file && c->kept + n > MEMORY_BYTES)
+		capture_spill(c);
+	uint64_t cap = c->cap ? c->cap : has_outlet(c) ? UINT64_MAX : COMMAND_CAP_DEFAULT;
+	uint64_t room = cap - c->kept;
 	size_t length = n < room ? n : (size_t)room;
 	if (length == 0 || c->error)
 		return;
 	if (c->file < 0)
 		c->file = open_file(c);
-	ssize_t written = c->file < 0 ? -1 : write(c->file, data, length);
-	if (written == (ssize_t)length)
+	int to = c->in_file ? c->outlet_fd : c->file;
+	if (to >= 0 && write_at(to, data, length, c->kept))
 		c->kept += length;
 	else
-		c->error = written < 0 ? errno : ENOSPC;
+		c->error = errno;
 }
 
 static void remember_tail(struct capture *c, const char *data, size_t n)
@@ -64,10 +162,10 @@ static void remember_tail(struct capture *c, const char *data, size_t n)
 
 static void end(struct capture *c)
 {
-	if (c->pipe >= 0) {
+	if (c->pipe >= 0)
 		close(c->pipe);
+	if (c->theirs >= 0)
 		close(c->theirs);
-	}
 	c->pipe = c->theirs = -1;
 }
 
@@ -97,32 +195,15 @@ void capture_drain(struct capture *c)
 	end(c);
 }
 
-static size_t mark(const struct capture *c, char ret[MARK_BYTES])
+bool capture_copy(const struct capture *c, char *ret, size_t length)
 {
-	if (c->came == c->kept)
-		return 0;
-	return (size_t)snprintf(ret, MARK_BYTES,
-	    "\n[plm: cut here: %llu bytes were kept, %llu more were dropped; see --output-cap]\n",
-	    (unsigned long long)c->kept, (unsigned long long)(c->came - c->kept));
-}
-
-size_t capture_length(const struct capture *c)
-{
-	char text[MARK_BYTES];
-	return (size_t)c->kept + mark(c, text);
-}
-
-bool capture_copy(const struct capture *c, char *ret)
-{
-	char text[MARK_BYTES];
 	size_t done = 0;
-	while (done < c->kept) {
-		ssize_t n = pread(c->file, ret + done, (size_t)c->kept - done, (off_t)done);
+	while (done < length) {
+		ssize_t n = pread(c->file, ret + done, length - done, (off_t)done);
 		if (n <= 0)
 			return false;
 		done += (size_t)n;
 	}
-	memcpy(ret + done, text, mark(c, text));
 	return true;
 }
 
@@ -149,5 +230,7 @@ void capture_close(struct capture *c)
 	end(c);
 	if (c->file >= 0)
 		close(c->file);
-	c->file = -1;
+	if (c->outlet_fd >= 0)
+		close(c->outlet_fd);
+	c->file = c->outlet_fd = -1;
 }

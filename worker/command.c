@@ -16,7 +16,7 @@
 #include "base/scan.h"
 
 enum { US_PER_S = 1000000, NS_PER_US = 1000, LAST_LINES_BYTES = 420,
-	BYTES_PER_KB = 1024 };
+	BYTES_PER_KB = 1024, ERROR_BYTES = 320 };
 
 /* ---- what is asked for ---- */
 
@@ -39,6 +39,7 @@ static int take_fields(struct command *c)
 		case COMMAND_VARIABLE: break; /* environment.c */
 		case COMMAND_STDIN_VALUE: case COMMAND_IN: case COMMAND_OUT: case COMMAND_AFTER:
 			break; /* objects.c */
+		case COMMAND_OUTLET: c->has_outlet = true; break;
 		case COMMAND_LABEL: c->label = text; break;
 		case COMMAND_SHELL: c->shell = true; break;
 		default:
@@ -95,13 +96,24 @@ static int take_inherited(struct command *c)
 	    "command make no sense: %.80s", c->environment);
 }
 
+/* Behind everything else. */
+static int take_outlet(struct command *c)
+{
+	size_t length, last = plm_nargs(c->call) - 1;
+	if (!c->has_outlet)
+		return 0;
+	const void *data = plm_arg_data(c->call, last, &length);
+	if (last >= COMMAND_ARG_WORDS && command_outlet_read(data, length, &c->outlet))
+		return 0;
+	return plm_fail(c->call, EINVAL, "its last argument says nowhere where its output goes");
+}
+
 static int take_arguments(struct command *c)
 {
 	struct plm_call *call = c->call;
-	size_t nargs = plm_nargs(call);
-	if (nargs <= COMMAND_ARG_WORDS)
+	if (plm_nargs(call) <= COMMAND_ARG_WORDS)
 		return plm_fail(call, EINVAL, "%zu arguments given; usage: " COMMAND_FUNCTION
-		    " FIELDS ENVIRONMENT PROGRAM [WORD]...", nargs);
+		    " FIELDS ENVIRONMENT PROGRAM [WORD]...", plm_nargs(call));
 	c->fields = plm_arg_data(call, COMMAND_ARG_FIELDS, &c->fields_bytes);
 	c->environment = plm_arg_data(call, COMMAND_ARG_ENVIRONMENT, &c->environment_bytes);
 	if (!ends_with_zero(c->fields, c->fields_bytes) ||
@@ -115,7 +127,10 @@ static int take_arguments(struct command *c)
 	if (r == 0)
 		r = take_inherited(c);
 	if (r == 0)
-		r = objects_take(c);
+		r = take_outlet(c);
+	size_t nargs = plm_nargs(call) - c->has_outlet;
+	if (r == 0)
+		r = objects_take(c, nargs);
 	if (r == 0 && nargs - c->futures <= COMMAND_ARG_WORDS)
 		r = plm_fail(call, EINVAL, "%zu arguments, %zu of them futures, leave no word for "
 		    "the program", nargs, c->futures);
@@ -158,6 +173,12 @@ static uint64_t memory_kb(const struct run *run)
 	return seen > one ? seen : one;
 }
 
+static uint32_t where_is(const struct capture *c)
+{
+	return capture_is_live(c) ? COMMAND_WHERE_LIVE :
+	    c->in_file ? COMMAND_WHERE_FILE : COMMAND_WHERE_KEPT;
+}
+
 static struct command_log describe(const struct run *run, uint64_t begun_ns)
 {
 	return (struct command_log){ .magic = COMMAND_LOG_MAGIC,
@@ -170,38 +191,63 @@ static struct command_log describe(const struct run *run, uint64_t begun_ns)
 		.out_bytes = run->out.came, .err_bytes = run->err.came,
 		.out_dropped = run->out.came - run->out.kept,
 		.err_dropped = run->err.came - run->err.kept,
+		.out_where = where_is(&run->out), .err_where = where_is(&run->err),
 		.left = run->left, .asked = run->asked, .killed = run->killed };
 }
 
-/* The log is no part of what was promised: without room for its texts the numbers are kept, and
- * without room for them nothing. */
-static void leave_log(const struct command *c, const struct run *run, struct command_log log,
+/* How much of it is for the log; 0: it is elsewhere. */
+static uint64_t log_share(const struct capture *c)
+{
+	return where_is(c) == COMMAND_WHERE_KEPT ? c->kept : 0;
+}
+
+/* Without room for its texts they go to the outlet; without one they are no part of what was
+ * promised: the numbers are kept, and say what is missing. Without room for those, nothing is. */
+static char *log_place(struct run *run, struct command_log *log, size_t head)
+{
+	struct plm_call *call = run->call;
+	void *to = NULL;
+	size_t texts = log->out_kept + log->err_kept;
+	bool outlet = run->out.outlet && run->out.outlet->pid;
+	int r = texts == 0 ? -ENOSPC : call_result(call, COMMAND_RESULT_LOG, head + texts,
+	    outlet ? 0 : handle_deadline(call->rt), &to);
+	if (r == 0)
+		return to;
+	if (log->out_kept && !capture_spill(&run->out))
+		log->out_dropped = log->out_bytes;
+	if (log->err_kept && !capture_spill(&run->err))
+		log->err_dropped = log->err_bytes;
+	log->out_kept = log->err_kept = 0;
+	log->out_where = where_is(&run->out);
+	log->err_where = where_is(&run->err);
+	return plm_result_at(call, COMMAND_RESULT_LOG, head);
+}
+
+/* False: there is none. */
+static bool leave_log(const struct command *c, struct run *run, struct command_log log,
     bool with_stdout)
 {
 	struct plm_call *call = run->call;
 	char text[COMMAND_TEXT_MAX];
 	if (call->record->results < COMMAND_RESULTS)
-		return; /* one of several replicas: nobody asks for its log */
+		return false; /* one of several replicas: nobody asks for its log */
 	print_words(c, text);
 	log.text_bytes = (uint32_t)strlen(text);
 	log.label_bytes = (uint32_t)strnlen(c->label, COMMAND_LABEL_MAX);
-	log.out_kept = with_stdout ? capture_length(&run->out) : 0;
-	log.err_kept = capture_length(&run->err);
+	log.out_kept = with_stdout ? log_share(&run->out) : 0;
+	log.err_kept = log_share(&run->err);
 	size_t head = sizeof log + log.text_bytes + log.label_bytes;
-	char *to = plm_result_at(call, COMMAND_RESULT_LOG, head + log.out_kept + log.err_kept);
-	if (!to && log.out_kept + log.err_kept) {
-		log.out_kept = log.err_kept = 0;
-		to = plm_result_at(call, COMMAND_RESULT_LOG, head);
-	}
+	char *to = log_place(run, &log, head);
 	call->keeps_part = to ? COMMAND_RESULT_LOG : 0;
 	if (!to)
-		return;
+		return false;
 	memcpy(to, &log, sizeof log);
 	memcpy(to + sizeof log, text, log.text_bytes);
 	memcpy(to + sizeof log + log.text_bytes, c->label, log.label_bytes);
-	if ((log.out_kept && !capture_copy(&run->out, to + head)) ||
-	    (log.err_kept && !capture_copy(&run->err, to + head + log.out_kept)))
+	if ((log.out_kept && !capture_copy(&run->out, to + head, log.out_kept)) ||
+	    (log.err_kept && !capture_copy(&run->err, to + head + log.out_kept, log.err_kept)))
 		memset(to, 0, sizeof log); /* what cannot be read back is no log */
+	return true;
 }
 
 /* ---- what became of it ---- */
@@ -219,19 +265,45 @@ static int say_end(const struct run *run)
 	    WEXITSTATUS(status), parting, lines);
 }
 
-static int leave_stdout(const struct run *run)
+static int say_unkept(const struct run *run, const struct capture *c)
 {
-	size_t length = capture_length(&run->out);
-	if (run->out.error)
-		return plm_fail(run->call, COMMAND_OURS, "its output could not be kept: %s",
-		    strerror(run->out.error));
-	void *result = plm_result(run->call, length);
-	if (!result && length)
-		return plm_fail(run->call, COMMAND_OURS, "no room for its output of %zu bytes: %s",
-		    length, plm_why());
-	if (length && !capture_copy(&run->out, result))
+	char where[ERROR_BYTES];
+	capture_say_error(c, where, sizeof where);
+	return plm_fail(run->call, COMMAND_OURS, "of its output %llu bytes of %s found no room %s",
+	    (unsigned long long)(c->came - c->kept), c->stream == STDOUT_FILENO ? "stdout" :
+	    "stderr", where);
+}
+
+/* Its work is done: it is not thrown away for want of room. What does not fit is cut off, which its
+ * log says, and so does whoever shows it (README.md). */
+static int keep_what_fits(struct run *run)
+{
+	uint64_t length = run->out.kept;
+	void *to;
+	do
+		length = length / 2 < RECORD_INLINE_VALUE ? 0 : length / 2;
+	while (call_result(run->call, 0, length, 0, &to) < 0 && length);
+	run->out.kept = length;
+	if (length && !capture_copy(&run->out, to, length))
 		return plm_fail(run->call, COMMAND_OURS, "its output could not be read back");
 	return 0;
+}
+
+static int leave_stdout(const struct command *c, struct run *run)
+{
+	struct capture *out = &run->out;
+	void *to = NULL;
+	if (where_is(out) != COMMAND_WHERE_KEPT || out->kept == 0)
+		return 0;
+	bool outlet = c->outlet.pid && out->outlet;
+	int r = outlet ? call_result(run->call, 0, out->kept, 0, &to) :
+	    command_room(run->call, 0, out->kept, "its output", &to);
+	if (r < 0 && outlet && (capture_spill(out) || out->error))
+		return out->error ? say_unkept(run, out) : 0;
+	if (r < 0)
+		return keep_what_fits(run);
+	return capture_copy(out, to, out->kept) ? 0 :
+	    plm_fail(run->call, COMMAND_OURS, "its output could not be read back");
 }
 
 static int say_too_large(const struct run *run)
@@ -244,12 +316,19 @@ static int say_too_large(const struct run *run)
 
 static int settle(const struct command *c, struct run *run, uint64_t begun_ns)
 {
-	struct command_log log = describe(run, begun_ns);
 	int r = run->memory.over ? say_too_large(run) :
-	    run->status == 0 ? leave_stdout(run) : say_end(run);
+	    run->status != 0 ? say_end(run) :
+	    run->out.error ? say_unkept(run, &run->out) :
+	    run->err.error ? say_unkept(run, &run->err) : leave_stdout(c, run);
 	if (r == 0)
 		r = objects_leave(c);
-	leave_log(c, run, log, r != 0 || plm_cancelled(run->call));
+	bool stopped = r != 0 || plm_cancelled(run->call);
+	bool logged = leave_log(c, run, describe(run, begun_ns), stopped);
+	uint64_t cut = run->out.came - run->out.kept;
+	if (r == 0 && cut && !logged) /* a part would pass for the whole */
+		r = plm_fail(run->call, COMMAND_OURS, "of its output %llu bytes were cut off: more "
+		    "than is kept of a command or a replica (--output-cap), or than there was "
+		    "room for", (unsigned long long)cut);
 	return r;
 }
 
@@ -329,16 +408,16 @@ static int run_to_the_end(struct command *c, struct run *run)
 
 static int command_run(plm_call *call)
 {
-	struct command c = { .call = call, .label = "", .cap = COMMAND_CAP_DEFAULT };
+	struct command c = { .call = call, .label = "" };
 	jobserver_none(&c.jobserver, call);
 	int r = take_arguments(&c);
 	if (r == 0) {
 		struct run run = { .call = call, .jobserver = &c.jobserver, .pid = -1, .pidfd = -1,
 			.kill_ns = DEADLINE_NEVER,
 			.out = { .call = call, .stream = 1, .pipe = -1, .theirs = -1, .file = -1,
-			    .cap = c.cap },
+			    .cap = c.cap, .outlet = &c.outlet, .outlet_fd = -1 },
 			.err = { .call = call, .stream = 2, .pipe = -1, .theirs = -1, .file = -1,
-			    .cap = c.cap },
+			    .cap = c.cap, .outlet = &c.outlet, .outlet_fd = -1 },
 			.memory = { .limit = c.memory_limit } };
 		block_interrupts(&run.waiting);
 		adopt_descendants(&run);

@@ -44,7 +44,8 @@ struct command { /* what is asked for; texts lie in the task's arguments, or in 
 	const char *input;        /* NULL: empty */
 	const char *label;        /* "": none */
 	bool shell;               /* its word is a line */
-	uint64_t cap;
+	uint64_t cap;             /* 0: none was asked for */
+	struct command_outlet outlet; /* pid 0: none */
 	uint64_t memory_limit;    /* 0: none */
 	bool inherits;            /* from its submitter; else from the worker */
 	struct inherited inherited;
@@ -56,6 +57,7 @@ struct command { /* what is asked for; texts lie in the task's arguments, or in 
 	size_t files;
 	size_t futures;           /* behind the words */
 	bool has_directory;       /* for files that it writes */
+	bool has_outlet;          /* as its last argument */
 	char own[COMMAND_OWN_BYTES]; /* PLM_TASK and others of ours */
 };
 
@@ -66,9 +68,9 @@ int command_environment(struct command *c);
 
 /* ---- objects.c ---- */
 
-/* Each 0, or what plm_fail() returned: what is asked for; the files are there, and their names; of
- * a command that succeeded, its files are results. */
-int objects_take(struct command *c);
+/* Each 0, or what plm_fail() returned: what is asked for, with futures up to argument nargs; the
+ * files are there, and their names; of a command that succeeded, its files are results. */
+int objects_take(struct command *c, size_t nargs);
 int objects_open(struct command *c);
 int objects_leave(const struct command *c);
 /* The file that is to be its stdin, from now on the caller's; -1: none. */
@@ -76,6 +78,13 @@ int objects_stdin(struct command *c);
 void objects_close(struct command *c);
 /* Removes what commands of dead workers have left. */
 void objects_sweep(const struct tables *t);
+
+/* ---- room.c ---- */
+
+/* Room for a result of a command that has ended: waits for it as long as a person may be expected
+ * to make some, unless the task is asked to stop. 0 with *ret, or -errno with a why. */
+int command_room(struct plm_call *call, unsigned which, size_t length, const char *what,
+    void **ret);
 
 /* ---- start.c ---- */
 
@@ -105,13 +114,16 @@ pid_t command_start(const struct command *c, const sigset_t *mask, int in, int o
 struct capture { /* of what comes through a pipe: a file in memory, up to the cap */
 	struct plm_call *call;
 	int stream;        /* 1 stdout, 2 stderr */
-	int pipe;          /* -1: at its end */
+	int pipe;          /* -1: at its end, or nothing comes here */
 	int theirs;        /* its other end, which the command has as well. Open here, too: so its
 			    * closing, at the end of the command, is no event of its own. */
 	int file;          /* -1: nothing came */
 	int error;         /* errno: it could not be kept */
-	uint64_t cap;
+	uint64_t cap;      /* 0: the default, or with an outlet none */
 	uint64_t kept, came;
+	const struct command_outlet *outlet; /* pid 0, NULL: none, or out of reach */
+	int outlet_fd;     /* -1: not open */
+	bool in_file;      /* of the outlet: all of it */
 	char tail[CAPTURE_TAIL_BYTES]; /* the last of what came */
 	size_t tail_bytes;
 };
@@ -119,9 +131,13 @@ struct capture { /* of what comes through a pipe: a file in memory, up to the ca
 bool capture_open(struct capture *c);  /* false: errno says why */
 void capture_take(struct capture *c);  /* what is there now; blocks if nothing is */
 void capture_drain(struct capture *c); /* what is there, and nothing later; ends it */
-/* Its text, with the mark where it was cut: how long, and into memory of that length. */
-size_t capture_length(const struct capture *c);
-bool capture_copy(const struct capture *c, char *ret);
+bool capture_is_live(const struct capture *c); /* the command writes to its submitter */
+/* What was kept goes into the file of the outlet. False: there is none, or its error is set. */
+bool capture_spill(struct capture *c);
+/* The first bytes of what was kept in memory. */
+bool capture_copy(const struct capture *c, char *ret, size_t length);
+/* Where, why, what to do. */
+void capture_say_error(const struct capture *c, char *ret, size_t size);
 /* Its last lines in one, for a message. */
 void capture_last_lines(const struct capture *c, char *ret, size_t size);
 void capture_close(struct capture *c);

@@ -66,14 +66,13 @@ static int check_name(struct command *c, enum command_field field, const char *t
 
 /* Futures stand behind the words, in the order of their fields; further results in that of theirs.
  */
-int objects_take(struct command *c)
+int objects_take(struct command *c, size_t nargs)
 {
 	const char *at = NULL, *text;
 	enum command_field field;
 	size_t files;
 	unsigned result = COMMAND_RESULTS;
 	count(c, &files);
-	size_t nargs = plm_nargs(c->call);
 	if (c->futures > nargs)
 		return plm_fail(c->call, EINVAL, "%zu futures are asked for in %zu arguments",
 		    c->futures, nargs);
@@ -271,11 +270,12 @@ void objects_sweep(const struct tables *t)
 
 static int read_into(const struct command *c, const struct command_file *f, int fd, size_t length)
 {
-	char *to = plm_result_at(c->call, (unsigned)f->which, length);
-	if (!to && length)
+	void *place = NULL;
+	if (command_room(c->call, (unsigned)f->which, length, "a file it wrote", &place) < 0)
 		return plm_fail(c->call, COMMAND_OURS,
 		    "no room for its output %.*s of %zu bytes: %s", f->name_bytes, f->name, length,
-		    plm_why());
+		    why_text());
+	char *to = place;
 	for (size_t done = 0; done < length;) {
 		size_t piece = length - done < PIECE_BYTES ? length - done : PIECE_BYTES;
 		ssize_t n = pread(fd, to + done, piece, (off_t)done);

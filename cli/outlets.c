@@ -1,0 +1,170 @@
+#include "cli/outlets.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/why.h"
+
+enum { OTHER_DESCRIPTORS = 64, PAIRS_MAX = 1 << 16 };
+
+static int why_not(const struct outlets *o, int error)
+{
+	return why(-error, "no file for long output in %s: %s; name another directory by --tmpdir "
+	    "DIR or $TMPDIR", o->directory, strerror(error));
+}
+
+/* Where there is no O_TMPFILE the name is gone before anybody knows it. */
+static int open_nameless(const char *directory)
+{
+	char path[PATH_MAX];
+	int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
+	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+		return fd;
+	if (snprintf(path, sizeof path, "%s/plmctl-XXXXXX", directory) >= (int)sizeof path) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd >= 0)
+		unlink(path);
+	return fd;
+}
+
+static int open_pair(struct outlets *o, struct outlet *outlet)
+{
+	struct command_outlet *named = &outlet->named;
+	struct stat st;
+	*outlet = (struct outlet){ .home = o, .named = { .pid = getpid(), .fd = { -1, -1 } } };
+	for (int i = 0; i < 2; i++) {
+		named->fd[i] = open_nameless(o->directory);
+		if (named->fd[i] < 0 || fstat(named->fd[i], &st) < 0)
+			return -errno;
+		named->device[i] = st.st_dev;
+		named->inode[i] = st.st_ino;
+	}
+	return 0;
+}
+
+static void close_pair(struct outlet *outlet)
+{
+	for (int i = 0; i < 2; i++)
+		if (outlet->named.fd[i] >= 0)
+			close(outlet->named.fd[i]);
+	free(outlet);
+}
+
+/* The soft limit is for programs that use select(). */
+static unsigned raise_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 1;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	rlim_t pairs = limit.rlim_cur > 2 * OTHER_DESCRIPTORS ?
+	    (limit.rlim_cur - OTHER_DESCRIPTORS) / 2 : 1;
+	return pairs < PAIRS_MAX ? (unsigned)pairs : PAIRS_MAX;
+}
+
+int outlets_open(struct outlets *o, const char *directory)
+{
+	const char *usual = getenv("TMPDIR");
+	struct outlet *first;
+	*o = (struct outlets){ .directory = directory ? directory :
+	    usual && usual[0] ? usual : "/tmp" };
+	o->most = raise_limit();
+	int r = outlet_take(o, &first);
+	if (r == 0)
+		outlet_give(first, true);
+	return r;
+}
+
+bool outlets_left(const struct outlets *o)
+{
+	return o->taken < o->most;
+}
+
+int outlet_take(struct outlets *o, struct outlet **ret)
+{
+	struct outlet *outlet = o->idle;
+	int r = 0;
+	if (outlet) {
+		o->idle = outlet->next;
+	} else {
+		outlet = malloc(sizeof *outlet);
+		r = outlet ? open_pair(o, outlet) : -ENOMEM;
+	}
+	if (r < 0) {
+		if (outlet)
+			close_pair(outlet);
+		return why_not(o, -r);
+	}
+	o->taken++;
+	*ret = outlet;
+	return 0;
+}
+
+void outlet_give(struct outlet *outlet, bool again)
+{
+	if (!outlet)
+		return;
+	struct outlets *o = outlet->home;
+	o->taken--;
+	for (int i = 0; i < 2 && again; i++)
+		if (outlet_bytes(outlet, i + 1))
+			again = ftruncate(outlet->named.fd[i], 0) == 0;
+	if (!again) {
+		close_pair(outlet);
+		return;
+	}
+	outlet->next = o->idle;
+	o->idle = outlet;
+}
+
+void outlets_close(struct outlets *o)
+{
+	for (struct outlet *outlet = o->idle, *next; outlet; outlet = next) {
+		next = outlet->next;
+		close_pair(outlet);
+	}
+	o->idle = NULL;
+}
+
+uint64_t outlet_bytes(const struct outlet *outlet, int stream)
+{
+	struct stat st;
+	return fstat(outlet->named.fd[stream - 1], &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+ssize_t outlet_read(const struct outlet *outlet, int stream, uint64_t from, char *ret, size_t size)
+{
+	ssize_t n;
+	do
+		n = pread(outlet->named.fd[stream - 1], ret, size, (off_t)from);
+	while (n < 0 && errno == EINTR);
+	return n >= 0 ? n : why(-errno, "reading what a command wrote, from a file in %s: %s",
+	    outlet->home->directory, strerror(errno));
+}
+
+const char *outlet_map(const struct outlet *outlet, int stream, uint64_t *ret_length)
+{
+	*ret_length = outlet_bytes(outlet, stream);
+	void *at = *ret_length ? mmap(NULL, (size_t)*ret_length, PROT_READ, MAP_SHARED,
+	    outlet->named.fd[stream - 1], 0) : MAP_FAILED;
+	return at == MAP_FAILED ? NULL : at;
+}
+
+void outlet_unmap(const char *at, uint64_t length)
+{
+	union { const char *data; void *memory; } mapping = { .data = at };
+	munmap(mapping.memory, (size_t)length);
+}
