@@ -42,7 +42,7 @@ enum {
 	"                     not the submitter's (saves memory)\n"                                \
 	"  --stdin FILE       read FILE as standard input (default: empty); - is the stdin of\n"   \
 	"                     plmctl, read to its end first\n"                                     \
-	"  --output-cap SIZE  keep only SIZE of stdout, and of stderr (default: 16M with\n"         \
+	"  --output-cap SIZE  keep only SIZE of stdout, and of stderr (default: 16M with\n"        \
 	"                     --detach, else all); the command goes on, and exit code 74 says\n"   \
 	"                     that output was cut\n"                                               \
 	"  --mem-limit SIZE   kill it, and let it fail, when it and all it has started use more\n" \

@@ -1,8 +1,6 @@
 #include "cli/outlets.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/why.h"
+#include "cli/spool.h"
 
 enum { OTHER_DESCRIPTORS = 64, PAIRS_MAX = 1 << 16 };
 
@@ -21,30 +20,13 @@ static int why_not(const struct outlets *o, int error)
 	    "DIR or $TMPDIR", o->directory, strerror(error));
 }
 
-/* Where there is no O_TMPFILE the name is gone before anybody knows it. */
-static int open_nameless(const char *directory)
-{
-	char path[PATH_MAX];
-	int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
-	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
-		return fd;
-	if (snprintf(path, sizeof path, "%s/plmctl-XXXXXX", directory) >= (int)sizeof path) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	fd = mkostemp(path, O_CLOEXEC);
-	if (fd >= 0)
-		unlink(path);
-	return fd;
-}
-
 static int open_pair(struct outlets *o, struct outlet *outlet)
 {
 	struct command_outlet *named = &outlet->named;
 	struct stat st;
 	*outlet = (struct outlet){ .home = o, .named = { .pid = getpid(), .fd = { -1, -1 } } };
 	for (int i = 0; i < 2; i++) {
-		named->fd[i] = open_nameless(o->directory);
+		named->fd[i] = spool_open(o->directory);
 		if (named->fd[i] < 0 || fstat(named->fd[i], &st) < 0)
 			return -errno;
 		named->device[i] = st.st_dev;
@@ -77,10 +59,8 @@ static unsigned raise_limit(void)
 
 int outlets_open(struct outlets *o, const char *directory)
 {
-	const char *usual = getenv("TMPDIR");
 	struct outlet *first;
-	*o = (struct outlets){ .directory = directory ? directory :
-	    usual && usual[0] ? usual : "/tmp" };
+	*o = (struct outlets){ .directory = directory ? directory : spool_directory() };
 	o->most = raise_limit();
 	int r = outlet_take(o, &first);
 	if (r == 0)

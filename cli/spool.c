@@ -6,27 +6,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/why.h"
 
 enum { PIECE_BYTES = 1 << 18, PATH_BYTES = 4096 };
 
-static const char *directory(void)
+const char *spool_directory(void)
 {
 	const char *where = getenv("TMPDIR");
-	return where && where[0] == '/' ? where : "/tmp";
+	return where && where[0] ? where : "/tmp";
 }
 
-static int make_nameless(void)
+/* Where there is no O_TMPFILE the name is gone before anybody knows it. */
+int spool_open(const char *directory)
 {
 	char path[PATH_BYTES];
-	int fd = open(directory(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd >= 0)
+	int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
+	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
 		return fd;
-	/* a file system without such files */
-	if ((size_t)snprintf(path, sizeof path, "%s/plmctl-XXXXXX", directory()) >= sizeof path)
+	if ((size_t)snprintf(path, sizeof path, "%s/plmctl-XXXXXX", directory) >= sizeof path) {
+		errno = ENAMETOOLONG;
 		return -1;
+	}
 	fd = mkostemp(path, O_CLOEXEC);
 	if (fd >= 0)
 		unlink(path);
@@ -61,16 +64,16 @@ static int copy_all(int from, int to)
 		int r = write_all(to, data, (size_t)n);
 		if (r < 0)
 			return why(r, "it cannot be copied to a file in %s: %s: let TMPDIR name a "
-			    "directory with more room", directory(), strerror(-r));
+			    "directory with more room", spool_directory(), strerror(-r));
 	}
 }
 
 int spool_copy(int from, int *ret)
 {
-	int fd = make_nameless();
+	int fd = spool_open(spool_directory());
 	if (fd < 0)
 		return why(-errno, "it cannot be copied: no file can be made in %s: %s: let TMPDIR "
-		    "name another directory", directory(), strerror(errno));
+		    "name another directory", spool_directory(), strerror(errno));
 	int r = copy_all(from, fd);
 	if (r < 0) {
 		close(fd);

@@ -6,6 +6,12 @@
 #ifndef PLM_CLI_SPOOL_H
 #define PLM_CLI_SPOOL_H
 
+/* $TMPDIR, else /tmp. */
+const char *spool_directory(void);
+
+/* A new file without a name in this directory. -1 with errno. */
+int spool_open(const char *directory);
+
 /* A copy of all that is still to be read. 0, or -errno with a why. */
 int spool_copy(int from, int *ret);
 
