@@ -131,7 +131,8 @@ int plm_connect(plm **ret, const char *name); /* NULL: $PLM_NAME, else "default"
 void plm_disconnect(plm **rt);                /* drops all this process holds */
 
 /* How long create, put and submit may wait when the store or the table is full. Default 0: -ENOSPC.
- * */
+ * The last tenth of the table, 4,096 futures at most, is for processes that hold fewer than that:
+ * for a process that holds more the table is full before. */
 int plm_patience(plm *rt, int timeout_ms);
 
 /* ---- objects ---- */

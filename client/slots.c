@@ -7,6 +7,32 @@
 #include "base/why.h"
 #include "client/handle.h"
 
+/* The last tenth of the table is for processes that hold less than that: one that fills the table
+ * must leave others enough to be looked at, cancelled and emptied with. */
+enum { LAST_SHARE = 10, LAST_MAX = 4096 };
+
+static uint32_t last_ones(const struct plm *rt)
+{
+	uint32_t last = rt->tables.limits.records / LAST_SHARE;
+	return last < LAST_MAX ? last : LAST_MAX;
+}
+
+/* What the journal brings back was accepted long ago. */
+static bool holds_its_share(struct plm *rt)
+{
+	int64_t held = atomic_load_explicit(&rt->held, memory_order_relaxed);
+	return held >= (int64_t)last_ones(rt) && !rt->before_publish;
+}
+
+static uint32_t may_take(struct plm *rt, uint32_t wanted)
+{
+	uint32_t spare = pool_free_count(&rt->tables.pool), last = last_ones(rt);
+	if (!holds_its_share(rt))
+		return wanted;
+	spare = spare > last ? spare - last : 0;
+	return wanted < spare ? wanted : spare;
+}
+
 /* Threads spread over the caches by where their thread-local storage lies. */
 static struct slot_cache *cache_of_thread(struct plm *rt)
 {
@@ -20,8 +46,11 @@ static int refill_locked(struct plm *rt, struct slot_cache *cache, uint32_t want
 	    cache->refill * 2 > SLOT_CACHE_ENTRIES ? SLOT_CACHE_ENTRIES : cache->refill * 2;
 	if (cache->refill < wanted)
 		cache->refill = wanted;
+	uint32_t n = may_take(rt, cache->refill);
+	if (n == 0)
+		return 0;
 	sh_store(&rt->me->unclean, 1);
-	return pool_take(&rt->tables.pool, cache->slot, cache->refill, &cache->count);
+	return pool_take(&rt->tables.pool, cache->slot, n, &cache->count);
 }
 
 /* Up to n from this cache, refilling it once if it is empty. */
@@ -60,6 +89,18 @@ static void take_from_others(struct plm *rt, uint32_t *ret_slots, uint32_t n, ui
 	}
 }
 
+static int why_full(struct plm *rt)
+{
+	uint32_t records = rt->tables.limits.records;
+	if (holds_its_share(rt) && pool_free_count(&rt->tables.pool) > 0)
+		return why(-ENOSPC, "the table of futures is full but for its last %u of %u, which "
+		    "are for processes that hold fewer than this one (%lld): drop references "
+		    "that are no longer needed, or boot with a larger --tasks", last_ones(rt),
+		    records, (long long)atomic_load(&rt->held));
+	return why(-ENOSPC, "the table of futures is full (%u in use): drop references that are no "
+	    "longer needed, or boot with a larger --tasks", records);
+}
+
 int slots_take(
     struct plm *rt, uint32_t *ret_slots, uint32_t n, uint32_t *ret_n, uint64_t deadline_ns)
 {
@@ -70,10 +111,7 @@ int slots_take(
 		if (r < 0 || *ret_n > 0)
 			return r;
 		if (!wait_for_room(rt, deadline_ns, &tries))
-			return why(-ENOSPC,
-			    "task table full (%u of %u): run `plmctl forget --finished`, or boot "
-			    "with more --tasks", rt->tables.limits.records,
-			    rt->tables.limits.records);
+			return why_full(rt);
 	}
 }
 

@@ -45,6 +45,7 @@ START_TEST(it_outlives_the_scheduler)
 	plm_ref patient = running(NULL);
 	ck_assert_int_eq(plm_requeue(&world.a, patient, LONG_MS), 0);
 	world_settle();
+	scheduler_close(&world.scheduler); /* it is dead: its memory has gone with it */
 	world_recover(SLOT_SCHEDULER);
 	ck_assert_uint_eq(grace_in_force(patient), LONG_MS);
 }

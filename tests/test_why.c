@@ -77,7 +77,9 @@ START_TEST(a_call_that_fails_says_why_itself)
 	FAILS(ENOENT, plm_submit_many(rt, &wrong, 1, &ref));
 	FAILS(EINVAL, plm_wait(rt, &object, 1, 2, 0, NULL));
 	FAILS(ESTALE, plm_wait(rt, &gone, 1, 1, 0, NULL));
+#ifndef __SANITIZE_ADDRESS__ /* which ends whoever asks for so much */
 	FAILS(ENOMEM, plm_wait(rt, &object, SIZE_MAX / 2 + 1, 0, 0, NULL));
+#endif
 	FAILS(EALREADY, plm_cancel(rt, object, PLM_GRACE_OF_TASK));
 	FAILS(EINVAL, plm_cancel(rt, object, -2));
 	FAILS(EALREADY, plm_requeue(rt, object, PLM_GRACE_OF_TASK));
