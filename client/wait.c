@@ -177,8 +177,8 @@ static bool is_settled(const struct record *speaker, uint64_t ref)
 	return word_generation(word) != ref_generation(ref) || word_settled(word);
 }
 
-/* Nothing of it runs any more: its worker says so by the word, or the scheduler, once the manager
- * has killed what a dead worker had started. */
+/* Nothing of it runs any more: its worker says so by the word; or the scheduler does, once the
+ * manager has sent SIGKILL to what a dead worker had started. */
 static bool is_ended(const struct record *speaker, uint64_t ref)
 {
 	uint64_t word = sh_load(&speaker->state);
