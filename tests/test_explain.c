@@ -323,9 +323,8 @@ END_TEST
 START_TEST(a_task_that_is_over_its_limit_says_so)
 {
 	boot("--workers", "1");
-	char *task = detach("--run-limit", "100ms", "--grace", "10m", "probe.sleep", LONG);
-	until_running(task);
-	kill(member_pid("worker"), SIGSTOP); /* it stops not at once */
+	char *task = keep(ctl_expect(&machine, 0, "submit", "--detach", "--run-limit", "100ms",
+	    "--grace", "10m", "--shell", "trap '' TERM; while :; do sleep 1; done"));
 	until_says(task, "a limit of its time is over: it was asked to stop", "within 600000 ms");
 	end();
 }
