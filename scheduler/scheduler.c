@@ -25,7 +25,8 @@ static int allocate(struct scheduler *s)
 	if (list == MAP_FAILED || !s->member)
 		return why(-ENOMEM, "no memory for a scheduler of %u tasks", s->t->limits.records);
 	s->settled = list;
-	return limits_open(s);
+	int r = owed_open(s);
+	return r < 0 ? r : limits_open(s);
 }
 
 int scheduler_open(struct scheduler *s, struct tables *t)
@@ -53,6 +54,7 @@ int scheduler_open(struct scheduler *s, struct tables *t)
 void scheduler_close(struct scheduler *s)
 {
 	limits_close(s);
+	owed_close(s);
 	munmap(s->settled, settled_bytes(s));
 	free(s->member);
 	shelf_close(s);
@@ -90,6 +92,7 @@ uint32_t scheduler_step(struct scheduler *s)
 	see_room_wanted(s);
 	uint32_t done = hints_drain(s);
 	done += limits_enforce(s);
+	done += owed_look(s);
 	ageing_look(s);
 	spares_look(s);
 	done += place_tasks(s);
@@ -126,6 +129,7 @@ static uint64_t next_look(struct scheduler *s)
 	uint64_t look = s->ageing.next_ns < s->next_look_ns ? s->ageing.next_ns : s->next_look_ns;
 	uint64_t limit = limits_next_ns(s);
 	look = limit < look ? limit : look;
+	look = s->owed.next_ns < look ? s->owed.next_ns : look;
 	look = s->loans.next_ns < look ? s->loans.next_ns : look;
 	uint64_t memory = pressure_next_ns(s);
 	look = memory < look ? memory : look;

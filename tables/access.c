@@ -231,6 +231,12 @@ int store_free(struct tables *t, uint64_t length, shared32 *granule)
 	return 0;
 }
 
+int store_try_free(struct tables *t, uint64_t length, shared32 *granule)
+{
+	struct arena *arena = arena_of(t, sh_peek(granule));
+	return arena ? arena_try_free(arena, length, granule) : store_free(t, length, granule);
+}
+
 const void *store_readable(const struct tables *t, uint32_t granule, uint64_t length)
 {
 	uint64_t offset = (uint64_t)granule * STORE_GRANULE_BYTES;
