@@ -169,8 +169,9 @@ void handle_close(struct plm *rt)
 {
 	bell_close(rt);
 	slots_return_all(rt);
-	/* Nothing held, nothing reserved: the scheduler need not scan the table for us. */
-	if (atomic_load(&rt->held) == 0)
+	/* Nothing held, reserved, or still to be granted: the scheduler need not scan the table for
+	 * us. */
+	if (atomic_load(&rt->held) == 0 && !rt->late.open)
 		sh_store(&rt->me->unclean, 0);
 	uint64_t word = sh_load(&rt->me->state);
 	process_step(rt->me, &word, PROCESS_LEAVING);

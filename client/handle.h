@@ -26,6 +26,13 @@ struct slot_cache {
 
 struct name_cache; /* function names to numbers: client/names.c */
 
+struct late { /* refs.c: questions to the scheduler whose answer nobody waits for any more */
+	bool open;        /* it may not have read them all */
+	uint32_t n;       /* of these hints there was no room yet */
+	uint64_t hint[2];
+	uint32_t at;      /* it has, when it has read our ring up to here */
+};
+
 struct plm {
 	struct tables tables;
 	struct process *me;
@@ -43,6 +50,7 @@ struct plm {
 	_Atomic uint64_t next_turn; /* of what is submitted here (turns.h) */
 	_Atomic int64_t held;   /* how many of them are not 0 */
 	pthread_mutex_t import_mutex;
+	struct late late;       /* under import_mutex */
 
 	struct slot_cache cache[SLOT_CACHES];
 	struct name_cache *names;

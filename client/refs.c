@@ -133,20 +133,92 @@ static int ask_once(struct plm *rt, uint64_t hint)
 	return r == 0 && !is_answered(rt, &import) ? -ETIMEDOUT : r;
 }
 
+/* ---- questions that are still open when nobody waits for the answer any more ---- */
+
+/* As many as fit: the scheduler may stand still, and the ring be full. */
+static void late_tell(struct plm *rt)
+{
+	struct late *late = &rt->late;
+	if (late->n == 0)
+		return;
+	uint32_t sent = tell_scheduler(&rt->tables, rt->self, late->hint, late->n, true);
+	late->n -= sent;
+	memmove(late->hint, late->hint + sent, late->n * sizeof late->hint[0]);
+	struct ring ring = ring_up(&rt->tables, rt->self);
+	late->at = ring_end(&ring);
+}
+
+/* Of one question each repetition is answered, and a hold may come that nobody waits for: it is
+ * dropped. Behind that a question about nothing, whose answer wakes us. */
+static void late_begin(struct plm *rt, uint64_t dropped)
+{
+	struct late *late = &rt->late;
+	late->open = true;
+	late->n = 0;
+	if (dropped)
+		late->hint[late->n++] = hint_make(HINT_DROPPED, dropped);
+	late->hint[late->n++] = hint_make(HINT_IMPORT, 0);
+	late_tell(rt);
+}
+
+static bool late_is_read(const struct plm *rt)
+{
+	struct ring ring = ring_up(&rt->tables, rt->self);
+	return rt->late.n == 0 && (ring_used(&ring) == 0 ||
+	    (int32_t)(ring_position(&ring) - rt->late.at) >= 0);
+}
+
+static uint32_t look_for_reading(struct plm *rt, void *context)
+{
+	struct ring ring = ring_up(&rt->tables, rt->self);
+	bool goes_on = rt->late.n ? ring_used(&ring) < UP_RING_ENTRIES : late_is_read(rt);
+	(void)context;
+	return goes_on ? AWAITING_NOTHING : AWAITING_ANY;
+}
+
+/* Before the next question: the answer to an old one would be taken for its answer, and the drop of
+ * an old one would end its hold. */
+static int late_settle(struct plm *rt, uint64_t deadline)
+{
+	while (rt->late.open) {
+		late_tell(rt);
+		rt->late.open = !late_is_read(rt);
+		if (!rt->late.open)
+			return 0;
+		int r = handle_runtime_gone(rt);
+		if (r == 0 && clock_ns() >= deadline)
+			r = -ETIMEDOUT;
+		if (r == 0)
+			r = wait_for(rt, look_for_reading, NULL, deadline_after_ms(SAFETY_TICK_MS));
+		if (r < 0 && (r != -ETIMEDOUT || clock_ns() >= deadline))
+			return r;
+	}
+	return 0;
+}
+
+/* ---- asking ---- */
+
 static int ask(struct plm *rt, uint64_t ref)
 {
 	uint64_t deadline = deadline_after_ms(LOCK_WAIT_MS);
-	int r;
-	do
+	uint32_t times = 0;
+	int r = late_settle(rt, deadline);
+	if (r < 0)
+		return r;
+	do {
 		r = ask_once(rt, hint_make(HINT_IMPORT, ref));
-	while (r == -ETIMEDOUT && clock_ns() < deadline);
+		times++;
+	} while (r == -ETIMEDOUT && clock_ns() < deadline);
+	if (r < 0)
+		late_begin(rt, ref);
+	else if (times > 1)
+		late_begin(rt, 0);
 	return r;
 }
 
 /* Asks the scheduler for a hold. */
 static int import_locked(struct plm *rt, uint64_t ref)
 {
-	sh_store(&rt->me->unclean, 1);
 	int r = ask(rt, ref);
 	if (r == -ETIMEDOUT)
 		return why(r, "the scheduler has not answered for %d ms", LOCK_WAIT_MS);

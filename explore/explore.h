@@ -34,6 +34,9 @@ enum {
 	DECISIONS_MAX = 8192,
 	END_STEPS = 2000,
 	REFUSALS_MAX = 8,
+	FREEZES_MAX = 3,
+	FREEZE_MS = 12000,     /* longer than anybody waits for a lock or an answer */
+	FREEZE_STRIDE_MS = 400, FREEZE_STEP_NS = 50000, /* how time passes meanwhile */
 	FOREVER_MS = 900,      /* waiting longer than this is a hang: only safety ticks do */
 };
 
@@ -57,6 +60,8 @@ struct proc {
 	uint64_t deadline_ns;
 	bool timed_out, for_lock;
 	uint64_t stopped_until;  /* step; it is passed over so long */
+	uint64_t frozen_until_ns; /* SIGSTOP, and SIGCONT then: all others go on, and time passes */
+	bool forever;            /* its sleep ends by itself only where others are frozen */
 	bool fails;              /* its next call that can fail does */
 	bool is_waited_for;      /* a client's script, without whose end the schedule has no end */
 	int status;              /* as waitid() tells it: code and status */
@@ -77,6 +82,7 @@ enum decision_kind {
 	DECIDE_FAIL,   /* the next call of this one that can fail does */
 	DECIDE_LEAP,   /* time passes */
 	DECIDE_PICK,   /* nobody could go on but by choice: who does */
+	DECIDE_FREEZE, /* this one stands still until so much time has passed that others give up */
 };
 
 struct decision {
@@ -97,6 +103,7 @@ struct temper { /* of a seed: how wild it is */
 	uint32_t step_ns;
 	uint32_t stops, leaps, fails; /* of a hundred decisions */
 	uint32_t death_at[DEATHS_MAX], deaths, died;
+	uint32_t freeze_at[FREEZES_MAX], freezes, froze;
 };
 
 /* ---- scenarios ---- */
@@ -106,6 +113,7 @@ struct scenario {
 	void (*client[CLIENTS_MAX])(struct plm *rt);
 	uint32_t mortal;   /* bit k: processes of kind k may die */
 	uint32_t deaths;   /* at most */
+	uint32_t freezes;  /* at most: somebody, at any step, for longer than all patience */
 	uint32_t workers;  /* 0: two */
 	uint32_t spares;
 	bool fails;        /* memory and room may be refused */
@@ -133,6 +141,8 @@ enum mutation { /* one rule broken, to see that it is noticed */
 	MUTATE_COMMIT,  /* a commit that lost its race is written all the same */
 	MUTATE_INHERIT, /* a dead holder's lock is taken as if it had let go */
 	MUTATE_HOLD,    /* now and then a hold is overlooked when a record is to be freed */
+	MUTATE_OWED,    /* what could not be freed is never tried again */
+	MUTATE_LATE,    /* a question that was given up is not taken back */
 	MUTATIONS
 };
 extern const char *const mutation_names[MUTATIONS];
@@ -142,12 +152,13 @@ struct world { /* of a schedule; all of it is made anew for the next */
 	struct temper temper;
 	uint64_t random;
 	uint64_t now_ns, step, next_step, slice;
+	uint64_t frozen_until_ns;    /* the latest of all */
 	struct proc proc[PROCS_MAX];
 	uint32_t procs, current;     /* NOBODY: the explorer itself */
 	uint32_t manager;            /* its process */
 	shared32 bell;               /* the manager's epoll */
 	uint32_t waited_for;         /* scripts that go on */
-	uint32_t deaths, wakes, holds, refusals;
+	uint32_t deaths, freezes, wakes, holds, refusals;
 	uint64_t end_ns, end_step;   /* some steps after all scripts are over; */
 	bool ticked;
 	bool ending;                 /* then nothing happens any more by chance */
@@ -185,6 +196,7 @@ uint32_t run_add(enum process_kind kind, uint32_t slot, void (*body)(struct proc
 void run_sleep(const void *word, uint64_t deadline_ns); /* the current process; see timed_out */
 void run_yield(void);
 void run_wake(const void *word);
+void run_freeze(uint32_t process, uint64_t until_ns);
 void run_kill(uint32_t process);
 _Noreturn void run_exit(int status);
 void run_schedule(void); /* until nobody can go on; w.failure says what was found */

@@ -26,7 +26,7 @@ enum { MUTEX_SOUND, MUTEX_INHERITED, MUTEX_LOST };
 
 enum mutation mutation;
 const char *const mutation_names[MUTATIONS] = { "nothing", "wake", "bump", "commit", "inherit",
-	"hold" };
+	"hold", "owed", "late" };
 
 #define WRAPPED(type, name, ...)                                                                   \
 	type __real_##name(__VA_ARGS__);                                                           \
@@ -381,6 +381,24 @@ WRAPPED(bool, hold_any, const struct tables *t, uint32_t index)
 {
 	bool overlooked = mutation == MUTATE_HOLD && ++w.holds % OVERLOOKED_HOLD == 0;
 	return !overlooked && __real_hold_any(t, index);
+}
+
+WRAPPED(uint32_t, owed_look, struct scheduler *s)
+{
+	if (mutation != MUTATE_OWED)
+		return __real_owed_look(s);
+	s->owed.next_ns = DEADLINE_NEVER;
+	return 0;
+}
+
+WRAPPED(uint32_t, tell_scheduler, struct tables *t, uint32_t process, const uint64_t *hints,
+    uint32_t n, bool wake)
+{
+	bool late = n == 2 && hint_kind(hints[0]) == HINT_DROPPED &&
+	    hints[1] == hint_make(HINT_IMPORT, 0);
+	if (late && mutation == MUTATE_LATE)
+		return __real_tell_scheduler(t, process, hints + 1, 1, wake) + 1;
+	return __real_tell_scheduler(t, process, hints, n, wake);
 }
 
 static void say(const char *format, va_list args)

@@ -151,7 +151,8 @@ uint32_t run_add(enum process_kind kind, uint32_t slot, void (*body)(struct proc
 	p->body = body;
 	p->word = NULL;
 	p->timed_out = p->for_lock = p->fails = p->is_waited_for = p->killed = p->begun = false;
-	p->stopped_until = 0;
+	p->stopped_until = p->frozen_until_ns = 0;
+	p->forever = false;
 	p->saved_errno = p->status = 0;
 	memcpy(p->tls, tls.fresh, tls.bytes);
 	return w.procs++;
@@ -169,10 +170,10 @@ void run_sleep(const void *word, uint64_t deadline_ns)
 	p->word = word;
 	p->deadline_ns = deadline_ns;
 	p->timed_out = false;
-	/* Only safety ticks are so long: they are there for bugs, and would hide them here. */
-	if (deadline_ns - w.now_ns >= FOREVER_MS * NS_PER_MS && deadline_ns > w.now_ns &&
-	    !w.scenario->idles)
-		p->deadline_ns = DEADLINE_NEVER;
+	/* Only safety ticks are so long: they are there for bugs, and would hide them here. But
+	 * whoever waits for a frozen process is to give up. */
+	p->forever = deadline_ns - w.now_ns >= FOREVER_MS * NS_PER_MS && deadline_ns > w.now_ns &&
+	    !w.scenario->idles;
 	p->state = PROC_ASLEEP;
 	if (tracing)
 		printf("    %8llu  %s in slot %u sleeps for %lld us\n", (unsigned long long)w.step,
@@ -192,6 +193,36 @@ void run_wake(const void *word)
 			w.proc[i].state = PROC_READY;
 			w.proc[i].word = NULL;
 		}
+}
+
+/* It goes on later, whatever it slept on. */
+void run_freeze(uint32_t process, uint64_t until_ns)
+{
+	w.proc[process].frozen_until_ns = w.frozen_until_ns = until_ns;
+	if (tracing)
+		printf("    %8llu  %s in slot %u is frozen\n", (unsigned long long)w.step,
+		    process_kind_name(w.proc[process].kind), w.proc[process].slot);
+	if (process == w.current)
+		run_yield();
+}
+
+static bool is_frozen(const struct proc *p)
+{
+	return p->frozen_until_ns > w.now_ns;
+}
+
+static bool any_frozen(void)
+{
+	bool any = false;
+	for (uint32_t i = 0; i < w.procs && w.freezes; i++)
+		any |= w.proc[i].state != PROC_GONE && is_frozen(&w.proc[i]);
+	return any;
+}
+
+/* When its sleep ends, if nobody wakes it. */
+static uint64_t end_of_sleep(const struct proc *p, bool somebody_is_frozen)
+{
+	return p->forever && !somebody_is_frozen ? DEADLINE_NEVER : p->deadline_ns;
 }
 
 static void gone(uint32_t process)
@@ -231,8 +262,10 @@ void run_exit(int status)
 
 static void wake_those_whose_time_came(void)
 {
+	bool frozen = any_frozen();
 	for (uint32_t i = 0; i < w.procs; i++)
-		if (w.proc[i].state == PROC_ASLEEP && w.proc[i].deadline_ns <= w.now_ns) {
+		if (w.proc[i].state == PROC_ASLEEP &&
+		    end_of_sleep(&w.proc[i], frozen) <= w.now_ns) {
 			w.proc[i].state = PROC_READY;
 			w.proc[i].timed_out = true;
 		}
@@ -243,7 +276,8 @@ static uint32_t find_ready(uint32_t ready[PROCS_MAX])
 	uint32_t n = 0;
 	wake_those_whose_time_came();
 	for (uint32_t i = 0; i < w.procs; i++)
-		if (w.proc[i].state == PROC_READY && w.proc[i].stopped_until <= w.step)
+		if (w.proc[i].state == PROC_READY && w.proc[i].stopped_until <= w.step &&
+		    !is_frozen(&w.proc[i]))
 			ready[n++] = i;
 	return n;
 }
@@ -251,21 +285,26 @@ static uint32_t find_ready(uint32_t ready[PROCS_MAX])
 /* Who was stopped goes on; else it is later. False: nothing will ever happen. */
 static bool something_comes(void)
 {
-	bool stopped = false;
+	bool stopped = false, frozen = any_frozen();
 	uint64_t first = DEADLINE_NEVER;
 	for (uint32_t i = 0; i < w.procs; i++) {
 		struct proc *p = &w.proc[i];
-		stopped |= p->state == PROC_READY;
 		p->stopped_until = 0;
-		if (p->state == PROC_ASLEEP && p->deadline_ns < first)
-			first = p->deadline_ns;
+		uint64_t end = end_of_sleep(p, frozen);
+		if (p->state == PROC_ASLEEP && end < first)
+			first = end;
+		if (p->state != PROC_GONE && is_frozen(p) && p->frozen_until_ns < first)
+			first = p->frozen_until_ns;
+		stopped |= p->state == PROC_READY && !is_frozen(p);
 	}
 	if (stopped)
 		return true;
 	bool over = w.scenario->idles && !w.waited_for && w.now_ns >= w.end_ns + NS_PER_S;
 	if (first == DEADLINE_NEVER || over)
 		return false;
-	w.now_ns = first;
+	/* In strides, as on a busy machine: whoever looks again and again does so less often. */
+	uint64_t stride = w.now_ns + FREEZE_STRIDE_MS * NS_PER_MS;
+	w.now_ns = frozen && first < stride ? stride : first;
 	return true;
 }
 

@@ -392,6 +392,107 @@ static void many_futures(struct plm *rt)
 	plm_drop(rt, last);
 }
 
+/* ---- somebody is stopped for longer than all patience, and goes on ---- */
+
+/* What a call may say while another process stands still: nothing is promised but that nothing is
+ * left of it. */
+static bool may_be_late(int r)
+{
+	return r == 0 || r == -ETIMEDOUT || r == -ESTALE || r == -ENOSPC || r == -PLM_EFAILED ||
+	    r == -PLM_ECANCELLED;
+}
+
+static void get_late(struct plm *rt, plm_ref ref)
+{
+	plm_view view;
+	int r = plm_get(rt, ref, &view, PATIENCE_MS);
+	MUST(may_be_late(r));
+	if (r == 0)
+		plm_release(rt, &view);
+}
+
+/* All that it holds it has dropped: then the scheduler knows of no hold of it either, also of none
+ * that it asked for and gave up. */
+static void must_hold_nothing(struct plm *rt)
+{
+	int r;
+	do
+		r = handle_sync(rt);
+	while (r == -ETIMEDOUT);
+	MUST(r == 0);
+	for (uint32_t i = 0; i < rt->tables.limits.records; i++)
+		if (hold_test(&rt->tables, i, rt->self))
+			explore_fail("record %u is held for slot %u, which has dropped all", i,
+			    rt->self);
+}
+
+static plm_ref submit_late(struct plm *rt, const char *function, const char *text, plm_ref after)
+{
+	plm_ref ref = PLM_NONE;
+	plm_arg args[] = { PLM_BYTES(text, strlen(text)), PLM_FUTURE(after) };
+	plm_task task = { .function = function, .args = args, .nargs = after.id ? 2 : 1,
+		.retries = 1 }; /* one whose worker dies fails, with a message */
+	MUST(may_be_late(plm_submit(rt, &task, &ref)));
+	return ref;
+}
+
+static void give_late(struct plm *rt)
+{
+	static unsigned char bytes[VALUE_BYTES];
+	for (unsigned i = 0; i < 4; i++) {
+		int r = plm_put(rt, bytes, i % 2 ? VALUE_BYTES : 10, &passed.ref[i]);
+		MUST(may_be_late(r));
+		if (r < 0)
+			passed.ref[i] = PLM_NONE;
+		sh_store(&passed.given, i + 1);
+	}
+	plm_ref copy = submit_late(rt, "probe.echo", "x", PLM_NONE);
+	plm_ref large = submit_late(rt, "probe.fill", "5000", PLM_NONE);
+	plm_ref last = submit_late(rt, "probe.sum", "1", copy);
+	plm_ref fails = submit_late(rt, "probe.fail", "a message too long for a record", copy);
+	plm_drop_many(rt, passed.ref, 4);
+	for (size_t i = 0; i < 4; i++) {
+		plm_ref ref = (plm_ref[]){ copy, large, last, fails }[i];
+		if (ref.id)
+			get_late(rt, ref);
+		plm_drop(rt, ref);
+	}
+	must_hold_nothing(rt);
+}
+
+static void take_late(struct plm *rt)
+{
+	for (unsigned i = 0; i < sh_load(&passed.given); i++) {
+		plm_ref ref = passed.ref[i];
+		int r = ref.id ? plm_hold(rt, ref) : -ESTALE;
+		MUST(may_be_late(r));
+		if (r < 0)
+			continue;
+		get_late(rt, ref);
+		plm_drop(rt, ref);
+		if (plm_hold(rt, ref) == 0) {
+			get_late(rt, ref);
+			plm_drop(rt, ref);
+		}
+	}
+	must_hold_nothing(rt);
+}
+
+static void work_late(struct plm *rt)
+{
+	plm_ref ref[TASKS];
+	for (int i = 0; i < TASKS; i++)
+		ref[i] = submit_late(rt, i % 2 ? "probe.fill" : "probe.echo", "3000",
+		    i % 4 == 3 ? ref[i - 1] : PLM_NONE);
+	for (int i = 1; i < TASKS; i += 4) /* one that runs may have written its value already */
+		plm_cancel(rt, ref[i], 0);
+	for (int i = 0; i < TASKS; i++) {
+		if (ref[i].id)
+			get_late(rt, ref[i]);
+		plm_drop(rt, ref[i]);
+	}
+}
+
 #define WORKERS_DIE   MAY(KIND_WORKER)
 #define SCHEDULER_DIES MAY(KIND_SCHEDULER)
 #define MEMBERS_DIE   (WORKERS_DIE | SCHEDULER_DIES)
@@ -424,6 +525,9 @@ const struct scenario scenarios[] = {
 	  .client = { large_values, refused_memory } },
 	SCENARIO("full-table", "more futures than records", MEMBERS_DIE | MAY(KIND_CLIENT), 2,
 	    many_futures, many_futures, many_futures),
+	{ .name = "stopped", .help = "somebody is stopped for 12 s and goes on; some die",
+	  .mortal = MEMBERS_DIE | MAY(KIND_CLIENT), .deaths = 2, .freezes = FREEZES_MAX,
+	  .client = { give_late, take_late, work_late } },
 	SCENARIO("adoption", "everybody may die, the manager too", ALL_DIE, 4, ten_at_once, chain),
 };
 const size_t scenario_count = COUNT_OF(scenarios);

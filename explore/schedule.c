@@ -15,7 +15,7 @@ struct schedule schedule;
 static const char *const kind_of_decision[] = {
 	[DECIDE_SWITCH] = "goes on", [DECIDE_STOP] = "is stopped", [DECIDE_DIE] = "dies",
 	[DECIDE_FAIL] = "is refused its next call", [DECIDE_LEAP] = "time passes",
-	[DECIDE_PICK] = "goes on",
+	[DECIDE_PICK] = "goes on", [DECIDE_FREEZE] = "is frozen",
 };
 
 static uint32_t next_forced; /* 1 + who was switched to: picked at once */
@@ -37,6 +37,19 @@ static uint32_t below(uint32_t n)
 
 uint32_t typical_steps = 3000; /* deaths are spread over so many */
 
+/* Up to so many steps, in their order. */
+static uint32_t draw_steps(uint32_t *ret, uint32_t most)
+{
+	uint32_t n = most ? below(most + 1) : 0;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t at = 1 + below(typical_steps), k = i;
+		for (; k > 0 && ret[k - 1] > at; k--)
+			ret[k] = ret[k - 1];
+		ret[k] = at;
+	}
+	return n;
+}
+
 static void draw_temper(struct temper *t)
 {
 	static const uint32_t between[] = { 3, 8, 20, 60, 200, 1000 };
@@ -48,14 +61,8 @@ static void draw_temper(struct temper *t)
 		.fails = s->fails ? 1 + below(12) : below(2) };
 	if (s->fails && t->step_ns < 500)
 		t->step_ns = 500; /* whole seconds are waited for room */
-	uint32_t most = s->deaths < DEATHS_MAX ? s->deaths : DEATHS_MAX;
-	t->deaths = most ? below(most + 1) : 0;
-	for (uint32_t i = 0; i < t->deaths; i++) {
-		uint32_t at = 1 + below(typical_steps), k = i;
-		for (; k > 0 && t->death_at[k - 1] > at; k--)
-			t->death_at[k] = t->death_at[k - 1];
-		t->death_at[k] = at;
-	}
+	t->deaths = draw_steps(t->death_at, s->deaths < DEATHS_MAX ? s->deaths : DEATHS_MAX);
+	t->freezes = draw_steps(t->freeze_at, s->freezes < FREEZES_MAX ? s->freezes : FREEZES_MAX);
 }
 
 /* ---- the next step at which something is decided ---- */
@@ -74,6 +81,9 @@ static void plan_next(void)
 		if (w.temper.died < w.temper.deaths &&
 		    w.temper.death_at[w.temper.died] < next)
 			next = w.temper.death_at[w.temper.died];
+		if (w.temper.froze < w.temper.freezes &&
+		    w.temper.freeze_at[w.temper.froze] < next)
+			next = w.temper.freeze_at[w.temper.froze];
 	}
 	w.next_step = next > w.step ? next : w.step + 1;
 	if (w.next_step > w.slice)
@@ -135,6 +145,12 @@ static void carry_out(enum decision_kind kind, uint32_t target)
 	case DECIDE_FAIL:
 		me->fails = w.refusals++ < REFUSALS_MAX;
 		break;
+	case DECIDE_FREEZE:
+		if (target < w.procs && w.proc[target].state != PROC_GONE) {
+			w.freezes++;
+			run_freeze(target, w.now_ns + FREEZE_MS * NS_PER_MS);
+		}
+		break;
 	case DECIDE_LEAP:
 		w.now_ns += (uint64_t)1000 << (target & 15);
 		run_yield();
@@ -153,13 +169,29 @@ static uint32_t somebody_mortal(void)
 	return NOBODY;
 }
 
-static enum decision_kind draw(uint32_t *target)
+/* Half of all that are frozen hold a lock then: they stop short of its release. NOBODY: not yet. */
+static uint32_t who_is_frozen(struct temper *t, const char *what)
+{
+	enum { LOOKED_FOR = 2000 };
+	uint32_t since = t->freeze_at[t->froze];
+	bool in_lock = since & 1 && w.step < since + LOOKED_FOR;
+	if (in_lock && !(what && strcmp(what, "lock release") == 0))
+		return NOBODY;
+	t->froze++;
+	return in_lock || below(4) ? w.current : below(w.procs);
+}
+
+static enum decision_kind draw(uint32_t *target, const char *what)
 {
 	struct temper *t = &w.temper;
 	if (t->died < t->deaths && w.step >= t->death_at[t->died]) {
 		t->died++;
 		*target = below(4) && is_mortal(w.current) ? w.current : somebody_mortal();
 		return DECIDE_DIE;
+	}
+	if (t->froze < t->freezes && w.step >= t->freeze_at[t->froze]) {
+		*target = who_is_frozen(t, what);
+		return DECIDE_FREEZE;
 	}
 	uint32_t roll = below(100);
 	if (roll < t->stops) {
@@ -195,7 +227,7 @@ static void take_again(void)
 static void decide(const char *what)
 {
 	uint32_t target;
-	enum decision_kind kind = draw(&target);
+	enum decision_kind kind = draw(&target, what);
 	plan_next();
 	if (target == NOBODY)
 		return;
@@ -210,7 +242,8 @@ void schedule_step(const char *what)
 {
 	if (w.current == NOBODY)
 		return;
-	w.now_ns += w.temper.step_ns;
+	/* Those that look every millisecond, or for a tenth of a second, do so less often then. */
+	w.now_ns += w.now_ns < w.frozen_until_ns ? FREEZE_STEP_NS : w.temper.step_ns;
 	if (tracing_steps && what)
 		printf("    %8llu  %s in slot %u: %s\n", (unsigned long long)w.step,
 		    process_kind_name(w.proc[w.current].kind), w.proc[w.current].slot, what);
@@ -285,7 +318,8 @@ void schedule_print(void)
 	for (uint32_t i = 0; i < schedule.n; i++) {
 		const struct decision *d = &schedule.decision[i];
 		printf("    step %-6u ", d->step);
-		if (d->kind == DECIDE_SWITCH || d->kind == DECIDE_DIE || d->kind == DECIDE_PICK)
+		if (d->kind == DECIDE_SWITCH || d->kind == DECIDE_DIE || d->kind == DECIDE_PICK ||
+		    d->kind == DECIDE_FREEZE)
 			print_who(d->target);
 		if (d->kind == DECIDE_LEAP)
 			printf("%u us: ", 1u << (d->target & 15));

@@ -15,6 +15,8 @@ static const struct {
 	{ MUTATE_COMMIT, "cancel", 2000 },
 	{ MUTATE_INHERIT, "full-store", 3000 },
 	{ MUTATE_HOLD, "dependencies", 500 },
+	{ MUTATE_OWED, "stopped", 400 },
+	{ MUTATE_LATE, "stopped", 40000 },
 };
 
 static const struct scenario *scenario_named(const char *name)

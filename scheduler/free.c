@@ -8,22 +8,26 @@
 /* False: the arena's lock was not to be had, somebody stopped while holding it. */
 static bool free_extent(struct scheduler *s, shared32 *granule, uint64_t bytes)
 {
-	if (sh_peek(granule))
+	if (sh_peek(granule) && owed_any(s))
+		store_try_free(s->t, bytes, granule);
+	else if (sh_peek(granule))
 		store_free(s->t, bytes, granule);
 	return sh_peek(granule) == 0;
 }
 
 void free_arguments(struct scheduler *s, struct record *r)
 {
-	free_extent(s, &r->args, r->args_bytes);
+	if (!free_extent(s, &r->args, r->args_bytes))
+		owed_note(s, record_index(s->t, r));
 }
 
 void free_flush(struct scheduler *s)
 {
 	if (s->freed_count == 0)
 		return;
-	/* Should the lock not be had, they are free all the same, and found by the next rebuild. */
-	pool_give(&s->t->pool, s->freed, s->freed_count);
+	/* Should the lock not be had, they are free all the same, and found by a later rebuild. */
+	if (!s->owed.pool && pool_give(&s->t->pool, s->freed, s->freed_count) < 0)
+		owed_note_pool(s);
 	s->freed_count = 0;
 	if (sh_peek(&s->t->control->room_wanted)) {
 		sh_store(&s->t->control->room_wanted, 0);
@@ -53,9 +57,11 @@ static void free_record(struct scheduler *s, uint32_t index)
 	struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
 	bool freed = word_state(word) == RECORD_PART || free_extent(s, &r->args, r->args_bytes);
-	/* What still names memory must not become FREE; the next rebuild finds it. */
-	if (!free_extent(s, &r->value, r->value_bytes) || !freed)
+	/* What still names memory must not become FREE. */
+	if (!free_extent(s, &r->value, r->value_bytes) || !freed) {
+		owed_note(s, index);
 		return;
+	}
 	hold_wipe(s->t, index);
 	wipe(r);
 	if (!record_step(r, &word, RECORD_FREE, 0, 0, 0))
@@ -86,14 +92,18 @@ static void each_part(struct scheduler *s, struct record *task,
 static void free_value(struct scheduler *s, uint32_t index)
 {
 	struct record *r = record_at(s->t, index);
-	free_extent(s, &r->value, r->value_bytes);
-	r->value_bytes = 0;
+	if (free_extent(s, &r->value, r->value_bytes))
+		r->value_bytes = 0; /* else it says how much is to be freed */
+	else
+		s->owed.left = true;
 }
 
-void free_results(struct scheduler *s, struct record *r)
+bool free_results(struct scheduler *s, struct record *r)
 {
+	s->owed.left = false;
 	free_value(s, record_index(s->t, r));
 	each_part(s, r, free_value);
+	return !s->owed.left;
 }
 
 static void free_with_parts(struct scheduler *s, uint32_t index)

@@ -33,7 +33,7 @@ static bool word_is_ours_to_end(uint64_t word)
 }
 
 /* What was asked to stop remains so: whoever saw that it was cancelled shall not see it failed. */
-static bool take_over(struct record *r, uint64_t *ret_word)
+bool graph_take_over(struct record *r, uint64_t *ret_word)
 {
 	uint64_t word = sh_load(&r->state), judged = word;
 	while (!record_step(r, &word, RECORD_RUNNING, SLOT_SCHEDULER, word_attempt(word),
@@ -51,10 +51,13 @@ void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure
 {
 	struct record *r = record_at(s->t, index);
 	uint64_t word;
-	if (!take_over(r, &word))
+	if (!graph_take_over(r, &word))
 		return; /* a client cancelled it first */
 	uint32_t attempt = word_attempt(word);
-	free_results(s, r);
+	if (!free_results(s, r)) {
+		owed_note(s, index); /* its end comes when that is done */
+		return;
+	}
 	failure_leave(s->t, 0, r, failure, message);
 	r->end_ms = tables_ms(s->t);
 	bool failed = false;

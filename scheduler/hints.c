@@ -52,6 +52,16 @@ static void on_held(struct scheduler *s, uint32_t process, uint32_t index, uint6
 		hold_set(s->t, index, process);
 }
 
+/* Its end needs a scan from here on. Not said by the process itself: one that gave up waiting for
+ * the answer, and has left, does not know of this hold. */
+static void on_import(struct scheduler *s, uint32_t process, uint32_t index, uint64_t word)
+{
+	shared32 *unclean = &s->t->process[process].unclean;
+	if (!sh_load(unclean))
+		sh_store(unclean, 1);
+	on_held(s, process, index, word);
+}
+
 /* Also when it was refused: who asks waits for the answer, then looks. */
 static void answer_import(struct scheduler *s, uint32_t process, uint64_t hint)
 {
@@ -80,7 +90,7 @@ static void on_hint(struct scheduler *s, uint32_t process, uint64_t hint)
 		case HINT_KEPT: on_held(s, SLOT_MANAGER, index, word); break;
 		case HINT_FORGOTTEN: on_dropped(s, SLOT_MANAGER, index, word); break;
 		case HINT_CANCEL: on_cancel(s, index, word); break;
-		case HINT_IMPORT: on_held(s, process, index, word); break;
+		case HINT_IMPORT: on_import(s, process, index, word); break;
 		case HINT_NONE: break;
 		}
 	}

@@ -85,7 +85,11 @@ static void end_attempt(struct scheduler *s, uint32_t index, uint64_t word, uint
 	uint32_t attempt = word_attempt(word), returned = word_flags(word) & FLAG_RETURN;
 	uint32_t memory = word_flags(word) & FLAG_MEMORY;
 	bool again = may_run_again(s, r, word);
-	free_results(s, r);
+	if (!free_results(s, r)) {
+		if (graph_take_over(r, &word)) /* the slot of its owner will be another's */
+			owed_note(s, index);
+		return;
+	}
 	r->end_ms = due_ms(s->t, r);
 	while (word_state(word) == RECORD_RUNNING && !(word_flags(word) & FLAG_CANCEL) && again)
 		if (record_step(r, &word, RECORD_READY, owner, attempt, returned | memory)) {
@@ -217,7 +221,8 @@ static void forget_member(struct scheduler *s, uint32_t process)
 	*m = (struct member){ .pidfd = -1 };
 }
 
-/* Whatever it died holding is recovered now, not when somebody next needs it. */
+/* Whatever it died holding is recovered now, not when somebody next needs it. What another one
+ * holds is not the dead one's, and not waited for. */
 static void heal_locks(struct scheduler *s)
 {
 	struct lock *locks[ARENAS_MAX + 2] = { &s->t->pool.lock, &s->t->graph_lock };
@@ -225,7 +230,7 @@ static void heal_locks(struct scheduler *s)
 	for (uint32_t i = 0; i < s->t->limits.nodes; i++)
 		locks[n++] = &s->t->arena[i].lock;
 	for (uint32_t i = 0; i < n; i++)
-		if (lock_acquire(locks[i]) == 0)
+		if (lock_try(locks[i]) == 0)
 			lock_release(locks[i]);
 }
 
@@ -245,6 +250,8 @@ static void bury(struct scheduler *s, uint32_t process)
 	nested_forget(s, process);
 	if (sh_load(&p->unclean) || process_kind(word) != KIND_CLIENT)
 		repair_records(s, process);
+	if (owed_to_process(s, process))
+		return; /* it stays DEAD, and is buried once more when that is freed */
 	ring_reset(&up);
 	ring_reset(&down);
 	sh_and(&s->t->control->rung[process / 64], ~((uint64_t)1 << process % 64));
@@ -347,7 +354,7 @@ static void derive_graph_locked(struct scheduler *s)
 
 /* A former scheduler was ending it: because an argument failed, which we find again, or its worker
  * died. */
-static void end_again(struct scheduler *s, uint32_t index, uint64_t word)
+void repair_end_again(struct scheduler *s, uint32_t index, uint64_t word)
 {
 	graph_check(s, index);
 	if (sh_load(&record_at(s->t, index)->state) == word)
@@ -366,7 +373,7 @@ static void rebuild_record(struct scheduler *s, uint32_t index)
 		break;
 	case RECORD_RUNNING:
 		if (word_owner(word) == SLOT_SCHEDULER)
-			end_again(s, index, word);
+			repair_end_again(s, index, word);
 		break;
 	case RECORD_DONE:
 	case RECORD_FAILED:
@@ -412,7 +419,8 @@ void scheduler_rebuild(struct scheduler *s)
 	floor_rebuild(s);
 	room_rebuild(s);
 	spares_rebuild(s);
-	pool_rebuild(&s->t->pool);
+	if (s->owed.pool || pool_rebuild(&s->t->pool) < 0)
+		owed_note_pool(s);
 	for (uint32_t w = 0; w < s->t->limits.processes / 64; w++)
 		sh_store(&s->t->control->rung[w],
 		    ~(uint64_t)0); /* hints may wait whose bell was taken */

@@ -25,7 +25,9 @@ static int allocate(struct scheduler *s)
 	if (list == MAP_FAILED || !s->member)
 		return why(-ENOMEM, "no memory for a scheduler of %u tasks", s->t->limits.records);
 	s->settled = list;
-	int r = limits_open(s);
+	int r = owed_open(s);
+	if (r == 0)
+		r = limits_open(s);
 	return r < 0 ? r : retain_open(s);
 }
 
@@ -55,6 +57,7 @@ void scheduler_close(struct scheduler *s)
 {
 	limits_close(s);
 	retain_close(s);
+	owed_close(s);
 	munmap(s->settled, settled_bytes(s));
 	free(s->member);
 	shelf_close(s);
@@ -92,6 +95,7 @@ uint32_t scheduler_step(struct scheduler *s)
 	see_room_wanted(s);
 	uint32_t done = hints_drain(s);
 	done += limits_enforce(s);
+	done += owed_look(s);
 	done += retain_look(s);
 	retain_make_room(s);
 	ageing_look(s);
@@ -130,6 +134,7 @@ static uint64_t next_look(struct scheduler *s)
 	uint64_t look = s->ageing.next_ns < s->next_look_ns ? s->ageing.next_ns : s->next_look_ns;
 	uint64_t limit = limits_next_ns(s);
 	look = limit < look ? limit : look;
+	look = s->owed.next_ns < look ? s->owed.next_ns : look;
 	look = s->loans.next_ns < look ? s->loans.next_ns : look;
 	uint64_t memory = pressure_next_ns(s);
 	look = memory < look ? memory : look;

@@ -122,6 +122,16 @@ struct pressure { /* pressure.c */
 	uint64_t used[PROCESSES_MAX]; /* by the trees of processes, at the last census */
 };
 
+struct owed { /* owed.c */
+	uint64_t *life;       /* [records] that is to be freed, 0: none is */
+	uint32_t records;     /* so many are not 0 */
+	bool pool;            /* FREE records may be missing from the pool's stack */
+	bool left;            /* of the results that were just to be freed */
+	bool bury;            /* a dead process was not buried, for one of its records is owed */
+	uint32_t pause_ms;
+	uint64_t next_ns;     /* to try again; DEADLINE_NEVER: nothing is owed */
+};
+
 struct scheduler {
 	struct tables *t;
 	struct process *me;
@@ -163,6 +173,7 @@ struct scheduler {
 	uint32_t ready_count;
 	uint32_t freed[FREED_BATCH]; /* FREE already, to go into the pool, under one lock */
 	uint32_t freed_count;
+	struct owed owed;        /* to be freed, when a lock can be had */
 	struct heap timers;      /* private: tasks by when limits.c looks at them next */
 	struct stop *stops;      /* [records] */
 	struct heap retained[RETAIN_HEAPS]; /* private: kept results by when they leave */
@@ -191,6 +202,9 @@ void hints_drain_one(struct scheduler *s, uint32_t process);
 void graph_admit(struct scheduler *s, uint32_t index);
 /* Of an admitted task: fails it if an argument has failed, makes it READY if none is missing. */
 void graph_check(struct scheduler *s, uint32_t index);
+/* Makes the scheduler's slot the owner of a task that it is to end. False: a client cancelled it
+ * first, or a worker runs it. */
+bool graph_take_over(struct record *r, uint64_t *ret_word);
 /* A record has settled: remembers it; graph_spread() tells those that wait for it. */
 void graph_settled(struct scheduler *s, uint32_t index);
 void graph_spread(struct scheduler *s);
@@ -210,8 +224,19 @@ void free_if_unneeded(struct scheduler *s, uint32_t index);
 void free_abandoned(struct scheduler *s, uint32_t index); /* RESERVED, its owner let go or died */
 void free_orphan(struct scheduler *s, uint32_t index);    /* a PART without a task */
 void free_arguments(struct scheduler *s, struct record *r);
-void free_results(struct scheduler *s, struct record *r); /* the extents, not the records */
+/* The extents, not the records. False: something of them is left, and still named. */
+bool free_results(struct scheduler *s, struct record *r);
 void free_flush(struct scheduler *s);
+
+/* ---- owed.c ---- */
+int owed_open(struct scheduler *s);
+void owed_close(struct scheduler *s);
+/* What names this record could not be freed; it is tried again until it is. */
+void owed_note(struct scheduler *s, uint32_t index);
+void owed_note_pool(struct scheduler *s); /* what is FREE could not be put into the pool */
+bool owed_any(const struct scheduler *s); /* then locks are tried, and not waited for */
+bool owed_to_process(struct scheduler *s, uint32_t process); /* a record that is found by it */
+uint32_t owed_look(struct scheduler *s); /* if it is time: not 0, all is free */
 
 /* ---- place.c ---- */
 void place_ready(struct scheduler *s, uint32_t index); /* READY: into the heap at the next flush */
@@ -374,5 +399,7 @@ bool near_choose(struct scheduler *s, struct record *task, uint32_t *ret_process
 void members_look(struct scheduler *s); /* after a change of the process table */
 void scheduler_rebuild(struct scheduler *s);
 bool repair_all_settled(const struct scheduler *s);
+/* A RUNNING task that the scheduler's slot owns: somebody began to end it. */
+void repair_end_again(struct scheduler *s, uint32_t index, uint64_t word);
 
 #endif

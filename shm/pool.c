@@ -121,6 +121,16 @@ int pool_rebuild(struct pool *pool)
 	return 0;
 }
 
+int pool_try_rebuild(struct pool *pool)
+{
+	int r = lock_try(&pool->lock);
+	if (r < 0)
+		return r;
+	pool_recover(pool);
+	lock_release(&pool->lock);
+	return 0;
+}
+
 uint32_t pool_free_count(const struct pool *pool)
 {
 	uint32_t top = pool->shm->top;

@@ -5,7 +5,8 @@
  * claim(), which marks it in the table under the pool's lock; a slot is given back by marking it
  * free in the table first and then calling pool_give().
  * Death: inside the lock, the next taker rebuilds the stack from the table; between the mark and
- * pool_give(), the slot is missing from the stack until the scheduler's next pool_rebuild().
+ * pool_give(), the slot is missing from the stack until the scheduler's next pool_rebuild(). So
+ * it is after a pool_give() that failed, because a process stands still inside the lock.
  * Blocks: in the lock.  Allocates: never.
  *
  * Slots never used stay out of the stack: `fresh` counts up, so a boot touches no slot and a scan
@@ -49,6 +50,7 @@ int pool_give(struct pool *pool, const uint32_t *indices, uint32_t n);
 
 /* Makes the stack agree with the table. */
 int pool_rebuild(struct pool *pool);
+int pool_try_rebuild(struct pool *pool); /* also -EBUSY: somebody has the lock */
 
 /* First slot never used so far; slots at or above it are free and zero. */
 uint32_t pool_fresh(const struct pool *pool);

@@ -68,6 +68,11 @@ uint32_t ring_position(const struct ring *ring)
 	return sh_load(&ring->shm->head);
 }
 
+uint32_t ring_end(const struct ring *ring)
+{
+	return sh_load(&ring->shm->tail);
+}
+
 uint32_t ring_used(const struct ring *ring)
 {
 	uint32_t used = sh_load(&ring->shm->tail) - sh_load(&ring->shm->head);

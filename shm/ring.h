@@ -62,6 +62,9 @@ bool ring_ready(const struct ring *ring);
 /* How many hints were ever taken off: a consumer that makes progress moves it. */
 uint32_t ring_position(const struct ring *ring);
 
+/* How many hints were ever appended: all of them are taken off when ring_position() is there. */
+uint32_t ring_end(const struct ring *ring);
+
 /* How many places are taken; a guess while the other side runs. */
 uint32_t ring_used(const struct ring *ring);
 

@@ -207,11 +207,9 @@ int arena_alloc(struct arena *arena, uint64_t length, shared32 *granule)
 	}
 }
 
-int arena_free(struct arena *arena, uint64_t length, shared32 *granule)
+static int free_locked(struct arena *arena, uint64_t length, shared32 *granule)
 {
-	int r = lock_acquire(&arena->lock);
-	if (r < 0)
-		return r;
+	int r = 0;
 	uint32_t old = sh_load(granule);
 	if (old != 0) { /* freeing again what is free is no error: a repair repeats steps */
 		sh_store(granule, 0);
@@ -224,6 +222,25 @@ int arena_free(struct arena *arena, uint64_t length, shared32 *granule)
 			r = why(-EINVAL, "granule %" PRIu32 " with %" PRIu64 " bytes is no extent "
 			    "of the store: a damaged record", old, length);
 	}
+	return r;
+}
+
+int arena_free(struct arena *arena, uint64_t length, shared32 *granule)
+{
+	int r = lock_acquire(&arena->lock);
+	if (r < 0)
+		return r;
+	r = free_locked(arena, length, granule);
+	lock_release(&arena->lock);
+	return r;
+}
+
+int arena_try_free(struct arena *arena, uint64_t length, shared32 *granule)
+{
+	int r = lock_try(&arena->lock);
+	if (r < 0)
+		return r;
+	r = free_locked(arena, length, granule);
 	lock_release(&arena->lock);
 	return r;
 }

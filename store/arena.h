@@ -60,6 +60,8 @@ int arena_alloc(struct arena *arena, uint64_t length, shared32 *granule);
 
 /* Gives back what *granule names and sets it to 0, under the lock. */
 int arena_free(struct arena *arena, uint64_t length, shared32 *granule);
+/* Also -EBUSY: somebody has the lock. For who can come again. */
+int arena_try_free(struct arena *arena, uint64_t length, shared32 *granule);
 
 /* Makes the map agree with the records. */
 int arena_rebuild(struct arena *arena);

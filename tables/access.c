@@ -249,6 +249,12 @@ uint64_t tables_shm_free(const struct tables *t)
 	return fstatvfs(t->store_segment.fd, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : 0;
 }
 
+int store_try_free(struct tables *t, uint64_t length, shared32 *granule)
+{
+	struct arena *arena = arena_of(t, sh_peek(granule));
+	return arena ? arena_try_free(arena, length, granule) : store_free(t, length, granule);
+}
+
 const void *store_readable(const struct tables *t, uint32_t granule, uint64_t length)
 {
 	uint64_t offset = (uint64_t)granule * STORE_GRANULE_BYTES;

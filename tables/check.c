@@ -56,11 +56,37 @@ static const char *check_record(const struct tables *t, const struct record *r)
 	return NULL;
 }
 
+/* Nobody is in this slot, and whoever was has been buried. The journal's holds are those of its
+ * successor. */
+static bool is_nobodys(const struct tables *t, uint32_t process)
+{
+	return process >= SLOT_FIRST_MEMBER && process != journal_slot(t) &&
+	    process_state(sh_load(&t->process[process].state)) == PROCESS_FREE;
+}
+
+/* Before a slot is free again its holds, its reserved records and what it ran are dealt with. */
+static const char *check_ownership(const struct tables *t, uint32_t index)
+{
+	uint64_t word = sh_load(&record_at(t, index)->state);
+	enum record_state state = word_state(word);
+	if (state == RECORD_FREE)
+		return NULL;
+	bool owned = state == RECORD_RESERVED || state == RECORD_RUNNING;
+	if (owned && is_nobodys(t, word_owner(word)))
+		return "records: one is reserved or run by a process that is gone";
+	for (uint32_t p = SLOT_FIRST_MEMBER; hold_any(t, index) && p < t->limits.processes; p++)
+		if (hold_test(t, index, p) && is_nobodys(t, p))
+			return "records: one is held by a process that is gone";
+	return NULL;
+}
+
 static const char *check_records(const struct tables *t)
 {
 	uint32_t fresh = pool_fresh(&t->pool);
 	for (uint32_t i = 0; i < fresh; i++) {
 		const char *why = check_record(t, &t->record[i]);
+		if (!why)
+			why = check_ownership(t, i);
 		if (why)
 			return why;
 	}

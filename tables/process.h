@@ -69,7 +69,8 @@ struct process {
 
 	_Alignas(CACHE_LINE_BYTES) struct event event; /* what it sleeps on */
 	shared32 awaiting;   /* W: itself. Settling this record must post its event. */
-	shared32 unclean;    /* W: itself. It holds or reserved something: its end needs a scan. */
+	shared32 unclean;    /* W: itself, before it reserves; the scheduler, before it gives a
+			      * hold. Its end needs a scan. */
 	shared64 beat_ns;    /* W: itself (relaxed). Last sign of life; never proof of death. */
 	shared64 imported;   /* W: itself (0), then scheduler: the HINT_IMPORT it has answered */
 	shared32 exit_status; /* W: manager, before DEAD. What waitpid() said, and PROCESS_HUNG; 0

@@ -369,6 +369,7 @@ void wake_holders(struct tables *t, uint32_t index);
 uint32_t store_node(struct tables *t, uint32_t granule); /* whose memory it lies in */
 int store_alloc(struct tables *t, uint32_t node, uint64_t length, shared32 *granule);
 int store_free(struct tables *t, uint64_t length, shared32 *granule);
+int store_try_free(struct tables *t, uint64_t length, shared32 *granule); /* see arena.h */
 static inline void *store_writable(const struct tables *t, uint32_t granule)
 {
 	return t->store_write + (uint64_t)granule * STORE_GRANULE_BYTES;

@@ -201,6 +201,23 @@ START_TEST(lies_in_every_hint_cost_others_nothing)
 }
 END_TEST
 
+/* It says before it leaves that it holds nothing, and asks for a hold all the same. */
+START_TEST(a_hold_that_is_granted_to_one_that_has_left_ends_with_it)
+{
+	static char bytes[100];
+	plm_ref ref;
+	plm *honest = join(), *liar = join();
+	ck_assert_int_eq(plm_put(honest, bytes, sizeof bytes, &ref), 0);
+	sh_store(&liar->me->unclean, 0);
+	uint64_t hint = hint_make(HINT_IMPORT, ref.id);
+	tell_scheduler(&liar->tables, liar->self, &hint, 1, false);
+	plm_disconnect(&liar);
+	plm_drop(honest, ref);
+	expect_nothing_left(&rt, honest);
+	plm_disconnect(&honest);
+}
+END_TEST
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -210,6 +227,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, boot, stop);
 	tcase_add_test(tcase, lies_at_the_door_are_refused_and_others_are_served);
 	tcase_add_test(tcase, lies_in_every_hint_cost_others_nothing);
+	tcase_add_test(tcase, a_hold_that_is_granted_to_one_that_has_left_ends_with_it);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

@@ -401,6 +401,40 @@ START_TEST(holds_of_each_process_stand_apart_across_words)
 }
 END_TEST
 
+/* A process that is gone has been buried before its slot is free: nothing of it is left then. */
+START_TEST(what_is_held_or_reserved_by_a_free_slot_is_unsound)
+{
+	static const uint32_t slots[] = { 9, 63, 64, 191 };
+	uint32_t index, n;
+	tables.self = 9;
+	ck_assert(process_claim(&tables.process[9], KIND_CLIENT, getpid(), "maker"));
+	ck_assert(pool_take(&tables.pool, &index, 1, &n) == 0 && n == 1);
+	ck_assert_ptr_null(tables_check(&tables));
+	struct record *r = record_at(&tables, index);
+	uint64_t word = sh_load(&r->state);
+	ck_assert(record_step(r, &word, RECORD_DONE, 9, 0, FLAG_OBJECT));
+	hold_set(&tables, index, SLOT_MANAGER); /* kept by the runtime: by nobody's slot */
+	ck_assert_ptr_null(tables_check(&tables));
+	for (size_t i = 1; i < COUNT_OF(slots); i++) {
+		struct process *p = &tables.process[slots[i]];
+		hold_set(&tables, index, slots[i]);
+		ck_assert_str_eq(tables_check(&tables),
+		    "records: one is held by a process that is gone");
+		ck_assert(process_claim(p, KIND_CLIENT, getpid(), "holder"));
+		ck_assert_ptr_null(tables_check(&tables));
+		hold_clear(&tables, index, slots[i]);
+	}
+	ck_assert(pool_take(&tables.pool, &index, 1, &n) == 0 && n == 1);
+	word = sh_load(&tables.process[9].state);
+	ck_assert(process_step(&tables.process[9], &word, PROCESS_DEAD));
+	ck_assert_ptr_null(tables_check(&tables)); /* it is still to be buried */
+	word = sh_load(&tables.process[9].state);
+	ck_assert(process_step(&tables.process[9], &word, PROCESS_FREE));
+	ck_assert_str_eq(tables_check(&tables),
+	    "records: one is reserved or run by a process that is gone");
+}
+END_TEST
+
 /* ---- limits and names ---- */
 
 struct bad_limits {
@@ -553,6 +587,7 @@ int main(void)
 	tcase_add_test(process, a_process_slot_takes_the_legal_steps_and_no_other);
 	tcase_add_test(process, each_incarnation_of_a_slot_has_a_generation_of_its_own);
 	tcase_add_test(process, holds_of_each_process_stand_apart_across_words);
+	tcase_add_test(process, what_is_held_or_reserved_by_a_free_slot_is_unsound);
 	TCase *attaching = add_case(suite, "limits and attaching");
 	tcase_add_test(attaching, limits_out_of_bounds_are_refused_by_their_names);
 	tcase_add_test(attaching, a_name_that_could_be_a_path_is_refused);

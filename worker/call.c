@@ -101,10 +101,13 @@ static struct record *part_of(const struct plm_call *call, unsigned which)
 	return NULL;
 }
 
+/* Waits behind a process that is stopped inside the arena's lock for as long as it is: the next
+ * value would take the place of what is not freed here, and nothing would name that any more. */
 static void discard(struct plm_call *call, struct record *r)
 {
-	if (sh_peek(&r->value))
-		store_free(&call->rt->tables, r->value_bytes, &r->value);
+	while (sh_peek(&r->value) &&
+	    store_free(&call->rt->tables, r->value_bytes, &r->value) == -ETIMEDOUT)
+		continue;
 	r->value_bytes = 0;
 }
 

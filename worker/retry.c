@@ -4,6 +4,7 @@
  * doubled, stolen, or run in the place of one that waits: so who claims looks, too. It is told to
  * the scheduler again, and nobody waits for ever: one that looks idle to us may be kept for another
  * task by the scheduler, so after a while we take it all the same. Only retries cost this look. */
+#include "base/check.h"
 #include "base/clock.h"
 #include "worker/worker.h"
 
@@ -35,16 +36,28 @@ static bool another_is_free(const struct worker *w, uint64_t ref)
 	return false;
 }
 
+/* How long we have left this retry to others. Two that share a place share the time of the first,
+ * as long as they come again and again: were each to begin anew with the other, the scheduler would
+ * give us both without end while the worker that looks idle is stopped. */
+static uint64_t left_for_ns(struct worker *w, uint64_t ref, uint64_t word)
+{
+	struct left *left = &w->left[ref_index(ref) % COUNT_OF(w->left)];
+	uint64_t now = clock_ns();
+	bool same = left->ref == ref && left->word == word;
+	bool collides = left->ref != ref && now - left->seen_ns < LEAVE_IT_NS;
+	if (!same && !collides)
+		left->since_ns = now;
+	left->ref = ref;
+	left->word = word;
+	left->seen_ns = now;
+	return now - left->since_ns;
+}
+
 bool worker_leaves_retry(struct worker *w, uint64_t ref, uint64_t word)
 {
 	const struct tables *t = &w->rt.tables;
 	if (record_failed_by(t, word) != w->rt.me->worker || tables_paused(t) ||
 	    !another_is_free(w, ref))
 		return false;
-	if (w->left_ref != ref || w->left_word != word) {
-		w->left_ref = ref;
-		w->left_word = word;
-		w->left_since_ns = clock_ns();
-	}
-	return clock_ns() - w->left_since_ns < LEAVE_IT_NS;
+	return left_for_ns(w, ref, word) < LEAVE_IT_NS;
 }

@@ -47,8 +47,10 @@ struct worker {
 	uint32_t next;                /* READY, kept to be run by us next; NO_RECORD */
 	uint64_t now_ns;              /* the last look at the clock: one a task */
 	uint32_t average_ns;
-	uint64_t left_ref, left_word;  /* the last retry we left to others, and since when */
-	uint64_t left_since_ns;
+	struct left { /* retries we left to others: which, since when, and when we saw them last */
+		uint64_t ref, word;
+		uint64_t since_ns, seen_ns;
+	} left[64];
 	bool dressed;                 /* the environment is that of a task with needs (needs.h) */
 	_Atomic bool stop;
 };

@@ -1,0 +1,160 @@
+/* owed.c - what was to be freed and could not be: a process that lives stands still (SIGSTOP, a
+ * debugger) inside the lock of an arena or of the pool.
+ *
+ * The scheduler waits for such a lock once, LOCK_WAIT_MS. Then it notes what it owes and goes on
+ * with everything else; as long as it owes something it tries these locks and never waits for them,
+ * so that one process that is stopped costs the others ten seconds, and not ten for each record. It
+ * comes again, at growing distances of at most half a second, until nothing is owed.
+ * Not taken: giving up, as for the locks of the heaps, so that the next scheduler derives all
+ * anew. It would meet the same lock, and a client that is stopped for long would end the runtime.
+ *
+ * The notes are private. Whoever comes after a scheduler that dies finds the same in the words of
+ * the records: a settled record that nobody needs, a RUNNING one owned by the scheduler's slot, a
+ * PART without its task, a record of a process whose slot is still DEAD (bury() waits for us). */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/why.h"
+#include "scheduler/scheduler.h"
+
+enum { PAUSE_MIN_MS = 20, PAUSE_MAX_MS = 500 };
+
+static size_t owed_bytes(const struct scheduler *s)
+{
+	return (size_t)s->t->limits.records * sizeof s->owed.life[0];
+}
+
+/* Not 0, whatever the generation. */
+static uint64_t life_of(const struct scheduler *s, uint32_t index)
+{
+	return (uint64_t)1 << 32 | word_generation(sh_load(&record_at(s->t, index)->state));
+}
+
+int owed_open(struct scheduler *s)
+{
+	/* Untouched pages of it cost nothing, however large the table. */
+	void *notes = mmap(NULL, owed_bytes(s), PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	s->owed = (struct owed){ .next_ns = DEADLINE_NEVER };
+	if (notes == MAP_FAILED)
+		return why(-ENOMEM, "no memory for a scheduler of %u tasks", s->t->limits.records);
+	s->owed.life = notes;
+	return 0;
+}
+
+void owed_close(struct scheduler *s)
+{
+	munmap(s->owed.life, owed_bytes(s));
+}
+
+bool owed_any(const struct scheduler *s)
+{
+	return s->owed.records > 0 || s->owed.pool;
+}
+
+/* We have just waited for a lock in vain. */
+static void owed_begin(struct scheduler *s)
+{
+	log_warn("%s What cannot be freed now is freed when it goes on", why_text());
+	s->owed.pause_ms = PAUSE_MIN_MS;
+	s->owed.next_ns = deadline_after_ms(PAUSE_MIN_MS);
+}
+
+void owed_note(struct scheduler *s, uint32_t index)
+{
+	if (!owed_any(s))
+		owed_begin(s);
+	s->owed.records += s->owed.life[index] == 0;
+	s->owed.life[index] = life_of(s, index);
+}
+
+void owed_note_pool(struct scheduler *s)
+{
+	if (!s->owed.pool)
+		owed_begin(s);
+	s->owed.pool = true;
+}
+
+/* RESERVED records are found by their owner's slot alone: it stays DEAD until they are free. */
+bool owed_to_process(struct scheduler *s, uint32_t process)
+{
+	uint32_t fresh = s->owed.records ? pool_fresh(&s->t->pool) : 0;
+	for (uint32_t i = 0; i < fresh; i++) {
+		uint64_t word = sh_load(&record_at(s->t, i)->state);
+		if (s->owed.life[i] == life_of(s, i) &&
+		    word_state(word) == RECORD_RESERVED && word_owner(word) == process)
+			return s->owed.bury = true;
+	}
+	return false;
+}
+
+static void owed_free_one(struct scheduler *s, uint32_t index)
+{
+	uint64_t task, word = sh_load(&record_at(s->t, index)->state);
+	switch (word_state(word)) {
+	case RECORD_RESERVED:
+		free_abandoned(s, index);
+		break;
+	case RECORD_RUNNING:
+		if (word_owner(word) == SLOT_SCHEDULER)
+			repair_end_again(s, index, word);
+		break;
+	case RECORD_PART:
+		if (record_lookup(s->t, record_at(s->t, index)->part.task, &task))
+			owed_note(s, index); /* it goes with its task, or after it */
+		else
+			free_orphan(s, index);
+		break;
+	case RECORD_DONE:
+	case RECORD_FAILED:
+	case RECORD_CANCELLED:
+		graph_settled(s, index);
+		break;
+	default:
+		break;
+	}
+}
+
+static void owed_free_records(struct scheduler *s)
+{
+	uint32_t fresh = pool_fresh(&s->t->pool);
+	for (uint32_t i = 0; i < fresh && s->owed.records > 0; i++) {
+		uint64_t life = s->owed.life[i];
+		if (life == 0)
+			continue;
+		s->owed.life[i] = 0;
+		s->owed.records--;
+		/* Else it was freed on another way, and this is its next life. */
+		if (life == life_of(s, i))
+			owed_free_one(s, i);
+	}
+	graph_spread(s);
+	place_flush(s);
+}
+
+uint32_t owed_look(struct scheduler *s)
+{
+	struct owed *owed = &s->owed;
+	if (!owed_any(s) || clock_ns() < owed->next_ns)
+		return 0;
+	uint32_t before = owed->records;
+	if (owed->pool && pool_try_rebuild(&s->t->pool) == 0)
+		owed->pool = false;
+	owed_free_records(s);
+	free_flush(s);
+	if (owed->bury && owed->records < before) {
+		owed->bury = false;
+		s->changes = ~sh_load(&s->t->control->changes); /* those that are DEAD: again */
+	}
+	if (!owed_any(s)) {
+		log_info("what could not be freed is free");
+		owed->next_ns = DEADLINE_NEVER;
+		return 1;
+	}
+	owed->pause_ms = owed->pause_ms * 2 < PAUSE_MAX_MS ? owed->pause_ms * 2 : PAUSE_MAX_MS;
+	owed->next_ns = deadline_after_ms(owed->pause_ms);
+	return 0;
+}
