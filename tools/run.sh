@@ -8,8 +8,9 @@
 # kept only if it failed. Counted are the checks a program speaks of: "95%: Checks: 20, Failures: 1,
 # Errors: 0" (the Check library), lines that end in "ok" or "FAILED" (the kill sweeps); else the
 # program itself. The closing line is `N passed, N failed`, the exit code 0 only if nothing failed.
-# What a test has left out, and why, is a line below its own ("left out, ..."). $RUN_LIMIT_S (600) is the longest a program may take. First it removes what failed tests that are
-# no more have left in /dev/shm.
+# What a test has left out, and why, is a line below its own ("left out, ..."). $RUN_LIMIT_S (600)
+# is the longest a program may take. First it removes what failed tests that are no more have left
+# in /dev/shm.
 set -u
 
 show=
@@ -25,7 +26,7 @@ passed=0 failed=0
 # What tests left that failed, and whose process is no more: segments are named after it.
 for segment in /dev/shm/plm-"$(id -u)"-test-*; do
 	pid=${segment#*-test-} pid=${pid%%-*}
-	[ -e "$segment" ] && [ ! -d "/proc/$pid" ] && rm -f "$segment"
+	[ -e "$segment" ] && [ ! -d "/proc/$pid" ] && rm -rf "$segment"
 done
 
 count() { # LOG EXIT_CODE: sets good and bad
