@@ -147,6 +147,13 @@ static void give_up(struct manager *m)
 	instance_release(m);
 }
 
+/* -EADDRINUSE means the name; a path that is taken the next try may find free. */
+static int open_door(struct manager *m)
+{
+	int r = admission_open(m);
+	return r == -EADDRINUSE ? -EBUSY : r;
+}
+
 int manager_boot(struct manager *m, const struct options *options, int ready)
 {
 	*m = (struct manager){ .options = options, .ready = ready, .lock = -1, .door = -1,
@@ -173,9 +180,7 @@ int manager_boot(struct manager *m, const struct options *options, int ready)
 	if (r == 0) /* they come up while modules are loaded */
 		r = m->adopts ? adopt_processes(m) : spawn_all(m);
 	if (r == 0)
-		r = admission_open(m);
-	if (r == -EADDRINUSE)
-		r = -EBUSY; /* a path is taken, which the next try may find free; not the name */
+		r = open_door(m);
 	if (r == 0)
 		r = loader_begin(m);
 	if (r < 0)
