@@ -109,6 +109,7 @@ static const struct column part_columns[] = {
 static const struct column gpu_columns[] = {
 	{ "GPU", "gpu", -3 }, { "NODE", "node", 4 }, { "BUS", "bus", -12 }, { "NAME", "name", -20 },
 };
+static const struct column missing_columns[] = { { "WHAT", "what", -6 }, { "WHY", "why", -20 } };
 static const struct column worker_columns[] = {
 	{ "SLOT", "slot", 4 }, { "PID", "pid", 7 }, { "NODE", "node", 4 }, { "CPUS", "cpus", -12 },
 };
@@ -159,6 +160,18 @@ static void list_gpus(struct output *out, const struct topology *t)
 		cell_text(out, gpus[i].name);
 		row_end(out);
 	}
+}
+
+/* None found and none looked for are not the same. */
+static void list_missing(struct output *out)
+{
+	if (topology_sees_devices())
+		return;
+	output_section(out, "missing");
+	list_begin(out, missing_columns, COUNT_OF(missing_columns));
+	cell_text(out, "gpus");
+	cell_text(out, "not looked for: hwloc has no plugins here (Debian: libhwloc-plugins)");
+	row_end(out);
 }
 
 static void list_seats(struct output *out, const struct seat *seat, uint32_t n)
@@ -274,6 +287,8 @@ static int run_topology(struct context *context, int argc, char **argv)
 		code = find_workers(context, seats, &n);
 	if (code == EXIT_FINE)
 		show(&context->out, t, seats, n);
+	if (code == EXIT_FINE && !q.synthetic && !context->out.quiet)
+		list_missing(&context->out);
 	topology_close(&t);
 	return code;
 }
@@ -287,6 +302,7 @@ const struct command cmd_topology = {
 	    "  --pin none|core|numa --workers N\n"
 	    "                     where `plm --pin` would put so many workers\n"
 	    "\nDrawn is what this process may use: its affinity mask, CUDA_VISIBLE_DEVICES for the "
-	    "list of\nGPUs. Without a runtime it draws the machine alone.\n",
+	    "list of\nGPUs; \"missing\" tells that hwloc has no plugins and looks for none. "
+	    "Without a runtime it\ndraws the machine alone.\n",
 	.run = run_topology,
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/why.h"
 #include "lifecycle/options.h"
 #include "topology/topology.h"
@@ -22,6 +23,9 @@ static bool may_have_gpus(void)
 static uint32_t detect(struct gpu gpus[GPUS_MAX])
 {
 	struct topology *topology;
+	if (may_have_gpus() && !topology_sees_devices())
+		log_warn("GPUs are not looked for: hwloc has no plugins here (Debian: "
+		    "libhwloc-plugins); install them, or say --gpus N");
 	if (!may_have_gpus() || topology_open(TOPOLOGY_ALL, &topology) < 0)
 		return 0;
 	uint32_t n = topology_gpus(topology, gpus);

@@ -494,7 +494,6 @@ START_TEST(stop_finishes_what_was_accepted_and_now_does_not)
 }
 END_TEST
 
-/* Its lock lies in another place, the names of the segments do not. */
 START_TEST(a_second_runtime_of_the_name_is_refused_from_any_directory)
 {
 	char elsewhere[64], made[96];
@@ -506,7 +505,7 @@ START_TEST(a_second_runtime_of_the_name_is_refused_from_any_directory)
 	    program_run(&rt, "plm", (const char *const[]){"--name", rt.name, NULL}, NULL, 0);
 	setenv("XDG_RUNTIME_DIR", rt.directory, 1);
 	ck_assert_int_eq(o.code, 75);
-	ck_assert_msg(strstr(o.err, "is up already") && strstr(o.err, "directory"), "%s", o.err);
+	ck_assert_msg(strstr(o.err, "is up already") && strstr(o.err, "stop it with"), "%s", o.err);
 	output_free(&o);
 	ck_assert_int_eq(rmdir(made), 0); /* it has left nothing in it */
 	ck_assert_int_eq(rmdir(elsewhere), 0);

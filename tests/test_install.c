@@ -66,6 +66,8 @@ static bool have(const char *program)
 	char *said = bash("command -v %s || true", program);
 	bool there = said[0] != 0;
 	free(said);
+	if (!there)
+		printf("left out, there is no %s: what it would say\n", program);
 	return there;
 }
 

@@ -212,6 +212,28 @@ END_TEST
 
 /* ---- plmctl topology ---- */
 
+/* As where the package of hwloc's plugins is not installed. */
+START_TEST(that_hwloc_looks_for_no_gpu_is_said)
+{
+	setenv("HWLOC_PLUGINS_PATH", "/nowhere", 1);
+	if (topology_sees_devices()) {
+		printf("left out, this hwloc needs no plugin: %s\n", __func__);
+		return;
+	}
+	struct output_of o = ctl(&nobody, "topology");
+	ck_assert_int_eq(o.code, 0);
+	ck_assert_msg(strstr(o.out, "libhwloc-plugins"), "%s", o.out);
+	output_free(&o);
+	o = ctl(&nobody, "topology", "--json");
+	ck_assert_msg(strstr(o.out, "{\"table\": \"missing\", \"what\": \"gpus\""), "%s", o.out);
+	output_free(&o);
+	unsetenv("HWLOC_PLUGINS_PATH");
+	o = ctl(&nobody, "topology");
+	ck_assert_msg(!strstr(o.out, "missing"), "%s", o.out);
+	output_free(&o);
+}
+END_TEST
+
 static void draws(const char *expected, const char *const *arguments)
 {
 	struct output_of o = program_run(&nobody, "plmctl", arguments, NULL, 0);
@@ -306,6 +328,7 @@ int main(void)
 	tcase_set_timeout(topology, TEST_TIMEOUT_S);
 	tcase_add_test(topology, another_machine_is_drawn_as_a_tree_with_the_plan_in_it);
 	tcase_add_test(topology, the_machine_is_drawn_without_a_runtime);
+	tcase_add_test(topology, that_hwloc_looks_for_no_gpu_is_said);
 	tcase_add_test(topology, workers_stand_beside_the_core_they_are_pinned_to);
 	tcase_add_test(topology, a_request_that_makes_no_sense_is_64);
 	suite_add_tcase(suite, topology);

@@ -15,6 +15,12 @@ objects=build/release
 copy=build/bare
 : "${COMPILE:?how the ordinary objects were compiled: run make bare}"
 
+for tool in objdump awk cmp diff xargs; do
+	command -v "$tool" >/dev/null && continue
+	echo "bare: $tool is not installed: nothing was compared"
+	exit 1
+done
+
 bare_atomics() {
 	cat <<'END'
 #define sh_load(p)     atomic_load_explicit((p), memory_order_acquire)

@@ -25,6 +25,11 @@ done
 for pair in $modules; do
 	pkg-config --exists "${pair%%:*}" 2>/dev/null || want "${pair#*:}"
 done
+# Debian's hwloc looks at the PCI bus (GPUs), and reads XML, by plugins in a package of their own.
+if command -v dpkg >/dev/null 2>&1; then
+	set -- /usr/lib/*/hwloc/hwloc_pci.so
+	[ -e "$1" ] || want libhwloc-plugins
+fi
 # gcc alone does not bring the headers of the C library
 if command -v gcc >/dev/null 2>&1; then
 	echo '#include <stdlib.h>' | gcc -E -x c - >/dev/null 2>&1 || want libc6-dev

@@ -41,6 +41,12 @@ below[lifecycle]="${below[worker]} scheduler worker journal policy topology"
 below[cli]="${below[client]} client policy topology journal"
 below[bench]="base shm"
 
+for tool in nm grep sed; do
+	command -v "$tool" >/dev/null && continue
+	echo "layers: $tool is not installed: nothing was checked"
+	exit 1
+done
+
 offences=0
 offence() {
 	echo "layers: $*"

@@ -8,8 +8,9 @@
 # kept only if it failed. Counted are the checks a program speaks of: "95%: Checks: 20, Failures: 1,
 # Errors: 0" (the Check library), lines that end in "ok" or "FAILED" (the kill sweeps); else the
 # program itself. The closing line is `N passed, N failed`, the exit code 0 only if nothing failed.
-# $RUN_LIMIT_S (600) is the longest a program may take. First it removes what failed tests that are
-# no more have left in /dev/shm.
+# What a test has left out, and why, is a line below its own ("left out, ..."). $RUN_LIMIT_S (600)
+# is the longest a program may take. First it removes what failed tests that are no more have left
+# in /dev/shm.
 set -u
 
 show=
@@ -60,6 +61,7 @@ for program in "$@"; do
 	passed=$((passed + good)) failed=$((failed + bad))
 	printf '  %-28s %4d passed %4d failed %5d.%03d s\n' "$name" "$good" "$bad" \
 		$((took / 1000)) $((took % 1000))
+	[ "$show" ] || grep '^left out' "$log" | sort -u | sed 's/^/    /'
 	if [ "$code" -eq 0 ] && [ "$bad" -eq 0 ]; then
 		[ "$show" ] || rm -f "$log"
 		continue

@@ -10,8 +10,8 @@
 #	        each function written `file.c:function`, that a page or a comment names is there;
 #	        each row of the README's death table names a test
 #
-# Looks at the files git knows, and at new ones it does not ignore. Every finding is a line; exit
-# code 1 if there is any.
+# Looks at the files git knows, and at new ones it does not ignore; without git at all of them.
+# Every finding is a line; exit code 1 if there is any.
 set -u
 shopt -s lastpipe # report() counts in this shell
 export LC_ALL=C
@@ -28,9 +28,21 @@ report() {
 	done
 }
 
-mapfile -t all < <(git ls-files -co --exclude-standard | sort | while read -r file; do
+for tool in awk grep sed expand sort find; do
+	command -v "$tool" >/dev/null || finding "$tool is not installed: nothing can be checked"
+done
+files() { # in a tree that git does not know, or without git, all but what make makes
+	if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
+		git ls-files -co --exclude-standard
+	else
+		find . \( -path ./build -o -path ./.git \) -prune -o -type f -printf '%P\n' |
+			grep -vxE 'plm|plmctl|plmdump'
+	fi
+}
+mapfile -t all < <(files | sort | while read -r file; do
 	[ -f "$file" ] && echo "$file"
 done)
+[ ${#all[@]} -gt 0 ] || finding "there is no file: nothing was checked"
 list() { # files whose names match
 	printf '%s\n' "${all[@]}" | grep -E "$1"
 }

@@ -204,6 +204,18 @@ static uint32_t choose(const struct topology *t, const struct found *found, uint
 	return count;
 }
 
+/* hwloc does not list its components; but only one that is there can be left out. */
+bool topology_sees_devices(void)
+{
+	hwloc_topology_t probe;
+	if (hwloc_topology_init(&probe) < 0)
+		return false;
+	bool there = hwloc_topology_set_components(probe,
+	    HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, "pci") == 0;
+	hwloc_topology_destroy(probe);
+	return there;
+}
+
 uint32_t topology_gpus(const struct topology *t, struct gpu ret[GPUS_MAX])
 {
 	struct found found[GPUS_MAX];

@@ -60,6 +60,10 @@ struct gpu {
 	int32_t node;          /* NUMA node near it, GPU_NODE_NONE */
 };
 
+/* False: hwloc has no part that looks at the bus, so no GPU is ever found. Debian has that part in
+ * a package of its own, libhwloc-plugins. */
+bool topology_sees_devices(void);
+
 /* Those that CUDA_VISIBLE_DEVICES lets this process use, all if it is not set; how many, at most
  * GPUS_MAX. Numbers are those of CUDA_DEVICE_ORDER=PCI_BUS_ID, NVIDIA's before others. As in CUDA,
  * the list ends at the first entry that is no GPU. TOPOLOGY_ALL only; else 0. */
