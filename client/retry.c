@@ -69,8 +69,8 @@ static int replace_retried(struct plm *rt, size_t number, plm_ref *future)
 	plm_ref_print(*future, old);
 	plm_ref_print(ref_public(rt, newest), new);
 	*future = ref_public(rt, result_of(&rt->tables, newest, which));
-	return future->id ? 0 : why(-ESTALE, "its argument %zu, %s, was retried as %s, whose result "
-	    "is gone: it was dropped, or has left. Submit the task anew", number, old, new);
+	return future->id ? 0 : why(-ESTALE, "its argument %zu, %s, was retried as %s, whose "
+	    "result is gone: it was dropped, or has left. Submit the task anew", number, old, new);
 }
 
 void retry_trace(struct plm *rt, uint64_t failed, uint64_t from, uint64_t to)
