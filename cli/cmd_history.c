@@ -117,8 +117,12 @@ static void take_operand(const struct context *context, const char *word, struct
 
 static int find_directory(struct context *context, struct asked *a)
 {
-	if (!a->directory)
-		a->directory = getenv("PLM_STATE");
+	const char *usual = getenv("PLM_STATE");
+	if (!a->directory && usual && usual[0]) {
+		a->directory = usual;
+		if (plm_connect(&context->rt, context->name) < 0)
+			context->rt = NULL; /* it need not be up */
+	}
 	if (a->directory && a->directory[0])
 		return EXIT_FINE;
 	int code = runtime(context);
@@ -289,6 +293,16 @@ static void print_total(void *context, const struct history_total *t)
 
 /* ---- the command ---- */
 
+/* What `wait` says of a task `history` is to say as well: beside a runtime its journal writes first
+ * what there is to be written. */
+static void catch_up(struct context *context)
+{
+	enum { CATCH_UP_MS = 2000 };
+	if (context->rt && durable_flush(context->rt, CATCH_UP_MS) < 0)
+		fprintf(stderr, "plmctl: history: %s: the last moments may be missing\n",
+		    plm_why());
+}
+
 static int print_all(struct context *context, struct asked *a, bool one)
 {
 	struct history *h = NULL;
@@ -332,7 +346,10 @@ static int run_history(struct context *context, int argc, char **argv)
 	if (a.key != HISTORY_KEYS && !limited)
 		a.filter.most = 0;
 	int code = find_directory(context, &a);
-	return code == EXIT_FINE ? print_all(context, &a, one) : code;
+	if (code != EXIT_FINE)
+		return code;
+	catch_up(context);
+	return print_all(context, &a, one);
 }
 
 const struct command cmd_history = {

@@ -79,6 +79,17 @@ static size_t add_number(char *fields, size_t length, size_t room, enum command_
 	return number ? command_add(fields, length, room, field, text) : length;
 }
 
+/* Somebody has removed the directory we stand in, or a path is too long for one. */
+static int say_no_directory(int error)
+{
+	if (error == ENOENT)
+		fprintf(stderr, "plmctl: the current directory no longer exists: go to another "
+		    "one, or give --dir (and --stdin) as a path from /\n");
+	else
+		fprintf(stderr, "plmctl: the directory of the command: %s\n", strerror(error));
+	return EXIT_INPUT;
+}
+
 int command_request_fields(struct command_request *request)
 {
 	char directory[PATH_BYTES], input[PATH_BYTES];
@@ -86,7 +97,7 @@ int command_request_fields(struct command_request *request)
 	       n = 0;
 	if (!absolute(request->directory, directory) ||
 	    (request->input && !absolute(request->input, input)))
-		return failed(-errno, "the directory of the command");
+		return say_no_directory(errno);
 	for (size_t i = 0; i < request->variables; i++)
 		room += strlen(request->variable[i]) + 2;
 	room += command_objects_fields(request, NULL, 0, 0);

@@ -1,6 +1,7 @@
 /* connect.c - a process's place in a runtime: through the door, into the tables, and out again. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -361,13 +362,23 @@ static int request(struct plm *rt, enum door_request_kind kind, const char *text
 	return handle_end(said, ask_manager(rt, kind, text));
 }
 
+/* Also in a directory that somebody has removed meanwhile. */
+static int why_no_file(const char *path)
+{
+	char directory[PATH_MAX];
+	int error = errno;
+	bool here = path[0] == '/' || getcwd(directory, sizeof directory);
+	return why(-error, "%s: %s", path, here ? strerror(error)
+	    : "the current directory no longer exists");
+}
+
 int plm_module_load(plm *rt, const char *path)
 {
 	if (!path)
 		return why(-EINVAL, "plm_module_load: no path is given");
 	char *full = realpath(path, NULL); /* the manager stands in another directory */
 	if (!full)
-		return why(-errno, "%s: %s", path, strerror(errno));
+		return why_no_file(path);
 	int r = request(rt, DOOR_MODULE, full);
 	free(full);
 	return r;

@@ -5,8 +5,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/why.h"
 #include "client/handle.h"
+
+enum { FLUSH_LOOK_MS = 5 };
 
 struct awaited {
 	const plm_task *tasks;
@@ -59,6 +62,53 @@ static int give_up(struct plm *rt, struct awaited *a, int trouble)
 	return why(-trouble, "the journal in %s cannot be written (%.*s): %zu tasks that were not "
 	    "durable yet are cancelled; one that had begun may have done its work",
 	    j->directory, (int)sizeof j->trouble_text, j->trouble_text, n);
+}
+
+/* Of this record the journal is still to write something that can be seen already. */
+static bool is_behind(const struct plm *rt, uint32_t index)
+{
+	const struct tables *t = &rt->tables;
+	const struct record *r = record_at(t, index);
+	enum record_state state = word_state(sh_load(&r->state));
+	bool accepts = t->control->journal.durability != DURABILITY_NONE;
+	return journal_wants(t, r) && state >= RECORD_WAITING && state != RECORD_PART &&
+	    (state_settled(state) || (accepts && !journal_recorded(t, index)));
+}
+
+/* From *next on: the first one is next. */
+static bool any_behind(const struct plm *rt, uint32_t *next)
+{
+	uint32_t fresh = pool_fresh(&rt->tables.pool);
+	while (*next < fresh && !is_behind(rt, *next))
+		++*next;
+	return *next < fresh;
+}
+
+int durable_flush(struct plm *rt, int timeout_ms)
+{
+	struct journal_shm *j = &rt->tables.control->journal;
+	uint64_t deadline = deadline_after_ms(timeout_ms);
+	uint32_t next = 0;
+	if (journal_slot(&rt->tables) == 0)
+		return 0;
+	for (;;) {
+		uint32_t seen = event_prepare(&j->written);
+		if (!any_behind(rt, &next))
+			return 0;
+		int r = handle_runtime_gone(rt);
+		if (r < 0)
+			return r;
+		if (clock_ns() >= deadline || sh_load(&j->trouble))
+			return why(-ETIMEDOUT, "the journal in %s has not written all yet",
+			    j->directory);
+		journal_tell(&rt->tables, next); /* who settled it may be about to */
+		sh_store(&j->hurry, 1);
+		event_post(&j->urgent);
+		process_post(&rt->tables, journal_slot(&rt->tables));
+		/* The journal gives its hold up after it has posted: the scheduler takes it. */
+		uint64_t moment = clock_ns() + FLUSH_LOOK_MS * NS_PER_MS;
+		event_sleep(&j->written, seen, moment < deadline ? moment : deadline);
+	}
 }
 
 int durable_await(struct plm *rt, const plm_task *tasks, size_t n, const plm_ref *refs)

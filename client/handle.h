@@ -164,6 +164,9 @@ void retry_trace(struct plm *rt, uint64_t failed, uint64_t from, uint64_t to);
 /* In a runtime that promises it (--durability sync): until each of them that is to be kept is on
  * the disk. -ENOSPC, -EIO...: it cannot be; those that are not there are cancelled. */
 int durable_await(struct plm *rt, const plm_task *tasks, size_t n, const plm_ref *refs);
+/* Until the journal has written what can be seen of durable tasks now. 0, also without a journal;
+ * -ETIMEDOUT with a why. */
+int durable_flush(struct plm *rt, int timeout_ms);
 
 /* ---- slots.c: reserved records ---- */
 int slots_take(

@@ -1,6 +1,6 @@
 /* sweep_retain.c - kept results that leave, the scheduler killed anywhere: who is left out stays
  * whole, who has left is gone with all its memory, and the next scheduler lets the same ones leave.
- */
+ * And failed ones that are retried, the client killed anywhere. */
 #include <string.h>
 
 #include "tests/world.h"
@@ -67,6 +67,58 @@ static void setup_room(void *image)
 	SWEEP_REQUIRE(pool_free_count(&world.tables.pool) == 0);
 	event_prepare(&world.tables.control->room);
 	sh_store(&world.tables.control->room_wanted, ROOM_ASKED);
+}
+
+/* ---- a failed task is retried, and the one it was retried as ---- */
+
+static plm_ref retried;
+
+static void setup_retry(void *image)
+{
+	(void)image;
+	plm_task task = { .function = "probe.fail", .nargs = 2, .flags = PLM_KEEP,
+		.args = (plm_arg[]){ PLM_BYTES(large, sizeof large), PLM_BYTES("7", 1) } };
+	memset(large, 'L', sizeof large);
+	world_boot();
+	SWEEP_REQUIRE(plm_submit(&world.a, &task, &failed) == 0);
+	world_work();
+	SWEEP_REQUIRE(plm_retry(&world.a, failed, PLM_KEEP, &retried) == 0);
+	world_work();
+}
+
+static void retry_once_more(void *image)
+{
+	plm_ref again;
+	(void)image;
+	world_play(&world.a);
+	if (plm_retry(&world.a, retried, PLM_KEEP, &again) == 0)
+		retry_trace(&world.a, failed.id, retried.id, again.id);
+}
+
+static void recover_client(void *image)
+{
+	(void)image;
+	world_recover(WORLD_A);
+}
+
+/* It names a task that was accepted, and is so; then all that is kept is forgotten. */
+static const char *retry_outcome(void)
+{
+	const struct tables *t = &world.tables;
+	const char *why = NULL;
+	uint64_t word;
+	if (world_state_of(failed) != RECORD_FAILED || world_state_of(retried) != RECORD_FAILED)
+		return "a failed task that is kept is gone";
+	if (!record_lookup(t, retry_newest(t, failed.id), &word))
+		why = "it was retried as a task that there never was";
+	for (uint32_t i = 0; i < pool_fresh(&t->pool); i++) {
+		word = sh_load(&record_at(t, i)->state);
+		if (hold_test(t, i, SLOT_MANAGER))
+			plm_forget(&world.b, ref_public(&world.b,
+			    record_ref(i, word_generation(word))));
+	}
+	world_settle();
+	return why;
 }
 
 /* ---- all of them ---- */
@@ -137,7 +189,15 @@ static const char *judge_room(void *image)
 	return world_judge(SLOT_SCHEDULER, room_outcome);
 }
 
+static const char *judge_retry(void *image)
+{
+	(void)image;
+	return world_judge(WORLD_A, retry_outcome);
+}
+
 static const struct sweep_op ops[] = {
+    LONG("a retry, and what was retried as that one", setup_retry, retry_once_more, recover_client,
+	judge_retry),
     LONG("more results than stay", setup_number, schedule, recover_scheduler, judge_number),
     LONG("kept results make room", setup_room, schedule, recover_scheduler, judge_room),
 };

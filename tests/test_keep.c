@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "tests/command_case.h"
@@ -161,6 +163,66 @@ static void start(void)
 	command_boot("2");
 }
 
+/* Each time at once: nothing is waited for but the task. */
+START_TEST(the_history_is_never_behind_wait)
+{
+	journal_boot();
+	for (int i = 0; i < 10; i++) {
+		char *ref = keep("--", "true");
+		free(ctl_expect(&lasting, 0, "wait", ref));
+		char *line = ctl_expect(&lasting, 0, "history", "--json", ref);
+		char *state = json_field(line, "state");
+		ck_assert_str_eq(state, "done");
+		free(state);
+		free(line);
+		free(ref);
+	}
+	free(ctl_expect(&lasting, 0, "pause"));
+	char *resumed = keep("--", "echo", "later");
+	free(ctl_expect(&lasting, 0, "history", resumed)); /* it is written when this is said */
+	journal_crash();
+	journal_reboot();
+	status_reaches("journal_to_resume", 0);
+	free(ctl_expect(&lasting, 0, "wait", "--all-kept"));
+	char *line = ctl_expect(&lasting, 0, "history", "--json", resumed);
+	char *state = json_field(line, "state");
+	ck_assert_str_eq(state, "done");
+	free(state);
+	free(line);
+	free(resumed);
+	journal_end();
+}
+END_TEST
+
+/* ---- in a directory that somebody has removed ---- */
+
+static void leave_the_world(void)
+{
+	char path[128];
+	const char *bin = getenv("PLM_BIN");
+	static char full[4096];
+	if (realpath(bin && bin[0] ? bin : ".", full))
+		setenv("PLM_BIN", full, 1);
+	scratch_path(&host, "gone", path, sizeof path);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	ck_assert_int_eq(chdir(path), 0);
+	ck_assert_int_eq(rmdir(path), 0);
+}
+
+START_TEST(a_removed_directory_is_called_so)
+{
+	static const char gone[] = "the current directory no longer exists";
+	leave_the_world();
+	check_output(ctl(&host, "submit", "true"), 66, "", gone);
+	check_output(ctl(&host, "map", "true", ":::", "1"), 66, "", gone);
+	check_output(ctl_with_input(&host, "true\n", 5, "load", "-"), 66, "", gone);
+	check_output(ctl(&host, "module", "load", "x.so"), 66, "", gone);
+	check_output(ctl(&host, "submit", "--dir", "/", "echo", "here"), 0, "here\n", NULL);
+	check_output(ctl(&host, "call", "probe.echo", "x"), 0, "x", NULL);
+	ck_assert_int_eq(chdir("/"), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("keep");
@@ -171,10 +233,12 @@ int main(void)
 	tcase_add_test(tcase, a_time_of_its_own_is_longer_or_shorter_than_that_of_the_others);
 	tcase_add_test(tcase, the_order_outlives_the_scheduler);
 	tcase_add_test(tcase, what_makes_no_sense_is_refused);
+	tcase_add_test(tcase, a_removed_directory_is_called_so);
 	suite_add_tcase(suite, tcase);
 	tcase = tcase_create("with a journal");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
 	tcase_add_test(tcase, the_history_knows_what_left);
+	tcase_add_test(tcase, the_history_is_never_behind_wait);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }
