@@ -293,8 +293,8 @@ static void finish(struct scheduler *s, uint32_t index)
 		limits_forget(s, index);
 	if (word_dead(word) && hold_any(s->t, index) && !record_wants_any(s->t, r))
 		return; /* whoever holds it may want it run again */
-	if (sh_peek(&r->uses) & USES_COUNTED && record_wants_any(s->t, r))
-		cancel_arguments(s, r);
+	if (record_wants_any(s->t, r))
+		cancel_arguments(s, r); /* also of one that was cancelled before we had met it */
 	if (journal_wants(s->t, r))
 		return; /* it is to be written what it was called with */
 	if (sh_peek(&r->uses) & USES_COUNTED) {
