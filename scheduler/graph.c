@@ -314,8 +314,8 @@ static void finish(struct scheduler *s, uint32_t index)
 		retain_note(s, index, word);
 		return; /* whoever holds it may want it run again */
 	}
-	if (sh_peek(&r->uses) & USES_COUNTED && record_wants_any(s->t, r))
-		cancel_arguments(s, r);
+	if (record_wants_any(s->t, r))
+		cancel_arguments(s, r); /* also of one that was cancelled before we had met it */
 	if (journal_wants(s->t, r))
 		return; /* it is to be written what it was called with */
 	if (sh_peek(&r->uses) & USES_COUNTED) {

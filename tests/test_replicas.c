@@ -18,7 +18,7 @@
 #include "tests/run_suite.h"
 #include "tests/runtime.h"
 
-enum { TEST_TIMEOUT_S = 60, MANY = 200, KILLS = 6 };
+enum { TEST_TIMEOUT_S = 60, MANY = 200, KILLS = 6, TIMES = 20 };
 
 static struct runtime machine;
 static plm *client;
@@ -96,6 +96,27 @@ START_TEST(the_first_good_result_counts_and_the_others_are_cancelled)
 	until(&race->cancelled, 1);
 	plm_drop(client, ref);
 	expect_nothing_left();
+	stop();
+}
+END_TEST
+
+/* The second one succeeds while the first one's result is copied. */
+START_TEST(a_second_good_result_does_not_queue_the_task_again_that_takes_the_first)
+{
+	boot("2");
+	plm_terms terms = { .replicas = 2 };
+	plm_arg bytes = PLM_BYTES("20000000", 8);
+	plm_task task = { .function = "probe.fill", .args = &bytes, .nargs = 1, .terms = &terms };
+	for (int i = 0; i < TIMES; i++) {
+		plm_ref ref;
+		ck_assert_msg(plm_submit(client, &task, &ref) == 0, "%s", plm_why());
+		ck_assert_int_eq(wait_one(ref), 0);
+		plm_drop(client, ref);
+	}
+	expect_nothing_left();
+	plm_status status;
+	ck_assert_int_eq(plm_status_get(client, &status), 0);
+	ck_assert_uint_eq(status.restarts, 0); /* a worker whose task is taken from it gives up */
 	stop();
 }
 END_TEST
@@ -244,6 +265,8 @@ int main(void)
 	TCase *tests = tcase_create("replicas");
 	tcase_set_timeout(tests, TEST_TIMEOUT_S);
 	tcase_add_test(tests, the_first_good_result_counts_and_the_others_are_cancelled);
+	tcase_add_test(tests,
+	    a_second_good_result_does_not_queue_the_task_again_that_takes_the_first);
 	tcase_add_test(tests, replicas_run_on_workers_apart);
 	tcase_add_test(tests, one_good_result_is_enough);
 	tcase_add_test(tests, it_fails_when_all_of_them_have);

@@ -261,6 +261,29 @@ END_TEST
 
 /* ---- several results, nested tasks ---- */
 
+static bool nothing_runs(void *context)
+{
+	plm_status status;
+	(void)context;
+	ck_assert_int_eq(plm_status_get(rt, &status), 0);
+	return status.waiting + status.ready + status.running == 0;
+}
+
+/* The client is faster than the scheduler: it had not met the task that is cancelled. */
+START_TEST(replicas_of_a_task_that_is_cancelled_at_once_are_cancelled)
+{
+	plm_terms terms = { .replicas = 2 };
+	plm_task task = { .function = "probe.sleep", .args = &PLM_BYTES("3600000", 7), .nargs = 1,
+		.terms = &terms };
+	roles_stop_scheduler(&roles);
+	plm_ref ref = submit(rt, &task);
+	ck_assert_int_eq(plm_cancel(rt, ref, 0), 0);
+	plm_drop(rt, ref);
+	roles_start_scheduler(&roles);
+	roles_until(nothing_runs, NULL, "a replica is left");
+}
+END_TEST
+
 START_TEST(each_result_of_a_task_is_a_future_of_its_own)
 {
 	enum { RESULTS = 3 };
@@ -426,6 +449,7 @@ int main(void)
 	tcase_add_test(tasks, a_task_that_comes_after_the_failure_fails_as_well);
 	tcase_add_test(tasks, a_failed_function_is_run_again_as_often_as_allowed);
 	tcase_add_test(tasks, a_running_task_sees_that_it_is_cancelled);
+	tcase_add_test(tasks, replicas_of_a_task_that_is_cancelled_at_once_are_cancelled);
 	tcase_add_test(tasks, each_result_of_a_task_is_a_future_of_its_own);
 	tcase_add_test(tasks, a_failed_task_fails_all_its_results);
 	tcase_add_test(tasks, tasks_wait_for_tasks_of_their_own_deeper_than_there_are_workers);

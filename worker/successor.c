@@ -52,7 +52,9 @@ static void tell_one(struct worker *w, struct edge_taken edge)
 	uint64_t ref = record_ref(edge.task, word_generation(word));
 	if (!edge.last)
 		return;
-	if (!edge.doomed &&
+	/* A task that wants any of its arguments may run already, by one that came earlier; from
+	 * RUNNING to READY is a legal step, of its owner. */
+	if (!edge.doomed && word_state(word) == RECORD_WAITING &&
 	    record_step(r, &word, RECORD_READY, word_owner(word), word_attempt(word), 0))
 		place(w, edge.task, ref);
 	else if (state_settled(word_state(word)))
