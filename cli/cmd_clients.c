@@ -19,4 +19,5 @@ const struct command cmd_clients = {
 	           "call of\nlibplm; one that calls none is as good. UP: its messages to the "
 	           "scheduler.\n",
 	.run = run_clients,
+	.visits = true,
 };

@@ -23,4 +23,5 @@ const struct command cmd_drop = {
 	.help = "stop keeping what put or call --detach kept",
 	.details = "The value goes when nobody else holds it and no task needs it.\n",
 	.run = run_drop,
+	.visits = true,
 };

@@ -104,4 +104,5 @@ const struct command cmd_explain = {
 	    "It looks and changes nothing: what it says may be old when you read it.\n"
 	    "Exit code: 0 also of a task that failed; 65: no such reference.\n",
 	.run = run_explain,
+	.visits = true,
 };

@@ -42,4 +42,5 @@ const struct command cmd_forget = {
 	    "the task, its record, result and log are gone once it is settled. A task that waits\n"
 	    "or runs is not stopped by that. A filter finds kept tasks only.\n",
 	.run = run_forget,
+	.visits = true,
 };

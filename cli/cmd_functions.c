@@ -16,4 +16,5 @@ const struct command cmd_functions = {
 	.usage = "[OPTION]...",
 	.help = "what can be called",
 	.run = run_functions,
+	.visits = true,
 };

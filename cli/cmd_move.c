@@ -94,4 +94,5 @@ const struct command cmd_move = {
 	    "submitted anew, its new reference is printed, and it is kept no longer (plmctl\n"
 	    "retry). A filter finds tasks that run or failed only.\n",
 	.run = run_move,
+	.visits = true,
 };

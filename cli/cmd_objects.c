@@ -16,4 +16,5 @@ const struct command cmd_objects = {
 	.usage = "[OPTION]...",
 	.help = "the values: size, place, how many processes hold each, where it came from",
 	.run = run_objects,
+	.visits = true,
 };

@@ -52,4 +52,5 @@ const struct command cmd_policy = {
 	.usage = "[NAME]",
 	.help = "which worker gets a task: the policies, or from now on this one",
 	.run = run_policy,
+	.visits = true,
 };

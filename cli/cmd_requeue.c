@@ -19,4 +19,5 @@ const struct command cmd_requeue = {
 	    "no retry. A filter finds running tasks only; of one that is named and waits in the\n"
 	    "queue there is nothing to be done; one that is settled is passed over with a word.\n",
 	.run = run_requeue,
+	.visits = true,
 };

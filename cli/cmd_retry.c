@@ -29,4 +29,5 @@ const struct command cmd_retry = {
 	    "both, or use a filter. A filter finds failed tasks that are kept.\n"
 	    "Not to be retried: a task of several replicas.\n",
 	.run = run_retry,
+	.visits = true,
 };

@@ -215,7 +215,7 @@ static uint32_t seats_of_workers(const struct tables *t, struct seat *ret)
 
 static int find_workers(struct context *context, struct seat *ret, uint32_t *ret_n)
 {
-	int r = plm_connect(&context->rt, context->name);
+	int r = plm_connect_with(&context->rt, context->name, PLM_VISIT, context->timeout_ms);
 	*ret_n = 0;
 	if (r >= 0)
 		*ret_n = seats_of_workers(plm_tables(context->rt), ret);
@@ -289,4 +289,5 @@ const struct command cmd_topology = {
 	    "\nDrawn is what this process may use: its affinity mask, CUDA_VISIBLE_DEVICES for the "
 	    "list of\nGPUs. Without a runtime it draws the machine alone.\n",
 	.run = run_topology,
+	.visits = true,
 };

@@ -144,20 +144,22 @@ void loader_next(struct manager *m)
 		if (!path)
 			continue;
 		m->slot[i].module = NULL;
+		uint32_t number = m->slot[i].module_number;
 		int r = start(m, path, i);
 		free(path);
+		m->loader.number = number;
 		if (r == 0)
 			r = manager_watch(m, m->loader.pidfd, WATCH_LOADER, i);
 		if (r < 0)
-			admission_answer(m, i, r, why_text());
+			admission_answer(m, i, number, r, why_text());
 	}
 }
 
 void loader_done(struct manager *m)
 {
-	uint32_t slot = m->loader.slot;
+	uint32_t slot = m->loader.slot, number = m->loader.number;
 	int r = finish(m);
-	admission_answer(m, slot, r, r < 0 ? why_text() : "");
+	admission_answer(m, slot, number, r, r < 0 ? why_text() : "");
 	loader_next(m);
 }
 
