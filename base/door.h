@@ -3,8 +3,10 @@
  * A SOCK_SEQPACKET socket NAME.sock in the runtime directory (0700, of this user). The peer's uid
  * is checked on both sides (SO_PEERCRED). After the admission the socket stays open: it is how a
  * client asks for a module or a stop. Tasks never pass here: when the manager is dead a client goes
- * on without it, and dials again when it next has something to ask. Raise DOOR_VERSION when a
- * message changes. */
+ * on without it, and dials again when it next has something to ask. The client numbers its
+ * requests, and the reply carries the number of its request: the answer to a request that the
+ * client has given up may still come, and must not be taken for that to a later one. Raise
+ * DOOR_VERSION when a message changes. */
 #ifndef PLM_DOOR_H
 #define PLM_DOOR_H
 
@@ -13,7 +15,7 @@
 #include <sys/un.h>
 
 #define DOOR_MAGIC   UINT32_C(0x706c6d64)
-#define DOOR_VERSION UINT32_C(1)
+#define DOOR_VERSION UINT32_C(2)
 
 enum door_request_kind {
 	DOOR_HELLO = 1, /* -> admitted: code = process slot, two descriptors: control, store */
@@ -26,6 +28,9 @@ enum door_request_kind {
 	DOOR_WORKER_RESUME,
 	DOOR_AGAIN,     /* instead of HELLO, of one whom a manager let in that is dead: text =
 			 * process slot, blank, its generation -> code = the slot */
+	DOOR_VISIT,     /* instead of HELLO, of one who comes to look or to rule, and leaves soon:
+			 * as HELLO, but when clients have all the slots they may have, the manager
+			 * gives it one of those it keeps for visits */
 };
 
 #define DOOR_PAUSE  "pause"
@@ -35,7 +40,7 @@ enum door_request_kind {
 struct door_request {
 	uint32_t magic, version;
 	uint32_t kind;
-	uint32_t reserved;
+	uint32_t number; /* the client's count of its requests */
 	char text[512]; /* HELLO: the client's name.  Others: as said above. */
 };
 
@@ -43,6 +48,8 @@ struct door_reply {
 	uint32_t magic, version;
 	int32_t code;        /* 0 or more: fine.  -errno: refused, text says why. */
 	uint32_t generation; /* of the process slot */
+	uint32_t number;     /* of the request that this answers */
+	uint32_t kept;       /* 1: the slot is one of those kept for visits */
 	char text[512];
 };
 

@@ -12,9 +12,10 @@ enum {
 	CACHE_LINE_BYTES = 64,
 
 	/* Process slots: 0 is the manager, 1 the scheduler, the rest workers and clients. */
-	PROCESSES_DEFAULT = 64,
+	PROCESSES_DEFAULT = 256,
 	PROCESSES_MAX = 1024,
 	PROCESSES_STEP = 64, /* one word of hold bits */
+	VISITS_KEPT = 8,     /* slots for clients that look and rule */
 	WORKERS_MAX = 1000,
 
 	RECORDS_DEFAULT = 1 << 17,

@@ -21,4 +21,5 @@ const struct command cmd_cancel = {
 	    "interrupted after half of the grace, and ended with its worker after it. Whoever\n"
 	    "waits for it learns at once. A task that was settled before is no error.\n",
 	.run = run_cancel,
+	.visits = true,
 };

@@ -19,4 +19,5 @@ const struct command cmd_clients = {
 	           "waited\nin a call of libplm; a program that calls none is well, too. UP: its "
 	           "messages to\nthe scheduler.\n",
 	.run = run_clients,
+	.visits = true,
 };

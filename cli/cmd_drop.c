@@ -23,4 +23,5 @@ const struct command cmd_drop = {
 	.help = "stop keeping what put or --detach kept, by reference",
 	.details = "The value is removed when no other program and no task needs it.\n",
 	.run = run_drop,
+	.visits = true,
 };

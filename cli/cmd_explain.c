@@ -103,4 +103,5 @@ const struct command cmd_explain = {
 	    "explain changes nothing. What it says may have changed when you read it.\n"
 	    "Exit code: 0 also of a task that failed; 65: no such reference.\n",
 	.run = run_explain,
+	.visits = true,
 };

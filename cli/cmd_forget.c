@@ -43,4 +43,5 @@ const struct command cmd_forget = {
 	    "its result and log are removed. A task that waits or runs goes on. A filter finds\n"
 	    "only tasks that are kept.\n",
 	.run = run_forget,
+	.visits = true,
 };

@@ -16,4 +16,5 @@ const struct command cmd_functions = {
 	.usage = "[OPTION]...",
 	.help = "list the functions that can be called",
 	.run = run_functions,
+	.visits = true,
 };

@@ -372,4 +372,5 @@ const struct command cmd_history = {
 	    "  --limit N          only the latest N tasks (default 1000; 0: all)\n"
 	    "Exit code: 65 no such task, 66 no journal.\n",
 	.run = run_history,
+	.visits = true,
 };

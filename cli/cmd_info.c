@@ -154,4 +154,5 @@ const struct command cmd_info = {
 	    "LEFT BEHIND are processes that were ended when the command was.\n"
 	    "Exit code: 0 also of a command that failed; 65: no such reference, or no command.\n",
 	.run = run_info,
+	.visits = true,
 };

@@ -139,6 +139,7 @@ static int run_logs(struct context *context, int argc, char **argv)
 	}
 	expect_operands(context, argc, 1, 1);
 	l.ref = reference_word(argv[optind]);
+	context->stays = on;
 	int code = runtime(context);
 	if (code != EXIT_FINE)
 		return code;
@@ -163,4 +164,5 @@ const struct command cmd_logs = {
 	    "Exit code: 0 also of a command that failed; 65: no such reference, or no command;\n"
 	    "74: a part of what it wrote was cut off.\n",
 	.run = run_logs,
+	.visits = true,
 };

@@ -40,4 +40,5 @@ const struct command cmd_module = {
 	.help = "load a shared object with functions, or list those loaded",
 	.details = "A module that cannot be loaded says why; exit code 66.\n",
 	.run = run_module,
+	.visits = true,
 };

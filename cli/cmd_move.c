@@ -94,4 +94,5 @@ const struct command cmd_move = {
 	    "requeue`). A failed task is submitted again: its new reference is printed, the old\n"
 	    "one is forgotten (`plmctl retry`). A filter finds tasks that run or failed only.\n",
 	.run = run_move,
+	.visits = true,
 };

@@ -16,4 +16,5 @@ const struct command cmd_objects = {
 	.usage = "[OPTION]...",
 	.help = "list the values: size, place, how many processes hold each, origin",
 	.run = run_objects,
+	.visits = true,
 };

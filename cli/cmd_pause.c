@@ -40,12 +40,14 @@ static int run_resume(struct context *context, int argc, char **argv)
 }
 
 /* Nothing tells a client that others' tasks have ended, or a worker: it looks at the table. */
-static int look_later(const struct context *context)
+static int look_later(struct context *context)
 {
 	static const struct timespec pause = { .tv_nsec = LOOK_AGAIN_MS * (long)NS_PER_MS };
+	runtime_leave(context);
 	nanosleep(&pause, NULL);
-	int r = handle_runtime_gone(context->rt);
-	return r < 0 ? failed(r, "drain") : EXIT_FINE;
+	int code = runtime_return(context);
+	int r = code == EXIT_FINE ? handle_runtime_gone(context->rt) : 0;
+	return r < 0 ? failed(r, "drain") : code;
 }
 
 static int wait_until_drained(struct context *context)
@@ -96,7 +98,7 @@ static int drain_worker(struct context *context, uint32_t worker)
 		return failed(r, "drain");
 	uint64_t deadline = deadline_of(context);
 	int code = EXIT_FINE;
-	while (code == EXIT_FINE && !has_left(t, worker)) {
+	while (code == EXIT_FINE && !has_left(plm_tables(context->rt), worker)) {
 		if (clock_ns() >= deadline) {
 			fprintf(stderr, "plmctl: drain: --timeout ran out: worker %u still runs "
 			    "its task, and leaves when that has ended\n", worker);
@@ -127,15 +129,19 @@ const struct command cmd_pause = {
 	.help = "start no tasks; those that run go on, what is submitted waits for resume",
 	.details = "A task that runs may still run, in its own place, the tasks it waits for.\n",
 	.run = run_pause,
+	.visits = true,
 };
 
 const struct command cmd_resume = {
 	.name = "resume",
 	.usage = "[WORKER]",
-	.help = "end pause and drain; with a WORKER: let it come back",
+	.help = "end pause and drain, take back a stop; with a WORKER: let it come back",
 	.details = "WORKER: the number of a worker that was drained. Without it, drained workers "
-	           "stay away.\n",
+	           "stay away.\n"
+	           "A stop --now cannot be taken back, nor one that a service manager was told\n"
+	           "of.\n",
 	.run = run_resume,
+	.visits = true,
 };
 
 const struct command cmd_drain = {
@@ -151,4 +157,5 @@ const struct command cmd_drain = {
 	    "WORKER. Returns when it has left; 124: it still runs its task. 65: there is no such\n"
 	    "worker.\n",
 	.run = run_drain,
+	.visits = true,
 };

@@ -52,4 +52,5 @@ const struct command cmd_policy = {
 	.usage = "[NAME]",
 	.help = "show or set the policy by which workers get tasks",
 	.run = run_policy,
+	.visits = true,
 };

@@ -20,4 +20,5 @@ const struct command cmd_requeue = {
 	    "failure and spends no retry. A filter finds running tasks only. A named task that\n"
 	    "waits stays as it is; for one that has ended there is a message.\n",
 	.run = run_requeue,
+	.visits = true,
 };

@@ -29,4 +29,5 @@ const struct command cmd_retry = {
 	    "or use a filter. A filter finds failed tasks that are kept.\n"
 	    "A task of several replicas cannot be retried.\n",
 	.run = run_retry,
+	.visits = true,
 };

@@ -196,4 +196,5 @@ const struct command cmd_status = {
 	           "Reassigned: tasks of workers that died, queued again; so many microseconds\n"
 	           "after the death was noticed (median: of the last 64).\n",
 	.run = run_status,
+	.visits = true,
 };

@@ -7,25 +7,42 @@
 #include "cli/arguments.h"
 #include "cli/result.h"
 
-enum { OWN_NOW = OPTION_OWN };
+enum { OWN_NOW = OPTION_OWN, LOOK_AGAIN_MS = 1000 };
 
 static const struct option options[] = {
 	{ "now", no_argument, NULL, OWN_NOW },
 	COMMON_OPTIONS, { 0 },
 };
 
+/* A visit each time: who waits for an end that may be far needs no process slot for it. */
+static bool was_taken_back(const struct context *context)
+{
+	plm_status status;
+	plm *rt = NULL;
+	if (plm_connect_with(&rt, context->name, PLM_VISIT, LOOK_AGAIN_MS) < 0)
+		return false; /* it ends, or is busy */
+	bool goes_on = plm_status_get(rt, &status) == 0 && !status.draining;
+	plm_disconnect(&rt);
+	return goes_on;
+}
+
 /* A pidfd, not a look at the pid: the number may be another's by then. */
-static int wait_for_end(int pidfd, uint64_t deadline_ns)
+static int wait_for_end(const struct context *context, int pidfd, uint64_t deadline_ns)
 {
 	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
 	for (;;) {
-		int n = poll(&ended, 1, milliseconds_left(deadline_ns));
+		int left = milliseconds_left(deadline_ns);
+		int n = poll(&ended, 1, left < 0 || left > LOOK_AGAIN_MS ? LOOK_AGAIN_MS : left);
 		if (n > 0)
 			return EXIT_FINE;
 		if (n < 0 && errno != EINTR)
 			return failed(-errno, "waiting for the runtime's end");
-		if (n == 0 && clock_ns() >= deadline_ns)
+		if (clock_ns() >= deadline_ns)
 			break;
+		if (n == 0 && was_taken_back(context)) {
+			fputs("plmctl: stop: the runtime goes on: somebody resumed it\n", stderr);
+			return EXIT_CANCELLED;
+		}
 	}
 	fputs("plmctl: stop: --timeout ran out: the runtime ends when its tasks have; `plmctl stop "
 	      "--now` cancels them\n", stderr);
@@ -48,7 +65,7 @@ static int stop(struct context *context, bool now)
 	int code = r < 0 ? failed(r, "stop") : EXIT_FINE;
 	plm_disconnect(&context->rt); /* our own presence must not hold up the end */
 	if (code == EXIT_FINE)
-		code = wait_for_end(pidfd, deadline);
+		code = wait_for_end(context, pidfd, deadline);
 	close(pidfd);
 	return code;
 }
@@ -67,6 +84,11 @@ const struct command cmd_stop = {
 	.name = "stop",
 	.usage = "[OPTION]...",
 	.help = "let the accepted tasks finish, then end the runtime; returns when it has ended",
-	.details = "  --now              end at once; what was not finished is lost\n",
+	.details =
+	    "  --now              end at once; what was not finished is lost\n"
+	    "\nWhile it ends, new tasks are refused, and everything else works: looking,\n"
+	    "cancelling, stop --now to end it at once, resume to take the stop back. Exit code\n"
+	    "124: time ran out, it goes on stopping; 130: somebody resumed.\n",
 	.run = run_stop,
+	.visits = true,
 };

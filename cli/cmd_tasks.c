@@ -231,4 +231,5 @@ const struct command cmd_tasks = {
 	    "first thousand bytes count, once it is settled the first 239; of one that was\n"
 	    "cancelled before it began there are none.\n",
 	.run = run_tasks,
+	.visits = true,
 };

@@ -228,7 +228,7 @@ static uint32_t seats_of_workers(const struct tables *t, struct seat *ret)
 
 static int find_workers(struct context *context, struct seat *ret, uint32_t *ret_n)
 {
-	int r = plm_connect(&context->rt, context->name);
+	int r = plm_connect_with(&context->rt, context->name, PLM_VISIT, context->timeout_ms);
 	*ret_n = 0;
 	if (r >= 0)
 		*ret_n = seats_of_workers(plm_tables(context->rt), ret);
@@ -305,4 +305,5 @@ const struct command cmd_topology = {
 	    "list of\nGPUs; \"missing\" tells that hwloc has no plugins and looks for none. "
 	    "Without a runtime it\ndraws the machine alone.\n",
 	.run = run_topology,
+	.visits = true,
 };

@@ -65,4 +65,5 @@ const struct command cmd_workers = {
 	    "--spares), and leaves when it is needed no more. QUEUE: tasks handed to the worker\n"
 	    "and not taken yet. UP: its messages to the scheduler.\n",
 	.run = run_workers,
+	.visits = true,
 };

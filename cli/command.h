@@ -37,6 +37,7 @@ struct context {
 	bool json, quiet;
 	int timeout_ms; /* negative: for ever */
 	const struct command *command;
+	bool stays; /* it goes on for as long as somebody wants: no visit, whatever the command */
 	plm *rt; /* NULL before runtime() */
 	struct output out;
 };
@@ -47,6 +48,8 @@ struct command {
 	const char *help;  /* one line */
 	const char *details; /* its options and whatever else is to be known; NULL: nothing */
 	int (*run)(struct context *context, int argc, char **argv);
+	bool visits; /* it looks or rules, and is over soon: let in also when clients have all the
+		      * process slots that they may have (PLM_VISIT) */
 };
 
 extern const struct command cmd_call, cmd_submit, cmd_put, cmd_get, cmd_wait, cmd_cancel, cmd_retry,
@@ -57,6 +60,12 @@ extern const struct command cmd_call, cmd_submit, cmd_put, cmd_get, cmd_wait, cm
 
 /* Connects, once. 0, or an exit code after a message. */
 int runtime(struct context *context);
+
+/* Between two looks of a command that goes on: gives back a process slot that is kept for visits.
+ * Then comes in again; for a while also when others have taken all of those meanwhile. 0, or an
+ * exit code after a message. */
+void runtime_leave(struct context *context);
+int runtime_return(struct context *context);
 
 /* Says on stderr what failed and why ("plmctl: what: why"); returns the exit code for -errno. */
 int failed(int error, const char *what);

@@ -346,7 +346,8 @@ static int find_runtime(struct map *m)
 {
 	const char *name = getenv("PLM_NAME");
 	bool named = m->context->name || (name && name[0]);
-	if (!m->plan->private && !named && plm_connect(&m->context->rt, NULL) == -ENOENT) {
+	if (!m->plan->private && !named && plm_connect_with(&m->context->rt, NULL, 0,
+	    m->context->timeout_ms) == -ENOENT) {
 		m->context->rt = NULL;
 		return boot_private(m);
 	}

@@ -3,11 +3,16 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/standard.h"
 #include "cli/arguments.h"
 #include "cli/command.h"
+#include "client/handle.h"
+
+enum { RETURN_PATIENCE_MS = 10000, RETURN_PAUSE_MS = 50 };
 
 static const struct command *const commands[] = {
 	&cmd_call, &cmd_submit, &cmd_map, &cmd_load,
@@ -26,7 +31,7 @@ static const struct {
 	{ E2BIG, EXIT_DATA }, { EBADMSG, EXIT_DATA }, { EINVAL, EXIT_USAGE },
 	{ ENOSPC, EXIT_FULL }, { EAGAIN, EXIT_FULL }, { EUSERS, EXIT_FULL },
 	{ EPROTO, EXIT_VERSION }, { EACCES, EXIT_DENIED }, { EPERM, EXIT_DENIED },
-	{ EHOSTDOWN, EXIT_NO_RUNTIME }, { ESHUTDOWN, EXIT_NO_RUNTIME },
+	{ EHOSTDOWN, EXIT_NO_RUNTIME }, { ESHUTDOWN, EXIT_FULL },
 	{ ENOTCONN, EXIT_NO_RUNTIME },
 	{ ECONNREFUSED, EXIT_NO_RUNTIME }, { ECONNRESET, EXIT_NO_RUNTIME },
 	{ EPIPE, EXIT_NO_RUNTIME },
@@ -49,11 +54,23 @@ int failed(int error, const char *what)
 	return exit_of(error);
 }
 
-int runtime(struct context *context)
+/* --timeout is for the whole command, and connecting is a part of it. */
+static void take_off(struct context *context, uint64_t began_ns)
 {
-	if (context->rt)
-		return EXIT_FINE;
-	int r = plm_connect(&context->rt, context->name);
+	uint64_t ms = (clock_ns() - began_ns) / NS_PER_MS;
+	if (context->timeout_ms > 0)
+		context->timeout_ms -= ms < (uint64_t)context->timeout_ms ? (int)ms :
+		    context->timeout_ms;
+}
+
+static int connect_runtime(struct context *context)
+{
+	unsigned flags = context->command->visits && !context->stays ? PLM_VISIT : 0;
+	return plm_connect_with(&context->rt, context->name, flags, context->timeout_ms);
+}
+
+static int joined(struct context *context, int r)
+{
 	if (r >= 0) {
 		plm_patience(context->rt, context->timeout_ms > 0 ? context->timeout_ms : 0);
 		return EXIT_FINE;
@@ -64,10 +81,39 @@ int runtime(struct context *context)
 	                                               * found */
 }
 
+int runtime(struct context *context)
+{
+	if (context->rt)
+		return EXIT_FINE;
+	uint64_t began_ns = clock_ns();
+	int r = connect_runtime(context);
+	take_off(context, began_ns);
+	return joined(context, r);
+}
+
+void runtime_leave(struct context *context)
+{
+	if (context->rt && context->rt->visits)
+		plm_disconnect(&context->rt);
+}
+
+int runtime_return(struct context *context)
+{
+	static const struct timespec pause = { .tv_nsec = RETURN_PAUSE_MS * (long)NS_PER_MS };
+	uint64_t deadline_ns = deadline_after_ms(RETURN_PATIENCE_MS);
+	if (context->rt)
+		return EXIT_FINE;
+	int r;
+	while ((r = connect_runtime(context)) == -EUSERS && clock_ns() < deadline_ns)
+		nanosleep(&pause, NULL);
+	return joined(context, r);
+}
+
 static const char exit_codes_help[] =
     "Exit codes:\n"
-    "  0    fine                        75   full: store, table or process slots\n"
-    "  1    the task failed             76   the runtime is of another version\n"
+    "  0    fine                        75   full: store, table or process slots; or the\n"
+    "  1    the task failed                  runtime takes no new tasks (drain, stop)\n"
+    "                                   76   the runtime is of another version\n"
     "  64   usage                       77   the runtime belongs to another user\n"
     "  65   no such reference,          124  time ran out\n"
     "       or a value too large        125  our own failure\n"

@@ -29,16 +29,6 @@ static void function_name(const struct tables *t, uint32_t number, char ret[VIEW
 		snprintf(ret, VIEW_TEXT_BYTES, "#%" PRIu32, number);
 }
 
-static uint32_t count_holders(const struct tables *t, uint32_t index)
-{
-	uint32_t extra = t->limits.processes / 64 - 1;
-	uint32_t n = (uint32_t)__builtin_popcountll(sh_load(&t->record[index].holds));
-	for (uint32_t i = 0; i < extra; i++)
-		n += (uint32_t)__builtin_popcountll(
-		    sh_load(&t->more_holds[(size_t)index * extra + i]));
-	return n;
-}
-
 /* Times in records are 32-bit milliseconds since boot: differences are right across their wrap. */
 static void read_times(const struct tables *t, const struct record *r, struct record_view *ret)
 {
@@ -78,7 +68,7 @@ static void read_record(const struct tables *t, uint32_t index, uint64_t word,
 	ret->dead = word_dead(word) && record_tries(speaker, word) > 1;
 	ret->priority = key_priority(speaker->key);
 	ret->nargs = speaker->nargs;
-	ret->holders = count_holders(t, index);
+	ret->holders = hold_count(t, index);
 	ret->pending = sh_peek(&r->pending);
 	ret->uses = sh_peek(&r->uses) & ~USES_COUNTED;
 	ret->failures = speaker->failures;

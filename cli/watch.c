@@ -113,6 +113,10 @@ int watch_run(struct context *context, const struct watch *watch, watch_show_f *
 			code = still_there(context);
 		if (fflush(stdout) != 0)
 			break; /* nobody reads any more: said at the end */
-	} while (code == EXIT_FINE && pause_for(watch->pause_ms, &ends));
+		runtime_leave(context);
+		if (code != EXIT_FINE || !pause_for(watch->pause_ms, &ends))
+			break;
+		code = runtime_return(context);
+	} while (code == EXIT_FINE);
 	return code;
 }

@@ -15,8 +15,8 @@
 #include "base/why.h"
 #include "client/handle.h"
 
-enum { DOOR_PATIENCE_S = 10, ALONE_PATIENCE_MS = 2000, ENTER_TRIES = 3,
-	PLACE_TEXT_BYTES = 32 };
+enum { DOOR_PATIENCE_MS = 10000, ANSWER_LEAST_MS = 1000, MODULE_PATIENCE_MS = 60000,
+	ALONE_PATIENCE_MS = 2000, ENTER_TRIES = 3, PLACE_TEXT_BYTES = 32 };
 
 struct tables *plm_tables(plm *rt)
 {
@@ -101,6 +101,65 @@ int handle_tell_quietly(struct plm *rt, const uint64_t *hints, uint32_t n)
 	return tell(rt, hints, n, false);
 }
 
+uint64_t handle_answer_deadline(const struct plm *rt, int timeout_ms)
+{
+	int ms = LOCK_WAIT_MS;
+	if (rt->answer_ms && rt->answer_ms < ms)
+		ms = rt->answer_ms;
+	if (timeout_ms > 0 && timeout_ms < ms)
+		ms = timeout_ms;
+	return deadline_after_ms(ms < ANSWER_LEAST_MS ? ANSWER_LEAST_MS : ms);
+}
+
+int handle_scheduler_silent(const struct plm *rt, uint64_t since_ns)
+{
+	const struct process *p = &rt->tables.process[SLOT_SCHEDULER];
+	unsigned long long ms = (clock_ns() - since_ns) / NS_PER_MS;
+	int pid = p->pid;
+	if (process_stopped(pid, p->start_time))
+		return why(-ETIMEDOUT, "the scheduler (pid %d) is stopped: nothing from it for "
+		    "%llu ms; `kill -CONT %d` lets it go on", pid, ms, pid);
+	return why(-ETIMEDOUT, "the scheduler (pid %d) has not answered for %llu ms: it hangs, or "
+	    "the machine is very busy; after `kill -9 %d` the runtime starts a new one", pid, ms,
+	    pid);
+}
+
+int handle_tell_of_drops(struct plm *rt, const uint64_t *hints, uint32_t n, bool wake)
+{
+	int r = handle_await_room_to_tell(rt, n);
+	if (r == 0)
+		return tell(rt, hints, n, wake);
+	/* It is unclean since it reserved or imported the first of them, and must stay so. */
+	atomic_fetch_add_explicit(&rt->held, 1, memory_order_relaxed);
+	return r;
+}
+
+struct room_look {
+	uint32_t entries; /* that are to be free */
+};
+
+static uint32_t look_for_room_to_tell(struct plm *rt, void *context)
+{
+	const struct room_look *look = context;
+	struct ring ring = ring_up(&rt->tables, rt->self);
+	bool room = ring_used(&ring) + look->entries <= UP_RING_ENTRIES;
+	return room ? AWAITING_NOTHING : AWAITING_ANY;
+}
+
+/* A scheduler that lives empties a ring within milliseconds; to wait for one that is stopped is
+ * given up before the caller is bound to tell. */
+int handle_await_room_to_tell(struct plm *rt, uint32_t n)
+{
+	uint32_t most = UP_RING_ENTRIES / 2;
+	struct room_look look = { n < most ? n : most };
+	if (look_for_room_to_tell(rt, &look) == AWAITING_NOTHING)
+		return 0;
+	uint64_t since_ns = clock_ns();
+	process_post(&rt->tables, SLOT_SCHEDULER);
+	int r = wait_for(rt, look_for_room_to_tell, &look, handle_answer_deadline(rt, -1));
+	return r == -ETIMEDOUT ? handle_scheduler_silent(rt, since_ns) : r;
+}
+
 /* ---- opening a handle over attached tables ---- */
 
 static int map_private(struct plm *rt)
@@ -182,80 +241,40 @@ void handle_close(struct plm *rt)
 
 /* ---- the door ---- */
 
-static int dial(const char *name)
+/* A round trip to the manager takes microseconds, and a scheduling delay on a crowded machine a
+ * good part of a second: a caller with less patience than that means its own wait, not this. */
+static int door_patience_ms(int timeout_ms)
 {
-	struct sockaddr_un address;
-	int r = tables_check_name(name);
-	if (r == 0)
-		r = door_find(name, &address);
-	if (r == -ENOENT)
-		return why(-ENOENT, "no runtime \"%s\" is up; start one: plm --name %s --daemon",
-		    name, name);
-	if (r < 0)
-		return r;
-	int fd = standard_avoid(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-	if (fd < 0)
-		return why(-errno, "socket: %s", strerror(errno));
-	struct timeval patience = { .tv_sec = DOOR_PATIENCE_S };
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-	if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
-		return fd;
-	r = -errno;
-	close(fd);
-	if (r == -ENOENT || r == -ECONNREFUSED)
-		return why(-ENOENT, "no runtime \"%s\" is up; start one: plm --name %s --daemon",
-		    name, name);
-	return why(r, "connecting to %s: %s", address.sun_path, strerror(-r));
+	if (timeout_ms < 0)
+		return DOOR_PATIENCE_MS;
+	return timeout_ms < ANSWER_LEAST_MS ? ANSWER_LEAST_MS : timeout_ms;
 }
 
 /* One request, one reply, perhaps with descriptors. */
-static int ask(int socket, enum door_request_kind kind, const char *text, struct door_reply *ret,
-    int *ret_fds, int max_fds)
+static int ask(struct plm *rt, int socket, enum door_request_kind kind, const char *text,
+    uint64_t deadline_ns, struct door_reply *ret, int *ret_fds, int fds)
 {
-	struct door_request request = {.magic = DOOR_MAGIC, .version = DOOR_VERSION, .kind = kind};
+	struct door_request request = { .kind = kind, .number = ++rt->requests };
 	size_t length = strlen(text);
 	if (length >= sizeof request.text)
 		return why(
 		    -ENAMETOOLONG, "over %zu bytes: %.40s...", sizeof request.text - 1, text);
 	memcpy(request.text, text, length);
-	if (send(socket, &request, sizeof request, MSG_NOSIGNAL) != sizeof request)
-		return why(-EHOSTDOWN, "the manager does not listen: %s", strerror(errno));
-	union { struct cmsghdr align; char space[CMSG_SPACE(4 * sizeof(int))]; } control;
-	struct iovec io = { ret, sizeof *ret };
-	struct msghdr message = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = &control,
-		.msg_controllen = sizeof control };
-	ssize_t n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-	if (n == 0 || (n < 0 && errno == ECONNRESET))
-		return why(-EHOSTDOWN, "the manager closed the connection");
-	if (n < 0)
-		return why(errno == EAGAIN ? -ETIMEDOUT : -errno, "the manager does not answer");
-	int got = 0;
-	struct cmsghdr *c = CMSG_FIRSTHDR(&message);
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
-		got = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-		memcpy(
-		    ret_fds, CMSG_DATA(c), (size_t)(got < max_fds ? got : max_fds) * sizeof(int));
-	}
-	if (n != sizeof *ret || ret->magic != DOOR_MAGIC || ret->version != DOOR_VERSION)
-		return why(-EPROTO, "the manager speaks another version of the protocol");
-	ret->text[sizeof ret->text - 1] = 0;
-	if (ret->code < 0)
-		return why(ret->code, "%s", ret->text);
-	return got == max_fds
-		   ? 0
-		   : why(-EPROTO, "the manager passed %d descriptors, not %d", got, max_fds);
+	return door_ask(socket, &request, deadline_ns, ret, ret_fds, fds);
 }
 
-static int enter(struct plm *rt, const char *name)
+static int enter(struct plm *rt, const char *name, enum door_request_kind kind,
+    uint64_t deadline_ns)
 {
 	struct door_reply reply;
 	int fds[2] = { -1, -1 }, peer;
-	rt->socket = dial(name);
+	rt->socket = door_dial(name, deadline_ns);
 	if (rt->socket < 0)
 		return rt->socket;
 	int r = door_check_peer(rt->socket, &peer);
 	if (r == 0)
-		r = ask(rt->socket, DOOR_HELLO, program_invocation_short_name, &reply, fds, 2);
+		r = ask(rt, rt->socket, kind, program_invocation_short_name, deadline_ns, &reply,
+		    fds, 2);
 	for (int i = 0; i < 2; i++)
 		fds[i] = standard_avoid(fds[i]);
 	if (r == 0)
@@ -264,6 +283,8 @@ static int enter(struct plm *rt, const char *name)
 		r = why(-EPROTO, "the manager gave out a process slot that does not exist");
 	if (r == 0)
 		r = handle_open(rt, (uint32_t)reply.code);
+	if (r == 0)
+		rt->visits = reply.kept;
 	if (r < 0) {
 		tables_detach(&rt->tables);
 		close(rt->socket);
@@ -271,7 +292,7 @@ static int enter(struct plm *rt, const char *name)
 	return r;
 }
 
-static int connect_to(plm **ret, const char *name)
+static int connect_to(plm **ret, const char *name, unsigned flags, int timeout_ms)
 {
 	if (!name)
 		name = getenv("PLM_NAME");
@@ -279,9 +300,12 @@ static int connect_to(plm **ret, const char *name)
 	if (!rt)
 		return -ENOMEM;
 	rt->tables.control_segment.fd = rt->tables.store_segment.fd = -1;
+	rt->answer_ms = timeout_ms < 0 ? 0 : timeout_ms > 0 ? timeout_ms : 1;
+	uint64_t deadline_ns = deadline_after_ms(door_patience_ms(timeout_ms));
 	int r, tries = 0;
 	do /* a manager that takes over turns away who has come to the threshold of the last one */
-		r = enter(rt, name && name[0] ? name : "default");
+		r = enter(rt, name && name[0] ? name : "default",
+		    flags & PLM_VISIT ? DOOR_VISIT : DOOR_HELLO, deadline_ns);
 	while (r == -ECONNRESET && ++tries < ENTER_TRIES);
 	if (r < 0) {
 		free(rt);
@@ -292,12 +316,19 @@ static int connect_to(plm **ret, const char *name)
 	return 0;
 }
 
-int plm_connect(plm **ret, const char *name)
+int plm_connect_with(plm **ret, const char *name, unsigned flags, int timeout_ms)
 {
 	unsigned said = why_count();
 	if (!ret)
 		return why(-EINVAL, "plm_connect: no place for the handle");
-	return handle_end(said, connect_to(ret, name));
+	if (flags & ~(unsigned)PLM_VISIT)
+		return why(-EINVAL, "unknown flags %#x", flags);
+	return handle_end(said, connect_to(ret, name, flags, timeout_ms));
+}
+
+int plm_connect(plm **ret, const char *name)
+{
+	return plm_connect_with(ret, name, 0, -1);
 }
 
 void plm_disconnect(plm **rtp)
@@ -307,21 +338,28 @@ void plm_disconnect(plm **rtp)
 		return;
 	*rtp = NULL;
 	/* In the child of a fork the place is the parent's: only our copy of it goes. */
-	if (*rt->alive)
+	bool ours = *rt->alive;
+	if (ours)
 		handle_close(rt);
 	else
 		unmap_private(rt);
 	tables_detach(&rt->tables);
-	close(rt->socket); /* the manager sees this and our LEAVING: the slot is free again */
+	/* The manager sees the connection end, and our LEAVING: the slot is free again. Closing
+	 * alone would not end it while a child that was forked meanwhile has the descriptor. */
+	if (ours)
+		shutdown(rt->socket, SHUT_RDWR);
+	close(rt->socket);
 	free(rt);
 }
 
 /* To the manager that has taken the place of the one that let us in. */
-static int dial_again(struct plm *rt)
+static int dial_again(struct plm *rt, uint64_t deadline_ns)
 {
 	struct door_reply reply;
 	char place[PLACE_TEXT_BYTES];
-	int peer, fd = dial(rt->tables.control->name);
+	int peer, fd = door_dial(rt->tables.control->name, deadline_ns);
+	if (fd == -ETIMEDOUT)
+		return fd;
 	if (fd < 0)
 		return why(-EHOSTDOWN, "the manager of runtime \"%s\" is dead; its tasks go on, "
 		    "and `plm --name %s --daemon` takes it over", rt->tables.control->name,
@@ -330,7 +368,7 @@ static int dial_again(struct plm *rt)
 	    process_generation(sh_load(&rt->me->state)));
 	int r = door_check_peer(fd, &peer);
 	if (r == 0)
-		r = ask(fd, DOOR_AGAIN, place, &reply, NULL, 0);
+		r = ask(rt, fd, DOOR_AGAIN, place, deadline_ns, &reply, NULL, 0);
 	if (r < 0) {
 		close(fd);
 		return r;
@@ -338,6 +376,14 @@ static int dial_again(struct plm *rt)
 	dup3(fd, rt->socket, O_CLOEXEC); /* others may be looking at the number */
 	close(fd);
 	return 0;
+}
+
+/* The manager answers at once, but for a module, which it has loaded by another process first. */
+static uint64_t request_deadline(const struct plm *rt, enum door_request_kind kind)
+{
+	if (kind == DOOR_MODULE && rt->answer_ms == 0)
+		return deadline_after_ms(MODULE_PATIENCE_MS);
+	return deadline_after_ms(door_patience_ms(rt->answer_ms ? rt->answer_ms : -1));
 }
 
 static int ask_manager(struct plm *rt, enum door_request_kind kind, const char *text)
@@ -349,9 +395,10 @@ static int ask_manager(struct plm *rt, enum door_request_kind kind, const char *
 	if (rt->socket < 0)
 		return why(-ENOTSUP, "not from inside a task");
 	pthread_mutex_lock(&rt->socket_mutex);
-	r = manager_listens(rt) ? 0 : dial_again(rt);
+	uint64_t deadline_ns = request_deadline(rt, kind);
+	r = manager_listens(rt) ? 0 : dial_again(rt, deadline_ns);
 	if (r == 0)
-		r = ask(rt->socket, kind, text, &reply, NULL, 0);
+		r = ask(rt, rt->socket, kind, text, deadline_ns, &reply, NULL, 0);
 	pthread_mutex_unlock(&rt->socket_mutex);
 	return r < 0 ? r : 0;
 }

@@ -9,7 +9,7 @@
 #include "base/why.h"
 #include "client/handle.h"
 
-enum { FLUSH_LOOK_MS = 5 };
+enum { FLUSH_LOOK_MS = 5, WRITE_PATIENCE_MS = 60000 };
 
 struct awaited {
 	const plm_task *tasks;
@@ -59,6 +59,11 @@ static int give_up(struct plm *rt, struct awaited *a, int trouble)
 		plm_forget(rt, a->refs[a->at]);
 		n++;
 	}
+	if (trouble == ETIMEDOUT)
+		return why(-trouble, "the journal in %s has not written what was submitted in time "
+		    "(its process is stopped, or the disk is very busy): %zu tasks that were not "
+		    "durable yet are cancelled; one that had begun may have done its work",
+		    j->directory, n);
 	return why(-trouble, "the journal in %s cannot be written (%.*s): %zu tasks that were not "
 	    "durable yet are cancelled; one that had begun may have done its work",
 	    j->directory, (int)sizeof j->trouble_text, j->trouble_text, n);
@@ -111,13 +116,25 @@ int durable_flush(struct plm *rt, int timeout_ms)
 	}
 }
 
+/* As the caller of plm_connect_with() said, or as its patience for room is; but the patience of one
+ * who does not wait for room (0) says nothing of a disk. */
+static uint64_t durable_deadline(const struct plm *rt)
+{
+	int patience_ms = atomic_load_explicit(&rt->patience_ms, memory_order_relaxed);
+	if (rt->answer_ms)
+		return deadline_after_ms(rt->answer_ms);
+	if (patience_ms >= 0 && patience_ms < WRITE_PATIENCE_MS)
+		patience_ms = WRITE_PATIENCE_MS;
+	return deadline_after_ms(patience_ms);
+}
+
 int durable_await(struct plm *rt, const plm_task *tasks, size_t n, const plm_ref *refs)
 {
 	struct journal_shm *j = &rt->tables.control->journal;
 	struct awaited a = { tasks, refs, n, 0, 0 };
 	if (journal_slot(&rt->tables) == 0 || j->durability != DURABILITY_SYNC)
 		return 0;
-	uint64_t failures = sh_load(&j->failures);
+	uint64_t failures = sh_load(&j->failures), deadline_ns = durable_deadline(rt);
 	for (;;) {
 		uint32_t seen = event_prepare(&j->written);
 		if (all_written(rt, &a))
@@ -129,9 +146,11 @@ int durable_await(struct plm *rt, const plm_task *tasks, size_t n, const plm_ref
 			return give_up(rt, &a, trouble);
 		if (r < 0)
 			return r;
+		if (clock_ns() >= deadline_ns)
+			return give_up(rt, &a, ETIMEDOUT);
 		sh_store(&j->hurry, 1);
 		event_post(&j->urgent);
 		process_post(&rt->tables, journal_slot(&rt->tables));
-		event_sleep(&j->written, seen, DEADLINE_NEVER);
+		event_sleep(&j->written, seen, deadline_ns);
 	}
 }

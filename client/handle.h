@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "base/door.h"
 #include "base/why.h"
 #include "client/plm.h"
 #include "tables/tables.h"
@@ -40,6 +41,10 @@ struct plm {
 	uint64_t runtime;
 	int socket;            /* to the manager; -1 in a worker */
 	pthread_mutex_t socket_mutex;
+	uint32_t requests;     /* that were sent to a manager: the number of the last one */
+	int answer_ms;         /* how long connecting and each request may take, as the caller
+				* said; 0: it did not */
+	bool visits;           /* its process slot is one of those kept for visits: leave soon */
 	_Atomic uint64_t alone_ns; /* since when neither manager nor scheduler lives; 0: one does */
 	uint32_t *alive;       /* a page that fork() wipes: 1 here, 0 in a child */
 	_Atomic int patience_ms;
@@ -104,6 +109,28 @@ static inline int handle_end(unsigned said, int r)
 	return r < 0 && why_count() == said ? why(r, "%s", plm_strerror(r)) : r;
 }
 
+/* When to give up what manager or scheduler, if they live, do at once: after LOCK_WAIT_MS, or as
+ * the caller of plm_connect_with() said, or of this call (timeout_ms; 0 or less: it did not); but
+ * not before a second, which they may need on a crowded machine. */
+uint64_t handle_answer_deadline(const struct plm *rt, int timeout_ms);
+/* -ETIMEDOUT with a why: it has done nothing for us since then. */
+int handle_scheduler_silent(const struct plm *rt, uint64_t since_ns);
+/* Waits for room for n hints in our ring; before anything is done that has to be told. */
+int handle_await_room_to_tell(struct plm *rt, uint32_t n);
+/* That these are held no more. When the scheduler does not listen, they stay held until this
+ * process ends, which is then said to need a scan. */
+int handle_tell_of_drops(struct plm *rt, const uint64_t *hints, uint32_t n, bool wake);
+
+/* ---- door.c ---- */
+
+/* A connection to the manager of this runtime. A descriptor, or -errno: -ENOENT (no runtime of the
+ * name), -ETIMEDOUT. */
+int door_dial(const char *name, uint64_t deadline_ns);
+/* Sends the request, whose kind, number and text are filled in, and waits for the reply with its
+ * number; others are dropped. fds: how many descriptors must come with it. 0 or -errno. */
+int door_ask(int socket, struct door_request *request, uint64_t deadline_ns,
+    struct door_reply *ret, int *ret_fds, int fds);
+
 /* ---- refs.c ---- */
 
 /* The record of a reference and the word that was judged; NULL with the error in *ret_error:
@@ -118,6 +145,7 @@ plm_ref ref_public(const struct plm *rt, uint64_t ref);
 void ref_born(struct plm *rt, uint32_t index);
 /* One more hold on ref; asks the scheduler when this process holds none yet. */
 int ref_hold(struct plm *rt, plm_ref ref);
+int ref_hold_until(struct plm *rt, plm_ref ref, uint64_t deadline_ns);
 
 /* Until the scheduler has acted on all that this process has told it; -ETIMEDOUT after a tick. */
 int handle_sync(struct plm *rt);

@@ -177,9 +177,10 @@ static int view_take(
 
 static int get(plm *rt, plm_ref ref, plm_view *ret, int timeout_ms)
 {
+	uint64_t deadline_ns = timeout_ms == 0 ? 0 : deadline_after_ms(timeout_ms);
 	int r = handle_check(rt);
 	if (r == 0)
-		r = ref_hold(rt, ref);
+		r = ref_hold_until(rt, ref, handle_answer_deadline(rt, timeout_ms));
 	if (r < 0)
 		return r;
 	uint64_t word;
@@ -190,8 +191,7 @@ static int get(plm *rt, plm_ref ref, plm_view *ret, int timeout_ms)
 	uint64_t speaker_ref =
 	    record_ref(record_index(&rt->tables, speaker), word_generation(word));
 	if (!word_settled(word))
-		r = wait_settled(rt, speaker, speaker_ref,
-		    timeout_ms == 0 ? 0 : deadline_after_ms(timeout_ms));
+		r = wait_settled(rt, speaker, speaker_ref, deadline_ns);
 	if (r == 0)
 		return view_take(rt, record, speaker, ref, ret);
 	plm_drop(rt, ref);

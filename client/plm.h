@@ -59,7 +59,9 @@ enum {
 	 * time, or to make room (plm --keep-finished; plm_terms.keep_ms). In a runtime with a
 	 * journal (plm --state) the task outlives the runtime, too: it is durable soon after it was
 	 * accepted, or, with --durability sync, when the call returns; which is then -ENOSPC or
-	 * -EIO, and the task is cancelled, if the journal cannot be written. */
+	 * -EIO, and the task is cancelled, if the journal cannot be written; -ETIMEDOUT if it was
+	 * not in the time that plm_connect_with() was given, else in that of plm_patience(), a
+	 * minute at least. */
 	PLM_KEEP = 1,
 	/* The task ends with its clients. Once no process holds its reference any more, because all
 	 * dropped it, disconnected or died, and no task has it as an argument, it is cancelled:
@@ -128,6 +130,14 @@ const char *plm_why(void);
 
 /* ---- life ---- */
 int plm_connect(plm **ret, const char *name); /* NULL: $PLM_NAME, else "default" */
+/* The same, for a while at most. timeout_ms: how long connecting, and later each request to the
+ * manager (the calls that rule, plm_module_load()), may take, a second at least; negative: ten
+ * seconds, a minute for a module. -ETIMEDOUT: the manager is stopped or hangs.
+ * flags: 0, or PLM_VISIT of a process that comes to look at the runtime or to rule it, and leaves
+ * soon: when clients have all process slots that they may have, it gets one of those that are kept
+ * for visits. */
+enum { PLM_VISIT = 1 };
+int plm_connect_with(plm **ret, const char *name, unsigned flags, int timeout_ms);
 void plm_disconnect(plm **rt);                /* drops all this process holds */
 
 /* How long create, put and submit may wait when the store or the table is full. Default 0: -ENOSPC.

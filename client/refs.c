@@ -123,13 +123,15 @@ static uint32_t look_for_import(struct plm *rt, void *context)
 
 /* What is asked for in our ring is answered when all before it has been read. -ETIMEDOUT: it is to
  * be asked anew, since the answer may be lost with a scheduler. */
-static int ask_once(struct plm *rt, uint64_t hint)
+static int ask_once(struct plm *rt, uint64_t hint, uint64_t deadline_ns)
 {
+	uint64_t tick_ns = deadline_after_ms(SAFETY_TICK_MS);
 	struct import import = { hint, sh_load(&rt->tables.process[SLOT_SCHEDULER].state) };
 	sh_store(&rt->me->imported, 0);
 	int r = handle_tell(rt, &hint, 1);
 	if (r == 0)
-		r = wait_for(rt, look_for_import, &import, deadline_after_ms(SAFETY_TICK_MS));
+		r = wait_for(rt, look_for_import, &import,
+		    deadline_ns < tick_ns ? deadline_ns : tick_ns);
 	return r == 0 && !is_answered(rt, &import) ? -ETIMEDOUT : r;
 }
 
@@ -198,17 +200,18 @@ static int late_settle(struct plm *rt, uint64_t deadline)
 
 /* ---- asking ---- */
 
-static int ask(struct plm *rt, uint64_t ref)
+static int ask(struct plm *rt, uint64_t ref, uint64_t deadline_ns)
 {
-	uint64_t deadline = deadline_after_ms(LOCK_WAIT_MS);
 	uint32_t times = 0;
-	int r = late_settle(rt, deadline);
+	int r = late_settle(rt, deadline_ns);
+	if (r == 0)
+		r = handle_await_room_to_tell(rt, 1);
 	if (r < 0)
 		return r;
 	do {
-		r = ask_once(rt, hint_make(HINT_IMPORT, ref));
+		r = ask_once(rt, hint_make(HINT_IMPORT, ref), deadline_ns);
 		times++;
-	} while (r == -ETIMEDOUT && clock_ns() < deadline);
+	} while (r == -ETIMEDOUT && clock_ns() < deadline_ns);
 	if (r < 0)
 		late_begin(rt, ref);
 	else if (times > 1)
@@ -217,11 +220,12 @@ static int ask(struct plm *rt, uint64_t ref)
 }
 
 /* Asks the scheduler for a hold. */
-static int import_locked(struct plm *rt, uint64_t ref)
+static int import_locked(struct plm *rt, uint64_t ref, uint64_t deadline_ns)
 {
-	int r = ask(rt, ref);
+	uint64_t asked_ns = clock_ns();
+	int r = ask(rt, ref, deadline_ns);
 	if (r == -ETIMEDOUT)
-		return why(r, "the scheduler has not answered for %d ms", LOCK_WAIT_MS);
+		return handle_scheduler_silent(rt, asked_ns);
 	if (r < 0)
 		return r;
 	uint64_t word;
@@ -235,12 +239,12 @@ static int import_locked(struct plm *rt, uint64_t ref)
 	return 0;
 }
 
-static int hold_one(struct plm *rt, uint64_t ref)
+static int hold_one(struct plm *rt, uint64_t ref, uint64_t deadline_ns)
 {
 	if (hold_again(rt, ref_index(ref)))
 		return 0;
 	pthread_mutex_lock(&rt->import_mutex);
-	int r = hold_again(rt, ref_index(ref)) ? 0 : import_locked(rt, ref);
+	int r = hold_again(rt, ref_index(ref)) ? 0 : import_locked(rt, ref, deadline_ns);
 	pthread_mutex_unlock(&rt->import_mutex);
 	return r;
 }
@@ -259,7 +263,7 @@ uint32_t ref_held_index(const struct plm *rt, plm_ref ref)
 	return index < rt->tables.limits.records ? index : 0;
 }
 
-int ref_hold(struct plm *rt, plm_ref ref)
+int ref_hold_until(struct plm *rt, plm_ref ref, uint64_t deadline_ns)
 {
 	uint64_t word;
 	int r = 0;
@@ -269,7 +273,12 @@ int ref_hold(struct plm *rt, plm_ref ref)
 	uint64_t held = held_ref(record, ref.id, word);
 	if (ref_index(held) >= rt->tables.limits.records)
 		return why(-EIO, "the record of this future is damaged");
-	return hold_one(rt, held);
+	return hold_one(rt, held, deadline_ns);
+}
+
+int ref_hold(struct plm *rt, plm_ref ref)
+{
+	return ref_hold_until(rt, ref, handle_answer_deadline(rt, -1));
 }
 
 struct drops { /* a batch on its way */
@@ -288,10 +297,7 @@ static void drops_begin(struct drops *drops, struct plm *rt)
 
 static void drops_send(struct drops *drops)
 {
-	if (drops->large)
-		handle_tell(drops->rt, drops->hint, drops->n);
-	else
-		handle_tell_quietly(drops->rt, drops->hint, drops->n);
+	handle_tell_of_drops(drops->rt, drops->hint, drops->n, drops->large);
 	drops->n = 0;
 	drops->large = false;
 }
@@ -376,7 +382,8 @@ static int tell_about(plm *rt, plm_ref ref, enum hint_kind kind)
 	if (!record)
 		return r;
 	uint64_t hint = hint_make(kind, held_ref(record, ref.id, word));
-	return handle_tell(rt, &hint, 1);
+	r = handle_await_room_to_tell(rt, 1);
+	return r < 0 ? r : handle_tell(rt, &hint, 1);
 }
 
 int plm_keep(plm *rt, plm_ref ref)
@@ -397,7 +404,7 @@ int handle_sync(struct plm *rt)
 	int r = 0;
 	pthread_mutex_lock(&rt->import_mutex);
 	for (int i = 0; i < 2 && r == 0; i++)
-		r = ask(rt, 0);
+		r = ask(rt, 0, handle_answer_deadline(rt, -1));
 	pthread_mutex_unlock(&rt->import_mutex);
 	return r;
 }

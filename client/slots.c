@@ -117,15 +117,16 @@ int slots_take(
 
 void slots_return_all(struct plm *rt)
 {
-	for (int i = 0; i < SLOT_CACHES; i++) {
+	int r = 0; /* below 0: nobody listens; they are found by their words, after our end */
+	for (int i = 0; i < SLOT_CACHES && r == 0; i++) {
 		struct slot_cache *cache = &rt->cache[i];
 		pthread_mutex_lock(&cache->mutex);
-		while (cache->count > 0) {
+		while (cache->count > 0 && r == 0) {
 			uint32_t index = cache->slot[--cache->count];
 			uint64_t word = sh_peek(&record_at(&rt->tables, index)->state);
 			uint64_t hint =
 			    hint_make(HINT_DROPPED, record_ref(index, word_generation(word)));
-			handle_tell(rt, &hint, 1);
+			r = handle_tell_of_drops(rt, &hint, 1, true);
 		}
 		pthread_mutex_unlock(&cache->mutex);
 	}

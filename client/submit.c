@@ -276,6 +276,8 @@ static int chunk_slot(struct plm *rt, struct chunk *chunk, uint64_t deadline_ns,
 		chunk->next = chunk->slots = 0;
 		int r = chunk_tell(rt, chunk);
 		if (r == 0)
+			r = handle_await_room_to_tell(rt, wanted);
+		if (r == 0)
 			r = slots_take(rt, chunk->slot, wanted, &chunk->slots, deadline_ns);
 		if (r < 0)
 			return r;
@@ -378,7 +380,8 @@ static int check_open(const struct plm *rt)
 	if (rt->help || nested_inside(rt))
 		return 0;
 	if (sh_load(&c->mode) == MODE_DRAINING)
-		return why(-ESHUTDOWN, "the runtime is being stopped and takes no new tasks");
+		return why(-ESHUTDOWN, "the runtime is being stopped and takes no new tasks; "
+		    "`plmctl resume` takes the stop back");
 	if (sh_peek(&c->admission) & ADMISSION_CLOSED)
 		return why(-EAGAIN, "the runtime is drained and takes no new tasks until "
 		    "`plmctl resume`");

@@ -257,7 +257,8 @@ static uint32_t look_many(struct plm *rt, void *context)
 }
 
 /* Only holders are woken: take a hold on what we do not have one of yet. */
-static int hold_strangers(struct plm *rt, const plm_ref *refs, size_t n, uint8_t *ret_held)
+static int hold_strangers(struct plm *rt, const plm_ref *refs, size_t n, uint64_t deadline_ns,
+    uint8_t *ret_held)
 {
 	for (size_t i = 0; i < n; i++) {
 		uint64_t word;
@@ -267,7 +268,7 @@ static int hold_strangers(struct plm *rt, const plm_ref *refs, size_t n, uint8_t
 		if (atomic_load_explicit(
 			&rt->refs[ref_held_index(rt, refs[i])], memory_order_relaxed))
 			continue;
-		r = ref_hold(rt, refs[i]);
+		r = ref_hold_until(rt, refs[i], deadline_ns);
 		if (r < 0)
 			return r;
 		ret_held[i] = 1;
@@ -277,10 +278,11 @@ static int hold_strangers(struct plm *rt, const plm_ref *refs, size_t n, uint8_t
 
 static int wait_many(struct plm *rt, struct many_look *look, int timeout_ms, uint8_t *held)
 {
-	int r = hold_strangers(rt, look->refs, look->n, held);
+	uint64_t deadline_ns = timeout_ms == 0 ? 0 : deadline_after_ms(timeout_ms);
+	int r = hold_strangers(rt, look->refs, look->n, handle_answer_deadline(rt, timeout_ms),
+	    held);
 	if (r == 0)
-		r = wait_for(
-		    rt, look_many, look, timeout_ms == 0 ? 0 : deadline_after_ms(timeout_ms));
+		r = wait_for(rt, look_many, look, deadline_ns);
 	for (size_t i = 0; i < look->n; i++)
 		if (held[i])
 			plm_drop(rt, look->refs[i]);

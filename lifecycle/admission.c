@@ -14,7 +14,7 @@
 #include "base/why.h"
 #include "lifecycle/manager.h"
 
-enum { BACKLOG = 128, STRANGERS_MAX = 128, TELL_AGAIN_S = 60 };
+enum { BACKLOG = 128, TELL_AGAIN_S = 60 };
 
 int admission_open(struct manager *m)
 {
@@ -68,23 +68,15 @@ void admission_accept(struct manager *m)
 	int pid, fd = accept4(m->door, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
 		return;
-	/* Someone who connects and says nothing must not use up our descriptors. */
-	if (m->strangers >= STRANGERS_MAX || door_check_peer(fd, &pid) < 0 ||
-	    manager_watch(m, fd, WATCH_STRANGER, (uint32_t)fd) < 0) {
+	if (door_check_peer(fd, &pid) < 0 || strangers_add(m, fd) < 0)
 		close(fd);
-		return;
-	}
-	m->strangers++;
 }
 
-static void reply(
-    int socket, int code, uint32_t generation, const char *text, const int *fds, int n)
+static void reply(int socket, const struct door_reply *r, const int *fds, int n)
 {
-	struct door_reply r = { .magic = DOOR_MAGIC, .version = DOOR_VERSION, .code = code,
-		.generation = generation };
-	snprintf(r.text, sizeof r.text, "%s", text);
 	union { struct cmsghdr align; char space[CMSG_SPACE(2 * sizeof(int))]; } control = { 0 };
-	struct iovec io = { &r, sizeof r };
+	struct door_reply copy = *r;
+	struct iovec io = { &copy, sizeof copy };
 	struct msghdr message = { .msg_iov = &io, .msg_iovlen = 1 };
 	if (n) {
 		message.msg_control = &control;
@@ -100,30 +92,56 @@ static void reply(
 		shutdown(socket, SHUT_RDWR);
 }
 
-void admission_answer(struct manager *m, uint32_t slot, int code, const char *text)
+static void reply_code(int socket, uint32_t number, int code, const char *text)
 {
-	if (m->slot[slot].socket >= 0)
-		reply(m->slot[slot].socket, code, 0, text, NULL, 0);
+	struct door_reply r = { .magic = DOOR_MAGIC, .version = DOOR_VERSION, .code = code,
+		.number = number };
+	snprintf(r.text, sizeof r.text, "%s", text);
+	reply(socket, &r, NULL, 0);
 }
 
-/* What came is gossip: the size and the magic are looked at before anything else. */
-static bool receive(int socket, struct door_request *ret, bool *ret_closed)
+void admission_answer(
+    struct manager *m, uint32_t slot, uint32_t number, int code, const char *text)
+{
+	if (m->slot[slot].socket >= 0)
+		reply_code(m->slot[slot].socket, number, code, text);
+}
+
+/* What came is gossip: the size and the magic are looked at before anything else. 0; -EAGAIN:
+ * nothing has come; -ECONNRESET: nothing will; -EPROTO. */
+static int receive(int socket, struct door_request *ret)
 {
 	ssize_t n = recv(socket, ret, sizeof *ret, MSG_DONTWAIT);
-	*ret_closed = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return -EAGAIN;
+	if (n <= 0)
+		return -ECONNRESET;
 	if (n != sizeof *ret || ret->magic != DOOR_MAGIC)
-		return false;
+		return -EPROTO;
 	ret->text[sizeof ret->text - 1] = 0;
-	return true;
+	return 0;
+}
+
+static bool may_be_free(const struct manager *m, uint32_t slot)
+{
+	return slot != journal_slot(&m->tables) && m->slot[slot].pidfd < 0 &&
+	    m->slot[slot].socket < 0 &&
+	    process_state(sh_load(&m->tables.process[slot].state)) == PROCESS_FREE;
+}
+
+/* Where workers will be looked for first: they do best among the first 64 (process_nth_slot). */
+static bool is_for_workers(const struct manager *m, uint32_t slot)
+{
+	return slot < PROCESSES_STEP && PROCESSES_STEP - slot <= staff_planned(m);
 }
 
 static uint32_t slot_for_client(struct manager *m, pid_t pid, const char *name)
 {
 	uint32_t slots = m->tables.limits.processes - SLOT_FIRST_MEMBER;
-	for (uint32_t i = 0; i < slots; i++) {
-		uint32_t slot = process_nth_slot(&m->tables, KIND_CLIENT, i);
-		if (slot != journal_slot(&m->tables) && m->slot[slot].pidfd < 0 &&
-		    m->slot[slot].socket < 0 &&
+	for (uint32_t i = 0; i < 2 * slots; i++) {
+		uint32_t slot = process_nth_slot(&m->tables, KIND_CLIENT, i % slots);
+		if (may_be_free(m, slot) && (i >= slots || !is_for_workers(m, slot)) &&
+		    tables_open_slot(&m->tables, slot) == 0 &&
 		    process_claim(&m->tables.process[slot], KIND_CLIENT, pid, name))
 			return slot;
 	}
@@ -158,39 +176,54 @@ static int watch_client(struct manager *m, uint32_t slot, pid_t pid, int pidfd, 
 	return r;
 }
 
-/* The peer's pid is of the time of its connect; the socket being open still says that it is that
- * one. */
-static int admit(struct manager *m, int socket, const char *name)
+static void welcome(struct manager *m, uint32_t slot, uint32_t number, bool kept)
 {
+	const struct watched *w = &m->slot[slot];
+	const struct door_reply r = { .magic = DOOR_MAGIC, .version = DOOR_VERSION,
+		.code = (int)slot, .generation = w->generation, .number = number, .kept = kept };
+	int fds[2] = { m->tables.control_segment.fd, m->tables.store_segment.fd };
+	reply(w->socket, &r, fds, 2);
+}
+
+static int ends_already(const struct manager *m)
+{
+	return m->ending ? why(-EHOSTDOWN, "the runtime is ending") : 0;
+}
+
+/* The peer's pid is of the time of its connect; the socket being open still says that it is that
+ * one. Also while the runtime drains, to end: whoever comes may look, cancel, take the stop back or
+ * end it at once; submissions are refused by the mode (client/submit.c). */
+static int admit(struct manager *m, int socket, const struct door_request *hello)
+{
+	bool visit = hello->kind == DOOR_VISIT, kept = false;
 	int pid, r = door_check_peer(socket, &pid);
+	if (r == 0)
+		r = ends_already(m);
+	if (r == 0)
+		r = places_for_client(m, visit, &kept);
 	if (r < 0)
 		return r;
-	if (m->draining || m->ending)
-		return why(-ESHUTDOWN, "the runtime is being stopped");
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pidfd < 0)
 		return why(-errno, "pidfd_open of client %d: %s", pid, strerror(errno));
-	uint32_t slot = slot_for_client(m, pid, name);
+	uint32_t slot = slot_for_client(m, pid, hello->text);
 	if (!slot) {
 		close(pidfd);
-		return why(-EUSERS,
-		    "all %u process slots are taken; boot with a larger --processes",
-		    m->tables.limits.processes);
+		return places_none(m);
 	}
 	r = watch_client(m, slot, pid, pidfd, socket);
 	if (r < 0) {
 		members_gone(m, slot, 0); /* the slot was taken for it, and it is told so */
 		return r;
 	}
-	uint32_t generation = m->slot[slot].generation;
-	int fds[2] = { m->tables.control_segment.fd, m->tables.store_segment.fd };
-	reply(socket, (int)slot, generation, "", fds, 2);
+	welcome(m, slot, hello->number, kept);
 	return 0;
 }
 
 /* One that a dead manager let in, and that has gone on meanwhile: it wants something of us. */
-static int admit_again(struct manager *m, int socket, const char *text)
+static int admit_again(struct manager *m, int socket, const struct door_request *again)
 {
+	const char *text = again->text;
 	unsigned slot = 0, generation = 0;
 	int pid, r = door_check_peer(socket, &pid);
 	if (r < 0)
@@ -208,33 +241,42 @@ static int admit_again(struct manager *m, int socket, const char *text)
 	if (r < 0)
 		return r;
 	m->slot[slot].socket = socket;
-	reply(socket, (int)slot, generation, "", NULL, 0);
+	reply_code(socket, again->number, (int)slot, "");
 	return 0;
+}
+
+static int greet(struct manager *m, int socket, const struct door_request *request)
+{
+	if (request->version != DOOR_VERSION)
+		return why(-EPROTO,
+		    "the client speaks version %u of the protocol, this runtime %u: use programs "
+		    "of one build",
+		    request->version, DOOR_VERSION);
+	switch (request->kind) {
+	case DOOR_HELLO:
+	case DOOR_VISIT: return admit(m, socket, request);
+	case DOOR_AGAIN: return admit_again(m, socket, request);
+	default: return why(-EPROTO, "say hello first");
+	}
 }
 
 void admission_hello(struct manager *m, int socket)
 {
-	struct door_request request;
-	bool closed;
-	int r = 0;
-	if (!receive(socket, &request, &closed))
-		r = closed ? -ECONNRESET : why(-EPROTO, "this is no plm client");
-	else if (request.version != DOOR_VERSION)
-		r = why(-EPROTO,
-		    "the client speaks version %u of the protocol, this runtime %u: use programs "
-		    "of one build",
-		    request.version, DOOR_VERSION);
-	else if (request.kind == DOOR_HELLO)
-		r = admit(m, socket, request.text);
-	else if (request.kind == DOOR_AGAIN)
-		r = admit_again(m, socket, request.text);
-	else
-		r = why(-EPROTO, "say hello first");
-	m->strangers--;
+	struct door_request request = { .number = 0 };
+	if (!strangers_has(m, socket))
+		return; /* sent away by an earlier event of this turn */
+	int r = receive(socket, &request);
+	if (r == -EAGAIN)
+		return;
+	strangers_remove(m, socket);
+	if (r == 0)
+		r = greet(m, socket, &request);
+	else if (r == -EPROTO)
+		why(r, "this is no plm client");
 	if (r == 0)
 		return;
 	if (r != -ECONNRESET)
-		reply(socket, r, 0, why_text(), NULL, 0);
+		reply_code(socket, request.number, r, why_text());
 	manager_unwatch(m, socket);
 }
 
@@ -244,6 +286,8 @@ static void close_socket(struct manager *m, uint32_t slot)
 	m->slot[slot].socket = -1;
 	free(m->slot[slot].module);
 	m->slot[slot].module = NULL;
+	if (m->loader.slot == slot)
+		m->loader.slot = SLOT_MANAGER; /* its answer is not for the next in this slot */
 }
 
 /* A client that said LEAVING, or never came in, touches nothing any more. One that closed the
@@ -268,10 +312,15 @@ void admission_client_died(struct manager *m, uint32_t slot)
 	members_gone(m, slot, 0);
 }
 
-/* To be drained it must run: what was paused goes on. */
+/* To be drained it must run: what was paused goes on. A pause would keep a stop from its end. */
 static int set_admission(struct manager *m, const char *verb)
 {
 	uint32_t now = sh_peek(&m->tables.control->admission);
+	if (m->draining && strcmp(verb, DOOR_RESUME) == 0)
+		return manager_take_back(m);
+	if (m->draining)
+		return why(-ESHUTDOWN, "the runtime is being stopped: what was accepted runs, and "
+		    "nothing new is taken; `plmctl resume` takes the stop back");
 	if (strcmp(verb, DOOR_PAUSE) == 0)
 		manager_admit(m, now | ADMISSION_PAUSED);
 	else if (strcmp(verb, DOOR_DRAIN) == 0)
@@ -283,11 +332,12 @@ static int set_admission(struct manager *m, const char *verb)
 	return 0;
 }
 
-/* What changes how the runtime works: only while it is up. */
+/* What changes how the runtime works. */
 static int rule(struct manager *m, const struct door_request *request)
 {
-	if (m->draining || m->ending)
-		return why(-ESHUTDOWN, "the runtime is being stopped");
+	int r = ends_already(m);
+	if (r < 0)
+		return r;
 	if (!m->announced)
 		return why(-EAGAIN, "the runtime is coming up: wait for its ready line");
 	switch (request->kind) {
@@ -301,27 +351,26 @@ static int rule(struct manager *m, const struct door_request *request)
 void admission_request(struct manager *m, uint32_t slot)
 {
 	struct door_request request;
-	bool closed;
-	int r;
 	if (m->slot[slot].socket < 0)
 		return;
-	if (!receive(m->slot[slot].socket, &request, &closed)) {
-		if (closed)
-			client_hung_up(m, slot);
+	int r = receive(m->slot[slot].socket, &request);
+	if (r == -ECONNRESET)
+		client_hung_up(m, slot);
+	if (r < 0)
 		return;
-	}
 	switch (request.kind) {
 	case DOOR_MODULE:
 		free(m->slot[slot].module);
 		m->slot[slot].module = strdup(request.text);
+		m->slot[slot].module_number = request.number;
 		loader_next(m);
 		break;
 	case DOOR_STOP:
-		admission_answer(m, slot, 0, "");
+		admission_answer(m, slot, request.number, 0, "");
 		manager_drain(m);
 		break;
 	case DOOR_STOP_NOW:
-		admission_answer(m, slot, 0, "");
+		admission_answer(m, slot, request.number, 0, "");
 		manager_end(m);
 		break;
 	case DOOR_WORKERS:
@@ -329,9 +378,9 @@ void admission_request(struct manager *m, uint32_t slot)
 	case DOOR_WORKER_RESUME:
 	case DOOR_ADMISSION:
 		r = rule(m, &request);
-		admission_answer(m, slot, r, r < 0 ? why_text() : "");
+		admission_answer(m, slot, request.number, r, r < 0 ? why_text() : "");
 		break;
 	default:
-		admission_answer(m, slot, -EINVAL, "no such request");
+		admission_answer(m, slot, request.number, -EINVAL, "no such request");
 	}
 }

@@ -220,15 +220,17 @@ void loader_next(struct manager *m)
 		if (!path)
 			continue;
 		m->slot[i].module = NULL;
+		uint32_t number = m->slot[i].module_number;
 		int r = loader_start(m, path, i);
+		m->loader.number = number;
 		if (r < 0)
-			admission_answer(m, i, r, why_text());
+			admission_answer(m, i, number, r, why_text());
 	}
 }
 
 void loader_done(struct manager *m)
 {
-	uint32_t slot = m->loader.slot;
+	uint32_t slot = m->loader.slot, number = m->loader.number;
 	int status = 0;
 	if (!m->loader.pid || waitpid(m->loader.pid, &status, WNOHANG) != m->loader.pid)
 		return;
@@ -237,7 +239,7 @@ void loader_done(struct manager *m)
 	if (slot == SLOT_MANAGER)
 		loader_done_boot(m, r);
 	else
-		admission_answer(m, slot, r, r < 0 ? why_text() : "");
+		admission_answer(m, slot, number, r, r < 0 ? why_text() : "");
 	orphans_end(m); /* what the module's code has started */
 	if (!m->ending)
 		loader_next(m);

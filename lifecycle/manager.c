@@ -218,6 +218,21 @@ void manager_drain(struct manager *m)
 	event_bump(&m->tables.process[SLOT_SCHEDULER].event);
 }
 
+/* A scheduler that has seen the last task settled may be on its way out: then it is replaced like
+ * any other that ends. A service manager that was told of the stop kills what it does not see end.
+ */
+int manager_take_back(struct manager *m)
+{
+	if (m->notify >= 0)
+		return why(-ESHUTDOWN, "the runtime is being stopped, and its service manager was "
+		    "told so: start it again when it has ended");
+	log_info("the stop was taken back: the runtime goes on and takes tasks");
+	m->draining = false;
+	sh_store(&m->tables.control->mode, m->announced ? MODE_UP : MODE_STARTING);
+	event_bump(&m->tables.process[SLOT_SCHEDULER].event);
+	return 0;
+}
+
 /* The scheduler sees what changed when it is woken; all others at their next task. */
 void manager_admit(struct manager *m, uint32_t admission)
 {
@@ -377,6 +392,7 @@ static void manager_step(struct manager *m)
 	orphans_reap(m);
 	loader_overdue(m);
 	admission_step(m);
+	strangers_overdue(m);
 	sh_poke(&m->tables.process[SLOT_MANAGER].beat_ns, clock_coarse_ns());
 	end_step(m);
 }

@@ -41,6 +41,7 @@ struct watched { /* what the manager keeps of a process slot */
 	uint32_t generation;
 	uint64_t born_ns;
 	char *module;     /* a client's request that waits for the loader */
+	uint32_t module_number; /* of that request */
 	uint64_t beat_ns; /* of a worker, as seen last, */
 	uint64_t beat_judged_ns; /* and when that was by the judge's clock (hang.c) */
 	bool fenced;      /* killed for giving no sign of life; the kernel has not said so yet */
@@ -51,12 +52,21 @@ struct backoff {
 	uint64_t due_ns;  /* DEADLINE_NEVER: nothing to start */
 	uint32_t delay_ms;
 	uint32_t missing; /* how many to start */
+	uint64_t starved_ns; /* since when no process slot is free for one; 0: there is one */
+	bool told;           /* and that is in the log */
+};
+
+enum { STRANGERS_MAX = 128 };
+struct stranger { /* a connection that has not said hello */
+	int socket;
+	uint64_t since_ns;
 };
 
 struct loader { /* one module at a time, in a process of its own */
 	pid_t pid; /* 0: none */
 	int pidfd, report;
-	uint32_t slot; /* who asked; SLOT_MANAGER: the boot */
+	uint32_t slot;   /* who asked; SLOT_MANAGER: the boot */
+	uint32_t number; /* of the request */
 	char *path;
 	bool overdue;  /* killed at its deadline */
 	uint64_t deadline_ns;
@@ -89,6 +99,7 @@ struct manager {
 	int ready;            /* where the ready line goes: stdout, or a pipe to who started the
 			       * daemon */
 	int notify;           /* a service manager that wants to know how far we are; -1: none */
+	struct stranger stranger[STRANGERS_MAX]; /* the first is the oldest */
 	uint32_t strangers;
 	bool door_rests;      /* no descriptor was free for who knocks ... */
 	bool descriptor_freed; /* ... and one is since then */
@@ -117,6 +128,7 @@ int manager_run(struct manager *m); /* 0, or -EIO: it failed and has said how */
 int manager_watch(struct manager *m, int fd, enum watch what, uint32_t which);
 void manager_unwatch(struct manager *m, int fd); /* and closes it */
 void manager_drain(struct manager *m);
+int manager_take_back(struct manager *m); /* it drains no more, and goes on; 0, -ESHUTDOWN */
 void manager_fail(struct manager *m); /* it ends, as one that could not boot */
 /* Says why_text(), and ends; but a runtime that another manager left goes on without this one. */
 void manager_boot_failed(struct manager *m);
@@ -180,6 +192,7 @@ uint32_t members_count(const struct manager *m); /* children that still live */
 /* ---- staff.c ---- */
 uint32_t staff_workers(const struct manager *m);   /* that there are to be, of all kinds */
 uint32_t staff_processes(const struct manager *m); /* of them */
+uint32_t staff_planned(const struct manager *m);   /* and of all that may come beside them */
 /* NULL: what the control page says of workers can be gone on with; else why not. */
 const char *staff_unsound(const struct tables *t);
 struct vacancy { /* a slot of a worker that has no process */
@@ -193,6 +206,15 @@ void staff_ask_to_leave(struct manager *m, uint32_t slot);
 int staff_set(struct manager *m, const char *text); /* workers of the first kind */
 int staff_drain(struct manager *m, const char *worker);  /* it leaves and is not replaced ... */
 int staff_resume(struct manager *m, const char *worker); /* ... until now */
+
+/* ---- places.c ---- */
+/* May one more client come in? *ret_kept: to a slot that is kept for visits. 0 or -EUSERS. */
+int places_for_client(const struct manager *m, bool visit, bool *ret_kept);
+int places_none(const struct manager *m); /* -EUSERS, with a why */
+uint32_t places_clients(const struct manager *m); /* slots that clients have */
+/* No slot was free for a member, or one is again. Logged when it lasts. */
+void places_starve(const struct manager *m, struct backoff *b, const char *what);
+void places_feed(struct backoff *b, const char *what);
 
 /* ---- outer.c ---- */
 void outer_join(struct manager *m); /* if a make has started us; before the first worker */
@@ -216,13 +238,20 @@ void orphans_reap(struct manager *m); /* those that ended without us */
 void orphans_of(uint64_t runtime, const bool *lives);
 void orphans_unowned(struct manager *m); /* of workers of this runtime that were no child of ours */
 
+/* ---- strangers.c ---- */
+int strangers_add(struct manager *m, int socket); /* 0 or -errno; the oldest makes room */
+bool strangers_has(const struct manager *m, int socket);
+void strangers_remove(struct manager *m, int socket); /* it said hello; it stays open */
+void strangers_overdue(struct manager *m); /* closes those that have said nothing for too long */
+
 /* ---- admission.c ---- */
 int admission_open(struct manager *m);
 void admission_accept(struct manager *m);
 void admission_step(struct manager *m); /* opens the door again that had no descriptor */
 void admission_hello(struct manager *m, int socket);
 void admission_request(struct manager *m, uint32_t slot);
-void admission_answer(struct manager *m, uint32_t slot, int code, const char *text);
+void admission_answer(
+    struct manager *m, uint32_t slot, uint32_t number, int code, const char *text);
 void admission_client_died(struct manager *m, uint32_t slot);
 
 /* ---- loader.c ---- */

@@ -255,7 +255,7 @@ static uint32_t free_slot(const struct manager *m, enum process_kind kind)
 		if (kind == KIND_WORKER && slot == journal)
 			continue;
 		if (process_state(sh_load(&m->tables.process[slot].state)) == PROCESS_FREE &&
-		    m->slot[slot].pidfd < 0)
+		    m->slot[slot].pidfd < 0 && tables_open_slot(&m->tables, slot) == 0)
 			return slot;
 	}
 	return 0;
@@ -265,11 +265,11 @@ static uint32_t free_slot(const struct manager *m, enum process_kind kind)
 static int take_slot(struct manager *m, enum process_kind kind, uint32_t *ret)
 {
 	struct vacancy vacancy = { 0 };
+	if (kind == KIND_WORKER && !staff_vacancy(m, &vacancy) && !staff_spare_vacancy(m, &vacancy))
+		return why(-EEXIST, "every worker has its processes");
 	uint32_t slot = free_slot(m, kind);
 	if (!slot)
 		return why(-EAGAIN, "no process slot is free");
-	if (kind == KIND_WORKER && !staff_vacancy(m, &vacancy) && !staff_spare_vacancy(m, &vacancy))
-		return why(-EEXIST, "every worker has its processes");
 	struct process *p = &m->tables.process[slot];
 	p->worker = vacancy.worker;
 	p->worker_kind = vacancy.kind;
@@ -492,12 +492,15 @@ static void spawn_missing(struct manager *m, struct backoff *b, enum process_kin
 			break;
 		}
 		if (r < 0) { /* no slot yet, or no process to be had: soon again */
-			if (r != -EAGAIN)
+			if (r == -EAGAIN)
+				places_starve(m, b, process_kind_name(kind));
+			else
 				log_warn("starting a %s: %s; trying again", process_kind_name(kind),
 				    why_text());
 			b->due_ns = clock_ns() + RESTART_DELAY_MIN_MS * NS_PER_MS;
 			return;
 		}
+		places_feed(b, process_kind_name(kind));
 		b->missing--;
 	}
 	b->due_ns = DEADLINE_NEVER;

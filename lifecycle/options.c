@@ -16,7 +16,7 @@
 #include "store/nodes.h"
 #include "tables/spec.h"
 
-enum { EXIT_USAGE = 64, OTHER_PROCESSES = 32, TIME_MAX_MS = 1 << 30,
+enum { EXIT_USAGE = 64, CLIENTS_LEAST = 64, TIME_MAX_MS = 1 << 30,
 	MODULE_LIMIT_DEFAULT_MS = 10000 };
 enum { HISTORY_DAYS_DEFAULT = 30, HISTORY_COUNT_DEFAULT = 1000000, KEEP_DAYS_DEFAULT = 7 };
 
@@ -64,7 +64,8 @@ static const char help[] =
     "                    1000,12h (default 7d); failed ones after four times AGE; the oldest also\n"
     "                    when new tasks need the room; all: none leaves before `plmctl forget`\n"
     "                    (PLM_KEEP_FINISHED)\n"
-    "  --processes N     process slots, a multiple of 64: workers, clients, and 2 (PLM_PROCESSES)\n"
+    "  --processes N     process slots, a multiple of 64: workers, their spares, clients, and 2\n"
+    "                    (default 256, or more for many workers; PLM_PROCESSES)\n"
     "  --module FILE.so  load a module of functions at boot; may be given more than once\n"
     "                    (PLM_MODULES: paths separated by colons)\n"
     "  --module-limit TIME\n"
@@ -371,11 +372,13 @@ static int fit_workers(struct options *o)
 /* Slots for everybody, unless the user said how many. */
 static void fit_processes(struct options *o)
 {
-	uint32_t spares = o->spares == SPARES_AS_WORKERS ? 0 : o->spares;
-	if (o->limits.processes == 0 && o->limits.workers <= WORKERS_MAX && spares < PROCESSES_MAX)
-		o->limits.processes =
-		    (o->limits.workers + spares + OTHER_PROCESSES + PROCESSES_STEP - 1) /
-		    PROCESSES_STEP * PROCESSES_STEP;
+	uint32_t workers = o->limits.workers, fit = PROCESSES_DEFAULT;
+	uint32_t spares = o->spares == SPARES_AS_WORKERS ? workers : o->spares;
+	if (o->limits.processes || workers > WORKERS_MAX || spares >= PROCESSES_MAX)
+		return;
+	while (fit < workers + spares + CLIENTS_LEAST && fit < PROCESSES_MAX)
+		fit += PROCESSES_STEP;
+	o->limits.processes = fit;
 }
 
 /* Of the slots that are free one is for a client, without whom nobody would wait. */

@@ -96,6 +96,14 @@ uint32_t staff_processes(const struct manager *m)
 	return processes_for(c, wanted_of(c));
 }
 
+/* Under the jobserver of a make, workers come as there are tokens: there is to be room for all. */
+uint32_t staff_planned(const struct manager *m)
+{
+	const struct control *c = m->tables.control;
+	uint32_t wanted = wanted_of(c), cap = m->outer.joined ? m->outer.cap : 0;
+	return processes_for(c, wanted > cap ? wanted : cap) + c->spares;
+}
+
 /* As a boot writes it, and what staff_set() makes of it. */
 const char *staff_unsound(const struct tables *t)
 {
@@ -173,20 +181,12 @@ void staff_dismiss(struct manager *m)
 
 /* ---- how many there may be ---- */
 
-static uint32_t clients(const struct manager *m)
-{
-	uint32_t n = 0;
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++)
-		n += process_kind(sh_load(&m->tables.process[i].state)) == KIND_CLIENT &&
-		    process_state(sh_load(&m->tables.process[i].state)) != PROCESS_FREE;
-	return n;
-}
-
 static int check_room(const struct manager *m, uint32_t wanted)
 {
 	const struct control *c = m->tables.control;
-	uint32_t slots = slots_of(c, 0), others = processes_for(c, 0), guests = clients(m);
-	uint32_t room = m->tables.limits.processes - SLOT_FIRST_MEMBER;
+	uint32_t slots = slots_of(c, 0), others = processes_for(c, 0), guests = places_clients(m);
+	uint32_t room = m->tables.limits.processes - SLOT_FIRST_MEMBER -
+	    (journal_slot(&m->tables) != 0);
 	if (wanted > count_of(c, 0) && gpus_of(&c->kind[0]))
 		return why(-EINVAL, "%u workers are too many: the GPUs were dealt at boot, to %u "
 		    "workers of this kind", wanted, count_of(c, 0));

@@ -166,7 +166,7 @@ static void send_picks(struct scheduler *s, struct pick *picks, uint32_t n)
  * they and we would wake each other for as long as there is a queue. */
 static void wake_blocked(struct scheduler *s)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (s->member[p].generation && sh_load(&s->t->process[p].waiting_ns))
 			process_post_all(s->t, p);
 }
@@ -241,7 +241,7 @@ bool place_has_queue(const struct scheduler *s, uint32_t process)
 void place_tell_demand(struct scheduler *s)
 {
 	uint32_t wait = heap_length(&s->t->task_heap) || !shelf_empty(s) || booking_pending(s);
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes && !wait; p++)
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t) && !wait; p++)
 		wait = s->member[p].generation && place_outstanding(s, p) > 1 &&
 		    place_has_queue(s, p);
 	wait = wait && !(s->admission & ADMISSION_PAUSED);
@@ -256,7 +256,7 @@ bool place_idle(const struct scheduler *s)
 {
 	if (heap_length(&s->t->task_heap) || !shelf_empty(s) || s->bookings)
 		return false;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (s->member[p].generation && place_outstanding(s, p))
 			return false;
 	return true;

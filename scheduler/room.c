@@ -215,7 +215,7 @@ uint32_t room_choose_among(struct scheduler *s, const uint32_t *workers, uint32_
  * gives back a task that it has failed. */
 bool room_choose_other(struct scheduler *s, uint32_t worker, uint32_t *ret)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		const struct member *m = &s->member[p];
 		if (m->generation == 0 || m->leaving || m->worker == worker)
 			continue;
@@ -303,7 +303,7 @@ static bool serves(const struct member *m)
 
 static bool somebody_is_idle(const struct scheduler *s)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (serves(&s->member[p]) && is_idle(&s->member[p]))
 			return true;
 	return false;
@@ -334,7 +334,7 @@ void room_look_for_stuck(struct scheduler *s)
 	bool wanted = somebody_is_idle(s) && !(s->admission & ADMISSION_PAUSED);
 	bool queued = heap_length(&s->t->task_heap) > 0;
 	s->newly_stuck = 0;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (serves(&s->member[p]))
 			queued |= look_at(s, p, wanted);
 	if (!s->newly_stuck)

@@ -126,7 +126,7 @@ static void set_rest(struct scheduler *s, uint32_t process, bool rest)
 /* What is booked for a task rests when that is done. */
 static void stop_surplus(struct scheduler *s)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		const struct member *m = &s->member[p];
 		if (serves(s, p) && process_at(s, p)->spare && !m->booked && !is_away(s, p) &&
 		    count_at_work(s, m->worker) > s->view[m->worker].slots)
@@ -136,7 +136,7 @@ static void stop_surplus(struct scheduler *s)
 
 void spares_start(struct scheduler *s)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (spares_is_due(s, p))
 			set_rest(s, p, false);
 }

@@ -49,15 +49,16 @@ uint32_t record_failed_by(const struct tables *t, uint64_t word)
 static shared64 *hold_word(const struct tables *t, uint32_t index, uint32_t process)
 {
 	CHECK(index < t->limits.records && process < t->limits.processes);
-	if (process < 64)
+	if (process < PROCESSES_STEP)
 		return &t->record[index].holds;
-	return &t->more_holds[(size_t)index * (t->limits.processes / 64 - 1) + process / 64 - 1];
+	char *step = t->steps + (process / PROCESSES_STEP - 1) * t->step_bytes;
+	return (shared64 *)(void *)step + index;
 }
 
 /* How many words of bits this record has to look at: most have no holder beyond the first. */
 static uint32_t hold_words(const struct tables *t, uint32_t index)
 {
-	return sh_peek(&t->record[index].more_held) ? t->limits.processes / 64 : 1;
+	return sh_peek(&t->record[index].more_held) ? tables_slots(t) / PROCESSES_STEP : 1;
 }
 
 void hold_set(struct tables *t, uint32_t index, uint32_t process)
@@ -95,6 +96,14 @@ bool hold_only(const struct tables *t, uint32_t index, uint32_t process)
 	return true;
 }
 
+uint32_t hold_count(const struct tables *t, uint32_t index)
+{
+	uint32_t n = 0;
+	for (uint32_t w = 0; w < hold_words(t, index); w++)
+		n += (uint32_t)__builtin_popcountll(sh_load(hold_word(t, index, w * 64)));
+	return n;
+}
+
 void hold_wipe(struct tables *t, uint32_t index)
 {
 	for (uint32_t w = 0; w < hold_words(t, index); w++)
@@ -106,17 +115,23 @@ void hold_wipe(struct tables *t, uint32_t index)
 
 /* ---- hints ---- */
 
-struct ring ring_up(const struct tables *t, uint32_t process)
+static char *rings_of(const struct tables *t, uint32_t process)
 {
 	CHECK(process < t->limits.processes);
-	return ring_at(t->rings + process * plan_ring_bytes(), UP_RING_ENTRIES);
+	char *rings = t->rings;
+	if (process >= PROCESSES_STEP)
+		rings = t->steps + (process / PROCESSES_STEP - 1) * t->step_bytes + t->step_rings;
+	return rings + process % PROCESSES_STEP * plan_ring_bytes();
+}
+
+struct ring ring_up(const struct tables *t, uint32_t process)
+{
+	return ring_at(rings_of(t, process), UP_RING_ENTRIES);
 }
 
 struct ring ring_down(const struct tables *t, uint32_t process)
 {
-	CHECK(process < t->limits.processes);
-	return ring_at(t->rings + process * plan_ring_bytes() + ring_bytes(UP_RING_ENTRIES),
-	    DOWN_RING_ENTRIES);
+	return ring_at(rings_of(t, process) + ring_bytes(UP_RING_ENTRIES), DOWN_RING_ENTRIES);
 }
 
 void process_set_awake(struct tables *t, uint32_t process, bool awake)

@@ -95,7 +95,8 @@ static const char *check_records(const struct tables *t)
 
 static const char *check_rings(const struct tables *t)
 {
-	for (uint32_t p = 0; p < t->limits.processes; p++) {
+	uint32_t slots = tables_slots(t);
+	for (uint32_t p = 0; p < slots; p++) {
 		struct ring up = ring_up(t, p), down = ring_down(t, p);
 		const char *why = ring_check(&up);
 		if (!why)

@@ -29,6 +29,11 @@ static size_t place(size_t *end, size_t bytes)
 	return at;
 }
 
+static size_t whole_pages(size_t bytes)
+{
+	return (bytes + STORE_PAGE_BYTES - 1) & ~(size_t)(STORE_PAGE_BYTES - 1);
+}
+
 void plan_make(const struct limits *limits, struct plan *ret)
 {
 	struct plan p = { 0 };
@@ -37,11 +42,10 @@ void plan_make(const struct limits *limits, struct plan *ret)
 	p.process = place(&end, limits->processes * sizeof(struct process));
 	p.registry = place(&end, sizeof(struct registry_shm));
 	p.terms = place(&end, sizeof(struct terms_shm));
-	p.rings = place(&end, limits->processes * plan_ring_bytes());
+	p.rings = place(&end, PROCESSES_STEP * plan_ring_bytes());
 	p.worker_heap = place(&end, heap_bytes(limits->processes));
 	end = (end + sizeof(struct record) - 1) & ~(sizeof(struct record) - 1);
 	p.record = place(&end, limits->records * sizeof(struct record));
-	p.more_holds = place(&end, (size_t)limits->records * (limits->processes / 64 - 1) * 8);
 	p.grace = place(&end, (size_t)limits->records * sizeof(uint64_t));
 	size_t bits = ((size_t)limits->records + 63) / 64 * sizeof(uint64_t);
 	p.news = place(&end, bits);
@@ -52,7 +56,12 @@ void plan_make(const struct limits *limits, struct plan *ret)
 	p.arena_pages = (uint32_t)(limits->store_bytes / limits->nodes / STORE_PAGE_BYTES);
 	for (uint32_t i = 0; i < limits->nodes; i++)
 		p.arena[i] = place(&end, arena_bytes(p.arena_pages));
-	p.total = (end + STORE_PAGE_BYTES - 1) & ~(size_t)(STORE_PAGE_BYTES - 1);
+	p.step = whole_pages(end);
+	end = 0;
+	place(&end, (size_t)limits->records * sizeof(uint64_t));
+	p.step_rings = place(&end, PROCESSES_STEP * plan_ring_bytes());
+	p.step_bytes = whole_pages(end);
+	p.total = p.step + (limits->processes / PROCESSES_STEP - 1) * p.step_bytes;
 	p.store_total = SEGMENT_HEADER_BYTES +
 	    (uint64_t)p.arena_pages * STORE_PAGE_BYTES * limits->nodes;
 	*ret = p;

@@ -6,9 +6,13 @@
 #include "tables/tables.h"
 
 struct plan {
-	size_t control, process, registry, terms, record, more_holds, pool, task_heap, worker_heap;
+	size_t control, process, registry, terms, record, pool, task_heap, worker_heap;
 	size_t rings, grace, news, recorded, left;
 	size_t arena[ARENAS_MAX];
+	/* What each further PROCESSES_STEP process slots need, at the end of the segment: a word of
+	 * hold bits for each record, then their rings. Memory for it is reserved when the first of
+	 * them is taken (tables_open_slot). */
+	size_t step, step_rings, step_bytes;
 	size_t total;         /* bytes of the control segment */
 	uint32_t arena_pages; /* of each arena */
 	uint64_t store_total; /* bytes of the store segment */

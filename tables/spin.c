@@ -17,15 +17,16 @@ enum {
 uint32_t spin_awake(const struct tables *t)
 {
 	uint32_t awake = 0;
-	for (uint32_t i = 0; i < t->limits.processes / 8; i++)
+	uint32_t eights = tables_slots(t) / 8;
+	for (uint32_t i = 0; i < eights; i++)
 		awake += (uint32_t)__builtin_popcountll(sh_peek(&t->control->awake.eight[i]));
 	return awake;
 }
 
 bool spin_may_help(const struct tables *t)
 {
-	uint32_t busy = 0;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < t->limits.processes; p++) {
+	uint32_t busy = 0, slots = tables_slots(t);
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < slots; p++) {
 		if (p == t->self || !process_awake(t, p))
 			continue;
 		if (sh_peek(&t->process[p].average_ns) <= SPIN_TASK_NS)
@@ -44,7 +45,8 @@ static bool makes_way_for(const struct tables *t, uint32_t other)
 
 static bool shares_core(const struct tables *t, uint32_t cpu)
 {
-	for (uint32_t p = 0; p < t->limits.processes; p++)
+	uint32_t slots = tables_slots(t);
+	for (uint32_t p = 0; p < slots; p++)
 		if (process_awake(t, p) && sh_peek(&t->process[p].cpu) == cpu &&
 		    makes_way_for(t, p))
 			return true;

@@ -140,9 +140,12 @@ static void place_tables(struct tables *t, const struct plan *plan)
 	char *base = (char *)t->control_segment.header;
 	t->process = (struct process *)(void *)(base + plan->process);
 	t->record = (struct record *)(void *)(base + plan->record);
-	t->more_holds = (shared64 *)(void *)(base + plan->more_holds);
 	t->rings = base + plan->rings;
 	t->grace = (shared64 *)(void *)(base + plan->grace);
+	t->steps = base + plan->step;
+	t->step = plan->step;
+	t->step_rings = plan->step_rings;
+	t->step_bytes = plan->step_bytes;
 	t->news = (shared64 *)(void *)(base + plan->news);
 	t->recorded = (shared64 *)(void *)(base + plan->recorded);
 	t->left = (shared32 *)(void *)(base + plan->left);
@@ -193,6 +196,7 @@ static void start_control(struct tables *t, const char *name)
 	c->kind[0] = (struct worker_kind){ .count = t->limits.workers, .generation = 1, .slots = 1,
 		.amount[RESOURCE_CPUS] = AMOUNT_UNIT };
 	sh_poke(&c->staff, t->limits.workers);
+	sh_poke(&c->slots, PROCESSES_STEP);
 	while (c->runtime == 0)
 		if (getrandom(&c->runtime, sizeof c->runtime, 0) < 0)
 			c->runtime = clock_ns(); /* no entropy yet at early boot: unlike enough */
@@ -208,7 +212,7 @@ static int create_segments(const char *name, const struct plan *plan, struct tab
 	char control[SEGMENT_NAME_BYTES], store[SEGMENT_NAME_BYTES];
 	tables_segment_name(name, "control", control);
 	tables_segment_name(name, "store", store);
-	int r = segment_create(control, plan->total, plan->total, &t->control_segment);
+	int r = segment_create(control, plan->total, plan->step, &t->control_segment);
 	if (r < 0)
 		return r;
 	/* The store is reserved as it fills (arena_alloc), so that a large one costs nothing at
@@ -289,6 +293,20 @@ int tables_attach(int control_fd, int store_fd, struct tables *t)
 		return r;
 	}
 	place_tables(t, &plan);
+	return 0;
+}
+
+int tables_open_slot(const struct tables *t, uint32_t slot)
+{
+	shared32 *slots = &t->control->slots;
+	CHECK(slot < t->limits.processes);
+	for (uint32_t n = tables_slots(t); n <= slot; n += PROCESSES_STEP) {
+		size_t step = t->step + (n / PROCESSES_STEP - 1) * t->step_bytes;
+		int r = segment_reserve(t->control_segment.fd, step, t->step_bytes);
+		if (r < 0)
+			return r;
+		sh_store(slots, n + PROCESSES_STEP);
+	}
 	return 0;
 }
 

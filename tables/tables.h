@@ -61,8 +61,10 @@ struct control { /* the first page of the control segment, behind the segment's 
 	uint64_t runtime;  /* random: a reference of another runtime is told apart */
 	uint64_t boot_ns;
 	uint32_t cores;    /* this runtime may run on so many */
-	uint32_t kinds;    /* of workers, made to order at boot */
+	shared32 slots;    /* W: manager. Process slots that have memory for their rings and holds;
+			    * it only grows. Beside `cores`: who spins looks at both. */
 	uint64_t seed;     /* of what is drawn */
+	uint32_t kinds;    /* of workers, made to order at boot */
 	uint32_t ageing_ms; /* 0: nothing ages */
 	uint32_t spares;   /* at most so many processes stand in for workers whose tasks wait */
 	uint32_t jobserver; /* idle slots are lent to commands: enum jobserver_form */
@@ -146,8 +148,9 @@ struct tables { /* filled in place; never copied: its locks point into it */
 	struct control *control;
 	struct process *process;
 	struct record *record;
-	shared64 *more_holds; /* [record][words - 1], for process slots from 64 on */
 	shared64 *grace;      /* [record] (grace.h) */
+	char *steps; /* [processes / 64 - 1]: hold bits and rings of process slots from 64 on */
+	size_t step, step_rings, step_bytes; /* where those are: plan.h */
 	shared64 *news, *recorded; /* a bit each record (journal.h) */
 	shared32 *left;       /* [record] W: scheduler. Generation of its last life that left by
 			       * itself (retention.h); 0: none. */
@@ -158,7 +161,7 @@ struct tables { /* filled in place; never copied: its locks point into it */
 	struct lock graph_lock; /* edges.h */
 	struct arena arena[ARENAS_MAX];
 	struct arena_owner arena_owner[ARENAS_MAX];
-	char *rings;          /* up and down ring of each process slot */
+	char *rings;          /* up and down ring of each of the first 64 process slots */
 	const char *store_read; /* the store, read-only; NULL if not mapped */
 	char *store_write;
 	bool shared;          /* the mappings are another handle's */
@@ -234,12 +237,27 @@ uint32_t record_failed_by(const struct tables *t, uint64_t word);
 
 /* ---- holds ---- */
 
-/* The order in which slots are given out: clients from the front, so that the bits of their holds
- * are in the record itself; workers, who hold little, from the back. */
+/* The order in which slots are given out: clients from the front, workers, who hold little, from
+ * the back of the first 64, so that the bits of their holds are in the record itself, and that no
+ * memory is needed for slots that nobody has. */
 static inline uint32_t process_nth_slot(const struct tables *t, enum process_kind kind, uint32_t n)
 {
-	return kind == KIND_WORKER ? t->limits.processes - 1 - n : SLOT_FIRST_MEMBER + n;
+	bool from_back = kind == KIND_WORKER && n < PROCESSES_STEP - SLOT_FIRST_MEMBER;
+	(void)t;
+	return from_back ? PROCESSES_STEP - 1 - n : SLOT_FIRST_MEMBER + n;
 }
+
+/* Slots that were ever taken lie below this number: how far a scan of the process table has to go.
+ * As far as the page says, within what there can be. */
+static inline uint32_t tables_slots(const struct tables *t)
+{
+	uint32_t slots = sh_peek(&t->control->slots), most = t->limits.processes;
+	return slots < PROCESSES_STEP ? (uint32_t)PROCESSES_STEP : slots < most ? slots : most;
+}
+
+/* By the manager, before it gives this slot to anybody: memory for its rings and holds. 0; -ENOSPC
+ * with a why: /dev/shm is full. */
+int tables_open_slot(const struct tables *t, uint32_t slot);
 
 /* A record is born with its maker's hold, and with the runtime's if it is to be kept; after that
  * only the scheduler sets and clears, in the order of each process's hints, so that nothing is
@@ -249,6 +267,7 @@ void hold_clear(struct tables *t, uint32_t index, uint32_t process);
 bool hold_test(const struct tables *t, uint32_t index, uint32_t process);
 bool hold_any(const struct tables *t, uint32_t index);
 bool hold_only(const struct tables *t, uint32_t index, uint32_t process); /* and nobody else */
+uint32_t hold_count(const struct tables *t, uint32_t index);
 void hold_wipe(struct tables *t, uint32_t index); /* of a record that is being freed */
 
 /* Of the kinds of workers in the control page, as many as there is room for, whatever it says. */

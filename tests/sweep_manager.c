@@ -234,8 +234,7 @@ static void let_in(void *image)
 		while (recv(door[i], room_for_it, sizeof room_for_it, 0) > 0)
 			;
 	SWEEP_REQUIRE(send(door[1], &hello, sizeof hello, 0) == sizeof hello);
-	reign_play()->strangers = 1;
-	SWEEP_REQUIRE(manager_watch(&reign.dying, door[0], WATCH_STRANGER, (uint32_t)door[0]) == 0);
+	SWEEP_REQUIRE(strangers_add(reign_play(), door[0]) == 0);
 	admission_hello(&reign.dying, door[0]);
 	SWEEP_REQUIRE(recv(door[1], room_for_it, sizeof room_for_it, 0) > 0);
 }

@@ -123,6 +123,7 @@ static void setup_far(void *image)
 	of_b = world_put(&world.b, large, sizeof large);
 	joining = (struct plm){ .socket = -1 };
 	tables_share(&world.tables, &joining.tables);
+	SWEEP_REQUIRE(tables_open_slot(&world.tables, FAR) == 0);
 	SWEEP_REQUIRE(process_claim(&world.tables.process[FAR], KIND_CLIENT, 0, "far"));
 	SWEEP_REQUIRE(handle_open(&joining, FAR) == 0);
 	world_settle();
@@ -130,9 +131,51 @@ static void setup_far(void *image)
 
 static size_t far_regions(struct sweep_region *ret)
 {
-	size_t n = world_regions(ret), bytes = plan_ring_bytes();
-	ret[n] = (struct sweep_region){ world.tables.rings + FAR * bytes, bytes };
-	return n + 1;
+	const struct tables *t = &world.tables;
+	size_t n = world_regions(ret), holds = t->limits.records * sizeof(uint64_t);
+	ret[n] = (struct sweep_region){ t->steps, holds };
+	ret[n + 1] = (struct sweep_region){ t->steps + t->step_rings, plan_ring_bytes() };
+	return n + 2;
+}
+
+/* The manager that makes room for the first of them, and the client that comes in. */
+static void setup_opening(void *image)
+{
+	(void)image;
+	boot_for(2 * PROCESSES_STEP);
+	of_b = world_put(&world.b, large, sizeof large);
+	joining = (struct plm){ .socket = -1 };
+	tables_share(&world.tables, &joining.tables);
+}
+
+static void open_far(void *image)
+{
+	(void)image;
+	struct process *p = &world.tables.process[FAR];
+	SWEEP_REQUIRE(tables_open_slot(&world.tables, FAR) == 0);
+	SWEEP_REQUIRE(tables_slots(&world.tables) > FAR);
+	SWEEP_REQUIRE(process_claim(p, KIND_CLIENT, 0, "far"));
+	SWEEP_REQUIRE(handle_open(&joining, FAR) == 0);
+}
+
+static void recover_far(void *image)
+{
+	(void)image;
+	world_recover(FAR);
+}
+
+/* Whether a client came in or not, the next one can. */
+static const char *judge_opening(void *image)
+{
+	joining = (struct plm){ .socket = -1 };
+	tables_share(&world.tables, &joining.tables);
+	open_far(image);
+	plm_ref ref = world_put(&joining, large, sizeof large);
+	if (!hold_any(&world.tables, ref_index(ref.id)))
+		return "a hold of a slot beyond the 64th is not kept";
+	handle_close(&joining);
+	world_recover(FAR);
+	return world_judge(FAR, b_keeps_its_own);
 }
 
 /* One is dropped, one is still held when it goes. */
@@ -145,12 +188,6 @@ static void put_from_afar(void *image)
 	world_put(&joining, large, 1);
 	plm_drop(&joining, dropped);
 	handle_close(&joining);
-}
-
-static void recover_far(void *image)
-{
-	(void)image;
-	world_recover(FAR);
 }
 
 static const char *judge_far(void *image)
@@ -230,6 +267,9 @@ static const char *judge_buried_worker(void *image)
 }
 
 static const struct sweep_op ops[] = {
+	{ .name = "the first slot beyond the 64th", .regions = far_regions,
+	  .setup = setup_opening, .operate = open_far, .recover = recover_far,
+	  .judge = judge_opening, .steps_only = true },
 	{ .name = "put and leave, a slot beyond the 64th", .regions = far_regions,
 	  .setup = setup_far, .operate = put_from_afar, .recover = recover_far,
 	  .judge = judge_far, .steps_only = true },

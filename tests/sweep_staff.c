@@ -105,6 +105,23 @@ static const char *judge_guarded(void *image)
 					 : judge_rest(image);
 }
 
+static void setup_draining(void *image)
+{
+	(void)image;
+	reign_boot();
+	reign.options.again = true;
+	reign.dying.draining = true;
+	sh_store(&world.tables.control->mode, MODE_DRAINING);
+	reign_begin(0);
+}
+
+static void take_back(void *image)
+{
+	(void)image;
+	SWEEP_REQUIRE(manager_take_back(reign_play()) == 0 && !reign.dying.draining);
+	SWEEP_REQUIRE(sh_load(&world.tables.control->mode) == MODE_UP);
+}
+
 /* ---- an outer make ---- */
 
 static void setup_token(void *image)
@@ -169,6 +186,7 @@ static const struct sweep_op ops[] = {
 	REIGN("pausing the queue", setup_any, rest, judge_rest),
 	REIGN("stopping, after a pause", setup_rest, drain, judge_rest),
 	REIGN("stopping, under a guard", setup_guarded, drain, judge_guarded),
+	REIGN("taking a stop back, under a guard", setup_draining, take_back, judge_guarded),
 	REIGN("a token for a worker", setup_token, take_token, judge_make),
 	REIGN("joining a make", setup_make, join_make, judge_make),
 };

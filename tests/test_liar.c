@@ -87,7 +87,7 @@ static struct door_request lie(uint64_t *random)
 		r.magic = (uint32_t)random_next(random);
 	if (which % 13 == 0)
 		r.version = (uint32_t)random_next(random);
-	r.reserved = (uint32_t)random_next(random);
+	r.number = (uint32_t)random_next(random);
 	if (which % 3 == 0) /* wild, and without an end */
 		for (size_t i = 0; i < sizeof r.text; i++)
 			r.text[i] = (char)random_next(random);
@@ -103,7 +103,7 @@ static void send_lies(int fd, uint64_t *random)
 {
 	static char bytes[MESSAGE_BYTES_MAX];
 	struct door_request hello = { .magic = DOOR_MAGIC, .version = DOOR_VERSION,
-		.kind = DOOR_HELLO, .text = "liar" };
+		.kind = random_next(random) % 4 ? DOOR_HELLO : DOOR_VISIT, .text = "liar" };
 	if (random_next(random) % 4)
 		(void)!send(fd, &hello, sizeof hello, MSG_NOSIGNAL);
 	for (int i = 0; i < MESSAGES; i++) {

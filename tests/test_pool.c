@@ -184,7 +184,7 @@ END_TEST
 START_TEST(too_many_workers_are_refused_by_the_bound_that_they_exceed)
 {
 	static const struct { const char *n; int code; const char *says;
-	} rows[] = { { "100", 75, "--processes" }, { "1001", 64, "at most 1000" },
+	} rows[] = { { "300", 75, "--processes" }, { "1001", 64, "at most 1000" },
 	    { "-1", 64, "--set" }, { "many", 64, "--set" } };
 	pool_boot();
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {

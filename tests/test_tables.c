@@ -392,7 +392,9 @@ START_TEST(holds_of_each_process_stand_apart_across_words)
 	static const uint32_t process[] = { 0, 1, 63, 64, 127, 128, 191 };
 	for (size_t i = 0; i < COUNT_OF(process); i++) {
 		ck_assert(!hold_any(&tables, 7));
+		ck_assert_int_eq(tables_open_slot(&tables, process[i]), 0);
 		hold_set(&tables, 7, process[i]);
+		ck_assert_uint_eq(hold_count(&tables, 7), 1);
 		ck_assert(hold_any(&tables, 7) && !hold_any(&tables, 6) && !hold_any(&tables, 8));
 		for (uint32_t p = 0; p < limits.processes; p++)
 			ck_assert_int_eq(hold_test(&tables, 7, p), p == process[i]);

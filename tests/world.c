@@ -120,7 +120,7 @@ size_t world_regions(struct sweep_region *ret)
 	plan_make(&limits, &plan);
 	ret[0] = (struct sweep_region){ base, plan.registry };
 	ret[1] = (struct sweep_region){ base + plan.rings, WORLD_SLOTS * plan_ring_bytes() };
-	ret[2] = (struct sweep_region){ base + plan.worker_heap, plan.total - plan.worker_heap };
+	ret[2] = (struct sweep_region){ base + plan.worker_heap, plan.step - plan.worker_heap };
 	ret[3] = (struct sweep_region){ world.tables.store_write, IMAGE_STORE_BYTES };
 	return 4;
 }
