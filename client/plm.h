@@ -178,7 +178,8 @@ int plm_submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret);
 int plm_wait(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms, uint8_t *ready);
 /* The same, but a task that was cancelled while it ran counts only when nothing of it runs any
  * more: its function has returned, its command and all that this had started has ended. If its
- * worker died meanwhile, it counts when the manager has sent SIGKILL to what the worker left. */
+ * worker died meanwhile, it counts when what the worker left has ended by SIGKILL; a process that
+ * the kernel cannot end within a tenth of a second (it waits for a disk) is not waited for. */
 int plm_wait_ended(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms,
     uint8_t *ready);
 /* A task that waits is cancelled at once. One that runs is asked to stop (plm_cancelled()); after

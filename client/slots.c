@@ -9,24 +9,16 @@
 
 /* The last tenth of the table is for processes that hold less than that: one that fills the table
  * must leave others enough to be looked at, cancelled and emptied with. */
-enum { LAST_SHARE = 10, LAST_MAX = 4096 };
-
-static uint32_t last_ones(const struct plm *rt)
-{
-	uint32_t last = rt->tables.limits.records / LAST_SHARE;
-	return last < LAST_MAX ? last : LAST_MAX;
-}
-
 /* What the journal brings back was accepted long ago. */
 static bool holds_its_share(struct plm *rt)
 {
 	int64_t held = atomic_load_explicit(&rt->held, memory_order_relaxed);
-	return held >= (int64_t)last_ones(rt) && !rt->before_publish;
+	return held >= (int64_t)tables_last_records(&rt->tables) && !rt->before_publish;
 }
 
 static uint32_t may_take(struct plm *rt, uint32_t wanted)
 {
-	uint32_t spare = pool_free_count(&rt->tables.pool), last = last_ones(rt);
+	uint32_t spare = pool_free_count(&rt->tables.pool), last = tables_last_records(&rt->tables);
 	if (!holds_its_share(rt))
 		return wanted;
 	spare = spare > last ? spare - last : 0;
@@ -93,12 +85,13 @@ static int why_full(struct plm *rt)
 {
 	uint32_t records = rt->tables.limits.records;
 	if (holds_its_share(rt) && pool_free_count(&rt->tables.pool) > 0)
-		return why(-ENOSPC, "the table of futures is full but for its last %u of %u, which "
-		    "are for processes that hold fewer than this one (%lld): drop references "
-		    "that are no longer needed, or boot with a larger --tasks", last_ones(rt),
-		    records, (long long)atomic_load(&rt->held));
-	return why(-ENOSPC, "the table of futures is full (%u in use): drop references that are no "
-	    "longer needed, or boot with a larger --tasks", records);
+		return why(-ENOSPC, "task table full but for its last %u of %u, which are for "
+		    "processes that hold fewer futures than this one (%lld): drop some, run "
+		    "`plmctl forget --finished`, or boot with more --tasks",
+		    tables_last_records(&rt->tables), records,
+		    (long long)atomic_load(&rt->held));
+	return why(-ENOSPC, "task table full (%u of %u): run `plmctl forget --finished`, or boot "
+	    "with more --tasks", records, records);
 }
 
 int slots_take(

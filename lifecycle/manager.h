@@ -232,6 +232,8 @@ void hang_look(struct manager *m); /* kills workers that give no sign of life */
 void orphans_adopt(void); /* from now on what children leave behind is given to this process */
 void orphans_end(struct manager *m);             /* kills what was */
 void orphans_ended(struct manager *m, int pidfd); /* one of them, and maybe it left others */
+/* Until those that were killed have ended, for 100 ms at most: a death is told after them. */
+void orphans_await(struct manager *m);
 void orphans_reap(struct manager *m); /* those that ended without us */
 /* Of a runtime, found by their environment and killed: all, or (not NULL) those of process slots
  * where nobody lives. */

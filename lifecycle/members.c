@@ -477,7 +477,9 @@ void members_died(struct manager *m, uint32_t slot)
 		plan_restart(m, slot, kind, end);
 		count_failure(m, status, (clock_ns() - m->slot[slot].born_ns) / NS_PER_MS);
 	}
-	orphans_end(m); /* before its task is anybody else's: what it started is over by then */
+	/* Before its task is anybody else's, or said to be gone: what it started is over then. */
+	orphans_end(m);
+	orphans_await(m);
 	if (m->slot[slot].adopted && kind == KIND_WORKER)
 		orphans_unowned(m);
 	members_gone(m, slot, status | (m->slot[slot].fenced ? (int)PROCESS_HUNG : 0));

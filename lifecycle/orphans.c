@@ -22,12 +22,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/family.h"
 #include "base/group.h"
 #include "base/log.h"
 #include "lifecycle/manager.h"
 
-enum { SEARCHES_MAX = 16, VARIABLES_BYTES = 1 << 18 };
+enum { SEARCHES_MAX = 16, VARIABLES_BYTES = 1 << 18, AWAIT_MS = 100 };
 
 void orphans_adopt(void)
 {
@@ -75,15 +76,28 @@ void orphans_end(struct manager *m)
 
 void orphans_ended(struct manager *m, int pidfd)
 {
-	siginfo_t info;
+	siginfo_t info = { 0 };
 	for (uint32_t i = 0; i < m->orphans; i++) {
 		if (m->orphan[i].pidfd != pidfd)
 			continue;
-		waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG);
+		if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) == 0 && !info.si_pid)
+			return; /* an event of a former descriptor of this number */
 		manager_unwatch(m, pidfd);
 		m->orphan[i] = m->orphan[--m->orphans];
 	}
 	orphans_end(m);
+}
+
+/* SIGKILL was sent to all of them, and each makes way for what it has left in turn. A process that
+ * the kernel cannot end at once (it waits for a disk) must not hold up the manager. */
+void orphans_await(struct manager *m)
+{
+	uint64_t deadline_ns = deadline_after_ms(AWAIT_MS);
+	while (m->orphans > 0 && clock_ns() < deadline_ns) {
+		struct pollfd end = { .fd = m->orphan[0].pidfd, .events = POLLIN };
+		if (poll(&end, 1, 1) > 0)
+			orphans_ended(m, end.fd);
+	}
 }
 
 /* What a living worker has let go, and what then ended by itself. */

@@ -85,7 +85,7 @@ static void end(struct scheduler *s, struct booking *b)
 	memmove(b, b + 1, younger * sizeof *b); /* in the order they began */
 	if (main && s->member[main].booked == ref)
 		booking_free_seat(s, main);
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (s->member[p].generation && s->member[p].booked == ref)
 			booking_free_seat(s, p);
 }
@@ -123,7 +123,7 @@ static bool better_seat(const struct scheduler *s, uint32_t a, uint32_t b, uint3
 static uint32_t find_seat(const struct scheduler *s, uint32_t worker, uint32_t kind, bool own)
 {
 	uint32_t best = 0;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		const struct member *m = &s->member[p];
 		if (m->generation == 0 || m->leaving || is_kept(s, p) ||
 		    seat(s, p)->worker_kind != kind || (own && m->worker != worker) ||
@@ -155,7 +155,7 @@ static bool fits_seats(const struct scheduler *s, uint32_t worker, uint32_t kind
 static void count_seats(const struct scheduler *s, uint32_t ret[WORKER_KINDS_MAX])
 {
 	memset(ret, 0, WORKER_KINDS_MAX * sizeof ret[0]);
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (s->member[p].generation && !s->member[p].leaving && !seat(s, p)->spare)
 			ret[seat(s, p)->worker_kind % WORKER_KINDS_MAX]++;
 }
@@ -277,7 +277,7 @@ static bool try_to_begin(struct scheduler *s, const struct heap_entry *task,
 
 static bool all_keep_still(const struct scheduler *s, const struct booking *b)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (s->member[p].generation && s->member[p].booked == b->ref &&
 		    p != b->reserved_main && !booking_keeps_still(s, p))
 			return false;
@@ -328,7 +328,7 @@ static void move_main(struct scheduler *s, struct booking *b)
 
 static void move_still(struct scheduler *s, struct booking *b)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes && b->main == 0; p++) {
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t) && b->main == 0; p++) {
 		if (!s->member[p].generation || s->member[p].booked != b->ref ||
 		    p == b->reserved_main || !spares_waits(s, p))
 			continue;
@@ -530,7 +530,7 @@ void booking_adopt(struct scheduler *s, uint32_t process)
 static uint32_t seats_of(const struct scheduler *s, const struct booking *b)
 {
 	uint32_t n = 0;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		n += s->member[p].generation && s->member[p].booked == b->ref;
 	return n;
 }
@@ -548,7 +548,7 @@ static struct booking *short_of_seats(struct scheduler *s, uint32_t kind)
 
 void booking_welcome(struct scheduler *s)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		if (!s->member[p].generation || s->member[p].booked != BOOKED_AT_BIRTH)
 			continue;
 		struct booking *b = seat(s, p)->spare ? NULL :
@@ -565,7 +565,7 @@ void booking_welcome(struct scheduler *s)
 
 static void free_unclaimed(struct scheduler *s)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (s->member[p].generation && s->member[p].booked &&
 		    s->member[p].booked != BOOKED_FOR_NOBODY &&
 		    !lent_to(s->member[p].booked) && !find(s, s->member[p].booked))

@@ -87,7 +87,7 @@ static bool has_outranking(const struct scheduler *s, uint32_t process, uint32_t
 
 static bool is_outranked(const struct scheduler *s, uint32_t rank)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (has_outranking(s, p, rank))
 			return true;
 	return false;

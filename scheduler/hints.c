@@ -161,7 +161,7 @@ static uint64_t take_bells(shared64 *bells)
 uint32_t hints_drain(struct scheduler *s)
 {
 	uint32_t n = 0;
-	for (uint32_t word = 0; word < s->t->limits.processes / 64; word++) {
+	for (uint32_t word = 0; word < tables_slots(s->t) / PROCESSES_STEP; word++) {
 		uint64_t rung = take_bells(&s->t->control->rung[word]) |
 		    take_bells(&s->t->control->quiet[word]);
 		for (; rung; rung &= rung - 1)

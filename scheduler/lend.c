@@ -34,7 +34,7 @@ static void count(struct scheduler *s)
 	memset(l->seats, 0, sizeof l->seats);
 	memset(l->still, 0, sizeof l->still);
 	l->any = l->queued = false;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		uint32_t borrower = lent_to(s->member[p].booked);
 		uint64_t lent = lent_of(s, p);
 		l->queued |= s->member[p].generation && place_outstanding(s, p) > 1 &&
@@ -65,7 +65,7 @@ static bool is_idle(const struct scheduler *s, uint32_t process)
 
 static uint32_t find_idle(const struct scheduler *s)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (is_idle(s, p))
 			return p;
 	return 0;
@@ -133,7 +133,7 @@ uint32_t lend_short(struct scheduler *s)
 	if (!s->t->control->jobserver)
 		return 0;
 	count(s);
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (s->loans.seats[p] < lent_claim(lent_of(s, p)))
 			return p;
 	return 0;
@@ -159,7 +159,7 @@ static bool is_lent_to(const struct scheduler *s, uint32_t process, uint32_t bor
 static uint32_t find_lent(const struct scheduler *s, uint32_t borrower)
 {
 	uint32_t best = 0;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (is_lent_to(s, p, borrower) && (!best || use_of(s, p) > use_of(s, best)))
 			best = p;
 	return best;
@@ -181,7 +181,7 @@ static bool take_back(struct scheduler *s, uint32_t borrower, uint32_t keep)
 static bool drop_busy(struct scheduler *s, uint32_t borrower)
 {
 	uint32_t claim = lent_claim(lent_of(s, borrower)), useful = 0;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		useful += is_lent_to(s, p, borrower) && use_of(s, p) != BUSY;
 	return take_back(s, borrower, useful > claim ? useful : claim);
 }
@@ -190,7 +190,7 @@ static bool drop_busy(struct scheduler *s, uint32_t borrower)
 static bool another_is_first(const struct scheduler *s, uint32_t borrower)
 {
 	uint32_t has = lent_claim(lent_of(s, borrower));
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (p != borrower && !s->member[p].leaving && lent_wants(lent_of(s, p)) &&
 		    lent_claim(lent_of(s, p)) < has)
 			return true;
@@ -222,7 +222,7 @@ static bool settle(struct scheduler *s, uint32_t borrower, bool wait)
 static uint32_t first_to_get(const struct scheduler *s)
 {
 	uint32_t best = 0;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		uint64_t lent = lent_of(s, p);
 		uint32_t claim = lent_claim(lent), most = claim ? 2 * claim : 1;
 		if (!lent_wants(lent) || s->member[p].leaving || s->loans.seats[p] >= most)
@@ -248,7 +248,7 @@ static bool is_fresh(struct scheduler *s, uint32_t process)
 static void ask_back(struct scheduler *s, uint32_t hungry)
 {
 	uint32_t has = s->loans.seats[hungry];
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		uint64_t lent = lent_of(s, p);
 		uint32_t out = lent_out(lent);
 		if (p == hungry || !lent_limit(lent))
@@ -277,7 +277,7 @@ static void lend(struct scheduler *s)
 static void see_who_wants(struct scheduler *s)
 {
 	uint32_t any = 0;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		any |= lent_wants(lent_of(s, p));
 	if (sh_peek(&s->t->control->slots_wanted) == any)
 		return;
@@ -294,7 +294,7 @@ bool lend_look(struct scheduler *s)
 	s->loans.next_ns = DEADLINE_NEVER;
 	count(s);
 	bool wait = tasks_wait(s), came_back = false;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		came_back |= settle(s, p, wait);
 	see_who_wants(s);
 	if (!wait)

@@ -37,7 +37,7 @@ static uint32_t nested_host(const struct scheduler *s, uint32_t process)
 static void nested_choose(struct scheduler *s, uint32_t host)
 {
 	uint32_t best = 0;
-	for (uint32_t w = 0; w < s->t->limits.processes / 64; w++)
+	for (uint32_t w = 0; w < tables_slots(s->t) / PROCESSES_STEP; w++)
 		for (uint64_t bits = s->nested.client[w]; bits; bits &= bits - 1) {
 			uint32_t p = w * 64 + (uint32_t)__builtin_ctzll(bits);
 			if (nested_host(s, p) != host || spares_is_served(s, p))
@@ -66,7 +66,7 @@ void nested_look(struct scheduler *s, uint32_t process)
 
 void nested_look_again(struct scheduler *s)
 {
-	for (uint32_t w = 0; s->nested.n && w < s->t->limits.processes / 64; w++)
+	for (uint32_t w = 0; s->nested.n && w < tables_slots(s->t) / PROCESSES_STEP; w++)
 		for (uint64_t bits = s->nested.client[w]; bits; bits &= bits - 1)
 			nested_look(s, w * 64 + (uint32_t)__builtin_ctzll(bits));
 }
@@ -76,7 +76,7 @@ void nested_forget(struct scheduler *s, uint32_t process)
 	if (!nested_bit(s, process))
 		return;
 	nested_set_bit(s, process, false);
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (s->member[p].generation && s->member[p].sleeper == process)
 			nested_choose(s, p);
 }

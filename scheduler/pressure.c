@@ -54,7 +54,7 @@ static bool runs_a_task(const struct scheduler *s, uint32_t p)
 static void note_running(struct scheduler *s)
 {
 	uint32_t n = 0;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		n += runs_a_task(s, p);
 	s->pressure.running = n;
 	sh_poke(&s->t->control->memory_running, n);
@@ -73,7 +73,7 @@ static void take_census(struct scheduler *s, struct census *ret)
 {
 	uint64_t word;
 	*ret = (struct census){ 0 };
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		struct tree_use use = { 0 };
 		s->pressure.used[p] = 0;
 		if (!runs_a_task(s, p))
@@ -99,7 +99,7 @@ static struct victim choose(const struct scheduler *s, const struct census *c)
 {
 	struct victim best = { 0 };
 	uint64_t word;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		uint64_t used = s->pressure.used[p];
 		const struct record *r = used ? task_of(s, p, &word) : NULL;
 		if (!r || used < c->ours / VICTIM_SHARE)

@@ -235,7 +235,9 @@ void retain_make_room(struct scheduler *s)
 		return; /* nobody waits, or something was freed for who does, or there is nothing */
 	uint64_t bytes = sh_peek(&c->room_bytes), used = store_used(s);
 	uint32_t most = heap_length(&s->retained[RETAIN_BY_RULE]) / ROOM_SHARE + 1;
-	bool table = pool_free_count(&s->t->pool) == 0, store = bytes > 0 && bytes <= used;
+	/* With that few left a process that holds many is refused, though the pool is not empty. */
+	bool table = pool_free_count(&s->t->pool) <= tables_last_records(s->t);
+	bool store = bytes > 0 && bytes <= used;
 	struct heap_entry first;
 	most = most < ROOM_RESULTS ? most : ROOM_RESULTS;
 	for (uint32_t n = 0; (table || store) && !c->retention.stay &&

@@ -161,7 +161,7 @@ static void fetch_awaited(struct scheduler *s, uint32_t sleeper)
 static void fetch_all_awaited(struct scheduler *s)
 {
 	scheduler_lock_heap(&s->t->task_heap);
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		uint32_t sleeper = s->member[p].generation ? sleeper_of(s, p) : 0;
 		if (sleeper)
 			fetch_awaited(s, sleeper);
@@ -198,7 +198,7 @@ void spares_forget(struct scheduler *s, uint32_t process)
 void spares_rebuild(struct scheduler *s)
 {
 	s->relief.next_ns = 0;
-	for (uint32_t p = 0; p < s->t->limits.processes; p++)
+	for (uint32_t p = 0; p < tables_slots(s->t); p++)
 		s->relief.bits += tables_relieved(s->t, p);
 }
 
@@ -240,7 +240,7 @@ static void see(struct scheduler *s, struct scene *ret)
 	if (!(s->admission & ADMISSION_PAUSED))
 		ret->queued = heap_length(&s->t->task_heap) + !shelf_empty(s) +
 		    booking_pending(s);
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		uint64_t word = sh_load(&process_at(s, p)->state);
 		ret->free += process_state(word) == PROCESS_FREE;
 		ret->joining += process_kind(word) == KIND_WORKER &&
@@ -263,7 +263,7 @@ static bool team_is_idle(const struct scheduler *s, uint32_t worker)
 /* One that is kept for somebody who does not wait any more. */
 static void make_room(struct scheduler *s)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (tables_relieved(s->t, p) && !spares_waits(s, p) &&
 		    clock_ns() - s->member[p].waited_ns >= ROOM_NS) {
 			set_relief(s, p, false);
@@ -287,7 +287,7 @@ static void ask(struct scheduler *s, const struct scene *scene)
 {
 	uint32_t coming = s->relief.bits > scene->spares ? s->relief.bits - scene->spares : 0;
 	for (uint32_t p = SLOT_FIRST_MEMBER;
-	     p < s->t->limits.processes && coming < scene->queued; p++) {
+	     p < tables_slots(s->t) && coming < scene->queued; p++) {
 		if (!is_to_be_relieved(s, p, scene))
 			continue;
 		if (s->relief.bits >= s->t->control->spares)
@@ -302,7 +302,7 @@ static void ask(struct scheduler *s, const struct scene *scene)
 
 static void dismiss(struct scheduler *s, const struct scene *scene)
 {
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		struct member *m = &s->member[p];
 		if (!tables_relieved(s->t, p))
 			continue;
@@ -332,7 +332,7 @@ static bool nobody_goes_on(const struct scheduler *s, const struct scene *scene)
 {
 	if (!scene->queued || !scene->waiting || scene->at_work || scene->joining)
 		return false;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (s->member[p].generation &&
 		    ((s->member[p].leaving && !spares_waits(s, p)) || awaits_a_pause(s, p)))
 			return false;

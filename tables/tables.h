@@ -199,6 +199,15 @@ int tables_check_name(const char *name);
 /* 0, or -EINVAL naming the limit that is out of bounds. */
 int tables_check_limits(const struct limits *limits);
 
+/* The last records of an almost full table are kept for processes that hold fewer futures than this
+ * number: whoever floods the table leaves the others room to work (client/slots.c). */
+static inline uint32_t tables_last_records(const struct tables *t)
+{
+	enum { LAST_SHARE = 10, LAST_MAX = 4096 };
+	uint32_t last = t->limits.records / LAST_SHARE;
+	return last < LAST_MAX ? last : (uint32_t)LAST_MAX;
+}
+
 /* ---- references: two converters that differ in trust ---- */
 
 /* index is ours: CHECKs the range. */

@@ -123,7 +123,7 @@ START_TEST(a_lock_that_others_may_open_or_that_has_two_names_is_refused)
 	ck_assert(fd >= 0 && write(fd, "/x\n", 3) == 3 && fchmod(fd, 0666) == 0);
 	struct output_of o = program_run(&rt, "plm",
 	    (const char *const[]){ "--workers", "1", NULL }, NULL, 0);
-	ck_assert_msg(o.code == 73 && strstr(o.err, path) && strstr(o.err, "others may open it"),
+	ck_assert_msg(o.code == 73 && strstr(o.err, path) && strstr(o.err, "is open to others"),
 	    "%d: %s", o.code, o.err);
 	output_free(&o);
 	snprintf(second, sizeof second, "%.100s.second", path);

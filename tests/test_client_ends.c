@@ -342,7 +342,7 @@ START_TEST(a_cancelled_task_of_a_killed_worker_is_gone_too)
 	char *line = ctl_expect(&host, 0, "workers", "--json"), *pid = json_field(line, "pid");
 	ck_assert_int_eq(kill((pid_t)atol(pid), SIGKILL), 0);
 	ck_assert_int_eq(plm_wait_ended(rt, &task, 1, 1, DEADLINE_MS, NULL), 0);
-	ck_assert(wait_for_death(command)); /* SIGKILL was sent: the kernel may be at it still */
+	expect_gone(command);
 	plm_disconnect(&rt);
 	free(pid);
 	free(line);

@@ -36,6 +36,9 @@ static void create(void)
 	snprintf(name, sizeof name, "test-edges-%d", (int)getpid());
 	ck_assert_msg(tables_create(name, &limits, &tables) == 0, "%s", why_text());
 	tables_unlink(name);
+	/* Its owner, by the words below. */
+	ck_assert(process_claim(
+	    &tables.process[SLOT_FIRST_MEMBER], KIND_WORKER, getpid(), "worker"));
 	uint32_t slots[TASK + 1], n; /* claimed, so that a rebuild looks at them */
 	ck_assert_int_eq(pool_take(&tables.pool, slots, TASK + 1, &n), 0);
 	set_state(FIRST, GENERATION, RECORD_READY);

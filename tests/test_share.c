@@ -55,7 +55,7 @@ START_TEST(a_table_in_which_nothing_is_left_says_so)
 	ck_assert_uint_gt(b, 0);
 	ck_assert_uint_eq(pool_free_count(&world.tables.pool), 0);
 	ck_assert_int_eq(plm_put(&world.a, "x", 1, &refs[RECORDS]), -ENOSPC);
-	ck_assert_msg(strstr(plm_why(), "64 in use"), "%s", plm_why());
+	ck_assert_msg(strstr(plm_why(), "64 of 64"), "%s", plm_why());
 }
 END_TEST
 

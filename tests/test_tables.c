@@ -1,5 +1,5 @@
-/* test_tables.c - what the control segment holds: records, keys, arguments, registry, process
- * slots, holds, limits; and that a damaged one is refused. */
+/* test_tables.c - records, keys, arguments, registry, process slots, holds and limits of the
+ * control segment; a damaged one is refused. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -406,7 +406,7 @@ END_TEST
 /* A process that is gone has been buried before its slot is free: nothing of it is left then. */
 START_TEST(what_is_held_or_reserved_by_a_free_slot_is_unsound)
 {
-	static const uint32_t slots[] = { 9, 63, 64, 191 };
+	static const uint32_t slots[] = { 63, 64, 191 };
 	uint32_t index, n;
 	tables.self = 9;
 	ck_assert(process_claim(&tables.process[9], KIND_CLIENT, getpid(), "maker"));
@@ -417,12 +417,11 @@ START_TEST(what_is_held_or_reserved_by_a_free_slot_is_unsound)
 	ck_assert(record_step(r, &word, RECORD_DONE, 9, 0, FLAG_OBJECT));
 	hold_set(&tables, index, SLOT_MANAGER); /* kept by the runtime: by nobody's slot */
 	ck_assert_ptr_null(tables_check(&tables));
-	for (size_t i = 1; i < COUNT_OF(slots); i++) {
-		struct process *p = &tables.process[slots[i]];
+	for (size_t i = 0; i < COUNT_OF(slots); i++) {
 		hold_set(&tables, index, slots[i]);
 		ck_assert_str_eq(tables_check(&tables),
 		    "records: one is held by a process that is gone");
-		ck_assert(process_claim(p, KIND_CLIENT, getpid(), "holder"));
+		ck_assert(process_claim(&tables.process[slots[i]], KIND_CLIENT, getpid(), "x"));
 		ck_assert_ptr_null(tables_check(&tables));
 		hold_clear(&tables, index, slots[i]);
 	}

@@ -6,18 +6,28 @@
  * task by the scheduler, so after a while we take it all the same. Only retries cost this look. */
 #include "base/check.h"
 #include "base/clock.h"
+#include "tables/handover.h"
 #include "worker/worker.h"
 
 enum { DOUBLES = 8 }; /* of one hint in a ring; hardly ever more than one */
 #define LEAVE_IT_NS (100 * NS_PER_MS)
 
+/* A closed hand is that of a worker that runs what it has stolen, or that is idle and looks for
+ * something to steal. */
+static bool has_free_hand(const struct process *p, uint64_t hint)
+{
+	uint64_t handed = sh_load(&p->handed);
+	return handed == 0 || handed == hint ||
+	    (handed == HAND_CLOSED && sh_load(&p->running) == 0);
+}
+
 /* Idle, or idle but for this very task, which it was given and has not begun. */
 static bool is_free(const struct tables *t, uint32_t process, uint64_t hint)
 {
 	const struct process *p = &t->process[process];
-	uint64_t word = sh_load(&p->state), handed = sh_load(&p->handed), given[DOUBLES];
+	uint64_t word = sh_load(&p->state), given[DOUBLES];
 	if (process_kind(word) != KIND_WORKER || process_state(word) != PROCESS_LIVE ||
-	    sh_load(&p->booked) || tables_drained(t, p->worker) || (handed && handed != hint))
+	    sh_load(&p->booked) || tables_drained(t, p->worker) || !has_free_hand(p, hint))
 		return false;
 	struct ring ring = ring_down(t, process);
 	uint32_t n = ring_look(&ring, given, DOUBLES);
@@ -29,7 +39,7 @@ static bool is_free(const struct tables *t, uint32_t process, uint64_t hint)
 static bool another_is_free(const struct worker *w, uint64_t ref)
 {
 	const struct tables *t = &w->rt.tables;
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < t->limits.processes; p++)
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(t); p++)
 		if (t->process[p].worker != w->rt.me->worker &&
 		    is_free(t, p, hint_make(HINT_SUBMITTED, ref)))
 			return true;
