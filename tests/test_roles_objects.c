@@ -329,7 +329,7 @@ START_TEST(what_can_never_be_is_refused_with_its_reason)
 	    plm_submit(rt, &(plm_task){.function = "probe.noop", .results = RESULTS_MAX + 1}, refs),
 	    -E2BIG);
 	ck_assert_int_eq(
-	    plm_submit(rt, &(plm_task){.function = "probe.noop", .flags = 2}, &ref), -EINVAL);
+	    plm_submit(rt, &(plm_task){.function = "probe.noop", .flags = 4}, &ref), -EINVAL);
 }
 END_TEST
 
