@@ -330,6 +330,18 @@ START_TEST(a_task_that_is_over_its_limit_says_so)
 }
 END_TEST
 
+START_TEST(a_cancelled_task_says_the_grace_that_the_cancel_gave_it)
+{
+	boot("--workers", "1");
+	char *task = keep(ctl_expect(&machine, 0, "submit", "--detach", "--grace", "10m",
+	    "--shell", "trap '' TERM; while :; do sleep 1; done"));
+	until_running(task);
+	free(ctl_expect(&machine, 0, "cancel", "--grace", "5m", task));
+	until_says(task, "it was asked to stop", "within 300000 ms");
+	end();
+}
+END_TEST
+
 START_TEST(without_a_worker_that_is_to_be_it_names_the_way_back)
 {
 	boot("--workers", "1");
@@ -382,6 +394,7 @@ int main(void)
 		a_pause_before_a_retry_says_how_long,
 		a_task_without_attempts_left_names_the_way_back,
 		a_task_that_is_over_its_limit_says_so,
+		a_cancelled_task_says_the_grace_that_the_cancel_gave_it,
 		without_a_worker_that_is_to_be_it_names_the_way_back,
 		without_a_living_worker_it_says_so,
 		without_a_scheduler_it_says_so,
