@@ -55,6 +55,7 @@ struct plm {
 	_Atomic uint64_t next_turn; /* of what is submitted here (turns.h) */
 	_Atomic int64_t held;   /* how many of them are not 0 */
 	pthread_mutex_t import_mutex;
+	pthread_rwlock_t drops; /* shared: a drop whose hint is not in the ring yet (refs.c) */
 	struct late late;       /* under import_mutex */
 
 	struct slot_cache cache[SLOT_CACHES];

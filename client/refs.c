@@ -219,10 +219,19 @@ static int ask(struct plm *rt, uint64_t ref, uint64_t deadline_ns)
 	return r;
 }
 
+/* Another thread may have dropped the last of our holds, and not told so yet. Its hint must come
+ * before our question: the scheduler would take it for the end of the hold that it gives us. */
+static void import_after_drops(struct plm *rt)
+{
+	pthread_rwlock_wrlock(&rt->drops);
+	pthread_rwlock_unlock(&rt->drops);
+}
+
 /* Asks the scheduler for a hold. */
 static int import_locked(struct plm *rt, uint64_t ref, uint64_t deadline_ns)
 {
 	uint64_t asked_ns = clock_ns();
+	import_after_drops(rt);
 	int r = ask(rt, ref, deadline_ns);
 	if (r == -ETIMEDOUT)
 		return handle_scheduler_silent(rt, asked_ns);
@@ -293,6 +302,7 @@ static void drops_begin(struct drops *drops, struct plm *rt)
 	drops->rt = rt; /* a kilobyte of hints is not cleared for one drop */
 	drops->n = 0;
 	drops->large = false;
+	pthread_rwlock_rdlock(&rt->drops);
 }
 
 static void drops_send(struct drops *drops)
@@ -300,6 +310,13 @@ static void drops_send(struct drops *drops)
 	handle_tell_of_drops(drops->rt, drops->hint, drops->n, drops->large);
 	drops->n = 0;
 	drops->large = false;
+}
+
+static void drops_end(struct drops *drops)
+{
+	if (drops->n)
+		drops_send(drops);
+	pthread_rwlock_unlock(&drops->rt->drops);
 }
 
 static void drop_one(struct drops *drops, uint64_t ref)
@@ -334,8 +351,7 @@ void ref_drop_adopted(struct plm *rt)
 		drop_one(&drops, record_ref(index, word_generation(word)));
 	}
 	rt->adopted_count = 0;
-	if (drops.n)
-		drops_send(&drops);
+	drops_end(&drops);
 }
 
 static void drop_ref(struct drops *drops, plm_ref ref)
@@ -356,8 +372,7 @@ void plm_drop_many(plm *rt, const plm_ref *refs, size_t n)
 	drops_begin(&drops, rt);
 	for (size_t i = 0; i < n; i++)
 		drop_ref(&drops, refs[i]);
-	if (drops.n)
-		drops_send(&drops);
+	drops_end(&drops);
 }
 
 void plm_drop(plm *rt, plm_ref ref)

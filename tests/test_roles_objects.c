@@ -3,6 +3,7 @@
 #include <check.h>
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -120,6 +121,48 @@ START_TEST(what_is_kept_outlives_its_process_until_forgotten)
 	ck_assert_int_eq(plm_forget(rt, task), 0);
 	roles_until(is_gone, &object, "a forgotten object is freed");
 	roles_until(is_gone, &task, "a forgotten task is freed");
+}
+END_TEST
+
+/* ---- threads that drop and take the same reference ---- */
+
+enum { ROUNDS = 300, OTHERS = 2000 };
+
+/* The drop of `ref` is on its way for as long as those behind it in the batch take. */
+static void *drop_in_batches(void *context)
+{
+	static plm_ref batch[1 + OTHERS];
+	plm_ref other = put(rt, "y", 1);
+	batch[0] = *(plm_ref *)context;
+	for (int round = 0; round < ROUNDS; round++) {
+		ck_assert_int_eq(plm_hold(rt, batch[0]), 0);
+		for (int i = 1; i <= OTHERS; i++) {
+			ck_assert_int_eq(plm_hold(rt, other), 0);
+			batch[i] = other;
+		}
+		plm_drop_many(rt, batch, 1 + OTHERS);
+	}
+	plm_drop(rt, other);
+	return NULL;
+}
+
+START_TEST(a_hold_is_not_ended_by_a_drop_of_another_thread_that_came_before)
+{
+	pthread_t thread;
+	plm_ref ref = put(rt, "x", 1);
+	ck_assert_int_eq(plm_keep(rt, ref), 0);
+	plm_drop(rt, ref);
+	ck_assert_int_eq(pthread_create(&thread, NULL, drop_in_batches, &ref), 0);
+	for (int round = 0; round < 10 * ROUNDS; round++) {
+		ck_assert_int_eq(plm_hold(rt, ref), 0);
+		ck_assert_int_eq(handle_sync(rt), 0); /* all that was told has been read */
+		ck_assert_msg(hold_test(&roles.tables, ref_index(ref.id), rt->self),
+		    "round %d: this thread holds it, and the runtime does not know", round);
+		plm_drop(rt, ref);
+		ck_assert_int_eq(handle_sync(rt), 0); /* now and then the other's is the last */
+	}
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(plm_forget(rt, ref), 0);
 }
 END_TEST
 
@@ -354,6 +397,7 @@ int main(void)
 	tcase_add_test(objects, a_reference_from_elsewhere_can_be_held_beyond_its_giver);
 	tcase_add_test(objects, what_nobody_holds_is_gone_and_its_reference_stale);
 	tcase_add_test(objects, what_is_kept_outlives_its_process_until_forgotten);
+	tcase_add_test(objects, a_hold_is_not_ended_by_a_drop_of_another_thread_that_came_before);
 	TCase *waiting = roles_case_add(suite, "waiting", start_roomy);
 	tcase_add_test(waiting, a_wait_ends_with_as_many_as_are_wanted_or_with_its_deadline);
 	tcase_add_test(waiting, threads_of_one_handle_wait_each_for_its_own);
