@@ -26,15 +26,17 @@ struct submit {
 };
 
 /* Where the output of the one command of this process goes: as it is written to our stdout and
- * stderr; or, if it is wanted as one thing when the command has ended, and is long, into files. Of
- * one that nobody waits for neither, nor of replicas, whose outputs would be mixed. */
+ * stderr; or, if it is wanted as one thing when the command has ended, and is long, into files. So
+ * it is where attempts may fail: what a failed one wrote is no part of the result. Of one that
+ * nobody waits for neither, nor of replicas, whose outputs would be mixed. */
 static struct pump pump;
 static struct outlets outlets;
 static struct outlet *outlet;
 
 static bool wants_files(const struct context *context, const struct command_request *request)
 {
-	return context->json || request->cap;
+	const plm_task *task = &request->task.task;
+	return context->json || request->cap || task->retries || task->crash_retries;
 }
 
 static void take_options(struct context *context, int argc, char **argv, struct submit *s)
@@ -61,9 +63,9 @@ static void take_options(struct context *context, int argc, char **argv, struct 
 		    "written");
 	s->request.outlet = !s->request.task.detach && s->request.task.terms.replicas <= 1;
 	if (s->tmpdir && !(s->request.outlet && wants_files(context, &s->request)))
-		usage_error(context, "--tmpdir is for the long output of --json and --output-cap: "
-		    "other output is %s", s->request.outlet ? "shown as it is written" :
-		    "kept in the runtime");
+		usage_error(context, "--tmpdir is for output that is shown at the end (--json, "
+		    "--output-cap, --retries, --crash-retries): other output is %s",
+		    s->request.outlet ? "shown as it is written" : "kept in the runtime");
 }
 
 /* ---- waiting for it ---- */
@@ -133,6 +135,9 @@ static void say_what_is_odd(const struct command_view *v)
 	char cut[CUT_TEXT_BYTES];
 	if (command_cut(v, cut))
 		fprintf(stderr, "plmctl: %s\n", cut);
+	if (pump.named.pid && v->attempt > 1)
+		fprintf(stderr, "plmctl: the output of attempts 1 to %u, which were thrown away, was "
+		    "shown, too\n", v->attempt - 1);
 	if (v->logged && v->log.left)
 		fprintf(stderr, "plmctl: ended %u process%s the command left behind\n",
 		    v->log.left, v->log.left == 1 ? "" : "es");
@@ -272,11 +277,12 @@ const struct command cmd_submit = {
 	    "Its stdout is the value of the future. In its environment it finds PLM_TASK,\n"
 	    "PLM_ATTEMPT, PLM_WORKER, PLM_SLOT, PLM_CPUS, PLM_NAME and, in a runtime with GPUs,\n"
 	    "CUDA_VISIBLE_DEVICES.\n\n"
-	    "What it writes is shown as it is written, whatever its length, that of each of its\n"
-	    "attempts. With --detach 16M of it are kept (--output-cap), for get and logs. With\n"
-	    "--json or --output-cap it is shown when it has ended; of replicas 16M are kept.\n\n"
-	    "  --tmpdir DIR       with --json or --output-cap: where long output is put until\n"
-	    "                     then, in a file without a name (default: $TMPDIR, else /tmp)\n"
+	    "What it writes is shown as it is written, whatever its length. With --retries,\n"
+	    "--crash-retries, --json or --output-cap the output of the last attempt is shown\n"
+	    "when it has ended. With --detach 16M of it are kept (--output-cap), for get and\n"
+	    "logs; of replicas, too.\n\n"
+	    "  --tmpdir DIR       where long output that is shown at the end is put until then,\n"
+	    "                     in a file without a name (default: $TMPDIR, else /tmp)\n"
 	    COMMAND_OBJECT_OPTIONS_HELP
 	    COMMAND_OPTIONS_HELP
 	    TASK_TIMES_HELP

@@ -124,16 +124,6 @@ int handle_scheduler_silent(const struct plm *rt, uint64_t since_ns)
 	    pid);
 }
 
-int handle_tell_of_drops(struct plm *rt, const uint64_t *hints, uint32_t n, bool wake)
-{
-	int r = handle_await_room_to_tell(rt, n);
-	if (r == 0)
-		return tell(rt, hints, n, wake);
-	/* It is unclean since it reserved or imported the first of them, and must stay so. */
-	atomic_fetch_add_explicit(&rt->held, 1, memory_order_relaxed);
-	return r;
-}
-
 struct room_look {
 	uint32_t entries; /* that are to be free */
 };
@@ -186,7 +176,9 @@ static void unmap_private(struct plm *rt)
 	if (rt->alive)
 		munmap(rt->alive, 4096);
 	free(rt->adopted);
+	free(rt->untold.hint);
 	rt->adopted = NULL;
+	rt->untold.hint = NULL;
 	rt->refs_memory = NULL;
 	rt->refs = NULL;
 	rt->alive = NULL;
@@ -212,6 +204,7 @@ int handle_open(struct plm *rt, uint32_t slot)
 	pthread_mutex_init(&rt->socket_mutex, NULL);
 	pthread_mutex_init(&rt->import_mutex, NULL);
 	init_drops(rt);
+	pthread_mutex_init(&rt->untold.mutex, NULL);
 	pthread_mutex_init(&rt->waiters_mutex, NULL);
 	pthread_mutex_init(&rt->bell_mutex, NULL);
 	for (int i = 0; i < SLOT_CACHES; i++) {
@@ -242,7 +235,7 @@ void handle_close(struct plm *rt)
 	slots_return_all(rt);
 	/* Nothing held, reserved, or still to be granted: the scheduler need not scan the table for
 	 * us. */
-	if (atomic_load(&rt->held) == 0 && !rt->late.open)
+	if (atomic_load(&rt->held) == 0 && !rt->late.open && !untold_any(rt))
 		sh_store(&rt->me->unclean, 0);
 	uint64_t word = sh_load(&rt->me->state);
 	process_step(rt->me, &word, PROCESS_LEAVING);

@@ -34,6 +34,13 @@ struct late { /* refs.c: questions to the scheduler whose answer nobody waits fo
 	uint32_t at;      /* it has, when it has read our ring up to here */
 };
 
+struct untold { /* untold.c: drops that a scheduler which stands still has no room for */
+	pthread_mutex_t mutex;
+	uint64_t *hint;
+	_Atomic uint32_t n;
+	uint32_t room;
+};
+
 struct plm {
 	struct tables tables;
 	struct process *me;
@@ -57,6 +64,7 @@ struct plm {
 	pthread_mutex_t import_mutex;
 	pthread_rwlock_t drops; /* shared: a drop whose hint is not in the ring yet (refs.c) */
 	struct late late;       /* under import_mutex */
+	struct untold untold;
 
 	struct slot_cache cache[SLOT_CACHES];
 	struct name_cache *names;
@@ -118,9 +126,15 @@ uint64_t handle_answer_deadline(const struct plm *rt, int timeout_ms);
 int handle_scheduler_silent(const struct plm *rt, uint64_t since_ns);
 /* Waits for room for n hints in our ring; before anything is done that has to be told. */
 int handle_await_room_to_tell(struct plm *rt, uint32_t n);
-/* That these are held no more. When the scheduler does not listen, they stay held until this
- * process ends, which is then said to need a scan. */
-int handle_tell_of_drops(struct plm *rt, const uint64_t *hints, uint32_t n, bool wake);
+
+/* ---- untold.c ---- */
+
+/* That these are held no more. What a scheduler that stands still has no room for is remembered,
+ * and told before the next drop or question. */
+void untold_tell(struct plm *rt, const uint64_t *hints, uint32_t n, bool wake);
+/* All that is remembered is in the ring: 0. Waits for room as long as for an answer: -ETIMEDOUT. */
+int untold_settle(struct plm *rt);
+bool untold_any(const struct plm *rt);
 
 /* ---- door.c ---- */
 

@@ -205,6 +205,8 @@ static int ask(struct plm *rt, uint64_t ref, uint64_t deadline_ns)
 	uint32_t times = 0;
 	int r = late_settle(rt, deadline_ns);
 	if (r == 0)
+		r = untold_settle(rt);
+	if (r == 0)
 		r = handle_await_room_to_tell(rt, 1);
 	if (r < 0)
 		return r;
@@ -307,7 +309,7 @@ static void drops_begin(struct drops *drops, struct plm *rt)
 
 static void drops_send(struct drops *drops)
 {
-	handle_tell_of_drops(drops->rt, drops->hint, drops->n, drops->large);
+	untold_tell(drops->rt, drops->hint, drops->n, drops->large);
 	drops->n = 0;
 	drops->large = false;
 }

@@ -110,16 +110,16 @@ int slots_take(
 
 void slots_return_all(struct plm *rt)
 {
-	int r = 0; /* below 0: nobody listens; they are found by their words, after our end */
-	for (int i = 0; i < SLOT_CACHES && r == 0; i++) {
+	/* If nobody listens they are found by their words, after our end. */
+	for (int i = 0; i < SLOT_CACHES && !untold_any(rt); i++) {
 		struct slot_cache *cache = &rt->cache[i];
 		pthread_mutex_lock(&cache->mutex);
-		while (cache->count > 0 && r == 0) {
+		while (cache->count > 0 && !untold_any(rt)) {
 			uint32_t index = cache->slot[--cache->count];
 			uint64_t word = sh_peek(&record_at(&rt->tables, index)->state);
 			uint64_t hint =
 			    hint_make(HINT_DROPPED, record_ref(index, word_generation(word)));
-			r = handle_tell_of_drops(rt, &hint, 1, true);
+			untold_tell(rt, &hint, 1, true);
 		}
 		pthread_mutex_unlock(&cache->mutex);
 	}

@@ -356,7 +356,7 @@ START_TEST(whatever_happens_to_it_a_runtime_keeps_its_promises)
 	uint64_t seed = number_from("PLM_SOAK_SEED", clock_ns() | 1), ms = load_ms();
 	const char *const boot[] = { "--guard", "--workers", "3", "--tasks", "8192", "--store",
 		"256M", "--accept-free", "0", "--state", state, "--history-count", "200",
-		"--module", module, NULL };
+		"--keep-finished", "all", "--module", module, NULL };
 	printf("soak: PLM_SOAK_SEED=%" PRIu64 "\n", seed);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	meeting = shared_memory(sizeof *meeting);

@@ -64,7 +64,9 @@ static void setup_room(void *image)
 	SWEEP_REQUIRE(n > 0 && n < MORE_THAN_FIT);
 	world_settle();
 	world.tables.control->retention.stay = 0;
-	SWEEP_REQUIRE(pool_free_count(&world.tables.pool) == 0);
+	/* The last ones are not for a process that holds so many. */
+	SWEEP_REQUIRE(
+	    pool_free_count(&world.tables.pool) <= tables_last_records(&world.tables));
 	event_prepare(&world.tables.control->room);
 	sh_store(&world.tables.control->room_wanted, ROOM_ASKED);
 }

@@ -21,7 +21,8 @@ enum { TEST_TIMEOUT_S = 60, PATH_BYTES = 256, LINE_BYTES = 512 };
 START_TEST(what_never_ran_has_no_exit_code)
 {
 	char *failed = detached("--shell", "exit 5"), *child = detached("--after", failed, "true");
-	char *late = detached("--queue-limit", "1ms", "--after", detached("sleep", "60"), "true");
+	char *before = detached("sleep", "60");
+	char *late = detached("--queue-limit", "1ms", "--after", before, "true");
 	free(ctl_expect(&host, 2, "wait", failed, child));
 	free(ctl_expect(&host, 1, "wait", late));
 	expect_cell(failed, "exit", "5");
@@ -33,6 +34,7 @@ START_TEST(what_never_ran_has_no_exit_code)
 	free(row);
 	free(failed);
 	free(child);
+	free(before);
 	free(late);
 }
 END_TEST

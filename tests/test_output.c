@@ -208,7 +208,7 @@ END_TEST
 
 #define ATTEMPT "sh gen 900000 | tr 0-9 $PLM_ATTEMPT | tr -d \"\\n\"; "
 
-START_TEST(of_map_the_last_attempt_is_shown_and_of_submit_each)
+START_TEST(the_last_attempt_alone_is_shown_where_there_may_be_several)
 {
 	check_same("plmctl map --retries 1 '" ATTEMPT "test $PLM_ATTEMPT = 2 # {}' ::: x",
 	    "sh gen 900000 | tr 0-9 2 | tr -d '\\n'", 0);
@@ -218,8 +218,14 @@ START_TEST(of_map_the_last_attempt_is_shown_and_of_submit_each)
 	    "[ $PLM_ATTEMPT = 2 ] || kill -9 $PPID # {}' ::: x | tail -c 900000",
 	    "sh gen 900000", 0);
 	boot("1", "4M");
-	check_shell(0, "1\n2\n", "", "plmctl submit --retries 1 --shell 'echo $PLM_ATTEMPT; test "
+	check_shell(0, "2\n", "", "plmctl submit --retries 1 --shell 'echo $PLM_ATTEMPT; test "
 	    "$PLM_ATTEMPT = 2'");
+	check_shell(0, "2\n", "", "plmctl submit --crash-retries 1 --shell 'echo $PLM_ATTEMPT; test "
+	    "$PLM_ATTEMPT = 2 || kill -9 $PPID'");
+	/* A return to the queue cannot be foreseen: what was shown before it stays on the screen. */
+	check_shell(0, "1\n2\n", "the output of attempts 1 to 1, which were thrown away, was shown",
+	    "plmctl submit --shell 'echo $PLM_ATTEMPT; test $PLM_ATTEMPT = 2 || "
+	    "plmctl requeue $PLM_TASK; test $PLM_ATTEMPT = 2 || sleep 1000'");
 	stop();
 }
 END_TEST
@@ -244,7 +250,7 @@ START_TEST(a_directory_that_cannot_be_used_is_named_with_the_remedy)
 	check_shell(66, "", "no file for long output in nowhere: No such file or directory; name "
 	    "another directory by --tmpdir DIR", "plmctl map --tmpdir nowhere echo ::: 1");
 	check_shell(66, "", "in nowhere", "TMPDIR=nowhere plmctl map echo ::: 1");
-	check_shell(64, "", "--tmpdir is for the long output of --json and --output-cap",
+	check_shell(64, "", "--tmpdir is for output that is shown at the end (--json",
 	    "plmctl submit --tmpdir . -- true");
 	check_shell(64, "", "kept in the runtime", "plmctl submit --detach --tmpdir . --json true");
 }
@@ -431,7 +437,7 @@ int main(void)
 	    output_of_submit_is_shown_as_it_is_written,
 	    a_reader_that_leaves_ends_the_command_of_submit,
 	    others_are_told_where_the_output_goes,
-	    of_map_the_last_attempt_is_shown_and_of_submit_each,
+	    the_last_attempt_alone_is_shown_where_there_may_be_several,
 	    nothing_is_left_in_the_directory_whoever_dies,
 	    a_directory_that_cannot_be_used_is_named_with_the_remedy,
 	    a_full_directory_is_an_error_of_the_job_that_names_it,

@@ -1,0 +1,77 @@
+/* untold.c - drops that could not be told, because the scheduler stood still for longer than
+ * anybody waits (SIGSTOP, a debugger) and the ring of this process is full.
+ *
+ * A drop must not be lost: the value would stay held until this process ends. It must not block for
+ * ever either, so it is remembered here, and told first whenever this process has something to drop
+ * or to ask. A question for a hold of the same value waits until the drop is in the ring: the
+ * scheduler would take it for the end of the hold that it gives.
+ * Where: private to this process. Should it die, the scheduler ends all its holds anyway: the
+ * process counts as unclean until everything is told (handle_close).
+ * Blocks: untold_settle() alone, with a deadline. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/handle.h"
+
+bool untold_any(const struct plm *rt)
+{
+	return atomic_load_explicit(&rt->untold.n, memory_order_acquire) > 0;
+}
+
+/* Without memory for it the value stays held until this process ends. */
+static void untold_note(struct plm *rt, const uint64_t *hints, uint32_t n)
+{
+	struct untold *u = &rt->untold;
+	uint32_t used = atomic_load_explicit(&u->n, memory_order_relaxed);
+	if (used + n > u->room) {
+		uint32_t room = 2 * (used + n);
+		uint64_t *more = realloc(u->hint, room * sizeof *more);
+		if (!more) {
+			atomic_fetch_add_explicit(&rt->held, 1, memory_order_relaxed);
+			return;
+		}
+		u->hint = more;
+		u->room = room;
+	}
+	memcpy(u->hint + used, hints, n * sizeof *hints);
+	atomic_store_explicit(&u->n, used + n, memory_order_release);
+}
+
+/* As many as fit. */
+static void untold_push(struct plm *rt)
+{
+	struct untold *u = &rt->untold;
+	uint32_t n = atomic_load_explicit(&u->n, memory_order_relaxed);
+	uint32_t sent = n ? tell_scheduler(&rt->tables, rt->self, u->hint, n, true) : 0;
+	memmove(u->hint, u->hint + sent, (n - sent) * sizeof *u->hint);
+	atomic_store_explicit(&u->n, n - sent, memory_order_release);
+}
+
+void untold_tell(struct plm *rt, const uint64_t *hints, uint32_t n, bool wake)
+{
+	bool others = untold_any(rt);
+	if (!others && handle_await_room_to_tell(rt, n) == 0) {
+		if (wake)
+			handle_tell(rt, hints, n);
+		else
+			handle_tell_quietly(rt, hints, n);
+		return;
+	}
+	pthread_mutex_lock(&rt->untold.mutex);
+	untold_note(rt, hints, n);
+	untold_push(rt);
+	pthread_mutex_unlock(&rt->untold.mutex);
+}
+
+int untold_settle(struct plm *rt)
+{
+	while (untold_any(rt)) {
+		int r = handle_await_room_to_tell(rt, 1);
+		if (r < 0)
+			return r;
+		pthread_mutex_lock(&rt->untold.mutex);
+		untold_push(rt);
+		pthread_mutex_unlock(&rt->untold.mutex);
+	}
+	return 0;
+}
