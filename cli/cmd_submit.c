@@ -136,8 +136,8 @@ static void say_what_is_odd(const struct command_view *v)
 	if (command_cut(v, cut))
 		fprintf(stderr, "plmctl: %s\n", cut);
 	if (pump.named.pid && v->attempt > 1)
-		fprintf(stderr, "plmctl: the output of attempts 1 to %u, which were thrown away, was "
-		    "shown, too\n", v->attempt - 1);
+		fprintf(stderr, "plmctl: the output of attempts 1 to %u, which were thrown away, "
+		    "was shown, too\n", v->attempt - 1);
 	if (v->logged && v->log.left)
 		fprintf(stderr, "plmctl: ended %u process%s the command left behind\n",
 		    v->log.left, v->log.left == 1 ? "" : "es");

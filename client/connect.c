@@ -184,16 +184,6 @@ static void unmap_private(struct plm *rt)
 	rt->alive = NULL;
 }
 
-/* Whoever waits for the drops under way is let in before new ones. */
-static void init_drops(struct plm *rt)
-{
-	pthread_rwlockattr_t attributes;
-	pthread_rwlockattr_init(&attributes);
-	pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-	pthread_rwlock_init(&rt->drops, &attributes);
-	pthread_rwlockattr_destroy(&attributes);
-}
-
 int handle_open(struct plm *rt, uint32_t slot)
 {
 	CHECK(slot < rt->tables.limits.processes);
@@ -203,7 +193,8 @@ int handle_open(struct plm *rt, uint32_t slot)
 	rt->bell_fd = -1;
 	pthread_mutex_init(&rt->socket_mutex, NULL);
 	pthread_mutex_init(&rt->import_mutex, NULL);
-	init_drops(rt);
+	for (int i = 0; i < DROP_GATES; i++)
+		pthread_mutex_init(&rt->gate[i].mutex, NULL);
 	pthread_mutex_init(&rt->untold.mutex, NULL);
 	pthread_mutex_init(&rt->waiters_mutex, NULL);
 	pthread_mutex_init(&rt->bell_mutex, NULL);

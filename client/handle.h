@@ -15,7 +15,7 @@
 #include "client/plm.h"
 #include "tables/tables.h"
 
-enum { SLOT_CACHES = 8, SLOT_CACHE_ENTRIES = 256, HINTS_BATCH = 128 };
+enum { DROP_GATES = 8, SLOT_CACHES = 8, SLOT_CACHE_ENTRIES = 256, HINTS_BATCH = 128 };
 
 /* Reserved records of this process, ready to become tasks or objects. One of several, so that
  * threads seldom meet. */
@@ -62,7 +62,10 @@ struct plm {
 	_Atomic uint64_t next_turn; /* of what is submitted here (turns.h) */
 	_Atomic int64_t held;   /* how many of them are not 0 */
 	pthread_mutex_t import_mutex;
-	pthread_rwlock_t drops; /* shared: a drop whose hint is not in the ring yet (refs.c) */
+	struct drop_gate { /* held by a thread whose drops are not in the ring yet (refs.c) */
+		pthread_mutex_t mutex;
+		char apart[CACHE_LINE_BYTES]; /* from the next one */
+	} gate[DROP_GATES];
 	struct late late;       /* under import_mutex */
 	struct untold untold;
 

@@ -225,8 +225,10 @@ static int ask(struct plm *rt, uint64_t ref, uint64_t deadline_ns)
  * before our question: the scheduler would take it for the end of the hold that it gives us. */
 static void import_after_drops(struct plm *rt)
 {
-	pthread_rwlock_wrlock(&rt->drops);
-	pthread_rwlock_unlock(&rt->drops);
+	for (int i = 0; i < DROP_GATES; i++) {
+		pthread_mutex_lock(&rt->gate[i].mutex);
+		pthread_mutex_unlock(&rt->gate[i].mutex);
+	}
 }
 
 /* Asks the scheduler for a hold. */
@@ -294,17 +296,26 @@ int ref_hold(struct plm *rt, plm_ref ref)
 
 struct drops { /* a batch on its way */
 	struct plm *rt;
+	struct drop_gate *gate;
 	uint64_t hint[HINTS_BATCH];
 	uint32_t n;
 	bool large; /* some give back room in the store: worth a wake */
 };
+
+/* Threads spread over the gates by where their thread-local storage lies. */
+static struct drop_gate *gate_of_thread(struct plm *rt)
+{
+	static _Thread_local char here;
+	return &rt->gate[((uintptr_t)&here >> 12) % DROP_GATES];
+}
 
 static void drops_begin(struct drops *drops, struct plm *rt)
 {
 	drops->rt = rt; /* a kilobyte of hints is not cleared for one drop */
 	drops->n = 0;
 	drops->large = false;
-	pthread_rwlock_rdlock(&rt->drops);
+	drops->gate = gate_of_thread(rt);
+	pthread_mutex_lock(&drops->gate->mutex);
 }
 
 static void drops_send(struct drops *drops)
@@ -318,7 +329,7 @@ static void drops_end(struct drops *drops)
 {
 	if (drops->n)
 		drops_send(drops);
-	pthread_rwlock_unlock(&drops->rt->drops);
+	pthread_mutex_unlock(&drops->gate->mutex);
 }
 
 static void drop_one(struct drops *drops, uint64_t ref)

@@ -111,6 +111,14 @@ bool floor_lets_go(struct scheduler *s, const struct heap_entry *task, bool all_
 	return true;
 }
 
+/* Before the last look at what may be claimed (floor_may_sink): a worker that claims it later sees
+ * the word. */
+void floor_tell_kept(struct scheduler *s)
+{
+	if (sh_peek(&s->t->control->kept_back) != s->kept_back)
+		sh_store(&s->t->control->kept_back, s->kept_back);
+}
+
 bool floor_may_sink(const struct scheduler *s)
 {
 	const struct heap *heap = &s->t->task_heap;

@@ -195,6 +195,7 @@ uint32_t place_tasks(struct scheduler *s)
 	if (s->blocked && s->fresh && heap_length(&s->t->task_heap))
 		wake_blocked(s);
 	s->fresh = false;
+	floor_tell_kept(s);
 	return total;
 }
 

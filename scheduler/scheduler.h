@@ -261,6 +261,7 @@ void floor_rebuild(struct scheduler *s); /* from the task heap */
  * another in front of a worker. all_sent: what was taken off the heap stands in the rings. */
 bool floor_lets_go(struct scheduler *s, const struct heap_entry *task, bool all_sent);
 /* What was kept back need not be any more. */
+void floor_tell_kept(struct scheduler *s); /* to workers, after placing */
 bool floor_may_sink(const struct scheduler *s);
 /* A task above the floor waits behind another in front of this worker. */
 bool floor_is_ignored(const struct scheduler *s, uint32_t process);

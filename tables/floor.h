@@ -38,11 +38,11 @@ static inline bool floor_refuses(const struct tables *t, const struct record *r)
 	return process_state(scheduler) == PROCESS_LIVE && !floor_is_due(t, r);
 }
 
-/* A guess: what is queued waits until the last task above it is claimed. */
+/* What is queued waits until the last task above it is claimed: whoever has just claimed one tells
+ * the scheduler to look again. */
 static inline bool floor_keeps_queue(const struct tables *t)
 {
-	return heap_length(&t->task_heap) > 0 &&
-	    floor_is_above(t, heap_entry_at(&t->task_heap, 0).key);
+	return sh_load(&t->control->kept_back) && heap_length(&t->task_heap) > 0;
 }
 
 #endif

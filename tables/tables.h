@@ -84,6 +84,9 @@ struct control { /* the first page of the control segment, behind the segment's 
 	shared32 floor;                               /* W: scheduler. key_rank() of the priority
 						       * below which no task is claimed
 						       * (floor.h); 0 at a scheduler's start. */
+	shared32 kept_back;                           /* W: scheduler. 1: the next queued task
+						       * waits until tasks above it, which
+						       * stand before workers, are claimed. */
 	shared32 staff;                               /* W: manager. Workers of the first kind that
 						       * there are to be; kind[0].count at boot. */
 	shared64 drained[DRAINED_WORDS];              /* W: manager. Bit w: worker w is not to be,

@@ -208,7 +208,7 @@ static const char *judge_slow(void *image)
 
 static const struct sweep_op ops[] = {
     LONG("a quick command, with a jobserver", setup_quick, run_task, recover_worker, judge_quick),
-    LONG("a command with a long output, in a full store", setup_full, run_full, recover_worker, judge_full),
+    LONG("a command with a long output", setup_full, run_full, recover_worker, judge_full),
     LONG("a command whose memory is looked at", setup_slow, run_slow, recover_worker, judge_slow),
 };
 

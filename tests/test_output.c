@@ -220,10 +220,11 @@ START_TEST(the_last_attempt_alone_is_shown_where_there_may_be_several)
 	boot("1", "4M");
 	check_shell(0, "2\n", "", "plmctl submit --retries 1 --shell 'echo $PLM_ATTEMPT; test "
 	    "$PLM_ATTEMPT = 2'");
-	check_shell(0, "2\n", "", "plmctl submit --crash-retries 1 --shell 'echo $PLM_ATTEMPT; test "
-	    "$PLM_ATTEMPT = 2 || kill -9 $PPID'");
-	/* A return to the queue cannot be foreseen: what was shown before it stays on the screen. */
-	check_shell(0, "1\n2\n", "the output of attempts 1 to 1, which were thrown away, was shown",
+	check_shell(0, "2\n", "", "plmctl submit --crash-retries 1 --shell 'echo $PLM_ATTEMPT; "
+	    "test $PLM_ATTEMPT = 2 || kill -9 $PPID'");
+	/* A return to the queue cannot be foreseen: what was shown before it stays shown. */
+	check_shell(0, "1\n2\n",
+	    "the output of attempts 1 to 1, which were thrown away, was shown",
 	    "plmctl submit --shell 'echo $PLM_ATTEMPT; test $PLM_ATTEMPT = 2 || "
 	    "plmctl requeue $PLM_TASK; test $PLM_ATTEMPT = 2 || sleep 1000'");
 	stop();
