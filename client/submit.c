@@ -209,14 +209,15 @@ static int fill(struct plm *rt, struct chunk *chunk, uint32_t index, const struc
 {
 	struct record *record = record_at(&rt->tables, index);
 	const plm_task *task = s->task;
-	record->key = key_make(task->priority, turn);
+	/* Whoever follows a hint of the record's last life may read these (tables/floor.h). */
+	sh_fill(record->key, key_make(task->priority, turn));
 	record->function = (uint16_t)s->function;
-	record->terms = (uint16_t)s->terms;
+	sh_fill(record->terms, (uint16_t)s->terms);
 	record->results = s->results & 0x7fff; /* at most RESULTS_MAX */
 	record->tied = (task->flags & PLM_TIED) != 0;
 	record->retries = (uint8_t)task->retries;
 	record->crash_retries = (uint8_t)task->crash_retries;
-	record->submit_ms = due_ms(&rt->tables, record);
+	sh_fill(record->submit_ms, due_ms(&rt->tables, record));
 	ref_born(rt, index);
 	if (task->flags & PLM_KEEP)
 		keep(rt, index);

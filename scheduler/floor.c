@@ -44,7 +44,7 @@ static bool is_unclaimed(const struct tables *t, uint64_t hint, uint32_t *ret_ra
 		return false;
 	const struct record *r = record_at(t, index);
 	uint64_t word = sh_load(&r->state);
-	*ret_rank = key_rank(r->key);
+	*ret_rank = key_rank(sh_once(r->key));
 	return hint_fits(hint, word) && word_state(word) == RECORD_READY &&
 	    !(word_flags(word) & FLAG_MEMORY) && !record_needs(t, r) &&
 	    !due_is_resting(t, r, word);

@@ -14,9 +14,10 @@
 void graph_settled(struct scheduler *s, uint32_t index)
 {
 	const struct record *r = record_at(s->t, index);
-	if (key_turn(r->key) > s->turn) /* it may have been run without being placed */
-		s->turn = key_turn(r->key);
-	if (r->terms)
+	uint64_t turn = key_turn(sh_once(r->key));
+	if (turn > s->turn) /* it may have been run without being placed */
+		s->turn = turn;
+	if (sh_once(r->terms))
 		booking_settled(s, record_ref(index, word_generation(sh_load(&r->state))));
 	/* Full only if hints came doubled without end: then nothing that is left out was not in
 	 * already. */

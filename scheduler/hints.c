@@ -24,6 +24,8 @@ static void on_submitted(struct scheduler *s, uint32_t index, uint64_t word)
 
 static void on_settled(struct scheduler *s, uint32_t index, uint64_t word)
 {
+	if (!state_settled(word_state(word)))
+		return; /* freed before this was read: its client was faster */
 	if (word_state(word) == RECORD_CANCELLED)
 		place_remove(s, index);
 	graph_settled(s, index);

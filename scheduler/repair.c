@@ -189,7 +189,7 @@ static void end_tied(struct scheduler *s)
 	uint32_t fresh = pool_fresh(&s->t->pool);
 	for (uint32_t i = 0; i < fresh; i++) {
 		const struct record *r = record_at(s->t, i);
-		if (r->tied && record_unsettled(sh_load(&r->state)))
+		if (record_unsettled(sh_load(&r->state)) && r->tied)
 			free_if_unneeded(s, i);
 	}
 	graph_spread(s);

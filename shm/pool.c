@@ -16,19 +16,19 @@ void pool_create(void *memory)
 static bool on_stack(const struct pool *pool, uint32_t index)
 {
 	uint32_t at = sh_once(pool->place[index]);
-	return at < sh_once(pool->shm->top) && at < pool->slots && pool->shm->stack[at] == index;
+	return at < sh_peek(&pool->shm->top) && at < pool->slots && pool->shm->stack[at] == index;
 }
 
 /* False: there is no room. */
 static bool push_locked(struct pool *pool, uint32_t index)
 {
 	struct pool_shm *shm = pool->shm;
-	uint32_t top = sh_once(shm->top);
+	uint32_t top = sh_peek(&shm->top);
 	if (top >= pool->slots)
 		return false;
 	sh_set(pool->place[index], top);
 	sh_set(shm->stack[top], index);
-	sh_set(shm->top, top + 1);
+	sh_poke(&shm->top, top + 1);
 	return true;
 }
 
@@ -36,7 +36,7 @@ static bool push_locked(struct pool *pool, uint32_t index)
 static const char *pool_recover(void *context)
 {
 	struct pool *pool = context;
-	sh_set(pool->shm->top, 0);
+	sh_poke(&pool->shm->top, 0);
 	/* Downwards, so that low and therefore warm slots are taken first. */
 	for (uint32_t i = pool_fresh(pool); i-- > 0;)
 		if (pool->table.is_free(pool->table.context, i))
@@ -64,9 +64,9 @@ static bool pop_locked(struct pool *pool, uint32_t *ret)
 {
 	struct pool_shm *shm = pool->shm;
 	uint32_t top;
-	while ((top = sh_once(shm->top)) > 0 && top <= pool->slots) {
+	while ((top = sh_peek(&shm->top)) > 0 && top <= pool->slots) {
 		uint32_t index = sh_once(shm->stack[top - 1]);
-		sh_set(shm->top, top - 1);
+		sh_poke(&shm->top, top - 1);
 		if (index < pool->slots && pool->table.is_free(pool->table.context, index)) {
 			*ret = index;
 			return true;
@@ -133,7 +133,7 @@ int pool_try_rebuild(struct pool *pool)
 
 uint32_t pool_free_count(const struct pool *pool)
 {
-	uint32_t top = pool->shm->top;
+	uint32_t top = sh_peek(&pool->shm->top);
 	return pool->slots - pool_fresh(pool) + (top > pool->slots ? pool->slots : top);
 }
 
@@ -143,7 +143,7 @@ const char *pool_check(const struct pool *pool)
 	const struct pool_shm *shm = pool->shm;
 	if (sh_load(&shm->fresh) > pool->slots)
 		return "pool: more slots used than there are";
-	if (shm->top > pool_fresh(pool))
+	if (sh_peek(&shm->top) > pool_fresh(pool))
 		return "pool: more free slots than used ones";
 	uint32_t free_slots = 0;
 	for (uint32_t i = 0; i < pool_fresh(pool); i++)

@@ -19,7 +19,7 @@
 
 struct pool_shm {
 	struct lock_shm lock;
-	uint32_t top;     /* W: under the lock */
+	shared32 top;     /* W: under the lock.  R: anyone, as a guess (pool_free_count). */
 	shared32 fresh;   /* W: under the lock.  R: anyone: slots below it have been used once. */
 	uint32_t stack[]; /* W: under the lock; then uint32_t place[slots] */
 };

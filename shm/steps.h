@@ -72,6 +72,8 @@ extern bool (*step_hook)(const struct step *step, const void *at, size_t bytes);
 #define sh_load(p)     (look_here(), atomic_load_explicit((p), memory_order_acquire))
 #define sh_peek(p)     (look_here(), atomic_load_explicit((p), memory_order_relaxed))
 #define sh_once(lvalue) __atomic_load_n(&(lvalue), __ATOMIC_RELAXED)
+/* A plain field of what is not published yet, that a reader of its last life may still look at. */
+#define sh_fill(lvalue, v) __atomic_store_n(&(lvalue), (v), __ATOMIC_RELAXED)
 #define sh_store(p, v)                                                                             \
 	step_do("store " #p, p, atomic_store_explicit((p), (v), memory_order_release), (void)0)
 #define sh_poke(p, v)                                                                              \

@@ -21,7 +21,7 @@
 static inline bool floor_is_due(const struct tables *t, const struct record *r)
 {
 	const struct control *c = t->control;
-	return c->ageing_ms && (uint64_t)r->submit_ms + c->ageing_ms <= tables_ms(t);
+	return c->ageing_ms && (uint64_t)sh_once(r->submit_ms) + c->ageing_ms <= tables_ms(t);
 }
 
 static inline bool floor_is_above(const struct tables *t, uint64_t key)
@@ -32,7 +32,7 @@ static inline bool floor_is_above(const struct tables *t, uint64_t key)
 /* A higher priority goes first: whoever is about to claim this task tells the scheduler of it. */
 static inline bool floor_refuses(const struct tables *t, const struct record *r)
 {
-	if (!floor_is_above(t, r->key))
+	if (!floor_is_above(t, sh_once(r->key)))
 		return false;
 	uint64_t scheduler = sh_load(&t->process[SLOT_SCHEDULER].state);
 	return process_state(scheduler) == PROCESS_LIVE && !floor_is_due(t, r);

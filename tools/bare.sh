@@ -26,6 +26,7 @@ bare_atomics() {
 #define sh_load(p)     atomic_load_explicit((p), memory_order_acquire)
 #define sh_peek(p)     atomic_load_explicit((p), memory_order_relaxed)
 #define sh_once(l)     __atomic_load_n(&(l), __ATOMIC_RELAXED)
+#define sh_fill(l, v)  __atomic_store_n(&(l), (v), __ATOMIC_RELAXED)
 #define sh_store(p, v) atomic_store_explicit((p), (v), memory_order_release)
 #define sh_poke(p, v)  atomic_store_explicit((p), (v), memory_order_relaxed)
 #define sh_set(l, v)   ((void)((l) = (v)))
