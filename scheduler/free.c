@@ -140,6 +140,9 @@ void free_if_unneeded(struct scheduler *s, uint32_t index)
 		if (r->terms) { /* who waited for it may drop it before its worker tells the end */
 			booking_settled(s, record_ref(index, word_generation(word)));
 			limits_forget(s, index);
+			/* Cancelled and dropped at once: its end has not been looked at. */
+			if (record_wants_any(s->t, r))
+				graph_cancel_arguments(s, r);
 		}
 		free_with_parts(s, index);
 	} else if (word_dead(word) && sh_peek(&r->uses) & USES_COUNTED)

@@ -265,7 +265,7 @@ void graph_cancel(struct scheduler *s, uint32_t index)
 }
 
 /* One replica was enough: the others need not go on. */
-static void cancel_arguments(struct scheduler *s, struct record *r)
+void graph_cancel_arguments(struct scheduler *s, struct record *r)
 {
 	struct args_reader reader;
 	struct arg arg;
@@ -316,7 +316,7 @@ static void finish(struct scheduler *s, uint32_t index)
 		return; /* whoever holds it may want it run again */
 	}
 	if (record_wants_any(s->t, r))
-		cancel_arguments(s, r); /* also of one that was cancelled before we had met it */
+		graph_cancel_arguments(s, r); /* also of one cancelled before we had met it */
 	if (journal_wants(s->t, r))
 		return; /* it is to be written what it was called with */
 	if (sh_peek(&r->uses) & USES_COUNTED) {

@@ -210,6 +210,8 @@ void graph_settled(struct scheduler *s, uint32_t index);
 void graph_spread(struct scheduler *s);
 /* As plm_cancel() does: what waits is CANCELLED, what runs is asked to stop. */
 void graph_cancel(struct scheduler *s, uint32_t index);
+/* Of a task that takes the first of its replicas: the others. */
+void graph_cancel_arguments(struct scheduler *s, struct record *r);
 /* A RESERVED record will never settle: who waits for it fails. */
 void graph_abandoned(struct scheduler *s, uint32_t index);
 /* Ends a task that no worker owns: WAITING, or RUNNING whose owner is dead. flags: 0 or FLAG_DEAD.

@@ -17,6 +17,7 @@
 #include "tests/roles_case.h"
 #include "tests/run_suite.h"
 #include "tests/runtime.h"
+#include "tests/world.h"
 
 enum { TEST_TIMEOUT_S = 60, MANY = 200, KILLS = 6, TIMES = 20 };
 
@@ -259,6 +260,25 @@ START_TEST(replicas_survive_the_deaths_of_schedulers)
 }
 END_TEST
 
+/* The scheduler reads the drop before it looks at what was settled. */
+START_TEST(a_task_that_is_cancelled_and_dropped_at_once_takes_its_replicas_with_it)
+{
+	plm_ref ref;
+	world_boot();
+	world.tables.control->kind[0].count = 3; /* so many could run it */
+	const plm_terms terms = { .replicas = 3 };
+	const plm_arg ms = PLM_BYTES("600000", 6);
+	const plm_task task = { .function = "probe.sleep", .args = &ms, .nargs = 1,
+		.terms = &terms };
+	ck_assert_msg(plm_submit(&world.a, &task, &ref) == 0, "%s", plm_why());
+	ck_assert_int_eq(plm_cancel(&world.a, ref, PLM_GRACE_OF_TASK), 0);
+	plm_drop(&world.a, ref);
+	world_settle();
+	for (uint32_t i = 0; i < pool_fresh(&world.tables.pool); i++)
+		ck_assert(!record_unsettled(sh_load(&record_at(&world.tables, i)->state)));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("replicas");
@@ -272,6 +292,8 @@ int main(void)
 	tcase_add_test(tests, it_fails_when_all_of_them_have);
 	tcase_add_test(tests, more_replicas_than_workers_that_can_run_it_are_refused);
 	tcase_add_test(tests, cancelling_it_cancels_all_replicas);
+	tcase_add_test(tests,
+	    a_task_that_is_cancelled_and_dropped_at_once_takes_its_replicas_with_it);
 	tcase_add_test(tests, the_death_of_one_worker_changes_nothing);
 	tcase_add_test(tests, replicas_survive_the_deaths_of_schedulers);
 	suite_add_tcase(suite, tests);
