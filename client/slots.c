@@ -7,9 +7,8 @@
 #include "base/why.h"
 #include "client/handle.h"
 
-/* The last tenth of the table is for processes that hold less than that: one that fills the table
- * must leave others enough to be looked at, cancelled and emptied with. */
-/* What the journal brings back was accepted long ago. */
+/* A process that fills the table leaves its last records to others (tables_last_records). Tasks
+ * that the journal brings back were accepted long ago: they may have those, too. */
 static bool holds_its_share(struct plm *rt)
 {
 	int64_t held = atomic_load_explicit(&rt->held, memory_order_relaxed);
