@@ -34,7 +34,7 @@ static const char help[] =
     "                    tasks may ask for; @FILE reads them from a file (PLM_WORKERS)\n"
     "  --spares N        while tasks are queued, start up to N more processes in the place of\n"
     "                    workers whose tasks wait for other tasks (default: as many as worker\n"
-    "                    processes; 0: none; PLM_SPARES)\n"
+    "                    processes, fewer if --processes is small; 0: none; PLM_SPARES)\n"
     "  --gpus N          act as if there were N GPUs, divided among the workers (default: those\n"
     "                    found; PLM_GPUS)\n"
     "  --memory SIZE     the memory that all tasks together may ask for (default: what the\n"
@@ -369,28 +369,31 @@ static int fit_workers(struct options *o)
 	return set_workers(o, workers);
 }
 
-/* Slots for everybody, unless the user said how many. */
+/* Process slots for the workers, their spares and CLIENTS_LEAST clients, unless the user chose. */
 static void fit_processes(struct options *o)
 {
 	uint32_t workers = o->limits.workers, fit = PROCESSES_DEFAULT;
 	uint32_t spares = o->spares == SPARES_AS_WORKERS ? workers : o->spares;
 	if (o->limits.processes || workers > WORKERS_MAX || spares >= PROCESSES_MAX)
 		return;
-	while (fit < workers + spares + CLIENTS_LEAST && fit < PROCESSES_MAX)
+	while (fit < SLOT_FIRST_MEMBER + workers + spares + CLIENTS_LEAST && fit < PROCESSES_MAX)
 		fit += PROCESSES_STEP;
 	o->limits.processes = fit;
 }
 
-/* Of the slots that are free one is for a client, without whom nobody would wait. */
+/* The default number of spares leaves process slots to clients: CLIENTS_LEAST of them, or half of
+ * what the workers leave when that is less. A number the user chose leaves one at least, because a
+ * runtime without a client has no work. */
 static int fit_spares(struct options *o)
 {
-	uint32_t room = o->limits.processes - SLOT_FIRST_MEMBER - o->limits.workers - 1;
+	uint32_t room = o->limits.processes - SLOT_FIRST_MEMBER - o->limits.workers;
+	uint32_t half = (room + 1) / 2, clients = half < CLIENTS_LEAST ? half : CLIENTS_LEAST;
 	if (o->spares == SPARES_AS_WORKERS)
-		o->spares = o->limits.workers < room ? o->limits.workers : room;
-	if (o->spares <= room)
+		o->spares = o->limits.workers < room - clients ? o->limits.workers : room - clients;
+	if (o->spares < room)
 		return 0;
 	return why(-EINVAL, "%u spares are too many: beside %u workers there is room for %u; boot "
-	    "with a larger --processes", o->spares, o->limits.workers, room);
+	    "with a larger --processes", o->spares, o->limits.workers, room - 1);
 }
 
 static int check_tie(const struct options *o)

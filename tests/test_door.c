@@ -226,6 +226,17 @@ START_TEST(when_clients_have_all_places_one_can_still_look_and_rule)
 }
 END_TEST
 
+START_TEST(spares_by_default_leave_places_to_clients)
+{
+	runtime_boot(&pool.rt, "--workers", "40", "--processes", "64", "--tasks", "4096",
+	    "--store", "16M",);
+	pool_join();
+	ck_assert_int_ge(crowd(0), 5);
+	disperse();
+	pool_stop();
+}
+END_TEST
+
 /* Takes what there is, until there are so many. */
 static bool clients_come_to(void *context)
 {
@@ -554,6 +565,7 @@ int main(void)
 		    a_stop_taken_back_at_any_moment_leaves_a_runtime_that_works } },
 		{ "places", { as_many_clients_as_a_crowd_has_find_a_place_by_default,
 		    when_clients_have_all_places_one_can_still_look_and_rule,
+		    spares_by_default_leave_places_to_clients,
 		    a_command_that_goes_on_gives_a_place_for_visits_back,
 		    clients_never_get_the_places_of_workers_that_died,
 		    a_worker_that_finds_no_place_is_told_of_and_comes_when_there_is_one } },
