@@ -6,7 +6,7 @@
 ## make crash          kill every operation at every step and judge what is left (15 min)
 ## make crash-report   what it counted, into docs/reliability.md
 ## make kills          is there a step that no sweep of the last make crash has killed at?
-## make mutants        each rule of tests/mutants is broken, and must be noticed (1 min)
+## make mutants        each rule of tests/sweeps/mutants is broken, and must be noticed (1 min)
 ## make faults         each system call fails at its n-th use (FAULT_SECONDS=N: a part of it)
 ## make explore        the runtime in one process, under SEEDS=15000 schedules a scenario (1 min)
 ## make model          three protocols in all their interleavings, with deaths (1 min)
@@ -71,16 +71,16 @@ AGAIN    = $(Q)+$(MAKE) --no-print-directory
 sources  = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 objects  = $(patsubst %.c,$(B)/%.o,$(1))
 
-CORE    := $(call objects,$(call sources,base shm heap store tables))
+CORE    := $(call objects,$(call sources,base shm heap store spec tables))
 CLIENT  := $(call objects,$(call sources,client))
 POLICY  := $(call objects,$(call sources,policy))
-ROLES   := $(call objects,$(call sources,scheduler worker)) $(POLICY)
+ROLES   := $(call objects,$(call sources,scheduler worker command)) $(POLICY)
 MACHINE := $(call objects,$(call sources,topology))
 JOURNAL := $(call objects,$(call sources,journal))
-MANAGER := $(call objects,$(call sources,lifecycle))
-DUMP    := $(call objects,$(wildcard cli/plmdump.c cli/dump_*.c) \
-	cli/output.c cli/rows.c cli/view.c cli/task_row.c cli/command_text.c)
-CTL     := $(call objects,$(filter-out cli/plmdump.c cli/dump_%.c,$(call sources,cli)))
+MANAGER := $(call objects,$(call sources,manager))
+DUMP    := $(call objects,$(call sources,dump) \
+	cli/output.c cli/worker_rows.c cli/view.c cli/task_row.c cli/command_text.c)
+CTL     := $(call objects,$(call sources,cli cli/map cli/load))
 
 .PHONY: all
 all: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump $(B)/libplm.so $(B)/libplm.a examples
@@ -140,12 +140,12 @@ comma   := ,
 
 # ---- tests and kill sweeps -----------------------------------------------------------------------
 
-TESTS   := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
-REIGN   := tests/reign.c tests/standin.c
-SWEEPS  := $(patsubst %.c,$(B)/%,$(wildcard tests/sweep_*.c))
-TEST_MODULES := $(patsubst %.c,$(B)/%.so,$(wildcard tests/modules/*.c))
-TEST_LIB := $(call objects,$(filter-out tests/test_%.c tests/sweep_%.c $(REIGN),\
-	$(call sources,tests)))
+TESTS   := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*.c tests/roles/*.c tests/programs/*.c) \
+	bench/test_sim.c verify/soak/test_soak.c)
+REIGN   := tests/sweeps/reign.c tests/sweeps/standin.c
+SWEEPS  := $(patsubst %.c,$(B)/%,$(wildcard tests/sweeps/sweep_*.c))
+TEST_MODULES := $(patsubst %.c,$(B)/%.so,$(wildcard tests/support/modules/*.c))
+TEST_LIB := $(call objects,$(call sources,tests/support))
 
 .PHONY: test-programs sweep-programs
 test-programs: all $(TESTS) $(TEST_MODULES)
@@ -154,7 +154,7 @@ sweep-programs: $(SWEEPS)
 # What plmctl explain says, without plmctl.
 EXPLAIN := $(addprefix $(B)/cli/,reasons.o reasons_ready.o command_text.o occupancy.o view.o \
 	output.o)
-$(B)/tests/test_reasons: $(EXPLAIN)
+$(B)/tests/unit/test_reasons: $(EXPLAIN)
 
 # A test that runs a worker in its own process answers its modules' plm_* calls.
 $(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(MACHINE) $(CORE) | $(TEST_MODULES)
@@ -162,13 +162,13 @@ $(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(MACHINE) $(CORE) | $
 	    -lrt -lm
 
 # The manager and the journal touch shared memory as well.
-$(SWEEPS): $(JOURNAL) $(filter-out %/main.o,$(MANAGER))
+$(SWEEPS): $(JOURNAL) $(filter-out %/plm_main.o,$(MANAGER))
 
-# In those of the manager: what it forks does nothing, and no time passes (tests/standin.h).
+# In those of the manager: what it forks does nothing, and no time passes (tests/sweeps/standin.h).
 PLAYED  := fork clock_gettime orphans_of orphans_unowned log_info log_warn
-$(addprefix $(B)/tests/sweep_,boot manager staff): $(call objects,$(REIGN))
-$(addprefix $(B)/tests/sweep_,manager staff): ANSWERED := $(PLAYED)
-$(B)/tests/sweep_boot: ANSWERED := $(PLAYED) getrandom loader_begin notify_say
+$(addprefix $(B)/tests/sweeps/sweep_,boot manager staff): $(call objects,$(REIGN))
+$(addprefix $(B)/tests/sweeps/sweep_,manager staff): ANSWERED := $(PLAYED)
+$(B)/tests/sweeps/sweep_boot: ANSWERED := $(PLAYED) getrandom loader_begin notify_say
 
 $(TEST_MODULES): $(B)/%.so: %.c client/plm.h
 	@mkdir -p $(@D)
@@ -179,10 +179,10 @@ RUN     := PLM_BIN=$(OUT) tools/run.sh
 BARE     = COMPILE='$(CC) -I. -fvisibility=hidden $(COMMON)'
 
 # A target of fuzz/ with libFuzzer, or, in every other variant, with what replays its corpus.
-TARGETS := $(patsubst %.c,$(B)/%,$(wildcard fuzz/fuzz_*.c))
-FUZZ_LIB := $(call objects,fuzz/fuzz.c fuzz/image.c fuzz/journal_file.c \
-	$(if $(filter fuzz,$(VARIANT)),,fuzz/replay.c))
-CLI_LIB := $(B)/fuzz/libcli.a
+TARGETS := $(patsubst %.c,$(B)/%,$(wildcard verify/fuzz/fuzz_*.c))
+FUZZ_LIB := $(call objects,verify/fuzz/fuzz.c verify/fuzz/segment_image.c verify/fuzz/journal_file.c \
+	$(if $(filter fuzz,$(VARIANT)),,verify/fuzz/replay.c))
+CLI_LIB := $(B)/verify/fuzz/libcli.a
 
 $(CLI_LIB): $(filter-out %/plmctl.o %/plmdump.o,$(CTL) $(DUMP))
 	@rm -f $@
@@ -203,7 +203,7 @@ check: deps
 	    tools/bare.sh
 
 # Instruction by instruction only where an operation is short: the others are for the steps alone.
-SHORT   := $(basename $(shell grep -lE '\bOP."|_OP.".*false' tests/sweep_*.c))
+SHORT   := $(basename $(shell grep -lE '\bOP."|_OP.".*false' tests/sweeps/sweep_*.c))
 SWEPT   := $(SWEEPS:build/$(VARIANT)/%=build/steps/%) $(SHORT:%=build/release/%)
 
 .PHONY: sweeps-ready
@@ -219,7 +219,7 @@ kills:
 
 # MUTANTS=search: all there are, not those of the list alone; it wants what make crash has left.
 MUTANTS ?= mutants
-EXPLORER = build/explore/explore/explore
+EXPLORER = build/explore/verify/explore/explore
 mutants: deps
 	$(AGAIN) VARIANT=steps sweep-programs
 	$(AGAIN) VARIANT=explore $(EXPLORER)
@@ -232,18 +232,18 @@ crash-report:
 # FAULT_SECONDS: how long; else until each call has failed at each of its uses.
 faults: all
 	$(Q)tools/deps.sh strace:strace
-	$(Q)python3 tests/faults.py $(if $(FAULT_SECONDS),--seconds $(FAULT_SECONDS)) \
+	$(Q)python3 tests/programs/faults.py $(if $(FAULT_SECONDS),--seconds $(FAULT_SECONDS)) \
 	    $(if $(FAULT_SEED),--seed $(FAULT_SEED))
 
 model:
 	$(Q)tools/deps.sh spin:spin
-	$(Q)CC="$(CC)" models/check.sh
+	$(Q)CC="$(CC)" verify/models/check.sh
 
 # The explorer is the whole runtime in one program; what it would ask of the kernel, and what leaves
-# the world of a schedule, is answered by explore/kernel.c (--wrap). Names are found without liburcu
-# (explore/names.c).
-EXPLORE := $(call objects,$(call sources,explore) tests/mutate.c tests/seen.c) \
-	$(filter-out $(B)/lifecycle/main.o,$(MANAGER)) $(JOURNAL) $(ROLES) \
+# the world of a schedule, is answered by verify/explore/kernel.c (--wrap). Names are found
+# without liburcu (verify/explore/explore_names.c).
+EXPLORE := $(call objects,$(call sources,verify/explore) tests/support/mutate.c tests/support/seen.c) \
+	$(filter-out $(B)/manager/plm_main.o,$(MANAGER)) $(JOURNAL) $(ROLES) \
 	$(filter-out $(B)/client/names.o,$(CLIENT)) $(MACHINE) $(CORE)
 INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity getrandom malloc \
 	calloc realloc free mmap munmap madvise posix_fallocate pthread_mutex_trylock \
@@ -251,17 +251,17 @@ INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity ge
 	process_start_time fork exit kill waitpid waitid syscall eventfd_write close manager_watch \
 	manager_unwatch orphans_end orphans_unowned log_info log_warn check_failed record_step \
 	process_bump hold_any owed_look tell_scheduler
-$(B)/explore/explore: $(EXPLORE)
+$(B)/verify/explore/explore: $(EXPLORE)
 	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(INSTEAD)) -lsqlite3
 
 SEEDS   ?= 15000
 explore: deps
-	$(AGAIN) VARIANT=explore build/explore/explore/explore
-	$(Q)build/explore/explore/explore --self-check
-	$(Q)build/explore/explore/explore --seeds $(SEEDS)
+	$(AGAIN) VARIANT=explore build/explore/verify/explore/explore
+	$(Q)build/explore/verify/explore/explore --self-check
+	$(Q)build/explore/verify/explore/explore --seeds $(SEEDS)
 
 # libFuzzer is clang's: its objects are a tree of their own.
-FUZZ_TESTS := $(addprefix build/release/tests/test_,damage liar scribbler)
+FUZZ_TESTS := $(addprefix build/release/tests/programs/test_,damage liar scribbler)
 SECONDS ?= 60
 fuzz-ready: deps
 	$(Q)tools/deps.sh clang:clang
@@ -271,36 +271,37 @@ fuzz-ready: deps
 	$(AGAIN) VARIANT=fuzz CC=clang fuzz-programs
 
 fuzz: fuzz-ready
-	$(Q)PLM_BIN=. fuzz/fuzz.sh $(SECONDS)
+	$(Q)PLM_BIN=. verify/fuzz/fuzz.sh $(SECONDS)
 
 # What is asked of a runtime for minutes, while all that can happen to it does; the judge is judged
-# first (tests/test_soak.c). MINUTES may be a fraction.
+# first (verify/soak/test_soak.c). MINUTES may be a fraction.
 MINUTES ?= 10
-SOAK    := $(B)/soak/soak
-JUDGE   := $(call objects,soak/history.c soak/judge.c)
+SOAK    := $(B)/verify/soak/soak
+JUDGE   := $(call objects,verify/soak/soak_history.c verify/soak/soak_judge.c)
 
-$(SOAK): $(call objects,$(filter-out soak/mod_%.c,$(call sources,soak))) $(TEST_LIB) $(ROLES) \
-	$(CLIENT) $(MACHINE) $(CORE) | $(B)/soak/mod_soak.so
+$(SOAK): $(call objects,$(filter-out verify/soak/mod_%.c verify/soak/test_%.c,\
+	$(call sources,verify/soak))) $(TEST_LIB) $(ROLES) \
+	$(CLIENT) $(MACHINE) $(CORE) | $(B)/verify/soak/mod_soak.so
 	$(LINK) $(EXPORT) -lcheck -lsubunit -lsqlite3 -lrt -lm
 
-$(B)/soak/mod_soak.so: $(call objects,soak/mod_soak.c soak/history.c soak/bytes.c)
+$(B)/verify/soak/mod_soak.so: $(call objects,verify/soak/mod_soak.c verify/soak/soak_history.c verify/soak/bytes.c)
 	$(LINK) -shared
 
-$(B)/soak/mod_soak.o: COMMON += -Iclient
-$(B)/tests/test_soak: $(JUDGE)
+$(B)/verify/soak/mod_soak.o: COMMON += -Iclient
+$(B)/verify/soak/test_soak: $(JUDGE)
 
 soak: deps
-	$(AGAIN) all $(SOAK) $(B)/tests/test_soak
+	$(AGAIN) all $(SOAK) $(B)/verify/soak/test_soak
 	$(Q)PLM_SOAK_MINUTES=$(MINUTES) \
 	    RUN_LIMIT_S=$$(awk 'BEGIN { print int($(MINUTES) * 180 + 900) }') \
-	    $(RUN) --show build/logs/soak $(B)/tests/test_soak $(SOAK)
+	    $(RUN) --show build/logs/soak $(B)/verify/soak/test_soak $(SOAK)
 
 # Built before: a night is of running.
 NIGHT_MINUTES ?= 480
 nightly: fuzz-ready sweeps-ready
 	$(Q)tools/deps.sh strace:strace
 	$(AGAIN) VARIANT=release all
-	$(AGAIN) VARIANT=explore build/explore/explore/explore
+	$(AGAIN) VARIANT=explore build/explore/verify/explore/explore
 	$(Q)SWEPT='$(SWEPT)' tools/nightly.sh $(NIGHT_MINUTES)
 
 asan: deps
@@ -311,7 +312,7 @@ asan: deps
 # Where the roles are threads of one process: ThreadSanitizer does not see across processes.
 tsan: deps
 	$(AGAIN) VARIANT=tsan test-programs
-	$(Q)TSAN_OPTIONS=suppressions=tests/tsan.supp PLM_BIN=build/tsan \
+	$(Q)TSAN_OPTIONS=suppressions=tests/support/tsan.supp PLM_BIN=build/tsan \
 	    tools/run.sh build/tsan/logs \
 	    $(filter %/test_roles %/test_roles_objects,$(TESTS:build/$(VARIANT)/%=build/tsan/%))
 
@@ -336,28 +337,28 @@ include bench/bench.mk
 deps:
 	@tools/deps.sh
 
-# Completion, pages and the unit: made from what the programs say of themselves (share/README.md).
-S       := $(B)/share
+# Completion, pages and the unit: made from what the programs say of themselves (packaging/README.md).
+S       := $(B)/packaging
 SHELLS  := $(addprefix $(S)/completion.,bash zsh fish)
-PAGES   := $(patsubst share/%.in,$(S)/%,$(wildcard share/plm*.1.in) \
-	$(if $(wildcard docs/task-files.md),share/plm-tasks.5.in))
+PAGES   := $(patsubst packaging/%.in,$(S)/%,$(wildcard packaging/plm*.1.in) \
+	$(if $(wildcard docs/task-files.md),packaging/plm-tasks.5.in))
 
-.PHONY: share
-share: $(SHELLS) $(PAGES) $(S)/plm.service
+.PHONY: packaging
+packaging: $(SHELLS) $(PAGES) $(S)/plm.service
 
 $(S)/interface: tools/interface.sh $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump
 	@mkdir -p $(@D)
 	$(call say,ASK)tools/interface.sh $(OUT) > $@
 
-$(S)/completion.%: tools/completions.sh $(S)/interface share/completion.%
+$(S)/completion.%: tools/completions.sh $(S)/interface packaging/completion.%
 	$(call say,GEN)tools/completions.sh $* $(S)/interface > $@
 
-$(PAGES): $(S)/%: share/%.in tools/man.sh $(S)/interface $(wildcard docs/task-files.md)
+$(PAGES): $(S)/%: packaging/%.in tools/man.sh $(S)/interface $(wildcard docs/task-files.md)
 	$(call say,GEN)tools/man.sh $< $(S)/interface > $@
 
 # Where it will be found does not depend on the sources: made each time.
 .PHONY: $(S)/plm.service
-$(S)/plm.service: share/plm.service.in
+$(S)/plm.service: packaging/plm.service.in
 	@mkdir -p $(@D)
 	$(call say,GEN)sed 's|@PREFIX@|$(PREFIX)|' $< > $@
 
@@ -372,7 +373,7 @@ DOC_TO  := $(TO)/share/doc/plm
 PROGRAMS := plm plmctl plmdump
 
 .PHONY: install
-install: all share
+install: all packaging
 	$(INSTALL) -d $(TO)/bin $(TO)/include $(TO)/lib/pkgconfig $(DOC_TO)/examples \
 	    $(BASH_TO) $(ZSH_TO) $(FISH_TO) $(MAN_TO)/man1 $(MAN_TO)/man5 $(UNIT_TO)
 	$(INSTALL) $(addprefix $(OUT)/,$(PROGRAMS)) $(TO)/bin

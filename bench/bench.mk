@@ -1,17 +1,17 @@
 # bench.mk - building, installing and running the benchmarks; included by the Makefile.
 
 BENCHES := $(patsubst bench/bench_%.c,$(B)/bench/%,$(wildcard bench/bench_*.c))
-BENCH_LIB := $(call objects,$(filter-out bench/bench_%.c bench/mod_%.c bench/sim_%.c,$(call sources,bench)))
+BENCH_LIB := $(call objects,$(filter-out bench/bench_%.c bench/mod_%.c bench/sim_%.c bench/test_%.c,$(call sources,bench)))
 
 $(BENCHES): $(B)/bench/%: $(B)/bench/bench_%.o $(BENCH_LIB) $(CLIENT) $(CORE)
 	$(LINK)
 
 # The scheduler itself, and the tables, on a stage without a runtime around them.
-$(B)/bench/place $(B)/bench/locks: $(call objects,tests/stage.c) $(ROLES) $(MACHINE)
+$(B)/bench/place $(B)/bench/locks: $(call objects,tests/support/stage.c) $(ROLES) $(MACHINE)
 
 SIM := $(call objects,$(wildcard bench/sim_*.c) bench/measure.c) $(POLICY)
 $(B)/bench/sim: $(SIM)
-$(B)/tests/test_sim: $(SIM)
+$(B)/bench/test_sim: $(SIM)
 
 $(B)/bench/bench.so: bench/mod_bench.c bench/work.h client/plm.h
 	@mkdir -p $(@D)
@@ -21,7 +21,7 @@ $(B)/bench/bench.so: bench/mod_bench.c bench/work.h client/plm.h
 
 PEERS      := $(B)/bench/peers
 PEER_LIB   := $(call objects,bench/peers/peer.c)
-GRAPH_LIB  := $(call objects,bench/peers/graph.c)
+GRAPH_LIB  := $(call objects,bench/peers/peer_graph.c)
 CONTESTANTS := $(PEERS)/plm_runtime $(PEERS)/beanstalk $(PEERS)/channels $(PEERS)/graph_plm \
 	$(PEERS)/graph_openmp
 

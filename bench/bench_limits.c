@@ -1,6 +1,6 @@
 /* bench_limits - what the machine can do at best, before plm is asked for anything. */
 #include "base/check.h"
-#include "bench/limits.h"
+#include "bench/machine_limits.h"
 
 static const char usage[] =
     "usage: bench_limits [--quick] [--only PART] [--csv FILE] [--help]\n"

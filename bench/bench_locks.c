@@ -1,7 +1,7 @@
 /* bench_locks - a process dies with a lock in its hands: how long until the next one has the lock,
  * and under it what the records say.
  *
- * On the stage (tests/stage.h): its tasks wait, in segments as those of a runtime. Who holds the
+ * On the stage (tests/support/stage.h): its tasks wait, in segments as those of a runtime. Who holds the
  * lock, spoils what it protects and is killed; who waits for it is a process of its own, too, and
  * as one that was born after a death has not touched a page of the tables yet. */
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "bench/measure.h"
-#include "tests/stage.h"
+#include "tests/support/stage.h"
 
 enum {
 	FEW = 10000,

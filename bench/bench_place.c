@@ -1,6 +1,6 @@
 /* bench_place - what it costs the scheduler to place a task, with few workers and with many.
  *
- * The scheduler itself runs here, on workers that are slots of a table (tests/stage.h): they take
+ * The scheduler itself runs here, on workers that are slots of a table (tests/support/stage.h): they take
  * what they are given at once, and do nothing. Timed is the scheduler alone: it sees that a worker
  * has room, chooses, takes the task out of the heap and puts it into the worker's ring. */
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "bench/measure.h"
-#include "tests/stage.h"
+#include "tests/support/stage.h"
 
 enum {
 	MANY = 1000,

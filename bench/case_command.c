@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "bench/cases.h"
 #include "bench/commands.h"
-#include "bench/limits.h"
-#include "bench/runtime.h"
+#include "bench/machine_limits.h"
+#include "bench/measured_runtime.h"
 
 enum { AT_ONCE = 2, PATH_BYTES = 4096, BATCH = 1000 };
 

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "bench/cases.h"
 #include "bench/processes.h"
-#include "bench/runtime.h"
+#include "bench/measured_runtime.h"
 
 enum { BATCH = 1000, SETTLE_MAX_MS = 60000, MEMBERS_MAX = 16 };
 

@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "bench/cases.h"
-#include "bench/runtime.h"
+#include "bench/measured_runtime.h"
 #include "bench/witness.h"
 
 enum { DEATHS = 10, START_MAX_MS = 10000, DEATH_MAX_MS = 10000 };

@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "bench/cases.h"
-#include "bench/runtime.h"
+#include "bench/measured_runtime.h"
 
 enum { BATCH = 1000, SETTLE_MAX_MS = 60000, LOOK_US = 500 };
 

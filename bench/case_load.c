@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "bench/cases.h"
-#include "bench/runtime.h"
+#include "bench/measured_runtime.h"
 
 enum { FEW_TASKS = 100000, REST_TASKS = 200000, RECORDS_EACH = 2, LINE_BYTES = 8192 };
 enum { TEXT_BYTES = sizeof "./cachesim trace00000000 LRU 1GB" - 1 };

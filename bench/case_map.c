@@ -5,7 +5,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "bench/cases.h"
-#include "bench/runtime.h"
+#include "bench/measured_runtime.h"
 
 enum { MAPPED = 1000, PATIENCE_MS = 60000 };
 

@@ -7,8 +7,8 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "bench/cases.h"
-#include "bench/limits.h"
-#include "bench/runtime.h"
+#include "bench/machine_limits.h"
+#include "bench/measured_runtime.h"
 
 enum { KIB = 1 << 10, MIB = 1 << 20, GIB = 1 << 30 };
 

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/meter.h"
 #include "bench/cases.h"
-#include "bench/runtime.h"
+#include "bench/measured_runtime.h"
 
 enum {
 	TRIALS = 5,

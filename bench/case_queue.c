@@ -6,9 +6,9 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "bench/cases.h"
-#include "bench/limits.h"
+#include "bench/machine_limits.h"
 #include "bench/processes.h"
-#include "bench/runtime.h"
+#include "bench/measured_runtime.h"
 
 enum {
 	QUEUE_REST_TASKS = 100000, /* room beside the longest queue */

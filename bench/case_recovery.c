@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "bench/cases.h"
 #include "bench/flow.h"
-#include "bench/runtime.h"
+#include "bench/measured_runtime.h"
 #include "bench/witness.h"
 
 enum {

@@ -11,8 +11,8 @@
 #include "base/clock.h"
 #include "bench/cases.h"
 #include "bench/flow.h"
-#include "bench/limits.h"
-#include "bench/runtime.h"
+#include "bench/machine_limits.h"
+#include "bench/measured_runtime.h"
 
 enum { CLIENTS_MAX = 64, BATCH = 500, READY_MAX_S = 60, PATIENCE_MS = 60000 };
 

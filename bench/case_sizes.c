@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "bench/cases.h"
-#include "bench/runtime.h"
+#include "bench/measured_runtime.h"
 
 enum { SAMPLES = 200, SAMPLES_LARGE = 5, PATIENCE_MS = 60000, LARGE = 1 << 20 };
 

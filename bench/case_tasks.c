@@ -7,8 +7,8 @@
 #include "base/clock.h"
 #include "bench/cases.h"
 #include "bench/flow.h"
-#include "bench/limits.h"
-#include "bench/runtime.h"
+#include "bench/machine_limits.h"
+#include "bench/measured_runtime.h"
 
 enum { BATCH_MAX = 10000 };
 

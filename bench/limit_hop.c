@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "bench/limits.h"
+#include "bench/machine_limits.h"
 #include "shm/steps.h"
 
 enum {

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "bench/limits.h"
+#include "bench/machine_limits.h"
 
 enum {
 	COPY_SAMPLES_MIN = 3,

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "bench/limits.h"
+#include "bench/machine_limits.h"
 
 enum { AT_ONCE_MAX = 64 };
 

@@ -7,7 +7,7 @@
 
 #include <getopt.h>
 
-#include "cli/command.h"
+#include "cli/ctl_command.h"
 
 enum { /* options every command takes, before or after its name */
 	OPTION_NAME = 1000,

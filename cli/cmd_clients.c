@@ -1,5 +1,5 @@
 #include "cli/arguments.h"
-#include "cli/rows.h"
+#include "cli/worker_rows.h"
 #include "client/handle.h"
 
 static int run_clients(struct context *context, int argc, char **argv)

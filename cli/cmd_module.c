@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "cli/arguments.h"
-#include "cli/rows.h"
+#include "cli/worker_rows.h"
 #include "client/handle.h"
 
 static int load(struct context *context, const char *path)

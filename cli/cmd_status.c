@@ -2,7 +2,7 @@
 
 #include "base/check.h"
 #include "cli/arguments.h"
-#include "cli/rows.h"
+#include "cli/worker_rows.h"
 #include "cli/watch.h"
 #include "client/handle.h"
 

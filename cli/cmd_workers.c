@@ -1,7 +1,7 @@
 #include <limits.h>
 
 #include "cli/arguments.h"
-#include "cli/rows.h"
+#include "cli/worker_rows.h"
 #include "cli/watch.h"
 #include "client/handle.h"
 

@@ -9,7 +9,7 @@
 #define PLM_CLI_COMMAND_OBJECTS_H
 
 #include "cli/command_task.h"
-#include "tables/command.h"
+#include "tables/command_block.h"
 
 #define COMMAND_OBJECT_OPTIONS                                                                     \
 	{ "in", required_argument, NULL, OPTION_IN },                                              \

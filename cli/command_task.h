@@ -1,5 +1,5 @@
 /* command_task.h - a command line made into a task: what may be asked for it beyond what may be
- * asked for any task (task_options.h), and the arguments of tables/command.h that say so.
+ * asked for any task (task_options.h), and the arguments of tables/command_block.h that say so.
  *
  * A command of plmctl that submits commands puts COMMAND_OPTIONS into its table and
  * COMMAND_OPTIONS_HELP into its help, and counts its own options from OPTION_OF_SUBMIT.

@@ -6,7 +6,7 @@
 #ifndef PLM_CLI_COMMAND_TEXT_H
 #define PLM_CLI_COMMAND_TEXT_H
 
-#include "tables/command.h"
+#include "tables/command_block.h"
 
 /* The word is one that r had. */
 bool command_is(const struct tables *t, const struct record *r, uint64_t word);

@@ -1,10 +1,10 @@
-/* command_view.h - a look at a command (tables/command.h), whatever became of it.
+/* command_view.h - a look at a command (tables/command_block.h), whatever became of it.
  * Who: plmctl, about a future that it holds, so that what was settled stays.
  * Blocks: never.  Allocates: never. */
 #ifndef PLM_CLI_COMMAND_VIEW_H
 #define PLM_CLI_COMMAND_VIEW_H
 
-#include "cli/command.h"
+#include "cli/ctl_command.h"
 #include "cli/command_text.h"
 
 struct command_view {

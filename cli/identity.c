@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "tables/command.h"
+#include "tables/command_block.h"
 
 typedef unsigned __int128 digest;
 

@@ -5,7 +5,7 @@
 #ifndef PLM_CLI_INTERRUPT_H
 #define PLM_CLI_INTERRUPT_H
 
-#include "cli/command.h"
+#include "cli/ctl_command.h"
 
 /* From now on the first signal makes a wait of context->rt return -EINTR. What plmctl was started
  * to ignore it still ignores. */

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "tables/command.h"
+#include "tables/command_block.h"
 
 struct outlets {
 	const char *directory;

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/standard.h"
 #include "cli/arguments.h"
-#include "cli/command.h"
+#include "cli/ctl_command.h"
 #include "client/handle.h"
 
 enum { RETURN_PATIENCE_MS = 10000, RETURN_PAUSE_MS = 50 };

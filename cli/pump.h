@@ -11,7 +11,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "tables/command.h"
+#include "tables/command_block.h"
 
 struct pump {
 	struct command_outlet named; /* for the worker; fd are ours */

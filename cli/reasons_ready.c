@@ -6,7 +6,7 @@
 #include "cli/look.h"
 #include "cli/output.h"
 #include "tables/due.h"
-#include "tables/spec.h"
+#include "spec/spec.h"
 
 enum {
 	LIST_BYTES = 400, /* of a few references */

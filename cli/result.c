@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/why.h"
 #include "client/handle.h"
-#include "tables/command.h"
+#include "tables/command_block.h"
 
 uint64_t deadline_of(const struct context *context)
 {

@@ -3,7 +3,7 @@
 #ifndef PLM_CLI_RESULT_H
 #define PLM_CLI_RESULT_H
 
-#include "cli/command.h"
+#include "cli/ctl_command.h"
 
 /* Deadlines are those of base/clock.h. */
 uint64_t deadline_of(const struct context *context);

@@ -9,7 +9,7 @@
 
 #include "cli/output.h"
 #include "cli/view.h"
-#include "tables/command.h"
+#include "tables/command_block.h"
 
 enum { TASK_TEXT_BYTES = 1024, TASK_COLUMNS_MAX = 24 };
 

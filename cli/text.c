@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/command.h"
+#include "cli/ctl_command.h"
 
 enum { ROOM_LEAST = 256, FORMAT_BYTES = 256 };
 

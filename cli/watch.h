@@ -6,7 +6,7 @@
 #ifndef PLM_CLI_WATCH_H
 #define PLM_CLI_WATCH_H
 
-#include "cli/command.h"
+#include "cli/ctl_command.h"
 
 #define WATCH_HELP                                                                                 \
 	"  --watch[=SECONDS]  again each so many seconds (2), until Ctrl-C\n"

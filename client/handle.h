@@ -81,7 +81,7 @@ struct plm {
 	_Atomic bool bell_stop;
 
 	_Atomic bool interrupted; /* handle_interrupt() */
-	bool nested;           /* a task's command runs this client (nested.c) */
+	bool nested;           /* a task's command runs this client (nested_wait.c) */
 	uint32_t nested_waits; /* of its threads, under waiters_mutex */
 
 	/* Of a task of ours that is filled, before anybody sees it; not 0: it is not submitted.
@@ -219,7 +219,7 @@ int slots_take(
     struct plm *rt, uint32_t *ret_slots, uint32_t n, uint32_t *ret_n, uint64_t deadline_ns);
 void slots_return_all(struct plm *rt);
 
-/* ---- nested.c: a client that a command of this runtime runs ---- */
+/* ---- nested_wait.c: a client that a command of this runtime runs ---- */
 
 /* Finds out whether it is one, by PLM_TASK in the environment. Before its first wait. */
 void nested_enter(struct plm *rt);

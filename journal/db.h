@@ -24,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tables/journal.h"
+#include "tables/journal_state.h"
 
 #define JOURNAL_FILE "journal.db"
 enum { DB_PATH_BYTES = STATE_PATH_BYTES + 32, SALVAGED_BYTES = JOURNAL_TROUBLE_BYTES };

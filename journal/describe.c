@@ -6,8 +6,8 @@
 
 #include "journal/journal.h"
 #include "tables/args.h"
-#include "tables/command.h"
-#include "tables/spec.h"
+#include "tables/command_block.h"
+#include "spec/spec.h"
 
 /* Its bytes, also if it is an object; NULL: they are not there. */
 static const char *bytes_of(const struct journal *j, const struct arg *arg, uint64_t *ret_length)

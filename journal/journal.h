@@ -2,7 +2,7 @@
  *
  * Where: one process, in the slot that the control page names; a client to its own runtime, as a
  * worker is. It alone writes the file (db.h).
- * What it is told are bits (tables/journal.h); what it finds in the records decides. It writes in
+ * What it is told are bits (tables/journal_state.h); what it finds in the records decides. It writes in
  * groups: a pause of GROUP_MS after the first news, none if somebody waits for it, then all that
  * came, one commit. Only then does it say that they are recorded, and gives up its hold on those
  * that ended.
@@ -103,7 +103,7 @@ void journal_close(struct journal *j);
 _Noreturn void journal_give_up(struct journal *j); /* it is damaged: the successor salvages it */
 int64_t journal_now(void); /* milliseconds of the wall clock */
 
-/* ---- rows.c ---- */
+/* ---- journal_rows.c ---- */
 /* Writes what is new of this record. 0 or -errno: then the group is to be taken back. */
 int rows_look(struct journal *j, uint32_t index);
 /* A task ended without having been queued again: 0 or -errno. */

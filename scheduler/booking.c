@@ -19,7 +19,7 @@
 
 #include "scheduler/scheduler.h"
 #include "tables/lent.h"
-#include "tables/spec.h"
+#include "spec/spec.h"
 
 static struct process *seat(const struct scheduler *s, uint32_t process)
 {

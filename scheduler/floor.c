@@ -3,7 +3,7 @@
  * The floor rises when a task is queued. It sinks when the next task of the heap is below it and
  * nothing above that task stands unclaimed behind another task in front of a worker. Until then the
  * next task stays in the heap, and an idle worker steals what is above it (worker/steal.c) or is
- * given it by the look for stuck queues (room.c). So priorities hold across workers, too.
+ * given it by the look for stuck queues (store_room.c). So priorities hold across workers, too.
  * In front of a worker whose tasks take QUICK_NS at most only the order within its ring matters: a
  * higher task there is claimed that soon. If the task before it turns out long after all, the look
  * for stuck queues takes the higher task back. Otherwise each task with a priority of its own would

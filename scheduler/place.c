@@ -22,7 +22,7 @@ void place_ready(struct scheduler *s, uint32_t index)
 	if (r->terms || word_flags(sh_load(&r->state)) & FLAG_MEMORY)
 		limits_look(s, index);
 	if (due_is_resting(s->t, r, sh_load(&r->state)) || pressure_keeps(s, r))
-		return; /* limits.c brings it again */
+		return; /* task_limits.c brings it again */
 	s->ready[s->ready_count++] = index;
 	if (s->ready_count == READY_BATCH)
 		place_flush(s);
@@ -68,7 +68,7 @@ struct pick {
 };
 
 /* A worker that waits may have run it in place, or a client cancelled it; or it failed since and
- * pauses: then limits.c brings it again. */
+ * pauses: then task_limits.c brings it again. */
 bool place_still_ready(const struct tables *t, const struct heap_entry *task)
 {
 	if (task->id >= t->limits.records)

@@ -27,13 +27,13 @@ struct member {
 	int pidfd;           /* to end it; -1 in tests with threads */
 	uint32_t depth, room; /* what its ring may hold now, and what more it may get */
 	bool leaving;        /* it gets nothing any more, and ends what it runs */
-	bool awake, brisk, stuck, blocked; /* as its share says (room.c) */
+	bool awake, brisk, stuck, blocked; /* as its share says (store_room.c) */
 	uint64_t booked;     /* for this task (booking.c), 0: for none */
 	uint32_t share;      /* of its slot that is free, as its worker's view counts it */
 	uint64_t last_turn;  /* value of `turns` when it was given its last */
 	uint32_t seen_position; /* of its ring, at the last look for stuck queues */
 	uint64_t waited_ns;  /* a spare stands in for it: when its task was last seen to wait */
-	uint32_t sleeper;    /* a client that waits, run by its command (nested.c); 0: none */
+	uint32_t sleeper;    /* a client that waits, run by its command (nested_command.c); 0: none */
 };
 
 struct stop { /* of a task that was asked to stop: how far we are. Private; the next begins anew. */
@@ -92,7 +92,7 @@ struct relief { /* spares.c */
 	uint32_t bits;      /* set in control->relief */
 };
 
-struct nested { /* nested.c */
+struct nested { /* nested_command.c */
 	uint64_t client[PROCESSES_MAX / 64]; /* bit p: client p waits inside of a task */
 	uint32_t n;         /* bits set */
 };
@@ -174,7 +174,7 @@ struct scheduler {
 	uint32_t freed[FREED_BATCH]; /* FREE already, to go into the pool, under one lock */
 	uint32_t freed_count;
 	struct owed owed;        /* to be freed, when a lock can be had */
-	struct heap timers;      /* private: tasks by when limits.c looks at them next */
+	struct heap timers;      /* private: tasks by when task_limits.c looks at them next */
 	struct stop *stops;      /* [records] */
 	struct heap retained[RETAIN_HEAPS]; /* private: kept results by when they leave */
 	uint64_t next_look_ns;   /* for stuck queues; DEADLINE_NEVER: nothing to look for */
@@ -316,7 +316,7 @@ bool amounts_gpus(const struct scheduler *s, uint32_t worker, uint64_t gpus, uin
 uint32_t amounts_lacking(const struct scheduler *s, uint32_t worker,
     const struct worker_kind *kind, const struct demand *demand);
 
-/* ---- room.c ---- */
+/* ---- store_room.c ---- */
 void room_join(struct scheduler *s, uint32_t process);
 void room_leave(struct scheduler *s, uint32_t process);
 void room_retire(struct scheduler *s, uint32_t process); /* it is LEAVING: no room any more */
@@ -333,7 +333,7 @@ uint32_t room_slot_of(const struct scheduler *s, uint32_t worker);
 /* The number of one of these workers, whether it has room or not. */
 uint32_t room_choose_among(struct scheduler *s, const uint32_t *workers, uint32_t n);
 
-/* ---- nested.c ---- */
+/* ---- nested_command.c ---- */
 /* Client `process` told something: it may have begun or ended a wait inside of a task. */
 void nested_look(struct scheduler *s, uint32_t process);
 void nested_look_again(struct scheduler *s); /* at all that wait */
@@ -358,7 +358,7 @@ bool spares_waits(const struct scheduler *s, uint32_t process);
 /* If it does, another process stands in for it, or there may come one. */
 bool spares_may_relieve(const struct scheduler *s, uint32_t process);
 
-/* ---- limits.c ---- */
+/* ---- task_limits.c ---- */
 int limits_open(struct scheduler *s);
 void limits_close(struct scheduler *s);
 void limits_look(struct scheduler *s, uint32_t index);   /* is it limited, or does it pause? */

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/why.h"
-#include "tables/plan.h"
+#include "tables/segment_plan.h"
 #include "tables/tables.h"
 
 struct record *record_lookup(const struct tables *t, uint64_t ref, uint64_t *ret_word)

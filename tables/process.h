@@ -108,7 +108,7 @@ struct process {
 	shared64 lent;       /* W: itself and the scheduler. Slots lent to the command it runs
 			      * (lent.h). */
 	shared64 memory;     /* W: itself. Bytes that a command it runs has now, with all it */
-	shared64 memory_peak; /* started, and had at most: as of the last look (worker/memory.c). */
+	shared64 memory_peak; /* started, and had at most: as of the last look (command/command_memory.c). */
 	shared64 memory_seen; /* W: scheduler, before FLAG_MEMORY. Bytes of it and all below it. */
 	shared64 room_wanted; /* W: itself. Bytes of a result of its task for which it waits, since
 			       * the store has no room; 0: it does not. For people. */

@@ -1,6 +1,6 @@
 /* registry.h - which modules are loaded and which function has which number.
  *
- * Where: the control segment.  Writer: a loader process (lifecycle/loader.c), under the registry
+ * Where: the control segment.  Writer: a loader process (manager/loader.c), under the registry
  * lock; readers without a lock, by the release of `state`.
  * A number, once given, is for ever: entries are appended, never changed. Functions count only once
  * the entry of their module does (its commit word), so a loader that dies half-way has loaded

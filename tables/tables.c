@@ -15,7 +15,7 @@
 #include "base/why.h"
 #include "tables/edges.h"
 #include "tables/due.h"
-#include "tables/plan.h"
+#include "tables/segment_plan.h"
 
 _Static_assert(
     sizeof(struct process) % CACHE_LINE_BYTES == 0, "a process slot is whole cache lines");

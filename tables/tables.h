@@ -14,14 +14,14 @@
 #include "shm/ring.h"
 #include "shm/segment.h"
 #include "store/arena.h"
-#include "tables/journal.h"
+#include "tables/journal_state.h"
 #include "tables/process.h"
 #include "tables/record.h"
 #include "tables/registry.h"
-#include "tables/resources.h"
+#include "spec/resources.h"
 #include "tables/retention.h"
 #include "tables/terms.h"
-#include "tables/memory.h"
+#include "tables/memory_limits.h"
 
 struct limits { /* chosen at boot, then fixed */
 	uint32_t processes; /* slots, a multiple of 64 */
@@ -153,7 +153,7 @@ struct tables { /* filled in place; never copied: its locks point into it */
 	struct record *record;
 	shared64 *grace;      /* [record] (grace.h) */
 	char *steps; /* [processes / 64 - 1]: hold bits and rings of process slots from 64 on */
-	size_t step, step_rings, step_bytes; /* where those are: plan.h */
+	size_t step, step_rings, step_bytes; /* where those are: segment_plan.h */
 	shared64 *news, *recorded; /* a bit each record (journal.h) */
 	shared32 *left;       /* [record] W: scheduler. Generation of its last life that left by
 			       * itself (retention.h); 0: none. */
@@ -190,7 +190,7 @@ void tables_detach(struct tables *t);
 void tables_unlink(const char *name);
 /* "/plm-UID-NAME.control" or ".store": what shm_open() takes. */
 enum { SEGMENT_NAME_BYTES = 80 };
-/* "/dev/shm/plm-UID-NAME.files": a directory for what commands write (worker/objects.c). */
+/* "/dev/shm/plm-UID-NAME.files": a directory for what commands write (command/value_files.c). */
 void tables_files_path(const char *name, char ret[SEGMENT_NAME_BYTES]);
 /* That directory, open; made if asked for. Anybody may make a name in /dev/shm: one that is not of
  * this user alone is refused (base/ours.h), and commands cannot write files then. What is in it is

@@ -9,7 +9,7 @@
 
 #include "shm/lock.h"
 #include "shm/steps.h"
-#include "tables/resources.h"
+#include "spec/resources.h"
 
 struct terms_shm {
 	shared32 given;

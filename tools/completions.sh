@@ -3,7 +3,7 @@
 #
 #	completions.sh bash|zsh|fish TABLE
 #
-# The functions are share/completion.SHELL; what there is to complete is added here. What a value or
+# The functions are packaging/completion.SHELL; what there is to complete is added here. What a value or
 # an operand may be is read off its word in the help (kinds, below): a new option completes well if
 # its help says FILE, DIR, NAME, REF, FUNCTION, or its words parted by |.
 set -eu
@@ -69,7 +69,7 @@ kinds='
 	}'
 
 in_bash() {
-	cat share/completion.bash
+	cat packaging/completion.bash
 	awk "$kinds"'
 	$1 == "option" { all[$2 "/" $3] = all[$2 "/" $3] " " $4; programs[$2] }
 	$1 == "option" && $5 != "" { value[$2 "/" $3 "/" $4] = kind($4, $5, $6) }
@@ -93,7 +93,7 @@ in_bash() {
 }
 
 in_zsh() {
-	cat share/completion.zsh
+	cat packaging/completion.zsh
 	awk "$kinds"'
 	function quoted(text) {
 		gsub(/\\/, "\\\\", text)
@@ -157,7 +157,7 @@ in_zsh() {
 }
 
 in_fish() {
-	cat share/completion.fish
+	cat packaging/completion.fish
 	awk "$kinds"'
 	function quoted(text) {
 		gsub(/\\/, "\\\\&", text)

@@ -4,18 +4,18 @@
 #
 # 1. An include goes down, or stays in its folder:
 #
-#	base <- shm <- heap, store <- tables <- client, scheduler <- worker <- lifecycle
+#	base <- shm <- heap, store <- tables <- client, scheduler <- worker <- manager
 #	                                        client <- cli
-#	client <- journal <- lifecycle, cli (history alone)
-#	base <- policy <- scheduler, lifecycle, cli
-#	base <- topology <- lifecycle, cli
+#	client <- journal <- manager, cli (history alone)
+#	base <- policy <- scheduler, manager, cli
+#	base <- topology <- manager, cli
 #    Examples and the module `probe` see what any user sees: plm.h. Benches see no part of a
 #    runtime but the public interface; the simulation is made of heap and policy, and
 #    what placing costs is measured on the tests' stage. Tests and the explorer may see
 #    everything, and nothing sees them.
 # 2. The manager takes no shared lock and walks no shared structure but the process table: none of
 #    its objects names a function that does. Its children do (they run the roles' own code), and the
-#    loader of modules, a process of its own (lifecycle/loader.c).
+#    loader of modules, a process of its own (manager/loader.c).
 # 3. What a dead process could hold is in shm/lock.c alone: mutexes elsewhere are those that threads
 #    of one process share (client/, bench/); condition variables, semaphores, rwlocks, barriers:
 #    nowhere.
@@ -29,16 +29,21 @@ declare -A below
 below[base]=""
 below[shm]="base"
 below[policy]="base"
+below[spec]="base"
 below[heap]="base shm"
 below[store]="base shm"
-below[tables]="base shm heap store"
+below[tables]="base shm heap store spec"
 below[topology]="base"
 below[client]="${below[tables]} tables"
 below[scheduler]="${below[tables]} tables policy"
-below[worker]="${below[client]} client topology"
+below[worker]="${below[client]} client topology command"
+below[command]="${below[client]} client topology worker"
 below[journal]="${below[client]} client"
-below[lifecycle]="${below[worker]} scheduler worker journal policy topology"
+below[manager]="${below[worker]} scheduler worker journal policy topology"
 below[cli]="${below[client]} client policy topology journal"
+below[cli/map]="${below[cli]} cli"
+below[cli/load]="${below[cli]} cli"
+below[dump]="${below[tables]} tables client cli"
 below[bench]="base shm"
 
 for tool in nm grep sed; do
@@ -63,7 +68,7 @@ for folder in "${!below[@]}"; do
 	while read -r place header; do
 		case "$folder/${header%/*}:$header" in
 		bench/client:client/plm.h | bench/plm.h:plm.h) continue ;;
-		bench/*:tests/stage.h) continue ;;
+		bench/*:tests/support/*) continue ;;
 		bench/heap:* | bench/policy:*) case $place in bench/*sim*) continue ;; esac ;;
 		esac
 		case " $folder ${below[$folder]} " in
@@ -78,7 +83,7 @@ while read -r place header; do
 	plm.h | client/plm.h | worker/probe.h | race.h) ;;
 	*) offence "$place includes $header: it may see what a user sees, plm.h alone" ;;
 	esac
-done < <(includes examples/*.c worker/probe.[ch] tests/modules/*.c client/plm.h)
+done < <(includes examples/*.c worker/probe.[ch] tests/support/modules/*.c client/plm.h)
 
 # OBJECT SYMBOL, a line an undefined symbol
 undefined() {
@@ -88,8 +93,8 @@ undefined() {
 }
 
 manager=()
-for object in "$objects"/lifecycle/*.o; do
-	[ "$object" = "$objects/lifecycle/loader.o" ] || manager+=("$object")
+for object in "$objects"/manager/*.o; do
+	[ "$object" = "$objects/manager/loader.o" ] || manager+=("$object")
 done
 [ -f "${manager[0]}" ] || offence "there are no objects in $objects: run make first"
 

@@ -61,7 +61,7 @@ sweeps() { # as many as there is time for
 explore() { # until the night is over
 	local from=$seed good=0 bad=0
 	while :; do
-		if ! build/explore/explore/explore --from "$from" --seeds $round; then
+		if ! build/explore/verify/explore/explore --from "$from" --seeds $round; then
 			bad=1 # told and shrunk: one is enough
 			break
 		fi

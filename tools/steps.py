@@ -2,16 +2,16 @@
 """steps.py - what the kill sweeps know of the shared steps of the source.
 
     steps.py kills     is there a sweep that kills at each?
-    steps.py mutants   is each broken rule of tests/mutants noticed by whom it names? (a minute)
+    steps.py mutants   is each broken rule of tests/sweeps/mutants noticed by whom it names? (a minute)
     steps.py search    is any step at all missed when it is left out, or done in the wrong order?
                        (15 minutes) --only TEXT: those whose names have it; --how HOW; --seconds N:
                        so many of them, by chance; --deep: with double faults (hours); --known:
-                       are those of tests/steps.known harmless, all of them?
+                       are those of tests/sweeps/steps.known harmless, all of them?
 
 What can be broken, and how: tests/mutate.h. The first and the last read what the sweeps of the
-steps build left beside them, PROGRAM.steps (tests/seen.h), and what the explorer did (--reached). A
+steps build left beside them, PROGRAM.steps (tests/support/seen.h), and what the explorer did (--reached). A
 step that cannot be killed at, or whose loss does no harm, stands with its reason in
-tests/steps.known; one that stands there without need is a failure as well, so that the list tells
+tests/sweeps/steps.known; one that stands there without need is a failure as well, so that the list tells
 the truth.
 """
 
@@ -27,13 +27,13 @@ import time
 
 SWEEPS = "build/steps/tests"
 STEPS = SWEEPS + "/sweep_*.steps"
-EXPLORER = "build/explore/explore/explore"
+EXPLORER = "build/explore/verify/explore/explore"
 EXPLORER_SEEDS = 1000  # of each scenario that comes to the step
-KNOWN = "tests/steps.known"
-MUTANTS = "tests/mutants"
+KNOWN = "tests/sweeps/steps.known"
+MUTANTS = "tests/sweeps/mutants"
 SLOWEST_S = 300
 NOTICED, NOTHING_SWEPT = 1, 3  # exit codes
-OURS = ("tests/", "explore/", "bench/")
+OURS = ("tests/", "verify/", "bench/")
 HOWS = ("left out", "late", "early")
 
 Step = collections.namedtuple("Step", "function what")

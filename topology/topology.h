@@ -69,7 +69,7 @@ bool topology_sees_devices(void);
  * the list ends at the first entry that is no GPU. TOPOLOGY_ALL only; else 0. */
 uint32_t topology_gpus(const struct topology *t, struct gpu ret[GPUS_MAX]);
 
-/* ---- plan.c ---- */
+/* ---- pin_plan.c ---- */
 
 enum pin { PIN_NONE, PIN_CORE, PIN_NUMA, PIN_MODES };
 

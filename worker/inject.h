@@ -5,7 +5,7 @@
 #ifndef PLM_INJECT_H
 #define PLM_INJECT_H
 
-#include "tables/injection.h"
+#include "spec/injection.h"
 #include "worker/call.h"
 
 /* What the draw for this run says. 0: the function is to be called; else the call has failed. */

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/why.h"
-#include "worker/command.h"
+#include "command/command_run.h"
 #include "worker/probe.h"
 
 const plm_module *module_builtin(const char *path)

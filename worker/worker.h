@@ -31,7 +31,7 @@ struct own_state {
 struct worker {
 	struct plm rt;
 	struct functions functions;
-	struct own_state own_state;   /* start.c */
+	struct own_state own_state;   /* command_start.c */
 	const struct injection *injection; /* faults on purpose; NULL: none */
 	struct recycling recycling;
 	uint64_t private_at_first;    /* bytes, before the first task */
@@ -66,7 +66,7 @@ uint32_t worker_step(struct worker *w);
 void worker_run(struct worker *w);
 void worker_close(struct worker *w);
 
-/* ---- run.c ---- */
+/* ---- run_task.c ---- */
 
 /* Claims and runs the record if it is READY. True: it was run, whatever came of it. */
 bool worker_run_record(struct worker *w, uint32_t index);

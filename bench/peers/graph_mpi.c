@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "bench/peers/graph.h"
+#include "bench/peers/peer_graph.h"
 #include "bench/work.h"
 
 enum { REQUESTS_MAX = 2 * GRAPH_WIDTH_MAX * GRAPH_WIDTH_MAX, REST_US = 200 };

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "bench/peers/graph.h"
+#include "bench/peers/peer_graph.h"
 #include "bench/work.h"
 
 enum { THREADS = 2 };

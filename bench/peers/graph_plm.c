@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "bench/peers/graph.h"
-#include "bench/runtime.h"
+#include "bench/peers/peer_graph.h"
+#include "bench/measured_runtime.h"
 
 enum { PATIENCE_MS = 60000, WORKERS = 2, ARGS_MAX = GRAPH_WIDTH_MAX + 1 };
 

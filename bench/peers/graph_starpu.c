@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "bench/peers/graph.h"
+#include "bench/peers/peer_graph.h"
 #include "bench/work.h"
 
 static void work(void *buffers[], void *argument)

@@ -10,7 +10,7 @@
 
 #include "bench/commands.h"
 #include "bench/peers/peer.h"
-#include "bench/runtime.h"
+#include "bench/measured_runtime.h"
 
 enum { BATCH = 10000, IN_FLIGHT = 2, PATIENCE_MS = 60000 };
 

@@ -1,0 +1,54 @@
+/* measured_runtime.h - a private runtime for one measurement: booted under a name of its own, then stopped.
+ *
+ * Where: a child process.  Death: it is told to end when we die; whatever it leaves in /dev/shm is
+ * removed here, with a word about it.
+ * Blocks: at most the deadlines in measured_runtime.c.  Allocates: a client handle. */
+#ifndef PLM_BENCH_RUNTIME_H
+#define PLM_BENCH_RUNTIME_H
+
+#include <sys/types.h>
+
+#include "bench/measure.h"
+#include "client/plm.h"
+
+struct runtime_options {
+	const char *path; /* of the program */
+	unsigned workers;
+	const char *store;   /* as for --store; NULL: the default */
+	unsigned long tasks; /* 0: the default */
+	unsigned processes;  /* 0: the default */
+	const char *state;   /* as for --state; NULL: no journal */
+	bool guard;          /* a parent starts the manager again when it is killed */
+	bool quiet;          /* what it logs is expected: nobody wants to read it */
+};
+
+struct runtime {
+	char name[32];
+	pid_t pid; /* of the manager, or of its guard; 0: none */
+	plm *client;
+};
+
+/* Boots, waits for the ready line, connects. 0 or -errno, said on stderr; then nothing is left. */
+int runtime_start(const struct runtime_options *options, struct runtime *ret);
+void runtime_stop(struct runtime *runtime);
+
+/* A manager without a guard is killed; returns when it is dead. All others live. */
+void runtime_behead(struct runtime *runtime);
+/* The next manager takes over: boots under the same name, waits for its ready line. 0 or -errno. */
+int runtime_take_over(const struct runtime_options *options, struct runtime *runtime);
+
+/* Start, body, stop. 0 or the first error. */
+int runtime_with(const struct runtime_options *options,
+    int (*body)(struct runtime *runtime, void *context), void *context);
+
+int runtime_load_bench(struct runtime *runtime); /* mod_bench.c, built beside this program */
+
+/* Bytes of the control segment; negative: there is none. */
+long long runtime_control_bytes(const struct runtime *runtime);
+
+/* Submits a task with one argument of text and waits for its value, which the caller releases; the
+ * hold on it ends with the runtime. 0 or -errno, said on stderr. */
+int runtime_call(struct runtime *runtime, const char *function, const char *argument,
+    plm_view *ret);
+
+#endif

@@ -1,0 +1,46 @@
+/* peer_graph.h - task graphs in steps, as in Task Bench: `width` columns, `steps` rows; a task needs
+ * some of the tasks of the row above. What each runtime builds and runs in its own way (graph_*.c).
+ *
+ *	trivial  nothing                      spread   three columns far apart, others each step
+ *	chain    its own column               fft      itself and the partners of a butterfly
+ *	stencil  itself and both neighbours   tree     opens from one column to all, and closes
+ *	nearest  two neighbours to each side  random   each column with one half of probability
+ *
+ * A program here answers, on standard input, lines of `PATTERN WIDTH STEPS TURNS` with the time the
+ * graph took, in ns, from its first submission to the end of its last task; and `turns N` with the
+ * time of N turns of the work alone. */
+#ifndef PLM_BENCH_GRAPH_H
+#define PLM_BENCH_GRAPH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { GRAPH_WIDTH_MAX = 64 };
+
+enum graph_pattern {
+	GRAPH_TRIVIAL, GRAPH_CHAIN, GRAPH_STENCIL, GRAPH_NEAREST, GRAPH_SPREAD, GRAPH_FFT,
+	GRAPH_TREE, GRAPH_RANDOM, GRAPH_PATTERNS,
+};
+
+struct graph {
+	enum graph_pattern pattern;
+	unsigned width, steps;
+	uint64_t turns; /* the work of a task */
+};
+
+/* How many tasks the row has: columns 0 to that. */
+unsigned graph_row(const struct graph *graph, unsigned step);
+/* The columns of the row above that this task needs; how many. */
+unsigned graph_needs(const struct graph *graph, unsigned step, unsigned column,
+    unsigned ret[GRAPH_WIDTH_MAX]);
+bool graph_needs_one(const struct graph *graph, unsigned step, unsigned column, unsigned other);
+
+/* Reads one request. 1: *ret is a graph to run; 0: something answered already; -1: the end. */
+int graph_request(struct graph *ret);
+void graph_answer(uint64_t ns);
+
+/* All of main() for a runtime of one process. `run` returns ns; 0: it failed. */
+int graph_main(uint64_t (*run)(const struct graph *graph));
+
+#endif

@@ -1,0 +1,466 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/why.h"
+#include "cli/command_stdin.h"
+#include "cli/load/load.h"
+#include "cli/result.h"
+#include "cli/spool.h"
+#include "client/handle.h"
+
+enum { OWN_FORMAT = OPTION_OF_SUBMIT, OWN_UNIQUE, OWN_SKIP_BAD, OWN_WAIT };
+enum { PROGRESS_MS = 100, LINE_TEXT_BYTES = 512,
+       RESULTS_SHOWN = 64 };
+
+static const struct option options[] = {
+	{ "format", required_argument, NULL, OWN_FORMAT },
+	{ "unique", no_argument, NULL, OWN_UNIQUE },
+	{ "skip-bad", no_argument, NULL, OWN_SKIP_BAD },
+	{ "wait", no_argument, NULL, OWN_WAIT },
+	COMMAND_OPTIONS, COMMON_OPTIONS, { 0 },
+};
+
+static const struct column columns[] = {
+	{ "REF", "ref", -24 }, { "LINE", "line", 0 }, { "NAME", "name", 0 }, { "OUT", "out", 0 },
+};
+
+struct load {
+	struct context *context;
+	enum load_format format;
+	bool unique, skip_bad, wait;
+	struct load_common common;
+	struct load_file file;
+	struct load_item item;
+	struct load_terms *terms;
+	struct load_graph graph;
+	struct load_known known;
+	struct load_task task;
+	struct load_batch batch;
+	uint64_t good, skipped;
+	uint64_t *bad; /* lines */
+	size_t bads, bads_room;
+	struct load_wait waiting;
+	uint64_t shown_ns; /* progress */
+};
+
+/* ---- options ---- */
+
+static enum load_format format_word(const struct context *context, const char *word)
+{
+	static const char *const names[] = {
+		[LOAD_AUTO] = "auto", [LOAD_ORIGIN] = "origin", [LOAD_JSON] = "json",
+		[LOAD_LINES] = "lines",
+	};
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if (strcmp(word, names[i]) == 0)
+			return (enum load_format)i;
+	usage_error(context, "--format is auto, origin, json or lines: %s", word);
+}
+
+static void take_options(struct context *context, int argc, char **argv, struct load *l)
+{
+	int option;
+	while ((option = next_option(context, argc, argv, "", options)) != -1) {
+		switch (option) {
+		case OWN_FORMAT: l->format = format_word(context, optarg); break;
+		case OWN_UNIQUE: l->unique = true; break;
+		case OWN_SKIP_BAD: l->skip_bad = true; break;
+		case OWN_WAIT: l->wait = true; break;
+		default: command_option(context, option, &l->common.request);
+		}
+	}
+	if (l->common.request.task.detach)
+		usage_error(context, "--detach is not for load: without --wait it waits for "
+		    "nothing");
+	if (l->common.request.input && l->common.request.input[0] == '@')
+		usage_error(context, "--stdin %s: load takes a file there (./%s if it is called "
+		    "that); only a JSON line may name a reference", l->common.request.input,
+		    l->common.request.input);
+	if (l->common.request.input && stdin_descriptor(l->common.request.input) >= 0)
+		usage_error(context, "--stdin %s: tasks outlive this plmctl and its descriptors; "
+		    "name a file, or ./- if it is called that", l->common.request.input);
+	expect_operands(context, argc, 1, 1);
+}
+
+/* ---- first reading: every line is judged ---- */
+
+static void say_bad(void *context, uint64_t line)
+{
+	struct load *l = context;
+	char text[LINE_TEXT_BYTES];
+	make_printable(why_text(), text, sizeof text);
+	fprintf(stderr, "plmctl: %s:%llu: %s\n", l->file.path, (unsigned long long)line, text);
+	l->bad = grow(l->bad, l->bads + 1, &l->bads_room, sizeof *l->bad);
+	l->bad[l->bads++] = line;
+}
+
+static int judge_line(struct load *l, const struct load_line *line)
+{
+	int r = load_read(l->format, &l->common.request, line, &l->item);
+	if (r <= 0)
+		return r;
+	r = load_task_judge(&l->item, &l->terms, l->context->rt);
+	if (r == 0)
+		r = load_graph_add(&l->graph, &l->item, line);
+	return r < 0 ? r : 1;
+}
+
+static int by_line(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* 0 or -errno: the file could not be read. */
+static int judge_all(struct load *l)
+{
+	struct load_line line;
+	int more;
+	while ((more = load_file_next(&l->file, &line)) > 0) {
+		int r = judge_line(l, &line);
+		l->good += r > 0;
+		if (r < 0)
+			say_bad(l, line.number);
+	}
+	size_t before = l->bads;
+	load_graph_judge(&l->graph, say_bad, l);
+	l->good -= l->bads - before;
+	if (l->bads > 1)
+		qsort(l->bad, l->bads, sizeof *l->bad, by_line);
+	return more;
+}
+
+static int judge(struct load *l)
+{
+	int r = judge_all(l);
+	if (r < 0)
+		return failed(r, l->file.path), EXIT_INPUT;
+	if (l->bads && !l->skip_bad) {
+		fprintf(stderr, "plmctl: %s: %zu bad line%s, so none of the %llu good ones was "
+		    "loaded (--skip-bad loads them)\n", l->file.path, l->bads,
+		    l->bads == 1 ? "" : "s", (unsigned long long)l->good);
+		return EXIT_DATA;
+	}
+	r = load_terms_agree(l->terms, l->context->rt);
+	return r < 0 ? failed(r, "the needs and limits of the file") : EXIT_FINE;
+}
+
+/* ---- what becomes of each ---- */
+
+static void print_row(struct load *l, const plm_task *task, const struct load_ticket *ticket,
+    const plm_ref *refs)
+{
+	struct output *out = &l->context->out;
+	char text[PLM_REF_TEXT_BYTES], parts[RESULTS_SHOWN][PLM_REF_TEXT_BYTES];
+	const char *part[RESULTS_SHOWN];
+	unsigned n = 0;
+	const char *name = load_graph_name(&l->graph, ticket->node);
+	if (!out->json) {
+		if (out->quiet)
+			print_reference(l->context, refs[0]);
+		return;
+	}
+	plm_ref_print(refs[0], text);
+	for (unsigned i = COMMAND_RESULTS; i < task->results && n < RESULTS_SHOWN; i++, n++) {
+		plm_ref_print(refs[i], parts[n]);
+		part[n] = parts[n];
+	}
+	cell_text(out, text);
+	cell_number(out, ticket->line);
+	if (name)
+		cell_text(out, name);
+	else
+		cell_none(out);
+	cell_list(out, part, n);
+	row_end(out);
+}
+
+static void show_progress(struct load *l)
+{
+	if (!isatty(STDERR_FILENO) || l->context->quiet ||
+	    clock_ns() - l->shown_ns < PROGRESS_MS * NS_PER_MS)
+		return;
+	l->shown_ns = clock_ns();
+	fprintf(stderr, "\rplmctl: loaded %llu of %llu ", (unsigned long long)l->batch.accepted,
+	    (unsigned long long)l->good);
+}
+
+static void let_go(void *context, plm_ref ref)
+{
+	struct load *l = context;
+	plm_drop(l->context->rt, ref);
+}
+
+/* It is kept by the runtime. We hold on to what we wait for until it has ended, and to what other
+ * lines will name until they are submitted; of its results by the first. */
+static void accepted(void *context, const plm_task *task, const struct load_ticket *ticket,
+    const plm_ref *refs)
+{
+	struct load *l = context;
+	struct load_node *node = ticket->node;
+	bool is_new;
+	print_row(l, task, ticket, refs);
+	if (l->unique)
+		load_known_find(&l->known, task->identity, &is_new)->ref = refs[0];
+	if (node) {
+		load_graph_done(&l->graph, node, refs[0]);
+		load_graph_served(&l->graph, node, let_go, l);
+		node->held = node->wanted > 0 && plm_hold(l->context->rt, refs[0]) == 0;
+	}
+	if (task->results > 1)
+		plm_drop_many(l->context->rt, refs + 1, task->results - 1);
+	if (l->wait)
+		load_wait_add(&l->waiting, refs[0], ticket->line);
+	else
+		plm_drop(l->context->rt, refs[0]);
+}
+
+/* Only results that lines to come want are left, and nobody runs anything: it stays so. */
+static bool is_stuck(struct load *l)
+{
+	plm_status status;
+	size_t held = 0;
+	for (size_t i = 0; i < l->graph.nodes; i++)
+		held += l->graph.node[i].held;
+	if (held == 0 || plm_status_get(l->context->rt, &status) < 0 ||
+	    status.waiting + status.ready + status.running > 0)
+		return false;
+	why(-ENOSPC, "task table full (%llu): %zu results that later lines of the file wait for "
+	    "have to stay: boot with more --tasks, or put those lines closer to what they wait for",
+	    (unsigned long long)status.records_max, held);
+	return true;
+}
+
+static int make_room(void *context, bool waited, bool *ret_some)
+{
+	struct load *l = context;
+	int r = load_wait_for_room(&l->waiting, l->context->rt, ret_some);
+	return r == 0 && waited && !*ret_some && l->waiting.tasks == 0 && is_stuck(l) ? -ENOSPC : r;
+}
+
+static int flush(struct load *l)
+{
+	int code = load_batch_flush(&l->batch, accepted, l);
+	load_wait_look(&l->waiting, l->context->rt);
+	show_progress(l);
+	return code;
+}
+
+/* It is here already, or a line before says the same. */
+static int skip(struct load *l, const struct load_known_entry *entry,
+    const struct load_ticket *ticket)
+{
+	plm_ref ref = entry->ref;
+	bool ours = entry->ours; /* the entry may move */
+	l->skipped++;
+	if (!ref.id && ticket->node) {
+		bool is_new;
+		int code = flush(l);
+		if (code != EXIT_FINE)
+			return code;
+		ref = load_known_find(&l->known, l->task.task.identity, &is_new)->ref;
+	}
+	if (ticket->node) {
+		load_graph_done(&l->graph, ticket->node, ref);
+		load_graph_served(&l->graph, ticket->node, let_go, l);
+	}
+	if (l->wait && !ours && plm_hold(l->context->rt, ref) == 0)
+		load_wait_add(&l->waiting, ref, ticket->line);
+	return EXIT_FINE;
+}
+
+/* ---- second reading: the tasks are submitted ---- */
+
+static int submit_task(struct load *l, const struct load_ticket *ticket)
+{
+	struct load_known_entry *entry;
+	bool is_new = true;
+	if (l->unique) {
+		entry = load_known_find(&l->known, l->task.task.identity, &is_new);
+		if (!is_new)
+			return skip(l, entry, ticket);
+		entry->ours = true;
+	}
+	int code = EXIT_FINE;
+	while (code == EXIT_FINE && !load_batch_add(&l->batch, &l->task.task, *ticket))
+		code = flush(l);
+	return code;
+}
+
+static int submit_item(struct load *l, const struct load_ticket *ticket)
+{
+	struct load_node *node = ticket->node;
+	if (node && node->missing) {
+		int code = flush(l);
+		if (code != EXIT_FINE)
+			return code;
+	}
+	if (node && node->missing) { /* it waits for a line that comes later */
+		node->put_off = true;
+		return EXIT_FINE;
+	}
+	int r = load_task_make(&l->item, &l->common, &l->graph, &l->terms, l->context->rt,
+	    &l->task);
+	int code = r < 0 ? failed(r, l->file.path) : submit_task(l, ticket);
+	load_task_done(&l->item, &l->common);
+	return code;
+}
+
+static int say_changed(const struct load *l)
+{
+	fprintf(stderr, "plmctl: %s: it was written to while it was read: %llu tasks of it were "
+	    "loaded\n", l->file.path, (unsigned long long)l->batch.accepted);
+	return EXIT_INPUT;
+}
+
+static int submit_in_order(struct load *l)
+{
+	struct load_line line;
+	size_t bad = 0;
+	int more = 0, code = EXIT_FINE;
+	load_file_seek(&l->file, 0, 1);
+	while (code == EXIT_FINE && (more = load_file_next(&l->file, &line)) > 0) {
+		struct load_ticket ticket = { .line = line.number };
+		if (bad < l->bads && l->bad[bad] == line.number) {
+			bad++;
+			continue;
+		}
+		int r = load_read(l->format, &l->common.request, &line, &l->item);
+		ticket.node = load_graph_at(&l->graph, line.number);
+		if (r > 0)
+			code = submit_item(l, &ticket);
+		else if (r < 0)
+			code = say_changed(l);
+	}
+	return more < 0 ? failed(more, l->file.path), EXIT_INPUT : code;
+}
+
+/* What was put off, as soon as nothing is missing. */
+static int submit_late(struct load *l)
+{
+	struct load_line line;
+	int code = flush(l);
+	while (code == EXIT_FINE) {
+		struct load_ticket ticket = { .node = load_graph_ready(&l->graph) };
+		if (!ticket.node && l->batch.tasks == 0)
+			return EXIT_FINE;
+		if (!ticket.node) {
+			code = flush(l);
+			continue;
+		}
+		ticket.line = ticket.node->line;
+		load_file_seek(&l->file, ticket.node->offset, ticket.line);
+		if (load_file_next(&l->file, &line) == 1 &&
+		    load_read(l->format, &l->common.request, &line, &l->item) == 1)
+			code = submit_item(l, &ticket);
+	}
+	return code;
+}
+
+static int submit_all(struct load *l)
+{
+	if (!load_file_unchanged(&l->file))
+		return say_changed(l);
+	if (l->unique)
+		load_known_look(&l->known, l->context->rt);
+	int code = load_common_share(l->context, &l->common);
+	if (l->context->json)
+		list_begin(&l->context->out, columns, COUNT_OF(columns));
+	if (code == EXIT_FINE)
+		code = submit_in_order(l);
+	return code == EXIT_FINE ? submit_late(l) : code;
+}
+
+static void say_counts(const struct load *l)
+{
+	if (l->context->quiet)
+		return;
+	fprintf(stderr, "%splmctl: %s: loaded %llu, skipped %llu", l->shown_ns ? "\r" : "",
+	    l->file.path, (unsigned long long)l->batch.accepted, (unsigned long long)l->skipped);
+	if (l->bads)
+		fprintf(stderr, ", %zu bad line%s left out", l->bads,
+		    l->bads == 1 ? "" : "s");
+	putc('\n', stderr);
+}
+
+/* ---- all of it ---- */
+
+static int load_all(struct load *l, const char *path)
+{
+	int code = command_request_make(&l->common.request);
+	if (code == EXIT_FINE)
+		code = runtime(l->context);
+	if (code != EXIT_FINE)
+		return code;
+	int r = load_file_open(path, &l->file);
+	if (r < 0)
+		return failed(r, path), EXIT_INPUT;
+	l->waiting.path = l->file.path;
+	l->batch.make_room = make_room;
+	code = judge(l);
+	if (code != EXIT_FINE)
+		return code;
+	code = submit_all(l);
+	if (code == EXIT_FINE || l->batch.accepted || l->skipped)
+		say_counts(l);
+	return code == EXIT_FINE && l->wait ? load_wait_all(&l->waiting, l->context) : code;
+}
+
+static void load_free(struct load *l)
+{
+	load_file_close(&l->file);
+	load_item_free(&l->item);
+	load_terms_free(l->terms);
+	load_graph_free(&l->graph);
+	load_batch_free(&l->batch);
+	load_common_free(l->context, &l->common);
+	free(l->known.entry);
+	free(l->task.arg);
+	free(l->bad);
+	free(l->waiting.task);
+}
+
+static int run_load(struct context *context, int argc, char **argv)
+{
+	struct load *l = calloc(1, sizeof *l);
+	if (!l)
+		return failed(-ENOMEM, "load");
+	l->context = l->batch.context = context;
+	l->file.fd = -1;
+	take_options(context, argc, argv, l);
+	int code = load_all(l, argv[optind]);
+	load_free(l);
+	free(l);
+	return code;
+}
+
+const struct command cmd_load = {
+	.name = "load",
+	.usage = "[OPTION]... FILE|-",
+	.help = "submit the tasks of a file, one a line",
+	.details =
+	    "A line is TYPE:PRIORITY:MIN_DRAM_GB:MIN_CPU:PARAMS (TYPE: shell, python, func), a\n"
+	    "JSON object, or a line for the shell; blank lines and those that begin with # are\n"
+	    "left out. docs/task-files.md describes each. All lines are judged first: if one is\n"
+	    "bad, each bad one is named, and none is loaded. The tasks are kept until `plmctl\n"
+	    "drop`.\n\n"
+	    "  --format FORMAT    auto (default: each line shows by its beginning what it is),\n"
+	    "                     origin, json, lines\n"
+	    "  --skip-bad         load the good lines even if others are bad\n"
+	    "  --unique           skip a line whose task is here already, and waits, runs or is\n"
+	    "                     done, or stood in a line before\n"
+	    "  --wait             wait until all of them have ended\n\n"
+	    "For each line that does not say otherwise:\n"
+	    COMMAND_OPTIONS_HELP
+	    TASK_TIMES_HELP
+	    "--timeout is how long to wait for room when the table of futures is full, and with\n"
+	    "--wait for the tasks. On stdout: with --quiet references, with --json a line a task;\n"
+	    "else nothing.\n"
+	    "Exit code: 65 bad lines; 66 the file cannot be read; 75 full; with --wait how many\n"
+	    "tasks did not succeed, up to 100; 101: more; 124: time ran out.\n",
+	.run = run_load,
+};

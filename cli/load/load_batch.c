@@ -1,0 +1,157 @@
+/* load_batch.c - tasks on their way in: copied, submitted many at once, and again as far as the
+ * table of futures was full. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/why.h"
+#include "cli/load/load.h"
+
+enum { BATCH_BYTES = 1 << 20, PATIENCE_MS = 1000, REASON_BYTES = 256 };
+
+/* ---- copying ---- */
+
+static unsigned results_of(const plm_task *task)
+{
+	return task->results ? task->results : 1;
+}
+
+static size_t bytes_of(const plm_task *task)
+{
+	size_t bytes = task->nargs * sizeof *task->args + strlen(task->function) + 1;
+	for (size_t i = 0; i < task->nargs; i++)
+		bytes += task->args[i].future.id ? 0 : task->args[i].len;
+	return bytes + sizeof(plm_arg); /* to begin where an argument may */
+}
+
+static const plm_arg *copy_arguments(struct load_batch *batch, const plm_task *task)
+{
+	size_t at = (batch->used + sizeof(plm_arg) - 1) / sizeof(plm_arg) * sizeof(plm_arg);
+	plm_arg *args = (plm_arg *)(void *)(batch->memory + at);
+	char *text = batch->memory + at + task->nargs * sizeof *args;
+	for (size_t i = 0; i < task->nargs; i++) {
+		args[i] = task->args[i];
+		if (args[i].future.id || args[i].len == 0)
+			continue;
+		memcpy(text, task->args[i].data, args[i].len);
+		args[i].data = text;
+		text += args[i].len;
+	}
+	batch->used = (size_t)(text - batch->memory);
+	return args;
+}
+
+static const char *copy_name(struct load_batch *batch, const char *name)
+{
+	char *to = batch->memory + batch->used;
+	batch->used += strlen(name) + 1;
+	return strcpy(to, name);
+}
+
+bool load_batch_add(struct load_batch *batch, const plm_task *task, struct load_ticket ticket)
+{
+	size_t bytes = bytes_of(task);
+	if (batch->tasks == BATCH_TASKS || (batch->tasks > 0 && bytes > batch->room - batch->used))
+		return false;
+	if (batch->tasks == 0) {
+		batch->used = batch->results = 0;
+		batch->memory = grow(batch->memory, bytes < BATCH_BYTES ? BATCH_BYTES : bytes,
+		    &batch->room, 1);
+	}
+	batch->results += results_of(task);
+	batch->ref = grow(batch->ref, batch->results, &batch->refs_room, sizeof *batch->ref);
+	batch->task[batch->tasks] = *task;
+	batch->task[batch->tasks].args = copy_arguments(batch, task);
+	batch->task[batch->tasks].function = copy_name(batch, task->function);
+	batch->ticket[batch->tasks++] = ticket;
+	return true;
+}
+
+/* ---- submitting ---- */
+
+/* Of n, as far as they were accepted; how many were. */
+static size_t hand_out(const struct load_batch *batch, size_t first, size_t n,
+    load_accepted_f *accepted, void *context)
+{
+	const plm_ref *refs = batch->ref;
+	size_t i = first;
+	for (; i < first + n && refs->id; refs += results_of(&batch->task[i]), i++)
+		accepted(context, &batch->task[i], &batch->ticket[i], refs);
+	return i - first;
+}
+
+static void say_full(struct load_batch *batch)
+{
+	if (batch->told_full)
+		return;
+	batch->told_full = true;
+	fprintf(stderr, "plmctl: waiting for room, with %llu tasks loaded: %s\n",
+	    (unsigned long long)batch->accepted, plm_why());
+}
+
+static int say_failed(const struct load_batch *batch, int error, const plm_task *task)
+{
+	int code = failed(error, task->function);
+	fprintf(stderr, "plmctl: %llu tasks were loaded before; they stay: the same file again, "
+	    "with --unique, goes on from there\n", (unsigned long long)batch->accepted);
+	return code;
+}
+
+/* What has ended of this file is let go; only when nothing has, others may give room back, and we
+ * wait for that. The reason stays that of the submission. */
+static int await_room(struct load_batch *batch, void *context, bool waited, bool *ret_some)
+{
+	char reason[REASON_BYTES];
+	snprintf(reason, sizeof reason, "%s", plm_why());
+	int r = batch->make_room(context, waited, ret_some);
+	if (r < 0)
+		return r;
+	why(-ENOSPC, "%s", reason);
+	if (!*ret_some && waited)
+		say_full(batch);
+	return 0;
+}
+
+/* As many as find room now; with patience one, in a while: what is submitted in one call is held
+ * until it returns, and several could so wait for the room that they take themselves. 0, -ENOSPC,
+ * or -errno for good. */
+static int submit_some(struct load_batch *batch, size_t *done, int patience_ms,
+    load_accepted_f *accepted, void *context)
+{
+	plm_patience(batch->context->rt, patience_ms);
+	size_t n = patience_ms ? 1 : batch->tasks - *done;
+	int r = plm_submit_many(batch->context->rt, batch->task + *done, n, batch->ref);
+	n = hand_out(batch, *done, n, accepted, context);
+	*done += n;
+	batch->accepted += n;
+	return r;
+}
+
+int load_batch_flush(struct load_batch *batch, load_accepted_f *accepted, void *context)
+{
+	int timeout_ms = batch->context->timeout_ms, r = 0;
+	int patience_ms = timeout_ms >= 0 && timeout_ms < PATIENCE_MS ? timeout_ms : PATIENCE_MS;
+	uint64_t deadline_ns = deadline_after_ms(timeout_ms);
+	size_t done = 0;
+	bool patient = false;
+	while (done < batch->tasks && r == 0) {
+		size_t before = done;
+		bool some = false;
+		r = submit_some(batch, &done, patient ? patience_ms : 0, accepted, context);
+		if (r == -ENOSPC && !(patient && done == before && clock_ns() >= deadline_ns))
+			r = await_room(batch, context, patient && done == before, &some);
+		if (some || done > before)
+			deadline_ns = deadline_after_ms(timeout_ms);
+		patient = !some && done == before;
+	}
+	size_t tasks = batch->tasks;
+	batch->tasks = 0;
+	return done == tasks ? EXIT_FINE : say_failed(batch, r, &batch->task[done]);
+}
+
+void load_batch_free(struct load_batch *batch)
+{
+	free(batch->memory);
+	free(batch->ref);
+}

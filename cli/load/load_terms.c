@@ -1,0 +1,108 @@
+/* load_terms.c - needs and limits of lines. A file asks for few different ones, and has many lines:
+ * each is judged once, and lines that ask for the same share them. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/why.h"
+#include "cli/load/load.h"
+#include "client/handle.h"
+#include "spec/spec.h"
+
+enum { WHY_BYTES = 400 };
+
+struct load_terms { /* a list, the one used last in front */
+	struct load_terms *next;
+	plm_terms terms;
+	int error; /* -EINVAL: nobody can ever meet them */
+	char why[WHY_BYTES];
+};
+
+static bool same(const plm_terms *a, const plm_terms *b)
+{
+	const char *x = a->needs ? a->needs : "", *y = b->needs ? b->needs : "";
+	return a->queue_ms == b->queue_ms && a->run_ms == b->run_ms && a->total_ms == b->total_ms &&
+	    a->backoff_ms == b->backoff_ms && a->backoff_max_ms == b->backoff_max_ms &&
+	    a->grace_ms == b->grace_ms && a->keep_ms == b->keep_ms && a->replicas == b->replicas &&
+	    strcmp(x, y) == 0;
+}
+
+static bool ask_for_nothing(const plm_terms *terms)
+{
+	static const plm_terms nothing;
+	return same(terms, &nothing);
+}
+
+/* As the runtime would when the task is submitted, but that it is told nothing. */
+static int judge(const plm *rt, const plm_terms *wanted)
+{
+	const struct control *c = rt->tables.control;
+	struct terms terms = { .replicas = wanted->replicas };
+	struct resource_names names;
+	if (!wanted->needs)
+		return 0;
+	tables_resource_names(&rt->tables, &names);
+	int r = spec_needs(wanted->needs, &names, &terms);
+	return r < 0 ? r : needs_fit(&terms, c->kind, tables_kinds(&rt->tables), c->memory, &names);
+}
+
+static struct load_terms *add(struct load_terms **terms, const plm *rt, const plm_terms *wanted)
+{
+	struct load_terms *one = calloc(1, sizeof *one);
+	if (!one)
+		exit(failed(-ENOMEM, "load"));
+	one->terms = *wanted;
+	one->terms.needs = wanted->needs ? strdup(wanted->needs) : NULL;
+	if (wanted->needs && !one->terms.needs)
+		exit(failed(-ENOMEM, "load"));
+	one->error = judge(rt, wanted);
+	snprintf(one->why, sizeof one->why, "%s", why_text());
+	one->next = *terms;
+	*terms = one;
+	return one;
+}
+
+int load_terms_find(struct load_terms **terms, plm *rt, const plm_terms *wanted,
+    const plm_terms **ret)
+{
+	struct load_terms **at = terms, *one;
+	unsigned n = 0;
+	*ret = NULL;
+	if (ask_for_nothing(wanted))
+		return 0;
+	for (; (one = *at) != NULL && !same(&one->terms, wanted); at = &one->next)
+		n++;
+	if (one) {
+		*at = one->next; /* to the front */
+		one->next = *terms;
+		*terms = one;
+	} else if (n >= TERMS_MAX) {
+		return why(-EINVAL, "more than %d different combinations of needs and limits in "
+		    "one file", TERMS_MAX);
+	} else {
+		one = add(terms, rt, wanted);
+	}
+	*ret = &one->terms;
+	return one->error ? why(one->error, "%s", one->why) : 0;
+}
+
+int load_terms_agree(const struct load_terms *terms, plm *rt)
+{
+	int r = 0;
+	uint32_t number;
+	for (; terms && r == 0; terms = terms->next)
+		if (!terms->error)
+			r = terms_agree(rt, &terms->terms, terms->terms.replicas > 1, &number);
+	return r;
+}
+
+void load_terms_free(struct load_terms *terms)
+{
+	while (terms) {
+		struct load_terms *next = terms->next;
+		union { const char *text; void *memory; } needs = { .text = terms->terms.needs };
+		free(needs.memory);
+		free(terms);
+		terms = next;
+	}
+}

@@ -1,0 +1,103 @@
+/* load_wait.c - load --wait: what became of each task, told and let go as soon as it has ended.
+ *
+ * A task that has ended takes room in the table as long as load holds it, and the lines to come
+ * want that room: so load lets go of it at once, and remembers nothing but numbers. What is left
+ * here are the tasks that have not ended, and at most as many again that were not looked at yet. */
+#include "base/clock.h"
+#include "cli/load/load.h"
+#include "cli/result.h"
+#include "client/handle.h"
+
+enum {
+	SHOWN_FAILED = 10,
+	LOOK_LEAST = 512,   /* tasks; fewer are not worth a look */
+	GROUP = 256,        /* the oldest so many are waited for together */
+	ROOM_TICK_MS = 50,  /* others may end before them */
+	END_TICK_MS = 1000,
+};
+
+void load_wait_add(struct load_wait *w, plm_ref ref, uint64_t line)
+{
+	w->task = grow(w->task, w->tasks + 1, &w->room, sizeof *w->task);
+	w->task[w->tasks++] = (struct load_waited){ ref, line };
+}
+
+static void tell(struct load_wait *w, const struct load_waited *task, bool well)
+{
+	char text[PLM_REF_TEXT_BYTES];
+	w->ended++;
+	if (well || w->bad++ >= SHOWN_FAILED)
+		return;
+	plm_ref_print(task->ref, text);
+	fprintf(stderr, "plmctl: %s:%llu: %s did not succeed\n", w->path,
+	    (unsigned long long)task->line, text);
+}
+
+/* Those that have not ended stay, in their order. True: some had. */
+static bool look(struct load_wait *w, plm *rt)
+{
+	size_t left = 0, before = w->tasks;
+	for (size_t i = 0; i < before; i++) {
+		struct load_waited *task = &w->task[i];
+		uint64_t word = 0;
+		int error = 0;
+		const struct record *r = ref_resolve(rt, task->ref, &word, &error);
+		if (r && !word_settled(word)) {
+			w->task[left++] = *task;
+			continue;
+		}
+		tell(w, task, r && word_state(word) == RECORD_DONE);
+		plm_drop(rt, task->ref);
+	}
+	w->tasks = left;
+	w->look_at = left * 2 > LOOK_LEAST ? left * 2 : LOOK_LEAST;
+	return left < before;
+}
+
+void load_wait_look(struct load_wait *w, plm *rt)
+{
+	if (w->tasks >= w->look_at && w->tasks >= LOOK_LEAST)
+		look(w, rt);
+}
+
+/* The oldest ones end first, most of the time. 0, -ETIMEDOUT, or what ails the runtime. */
+static int wait_for_oldest(const struct load_wait *w, plm *rt, int timeout_ms)
+{
+	plm_ref ref[GROUP];
+	size_t n = w->tasks < GROUP ? w->tasks : GROUP;
+	for (size_t i = 0; i < n; i++)
+		ref[i] = w->task[i].ref;
+	return plm_wait(rt, ref, n, n, timeout_ms, NULL);
+}
+
+int load_wait_for_room(struct load_wait *w, plm *rt, bool *ret_some)
+{
+	*ret_some = look(w, rt);
+	if (*ret_some || w->tasks == 0)
+		return 0;
+	int r = wait_for_oldest(w, rt, ROOM_TICK_MS);
+	*ret_some = look(w, rt);
+	return r == -ETIMEDOUT ? 0 : r;
+}
+
+int load_wait_all(struct load_wait *w, struct context *context)
+{
+	uint64_t deadline_ns = deadline_of(context);
+	while (w->tasks > 0) {
+		int left_ms = milliseconds_left(deadline_ns);
+		int r = wait_for_oldest(w, context->rt,
+		    left_ms < 0 || left_ms > END_TICK_MS ? END_TICK_MS : left_ms);
+		look(w, context->rt);
+		if (r < 0 && r != -ETIMEDOUT)
+			return failed(r, "waiting");
+		if (w->tasks == 0 || left_ms < 0 || clock_ns() < deadline_ns)
+			continue;
+		fprintf(stderr, "plmctl: --timeout ran out after %llu of %llu tasks\n",
+		    (unsigned long long)w->ended, (unsigned long long)(w->ended + w->tasks));
+		return EXIT_TIMED_OUT;
+	}
+	if (!context->quiet)
+		fprintf(stderr, "plmctl: %s: %llu tasks ended, %llu did not succeed\n", w->path,
+		    (unsigned long long)w->ended, (unsigned long long)w->bad);
+	return w->bad > EXIT_COUNT_MAX ? EXIT_COUNT_MAX + 1 : (int)w->bad;
+}

@@ -1,0 +1,318 @@
+#include "cli/map/map_flight.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "cli/map/map_signals.h"
+#include "client/handle.h"
+
+enum {
+	BATCH = 256,        /* that are submitted by one call; drops are gathered as well */
+	AHEAD_US = 20000,   /* that workers may have before them */
+	AHEAD_MAX = 512,
+	END_LOOK_MS = 100,  /* while what was cancelled ends: for one more signal */
+	SHORT_WAIT_MS = 10, /* where nothing but a settlement wakes us */
+	LEARN_MS = 50,      /* how long jobs take is not known before */
+	AVERAGE_OF = 8,
+};
+
+void flight_begin(struct flight *f, struct context *context, const struct command_request *request,
+    const struct template *template)
+{
+	*f = (struct flight){ .context = context, .request = request, .template = template,
+		.bell = -1, .begun_ns = clock_ns() };
+	f->last_refused = &f->refused;
+	f->drop = calloc(COMMAND_RESULTS * BATCH, sizeof *f->drop);
+	if (!f->drop)
+		exit(failed(-ENOMEM, "map"));
+}
+
+static void make_room(struct flight *f, size_t jobs)
+{
+	if (jobs <= f->room)
+		return;
+	size_t room = 2 * jobs;
+	f->job = realloc(f->job, room * sizeof *f->job);
+	f->ref = realloc(f->ref, room * sizeof *f->ref);
+	f->ready = realloc(f->ready, room);
+	f->room = room;
+	if (!f->job || !f->ref || !f->ready)
+		exit(failed(-ENOMEM, "map"));
+}
+
+/* ---- submitting ---- */
+
+static uint64_t now_ms(void)
+{
+	return clock_of(CLOCK_REALTIME) / NS_PER_MS;
+}
+
+static void refuse(struct flight *f, struct job *job)
+{
+	job->next = NULL;
+	*f->last_refused = job;
+	f->last_refused = &job->next;
+}
+
+/* Their words lie one behind the other: pointers are made when nothing moves any more. */
+static size_t write_words(struct flight *f, struct job *jobs, size_t count[BATCH],
+    struct job *list[BATCH])
+{
+	size_t n = 0;
+	f->words.length = 0;
+	for (; jobs && n < BATCH; jobs = jobs->next) {
+		list[n] = jobs;
+		count[n++] = template_words(f->template, jobs, &f->words);
+	}
+	return n;
+}
+
+static const plm_task *make_tasks(struct flight *f, size_t n, const size_t count[BATCH],
+    struct job *const list[BATCH])
+{
+	size_t words = 0, done = 0;
+	for (size_t i = 0; i < n; i++)
+		words += count[i];
+	f->args.length = f->tasks.length = f->starts.length = 0;
+	text_reserve(&f->args, (words + n * command_nargs(f->request, 0)) * sizeof(plm_arg));
+	text_reserve(&f->starts, words * sizeof(char *));
+	text_reserve(&f->tasks, n * sizeof(plm_task));
+	plm_arg *args = (void *)f->args.data;
+	const char **word = (void *)f->starts.data;
+	plm_task *tasks = (void *)f->tasks.data;
+	const char *at = f->words.data;
+	for (size_t i = 0; i < words; i++, at += strlen(at) + 1)
+		word[i] = at;
+	for (size_t i = 0; i < n; done += count[i++]) {
+		size_t nargs = command_nargs(f->request, count[i]);
+		command_arguments(f->request, word + done, count[i], args);
+		if (f->request->outlet)
+			args[nargs - 1] = PLM_BYTES(&list[i]->outlet->named,
+			    sizeof list[i]->outlet->named);
+		tasks[i] = command_task(f->request, args, nargs);
+		tasks[i].flags |= PLM_TIED;
+		args += nargs;
+	}
+	return tasks;
+}
+
+static void take_references(struct flight *f, struct job *job, const plm_ref *refs)
+{
+	job->submit_ms = now_ms();
+	memcpy(job->ref, refs, sizeof job->ref);
+	f->job[f->jobs] = job;
+	f->ref[f->jobs++] = job->ref[0];
+}
+
+/* One call. The jobs behind one that was refused are refused as well: order is kept. */
+static int submit_batch(struct flight *f, struct job **jobs)
+{
+	size_t count[BATCH];
+	struct job *list[BATCH];
+	plm_ref refs[COMMAND_RESULTS * BATCH];
+	bool full = f->refused != NULL;
+	size_t n = write_words(f, *jobs, count, list);
+	*jobs = list[n - 1]->next;
+	make_room(f, f->jobs + n);
+	int r = full ? 0 : plm_submit_many(f->context->rt, make_tasks(f, n, count, list), n,
+	    refs);
+	for (size_t i = 0; i < n; i++) {
+		full = full || refs[COMMAND_RESULTS * i].id == 0;
+		if (full)
+			refuse(f, list[i]);
+		else
+			take_references(f, list[i], refs + COMMAND_RESULTS * i);
+	}
+	return r == -ENOSPC ? 0 : r;
+}
+
+int flight_submit(struct flight *f, struct job *jobs)
+{
+	struct job *again = f->refused;
+	if (again) {
+		*f->last_refused = jobs;
+		jobs = again;
+		f->refused = NULL;
+		f->last_refused = &f->refused;
+	}
+	while (jobs) {
+		int r = submit_batch(f, &jobs);
+		if (r < 0)
+			return failed(r, "map");
+	}
+	return EXIT_FINE;
+}
+
+size_t flight_count(const struct flight *f)
+{
+	size_t n = f->jobs;
+	for (const struct job *job = f->refused; job; job = job->next)
+		n++;
+	return n;
+}
+
+/* ---- waiting ---- */
+
+static void drop_gathered(struct flight *f)
+{
+	plm_drop_many(f->context->rt, f->drop, f->drops);
+	f->drops = 0;
+}
+
+size_t flight_ahead(const struct flight *f, unsigned workers)
+{
+	uint64_t each_us = f->average_us;
+	if (each_us == 0 || each_us >= AHEAD_US)
+		return 0;
+	uint64_t ahead = (uint64_t)AHEAD_US * workers / each_us;
+	return ahead < AHEAD_MAX ? (size_t)ahead : AHEAD_MAX;
+}
+
+static int wait_for_the_middle(struct flight *f, int timeout_ms)
+{
+	bool sooner = timeout_ms >= 0 && timeout_ms < SHORT_WAIT_MS;
+	int r = plm_wait(f->context->rt, &f->ref[(f->jobs - 1) / 2], 1, 1,
+	    sooner ? timeout_ms : SHORT_WAIT_MS, NULL);
+	return r == -ETIMEDOUT ? 0 : r;
+}
+
+static int wait_for_anything(struct flight *f, const struct flight_wake *wake)
+{
+	if (f->bell < 0)
+		f->bell = plm_fd(f->context->rt);
+	if (f->bell < 0)
+		return f->bell;
+	struct pollfd wakes[] = { { .fd = f->bell, .events = POLLIN },
+		{ .fd = signals_fd(), .events = POLLIN }, { .fd = wake->input, .events = POLLIN } };
+	uint64_t rings;
+	if (poll(wakes, COUNT_OF(wakes), wake->timeout_ms) > 0 && wakes[0].revents &&
+	    read(f->bell, &rings, sizeof rings) < 0 && errno != EAGAIN)
+		return -errno;
+	return 0;
+}
+
+/* Inside of a task all of this is one wait, however we sleep, and whatever we do in between. */
+static void tell_waiting(struct flight *f, bool waits)
+{
+	if (waits == f->waits)
+		return;
+	f->waits = waits;
+	if (waits)
+		nested_wait_begin(f->context->rt);
+	else
+		nested_wait_end(f->context->rt);
+}
+
+int flight_wait(struct flight *f, const struct flight_wake *wake)
+{
+	if (f->drops)
+		drop_gathered(f);
+	tell_waiting(f, f->jobs || f->refused);
+	bool learning = f->bell < 0 && clock_ns() - f->begun_ns < LEARN_MS * NS_PER_MS;
+	bool busy = f->jobs > 0 && (learning || f->jobs > wake->workers);
+	return busy && wake->input < 0 ? wait_for_the_middle(f, wake->timeout_ms)
+				       : wait_for_anything(f, wake);
+}
+
+/* ---- their end ---- */
+
+static void learn(struct flight *f, uint64_t run_us)
+{
+	uint64_t us = run_us ? run_us : 1;
+	f->average_us = f->average_us ? (f->average_us * (AVERAGE_OF - 1) + us) / AVERAGE_OF : us;
+}
+
+static int take_ready(struct flight *f, struct job **ret)
+{
+	size_t stay = 0;
+	for (size_t i = 0; i < f->jobs; i++) {
+		struct job *job = f->job[i];
+		if (!f->ready[i]) {
+			f->job[stay] = job;
+			f->ref[stay++] = f->ref[i];
+			continue;
+		}
+		int code = job_take_end(f->context, job);
+		if (code != EXIT_FINE)
+			return code;
+		learn(f, job->run_us);
+		job->next = NULL;
+		*ret = job;
+		ret = &job->next;
+	}
+	f->jobs = stay;
+	return EXIT_FINE;
+}
+
+int flight_collect(struct flight *f, struct job **ret)
+{
+	size_t before = f->jobs;
+	*ret = NULL;
+	int r = plm_wait(f->context->rt, f->ref, f->jobs, 0, 0, f->ready);
+	int code = r < 0 ? failed(r, "map") : f->jobs ? take_ready(f, ret) : EXIT_FINE;
+	if (code == EXIT_FINE && before == f->jobs)
+		r = handle_runtime_gone(f->context->rt);
+	if (code == EXIT_FINE && r == 0)
+		r = nested_refused(f->context->rt);
+	return r < 0 && code == EXIT_FINE ? failed(r, "map") : code;
+}
+
+void flight_drop(struct flight *f, struct job *job)
+{
+	for (int i = 0; i < COMMAND_RESULTS && job->ref[0].id; i++)
+		f->drop[f->drops++] = job->ref[i];
+	if (f->drops == COMMAND_RESULTS * BATCH)
+		drop_gathered(f);
+	job_free(job);
+}
+
+void flight_forget_refused(struct flight *f)
+{
+	for (struct job *job = f->refused, *next; job; job = next) {
+		next = job->next;
+		job_free(job);
+	}
+	f->refused = NULL;
+	f->last_refused = &f->refused;
+}
+
+/* Until nothing of them runs any more, or there is one more signal. */
+static void await_ends(struct flight *f)
+{
+	struct pollfd more = { .fd = signals_fd(), .events = POLLIN };
+	while (f->jobs && plm_wait_ended(f->context->rt, f->ref, f->jobs, f->jobs, END_LOOK_MS,
+	    NULL) == -ETIMEDOUT)
+		if (poll(&more, 1, 0) > 0)
+			return;
+}
+
+void flight_cancel(struct flight *f)
+{
+	for (size_t i = 0; i < f->jobs; i++)
+		plm_cancel(f->context->rt, f->ref[i], PLM_GRACE_OF_TASK);
+	await_ends(f);
+	for (size_t i = 0; i < f->jobs; i++)
+		flight_drop(f, f->job[i]);
+	f->jobs = 0;
+	flight_forget_refused(f);
+}
+
+void flight_end(struct flight *f)
+{
+	flight_cancel(f);
+	tell_waiting(f, false);
+	drop_gathered(f);
+	free(f->job);
+	free(f->ref);
+	free(f->ready);
+	free(f->drop);
+	text_free(&f->words);
+	text_free(&f->starts);
+	text_free(&f->args);
+	text_free(&f->tasks);
+}

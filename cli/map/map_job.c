@@ -1,0 +1,156 @@
+#include "cli/map/map_job.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/command_view.h"
+
+enum { US_PER_MS = 1000, EXIT_CODES = 256 };
+
+struct job *job_make(const struct row *row, uint64_t number)
+{
+	struct job *job = calloc(1, sizeof *job + row->values.length);
+	if (!job)
+		return NULL;
+	job->number = number;
+	job->values = row->count;
+	job->live[0].fd = job->live[1].fd = -1;
+	memcpy(job->value, row->values.data, row->values.length);
+	return job;
+}
+
+void job_free(struct job *job)
+{
+	for (int i = 0; i < 2; i++)
+		if (job->live[i].fd >= 0)
+			close(job->live[i].fd);
+	outlet_give(job->outlet, job->ended_well);
+	free(job->message);
+	free(job);
+}
+
+bool job_failed(const struct job *job)
+{
+	return job->exit_code != 0 || job->signal != 0;
+}
+
+int job_exit_code(const struct job *job)
+{
+	if (job->signal && job->exit_code != JOB_KILLED)
+		return EXIT_SIGNAL + job->signal;
+	return job->exit_code == JOB_KILLED ? EXIT_TIMED_OUT : job->exit_code;
+}
+
+static bool begins_with(const char *text, const char *words)
+{
+	return strncmp(text, words, strlen(words)) == 0;
+}
+
+static void take_message(struct job *job, const plm_failure *f)
+{
+	char root[PLM_REF_TEXT_BYTES];
+	plm_ref_print(f->task, root);
+	if (asprintf(&job->message, "task %s failed: %s", root, f->message) < 0)
+		job->message = NULL;
+}
+
+static void take_failure(struct context *context, struct job *job)
+{
+	plm_failure f;
+	if (plm_error(context->rt, job->ref[0], &f) < 0)
+		f = (plm_failure){ .code = EXIT_OURS };
+	if (f.task.id && f.task.id != job->ref[0].id) {
+		job->exit_code = EXIT_TASK_FAILED; /* of what it was to come after */
+		take_message(job, &f);
+		return;
+	}
+	if (begins_with(f.message, COMMAND_SAYS_EXIT)) {
+		job->exit_code = f.code;
+		return;
+	}
+	if (begins_with(f.message, COMMAND_SAYS_SIGNAL)) {
+		job->signal = f.code - COMMAND_SIGNALLED;
+		return;
+	}
+	job->message = strdup(f.message);
+	if (f.signal) {
+		job->signal = f.signal;
+	} else if (f.code == ETIMEDOUT) {
+		job->exit_code = JOB_KILLED;
+		job->signal = SIGTERM;
+	} else {
+		job->exit_code = f.code > 0 && f.code < EXIT_CODES ? f.code : EXIT_OURS;
+	}
+}
+
+/* Without a log, for which there was no room, it is where there is something. */
+static void take_stream(struct job *job, const struct command_view *v, int stream)
+{
+	uint64_t *bytes = stream == STDOUT_FILENO ? &job->out_bytes : &job->err_bytes;
+	const char **text = stream == STDOUT_FILENO ? &job->out : &job->err;
+	uint32_t where = stream == STDOUT_FILENO ? v->log.out_where : v->log.err_where;
+	uint64_t in_file = job->outlet ? outlet_bytes(job->outlet, stream) : 0;
+	*text = command_kept(v, stream, bytes);
+	if (!in_file || (v->logged ? where != COMMAND_WHERE_FILE : job->message != NULL))
+		return;
+	job->in_file[stream - 1] = true;
+	*bytes = in_file;
+}
+
+static void take_output(struct job *job, const struct command_view *v)
+{
+	char text[CUT_TEXT_BYTES];
+	take_stream(job, v, STDOUT_FILENO);
+	take_stream(job, v, STDERR_FILENO);
+	if (!job->in_file[0] && !job->in_file[1]) { /* for another one, while this waits its turn */
+		outlet_give(job->outlet, job->ended_well);
+		job->outlet = NULL;
+	}
+	if (!command_cut(v, text) || job->message)
+		return;
+	job->message = strdup(text);
+	if (!job_failed(job))
+		job->exit_code = EXIT_CUT;
+}
+
+int job_take_end(struct context *context, struct job *job)
+{
+	struct command_view v;
+	int code = command_look(context, job->ref[0], &v);
+	if (code != EXIT_FINE)
+		return code;
+	job->attempt = v.attempt;
+	job->begin_ms = job->submit_ms + v.queue_ms;
+	job->run_us = v.logged ? v.log.wall_us : (uint64_t)v.run_ms * US_PER_MS;
+	job->ended_well = v.state == RECORD_DONE;
+	if (v.state == RECORD_FAILED)
+		take_failure(context, job);
+	if (v.state == RECORD_CANCELLED) {
+		job->exit_code = JOB_KILLED;
+		job->signal = SIGTERM;
+		job->message = strdup("it was cancelled");
+	}
+	take_output(job, &v);
+	return EXIT_FINE;
+}
+
+uint64_t job_held_bytes(const struct job *job)
+{
+	return (job->in_file[0] ? 0 : job->out_bytes) + (job->in_file[1] ? 0 : job->err_bytes);
+}
+
+ssize_t job_piece(const struct job *job, int stream, uint64_t from, char *buffer, const char **ret)
+{
+	uint64_t length = stream == STDOUT_FILENO ? job->out_bytes : job->err_bytes;
+	const char *text = stream == STDOUT_FILENO ? job->out : job->err;
+	if (job->in_file[stream - 1]) {
+		*ret = buffer;
+		return outlet_read(job->outlet, stream, from, buffer, JOB_PIECE_BYTES);
+	}
+	*ret = text + from;
+	return from < length && text ? (ssize_t)(length - from) : 0;
+}

@@ -1,0 +1,223 @@
+#include "cli/map/map_output.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/why.h"
+#include "cli/map/map_results.h"
+#include "cli/map/map_signals.h"
+#include "cli/map/map_template.h"
+
+enum { GATHER_BYTES = 64 << 10, SMALL_BYTES = 4 << 10 };
+
+/* ---- bytes ---- */
+
+/* A pipe that has room takes PIPE_BUF bytes without blocking, so that a signal is always heard. */
+static bool wait_for_room(const struct sink *sink)
+{
+	struct pollfd wake[] = { { .fd = sink->fd, .events = POLLOUT },
+		{ .fd = signals_fd(), .events = POLLIN } };
+	do {
+		if (signals_wish() == WISH_CANCEL)
+			return false;
+		poll(wake, COUNT_OF(wake), -1);
+	} while (!wake[0].revents);
+	return true;
+}
+
+static void write_out(struct map_output *o, struct sink *sink, const char *data, size_t length)
+{
+	while (length && o->error == 0) {
+		if (sink->may_block && !wait_for_room(sink))
+			return;
+		size_t piece = sink->may_block && length > PIPE_BUF ? PIPE_BUF : length;
+		ssize_t n = write(sink->fd, data, piece);
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			o->error = errno == EPIPE ? -EPIPE :
+			    why(-EIO, "writing the output: %s", strerror(errno));
+		if (n > 0) {
+			data += n;
+			length -= (size_t)n;
+		}
+	}
+}
+
+static void flush_sink(struct map_output *o, struct sink *sink)
+{
+	write_out(o, sink, sink->text.data, sink->text.length);
+	sink->text.length = 0;
+}
+
+/* What comes to one of them comes after what came to the other. */
+static void put(struct map_output *o, struct sink *sink, const char *data, size_t length)
+{
+	struct sink *other = sink == &o->out ? &o->err : &o->out;
+	if (length && other->text.length)
+		flush_sink(o, other);
+	if (sink->text.length + length > GATHER_BYTES)
+		flush_sink(o, sink);
+	if (length > SMALL_BYTES && sink->text.length == 0)
+		write_out(o, sink, data, length);
+	else
+		text_add(&sink->text, data, length);
+}
+
+static void put_tagged(struct map_output *o, struct sink *sink, const char *data, size_t length)
+{
+	while (length) {
+		const char *end = memchr(data, '\n', length);
+		size_t line = end ? (size_t)(end - data) + 1 : length;
+		if (!sink->begun)
+			put(o, sink, o->tag.data, o->tag.length);
+		put(o, sink, data, line);
+		sink->begun = end == NULL;
+		data += line;
+		length -= line;
+	}
+}
+
+/* ---- jobs ---- */
+
+static void make_tag(struct map_output *o, const struct job *job)
+{
+	o->tag.length = 0;
+	template_values(job, &o->tag);
+	text_byte(&o->tag, '\t');
+}
+
+void output_piece(struct map_output *o, const struct job *job, int stream, const char *data,
+    size_t length)
+{
+	struct sink *sink = stream == STDOUT_FILENO ? &o->out : &o->err;
+	if (length == 0)
+		return;
+	if (o->shown.tag) {
+		make_tag(o, job);
+		put_tagged(o, sink, data, length);
+	} else {
+		put(o, sink, data, length);
+	}
+}
+
+/* What was shown of an attempt that was not the last is no part of the last one's. */
+static void put_rest(struct map_output *o, const struct job *job, int stream)
+{
+	uint64_t shown = job->live[stream - 1].attempt == job->attempt ?
+	    job->live[stream - 1].shown : 0;
+	char buffer[JOB_PIECE_BYTES];
+	const char *data;
+	ssize_t n;
+	while (o->error == 0 && (n = job_piece(job, stream, shown, buffer, &data)) != 0) {
+		if (n < 0) {
+			o->error = (int)n;
+			break;
+		}
+		output_piece(o, job, stream, data, (size_t)n);
+		shown += (uint64_t)n;
+	}
+	o->out.begun = o->err.begun = false;
+}
+
+/* A line of JSON is one thing: what is in a file is mapped as a whole. */
+static void put_json_stream(struct output *out, const struct job *job, int stream)
+{
+	bool is_out = stream == STDOUT_FILENO;
+	uint64_t length = is_out ? job->out_bytes : job->err_bytes;
+	const char *text = is_out ? job->out : job->err;
+	if (job->in_file[stream - 1])
+		text = outlet_map(job->outlet, stream, &length);
+	cell_bytes(out, text, text ? (size_t)length : 0);
+	if (text && job->in_file[stream - 1])
+		outlet_unmap(text, length);
+}
+
+static void put_json(struct map_output *o, const struct job *job, const struct text *command)
+{
+	static const struct column columns[] = { { "JOB", "job", 0 }, { "COMMAND", "command", -1 },
+		{ "EXIT", "exit_code", 0 }, { "SIGNAL", "signal", 0 },
+		{ "BEGIN", "begin_ms", 0 }, { "RUN", "run_us", 0 }, { "OUT", "stdout", -1 },
+		{ "ERR", "stderr", -1 }, { "MESSAGE", "message", -1 } };
+	struct output *out = &o->context->out;
+	list_begin(out, columns, COUNT_OF(columns));
+	cell_number(out, job->number);
+	cell_bytes(out, command->data, command->length);
+	cell_signed(out, job->exit_code);
+	cell_signed(out, job->signal);
+	cell_number(out, job->begin_ms);
+	cell_number(out, job->run_us);
+	put_json_stream(out, job, STDOUT_FILENO);
+	put_json_stream(out, job, STDERR_FILENO);
+	if (job->message)
+		cell_text(out, job->message);
+	else
+		cell_none(out);
+	row_end(out);
+}
+
+void output_job(struct map_output *o, const struct job *job, const struct text *command)
+{
+	int r = o->shown.results ? results_write(o->shown.results, job, &o->path) : 0;
+	if (o->error == 0 && r < 0)
+		o->error = r;
+	if (o->shown.json) {
+		put_json(o, job, command);
+		return;
+	}
+	if (!o->shown.results) {
+		put_rest(o, job, STDOUT_FILENO);
+		put_rest(o, job, STDERR_FILENO);
+	}
+	if (!job->message)
+		return;
+	struct text line = { .data = NULL };
+	text_format(&line, "plmctl: job %llu: ", (unsigned long long)job->number);
+	text_words(&line, job->message);
+	text_byte(&line, '\n');
+	put(o, &o->err, line.data, line.length);
+	text_free(&line);
+}
+
+void output_line(struct map_output *o, const struct text *line)
+{
+	put(o, &o->out, line->data, line->length);
+	put(o, &o->out, "\n", 1);
+}
+
+/* ---- begin and end ---- */
+
+static struct sink open_sink(int fd)
+{
+	struct stat st;
+	return (struct sink){ .fd = fd,
+		.may_block = fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) };
+}
+
+void output_begin(struct map_output *o, struct context *context, struct shown shown)
+{
+	*o = (struct map_output){ .context = context, .shown = shown };
+	o->out = open_sink(STDOUT_FILENO);
+	o->err = open_sink(STDERR_FILENO);
+}
+
+int output_flush(struct map_output *o)
+{
+	flush_sink(o, &o->out);
+	flush_sink(o, &o->err);
+	if (o->shown.json && !output_close(&o->context->out) && o->error == 0)
+		o->error = errno == EPIPE ? -EPIPE :
+		    why(-EIO, "writing the output: %s", strerror(errno));
+	return o->error;
+}
+
+void output_end(struct map_output *o)
+{
+	text_free(&o->out.text);
+	text_free(&o->err.text);
+	text_free(&o->tag);
+	text_free(&o->path);
+}

@@ -1,0 +1,120 @@
+#include "cli/map/map_results.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/why.h"
+
+enum { NUMBER_BYTES = 24 };
+
+/* As one name of a file: a slash would be a folder, and a name has an end. */
+static void add_name(struct text *path, const char *value)
+{
+	size_t begin = path->length;
+	for (; *value && path->length - begin < NAME_MAX - 1; value++) {
+		switch (*value) {
+		case '/': text_words(path, "\\_"); break;
+		case '\\': text_words(path, "\\\\"); break;
+		case '\t': text_words(path, "\\t"); break;
+		default: text_byte(path, *value);
+		}
+	}
+	size_t n = path->length - begin;
+	const char *name = path->data + begin;
+	if (n == 0)
+		text_words(path, "\\0");
+	else if (name[0] == '.' && (n == 1 || (n == 2 && name[1] == '.')))
+		text_words(path, "\\"); /* no way up the tree */
+}
+
+static int make_folder(struct text *path)
+{
+	text_byte(path, 0);
+	path->length--;
+	if (mkdir(path->data, 0777) < 0 && errno != EEXIST)
+		return why(-EIO, "--results %s: %s", path->data, strerror(errno));
+	return 0;
+}
+
+static int make_folders(const char *directory, const struct job *job, struct text *path)
+{
+	const char *value = job->value;
+	path->length = 0;
+	text_words(path, directory);
+	int r = make_folder(path);
+	for (size_t i = 0; r == 0 && i < job->values; i++, value += strlen(value) + 1) {
+		text_format(path, "/%zu", i + 1);
+		r = make_folder(path);
+		text_byte(path, '/');
+		add_name(path, value);
+		if (r == 0)
+			r = make_folder(path);
+	}
+	return r;
+}
+
+static int open_file(struct text *path, const char *name)
+{
+	size_t folder = path->length;
+	text_words(path, name);
+	text_byte(path, 0);
+	path->length = folder;
+	int fd = open(path->data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	return fd >= 0 ? fd : why(-EIO, "--results %s: %s", path->data, strerror(errno));
+}
+
+static int write_all(const struct text *path, int fd, const char *data, size_t length)
+{
+	while (length) {
+		ssize_t n = write(fd, data, length);
+		if (n < 0 && errno != EINTR)
+			return why(-EIO, "--results %s: %s", path->data, strerror(errno));
+		data += n > 0 ? n : 0;
+		length -= n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+static int write_stream(struct text *path, const char *name, const struct job *job, int stream)
+{
+	char buffer[JOB_PIECE_BYTES];
+	const char *data;
+	ssize_t n;
+	int fd = open_file(path, name), r = fd < 0 ? fd : 0;
+	for (uint64_t done = 0; r == 0; done += (uint64_t)n) {
+		n = job_piece(job, stream, done, buffer, &data);
+		if (n <= 0) {
+			r = (int)n;
+			break;
+		}
+		r = write_all(path, fd, data, (size_t)n);
+	}
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+static int write_number(struct text *path, const char *name, uint64_t number)
+{
+	char text[NUMBER_BYTES];
+	int n = snprintf(text, sizeof text, "%llu", (unsigned long long)number);
+	int fd = open_file(path, name), r = fd < 0 ? fd : write_all(path, fd, text, (size_t)n);
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+int results_write(const char *directory, const struct job *job, struct text *path)
+{
+	int r = make_folders(directory, job, path);
+	if (r == 0)
+		r = write_stream(path, "/stdout", job, STDOUT_FILENO);
+	if (r == 0)
+		r = write_stream(path, "/stderr", job, STDERR_FILENO);
+	return r == 0 ? write_number(path, "/seq", job->number) : r;
+}

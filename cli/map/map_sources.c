@@ -1,0 +1,396 @@
+#include "cli/map/map_sources.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/why.h"
+
+enum { READ_BYTES = 64 << 10 };
+
+struct source {
+	bool linked;         /* to the one before it */
+	/* words */
+	char *const *word;
+	size_t words;
+	/* or lines */
+	const char *path;    /* NULL: words */
+	int fd;
+	bool ready_always;   /* a file: reading it takes no waiting */
+	struct text buffer;
+	size_t at;           /* of it: words that were read, bytes that were used */
+	uint64_t lines;
+	bool ended;
+};
+
+struct list { /* rows that are kept */
+	struct text values;
+	size_t *begin;
+	size_t rows, room;
+};
+
+struct group { /* sources that go along with each other */
+	struct source *source;
+	size_t sources;
+	size_t read;        /* of the row that is being read */
+	struct list kept;   /* of all groups but the first; with wrap of each source */
+	size_t at;          /* row of it */
+};
+
+struct sources {
+	struct source *source;
+	size_t sources;
+	struct group *group;
+	size_t groups;
+	bool wrap;
+	char delimiter;
+	struct row head;    /* of the first group */
+	bool has_head;
+	uint64_t wrapped;   /* rows so far, with wrap */
+};
+
+bool is_source_mark(const char *word)
+{
+	return strcmp(word, ":::") == 0 || strcmp(word, ":::+") == 0 ||
+	    strcmp(word, "::::") == 0 || strcmp(word, "::::+") == 0;
+}
+
+/* ---- what they are ---- */
+
+static int open_file(struct source *source, const char *path)
+{
+	struct stat st;
+	bool standard = strcmp(path, "-") == 0;
+	*source = (struct source){ .path = standard ? "stdin" : path, .linked = source->linked };
+	source->fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	if (source->fd < 0)
+		return why(-errno, "cannot open the input file %s: %s", path, strerror(errno));
+	source->ready_always = fstat(source->fd, &st) == 0 && S_ISREG(st.st_mode);
+	return 0;
+}
+
+static struct source *add_source(struct sources *s, bool linked)
+{
+	struct source *source = &s->source[s->sources++];
+	*source = (struct source){ .fd = -1, .linked = linked && s->sources > 1 };
+	return source;
+}
+
+/* Of one mark; how many words it took, or -errno. */
+static int take_mark(struct sources *s, char *const *words, size_t count)
+{
+	bool files = strncmp(words[0], "::::", 4) == 0;
+	bool linked = words[0][strlen(words[0]) - 1] == '+';
+	size_t n = 1;
+	while (n < count && !is_source_mark(words[n]))
+		n++;
+	if (files && n == 1)
+		return why(-EINVAL, "%s needs a file after it; - is stdin", words[0]);
+	if (!files) {
+		struct source *source = add_source(s, linked);
+		source->word = words + 1;
+		source->words = n - 1;
+	}
+	for (size_t i = 1; files && i < n; i++) {
+		int r = open_file(add_source(s, linked), words[i]);
+		if (r < 0)
+			return r;
+	}
+	return (int)n;
+}
+
+static int make_sources(struct sources *s, const struct inputs *inputs)
+{
+	size_t count = inputs->words, most = inputs->files + count + 1;
+	s->source = calloc(most, sizeof *s->source);
+	s->group = calloc(most, sizeof *s->group);
+	if (!s->source || !s->group)
+		return why(-ENOMEM, "no memory for the sources of inputs");
+	for (size_t i = 0; i < inputs->files; i++) {
+		int r = open_file(add_source(s, false), inputs->file[i]);
+		if (r < 0)
+			return r;
+	}
+	if (inputs->files + count == 0)
+		return open_file(add_source(s, false), "-");
+	for (size_t i = 0; i < count;) {
+		int n = take_mark(s, inputs->word + i, count - i);
+		if (n < 0)
+			return n;
+		i += (size_t)n;
+	}
+	return 0;
+}
+
+static void make_groups(struct sources *s)
+{
+	for (size_t i = 0; i < s->sources; i++) {
+		if (!s->source[i].linked || s->wrap)
+			s->group[s->groups++].source = &s->source[i];
+		s->group[s->groups - 1].sources++;
+	}
+}
+
+void sources_close(struct sources **sp)
+{
+	struct sources *s = *sp;
+	if (!s)
+		return;
+	for (size_t i = 0; i < s->sources; i++) {
+		if (s->source[i].path && s->source[i].fd > STDERR_FILENO)
+			close(s->source[i].fd);
+		text_free(&s->source[i].buffer);
+	}
+	for (size_t i = 0; i < s->groups; i++) {
+		text_free(&s->group[i].kept.values);
+		free(s->group[i].kept.begin);
+	}
+	text_free(&s->head.values);
+	free(s->source);
+	free(s->group);
+	free(s);
+	*sp = NULL;
+}
+
+/* ---- the values of one source ---- */
+
+static int add_line(struct source *source, const char *line, size_t length, struct row *row)
+{
+	source->lines++;
+	if (memchr(line, 0, length))
+		return why(-EBADMSG, "input %llu of %s has a zero byte in it, which no program can "
+		    "be given; if zero bytes part the inputs, say --null",
+		    (unsigned long long)source->lines, source->path);
+	text_add(&row->values, line, length);
+	text_byte(&row->values, 0);
+	row->count++;
+	return 1;
+}
+
+/* 1: something came, or the end of it; -EAGAIN: not yet. */
+static int read_more(struct source *source, bool wait)
+{
+	struct pollfd readable = { .fd = source->fd, .events = POLLIN };
+	if (!wait && !source->ready_always && poll(&readable, 1, 0) == 0)
+		return -EAGAIN;
+	if (source->at)
+		memmove(source->buffer.data, source->buffer.data + source->at,
+		    source->buffer.length - source->at);
+	source->buffer.length -= source->at;
+	source->at = 0;
+	char piece[READ_BYTES];
+	ssize_t n = read(source->fd, piece, sizeof piece);
+	if (n < 0)
+		return errno == EINTR || errno == EAGAIN ? -EAGAIN :
+		    why(-EIO, "cannot read inputs from %s: %s", source->path,
+		    strerror(errno));
+	source->ended = n == 0;
+	text_add(&source->buffer, piece, (size_t)n);
+	return 1;
+}
+
+static int next_line(struct source *source, char delimiter, bool wait, struct row *row)
+{
+	size_t looked = 0;
+	for (;;) {
+		size_t left = source->buffer.length - source->at;
+		const char *begin = left ? source->buffer.data + source->at : "";
+		const char *end = left > looked ?
+		    memchr(begin + looked, delimiter, left - looked) : NULL;
+		if (end) {
+			source->at += (size_t)(end - begin) + 1;
+			return add_line(source, begin, (size_t)(end - begin), row);
+		}
+		if (source->ended) {
+			source->at = source->buffer.length;
+			return left ? add_line(source, begin, left, row) : 0;
+		}
+		looked = left;
+		int r = read_more(source, wait);
+		if (r == -EAGAIN && wait)
+			continue;
+		if (r < 0)
+			return r;
+	}
+}
+
+static int next_value(struct source *source, char delimiter, bool wait, struct row *row)
+{
+	if (source->path)
+		return next_line(source, delimiter, wait, row);
+	if (source->at == source->words)
+		return 0;
+	const char *word = source->word[source->at++];
+	text_add(&row->values, word, strlen(word) + 1);
+	row->count++;
+	return 1;
+}
+
+/* ---- rows ---- */
+
+/* Goes on where it was when one of its sources had nothing yet. */
+static int group_next(struct group *g, char delimiter, bool wait, struct row *row)
+{
+	for (; g->read < g->sources; g->read++) {
+		int r = next_value(&g->source[g->read], delimiter, wait, row);
+		if (r <= 0)
+			return r;
+	}
+	g->read = 0;
+	return 1;
+}
+
+static int list_add(struct list *list, const struct row *row)
+{
+	if (list->rows + 1 >= list->room) {
+		size_t room = list->room ? 2 * list->room : 64;
+		size_t *begin = realloc(list->begin, room * sizeof *begin);
+		if (!begin)
+			return why(-ENOMEM, "no memory for %zu inputs", list->rows);
+		list->begin = begin;
+		list->room = room;
+	}
+	list->begin[list->rows++] = list->values.length;
+	text_add(&list->values, row->values.data, row->values.length);
+	list->begin[list->rows] = list->values.length;
+	return 0;
+}
+
+static int group_keep(struct group *g, char delimiter)
+{
+	struct row row = { .count = 0 };
+	int r;
+	while ((r = group_next(g, delimiter, true, &row)) == 1) {
+		r = list_add(&g->kept, &row);
+		if (r < 0)
+			break;
+		row.values.length = row.count = 0;
+	}
+	text_free(&row.values);
+	return r;
+}
+
+static int keep_all(struct sources *s)
+{
+	int r = 0;
+	for (size_t i = s->wrap ? 0 : 1; r == 0 && i < s->groups; i++)
+		r = group_keep(&s->group[i], s->delimiter);
+	return r;
+}
+
+int sources_open(struct sources **ret, const struct inputs *inputs, bool wrap, char delimiter)
+{
+	struct sources *s = calloc(1, sizeof *s);
+	if (!s)
+		return why(-ENOMEM, "no memory for the sources of inputs");
+	s->wrap = wrap;
+	s->delimiter = delimiter;
+	*ret = s;
+	int r = make_sources(s, inputs);
+	if (r == 0) {
+		make_groups(s);
+		r = keep_all(s);
+	}
+	if (r < 0)
+		sources_close(ret);
+	return r;
+}
+
+static void add_kept(const struct group *g, size_t at, struct row *row)
+{
+	const struct list *list = &g->kept;
+	text_add(&row->values, list->values.data + list->begin[at],
+	    list->begin[at + 1] - list->begin[at]);
+	row->count += g->sources;
+}
+
+static uint64_t wrapped_total(const struct sources *s)
+{
+	uint64_t most = 0;
+	for (size_t i = 0; i < s->groups; i++) {
+		if (s->group[i].kept.rows == 0)
+			return 0;
+		if (s->group[i].kept.rows > most)
+			most = s->group[i].kept.rows;
+	}
+	return most;
+}
+
+static int next_wrapped(struct sources *s, struct row *row)
+{
+	if (s->wrapped == wrapped_total(s))
+		return 0;
+	for (size_t i = 0; i < s->groups; i++)
+		add_kept(&s->group[i], (size_t)(s->wrapped % s->group[i].kept.rows), row);
+	s->wrapped++;
+	return 1;
+}
+
+/* The last one turns fastest. When all have gone round, the head has had its rows. */
+static void turn(struct sources *s)
+{
+	for (size_t i = s->groups - 1; i > 0; i--) {
+		if (++s->group[i].at < s->group[i].kept.rows)
+			return;
+		s->group[i].at = 0;
+	}
+	s->has_head = false;
+	s->head.values.length = s->head.count = 0;
+}
+
+static bool any_is_empty(const struct sources *s)
+{
+	for (size_t i = 1; i < s->groups; i++)
+		if (s->group[i].kept.rows == 0)
+			return true;
+	return false;
+}
+
+int sources_next(struct sources *s, struct row *row)
+{
+	row->values.length = row->count = 0;
+	if (s->wrap)
+		return next_wrapped(s, row);
+	if (any_is_empty(s))
+		return 0;
+	if (!s->has_head) {
+		int r = group_next(&s->group[0], s->delimiter, false, &s->head);
+		if (r <= 0)
+			return r;
+		s->has_head = true;
+	}
+	text_add(&row->values, s->head.values.data, s->head.values.length);
+	row->count = s->head.count;
+	for (size_t i = 1; i < s->groups; i++)
+		add_kept(&s->group[i], s->group[i].at, row);
+	turn(s);
+	return 1;
+}
+
+int sources_fd(const struct sources *s)
+{
+	const struct group *first = &s->group[0];
+	const struct source *source = &first->source[first->read];
+	return s->wrap || s->has_head || !source->path || source->ready_always ? -1 : source->fd;
+}
+
+uint64_t sources_total(const struct sources *s)
+{
+	if (s->wrap)
+		return wrapped_total(s);
+	uint64_t total = UINT64_MAX;
+	for (size_t i = 0; i < s->group[0].sources; i++) {
+		const struct source *source = &s->group[0].source[i];
+		if (source->path)
+			return 0;
+		if (source->words < total)
+			total = source->words;
+	}
+	for (size_t i = 1; i < s->groups; i++)
+		total *= s->group[i].kept.rows;
+	return total;
+}

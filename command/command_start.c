@@ -1,0 +1,224 @@
+/* command_start.c - from words to a process: where the program is, and why it does not start.
+ *
+ * vfork(): the child runs in the memory of the worker until it has become the program, and the
+ * worker stands still so long. Nothing of the worker is copied, however large it is, and what fails
+ * in the child is told by a store. posix_spawn() would do the same, but has no word for "die with
+ * your parent". */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "command/command_run.h"
+#include "worker/worker.h"
+
+#define PATH_IF_NONE "/bin:/usr/bin"
+
+/* ---- the child ---- */
+
+/* No handler may run here: it would run in the worker's memory, hence all are blocked until none is
+ * left. */
+static void reset_signals(const struct start *s)
+{
+	struct sigaction standard = { .sa_handler = SIG_DFL };
+	for (int signal = 1; signal < NSIG; signal++)
+		if (sigismember(&s->own->odd_signals, signal))
+			sigaction(signal, &standard, NULL);
+	sigprocmask(SIG_SETMASK, &s->mask, NULL);
+}
+
+/* System calls and stores alone: this is the worker's memory. */
+static _Noreturn void become(struct start *s)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != s->parent)
+		_exit(1);
+	setsid();
+	if (s->group->exists)
+		group_enter(s->group);
+	if (s->directory && chdir(s->directory) < 0) {
+		s->error = errno;
+		s->in_directory = true;
+		_exit(1);
+	}
+	if (s->in >= 0)
+		dup2(s->in, STDIN_FILENO);
+	dup2(s->out, STDOUT_FILENO);
+	dup2(s->err, STDERR_FILENO);
+	syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
+	for (int i = 0; i < 2; i++)
+		if (s->more[i] >= 0)
+			fcntl(s->more[i], F_SETFD, 0);
+	reset_signals(s);
+	if (s->inherited)
+		inherited_take(s->inherited, &s->own->inherited);
+	s->error = 0;
+	execve(s->path, s->argv, s->envp);
+	s->error = errno;
+	_exit(1);
+}
+
+static __attribute__((noinline)) pid_t start(struct start *s)
+{
+	pid_t pid = vfork();
+	if (pid == 0)
+		become(s);
+	__asm__ volatile("" : : "r"(s) : "memory"); /* the child wrote there: the compiler knows
+						      * of no child */
+	return pid;
+}
+
+/* What plm ignores, what it was started with, what a module handles or limits. A function in whose
+ * place we run goes on after us, and may change them without being counted. */
+static const struct own_state *own_state(const struct plm_call *call)
+{
+	struct worker *w = call->rt->help_context;
+	struct own_state *own = &w->own_state;
+	uint64_t tasks = sh_peek(&call->rt->me->done) + sh_peek(&call->rt->me->failed);
+	bool known = own->tasks && own->tasks == tasks;
+	own->tasks = call->outer ? 0 : tasks + 1; /* once we are counted */
+	if (known && !call->outer)
+		return own;
+	sigemptyset(&own->odd_signals);
+	for (int signal = 1; signal < NSIG; signal++) {
+		struct sigaction now;
+		if (sigaction(signal, NULL, &now) == 0 && now.sa_handler != SIG_DFL)
+			sigaddset(&own->odd_signals, signal);
+	}
+	inherited_get(&own->inherited);
+	return own;
+}
+
+/* ---- where it is ---- */
+
+static const char *variable(char *const *envp, const char *name, const char *otherwise)
+{
+	size_t length = strlen(name);
+	for (; *envp; envp++)
+		if (strncmp(*envp, name, length) == 0 && (*envp)[length] == '=')
+			return *envp + length + 1;
+	return otherwise;
+}
+
+/* As the command will see it: from its directory. */
+static bool seen_from(const struct command *c, const char *path, char ret[PATH_MAX])
+{
+	bool absolute = path[0] == '/' || !c->directory;
+	int n = snprintf(ret, PATH_MAX, "%s%s%s", absolute ? "" : c->directory, absolute ? "" : "/",
+	    path);
+	return n > 0 && n < PATH_MAX;
+}
+
+/* 0, EACCES: a file that is no program, EISDIR, ENOENT and others. */
+static int judge(const struct command *c, const char *path)
+{
+	char full[PATH_MAX];
+	struct stat st;
+	if (!seen_from(c, path, full))
+		return ENAMETOOLONG;
+	if (access(full, X_OK) < 0)
+		return errno;
+	if (stat(full, &st) < 0)
+		return errno;
+	return S_ISDIR(st.st_mode) ? EISDIR : 0;
+}
+
+/* 0, or the errno that says most: one that is there and cannot be run, before none at all. */
+static int find_program(const struct command *c, const char *word, char ret[PATH_MAX])
+{
+	const char *at = variable(c->envp, "PATH", PATH_IF_NONE);
+	int worst = ENOENT;
+	for (;;) {
+		size_t length = strcspn(at, ":");
+		int n = snprintf(ret, PATH_MAX, "%.*s%s%s", (int)length, at, length ? "/" : "./",
+		    word);
+		int error = n < PATH_MAX ? judge(c, ret) : ENAMETOOLONG;
+		if (error == 0)
+			return 0;
+		if (error == EACCES)
+			worst = EACCES;
+		if (!at[length])
+			return worst;
+		at += length + 1;
+	}
+}
+
+/* ---- why not ---- */
+
+static void say_not_found(const struct command *c, const char *word)
+{
+	plm_fail(c->call, COMMAND_NOT_FOUND, "command not found: %s (PATH is %s)", word,
+	    variable(c->envp, "PATH", PATH_IF_NONE));
+}
+
+static void say_exec(const struct command *c, const char *path, int error)
+{
+	struct plm_call *call = c->call;
+	int there = judge(c, path);
+	if (error == ENOENT && there == ENOENT)
+		plm_fail(call, COMMAND_NOT_FOUND, "command not found: %s", path);
+	else if (error == ENOENT)
+		plm_fail(call, COMMAND_NOT_FOUND,
+		    "the interpreter that %s asks for in its first line was not found", path);
+	else if (there == EISDIR)
+		plm_fail(call, COMMAND_NOT_EXECUTABLE, "not executable: %s is a directory", path);
+	else if (error == ENOEXEC)
+		plm_fail(call, COMMAND_NOT_EXECUTABLE, "not executable: %s is neither a program "
+		    "for this machine nor a script that begins with #!", path);
+	else
+		plm_fail(call, COMMAND_NOT_EXECUTABLE, "not executable: %s: %s", path,
+		    strerror(error));
+}
+
+static void say_error(const struct command *c, const struct start *s, pid_t pid)
+{
+	if (pid < 0)
+		plm_fail(c->call, COMMAND_OURS, "no process could be started: %s; the machine or "
+		    "its user has too many (ulimit -u)", strerror(s->error));
+	else if (s->in_directory)
+		plm_fail(c->call, COMMAND_OURS, "cannot enter the directory %s (--dir): %s",
+		    s->directory, strerror(s->error));
+	else
+		say_exec(c, s->path, s->error);
+}
+
+pid_t command_start(const struct command *c, const sigset_t *mask, int in, int out, int err)
+{
+	char found[PATH_MAX];
+	const char *word = c->argv[0];
+	sigset_t all, before;
+	if (!strchr(word, '/')) {
+		int error = find_program(c, word, found);
+		if (error == ENOENT)
+			say_not_found(c, word);
+		else if (error)
+			say_exec(c, word, error);
+		if (error)
+			return -1;
+		word = found;
+	}
+	struct start s = { .path = word, .argv = c->argv, .envp = c->envp, .in = in, .out = out,
+		.err = err, .more = { c->jobserver.read, c->jobserver.write },
+		.directory = c->directory, .mask = *mask, .parent = getpid(),
+		.group = command_group(c->call), .inherited = c->inherits ? &c->inherited : NULL };
+	sigfillset(&all);
+	s.own = own_state(c->call);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	pid_t pid = start(&s);
+	if (pid < 0)
+		s.error = errno;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (pid > 0 && s.error == 0)
+		return pid;
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	say_error(c, &s, pid);
+	return -1;
+}

@@ -1,0 +1,184 @@
+/* environment.c - what a command finds in its environment: that of whoever submitted it, what its
+ * task adds, and what only the worker knows. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "topology/threads.h"
+#include "command/command_run.h"
+#include "worker/needs.h"
+
+enum { OURS_MAX = 16 };
+
+struct variables {
+	char **list;
+	size_t n;
+	char *own; /* room for texts of ours */
+	size_t own_left;
+};
+
+/* execve() takes them as char *, and changes none. */
+static char *as_variable(const char *text)
+{
+	union { const char *text; char *variable; } same = { .text = text };
+	return same.variable;
+}
+
+static char **find(const struct variables *v, const char *variable)
+{
+	size_t name = strcspn(variable, "=");
+	for (size_t i = 0; i < v->n; i++)
+		if (strncmp(v->list[i], variable, name) == 0 && v->list[i][name] == '=')
+			return &v->list[i];
+	return NULL;
+}
+
+static void set(struct variables *v, const char *variable)
+{
+	char **there = find(v, variable);
+	if (there)
+		*there = as_variable(variable);
+	else
+		v->list[v->n++] = as_variable(variable);
+}
+
+__attribute__((format(printf, 2, 3))) static void set_own(
+    struct variables *v, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	size_t n = (size_t)vsnprintf(v->own, v->own_left, format, args) + 1;
+	va_end(args);
+	CHECK(n <= v->own_left);
+	set(v, v->own);
+	v->own += n;
+	v->own_left -= n;
+}
+
+static void set_task(struct variables *v, const struct plm_call *call)
+{
+	const struct plm *rt = call->rt;
+	char task[PLM_REF_TEXT_BYTES];
+	uint32_t index = record_index(&rt->tables, call->record);
+	plm_ref_print(ref_public(rt, record_ref(index, word_generation(call->word))), task);
+	set_own(v, "PLM_TASK=%s", task);
+	set_own(v, "PLM_NAME=%.*s", RUNTIME_NAME_BYTES, rt->tables.control->name);
+	set_own(v, "PLM_ATTEMPT=%u", word_attempt(call->word));
+	set_own(v, "PLM_WORKER=%u", rt->me->worker);
+	set_own(v, "PLM_SLOT=%u", rt->self);
+}
+
+/* As functions find them in the worker (needs.h); the thread counts only of a task that asked for
+ * cpus: any other program may start as many threads as in a shell. The submitter may have said how
+ * many. */
+static void set_needs(struct variables *v, const struct plm_call *call)
+{
+	bool threads = needs_say_cpus(call);
+	for (char **theirs = environ; *theirs; theirs++) {
+		bool cpus = strncmp(*theirs, "PLM_CPUS=", 9) == 0;
+		bool devices = needs_devices(&call->rt->tables) &&
+		    strncmp(*theirs, "CUDA_VISIBLE_DEVICES=", 21) == 0;
+		bool limit = threads && topology_limits_threads(*theirs) && !find(v, *theirs);
+		if (cpus || devices || limit)
+			set(v, *theirs);
+	}
+}
+
+static const char *text_of(const struct variables *v, const char *variable)
+{
+	char **there = find(v, variable);
+	return there ? *there + strlen(variable) : NULL;
+}
+
+/* They tell of the jobserver of whoever submitted, which is none of ours. */
+static void drop_flags_of_others(struct variables *v)
+{
+	static const char *const theirs[] = { "MFLAGS=", "CARGO_MAKEFLAGS=" };
+	for (size_t i = 0; i < COUNT_OF(theirs); i++) {
+		char **there = find(v, theirs[i]);
+		if (there && strstr(*there, "--jobserver"))
+			*there = v->list[--v->n];
+	}
+}
+
+/* Which form, its task may say; or that it wants none. */
+static int set_makeflags(struct variables *v, struct command *c)
+{
+	enum jobserver_form form = c->call->rt->tables.control->jobserver;
+	const char *wanted = text_of(v, "PLM_JOBSERVER=");
+	if (wanted && strcmp(wanted, "pipe") == 0)
+		form = JOBSERVER_PIPE;
+	if (wanted && strcmp(wanted, "fifo") == 0)
+		form = JOBSERVER_FIFO;
+	bool none = wanted && strcmp(wanted, "none") == 0;
+	if (!c->call->rt->tables.control->jobserver || none || !jobserver_open(&c->jobserver, form))
+		return 0;
+	drop_flags_of_others(v);
+	c->makeflags = jobserver_makeflags(&c->jobserver, text_of(v, "MAKEFLAGS="));
+	if (!c->makeflags)
+		return plm_fail(c->call, COMMAND_OURS, "no memory for MAKEFLAGS");
+	set(v, c->makeflags);
+	return 0;
+}
+
+static size_t count_zeros(const char *text, size_t length)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < length; i++)
+		n += text[i] == 0;
+	return n;
+}
+
+static size_t count_worker_variables(void)
+{
+	size_t n = 0;
+	while (environ[n])
+		n++;
+	return n;
+}
+
+static void add_base(struct variables *v, const struct command *c)
+{
+	const char *at = c->environment, *end = at + c->environment_bytes;
+	for (char **theirs = environ; *theirs && at == end; theirs++)
+		if (!topology_set_by_us(*theirs))
+			v->list[v->n++] = *theirs;
+	for (; at < end; at += strlen(at) + 1)
+		if (strchr(at, '='))
+			v->list[v->n++] = as_variable(at);
+}
+
+static void add_fields(struct variables *v, const struct command *c)
+{
+	const char *at = NULL, *text;
+	enum command_field field;
+	while (command_field(c->fields, c->fields_bytes, &at, &field, &text))
+		if (field == COMMAND_VARIABLE && strchr(text, '='))
+			set(v, text);
+}
+
+static void add_files(struct variables *v, const struct command *c)
+{
+	for (size_t i = 0; i < c->files; i++)
+		if (c->file[i].variable)
+			set(v, c->file[i].variable);
+}
+
+int command_environment(struct command *c)
+{
+	size_t room = count_zeros(c->environment, c->environment_bytes) + count_worker_variables() +
+	    count_zeros(c->fields, c->fields_bytes) + c->files + OURS_MAX;
+	struct variables v = { .own = c->own, .own_left = sizeof c->own };
+	v.list = c->envp = calloc(room, sizeof *v.list);
+	if (!v.list)
+		return plm_fail(c->call, COMMAND_OURS, "no memory for %zu variables", room);
+	add_base(&v, c);
+	set_needs(&v, c->call);
+	add_fields(&v, c);
+	add_files(&v, c);
+	set_task(&v, c->call);
+	return set_makeflags(&v, c);
+}

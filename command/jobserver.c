@@ -1,0 +1,288 @@
+#include "command/jobserver.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "tables/lent.h"
+
+enum {
+	PATH_BYTES = 64,
+	SHY_MIN_MS = 10, /* a make that has jobs for others runs longer */
+	SHY_MAX_MS = 1000,
+	OPTION_BYTES = 128, /* of ours */
+};
+
+static const char token = '+';
+
+static shared64 *lent_word(const struct jobserver *j)
+{
+	return &j->rt->me->lent;
+}
+
+/* ---- begin and end ---- */
+
+/* Slots that keep still for its task need not be lent. */
+static uint32_t cpus_beyond_one(const struct plm_call *call)
+{
+	const struct plm *rt = call->rt;
+	const struct terms *terms = terms_at(rt->tables.terms, call->record->terms);
+	uint32_t way = sh_peek(&rt->me->booked_way);
+	if (!terms || way == 0 || way > terms->alternatives || way > ALTERNATIVES_MAX)
+		return 0;
+	uint64_t cpus = terms->alternative[way - 1].amount[RESOURCE_CPUS] / AMOUNT_UNIT;
+	return cpus > 1 ? (uint32_t)cpus - 1 : 0;
+}
+
+/* Our end is opened anew: it must not block, theirs may have to. A page: see jobserver.h. */
+static int open_pipe(int *ours, int *read_end, int *write_end)
+{
+	char path[PATH_BYTES];
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	*read_end = ends[0];
+	*write_end = ends[1];
+	snprintf(path, sizeof path, "/proc/self/fd/%d", ends[0]);
+	*ours = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	return *ours < 0 || fcntl(*ours, F_SETPIPE_SZ, 1) < 0 ? -errno : 0;
+}
+
+static void drop(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void close_pipes(struct jobserver *j)
+{
+	drop(&j->tokens);
+	drop(&j->returned);
+	drop(&j->read);
+	drop(&j->write);
+}
+
+static int open_pipes(struct jobserver *j, enum jobserver_form form)
+{
+	int unneeded = -1, r = open_pipe(&j->tokens, &j->read, &j->write);
+	if (r < 0 || form == JOBSERVER_FIFO)
+		return r;
+	drop(&j->write);
+	r = open_pipe(&j->returned, &unneeded, &j->write);
+	drop(&unneeded);
+	return r;
+}
+
+static bool put_token(const struct jobserver *j)
+{
+	return write(j->tokens, &token, 1) == 1;
+}
+
+static bool take_token(const struct jobserver *j)
+{
+	char taken;
+	return (j->returned >= 0 && read(j->returned, &taken, 1) == 1) ||
+	    read(j->tokens, &taken, 1) == 1;
+}
+
+static void tell(struct jobserver *j)
+{
+	sh_add(&j->rt->tables.control->lent_changes, 1);
+	tell_scheduler(&j->rt->tables, j->rt->self, NULL, 0, true);
+	j->tell = false;
+}
+
+void jobserver_none(struct jobserver *j, struct plm_call *call)
+{
+	*j = (struct jobserver){ .rt = call->rt, .call = call, .tokens = -1, .returned = -1,
+		.read = -1, .write = -1, .shy_ms = SHY_MIN_MS };
+}
+
+bool jobserver_open(struct jobserver *j, enum jobserver_form form)
+{
+	int r = open_pipes(j, form);
+	if (r < 0) {
+		log_warn("a command gets no jobserver: %s", strerror(-r));
+		close_pipes(j);
+		return false;
+	}
+	for (uint32_t cpus = cpus_beyond_one(j->call); j->own < cpus && put_token(j);)
+		j->own++;
+	j->wants_ns = clock_ns() + SHY_MIN_MS * NS_PER_MS;
+	sh_store(lent_word(j), lent_next(sh_load(lent_word(j))));
+	return true;
+}
+
+/* The scheduler moves the limit meanwhile, hence by CAS, too. */
+void jobserver_close(struct jobserver *j)
+{
+	if (j->tokens < 0)
+		return;
+	uint64_t lent = sh_load(lent_word(j));
+	while (!sh_cas(lent_word(j), &lent, lent_next(lent)))
+		;
+	close_pipes(j);
+	if (lent_claim(lent) || lent_wants(lent))
+		tell(j);
+}
+
+/* ---- tokens in and out ---- */
+
+static uint32_t waiting_in(int fd)
+{
+	int bytes = 0;
+	return fd >= 0 && ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0 ? (uint32_t)bytes : 0;
+}
+
+static uint32_t unused(const struct jobserver *j)
+{
+	return waiting_in(j->tokens) + waiting_in(j->returned);
+}
+
+/* False: the word moved; *lent is the new one. */
+static bool change(struct jobserver *j, uint64_t *lent, bool wants, uint32_t limit, uint32_t out)
+{
+	uint64_t want = lent_with(*lent, wants, limit, out);
+	if (!sh_cas(lent_word(j), lent, want))
+		return false;
+	*lent = want;
+	return true;
+}
+
+/* Nobody had a use for it: the next time we ask later. */
+static void be_shy(struct jobserver *j)
+{
+	if (j->shy_ms < SHY_MAX_MS)
+		j->shy_ms *= 2;
+	j->wants_ns = clock_ns() + j->shy_ms * NS_PER_MS;
+}
+
+/* What is too much, as far as it lies there: first the token, then the count. */
+static void take_back(struct jobserver *j, uint64_t *lent)
+{
+	bool any = false;
+	while (lent_out(*lent) > lent_limit(*lent) && take_token(j)) {
+		while (!change(j, lent, lent_wants(*lent), lent_limit(*lent),
+		    lent_out(*lent) - 1))
+			;
+		any = true;
+	}
+	if (any && !j->touched)
+		be_shy(j);
+	j->tell |= any;
+}
+
+/* What it may have: first the count, then the token. What it has no use for it is not to have. */
+static void hand_out(struct jobserver *j, uint64_t *lent)
+{
+	bool useful = unused(j) == 0;
+	while (lent_out(*lent) < lent_limit(*lent)) {
+		if (!useful)
+			j->tell |= change(j, lent, false, lent_out(*lent), lent_out(*lent));
+		else if (change(j, lent, true, lent_limit(*lent), lent_out(*lent) + 1))
+			j->touched = !put_token(j);
+	}
+}
+
+/* A process that gives back what it never took would make slots out of nothing. */
+static void drop_surplus(struct jobserver *j, uint64_t lent)
+{
+	uint32_t all = j->own + lent_out(lent), there = unused(j);
+	if (there == 0 && all > 0) {
+		j->touched = true;
+		j->shy_ms = SHY_MIN_MS;
+	}
+	while (there > all && take_token(j))
+		there--;
+}
+
+/* What came back and is not too much may be taken again. */
+static bool pass_on(const struct jobserver *j)
+{
+	char taken;
+	bool any = false;
+	for (; j->returned >= 0 && read(j->returned, &taken, 1) == 1; any = true)
+		put_token(j);
+	return any;
+}
+
+void jobserver_step(struct jobserver *j)
+{
+	if (j->tokens < 0)
+		return;
+	uint64_t lent = sh_load(lent_word(j));
+	drop_surplus(j, lent);
+	take_back(j, &lent);
+	bool passed = pass_on(j);
+	hand_out(j, &lent);
+	bool wants = unused(j) == 0 && clock_ns() >= j->wants_ns;
+	if (passed)
+		wants = lent_wants(lent); /* it is about to be taken: a wake a job is enough */
+	while (wants != lent_wants(lent))
+		j->tell |= change(j, &lent, wants, lent_limit(lent), lent_out(lent)) && wants;
+	if (j->tell)
+		tell(j);
+}
+
+void jobserver_wait(const struct jobserver *j, struct pollfd ret[JOBSERVER_FDS],
+    uint64_t *wait_ns)
+{
+	ret[0] = (struct pollfd){ .fd = -1 };
+	ret[1] = (struct pollfd){ .fd = j->returned, .events = POLLIN };
+	if (j->tokens < 0)
+		return;
+	uint64_t lent = sh_load(lent_word(j)), now = clock_ns();
+	if (lent_out(lent) > lent_limit(lent))
+		ret[0] = (struct pollfd){ .fd = j->tokens, .events = POLLIN };
+	else if (!lent_wants(lent) && now >= j->wants_ns)
+		ret[0] = (struct pollfd){ .fd = j->tokens, .events = POLLOUT };
+	else if (!lent_wants(lent) && j->wants_ns - now < *wait_ns)
+		*wait_ns = j->wants_ns - now;
+}
+
+/* ---- MAKEFLAGS ---- */
+
+static bool is_anothers(const char *word, size_t length)
+{
+	static const char *const theirs[] = { "-j", "--jobserver-auth=", "--jobserver-fds=" };
+	for (size_t i = 0; i < COUNT_OF(theirs); i++)
+		if (length >= strlen(theirs[i]) &&
+		    strncmp(word, theirs[i], strlen(theirs[i])) == 0)
+			return true;
+	return false;
+}
+
+/* One word of what stood there. The first may be letters without a dash: then it stays the first,
+ * and ours come behind it, before the variables that stand at the end. */
+char *jobserver_makeflags(const struct jobserver *j, const char *before)
+{
+	char ours[OPTION_BYTES];
+	uint32_t slots = j->rt->tables.limits.workers;
+	const char *at = before ? before : "";
+	if (j->returned >= 0)
+		snprintf(ours, sizeof ours, " -j%u --jobserver-auth=%d,%d", slots, j->read,
+		    j->write);
+	else
+		snprintf(ours, sizeof ours, " -j%u --jobserver-auth=fifo:/proc/%d/fd/%d", slots,
+		    (int)getpid(), j->read);
+	char *all = malloc(sizeof "MAKEFLAGS=" + strlen(at) + strlen(ours) + 1);
+	if (!all)
+		return NULL;
+	size_t first = strcspn(at, " ");
+	bool letters = first && at[0] != '-' && !memchr(at, '=', first);
+	char *to = all + sprintf(all, "MAKEFLAGS=%.*s%s", letters ? (int)first : 0, at, ours);
+	for (at += letters ? first : 0; *at;) {
+		size_t blanks = strspn(at, " "), length = strcspn(at + blanks, " ");
+		if (!is_anothers(at + blanks, length))
+			to += sprintf(to, "%.*s", (int)(blanks + length), at);
+		at += blanks + length;
+	}
+	return all;
+}

@@ -1,0 +1,97 @@
+/* leftovers.c - what a command left behind when it ended: in its session or in one of its own, with
+ * its environment or without. Its parent is dead, so it is a child of ours, and nothing else is. */
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "command/command_run.h"
+#include "worker/worker.h"
+
+enum {
+	TERMINATE_GRACE_MS = 500,
+	KILL_PATIENCE_MS = 5000, /* what a SIGKILL does not end by then hangs in the kernel */
+};
+
+static void add_time(struct timeval *sum, const struct timeval *one)
+{
+	enum { US_PER_S = 1000000 };
+	sum->tv_sec += one->tv_sec + (sum->tv_usec + one->tv_usec) / US_PER_S;
+	sum->tv_usec = (sum->tv_usec + one->tv_usec) % US_PER_S;
+}
+
+void usage_add(struct rusage *sum, const struct rusage *one)
+{
+	add_time(&sum->ru_utime, &one->ru_utime);
+	add_time(&sum->ru_stime, &one->ru_stime);
+	if (one->ru_maxrss > sum->ru_maxrss)
+		sum->ru_maxrss = one->ru_maxrss;
+}
+
+const struct group *command_group(const struct plm_call *call)
+{
+	const struct worker *w = call->rt->help_context;
+	return &w->commands;
+}
+
+/* One child of ours that was sent a signal; true: it has ended, and is waited for. */
+static bool await_one(pid_t pid, uint64_t deadline_ns, struct rusage *usage)
+{
+	struct rusage one;
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
+	uint64_t now = clock_ns();
+	if (pidfd >= 0 && now < deadline_ns)
+		poll(&ended, 1, (int)((deadline_ns - now) / NS_PER_MS) + 1);
+	if (pidfd >= 0)
+		close(pidfd);
+	if (wait4(pid, NULL, WNOHANG, &one) != pid)
+		return false;
+	usage_add(usage, &one);
+	return true;
+}
+
+/* The deadline is that of all. What their end makes children of ours is found at the next look. */
+static unsigned end_all(const struct family *before, int signal, uint64_t deadline_ns,
+    struct rusage *usage, bool *ret_any)
+{
+	struct family now;
+	unsigned n = 0;
+	family_look(&now);
+	*ret_any = false;
+	for (size_t i = 0; i < now.n; i++) {
+		if (family_has(before, now.child[i]))
+			continue;
+		*ret_any = true;
+		kill(now.child[i], signal);
+		kill(now.child[i], SIGCONT); /* one that is stopped, too */
+	}
+	for (size_t i = 0; i < now.n; i++)
+		if (!family_has(before, now.child[i]))
+			n += await_one(now.child[i], deadline_ns, usage);
+	return n;
+}
+
+unsigned leftovers_end(const struct family *before, const struct group *group, bool at_once,
+    struct rusage *usage)
+{
+	uint64_t begun_ns = clock_ns();
+	uint64_t kill_ns = begun_ns + (at_once ? 0 : TERMINATE_GRACE_MS * NS_PER_MS);
+	uint64_t give_up_ns = kill_ns + KILL_PATIENCE_MS * NS_PER_MS;
+	unsigned n = 0;
+	bool any = true;
+	while (any && family_exists()) {
+		bool kill_them = clock_ns() >= kill_ns;
+		if (kill_them && group->exists)
+			group_kill(group); /* what forks as fast as we look, too */
+		n += end_all(before, kill_them ? SIGKILL : SIGTERM,
+		    kill_them ? give_up_ns : kill_ns, usage, &any);
+		if (any && clock_ns() >= give_up_ns) {
+			log_warn("a process that a command left behind does not end after SIGKILL");
+			break;
+		}
+	}
+	return n;
+}

@@ -1,0 +1,34 @@
+/* result_room.c - a command has done its work, and the store has no room for what came of it.
+ *
+ * The result stays in its file, and the worker waits, longer than it does for a function: what a
+ * function would compute once more, a command may have done to the world. It waits with a word: the
+ * log of the runtime has a line, and plmctl explain says so. Not for ever: what is in the store may
+ * be the arguments of tasks that want this worker. */
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/why.h"
+#include "command/command_run.h"
+
+enum { ROOM_PATIENCE_MS = 10000, ROOM_LOOK_MS = 250 };
+
+static void say_waiting(const struct plm_call *call, size_t length, const char *what)
+{
+	char task[PLM_REF_TEXT_BYTES];
+	uint32_t index = record_index(&call->rt->tables, call->record);
+	plm_ref_print(ref_public(call->rt, record_ref(index, word_generation(call->word))), task);
+	log_warn("task %s waits %d s for room for %s of %zu bytes: %s", task,
+	    ROOM_PATIENCE_MS / 1000, what, length, why_text());
+}
+
+int command_room(struct plm_call *call, unsigned which, size_t length, const char *what, void **ret)
+{
+	uint64_t deadline_ns = deadline_after_ms(ROOM_PATIENCE_MS);
+	int r = call_result(call, which, length, deadline_after_ms(ROOM_LOOK_MS), ret);
+	if (r == -ENOSPC)
+		say_waiting(call, length, what);
+	while (r == -ENOSPC && clock_ns() < deadline_ns && !plm_cancelled(call))
+		r = call_result(call, which, length, deadline_after_ms(ROOM_LOOK_MS), ret);
+	return r;
+}

@@ -1,0 +1,238 @@
+/* plmdump.c - looks into a control segment: of a running runtime, of a dead one, or a copy in a
+ * file. Read-only, takes no lock, needs nobody's help; whatever the bytes are, it lists them or
+ * says why not. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/standard.h"
+#include "base/why.h"
+#include "dump/dump.h"
+#include "cli/worker_rows.h"
+#include "client/plm.h"
+
+enum {
+	EXIT_SOUND = 0,
+	EXIT_UNSOUND = 1,
+	EXIT_USAGE = 64,
+	EXIT_INPUT = 66,
+	EXIT_NO_RUNTIME = 69,
+	EXIT_VERSION = 76,
+	EXIT_DENIED = 77,
+	EXIT_OURS = 125,
+	SUBJECT_BYTES = 32,
+};
+
+struct dump {
+	const char *name, *file;
+	bool json;
+	struct tables tables;
+	struct output out;
+};
+
+struct subject {
+	const char *name;
+	bool (*show)(struct dump *dump); /* false: something is unsound */
+};
+
+/* ---- subjects ---- */
+
+static bool show_header(struct dump *dump)
+{
+	dump_header(&dump->tables, &dump->out);
+	return true;
+}
+
+static bool show_workers(struct dump *dump)
+{
+	rows_processes(&dump->tables, &dump->out);
+	return true;
+}
+
+static bool show_tasks(struct dump *dump)
+{
+	rows_tasks(&dump->tables, &dump->out);
+	return true;
+}
+
+static bool show_objects(struct dump *dump)
+{
+	rows_objects(&dump->tables, &dump->out);
+	return true;
+}
+
+static bool show_functions(struct dump *dump)
+{
+	rows_functions(&dump->tables, &dump->out);
+	return true;
+}
+
+static bool show_task_heap(struct dump *dump)
+{
+	dump_heap(&dump->tables, &dump->out, &dump->tables.task_heap);
+	return true;
+}
+
+static bool show_worker_heap(struct dump *dump)
+{
+	dump_heap(&dump->tables, &dump->out, &dump->tables.worker_heap);
+	return true;
+}
+
+static bool show_locks(struct dump *dump)
+{
+	dump_locks(&dump->tables, &dump->out);
+	return true;
+}
+
+static bool show_rings(struct dump *dump)
+{
+	dump_rings(&dump->tables, &dump->out);
+	return true;
+}
+
+static bool show_check(struct dump *dump)
+{
+	return dump_check(&dump->tables, &dump->out, dump->file == NULL);
+}
+
+static const struct subject subjects[] = {
+	{ "header", show_header }, { "workers", show_workers }, { "tasks", show_tasks },
+	{ "objects", show_objects }, { "functions", show_functions },
+	{ "heap task", show_task_heap },
+	{ "heap worker", show_worker_heap }, { "rings", show_rings }, { "locks", show_locks },
+	{ "check", show_check },
+};
+
+static bool show_all(struct dump *dump)
+{
+	bool sound = true;
+	for (size_t i = 0; i < COUNT_OF(subjects); i++) {
+		output_section(&dump->out, subjects[i].name);
+		sound = subjects[i].show(dump) && sound;
+	}
+	return sound;
+}
+
+static const struct subject everything = { "all", show_all };
+
+/* ---- command line ---- */
+
+static const char help_text[] =
+    "usage: plmdump [OPTION]... [SUBJECT]\n"
+    "look into the control segment of a runtime: running, dead, or copied to a file\n\n"
+    "Subjects: header, workers, tasks, objects, functions, heap task, heap worker, rings, locks,\n"
+    "check (what each checker says; exit code 1 if anything is unsound), all (default)\n\n"
+    "Options:\n"
+    "  --name NAME   the runtime (default: $PLM_NAME, else \"default\")\n"
+    "  --file FILE   a control segment: a copy, or /dev/shm/plm-UID-NAME.control\n"
+    "  --json        JSON Lines\n"
+    "  --help        this text\n"
+    "  --version\n\n"
+    "Exit codes: 0 fine, 1 unsound, 64 usage, 66 no such file, 69 no such runtime,\n"
+    "76 the segment is refused (damaged, or of another version), 77 not allowed\n";
+
+static const struct option options[] = {
+	{ "name", required_argument, NULL, 'n' }, { "file", required_argument, NULL, 'f' },
+	{ "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'v' }, { 0 },
+};
+
+_Noreturn static void usage_error(const char *what, const char *word)
+{
+	fprintf(stderr, "plmdump: %s: %s\nplmdump --help tells more\n", what, word);
+	exit(EXIT_USAGE);
+}
+
+_Noreturn static void print_and_exit(const char *text)
+{
+	fputs(text, stdout);
+	exit(EXIT_SOUND);
+}
+
+static void take_options(struct dump *dump, int argc, char **argv)
+{
+	int option;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == 'n')
+			dump->name = optarg;
+		else if (option == 'f')
+			dump->file = optarg;
+		else if (option == 'j')
+			dump->json = true;
+		else if (option == 'h')
+			print_and_exit(help_text);
+		else if (option == 'v')
+			print_and_exit("plmdump " PLM_VERSION "\n");
+		else
+			usage_error("unknown option, or its value is missing", argv[optind - 1]);
+	}
+}
+
+static const struct subject *find_subject(int argc, char **argv)
+{
+	char words[SUBJECT_BYTES] = "";
+	if (optind == argc)
+		return &everything;
+	for (int i = optind; i < argc; i++) {
+		size_t length = strlen(words);
+		snprintf(words + length, sizeof words - length, "%s%s", length ? " " : "", argv[i]);
+	}
+	if (strcmp(words, everything.name) == 0)
+		return &everything;
+	for (size_t i = 0; i < COUNT_OF(subjects); i++)
+		if (strcmp(subjects[i].name, words) == 0)
+			return &subjects[i];
+	usage_error("unknown subject", words);
+}
+
+static int refused(const struct dump *dump, int error)
+{
+	fprintf(stderr, "plmdump: %s\n", why_text()[0] ? why_text() : strerror(-error));
+	switch (-error) {
+	case ENOENT:
+		return dump->file ? EXIT_INPUT : EXIT_NO_RUNTIME;
+	case EINVAL:
+		return EXIT_USAGE;
+	case EPROTO:
+		return EXIT_VERSION;
+	case EACCES:
+	case EPERM:
+		return EXIT_DENIED;
+	default:
+		return EXIT_OURS;
+	}
+}
+
+static int inspect(struct dump *dump)
+{
+	const char *name = dump->name ? dump->name : getenv("PLM_NAME");
+	if (dump->file)
+		return tables_inspect(dump->file, &dump->tables);
+	name = name ? name : "default";
+	int r = tables_check_name(name);
+	return r < 0 ? r : tables_inspect_name(name, &dump->tables);
+}
+
+int main(int argc, char **argv)
+{
+	struct dump dump = { 0 };
+	standard_open();
+	take_options(&dump, argc, argv);
+	const struct subject *subject = find_subject(argc, argv);
+	int r = inspect(&dump);
+	if (r < 0)
+		return refused(&dump, r);
+	output_open(&dump.out, stdout, dump.json, false);
+	if (subject != &everything)
+		dump.out.section = subject->name;
+	bool sound = subject->show(&dump);
+	bool written = output_close(&dump.out);
+	if (!written)
+		fprintf(stderr, "plmdump: writing: %s\n", strerror(errno));
+	tables_detach(&dump.tables);
+	return !written ? EXIT_OURS : sound ? EXIT_SOUND : EXIT_UNSOUND;
+}

@@ -1,0 +1,249 @@
+/* journal_rows.c - what is new of a record, as rows: that it was accepted, that it began, how it ended.
+ *
+ * A record that has the journal's hold goes nowhere, and once it is settled nothing of it changes:
+ * what is read here is read at leisure. Each look compares the record with what is written, so to
+ * look twice writes nothing twice. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/why.h"
+#include "journal/journal.h"
+#include "tables/command_block.h"
+
+enum { LABEL_BYTES = 128, HEAD_BYTES = 512, MESSAGE_BYTES = 512, UNKNOWN = -1 };
+
+static struct entry *change(struct journal *j, uint32_t index)
+{
+	struct change *last = j->changes ? &j->change[j->changes - 1] : NULL;
+	if (!last || last->index != index)
+		j->change[j->changes++] = (struct change){ index, j->entry[index] };
+	return &j->entry[index];
+}
+
+/* ---- accepted ---- */
+
+static int add_accepted(struct journal *j, struct record *r, uint64_t word, uint32_t index)
+{
+	static struct encoding encoding; /* its memory is used again */
+	struct function_entry function = { .name = "?" };
+	char text[COMMAND_TEXT_MAX], label[LABEL_BYTES];
+	const char *needs, *limits;
+	uint64_t id = j->next_task, identity[2];
+	registry_function(&j->rt.tables.registry, r->function, &function);
+	describe_call(j, r, function.name, text, sizeof text, label, sizeof label);
+	describe_terms(j, r->terms, &needs, &limits);
+	int done = encode_args(j, r, id, &encoding);
+	if (done < 0)
+		return done;
+	if (record_wants_any(&j->rt.tables, r))
+		encoding.undurable = "it has replicas, which only their client knows";
+	bool named = record_identity(r, word, identity);
+	done = db_run(&j->db, DB_ADD_TASK, "iiiitttiiiittbitb", (int64_t)id, j->boot,
+	    (int64_t)record_ref(index, word_generation(word)), j->epoch_ms + r->submit_ms,
+	    function.name, text, label[0] ? label : NULL, (int64_t)key_priority(r->key),
+	    (int64_t)r->retries, (int64_t)r->crash_retries, (int64_t)r->results,
+	    needs[0] ? needs : NULL, limits[0] ? limits : NULL, encoding.bytes, encoding.length,
+	    encode_sum(encoding.bytes, encoding.length), encoding.undurable,
+	    named ? identity : NULL, sizeof identity);
+	if (done < 0)
+		return done;
+	*change(j, index) = (struct entry){ .id = id, .generation = word_generation(word),
+		.flags = ENTRY_ACCEPTED };
+	j->next_task++;
+	j->accepted++;
+	return 0;
+}
+
+/* ---- an attempt ---- */
+
+static int add_attempt(struct journal *j, const struct record *r, uint64_t word, uint32_t index)
+{
+	bool running = word_state(word) == RECORD_RUNNING;
+	struct entry *entry = change(j, index);
+	entry->attempt = (uint8_t)word_attempt(word);
+	entry->flags = (uint8_t)((entry->flags & ~ENTRY_RUNNING) | (running ? ENTRY_RUNNING : 0));
+	return db_run(&j->db, DB_ADD_ATTEMPT, "iiiiiii", (int64_t)entry->id, j->boot,
+	    (int64_t)word_attempt(word), (int64_t)running, (int64_t)r->failures,
+	    (int64_t)record_returns(r),
+	    running ? j->epoch_ms + r->start_ms : journal_now());
+}
+
+/* ---- the end ---- */
+
+struct command_end {
+	bool known;
+	struct command_log log;
+	struct command_texts texts;
+};
+
+static void read_command_end(const struct journal *j, const struct record *r,
+    struct command_end *ret)
+{
+	const struct tables *t = &j->rt.tables;
+	uint32_t next = r->first_part;
+	uint64_t length;
+	ret->known = false;
+	for (uint32_t steps = 0; next && next <= t->limits.records && steps < RESULTS_MAX;
+	     steps++) {
+		const struct record *part = record_at(t, next - 1);
+		if (word_state(sh_load(&part->state)) != RECORD_PART)
+			return;
+		next = part->part.next;
+		if (part->part.which != COMMAND_RESULT_LOG)
+			continue;
+		const void *data = record_value(t, part, &length);
+		ret->known = command_log_read(data, length, &ret->log, &ret->texts);
+		return;
+	}
+}
+
+static size_t head_of(uint64_t length)
+{
+	return length < HEAD_BYTES ? (size_t)length : HEAD_BYTES;
+}
+
+/* What dependants in the journal may ask for after a boot. */
+static int keep_values(struct journal *j, struct record *r, uint64_t id)
+{
+	int64_t needed;
+	if (!j->any_needed)
+		return 0; /* most journals never ask */
+	int done = db_number(&j->db, DB_IS_NEEDED, &needed, "i", (int64_t)id);
+	uint32_t index = record_index(&j->rt.tables, r);
+	for (uint32_t steps = 0; done == 1 && steps < RESULTS_MAX; steps++) {
+		struct record *part = record_at(&j->rt.tables, index);
+		bool first = part == r;
+		uint64_t length, blob, which = first ? 0 : part->part.which;
+		const void *data = record_value(&j->rt.tables, part, &length);
+		if (data && length <= VALUE_BYTES_MAX) {
+			done = encode_value(j, 0, data, length, id, &blob);
+			if (done == 0)
+				done = db_run(&j->db, DB_ADD_VALUE, "iii", (int64_t)id,
+				    (int64_t)which, (int64_t)blob);
+			if (done < 0)
+				return done;
+			done = 1;
+		}
+		uint32_t next = first ? r->first_part : part->part.next;
+		if (!next || next > j->rt.tables.limits.records)
+			break;
+		index = next - 1;
+	}
+	return done < 0 ? done : 0;
+}
+
+static void read_message(const struct journal *j, const struct record *r, char ret[MESSAGE_BYTES])
+{
+	uint64_t length = 0;
+	const char *text = failure_message(&j->rt.tables, r, &length);
+	snprintf(ret, MESSAGE_BYTES, "%.*s",
+	    length < MESSAGE_BYTES ? (int)length : MESSAGE_BYTES - 1, text ? text : "");
+}
+
+static int exit_code_of(const struct command_end *end)
+{
+	return end->known && end->log.status >= 0 && WIFEXITED(end->log.status)
+	    ? WEXITSTATUS(end->log.status) : UNKNOWN;
+}
+
+static int worker_of(const struct journal *j, const struct command_end *end, uint64_t word)
+{
+	if (end->known)
+		return (int)end->log.worker;
+	uint32_t worker = record_failed_by(&j->rt.tables, word);
+	return worker == NO_WORKER ? UNKNOWN : (int)worker;
+}
+
+static int add_ended(struct journal *j, struct record *r, uint64_t word, uint32_t index)
+{
+	struct entry *entry = change(j, index);
+	struct command_end end;
+	char message[MESSAGE_BYTES] = "";
+	bool failed = word_state(word) == RECORD_FAILED;
+	bool done_well = word_state(word) == RECORD_DONE;
+	uint64_t out_length = 0, value_bytes = done_well ? r->value_bytes : 0;
+	read_command_end(j, r, &end);
+	const char *out = end.known ? end.texts.out : NULL;
+	if (failed)
+		read_message(j, r, message);
+	if (end.known && done_well)
+		out = record_value(&j->rt.tables, r, &out_length);
+	else if (end.known)
+		out_length = end.log.out_kept;
+	const struct command_log *log = &end.log;
+	struct command_log none = { .magic = 0 };
+	if (!end.known)
+		log = &none;
+	int signal = failed ? r->failure.signal : 0;
+	if (end.known && log->status >= 0 && WIFSIGNALED(log->status))
+		signal = WTERMSIG(log->status);
+	bool dead = word_dead(word) && record_tries(r, word) > 1;
+	int done = done_well ? keep_values(j, r, entry->id) : 0;
+	if (done < 0)
+		return done;
+	done = db_run(&j->db, DB_ADD_ENDED, "iiiiiiiiiiitiiiiiibb", (int64_t)entry->id, j->boot,
+	    (int64_t)word_state(word), (int64_t)dead, j->epoch_ms + r->end_ms,
+	    word_attempt(word) ? j->epoch_ms + r->start_ms : INT64_C(0),
+	    (int64_t)word_attempt(word), (int64_t)worker_of(j, &end, word),
+	    (int64_t)(failed ? r->failure.code : 0), (int64_t)signal, (int64_t)exit_code_of(&end),
+	    message[0] ? message : NULL, (int64_t)log->user_us, (int64_t)log->system_us,
+	    (int64_t)log->resident_kb, (int64_t)log->out_bytes, (int64_t)log->err_bytes,
+	    (int64_t)value_bytes, out, head_of(out ? out_length : 0),
+	    end.known ? end.texts.err : NULL, head_of(log->err_kept));
+	entry->flags |= ENTRY_ENDED;
+	j->ended += done == 0;
+	return done;
+}
+
+int rows_end_unqueued(struct journal *j, int64_t task, bool dead, int code, const char *message)
+{
+	return db_run(&j->db, DB_ADD_ENDED, "iiiiiiiiiiitiiiiiibb", task, j->boot,
+	    (int64_t)RECORD_FAILED, (int64_t)dead, journal_now(), INT64_C(0), INT64_C(0),
+	    (int64_t)UNKNOWN, (int64_t)code, INT64_C(0), (int64_t)UNKNOWN, message, INT64_C(0),
+	    INT64_C(0), INT64_C(0), INT64_C(0), INT64_C(0), INT64_C(0), NULL, (size_t)0, NULL,
+	    (size_t)0);
+}
+
+/* ---- one look ---- */
+
+static int look_on(struct journal *j, struct record *r, uint64_t word, uint32_t index)
+{
+	const struct entry *entry = &j->entry[index];
+	enum record_state state = word_state(word);
+	int done = 0;
+	bool began = state == RECORD_RUNNING && (word_attempt(word) > entry->attempt ||
+	    !(entry->flags & ENTRY_RUNNING));
+	bool rests = state == RECORD_READY && (word_attempt(word) > entry->attempt ||
+	    entry->flags & ENTRY_RUNNING);
+	if (began || rests)
+		done = add_attempt(j, r, word, index);
+	if (done == 0 && !hold_test(&j->rt.tables, index, SLOT_MANAGER) &&
+	    !state_settled(state) && !(entry->flags & ENTRY_FORGOTTEN)) {
+		change(j, index)->flags |= ENTRY_FORGOTTEN;
+		done = db_run(&j->db, DB_ADD_FORGOTTEN, "ii", (int64_t)entry->id, journal_now());
+	}
+	if (done == 0 && state_settled(state))
+		done = add_ended(j, r, word, index);
+	return done;
+}
+
+int rows_look(struct journal *j, uint32_t index)
+{
+	struct record *r = record_at(&j->rt.tables, index);
+	uint64_t word = sh_load(&r->state);
+	enum record_state state = word_state(word);
+	struct entry *entry = &j->entry[index];
+	bool known = entry->generation == word_generation(word) && entry->flags & ENTRY_ACCEPTED;
+	if (!journal_wants(&j->rt.tables, r) || state == RECORD_FREE ||
+	    state == RECORD_RESERVED || state == RECORD_PART || word_flags(word) & FLAG_OBJECT)
+		return 0;
+	if (known && entry->flags & ENTRY_ENDED)
+		return 0;
+	if (j->plan.durability == DURABILITY_NONE && !state_settled(state))
+		return 0;
+	int done = known ? 0 : add_accepted(j, r, word, index);
+	return done < 0 ? done : look_on(j, r, word, index);
+}

@@ -1,0 +1,43 @@
+/* descriptors.c - how many files the manager may have open: a socket and a pidfd for each client,
+ * a pidfd for each member.
+ *
+ * The soft limit of most systems, 1024, is for programs that use select(); the manager takes what
+ * the hard limit allows. What it forks has the limit that plm was started with: a command must
+ * find what its user chose. */
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "manager/manager.h"
+
+enum { KEPT = 32 }; /* for members that are to be replaced, loaders, looks into /proc */
+
+static struct rlimit original;
+static bool raised;
+
+void descriptors_raise(void)
+{
+	struct rlimit all;
+	if (getrlimit(RLIMIT_NOFILE, &original) < 0 || original.rlim_cur == original.rlim_max)
+		return;
+	all = (struct rlimit){ .rlim_cur = original.rlim_max, .rlim_max = original.rlim_max };
+	raised = setrlimit(RLIMIT_NOFILE, &all) == 0;
+}
+
+void descriptors_restore(void)
+{
+	if (raised)
+		setrlimit(RLIMIT_NOFILE, &original);
+	raised = false;
+}
+
+/* The kernel gives out the lowest number that is free. */
+bool descriptors_short(int any)
+{
+	struct rlimit now;
+	int lowest = fcntl(any, F_DUPFD_CLOEXEC, 0);
+	if (lowest >= 0)
+		close(lowest);
+	return lowest < 0 || (getrlimit(RLIMIT_NOFILE, &now) == 0 &&
+	    (rlim_t)lowest + KEPT >= now.rlim_cur);
+}

@@ -1,0 +1,143 @@
+#include "manager/guard.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+enum {
+	EXIT_NO_FORK = 73,
+	BOOTED_MS = 100, /* who lived so long was ready: it is not its boot that kills it */
+};
+
+struct watch { /* what the guard knows of the one it guards */
+	pid_t manager;
+	uint64_t born_ns;
+	uint64_t delay_ms; /* before the next one */
+	int signal;        /* that no manager has taken yet, as far as is known; 0: none */
+	sigset_t signals;
+};
+
+/* What the terminal sends, it sends to the manager, too. */
+static void pass_on(struct watch *w, const siginfo_t *info)
+{
+	if (info->si_signo == SIGCHLD || info->si_code > 0)
+		return;
+	w->signal = info->si_signo;
+	kill(w->manager, w->signal);
+}
+
+/* Members of a dead manager become our children: they are reaped, and it is their next manager that
+ * looks after them. True: the manager has ended. */
+static bool reap(const struct watch *w, int *ret_status)
+{
+	int status;
+	pid_t pid;
+	bool ended = false;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (pid == w->manager) {
+			*ret_status = status;
+			ended = true;
+		}
+	return ended;
+}
+
+static int wait_for_end(struct watch *w)
+{
+	siginfo_t info;
+	int status = 0;
+	while (!reap(w, &status))
+		if (sigwaitinfo(&w->signals, &info) > 0)
+			pass_on(w, &info);
+	return status;
+}
+
+static uint64_t next_delay_ms(const struct watch *w, bool failed)
+{
+	uint64_t lived_ms = (clock_ns() - w->born_ns) / NS_PER_MS;
+	if (!failed && lived_ms >= BOOTED_MS)
+		return 0;
+	uint64_t delay = w->delay_ms == 0 ? RESTART_DELAY_MIN_MS : w->delay_ms * 2;
+	return delay < RESTART_DELAY_MAX_MS ? delay : RESTART_DELAY_MAX_MS;
+}
+
+/* A signal that comes meanwhile is for the next manager: it is to end what lives without one. */
+static void pause_before_next(struct watch *w)
+{
+	if (w->delay_ms <= RESTART_DELAY_MIN_MS)
+		return; /* the first death is mended at once */
+	struct timespec pause = clock_timespec(w->delay_ms * NS_PER_MS);
+	sigset_t wanted = w->signals;
+	siginfo_t info;
+	sigdelset(&wanted, SIGCHLD);
+	int signal = sigtimedwait(&wanted, &info, &pause);
+	if (signal > 0)
+		w->signal = signal;
+}
+
+/* The manager blocks the other signals itself, and takes those that came before. */
+static bool start(struct watch *w, const struct service *service, serve_f *serve)
+{
+	sigset_t deaths;
+	sigemptyset(&deaths);
+	sigaddset(&deaths, SIGCHLD);
+	w->born_ns = clock_ns();
+	w->manager = fork();
+	if (w->manager == 0) {
+		sigprocmask(SIG_UNBLOCK, &deaths, NULL);
+		_exit(serve(service));
+	}
+	if (w->manager > 0 && w->signal)
+		kill(w->manager, w->signal);
+	return w->manager > 0;
+}
+
+/* The exit code to end with, or -1: another manager is to be started, once it has been said why. */
+static int judge(struct watch *w, const struct service *service, bool started)
+{
+	int error = errno, status = started ? wait_for_end(w) : 0;
+	bool killed = started && !WIFEXITED(status);
+	if (started && !killed && WEXITSTATUS(status) != EXIT_TRY_AGAIN)
+		return WEXITSTATUS(status);
+	if (!started && !service->options->again) {
+		fprintf(stderr, "plm: the guard cannot fork a manager: %s\n", strerror(error));
+		return EXIT_NO_FORK;
+	}
+	w->delay_ms = next_delay_ms(w, !killed);
+	if (killed)
+		w->signal = 0; /* what it did with one stands in the segment: it drains, or not */
+	if (killed)
+		log_warn("the manager, pid %d, was killed by signal %d (%s): another goes on",
+		    (int)w->manager, WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		log_warn("no manager can go on with the runtime for the moment%s%s: tried again in "
+		    "%llu ms", started ? "" : ": fork: ", started ? "" : strerror(error),
+		    (unsigned long long)w->delay_ms);
+	return -1;
+}
+
+int guard_run(const struct service *service, serve_f *serve)
+{
+	struct watch w = { .delay_ms = 0 };
+	sigemptyset(&w.signals);
+	sigaddset(&w.signals, SIGCHLD);
+	sigaddset(&w.signals, SIGTERM);
+	sigaddset(&w.signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &w.signals, NULL);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	log_open(service->options->name, "guard");
+	for (;;) {
+		int code = judge(&w, service, start(&w, service, serve));
+		if (code >= 0)
+			return code;
+		pause_before_next(&w);
+		service->options->again = true;
+		service->options->fresh = false;
+	}
+}

@@ -1,0 +1,263 @@
+/* loader.c - learning what a module exports, in a process of its own.
+ *
+ * dlopen() runs the module's code. The manager must not, so a child does, writes the names into the
+ * registry (the only code of this folder that takes a shared lock, and it is not the manager's
+ * process), and reports by a pipe. A module that crashes or hangs while it is loaded costs this
+ * child, after --module-limit at the latest.
+ *
+ * The manager hears of the end of the child by its pidfd and reads the report only then, without
+ * waiting: a process that the module's code has forked may hold the other end of the pipe open for
+ * ever. What the child leaves behind becomes the manager's and is killed, as for commands
+ * (orphans.c); it carries the mark and is in the cgroup by which the next manager finds it.
+ *
+ * The modules of the boot come first, one after the other, in the event loop like all others: the
+ * ready line waits for them, a signal does not. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/group.h"
+#include "base/log.h"
+#include "base/why.h"
+#include "manager/manager.h"
+#include "worker/modules.h"
+
+enum { MARK_BYTES = 48 };
+
+struct loader_report {
+	int code;
+	char text[500];
+};
+
+static bool is_loaded(const struct registry *registry, const char *path)
+{
+	char other[MODULE_PATH_BYTES];
+	uint32_t first, count;
+	for (uint32_t i = 0; i < registry_modules(registry); i++)
+		if (registry_module(registry, i, other, &first, &count) && strcmp(other, path) == 0)
+			return true;
+	return false;
+}
+
+static int load_one(struct manager *m, const char *path)
+{
+	const plm_module *module;
+	if (!m->announced && is_loaded(&m->tables.registry, path))
+		return 0; /* an earlier manager of this runtime has */
+	int r = module_open(path, &module);
+	if (r < 0)
+		return r;
+	const char **names = calloc(module->count, sizeof *names);
+	if (!names)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < module->count; i++)
+		names[i] = module->exports[i].function ? module->exports[i].name : NULL;
+	r = registry_add(&m->tables.registry, path, module->name, names, module->count);
+	free(names);
+	return r;
+}
+
+/* The built-in ones are loaded by one process: each costs a boot. */
+static int load(struct manager *m, const char *path)
+{
+	int r = load_one(m, path);
+	if (r == 0 && strcmp(path, MODULE_BUILTIN) == 0)
+		r = load_one(m, MODULE_COMMANDS);
+	return r;
+}
+
+/* How the next manager finds what a module's code has started, if this one dies. */
+static void loader_mark(const struct control *control)
+{
+	char task[MARK_BYTES], slot[MARK_BYTES];
+	struct group group;
+	snprintf(task, sizeof task, "@0.0.%" PRIx64, control->runtime);
+	snprintf(slot, sizeof slot, "%u", SLOT_MANAGER);
+	setenv("PLM_TASK", task, 1);
+	setenv("PLM_SLOT", slot, 1);
+	group_open(control->name, SLOT_MANAGER, &group);
+	if (group.exists)
+		group_enter(&group);
+	group_close(&group);
+}
+
+static _Noreturn void loader_main(struct manager *m, const char *path, int report, pid_t parent)
+{
+	struct loader_report result = { 0 };
+	int keep[1] = { report };
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
+	signal(SIGTERM, SIG_DFL);
+	child_begin(keep, 1);
+	loader_mark(m->tables.control);
+	result.code = load(m, path);
+	if (result.code < 0)
+		snprintf(result.text, sizeof result.text, "%s", why_text());
+	while (write(report, &result, sizeof result) < 0 && errno == EINTR)
+		;
+	_exit(0);
+}
+
+static void loader_forget(struct manager *m)
+{
+	if (m->loader.pidfd >= 0)
+		manager_unwatch(m, m->loader.pidfd);
+	close(m->loader.report);
+	free(m->loader.path);
+	m->loader = (struct loader){ .pid = 0 };
+}
+
+/* Unwatched it must not live: nobody would notice its end, and no module were loaded any more. */
+static int loader_watch(struct manager *m)
+{
+	struct loader *l = &m->loader;
+	l->pidfd = (int)syscall(SYS_pidfd_open, l->pid, 0);
+	int r = l->pidfd < 0 ? why(-errno, "pidfd_open: %s", strerror(errno))
+			     : manager_watch(m, l->pidfd, WATCH_LOADER, 0);
+	if (r == 0)
+		return 0;
+	kill(l->pid, SIGKILL);
+	waitpid(l->pid, NULL, 0);
+	loader_forget(m);
+	return r;
+}
+
+/* For whoever has this slot; takes over path. */
+static int loader_start(struct manager *m, char *path, uint32_t slot)
+{
+	int ends[2] = { -1, -1 };
+	int r = pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0 ?
+	    why(-errno, "pipe: %s", strerror(errno)) : 0;
+	pid_t parent = getpid(), pid = r < 0 ? -1 : fork();
+	if (pid == 0)
+		loader_main(m, path, ends[1], parent);
+	if (r == 0 && pid < 0)
+		r = why(-errno, "a process to load module %s: fork: %s", path, strerror(errno));
+	if (ends[1] >= 0)
+		close(ends[1]);
+	if (r < 0) {
+		if (ends[0] >= 0)
+			close(ends[0]);
+		free(path);
+		return r;
+	}
+	int64_t limit_ms = (int64_t)m->options->module_limit_ms;
+	m->loader = (struct loader){ .pid = pid, .pidfd = -1, .report = ends[0], .slot = slot,
+		.path = path, .deadline_ns = deadline_after_ms(limit_ms) };
+	return loader_watch(m);
+}
+
+/* What a loader that has ended said, or how it died. */
+static int loader_verdict(const struct manager *m, int status)
+{
+	const struct loader *l = &m->loader;
+	struct loader_report result;
+	ssize_t n;
+	do
+		n = read(l->report, &result, sizeof result);
+	while (n < 0 && errno == EINTR);
+	if (n == sizeof result) {
+		result.text[sizeof result.text - 1] = 0;
+		return result.code < 0 ? why(result.code, "%s", result.text) : 0;
+	}
+	if (l->overdue)
+		return why(-ETIMEDOUT, "module %s: its own code, run while it is loaded, did not "
+		    "end in %" PRIu64 " ms and was killed; --module-limit of plm gives it longer",
+		    l->path, m->options->module_limit_ms);
+	if (WIFSIGNALED(status))
+		return why(-ELIBBAD, "module %s: its own code ended its loader by signal %d (%s)",
+		    l->path, WTERMSIG(status), strsignal(WTERMSIG(status)));
+	return why(-ELIBBAD, "module %s: its own code ended its loader with exit code %d",
+	    l->path, WEXITSTATUS(status));
+}
+
+/* ---- the modules of the boot ---- */
+
+static int loader_start_boot(struct manager *m)
+{
+	uint32_t next = m->options->module_count - (m->modules_due - 1);
+	const char *path = next ? m->options->modules[next - 1] : MODULE_BUILTIN;
+	char *full = next ? realpath(path, NULL) : strdup(path);
+	return full ? loader_start(m, full, SLOT_MANAGER)
+		    : why(-errno, "module %s: %s", path, strerror(errno));
+}
+
+static void loader_done_boot(struct manager *m, int code)
+{
+	if (m->modules_due == 0)
+		return; /* the boot was given up meanwhile */
+	if (code == 0)
+		m->modules_due--;
+	else
+		manager_boot_failed(m);
+}
+
+int loader_begin(struct manager *m)
+{
+	m->modules_due = 1 + m->options->module_count;
+	return loader_start_boot(m);
+}
+
+/* ---- for the event loop ---- */
+
+void loader_next(struct manager *m)
+{
+	if (!m->loader.pid && m->modules_due > 0 && loader_start_boot(m) < 0)
+		manager_boot_failed(m);
+	for (uint32_t i = SLOT_FIRST_MEMBER;
+	     i < m->tables.limits.processes && !m->loader.pid && !m->modules_due; i++) {
+		char *path = m->slot[i].module;
+		if (!path)
+			continue;
+		m->slot[i].module = NULL;
+		uint32_t number = m->slot[i].module_number;
+		int r = loader_start(m, path, i);
+		m->loader.number = number;
+		if (r < 0)
+			admission_answer(m, i, number, r, why_text());
+	}
+}
+
+void loader_done(struct manager *m)
+{
+	uint32_t slot = m->loader.slot, number = m->loader.number;
+	int status = 0;
+	if (!m->loader.pid || waitpid(m->loader.pid, &status, WNOHANG) != m->loader.pid)
+		return;
+	int r = loader_verdict(m, status);
+	loader_forget(m);
+	if (slot == SLOT_MANAGER)
+		loader_done_boot(m, r);
+	else
+		admission_answer(m, slot, number, r, r < 0 ? why_text() : "");
+	orphans_end(m); /* what the module's code has started */
+	if (!m->ending)
+		loader_next(m);
+}
+
+void loader_overdue(struct manager *m)
+{
+	if (!m->loader.pid || clock_ns() < m->loader.deadline_ns)
+		return;
+	log_warn("the loader of module %s, pid %d, did not end in %" PRIu64 " ms: killed",
+	    m->loader.path, m->loader.pid, m->options->module_limit_ms);
+	m->loader.overdue = true;
+	loader_kill(m);
+}
+
+void loader_kill(struct manager *m)
+{
+	if (m->loader.pid)
+		kill(m->loader.pid, SIGKILL);
+	m->loader.deadline_ns = DEADLINE_NEVER;
+}

@@ -1,0 +1,434 @@
+#include "manager/manager.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/why.h"
+#include "manager/notify.h"
+#include "store/nodes.h"
+
+enum { EVENTS_PER_TURN = 32, RINGS_AT_ONCE = 64 };
+
+int manager_watch(struct manager *m, int fd, enum watch what, uint32_t which)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = (uint64_t)what << 32 | which };
+	if (epoll_ctl(m->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
+		return 0;
+	return why(-errno, "epoll_ctl: %s", strerror(errno));
+}
+
+/* A child just forked still has the descriptor too: closing ours alone would leave it watched, and
+ * the death of who had a slot would be told of who has it now. */
+void manager_unwatch(struct manager *m, int fd)
+{
+	epoll_ctl(m->epoll, EPOLL_CTL_DEL, fd, NULL);
+	close(fd);
+	m->descriptor_freed = true;
+}
+
+/* ---- boot ---- */
+
+/* The pidfd first: then the look says whether it is the one. */
+static int tie(struct manager *m)
+{
+	pid_t starter = m->options->starter;
+	m->parent = (int)syscall(SYS_pidfd_open, starter, 0);
+	if (m->parent >= 0 && getppid() == starter)
+		return manager_watch(m, m->parent, WATCH_PARENT, 0);
+	return why(-ESRCH, "the process that this runtime is --tied to has ended");
+}
+
+/* From here on a signal waits for the loop: what a boot has made by then is taken down again. */
+static void hold_signals(sigset_t *ret)
+{
+	sigemptyset(ret);
+	sigaddset(ret, SIGTERM);
+	sigaddset(ret, SIGINT);
+	sigprocmask(SIG_BLOCK, ret, NULL);
+}
+
+static int open_descriptors(struct manager *m)
+{
+	sigset_t wanted;
+	hold_signals(&wanted);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ,
+	    SIG_IGN); /* a file size limit is then an error of posix_fallocate, not a death */
+	m->epoll = epoll_create1(EPOLL_CLOEXEC);
+	m->signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (m->epoll < 0 || m->signals < 0)
+		return why(-errno, "opening descriptors: %s", strerror(errno));
+	int r = instance_bell(m);
+	if (r == 0)
+		r = manager_watch(m, m->signals, WATCH_SIGNAL, 0);
+	if (r == 0)
+		r = manager_watch(m, m->joined, WATCH_JOINED, 0);
+	return r == 0 && m->options->tied ? tie(m) : r;
+}
+
+/* Before anything is touched: pages lie where they are first used. */
+static void bind_arenas(struct manager *m)
+{
+	const struct tables *t = &m->tables;
+	for (uint32_t i = 0; i < t->limits.nodes; i++)
+		nodes_bind(store_writable(t, t->arena[i].first_granule),
+		    (uint64_t)t->arena[i].pages * STORE_PAGE_BYTES, i);
+}
+
+int manager_make_slots(struct manager *m)
+{
+	m->slot = calloc(m->tables.limits.processes, sizeof m->slot[0]);
+	if (!m->slot)
+		return why(-ENOMEM, "no memory for the process slots");
+	for (uint32_t i = 0; i < m->tables.limits.processes; i++)
+		m->slot[i] = (struct watched){ .pidfd = -1, .socket = -1 };
+	return 0;
+}
+
+/* No reason not to boot: what is not wanted is never missed, and a job of `plmctl map` whose output
+ * finds no room is written to a file. */
+static void compare_store(const struct tables *t)
+{
+	uint64_t there = tables_shm_free(t), wanted = t->limits.store_bytes;
+	if (there < wanted)
+		log_warn("the store cannot reach its size: --store is %llu MiB, and /dev/shm has "
+		    "%llu MiB free; enlarge that (mount -o remount,size=... /dev/shm; docker run "
+		    "--shm-size), or choose a smaller --store", (unsigned long long)wanted >> 20,
+		    (unsigned long long)there >> 20);
+}
+
+static int make_tables(struct manager *m)
+{
+	int r = tables_create(m->options->name, &m->options->limits, &m->tables);
+	if (r < 0)
+		return r;
+	compare_store(&m->tables);
+	r = manager_make_slots(m);
+	if (r < 0)
+		return r;
+	struct control *c = m->tables.control;
+	c->kinds = m->options->kinds;
+	memcpy(c->kind, m->options->kind, sizeof c->kind);
+	c->resources = m->options->resources;
+	sh_store(&c->staff, c->kind[0].count);
+	c->memory = m->options->memory;
+	c->memory_rules = m->options->memory_rules;
+	c->retention = m->options->retention;
+	memcpy(c->device, m->options->device, sizeof c->device);
+	sh_store(&c->policy, m->options->policy);
+	c->ageing_ms = (uint32_t)m->options->ageing_ms;
+	c->spares = m->options->spares;
+	c->seed = m->options->seed;
+	c->jobserver = m->options->jobserver;
+	bind_arenas(m);
+	state_publish(m);
+	struct process *self = &m->tables.process[SLOT_MANAGER];
+	process_claim(self, KIND_MANAGER, getpid(), "manager");
+	uint64_t word = sh_load(&self->state);
+	process_step(self, &word, PROCESS_LIVE);
+	sh_store(&c->made, 1);
+	return 0;
+}
+
+static int spawn_all(struct manager *m)
+{
+	int r = members_spawn(m, KIND_SCHEDULER);
+	if (r == 0 && m->state[0])
+		r = members_spawn(m, KIND_JOURNAL);
+	for (uint32_t i = staff_processes(m); i > 0 && r == 0; i--)
+		r = members_spawn(m, KIND_WORKER);
+	return r;
+}
+
+/* Nobody but us is affected when this boot fails: what we would have gone on with goes on. */
+static void give_up(struct manager *m)
+{
+	if (m->adopts)
+		return;
+	if (m->slot)
+		members_signal(m, SIGKILL);
+	instance_release(m);
+}
+
+int manager_boot(struct manager *m, const struct options *options, int ready)
+{
+	*m = (struct manager){ .options = options, .ready = ready, .lock = -1, .door = -1,
+		.parent = -1, .state_lock = -1, .notify = notify_open(),
+		.scheduler.due_ns = DEADLINE_NEVER, .workers.due_ns = DEADLINE_NEVER,
+		.journal.due_ns = DEADLINE_NEVER,
+		.look_due_ns = options->hang_after_ms ? 0 : DEADLINE_NEVER };
+	sigset_t held;
+	hold_signals(&held);
+	descriptors_raise();
+	int r = instance_claim(m);
+	if (r < 0)
+		return r; /* not ours: nothing to release */
+	orphans_adopt();
+	r = state_claim(m);
+	if (r == 0)
+		r = open_descriptors(m);
+	if (r == 0)
+		r = m->adopts ? adopt_tables(m) : make_tables(m);
+	if (r == 0)
+		outer_join(m);
+	if (r == 0)
+		r = members_plan(m);
+	if (r == 0) /* they come up while modules are loaded */
+		r = m->adopts ? adopt_processes(m) : spawn_all(m);
+	if (r == 0)
+		r = admission_open(m);
+	if (r == 0)
+		r = loader_begin(m);
+	if (r < 0)
+		give_up(m);
+	return r;
+}
+
+/* ---- the end ---- */
+
+/* Those of the boot: there will be no ready line. */
+static void give_up_modules(struct manager *m)
+{
+	if (m->modules_due > 0)
+		loader_kill(m);
+	m->modules_due = 0;
+}
+
+void manager_drain(struct manager *m)
+{
+	if (m->draining || m->ending)
+		return;
+	log_info("stopping: no new tasks, the last ones run; a second signal ends it at once");
+	m->draining = true;
+	give_up_modules(m);
+	notify_say(m->notify, "STOPPING=1\nSTATUS=stopping: what was accepted runs\n");
+	sh_store(&m->tables.control->admission, 0); /* the last ones run, also after a pause */
+	sh_store(&m->tables.control->mode, MODE_DRAINING);
+	event_bump(&m->tables.process[SLOT_SCHEDULER].event);
+}
+
+/* A scheduler that has seen the last task settled may be on its way out: then it is replaced like
+ * any other that ends. A service manager that was told of the stop kills what it does not see end.
+ */
+int manager_take_back(struct manager *m)
+{
+	if (m->notify >= 0)
+		return why(-ESHUTDOWN, "the runtime is being stopped, and its service manager was "
+		    "told so: start it again when it has ended");
+	log_info("the stop was taken back: the runtime goes on and takes tasks");
+	m->draining = false;
+	sh_store(&m->tables.control->mode, m->announced ? MODE_UP : MODE_STARTING);
+	event_bump(&m->tables.process[SLOT_SCHEDULER].event);
+	return 0;
+}
+
+/* The scheduler sees what changed when it is woken; all others at their next task. */
+void manager_admit(struct manager *m, uint32_t admission)
+{
+	log_info("the queue %s, submissions are %s",
+	    admission & ADMISSION_PAUSED ? "rests" : "goes on",
+	    admission & ADMISSION_CLOSED ? "refused" : "taken");
+	sh_store(&m->tables.control->admission, admission);
+	event_bump(&m->tables.process[SLOT_SCHEDULER].event);
+}
+
+void manager_end(struct manager *m)
+{
+	if (m->ending)
+		return;
+	m->ending = true;
+	give_up_modules(m);
+	loader_kill(m);
+	notify_say(m->notify, "STOPPING=1\nSTATUS=ending\n");
+	m->end_deadline_ns = clock_ns() + STOP_GRACE_MS * NS_PER_MS;
+	sh_store(&m->tables.control->mode, MODE_STOPPED);
+	members_signal(m, SIGTERM);
+}
+
+void manager_fail(struct manager *m)
+{
+	m->failed = true;
+	manager_end(m);
+}
+
+void manager_boot_failed(struct manager *m)
+{
+	fprintf(stderr, "plm: %s\n", why_text());
+	m->modules_due = 0;
+	if (m->adopts)
+		m->abandoned = true;
+	else
+		manager_fail(m);
+}
+
+/* ---- the loop: events record facts, manager_step() decides ---- */
+
+static void on_signal(struct manager *m)
+{
+	struct signalfd_siginfo info;
+	while (read(m->signals, &info, sizeof info) == sizeof info) {
+		if (m->draining)
+			manager_end(m);
+		else
+			manager_drain(m);
+	}
+}
+
+static void announce(struct manager *m)
+{
+	char line[128];
+	int n = snprintf(line, sizeof line, "plm: ready name=%s pid=%d workers=%u\n",
+	    m->options->name, (int)getpid(), staff_workers(m));
+	while (write(m->ready, line, (size_t)n) < 0 && errno == EINTR)
+		;
+	if (!m->draining)
+		sh_store(&m->tables.control->mode, MODE_UP);
+	m->announced = true;
+	if (journal_slot(&m->tables)) /* modules are loaded: it queues what was left */
+		event_bump(&m->tables.process[journal_slot(&m->tables)].event);
+	notify_say(m->notify, "READY=1\nSTATUS=%s: up, %u workers\n", m->options->name,
+	    staff_workers(m));
+	if (m->options->daemon) {
+		close(m->ready);
+		m->ready = -1;
+	}
+}
+
+static void announce_if_complete(struct manager *m)
+{
+	bool stops = m->ending || m->abandoned || (m->draining && !m->adopts);
+	if (!m->announced && !stops && !m->modules_due && members_all_live(m))
+		announce(m);
+}
+
+static void on_joined(struct manager *m)
+{
+	eventfd_t rings[RINGS_AT_ONCE];
+	while (read(m->joined, rings, sizeof rings) == sizeof rings)
+		;
+	announce_if_complete(m);
+	staff_dismiss(m);
+}
+
+static void on_parent_gone(struct manager *m)
+{
+	log_info("the process that this runtime is --tied to has ended: the runtime ends, too");
+	manager_unwatch(m, m->parent);
+	manager_end(m);
+}
+
+static void on_process(struct manager *m, uint32_t slot)
+{
+	/* An earlier event of this turn may have dealt with it, and another have given the slot
+	 * to somebody who lives. */
+	struct pollfd death = { .fd = m->slot[slot].pidfd, .events = POLLIN };
+	if (death.fd < 0 || poll(&death, 1, 0) != 1)
+		return;
+	if (m->slot[slot].kind == KIND_CLIENT)
+		admission_client_died(m, slot);
+	else
+		members_died(m, slot);
+}
+
+/* It may have been the last one that the ready line waited for. */
+static void on_loader(struct manager *m)
+{
+	loader_done(m);
+	announce_if_complete(m);
+}
+
+static void on_event(struct manager *m, uint64_t what)
+{
+	uint32_t which = (uint32_t)what;
+	switch ((enum watch)(what >> 32)) {
+	case WATCH_DOOR: admission_accept(m); break;
+	case WATCH_SIGNAL: on_signal(m); break;
+	case WATCH_JOINED: on_joined(m); break;
+	case WATCH_STRANGER: admission_hello(m, (int)which); break;
+	case WATCH_PROCESS: on_process(m, which); break;
+	case WATCH_SOCKET: admission_request(m, which); break;
+	case WATCH_LOADER: on_loader(m); break;
+	case WATCH_ORPHAN: orphans_ended(m, (int)which); break;
+	case WATCH_OUTER: break; /* manager_step() takes it */
+	case WATCH_PARENT: on_parent_gone(m); break;
+	}
+}
+
+/* The journal last: what the others settled on their way out is to be written. */
+static void end_step(struct manager *m)
+{
+	if (m->ending && !m->journal_dismissed && members_only_journal(m)) {
+		m->journal_dismissed = true;
+		m->end_deadline_ns = clock_ns() + JOURNAL_GRACE_MS * NS_PER_MS;
+		members_dismiss_journal(m, SIGTERM);
+	}
+	if (!m->ending || clock_ns() < m->end_deadline_ns)
+		return;
+	log_warn("%u processes did not end in time: killed", members_count(m));
+	if (m->journal_dismissed)
+		members_dismiss_journal(m, SIGKILL);
+	else
+		members_signal(m, SIGKILL);
+	m->end_deadline_ns = DEADLINE_NEVER;
+}
+
+static void manager_step(struct manager *m)
+{
+	staff_relieve(m);
+	outer_step(m);
+	members_spawn_due(m);
+	hang_look(m);
+	orphans_reap(m);
+	loader_overdue(m);
+	admission_step(m);
+	strangers_overdue(m);
+	sh_poke(&m->tables.process[SLOT_MANAGER].beat_ns, clock_coarse_ns());
+	end_step(m);
+}
+
+static int next_timeout_ms(const struct manager *m)
+{
+	uint64_t now = clock_ns(), due = now + SAFETY_TICK_MS * NS_PER_MS;
+	const uint64_t all[] = { m->scheduler.due_ns, m->workers.due_ns, m->journal.due_ns,
+		m->outer.look_ns, m->loader.pid ? m->loader.deadline_ns : DEADLINE_NEVER,
+		m->ending ? m->end_deadline_ns : m->look_due_ns };
+	for (size_t i = 0; i < COUNT_OF(all); i++)
+		due = all[i] < due ? all[i] : due;
+	return due <= now ? 0 : (int)((due - now + NS_PER_MS - 1) / NS_PER_MS);
+}
+
+static bool is_over(const struct manager *m)
+{
+	return m->ending && members_count(m) == 0 && m->orphans == 0 && !m->loader.pid;
+}
+
+int manager_run(struct manager *m)
+{
+	struct epoll_event events[EVENTS_PER_TURN];
+	announce_if_complete(m); /* all may have been there before us */
+	while (!m->abandoned && !is_over(m)) {
+		int n = epoll_wait(m->epoll, events, EVENTS_PER_TURN, next_timeout_ms(m));
+		for (int i = 0; i < n; i++)
+			on_event(m, events[i].data.u64);
+		manager_step(m);
+	}
+	if (m->abandoned)
+		return -EIO;
+	outer_leave(m);
+	if (m->hopeless)
+		instance_set_aside(m, "its processes cannot work with it");
+	instance_release(m);
+	log_info("stopped");
+	return m->failed || m->hopeless ? -EIO : 0;
+}

@@ -1,0 +1,153 @@
+/* plm - boots a task runtime. See options.c for its face, manager.h for what it is. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/standard.h"
+#include "base/why.h"
+#include "manager/guard.h"
+#include "manager/manager.h"
+
+enum { EXIT_CANNOT_BOOT = 73, EXIT_IS_UP = 75 };
+
+/* The exit code. What goes wrong before the ready line is said on stderr. */
+static int serve(const struct service *service)
+{
+	static struct manager manager;
+	log_open(service->options->name, "manager");
+	int r = manager_boot(&manager, service->options, service->ready);
+	bool goes_on = r < 0;
+	if (r == 0) {
+		r = manager_run(&manager); /* has said what went wrong */
+		goes_on = manager.abandoned;
+	} else if (r != -ESHUTDOWN) {
+		fprintf(stderr, "plm: %s\n", why_text());
+	}
+	if (r == 0 || r == -ESHUTDOWN)
+		return 0;
+	if (r == -EADDRINUSE)
+		return EXIT_IS_UP;
+	return service->options->again && goes_on ? EXIT_TRY_AGAIN : EXIT_CANNOT_BOOT;
+}
+
+static int run(const struct service *service)
+{
+	return service->options->guard ? guard_run(service, serve) : serve(service);
+}
+
+/* ---- in the background ---- */
+
+/* A daemon and all it starts have the log and nothing of the terminal, from the first word on: a
+ * pipe that its starter gave us must end with the starter. */
+static int open_log(const char *name, int *ret)
+{
+	char path[160], directory[108];
+	int r = door_directory(directory, sizeof directory, 1);
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof path, "%s/%s.log", directory, name);
+	*ret = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return *ret < 0 ? why(-errno, "%s: %s", path, strerror(errno)) : 0;
+}
+
+static int become_daemon(struct options *options, int ready, int log)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	dup2(log, STDERR_FILENO);
+	if (setsid() < 0 || null < 0) {
+		fprintf(stderr, "plm: a daemon cannot be made: %s\n", strerror(errno));
+		return EXIT_CANNOT_BOOT;
+	}
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	close(null);
+	close(log);
+	return run(&(struct service){ .options = options, .ready = ready });
+}
+
+static pid_t booting; /* for the handler below */
+
+static void pass_on(int signal)
+{
+	(void)signal;
+	kill(booting, SIGTERM);
+}
+
+/* Whoever interrupts the starter means the boot. */
+static void pass_signals_on(pid_t daemon)
+{
+	struct sigaction action = { .sa_handler = pass_on, .sa_flags = SA_RESTART };
+	booting = daemon;
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+/* What the boot had to say, for whoever waits for it at the terminal. */
+static void show_log(int log, off_t from)
+{
+	char text[4096];
+	struct stat st;
+	ssize_t n = fstat(log, &st) < 0 ? 0 : 1;
+	while (n > 0 && from < st.st_size && (n = pread(log, text, sizeof text, from)) > 0) {
+		from += n;
+		n = write(STDERR_FILENO, text, (size_t)n);
+	}
+}
+
+/* The parent of a daemon: passes on the ready line, or the child's exit code. */
+static int await_daemon(pid_t child, int ready, int log, off_t from)
+{
+	char line[256];
+	int status = 0;
+	ssize_t n = read(ready, line, sizeof line);
+	if (n <= 0)
+		waitpid(child, &status, 0);
+	show_log(log, from);
+	if (n > 0) {
+		ssize_t ignored = write(STDOUT_FILENO, line, (size_t)n);
+		(void)ignored;
+		return 0;
+	}
+	/* 0: it was told to end before it was ready. */
+	return WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : EXIT_CANNOT_BOOT;
+}
+
+static int run_daemon(struct options *options)
+{
+	int ends[2], log = -1;
+	if (open_log(options->name, &log) < 0) {
+		fprintf(stderr, "plm: %s\n", why_text());
+		return EXIT_CANNOT_BOOT;
+	}
+	off_t from = lseek(log, 0, SEEK_END);
+	pid_t child = pipe2(ends, O_CLOEXEC) < 0 ? -1 : fork();
+	if (child < 0) {
+		fprintf(stderr, "plm: a process for a daemon: %s\n", strerror(errno));
+		return EXIT_CANNOT_BOOT;
+	}
+	if (child == 0) {
+		close(ends[0]);
+		return become_daemon(options, ends[1], log);
+	}
+	close(ends[1]);
+	pass_signals_on(child);
+	return await_daemon(child, ends[0], log, from);
+}
+
+int main(int argc, char **argv)
+{
+	static struct options options;
+	standard_open();
+	int r = options_parse(argc, argv, &options);
+	if (r)
+		return r - 1;
+	if (options.daemon)
+		return run_daemon(&options);
+	return run(&(struct service){ .options = &options, .ready = STDOUT_FILENO });
+}

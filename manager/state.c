@@ -1,0 +1,114 @@
+/* state.c - the directory in which a journal lies (--state): whose it is, and that it is used by
+ * one runtime at a time. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/ours.h"
+#include "base/why.h"
+#include "journal/db.h"
+#include "manager/manager.h"
+
+/* What others may read or write is no place for the environments of commands. */
+static int check_directory(const char *path)
+{
+	char said[WHY_TEXT_BYTES];
+	int fd = ours_directory(path, true, "give a directory of your own");
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	snprintf(said, sizeof said, "%s", why_text());
+	return why(fd, "--state: %s", said);
+}
+
+/* A record lock: the kernel drops it with this process, and forked children do not inherit it. The
+ * first byte of the file is the manager's, the second its journal's, which may outlive it. */
+static int take_lock(struct manager *m, const char *directory)
+{
+	char path[STATE_PATH_BYTES + 8];
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
+		.l_len = m->adopts ? JOURNAL_LOCK_MANAGER + 1 : 0 };
+	snprintf(path, sizeof path, "%s/%s", directory, JOURNAL_LOCK);
+	m->state_lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (m->state_lock < 0)
+		return why(-errno, "%s: %s", path, strerror(errno));
+	if (fcntl(m->state_lock, F_SETLK, &whole) < 0) {
+		int error = errno;
+		fcntl(m->state_lock, F_GETLK, &whole);
+		close(m->state_lock);
+		m->state_lock = -1;
+		if (error != EACCES && error != EAGAIN)
+			return why(-error, "locking %s: %s", path, strerror(error));
+		return why(-EADDRINUSE, "--state %s is in use by another runtime (pid %d): one "
+		    "runtime a directory", directory, (int)whole.l_pid);
+	}
+	struct flock others = { .l_type = F_UNLCK, .l_whence = SEEK_SET,
+		.l_start = JOURNAL_LOCK_WRITER };
+	fcntl(m->state_lock, F_SETLK, &others);
+	return 0;
+}
+
+/* It keeps the journal it was booted with. */
+static int check_adopted(struct manager *m)
+{
+	const struct journal_shm *j = &m->tables.control->journal;
+	char *full = m->options->state ? realpath(m->options->state, NULL) : NULL;
+	bool same = full && j->slot && strcmp(full, j->directory) == 0;
+	free(full);
+	if (j->slot && j->slot != SLOT_FIRST_MEMBER)
+		return why(-EPROTO, "the control page of the runtime to resume is damaged");
+	if (!m->options->state || same)
+		return 0;
+	return why(-EINVAL, "the runtime to resume keeps %s%.*s, not in --state %s: leave "
+	    "--state out, or begin anew with --fresh", j->slot ? "its journal in " :
+	    "no journal at all", (int)sizeof j->directory, j->slot ? j->directory : "",
+	    m->options->state);
+}
+
+static int find_directory(struct manager *m)
+{
+	if (m->adopts) {
+		const struct journal_shm *j = &m->tables.control->journal;
+		int r = check_adopted(m);
+		if (r == 0 && j->slot)
+			snprintf(m->state, sizeof m->state, "%.*s", (int)sizeof j->directory - 1,
+			    j->directory);
+		return r;
+	}
+	int r = m->options->state ? check_directory(m->options->state) : 0;
+	if (r < 0 || !m->options->state)
+		return r;
+	/* As clients and the journal find it, wherever they stand. */
+	char *full = realpath(m->options->state, NULL);
+	if (!full)
+		return why(-errno, "--state %s: %s", m->options->state, strerror(errno));
+	if (strlen(full) >= sizeof m->state)
+		r = why(-ENAMETOOLONG, "--state %s is too long a path", full);
+	else
+		strcpy(m->state, full);
+	free(full);
+	return r;
+}
+
+int state_claim(struct manager *m)
+{
+	int r = find_directory(m);
+	if (r == 0 && m->state[0])
+		r = take_lock(m, m->state);
+	/* Before anybody is told that the runtime is up: what it would not find cannot be run. */
+	return r < 0 || !m->state[0] || m->adopts ? r : db_understands(m->state);
+}
+
+void state_publish(struct manager *m)
+{
+	struct journal_shm *j = &m->tables.control->journal;
+	if (!m->state[0])
+		return;
+	strcpy(j->directory, m->state);
+	j->durability = m->options->durability;
+	j->slot = SLOT_FIRST_MEMBER;
+}

@@ -1,0 +1,349 @@
+/* store_room.c - which workers have room, in the order that the policy in force wants them.
+ *
+ * A worker is one or several slots, a process for each (a member here). How much a slot may have in
+ * front of it is some 20 us of work at its recent pace (process_depth): hundreds of tiny tasks, one
+ * long one. Its free share of that is what policies count with.
+ *
+ * A wake takes some 20 us, too: a sleeping slot counts as one with that much work in front of it.
+ * And when two workers a core are awake and quick with their tasks (brisk), a thrifty policy wakes
+ * no other to take processor time from them: 256 workers serve tiny tasks as fast as two. Should
+ * the tasks turn out long, the crew that may be awake doubles at each look, a millisecond. */
+#include "base/clock.h"
+#include "scheduler/scheduler.h"
+#include "tables/spin.h"
+
+enum {
+	STUCK_LOOK_NS = 1000000,
+	BUSY_LOOK_NS = 100000000,
+	BRISK_DEPTH = 4, /* tasks so short that a wake takes longer than several of them */
+	/* A sleeping one comes behind brisk ones with room, before slow ones. */
+	ASLEEP_SHIFT = 4,
+	SLOW_SHIFT = 8,
+	WEIGHT_OF_GENERATION = 2,
+};
+
+uint32_t place_outstanding(const struct scheduler *s, uint32_t process)
+{
+	struct ring ring = ring_down(s->t, process);
+	return ring_used(&ring) + (sh_load(&s->t->process[process].handed) != 0);
+}
+
+static bool is_idle(const struct member *m)
+{
+	return m->depth > 0 && m->room == m->depth;
+}
+
+static uint32_t share_of(const struct member *m)
+{
+	if (m->room == 0)
+		return 0;
+	uint32_t share = (uint32_t)((uint64_t)m->room * POLICY_SLOT / m->depth);
+	if (!m->awake)
+		share >>= ASLEEP_SHIFT;
+	else if (!m->brisk && !is_idle(m))
+		share >>= SLOW_SHIFT;
+	return share ? share : 1;
+}
+
+/* ---- halls: the open workers of one class ---- */
+
+static void open_worker(struct hall *hall, struct team *team, uint32_t worker)
+{
+	if (team->place)
+		return;
+	hall->open[hall->n++] = worker;
+	team->place = hall->n;
+}
+
+static void close_worker(struct scheduler *s, struct hall *hall, uint32_t worker)
+{
+	struct team *team = &s->team[worker];
+	if (!team->place)
+		return;
+	uint32_t last = hall->open[--hall->n];
+	hall->open[team->place - 1] = last;
+	s->team[last].place = team->place;
+	team->place = 0;
+}
+
+static uint64_t key_of(const struct scheduler *s, uint32_t worker)
+{
+	return s->policy->key ? s->policy->key(&s->view[worker]) : s->view[worker].free;
+}
+
+/* Workers with GPUs are few, and asked for when no other has room: they need no heap. */
+static void reorder(struct scheduler *s, uint32_t worker)
+{
+	struct team *team = &s->team[worker];
+	struct hall *hall = &s->hall[team->hall];
+	if (s->view[worker].free == 0)
+		close_worker(s, hall, worker);
+	else
+		open_worker(hall, team, worker);
+	if (team->hall == HALL_CPU && team->place)
+		heap_update(&s->t->worker_heap, worker, key_of(s, worker));
+	else if (team->hall == HALL_CPU)
+		heap_remove(&s->t->worker_heap, worker);
+}
+
+/* Under the worker heap's lock. */
+static void rekey(struct scheduler *s, uint32_t process)
+{
+	struct member *m = &s->member[process];
+	s->brisk -= m->brisk;
+	m->awake = process_awake(s->t, process);
+	m->brisk = m->awake && !m->stuck && m->depth >= BRISK_DEPTH;
+	s->brisk += m->brisk;
+	uint32_t share = share_of(m);
+	s->view[m->worker].free += share - (uint64_t)m->share;
+	m->share = share;
+	reorder(s, m->worker);
+}
+
+static uint32_t count_room(struct scheduler *s, uint32_t process)
+{
+	struct member *m = &s->member[process];
+	uint32_t outstanding = place_outstanding(s, process);
+	s->blocked -= m->blocked;
+	m->depth = nested_sleeper(s, process) ? 0 : process_depth(&s->t->process[process]);
+	m->room = m->depth > outstanding && !m->booked ? m->depth - outstanding : 0;
+	s->fresh |= m->depth == 0 && !m->blocked; /* it may have looked before that was queued */
+	m->blocked = m->depth == 0;
+	s->blocked += m->blocked;
+	return outstanding;
+}
+
+void room_refresh(struct scheduler *s, uint32_t process)
+{
+	struct member *m = &s->member[process];
+	if (m->generation == 0)
+		return;
+	uint32_t outstanding = count_room(s, process);
+	if (m->leaving)
+		return;
+	scheduler_lock_heap(&s->t->worker_heap);
+	rekey(s, process);
+	heap_unlock(&s->t->worker_heap);
+	if (m->depth == 0 && outstanding > 1)
+		place_withdraw(
+		    s, process); /* its task sleeps in a wait: others may have the rest */
+}
+
+/* ---- members come and go ---- */
+
+void room_join(struct scheduler *s, uint32_t process)
+{
+	const struct process *p = &s->t->process[process];
+	const struct control *c = s->t->control;
+	struct member *m = &s->member[process];
+	uint32_t worker = p->worker % WORKERS_MAX;
+	const struct worker_kind *kind = &c->kind[p->worker_kind % WORKER_KINDS_MAX];
+	struct policy_worker *view = &s->view[worker];
+	view->number = worker;
+	view->slots = kind->slots ? kind->slots : 1;
+	view->weight = WEIGHT_OF_GENERATION * kind->generation;
+	view->node = sh_peek(&p->node);
+	m->worker = worker;
+	m->next = s->team[worker].first;
+	s->team[worker].first = process;
+	s->spares += p->spare != 0;
+	s->team[worker].hall = kind->amount[RESOURCE_GPUS] ? HALL_GPU : HALL_CPU;
+	booking_adopt(s, process);
+	room_refresh(s, process);
+}
+
+/* It is given nothing any more. */
+static void unseat(struct scheduler *s, uint32_t process)
+{
+	const struct member *m = &s->member[process];
+	uint32_t *link = &s->team[m->worker].first;
+	s->brisk -= m->brisk;
+	while (*link != process && *link != 0)
+		link = &s->member[*link].next;
+	*link = m->next;
+	scheduler_lock_heap(&s->t->worker_heap);
+	s->view[m->worker].free -= m->share;
+	reorder(s, m->worker);
+	heap_unlock(&s->t->worker_heap);
+}
+
+void room_leave(struct scheduler *s, uint32_t process)
+{
+	struct member *m = &s->member[process];
+	booking_seat_gone(s, process);
+	s->loans.any = true; /* it may have been in one */
+	s->blocked -= m->blocked;
+	s->spares -= s->t->process[process].spare != 0;
+	m->blocked = false;
+	if (!m->leaving)
+		unseat(s, process);
+}
+
+/* Its task may still wait for another, and may have to run that itself: whether it is blocked goes
+ * on to count. */
+void room_retire(struct scheduler *s, uint32_t process)
+{
+	unseat(s, process);
+	s->member[process].leaving = true;
+	booking_seat_retires(s, process);
+	room_refresh(s, process);
+	place_withdraw(s, process);
+}
+
+void room_rebuild(struct scheduler *s)
+{
+	scheduler_lock_heap(&s->t->worker_heap);
+	heap_rebuild(&s->t->worker_heap);
+	heap_unlock(&s->t->worker_heap);
+}
+
+/* ---- choosing ---- */
+
+uint32_t room_choose_among(struct scheduler *s, const uint32_t *workers, uint32_t n)
+{
+	struct policy_view view = { s->view, workers, n };
+	uint32_t best = workers[0];
+	if (s->policy->draw)
+		return workers[s->policy->draw(&view, &s->seed)];
+	for (uint32_t i = 1; i < n; i++)
+		if (key_of(s, workers[i]) > key_of(s, best))
+			best = workers[i];
+	return best;
+}
+
+/* Looks at all of them: what was told last may be old, and a worker that finds another one idle
+ * gives back a task that it has failed. */
+bool room_choose_other(struct scheduler *s, uint32_t worker, uint32_t *ret)
+{
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
+		const struct member *m = &s->member[p];
+		if (m->generation == 0 || m->leaving || m->worker == worker)
+			continue;
+		count_room(s, p);
+		rekey(s, p);
+		if (!is_idle(m))
+			continue;
+		*ret = p;
+		return true;
+	}
+	return false;
+}
+
+static uint32_t choose_worker(struct scheduler *s, enum hall_name name)
+{
+	const struct hall *hall = &s->hall[name];
+	struct heap_entry top;
+	if (hall->n == 0)
+		return POLICY_NOBODY;
+	if (s->policy->key && name == HALL_CPU && heap_peek(&s->t->worker_heap, &top) &&
+	    top.id < WORKERS_MAX)
+		return top.id;
+	return room_choose_among(s, hall->open, hall->n);
+}
+
+/* The slot with most room; among equals the one that had a task last. */
+uint32_t room_slot_of(const struct scheduler *s, uint32_t worker)
+{
+	uint32_t best = s->team[worker].first;
+	for (uint32_t p = best; p; p = s->member[p].next) {
+		const struct member *m = &s->member[p], *b = &s->member[best];
+		if (m->share > b->share || (m->share == b->share && m->last_turn > b->last_turn))
+			best = p;
+	}
+	return best;
+}
+
+bool room_choose(struct scheduler *s, uint32_t *ret)
+{
+	for (;;) {
+		uint32_t worker = choose_worker(s, HALL_CPU);
+		if (worker == POLICY_NOBODY) /* tasks without a GPU overflow */
+			worker = choose_worker(s, HALL_GPU);
+		if (worker == POLICY_NOBODY)
+			return false;
+		*ret = room_slot_of(s, worker);
+		const struct member *m = &s->member[*ret];
+		if (m->awake == process_awake(s->t, *ret))
+			return m->awake || !s->policy->thrifty || s->brisk < s->crew;
+		rekey(s, *ret); /* it parked since, or was woken */
+	}
+}
+
+void room_take(struct scheduler *s, uint32_t process)
+{
+	struct member *m = &s->member[process];
+	m->room--;
+	m->last_turn = s->view[m->worker].last_turn = ++s->turns;
+	process_set_awake(s->t, process, true); /* it will be, as soon as the hints are sent */
+	rekey(s, process);
+}
+
+/* ---- the policy in force ---- */
+
+void room_follow_policy(struct scheduler *s)
+{
+	uint32_t number = sh_peek(&s->t->control->policy);
+	const struct policy *policy = policy_at(number);
+	if (policy == s->policy || !policy)
+		return;
+	s->policy = policy;
+	scheduler_lock_heap(&s->t->worker_heap);
+	for (uint32_t h = 0; h < HALLS; h++)
+		for (uint32_t i = 0; i < s->hall[h].n; i++)
+			reorder(s, s->hall[h].open[i]);
+	heap_unlock(&s->t->worker_heap);
+}
+
+/* ---- what was given and is not taken ---- */
+
+static bool serves(const struct member *m)
+{
+	return m->generation && !m->leaving;
+}
+
+static bool somebody_is_idle(const struct scheduler *s)
+{
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+		if (serves(&s->member[p]) && is_idle(&s->member[p]))
+			return true;
+	return false;
+}
+
+/* A slot that took nothing since the last look, with hints in front of it: it sleeps in a wait, or
+ * its task is long. Others may have what stands behind that. */
+static bool look_at(struct scheduler *s, uint32_t process, bool wanted)
+{
+	struct member *m = &s->member[process];
+	struct ring ring = ring_down(s->t, process);
+	uint32_t position = ring_position(&ring), outstanding = place_outstanding(s, process);
+	bool queued = outstanding > 1 ||
+	    (outstanding && sh_peek(&s->t->process[process].blocked));
+	bool was_stuck = m->stuck;
+	m->stuck = outstanding && position == m->seen_position;
+	m->seen_position = position;
+	if (m->stuck && queued && (wanted || floor_is_ignored(s, process)))
+		place_withdraw(s, process);
+	if (m->stuck && !was_stuck)
+		s->newly_stuck++;
+	room_refresh(s, process);
+	return queued;
+}
+
+void room_look_for_stuck(struct scheduler *s)
+{
+	bool wanted = somebody_is_idle(s) && !(s->admission & ADMISSION_PAUSED);
+	bool queued = heap_length(&s->t->task_heap) > 0;
+	s->newly_stuck = 0;
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
+		if (serves(&s->member[p]))
+			queued |= look_at(s, p, wanted);
+	if (!s->newly_stuck)
+		s->crew = SPIN_CROWD * s->t->control->cores;
+	else if (s->crew < s->t->limits.processes)
+		s->crew *= 2;
+	/* Nobody could take them: whoever becomes free reports, and we look again. But who looked
+	 * for something to steal when we saw its report seemed busy, and does not report twice. */
+	uint64_t pause_ns = wanted ? STUCK_LOOK_NS : BUSY_LOOK_NS;
+	bool useful = queued && !(s->admission & ADMISSION_PAUSED);
+	s->next_look_ns = useful ? clock_ns() + pause_ns : DEADLINE_NEVER;
+}

@@ -1,0 +1,47 @@
+#include "tables/memory_limits.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/scan.h"
+#include "tables/tables.h"
+
+static const char *const victims[MEMORY_VICTIMS] = {
+	[VICTIM_NEWEST] = "newest", [VICTIM_OVER] = "over" };
+
+const char *memory_victim_name(uint32_t victim)
+{
+	return victim < MEMORY_VICTIMS ? victims[victim] : "?";
+}
+
+/* Beside others it must leave as much free as any task that starts; alone, and it used hardly less
+ * than its demand says, which is rounded up, what a task may leave. Where the larger part is free
+ * for it alone, it is tried: should that be too little, it is nobody else's doing, and it fails. */
+bool memory_keeps(const struct tables *t, const struct record *r)
+{
+	const struct control *c = t->control;
+	bool alone = sh_peek(&c->memory_running) == 0;
+	if (!r->demand || c->memory_rules.accept_free == 0 ||
+	    (alone && sh_peek(&c->memory_free) > sh_peek(&c->memory_total) / 2))
+		return false;
+	uint64_t wants = alone ? demand_bytes(r->demand - 1) + c->memory_rules.return_free
+			       : demand_bytes(r->demand) + c->memory_rules.accept_free;
+	return sh_peek(&c->memory_free) < wants;
+}
+
+/* In whole MiB: a number for people. */
+static const char *mebibytes(uint64_t bytes, char ret[DECIMAL_TEXT_BYTES])
+{
+	snprintf(ret, DECIMAL_TEXT_BYTES, "%" PRIu64 "M", bytes >> 20);
+	return ret;
+}
+
+void memory_describe(const struct tables *t, const struct record *r, char *ret, size_t size)
+{
+	char used[DECIMAL_TEXT_BYTES], total[DECIMAL_TEXT_BYTES], left[DECIMAL_TEXT_BYTES];
+	const struct control *c = t->control;
+	snprintf(ret, size, "it does not fit: it ran alone, used about %s of the %s of memory that "
+	    "there are, and left less than --return-free %s",
+	    mebibytes(demand_bytes(r->demand), used), mebibytes(sh_load(&c->memory_total), total),
+	    mebibytes(c->memory_rules.return_free, left));
+}

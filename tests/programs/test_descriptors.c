@@ -1,0 +1,128 @@
+/* test_descriptors.c - how many files may be open: the manager takes what the hard limit allows,
+ * commands keep what was there; a manager that has none left rests until one is free. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/door.h"
+#include "tests/support/deaths.h"
+#include "tests/support/run_suite.h"
+
+enum {
+	TEST_TIMEOUT_S = 90,
+	SOFT = 200,
+	HARD = 900,
+	FEW = 64, /* descriptors of a manager, some of which it needs itself */
+	KNOCKERS = 100,
+	LOOK_MS = 400,
+	TICKS_AT_REST = 10, /* of those 40 */
+};
+
+static struct runtime rt;
+
+static void stop(void)
+{
+	runtime_stop(&rt);
+	runtime_end(&rt);
+}
+
+START_TEST(commands_have_the_limit_that_plm_was_started_with)
+{
+	struct rlimit limit = { .rlim_cur = SOFT, .rlim_max = HARD }, manager;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	runtime_boot(&rt, "--workers", "1", "--tasks", "256", "--store", "4M",);
+	ck_assert_int_eq(prlimit(rt.pid, RLIMIT_NOFILE, NULL, &manager), 0);
+	ck_assert_uint_eq(manager.rlim_cur, HARD);
+	char *text = ctl_expect(&rt, 0, "submit", "--shell", "ulimit -Sn; ulimit -Hn");
+	ck_assert_str_eq(text, "200\n900");
+	free(text);
+	stop();
+}
+END_TEST
+
+static unsigned times_told(void)
+{
+	char path[PATH_MAX], line[512];
+	unsigned n = 0;
+	scratch_path(&rt, "plm.log", path, sizeof path);
+	FILE *log = fopen(path, "r");
+	while (log && fgets(line, sizeof line, log))
+		n += strstr(line, "no file descriptor is left") != NULL;
+	if (log)
+		fclose(log);
+	return n;
+}
+
+static bool is_told(void *unused)
+{
+	(void)unused;
+	return times_told() > 0;
+}
+
+static unsigned long ticks(void)
+{
+	char path[PATH_MAX];
+	unsigned long user = 0, system = 0;
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)rt.pid);
+	FILE *stat = fopen(path, "r");
+	ck_assert(stat && fscanf(stat, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
+	    "%lu %lu", &user, &system) == 2);
+	fclose(stat);
+	return user + system;
+}
+
+static bool is_let_in(void *unused)
+{
+	plm *client;
+	(void)unused;
+	if (plm_connect(&client, rt.name) < 0)
+		return false;
+	expect_alive(client, 0);
+	plm_disconnect(&client);
+	return true;
+}
+
+START_TEST(a_manager_without_a_free_descriptor_rests_until_there_is_one)
+{
+	struct rlimit few = { .rlim_cur = FEW, .rlim_max = FEW };
+	struct sockaddr_un address;
+	int knocker[KNOCKERS];
+	runtime_boot(&rt, "--workers", "2", "--tasks", "256", "--store", "4M",);
+	ck_assert_int_eq(prlimit(rt.pid, RLIMIT_NOFILE, &few, NULL), 0);
+	ck_assert_int_eq(door_address(rt.name, &address), 0);
+	for (int i = 0; i < KNOCKERS; i++) {
+		knocker[i] = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		ck_assert_int_eq(connect(knocker[i], (struct sockaddr *)&address, sizeof address),
+		    0);
+	}
+	until(is_told, NULL, "a word of the log");
+	unsigned long before = ticks();
+	nanosleep(&(struct timespec){ .tv_nsec = LOOK_MS * NS_PER_MS }, NULL); /* is looked at */
+	ck_assert_uint_lt(ticks() - before, TICKS_AT_REST);
+	for (int i = 0; i < KNOCKERS; i++)
+		close(knocker[i]);
+	until(is_let_in, NULL, "a client is let in");
+	ck_assert_uint_eq(times_told(), 1);
+	stop();
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("descriptors");
+	TCase *tcase = tcase_create("descriptors");
+	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
+	tcase_add_test(tcase, commands_have_the_limit_that_plm_was_started_with);
+	tcase_add_test(tcase, a_manager_without_a_free_descriptor_rests_until_there_is_one);
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
+}

@@ -1,0 +1,183 @@
+/* test_dump.c - plmdump: on a runtime that runs, that died, that was copied, and on any bytes at
+ * all. */
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/support/json.h"
+#include "tests/support/run_suite.h"
+#include "tests/support/program_runtime.h"
+
+enum {
+	TEST_TIMEOUT_S = 120,
+	CORRUPTIONS = 200,
+	DAMAGED_WORDS_MAX = 64,
+	HEADER_BYTES = 8192, /* the pages that everything else depends on */
+	PATH_BYTES = 256,
+};
+
+static struct runtime rt;
+
+static void boot(void)
+{
+	runtime_boot(&rt, "--workers", "2", "--tasks", "1024", "--store", "16M",);
+}
+
+static void stop(void)
+{
+	runtime_stop(&rt);
+	runtime_end(&rt);
+}
+
+START_TEST(dump_of_a_running_runtime_is_sound)
+{
+	char *ref = ctl_expect(&rt, 0, "call", "--detach", "probe.sleep", "600000");
+	ctl_until(&rt, ref, "tasks", "--quiet", "--state", "running");
+	struct output_of o = dump(&rt, "check");
+	ck_assert_msg(o.code == 0, "%s%s", o.out, o.err);
+	output_free(&o);
+	o = dump(&rt, "--json", "all");
+	unsigned values;
+	const char *why = json_lines_check(o.out, o.out_bytes, &values);
+	ck_assert_msg(why == NULL, "plmdump --json all: %s", why);
+	ck_assert_ptr_nonnull(strstr(o.out, ref));
+	output_free(&o);
+	o = dump(&rt, "heap", "nonsense");
+	ck_assert_int_eq(o.code, 64);
+	output_free(&o);
+	free(ctl_expect(&rt, 0, "cancel", ref));
+	free(ref);
+}
+END_TEST
+
+/* The bytes of the control segment; the caller frees. */
+static unsigned char *read_segment(size_t *ret_bytes)
+{
+	char path[PATH_BYTES];
+	runtime_segment(&rt, "control", path, sizeof path);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	unsigned char *data = malloc((size_t)st.st_size);
+	ck_assert_int_eq(read(fd, data, (size_t)st.st_size), st.st_size);
+	close(fd);
+	*ret_bytes = (size_t)st.st_size;
+	return data;
+}
+
+/* Whatever the bytes are: an exit code of its own, in time. */
+static void expect_no_signal(const char *path, unsigned seed)
+{
+	static const char *const subjects[] = { "all", "check" };
+	for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++) {
+		struct output_of o = dump(&rt, "--file", path, subjects[i]);
+		ck_assert_msg(o.signal == 0, "plmdump %s: signal %d with damage %u: %s",
+		    subjects[i], o.signal, seed, o.err);
+		ck_assert_msg(o.code == 0 || o.code == 1 || o.code == 76,
+		    "plmdump %s: exit code %d, damage %u", subjects[i], o.code, seed);
+		output_free(&o);
+	}
+}
+
+/* Damage of all kinds: a few wild bytes, words of ones, zeroed stretches; often where it hurts. */
+static void damage(unsigned char *data, size_t bytes, uint64_t *random)
+{
+	uint64_t n = random_next(random) % DAMAGED_WORDS_MAX + 1;
+	size_t range = random_next(random) % 4 == 0 ? HEADER_BYTES : bytes;
+	for (uint64_t i = 0; i < n; i++) {
+		size_t at = random_next(random) % (range - sizeof(uint64_t));
+		uint64_t wild = random_next(random);
+		uint64_t word = wild % 3 == 0 ? UINT64_MAX : wild % 3 == 1 ? wild : 0;
+		memcpy(data + at, &word, wild % 5 == 0 ? 1 : sizeof word);
+	}
+}
+
+START_TEST(dump_of_a_copy_says_the_same_and_of_a_damaged_one_never_dies)
+{
+	char *ref = ctl_expect(&rt, 0, "call", "--detach", "probe.echo", "in the copy"),
+	     path[PATH_BYTES];
+	free(ctl_expect(&rt, 0, "wait", ref));
+	size_t bytes;
+	unsigned char *data = read_segment(&bytes), *broken = malloc(bytes);
+	scratch_write(&rt, "segment", data, bytes, path, sizeof path);
+	struct output_of o = dump(&rt, "--file", path, "tasks");
+	ck_assert_int_eq(o.code, 0);
+	ck_assert_ptr_nonnull(strstr(o.out, ref));
+	output_free(&o);
+	uint64_t random = RANDOM_SEED;
+	for (unsigned i = 0; i < CORRUPTIONS; i++) {
+		memcpy(broken, data, bytes);
+		damage(broken, bytes, &random);
+		scratch_write(&rt, "segment", broken, bytes, path, sizeof path);
+		expect_no_signal(path, i);
+	}
+	free(data);
+	free(broken);
+	free(ref);
+}
+END_TEST
+
+START_TEST(dump_of_what_is_no_segment_is_refused)
+{
+	size_t bytes;
+	unsigned char *data = read_segment(&bytes);
+	char path[PATH_BYTES];
+	uint64_t random = RANDOM_SEED;
+	size_t sizes[] = { 0, 1, 100, 4096, 8192, bytes / 2, bytes - 1 };
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) { /* cut */
+		scratch_write(&rt, "segment", data, sizes[i], path, sizeof path);
+		struct output_of o = dump(&rt, "--file", path, "all");
+		ck_assert_int_eq(o.code, 76);
+		output_free(&o);
+	}
+	for (size_t i = 0; i < bytes; i++)
+		data[i] = (unsigned char)random_next(&random);
+	scratch_write(&rt, "segment", data, bytes, path, sizeof path);
+	struct output_of o = dump(&rt, "--file", path, "all");
+	ck_assert_int_eq(o.code, 76);
+	output_free(&o);
+	o = dump(&rt, "--file", "/no-such-file", "all");
+	ck_assert_int_eq(o.code, 66);
+	output_free(&o);
+	free(data);
+}
+END_TEST
+
+START_TEST(dump_works_after_the_runtime_died)
+{
+	char *ref = ctl_expect(&rt, 0, "call", "--detach", "probe.echo", "the last word");
+	free(ctl_expect(&rt, 0, "wait", ref));
+	runtime_kill(&rt);
+	struct output_of o = dump(&rt, "tasks");
+	ck_assert_int_eq(o.code, 0);
+	ck_assert_ptr_nonnull(strstr(o.out, ref));
+	output_free(&o);
+	o = ctl(&rt, "status");
+	ck_assert_int_eq(o.code, 69);
+	output_free(&o);
+	runtime_end(&rt);
+	free(ref);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("dump");
+	TCase *running = tcase_create("running");
+	tcase_set_timeout(running, TEST_TIMEOUT_S);
+	tcase_add_checked_fixture(running, boot, stop);
+	tcase_add_test(running, dump_of_a_running_runtime_is_sound);
+	tcase_add_test(running, dump_of_a_copy_says_the_same_and_of_a_damaged_one_never_dies);
+	tcase_add_test(running, dump_of_what_is_no_segment_is_refused);
+	suite_add_tcase(suite, running);
+	TCase *dead = tcase_create("dead");
+	tcase_set_timeout(dead, TEST_TIMEOUT_S);
+	tcase_add_checked_fixture(dead, boot, NULL);
+	tcase_add_test(dead, dump_works_after_the_runtime_died);
+	suite_add_tcase(suite, dead);
+	return run_suite(suite);
+}

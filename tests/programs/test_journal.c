@@ -1,0 +1,593 @@
+/* test_journal.c - durable tasks, through the real programs: what was accepted is there after all
+ * processes and both segments are gone; what had ended is not run again. A journal that is damaged,
+ * or cannot be written: test_journal_damage.c. */
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "client/plm.h"
+#include "tests/support/journal_case.h"
+#include "tests/support/json.h"
+#include "tests/support/run_suite.h"
+
+enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 128, LINE_BYTES = 512, CRASHES = 3, TASKS = 30,
+	MANY = 1500 };
+
+/* A command that leaves a line behind, by which runs are counted, and that has a name of its own
+ * in the history. */
+static void leave_line(char *line, size_t size, unsigned number)
+{
+	char path[PATH_BYTES];
+	scratch_path(&lasting, "runs", path, sizeof path);
+	snprintf(line, size, "echo task-%u >> %s # <%u>", number, path, number);
+}
+
+static char *keep_line(unsigned number)
+{
+	char line[LINE_BYTES];
+	leave_line(line, sizeof line, number);
+	return keep("--shell", line);
+}
+
+static void gate_path(char *ret, size_t size)
+{
+	scratch_path(&lasting, "gate", ret, size);
+}
+
+static void open_gate(void)
+{
+	char path[PATH_BYTES];
+	scratch_write(&lasting, "gate", "", 0, path, sizeof path);
+}
+
+/* It runs until the gate is open. */
+static void wait_line(char *line, size_t size, const char *then)
+{
+	char gate[PATH_BYTES], runs[PATH_BYTES];
+	gate_path(gate, sizeof gate);
+	scratch_path(&lasting, "begun", runs, sizeof runs);
+	snprintf(line, size, "echo begun >> %s; until [ -e %s ]; do sleep 0.01; done; %s", runs,
+	    gate, then);
+}
+
+static void each_ran_once(unsigned tasks)
+{
+	for (unsigned i = 1; i <= tasks; i++) {
+		char task[32];
+		snprintf(task, sizeof task, "task-%u", i);
+		ck_assert_uint_eq(count_lines("runs", task), 1);
+	}
+}
+
+/* ---- crashes ---- */
+
+static void submit_many(void *context)
+{
+	unsigned first = *(unsigned *)context;
+	char path[PATH_BYTES];
+	scratch_path(&lasting, "accepted", path, sizeof path);
+	for (unsigned i = first; i < first + TASKS; i++) {
+		char line[LINE_BYTES];
+		leave_line(line, sizeof line, i);
+		struct output_of o = ctl(&lasting, "submit", "--detach", "--shell", line);
+		FILE *f = o.code == 0 ? fopen(path, "a") : NULL;
+		if (f) {
+			fprintf(f, "%u\n", i);
+			fclose(f);
+		}
+		output_free(&o);
+	}
+}
+
+static void judge(unsigned number)
+{
+	char marker[32], task[32];
+	snprintf(marker, sizeof marker, "<%u>", number);
+	snprintf(task, sizeof task, "task-%u", number);
+	unsigned runs = count_lines("runs", task);
+	char *line = history_line(marker);
+	ck_assert_msg(line != NULL, "task %u was accepted, and is lost", number);
+	char *state = json_field(line, "state"), *resumed = json_field(line, "resumed");
+	bool done = strcmp(state, "done") == 0, again = strcmp(resumed, "0") != 0;
+	ck_assert_msg(done || strcmp(state, "failed") == 0, "task %u is %s", number, state);
+	ck_assert_msg(!done || runs >= 1, "task %u is done and never ran", number);
+	ck_assert_msg(!done || again || runs == 1, "task %u had ended, and ran %u times", number,
+	    runs);
+	ck_assert_msg(done || runs <= 1, "task %u failed, and ran %u times", number, runs);
+	free(state);
+	free(resumed);
+	free(line);
+}
+
+START_TEST(whatever_sync_accepted_is_there_after_a_crash_at_any_moment)
+{
+	uint64_t random = number_from("PLM_SEED", RANDOM_SEED);
+	unsigned first = 1;
+	journal_boot("--durability", "sync",);
+	for (int i = 0; i < CRASHES; i++, first += TASKS) {
+		unsigned before = count_lines("accepted", NULL);
+		pid_t child = child_of(submit_many, &first);
+		await_lines("accepted",
+		    before + 1 + (unsigned)(random_next(&random) % (TASKS - 5)));
+		journal_crash();
+		ck_assert_int_eq(exit_of(child), 0);
+		journal_reboot("--durability", "sync",);
+		history_settles();
+	}
+	char number[16];
+	for (unsigned i = 1; i < first; i++) {
+		snprintf(number, sizeof number, "%u", i);
+		if (count_lines("accepted", number))
+			judge(i);
+	}
+	journal_end();
+}
+END_TEST
+
+START_TEST(what_has_ended_is_not_run_again_and_its_record_stays)
+{
+	journal_boot();
+	for (unsigned i = 1; i <= 10; i++)
+		free(keep_line(i));
+	char *failed = keep("--shell", "echo no luck >&2; exit 7");
+	status_reaches("journal_ended", 11);
+	journal_crash();
+	journal_reboot();
+	expect_history("exit 7", "state", "failed");
+	expect_history("exit 7", "exit_code", "7");
+	expect_history("exit 7", "stderr", "no luck\n");
+	expect_history("exit 7", "resumed", "0");
+	char *one = ctl_expect(&lasting, 0, "history", "--json", failed);
+	ck_assert_ptr_nonnull(strstr(one, "\"exit_code\": 7"));
+	struct output_of stale = ctl(&lasting, "wait", failed);
+	ck_assert_msg(strstr(stale.err, "plmctl history"), "%s", stale.err);
+	output_free(&stale);
+	char *last = keep_line(11);
+	free(ctl_expect(&lasting, 0, "wait", last));
+	each_ran_once(11);
+	journal_end();
+	free(last);
+	free(one);
+	free(failed);
+}
+END_TEST
+
+/* ---- what depends on what ---- */
+
+static char *ref_now(const char *text)
+{
+	char *line = history_line(text);
+	ck_assert_ptr_nonnull(line);
+	char *ref = json_field(line, "ref");
+	free(line);
+	return ref;
+}
+
+START_TEST(tasks_that_wait_for_tasks_do_so_after_a_boot)
+{
+	char value[64];
+	journal_boot();
+	free(ctl_expect(&lasting, 0, "pause"));
+	char *a = ctl_expect(&lasting, 0, "call", "--detach", "probe.sum", "1", "2");
+	char *b = ctl_expect(&lasting, 0, "call", "--detach", "probe.sum", a, "10");
+	free(ctl_expect(&lasting, 0, "call", "--detach", "probe.sum", b, "777"));
+	status_reaches("journal_accepted", 3);
+	journal_crash();
+	journal_reboot();
+	history_settles();
+	char *now = ref_now("777"), *sum = ctl_expect(&lasting, 0, "get", now);
+	snprintf(value, sizeof value, "%s", sum);
+	ck_assert_str_eq(value, "790");
+	journal_end();
+	free(a);
+	free(b);
+	free(now);
+	free(sum);
+}
+END_TEST
+
+START_TEST(the_value_of_one_that_has_ended_is_kept_for_those_that_wait)
+{
+	char line[LINE_BYTES];
+	journal_boot();
+	free(ctl_expect(&lasting, 0, "pause"));
+	wait_line(line, sizeof line, "printf 4");
+	char *gate = keep("--crash-retries", "2", "--shell", line);
+	char *a = ctl_expect(&lasting, 0, "call", "--detach", "probe.sum", "1", "2");
+	char *b = ctl_expect(&lasting, 0, "call", "--detach", "probe.sum", a, gate, "777");
+	status_reaches("journal_accepted", 3);
+	free(ctl_expect(&lasting, 0, "resume"));
+	status_reaches("journal_ended", 1);
+	await_lines("begun", 1);
+	journal_crash();
+	open_gate();
+	journal_reboot();
+	history_settles();
+	char *now = ref_now("777"), *sum = ctl_expect(&lasting, 0, "get", now);
+	ck_assert_str_eq(sum, "784");
+	expect_history("probe.sum 1 2", "resumed", "0");
+	journal_end();
+	free(gate);
+	free(a);
+	free(b);
+	free(now);
+	free(sum);
+}
+END_TEST
+
+START_TEST(what_cannot_be_kept_is_said_and_fails_after_a_boot_with_that_reason)
+{
+	static char large[(1 << 20) + 1];
+	char path[PATH_BYTES];
+	memset(large, 'x', sizeof large);
+	journal_boot();
+	scratch_write(&lasting, "large", large, sizeof large, path, sizeof path);
+	char *object = ctl_expect(&lasting, 0, "put", path);
+	free(ctl_expect(&lasting, 0, "pause"));
+	free(ctl_expect(&lasting, 0, "call", "--detach", "probe.wordcount", object));
+	status_reaches("journal_accepted", 1);
+	expect_history("wordcount", "not_durable",
+	    "argument 1 is a value of more than 1 MiB, too large to be kept");
+	journal_crash();
+	journal_reboot();
+	history_settles();
+	expect_history("wordcount", "state", "failed");
+	expect_history("wordcount", "message", "it was not durable: argument 1 is a value of more "
+	    "than 1 MiB, too large to be kept");
+	journal_end();
+	free(object);
+}
+END_TEST
+
+/* ---- what ran ---- */
+
+static unsigned long number_of(const char *text, const char *key)
+{
+	char *line = history_line(text), *value = line ? json_field(line, key) : NULL;
+	ck_assert_ptr_nonnull(value);
+	unsigned long n = strtoul(value, NULL, 10);
+	free(value);
+	free(line);
+	return n;
+}
+
+START_TEST(an_attempt_that_was_running_counts_as_a_crash)
+{
+	char once[LINE_BYTES], twice[LINE_BYTES];
+	journal_boot();
+	wait_line(once, sizeof once, "true once");
+	wait_line(twice, sizeof twice, "true twice");
+	free(keep("--shell", once));
+	free(keep("--crash-retries", "1", "--shell", twice));
+	until_history("true once", "state", "running");
+	until_history("true twice", "state", "running");
+	journal_crash();
+	journal_reboot();
+	until_history("true once", "state", "failed");
+	until_history("true twice", "resumed", "1");
+	until_history("true twice", "state", "running");
+	ck_assert_uint_eq(number_of("true once", "resumed"), 0);
+	journal_crash();
+	journal_reboot();
+	until_history("true twice", "state", "failed");
+	ck_assert_uint_eq(count_lines("begun", "begun"), 3);
+	journal_end();
+}
+END_TEST
+
+START_TEST(a_task_that_is_to_be_tried_again_is_in_the_queue)
+{
+	journal_boot();
+	free(keep("--retries", "3", "--backoff", "1h", "--shell", "false # again"));
+	until_history("# again", "state", "queued");
+	until_history("# again", "attempts", "1");
+	journal_crash();
+	journal_reboot();
+	until_history("# again", "resumed", "1");
+	until_history("# again", "attempts", "1");
+	expect_history("# again", "state", "queued");
+	free(ctl_expect(&lasting, 0, "stop", "--now"));
+	ck_assert(wait_for_death(lasting.pid));
+	journal_crash();
+	journal_end();
+}
+END_TEST
+
+START_TEST(a_file_that_was_loaded_is_known_after_a_boot)
+{
+	char path[PATH_BYTES];
+	const char lines[] = "true one\ntrue two\ntrue three\n";
+	journal_boot();
+	scratch_write(&lasting, "file", lines, sizeof lines - 1, path, sizeof path);
+	free(ctl_expect(&lasting, 0, "pause"));
+	free(ctl_expect(&lasting, 0, "load", "--unique", path));
+	status_reaches("journal_accepted", 3);
+	journal_crash();
+	journal_reboot();
+	history_reaches("done", 3);
+	free(ctl_expect(&lasting, 0, "load", "--unique", "--wait", path));
+	ck_assert_uint_eq(history_count("queued") + history_count("done"), 3);
+	journal_end();
+}
+END_TEST
+
+START_TEST(what_was_forgotten_runs_and_is_kept_by_nobody)
+{
+	journal_boot();
+	free(ctl_expect(&lasting, 0, "pause"));
+	char *ref = keep_line(1);
+	status_reaches("journal_accepted", 1);
+	free(ctl_expect(&lasting, 0, "drop", ref));
+	char *other = keep_line(2); /* written after the drop was */
+	status_reaches("journal_accepted", 2);
+	journal_crash();
+	journal_reboot();
+	history_settles();
+	ck_assert_uint_eq(count_lines("runs", "task-1"), 1);
+	/* the other's, and its log */
+	ctl_until(&lasting, "\"records_used\": 2,", "status", "--json");
+	journal_end();
+	free(ref);
+	free(other);
+}
+END_TEST
+
+/* ---- the journal's own deaths ---- */
+
+START_TEST(the_death_of_the_journal_alone_loses_nothing)
+{
+	journal_boot();
+	for (unsigned i = 1; i <= TASKS; i++) {
+		free(keep_line(i));
+		if (i % 6 == 0)
+			kill_journal();
+	}
+	await_lines("runs", TASKS);
+	history_reaches("done", TASKS);
+	journal_crash();
+	journal_reboot();
+	ck_assert_uint_eq(history_count("done"), TASKS);
+	ck_assert_uint_eq(count_lines("runs", "task-1"), 1);
+	journal_end();
+}
+END_TEST
+
+/* So many that to queue them takes a while. */
+static void keep_many(unsigned n)
+{
+	char line[LINE_BYTES];
+	plm *rt;
+	plm_ref refs[2];
+	leave_line(line, sizeof line, 1);
+	const plm_arg args[] = { PLM_BYTES("", 0), PLM_BYTES("", 0), PLM_BYTES("/bin/sh", 7),
+		PLM_BYTES("-c", 2), PLM_BYTES(line, strlen(line)) };
+	const plm_task task = { .function = "command.run", .args = args, .nargs = 5,
+		.results = 2, .flags = PLM_KEEP };
+	ck_assert_int_eq(plm_connect(&rt, lasting.name), 0);
+	for (unsigned i = 0; i < n; i++)
+		ck_assert_int_eq(plm_submit(rt, &task, refs), 0);
+	plm_disconnect(&rt);
+}
+
+START_TEST(a_journal_that_dies_while_it_queues_again_doubles_nothing)
+{
+	journal_boot();
+	free(ctl_expect(&lasting, 0, "pause"));
+	keep_many(MANY);
+	status_reaches("journal_accepted", MANY);
+	journal_crash();
+	journal_reboot();
+	for (int i = 0; i < 6; i++)
+		kill_journal();
+	history_reaches("done", MANY);
+	ck_assert_uint_eq(count_lines("runs", NULL), MANY);
+	journal_end();
+}
+END_TEST
+
+START_TEST(stopping_writes_the_last_ends_and_stopping_at_once_loses_none)
+{
+	char line[LINE_BYTES];
+	journal_boot();
+	for (unsigned i = 1; i <= TASKS; i++)
+		free(keep_line(i));
+	runtime_stop(&lasting);
+	ck_assert_uint_eq(history_count("done"), TASKS);
+	journal_reboot();
+	wait_line(line, sizeof line, "true");
+	free(keep("--shell", line));
+	free(keep("--shell", line));
+	await_lines("begun", 2);
+	free(keep_line(77));
+	free(ctl_expect(&lasting, 0, "stop", "--now"));
+	ck_assert(wait_for_death(lasting.pid));
+	journal_crash();
+	journal_reboot();
+	history_settles();
+	ck_assert_uint_eq(count_lines("runs", "task-77"), 1);
+	journal_end();
+}
+END_TEST
+
+/* ---- the manager's death ---- */
+
+static void refused(int code, const char *says, const char *const *arguments)
+{
+	struct output_of o = program_run(&lasting, "plm", arguments, NULL, 0);
+	ck_assert_msg(o.code == code && strstr(o.err, says), "exit code %d, not %d: %s", o.code,
+	    code, o.err);
+	output_free(&o);
+}
+
+START_TEST(the_journal_goes_on_when_its_manager_is_dead_and_under_the_next_one)
+{
+	char other[64], elsewhere[PATH_BYTES];
+	journal_boot_loose();
+	free(keep_line(1));
+	history_reaches("done", 1);
+	runtime_kill(&lasting);
+	/* Its journal lives: the directory is not free for another. */
+	snprintf(other, sizeof other, "%s-2", lasting.name);
+	refused(75, "in use by another runtime", (const char *const[]){ "--name", other,
+	    "--state", state_directory, NULL });
+	scratch_path(&lasting, "elsewhere", elsewhere, sizeof elsewhere);
+	ck_assert_int_eq(mkdir(elsewhere, 0700), 0);
+	refused(73, "keeps its journal in", (const char *const[]){ "--name", lasting.name,
+	    "--state", elsewhere, NULL });
+	journal_reboot();
+	free(keep_line(2));
+	history_reaches("done", 2);
+	kill_journal();
+	free(keep_line(3));
+	history_reaches("done", 3);
+	each_ran_once(3);
+	journal_end();
+}
+END_TEST
+
+START_TEST(without_its_journal_a_runtime_does_not_boot)
+{
+	char path[PATH_BYTES + STATE_BYTES], other[64];
+	journal_boot();
+	snprintf(other, sizeof other, "%s-2", lasting.name);
+	runtime_stop(&lasting);
+	snprintf(path, sizeof path, "%s/journal.db", state_directory);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	refused(73, "journal.db", (const char *const[]){ "--name", other, "--workers", "1",
+	    "--state", state_directory, NULL });
+	ck_assert_int_eq(rmdir(path), 0);
+	journal_end();
+}
+END_TEST
+
+/* ---- what may be asked for ---- */
+
+START_TEST(with_none_there_is_a_history_and_nothing_is_queued_again)
+{
+	journal_boot("--durability", "none",);
+	char *done = keep_line(1);
+	free(ctl_expect(&lasting, 0, "wait", done));
+	status_reaches("journal_ended", 1);
+	free(ctl_expect(&lasting, 0, "pause"));
+	free(keep_line(2));
+	journal_crash();
+	journal_reboot("--durability", "none",);
+	expect_history("<1>", "state", "done");
+	ck_assert_ptr_null(history_line("<2>"));
+	journal_end();
+	free(done);
+}
+END_TEST
+
+START_TEST(one_runtime_a_directory_that_is_ones_own)
+{
+	char open[PATH_BYTES], other[64];
+	journal_boot();
+	snprintf(other, sizeof other, "%s-2", lasting.name);
+	refused(75, "in use by another runtime", (const char *const[]){ "--name", other,
+	    "--state", state_directory, NULL });
+	scratch_path(&lasting, "open", open, sizeof open);
+	ck_assert_int_eq(mkdir(open, 0755), 0);
+	ck_assert_int_eq(chmod(open, 0755), 0);
+	refused(73, "chmod 700", (const char *const[]){ "--name", other, "--state", open, NULL });
+	refused(64, "--state DIR", (const char *const[]){ "--durability", "sync", NULL });
+	refused(64, "none, batch or sync", (const char *const[]){ "--state", open,
+	    "--durability", "always", NULL });
+	journal_end();
+}
+END_TEST
+
+START_TEST(the_history_is_bounded_by_count_and_by_age)
+{
+	journal_boot();
+	for (unsigned i = 1; i <= 10; i++)
+		free(keep_line(i));
+	status_reaches("journal_ended", 10);
+	runtime_stop(&lasting);
+	journal_reboot("--history-count", "3",);
+	until_history("<8>", "id", "8");
+	uint64_t deadline = deadline_after_ms(DEADLINE_MS);
+	while (history_count("done") > 3)
+		ck_assert_msg(clock_ns() < deadline, "%u are left", history_count("done"));
+	ck_assert_ptr_null(history_line("<7>"));
+	runtime_stop(&lasting);
+	journal_reboot("--history-age", "1ms",);
+	while (history_count("done") > 0)
+		ck_assert_msg(clock_ns() < deadline, "%u are left", history_count("done"));
+	journal_end();
+}
+END_TEST
+
+START_TEST(the_history_is_searched_and_summed_up)
+{
+	journal_boot();
+	for (unsigned i = 1; i <= 3; i++)
+		free(keep_line(i));
+	free(keep("--label", "odd", "--shell", "exit 3 # Special"));
+	status_reaches("journal_ended", 4);
+	char *found = ctl_expect(&lasting, 0, "history", "--json", "--exit-code", "3");
+	ck_assert_ptr_nonnull(strstr(found, "Special"));
+	ck_assert_ptr_null(strchr(found, '\n'));
+	free(found);
+	found = ctl_expect(&lasting, 0, "history", "--json", "--label", "odd");
+	ck_assert_ptr_nonnull(strstr(found, "\"label\": \"odd\""));
+	ck_assert_ptr_null(strchr(found, '\n'));
+	free(found);
+	found = ctl_expect(&lasting, 0, "history", "--json", "--include", "special");
+	ck_assert_ptr_nonnull(strstr(found, "Special"));
+	free(found);
+	found = ctl_expect(&lasting, 0, "history", "--json", "--since", "2020-01-01", "--until",
+	    "1h");
+	ck_assert_str_eq(found, "");
+	free(found);
+	found = ctl_expect(&lasting, 0, "history", "--json", "--since", "1h", "--limit", "2");
+	ck_assert_ptr_nonnull(strstr(found, "<3>"));
+	ck_assert_ptr_null(strstr(found, "<2>"));
+	free(found);
+	found = ctl_expect(&lasting, 0, "history", "--json", "--totals", "user");
+	ck_assert_ptr_nonnull(strstr(found, "\"tasks\": 4, \"done\": 3, \"failed\": 1,"));
+	free(found);
+	free(ctl_expect(&lasting, 65, "history", "12345"));
+	free(ctl_expect(&lasting, 64, "history", "--since", "yesterday"));
+	free(ctl_expect(&lasting, 66, "history", "--state-dir", "/"));
+	journal_end();
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		whatever_sync_accepted_is_there_after_a_crash_at_any_moment,
+		what_has_ended_is_not_run_again_and_its_record_stays,
+		tasks_that_wait_for_tasks_do_so_after_a_boot,
+		the_value_of_one_that_has_ended_is_kept_for_those_that_wait,
+		what_cannot_be_kept_is_said_and_fails_after_a_boot_with_that_reason,
+		an_attempt_that_was_running_counts_as_a_crash,
+		a_task_that_is_to_be_tried_again_is_in_the_queue,
+		a_file_that_was_loaded_is_known_after_a_boot,
+		what_was_forgotten_runs_and_is_kept_by_nobody,
+		the_death_of_the_journal_alone_loses_nothing,
+		a_journal_that_dies_while_it_queues_again_doubles_nothing,
+		stopping_writes_the_last_ends_and_stopping_at_once_loses_none,
+		the_journal_goes_on_when_its_manager_is_dead_and_under_the_next_one,
+		without_its_journal_a_runtime_does_not_boot,
+		with_none_there_is_a_history_and_nothing_is_queued_again,
+		one_runtime_a_directory_that_is_ones_own,
+		the_history_is_bounded_by_count_and_by_age,
+		the_history_is_searched_and_summed_up,
+	};
+	Suite *suite = suite_create("journal");
+	TCase *tcase = tcase_create("plm --state");
+	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
+	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
+		tcase_add_test(tcase, tests[i]);
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
+}

@@ -1,0 +1,109 @@
+/* test_order.c - which of the queued tasks come first, in a real runtime; the rules themselves are
+ * tried one by one in test_place.c. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "client/plm.h"
+#include "tests/support/run_suite.h"
+#include "tests/support/program_runtime.h"
+
+enum { TEST_TIMEOUT_S = 60, FLOOD = 2000 };
+
+static struct runtime machine;
+static plm *client;
+
+static void boot(const char *ageing)
+{
+	runtime_boot(&machine, "--workers", "1", "--ageing", ageing,);
+	ck_assert_int_eq(plm_connect(&client, machine.name), 0);
+}
+
+static void stop(void)
+{
+	plm_disconnect(&client);
+	runtime_stop(&machine);
+	runtime_end(&machine);
+}
+
+/* How many of a flood of high priority are not settled when a task of low priority, submitted
+ * after them, is. */
+static size_t left_when_low_is_done(const plm_terms *of_low, const plm_terms *of_high)
+{
+	static plm_ref high[FLOOD];
+	static plm_task tasks[FLOOD];
+	static unsigned char ready[FLOOD];
+	plm_task one = { .function = "probe.spin", .args = &PLM_BYTES("200", 3), .nargs = 1,
+		.priority = 5, .terms = of_high };
+	plm_ref low;
+	for (int i = 0; i < FLOOD; i++)
+		tasks[i] = one;
+	one.priority = -5;
+	one.terms = of_low;
+	ck_assert_int_eq(plm_submit_many(client, tasks, FLOOD, high), 0);
+	/* Once one of them is done the others are known; else it would find the worker idle. */
+	ck_assert_int_eq(plm_wait(client, high, 1, 1, DEADLINE_MS, NULL), 0);
+	ck_assert_int_eq(plm_submit(client, &one, &low), 0);
+	ck_assert_int_eq(plm_wait(client, &low, 1, 1, DEADLINE_MS, NULL), 0);
+	plm_wait(client, high, FLOOD, FLOOD, 0, ready);
+	size_t left = 0;
+	for (int i = 0; i < FLOOD; i++)
+		left += !ready[i];
+	ck_assert_int_eq(plm_wait(client, high, FLOOD, FLOOD, DEADLINE_MS, NULL), 0);
+	return left;
+}
+
+START_TEST(a_task_that_ages_is_not_starved_by_higher_priorities)
+{
+	boot("20ms");
+	ck_assert_uint_gt(left_when_low_is_done(NULL, NULL), FLOOD / 10);
+	stop();
+}
+END_TEST
+
+START_TEST(a_task_with_needs_that_ages_is_not_starved_either)
+{
+	plm_terms cpu = { .needs = "cpus=1" }, memory = { .needs = "mem=1K" };
+	boot("20ms");
+	ck_assert_uint_gt(left_when_low_is_done(&cpu, &memory), FLOOD / 10);
+	stop();
+	boot("20ms");
+	ck_assert_uint_gt(left_when_low_is_done(&cpu, &cpu), FLOOD / 10);
+	stop();
+}
+END_TEST
+
+START_TEST(without_ageing_priorities_are_strict)
+{
+	boot("0");
+	/* One that stands before the worker, and one that runs: the low one may be told first. */
+	ck_assert_uint_le(left_when_low_is_done(NULL, NULL), 2);
+	stop();
+}
+END_TEST
+
+START_TEST(a_time_of_ageing_that_is_none_is_a_usage_error)
+{
+	static const char *const wrong[] = { "soon", "-1s", "1.2345s", "7", "5d", "99999h", "" };
+	static const struct runtime nobody = { .name = "no-such-runtime" };
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		struct output_of o = program_run(&nobody, "plm",
+		    (const char *const[]){ "--ageing", wrong[i], NULL }, NULL, 0);
+		ck_assert_msg(o.code == 64, "%s: exit code %d", wrong[i], o.code);
+		output_free(&o);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("order");
+	TCase *order = tcase_create("order");
+	tcase_set_timeout(order, TEST_TIMEOUT_S);
+	tcase_add_test(order, a_task_that_ages_is_not_starved_by_higher_priorities);
+	tcase_add_test(order, a_task_with_needs_that_ages_is_not_starved_either);
+	tcase_add_test(order, without_ageing_priorities_are_strict);
+	tcase_add_test(order, a_time_of_ageing_that_is_none_is_a_usage_error);
+	suite_add_tcase(suite, order);
+	return run_suite(suite);
+}

@@ -1,0 +1,543 @@
+/* test_pressure.c - when memory runs out: who starts, who goes back into the queue, who fails; and
+ * limits of single commands. Through the real programs.
+ *
+ * What the machine has is simulated (base/meter.h), what tasks use is real: commands that keep a
+ * long text in a shell, and functions that keep pages (tests/support/modules/mod_stubborn.c). One test runs
+ * in a control group with little memory, where it may make one. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/meter.h"
+#include "client/handle.h"
+#include "tests/support/deaths.h"
+#include "tests/support/json.h"
+#include "tests/support/roles_case.h"
+#include "tests/support/run_suite.h"
+
+enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 192, LINE_BYTES = 512, NOTES_MAX = 16 };
+
+static struct runtime machine;
+static plm *client;
+static char notes[PATH_BYTES], meter_directory[] = "/tmp/plm-meter-XXXXXX", meter[PATH_BYTES];
+
+/* ---- a machine with so much memory ---- */
+
+/* In one piece: whoever reads it meanwhile reads the former text. */
+static void set_memory(unsigned total_mb, unsigned free_mb)
+{
+	char text[LINE_BYTES], fresh[PATH_BYTES + 8];
+	snprintf(text, sizeof text, "MemTotal: %u kB\nMemAvailable: %u kB\n", total_mb << 10,
+	    free_mb << 10);
+	snprintf(fresh, sizeof fresh, "%s.new", meter);
+	FILE *file = fopen(fresh, "w");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_ge(fputs(text, file), 0);
+	ck_assert_int_eq(fclose(file), 0);
+	ck_assert_int_eq(rename(fresh, meter), 0);
+}
+
+static void boot_with(const char *const *arguments)
+{
+	const char *all[32] = { "--tasks", "1024", "--store", "16M", "--module",
+		test_module("mod_stubborn") };
+	size_t n = 6;
+	while (*arguments)
+		all[n++] = *arguments++;
+	runtime_boot_with(&machine, all);
+	ck_assert_int_eq(plm_connect(&client, machine.name), 0);
+	scratch_write(&machine, "notes", "", 0, notes, sizeof notes);
+}
+#define boot(...) boot_with((const char *const[]){ __VA_ARGS__, NULL })
+
+/* accept from 100M, return below 50M, of a total that each test chooses. */
+static void boot_simulated(unsigned total_mb, const char *victim)
+{
+	ck_assert_ptr_nonnull(mkdtemp(meter_directory)); /* nobody else's place, nor guessed */
+	snprintf(meter, sizeof meter, "%s/meter", meter_directory);
+	set_memory(total_mb, total_mb - 10);
+	setenv(METER_VARIABLE, meter, 1);
+	boot("--workers", "2", "--memory", "8G", "--accept-free", "100M", "--return-free", "50M",
+	    "--victim", victim);
+}
+
+static void stop(void)
+{
+	plm_disconnect(&client);
+	runtime_stop(&machine);
+	runtime_end(&machine);
+	if (!meter[0])
+		return;
+	unlink(meter);
+	rmdir(meter_directory);
+}
+
+/* ---- tasks that use memory ---- */
+
+struct note {
+	int pid, attempt;
+	char who[16];
+};
+
+static int read_notes(struct note *ret)
+{
+	FILE *file = fopen(notes, "r");
+	int n = 0;
+	ck_assert_ptr_nonnull(file);
+	while (n < NOTES_MAX && fscanf(file, "%15s %d %d\n", ret[n].who, &ret[n].pid,
+	    &ret[n].attempt) == 3)
+		n++;
+	fclose(file);
+	return n;
+}
+
+static bool are_noted(void *wanted)
+{
+	struct note all[NOTES_MAX];
+	return read_notes(all) >= *(const int *)wanted;
+}
+
+static void until_noted(int wanted)
+{
+	until(are_noted, &wanted, "the commands' notes are written");
+}
+
+/* A shell that keeps a text of so many MB, writes "WHO PID ATTEMPT", and sleeps. */
+static char *keeper(const char *who, unsigned mb, const char *option, const char *value)
+{
+	char line[LINE_BYTES];
+	snprintf(line, sizeof line, "x=$(head -c %u /dev/zero | tr '\\0' x); "
+	    "echo %s $$ $PLM_ATTEMPT >> %s; sleep 3600; :", mb << 20, who, notes);
+	return ctl_expect(&machine, 0, "submit", "--detach", option, value, "--shell", line);
+}
+
+static plm_status status_now(void)
+{
+	plm_status status;
+	ck_assert_int_eq(plm_status_get(client, &status), 0);
+	return status;
+}
+
+static bool is_short(void *wanted)
+{
+	return status_now().memory_short == *(const int *)wanted;
+}
+
+static void until_short(int wanted)
+{
+	until(is_short, &wanted, "the scheduler has seen what memory is left");
+}
+
+static bool has_evicted(void *wanted)
+{
+	return status_now().evicted >= *(const unsigned *)wanted;
+}
+
+static bool has_counted(void *context)
+{
+	(void)context;
+	return sh_load(&plm_tables(client)->control->memory_ours) != 0;
+}
+
+static void expect_in(const char *text, const char *words)
+{
+	ck_assert_msg(strstr(text, words) != NULL, "\"%s\" is not in: %s", words, text);
+}
+
+static void expect_explained(const char *ref, const char *text)
+{
+	ctl_until(&machine, text, "explain", ref); /* one that was asked to stop takes a moment */
+}
+
+static void cancel(char *ref)
+{
+	free(ctl_expect(&machine, 0, "cancel", "--grace", "0ms", ref));
+	free(ref);
+}
+
+/* ---- what is free ---- */
+
+START_TEST(no_task_starts_while_less_is_free_than_accept_free)
+{
+	boot_simulated(1000, "newest");
+	char *runs = keeper("first", 1, "--priority", "0");
+	until_noted(1);
+	set_memory(1000, 90);
+	until_short(1);
+	char *waits = ctl_expect(&machine, 0, "call", "--detach", "probe.echo", "late");
+	expect_explained(waits, "less than 100.0 MiB of memory is free (--accept-free)");
+	ck_assert_uint_eq(status_now().ready, 1);
+	char *state = ctl_expect(&machine, 0, "status");
+	expect_in(state, "memory-short");
+	free(state);
+	set_memory(1000, 102); /* hardly more: not yet, lest it goes to and fro */
+	ctl_until(&machine, "\"memory_free\": 106954752", "status", "--json");
+	until_short(1);
+	set_memory(1000, 900);
+	char *value = ctl_expect(&machine, 0, "get", waits);
+	ck_assert_str_eq(value, "late");
+	ck_assert_uint_eq(status_now().evicted, 0);
+	free(value);
+	free(waits);
+	cancel(runs);
+	stop();
+}
+END_TEST
+
+/* Of the 390M that are used both have more than a quarter, one alone has not: it is let be. */
+START_TEST(the_task_that_started_last_goes_back_and_waits_for_what_it_used)
+{
+	struct note all[NOTES_MAX];
+	unsigned one = 1;
+	boot_simulated(400, "newest");
+	char *old = keeper("old", 64, "--priority", "0");
+	until_noted(1);
+	char *fresh = keeper("new", 64, "--priority", "0");
+	until_noted(2);
+	set_memory(400, 10);
+	until(has_evicted, &one, "a task is ended");
+	until_short(1);
+	set_memory(400, 150);
+	until_short(0);
+	expect_explained(fresh, "it was ended when memory ran out and had used about");
+	kill(status_now().scheduler_pid, SIGKILL); /* what it used is remembered in its record */
+	char *next = ctl_expect(&machine, 0, "call", "probe.echo", "others start");
+	free(next);
+	expect_explained(fresh, "it was ended when memory ran out and had used about");
+	set_memory(400, 350);
+	until_noted(3);
+	ck_assert_int_eq(read_notes(all), 3);
+	ck_assert_str_eq(all[2].who, "new");
+	ck_assert_int_eq(all[2].attempt, 2);
+	ck_assert_int_lt(kill(all[1].pid, 0), 0);
+	ck_assert_int_eq(kill(all[0].pid, 0), 0);
+	ck_assert_uint_eq(status_now().returned, 1);
+	ck_assert_uint_eq(status_now().evicted, 1);
+	cancel(old);
+	cancel(fresh);
+	stop();
+}
+END_TEST
+
+START_TEST(the_task_furthest_over_what_it_asked_for_goes_back_if_so_ordered)
+{
+	struct note all[NOTES_MAX];
+	unsigned one = 1;
+	boot_simulated(400, "over");
+	char *modest = keeper("over", 64, "--needs", "mem=16M");
+	until_noted(1);
+	char *honest = keeper("honest", 64, "--needs", "mem=1G");
+	until_noted(2);
+	set_memory(400, 10);
+	until(has_evicted, &one, "a task is ended");
+	set_memory(400, 350);
+	until_noted(3);
+	ck_assert_int_eq(read_notes(all), 3);
+	ck_assert_str_eq(all[2].who, "over");
+	cancel(modest);
+	cancel(honest);
+	stop();
+}
+END_TEST
+
+START_TEST(what_others_use_ends_no_task)
+{
+	boot_simulated(100000, "newest");
+	char *runs = keeper("first", 64, "--priority", "0");
+	until_noted(1);
+	set_memory(100000, 10);
+	until(has_counted, NULL, "the scheduler has looked whose it is");
+	char *waits = ctl_expect(&machine, 0, "call", "--detach", "probe.noop");
+	expect_explained(waits, "tasks that run use");
+	ck_assert_uint_eq(status_now().evicted, 0);
+	ck_assert_uint_eq(status_now().running, 1);
+	set_memory(100000, 90000);
+	free(ctl_expect(&machine, 0, "get", waits));
+	free(waits);
+	cancel(runs);
+	stop();
+}
+END_TEST
+
+START_TEST(a_task_that_does_not_fit_even_alone_fails_and_says_so)
+{
+	plm_ref ref;
+	plm_failure failure;
+	boot_simulated(110, "newest");
+	char *large = keeper("large", 64, "--retries", "0");
+	until_noted(1);
+	set_memory(110, 10);
+	ck_assert_int_eq(plm_ref_parse(large, &ref), 0);
+	ck_assert_int_eq(plm_wait(client, &ref, 1, 1, DEADLINE_MS, NULL), 0);
+	ck_assert_int_eq(plm_error(client, ref, &failure), 0);
+	ck_assert_int_eq(failure.code, ENOMEM);
+	expect_in(failure.message, "it does not fit: it ran alone, used about");
+	ck_assert_uint_eq(status_now().returned, 0);
+	ck_assert_uint_eq(status_now().evicted, 1);
+	free(large);
+	stop();
+}
+END_TEST
+
+/* ---- functions ---- */
+
+static plm_ref hog(const char *mb)
+{
+	plm_arg args[2] = { PLM_BYTES(notes, strlen(notes)), PLM_BYTES(mb, strlen(mb)) };
+	plm_task task = { .function = "stubborn.hog", .args = args, .nargs = 2 };
+	plm_ref ref;
+	ck_assert_msg(plm_submit(client, &task, &ref) == 0, "%s", plm_why());
+	return ref;
+}
+
+static int count_words(const char *word)
+{
+	char what[16];
+	int n = 0;
+	FILE *file = fopen(notes, "r");
+	ck_assert_ptr_nonnull(file);
+	while (fscanf(file, "%*s %*d %15s", what) == 1)
+		n += strcmp(what, word) == 0;
+	fclose(file);
+	return n;
+}
+
+static bool both_have(void *context)
+{
+	return count_words("has") >= *(const int *)context;
+}
+
+START_TEST(a_function_that_uses_memory_goes_back_as_well)
+{
+	int two = 2, three = 3;
+	unsigned one = 1;
+	boot_simulated(400, "newest");
+	plm_ref refs[2] = { hog("64"), hog("64") };
+	until(both_have, &two, "both have their memory");
+	set_memory(400, 10);
+	until(has_evicted, &one, "a task is ended");
+	set_memory(400, 350);
+	until(both_have, &three, "one has come back");
+	ck_assert_uint_eq(status_now().returned, 1);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(plm_cancel(client, refs[i], 0), 0);
+	plm_drop_many(client, refs, 2);
+	stop();
+}
+END_TEST
+
+/* ---- really ---- */
+
+static const struct hierarchy { const char *root, *limit; } hierarchies[] = {
+	{ "/sys/fs/cgroup/memory", "memory.limit_in_bytes" }, { "/sys/fs/cgroup", "memory.max" } };
+
+static bool write_number(const char *directory, const char *file, long number)
+{
+	char path[PATH_BYTES], text[32];
+	snprintf(path, sizeof path, "%s/%s", directory, file);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int n = snprintf(text, sizeof text, "%ld", number);
+	bool good = fd >= 0 && write(fd, text, (size_t)n) == n;
+	if (fd >= 0)
+		close(fd);
+	return good;
+}
+
+/* A control group with so much memory, and this process in it; its children are born there. */
+static bool enter_group(unsigned mb, char ret[PATH_BYTES])
+{
+	for (size_t i = 0; i < COUNT_OF(hierarchies); i++) {
+		snprintf(ret, PATH_BYTES, "%s/plm-test-%d", hierarchies[i].root, (int)getpid());
+		if (mkdir(ret, 0755) < 0)
+			continue;
+		if (write_number(ret, hierarchies[i].limit, (long)mb << 20) &&
+		    write_number(ret, "cgroup.procs", getpid()))
+			return true;
+		rmdir(ret);
+	}
+	return false;
+}
+
+static bool is_removed(void *directory)
+{
+	char root[PATH_BYTES];
+	snprintf(root, sizeof root, "%s/..", (const char *)directory);
+	write_number(root, "cgroup.procs", getpid());
+	return rmdir(directory) == 0 || errno == ENOENT;
+}
+
+#ifdef __SANITIZE_ADDRESS__
+enum { GROUP_MB = 1000 }; /* the runtime itself has more than a program usually would */
+#else
+enum { GROUP_MB = 400 };
+#endif
+
+/* The second one grows until little is left, goes back, and waits; alone it still does not fit. */
+START_TEST(in_a_control_group_without_enough_memory_tasks_go_back_and_fail_in_earnest)
+{
+	char group[PATH_BYTES];
+	int one = 1;
+	unsigned evicted = 1;
+	plm_failure failure;
+	if (!enter_group(GROUP_MB, group)) {
+		printf("skipped, no control group can be made here: %s\n", __func__);
+		return;
+	}
+	boot("--workers", "2", "--accept-free", "100M", "--return-free", "60M");
+	ck_assert_uint_gt(status_now().memory_accept_free, 0);
+	plm_ref small = hog("128");
+	until(both_have, &one, "the first has its memory");
+	plm_ref large = hog("2000");
+	until(has_evicted, &evicted, "a task is ended");
+	ck_assert_int_eq(plm_cancel(client, small, 1000), 0);
+	ck_assert_int_eq(plm_wait(client, &large, 1, 1, DEADLINE_MS, NULL), 0);
+	ck_assert_int_eq(plm_error(client, large, &failure), 0);
+	ck_assert_int_eq(failure.code, ENOMEM);
+	ck_assert_uint_eq(status_now().returned, 1);
+	ck_assert_uint_eq(status_now().evicted, 2);
+	plm_drop_many(client, (plm_ref[]){ small, large }, 2);
+	stop();
+	until(is_removed, group, "nobody is left in the control group");
+}
+END_TEST
+
+/* ---- one command ---- */
+
+/* Its value in `plmctl info --json`, as a number. */
+static uint64_t info_number(const char *ref, const char *key)
+{
+	char *out = ctl_expect(&machine, 0, "info", "--json", ref);
+	char *value = json_field(out, key);
+	ck_assert_msg(value != NULL, "no %s in %s", key, out);
+	uint64_t number = strtoull(value, NULL, 10);
+	free(value);
+	free(out);
+	return number;
+}
+
+START_TEST(a_command_over_its_memory_limit_is_killed_and_its_retries_are_spent)
+{
+	struct note all[NOTES_MAX];
+	char line[LINE_BYTES];
+	boot("--workers", "1");
+	snprintf(line, sizeof line, "echo begun $$ $PLM_ATTEMPT >> %s; "
+	    "x=$(head -c 300000000 /dev/zero | tr '\\0' x); sleep 3600; :", notes);
+	struct output_of o = ctl(&machine, "submit", "--mem-limit", "100M", "--retries", "1",
+	    "--shell", line);
+	ck_assert_int_eq(o.code, 1);
+	expect_in(o.err, "killed: used more memory than --mem-limit 100M: ");
+	ck_assert_int_eq(read_notes(all), 2);
+	ck_assert_int_eq(all[1].attempt, 2);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_lt(kill(all[i].pid, 0), 0);
+	output_free(&o);
+	stop();
+}
+END_TEST
+
+/* Three shells that have 40 MB each at the same time, and 80 for a moment each. */
+static void three_keepers(char line[2 * LINE_BYTES], const char *marks)
+{
+	char one[LINE_BYTES], path[PATH_BYTES];
+	scratch_path(&machine, marks, path, sizeof path);
+	snprintf(one, sizeof one, "x=$(head -c 40000000 /dev/zero | tr '\\0' x); echo >> %s; "
+	    "while [ $(wc -l < %s) -lt 3 ]; do sleep 0.05; done; sleep 0.5; :", path, path);
+	snprintf(line, 2 * LINE_BYTES, "f() { %s\n}\nf & f & f & wait", one);
+}
+
+START_TEST(a_limit_and_the_record_count_all_that_a_command_has_started)
+{
+	char line[2 * LINE_BYTES];
+	boot("--workers", "1");
+	three_keepers(line, "first");
+	struct output_of o = ctl(&machine, "submit", "--mem-limit", "100M", "--shell", line);
+	expect_in(o.err, "more memory than --mem-limit 100M");
+	output_free(&o);
+	three_keepers(line, "second");
+	char *ref = ctl_expect(&machine, 0, "submit", "--detach", "--mem-limit", "1G", "--shell",
+	    line);
+	free(ctl_expect(&machine, 0, "wait", ref));
+	ck_assert_uint_ge(info_number(ref, "memory_bytes"), 120000000);
+	ck_assert_uint_lt(info_number(ref, "resident_bytes"), 100000000);
+	free(ref);
+	stop();
+}
+END_TEST
+
+/* ---- options ---- */
+
+static void expect_refused(const char *words, const char *const *arguments)
+{
+	struct output_of o = program_run(&machine, "plm", arguments, NULL, 0);
+	ck_assert_int_eq(o.code, 64);
+	expect_in(o.err, words);
+	output_free(&o);
+}
+#define refused(words, ...) expect_refused(words, (const char *const[]){ __VA_ARGS__, NULL })
+
+START_TEST(rules_that_contradict_each_other_are_refused)
+{
+	boot_simulated(1000, "newest");
+	refused("--return-free 200M must be less than --accept-free 100M", "--accept-free", "100M",
+	    "--return-free", "200M");
+	refused("must be less than", "--accept-free", "5%", "--return-free", "5%");
+	refused("there are 1000M of memory in all", "--accept-free", "2G");
+	refused("wants free memory", "--accept-free", "100%");
+	refused("wants free memory", "--return-free", "-1");
+	refused("wants newest", "--victim", "oldest");
+	refused("leaves no core for a worker", "--reserve-cores", "100000");
+	refused("cannot be combined", "--reserve-cores", "1", "--workers", "1");
+	stop();
+}
+END_TEST
+
+/* One that is not said makes room for the other; 0 is never. */
+START_TEST(thresholds_are_bytes_or_hundredths_of_what_there_is)
+{
+	static const struct { const char *option, *value; uint64_t accept, back; } all[] = {
+		{ "--accept-free", "10%", 100, 20 }, { "--accept-free", "16M", 16, 8 },
+		{ "--return-free", "10%", 200, 100 }, { "--return-free", "0", 50, 0 },
+		{ "--accept-free", "0", 0, 0 } };
+	boot_simulated(1000, "newest");
+	for (size_t i = 0; i < COUNT_OF(all); i++) {
+		runtime_stop(&machine);
+		plm_disconnect(&client);
+		runtime_reboot_with(&machine, (const char *const[]){ all[i].option, all[i].value,
+		    NULL });
+		ck_assert_int_eq(plm_connect(&client, machine.name), 0);
+		ck_assert_uint_eq(status_now().memory_accept_free >> 20, all[i].accept);
+		ck_assert_uint_eq(status_now().memory_return_free >> 20, all[i].back);
+	}
+	stop();
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const all[] = { no_task_starts_while_less_is_free_than_accept_free,
+		the_task_that_started_last_goes_back_and_waits_for_what_it_used,
+		the_task_furthest_over_what_it_asked_for_goes_back_if_so_ordered,
+		what_others_use_ends_no_task,
+		a_task_that_does_not_fit_even_alone_fails_and_says_so,
+		a_function_that_uses_memory_goes_back_as_well,
+		in_a_control_group_without_enough_memory_tasks_go_back_and_fail_in_earnest,
+		a_command_over_its_memory_limit_is_killed_and_its_retries_are_spent,
+		a_limit_and_the_record_count_all_that_a_command_has_started,
+		rules_that_contradict_each_other_are_refused,
+		thresholds_are_bytes_or_hundredths_of_what_there_is };
+	Suite *suite = suite_create("pressure");
+	TCase *tcase = tcase_create("pressure");
+	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
+	for (size_t i = 0; i < COUNT_OF(all); i++)
+		tcase_add_test(tcase, all[i]);
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
+}

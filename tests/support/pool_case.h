@@ -1,0 +1,39 @@
+/* pool_case.h - a runtime whose workers come, go, stop and die, and what a test asks about them.
+ * Through the real programs; one runtime a test. All fail the test at a deadline. */
+#ifndef PLM_TEST_POOL_CASE_H
+#define PLM_TEST_POOL_CASE_H
+
+#include "client/plm.h"
+#include "tables/tables.h"
+#include "tests/support/program_runtime.h"
+
+enum { POOL_WORKERS = 3 };
+
+extern struct pool_case {
+	struct runtime rt;
+	plm *client;
+} pool;
+
+void pool_boot(void); /* plain ones, POOL_WORKERS */
+void pool_join(void); /* after a runtime_boot() of one's own */
+void pool_stop(void);
+
+/* Waits until the predicate holds of this number. */
+void pool_until(bool (*done)(uint64_t wanted), uint64_t wanted, const char *what);
+bool pool_workers_are(uint64_t wanted); /* all there are, and none on its way in or out */
+bool pool_running_are(uint64_t wanted); /* tasks */
+bool pool_leaving_are(uint64_t wanted); /* processes */
+uint32_t pool_workers_in(enum process_state state);
+/* The process of a worker in this state, by its number; NULL: there is none. */
+const struct process *pool_worker_process(uint32_t worker, enum process_state state);
+plm_status pool_status(void);
+
+plm_ref pool_submit(const char *function, const char *text, unsigned crash_retries);
+plm_ref pool_submit_after(plm_ref future);
+/* n tasks that sleep; returns when all run. */
+void pool_sleepers(const char *ms, unsigned crash_retries, plm_ref *ret, unsigned n);
+enum record_state pool_state_of(plm_ref ref, uint32_t *ret_attempt);
+void pool_expect_done_once(const plm_ref *ref, unsigned n); /* each, at its first attempt */
+void pool_expect_ready(const plm_ref *ref, unsigned n);
+
+#endif

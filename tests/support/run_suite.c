@@ -1,0 +1,100 @@
+#include "tests/support/run_suite.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Of a make that runs the tests: what they start would join it, or print that it is below one. */
+static void leave_make(void)
+{
+	if (getenv("PLM_TEST_OUTER"))
+		return; /* that is what it is about */
+	unsetenv("MAKEFLAGS");
+	unsetenv("MFLAGS");
+	unsetenv("MAKELEVEL");
+}
+
+int run_suite(Suite *suite)
+{
+	leave_make();
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}
+
+void *shared_memory(size_t bytes)
+{
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(memory, MAP_FAILED);
+	return memory;
+}
+
+void *shared_file(size_t bytes, const char *variable)
+{
+	char path[64];
+	int fd = memfd_create(variable, MFD_CLOEXEC);
+	ck_assert(fd >= 0 && ftruncate(fd, (off_t)bytes) == 0);
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ck_assert_ptr_ne(memory, MAP_FAILED);
+	snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)getpid(), fd);
+	setenv(variable, path, 1);
+	return memory;
+}
+
+_Noreturn void kill_self(void)
+{
+	kill(getpid(), SIGKILL);
+	for (;;)
+		pause();
+}
+
+pid_t child_of(void (*act)(void *context), void *context)
+{
+	pid_t pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		act(context);
+		_exit(0);
+	}
+	return pid;
+}
+
+int exit_of(pid_t pid)
+{
+	int status;
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFEXITED(status), "a child ended with wait status %#x", (unsigned)status);
+	return WEXITSTATUS(status);
+}
+
+void run_until_killed(void (*act)(void *context), void *context)
+{
+	int status;
+	pid_t child = fork();
+	ck_assert_int_ge(child, 0);
+	if (child == 0) {
+		act(context);
+		_exit(1);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+uint64_t random_next(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+uint64_t number_from(const char *variable, uint64_t otherwise)
+{
+	const char *text = getenv(variable);
+	return text && text[0] ? strtoull(text, NULL, 10) : otherwise;
+}

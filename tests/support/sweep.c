@@ -1,0 +1,550 @@
+#include "tests/support/sweep.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "tests/support/mutate.h"
+#include "tests/support/seen.h"
+
+enum {
+	DEADLINE_S = 5,
+	SHORT_INSTRUCTIONS = 400, /* up to this many, a victim dies at each */
+	LONG_INSTRUCTIONS = 2000, /* up to this many, around each change of the image; */
+	AROUND_INSTRUCTIONS = 6,  /* this many before and after; beyond, one */
+	INSTRUCTIONS_MAX = 1 << 20,
+	POINTS_MAX = 1 << 20,
+	ENDLESS_POINTS = 1000, /* steps; the longest operation has some hundreds */
+	STATES_MAX = 1 << 14,
+	FAILURES_SHOWN = 5,
+	NOTHING_SWEPT = 3, /* exit code */
+};
+
+struct sweep {
+	const struct sweep_op *op;
+	bool setting_up;
+	unsigned char *image;
+	struct sweep_region region[SWEEP_REGIONS_MAX];
+	size_t regions, bytes;
+	unsigned char *start; /* private copies of all regions, one behind the other */
+	unsigned char *crash;
+	unsigned char *scratch;
+	char *reason;         /* shared: what the survivor has to say */
+	uint64_t states[STATES_MAX];
+	unsigned n_states;
+	unsigned points;
+	unsigned double_points;
+	unsigned failures;
+	unsigned shown; /* of this operation */
+	bool finished;
+};
+
+enum { REASON_BYTES = 4096 };
+
+static struct sweep sweep;
+
+_Noreturn static void give_up(const char *what)
+{
+	perror(what);
+	exit(2);
+}
+
+_Noreturn void sweep_fail(const char *reason)
+{
+	snprintf(sweep.reason, REASON_BYTES, "%s", reason);
+	if (sweep.setting_up)
+		printf("    %s: %s\n", sweep.op->name, reason);
+	_exit(1);
+}
+
+bool sweep_finished(void)
+{
+	return sweep.finished;
+}
+
+static void *share(size_t bytes)
+{
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		give_up("mmap");
+	return memory;
+}
+
+static pid_t start_child(void)
+{
+	pid_t child = fork();
+	if (child < 0)
+		give_up("fork");
+	return child;
+}
+
+static int wait_for(pid_t child)
+{
+	int status;
+	if (waitpid(child, &status, __WALL) != child)
+		give_up("waitpid");
+	return status;
+}
+
+static void fail(const char *how, unsigned point, const char *reason)
+{
+	sweep.failures++;
+	if (sweep.shown++ < FAILURES_SHOWN)
+		printf("    %s: %s at point %u: %s\n", sweep.op->name, how, point, reason);
+}
+
+static void image_save(unsigned char *copy)
+{
+	if (sweep.op->take)
+		sweep.op->take();
+	for (size_t i = 0; i < sweep.regions; copy += sweep.region[i++].bytes)
+		memcpy(copy, sweep.region[i].at, sweep.region[i].bytes);
+}
+
+static void image_restore(const unsigned char *copy)
+{
+	for (size_t i = 0; i < sweep.regions; copy += sweep.region[i++].bytes)
+		memcpy(sweep.region[i].at, copy, sweep.region[i].bytes);
+	if (sweep.op->put)
+		sweep.op->put();
+}
+
+/* FNV-1a of the image; the victim's thread id, which a lock holds, is the same in no two runs. */
+static uint64_t image_hash(pid_t victim)
+{
+	uint64_t hash = UINT64_C(14695981039346656037);
+	image_save(sweep.scratch);
+	for (size_t i = 0; i + sizeof(uint32_t) <= sweep.bytes; i += sizeof(uint32_t)) {
+		uint32_t word;
+		memcpy(&word, sweep.scratch + i, sizeof word);
+		if ((word & FUTEX_TID_MASK) == (uint32_t)victim)
+			word ^= (uint32_t)victim;
+		hash = (hash ^ word) * UINT64_C(1099511628211);
+	}
+	return hash;
+}
+
+/* True if no crash left this image before. */
+static bool note_state(pid_t victim)
+{
+	uint64_t hash = image_hash(victim);
+	for (unsigned i = 0; i < sweep.n_states; i++)
+		if (sweep.states[i] == hash)
+			return false;
+	if (sweep.n_states < STATES_MAX)
+		sweep.states[sweep.n_states++] = hash;
+	return true;
+}
+
+static void recover(void);
+
+/* A fresh process takes over what the dead one left. */
+static void survive(const char *how, unsigned point)
+{
+	sweep.reason[0] = 0;
+	pid_t child = start_child();
+	if (child == 0) {
+		alarm(DEADLINE_S);
+		recover();
+		const char *unsound = sweep.op->judge(sweep.image);
+		if (unsound)
+			sweep_fail(unsound);
+		_exit(0);
+	}
+	int status = wait_for(child);
+	if (WIFSIGNALED(status))
+		fail(how, point, WTERMSIG(status) == SIGALRM ? "the survivor hangs" :
+		    "the survivor crashed");
+	else if (WEXITSTATUS(status) != 0)
+		fail(how, point, sweep.reason);
+}
+
+#ifdef PLM_STEPS
+
+enum { SWEEPS_STEPS = true };
+#define NEVER UINT_MAX
+
+static bool recovering;
+static unsigned steps_left;
+
+static bool come_to(const struct step *step, const void *at, size_t bytes)
+{
+	if (steps_left-- == 0) {
+		seen_here(step, recovering ? SEEN_KILLED_IN_RECOVERY : SEEN_KILLED);
+		kill(getpid(), SIGKILL);
+		for (;;)
+			pause();
+	}
+	return mutate_step(step, at, bytes);
+}
+
+static void act_until(void (*act)(void *image), unsigned k)
+{
+	steps_left = k;
+	recovering = act == sweep.op->recover;
+	step_hook = come_to;
+	act(sweep.image);
+	step_hook = NULL;
+}
+
+static void recover(void)
+{
+	act_until(sweep.op->recover, NEVER);
+}
+
+/* Runs act in a victim that dies at its k-th step. False when it got to its end instead. */
+static bool kill_at_step(void (*act)(void *image), unsigned k, const char *how, pid_t *ret_victim)
+{
+	sweep.reason[0] = 0;
+	pid_t child = start_child();
+	if (child == 0) {
+		alarm(DEADLINE_S);
+		act_until(act, k);
+		_exit(0);
+	}
+	int status = wait_for(child);
+	*ret_victim = child;
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		return true;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		fail(how, k, sweep.reason[0] ? sweep.reason :
+		    "the victim ended before it was killed");
+	return false;
+}
+
+/* Of a broken rule one failure is enough. */
+static bool is_noticed(void)
+{
+	return mutate_wanted() && sweep.failures > 0;
+}
+
+/* The recovery of the crash image at hand is killed as well, at each of its steps. */
+static void sweep_recovery(void)
+{
+	pid_t victim;
+	image_save(sweep.crash);
+	for (unsigned k = 0; k < POINTS_MAX && !is_noticed(); k++) {
+		image_restore(sweep.crash);
+		if (!kill_at_step(sweep.op->recover, k, "recovery killed", &victim))
+			break;
+		sweep.double_points++;
+		survive("recovery killed", k);
+	}
+	image_restore(sweep.crash);
+}
+
+/* False when the operation got to its end. */
+static bool sweep_point(unsigned k)
+{
+	pid_t victim;
+	image_restore(sweep.start);
+	bool killed = kill_at_step(sweep.op->operate, k, "killed", &victim);
+	sweep.points++;
+	sweep.finished = !killed;
+	bool is_new = note_state(victim);
+	if (is_new && (!mutate_wanted() || getenv("PLM_MUTATE_DEEP")))
+		sweep_recovery();
+	if (is_new || !mutate_wanted())
+		survive(killed ? "killed" : "finished", k);
+	return killed;
+}
+
+/* ---- a broken rule ---- */
+
+static void record_moves(void (*act)(void *image), const unsigned char *image)
+{
+	image_restore(image);
+	pid_t child = start_child();
+	if (child == 0) {
+		alarm(DEADLINE_S);
+		mutate_record();
+		act_until(act, NEVER);
+		mutate_recorded();
+		_exit(0);
+	}
+	wait_for(child);
+}
+
+/* A death where a step that is in the wrong place has been done too early, or not yet. */
+static void sweep_moves(void (*act)(void *image), const unsigned char *image, const char *how)
+{
+	pid_t victim;
+	record_moves(act, image);
+	for (unsigned i = 0; i < mutate_moves() * MUTATE_PLACES && !is_noticed(); i++) {
+		unsigned move = i / MUTATE_PLACES, places = i % MUTATE_PLACES + 1;
+		image_restore(image);
+		kill_at_step(act, mutate_death(move, places), how, &victim);
+		sweep.points++;
+		if (mutate_move(move, places) && note_state(victim))
+			survive(how, mutate_death(move, places));
+	}
+}
+
+static void sweep_order(void)
+{
+	pid_t victim;
+	sweep_moves(sweep.op->operate, sweep.start, "killed");
+	if (!getenv("PLM_MUTATE_DEEP"))
+		return;
+	for (unsigned k = 0; !is_noticed(); k++) {
+		image_restore(sweep.start);
+		if (!kill_at_step(sweep.op->operate, k, "killed", &victim))
+			break;
+		image_save(sweep.crash);
+		sweep_moves(sweep.op->recover, sweep.crash, "recovery killed");
+	}
+}
+
+static void sweep_points(void)
+{
+	if (mutate_is_order()) {
+		sweep_order();
+		return;
+	}
+	if (mutate_wanted())
+		sweep_point(NEVER); /* most are noticed there */
+	unsigned k = 0;
+	while (k < ENDLESS_POINTS && !is_noticed() && sweep_point(k))
+		k++;
+	if (k == ENDLESS_POINTS)
+		fail("killed", k, "the operation never ends");
+	seen_write(sweep.op->name);
+}
+
+#else
+
+enum { SWEEPS_STEPS = false };
+
+static void recover(void)
+{
+	sweep.op->recover(sweep.image);
+}
+
+/* By instruction count. */
+static unsigned char changed_here[INSTRUCTIONS_MAX];
+static unsigned char kill_here[INSTRUCTIONS_MAX];
+
+static pid_t start_traced(void)
+{
+	image_restore(sweep.start);
+	pid_t child = start_child();
+	if (child == 0) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		raise(SIGSTOP);
+		sweep.op->operate(sweep.image);
+		raise(SIGUSR1);
+		_exit(0);
+	}
+	if (!WIFSTOPPED(wait_for(child)))
+		give_up("the victim cannot be traced");
+	return child;
+}
+
+/* One instruction; false at the end of the operation, or when it goes wrong. */
+static bool step(pid_t child)
+{
+	if (ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) != 0)
+		give_up("ptrace");
+	int status = wait_for(child);
+	if (WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP)
+		return true;
+	if (!WIFSTOPPED(status) || WSTOPSIG(status) != SIGUSR1)
+		fail("traced", 0, "the victim ended before it was killed");
+	return false;
+}
+
+static void end_victim(pid_t child)
+{
+	kill(child, SIGKILL);
+	int status = wait_for(child);
+	while (WIFSTOPPED(status))
+		status = wait_for(child);
+}
+
+/* Since the last image_save() into sweep.crash. */
+static bool image_moved(void)
+{
+	const unsigned char *copy = sweep.crash;
+	for (size_t i = 0; i < sweep.regions; copy += sweep.region[i++].bytes)
+		if (memcmp(copy, sweep.region[i].at, sweep.region[i].bytes) != 0)
+			return true;
+	return false;
+}
+
+/* Steps through once, notes where the image changed, returns the number of instructions. */
+static unsigned find_changes(void)
+{
+	unsigned n = 0;
+	pid_t child = start_traced();
+	memset(changed_here, 0, sizeof changed_here);
+	changed_here[0] = 1;
+	image_save(sweep.crash);
+	while (n < INSTRUCTIONS_MAX - 1 && step(child)) {
+		n++;
+		if (!image_moved())
+			continue;
+		image_save(sweep.crash);
+		changed_here[n] = 1;
+	}
+	end_victim(child);
+	return n;
+}
+
+static void mark_around(unsigned at, unsigned around)
+{
+	unsigned first = at > around ? at - around : 0;
+	for (unsigned i = first; i <= at + around && i < INSTRUCTIONS_MAX; i++)
+		kill_here[i] = 1;
+}
+
+/* Each victim is stepped to its end from the start: the cost is instructions times points. */
+static unsigned choose_points(void)
+{
+	unsigned n = find_changes();
+	unsigned around = n <= LONG_INSTRUCTIONS ? AROUND_INSTRUCTIONS : 1;
+	memset(kill_here, 0, sizeof kill_here);
+	for (unsigned i = 0; i <= n; i++)
+		if (n <= SHORT_INSTRUCTIONS)
+			kill_here[i] = 1;
+		else if (changed_here[i])
+			mark_around(i, around);
+	return n;
+}
+
+static void kill_at_instruction(unsigned k)
+{
+	pid_t child = start_traced();
+	for (unsigned i = 0; i < k; i++)
+		if (!step(child))
+			break;
+	end_victim(child);
+	sweep.points++;
+	note_state(child);
+	survive("killed", k);
+}
+
+static void sweep_points(void)
+{
+	unsigned n = choose_points();
+	for (unsigned k = 0; k <= n; k++)
+		if (kill_here[k])
+			kill_at_instruction(k);
+}
+
+#endif
+
+static void begin_image(const struct sweep_op *op)
+{
+	sweep.image = op->bytes ? share(op->bytes) : NULL;
+	sweep.setting_up = true;
+	op->setup(sweep.image);
+	sweep.setting_up = false;
+	sweep.region[0] = (struct sweep_region){ sweep.image, op->bytes };
+	sweep.regions = op->bytes ? 1 : op->regions(sweep.region);
+	sweep.bytes = 0;
+	for (size_t i = 0; i < sweep.regions; i++)
+		sweep.bytes += sweep.region[i].bytes;
+	sweep.start = malloc(sweep.bytes);
+	sweep.crash = malloc(sweep.bytes);
+	sweep.scratch = malloc(sweep.bytes);
+	if (!sweep.start || !sweep.crash || !sweep.scratch)
+		give_up("malloc");
+	image_save(sweep.start);
+}
+
+static void end_image(const struct sweep_op *op)
+{
+	free(sweep.start);
+	free(sweep.crash);
+	free(sweep.scratch);
+	if (op->bytes)
+		munmap(sweep.image, op->bytes);
+}
+
+static void sweep_one(const struct sweep_op *op)
+{
+	uint64_t began = clock_ns();
+	unsigned failures = sweep.failures;
+	sweep.op = op;
+	sweep.finished = false;
+	sweep.n_states = sweep.points = sweep.double_points = sweep.shown = 0;
+	begin_image(op);
+	sweep_points();
+	printf("%-44s %5u points %4u states %6u double faults %6.2f s  %s\n", op->name,
+	    sweep.points, sweep.n_states, sweep.double_points,
+	    (double)(clock_ns() - began) / (double)NS_PER_S,
+	    sweep.failures == failures ? "ok" : "FAILED");
+	fflush(stdout);
+	end_image(op);
+}
+
+/* Lazy binding would put thousands of the loader's instructions into each victim. */
+static void start_anew(void)
+{
+	static char name[] = "sweep";
+	char *argv[] = { name, NULL };
+	if (getenv("LD_BIND_NOW"))
+		return;
+	setenv("LD_BIND_NOW", "1", 1);
+	personality(ADDR_NO_RANDOMIZE); /* refused: the numbers of points then vary a little */
+	execv("/proc/self/exe", argv);
+	give_up("exec");
+}
+
+/* $PLM_SWEEP_ONLY names one operation. */
+static bool is_asked_for(const struct sweep_op *op)
+{
+	const char *only = getenv("PLM_SWEEP_ONLY");
+	return (SWEEPS_STEPS || !op->steps_only) && (!only || strcmp(only, op->name) == 0);
+}
+
+static void open_notes(void)
+{
+#ifdef PLM_STEPS
+	if (mutate_wanted())
+		mutate_open();
+	else if (!getenv("PLM_SWEEP_ONLY"))
+		seen_open();
+#endif
+}
+
+/* What nobody comes to cannot be noticed. */
+static void check_asked(unsigned operations)
+{
+	if (operations == 0) {
+		fprintf(stderr, "sweep: no operation \"%s\"\n", getenv("PLM_SWEEP_ONLY"));
+		exit(NOTHING_SWEPT);
+	}
+#ifdef PLM_STEPS
+	if (mutate_wanted() && !mutate_was_met()) {
+		fprintf(stderr, "sweep: nobody comes to \"%s\"\n", getenv("PLM_MUTATE"));
+		exit(NOTHING_SWEPT);
+	}
+#endif
+}
+
+int sweep_run(const struct sweep_op *ops, size_t n)
+{
+	unsigned operations = 0;
+	start_anew();
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	sweep.reason = share(REASON_BYTES);
+	open_notes();
+	for (size_t i = 0; i < n; i++)
+		if (is_asked_for(&ops[i])) {
+			sweep_one(&ops[i]);
+			operations++;
+		}
+	check_asked(operations);
+	return (int)sweep.failures;
+}

@@ -1,0 +1,158 @@
+/* sweep_rest.c - a worker and a scheduler that have nothing to do, killed around their sleep: what
+ * woke them is done all the same. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "tests/support/meanwhile.h"
+#include "tests/support/world.h"
+
+static plm_ref object, task;
+
+/* ---- what wakes them: an object that a task waits for ---- */
+
+static void setup(void *image)
+{
+	void *data;
+	(void)image;
+	world_boot();
+	world_crowd();
+	SWEEP_REQUIRE(plm_create(&world.b, 1, &data, &object) == 0);
+	memcpy(data, "x", 1);
+	task = world_submit(&world.b, "probe.echo", &PLM_FUTURE(object), 1, 1, 0, 1);
+	world_settle();
+}
+
+static void seal(void)
+{
+	world_play(&world.b);
+	SWEEP_REQUIRE(plm_seal(&world.b, object) == 0);
+}
+
+/* ---- a worker ---- */
+
+/* In the place of probe.echo: the last thing that this worker does. */
+static int echo_and_leave(plm_call *call)
+{
+	size_t n;
+	const void *text = plm_arg_data(call, 0, &n);
+	memcpy(plm_result(call, n), text, n);
+	atomic_store(&world.worker.stop, true);
+	return 0;
+}
+
+static void setup_worker(void *image)
+{
+	setup(image);
+	const struct record *r = record_at(&world.tables, ref_index(task.id));
+	world.worker.functions.code[r->function] = echo_and_leave;
+}
+
+static void see_that_it_lives(void)
+{
+	if (!sh_load(&world.tables.process[WORLD_WORKER].beat_ns))
+		sweep_fail("it is awake, and gives no sign of life");
+}
+
+static void give_it_the_task(void)
+{
+	sh_store(&world.tables.process[WORLD_WORKER].beat_ns, 0);
+	meanwhile_once("worker_run_record", "poke &rt->me->running", see_that_it_lives);
+	if (process_awake(&world.tables, WORLD_WORKER))
+		sweep_fail("it sleeps, and counts as awake");
+	seal();
+	world_settle();
+}
+
+static void rest_of_worker(void *image)
+{
+	(void)image;
+	world_play(&world.worker.rt);
+	meanwhile_once("sh_futex_wait", "futex wait", give_it_the_task);
+	worker_run(&world.worker);
+	worker_report(&world.worker);
+	if (!process_awake(&world.tables, WORLD_WORKER))
+		sweep_fail("it is at work, and counts as asleep");
+}
+
+static void recover_worker(void *image)
+{
+	(void)image;
+	world_recover(WORLD_WORKER);
+}
+
+/* ---- the scheduler ---- */
+
+static void end_it(void)
+{
+	atomic_store(&world.scheduler.stop, true);
+	event_bump(&world.scheduler.me->event);
+}
+
+static void tell_it(void)
+{
+	sh_store(&world.scheduler.me->beat_ns, 0);
+	if (process_awake(&world.tables, SLOT_SCHEDULER))
+		sweep_fail("it sleeps, and counts as awake");
+	seal();
+	meanwhile_once("sh_futex_wait", "futex wait", end_it);
+}
+
+/* Somebody waits for room, and there is none to be had: that is looked for once. */
+static void setup_scheduler(void *image)
+{
+	setup(image);
+	sh_store(&world.tables.control->room_wanted, ROOM_ASKED);
+}
+
+static void rest_of_scheduler(void *image)
+{
+	(void)image;
+	meanwhile_once("sh_futex_wait", "futex wait", tell_it);
+	scheduler_run(&world.scheduler);
+	if (!sh_load(&world.scheduler.me->beat_ns))
+		sweep_fail("it is awake, and gives no sign of life");
+	struct ring ring = ring_down(&world.tables, WORLD_WORKER);
+	if (!ring_used(&ring))
+		sweep_fail("it was told of a task, and slept on");
+}
+
+static void recover_scheduler(void *image)
+{
+	(void)image;
+	world_recover(SLOT_SCHEDULER);
+}
+
+/* ---- verdicts ---- */
+
+static const char *task_is_done(void)
+{
+	if (world_state_of(object) != RECORD_DONE) { /* the death came first */
+		seal();
+		world_work();
+	}
+	return world_yields(task, "x", 1) ? NULL : "the task has no value";
+}
+
+static const char *judge_worker(void *image)
+{
+	(void)image;
+	return world_judge(WORLD_WORKER, task_is_done);
+}
+
+static const char *judge_scheduler(void *image)
+{
+	(void)image;
+	return world_judge(SLOT_SCHEDULER, task_is_done);
+}
+
+static const struct sweep_op ops[] = {
+    LONG("a worker rests, and is woken", setup_worker, rest_of_worker, recover_worker,
+	judge_worker),
+    LONG("the scheduler rests, and is woken", setup_scheduler, rest_of_scheduler, recover_scheduler,
+	judge_scheduler),
+};
+
+int main(void)
+{
+	return sweep_run(ops, COUNT_OF(ops)) ? 1 : 0;
+}

@@ -1,0 +1,309 @@
+/* sweep_written.c - the journal's own process, killed anywhere: while it opens its file, writes
+ * what came, fails to, finds it damaged, queues tasks of an earlier boot again. Its successor
+ * writes each task once, with its end, and queues each of an earlier boot once.
+ *
+ * The files are no part of the image: each victim begins with a copy of those of the setup, each
+ * successor with a copy of those the victim has left. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/rmtree.h"
+#include "journal/journal.h"
+#include "tests/support/meanwhile.h"
+#include "tests/support/world.h"
+
+enum { LARGE_BYTES = 100, JOURNAL = WORLD_JOINING, PATH_BYTES = 128, TINY_FILE = 4096 };
+
+static char large[LARGE_BYTES], base[] = "/dev/shm/plm-sweep-XXXXXX";
+static struct journal journal;
+static unsigned naps, tasks; /* sleeps of the victim; tasks that are to be written */
+
+/* ---- directories ---- */
+
+static void path_of(const char *directory, const char *file, char ret[PATH_BYTES])
+{
+	snprintf(ret, PATH_BYTES, "%s/%s/%s", base, directory, file);
+}
+
+static void make_directory(const char *directory)
+{
+	char path[PATH_BYTES];
+	path_of(directory, "", path);
+	rmtree_at(AT_FDCWD, path);
+	SWEEP_REQUIRE(mkdir(path, 0700) == 0);
+}
+
+static void copy_file(const char *from, const char *to, const char *file)
+{
+	char path[PATH_BYTES], bytes[8192];
+	ssize_t n;
+	path_of(from, file, path);
+	int in = open(path, O_RDONLY | O_CLOEXEC);
+	if (in < 0)
+		return;
+	path_of(to, file, path);
+	int out = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	SWEEP_REQUIRE(out >= 0);
+	while ((n = read(in, bytes, sizeof bytes)) > 0)
+		SWEEP_REQUIRE(write(out, bytes, (size_t)n) == n);
+	close(in);
+	close(out);
+}
+
+/* What SQLite needs; all else it makes anew. */
+static void copy_directory(const char *from, const char *to)
+{
+	make_directory(to);
+	copy_file(from, to, JOURNAL_FILE);
+	copy_file(from, to, JOURNAL_FILE "-wal");
+}
+
+/* ---- a journal in one of them ---- */
+
+static void open_journal(const char *directory)
+{
+	static char path[PATH_BYTES];
+	struct journal_plan plan = { .directory = path, .slot = JOURNAL,
+		.durability = DURABILITY_BATCH };
+	path_of(directory, "", path);
+	SWEEP_REQUIRE(freopen("/dev/null", "w", stderr)); /* its log: here all is as expected */
+	memset(&journal, 0, sizeof journal);
+	tables_share(&world.tables, &journal.rt.tables);
+	SWEEP_REQUIRE(journal_open(&journal, &plan) == 0);
+}
+
+static void claim_slot(void)
+{
+	SWEEP_REQUIRE(
+	    process_claim(&world.tables.process[JOURNAL], KIND_JOURNAL, 0, "journal"));
+}
+
+static void write_all(void)
+{
+	atomic_store(&journal.stop, true);
+	journal_run(&journal);
+}
+
+/* First it pauses for more, and somebody is in a hurry; then it rests, and is to end. */
+static void wake_journal(void)
+{
+	struct journal_shm *shm = &world.tables.control->journal;
+	if (naps++ == 0) {
+		sh_store(&shm->hurry, 1);
+		event_post(&shm->urgent);
+	} else {
+		atomic_store(&journal.stop, true);
+		process_bump(&world.tables, JOURNAL);
+	}
+}
+
+/* ---- setups ---- */
+
+static void boot(void)
+{
+	memset(large, 'J', sizeof large);
+	world_boot();
+	world.tables.control->journal.slot = JOURNAL;
+	world.tables.control->journal.durability = DURABILITY_BATCH;
+}
+
+static void submit_kept(void)
+{
+	plm_ref ref;
+	plm_task t = { .function = "probe.echo", .args = &PLM_BYTES(large, sizeof large),
+		.nargs = 1, .crash_retries = 1, .flags = PLM_KEEP };
+	SWEEP_REQUIRE(plm_submit(&world.b, &t, &ref) == 0);
+}
+
+/* One has ended, one is queued. */
+static void setup_news(void *image)
+{
+	(void)image;
+	boot();
+	submit_kept();
+	world_work();
+	submit_kept();
+	world_settle();
+	tasks = 2;
+	make_directory("setup");
+	claim_slot();
+	sh_store(&world.tables.news[0], 0); /* a former one took it, and died with it */
+}
+
+/* In a process of its own, which has its lock and its file open as long as it lives. */
+static void write_of_former_boot(void)
+{
+	pid_t pid = fork();
+	SWEEP_REQUIRE(pid >= 0);
+	if (pid == 0) {
+		open_journal("setup");
+		write_all();
+		journal_close(&journal);
+		_exit(0);
+	}
+	SWEEP_REQUIRE(waitpid(pid, NULL, 0) == pid);
+}
+
+static void setup_unfinished(void *image)
+{
+	(void)image;
+	boot();
+	submit_kept();
+	world_settle();
+	make_directory("setup");
+	claim_slot();
+	write_of_former_boot();
+	tasks = 1;
+	boot();
+	claim_slot();
+	sh_store(&world.tables.control->journal.trouble, ENOSPC); /* of a former one */
+}
+
+/* ---- operations ---- */
+
+/* Who waits for the disk is told, though the one who wrote it has died. */
+static const char *each_is_recorded(void)
+{
+	struct tables *t = &world.tables;
+	for (uint32_t i = 0; i < pool_fresh(&t->pool); i++)
+		if (journal_wants(t, record_at(t, i)) && !journal_recorded(t, i))
+			return "a task is in the journal, and who waits for that is not told";
+	return NULL;
+}
+
+static void live(void *image)
+{
+	const struct journal_shm *shm = &world.tables.control->journal;
+	(void)image;
+	copy_directory("setup", "victim");
+	open_journal("victim");
+	meanwhile("sh_futex_wait", "futex wait", wake_journal);
+	journal_run(&journal);
+	SWEEP_REQUIRE(naps == 2 && !sh_load(&shm->hurry) && sh_load(&shm->to_resume) == 0);
+	SWEEP_REQUIRE(sh_load(&shm->accepted) + sh_load(&shm->resumed) == tasks);
+	SWEEP_REQUIRE(!each_is_recorded());
+}
+
+/* The file may not grow: as on a full disk. */
+static void write_in_vain(void *image)
+{
+	const struct rlimit tiny = { TINY_FILE, TINY_FILE };
+	const struct journal_shm *shm = &world.tables.control->journal;
+	(void)image;
+	copy_directory("setup", "victim");
+	open_journal("victim");
+	signal(SIGXFSZ, SIG_IGN);
+	SWEEP_REQUIRE(setrlimit(RLIMIT_FSIZE, &tiny) == 0);
+	write_all();
+	SWEEP_REQUIRE(sh_load(&shm->failures) == 1 && sh_load(&shm->trouble) != 0);
+}
+
+static void end_well(void)
+{
+	if (sh_load(&world.tables.control->journal.trouble) == EUCLEAN)
+		_exit(0);
+}
+
+static void give_up(void *image)
+{
+	(void)image;
+	copy_directory("setup", "victim");
+	open_journal("victim");
+	atexit(end_well);
+	journal_give_up(&journal);
+}
+
+/* ---- the successor, and what it leaves ---- */
+
+static void recover(void *image)
+{
+	(void)image;
+	world_recover(JOURNAL);
+}
+
+static int count_rows(const char *query)
+{
+	sqlite3_stmt *s;
+	SWEEP_REQUIRE(sqlite3_prepare_v2(journal.db.handle, query, -1, &s, NULL) == SQLITE_OK);
+	SWEEP_REQUIRE(sqlite3_step(s) == SQLITE_ROW);
+	int n = sqlite3_column_int(s, 0);
+	sqlite3_finalize(s);
+	return n;
+}
+
+static const char *judge_rows(void)
+{
+	if (count_rows("SELECT count(*) FROM task") != (int)tasks)
+		return "a task is not in the journal, or twice";
+	if (count_rows("SELECT count(*) FROM ended") != (int)tasks ||
+	    count_rows("SELECT count(DISTINCT task) FROM ended") != (int)tasks)
+		return "the end of a task is not in the journal, or twice";
+	return NULL;
+}
+
+/* Kept by the runtime, each of them once. */
+static const char *each_has_its_value(void)
+{
+	const struct tables *t = &world.tables;
+	unsigned n = 0;
+	for (uint32_t i = 0; i < pool_fresh(&t->pool); i++) {
+		uint64_t word = sh_load(&record_at(t, i)->state);
+		if (word_state(word) == RECORD_FREE || !hold_test(t, i, SLOT_MANAGER))
+			continue;
+		plm_ref ref = ref_public(&world.b, record_ref(i, word_generation(word)));
+		world_share(&world.b, ref);
+		if (!world_yields(ref, large, sizeof large))
+			return "a durable task has no value";
+		plm_drop(&world.b, ref);
+		n++;
+	}
+	return n == tasks ? NULL : "a durable task is lost, or was queued twice";
+}
+
+/* The records are judged when the journal holds none of them any more. */
+static const char *judge(void *image)
+{
+	(void)image;
+	copy_directory("victim", "successor");
+	claim_slot();
+	open_journal("successor");
+	while (resume_some(&journal))
+		;
+	write_all();
+	const char *why = each_is_recorded();
+	world_play(&world.b);
+	world_play(&world.worker.rt);
+	world_work();
+	write_all();
+	why = why ? why : judge_rows();
+	journal_close(&journal);
+	world_declare_dead(JOURNAL);
+	world_settle();
+	return why ? why : world_judge(JOURNAL, each_has_its_value);
+}
+
+static const struct sweep_op ops[] = {
+    LONG("a journal, from its birth to a rest", setup_news, live, recover, judge),
+    LONG("a journal that queues a task again", setup_unfinished, live, recover, judge),
+    LONG("a journal on a full disk", setup_news, write_in_vain, recover, judge),
+    LONG("a journal that gives up", setup_news, give_up, recover, judge),
+};
+
+int main(void)
+{
+	bool again = getenv("LD_BIND_NOW"); /* sweep_run() starts the program anew */
+	if (again && !mkdtemp(base))
+		return 2;
+	int failures = sweep_run(ops, COUNT_OF(ops));
+	rmtree_at(AT_FDCWD, base);
+	return failures ? 1 : 0;
+}

@@ -1,0 +1,216 @@
+/* explore_image.c - the runtime at its start, and back to it: the segments, and all memory that the product
+ * took, are copied once and put back before each schedule. What is not touched by any schedule is
+ * not copied: the store behind its first pages, the names of the functions. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/why.h"
+#include "verify/explore/explore.h"
+#include "tables/segment_plan.h"
+
+enum {
+	MEMORY_BYTES = 1 << 26,
+	STORE_TOUCHED = 1 << 17,
+	PIECES = 6,
+	/* Counts that wrap within a schedule. */
+	NEARLY_WRAPPED = -6,
+};
+
+struct image *image;
+bool memory_is_ours;
+
+static char *memory;
+static size_t memory_used, memory_at_start;
+static struct piece {
+	char *at, *copy;
+	size_t bytes;
+} piece[PIECES];
+static uint32_t pieces;
+static struct world world_at_start;
+
+/* ---- memory of the product ---- */
+
+void *memory_take(size_t bytes)
+{
+	size_t at = (memory_used + 63) & ~(size_t)63;
+	if (bytes > MEMORY_BYTES - at)
+		explore_fail("the schedule took %zu bytes of memory", at);
+	memory_used = at + bytes;
+	memset(memory + at, 0, bytes);
+	return memory + at;
+}
+
+bool memory_owns(const void *at)
+{
+	return (uintptr_t)at - (uintptr_t)memory < MEMORY_BYTES;
+}
+
+/* ---- boot, as the manager does ---- */
+
+static void claim(uint32_t process, enum process_kind kind)
+{
+	uint32_t slot = w.proc[process].slot;
+	struct process *p = &image->tables.process[slot];
+	MUST(process_claim(p, kind, 0, process_kind_name(kind)));
+	p->pid = PID_BASE + (int)process;
+	p->start_time = (uint64_t)p->pid;
+}
+
+static void register_probe(void)
+{
+	const char *names[32];
+	const plm_module *module;
+	MUST(module_open(MODULE_BUILTIN, &module) == 0);
+	for (uint32_t i = 0; i < module->count; i++)
+		names[i] = module->exports[i].name;
+	MUST(registry_add(&image->tables.registry, MODULE_BUILTIN, module->name, names,
+	    module->count) == 0);
+}
+
+static uint32_t watched(enum process_kind kind, uint32_t slot, void (*body)(struct proc *self))
+{
+	uint32_t process = run_add(kind, slot, body);
+	struct watched *seen = &image->manager.slot[slot];
+	claim(process, kind);
+	if (kind == KIND_MANAGER)
+		return process;
+	const struct process *p = &image->tables.process[slot];
+	seen->pidfd = PIDFD_BASE + (int)process;
+	seen->pid = p->pid;
+	seen->kind = kind;
+	seen->generation = process_generation(sh_peek(&p->state));
+	return process;
+}
+
+static void boot_members(const struct scenario *scenario)
+{
+	uint32_t workers = scenario->workers ? scenario->workers : 2;
+	watched(KIND_SCHEDULER, SLOT_SCHEDULER, body_scheduler);
+	tables_share(&image->tables, &image->scheduler_tables);
+	MUST(scheduler_open(&image->scheduler, &image->scheduler_tables) == 0);
+	image->scheduler.manager = 0;
+	for (uint32_t i = 0; i < workers; i++) {
+		uint32_t slot = process_nth_slot(&image->tables, KIND_WORKER, i);
+		image->tables.process[slot].worker = i;
+		watched(KIND_WORKER, slot, body_worker);
+		tables_share(&image->tables, &image->worker[i].rt.tables);
+		MUST(worker_open(&image->worker[i], slot) == 0);
+	}
+	for (uint32_t i = 0; i < CLIENTS_MAX && scenario->client[i]; i++) {
+		uint32_t process = watched(KIND_CLIENT, SLOT_FIRST_MEMBER + i, body_client);
+		w.proc[process].is_waited_for = true;
+		w.waited_for++;
+		image->client[i].socket = -1;
+		tables_share(&image->tables, &image->client[i].tables);
+		MUST(handle_open(&image->client[i], SLOT_FIRST_MEMBER + i) == 0);
+	}
+}
+
+/* Generations, events and rings begin shortly before they wrap. */
+static void nearly_wrap(void)
+{
+	const struct tables *t = &image->tables;
+	for (uint32_t i = 0; i < t->limits.records; i++)
+		atomic_store(&t->record[i].state,
+		    word_make((uint32_t)NEARLY_WRAPPED + i % 5, 0, 0, RECORD_FREE, 0));
+	for (uint32_t i = 0; i < t->limits.processes; i++) {
+		struct ring up = ring_up(t, i), down = ring_down(t, i);
+		atomic_store(&up.shm->head, 0u - 2 * up.size);
+		atomic_store(&up.shm->tail, 0u - 2 * up.size);
+		atomic_store(&down.shm->head, 0u - 2 * down.size);
+		atomic_store(&down.shm->tail, 0u - 2 * down.size);
+		atomic_store(&t->process[i].event.word, (uint32_t)NEARLY_WRAPPED * 2);
+	}
+}
+
+static void settle(void)
+{
+	while (scheduler_step(&image->scheduler))
+		;
+}
+
+static void boot(const struct scenario *scenario)
+{
+	struct limits limits = { .processes = PROCESSES_STEP,
+		.workers = scenario->workers ? scenario->workers : 2, .records = RECORDS_MIN,
+		.nodes = 1, .store_bytes = STORE_BYTES_MIN };
+	char name[RUNTIME_NAME_BYTES];
+	snprintf(name, sizeof name, "explore-%d", (int)getpid());
+	MUST(tables_create(name, &limits, &image->tables) == 0);
+	tables_unlink(name);
+	nearly_wrap();
+	register_probe();
+	image->tables.control->spares = scenario->spares;
+	sh_store(&image->tables.control->made, 1);
+	tables_share(&image->tables, &image->manager.tables);
+	image->manager.options = &image->options;
+	image->manager.epoll = image->manager.joined = -1;
+	MUST(manager_make_slots(&image->manager) == 0);
+	w.manager = watched(KIND_MANAGER, SLOT_MANAGER, body_manager);
+	uint64_t word = sh_load(&image->tables.process[SLOT_MANAGER].state);
+	MUST(process_step(&image->tables.process[SLOT_MANAGER], &word, PROCESS_LIVE));
+	sh_store(&image->tables.control->mode, MODE_UP);
+	boot_members(scenario);
+	settle();
+}
+
+/* ---- remembering ---- */
+
+static void remember(void *at, size_t bytes)
+{
+	struct piece *p = &piece[pieces++];
+	*p = (struct piece){ at, malloc(bytes), bytes };
+	CHECK(p->copy);
+	memcpy(p->copy, at, bytes);
+}
+
+static void forget(void)
+{
+	while (pieces)
+		free(piece[--pieces].copy);
+	if (image)
+		tables_detach(&image->tables);
+	image = NULL;
+}
+
+static void remember_all(void)
+{
+	struct plan plan;
+	char *base = (char *)image->tables.control_segment.header;
+	plan_make(&image->tables.limits, &plan);
+	remember(base, plan.registry + 4096);
+	remember(base + plan.terms, plan.total - plan.terms);
+	remember(image->tables.store_write, STORE_TOUCHED);
+	memory_at_start = memory_used;
+	remember(memory, memory_at_start);
+}
+
+void image_make(const struct scenario *scenario)
+{
+	forget();
+	memory_is_ours = false;
+	if (!memory)
+		memory = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	memory_used = 0;
+	memory_is_ours = true;
+	w = (struct world){ .scenario = scenario, .now_ns = CLOCK_BASE_NS, .current = NOBODY,
+		.end_step = UINT64_MAX };
+	image = memory_take(sizeof *image);
+	boot(scenario);
+	memory_is_ours = false;
+	remember_all();
+	world_at_start = w;
+}
+
+void image_restore(void)
+{
+	for (uint32_t i = 0; i < pieces; i++)
+		memcpy(piece[i].at, piece[i].copy, piece[i].bytes);
+	memory_used = memory_at_start;
+	w = world_at_start;
+}

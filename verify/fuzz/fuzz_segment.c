@@ -1,0 +1,120 @@
+/* fuzz_segment.c - damaged segments, looked at: everything plmdump lists, each checker, explain,
+ * and each call of libplm that reads. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dump/dump.h"
+#include "cli/reasons.h"
+#include "cli/worker_rows.h"
+#include "client/handle.h"
+#include "verify/fuzz/fuzz.h"
+#include "verify/fuzz/segment_image.h"
+
+static FILE *nowhere(void)
+{
+	static FILE *file;
+	if (!file)
+		file = fopen("/dev/null", "w");
+	FUZZ_REQUIRE(file);
+	return file;
+}
+
+static void list(const struct tables *t, bool json)
+{
+	struct output out;
+	output_open(&out, nowhere(), json, false);
+	dump_header(t, &out);
+	rows_processes(t, &out);
+	rows_workers(t, &out);
+	rows_clients(t, &out);
+	rows_tasks(t, &out);
+	rows_objects(t, &out);
+	rows_modules(t, &out);
+	rows_functions(t, &out);
+	dump_heap(t, &out, &t->task_heap);
+	dump_heap(t, &out, &t->worker_heap);
+	dump_rings(t, &out);
+	dump_locks(t, &out);
+	dump_check(t, &out, false);
+	FUZZ_REQUIRE(output_close(&out));
+}
+
+static void look_as_dump(const struct image *image, bool json)
+{
+	char path[IMAGE_PATH_BYTES];
+	struct tables t;
+	struct explanation why;
+	image_path(path);
+	if (tables_inspect(path, &t) < 0)
+		return;
+	list(&t, json);
+	for (uint32_t i = 0; i < image->refs; i++)
+		if (explain(&t, image->ref[i].id, &why))
+			FUZZ_REQUIRE(why.reasons >= 1 && why.reasons <= REASONS_MAX);
+	tables_detach(&t);
+}
+
+/* Every byte of a value that a call has given out is there. */
+static uint64_t read_all(const plm_view *view)
+{
+	const unsigned char *data = view->data;
+	uint64_t sum = 0;
+	for (size_t i = 0; i < view->len; i++)
+		sum += data[i];
+	return sum;
+}
+
+/* As if it held it already: nobody answers who would have to be asked. */
+static void hold(struct plm *rt, plm_ref ref)
+{
+	atomic_fetch_add(&rt->refs[ref_held_index(rt, ref)], 1);
+}
+
+static void read_one(struct plm *rt, plm_ref ref)
+{
+	plm_view view;
+	plm_failure failure;
+	uint8_t ready;
+	ref.runtime = rt->runtime;
+	hold(rt, ref);
+	hold(rt, ref);
+	if (plm_get(rt, ref, &view, 0) == 0) {
+		FUZZ_REQUIRE(read_all(&view) <= 255 * (uint64_t)view.len);
+		plm_release(rt, &view);
+	}
+	if (plm_error(rt, ref, &failure) == 0)
+		FUZZ_REQUIRE(strlen(failure.message) < sizeof failure.message &&
+		    strlen(failure.function) < sizeof failure.function);
+	hold(rt, ref);
+	plm_wait(rt, &ref, 1, 1, 0, &ready);
+}
+
+static void look_as_client(const struct image *image)
+{
+	plm_status status;
+	struct plm *rt = calloc(1, sizeof *rt);
+	FUZZ_REQUIRE(rt);
+	rt->socket = -1;
+	if (tables_attach(dup(image->control_fd), dup(image->store_fd), &rt->tables) == 0 &&
+	    handle_open(rt, IMAGE_JOINING) == 0) {
+		for (uint32_t i = 0; i < image->refs; i++)
+			read_one(rt, image->ref[i]);
+		if (plm_status_get(rt, &status) == 0)
+			FUZZ_REQUIRE(status.records_used <= status.records_max);
+		handle_close(rt);
+	}
+	tables_detach(&rt->tables);
+	free(rt);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
+{
+	const struct image *image = image_get();
+	image_damage(data, length, true);
+	look_as_dump(image, length & 1);
+	image_damage(data, length, false);
+	look_as_client(image);
+	return 0;
+}

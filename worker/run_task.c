@@ -1,0 +1,341 @@
+/* run_task.c - one task: claim, call, commit. The hot path of a worker. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/why.h"
+#include "tables/due.h"
+#include "tables/floor.h"
+#include "worker/inject.h"
+#include "worker/needs.h"
+
+enum { HELP_DEPTH_MAX = 64, AVERAGE_SHARE = 8 };
+
+/* Worth a wake: somebody waits for what it sets going, tasks stand in the heap and we have room, or
+ * this may have been the last one. Else the scheduler only tidies up, when it is awake anyhow. */
+static bool report_is_urgent(const struct worker *w)
+{
+	const struct tables *t = &w->rt.tables;
+	return w->urgent || heap_length(&t->task_heap) > 0 ||
+	    sh_peek(&t->control->mode) == MODE_DRAINING;
+}
+
+/* Where the ring is full we sleep, which is told as well (note_blocked): what is being told is told
+ * already, by then. */
+void worker_report(struct worker *w)
+{
+	bool urgent = report_is_urgent(w), untold = w->untold;
+	uint32_t reports = w->reports;
+	w->reports = 0;
+	w->untold = false;
+	w->urgent = false;
+	if (reports && urgent)
+		handle_tell(&w->rt, w->report, reports);
+	else if (reports)
+		handle_tell_quietly(&w->rt, w->report, reports);
+	else if (untold) /* all we took was stale: nothing else says that we have room */
+		tell_scheduler(&w->rt.tables, w->rt.self, NULL, 0, urgent);
+}
+
+void worker_tell(struct worker *w, enum hint_kind kind, uint64_t ref, bool urgent)
+{
+	if (w->reports == 0)
+		w->report_since_ns = w->now_ns;
+	w->report[w->reports++] = hint_make(kind, ref);
+	w->urgent |= urgent;
+	if (w->reports == WORKER_BATCH)
+		worker_report(w);
+}
+
+/* When it began or ended, by the clock that was read for it anyhow: two looks at another one would
+ * be a tenth of the time a tiny task takes. Not before its submission, which has a coarser one. */
+static uint32_t time_of(const struct worker *w, const struct record *r)
+{
+	const struct tables *t = &w->rt.tables;
+	uint32_t ms = (uint32_t)((w->now_ns - t->control->boot_ns) / NS_PER_MS);
+	if (r->terms)
+		return due_ms(t, r);
+	return (int32_t)(ms - r->submit_ms) >= 0 ? ms : r->submit_ms;
+}
+
+/* ---- the commit ---- */
+
+/* RUNNING: somebody asked to stop it before it could commit; call->word says so from now on. */
+static enum record_state commit(struct worker *w, struct plm_call *call, enum record_state to,
+    uint32_t flags)
+{
+	uint64_t word = call->word;
+	call->record->end_ms = time_of(w, call->record);
+	if (record_step(call->record, &word, to, w->rt.self, word_attempt(word), flags))
+		return to;
+	/* RUNNING is ours alone to move: all that others do is to set flags. */
+	CHECK(word_without_flags(word) == word_without_flags(call->word));
+	call->word = word;
+	return RECORD_RUNNING;
+}
+
+/* Once more, if it may be tried again; else the end of it. */
+static enum record_state commit_failure(struct worker *w, struct plm_call *call, bool may_retry)
+{
+	struct record *r = call->record;
+	uint8_t failures = r->failures;
+	call_discard_results(call);
+	if (may_retry && failures < r->retries) {
+		r->failures++;
+		enum record_state state =
+		    commit(w, call, RECORD_READY, word_flags(call->word) & FLAG_MEMORY);
+		if (state != RECORD_READY)
+			r->failures = failures;
+		return state;
+	}
+	const struct record_failure failure = { .code = call->code, .root_function = r->function,
+		.root = record_ref(record_index(&w->rt.tables, r), word_generation(call->word)) };
+	failure_leave(&w->rt.tables, sh_peek(&w->rt.me->node), r, &failure, call->message);
+	return commit(w, call, RECORD_FAILED, FLAG_DEAD);
+}
+
+/* A limit was over: that counts, also for a good result. */
+static enum record_state commit_late(struct worker *w, struct plm_call *call)
+{
+	const struct tables *t = &w->rt.tables;
+	bool total = due_total_is_over(t, call->record);
+	due_describe(t, call->record, call->word, total ? LIMIT_TOTAL : LIMIT_RUN, call->message,
+	    sizeof call->message);
+	call->code = ETIMEDOUT;
+	return commit_failure(w, call, !total);
+}
+
+/* What the scheduler saw when it decided, or we before. */
+static void raise_demand(struct worker *w, struct plm_call *call)
+{
+	record_raise_demand(call->record, sh_peek(&w->rt.me->memory_seen));
+	record_raise_demand(call->record, call->memory_peak);
+}
+
+/* It may be tried again, when it finds more or wants less. */
+static enum record_state commit_evicted(struct worker *w, struct plm_call *call)
+{
+	raise_demand(w, call);
+	memory_describe(&w->rt.tables, call->record, call->message, sizeof call->message);
+	call->code = ENOMEM;
+	return commit_failure(w, call, true);
+}
+
+static enum record_state commit_cancelled(struct worker *w, struct plm_call *call)
+{
+	call_discard_results(call);
+	return commit(w, call, RECORD_CANCELLED, 0);
+}
+
+/* Whatever it came to: it may be half of the work. */
+static enum record_state commit_returned(struct worker *w, struct plm_call *call)
+{
+	call_discard_results(call);
+	if (word_flags(call->word) & FLAG_MEMORY)
+		raise_demand(w, call);
+	record_count_return(call->record, word_attempt(call->word));
+	return commit(w, call, RECORD_READY,
+	    FLAG_RETURN | (word_flags(call->word) & FLAG_MEMORY));
+}
+
+/* Flags are only ever added, three of them: it ends. */
+static enum record_state commit_outcome(struct worker *w, struct plm_call *call)
+{
+	enum record_state state;
+	do {
+		if (word_flags(call->word) & FLAG_CANCEL)
+			state = commit_cancelled(w, call);
+		else if (word_flags(call->word) & FLAG_RETURN)
+			state = commit_returned(w, call);
+		else if (word_flags(call->word) & FLAG_MEMORY)
+			state = commit_evicted(w, call);
+		else if (word_flags(call->word) & FLAG_LATE)
+			state = commit_late(w, call);
+		else if (call->code)
+			state = commit_failure(w, call, true);
+		else
+			state = commit(w, call, RECORD_DONE, 0);
+	} while (state == RECORD_RUNNING);
+	return state;
+}
+
+static void settle(struct worker *w, struct plm_call *call)
+{
+	struct plm *rt = &w->rt;
+	uint32_t index = record_index(&rt->tables, call->record);
+	uint64_t ref = record_ref(index, word_generation(call->word));
+	bool has_terms = call->record->terms; /* once committed, it may begin another life */
+	enum record_state state = commit_outcome(w, call);
+	bool returned = state == RECORD_READY && word_flags(call->word) & FLAG_RETURN;
+	shared64 *count = state == RECORD_DONE ? &rt->me->done : &rt->me->failed;
+	if (returned)
+		sh_add(&rt->tables.control->returned, 1);
+	else
+		sh_poke(count, sh_peek(count) + 1);
+	if (state == RECORD_READY) {
+		if (journal_wants(&rt->tables, call->record))
+			journal_tell(&rt->tables, index); /* it does not run any more */
+		worker_tell(w, HINT_SUBMITTED, ref, true); /* to be run again */
+		return;
+	}
+	wake_holders(&rt->tables, index);
+	bool told = sh_load(&call->record->dependents) == 0 ||
+	    (state == RECORD_DONE && worker_tell_successors(w, ref));
+	worker_tell(w, HINT_SETTLED, ref, !told || has_terms);
+}
+
+/* ---- the call ---- */
+
+static void call_function(struct worker *w, struct plm_call *call)
+{
+	plm_function *function;
+	int r = call_open(call);
+	bool takes_first = r == 0 && call->record->terms && call_takes_first(call);
+	if (r == 0 && !takes_first)
+		r = functions_find(
+		    &w->functions, &w->rt.tables.registry, call->record->function, &function);
+	if (r < 0) {
+		plm_fail(call, -r, "%s", why_text());
+	} else if (takes_first) {
+		call_take_first(call);
+	} else if (!w->injection || inject(w->injection, call) == 0) {
+		r = function(call);
+		if (r != 0 && call->code == 0)
+			plm_fail(call, r < 0 ? -r : r, "the function returned %d", r);
+		else if (r == 0)
+			call->code = 0; /* it failed something on the way, and got over it */
+	}
+	call_close(call);
+}
+
+/* A moving average: how deep the scheduler may fill our ring. */
+static void account(struct worker *w, uint64_t started_ns)
+{
+	w->now_ns = clock_ns();
+	uint64_t took = w->now_ns - started_ns;
+	if (took > UINT32_MAX)
+		took = UINT32_MAX;
+	int64_t step = ((int64_t)took - w->average_ns) / AVERAGE_SHARE;
+	w->average_ns = (uint32_t)((int64_t)w->average_ns + step);
+	/* Growth is told at once, so that no deep queue builds up behind long tasks. */
+	if (took > w->average_ns)
+		w->average_ns = (uint32_t)((took + w->average_ns) / 2);
+	sh_poke(&w->rt.me->average_ns, w->average_ns);
+}
+
+/* From now on its time is limited: the scheduler has the clock. */
+static void tell_start(struct worker *w, const struct record *r, uint64_t word)
+{
+	const struct terms *terms = due_terms(&w->rt.tables, r);
+	if (!terms || !terms->run_ms)
+		return;
+	uint32_t index = record_index(&w->rt.tables, r);
+	worker_tell(w, HINT_SUBMITTED, record_ref(index, word_generation(word)), true);
+	worker_report(w);
+}
+
+/* A slot booked for a task claims no other, but for what it runs in the place of that one; and a
+ * task with needs runs nowhere else. What was handed to us while we were booked goes back, and so
+ * does what was ended for want of memory meanwhile, or is below the priority floor. */
+static bool may_claim(struct worker *w, const struct record *r, uint64_t ref, uint64_t word)
+{
+	uint64_t booked = sh_load(&w->rt.me->booked);
+	if (booked == ref)
+		return true;
+	if (r->terms && record_needs(&w->rt.tables, r))
+		return false;
+	if ((booked == 0 || w->call) && !(word_flags(word) & FLAG_MEMORY) &&
+	    (w->call || !floor_refuses(&w->rt.tables, r)) &&
+	    !(word_attempt(word) && worker_leaves_retry(w, ref, word)))
+		return true;
+	worker_tell(w, HINT_SUBMITTED, ref, true);
+	return false;
+}
+
+bool worker_run_record(struct worker *w, uint32_t index)
+{
+	struct plm *rt = &w->rt;
+	struct record *r = record_at(&rt->tables, index);
+	uint64_t word = sh_load(&r->state);
+	uint32_t attempt = word_attempt(word) + 1;
+	if (word_state(word) != RECORD_READY || due_is_resting(&rt->tables, r, word) ||
+	    !may_claim(w, r, record_ref(index, word_generation(word)), word) ||
+	    !record_step(r, &word, RECORD_RUNNING, rt->self, attempt, 0))
+		return false;
+	word = word_make(word_generation(word), rt->self, attempt, RECORD_RUNNING, 0);
+	struct plm_call call;
+	call_begin(&call, rt, r, word);
+	call.outer = w->call;
+	uint64_t started_ns = w->now_ns;
+	uint64_t outer_running = sh_peek(&rt->me->running);
+	if (call.outer && sh_peek(&rt->me->waiting_ns))
+		sh_store(&rt->me->waiting_ns, 0); /* its slot is at work again */
+	r->start_ms = time_of(w, r);
+	if (r->terms)
+		tell_start(w, r, call.word);
+	sh_poke(&rt->me->running, record_ref(index, word_generation(word)));
+	sh_poke(&rt->me->running_since_ns, started_ns);
+	sh_poke(&rt->me->beat_ns, started_ns);
+	w->call = &call;
+	if (journal_wants(&rt->tables, r))
+		journal_tell(&rt->tables, index); /* it has begun */
+	if (r->terms && record_needs(&rt->tables, r))
+		needs_begin(w, r);
+	call_function(w, &call);
+	if (w->dressed && !call.outer)
+		needs_end(w);
+	w->call = call.outer;
+	account(w, started_ns);
+	settle(w, &call);
+	sh_poke(&rt->me->running, outer_running);
+	if (!w->call && rt->adopted_count)
+		ref_drop_adopted(rt);
+	return true;
+}
+
+/* ---- in the place of one that waits ---- */
+
+static bool help(struct worker *w, uint32_t index, int depth)
+{
+	struct tables *t = &w->rt.tables;
+	if (index >= t->limits.records || depth > HELP_DEPTH_MAX)
+		return false;
+	struct record *r = record_at(t, index);
+	uint64_t word = sh_load(&r->state);
+	if (word_state(word) == RECORD_READY)
+		return worker_run_record(w, index);
+	if (word_state(word) == RECORD_PART)
+		return help(w, ref_index(r->part.task), depth + 1);
+	struct args_reader reader;
+	struct arg arg;
+	if (word_state(word) != RECORD_WAITING || !args_open(t, r, &reader))
+		return false;
+	while (args_next(&reader, &arg))
+		if (arg.future && help(w, ref_index(arg.future->ref), depth + 1))
+			return true;
+	return false;
+}
+
+/* Only what is waited for, and what that waits for, is run on top of a waiting task: a stranger
+ * could wait for the task below it on the same stack, for ever. */
+bool worker_help(void *worker, uint32_t index)
+{
+	struct worker *w = worker;
+	w->now_ns = clock_ns();
+	worker_report(w); /* what is settled may be what makes the next one ready */
+	return help(w, index, 0);
+}
+
+static bool is_running_here(void *worker, const struct record *r)
+{
+	const struct worker *w = worker;
+	const struct plm_call *call = w->call;
+	while (call && call->record != r)
+		call = call->outer;
+	return call != NULL;
+}
+
+bool worker_deadlocked(void *worker, uint32_t index)
+{
+	struct worker *w = worker;
+	return nested_deadlock(&w->rt.tables, index, is_running_here, w);
+}
