@@ -15,6 +15,7 @@
 ## make asan | tsan    the tests under AddressSanitizer and UBSan | under ThreadSanitizer
 ## make nightly        sweeps, faults, fuzz, soak, explorer: NIGHT_MINUTES=480 of seeds never seen
 ## make layers tidy    the rules of the tree: who may include whom; sizes, links, dead prototypes
+## make format         lay the C sources out as .clang-format says
 ## make bare           the ordinary build has the same instructions as one without any hook (20 s)
 ## make bench          plm beside its peers and the limits of the machine (BENCH_FLAGS=--quick)
 ## make bench-peers    install the peers; bench-report: the tables and plots of docs/performance.md
@@ -180,7 +181,7 @@ BARE     = COMPILE='$(CC) -I. -fvisibility=hidden $(COMMON)'
 
 # A target of fuzz/ with libFuzzer, or, in every other variant, with what replays its corpus.
 TARGETS := $(patsubst %.c,$(B)/%,$(wildcard verify/fuzz/fuzz_*.c))
-FUZZ_LIB := $(call objects,verify/fuzz/fuzz.c verify/fuzz/segment_image.c verify/fuzz/journal_file.c \
+FUZZ_LIB := $(call objects,$(addprefix verify/fuzz/,fuzz.c segment_image.c journal_file.c) \
 	$(if $(filter fuzz,$(VARIANT)),,verify/fuzz/replay.c))
 CLI_LIB := $(B)/verify/fuzz/libcli.a
 
@@ -242,7 +243,8 @@ model:
 # The explorer is the whole runtime in one program; what it would ask of the kernel, and what leaves
 # the world of a schedule, is answered by verify/explore/kernel.c (--wrap). Names are found
 # without liburcu (verify/explore/explore_names.c).
-EXPLORE := $(call objects,$(call sources,verify/explore) tests/support/mutate.c tests/support/seen.c) \
+EXPLORE := $(call objects,$(call sources,verify/explore) \
+	$(addprefix tests/support/,mutate.c seen.c)) \
 	$(filter-out $(B)/manager/plm_main.o,$(MANAGER)) $(JOURNAL) $(ROLES) \
 	$(filter-out $(B)/client/names.o,$(CLIENT)) $(MACHINE) $(CORE)
 INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity getrandom malloc \
@@ -284,7 +286,8 @@ $(SOAK): $(call objects,$(filter-out verify/soak/mod_%.c verify/soak/test_%.c,\
 	$(CLIENT) $(MACHINE) $(CORE) | $(B)/verify/soak/mod_soak.so
 	$(LINK) $(EXPORT) -lcheck -lsubunit -lsqlite3 -lrt -lm
 
-$(B)/verify/soak/mod_soak.so: $(call objects,verify/soak/mod_soak.c verify/soak/soak_history.c verify/soak/bytes.c)
+$(B)/verify/soak/mod_soak.so: $(call objects,\
+	$(addprefix verify/soak/,mod_soak.c soak_history.c bytes.c))
 	$(LINK) -shared
 
 $(B)/verify/soak/mod_soak.o: COMMON += -Iclient
@@ -324,6 +327,10 @@ layers: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump
 tidy:
 	@tools/tidy.sh
 
+.PHONY: format
+format:
+	$(Q)git ls-files '*.[ch]' | xargs -P $$(nproc) -n 40 clang-format -i
+
 # The ordinary objects beside those of a copy of the sources in which no hook is left.
 .PHONY: bare
 bare: $(CORE) $(CLIENT) $(ROLES) $(JOURNAL) $(MANAGER)
@@ -337,7 +344,7 @@ include bench/bench.mk
 deps:
 	@tools/deps.sh
 
-# Completion, pages and the unit: made from what the programs say of themselves (packaging/README.md).
+# Completion, man pages and the systemd unit (packaging/README.md).
 S       := $(B)/packaging
 SHELLS  := $(addprefix $(S)/completion.,bash zsh fish)
 PAGES   := $(patsubst packaging/%.in,$(S)/%,$(wildcard packaging/plm*.1.in) \

@@ -8,10 +8,10 @@
 
 _Noreturn void check_failed(const char *file, int line, const char *what);
 
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (__builtin_expect(!(condition), 0))                                             \
-			check_failed(__FILE__, __LINE__, #condition);                              \
+#define CHECK(condition)                                              \
+	do {                                                          \
+		if (__builtin_expect(!(condition), 0))                \
+			check_failed(__FILE__, __LINE__, #condition); \
 	} while (0)
 
 /* A whole-structure check after each mutation, in debug builds only. */

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #define NS_PER_MS ((uint64_t)1000000)
-#define NS_PER_S  ((uint64_t)1000000000)
+#define NS_PER_S ((uint64_t)1000000000)
 
 #define DEADLINE_NEVER UINT64_MAX
 
@@ -37,8 +37,8 @@ static inline uint64_t deadline_after_ms(int64_t timeout_ms)
 
 static inline struct timespec clock_timespec(uint64_t ns)
 {
-	return (struct timespec){ .tv_sec = (time_t)(ns / NS_PER_S),
-	    .tv_nsec = (long)(ns % NS_PER_S) };
+	return (
+	    struct timespec){ .tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S) };
 }
 
 #endif

@@ -24,20 +24,23 @@ int door_directory_check(const char *path, bool make)
 }
 
 /* Whose environment that is, and whose runtime it would be, are not the same. */
-static int refuse_set_id(void)
+static int door_refuse_set_id(void)
 {
-	return !getauxval(AT_SECURE) ? 0 : why(-EPERM, "a program that runs set-user-id or "
-	    "set-group-id is refused: its environment is that of whoever started it");
+	return !getauxval(AT_SECURE)
+	    ? 0
+	    : why(-EPERM,
+		  "a program that runs set-user-id or "
+		  "set-group-id is refused: its environment is that of whoever started it");
 }
 
 int door_directory(char *ret, unsigned long size, int make)
 {
 	const char *base = getenv("XDG_RUNTIME_DIR");
-	int r = refuse_set_id();
+	int r = door_refuse_set_id();
 	if (r < 0)
 		return r;
 	int n = base && base[0] ? snprintf(ret, size, "%s/plm", base)
-	                        : snprintf(ret, size, "/tmp/plm-%u", (unsigned)geteuid());
+				: snprintf(ret, size, "/tmp/plm-%u", (unsigned)geteuid());
 	if (n < 0 || (unsigned long)n >= size)
 		return why(-ENAMETOOLONG, "XDG_RUNTIME_DIR is too long: %s", base);
 	return door_directory_check(ret, make);
@@ -48,8 +51,10 @@ int door_address_in(const char *directory, const char *name, struct sockaddr_un 
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int n = snprintf(address.sun_path, sizeof address.sun_path, "%s/%s.sock", directory, name);
 	if (n < 0 || (size_t)n >= sizeof address.sun_path)
-		return why(-ENAMETOOLONG, "the socket's path is too long: %s/%s.sock; set a "
-		    "shorter XDG_RUNTIME_DIR", directory, name);
+		return why(-ENAMETOOLONG,
+		    "the socket's path is too long: %s/%s.sock; set a "
+		    "shorter XDG_RUNTIME_DIR",
+		    directory, name);
 	*ret = address;
 	return 0;
 }
@@ -82,7 +87,7 @@ bool door_recorded(int lock, struct sockaddr_un *ret)
 int door_find(const char *name, struct sockaddr_un *ret)
 {
 	char path[DOOR_LOCK_BYTES];
-	int r = refuse_set_id();
+	int r = door_refuse_set_id();
 	if (r < 0)
 		return r;
 	door_lock_path(name, path);

@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <sys/un.h>
 
-#define DOOR_MAGIC   UINT32_C(0x706c6d64)
+#define DOOR_MAGIC UINT32_C(0x706c6d64)
 #define DOOR_VERSION UINT32_C(2)
 
 enum door_request_kind {
@@ -22,26 +22,26 @@ enum door_request_kind {
 	DOOR_MODULE,    /* text = path -> code 0 when loaded */
 	DOOR_STOP,      /* -> code 0 when accepted: drain, then end */
 	DOOR_STOP_NOW,
-	DOOR_WORKERS,   /* text = how many of the first kind -> code 0 when accepted */
-	DOOR_ADMISSION, /* text = one of the verbs below -> code 0 when it is so */
+	DOOR_WORKERS,      /* text = how many of the first kind -> code 0 when accepted */
+	DOOR_ADMISSION,    /* text = one of the verbs below -> code 0 when it is so */
 	DOOR_WORKER_DRAIN, /* text = number of a worker -> code 0 when accepted */
 	DOOR_WORKER_RESUME,
-	DOOR_AGAIN,     /* instead of HELLO, of one whom a manager let in that is dead: text =
-			 * process slot, blank, its generation -> code = the slot */
-	DOOR_VISIT,     /* instead of HELLO, of one who comes to look or to rule, and leaves soon:
-			 * as HELLO, but when clients have all the slots they may have, the manager
-			 * gives it one of those it keeps for visits */
+	DOOR_AGAIN, /* instead of HELLO, of one whom a manager let in that is dead: text =
+		     * process slot, blank, its generation -> code = the slot */
+	DOOR_VISIT, /* instead of HELLO, of one who comes to look or to rule, and leaves soon:
+		     * as HELLO, but when clients have all the slots they may have, the manager
+		     * gives it one of those it keeps for visits */
 };
 
-#define DOOR_PAUSE  "pause"
-#define DOOR_DRAIN  "drain"
+#define DOOR_PAUSE "pause"
+#define DOOR_DRAIN "drain"
 #define DOOR_RESUME "resume"
 
 struct door_request {
 	uint32_t magic, version;
 	uint32_t kind;
 	uint32_t number; /* the client's count of its requests */
-	char text[512]; /* HELLO: the client's name.  Others: as said above. */
+	char text[512];  /* HELLO: the client's name.  Others: as said above. */
 };
 
 struct door_reply {

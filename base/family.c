@@ -15,7 +15,7 @@ bool family_exists(void)
 }
 
 /* "12 34 56 ", cut anywhere: a number may go on in the next piece. */
-static void take_numbers(struct family *ret, const char *text, size_t length, pid_t *number)
+static void family_take_numbers(struct family *ret, const char *text, size_t length, pid_t *number)
 {
 	for (size_t i = 0; i < length; i++) {
 		if (isdigit((unsigned char)text[i])) {
@@ -29,7 +29,7 @@ static void take_numbers(struct family *ret, const char *text, size_t length, pi
 }
 
 /* A child is listed with the thread that made it. */
-static void look_at_thread(pid_t pid, const char *thread, struct family *ret)
+static void family_look_at_thread(pid_t pid, const char *thread, struct family *ret)
 {
 	char path[80], text[1024];
 	pid_t number = 0;
@@ -39,8 +39,8 @@ static void look_at_thread(pid_t pid, const char *thread, struct family *ret)
 	if (fd < 0)
 		return;
 	while ((n = read(fd, text, sizeof text)) > 0)
-		take_numbers(ret, text, (size_t)n, &number);
-	take_numbers(ret, " ", 1, &number);
+		family_take_numbers(ret, text, (size_t)n, &number);
+	family_take_numbers(ret, " ", 1, &number);
 	close(fd);
 }
 
@@ -53,7 +53,7 @@ void family_of(pid_t pid, struct family *ret)
 	const struct dirent *thread;
 	while (threads && (thread = readdir(threads)) != NULL)
 		if (thread->d_name[0] != '.')
-			look_at_thread(pid, thread->d_name, ret);
+			family_look_at_thread(pid, thread->d_name, ret);
 	if (threads)
 		closedir(threads);
 }

@@ -22,7 +22,7 @@ enum { GROUP_PATH_BYTES = 1024, LINE_BYTES = 1024, EVENTS_BYTES = 256 };
 /* ---- where we are ---- */
 
 /* "0::/a/b": version 2 is hierarchy 0. */
-static bool own_path(char ret[LINE_BYTES])
+static bool group_own_path(char ret[LINE_BYTES])
 {
 	FILE *file = fopen("/proc/self/cgroup", "re");
 	bool found = false;
@@ -37,7 +37,7 @@ static bool own_path(char ret[LINE_BYTES])
 	return true;
 }
 
-static bool mounted_at(char ret[LINE_BYTES])
+static bool group_mounted_at(char ret[LINE_BYTES])
 {
 	struct mntent entry;
 	char line[LINE_BYTES];
@@ -53,10 +53,10 @@ static bool mounted_at(char ret[LINE_BYTES])
 }
 
 /* Ours to make others in. */
-static bool find_own(char ret[GROUP_PATH_BYTES])
+static bool group_find_own(char ret[GROUP_PATH_BYTES])
 {
 	char path[LINE_BYTES], mount[LINE_BYTES], leave = 0;
-	if (!own_path(path) || !mounted_at(mount))
+	if (!group_own_path(path) || !group_mounted_at(mount))
 		return false;
 	int n = snprintf(ret, GROUP_PATH_BYTES, "%s%s", mount, path);
 	return n < GROUP_PATH_BYTES && getxattr(ret, "user.delegate", &leave, 1) == 1 &&
@@ -65,7 +65,7 @@ static bool find_own(char ret[GROUP_PATH_BYTES])
 
 /* ---- one ---- */
 
-static int open_file(const char *group, const char *file, int flags)
+static int group_open_file(const char *group, const char *file, int flags)
 {
 	char path[GROUP_PATH_BYTES];
 	int n = snprintf(path, sizeof path, "%s/%s", group, file);
@@ -76,13 +76,13 @@ void group_open(const char *name, uint32_t slot, struct group *ret)
 {
 	char own[GROUP_PATH_BYTES], path[GROUP_PATH_BYTES];
 	*ret = (struct group){ .procs = -1, .kill = -1 };
-	if (!find_own(own) || snprintf(path, sizeof path, "%s/plm-%s.%u", own, name, slot) >=
-	    (int)sizeof path)
+	if (!group_find_own(own) ||
+	    snprintf(path, sizeof path, "%s/plm-%s.%u", own, name, slot) >= (int)sizeof path)
 		return;
 	if (mkdir(path, S_IRWXU) < 0 && errno != EEXIST)
 		return;
-	ret->procs = open_file(path, "cgroup.procs", O_WRONLY);
-	ret->kill = open_file(path, "cgroup.kill", O_WRONLY);
+	ret->procs = group_open_file(path, "cgroup.procs", O_WRONLY);
+	ret->kill = group_open_file(path, "cgroup.kill", O_WRONLY);
 	ret->exists = ret->procs >= 0 && ret->kill >= 0;
 	if (ret->exists)
 		return;
@@ -91,7 +91,7 @@ void group_open(const char *name, uint32_t slot, struct group *ret)
 	rmdir(path);
 }
 
-static void write_digit(int fd, const char *digit)
+static void group_write_digit(int fd, const char *digit)
 {
 	ssize_t n = write(fd, digit, 1);
 	(void)n; /* a cgroup that cannot be used is none: all else is done without it, too */
@@ -99,12 +99,12 @@ static void write_digit(int fd, const char *digit)
 
 void group_enter(const struct group *group)
 {
-	write_digit(group->procs, "0");
+	group_write_digit(group->procs, "0");
 }
 
 void group_kill(const struct group *group)
 {
-	write_digit(group->kill, "1");
+	group_write_digit(group->kill, "1");
 }
 
 void group_close(struct group *group)
@@ -119,11 +119,11 @@ void group_close(struct group *group)
 /* ---- all of a name ---- */
 
 /* The kernel tells a change of cgroup.events by POLLPRI. */
-static bool await_empty(const char *path)
+static bool group_await_empty(const char *path)
 {
 	char text[EVENTS_BYTES];
 	uint64_t deadline_ns = deadline_after_ms(STOP_GRACE_MS);
-	int fd = open_file(path, "cgroup.events", O_RDONLY);
+	int fd = group_open_file(path, "cgroup.events", O_RDONLY);
 	bool empty = false;
 	for (;;) {
 		struct pollfd changed = { .fd = fd, .events = POLLPRI };
@@ -140,21 +140,21 @@ static bool await_empty(const char *path)
 	return empty;
 }
 
-static void end_one(const char *path)
+static void group_end_one(const char *path)
 {
-	int fd = open_file(path, "cgroup.kill", O_WRONLY);
+	int fd = group_open_file(path, "cgroup.kill", O_WRONLY);
 	if (fd >= 0) {
-		write_digit(fd, "1");
+		group_write_digit(fd, "1");
 		close(fd);
 	}
-	if (!await_empty(path) || rmdir(path) < 0)
+	if (!group_await_empty(path) || rmdir(path) < 0)
 		log_warn("%s cannot be removed: something in it goes on", path);
 }
 
 void group_end_all(const char *name, const bool *lives)
 {
 	char own[GROUP_PATH_BYTES], path[GROUP_PATH_BYTES + NAME_MAX + 2], prefix[LINE_BYTES];
-	DIR *all = find_own(own) ? opendir(own) : NULL;
+	DIR *all = group_find_own(own) ? opendir(own) : NULL;
 	const struct dirent *entry;
 	size_t length = (size_t)snprintf(prefix, sizeof prefix, "plm-%s.", name);
 	while (all && (entry = readdir(all)) != NULL) {
@@ -164,7 +164,7 @@ void group_end_all(const char *name, const bool *lives)
 		if (lives && slot < PROCESSES_MAX && lives[slot])
 			continue;
 		snprintf(path, sizeof path, "%s/%s", own, entry->d_name);
-		end_one(path);
+		group_end_one(path);
 	}
 	if (all)
 		closedir(all);

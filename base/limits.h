@@ -50,7 +50,7 @@ enum {
 	STORE_PAGE_BYTES = 4096,
 
 	LOCK_WAIT_MS = 10000,  /* a live holder this slow is stopped or stuck: report, never
-	                        * steal */
+				* steal */
 	SAFETY_TICK_MS = 1000, /* the one periodic wake-up of a parked process */
 	CANCEL_GRACE_MS = 1000,
 	STOP_GRACE_MS = 2000,
@@ -58,13 +58,13 @@ enum {
 	RESTART_DELAY_MIN_MS = 10,
 	RESTART_DELAY_MAX_MS = 5000,
 	RESTART_CALM_MS = 10000, /* a member that lived this long starts its back-off anew */
-	FAILURES_MAX = 6, /* of members before it is ready (in a new runtime: of each) */
+	FAILURES_MAX = 6,        /* of members before it is ready (in a new runtime: of each) */
 };
 
 #define STORE_BYTES_DEFAULT ((uint64_t)1 << 30)
-#define STORE_BYTES_MIN     ((uint64_t)1 << 20)
-#define STORE_BYTES_MAX     ((uint64_t)STORE_GRANULE_BYTES << 32)
-#define STORE_CHUNK_BYTES   ((uint64_t)16 << 20) /* growth step of the reserved part of the store */
+#define STORE_BYTES_MIN ((uint64_t)1 << 20)
+#define STORE_BYTES_MAX ((uint64_t)STORE_GRANULE_BYTES << 32)
+#define STORE_CHUNK_BYTES ((uint64_t)16 << 20) /* growth step of the reserved part of the store */
 
 static_assert(PROCESSES_DEFAULT % PROCESSES_STEP == 0, "hold bits come in whole words");
 static_assert(PROCESSES_MAX % PROCESSES_STEP == 0, "hold bits come in whole words");

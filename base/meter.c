@@ -10,7 +10,7 @@
 
 enum { TEXT_BYTES = 8192, PATH_BYTES = 4096, BYTES_PER_KB = 1024 };
 
-static bool read_file(const char *path, char ret[TEXT_BYTES])
+static bool meter_read_file(const char *path, char ret[TEXT_BYTES])
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -21,7 +21,7 @@ static bool read_file(const char *path, char ret[TEXT_BYTES])
 	return n > 0;
 }
 
-static bool number_behind(const char *text, const char *name, uint64_t *ret)
+static bool meter_number_behind(const char *text, const char *name, uint64_t *ret)
 {
 	const char *at = strstr(text, name);
 	char *end;
@@ -36,32 +36,32 @@ static bool number_behind(const char *text, const char *name, uint64_t *ret)
 
 /* ---- control groups ---- */
 
-struct version { /* of control groups: what its files are called */
-	const char *line;            /* of /proc/self/cgroup: what stands before our path */
+struct version {          /* of control groups: what its files are called */
+	const char *line; /* of /proc/self/cgroup: what stands before our path */
 	const char *root, *limit, *used;
-	const char *forgettable;     /* of memory.stat: files that the kernel could forget */
+	const char *forgettable; /* of memory.stat: files that the kernel could forget */
 };
 
-static bool number_in(const char *directory, const char *file, uint64_t *ret)
+static bool meter_number_in(const char *directory, const char *file, uint64_t *ret)
 {
 	char path[PATH_BYTES + 64], text[TEXT_BYTES], *end;
 	snprintf(path, sizeof path, "%s/%s", directory, file);
-	if (!read_file(path, text))
+	if (!meter_read_file(path, text))
 		return false;
 	*ret = strtoull(text, &end, 10);
 	return end != text; /* "max" is no number: no limit */
 }
 
-static void heed_group(const char *directory, const struct version *v, struct reading *r)
+static void meter_heed_group(const char *directory, const struct version *v, struct reading *r)
 {
 	char path[PATH_BYTES + 64], text[TEXT_BYTES];
 	uint64_t limit, used, forgettable = 0;
-	if (!number_in(directory, v->limit, &limit) || limit >= r->total ||
-	    !number_in(directory, v->used, &used))
+	if (!meter_number_in(directory, v->limit, &limit) || limit >= r->total ||
+	    !meter_number_in(directory, v->used, &used))
 		return;
 	snprintf(path, sizeof path, "%s/memory.stat", directory);
-	if (read_file(path, text))
-		number_behind(text, v->forgettable, &forgettable);
+	if (meter_read_file(path, text))
+		meter_number_behind(text, v->forgettable, &forgettable);
 	used = used > forgettable ? used - forgettable : 0;
 	uint64_t left = limit > used ? limit - used : 0;
 	r->total = limit;
@@ -70,36 +70,37 @@ static void heed_group(const char *directory, const struct version *v, struct re
 }
 
 /* Ours, and those above it: each may have a limit. */
-static void heed_groups(const char *groups, const struct version *v, struct reading *r)
+static void meter_heed_groups(const char *groups, const struct version *v, struct reading *r)
 {
 	char directory[PATH_BYTES];
 	const char *path = strstr(groups, v->line);
 	if (!path)
 		return;
 	path += strlen(v->line);
-	int n = snprintf(directory, sizeof directory, "%s%.*s", v->root,
-	    (int)strcspn(path, "\n"), path);
+	int n = snprintf(
+	    directory, sizeof directory, "%s%.*s", v->root, (int)strcspn(path, "\n"), path);
 	if (n < 0 || (size_t)n >= sizeof directory)
 		return;
 	while (strlen(directory) > strlen(v->root)) {
-		heed_group(directory, v, r);
+		meter_heed_group(directory, v, r);
 		*strrchr(directory, '/') = 0;
 	}
-	heed_group(directory, v, r); /* of a container, which sees its own group as the root */
+	meter_heed_group(
+	    directory, v, r); /* of a container, which sees its own group as the root */
 }
 
 /* ---- all of it ---- */
 
-static bool read_memory(const char *path, struct reading *ret)
+static bool meter_read_memory(const char *path, struct reading *ret)
 {
 	char text[TEXT_BYTES];
-	if (!read_file(path, text) || !number_behind(text, "MemTotal:", &ret->total) ||
-	    !number_behind(text, "MemAvailable:", &ret->available))
+	if (!meter_read_file(path, text) || !meter_number_behind(text, "MemTotal:", &ret->total) ||
+	    !meter_number_behind(text, "MemAvailable:", &ret->available))
 		return false;
 	ret->total *= BYTES_PER_KB;
 	ret->available *= BYTES_PER_KB;
 	ret->stalled_us = 0;
-	number_behind(text, "Stalled:", &ret->stalled_us);
+	meter_number_behind(text, "Stalled:", &ret->stalled_us);
 	return true;
 }
 
@@ -113,13 +114,14 @@ int meter_read(struct reading *ret)
 	struct reading r;
 	char text[TEXT_BYTES];
 	const char *simulated = getenv(METER_VARIABLE);
-	bool good = read_memory(simulated ? simulated : "/proc/meminfo", &r);
+	bool good = meter_read_memory(simulated ? simulated : "/proc/meminfo", &r);
 	if (good && !simulated) {
-		if (read_file("/proc/self/cgroup", text))
+		if (meter_read_file("/proc/self/cgroup", text))
 			for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++)
-				heed_groups(text, &versions[i], &r);
-		if (read_file("/proc/pressure/memory", text))
-			number_behind(text, "total=", &r.stalled_us); /* of "some", the first */
+				meter_heed_groups(text, &versions[i], &r);
+		if (meter_read_file("/proc/pressure/memory", text))
+			meter_number_behind(
+			    text, "total=", &r.stalled_us); /* of "some", the first */
 	}
 	if (!good)
 		return -EIO;

@@ -11,14 +11,14 @@
 
 enum { MODE_BITS = 07777 };
 
-static const char *kind_name(mode_t mode)
+static const char *ours_kind_name(mode_t mode)
 {
-	return S_ISREG(mode)    ? "a regular file"
-	       : S_ISDIR(mode)  ? "a directory"
-	       : S_ISLNK(mode)  ? "a symbolic link"
-	       : S_ISFIFO(mode) ? "a pipe"
-	       : S_ISSOCK(mode) ? "a socket"
-				: "a device";
+	return S_ISREG(mode) ? "a regular file"
+	    : S_ISDIR(mode)  ? "a directory"
+	    : S_ISLNK(mode)  ? "a symbolic link"
+	    : S_ISFIFO(mode) ? "a pipe"
+	    : S_ISSOCK(mode) ? "a socket"
+			     : "a device";
 }
 
 static int ours_judge(const char *path, const struct stat *st, mode_t type, const char *remedy)
@@ -28,14 +28,16 @@ static int ours_judge(const char *path, const struct stat *st, mode_t type, cons
 		return why(-EPERM, "%s belongs to user %u, not to you: have it removed, or %s",
 		    path, (unsigned)st->st_uid, remedy);
 	if ((st->st_mode & S_IFMT) != type)
-		return why(type == S_IFDIR ? -ENOTDIR : -EPERM, "%s is not %s but %s: remove it, "
-		    "or %s", path, kind_name(type), kind_name(st->st_mode), remedy);
+		return why(type == S_IFDIR ? -ENOTDIR : -EPERM,
+		    "%s is not %s but %s: remove it, "
+		    "or %s",
+		    path, ours_kind_name(type), ours_kind_name(st->st_mode), remedy);
 	if (st->st_mode & (S_IRWXG | S_IRWXO))
 		return why(-EPERM, "%s is open to others (mode %03o): chmod %03o it, or %s", path,
 		    (unsigned)st->st_mode & MODE_BITS, (unsigned)may, remedy);
 	if (type == S_IFREG && st->st_nlink > 1)
-		return why(-EPERM, "%s has a second name elsewhere: remove it, or %s", path,
-		    remedy);
+		return why(
+		    -EPERM, "%s has a second name elsewhere: remove it, or %s", path, remedy);
 	return 0;
 }
 
@@ -56,9 +58,10 @@ static int ours_judge_parent(const char *path, int directory, const char *remedy
 		return why(-errno, "%s: %s", path, strerror(errno));
 	if (!(st.st_mode & S_IWOTH) || st.st_mode & S_ISVTX)
 		return 0;
-	return why(-EPERM, "anybody may rename %s, for its parent directory is open to all without "
-	    "the sticky bit (mode %03o): chmod +t the parent, or %s", path,
-	    (unsigned)st.st_mode & MODE_BITS, remedy);
+	return why(-EPERM,
+	    "anybody may rename %s, for its parent directory is open to all without "
+	    "the sticky bit (mode %03o): chmod +t the parent, or %s",
+	    path, (unsigned)st.st_mode & MODE_BITS, remedy);
 }
 
 int ours_file(const char *path, int flags, const char *remedy)

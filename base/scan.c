@@ -15,12 +15,12 @@ static const char size_units[] = "KMGT";
 
 /* ---- pieces ---- */
 
-static bool is_digit(char c)
+static bool scan_is_digit(char c)
 {
 	return c >= '0' && c <= '9';
 }
 
-static bool is_letter(char c)
+static bool scan_is_letter(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
@@ -68,7 +68,7 @@ bool piece_is(struct piece piece, const char *word)
 /* ---- errors ---- */
 
 /* Printable whatever it is, and cut where it is long. */
-static void quote(struct piece piece, char ret[QUOTE_BYTES])
+static void scan_quote(struct piece piece, char ret[QUOTE_BYTES])
 {
 	static const char cut[] = "...";
 	size_t n = 0, room = QUOTE_BYTES - sizeof "\"\"" - strlen(cut);
@@ -78,7 +78,7 @@ static void quote(struct piece piece, char ret[QUOTE_BYTES])
 	snprintf(ret + n, QUOTE_BYTES - n, "%s\"", piece.length > room ? cut : "");
 }
 
-static size_t line_of(const struct scan *s, const char *at)
+static size_t scan_line_of(const struct scan *s, const char *at)
 {
 	size_t line = 1;
 	for (const char *c = s->text; c < at; c++)
@@ -94,10 +94,10 @@ int scan_error(const struct scan *s, struct piece piece, const char *format, ...
 	vsnprintf(message, sizeof message, format, args);
 	va_end(args);
 	if (piece.length > 0 && piece.at[0] != '\n')
-		quote(piece, quoted);
+		scan_quote(piece, quoted);
 	if (s->is_file)
-		return why(-EINVAL, "%s:%zu: %s: %s", s->what, line_of(s, piece.at), quoted,
-		    message);
+		return why(
+		    -EINVAL, "%s:%zu: %s: %s", s->what, scan_line_of(s, piece.at), quoted, message);
 	return why(-EINVAL, "%s: %s at character %zu: %s", s->what, quoted,
 	    (size_t)(piece.at - s->text) + 1, message);
 }
@@ -112,12 +112,12 @@ int scan_unexpected(const struct scan *s, const char *expected)
 
 /* ---- pairs and numbers ---- */
 
-static bool is_identifier(struct piece piece)
+static bool scan_is_identifier(struct piece piece)
 {
-	if (piece.length == 0 || !is_letter(piece.at[0]))
+	if (piece.length == 0 || !scan_is_letter(piece.at[0]))
 		return false;
 	for (size_t i = 1; i < piece.length; i++)
-		if (!is_letter(piece.at[i]) && !is_digit(piece.at[i]))
+		if (!scan_is_letter(piece.at[i]) && !scan_is_digit(piece.at[i]))
 			return false;
 	return true;
 }
@@ -128,7 +128,7 @@ int scan_pair(struct scan *s, struct pair *ret)
 	if (key.length == 0)
 		return scan_unexpected(s, "KEY=VALUE");
 	scan_piece(s);
-	if (!is_identifier(key))
+	if (!scan_is_identifier(key))
 		return scan_error(s, key, "a key is a letter and then letters, digits or _");
 	if (!scan_take(s, '='))
 		return scan_error(s, key, "expected %.*s=VALUE", (int)key.length, key.at);
@@ -141,26 +141,27 @@ int scan_pair(struct scan *s, struct pair *ret)
 }
 
 /* Digits at *at, appended to *number. False: there are none, or the number is too large. */
-static bool take_digits(const char **at, const char *end, uint64_t *number, unsigned *ret_count)
+static bool scan_take_digits(
+    const char **at, const char *end, uint64_t *number, unsigned *ret_count)
 {
 	*ret_count = 0;
-	for (; *at < end && is_digit(**at); (*at)++, (*ret_count)++)
+	for (; *at < end && scan_is_digit(**at); (*at)++, (*ret_count)++)
 		if (__builtin_mul_overflow(*number, 10, number) ||
 		    __builtin_add_overflow(*number, (uint64_t)(**at - '0'), number))
 			return false;
 	return *ret_count > 0;
 }
 
-static bool parse_decimal(struct piece piece, unsigned places, uint64_t *ret)
+static bool scan_parse_decimal(struct piece piece, unsigned places, uint64_t *ret)
 {
 	const char *at = piece.at, *end = piece.at + piece.length;
 	uint64_t n = 0;
 	unsigned count, behind = 0;
-	if (!take_digits(&at, end, &n, &count))
+	if (!scan_take_digits(&at, end, &n, &count))
 		return false;
 	if (at < end && *at == '.') {
 		at++;
-		if (!take_digits(&at, end, &n, &behind) || behind > places)
+		if (!scan_take_digits(&at, end, &n, &behind) || behind > places)
 			return false;
 	}
 	for (; behind < places; behind++)
@@ -175,7 +176,7 @@ int scan_decimal(const struct scan *s, struct piece whole, struct piece number, 
 {
 	char low[DECIMAL_TEXT_BYTES], high[DECIMAL_TEXT_BYTES];
 	uint64_t n;
-	if (parse_decimal(number, range.places, &n) && n >= range.low && n <= range.high) {
+	if (scan_parse_decimal(number, range.places, &n) && n >= range.low && n <= range.high) {
 		*ret = n;
 		return 0;
 	}
@@ -187,14 +188,14 @@ int scan_decimal(const struct scan *s, struct piece whole, struct piece number, 
 	    high, range.places);
 }
 
-int scan_size(const struct scan *s, struct piece whole, struct piece number, uint64_t max,
-    uint64_t *ret)
+int scan_size(
+    const struct scan *s, struct piece whole, struct piece number, uint64_t max, uint64_t *ret)
 {
 	const char *at = number.at, *end = at + number.length;
 	char text[DECIMAL_TEXT_BYTES];
 	uint64_t n = 0;
 	unsigned count, shift = 0;
-	bool good = take_digits(&at, end, &n, &count);
+	bool good = scan_take_digits(&at, end, &n, &count);
 	const char *unit = good && at < end ? strchr(size_units, *at & ~0x20) : NULL;
 	if (unit && *unit) {
 		shift = UNIT_SHIFT * (unsigned)(unit - size_units + 1);
@@ -209,7 +210,9 @@ int scan_size(const struct scan *s, struct piece whole, struct piece number, uin
 
 int text_time(const char *what, const char *text, uint64_t max_ms, uint64_t *ret_ms)
 {
-	static const struct { const char *name; uint64_t ms;
+	static const struct {
+		const char *name;
+		uint64_t ms;
 	} units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 } };
 	enum { PLACES = 3, PARTS = 1000 };
 	struct piece number = { text, strspn(text, "0123456789.") };
@@ -220,12 +223,12 @@ int text_time(const char *what, const char *text, uint64_t max_ms, uint64_t *ret
 	}
 	for (size_t i = 0; i < COUNT_OF(units); i++)
 		if (strcmp(text + number.length, units[i].name) == 0 &&
-		    parse_decimal(number, PLACES, &n) && n <= max_ms / units[i].ms * PARTS) {
+		    scan_parse_decimal(number, PLACES, &n) && n <= max_ms / units[i].ms * PARTS) {
 			*ret_ms = (n * units[i].ms + PARTS - 1) / PARTS;
 			return 0;
 		}
-	return why(-EINVAL, "%s wants a time such as 500ms, 1.5s, 5m or 1h, not \"%s\"", what,
-	    text);
+	return why(
+	    -EINVAL, "%s wants a time such as 500ms, 1.5s, 5m or 1h, not \"%s\"", what, text);
 }
 
 /* ---- back to text ---- */
@@ -240,8 +243,8 @@ const char *decimal_text(uint64_t units, unsigned places, char ret[DECIMAL_TEXT_
 		rest /= 10;
 	int n = snprintf(ret, DECIMAL_TEXT_BYTES, "%" PRIu64, units / one);
 	if (places > 0)
-		snprintf(ret + n, (size_t)(DECIMAL_TEXT_BYTES - n), ".%0*" PRIu64, (int)places,
-		    rest);
+		snprintf(
+		    ret + n, (size_t)(DECIMAL_TEXT_BYTES - n), ".%0*" PRIu64, (int)places, rest);
 	return ret;
 }
 

@@ -59,8 +59,8 @@ int scan_pair(struct scan *s, struct pair *ret);
 int scan_decimal(const struct scan *s, struct piece whole, struct piece number, struct range range,
     uint64_t *ret);
 /* Bytes: a whole number, K, M, G or T behind it; 1 to max. */
-int scan_size(const struct scan *s, struct piece whole, struct piece number, uint64_t max,
-    uint64_t *ret);
+int scan_size(
+    const struct scan *s, struct piece whole, struct piece number, uint64_t max, uint64_t *ret);
 
 int scan_error(const struct scan *s, struct piece piece, const char *format, ...)
     __attribute__((format(printf, 3, 4), cold));

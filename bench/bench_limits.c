@@ -21,11 +21,17 @@ static struct fork_limit fork_exec = { .exec = true, .samples = 20 };
 enum { KIB = 1 << 10, MIB = 1 << 20 };
 
 static struct copy_limit copies[] = {
-	{ 64 * KIB, false, 1 }, { MIB, false, 1 }, { 64 * MIB, false, 1 }, { 256 * MIB, false, 1 },
-	{ 64 * KIB, true, 1 }, { MIB, true, 1 }, { 64 * MIB, true, 1 }, { 256 * MIB, true, 1 },
+	{ 64 * KIB, false, 1 },
+	{ MIB, false, 1 },
+	{ 64 * MIB, false, 1 },
+	{ 256 * MIB, false, 1 },
+	{ 64 * KIB, true, 1 },
+	{ MIB, true, 1 },
+	{ 64 * MIB, true, 1 },
+	{ 256 * MIB, true, 1 },
 };
 
-static int run(struct bench *bench, const char *title, struct series *series, size_t n,
+static int bench_limits_run(struct bench *bench, const char *title, struct series *series, size_t n,
     double scale, const char *unit, bool tail)
 {
 	rows_title(title);
@@ -35,7 +41,8 @@ static int run(struct bench *bench, const char *title, struct series *series, si
 		row_print(bench, &row);
 		if (!tail)
 			continue;
-		row = (struct row){ .name = "  99 of 100 within", .unit = unit,
+		row = (struct row){ .name = "  99 of 100 within",
+			.unit = unit,
 			.value = samples_at(&series[i].all, 0.99) * scale };
 		row_print(bench, &row);
 	}
@@ -54,7 +61,7 @@ static int run_hops(struct bench *bench)
 	};
 	/* A machine of one core has no spinning hop. */
 	size_t skip = bench->cores < 2;
-	return run(bench, "a token round a ring of processes", series + skip,
+	return bench_limits_run(bench, "a token round a ring of processes", series + skip,
 	    COUNT_OF(series) - skip, 1e-3, "us", true);
 }
 
@@ -63,20 +70,27 @@ static int run_pipeline(struct bench *bench)
 	struct series series[] = {
 		SERIES("three processes, two rings", limit_pipeline, &pipeline),
 	};
-	return run(bench, "a pipeline", series, COUNT_OF(series), 1e-6, "M/s", false);
+	return bench_limits_run(bench, "a pipeline", series, COUNT_OF(series), 1e-6, "M/s", false);
 }
 
 static int run_copies(struct bench *bench)
 {
 	static const char *const names[] = {
-		"64 KiB, warm", "1 MiB, warm", "64 MiB, warm", "256 MiB, warm",
-		"64 KiB, cold", "1 MiB, cold", "64 MiB, cold", "256 MiB, cold",
+		"64 KiB, warm",
+		"1 MiB, warm",
+		"64 MiB, warm",
+		"256 MiB, warm",
+		"64 KiB, cold",
+		"1 MiB, cold",
+		"64 MiB, cold",
+		"256 MiB, cold",
 	};
 	struct series series[COUNT_OF(copies)] = { 0 };
 	_Static_assert(COUNT_OF(names) == COUNT_OF(copies), "a name for each copy");
 	for (size_t i = 0; i < COUNT_OF(copies); i++)
 		series[i] = (struct series)SERIES(names[i], limit_copy, &copies[i]);
-	return run(bench, "memcpy into shared memory", series, COUNT_OF(series), 1, "GB/s", false);
+	return bench_limits_run(
+	    bench, "memcpy into shared memory", series, COUNT_OF(series), 1, "GB/s", false);
 }
 
 static int run_processes(struct bench *bench)
@@ -86,7 +100,7 @@ static int run_processes(struct bench *bench)
 		SERIES("fork, exit, wait", limit_fork, &fork_exit),
 		SERIES("fork, exec /bin/true, wait", limit_fork, &fork_exec),
 	};
-	return run(bench, "processes", series, COUNT_OF(series), 1e-3, "us", false);
+	return bench_limits_run(bench, "processes", series, COUNT_OF(series), 1e-3, "us", false);
 }
 
 int main(int argc, char **argv)
@@ -98,7 +112,10 @@ int main(int argc, char **argv)
 		{ "processes", run_processes },
 	};
 	static const struct bench_program program = {
-		"bench_limits", usage, parts, COUNT_OF(parts),
+		"bench_limits",
+		usage,
+		parts,
+		COUNT_OF(parts),
 	};
 	return bench_main(&program, argc, argv);
 }

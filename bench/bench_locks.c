@@ -1,9 +1,9 @@
 /* bench_locks - a process dies with a lock in its hands: how long until the next one has the lock,
  * and under it what the records say.
  *
- * On the stage (tests/support/stage.h): its tasks wait, in segments as those of a runtime. Who holds the
- * lock, spoils what it protects and is killed; who waits for it is a process of its own, too, and
- * as one that was born after a death has not touched a page of the tables yet. */
+ * On the stage (tests/support/stage.h): its tasks wait, in segments as those of a runtime. Who
+ * holds the lock, spoils what it protects and is killed; who waits for it is a process of its own,
+ * too, and as one that was born after a death has not touched a page of the tables yet. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -60,7 +60,7 @@ struct guarded {
 	const char *name;
 	struct lock *lock;
 	void (*spoil)(void); /* by the holder */
-	uint32_t samples; /* a round */
+	uint32_t samples;    /* a round */
 };
 
 static uint32_t live; /* tasks */
@@ -87,7 +87,7 @@ struct shared { /* by the three of them */
 static struct shared *shared;
 static struct samples cpu; /* of this round */
 
-static pid_t child(void)
+static pid_t bench_locks_child(void)
 {
 	pid_t pid = fork();
 	if (pid == 0)
@@ -97,7 +97,7 @@ static pid_t child(void)
 
 static pid_t start_holder(const struct guarded *g)
 {
-	pid_t pid = child();
+	pid_t pid = bench_locks_child();
 	if (pid != 0)
 		return pid;
 	if (lock_acquire(g->lock) < 0)
@@ -110,7 +110,7 @@ static pid_t start_holder(const struct guarded *g)
 
 static pid_t start_taker(const struct guarded *g)
 {
-	pid_t pid = child();
+	pid_t pid = bench_locks_child();
 	if (pid != 0)
 		return pid;
 	if (lock_acquire(g->lock) < 0)
@@ -133,7 +133,7 @@ static bool is_wanted(const struct lock *lock)
 	return strstr(lock_describe(lock->shm, text, sizeof text), "others wait");
 }
 
-static int await(bool (*reached)(const struct lock *lock), const struct lock *lock)
+static int bench_locks_await(bool (*reached)(const struct lock *lock), const struct lock *lock)
 {
 	uint64_t deadline = deadline_after_ms(WAIT_MAX_MS);
 	while (!reached(lock)) {
@@ -145,7 +145,7 @@ static int await(bool (*reached)(const struct lock *lock), const struct lock *lo
 }
 
 /* 0: it ended as it should. */
-static int reap(pid_t pid)
+static int bench_locks_reap(pid_t pid)
 {
 	int status = 0;
 	return waitpid(pid, &status, 0) == pid && status == 0 ? 0 : -ECHILD;
@@ -155,17 +155,17 @@ static int one_death(const struct guarded *g, struct samples *ret)
 {
 	*shared = (struct shared){ 0 };
 	pid_t holder = start_holder(g);
-	int r = holder < 0 ? -errno : await(is_held, g->lock);
+	int r = holder < 0 ? -errno : bench_locks_await(is_held, g->lock);
 	pid_t taker = r < 0 ? -1 : start_taker(g);
 	if (r == 0)
-		r = taker < 0 ? -errno : await(is_wanted, g->lock);
+		r = taker < 0 ? -errno : bench_locks_await(is_wanted, g->lock);
 	uint64_t killed = clock_ns();
 	if (holder > 0)
 		kill(holder, SIGKILL);
-	if (taker > 0 && reap(taker) < 0)
+	if (taker > 0 && bench_locks_reap(taker) < 0)
 		r = -ECHILD;
 	if (holder > 0)
-		reap(holder);
+		bench_locks_reap(holder);
 	if (r < 0)
 		return bench_failed(g->name, r);
 	samples_add(ret, (double)(sh_load(&shared->done_ns) - killed));
@@ -203,13 +203,13 @@ static int one_rebuild(void *context, struct samples *ret)
 	(void)context;
 	*shared = (struct shared){ 0 };
 	uint64_t begun = clock_ns();
-	pid_t pid = child();
+	pid_t pid = bench_locks_child();
 	if (pid == 0) {
 		scheduler_rebuild(&stage.scheduler);
 		sh_store(&shared->done_ns, clock_ns());
 		_exit(0);
 	}
-	if (pid < 0 || reap(pid) < 0)
+	if (pid < 0 || bench_locks_reap(pid) < 0)
 		return bench_failed("a scheduler's start", -ECHILD);
 	samples_add(ret, (double)(sh_load(&shared->done_ns) - begun));
 	return 0;
@@ -218,7 +218,7 @@ static int one_rebuild(void *context, struct samples *ret)
 /* ---- rows ---- */
 
 /* Of any priority, so that no two orders of them are the same by chance; each with an argument. */
-static int fill(uint32_t n)
+static int bench_locks_fill(uint32_t n)
 {
 	static char argument[ARGUMENT_BYTES];
 	plm_arg arg = PLM_BYTES(argument, sizeof argument);
@@ -229,7 +229,9 @@ static int fill(uint32_t n)
 	for (uint32_t i = 0; i < n && r >= 0; i += BATCH) {
 		for (uint32_t k = 0; k < BATCH; k++) {
 			random = random * 1664525 + 1013904223;
-			task[k] = (plm_task){ .function = "probe.noop", .args = &arg, .nargs = 1,
+			task[k] = (plm_task){ .function = "probe.noop",
+				.args = &arg,
+				.nargs = 1,
 				.priority = (int)(random >> 16) - 32768 };
 		}
 		r = plm_submit_many(&stage.client[0], task, BATCH, refs);
@@ -242,7 +244,7 @@ static int fill(uint32_t n)
 
 enum { HEAP, HEAP_CPU, POOL, ARENA, REBUILD, SERIES_COUNT };
 
-static int measure(struct bench *bench, uint32_t n)
+static int bench_locks_measure(struct bench *bench, uint32_t n)
 {
 	struct tables *t = &stage.tables;
 	bool many = n > FEW;
@@ -274,16 +276,19 @@ static int measure(struct bench *bench, uint32_t n)
 
 static int with_tasks(struct bench *bench, uint32_t n)
 {
-	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-	    -1, 0);
+	shared =
+	    mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		return bench_failed("shared memory", -errno);
 	stage_boot(&(struct stage_plan){ "locality", WORKERS, 0, 0,
-	    { .processes = PROCESSES_MAX, .workers = WORKERS, .records = n + n / 4, .nodes = 1,
+	    { .processes = PROCESSES_MAX,
+		.workers = WORKERS,
+		.records = n + n / 4,
+		.nodes = 1,
 		.store_bytes = (uint64_t)n * 4 * ARGUMENT_BYTES } });
-	int r = fill(live = n);
+	int r = bench_locks_fill(live = n);
 	if (r == 0)
-		r = measure(bench, n);
+		r = bench_locks_measure(bench, n);
 	stage_close();
 	munmap(shared, sizeof *shared);
 	return r;

@@ -1,8 +1,8 @@
 /* bench_place - what it costs the scheduler to place a task, with few workers and with many.
  *
- * The scheduler itself runs here, on workers that are slots of a table (tests/support/stage.h): they take
- * what they are given at once, and do nothing. Timed is the scheduler alone: it sees that a worker
- * has room, chooses, takes the task out of the heap and puts it into the worker's ring. */
+ * The scheduler itself runs here, on workers that are slots of a table (tests/support/stage.h):
+ * they take what they are given at once, and do nothing. Timed is the scheduler alone: it sees that
+ * a worker has room, chooses, takes the task out of the heap and puts it into the worker's ring. */
 #include <errno.h>
 
 #include "base/check.h"
@@ -13,7 +13,7 @@
 enum {
 	MANY = 1000,
 	QUEUED = 50000,
-	BATCH = 1000, /* submitted at once: a ring of hints holds that */
+	BATCH = 1000,       /* submitted at once: a ring of hints holds that */
 	SHORT_NS = 1000000, /* tasks that long have one waiting behind the one that runs */
 };
 
@@ -57,8 +57,11 @@ static int place_all(void *context, struct samples *ret)
 	const struct place *place = context;
 	uint64_t ns = 0, placed = 0;
 	stage_boot(&(struct stage_plan){ place->policy, place->workers, SHORT_NS, 0,
-	    { .processes = PROCESSES_MAX, .workers = place->workers, .records = 1 << 17,
-		.nodes = 1, .store_bytes = 1 << 20 } });
+	    { .processes = PROCESSES_MAX,
+		.workers = place->workers,
+		.records = 1 << 17,
+		.nodes = 1,
+		.store_bytes = 1 << 20 } });
 	for (uint32_t i = 0; i < QUEUED; i += BATCH)
 		stage_submit(&stage.client[0], 0, BATCH, NULL);
 	while (heap_length(&stage.tables.task_heap) > 0) {
@@ -121,8 +124,11 @@ static int by_policy(struct bench *bench)
 		most = row.value > most ? row.value : most;
 		row_print(bench, &row);
 	}
-	struct row row = { .name = "policies differ by", .unit = "ns", .value = most - least,
-		.sense = TARGET_AT_MOST, .bound = 100 };
+	struct row row = { .name = "policies differ by",
+		.unit = "ns",
+		.value = most - least,
+		.sense = TARGET_AT_MOST,
+		.bound = 100 };
 	if (r == 0)
 		row_print(bench, &row);
 	series_free(series, n);

@@ -37,7 +37,10 @@ int main(int argc, char **argv)
 		{ "idle", case_idle },
 	};
 	static const struct bench_program program = {
-		"bench_plm", usage, parts, COUNT_OF(parts),
+		"bench_plm",
+		usage,
+		parts,
+		COUNT_OF(parts),
 	};
 	return bench_main(&program, argc, argv);
 }

@@ -8,7 +8,7 @@
 
 enum { EXIT_USAGE = 64, EXIT_CANNOT_WRITE = 73 };
 
-static int run(const struct sim_output *to, const struct sim_request *request)
+static int bench_sim_run(const struct sim_output *to, const struct sim_request *request)
 {
 	if (request->standard)
 		return sim_standard(to, request->setup.seed);
@@ -37,7 +37,7 @@ int main(int argc, char **argv)
 	}
 	if (request.csv_path && !(to.csv = fopen(request.csv_path, "w")))
 		return cannot_write(request.csv_path);
-	int r = run(&to, &request);
+	int r = bench_sim_run(&to, &request);
 	if (r < 0)
 		fprintf(stderr, "sim: %s\n", why_text());
 	if (to.csv && fclose(to.csv) != 0)

@@ -166,11 +166,12 @@ static int first_rows(struct bench *bench, const struct runtime *runtime, double
 	return n == ROWS ? 0 : -EPIPE;
 }
 
-static void waiting_row(struct bench *bench, const char *name, const char *unit, double value,
-    double bound)
+static void waiting_row(
+    struct bench *bench, const char *name, const char *unit, double value, double bound)
 {
-	struct row row = { .name = name, .unit = unit, .value = value, .sense = TARGET_AT_MOST,
-		.bound = bound };
+	struct row row = {
+		.name = name, .unit = unit, .value = value, .sense = TARGET_AT_MOST, .bound = bound
+	};
 	row_print(bench, &row);
 }
 

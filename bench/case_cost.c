@@ -71,8 +71,8 @@ static int run_batch(struct cost *cost, size_t n)
 	return r;
 }
 
-static void row_of_cost(struct cost *cost, const char *way, const char *what, double value,
-    const char *unit)
+static void row_of_cost(
+    struct cost *cost, const char *way, const char *what, double value, const char *unit)
 {
 	char name[64];
 	snprintf(name, sizeof name, "%s: %s", way, what);
@@ -89,11 +89,11 @@ static void cost_rows(struct cost *cost, const char *way, const struct process_u
 	row_of_cost(cost, way, "drop", cost->drop_ns / tasks, "ns");
 	for (int i = 0; i < PARTS; i++) {
 		snprintf(what, sizeof what, "CPU of the %s", parts[i]);
-		row_of_cost(cost, way, what, (double)(after[i].cpu_ns - before[i].cpu_ns) / tasks,
-		    "ns");
+		row_of_cost(
+		    cost, way, what, (double)(after[i].cpu_ns - before[i].cpu_ns) / tasks, "ns");
 		snprintf(what, sizeof what, "sleeps of the %s", parts[i]);
-		row_of_cost(cost, way, what,
-		    (double)(after[i].switches - before[i].switches) / tasks, "1");
+		row_of_cost(
+		    cost, way, what, (double)(after[i].switches - before[i].switches) / tasks, "1");
 	}
 }
 

@@ -71,7 +71,7 @@ static int round_kept(void *context, struct samples *ret)
 	return 0;
 }
 
-static int compare(struct bench *bench, struct runtime *plain, struct runtime *durable,
+static int case_journal_compare(struct bench *bench, struct runtime *plain, struct runtime *durable,
     const plm_task *task, size_t total, const char *const names[3], double bound)
 {
 	struct kept kept[] = { { plain, *task, total, false }, { durable, *task, total, false },
@@ -93,7 +93,7 @@ static int compare(struct bench *bench, struct runtime *plain, struct runtime *d
 	return r;
 }
 
-static int measure(struct bench *bench, struct runtime *plain, struct runtime *durable)
+static int case_journal_measure(struct bench *bench, struct runtime *plain, struct runtime *durable)
 {
 	static const char *const noops[] = { "no-op tasks, kept", "..., journal, until settled",
 		"..., journal, until written" };
@@ -101,13 +101,16 @@ static int measure(struct bench *bench, struct runtime *plain, struct runtime *d
 		"..., journal, until written " };
 	const plm_arg args[] = { PLM_BYTES("", 0), PLM_BYTES("", 0), PLM_BYTES("/bin/true", 9) };
 	const plm_task noop = { .function = "probe.noop", .flags = PLM_KEEP };
-	const plm_task command = { .function = "command.run", .args = args, .results = 2,
-		.nargs = COUNT_OF(args), .flags = PLM_KEEP };
-	int r = compare(bench, plain, durable, &command, bench_choose(bench, 2000, 1000),
-	    commands, 0.9);
-	return r < 0 ? r : compare(bench, plain, durable, &noop,
-	    bench_choose(bench, 400000, 100000),
-	    noops, 0);
+	const plm_task command = { .function = "command.run",
+		.args = args,
+		.results = 2,
+		.nargs = COUNT_OF(args),
+		.flags = PLM_KEEP };
+	int r = case_journal_compare(
+	    bench, plain, durable, &command, bench_choose(bench, 2000, 1000), commands, 0.9);
+	return r < 0 ? r
+		     : case_journal_compare(bench, plain, durable, &noop,
+			   bench_choose(bench, 400000, 100000), noops, 0);
 }
 
 static int with_directory(struct bench *bench, const char *directory)
@@ -120,7 +123,7 @@ static int with_directory(struct bench *bench, const char *directory)
 	options.state = directory;
 	r = runtime_start(&options, &durable);
 	if (r == 0) {
-		r = measure(bench, &plain, &durable);
+		r = case_journal_measure(bench, &plain, &durable);
 		runtime_stop(&durable);
 	}
 	runtime_stop(&plain);

@@ -13,7 +13,9 @@
 enum { FEW_TASKS = 100000, REST_TASKS = 200000, RECORDS_EACH = 2, LINE_BYTES = 8192 };
 enum { TEXT_BYTES = sizeof "./cachesim trace00000000 LRU 1GB" - 1 };
 
-static const struct format { const char *name, *before, *behind; } formats[] = {
+static const struct format {
+	const char *name, *before, *behind;
+} formats[] = {
 	{ "lines TYPE:PRIORITY:...", "shell:4:0:1:", "" },
 	{ "lines of JSON", "{\"shell\": \"", "\", \"priority\": 4}" },
 };
@@ -49,13 +51,14 @@ static void print_rows(const struct load *load, double seconds, double bytes)
 {
 	char name[96];
 	snprintf(name, sizeof name, "a million %s", load->format->name);
-	struct row time = { .name = name, .unit = "s", .value = seconds,
-		.sense = TARGET_AT_MOST, .bound = 10 };
+	struct row time = {
+		.name = name, .unit = "s", .value = seconds, .sense = TARGET_AT_MOST, .bound = 10
+	};
 	row_print(load->bench, &time);
-	snprintf(name, sizeof name, "each queued, without its text: %s",
-	    load->format->name);
-	struct row each = { .name = name, .unit = "bytes", .value = bytes,
-		.sense = TARGET_AT_MOST, .bound = 400 };
+	snprintf(name, sizeof name, "each queued, without its text: %s", load->format->name);
+	struct row each = {
+		.name = name, .unit = "bytes", .value = bytes, .sense = TARGET_AT_MOST, .bound = 400
+	};
 	row_print(load->bench, &each);
 }
 
@@ -97,8 +100,9 @@ int case_load(struct bench *bench)
 {
 	enum { MILLION = 1000000, TENTH = 100000 };
 	struct load load = { .bench = bench, .lines = bench_choose(bench, MILLION, TENTH) };
-	struct runtime_options options = { .path = bench->plm_path, .workers = 1,
-		.tasks = FEW_TASKS, .quiet = true };
+	struct runtime_options options = {
+		.path = bench->plm_path, .workers = 1, .tasks = FEW_TASKS, .quiet = true
+	};
 	rows_title("load: task files, into a queue that is paused");
 	int r = runtime_with(&options, control_body, &load);
 	options.tasks = RECORDS_EACH * load.lines + REST_TASKS;

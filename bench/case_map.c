@@ -17,7 +17,7 @@ struct map {
 	bool reduce;
 };
 
-static int reduce(struct map *map)
+static int case_map_reduce(struct map *map)
 {
 	plm_task sum = { .function = "probe.sum", .args = map->made, .nargs = MAPPED };
 	plm_ref ref;
@@ -39,8 +39,8 @@ static int map_once(struct map *map)
 	int r = plm_submit_many(map->client, map->task, MAPPED, map->ref);
 	if (r < 0)
 		return r;
-	r = map->reduce ? reduce(map) :
-	    plm_wait(map->client, map->ref, MAPPED, MAPPED, PATIENCE_MS, NULL);
+	r = map->reduce ? case_map_reduce(map)
+			: plm_wait(map->client, map->ref, MAPPED, MAPPED, PATIENCE_MS, NULL);
 	plm_drop_many(map->client, map->ref, MAPPED);
 	return r;
 }
@@ -67,8 +67,8 @@ static struct map *map_make(plm *client, bool with_reduce)
 	map->reduce = with_reduce;
 	for (size_t i = 0; i < MAPPED; i++) {
 		map->given[i] = PLM_BYTES("7", 1);
-		map->task[i] = (plm_task){ .function = "probe.echo", .args = &map->given[i],
-			.nargs = 1 };
+		map->task[i] =
+		    (plm_task){ .function = "probe.echo", .args = &map->given[i], .nargs = 1 };
 	}
 	return map;
 }

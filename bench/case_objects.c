@@ -51,8 +51,8 @@ static int round_get(void *context, struct samples *ret)
 }
 
 /* A result of a worker, as that is what one program gets from another. Also times the first get. */
-static int fill_object(struct bench *bench, struct runtime *runtime, const char *bytes,
-    const char *name, plm_ref *ret)
+static int fill_object(
+    struct bench *bench, struct runtime *runtime, const char *bytes, const char *name, plm_ref *ret)
 {
 	plm_arg arg = PLM_BYTES(bytes, strlen(bytes));
 	plm_task task = { .function = "probe.fill", .args = &arg, .nargs = 1 };
@@ -96,8 +96,8 @@ static int get_body(struct runtime *runtime, void *context)
 	};
 	int r = fill_object(bench, runtime, "1024", "get of 1 KiB, the first", &small.ref);
 	if (r == 0)
-		r = fill_object(bench, runtime, "1073741824", "get of 1 GiB, the first",
-		    &large.ref);
+		r = fill_object(
+		    bench, runtime, "1073741824", "get of 1 GiB, the first", &large.ref);
 	if (r == 0)
 		r = series_in_turn(series, COUNT_OF(series), bench_choose(bench, 7, 3));
 	if (r == 0)
@@ -116,8 +116,9 @@ static bool shared_memory_free(uint64_t bytes)
 
 int case_get(struct bench *bench)
 {
-	struct runtime_options options = { .path = bench->plm_path, .workers = bench->workers,
-		.store = "3G" };
+	struct runtime_options options = {
+		.path = bench->plm_path, .workers = bench->workers, .store = "3G"
+	};
 	rows_title("get: a view of an object, no copy");
 	if (!shared_memory_free((uint64_t)3 * GIB)) {
 		printf("left out: it wants 3 GiB free in /dev/shm\n");
@@ -221,8 +222,9 @@ static int put_body(struct runtime *runtime, void *context)
 
 int case_put(struct bench *bench)
 {
-	struct runtime_options options = { .path = bench->plm_path, .workers = bench->workers,
-		.store = "1G" };
+	struct runtime_options options = {
+		.path = bench->plm_path, .workers = bench->workers, .store = "1G"
+	};
 	struct put_case context = { bench, malloc(64 * MIB) };
 	if (!context.source)
 		return bench_failed("put", -ENOMEM);

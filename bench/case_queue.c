@@ -14,9 +14,9 @@ enum {
 	QUEUE_REST_TASKS = 100000, /* room beside the longest queue */
 	WINDOWS_MAX = 3,
 	QUEUE_BATCH = 1000,
-	QUEUE_BATCHES = 20,     /* of a window */
-	QUEUE_SINGLES = 500,    /* a sample of submits one by one */
-	QUEUE_REST_MS = 50,     /* a scheduler that rested so long has drained what was sent */
+	QUEUE_BATCHES = 20,  /* of a window */
+	QUEUE_SINGLES = 500, /* a sample of submits one by one */
+	QUEUE_REST_MS = 50,  /* a scheduler that rested so long has drained what was sent */
 	QUEUE_REST_MAX_S = 60,
 	QUEUE_FEW_TASKS = 100000, /* the smaller of two runtimes, to tell a record from the rest */
 };
@@ -31,7 +31,7 @@ struct queue {
 
 struct queue_window {
 	struct samples first, batch, single; /* ns of a submit */
-	double scheduler;             /* ns of its CPU time for a task; 0: unknown */
+	double scheduler;                    /* ns of its CPU time for a task; 0: unknown */
 };
 
 static int queue_batch(struct queue *queue, size_t n)
@@ -176,7 +176,8 @@ static void queue_rows(struct bench *bench, struct queue_window *window, size_t 
 {
 	double batch[WINDOWS_MAX], single[WINDOWS_MAX], scheduler[WINDOWS_MAX], both[WINDOWS_MAX];
 	for (size_t i = 0; i < n; i++) {
-		struct row first = { .unit = "ns", .value = samples_at(&window[i].first, 0.5),
+		struct row first = { .unit = "ns",
+			.value = samples_at(&window[i].first, 0.5),
 			.name = "submit in a batch, its memory touched first" };
 		row_print(bench, &first);
 		batch[i] = samples_at(&window[i].batch, 0.5);
@@ -249,8 +250,9 @@ int case_queue(struct bench *bench)
 {
 	struct queue_case context = { .bench = bench, .windows = bench_choose(bench, 3, 2) };
 	context.tasks = lengths[context.windows - 1] + QUEUE_REST_TASKS;
-	struct runtime_options options = { .path = bench->plm_path, .workers = 1,
-		.tasks = context.tasks };
+	struct runtime_options options = {
+		.path = bench->plm_path, .workers = 1, .tasks = context.tasks
+	};
 	long long small_bytes = 0;
 	rows_title("queue: what wait, up to ten million");
 	int r = runtime_with(&options, queue_body, &context);
@@ -261,9 +263,11 @@ int case_queue(struct bench *bench)
 	if (r < 0)
 		return r;
 	double growth = (double)(context.control_bytes - small_bytes);
-	struct row row = { .name = "shared memory, a queued task", .unit = "bytes",
+	struct row row = { .name = "shared memory, a queued task",
+		.unit = "bytes",
 		.value = growth / (double)(context.tasks - QUEUE_FEW_TASKS),
-		.sense = TARGET_AT_MOST, .bound = 200 };
+		.sense = TARGET_AT_MOST,
+		.bound = 200 };
 	row_print(bench, &row);
 	return 0;
 }

@@ -21,7 +21,7 @@
 enum {
 	QUEUED = 10000,
 	SCHEDULER_DEATHS = 5, /* a round */
-	OLD_MS = 600, /* who lived so long did not die young: the next one comes at once */
+	OLD_MS = 600,         /* who lived so long did not die young: the next one comes at once */
 	GUARDED_DEATHS = 5,
 	OLD_MANAGER_MS = 150, /* the same, of a manager under its guard */
 	FLOW_BATCH = 1000,
@@ -151,14 +151,15 @@ static int scheduler_rows(struct bench *bench, struct restart *d)
 
 static int scheduler_body(struct runtime *runtime, void *context)
 {
-	struct restart d = { .runtime = runtime, .tasks = calloc(QUEUED, sizeof(plm_task)),
+	struct restart d = { .runtime = runtime,
+		.tasks = calloc(QUEUED, sizeof(plm_task)),
 		.refs = calloc(QUEUED, sizeof(plm_ref)) };
 	int r = d.tasks && d.refs ? witness_open(&d.witness) : -ENOMEM;
 	if (r == 0) {
 		plm_arg path = PLM_BYTES(d.witness.path, strlen(d.witness.path));
 		for (size_t i = 0; i < QUEUED; i++)
-			d.tasks[i] = (plm_task){ .function = "bench.first", .args = &path,
-				.nargs = 1 };
+			d.tasks[i] =
+			    (plm_task){ .function = "bench.first", .args = &path, .nargs = 1 };
 		r = runtime_load_bench(runtime);
 		if (r == 0)
 			r = scheduler_rows(context, &d);
@@ -242,8 +243,7 @@ static int manager_body(struct runtime *runtime, void *context)
 	for (size_t i = 0; i < FLOW_BATCH; i++)
 		tasks[i].function = "probe.noop";
 	h->runtime = runtime;
-	h->flow = (struct flow){ runtime->client, tasks, FLOW_BATCH,
-		FLOW_TASKS, 1, false };
+	h->flow = (struct flow){ runtime->client, tasks, FLOW_BATCH, FLOW_TASKS, 1, false };
 	h->trip = (struct trip){ runtime->client, 0, TRIPS };
 	int r = manager_rows(h);
 	free(tasks);

@@ -117,8 +117,9 @@ static int scale_body(struct runtime *runtime, void *context)
 	for (int i = 0; i < BATCH; i++)
 		task[i].function = "probe.noop";
 	crowd->runtime_name = runtime->name;
-	crowd->flow = (struct flow){ .tasks = task, .batch = BATCH, .threads = 1,
-		.total = scale->total / scale->clients };
+	crowd->flow = (struct flow){
+		.tasks = task, .batch = BATCH, .threads = 1, .total = scale->total / scale->clients
+	};
 	crowd->start_read = start[0];
 	crowd->start_write = start[1];
 	uint64_t began = 0;
@@ -165,9 +166,14 @@ int case_scale(struct bench *bench)
 	many.workers = 256;
 	crowded.processes = 128;
 	struct scale scale[] = {
-		{ few, 1, total }, { one, 1, total }, { four, 1, total }, { many, 1, total },
-		{ few, 2, total }, { few, 4, total },
-		{ crowded, 64, total }, { many, 64, total },
+		{ few, 1, total },
+		{ one, 1, total },
+		{ four, 1, total },
+		{ many, 1, total },
+		{ few, 2, total },
+		{ few, 4, total },
+		{ crowded, 64, total },
+		{ many, 64, total },
 	};
 	scale[COUNT_OF(scale) - 1].options.processes = 512;
 	struct series series[] = {

@@ -15,8 +15,13 @@ static const struct {
 	size_t bytes;
 	const char *name;
 } sizes[] = {
-	{ 1, "1 B" }, { 32, "32 B" }, { 1 << 10, "1 KiB" }, { 1 << 16, "64 KiB" },
-	{ 1 << 20, "1 MiB" }, { 1 << 26, "64 MiB" }, { 1 << 30, "1 GiB" },
+	{ 1, "1 B" },
+	{ 32, "32 B" },
+	{ 1 << 10, "1 KiB" },
+	{ 1 << 16, "64 KiB" },
+	{ 1 << 20, "1 MiB" },
+	{ 1 << 26, "64 MiB" },
+	{ 1 << 30, "1 GiB" },
 };
 
 struct sized {
@@ -131,8 +136,11 @@ static int size_row(struct bench *bench, const struct sized *sized, size_t step,
 		samples_add(&samples, ns);
 	}
 	snprintf(name, sizeof name, "%s, %s", steps[step].name, size);
-	struct row row = { .name = name, .unit = "us", .value = samples_at(&samples, 0.5) * 1e-3,
-		.low = samples_at(&samples, 0.1) * 1e-3, .high = samples_at(&samples, 0.9) * 1e-3 };
+	struct row row = { .name = name,
+		.unit = "us",
+		.value = samples_at(&samples, 0.5) * 1e-3,
+		.low = samples_at(&samples, 0.1) * 1e-3,
+		.high = samples_at(&samples, 0.9) * 1e-3 };
 	if (r >= 0)
 		row_print(bench, &row);
 	samples_free(&samples);
@@ -162,7 +170,8 @@ static int sizes_body(struct runtime *runtime, void *context)
 
 int case_sizes(struct bench *bench)
 {
-	struct runtime_options options = { .path = bench->plm_path, .workers = bench->workers,
+	struct runtime_options options = { .path = bench->plm_path,
+		.workers = bench->workers,
 		.store = bench->quick ? "512M" : "3G" };
 	rows_title("sizes: objects, 10 % .. 90 % of the samples");
 	return runtime_with(&options, sizes_body, bench);

@@ -5,23 +5,23 @@
 
 #include "bench/measure.h"
 
-int case_flow(struct bench *bench);  /* many small tasks a second */
-int case_cost(struct bench *bench);  /* where the time of a task goes */
-int case_trip(struct bench *bench);  /* one task at a time */
-int case_get(struct bench *bench);   /* reading objects, small and large */
-int case_put(struct bench *bench);   /* writing objects */
-int case_sizes(struct bench *bench); /* objects from 1 B to 1 GiB */
-int case_map(struct bench *bench);   /* a thousand tasks and one that takes all their values */
-int case_scale(struct bench *bench); /* many workers, many clients */
-int case_boot(struct bench *bench);  /* from nothing to the first result */
-int case_queue(struct bench *bench); /* a million and ten million tasks that wait */
+int case_flow(struct bench *bench);     /* many small tasks a second */
+int case_cost(struct bench *bench);     /* where the time of a task goes */
+int case_trip(struct bench *bench);     /* one task at a time */
+int case_get(struct bench *bench);      /* reading objects, small and large */
+int case_put(struct bench *bench);      /* writing objects */
+int case_sizes(struct bench *bench);    /* objects from 1 B to 1 GiB */
+int case_map(struct bench *bench);      /* a thousand tasks and one that takes all their values */
+int case_scale(struct bench *bench);    /* many workers, many clients */
+int case_boot(struct bench *bench);     /* from nothing to the first result */
+int case_queue(struct bench *bench);    /* a million and ten million tasks that wait */
 int case_pressure(struct bench *bench); /* from the want of memory to the death of a task */
-int case_load(struct bench *bench);  /* a task file of a million lines */
+int case_load(struct bench *bench);     /* a task file of a million lines */
 int case_death(struct bench *bench); /* from the death of a worker to the next start of its task */
 int case_recovery(struct bench *bench); /* after the death of the scheduler, of the manager */
-int case_command(struct bench *bench); /* command lines, many at once and one at a time */
+int case_command(struct bench *bench);  /* command lines, many at once and one at a time */
 int case_commands_waiting(struct bench *bench); /* a million of them that wait */
-int case_journal(struct bench *bench); /* what it costs to have tasks written down */
-int case_idle(struct bench *bench);  /* what it costs to do nothing */
+int case_journal(struct bench *bench);          /* what it costs to have tasks written down */
+int case_idle(struct bench *bench);             /* what it costs to do nothing */
 
 #endif

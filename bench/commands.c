@@ -37,13 +37,15 @@ static void make_task(struct commands *c, size_t i)
 	args[1] = (plm_arg)PLM_FUTURE(c->environment);
 	args[2] = (plm_arg)PLM_BYTES("/bin/true", 9);
 	args[3] = (plm_arg)PLM_BYTES(number, (size_t)length);
-	c->tasks[i] = (plm_task){ .function = "command.run", .args = args, .nargs = ARGS,
-		.results = COMMANDS_RESULTS };
+	c->tasks[i] = (plm_task){
+		.function = "command.run", .args = args, .nargs = ARGS, .results = COMMANDS_RESULTS
+	};
 }
 
 int commands_make(struct commands *ret, plm *client, size_t room)
 {
-	*ret = (struct commands){ .client = client, .room = room,
+	*ret = (struct commands){ .client = client,
+		.room = room,
 		.tasks = calloc(room, sizeof *ret->tasks),
 		.args = calloc(room, ARGS * sizeof *ret->args),
 		.numbers = calloc(room, NUMBER_BYTES),

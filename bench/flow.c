@@ -86,8 +86,9 @@ int round_flow(void *context, struct samples *ret)
 	uint64_t start = clock_ns();
 	int r = flow->threads > 1 ? flow_threads(flow) : (int)(intptr_t)flow_thread(flow);
 	if (r == 0)
-		samples_add(ret, (double)(flow->total * flow->threads) * NS_PER_S /
-		    (double)(clock_ns() - start));
+		samples_add(ret,
+		    (double)(flow->total * flow->threads) * NS_PER_S /
+			(double)(clock_ns() - start));
 	return r;
 }
 

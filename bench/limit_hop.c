@@ -48,8 +48,8 @@ static int wait_parked(shared32 *word, uint32_t seen, uint64_t deadline)
 static int hop_wait(struct hop *hop, unsigned who, uint32_t seen, uint64_t deadline)
 {
 	shared32 *word = &hop->member[who].word;
-	return hop->limit->spin ? wait_spinning(word, seen, deadline) :
-	                          wait_parked(word, seen, deadline);
+	return hop->limit->spin ? wait_spinning(word, seen, deadline)
+				: wait_parked(word, seen, deadline);
 }
 
 static void hop_pass(struct hop *hop, unsigned from, uint32_t turn)
@@ -60,7 +60,7 @@ static void hop_pass(struct hop *hop, unsigned from, uint32_t turn)
 		sh_futex_wake(next, 1);
 }
 
-static void pin(int cpu)
+static void limit_hop_pin(int cpu)
 {
 	cpu_set_t set;
 	CPU_ZERO(&set);
@@ -73,7 +73,7 @@ static void hop_serve(void *context)
 {
 	struct hop *hop = context;
 	if (hop->limit->spin)
-		pin(hop->cpu[1]);
+		limit_hop_pin(hop->cpu[1]);
 	for (uint32_t turn = 1; hop_wait(hop, hop->self, turn - 1, DEADLINE_NEVER) == 0; turn++)
 		hop_pass(hop, hop->self, turn);
 }
@@ -159,7 +159,7 @@ int limit_hop(void *hop_limit, struct samples *ret)
 	if (!hop.member)
 		return -ENOMEM;
 	if (hop.limit->spin)
-		pin(hop.cpu[0]);
+		limit_hop_pin(hop.cpu[0]);
 	r = hop_run(&hop, ret);
 	sched_setaffinity(0, sizeof usable, &usable); /* what is started later inherits it */
 	munmap(hop.member, bytes);

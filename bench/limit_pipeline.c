@@ -51,7 +51,7 @@ static uint64_t ring_writable(struct bare_ring *ring, uint64_t written)
 	return n < BATCH_ITEMS ? n : BATCH_ITEMS;
 }
 
-static void produce(struct pipeline *pipeline)
+static void limit_pipeline_produce(struct pipeline *pipeline)
 {
 	struct bare_ring *ring = &pipeline->first;
 	for (uint64_t at = 0; at < pipeline->items;) {
@@ -81,7 +81,7 @@ static void hand_on(void *context)
 	}
 }
 
-static void consume(void *context)
+static void limit_pipeline_consume(void *context)
 {
 	struct pipeline *pipeline = context;
 	struct bare_ring *ring = &pipeline->second;
@@ -110,11 +110,11 @@ static int await_consumer(struct pipeline *pipeline)
 static int pipeline_run(struct pipeline *pipeline, struct samples *ret)
 {
 	int middle = helper_start(hand_on, pipeline);
-	int consumer = helper_start(consume, pipeline);
+	int consumer = helper_start(limit_pipeline_consume, pipeline);
 	int r = middle < 0 ? middle : consumer < 0 ? consumer : 0;
 	uint64_t start = clock_ns();
 	if (r == 0)
-		produce(pipeline);
+		limit_pipeline_produce(pipeline);
 	if (r == 0)
 		r = await_consumer(pipeline);
 	if (r == 0)

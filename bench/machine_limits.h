@@ -1,4 +1,5 @@
-/* machine_limits.h - what this machine can do at best, without plm: what the figures of plm stand beside.
+/* machine_limits.h - what this machine can do at best, without plm: what the figures of plm stand
+ * beside.
  *
  * Each is a round for series_in_turn(): called with its parameters, it adds its samples.
  * Where: this process, and helpers that it forks for one round and ends after it; they die with it.

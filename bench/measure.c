@@ -58,7 +58,8 @@ static int bench_open(struct bench *bench)
 		return error;
 	}
 	if (ftell(bench->csv) == 0)
-		fprintf(bench->csv, "started,program,cores,load,name,value,unit,low,high,"
+		fprintf(bench->csv,
+		    "started,program,cores,load,name,value,unit,low,high,"
 		    "limit_name,limit,ratio,target,verdict\n");
 
 	time_t now = time(NULL);
@@ -97,33 +98,23 @@ static unsigned parse_count(const char *text)
 static bool option_take(struct bench *bench, int option)
 {
 	switch (option) {
-	case OPT_QUICK:
-		bench->quick = true;
-		return true;
-	case OPT_ONLY:
-		bench->only = optarg;
-		return true;
-	case OPT_PLM:
-		bench->plm_path = optarg;
-		return true;
-	case OPT_CSV:
-		bench->csv_path = optarg;
-		return true;
-	case OPT_WORKERS:
-		return (bench->workers = parse_count(optarg)) > 0;
-	case OPT_IDLE:
-		return (bench->idle_s = parse_count(optarg)) > 0;
-	default:
-		return false;
+	case OPT_QUICK: bench->quick = true; return true;
+	case OPT_ONLY: bench->only = optarg; return true;
+	case OPT_PLM: bench->plm_path = optarg; return true;
+	case OPT_CSV: bench->csv_path = optarg; return true;
+	case OPT_WORKERS: return (bench->workers = parse_count(optarg)) > 0;
+	case OPT_IDLE: return (bench->idle_s = parse_count(optarg)) > 0;
+	default: return false;
 	}
 }
 
 /* True to go on; else *ret_exit is the code to end with. */
-static bool bench_options(struct bench *bench, const char *usage, int argc, char **argv,
-    int *ret_exit)
+static bool bench_options(
+    struct bench *bench, const char *usage, int argc, char **argv, int *ret_exit)
 {
-	*bench = (struct bench){ .plm_path = "./plm", .workers = 2,
-		.csv_path = "build/bench/results.csv" };
+	*bench = (struct bench){
+		.plm_path = "./plm", .workers = 2, .csv_path = "build/bench/results.csv"
+	};
 	bool good = true;
 	for (int option; good && (option = getopt_long(argc, argv, "", bench_long, NULL)) != -1;) {
 		if (option == OPT_HELP) {
@@ -271,7 +262,7 @@ struct row row_of(struct series *series, double fraction, double scale, const ch
 }
 
 /* Four figures are all that a measurement on a live machine is worth. */
-static void spell(char text[FIGURE_BYTES], double value)
+static void measure_spell(char text[FIGURE_BYTES], double value)
 {
 	double size = value < 0 ? -value : value;
 	int decimals = size >= 1000 || value == 0 ? 0 : size >= 100 ? 1 : size >= 10 ? 2 : 3;
@@ -306,10 +297,10 @@ void row_print(struct bench *bench, const struct row *row)
 	char target[FIGURE_BYTES + 8] = "";
 	const char *verdict = "";
 
-	spell(value, row->value);
-	spell(low, row->low);
-	spell(high, row->high);
-	spell(bound, row->bound);
+	measure_spell(value, row->value);
+	measure_spell(low, row->low);
+	measure_spell(high, row->high);
+	measure_spell(bound, row->bound);
 	if (row->low < row->high)
 		snprintf(spread, sizeof spread, "%s .. %s", low, high);
 	if (row->limit != 0)

@@ -25,10 +25,10 @@ struct bench {
 	unsigned workers;
 	unsigned idle_s; /* 0: chosen by `quick` */
 	FILE *csv;
-	double load;           /* at the start: says how far the figures can be trusted */
-	unsigned cores;        /* that this process may use */
-	unsigned missed;       /* targets */
-	char started[32];      /* UTC: the key of this run in the CSV file */
+	double load;      /* at the start: says how far the figures can be trusted */
+	unsigned cores;   /* that this process may use */
+	unsigned missed;  /* targets */
+	char started[32]; /* UTC: the key of this run in the CSV file */
 };
 
 /* A part of a program, by name for --only. 0 or -errno, already said on stderr. */
@@ -82,7 +82,10 @@ struct series {
 	struct samples rounds; /* the median of each round: their spread is the noise */
 };
 
-#define SERIES(what, function, of) { .name = (what), .round = (function), .context = (of) }
+#define SERIES(what, function, of)                                   \
+	{                                                            \
+		.name = (what), .round = (function), .context = (of) \
+	}
 
 /* The first round of each warms up and is thrown away. 0 or what a round returned. */
 int series_in_turn(struct series *series, size_t n, unsigned rounds);

@@ -17,7 +17,7 @@
 
 enum {
 	READY_MAX_MS = 60000, /* ten million records are reserved first */
-	END_MAX_MS = 20000, /* a drained end of a million tasks included */
+	END_MAX_MS = 20000,   /* a drained end of a million tasks included */
 	CALL_MAX_MS = 60000,
 	PATIENCE_MS = 10000, /* a full table or store is waited for, not an error */
 };
@@ -113,7 +113,7 @@ int runtime_take_over(const struct runtime_options *options, struct runtime *run
 	return r;
 }
 
-static int boot(const struct runtime_options *options, struct runtime *runtime)
+static int runtime_boot(const struct runtime_options *options, struct runtime *runtime)
 {
 	static unsigned booted;
 	snprintf(runtime->name, sizeof runtime->name, "bench-%d-%u", (int)getpid(), ++booted);
@@ -130,7 +130,7 @@ void runtime_behead(struct runtime *runtime)
 }
 
 /* True when the child is gone within the time. */
-static bool reap(pid_t pid, int timeout_ms)
+static bool runtime_reap(pid_t pid, int timeout_ms)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	struct pollfd ended = { .fd = fd, .events = POLLIN };
@@ -143,11 +143,11 @@ static bool reap(pid_t pid, int timeout_ms)
 static void end_by_force(pid_t pid)
 {
 	kill(pid, SIGTERM);
-	if (reap(pid, END_MAX_MS))
+	if (runtime_reap(pid, END_MAX_MS))
 		return;
 	fprintf(stderr, "bench: the runtime (pid %d) does not end: killed\n", (int)pid);
 	kill(pid, SIGKILL);
-	reap(pid, END_MAX_MS);
+	runtime_reap(pid, END_MAX_MS);
 }
 
 /* An orderly end leaves no name behind; one that stays is a bug to be told, and removed. */
@@ -180,7 +180,7 @@ void runtime_stop(struct runtime *runtime)
 {
 	bool asked = runtime->client && plm_stop(runtime->client, 1) >= 0;
 	plm_disconnect(&runtime->client);
-	if (runtime->pid > 0 && !(asked && reap(runtime->pid, END_MAX_MS)))
+	if (runtime->pid > 0 && !(asked && runtime_reap(runtime->pid, END_MAX_MS)))
 		end_by_force(runtime->pid);
 	runtime->pid = 0;
 	remove_names(runtime->name);
@@ -194,7 +194,7 @@ int runtime_start(const struct runtime_options *options, struct runtime *ret)
 		registered = atexit(stop_current) == 0;
 	*ret = (struct runtime){ 0 };
 	current = ret;
-	int r = boot(options, ret);
+	int r = runtime_boot(options, ret);
 	if (r >= 0)
 		r = plm_connect(&ret->client, ret->name);
 	if (r >= 0) {
@@ -224,13 +224,12 @@ long long runtime_control_bytes(const struct runtime *runtime)
 {
 	char path[80];
 	struct stat about;
-	snprintf(path, sizeof path, "/dev/shm/plm-%u-%s.control", (unsigned)getuid(),
-	    runtime->name);
+	snprintf(
+	    path, sizeof path, "/dev/shm/plm-%u-%s.control", (unsigned)getuid(), runtime->name);
 	return stat(path, &about) < 0 ? -errno : (long long)about.st_size;
 }
 
-int runtime_call(struct runtime *runtime, const char *function, const char *argument,
-    plm_view *ret)
+int runtime_call(struct runtime *runtime, const char *function, const char *argument, plm_view *ret)
 {
 	plm_arg arg = PLM_BYTES(argument, strlen(argument));
 	plm_task task = { .function = function, .args = &arg, .nargs = 1 };

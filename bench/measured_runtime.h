@@ -1,4 +1,5 @@
-/* measured_runtime.h - a private runtime for one measurement: booted under a name of its own, then stopped.
+/* measured_runtime.h - a private runtime for one measurement: booted under a name of its own, then
+ * stopped.
  *
  * Where: a child process.  Death: it is told to end when we die; whatever it leaves in /dev/shm is
  * removed here, with a word about it.
@@ -48,7 +49,7 @@ long long runtime_control_bytes(const struct runtime *runtime);
 
 /* Submits a task with one argument of text and waits for its value, which the caller releases; the
  * hold on it ends with the runtime. 0 or -errno, said on stderr. */
-int runtime_call(struct runtime *runtime, const char *function, const char *argument,
-    plm_view *ret);
+int runtime_call(
+    struct runtime *runtime, const char *function, const char *argument, plm_view *ret);
 
 #endif

@@ -44,8 +44,9 @@ static int record_of(plm_call *call, struct start_record **ret)
 	memcpy(path, data, length);
 	path[length] = 0;
 	int fd = open(path, O_RDWR | O_CLOEXEC);
-	struct start_record *seen = fd < 0 ? MAP_FAILED :
-	    mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	struct start_record *seen = fd < 0
+	    ? MAP_FAILED
+	    : mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (fd >= 0)
 		close(fd);
 	if (seen == MAP_FAILED)
@@ -86,8 +87,7 @@ static int bench_first(plm_call *call)
 	return 0;
 }
 
-PLM_MODULE(bench,
-    { "work", bench_work, "TURNS [FUTURE...]: works for so many turns of a loop" },
+PLM_MODULE(bench, { "work", bench_work, "TURNS [FUTURE...]: works for so many turns of a loop" },
     { "touch", bench_touch, "BYTES: looks at the first and the last" },
     { "stay", bench_stay, "PATH: notes its start there and stays until it is killed, once" },
     { "first", bench_first, "PATH: notes its start there, if it is the first" });

@@ -31,15 +31,15 @@ enum sim_runtime { SIM_CONSTANT, SIM_EXPONENTIAL, SIM_BIMODAL, SIM_PARETO, SIM_R
 
 struct sim_setup {
 	uint32_t workers, slots, nodes, tasks;
-	double load;      /* work that arrives, of what all slots can do; 0: all at once */
+	double load; /* work that arrives, of what all slots can do; 0: all at once */
 	bool immediate;
-	uint32_t depth;   /* immediate: tasks a slot has room for, the one that runs among them */
+	uint32_t depth; /* immediate: tasks a slot has room for, the one that runs among them */
 	enum sim_runtime runtime;
-	double mean_us;   /* of a task on generation 1 */
+	double mean_us;            /* of a task on generation 1 */
 	uint32_t mix[SIM_MIX_MAX]; /* generations, dealt out to the workers in turn */
 	uint32_t mix_n;
-	double bytes;     /* share of tasks whose argument bytes lie with one worker */
-	double transfer;  /* of mean_us: to get them from another node; half of it within a node */
+	double bytes;    /* share of tasks whose argument bytes lie with one worker */
+	double transfer; /* of mean_us: to get them from another node; half of it within a node */
 	uint64_t seed;
 };
 
@@ -54,10 +54,10 @@ struct sim_result {
 	double makespan_us;
 	double wait_p50_us, wait_p99_us; /* arrival to start */
 	double stay_p50_us, stay_p99_us; /* arrival to end */
-	double balance;  /* busy time of the busiest worker / of the average one */
-	double most;     /* tasks at one worker at a time, those that run among them */
-	double waiting;  /* tasks in the queue for all at a time */
-	double moved;    /* share of the tasks with bytes that ran elsewhere */
+	double balance;                  /* busy time of the busiest worker / of the average one */
+	double most;    /* tasks at one worker at a time, those that run among them */
+	double waiting; /* tasks in the queue for all at a time */
+	double moved;   /* share of the tasks with bytes that ran elsewhere */
 };
 
 /* The setup of a run that is not asked for anything else. */

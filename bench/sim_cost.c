@@ -44,7 +44,7 @@ static void push_all(void *context, struct heap *heap)
 		heap_push(heap, i, 0, cost->policy->key(&cost->worker[i]));
 }
 
-static uint32_t decide(struct cost *cost, const struct policy_view *view)
+static uint32_t sim_cost_decide(struct cost *cost, const struct policy_view *view)
 {
 	struct heap_entry first;
 	if (cost->near) {
@@ -59,13 +59,13 @@ static uint32_t decide(struct cost *cost, const struct policy_view *view)
 	return first.id;
 }
 
-static void refresh(struct cost *cost, uint32_t number)
+static void sim_cost_refresh(struct cost *cost, uint32_t number)
 {
 	if (cost->policy->key)
 		heap_update(&cost->order, number, cost->policy->key(&cost->worker[number]));
 }
 
-static void give(struct cost *cost, uint32_t number)
+static void sim_cost_give(struct cost *cost, uint32_t number)
 {
 	struct policy_worker *worker = &cost->worker[number];
 	worker->last_turn = ++cost->turn;
@@ -73,7 +73,7 @@ static void give(struct cost *cost, uint32_t number)
 		worker->free -= POLICY_SLOT;
 		cost->taken++;
 	}
-	refresh(cost, number);
+	sim_cost_refresh(cost, number);
 }
 
 /* As many tasks end, anywhere. */
@@ -85,19 +85,20 @@ static void end_some(struct cost *cost)
 		if (worker->free == (uint64_t)SLOTS * POLICY_SLOT)
 			continue;
 		worker->free += POLICY_SLOT;
-		refresh(cost, number);
+		sim_cost_refresh(cost, number);
 		cost->taken--;
 	}
 }
 
 static void decide_many(struct cost *cost, struct samples *ret)
 {
-	struct policy_view view = { .worker = cost->worker, .open = cost->open,
-		.n = cost->workers };
+	struct policy_view view = {
+		.worker = cost->worker, .open = cost->open, .n = cost->workers
+	};
 	for (int sample = 0; sample < SAMPLES; sample++) {
 		uint64_t began = clock_ns();
 		for (int i = 0; i < DECISIONS; i++)
-			give(cost, decide(cost, &view));
+			sim_cost_give(cost, sim_cost_decide(cost, &view));
 		samples_add(ret, (double)(clock_ns() - began) / DECISIONS);
 		end_some(cost);
 	}
@@ -116,18 +117,19 @@ static int round_of(void *context, struct samples *ret)
 	return 0;
 }
 
-static int cost_open(struct cost *cost, const struct policy *policy, uint32_t workers,
-    enum nearness near)
+static int cost_open(
+    struct cost *cost, const struct policy *policy, uint32_t workers, enum nearness near)
 {
 	*cost = (struct cost){ .policy = policy, .workers = workers, .near = near, .seed = 1 };
 	cost->worker = calloc(workers, sizeof *cost->worker);
 	cost->open = calloc(workers, sizeof *cost->open);
-	cost->memory = mmap(NULL, heap_bytes(workers), PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	cost->memory = mmap(
+	    NULL, heap_bytes(workers), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (!cost->worker || !cost->open || cost->memory == MAP_FAILED)
 		return why(-ENOMEM, "no memory for %u workers", workers);
 	for (uint32_t i = 0; i < workers; i++) {
-		cost->worker[i] = (struct policy_worker){ .slots = SLOTS, .number = i,
+		cost->worker[i] = (struct policy_worker){ .slots = SLOTS,
+			.number = i,
 			.weight = sim_weight(1 + i % SIM_GENERATIONS),
 			.free = (uint64_t)SLOTS / 2 * POLICY_SLOT };
 		cost->open[i] = i;
@@ -158,8 +160,8 @@ static void print_row(const struct sim_output *to, const char *name, struct seri
 }
 
 /* Few and many workers in turn: a drift of the machine meets all. */
-static int measure(const struct sim_output *to, const struct policy *policy,
-    enum nearness near)
+static int sim_cost_measure(
+    const struct sim_output *to, const struct policy *policy, enum nearness near)
 {
 	struct cost cost[CASES] = { 0 };
 	struct series series[CASES];
@@ -191,7 +193,7 @@ int sim_cost(const struct sim_output *to)
 		int r = 0;
 		for (int near = NOT_ASKED; near < NEARNESSES && r == 0; near++)
 			if (near == NOT_ASKED || policy_at(i)->near)
-				r = measure(to, policy_at(i), (enum nearness)near);
+				r = sim_cost_measure(to, policy_at(i), (enum nearness)near);
 		if (r < 0)
 			return r;
 	}

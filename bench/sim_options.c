@@ -32,9 +32,24 @@ const char sim_usage[] =
     "  --csv FILE          the rows, too\n";
 
 enum option_id {
-	OPT_POLICY = 1, OPT_WORKERS, OPT_SLOTS, OPT_NODES, OPT_TASKS, OPT_MODE, OPT_DEPTH,
-	OPT_LOAD, OPT_RUNTIME, OPT_GENERATIONS, OPT_BYTES, OPT_TRANSFER, OPT_SEED, OPT_CSV,
-	OPT_TABLE, OPT_COST, OPT_HELP, OPTIONS,
+	OPT_POLICY = 1,
+	OPT_WORKERS,
+	OPT_SLOTS,
+	OPT_NODES,
+	OPT_TASKS,
+	OPT_MODE,
+	OPT_DEPTH,
+	OPT_LOAD,
+	OPT_RUNTIME,
+	OPT_GENERATIONS,
+	OPT_BYTES,
+	OPT_TRANSFER,
+	OPT_SEED,
+	OPT_CSV,
+	OPT_TABLE,
+	OPT_COST,
+	OPT_HELP,
+	OPTIONS,
 };
 
 static const struct option long_options[] = {
@@ -59,18 +74,21 @@ static const struct option long_options[] = {
 };
 
 static const char *const runtime_names[SIM_RUNTIMES] = {
-	[SIM_CONSTANT] = "constant", [SIM_EXPONENTIAL] = "exponential", [SIM_BIMODAL] = "bimodal",
+	[SIM_CONSTANT] = "constant",
+	[SIM_EXPONENTIAL] = "exponential",
+	[SIM_BIMODAL] = "bimodal",
 	[SIM_PARETO] = "pareto",
 };
 
-#define LOAD_MAX     100.0
+#define LOAD_MAX 100.0
 #define TRANSFER_MAX 1000.0
-#define MEAN_US_MIN  0.01
-#define MEAN_US_MAX  1e6
+#define MEAN_US_MIN 0.01
+#define MEAN_US_MAX 1e6
 
 /* ---- values ---- */
 
-static int whole(const char *name, const char *text, uint64_t least, uint64_t most, uint64_t *ret)
+static int sim_options_whole(
+    const char *name, const char *text, uint64_t least, uint64_t most, uint64_t *ret)
 {
 	char *end;
 	errno = 0;
@@ -82,16 +100,17 @@ static int whole(const char *name, const char *text, uint64_t least, uint64_t mo
 	return 0;
 }
 
-static int count(const char *name, const char *text, uint32_t most, uint32_t *ret)
+static int sim_options_count(const char *name, const char *text, uint32_t most, uint32_t *ret)
 {
 	uint64_t value;
-	int r = whole(name, text, 1, most, &value);
+	int r = sim_options_whole(name, text, 1, most, &value);
 	if (r == 0)
 		*ret = (uint32_t)value;
 	return r;
 }
 
-static int number(const char *name, const char *text, double least, double most, double *ret)
+static int sim_options_number(
+    const char *name, const char *text, double least, double most, double *ret)
 {
 	char *end;
 	double value = strtod(text, &end);
@@ -141,11 +160,13 @@ static int runtime_of(const char *text, struct sim_setup *ret)
 		ret->runtime = (enum sim_runtime)i;
 		if (!text[length])
 			return 0;
-		return number("runtime", text + length + 1, MEAN_US_MIN, MEAN_US_MAX,
-		    &ret->mean_us);
+		return sim_options_number(
+		    "runtime", text + length + 1, MEAN_US_MIN, MEAN_US_MAX, &ret->mean_us);
 	}
-	return why(-EINVAL, "--runtime wants constant, exponential, bimodal or pareto, and after "
-	    "it perhaps a colon and the mean in us, not '%s'", text);
+	return why(-EINVAL,
+	    "--runtime wants constant, exponential, bimodal or pareto, and after "
+	    "it perhaps a colon and the mean in us, not '%s'",
+	    text);
 }
 
 /* 1,1,4 */
@@ -161,59 +182,42 @@ static int mix_of(const char *text, struct sim_setup *ret)
 		ret->mix_n = n;
 		return 0;
 	}
-	return why(-EINVAL, "--generations wants up to %d numbers from 1 to %d with commas between "
-	    "them, not '%s'", SIM_MIX_MAX, SIM_GENERATIONS, text);
+	return why(-EINVAL,
+	    "--generations wants up to %d numbers from 1 to %d with commas between "
+	    "them, not '%s'",
+	    SIM_MIX_MAX, SIM_GENERATIONS, text);
 }
 
 /* ---- options ---- */
 
-static int take(int option, struct sim_request *ret)
+static int sim_options_take(int option, struct sim_request *ret)
 {
 	struct sim_setup *setup = &ret->setup;
 	switch (option) {
-	case OPT_POLICY:
-		return policy_of(optarg, &ret->policy);
+	case OPT_POLICY: return policy_of(optarg, &ret->policy);
 	case OPT_WORKERS:
-		return count("workers", optarg, SIM_WORKERS_MAX, &setup->workers);
-	case OPT_SLOTS:
-		return count("slots", optarg, SIM_SLOTS_MAX, &setup->slots);
-	case OPT_NODES:
-		return count("nodes", optarg, SIM_NODES_MAX, &setup->nodes);
-	case OPT_TASKS:
-		return count("tasks", optarg, SIM_TASKS_MAX, &setup->tasks);
-	case OPT_MODE:
-		return mode_of(optarg, &setup->immediate);
-	case OPT_DEPTH:
-		return count("depth", optarg, SIM_DEPTH_MAX, &setup->depth);
-	case OPT_LOAD:
-		return number("load", optarg, 0, LOAD_MAX, &setup->load);
-	case OPT_RUNTIME:
-		return runtime_of(optarg, setup);
-	case OPT_GENERATIONS:
-		return mix_of(optarg, setup);
-	case OPT_BYTES:
-		return number("bytes", optarg, 0, 1, &setup->bytes);
+		return sim_options_count("workers", optarg, SIM_WORKERS_MAX, &setup->workers);
+	case OPT_SLOTS: return sim_options_count("slots", optarg, SIM_SLOTS_MAX, &setup->slots);
+	case OPT_NODES: return sim_options_count("nodes", optarg, SIM_NODES_MAX, &setup->nodes);
+	case OPT_TASKS: return sim_options_count("tasks", optarg, SIM_TASKS_MAX, &setup->tasks);
+	case OPT_MODE: return mode_of(optarg, &setup->immediate);
+	case OPT_DEPTH: return sim_options_count("depth", optarg, SIM_DEPTH_MAX, &setup->depth);
+	case OPT_LOAD: return sim_options_number("load", optarg, 0, LOAD_MAX, &setup->load);
+	case OPT_RUNTIME: return runtime_of(optarg, setup);
+	case OPT_GENERATIONS: return mix_of(optarg, setup);
+	case OPT_BYTES: return sim_options_number("bytes", optarg, 0, 1, &setup->bytes);
 	case OPT_TRANSFER:
-		return number("transfer", optarg, 0, TRANSFER_MAX, &setup->transfer);
-	case OPT_SEED:
-		return whole("seed", optarg, 0, UINT64_MAX, &setup->seed);
-	case OPT_CSV:
-		ret->csv_path = optarg;
-		return 0;
-	case OPT_TABLE:
-		ret->standard = true;
-		return 0;
-	case OPT_COST:
-		ret->cost = true;
-		return 0;
-	default:
-		ret->help = true;
-		return 0;
+		return sim_options_number("transfer", optarg, 0, TRANSFER_MAX, &setup->transfer);
+	case OPT_SEED: return sim_options_whole("seed", optarg, 0, UINT64_MAX, &setup->seed);
+	case OPT_CSV: ret->csv_path = optarg; return 0;
+	case OPT_TABLE: ret->standard = true; return 0;
+	case OPT_COST: ret->cost = true; return 0;
+	default: ret->help = true; return 0;
 	}
 }
 
 /* An option that would change nothing is a mistake somebody should hear of. */
-static int fits(const bool *given, const struct sim_request *request)
+static int sim_options_fits(const bool *given, const struct sim_request *request)
 {
 	const char *what = request->standard ? "table" : request->cost ? "cost" : NULL;
 	for (int i = 0; what && i < OPT_TABLE; i++)
@@ -244,7 +248,7 @@ int sim_options(int argc, char **argv, struct sim_request *ret)
 		if (option == '?')
 			return why(-EINVAL, "there is no option %s, or it takes no value",
 			    argv[optind - 1]);
-		int r = take(option, &request);
+		int r = sim_options_take(option, &request);
 		if (r < 0)
 			return r;
 		given[option] = true;
@@ -252,7 +256,7 @@ int sim_options(int argc, char **argv, struct sim_request *ret)
 	if (optind < argc)
 		return why(-EINVAL, "'%s' is no option", argv[optind]);
 	if (!request.help) {
-		int r = fits(given, &request);
+		int r = sim_options_fits(given, &request);
 		if (r < 0)
 			return r;
 	}

@@ -13,7 +13,8 @@ void sim_title(const struct sim_output *to, const char *title, const struct sim_
 	printf("  %-13s %13s %12s %12s %12s %12s %8s %8s %8s %6s\n", "us", "makespan", "wait p50",
 	    "wait p99", "stay p50", "stay p99", "balance", "most", "waiting", "moved");
 	if (to->csv && ftell(to->csv) == 0)
-		fprintf(to->csv, "case,policy,workers,slots,tasks,mode,seed,makespan_us,"
+		fprintf(to->csv,
+		    "case,policy,workers,slots,tasks,mode,seed,makespan_us,"
 		    "wait_p50_us,wait_p99_us,stay_p50_us,stay_p99_us,balance,most,waiting,moved\n");
 }
 

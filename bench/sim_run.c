@@ -17,14 +17,14 @@ struct queue { /* of tasks, linked by `next` */
 
 struct place { /* what the simulation knows of a worker beyond what policies see */
 	struct queue queue;
-	uint32_t at;      /* tasks here: queued and running */
+	uint32_t at; /* tasks here: queued and running */
 	uint32_t running;
 	uint32_t open_at; /* its position in view.open; NOTHING: it is full */
 	double speed;
 	uint64_t busy_ns;
 };
 
-struct running { /* by number of the event that ends it */
+struct running {               /* by number of the event that ends it */
 	uint32_t task, worker; /* while it is free, `task` is the next free one */
 };
 
@@ -40,7 +40,7 @@ struct sim {
 	struct policy_view view;
 	struct heap events, order; /* what happens next; policies with a key: who goes first */
 	void *events_memory, *order_memory;
-	struct queue queue;        /* for all */
+	struct queue queue; /* for all */
 	uint64_t now_ns, turn, seed;
 	uint32_t arrived, free_event, arrival_event;
 	uint32_t most, most_waiting, with_bytes, moved;
@@ -85,7 +85,7 @@ static void open_close(struct sim *s, uint32_t number, bool open)
 }
 
 /* After a task came to it or left it. */
-static void refresh(struct sim *s, uint32_t number)
+static void sim_run_refresh(struct sim *s, uint32_t number)
 {
 	struct policy_worker *worker = &s->worker[number];
 	uint32_t depth = s->setup->immediate ? s->setup->depth : 1;
@@ -121,12 +121,12 @@ static uint64_t transfer_ns(struct sim *s, const struct sim_task *task, uint32_t
 	return (uint64_t)(same_node ? far_ns / 2 : far_ns);
 }
 
-static void start(struct sim *s, uint32_t index, uint32_t number)
+static void sim_run_start(struct sim *s, uint32_t index, uint32_t number)
 {
 	struct sim_task *task = &s->task[index];
 	struct place *place = &s->place[number];
-	uint64_t takes_ns = (uint64_t)((double)task->runtime_ns / place->speed) +
-	    transfer_ns(s, task, number);
+	uint64_t takes_ns =
+	    (uint64_t)((double)task->runtime_ns / place->speed) + transfer_ns(s, task, number);
 	uint32_t event = s->free_event;
 	CHECK(event != NOTHING);
 	s->free_event = s->running[event].task;
@@ -138,12 +138,13 @@ static void start(struct sim *s, uint32_t index, uint32_t number)
 	event_push(s, event, s->now_ns + takes_ns);
 }
 
-static uint32_t choose(struct sim *s, const struct sim_task *task)
+static uint32_t sim_run_choose(struct sim *s, const struct sim_task *task)
 {
 	uint32_t nearest = POLICY_NOBODY;
 	struct heap_entry first;
 	if (s->policy->near && task->home != POLICY_NOBODY) {
-		struct policy_bytes bytes = { .worker = task->home, .bytes = 1,
+		struct policy_bytes bytes = { .worker = task->home,
+			.bytes = 1,
 			.node = s->setup->nodes > 1 ? s->worker[task->home].node : POLICY_NOBODY };
 		nearest = s->policy->near(&s->view, &bytes, 1);
 	}
@@ -157,20 +158,20 @@ static uint32_t choose(struct sim *s, const struct sim_task *task)
 
 static void place_task(struct sim *s, uint32_t index)
 {
-	uint32_t number = choose(s, &s->task[index]);
+	uint32_t number = sim_run_choose(s, &s->task[index]);
 	struct place *place = &s->place[number];
 	CHECK(place->open_at != NOTHING);
 	s->worker[number].last_turn = ++s->turn;
 	place->at++;
 	s->most = place->at > s->most ? place->at : s->most;
-	refresh(s, number);
+	sim_run_refresh(s, number);
 	if (place->running < s->setup->slots)
-		start(s, index, number);
+		sim_run_start(s, index, number);
 	else
 		queue_push(s, &place->queue, index);
 }
 
-static void arrive(struct sim *s)
+static void sim_run_arrive(struct sim *s)
 {
 	uint32_t index = s->arrived++;
 	if (s->arrived < s->setup->tasks)
@@ -183,7 +184,7 @@ static void arrive(struct sim *s)
 	s->most_waiting = s->queue.n > s->most_waiting ? s->queue.n : s->most_waiting;
 }
 
-static void end(struct sim *s, uint32_t event)
+static void sim_run_end(struct sim *s, uint32_t event)
 {
 	uint32_t number = s->running[event].worker;
 	struct place *place = &s->place[number];
@@ -192,8 +193,8 @@ static void end(struct sim *s, uint32_t event)
 	place->running--;
 	place->at--;
 	if (place->queue.n > 0)
-		start(s, queue_pop(s, &place->queue), number);
-	refresh(s, number);
+		sim_run_start(s, queue_pop(s, &place->queue), number);
+	sim_run_refresh(s, number);
 	if (s->queue.n > 0 && s->view.n > 0)
 		place_task(s, queue_pop(s, &s->queue));
 }
@@ -213,20 +214,20 @@ static void push_workers(void *sim, struct heap *heap)
 		heap_push(heap, i, 0, s->policy->key(&s->worker[i]));
 }
 
-static void *map(size_t bytes)
+static void *sim_run_map(size_t bytes)
 {
-	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-	    -1, 0);
+	void *memory =
+	    mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
-static void unmap(void *memory, size_t bytes)
+static void sim_run_unmap(void *memory, size_t bytes)
 {
 	if (memory)
 		munmap(memory, bytes);
 }
 
-static int allocate(struct sim *s)
+static int sim_run_allocate(struct sim *s)
 {
 	size_t workers = s->setup->workers, slots = workers * s->setup->slots;
 	s->worker = calloc(workers, sizeof *s->worker);
@@ -235,8 +236,8 @@ static int allocate(struct sim *s)
 	s->running = calloc(slots, sizeof *s->running);
 	s->wait_ns = calloc(s->setup->tasks, sizeof *s->wait_ns);
 	s->stay_ns = calloc(s->setup->tasks, sizeof *s->stay_ns);
-	s->events_memory = map(heap_bytes((uint32_t)slots + 1));
-	s->order_memory = map(heap_bytes((uint32_t)workers));
+	s->events_memory = sim_run_map(heap_bytes((uint32_t)slots + 1));
+	s->order_memory = sim_run_map(heap_bytes((uint32_t)workers));
 	if (s->worker && s->place && s->open && s->running && s->wait_ns && s->stay_ns &&
 	    s->events_memory && s->order_memory)
 		return 0;
@@ -244,7 +245,7 @@ static int allocate(struct sim *s)
 	    s->setup->workers);
 }
 
-static void release(struct sim *s)
+static void sim_run_release(struct sim *s)
 {
 	size_t workers = s->setup->workers, slots = workers * s->setup->slots;
 	free(s->worker);
@@ -253,8 +254,8 @@ static void release(struct sim *s)
 	free(s->running);
 	free(s->wait_ns);
 	free(s->stay_ns);
-	unmap(s->events_memory, heap_bytes((uint32_t)slots + 1));
-	unmap(s->order_memory, heap_bytes((uint32_t)workers));
+	sim_run_unmap(s->events_memory, heap_bytes((uint32_t)slots + 1));
+	sim_run_unmap(s->order_memory, heap_bytes((uint32_t)workers));
 }
 
 static void make_workers(struct sim *s)
@@ -262,7 +263,8 @@ static void make_workers(struct sim *s)
 	const struct sim_setup *setup = s->setup;
 	for (uint32_t i = 0; i < setup->workers; i++) {
 		uint32_t generation = setup->mix[i % setup->mix_n];
-		s->worker[i] = (struct policy_worker){ .slots = setup->slots, .number = i,
+		s->worker[i] = (struct policy_worker){ .slots = setup->slots,
+			.number = i,
 			.weight = sim_weight(generation),
 			.free = (uint64_t)setup->slots * POLICY_SLOT,
 			.node = (uint32_t)((uint64_t)i * setup->nodes / setup->workers) };
@@ -277,15 +279,15 @@ static void make_workers(struct sim *s)
 }
 
 /* The heaps are ours alone: locked once, for the whole run. */
-static int run(struct sim *s)
+static int sim_run_run(struct sim *s)
 {
 	struct heap_entry event;
 	heap_create(s->events_memory, s->arrival_event + 1);
 	heap_create(s->order_memory, s->setup->workers);
 	heap_attach(&s->events, s->events_memory, s->arrival_event + 1, RANK_TASK_HEAP,
 	    push_first_arrival, s);
-	heap_attach(&s->order, s->order_memory, s->setup->workers, RANK_WORKER_HEAP, push_workers,
-	    s);
+	heap_attach(
+	    &s->order, s->order_memory, s->setup->workers, RANK_WORKER_HEAP, push_workers, s);
 	int r = heap_lock(&s->events);
 	if (r < 0)
 		return r;
@@ -297,9 +299,9 @@ static int run(struct sim *s)
 		while (heap_pop(&s->events, &event)) {
 			s->now_ns = UINT64_MAX - event.key;
 			if (event.id == s->arrival_event)
-				arrive(s);
+				sim_run_arrive(s);
 			else
-				end(s, event.id);
+				sim_run_end(s, event.id);
 		}
 		heap_unlock(&s->order);
 	}
@@ -335,7 +337,8 @@ static void sum_up(struct sim *s, struct sim_result *ret)
 		.wait_p99_us = quantile_us(s->wait_ns, n, 0.99),
 		.stay_p50_us = quantile_us(s->stay_ns, n, 0.5),
 		.stay_p99_us = quantile_us(s->stay_ns, n, 0.99),
-		.balance = busiest * s->setup->workers / all, .most = s->most,
+		.balance = busiest * s->setup->workers / all,
+		.most = s->most,
 		.waiting = s->most_waiting,
 		.moved = s->with_bytes ? (double)s->moved / s->with_bytes : 0 };
 }
@@ -344,12 +347,13 @@ int sim_run(const struct sim_setup *setup, const struct policy *policy, struct s
     struct sim_result *ret)
 {
 	uint64_t seed = ~setup->seed; /* not the streams that made the tasks */
-	struct sim s = { .setup = setup, .policy = policy, .task = tasks,
-		.seed = draw_bits(&seed) };
-	int r = allocate(&s);
+	struct sim s = {
+		.setup = setup, .policy = policy, .task = tasks, .seed = draw_bits(&seed)
+	};
+	int r = sim_run_allocate(&s);
 	if (r == 0) {
 		make_workers(&s);
-		r = run(&s);
+		r = sim_run_run(&s);
 	}
 	if (r == 0) {
 		/* What does not balance here is the simulation's fault, and no figure is better. */
@@ -357,6 +361,6 @@ int sim_run(const struct sim_setup *setup, const struct policy *policy, struct s
 		CHECK(s.view.n == setup->workers && heap_length(&s.events) == 0);
 		sum_up(&s, ret);
 	}
-	release(&s);
+	sim_run_release(&s);
 	return r;
 }

@@ -16,7 +16,7 @@ struct game {
 };
 
 /* As many tasks as workers, all at once, each for a worker's own queue: nothing ends in between. */
-static int play(const struct policy *policy, uint64_t seed, struct game *ret)
+static int sim_standard_play(const struct policy *policy, uint64_t seed, struct game *ret)
 {
 	struct sim_setup setup = sim_default();
 	struct sim_result result;
@@ -27,8 +27,8 @@ static int play(const struct policy *policy, uint64_t seed, struct game *ret)
 	for (uint32_t game = 0; game < GAMES; game++) {
 		setup.seed = seed + game;
 		struct sim_task *tasks = sim_make_tasks(&setup);
-		int r = tasks ? sim_run(&setup, policy, tasks, &result) :
-				why(-ENOMEM, "no memory for %u tasks", setup.tasks);
+		int r = tasks ? sim_run(&setup, policy, tasks, &result)
+			      : why(-ENOMEM, "no memory for %u tasks", setup.tasks);
 		free(tasks);
 		if (r < 0)
 			return r;
@@ -50,7 +50,7 @@ static void balls_row(const struct sim_output *to, const char *name, const struc
 		    game->mean);
 }
 
-static int balls(const struct sim_output *to, uint64_t seed)
+static int sim_standard_balls(const struct sim_output *to, uint64_t seed)
 {
 	struct game game, one = { .mean = log(BINS) / log(log(BINS)) },
 			  two = { .mean = log(log(BINS)) / log(2) };
@@ -61,7 +61,7 @@ static int balls(const struct sim_output *to, uint64_t seed)
 	for (size_t i = 0; policy_at(i); i++) {
 		if (!policy_at(i)->draw)
 			continue;
-		r = play(policy_at(i), seed, &game);
+		r = sim_standard_play(policy_at(i), seed, &game);
 		if (r < 0)
 			return r;
 		balls_row(to, policy_at(i)->name, &game);
@@ -88,7 +88,7 @@ static int many_alike(const struct sim_output *to, uint64_t seed)
 	return sim_table(to, "alike", &setup, NULL);
 }
 
-static int differing(const struct sim_output *to, uint64_t seed)
+static int sim_standard_differing(const struct sim_output *to, uint64_t seed)
 {
 	struct sim_setup setup = setup_of(64, 1000000, seed);
 	setup.slots = 4;
@@ -125,7 +125,11 @@ static int with_bytes(const struct sim_output *to, uint64_t seed)
 int sim_standard(const struct sim_output *to, uint64_t seed)
 {
 	static int (*const parts[])(const struct sim_output *to, uint64_t seed) = {
-		many_alike, differing, heavy_tails, with_bytes, balls,
+		many_alike,
+		sim_standard_differing,
+		heavy_tails,
+		with_bytes,
+		sim_standard_balls,
 	};
 	for (size_t i = 0; i < COUNT_OF(parts); i++) {
 		int r = parts[i](to, seed);

@@ -6,19 +6,28 @@
 #include "policy/draw.h"
 
 /* Bimodal: one task in ten is ten times as long as the others. */
-#define LONG_SHARE  0.1
+#define LONG_SHARE 0.1
 #define LONG_FACTOR 10.0
 
 /* Pareto: so heavy a tail that the variance is infinite; cut off, or one task would be the run. */
 #define PARETO_SHAPE 1.5
-#define PARETO_CUT   1000.0 /* times the mean */
+#define PARETO_CUT 1000.0 /* times the mean */
 
 struct sim_setup sim_default(void)
 {
-	return (struct sim_setup){ .workers = 64, .slots = 1, .nodes = 1, .tasks = 100000,
-		.load = 0.9, .immediate = true, .depth = SIM_DEPTH_MAX,
-		.runtime = SIM_EXPONENTIAL, .mean_us = 1000,
-		.mix = { 1 }, .mix_n = 1, .transfer = 1, .seed = 1 };
+	return (struct sim_setup){ .workers = 64,
+		.slots = 1,
+		.nodes = 1,
+		.tasks = 100000,
+		.load = 0.9,
+		.immediate = true,
+		.depth = SIM_DEPTH_MAX,
+		.runtime = SIM_EXPONENTIAL,
+		.mean_us = 1000,
+		.mix = { 1 },
+		.mix_n = 1,
+		.transfer = 1,
+		.seed = 1 };
 }
 
 uint32_t sim_weight(uint32_t generation)
@@ -40,8 +49,7 @@ static double draw_exponential(uint64_t *seed)
 static double draw_runtime(enum sim_runtime kind, uint64_t *seed)
 {
 	switch (kind) {
-	case SIM_EXPONENTIAL:
-		return draw_exponential(seed);
+	case SIM_EXPONENTIAL: return draw_exponential(seed);
 	case SIM_BIMODAL: {
 		double small = 1 / (1 - LONG_SHARE + LONG_SHARE * LONG_FACTOR);
 		return draw_share(seed) < LONG_SHARE ? small * LONG_FACTOR : small;
@@ -50,8 +58,7 @@ static double draw_runtime(enum sim_runtime kind, uint64_t *seed)
 		double least = (PARETO_SHAPE - 1) / PARETO_SHAPE;
 		return fmin(least * pow(1 - draw_share(seed), -1 / PARETO_SHAPE), PARETO_CUT);
 	}
-	default:
-		return 1;
+	default: return 1;
 	}
 }
 
@@ -80,8 +87,9 @@ struct sim_task *sim_make_tasks(const struct sim_setup *setup)
 		uint64_t runtime = (uint64_t)(mean_ns * draw_runtime(setup->runtime, &runtimes));
 		tasks[i].arrival_ns = (uint64_t)now;
 		tasks[i].runtime_ns = runtime > 0 ? runtime : 1;
-		tasks[i].home = draw_share(&homes) < setup->bytes ?
-		    draw_below(&homes, setup->workers) : POLICY_NOBODY;
+		tasks[i].home = draw_share(&homes) < setup->bytes
+		    ? draw_below(&homes, setup->workers)
+		    : POLICY_NOBODY;
 	}
 	return tasks;
 }

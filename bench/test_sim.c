@@ -12,7 +12,7 @@
 
 enum { MANY = 400000, WORDS_MAX = 8 };
 
-static struct sim_result run(const struct sim_setup *setup, const char *policy)
+static struct sim_result test_sim_run(const struct sim_setup *setup, const char *policy)
 {
 	struct sim_result result;
 	struct sim_task *tasks = sim_make_tasks(setup);
@@ -36,7 +36,7 @@ START_TEST(one_worker_waits_as_the_theory_of_one_queue_says)
 	setup.tasks = MANY;
 	setup.load = 0.7;
 	setup.immediate = _i;
-	struct sim_result result = run(&setup, "random");
+	struct sim_result result = test_sim_run(&setup, "random");
 	assert_near("wait p50", result.wait_p50_us, setup.mean_us * log(0.7 / 0.5) / 0.3, 0.05);
 	assert_near("wait p99", result.wait_p99_us, setup.mean_us * log(0.7 / 0.01) / 0.3, 0.05);
 	assert_near("stay p99", result.stay_p99_us, setup.mean_us * log(1 / 0.01) / 0.3, 0.05);
@@ -58,7 +58,7 @@ START_TEST(one_queue_waits_as_erlang_says_whatever_the_policy)
 	setup.tasks = MANY;
 	setup.load = load;
 	setup.immediate = false;
-	struct sim_result result = run(&setup, policy_at((size_t)_i)->name);
+	struct sim_result result = test_sim_run(&setup, policy_at((size_t)_i)->name);
 	assert_near("wait p99", result.wait_p99_us,
 	    setup.mean_us * log(waits / 0.01) / (c * (1 - load)), 0.05);
 	ck_assert_double_eq(result.most, setup.slots);
@@ -79,7 +79,7 @@ START_TEST(a_generation_runs_as_fast_as_it_weighs)
 {
 	struct sim_setup setup = lonely_tasks();
 	setup.mix[0] = (uint32_t)_i;
-	struct sim_result result = run(&setup, "random");
+	struct sim_result result = test_sim_run(&setup, "random");
 	assert_near("stay", result.stay_p99_us, setup.mean_us / _i, 1e-5); /* whole ns */
 	ck_assert_double_eq(result.wait_p99_us, 0);
 }
@@ -92,9 +92,10 @@ START_TEST(bytes_take_time_to_another_node_half_of_it_within_one_none_at_home)
 	setup.transfer = 3;
 	setup.nodes = 2;
 	setup.workers = 2;
-	struct sim_result far = run(&setup, "static-fill"), home = run(&setup, "locality");
+	struct sim_result far = test_sim_run(&setup, "static-fill"),
+			  home = test_sim_run(&setup, "locality");
 	setup.nodes = 1;
-	struct sim_result near = run(&setup, "static-fill");
+	struct sim_result near = test_sim_run(&setup, "static-fill");
 	assert_near("another node", far.stay_p99_us, 4 * setup.mean_us, 1e-9);
 	assert_near("the same node", near.stay_p99_us, 2.5 * setup.mean_us, 1e-9);
 	assert_near("at home", home.stay_p99_us, setup.mean_us, 1e-9);
@@ -127,10 +128,10 @@ START_TEST(the_same_seed_gives_the_same_figures_another_one_others)
 	setup.tasks = 10000;
 	for (size_t i = 0; policy_at(i); i++) {
 		setup.seed = 7;
-		struct sim_result first = run(&setup, policy_at(i)->name);
-		struct sim_result again = run(&setup, policy_at(i)->name);
+		struct sim_result first = test_sim_run(&setup, policy_at(i)->name);
+		struct sim_result again = test_sim_run(&setup, policy_at(i)->name);
 		setup.seed = 8;
-		struct sim_result other = run(&setup, policy_at(i)->name);
+		struct sim_result other = test_sim_run(&setup, policy_at(i)->name);
 		ck_assert_mem_eq(&first, &again, sizeof first);
 		ck_assert_double_ne(first.makespan_us, other.makespan_us);
 	}
@@ -142,15 +143,17 @@ START_TEST(static_fill_leaves_the_weak_alone_while_the_strong_have_room)
 	struct sim_setup setup = lonely_tasks();
 	setup.mix_n = 2;
 	setup.mix[1] = 4;
-	assert_near("stay", run(&setup, "static-fill").stay_p99_us, setup.mean_us / 4, 1e-9);
-	assert_near("one does all", run(&setup, "static-fill").balance, setup.workers, 1e-9);
-	assert_near("all do the same", run(&setup, "round-robin").balance, 1.6, 0.05);
+	assert_near(
+	    "stay", test_sim_run(&setup, "static-fill").stay_p99_us, setup.mean_us / 4, 1e-9);
+	assert_near(
+	    "one does all", test_sim_run(&setup, "static-fill").balance, setup.workers, 1e-9);
+	assert_near("all do the same", test_sim_run(&setup, "round-robin").balance, 1.6, 0.05);
 }
 END_TEST
 
 /* ---- the command line ---- */
 
-static int parse(const char *line, struct sim_request *ret)
+static int test_sim_parse(const char *line, struct sim_request *ret)
 {
 	char text[128], *word[WORDS_MAX] = { (char[]){ "sim" } };
 	int n = 1;
@@ -164,28 +167,43 @@ static int parse(const char *line, struct sim_request *ret)
 static const struct {
 	const char *line, *says;
 } malformed[] = {
-	{ "--workers 0", "--workers" }, { "--workers 5x", "'5x'" },
+	{ "--workers 0", "--workers" },
+	{ "--workers 5x", "'5x'" },
 	{ "--workers", "wants a value" },
-	{ "--workers 100001", "100000" }, { "--slots 65", "--slots" }, { "--tasks -1", "--tasks" },
-	{ "--load nan", "--load" }, { "--load 0x1", "--load" }, { "--load -0.5", "--load" },
-	{ "--bytes 1.5", "--bytes" }, { "--mode x", "immediate or queued" },
-	{ "--policy best", "power-of-two" }, { "--runtime exp", "exponential" },
-	{ "--runtime constant:", "--runtime" }, { "--runtime pareto:0", "--runtime" },
-	{ "--generations 1,5", "--generations" }, { "--generations 1,,2", "--generations" },
-	{ "--generations 12", "--generations" }, { "--seed 7x", "--seed" },
-	{ "--seed 18446744073709551616", "--seed" }, { "--colour", "no option --colour" },
-	{ "extra", "'extra'" }, { "--table --load 1", "--load" }, { "--cost --seed 3", "--seed" },
-	{ "--table --cost", "one of them" }, { "--workers 2 --nodes 3 --bytes 1", "3 nodes" },
-	{ "--transfer 2", "--bytes" }, { "--nodes 2", "--bytes" },
+	{ "--workers 100001", "100000" },
+	{ "--slots 65", "--slots" },
+	{ "--tasks -1", "--tasks" },
+	{ "--load nan", "--load" },
+	{ "--load 0x1", "--load" },
+	{ "--load -0.5", "--load" },
+	{ "--bytes 1.5", "--bytes" },
+	{ "--mode x", "immediate or queued" },
+	{ "--policy best", "power-of-two" },
+	{ "--runtime exp", "exponential" },
+	{ "--runtime constant:", "--runtime" },
+	{ "--runtime pareto:0", "--runtime" },
+	{ "--generations 1,5", "--generations" },
+	{ "--generations 1,,2", "--generations" },
+	{ "--generations 12", "--generations" },
+	{ "--seed 7x", "--seed" },
+	{ "--seed 18446744073709551616", "--seed" },
+	{ "--colour", "no option --colour" },
+	{ "extra", "'extra'" },
+	{ "--table --load 1", "--load" },
+	{ "--cost --seed 3", "--seed" },
+	{ "--table --cost", "one of them" },
+	{ "--workers 2 --nodes 3 --bytes 1", "3 nodes" },
+	{ "--transfer 2", "--bytes" },
+	{ "--nodes 2", "--bytes" },
 	{ "--mode queued --depth 2", "--depth" },
 };
 
 START_TEST(what_is_malformed_or_changes_nothing_is_refused_with_a_reason)
 {
 	struct sim_request request = { .csv_path = "untouched" };
-	ck_assert_int_eq(parse(malformed[_i].line, &request), -EINVAL);
-	ck_assert_msg(strstr(why_text(), malformed[_i].says), "%s: %s", malformed[_i].line,
-	    why_text());
+	ck_assert_int_eq(test_sim_parse(malformed[_i].line, &request), -EINVAL);
+	ck_assert_msg(
+	    strstr(why_text(), malformed[_i].says), "%s: %s", malformed[_i].line, why_text());
 	ck_assert_str_eq(request.csv_path, "untouched");
 }
 END_TEST
@@ -193,18 +211,19 @@ END_TEST
 START_TEST(options_say_what_is_run)
 {
 	struct sim_request request;
-	ck_assert_int_eq(parse("", &request), 0);
+	ck_assert_int_eq(test_sim_parse("", &request), 0);
 	ck_assert(!request.policy && !request.standard && !request.cost && request.setup.immediate);
-	ck_assert_int_eq(parse("--generations 1,4,2 --runtime pareto:50 --seed 9", &request), 0);
+	ck_assert_int_eq(
+	    test_sim_parse("--generations 1,4,2 --runtime pareto:50 --seed 9", &request), 0);
 	ck_assert_uint_eq(request.setup.mix_n, 3);
 	ck_assert_uint_eq(request.setup.mix[1], 4);
 	ck_assert_int_eq(request.setup.runtime, SIM_PARETO);
 	ck_assert_double_eq(request.setup.mean_us, 50);
 	ck_assert_uint_eq(request.setup.seed, 9);
-	ck_assert_int_eq(parse("--policy random --mode queued --load 0", &request), 0);
+	ck_assert_int_eq(test_sim_parse("--policy random --mode queued --load 0", &request), 0);
 	ck_assert_ptr_eq(request.policy, policy_find("random"));
 	ck_assert(!request.setup.immediate && request.setup.load <= 0);
-	ck_assert_int_eq(parse("--table --seed 3 --csv x", &request), 0);
+	ck_assert_int_eq(test_sim_parse("--table --seed 3 --csv x", &request), 0);
 	ck_assert(request.standard && request.setup.seed == 3);
 }
 END_TEST

@@ -11,8 +11,9 @@ int witness_open(struct witness *ret)
 	w.fd = mkstemp(w.path);
 	if (w.fd < 0)
 		return -errno;
-	w.seen = ftruncate(w.fd, sizeof *w.seen) < 0 ? MAP_FAILED :
-	    mmap(NULL, sizeof *w.seen, PROT_READ | PROT_WRITE, MAP_SHARED, w.fd, 0);
+	w.seen = ftruncate(w.fd, sizeof *w.seen) < 0
+	    ? MAP_FAILED
+	    : mmap(NULL, sizeof *w.seen, PROT_READ | PROT_WRITE, MAP_SHARED, w.fd, 0);
 	if (w.seen != MAP_FAILED) {
 		*ret = w;
 		return 0;

@@ -16,7 +16,7 @@ enum { MS_PER_SECOND = 1000, SHORT_OPTIONS_BYTES = 32 };
 
 const struct option options_common[] = { COMMON_OPTIONS, { 0 } };
 
-static void say_where_help_is(const struct context *context)
+static void arguments_say_where_help_is(const struct context *context)
 {
 	if (context->command)
 		fprintf(stderr, "usage: plmctl %s %s\nplmctl help %s tells more\n",
@@ -33,12 +33,12 @@ void usage_error(const struct context *context, const char *format, ...)
 	vfprintf(stderr, format, args);
 	va_end(args);
 	putc('\n', stderr);
-	say_where_help_is(context);
+	arguments_say_where_help_is(context);
 	exit(EXIT_USAGE);
 }
 
-long number_word(const struct context *context, const char *what, const char *word, long least,
-    long most)
+long number_word(
+    const struct context *context, const char *what, const char *word, long least, long most)
 {
 	char *end;
 	errno = 0;
@@ -46,8 +46,8 @@ long number_word(const struct context *context, const char *what, const char *wo
 	if (end == word || *end != 0)
 		usage_error(context, "%s wants a number, not \"%s\"", what, word);
 	if (errno != 0 || number < least || number > most)
-		usage_error(context, "%s wants a number from %ld to %ld, not %s", what, least, most,
-		    word);
+		usage_error(
+		    context, "%s wants a number from %ld to %ld, not %s", what, least, most, word);
 	return number;
 }
 
@@ -68,8 +68,7 @@ int duration_word(const struct context *context, const char *what, const char *w
 	return (int)ms;
 }
 
-uint64_t size_word(const struct context *context, const char *what, const char *word,
-    uint64_t most)
+uint64_t size_word(const struct context *context, const char *what, const char *word, uint64_t most)
 {
 	struct scan scan = { .text = word, .at = word, .what = what };
 	struct piece piece = scan_piece(&scan);
@@ -77,8 +76,8 @@ uint64_t size_word(const struct context *context, const char *what, const char *
 	if (scan_size(&scan, piece, piece, most, &bytes) < 0)
 		usage_error(context, "%s", why_text());
 	if (*scan.at)
-		usage_error(context, "%s wants a size such as 4096, 512M or 4G, not \"%s\"", what,
-		    word);
+		usage_error(
+		    context, "%s wants a size such as 4096, 512M or 4G, not \"%s\"", what, word);
 	return bytes;
 }
 
@@ -107,34 +106,22 @@ plm_ref *reference_words(int argc, char **argv, size_t *ret_count)
 	return refs;
 }
 
-static void take_common(struct context *context, int option)
+static void arguments_take_common(struct context *context, int option)
 {
 	switch (option) {
-	case OPTION_NAME:
-		context->name = optarg;
-		break;
-	case OPTION_JSON:
-		context->json = true;
-		break;
-	case OPTION_QUIET:
-		context->quiet = true;
-		break;
-	case OPTION_TIMEOUT:
-		context->timeout_ms = seconds_word(context, optarg);
-		break;
-	case OPTION_HELP:
-		print_help(context->command, stdout);
-		exit(EXIT_FINE);
-	case OPTION_VERSION:
-		puts("plmctl " PLM_VERSION);
-		exit(EXIT_FINE);
+	case OPTION_NAME: context->name = optarg; break;
+	case OPTION_JSON: context->json = true; break;
+	case OPTION_QUIET: context->quiet = true; break;
+	case OPTION_TIMEOUT: context->timeout_ms = seconds_word(context, optarg); break;
+	case OPTION_HELP: print_help(context->command, stdout); exit(EXIT_FINE);
+	case OPTION_VERSION: puts("plmctl " PLM_VERSION); exit(EXIT_FINE);
 	}
 }
 
 /* getopt_long() says the same of an option that is unknown, short for several, or given a value
  * that it does not take. */
-static _Noreturn void bad_option(const struct context *context, const char *word,
-    const struct option *options)
+static _Noreturn void arguments_bad_option(
+    const struct context *context, const char *word, const struct option *options)
 {
 	size_t name = word[0] && word[1] == '-' ? strcspn(word + 2, "=") : 0;
 	const struct option *o = options;
@@ -145,8 +132,8 @@ static _Noreturn void bad_option(const struct context *context, const char *word
 	usage_error(context, "unknown option: %s", word);
 }
 
-int next_option(struct context *context, int argc, char **argv, const char *order,
-    const struct option *options)
+int next_option(
+    struct context *context, int argc, char **argv, const char *order, const struct option *options)
 {
 	opterr = 0;
 	for (;;) {
@@ -158,12 +145,12 @@ int next_option(struct context *context, int argc, char **argv, const char *orde
 		if (option == ':')
 			usage_error(context, "option %s needs a value", argv[optind - 1]);
 		if (option == '?')
-			bad_option(context, argv[optind > at ? optind - 1 : at], options);
+			arguments_bad_option(context, argv[optind > at ? optind - 1 : at], options);
 		if (option < OPTION_NAME || option >= OPTION_OWN) {
 			output_open(&context->out, stdout, context->json, context->quiet);
 			return option;
 		}
-		take_common(context, option);
+		arguments_take_common(context, option);
 	}
 }
 

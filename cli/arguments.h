@@ -19,20 +19,22 @@ enum { /* options every command takes, before or after its name */
 	OPTION_OWN, /* a command's own count from here */
 };
 
-#define COMMON_OPTIONS                                                                             \
-	{ "name", required_argument, NULL, OPTION_NAME },                                          \
-	    { "json", no_argument, NULL, OPTION_JSON },                                            \
-	    { "quiet", no_argument, NULL, OPTION_QUIET },                                          \
-	    { "timeout", required_argument, NULL, OPTION_TIMEOUT },                                \
-	    { "help", no_argument, NULL, OPTION_HELP },                                            \
-	    { "version", no_argument, NULL, OPTION_VERSION }
+#define COMMON_OPTIONS                                              \
+	{ "name", required_argument, NULL, OPTION_NAME },           \
+	    { "json", no_argument, NULL, OPTION_JSON },             \
+	    { "quiet", no_argument, NULL, OPTION_QUIET },           \
+	    { "timeout", required_argument, NULL, OPTION_TIMEOUT }, \
+	    { "help", no_argument, NULL, OPTION_HELP },             \
+	{                                                           \
+		"version", no_argument, NULL, OPTION_VERSION        \
+	}
 
-#define COMMON_OPTIONS_HELP                                                                        \
-	"  --name NAME        the runtime (default: $PLM_NAME, else \"default\")\n"                \
-	"  --json             print JSON: one value, or for lists one object a line\n"             \
-	"  --quiet            print ids alone\n"                                                   \
-	"  --timeout SECONDS  wait at most so long (default: for ever)\n"                          \
-	"  --help             show this text\n"                                                    \
+#define COMMON_OPTIONS_HELP                                                            \
+	"  --name NAME        the runtime (default: $PLM_NAME, else \"default\")\n"    \
+	"  --json             print JSON: one value, or for lists one object a line\n" \
+	"  --quiet            print ids alone\n"                                       \
+	"  --timeout SECONDS  wait at most so long (default: for ever)\n"              \
+	"  --help             show this text\n"                                        \
 	"  --version\n"
 
 extern const struct option options_common[];
@@ -51,14 +53,14 @@ void expect_operands(const struct context *context, int argc, int least, int mos
 _Noreturn void usage_error(const struct context *context, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-long number_word(const struct context *context, const char *what, const char *word, long least,
-    long most);
+long number_word(
+    const struct context *context, const char *what, const char *word, long least, long most);
 int seconds_word(const struct context *context, const char *word); /* milliseconds */
 /* "100ms", "2s", "5m", "1h"; milliseconds. */
 int duration_word(const struct context *context, const char *what, const char *word);
 /* "4096", "64K", "1G": bytes, from 1 to most. */
-uint64_t size_word(const struct context *context, const char *what, const char *word,
-    uint64_t most);
+uint64_t size_word(
+    const struct context *context, const char *what, const char *word, uint64_t most);
 plm_ref reference_word(const char *word);
 
 /* All operands, from argv[optind] on; the caller frees. */

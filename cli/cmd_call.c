@@ -11,11 +11,13 @@ enum { OWN_RESULTS = OPTION_OF_COMMAND };
 
 static const struct option options[] = {
 	{ "results", required_argument, NULL, OWN_RESULTS },
-	TASK_OPTIONS, COMMON_OPTIONS, { 0 },
+	TASK_OPTIONS,
+	COMMON_OPTIONS,
+	{ 0 },
 };
 
 /* "@@text" is the text "@text": the one way to pass bytes that begin with "@". */
-static plm_arg argument(const char *word)
+static plm_arg call_argument(const char *word)
 {
 	if (word[0] == '@' && word[1] != '@')
 		return PLM_FUTURE(reference_word(word));
@@ -24,7 +26,7 @@ static plm_arg argument(const char *word)
 }
 
 /* Futures of other processes' making: held while we wait, and a stale one is told by its name. */
-static int hold_futures(struct context *context, const plm_task *task)
+static int call_hold_futures(struct context *context, const plm_task *task)
 {
 	int code = EXIT_FINE;
 	for (size_t i = 0; i < task->nargs && code == EXIT_FINE; i++)
@@ -33,7 +35,7 @@ static int hold_futures(struct context *context, const plm_task *task)
 	return code;
 }
 
-static int print_all(struct context *context, const plm_ref *refs, unsigned n, bool detach)
+static int call_print_all(struct context *context, const plm_ref *refs, unsigned n, bool detach)
 {
 	uint64_t deadline = deadline_of(context);
 	int r = detach ? 0 : plm_wait_ended(context->rt, refs, 1, 1, context->timeout_ms, NULL);
@@ -58,7 +60,7 @@ static int print_all(struct context *context, const plm_ref *refs, unsigned n, b
 	return EXIT_FINE;
 }
 
-static int submit(struct context *context, const struct task_request *call)
+static int call_submit(struct context *context, const struct task_request *call)
 {
 	plm_ref refs[RESULTS_MAX];
 	plm_task task = call->task;
@@ -67,14 +69,14 @@ static int submit(struct context *context, const struct task_request *call)
 		interrupts_catch(context);
 	int r = plm_submit(context->rt, &task, refs);
 	if (r >= 0)
-		return print_all(context, refs, call->task.results, call->detach);
+		return call_print_all(context, refs, call->task.results, call->detach);
 	interrupts_release(context);
 	int code = failed(r, call->task.function);
 	return r == -ENOENT ? EXIT_NO_FUNCTION : code; /* references were held before: it
-	                                                * is the name */
+							* is the name */
 }
 
-static int run_call(struct context *context, int argc, char **argv)
+static int call_run(struct context *context, int argc, char **argv)
 {
 	struct task_request call = { .task.results = 1 };
 	int option;
@@ -92,13 +94,13 @@ static int run_call(struct context *context, int argc, char **argv)
 	if (!args)
 		return failed(-ENOMEM, "call");
 	for (size_t i = 0; i < call.task.nargs; i++)
-		args[i] = argument(argv[optind + (int)i]);
+		args[i] = call_argument(argv[optind + (int)i]);
 	call.task.args = args;
 	int code = runtime(context);
 	if (code == EXIT_FINE)
-		code = hold_futures(context, &call.task);
+		code = call_hold_futures(context, &call.task);
 	if (code == EXIT_FINE)
-		code = submit(context, &call);
+		code = call_submit(context, &call);
 	free(args);
 	return code;
 }
@@ -110,12 +112,10 @@ const struct command cmd_call = {
 	.details =
 	    "FUNCTION is MODULE.NAME. An ARG is text, or with @REF the value of a future; "
 	    "@@TEXT is the\n"
-	    "text @TEXT. Options end at FUNCTION, so an ARG may begin with a dash.\n\n"
-	    TASK_OPTIONS_HELP
-	    "  --results N        the function yields N results, printed one after the other\n"
-	    TASK_TIMES_HELP
+	    "text @TEXT. Options end at FUNCTION, so an ARG may begin with a dash.\n\n" TASK_OPTIONS_HELP
+	    "  --results N        the function yields N results, printed one after the other\n" TASK_TIMES_HELP
 	    "The result goes to stdout as it is, with a newline only where a terminal needs one.\n"
 	    "Exit code: 0, 1 (it failed), 128+N (signal N ended its worker), 130 (cancelled),\n"
 	    "124 (time ran out), 127 (no such function); plmctl --help has the rest.\n",
-	.run = run_call,
+	.run = call_run,
 };

@@ -2,7 +2,7 @@
 #include "cli/worker_rows.h"
 #include "client/handle.h"
 
-static int run_clients(struct context *context, int argc, char **argv)
+static int clients_run(struct context *context, int argc, char **argv)
 {
 	operands(context, argc, argv, 0, 0);
 	int code = runtime(context);
@@ -16,8 +16,8 @@ const struct command cmd_clients = {
 	.usage = "[OPTION]...",
 	.help = "list the programs that are connected, this one too",
 	.details = "STATE: live, leaving, stopped (by a SIGSTOP). BEAT: time since it last "
-	           "waited\nin a call of libplm; a program that calls none is well, too. UP: its "
-	           "messages to\nthe scheduler.\n",
-	.run = run_clients,
+		   "waited\nin a call of libplm; a program that calls none is well, too. UP: its "
+		   "messages to\nthe scheduler.\n",
+	.run = clients_run,
 	.visits = true,
 };

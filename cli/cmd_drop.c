@@ -2,7 +2,7 @@
 
 #include "cli/arguments.h"
 
-static int run_drop(struct context *context, int argc, char **argv)
+static int drop_run(struct context *context, int argc, char **argv)
 {
 	operands(context, argc, argv, 1, argc);
 	size_t n;
@@ -22,6 +22,6 @@ const struct command cmd_drop = {
 	.usage = "[OPTION]... @REF...",
 	.help = "stop keeping what put or --detach kept, by reference",
 	.details = "The value is removed when no other program and no task needs it.\n",
-	.run = run_drop,
+	.run = drop_run,
 	.visits = true,
 };

@@ -7,13 +7,18 @@
 #include "client/handle.h"
 
 static const struct column columns[] = {
-	{ "REF", "ref", -1 }, { "TASK", "task", -1 }, { "FUNCTION", "function", -1 },
-	{ "STATE", "state", -1 }, { "NUMBER", "number", 0 }, { "REASON", "reason", -1 },
-	{ "TEXT", "text", -1 }, { "REFS", "refs", -1 },
+	{ "REF", "ref", -1 },
+	{ "TASK", "task", -1 },
+	{ "FUNCTION", "function", -1 },
+	{ "STATE", "state", -1 },
+	{ "NUMBER", "number", 0 },
+	{ "REASON", "reason", -1 },
+	{ "TEXT", "text", -1 },
+	{ "REFS", "refs", -1 },
 };
 
-static void json_reason(struct context *context, const char *word, const struct explanation *e,
-    uint32_t number)
+static void explain_json_reason(
+    struct context *context, const char *word, const struct explanation *e, uint32_t number)
 {
 	const struct tables *t = plm_tables(context->rt);
 	const struct reason *reason = &e->reason[number];
@@ -40,8 +45,8 @@ static void json_reason(struct context *context, const char *word, const struct 
 	row_end(out);
 }
 
-static void say_reasons(struct context *context, const char *word, const struct explanation *e,
-    bool part)
+static void explain_say_reasons(
+    struct context *context, const char *word, const struct explanation *e, bool part)
 {
 	FILE *file = context->out.file;
 	char text[REASON_TEXT_BYTES], task[VIEW_TEXT_BYTES];
@@ -71,15 +76,15 @@ static int explain_one(struct context *context, plm_ref ref, const char *word)
 		return failed(ref_resolve(context->rt, ref, &seen, &r) ? -ESTALE : r, word);
 	if (context->json)
 		for (uint32_t i = 0; i < e.reasons; i++)
-			json_reason(context, word, &e, i);
+			explain_json_reason(context, word, &e, i);
 	else if (context->out.quiet)
 		fprintf(context->out.file, "%s\n", e.reason[0].code);
 	else
-		say_reasons(context, word, &e, e.ref != ref.id);
+		explain_say_reasons(context, word, &e, e.ref != ref.id);
 	return EXIT_FINE;
 }
 
-static int run_explain(struct context *context, int argc, char **argv)
+static int explain_run(struct context *context, int argc, char **argv)
 {
 	operands(context, argc, argv, 1, argc);
 	size_t n;
@@ -102,6 +107,6 @@ const struct command cmd_explain = {
 	    "next. With --quiet a code word for each task, with --json an object for each reason.\n"
 	    "explain changes nothing. What it says may have changed when you read it.\n"
 	    "Exit code: 0 also of a task that failed; 65: no such reference.\n",
-	.run = run_explain,
+	.run = explain_run,
 	.visits = true,
 };

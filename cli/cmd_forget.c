@@ -5,16 +5,18 @@ enum { OWN_ALL = OPTION_OF_FILTERED };
 
 static const struct option options[] = {
 	{ "all", no_argument, NULL, OWN_ALL },
-	TASK_FILTER_OPTIONS, COMMON_OPTIONS, { 0 },
+	TASK_FILTER_OPTIONS,
+	COMMON_OPTIONS,
+	{ 0 },
 };
 
-static int forget(struct context *context, plm_ref ref, void *argument)
+static int forget_one(struct context *context, plm_ref ref, void *argument)
 {
 	(void)argument;
 	return plm_forget(context->rt, ref);
 }
 
-static int run_forget(struct context *context, int argc, char **argv)
+static int forget_run(struct context *context, int argc, char **argv)
 {
 	struct task_filter filter = { .kept = true };
 	int option;
@@ -24,7 +26,7 @@ static int run_forget(struct context *context, int argc, char **argv)
 		else
 			filter_option(context, option, &filter);
 	}
-	const struct task_action action = { "forgotten", forget, NULL };
+	const struct task_action action = { "forgotten", forget_one, NULL };
 	int code = select_and_act(context, argc, argv, &filter, &action);
 	if (context->rt)
 		handle_sync(context->rt); /* what is forgotten is listed no more */
@@ -36,12 +38,11 @@ const struct command cmd_forget = {
 	.usage = "[OPTION]... @REF...  |  [OPTION]... FILTER...",
 	.help = "stop keeping tasks: their results and logs are removed",
 	.details =
-	    "  --all              every task that is kept\n"
-	    TASK_FILTER_HELP
+	    "  --all              every task that is kept\n" TASK_FILTER_HELP
 	    "\nTasks of `submit --detach`, `load` and `retry` are kept after their end. Once\n"
 	    "forgotten, a task leaves when it has ended and no program or other task needs it:\n"
 	    "its result and log are removed. A task that waits or runs goes on. A filter finds\n"
 	    "only tasks that are kept.\n",
-	.run = run_forget,
+	.run = forget_run,
 	.visits = true,
 };

@@ -2,7 +2,7 @@
 #include "cli/worker_rows.h"
 #include "client/handle.h"
 
-static int run_functions(struct context *context, int argc, char **argv)
+static int functions_run(struct context *context, int argc, char **argv)
 {
 	operands(context, argc, argv, 0, 0);
 	int code = runtime(context);
@@ -15,6 +15,6 @@ const struct command cmd_functions = {
 	.name = "functions",
 	.usage = "[OPTION]...",
 	.help = "list the functions that can be called",
-	.run = run_functions,
+	.run = functions_run,
 	.visits = true,
 };

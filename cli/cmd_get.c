@@ -12,7 +12,8 @@ enum { OWN_OUTPUT = OPTION_OWN };
 
 static const struct option options[] = {
 	{ "output", required_argument, NULL, OWN_OUTPUT },
-	COMMON_OPTIONS, { 0 },
+	COMMON_OPTIONS,
+	{ 0 },
 };
 
 static int get_into_file(struct context *context, plm_ref ref, const char *path)
@@ -37,7 +38,7 @@ static int get_into_file(struct context *context, plm_ref ref, const char *path)
 }
 
 /* What a command wrote to stdout is its value. */
-static int say_if_cut(struct context *context, plm_ref ref)
+static int get_say_if_cut(struct context *context, plm_ref ref)
 {
 	struct command_view v;
 	if (!command_known(context, ref))
@@ -46,7 +47,7 @@ static int say_if_cut(struct context *context, plm_ref ref)
 	return code == EXIT_FINE ? command_say_cut(&v, STDOUT_FILENO) : code;
 }
 
-static int run_get(struct context *context, int argc, char **argv)
+static int get_run(struct context *context, int argc, char **argv)
 {
 	const char *path = NULL;
 	while (next_option(context, argc, argv, "", options) != -1)
@@ -59,9 +60,9 @@ static int run_get(struct context *context, int argc, char **argv)
 	int r = plm_hold(context->rt, ref);
 	if (r < 0)
 		return failed(r, argv[optind]);
-	code = path ? get_into_file(context, ref, path) :
-	              print_result(context, ref, deadline_of(context));
-	return code == EXIT_FINE ? say_if_cut(context, ref) : code;
+	code = path ? get_into_file(context, ref, path)
+		    : print_result(context, ref, deadline_of(context));
+	return code == EXIT_FINE ? get_say_if_cut(context, ref) : code;
 }
 
 const struct command cmd_get = {
@@ -73,5 +74,5 @@ const struct command cmd_get = {
 	    "\nThe value goes to stdout as it is. With --json: {\"ref\": ..., \"value\": ...}, or\n"
 	    "\"value_base64\" if it is no UTF-8 text. Exit codes as for call; 74: it is\n"
 	    "the output of a command, and a part of that was cut off.\n",
-	.run = run_get,
+	.run = get_run,
 };

@@ -13,8 +13,15 @@
 #include "journal/history.h"
 
 enum {
-	OWN_STATE_DIRECTORY = OPTION_OWN, OWN_SINCE, OWN_UNTIL, OWN_INCLUDE, OWN_LABEL,
-	OWN_EXIT_CODE, OWN_ENDED_AS, OWN_TOTALS, OWN_LIMIT,
+	OWN_STATE_DIRECTORY = OPTION_OWN,
+	OWN_SINCE,
+	OWN_UNTIL,
+	OWN_INCLUDE,
+	OWN_LABEL,
+	OWN_EXIT_CODE,
+	OWN_ENDED_AS,
+	OWN_TOTALS,
+	OWN_LIMIT,
 };
 
 enum { LIMIT_DEFAULT = 1000, TIME_TEXT_BYTES = 32, MS_PER_S = 1000, BYTES_PER_KB = 1024 };
@@ -29,7 +36,8 @@ static const struct option options[] = {
 	{ "state", required_argument, NULL, OWN_ENDED_AS },
 	{ "totals", required_argument, NULL, OWN_TOTALS },
 	{ "limit", required_argument, NULL, OWN_LIMIT },
-	COMMON_OPTIONS, { 0 },
+	COMMON_OPTIONS,
+	{ 0 },
 };
 
 struct asked {
@@ -41,7 +49,8 @@ struct asked {
 /* ---- words ---- */
 
 /* A day, a day and a time, or how long ago: milliseconds of the wall clock. */
-static int64_t moment_word(const struct context *context, const char *what, const char *word)
+static int64_t history_moment_word(
+    const struct context *context, const char *what, const char *word)
 {
 	static const char *const forms[] = { "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M",
 		"%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d" };
@@ -55,16 +64,20 @@ static int64_t moment_word(const struct context *context, const char *what, cons
 	if (n > 1 && isdigit((unsigned char)word[0]) && strchr("smhd", word[n - 1])) {
 		char *end;
 		unsigned long long ago = strtoull(word, &end, 10);
-		unsigned unit = word[n - 1] == 's' ? 1 : word[n - 1] == 'm' ? 60
-			      : word[n - 1] == 'h' ? 3600 : 86400;
+		unsigned unit = word[n - 1] == 's' ? 1
+		    : word[n - 1] == 'm'           ? 60
+		    : word[n - 1] == 'h'           ? 3600
+						   : 86400;
 		if (end == word + n - 1 && ago < (unsigned long long)INT_MAX)
 			return ((int64_t)time(NULL) - (int64_t)ago * unit) * MS_PER_S;
 	}
-	usage_error(context, "%s is a day (2026-03-01), a time (2026-03-01T12:30) or so long ago "
-	    "(90s, 15m, 6h, 7d), not \"%s\"", what, word);
+	usage_error(context,
+	    "%s is a day (2026-03-01), a time (2026-03-01T12:30) or so long ago "
+	    "(90s, 15m, 6h, 7d), not \"%s\"",
+	    what, word);
 }
 
-static enum history_key key_word(const struct context *context, const char *word)
+static enum history_key history_key_word(const struct context *context, const char *word)
 {
 	static const char *const names[HISTORY_KEYS] = { "user", "label", "day" };
 	for (int i = 0; i < HISTORY_KEYS; i++)
@@ -73,36 +86,38 @@ static enum history_key key_word(const struct context *context, const char *word
 	usage_error(context, "--totals is user, label or day: %s", word);
 }
 
-static enum history_state state_word(const struct context *context, const char *word)
+static enum history_state history_state_word(const struct context *context, const char *word)
 {
 	enum history_state state = history_state_of(word);
 	if (state == HISTORY_STATES || state == HISTORY_ANY)
-		usage_error(context, "--state is queued, running, done, failed, dead or cancelled "
-		    "(the directory is --state-dir): %s", word);
+		usage_error(context,
+		    "--state is queued, running, done, failed, dead or cancelled "
+		    "(the directory is --state-dir): %s",
+		    word);
 	return state;
 }
 
-static void take_option(const struct context *context, int option, struct asked *a)
+static void history_take_option(const struct context *context, int option, struct asked *a)
 {
 	struct history_filter *f = &a->filter;
 	switch (option) {
 	case OWN_STATE_DIRECTORY: a->directory = optarg; break;
-	case OWN_SINCE: f->since_ms = moment_word(context, "--since", optarg); break;
-	case OWN_UNTIL: f->until_ms = moment_word(context, "--until", optarg); break;
+	case OWN_SINCE: f->since_ms = history_moment_word(context, "--since", optarg); break;
+	case OWN_UNTIL: f->until_ms = history_moment_word(context, "--until", optarg); break;
 	case OWN_INCLUDE: f->include = optarg; break;
 	case OWN_LABEL: f->label = optarg; break;
 	case OWN_EXIT_CODE:
 		f->has_exit_code = true;
 		f->exit_code = (int)number_word(context, "--exit-code", optarg, 0, UINT8_MAX);
 		break;
-	case OWN_ENDED_AS: f->state = state_word(context, optarg); break;
-	case OWN_TOTALS: a->key = key_word(context, optarg); break;
+	case OWN_ENDED_AS: f->state = history_state_word(context, optarg); break;
+	case OWN_TOTALS: a->key = history_key_word(context, optarg); break;
 	default: f->most = (uint64_t)number_word(context, "--limit", optarg, 0, LONG_MAX);
 	}
 }
 
 /* A number of the history, or a reference that plmctl printed once. */
-static void take_operand(const struct context *context, const char *word, struct asked *a)
+static void history_take_operand(const struct context *context, const char *word, struct asked *a)
 {
 	if (word[0] != '@') {
 		a->filter.id = number_word(context, "the number of a task", word, 1, LONG_MAX);
@@ -115,7 +130,7 @@ static void take_operand(const struct context *context, const char *word, struct
 
 /* ---- where it is ---- */
 
-static int find_directory(struct context *context, struct asked *a)
+static int history_find_directory(struct context *context, struct asked *a)
 {
 	const char *usual = getenv("PLM_STATE");
 	if (!a->directory && usual && usual[0]) {
@@ -132,7 +147,8 @@ static int find_directory(struct context *context, struct asked *a)
 	a->directory = j->directory;
 	if (journal_slot(plm_tables(context->rt)))
 		return EXIT_FINE;
-	fprintf(stderr, "plmctl: history: the runtime \"%s\" keeps no journal: boot it with plm "
+	fprintf(stderr,
+	    "plmctl: history: the runtime \"%s\" keeps no journal: boot it with plm "
 	    "--state DIR, or name one with --state-dir DIR\n",
 	    plm_tables(context->rt)->control->name);
 	return EXIT_INPUT;
@@ -141,28 +157,51 @@ static int find_directory(struct context *context, struct asked *a)
 /* ---- printing ---- */
 
 static const struct column rows[] = {
-	{ "ID", "id", 0 }, { "REF", "ref", -1 }, { "STATE", "state", -1 },
-	{ "EXIT", "exit_code", 0 }, { "SUBMITTED", "submitted", -1 }, { "RAN", "run_ms", 0 },
-	{ "TRIES", "attempts", 0 }, { "LABEL", "label", -1 }, { "COMMAND", "command", -1 },
+	{ "ID", "id", 0 },
+	{ "REF", "ref", -1 },
+	{ "STATE", "state", -1 },
+	{ "EXIT", "exit_code", 0 },
+	{ "SUBMITTED", "submitted", -1 },
+	{ "RAN", "run_ms", 0 },
+	{ "TRIES", "attempts", 0 },
+	{ "LABEL", "label", -1 },
+	{ "COMMAND", "command", -1 },
 	{ "WHY", "message", -1 },
 };
 
 static const struct column details[] = {
-	{ "ID", "id", 0 }, { "REF", "ref", -1 }, { "STATE", "state", -1 },
-	{ "EXIT", "exit_code", 0 }, { "SUBMITTED", "submitted", -1 }, { "RAN", "run_ms", 0 },
-	{ "TRIES", "attempts", 0 }, { "LABEL", "label", -1 }, { "COMMAND", "command", -1 },
+	{ "ID", "id", 0 },
+	{ "REF", "ref", -1 },
+	{ "STATE", "state", -1 },
+	{ "EXIT", "exit_code", 0 },
+	{ "SUBMITTED", "submitted", -1 },
+	{ "RAN", "run_ms", 0 },
+	{ "TRIES", "attempts", 0 },
+	{ "LABEL", "label", -1 },
+	{ "COMMAND", "command", -1 },
 	{ "WHY", "message", -1 },
-	{ "FIRST REF", "first_ref", -1 }, { "QUEUED AGAIN", "resumed", 0 },
-	{ "FUNCTION", "function", -1 }, { "USER", "user", -1 }, { "PRIORITY", "priority", 0 },
-	{ "BEGAN", "began", -1 }, { "ENDED", "ended", -1 }, { "WORKER", "worker", 0 },
-	{ "CODE", "code", 0 }, { "SIGNAL", "signal", 0 }, { "USER TIME", "user_ms", 0 },
-	{ "SYSTEM TIME", "system_ms", 0 }, { "LARGEST PROCESS", "resident_bytes", 0 },
-	{ "STDOUT", "stdout_bytes", 0 }, { "STDERR", "stderr_bytes", 0 },
-	{ "VALUE", "value_bytes", 0 }, { "NOT DURABLE", "not_durable", -1 },
-	{ "STDOUT BEGINS", "stdout", -1 }, { "STDERR BEGINS", "stderr", -1 },
+	{ "FIRST REF", "first_ref", -1 },
+	{ "QUEUED AGAIN", "resumed", 0 },
+	{ "FUNCTION", "function", -1 },
+	{ "USER", "user", -1 },
+	{ "PRIORITY", "priority", 0 },
+	{ "BEGAN", "began", -1 },
+	{ "ENDED", "ended", -1 },
+	{ "WORKER", "worker", 0 },
+	{ "CODE", "code", 0 },
+	{ "SIGNAL", "signal", 0 },
+	{ "USER TIME", "user_ms", 0 },
+	{ "SYSTEM TIME", "system_ms", 0 },
+	{ "LARGEST PROCESS", "resident_bytes", 0 },
+	{ "STDOUT", "stdout_bytes", 0 },
+	{ "STDERR", "stderr_bytes", 0 },
+	{ "VALUE", "value_bytes", 0 },
+	{ "NOT DURABLE", "not_durable", -1 },
+	{ "STDOUT BEGINS", "stdout", -1 },
+	{ "STDERR BEGINS", "stderr", -1 },
 };
 
-static void cell_moment(struct output *out, int64_t ms)
+static void history_cell_moment(struct output *out, int64_t ms)
 {
 	char text[TIME_TEXT_BYTES];
 	time_t seconds = (time_t)(ms / MS_PER_S);
@@ -175,7 +214,7 @@ static void cell_moment(struct output *out, int64_t ms)
 	cell_text(out, text);
 }
 
-static void cell_if(struct output *out, const char *text)
+static void history_cell_if(struct output *out, const char *text)
 {
 	if (text[0])
 		cell_text(out, text);
@@ -183,7 +222,7 @@ static void cell_if(struct output *out, const char *text)
 		cell_none(out);
 }
 
-static void cell_known(struct output *out, int number)
+static void history_cell_known(struct output *out, int number)
 {
 	if (number >= 0)
 		cell_signed(out, number);
@@ -191,56 +230,58 @@ static void cell_known(struct output *out, int number)
 		cell_none(out);
 }
 
-static void cell_ref(struct output *out, uint64_t ref, uint64_t runtime)
+static void history_cell_ref(struct output *out, uint64_t ref, uint64_t runtime)
 {
 	char text[PLM_REF_TEXT_BYTES];
 	plm_ref_print((plm_ref){ .id = ref, .runtime = runtime }, text);
 	cell_text(out, text);
 }
 
-static void cell_head(struct output *out, const void *bytes, size_t length)
+static void history_cell_head(struct output *out, const void *bytes, size_t length)
 {
 	char text[SHRT_MAX / 32];
 	size_t n = length < sizeof text ? length : sizeof text - 1;
 	if (n)
 		memcpy(text, bytes, n);
 	text[n] = 0;
-	cell_if(out, text);
+	history_cell_if(out, text);
 }
 
-static void cell_state(struct output *out, enum history_state state)
+static void history_cell_state(struct output *out, enum history_state state)
 {
-	cell_tinted(out, history_state_name(state), state == HISTORY_DONE ? TINT_GOOD
-	    : state == HISTORY_FAILED || state == HISTORY_DEAD ? TINT_BAD : TINT_NONE);
+	cell_tinted(out, history_state_name(state),
+	    state == HISTORY_DONE                                  ? TINT_GOOD
+		: state == HISTORY_FAILED || state == HISTORY_DEAD ? TINT_BAD
+								   : TINT_NONE);
 }
 
-static void print_columns(struct output *out, const struct history_row *row)
+static void history_print_columns(struct output *out, const struct history_row *row)
 {
 	cell_signed(out, row->id);
-	cell_ref(out, row->ref, row->runtime);
-	cell_state(out, row->state);
-	cell_known(out, row->exit_code);
-	cell_moment(out, row->submitted_ms);
+	history_cell_ref(out, row->ref, row->runtime);
+	history_cell_state(out, row->state);
+	history_cell_known(out, row->exit_code);
+	history_cell_moment(out, row->submitted_ms);
 	if (row->began_ms > 0 && row->ended_ms >= row->began_ms)
 		cell_ms(out, (uint64_t)(row->ended_ms - row->began_ms));
 	else
 		cell_none(out);
 	cell_signed(out, row->attempts);
-	cell_if(out, row->label);
+	history_cell_if(out, row->label);
 	cell_text(out, row->text);
-	cell_if(out, row->message);
+	history_cell_if(out, row->message);
 }
 
-static void print_details(struct output *out, const struct history_row *row)
+static void history_print_details(struct output *out, const struct history_row *row)
 {
-	cell_ref(out, row->first_ref, row->first_runtime);
+	history_cell_ref(out, row->first_ref, row->first_runtime);
 	cell_number(out, row->boots);
 	cell_text(out, row->function);
 	cell_text(out, row->user);
 	cell_signed(out, row->priority);
-	cell_moment(out, row->began_ms);
-	cell_moment(out, row->ended_ms);
-	cell_known(out, row->worker);
+	history_cell_moment(out, row->began_ms);
+	history_cell_moment(out, row->ended_ms);
+	history_cell_known(out, row->worker);
 	cell_signed(out, row->code);
 	cell_signed(out, row->signal);
 	cell_ms(out, (uint64_t)row->user_us / MS_PER_S);
@@ -249,9 +290,9 @@ static void print_details(struct output *out, const struct history_row *row)
 	cell_size(out, (uint64_t)row->out_bytes);
 	cell_size(out, (uint64_t)row->err_bytes);
 	cell_size(out, (uint64_t)row->value_bytes);
-	cell_if(out, row->undurable);
-	cell_head(out, row->out, row->out_length);
-	cell_head(out, row->err, row->err_length);
+	history_cell_if(out, row->undurable);
+	history_cell_head(out, row->out, row->out_length);
+	history_cell_head(out, row->err, row->err_length);
 }
 
 struct printing {
@@ -260,23 +301,28 @@ struct printing {
 	uint64_t rows;
 };
 
-static void print_row(void *context, const struct history_row *row)
+static void history_print_row(void *context, const struct history_row *row)
 {
 	struct printing *p = context;
-	print_columns(p->out, row);
+	history_print_columns(p->out, row);
 	if (p->details)
-		print_details(p->out, row);
+		history_print_details(p->out, row);
 	row_end(p->out);
 	p->rows++;
 }
 
 static const struct column total_columns[] = {
-	{ "KEY", "key", -1 }, { "TASKS", "tasks", 0 }, { "DONE", "done", 0 },
-	{ "FAILED", "failed", 0 }, { "CANCELLED", "cancelled", 0 },
-	{ "UNFINISHED", "unfinished", 0 }, { "RAN", "run_ms", 0 }, { "CPU", "cpu_ms", 0 },
+	{ "KEY", "key", -1 },
+	{ "TASKS", "tasks", 0 },
+	{ "DONE", "done", 0 },
+	{ "FAILED", "failed", 0 },
+	{ "CANCELLED", "cancelled", 0 },
+	{ "UNFINISHED", "unfinished", 0 },
+	{ "RAN", "run_ms", 0 },
+	{ "CPU", "cpu_ms", 0 },
 };
 
-static void print_total(void *context, const struct history_total *t)
+static void history_print_total(void *context, const struct history_total *t)
 {
 	struct printing *p = context;
 	cell_text(p->out, t->key);
@@ -295,27 +341,27 @@ static void print_total(void *context, const struct history_total *t)
 
 /* What `wait` says of a task `history` is to say as well: beside a runtime its journal writes first
  * what there is to be written. */
-static void catch_up(struct context *context)
+static void history_catch_up(struct context *context)
 {
 	enum { CATCH_UP_MS = 2000 };
 	if (context->rt && durable_flush(context->rt, CATCH_UP_MS) < 0)
-		fprintf(stderr, "plmctl: history: %s: the last moments may be missing\n",
-		    plm_why());
+		fprintf(
+		    stderr, "plmctl: history: %s: the last moments may be missing\n", plm_why());
 }
 
-static int print_all(struct context *context, struct asked *a, bool one)
+static int history_print_all(struct context *context, struct asked *a, bool one)
 {
 	struct history *h = NULL;
 	struct printing printing = { .out = &context->out, .details = one || context->json };
 	int r = history_open(a->directory, &h);
 	if (r == 0 && a->key != HISTORY_KEYS) {
 		list_begin(&context->out, total_columns, COUNT_OF(total_columns));
-		r = history_totals(h, &a->filter, a->key, print_total, &printing);
+		r = history_totals(h, &a->filter, a->key, history_print_total, &printing);
 	} else if (r == 0) {
 		context->out.upright = one;
 		list_begin(&context->out, printing.details ? details : rows,
 		    printing.details ? COUNT_OF(details) : COUNT_OF(rows));
-		r = history_each(h, &a->filter, print_row, &printing);
+		r = history_each(h, &a->filter, history_print_row, &printing);
 	}
 	if (h)
 		history_close(&h);
@@ -325,31 +371,33 @@ static int print_all(struct context *context, struct asked *a, bool one)
 	}
 	if (!one || printing.rows)
 		return EXIT_FINE;
-	fprintf(stderr, "plmctl: history: the journal in %s has no such task: it was never "
-	    "durable, or is older than what is kept\n", a->directory);
+	fprintf(stderr,
+	    "plmctl: history: the journal in %s has no such task: it was never "
+	    "durable, or is older than what is kept\n",
+	    a->directory);
 	return EXIT_DATA;
 }
 
-static int run_history(struct context *context, int argc, char **argv)
+static int history_run(struct context *context, int argc, char **argv)
 {
 	struct asked a = { .key = HISTORY_KEYS, .filter.most = LIMIT_DEFAULT };
 	int option;
 	bool limited = false;
 	while ((option = next_option(context, argc, argv, "", options)) != -1) {
-		take_option(context, option, &a);
+		history_take_option(context, option, &a);
 		limited |= option == OWN_LIMIT;
 	}
 	expect_operands(context, argc, 0, 1);
 	bool one = optind < argc;
 	if (one)
-		take_operand(context, argv[optind], &a);
+		history_take_operand(context, argv[optind], &a);
 	if (a.key != HISTORY_KEYS && !limited)
 		a.filter.most = 0;
-	int code = find_directory(context, &a);
+	int code = history_find_directory(context, &a);
 	if (code != EXIT_FINE)
 		return code;
-	catch_up(context);
-	return print_all(context, &a, one);
+	history_catch_up(context);
+	return history_print_all(context, &a, one);
 }
 
 const struct command cmd_history = {
@@ -371,6 +419,6 @@ const struct command cmd_history = {
 	    "  --totals KEY       a row for each user, label or day: how many tasks, how long\n"
 	    "  --limit N          only the latest N tasks (default 1000; 0: all)\n"
 	    "Exit code: 65 no such task, 66 no journal.\n",
-	.run = run_history,
+	.run = history_run,
 	.visits = true,
 };

@@ -9,19 +9,32 @@
 enum { US_PER_MS = 1000, BYTES_PER_KB = 1024 };
 
 static const struct column columns[] = {
-	{ "REF", "ref", -1 }, { "COMMAND", "command", -1 }, { "LABEL", "label", -1 },
-	{ "STATE", "state", -1 }, { "OUTPUTS", "outputs", -1 }, { "WRITES TO", "writes_to", -1 },
-	{ "ATTEMPT", "attempt", 0 }, { "WORKER", "worker", 0 }, { "EXIT CODE", "exit_code", 0 },
-	{ "SIGNAL", "signal", 0 }, { "QUEUED", "queue_ms", 0 }, { "RAN", "run_ms", 0 },
-	{ "USER", "user_ms", 0 }, { "SYSTEM", "system_ms", 0 },
-	{ "LARGEST PROCESS", "resident_bytes", 0 }, { "MEMORY", "memory_bytes", 0 },
+	{ "REF", "ref", -1 },
+	{ "COMMAND", "command", -1 },
+	{ "LABEL", "label", -1 },
+	{ "STATE", "state", -1 },
+	{ "OUTPUTS", "outputs", -1 },
+	{ "WRITES TO", "writes_to", -1 },
+	{ "ATTEMPT", "attempt", 0 },
+	{ "WORKER", "worker", 0 },
+	{ "EXIT CODE", "exit_code", 0 },
+	{ "SIGNAL", "signal", 0 },
+	{ "QUEUED", "queue_ms", 0 },
+	{ "RAN", "run_ms", 0 },
+	{ "USER", "user_ms", 0 },
+	{ "SYSTEM", "system_ms", 0 },
+	{ "LARGEST PROCESS", "resident_bytes", 0 },
+	{ "MEMORY", "memory_bytes", 0 },
 	{ "STDOUT", "stdout_bytes", 0 },
-	{ "STDOUT DROPPED", "stdout_dropped", 0 }, { "STDERR", "stderr_bytes", 0 },
-	{ "STDERR DROPPED", "stderr_dropped", 0 }, { "LEFT BEHIND", "left_behind", 0 },
-	{ "ASKED TO STOP", "asked_to_stop", 0 }, { "KILLED", "killed", 0 },
+	{ "STDOUT DROPPED", "stdout_dropped", 0 },
+	{ "STDERR", "stderr_bytes", 0 },
+	{ "STDERR DROPPED", "stderr_dropped", 0 },
+	{ "LEFT BEHIND", "left_behind", 0 },
+	{ "ASKED TO STOP", "asked_to_stop", 0 },
+	{ "KILLED", "killed", 0 },
 };
 
-static void cell_number_if(struct output *out, bool known, int number)
+static void info_cell_number_if(struct output *out, bool known, int number)
 {
 	if (known)
 		cell_signed(out, number);
@@ -29,7 +42,7 @@ static void cell_number_if(struct output *out, bool known, int number)
 		cell_none(out);
 }
 
-static void cell_text_if_any(struct output *out, const char *text)
+static void info_cell_text_if_any(struct output *out, const char *text)
 {
 	if (text[0])
 		cell_text(out, text);
@@ -37,7 +50,7 @@ static void cell_text_if_any(struct output *out, const char *text)
 		cell_none(out);
 }
 
-static void log_cells(struct output *out, const struct command_log *log)
+static void info_log_cells(struct output *out, const struct command_log *log)
 {
 	cell_ms(out, log->wall_us / US_PER_MS);
 	cell_ms(out, log->user_us / US_PER_MS);
@@ -53,7 +66,7 @@ static void log_cells(struct output *out, const struct command_log *log)
 	cell_flag(out, log->killed);
 }
 
-static void unlogged_cells(struct output *out, const struct command_view *v)
+static void info_unlogged_cells(struct output *out, const struct command_view *v)
 {
 	if (v->attempt)
 		cell_ms(out, v->run_ms);
@@ -64,7 +77,7 @@ static void unlogged_cells(struct output *out, const struct command_view *v)
 }
 
 /* Of --out: who retries a command, or has lost what was printed, finds them here. */
-static void outputs_cell(struct context *context, const struct command_view *v)
+static void info_outputs_cell(struct context *context, const struct command_view *v)
 {
 	static plm_ref refs[RESULTS_MAX];
 	static char text[RESULTS_MAX][PLM_REF_TEXT_BYTES], line[sizeof text];
@@ -75,8 +88,8 @@ static void outputs_cell(struct context *context, const struct command_view *v)
 	for (unsigned i = 0; i < n; i++) {
 		plm_ref_print(refs[i], text[i]);
 		list[i] = text[i];
-		length += (size_t)snprintf(line + length, sizeof line - length, "%s%s",
-		    i ? " " : "", text[i]);
+		length += (size_t)snprintf(
+		    line + length, sizeof line - length, "%s%s", i ? " " : "", text[i]);
 	}
 	if (out->json)
 		cell_list(out, list, n);
@@ -86,7 +99,7 @@ static void outputs_cell(struct context *context, const struct command_view *v)
 		cell_none(out);
 }
 
-static void print_info(struct context *context, const struct command_view *v)
+static void info_print(struct context *context, const struct command_view *v)
 {
 	struct output *out = &context->out;
 	const struct command_log *log = &v->log;
@@ -94,24 +107,24 @@ static void print_info(struct context *context, const struct command_view *v)
 	char ref[PLM_REF_TEXT_BYTES], where[WHERE_TEXT_BYTES];
 	plm_ref_print(v->ref, ref);
 	cell_text(out, ref);
-	cell_text_if_any(out, v->text);
-	cell_text_if_any(out, v->label);
+	info_cell_text_if_any(out, v->text);
+	info_cell_text_if_any(out, v->label);
 	cell_text(out, record_state_name(v->state));
-	outputs_cell(context, v);
+	info_outputs_cell(context, v);
 	cell_text(out, command_where(v, where));
 	cell_number(out, v->attempt);
-	cell_number_if(out, v->logged || v->pid, (int)(v->logged ? log->worker : v->worker));
-	cell_number_if(out, ran && WIFEXITED(log->status), WEXITSTATUS(log->status));
-	cell_number_if(out, ran && WIFSIGNALED(log->status), WTERMSIG(log->status));
+	info_cell_number_if(out, v->logged || v->pid, (int)(v->logged ? log->worker : v->worker));
+	info_cell_number_if(out, ran && WIFEXITED(log->status), WEXITSTATUS(log->status));
+	info_cell_number_if(out, ran && WIFSIGNALED(log->status), WTERMSIG(log->status));
 	cell_ms(out, v->queue_ms);
 	if (v->logged)
-		log_cells(out, log);
+		info_log_cells(out, log);
 	else
-		unlogged_cells(out, v);
+		info_unlogged_cells(out, v);
 	row_end(out);
 }
 
-static int info(struct context *context, plm_ref ref, const char *word)
+static int info_info(struct context *context, plm_ref ref, const char *word)
 {
 	struct command_view v;
 	int r = plm_hold(context->rt, ref); /* what it left is not freed while we read it */
@@ -119,12 +132,12 @@ static int info(struct context *context, plm_ref ref, const char *word)
 		return failed(r, word);
 	int code = command_look(context, ref, &v);
 	if (code == EXIT_FINE)
-		print_info(context, &v);
+		info_print(context, &v);
 	plm_drop(context->rt, ref);
 	return code;
 }
 
-static int run_info(struct context *context, int argc, char **argv)
+static int info_run(struct context *context, int argc, char **argv)
 {
 	operands(context, argc, argv, 1, argc);
 	size_t n;
@@ -133,7 +146,7 @@ static int run_info(struct context *context, int argc, char **argv)
 	context->out.upright = true;
 	list_begin(&context->out, columns, COUNT_OF(columns));
 	for (size_t i = 0; i < n && context->rt; i++) {
-		int code = info(context, refs[i], argv[optind + (int)i]);
+		int code = info_info(context, refs[i], argv[optind + (int)i]);
 		worst = code == EXIT_FINE ? worst : code;
 	}
 	free(refs);
@@ -153,6 +166,6 @@ const struct command cmd_info = {
 	    "after twice as long, up to a second; ten times a second when memory is short.\n"
 	    "LEFT BEHIND are processes that were ended when the command was.\n"
 	    "Exit code: 0 also of a command that failed; 65: no such reference, or no command.\n",
-	.run = run_info,
+	.run = info_run,
 	.visits = true,
 };

@@ -12,7 +12,8 @@ enum { LOOK_AGAIN_MS = 100, PIECE_BYTES = 64 << 10 };
 static const struct option options[] = {
 	{ "follow", no_argument, NULL, OWN_FOLLOW },
 	{ "stderr", no_argument, NULL, OWN_STDERR },
-	COMMON_OPTIONS, { 0 },
+	COMMON_OPTIONS,
+	{ 0 },
 };
 
 struct logs { /* how far one command was read */
@@ -24,7 +25,7 @@ struct logs { /* how far one command was read */
 	uint64_t read;
 };
 
-static int emit(struct logs *l, const char *data, size_t length)
+static int logs_emit(struct logs *l, const char *data, size_t length)
 {
 	static const struct column columns[] = { { "REF", "ref", -1 }, { "STREAM", "stream", -1 },
 		{ "ATTEMPT", "attempt", 0 }, { "TEXT", "text", -1 } };
@@ -49,7 +50,7 @@ static int emit(struct logs *l, const char *data, size_t length)
 }
 
 /* Another attempt begins with an empty log. */
-static void see_attempt(struct logs *l, uint32_t attempt)
+static void logs_see_attempt(struct logs *l, uint32_t attempt)
 {
 	if (l->attempt == attempt)
 		return;
@@ -62,18 +63,18 @@ static void see_attempt(struct logs *l, uint32_t attempt)
 	l->attempt = attempt;
 }
 
-static void say_where(const struct command_view *v)
+static void logs_say_where(const struct command_view *v)
 {
 	char where[WHERE_TEXT_BYTES];
 	fprintf(stderr, "plmctl: its output goes to %s\n", command_where(v, where));
 }
 
-static int emit_running(struct logs *l, const struct command_view *v)
+static int logs_emit_running(struct logs *l, const struct command_view *v)
 {
 	char piece[PIECE_BYTES];
 	int code = EXIT_FINE;
 	ssize_t n;
-	see_attempt(l, v->attempt);
+	logs_see_attempt(l, v->attempt);
 	if (l->fd < 0)
 		l->fd = command_stream_open(v, l->stream);
 	int file = l->fd >= 0 ? command_outlet_file(v, l->stream) : -1;
@@ -83,26 +84,28 @@ static int emit_running(struct logs *l, const struct command_view *v)
 	}
 	while (l->fd >= 0 && code == EXIT_FINE &&
 	    (n = pread(l->fd, piece, sizeof piece, (off_t)l->read)) > 0)
-		code = emit(l, piece, (size_t)n);
+		code = logs_emit(l, piece, (size_t)n);
 	return code;
 }
 
-static int emit_settled(struct logs *l, const struct command_view *v)
+static int logs_emit_settled(struct logs *l, const struct command_view *v)
 {
 	uint64_t length;
 	const char *kept = command_kept(v, l->stream, &length);
-	see_attempt(l, v->attempt);
+	logs_see_attempt(l, v->attempt);
 	uint32_t where = l->stream == STDOUT_FILENO ? v->log.out_where : v->log.err_where;
 	if (v->logged && where != COMMAND_WHERE_KEPT)
-		say_where(v);
+		logs_say_where(v);
 	if (!v->logged && v->attempt > 0 && length == 0)
 		fputs("plmctl: no log of it was kept: its worker died, it was one of several "
-		      "replicas, or the store was full\n", stderr);
-	int code = kept && length > l->read ? emit(l, kept + l->read, length - l->read) : EXIT_FINE;
+		      "replicas, or the store was full\n",
+		    stderr);
+	int code =
+	    kept && length > l->read ? logs_emit(l, kept + l->read, length - l->read) : EXIT_FINE;
 	return code == EXIT_FINE ? command_say_cut(v, l->stream) : code;
 }
 
-static int follow(struct logs *l, bool on)
+static int logs_follow(struct logs *l, bool on)
 {
 	uint64_t deadline_ns = deadline_of(l->context);
 	bool cancelled = false, told = false;
@@ -110,12 +113,12 @@ static int follow(struct logs *l, bool on)
 		struct command_view v;
 		int code = command_look(l->context, l->ref, &v);
 		if (code != EXIT_FINE || state_settled(v.state))
-			return code != EXIT_FINE ? code : emit_settled(l, &v);
+			return code != EXIT_FINE ? code : logs_emit_settled(l, &v);
 		if (v.outlet.pid && v.outlet.live && !told)
-			say_where(&v);
+			logs_say_where(&v);
 		told = true;
 		if (v.state == RECORD_RUNNING)
-			code = emit_running(l, &v);
+			code = logs_emit_running(l, &v);
 		if (!on || code != EXIT_FINE)
 			return code;
 		int left = milliseconds_left(deadline_ns);
@@ -128,7 +131,7 @@ static int follow(struct logs *l, bool on)
 	}
 }
 
-static int run_logs(struct context *context, int argc, char **argv)
+static int logs_run(struct context *context, int argc, char **argv)
 {
 	struct logs l = { .context = context, .stream = STDOUT_FILENO, .fd = -1 };
 	bool on = false;
@@ -144,7 +147,7 @@ static int run_logs(struct context *context, int argc, char **argv)
 	if (code != EXIT_FINE)
 		return code;
 	int r = plm_hold(context->rt, l.ref);
-	code = r < 0 ? failed(r, argv[optind]) : follow(&l, on);
+	code = r < 0 ? failed(r, argv[optind]) : logs_follow(&l, on);
 	if (l.fd >= 0)
 		close(l.fd);
 	return code;
@@ -163,6 +166,6 @@ const struct command cmd_logs = {
 	    "\nWhat a submitter that waits shows itself (submit without --detach) is not here.\n"
 	    "Exit code: 0 also of a command that failed; 65: no such reference, or no command;\n"
 	    "74: a part of what it wrote was cut off.\n",
-	.run = run_logs,
+	.run = logs_run,
 	.visits = true,
 };

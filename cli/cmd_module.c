@@ -5,7 +5,7 @@
 #include "cli/worker_rows.h"
 #include "client/handle.h"
 
-static int load(struct context *context, const char *path)
+static int module_load(struct context *context, const char *path)
 {
 	int code = runtime(context);
 	if (code != EXIT_FINE)
@@ -17,13 +17,13 @@ static int load(struct context *context, const char *path)
 	return r == -EHOSTDOWN ? EXIT_NO_RUNTIME : r == -ENOSPC ? EXIT_FULL : EXIT_INPUT;
 }
 
-static int run_module(struct context *context, int argc, char **argv)
+static int module_run(struct context *context, int argc, char **argv)
 {
 	operands(context, argc, argv, 1, 2);
 	const char *verb = argv[optind++];
 	if (strcmp(verb, "load") == 0) {
 		expect_operands(context, argc, 1, 1);
-		return load(context, argv[optind]);
+		return module_load(context, argv[optind]);
 	}
 	if (strcmp(verb, "list") != 0)
 		usage_error(context, "module wants load or list, not %s", verb);
@@ -39,6 +39,6 @@ const struct command cmd_module = {
 	.usage = "[OPTION]... load PATH | list",
 	.help = "load a shared object with functions, or list those loaded",
 	.details = "A module that cannot be loaded says why; exit code 66.\n",
-	.run = run_module,
+	.run = module_run,
 	.visits = true,
 };

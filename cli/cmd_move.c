@@ -9,16 +9,18 @@ enum { OWN_TO = OPTION_OF_FILTERED };
 
 static const struct option options[] = {
 	{ "to", required_argument, NULL, OWN_TO },
-	TASK_FILTER_OPTIONS, COMMON_OPTIONS, { 0 },
+	TASK_FILTER_OPTIONS,
+	COMMON_OPTIONS,
+	{ 0 },
 };
 
-static int requeue(struct context *context, plm_ref ref, void *argument)
+static int move_requeue(struct context *context, plm_ref ref, void *argument)
 {
 	(void)argument;
 	return plm_requeue(context->rt, ref, PLM_GRACE_OF_TASK);
 }
 
-static bool has_failed(struct context *context, plm_ref ref)
+static bool move_has_failed(struct context *context, plm_ref ref)
 {
 	uint64_t word;
 	int error;
@@ -29,12 +31,12 @@ static bool has_failed(struct context *context, plm_ref ref)
 }
 
 /* Those that failed to the back of the array; how many stay in front. */
-static size_t part(struct context *context, const struct selection *all)
+static size_t move_part(struct context *context, const struct selection *all)
 {
 	size_t front = 0;
 	for (size_t i = 0; i < all->n; i++) {
 		plm_ref ref = all->ref[i];
-		if (has_failed(context, ref))
+		if (move_has_failed(context, ref))
 			continue;
 		all->ref[i] = all->ref[front];
 		all->ref[front++] = ref;
@@ -42,14 +44,15 @@ static size_t part(struct context *context, const struct selection *all)
 	return front;
 }
 
-static int move(struct context *context, const struct selection *all,
-    const struct task_filter *filter)
+static int move_move(
+    struct context *context, const struct selection *all, const struct task_filter *filter)
 {
-	const struct task_action action = { "requeued", requeue, NULL };
-	size_t n = part(context, all);
+	const struct task_action action = { "requeued", move_requeue, NULL };
+	size_t n = move_part(context, all);
 	const struct selection run = { .n = n, .ref = all->ref, .named = all->named };
-	const struct selection failed_ones = { .n = all->n - n, .ref = all->ref + n,
-		.named = all->named };
+	const struct selection failed_ones = {
+		.n = all->n - n, .ref = all->ref + n, .named = all->named
+	};
 	int code = EXIT_FINE, other = EXIT_FINE;
 	if (run.n)
 		code = act_on_tasks(context, &run, filter, &action);
@@ -60,7 +63,7 @@ static int move(struct context *context, const struct selection *all,
 	return other == EXIT_FINE ? code : other;
 }
 
-static int run_move(struct context *context, int argc, char **argv)
+static int move_run(struct context *context, int argc, char **argv)
 {
 	struct task_filter filter = { .states = 0 };
 	struct selection selection;
@@ -73,12 +76,14 @@ static int run_move(struct context *context, int argc, char **argv)
 			filter_option(context, option, &filter);
 	}
 	if (!to || strcmp(to, "todo") != 0)
-		usage_error(context, "--to accepts only `todo`%s%s (`plmctl cancel` ends tasks, "
-		    "`plmctl forget` removes finished ones)", to ? ", not " : "", to ? to : "");
+		usage_error(context,
+		    "--to accepts only `todo`%s%s (`plmctl cancel` ends tasks, "
+		    "`plmctl forget` removes finished ones)",
+		    to ? ", not " : "", to ? to : "");
 	filter_only(context, &filter, "in_progress,failed");
 	int code = select_tasks(context, argc, argv, &filter, &selection);
 	if (code == EXIT_FINE)
-		code = move(context, &selection, &filter);
+		code = move_move(context, &selection, &filter);
 	selection_free(&selection);
 	return code;
 }
@@ -88,11 +93,10 @@ const struct command cmd_move = {
 	.usage = "--to todo @REF...  |  --to todo FILTER...",
 	.help = "put tasks that run or failed back into the queue: requeue and retry in one",
 	.details =
-	    "  --to todo          put them into the queue\n"
-	    TASK_FILTER_HELP
+	    "  --to todo          put them into the queue\n" TASK_FILTER_HELP
 	    "\nA running task is ended and waits in the queue again, under its reference (`plmctl\n"
 	    "requeue`). A failed task is submitted again: its new reference is printed, the old\n"
 	    "one is forgotten (`plmctl retry`). A filter finds tasks that run or failed only.\n",
-	.run = run_move,
+	.run = move_run,
 	.visits = true,
 };

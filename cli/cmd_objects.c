@@ -2,7 +2,7 @@
 #include "cli/worker_rows.h"
 #include "client/handle.h"
 
-static int run_objects(struct context *context, int argc, char **argv)
+static int objects_run(struct context *context, int argc, char **argv)
 {
 	operands(context, argc, argv, 0, 0);
 	int code = runtime(context);
@@ -15,6 +15,6 @@ const struct command cmd_objects = {
 	.name = "objects",
 	.usage = "[OPTION]...",
 	.help = "list the values: size, place, how many processes hold each, origin",
-	.run = run_objects,
+	.run = objects_run,
 	.visits = true,
 };

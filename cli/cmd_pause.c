@@ -11,7 +11,7 @@ enum { LOOK_AGAIN_MS = 20 };
 
 #define FROM_OUTSIDE "call it from outside of the runtime's tasks"
 
-static int run_pause(struct context *context, int argc, char **argv)
+static int pause_run(struct context *context, int argc, char **argv)
 {
 	operands(context, argc, argv, 0, 0);
 	int code = runtime(context);
@@ -20,7 +20,7 @@ static int run_pause(struct context *context, int argc, char **argv)
 }
 
 /* The worker whose number is the only operand; -1: there is none. */
-static long worker_operand(struct context *context, int argc, char **argv)
+static long pause_worker_operand(struct context *context, int argc, char **argv)
 {
 	operands(context, argc, argv, 0, 1);
 	if (optind == argc)
@@ -28,19 +28,19 @@ static long worker_operand(struct context *context, int argc, char **argv)
 	return number_word(context, "WORKER", argv[optind], 0, WORKERS_MAX - 1);
 }
 
-static int run_resume(struct context *context, int argc, char **argv)
+static int pause_run_resume(struct context *context, int argc, char **argv)
 {
-	long worker = worker_operand(context, argc, argv);
+	long worker = pause_worker_operand(context, argc, argv);
 	int code = runtime(context);
 	if (code != EXIT_FINE)
 		return code;
-	int r = worker < 0 ? plm_resume(context->rt)
-	                   : plm_resume_worker(context->rt, (unsigned)worker);
+	int r =
+	    worker < 0 ? plm_resume(context->rt) : plm_resume_worker(context->rt, (unsigned)worker);
 	return r < 0 ? failed(r, "resume") : code;
 }
 
 /* Nothing tells a client that others' tasks have ended, or a worker: it looks at the table. */
-static int look_later(struct context *context)
+static int pause_look_later(struct context *context)
 {
 	static const struct timespec pause = { .tv_nsec = LOOK_AGAIN_MS * (long)NS_PER_MS };
 	runtime_leave(context);
@@ -50,10 +50,10 @@ static int look_later(struct context *context)
 	return r < 0 ? failed(r, "drain") : code;
 }
 
-static int wait_until_drained(struct context *context)
+static int pause_wait_until_drained(struct context *context)
 {
 	uint64_t deadline = deadline_of(context);
-	for (int code = EXIT_FINE; code == EXIT_FINE; code = look_later(context)) {
+	for (int code = EXIT_FINE; code == EXIT_FINE; code = pause_look_later(context)) {
 		plm_status status;
 		int r = plm_status_get(context->rt, &status);
 		if (r < 0)
@@ -67,7 +67,7 @@ static int wait_until_drained(struct context *context)
 		}
 		if (clock_ns() >= deadline) {
 			fputs("plmctl: drain: --timeout ran out with tasks left; they go on, new "
-			    "ones are refused (`plmctl resume` ends that)\n",
+			      "ones are refused (`plmctl resume` ends that)\n",
 			    stderr);
 			return EXIT_TIMED_OUT;
 		}
@@ -75,7 +75,7 @@ static int wait_until_drained(struct context *context)
 	return EXIT_NO_RUNTIME;
 }
 
-static bool has_left(const struct tables *t, uint32_t worker)
+static bool pause_has_left(const struct tables *t, uint32_t worker)
 {
 	for (uint32_t i = SLOT_FIRST_MEMBER; i < t->limits.processes; i++) {
 		uint64_t word = sh_load(&t->process[i].state);
@@ -86,7 +86,7 @@ static bool has_left(const struct tables *t, uint32_t worker)
 	return true;
 }
 
-static int drain_worker(struct context *context, uint32_t worker)
+static int pause_drain_worker(struct context *context, uint32_t worker)
 {
 	const struct tables *t = plm_tables(context->rt);
 	uint32_t host = tables_host(t, &t->process[t->self]);
@@ -98,29 +98,31 @@ static int drain_worker(struct context *context, uint32_t worker)
 		return failed(r, "drain");
 	uint64_t deadline = deadline_of(context);
 	int code = EXIT_FINE;
-	while (code == EXIT_FINE && !has_left(plm_tables(context->rt), worker)) {
+	while (code == EXIT_FINE && !pause_has_left(plm_tables(context->rt), worker)) {
 		if (clock_ns() >= deadline) {
-			fprintf(stderr, "plmctl: drain: --timeout ran out: worker %u still runs "
-			    "its task, and leaves when that has ended\n", worker);
+			fprintf(stderr,
+			    "plmctl: drain: --timeout ran out: worker %u still runs "
+			    "its task, and leaves when that has ended\n",
+			    worker);
 			return EXIT_TIMED_OUT;
 		}
-		code = look_later(context);
+		code = pause_look_later(context);
 	}
 	return code;
 }
 
-static int run_drain(struct context *context, int argc, char **argv)
+static int pause_run_drain(struct context *context, int argc, char **argv)
 {
-	long worker = worker_operand(context, argc, argv);
+	long worker = pause_worker_operand(context, argc, argv);
 	int code = runtime(context);
 	if (code != EXIT_FINE)
 		return code;
 	if (worker >= 0)
-		return drain_worker(context, (uint32_t)worker);
+		return pause_drain_worker(context, (uint32_t)worker);
 	int r = refuse_inside(context, FROM_OUTSIDE);
 	if (r == 0)
 		r = plm_drain(context->rt);
-	return r < 0 ? failed(r, "drain") : wait_until_drained(context);
+	return r < 0 ? failed(r, "drain") : pause_wait_until_drained(context);
 }
 
 const struct command cmd_pause = {
@@ -128,7 +130,7 @@ const struct command cmd_pause = {
 	.usage = "",
 	.help = "start no tasks; those that run go on, what is submitted waits for resume",
 	.details = "A task that runs may still run, in its own place, the tasks it waits for.\n",
-	.run = run_pause,
+	.run = pause_run,
 	.visits = true,
 };
 
@@ -137,10 +139,10 @@ const struct command cmd_resume = {
 	.usage = "[WORKER]",
 	.help = "end pause and drain, take back a stop; with a WORKER: let it come back",
 	.details = "WORKER: the number of a worker that was drained. Without it, drained workers "
-	           "stay away.\n"
-	           "A stop --now cannot be taken back, nor one that a service manager was told\n"
-	           "of.\n",
-	.run = run_resume,
+		   "stay away.\n"
+		   "A stop --now cannot be taken back, nor one that a service manager was told\n"
+		   "of.\n",
+	.run = pause_run_resume,
 	.visits = true,
 };
 
@@ -156,6 +158,6 @@ const struct command cmd_drain = {
 	    "stood before it goes to others, and nobody takes its place until plmctl resume\n"
 	    "WORKER. Returns when it has left; 124: it still runs its task. 65: there is no such\n"
 	    "worker.\n",
-	.run = run_drain,
+	.run = pause_run_drain,
 	.visits = true,
 };

@@ -4,10 +4,12 @@
 #include "policy/policy.h"
 
 static const struct column columns[] = {
-	{ "POLICY", "policy", -14 }, { "", "state", -8 }, { "GIVES A TASK TO", "help", -1 },
+	{ "POLICY", "policy", -14 },
+	{ "", "state", -8 },
+	{ "GIVES A TASK TO", "help", -1 },
 };
 
-static void list(struct output *out, const struct tables *t)
+static void policy_list(struct output *out, const struct tables *t)
 {
 	const struct policy *policy;
 	uint32_t in_force = sh_load(&t->control->policy);
@@ -21,7 +23,7 @@ static void list(struct output *out, const struct tables *t)
 }
 
 /* The scheduler sees it when it wakes for the next task. */
-static bool choose(struct tables *t, const char *name)
+static bool policy_choose(struct tables *t, const char *name)
 {
 	for (uint32_t i = 0; policy_at(i); i++)
 		if (policy_at(i) == policy_find(name)) {
@@ -31,19 +33,19 @@ static bool choose(struct tables *t, const char *name)
 	return false;
 }
 
-static int run_policy(struct context *context, int argc, char **argv)
+static int policy_run(struct context *context, int argc, char **argv)
 {
 	operands(context, argc, argv, 0, 1);
 	if (optind < argc && !policy_find(argv[optind]))
-		usage_error(context, "no such policy: %s (`plmctl policy` lists them)",
-		    argv[optind]);
+		usage_error(
+		    context, "no such policy: %s (`plmctl policy` lists them)", argv[optind]);
 	int code = runtime(context);
 	if (code != EXIT_FINE)
 		return code;
 	if (optind == argc)
-		list(&context->out, plm_tables(context->rt));
+		policy_list(&context->out, plm_tables(context->rt));
 	else
-		choose(plm_tables(context->rt), argv[optind]);
+		policy_choose(plm_tables(context->rt), argv[optind]);
 	return EXIT_FINE;
 }
 
@@ -51,6 +53,6 @@ const struct command cmd_policy = {
 	.name = "policy",
 	.usage = "[NAME]",
 	.help = "show or set the policy by which workers get tasks",
-	.run = run_policy,
+	.run = policy_run,
 	.visits = true,
 };

@@ -12,7 +12,7 @@
 enum { STREAM_FIRST_BYTES = 1 << 16 };
 
 /* Up to length bytes; fewer only at the end. -errno. */
-static ssize_t read_fully(int fd, char *data, size_t length)
+static ssize_t put_read_fully(int fd, char *data, size_t length)
 {
 	size_t done = 0;
 	while (done < length) {
@@ -28,7 +28,7 @@ static ssize_t read_fully(int fd, char *data, size_t length)
 	return (ssize_t)done;
 }
 
-static int unreadable(const char *path, const char *why)
+static int put_unreadable(const char *path, const char *why)
 {
 	fprintf(stderr, "plmctl: %s: %s\n", path, why);
 	return EXIT_INPUT;
@@ -41,17 +41,17 @@ static int put_sized(struct context *context, int fd, const char *path, size_t s
 	int r = plm_create(context->rt, size, &data, ret);
 	if (r < 0)
 		return failed(r, path);
-	ssize_t n = read_fully(fd, data, size);
+	ssize_t n = put_read_fully(fd, data, size);
 	if (n == (ssize_t)size) {
 		r = plm_seal(context->rt, *ret);
 		return r < 0 ? failed(r, path) : EXIT_FINE;
 	}
 	plm_drop(context->rt, *ret);
-	return unreadable(path, n < 0 ? strerror((int)-n) : "it shrank while it was read");
+	return put_unreadable(path, n < 0 ? strerror((int)-n) : "it shrank while it was read");
 }
 
 /* All of it, in memory that doubles: a stream does not say its length. -errno. */
-static ssize_t read_stream(int fd, char **ret)
+static ssize_t put_read_stream(int fd, char **ret)
 {
 	size_t room = 0, length = 0;
 	char *data = NULL;
@@ -64,7 +64,7 @@ static ssize_t read_stream(int fd, char **ret)
 			return -ENOMEM;
 		}
 		data = more;
-		n = read_fully(fd, data + length, room - length);
+		n = put_read_fully(fd, data + length, room - length);
 		length += n > 0 ? (size_t)n : 0;
 	} while (n >= 0 && length == room);
 	if (n < 0) {
@@ -78,9 +78,9 @@ static ssize_t read_stream(int fd, char **ret)
 static int put_stream(struct context *context, int fd, const char *path, plm_ref *ret)
 {
 	char *data;
-	ssize_t length = read_stream(fd, &data);
+	ssize_t length = put_read_stream(fd, &data);
 	if (length < 0)
-		return unreadable(path, strerror((int)-length));
+		return put_unreadable(path, strerror((int)-length));
 	int r = plm_put(context->rt, data, (size_t)length, ret);
 	free(data);
 	return r < 0 ? failed(r, path) : EXIT_FINE;
@@ -91,12 +91,12 @@ static int put_descriptor(struct context *context, int fd, const char *path)
 	struct stat st;
 	plm_ref ref;
 	if (fstat(fd, &st) < 0)
-		return unreadable(path, strerror(errno));
+		return put_unreadable(path, strerror(errno));
 	/* What was read before us is not ours. Files of /proc say size 0 and are streams. */
 	off_t at = S_ISREG(st.st_mode) ? lseek(fd, 0, SEEK_CUR) : -1;
 	bool sized = at >= 0 && st.st_size > at;
-	int code = sized ? put_sized(context, fd, path, (size_t)(st.st_size - at), &ref) :
-	                   put_stream(context, fd, path, &ref);
+	int code = sized ? put_sized(context, fd, path, (size_t)(st.st_size - at), &ref)
+			 : put_stream(context, fd, path, &ref);
 	if (code != EXIT_FINE)
 		return code;
 	int r = plm_keep(context->rt, ref);
@@ -111,14 +111,14 @@ static int put_descriptor(struct context *context, int fd, const char *path)
 	return EXIT_OURS;
 }
 
-static int run_put(struct context *context, int argc, char **argv)
+static int put_run(struct context *context, int argc, char **argv)
 {
 	operands(context, argc, argv, 1, 1);
 	const char *path = argv[optind];
 	bool standard = strcmp(path, "-") == 0;
 	int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return unreadable(path, strerror(errno));
+		return put_unreadable(path, strerror(errno));
 	int code = runtime(context);
 	if (code == EXIT_FINE)
 		code = put_descriptor(context, fd, path);
@@ -132,5 +132,5 @@ const struct command cmd_put = {
 	.usage = "[OPTION]... FILE|-",
 	.help = "store a file or stdin as an object and print its reference",
 	.details = "The runtime keeps the object until `plmctl drop`.\n",
-	.run = run_put,
+	.run = put_run,
 };

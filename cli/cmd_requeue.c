@@ -1,6 +1,6 @@
 #include "cli/task_ending.h"
 
-static int run_requeue(struct context *context, int argc, char **argv)
+static int requeue_run(struct context *context, int argc, char **argv)
 {
 	static const struct task_ending ending = { "requeued", "in_progress", plm_requeue,
 		.may_wait = false };
@@ -13,12 +13,11 @@ const struct command cmd_requeue = {
 	.help = "end running tasks and put them back into the queue",
 	.details =
 	    "  --grace TIME       how long each may go on after it was asked to stop\n"
-	    "  --all              all tasks that run\n"
-	    TASK_FILTER_HELP
+	    "  --all              all tasks that run\n" TASK_FILTER_HELP
 	    "\nA running task is ended as if it were cancelled, with all that its command has\n"
 	    "started, and waits in the queue again; its output so far is thrown away. That is no\n"
 	    "failure and spends no retry. A filter finds running tasks only. A named task that\n"
 	    "waits stays as it is; for one that has ended there is a message.\n",
-	.run = run_requeue,
+	.run = requeue_run,
 	.visits = true,
 };

@@ -2,7 +2,7 @@
 
 static const struct option options[] = { TASK_FILTER_OPTIONS, COMMON_OPTIONS, { 0 } };
 
-static int run_retry(struct context *context, int argc, char **argv)
+static int retry_run(struct context *context, int argc, char **argv)
 {
 	struct task_filter filter = { .kept = true };
 	struct selection selection;
@@ -21,13 +21,12 @@ const struct command cmd_retry = {
 	.name = "retry",
 	.usage = "[OPTION]... @REF...  |  [OPTION]... FILTER...",
 	.help = "submit failed tasks again",
-	.details =
-	    TASK_FILTER_HELP
-	    "\nA failed task is submitted again with the same function, arguments, limits and\n"
-	    "retries. Its new reference is printed and kept; the old one is forgotten. A task\n"
-	    "that failed because another one did is retried together with that one: name both,\n"
-	    "or use a filter. A filter finds failed tasks that are kept.\n"
-	    "A task of several replicas cannot be retried.\n",
-	.run = run_retry,
+	.details = TASK_FILTER_HELP
+	"\nA failed task is submitted again with the same function, arguments, limits and\n"
+	"retries. Its new reference is printed and kept; the old one is forgotten. A task\n"
+	"that failed because another one did is retried together with that one: name both,\n"
+	"or use a filter. A filter finds failed tasks that are kept.\n"
+	"A task of several replicas cannot be retried.\n",
+	.run = retry_run,
 	.visits = true,
 };

@@ -10,45 +10,71 @@ enum { NS_PER_US = 1000, FOR_PROGRAMS = 3, JOURNAL_CELLS = 7, OWN_WATCH = OPTION
 
 static const struct option options[] = {
 	{ "watch", optional_argument, NULL, OWN_WATCH },
-	COMMON_OPTIONS, { 0 },
+	COMMON_OPTIONS,
+	{ 0 },
 };
 
 static const struct column columns[] = {
-	{ "name", "name", -1 }, { "state", "state", -1 }, { "up", "uptime_ms", -1 },
-	{ "manager pid", "manager_pid", -1 }, { "scheduler pid", "scheduler_pid", -1 },
-	{ "workers", "workers", -1 }, { "  busy", "workers_busy", -1 },
-	{ "  drained", "workers_drained", -1 }, { "  spare", "workers_spare", -1 },
+	{ "name", "name", -1 },
+	{ "state", "state", -1 },
+	{ "up", "uptime_ms", -1 },
+	{ "manager pid", "manager_pid", -1 },
+	{ "scheduler pid", "scheduler_pid", -1 },
+	{ "workers", "workers", -1 },
+	{ "  busy", "workers_busy", -1 },
+	{ "  drained", "workers_drained", -1 },
+	{ "  spare", "workers_spare", -1 },
 	{ "clients", "clients", -1 },
-	{ "process slots", "processes_max", -1 }, { "restarts", "restarts", -1 },
-	{ "reassigned", "reassigned", -1 }, { "  median us", "reassign_median_us", -1 },
-	{ "  last us", "reassign_last_us", -1 }, { "  longest us", "reassign_max_us", -1 },
-	{ "records", "records_max", -1 }, { "  used", "records_used", -1 },
-	{ "  waiting", "waiting", -1 }, { "  ready", "ready", -1 }, { "  running", "running", -1 },
-	{ "  done", "done", -1 }, { "  failed", "failed", -1 }, { "  cancelled", "cancelled", -1 },
-	{ "store", "store_bytes", -1 }, { "  reserved", "store_reserved", -1 },
-	{ "  used", "store_used", -1 }, { "  free in /dev/shm", "shm_free", -1 },
-	{ "returned", "returned", -1 }, { "  for memory", "evicted", -1 },
-	{ "memory", "memory_bytes", -1 }, { "  free", "memory_free", -1 },
-	{ "  accept from", "accept_free", -1 }, { "  return below", "return_free", -1 },
-	{ "keep finished", "keep_finished", -1 }, { "  left", "left", -1 },
-	{ "journal", "journal", -1 }, { "  trouble", "journal_trouble", -1 },
+	{ "process slots", "processes_max", -1 },
+	{ "restarts", "restarts", -1 },
+	{ "reassigned", "reassigned", -1 },
+	{ "  median us", "reassign_median_us", -1 },
+	{ "  last us", "reassign_last_us", -1 },
+	{ "  longest us", "reassign_max_us", -1 },
+	{ "records", "records_max", -1 },
+	{ "  used", "records_used", -1 },
+	{ "  waiting", "waiting", -1 },
+	{ "  ready", "ready", -1 },
+	{ "  running", "running", -1 },
+	{ "  done", "done", -1 },
+	{ "  failed", "failed", -1 },
+	{ "  cancelled", "cancelled", -1 },
+	{ "store", "store_bytes", -1 },
+	{ "  reserved", "store_reserved", -1 },
+	{ "  used", "store_used", -1 },
+	{ "  free in /dev/shm", "shm_free", -1 },
+	{ "returned", "returned", -1 },
+	{ "  for memory", "evicted", -1 },
+	{ "memory", "memory_bytes", -1 },
+	{ "  free", "memory_free", -1 },
+	{ "  accept from", "accept_free", -1 },
+	{ "  return below", "return_free", -1 },
+	{ "keep finished", "keep_finished", -1 },
+	{ "  left", "left", -1 },
+	{ "journal", "journal", -1 },
+	{ "  trouble", "journal_trouble", -1 },
 	{ "  damaged", "journal_damage", -1 },
-	{ "  accepted", "journal_accepted", -1 }, { "  ended", "journal_ended", -1 },
+	{ "  accepted", "journal_accepted", -1 },
+	{ "  ended", "journal_ended", -1 },
 	{ "  queued again", "journal_resumed", -1 },
 	{ "  to be queued", "journal_to_resume", -1 },
 	/* for programs; people have a line of their own */
-	{ "todo", "todo", -1 }, { "in progress", "in_progress", -1 },
+	{ "todo", "todo", -1 },
+	{ "in progress", "in_progress", -1 },
 	{ "finished", "finished", -1 },
 };
 
-static const char *state_name(const plm_status *s)
+static const char *status_state_name(const plm_status *s)
 {
-	return s->draining ? "draining" : s->paused ? "paused" : s->closed ? "closed" :
-	    s->memory_short ? "memory-short" : "up";
+	return s->draining    ? "draining"
+	    : s->paused       ? "paused"
+	    : s->closed       ? "closed"
+	    : s->memory_short ? "memory-short"
+			      : "up";
 }
 
 /* Before the first task there was no look at it. */
-static void memory_cells(struct output *out, const plm_status *s)
+static void status_memory_cells(struct output *out, const plm_status *s)
 {
 	if (s->memory_total) {
 		cell_size(out, s->memory_total);
@@ -61,7 +87,7 @@ static void memory_cells(struct output *out, const plm_status *s)
 	cell_size(out, s->memory_return_free);
 }
 
-static void journal_cells(struct output *out, const plm_status *s)
+static void status_journal_cells(struct output *out, const plm_status *s)
 {
 	if (!s->journal[0]) {
 		for (int i = 0; i < JOURNAL_CELLS; i++)
@@ -84,7 +110,7 @@ static void journal_cells(struct output *out, const plm_status *s)
 }
 
 /* A record that is done may also be an object. */
-static uint64_t count_finished(const struct tables *t)
+static uint64_t status_count_finished(const struct tables *t)
 {
 	uint32_t fresh = pool_fresh(&t->pool);
 	uint64_t n = 0;
@@ -95,11 +121,11 @@ static uint64_t count_finished(const struct tables *t)
 	return n;
 }
 
-static void print_status(struct output *out, const plm_status *s, uint64_t finished)
+static void status_print(struct output *out, const plm_status *s, uint64_t finished)
 {
 	list_begin(out, columns, COUNT_OF(columns) - (out->json ? 0 : FOR_PROGRAMS));
 	cell_text(out, s->name);
-	const char *state = state_name(s);
+	const char *state = status_state_name(s);
 	cell_tinted(out, state, strcmp(state, "up") == 0 ? TINT_GOOD : TINT_BAD);
 	cell_ms(out, s->uptime_ms);
 	cell_signed(out, s->manager_pid);
@@ -129,10 +155,10 @@ static void print_status(struct output *out, const plm_status *s, uint64_t finis
 	cell_size(out, s->shm_free);
 	cell_number(out, s->returned);
 	cell_number(out, s->evicted);
-	memory_cells(out, s);
+	status_memory_cells(out, s);
 	cell_text(out, s->keep_finished);
 	cell_number(out, s->left);
-	journal_cells(out, s);
+	status_journal_cells(out, s);
 	if (out->json) {
 		cell_number(out, s->waiting + s->ready);
 		cell_number(out, s->running);
@@ -141,8 +167,8 @@ static void print_status(struct output *out, const plm_status *s, uint64_t finis
 	row_end(out);
 }
 
-static void print_for_people(const struct tables *t, struct output *out, const plm_status *s,
-    uint64_t finished)
+static void status_print_for_people(
+    const struct tables *t, struct output *out, const plm_status *s, uint64_t finished)
 {
 	fprintf(out->file, "\n%llu todo, %llu in progress, %llu finished, %llu failed\n\n",
 	    (unsigned long long)(s->waiting + s->ready), (unsigned long long)s->running,
@@ -151,7 +177,7 @@ static void print_for_people(const struct tables *t, struct output *out, const p
 }
 
 /* The workers are for people: of `--json` each command prints one table. */
-static int show(struct context *context, void *argument)
+static int status_show(struct context *context, void *argument)
 {
 	plm_status status;
 	const struct tables *t = plm_tables(context->rt);
@@ -160,22 +186,22 @@ static int show(struct context *context, void *argument)
 	int r = plm_status_get(context->rt, &status);
 	if (r < 0)
 		return failed(r, "status");
-	uint64_t finished = count_finished(t);
+	uint64_t finished = status_count_finished(t);
 	out->upright = true;
-	print_status(out, &status, finished);
+	status_print(out, &status, finished);
 	out->upright = false;
 	if (!out->json && !out->quiet)
-		print_for_people(t, out, &status, finished);
+		status_print_for_people(t, out, &status, finished);
 	return EXIT_FINE;
 }
 
-static int run_status(struct context *context, int argc, char **argv)
+static int status_run(struct context *context, int argc, char **argv)
 {
 	struct watch watch = { .wanted = false };
 	while (next_option(context, argc, argv, "", options) != -1)
 		watch_option(context, argc, argv, &watch);
 	expect_operands(context, argc, 0, 0);
-	return watch_run(context, &watch, show, NULL);
+	return watch_run(context, &watch, status_show, NULL);
 }
 
 const struct command cmd_status = {
@@ -183,18 +209,18 @@ const struct command cmd_status = {
 	.usage = "[OPTION]...",
 	.help = "show the runtime at a glance: processes, tasks, store, limits",
 	.details = WATCH_HELP
-	           "\nBelow it, but with --json, how many tasks there are (todo: they wait or\n"
-	           "are ready; finished and failed: as long as anybody holds or keeps them), and\n"
-	           "a row a worker, as of plmctl workers.\n"
-	           "State: up; paused (plmctl pause); closed to new tasks (plmctl drain);\n"
-	           "draining, to end (plmctl stop); memory-short: less memory is free than tasks\n"
-	           "are accepted from (plm --accept-free), none starts.\n"
-	           "Free in /dev/shm: if that is less than store minus reserved, the store\n"
-	           "cannot reach its size; plm warns of it when it boots.\n"
-	           "Keep finished: which results stay that only the runtime keeps; left: how many\n"
-	           "of them made room since boot (plm --keep-finished).\n"
-	           "Reassigned: tasks of workers that died, queued again; so many microseconds\n"
-	           "after the death was noticed (median: of the last 64).\n",
-	.run = run_status,
+	"\nBelow it, but with --json, how many tasks there are (todo: they wait or\n"
+	"are ready; finished and failed: as long as anybody holds or keeps them), and\n"
+	"a row a worker, as of plmctl workers.\n"
+	"State: up; paused (plmctl pause); closed to new tasks (plmctl drain);\n"
+	"draining, to end (plmctl stop); memory-short: less memory is free than tasks\n"
+	"are accepted from (plm --accept-free), none starts.\n"
+	"Free in /dev/shm: if that is less than store minus reserved, the store\n"
+	"cannot reach its size; plm warns of it when it boots.\n"
+	"Keep finished: which results stay that only the runtime keeps; left: how many\n"
+	"of them made room since boot (plm --keep-finished).\n"
+	"Reassigned: tasks of workers that died, queued again; so many microseconds\n"
+	"after the death was noticed (median: of the last 64).\n",
+	.run = status_run,
 	.visits = true,
 };

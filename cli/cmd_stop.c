@@ -11,11 +11,12 @@ enum { OWN_NOW = OPTION_OWN, LOOK_AGAIN_MS = 1000 };
 
 static const struct option options[] = {
 	{ "now", no_argument, NULL, OWN_NOW },
-	COMMON_OPTIONS, { 0 },
+	COMMON_OPTIONS,
+	{ 0 },
 };
 
 /* A visit each time: who waits for an end that may be far needs no process slot for it. */
-static bool was_taken_back(const struct context *context)
+static bool stop_was_taken_back(const struct context *context)
 {
 	plm_status status;
 	plm *rt = NULL;
@@ -27,7 +28,7 @@ static bool was_taken_back(const struct context *context)
 }
 
 /* A pidfd, not a look at the pid: the number may be another's by then. */
-static int wait_for_end(const struct context *context, int pidfd, uint64_t deadline_ns)
+static int stop_wait_for_end(const struct context *context, int pidfd, uint64_t deadline_ns)
 {
 	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
 	for (;;) {
@@ -39,17 +40,18 @@ static int wait_for_end(const struct context *context, int pidfd, uint64_t deadl
 			return failed(-errno, "waiting for the runtime's end");
 		if (clock_ns() >= deadline_ns)
 			break;
-		if (n == 0 && was_taken_back(context)) {
+		if (n == 0 && stop_was_taken_back(context)) {
 			fputs("plmctl: stop: the runtime goes on: somebody resumed it\n", stderr);
 			return EXIT_CANCELLED;
 		}
 	}
 	fputs("plmctl: stop: --timeout ran out: the runtime ends when its tasks have; `plmctl stop "
-	      "--now` cancels them\n", stderr);
+	      "--now` cancels them\n",
+	    stderr);
 	return EXIT_TIMED_OUT;
 }
 
-static int stop(struct context *context, bool now)
+static int stop_stop(struct context *context, bool now)
 {
 	plm_status status;
 	uint64_t deadline = deadline_of(context);
@@ -65,19 +67,19 @@ static int stop(struct context *context, bool now)
 	int code = r < 0 ? failed(r, "stop") : EXIT_FINE;
 	plm_disconnect(&context->rt); /* our own presence must not hold up the end */
 	if (code == EXIT_FINE)
-		code = wait_for_end(context, pidfd, deadline);
+		code = stop_wait_for_end(context, pidfd, deadline);
 	close(pidfd);
 	return code;
 }
 
-static int run_stop(struct context *context, int argc, char **argv)
+static int stop_run(struct context *context, int argc, char **argv)
 {
 	bool now = false;
 	while (next_option(context, argc, argv, "", options) != -1)
 		now = true;
 	expect_operands(context, argc, 0, 0);
 	int code = runtime(context);
-	return code == EXIT_FINE ? stop(context, now) : code;
+	return code == EXIT_FINE ? stop_stop(context, now) : code;
 }
 
 const struct command cmd_stop = {
@@ -89,6 +91,6 @@ const struct command cmd_stop = {
 	    "\nWhile it ends, new tasks are refused, and everything else works: looking,\n"
 	    "cancelling, stop --now to end it at once, resume to take the stop back. Exit code\n"
 	    "124: time ran out, it goes on stopping; 130: somebody resumed.\n",
-	.run = run_stop,
+	.run = stop_run,
 	.visits = true,
 };

@@ -17,7 +17,10 @@ enum { OWN_SHELL = OPTION_OF_SUBMIT, OWN_TMPDIR };
 static const struct option options[] = {
 	{ "shell", required_argument, NULL, OWN_SHELL },
 	{ "tmpdir", required_argument, NULL, OWN_TMPDIR },
-	COMMAND_OBJECT_OPTIONS, COMMAND_OPTIONS, COMMON_OPTIONS, { 0 },
+	COMMAND_OBJECT_OPTIONS,
+	COMMAND_OPTIONS,
+	COMMON_OPTIONS,
+	{ 0 },
 };
 
 struct submit {
@@ -33,13 +36,13 @@ static struct pump pump;
 static struct outlets outlets;
 static struct outlet *outlet;
 
-static bool wants_files(const struct context *context, const struct command_request *request)
+static bool submit_wants_files(const struct context *context, const struct command_request *request)
 {
 	const plm_task *task = &request->task.task;
 	return context->json || request->cap || task->retries || task->crash_retries;
 }
 
-static void take_options(struct context *context, int argc, char **argv, struct submit *s)
+static void submit_take_options(struct context *context, int argc, char **argv, struct submit *s)
 {
 	int option;
 	while ((option = next_option(context, argc, argv, "+", options)) != -1) {
@@ -51,48 +54,51 @@ static void take_options(struct context *context, int argc, char **argv, struct 
 			command_option(context, option, &s->request);
 	}
 	if (s->shell && optind < argc)
-		usage_error(context, "--shell LINE is the whole command; \"%s\" behind it is too "
-		    "much", argv[optind]);
+		usage_error(context,
+		    "--shell LINE is the whole command; \"%s\" behind it is too "
+		    "much",
+		    argv[optind]);
 	if (!s->shell)
-		expect_operands(context, argc, 1,
-		    ARGS_MAX - (int)command_nargs(&s->request, 0));
+		expect_operands(context, argc, 1, ARGS_MAX - (int)command_nargs(&s->request, 0));
 	command_objects_check(context, &s->request);
 	task_check_keep(context, &s->request.task);
 	if (s->request.outputs && !s->request.task.detach)
-		usage_error(context, "--out needs --detach, which prints the reference of what is "
+		usage_error(context,
+		    "--out needs --detach, which prints the reference of what is "
 		    "written");
 	s->request.outlet = !s->request.task.detach && s->request.task.terms.replicas <= 1;
-	if (s->tmpdir && !(s->request.outlet && wants_files(context, &s->request)))
-		usage_error(context, "--tmpdir is for output that is shown at the end (--json, "
+	if (s->tmpdir && !(s->request.outlet && submit_wants_files(context, &s->request)))
+		usage_error(context,
+		    "--tmpdir is for output that is shown at the end (--json, "
 		    "--output-cap, --retries, --crash-retries): other output is %s",
 		    s->request.outlet ? "shown as it is written" : "kept in the runtime");
 }
 
 /* ---- waiting for it ---- */
 
-static bool begins_with(const char *text, const char *words)
+static bool submit_begins_with(const char *text, const char *words)
 {
 	return strncmp(text, words, strlen(words)) == 0;
 }
 
 /* How the command ended is for its own output to explain; everything else is said in full. */
-static int say_failure(struct context *context, const struct command_request *request,
-    plm_ref ref)
+static int submit_say_failure(
+    struct context *context, const struct command_request *request, plm_ref ref)
 {
 	plm_failure f;
 	char text[PLM_REF_TEXT_BYTES];
 	if (plm_error(context->rt, ref, &f) < 0)
 		return print_failure(context, ref, -PLM_EFAILED);
 	bool root = !command_objects_failed(context, request); /* else it never began */
-	bool exited = root && begins_with(f.message, COMMAND_SAYS_EXIT);
-	bool own = exited || (root && begins_with(f.message, COMMAND_SAYS_SIGNAL));
+	bool exited = root && submit_begins_with(f.message, COMMAND_SAYS_EXIT);
+	bool own = exited || (root && submit_begins_with(f.message, COMMAND_SAYS_SIGNAL));
 	bool unstarted = root && f.code >= COMMAND_OURS && f.code <= COMMAND_NOT_FOUND;
 	plm_ref_print(ref, text);
 	if (own && !context->json)
 		fprintf(stderr, "plmctl: task %s: %.*s\n", text,
 		    (int)strcspn(f.message, exited ? ":" : ")") + !exited, f.message);
-	int code = own && !context->json ? EXIT_TASK_FAILED
-					 : print_failure(context, ref, -PLM_EFAILED);
+	int code =
+	    own && !context->json ? EXIT_TASK_FAILED : print_failure(context, ref, -PLM_EFAILED);
 	if (f.signal)
 		return code;
 	if (own || unstarted || !f.message[0])
@@ -100,60 +106,63 @@ static int say_failure(struct context *context, const struct command_request *re
 	return root && f.code == ETIMEDOUT ? EXIT_TIMED_OUT : code;
 }
 
-static bool is_in_file(const struct command_view *v, int stream)
+static bool submit_is_in_file(const struct command_view *v, int stream)
 {
 	uint32_t where = stream == STDOUT_FILENO ? v->log.out_where : v->log.err_where;
 	return outlet && outlet_bytes(outlet, stream) &&
 	    (!v->logged || where == COMMAND_WHERE_FILE);
 }
 
-static int show_file(struct context *context, plm_ref ref, int stream)
+static int submit_show_file(struct context *context, plm_ref ref, int stream)
 {
 	uint64_t length;
 	const char *data = outlet_map(outlet, stream, &length);
 	const plm_view view = { .data = data, .len = length };
 	if (!data)
 		return failed(-ENOMEM, "the output of the command");
-	int code = stream == STDOUT_FILENO ? print_value(context, ref, &view) :
-	    write_value(&view, stream, "the output");
+	int code = stream == STDOUT_FILENO ? print_value(context, ref, &view)
+					   : write_value(&view, stream, "the output");
 	outlet_unmap(data, length);
 	return code;
 }
 
 /* What the command wrote goes where it would have written it. */
-static int show_stream(struct context *context, const struct command_view *v, int stream)
+static int submit_show_stream(struct context *context, const struct command_view *v, int stream)
 {
 	uint64_t length;
-	if (is_in_file(v, stream))
-		return show_file(context, v->ref, stream);
+	if (submit_is_in_file(v, stream))
+		return submit_show_file(context, v->ref, stream);
 	const plm_view view = { .data = command_kept(v, stream, &length), .len = length };
 	return length ? write_value(&view, stream, "the output") : EXIT_FINE;
 }
 
-static void say_what_is_odd(const struct command_view *v)
+static void submit_say_what_is_odd(const struct command_view *v)
 {
 	char cut[CUT_TEXT_BYTES];
 	if (command_cut(v, cut))
 		fprintf(stderr, "plmctl: %s\n", cut);
 	if (pump.named.pid && v->attempt > 1)
-		fprintf(stderr, "plmctl: the output of attempts 1 to %u, which were thrown away, "
-		    "was shown, too\n", v->attempt - 1);
+		fprintf(stderr,
+		    "plmctl: the output of attempts 1 to %u, which were thrown away, "
+		    "was shown, too\n",
+		    v->attempt - 1);
 	if (v->logged && v->log.left)
-		fprintf(stderr, "plmctl: ended %u process%s the command left behind\n",
-		    v->log.left, v->log.left == 1 ? "" : "es");
+		fprintf(stderr, "plmctl: ended %u process%s the command left behind\n", v->log.left,
+		    v->log.left == 1 ? "" : "es");
 }
 
-static int show_streams(struct context *context, const struct command_view *v, plm_ref ref,
-    uint64_t deadline_ns)
+static int submit_show_streams(
+    struct context *context, const struct command_view *v, plm_ref ref, uint64_t deadline_ns)
 {
-	bool value = v->state == RECORD_DONE && !is_in_file(v, STDOUT_FILENO);
-	int code = value ? print_result(context, ref, deadline_ns) :
-	    context->json && v->state != RECORD_DONE ? EXIT_FINE :
-	    show_stream(context, v, STDOUT_FILENO);
-	return code == EXIT_FINE ? show_stream(context, v, STDERR_FILENO) : code;
+	bool value = v->state == RECORD_DONE && !submit_is_in_file(v, STDOUT_FILENO);
+	int code = value ? print_result(context, ref, deadline_ns)
+	    : context->json && v->state != RECORD_DONE
+	    ? EXIT_FINE
+	    : submit_show_stream(context, v, STDOUT_FILENO);
+	return code == EXIT_FINE ? submit_show_stream(context, v, STDERR_FILENO) : code;
 }
 
-static int show(struct context *context, const struct command_request *request, plm_ref ref,
+static int submit_show(struct context *context, const struct command_request *request, plm_ref ref,
     uint64_t deadline_ns)
 {
 	struct command_view v;
@@ -166,17 +175,17 @@ static int show(struct context *context, const struct command_request *request, 
 	if (code == EXIT_FINE)
 		code = command_look(context, ref, &v);
 	if (code == EXIT_FINE)
-		code = show_streams(context, &v, ref, deadline_ns);
+		code = submit_show_streams(context, &v, ref, deadline_ns);
 	if (code != EXIT_FINE)
 		return code;
-	say_what_is_odd(&v);
+	submit_say_what_is_odd(&v);
 	if (v.state == RECORD_DONE)
 		return command_cut(&v, cut) ? EXIT_CUT : EXIT_FINE;
-	return v.state == RECORD_FAILED ? say_failure(context, request, ref)
+	return v.state == RECORD_FAILED ? submit_say_failure(context, request, ref)
 					: print_failure(context, ref, -PLM_ECANCELLED);
 }
 
-static int await(struct context *context, const struct command_request *request, plm_ref ref)
+static int submit_await(struct context *context, const struct command_request *request, plm_ref ref)
 {
 	uint64_t deadline_ns = deadline_of(context);
 	int r = plm_wait_ended(context->rt, &ref, 1, 1, milliseconds_left(deadline_ns), NULL);
@@ -187,7 +196,7 @@ static int await(struct context *context, const struct command_request *request,
 	}
 	interrupts_release(context);
 	if (r == 0)
-		return show(context, request, ref, deadline_ns);
+		return submit_show(context, request, ref, deadline_ns);
 	char text[PLM_REF_TEXT_BYTES];
 	plm_ref_print(ref, text);
 	if (r != -ETIMEDOUT)
@@ -200,12 +209,12 @@ static int await(struct context *context, const struct command_request *request,
 }
 
 /* Its outlet in *ret, if it has one. */
-static int open_outlet(struct context *context, const struct submit *s, plm_arg *ret)
+static int submit_open_outlet(struct context *context, const struct submit *s, plm_arg *ret)
 {
 	const struct command_outlet *named = &pump.named;
 	if (!s->request.outlet)
 		return 0;
-	bool files = wants_files(context, &s->request);
+	bool files = submit_wants_files(context, &s->request);
 	int r = files ? outlets_open(&outlets, s->tmpdir) : pump_start(&pump);
 	if (files && r == 0)
 		r = outlet_take(&outlets, &outlet);
@@ -215,8 +224,8 @@ static int open_outlet(struct context *context, const struct submit *s, plm_arg 
 	return r;
 }
 
-static int submit(struct context *context, const struct submit *s, const char *const *word,
-    size_t count)
+static int submit_submit(
+    struct context *context, const struct submit *s, const char *const *word, size_t count)
 {
 	plm_ref refs[RESULTS_MAX];
 	size_t nargs = command_nargs(&s->request, count);
@@ -224,7 +233,7 @@ static int submit(struct context *context, const struct submit *s, const char *c
 	if (!args)
 		return failed(-ENOMEM, "submit");
 	command_arguments(&s->request, word, count, args);
-	int r = open_outlet(context, s, &args[nargs - 1]);
+	int r = submit_open_outlet(context, s, &args[nargs - 1]);
 	if (r < 0) {
 		free(args);
 		return failed(r, "submit"), EXIT_INPUT;
@@ -240,16 +249,16 @@ static int submit(struct context *context, const struct submit *s, const char *c
 		return failed(r, "submit");
 	}
 	if (!s->request.task.detach)
-		return await(context, &s->request, refs[0]);
+		return submit_await(context, &s->request, refs[0]);
 	print_reference(context, refs[0]);
 	command_outputs_print(context, &s->request, refs);
 	return EXIT_FINE;
 }
 
-static int run_submit(struct context *context, int argc, char **argv)
+static int submit_run(struct context *context, int argc, char **argv)
 {
 	struct submit s = { .shell = NULL };
-	take_options(context, argc, argv, &s);
+	submit_take_options(context, argc, argv, &s);
 	const char *const shell[] = { "/bin/sh", "-c", s.shell };
 	int code = runtime(context);
 	if (code == EXIT_FINE)
@@ -259,10 +268,10 @@ static int run_submit(struct context *context, int argc, char **argv)
 	if (code == EXIT_FINE)
 		code = command_objects_hold(context, &s.request);
 	if (code == EXIT_FINE && s.shell)
-		code = submit(context, &s, shell, 3);
+		code = submit_submit(context, &s, shell, 3);
 	else if (code == EXIT_FINE)
-		code = submit(context, &s, (const char *const *)argv + optind,
-		    (size_t)(argc - optind));
+		code = submit_submit(
+		    context, &s, (const char *const *)argv + optind, (size_t)(argc - optind));
 	command_request_free(context, &s.request);
 	return code;
 }
@@ -282,12 +291,10 @@ const struct command cmd_submit = {
 	    "when it has ended. With --detach 16M of it are kept (--output-cap), for get and\n"
 	    "logs; of replicas, too.\n\n"
 	    "  --tmpdir DIR       where long output that is shown at the end is put until then,\n"
-	    "                     in a file without a name (default: $TMPDIR, else /tmp)\n"
-	    COMMAND_OBJECT_OPTIONS_HELP
-	    COMMAND_OPTIONS_HELP
-	    TASK_TIMES_HELP
+	    "                     in a file without a name (default: $TMPDIR, else /tmp)\n" COMMAND_OBJECT_OPTIONS_HELP
+		COMMAND_OPTIONS_HELP TASK_TIMES_HELP
 	    "Exit code: that of the command, 128+N if signal N ended it, 126 not executable, 127\n"
 	    "not found, 125 not started, 124 time ran out, 130 cancelled, 74 it succeeded and a\n"
 	    "part of its output was cut off (plmctl --help).\n",
-	.run = run_submit,
+	.run = submit_run,
 };

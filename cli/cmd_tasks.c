@@ -7,15 +7,23 @@
 #include "cli/watch.h"
 #include "client/handle.h"
 
-enum { OWN_LIMIT = OPTION_OF_FILTERED, OWN_SORT, OWN_COLUMNS, OWN_WATCH, NAMES_BYTES = 256,
-	ROWS_LEAST = 256 };
+enum {
+	OWN_LIMIT = OPTION_OF_FILTERED,
+	OWN_SORT,
+	OWN_COLUMNS,
+	OWN_WATCH,
+	NAMES_BYTES = 256,
+	ROWS_LEAST = 256
+};
 
 static const struct option options[] = {
 	{ "limit", required_argument, NULL, OWN_LIMIT },
 	{ "sort", required_argument, NULL, OWN_SORT },
 	{ "columns", required_argument, NULL, OWN_COLUMNS },
 	{ "watch", optional_argument, NULL, OWN_WATCH },
-	TASK_FILTER_OPTIONS, COMMON_OPTIONS, { 0 },
+	TASK_FILTER_OPTIONS,
+	COMMON_OPTIONS,
+	{ 0 },
 };
 
 struct list {
@@ -29,8 +37,8 @@ struct list {
 
 /* ---- options ---- */
 
-static int column_word(const struct context *context, const char *option, const char *word,
-    size_t length)
+static int tasks_column_word(
+    const struct context *context, const char *option, const char *word, size_t length)
 {
 	char names[NAMES_BYTES];
 	int which = task_column_find(word, length);
@@ -41,17 +49,17 @@ static int column_word(const struct context *context, const char *option, const 
 	    word, names);
 }
 
-static void take_columns(const struct context *context, const char *words,
-    struct task_columns *columns)
+static void tasks_take_columns(
+    const struct context *context, const char *words, struct task_columns *columns)
 {
 	*columns = (struct task_columns){ .n = 0 };
 	for (;;) {
 		size_t length = strcspn(words, ",");
-		int which = column_word(context, "--columns", words, length);
+		int which = tasks_column_word(context, "--columns", words, length);
 		for (unsigned i = 0; i < columns->n; i++)
 			if (columns->which[i] == which)
-				usage_error(context, "--columns names %.*s twice", (int)length,
-				    words);
+				usage_error(
+				    context, "--columns names %.*s twice", (int)length, words);
 		task_columns_add(columns, which);
 		if (!words[length])
 			return;
@@ -59,8 +67,8 @@ static void take_columns(const struct context *context, const char *words,
 	}
 }
 
-static void take_option(const struct context *context, int option, int argc, char **argv,
-    struct list *list)
+static void tasks_take_option(
+    const struct context *context, int option, int argc, char **argv, struct list *list)
 {
 	switch (option) {
 	case OWN_LIMIT:
@@ -68,17 +76,17 @@ static void take_option(const struct context *context, int option, int argc, cha
 		break;
 	case OWN_SORT:
 		list->falling = optarg[0] == '-';
-		list->sort = column_word(context, "--sort", optarg + list->falling,
-		    strlen(optarg + list->falling));
+		list->sort = tasks_column_word(
+		    context, "--sort", optarg + list->falling, strlen(optarg + list->falling));
 		break;
-	case OWN_COLUMNS: take_columns(context, optarg, &list->columns); break;
+	case OWN_COLUMNS: tasks_take_columns(context, optarg, &list->columns); break;
 	case OWN_WATCH: watch_option(context, argc, argv, &list->watch); break;
 	default: filter_option(context, option, &list->filter);
 	}
 }
 
 /* Ids alone, everything for programs, what matters most for people. */
-static void choose_columns(const struct context *context, struct task_columns *columns)
+static void tasks_choose_columns(const struct context *context, struct task_columns *columns)
 {
 	if (context->quiet) {
 		*columns = (struct task_columns){ .n = 0 };
@@ -92,7 +100,7 @@ static void choose_columns(const struct context *context, struct task_columns *c
 
 /* ---- as they are found: the first rows are out before the last record was looked at ---- */
 
-static int stream(struct context *context, const struct list *list)
+static int tasks_stream(struct context *context, const struct list *list)
 {
 	static struct task_row row;
 	const struct tables *t = plm_tables(context->rt);
@@ -100,7 +108,8 @@ static int stream(struct context *context, const struct list *list)
 	uint32_t end = pool_fresh(&t->pool);
 	uint64_t found = 0, shown = 0;
 	for (uint32_t i = 0; i < end && shown < list->most && !ferror(out->file) &&
-	     !filter_is_over(&list->filter, found); i++) {
+	     !filter_is_over(&list->filter, found);
+	     i++) {
 		if (!filter_task(t, i, &list->filter, list->columns.with_texts, &row) ||
 		    !filter_row(&list->filter, ++found))
 			continue;
@@ -122,16 +131,16 @@ struct found {
 	size_t n, room;
 };
 
-static int compare(const void *a, const void *b)
+static int tasks_compare(const void *a, const void *b)
 {
 	const struct sorted *x = a, *y = b;
-	int order = x->text && y->text ? strcmp(x->text, y->text) :
-	    (x->number > y->number) - (x->number < y->number);
+	int order = x->text && y->text ? strcmp(x->text, y->text)
+				       : (x->number > y->number) - (x->number < y->number);
 	uint32_t i = ref_index(x->ref), j = ref_index(y->ref);
 	return order ? order : (i > j) - (i < j);
 }
 
-static bool add_found(struct found *all, int column, const struct task_row *row)
+static bool tasks_add_found(struct found *all, int column, const struct task_row *row)
 {
 	const char *text;
 	if (all->n == all->room) {
@@ -143,15 +152,15 @@ static bool add_found(struct found *all, int column, const struct task_row *row)
 		all->room = room;
 	}
 	struct sorted *new = &all->row[all->n];
-	*new = (struct sorted){ .ref = row->view.ref,
-		.number = task_column_key(column, row, &text) };
+	*new =
+	    (struct sorted){ .ref = row->view.ref, .number = task_column_key(column, row, &text) };
 	if (text && !(new->text = strdup(text)))
 		return false;
 	all->n++;
 	return true;
 }
 
-static int find_all(struct context *context, const struct list *list, struct found *ret)
+static int tasks_find_all(struct context *context, const struct list *list, struct found *ret)
 {
 	static struct task_row row;
 	const struct tables *t = plm_tables(context->rt);
@@ -159,14 +168,15 @@ static int find_all(struct context *context, const struct list *list, struct fou
 	bool texts = task_column_reads_texts(list->sort);
 	for (uint32_t i = 0; i < end; i++)
 		if (filter_task(t, i, &list->filter, texts, &row) &&
-		    !add_found(ret, list->sort, &row))
+		    !tasks_add_found(ret, list->sort, &row))
 			return failed(-ENOMEM, "sorting");
-	qsort(ret->row, ret->n, sizeof *ret->row, compare);
+	qsort(ret->row, ret->n, sizeof *ret->row, tasks_compare);
 	return EXIT_FINE;
 }
 
 /* What went since, or fits no longer, is left out; its number is not given to another. */
-static void print_found(struct context *context, const struct list *list, const struct found *all)
+static void tasks_print_found(
+    struct context *context, const struct list *list, const struct found *all)
 {
 	static struct task_row row;
 	const struct tables *t = plm_tables(context->rt);
@@ -174,62 +184,62 @@ static void print_found(struct context *context, const struct list *list, const 
 	uint64_t shown = 0;
 	for (size_t i = 0; i < all->n && shown < list->most && !ferror(out->file); i++) {
 		uint64_t ref = all->row[list->falling ? all->n - 1 - i : i].ref;
-		if (!filter_row(&list->filter, i + 1) || !filter_task(t, ref_index(ref),
-			&list->filter, list->columns.with_texts, &row) || row.view.ref != ref)
+		if (!filter_row(&list->filter, i + 1) ||
+		    !filter_task(
+			t, ref_index(ref), &list->filter, list->columns.with_texts, &row) ||
+		    row.view.ref != ref)
 			continue;
 		task_row_print(t, out, &list->columns, &row);
 		shown++;
 	}
 }
 
-static int sort(struct context *context, const struct list *list)
+static int tasks_sort(struct context *context, const struct list *list)
 {
 	struct found all = { .n = 0 };
-	int code = find_all(context, list, &all);
+	int code = tasks_find_all(context, list, &all);
 	if (code == EXIT_FINE)
-		print_found(context, list, &all);
+		tasks_print_found(context, list, &all);
 	for (size_t i = 0; i < all.n; i++)
 		free(all.row[i].text);
 	free(all.row);
 	return code;
 }
 
-static int show(struct context *context, void *argument)
+static int tasks_show(struct context *context, void *argument)
 {
 	const struct list *list = argument;
 	task_list_begin(&context->out, &list->columns);
-	return list->sort >= 0 ? sort(context, list) : stream(context, list);
+	return list->sort >= 0 ? tasks_sort(context, list) : tasks_stream(context, list);
 }
 
-static int run_tasks(struct context *context, int argc, char **argv)
+static int tasks_run(struct context *context, int argc, char **argv)
 {
 	struct list list = { .most = UINT64_MAX, .sort = -1 };
 	int option;
 	while ((option = next_option(context, argc, argv, "", options)) != -1)
-		take_option(context, option, argc, argv, &list);
+		tasks_take_option(context, option, argc, argv, &list);
 	expect_operands(context, argc, 0, 0);
-	choose_columns(context, &list.columns);
-	return watch_run(context, &list.watch, show, &list);
+	tasks_choose_columns(context, &list.columns);
+	return watch_run(context, &list.watch, tasks_show, &list);
 }
 
 const struct command cmd_tasks = {
 	.name = "tasks",
 	.usage = "[OPTION]...",
 	.help = "list the tasks: those that wait or run, and those that are kept",
-	.details =
-	    TASK_FILTER_HELP
-	    "  --limit N          at most N rows\n"
-	    "  --sort COLUMN      smallest first; -COLUMN: largest first\n"
-	    "  --columns NAME,... these, in this order: ref state function priority attempt owner\n"
-	    "                     age queued ran args pending held kept fails returns exit output\n"
-	    "                     label command (with --json all of them, unless some are named)\n"
-	    WATCH_HELP
-	    "\nRows come as they are found, in the order of the runtime's table, and at once: a\n"
-	    "million of them do no harm to `| head`. EXIT is the exit code of a command, 128+N\n"
-	    "of signal N, the code of another failure; OUTPUT what it has written to stdout;\n"
-	    "COMMAND its words, or the function of a task that is no command. Of the words the\n"
-	    "first thousand bytes count, once it is settled the first 239; of one that was\n"
-	    "cancelled before it began there are none.\n",
-	.run = run_tasks,
+	.details = TASK_FILTER_HELP
+	"  --limit N          at most N rows\n"
+	"  --sort COLUMN      smallest first; -COLUMN: largest first\n"
+	"  --columns NAME,... these, in this order: ref state function priority attempt owner\n"
+	"                     age queued ran args pending held kept fails returns exit output\n"
+	"                     label command (with --json all of them, unless some are named)\n" WATCH_HELP
+	"\nRows come as they are found, in the order of the runtime's table, and at once: a\n"
+	"million of them do no harm to `| head`. EXIT is the exit code of a command, 128+N\n"
+	"of signal N, the code of another failure; OUTPUT what it has written to stdout;\n"
+	"COMMAND its words, or the function of a task that is no command. Of the words the\n"
+	"first thousand bytes count, once it is settled the first 239; of one that was\n"
+	"cancelled before it began there are none.\n",
+	.run = tasks_run,
 	.visits = true,
 };

@@ -16,10 +16,11 @@ static const struct option options[] = {
 	{ "synthetic", required_argument, NULL, OWN_SYNTHETIC },
 	{ "pin", required_argument, NULL, OWN_PIN },
 	{ "workers", required_argument, NULL, OWN_WORKERS },
-	COMMON_OPTIONS, { 0 },
+	COMMON_OPTIONS,
+	{ 0 },
 };
 
-struct seat { /* of a worker: a real one's, or one that is planned */
+struct seat {            /* of a worker: a real one's, or one that is planned */
 	uint32_t number; /* slot, or place */
 	int32_t pid;     /* 0: planned */
 	struct place place;
@@ -38,7 +39,7 @@ struct drawing {
 
 /* ---- the tree, for people ---- */
 
-static void end_line(struct drawing *d)
+static void topology_end_line(struct drawing *d)
 {
 	/* All cpus are what every process may use. */
 	bool show = d->marked && !CPU_EQUAL(&d->mark, &d->machine);
@@ -56,7 +57,7 @@ static void end_line(struct drawing *d)
 	putc('\n', d->out->file);
 }
 
-static void draw_part(const struct drawing *d, const struct topology_part *part)
+static void topology_draw_part(const struct drawing *d, const struct topology_part *part)
 {
 	char text[TEXT_BYTES];
 	fputs(part->kind, d->out->file);
@@ -73,14 +74,14 @@ static void draw_part(const struct drawing *d, const struct topology_part *part)
 }
 
 /* In by one from what it is in, however many share the line of that. */
-static int indent(struct drawing *d, uint32_t depth, bool joined)
+static int topology_indent(struct drawing *d, uint32_t depth, bool joined)
 {
 	uint32_t at = depth < DEPTH_MAX ? depth : DEPTH_MAX - 1;
 	return d->indent[at] = at == 0 ? 0 : d->indent[at - 1] + !joined;
 }
 
 /* A core and its own caches share a line: "L2 2.0 MiB + L1d 48.0 KiB + core 3 + cpu 3". */
-static void draw(void *context, const struct topology_part *part)
+static void topology_draw(void *context, const struct topology_part *part)
 {
 	struct drawing *d = context;
 	bool core = strcmp(part->kind, "core") == 0, cpu = strcmp(part->kind, "cpu") == 0;
@@ -88,11 +89,11 @@ static void draw(void *context, const struct topology_part *part)
 	if (part->depth == 0)
 		d->machine = part->cpus;
 	if (!joined && d->begun)
-		end_line(d);
+		topology_end_line(d);
 	d->begun = true;
-	int steps = indent(d, part->depth, joined);
+	int steps = topology_indent(d, part->depth, joined);
 	fprintf(d->out->file, "%s%*s", joined ? " + " : "", joined ? 0 : 2 * steps, "");
-	draw_part(d, part);
+	topology_draw_part(d, part);
 	d->chain = core || part->kind[0] == 'L';
 	if (core || (cpu && !joined) || strcmp(part->kind, "node") == 0) {
 		d->marked = true;
@@ -103,21 +104,33 @@ static void draw(void *context, const struct topology_part *part)
 /* ---- lists ---- */
 
 static const struct column part_columns[] = {
-	{ "KIND", "kind", -8 }, { "DEPTH", "depth", 5 }, { "NUMBER", "number", 6 },
-	{ "BYTES", "bytes", 12 }, { "CPUS", "cpus", -12 }, { "NAME", "name", -20 },
+	{ "KIND", "kind", -8 },
+	{ "DEPTH", "depth", 5 },
+	{ "NUMBER", "number", 6 },
+	{ "BYTES", "bytes", 12 },
+	{ "CPUS", "cpus", -12 },
+	{ "NAME", "name", -20 },
 };
 static const struct column gpu_columns[] = {
-	{ "GPU", "gpu", -3 }, { "NODE", "node", 4 }, { "BUS", "bus", -12 }, { "NAME", "name", -20 },
+	{ "GPU", "gpu", -3 },
+	{ "NODE", "node", 4 },
+	{ "BUS", "bus", -12 },
+	{ "NAME", "name", -20 },
 };
 static const struct column missing_columns[] = { { "WHAT", "what", -6 }, { "WHY", "why", -20 } };
 static const struct column worker_columns[] = {
-	{ "SLOT", "slot", 4 }, { "PID", "pid", 7 }, { "NODE", "node", 4 }, { "CPUS", "cpus", -12 },
+	{ "SLOT", "slot", 4 },
+	{ "PID", "pid", 7 },
+	{ "NODE", "node", 4 },
+	{ "CPUS", "cpus", -12 },
 };
 static const struct column plan_columns[] = {
-	{ "WORKER", "worker", 6 }, { "NODE", "node", 4 }, { "CPUS", "cpus", -12 },
+	{ "WORKER", "worker", 6 },
+	{ "NODE", "node", 4 },
+	{ "CPUS", "cpus", -12 },
 };
 
-static void cell_cpus(struct output *out, const cpu_set_t *cpus)
+static void topology_cell_cpus(struct output *out, const cpu_set_t *cpus)
 {
 	char text[CPUS_BYTES];
 	cpus_print(cpus, text, sizeof text);
@@ -125,7 +138,7 @@ static void cell_cpus(struct output *out, const cpu_set_t *cpus)
 }
 
 /* Negative: none */
-static void cell_number_or_none(struct output *out, int32_t number)
+static void topology_cell_number_or_none(struct output *out, int32_t number)
 {
 	if (number < 0)
 		cell_none(out);
@@ -133,19 +146,19 @@ static void cell_number_or_none(struct output *out, int32_t number)
 		cell_signed(out, number);
 }
 
-static void list_part(void *context, const struct topology_part *part)
+static void topology_list_part(void *context, const struct topology_part *part)
 {
 	struct drawing *d = context;
 	cell_text(d->out, part->kind);
 	cell_number(d->out, part->depth);
-	cell_number_or_none(d->out, part->number);
+	topology_cell_number_or_none(d->out, part->number);
 	cell_number(d->out, part->bytes);
-	cell_cpus(d->out, &part->cpus);
+	topology_cell_cpus(d->out, &part->cpus);
 	cell_text(d->out, part->name);
 	row_end(d->out);
 }
 
-static void list_gpus(struct output *out, const struct topology *t)
+static void topology_list_gpus(struct output *out, const struct topology *t)
 {
 	static struct gpu gpus[GPUS_MAX];
 	uint32_t n = topology_gpus(t, gpus);
@@ -155,7 +168,7 @@ static void list_gpus(struct output *out, const struct topology *t)
 	list_begin(out, gpu_columns, COUNT_OF(gpu_columns));
 	for (uint32_t i = 0; i < n; i++) {
 		cell_text(out, gpus[i].id);
-		cell_number_or_none(out, gpus[i].node);
+		topology_cell_number_or_none(out, gpus[i].node);
 		cell_text(out, gpus[i].bus);
 		cell_text(out, gpus[i].name);
 		row_end(out);
@@ -163,7 +176,7 @@ static void list_gpus(struct output *out, const struct topology *t)
 }
 
 /* None found and none looked for are not the same. */
-static void list_missing(struct output *out)
+static void topology_list_missing(struct output *out)
 {
 	if (topology_sees_devices())
 		return;
@@ -174,7 +187,7 @@ static void list_missing(struct output *out)
 	row_end(out);
 }
 
-static void list_seats(struct output *out, const struct seat *seat, uint32_t n)
+static void topology_list_seats(struct output *out, const struct seat *seat, uint32_t n)
 {
 	bool real = n > 0 && seat[0].pid;
 	if (n == 0)
@@ -186,31 +199,32 @@ static void list_seats(struct output *out, const struct seat *seat, uint32_t n)
 		cell_number(out, seat[i].number);
 		if (real)
 			cell_signed(out, seat[i].pid);
-		cell_number_or_none(out, seat[i].place.node);
-		cell_cpus(out, &seat[i].place.cpus);
+		topology_cell_number_or_none(out, seat[i].place.node);
+		topology_cell_cpus(out, &seat[i].place.cpus);
 		row_end(out);
 	}
 }
 
-static void show(struct output *out, const struct topology *t, const struct seat *seat, uint32_t n)
+static void topology_show(
+    struct output *out, const struct topology *t, const struct seat *seat, uint32_t n)
 {
 	struct drawing d = { .out = out, .seat = seat, .seats = n };
 	out->section = "machine"; /* what is drawn needs no heading */
 	if (out->json)
 		list_begin(out, part_columns, COUNT_OF(part_columns));
 	if (!out->quiet)
-		topology_walk(t, out->json ? list_part : draw, &d);
+		topology_walk(t, out->json ? topology_list_part : topology_draw, &d);
 	if (d.begun)
-		end_line(&d);
+		topology_end_line(&d);
 	if (!out->quiet)
-		list_gpus(out, t);
-	list_seats(out, seat, n);
+		topology_list_gpus(out, t);
+	topology_list_seats(out, seat, n);
 }
 
 /* ---- where workers are ---- */
 
 /* What the kernel says of a process, not what the process says of itself. */
-static uint32_t seats_of_workers(const struct tables *t, struct seat *ret)
+static uint32_t topology_seats_of_workers(const struct tables *t, struct seat *ret)
 {
 	uint32_t n = 0;
 	struct process_view v;
@@ -219,19 +233,20 @@ static uint32_t seats_of_workers(const struct tables *t, struct seat *ret)
 		if (!view_process(t, slot, &v) || v.kind != KIND_WORKER || v.pid <= 0 ||
 		    v.state != PROCESS_LIVE)
 			continue;
-		*s = (struct seat){ .number = slot, .pid = v.pid,
+		*s = (struct seat){ .number = slot,
+			.pid = v.pid,
 			.place.node = (int32_t)sh_peek(&t->process[slot].node) };
 		n += sched_getaffinity(v.pid, sizeof s->place.cpus, &s->place.cpus) == 0;
 	}
 	return n;
 }
 
-static int find_workers(struct context *context, struct seat *ret, uint32_t *ret_n)
+static int topology_find_workers(struct context *context, struct seat *ret, uint32_t *ret_n)
 {
 	int r = plm_connect_with(&context->rt, context->name, PLM_VISIT, context->timeout_ms);
 	*ret_n = 0;
 	if (r >= 0)
-		*ret_n = seats_of_workers(plm_tables(context->rt), ret);
+		*ret_n = topology_seats_of_workers(plm_tables(context->rt), ret);
 	/* The machine is there without a runtime. */
 	return r >= 0 || r == -ENOENT || r == -EHOSTDOWN ? EXIT_FINE : failed(r, "connecting");
 }
@@ -251,7 +266,7 @@ struct request {
 	uint32_t workers;
 };
 
-static struct request parse(struct context *context, int argc, char **argv)
+static struct request topology_parse(struct context *context, int argc, char **argv)
 {
 	int option;
 	struct request q = { .pin = PIN_MODES };
@@ -259,8 +274,8 @@ static struct request parse(struct context *context, int argc, char **argv)
 		if (option == OWN_SYNTHETIC)
 			q.synthetic = optarg;
 		if (option == OWN_WORKERS)
-			q.workers = (uint32_t)number_word(
-			    context, "--workers", optarg, 1, WORKERS_MAX);
+			q.workers =
+			    (uint32_t)number_word(context, "--workers", optarg, 1, WORKERS_MAX);
 		if (option == OWN_PIN && (q.pin = pin_of(optarg)) == PIN_MODES)
 			usage_error(context, "--pin wants none, core or numa, not %s", optarg);
 	}
@@ -270,25 +285,25 @@ static struct request parse(struct context *context, int argc, char **argv)
 	return q;
 }
 
-static int run_topology(struct context *context, int argc, char **argv)
+static int topology_run(struct context *context, int argc, char **argv)
 {
 	static struct seat seats[WORKERS_MAX];
-	struct request q = parse(context, argc, argv);
+	struct request q = topology_parse(context, argc, argv);
 	struct topology *t;
 	uint32_t n = q.workers;
 	int code = EXIT_FINE;
 	int r = q.synthetic ? topology_open_synthetic(q.synthetic, &t)
-	                    : topology_open(TOPOLOGY_ALL, &t);
+			    : topology_open(TOPOLOGY_ALL, &t);
 	if (r < 0)
 		return failed(r, "topology");
 	if (n > 0)
 		code = plan(t, q.pin, n, seats);
 	else if (!q.synthetic)
-		code = find_workers(context, seats, &n);
+		code = topology_find_workers(context, seats, &n);
 	if (code == EXIT_FINE)
-		show(&context->out, t, seats, n);
+		topology_show(&context->out, t, seats, n);
 	if (code == EXIT_FINE && !q.synthetic && !context->out.quiet)
-		list_missing(&context->out);
+		topology_list_missing(&context->out);
 	topology_close(&t);
 	return code;
 }
@@ -304,6 +319,6 @@ const struct command cmd_topology = {
 	    "\nDrawn is what this process may use: its affinity mask, CUDA_VISIBLE_DEVICES for the "
 	    "list of\nGPUs; \"missing\" tells that hwloc has no plugins and looks for none. "
 	    "Without a runtime it\ndraws the machine alone.\n",
-	.run = run_topology,
+	.run = topology_run,
 	.visits = true,
 };

@@ -11,7 +11,9 @@ static const struct option options[] = {
 	{ "all", no_argument, NULL, OWN_ALL },
 	{ "all-kept", no_argument, NULL, OWN_ALL_KEPT },
 	{ "no-fail", no_argument, NULL, OWN_NO_FAIL },
-	TASK_FILTER_OPTIONS, COMMON_OPTIONS, { 0 },
+	TASK_FILTER_OPTIONS,
+	COMMON_OPTIONS,
+	{ 0 },
 };
 
 static const struct column columns[] = { { "REF", "ref", -24 }, { "STATE", "state", -9 } };
@@ -21,18 +23,21 @@ struct wait {
 };
 
 /* What a settled future became. */
-static const char *outcome(plm *rt, plm_ref ref)
+static const char *wait_outcome(plm *rt, plm_ref ref)
 {
 	plm_view view;
 	int r = plm_get(rt, ref, &view, 0);
 	if (r == 0)
 		plm_release(rt, &view);
-	return r == 0 ? "done" : r == -PLM_EFAILED ? "failed"
-	    : r == -PLM_ECANCELLED ? "cancelled" : "?";
+	return r == 0              ? "done"
+	    : r == -PLM_EFAILED    ? "failed"
+	    : r == -PLM_ECANCELLED ? "cancelled"
+				   : "?";
 }
 
 /* One row a settled future; returns how many did not succeed, as an exit code. */
-static int print_settled(struct context *context, const struct selection *s, const uint8_t *ready)
+static int wait_print_settled(
+    struct context *context, const struct selection *s, const uint8_t *ready)
 {
 	struct output *out = &context->out;
 	size_t bad = 0;
@@ -41,7 +46,7 @@ static int print_settled(struct context *context, const struct selection *s, con
 		char text[PLM_REF_TEXT_BYTES];
 		if (!ready[i])
 			continue;
-		const char *state = outcome(context->rt, s->ref[i]);
+		const char *state = wait_outcome(context->rt, s->ref[i]);
 		bool good = state[0] == 'd';
 		bad += !good;
 		plm_ref_print(s->ref[i], text);
@@ -63,12 +68,12 @@ static int wait_for(struct context *context, struct selection *s, const struct w
 	size_t want = wait->any && s->n ? 1 : s->n;
 	int r = plm_wait_ended(context->rt, s->ref, s->n, want, context->timeout_ms, ready);
 	code = r < 0 ? failed(r, "waiting") : EXIT_FINE; /* now: what comes has a why of its own */
-	int bad = r >= 0 || r == -ETIMEDOUT ? print_settled(context, s, ready) : 0;
+	int bad = r >= 0 || r == -ETIMEDOUT ? wait_print_settled(context, s, ready) : 0;
 	free(ready);
 	return r < 0 || wait->no_fail ? code : bad;
 }
 
-static int run_wait(struct context *context, int argc, char **argv)
+static int wait_run(struct context *context, int argc, char **argv)
 {
 	struct task_filter filter = { .states = 0 };
 	struct wait wait = { .any = false };
@@ -99,12 +104,11 @@ const struct command cmd_wait = {
 	    "  --all              until all are settled (default)\n"
 	    "  --any              until one is\n"
 	    "  --no-fail          exit code 0 also if some did not succeed\n"
-	    "  --all-kept         every task that is kept (submit --detach)\n"
-	    TASK_FILTER_HELP
+	    "  --all-kept         every task that is kept (submit --detach)\n" TASK_FILTER_HELP
 	    "\nA task that was cancelled counts when nothing of it runs any more. Prints one row\n"
 	    "a settled future: done, failed or cancelled. A filter finds the\n"
 	    "tasks that are there when it is asked, and none that come later.\n"
 	    "Exit code: how many of them did not succeed, up to 100; 101: more; 124: time ran "
 	    "out.\n",
-	.run = run_wait,
+	.run = wait_run,
 };

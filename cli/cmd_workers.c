@@ -11,23 +11,24 @@ static const struct option options[] = {
 	{ "all", no_argument, NULL, OWN_ALL },
 	{ "set", required_argument, NULL, OWN_SET },
 	{ "watch", optional_argument, NULL, OWN_WATCH },
-	COMMON_OPTIONS, { 0 },
+	COMMON_OPTIONS,
+	{ 0 },
 };
 
-static int set(struct context *context, unsigned wanted)
+static int workers_set(struct context *context, unsigned wanted)
 {
 	int r = plm_set_workers(context->rt, wanted);
 	return r < 0 ? failed(r, "workers --set") : EXIT_FINE;
 }
 
-static int show(struct context *context, void *argument)
+static int workers_show(struct context *context, void *argument)
 {
 	const bool *all = argument;
 	(*all ? rows_processes : rows_workers)(plm_tables(context->rt), &context->out);
 	return EXIT_FINE;
 }
 
-static int run_workers(struct context *context, int argc, char **argv)
+static int workers_run(struct context *context, int argc, char **argv)
 {
 	bool all = false;
 	long wanted = -1;
@@ -41,9 +42,9 @@ static int run_workers(struct context *context, int argc, char **argv)
 	}
 	expect_operands(context, argc, 0, 0);
 	if (wanted < 0)
-		return watch_run(context, &watch, show, &all);
+		return watch_run(context, &watch, workers_show, &all);
 	int code = runtime(context);
-	return code == EXIT_FINE ? set(context, (unsigned)wanted) : code;
+	return code == EXIT_FINE ? workers_set(context, (unsigned)wanted) : code;
 }
 
 const struct command cmd_workers = {
@@ -55,8 +56,7 @@ const struct command cmd_workers = {
 	    "  --set N            from now on N workers (of the first kind); shows nothing. More\n"
 	    "                     are started; of too many, those with the highest numbers end\n"
 	    "                     what they run and leave.\n"
-	    "                     With 0 of them tasks wait until there are more.\n"
-	    WATCH_HELP
+	    "                     With 0 of them tasks wait until there are more.\n" WATCH_HELP
 	    "\nA row a process: a worker has one for each of its slots. WORKER: its number; GEN:\n"
 	    "its generation; USED: slots with a task, or kept for one. STATE: live, leaving\n"
 	    "(it ends its task), stopped (by a SIGSTOP), suspect (it sleeps and misses its\n"
@@ -64,6 +64,6 @@ const struct command cmd_workers = {
 	    "life. SPARE: it stands in for a process of this worker whose task waits (plm\n"
 	    "--spares), and leaves when it is needed no more. QUEUE: tasks handed to the worker\n"
 	    "and not taken yet. UP: its messages to the scheduler.\n",
-	.run = run_workers,
+	.run = workers_run,
 	.visits = true,
 };

@@ -11,19 +11,21 @@
 #include "cli/command_task.h"
 #include "tables/command_block.h"
 
-#define COMMAND_OBJECT_OPTIONS                                                                     \
-	{ "in", required_argument, NULL, OPTION_IN },                                              \
-	    { "out", required_argument, NULL, OPTION_OUT },                                        \
-	    { "after", required_argument, NULL, OPTION_AFTER }
+#define COMMAND_OBJECT_OPTIONS                                 \
+	{ "in", required_argument, NULL, OPTION_IN },          \
+	    { "out", required_argument, NULL, OPTION_OUT },    \
+	{                                                      \
+		"after", required_argument, NULL, OPTION_AFTER \
+	}
 
-#define COMMAND_OBJECT_OPTIONS_HELP                                                                \
-	"  --stdin @REF       read the value of a future as standard input (a file: ./@REF)\n"     \
-	"  --in NAME=@REF     give it the value of a future as a read-only file; the variable\n"   \
-	"                     NAME holds the path, /proc/PID/fd/N; may be repeated\n"              \
-	"  --out NAME[=FILE]  let it write a file called FILE (default: NAME); the variable\n"     \
-	"                     NAME holds the path. If the command succeeds, the file becomes\n"    \
-	"                     one more result; --detach prints its reference, a line for each\n"   \
-	"  --after @REF       start when that task has succeeded, fail if that fails; may be\n"    \
+#define COMMAND_OBJECT_OPTIONS_HELP                                                              \
+	"  --stdin @REF       read the value of a future as standard input (a file: ./@REF)\n"   \
+	"  --in NAME=@REF     give it the value of a future as a read-only file; the variable\n" \
+	"                     NAME holds the path, /proc/PID/fd/N; may be repeated\n"            \
+	"  --out NAME[=FILE]  let it write a file called FILE (default: NAME); the variable\n"   \
+	"                     NAME holds the path. If the command succeeds, the file becomes\n"  \
+	"                     one more result; --detach prints its reference, a line for each\n" \
+	"  --after @REF       start when that task has succeeded, fail if that fails; may be\n"  \
 	"                     repeated\n"
 
 struct command_object {
@@ -34,8 +36,8 @@ struct command_object {
 
 /* Takes it, with its value in optarg, if it is one of COMMAND_OBJECT_OPTIONS, or --stdin with a
  * reference. */
-bool command_object_option(const struct context *context, int option,
-    struct command_request *request);
+bool command_object_option(
+    const struct context *context, int option, struct command_request *request);
 /* Once all options are taken: ends the program if they make no sense together. */
 void command_objects_check(const struct context *context, const struct command_request *request);
 /* For who makes requests without options: one more, with length bytes of its name; ref is none of
@@ -44,16 +46,16 @@ int command_object_add(struct command_request *request, enum command_field field
     size_t length, plm_ref ref);
 
 /* As command_add(), for all of them. */
-size_t command_objects_fields(const struct command_request *request, char *fields, size_t length,
-    size_t room);
+size_t command_objects_fields(
+    const struct command_request *request, char *fields, size_t length, size_t room);
 /* Holds the futures, which may be of anybody's making. EXIT_FINE, or an exit code after a message.
  */
 int command_objects_hold(struct context *context, const struct command_request *request);
 /* Has any of them failed, so that their command did for that alone? */
 bool command_objects_failed(struct context *context, const struct command_request *request);
 /* The reference of each output, refs being the results of its task. */
-void command_outputs_print(struct context *context, const struct command_request *request,
-    const plm_ref *refs);
+void command_outputs_print(
+    struct context *context, const struct command_request *request, const plm_ref *refs);
 void command_objects_free(struct command_request *request);
 
 #endif

@@ -13,7 +13,7 @@
 
 /* As a file that others may open by our descriptor, from its start: itself, if nothing of it was
  * read yet; else a copy. */
-static int open_for_others(int fd, int *ret)
+static int command_stdin_open_for_others(int fd, int *ret)
 {
 	char path[64];
 	struct stat st;
@@ -26,7 +26,7 @@ static int open_for_others(int fd, int *ret)
 	return *ret >= 0 ? 0 : spool_copy(fd, ret);
 }
 
-static int store(struct context *context, int fd, plm_ref *ret)
+static int command_stdin_store(struct context *context, int fd, plm_ref *ret)
 {
 	struct stat st;
 	void *data;
@@ -47,7 +47,7 @@ static int store(struct context *context, int fd, plm_ref *ret)
 }
 
 /* As a path: the worker may open what we have open. */
-static int name(struct command_request *request, int fd)
+static int command_stdin_name(struct command_request *request, int fd)
 {
 	if (asprintf(&request->input_path, "/proc/%d/fd/%d", (int)getpid(), fd) < 0) {
 		request->input_path = NULL;
@@ -63,15 +63,15 @@ int command_stdin_take(struct context *context, struct command_request *request,
 	plm_ref ref;
 	if (theirs < 0)
 		return EXIT_FINE;
-	int r = open_for_others(theirs, &fd);
+	int r = command_stdin_open_for_others(theirs, &fd);
 	if (r < 0) {
 		fprintf(stderr, "plmctl: --stdin %s: %s\n", request->input, why_text());
 		return EXIT_INPUT;
 	}
 	if (!stored)
-		r = name(request, fd); /* it stays open as long as we live */
+		r = command_stdin_name(request, fd); /* it stays open as long as we live */
 	else {
-		r = store(context, fd, &ref);
+		r = command_stdin_store(context, fd, &ref);
 		close(fd);
 		if (r == 0)
 			r = command_object_add(request, COMMAND_STDIN_VALUE, "", 0, ref);

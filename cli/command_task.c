@@ -14,8 +14,8 @@ enum { PATH_BYTES = 4096, NUMBER_BYTES = 24 };
 
 /* ---- options ---- */
 
-static void add_variable(const struct context *context, struct command_request *request,
-    const char *word)
+static void command_task_add_variable(
+    const struct context *context, struct command_request *request, const char *word)
 {
 	if (word[0] == '=' || !strchr(word, '='))
 		usage_error(context, "--env wants NAME=VALUE, not \"%s\"", word);
@@ -31,7 +31,7 @@ void command_option(const struct context *context, int option, struct command_re
 {
 	switch (option) {
 	case OPTION_DIR: request->directory = optarg; break;
-	case OPTION_ENV: add_variable(context, request, optarg); break;
+	case OPTION_ENV: command_task_add_variable(context, request, optarg); break;
 	case OPTION_NO_ENV: request->no_environment = true; break;
 	case OPTION_STDIN: request->input = optarg; break;
 	case OPTION_CAP:
@@ -53,7 +53,7 @@ void command_option(const struct context *context, int option, struct command_re
 /* ---- what its commands have in common ---- */
 
 /* Where we are, which is not where the worker is. */
-static const char *absolute(const char *path, char ret[PATH_BYTES])
+static const char *command_task_absolute(const char *path, char ret[PATH_BYTES])
 {
 	size_t n = 0;
 	if (!path || path[0] != '/') {
@@ -71,8 +71,8 @@ static const char *absolute(const char *path, char ret[PATH_BYTES])
 	return ret;
 }
 
-static size_t add_number(char *fields, size_t length, size_t room, enum command_field field,
-    uint64_t number)
+static size_t command_task_add_number(
+    char *fields, size_t length, size_t room, enum command_field field, uint64_t number)
 {
 	char text[NUMBER_BYTES];
 	snprintf(text, sizeof text, "%llu", (unsigned long long)number);
@@ -80,10 +80,11 @@ static size_t add_number(char *fields, size_t length, size_t room, enum command_
 }
 
 /* Somebody has removed the directory we stand in, or a path is too long for one. */
-static int say_no_directory(int error)
+static int command_task_say_no_directory(int error)
 {
 	if (error == ENOENT)
-		fprintf(stderr, "plmctl: the current directory no longer exists: go to another "
+		fprintf(stderr,
+		    "plmctl: the current directory no longer exists: go to another "
 		    "one, or give --dir (and --stdin) as a path from /\n");
 	else
 		fprintf(stderr, "plmctl: the directory of the command: %s\n", strerror(error));
@@ -95,9 +96,9 @@ int command_request_fields(struct command_request *request)
 	char directory[PATH_BYTES], input[PATH_BYTES];
 	size_t room = sizeof directory + sizeof input + 2 * NUMBER_BYTES + COMMAND_LABEL_MAX + 4,
 	       n = 0;
-	if (!absolute(request->directory, directory) ||
-	    (request->input && !absolute(request->input, input)))
-		return say_no_directory(errno);
+	if (!command_task_absolute(request->directory, directory) ||
+	    (request->input && !command_task_absolute(request->input, input)))
+		return command_task_say_no_directory(errno);
 	for (size_t i = 0; i < request->variables; i++)
 		room += strlen(request->variable[i]) + 2;
 	room += command_objects_fields(request, NULL, 0, 0);
@@ -107,8 +108,8 @@ int command_request_fields(struct command_request *request)
 	n = command_add(request->fields, n, room, COMMAND_DIRECTORY, directory);
 	if (request->input)
 		n = command_add(request->fields, n, room, COMMAND_STDIN, input);
-	n = add_number(request->fields, n, room, COMMAND_CAP, request->cap);
-	n = add_number(request->fields, n, room, COMMAND_MEMORY, request->memory);
+	n = command_task_add_number(request->fields, n, room, COMMAND_CAP, request->cap);
+	n = command_task_add_number(request->fields, n, room, COMMAND_MEMORY, request->memory);
 	if (request->label)
 		n = command_add(request->fields, n, room, COMMAND_LABEL, request->label);
 	for (size_t i = 0; i < request->variables; i++)
@@ -121,7 +122,7 @@ int command_request_fields(struct command_request *request)
 	return EXIT_FINE;
 }
 
-static int make_environment(struct command_request *request)
+static int command_task_make_environment(struct command_request *request)
 {
 	char inherited[INHERITED_TEXT_BYTES];
 	size_t n = 0;
@@ -150,7 +151,7 @@ static int make_environment(struct command_request *request)
 int command_request_make(struct command_request *request)
 {
 	int code = command_request_fields(request);
-	return code == EXIT_FINE ? make_environment(request) : code;
+	return code == EXIT_FINE ? command_task_make_environment(request) : code;
 }
 
 int command_request_share(struct context *context, struct command_request *request)
@@ -168,8 +169,8 @@ int command_request_share(struct context *context, struct command_request *reque
 	return EXIT_FINE;
 }
 
-int command_request_pack(struct context *context, const struct command_request *request, bool shell,
-    plm_arg *ret)
+int command_request_pack(
+    struct context *context, const struct command_request *request, bool shell, plm_arg *ret)
 {
 	static const char shell_field[] = { COMMAND_SHELL, 0 };
 	size_t fields = request->fields_bytes, environment = request->environment_bytes;
@@ -207,8 +208,8 @@ size_t command_nargs(const struct command_request *request, size_t count)
 	return COMMAND_ARG_WORDS + count + request->futures + request->outlet;
 }
 
-void command_arguments(const struct command_request *request, const char *const *word,
-    size_t count, plm_arg *ret)
+void command_arguments(
+    const struct command_request *request, const char *const *word, size_t count, plm_arg *ret)
 {
 	for (size_t i = 0; i < COMMAND_ARG_WORDS; i++)
 		ret[i] = request->common[i];

@@ -25,15 +25,14 @@ enum {
 	OPTION_OF_SUBMIT, /* its own */
 };
 
-#define COMMAND_OPTIONS                                                                            \
-	{ "dir", required_argument, NULL, OPTION_DIR },                                            \
-	    { "env", required_argument, NULL, OPTION_ENV },                                        \
-	    { "no-env", no_argument, NULL, OPTION_NO_ENV },                                        \
-	    { "stdin", required_argument, NULL, OPTION_STDIN },                                    \
-	    { "output-cap", required_argument, NULL, OPTION_CAP },                                 \
-	    { "mem-limit", required_argument, NULL, OPTION_MEM_LIMIT },                            \
-	    { "label", required_argument, NULL, OPTION_LABEL },                                    \
-	    TASK_OPTIONS
+#define COMMAND_OPTIONS                                                 \
+	{ "dir", required_argument, NULL, OPTION_DIR },                 \
+	    { "env", required_argument, NULL, OPTION_ENV },             \
+	    { "no-env", no_argument, NULL, OPTION_NO_ENV },             \
+	    { "stdin", required_argument, NULL, OPTION_STDIN },         \
+	    { "output-cap", required_argument, NULL, OPTION_CAP },      \
+	    { "mem-limit", required_argument, NULL, OPTION_MEM_LIMIT }, \
+	    { "label", required_argument, NULL, OPTION_LABEL }, TASK_OPTIONS
 
 #define COMMAND_OPTIONS_HELP                                                                       \
 	"  --dir DIR          run in DIR (default: the current directory)\n"                       \
@@ -47,8 +46,7 @@ enum {
 	"                     that output was cut\n"                                               \
 	"  --mem-limit SIZE   kill it, and let it fail, when it and all it has started use more\n" \
 	"                     memory than SIZE; checked twenty times a second\n"                   \
-	"  --label TEXT       a name to find it by, of up to 64 bytes\n"                           \
-	TASK_OPTIONS_HELP
+	"  --label TEXT       a name to find it by, of up to 64 bytes\n" TASK_OPTIONS_HELP
 
 struct command_request { /* zeroes ask for nothing */
 	struct task_request task;
@@ -58,7 +56,7 @@ struct command_request { /* zeroes ask for nothing */
 	uint64_t cap;                  /* 0: none was asked for */
 	uint64_t memory;               /* 0: any */
 	bool no_environment;
-	bool outlet;                   /* each has one, in the place of its last argument */
+	bool outlet; /* each has one, in the place of its last argument */
 	const char **variable;
 	size_t variables;
 	struct command_object *object; /* command_objects.h */
@@ -82,16 +80,16 @@ int command_request_fields(struct command_request *request);
 int command_request_share(struct context *context, struct command_request *request);
 /* The same in one object, *ret, which stands for both its arguments: the environment is then empty.
  * shell: for commands of one word, a line for COMMAND_SHELL_WORDS. The caller drops it. */
-int command_request_pack(struct context *context, const struct command_request *request, bool shell,
-    plm_arg *ret);
+int command_request_pack(
+    struct context *context, const struct command_request *request, bool shell, plm_arg *ret);
 void command_request_free(struct context *context, struct command_request *request);
 
 /* How many arguments a command of count words has: COMMAND_ARG_WORDS + count, and a future for each
  * object it takes, and its outlet. */
 size_t command_nargs(const struct command_request *request, size_t count);
 /* Writes them; the outlet, if there is one, is the caller's to write as the last. */
-void command_arguments(const struct command_request *request, const char *const *word,
-    size_t count, plm_arg *ret);
+void command_arguments(
+    const struct command_request *request, const char *const *word, size_t count, plm_arg *ret);
 /* The task of it. args must stay until it is submitted. */
 plm_task command_task(const struct command_request *request, const plm_arg *args, size_t nargs);
 

@@ -14,7 +14,8 @@ bool command_is(const struct tables *t, const struct record *r, uint64_t word)
 }
 
 /* The fields are bytes, or an object that many commands share. */
-static const char *fields_of(const struct tables *t, const struct arg *arg, uint64_t *ret_length)
+static const char *command_text_fields_of(
+    const struct tables *t, const struct arg *arg, uint64_t *ret_length)
 {
 	uint64_t word;
 	*ret_length = arg->length;
@@ -25,12 +26,12 @@ static const char *fields_of(const struct tables *t, const struct arg *arg, uint
 }
 
 /* NULL: there is no such field. */
-static const char *find_field(const struct tables *t, const struct arg *arg,
-    enum command_field wanted)
+static const char *command_text_find_field(
+    const struct tables *t, const struct arg *arg, enum command_field wanted)
 {
 	uint64_t length;
 	enum command_field field;
-	const char *at = NULL, *text, *fields = fields_of(t, arg, &length);
+	const char *at = NULL, *text, *fields = command_text_fields_of(t, arg, &length);
 	while (fields && command_field(fields, length, &at, &field, &text))
 		if (field == wanted)
 			return text;
@@ -47,15 +48,15 @@ void command_words(const struct tables *t, struct record *r, char *ret, size_t s
 	if (!args_open(t, r, &reader))
 		return;
 	for (int i = 0; args_next(&reader, &arg) && i < words && n < size; i++) {
-		if (i == COMMAND_ARG_FIELDS && find_field(t, &arg, COMMAND_SHELL))
+		if (i == COMMAND_ARG_FIELDS && command_text_find_field(t, &arg, COMMAND_SHELL))
 			n += (size_t)snprintf(ret, size, "%s %s", COMMAND_SHELL_WORDS);
-		if (i == COMMAND_ARG_FIELDS && find_field(t, &arg, COMMAND_OUTLET))
+		if (i == COMMAND_ARG_FIELDS && command_text_find_field(t, &arg, COMMAND_OUTLET))
 			words--; /* the last is none */
 		if (i < COMMAND_ARG_WORDS || arg.future)
 			continue;
 		int shown = arg.length < size ? (int)arg.length : (int)size;
-		n += (size_t)snprintf(ret + n, size - n, "%s%.*s", n ? " " : "", shown,
-		    (const char *)arg.data);
+		n += (size_t)snprintf(
+		    ret + n, size - n, "%s%.*s", n ? " " : "", shown, (const char *)arg.data);
 	}
 }
 
@@ -79,31 +80,31 @@ const struct record *command_log_part(const struct tables *t, const struct recor
 	return part;
 }
 
-static void read_label(const struct tables *t, struct record *r, char ret[COMMAND_LABEL_MAX + 1])
+static void command_text_read_label(
+    const struct tables *t, struct record *r, char ret[COMMAND_LABEL_MAX + 1])
 {
 	struct args_reader reader;
 	struct arg arg;
 	const char *label = NULL;
 	if (args_open(t, r, &reader) && args_next(&reader, &arg))
-		label = find_field(t, &arg, COMMAND_LABEL);
+		label = command_text_find_field(t, &arg, COMMAND_LABEL);
 	if (label)
 		snprintf(ret, COMMAND_LABEL_MAX + 1, "%.*s", COMMAND_LABEL_MAX, label);
 }
 
-void command_label(const struct tables *t, struct record *r, uint64_t word,
-    char ret[COMMAND_LABEL_MAX + 1])
+void command_label(
+    const struct tables *t, struct record *r, uint64_t word, char ret[COMMAND_LABEL_MAX + 1])
 {
 	struct command_log log;
 	struct command_texts texts;
 	uint64_t length = 0;
-	const struct record *part =
-	    state_settled(word_state(word)) ? command_log_part(t, r) : NULL;
+	const struct record *part = state_settled(word_state(word)) ? command_log_part(t, r) : NULL;
 	const void *data = part ? record_value(t, part, &length) : NULL;
 	ret[0] = 0;
 	if (command_log_read(data, length, &log, &texts))
 		snprintf(ret, COMMAND_LABEL_MAX + 1, "%.*s", (int)log.label_bytes, texts.label);
 	else if (!state_settled(word_state(word)) || word_dead(word))
-		read_label(t, r, ret);
+		command_text_read_label(t, r, ret);
 }
 
 bool command_outlet_of(const struct tables *t, struct record *r, struct command_outlet *ret)
@@ -111,7 +112,7 @@ bool command_outlet_of(const struct tables *t, struct record *r, struct command_
 	struct args_reader reader;
 	struct arg arg;
 	if (!args_open(t, r, &reader) || !args_next(&reader, &arg) ||
-	    !find_field(t, &arg, COMMAND_OUTLET))
+	    !command_text_find_field(t, &arg, COMMAND_OUTLET))
 		return false;
 	while (args_next(&reader, &arg))
 		continue;

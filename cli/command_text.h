@@ -14,8 +14,8 @@ bool command_is(const struct tables *t, const struct record *r, uint64_t word);
 /* Its words with a space between them, cut to the size; "" if they cannot be read. */
 void command_words(const struct tables *t, struct record *r, char *ret, size_t size);
 /* From its log or its arguments, whichever is there; "": none. */
-void command_label(const struct tables *t, struct record *r, uint64_t word,
-    char ret[COMMAND_LABEL_MAX + 1]);
+void command_label(
+    const struct tables *t, struct record *r, uint64_t word, char ret[COMMAND_LABEL_MAX + 1]);
 
 /* The results beyond the first, one after the other: *next begins as first_part of the task, *steps
  * as 0. NULL: no more, or what is there makes no sense. */

@@ -10,7 +10,8 @@
 #include "base/clock.h"
 #include "client/handle.h"
 
-static void read_log(const struct tables *t, const struct record *r, struct command_view *ret)
+static void command_view_read_log(
+    const struct tables *t, const struct record *r, struct command_view *ret)
 {
 	const struct record *part = command_log_part(t, r);
 	uint64_t length = 0;
@@ -23,7 +24,7 @@ static void read_log(const struct tables *t, const struct record *r, struct comm
 		ret->value = record_value(t, r, &ret->value_bytes);
 }
 
-static void read_owner(const struct tables *t, uint64_t word, struct command_view *ret)
+static void command_view_read_owner(const struct tables *t, uint64_t word, struct command_view *ret)
 {
 	uint32_t owner = word_owner(word);
 	if (ret->state != RECORD_RUNNING || owner >= t->limits.processes ||
@@ -33,32 +34,35 @@ static void read_owner(const struct tables *t, uint64_t word, struct command_vie
 	ret->worker = t->process[owner].worker;
 }
 
-static void read_times(const struct tables *t, const struct record *r, struct command_view *ret)
+static void command_view_read_times(
+    const struct tables *t, const struct record *r, struct command_view *ret)
 {
 	uint32_t now = (uint32_t)((clock_ns() - t->control->boot_ns) / NS_PER_MS);
 	bool ran = ret->attempt > 0, settled = state_settled(ret->state);
-	ret->queue_ms = tables_ms_between(
-	    r->submit_ms, ran ? r->start_ms : settled ? r->end_ms : now);
+	ret->queue_ms = tables_ms_between(r->submit_ms,
+	    ran           ? r->start_ms
+		: settled ? r->end_ms
+			  : now);
 	if (ret->state == RECORD_RUNNING)
 		ret->run_ms = tables_ms_between(r->start_ms, now);
 	else if (ran && settled)
 		ret->run_ms = tables_ms_between(r->start_ms, r->end_ms);
 }
 
-static void read_command(const struct tables *t, struct record *r, uint64_t word,
-    struct command_view *ret)
+static void command_view_read(
+    const struct tables *t, struct record *r, uint64_t word, struct command_view *ret)
 {
 	ret->state = word_state(word);
 	ret->attempt = word_attempt(word);
 	if (state_settled(ret->state))
-		read_log(t, r, ret);
+		command_view_read_log(t, r, ret);
 	if (!state_settled(ret->state) || (word_dead(word) && !ret->logged))
 		command_words(t, r, ret->text, sizeof ret->text); /* its arguments are there */
 	if (state_settled(ret->state) || !command_outlet_of(t, r, &ret->outlet))
 		ret->outlet.pid = 0;
 	command_label(t, r, word, ret->label);
-	read_owner(t, word, ret);
-	read_times(t, r, ret);
+	command_view_read_owner(t, word, ret);
+	command_view_read_times(t, r, ret);
 }
 
 bool command_known(struct context *context, plm_ref ref)
@@ -81,7 +85,8 @@ int command_look(struct context *context, plm_ref ref, struct command_view *ret)
 		return failed(error, text);
 	r = ref_speaker(context->rt, r, &word);
 	if (!command_is(t, r, word)) {
-		fprintf(stderr, "plmctl: %s is not a command: only tasks of submit, map and load "
+		fprintf(stderr,
+		    "plmctl: %s is not a command: only tasks of submit, map and load "
 		    "are\n",
 		    text);
 		return EXIT_DATA;
@@ -89,7 +94,7 @@ int command_look(struct context *context, plm_ref ref, struct command_view *ret)
 	do { /* all of it from one moment: it may go on while we read */
 		word = sh_load(&r->state);
 		*ret = (struct command_view){ .ref = ref };
-		read_command(t, r, word, ret);
+		command_view_read(t, r, word, ret);
 	} while (word_without_flags(sh_load(&r->state)) != word_without_flags(word));
 	ret->ref.id = record_ref(record_index(t, r), word_generation(word));
 	return EXIT_FINE;
@@ -109,8 +114,8 @@ unsigned command_outputs(struct context *context, const struct command_view *v, 
 		uint64_t word = sh_load(&part->state);
 		uint32_t which = part->part.which;
 		if (which >= COMMAND_RESULTS && which - COMMAND_RESULTS < n)
-			ret[which - COMMAND_RESULTS] = ref_public(context->rt,
-			    record_ref(record_index(t, part), word_generation(word)));
+			ret[which - COMMAND_RESULTS] = ref_public(
+			    context->rt, record_ref(record_index(t, part), word_generation(word)));
 	}
 	return n;
 }
@@ -118,8 +123,10 @@ unsigned command_outputs(struct context *context, const struct command_view *v, 
 const char *command_kept(const struct command_view *v, int stream, uint64_t *ret_length)
 {
 	bool value = stream == STDOUT_FILENO && v->state == RECORD_DONE;
-	*ret_length = value ? v->value_bytes : !v->logged ? 0 :
-	    stream == STDOUT_FILENO ? v->log.out_kept : v->log.err_kept;
+	*ret_length = value           ? v->value_bytes
+	    : !v->logged              ? 0
+	    : stream == STDOUT_FILENO ? v->log.out_kept
+				      : v->log.err_kept;
 	return value ? v->value : stream == STDOUT_FILENO ? v->texts.out : v->texts.err;
 }
 
@@ -162,7 +169,8 @@ bool command_cut(const struct command_view *v, char ret[CUT_TEXT_BYTES])
 	const struct command_log *log = &v->log;
 	if (!v->logged || (log->out_dropped == 0 && log->err_dropped == 0))
 		return false;
-	snprintf(ret, CUT_TEXT_BYTES, "%llu bytes of stdout and %llu of stderr were cut off: more "
+	snprintf(ret, CUT_TEXT_BYTES,
+	    "%llu bytes of stdout and %llu of stderr were cut off: more "
 	    "than is kept (--output-cap), or than there was room for",
 	    (unsigned long long)log->out_dropped, (unsigned long long)log->err_dropped);
 	return true;
@@ -175,7 +183,8 @@ int command_say_cut(const struct command_view *v, int stream)
 	uint64_t all = out ? v->log.out_bytes : v->log.err_bytes;
 	if (!v->logged || dropped == 0)
 		return EXIT_FINE;
-	fprintf(stderr, "plmctl: of the %llu bytes that it wrote to %s the last %llu were cut off: "
+	fprintf(stderr,
+	    "plmctl: of the %llu bytes that it wrote to %s the last %llu were cut off: "
 	    "more than is kept (--output-cap), or than there was room for\n",
 	    (unsigned long long)all, out ? "stdout" : "stderr", (unsigned long long)dropped);
 	return EXIT_CUT;
@@ -185,12 +194,15 @@ const char *command_where(const struct command_view *v, char ret[WHERE_TEXT_BYTE
 {
 	uint32_t out = v->log.out_where, err = v->log.err_where;
 	if (v->outlet.pid) {
-		snprintf(ret, WHERE_TEXT_BYTES, v->outlet.live ? "process %d, as it is written" :
-		    "the runtime, and at length files of process %d", (int)v->outlet.pid);
+		snprintf(ret, WHERE_TEXT_BYTES,
+		    v->outlet.live ? "process %d, as it is written"
+				   : "the runtime, and at length files of process %d",
+		    (int)v->outlet.pid);
 		return ret;
 	}
 	bool live = v->logged && out == COMMAND_WHERE_LIVE;
 	bool file = v->logged && (out == COMMAND_WHERE_FILE || err == COMMAND_WHERE_FILE);
-	return live ? "its submitter, as it was written" : file ? "a file of its submitter" :
-	    "the runtime";
+	return live ? "its submitter, as it was written"
+	    : file  ? "a file of its submitter"
+		    : "the runtime";
 }

@@ -11,13 +11,13 @@ struct command_view {
 	plm_ref ref;
 	enum record_state state;
 	uint32_t attempt;
-	int32_t pid;       /* of the worker that runs it; 0: none does */
-	uint32_t worker;   /* that runs it */
-	char text[COMMAND_TEXT_MAX]; /* the command; "" of what is not known any more */
+	int32_t pid;                       /* of the worker that runs it; 0: none does */
+	uint32_t worker;                   /* that runs it */
+	char text[COMMAND_TEXT_MAX];       /* the command; "" of what is not known any more */
 	char label[COMMAND_LABEL_MAX + 1]; /* "": none, or not known any more */
 	uint32_t queue_ms, run_ms;
 	struct command_outlet outlet; /* of one that is not settled; pid 0: none */
-	bool logged;       /* it is settled, and left a log: */
+	bool logged;                  /* it is settled, and left a log: */
 	struct command_log log;
 	struct command_texts texts;
 	const void *value; /* stdout of one that is done */

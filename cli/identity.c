@@ -6,7 +6,7 @@
 
 typedef unsigned __int128 digest;
 
-static digest add(digest d, const void *data, size_t length)
+static digest identity_add(digest d, const void *data, size_t length)
 {
 	const digest prime = (digest)1 << 88 | 0x13b; /* of FNV-1a for 128 bits */
 	const unsigned char *byte = data;
@@ -16,32 +16,33 @@ static digest add(digest d, const void *data, size_t length)
 }
 
 /* With its length before it: what follows cannot be taken for a part of it. */
-static digest add_text(digest d, const void *text, size_t length)
+static digest identity_add_text(digest d, const void *text, size_t length)
 {
 	uint64_t n = length;
-	return add(add(d, &n, sizeof n), text, length);
+	return identity_add(identity_add(d, &n, sizeof n), text, length);
 }
 
-static digest add_fields(digest d, const char *fields, size_t length)
+static digest identity_add_fields(digest d, const char *fields, size_t length)
 {
 	const char *at = NULL, *text;
 	enum command_field field;
 	while (fields && command_field(fields, length, &at, &field, &text))
 		if (field != COMMAND_CAP && field != COMMAND_MEMORY)
-			d = add_text(d, text - 1, strlen(text) + 1); /* with its letter */
+			d = identity_add_text(d, text - 1, strlen(text) + 1); /* with its letter */
 	return d;
 }
 
 void identity_make(plm_task *task, const char *fields, size_t fields_bytes, size_t first)
 {
 	digest d = (digest)0x6c62272e07bb0142 << 64 | 0x62b821756295c58d;
-	d = add_fields(add_text(d, task->function, strlen(task->function)), fields, fields_bytes);
+	d = identity_add_fields(
+	    identity_add_text(d, task->function, strlen(task->function)), fields, fields_bytes);
 	for (size_t i = first; i < task->nargs; i++) {
 		const plm_arg *arg = &task->args[i];
 		if (arg->future.id)
-			d = add_text(d, &arg->future.id, sizeof arg->future.id);
+			d = identity_add_text(d, &arg->future.id, sizeof arg->future.id);
 		else
-			d = add_text(d, arg->data, arg->len);
+			d = identity_add_text(d, arg->data, arg->len);
 	}
 	task->identity[0] = (uint64_t)d;
 	task->identity[1] = (uint64_t)(d >> 64);

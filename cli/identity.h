@@ -12,8 +12,8 @@
 
 #include "client/plm.h"
 
-/* Sets task->identity. Of a command with its fields (tables/command_block.h), and `first` its first word
- * among the arguments; of a function NULL and 0. */
+/* Sets task->identity. Of a command with its fields (tables/command_block.h), and `first` its first
+ * word among the arguments; of a function NULL and 0. */
 void identity_make(plm_task *task, const char *fields, size_t fields_bytes, size_t first);
 
 #endif

@@ -14,7 +14,7 @@ static struct { /* lock-free, as a handler wants it */
 } interrupts;
 
 /* The next signal of any kind ends us: whoever sends two wants that. */
-static void take_signal(int signal_number)
+static void interrupts_take_signal(int signal_number)
 {
 	interrupts.signal = signal_number;
 	for (size_t i = 0; i < COUNT_OF(caught); i++)
@@ -26,7 +26,8 @@ static void take_signal(int signal_number)
 
 void interrupts_catch(struct context *context)
 {
-	const struct sigaction take = { .sa_handler = take_signal, .sa_flags = SA_RESTART };
+	const struct sigaction take = { .sa_handler = interrupts_take_signal,
+		.sa_flags = SA_RESTART };
 	interrupts.rt = context->rt;
 	for (size_t i = 0; i < COUNT_OF(caught); i++) {
 		struct sigaction before;

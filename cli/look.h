@@ -14,15 +14,15 @@ struct look {
 	struct record *r;
 	uint64_t ref, word;
 	uint32_t now_ms;
-	bool follow; /* to the root */
-	const struct terms *terms; /* NULL: it asks for nothing */
+	bool follow;                /* to the root */
+	const struct terms *terms;  /* NULL: it asks for nothing */
 	struct occupancy occupancy; /* of a READY one */
 	struct explanation *ret;
 	struct reason *last; /* said; NULL: nothing yet, or there was no room for it */
 };
 
-__attribute__((format(printf, 3, 4))) void say(struct look *l, const char *code,
-    const char *format, ...);
+__attribute__((format(printf, 3, 4))) void say(
+    struct look *l, const char *code, const char *format, ...);
 /* The last reason is about this future, too; 0: about none. */
 void blame(struct look *l, uint64_t ref);
 /* "@1.2.9a0b (probe.sleep)"; of what is no task the reference alone. */

@@ -6,24 +6,28 @@
 
 /* ---- the copy ---- */
 
-static void read_seat(const struct tables *t, uint32_t process, struct seat *ret)
+static void occupancy_read_seat(const struct tables *t, uint32_t process, struct seat *ret)
 {
 	const struct process *p = &t->process[process];
 	struct ring down = ring_down(t, process);
-	*ret = (struct seat){ .process = process, .worker = p->worker % WORKERS_MAX,
-		.kind = p->worker_kind % WORKER_KINDS_MAX, .pid = p->pid,
-		.running = sh_peek(&p->running), .booked = sh_load(&p->booked) };
+	*ret = (struct seat){ .process = process,
+		.worker = p->worker % WORKERS_MAX,
+		.kind = p->worker_kind % WORKER_KINDS_MAX,
+		.pid = p->pid,
+		.running = sh_peek(&p->running),
+		.booked = sh_load(&p->booked) };
 	uint32_t borrower = lent_to(ret->booked);
 	ret->busy = ret->running || sh_peek(&p->handed) || ring_used(&down);
 	ret->keeps_still = ret->booked && sh_peek(&p->booked_way) == 0 && !ret->running &&
 	    sh_peek(&p->booked_seen) == ret->booked;
 	if (borrower) /* it is in use by the command that this one runs */
-		ret->booked = borrower < t->limits.processes ?
-		    sh_peek(&t->process[borrower].running) : BOOKED_FOR_NOBODY;
+		ret->booked = borrower < t->limits.processes
+		    ? sh_peek(&t->process[borrower].running)
+		    : BOOKED_FOR_NOBODY;
 }
 
 /* Its share, a new one if it has none yet; NULL if it wants nothing that could be booked. */
-static struct share *share_of(const struct tables *t, struct occupancy *o, uint64_t ref)
+static struct share *occupancy_share_of(const struct tables *t, struct occupancy *o, uint64_t ref)
 {
 	uint64_t word;
 	for (uint32_t i = 0; i < o->shares; i++)
@@ -39,8 +43,8 @@ static struct share *share_of(const struct tables *t, struct occupancy *o, uint6
 }
 
 /* The slot that runs the task says which alternative was met, and where. */
-static void read_main(const struct tables *t, const struct seat *seat, uint32_t way,
-    struct share *share)
+static void occupancy_read_main(
+    const struct tables *t, const struct seat *seat, uint32_t way, struct share *share)
 {
 	uint64_t word;
 	const struct record *r = record_lookup(t, share->ref, &word);
@@ -52,12 +56,13 @@ static void read_main(const struct tables *t, const struct seat *seat, uint32_t 
 	share->gpus = sh_peek(&t->process[seat->process].booked_gpus);
 }
 
-static void read_booking(const struct tables *t, struct occupancy *o, const struct seat *seat)
+static void occupancy_read_booking(
+    const struct tables *t, struct occupancy *o, const struct seat *seat)
 {
 	uint32_t way = sh_peek(&t->process[seat->process].booked_way);
-	struct share *share = share_of(t, o, seat->booked);
+	struct share *share = occupancy_share_of(t, o, seat->booked);
 	if (share && way > 0) {
-		read_main(t, seat, way, share);
+		occupancy_read_main(t, seat, way, share);
 	} else if (share) {
 		share->worker = share->seats || share->main ? share->worker : seat->worker;
 		share->seats++;
@@ -75,13 +80,13 @@ void occupancy_read(const struct tables *t, struct occupancy *ret)
 		if (process_kind(word) != KIND_WORKER || process_state(word) != PROCESS_LIVE)
 			continue;
 		struct seat *seat = &ret->seat[ret->seats++];
-		read_seat(t, p, seat);
+		occupancy_read_seat(t, p, seat);
 		if (seat->booked == BOOKED_FOR_NOBODY) { /* it rests: it is no slot just now */
 			ret->seats--;
 			continue;
 		}
 		if (seat->booked)
-			read_booking(t, ret, seat);
+			occupancy_read_booking(t, ret, seat);
 	}
 }
 
@@ -112,7 +117,7 @@ struct question { /* what would this task find at this worker? */
 	uint32_t kind_number;
 };
 
-static void add_user(struct shortage *s, uint64_t ref)
+static void occupancy_add_user(struct shortage *s, uint64_t ref)
 {
 	for (uint32_t i = 0; i < s->users && i < USERS_MAX; i++)
 		if (s->user[i] == ref)
@@ -122,40 +127,42 @@ static void add_user(struct shortage *s, uint64_t ref)
 	s->users++;
 }
 
-static bool share_counts(const struct question *q, const struct share *share, uint32_t resource)
+static bool occupancy_share_counts(
+    const struct question *q, const struct share *share, uint32_t resource)
 {
 	return share->ref != q->ref && share->demand.amount[resource] &&
 	    (resource == RESOURCE_MEMORY || share->worker == q->worker);
 }
 
-static void sum_up(const struct question *q, uint32_t resource, struct shortage *ret)
+static void occupancy_sum_up(const struct question *q, uint32_t resource, struct shortage *ret)
 {
 	for (uint32_t i = 0; i < q->o->shares; i++) {
 		const struct share *share = &q->o->share[i];
-		if (!share_counts(q, share, resource))
+		if (!occupancy_share_counts(q, share, resource))
 			continue;
 		ret->used += share->demand.amount[resource];
-		add_user(ret, share->ref);
+		occupancy_add_user(ret, share->ref);
 	}
 }
 
-static uint64_t part_of_gpu(const struct demand *demand)
+static uint64_t occupancy_part_of_gpu(const struct demand *demand)
 {
 	uint64_t all = demand->amount[RESOURCE_GPUS];
 	return all < AMOUNT_UNIT ? all : AMOUNT_UNIT;
 }
 
 /* Enough GPUs with so much of each left: two halves that are free are no whole one. */
-static bool gpus_suffice(const struct question *q, uint64_t gpus)
+static bool occupancy_gpus_suffice(const struct question *q, uint64_t gpus)
 {
-	uint64_t part = part_of_gpu(q->demand), found = 0;
+	uint64_t part = occupancy_part_of_gpu(q->demand), found = 0;
 	uint64_t wanted = (q->demand->amount[RESOURCE_GPUS] + AMOUNT_UNIT - 1) / AMOUNT_UNIT;
 	for (uint32_t gpu = 0; gpu < gpus && gpu < DEVICES_MAX; gpu++) {
 		uint64_t used = 0;
 		for (uint32_t i = 0; i < q->o->shares; i++) {
 			const struct share *share = &q->o->share[i];
-			if (share_counts(q, share, RESOURCE_GPUS) && share->gpus >> gpu & 1)
-				used += part_of_gpu(&share->demand);
+			if (occupancy_share_counts(q, share, RESOURCE_GPUS) &&
+			    share->gpus >> gpu & 1)
+				used += occupancy_part_of_gpu(&share->demand);
 		}
 		found += used + part <= AMOUNT_UNIT;
 	}
@@ -163,17 +170,20 @@ static bool gpus_suffice(const struct question *q, uint64_t gpus)
 }
 
 /* The first resource of which there is too little; as scheduler/booking.c judges. */
-static bool lacks_resource(const struct question *q, struct shortage *ret)
+static bool occupancy_lacks_resource(const struct question *q, struct shortage *ret)
 {
 	for (uint32_t i = RESOURCE_MEMORY; i < RESOURCES_MAX; i++) {
 		uint64_t wanted = q->demand->amount[i];
 		if (wanted == 0)
 			continue;
-		*ret = (struct shortage){ .resource = i, .worker = q->worker, .workers = 1,
+		*ret = (struct shortage){ .resource = i,
+			.worker = q->worker,
+			.workers = 1,
 			.wanted = wanted,
 			.there = i == RESOURCE_MEMORY ? q->o->memory : q->kind->amount[i] };
-		sum_up(q, i, ret);
-		bool enough = i == RESOURCE_GPUS ? gpus_suffice(q, ret->there / AMOUNT_UNIT)
+		occupancy_sum_up(q, i, ret);
+		bool enough = i == RESOURCE_GPUS
+		    ? occupancy_gpus_suffice(q, ret->there / AMOUNT_UNIT)
 		    : ret->used <= ret->there && wanted <= ret->there - ret->used;
 		if (!enough)
 			return true;
@@ -182,11 +192,12 @@ static bool lacks_resource(const struct question *q, struct shortage *ret)
 }
 
 /* One slot of the worker itself, the others of any worker of its kind. */
-static bool lacks_slots(const struct question *q, struct shortage *ret)
+static bool occupancy_lacks_slots(const struct question *q, struct shortage *ret)
 {
 	uint64_t own = 0, free = 0, slots = 0;
 	bool seen[WORKERS_MAX] = { false };
-	*ret = (struct shortage){ .resource = RESOURCE_CPUS, .worker = q->worker,
+	*ret = (struct shortage){ .resource = RESOURCE_CPUS,
+		.worker = q->worker,
 		.wanted = q->demand->amount[RESOURCE_CPUS] };
 	for (uint32_t i = 0; i < q->o->seats; i++) {
 		const struct seat *seat = &q->o->seat[i];
@@ -199,7 +210,7 @@ static bool lacks_slots(const struct question *q, struct shortage *ret)
 			free++;
 			own += seat->worker == q->worker;
 		} else if (seat->running || seat->booked) {
-			add_user(ret, seat->running ? seat->running : seat->booked);
+			occupancy_add_user(ret, seat->running ? seat->running : seat->booked);
 		}
 	}
 	ret->there = slots * AMOUNT_UNIT;
@@ -208,7 +219,7 @@ static bool lacks_slots(const struct question *q, struct shortage *ret)
 }
 
 /* With the workers that live now. */
-static bool ever(const struct question *q)
+static bool occupancy_ever(const struct question *q)
 {
 	uint64_t slots = 0;
 	for (uint32_t i = 0; i < q->o->seats; i++)
@@ -222,14 +233,16 @@ static bool ever(const struct question *q)
 	return true;
 }
 
-static enum fit fit_at(const struct question *q, struct shortage *ret)
+static enum fit occupancy_fit_at(const struct question *q, struct shortage *ret)
 {
-	return !ever(q) ? FIT_NOBODY : lacks_resource(q, ret) ? FIT_RESOURCE
-	    : lacks_slots(q, ret) ? FIT_SLOTS : FIT_NOW;
+	return !occupancy_ever(q)              ? FIT_NOBODY
+	    : occupancy_lacks_resource(q, ret) ? FIT_RESOURCE
+	    : occupancy_lacks_slots(q, ret)    ? FIT_SLOTS
+					       : FIT_NOW;
 }
 
-enum fit occupancy_fit(const struct occupancy *o, const struct demand *demand, uint64_t ref,
-    struct shortage *ret)
+enum fit occupancy_fit(
+    const struct occupancy *o, const struct demand *demand, uint64_t ref, struct shortage *ret)
 {
 	bool seen[WORKERS_MAX] = { false };
 	enum fit best = FIT_NOBODY;
@@ -241,7 +254,7 @@ enum fit occupancy_fit(const struct occupancy *o, const struct demand *demand, u
 		const struct question q = { o, demand, ref, seat->worker, &o->kind[seat->kind],
 			seat->kind };
 		struct shortage shortage;
-		enum fit fit = fit_at(&q, &shortage);
+		enum fit fit = occupancy_fit_at(&q, &shortage);
 		if (fit > best) {
 			best = fit;
 			*ret = shortage;

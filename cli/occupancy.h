@@ -13,16 +13,16 @@
 struct seat { /* a slot of a worker that lives */
 	uint32_t process, worker, kind;
 	int32_t pid;
-	bool busy;         /* it runs something, or something stands in front of it */
-	uint64_t running;  /* reference, 0: nothing */
-	uint64_t booked;   /* for this task, 0: none */
-	bool keeps_still;  /* it has seen that, and is not the one that runs the task */
+	bool busy;        /* it runs something, or something stands in front of it */
+	uint64_t running; /* reference, 0: nothing */
+	uint64_t booked;  /* for this task, 0: none */
+	bool keeps_still; /* it has seen that, and is not the one that runs the task */
 };
 
 struct share { /* what one task has booked */
 	uint64_t ref;
 	uint32_t worker;
-	uint32_t main;        /* process that runs it; 0: it lacks slots still */
+	uint32_t main;         /* process that runs it; 0: it lacks slots still */
 	uint32_t seats, still; /* others that are kept for it; so many of them keep still */
 	uint64_t gpus;
 	struct demand demand;
@@ -36,7 +36,7 @@ struct occupancy {
 	uint64_t memory; /* of the machine; UINT64_MAX: not bounded */
 };
 
-enum fit { /* how near a worker is to what a task wants, the best one last */
+enum fit {            /* how near a worker is to what a task wants, the best one last */
 	FIT_NOBODY,   /* no living worker ever can */
 	FIT_RESOURCE, /* of something other than slots there is too little */
 	FIT_SLOTS,    /* only slots are missing */
@@ -61,8 +61,8 @@ const struct seat *occupancy_seat(const struct occupancy *o, uint32_t process); 
 
 /* Could this task begin with this demand? *ret is filled for FIT_RESOURCE and FIT_SLOTS. What is
  * booked for the task itself does not count as in use. */
-enum fit occupancy_fit(const struct occupancy *o, const struct demand *demand, uint64_t ref,
-    struct shortage *ret);
+enum fit occupancy_fit(
+    const struct occupancy *o, const struct demand *demand, uint64_t ref, struct shortage *ret);
 
 /* It runs something, or is kept for another task than this one. */
 static inline bool seat_taken(const struct seat *seat, uint64_t ref)

@@ -14,13 +14,15 @@
 
 enum { OTHER_DESCRIPTORS = 64, PAIRS_MAX = 1 << 16 };
 
-static int why_not(const struct outlets *o, int error)
+static int outlet_why_not(const struct outlets *o, int error)
 {
-	return why(-error, "no file for long output in %s: %s; name another directory by --tmpdir "
-	    "DIR or $TMPDIR", o->directory, strerror(error));
+	return why(-error,
+	    "no file for long output in %s: %s; name another directory by --tmpdir "
+	    "DIR or $TMPDIR",
+	    o->directory, strerror(error));
 }
 
-static int open_pair(struct outlets *o, struct outlet *outlet)
+static int outlet_open_pair(struct outlets *o, struct outlet *outlet)
 {
 	struct command_outlet *named = &outlet->named;
 	struct stat st;
@@ -35,7 +37,7 @@ static int open_pair(struct outlets *o, struct outlet *outlet)
 	return 0;
 }
 
-static void close_pair(struct outlet *outlet)
+static void outlet_close_pair(struct outlet *outlet)
 {
 	for (int i = 0; i < 2; i++)
 		if (outlet->named.fd[i] >= 0)
@@ -44,7 +46,7 @@ static void close_pair(struct outlet *outlet)
 }
 
 /* The soft limit is for programs that use select(). */
-static unsigned raise_limit(void)
+static unsigned outlet_raise_limit(void)
 {
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
@@ -52,8 +54,8 @@ static unsigned raise_limit(void)
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
 	getrlimit(RLIMIT_NOFILE, &limit);
-	rlim_t pairs = limit.rlim_cur > 2 * OTHER_DESCRIPTORS ?
-	    (limit.rlim_cur - OTHER_DESCRIPTORS) / 2 : 1;
+	rlim_t pairs =
+	    limit.rlim_cur > 2 * OTHER_DESCRIPTORS ? (limit.rlim_cur - OTHER_DESCRIPTORS) / 2 : 1;
 	return pairs < PAIRS_MAX ? (unsigned)pairs : PAIRS_MAX;
 }
 
@@ -61,7 +63,7 @@ int outlets_open(struct outlets *o, const char *directory)
 {
 	struct outlet *first;
 	*o = (struct outlets){ .directory = directory ? directory : spool_directory() };
-	o->most = raise_limit();
+	o->most = outlet_raise_limit();
 	int r = outlet_take(o, &first);
 	if (r == 0)
 		outlet_give(first, true);
@@ -81,12 +83,12 @@ int outlet_take(struct outlets *o, struct outlet **ret)
 		o->idle = outlet->next;
 	} else {
 		outlet = malloc(sizeof *outlet);
-		r = outlet ? open_pair(o, outlet) : -ENOMEM;
+		r = outlet ? outlet_open_pair(o, outlet) : -ENOMEM;
 	}
 	if (r < 0) {
 		if (outlet)
-			close_pair(outlet);
-		return why_not(o, -r);
+			outlet_close_pair(outlet);
+		return outlet_why_not(o, -r);
 	}
 	o->taken++;
 	*ret = outlet;
@@ -103,7 +105,7 @@ void outlet_give(struct outlet *outlet, bool again)
 		if (outlet_bytes(outlet, i + 1))
 			again = ftruncate(outlet->named.fd[i], 0) == 0;
 	if (!again) {
-		close_pair(outlet);
+		outlet_close_pair(outlet);
 		return;
 	}
 	outlet->next = o->idle;
@@ -114,7 +116,7 @@ void outlets_close(struct outlets *o)
 {
 	for (struct outlet *outlet = o->idle, *next; outlet; outlet = next) {
 		next = outlet->next;
-		close_pair(outlet);
+		outlet_close_pair(outlet);
 	}
 	o->idle = NULL;
 }
@@ -131,20 +133,25 @@ ssize_t outlet_read(const struct outlet *outlet, int stream, uint64_t from, char
 	do
 		n = pread(outlet->named.fd[stream - 1], ret, size, (off_t)from);
 	while (n < 0 && errno == EINTR);
-	return n >= 0 ? n : why(-errno, "reading what a command wrote, from a file in %s: %s",
-	    outlet->home->directory, strerror(errno));
+	return n >= 0 ? n
+		      : why(-errno, "reading what a command wrote, from a file in %s: %s",
+			    outlet->home->directory, strerror(errno));
 }
 
 const char *outlet_map(const struct outlet *outlet, int stream, uint64_t *ret_length)
 {
 	*ret_length = outlet_bytes(outlet, stream);
 	void *at = *ret_length ? mmap(NULL, (size_t)*ret_length, PROT_READ, MAP_SHARED,
-	    outlet->named.fd[stream - 1], 0) : MAP_FAILED;
+				     outlet->named.fd[stream - 1], 0)
+			       : MAP_FAILED;
 	return at == MAP_FAILED ? NULL : at;
 }
 
 void outlet_unmap(const char *at, uint64_t length)
 {
-	union { const char *data; void *memory; } mapping = { .data = at };
+	union {
+		const char *data;
+		void *memory;
+	} mapping = { .data = at };
 	munmap(mapping.memory, (size_t)length);
 }

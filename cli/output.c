@@ -20,7 +20,10 @@ enum {
 };
 
 static const char *const tint_start[] = {
-	[TINT_NONE] = "", [TINT_GOOD] = "\033[32m", [TINT_BAD] = "\033[31m", [TINT_DIM] = "\033[2m",
+	[TINT_NONE] = "",
+	[TINT_GOOD] = "\033[32m",
+	[TINT_BAD] = "\033[31m",
+	[TINT_DIM] = "\033[2m",
 };
 
 void output_open(struct output *out, FILE *file, bool json, bool quiet)
@@ -41,13 +44,16 @@ bool output_close(struct output *out)
 /* ---- text that may be anything ---- */
 
 /* The code point that starts at text, its bytes in *ret_bytes; -1 if this is no UTF-8. */
-static int32_t decode_utf8(const unsigned char *text, size_t length, unsigned *ret_bytes)
+static int32_t output_decode_utf8(const unsigned char *text, size_t length, unsigned *ret_bytes)
 {
 	/* by bytes: no overlong forms */
 	static const int32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	unsigned char c = text[0];
-	unsigned bytes = c < 0x80 ? 1 : c >= 0xf0 && c < 0xf8 ? 4 : c >= 0xe0 && c < 0xf0 ? 3 :
-	    c >= 0xc0 && c < 0xe0 ? 2 : 0;
+	unsigned bytes = c < 0x80   ? 1
+	    : c >= 0xf0 && c < 0xf8 ? 4
+	    : c >= 0xe0 && c < 0xf0 ? 3
+	    : c >= 0xc0 && c < 0xe0 ? 2
+				    : 0;
 	if (bytes == 0 || bytes > length)
 		return -1;
 	int32_t point = bytes == 1 ? c : c & (0x7f >> bytes);
@@ -63,22 +69,22 @@ static int32_t decode_utf8(const unsigned char *text, size_t length, unsigned *r
 	return point;
 }
 
-static bool is_utf8(const unsigned char *text, size_t length)
+static bool output_is_utf8(const unsigned char *text, size_t length)
 {
 	unsigned bytes;
 	for (size_t i = 0; i < length; i += bytes)
-		if (decode_utf8(text + i, length - i, &bytes) < 0)
+		if (output_decode_utf8(text + i, length - i, &bytes) < 0)
 			return false;
 	return true;
 }
 
 /* As a JSON string. A byte that is no UTF-8 becomes the character of its number. */
-static void put_json_string(FILE *file, const unsigned char *text, size_t length)
+static void output_put_json_string(FILE *file, const unsigned char *text, size_t length)
 {
 	putc('"', file);
 	for (size_t i = 0; i < length;) {
 		unsigned bytes = 1;
-		int32_t point = decode_utf8(text + i, length - i, &bytes);
+		int32_t point = output_decode_utf8(text + i, length - i, &bytes);
 		if (point == '"' || point == '\\')
 			fprintf(file, "\\%c", (int)point);
 		else if (point == '\n')
@@ -98,7 +104,7 @@ void make_printable(const char *text, char *ret, size_t size)
 	size_t length = strlen(text), to = 0;
 	for (size_t i = 0; i < length;) {
 		unsigned bytes = 1;
-		int32_t point = decode_utf8(from + i, length - i, &bytes);
+		int32_t point = output_decode_utf8(from + i, length - i, &bytes);
 		bool shown = point >= ASCII_SPACE && !(point >= ASCII_DELETE && point < 0xa0);
 		if (to + bytes >= size)
 			break;
@@ -109,7 +115,7 @@ void make_printable(const char *text, char *ret, size_t size)
 	ret[to] = 0;
 }
 
-static void put_base64(FILE *file, const unsigned char *data, size_t length)
+static void output_put_base64(FILE *file, const unsigned char *data, size_t length)
 {
 	static const char digit[] =
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -142,13 +148,13 @@ void list_begin(struct output *out, const struct column *columns, unsigned n)
 	fputs(out->colour ? "\033[0m\n" : "\n", out->file);
 }
 
-static const struct column *next_column(struct output *out)
+static const struct column *output_next_column(struct output *out)
 {
 	CHECK(out->at < out->columns);
 	return &out->column[out->at++];
 }
 
-static void json_key(struct output *out, const struct column *column, const char *suffix)
+static void output_json_key(struct output *out, const struct column *column, const char *suffix)
 {
 	if (out->at > 1)
 		fputs(", ", out->file);
@@ -159,8 +165,8 @@ static void json_key(struct output *out, const struct column *column, const char
 	fprintf(out->file, "\"%s%s\": ", column->key, suffix);
 }
 
-static void cell_plain(struct output *out, const struct column *column, const char *text,
-    enum tint tint)
+static void output_cell_plain(
+    struct output *out, const struct column *column, const char *text, enum tint tint)
 {
 	bool first = out->at == 1, last = out->at == out->columns;
 	int width = last && column->width < 0 ? 0 : column->width;
@@ -180,14 +186,14 @@ static void cell_plain(struct output *out, const struct column *column, const ch
 void cell_tinted(struct output *out, const char *text, enum tint tint)
 {
 	char printable[CELL_BYTES * 3];
-	const struct column *column = next_column(out);
+	const struct column *column = output_next_column(out);
 	if (out->json) {
-		json_key(out, column, "");
-		put_json_string(out->file, (const unsigned char *)text, strlen(text));
+		output_json_key(out, column, "");
+		output_put_json_string(out->file, (const unsigned char *)text, strlen(text));
 		return;
 	}
 	make_printable(text, printable, sizeof printable);
-	cell_plain(out, column, printable, tint);
+	output_cell_plain(out, column, printable, tint);
 }
 
 void cell_text(struct output *out, const char *text)
@@ -196,14 +202,14 @@ void cell_text(struct output *out, const char *text)
 }
 
 /* What JSON shows bare, people may see in another dress. */
-static void cell_bare(struct output *out, const char *json, const char *plain)
+static void output_cell_bare(struct output *out, const char *json, const char *plain)
 {
-	const struct column *column = next_column(out);
+	const struct column *column = output_next_column(out);
 	if (out->json) {
-		json_key(out, column, "");
+		output_json_key(out, column, "");
 		fputs(json, out->file);
 	} else {
-		cell_plain(out, column, plain, TINT_NONE);
+		output_cell_plain(out, column, plain, TINT_NONE);
 	}
 }
 
@@ -211,24 +217,24 @@ void cell_number(struct output *out, uint64_t number)
 {
 	char text[NUMBER_BYTES];
 	snprintf(text, sizeof text, "%llu", (unsigned long long)number);
-	cell_bare(out, text, text);
+	output_cell_bare(out, text, text);
 }
 
 void cell_signed(struct output *out, int64_t number)
 {
 	char text[NUMBER_BYTES];
 	snprintf(text, sizeof text, "%lld", (long long)number);
-	cell_bare(out, text, text);
+	output_cell_bare(out, text, text);
 }
 
 void cell_flag(struct output *out, bool flag)
 {
-	cell_bare(out, flag ? "true" : "false", flag ? "yes" : "no");
+	output_cell_bare(out, flag ? "true" : "false", flag ? "yes" : "no");
 }
 
 void cell_none(struct output *out)
 {
-	cell_bare(out, "null", "-");
+	output_cell_bare(out, "null", "-");
 }
 
 void ms_print(uint64_t ms, char *ret, size_t size)
@@ -248,7 +254,7 @@ void cell_ms(struct output *out, uint64_t ms)
 	char number[NUMBER_BYTES], text[NUMBER_BYTES];
 	snprintf(number, sizeof number, "%llu", (unsigned long long)ms);
 	ms_print(ms, text, sizeof text);
-	cell_bare(out, number, text);
+	output_cell_bare(out, number, text);
 }
 
 void size_print(uint64_t bytes, char *ret, size_t size)
@@ -266,27 +272,27 @@ void cell_size(struct output *out, uint64_t bytes)
 	char number[NUMBER_BYTES], text[NUMBER_BYTES];
 	snprintf(number, sizeof number, "%llu", (unsigned long long)bytes);
 	size_print(bytes, text, sizeof text);
-	cell_bare(out, number, text);
+	output_cell_bare(out, number, text);
 }
 
 void cell_bytes(struct output *out, const void *data, size_t length)
 {
-	const struct column *column = next_column(out);
-	bool text = is_utf8(data, length);
-	json_key(out, column, text ? "" : "_base64");
+	const struct column *column = output_next_column(out);
+	bool text = output_is_utf8(data, length);
+	output_json_key(out, column, text ? "" : "_base64");
 	if (text)
-		put_json_string(out->file, data, length);
+		output_put_json_string(out->file, data, length);
 	else
-		put_base64(out->file, data, length);
+		output_put_base64(out->file, data, length);
 }
 
 void cell_list(struct output *out, const char *const *text, unsigned n)
 {
-	json_key(out, next_column(out), "");
+	output_json_key(out, output_next_column(out), "");
 	putc('[', out->file);
 	for (unsigned i = 0; i < n; i++) {
 		fputs(i ? ", " : "", out->file);
-		put_json_string(out->file, (const unsigned char *)text[i], strlen(text[i]));
+		output_put_json_string(out->file, (const unsigned char *)text[i], strlen(text[i]));
 	}
 	putc(']', out->file);
 }

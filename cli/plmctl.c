@@ -15,31 +15,66 @@
 enum { RETURN_PATIENCE_MS = 10000, RETURN_PAUSE_MS = 50 };
 
 static const struct command *const commands[] = {
-	&cmd_call, &cmd_submit, &cmd_map, &cmd_load,
-	&cmd_put, &cmd_get, &cmd_wait, &cmd_cancel, &cmd_requeue,
-	&cmd_retry, &cmd_move, &cmd_forget, &cmd_drop,
-	&cmd_explain, &cmd_info, &cmd_logs, &cmd_history,
-	&cmd_status, &cmd_tasks, &cmd_workers, &cmd_clients, &cmd_objects, &cmd_functions,
-	&cmd_module, &cmd_policy, &cmd_topology, &cmd_pause, &cmd_resume, &cmd_drain, &cmd_stop,
+	&cmd_call,
+	&cmd_submit,
+	&cmd_map,
+	&cmd_load,
+	&cmd_put,
+	&cmd_get,
+	&cmd_wait,
+	&cmd_cancel,
+	&cmd_requeue,
+	&cmd_retry,
+	&cmd_move,
+	&cmd_forget,
+	&cmd_drop,
+	&cmd_explain,
+	&cmd_info,
+	&cmd_logs,
+	&cmd_history,
+	&cmd_status,
+	&cmd_tasks,
+	&cmd_workers,
+	&cmd_clients,
+	&cmd_objects,
+	&cmd_functions,
+	&cmd_module,
+	&cmd_policy,
+	&cmd_topology,
+	&cmd_pause,
+	&cmd_resume,
+	&cmd_drain,
+	&cmd_stop,
 };
 
 static const struct {
 	int error; /* positive */
 	enum exit_code code;
 } exits[] = {
-	{ ENOENT, EXIT_DATA }, { ESTALE, EXIT_DATA }, { EXDEV, EXIT_DATA },
-	{ E2BIG, EXIT_DATA }, { EBADMSG, EXIT_DATA }, { EINVAL, EXIT_USAGE },
-	{ ENOSPC, EXIT_FULL }, { EAGAIN, EXIT_FULL }, { EUSERS, EXIT_FULL },
-	{ EPROTO, EXIT_VERSION }, { EACCES, EXIT_DENIED }, { EPERM, EXIT_DENIED },
-	{ EHOSTDOWN, EXIT_NO_RUNTIME }, { ESHUTDOWN, EXIT_FULL },
+	{ ENOENT, EXIT_DATA },
+	{ ESTALE, EXIT_DATA },
+	{ EXDEV, EXIT_DATA },
+	{ E2BIG, EXIT_DATA },
+	{ EBADMSG, EXIT_DATA },
+	{ EINVAL, EXIT_USAGE },
+	{ ENOSPC, EXIT_FULL },
+	{ EAGAIN, EXIT_FULL },
+	{ EUSERS, EXIT_FULL },
+	{ EPROTO, EXIT_VERSION },
+	{ EACCES, EXIT_DENIED },
+	{ EPERM, EXIT_DENIED },
+	{ EHOSTDOWN, EXIT_NO_RUNTIME },
+	{ ESHUTDOWN, EXIT_FULL },
 	{ ENOTCONN, EXIT_NO_RUNTIME },
-	{ ECONNREFUSED, EXIT_NO_RUNTIME }, { ECONNRESET, EXIT_NO_RUNTIME },
+	{ ECONNREFUSED, EXIT_NO_RUNTIME },
+	{ ECONNRESET, EXIT_NO_RUNTIME },
 	{ EPIPE, EXIT_NO_RUNTIME },
-	{ ETIMEDOUT, EXIT_TIMED_OUT }, { ECANCELED, EXIT_CANCELLED },
+	{ ETIMEDOUT, EXIT_TIMED_OUT },
+	{ ECANCELED, EXIT_CANCELLED },
 	{ PLM_EFAILED, EXIT_TASK_FAILED },
 };
 
-static int exit_of(int error)
+static int plmctl_exit_of(int error)
 {
 	for (size_t i = 0; i < COUNT_OF(exits); i++)
 		if (exits[i].error == -error)
@@ -51,25 +86,25 @@ int failed(int error, const char *what)
 {
 	const char *why = plm_why();
 	fprintf(stderr, "plmctl: %s: %s\n", what, why[0] ? why : plm_strerror(error));
-	return exit_of(error);
+	return plmctl_exit_of(error);
 }
 
 /* --timeout is for the whole command, and connecting is a part of it. */
-static void take_off(struct context *context, uint64_t began_ns)
+static void plmctl_take_off(struct context *context, uint64_t began_ns)
 {
 	uint64_t ms = (clock_ns() - began_ns) / NS_PER_MS;
 	if (context->timeout_ms > 0)
-		context->timeout_ms -= ms < (uint64_t)context->timeout_ms ? (int)ms :
-		    context->timeout_ms;
+		context->timeout_ms -=
+		    ms < (uint64_t)context->timeout_ms ? (int)ms : context->timeout_ms;
 }
 
-static int connect_runtime(struct context *context)
+static int plmctl_connect_runtime(struct context *context)
 {
 	unsigned flags = context->command->visits && !context->stays ? PLM_VISIT : 0;
 	return plm_connect_with(&context->rt, context->name, flags, context->timeout_ms);
 }
 
-static int joined(struct context *context, int r)
+static int plmctl_joined(struct context *context, int r)
 {
 	if (r >= 0) {
 		plm_patience(context->rt, context->timeout_ms > 0 ? context->timeout_ms : 0);
@@ -78,7 +113,7 @@ static int joined(struct context *context, int r)
 	context->rt = NULL;
 	int code = failed(r, "connecting");
 	return r == -ENOENT ? EXIT_NO_RUNTIME : code; /* here it is the runtime that was not
-	                                               * found */
+						       * found */
 }
 
 int runtime(struct context *context)
@@ -86,9 +121,9 @@ int runtime(struct context *context)
 	if (context->rt)
 		return EXIT_FINE;
 	uint64_t began_ns = clock_ns();
-	int r = connect_runtime(context);
-	take_off(context, began_ns);
-	return joined(context, r);
+	int r = plmctl_connect_runtime(context);
+	plmctl_take_off(context, began_ns);
+	return plmctl_joined(context, r);
 }
 
 void runtime_leave(struct context *context)
@@ -104,9 +139,9 @@ int runtime_return(struct context *context)
 	if (context->rt)
 		return EXIT_FINE;
 	int r;
-	while ((r = connect_runtime(context)) == -EUSERS && clock_ns() < deadline_ns)
+	while ((r = plmctl_connect_runtime(context)) == -EUSERS && clock_ns() < deadline_ns)
 		nanosleep(&pause, NULL);
-	return joined(context, r);
+	return plmctl_joined(context, r);
 }
 
 static const char exit_codes_help[] =
@@ -139,12 +174,14 @@ void print_help(const struct command *command, FILE *file)
 	fputs("usage: plmctl [OPTION]... COMMAND [ARGUMENT]...\n\nCommands:\n", file);
 	for (size_t i = 0; i < COUNT_OF(commands); i++)
 		fprintf(file, "  %-10s %s\n", commands[i]->name, commands[i]->help);
-	fputs("  help       [COMMAND]: this text, or that of a command\n\nOptions:\n"
-	      COMMON_OPTIONS_HELP "\n", file);
+	fputs(
+	    "  help       [COMMAND]: this text, or that of a command\n\nOptions:\n" COMMON_OPTIONS_HELP
+	    "\n",
+	    file);
 	fputs(exit_codes_help, file);
 }
 
-static const struct command *find_command(const struct context *context, const char *name)
+static const struct command *plmctl_find_command(const struct context *context, const char *name)
 {
 	for (size_t i = 0; i < COUNT_OF(commands); i++)
 		if (strcmp(commands[i]->name, name) == 0)
@@ -152,17 +189,17 @@ static const struct command *find_command(const struct context *context, const c
 	usage_error(context, "no such command: %s", name);
 }
 
-static int help(const struct context *context, int argc, char **argv)
+static int plmctl_help(const struct context *context, int argc, char **argv)
 {
 	if (argc > 2)
 		usage_error(context, "help: one command at a time");
-	print_help(argc == 2 ? find_command(context, argv[1]) : NULL, stdout);
+	print_help(argc == 2 ? plmctl_find_command(context, argv[1]) : NULL, stdout);
 	return EXIT_FINE;
 }
 
 /* A result that never reached its reader is no success; but one that has seen enough, as `head`, is
  * nothing to speak of. */
-static int finish(struct context *context, int code)
+static int plmctl_finish(struct context *context, int code)
 {
 	bool written = fflush(stdout) == 0 && !ferror(stdout);
 	int error = errno;
@@ -187,7 +224,7 @@ int main(int argc, char **argv)
 	argv += optind;
 	optind = 0; /* getopt starts anew, with the command as its program name */
 	if (strcmp(argv[0], "help") == 0)
-		return finish(&context, help(&context, argc, argv));
-	context.command = find_command(&context, argv[0]);
-	return finish(&context, context.command->run(&context, argc, argv));
+		return plmctl_finish(&context, plmctl_help(&context, argc, argv));
+	context.command = plmctl_find_command(&context, argv[0]);
+	return plmctl_finish(&context, context.command->run(&context, argc, argv));
 }

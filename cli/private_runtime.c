@@ -27,7 +27,7 @@ enum {
 
 /* ---- where it is ---- */
 
-static bool beside_us(char ret[PATH_BYTES])
+static bool private_runtime_beside_us(char ret[PATH_BYTES])
 {
 	ssize_t n = readlink("/proc/self/exe", ret, PATH_BYTES - sizeof "/plm");
 	if (n <= 0)
@@ -40,7 +40,7 @@ static bool beside_us(char ret[PATH_BYTES])
 	return access(ret, X_OK) == 0;
 }
 
-static bool in_path(char ret[PATH_BYTES])
+static bool private_runtime_in_path(char ret[PATH_BYTES])
 {
 	const char *at = getenv("PATH");
 	while (at && *at) {
@@ -56,14 +56,15 @@ static bool in_path(char ret[PATH_BYTES])
 /* ---- a process of it ---- */
 
 /* It learns from the kernel whose it is, once it runs: a death of ours before that is a signal. */
-static void tie_to(pid_t us)
+static void private_runtime_tie_to(pid_t us)
 {
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != us)
 		_exit(EXIT_FAILURE);
 }
 
-static _Noreturn void become_plm(const struct private_runtime *p, unsigned workers, int out)
+static _Noreturn void private_runtime_become_plm(
+    const struct private_runtime *p, unsigned workers, int out)
 {
 	char count[16], slots[16];
 	unsigned processes = workers + OTHER_PROCESSES + PROCESSES_STEP - 1;
@@ -79,7 +80,7 @@ static _Noreturn void become_plm(const struct private_runtime *p, unsigned worke
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	tie_to(p->us);
+	private_runtime_tie_to(p->us);
 	execl(p->path, "plm", "--name", p->name, "--tied", "--fresh", "--workers", count,
 	    "--processes", slots, "--spares", "0", (char *)NULL);
 	fprintf(stderr, "%s: %s\n", p->path, strerror(errno));
@@ -87,7 +88,7 @@ static _Noreturn void become_plm(const struct private_runtime *p, unsigned worke
 }
 
 /* Its first line; an end without one: it did not boot. */
-static bool wait_until_ready(int fd)
+static bool private_runtime_wait_until_ready(int fd)
 {
 	uint64_t deadline_ns = deadline_after_ms(BOOT_PATIENCE_MS);
 	char c = 0;
@@ -104,27 +105,28 @@ static bool wait_until_ready(int fd)
 }
 
 /* Until it is ready. */
-static int start(struct private_runtime *p, unsigned workers)
+static int private_runtime_start(struct private_runtime *p, unsigned workers)
 {
 	int ready[2];
 	if (pipe2(ready, O_CLOEXEC) < 0)
-		return why(-errno, "could not start a private runtime: no pipe: %s",
-		    strerror(errno));
+		return why(
+		    -errno, "could not start a private runtime: no pipe: %s", strerror(errno));
 	p->us = getpid();
 	p->pid = fork();
 	if (p->pid == 0)
-		become_plm(p, workers, ready[1]);
+		private_runtime_become_plm(p, workers, ready[1]);
 	close(ready[1]);
-	int r = p->pid < 0 ? why(-errno, "could not start a private runtime: no process: %s",
-	    strerror(errno)) : 0;
-	if (r == 0 && !wait_until_ready(ready[0]))
+	int r = p->pid < 0
+	    ? why(-errno, "could not start a private runtime: no process: %s", strerror(errno))
+	    : 0;
+	if (r == 0 && !private_runtime_wait_until_ready(ready[0]))
 		r = why(-ECONNREFUSED, "could not start a private runtime (see the error above)");
 	close(ready[0]);
 	return r;
 }
 
 /* Ends it at once; false: it was killed, by whomever. */
-static bool stop(struct private_runtime *p)
+static bool private_runtime_stop(struct private_runtime *p)
 {
 	int pidfd = p->pid > 0 ? (int)syscall(SYS_pidfd_open, p->pid, 0) : -1;
 	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
@@ -147,15 +149,17 @@ int private_runtime_boot(struct private_runtime *ret, unsigned workers)
 {
 	char path[PATH_BYTES];
 	*ret = (struct private_runtime){ .words = -1 };
-	if (!beside_us(path) && !in_path(path))
-		return why(-ENOENT, "no runtime is up, and no plm was found to start a private "
+	if (!private_runtime_beside_us(path) && !private_runtime_in_path(path))
+		return why(-ENOENT,
+		    "no runtime is up, and no plm was found to start a private "
 		    "one: neither beside plmctl nor in PATH");
 	snprintf(ret->name, sizeof ret->name, "map-%d-%llx", (int)getpid(),
 	    (unsigned long long)(clock_of(CLOCK_REALTIME) / NS_PER_MS));
 	ret->path = strdup(path);
 	ret->words = memfd_create("words of plm", MFD_CLOEXEC);
-	int r = !ret->path || ret->words < 0 ?
-	    why(-ENOMEM, "could not start a private runtime: no memory") : start(ret, workers);
+	int r = !ret->path || ret->words < 0
+	    ? why(-ENOMEM, "could not start a private runtime: no memory")
+	    : private_runtime_start(ret, workers);
 	if (r < 0) {
 		private_runtime_say(ret);
 		private_runtime_end(ret);
@@ -176,8 +180,8 @@ void private_runtime_say(const struct private_runtime *p)
 void private_runtime_end(struct private_runtime *p)
 {
 	/* What a killed manager leaves, commands with it, the next one of the name removes. */
-	if (!stop(p) && start(p, 1) == 0)
-		stop(p);
+	if (!private_runtime_stop(p) && private_runtime_start(p, 1) == 0)
+		private_runtime_stop(p);
 	if (p->words >= 0 && p->path)
 		close(p->words);
 	free(p->path);

@@ -18,7 +18,7 @@ enum { PIPE_BYTES = 256 << 10, PIECE_BYTES = 64 << 10 };
 
 /* ---- the thread ---- */
 
-static void write_all(struct pump *p, int fd, const char *data, size_t n)
+static void pump_write_all(struct pump *p, int fd, const char *data, size_t n)
 {
 	while (n && p->error == 0) {
 		ssize_t written = write(fd, data, n);
@@ -33,7 +33,7 @@ static void write_all(struct pump *p, int fd, const char *data, size_t n)
 	}
 }
 
-static void close_end(int *fd)
+static void pump_close_end(int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);
@@ -41,32 +41,32 @@ static void close_end(int *fd)
 }
 
 /* One piece, of at most so many bytes. How many. */
-static size_t move(struct pump *p, int i, size_t most)
+static size_t pump_move(struct pump *p, int i, size_t most)
 {
 	char piece[PIECE_BYTES];
 	ssize_t n = read(p->from[i], piece, most < sizeof piece ? most : sizeof piece);
 	if (n <= 0)
 		return 0;
-	write_all(p, STDOUT_FILENO + i, piece, (size_t)n);
+	pump_write_all(p, STDOUT_FILENO + i, piece, (size_t)n);
 	if (i == 0)
 		p->open_line = piece[n - 1] != '\n';
 	if (p->error)
-		close_end(&p->from[i]);
+		pump_close_end(&p->from[i]);
 	return (size_t)n;
 }
 
 /* Not until it is empty: a command that was cancelled may write on while it is being ended. */
-static void drain(struct pump *p, int i)
+static void pump_drain(struct pump *p, int i)
 {
 	int there = 0;
 	if (p->from[i] < 0 || ioctl(p->from[i], FIONREAD, &there) < 0)
 		return;
 	for (size_t left = (size_t)there, n; left && p->from[i] >= 0; left -= n)
-		if ((n = move(p, i, left)) == 0)
+		if ((n = pump_move(p, i, left)) == 0)
 			return;
 }
 
-static void *run(void *argument)
+static void *pump_run(void *argument)
 {
 	struct pump *p = argument;
 	struct pollfd wake[] = { { .events = POLLIN }, { .events = POLLIN },
@@ -78,23 +78,23 @@ static void *run(void *argument)
 			continue;
 		for (int i = 0; i < 2; i++)
 			if (wake[i].revents && wake[i].fd >= 0)
-				move(p, i, PIECE_BYTES);
+				pump_move(p, i, PIECE_BYTES);
 	} while (!wake[2].revents);
 	for (int i = 0; i < 2; i++)
-		drain(p, i);
+		pump_drain(p, i);
 	return NULL;
 }
 
 /* ---- begin and end ---- */
 
-static bool is_one_place(void)
+static bool pump_is_one_place(void)
 {
 	struct stat out, err;
 	return fstat(STDOUT_FILENO, &out) == 0 && fstat(STDERR_FILENO, &err) == 0 &&
 	    out.st_dev == err.st_dev && out.st_ino == err.st_ino;
 }
 
-static int open_pipe(struct pump *p, int i)
+static int pump_open_pipe(struct pump *p, int i)
 {
 	int ends[2];
 	struct stat st;
@@ -111,46 +111,46 @@ static int open_pipe(struct pump *p, int i)
 }
 
 /* All other signals are for the thread that waits; a SIGPIPE is for whoever writes. */
-static int start_thread(struct pump *p)
+static int pump_start_thread(struct pump *p)
 {
 	sigset_t all, before;
 	sigfillset(&all);
 	sigdelset(&all, SIGPIPE);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int r = -pthread_create(&p->thread, NULL, run, p);
+	int r = -pthread_create(&p->thread, NULL, pump_run, p);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	p->runs = r == 0;
 	return r;
 }
 
-static void close_all(struct pump *p)
+static void pump_close_all(struct pump *p)
 {
 	if (p->named.fd[1] != p->named.fd[0])
-		close_end(&p->named.fd[1]);
-	close_end(&p->named.fd[0]);
-	close_end(&p->from[0]);
-	close_end(&p->from[1]);
-	close_end(&p->stop);
+		pump_close_end(&p->named.fd[1]);
+	pump_close_end(&p->named.fd[0]);
+	pump_close_end(&p->from[0]);
+	pump_close_end(&p->from[1]);
+	pump_close_end(&p->stop);
 }
 
 int pump_start(struct pump *p)
 {
-	bool one = is_one_place();
+	bool one = pump_is_one_place();
 	*p = (struct pump){ .named = { .pid = getpid(), .live = 1, .fd = { -1, -1 } },
 		.from = { -1, -1 } };
 	p->stop = eventfd(0, EFD_CLOEXEC);
-	int r = p->stop < 0 ? -errno : open_pipe(p, 0);
+	int r = p->stop < 0 ? -errno : pump_open_pipe(p, 0);
 	if (r == 0 && !one)
-		r = open_pipe(p, 1);
+		r = pump_open_pipe(p, 1);
 	if (one) {
 		p->named.fd[1] = p->named.fd[0];
 		p->named.device[1] = p->named.device[0];
 		p->named.inode[1] = p->named.inode[0];
 	}
 	if (r == 0)
-		r = start_thread(p);
+		r = pump_start_thread(p);
 	if (r < 0)
-		close_all(p);
+		pump_close_all(p);
 	return r < 0 ? why(r, "no pipes for the output of the command: %s", strerror(-r)) : 0;
 }
 
@@ -161,8 +161,8 @@ int pump_end(struct pump *p)
 	eventfd_write(p->stop, 1);
 	pthread_join(p->thread, NULL);
 	p->runs = false;
-	close_all(p);
+	pump_close_all(p);
 	if (p->open_line && isatty(STDOUT_FILENO))
-		write_all(p, STDOUT_FILENO, "\n", 1);
+		pump_write_all(p, STDOUT_FILENO, "\n", 1);
 	return p->error ? why(-p->error, "writing the output: %s", strerror(p->error)) : 0;
 }

@@ -15,12 +15,12 @@
 
 struct pump {
 	struct command_outlet named; /* for the worker; fd are ours */
-	int from[2];  /* the ends that we read from; -1: none, or closed */
-	int stop;     /* an eventfd */
+	int from[2];                 /* the ends that we read from; -1: none, or closed */
+	int stop;                    /* an eventfd */
 	pthread_t thread;
 	bool runs;
 	bool open_line; /* of stdout: it does not end with a newline */
-	int error;    /* errno of the first write that failed */
+	int error;      /* errno of the first write that failed */
 };
 
 /* 0, or -errno with a why. */

@@ -13,12 +13,12 @@
 #include "tables/grace.h"
 
 enum {
-	LOOKS_MAX = 8,        /* at a word that keeps moving */
-	CHAIN_MAX = 10000,    /* a longer one is a circle, which only damage makes */
+	LOOKS_MAX = 8,     /* at a word that keeps moving */
+	CHAIN_MAX = 10000, /* a longer one is a circle, which only damage makes */
 	MESSAGE_BYTES = 512,
 	TIME_BYTES = 32,
 	OTHERS_BYTES = 48,
-	WORDS_BYTES = 60,     /* of a command, to tell it from others */
+	WORDS_BYTES = 60, /* of a command, to tell it from others */
 };
 
 /* ---- words ---- */
@@ -44,7 +44,8 @@ void blame(struct look *l, uint64_t ref)
 		reason->ref[reason->refs++] = ref;
 }
 
-static void function_of(const struct tables *t, const struct record *r, char ret[VIEW_TEXT_BYTES])
+static void reasons_function_of(
+    const struct tables *t, const struct record *r, char ret[VIEW_TEXT_BYTES])
 {
 	struct function_entry entry;
 	if (registry_function(&t->registry, r->function, &entry))
@@ -68,14 +69,14 @@ const char *name_task(const struct tables *t, uint64_t ref, char ret[NAME_BYTES]
 	words[0] = 0;
 	if (command_is(t, r, word))
 		command_words(t, r, words, sizeof words);
-	function_of(t, r, function);
+	reasons_function_of(t, r, function);
 	snprintf(ret, NAME_BYTES, words[0] ? "%s (`%s%s`)" : "%s (%s%s)", text,
 	    words[0] ? words : function, strlen(words) + 1 == sizeof words ? "..." : "");
 	return ret;
 }
 
 /* Times in records wrap, and one may lie ahead of us: that is now. */
-static const char *span(uint32_t from_ms, uint32_t to_ms, char ret[TIME_BYTES])
+static const char *reasons_span(uint32_t from_ms, uint32_t to_ms, char ret[TIME_BYTES])
 {
 	ms_print(tables_ms_between(from_ms, to_ms), ret, TIME_BYTES);
 	return ret;
@@ -83,50 +84,51 @@ static const char *span(uint32_t from_ms, uint32_t to_ms, char ret[TIME_BYTES])
 
 /* ---- settled ---- */
 
-static void say_object(struct look *l)
+static void reasons_say_object(struct look *l)
 {
 	char age[TIME_BYTES], size[TIME_BYTES];
 	size_print(l->r->value_bytes, size, sizeof size);
-	say(l, "done", "an object of %s, put %s ago", size, span(l->r->end_ms, l->now_ms, age));
+	say(l, "done", "an object of %s, put %s ago", size,
+	    reasons_span(l->r->end_ms, l->now_ms, age));
 }
 
 /* "3.1s ago, after it waited 2ms and ran 1.0s". Each start counts one attempt. */
-static const char *history(const struct look *l, char ret[MESSAGE_BYTES])
+static const char *reasons_history(const struct look *l, char ret[MESSAGE_BYTES])
 {
 	const struct record *r = l->r;
 	char ago[TIME_BYTES], waited[TIME_BYTES], ran[TIME_BYTES];
 	uint32_t attempts = word_attempt(l->word);
-	span(r->end_ms, l->now_ms, ago);
-	span(r->submit_ms, attempts ? r->start_ms : r->end_ms, waited);
+	reasons_span(r->end_ms, l->now_ms, ago);
+	reasons_span(r->submit_ms, attempts ? r->start_ms : r->end_ms, waited);
 	if (attempts == 0)
-		snprintf(ret, MESSAGE_BYTES, "%s ago, after it waited %s and never ran", ago,
-		    waited);
+		snprintf(
+		    ret, MESSAGE_BYTES, "%s ago, after it waited %s and never ran", ago, waited);
 	else
-		snprintf(ret, MESSAGE_BYTES, "%s ago, after it waited %s and ran %s%s", ago,
-		    waited, span(r->start_ms, r->end_ms, ran),
+		snprintf(ret, MESSAGE_BYTES, "%s ago, after it waited %s and ran %s%s", ago, waited,
+		    reasons_span(r->start_ms, r->end_ms, ran),
 		    attempts > 1 ? " in its last attempt" : "");
 	return ret;
 }
 
-static void check_done(struct look *l)
+static void reasons_check_done(struct look *l)
 {
 	char times[MESSAGE_BYTES];
 	if (l->ret->object)
-		say_object(l);
+		reasons_say_object(l);
 	else
-		say(l, "done", "%s", history(l, times));
+		say(l, "done", "%s", reasons_history(l, times));
 }
 
-static void check_cancelled(struct look *l)
+static void reasons_check_cancelled(struct look *l)
 {
 	char times[MESSAGE_BYTES];
 	if (word_attempt(l->word) == 0) /* who cancels what never ran writes no time */
 		say(l, "cancelled", "before it ran");
 	else
-		say(l, "cancelled", "%s", history(l, times));
+		say(l, "cancelled", "%s", reasons_history(l, times));
 }
 
-static void message_of(const struct look *l, char ret[MESSAGE_BYTES])
+static void reasons_message_of(const struct look *l, char ret[MESSAGE_BYTES])
 {
 	uint64_t length = 0;
 	const char *message = failure_message(l->t, l->r, &length);
@@ -134,15 +136,15 @@ static void message_of(const struct look *l, char ret[MESSAGE_BYTES])
 	snprintf(ret, MESSAGE_BYTES, "%.*s", shown, message ? message : "");
 }
 
-static void check_failed_task(struct look *l)
+static void reasons_check_failed_task(struct look *l)
 {
 	const struct record_failure failure = l->r->failure;
 	struct function_entry entry = { .name = "?" };
 	char times[MESSAGE_BYTES], message[MESSAGE_BYTES], root[VIEW_TEXT_BYTES];
 	char code[TIME_BYTES] = "", function[VIEW_TEXT_BYTES] = "";
 	registry_function(&l->t->registry, failure.root_function, &entry);
-	message_of(l, message);
-	history(l, times);
+	reasons_message_of(l, message);
+	reasons_history(l, times);
 	view_ref(l->t, failure.root, root);
 	bool command = strcmp(entry.name, COMMAND_FUNCTION) == 0; /* its message says all */
 	if (failure.signal)
@@ -153,7 +155,8 @@ static void check_failed_task(struct look *l)
 		snprintf(function, sizeof function, " in %s", entry.name);
 	bool spent = word_dead(l->word) && record_tries(l->r, l->word) > 1;
 	const char *dead = spent ? "; it had all its attempts; `plmctl retry` gives it new "
-	    "ones" : "";
+				   "ones"
+				 : "";
 	if (failure.root == l->ref) {
 		say(l, "failed", "%s: %s%s%s", times, message, code, dead);
 		return;
@@ -165,14 +168,16 @@ static void check_failed_task(struct look *l)
 
 /* ---- running ---- */
 
-static void check_unsealed(struct look *l)
+static void reasons_check_unsealed(struct look *l)
 {
 	uint32_t owner = word_owner(l->word);
-	say(l, "unsealed", "process slot %" PRIu32 " (pid %" PRId32 ") fills an object that it has "
-	    "not sealed", owner, owner < l->t->limits.processes ? l->t->process[owner].pid : 0);
+	say(l, "unsealed",
+	    "process slot %" PRIu32 " (pid %" PRId32 ") fills an object that it has "
+	    "not sealed",
+	    owner, owner < l->t->limits.processes ? l->t->process[owner].pid : 0);
 }
 
-static const struct process *runner(const struct look *l)
+static const struct process *reasons_runner(const struct look *l)
 {
 	uint32_t owner = word_owner(l->word);
 	const struct process *p = owner < l->t->limits.processes ? &l->t->process[owner] : NULL;
@@ -180,81 +185,86 @@ static const struct process *runner(const struct look *l)
 	return process_kind(word) == KIND_WORKER && process_present(word) ? p : NULL;
 }
 
-static void check_running(struct look *l)
+static void reasons_check_running(struct look *l)
 {
-	const struct process *p = runner(l);
+	const struct process *p = reasons_runner(l);
 	char since[TIME_BYTES];
 	if (!p)
-		say(l, "orphaned", "its worker is dead: the scheduler is about to run it again or "
+		say(l, "orphaned",
+		    "its worker is dead: the scheduler is about to run it again or "
 		    "to end it");
 	else
-		say(l, "running", "attempt %" PRIu32 " has run for %s on worker %" PRIu32 ", slot %"
-		    PRIu32 ", pid %" PRId32, word_attempt(l->word),
-		    span(l->r->start_ms, l->now_ms, since), p->worker,
-		    word_owner(l->word), p->pid);
+		say(l, "running",
+		    "attempt %" PRIu32 " has run for %s on worker %" PRIu32 ", slot %" PRIu32
+		    ", pid %" PRId32,
+		    word_attempt(l->word), reasons_span(l->r->start_ms, l->now_ms, since),
+		    p->worker, word_owner(l->word), p->pid);
 }
 
-static void check_room(struct look *l)
+static void reasons_check_room(struct look *l)
 {
-	const struct process *p = runner(l);
+	const struct process *p = reasons_runner(l);
 	uint64_t wanted = p && sh_load(&p->running) == l->ref ? sh_load(&p->room_wanted) : 0;
 	char bytes[TIME_BYTES];
 	if (!wanted)
 		return;
 	size_print(wanted, bytes, sizeof bytes);
-	say(l, "room", "it has a result of %s, for which the store has no room, and waits for "
-	    "some: drop references that are no longer needed", bytes);
+	say(l, "room",
+	    "it has a result of %s, for which the store has no room, and waits for "
+	    "some: drop references that are no longer needed",
+	    bytes);
 }
 
-static void check_stopping(struct look *l)
+static void reasons_check_stopping(struct look *l)
 {
 	uint32_t flags = word_flags(l->word);
 	if (flags & FLAGS_STOPPING)
-		say(l, "stopping", "%sit was asked to stop; if it does not within %" PRIu32
+		say(l, "stopping",
+		    "%sit was asked to stop; if it does not within %" PRIu32
 		    " ms, its worker is ended",
-		    flags & FLAG_CANCEL ? "" : flags & FLAG_MEMORY ? "memory ran out: " :
-		    flags & FLAG_LATE ? "a limit of its time is over: " :
-		    "it goes back into the queue: ",
+		    flags & FLAG_CANCEL       ? ""
+			: flags & FLAG_MEMORY ? "memory ran out: "
+			: flags & FLAG_LATE   ? "a limit of its time is over: "
+					      : "it goes back into the queue: ",
 		    grace_of(l->t, record_index(l->t, l->r), l->word));
 }
 
 /* What a thread of this process sleeps for; 0: nothing, or any of several. */
-static uint64_t awaited(const struct tables *t, const struct process *p)
+static uint64_t reasons_awaited(const struct tables *t, const struct process *p)
 {
 	for (int i = 0; i < WAITERS; i++) {
 		uint32_t awaiting = sh_peek(&p->waiter[i].awaiting);
 		if (awaiting != AWAITING_NOTHING && awaiting <= t->limits.records)
-			return record_ref(awaiting - 1,
-			    word_generation(sh_load(&t->record[awaiting - 1].state)));
+			return record_ref(
+			    awaiting - 1, word_generation(sh_load(&t->record[awaiting - 1].state)));
 	}
 	return 0;
 }
 
 /* Its command runs a client, plmctl for example, and that waits. */
-static bool check_nested(struct look *l, const struct process *p)
+static bool reasons_check_nested(struct look *l, const struct process *p)
 {
 	char name[NAME_BYTES];
 	uint32_t client = p ? tables_waits_inside(l->t, (uint32_t)(p - l->t->process)) : 0;
 	if (!client)
 		return false;
 	const struct process *c = &l->t->process[client];
-	uint64_t awaits = awaited(l->t, c);
-	say(l, "blocked", "%.*s, pid %" PRId32 ", waits in its command for %s",
-	    (int)sizeof c->name, c->name, c->pid,
-	    awaits ? name_task(l->t, awaits, name) : "any of several futures");
+	uint64_t awaits = reasons_awaited(l->t, c);
+	say(l, "blocked", "%.*s, pid %" PRId32 ", waits in its command for %s", (int)sizeof c->name,
+	    c->name, c->pid, awaits ? name_task(l->t, awaits, name) : "any of several futures");
 	if (awaits)
 		blame(l, awaits);
 	return true;
 }
 
-static void check_blocked(struct look *l)
+static void reasons_check_blocked(struct look *l)
 {
-	const struct process *p = runner(l);
+	const struct process *p = reasons_runner(l);
 	char name[NAME_BYTES];
-	if (check_nested(l, p))
+	if (reasons_check_nested(l, p))
 		return;
 	uint64_t above = p ? sh_peek(&p->running) : 0;
-	uint64_t awaits = p && sh_peek(&p->blocked) ? awaited(l->t, p) : 0;
+	uint64_t awaits = p && sh_peek(&p->blocked) ? reasons_awaited(l->t, p) : 0;
 	if (above && above != l->ref)
 		say(l, "blocked", "it waits in its function, and in its place its slot runs %s",
 		    name_task(l->t, above, name));
@@ -271,15 +281,15 @@ static void check_blocked(struct look *l)
 
 /* ---- waiting ---- */
 
-struct missing { /* arguments that keep a task waiting */
-	uint32_t number;     /* the first one, from 1 */
-	uint64_t ref;        /* its future; who speaks for it if that is a part */
+struct missing {                 /* arguments that keep a task waiting */
+	uint32_t number;         /* the first one, from 1 */
+	uint64_t ref;            /* its future; who speaks for it if that is a part */
 	enum record_state state; /* FREE: there is no such future */
 	uint32_t others;
 };
 
 /* The record that speaks for ref, and its word; NULL: there is none. */
-static struct record *speaker_now(const struct tables *t, uint64_t ref, uint64_t *ret_word)
+static struct record *reasons_speaker_now(const struct tables *t, uint64_t ref, uint64_t *ret_word)
 {
 	struct record *r = record_lookup(t, ref, ret_word);
 	if (r && word_state(*ret_word) == RECORD_PART)
@@ -287,23 +297,24 @@ static struct record *speaker_now(const struct tables *t, uint64_t ref, uint64_t
 	return r;
 }
 
-static uint64_t speaker_of(const struct tables *t, uint64_t ref, enum record_state *ret_state)
+static uint64_t reasons_speaker_of(
+    const struct tables *t, uint64_t ref, enum record_state *ret_state)
 {
 	uint64_t word = 0;
-	const struct record *r = speaker_now(t, ref, &word);
+	const struct record *r = reasons_speaker_now(t, ref, &word);
 	*ret_state = r ? word_state(word) : RECORD_FREE;
 	if (*ret_state == RECORD_RUNNING && word_settled(word))
 		*ret_state = RECORD_CANCELLED; /* for who waits */
 	return r ? record_ref(record_index(t, r), word_generation(word)) : ref;
 }
 
-static bool is_lost(enum record_state state)
+static bool reasons_is_lost(enum record_state state)
 {
 	return state == RECORD_FREE || state == RECORD_FAILED || state == RECORD_CANCELLED;
 }
 
 /* False: the block makes no sense, or went while we looked. None is missing: number is 0. */
-static bool find_missing(const struct tables *t, struct record *r, struct missing *ret)
+static bool reasons_find_missing(const struct tables *t, struct record *r, struct missing *ret)
 {
 	struct args_reader reader;
 	struct arg arg;
@@ -312,25 +323,25 @@ static bool find_missing(const struct tables *t, struct record *r, struct missin
 		return false;
 	for (uint32_t i = 1; args_next(&reader, &arg); i++) {
 		enum record_state state = RECORD_DONE;
-		uint64_t ref = arg.future ? speaker_of(t, arg.future->ref, &state) : 0;
+		uint64_t ref = arg.future ? reasons_speaker_of(t, arg.future->ref, &state) : 0;
 		if (state == RECORD_DONE)
 			continue;
 		ret->others += ret->number != 0;
 		/* One that will never be there decides alone. */
-		if (ret->number == 0 || (is_lost(state) && !is_lost(ret->state)))
+		if (ret->number == 0 || (reasons_is_lost(state) && !reasons_is_lost(ret->state)))
 			*ret = (struct missing){ i, ref, state, ret->others };
 	}
 	return true;
 }
 
-static const char *others_text(uint32_t others, char ret[OTHERS_BYTES])
+static const char *reasons_others_text(uint32_t others, char ret[OTHERS_BYTES])
 {
 	snprintf(ret, OTHERS_BYTES, ", and for %" PRIu32 " more", others);
 	return others ? ret : "";
 }
 
 /* Of one that takes the first result of several replicas. */
-static void check_replicas(struct look *l)
+static void reasons_check_replicas(struct look *l)
 {
 	struct args_reader reader;
 	struct arg arg;
@@ -339,30 +350,33 @@ static void check_replicas(struct look *l)
 	bool open = record_wants_any(l->t, l->r) && args_open(l->t, l->r, &reader);
 	while (open && args_next(&reader, &arg)) {
 		enum record_state state = RECORD_FREE;
-		uint64_t ref = arg.future ? speaker_of(l->t, arg.future->ref, &state) : 0;
+		uint64_t ref = arg.future ? reasons_speaker_of(l->t, arg.future->ref, &state) : 0;
 		in[state]++;
 		first = first || state_settled(state) ? first : ref;
 	}
 	if (!open)
 		return;
-	say(l, "replicas", "none of its %u replicas is done: %" PRIu32 " run, %" PRIu32 " wait "
-	    "for a worker of their own, %" PRIu32 " failed", l->r->nargs, in[RECORD_RUNNING],
-	    in[RECORD_READY] + in[RECORD_WAITING], in[RECORD_FAILED]);
+	say(l, "replicas",
+	    "none of its %u replicas is done: %" PRIu32 " run, %" PRIu32 " wait "
+	    "for a worker of their own, %" PRIu32 " failed",
+	    l->r->nargs, in[RECORD_RUNNING], in[RECORD_READY] + in[RECORD_WAITING],
+	    in[RECORD_FAILED]);
 	blame(l, first);
 }
 
-static void check_arguments(struct look *l)
+static void reasons_check_arguments(struct look *l)
 {
 	if (record_wants_any(l->t, l->r))
 		return;
 	struct missing m;
 	char name[NAME_BYTES], others[OTHERS_BYTES];
-	if (!find_missing(l->t, l->r, &m)) {
+	if (!reasons_find_missing(l->t, l->r, &m)) {
 		say(l, "damaged", "its arguments make no sense: the record is damaged");
 		return;
 	}
 	if (m.number == 0) {
-		say(l, "counting", "everything it waited for is there: the scheduler is about to "
+		say(l, "counting",
+		    "everything it waited for is there: the scheduler is about to "
 		    "queue it");
 		return;
 	}
@@ -374,18 +388,18 @@ static void check_arguments(struct look *l)
 		    m.state == RECORD_FAILED ? "failed" : "was cancelled");
 	else
 		say(l, "argument", "it waits for %s, which is %s%s", name,
-		    record_state_name(m.state), others_text(m.others, others));
+		    record_state_name(m.state), reasons_others_text(m.others, others));
 	blame(l, m.ref);
 }
 
 /* From argument to argument, to the first that does not wait for others; how many steps. */
-static uint32_t walk_to_root(const struct tables *t, struct record *r, uint64_t *ret)
+static uint32_t reasons_walk_to_root(const struct tables *t, struct record *r, uint64_t *ret)
 {
 	struct missing m;
 	uint64_t word;
 	uint32_t steps = 0;
 	*ret = 0;
-	while (r && steps < CHAIN_MAX && find_missing(t, r, &m) && m.number) {
+	while (r && steps < CHAIN_MAX && reasons_find_missing(t, r, &m) && m.number) {
 		*ret = m.ref;
 		steps++;
 		r = record_lookup(t, m.ref, &word);
@@ -395,31 +409,31 @@ static uint32_t walk_to_root(const struct tables *t, struct record *r, uint64_t 
 	return steps;
 }
 
-static bool explain_one(const struct tables *t, uint64_t ref, bool follow,
-    struct explanation *ret);
+static bool reasons_explain_one(
+    const struct tables *t, uint64_t ref, bool follow, struct explanation *ret);
 
-static void check_root(struct look *l)
+static void reasons_check_root(struct look *l)
 {
 	struct explanation root;
 	char name[NAME_BYTES];
 	uint64_t ref;
-	uint32_t steps = walk_to_root(l->t, l->r, &ref);
-	if (!l->follow || !ref || !explain_one(l->t, ref, false, &root))
+	uint32_t steps = reasons_walk_to_root(l->t, l->r, &ref);
+	if (!l->follow || !ref || !reasons_explain_one(l->t, ref, false, &root))
 		return;
 	say(l, "root", "the first of that chain is %s, %" PRIu32 " step%s up, which is %s: %s",
-	    name_task(l->t, ref, name), steps, steps == 1 ? "" : "s",
-	    record_state_name(root.state), root.reason[0].text);
+	    name_task(l->t, ref, name), steps, steps == 1 ? "" : "s", record_state_name(root.state),
+	    root.reason[0].text);
 	blame(l, ref);
 }
 
 /* ---- the rules, in order ---- */
 
-static void check_part(struct look *l)
+static void reasons_check_part(struct look *l)
 {
 	say(l, "damaged", "it is a result of a result: the record is damaged");
 }
 
-static void check_nothing(struct look *l)
+static void reasons_check_nothing(struct look *l)
 {
 	if (l->ret->reasons == 0)
 		say(l, "placing", "it lacks nothing: it is on its way to a worker");
@@ -434,17 +448,17 @@ static const struct check {
 	bool needs;      /* only of those that ask for more than a slot */
 	void (*look)(struct look *l);
 } checks[] = {
-	{ OF(DONE), false, check_done },
-	{ OF(FAILED), false, check_failed_task },
-	{ OF(CANCELLED), false, check_cancelled },
-	{ OF(RESERVED), false, check_unsealed },
-	{ OF(RUNNING), false, check_running },
-	{ OF(RUNNING), false, check_room },
-	{ OF(RUNNING), false, check_stopping },
-	{ OF(RUNNING), false, check_blocked },
-	{ OF(WAITING), false, check_replicas },
-	{ OF(WAITING), false, check_arguments },
-	{ OF(WAITING), false, check_root },
+	{ OF(DONE), false, reasons_check_done },
+	{ OF(FAILED), false, reasons_check_failed_task },
+	{ OF(CANCELLED), false, reasons_check_cancelled },
+	{ OF(RESERVED), false, reasons_check_unsealed },
+	{ OF(RUNNING), false, reasons_check_running },
+	{ OF(RUNNING), false, reasons_check_room },
+	{ OF(RUNNING), false, reasons_check_stopping },
+	{ OF(RUNNING), false, reasons_check_blocked },
+	{ OF(WAITING), false, reasons_check_replicas },
+	{ OF(WAITING), false, reasons_check_arguments },
+	{ OF(WAITING), false, reasons_check_root },
 	{ OF(READY), false, check_paused },
 	{ OF(READY), false, check_memory },
 	{ OF(READY), false, check_backoff },
@@ -458,11 +472,11 @@ static const struct check {
 	{ OF(READY), true, check_rank },
 	{ OF(READY), false, check_busy },
 	{ OF(READY), false, check_heap },
-	{ OF(PART), false, check_part },
-	{ OF(READY), false, check_nothing },
+	{ OF(PART), false, reasons_check_part },
+	{ OF(READY), false, reasons_check_nothing },
 };
 
-static void ask_all(struct look *l)
+static void reasons_ask_all(struct look *l)
 {
 	unsigned state = 1u << l->ret->state;
 	for (size_t i = 0; i < COUNT_OF(checks); i++)
@@ -470,31 +484,32 @@ static void ask_all(struct look *l)
 			checks[i].look(l);
 }
 
-static void look_once(struct look *l)
+static void reasons_look_once(struct look *l)
 {
 	struct explanation *e = l->ret;
 	const struct terms *terms = terms_at(l->t->terms, l->r->terms);
-	*e = (struct explanation){ .ref = l->ref, .state = word_state(l->word),
+	*e = (struct explanation){ .ref = l->ref,
+		.state = word_state(l->word),
 		.object = word_flags(l->word) & FLAG_OBJECT };
 	if (!e->object && e->state != RECORD_RESERVED)
-		function_of(l->t, l->r, e->function);
+		reasons_function_of(l->t, l->r, e->function);
 	l->terms = terms && terms->alternatives > 0 ? terms : NULL;
 	l->now_ms = tables_ms(l->t);
 	if (e->state == RECORD_READY)
 		occupancy_read(l->t, &l->occupancy);
-	ask_all(l);
+	reasons_ask_all(l);
 }
 
-static bool explain_one(const struct tables *t, uint64_t ref, bool follow,
-    struct explanation *ret)
+static bool reasons_explain_one(
+    const struct tables *t, uint64_t ref, bool follow, struct explanation *ret)
 {
 	struct look l = { .t = t, .follow = follow, .ret = ret };
 	for (int look = 0; look < LOOKS_MAX; look++) {
-		l.r = speaker_now(t, ref, &l.word);
+		l.r = reasons_speaker_now(t, ref, &l.word);
 		if (!l.r)
 			return false;
 		l.ref = record_ref(record_index(t, l.r), word_generation(l.word));
-		look_once(&l);
+		reasons_look_once(&l);
 		if (sh_load(&l.r->state) == l.word)
 			break;
 	}
@@ -503,5 +518,5 @@ static bool explain_one(const struct tables *t, uint64_t ref, bool follow,
 
 bool explain(const struct tables *t, uint64_t ref, struct explanation *ret)
 {
-	return explain_one(t, ref, true, ret);
+	return reasons_explain_one(t, ref, true, ret);
 }

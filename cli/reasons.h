@@ -24,7 +24,7 @@ struct explanation {
 	uint64_t ref; /* the task that speaks for the future that was asked about */
 	enum record_state state;
 	bool object;
-	char function[VIEW_TEXT_BYTES]; /* "" of an object */
+	char function[VIEW_TEXT_BYTES];    /* "" of an object */
 	struct reason reason[REASONS_MAX]; /* one at least */
 	uint32_t reasons;
 };

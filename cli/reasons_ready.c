@@ -15,8 +15,8 @@ enum {
 };
 
 /* "@a, @b and 3 more" */
-static const char *list_refs(const struct tables *t, const uint64_t *refs, uint32_t named,
-    uint32_t all, char ret[LIST_BYTES])
+static const char *reasons_ready_list_refs(const struct tables *t, const uint64_t *refs,
+    uint32_t named, uint32_t all, char ret[LIST_BYTES])
 {
 	size_t n = 0;
 	ret[0] = 0;
@@ -36,7 +36,8 @@ void check_scheduler(struct look *l)
 {
 	uint64_t word = sh_load(&l->t->process[SLOT_SCHEDULER].state);
 	if (process_state(word) != PROCESS_LIVE)
-		say(l, "no-scheduler", "no scheduler runs just now; the manager is starting the "
+		say(l, "no-scheduler",
+		    "no scheduler runs just now; the manager is starting the "
 		    "next one");
 }
 
@@ -46,7 +47,7 @@ void check_paused(struct look *l)
 		say(l, "paused", "the queue is paused: `plmctl resume` ends that");
 }
 
-static void say_memory_short(struct look *l)
+static void reasons_ready_say_memory_short(struct look *l)
 {
 	const struct control *c = l->t->control;
 	uint64_t total = sh_load(&c->memory_total), left = sh_load(&c->memory_free);
@@ -56,13 +57,14 @@ static void say_memory_short(struct look *l)
 	size_print(c->memory_rules.accept_free, sizes[2], WAY_BYTES);
 	size_print(sh_load(&c->memory_ours), ours, WAY_BYTES);
 	bool known = sh_load(&c->memory_ours) != 0;
-	say(l, "memory", "no task starts while less than %s of memory is free (--accept-free): "
-	    "%s of %s is free now%s%s", sizes[2], sizes[0], sizes[1],
-	    known ? "; tasks that run use " : "", known ? ours : "");
+	say(l, "memory",
+	    "no task starts while less than %s of memory is free (--accept-free): "
+	    "%s of %s is free now%s%s",
+	    sizes[2], sizes[0], sizes[1], known ? "; tasks that run use " : "", known ? ours : "");
 }
 
 /* It was ended for want of memory, and waits until there is as much. */
-static void say_demand(struct look *l)
+static void reasons_ready_say_demand(struct look *l)
 {
 	const struct control *c = l->t->control;
 	uint64_t demand = demand_bytes(l->r->demand), left = sh_load(&c->memory_free);
@@ -72,17 +74,18 @@ static void say_demand(struct look *l)
 	size_print(demand, wanted, WAY_BYTES);
 	size_print(left, there, WAY_BYTES);
 	size_print(c->memory_rules.accept_free, margin, WAY_BYTES);
-	say(l, "memory-demand", "it was ended when memory ran out and had used about %s: it waits "
-	    "until that and %s more (--accept-free) are free; %s is free now", wanted, margin,
-	    there);
+	say(l, "memory-demand",
+	    "it was ended when memory ran out and had used about %s: it waits "
+	    "until that and %s more (--accept-free) are free; %s is free now",
+	    wanted, margin, there);
 }
 
 void check_memory(struct look *l)
 {
 	if (sh_load(&l->t->control->memory_state) == MEMORY_SHORT)
-		say_memory_short(l);
+		reasons_ready_say_memory_short(l);
 	else if (l->r->demand)
-		say_demand(l);
+		reasons_ready_say_demand(l);
 }
 
 void check_backoff(struct look *l)
@@ -96,7 +99,7 @@ void check_backoff(struct look *l)
 	    word_attempt(l->word) + 1);
 }
 
-static bool workers_told_to_leave(const struct tables *t)
+static bool reasons_ready_workers_told_to_leave(const struct tables *t)
 {
 	bool some = sh_peek(&t->control->staff) == 0;
 	for (uint32_t i = 0; i < DRAINED_WORDS; i++)
@@ -108,15 +111,16 @@ void check_workers(struct look *l)
 {
 	if (l->occupancy.seats > 0)
 		return;
-	if (workers_told_to_leave(l->t))
-		say(l, "no-worker", "all workers were told to leave: `plmctl workers --set N` "
+	if (reasons_ready_workers_told_to_leave(l->t))
+		say(l, "no-worker",
+		    "all workers were told to leave: `plmctl workers --set N` "
 		    "or `plmctl resume WORKER` brings some back");
 	else
 		say(l, "no-worker", "no worker runs just now; the manager is starting one");
 }
 
 /* How many hints stand before it in front of this slot; negative: it does not. */
-static int place_in_front(const struct look *l, uint32_t process)
+static int reasons_ready_place_in_front(const struct look *l, uint32_t process)
 {
 	uint64_t hints[DOWN_RING_ENTRIES + 1];
 	struct ring ring = ring_down(l->t, process);
@@ -135,13 +139,16 @@ void check_rings(struct look *l)
 	char name[NAME_BYTES];
 	for (uint32_t i = 0; i < l->occupancy.seats; i++) {
 		const struct seat *seat = &l->occupancy.seat[i];
-		int before = place_in_front(l, seat->process);
+		int before = reasons_ready_place_in_front(l, seat->process);
 		if (before < 0 || seat->booked == l->ref)
 			continue;
 		char more[MORE_BYTES] = "";
 		if (before > 0)
-			snprintf(more, sizeof more, seat->running ? " and %d more" : ", after %d "
-			    "more", before);
+			snprintf(more, sizeof more,
+			    seat->running ? " and %d more"
+					  : ", after %d "
+					    "more",
+			    before);
 		say(l, "queued", "%s worker %" PRIu32 " (pid %" PRId32 ")%s%s%s",
 		    before ? "it stands in the queue of" : "it is next on", seat->worker, seat->pid,
 		    seat->running ? ", after " : "",
@@ -174,7 +181,7 @@ void check_busy(struct look *l)
 			blame(l, o->seat[i].running);
 }
 
-static bool still_ready(const struct tables *t, const struct heap_entry *entry)
+static bool reasons_ready_still(const struct tables *t, const struct heap_entry *entry)
 {
 	uint64_t word;
 	return record_lookup(t, record_ref(entry->id, entry->tag), &word) &&
@@ -191,7 +198,7 @@ void check_heap(struct look *l)
 		const struct heap_entry entry = heap_entry_at(heap, i);
 		if (record_ref(entry.id, entry.tag) == l->ref)
 			inside = true;
-		if (entry.key <= l->r->key || !still_ready(l->t, &entry))
+		if (entry.key <= l->r->key || !reasons_ready_still(l->t, &entry))
 			continue;
 		before++;
 		first = entry.key > first.key ? entry : first;
@@ -200,8 +207,10 @@ void check_heap(struct look *l)
 		return;
 	char text[VIEW_TEXT_BYTES];
 	view_ref(l->t, record_ref(first.id, first.tag), text);
-	say(l, "behind", "%" PRIu32 " task%s of higher priority or submitted earlier go%s "
-	    "first; the next is %s", before, before == 1 ? "" : "s", before == 1 ? "es" : "", text);
+	say(l, "behind",
+	    "%" PRIu32 " task%s of higher priority or submitted earlier go%s "
+	    "first; the next is %s",
+	    before, before == 1 ? "" : "s", before == 1 ? "es" : "", text);
 	blame(l, record_ref(first.id, first.tag));
 }
 
@@ -241,24 +250,27 @@ void check_kept(struct look *l)
 	}
 	idle += main && idle < wanted;
 	char list[LIST_BYTES];
-	say(l, "kept", "cpus of a worker are being kept for it: %" PRIu32 " of %" PRIu64 " are idle"
-	    "%s%s", idle, wanted, n ? ", others still run " : "",
-	    list_refs(l->t, busy, n, n, list));
+	say(l, "kept",
+	    "cpus of a worker are being kept for it: %" PRIu32 " of %" PRIu64 " are idle"
+	    "%s%s",
+	    idle, wanted, n ? ", others still run " : "",
+	    reasons_ready_list_refs(l->t, busy, n, n, list));
 	for (uint32_t i = 0; i < n; i++)
 		blame(l, busy[i]);
 }
 
-static uint32_t alternatives_of(const struct terms *terms)
+static uint32_t reasons_ready_alternatives_of(const struct terms *terms)
 {
 	uint32_t alternatives = sh_once(terms->alternatives);
 	return alternatives < ALTERNATIVES_MAX ? alternatives : (uint32_t)ALTERNATIVES_MAX;
 }
 
-static enum fit best_fit(const struct occupancy *o, const struct terms *terms, uint64_t ref)
+static enum fit reasons_ready_best_fit(
+    const struct occupancy *o, const struct terms *terms, uint64_t ref)
 {
 	struct shortage shortage;
 	enum fit best = FIT_NOBODY;
-	for (uint32_t way = 0; way < alternatives_of(terms); way++) {
+	for (uint32_t way = 0; way < reasons_ready_alternatives_of(terms); way++) {
 		enum fit fit = occupancy_fit(o, &terms->alternative[way], ref, &shortage);
 		best = fit > best ? fit : best;
 	}
@@ -266,7 +278,7 @@ static enum fit best_fit(const struct occupancy *o, const struct terms *terms, u
 }
 
 /* Of tasks with needs that lack slots alone, the first in order; 0: it is this one. */
-static uint64_t first_in_turn(const struct look *l)
+static uint64_t reasons_ready_first_in_turn(const struct look *l)
 {
 	enum { UNKNOWN, NO, YES };
 	unsigned char eligible[TERMS_MAX + 1] = { UNKNOWN };
@@ -282,7 +294,8 @@ static uint64_t first_in_turn(const struct look *l)
 			continue;
 		if (eligible[number] == UNKNOWN)
 			eligible[number] =
-			    best_fit(&l->occupancy, terms, ref) >= FIT_SLOTS ? YES : NO;
+			    reasons_ready_best_fit(&l->occupancy, terms, ref) >= FIT_SLOTS ? YES
+											   : NO;
 		if (eligible[number] == NO)
 			continue;
 		first = ref;
@@ -292,7 +305,7 @@ static uint64_t first_in_turn(const struct look *l)
 }
 
 /* While one that has begun lacks slots no other begins (scheduler/booking.c). */
-static uint64_t lacks_slots_still(const struct look *l)
+static uint64_t reasons_ready_lacks_slots_still(const struct look *l)
 {
 	for (uint32_t i = 0; i < l->occupancy.shares; i++) {
 		const struct share *share = &l->occupancy.share[i];
@@ -307,11 +320,11 @@ void check_turn(struct look *l)
 {
 	char name[NAME_BYTES];
 	if (occupancy_share(&l->occupancy, l->ref) ||
-	    best_fit(&l->occupancy, l->terms, l->ref) < FIT_SLOTS)
+	    reasons_ready_best_fit(&l->occupancy, l->terms, l->ref) < FIT_SLOTS)
 		return;
-	uint64_t other = lacks_slots_still(l);
+	uint64_t other = reasons_ready_lacks_slots_still(l);
 	if (!other)
-		other = first_in_turn(l);
+		other = reasons_ready_first_in_turn(l);
 	if (!other)
 		return;
 	say(l, "turn", "another task, %s, gets the next free cpus first",
@@ -319,33 +332,35 @@ void check_turn(struct look *l)
 	blame(l, other);
 }
 
-static const char *amount_text(uint32_t resource, uint64_t amount, char ret[DECIMAL_TEXT_BYTES])
+static const char *reasons_ready_amount_text(
+    uint32_t resource, uint64_t amount, char ret[DECIMAL_TEXT_BYTES])
 {
 	return resource == RESOURCE_MEMORY ? size_text(amount, ret)
-	                                   : decimal_text(amount, AMOUNT_PLACES, ret);
+					   : decimal_text(amount, AMOUNT_PLACES, ret);
 }
 
 /* "gpus=1: worker 0 has 2, of them 1.5 in use by @a, @b" */
-static void say_shortage(struct look *l, const char *way, const struct shortage *s)
+static void reasons_ready_say_shortage(struct look *l, const char *way, const struct shortage *s)
 {
 	struct resource_names names;
 	tables_resource_names(l->t, &names);
 	const char *resource = spec_resource_name(&names, s->resource);
 	char wanted[DECIMAL_TEXT_BYTES], there[DECIMAL_TEXT_BYTES], used[DECIMAL_TEXT_BYTES];
 	char list[LIST_BYTES], where[VIEW_TEXT_BYTES];
-	amount_text(s->resource, s->wanted, wanted);
-	amount_text(s->resource, s->there, there);
-	amount_text(s->resource, s->used, used);
+	reasons_ready_amount_text(s->resource, s->wanted, wanted);
+	reasons_ready_amount_text(s->resource, s->there, there);
+	reasons_ready_amount_text(s->resource, s->used, used);
 	snprintf(where, sizeof where, "worker %" PRIu32 " has", s->worker);
 	if (s->resource == RESOURCE_MEMORY)
 		snprintf(where, sizeof where, "tasks may have");
 	else if (s->workers > 1)
-		snprintf(where, sizeof where, "the %" PRIu32 " workers of its kind have",
-		    s->workers);
+		snprintf(
+		    where, sizeof where, "the %" PRIu32 " workers of its kind have", s->workers);
 	say(l, "short", "%s%s=%s: %s %s, of %s %s in use%s%s", way, resource ? resource : "?",
 	    wanted, where, there, s->resource == RESOURCE_MEMORY ? "that" : "them", used,
 	    s->users ? " by " : "",
-	    list_refs(l->t, s->user, s->users < USERS_MAX ? s->users : USERS_MAX, s->users, list));
+	    reasons_ready_list_refs(
+		l->t, s->user, s->users < USERS_MAX ? s->users : USERS_MAX, s->users, list));
 	for (uint32_t i = 0; i < s->users && i < USERS_MAX; i++)
 		blame(l, s->user[i]);
 }
@@ -354,26 +369,27 @@ void check_rank(struct look *l)
 {
 	const struct terms *terms = l->terms;
 	if (terms->rank > 0 && !occupancy_share(&l->occupancy, l->ref))
-		say(l, "apart", "it is replica %" PRIu32 " of %" PRIu32 ": each replica runs on "
-		    "workers of its own, and those of this one are busy", terms->rank,
-		    terms->replicas);
+		say(l, "apart",
+		    "it is replica %" PRIu32 " of %" PRIu32 ": each replica runs on "
+		    "workers of its own, and those of this one are busy",
+		    terms->rank, terms->replicas);
 }
 
 void check_needs(struct look *l)
 {
 	struct shortage shortage;
-	uint32_t ways = alternatives_of(l->terms);
+	uint32_t ways = reasons_ready_alternatives_of(l->terms);
 	if (l->occupancy.seats == 0 || occupancy_share(&l->occupancy, l->ref))
 		return;
 	for (uint32_t i = 0; i < ways; i++) {
 		char way[WAY_BYTES] = "";
-		enum fit fit = occupancy_fit(&l->occupancy, &l->terms->alternative[i], l->ref,
-		    &shortage);
+		enum fit fit =
+		    occupancy_fit(&l->occupancy, &l->terms->alternative[i], l->ref, &shortage);
 		if (ways > 1)
 			snprintf(way, sizeof way, "way %" PRIu32 " of %" PRIu32 ": ", i + 1, ways);
 		if (fit == FIT_NOBODY)
 			say(l, "no-worker", "%sno worker that runs now offers as much", way);
 		else if (fit != FIT_NOW)
-			say_shortage(l, way, &shortage);
+			reasons_ready_say_shortage(l, way, &shortage);
 	}
 }

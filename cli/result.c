@@ -37,8 +37,8 @@ int refuse_inside(struct context *context, const char *remedy)
 {
 	if (!nested_inside(context->rt))
 		return 0;
-	return why(-EDEADLK, "it would wait for the end of the task that runs this command: %s",
-	    remedy);
+	return why(
+	    -EDEADLK, "it would wait for the end of the task that runs this command: %s", remedy);
 }
 
 void print_reference(struct context *context, plm_ref ref)
@@ -92,8 +92,8 @@ int print_value(struct context *context, plm_ref ref, const plm_view *view)
 	return code;
 }
 
-static void json_failure(struct context *context, const char *ref, const char *state,
-    const plm_failure *failure)
+static void result_json_failure(
+    struct context *context, const char *ref, const char *state, const plm_failure *failure)
 {
 	static const struct column columns[] = { { "REF", "ref", -1 }, { "STATE", "state", -1 },
 		{ "CODE", "code", 0 }, { "SIGNAL", "signal", 0 }, { "TASK", "task", -1 },
@@ -113,15 +113,15 @@ static void json_failure(struct context *context, const char *ref, const char *s
 }
 
 /* Of a command the message says all: nobody has called a function, or knows its codes. */
-static bool is_command(const plm_failure *failure)
+static bool result_is_command(const plm_failure *failure)
 {
 	return strcmp(failure->function, COMMAND_FUNCTION) == 0;
 }
 
-static void say_failure(const char *ref, bool is_root, const plm_failure *failure)
+static void result_say_failure(const char *ref, bool is_root, const plm_failure *failure)
 {
 	char root[PLM_REF_TEXT_BYTES];
-	bool command = is_command(failure);
+	bool command = result_is_command(failure);
 	const char *in = command ? "" : " in ", *function = command ? "" : failure->function;
 	plm_ref_print(failure->task, root);
 	if (is_root)
@@ -150,16 +150,16 @@ int print_failure(struct context *context, plm_ref ref, int error)
 	if (r < 0)
 		return failed(r, text);
 	if (context->json)
-		json_failure(context, text, cancelled ? "cancelled" : "failed", &failure);
+		result_json_failure(context, text, cancelled ? "cancelled" : "failed", &failure);
 	if (cancelled) {
-		if (is_command(&failure))
+		if (result_is_command(&failure))
 			fprintf(stderr, "plmctl: task %s was cancelled\n", text);
 		else
-			fprintf(stderr, "plmctl: task %s (%s) was cancelled\n", text,
-			    failure.function);
+			fprintf(
+			    stderr, "plmctl: task %s (%s) was cancelled\n", text, failure.function);
 		return EXIT_CANCELLED;
 	}
-	say_failure(text, failure.task.id == ref.id, &failure);
+	result_say_failure(text, failure.task.id == ref.id, &failure);
 	bool killed = failure.signal > 0 && failure.signal < EXIT_SIGNAL;
 	return killed ? EXIT_SIGNAL + failure.signal : EXIT_TASK_FAILED;
 }

@@ -12,9 +12,9 @@ enum { NOT_YET, UNDER_WAY, OVER };
 
 /* What became of a record that is to be retried, or of a part of one; by its index. */
 struct fate {
-	uint64_t old; /* its reference; 0: it is none of them */
-	uint32_t from; /* 1 + index of one that was retried as it; 0: none */
-	uint32_t next; /* of those who were retried as the same one */
+	uint64_t old;   /* its reference; 0: it is none of them */
+	uint32_t from;  /* 1 + index of one that was retried as it; 0: none */
+	uint32_t next;  /* of those who were retried as the same one */
 	uint64_t again; /* 0: none so far */
 	int step;
 };
@@ -29,24 +29,25 @@ struct retries {
 	size_t done;
 };
 
-static struct fate *fate_of(const struct retries *all, uint64_t ref)
+static struct fate *retry_tasks_fate_of(const struct retries *all, uint64_t ref)
 {
-	struct fate *fate = ref_index(ref) < all->t->limits.records ? &all->fate[ref_index(ref)]
-								     : NULL;
+	struct fate *fate =
+	    ref_index(ref) < all->t->limits.records ? &all->fate[ref_index(ref)] : NULL;
 	return ref && fate && fate->old == ref ? fate : NULL;
 }
 
-static plm_ref instead(void *context, plm_ref argument)
+static plm_ref retry_tasks_instead(void *context, plm_ref argument)
 {
 	const struct retries *all = context;
-	const struct fate *fate = fate_of(all, argument.id);
+	const struct fate *fate = retry_tasks_fate_of(all, argument.id);
 	if (!fate || !fate->again)
 		return argument;
 	return (plm_ref){ .id = fate->again, .runtime = argument.runtime };
 }
 
 /* A result of it may be an argument, too. */
-static void note_parts(struct retries *all, const struct record *r, const plm_ref *again)
+static void retry_tasks_note_parts(
+    struct retries *all, const struct record *r, const plm_ref *again)
 {
 	uint32_t next = r->first_part;
 	for (unsigned i = 0; next && next <= all->t->limits.records && i < RESULTS_MAX; i++) {
@@ -63,7 +64,7 @@ static void note_parts(struct retries *all, const struct record *r, const plm_re
 }
 
 /* What was retried as this one, which is let go now, was retried as the new one. */
-static void pass_on(const struct retries *all, const struct fate *fate)
+static void retry_tasks_pass_on(const struct retries *all, const struct fate *fate)
 {
 	for (uint32_t from = fate->from; from; from = all->fate[from - 1].next) {
 		uint64_t word = sh_load(&record_at(all->t, from - 1)->state);
@@ -73,13 +74,14 @@ static void pass_on(const struct retries *all, const struct fate *fate)
 }
 
 /* Who was retried as one of those that are to be retried. */
-static void find_origins(struct retries *all)
+static void retry_tasks_find_origins(struct retries *all)
 {
 	uint32_t end = pool_fresh(&all->t->pool);
 	for (uint32_t i = 0; i < end; i++) {
 		const struct record *r = record_at(all->t, i);
 		bool failed = word_state(sh_load(&r->state)) == RECORD_FAILED;
-		struct fate *fate = failed ? fate_of(all, sh_load(&r->failure.again)) : NULL;
+		struct fate *fate =
+		    failed ? retry_tasks_fate_of(all, sh_load(&r->failure.again)) : NULL;
 		if (!fate)
 			continue;
 		all->fate[i].next = fate->from;
@@ -96,11 +98,11 @@ static void retry_one(struct retries *all, uint32_t index)
 	char text[PLM_REF_TEXT_BYTES];
 	plm_ref_print(failed_one, text);
 	fate->step = OVER;
-	int r = retry_with(context->rt, failed_one, PLM_KEEP, instead, all, again);
+	int r = retry_with(context->rt, failed_one, PLM_KEEP, retry_tasks_instead, all, again);
 	if (r == 0) {
 		fate->again = again[0].id;
-		note_parts(all, record_at(all->t, index), again);
-		pass_on(all, fate);
+		retry_tasks_note_parts(all, record_at(all->t, index), again);
+		retry_tasks_pass_on(all, fate);
 		r = plm_forget(context->rt, failed_one);
 	}
 	if (r == 0) {
@@ -112,7 +114,7 @@ static void retry_one(struct retries *all, uint32_t index)
 }
 
 /* The first argument that is still to be retried itself; NULL: none is. */
-static struct fate *missing(const struct retries *all, uint32_t index)
+static struct fate *retry_tasks_missing(const struct retries *all, uint32_t index)
 {
 	struct args_reader reader;
 	struct arg arg;
@@ -123,14 +125,14 @@ static struct fate *missing(const struct retries *all, uint32_t index)
 		uint64_t ref = arg.future ? arg.future->ref : 0;
 		if (speaker && word_state(sh_load(&speaker->state)) == RECORD_PART)
 			ref = speaker->part.task;
-		struct fate *fate = fate_of(all, retry_newest(all->t, ref));
+		struct fate *fate = retry_tasks_fate_of(all, retry_newest(all->t, ref));
 		if (fate && fate->step == NOT_YET)
 			return fate;
 	}
 	return NULL;
 }
 
-static bool may_go_on(const struct retries *all)
+static bool retry_tasks_may_go_on(const struct retries *all)
 {
 	return all->worst != EXIT_NO_RUNTIME && all->worst != EXIT_FULL;
 }
@@ -141,9 +143,9 @@ static void retry_with_arguments(struct retries *all, uint32_t index)
 	uint32_t depth = 0;
 	all->stack[depth++] = index;
 	all->fate[index].step = UNDER_WAY;
-	while (depth > 0 && may_go_on(all)) {
+	while (depth > 0 && retry_tasks_may_go_on(all)) {
 		uint32_t top = all->stack[depth - 1];
-		struct fate *first = missing(all, top);
+		struct fate *first = retry_tasks_missing(all, top);
 		if (!first) {
 			retry_one(all, top);
 			depth--;
@@ -171,29 +173,30 @@ static uint64_t task_of(struct retries *all, plm_ref ref)
 	return 0;
 }
 
-static bool still_failed(const struct retries *all, uint64_t ref, const struct task_filter *filter)
+static bool retry_tasks_still_failed(
+    const struct retries *all, uint64_t ref, const struct task_filter *filter)
 {
 	static struct task_row row;
-	return all->named || (filter_task(all->t, ref_index(ref), filter, false, &row) &&
-	    row.view.ref == ref);
+	return all->named ||
+	    (filter_task(all->t, ref_index(ref), filter, false, &row) && row.view.ref == ref);
 }
 
-static void retry_all(struct retries *all, const struct selection *selection,
-    const struct task_filter *filter)
+static void retry_all(
+    struct retries *all, const struct selection *selection, const struct task_filter *filter)
 {
 	for (size_t i = 0; i < selection->n; i++) {
 		uint64_t ref = task_of(all, selection->ref[i]);
-		if (ref && still_failed(all, ref, filter))
+		if (ref && retry_tasks_still_failed(all, ref, filter))
 			all->fate[ref_index(ref)].old = ref;
 	}
-	find_origins(all);
-	for (uint32_t i = 0; i < all->t->limits.records && may_go_on(all); i++)
+	retry_tasks_find_origins(all);
+	for (uint32_t i = 0; i < all->t->limits.records && retry_tasks_may_go_on(all); i++)
 		if (all->fate[i].old && all->fate[i].step == NOT_YET)
 			retry_with_arguments(all, i);
 }
 
-int retry_tasks(struct context *context, const struct selection *selection,
-    const struct task_filter *filter)
+int retry_tasks(
+    struct context *context, const struct selection *selection, const struct task_filter *filter)
 {
 	const struct tables *t = plm_tables(context->rt);
 	struct retries all = { .context = context, .t = t, .named = selection->named };

@@ -8,7 +8,7 @@
 #include "cli/task_filter.h"
 
 /* Prints the new references. EXIT_FINE, or the exit code of what went wrong last, each said. */
-int retry_tasks(struct context *context, const struct selection *selection,
-    const struct task_filter *filter);
+int retry_tasks(
+    struct context *context, const struct selection *selection, const struct task_filter *filter);
 
 #endif

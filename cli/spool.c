@@ -36,7 +36,7 @@ int spool_open(const char *directory)
 	return fd;
 }
 
-static int write_all(int fd, const char *data, size_t bytes)
+static int spool_write_all(int fd, const char *data, size_t bytes)
 {
 	while (bytes > 0) {
 		ssize_t n = write(fd, data, bytes);
@@ -50,7 +50,7 @@ static int write_all(int fd, const char *data, size_t bytes)
 	return 0;
 }
 
-static int copy_all(int from, int to)
+static int spool_copy_all(int from, int to)
 {
 	static char data[PIECE_BYTES];
 	for (;;) {
@@ -61,10 +61,12 @@ static int copy_all(int from, int to)
 			continue;
 		if (n < 0)
 			return why(-errno, "it cannot be read: %s", strerror(errno));
-		int r = write_all(to, data, (size_t)n);
+		int r = spool_write_all(to, data, (size_t)n);
 		if (r < 0)
-			return why(r, "it cannot be copied to a file in %s: %s: let TMPDIR name a "
-			    "directory with more room", spool_directory(), strerror(-r));
+			return why(r,
+			    "it cannot be copied to a file in %s: %s: let TMPDIR name a "
+			    "directory with more room",
+			    spool_directory(), strerror(-r));
 	}
 }
 
@@ -72,9 +74,11 @@ int spool_copy(int from, int *ret)
 {
 	int fd = spool_open(spool_directory());
 	if (fd < 0)
-		return why(-errno, "it cannot be copied: no file can be made in %s: %s: let TMPDIR "
-		    "name another directory", spool_directory(), strerror(errno));
-	int r = copy_all(from, fd);
+		return why(-errno,
+		    "it cannot be copied: no file can be made in %s: %s: let TMPDIR "
+		    "name another directory",
+		    spool_directory(), strerror(errno));
+	int r = spool_copy_all(from, fd);
 	if (r < 0) {
 		close(fd);
 		return r;

@@ -7,14 +7,15 @@
 
 static const struct column columns[] = { { "REF", "ref", -27 }, { "DONE", "done", -9 } };
 
-static bool still_fits(struct context *context, plm_ref ref, const struct task_filter *filter)
+static bool task_action_still_fits(
+    struct context *context, plm_ref ref, const struct task_filter *filter)
 {
 	static struct task_row row;
 	return filter_task(plm_tables(context->rt), ref_index(ref.id), filter, false, &row) &&
 	    row.view.ref == ref.id;
 }
 
-static void print_done(struct output *out, const char *text, const char *past)
+static void task_action_print_done(struct output *out, const char *text, const char *past)
 {
 	if (!out->json && !out->quiet)
 		return;
@@ -24,7 +25,7 @@ static void print_done(struct output *out, const char *text, const char *past)
 }
 
 /* Counts in *done. */
-static int act_on(struct context *context, plm_ref ref, bool named,
+static int task_action_act_on(struct context *context, plm_ref ref, bool named,
     const struct task_action *action, size_t *done)
 {
 	char text[PLM_REF_TEXT_BYTES];
@@ -32,7 +33,7 @@ static int act_on(struct context *context, plm_ref ref, bool named,
 	int r = action->act(context, ref, action->argument);
 	if (r == 0) {
 		++*done;
-		print_done(&context->out, text, action->past);
+		task_action_print_done(&context->out, text, action->past);
 		return EXIT_FINE;
 	}
 	if (!named && (r == -EALREADY || r == -ESTALE))
@@ -49,9 +50,11 @@ int act_on_tasks(struct context *context, const struct selection *selection,
 	if (context->out.json || context->out.quiet)
 		list_begin(&context->out, columns, COUNT_OF(columns));
 	for (size_t i = 0; i < selection->n; i++) {
-		if (!selection->named && !still_fits(context, selection->ref[i], filter))
+		if (!selection->named &&
+		    !task_action_still_fits(context, selection->ref[i], filter))
 			continue;
-		int code = act_on(context, selection->ref[i], selection->named, action, &done);
+		int code =
+		    task_action_act_on(context, selection->ref[i], selection->named, action, &done);
 		worst = code == EXIT_FINE ? worst : code;
 		if (code == EXIT_NO_RUNTIME)
 			break;

@@ -2,13 +2,17 @@
 
 enum { OWN_GRACE = OPTION_OF_FILTERED, OWN_ALL, OWN_WAIT };
 
-#define SHARED_OPTIONS \
+#define SHARED_OPTIONS                                                                          \
 	{ "grace", required_argument, NULL, OWN_GRACE }, { "all", no_argument, NULL, OWN_ALL }, \
-	TASK_FILTER_OPTIONS, COMMON_OPTIONS, { 0 }
+	    TASK_FILTER_OPTIONS, COMMON_OPTIONS,                                                \
+	{                                                                                       \
+		0                                                                               \
+	}
 
 static const struct option options[] = { SHARED_OPTIONS };
 static const struct option with_wait[] = {
-	{ "wait", no_argument, NULL, OWN_WAIT }, SHARED_OPTIONS,
+	{ "wait", no_argument, NULL, OWN_WAIT },
+	SHARED_OPTIONS,
 };
 
 struct asked {
@@ -16,14 +20,14 @@ struct asked {
 	int grace_ms;
 };
 
-static int end_one(struct context *context, plm_ref ref, void *argument)
+static int task_ending_end_one(struct context *context, plm_ref ref, void *argument)
 {
 	const struct asked *asked = argument;
 	return asked->ending->end(context->rt, ref, asked->grace_ms);
 }
 
 /* Held before they are asked to end: after that they may be gone at once. */
-static int end_and_wait(struct context *context, struct selection *s,
+static int task_ending_end_and_wait(struct context *context, struct selection *s,
     const struct task_filter *filter, const struct task_action *action)
 {
 	int code = hold_selection(context, s);
@@ -42,8 +46,8 @@ int end_tasks(struct context *context, int argc, char **argv, const struct task_
 	struct selection selection;
 	bool wait = false;
 	int option;
-	while ((option = next_option(context, argc, argv, "",
-	    ending->may_wait ? with_wait : options)) != -1) {
+	while ((option = next_option(
+		    context, argc, argv, "", ending->may_wait ? with_wait : options)) != -1) {
 		if (option == OWN_WAIT)
 			wait = true;
 		else if (option == OWN_GRACE)
@@ -54,12 +58,12 @@ int end_tasks(struct context *context, int argc, char **argv, const struct task_
 			filter_option(context, option, &filter);
 	}
 	filter_only(context, &filter, ending->states);
-	const struct task_action action = { ending->past, end_one, &asked };
+	const struct task_action action = { ending->past, task_ending_end_one, &asked };
 	if (!wait)
 		return select_and_act(context, argc, argv, &filter, &action);
 	int code = select_tasks(context, argc, argv, &filter, &selection);
 	if (code == EXIT_FINE)
-		code = end_and_wait(context, &selection, &filter, &action);
+		code = task_ending_end_and_wait(context, &selection, &filter, &action);
 	selection_free(&selection);
 	return code;
 }

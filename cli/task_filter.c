@@ -16,39 +16,47 @@ static const struct {
 	const char *word;
 	uint32_t states;
 } state_words[] = {
-	{ "waiting", BIT(RECORD_WAITING) }, { "ready", BIT(RECORD_READY) },
-	{ "running", BIT(RECORD_RUNNING) }, { "done", BIT(RECORD_DONE) },
-	{ "failed", BIT(RECORD_FAILED) }, { "cancelled", BIT(RECORD_CANCELLED) },
+	{ "waiting", BIT(RECORD_WAITING) },
+	{ "ready", BIT(RECORD_READY) },
+	{ "running", BIT(RECORD_RUNNING) },
+	{ "done", BIT(RECORD_DONE) },
+	{ "failed", BIT(RECORD_FAILED) },
+	{ "cancelled", BIT(RECORD_CANCELLED) },
 	{ "dead", BIT(STATE_DEAD) },
-	{ "todo", BIT(RECORD_WAITING) | BIT(RECORD_READY) }, { "in_progress", BIT(RECORD_RUNNING) },
-	{ "in-progress", BIT(RECORD_RUNNING) }, { "finished", BIT(RECORD_DONE) },
+	{ "todo", BIT(RECORD_WAITING) | BIT(RECORD_READY) },
+	{ "in_progress", BIT(RECORD_RUNNING) },
+	{ "in-progress", BIT(RECORD_RUNNING) },
+	{ "finished", BIT(RECORD_DONE) },
 };
 
 /* ---- options ---- */
 
-static uint32_t state_word(const struct context *context, const char *word, size_t length)
+static uint32_t filter_state_word(const struct context *context, const char *word, size_t length)
 {
 	for (size_t i = 0; i < COUNT_OF(state_words); i++)
 		if (strlen(state_words[i].word) == length &&
 		    memcmp(state_words[i].word, word, length) == 0)
 			return state_words[i].states;
-	usage_error(context, "--state is waiting, ready, running, done, failed, dead, cancelled, "
-	    "todo, in_progress or finished: %.*s", (int)length, word);
+	usage_error(context,
+	    "--state is waiting, ready, running, done, failed, dead, cancelled, "
+	    "todo, in_progress or finished: %.*s",
+	    (int)length, word);
 }
 
-static uint32_t states_of(const struct context *context, const char *words)
+static uint32_t filter_states_of(const struct context *context, const char *words)
 {
 	uint32_t states = 0;
 	for (;;) {
 		size_t length = strcspn(words, ",");
-		states |= state_word(context, words, length);
+		states |= filter_state_word(context, words, length);
 		if (!words[length])
 			return states;
 		words += length + 1;
 	}
 }
 
-static void add_text(const struct context *context, const char *option, struct filter_texts *texts)
+static void filter_add_text(
+    const struct context *context, const char *option, struct filter_texts *texts)
 {
 	if (!optarg[0])
 		usage_error(context, "%s wants a text: an empty one would find every task", option);
@@ -58,7 +66,7 @@ static void add_text(const struct context *context, const char *option, struct f
 }
 
 /* Digits from *at on; false: there are none, or too many. */
-static bool take_number(const char **at, uint64_t *ret)
+static bool filter_take_number(const char **at, uint64_t *ret)
 {
 	char *end;
 	if (**at < '0' || **at > '9')
@@ -70,32 +78,34 @@ static bool take_number(const char **at, uint64_t *ret)
 }
 
 /* "7", "1-100", "101-" */
-static void take_rows(const struct context *context, struct task_filter *filter)
+static void filter_take_rows(const struct context *context, struct task_filter *filter)
 {
 	const char *at = optarg;
 	filter->to = 0;
-	bool good = take_number(&at, &filter->from);
+	bool good = filter_take_number(&at, &filter->from);
 	if (good && *at == 0)
 		filter->to = filter->from;
 	else if (good && *at == '-' && *++at)
-		good = take_number(&at, &filter->to) && filter->to >= filter->from;
+		good = filter_take_number(&at, &filter->to) && filter->to >= filter->from;
 	if (!good || *at)
-		usage_error(context, "--rows wants rows counted from 1, such as 7, 1-100 or 101-, "
-		    "not %s", optarg);
+		usage_error(context,
+		    "--rows wants rows counted from 1, such as 7, 1-100 or 101-, "
+		    "not %s",
+		    optarg);
 }
 
 bool filter_option(const struct context *context, int option, struct task_filter *filter)
 {
 	switch (option) {
-	case OPTION_STATE: filter->states |= states_of(context, optarg); break;
-	case OPTION_TODO: filter->states |= states_of(context, "todo"); break;
-	case OPTION_IN_PROGRESS: filter->states |= states_of(context, "in_progress"); break;
-	case OPTION_FINISHED: filter->states |= states_of(context, "finished"); break;
-	case OPTION_FAILED: filter->states |= states_of(context, "failed"); break;
-	case OPTION_INCLUDE: add_text(context, "--include", &filter->include); break;
-	case OPTION_EXCLUDE: add_text(context, "--exclude", &filter->exclude); break;
-	case OPTION_LABELLED: add_text(context, "--label", &filter->label); break;
-	case OPTION_ROWS: take_rows(context, filter); break;
+	case OPTION_STATE: filter->states |= filter_states_of(context, optarg); break;
+	case OPTION_TODO: filter->states |= filter_states_of(context, "todo"); break;
+	case OPTION_IN_PROGRESS: filter->states |= filter_states_of(context, "in_progress"); break;
+	case OPTION_FINISHED: filter->states |= filter_states_of(context, "finished"); break;
+	case OPTION_FAILED: filter->states |= filter_states_of(context, "failed"); break;
+	case OPTION_INCLUDE: filter_add_text(context, "--include", &filter->include); break;
+	case OPTION_EXCLUDE: filter_add_text(context, "--exclude", &filter->exclude); break;
+	case OPTION_LABELLED: filter_add_text(context, "--label", &filter->label); break;
+	case OPTION_ROWS: filter_take_rows(context, filter); break;
 	default: return false;
 	}
 	filter->given = true;
@@ -104,7 +114,7 @@ bool filter_option(const struct context *context, int option, struct task_filter
 
 void filter_only(const struct context *context, struct task_filter *filter, const char *states)
 {
-	uint32_t allowed = states_of(context, states);
+	uint32_t allowed = filter_states_of(context, states);
 	uint32_t dead = allowed & BIT(RECORD_FAILED) ? BIT(STATE_DEAD) : 0;
 	if (filter->states && !(filter->states & (allowed | dead)))
 		usage_error(context, "%s works on tasks that are %s, and on no others",
@@ -114,13 +124,13 @@ void filter_only(const struct context *context, struct task_filter *filter, cons
 
 /* ---- judging ---- */
 
-static bool wants_texts(const struct task_filter *filter)
+static bool filter_wants_texts(const struct task_filter *filter)
 {
 	return filter->include.n || filter->exclude.n || filter->label.n;
 }
 
 /* A look at the word alone: most of a long list need no more. */
-static bool state_fits(const struct task_filter *filter, uint64_t word)
+static bool filter_state_fits(const struct task_filter *filter, uint64_t word)
 {
 	enum record_state state = word_state(word);
 	if (state == RECORD_FREE || state == RECORD_RESERVED || state == RECORD_PART ||
@@ -130,7 +140,7 @@ static bool state_fits(const struct task_filter *filter, uint64_t word)
 	return !filter->states || filter->states & BIT(state) || dead;
 }
 
-static bool row_fits(const struct task_filter *filter, const struct task_row *row)
+static bool filter_row_fits(const struct task_filter *filter, const struct task_row *row)
 {
 	bool dead = filter->states & BIT(STATE_DEAD) && row->view.dead;
 	bool labelled = filter->label.n == 0;
@@ -150,9 +160,10 @@ static bool row_fits(const struct task_filter *filter, const struct task_row *ro
 bool filter_task(const struct tables *t, uint32_t index, const struct task_filter *filter,
     bool with_texts, struct task_row *ret)
 {
-	return index < t->limits.records && state_fits(filter, sh_load(&t->record[index].state)) &&
-	    task_row_read(t, index, with_texts || wants_texts(filter), ret) &&
-	    row_fits(filter, ret);
+	return index < t->limits.records &&
+	    filter_state_fits(filter, sh_load(&t->record[index].state)) &&
+	    task_row_read(t, index, with_texts || filter_wants_texts(filter), ret) &&
+	    filter_row_fits(filter, ret);
 }
 
 bool filter_row(const struct task_filter *filter, uint64_t n)
@@ -167,7 +178,7 @@ bool filter_is_over(const struct task_filter *filter, uint64_t n)
 
 /* ---- selections ---- */
 
-static bool add_ref(struct selection *selection, size_t *room, plm_ref ref)
+static bool filter_add_ref(struct selection *selection, size_t *room, plm_ref ref)
 {
 	if (selection->n == *room) {
 		size_t more = *room ? *room * 2 : SELECTION_LEAST;
@@ -181,8 +192,8 @@ static bool add_ref(struct selection *selection, size_t *room, plm_ref ref)
 	return true;
 }
 
-static int select_by_filter(struct context *context, const struct task_filter *filter,
-    struct selection *ret)
+static int filter_select_by_filter(
+    struct context *context, const struct task_filter *filter, struct selection *ret)
 {
 	static struct task_row row;
 	const struct tables *t = plm_tables(context->rt);
@@ -192,7 +203,7 @@ static int select_by_filter(struct context *context, const struct task_filter *f
 	for (uint32_t i = 0; i < end && !filter_is_over(filter, rows); i++) {
 		if (!filter_task(t, i, filter, false, &row) || !filter_row(filter, ++rows))
 			continue;
-		if (!add_ref(ret, &room, ref_public(context->rt, row.view.ref)))
+		if (!filter_add_ref(ret, &room, ref_public(context->rt, row.view.ref)))
 			return failed(-ENOMEM, "choosing tasks");
 	}
 	return EXIT_FINE;
@@ -203,15 +214,18 @@ int select_tasks(struct context *context, int argc, char **argv, const struct ta
 {
 	*ret = (struct selection){ .named = optind < argc };
 	if (ret->named && filter->given)
-		usage_error(context, "%s takes references or a filter, not both",
-		    context->command->name);
+		usage_error(
+		    context, "%s takes references or a filter, not both", context->command->name);
 	if (!ret->named && !filter->given)
-		usage_error(context, "%s: which tasks? Give references, or a filter such as "
-		    "--failed", context->command->name);
+		usage_error(context,
+		    "%s: which tasks? Give references, or a filter such as "
+		    "--failed",
+		    context->command->name);
 	if (ret->named)
 		ret->ref = reference_words(argc, argv, &ret->n);
 	int code = runtime(context);
-	return code == EXIT_FINE && !ret->named ? select_by_filter(context, filter, ret) : code;
+	return code == EXIT_FINE && !ret->named ? filter_select_by_filter(context, filter, ret)
+						: code;
 }
 
 void selection_free(struct selection *selection)

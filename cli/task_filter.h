@@ -25,17 +25,19 @@ enum {
 	OPTION_OF_FILTERED, /* its own */
 };
 
-#define TASK_FILTER_OPTIONS                                                                        \
-	{ "state", required_argument, NULL, OPTION_STATE },                                        \
-	    { "todo", no_argument, NULL, OPTION_TODO },                                            \
-	    { "in-progress", no_argument, NULL, OPTION_IN_PROGRESS },                              \
-	    { "in_progress", no_argument, NULL, OPTION_IN_PROGRESS },                              \
-	    { "finished", no_argument, NULL, OPTION_FINISHED },                                    \
-	    { "failed", no_argument, NULL, OPTION_FAILED },                                        \
-	    { "include", required_argument, NULL, OPTION_INCLUDE },                                \
-	    { "exclude", required_argument, NULL, OPTION_EXCLUDE },                                \
-	    { "label", required_argument, NULL, OPTION_LABELLED },                                 \
-	    { "rows", required_argument, NULL, OPTION_ROWS }
+#define TASK_FILTER_OPTIONS                                           \
+	{ "state", required_argument, NULL, OPTION_STATE },           \
+	    { "todo", no_argument, NULL, OPTION_TODO },               \
+	    { "in-progress", no_argument, NULL, OPTION_IN_PROGRESS }, \
+	    { "in_progress", no_argument, NULL, OPTION_IN_PROGRESS }, \
+	    { "finished", no_argument, NULL, OPTION_FINISHED },       \
+	    { "failed", no_argument, NULL, OPTION_FAILED },           \
+	    { "include", required_argument, NULL, OPTION_INCLUDE },   \
+	    { "exclude", required_argument, NULL, OPTION_EXCLUDE },   \
+	    { "label", required_argument, NULL, OPTION_LABELLED },    \
+	{                                                             \
+		"rows", required_argument, NULL, OPTION_ROWS          \
+	}
 
 #define TASK_FILTER_HELP                                                                           \
 	"  --state STATE,...  waiting, ready, running, done, failed, cancelled; dead: failed\n"    \
@@ -57,7 +59,7 @@ struct filter_texts {
 	const char *text[FILTER_TEXTS_MAX];
 };
 
-struct task_filter { /* zeroes: all tasks */
+struct task_filter {     /* zeroes: all tasks */
 	uint32_t states; /* bits; 0: any */
 	struct filter_texts include, exclude, label;
 	uint64_t from, to; /* rows; 0: no such bound */

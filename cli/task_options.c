@@ -2,34 +2,32 @@
 
 #include "base/limits.h"
 
-static void take_term(const struct context *context, const char *name, uint32_t *ret)
+static void task_options_take_term(const struct context *context, const char *name, uint32_t *ret)
 {
 	*ret = (uint32_t)duration_word(context, name, optarg);
 }
 
-static void take_terms(const struct context *context, int option, plm_terms *terms)
+static void task_options_take_terms(const struct context *context, int option, plm_terms *terms)
 {
 	switch (option) {
 	case OPTION_QUEUE_LIMIT:
-		take_term(context, "--queue-limit", &terms->queue_ms);
+		task_options_take_term(context, "--queue-limit", &terms->queue_ms);
 		break;
 	case OPTION_RUN_LIMIT:
-		take_term(context, "--run-limit", &terms->run_ms);
+		task_options_take_term(context, "--run-limit", &terms->run_ms);
 		break;
 	case OPTION_TOTAL_LIMIT:
-		take_term(context, "--total-limit", &terms->total_ms);
+		task_options_take_term(context, "--total-limit", &terms->total_ms);
 		break;
 	case OPTION_BACKOFF:
-		take_term(context, "--backoff", &terms->backoff_ms);
+		task_options_take_term(context, "--backoff", &terms->backoff_ms);
 		break;
 	case OPTION_BACKOFF_MAX:
-		take_term(context, "--backoff-max", &terms->backoff_max_ms);
+		task_options_take_term(context, "--backoff-max", &terms->backoff_max_ms);
 		break;
-	case OPTION_GRACE:
-		take_term(context, "--grace", &terms->grace_ms);
-		break;
+	case OPTION_GRACE: task_options_take_term(context, "--grace", &terms->grace_ms); break;
 	case OPTION_KEEP:
-		take_term(context, "--keep", &terms->keep_ms);
+		task_options_take_term(context, "--keep", &terms->keep_ms);
 		if (terms->keep_ms == 0)
 			usage_error(context, "--keep is a time from 1ms on: %s", optarg);
 		break;
@@ -37,9 +35,7 @@ static void take_terms(const struct context *context, int option, plm_terms *ter
 		terms->replicas =
 		    (unsigned)number_word(context, "--replicas", optarg, 1, REPLICAS_MAX);
 		break;
-	case OPTION_NEEDS:
-		terms->needs = optarg;
-		break;
+	case OPTION_NEEDS: terms->needs = optarg; break;
 	}
 }
 
@@ -54,8 +50,8 @@ void task_option(const struct context *context, int option, struct task_request 
 	plm_task *task = &request->task;
 	switch (option) {
 	case OPTION_PRIORITY:
-		task->priority = (int)number_word(context, "--priority", optarg, PRIORITY_MIN,
-		    PRIORITY_MAX);
+		task->priority =
+		    (int)number_word(context, "--priority", optarg, PRIORITY_MIN, PRIORITY_MAX);
 		break;
 	case OPTION_RETRIES:
 		task->retries = (unsigned)number_word(context, "--retries", optarg, 0, RETRIES_MAX);
@@ -69,7 +65,7 @@ void task_option(const struct context *context, int option, struct task_request 
 		task->flags |= PLM_KEEP;
 		break;
 	default:
-		take_terms(context, option, &request->terms);
+		task_options_take_terms(context, option, &request->terms);
 		task->terms = &request->terms;
 	}
 }

@@ -19,8 +19,8 @@ struct task_row {
 	bool has_exit; /* it ran, is settled, and ended in a way that has a number */
 	int32_t exit;  /* exit code; 128 + a signal; of a function that failed its code */
 	bool has_output;
-	uint64_t output_bytes; /* to stdout; of a function the value's */
-	uint64_t queue_ms;     /* until the last attempt began, or until now */
+	uint64_t output_bytes;      /* to stdout; of a function the value's */
+	uint64_t queue_ms;          /* until the last attempt began, or until now */
 	char text[TASK_TEXT_BYTES]; /* the words of a command, the name of a function */
 	char label[COMMAND_LABEL_MAX + 1];
 };

@@ -9,7 +9,7 @@
 
 enum { ROOM_LEAST = 256, FORMAT_BYTES = 256 };
 
-static void make_room(struct text *text, size_t more)
+static void text_make_room(struct text *text, size_t more)
 {
 	size_t room = text->room ? text->room : ROOM_LEAST;
 	while (room - text->length < more)
@@ -26,12 +26,12 @@ static void make_room(struct text *text, size_t more)
 void text_reserve(struct text *text, size_t room)
 {
 	if (room > text->length)
-		make_room(text, room - text->length);
+		text_make_room(text, room - text->length);
 }
 
 void text_add(struct text *text, const void *data, size_t length)
 {
-	make_room(text, length);
+	text_make_room(text, length);
 	if (length)
 		memcpy(text->data + text->length, data, length);
 	text->length += length;

@@ -15,12 +15,12 @@ void view_ref(const struct tables *t, uint64_t ref, char ret[VIEW_TEXT_BYTES])
 }
 
 /* A time another process wrote may lie ahead of us, or be nonsense. */
-static uint64_t ms_since(uint64_t then_ns, uint64_t now_ns)
+static uint64_t view_ms_since(uint64_t then_ns, uint64_t now_ns)
 {
 	return now_ns > then_ns ? (now_ns - then_ns) / NS_PER_MS : 0;
 }
 
-static void function_name(const struct tables *t, uint32_t number, char ret[VIEW_TEXT_BYTES])
+static void view_function_name(const struct tables *t, uint32_t number, char ret[VIEW_TEXT_BYTES])
 {
 	struct function_entry entry;
 	if (registry_function(&t->registry, number, &entry))
@@ -30,41 +30,41 @@ static void function_name(const struct tables *t, uint32_t number, char ret[VIEW
 }
 
 /* Times in records are 32-bit milliseconds since boot: differences are right across their wrap. */
-static void read_times(const struct tables *t, const struct record *r, struct record_view *ret)
+static void view_read_times(const struct tables *t, const struct record *r, struct record_view *ret)
 {
-	uint32_t now = (uint32_t)ms_since(t->control->boot_ns, clock_ns());
+	uint32_t now = (uint32_t)view_ms_since(t->control->boot_ns, clock_ns());
 	bool ran = state_settled(ret->state) && !ret->object;
 	ret->age_ms = tables_ms_between(r->submit_ms, now);
-	ret->run_ms = ret->state == RECORD_RUNNING ? tables_ms_between(r->start_ms, now) :
-	    ran && r->start_ms != 0 ? tables_ms_between(r->start_ms, r->end_ms) : 0;
+	ret->run_ms = ret->state == RECORD_RUNNING ? tables_ms_between(r->start_ms, now)
+	    : ran && r->start_ms != 0              ? tables_ms_between(r->start_ms, r->end_ms)
+						   : 0;
 }
 
-static void read_word(uint64_t word, struct record_view *ret)
+static void view_read_word(uint64_t word, struct record_view *ret)
 {
 	ret->state = word_state(word);
 	ret->part = ret->state == RECORD_PART;
 	ret->flags = word_flags(word);
 	ret->object = ret->flags & FLAG_OBJECT;
-	ret->stopping =
-	    ret->state == RECORD_RUNNING && ret->flags & FLAGS_STOPPING;
+	ret->stopping = ret->state == RECORD_RUNNING && ret->flags & FLAGS_STOPPING;
 	ret->owner = word_owner(word);
 	ret->attempt = word_attempt(word);
 }
 
-static void read_record(const struct tables *t, uint32_t index, uint64_t word,
-    struct record_view *ret)
+static void view_read_record(
+    const struct tables *t, uint32_t index, uint64_t word, struct record_view *ret)
 {
 	const struct record *r = &t->record[index];
 	const struct record *speaker = r;
 	*ret = (struct record_view){ .ref = record_ref(index, word_generation(word)) };
-	read_word(word, ret);
+	view_read_word(word, ret);
 	uint64_t task_word;
 	if (ret->part && (speaker = record_lookup(t, r->part.task, &task_word)) != NULL)
 		ret->state = word_state(task_word); /* PART again only if the segment is damaged */
 	else
 		speaker = r;
 	if (!ret->object && ret->state != RECORD_RESERVED)
-		function_name(t, speaker->function, ret->function);
+		view_function_name(t, speaker->function, ret->function);
 	ret->dead = word_dead(word) && record_tries(speaker, word) > 1;
 	ret->priority = key_priority(speaker->key);
 	ret->nargs = speaker->nargs;
@@ -75,7 +75,7 @@ static void read_record(const struct tables *t, uint32_t index, uint64_t word,
 	ret->returned = record_returns(speaker);
 	ret->bytes = r->value_bytes;
 	ret->granule = sh_peek(&r->value);
-	read_times(t, speaker, ret);
+	view_read_times(t, speaker, ret);
 }
 
 bool view_record(const struct tables *t, uint32_t index, struct record_view *ret)
@@ -84,27 +84,28 @@ bool view_record(const struct tables *t, uint32_t index, struct record_view *ret
 		uint64_t word = sh_load(&t->record[index].state);
 		if (word_state(word) == RECORD_FREE || word_state(word) >= RECORD_STATES)
 			return false;
-		read_record(t, index, word, ret);
+		view_read_record(t, index, word, ret);
 		if (sh_load(&t->record[index].state) == word)
 			return true;
 	}
 	return true;
 }
 
-static void read_running(const struct tables *t, const struct process *p, struct process_view *ret)
+static void view_read_running(
+    const struct tables *t, const struct process *p, struct process_view *ret)
 {
 	uint64_t word;
 	ret->running = sh_peek(&p->running);
 	if (ret->running == 0)
 		return;
-	ret->run_ms = ms_since(sh_peek(&p->running_since_ns), clock_ns());
+	ret->run_ms = view_ms_since(sh_peek(&p->running_since_ns), clock_ns());
 	const struct record *r = record_lookup(t, ret->running, &word);
 	if (r)
-		function_name(t, r->function, ret->function);
+		view_function_name(t, r->function, ret->function);
 }
 
 /* A SIGSTOP holds it, or it sleeps and misses its beats: it lives, as far as the kernel says. */
-static const char *condition_of(const struct process *p, const struct process_view *v)
+static const char *view_condition_of(const struct process *p, const struct process_view *v)
 {
 	bool sleeps = v->running == 0 || v->blocked;
 	if (v->state != PROCESS_LIVE)
@@ -116,15 +117,14 @@ static const char *condition_of(const struct process *p, const struct process_vi
 	return process_state_name(v->state);
 }
 
-static uint32_t count_used(const struct tables *t, uint32_t worker)
+static uint32_t view_count_used(const struct tables *t, uint32_t worker)
 {
 	uint32_t n = 0;
 	for (uint32_t i = SLOT_FIRST_MEMBER; i < t->limits.processes; i++) {
 		const struct process *p = &t->process[i];
 		uint64_t word = sh_load(&p->state);
 		bool used = sh_peek(&p->running) || sh_peek(&p->booked) > BOOKED_FOR_NOBODY;
-		if (tables_relieved(t, i) &&
-		    (sh_peek(&p->waiting_ns) || tables_waits_inside(t, i)))
+		if (tables_relieved(t, i) && (sh_peek(&p->waiting_ns) || tables_waits_inside(t, i)))
 			continue; /* a spare has its slot */
 		n += process_kind(word) == KIND_WORKER && process_present(word) &&
 		    p->worker == worker && used;
@@ -132,14 +132,14 @@ static uint32_t count_used(const struct tables *t, uint32_t worker)
 	return n;
 }
 
-static void read_worker(const struct tables *t, uint32_t worker, uint32_t kind,
-    struct process_view *ret)
+static void view_read_worker(
+    const struct tables *t, uint32_t worker, uint32_t kind, struct process_view *ret)
 {
 	const struct worker_kind *k = &t->control->kind[kind % WORKER_KINDS_MAX];
 	ret->worker = worker;
 	ret->worker_generation = k->generation;
 	ret->slots = k->slots;
-	ret->slots_used = count_used(t, worker);
+	ret->slots_used = view_count_used(t, worker);
 }
 
 bool view_process(const struct tables *t, uint32_t slot, struct process_view *ret)
@@ -155,8 +155,8 @@ bool view_process(const struct tables *t, uint32_t slot, struct process_view *re
 		.kind = process_kind(word),
 		.state = process_state(word),
 		.pid = p->pid,
-		.age_ms = ms_since(p->joined_ns, now),
-		.beat_ms = ms_since(sh_peek(&p->beat_ns), now),
+		.age_ms = view_ms_since(p->joined_ns, now),
+		.beat_ms = view_ms_since(sh_peek(&p->beat_ns), now),
 		.done = sh_peek(&p->done),
 		.failed = sh_peek(&p->failed),
 		.blocked = sh_peek(&p->blocked) || tables_waits_inside(t, slot),
@@ -165,9 +165,9 @@ bool view_process(const struct tables *t, uint32_t slot, struct process_view *re
 		.down = ring_used(&down),
 	};
 	memcpy(ret->name, p->name, sizeof p->name);
-	read_running(t, p, ret);
-	ret->condition = condition_of(p, ret);
+	view_read_running(t, p, ret);
+	ret->condition = view_condition_of(p, ret);
 	if (ret->kind == KIND_WORKER)
-		read_worker(t, p->worker, p->worker_kind, ret);
+		view_read_worker(t, p->worker, p->worker_kind, ret);
 	return true;
 }

@@ -16,7 +16,7 @@ struct record_view {
 	uint64_t ref;
 	enum record_state state; /* of a PART: what its task's word says */
 	bool part, object;
-	bool dead; /* it failed in its last attempt of several */
+	bool dead;     /* it failed in its last attempt of several */
 	bool stopping; /* it runs, and was asked to stop */
 	uint32_t owner, attempt, flags;
 	char function[VIEW_TEXT_BYTES]; /* "" of an object; "#N" for a number nobody gave */
@@ -32,7 +32,7 @@ struct process_view {
 	uint32_t slot, generation;
 	enum process_kind kind;
 	enum process_state state;
-	const char *condition; /* name of the state, or why it is none to rely on */
+	const char *condition;              /* name of the state, or why it is none to rely on */
 	uint32_t worker, worker_generation; /* of a worker: its number, and what its kind is */
 	uint32_t slots, slots_used;
 	int32_t pid;

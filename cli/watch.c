@@ -16,11 +16,11 @@
 
 enum { PAUSE_DEFAULT_MS = 2000, PAUSE_LEAST_MS = 10, MS_PER_SECOND = 1000, LINES_DEFAULT = 24 };
 
-#define HOME        "\033[H"
-#define CLEAR_LINE  "\033[K"
+#define HOME "\033[H"
+#define CLEAR_LINE "\033[K"
 #define CLEAR_BELOW "\033[J"
-#define CUT_LINES   "\033[?7l" /* at the right edge: a line is a line */
-#define WRAP_LINES  "\033[?7h"
+#define CUT_LINES "\033[?7l" /* at the right edge: a line is a line */
+#define WRAP_LINES "\033[?7h"
 
 void watch_option(const struct context *context, int argc, char **argv, struct watch *watch)
 {
@@ -39,17 +39,17 @@ void watch_option(const struct context *context, int argc, char **argv, struct w
 	watch->pause_ms = (int)ceil(seconds * MS_PER_SECOND);
 }
 
-static unsigned lines_of_terminal(void)
+static unsigned watch_lines_of_terminal(void)
 {
 	struct winsize size;
 	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 1 ? size.ws_row
-	    : LINES_DEFAULT;
+									       : LINES_DEFAULT;
 }
 
 /* What the last drawing left behind it is wiped line by line: so nothing flickers. */
-static void draw(const char *text, size_t length)
+static void watch_draw(const char *text, size_t length)
 {
-	unsigned left = lines_of_terminal() - 1;
+	unsigned left = watch_lines_of_terminal() - 1;
 	const char *end = text + length, *newline;
 	fputs(HOME CUT_LINES, stdout);
 	for (; left > 0 && (newline = memchr(text, '\n', (size_t)(end - text))) != NULL; left--) {
@@ -61,7 +61,7 @@ static void draw(const char *text, size_t length)
 	fflush(stdout);
 }
 
-static int show_drawn(struct context *context, watch_show_f *show, void *argument)
+static int watch_show_drawn(struct context *context, watch_show_f *show, void *argument)
 {
 	char *text = NULL;
 	size_t length = 0;
@@ -73,13 +73,13 @@ static int show_drawn(struct context *context, watch_show_f *show, void *argumen
 	fclose(memory);
 	context->out.file = stdout;
 	if (code == EXIT_FINE)
-		draw(text, length);
+		watch_draw(text, length);
 	free(text);
 	return code;
 }
 
 /* False: a signal has ended it. */
-static bool pause_for(int ms, const sigset_t *ends)
+static bool watch_pause_for(int ms, const sigset_t *ends)
 {
 	const struct timespec pause = { .tv_sec = ms / MS_PER_SECOND,
 		.tv_nsec = (long)(ms % MS_PER_SECOND) * (long)NS_PER_MS };
@@ -87,14 +87,14 @@ static bool pause_for(int ms, const sigset_t *ends)
 }
 
 /* Without the runtime the tables say what was, for ever. */
-static int still_there(const struct context *context)
+static int watch_still_there(const struct context *context)
 {
 	int r = handle_runtime_gone(context->rt);
 	return r < 0 ? failed(r, "watch") : EXIT_FINE;
 }
 
-int watch_run(struct context *context, const struct watch *watch, watch_show_f *show,
-    void *argument)
+int watch_run(
+    struct context *context, const struct watch *watch, watch_show_f *show, void *argument)
 {
 	int code = runtime(context);
 	if (code != EXIT_FINE || !watch->wanted)
@@ -108,13 +108,13 @@ int watch_run(struct context *context, const struct watch *watch, watch_show_f *
 	if (drawn)
 		fputs(HOME CLEAR_BELOW, stdout);
 	do {
-		code = drawn ? show_drawn(context, show, argument) : show(context, argument);
+		code = drawn ? watch_show_drawn(context, show, argument) : show(context, argument);
 		if (code == EXIT_FINE)
-			code = still_there(context);
+			code = watch_still_there(context);
 		if (fflush(stdout) != 0)
 			break; /* nobody reads any more: said at the end */
 		runtime_leave(context);
-		if (code != EXIT_FINE || !pause_for(watch->pause_ms, &ends))
+		if (code != EXIT_FINE || !watch_pause_for(watch->pause_ms, &ends))
 			break;
 		code = runtime_return(context);
 	} while (code == EXIT_FINE);

@@ -8,8 +8,7 @@
 
 #include "cli/ctl_command.h"
 
-#define WATCH_HELP                                                                                 \
-	"  --watch[=SECONDS]  again each so many seconds (2), until Ctrl-C\n"
+#define WATCH_HELP "  --watch[=SECONDS]  again each so many seconds (2), until Ctrl-C\n"
 
 struct watch {
 	bool wanted;
@@ -22,7 +21,7 @@ void watch_option(const struct context *context, int argc, char **argv, struct w
 /* Connects, and shows once, or again and again. show() returns an exit code; another than EXIT_FINE
  * ends it. */
 typedef int watch_show_f(struct context *context, void *argument);
-int watch_run(struct context *context, const struct watch *watch, watch_show_f *show,
-    void *argument);
+int watch_run(
+    struct context *context, const struct watch *watch, watch_show_f *show, void *argument);
 
 #endif

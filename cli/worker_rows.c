@@ -8,14 +8,14 @@
 
 enum { REF_WIDTH = -27, FUNCTION_WIDTH = -20 };
 
-static void cell_ref(const struct tables *t, struct output *out, uint64_t ref)
+static void rows_cell_ref(const struct tables *t, struct output *out, uint64_t ref)
 {
 	char text[VIEW_TEXT_BYTES];
 	view_ref(t, ref, text);
 	cell_text(out, text);
 }
 
-static void cell_text_or_none(struct output *out, const char *text)
+static void rows_cell_text_or_none(struct output *out, const char *text)
 {
 	if (text[0])
 		cell_text(out, text);
@@ -40,14 +40,19 @@ void rows_tasks(const struct tables *t, struct output *out)
 /* ---- objects ---- */
 
 static const struct column object_columns[] = {
-	{ "REF", "ref", REF_WIDTH }, { "STATE", "state", -8 }, { "BYTES", "bytes", 12 },
-	{ "WHERE", "where", -6 }, { "HELD", "holders", 4 }, { "USES", "uses", 4 },
-	{ "AGE", "age_ms", 8 }, { "ORIGIN", "origin", -20 },
+	{ "REF", "ref", REF_WIDTH },
+	{ "STATE", "state", -8 },
+	{ "BYTES", "bytes", 12 },
+	{ "WHERE", "where", -6 },
+	{ "HELD", "holders", 4 },
+	{ "USES", "uses", 4 },
+	{ "AGE", "age_ms", 8 },
+	{ "ORIGIN", "origin", -20 },
 };
 
-static void object_row(const struct tables *t, struct output *out, const struct record_view *v)
+static void rows_object(const struct tables *t, struct output *out, const struct record_view *v)
 {
-	cell_ref(t, out, v->ref);
+	rows_cell_ref(t, out, v->ref);
 	cell_text(out, v->state == RECORD_DONE ? "sealed" : "creating");
 	cell_number(out, v->bytes);
 	cell_text(out, v->granule ? "store" : "inline");
@@ -59,7 +64,7 @@ static void object_row(const struct tables *t, struct output *out, const struct 
 }
 
 /* A value exists, or room for one is being filled. */
-static bool is_object(const struct record_view *v)
+static bool rows_is_object(const struct record_view *v)
 {
 	return v->state == RECORD_DONE || (v->state == RECORD_RESERVED && v->granule != 0);
 }
@@ -70,44 +75,68 @@ void rows_objects(const struct tables *t, struct output *out)
 	uint32_t end = pool_fresh(&t->pool);
 	list_begin(out, object_columns, COUNT_OF(object_columns));
 	for (uint32_t i = 0; i < end; i++)
-		if (view_record(t, i, &v) && is_object(&v))
-			object_row(t, out, &v);
+		if (view_record(t, i, &v) && rows_is_object(&v))
+			rows_object(t, out, &v);
 }
 
 /* ---- processes ---- */
 
 static const struct column process_columns[] = {
-	{ "SLOT", "slot", 4 }, { "KIND", "kind", -9 }, { "PID", "pid", 7 },
+	{ "SLOT", "slot", 4 },
+	{ "KIND", "kind", -9 },
+	{ "PID", "pid", 7 },
 	{ "STATE", "state", -8 },
-	{ "AGE", "age_ms", 8 }, { "BEAT", "beat_ms", 8 }, { "RUNNING", "function", FUNCTION_WIDTH },
-	{ "REF", "ref", REF_WIDTH }, { "FOR", "run_ms", 8 }, { "BLOCKED", "blocked", 7 },
+	{ "AGE", "age_ms", 8 },
+	{ "BEAT", "beat_ms", 8 },
+	{ "RUNNING", "function", FUNCTION_WIDTH },
+	{ "REF", "ref", REF_WIDTH },
+	{ "FOR", "run_ms", 8 },
+	{ "BLOCKED", "blocked", 7 },
 	{ "SPARE", "spare", 5 },
-	{ "DONE", "done", 10 }, { "FAILED", "failed", 6 }, { "QUEUE", "queue", 5 },
-	{ "UP", "up", 4 }, { "NAME", "name", -12 },
+	{ "DONE", "done", 10 },
+	{ "FAILED", "failed", 6 },
+	{ "QUEUE", "queue", 5 },
+	{ "UP", "up", 4 },
+	{ "NAME", "name", -12 },
 };
 
 static const struct column worker_columns[] = {
-	{ "WORKER", "worker", 6 }, { "GEN", "generation", 3 }, { "SLOTS", "slots", 5 },
+	{ "WORKER", "worker", 6 },
+	{ "GEN", "generation", 3 },
+	{ "SLOTS", "slots", 5 },
 	{ "USED", "slots_used", 4 },
-	{ "SLOT", "slot", 4 }, { "PID", "pid", 7 }, { "STATE", "state", -8 },
-	{ "AGE", "age_ms", 8 }, { "BEAT", "beat_ms", 8 }, { "RUNNING", "function", FUNCTION_WIDTH },
-	{ "REF", "ref", REF_WIDTH }, { "FOR", "run_ms", 8 }, { "BLOCKED", "blocked", 7 },
+	{ "SLOT", "slot", 4 },
+	{ "PID", "pid", 7 },
+	{ "STATE", "state", -8 },
+	{ "AGE", "age_ms", 8 },
+	{ "BEAT", "beat_ms", 8 },
+	{ "RUNNING", "function", FUNCTION_WIDTH },
+	{ "REF", "ref", REF_WIDTH },
+	{ "FOR", "run_ms", 8 },
+	{ "BLOCKED", "blocked", 7 },
 	{ "SPARE", "spare", 5 },
-	{ "DONE", "done", 10 }, { "FAILED", "failed", 6 }, { "QUEUE", "queue", 5 },
+	{ "DONE", "done", 10 },
+	{ "FAILED", "failed", 6 },
+	{ "QUEUE", "queue", 5 },
 	{ "UP", "up", 4 },
 };
 
 static const struct column client_columns[] = {
-	{ "SLOT", "slot", 4 }, { "PID", "pid", 7 }, { "STATE", "state", -8 },
-	{ "AGE", "age_ms", 8 }, { "BEAT", "beat_ms", 8 }, { "UP", "up", 4 },
+	{ "SLOT", "slot", 4 },
+	{ "PID", "pid", 7 },
+	{ "STATE", "state", -8 },
+	{ "AGE", "age_ms", 8 },
+	{ "BEAT", "beat_ms", 8 },
+	{ "UP", "up", 4 },
 	{ "NAME", "name", -12 },
 };
 
-static void cell_running(const struct tables *t, struct output *out, const struct process_view *v)
+static void rows_cell_running(
+    const struct tables *t, struct output *out, const struct process_view *v)
 {
-	cell_text_or_none(out, v->function);
+	rows_cell_text_or_none(out, v->function);
 	if (v->running != 0) {
-		cell_ref(t, out, v->running);
+		rows_cell_ref(t, out, v->running);
 		cell_ms(out, v->run_ms);
 	} else {
 		cell_none(out);
@@ -116,19 +145,19 @@ static void cell_running(const struct tables *t, struct output *out, const struc
 }
 
 /* What a process is, and how it does. */
-static void cells_life(struct output *out, const struct process_view *v)
+static void rows_cells_life(struct output *out, const struct process_view *v)
 {
 	bool doubtful = strcmp(v->condition, process_state_name(v->state)) != 0;
 	cell_signed(out, v->pid);
-	cell_tinted(out, v->condition,
-	    v->state == PROCESS_DEAD || doubtful ? TINT_BAD : TINT_NONE);
+	cell_tinted(out, v->condition, v->state == PROCESS_DEAD || doubtful ? TINT_BAD : TINT_NONE);
 	cell_ms(out, v->age_ms);
 	cell_ms(out, v->beat_ms);
 }
 
-static void cells_work(const struct tables *t, struct output *out, const struct process_view *v)
+static void rows_cells_work(
+    const struct tables *t, struct output *out, const struct process_view *v)
 {
-	cell_running(t, out, v);
+	rows_cell_running(t, out, v);
 	cell_flag(out, v->blocked);
 	cell_flag(out, v->spare);
 	cell_number(out, v->done);
@@ -146,8 +175,8 @@ void rows_processes(const struct tables *t, struct output *out)
 			continue;
 		cell_number(out, v.slot);
 		cell_text(out, process_kind_name(v.kind));
-		cells_life(out, &v);
-		cells_work(t, out, &v);
+		rows_cells_life(out, &v);
+		rows_cells_work(t, out, &v);
 		cell_text(out, v.name);
 		row_end(out);
 	}
@@ -182,8 +211,8 @@ void rows_workers(const struct tables *t, struct output *out)
 		cell_number(out, v.slots);
 		cell_number(out, v.slots_used);
 		cell_number(out, v.slot);
-		cells_life(out, &v);
-		cells_work(t, out, &v);
+		rows_cells_life(out, &v);
+		rows_cells_work(t, out, &v);
 		row_end(out);
 	}
 	rows_drained(t, out);
@@ -197,7 +226,7 @@ void rows_clients(const struct tables *t, struct output *out)
 		if (!view_process(t, slot, &v) || v.kind != KIND_CLIENT)
 			continue;
 		cell_number(out, v.slot);
-		cells_life(out, &v);
+		rows_cells_life(out, &v);
 		cell_number(out, v.up);
 		cell_text(out, v.name);
 		row_end(out);
@@ -207,14 +236,18 @@ void rows_clients(const struct tables *t, struct output *out)
 /* ---- modules ---- */
 
 static const struct column module_columns[] = {
-	{ "MODULE", "module", -16 }, { "FUNCTIONS", "functions", 9 }, { "PATH", "path", -20 },
+	{ "MODULE", "module", -16 },
+	{ "FUNCTIONS", "functions", 9 },
+	{ "PATH", "path", -20 },
 };
 static const struct column function_columns[] = {
-	{ "FUNCTION", "function", -28 }, { "NUMBER", "number", 6 }, { "PATH", "path", -20 },
+	{ "FUNCTION", "function", -28 },
+	{ "NUMBER", "number", 6 },
+	{ "PATH", "path", -20 },
 };
 
 /* A module's name is what stands before the dot in its functions' names. */
-static void module_name(const struct tables *t, uint32_t first, char ret[VIEW_TEXT_BYTES])
+static void rows_module_name(const struct tables *t, uint32_t first, char ret[VIEW_TEXT_BYTES])
 {
 	struct function_entry entry = { .name = "?" };
 	registry_function(&t->registry, first, &entry);
@@ -229,10 +262,10 @@ void rows_modules(const struct tables *t, struct output *out)
 	for (uint32_t i = 0; i < n; i++) {
 		if (!registry_module(&t->registry, i, path, &first, &count))
 			continue;
-		module_name(t, first, name);
+		rows_module_name(t, first, name);
 		cell_text(out, name);
 		cell_number(out, count);
-		cell_text_or_none(out, path);
+		rows_cell_text_or_none(out, path);
 		row_end(out);
 	}
 }
@@ -247,7 +280,7 @@ void rows_functions(const struct tables *t, struct output *out)
 		bool known = registry_module(&t->registry, entry.module, path, &first, &count);
 		cell_text(out, entry.name);
 		cell_number(out, number);
-		cell_text_or_none(out, known ? path : "");
+		rows_cell_text_or_none(out, known ? path : "");
 		row_end(out);
 	}
 }

@@ -15,21 +15,27 @@
 #include "base/why.h"
 #include "client/handle.h"
 
-enum { DOOR_PATIENCE_MS = 10000, ANSWER_LEAST_MS = 1000, MODULE_PATIENCE_MS = 60000,
-	ALONE_PATIENCE_MS = 2000, ENTER_TRIES = 3, PLACE_TEXT_BYTES = 32 };
+enum {
+	DOOR_PATIENCE_MS = 10000,
+	ANSWER_LEAST_MS = 1000,
+	MODULE_PATIENCE_MS = 60000,
+	ALONE_PATIENCE_MS = 2000,
+	ENTER_TRIES = 3,
+	PLACE_TEXT_BYTES = 32
+};
 
 struct tables *plm_tables(plm *rt)
 {
 	return &rt->tables;
 }
 
-static bool manager_listens(const struct plm *rt)
+static bool connect_manager_listens(const struct plm *rt)
 {
 	char byte;
 	return rt->socket < 0 || recv(rt->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0;
 }
 
-static bool lives(const struct process *p)
+static bool connect_lives(const struct process *p)
 {
 	int32_t pid = p->pid;
 	return pid > 1 && process_start_time(pid) == p->start_time;
@@ -43,8 +49,8 @@ int handle_runtime_gone(struct plm *rt)
 	const char *name = t->control->name;
 	if (sh_load(&t->control->mode) == MODE_STOPPED)
 		return why(-EHOSTDOWN, "the runtime \"%s\" has stopped", name);
-	if (manager_listens(rt) || lives(&t->process[SLOT_SCHEDULER]) ||
-	    lives(&t->process[SLOT_MANAGER])) {
+	if (connect_manager_listens(rt) || connect_lives(&t->process[SLOT_SCHEDULER]) ||
+	    connect_lives(&t->process[SLOT_MANAGER])) {
 		atomic_store_explicit(&rt->alone_ns, 0, memory_order_relaxed);
 		return 0;
 	}
@@ -52,8 +58,10 @@ int handle_runtime_gone(struct plm *rt)
 	atomic_compare_exchange_strong(&rt->alone_ns, &none, now);
 	if (none == 0 || now - none < ALONE_PATIENCE_MS * NS_PER_MS)
 		return 0;
-	return why(-EHOSTDOWN, "the processes of runtime \"%s\" are dead: `plm --name %s --daemon` "
-	    "resumes it", name, name);
+	return why(-EHOSTDOWN,
+	    "the processes of runtime \"%s\" are dead: `plm --name %s --daemon` "
+	    "resumes it",
+	    name, name);
 }
 
 int handle_check(struct plm *rt)
@@ -69,14 +77,14 @@ int handle_check(struct plm *rt)
 	return 0;
 }
 
-static uint32_t look_for_place(struct plm *rt, void *context)
+static uint32_t connect_look_for_place(struct plm *rt, void *context)
 {
 	(void)context;
 	struct ring ring = ring_up(&rt->tables, rt->self);
 	return ring_used(&ring) < UP_RING_ENTRIES ? AWAITING_NOTHING : AWAITING_ANY;
 }
 
-static int tell(struct plm *rt, const uint64_t *hints, uint32_t n, bool wake)
+static int connect_tell(struct plm *rt, const uint64_t *hints, uint32_t n, bool wake)
 {
 	for (;;) {
 		uint32_t sent = tell_scheduler(&rt->tables, rt->self, hints, n, wake);
@@ -87,18 +95,18 @@ static int tell(struct plm *rt, const uint64_t *hints, uint32_t n, bool wake)
 		int r = handle_runtime_gone(rt);
 		if (r < 0)
 			return r;
-		wait_for(rt, look_for_place, NULL, deadline_after_ms(SAFETY_TICK_MS));
+		wait_for(rt, connect_look_for_place, NULL, deadline_after_ms(SAFETY_TICK_MS));
 	}
 }
 
 int handle_tell(struct plm *rt, const uint64_t *hints, uint32_t n)
 {
-	return tell(rt, hints, n, true);
+	return connect_tell(rt, hints, n, true);
 }
 
 int handle_tell_quietly(struct plm *rt, const uint64_t *hints, uint32_t n)
 {
-	return tell(rt, hints, n, false);
+	return connect_tell(rt, hints, n, false);
 }
 
 uint64_t handle_answer_deadline(const struct plm *rt, int timeout_ms)
@@ -117,18 +125,21 @@ int handle_scheduler_silent(const struct plm *rt, uint64_t since_ns)
 	unsigned long long ms = (clock_ns() - since_ns) / NS_PER_MS;
 	int pid = p->pid;
 	if (process_stopped(pid, p->start_time))
-		return why(-ETIMEDOUT, "the scheduler (pid %d) is stopped: nothing from it for "
-		    "%llu ms; `kill -CONT %d` lets it go on", pid, ms, pid);
-	return why(-ETIMEDOUT, "the scheduler (pid %d) has not answered for %llu ms: it hangs, or "
-	    "the machine is very busy; after `kill -9 %d` the runtime starts a new one", pid, ms,
-	    pid);
+		return why(-ETIMEDOUT,
+		    "the scheduler (pid %d) is stopped: nothing from it for "
+		    "%llu ms; `kill -CONT %d` lets it go on",
+		    pid, ms, pid);
+	return why(-ETIMEDOUT,
+	    "the scheduler (pid %d) has not answered for %llu ms: it hangs, or "
+	    "the machine is very busy; after `kill -9 %d` the runtime starts a new one",
+	    pid, ms, pid);
 }
 
 struct room_look {
 	uint32_t entries; /* that are to be free */
 };
 
-static uint32_t look_for_room_to_tell(struct plm *rt, void *context)
+static uint32_t connect_look_for_room_to_tell(struct plm *rt, void *context)
 {
 	const struct room_look *look = context;
 	struct ring ring = ring_up(&rt->tables, rt->self);
@@ -142,17 +153,17 @@ int handle_await_room_to_tell(struct plm *rt, uint32_t n)
 {
 	uint32_t most = UP_RING_ENTRIES / 2;
 	struct room_look look = { n < most ? n : most };
-	if (look_for_room_to_tell(rt, &look) == AWAITING_NOTHING)
+	if (connect_look_for_room_to_tell(rt, &look) == AWAITING_NOTHING)
 		return 0;
 	uint64_t since_ns = clock_ns();
 	process_post(&rt->tables, SLOT_SCHEDULER);
-	int r = wait_for(rt, look_for_room_to_tell, &look, handle_answer_deadline(rt, -1));
+	int r = wait_for(rt, connect_look_for_room_to_tell, &look, handle_answer_deadline(rt, -1));
 	return r == -ETIMEDOUT ? handle_scheduler_silent(rt, since_ns) : r;
 }
 
 /* ---- opening a handle over attached tables ---- */
 
-static int map_private(struct plm *rt)
+static int connect_map_private(struct plm *rt)
 {
 	/* Untouched pages of the counts cost nothing, however large the table. */
 	size_t bytes = (size_t)rt->tables.limits.records * sizeof rt->refs[0];
@@ -169,7 +180,7 @@ static int map_private(struct plm *rt)
 	return 0;
 }
 
-static void unmap_private(struct plm *rt)
+static void connect_unmap_private(struct plm *rt)
 {
 	if (rt->refs_memory)
 		munmap(rt->refs_memory, (size_t)rt->tables.limits.records * sizeof rt->refs[0]);
@@ -202,7 +213,7 @@ int handle_open(struct plm *rt, uint32_t slot)
 		pthread_mutex_init(&rt->cache[i].mutex, NULL);
 		rt->cache[i].refill = 1;
 	}
-	int r = map_private(rt);
+	int r = connect_map_private(rt);
 	if (r == 0)
 		r = names_open(&rt->names);
 	uint64_t word = sh_load(&rt->me->state);
@@ -210,7 +221,7 @@ int handle_open(struct plm *rt, uint32_t slot)
 		r = why(-ECONNRESET, "process slot %u is not waiting for us", slot);
 	if (r < 0) {
 		names_close(&rt->names);
-		unmap_private(rt);
+		connect_unmap_private(rt);
 		return r;
 	}
 	/* A client counts as awake only while it spins: what it does between its calls is unknown.
@@ -231,14 +242,14 @@ void handle_close(struct plm *rt)
 	uint64_t word = sh_load(&rt->me->state);
 	process_step(rt->me, &word, PROCESS_LEAVING);
 	names_close(&rt->names);
-	unmap_private(rt);
+	connect_unmap_private(rt);
 }
 
 /* ---- the door ---- */
 
 /* A round trip to the manager takes microseconds, and a scheduling delay on a crowded machine a
  * good part of a second: a caller with less patience than that means its own wait, not this. */
-static int door_patience_ms(int timeout_ms)
+static int connect_door_patience_ms(int timeout_ms)
 {
 	if (timeout_ms < 0)
 		return DOOR_PATIENCE_MS;
@@ -246,7 +257,7 @@ static int door_patience_ms(int timeout_ms)
 }
 
 /* One request, one reply, perhaps with descriptors. */
-static int ask(struct plm *rt, int socket, enum door_request_kind kind, const char *text,
+static int connect_ask(struct plm *rt, int socket, enum door_request_kind kind, const char *text,
     uint64_t deadline_ns, struct door_reply *ret, int *ret_fds, int fds)
 {
 	struct door_request request = { .kind = kind, .number = ++rt->requests };
@@ -258,8 +269,8 @@ static int ask(struct plm *rt, int socket, enum door_request_kind kind, const ch
 	return door_ask(socket, &request, deadline_ns, ret, ret_fds, fds);
 }
 
-static int enter(struct plm *rt, const char *name, enum door_request_kind kind,
-    uint64_t deadline_ns)
+static int connect_enter(
+    struct plm *rt, const char *name, enum door_request_kind kind, uint64_t deadline_ns)
 {
 	struct door_reply reply;
 	int fds[2] = { -1, -1 }, peer;
@@ -268,8 +279,8 @@ static int enter(struct plm *rt, const char *name, enum door_request_kind kind,
 		return rt->socket;
 	int r = door_check_peer(rt->socket, &peer);
 	if (r == 0)
-		r = ask(rt, rt->socket, kind, program_invocation_short_name, deadline_ns, &reply,
-		    fds, 2);
+		r = connect_ask(rt, rt->socket, kind, program_invocation_short_name, deadline_ns,
+		    &reply, fds, 2);
 	for (int i = 0; i < 2; i++)
 		fds[i] = standard_avoid(fds[i]);
 	if (r == 0)
@@ -296,10 +307,10 @@ static int connect_to(plm **ret, const char *name, unsigned flags, int timeout_m
 		return -ENOMEM;
 	rt->tables.control_segment.fd = rt->tables.store_segment.fd = -1;
 	rt->answer_ms = timeout_ms < 0 ? 0 : timeout_ms > 0 ? timeout_ms : 1;
-	uint64_t deadline_ns = deadline_after_ms(door_patience_ms(timeout_ms));
+	uint64_t deadline_ns = deadline_after_ms(connect_door_patience_ms(timeout_ms));
 	int r, tries = 0;
 	do /* a manager that takes over turns away who has come to the threshold of the last one */
-		r = enter(rt, name && name[0] ? name : "default",
+		r = connect_enter(rt, name && name[0] ? name : "default",
 		    flags & PLM_VISIT ? DOOR_VISIT : DOOR_HELLO, deadline_ns);
 	while (r == -ECONNRESET && ++tries < ENTER_TRIES);
 	if (r < 0) {
@@ -337,7 +348,7 @@ void plm_disconnect(plm **rtp)
 	if (ours)
 		handle_close(rt);
 	else
-		unmap_private(rt);
+		connect_unmap_private(rt);
 	tables_detach(&rt->tables);
 	/* The manager sees the connection end, and our LEAVING: the slot is free again. Closing
 	 * alone would not end it while a child that was forked meanwhile has the descriptor. */
@@ -348,7 +359,7 @@ void plm_disconnect(plm **rtp)
 }
 
 /* To the manager that has taken the place of the one that let us in. */
-static int dial_again(struct plm *rt, uint64_t deadline_ns)
+static int connect_dial_again(struct plm *rt, uint64_t deadline_ns)
 {
 	struct door_reply reply;
 	char place[PLACE_TEXT_BYTES];
@@ -356,14 +367,15 @@ static int dial_again(struct plm *rt, uint64_t deadline_ns)
 	if (fd == -ETIMEDOUT)
 		return fd;
 	if (fd < 0)
-		return why(-EHOSTDOWN, "the manager of runtime \"%s\" is dead; its tasks go on, "
-		    "and `plm --name %s --daemon` takes it over", rt->tables.control->name,
-		    rt->tables.control->name);
-	snprintf(place, sizeof place, "%u %u", rt->self,
-	    process_generation(sh_load(&rt->me->state)));
+		return why(-EHOSTDOWN,
+		    "the manager of runtime \"%s\" is dead; its tasks go on, "
+		    "and `plm --name %s --daemon` takes it over",
+		    rt->tables.control->name, rt->tables.control->name);
+	snprintf(
+	    place, sizeof place, "%u %u", rt->self, process_generation(sh_load(&rt->me->state)));
 	int r = door_check_peer(fd, &peer);
 	if (r == 0)
-		r = ask(rt, fd, DOOR_AGAIN, place, deadline_ns, &reply, NULL, 0);
+		r = connect_ask(rt, fd, DOOR_AGAIN, place, deadline_ns, &reply, NULL, 0);
 	if (r < 0) {
 		close(fd);
 		return r;
@@ -374,14 +386,14 @@ static int dial_again(struct plm *rt, uint64_t deadline_ns)
 }
 
 /* The manager answers at once, but for a module, which it has loaded by another process first. */
-static uint64_t request_deadline(const struct plm *rt, enum door_request_kind kind)
+static uint64_t connect_request_deadline(const struct plm *rt, enum door_request_kind kind)
 {
 	if (kind == DOOR_MODULE && rt->answer_ms == 0)
 		return deadline_after_ms(MODULE_PATIENCE_MS);
-	return deadline_after_ms(door_patience_ms(rt->answer_ms ? rt->answer_ms : -1));
+	return deadline_after_ms(connect_door_patience_ms(rt->answer_ms ? rt->answer_ms : -1));
 }
 
-static int ask_manager(struct plm *rt, enum door_request_kind kind, const char *text)
+static int connect_ask_manager(struct plm *rt, enum door_request_kind kind, const char *text)
 {
 	struct door_reply reply;
 	int r = handle_check(rt);
@@ -390,28 +402,28 @@ static int ask_manager(struct plm *rt, enum door_request_kind kind, const char *
 	if (rt->socket < 0)
 		return why(-ENOTSUP, "not from inside a task");
 	pthread_mutex_lock(&rt->socket_mutex);
-	uint64_t deadline_ns = request_deadline(rt, kind);
-	r = manager_listens(rt) ? 0 : dial_again(rt, deadline_ns);
+	uint64_t deadline_ns = connect_request_deadline(rt, kind);
+	r = connect_manager_listens(rt) ? 0 : connect_dial_again(rt, deadline_ns);
 	if (r == 0)
-		r = ask(rt, rt->socket, kind, text, deadline_ns, &reply, NULL, 0);
+		r = connect_ask(rt, rt->socket, kind, text, deadline_ns, &reply, NULL, 0);
 	pthread_mutex_unlock(&rt->socket_mutex);
 	return r < 0 ? r : 0;
 }
 
-static int request(struct plm *rt, enum door_request_kind kind, const char *text)
+static int connect_request(struct plm *rt, enum door_request_kind kind, const char *text)
 {
 	unsigned said = why_count();
-	return handle_end(said, ask_manager(rt, kind, text));
+	return handle_end(said, connect_ask_manager(rt, kind, text));
 }
 
 /* Also in a directory that somebody has removed meanwhile. */
-static int why_no_file(const char *path)
+static int connect_why_no_file(const char *path)
 {
 	char directory[PATH_MAX];
 	int error = errno;
 	bool here = path[0] == '/' || getcwd(directory, sizeof directory);
-	return why(-error, "%s: %s", path, here ? strerror(error)
-	    : "the current directory no longer exists");
+	return why(-error, "%s: %s", path,
+	    here ? strerror(error) : "the current directory no longer exists");
 }
 
 int plm_module_load(plm *rt, const char *path)
@@ -420,52 +432,52 @@ int plm_module_load(plm *rt, const char *path)
 		return why(-EINVAL, "plm_module_load: no path is given");
 	char *full = realpath(path, NULL); /* the manager stands in another directory */
 	if (!full)
-		return why_no_file(path);
-	int r = request(rt, DOOR_MODULE, full);
+		return connect_why_no_file(path);
+	int r = connect_request(rt, DOOR_MODULE, full);
 	free(full);
 	return r;
 }
 
 int plm_stop(plm *rt, int now)
 {
-	return request(rt, now ? DOOR_STOP_NOW : DOOR_STOP, "");
+	return connect_request(rt, now ? DOOR_STOP_NOW : DOOR_STOP, "");
 }
 
-static int request_about(plm *rt, uint32_t kind, unsigned n)
+static int connect_request_about(plm *rt, uint32_t kind, unsigned n)
 {
 	char text[16];
 	snprintf(text, sizeof text, "%u", n);
-	return request(rt, kind, text);
+	return connect_request(rt, kind, text);
 }
 
 int plm_set_workers(plm *rt, unsigned n)
 {
-	return request_about(rt, DOOR_WORKERS, n);
+	return connect_request_about(rt, DOOR_WORKERS, n);
 }
 
 int plm_drain_worker(plm *rt, unsigned worker)
 {
-	return request_about(rt, DOOR_WORKER_DRAIN, worker);
+	return connect_request_about(rt, DOOR_WORKER_DRAIN, worker);
 }
 
 int plm_resume_worker(plm *rt, unsigned worker)
 {
-	return request_about(rt, DOOR_WORKER_RESUME, worker);
+	return connect_request_about(rt, DOOR_WORKER_RESUME, worker);
 }
 
 int plm_pause(plm *rt)
 {
-	return request(rt, DOOR_ADMISSION, DOOR_PAUSE);
+	return connect_request(rt, DOOR_ADMISSION, DOOR_PAUSE);
 }
 
 int plm_drain(plm *rt)
 {
-	return request(rt, DOOR_ADMISSION, DOOR_DRAIN);
+	return connect_request(rt, DOOR_ADMISSION, DOOR_DRAIN);
 }
 
 int plm_resume(plm *rt)
 {
-	return request(rt, DOOR_ADMISSION, DOOR_RESUME);
+	return connect_request(rt, DOOR_ADMISSION, DOOR_RESUME);
 }
 
 int plm_patience(plm *rt, int timeout_ms)

@@ -17,7 +17,7 @@
 enum { DESCRIPTORS_MAX = 4 };
 
 /* Milliseconds for poll(), rounded up; 0: the deadline has passed. */
-static int time_left_ms(uint64_t deadline_ns)
+static int door_request_time_left_ms(uint64_t deadline_ns)
 {
 	uint64_t now = clock_ns();
 	if (now >= deadline_ns)
@@ -27,10 +27,10 @@ static int time_left_ms(uint64_t deadline_ns)
 }
 
 /* False: the deadline has passed. A signal handler of the program is no reason to give up. */
-static bool wait_until_ready(int socket, short events, uint64_t deadline_ns)
+static bool door_request_wait_until_ready(int socket, short events, uint64_t deadline_ns)
 {
 	struct pollfd p = { .fd = socket, .events = events };
-	for (int ms; (ms = time_left_ms(deadline_ns)) > 0;)
+	for (int ms; (ms = door_request_time_left_ms(deadline_ns)) > 0;)
 		if (poll(&p, 1, ms) > 0)
 			return true;
 	return false;
@@ -38,23 +38,26 @@ static bool wait_until_ready(int socket, short events, uint64_t deadline_ns)
 
 /* ---- dialling ---- */
 
-static int no_runtime(const char *name)
+static int door_request_no_runtime(const char *name)
 {
-	return why(-ENOENT, "no runtime \"%s\" is up; start one: plm --name %s --daemon", name,
-	    name);
+	return why(
+	    -ENOENT, "no runtime \"%s\" is up; start one: plm --name %s --daemon", name, name);
 }
 
-static int nobody_opens(const char *name)
+static int door_request_nobody_opens(const char *name)
 {
-	return why(-ETIMEDOUT, "the manager of runtime \"%s\" lets nobody in: it is stopped or "
+	return why(-ETIMEDOUT,
+	    "the manager of runtime \"%s\" lets nobody in: it is stopped or "
 	    "hangs. Find it with `pgrep -af plm`; `kill -CONT PID` lets a stopped one go on; after "
-	    "`kill -9 PID`, `plm --name %s --daemon` goes on with the runtime", name, name);
+	    "`kill -9 PID`, `plm --name %s --daemon` goes on with the runtime",
+	    name, name);
 }
 
 /* The kernel waits for a place in the backlog as long as SO_SNDTIMEO says, and then says EAGAIN. */
-static int connect_before(int fd, const struct sockaddr_un *address, uint64_t deadline_ns)
+static int door_request_connect_before(
+    int fd, const struct sockaddr_un *address, uint64_t deadline_ns)
 {
-	for (int ms; (ms = time_left_ms(deadline_ns)) > 0;) {
+	for (int ms; (ms = door_request_time_left_ms(deadline_ns)) > 0;) {
 		struct timeval patience = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
 		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 		if (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0)
@@ -72,42 +75,47 @@ int door_dial(const char *name, uint64_t deadline_ns)
 	if (r == 0)
 		r = door_find(name, &address);
 	if (r == -ENOENT)
-		return no_runtime(name);
+		return door_request_no_runtime(name);
 	if (r < 0)
 		return r;
 	int fd = standard_avoid(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
 	if (fd < 0)
 		return why(-errno, "socket: %s", strerror(errno));
-	r = connect_before(fd, &address, deadline_ns);
+	r = door_request_connect_before(fd, &address, deadline_ns);
 	if (r == 0)
 		return fd;
 	close(fd);
 	if (r == -ENOENT || r == -ECONNREFUSED)
-		return no_runtime(name);
+		return door_request_no_runtime(name);
 	if (r == -ETIMEDOUT)
-		return nobody_opens(name);
+		return door_request_nobody_opens(name);
 	return why(r, "connecting to %s: %s", address.sun_path, strerror(-r));
 }
 
 /* ---- asking ---- */
 
-static int no_answer(int socket)
+static int door_request_no_answer(int socket)
 {
 	int pid = 0;
 	door_check_peer(socket, &pid);
 	if (process_stopped(pid, process_start_time(pid)))
-		return why(-ETIMEDOUT, "the manager (pid %d) is stopped and does not answer: `kill "
-		    "-CONT %d` lets it go on, and it may then do what it was asked", pid, pid);
-	return why(-ETIMEDOUT, "the manager (pid %d) does not answer; it may still do what it was "
-	    "asked", pid);
+		return why(-ETIMEDOUT,
+		    "the manager (pid %d) is stopped and does not answer: `kill "
+		    "-CONT %d` lets it go on, and it may then do what it was asked",
+		    pid, pid);
+	return why(-ETIMEDOUT,
+	    "the manager (pid %d) does not answer; it may still do what it was "
+	    "asked",
+	    pid);
 }
 
-static int hung_up(void)
+static int door_request_hung_up(void)
 {
 	return why(-EHOSTDOWN, "the manager closed the connection");
 }
 
-static int send_before(int socket, const struct door_request *request, uint64_t deadline_ns)
+static int door_request_send_before(
+    int socket, const struct door_request *request, uint64_t deadline_ns)
 {
 	for (;;) {
 		ssize_t n = send(socket, request, sizeof *request, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -115,8 +123,8 @@ static int send_before(int socket, const struct door_request *request, uint64_t 
 			return 0;
 		if (n >= 0 || (errno != EAGAIN && errno != EINTR))
 			return why(-EHOSTDOWN, "the manager does not listen: %s", strerror(errno));
-		if (!wait_until_ready(socket, POLLOUT, deadline_ns))
-			return no_answer(socket);
+		if (!door_request_wait_until_ready(socket, POLLOUT, deadline_ns))
+			return door_request_no_answer(socket);
 	}
 }
 
@@ -125,14 +133,14 @@ struct received {
 	int fds;
 };
 
-static void received_close(struct received *r)
+static void door_request_received_close(struct received *r)
 {
 	for (int i = 0; i < r->fds; i++)
 		close(r->fd[i]);
 	r->fds = 0;
 }
 
-static void take_descriptors(struct msghdr *message, struct received *ret)
+static void door_request_take_descriptors(struct msghdr *message, struct received *ret)
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(message);
 	ret->fds = 0;
@@ -143,54 +151,61 @@ static void take_descriptors(struct msghdr *message, struct received *ret)
 }
 
 /* One message, whichever it answers. */
-static int receive_before(int socket, struct door_reply *ret, struct received *ret_descriptors,
-    uint64_t deadline_ns)
+static int door_request_receive_before(
+    int socket, struct door_reply *ret, struct received *ret_descriptors, uint64_t deadline_ns)
 {
 	enum { SPACE_BYTES = CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int)) };
-	union { struct cmsghdr align; char space[SPACE_BYTES]; } control;
+	union {
+		struct cmsghdr align;
+		char space[SPACE_BYTES];
+	} control;
 	struct iovec io = { ret, sizeof *ret };
-	struct msghdr message = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr message = { .msg_iov = &io,
+		.msg_iovlen = 1,
+		.msg_control = &control,
 		.msg_controllen = sizeof control };
 	ssize_t n;
 	ret_descriptors->fds = 0;
 	while ((n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT)) < 0) {
 		if (errno == ECONNRESET)
-			return hung_up();
+			return door_request_hung_up();
 		if (errno != EAGAIN && errno != EINTR)
 			return why(-errno, "the manager's answer: %s", strerror(errno));
-		if (!wait_until_ready(socket, POLLIN, deadline_ns))
-			return no_answer(socket);
+		if (!door_request_wait_until_ready(socket, POLLIN, deadline_ns))
+			return door_request_no_answer(socket);
 	}
 	if (n == 0)
-		return hung_up();
-	take_descriptors(&message, ret_descriptors);
+		return door_request_hung_up();
+	door_request_take_descriptors(&message, ret_descriptors);
 	if (n == sizeof *ret && ret->magic == DOOR_MAGIC && ret->version == DOOR_VERSION)
 		return 0;
-	received_close(ret_descriptors);
-	return why(-EPROTO, "the manager speaks another version of the protocol: use programs of "
+	door_request_received_close(ret_descriptors);
+	return why(-EPROTO,
+	    "the manager speaks another version of the protocol: use programs of "
 	    "one build");
 }
 
-static int receive_answer(int socket, uint32_t number, struct door_reply *ret,
+static int door_request_receive_answer(int socket, uint32_t number, struct door_reply *ret,
     struct received *ret_descriptors, uint64_t deadline_ns)
 {
 	for (;;) {
-		int r = receive_before(socket, ret, ret_descriptors, deadline_ns);
+		int r = door_request_receive_before(socket, ret, ret_descriptors, deadline_ns);
 		if (r < 0 || ret->number == number)
 			return r;
-		received_close(ret_descriptors);
+		door_request_received_close(ret_descriptors);
 	}
 }
 
-int door_ask(int socket, struct door_request *request, uint64_t deadline_ns,
-    struct door_reply *ret, int *ret_fds, int fds)
+int door_ask(int socket, struct door_request *request, uint64_t deadline_ns, struct door_reply *ret,
+    int *ret_fds, int fds)
 {
 	struct received received;
 	request->magic = DOOR_MAGIC;
 	request->version = DOOR_VERSION;
-	int r = send_before(socket, request, deadline_ns);
+	int r = door_request_send_before(socket, request, deadline_ns);
 	if (r == 0)
-		r = receive_answer(socket, request->number, ret, &received, deadline_ns);
+		r = door_request_receive_answer(
+		    socket, request->number, ret, &received, deadline_ns);
 	if (r < 0)
 		return r;
 	ret->text[sizeof ret->text - 1] = 0;
@@ -199,7 +214,7 @@ int door_ask(int socket, struct door_request *request, uint64_t deadline_ns,
 	else if (received.fds != fds)
 		r = why(-EPROTO, "the manager passed %d descriptors, not %d", received.fds, fds);
 	if (r < 0)
-		received_close(&received);
+		door_request_received_close(&received);
 	else if (fds)
 		memcpy(ret_fds, received.fd, (size_t)fds * sizeof(int));
 	return r;

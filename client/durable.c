@@ -18,7 +18,7 @@ struct awaited {
 	size_t at;      /* where its references begin */
 };
 
-static bool is_durable_kind(const struct plm *rt, const plm_task *task)
+static bool durable_is_kind(const struct plm *rt, const plm_task *task)
 {
 	const struct journal_shm *j = &rt->tables.control->journal;
 	return task->flags & PLM_KEEP && j->durability == DURABILITY_SYNC &&
@@ -26,51 +26,55 @@ static bool is_durable_kind(const struct plm *rt, const plm_task *task)
 }
 
 /* Written; or so long settled and dropped by others that there is another life in its place. */
-static bool is_written(const struct plm *rt, plm_ref ref)
+static bool durable_is_written(const struct plm *rt, plm_ref ref)
 {
 	uint64_t word;
 	return !ref.id || journal_recorded(&rt->tables, ref_index(ref.id)) ||
 	    !record_lookup(&rt->tables, ref.id, &word);
 }
 
-static void pass(struct awaited *a)
+static void durable_pass(struct awaited *a)
 {
 	a->at += a->tasks[a->next].results ? a->tasks[a->next].results : 1;
 	a->next++;
 }
 
-static bool all_written(struct plm *rt, struct awaited *a)
+static bool durable_all_written(struct plm *rt, struct awaited *a)
 {
-	for (; a->next < a->n; pass(a))
-		if (is_durable_kind(rt, &a->tasks[a->next]) && !is_written(rt, a->refs[a->at]))
+	for (; a->next < a->n; durable_pass(a))
+		if (durable_is_kind(rt, &a->tasks[a->next]) &&
+		    !durable_is_written(rt, a->refs[a->at]))
 			return false;
 	return true;
 }
 
 /* What was not promised must not be done by and by: the caller is told that it failed. */
-static int give_up(struct plm *rt, struct awaited *a, int trouble)
+static int durable_give_up(struct plm *rt, struct awaited *a, int trouble)
 {
 	const struct journal_shm *j = &rt->tables.control->journal;
 	size_t n = 0;
-	for (; a->next < a->n; pass(a)) {
-		if (!is_durable_kind(rt, &a->tasks[a->next]) || is_written(rt, a->refs[a->at]))
+	for (; a->next < a->n; durable_pass(a)) {
+		if (!durable_is_kind(rt, &a->tasks[a->next]) ||
+		    durable_is_written(rt, a->refs[a->at]))
 			continue;
 		plm_cancel(rt, a->refs[a->at], PLM_GRACE_OF_TASK);
 		plm_forget(rt, a->refs[a->at]);
 		n++;
 	}
 	if (trouble == ETIMEDOUT)
-		return why(-trouble, "the journal in %s has not written what was submitted in time "
+		return why(-trouble,
+		    "the journal in %s has not written what was submitted in time "
 		    "(its process is stopped, or the disk is very busy): %zu tasks that were not "
 		    "durable yet are cancelled; one that had begun may have done its work",
 		    j->directory, n);
-	return why(-trouble, "the journal in %s cannot be written (%.*s): %zu tasks that were not "
+	return why(-trouble,
+	    "the journal in %s cannot be written (%.*s): %zu tasks that were not "
 	    "durable yet are cancelled; one that had begun may have done its work",
 	    j->directory, (int)sizeof j->trouble_text, j->trouble_text, n);
 }
 
 /* Of this record the journal is still to write something that can be seen already. */
-static bool is_behind(const struct plm *rt, uint32_t index)
+static bool durable_is_behind(const struct plm *rt, uint32_t index)
 {
 	const struct tables *t = &rt->tables;
 	const struct record *r = record_at(t, index);
@@ -81,10 +85,10 @@ static bool is_behind(const struct plm *rt, uint32_t index)
 }
 
 /* From *next on: the first one is next. */
-static bool any_behind(const struct plm *rt, uint32_t *next)
+static bool durable_any_behind(const struct plm *rt, uint32_t *next)
 {
 	uint32_t fresh = pool_fresh(&rt->tables.pool);
-	while (*next < fresh && !is_behind(rt, *next))
+	while (*next < fresh && !durable_is_behind(rt, *next))
 		++*next;
 	return *next < fresh;
 }
@@ -98,14 +102,14 @@ int durable_flush(struct plm *rt, int timeout_ms)
 		return 0;
 	for (;;) {
 		uint32_t seen = event_prepare(&j->written);
-		if (!any_behind(rt, &next))
+		if (!durable_any_behind(rt, &next))
 			return 0;
 		int r = handle_runtime_gone(rt);
 		if (r < 0)
 			return r;
 		if (clock_ns() >= deadline || sh_load(&j->trouble))
-			return why(-ETIMEDOUT, "the journal in %s has not written all yet",
-			    j->directory);
+			return why(
+			    -ETIMEDOUT, "the journal in %s has not written all yet", j->directory);
 		journal_tell(&rt->tables, next); /* who settled it may be about to */
 		sh_store(&j->hurry, 1);
 		event_post(&j->urgent);
@@ -137,17 +141,17 @@ int durable_await(struct plm *rt, const plm_task *tasks, size_t n, const plm_ref
 	uint64_t failures = sh_load(&j->failures), deadline_ns = durable_deadline(rt);
 	for (;;) {
 		uint32_t seen = event_prepare(&j->written);
-		if (all_written(rt, &a))
+		if (durable_all_written(rt, &a))
 			return 0;
 		int r = handle_runtime_gone(rt);
 		int trouble = (int)sh_load(&j->trouble);
 		/* A trouble of before: it is tried for us once, there may be room again. */
 		if (r == 0 && trouble && sh_load(&j->failures) != failures)
-			return give_up(rt, &a, trouble);
+			return durable_give_up(rt, &a, trouble);
 		if (r < 0)
 			return r;
 		if (clock_ns() >= deadline_ns)
-			return give_up(rt, &a, ETIMEDOUT);
+			return durable_give_up(rt, &a, ETIMEDOUT);
 		sh_store(&j->hurry, 1);
 		event_post(&j->urgent);
 		process_post(&rt->tables, journal_slot(&rt->tables));

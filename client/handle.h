@@ -27,11 +27,11 @@ struct slot_cache {
 
 struct name_cache; /* function names to numbers: client/names.c */
 
-struct late { /* refs.c: questions to the scheduler whose answer nobody waits for any more */
-	bool open;        /* it may not have read them all */
-	uint32_t n;       /* of these hints there was no room yet */
+struct late {       /* refs.c: questions to the scheduler whose answer nobody waits for any more */
+	bool open;  /* it may not have read them all */
+	uint32_t n; /* of these hints there was no room yet */
 	uint64_t hint[2];
-	uint32_t at;      /* it has, when it has read our ring up to here */
+	uint32_t at; /* it has, when it has read our ring up to here */
 };
 
 struct untold { /* untold.c: drops that a scheduler which stands still has no room for */
@@ -46,27 +46,27 @@ struct plm {
 	struct process *me;
 	uint32_t self;
 	uint64_t runtime;
-	int socket;            /* to the manager; -1 in a worker */
+	int socket; /* to the manager; -1 in a worker */
 	pthread_mutex_t socket_mutex;
-	uint32_t requests;     /* that were sent to a manager: the number of the last one */
-	int answer_ms;         /* how long connecting and each request may take, as the caller
-				* said; 0: it did not */
-	bool visits;           /* its process slot is one of those kept for visits: leave soon */
+	uint32_t requests; /* that were sent to a manager: the number of the last one */
+	int answer_ms;     /* how long connecting and each request may take, as the caller
+			    * said; 0: it did not */
+	bool visits;       /* its process slot is one of those kept for visits: leave soon */
 	_Atomic uint64_t alone_ns; /* since when neither manager nor scheduler lives; 0: one does */
-	uint32_t *alive;       /* a page that fork() wipes: 1 here, 0 in a child */
+	uint32_t *alive;           /* a page that fork() wipes: 1 here, 0 in a child */
 	_Atomic int patience_ms;
 
 	void *refs_memory;
 	_Atomic uint32_t *refs; /* [records], in it: holds and views of this process; 0: it holds
 				 * nothing */
 	_Atomic uint64_t next_turn; /* of what is submitted here (turns.h) */
-	_Atomic int64_t held;   /* how many of them are not 0 */
+	_Atomic int64_t held;       /* how many of them are not 0 */
 	pthread_mutex_t import_mutex;
 	struct drop_gate { /* held by a thread whose drops are not in the ring yet (refs.c) */
 		pthread_mutex_t mutex;
 		char apart[CACHE_LINE_BYTES]; /* from the next one */
 	} gate[DROP_GATES];
-	struct late late;       /* under import_mutex */
+	struct late late; /* under import_mutex */
 	struct untold untold;
 
 	struct slot_cache cache[SLOT_CACHES];
@@ -81,8 +81,8 @@ struct plm {
 	_Atomic bool bell_stop;
 
 	_Atomic bool interrupted; /* handle_interrupt() */
-	bool nested;           /* a task's command runs this client (nested_wait.c) */
-	uint32_t nested_waits; /* of its threads, under waiters_mutex */
+	bool nested;              /* a task's command runs this client (nested_wait.c) */
+	uint32_t nested_waits;    /* of its threads, under waiters_mutex */
 
 	/* Of a task of ours that is filled, before anybody sees it; not 0: it is not submitted.
 	 * NULL but in the journal. */
@@ -146,8 +146,8 @@ bool untold_any(const struct plm *rt);
 int door_dial(const char *name, uint64_t deadline_ns);
 /* Sends the request, whose kind, number and text are filled in, and waits for the reply with its
  * number; others are dropped. fds: how many descriptors must come with it. 0 or -errno. */
-int door_ask(int socket, struct door_request *request, uint64_t deadline_ns,
-    struct door_reply *ret, int *ret_fds, int fds);
+int door_ask(int socket, struct door_request *request, uint64_t deadline_ns, struct door_reply *ret,
+    int *ret_fds, int fds);
 
 /* ---- refs.c ---- */
 
@@ -239,8 +239,8 @@ bool nested_deadlock(const struct tables *t, uint32_t index, nested_ours_f *is_o
 int names_open(struct name_cache **ret);
 void names_close(struct name_cache **namesp);
 /* The number of a function, or -ENOENT naming it. */
-int names_find(struct name_cache *names, const struct registry *registry, const char *name,
-    uint32_t *ret);
+int names_find(
+    struct name_cache *names, const struct registry *registry, const char *name, uint32_t *ret);
 
 /* ---- wait.c ---- */
 

@@ -23,7 +23,7 @@ struct name {
 	char text[FUNCTION_NAME_BYTES];
 };
 
-static unsigned long hash_name(const char *text)
+static unsigned long names_hash(const char *text)
 {
 	unsigned long hash = 14695981039346656037ul; /* FNV-1a */
 	for (; *text; text++)
@@ -35,7 +35,7 @@ static int name_matches(struct cds_lfht_node *node, const void *key)
 {
 	struct name *name = caa_container_of(node, struct name, node);
 	return atomic_load_explicit(&name->number, memory_order_acquire) &&
-	       strcmp(name->text, key) == 0;
+	    strcmp(name->text, key) == 0;
 }
 
 int names_open(struct name_cache **ret)
@@ -45,8 +45,8 @@ int names_open(struct name_cache **ret)
 		return -ENOMEM;
 	/* A fixed size for at most FUNCTIONS_MAX names: a table that resizes itself starts threads.
 	 */
-	names->table = cds_lfht_new_flavor(FUNCTIONS_MAX, FUNCTIONS_MAX, FUNCTIONS_MAX, 0,
-	    &urcu_bp_flavor, NULL);
+	names->table = cds_lfht_new_flavor(
+	    FUNCTIONS_MAX, FUNCTIONS_MAX, FUNCTIONS_MAX, 0, &urcu_bp_flavor, NULL);
 	if (!names->table) {
 		free(names);
 		return -ENOMEM;
@@ -63,7 +63,8 @@ void names_close(struct name_cache **namesp)
 	struct cds_lfht_iter iter;
 	struct name *name;
 	urcu_bp_read_lock();
-	cds_lfht_for_each_entry(names->table, &iter, name, node) {
+	cds_lfht_for_each_entry(names->table, &iter, name, node)
+	{
 		cds_lfht_del(names->table, &name->node);
 		free(name); /* the caller is the handle's last user */
 	}
@@ -84,8 +85,8 @@ static uint32_t names_remembered(struct name_cache *names, const char *text, uns
 	return number;
 }
 
-static int names_remember(struct name_cache *names, const char *text, unsigned long hash,
-    uint32_t number)
+static int names_remember(
+    struct name_cache *names, const char *text, unsigned long hash, uint32_t number)
 {
 	struct name *name = malloc(sizeof *name);
 	if (!name)
@@ -102,12 +103,12 @@ static int names_remember(struct name_cache *names, const char *text, unsigned l
 	return 0;
 }
 
-int names_find(struct name_cache *names, const struct registry *registry, const char *text,
-    uint32_t *ret)
+int names_find(
+    struct name_cache *names, const struct registry *registry, const char *text, uint32_t *ret)
 {
 	if (!text || !text[0])
 		return why(-EINVAL, "the task names no function");
-	unsigned long hash = hash_name(text);
+	unsigned long hash = names_hash(text);
 	uint32_t number = names_remembered(names, text, hash);
 	if (number == 0) {
 		number = registry_find(registry, text);

@@ -1,4 +1,5 @@
-/* nested_wait.c - a client that a command of this same runtime runs: `plmctl submit` inside of a task.
+/* nested_wait.c - a client that a command of this same runtime runs: `plmctl submit` inside of a
+ * task.
  *
  * Its waits are waits of that task. The worker sleeps for the command and knows nothing of them, so
  * the client itself says in its own process slot whose task it is inside of (inside_word) and since
@@ -27,20 +28,20 @@ struct search {
 	int looks; /* left: the same argument may be met on many ways */
 };
 
-static bool search_needs_us(struct search *s, uint32_t index)
+static bool nested_wait_search_needs_us(struct search *s, uint32_t index)
 {
 	if (index >= s->t->limits.records || --s->looks < 0)
 		return false;
 	struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
 	if (word_state(word) == RECORD_PART)
-		return search_needs_us(s, ref_index(r->part.task));
+		return nested_wait_search_needs_us(s, ref_index(r->part.task));
 	struct args_reader reader;
 	struct arg arg;
 	if (word_state(word) != RECORD_WAITING || !args_open(s->t, r, &reader))
 		return word_state(word) == RECORD_RUNNING && s->is_ours(s->context, r);
 	while (args_next(&reader, &arg))
-		if (arg.future && search_needs_us(s, ref_index(arg.future->ref)))
+		if (arg.future && nested_wait_search_needs_us(s, ref_index(arg.future->ref)))
 			return true;
 	return false;
 }
@@ -48,10 +49,10 @@ static bool search_needs_us(struct search *s, uint32_t index)
 bool nested_deadlock(const struct tables *t, uint32_t index, nested_ours_f *is_ours, void *context)
 {
 	struct search search = { t, is_ours, context, DEADLOCK_LOOKS };
-	return search_needs_us(&search, index);
+	return nested_wait_search_needs_us(&search, index);
 }
 
-static bool is_around_us(void *context, const struct record *r)
+static bool nested_wait_is_around_us(void *context, const struct record *r)
 {
 	const struct plm *rt = context;
 	return record_index(&rt->tables, r) == sh_peek(&rt->me->inside) && nested_inside(rt);
@@ -60,7 +61,7 @@ static bool is_around_us(void *context, const struct record *r)
 static bool nested_deadlocked(void *context, uint32_t index)
 {
 	struct plm *rt = context;
-	return nested_deadlock(&rt->tables, index, is_around_us, rt);
+	return nested_deadlock(&rt->tables, index, nested_wait_is_around_us, rt);
 }
 
 void nested_enter(struct plm *rt)
@@ -110,7 +111,7 @@ void nested_wait_end(struct plm *rt)
 		tell_scheduler(&rt->tables, rt->self, NULL, 0, true);
 }
 
-static uint32_t count_waiting(const struct tables *t)
+static uint32_t nested_wait_count_waiting(const struct tables *t)
 {
 	uint32_t n = 0;
 	for (uint32_t i = SLOT_FIRST_MEMBER; i < tables_slots(t); i++)
@@ -124,13 +125,15 @@ int nested_refused(struct plm *rt)
 	uint64_t refused = rt->help || rt->nested ? sh_load(&rt->me->refused) : 0;
 	if (refused == 0 || refused != sh_peek(&rt->me->waiting_ns))
 		return 0;
-	uint32_t n = count_waiting(&rt->tables), spares = rt->tables.control->spares;
+	uint32_t n = nested_wait_count_waiting(&rt->tables), spares = rt->tables.control->spares;
 	if (rt->nested)
-		return why(-EDEADLK, "this is the command of a task, %u of those wait for other "
+		return why(-EDEADLK,
+		    "this is the command of a task, %u of those wait for other "
 		    "tasks, and no spare process is left to run any (plm --spares %u): start the "
 		    "runtime with a larger --spares, or do not wait in the command (--detach)",
 		    n, spares);
-	return why(-EDEADLK, "%u workers wait inside tasks for others, and no spare is left "
-	    "(--spares %u): let tasks take futures as arguments instead of waiting for them", n,
-	    spares);
+	return why(-EDEADLK,
+	    "%u workers wait inside tasks for others, and no spare is left "
+	    "(--spares %u): let tasks take futures as arguments instead of waiting for them",
+	    n, spares);
 }

@@ -59,7 +59,7 @@ static void *object_place(struct plm *rt, struct record *record)
 	return granule ? store_writable(&rt->tables, granule) : record->value_inline;
 }
 
-static int create(plm *rt, size_t len, void **ret_data, plm_ref *ret)
+static int object_create(plm *rt, size_t len, void **ret_data, plm_ref *ret)
 {
 	struct record *record;
 	int r = object_reserve(rt, len, &record);
@@ -75,7 +75,7 @@ int plm_create(plm *rt, size_t len, void **ret_data, plm_ref *ret)
 	unsigned said = why_count();
 	if (!ret_data || !ret)
 		return why(-EINVAL, "plm_create: no place for the object or its reference");
-	return handle_end(said, create(rt, len, ret_data, ret));
+	return handle_end(said, object_create(rt, len, ret_data, ret));
 }
 
 static int object_seal(struct plm *rt, struct record *record, uint64_t word)
@@ -112,7 +112,7 @@ int plm_seal(plm *rt, plm_ref ref)
 	return handle_end(said, seal(rt, ref));
 }
 
-static int put(plm *rt, const void *data, size_t len, plm_ref *ret)
+static int object_put(plm *rt, const void *data, size_t len, plm_ref *ret)
 {
 	struct record *record;
 	int r = object_reserve(rt, len, &record);
@@ -131,14 +131,14 @@ int plm_put(plm *rt, const void *data, size_t len, plm_ref *ret)
 {
 	unsigned said = why_count();
 	if (!ret || (len && !data))
-		return why(-EINVAL, "plm_put: no %s", ret ? "bytes are given" :
-		    "place for the reference");
-	return handle_end(said, put(rt, data, len, ret));
+		return why(
+		    -EINVAL, "plm_put: no %s", ret ? "bytes are given" : "place for the reference");
+	return handle_end(said, object_put(rt, data, len, ret));
 }
 
 /* ---- reading ---- */
 
-static int why_not_done(enum record_state state)
+static int object_why_not_done(enum record_state state)
 {
 	if (state == RECORD_FAILED)
 		return why(-PLM_EFAILED, "the task failed; plm_error() tells why");
@@ -149,7 +149,7 @@ static int why_not_done(enum record_state state)
 
 /* Of a settled future that this process holds for the caller; that hold goes into the view, or
  * ends. */
-static int view_take(
+static int object_view_take(
     struct plm *rt, struct record *r, struct record *speaker, plm_ref ref, plm_view *ret)
 {
 	enum record_state state = word_state(sh_load(&speaker->state));
@@ -159,7 +159,7 @@ static int view_take(
 	if (!value) {
 		plm_drop(rt, ref);
 		return state == RECORD_DONE ? why(-EIO, "the record of this future is damaged")
-		                            : why_not_done(state);
+					    : object_why_not_done(state);
 	}
 	view.data = value;
 	view.len = length;
@@ -175,7 +175,7 @@ static int view_take(
 	return 0;
 }
 
-static int get(plm *rt, plm_ref ref, plm_view *ret, int timeout_ms)
+static int object_get(plm *rt, plm_ref ref, plm_view *ret, int timeout_ms)
 {
 	uint64_t deadline_ns = timeout_ms == 0 ? 0 : deadline_after_ms(timeout_ms);
 	int r = handle_check(rt);
@@ -193,10 +193,12 @@ static int get(plm *rt, plm_ref ref, plm_view *ret, int timeout_ms)
 	if (!word_settled(word))
 		r = wait_settled(rt, speaker, speaker_ref, deadline_ns);
 	if (r == 0)
-		return view_take(rt, record, speaker, ref, ret);
+		return object_view_take(rt, record, speaker, ref, ret);
 	plm_drop(rt, ref);
-	return r == -ETIMEDOUT ? why(r, "the future is still %s after %d ms",
-	    record_state_name(word_state(sh_load(&speaker->state))), timeout_ms) : r;
+	return r == -ETIMEDOUT
+	    ? why(r, "the future is still %s after %d ms",
+		  record_state_name(word_state(sh_load(&speaker->state))), timeout_ms)
+	    : r;
 }
 
 int plm_get(plm *rt, plm_ref ref, plm_view *ret, int timeout_ms)
@@ -204,7 +206,7 @@ int plm_get(plm *rt, plm_ref ref, plm_view *ret, int timeout_ms)
 	unsigned said = why_count();
 	if (!ret)
 		return why(-EINVAL, "plm_get: no place for the value");
-	return handle_end(said, get(rt, ref, ret, timeout_ms));
+	return handle_end(said, object_get(rt, ref, ret, timeout_ms));
 }
 
 void plm_release(plm *rt, plm_view *view)

@@ -8,7 +8,8 @@
 #include "tables/grace.h"
 
 /* One try: 0 done, -EALREADY settled, -EAGAIN the word moved (*word is the new one). */
-static int cancel_once(struct plm *rt, struct record *r, uint64_t *word, enum hint_kind *ret_hint)
+static int outcome_cancel_once(
+    struct plm *rt, struct record *r, uint64_t *word, enum hint_kind *ret_hint)
 {
 	enum record_state state = word_state(*word);
 	*ret_hint = state == RECORD_RUNNING ? HINT_CANCEL : HINT_SETTLED;
@@ -18,7 +19,8 @@ static int cancel_once(struct plm *rt, struct record *r, uint64_t *word, enum hi
 	return done == -EALREADY ? why(done, "it is %s already", record_state_name(state)) : done;
 }
 
-static int return_once(struct plm *rt, struct record *r, uint64_t *word, enum hint_kind *ret_hint)
+static int outcome_return_once(
+    struct plm *rt, struct record *r, uint64_t *word, enum hint_kind *ret_hint)
 {
 	(void)rt;
 	enum record_state state = word_state(*word);
@@ -29,9 +31,11 @@ static int return_once(struct plm *rt, struct record *r, uint64_t *word, enum hi
 	if (done == -EALREADY)
 		return why(done, "it is %s already", record_state_name(state));
 	if (done == -EOVERFLOW)
-		return why(done, "it was returned to the queue %u times: with the retries it is "
+		return why(done,
+		    "it was returned to the queue %u times: with the retries it is "
 		    "allowed, its attempts cannot be counted any more; cancel it and submit it "
-		    "anew", record_returns(r));
+		    "anew",
+		    record_returns(r));
 	if (done == -EINVAL)
 		return why(done, "it is an object, not a task: there is nothing to queue again");
 	return done;
@@ -40,15 +44,17 @@ static int return_once(struct plm *rt, struct record *r, uint64_t *word, enum hi
 typedef int ask_f(struct plm *rt, struct record *r, uint64_t *word, enum hint_kind *ret_hint);
 
 /* Asks until the word stays as it was judged. The task, and what the scheduler is to be told. */
-static int ask(struct plm *rt, plm_ref ref, int grace_ms, ask_f *once, uint32_t *ret_index,
-    uint64_t *ret_hint)
+static int outcome_ask(
+    struct plm *rt, plm_ref ref, int grace_ms, ask_f *once, uint32_t *ret_index, uint64_t *ret_hint)
 {
 	uint64_t word;
 	enum hint_kind kind = HINT_NONE;
 	int r = handle_check(rt);
 	if (r == 0 && grace_ms < PLM_GRACE_OF_TASK)
-		r = why(-EINVAL, "%d is no time of grace: milliseconds from 0 on, or "
-		    "PLM_GRACE_OF_TASK", grace_ms);
+		r = why(-EINVAL,
+		    "%d is no time of grace: milliseconds from 0 on, or "
+		    "PLM_GRACE_OF_TASK",
+		    grace_ms);
 	struct record *record = r < 0 ? NULL : ref_resolve(rt, ref, &word, &r);
 	if (!record)
 		return r;
@@ -58,54 +64,56 @@ static int ask(struct plm *rt, plm_ref ref, int grace_ms, ask_f *once, uint32_t 
 	do {
 		if (word_state(word) == RECORD_RUNNING)
 			grace_name(&rt->tables, *ret_index, word, grace_ms);
-		r = word_generation(word) == generation ? once(rt, task, &word, &kind) :
-		    why(-ESTALE, "no such future any more: it was dropped");
+		r = word_generation(word) == generation
+		    ? once(rt, task, &word, &kind)
+		    : why(-ESTALE, "no such future any more: it was dropped");
 	} while (r == -EAGAIN);
 	*ret_hint = hint_make(kind, record_ref(*ret_index, generation));
 	return r;
 }
 
-static int tell(struct plm *rt, uint64_t hint)
+static int outcome_tell(struct plm *rt, uint64_t hint)
 {
 	return hint_kind(hint) == HINT_NONE ? 0 : handle_tell(rt, &hint, 1);
 }
 
-static int cancel(plm *rt, plm_ref ref, int grace_ms)
+static int outcome_cancel(plm *rt, plm_ref ref, int grace_ms)
 {
 	uint32_t index;
 	uint64_t hint;
-	int r = ask(rt, ref, grace_ms, cancel_once, &index, &hint);
+	int r = outcome_ask(rt, ref, grace_ms, outcome_cancel_once, &index, &hint);
 	if (r < 0)
 		return r;
 	wake_holders(&rt->tables, index); /* who waits for it need not wait for its worker */
-	return tell(rt, hint);
+	return outcome_tell(rt, hint);
 }
 
 int plm_cancel(plm *rt, plm_ref ref, int grace_ms)
 {
 	unsigned said = why_count();
-	return handle_end(said, cancel(rt, ref, grace_ms));
+	return handle_end(said, outcome_cancel(rt, ref, grace_ms));
 }
 
-static int requeue(plm *rt, plm_ref ref, int grace_ms)
+static int outcome_requeue(plm *rt, plm_ref ref, int grace_ms)
 {
 	uint32_t index;
 	uint64_t hint;
-	int r = ask(rt, ref, grace_ms, return_once, &index, &hint);
-	return r < 0 ? r : tell(rt, hint);
+	int r = outcome_ask(rt, ref, grace_ms, outcome_return_once, &index, &hint);
+	return r < 0 ? r : outcome_tell(rt, hint);
 }
 
 int plm_requeue(plm *rt, plm_ref ref, int grace_ms)
 {
 	unsigned said = why_count();
-	return handle_end(said, requeue(rt, ref, grace_ms));
+	return handle_end(said, outcome_requeue(rt, ref, grace_ms));
 }
 
-static void describe(struct plm *rt, const struct record *r, plm_failure *ret)
+static void outcome_describe(struct plm *rt, const struct record *r, plm_failure *ret)
 {
 	struct function_entry function;
 	uint64_t length;
-	*ret = (plm_failure){ .code = r->failure.code, .signal = r->failure.signal,
+	*ret = (plm_failure){ .code = r->failure.code,
+		.signal = r->failure.signal,
 		.task = ref_public(rt, r->failure.root) };
 	if (registry_function(&rt->tables.registry, r->failure.root_function, &function))
 		snprintf(ret->function, sizeof ret->function, "%s", function.name);
@@ -116,7 +124,7 @@ static void describe(struct plm *rt, const struct record *r, plm_failure *ret)
 		    message);
 }
 
-static int read_failure(plm *rt, plm_ref ref, plm_failure *ret)
+static int outcome_read_failure(plm *rt, plm_ref ref, plm_failure *ret)
 {
 	int r = handle_check(rt);
 	uint64_t word;
@@ -129,13 +137,13 @@ static int read_failure(plm *rt, plm_ref ref, plm_failure *ret)
 	if (word_state(word) == RECORD_DONE)
 		return why(-EINVAL, "it did not fail");
 	if (word_state(word) == RECORD_FAILED) {
-		describe(rt, record, ret);
+		outcome_describe(rt, record, ret);
 		return 0;
 	}
-	*ret = (plm_failure){.code = PLM_ECANCELLED,
-	    .message = "the task was cancelled",
-	    .task = ref_public(
-		rt, record_ref(record_index(&rt->tables, record), word_generation(word)))};
+	*ret = (plm_failure){ .code = PLM_ECANCELLED,
+		.message = "the task was cancelled",
+		.task = ref_public(
+		    rt, record_ref(record_index(&rt->tables, record), word_generation(word))) };
 	struct function_entry function;
 	if (registry_function(&rt->tables.registry, record->function, &function))
 		snprintf(ret->function, sizeof ret->function, "%s", function.name);
@@ -147,12 +155,15 @@ int plm_error(plm *rt, plm_ref ref, plm_failure *ret)
 	unsigned said = why_count();
 	if (!ret)
 		return why(-EINVAL, "plm_error: no place for the failure");
-	return handle_end(said, read_failure(rt, ref, ret));
+	return handle_end(said, outcome_read_failure(rt, ref, ret));
 }
 
 const char *plm_strerror(int error)
 {
-	static const struct { int code; const char *text; } meanings[] = {
+	static const struct {
+		int code;
+		const char *text;
+	} meanings[] = {
 		{ PLM_EFAILED, "the task failed" },
 		{ PLM_ECANCELLED, "the task was cancelled" },
 		{ ETIMEDOUT, "time ran out" },

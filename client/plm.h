@@ -52,7 +52,7 @@ typedef struct plm_arg {
 } plm_arg;
 
 #define PLM_BYTES(pointer, length) ((plm_arg){ .data = (pointer), .len = (length) })
-#define PLM_FUTURE(reference)      ((plm_arg){ .future = (reference) })
+#define PLM_FUTURE(reference) ((plm_arg){ .future = (reference) })
 
 enum {
 	/* The result outlives this process, until plm_forget(), or until it leaves by itself: in
@@ -91,16 +91,16 @@ typedef struct plm_terms {
 	/* So long after its end its result stays for certain, if the runtime keeps it (PLM_KEEP);
 	 * 0: as plm --keep-finished says, or until the room is needed. */
 	uint32_t keep_ms;
-	uint64_t reserved[3];  /* zero */
+	uint64_t reserved[3]; /* zero */
 } plm_terms;
 
 typedef struct plm_task {
-	const char *function;  /* "module.function" */
+	const char *function; /* "module.function" */
 	const plm_arg *args;
 	size_t nargs;
-	int priority;           /* -32768 to 32767, larger first; equal ones in order of submission,
-				 * clients that flood take turns */
-	unsigned results;       /* how many futures it yields, at most 1024; 0 means 1 */
+	int priority;     /* -32768 to 32767, larger first; equal ones in order of submission,
+			   * clients that flood take turns */
+	unsigned results; /* how many futures it yields, at most 1024; 0 means 1 */
 	/* Two budgets: run again after a failure of the function, and after its worker died, at
 	 * most so often. Not by the worker that has just failed it, while another is free. */
 	unsigned retries, crash_retries;
@@ -109,7 +109,7 @@ typedef struct plm_task {
 	/* What is to be done, in 128 bits of yours; zeroes: it has no such name. Nothing is refused
 	 * for it: who submits again what may be here looks for it (plmctl load --unique). */
 	uint64_t identity[2];
-	uint64_t reserved;      /* zero */
+	uint64_t reserved; /* zero */
 } plm_task;
 
 typedef struct plm_failure {
@@ -122,7 +122,7 @@ typedef struct plm_failure {
 } plm_failure;
 
 /* Errors with a meaning of their own here. */
-#define PLM_EFAILED    121 /* EREMOTEIO: the task failed; plm_error() tells */
+#define PLM_EFAILED 121    /* EREMOTEIO: the task failed; plm_error() tells */
 #define PLM_ECANCELLED 125 /* ECANCELED: the task was cancelled */
 
 const char *plm_strerror(int error);
@@ -138,7 +138,7 @@ int plm_connect(plm **ret, const char *name); /* NULL: $PLM_NAME, else "default"
  * for visits. */
 enum { PLM_VISIT = 1 };
 int plm_connect_with(plm **ret, const char *name, unsigned flags, int timeout_ms);
-void plm_disconnect(plm **rt);                /* drops all this process holds */
+void plm_disconnect(plm **rt); /* drops all this process holds */
 
 /* How long create, put and submit may wait when the store or the table is full. Default 0: -ENOSPC.
  * The last tenth of the table, 4,096 futures at most, is for processes that hold fewer than that:
@@ -180,8 +180,8 @@ int plm_wait(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms
  * more: its function has returned, its command and all that this had started has ended. If its
  * worker died meanwhile, it counts when what the worker left has ended by SIGKILL; a process that
  * the kernel cannot end within a tenth of a second (it waits for a disk) is not waited for. */
-int plm_wait_ended(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms,
-    uint8_t *ready);
+int plm_wait_ended(
+    plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms, uint8_t *ready);
 /* A task that waits is cancelled at once. One that runs is asked to stop (plm_cancelled()); after
  * half of the grace a signal lets its blocking system calls return EINTR; after the grace its
  * worker is killed. Whoever waits for it need not wait for that: it counts as cancelled from now
@@ -238,7 +238,7 @@ int plm_fail(plm_call *call, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* 1 when somebody cancelled this task: return soon. To ask is a sign of life (--hang-after). */
 int plm_cancelled(const plm_call *call);
-plm *plm_runtime(plm_call *call);        /* to submit and wait for tasks of one's own */
+plm *plm_runtime(plm_call *call); /* to submit and wait for tasks of one's own */
 
 /* ---- writing a module ----
  * A shared object with one PLM_MODULE(), compiled without linking anything:
@@ -263,10 +263,10 @@ typedef struct plm_module {
 	const plm_export *exports;
 } plm_module;
 
-#define PLM_MODULE(module_name, ...)                                                               \
-	static const plm_export plm_exports_[] = { __VA_ARGS__ };                                  \
-	__attribute__((visibility("default"))) const plm_module plm_module_table = {               \
-		PLM_MODULE_ABI, sizeof(plm_view), sizeof(plm_task),                                \
+#define PLM_MODULE(module_name, ...)                                                              \
+	static const plm_export plm_exports_[] = { __VA_ARGS__ };                                 \
+	__attribute__((visibility("default")))                                                    \
+	const plm_module plm_module_table = { PLM_MODULE_ABI, sizeof(plm_view), sizeof(plm_task), \
 		sizeof plm_exports_ / sizeof plm_exports_[0], #module_name, plm_exports_ }
 
 /* ---- a look at the runtime ---- */
@@ -287,8 +287,8 @@ typedef struct plm_status {
 	uint64_t memory_total, memory_free, memory_accept_free, memory_return_free;
 	int memory_short; /* no task starts for want of memory */
 	uint64_t uptime_ms;
-	int draining; /* it is being stopped */
-	int paused, closed; /* plm_pause(), plm_drain() */
+	int draining;             /* it is being stopped */
+	int paused, closed;       /* plm_pause(), plm_drain() */
 	unsigned workers_drained; /* plm_drain_worker() */
 	unsigned workers_spare;   /* of the workers: they stand in for some that wait (plm_wait) */
 	/* Tasks of dead workers that were queued again; and how long after the death, as it was

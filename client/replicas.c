@@ -13,7 +13,8 @@
 #include "base/why.h"
 #include "client/handle.h"
 
-static int submit_ranks(struct plm *rt, const plm_task *task, plm_ref *ret, unsigned *ret_n)
+static int replicas_submit_ranks(
+    struct plm *rt, const plm_task *task, plm_ref *ret, unsigned *ret_n)
 {
 	plm_task one = *task;
 	one.flags = task->flags & PLM_TIED;
@@ -30,23 +31,27 @@ static int submit_ranks(struct plm *rt, const plm_task *task, plm_ref *ret, unsi
 }
 
 /* Whatever happens to the worker that takes the result: it is there to be taken again. */
-static int submit_taker(struct plm *rt, const plm_task *task, const plm_ref *ranks, plm_ref *ret)
+static int replicas_submit_taker(
+    struct plm *rt, const plm_task *task, const plm_ref *ranks, plm_ref *ret)
 {
 	plm_arg args[REPLICAS_MAX];
 	struct terms terms = { .replicas = task->terms->replicas };
 	uint32_t number;
 	for (unsigned i = 0; i < task->terms->replicas; i++)
 		args[i] = PLM_FUTURE(ranks[i]);
-	plm_task taker = { .function = task->function, .args = args,
-		.nargs = task->terms->replicas, .priority = task->priority,
-		.crash_retries = RETRIES_MAX - 1, .flags = task->flags,
+	plm_task taker = { .function = task->function,
+		.args = args,
+		.nargs = task->terms->replicas,
+		.priority = task->priority,
+		.crash_retries = RETRIES_MAX - 1,
+		.flags = task->flags,
 		.identity = { task->identity[0], task->identity[1] } };
 	int r = terms_note(rt, &terms, &number);
 	return r < 0 ? r : submit_with(rt, &taker, number, ret);
 }
 
 /* What is said of those that ended meanwhile is not why the submission failed. */
-static int take_back(struct plm *rt, const plm_ref *ranks, unsigned n, int error)
+static int replicas_take_back(struct plm *rt, const plm_ref *ranks, unsigned n, int error)
 {
 	char text[WHY_TEXT_BYTES];
 	snprintf(text, sizeof text, "%s", why_text());
@@ -62,11 +67,11 @@ int submit_replicas(struct plm *rt, const plm_task *task, plm_ref *ret)
 	if (task->results > 1)
 		return why(-EINVAL, "%s: a task of %u results cannot have replicas", task->function,
 		    task->results);
-	int r = submit_ranks(rt, task, rank, &n);
+	int r = replicas_submit_ranks(rt, task, rank, &n);
 	if (r == 0)
-		r = submit_taker(rt, task, rank, ret);
+		r = replicas_submit_taker(rt, task, rank, ret);
 	if (r < 0)
-		r = take_back(rt, rank, n, r);
+		r = replicas_take_back(rt, rank, n, r);
 	plm_drop_many(rt, rank, n);
 	return r;
 }

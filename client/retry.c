@@ -15,7 +15,7 @@ struct again {
 /* ---- what a failed task was retried as ---- */
 
 /* The task that this one was retried as, 0 if it was not, or has not failed. */
-static uint64_t retried_as(const struct record *task, uint64_t word)
+static uint64_t retry_retried_as(const struct record *task, uint64_t word)
 {
 	return word_state(word) == RECORD_FAILED ? sh_load(&task->failure.again) : 0;
 }
@@ -25,7 +25,7 @@ uint64_t retry_newest(const struct tables *t, uint64_t task)
 	uint64_t word, next;
 	for (uint32_t steps = 0; steps < t->limits.records; steps++, task = next) {
 		const struct record *r = record_lookup(t, task, &word);
-		next = r ? retried_as(r, word) : 0;
+		next = r ? retry_retried_as(r, word) : 0;
 		if (next == 0)
 			break;
 	}
@@ -33,7 +33,7 @@ uint64_t retry_newest(const struct tables *t, uint64_t task)
 }
 
 /* The same one of its results. 0: there is none. */
-static uint64_t result_of(const struct tables *t, uint64_t task, uint32_t which)
+static uint64_t retry_result_of(const struct tables *t, uint64_t task, uint32_t which)
 {
 	uint64_t word;
 	const struct record *r = record_lookup(t, task, &word);
@@ -53,7 +53,7 @@ static uint64_t result_of(const struct tables *t, uint64_t task, uint32_t which)
 }
 
 /* In the place of a future whose task failed and was retried: the same result of the last retry. */
-static int replace_retried(struct plm *rt, size_t number, plm_ref *future)
+static int retry_replace_retried(struct plm *rt, size_t number, plm_ref *future)
 {
 	char old[PLM_REF_TEXT_BYTES], new[PLM_REF_TEXT_BYTES];
 	uint64_t word;
@@ -68,9 +68,12 @@ static int replace_retried(struct plm *rt, size_t number, plm_ref *future)
 		return 0;
 	plm_ref_print(*future, old);
 	plm_ref_print(ref_public(rt, newest), new);
-	*future = ref_public(rt, result_of(&rt->tables, newest, which));
-	return future->id ? 0 : why(-ESTALE, "its argument %zu, %s, was retried as %s, whose "
-	    "result is gone: it was dropped, or has left. Submit the task anew", number, old, new);
+	*future = ref_public(rt, retry_result_of(&rt->tables, newest, which));
+	return future->id ? 0
+			  : why(-ESTALE,
+				"its argument %zu, %s, was retried as %s, whose "
+				"result is gone: it was dropped, or has left. Submit the task anew",
+				number, old, new);
 }
 
 void retry_trace(struct plm *rt, uint64_t failed, uint64_t from, uint64_t to)
@@ -88,31 +91,33 @@ void retry_trace(struct plm *rt, uint64_t failed, uint64_t from, uint64_t to)
 /* ---- its arguments ---- */
 
 /* One that failed itself would only make it fail again. */
-static int take_future(struct plm *rt, const struct again *again, size_t number, uint64_t ref,
-    plm_arg *ret)
+static int retry_take_future(
+    struct plm *rt, const struct again *again, size_t number, uint64_t ref, plm_arg *ret)
 {
 	char text[PLM_REF_TEXT_BYTES];
 	uint64_t word;
 	plm_ref future = ref_public(rt, ref);
 	if (again->instead)
 		future = again->instead(again->context, future);
-	int error = replace_retried(rt, number, &future);
+	int error = retry_replace_retried(rt, number, &future);
 	struct record *r = error < 0 ? NULL : ref_resolve(rt, future, &word, &error);
 	if (!r)
 		return error;
 	ref_speaker(rt, r, &word);
 	plm_ref_print(future, text);
 	if (word_settled(word) && word_state(word) != RECORD_DONE)
-		return why(-EINVAL, "its argument %zu, %s, has %s: that one has to be retried "
-		    "first, or with it", number, text,
+		return why(-EINVAL,
+		    "its argument %zu, %s, has %s: that one has to be retried "
+		    "first, or with it",
+		    number, text,
 		    word_state(word) == RECORD_FAILED ? "failed, too" : "been cancelled");
 	*ret = PLM_FUTURE(future);
 	return 0;
 }
 
 /* As many as there is room for: n. */
-static int take_arguments(struct plm *rt, const struct again *again, struct record *r, size_t n,
-    plm_arg *ret)
+static int retry_take_arguments(
+    struct plm *rt, const struct again *again, struct record *r, size_t n, plm_arg *ret)
 {
 	struct args_reader reader;
 	struct arg arg;
@@ -121,7 +126,7 @@ static int take_arguments(struct plm *rt, const struct again *again, struct reco
 	for (; readable && i < n && args_next(&reader, &arg); i++) {
 		int error = 0;
 		if (arg.future)
-			error = take_future(rt, again, i + 1, arg.future->ref, &ret[i]);
+			error = retry_take_future(rt, again, i + 1, arg.future->ref, &ret[i]);
 		else
 			ret[i] = PLM_BYTES(arg.data, arg.length);
 		if (error < 0)
@@ -131,18 +136,23 @@ static int take_arguments(struct plm *rt, const struct again *again, struct reco
 }
 
 /* A settled record that we hold: nothing of it changes any more. */
-static int submit_as(struct plm *rt, struct record *r, uint64_t word, const char *function,
+static int retry_submit_as(struct plm *rt, struct record *r, uint64_t word, const char *function,
     const struct again *again, plm_ref *ret)
 {
 	size_t n = sh_once(r->nargs);
 	plm_arg *args = calloc(n + 1, sizeof *args);
 	if (!args)
 		return why(-ENOMEM, "no memory for %zu arguments", n);
-	plm_task task = { .function = function, .args = args, .nargs = n,
-		.results = r->results, .priority = key_priority(r->key), .retries = r->retries,
-		.crash_retries = r->crash_retries, .flags = again->flags };
+	plm_task task = { .function = function,
+		.args = args,
+		.nargs = n,
+		.results = r->results,
+		.priority = key_priority(r->key),
+		.retries = r->retries,
+		.crash_retries = r->crash_retries,
+		.flags = again->flags };
 	record_identity(r, word, task.identity);
-	int done = take_arguments(rt, again, r, n, args);
+	int done = retry_take_arguments(rt, again, r, n, args);
 	if (done == 0)
 		done = submit_with(rt, &task, r->terms, ret);
 	free(args);
@@ -150,15 +160,16 @@ static int submit_as(struct plm *rt, struct record *r, uint64_t word, const char
 }
 
 /* A future never fits into the record: what is there has not been freed. */
-static bool has_arguments(const struct record *r)
+static bool retry_has_arguments(const struct record *r)
 {
 	return r->nargs == 0 || sh_load(&r->args) || r->args_bytes <= RECORD_INLINE_ARGS;
 }
 
-static int refuse(uint64_t word)
+static int retry_refuse(uint64_t word)
 {
 	if (word_state(word) == RECORD_FAILED)
-		return why(-EINVAL, "it cannot be retried: what it was submitted with is gone; a "
+		return why(-EINVAL,
+		    "it cannot be retried: what it was submitted with is gone; a "
 		    "task of several replicas, or one that nobody held any more, does not keep it");
 	return why(-EINVAL, "it is %s: only a task that failed can be retried",
 	    record_state_name(word_state(word)));
@@ -173,11 +184,12 @@ static int retry_held(struct plm *rt, plm_ref failed, const struct again *again,
 	if (!record)
 		return r;
 	record = ref_speaker(rt, record, &word);
-	if (!word_dead(word) || record_wants_any(&rt->tables, record) || !has_arguments(record))
-		return refuse(word);
+	if (!word_dead(word) || record_wants_any(&rt->tables, record) ||
+	    !retry_has_arguments(record))
+		return retry_refuse(word);
 	if (!registry_function(&rt->tables.registry, record->function, &function))
 		return why(-EIO, "the record of this future is damaged");
-	r = submit_as(rt, record, word, function.name, again, ret);
+	r = retry_submit_as(rt, record, word, function.name, again, ret);
 	if (r == 0) /* whoever waited for the failed one may take this in its place */
 		sh_store(&record->failure.again, ret[0].id);
 	return r;

@@ -9,35 +9,35 @@
 
 /* A process that fills the table leaves its last records to others (tables_last_records). Tasks
  * that the journal brings back were accepted long ago: they may have those, too. */
-static bool holds_its_share(struct plm *rt)
+static bool slots_holds_its_share(struct plm *rt)
 {
 	int64_t held = atomic_load_explicit(&rt->held, memory_order_relaxed);
 	return held >= (int64_t)tables_last_records(&rt->tables) && !rt->before_publish;
 }
 
-static uint32_t may_take(struct plm *rt, uint32_t wanted)
+static uint32_t slots_may_take(struct plm *rt, uint32_t wanted)
 {
 	uint32_t spare = pool_free_count(&rt->tables.pool), last = tables_last_records(&rt->tables);
-	if (!holds_its_share(rt))
+	if (!slots_holds_its_share(rt))
 		return wanted;
 	spare = spare > last ? spare - last : 0;
 	return wanted < spare ? wanted : spare;
 }
 
 /* Threads spread over the caches by where their thread-local storage lies. */
-static struct slot_cache *cache_of_thread(struct plm *rt)
+static struct slot_cache *slots_cache_of_thread(struct plm *rt)
 {
 	static _Thread_local char here;
 	return &rt->cache[((uintptr_t)&here >> 12) % SLOT_CACHES];
 }
 
-static int refill_locked(struct plm *rt, struct slot_cache *cache, uint32_t wanted)
+static int slots_refill_locked(struct plm *rt, struct slot_cache *cache, uint32_t wanted)
 {
 	cache->refill =
 	    cache->refill * 2 > SLOT_CACHE_ENTRIES ? SLOT_CACHE_ENTRIES : cache->refill * 2;
 	if (cache->refill < wanted)
 		cache->refill = wanted;
-	uint32_t n = may_take(rt, cache->refill);
+	uint32_t n = slots_may_take(rt, cache->refill);
 	if (n == 0)
 		return 0;
 	sh_store(&rt->me->unclean, 1);
@@ -45,12 +45,12 @@ static int refill_locked(struct plm *rt, struct slot_cache *cache, uint32_t want
 }
 
 /* Up to n from this cache, refilling it once if it is empty. */
-static int take_locked(struct plm *rt, struct slot_cache *cache, uint32_t *ret_slots, uint32_t n,
-    uint32_t *ret_n)
+static int slots_take_locked(
+    struct plm *rt, struct slot_cache *cache, uint32_t *ret_slots, uint32_t n, uint32_t *ret_n)
 {
 	int r = 0;
 	if (cache->count == 0)
-		r = refill_locked(rt, cache, n < SLOT_CACHE_ENTRIES ? n : SLOT_CACHE_ENTRIES);
+		r = slots_refill_locked(rt, cache, n < SLOT_CACHE_ENTRIES ? n : SLOT_CACHE_ENTRIES);
 	uint32_t taken = 0;
 	while (r == 0 && taken < n && cache->count > 0)
 		ret_slots[taken++] = cache->slot[--cache->count];
@@ -58,17 +58,17 @@ static int take_locked(struct plm *rt, struct slot_cache *cache, uint32_t *ret_s
 	return r;
 }
 
-static int take_from(struct plm *rt, struct slot_cache *cache, uint32_t *ret_slots, uint32_t n,
-    uint32_t *ret_n)
+static int slots_take_from(
+    struct plm *rt, struct slot_cache *cache, uint32_t *ret_slots, uint32_t n, uint32_t *ret_n)
 {
 	pthread_mutex_lock(&cache->mutex);
-	int r = take_locked(rt, cache, ret_slots, n, ret_n);
+	int r = slots_take_locked(rt, cache, ret_slots, n, ret_n);
 	pthread_mutex_unlock(&cache->mutex);
 	return r;
 }
 
 /* The pool is empty: what other threads have put by is better used than kept. */
-static void take_from_others(struct plm *rt, uint32_t *ret_slots, uint32_t n, uint32_t *ret_n)
+static void slots_take_from_others(struct plm *rt, uint32_t *ret_slots, uint32_t n, uint32_t *ret_n)
 {
 	*ret_n = 0;
 	for (int i = 0; i < SLOT_CACHES && *ret_n == 0; i++) {
@@ -80,30 +80,32 @@ static void take_from_others(struct plm *rt, uint32_t *ret_slots, uint32_t n, ui
 	}
 }
 
-static int why_full(struct plm *rt)
+static int slots_why_full(struct plm *rt)
 {
 	uint32_t records = rt->tables.limits.records;
-	if (holds_its_share(rt) && pool_free_count(&rt->tables.pool) > 0)
-		return why(-ENOSPC, "task table full but for its last %u of %u, which are for "
+	if (slots_holds_its_share(rt) && pool_free_count(&rt->tables.pool) > 0)
+		return why(-ENOSPC,
+		    "task table full but for its last %u of %u, which are for "
 		    "processes that hold fewer futures than this one (%lld): drop some, run "
 		    "`plmctl forget --finished`, or boot with more --tasks",
-		    tables_last_records(&rt->tables), records,
-		    (long long)atomic_load(&rt->held));
-	return why(-ENOSPC, "task table full (%u of %u): run `plmctl forget --finished`, or boot "
-	    "with more --tasks", records, records);
+		    tables_last_records(&rt->tables), records, (long long)atomic_load(&rt->held));
+	return why(-ENOSPC,
+	    "task table full (%u of %u): run `plmctl forget --finished`, or boot "
+	    "with more --tasks",
+	    records, records);
 }
 
 int slots_take(
     struct plm *rt, uint32_t *ret_slots, uint32_t n, uint32_t *ret_n, uint64_t deadline_ns)
 {
 	for (unsigned tries = 0;;) {
-		int r = take_from(rt, cache_of_thread(rt), ret_slots, n, ret_n);
+		int r = slots_take_from(rt, slots_cache_of_thread(rt), ret_slots, n, ret_n);
 		if (r == 0 && *ret_n == 0)
-			take_from_others(rt, ret_slots, n, ret_n);
+			slots_take_from_others(rt, ret_slots, n, ret_n);
 		if (r < 0 || *ret_n > 0)
 			return r;
 		if (!wait_for_room(rt, deadline_ns, &tries))
-			return why_full(rt);
+			return slots_why_full(rt);
 	}
 }
 

@@ -4,7 +4,7 @@
 
 #include "client/handle.h"
 
-static void count_processes(const struct tables *t, plm_status *s)
+static void status_count_processes(const struct tables *t, plm_status *s)
 {
 	for (uint32_t i = 0; i < t->limits.processes; i++) {
 		const struct process *p = &t->process[i];
@@ -20,7 +20,7 @@ static void count_processes(const struct tables *t, plm_status *s)
 	}
 }
 
-static void count_records(const struct tables *t, plm_status *s)
+static void status_count_records(const struct tables *t, plm_status *s)
 {
 	uint64_t count[RECORD_STATES] = { 0 };
 	uint32_t fresh = pool_fresh(&t->pool);
@@ -38,13 +38,13 @@ static void count_records(const struct tables *t, plm_status *s)
 	s->cancelled = count[RECORD_CANCELLED];
 }
 
-static int compare(const void *a, const void *b)
+static int status_compare(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 	return (x > y) - (x < y);
 }
 
-static void read_reassigned(const struct tables *t, plm_status *s)
+static void status_read_reassigned(const struct tables *t, plm_status *s)
 {
 	const struct reassigned *all = &t->control->reassigned;
 	uint64_t ns[REASSIGNED_KEPT], count = sh_load(&all->count);
@@ -56,17 +56,17 @@ static void read_reassigned(const struct tables *t, plm_status *s)
 	s->reassigned = count;
 	s->reassign_max_ns = sh_peek(&all->max_ns);
 	s->reassign_last_ns = ns[(count - 1) % REASSIGNED_KEPT];
-	qsort(ns, n, sizeof ns[0], compare);
+	qsort(ns, n, sizeof ns[0], status_compare);
 	s->reassign_median_ns = ns[n / 2];
 }
 
-static void read_journal(const struct tables *t, plm_status *s)
+static void status_read_journal(const struct tables *t, plm_status *s)
 {
 	const struct journal_shm *j = &t->control->journal;
 	if (!journal_slot(t))
 		return;
-	snprintf(s->journal, sizeof s->journal, "%s",
-	    durability_name((enum durability)j->durability));
+	snprintf(
+	    s->journal, sizeof s->journal, "%s", durability_name((enum durability)j->durability));
 	if (sh_load(&j->trouble))
 		snprintf(s->journal_trouble, sizeof s->journal_trouble, "%.*s",
 		    (int)sizeof j->trouble_text - 1, j->trouble_text);
@@ -79,13 +79,14 @@ static void read_journal(const struct tables *t, plm_status *s)
 	s->journal_to_resume = sh_peek(&j->to_resume);
 }
 
-static int read_status(plm *rt, plm_status *ret)
+static int status_read(plm *rt, plm_status *ret)
 {
 	int r = handle_check(rt);
 	if (r < 0)
 		return r;
 	const struct tables *t = &rt->tables;
-	plm_status s = { .processes_max = t->limits.processes, .records_max = t->limits.records,
+	plm_status s = { .processes_max = t->limits.processes,
+		.records_max = t->limits.records,
 		.restarts = sh_load(&t->control->restarts),
 		.returned = sh_load(&t->control->returned),
 		.evicted = sh_load(&t->control->evicted),
@@ -101,10 +102,10 @@ static int read_status(plm *rt, plm_status *ret)
 		.closed = (sh_peek(&t->control->admission) & ADMISSION_CLOSED) != 0 };
 	snprintf(s.name, sizeof s.name, "%.*s", (int)sizeof t->control->name - 1, t->control->name);
 	retention_print(&t->control->retention, s.keep_finished, sizeof s.keep_finished);
-	count_processes(t, &s);
-	count_records(t, &s);
-	read_reassigned(t, &s);
-	read_journal(t, &s);
+	status_count_processes(t, &s);
+	status_count_records(t, &s);
+	status_read_reassigned(t, &s);
+	status_read_journal(t, &s);
 	for (uint32_t worker = 0; worker < WORKERS_MAX; worker++)
 		s.workers_drained += tables_drained(t, worker);
 	for (uint32_t i = 0; i < t->limits.nodes; i++) {
@@ -124,5 +125,5 @@ int plm_status_get(plm *rt, plm_status *ret)
 	unsigned said = why_count();
 	if (!ret)
 		return why(-EINVAL, "plm_status_get: no place for the status");
-	return handle_end(said, read_status(rt, ret));
+	return handle_end(said, status_read(rt, ret));
 }

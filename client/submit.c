@@ -21,10 +21,10 @@ struct submission { /* one task on its way in */
 	uint64_t deadline_ns;
 	const char *known;       /* the last name looked up: the same pointer is the same name */
 	const plm_terms *agreed; /* and the last terms */
-	bool alone; /* no batch: an idle worker may have it at once */
+	bool alone;              /* no batch: an idle worker may have it at once */
 };
 
-static int check_results(const plm_task *task)
+static int submit_check_results(const plm_task *task)
 {
 	if (task->results <= RESULTS_MAX)
 		return 0;
@@ -32,7 +32,7 @@ static int check_results(const plm_task *task)
 	    task->function ? task->function : "a task", task->results, RESULTS_MAX);
 }
 
-static int check_numbers(const plm_task *task)
+static int submit_check_numbers(const plm_task *task)
 {
 	if (task->nargs > ARGS_MAX)
 		return why(-E2BIG, "%s: %zu arguments, at most %d are possible", task->function,
@@ -47,12 +47,12 @@ static int check_numbers(const plm_task *task)
 	if (task->flags & ~(unsigned)(PLM_KEEP | PLM_TIED))
 		return why(-EINVAL, "%s: unknown flags %#x", task->function, task->flags);
 	if (task->reserved)
-		return why(-EINVAL, "%s: the reserved field of plm_task must be zero",
-		    task->function);
-	return check_results(task);
+		return why(
+		    -EINVAL, "%s: the reserved field of plm_task must be zero", task->function);
+	return submit_check_results(task);
 }
 
-static int measure_arg(struct plm *rt, const plm_task *task, size_t i, struct submission *s)
+static int submit_measure_arg(struct plm *rt, const plm_task *task, size_t i, struct submission *s)
 {
 	const plm_arg *arg = &task->args[i];
 	if (arg->future.id) {
@@ -75,15 +75,15 @@ static int measure_arg(struct plm *rt, const plm_task *task, size_t i, struct su
 	return 0;
 }
 
-static int measure(struct plm *rt, const plm_task *task, struct submission *s)
+static int submit_measure(struct plm *rt, const plm_task *task, struct submission *s)
 {
-	int r = check_numbers(task);
+	int r = submit_check_numbers(task);
 	s->task = task;
 	s->results = task->results ? task->results : 1;
 	s->futures = 0;
 	s->args_bytes = args_header_bytes((uint32_t)task->nargs);
 	for (size_t i = 0; r == 0 && i < task->nargs; i++)
-		r = measure_arg(rt, task, i, s);
+		r = submit_measure_arg(rt, task, i, s);
 	if (r == 0 && s->args_bytes > UINT32_MAX)
 		r = why(-E2BIG,
 		    "%s: %llu bytes of arguments, at most %u are possible; pass futures "
@@ -107,13 +107,13 @@ struct chunk {
 	size_t left;          /* tasks still to come */
 };
 
-static void chunk_begin(struct chunk *chunk, size_t tasks)
+static void submit_chunk_begin(struct chunk *chunk, size_t tasks)
 {
 	chunk->n = chunk->holdings = chunk->slots = chunk->next = 0; /* its arrays: as they lie */
 	chunk->left = tasks;
 }
 
-static void drop_arguments(struct plm *rt, const plm_task *task, size_t held)
+static void submit_drop_arguments(struct plm *rt, const plm_task *task, size_t held)
 {
 	while (held-- > 0)
 		if (task->args[held].future.id)
@@ -121,39 +121,39 @@ static void drop_arguments(struct plm *rt, const plm_task *task, size_t held)
 }
 
 /* Our drops follow the submissions in the same ring: by then the tasks have holds of their own. */
-static int chunk_tell(struct plm *rt, struct chunk *chunk)
+static int submit_chunk_tell(struct plm *rt, struct chunk *chunk)
 {
 	int r = chunk->n ? handle_tell(rt, chunk->hint, chunk->n) : 0;
 	chunk->n = 0;
 	while (chunk->holdings > 0) {
 		const plm_task *task = chunk->holding[--chunk->holdings];
-		drop_arguments(rt, task, task->nargs);
+		submit_drop_arguments(rt, task, task->nargs);
 	}
 	return r;
 }
 
 /* Before we wait for room all is told: these tasks may be what gives it back. */
-static int chunk_alloc(struct plm *rt, struct chunk *chunk, const struct submission *s,
-    shared32 *granule)
+static int submit_chunk_alloc(
+    struct plm *rt, struct chunk *chunk, const struct submission *s, shared32 *granule)
 {
 	int r = store_alloc(&rt->tables, sh_peek(&rt->me->node), s->args_bytes, granule);
 	if (r != -ENOSPC)
 		return r;
-	r = chunk_tell(rt, chunk);
+	r = submit_chunk_tell(rt, chunk);
 	return r < 0 ? r : handle_alloc(rt, s->args_bytes, granule, s->deadline_ns);
 }
 
 /* ---- filling a record ---- */
 
-static int fill_args(struct plm *rt, struct chunk *chunk, struct record *record,
-    const struct submission *s)
+static int submit_fill_args(
+    struct plm *rt, struct chunk *chunk, struct record *record, const struct submission *s)
 {
 	const plm_task *task = s->task;
 	void *block = record->args_inline;
 	record->nargs = (uint16_t)task->nargs;
 	record->args_bytes = (uint32_t)s->args_bytes;
 	if (s->args_bytes > RECORD_INLINE_ARGS) {
-		int r = chunk_alloc(rt, chunk, s, &record->args);
+		int r = submit_chunk_alloc(rt, chunk, s, &record->args);
 		if (r < 0)
 			return r;
 		block = store_writable(&rt->tables, sh_peek(&record->args));
@@ -172,7 +172,8 @@ static int fill_args(struct plm *rt, struct chunk *chunk, struct record *record,
 }
 
 /* Results beyond the first: records of their own, for which the task's word speaks. */
-static int fill_parts(struct plm *rt, uint32_t index, const struct submission *s, plm_ref *ret)
+static int submit_fill_parts(
+    struct plm *rt, uint32_t index, const struct submission *s, plm_ref *ret)
 {
 	struct record *record = record_at(&rt->tables, index);
 	uint64_t task = ret[0].id;
@@ -196,7 +197,7 @@ static int fill_parts(struct plm *rt, uint32_t index, const struct submission *s
 }
 
 /* The runtime's hold, and the journal's: who is accepted is kept, in one step. */
-static void keep(struct plm *rt, uint32_t index)
+static void submit_keep(struct plm *rt, uint32_t index)
 {
 	struct record *record = record_at(&rt->tables, index);
 	sh_poke(&record->holds, sh_peek(&record->holds) | (uint64_t)1 << SLOT_MANAGER);
@@ -204,8 +205,8 @@ static void keep(struct plm *rt, uint32_t index)
 }
 
 /* Payload of one reserved record. On failure nothing of it stays held. */
-static int fill(struct plm *rt, struct chunk *chunk, uint32_t index, const struct submission *s,
-    uint64_t turn, plm_ref *ret)
+static int submit_fill(struct plm *rt, struct chunk *chunk, uint32_t index,
+    const struct submission *s, uint64_t turn, plm_ref *ret)
 {
 	struct record *record = record_at(&rt->tables, index);
 	const plm_task *task = s->task;
@@ -220,15 +221,15 @@ static int fill(struct plm *rt, struct chunk *chunk, uint32_t index, const struc
 	sh_fill(record->submit_ms, due_ms(&rt->tables, record));
 	ref_born(rt, index);
 	if (task->flags & PLM_KEEP)
-		keep(rt, index);
+		submit_keep(rt, index);
 	for (uint32_t i = 0; i < s->results; i++)
 		ret[i] = PLM_NONE;
 	ret[0] = ref_public(rt, record_ref(index, word_generation(sh_peek(&record->state))));
-	int r = fill_args(rt, chunk, record, s);
+	int r = submit_fill_args(rt, chunk, record, s);
 	if (r == 0 && s->results > 1)
-		r = chunk_tell(rt, chunk);
+		r = submit_chunk_tell(rt, chunk);
 	if (r == 0 && s->results > 1)
-		r = fill_parts(rt, index, s, ret);
+		r = submit_fill_parts(rt, index, s, ret);
 	if (r < 0) {
 		plm_drop_many(rt, ret, s->results);
 		for (uint32_t i = 0; i < s->results; i++)
@@ -237,7 +238,7 @@ static int fill(struct plm *rt, struct chunk *chunk, uint32_t index, const struc
 	return r;
 }
 
-static void publish(struct plm *rt, uint32_t index, const struct submission *s)
+static void submit_publish(struct plm *rt, uint32_t index, const struct submission *s)
 {
 	struct record *record = record_at(&rt->tables, index);
 	uint64_t seen = sh_peek(&record->state);
@@ -248,7 +249,7 @@ static void publish(struct plm *rt, uint32_t index, const struct submission *s)
 }
 
 /* Futures that this process does not hold are held until the task is known to the scheduler. */
-static int hold_arguments(struct plm *rt, const plm_task *task, size_t *ret_held)
+static int submit_hold_arguments(struct plm *rt, const plm_task *task, size_t *ret_held)
 {
 	for (*ret_held = 0; *ret_held < task->nargs; ++*ret_held) {
 		plm_ref ref = task->args[*ret_held].future;
@@ -259,7 +260,7 @@ static int hold_arguments(struct plm *rt, const plm_task *task, size_t *ret_held
 	return 0;
 }
 
-static int ask_before(struct plm *rt, plm_ref *ret, uint32_t results)
+static int submit_ask_before(struct plm *rt, plm_ref *ret, uint32_t results)
 {
 	int r = rt->before_publish(rt->publish_context, ret[0].id);
 	if (r == 0)
@@ -270,12 +271,13 @@ static int ask_before(struct plm *rt, plm_ref *ret, uint32_t results)
 	return r;
 }
 
-static int chunk_slot(struct plm *rt, struct chunk *chunk, uint64_t deadline_ns, uint32_t *ret)
+static int submit_chunk_slot(
+    struct plm *rt, struct chunk *chunk, uint64_t deadline_ns, uint32_t *ret)
 {
 	if (chunk->next == chunk->slots) {
 		uint32_t wanted = chunk->left < SUBMIT_CHUNK ? (uint32_t)chunk->left : SUBMIT_CHUNK;
 		chunk->next = chunk->slots = 0;
-		int r = chunk_tell(rt, chunk);
+		int r = submit_chunk_tell(rt, chunk);
 		if (r == 0)
 			r = handle_await_room_to_tell(rt, wanted);
 		if (r == 0)
@@ -290,7 +292,7 @@ static int chunk_slot(struct plm *rt, struct chunk *chunk, uint64_t deadline_ns,
 static void submit_filled(struct plm *rt, struct chunk *chunk, const struct submission *s,
     uint32_t index, uint64_t turn, plm_ref ref)
 {
-	publish(rt, index, s);
+	submit_publish(rt, index, s);
 	uint64_t hint = hint_make(HINT_SUBMITTED, ref.id);
 	if (s->alone && !s->futures && !s->terms && handover(&rt->tables, hint))
 		turns_give_back(&rt->next_turn, turn);
@@ -300,31 +302,32 @@ static void submit_filled(struct plm *rt, struct chunk *chunk, const struct subm
 		journal_tell(&rt->tables, index);
 }
 
-static int submit_one(struct plm *rt, struct chunk *chunk, const struct submission *s,
-    uint64_t turn, plm_ref *ret)
+static int submit_one(
+    struct plm *rt, struct chunk *chunk, const struct submission *s, uint64_t turn, plm_ref *ret)
 {
 	uint32_t index;
 	size_t held = 0;
-	int r = s->futures ? hold_arguments(rt, s->task, &held) : 0;
+	int r = s->futures ? submit_hold_arguments(rt, s->task, &held) : 0;
 	if (r == 0)
-		r = chunk_slot(rt, chunk, s->deadline_ns, &index);
+		r = submit_chunk_slot(rt, chunk, s->deadline_ns, &index);
 	if (r == 0)
-		r = fill(rt, chunk, index, s, turn, ret);
+		r = submit_fill(rt, chunk, index, s, turn, ret);
 	if (r == 0 && rt->before_publish)
-		r = ask_before(rt, ret, s->results);
+		r = submit_ask_before(rt, ret, s->results);
 	if (r < 0) {
-		drop_arguments(rt, s->task, held);
+		submit_drop_arguments(rt, s->task, held);
 		return r;
 	}
 	submit_filled(rt, chunk, s, index, turn, ret[0]);
 	if (held)
 		chunk->holding[chunk->holdings++] = s->task;
 	return chunk->n >= SUBMIT_CHUNK || chunk->holdings >= SUBMIT_CHUNK
-	    ? chunk_tell(rt, chunk) : 0;
+	    ? submit_chunk_tell(rt, chunk)
+	    : 0;
 }
 
 /* Slots taken and not used go back: the next caller is as good. */
-static void chunk_return(struct plm *rt, struct chunk *chunk)
+static void submit_chunk_return(struct plm *rt, struct chunk *chunk)
 {
 	while (chunk->next < chunk->slots) {
 		uint32_t index = chunk->slot[chunk->next++];
@@ -334,7 +337,7 @@ static void chunk_return(struct plm *rt, struct chunk *chunk)
 	}
 }
 
-static int look_up(struct plm *rt, const plm_task *task, struct submission *s)
+static int submit_look_up(struct plm *rt, const plm_task *task, struct submission *s)
 {
 	int r = 0;
 	if (task->function != s->known || !s->known)
@@ -352,9 +355,9 @@ static int submit_next(struct plm *rt, struct chunk *chunk, struct submission *s
 	s->results = 1;
 	if (task->terms && task->terms->replicas > 1)
 		return submit_replicas(rt, task, ret);
-	int r = look_up(rt, task, s);
+	int r = submit_look_up(rt, task, s);
 	if (r == 0)
-		r = measure(rt, task, s);
+		r = submit_measure(rt, task, s);
 	return r < 0 ? r : submit_one(rt, chunk, s, turn, ret);
 }
 
@@ -362,29 +365,31 @@ static int submit_all(struct plm *rt, const plm_task *tasks, size_t n, plm_ref *
 {
 	struct submission s = { .deadline_ns = handle_deadline(rt), .alone = n == 1 };
 	struct chunk chunk;
-	chunk_begin(&chunk, n);
+	submit_chunk_begin(&chunk, n);
 	uint64_t turn = turns_take(&rt->tables, &rt->next_turn, n);
 	int r = 0;
 	for (size_t i = 0; i < n && r == 0; i++, chunk.left--) {
 		r = submit_next(rt, &chunk, &s, &tasks[i], turn + i, ret);
 		ret += s.results;
 	}
-	int told = chunk_tell(rt, &chunk);
-	chunk_return(rt, &chunk);
+	int told = submit_chunk_tell(rt, &chunk);
+	submit_chunk_return(rt, &chunk);
 	return r < 0 ? r : told;
 }
 
 /* Tasks of tasks belong to what was accepted. */
-static int check_open(const struct plm *rt)
+static int submit_check_open(const struct plm *rt)
 {
 	const struct control *c = rt->tables.control;
 	if (rt->help || nested_inside(rt))
 		return 0;
 	if (sh_load(&c->mode) == MODE_DRAINING)
-		return why(-ESHUTDOWN, "the runtime is being stopped and takes no new tasks; "
+		return why(-ESHUTDOWN,
+		    "the runtime is being stopped and takes no new tasks; "
 		    "`plmctl resume` takes the stop back");
 	if (sh_peek(&c->admission) & ADMISSION_CLOSED)
-		return why(-EAGAIN, "the runtime is drained and takes no new tasks until "
+		return why(-EAGAIN,
+		    "the runtime is drained and takes no new tasks until "
 		    "`plmctl resume`");
 	return 0;
 }
@@ -393,29 +398,29 @@ int submit_with(struct plm *rt, const plm_task *task, uint32_t terms, plm_ref *r
 {
 	struct submission s = { .deadline_ns = handle_deadline(rt), .terms = terms };
 	struct chunk chunk;
-	chunk_begin(&chunk, 1);
+	submit_chunk_begin(&chunk, 1);
 	uint64_t turn = turns_take(&rt->tables, &rt->next_turn, 1);
-	int r = check_open(rt);
+	int r = submit_check_open(rt);
 	if (r == 0)
 		r = names_find(rt->names, &rt->tables.registry, task->function, &s.function);
 	if (r == 0)
-		r = measure(rt, task, &s);
+		r = submit_measure(rt, task, &s);
 	if (r == 0)
 		r = submit_one(rt, &chunk, &s, turn, ret);
-	int told = chunk_tell(rt, &chunk);
-	chunk_return(rt, &chunk);
+	int told = submit_chunk_tell(rt, &chunk);
+	submit_chunk_return(rt, &chunk);
 	r = r < 0 ? r : told;
 	return r < 0 ? r : durable_await(rt, task, 1, ret);
 }
 
 /* How many references the caller's array holds. If a task asks for more than there can be, the
  * array need not hold so many: it has room for one of each task, and no more is written. */
-static int count_results(const plm_task *tasks, size_t n, size_t *ret)
+static int submit_count_results(const plm_task *tasks, size_t n, size_t *ret)
 {
 	int r = 0;
 	*ret = 0;
 	for (size_t i = 0; i < n && r == 0; i++) {
-		r = check_results(&tasks[i]);
+		r = submit_check_results(&tasks[i]);
 		*ret += tasks[i].results ? tasks[i].results : 1;
 	}
 	if (r < 0)
@@ -429,11 +434,11 @@ static int submit_many(plm *rt, const plm_task *tasks, size_t n, plm_ref *ret)
 	int r = handle_check(rt);
 	if (r < 0)
 		return r;
-	r = count_results(tasks, n, &total);
+	r = submit_count_results(tasks, n, &total);
 	for (size_t i = 0; i < total; i++)
 		ret[i] = PLM_NONE;
 	if (r == 0)
-		r = check_open(rt);
+		r = submit_check_open(rt);
 	if (r == 0)
 		r = submit_all(rt, tasks, n, ret);
 	return r < 0 ? r : durable_await(rt, tasks, n, ret);

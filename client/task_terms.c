@@ -1,4 +1,5 @@
-/* task_terms.c - what a task asks for, from the caller's words to a number in the table of terms. */
+/* task_terms.c - what a task asks for, from the caller's words to a number in the table of terms.
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@
 #include "tables/due.h"
 #include "spec/spec.h"
 
-static int check_reserved(const plm_terms *terms)
+static int task_terms_check_reserved(const plm_terms *terms)
 {
 	uint64_t any = 0;
 	for (size_t i = 0; i < COUNT_OF(terms->reserved); i++)
@@ -18,9 +19,12 @@ static int check_reserved(const plm_terms *terms)
 	return 0;
 }
 
-static int take_limits(const plm_terms *terms, struct terms *ret)
+static int task_terms_take_limits(const plm_terms *terms, struct terms *ret)
 {
-	const struct { const char *name; uint32_t ms, *ret; } all[] = {
+	const struct {
+		const char *name;
+		uint32_t ms, *ret;
+	} all[] = {
 		{ "queue_ms", terms->queue_ms, &ret->queue_ms },
 		{ "run_ms", terms->run_ms, &ret->run_ms },
 		{ "total_ms", terms->total_ms, &ret->total_ms },
@@ -39,11 +43,11 @@ static int take_limits(const plm_terms *terms, struct terms *ret)
 }
 
 /* A replica asks for a slot of a worker of its own; else what tasks without needs do. */
-static int take_rank(const plm_terms *terms, uint32_t rank, struct terms *ret)
+static int task_terms_take_rank(const plm_terms *terms, uint32_t rank, struct terms *ret)
 {
 	if (terms->replicas > REPLICAS_MAX)
-		return why(-EINVAL, "%u replicas, at most %d are possible", terms->replicas,
-		    REPLICAS_MAX);
+		return why(
+		    -EINVAL, "%u replicas, at most %d are possible", terms->replicas, REPLICAS_MAX);
 	if (rank == 0)
 		return 0;
 	ret->replicas = terms->replicas;
@@ -63,13 +67,13 @@ int terms_agree(struct plm *rt, const plm_terms *terms, uint32_t rank, uint32_t 
 		return 0;
 	tables_resource_names(&rt->tables, &names);
 	memset(&wanted, 0, sizeof wanted); /* the padding too: terms are compared as bytes */
-	int r = check_reserved(terms);
+	int r = task_terms_check_reserved(terms);
 	if (r == 0)
-		r = take_limits(terms, &wanted);
+		r = task_terms_take_limits(terms, &wanted);
 	if (r == 0 && terms->needs)
 		r = spec_needs(terms->needs, &names, &wanted);
 	if (r == 0)
-		r = take_rank(terms, rank, &wanted);
+		r = task_terms_take_rank(terms, rank, &wanted);
 	if (r == 0)
 		r = needs_fit(&wanted, c->kind, tables_kinds(&rt->tables), c->memory, &names);
 	return r < 0 ? r : terms_note(rt, &wanted, ret);

@@ -15,7 +15,7 @@ struct spin_look { /* wait_look_f as spin_until() wants it */
 	void *context;
 };
 
-static bool spin_ready(void *context)
+static bool wait_spin_ready(void *context)
 {
 	const struct spin_look *s = context;
 	return s->look(s->rt, s->context) == AWAITING_NOTHING;
@@ -23,7 +23,7 @@ static bool spin_ready(void *context)
 
 /* ---- the cells of our slot ---- */
 
-static int cell_join(struct plm *rt)
+static int wait_cell_join(struct plm *rt)
 {
 	int cell = 0;
 	pthread_mutex_lock(&rt->waiters_mutex);
@@ -36,14 +36,14 @@ static int cell_join(struct plm *rt)
 }
 
 /* Two threads in one cell are woken by every settlement: one word cannot name both. */
-static void cell_announce(struct plm *rt, int cell, uint32_t target)
+static void wait_cell_announce(struct plm *rt, int cell, uint32_t target)
 {
 	pthread_mutex_lock(&rt->waiters_mutex);
 	sh_poke(&rt->me->waiter[cell].awaiting, rt->waiters[cell] > 1 ? AWAITING_ANY : target);
 	pthread_mutex_unlock(&rt->waiters_mutex);
 }
 
-static void cell_leave(struct plm *rt, int cell)
+static void wait_cell_leave(struct plm *rt, int cell)
 {
 	pthread_mutex_lock(&rt->waiters_mutex);
 	rt->waiters[cell]--;
@@ -52,7 +52,8 @@ static void cell_leave(struct plm *rt, int cell)
 	pthread_mutex_unlock(&rt->waiters_mutex);
 }
 
-static void sleep_once(struct plm *rt, struct event *event, uint32_t seen, uint64_t deadline_ns)
+static void wait_sleep_once(
+    struct plm *rt, struct event *event, uint32_t seen, uint64_t deadline_ns)
 {
 	if (rt->blocked)
 		rt->blocked(rt->help_context, true);
@@ -84,7 +85,8 @@ static void wait_ends(struct plm *rt)
 		tell_scheduler(&rt->tables, rt->self, NULL, 0, true);
 }
 
-static int park(struct plm *rt, int cell, wait_look_f *look, void *context, uint64_t deadline_ns)
+static int wait_park(
+    struct plm *rt, int cell, wait_look_f *look, void *context, uint64_t deadline_ns)
 {
 	struct event *event = &rt->me->waiter[cell].event;
 	uint64_t since_ns = clock_ns();
@@ -92,7 +94,7 @@ static int park(struct plm *rt, int cell, wait_look_f *look, void *context, uint
 		uint32_t target = look(rt, context);
 		if (target == AWAITING_NOTHING)
 			return 0;
-		cell_announce(rt, cell, target);
+		wait_cell_announce(rt, cell, target);
 		wait_goes_on(rt, since_ns);
 		uint32_t seen = event_prepare(event);
 		uint32_t again = look(rt, context);
@@ -105,7 +107,8 @@ static int park(struct plm *rt, int cell, wait_look_f *look, void *context, uint
 			r = why(-PLM_ECANCELLED, "the task that waits was cancelled");
 		if (r == 0 && rt->deadlocked && target != AWAITING_ANY &&
 		    rt->deadlocked(rt->help_context, target - 1))
-			r = why(-EDEADLK, "a task waits for itself, or for what cannot be settled "
+			r = why(-EDEADLK,
+			    "a task waits for itself, or for what cannot be settled "
 			    "before it ends: it would wait for ever");
 		if (r == 0)
 			r = nested_refused(rt);
@@ -114,7 +117,7 @@ static int park(struct plm *rt, int cell, wait_look_f *look, void *context, uint
 		if (clock_ns() >= deadline_ns)
 			return -ETIMEDOUT;
 		if (again == target)
-			sleep_once(rt, event, seen, deadline_ns);
+			wait_sleep_once(rt, event, seen, deadline_ns);
 	}
 }
 
@@ -127,13 +130,13 @@ int wait_for(struct plm *rt, wait_look_f *look, void *context, uint64_t deadline
 	struct spin_look spin = { rt, look, context };
 	process_set_awake(&rt->tables, rt->self, true);
 	int r = 0;
-	if (!spin_until(&rt->tables, spin_ready, &spin)) {
-		int cell = cell_join(rt);
+	if (!spin_until(&rt->tables, wait_spin_ready, &spin)) {
+		int cell = wait_cell_join(rt);
 		nested_wait_begin(rt);
-		r = park(rt, cell, look, context, deadline_ns);
+		r = wait_park(rt, cell, look, context, deadline_ns);
 		nested_wait_end(rt);
 		wait_ends(rt);
-		cell_leave(rt, cell);
+		wait_cell_leave(rt, cell);
 	}
 	if (!rt->help)
 		process_set_awake(&rt->tables, rt->self, false);
@@ -146,8 +149,7 @@ bool wait_for_room(struct plm *rt, uint64_t deadline_ns, unsigned *tries)
 	struct control *c = rt->tables.control;
 	uint64_t moment = clock_ns() + MOMENT_MS * NS_PER_MS;
 	if ((deadline_ns == 0 && *tries == TRIES_MAX) ||
-	    (deadline_ns && clock_ns() >= deadline_ns) ||
-	    handle_runtime_gone(rt) < 0)
+	    (deadline_ns && clock_ns() >= deadline_ns) || handle_runtime_gone(rt) < 0)
 		return false;
 	uint32_t seen = event_prepare(&c->room);
 	sh_store(&c->room_wanted, ROOM_ASKED);
@@ -171,7 +173,7 @@ struct settled_look {
 };
 
 /* A record whose slot has moved on has settled long ago. */
-static bool is_settled(const struct record *speaker, uint64_t ref)
+static bool wait_is_settled(const struct record *speaker, uint64_t ref)
 {
 	uint64_t word = sh_load(&speaker->state);
 	return word_generation(word) != ref_generation(ref) || word_settled(word);
@@ -179,36 +181,36 @@ static bool is_settled(const struct record *speaker, uint64_t ref)
 
 /* Nothing of it runs any more: its worker says so by the word; or the scheduler does, once the
  * manager has sent SIGKILL to what a dead worker had started. */
-static bool is_ended(const struct record *speaker, uint64_t ref)
+static bool wait_is_ended(const struct record *speaker, uint64_t ref)
 {
 	uint64_t word = sh_load(&speaker->state);
 	return word_generation(word) != ref_generation(ref) || state_settled(word_state(word));
 }
 
-static bool look_settled(struct plm *rt, struct record *speaker, uint64_t ref)
+static bool wait_look_settled(struct plm *rt, struct record *speaker, uint64_t ref)
 {
-	if (is_settled(speaker, ref))
+	if (wait_is_settled(speaker, ref))
 		return true;
 	if (!rt->help)
 		return false;
 	while (rt->help(rt->help_context, ref_index(ref)))
-		if (is_settled(speaker, ref))
+		if (wait_is_settled(speaker, ref))
 			return true;
-	return is_settled(speaker, ref);
+	return wait_is_settled(speaker, ref);
 }
 
-static uint32_t look_one(struct plm *rt, void *context)
+static uint32_t wait_look_one(struct plm *rt, void *context)
 {
 	const struct settled_look *look = context;
-	return look_settled(rt, look->speaker, look->ref)
-		   ? AWAITING_NOTHING
-		   : record_index(&rt->tables, look->speaker) + 1;
+	return wait_look_settled(rt, look->speaker, look->ref)
+	    ? AWAITING_NOTHING
+	    : record_index(&rt->tables, look->speaker) + 1;
 }
 
 int wait_settled(struct plm *rt, struct record *speaker, uint64_t ref, uint64_t deadline_ns)
 {
 	struct settled_look look = { speaker, ref };
-	return wait_for(rt, look_one, &look, deadline_ns);
+	return wait_for(rt, wait_look_one, &look, deadline_ns);
 }
 
 struct many_look {
@@ -219,13 +221,13 @@ struct many_look {
 	bool ended;     /* a cancelled one counts only when nothing of it runs any more */
 };
 
-static bool look_at(struct plm *rt, const struct many_look *look, struct record *speaker,
-    uint64_t ref)
+static bool wait_look_at(
+    struct plm *rt, const struct many_look *look, struct record *speaker, uint64_t ref)
 {
-	return look_settled(rt, speaker, ref) && (!look->ended || is_ended(speaker, ref));
+	return wait_look_settled(rt, speaker, ref) && (!look->ended || wait_is_ended(speaker, ref));
 }
 
-static uint64_t speaker_ref(const struct plm *rt, plm_ref ref, struct record **ret)
+static uint64_t wait_speaker_ref(const struct plm *rt, plm_ref ref, struct record **ret)
 {
 	uint64_t word;
 	int ignored;
@@ -236,7 +238,7 @@ static uint64_t speaker_ref(const struct plm *rt, plm_ref ref, struct record **r
 
 /* All are wanted: wait for one that is missing, from the back, so that one wake serves many. Fewer
  * are: any settlement may be the one. */
-static uint32_t look_many(struct plm *rt, void *context)
+static uint32_t wait_look_many(struct plm *rt, void *context)
 {
 	struct many_look *look = context;
 	for (size_t k = look->n; k-- > 0 && look->have < look->want;) {
@@ -244,8 +246,8 @@ static uint32_t look_many(struct plm *rt, void *context)
 		if (look->ready[i])
 			continue;
 		struct record *speaker;
-		uint64_t ref = speaker_ref(rt, look->refs[i], &speaker);
-		if (ref == 0 || look_at(rt, look, speaker, ref)) {
+		uint64_t ref = wait_speaker_ref(rt, look->refs[i], &speaker);
+		if (ref == 0 || wait_look_at(rt, look, speaker, ref)) {
 			look->ready[i] = 1;
 			look->have++;
 		} else if (look->want == look->n) {
@@ -257,8 +259,8 @@ static uint32_t look_many(struct plm *rt, void *context)
 }
 
 /* Only holders are woken: take a hold on what we do not have one of yet. */
-static int hold_strangers(struct plm *rt, const plm_ref *refs, size_t n, uint64_t deadline_ns,
-    uint8_t *ret_held)
+static int wait_hold_strangers(
+    struct plm *rt, const plm_ref *refs, size_t n, uint64_t deadline_ns, uint8_t *ret_held)
 {
 	for (size_t i = 0; i < n; i++) {
 		uint64_t word;
@@ -279,10 +281,10 @@ static int hold_strangers(struct plm *rt, const plm_ref *refs, size_t n, uint64_
 static int wait_many(struct plm *rt, struct many_look *look, int timeout_ms, uint8_t *held)
 {
 	uint64_t deadline_ns = timeout_ms == 0 ? 0 : deadline_after_ms(timeout_ms);
-	int r = hold_strangers(rt, look->refs, look->n, handle_answer_deadline(rt, timeout_ms),
-	    held);
+	int r = wait_hold_strangers(
+	    rt, look->refs, look->n, handle_answer_deadline(rt, timeout_ms), held);
 	if (r == 0)
-		r = wait_for(rt, look_many, look, deadline_ns);
+		r = wait_for(rt, wait_look_many, look, deadline_ns);
 	for (size_t i = 0; i < look->n; i++)
 		if (held[i])
 			plm_drop(rt, look->refs[i]);
@@ -310,14 +312,15 @@ static int wait_until(struct plm *rt, struct many_look look, int timeout_ms, uin
 		look.want = n;
 		for (size_t i = 0; i < n; i++) {
 			struct record *speaker;
-			uint64_t ref = marks[i] ? 0 : speaker_ref(rt, refs[i], &speaker);
+			uint64_t ref = marks[i] ? 0 : wait_speaker_ref(rt, refs[i], &speaker);
 			ready[i] = marks[i] || ref == 0 ||
-			    (look.ended ? is_ended : is_settled)(speaker, ref);
+			    (look.ended ? wait_is_ended : wait_is_settled)(speaker, ref);
 		}
 	}
 	free(marks);
 	return r == -ETIMEDOUT ? why(r, "after %d ms %zu of the %zu wanted futures were settled",
-	    timeout_ms, look.have, want) : r;
+				     timeout_ms, look.have, want)
+			       : r;
 }
 
 int plm_wait(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms, uint8_t *ready)
@@ -329,8 +332,8 @@ int plm_wait(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms
 	return handle_end(said, wait_until(rt, look, timeout_ms, ready));
 }
 
-int plm_wait_ended(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms,
-    uint8_t *ready)
+int plm_wait_ended(
+    plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms, uint8_t *ready)
 {
 	const struct many_look look = { .refs = refs, .n = n, .want = want, .ended = true };
 	unsigned said = why_count();
@@ -349,14 +352,14 @@ void handle_interrupt(struct plm *rt)
 
 /* The event counts; each movement of it becomes a readable descriptor. We register for the next
  * movement before we ring for the last one: what settles while the user looks rings again. */
-static void *bell_run(void *context)
+static void *wait_bell_run(void *context)
 {
 	struct plm *rt = context;
 	uint32_t rung = 0;
-	int cell = cell_join(rt);
+	int cell = wait_cell_join(rt);
 	struct event *event = &rt->me->waiter[cell].event;
 	while (!atomic_load(&rt->bell_stop) && handle_runtime_gone(rt) == 0) {
-		cell_announce(rt, cell, AWAITING_ANY);
+		wait_cell_announce(rt, cell, AWAITING_ANY);
 		uint32_t seen = event_prepare(event);
 		if (seen != rung)
 			eventfd_write(rt->bell_fd, 1);
@@ -364,17 +367,17 @@ static void *bell_run(void *context)
 		event_sleep(event, seen, DEADLINE_NEVER);
 	}
 	eventfd_write(rt->bell_fd, 1); /* the end of the runtime is news, too */
-	cell_leave(rt, cell);
+	wait_cell_leave(rt, cell);
 	return NULL;
 }
 
-static int bell_open(struct plm *rt)
+static int wait_bell_open(struct plm *rt)
 {
 	int fd = standard_avoid(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	if (fd < 0)
 		return why(-errno, "eventfd for plm_fd() failed");
 	rt->bell_fd = fd;
-	int r = pthread_create(&rt->bell_thread, NULL, bell_run, rt);
+	int r = pthread_create(&rt->bell_thread, NULL, wait_bell_run, rt);
 	if (r == 0)
 		return 0;
 	close(fd);
@@ -382,14 +385,14 @@ static int bell_open(struct plm *rt)
 	return why(-r, "starting the thread behind plm_fd() failed");
 }
 
-static int open_fd(plm *rt)
+static int wait_open_fd(plm *rt)
 {
 	int r = handle_check(rt);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&rt->bell_mutex);
 	if (rt->bell_fd < 0)
-		r = bell_open(rt);
+		r = wait_bell_open(rt);
 	pthread_mutex_unlock(&rt->bell_mutex);
 	return r < 0 ? r : rt->bell_fd;
 }
@@ -397,7 +400,7 @@ static int open_fd(plm *rt)
 int plm_fd(plm *rt)
 {
 	unsigned said = why_count();
-	return handle_end(said, open_fd(rt));
+	return handle_end(said, wait_open_fd(rt));
 }
 
 void bell_close(struct plm *rt)

@@ -5,11 +5,11 @@
  * descriptors while the command runs, and whoever dies, it goes. It is made when something comes:
  * most commands write nothing to stderr.
  *
- * A submitter that waits may have named an outlet (tables/command_block.h). A pipe of its is given to the
- * command, and nothing comes here. A file of its is opened when the output gets long, or finds no
- * room in the store: then all of the output is in that file, and there is no cap. Only the worker
- * writes there: a file that the command itself had as its stdout could be truncated by whoever
- * opens /dev/stdout, and written to by what a dead attempt left behind. */
+ * A submitter that waits may have named an outlet (tables/command_block.h). A pipe of its is given
+ * to the command, and nothing comes here. A file of its is opened when the output gets long, or
+ * finds no room in the store: then all of the output is in that file, and there is no cap. Only the
+ * worker writes there: a file that the command itself had as its stdout could be truncated by
+ * whoever opens /dev/stdout, and written to by what a dead attempt left behind. */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,14 +26,14 @@ enum { PIECE_BYTES = 64 << 10, MEMORY_BYTES = 256 << 10 /* with an outlet */ };
 
 /* ---- the outlet ---- */
 
-static bool has_outlet(const struct capture *c)
+static bool capture_has_outlet(const struct capture *c)
 {
 	return c->outlet && c->outlet->pid;
 }
 
 /* What an attempt that did not end has left in it is no part of this one's output. False: errno
  * says why. */
-static bool outlet_open(struct capture *c)
+static bool capture_outlet_open(struct capture *c)
 {
 	if (c->outlet_fd < 0)
 		c->outlet_fd = command_outlet_open(c->outlet, c->stream, O_WRONLY);
@@ -42,7 +42,7 @@ static bool outlet_open(struct capture *c)
 
 /* In another pid namespace, or after its submitter has gone, it cannot be reached: then the output
  * is kept as if nobody waited. */
-static void outlet_forget(struct capture *c)
+static void capture_outlet_forget(struct capture *c)
 {
 	if (c->outlet_fd >= 0)
 		close(c->outlet_fd);
@@ -52,10 +52,10 @@ static void outlet_forget(struct capture *c)
 
 bool capture_is_live(const struct capture *c)
 {
-	return has_outlet(c) && c->outlet->live;
+	return capture_has_outlet(c) && c->outlet->live;
 }
 
-static bool write_at(int fd, const char *data, size_t n, uint64_t offset)
+static bool capture_write_at(int fd, const char *data, size_t n, uint64_t offset)
 {
 	for (size_t done = 0; done < n;) {
 		ssize_t written = pwrite(fd, data + done, n - done, (off_t)(offset + done));
@@ -70,16 +70,16 @@ bool capture_spill(struct capture *c)
 {
 	char piece[PIECE_BYTES];
 	uint64_t done = 0;
-	if (!has_outlet(c) || c->outlet->live || c->in_file || c->error)
+	if (!capture_has_outlet(c) || c->outlet->live || c->in_file || c->error)
 		return false;
-	if (!outlet_open(c)) {
-		outlet_forget(c);
+	if (!capture_outlet_open(c)) {
+		capture_outlet_forget(c);
 		return false;
 	}
 	c->in_file = true;
 	while (done < c->kept && !c->error) {
 		ssize_t n = pread(c->file, piece, sizeof piece, (off_t)done);
-		if (n <= 0 || !write_at(c->outlet_fd, piece, (size_t)n, done))
+		if (n <= 0 || !capture_write_at(c->outlet_fd, piece, (size_t)n, done))
 			c->error = n == 0 ? EIO : errno;
 		done += n > 0 ? (uint64_t)n : 0;
 	}
@@ -96,8 +96,10 @@ void capture_say_error(const struct capture *c, char *ret, size_t size)
 	if (name)
 		*name = 0;
 	if (name)
-		snprintf(ret, size, "in %s, the directory for long output: %s; free some there, "
-		    "or name another one: --tmpdir DIR", path[0] ? path : "/", strerror(c->error));
+		snprintf(ret, size,
+		    "in %s, the directory for long output: %s; free some there, "
+		    "or name another one: --tmpdir DIR",
+		    path[0] ? path : "/", strerror(c->error));
 	else
 		snprintf(ret, size, "in memory: %s", strerror(c->error));
 }
@@ -107,9 +109,9 @@ void capture_say_error(const struct capture *c, char *ret, size_t size)
 bool capture_open(struct capture *c)
 {
 	int ends[2];
-	bool stale = has_outlet(c) && word_attempt(c->call->word) > 1;
-	if ((capture_is_live(c) || stale) && !outlet_open(c))
-		outlet_forget(c);
+	bool stale = capture_has_outlet(c) && word_attempt(c->call->word) > 1;
+	if ((capture_is_live(c) || stale) && !capture_outlet_open(c))
+		capture_outlet_forget(c);
 	if (capture_is_live(c)) {
 		c->theirs = c->outlet_fd;
 		c->outlet_fd = -1;
@@ -122,7 +124,7 @@ bool capture_open(struct capture *c)
 	return true;
 }
 
-static int open_file(const struct capture *c)
+static int capture_open_file(const struct capture *c)
 {
 	char name[COMMAND_STREAM_BYTES];
 	const struct plm_call *call = c->call;
@@ -132,25 +134,25 @@ static int open_file(const struct capture *c)
 	return memfd_create(name, MFD_CLOEXEC);
 }
 
-static void keep(struct capture *c, const char *data, size_t n)
+static void capture_keep(struct capture *c, const char *data, size_t n)
 {
 	if (!c->in_file && c->kept + n > MEMORY_BYTES)
 		capture_spill(c);
-	uint64_t cap = c->cap ? c->cap : has_outlet(c) ? UINT64_MAX : COMMAND_CAP_DEFAULT;
+	uint64_t cap = c->cap ? c->cap : capture_has_outlet(c) ? UINT64_MAX : COMMAND_CAP_DEFAULT;
 	uint64_t room = cap - c->kept;
 	size_t length = n < room ? n : (size_t)room;
 	if (length == 0 || c->error)
 		return;
 	if (c->file < 0)
-		c->file = open_file(c);
+		c->file = capture_open_file(c);
 	int to = c->in_file ? c->outlet_fd : c->file;
-	if (to >= 0 && write_at(to, data, length, c->kept))
+	if (to >= 0 && capture_write_at(to, data, length, c->kept))
 		c->kept += length;
 	else
 		c->error = errno;
 }
 
-static void remember_tail(struct capture *c, const char *data, size_t n)
+static void capture_remember_tail(struct capture *c, const char *data, size_t n)
 {
 	size_t room = sizeof c->tail, old = c->tail_bytes;
 	size_t fresh = n < room ? n : room;
@@ -160,7 +162,7 @@ static void remember_tail(struct capture *c, const char *data, size_t n)
 	c->tail_bytes = stay + fresh;
 }
 
-static void end(struct capture *c)
+static void capture_end(struct capture *c)
 {
 	if (c->pipe >= 0)
 		close(c->pipe);
@@ -178,13 +180,13 @@ void capture_take(struct capture *c)
 	if (n < 0 && !c->error)
 		c->error = errno; /* what else it writes is lost: that is no success */
 	if (n <= 0) {
-		end(c);
+		capture_end(c);
 		return;
 	}
 	c->came += (uint64_t)n;
-	keep(c, piece, (size_t)n);
+	capture_keep(c, piece, (size_t)n);
 	if (c->stream == STDERR_FILENO)
-		remember_tail(c, piece, (size_t)n);
+		capture_remember_tail(c, piece, (size_t)n);
 }
 
 void capture_drain(struct capture *c)
@@ -192,7 +194,7 @@ void capture_drain(struct capture *c)
 	struct pollfd readable = { .fd = c->pipe, .events = POLLIN };
 	while (c->pipe >= 0 && poll(&readable, 1, 0) == 1)
 		capture_take(c);
-	end(c);
+	capture_end(c);
 }
 
 bool capture_copy(const struct capture *c, char *ret, size_t length)
@@ -227,7 +229,7 @@ void capture_last_lines(const struct capture *c, char *ret, size_t size)
 
 void capture_close(struct capture *c)
 {
-	end(c);
+	capture_end(c);
 	if (c->file >= 0)
 		close(c->file);
 	if (c->outlet_fd >= 0)

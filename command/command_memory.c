@@ -18,7 +18,7 @@ void memory_begin(struct run *run)
 }
 
 /* The children of this process that were not there before are what the command came to. */
-static struct tree_use measure(const struct run *run, bool exact)
+static struct tree_use memory_measure(const struct run *run, bool exact)
 {
 	struct family now;
 	struct tree_use use = { 0 };
@@ -29,7 +29,7 @@ static struct tree_use measure(const struct run *run, bool exact)
 	return use;
 }
 
-static uint64_t next_pause(const struct run *run)
+static uint64_t memory_next_pause(const struct run *run)
 {
 	uint64_t most = SAFETY_TICK_MS, twice = 2 * run->memory.pause_ns;
 	if (sh_peek(&run->call->rt->tables.control->memory_state) != MEMORY_FINE)
@@ -47,17 +47,17 @@ bool memory_look(struct run *run)
 		return m->over == 0;
 	if (m->pause_ns == FIRST_LOOK_MS * NS_PER_MS)
 		process_post(&run->call->rt->tables, SLOT_SCHEDULER); /* its look begins, too */
-	struct tree_use use = measure(run, false);
+	struct tree_use use = memory_measure(run, false);
 	/* Pages shared since a fork were counted more than once: not when it matters. */
 	if (m->limit && use.bytes > m->limit && use.processes > 1)
-		use = measure(run, true);
+		use = memory_measure(run, true);
 	if (use.bytes > m->peak)
 		m->peak = use.bytes;
 	if (m->limit && use.bytes > m->limit)
 		m->over = use.bytes;
 	sh_poke(&me->memory, use.bytes);
 	sh_poke(&me->memory_peak, m->peak);
-	m->pause_ns = next_pause(run);
+	m->pause_ns = memory_next_pause(run);
 	m->next_ns = clock_ns() + m->pause_ns;
 	return m->over == 0;
 }

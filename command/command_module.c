@@ -1,5 +1,5 @@
-/* command_module.c - the module `command`: reads what is asked for, has it run, and makes its end the
- * task's. */
+/* command_module.c - the module `command`: reads what is asked for, has it run, and makes its end
+ * the task's. */
 #include "command/command_run.h"
 
 #include <errno.h>
@@ -15,18 +15,23 @@
 #include "base/clock.h"
 #include "base/scan.h"
 
-enum { US_PER_S = 1000000, NS_PER_US = 1000, LAST_LINES_BYTES = 420,
-	BYTES_PER_KB = 1024, ERROR_BYTES = 320 };
+enum {
+	US_PER_S = 1000000,
+	NS_PER_US = 1000,
+	LAST_LINES_BYTES = 420,
+	BYTES_PER_KB = 1024,
+	ERROR_BYTES = 320
+};
 
 /* ---- what is asked for ---- */
 
 /* Texts lie in the arguments as they are; the last one must end, or reading it would not. */
-static bool ends_with_zero(const char *text, size_t length)
+static bool command_module_ends_with_zero(const char *text, size_t length)
 {
 	return length == 0 || text[length - 1] == 0;
 }
 
-static int take_fields(struct command *c)
+static int command_module_take_fields(struct command *c)
 {
 	const char *at = NULL, *text;
 	enum command_field field;
@@ -37,21 +42,23 @@ static int take_fields(struct command *c)
 		case COMMAND_CAP: c->cap = strtoull(text, NULL, 10); break;
 		case COMMAND_MEMORY: c->memory_limit = strtoull(text, NULL, 10); break;
 		case COMMAND_VARIABLE: break; /* environment.c */
-		case COMMAND_STDIN_VALUE: case COMMAND_IN: case COMMAND_OUT: case COMMAND_AFTER:
-			break; /* value_files.c */
+		case COMMAND_STDIN_VALUE:
+		case COMMAND_IN:
+		case COMMAND_OUT:
+		case COMMAND_AFTER: break; /* value_files.c */
 		case COMMAND_OUTLET: c->has_outlet = true; break;
 		case COMMAND_LABEL: c->label = text; break;
 		case COMMAND_SHELL: c->shell = true; break;
 		default:
-			return plm_fail(c->call, EINVAL, "there is no field '%c' of a command",
-			    (char)field);
+			return plm_fail(
+			    c->call, EINVAL, "there is no field '%c' of a command", (char)field);
 		}
 	}
 	return 0;
 }
 
 /* A word of the command line, in its memory. */
-static char *add_word(char *to, char **word, const char *text, size_t length)
+static char *command_module_add_word(char *to, char **word, const char *text, size_t length)
 {
 	if (length)
 		memcpy(to, text, length);
@@ -60,7 +67,7 @@ static char *add_word(char *to, char **word, const char *text, size_t length)
 	return to + length + 1;
 }
 
-static int take_words(struct command *c, size_t nargs)
+static int command_module_take_words(struct command *c, size_t nargs)
 {
 	static const char *const shell[] = { COMMAND_SHELL_WORDS };
 	enum { SHELL_WORDS = sizeof shell / sizeof shell[0], SHELL_BYTES = 16 };
@@ -72,32 +79,37 @@ static int take_words(struct command *c, size_t nargs)
 	c->memory = malloc(bytes);
 	c->argv = calloc(SHELL_WORDS + nargs - COMMAND_ARG_WORDS + 1, sizeof *c->argv);
 	if (!c->memory || !c->argv)
-		return plm_fail(c->call, COMMAND_OURS, "no memory for a command of %zu bytes",
-		    bytes);
+		return plm_fail(
+		    c->call, COMMAND_OURS, "no memory for a command of %zu bytes", bytes);
 	char *to = c->memory;
 	for (size_t i = 0; i < SHELL_WORDS && c->shell; i++)
-		to = add_word(to, &c->argv[n++], shell[i], strlen(shell[i]));
+		to = command_module_add_word(to, &c->argv[n++], shell[i], strlen(shell[i]));
 	for (size_t i = COMMAND_ARG_WORDS; i < nargs; i++) {
 		const char *word = plm_arg_data(c->call, i, &length);
 		if (length && memchr(word, 0, length))
-			return plm_fail(c->call, EINVAL, "word %zu has a zero byte in it, which no "
-			    "program can be given", i - COMMAND_ARG_WORDS);
-		to = add_word(to, &c->argv[n++], word, length);
+			return plm_fail(c->call, EINVAL,
+			    "word %zu has a zero byte in it, which no "
+			    "program can be given",
+			    i - COMMAND_ARG_WORDS);
+		to = command_module_add_word(to, &c->argv[n++], word, length);
 	}
 	return 0;
 }
 
-static int take_inherited(struct command *c)
+static int command_module_take_inherited(struct command *c)
 {
 	if (c->environment_bytes == 0 || !inherited_begins(c->environment))
 		return 0;
 	c->inherits = inherited_read(c->environment, &c->inherited);
-	return c->inherits ? 0 : plm_fail(c->call, EINVAL, "umask, nice value and limits of the "
-	    "command make no sense: %.80s", c->environment);
+	return c->inherits ? 0
+			   : plm_fail(c->call, EINVAL,
+				 "umask, nice value and limits of the "
+				 "command make no sense: %.80s",
+				 c->environment);
 }
 
 /* Behind everything else. */
-static int take_outlet(struct command *c)
+static int command_module_take_outlet(struct command *c)
 {
 	size_t length, last = plm_nargs(c->call) - 1;
 	if (!c->has_outlet)
@@ -108,40 +120,44 @@ static int take_outlet(struct command *c)
 	return plm_fail(c->call, EINVAL, "its last argument says nowhere where its output goes");
 }
 
-static int take_arguments(struct command *c)
+static int command_module_take_arguments(struct command *c)
 {
 	struct plm_call *call = c->call;
 	if (plm_nargs(call) <= COMMAND_ARG_WORDS)
-		return plm_fail(call, EINVAL, "%zu arguments given; usage: " COMMAND_FUNCTION
-		    " FIELDS ENVIRONMENT PROGRAM [WORD]...", plm_nargs(call));
+		return plm_fail(call, EINVAL,
+		    "%zu arguments given; usage: " COMMAND_FUNCTION
+		    " FIELDS ENVIRONMENT PROGRAM [WORD]...",
+		    plm_nargs(call));
 	c->fields = plm_arg_data(call, COMMAND_ARG_FIELDS, &c->fields_bytes);
 	c->environment = plm_arg_data(call, COMMAND_ARG_ENVIRONMENT, &c->environment_bytes);
-	if (!ends_with_zero(c->fields, c->fields_bytes) ||
-	    !ends_with_zero(c->environment, c->environment_bytes))
-		return plm_fail(call, EINVAL, "the fields or the environment do not end with a "
+	if (!command_module_ends_with_zero(c->fields, c->fields_bytes) ||
+	    !command_module_ends_with_zero(c->environment, c->environment_bytes))
+		return plm_fail(call, EINVAL,
+		    "the fields or the environment do not end with a "
 		    "zero byte");
 	if (c->environment_bytes == 0)
-		c->environment = command_behind(c->fields, c->fields_bytes,
-		    &c->environment_bytes);
-	int r = take_fields(c);
+		c->environment = command_behind(c->fields, c->fields_bytes, &c->environment_bytes);
+	int r = command_module_take_fields(c);
 	if (r == 0)
-		r = take_inherited(c);
+		r = command_module_take_inherited(c);
 	if (r == 0)
-		r = take_outlet(c);
+		r = command_module_take_outlet(c);
 	size_t nargs = plm_nargs(call) - c->has_outlet;
 	if (r == 0)
 		r = objects_take(c, nargs);
 	if (r == 0 && nargs - c->futures <= COMMAND_ARG_WORDS)
-		r = plm_fail(call, EINVAL, "%zu arguments, %zu of them futures, leave no word for "
-		    "the program", nargs, c->futures);
+		r = plm_fail(call, EINVAL,
+		    "%zu arguments, %zu of them futures, leave no word for "
+		    "the program",
+		    nargs, c->futures);
 	if (r == 0)
-		r = take_words(c, nargs - c->futures);
+		r = command_module_take_words(c, nargs - c->futures);
 	if (r == 0)
 		r = objects_open(c);
 	return r == 0 ? command_environment(c) : r;
 }
 
-static void command_free(struct command *c)
+static void command_module_free(struct command *c)
 {
 	objects_close(c);
 	free(c->memory);
@@ -151,7 +167,7 @@ static void command_free(struct command *c)
 }
 
 /* The words as they came, with blanks between them: for a reader, not for a shell. */
-static void print_words(const struct command *c, char ret[COMMAND_TEXT_MAX])
+static void command_module_print_words(const struct command *c, char ret[COMMAND_TEXT_MAX])
 {
 	size_t n = 0;
 	ret[0] = 0;
@@ -161,56 +177,64 @@ static void print_words(const struct command *c, char ret[COMMAND_TEXT_MAX])
 
 /* ---- what is kept ---- */
 
-static uint64_t microseconds(struct timeval t)
+static uint64_t command_module_microseconds(struct timeval t)
 {
 	return (uint64_t)t.tv_sec * US_PER_S + (uint64_t)t.tv_usec;
 }
 
 /* What ended before the first look had one process or few. */
-static uint64_t memory_kb(const struct run *run)
+static uint64_t command_module_memory_kb(const struct run *run)
 {
 	uint64_t seen = run->memory.peak / BYTES_PER_KB, one = (uint64_t)run->usage.ru_maxrss;
 	return seen > one ? seen : one;
 }
 
-static uint32_t where_is(const struct capture *c)
+static uint32_t command_module_where_is(const struct capture *c)
 {
-	return capture_is_live(c) ? COMMAND_WHERE_LIVE :
-	    c->in_file ? COMMAND_WHERE_FILE : COMMAND_WHERE_KEPT;
+	return capture_is_live(c) ? COMMAND_WHERE_LIVE
+	    : c->in_file          ? COMMAND_WHERE_FILE
+				  : COMMAND_WHERE_KEPT;
 }
 
-static struct command_log describe(const struct run *run, uint64_t begun_ns)
+static struct command_log command_module_describe(const struct run *run, uint64_t begun_ns)
 {
 	return (struct command_log){ .magic = COMMAND_LOG_MAGIC,
 		.status = run->pid > 0 ? run->status : -1,
-		.attempt = word_attempt(run->call->word), .worker = run->call->rt->me->worker,
+		.attempt = word_attempt(run->call->word),
+		.worker = run->call->rt->me->worker,
 		.wall_us = (clock_ns() - begun_ns) / NS_PER_US,
-		.user_us = microseconds(run->usage.ru_utime),
-		.system_us = microseconds(run->usage.ru_stime),
-		.resident_kb = (uint64_t)run->usage.ru_maxrss, .memory_kb = memory_kb(run),
-		.out_bytes = run->out.came, .err_bytes = run->err.came,
+		.user_us = command_module_microseconds(run->usage.ru_utime),
+		.system_us = command_module_microseconds(run->usage.ru_stime),
+		.resident_kb = (uint64_t)run->usage.ru_maxrss,
+		.memory_kb = command_module_memory_kb(run),
+		.out_bytes = run->out.came,
+		.err_bytes = run->err.came,
 		.out_dropped = run->out.came - run->out.kept,
 		.err_dropped = run->err.came - run->err.kept,
-		.out_where = where_is(&run->out), .err_where = where_is(&run->err),
-		.left = run->left, .asked = run->asked, .killed = run->killed };
+		.out_where = command_module_where_is(&run->out),
+		.err_where = command_module_where_is(&run->err),
+		.left = run->left,
+		.asked = run->asked,
+		.killed = run->killed };
 }
 
 /* How much of it is for the log; 0: it is elsewhere. */
-static uint64_t log_share(const struct capture *c)
+static uint64_t command_module_log_share(const struct capture *c)
 {
-	return where_is(c) == COMMAND_WHERE_KEPT ? c->kept : 0;
+	return command_module_where_is(c) == COMMAND_WHERE_KEPT ? c->kept : 0;
 }
 
 /* Without room for its texts they go to the outlet; without one they are no part of what was
  * promised: the numbers are kept, and say what is missing. Without room for those, nothing is. */
-static char *log_place(struct run *run, struct command_log *log, size_t head)
+static char *command_module_log_place(struct run *run, struct command_log *log, size_t head)
 {
 	struct plm_call *call = run->call;
 	void *to = NULL;
 	size_t texts = log->out_kept + log->err_kept;
 	bool outlet = run->out.outlet && run->out.outlet->pid;
-	int r = texts == 0 ? -ENOSPC : call_result(call, COMMAND_RESULT_LOG, head + texts,
-	    outlet ? 0 : handle_deadline(call->rt), &to);
+	int r = texts == 0 ? -ENOSPC
+			   : call_result(call, COMMAND_RESULT_LOG, head + texts,
+				 outlet ? 0 : handle_deadline(call->rt), &to);
 	if (r == 0)
 		return to;
 	if (log->out_kept && !capture_spill(&run->out))
@@ -218,26 +242,26 @@ static char *log_place(struct run *run, struct command_log *log, size_t head)
 	if (log->err_kept && !capture_spill(&run->err))
 		log->err_dropped = log->err_bytes;
 	log->out_kept = log->err_kept = 0;
-	log->out_where = where_is(&run->out);
-	log->err_where = where_is(&run->err);
+	log->out_where = command_module_where_is(&run->out);
+	log->err_where = command_module_where_is(&run->err);
 	return plm_result_at(call, COMMAND_RESULT_LOG, head);
 }
 
 /* False: there is none. */
-static bool leave_log(const struct command *c, struct run *run, struct command_log log,
-    bool with_stdout)
+static bool command_module_leave_log(
+    const struct command *c, struct run *run, struct command_log log, bool with_stdout)
 {
 	struct plm_call *call = run->call;
 	char text[COMMAND_TEXT_MAX];
 	if (call->record->results < COMMAND_RESULTS)
 		return false; /* one of several replicas: nobody asks for its log */
-	print_words(c, text);
+	command_module_print_words(c, text);
 	log.text_bytes = (uint32_t)strlen(text);
 	log.label_bytes = (uint32_t)strnlen(c->label, COMMAND_LABEL_MAX);
-	log.out_kept = with_stdout ? log_share(&run->out) : 0;
-	log.err_kept = log_share(&run->err);
+	log.out_kept = with_stdout ? command_module_log_share(&run->out) : 0;
+	log.err_kept = command_module_log_share(&run->err);
 	size_t head = sizeof log + log.text_bytes + log.label_bytes;
-	char *to = log_place(run, &log, head);
+	char *to = command_module_log_place(run, &log, head);
 	call->keeps_part = to ? COMMAND_RESULT_LOG : 0;
 	if (!to)
 		return false;
@@ -252,7 +276,7 @@ static bool leave_log(const struct command *c, struct run *run, struct command_l
 
 /* ---- what became of it ---- */
 
-static int say_end(const struct run *run)
+static int command_module_say_end(const struct run *run)
 {
 	char lines[LAST_LINES_BYTES];
 	int status = run->status, signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
@@ -265,18 +289,18 @@ static int say_end(const struct run *run)
 	    WEXITSTATUS(status), parting, lines);
 }
 
-static int say_unkept(const struct run *run, const struct capture *c)
+static int command_module_say_unkept(const struct run *run, const struct capture *c)
 {
 	char where[ERROR_BYTES];
 	capture_say_error(c, where, sizeof where);
 	return plm_fail(run->call, COMMAND_OURS, "of its output %llu bytes of %s found no room %s",
-	    (unsigned long long)(c->came - c->kept), c->stream == STDOUT_FILENO ? "stdout" :
-	    "stderr", where);
+	    (unsigned long long)(c->came - c->kept),
+	    c->stream == STDOUT_FILENO ? "stdout" : "stderr", where);
 }
 
 /* Its work is done: it is not thrown away for want of room. What does not fit is cut off, which its
  * log says, and so does whoever shows it (README.md). */
-static int keep_what_fits(struct run *run)
+static int command_module_keep_what_fits(struct run *run)
 {
 	uint64_t length = run->out.kept;
 	void *to;
@@ -289,52 +313,58 @@ static int keep_what_fits(struct run *run)
 	return 0;
 }
 
-static int leave_stdout(const struct command *c, struct run *run)
+static int command_module_leave_stdout(const struct command *c, struct run *run)
 {
 	struct capture *out = &run->out;
 	void *to = NULL;
-	if (where_is(out) != COMMAND_WHERE_KEPT || out->kept == 0)
+	if (command_module_where_is(out) != COMMAND_WHERE_KEPT || out->kept == 0)
 		return 0;
 	bool outlet = c->outlet.pid && out->outlet;
-	int r = outlet ? call_result(run->call, 0, out->kept, 0, &to) :
-	    command_room(run->call, 0, out->kept, "its output", &to);
+	int r = outlet ? call_result(run->call, 0, out->kept, 0, &to)
+		       : command_room(run->call, 0, out->kept, "its output", &to);
 	if (r < 0 && outlet && (capture_spill(out) || out->error))
-		return out->error ? say_unkept(run, out) : 0;
+		return out->error ? command_module_say_unkept(run, out) : 0;
 	if (r < 0)
-		return keep_what_fits(run);
-	return capture_copy(out, to, out->kept) ? 0 :
-	    plm_fail(run->call, COMMAND_OURS, "its output could not be read back");
+		return command_module_keep_what_fits(run);
+	return capture_copy(out, to, out->kept)
+	    ? 0
+	    : plm_fail(run->call, COMMAND_OURS, "its output could not be read back");
 }
 
-static int say_too_large(const struct run *run)
+static int command_module_say_too_large(const struct run *run)
 {
 	char used[DECIMAL_TEXT_BYTES], limit[DECIMAL_TEXT_BYTES];
-	return plm_fail(run->call, ENOMEM, "killed: used more memory than --mem-limit %s: %s, with "
-	    "all that it had started", size_text(run->memory.limit, limit),
-	    size_text(run->memory.over >> 20 << 20, used));
+	return plm_fail(run->call, ENOMEM,
+	    "killed: used more memory than --mem-limit %s: %s, with "
+	    "all that it had started",
+	    size_text(run->memory.limit, limit), size_text(run->memory.over >> 20 << 20, used));
 }
 
-static int settle(const struct command *c, struct run *run, uint64_t begun_ns)
+static int command_module_settle(const struct command *c, struct run *run, uint64_t begun_ns)
 {
-	int r = run->memory.over ? say_too_large(run) :
-	    run->status != 0 ? say_end(run) :
-	    run->out.error ? say_unkept(run, &run->out) :
-	    run->err.error ? say_unkept(run, &run->err) : leave_stdout(c, run);
+	int r = run->memory.over ? command_module_say_too_large(run)
+	    : run->status != 0   ? command_module_say_end(run)
+	    : run->out.error     ? command_module_say_unkept(run, &run->out)
+	    : run->err.error     ? command_module_say_unkept(run, &run->err)
+				 : command_module_leave_stdout(c, run);
 	if (r == 0)
 		r = objects_leave(c);
 	bool stopped = r != 0 || plm_cancelled(run->call);
-	bool logged = leave_log(c, run, describe(run, begun_ns), stopped);
+	bool logged =
+	    command_module_leave_log(c, run, command_module_describe(run, begun_ns), stopped);
 	uint64_t cut = run->out.came - run->out.kept;
 	if (r == 0 && cut && !logged) /* a part would pass for the whole */
-		r = plm_fail(run->call, COMMAND_OURS, "of its output %llu bytes were cut off: more "
+		r = plm_fail(run->call, COMMAND_OURS,
+		    "of its output %llu bytes were cut off: more "
 		    "than is kept of a command or a replica (--output-cap), or than there was "
-		    "room for", (unsigned long long)cut);
+		    "room for",
+		    (unsigned long long)cut);
 	return r;
 }
 
 /* ---- the run ---- */
 
-static void block_interrupts(sigset_t *ret_before)
+static void command_module_block_interrupts(sigset_t *ret_before)
 {
 	sigset_t ours;
 	sigemptyset(&ours);
@@ -343,21 +373,24 @@ static void block_interrupts(sigset_t *ret_before)
 	pthread_sigmask(SIG_BLOCK, &ours, ret_before);
 }
 
-static int open_input(struct command *c, int *ret)
+static int command_module_open_input(struct command *c, int *ret)
 {
 	*ret = objects_stdin(c);
 	if (!c->input || *ret >= 0)
 		return 0; /* the worker's own is empty */
 	*ret = open(c->input, O_RDONLY | O_CLOEXEC);
-	return *ret >= 0 ? 0 : plm_fail(c->call, COMMAND_OURS, "cannot open the --stdin file %s: "
-	    "%s", c->input, strerror(errno));
+	return *ret >= 0 ? 0
+			 : plm_fail(c->call, COMMAND_OURS,
+			       "cannot open the --stdin file %s: "
+			       "%s",
+			       c->input, strerror(errno));
 }
 
-static int run_start(const struct command *c, struct run *run, int in)
+static int command_module_run_start(const struct command *c, struct run *run, int in)
 {
 	if (!capture_open(&run->out) || !capture_open(&run->err))
-		return plm_fail(run->call, COMMAND_OURS, "no pipe for its output: %s",
-		    strerror(errno));
+		return plm_fail(
+		    run->call, COMMAND_OURS, "no pipe for its output: %s", strerror(errno));
 	run->pid = command_start(c, &run->waiting, in, run->out.theirs, run->err.theirs);
 	if (run->pid < 0)
 		return run->call->code;
@@ -368,13 +401,13 @@ static int run_start(const struct command *c, struct run *run, int in)
 	kill(-run->pid, SIGKILL);
 	waitpid(run->pid, NULL, 0);
 	run->pid = -1;
-	return plm_fail(run->call, COMMAND_OURS, "its process could not be watched: %s",
-	    strerror(error));
+	return plm_fail(
+	    run->call, COMMAND_OURS, "its process could not be watched: %s", strerror(error));
 }
 
 /* Whatever it leaves behind becomes a child of this process, and is known to be none that was
  * there before. */
-static void adopt_descendants(struct run *run)
+static void command_module_adopt_descendants(struct run *run)
 {
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	run->before.n = 0;
@@ -382,13 +415,13 @@ static void adopt_descendants(struct run *run)
 		family_look(&run->before);
 }
 
-static int run_to_the_end(struct command *c, struct run *run)
+static int command_module_run_to_the_end(struct command *c, struct run *run)
 {
 	struct process *me = run->call->rt->me;
 	uint64_t begun_ns = clock_ns();
-	int in, r = open_input(c, &in);
+	int in, r = command_module_open_input(c, &in);
 	if (r == 0)
-		r = run_start(c, run, in);
+		r = command_module_run_start(c, run, in);
 	if (in >= 0)
 		close(in);
 	if (r == 0) {
@@ -397,42 +430,58 @@ static int run_to_the_end(struct command *c, struct run *run)
 		run_watch(run);
 		sh_store(&me->alert, 0);
 		jobserver_close(run->jobserver);
-		r = settle(c, run, begun_ns);
+		r = command_module_settle(c, run, begun_ns);
 	} else {
-		leave_log(c, run, describe(run, begun_ns), false);
+		command_module_leave_log(c, run, command_module_describe(run, begun_ns), false);
 	}
 	if (run->pidfd >= 0)
 		close(run->pidfd);
 	return r;
 }
 
-static int command_run(plm_call *call)
+static int command_module_run(plm_call *call)
 {
 	struct command c = { .call = call, .label = "" };
 	jobserver_none(&c.jobserver, call);
-	int r = take_arguments(&c);
+	int r = command_module_take_arguments(&c);
 	if (r == 0) {
-		struct run run = { .call = call, .jobserver = &c.jobserver, .pid = -1, .pidfd = -1,
+		struct run run = { .call = call,
+			.jobserver = &c.jobserver,
+			.pid = -1,
+			.pidfd = -1,
 			.kill_ns = DEADLINE_NEVER,
-			.out = { .call = call, .stream = 1, .pipe = -1, .theirs = -1, .file = -1,
-			    .cap = c.cap, .outlet = &c.outlet, .outlet_fd = -1 },
-			.err = { .call = call, .stream = 2, .pipe = -1, .theirs = -1, .file = -1,
-			    .cap = c.cap, .outlet = &c.outlet, .outlet_fd = -1 },
+			.out = { .call = call,
+			    .stream = 1,
+			    .pipe = -1,
+			    .theirs = -1,
+			    .file = -1,
+			    .cap = c.cap,
+			    .outlet = &c.outlet,
+			    .outlet_fd = -1 },
+			.err = { .call = call,
+			    .stream = 2,
+			    .pipe = -1,
+			    .theirs = -1,
+			    .file = -1,
+			    .cap = c.cap,
+			    .outlet = &c.outlet,
+			    .outlet_fd = -1 },
 			.memory = { .limit = c.memory_limit } };
-		block_interrupts(&run.waiting);
-		adopt_descendants(&run);
-		r = run_to_the_end(&c, &run);
+		command_module_block_interrupts(&run.waiting);
+		command_module_adopt_descendants(&run);
+		r = command_module_run_to_the_end(&c, &run);
 		pthread_sigmask(SIG_SETMASK, &run.waiting, NULL);
 		capture_close(&run.out);
 		capture_close(&run.err);
 	}
 	jobserver_close(&c.jobserver);
-	command_free(&c);
+	command_module_free(&c);
 	return r;
 }
 
 static const plm_export exports[] = {
-	{ "run", command_run, "FIELDS ENVIRONMENT PROGRAM [WORD]...: what plmctl submit submits" },
+	{ "run", command_module_run,
+	    "FIELDS ENVIRONMENT PROGRAM [WORD]...: what plmctl submit submits" },
 };
 
 const plm_module command_module = {

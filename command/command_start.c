@@ -25,7 +25,7 @@
 
 /* No handler may run here: it would run in the worker's memory, hence all are blocked until none is
  * left. */
-static void reset_signals(const struct start *s)
+static void command_start_reset_signals(const struct start *s)
 {
 	struct sigaction standard = { .sa_handler = SIG_DFL };
 	for (int signal = 1; signal < NSIG; signal++)
@@ -35,7 +35,7 @@ static void reset_signals(const struct start *s)
 }
 
 /* System calls and stores alone: this is the worker's memory. */
-static _Noreturn void become(struct start *s)
+static _Noreturn void command_start_become(struct start *s)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != s->parent)
@@ -56,7 +56,7 @@ static _Noreturn void become(struct start *s)
 	for (int i = 0; i < 2; i++)
 		if (s->more[i] >= 0)
 			fcntl(s->more[i], F_SETFD, 0);
-	reset_signals(s);
+	command_start_reset_signals(s);
 	if (s->inherited)
 		inherited_take(s->inherited, &s->own->inherited);
 	s->error = 0;
@@ -65,19 +65,22 @@ static _Noreturn void become(struct start *s)
 	_exit(1);
 }
 
-static __attribute__((noinline)) pid_t start(struct start *s)
+static __attribute__((noinline)) pid_t command_start_start(struct start *s)
 {
 	pid_t pid = vfork();
 	if (pid == 0)
-		become(s);
-	__asm__ volatile("" : : "r"(s) : "memory"); /* the child wrote there: the compiler knows
-						      * of no child */
+		command_start_become(s);
+	__asm__ volatile(""
+			 :
+			 : "r"(s)
+			 : "memory"); /* the child wrote there: the compiler knows
+				       * of no child */
 	return pid;
 }
 
 /* What plm ignores, what it was started with, what a module handles or limits. A function in whose
  * place we run goes on after us, and may change them without being counted. */
-static const struct own_state *own_state(const struct plm_call *call)
+static const struct own_state *command_start_own_state(const struct plm_call *call)
 {
 	struct worker *w = call->rt->help_context;
 	struct own_state *own = &w->own_state;
@@ -98,7 +101,8 @@ static const struct own_state *own_state(const struct plm_call *call)
 
 /* ---- where it is ---- */
 
-static const char *variable(char *const *envp, const char *name, const char *otherwise)
+static const char *command_start_variable(
+    char *const *envp, const char *name, const char *otherwise)
 {
 	size_t length = strlen(name);
 	for (; *envp; envp++)
@@ -108,20 +112,20 @@ static const char *variable(char *const *envp, const char *name, const char *oth
 }
 
 /* As the command will see it: from its directory. */
-static bool seen_from(const struct command *c, const char *path, char ret[PATH_MAX])
+static bool command_start_seen_from(const struct command *c, const char *path, char ret[PATH_MAX])
 {
 	bool absolute = path[0] == '/' || !c->directory;
-	int n = snprintf(ret, PATH_MAX, "%s%s%s", absolute ? "" : c->directory, absolute ? "" : "/",
-	    path);
+	int n = snprintf(
+	    ret, PATH_MAX, "%s%s%s", absolute ? "" : c->directory, absolute ? "" : "/", path);
 	return n > 0 && n < PATH_MAX;
 }
 
 /* 0, EACCES: a file that is no program, EISDIR, ENOENT and others. */
-static int judge(const struct command *c, const char *path)
+static int command_start_judge(const struct command *c, const char *path)
 {
 	char full[PATH_MAX];
 	struct stat st;
-	if (!seen_from(c, path, full))
+	if (!command_start_seen_from(c, path, full))
 		return ENAMETOOLONG;
 	if (access(full, X_OK) < 0)
 		return errno;
@@ -131,15 +135,15 @@ static int judge(const struct command *c, const char *path)
 }
 
 /* 0, or the errno that says most: one that is there and cannot be run, before none at all. */
-static int find_program(const struct command *c, const char *word, char ret[PATH_MAX])
+static int command_start_find_program(const struct command *c, const char *word, char ret[PATH_MAX])
 {
-	const char *at = variable(c->envp, "PATH", PATH_IF_NONE);
+	const char *at = command_start_variable(c->envp, "PATH", PATH_IF_NONE);
 	int worst = ENOENT;
 	for (;;) {
 		size_t length = strcspn(at, ":");
-		int n = snprintf(ret, PATH_MAX, "%.*s%s%s", (int)length, at, length ? "/" : "./",
-		    word);
-		int error = n < PATH_MAX ? judge(c, ret) : ENAMETOOLONG;
+		int n =
+		    snprintf(ret, PATH_MAX, "%.*s%s%s", (int)length, at, length ? "/" : "./", word);
+		int error = n < PATH_MAX ? command_start_judge(c, ret) : ENAMETOOLONG;
 		if (error == 0)
 			return 0;
 		if (error == EACCES)
@@ -152,16 +156,16 @@ static int find_program(const struct command *c, const char *word, char ret[PATH
 
 /* ---- why not ---- */
 
-static void say_not_found(const struct command *c, const char *word)
+static void command_start_say_not_found(const struct command *c, const char *word)
 {
 	plm_fail(c->call, COMMAND_NOT_FOUND, "command not found: %s (PATH is %s)", word,
-	    variable(c->envp, "PATH", PATH_IF_NONE));
+	    command_start_variable(c->envp, "PATH", PATH_IF_NONE));
 }
 
-static void say_exec(const struct command *c, const char *path, int error)
+static void command_start_say_exec(const struct command *c, const char *path, int error)
 {
 	struct plm_call *call = c->call;
-	int there = judge(c, path);
+	int there = command_start_judge(c, path);
 	if (error == ENOENT && there == ENOENT)
 		plm_fail(call, COMMAND_NOT_FOUND, "command not found: %s", path);
 	else if (error == ENOENT)
@@ -170,23 +174,27 @@ static void say_exec(const struct command *c, const char *path, int error)
 	else if (there == EISDIR)
 		plm_fail(call, COMMAND_NOT_EXECUTABLE, "not executable: %s is a directory", path);
 	else if (error == ENOEXEC)
-		plm_fail(call, COMMAND_NOT_EXECUTABLE, "not executable: %s is neither a program "
-		    "for this machine nor a script that begins with #!", path);
+		plm_fail(call, COMMAND_NOT_EXECUTABLE,
+		    "not executable: %s is neither a program "
+		    "for this machine nor a script that begins with #!",
+		    path);
 	else
-		plm_fail(call, COMMAND_NOT_EXECUTABLE, "not executable: %s: %s", path,
-		    strerror(error));
+		plm_fail(
+		    call, COMMAND_NOT_EXECUTABLE, "not executable: %s: %s", path, strerror(error));
 }
 
-static void say_error(const struct command *c, const struct start *s, pid_t pid)
+static void command_start_say_error(const struct command *c, const struct start *s, pid_t pid)
 {
 	if (pid < 0)
-		plm_fail(c->call, COMMAND_OURS, "no process could be started: %s; the machine or "
-		    "its user has too many (ulimit -u)", strerror(s->error));
+		plm_fail(c->call, COMMAND_OURS,
+		    "no process could be started: %s; the machine or "
+		    "its user has too many (ulimit -u)",
+		    strerror(s->error));
 	else if (s->in_directory)
 		plm_fail(c->call, COMMAND_OURS, "cannot enter the directory %s (--dir): %s",
 		    s->directory, strerror(s->error));
 	else
-		say_exec(c, s->path, s->error);
+		command_start_say_exec(c, s->path, s->error);
 }
 
 pid_t command_start(const struct command *c, const sigset_t *mask, int in, int out, int err)
@@ -195,23 +203,31 @@ pid_t command_start(const struct command *c, const sigset_t *mask, int in, int o
 	const char *word = c->argv[0];
 	sigset_t all, before;
 	if (!strchr(word, '/')) {
-		int error = find_program(c, word, found);
+		int error = command_start_find_program(c, word, found);
 		if (error == ENOENT)
-			say_not_found(c, word);
+			command_start_say_not_found(c, word);
 		else if (error)
-			say_exec(c, word, error);
+			command_start_say_exec(c, word, error);
 		if (error)
 			return -1;
 		word = found;
 	}
-	struct start s = { .path = word, .argv = c->argv, .envp = c->envp, .in = in, .out = out,
-		.err = err, .more = { c->jobserver.read, c->jobserver.write },
-		.directory = c->directory, .mask = *mask, .parent = getpid(),
-		.group = command_group(c->call), .inherited = c->inherits ? &c->inherited : NULL };
+	struct start s = { .path = word,
+		.argv = c->argv,
+		.envp = c->envp,
+		.in = in,
+		.out = out,
+		.err = err,
+		.more = { c->jobserver.read, c->jobserver.write },
+		.directory = c->directory,
+		.mask = *mask,
+		.parent = getpid(),
+		.group = command_group(c->call),
+		.inherited = c->inherits ? &c->inherited : NULL };
 	sigfillset(&all);
-	s.own = own_state(c->call);
+	s.own = command_start_own_state(c->call);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pid_t pid = start(&s);
+	pid_t pid = command_start_start(&s);
 	if (pid < 0)
 		s.error = errno;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -219,6 +235,6 @@ pid_t command_start(const struct command *c, const sigset_t *mask, int in, int o
 		return pid;
 	if (pid > 0)
 		waitpid(pid, NULL, 0);
-	say_error(c, &s, pid);
+	command_start_say_error(c, &s, pid);
 	return -1;
 }

@@ -2,8 +2,8 @@
  *
  * Three things wake the worker, none is asked for in turns: the pipes, the pidfd, and interrupts,
  * which the scheduler sends to a worker whose slot says `alert` as soon as its task is asked to
- * stop (scheduler/task_limits.c). They are blocked but for the sleep, so that none is lost between the
- * look at the task's word and the sleep. */
+ * stop (scheduler/task_limits.c). They are blocked but for the sleep, so that none is lost between
+ * the look at the task's word and the sleep. */
 #include <errno.h>
 #include <poll.h>
 #include <sys/syscall.h>
@@ -14,47 +14,47 @@
 #include "base/clock.h"
 #include "command/command_run.h"
 
-static void signal_group(const struct run *run, int signal)
+static void command_watch_signal_group(const struct run *run, int signal)
 {
 	kill(-run->pid, signal);
 	kill(-run->pid, SIGCONT); /* one that is stopped, too */
 }
 
 /* There is no time to ask. */
-static void kill_at_once(struct run *run)
+static void command_watch_kill_at_once(struct run *run)
 {
 	run->killed = true;
-	signal_group(run, SIGKILL);
+	command_watch_signal_group(run, SIGKILL);
 }
 
-static void ask(struct run *run)
+static void command_watch_ask(struct run *run)
 {
 	bool stopped = sh_peek(&run->call->rt->tables.control->mode) == MODE_STOPPED;
 	run->asked = true;
 	run->interrupts = 0;
 	run->kill_ns = stopped ? clock_ns() + STOP_GRACE_MS / 2 * NS_PER_MS : DEADLINE_NEVER;
-	signal_group(run, SIGTERM);
+	command_watch_signal_group(run, SIGTERM);
 }
 
 /* The last interrupt but one comes when a quarter of the grace is left: time enough to be rid of
  * all that the command has started, before the worker itself is killed. */
-static void heed_cancellation(struct run *run)
+static void command_watch_heed_cancellation(struct run *run)
 {
 	if (run->killed || !plm_cancelled(run->call))
 		return;
 	if (word_flags(sh_load(&run->call->record->state)) & FLAG_MEMORY) {
-		kill_at_once(run);
+		command_watch_kill_at_once(run);
 		return;
 	}
 	if (!run->asked)
-		ask(run);
+		command_watch_ask(run);
 	if (run->interrupts < GRACE_INTERRUPTS - 1 && clock_ns() < run->kill_ns)
 		return;
 	run->killed = true;
-	signal_group(run, SIGKILL);
+	command_watch_signal_group(run, SIGKILL);
 }
 
-static void take_end(struct run *run)
+static void command_watch_take_end(struct run *run)
 {
 	struct rusage usage;
 	if (wait4(run->pid, &run->status, WNOHANG, &usage) != run->pid)
@@ -64,15 +64,15 @@ static void take_end(struct run *run)
 }
 
 /* A tick is its sign of life, and finds what no interrupt told. */
-static void sleep_until_something(struct run *run)
+static void command_watch_sleep_until_something(struct run *run)
 {
 	struct pollfd wake[] = { { .fd = run->pidfd, .events = POLLIN },
 		{ .fd = run->out.pipe, .events = POLLIN },
 		{ .fd = run->err.pipe, .events = POLLIN }, { .fd = -1 }, { .fd = -1 } };
-	uint64_t now = clock_ns(), look_ns = run->memory.next_ns > now ? run->memory.next_ns - now
-								       : 0;
-	uint64_t wait_ns = (run->kill_ns == DEADLINE_NEVER ? SAFETY_TICK_MS : STOP_GRACE_MS / 4) *
-	    NS_PER_MS;
+	uint64_t now = clock_ns(),
+		 look_ns = run->memory.next_ns > now ? run->memory.next_ns - now : 0;
+	uint64_t wait_ns =
+	    (run->kill_ns == DEADLINE_NEVER ? SAFETY_TICK_MS : STOP_GRACE_MS / 4) * NS_PER_MS;
 	wait_ns = look_ns < wait_ns ? look_ns : wait_ns;
 	jobserver_wait(run->jobserver, wake + 3, &wait_ns);
 	struct timespec tick = clock_timespec(wait_ns);
@@ -86,22 +86,21 @@ static void sleep_until_something(struct run *run)
 	if (wake[2].revents)
 		capture_take(&run->err);
 	if (wake[0].revents)
-		take_end(run);
+		command_watch_take_end(run);
 }
 
 void run_watch(struct run *run)
 {
 	memory_begin(run);
 	while (!run->ended) {
-		heed_cancellation(run);
+		command_watch_heed_cancellation(run);
 		jobserver_step(run->jobserver);
 		if (!memory_look(run) && !run->killed)
-			kill_at_once(run);
-		sleep_until_something(run);
+			command_watch_kill_at_once(run);
+		command_watch_sleep_until_something(run);
 	}
 	memory_end(run);
-	run->left = leftovers_end(&run->before, command_group(run->call), run->killed,
-	    &run->usage);
+	run->left = leftovers_end(&run->before, command_group(run->call), run->killed, &run->usage);
 	capture_drain(&run->out);
 	capture_drain(&run->err);
 }

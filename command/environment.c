@@ -21,13 +21,16 @@ struct variables {
 };
 
 /* execve() takes them as char *, and changes none. */
-static char *as_variable(const char *text)
+static char *environment_as_variable(const char *text)
 {
-	union { const char *text; char *variable; } same = { .text = text };
+	union {
+		const char *text;
+		char *variable;
+	} same = { .text = text };
 	return same.variable;
 }
 
-static char **find(const struct variables *v, const char *variable)
+static char **environment_find(const struct variables *v, const char *variable)
 {
 	size_t name = strcspn(variable, "=");
 	for (size_t i = 0; i < v->n; i++)
@@ -36,16 +39,16 @@ static char **find(const struct variables *v, const char *variable)
 	return NULL;
 }
 
-static void set(struct variables *v, const char *variable)
+static void environment_set(struct variables *v, const char *variable)
 {
-	char **there = find(v, variable);
+	char **there = environment_find(v, variable);
 	if (there)
-		*there = as_variable(variable);
+		*there = environment_as_variable(variable);
 	else
-		v->list[v->n++] = as_variable(variable);
+		v->list[v->n++] = environment_as_variable(variable);
 }
 
-__attribute__((format(printf, 2, 3))) static void set_own(
+__attribute__((format(printf, 2, 3))) static void environment_set_own(
     struct variables *v, const char *format, ...)
 {
 	va_list args;
@@ -53,62 +56,63 @@ __attribute__((format(printf, 2, 3))) static void set_own(
 	size_t n = (size_t)vsnprintf(v->own, v->own_left, format, args) + 1;
 	va_end(args);
 	CHECK(n <= v->own_left);
-	set(v, v->own);
+	environment_set(v, v->own);
 	v->own += n;
 	v->own_left -= n;
 }
 
-static void set_task(struct variables *v, const struct plm_call *call)
+static void environment_set_task(struct variables *v, const struct plm_call *call)
 {
 	const struct plm *rt = call->rt;
 	char task[PLM_REF_TEXT_BYTES];
 	uint32_t index = record_index(&rt->tables, call->record);
 	plm_ref_print(ref_public(rt, record_ref(index, word_generation(call->word))), task);
-	set_own(v, "PLM_TASK=%s", task);
-	set_own(v, "PLM_NAME=%.*s", RUNTIME_NAME_BYTES, rt->tables.control->name);
-	set_own(v, "PLM_ATTEMPT=%u", word_attempt(call->word));
-	set_own(v, "PLM_WORKER=%u", rt->me->worker);
-	set_own(v, "PLM_SLOT=%u", rt->self);
+	environment_set_own(v, "PLM_TASK=%s", task);
+	environment_set_own(v, "PLM_NAME=%.*s", RUNTIME_NAME_BYTES, rt->tables.control->name);
+	environment_set_own(v, "PLM_ATTEMPT=%u", word_attempt(call->word));
+	environment_set_own(v, "PLM_WORKER=%u", rt->me->worker);
+	environment_set_own(v, "PLM_SLOT=%u", rt->self);
 }
 
 /* As functions find them in the worker (needs.h); the thread counts only of a task that asked for
  * cpus: any other program may start as many threads as in a shell. The submitter may have said how
  * many. */
-static void set_needs(struct variables *v, const struct plm_call *call)
+static void environment_set_needs(struct variables *v, const struct plm_call *call)
 {
 	bool threads = needs_say_cpus(call);
 	for (char **theirs = environ; *theirs; theirs++) {
 		bool cpus = strncmp(*theirs, "PLM_CPUS=", 9) == 0;
 		bool devices = needs_devices(&call->rt->tables) &&
 		    strncmp(*theirs, "CUDA_VISIBLE_DEVICES=", 21) == 0;
-		bool limit = threads && topology_limits_threads(*theirs) && !find(v, *theirs);
+		bool limit =
+		    threads && topology_limits_threads(*theirs) && !environment_find(v, *theirs);
 		if (cpus || devices || limit)
-			set(v, *theirs);
+			environment_set(v, *theirs);
 	}
 }
 
-static const char *text_of(const struct variables *v, const char *variable)
+static const char *environment_text_of(const struct variables *v, const char *variable)
 {
-	char **there = find(v, variable);
+	char **there = environment_find(v, variable);
 	return there ? *there + strlen(variable) : NULL;
 }
 
 /* They tell of the jobserver of whoever submitted, which is none of ours. */
-static void drop_flags_of_others(struct variables *v)
+static void environment_drop_flags_of_others(struct variables *v)
 {
 	static const char *const theirs[] = { "MFLAGS=", "CARGO_MAKEFLAGS=" };
 	for (size_t i = 0; i < COUNT_OF(theirs); i++) {
-		char **there = find(v, theirs[i]);
+		char **there = environment_find(v, theirs[i]);
 		if (there && strstr(*there, "--jobserver"))
 			*there = v->list[--v->n];
 	}
 }
 
 /* Which form, its task may say; or that it wants none. */
-static int set_makeflags(struct variables *v, struct command *c)
+static int environment_set_makeflags(struct variables *v, struct command *c)
 {
 	enum jobserver_form form = c->call->rt->tables.control->jobserver;
-	const char *wanted = text_of(v, "PLM_JOBSERVER=");
+	const char *wanted = environment_text_of(v, "PLM_JOBSERVER=");
 	if (wanted && strcmp(wanted, "pipe") == 0)
 		form = JOBSERVER_PIPE;
 	if (wanted && strcmp(wanted, "fifo") == 0)
@@ -116,15 +120,15 @@ static int set_makeflags(struct variables *v, struct command *c)
 	bool none = wanted && strcmp(wanted, "none") == 0;
 	if (!c->call->rt->tables.control->jobserver || none || !jobserver_open(&c->jobserver, form))
 		return 0;
-	drop_flags_of_others(v);
-	c->makeflags = jobserver_makeflags(&c->jobserver, text_of(v, "MAKEFLAGS="));
+	environment_drop_flags_of_others(v);
+	c->makeflags = jobserver_makeflags(&c->jobserver, environment_text_of(v, "MAKEFLAGS="));
 	if (!c->makeflags)
 		return plm_fail(c->call, COMMAND_OURS, "no memory for MAKEFLAGS");
-	set(v, c->makeflags);
+	environment_set(v, c->makeflags);
 	return 0;
 }
 
-static size_t count_zeros(const char *text, size_t length)
+static size_t environment_count_zeros(const char *text, size_t length)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < length; i++)
@@ -132,7 +136,7 @@ static size_t count_zeros(const char *text, size_t length)
 	return n;
 }
 
-static size_t count_worker_variables(void)
+static size_t environment_count_worker_variables(void)
 {
 	size_t n = 0;
 	while (environ[n])
@@ -140,7 +144,7 @@ static size_t count_worker_variables(void)
 	return n;
 }
 
-static void add_base(struct variables *v, const struct command *c)
+static void environment_add_base(struct variables *v, const struct command *c)
 {
 	const char *at = c->environment, *end = at + c->environment_bytes;
 	for (char **theirs = environ; *theirs && at == end; theirs++)
@@ -148,37 +152,38 @@ static void add_base(struct variables *v, const struct command *c)
 			v->list[v->n++] = *theirs;
 	for (; at < end; at += strlen(at) + 1)
 		if (strchr(at, '='))
-			v->list[v->n++] = as_variable(at);
+			v->list[v->n++] = environment_as_variable(at);
 }
 
-static void add_fields(struct variables *v, const struct command *c)
+static void environment_add_fields(struct variables *v, const struct command *c)
 {
 	const char *at = NULL, *text;
 	enum command_field field;
 	while (command_field(c->fields, c->fields_bytes, &at, &field, &text))
 		if (field == COMMAND_VARIABLE && strchr(text, '='))
-			set(v, text);
+			environment_set(v, text);
 }
 
-static void add_files(struct variables *v, const struct command *c)
+static void environment_add_files(struct variables *v, const struct command *c)
 {
 	for (size_t i = 0; i < c->files; i++)
 		if (c->file[i].variable)
-			set(v, c->file[i].variable);
+			environment_set(v, c->file[i].variable);
 }
 
 int command_environment(struct command *c)
 {
-	size_t room = count_zeros(c->environment, c->environment_bytes) + count_worker_variables() +
-	    count_zeros(c->fields, c->fields_bytes) + c->files + OURS_MAX;
+	size_t room = environment_count_zeros(c->environment, c->environment_bytes) +
+	    environment_count_worker_variables() +
+	    environment_count_zeros(c->fields, c->fields_bytes) + c->files + OURS_MAX;
 	struct variables v = { .own = c->own, .own_left = sizeof c->own };
 	v.list = c->envp = calloc(room, sizeof *v.list);
 	if (!v.list)
 		return plm_fail(c->call, COMMAND_OURS, "no memory for %zu variables", room);
-	add_base(&v, c);
-	set_needs(&v, c->call);
-	add_fields(&v, c);
-	add_files(&v, c);
-	set_task(&v, c->call);
-	return set_makeflags(&v, c);
+	environment_add_base(&v, c);
+	environment_set_needs(&v, c->call);
+	environment_add_fields(&v, c);
+	environment_add_files(&v, c);
+	environment_set_task(&v, c->call);
+	return environment_set_makeflags(&v, c);
 }

@@ -21,7 +21,7 @@ enum {
 
 static const char token = '+';
 
-static shared64 *lent_word(const struct jobserver *j)
+static shared64 *jobserver_lent_word(const struct jobserver *j)
 {
 	return &j->rt->me->lent;
 }
@@ -29,7 +29,7 @@ static shared64 *lent_word(const struct jobserver *j)
 /* ---- begin and end ---- */
 
 /* Slots that keep still for its task need not be lent. */
-static uint32_t cpus_beyond_one(const struct plm_call *call)
+static uint32_t jobserver_cpus_beyond_one(const struct plm_call *call)
 {
 	const struct plm *rt = call->rt;
 	const struct terms *terms = terms_at(rt->tables.terms, call->record->terms);
@@ -41,7 +41,7 @@ static uint32_t cpus_beyond_one(const struct plm_call *call)
 }
 
 /* Our end is opened anew: it must not block, theirs may have to. A page: see jobserver.h. */
-static int open_pipe(int *ours, int *read_end, int *write_end)
+static int jobserver_open_pipe(int *ours, int *read_end, int *write_end)
 {
 	char path[PATH_BYTES];
 	int ends[2];
@@ -54,45 +54,45 @@ static int open_pipe(int *ours, int *read_end, int *write_end)
 	return *ours < 0 || fcntl(*ours, F_SETPIPE_SZ, 1) < 0 ? -errno : 0;
 }
 
-static void drop(int *fd)
+static void jobserver_drop(int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);
 	*fd = -1;
 }
 
-static void close_pipes(struct jobserver *j)
+static void jobserver_close_pipes(struct jobserver *j)
 {
-	drop(&j->tokens);
-	drop(&j->returned);
-	drop(&j->read);
-	drop(&j->write);
+	jobserver_drop(&j->tokens);
+	jobserver_drop(&j->returned);
+	jobserver_drop(&j->read);
+	jobserver_drop(&j->write);
 }
 
-static int open_pipes(struct jobserver *j, enum jobserver_form form)
+static int jobserver_open_pipes(struct jobserver *j, enum jobserver_form form)
 {
-	int unneeded = -1, r = open_pipe(&j->tokens, &j->read, &j->write);
+	int unneeded = -1, r = jobserver_open_pipe(&j->tokens, &j->read, &j->write);
 	if (r < 0 || form == JOBSERVER_FIFO)
 		return r;
-	drop(&j->write);
-	r = open_pipe(&j->returned, &unneeded, &j->write);
-	drop(&unneeded);
+	jobserver_drop(&j->write);
+	r = jobserver_open_pipe(&j->returned, &unneeded, &j->write);
+	jobserver_drop(&unneeded);
 	return r;
 }
 
-static bool put_token(const struct jobserver *j)
+static bool jobserver_put_token(const struct jobserver *j)
 {
 	return write(j->tokens, &token, 1) == 1;
 }
 
-static bool take_token(const struct jobserver *j)
+static bool jobserver_take_token(const struct jobserver *j)
 {
 	char taken;
 	return (j->returned >= 0 && read(j->returned, &taken, 1) == 1) ||
 	    read(j->tokens, &taken, 1) == 1;
 }
 
-static void tell(struct jobserver *j)
+static void jobserver_tell(struct jobserver *j)
 {
 	sh_add(&j->rt->tables.control->lent_changes, 1);
 	tell_scheduler(&j->rt->tables, j->rt->self, NULL, 0, true);
@@ -101,22 +101,28 @@ static void tell(struct jobserver *j)
 
 void jobserver_none(struct jobserver *j, struct plm_call *call)
 {
-	*j = (struct jobserver){ .rt = call->rt, .call = call, .tokens = -1, .returned = -1,
-		.read = -1, .write = -1, .shy_ms = SHY_MIN_MS };
+	*j = (struct jobserver){ .rt = call->rt,
+		.call = call,
+		.tokens = -1,
+		.returned = -1,
+		.read = -1,
+		.write = -1,
+		.shy_ms = SHY_MIN_MS };
 }
 
 bool jobserver_open(struct jobserver *j, enum jobserver_form form)
 {
-	int r = open_pipes(j, form);
+	int r = jobserver_open_pipes(j, form);
 	if (r < 0) {
 		log_warn("a command gets no jobserver: %s", strerror(-r));
-		close_pipes(j);
+		jobserver_close_pipes(j);
 		return false;
 	}
-	for (uint32_t cpus = cpus_beyond_one(j->call); j->own < cpus && put_token(j);)
+	for (uint32_t cpus = jobserver_cpus_beyond_one(j->call);
+	     j->own < cpus && jobserver_put_token(j);)
 		j->own++;
 	j->wants_ns = clock_ns() + SHY_MIN_MS * NS_PER_MS;
-	sh_store(lent_word(j), lent_next(sh_load(lent_word(j))));
+	sh_store(jobserver_lent_word(j), lent_next(sh_load(jobserver_lent_word(j))));
 	return true;
 }
 
@@ -125,39 +131,40 @@ void jobserver_close(struct jobserver *j)
 {
 	if (j->tokens < 0)
 		return;
-	uint64_t lent = sh_load(lent_word(j));
-	while (!sh_cas(lent_word(j), &lent, lent_next(lent)))
+	uint64_t lent = sh_load(jobserver_lent_word(j));
+	while (!sh_cas(jobserver_lent_word(j), &lent, lent_next(lent)))
 		;
-	close_pipes(j);
+	jobserver_close_pipes(j);
 	if (lent_claim(lent) || lent_wants(lent))
-		tell(j);
+		jobserver_tell(j);
 }
 
 /* ---- tokens in and out ---- */
 
-static uint32_t waiting_in(int fd)
+static uint32_t jobserver_waiting_in(int fd)
 {
 	int bytes = 0;
 	return fd >= 0 && ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0 ? (uint32_t)bytes : 0;
 }
 
-static uint32_t unused(const struct jobserver *j)
+static uint32_t jobserver_unused(const struct jobserver *j)
 {
-	return waiting_in(j->tokens) + waiting_in(j->returned);
+	return jobserver_waiting_in(j->tokens) + jobserver_waiting_in(j->returned);
 }
 
 /* False: the word moved; *lent is the new one. */
-static bool change(struct jobserver *j, uint64_t *lent, bool wants, uint32_t limit, uint32_t out)
+static bool jobserver_change(
+    struct jobserver *j, uint64_t *lent, bool wants, uint32_t limit, uint32_t out)
 {
 	uint64_t want = lent_with(*lent, wants, limit, out);
-	if (!sh_cas(lent_word(j), lent, want))
+	if (!sh_cas(jobserver_lent_word(j), lent, want))
 		return false;
 	*lent = want;
 	return true;
 }
 
 /* Nobody had a use for it: the next time we ask later. */
-static void be_shy(struct jobserver *j)
+static void jobserver_be_shy(struct jobserver *j)
 {
 	if (j->shy_ms < SHY_MAX_MS)
 		j->shy_ms *= 2;
@@ -165,51 +172,52 @@ static void be_shy(struct jobserver *j)
 }
 
 /* What is too much, as far as it lies there: first the token, then the count. */
-static void take_back(struct jobserver *j, uint64_t *lent)
+static void jobserver_take_back(struct jobserver *j, uint64_t *lent)
 {
 	bool any = false;
-	while (lent_out(*lent) > lent_limit(*lent) && take_token(j)) {
-		while (!change(j, lent, lent_wants(*lent), lent_limit(*lent),
-		    lent_out(*lent) - 1))
+	while (lent_out(*lent) > lent_limit(*lent) && jobserver_take_token(j)) {
+		while (!jobserver_change(
+		    j, lent, lent_wants(*lent), lent_limit(*lent), lent_out(*lent) - 1))
 			;
 		any = true;
 	}
 	if (any && !j->touched)
-		be_shy(j);
+		jobserver_be_shy(j);
 	j->tell |= any;
 }
 
 /* What it may have: first the count, then the token. What it has no use for it is not to have. */
-static void hand_out(struct jobserver *j, uint64_t *lent)
+static void jobserver_hand_out(struct jobserver *j, uint64_t *lent)
 {
-	bool useful = unused(j) == 0;
+	bool useful = jobserver_unused(j) == 0;
 	while (lent_out(*lent) < lent_limit(*lent)) {
 		if (!useful)
-			j->tell |= change(j, lent, false, lent_out(*lent), lent_out(*lent));
-		else if (change(j, lent, true, lent_limit(*lent), lent_out(*lent) + 1))
-			j->touched = !put_token(j);
+			j->tell |=
+			    jobserver_change(j, lent, false, lent_out(*lent), lent_out(*lent));
+		else if (jobserver_change(j, lent, true, lent_limit(*lent), lent_out(*lent) + 1))
+			j->touched = !jobserver_put_token(j);
 	}
 }
 
 /* A process that gives back what it never took would make slots out of nothing. */
-static void drop_surplus(struct jobserver *j, uint64_t lent)
+static void jobserver_drop_surplus(struct jobserver *j, uint64_t lent)
 {
-	uint32_t all = j->own + lent_out(lent), there = unused(j);
+	uint32_t all = j->own + lent_out(lent), there = jobserver_unused(j);
 	if (there == 0 && all > 0) {
 		j->touched = true;
 		j->shy_ms = SHY_MIN_MS;
 	}
-	while (there > all && take_token(j))
+	while (there > all && jobserver_take_token(j))
 		there--;
 }
 
 /* What came back and is not too much may be taken again. */
-static bool pass_on(const struct jobserver *j)
+static bool jobserver_pass_on(const struct jobserver *j)
 {
 	char taken;
 	bool any = false;
 	for (; j->returned >= 0 && read(j->returned, &taken, 1) == 1; any = true)
-		put_token(j);
+		jobserver_put_token(j);
 	return any;
 }
 
@@ -217,28 +225,28 @@ void jobserver_step(struct jobserver *j)
 {
 	if (j->tokens < 0)
 		return;
-	uint64_t lent = sh_load(lent_word(j));
-	drop_surplus(j, lent);
-	take_back(j, &lent);
-	bool passed = pass_on(j);
-	hand_out(j, &lent);
-	bool wants = unused(j) == 0 && clock_ns() >= j->wants_ns;
+	uint64_t lent = sh_load(jobserver_lent_word(j));
+	jobserver_drop_surplus(j, lent);
+	jobserver_take_back(j, &lent);
+	bool passed = jobserver_pass_on(j);
+	jobserver_hand_out(j, &lent);
+	bool wants = jobserver_unused(j) == 0 && clock_ns() >= j->wants_ns;
 	if (passed)
 		wants = lent_wants(lent); /* it is about to be taken: a wake a job is enough */
 	while (wants != lent_wants(lent))
-		j->tell |= change(j, &lent, wants, lent_limit(lent), lent_out(lent)) && wants;
+		j->tell |=
+		    jobserver_change(j, &lent, wants, lent_limit(lent), lent_out(lent)) && wants;
 	if (j->tell)
-		tell(j);
+		jobserver_tell(j);
 }
 
-void jobserver_wait(const struct jobserver *j, struct pollfd ret[JOBSERVER_FDS],
-    uint64_t *wait_ns)
+void jobserver_wait(const struct jobserver *j, struct pollfd ret[JOBSERVER_FDS], uint64_t *wait_ns)
 {
 	ret[0] = (struct pollfd){ .fd = -1 };
 	ret[1] = (struct pollfd){ .fd = j->returned, .events = POLLIN };
 	if (j->tokens < 0)
 		return;
-	uint64_t lent = sh_load(lent_word(j)), now = clock_ns();
+	uint64_t lent = sh_load(jobserver_lent_word(j)), now = clock_ns();
 	if (lent_out(lent) > lent_limit(lent))
 		ret[0] = (struct pollfd){ .fd = j->tokens, .events = POLLIN };
 	else if (!lent_wants(lent) && now >= j->wants_ns)
@@ -249,12 +257,11 @@ void jobserver_wait(const struct jobserver *j, struct pollfd ret[JOBSERVER_FDS],
 
 /* ---- MAKEFLAGS ---- */
 
-static bool is_anothers(const char *word, size_t length)
+static bool jobserver_is_anothers(const char *word, size_t length)
 {
 	static const char *const theirs[] = { "-j", "--jobserver-auth=", "--jobserver-fds=" };
 	for (size_t i = 0; i < COUNT_OF(theirs); i++)
-		if (length >= strlen(theirs[i]) &&
-		    strncmp(word, theirs[i], strlen(theirs[i])) == 0)
+		if (length >= strlen(theirs[i]) && strncmp(word, theirs[i], strlen(theirs[i])) == 0)
 			return true;
 	return false;
 }
@@ -267,8 +274,8 @@ char *jobserver_makeflags(const struct jobserver *j, const char *before)
 	uint32_t slots = j->rt->tables.limits.workers;
 	const char *at = before ? before : "";
 	if (j->returned >= 0)
-		snprintf(ours, sizeof ours, " -j%u --jobserver-auth=%d,%d", slots, j->read,
-		    j->write);
+		snprintf(
+		    ours, sizeof ours, " -j%u --jobserver-auth=%d,%d", slots, j->read, j->write);
 	else
 		snprintf(ours, sizeof ours, " -j%u --jobserver-auth=fifo:/proc/%d/fd/%d", slots,
 		    (int)getpid(), j->read);
@@ -280,7 +287,7 @@ char *jobserver_makeflags(const struct jobserver *j, const char *before)
 	char *to = all + sprintf(all, "MAKEFLAGS=%.*s%s", letters ? (int)first : 0, at, ours);
 	for (at += letters ? first : 0; *at;) {
 		size_t blanks = strspn(at, " "), length = strcspn(at + blanks, " ");
-		if (!is_anothers(at + blanks, length))
+		if (!jobserver_is_anothers(at + blanks, length))
 			to += sprintf(to, "%.*s", (int)(blanks + length), at);
 		at += blanks + length;
 	}

@@ -41,8 +41,7 @@ void jobserver_close(struct jobserver *j);
 /* What is there to do now; what to wait for, and, in nanoseconds, at most how long. */
 void jobserver_step(struct jobserver *j);
 enum { JOBSERVER_FDS = 2 };
-void jobserver_wait(const struct jobserver *j, struct pollfd ret[JOBSERVER_FDS],
-    uint64_t *wait_ns);
+void jobserver_wait(const struct jobserver *j, struct pollfd ret[JOBSERVER_FDS], uint64_t *wait_ns);
 
 /* What the command finds as MAKEFLAGS, beside what stood there (NULL: nothing); the caller frees.
  * NULL: no memory. */

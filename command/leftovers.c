@@ -15,7 +15,7 @@ enum {
 	KILL_PATIENCE_MS = 5000, /* what a SIGKILL does not end by then hangs in the kernel */
 };
 
-static void add_time(struct timeval *sum, const struct timeval *one)
+static void leftovers_add_time(struct timeval *sum, const struct timeval *one)
 {
 	enum { US_PER_S = 1000000 };
 	sum->tv_sec += one->tv_sec + (sum->tv_usec + one->tv_usec) / US_PER_S;
@@ -24,8 +24,8 @@ static void add_time(struct timeval *sum, const struct timeval *one)
 
 void usage_add(struct rusage *sum, const struct rusage *one)
 {
-	add_time(&sum->ru_utime, &one->ru_utime);
-	add_time(&sum->ru_stime, &one->ru_stime);
+	leftovers_add_time(&sum->ru_utime, &one->ru_utime);
+	leftovers_add_time(&sum->ru_stime, &one->ru_stime);
 	if (one->ru_maxrss > sum->ru_maxrss)
 		sum->ru_maxrss = one->ru_maxrss;
 }
@@ -37,7 +37,7 @@ const struct group *command_group(const struct plm_call *call)
 }
 
 /* One child of ours that was sent a signal; true: it has ended, and is waited for. */
-static bool await_one(pid_t pid, uint64_t deadline_ns, struct rusage *usage)
+static bool leftovers_await_one(pid_t pid, uint64_t deadline_ns, struct rusage *usage)
 {
 	struct rusage one;
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -54,7 +54,7 @@ static bool await_one(pid_t pid, uint64_t deadline_ns, struct rusage *usage)
 }
 
 /* The deadline is that of all. What their end makes children of ours is found at the next look. */
-static unsigned end_all(const struct family *before, int signal, uint64_t deadline_ns,
+static unsigned leftovers_end_all(const struct family *before, int signal, uint64_t deadline_ns,
     struct rusage *usage, bool *ret_any)
 {
 	struct family now;
@@ -70,12 +70,12 @@ static unsigned end_all(const struct family *before, int signal, uint64_t deadli
 	}
 	for (size_t i = 0; i < now.n; i++)
 		if (!family_has(before, now.child[i]))
-			n += await_one(now.child[i], deadline_ns, usage);
+			n += leftovers_await_one(now.child[i], deadline_ns, usage);
 	return n;
 }
 
-unsigned leftovers_end(const struct family *before, const struct group *group, bool at_once,
-    struct rusage *usage)
+unsigned leftovers_end(
+    const struct family *before, const struct group *group, bool at_once, struct rusage *usage)
 {
 	uint64_t begun_ns = clock_ns();
 	uint64_t kill_ns = begun_ns + (at_once ? 0 : TERMINATE_GRACE_MS * NS_PER_MS);
@@ -86,7 +86,7 @@ unsigned leftovers_end(const struct family *before, const struct group *group, b
 		bool kill_them = clock_ns() >= kill_ns;
 		if (kill_them && group->exists)
 			group_kill(group); /* what forks as fast as we look, too */
-		n += end_all(before, kill_them ? SIGKILL : SIGTERM,
+		n += leftovers_end_all(before, kill_them ? SIGKILL : SIGTERM,
 		    kill_them ? give_up_ns : kill_ns, usage, &any);
 		if (any && clock_ns() >= give_up_ns) {
 			log_warn("a process that a command left behind does not end after SIGKILL");

@@ -13,7 +13,7 @@
 
 enum { ROOM_PATIENCE_MS = 10000, ROOM_LOOK_MS = 250 };
 
-static void say_waiting(const struct plm_call *call, size_t length, const char *what)
+static void result_room_say_waiting(const struct plm_call *call, size_t length, const char *what)
 {
 	char task[PLM_REF_TEXT_BYTES];
 	uint32_t index = record_index(&call->rt->tables, call->record);
@@ -27,7 +27,7 @@ int command_room(struct plm_call *call, unsigned which, size_t length, const cha
 	uint64_t deadline_ns = deadline_after_ms(ROOM_PATIENCE_MS);
 	int r = call_result(call, which, length, deadline_after_ms(ROOM_LOOK_MS), ret);
 	if (r == -ENOSPC)
-		say_waiting(call, length, what);
+		result_room_say_waiting(call, length, what);
 	while (r == -ENOSPC && clock_ns() < deadline_ns && !plm_cancelled(call))
 		r = call_result(call, which, length, deadline_after_ms(ROOM_LOOK_MS), ret);
 	return r;

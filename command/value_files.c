@@ -27,35 +27,35 @@
 #include "command/command_run.h"
 
 enum {
-	RUN_NAME_BYTES = 32, /* "SLOT-GENERATION" */
+	RUN_NAME_BYTES = 32,    /* "SLOT-GENERATION" */
 	PIECE_BYTES = 64 << 20, /* copied between two looks at a cancellation */
 	SEALS = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL,
 };
 
 /* ---- what is asked for ---- */
 
-static bool takes_future(enum command_field field)
+static bool value_files_takes_future(enum command_field field)
 {
 	return field == COMMAND_IN || field == COMMAND_STDIN_VALUE || field == COMMAND_AFTER;
 }
 
-static bool is_file(enum command_field field)
+static bool value_files_is_file(enum command_field field)
 {
 	return field == COMMAND_IN || field == COMMAND_STDIN_VALUE || field == COMMAND_OUT;
 }
 
-static void count(struct command *c, size_t *ret_files)
+static void value_files_count(struct command *c, size_t *ret_files)
 {
 	const char *at = NULL, *text;
 	enum command_field field;
 	*ret_files = 0;
 	while (command_field(c->fields, c->fields_bytes, &at, &field, &text)) {
-		c->futures += takes_future(field);
-		*ret_files += is_file(field);
+		c->futures += value_files_takes_future(field);
+		*ret_files += value_files_is_file(field);
 	}
 }
 
-static int check_name(struct command *c, enum command_field field, const char *text)
+static int value_files_check_name(struct command *c, enum command_field field, const char *text)
 {
 	if (field == COMMAND_STDIN_VALUE || field == COMMAND_AFTER ||
 	    (field == COMMAND_IN && command_variable(text) && !strchr(text, '=')) ||
@@ -72,7 +72,7 @@ int objects_take(struct command *c, size_t nargs)
 	enum command_field field;
 	size_t files;
 	unsigned result = COMMAND_RESULTS;
-	count(c, &files);
+	value_files_count(c, &files);
 	if (c->futures > nargs)
 		return plm_fail(c->call, EINVAL, "%zu futures are asked for in %zu arguments",
 		    c->futures, nargs);
@@ -81,23 +81,26 @@ int objects_take(struct command *c, size_t nargs)
 	if (!c->file)
 		return plm_fail(c->call, COMMAND_OURS, "no memory for %zu files", files);
 	while (command_field(c->fields, c->fields_bytes, &at, &field, &text)) {
-		size_t which = takes_future(field) ? argument++ : result;
+		size_t which = value_files_takes_future(field) ? argument++ : result;
 		result += field == COMMAND_OUT;
-		if (!takes_future(field) && field != COMMAND_OUT)
+		if (!value_files_takes_future(field) && field != COMMAND_OUT)
 			continue;
-		int r = check_name(c, field, text);
+		int r = value_files_check_name(c, field, text);
 		if (r != 0)
 			return r;
-		if (is_file(field))
-			c->file[c->files++] = (struct command_file){ .field = field, .name = text,
-				.name_bytes = (int)strcspn(text, "="), .which = which, .fd = -1 };
+		if (value_files_is_file(field))
+			c->file[c->files++] = (struct command_file){ .field = field,
+				.name = text,
+				.name_bytes = (int)strcspn(text, "="),
+				.which = which,
+				.fd = -1 };
 	}
 	return 0;
 }
 
 /* ---- values as files ---- */
 
-static int copy(const struct command *c, int fd, const char *data, size_t length)
+static int value_files_copy(const struct command *c, int fd, const char *data, size_t length)
 {
 	size_t done = 0;
 	while (done < length) {
@@ -114,15 +117,15 @@ static int copy(const struct command *c, int fd, const char *data, size_t length
 	return 0;
 }
 
-static int open_value(const struct command *c, struct command_file *f)
+static int value_files_open(const struct command *c, struct command_file *f)
 {
 	size_t length;
 	const char *data = plm_arg_data(c->call, f->which, &length);
 	f->fd = memfd_create("plm-input", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (f->fd < 0)
-		return plm_fail(c->call, COMMAND_OURS, "no file in memory for its input: %s",
-		    strerror(errno));
-	int r = copy(c, f->fd, data, length);
+		return plm_fail(
+		    c->call, COMMAND_OURS, "no file in memory for its input: %s", strerror(errno));
+	int r = value_files_copy(c, f->fd, data, length);
 	if (r != 0 || f->field == COMMAND_STDIN_VALUE)
 		return r;
 	fcntl(f->fd, F_ADD_SEALS, SEALS);
@@ -146,10 +149,10 @@ int objects_stdin(struct command *c)
 
 /* ---- the directory of a run ---- */
 
-static void run_name(const struct plm *rt, char ret[RUN_NAME_BYTES])
+static void value_files_run_name(const struct plm *rt, char ret[RUN_NAME_BYTES])
 {
-	snprintf(ret, RUN_NAME_BYTES, "%u-%u", rt->self,
-	    process_generation(sh_load(&rt->me->state)));
+	snprintf(
+	    ret, RUN_NAME_BYTES, "%u-%u", rt->self, process_generation(sh_load(&rt->me->state)));
 }
 
 static int files_open(const struct command *c, bool make)
@@ -158,62 +161,62 @@ static int files_open(const struct command *c, bool make)
 }
 
 /* Made anew: of an earlier run of this worker something may be left that could not be removed. */
-static int make_run_directory(const struct plm *rt, int files)
+static int value_files_make_run_directory(const struct plm *rt, int files)
 {
 	char name[RUN_NAME_BYTES];
-	run_name(rt, name);
+	value_files_run_name(rt, name);
 	int r = rmtree_at(files, name);
 	if (r == 0 && mkdirat(files, name, S_IRWXU) < 0)
 		r = why(-errno, "making its directory %s: %s", name, strerror(errno));
 	return r;
 }
 
-static int make_directory(struct command *c)
+static int value_files_make_directory(struct command *c)
 {
 	int files = files_open(c, true);
-	int r = files < 0 ? files : make_run_directory(c->call->rt, files);
+	int r = files < 0 ? files : value_files_make_run_directory(c->call->rt, files);
 	if (files >= 0)
 		close(files);
 	c->has_directory = r == 0;
-	return r == 0 ? 0 : plm_fail(c->call, COMMAND_OURS, "no place for its outputs: %s",
-	    why_text());
+	return r == 0 ? 0
+		      : plm_fail(c->call, COMMAND_OURS, "no place for its outputs: %s", why_text());
 }
 
 /* The command may have put another one in its place: what stands there now. */
-static int open_run_directory(const struct command *c)
+static int value_files_open_run_directory(const struct command *c)
 {
 	char name[RUN_NAME_BYTES];
 	int files = files_open(c, false);
 	if (files < 0)
 		return files;
-	run_name(c->call->rt, name);
+	value_files_run_name(c->call->rt, name);
 	int fd = openat(files, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	int r = fd < 0 ? why(-errno, "its directory %s: %s", name, strerror(errno)) : fd;
 	close(files);
 	return r;
 }
 
-static void remove_run_directory(const struct command *c)
+static void value_files_remove_run_directory(const struct command *c)
 {
 	char name[RUN_NAME_BYTES];
 	int files = files_open(c, false);
-	run_name(c->call->rt, name);
+	value_files_run_name(c->call->rt, name);
 	if (files < 0 || rmtree_at(files, name) < 0)
 		log_warn("the outputs of a command are left behind: %s", why_text());
 	if (files >= 0)
 		close(files);
 }
 
-static int name_output(struct command *c, struct command_file *f)
+static int value_files_name_output(struct command *c, struct command_file *f)
 {
 	char files[SEGMENT_NAME_BYTES], run[RUN_NAME_BYTES];
-	int r = c->has_directory ? 0 : make_directory(c);
+	int r = c->has_directory ? 0 : value_files_make_directory(c);
 	if (r != 0)
 		return r;
 	tables_files_path(c->call->rt->tables.control->name, files);
-	run_name(c->call->rt, run);
+	value_files_run_name(c->call->rt, run);
 	if (asprintf(&f->variable, "%.*s=%s/%s/%s", f->name_bytes, f->name, files, run,
-	    command_out_file(f->name)) >= 0)
+		command_out_file(f->name)) >= 0)
 		return 0;
 	f->variable = NULL;
 	return plm_fail(c->call, COMMAND_OURS, "no memory for the path of %s", f->name);
@@ -223,8 +226,8 @@ int objects_open(struct command *c)
 {
 	int r = 0;
 	for (size_t i = 0; i < c->files && r == 0; i++)
-		r = c->file[i].field == COMMAND_OUT ? name_output(c, &c->file[i])
-						    : open_value(c, &c->file[i]);
+		r = c->file[i].field == COMMAND_OUT ? value_files_name_output(c, &c->file[i])
+						    : value_files_open(c, &c->file[i]);
 	return r;
 }
 
@@ -237,11 +240,11 @@ void objects_close(struct command *c)
 	}
 	free(c->file);
 	if (c->has_directory)
-		remove_run_directory(c);
+		value_files_remove_run_directory(c);
 }
 
 /* "SLOT-GENERATION": of a process that is, and may still use it? */
-static bool is_in_use(const struct tables *t, const char *name)
+static bool value_files_is_in_use(const struct tables *t, const char *name)
 {
 	char *end;
 	unsigned long slot = strtoul(name, &end, 10);
@@ -258,7 +261,7 @@ void objects_sweep(const struct tables *t)
 	DIR *all = files >= 0 ? fdopendir(files) : NULL;
 	const struct dirent *entry;
 	while (all && (entry = readdir(all)) != NULL)
-		if (!is_in_use(t, entry->d_name) && rmtree_at(files, entry->d_name) < 0)
+		if (!value_files_is_in_use(t, entry->d_name) && rmtree_at(files, entry->d_name) < 0)
 			log_warn("the outputs of a dead worker are left behind: %s", why_text());
 	if (all)
 		closedir(all);
@@ -268,7 +271,8 @@ void objects_sweep(const struct tables *t)
 
 /* ---- files as values ---- */
 
-static int read_into(const struct command *c, const struct command_file *f, int fd, size_t length)
+static int value_files_read_into(
+    const struct command *c, const struct command_file *f, int fd, size_t length)
 {
 	void *place = NULL;
 	if (command_room(c->call, (unsigned)f->which, length, "a file it wrote", &place) < 0)
@@ -292,35 +296,39 @@ static int read_into(const struct command *c, const struct command_file *f, int 
 	return 0;
 }
 
-static const char *kind_of(mode_t mode)
+static const char *value_files_kind_of(mode_t mode)
 {
-	return S_ISDIR(mode)   ? "a directory"
-	       : S_ISLNK(mode) ? "a link"
-			       : "a device, pipe or socket";
+	return S_ISDIR(mode) ? "a directory"
+	    : S_ISLNK(mode)  ? "a link"
+			     : "a device, pipe or socket";
 }
 
-static int not_written(const struct command *c, const struct command_file *f, const char *reason)
+static int value_files_not_written(
+    const struct command *c, const struct command_file *f, const char *reason)
 {
-	return plm_fail(c->call, COMMAND_OURS, "it has not written its output %.*s: there is no "
-	    "file at the path in $%.*s: %s", f->name_bytes, f->name, f->name_bytes, f->name,
-	    reason);
+	return plm_fail(c->call, COMMAND_OURS,
+	    "it has not written its output %.*s: there is no "
+	    "file at the path in $%.*s: %s",
+	    f->name_bytes, f->name, f->name_bytes, f->name, reason);
 }
 
-static int leave_one(const struct command *c, const struct command_file *f, int run)
+static int value_files_leave_one(const struct command *c, const struct command_file *f, int run)
 {
 	const char *name = command_out_file(f->name);
 	struct stat st;
 	if (fstatat(run, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return not_written(c, f, strerror(errno));
+		return value_files_not_written(c, f, strerror(errno));
 	/* Not blocking: what the command left behind may make a pipe of it before we open it. */
-	int fd = S_ISREG(st.st_mode) ?
-	    openat(run, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
+	int fd = S_ISREG(st.st_mode)
+	    ? openat(run, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+	    : -1;
 	if (fd < 0 && S_ISREG(st.st_mode))
 		return plm_fail(c->call, COMMAND_OURS, "its output %.*s could not be read: %s",
 		    f->name_bytes, f->name, strerror(errno));
-	int r = fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ?
-	    plm_fail(c->call, COMMAND_OURS, "its output %.*s is not a file, but %s", f->name_bytes,
-	        f->name, kind_of(st.st_mode)) : read_into(c, f, fd, (size_t)st.st_size);
+	int r = fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)
+	    ? plm_fail(c->call, COMMAND_OURS, "its output %.*s is not a file, but %s",
+		  f->name_bytes, f->name, value_files_kind_of(st.st_mode))
+	    : value_files_read_into(c, f, fd, (size_t)st.st_size);
 	if (fd >= 0)
 		close(fd);
 	unlinkat(run, name, 0); /* its memory is wanted for the next one */
@@ -329,11 +337,11 @@ static int leave_one(const struct command *c, const struct command_file *f, int 
 
 int objects_leave(const struct command *c)
 {
-	int r = 0, run = c->has_directory ? open_run_directory(c) : -1;
+	int r = 0, run = c->has_directory ? value_files_open_run_directory(c) : -1;
 	for (size_t i = 0; i < c->files && r == 0; i++)
 		if (c->file[i].field == COMMAND_OUT)
-			r = run < 0 ? not_written(c, &c->file[i], why_text())
-				    : leave_one(c, &c->file[i], run);
+			r = run < 0 ? value_files_not_written(c, &c->file[i], why_text())
+				    : value_files_leave_one(c, &c->file[i], run);
 	if (run >= 0)
 		close(run);
 	return r;

@@ -23,7 +23,7 @@ struct verdicts {
 	unsigned n, unsound;
 };
 
-static struct verdict *find_verdict(struct verdicts *all, const char *structure)
+static struct verdict *dump_check_find_verdict(struct verdicts *all, const char *structure)
 {
 	for (unsigned i = 0; i < all->n; i++)
 		if (strcmp(all->verdict[i].structure, structure) == 0)
@@ -31,7 +31,7 @@ static struct verdict *find_verdict(struct verdicts *all, const char *structure)
 	return NULL;
 }
 
-static struct verdict *add_verdict(struct verdicts *all, const char *structure)
+static struct verdict *dump_check_add_verdict(struct verdicts *all, const char *structure)
 {
 	CHECK(all->n < STRUCTURES_MAX);
 	struct verdict *v = &all->verdict[all->n++];
@@ -39,12 +39,12 @@ static struct verdict *add_verdict(struct verdicts *all, const char *structure)
 	return v;
 }
 
-static void note(void *context, const char *structure, const char *why)
+static void dump_check_note(void *context, const char *structure, const char *why)
 {
 	struct verdicts *all = context;
-	struct verdict *v = find_verdict(all, structure);
+	struct verdict *v = dump_check_find_verdict(all, structure);
 	if (!v) {
-		v = add_verdict(all, structure);
+		v = dump_check_add_verdict(all, structure);
 		snprintf(v->reason, sizeof v->reason, "%s", why ? why : "");
 		all->unsound += why != NULL;
 	} else if (!why && v->reason[0]) {
@@ -53,10 +53,11 @@ static void note(void *context, const char *structure, const char *why)
 	}
 }
 
-static void print_verdicts(struct output *out, const struct verdicts *all)
+static void dump_check_print_verdicts(struct output *out, const struct verdicts *all)
 {
 	static const struct column columns[] = {
-		{ "STRUCTURE", "structure", -14 }, { "VERDICT", "verdict", -40 },
+		{ "STRUCTURE", "structure", -14 },
+		{ "VERDICT", "verdict", -40 },
 	};
 	list_begin(out, columns, COUNT_OF(columns));
 	for (unsigned i = 0; i < all->n; i++) {
@@ -71,12 +72,12 @@ bool dump_check(const struct tables *t, struct output *out, bool moving)
 {
 	static const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	struct verdicts all = { .n = 0 };
-	note(&all, "header", NULL); /* tables_inspect() was satisfied */
-	tables_check_each(t, note, &all);
+	dump_check_note(&all, "header", NULL); /* tables_inspect() was satisfied */
+	tables_check_each(t, dump_check_note, &all);
 	for (int tries = 1; moving && all.unsound > 0 && tries < TRIES_MAX; tries++) {
 		nanosleep(&pause, NULL);
-		tables_check_each(t, note, &all);
+		tables_check_each(t, dump_check_note, &all);
 	}
-	print_verdicts(out, &all);
+	dump_check_print_verdicts(out, &all);
 	return all.unsound == 0;
 }

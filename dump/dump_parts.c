@@ -13,19 +13,29 @@ enum { LOCK_TEXT_BYTES = 64 };
 /* ---- header ---- */
 
 static const struct column header_columns[] = {
-	{ "name", "name", -1 }, { "mode", "mode", -1 }, { "runtime", "runtime", -1 },
-	{ "up", "uptime_ms", -1 }, { "cores", "cores", -1 }, { "process slots", "processes", -1 },
-	{ "workers wanted", "workers", -1 }, { "records", "records", -1 },
-	{ "  ever used", "records_fresh", -1 }, { "  in the pool", "records_pooled", -1 },
-	{ "arenas", "nodes", -1 }, { "store", "store_bytes", -1 }, { "turn", "turn", -1 },
+	{ "name", "name", -1 },
+	{ "mode", "mode", -1 },
+	{ "runtime", "runtime", -1 },
+	{ "up", "uptime_ms", -1 },
+	{ "cores", "cores", -1 },
+	{ "process slots", "processes", -1 },
+	{ "workers wanted", "workers", -1 },
+	{ "records", "records", -1 },
+	{ "  ever used", "records_fresh", -1 },
+	{ "  in the pool", "records_pooled", -1 },
+	{ "arenas", "nodes", -1 },
+	{ "store", "store_bytes", -1 },
+	{ "turn", "turn", -1 },
 	{ "restarts", "restarts", -1 },
 	{ "room wanted", "room_wanted", -1 },
 };
 
-static const char *mode_name(uint32_t mode)
+static const char *dump_parts_mode_name(uint32_t mode)
 {
-	static const char *const names[] = { [MODE_STARTING] = "starting", [MODE_UP] = "up",
-		[MODE_DRAINING] = "draining", [MODE_STOPPED] = "stopped" };
+	static const char *const names[] = { [MODE_STARTING] = "starting",
+		[MODE_UP] = "up",
+		[MODE_DRAINING] = "draining",
+		[MODE_STOPPED] = "stopped" };
 	return mode < COUNT_OF(names) ? names[mode] : "?";
 }
 
@@ -39,7 +49,7 @@ void dump_header(const struct tables *t, struct output *out)
 	out->upright = true;
 	list_begin(out, header_columns, COUNT_OF(header_columns));
 	cell_text(out, name);
-	cell_text(out, mode_name(sh_peek(&c->mode)));
+	cell_text(out, dump_parts_mode_name(sh_peek(&c->mode)));
 	cell_text(out, text);
 	cell_ms(out, now > c->boot_ns ? (now - c->boot_ns) / NS_PER_MS : 0);
 	cell_number(out, c->cores);
@@ -60,8 +70,12 @@ void dump_header(const struct tables *t, struct output *out)
 /* ---- heaps ---- */
 
 static const struct column heap_columns[] = {
-	{ "PLACE", "place", 8 }, { "ID", "id", 8 }, { "TAG", "tag", 8 }, { "KEY", "key", 20 },
-	{ "PRIO", "priority", 6 }, { "REF", "ref", -27 },
+	{ "PLACE", "place", 8 },
+	{ "ID", "id", 8 },
+	{ "TAG", "tag", 8 },
+	{ "KEY", "key", 20 },
+	{ "PRIO", "priority", 6 },
+	{ "REF", "ref", -27 },
 };
 
 /* In the heap's own order. What id and key mean is known by its owner: records and priorities in
@@ -92,7 +106,7 @@ void dump_heap(const struct tables *t, struct output *out, const struct heap *he
 
 /* ---- locks ---- */
 
-static void lock_row(struct output *out, const char *name, const struct lock_shm *shm)
+static void dump_parts_lock_row(struct output *out, const char *name, const struct lock_shm *shm)
 {
 	char text[LOCK_TEXT_BYTES];
 	cell_text(out, name);
@@ -103,32 +117,36 @@ static void lock_row(struct output *out, const char *name, const struct lock_shm
 void dump_locks(const struct tables *t, struct output *out)
 {
 	static const struct column columns[] = { { "LOCK", "lock", -14 },
-	    { "STATE", "state", -20 } };
+		{ "STATE", "state", -20 } };
 	char name[LOCK_TEXT_BYTES];
 	list_begin(out, columns, COUNT_OF(columns));
-	lock_row(out, "pool", t->pool.lock.shm);
-	lock_row(out, "task heap", t->task_heap.lock.shm);
-	lock_row(out, "worker heap", t->worker_heap.lock.shm);
-	lock_row(out, "registry", t->registry.lock.shm);
+	dump_parts_lock_row(out, "pool", t->pool.lock.shm);
+	dump_parts_lock_row(out, "task heap", t->task_heap.lock.shm);
+	dump_parts_lock_row(out, "worker heap", t->worker_heap.lock.shm);
+	dump_parts_lock_row(out, "registry", t->registry.lock.shm);
 	for (uint32_t i = 0; i < t->limits.nodes; i++) {
 		snprintf(name, sizeof name, "arena %u", i);
-		lock_row(out, name, t->arena[i].lock.shm);
+		dump_parts_lock_row(out, name, t->arena[i].lock.shm);
 		snprintf(name, sizeof name, "arena %u grow", i);
-		lock_row(out, name, t->arena[i].grow_lock.shm);
+		dump_parts_lock_row(out, name, t->arena[i].grow_lock.shm);
 	}
 }
 
 /* ---- rings ---- */
 
 static const struct column ring_columns[] = {
-	{ "SLOT", "slot", 4 }, { "KIND", "kind", -9 }, { "RING", "ring", -4 },
+	{ "SLOT", "slot", 4 },
+	{ "KIND", "kind", -9 },
+	{ "RING", "ring", -4 },
 	{ "USED", "used", 5 },
-	{ "SIZE", "size", 5 }, { "HEAD", "head", 10 }, { "TAIL", "tail", 10 },
+	{ "SIZE", "size", 5 },
+	{ "HEAD", "head", 10 },
+	{ "TAIL", "tail", 10 },
 	{ "VERDICT", "verdict", -20 },
 };
 
-static void ring_row(struct output *out, uint32_t slot, const char *kind, const char *name,
-    const struct ring *ring)
+static void dump_parts_ring_row(
+    struct output *out, uint32_t slot, const char *kind, const char *name, const struct ring *ring)
 {
 	const char *why = ring_check(ring);
 	cell_number(out, slot);
@@ -151,7 +169,7 @@ void dump_rings(const struct tables *t, struct output *out)
 		if (process_state(word) == PROCESS_FREE && !ring_used(&up) && !ring_used(&down))
 			continue;
 		const char *kind = process_kind_name(process_kind(word));
-		ring_row(out, slot, kind, "up", &up);
-		ring_row(out, slot, kind, "down", &down);
+		dump_parts_ring_row(out, slot, kind, "up", &up);
+		dump_parts_ring_row(out, slot, kind, "down", &down);
 	}
 }

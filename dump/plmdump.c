@@ -39,74 +39,79 @@ struct subject {
 
 /* ---- subjects ---- */
 
-static bool show_header(struct dump *dump)
+static bool plmdump_show_header(struct dump *dump)
 {
 	dump_header(&dump->tables, &dump->out);
 	return true;
 }
 
-static bool show_workers(struct dump *dump)
+static bool plmdump_show_workers(struct dump *dump)
 {
 	rows_processes(&dump->tables, &dump->out);
 	return true;
 }
 
-static bool show_tasks(struct dump *dump)
+static bool plmdump_show_tasks(struct dump *dump)
 {
 	rows_tasks(&dump->tables, &dump->out);
 	return true;
 }
 
-static bool show_objects(struct dump *dump)
+static bool plmdump_show_objects(struct dump *dump)
 {
 	rows_objects(&dump->tables, &dump->out);
 	return true;
 }
 
-static bool show_functions(struct dump *dump)
+static bool plmdump_show_functions(struct dump *dump)
 {
 	rows_functions(&dump->tables, &dump->out);
 	return true;
 }
 
-static bool show_task_heap(struct dump *dump)
+static bool plmdump_show_task_heap(struct dump *dump)
 {
 	dump_heap(&dump->tables, &dump->out, &dump->tables.task_heap);
 	return true;
 }
 
-static bool show_worker_heap(struct dump *dump)
+static bool plmdump_show_worker_heap(struct dump *dump)
 {
 	dump_heap(&dump->tables, &dump->out, &dump->tables.worker_heap);
 	return true;
 }
 
-static bool show_locks(struct dump *dump)
+static bool plmdump_show_locks(struct dump *dump)
 {
 	dump_locks(&dump->tables, &dump->out);
 	return true;
 }
 
-static bool show_rings(struct dump *dump)
+static bool plmdump_show_rings(struct dump *dump)
 {
 	dump_rings(&dump->tables, &dump->out);
 	return true;
 }
 
-static bool show_check(struct dump *dump)
+static bool plmdump_show_check(struct dump *dump)
 {
 	return dump_check(&dump->tables, &dump->out, dump->file == NULL);
 }
 
 static const struct subject subjects[] = {
-	{ "header", show_header }, { "workers", show_workers }, { "tasks", show_tasks },
-	{ "objects", show_objects }, { "functions", show_functions },
-	{ "heap task", show_task_heap },
-	{ "heap worker", show_worker_heap }, { "rings", show_rings }, { "locks", show_locks },
-	{ "check", show_check },
+	{ "header", plmdump_show_header },
+	{ "workers", plmdump_show_workers },
+	{ "tasks", plmdump_show_tasks },
+	{ "objects", plmdump_show_objects },
+	{ "functions", plmdump_show_functions },
+	{ "heap task", plmdump_show_task_heap },
+	{ "heap worker", plmdump_show_worker_heap },
+	{ "rings", plmdump_show_rings },
+	{ "locks", plmdump_show_locks },
+	{ "check", plmdump_show_check },
 };
 
-static bool show_all(struct dump *dump)
+static bool plmdump_show_all(struct dump *dump)
 {
 	bool sound = true;
 	for (size_t i = 0; i < COUNT_OF(subjects); i++) {
@@ -116,7 +121,7 @@ static bool show_all(struct dump *dump)
 	return sound;
 }
 
-static const struct subject everything = { "all", show_all };
+static const struct subject everything = { "all", plmdump_show_all };
 
 /* ---- command line ---- */
 
@@ -135,24 +140,27 @@ static const char help_text[] =
     "76 the segment is refused (damaged, or of another version), 77 not allowed\n";
 
 static const struct option options[] = {
-	{ "name", required_argument, NULL, 'n' }, { "file", required_argument, NULL, 'f' },
-	{ "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'v' }, { 0 },
+	{ "name", required_argument, NULL, 'n' },
+	{ "file", required_argument, NULL, 'f' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'v' },
+	{ 0 },
 };
 
-_Noreturn static void usage_error(const char *what, const char *word)
+_Noreturn static void plmdump_usage_error(const char *what, const char *word)
 {
 	fprintf(stderr, "plmdump: %s: %s\nplmdump --help tells more\n", what, word);
 	exit(EXIT_USAGE);
 }
 
-_Noreturn static void print_and_exit(const char *text)
+_Noreturn static void plmdump_print_and_exit(const char *text)
 {
 	fputs(text, stdout);
 	exit(EXIT_SOUND);
 }
 
-static void take_options(struct dump *dump, int argc, char **argv)
+static void plmdump_take_options(struct dump *dump, int argc, char **argv)
 {
 	int option;
 	opterr = 0;
@@ -164,15 +172,16 @@ static void take_options(struct dump *dump, int argc, char **argv)
 		else if (option == 'j')
 			dump->json = true;
 		else if (option == 'h')
-			print_and_exit(help_text);
+			plmdump_print_and_exit(help_text);
 		else if (option == 'v')
-			print_and_exit("plmdump " PLM_VERSION "\n");
+			plmdump_print_and_exit("plmdump " PLM_VERSION "\n");
 		else
-			usage_error("unknown option, or its value is missing", argv[optind - 1]);
+			plmdump_usage_error(
+			    "unknown option, or its value is missing", argv[optind - 1]);
 	}
 }
 
-static const struct subject *find_subject(int argc, char **argv)
+static const struct subject *plmdump_find_subject(int argc, char **argv)
 {
 	char words[SUBJECT_BYTES] = "";
 	if (optind == argc)
@@ -186,28 +195,23 @@ static const struct subject *find_subject(int argc, char **argv)
 	for (size_t i = 0; i < COUNT_OF(subjects); i++)
 		if (strcmp(subjects[i].name, words) == 0)
 			return &subjects[i];
-	usage_error("unknown subject", words);
+	plmdump_usage_error("unknown subject", words);
 }
 
-static int refused(const struct dump *dump, int error)
+static int plmdump_refused(const struct dump *dump, int error)
 {
 	fprintf(stderr, "plmdump: %s\n", why_text()[0] ? why_text() : strerror(-error));
 	switch (-error) {
-	case ENOENT:
-		return dump->file ? EXIT_INPUT : EXIT_NO_RUNTIME;
-	case EINVAL:
-		return EXIT_USAGE;
-	case EPROTO:
-		return EXIT_VERSION;
+	case ENOENT: return dump->file ? EXIT_INPUT : EXIT_NO_RUNTIME;
+	case EINVAL: return EXIT_USAGE;
+	case EPROTO: return EXIT_VERSION;
 	case EACCES:
-	case EPERM:
-		return EXIT_DENIED;
-	default:
-		return EXIT_OURS;
+	case EPERM: return EXIT_DENIED;
+	default: return EXIT_OURS;
 	}
 }
 
-static int inspect(struct dump *dump)
+static int plmdump_inspect(struct dump *dump)
 {
 	const char *name = dump->name ? dump->name : getenv("PLM_NAME");
 	if (dump->file)
@@ -221,11 +225,11 @@ int main(int argc, char **argv)
 {
 	struct dump dump = { 0 };
 	standard_open();
-	take_options(&dump, argc, argv);
-	const struct subject *subject = find_subject(argc, argv);
-	int r = inspect(&dump);
+	plmdump_take_options(&dump, argc, argv);
+	const struct subject *subject = plmdump_find_subject(argc, argv);
+	int r = plmdump_inspect(&dump);
 	if (r < 0)
-		return refused(&dump, r);
+		return plmdump_refused(&dump, r);
 	output_open(&dump.out, stdout, dump.json, false);
 	if (subject != &everything)
 		dump.out.section = subject->name;

@@ -30,10 +30,14 @@ void heap_attach(struct heap *heap, void *memory, uint32_t capacity, enum lock_r
     void (*refill)(void *context, struct heap *heap), void *context)
 {
 	struct heap_shm *shm = memory;
-	*heap = (struct heap){ .shm = shm, .position = (uint32_t *)(void *)&shm->entry[capacity],
-		.capacity = capacity, .refill = refill, .context = context };
-	heap->lock = (struct lock){ .shm = &shm->lock, .rank = rank, .recover = heap_recover,
-		.context = heap };
+	*heap = (struct heap){ .shm = shm,
+		.position = (uint32_t *)(void *)&shm->entry[capacity],
+		.capacity = capacity,
+		.refill = refill,
+		.context = context };
+	heap->lock = (struct lock){
+		.shm = &shm->lock, .rank = rank, .recover = heap_recover, .context = heap
+	};
 }
 
 int heap_lock(struct heap *heap)
@@ -48,27 +52,27 @@ void heap_unlock(struct heap *heap)
 }
 
 /* A length that a stray write made too long must not lead out of the array. */
-static uint32_t length_of(const struct heap *heap)
+static uint32_t heap_length_of(const struct heap *heap)
 {
 	uint32_t length = sh_peek(&heap->shm->length);
 	return length <= heap->capacity ? length : heap->capacity;
 }
 
 /* Of a place; 0 is the root. */
-static uint32_t parent_of(uint32_t place)
+static uint32_t heap_parent_of(uint32_t place)
 {
 	return (place - 1) / CHILDREN;
 }
 
 /* Places are those of the tree, entry[] is a ring that begins at `first`. */
-static uint32_t slot_of(uint32_t first, uint32_t capacity, uint32_t place)
+static uint32_t heap_slot_of(uint32_t first, uint32_t capacity, uint32_t place)
 {
 	uint32_t to_end = capacity - first;
 	return place < to_end ? first + place : place - to_end;
 }
 
 /* Not trusted: a stray write may have led it out of the ring. */
-static uint32_t first_of(const struct heap_shm *shm, uint32_t capacity)
+static uint32_t heap_first_of(const struct heap_shm *shm, uint32_t capacity)
 {
 	uint32_t first = sh_peek(&shm->first);
 	return first < capacity ? first : 0;
@@ -81,82 +85,82 @@ struct tree {
 	uint32_t capacity, first;
 };
 
-static struct tree tree_of(const struct heap *heap)
+static struct tree heap_tree_of(const struct heap *heap)
 {
 	return (struct tree){ heap->shm->entry, heap->position, heap->capacity,
-		first_of(heap->shm, heap->capacity) };
+		heap_first_of(heap->shm, heap->capacity) };
 }
 
-static struct heap_entry *entry_of(const struct tree *tree, uint32_t place)
+static struct heap_entry *heap_entry_of(const struct tree *tree, uint32_t place)
 {
-	return &tree->entry[slot_of(tree->first, tree->capacity, place)];
+	return &tree->entry[heap_slot_of(tree->first, tree->capacity, place)];
 }
 
-static struct heap_entry *at(const struct heap *heap, uint32_t place)
+static struct heap_entry *heap_at(const struct heap *heap, uint32_t place)
 {
-	struct tree tree = tree_of(heap);
-	return entry_of(&tree, place);
+	struct tree tree = heap_tree_of(heap);
+	return heap_entry_of(&tree, place);
 }
 
-static void put(const struct tree *tree, uint32_t place, struct heap_entry entry)
+static void heap_put(const struct tree *tree, uint32_t place, struct heap_entry entry)
 {
-	struct heap_entry *slot = entry_of(tree, place);
+	struct heap_entry *slot = heap_entry_of(tree, place);
 	sh_set(*slot, entry);
 	if (entry.id < tree->capacity) /* read from the segment: not vouched for */
 		sh_set(tree->position[entry.id], (uint32_t)(slot - tree->entry));
 }
 
 /* Both sifts move a hole, not the entry: one store a level instead of a swap's two. */
-static void sift_up(const struct tree *tree, uint32_t hole, struct heap_entry entry)
+static void heap_sift_up(const struct tree *tree, uint32_t hole, struct heap_entry entry)
 {
-	while (hole > 0 && entry_of(tree, parent_of(hole))->key < entry.key) {
-		put(tree, hole, *entry_of(tree, parent_of(hole)));
-		hole = parent_of(hole);
+	while (hole > 0 && heap_entry_of(tree, heap_parent_of(hole))->key < entry.key) {
+		heap_put(tree, hole, *heap_entry_of(tree, heap_parent_of(hole)));
+		hole = heap_parent_of(hole);
 	}
-	put(tree, hole, entry);
+	heap_put(tree, hole, entry);
 }
 
 /* The child with the largest key, of at least one. */
-static uint32_t best_child(const struct tree *tree, uint32_t first, uint32_t length)
+static uint32_t heap_best_child(const struct tree *tree, uint32_t first, uint32_t length)
 {
 	uint32_t end = length - first > CHILDREN ? first + CHILDREN : length, best = first;
-	uint64_t best_key = entry_of(tree, first)->key;
+	uint64_t best_key = heap_entry_of(tree, first)->key;
 	for (uint32_t child = first + 1; child < end; child++) {
-		uint64_t key = entry_of(tree, child)->key;
+		uint64_t key = heap_entry_of(tree, child)->key;
 		best = key > best_key ? child : best;
 		best_key = key > best_key ? key : best_key;
 	}
 	return best;
 }
 
-static void sift_down(const struct tree *tree, uint32_t hole, uint32_t length,
-    struct heap_entry entry)
+static void heap_sift_down(
+    const struct tree *tree, uint32_t hole, uint32_t length, struct heap_entry entry)
 {
 	for (;;) {
 		uint64_t first = (uint64_t)hole * CHILDREN + 1;
 		if (first >= length)
 			break;
-		uint32_t child = best_child(tree, (uint32_t)first, length);
-		if (entry_of(tree, child)->key <= entry.key)
+		uint32_t child = heap_best_child(tree, (uint32_t)first, length);
+		if (heap_entry_of(tree, child)->key <= entry.key)
 			break;
-		put(tree, hole, *entry_of(tree, child));
+		heap_put(tree, hole, *heap_entry_of(tree, child));
 		hole = child;
 	}
-	put(tree, hole, entry);
+	heap_put(tree, hole, entry);
 }
 
 /* Puts entry into a hole anywhere: it goes whichever way its key sends it. */
-static void settle(const struct heap *heap, uint32_t hole, uint32_t length,
-    struct heap_entry entry)
+static void heap_settle(
+    const struct heap *heap, uint32_t hole, uint32_t length, struct heap_entry entry)
 {
-	struct tree tree = tree_of(heap);
-	if (hole > 0 && entry_of(&tree, parent_of(hole))->key < entry.key)
-		sift_up(&tree, hole, entry);
+	struct tree tree = heap_tree_of(heap);
+	if (hole > 0 && heap_entry_of(&tree, heap_parent_of(hole))->key < entry.key)
+		heap_sift_up(&tree, hole, entry);
 	else
-		sift_down(&tree, hole, length, entry);
+		heap_sift_down(&tree, hole, length, entry);
 }
 
-static void set_length(struct heap *heap, uint32_t length)
+static void heap_set_length(struct heap *heap, uint32_t length)
 {
 	sh_poke(&heap->shm->length, length);
 	if (length > 0)
@@ -165,12 +169,13 @@ static void set_length(struct heap *heap, uint32_t length)
 	sh_poke(&heap->shm->in_order, 1);
 }
 
-static bool find(const struct heap *heap, uint32_t id, uint32_t *ret_place)
+static bool heap_find(const struct heap *heap, uint32_t id, uint32_t *ret_place)
 {
 	CHECK(id < heap->capacity);
-	uint32_t slot = heap->position[id], first = first_of(heap->shm, heap->capacity);
+	uint32_t slot = heap->position[id], first = heap_first_of(heap->shm, heap->capacity);
 	uint32_t place = slot >= first ? slot - first : slot + heap->capacity - first;
-	if (slot >= heap->capacity || place >= length_of(heap) || at(heap, place)->id != id)
+	if (slot >= heap->capacity || place >= heap_length_of(heap) ||
+	    heap_at(heap, place)->id != id)
 		return false;
 	*ret_place = place;
 	return true;
@@ -180,7 +185,7 @@ bool heap_contains(const struct heap *heap, uint32_t id)
 {
 	uint32_t place;
 	CHECK(lock_held(&heap->lock));
-	return find(heap, id, &place);
+	return heap_find(heap, id, &place);
 }
 
 void heap_push(struct heap *heap, uint32_t id, uint32_t tag, uint64_t key)
@@ -189,51 +194,51 @@ void heap_push(struct heap *heap, uint32_t id, uint32_t tag, uint64_t key)
 	CHECK(id < heap->capacity);
 	EXPENSIVE(!heap_contains(heap, id));
 	struct heap_entry entry = { .key = key, .id = id, .tag = tag };
-	uint32_t length = length_of(heap);
+	uint32_t length = heap_length_of(heap);
 	if (length == heap->capacity)
 		return; /* it cannot be full without this id: damage, which a rebuild mends */
-	set_length(heap, length + 1);
-	if (length > 0 && at(heap, length - 1)->key < key)
+	heap_set_length(heap, length + 1);
+	if (length > 0 && heap_at(heap, length - 1)->key < key)
 		sh_poke(&heap->shm->in_order, 0);
-	struct tree tree = tree_of(heap);
+	struct tree tree = heap_tree_of(heap);
 	if (sh_peek(&heap->shm->in_order))
-		put(&tree, length, entry);
+		heap_put(&tree, length, entry);
 	else
-		sift_up(&tree, length, entry);
+		heap_sift_up(&tree, length, entry);
 }
 
 bool heap_peek(const struct heap *heap, struct heap_entry *ret)
 {
 	CHECK(lock_held(&heap->lock));
-	if (length_of(heap) == 0)
+	if (heap_length_of(heap) == 0)
 		return false;
-	*ret = *at(heap, 0);
+	*ret = *heap_at(heap, 0);
 	return true;
 }
 
 /* Off the front of a queue; or the last entry fills the hole that the one leaving makes. */
-static void close_hole(struct heap *heap, uint32_t hole)
+static void heap_close_hole(struct heap *heap, uint32_t hole)
 {
-	uint32_t length = length_of(heap) - 1;
+	uint32_t length = heap_length_of(heap) - 1;
 	if (hole == 0 && sh_peek(&heap->shm->in_order)) {
 		sh_poke(&heap->shm->first,
-		    slot_of(first_of(heap->shm, heap->capacity), heap->capacity, 1));
-		set_length(heap, length);
+		    heap_slot_of(heap_first_of(heap->shm, heap->capacity), heap->capacity, 1));
+		heap_set_length(heap, length);
 		return;
 	}
-	struct heap_entry last = *at(heap, length);
-	set_length(heap, length);
+	struct heap_entry last = *heap_at(heap, length);
+	heap_set_length(heap, length);
 	if (hole == length)
 		return;
 	sh_poke(&heap->shm->in_order, 0);
-	settle(heap, hole, length, last);
+	heap_settle(heap, hole, length, last);
 }
 
 bool heap_pop(struct heap *heap, struct heap_entry *ret)
 {
 	struct heap_entry top;
 	while (heap_peek(heap, &top)) {
-		close_hole(heap, 0);
+		heap_close_hole(heap, 0);
 		if (top.id < heap->capacity) { /* a wild one is a stray write's, not the caller's */
 			*ret = top;
 			return true;
@@ -246,9 +251,9 @@ bool heap_remove(struct heap *heap, uint32_t id)
 {
 	uint32_t place;
 	CHECK(lock_held(&heap->lock));
-	if (!find(heap, id, &place))
+	if (!heap_find(heap, id, &place))
 		return false;
-	close_hole(heap, place);
+	heap_close_hole(heap, place);
 	return true;
 }
 
@@ -256,31 +261,31 @@ void heap_update(struct heap *heap, uint32_t id, uint64_t key)
 {
 	uint32_t place;
 	CHECK(lock_held(&heap->lock));
-	if (!find(heap, id, &place)) {
+	if (!heap_find(heap, id, &place)) {
 		heap_push(heap, id, 0, key);
 		return;
 	}
-	struct heap_entry entry = *at(heap, place);
+	struct heap_entry entry = *heap_at(heap, place);
 	entry.key = key;
 	sh_poke(&heap->shm->in_order, 0);
-	settle(heap, place, length_of(heap), entry);
+	heap_settle(heap, place, heap_length_of(heap), entry);
 }
 
 void heap_rebuild(struct heap *heap)
 {
 	CHECK(lock_held(&heap->lock));
-	set_length(heap, 0);
+	heap_set_length(heap, 0);
 	heap->refill(heap->context, heap);
 }
 
 uint32_t heap_length(const struct heap *heap)
 {
-	return length_of(heap);
+	return heap_length_of(heap);
 }
 
 struct heap_entry heap_entry_at(const struct heap *heap, uint32_t i)
 {
-	return *at(heap, i < heap->capacity ? i : 0);
+	return *heap_at(heap, i < heap->capacity ? i : 0);
 }
 
 const char *heap_check(const struct heap_shm *shm, uint32_t capacity)
@@ -294,14 +299,14 @@ const char *heap_check(const struct heap_shm *shm, uint32_t capacity)
 	if (capacity && first >= capacity)
 		return "heap: it begins behind its capacity";
 	for (uint32_t place = 0; place < sh_peek(&shm->length); place++) {
-		uint32_t slot = slot_of(first, capacity, place);
-		uint32_t parent = sh_peek(&shm->in_order) ? place - 1 : parent_of(place);
+		uint32_t slot = heap_slot_of(first, capacity, place);
+		uint32_t parent = sh_peek(&shm->in_order) ? place - 1 : heap_parent_of(place);
 		const struct heap_entry *entry = &shm->entry[slot];
 		if (entry->id >= capacity)
 			return "heap: an entry's id is out of range";
 		if (position[entry->id] != slot) /* also finds an id that is in twice */
 			return "heap: an entry is not where its position says";
-		if (place > 0 && shm->entry[slot_of(first, capacity, parent)].key < entry->key)
+		if (place > 0 && shm->entry[heap_slot_of(first, capacity, parent)].key < entry->key)
 			return "heap: an entry is larger than its parent";
 	}
 	return NULL;

@@ -31,7 +31,7 @@ struct heap_shm {
 	shared32 first;    /* W: under the lock. Where the root is in entry[], which is a ring. */
 	shared32 in_order; /* W: under the lock. Not 0: no entry is larger than one before it. */
 	uint8_t align_siblings[32]; /* the root ends this line, so that its children begin the
-	                             * next */
+				     * next */
 	struct heap_entry entry[];  /* W: under the lock; then uint32_t position[capacity] */
 };
 
@@ -43,7 +43,7 @@ struct heap {
 	/* id -> where in entry[], believed only if its id stands there: so leaving the heap writes
 	 * nothing here, clearing it is `length = 0`, and zeroed memory is an empty heap. */
 	uint32_t *position;
-	uint32_t capacity;  /* this process's copy: the segment's is not trusted twice */
+	uint32_t capacity; /* this process's copy: the segment's is not trusted twice */
 	struct lock lock;
 	void (*refill)(void *context, struct heap *heap); /* pushes everything that belongs in */
 	void *context;
@@ -61,11 +61,10 @@ void heap_unlock(struct heap *heap);
 void heap_push(struct heap *heap, uint32_t id, uint32_t tag, uint64_t key); /* id not in the heap */
 bool heap_pop(struct heap *heap, struct heap_entry *ret);
 bool heap_peek(const struct heap *heap, struct heap_entry *ret);
-bool heap_remove(struct heap *heap, uint32_t id); /* false if it was not in */
+bool heap_remove(struct heap *heap, uint32_t id);               /* false if it was not in */
 void heap_update(struct heap *heap, uint32_t id, uint64_t key); /* pushes it if it was not in */
 bool heap_contains(const struct heap *heap, uint32_t id);
 void heap_rebuild(struct heap *heap); /* clear, then refill: start-up and recovery */
-
 
 /* Without the lock, a guess: how many there are; the i-th of them, in no order but that the first
  * is the largest. */

@@ -45,16 +45,25 @@ const char db_schema[] =
     "COMMIT;";
 
 const char *const db_tables[] = {
-	"boot", "task", "attempt", "ended", "forgotten", "resumed", "needed", "value", "blob",
-	"mark", NULL,
+	"boot",
+	"task",
+	"attempt",
+	"ended",
+	"forgotten",
+	"resumed",
+	"needed",
+	"value",
+	"blob",
+	"mark",
+	NULL,
 };
 
-#define UNFINISHED                                                                                 \
+#define UNFINISHED \
 	"FROM task t LEFT JOIN ended e ON e.task = t.id WHERE e.task IS NULL AND t.boot <> ?1 "
 
 /* Of tasks that went. */
-#define PRUNE(table)                                                                               \
-	"DELETE FROM " table " WHERE task >= ?1 AND task < ?2"                                     \
+#define PRUNE(table)                                           \
+	"DELETE FROM " table " WHERE task >= ?1 AND task < ?2" \
 	" AND NOT EXISTS(SELECT 1 FROM task t WHERE t.id = " table ".task)"
 
 static const char *const texts[DB_STATEMENTS] = {
@@ -94,9 +103,8 @@ static const char *const texts[DB_STATEMENTS] = {
 	    " t.needs, t.limits, t.args, t.sum, t.undurable,"
 	    " EXISTS(SELECT 1 FROM forgotten f WHERE f.task = t.id), t.identity " UNFINISHED
 	    "AND t.id > ?2 ORDER BY t.id LIMIT 1",
-	[DB_LAST_RESUMED] =
-	    "SELECT boot, ref, retries, crash_retries FROM resumed WHERE task = ?1"
-	    " ORDER BY boot DESC LIMIT 1",
+	[DB_LAST_RESUMED] = "SELECT boot, ref, retries, crash_retries FROM resumed WHERE task = ?1"
+			    " ORDER BY boot DESC LIMIT 1",
 	[DB_LAST_ATTEMPT] =
 	    "SELECT attempt, running, failures, returns FROM attempt WHERE task = ?1 AND boot = ?2"
 	    " ORDER BY attempt DESC, running LIMIT 1",
@@ -110,8 +118,8 @@ static const char *const texts[DB_STATEMENTS] = {
 	    "SELECT t.id FROM task t LEFT JOIN ended e ON e.task = t.id WHERE e.task IS NULL"
 	    " AND t.id >= ?1 ORDER BY t.id LIMIT 1",
 	[DB_PRUNE_TASK] = "DELETE FROM task WHERE id >= ?1 AND id < ?2"
-	    " AND EXISTS(SELECT 1 FROM ended e WHERE e.task = id)"
-	    " AND NOT EXISTS(SELECT 1 FROM needed n WHERE n.task = id)",
+			  " AND EXISTS(SELECT 1 FROM ended e WHERE e.task = id)"
+			  " AND NOT EXISTS(SELECT 1 FROM needed n WHERE n.task = id)",
 	[DB_PRUNE_ENDED] = PRUNE("ended"),
 	[DB_PRUNE_ATTEMPT] = PRUNE("attempt"),
 	[DB_PRUNE_FORGOTTEN] = PRUNE("forgotten"),
@@ -139,8 +147,7 @@ int db_error(struct db *db, int code, const char *doing)
 		return why(-EIO, "%s %s: %s%s%s", doing, db->path, text, system ? ": " : "",
 		    system ? strerror(system) : "");
 	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-		return why(-EUCLEAN, "%s %s: %s", doing, db->path, text);
+	case SQLITE_NOTADB: return why(-EUCLEAN, "%s %s: %s", doing, db->path, text);
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 		return why(-EBUSY, "%s %s: another process holds it locked", doing, db->path);
@@ -155,18 +162,18 @@ int db_error(struct db *db, int code, const char *doing)
 
 /* ---- statements ---- */
 
-static int prepare(struct db *db, enum db_statement which)
+static int db_prepare(struct db *db, enum db_statement which)
 {
 	if (db->statement[which])
 		return 0;
-	int code = sqlite3_prepare_v3(db->handle, texts[which], -1, SQLITE_PREPARE_PERSISTENT,
-	    &db->statement[which], NULL);
+	int code = sqlite3_prepare_v3(
+	    db->handle, texts[which], -1, SQLITE_PREPARE_PERSISTENT, &db->statement[which], NULL);
 	return code == SQLITE_OK ? 0 : db_error(db, code, "reading");
 }
 
-static int bind(struct db *db, enum db_statement which, const char *letters, va_list values)
+static int db_bind(struct db *db, enum db_statement which, const char *letters, va_list values)
 {
-	int r = prepare(db, which), at = 1;
+	int r = db_prepare(db, which), at = 1;
 	if (r < 0)
 		return r;
 	sqlite3_stmt *s = db->statement[which];
@@ -206,7 +213,7 @@ int db_rows(struct db *db, enum db_statement which, const char *letters, ...)
 {
 	va_list values;
 	va_start(values, letters);
-	int r = bind(db, which, letters, values);
+	int r = db_bind(db, which, letters, values);
 	va_end(values);
 	return r < 0 ? r : db_next(db, which);
 }
@@ -215,7 +222,7 @@ int db_run(struct db *db, enum db_statement which, const char *letters, ...)
 {
 	va_list values;
 	va_start(values, letters);
-	int r = bind(db, which, letters, values);
+	int r = db_bind(db, which, letters, values);
 	va_end(values);
 	if (r == 0)
 		r = db_next(db, which);
@@ -227,7 +234,7 @@ int db_number(struct db *db, enum db_statement which, int64_t *ret, const char *
 {
 	va_list values;
 	va_start(values, letters);
-	int r = bind(db, which, letters, values);
+	int r = db_bind(db, which, letters, values);
 	va_end(values);
 	if (r == 0)
 		r = db_next(db, which);
@@ -263,7 +270,7 @@ bool db_in_group(struct db *db)
 
 /* ---- opening ---- */
 
-static int execute(struct db *db, const char *sql, const char *doing)
+static int db_execute(struct db *db, const char *sql, const char *doing)
 {
 	int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
 	return code == SQLITE_OK ? 0 : db_error(db, code, doing);
@@ -271,12 +278,12 @@ static int execute(struct db *db, const char *sql, const char *doing)
 
 int db_set_fsync(struct db *db, bool fsync)
 {
-	return execute(db, fsync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=OFF",
-	    "setting up");
+	return db_execute(
+	    db, fsync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=OFF", "setting up");
 }
 
 /* What is in it was written with the mode of the file: it is ours alone. */
-static int make_private(struct db *db)
+static int db_make_private(struct db *db)
 {
 	int fd = open(db->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	struct stat st = { 0 };
@@ -288,20 +295,20 @@ static int make_private(struct db *db)
 
 int db_connect(struct db *db, bool fsync)
 {
-	int r = make_private(db);
+	int r = db_make_private(db);
 	if (r < 0)
 		return r;
-	int code = sqlite3_open_v2(db->path, &db->handle,
-	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	int code = sqlite3_open_v2(
+	    db->path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (code != SQLITE_OK)
 		return db_error(db, code, "opening");
 	sqlite3_busy_timeout(db->handle, BUSY_MS);
 	sqlite3_extended_result_codes(db->handle, 1);
-	r = execute(db, "PRAGMA journal_mode=WAL", "opening");
+	r = db_execute(db, "PRAGMA journal_mode=WAL", "opening");
 	if (r == 0)
 		r = db_set_fsync(db, fsync);
 	/* Is it a database at all? */
-	return r < 0 ? r : execute(db, "BEGIN IMMEDIATE; COMMIT", "opening");
+	return r < 0 ? r : db_execute(db, "BEGIN IMMEDIATE; COMMIT", "opening");
 }
 
 int db_check_version(struct db *db)
@@ -312,14 +319,16 @@ int db_check_version(struct db *db)
 		return r;
 	if (r == 0)
 		return db_run(db, DB_SET_MARK, "ti", "version", (int64_t)JOURNAL_VERSION);
-	return version == JOURNAL_VERSION ? 0 : why(-EPROTO,
-	    "%s was written by another version of plm (format %lld, not %d), and was not "
-	    "changed: start that plm, or give another --state DIR", db->path,
-	    (long long)version, JOURNAL_VERSION);
+	return version == JOURNAL_VERSION
+	    ? 0
+	    : why(-EPROTO,
+		  "%s was written by another version of plm (format %lld, not %d), and was not "
+		  "changed: start that plm, or give another --state DIR",
+		  db->path, (long long)version, JOURNAL_VERSION);
 }
 
 /* Its first complaint, if it has any. */
-static int look_through(struct db *db)
+static int db_look_through(struct db *db)
 {
 	sqlite3_stmt *s;
 	int code = sqlite3_prepare_v2(db->handle, "PRAGMA quick_check(1)", -1, &s, NULL);
@@ -337,7 +346,7 @@ static int look_through(struct db *db)
 }
 
 /* SQLite says here what it recovered. */
-static void on_message(void *context, int code, const char *message)
+static void db_on_message(void *context, int code, const char *message)
 {
 	(void)context;
 	if (code == SQLITE_NOTICE_RECOVER_WAL)
@@ -345,7 +354,7 @@ static void on_message(void *context, int code, const char *message)
 }
 
 /* Is it a line of the schema? As SQLite keeps it: CREATE TABLE boot(...). */
-static bool is_ours(const char *sql)
+static bool db_is_ours(const char *sql)
 {
 	const char *name = sql ? strchr(sql, ' ') : NULL, *found;
 	name = name ? strchr(name + 1, ' ') : NULL;
@@ -353,7 +362,7 @@ static bool is_ours(const char *sql)
 	return found && found[strlen(name)] == ';';
 }
 
-static bool is_table(const char *name)
+static bool db_is_table(const char *name)
 {
 	for (int i = 0; db_tables[i]; i++)
 		if (strcmp(name, db_tables[i]) == 0)
@@ -365,17 +374,17 @@ static bool is_table(const char *name)
  * view in its place may have no end. What else is there is somebody's own. What is sound and
  * different is not ours to judge: a file of a newer version, set aside and salvaged, would be an
  * empty queue. */
-static int look_at_schema(struct db *db)
+static int db_look_at_schema(struct db *db)
 {
 	sqlite3_stmt *s;
 	unsigned right = 0, all = 0, wrong = 0;
-	int code = sqlite3_prepare_v2(db->handle, "SELECT name, sql FROM sqlite_schema", -1, &s,
-	    NULL);
+	int code =
+	    sqlite3_prepare_v2(db->handle, "SELECT name, sql FROM sqlite_schema", -1, &s, NULL);
 	while (code == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
 		const void *name = sqlite3_column_text(s, 0);
-		if (!name || !is_table(name))
+		if (!name || !db_is_table(name))
 			continue;
-		if (is_ours((const char *)sqlite3_column_text(s, 1)))
+		if (db_is_ours((const char *)sqlite3_column_text(s, 1)))
 			right++;
 		else
 			wrong++;
@@ -387,29 +396,34 @@ static int look_at_schema(struct db *db)
 		return db_error(db, r, "reading");
 	if (wrong == 0 && (right == 0 || right == all))
 		return 0;
-	r = look_through(db); /* is that how it was written, or is it damaged? */
-	return r < 0 ? r : why(-EPROTO, "%s is sound, but its tables are not those that this plm "
-	    "makes: it was made by a newer version, or altered. It was not changed; start the plm "
-	    "that made it, undo the alteration, or give another --state DIR", db->path);
+	r = db_look_through(db); /* is that how it was written, or is it damaged? */
+	return r < 0
+	    ? r
+	    : why(-EPROTO,
+		  "%s is sound, but its tables are not those that this plm "
+		  "makes: it was made by a newer version, or altered. It was not changed; start "
+		  "the plm "
+		  "that made it, undo the alteration, or give another --state DIR",
+		  db->path);
 }
 
-static int open_sound(struct db *db, bool check, bool fsync)
+static int db_open_sound(struct db *db, bool check, bool fsync)
 {
 	int r = db_connect(db, fsync);
 	if (r == 0 && check)
-		r = look_through(db);
+		r = db_look_through(db);
 	if (r == 0)
-		r = look_at_schema(db);
+		r = db_look_at_schema(db);
 	if (r == 0)
-		r = execute(db, db_schema, "setting up");
+		r = db_execute(db, db_schema, "setting up");
 	return r < 0 ? r : db_check_version(db);
 }
 
-static void begin(struct db *db, const char *directory)
+static void db_begin(struct db *db, const char *directory)
 {
 	static bool configured;
 	if (!configured)
-		sqlite3_config(SQLITE_CONFIG_LOG, on_message, NULL);
+		sqlite3_config(SQLITE_CONFIG_LOG, db_on_message, NULL);
 	configured = true;
 	*db = (struct db){ .handle = NULL };
 	snprintf(db->path, sizeof db->path, "%s/%s", directory, JOURNAL_FILE);
@@ -418,14 +432,14 @@ static void begin(struct db *db, const char *directory)
 int db_understands(const char *directory)
 {
 	struct db db;
-	begin(&db, directory);
+	db_begin(&db, directory);
 	if (access(db.path, F_OK) < 0 || salvage_is_due(&db) != 0)
 		return 0;
 	int r = 0;
 	if (sqlite3_open_v2(db.path, &db.handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-	    NULL) == SQLITE_OK) {
+		NULL) == SQLITE_OK) {
 		sqlite3_busy_timeout(db.handle, BUSY_MS);
-		r = look_at_schema(&db);
+		r = db_look_at_schema(&db);
 	}
 	int64_t version = JOURNAL_VERSION;
 	if (r == 0 && db.handle && db_number(&db, DB_GET_MARK, &version, "t", "version") == 1)
@@ -438,7 +452,7 @@ int db_salvage(struct db *db, const char *directory, bool fsync)
 {
 	char damage[256];
 	snprintf(damage, sizeof damage, "%s", why_text());
-	begin(db, directory);
+	db_begin(db, directory);
 	int r = salvage(db, fsync, damage);
 	if (r == 0)
 		r = db_check_version(db);
@@ -450,12 +464,12 @@ int db_salvage(struct db *db, const char *directory, bool fsync)
 
 int db_open(struct db *db, const char *directory, bool check, bool fsync)
 {
-	begin(db, directory);
+	db_begin(db, directory);
 	int r = salvage_is_due(db);
 	if (r == 1)
 		r = why(-EUCLEAN, "a salvage of it was not brought to its end");
 	else if (r == 0)
-		r = open_sound(db, check, fsync);
+		r = db_open_sound(db, check, fsync);
 	db->checked = check;
 	if (r < 0)
 		db_close(db);

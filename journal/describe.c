@@ -10,7 +10,8 @@
 #include "spec/spec.h"
 
 /* Its bytes, also if it is an object; NULL: they are not there. */
-static const char *bytes_of(const struct journal *j, const struct arg *arg, uint64_t *ret_length)
+static const char *describe_bytes_of(
+    const struct journal *j, const struct arg *arg, uint64_t *ret_length)
 {
 	uint64_t word;
 	*ret_length = arg->length;
@@ -21,7 +22,8 @@ static const char *bytes_of(const struct journal *j, const struct arg *arg, uint
 						    : NULL;
 }
 
-static size_t add_word(char *text, size_t n, size_t size, const char *word, uint64_t length)
+static size_t describe_add_word(
+    char *text, size_t n, size_t size, const char *word, uint64_t length)
 {
 	if (n + 1 >= size)
 		return n;
@@ -33,7 +35,7 @@ static size_t add_word(char *text, size_t n, size_t size, const char *word, uint
 	return n;
 }
 
-static bool is_text(const char *bytes, uint64_t length)
+static bool describe_is_text(const char *bytes, uint64_t length)
 {
 	for (uint64_t i = 0; i < length && i < COMMAND_TEXT_MAX; i++)
 		if (!isprint((unsigned char)bytes[i]) && !((unsigned char)bytes[i] & 0x80))
@@ -41,7 +43,7 @@ static bool is_text(const char *bytes, uint64_t length)
 	return true;
 }
 
-static void find_label(const char *fields, uint64_t length, char *label, size_t size)
+static void describe_find_label(const char *fields, uint64_t length, char *label, size_t size)
 {
 	const char *at = NULL, *text;
 	enum command_field field;
@@ -57,28 +59,28 @@ void describe_call(struct journal *j, struct record *r, const char *function, ch
 	struct args_reader reader;
 	struct arg arg;
 	label[0] = text[0] = 0;
-	size_t n = command ? 0 : add_word(text, 0, text_size, function, strlen(function));
+	size_t n = command ? 0 : describe_add_word(text, 0, text_size, function, strlen(function));
 	if (!args_open(&j->rt.tables, r, &reader))
 		return;
 	for (int i = 0; args_next(&reader, &arg) && n + 1 < text_size; i++) {
 		uint64_t length;
-		if (command && (i == COMMAND_ARG_ENVIRONMENT ||
-		    (i >= COMMAND_ARG_WORDS && arg.future)))
+		if (command &&
+		    (i == COMMAND_ARG_ENVIRONMENT || (i >= COMMAND_ARG_WORDS && arg.future)))
 			continue;
-		const char *bytes = bytes_of(j, &arg, &length);
+		const char *bytes = describe_bytes_of(j, &arg, &length);
 		if (command && i == COMMAND_ARG_FIELDS)
-			find_label(bytes, length, label, label_size);
+			describe_find_label(bytes, length, label, label_size);
 		else if (arg.future)
-			n = add_word(text, n, text_size, "@...", 4);
-		else if (bytes && is_text(bytes, length))
-			n = add_word(text, n, text_size, bytes, length);
+			n = describe_add_word(text, n, text_size, "@...", 4);
+		else if (bytes && describe_is_text(bytes, length))
+			n = describe_add_word(text, n, text_size, bytes, length);
 		else
-			n = add_word(text, n, text_size, "...", 3);
+			n = describe_add_word(text, n, text_size, "...", 3);
 	}
 }
 
-static void print_terms(const struct journal *j, const struct terms *terms, char *needs,
-    char *limits)
+static void describe_print_terms(
+    const struct journal *j, const struct terms *terms, char *needs, char *limits)
 {
 	const struct resource_names *names = &j->rt.tables.control->resources;
 	size_t n = 0;
@@ -87,21 +89,21 @@ static void print_terms(const struct journal *j, const struct terms *terms, char
 		return;
 	for (uint32_t i = 0; i < terms->alternatives && n < TERMS_TEXT_BYTES; i++) {
 		n += (size_t)snprintf(needs + n, TERMS_TEXT_BYTES - n, "%s", i ? " | " : "");
-		n += spec_print_demand(&terms->alternative[i], names, needs + n,
-		    TERMS_TEXT_BYTES - n);
+		n += spec_print_demand(
+		    &terms->alternative[i], names, needs + n, TERMS_TEXT_BYTES - n);
 	}
-	snprintf(limits, TERMS_TEXT_BYTES, "%u %u %u %u %u %u %u", terms->queue_ms,
-	    terms->run_ms, terms->total_ms, terms->backoff_ms, terms->backoff_max_ms,
-	    terms->grace_ms, terms->keep_ms);
+	snprintf(limits, TERMS_TEXT_BYTES, "%u %u %u %u %u %u %u", terms->queue_ms, terms->run_ms,
+	    terms->total_ms, terms->backoff_ms, terms->backoff_max_ms, terms->grace_ms,
+	    terms->keep_ms);
 }
 
 /* Many tasks with the same terms come one behind the other. */
-void describe_terms(struct journal *j, uint32_t number, const char **ret_needs,
-    const char **ret_limits)
+void describe_terms(
+    struct journal *j, uint32_t number, const char **ret_needs, const char **ret_limits)
 {
 	if (number != j->terms_known)
-		print_terms(j, terms_at(j->rt.tables.terms, number), j->terms_text[0],
-		    j->terms_text[1]);
+		describe_print_terms(
+		    j, terms_at(j->rt.tables.terms, number), j->terms_text[0], j->terms_text[1]);
 	j->terms_known = number;
 	*ret_needs = j->terms_text[0];
 	*ret_limits = j->terms_text[1];

@@ -29,7 +29,7 @@ int64_t encode_sum(const void *data, size_t length)
 	return (int64_t)sum;
 }
 
-static int reserve(struct encoding *e, size_t more)
+static int encode_reserve(struct encoding *e, size_t more)
 {
 	if (e->length + more <= e->room)
 		return 0;
@@ -42,35 +42,36 @@ static int reserve(struct encoding *e, size_t more)
 	return 0;
 }
 
-static void put(struct encoding *e, const void *data, size_t length)
+static void encode_put(struct encoding *e, const void *data, size_t length)
 {
 	memcpy(e->bytes + e->length, data, length);
 	e->length += length;
 }
 
-static int put_bytes(struct encoding *e, const void *data, size_t length)
+static int encode_put_bytes(struct encoding *e, const void *data, size_t length)
 {
 	unsigned char kind = ARGUMENT_BYTES;
 	uint32_t n = (uint32_t)length;
-	int r = reserve(e, 5 + length);
+	int r = encode_reserve(e, 5 + length);
 	if (r < 0)
 		return r;
-	put(e, &kind, 1);
-	put(e, &n, sizeof n);
+	encode_put(e, &kind, 1);
+	encode_put(e, &n, sizeof n);
 	if (length)
-		put(e, data, length);
+		encode_put(e, data, length);
 	return 0;
 }
 
-static int put_number(struct encoding *e, enum argument_kind what, uint64_t id, uint32_t which)
+static int encode_put_number(
+    struct encoding *e, enum argument_kind what, uint64_t id, uint32_t which)
 {
 	unsigned char kind = (unsigned char)what;
-	int r = reserve(e, 13);
+	int r = encode_reserve(e, 13);
 	if (r < 0)
 		return r;
-	put(e, &kind, 1);
-	put(e, &id, sizeof id);
-	put(e, &which, sizeof which);
+	encode_put(e, &kind, 1);
+	encode_put(e, &id, sizeof id);
+	encode_put(e, &which, sizeof which);
 	return 0;
 }
 
@@ -94,7 +95,8 @@ bool encoding_next(const unsigned char *bytes, size_t length, size_t *at, struct
 		return true;
 	}
 	if ((ret->kind != ARGUMENT_SHARED && ret->kind != ARGUMENT_TASK &&
-	    ret->kind != ARGUMENT_LOST) || left < sizeof ret->id + sizeof ret->which)
+		ret->kind != ARGUMENT_LOST) ||
+	    left < sizeof ret->id + sizeof ret->which)
 		return false;
 	memcpy(&ret->id, from, sizeof ret->id);
 	memcpy(&ret->which, from + sizeof ret->id, sizeof ret->which);
@@ -104,22 +106,22 @@ bool encoding_next(const unsigned char *bytes, size_t length, size_t *at, struct
 
 /* ---- blobs ---- */
 
-static uint64_t oldest_shared(const struct journal *j)
+static uint64_t encode_oldest_shared(const struct journal *j)
 {
 	return j->next_task > SHARED_TASKS ? j->next_task - SHARED_TASKS : 0;
 }
 
-static int add_blob(struct journal *j, int64_t sum, const void *data, size_t length, uint64_t id,
-    uint64_t *ret)
+static int encode_add_blob(
+    struct journal *j, int64_t sum, const void *data, size_t length, uint64_t id, uint64_t *ret)
 {
 	int64_t found;
-	int r = db_number(&j->db, DB_FIND_BLOB, &found, "iib", sum, (int64_t)oldest_shared(j), data,
-	    length);
+	int r = db_number(&j->db, DB_FIND_BLOB, &found, "iib", sum,
+	    (int64_t)encode_oldest_shared(j), data, length);
 	*ret = r == 1 ? (uint64_t)found : j->next_blob;
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = db_run(&j->db, DB_ADD_BLOB, "iiib", (int64_t)j->next_blob, (int64_t)id, sum, data,
-	    length);
+	r = db_run(
+	    &j->db, DB_ADD_BLOB, "iiib", (int64_t)j->next_blob, (int64_t)id, sum, data, length);
 	j->next_blob += r == 0;
 	return r;
 }
@@ -130,12 +132,12 @@ int encode_value(struct journal *j, uint64_t ref, const void *data, size_t lengt
     uint64_t *ret_blob)
 {
 	struct object *known = &j->object[ref_index(ref) % OBJECTS_KNOWN];
-	if (ref && known->ref == ref && known->task > oldest_shared(j)) {
+	if (ref && known->ref == ref && known->task > encode_oldest_shared(j)) {
 		*ret_blob = known->blob;
 		return 0;
 	}
 	uint64_t before = j->next_blob;
-	int r = add_blob(j, encode_sum(data, length), data, length, id, ret_blob);
+	int r = encode_add_blob(j, encode_sum(data, length), data, length, id, ret_blob);
 	if (r == 0 && ref && *ret_blob == before)
 		*known = (struct object){ ref, *ret_blob, id };
 	return r;
@@ -143,54 +145,57 @@ int encode_value(struct journal *j, uint64_t ref, const void *data, size_t lengt
 
 /* ---- arguments ---- */
 
-static int lose(struct encoding *e, uint32_t number, const char *what)
+static int encode_lose(struct encoding *e, uint32_t number, const char *what)
 {
 	if (!e->undurable) {
-		snprintf(e->undurable_text, sizeof e->undurable_text, "argument %u is %s", number,
-		    what);
+		snprintf(
+		    e->undurable_text, sizeof e->undurable_text, "argument %u is %s", number, what);
 		e->undurable = e->undurable_text;
 	}
-	return put_number(e, ARGUMENT_LOST, 0, 0);
+	return encode_put_number(e, ARGUMENT_LOST, 0, 0);
 }
 
 /* The task of this journal that the record belongs to, 0: none. */
-static uint64_t task_of(const struct journal *j, const struct record *r, uint64_t word)
+static uint64_t encode_task_of(const struct journal *j, const struct record *r, uint64_t word)
 {
 	const struct entry *entry = &j->entry[record_index(&j->rt.tables, r)];
 	return entry->flags & ENTRY_ACCEPTED && entry->generation == word_generation(word)
-	    ? entry->id : 0;
+	    ? entry->id
+	    : 0;
 }
 
-static int put_future(struct journal *j, uint64_t ref, uint64_t id, uint32_t number,
-    struct encoding *e)
+static int encode_put_future(
+    struct journal *j, uint64_t ref, uint64_t id, uint32_t number, struct encoding *e)
 {
 	const struct tables *t = &j->rt.tables;
 	uint64_t word, spoken;
 	struct record *r = record_lookup(t, ref, &word);
 	if (!r)
-		return lose(e, number, "a future that is gone");
+		return encode_lose(e, number, "a future that is gone");
 	bool part = word_state(word) == RECORD_PART;
 	uint64_t length;
 	struct record *speaker = part ? record_lookup(t, r->part.task, &spoken) : r;
 	if (!speaker)
-		return lose(e, number, "a future that is gone");
+		return encode_lose(e, number, "a future that is gone");
 	spoken = sh_load(&speaker->state);
 	if (word_state(spoken) == RECORD_DONE) {
 		const void *data = record_value(t, r, &length);
 		uint64_t blob;
 		if (!data || length > VALUE_BYTES_MAX)
-			return lose(e, number, "a value of more than 1 MiB, too large to be kept");
+			return encode_lose(
+			    e, number, "a value of more than 1 MiB, too large to be kept");
 		if (length < SHARED_BYTES_MIN)
-			return put_bytes(e, data, length);
+			return encode_put_bytes(e, data, length);
 		int done = encode_value(j, ref, data, length, id, &blob);
-		return done < 0 ? done : put_number(e, ARGUMENT_SHARED, blob, 0);
+		return done < 0 ? done : encode_put_number(e, ARGUMENT_SHARED, blob, 0);
 	}
-	uint64_t task = task_of(j, speaker, spoken);
+	uint64_t task = encode_task_of(j, speaker, spoken);
 	if (!task)
-		return lose(e, number, "a future of something that is not durable itself");
+		return encode_lose(e, number, "a future of something that is not durable itself");
 	j->any_needed = true;
 	int done = db_run(&j->db, DB_ADD_NEEDED, "i", (int64_t)task);
-	return done < 0 ? done : put_number(e, ARGUMENT_TASK, task, part ? r->part.which : 0);
+	return done < 0 ? done
+			: encode_put_number(e, ARGUMENT_TASK, task, part ? r->part.which : 0);
 }
 
 int encode_args(struct journal *j, struct record *r, uint64_t id, struct encoding *ret)
@@ -207,13 +212,13 @@ int encode_args(struct journal *j, struct record *r, uint64_t id, struct encodin
 	while (done == 0 && args_next(&reader, &arg)) {
 		uint64_t blob;
 		if (arg.future) {
-			done = put_future(j, arg.future->ref, id, reader.next, ret);
+			done = encode_put_future(j, arg.future->ref, id, reader.next, ret);
 		} else if (arg.length < SHARED_BYTES_MIN) {
-			done = put_bytes(ret, arg.data, arg.length);
+			done = encode_put_bytes(ret, arg.data, arg.length);
 		} else {
 			done = encode_value(j, 0, arg.data, arg.length, id, &blob);
 			if (done == 0)
-				done = put_number(ret, ARGUMENT_SHARED, blob, 0);
+				done = encode_put_number(ret, ARGUMENT_SHARED, blob, 0);
 		}
 	}
 	return done;

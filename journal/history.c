@@ -20,8 +20,12 @@ struct history {
 };
 
 static const char *const state_names[HISTORY_STATES] = {
-	[HISTORY_ANY] = "any", [HISTORY_QUEUED] = "queued", [HISTORY_RUNNING] = "running",
-	[HISTORY_DONE] = "done", [HISTORY_FAILED] = "failed", [HISTORY_DEAD] = "dead",
+	[HISTORY_ANY] = "any",
+	[HISTORY_QUEUED] = "queued",
+	[HISTORY_RUNNING] = "running",
+	[HISTORY_DONE] = "done",
+	[HISTORY_FAILED] = "failed",
+	[HISTORY_DEAD] = "dead",
 	[HISTORY_CANCELLED] = "cancelled",
 };
 
@@ -40,33 +44,39 @@ enum history_state history_state_of(const char *name)
 
 /* ---- opening ---- */
 
-static int error_of(struct history *h, int code)
+static int history_error_of(struct history *h, int code)
 {
 	switch (code & 0xff) {
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		return why(-EUCLEAN, "%s is damaged (%s): the next plm with this --state sets it "
-		    "aside and salvages what can be read", h->path, sqlite3_errmsg(h->db));
-	case SQLITE_CANTOPEN:
-		return why(-ENOENT, "%s cannot be opened", h->path);
+		return why(-EUCLEAN,
+		    "%s is damaged (%s): the next plm with this --state sets it "
+		    "aside and salvages what can be read",
+		    h->path, sqlite3_errmsg(h->db));
+	case SQLITE_CANTOPEN: return why(-ENOENT, "%s cannot be opened", h->path);
 	default: return why(-EIO, "%s: %s", h->path, sqlite3_errmsg(h->db));
 	}
 }
 
 /* A view in the place of a table may have no end. */
-static int look_for_views(struct history *h)
+static int history_look_for_views(struct history *h)
 {
 	sqlite3_stmt *s;
-	int code = sqlite3_prepare_v2(h->db, "SELECT 1 FROM sqlite_schema WHERE type = 'view' AND"
-	    " name IN ('boot', 'task', 'attempt', 'ended', 'resumed')", -1, &s, NULL);
+	int code = sqlite3_prepare_v2(h->db,
+	    "SELECT 1 FROM sqlite_schema WHERE type = 'view' AND"
+	    " name IN ('boot', 'task', 'attempt', 'ended', 'resumed')",
+	    -1, &s, NULL);
 	if (code != SQLITE_OK)
-		return error_of(h, code);
+		return history_error_of(h, code);
 	bool found = sqlite3_step(s) == SQLITE_ROW;
 	code = sqlite3_finalize(s);
 	if (code != SQLITE_OK)
-		return error_of(h, code);
-	return found ? why(-EUCLEAN, "%s is not understood: its tables are not those of a "
-	    "journal of this version", h->path) : 0;
+		return history_error_of(h, code);
+	return found ? why(-EUCLEAN,
+			   "%s is not understood: its tables are not those of a "
+			   "journal of this version",
+			   h->path)
+		     : 0;
 }
 
 int history_open(const char *directory, struct history **ret)
@@ -79,12 +89,12 @@ int history_open(const char *directory, struct history **ret)
 		free(h);
 		return why(-ENOENT, "there is no journal in %s", directory);
 	}
-	int code = sqlite3_open_v2(h->path, &h->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX,
-	    NULL);
-	int r = code == SQLITE_OK ? 0 : error_of(h, code);
+	int code =
+	    sqlite3_open_v2(h->path, &h->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+	int r = code == SQLITE_OK ? 0 : history_error_of(h, code);
 	if (r == 0) {
 		sqlite3_busy_timeout(h->db, BUSY_MS);
-		r = look_for_views(h);
+		r = history_look_for_views(h);
 	}
 	*ret = h;
 	if (r < 0)
@@ -102,35 +112,36 @@ void history_close(struct history **hp)
 
 /* ---- what is asked for ---- */
 
-#define LAST_ATTEMPT                                                                               \
-	"(SELECT CASE WHEN a.running THEN 2 ELSE 1 END FROM attempt a WHERE a.task = t.id AND"     \
+#define LAST_ATTEMPT                                                                           \
+	"(SELECT CASE WHEN a.running THEN 2 ELSE 1 END FROM attempt a WHERE a.task = t.id AND" \
 	" a.boot = coalesce(r.boot, t.boot) ORDER BY a.attempt DESC, a.running LIMIT 1)"
 
 /* The numbers are those of enum history_state. */
-#define STATE                                                                                      \
-	"CASE e.state WHEN 5 THEN 3 WHEN 6 THEN CASE WHEN e.dead THEN 5 ELSE 4 END"                \
+#define STATE                                                                       \
+	"CASE e.state WHEN 5 THEN 3 WHEN 6 THEN CASE WHEN e.dead THEN 5 ELSE 4 END" \
 	" WHEN 7 THEN 6 ELSE coalesce(" LAST_ATTEMPT ", 1) END"
 _Static_assert(RECORD_DONE == 5 && RECORD_FAILED == 6 && RECORD_CANCELLED == 7, "as in the file");
 _Static_assert(HISTORY_QUEUED == 1 && HISTORY_RUNNING == 2 && HISTORY_DONE == 3 &&
-    HISTORY_FAILED == 4 && HISTORY_DEAD == 5 && HISTORY_CANCELLED == 6, "as in the queries");
+	HISTORY_FAILED == 4 && HISTORY_DEAD == 5 && HISTORY_CANCELLED == 6,
+    "as in the queries");
 
-#define FROM                                                                                       \
-	" FROM task t LEFT JOIN ended e ON e.task = t.id LEFT JOIN boot b ON b.id = t.boot"        \
-	" LEFT JOIN resumed r ON r.task = t.id AND"                                                \
-	" r.boot = (SELECT max(x.boot) FROM resumed x WHERE x.task = t.id)"                        \
+#define FROM                                                                                \
+	" FROM task t LEFT JOIN ended e ON e.task = t.id LEFT JOIN boot b ON b.id = t.boot" \
+	" LEFT JOIN resumed r ON r.task = t.id AND"                                         \
+	" r.boot = (SELECT max(x.boot) FROM resumed x WHERE x.task = t.id)"                 \
 	" LEFT JOIN boot c ON c.id = r.boot"
 
-#define WHERE                                                                                      \
-	" WHERE t.at >= ?1 AND (?2 = 0 OR t.at < ?2)"                                              \
-	" AND (?3 IS NULL OR instr(lower(t.text), lower(?3)))"                                     \
-	" AND (?4 IS NULL OR t.label = ?4)"                                                        \
-	" AND (?5 = 0 OR e.exit_code = ?6)"                                                        \
-	" AND (?7 = 0 OR shown = ?7)"                                                              \
-	" AND (?8 = 0 OR t.id = ?8)"                                                               \
-	" AND (?10 = 0 OR (t.ref = ?9 AND b.runtime = ?10) OR EXISTS(SELECT 1 FROM resumed y"      \
+#define WHERE                                                                                 \
+	" WHERE t.at >= ?1 AND (?2 = 0 OR t.at < ?2)"                                         \
+	" AND (?3 IS NULL OR instr(lower(t.text), lower(?3)))"                                \
+	" AND (?4 IS NULL OR t.label = ?4)"                                                   \
+	" AND (?5 = 0 OR e.exit_code = ?6)"                                                   \
+	" AND (?7 = 0 OR shown = ?7)"                                                         \
+	" AND (?8 = 0 OR t.id = ?8)"                                                          \
+	" AND (?10 = 0 OR (t.ref = ?9 AND b.runtime = ?10) OR EXISTS(SELECT 1 FROM resumed y" \
 	"  JOIN boot z ON z.id = y.boot WHERE y.task = t.id AND y.ref = ?9 AND z.runtime = ?10))"
 
-static void bind(sqlite3_stmt *s, const struct history_filter *f)
+static void history_bind(sqlite3_stmt *s, const struct history_filter *f)
 {
 	sqlite3_bind_int64(s, 1, f->since_ms);
 	sqlite3_bind_int64(s, 2, f->until_ms);
@@ -145,13 +156,13 @@ static void bind(sqlite3_stmt *s, const struct history_filter *f)
 	sqlite3_bind_int64(s, 11, f->most ? (int64_t)f->most : -1);
 }
 
-static int ask(struct history *h, const char *sql, const struct history_filter *filter,
-    sqlite3_stmt **ret)
+static int history_ask(
+    struct history *h, const char *sql, const struct history_filter *filter, sqlite3_stmt **ret)
 {
 	int code = sqlite3_prepare_v2(h->db, sql, -1, ret, NULL);
 	if (code != SQLITE_OK)
-		return error_of(h, code);
-	bind(*ret, filter);
+		return history_error_of(h, code);
+	history_bind(*ret, filter);
 	return 0;
 }
 
@@ -170,13 +181,13 @@ static const char rows_sql[] =
     " t.undurable, e.user_us, e.system_us, e.resident_kb, e.out_bytes, e.err_bytes,"
     " e.value_bytes, e.out, e.err" FROM WHERE " ORDER BY t.id DESC LIMIT ?11) ORDER BY id";
 
-static const char *text_at(sqlite3_stmt *s, int column)
+static const char *history_text_at(sqlite3_stmt *s, int column)
 {
 	const void *text = sqlite3_column_text(s, column);
 	return text ? text : "";
 }
 
-static void read_end(sqlite3_stmt *s, struct history_row *row)
+static void history_read_end(sqlite3_stmt *s, struct history_row *row)
 {
 	row->user_us = sqlite3_column_int64(s, 22);
 	row->system_us = sqlite3_column_int64(s, 23);
@@ -190,7 +201,7 @@ static void read_end(sqlite3_stmt *s, struct history_row *row)
 	row->err_length = (size_t)sqlite3_column_bytes(s, 29);
 }
 
-static void read_row(sqlite3_stmt *s, struct history_row *row)
+static void history_read_row(sqlite3_stmt *s, struct history_row *row)
 {
 	*row = (struct history_row){ .id = sqlite3_column_int64(s, 0),
 		.first_ref = (uint64_t)sqlite3_column_int64(s, 1),
@@ -199,29 +210,36 @@ static void read_row(sqlite3_stmt *s, struct history_row *row)
 		.runtime = (uint64_t)sqlite3_column_int64(s, 4),
 		.boots = (unsigned)sqlite3_column_int(s, 5),
 		.state = (enum history_state)sqlite3_column_int(s, 6),
-		.function = text_at(s, 7), .text = text_at(s, 8), .label = text_at(s, 9),
-		.user = text_at(s, 10), .priority = sqlite3_column_int(s, 11),
+		.function = history_text_at(s, 7),
+		.text = history_text_at(s, 8),
+		.label = history_text_at(s, 9),
+		.user = history_text_at(s, 10),
+		.priority = sqlite3_column_int(s, 11),
 		.submitted_ms = sqlite3_column_int64(s, 12),
-		.began_ms = sqlite3_column_int64(s, 13), .ended_ms = sqlite3_column_int64(s, 14),
-		.attempts = sqlite3_column_int(s, 15), .worker = sqlite3_column_int(s, 16),
-		.exit_code = sqlite3_column_int(s, 17), .code = sqlite3_column_int(s, 18),
-		.signal = sqlite3_column_int(s, 19), .message = text_at(s, 20),
-		.undurable = text_at(s, 21) };
-	read_end(s, row);
+		.began_ms = sqlite3_column_int64(s, 13),
+		.ended_ms = sqlite3_column_int64(s, 14),
+		.attempts = sqlite3_column_int(s, 15),
+		.worker = sqlite3_column_int(s, 16),
+		.exit_code = sqlite3_column_int(s, 17),
+		.code = sqlite3_column_int(s, 18),
+		.signal = sqlite3_column_int(s, 19),
+		.message = history_text_at(s, 20),
+		.undurable = history_text_at(s, 21) };
+	history_read_end(s, row);
 }
 
 int history_each(struct history *h, const struct history_filter *filter,
     void (*visit)(void *context, const struct history_row *row), void *context)
 {
 	sqlite3_stmt *s = NULL;
-	int r = ask(h, rows_sql, filter, &s), code = SQLITE_DONE;
+	int r = history_ask(h, rows_sql, filter, &s), code = SQLITE_DONE;
 	while (r == 0 && (code = sqlite3_step(s)) == SQLITE_ROW) {
 		struct history_row row;
-		read_row(s, &row);
+		history_read_row(s, &row);
 		visit(context, &row);
 	}
 	if (r == 0 && code != SQLITE_DONE)
-		r = error_of(h, code);
+		r = history_error_of(h, code);
 	sqlite3_finalize(s);
 	return r;
 }
@@ -232,22 +250,26 @@ int history_totals(struct history *h, const struct history_filter *filter, enum 
     void (*visit)(void *context, const struct history_total *total), void *context)
 {
 	static const char *const keys[HISTORY_KEYS] = {
-		[HISTORY_BY_USER] = "user", [HISTORY_BY_LABEL] = "coalesce(label, '')",
+		[HISTORY_BY_USER] = "user",
+		[HISTORY_BY_LABEL] = "coalesce(label, '')",
 		[HISTORY_BY_DAY] = "strftime('%Y-%m-%d', at / 1000, 'unixepoch', 'localtime')",
 	};
 	char sql[SQL_BYTES];
 	sqlite3_stmt *s = NULL;
-	int n = snprintf(sql, sizeof sql, "SELECT %s AS key, count(*), sum(shown = 3),"
+	int n = snprintf(sql, sizeof sql,
+	    "SELECT %s AS key, count(*), sum(shown = 3),"
 	    " sum(shown IN (4, 5)), sum(shown = 6), sum(shown < 3), sum(run), sum(cpu) FROM ("
 	    "SELECT b.user AS user, t.label AS label, t.at AS at, " STATE " AS shown,"
 	    " CASE WHEN e.began > 0 THEN e.at - e.began ELSE 0 END AS run,"
 	    " coalesce(e.user_us + e.system_us, 0) / 1000 AS cpu" FROM WHERE
-	    " ORDER BY t.id DESC LIMIT ?11) GROUP BY key ORDER BY key", keys[key]);
+	    " ORDER BY t.id DESC LIMIT ?11) GROUP BY key ORDER BY key",
+	    keys[key]);
 	CHECK(n > 0 && (size_t)n < sizeof sql);
-	int r = ask(h, sql, filter, &s), code = SQLITE_DONE;
+	int r = history_ask(h, sql, filter, &s), code = SQLITE_DONE;
 	while (r == 0 && (code = sqlite3_step(s)) == SQLITE_ROW) {
-		const struct history_total total = { .key = text_at(s, 0),
-			.tasks = sqlite3_column_int64(s, 1), .done = sqlite3_column_int64(s, 2),
+		const struct history_total total = { .key = history_text_at(s, 0),
+			.tasks = sqlite3_column_int64(s, 1),
+			.done = sqlite3_column_int64(s, 2),
 			.failed = sqlite3_column_int64(s, 3),
 			.cancelled = sqlite3_column_int64(s, 4),
 			.unfinished = sqlite3_column_int64(s, 5),
@@ -256,7 +278,7 @@ int history_totals(struct history *h, const struct history_filter *filter, enum 
 		visit(context, &total);
 	}
 	if (r == 0 && code != SQLITE_DONE)
-		r = error_of(h, code);
+		r = history_error_of(h, code);
 	sqlite3_finalize(s);
 	return r;
 }

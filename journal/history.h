@@ -10,22 +10,28 @@
 #include <stdint.h>
 
 enum history_state { /* as it is asked for and shown; the end as of record_state */
-	HISTORY_ANY, HISTORY_QUEUED, HISTORY_RUNNING, HISTORY_DONE, HISTORY_FAILED, HISTORY_DEAD,
-	HISTORY_CANCELLED, HISTORY_STATES
+	HISTORY_ANY,
+	HISTORY_QUEUED,
+	HISTORY_RUNNING,
+	HISTORY_DONE,
+	HISTORY_FAILED,
+	HISTORY_DEAD,
+	HISTORY_CANCELLED,
+	HISTORY_STATES
 };
 const char *history_state_name(enum history_state state);
 enum history_state history_state_of(const char *name); /* HISTORY_STATES: there is none */
 
-struct history_filter { /* zeroes ask for all */
+struct history_filter {             /* zeroes ask for all */
 	int64_t since_ms, until_ms; /* of the submission, wall clock; until 0: now */
 	const char *include;        /* in the text of the command, any case */
 	const char *label;
 	bool has_exit_code;
 	int exit_code;
 	enum history_state state;
-	int64_t id;                 /* one task by its number ... */
-	uint64_t ref, runtime;      /* ... or by a future it is or was */
-	uint64_t most;              /* the latest so many; 0: all */
+	int64_t id;            /* one task by its number ... */
+	uint64_t ref, runtime; /* ... or by a future it is or was */
+	uint64_t most;         /* the latest so many; 0: all */
 };
 
 struct history_row {
@@ -38,11 +44,11 @@ struct history_row {
 	int priority;
 	int64_t submitted_ms, began_ms, ended_ms; /* 0: not yet, or not known */
 	int attempts;
-	int worker, exit_code;             /* negative: none */
+	int worker, exit_code; /* negative: none */
 	int code, signal;
-	const char *message, *undurable;   /* "" of none */
+	const char *message, *undurable; /* "" of none */
 	int64_t user_us, system_us, resident_kb, out_bytes, err_bytes, value_bytes;
-	const void *out, *err;             /* their first bytes */
+	const void *out, *err; /* their first bytes */
 	size_t out_length, err_length;
 };
 

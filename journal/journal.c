@@ -20,7 +20,7 @@ int64_t journal_now(void)
 
 /* ---- how it fares ---- */
 
-static void say_trouble(struct journal *j, int error)
+static void journal_say_trouble(struct journal *j, int error)
 {
 	struct journal_shm *shm = j->shm;
 	if (sh_peek(&shm->trouble) == 0)
@@ -39,7 +39,7 @@ void journal_give_up(struct journal *j)
 	exit(1);
 }
 
-static void say_written(struct journal *j)
+static void journal_say_written(struct journal *j)
 {
 	struct journal_shm *shm = j->shm;
 	if (sh_peek(&shm->trouble))
@@ -53,13 +53,13 @@ static void say_written(struct journal *j)
 
 /* ---- a group ---- */
 
-static void tell_back(struct journal *j, uint32_t index)
+static void journal_tell_back(struct journal *j, uint32_t index)
 {
 	sh_or(&j->rt.tables.news[index / 64], (uint64_t)1 << index % 64);
 }
 
 /* Looks at what has news, in the order of the records from where the last group stopped. */
-static int look_around(struct journal *j, uint32_t *ret_list, uint32_t *ret_count)
+static int journal_look_around(struct journal *j, uint32_t *ret_list, uint32_t *ret_count)
 {
 	struct tables *t = &j->rt.tables;
 	uint32_t words = (pool_fresh(&t->pool) + 63) / 64, w = j->look_from;
@@ -80,7 +80,7 @@ static int look_around(struct journal *j, uint32_t *ret_list, uint32_t *ret_coun
 }
 
 /* What was written in vain is looked at again. */
-static void take_back(struct journal *j, const uint32_t *list, uint32_t n)
+static void journal_take_back(struct journal *j, const uint32_t *list, uint32_t n)
 {
 	if (db_in_group(&j->db))
 		db_run(&j->db, DB_ROLLBACK, "");
@@ -92,11 +92,11 @@ static void take_back(struct journal *j, const uint32_t *list, uint32_t n)
 	j->next_blob = j->group_blob;
 	memset(j->object, 0, sizeof j->object); /* some may be of this group */
 	for (uint32_t i = 0; i < n; i++)
-		tell_back(j, list[i]);
+		journal_tell_back(j, list[i]);
 }
 
 /* Only now: a hold given up lets the record go. */
-static void publish(struct journal *j)
+static void journal_publish(struct journal *j)
 {
 	struct tables *t = &j->rt.tables;
 	uint64_t hint[HINTS_BATCH];
@@ -121,7 +121,7 @@ static void publish(struct journal *j)
 }
 
 /* True: something was looked at. */
-static bool write_group(struct journal *j)
+static bool journal_write_group(struct journal *j)
 {
 	static uint32_t list[GROUP_RECORDS];
 	uint32_t n = 0;
@@ -131,19 +131,19 @@ static bool write_group(struct journal *j)
 	j->group_blob = j->next_blob;
 	int r = db_run(&j->db, DB_BEGIN, "");
 	if (r == 0)
-		r = look_around(j, list, &n);
+		r = journal_look_around(j, list, &n);
 	if (r == 0)
 		r = db_run(&j->db, j->changes ? DB_COMMIT : DB_ROLLBACK, "");
 	if (r < 0) {
-		take_back(j, list, n);
-		say_trouble(j, r);
+		journal_take_back(j, list, n);
+		journal_say_trouble(j, r);
 		if (r == -EUCLEAN)
 			journal_give_up(j);
 		return false;
 	}
 	if (j->changes) {
-		publish(j);
-		say_written(j);
+		journal_publish(j);
+		journal_say_written(j);
 	}
 	return n > 0;
 }
@@ -151,13 +151,13 @@ static bool write_group(struct journal *j)
 /* ---- opening ---- */
 
 /* There is nothing in it that could be damaged. */
-static bool is_new(struct journal *j)
+static bool journal_is_new(struct journal *j)
 {
 	int64_t last;
 	return db_number(&j->db, DB_LAST_BOOT, &last, "") == 0;
 }
 
-static int find_boot(struct journal *j, bool *ret_again)
+static int journal_find_boot(struct journal *j, bool *ret_again)
 {
 	const struct control *c = j->rt.tables.control;
 	const struct passwd *user = getpwuid(geteuid());
@@ -169,7 +169,7 @@ static int find_boot(struct journal *j, bool *ret_again)
 	r = db_number(&j->db, DB_GET_MARK, &clean, "t", "clean");
 	if (r < 0)
 		return r;
-	if (!clean && !j->db.checked && !is_new(j))
+	if (!clean && !j->db.checked && !journal_is_new(j))
 		return -EAGAIN; /* it was not closed: look through it first */
 	r = db_run(&j->db, DB_SET_MARK, "ti", "clean", INT64_C(0));
 	if (r == 0)
@@ -181,7 +181,7 @@ static int find_boot(struct journal *j, bool *ret_again)
 }
 
 /* What is written of this boot: its records still live. */
-static int load_entries(struct journal *j, enum db_statement which)
+static int journal_load_entries(struct journal *j, enum db_statement which)
 {
 	int r = db_rows(&j->db, which, "i", j->boot);
 	for (; r == 1; r = db_next(&j->db, which)) {
@@ -197,11 +197,11 @@ static int load_entries(struct journal *j, enum db_statement which)
 	return r;
 }
 
-static int load(struct journal *j)
+static int journal_load(struct journal *j)
 {
 	bool again;
 	int64_t last = 0;
-	int r = find_boot(j, &again);
+	int r = journal_find_boot(j, &again);
 	if (r == 0)
 		r = db_number(&j->db, DB_LAST_TASK, &last, "");
 	j->next_task = (uint64_t)last + 1;
@@ -218,40 +218,39 @@ static int load(struct journal *j)
 		r = db_number(&j->db, DB_FIRST_NEEDED, &last, "");
 	j->any_needed = r == 1;
 	if (r >= 0)
-		r = load_entries(j, DB_TASKS_OF_BOOT);
+		r = journal_load_entries(j, DB_TASKS_OF_BOOT);
 	if (r >= 0)
-		r = load_entries(j, DB_RESUMED_OF_BOOT);
+		r = journal_load_entries(j, DB_RESUMED_OF_BOOT);
 	return r < 0 ? r : resume_open(j);
 }
 
-static int open_and_load(struct journal *j, bool check)
+static int journal_open_and_load(struct journal *j, bool check)
 {
 	db_close(&j->db);
-	int r = db_open(&j->db, j->plan.directory, check,
-	    j->plan.durability != DURABILITY_NONE);
-	return r < 0 ? r : load(j);
+	int r = db_open(&j->db, j->plan.directory, check, j->plan.durability != DURABILITY_NONE);
+	return r < 0 ? r : journal_load(j);
 }
 
 /* Not each damage is seen by looking through the file: one that the journal before us met, or that
  * is met now all the same, is reason enough to salvage. */
-static int open_file(struct journal *j)
+static int journal_open_file(struct journal *j)
 {
 	int r;
 	if (sh_peek(&j->shm->trouble) == EUCLEAN) {
 		r = why(-EUCLEAN, "it could not be read on");
 	} else {
-		r = open_and_load(j, false);
+		r = journal_open_and_load(j, false);
 		if (r == -EUCLEAN || r == -EAGAIN)
-			r = open_and_load(j, true);
+			r = journal_open_and_load(j, true);
 	}
 	if (r != -EUCLEAN)
 		return r;
 	db_close(&j->db);
 	r = db_salvage(&j->db, j->plan.directory, j->plan.durability != DURABILITY_NONE);
-	return r < 0 ? r : load(j);
+	return r < 0 ? r : journal_load(j);
 }
 
-static int make_room(struct journal *j)
+static int journal_make_room(struct journal *j)
 {
 	size_t bytes = (size_t)j->rt.tables.limits.records * sizeof *j->entry;
 	void *entries = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
@@ -265,44 +264,44 @@ static int make_room(struct journal *j)
 }
 
 /* A former journal wrote of it, and may have died before it said so. */
-static bool is_written(const struct journal *j, uint32_t index, uint8_t flag)
+static bool journal_is_written(const struct journal *j, uint32_t index, uint8_t flag)
 {
 	const struct entry *entry = &j->entry[index];
 	uint64_t word = sh_load(&record_at(&j->rt.tables, index)->state);
 	return entry->flags & flag && entry->generation == word_generation(word);
 }
 
-static void let_go(struct journal *j, uint32_t index)
+static void journal_let_go(struct journal *j, uint32_t index)
 {
-	uint64_t hint =
-	    hint_make(HINT_DROPPED, record_ref(index, j->entry[index].generation));
+	uint64_t hint = hint_make(HINT_DROPPED, record_ref(index, j->entry[index].generation));
 	handle_tell_quietly(&j->rt, &hint, 1);
 }
 
 /* Whatever holds it has, it may have news; or be news to others. */
-static void look_at_all(struct journal *j)
+static void journal_look_at_all(struct journal *j)
 {
 	struct tables *t = &j->rt.tables;
 	uint32_t fresh = pool_fresh(&t->pool);
 	for (uint32_t i = 0; i < fresh; i++) {
 		if (!journal_wants(t, record_at(t, i)))
 			continue;
-		if (is_written(j, i, ENTRY_ACCEPTED) && !journal_recorded(t, i))
+		if (journal_is_written(j, i, ENTRY_ACCEPTED) && !journal_recorded(t, i))
 			journal_record(t, i);
-		if (is_written(j, i, ENTRY_ENDED))
-			let_go(j, i);
+		if (journal_is_written(j, i, ENTRY_ENDED))
+			journal_let_go(j, i);
 		else
-			tell_back(j, i);
+			journal_tell_back(j, i);
 	}
 	event_post(&j->shm->written);
 }
 
 /* The only one that writes in the directory: a journal may outlive its manager. */
-static int take_lock(struct journal *j)
+static int journal_take_lock(struct journal *j)
 {
 	char path[STATE_PATH_BYTES + 8];
-	struct flock mine = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
-		.l_start = JOURNAL_LOCK_WRITER, .l_len = 1 };
+	struct flock mine = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = JOURNAL_LOCK_WRITER, .l_len = 1
+	};
 	snprintf(path, sizeof path, "%s/%s", j->plan.directory, JOURNAL_LOCK);
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
@@ -314,8 +313,8 @@ static int take_lock(struct journal *j)
 	int error = errno;
 	fcntl(fd, F_GETLK, &mine);
 	close(fd);
-	return why(-error, "another journal writes in %s (pid %d)", j->plan.directory,
-	    (int)mine.l_pid);
+	return why(
+	    -error, "another journal writes in %s (pid %d)", j->plan.directory, (int)mine.l_pid);
 }
 
 int journal_open(struct journal *j, const struct journal_plan *plan)
@@ -326,11 +325,11 @@ int journal_open(struct journal *j, const struct journal_plan *plan)
 	j->rt.socket = -1;
 	j->lock = -1;
 	j->epoch_ms = journal_now() - (int64_t)((clock_ns() - c->boot_ns) / NS_PER_MS);
-	int r = make_room(j);
+	int r = journal_make_room(j);
 	if (r == 0)
-		r = take_lock(j);
+		r = journal_take_lock(j);
 	if (r == 0)
-		r = open_file(j);
+		r = journal_open_file(j);
 	if (r == 0)
 		r = handle_open(&j->rt, plan->slot);
 	if (r < 0)
@@ -340,7 +339,7 @@ int journal_open(struct journal *j, const struct journal_plan *plan)
 		snprintf(j->shm->damage_text, sizeof j->shm->damage_text, "%s", j->db.salvaged);
 		sh_store(&j->shm->damaged, 1);
 	}
-	look_at_all(j);
+	journal_look_at_all(j);
 	return 0;
 }
 
@@ -355,7 +354,7 @@ void journal_close(struct journal *j)
 
 /* ---- the loop ---- */
 
-static bool has_news(const struct journal *j)
+static bool journal_has_news(const struct journal *j)
 {
 	const struct tables *t = &j->rt.tables;
 	uint32_t words = (pool_fresh(&t->pool) + 63) / 64;
@@ -366,7 +365,7 @@ static bool has_news(const struct journal *j)
 }
 
 /* More may come, and one commit serves all; unless somebody waits for it. */
-static void pause_for_more(struct journal *j, uint32_t ms)
+static void journal_pause_for_more(struct journal *j, uint32_t ms)
 {
 	uint64_t deadline = deadline_after_ms(ms);
 	process_set_awake(&j->rt.tables, j->rt.self, false);
@@ -379,11 +378,11 @@ static void pause_for_more(struct journal *j, uint32_t ms)
 	sh_store(&j->shm->hurry, 0);
 }
 
-static void rest(struct journal *j)
+static void journal_rest(struct journal *j)
 {
 	process_set_awake(&j->rt.tables, j->rt.self, false);
 	uint32_t seen = event_prepare(&j->rt.me->event);
-	if (!has_news(j) && !atomic_load(&j->stop))
+	if (!journal_has_news(j) && !atomic_load(&j->stop))
 		event_sleep(&j->rt.me->event, seen,
 		    j->resume_next == UINT64_MAX ? DEADLINE_NEVER : j->resume_due_ns);
 	sh_poke(&j->rt.me->beat_ns, clock_coarse_ns());
@@ -393,17 +392,17 @@ void journal_run(struct journal *j)
 {
 	while (!atomic_load(&j->stop)) {
 		bool more = resume_some(j);
-		if (!more && !has_news(j))
-			rest(j);
+		if (!more && !journal_has_news(j))
+			journal_rest(j);
 		bool trouble = sh_peek(&j->shm->trouble) != 0;
-		if (!more && has_news(j))
-			pause_for_more(j, trouble ? TROUBLE_MS : GROUP_MS);
-		if (has_news(j))
-			write_group(j);
+		if (!more && journal_has_news(j))
+			journal_pause_for_more(j, trouble ? TROUBLE_MS : GROUP_MS);
+		if (journal_has_news(j))
+			journal_write_group(j);
 		prune_some(j);
 	}
 	/* The others have ended: what they settled at last is all there is. */
-	while (write_group(j))
+	while (journal_write_group(j))
 		;
 	if (sh_peek(&j->shm->trouble))
 		log_warn("the last ends could not be written: %s", j->shm->trouble_text);

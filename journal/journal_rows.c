@@ -1,4 +1,5 @@
-/* journal_rows.c - what is new of a record, as rows: that it was accepted, that it began, how it ended.
+/* journal_rows.c - what is new of a record, as rows: that it was accepted, that it began, how it
+ * ended.
  *
  * A record that has the journal's hold goes nowhere, and once it is settled nothing of it changes:
  * what is read here is read at leisure. Each look compares the record with what is written, so to
@@ -15,7 +16,7 @@
 
 enum { LABEL_BYTES = 128, HEAD_BYTES = 512, MESSAGE_BYTES = 512, UNKNOWN = -1 };
 
-static struct entry *change(struct journal *j, uint32_t index)
+static struct entry *rows_change(struct journal *j, uint32_t index)
 {
 	struct change *last = j->changes ? &j->change[j->changes - 1] : NULL;
 	if (!last || last->index != index)
@@ -25,7 +26,7 @@ static struct entry *change(struct journal *j, uint32_t index)
 
 /* ---- accepted ---- */
 
-static int add_accepted(struct journal *j, struct record *r, uint64_t word, uint32_t index)
+static int rows_add_accepted(struct journal *j, struct record *r, uint64_t word, uint32_t index)
 {
 	static struct encoding encoding; /* its memory is used again */
 	struct function_entry function = { .name = "?" };
@@ -50,8 +51,9 @@ static int add_accepted(struct journal *j, struct record *r, uint64_t word, uint
 	    named ? identity : NULL, sizeof identity);
 	if (done < 0)
 		return done;
-	*change(j, index) = (struct entry){ .id = id, .generation = word_generation(word),
-		.flags = ENTRY_ACCEPTED };
+	*rows_change(j, index) = (struct entry){
+		.id = id, .generation = word_generation(word), .flags = ENTRY_ACCEPTED
+	};
 	j->next_task++;
 	j->accepted++;
 	return 0;
@@ -59,16 +61,16 @@ static int add_accepted(struct journal *j, struct record *r, uint64_t word, uint
 
 /* ---- an attempt ---- */
 
-static int add_attempt(struct journal *j, const struct record *r, uint64_t word, uint32_t index)
+static int rows_add_attempt(
+    struct journal *j, const struct record *r, uint64_t word, uint32_t index)
 {
 	bool running = word_state(word) == RECORD_RUNNING;
-	struct entry *entry = change(j, index);
+	struct entry *entry = rows_change(j, index);
 	entry->attempt = (uint8_t)word_attempt(word);
 	entry->flags = (uint8_t)((entry->flags & ~ENTRY_RUNNING) | (running ? ENTRY_RUNNING : 0));
 	return db_run(&j->db, DB_ADD_ATTEMPT, "iiiiiii", (int64_t)entry->id, j->boot,
 	    (int64_t)word_attempt(word), (int64_t)running, (int64_t)r->failures,
-	    (int64_t)record_returns(r),
-	    running ? j->epoch_ms + r->start_ms : journal_now());
+	    (int64_t)record_returns(r), running ? j->epoch_ms + r->start_ms : journal_now());
 }
 
 /* ---- the end ---- */
@@ -79,8 +81,8 @@ struct command_end {
 	struct command_texts texts;
 };
 
-static void read_command_end(const struct journal *j, const struct record *r,
-    struct command_end *ret)
+static void rows_read_command_end(
+    const struct journal *j, const struct record *r, struct command_end *ret)
 {
 	const struct tables *t = &j->rt.tables;
 	uint32_t next = r->first_part;
@@ -100,13 +102,13 @@ static void read_command_end(const struct journal *j, const struct record *r,
 	}
 }
 
-static size_t head_of(uint64_t length)
+static size_t rows_head_of(uint64_t length)
 {
 	return length < HEAD_BYTES ? (size_t)length : HEAD_BYTES;
 }
 
 /* What dependants in the journal may ask for after a boot. */
-static int keep_values(struct journal *j, struct record *r, uint64_t id)
+static int rows_keep_values(struct journal *j, struct record *r, uint64_t id)
 {
 	int64_t needed;
 	if (!j->any_needed)
@@ -135,7 +137,8 @@ static int keep_values(struct journal *j, struct record *r, uint64_t id)
 	return done < 0 ? done : 0;
 }
 
-static void read_message(const struct journal *j, const struct record *r, char ret[MESSAGE_BYTES])
+static void rows_read_message(
+    const struct journal *j, const struct record *r, char ret[MESSAGE_BYTES])
 {
 	uint64_t length = 0;
 	const char *text = failure_message(&j->rt.tables, r, &length);
@@ -143,13 +146,14 @@ static void read_message(const struct journal *j, const struct record *r, char r
 	    length < MESSAGE_BYTES ? (int)length : MESSAGE_BYTES - 1, text ? text : "");
 }
 
-static int exit_code_of(const struct command_end *end)
+static int rows_exit_code_of(const struct command_end *end)
 {
 	return end->known && end->log.status >= 0 && WIFEXITED(end->log.status)
-	    ? WEXITSTATUS(end->log.status) : UNKNOWN;
+	    ? WEXITSTATUS(end->log.status)
+	    : UNKNOWN;
 }
 
-static int worker_of(const struct journal *j, const struct command_end *end, uint64_t word)
+static int rows_worker_of(const struct journal *j, const struct command_end *end, uint64_t word)
 {
 	if (end->known)
 		return (int)end->log.worker;
@@ -157,18 +161,18 @@ static int worker_of(const struct journal *j, const struct command_end *end, uin
 	return worker == NO_WORKER ? UNKNOWN : (int)worker;
 }
 
-static int add_ended(struct journal *j, struct record *r, uint64_t word, uint32_t index)
+static int rows_add_ended(struct journal *j, struct record *r, uint64_t word, uint32_t index)
 {
-	struct entry *entry = change(j, index);
+	struct entry *entry = rows_change(j, index);
 	struct command_end end;
 	char message[MESSAGE_BYTES] = "";
 	bool failed = word_state(word) == RECORD_FAILED;
 	bool done_well = word_state(word) == RECORD_DONE;
 	uint64_t out_length = 0, value_bytes = done_well ? r->value_bytes : 0;
-	read_command_end(j, r, &end);
+	rows_read_command_end(j, r, &end);
 	const char *out = end.known ? end.texts.out : NULL;
 	if (failed)
-		read_message(j, r, message);
+		rows_read_message(j, r, message);
 	if (end.known && done_well)
 		out = record_value(&j->rt.tables, r, &out_length);
 	else if (end.known)
@@ -181,18 +185,18 @@ static int add_ended(struct journal *j, struct record *r, uint64_t word, uint32_
 	if (end.known && log->status >= 0 && WIFSIGNALED(log->status))
 		signal = WTERMSIG(log->status);
 	bool dead = word_dead(word) && record_tries(r, word) > 1;
-	int done = done_well ? keep_values(j, r, entry->id) : 0;
+	int done = done_well ? rows_keep_values(j, r, entry->id) : 0;
 	if (done < 0)
 		return done;
 	done = db_run(&j->db, DB_ADD_ENDED, "iiiiiiiiiiitiiiiiibb", (int64_t)entry->id, j->boot,
 	    (int64_t)word_state(word), (int64_t)dead, j->epoch_ms + r->end_ms,
 	    word_attempt(word) ? j->epoch_ms + r->start_ms : INT64_C(0),
-	    (int64_t)word_attempt(word), (int64_t)worker_of(j, &end, word),
-	    (int64_t)(failed ? r->failure.code : 0), (int64_t)signal, (int64_t)exit_code_of(&end),
-	    message[0] ? message : NULL, (int64_t)log->user_us, (int64_t)log->system_us,
-	    (int64_t)log->resident_kb, (int64_t)log->out_bytes, (int64_t)log->err_bytes,
-	    (int64_t)value_bytes, out, head_of(out ? out_length : 0),
-	    end.known ? end.texts.err : NULL, head_of(log->err_kept));
+	    (int64_t)word_attempt(word), (int64_t)rows_worker_of(j, &end, word),
+	    (int64_t)(failed ? r->failure.code : 0), (int64_t)signal,
+	    (int64_t)rows_exit_code_of(&end), message[0] ? message : NULL, (int64_t)log->user_us,
+	    (int64_t)log->system_us, (int64_t)log->resident_kb, (int64_t)log->out_bytes,
+	    (int64_t)log->err_bytes, (int64_t)value_bytes, out, rows_head_of(out ? out_length : 0),
+	    end.known ? end.texts.err : NULL, rows_head_of(log->err_kept));
 	entry->flags |= ENTRY_ENDED;
 	j->ended += done == 0;
 	return done;
@@ -209,24 +213,24 @@ int rows_end_unqueued(struct journal *j, int64_t task, bool dead, int code, cons
 
 /* ---- one look ---- */
 
-static int look_on(struct journal *j, struct record *r, uint64_t word, uint32_t index)
+static int rows_look_on(struct journal *j, struct record *r, uint64_t word, uint32_t index)
 {
 	const struct entry *entry = &j->entry[index];
 	enum record_state state = word_state(word);
 	int done = 0;
-	bool began = state == RECORD_RUNNING && (word_attempt(word) > entry->attempt ||
-	    !(entry->flags & ENTRY_RUNNING));
-	bool rests = state == RECORD_READY && (word_attempt(word) > entry->attempt ||
-	    entry->flags & ENTRY_RUNNING);
+	bool began = state == RECORD_RUNNING &&
+	    (word_attempt(word) > entry->attempt || !(entry->flags & ENTRY_RUNNING));
+	bool rests = state == RECORD_READY &&
+	    (word_attempt(word) > entry->attempt || entry->flags & ENTRY_RUNNING);
 	if (began || rests)
-		done = add_attempt(j, r, word, index);
-	if (done == 0 && !hold_test(&j->rt.tables, index, SLOT_MANAGER) &&
-	    !state_settled(state) && !(entry->flags & ENTRY_FORGOTTEN)) {
-		change(j, index)->flags |= ENTRY_FORGOTTEN;
+		done = rows_add_attempt(j, r, word, index);
+	if (done == 0 && !hold_test(&j->rt.tables, index, SLOT_MANAGER) && !state_settled(state) &&
+	    !(entry->flags & ENTRY_FORGOTTEN)) {
+		rows_change(j, index)->flags |= ENTRY_FORGOTTEN;
 		done = db_run(&j->db, DB_ADD_FORGOTTEN, "ii", (int64_t)entry->id, journal_now());
 	}
 	if (done == 0 && state_settled(state))
-		done = add_ended(j, r, word, index);
+		done = rows_add_ended(j, r, word, index);
 	return done;
 }
 
@@ -237,13 +241,13 @@ int rows_look(struct journal *j, uint32_t index)
 	enum record_state state = word_state(word);
 	struct entry *entry = &j->entry[index];
 	bool known = entry->generation == word_generation(word) && entry->flags & ENTRY_ACCEPTED;
-	if (!journal_wants(&j->rt.tables, r) || state == RECORD_FREE ||
-	    state == RECORD_RESERVED || state == RECORD_PART || word_flags(word) & FLAG_OBJECT)
+	if (!journal_wants(&j->rt.tables, r) || state == RECORD_FREE || state == RECORD_RESERVED ||
+	    state == RECORD_PART || word_flags(word) & FLAG_OBJECT)
 		return 0;
 	if (known && entry->flags & ENTRY_ENDED)
 		return 0;
 	if (j->plan.durability == DURABILITY_NONE && !state_settled(state))
 		return 0;
-	int done = known ? 0 : add_accepted(j, r, word, index);
-	return done < 0 ? done : look_on(j, r, word, index);
+	int done = known ? 0 : rows_add_accepted(j, r, word, index);
+	return done < 0 ? done : rows_look_on(j, r, word, index);
 }

@@ -12,7 +12,7 @@
 #define PRUNE_PERIOD_NS (60 * NS_PER_S)
 
 /* What is below has ended for good: where to begin the next search. */
-static int note_unfinished(struct journal *j)
+static int prune_note_unfinished(struct journal *j)
 {
 	int64_t first;
 	int r = db_number(&j->db, DB_FIRST_UNFINISHED, &first, "i", (int64_t)j->unfinished);
@@ -26,7 +26,7 @@ static int note_unfinished(struct journal *j)
 }
 
 /* The first task that stays, were all before it finished. */
-static int find_cut(struct journal *j, uint64_t *ret)
+static int prune_find_cut(struct journal *j, uint64_t *ret)
 {
 	int64_t aged = 0;
 	int r = 0;
@@ -72,7 +72,7 @@ static int prune_shared(struct journal *j, uint64_t cut)
 	return r;
 }
 
-static int prune(struct journal *j, uint64_t cut)
+static int prune_prune(struct journal *j, uint64_t cut)
 {
 	uint64_t to = j->prune_next + PRUNE_TASKS < cut ? j->prune_next + PRUNE_TASKS : cut;
 	int r = db_run(&j->db, DB_BEGIN, "");
@@ -98,14 +98,13 @@ void prune_some(struct journal *j)
 	int64_t first;
 	if (clock_ns() < j->prune_due_ns || sh_peek(&j->shm->trouble))
 		return;
-	int r = note_unfinished(j);
-	if (r == 0 && j->prune_next == 0 &&
-	    db_number(&j->db, DB_FIRST_TASK, &first, "") == 1)
+	int r = prune_note_unfinished(j);
+	if (r == 0 && j->prune_next == 0 && db_number(&j->db, DB_FIRST_TASK, &first, "") == 1)
 		j->prune_next = (uint64_t)first;
 	if (r == 0)
-		r = find_cut(j, &cut);
+		r = prune_find_cut(j, &cut);
 	if (r == 0)
-		r = prune(j, cut);
+		r = prune_prune(j, cut);
 	if (r == -EUCLEAN)
 		journal_give_up(j);
 	if (r < 0)

@@ -75,17 +75,17 @@ int resume_open(struct journal *j)
 {
 	int64_t n = 0;
 	j->resume_next = UINT64_MAX;
-	int r = db_number(&j->db, DB_COUNT_UNFINISHED, &n, "ii", j->boot,
-	    (int64_t)j->unfinished - 1);
+	int r =
+	    db_number(&j->db, DB_COUNT_UNFINISHED, &n, "ii", j->boot, (int64_t)j->unfinished - 1);
 	if (r < 0 || n == 0)
 		return r < 0 ? r : 0;
 	if (j->plan.durability == DURABILITY_NONE) {
 		log_warn("%lld tasks of earlier boots have not ended; with --durability none they "
-		    "are not queued again", (long long)n);
+			 "are not queued again",
+		    (long long)n);
 		return 0;
 	}
-	log_info("%lld tasks of earlier boots have not ended: they are queued again",
-	    (long long)n);
+	log_info("%lld tasks of earlier boots have not ended: they are queued again", (long long)n);
 	sh_store(&j->shm->to_resume, (uint64_t)n);
 	j->resume_next = j->unfinished ? j->unfinished - 1 : 0;
 	return 0;
@@ -93,26 +93,29 @@ int resume_open(struct journal *j)
 
 /* ---- reading one ---- */
 
-static void copy_text(char *to, size_t size, const char *from)
+static void resume_copy_text(char *to, size_t size, const char *from)
 {
 	snprintf(to, size, "%s", from);
 }
 
-static int read_task(struct journal *j, struct task *t)
+static int resume_read_task(struct journal *j, struct task *t)
 {
 	struct db *db = &j->db;
 	const enum db_statement q = DB_UNFINISHED;
 	int r = db_rows(db, q, "ii", j->boot, (int64_t)j->resume_next);
 	if (r == 1) {
-		*t = (struct task){ .id = db_int(db, q, 0), .boot = db_int(db, q, 1),
-			.priority = (int)db_int(db, q, 3), .retries = (unsigned)db_int(db, q, 4),
+		*t = (struct task){ .id = db_int(db, q, 0),
+			.boot = db_int(db, q, 1),
+			.priority = (int)db_int(db, q, 3),
+			.retries = (unsigned)db_int(db, q, 4),
 			.crash_retries = (unsigned)db_int(db, q, 5),
-			.results = (unsigned)db_int(db, q, 6), .sum = db_int(db, q, 10),
+			.results = (unsigned)db_int(db, q, 6),
+			.sum = db_int(db, q, 10),
 			.forgotten = db_int(db, q, 12) != 0 };
-		copy_text(t->function, sizeof t->function, db_text(db, q, 2));
-		copy_text(t->needs, sizeof t->needs, db_text(db, q, 7));
-		copy_text(t->limits, sizeof t->limits, db_text(db, q, 8));
-		copy_text(t->undurable, sizeof t->undurable, db_text(db, q, 11));
+		resume_copy_text(t->function, sizeof t->function, db_text(db, q, 2));
+		resume_copy_text(t->needs, sizeof t->needs, db_text(db, q, 7));
+		resume_copy_text(t->limits, sizeof t->limits, db_text(db, q, 8));
+		resume_copy_text(t->undurable, sizeof t->undurable, db_text(db, q, 11));
 		size_t length;
 		const void *identity = db_blob(db, q, 13, &length);
 		if (length == sizeof t->identity)
@@ -127,7 +130,7 @@ static int read_task(struct journal *j, struct task *t)
 	return r;
 }
 
-static void free_task(struct journal *j, struct task *t)
+static void resume_free_task(struct journal *j, struct task *t)
 {
 	for (size_t i = 0; i < t->objects; i++)
 		plm_drop(&j->rt, t->held[i]);
@@ -140,16 +143,18 @@ static void free_task(struct journal *j, struct task *t)
 
 /* ---- its budgets ---- */
 
-static int end_dead(struct journal *j, const struct task *t, unsigned tries)
+static int resume_end_dead(struct journal *j, const struct task *t, unsigned tries)
 {
 	char message[160];
-	snprintf(message, sizeof message, "it was running when the runtime ended, and none of its "
-	    "%u --crash-retries is left", t->crash_retries);
+	snprintf(message, sizeof message,
+	    "it was running when the runtime ended, and none of its "
+	    "%u --crash-retries is left",
+	    t->crash_retries);
 	int r = rows_end_unqueued(j, t->id, tries > 1, EOWNERDEAD, message);
 	return r < 0 ? r : ENDED;
 }
 
-static int read_budgets(struct journal *j, struct task *t)
+static int resume_read_budgets(struct journal *j, struct task *t)
 {
 	struct db *db = &j->db;
 	int64_t boot = t->boot;
@@ -177,7 +182,7 @@ static int read_budgets(struct journal *j, struct task *t)
 		return r;
 	unsigned crashes = attempt > no_crashes ? attempt - no_crashes : 0;
 	if (running && crashes > t->crash_retries)
-		return end_dead(j, t, crashes + failures);
+		return resume_end_dead(j, t, crashes + failures);
 	t->retries -= failures < t->retries ? failures : t->retries;
 	t->crash_retries -= crashes < t->crash_retries ? crashes : t->crash_retries;
 	return QUEUED;
@@ -185,14 +190,14 @@ static int read_budgets(struct journal *j, struct task *t)
 
 /* ---- its arguments ---- */
 
-static int end_failed(struct journal *j, const struct task *t, int code, const char *message)
+static int resume_end_failed(struct journal *j, const struct task *t, int code, const char *message)
 {
 	int r = rows_end_unqueued(j, t->id, false, code, message);
 	return r < 0 ? r : ENDED;
 }
 
 /* Bytes of ours, or an object if they are long. */
-static int take_bytes(struct journal *j, struct task *t, const void *bytes, size_t length)
+static int resume_take_bytes(struct journal *j, struct task *t, const void *bytes, size_t length)
 {
 	if (length >= SHARED_BYTES_MIN && t->objects < HELD) {
 		plm_ref ref;
@@ -213,42 +218,42 @@ static int take_bytes(struct journal *j, struct task *t, const void *bytes, size
 	return QUEUED;
 }
 
-static int take_blob(struct journal *j, struct task *t, uint64_t id)
+static int resume_take_blob(struct journal *j, struct task *t, uint64_t id)
 {
 	size_t length;
 	int r = db_rows(&j->db, DB_READ_BLOB, "i", (int64_t)id);
 	const void *bytes = r == 1 ? db_blob(&j->db, DB_READ_BLOB, 0, &length) : NULL;
 	bool sound = r == 1 && encode_sum(bytes, length) == db_int(&j->db, DB_READ_BLOB, 1);
 	if (sound)
-		r = take_bytes(j, t, bytes, length);
+		r = resume_take_bytes(j, t, bytes, length);
 	db_end(&j->db, DB_READ_BLOB);
 	if (r == -E2BIG)
-		return end_failed(j, t, E2BIG, why_text()); /* this store is smaller */
+		return resume_end_failed(j, t, E2BIG, why_text()); /* this store is smaller */
 	if (r == -ENOSPC || r == -EAGAIN)
 		return LATER;
 	if (r >= 0 && !sound)
-		return end_failed(j, t, EUCLEAN, "its arguments in the journal are damaged");
+		return resume_end_failed(j, t, EUCLEAN, "its arguments in the journal are damaged");
 	return r;
 }
 
-static plm_ref result_of(const struct journal *j, uint64_t ref, uint32_t which)
+static plm_ref resume_result_of(const struct journal *j, uint64_t ref, uint32_t which)
 {
 	const struct tables *t = &j->rt.tables;
 	const struct record *r = record_at(t, ref_index(ref));
 	uint32_t next = r->first_part;
-	for (uint32_t steps = 0; which && next && next <= t->limits.records &&
-	     steps < RESULTS_MAX; steps++) {
+	for (uint32_t steps = 0; which && next && next <= t->limits.records && steps < RESULTS_MAX;
+	     steps++) {
 		const struct record *part = record_at(t, next - 1);
 		if (part->part.which == which)
-			return ref_public(&j->rt, record_ref(next - 1,
-			    word_generation(sh_load(&part->state))));
+			return ref_public(
+			    &j->rt, record_ref(next - 1, word_generation(sh_load(&part->state))));
 		next = part->part.next;
 	}
 	return ref_public(&j->rt, ref);
 }
 
 /* Of a task that it depended on. */
-static int take_result(struct journal *j, struct task *t, uint64_t id, uint32_t which)
+static int resume_take_result(struct journal *j, struct task *t, uint64_t id, uint32_t which)
 {
 	char message[128];
 	int64_t state, blob;
@@ -259,25 +264,29 @@ static int take_result(struct journal *j, struct task *t, uint64_t id, uint32_t 
 		uint64_t ref = resumed_ref(j, id), word;
 		if (!ref || !record_lookup(&j->rt.tables, ref, &word))
 			return SKIPPED; /* it waits for its module */
-		t->arg[t->nargs++] = PLM_FUTURE(result_of(j, ref, which));
+		t->arg[t->nargs++] = PLM_FUTURE(resume_result_of(j, ref, which));
 		return QUEUED;
 	}
 	if (state != RECORD_DONE) {
-		snprintf(message, sizeof message, "task %llu, which it depends on, did not succeed "
-		    "(plmctl history %llu)", (unsigned long long)id, (unsigned long long)id);
-		return end_failed(j, t, ECANCELED, message);
+		snprintf(message, sizeof message,
+		    "task %llu, which it depends on, did not succeed "
+		    "(plmctl history %llu)",
+		    (unsigned long long)id, (unsigned long long)id);
+		return resume_end_failed(j, t, ECANCELED, message);
 	}
 	r = db_number(&j->db, DB_FIND_VALUE, &blob, "ii", (int64_t)id, (int64_t)which);
 	if (r < 0)
 		return r;
 	if (r == 1)
-		return take_blob(j, t, (uint64_t)blob);
-	snprintf(message, sizeof message, "the value of task %llu, which it depends on, is of more "
-	    "than 1 MiB and was not kept", (unsigned long long)id);
-	return end_failed(j, t, ESTALE, message);
+		return resume_take_blob(j, t, (uint64_t)blob);
+	snprintf(message, sizeof message,
+	    "the value of task %llu, which it depends on, is of more "
+	    "than 1 MiB and was not kept",
+	    (unsigned long long)id);
+	return resume_end_failed(j, t, ESTALE, message);
 }
 
-static int take_arguments(struct journal *j, struct task *t)
+static int resume_take_arguments(struct journal *j, struct task *t)
 {
 	struct argument argument;
 	size_t at = 0, n = 0;
@@ -292,9 +301,9 @@ static int take_arguments(struct journal *j, struct task *t)
 		if (argument.kind == ARGUMENT_BYTES)
 			t->arg[t->nargs++] = PLM_BYTES(argument.data, argument.length);
 		else if (argument.kind == ARGUMENT_SHARED)
-			r = take_blob(j, t, argument.id);
+			r = resume_take_blob(j, t, argument.id);
 		else
-			r = take_result(j, t, argument.id, argument.which);
+			r = resume_take_result(j, t, argument.id, argument.which);
 	}
 	return r;
 }
@@ -302,7 +311,7 @@ static int take_arguments(struct journal *j, struct task *t)
 /* ---- submitting it ---- */
 
 /* Before it is visible. */
-static int note_resumed(void *context, uint64_t ref)
+static int resume_note_resumed(void *context, uint64_t ref)
 {
 	struct journal *j = context;
 	uint32_t index = ref_index(ref);
@@ -312,28 +321,34 @@ static int note_resumed(void *context, uint64_t ref)
 	if (r < 0)
 		return r;
 	j->entry[index] = (struct entry){ .id = (uint64_t)j->resuming,
-		.generation = ref_generation(ref), .flags = ENTRY_ACCEPTED };
+		.generation = ref_generation(ref),
+		.flags = ENTRY_ACCEPTED };
 	journal_record(&j->rt.tables, index);
 	return 0;
 }
 
-static int submit(struct journal *j, struct task *t)
+static int resume_submit(struct journal *j, struct task *t)
 {
 	plm_terms terms = { .needs = t->needs[0] ? t->needs : NULL };
 	plm_ref refs[RESULTS_MAX];
 	bool limited = sscanf(t->limits, "%u %u %u %u %u %u %u", &terms.queue_ms, &terms.run_ms,
-	    &terms.total_ms, &terms.backoff_ms, &terms.backoff_max_ms, &terms.grace_ms,
-	    &terms.keep_ms) >= LIMITS_LEAST;
-	plm_task task = { .function = t->function, .args = t->arg, .nargs = t->nargs,
-		.priority = t->priority, .results = t->results, .retries = t->retries,
-		.crash_retries = t->crash_retries, .flags = t->forgotten ? 0 : PLM_KEEP,
+			   &terms.total_ms, &terms.backoff_ms, &terms.backoff_max_ms,
+			   &terms.grace_ms, &terms.keep_ms) >= LIMITS_LEAST;
+	plm_task task = { .function = t->function,
+		.args = t->arg,
+		.nargs = t->nargs,
+		.priority = t->priority,
+		.results = t->results,
+		.retries = t->retries,
+		.crash_retries = t->crash_retries,
+		.flags = t->forgotten ? 0 : PLM_KEEP,
 		.terms = limited || t->needs[0] ? &terms : NULL,
 		.identity = { t->identity[0], t->identity[1] } };
 	j->resuming = t->id;
 	j->resuming_retries = t->retries;
 	j->resuming_crash_retries = t->crash_retries;
 	if (t->results > RESULTS_MAX)
-		return end_failed(j, t, EUCLEAN, "its record in the journal is damaged");
+		return resume_end_failed(j, t, EUCLEAN, "its record in the journal is damaged");
 	int r = plm_submit(&j->rt, &task, refs);
 	if (r == 0) {
 		sh_add(&j->shm->resumed, 1);
@@ -345,7 +360,8 @@ static int submit(struct journal *j, struct task *t)
 	if (r == -ENOSPC || r == -EAGAIN || r == -ESHUTDOWN || r == -EHOSTDOWN)
 		return LATER;
 	if (r == -EINVAL || r == -E2BIG)
-		return end_failed(j, t, -r, why_text()); /* what it needs is not to be had here */
+		return resume_end_failed(
+		    j, t, -r, why_text()); /* what it needs is not to be had here */
 	return r;
 }
 
@@ -353,30 +369,32 @@ static int resume_task(struct journal *j, struct task *t)
 {
 	char message[256];
 	if (t->id <= j->dubious)
-		return end_failed(j, t, EUCLEAN, "the journal was damaged, and whether this task "
+		return resume_end_failed(j, t, EUCLEAN,
+		    "the journal was damaged, and whether this task "
 		    "had ended could not be read: it is not run again");
 	if (t->undurable[0]) {
 		snprintf(message, sizeof message, "it was not durable: %s", t->undurable);
-		return end_failed(j, t, ESTALE, message);
+		return resume_end_failed(j, t, ESTALE, message);
 	}
 	if (encode_sum(t->args, t->args_length) != t->sum)
-		return end_failed(j, t, EUCLEAN, "its arguments in the journal are damaged");
-	int r = read_budgets(j, t);
+		return resume_end_failed(j, t, EUCLEAN, "its arguments in the journal are damaged");
+	int r = resume_read_budgets(j, t);
 	if (r != QUEUED)
 		return r;
 	if (registry_find(&j->rt.tables.registry, t->function) == 0) {
 		if (j->without_module++ == 0)
 			log_warn("task %lld waits for a module with the function %s: `plmctl "
-			    "module load FILE.so`", (long long)t->id, t->function);
+				 "module load FILE.so`",
+			    (long long)t->id, t->function);
 		return SKIPPED;
 	}
-	r = take_arguments(j, t);
-	return r == QUEUED ? submit(j, t) : r;
+	r = resume_take_arguments(j, t);
+	return r == QUEUED ? resume_submit(j, t) : r;
 }
 
 /* ---- some of them ---- */
 
-static void finish(struct journal *j)
+static void resume_finish(struct journal *j)
 {
 	j->resume_next = UINT64_MAX;
 	sh_store(&j->shm->to_resume, j->without_module);
@@ -388,17 +406,17 @@ static void finish(struct journal *j)
 static int resume_next(struct journal *j)
 {
 	struct task t = { .id = 0 };
-	int r = read_task(j, &t);
+	int r = resume_read_task(j, &t);
 	if (r == 0)
-		finish(j);
+		resume_finish(j);
 	if (r <= 0)
 		return r;
-	j->rt.before_publish = note_resumed;
+	j->rt.before_publish = resume_note_resumed;
 	j->rt.publish_context = j;
 	j->noted = 0;
 	r = resume_task(j, &t);
 	j->rt.before_publish = NULL;
-	free_task(j, &t);
+	resume_free_task(j, &t);
 	if (r < 0)
 		return r;
 	if (r == LATER) {
@@ -412,7 +430,7 @@ static int resume_next(struct journal *j)
 }
 
 /* A module came: those that waited for one are looked at again. */
-static void look_for_modules(struct journal *j)
+static void resume_look_for_modules(struct journal *j)
 {
 	uint32_t modules = registry_modules(&j->rt.tables.registry);
 	if (modules == j->modules)
@@ -430,7 +448,7 @@ bool resume_some(struct journal *j)
 	int r = 1;
 	if (sh_load(&c->mode) != MODE_UP)
 		return false;
-	look_for_modules(j);
+	resume_look_for_modules(j);
 	if (j->resume_next == UINT64_MAX || sh_peek(&j->shm->trouble) ||
 	    clock_ns() < j->resume_due_ns)
 		return false;
@@ -442,8 +460,8 @@ bool resume_some(struct journal *j)
 	if (r == -EUCLEAN)
 		journal_give_up(j);
 	if (r < 0) {
-		log_warn("tasks of earlier boots cannot be queued again: %s; trying again",
-		    why_text());
+		log_warn(
+		    "tasks of earlier boots cannot be queued again: %s; trying again", why_text());
 		j->resume_due_ns = deadline_after_ms(TROUBLE_MS);
 	}
 	return r == 1;

@@ -22,15 +22,15 @@ enum { ASIDE_BYTES = DB_PATH_BYTES + 64, COLUMNS_BYTES = 1024 };
 /* Beside the file: a link that says under which name it is set aside, there from before the first
  * part is moved until the new file is in its place; and the new file while it is being made. */
 #define MARKER ".salvage"
-#define FRESH  ".new"
+#define FRESH ".new"
 
-static void name_part(const char *path, const char *suffix, char ret[ASIDE_BYTES])
+static void salvage_name_part(const char *path, const char *suffix, char ret[ASIDE_BYTES])
 {
 	snprintf(ret, ASIDE_BYTES, "%s%s", path, suffix);
 }
 
 /* A name that none has that was set aside before. */
-static void name_aside(const struct db *db, char ret[ASIDE_BYTES])
+static void salvage_name_aside(const struct db *db, char ret[ASIDE_BYTES])
 {
 	char stamp[32];
 	time_t now = time(NULL);
@@ -45,36 +45,37 @@ static void name_aside(const struct db *db, char ret[ASIDE_BYTES])
 int salvage_is_due(const struct db *db)
 {
 	char marker[ASIDE_BYTES], aside[ASIDE_BYTES];
-	name_part(db->path, MARKER, marker);
+	salvage_name_part(db->path, MARKER, marker);
 	if (readlink(marker, aside, sizeof aside) >= 0)
 		return 1;
 	return errno == ENOENT ? 0 : why(-errno, "%s: %s", marker, strerror(errno));
 }
 
 /* The name that a salvage before us chose, or one of our own. */
-static int mark(const struct db *db, char ret_aside[ASIDE_BYTES])
+static int salvage_mark(const struct db *db, char ret_aside[ASIDE_BYTES])
 {
 	char marker[ASIDE_BYTES];
-	name_part(db->path, MARKER, marker);
+	salvage_name_part(db->path, MARKER, marker);
 	ssize_t n = readlink(marker, ret_aside, ASIDE_BYTES - 1);
 	if (n > 0) {
 		ret_aside[n] = 0;
 		return 0;
 	}
-	name_aside(db, ret_aside);
-	return symlink(ret_aside, marker) == 0 ? 0 :
-	    why(-errno, "setting aside %s: %s", db->path, strerror(errno));
+	salvage_name_aside(db, ret_aside);
+	return symlink(ret_aside, marker) == 0
+	    ? 0
+	    : why(-errno, "setting aside %s: %s", db->path, strerror(errno));
 }
 
 /* The file itself last: when it is aside, so is all of it, and what stands in its place is new. */
-static int set_aside(const struct db *db, const char *aside)
+static int salvage_set_aside(const struct db *db, const char *aside)
 {
 	static const char *const parts[] = { "-wal", "-shm", "" };
 	char from[ASIDE_BYTES], to[ASIDE_BYTES + 8];
 	if (access(aside, F_OK) == 0)
 		return 0;
 	for (size_t i = 0; i < COUNT_OF(parts); i++) {
-		name_part(db->path, parts[i], from);
+		salvage_name_part(db->path, parts[i], from);
 		snprintf(to, sizeof to, "%s%s", aside, parts[i]);
 		if (rename(from, to) < 0 && errno != ENOENT)
 			return why(-errno, "setting aside %s: %s", from, strerror(errno));
@@ -82,23 +83,23 @@ static int set_aside(const struct db *db, const char *aside)
 	return 0;
 }
 
-static void remove_file(const char *path)
+static void salvage_remove_file(const char *path)
 {
 	static const char *const parts[] = { "-wal", "-shm", "" };
 	char name[ASIDE_BYTES];
 	for (size_t i = 0; i < COUNT_OF(parts); i++) {
-		name_part(path, parts[i], name);
+		salvage_name_part(path, parts[i], name);
 		unlink(name);
 	}
 }
 
 /* A view of that name may have no end. */
-static bool is_stored(sqlite3 *to, const char *table)
+static bool salvage_is_stored(sqlite3 *to, const char *table)
 {
 	sqlite3_stmt *s;
 	bool stored = false;
 	static const char sql[] = "SELECT 1 FROM damaged.sqlite_schema WHERE name = ?1 AND"
-	    " type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'";
+				  " type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'";
 	if (sqlite3_prepare_v2(to, sql, -1, &s, NULL) == SQLITE_OK) {
 		sqlite3_bind_text(s, 1, table, -1, SQLITE_STATIC);
 		stored = sqlite3_step(s) == SQLITE_ROW;
@@ -107,7 +108,7 @@ static bool is_stored(sqlite3 *to, const char *table)
 	return stored;
 }
 
-static bool has_column(sqlite3_stmt *table, const char *name)
+static bool salvage_has_column(sqlite3_stmt *table, const char *name)
 {
 	for (int i = 0; i < sqlite3_column_count(table); i++)
 		if (strcmp(sqlite3_column_name(table, i), name) == 0)
@@ -116,17 +117,17 @@ static bool has_column(sqlite3_stmt *table, const char *name)
 }
 
 /* Our columns, of theirs those that are there: neither more nor fewer of them lose a row. */
-static void name_columns(sqlite3_stmt *ours, sqlite3_stmt *theirs, char *ret, size_t size)
+static void salvage_name_columns(sqlite3_stmt *ours, sqlite3_stmt *theirs, char *ret, size_t size)
 {
 	size_t n = 0;
 	for (int i = 0; i < sqlite3_column_count(ours) && n < size; i++) {
 		const char *name = sqlite3_column_name(ours, i);
 		n += (size_t)snprintf(ret + n, size - n, "%s%s%s", i ? ", " : "",
-		    has_column(theirs, name) ? "" : "NULL AS ", name);
+		    salvage_has_column(theirs, name) ? "" : "NULL AS ", name);
 	}
 }
 
-static sqlite3_stmt *select_all(sqlite3 *to, const char *schema, const char *table)
+static sqlite3_stmt *salvage_select_all(sqlite3 *to, const char *schema, const char *table)
 {
 	char sql[COLUMNS_BYTES];
 	sqlite3_stmt *s = NULL;
@@ -135,16 +136,17 @@ static sqlite3_stmt *select_all(sqlite3 *to, const char *schema, const char *tab
 }
 
 /* Both ends of the copy. */
-static bool prepare_copy(sqlite3 *to, const char *table, bool backwards, sqlite3_stmt **from,
-    sqlite3_stmt **into)
+static bool salvage_prepare_copy(
+    sqlite3 *to, const char *table, bool backwards, sqlite3_stmt **from, sqlite3_stmt **into)
 {
 	char sql[COLUMNS_BYTES], columns[COLUMNS_BYTES];
 	*from = *into = NULL;
-	sqlite3_stmt *ours = is_stored(to, table) ? select_all(to, "main", table) : NULL;
-	sqlite3_stmt *theirs = ours ? select_all(to, "damaged", table) : NULL;
+	sqlite3_stmt *ours =
+	    salvage_is_stored(to, table) ? salvage_select_all(to, "main", table) : NULL;
+	sqlite3_stmt *theirs = ours ? salvage_select_all(to, "damaged", table) : NULL;
 	int count = ours ? sqlite3_column_count(ours) : 0;
 	if (theirs)
-		name_columns(ours, theirs, columns, sizeof columns);
+		salvage_name_columns(ours, theirs, columns, sizeof columns);
 	sqlite3_finalize(ours);
 	sqlite3_finalize(theirs);
 	if (!theirs)
@@ -161,11 +163,11 @@ static bool prepare_copy(sqlite3 *to, const char *table, bool backwards, sqlite3
 }
 
 /* The last row decides: a table is read in full when both ways meet. */
-static bool copy_table(sqlite3 *to, const char *table, bool backwards)
+static bool salvage_copy_table(sqlite3 *to, const char *table, bool backwards)
 {
 	sqlite3_stmt *from, *into;
 	int code = SQLITE_ERROR;
-	bool whole = prepare_copy(to, table, backwards, &from, &into);
+	bool whole = salvage_prepare_copy(to, table, backwards, &from, &into);
 	while (into && (code = sqlite3_step(from)) == SQLITE_ROW) {
 		for (int i = 0; i < sqlite3_column_count(from); i++)
 			sqlite3_bind_value(into, i + 1, sqlite3_column_value(from, i));
@@ -177,7 +179,7 @@ static bool copy_table(sqlite3 *to, const char *table, bool backwards)
 	return whole && code == SQLITE_DONE;
 }
 
-static int64_t count(sqlite3 *db, const char *table)
+static int64_t salvage_count(sqlite3 *db, const char *table)
 {
 	char sql[64];
 	sqlite3_stmt *s;
@@ -190,7 +192,7 @@ static int64_t count(sqlite3 *db, const char *table)
 }
 
 /* False: some rows of a table that says how tasks ended are missing, for all we know. */
-static bool copy_all(struct db *db, const char *aside)
+static bool salvage_copy_all(struct db *db, const char *aside)
 {
 	bool ends_are_whole = true;
 	char *attach = sqlite3_mprintf("ATTACH %Q AS damaged", aside);
@@ -200,11 +202,11 @@ static bool copy_all(struct db *db, const char *aside)
 		return false;
 	sqlite3_exec(db->handle, "BEGIN", NULL, NULL, NULL);
 	for (int i = 0; db_tables[i]; i++) {
-		bool whole = copy_table(db->handle, db_tables[i], false);
+		bool whole = salvage_copy_table(db->handle, db_tables[i], false);
 		if (!whole)
-			copy_table(db->handle, db_tables[i], true);
-		if (!whole && (strcmp(db_tables[i], "ended") == 0 ||
-		    strcmp(db_tables[i], "attempt") == 0))
+			salvage_copy_table(db->handle, db_tables[i], true);
+		if (!whole &&
+		    (strcmp(db_tables[i], "ended") == 0 || strcmp(db_tables[i], "attempt") == 0))
 			ends_are_whole = false;
 	}
 	sqlite3_exec(db->handle, "COMMIT", NULL, NULL, NULL);
@@ -213,12 +215,12 @@ static bool copy_all(struct db *db, const char *aside)
 }
 
 /* In db, of what is aside. *ret_whole: all ends, for all we know. */
-static int fill(struct db *db, const char *aside, bool *ret_whole)
+static int salvage_fill(struct db *db, const char *aside, bool *ret_whole)
 {
 	int code = sqlite3_exec(db->handle, db_schema, NULL, NULL, NULL);
 	if (code != SQLITE_OK)
 		return db_error(db, code, "setting up");
-	bool whole = copy_all(db, aside);
+	bool whole = salvage_copy_all(db, aside);
 	int64_t last = 0;
 	int r = whole ? 0 : db_number(db, DB_LAST_TASK, &last, "");
 	if (r >= 0 && !whole)
@@ -231,21 +233,21 @@ static int fill(struct db *db, const char *aside, bool *ret_whole)
 
 /* Where nobody looks for it until it is whole: a journal that is half copied is a queue that is
  * half empty. */
-static int make_fresh(const struct db *db, bool fsync, const char *aside, char *ret_what,
-    size_t size)
+static int salvage_make_fresh(
+    const struct db *db, bool fsync, const char *aside, char *ret_what, size_t size)
 {
 	struct db fresh = { .handle = NULL };
 	bool whole = false;
 	snprintf(fresh.path, sizeof fresh.path, "%.*s%s", STATE_PATH_BYTES + 16, db->path, FRESH);
-	remove_file(fresh.path);
+	salvage_remove_file(fresh.path);
 	int r = db_connect(&fresh, fsync);
 	if (r == 0)
-		r = fill(&fresh, aside, &whole);
+		r = salvage_fill(&fresh, aside, &whole);
 	if (r == 0)
 		snprintf(ret_what, size, "%lld tasks could be read, %lld with their end%s",
-		    (long long)count(fresh.handle, "task"),
-		    (long long)count(fresh.handle, "ended"), whole ? "" :
-			"; those of which that is not known are not run again");
+		    (long long)salvage_count(fresh.handle, "task"),
+		    (long long)salvage_count(fresh.handle, "ended"),
+		    whole ? "" : "; those of which that is not known are not run again");
 	db_close(&fresh); /* with it goes its log: the file alone is all of it */
 	if (r == 0 && rename(fresh.path, db->path) < 0)
 		r = why(-errno, "renaming %s: %s", fresh.path, strerror(errno));
@@ -253,32 +255,38 @@ static int make_fresh(const struct db *db, bool fsync, const char *aside, char *
 }
 
 /* Damaged it may be, and a newer version's as well: that one reads more of it than we would. */
-static int respect_version(const struct db *db, const char *damage)
+static int salvage_respect_version(const struct db *db, const char *damage)
 {
 	struct db theirs = { .handle = NULL };
 	int64_t version = JOURNAL_VERSION;
 	snprintf(theirs.path, sizeof theirs.path, "%s", db->path);
-	if (salvage_is_due(db) == 0 && sqlite3_open_v2(theirs.path, &theirs.handle,
-	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
+	if (salvage_is_due(db) == 0 &&
+	    sqlite3_open_v2(theirs.path, &theirs.handle,
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
 	    db_number(&theirs, DB_GET_MARK, &version, "t", "version") != 1)
 		version = JOURNAL_VERSION;
 	db_close(&theirs);
-	return version == JOURNAL_VERSION ? 0 : why(-EPROTO, "%s is damaged (%s), and was written "
-	    "by another version of plm (format %lld, not %d): start that plm, or give another "
-	    "--state DIR", db->path, damage, (long long)version, JOURNAL_VERSION);
+	return version == JOURNAL_VERSION
+	    ? 0
+	    : why(-EPROTO,
+		  "%s is damaged (%s), and was written "
+		  "by another version of plm (format %lld, not %d): start that plm, or give "
+		  "another "
+		  "--state DIR",
+		  db->path, damage, (long long)version, JOURNAL_VERSION);
 }
 
 int salvage(struct db *db, bool fsync, const char *damage)
 {
 	char aside[ASIDE_BYTES], marker[ASIDE_BYTES], what[SALVAGED_BYTES];
-	int r = respect_version(db, damage);
+	int r = salvage_respect_version(db, damage);
 	if (r == 0)
-		r = mark(db, aside);
+		r = salvage_mark(db, aside);
 	if (r == 0)
-		r = set_aside(db, aside);
+		r = salvage_set_aside(db, aside);
 	if (r == 0)
-		r = make_fresh(db, fsync, aside, what, sizeof what);
-	name_part(db->path, MARKER, marker);
+		r = salvage_make_fresh(db, fsync, aside, what, sizeof what);
+	salvage_name_part(db->path, MARKER, marker);
 	if (r == 0 && unlink(marker) < 0)
 		r = why(-errno, "%s: %s", marker, strerror(errno));
 	if (r == 0)

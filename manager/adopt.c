@@ -41,7 +41,7 @@ int adopt_tables(struct manager *m)
 
 /* The pidfd first: then the look at the start time is about the process that is watched. Only
  * the kernel's word that there is no such process is a death: else nothing is known. */
-static int watch(struct manager *m, uint32_t slot)
+static int adopt_watch(struct manager *m, uint32_t slot)
 {
 	const struct process *p = &m->tables.process[slot];
 	pid_t pid = p->pid;
@@ -49,22 +49,27 @@ static int watch(struct manager *m, uint32_t slot)
 		return 0; /* never born */
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pidfd < 0)
-		return errno == ESRCH || errno == EINVAL ? 0 :
-		    why(-errno, "pidfd_open of pid %d: %s", (int)pid, strerror(errno));
+		return errno == ESRCH || errno == EINVAL
+		    ? 0
+		    : why(-errno, "pidfd_open of pid %d: %s", (int)pid, strerror(errno));
 	if (!adopt_still_lives(p)) {
 		close(pidfd);
 		return 0;
 	}
 	uint64_t word = sh_load(&p->state);
-	m->slot[slot] = (struct watched){ .pidfd = pidfd, .socket = -1, .adopted = true,
-		.pid = pid, .kind = process_kind(word), .generation = process_generation(word),
+	m->slot[slot] = (struct watched){ .pidfd = pidfd,
+		.socket = -1,
+		.adopted = true,
+		.pid = pid,
+		.kind = process_kind(word),
+		.generation = process_generation(word),
 		.born_ns = p->joined_ns };
 	return manager_watch(m, pidfd, WATCH_PROCESS, slot);
 }
 
 /* One that was let in, and does not know it: it has seen the door close and will come again. Its
  * own step to LIVE may be faster: then it does know. */
-static bool turned_away(struct process *p)
+static bool adopt_turned_away(struct process *p)
 {
 	uint64_t word = sh_load(&p->state);
 	return process_kind(word) == KIND_CLIENT && process_state(word) == PROCESS_STARTING &&
@@ -73,7 +78,7 @@ static bool turned_away(struct process *p)
 
 static int adopt_one(struct manager *m, uint32_t slot, uint32_t *lost)
 {
-	int r = turned_away(&m->tables.process[slot]) ? 0 : watch(m, slot);
+	int r = adopt_turned_away(&m->tables.process[slot]) ? 0 : adopt_watch(m, slot);
 	if (r < 0 || m->slot[slot].pidfd >= 0)
 		return r;
 	(*lost)++;
@@ -95,7 +100,8 @@ int adopt_processes(struct manager *m)
 	members_wake(m); /* the former one may have died on the way to it */
 	orphans_unowned(m);
 	log_warn("resuming the runtime that lost its manager, with its original options: %u of its "
-	    "%u processes live (--fresh would begin anew)", found - lost, found);
+		 "%u processes live (--fresh would begin anew)",
+	    found - lost, found);
 	staff_dismiss(m); /* who is too many, and was not asked any more */
 	members_complete(m);
 	members_spawn_due(m);

@@ -25,10 +25,14 @@ static int claim_is_up(const struct manager *m, pid_t pid)
 {
 	const char *name = m->options->name;
 	if (pid <= 0)
-		return why(-EADDRINUSE, "a runtime named \"%s\" is up already in another PID "
-		    "namespace (a container?): stop it there, or choose another --name", name);
-	return why(-EADDRINUSE, "a runtime named \"%s\" is up already (pid %d): stop it with "
-	    "`plmctl --name %s stop`, or choose another --name", name, (int)pid, name);
+		return why(-EADDRINUSE,
+		    "a runtime named \"%s\" is up already in another PID "
+		    "namespace (a container?): stop it there, or choose another --name",
+		    name);
+	return why(-EADDRINUSE,
+	    "a runtime named \"%s\" is up already (pid %d): stop it with "
+	    "`plmctl --name %s stop`, or choose another --name",
+	    name, (int)pid, name);
 }
 
 /* 0: locked, or (*ret_again) somebody came between. A record lock: forked children have none. */
@@ -95,7 +99,8 @@ int claim_births(struct manager *m)
 	uint64_t deadline = deadline_after_ms(STOP_GRACE_MS);
 	while (flock(m->lock, LOCK_EX | LOCK_NB) < 0) {
 		if (clock_ns() >= deadline)
-			return why(-EBUSY, "a process that the killed runtime \"%s\" was starting "
+			return why(-EBUSY,
+			    "a process that the killed runtime \"%s\" was starting "
 			    "neither goes on nor ends (SIGSTOP?): kill it, then try again",
 			    m->options->name);
 		nanosleep(&pause, NULL);

@@ -38,6 +38,6 @@ bool descriptors_short(int any)
 	int lowest = fcntl(any, F_DUPFD_CLOEXEC, 0);
 	if (lowest >= 0)
 		close(lowest);
-	return lowest < 0 || (getrlimit(RLIMIT_NOFILE, &now) == 0 &&
-	    (rlim_t)lowest + KEPT >= now.rlim_cur);
+	return lowest < 0 ||
+	    (getrlimit(RLIMIT_NOFILE, &now) == 0 && (rlim_t)lowest + KEPT >= now.rlim_cur);
 }

@@ -15,25 +15,25 @@
 _Static_assert((int)GPU_ID_BYTES == (int)DEVICE_ID_BYTES, "an id is copied as it is");
 
 /* A boot takes milliseconds, and hwloc longer to look at every bus: first whether there is any. */
-static bool may_have_gpus(void)
+static bool devices_may_have_gpus(void)
 {
 	return access("/dev/nvidiactl", F_OK) == 0 || access("/dev/kfd", F_OK) == 0;
 }
 
-static uint32_t detect(struct gpu gpus[GPUS_MAX])
+static uint32_t devices_detect(struct gpu gpus[GPUS_MAX])
 {
 	struct topology *topology;
-	if (may_have_gpus() && !topology_sees_devices())
+	if (devices_may_have_gpus() && !topology_sees_devices())
 		log_warn("GPUs are not looked for: hwloc has no plugins here (Debian: "
-		    "libhwloc-plugins); install them, or say --gpus N");
-	if (!may_have_gpus() || topology_open(TOPOLOGY_ALL, &topology) < 0)
+			 "libhwloc-plugins); install them, or say --gpus N");
+	if (!devices_may_have_gpus() || topology_open(TOPOLOGY_ALL, &topology) < 0)
 		return 0;
 	uint32_t n = topology_gpus(topology, gpus);
 	topology_close(&topology);
 	return n < DEVICES_MAX ? n : DEVICES_MAX;
 }
 
-static uint64_t named(const struct options *o)
+static uint64_t devices_named(const struct options *o)
 {
 	uint64_t n = 0;
 	for (uint32_t i = 0; i < o->kinds; i++)
@@ -42,12 +42,13 @@ static uint64_t named(const struct options *o)
 }
 
 /* Each kind becomes two: those that get one more than the others come first. */
-static int deal(struct options *o, uint32_t gpus)
+static int devices_deal(struct options *o, uint32_t gpus)
 {
 	struct worker_kind plain = o->kind[0];
 	uint32_t more = gpus % plain.count, each = gpus / plain.count;
 	if (o->kinds > 1)
-		return why(-EINVAL, "--gpus deals GPUs to workers of one kind; where there are "
+		return why(-EINVAL,
+		    "--gpus deals GPUs to workers of one kind; where there are "
 		    "several, each kind says how many its workers have, as in 'gpus=1,slots=2 x2'");
 	if (gpus == 0)
 		return 0;
@@ -65,15 +66,15 @@ static int deal(struct options *o, uint32_t gpus)
 int devices_plan(struct options *o)
 {
 	struct gpu found[GPUS_MAX];
-	uint32_t n = detect(found);
+	uint32_t n = devices_detect(found);
 	for (uint32_t i = 0; i < DEVICES_MAX; i++)
 		if (i < n)
 			memcpy(o->device[i], found[i].id, sizeof o->device[i]);
 		else
 			snprintf(o->device[i], sizeof o->device[i], "%u", i);
-	if (o->gpus == GPUS_AS_DETECTED && (named(o) || o->kinds > 1))
+	if (o->gpus == GPUS_AS_DETECTED && (devices_named(o) || o->kinds > 1))
 		return 0;
-	if (named(o))
+	if (devices_named(o))
 		return why(-EINVAL, "say --gpus, or gpus= of the kinds of workers, not both");
-	return deal(o, o->gpus == GPUS_AS_DETECTED ? n : o->gpus);
+	return devices_deal(o, o->gpus == GPUS_AS_DETECTED ? n : o->gpus);
 }

@@ -25,7 +25,7 @@
 enum { PROC_PATH_BYTES = 64, LINE_BYTES = PATH_MAX + 128, NAME_BYTES = 32 };
 
 /* "START-END MODE OFFSET MAJOR:MINOR INODE PATH", a line each. */
-static bool has_mapped(pid_t pid, const struct stat *file)
+static bool foreign_has_mapped(pid_t pid, const struct stat *file)
 {
 	char path[PROC_PATH_BYTES], line[LINE_BYTES];
 	unsigned major_of, minor_of;
@@ -34,8 +34,9 @@ static bool has_mapped(pid_t pid, const struct stat *file)
 	snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
 	FILE *maps = fopen(path, "re");
 	while (maps && !found && fgets(line, sizeof line, maps))
-		found = sscanf(line, "%*s %*s %*s %x:%x %" SCNu64, &major_of, &minor_of, &inode) ==
-		    3 && inode == file->st_ino && major_of == major(file->st_dev) &&
+		found =
+		    sscanf(line, "%*s %*s %*s %x:%x %" SCNu64, &major_of, &minor_of, &inode) == 3 &&
+		    inode == file->st_ino && major_of == major(file->st_dev) &&
 		    minor_of == minor(file->st_dev);
 	if (maps)
 		fclose(maps);
@@ -43,7 +44,7 @@ static bool has_mapped(pid_t pid, const struct stat *file)
 }
 
 /* Whether or not the file is still the one that is installed. */
-static bool runs_plm(pid_t pid)
+static bool foreign_runs_plm(pid_t pid)
 {
 	char path[PROC_PATH_BYTES], program[PATH_MAX];
 	snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
@@ -53,13 +54,14 @@ static bool runs_plm(pid_t pid)
 	return name && (strcmp(name, "/plm") == 0 || strcmp(name, "/plm (deleted)") == 0);
 }
 
-static bool is_one(pid_t pid, const struct stat *segment)
+static bool foreign_is_one(pid_t pid, const struct stat *segment)
 {
-	return pid > 1 && pid != getpid() && runs_plm(pid) && has_mapped(pid, segment);
+	return pid > 1 && pid != getpid() && foreign_runs_plm(pid) &&
+	    foreign_has_mapped(pid, segment);
 }
 
 /* Members give themselves a name (members.c). */
-static bool is_manager(pid_t pid)
+static bool foreign_is_manager(pid_t pid)
 {
 	char path[PROC_PATH_BYTES], name[NAME_BYTES] = "";
 	snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
@@ -70,8 +72,8 @@ static bool is_manager(pid_t pid)
 	return read && strncmp(name, "plm-", strlen("plm-")) != 0;
 }
 
-static void foreign_walk(const char *control, struct foreign *ret,
-    void (*visit)(pid_t pid, const struct stat *segment))
+static void foreign_walk(
+    const char *control, struct foreign *ret, void (*visit)(pid_t pid, const struct stat *segment))
 {
 	struct stat segment;
 	DIR *all = stat(control, &segment) == 0 ? opendir("/proc") : NULL;
@@ -79,11 +81,11 @@ static void foreign_walk(const char *control, struct foreign *ret,
 	*ret = (struct foreign){ .processes = 0 };
 	while (all && (entry = readdir(all)) != NULL) {
 		pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
-		if (!is_one(pid, &segment))
+		if (!foreign_is_one(pid, &segment))
 			continue;
 		ret->processes++;
 		ret->one = pid;
-		if (is_manager(pid))
+		if (foreign_is_manager(pid))
 			ret->manager = pid;
 		if (visit)
 			visit(pid, &segment);
@@ -98,13 +100,14 @@ void foreign_look(const char *control, struct foreign *ret)
 }
 
 /* The pidfd first: then the look is about the process that is killed. */
-static void kill_one(pid_t pid, const struct stat *segment)
+static void foreign_kill_one(pid_t pid, const struct stat *segment)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (pidfd >= 0 && is_one(pid, segment)) {
+	if (pidfd >= 0 && foreign_is_one(pid, segment)) {
 		struct pollfd ended = { .fd = pidfd, .events = POLLIN };
 		log_info("pid %d belongs to a runtime of this name that cannot be gone on with: "
-		    "killed", (int)pid);
+			 "killed",
+		    (int)pid);
 		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 		poll(&ended, 1, STOP_GRACE_MS);
 	}
@@ -118,5 +121,5 @@ void foreign_end(const char *control)
 	enum { SEARCHES_MAX = 16 };
 	struct foreign found = { .processes = 1 };
 	for (int search = 0; found.processes > 0 && search < SEARCHES_MAX; search++)
-		foreign_walk(control, &found, kill_one);
+		foreign_walk(control, &found, foreign_kill_one);
 }

@@ -25,7 +25,7 @@ struct watch { /* what the guard knows of the one it guards */
 };
 
 /* What the terminal sends, it sends to the manager, too. */
-static void pass_on(struct watch *w, const siginfo_t *info)
+static void guard_pass_on(struct watch *w, const siginfo_t *info)
 {
 	if (info->si_signo == SIGCHLD || info->si_code > 0)
 		return;
@@ -35,7 +35,7 @@ static void pass_on(struct watch *w, const siginfo_t *info)
 
 /* Members of a dead manager become our children: they are reaped, and it is their next manager that
  * looks after them. True: the manager has ended. */
-static bool reap(const struct watch *w, int *ret_status)
+static bool guard_reap(const struct watch *w, int *ret_status)
 {
 	int status;
 	pid_t pid;
@@ -48,17 +48,17 @@ static bool reap(const struct watch *w, int *ret_status)
 	return ended;
 }
 
-static int wait_for_end(struct watch *w)
+static int guard_wait_for_end(struct watch *w)
 {
 	siginfo_t info;
 	int status = 0;
-	while (!reap(w, &status))
+	while (!guard_reap(w, &status))
 		if (sigwaitinfo(&w->signals, &info) > 0)
-			pass_on(w, &info);
+			guard_pass_on(w, &info);
 	return status;
 }
 
-static uint64_t next_delay_ms(const struct watch *w, bool failed)
+static uint64_t guard_next_delay_ms(const struct watch *w, bool failed)
 {
 	uint64_t lived_ms = (clock_ns() - w->born_ns) / NS_PER_MS;
 	if (!failed && lived_ms >= BOOTED_MS)
@@ -68,7 +68,7 @@ static uint64_t next_delay_ms(const struct watch *w, bool failed)
 }
 
 /* A signal that comes meanwhile is for the next manager: it is to end what lives without one. */
-static void pause_before_next(struct watch *w)
+static void guard_pause_before_next(struct watch *w)
 {
 	if (w->delay_ms <= RESTART_DELAY_MIN_MS)
 		return; /* the first death is mended at once */
@@ -82,7 +82,7 @@ static void pause_before_next(struct watch *w)
 }
 
 /* The manager blocks the other signals itself, and takes those that came before. */
-static bool start(struct watch *w, const struct service *service, serve_f *serve)
+static bool guard_start(struct watch *w, const struct service *service, serve_f *serve)
 {
 	sigset_t deaths;
 	sigemptyset(&deaths);
@@ -99,9 +99,9 @@ static bool start(struct watch *w, const struct service *service, serve_f *serve
 }
 
 /* The exit code to end with, or -1: another manager is to be started, once it has been said why. */
-static int judge(struct watch *w, const struct service *service, bool started)
+static int guard_judge(struct watch *w, const struct service *service, bool started)
 {
-	int error = errno, status = started ? wait_for_end(w) : 0;
+	int error = errno, status = started ? guard_wait_for_end(w) : 0;
 	bool killed = started && !WIFEXITED(status);
 	if (started && !killed && WEXITSTATUS(status) != EXIT_TRY_AGAIN)
 		return WEXITSTATUS(status);
@@ -109,7 +109,7 @@ static int judge(struct watch *w, const struct service *service, bool started)
 		fprintf(stderr, "plm: the guard cannot fork a manager: %s\n", strerror(error));
 		return EXIT_NO_FORK;
 	}
-	w->delay_ms = next_delay_ms(w, !killed);
+	w->delay_ms = guard_next_delay_ms(w, !killed);
 	if (killed)
 		w->signal = 0; /* what it did with one stands in the segment: it drains, or not */
 	if (killed)
@@ -117,7 +117,8 @@ static int judge(struct watch *w, const struct service *service, bool started)
 		    (int)w->manager, WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
 		log_warn("no manager can go on with the runtime for the moment%s%s: tried again in "
-		    "%llu ms", started ? "" : ": fork: ", started ? "" : strerror(error),
+			 "%llu ms",
+		    started ? "" : ": fork: ", started ? "" : strerror(error),
 		    (unsigned long long)w->delay_ms);
 	return -1;
 }
@@ -133,10 +134,10 @@ int guard_run(const struct service *service, serve_f *serve)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	log_open(service->options->name, "guard");
 	for (;;) {
-		int code = judge(&w, service, start(&w, service, serve));
+		int code = guard_judge(&w, service, guard_start(&w, service, serve));
 		if (code >= 0)
 			return code;
-		pause_before_next(&w);
+		guard_pause_before_next(&w);
 		service->options->again = true;
 		service->options->fresh = false;
 	}

@@ -17,12 +17,12 @@
 #include "manager/manager.h"
 
 enum {
-	LOOKS = 4,         /* in the time after which somebody hangs */
-	TICKS_MISSED = 3,  /* by one that sleeps, before it counts */
+	LOOKS = 4,        /* in the time after which somebody hangs */
+	TICKS_MISSED = 3, /* by one that sleeps, before it counts */
 };
 
 /* Of one that sleeps no more can be asked than a beat a tick. */
-static uint64_t patience_ns(const struct manager *m, const struct process *p)
+static uint64_t hang_patience_ns(const struct manager *m, const struct process *p)
 {
 	uint64_t asked = m->options->hang_after_ms * NS_PER_MS;
 	uint64_t ticks = (uint64_t)TICKS_MISSED * SAFETY_TICK_MS * NS_PER_MS;
@@ -30,7 +30,7 @@ static uint64_t patience_ns(const struct manager *m, const struct process *p)
 	return sleeps && asked < ticks ? ticks : asked;
 }
 
-static void fence(struct manager *m, uint32_t slot, uint64_t silent_ns)
+static void hang_fence(struct manager *m, uint32_t slot, uint64_t silent_ns)
 {
 	const struct process *p = &m->tables.process[slot];
 	log_warn("worker %u in slot %u pid %d gave no sign of life for %llu ms%s: killed",
@@ -40,24 +40,24 @@ static void fence(struct manager *m, uint32_t slot, uint64_t silent_ns)
 	syscall(SYS_pidfd_send_signal, m->slot[slot].pidfd, SIGKILL, NULL, 0);
 }
 
-static uint64_t pause_ns(const struct manager *m)
+static uint64_t hang_pause_ns(const struct manager *m)
 {
 	return m->options->hang_after_ms * NS_PER_MS / LOOKS + 1;
 }
 
 /* The manager sleeps for a tick at most, and until the next look at most. */
-static void go_on(struct manager *m, uint64_t now_ns)
+static void hang_go_on(struct manager *m, uint64_t now_ns)
 {
 	struct judge *judge = &m->judge;
 	uint64_t gap = now_ns - judge->seen_ns, tick = SAFETY_TICK_MS * NS_PER_MS;
-	uint64_t expected = pause_ns(m) < tick ? pause_ns(m) : tick;
+	uint64_t expected = hang_pause_ns(m) < tick ? hang_pause_ns(m) : tick;
 	if (gap <= 2 * expected)
 		judge->now_ns += gap;
 	judge->seen_ns = now_ns;
 }
 
 /* For how long this worker has been silent. A beat since the last look was at some time since. */
-static uint64_t silence_of(struct manager *m, struct watched *w, uint64_t beat_ns)
+static uint64_t hang_silence_of(struct manager *m, struct watched *w, uint64_t beat_ns)
 {
 	const struct judge *judge = &m->judge;
 	if (beat_ns != w->beat_ns) {
@@ -69,7 +69,7 @@ static uint64_t silence_of(struct manager *m, struct watched *w, uint64_t beat_n
 	return judge->now_ns - w->beat_judged_ns;
 }
 
-static void look_at(struct manager *m, uint32_t slot)
+static void hang_look_at(struct manager *m, uint32_t slot)
 {
 	const struct process *p = &m->tables.process[slot];
 	struct watched *w = &m->slot[slot];
@@ -77,9 +77,9 @@ static void look_at(struct manager *m, uint32_t slot)
 	if (process_kind(word) != KIND_WORKER || !process_present(word) || w->pidfd < 0 ||
 	    w->fenced)
 		return;
-	uint64_t silent_ns = silence_of(m, w, sh_peek(&p->beat_ns));
-	if (silent_ns > patience_ns(m, p))
-		fence(m, slot, silent_ns);
+	uint64_t silent_ns = hang_silence_of(m, w, sh_peek(&p->beat_ns));
+	if (silent_ns > hang_patience_ns(m, p))
+		hang_fence(m, slot, silent_ns);
 }
 
 void hang_look(struct manager *m)
@@ -87,11 +87,11 @@ void hang_look(struct manager *m)
 	uint64_t now_ns = clock_ns();
 	if (m->look_due_ns == DEADLINE_NEVER || m->ending)
 		return;
-	go_on(m, now_ns);
+	hang_go_on(m, now_ns);
 	if (now_ns < m->look_due_ns)
 		return;
 	for (uint32_t slot = SLOT_FIRST_MEMBER; slot < m->tables.limits.processes; slot++)
-		look_at(m, slot);
+		hang_look_at(m, slot);
 	m->judge.look_ns = m->judge.now_ns;
-	m->look_due_ns = now_ns + pause_ns(m);
+	m->look_due_ns = now_ns + hang_pause_ns(m);
 }

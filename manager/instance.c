@@ -19,13 +19,13 @@
 
 enum { PATH_BYTES = SEGMENT_NAME_BYTES + 16, BELL_PATH_BYTES = 160, REASON_BYTES = 200 };
 
-static void bell_path(const struct manager *m, char ret[BELL_PATH_BYTES])
+static void instance_bell_path(const struct manager *m, char ret[BELL_PATH_BYTES])
 {
 	snprintf(ret, BELL_PATH_BYTES, "%s/%s.bell", m->directory, m->options->name);
 }
 
 /* A suspect is fenced before anything of it is taken: killed, and waited for. */
-static void fence(const struct process *p)
+static void instance_fence(const struct process *p)
 {
 	int pidfd = adopt_still_lives(p) ? (int)syscall(SYS_pidfd_open, p->pid, 0) : -1;
 	if (pidfd < 0)
@@ -40,7 +40,7 @@ static void fence(const struct process *p)
 
 /* Whoever removed its lock file by hand, or booted it with a plm that has its lock elsewhere: a
  * manager that lives is refused all the same. */
-static int refuse_if_managed(const struct tables *left, const char *name)
+static int instance_refuse_if_managed(const struct tables *left, const char *name)
 {
 	const struct process *manager = &left->process[SLOT_MANAGER];
 	if (!adopt_still_lives(manager))
@@ -52,13 +52,13 @@ static int refuse_if_managed(const struct tables *left, const char *name)
 }
 
 /* Members that live are ended; clients are told. */
-static void end_what_is_left(struct tables *left)
+static void instance_end_what_is_left(struct tables *left)
 {
 	sh_store(&left->control->mode, MODE_STOPPED);
 	for (uint32_t i = SLOT_SCHEDULER; i < left->limits.processes; i++) {
 		uint64_t word = sh_load(&left->process[i].state);
 		if (process_present(word) && process_kind(word) != KIND_CLIENT)
-			fence(&left->process[i]);
+			instance_fence(&left->process[i]);
 		else if (process_present(word))
 			process_bump(left, i);
 	}
@@ -68,20 +68,20 @@ static void end_what_is_left(struct tables *left)
 }
 
 /* It came up, and nobody had it end at once. */
-static bool goes_on(const struct manager *m)
+static bool instance_goes_on(const struct manager *m)
 {
 	const struct control *c = m->tables.control;
 	return !m->options->fresh && sh_load(&c->made) && sh_load(&c->mode) != MODE_STOPPED;
 }
 
-static bool is_ours(const char *path)
+static bool instance_is_ours(const char *path)
 {
 	struct stat st;
 	return lstat(path, &st) == 0 && st.st_uid == geteuid();
 }
 
 /* A creator writes the first word last: without it nobody was ever let in. */
-static bool never_began(const char *path)
+static bool instance_never_began(const char *path)
 {
 	uint64_t magic = 0;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -91,17 +91,17 @@ static bool never_began(const char *path)
 	return n == 0 || (n == sizeof magic && magic == 0);
 }
 
-static void segment_path(const char *name, const char *what, char ret[PATH_BYTES])
+static void instance_segment_path(const char *name, const char *what, char ret[PATH_BYTES])
 {
 	char segment[SEGMENT_NAME_BYTES];
 	tables_segment_name(name, what, segment);
 	snprintf(ret, PATH_BYTES, "/dev/shm%s", segment);
 }
 
-static bool name_is_left(const char *name)
+static bool instance_name_is_left(const char *name)
 {
 	char path[PATH_BYTES];
-	segment_path(name, "control", path);
+	instance_segment_path(name, "control", path);
 	return access(path, F_OK) == 0;
 }
 
@@ -111,24 +111,26 @@ static void set_aside(const char *name, const char *reason)
 	static const char *const whats[] = { "control", "store" };
 	for (size_t i = 0; i < COUNT_OF(whats); i++) {
 		char path[PATH_BYTES], aside[PATH_BYTES + 8];
-		segment_path(name, whats[i], path);
+		instance_segment_path(name, whats[i], path);
 		snprintf(aside, sizeof aside, "%s.aside", path);
 		if (rename(path, aside) == 0)
 			log_warn("%s cannot be resumed (%s): renamed to %s; `plmdump --file` may "
-			    "still show it, rm frees its memory", path, reason, aside);
+				 "still show it, rm frees its memory",
+			    path, reason, aside);
 	}
 }
 
 /* What this manager would rely on, beyond what any process looks at when it attaches. */
-static int judge(const char *name, const struct tables *left)
+static int instance_judge(const char *name, const struct tables *left)
 {
 	const struct control *c = left->control;
-	const char *reason = strncmp(c->name, name, sizeof c->name) != 0
-	    ? "it is of another name" : sh_load(&c->made) ? staff_unsound(left) : NULL;
+	const char *reason = strncmp(c->name, name, sizeof c->name) != 0 ? "it is of another name"
+	    : sh_load(&c->made)                                          ? staff_unsound(left)
+									 : NULL;
 	return reason ? why(-EPROTO, "the control segment is refused: %s", reason) : 0;
 }
 
-static int attach_segments(const char *name, struct tables *ret)
+static int instance_attach_segments(const char *name, struct tables *ret)
 {
 	char control[SEGMENT_NAME_BYTES], store[SEGMENT_NAME_BYTES];
 	tables_segment_name(name, "control", control);
@@ -143,12 +145,12 @@ static int attach_segments(const char *name, struct tables *ret)
 	return store_fd;
 }
 
-static int attach(const char *name, struct tables *ret)
+static int instance_attach(const char *name, struct tables *ret)
 {
-	int r = attach_segments(name, ret);
+	int r = instance_attach_segments(name, ret);
 	if (r < 0)
 		return r;
-	r = judge(name, ret);
+	r = instance_judge(name, ret);
 	if (r < 0)
 		tables_detach(ret);
 	return r;
@@ -160,7 +162,7 @@ void instance_set_aside(struct manager *m, const char *reason)
 }
 
 /* Of a segment that says which runtime it belongs to, whatever else is in it. */
-static void end_marked_by(const char *path)
+static void instance_end_marked_by(const char *path)
 {
 	struct segment_header header = { .magic = 0 };
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -173,7 +175,7 @@ static void end_marked_by(const char *path)
 
 /* Its processes would run on for ever, and nobody could reach them. -EPROTO, with the why of
  * before: there are none any more. */
-static int end_what_is_foreign(struct manager *m, const char *path)
+static int instance_end_what_is_foreign(struct manager *m, const char *path)
 {
 	const char *name = m->options->name;
 	char reason[REASON_BYTES];
@@ -183,30 +185,35 @@ static int end_what_is_foreign(struct manager *m, const char *path)
 	if (found.processes == 0)
 		return -EPROTO;
 	if (found.manager)
-		return why(-EADDRINUSE, "a runtime named \"%s\" is up already (pid %d), which this "
+		return why(-EADDRINUSE,
+		    "a runtime named \"%s\" is up already (pid %d), which this "
 		    "plm cannot use (%s): stop it with the programs it was booted with, or choose "
-		    "another --name", name, (int)found.manager, reason);
+		    "another --name",
+		    name, (int)found.manager, reason);
 	if (!m->options->fresh)
-		return why(-EBUSY, "%u processes of a runtime \"%s\" live without a manager (one "
+		return why(-EBUSY,
+		    "%u processes of a runtime \"%s\" live without a manager (one "
 		    "is pid %d), and this plm cannot go on with it (%s): boot the plm that made "
 		    "it, or this one with --fresh, which ends them and what they run",
 		    found.processes, name, (int)found.one, reason);
 	foreign_end(path);
-	end_marked_by(path);
+	instance_end_marked_by(path);
 	group_end_all(name, NULL);
 	return why(-EPROTO, "%s; its processes are ended", reason);
 }
 
-static int take_what_is_left(struct manager *m)
+static int instance_take_what_is_left(struct manager *m)
 {
 	const char *name = m->options->name;
 	char path[PATH_BYTES];
-	segment_path(name, "control", path);
-	int r = is_ours(path) && !never_began(path) ? attach(name, &m->tables) : -ENOENT;
+	instance_segment_path(name, "control", path);
+	int r = instance_is_ours(path) && !instance_never_began(path)
+	    ? instance_attach(name, &m->tables)
+	    : -ENOENT;
 	if (r < 0 && r != -ENOENT && r != -EPROTO && r != -EACCES)
 		return r; /* no memory, no descriptor: that says nothing of what is left */
 	if (r == -EPROTO)
-		r = end_what_is_foreign(m, path);
+		r = instance_end_what_is_foreign(m, path);
 	if (r == -EADDRINUSE || r == -EBUSY)
 		return r;
 	if (r < 0) {
@@ -215,12 +222,12 @@ static int take_what_is_left(struct manager *m)
 		tables_unlink(name);
 		return 0;
 	}
-	r = refuse_if_managed(&m->tables, name);
-	m->adopts = r == 0 && goes_on(m);
+	r = instance_refuse_if_managed(&m->tables, name);
+	m->adopts = r == 0 && instance_goes_on(m);
 	if (m->adopts)
 		return 0;
 	if (r == 0) {
-		end_what_is_left(&m->tables);
+		instance_end_what_is_left(&m->tables);
 		tables_unlink(name);
 	}
 	tables_detach(&m->tables);
@@ -228,7 +235,7 @@ static int take_what_is_left(struct manager *m)
 }
 
 /* Another user's is never used: the runtime goes on without, and says so once. */
-static void look_at_files(const char *name)
+static void instance_look_at_files(const char *name)
 {
 	int files = tables_files_open(name, false);
 	if (files >= 0)
@@ -246,18 +253,18 @@ int instance_claim(struct manager *m)
 		return r;
 	r = claim_births(m);
 	if (r == 0)
-		r = take_what_is_left(m);
+		r = instance_take_what_is_left(m);
 	if (r == 0 && m->options->again && !m->adopts)
 		r = why(-ESHUTDOWN, "the runtime was being stopped: there is nothing to resume");
 	if (r == 0)
 		r = claim_record(m);
 	if (r < 0) {
 		/* Of no use to anybody, unless it says where those live who are left. */
-		if (!name_is_left(m->options->name))
+		if (!instance_name_is_left(m->options->name))
 			claim_remove(m);
 		close(m->lock);
 	} else {
-		look_at_files(m->options->name);
+		instance_look_at_files(m->options->name);
 	}
 	return r;
 }
@@ -266,7 +273,7 @@ int instance_claim(struct manager *m)
 int instance_bell(struct manager *m)
 {
 	char path[BELL_PATH_BYTES];
-	bell_path(m, path);
+	instance_bell_path(m, path);
 	if (mkfifo(path, 0600) < 0 && errno != EEXIST)
 		return why(-errno, "%s: %s", path, strerror(errno));
 	m->joined = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
@@ -281,7 +288,7 @@ void instance_release(struct manager *m)
 	group_end_all(m->options->name, NULL);
 	if (door_address_in(m->directory, m->options->name, &address) == 0)
 		unlink(address.sun_path);
-	bell_path(m, path);
+	instance_bell_path(m, path);
 	unlink(path);
 	claim_remove(m);
 }

@@ -1,5 +1,6 @@
-/* jobserver_form.c - which form of jobserver commands are shown (command/jobserver.h). GNU make before
- * 4.4 stops at a path in MAKEFLAGS, so the one that is installed is asked which it is, once. */
+/* jobserver_form.c - which form of jobserver commands are shown (command/jobserver.h). GNU make
+ * before 4.4 stops at a path in MAKEFLAGS, so the one that is installed is asked which it is, once.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,14 +19,15 @@ static enum jobserver_form form_of_make(void)
 		major = FIFO_MAJOR;
 	if (make)
 		pclose(make);
-	return major < FIFO_MAJOR || (major == FIFO_MAJOR && minor < FIFO_MINOR) ? JOBSERVER_PIPE :
-		JOBSERVER_FIFO;
+	return major < FIFO_MAJOR || (major == FIFO_MAJOR && minor < FIFO_MINOR) ? JOBSERVER_PIPE
+										 : JOBSERVER_FIFO;
 }
 
 int jobserver_choose(const char *what, const char *text, enum jobserver_form *ret)
 {
-	static const char *const names[] = { [JOBSERVER_NONE] = "none", [JOBSERVER_PIPE] = "pipe",
-		[JOBSERVER_FIFO] = "fifo" };
+	static const char *const names[] = {
+		[JOBSERVER_NONE] = "none", [JOBSERVER_PIPE] = "pipe", [JOBSERVER_FIFO] = "fifo"
+	};
 	if (!text) {
 		*ret = form_of_make();
 		return 0;

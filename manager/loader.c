@@ -38,7 +38,7 @@ struct loader_report {
 	char text[500];
 };
 
-static bool is_loaded(const struct registry *registry, const char *path)
+static bool loader_is_loaded(const struct registry *registry, const char *path)
 {
 	char other[MODULE_PATH_BYTES];
 	uint32_t first, count;
@@ -48,10 +48,10 @@ static bool is_loaded(const struct registry *registry, const char *path)
 	return false;
 }
 
-static int load_one(struct manager *m, const char *path)
+static int loader_load_one(struct manager *m, const char *path)
 {
 	const plm_module *module;
-	if (!m->announced && is_loaded(&m->tables.registry, path))
+	if (!m->announced && loader_is_loaded(&m->tables.registry, path))
 		return 0; /* an earlier manager of this runtime has */
 	int r = module_open(path, &module);
 	if (r < 0)
@@ -67,11 +67,11 @@ static int load_one(struct manager *m, const char *path)
 }
 
 /* The built-in ones are loaded by one process: each costs a boot. */
-static int load(struct manager *m, const char *path)
+static int loader_load(struct manager *m, const char *path)
 {
-	int r = load_one(m, path);
+	int r = loader_load_one(m, path);
 	if (r == 0 && strcmp(path, MODULE_BUILTIN) == 0)
-		r = load_one(m, MODULE_COMMANDS);
+		r = loader_load_one(m, MODULE_COMMANDS);
 	return r;
 }
 
@@ -100,7 +100,7 @@ static _Noreturn void loader_main(struct manager *m, const char *path, int repor
 	signal(SIGTERM, SIG_DFL);
 	child_begin(keep, 1);
 	loader_mark(m->tables.control);
-	result.code = load(m, path);
+	result.code = loader_load(m, path);
 	if (result.code < 0)
 		snprintf(result.text, sizeof result.text, "%s", why_text());
 	while (write(report, &result, sizeof result) < 0 && errno == EINTR)
@@ -136,8 +136,8 @@ static int loader_watch(struct manager *m)
 static int loader_start(struct manager *m, char *path, uint32_t slot)
 {
 	int ends[2] = { -1, -1 };
-	int r = pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0 ?
-	    why(-errno, "pipe: %s", strerror(errno)) : 0;
+	int r =
+	    pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0 ? why(-errno, "pipe: %s", strerror(errno)) : 0;
 	pid_t parent = getpid(), pid = r < 0 ? -1 : fork();
 	if (pid == 0)
 		loader_main(m, path, ends[1], parent);
@@ -152,8 +152,12 @@ static int loader_start(struct manager *m, char *path, uint32_t slot)
 		return r;
 	}
 	int64_t limit_ms = (int64_t)m->options->module_limit_ms;
-	m->loader = (struct loader){ .pid = pid, .pidfd = -1, .report = ends[0], .slot = slot,
-		.path = path, .deadline_ns = deadline_after_ms(limit_ms) };
+	m->loader = (struct loader){ .pid = pid,
+		.pidfd = -1,
+		.report = ends[0],
+		.slot = slot,
+		.path = path,
+		.deadline_ns = deadline_after_ms(limit_ms) };
 	return loader_watch(m);
 }
 
@@ -171,14 +175,15 @@ static int loader_verdict(const struct manager *m, int status)
 		return result.code < 0 ? why(result.code, "%s", result.text) : 0;
 	}
 	if (l->overdue)
-		return why(-ETIMEDOUT, "module %s: its own code, run while it is loaded, did not "
+		return why(-ETIMEDOUT,
+		    "module %s: its own code, run while it is loaded, did not "
 		    "end in %" PRIu64 " ms and was killed; --module-limit of plm gives it longer",
 		    l->path, m->options->module_limit_ms);
 	if (WIFSIGNALED(status))
 		return why(-ELIBBAD, "module %s: its own code ended its loader by signal %d (%s)",
 		    l->path, WTERMSIG(status), strsignal(WTERMSIG(status)));
-	return why(-ELIBBAD, "module %s: its own code ended its loader with exit code %d",
-	    l->path, WEXITSTATUS(status));
+	return why(-ELIBBAD, "module %s: its own code ended its loader with exit code %d", l->path,
+	    WEXITSTATUS(status));
 }
 
 /* ---- the modules of the boot ---- */

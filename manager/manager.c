@@ -40,7 +40,7 @@ void manager_unwatch(struct manager *m, int fd)
 /* ---- boot ---- */
 
 /* The pidfd first: then the look says whether it is the one. */
-static int tie(struct manager *m)
+static int manager_tie(struct manager *m)
 {
 	pid_t starter = m->options->starter;
 	m->parent = (int)syscall(SYS_pidfd_open, starter, 0);
@@ -50,7 +50,7 @@ static int tie(struct manager *m)
 }
 
 /* From here on a signal waits for the loop: what a boot has made by then is taken down again. */
-static void hold_signals(sigset_t *ret)
+static void manager_hold_signals(sigset_t *ret)
 {
 	sigemptyset(ret);
 	sigaddset(ret, SIGTERM);
@@ -58,10 +58,10 @@ static void hold_signals(sigset_t *ret)
 	sigprocmask(SIG_BLOCK, ret, NULL);
 }
 
-static int open_descriptors(struct manager *m)
+static int manager_open_descriptors(struct manager *m)
 {
 	sigset_t wanted;
-	hold_signals(&wanted);
+	manager_hold_signals(&wanted);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ,
 	    SIG_IGN); /* a file size limit is then an error of posix_fallocate, not a death */
@@ -74,11 +74,11 @@ static int open_descriptors(struct manager *m)
 		r = manager_watch(m, m->signals, WATCH_SIGNAL, 0);
 	if (r == 0)
 		r = manager_watch(m, m->joined, WATCH_JOINED, 0);
-	return r == 0 && m->options->tied ? tie(m) : r;
+	return r == 0 && m->options->tied ? manager_tie(m) : r;
 }
 
 /* Before anything is touched: pages lie where they are first used. */
-static void bind_arenas(struct manager *m)
+static void manager_bind_arenas(struct manager *m)
 {
 	const struct tables *t = &m->tables;
 	for (uint32_t i = 0; i < t->limits.nodes; i++)
@@ -98,22 +98,23 @@ int manager_make_slots(struct manager *m)
 
 /* No reason not to boot: what is not wanted is never missed, and a job of `plmctl map` whose output
  * finds no room is written to a file. */
-static void compare_store(const struct tables *t)
+static void manager_compare_store(const struct tables *t)
 {
 	uint64_t there = tables_shm_free(t), wanted = t->limits.store_bytes;
 	if (there < wanted)
-		log_warn("the store cannot reach its size: --store is %llu MiB, and /dev/shm has "
+		log_warn(
+		    "the store cannot reach its size: --store is %llu MiB, and /dev/shm has "
 		    "%llu MiB free; enlarge that (mount -o remount,size=... /dev/shm; docker run "
-		    "--shm-size), or choose a smaller --store", (unsigned long long)wanted >> 20,
-		    (unsigned long long)there >> 20);
+		    "--shm-size), or choose a smaller --store",
+		    (unsigned long long)wanted >> 20, (unsigned long long)there >> 20);
 }
 
-static int make_tables(struct manager *m)
+static int manager_make_tables(struct manager *m)
 {
 	int r = tables_create(m->options->name, &m->options->limits, &m->tables);
 	if (r < 0)
 		return r;
-	compare_store(&m->tables);
+	manager_compare_store(&m->tables);
 	r = manager_make_slots(m);
 	if (r < 0)
 		return r;
@@ -131,7 +132,7 @@ static int make_tables(struct manager *m)
 	c->spares = m->options->spares;
 	c->seed = m->options->seed;
 	c->jobserver = m->options->jobserver;
-	bind_arenas(m);
+	manager_bind_arenas(m);
 	state_publish(m);
 	struct process *self = &m->tables.process[SLOT_MANAGER];
 	process_claim(self, KIND_MANAGER, getpid(), "manager");
@@ -141,7 +142,7 @@ static int make_tables(struct manager *m)
 	return 0;
 }
 
-static int spawn_all(struct manager *m)
+static int manager_spawn_all(struct manager *m)
 {
 	int r = members_spawn(m, KIND_SCHEDULER);
 	if (r == 0 && m->state[0])
@@ -152,7 +153,7 @@ static int spawn_all(struct manager *m)
 }
 
 /* Nobody but us is affected when this boot fails: what we would have gone on with goes on. */
-static void give_up(struct manager *m)
+static void manager_give_up(struct manager *m)
 {
 	if (m->adopts)
 		return;
@@ -163,13 +164,19 @@ static void give_up(struct manager *m)
 
 int manager_boot(struct manager *m, const struct options *options, int ready)
 {
-	*m = (struct manager){ .options = options, .ready = ready, .lock = -1, .door = -1,
-		.parent = -1, .state_lock = -1, .notify = notify_open(),
-		.scheduler.due_ns = DEADLINE_NEVER, .workers.due_ns = DEADLINE_NEVER,
+	*m = (struct manager){ .options = options,
+		.ready = ready,
+		.lock = -1,
+		.door = -1,
+		.parent = -1,
+		.state_lock = -1,
+		.notify = notify_open(),
+		.scheduler.due_ns = DEADLINE_NEVER,
+		.workers.due_ns = DEADLINE_NEVER,
 		.journal.due_ns = DEADLINE_NEVER,
 		.look_due_ns = options->hang_after_ms ? 0 : DEADLINE_NEVER };
 	sigset_t held;
-	hold_signals(&held);
+	manager_hold_signals(&held);
 	descriptors_raise();
 	int r = instance_claim(m);
 	if (r < 0)
@@ -177,28 +184,28 @@ int manager_boot(struct manager *m, const struct options *options, int ready)
 	orphans_adopt();
 	r = state_claim(m);
 	if (r == 0)
-		r = open_descriptors(m);
+		r = manager_open_descriptors(m);
 	if (r == 0)
-		r = m->adopts ? adopt_tables(m) : make_tables(m);
+		r = m->adopts ? adopt_tables(m) : manager_make_tables(m);
 	if (r == 0)
 		outer_join(m);
 	if (r == 0)
 		r = members_plan(m);
 	if (r == 0) /* they come up while modules are loaded */
-		r = m->adopts ? adopt_processes(m) : spawn_all(m);
+		r = m->adopts ? adopt_processes(m) : manager_spawn_all(m);
 	if (r == 0)
 		r = admission_open(m);
 	if (r == 0)
 		r = loader_begin(m);
 	if (r < 0)
-		give_up(m);
+		manager_give_up(m);
 	return r;
 }
 
 /* ---- the end ---- */
 
 /* Those of the boot: there will be no ready line. */
-static void give_up_modules(struct manager *m)
+static void manager_give_up_modules(struct manager *m)
 {
 	if (m->modules_due > 0)
 		loader_kill(m);
@@ -211,7 +218,7 @@ void manager_drain(struct manager *m)
 		return;
 	log_info("stopping: no new tasks, the last ones run; a second signal ends it at once");
 	m->draining = true;
-	give_up_modules(m);
+	manager_give_up_modules(m);
 	notify_say(m->notify, "STOPPING=1\nSTATUS=stopping: what was accepted runs\n");
 	sh_store(&m->tables.control->admission, 0); /* the last ones run, also after a pause */
 	sh_store(&m->tables.control->mode, MODE_DRAINING);
@@ -224,7 +231,8 @@ void manager_drain(struct manager *m)
 int manager_take_back(struct manager *m)
 {
 	if (m->notify >= 0)
-		return why(-ESHUTDOWN, "the runtime is being stopped, and its service manager was "
+		return why(-ESHUTDOWN,
+		    "the runtime is being stopped, and its service manager was "
 		    "told so: start it again when it has ended");
 	log_info("the stop was taken back: the runtime goes on and takes tasks");
 	m->draining = false;
@@ -248,7 +256,7 @@ void manager_end(struct manager *m)
 	if (m->ending)
 		return;
 	m->ending = true;
-	give_up_modules(m);
+	manager_give_up_modules(m);
 	loader_kill(m);
 	notify_say(m->notify, "STOPPING=1\nSTATUS=ending\n");
 	m->end_deadline_ns = clock_ns() + STOP_GRACE_MS * NS_PER_MS;
@@ -274,7 +282,7 @@ void manager_boot_failed(struct manager *m)
 
 /* ---- the loop: events record facts, manager_step() decides ---- */
 
-static void on_signal(struct manager *m)
+static void manager_on_signal(struct manager *m)
 {
 	struct signalfd_siginfo info;
 	while (read(m->signals, &info, sizeof info) == sizeof info) {
@@ -285,7 +293,7 @@ static void on_signal(struct manager *m)
 	}
 }
 
-static void announce(struct manager *m)
+static void manager_announce(struct manager *m)
 {
 	char line[128];
 	int n = snprintf(line, sizeof line, "plm: ready name=%s pid=%d workers=%u\n",
@@ -297,38 +305,38 @@ static void announce(struct manager *m)
 	m->announced = true;
 	if (journal_slot(&m->tables)) /* modules are loaded: it queues what was left */
 		event_bump(&m->tables.process[journal_slot(&m->tables)].event);
-	notify_say(m->notify, "READY=1\nSTATUS=%s: up, %u workers\n", m->options->name,
-	    staff_workers(m));
+	notify_say(
+	    m->notify, "READY=1\nSTATUS=%s: up, %u workers\n", m->options->name, staff_workers(m));
 	if (m->options->daemon) {
 		close(m->ready);
 		m->ready = -1;
 	}
 }
 
-static void announce_if_complete(struct manager *m)
+static void manager_announce_if_complete(struct manager *m)
 {
 	bool stops = m->ending || m->abandoned || (m->draining && !m->adopts);
 	if (!m->announced && !stops && !m->modules_due && members_all_live(m))
-		announce(m);
+		manager_announce(m);
 }
 
-static void on_joined(struct manager *m)
+static void manager_on_joined(struct manager *m)
 {
 	eventfd_t rings[RINGS_AT_ONCE];
 	while (read(m->joined, rings, sizeof rings) == sizeof rings)
 		;
-	announce_if_complete(m);
+	manager_announce_if_complete(m);
 	staff_dismiss(m);
 }
 
-static void on_parent_gone(struct manager *m)
+static void manager_on_parent_gone(struct manager *m)
 {
 	log_info("the process that this runtime is --tied to has ended: the runtime ends, too");
 	manager_unwatch(m, m->parent);
 	manager_end(m);
 }
 
-static void on_process(struct manager *m, uint32_t slot)
+static void manager_on_process(struct manager *m, uint32_t slot)
 {
 	/* An earlier event of this turn may have dealt with it, and another have given the slot
 	 * to somebody who lives. */
@@ -342,31 +350,31 @@ static void on_process(struct manager *m, uint32_t slot)
 }
 
 /* It may have been the last one that the ready line waited for. */
-static void on_loader(struct manager *m)
+static void manager_on_loader(struct manager *m)
 {
 	loader_done(m);
-	announce_if_complete(m);
+	manager_announce_if_complete(m);
 }
 
-static void on_event(struct manager *m, uint64_t what)
+static void manager_on_event(struct manager *m, uint64_t what)
 {
 	uint32_t which = (uint32_t)what;
 	switch ((enum watch)(what >> 32)) {
 	case WATCH_DOOR: admission_accept(m); break;
-	case WATCH_SIGNAL: on_signal(m); break;
-	case WATCH_JOINED: on_joined(m); break;
+	case WATCH_SIGNAL: manager_on_signal(m); break;
+	case WATCH_JOINED: manager_on_joined(m); break;
 	case WATCH_STRANGER: admission_hello(m, (int)which); break;
-	case WATCH_PROCESS: on_process(m, which); break;
+	case WATCH_PROCESS: manager_on_process(m, which); break;
 	case WATCH_SOCKET: admission_request(m, which); break;
-	case WATCH_LOADER: on_loader(m); break;
+	case WATCH_LOADER: manager_on_loader(m); break;
 	case WATCH_ORPHAN: orphans_ended(m, (int)which); break;
 	case WATCH_OUTER: break; /* manager_step() takes it */
-	case WATCH_PARENT: on_parent_gone(m); break;
+	case WATCH_PARENT: manager_on_parent_gone(m); break;
 	}
 }
 
 /* The journal last: what the others settled on their way out is to be written. */
-static void end_step(struct manager *m)
+static void manager_end_step(struct manager *m)
 {
 	if (m->ending && !m->journal_dismissed && members_only_journal(m)) {
 		m->journal_dismissed = true;
@@ -394,10 +402,10 @@ static void manager_step(struct manager *m)
 	admission_step(m);
 	strangers_overdue(m);
 	sh_poke(&m->tables.process[SLOT_MANAGER].beat_ns, clock_coarse_ns());
-	end_step(m);
+	manager_end_step(m);
 }
 
-static int next_timeout_ms(const struct manager *m)
+static int manager_next_timeout_ms(const struct manager *m)
 {
 	uint64_t now = clock_ns(), due = now + SAFETY_TICK_MS * NS_PER_MS;
 	const uint64_t all[] = { m->scheduler.due_ns, m->workers.due_ns, m->journal.due_ns,
@@ -408,7 +416,7 @@ static int next_timeout_ms(const struct manager *m)
 	return due <= now ? 0 : (int)((due - now + NS_PER_MS - 1) / NS_PER_MS);
 }
 
-static bool is_over(const struct manager *m)
+static bool manager_is_over(const struct manager *m)
 {
 	return m->ending && members_count(m) == 0 && m->orphans == 0 && !m->loader.pid;
 }
@@ -416,11 +424,11 @@ static bool is_over(const struct manager *m)
 int manager_run(struct manager *m)
 {
 	struct epoll_event events[EVENTS_PER_TURN];
-	announce_if_complete(m); /* all may have been there before us */
-	while (!m->abandoned && !is_over(m)) {
-		int n = epoll_wait(m->epoll, events, EVENTS_PER_TURN, next_timeout_ms(m));
+	manager_announce_if_complete(m); /* all may have been there before us */
+	while (!m->abandoned && !manager_is_over(m)) {
+		int n = epoll_wait(m->epoll, events, EVENTS_PER_TURN, manager_next_timeout_ms(m));
 		for (int i = 0; i < n; i++)
-			on_event(m, events[i].data.u64);
+			manager_on_event(m, events[i].data.u64);
 		manager_step(m);
 	}
 	if (m->abandoned)

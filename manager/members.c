@@ -57,12 +57,12 @@ static struct worker *this_worker;
 static struct scheduler *this_scheduler;
 static struct journal *this_journal;
 
-static void on_interrupt(int signal)
+static void members_on_interrupt(int signal)
 {
 	(void)signal;
 }
 
-static void on_terminate(int signal)
+static void members_on_terminate(int signal)
 {
 	(void)signal;
 	if (this_worker)
@@ -74,13 +74,13 @@ static void on_terminate(int signal)
 }
 
 /* A system call that blocks returns EINTR: no SA_RESTART. */
-static void take_interrupts(void)
+static void members_take_interrupts(void)
 {
-	struct sigaction action = { .sa_handler = on_interrupt };
+	struct sigaction action = { .sa_handler = members_on_interrupt };
 	sigaction(PROCESS_INTERRUPT, &action, NULL);
 }
 
-static int scheduler_main(int control_fd, int store_fd, int joined)
+static int members_scheduler_main(int control_fd, int store_fd, int joined)
 {
 	static struct tables tables;
 	static struct scheduler scheduler;
@@ -102,13 +102,13 @@ static int scheduler_main(int control_fd, int store_fd, int joined)
 
 /* Before it touches memory of its own, so that this lies near. A worker in the wrong place is slow
  * and right: it runs. */
-static void take_place(const struct place *place)
+static void members_take_place(const struct place *place)
 {
 	if (place && place_take(place) < 0)
 		log_warn("%s; it runs where it is put", why_text());
 }
 
-static uint32_t node_of(const struct place *place)
+static uint32_t members_node_of(const struct place *place)
 {
 	return place && place->node >= 0 ? (uint32_t)place->node : nodes_here();
 }
@@ -120,12 +120,12 @@ struct post { /* what a worker is told at its birth */
 	struct recycling recycling;
 };
 
-static int worker_main(int control_fd, int store_fd, int joined, const struct post *post)
+static int members_worker_main(int control_fd, int store_fd, int joined, const struct post *post)
 {
 	static struct worker worker;
 	worker.injection = post->injection;
 	worker.recycling = post->recycling;
-	take_place(post->place);
+	members_take_place(post->place);
 	int r = tables_attach(control_fd, store_fd, &worker.rt.tables);
 	if (r == 0)
 		r = worker_open(&worker, post->slot);
@@ -134,7 +134,7 @@ static int worker_main(int control_fd, int store_fd, int joined, const struct po
 		return 1;
 	}
 	needs_end(&worker);
-	sh_poke(&worker.rt.me->node, node_of(post->place));
+	sh_poke(&worker.rt.me->node, members_node_of(post->place));
 	this_worker = &worker;
 	eventfd_write(joined, 1);
 	group_open(worker.rt.tables.control->name, post->slot, &worker.commands);
@@ -144,7 +144,8 @@ static int worker_main(int control_fd, int store_fd, int joined, const struct po
 	return 0;
 }
 
-static int journal_main(int control_fd, int store_fd, int joined, const struct journal_plan *plan)
+static int members_journal_main(
+    int control_fd, int store_fd, int joined, const struct journal_plan *plan)
 {
 	static struct journal journal;
 	int r = tables_attach(control_fd, store_fd, &journal.rt.tables);
@@ -161,7 +162,7 @@ static int journal_main(int control_fd, int store_fd, int joined, const struct j
 	return 0;
 }
 
-static void name_role(const struct manager *m, enum process_kind kind, uint32_t slot)
+static void members_name_role(const struct manager *m, enum process_kind kind, uint32_t slot)
 {
 	char role[32], title[32];
 	int n = snprintf(role, sizeof role, "%s", process_kind_name(kind));
@@ -172,16 +173,16 @@ static void name_role(const struct manager *m, enum process_kind kind, uint32_t 
 	prctl(PR_SET_NAME, title);
 }
 
-static _Noreturn void child_main(
+static _Noreturn void members_child_main(
     struct manager *m, enum process_kind kind, uint32_t slot, pid_t parent)
 {
 	/* Low numbers in a known order, so that what lies between can be closed. */
-	int keep[3] = {fcntl(m->tables.control_segment.fd, F_DUPFD_CLOEXEC, 3),
-	    fcntl(m->tables.store_segment.fd, F_DUPFD_CLOEXEC, 3),
-	    fcntl(m->joined, F_DUPFD_CLOEXEC, 3)};
-	name_role(m, kind, slot);
-	signal(SIGTERM, on_terminate);
-	take_interrupts();
+	int keep[3] = { fcntl(m->tables.control_segment.fd, F_DUPFD_CLOEXEC, 3),
+		fcntl(m->tables.store_segment.fd, F_DUPFD_CLOEXEC, 3),
+		fcntl(m->joined, F_DUPFD_CLOEXEC, 3) };
+	members_name_role(m, kind, slot);
+	signal(SIGTERM, members_on_terminate);
+	members_take_interrupts();
 	if (m->options->tied)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
@@ -191,19 +192,21 @@ static _Noreturn void child_main(
 	uint32_t worker_kind = m->tables.process[slot].worker_kind % WORKER_KINDS_MAX;
 	struct post post = { .slot = slot,
 		.recycling = m->options->recycling,
-		.place = m->place ?
-		    &m->place[m->tables.process[slot].place % m->tables.limits.workers] : NULL,
-		.injection = injection_for(&m->options->injections,
-		    m->options->kind[worker_kind].generation) };
+		.place = m->place
+		    ? &m->place[m->tables.process[slot].place % m->tables.limits.workers]
+		    : NULL,
+		.injection = injection_for(
+		    &m->options->injections, m->options->kind[worker_kind].generation) };
 	const struct journal_plan journal = { .directory = m->state,
 		.slot = slot,
 		.durability = (enum durability)m->tables.control->journal.durability,
-		.age_ms = m->options->history_age_ms, .count = m->options->history_count };
+		.age_ms = m->options->history_age_ms,
+		.count = m->options->history_count };
 	tables_detach(&m->tables); /* the manager's view of them; ours is made anew */
 	child_begin(keep, 3);
-	int code = kind == KIND_WORKER ? worker_main(keep[0], keep[1], keep[2], &post)
-		 : kind == KIND_JOURNAL ? journal_main(keep[0], keep[1], keep[2], &journal)
-					: scheduler_main(keep[0], keep[1], keep[2]);
+	int code = kind == KIND_WORKER ? members_worker_main(keep[0], keep[1], keep[2], &post)
+	    : kind == KIND_JOURNAL     ? members_journal_main(keep[0], keep[1], keep[2], &journal)
+				       : members_scheduler_main(keep[0], keep[1], keep[2]);
 	_exit(code);
 }
 
@@ -229,7 +232,7 @@ int members_plan(struct manager *m)
 /* The first that fewest workers have: the next one gets the place of the one it replaces, and they
  * share when there are more than at boot. Not by its slot: that of a dead one is free only when the
  * scheduler has cleaned up after it. */
-static uint32_t free_place(const struct manager *m)
+static uint32_t members_free_place(const struct manager *m)
 {
 	uint32_t takers[WORKERS_MAX] = { 0 }, best = 0;
 	for (uint32_t slot = SLOT_FIRST_MEMBER; slot < m->tables.limits.processes; slot++) {
@@ -244,14 +247,14 @@ static uint32_t free_place(const struct manager *m)
 	return best;
 }
 
-static uint32_t free_slot(const struct manager *m, enum process_kind kind)
+static uint32_t members_free_slot(const struct manager *m, enum process_kind kind)
 {
 	uint32_t members = kind == KIND_WORKER ? m->tables.limits.processes - SLOT_FIRST_MEMBER : 1;
 	uint32_t journal = journal_slot(&m->tables);
 	for (uint32_t i = 0; i < members; i++) {
 		uint32_t slot = kind == KIND_WORKER ? process_nth_slot(&m->tables, kind, i)
-			      : kind == KIND_JOURNAL ? journal
-						     : (uint32_t)SLOT_SCHEDULER;
+		    : kind == KIND_JOURNAL          ? journal
+						    : (uint32_t)SLOT_SCHEDULER;
 		if (kind == KIND_WORKER && slot == journal)
 			continue;
 		if (process_state(sh_load(&m->tables.process[slot].state)) == PROCESS_FREE &&
@@ -262,12 +265,12 @@ static uint32_t free_slot(const struct manager *m, enum process_kind kind)
 }
 
 /* A slot of the process table, and of a worker, for one that is to be forked. */
-static int take_slot(struct manager *m, enum process_kind kind, uint32_t *ret)
+static int members_take_slot(struct manager *m, enum process_kind kind, uint32_t *ret)
 {
 	struct vacancy vacancy = { 0 };
 	if (kind == KIND_WORKER && !staff_vacancy(m, &vacancy) && !staff_spare_vacancy(m, &vacancy))
 		return why(-EEXIST, "every worker has its processes");
-	uint32_t slot = free_slot(m, kind);
+	uint32_t slot = members_free_slot(m, kind);
 	if (!slot)
 		return why(-EAGAIN, "no process slot is free");
 	struct process *p = &m->tables.process[slot];
@@ -283,8 +286,7 @@ static int take_slot(struct manager *m, enum process_kind kind, uint32_t *ret)
 	return 0;
 }
 
-static int watch_child(
-    struct manager *m, enum process_kind kind, uint32_t slot, pid_t pid)
+static int members_watch_child(struct manager *m, enum process_kind kind, uint32_t slot, pid_t pid)
 {
 	struct process *p = &m->tables.process[slot];
 	p->pid = pid;
@@ -304,8 +306,9 @@ static int watch_child(
 
 int members_spawn(struct manager *m, enum process_kind kind)
 {
-	uint32_t slot = 0, place = free_place(m); /* before the slot, which had one of its own */
-	int r = take_slot(m, kind, &slot);
+	uint32_t slot = 0,
+		 place = members_free_place(m); /* before the slot, which had one of its own */
+	int r = members_take_slot(m, kind, &slot);
 	if (r < 0)
 		return r;
 	uint32_t relieved = m->tables.process[slot].spare;
@@ -314,8 +317,9 @@ int members_spawn(struct manager *m, enum process_kind kind)
 	m->tables.process[slot].place = place;
 	pid_t parent = getpid(), pid = fork();
 	if (pid == 0)
-		child_main(m, kind, slot, parent);
-	r = pid < 0 ? why(-errno, "fork: %s", strerror(errno)) : watch_child(m, kind, slot, pid);
+		members_child_main(m, kind, slot, parent);
+	r = pid < 0 ? why(-errno, "fork: %s", strerror(errno))
+		    : members_watch_child(m, kind, slot, pid);
 	if (r == 0)
 		return 0;
 	/* Unwatched it must not live: nobody would notice its end. */
@@ -330,7 +334,7 @@ int members_spawn(struct manager *m, enum process_kind kind)
 /* ---- death ---- */
 
 /* Whoever sleeps may wait for a wake that the dead one ate: everybody looks again. */
-static void wake_everybody(struct manager *m)
+static void members_wake_everybody(struct manager *m)
 {
 	for (uint32_t i = 0; i < m->tables.limits.processes; i++)
 		if (process_present(sh_load(&m->tables.process[i].state)))
@@ -345,11 +349,11 @@ void members_wake(struct manager *m)
 	/* Nothing of a dead one is truth: its successor derives it again. */
 	process_step(scheduler, &word, PROCESS_FREE);
 	members_changed(&m->tables);
-	wake_everybody(m);
+	members_wake_everybody(m);
 }
 
 /* A damaged word of one that we have seen die: what it held is to be released all the same. */
-static void insist_that_it_is_dead(struct manager *m, uint32_t slot)
+static void members_insist_that_it_is_dead(struct manager *m, uint32_t slot)
 {
 	const struct watched *w = &m->slot[slot];
 	if (w->kind != KIND_NONE)
@@ -364,12 +368,12 @@ void members_gone(struct manager *m, uint32_t slot, int status)
 	sh_poke(&p->died_ns, clock_ns());
 	sh_store(&p->exit_status, (uint32_t)status);
 	if (!process_step(p, &word, PROCESS_DEAD))
-		insist_that_it_is_dead(m, slot);
+		members_insist_that_it_is_dead(m, slot);
 	process_set_awake(&m->tables, slot, false);
 	members_wake(m);
 }
 
-static void describe_end(int status, char *ret, size_t size)
+static void members_describe_end(int status, char *ret, size_t size)
 {
 	if (status == PROCESS_UNSEEN)
 		snprintf(ret, size, "ended, nobody knows how,");
@@ -380,7 +384,7 @@ static void describe_end(int status, char *ret, size_t size)
 		snprintf(ret, size, "ended with exit code %d", WEXITSTATUS(status));
 }
 
-static bool any_adopted(const struct manager *m)
+static bool members_any_adopted(const struct manager *m)
 {
 	for (uint32_t i = SLOT_SCHEDULER; i < m->tables.limits.processes; i++)
 		if (m->slot[i].pidfd >= 0 && m->slot[i].adopted && m->slot[i].kind != KIND_CLIENT)
@@ -390,12 +394,12 @@ static bool any_adopted(const struct manager *m)
 
 /* Damage that no attach sees is found by those who work with it: they end with a word, each time
  * again, and nobody would ever be let in. Who is killed says nothing of the kind. */
-static void count_failure(struct manager *m, int status, uint64_t lived_ms)
+static void members_count_failure(struct manager *m, int status, uint64_t lived_ms)
 {
 	if (m->announced || m->ending || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
 		return;
 	/* It waited for a lock in vain: if nobody lives who could give it back, twice is enough. */
-	m->failures += lived_ms >= LOCK_WAIT_MS && !any_adopted(m) ? FAILURES_MAX / 2 : 1;
+	m->failures += lived_ms >= LOCK_WAIT_MS && !members_any_adopted(m) ? FAILURES_MAX / 2 : 1;
 	if (m->failures < FAILURES_MAX * (m->adopts ? 1 : m->tables.limits.workers + 1))
 		return;
 	log_warn("its processes end before it is ready, each time: it cannot be %s",
@@ -409,19 +413,21 @@ static void count_failure(struct manager *m, int status, uint64_t lived_ms)
 
 /* One that did its work, or lived long, is replaced at once; one that dies young makes the next
  * wait. */
-static void plan_restart(struct manager *m, uint32_t slot, enum process_kind kind, const char *end)
+static void members_plan_restart(
+    struct manager *m, uint32_t slot, enum process_kind kind, const char *end)
 {
 	const struct process *p = &m->tables.process[slot];
 	struct backoff *b = kind == KIND_SCHEDULER ? &m->scheduler
-			  : kind == KIND_JOURNAL ? &m->journal : &m->workers;
+	    : kind == KIND_JOURNAL                 ? &m->journal
+						   : &m->workers;
 	uint64_t now = clock_ns(), lived_ms = (now - m->slot[slot].born_ns) / NS_PER_MS;
 	bool worked = sh_peek(&p->done) || sh_peek(&p->failed) || sh_peek(&p->running);
 	if (worked || lived_ms >= RESTART_CALM_MS)
 		b->delay_ms = 0;
 	else
-		b->delay_ms = b->delay_ms == 0                         ? RESTART_DELAY_MIN_MS
-			      : b->delay_ms * 2 > RESTART_DELAY_MAX_MS ? RESTART_DELAY_MAX_MS
-								       : b->delay_ms * 2;
+		b->delay_ms = b->delay_ms == 0               ? RESTART_DELAY_MIN_MS
+		    : b->delay_ms * 2 > RESTART_DELAY_MAX_MS ? RESTART_DELAY_MAX_MS
+							     : b->delay_ms * 2;
 	/* A scheduler's first death is always mended at once: everybody waits for it. */
 	if (kind == KIND_SCHEDULER && lived_ms >= RESTART_DELAY_MAX_MS / 10)
 		b->delay_ms = 0;
@@ -433,7 +439,7 @@ static void plan_restart(struct manager *m, uint32_t slot, enum process_kind kin
 }
 
 /* It ended as it was asked to, or wanted to: another comes only if there are too few. */
-static void plan_vacancy(struct manager *m, uint32_t slot)
+static void members_plan_vacancy(struct manager *m, uint32_t slot)
 {
 	const struct process *p = &m->tables.process[slot];
 	log_info("worker %u in slot %u pid %d has left after %llu tasks", p->worker, slot, p->pid,
@@ -442,7 +448,7 @@ static void plan_vacancy(struct manager *m, uint32_t slot)
 	m->workers.due_ns = clock_ns();
 }
 
-static bool take_status(int pidfd, int *ret)
+static bool members_take_status(int pidfd, int *ret)
 {
 	siginfo_t info = { 0 };
 	if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
@@ -456,26 +462,26 @@ void members_died(struct manager *m, uint32_t slot)
 	uint64_t word = sh_load(&m->tables.process[slot].state);
 	enum process_kind kind = m->slot[slot].kind;
 	int status = 0;
-	if (!m->slot[slot].adopted && !take_status(m->slot[slot].pidfd, &status))
+	if (!m->slot[slot].adopted && !members_take_status(m->slot[slot].pidfd, &status))
 		return;
 	if (m->slot[slot].adopted)
 		status = PROCESS_UNSEEN;
-	bool orderly = status == 0 ||
-	    (m->slot[slot].adopted && process_state(word) == PROCESS_LEAVING);
+	bool orderly =
+	    status == 0 || (m->slot[slot].adopted && process_state(word) == PROCESS_LEAVING);
 	manager_unwatch(m, m->slot[slot].pidfd);
 	m->slot[slot].pidfd = -1;
 	char end[96];
-	describe_end(status, end, sizeof end);
+	members_describe_end(status, end, sizeof end);
 	if (kind == KIND_SCHEDULER && m->draining && orderly)
 		manager_end(m);
 	else if (!m->ending && kind == KIND_WORKER && orderly &&
 	    process_state(word) == PROCESS_LEAVING)
-		plan_vacancy(m, slot);
+		members_plan_vacancy(m, slot);
 	else if (kind == KIND_JOURNAL && !m->announced && !m->adopts && WIFEXITED(status))
 		manager_fail(m); /* it has said why: without what was asked for there is no boot */
 	else if (!m->ending) {
-		plan_restart(m, slot, kind, end);
-		count_failure(m, status, (clock_ns() - m->slot[slot].born_ns) / NS_PER_MS);
+		members_plan_restart(m, slot, kind, end);
+		members_count_failure(m, status, (clock_ns() - m->slot[slot].born_ns) / NS_PER_MS);
 	}
 	/* Before its task is anybody else's, or said to be gone: what it started is over then. */
 	orphans_end(m);
@@ -485,7 +491,7 @@ void members_died(struct manager *m, uint32_t slot)
 	members_gone(m, slot, status | (m->slot[slot].fenced ? (int)PROCESS_HUNG : 0));
 }
 
-static void spawn_missing(struct manager *m, struct backoff *b, enum process_kind kind)
+static void members_spawn_missing(struct manager *m, struct backoff *b, enum process_kind kind)
 {
 	while (b->missing > 0) {
 		int r = members_spawn(m, kind);
@@ -514,11 +520,11 @@ void members_spawn_due(struct manager *m)
 	if (m->ending)
 		return;
 	if (m->scheduler.due_ns <= now)
-		spawn_missing(m, &m->scheduler, KIND_SCHEDULER);
+		members_spawn_missing(m, &m->scheduler, KIND_SCHEDULER);
 	if (m->workers.due_ns <= now)
-		spawn_missing(m, &m->workers, KIND_WORKER);
+		members_spawn_missing(m, &m->workers, KIND_WORKER);
 	if (m->journal.due_ns <= now)
-		spawn_missing(m, &m->journal, KIND_JOURNAL);
+		members_spawn_missing(m, &m->journal, KIND_JOURNAL);
 }
 
 void members_complete(struct manager *m)
@@ -537,7 +543,7 @@ void members_complete(struct manager *m)
 }
 
 /* By what we know ourselves: whatever the table says, it is signalled, and waited for. */
-static bool is_member_of_ours(const struct manager *m, uint32_t slot)
+static bool members_is_of_ours(const struct manager *m, uint32_t slot)
 {
 	return m->slot[slot].pidfd >= 0 && m->slot[slot].kind != KIND_CLIENT;
 }
@@ -545,9 +551,9 @@ static bool is_member_of_ours(const struct manager *m, uint32_t slot)
 void members_signal(struct manager *m, int signal)
 {
 	for (uint32_t i = SLOT_SCHEDULER; i < m->tables.limits.processes; i++)
-		if (is_member_of_ours(m, i) && m->slot[i].kind != KIND_JOURNAL)
+		if (members_is_of_ours(m, i) && m->slot[i].kind != KIND_JOURNAL)
 			syscall(SYS_pidfd_send_signal, m->slot[i].pidfd, signal, NULL, 0);
-	wake_everybody(m);
+	members_wake_everybody(m);
 }
 
 void members_dismiss_journal(struct manager *m, int signal)
@@ -555,7 +561,7 @@ void members_dismiss_journal(struct manager *m, int signal)
 	uint32_t slot = journal_slot(&m->tables);
 	if (m->slot[slot].pidfd >= 0)
 		syscall(SYS_pidfd_send_signal, m->slot[slot].pidfd, signal, NULL, 0);
-	wake_everybody(m);
+	members_wake_everybody(m);
 }
 
 bool members_only_journal(const struct manager *m)
@@ -587,6 +593,6 @@ uint32_t members_count(const struct manager *m)
 {
 	uint32_t n = 0;
 	for (uint32_t i = SLOT_SCHEDULER; i < m->tables.limits.processes; i++)
-		n += is_member_of_ours(m, i);
+		n += members_is_of_ours(m, i);
 	return n;
 }

@@ -1,5 +1,5 @@
-/* memory_thresholds.c - from which free memory on tasks start, and below which one goes back into the queue.
- * Thresholds are bytes, or hundredths of what the machine, or our control group, has. */
+/* memory_thresholds.c - from which free memory on tasks start, and below which one goes back into
+ * the queue. Thresholds are bytes, or hundredths of what the machine, or our control group, has. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -23,8 +23,10 @@ int threshold_parse(const char *what, const char *text, struct threshold *ret)
 	unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
 	bool percent = number && strcmp(end, "%") == 0 && n < HUNDRED;
 	if (!percent && (!number || (*end && !(unit && !end[1])) || n > UINT64_MAX >> shift))
-		return why(-EINVAL, "%s wants free memory, such as 2G or 5%%, or 0 for never, not "
-		    "\"%s\"", what, text);
+		return why(-EINVAL,
+		    "%s wants free memory, such as 2G or 5%%, or 0 for never, not "
+		    "\"%s\"",
+		    what, text);
 	*ret = (struct threshold){ .amount = n << shift, .percent = percent, .given = true };
 	return 0;
 }
@@ -36,20 +38,23 @@ int victim_parse(const char *what, const char *text, uint32_t *ret)
 			*ret = i;
 			return 0;
 		}
-	return why(-EINVAL, "%s wants newest (the task that started last) or over (the one "
-	    "furthest over the memory it asked for), not \"%s\"", what, text);
+	return why(-EINVAL,
+	    "%s wants newest (the task that started last) or over (the one "
+	    "furthest over the memory it asked for), not \"%s\"",
+	    what, text);
 }
 
-static uint64_t bytes_of(const struct threshold *t, uint64_t total)
+static uint64_t memory_thresholds_bytes_of(const struct threshold *t, uint64_t total)
 {
 	return t->percent ? total / HUNDRED * t->amount : t->amount;
 }
 
 /* One that is not said makes room for the other. */
-static void fill_in(const struct options *o, uint64_t total, struct memory_rules *ret)
+static void memory_thresholds_fill_in(
+    const struct options *o, uint64_t total, struct memory_rules *ret)
 {
-	ret->accept_free = bytes_of(&o->accept_free, total);
-	ret->return_free = bytes_of(&o->return_free, total);
+	ret->accept_free = memory_thresholds_bytes_of(&o->accept_free, total);
+	ret->return_free = memory_thresholds_bytes_of(&o->return_free, total);
 	if (!o->return_free.given && ret->return_free >= ret->accept_free)
 		ret->return_free = ret->accept_free / 2;
 	if (!o->accept_free.given && ret->accept_free <= ret->return_free)
@@ -67,16 +72,21 @@ int memory_plan(struct options *o)
 	if (!o->return_free.given)
 		o->return_free = (struct threshold){ RETURN_DEFAULT, true, false };
 	if (meter_read(&now) < 0 && given)
-		return why(-EINVAL, "--accept-free and --return-free: /proc/meminfo tells no "
+		return why(-EINVAL,
+		    "--accept-free and --return-free: /proc/meminfo tells no "
 		    "available memory here: leave them out");
-	fill_in(o, now.total, rules);
+	memory_thresholds_fill_in(o, now.total, rules);
 	size_text(rules->accept_free, accept);
 	size_text(rules->return_free, back);
 	if (rules->return_free && rules->return_free >= rules->accept_free)
-		return why(-EINVAL, "--return-free %s must be less than --accept-free %s: else "
-		    "each task that starts is sent back at once", back, accept);
+		return why(-EINVAL,
+		    "--return-free %s must be less than --accept-free %s: else "
+		    "each task that starts is sent back at once",
+		    back, accept);
 	if (rules->accept_free && rules->accept_free >= now.total)
-		return why(-EINVAL, "--accept-free %s: there are %s of memory in all, no task "
-		    "would ever start", accept, size_text(now.total, total));
+		return why(-EINVAL,
+		    "--accept-free %s: there are %s of memory in all, no task "
+		    "would ever start",
+		    accept, size_text(now.total, total));
 	return 0;
 }

@@ -15,7 +15,7 @@
 enum { TEXT_BYTES = 256 };
 
 /* A path, or, with an @ before it, a name without a file. False: neither. */
-static bool address_of(const char *text, struct sockaddr_un *ret, socklen_t *ret_bytes)
+static bool notify_address_of(const char *text, struct sockaddr_un *ret, socklen_t *ret_bytes)
 {
 	size_t length = strlen(text);
 	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
@@ -28,11 +28,11 @@ static bool address_of(const char *text, struct sockaddr_un *ret, socklen_t *ret
 	return true;
 }
 
-static int open_socket(const char *text)
+static int notify_open_socket(const char *text)
 {
 	struct sockaddr_un address;
 	socklen_t bytes;
-	if (!address_of(text, &address, &bytes)) {
+	if (!notify_address_of(text, &address, &bytes)) {
 		log_warn("NOTIFY_SOCKET is no address of a socket: %s", text);
 		return -1;
 	}
@@ -48,7 +48,7 @@ static int open_socket(const char *text)
 int notify_open(void)
 {
 	const char *text = getenv("NOTIFY_SOCKET");
-	int fd = text && text[0] ? open_socket(text) : -1;
+	int fd = text && text[0] ? notify_open_socket(text) : -1;
 	unsetenv("NOTIFY_SOCKET");
 	return fd;
 }

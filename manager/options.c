@@ -16,11 +16,15 @@
 #include "store/nodes.h"
 #include "spec/spec.h"
 
-enum { EXIT_USAGE = 64, CLIENTS_LEAST = 64, TIME_MAX_MS = 1 << 30,
-	MODULE_LIMIT_DEFAULT_MS = 10000 };
+enum {
+	EXIT_USAGE = 64,
+	CLIENTS_LEAST = 64,
+	TIME_MAX_MS = 1 << 30,
+	MODULE_LIMIT_DEFAULT_MS = 10000
+};
 enum { HISTORY_DAYS_DEFAULT = 30, HISTORY_COUNT_DEFAULT = 1000000, KEEP_DAYS_DEFAULT = 7 };
 
-#define DAY_MS     UINT64_C(86400000)
+#define DAY_MS UINT64_C(86400000)
 #define AGE_MAX_MS (DAY_MS * 365 * 100)
 
 static const char help[] =
@@ -123,13 +127,13 @@ static const char help[] =
     "SIGTERM or SIGINT drains the queue, then ends it; a second one ends it at once.\n"
     "Exit codes: 0 stopped, 64 usage, 73 could not boot, 75 a runtime of this name is up.\n";
 
-static int usage_error(void)
+static int options_usage_error(void)
 {
 	fprintf(stderr, "plm: %s\nTry \"plm --help\".\n", why_text());
 	return EXIT_USAGE + 1;
 }
 
-static int parse_number(const char *what, const char *text, uint64_t max, uint64_t *ret)
+static int options_parse_number(const char *what, const char *text, uint64_t max, uint64_t *ret)
 {
 	char *end;
 	errno = 0;
@@ -141,7 +145,7 @@ static int parse_number(const char *what, const char *text, uint64_t max, uint64
 	return 0;
 }
 
-static int parse_size(const char *what, const char *text, uint64_t *ret)
+static int options_parse_size(const char *what, const char *text, uint64_t *ret)
 {
 	static const char units[] = "KMGT";
 	char *end;
@@ -156,16 +160,16 @@ static int parse_size(const char *what, const char *text, uint64_t *ret)
 	return 0;
 }
 
-static int set_number(const char *what, const char *text, uint32_t *field)
+static int options_set_number(const char *what, const char *text, uint32_t *field)
 {
 	uint64_t n = 0;
-	int r = parse_number(what, text, UINT32_MAX, &n);
+	int r = options_parse_number(what, text, UINT32_MAX, &n);
 	if (r == 0)
 		*field = (uint32_t)n;
 	return r;
 }
 
-static int set_name(struct options *o, const char *name)
+static int options_set_name(struct options *o, const char *name)
 {
 	int r = tables_check_name(name);
 	if (r == 0)
@@ -173,11 +177,11 @@ static int set_name(struct options *o, const char *name)
 	return r;
 }
 
-static int set_workers(struct options *o, const char *text)
+static int options_set_workers(struct options *o, const char *text)
 {
 	struct resource_names names = { 0 };
 	int r = text[0] == '@' ? spec_workers_file(text + 1, &names, o->kind, &o->kinds)
-	                       : spec_workers(text, &names, o->kind, &o->kinds);
+			       : spec_workers(text, &names, o->kind, &o->kinds);
 	if (r < 0)
 		return r;
 	o->resources = names;
@@ -187,26 +191,28 @@ static int set_workers(struct options *o, const char *text)
 	return 0;
 }
 
-static int set_gpus(struct options *o, const char *what, const char *text)
+static int options_set_gpus(struct options *o, const char *what, const char *text)
 {
 	uint64_t n = 0;
-	int r = parse_number(what, text, DEVICES_MAX, &n);
+	int r = options_parse_number(what, text, DEVICES_MAX, &n);
 	o->gpus = (uint32_t)n;
 	return r;
 }
 
-static int set_policy(struct options *o, const char *name)
+static int options_set_policy(struct options *o, const char *name)
 {
 	for (uint32_t i = 0; policy_at(i); i++)
 		if (policy_at(i) == policy_find(name)) {
 			o->policy = i;
 			return 0;
 		}
-	return why(-EINVAL, "no such policy: \"%s\"; there are locality (the default), "
-	    "load-aware, power-of-two, round-robin, random and static-fill", name);
+	return why(-EINVAL,
+	    "no such policy: \"%s\"; there are locality (the default), "
+	    "load-aware, power-of-two, round-robin, random and static-fill",
+	    name);
 }
 
-static int add_module(struct options *o, const char *path)
+static int options_add_module(struct options *o, const char *path)
 {
 	if (o->module_count == COUNT_OF(o->modules))
 		return why(-E2BIG, "--module may be given %d times at most", MODULES_MAX);
@@ -214,14 +220,17 @@ static int add_module(struct options *o, const char *path)
 	return 0;
 }
 
-static int set_module_limit(struct options *o, const char *what, const char *text)
+static int options_set_module_limit(struct options *o, const char *what, const char *text)
 {
 	int r = text_time(what, text, TIME_MAX_MS, &o->module_limit_ms);
-	return r == 0 && o->module_limit_ms == 0 ? why(-EINVAL, "%s 0 would load no module: give "
-	    "a time, e.g. 10s", what) : r;
+	return r == 0 && o->module_limit_ms == 0 ? why(-EINVAL,
+						       "%s 0 would load no module: give "
+						       "a time, e.g. 10s",
+						       what)
+						 : r;
 }
 
-static int set_pin(struct options *o, const char *what, const char *text)
+static int options_set_pin(struct options *o, const char *what, const char *text)
 {
 	enum pin mode = pin_of(text);
 	if (mode == PIN_MODES)
@@ -230,7 +239,7 @@ static int set_pin(struct options *o, const char *what, const char *text)
 	return 0;
 }
 
-static int set_durability(struct options *o, const char *what, const char *text)
+static int options_set_durability(struct options *o, const char *what, const char *text)
 {
 	o->durability = durability_of(text);
 	if (o->durability == DURABILITIES)
@@ -240,7 +249,7 @@ static int set_durability(struct options *o, const char *what, const char *text)
 }
 
 /* A time of people: also in days. */
-static int parse_age(const char *what, const char *text, uint64_t *ret_ms)
+static int options_parse_age(const char *what, const char *text, uint64_t *ret_ms)
 {
 	size_t n = strlen(text);
 	char number[24];
@@ -248,97 +257,101 @@ static int parse_age(const char *what, const char *text, uint64_t *ret_ms)
 		return text_time(what, text, AGE_MAX_MS, ret_ms);
 	memcpy(number, text, n - 1);
 	number[n - 1] = 0;
-	int r = parse_number(what, number, AGE_MAX_MS / DAY_MS, ret_ms);
+	int r = options_parse_number(what, number, AGE_MAX_MS / DAY_MS, ret_ms);
 	*ret_ms *= DAY_MS;
 	return r;
 }
 
-static int apply(struct options *o, const char *what, char letter, char *text)
+static int options_apply(struct options *o, const char *what, char letter, char *text)
 {
 	switch (letter) {
-	case 'n': return set_name(o, text);
-	case 'w': return set_workers(o, text);
-	case 't': return set_number(what, text, &o->limits.records);
-	case 'p': return set_number(what, text, &o->limits.processes);
-	case 's': return parse_size(what, text, &o->limits.store_bytes);
-	case 'm': return add_module(o, text);
-	case 'x': return set_number(what, text, &o->spares);
+	case 'n': return options_set_name(o, text);
+	case 'w': return options_set_workers(o, text);
+	case 't': return options_set_number(what, text, &o->limits.records);
+	case 'p': return options_set_number(what, text, &o->limits.processes);
+	case 's': return options_parse_size(what, text, &o->limits.store_bytes);
+	case 'm': return options_add_module(o, text);
+	case 'x': return options_set_number(what, text, &o->spares);
 	case 'k': return retention_parse(what, text, &o->retention);
-	case 'g': return set_gpus(o, what, text);
-	case 'M': return parse_size(what, text, &o->memory);
+	case 'g': return options_set_gpus(o, what, text);
+	case 'M': return options_parse_size(what, text, &o->memory);
 	case 'a': return threshold_parse(what, text, &o->accept_free);
 	case 'B': return threshold_parse(what, text, &o->return_free);
 	case 'V': return victim_parse(what, text, &o->memory_rules.victim);
-	case 'U': return set_number(what, text, &o->reserve_cores);
-	case 'P': return set_policy(o, text);
-	case 'S': return parse_number(what, text, UINT64_MAX, &o->seed);
-	case 'l': return set_module_limit(o, what, text);
+	case 'U': return options_set_number(what, text, &o->reserve_cores);
+	case 'P': return options_set_policy(o, text);
+	case 'S': return options_parse_number(what, text, UINT64_MAX, &o->seed);
+	case 'l': return options_set_module_limit(o, what, text);
 	case 'i': return injections_parse(text, &o->injections);
-	case 'c': return set_pin(o, what, text);
+	case 'c': return options_set_pin(o, what, text);
 	case 'A': return text_time(what, text, TIME_MAX_MS, &o->ageing_ms);
 	case 'H': return text_time(what, text, TIME_MAX_MS, &o->hang_after_ms);
 	case 'D': o->state = text; return 0;
-	case 'y': return set_durability(o, what, text);
-	case 'E': return parse_age(what, text, &o->history_age_ms);
-	case 'C': return parse_number(what, text, UINT32_MAX, &o->history_count);
-	case 'r': return parse_number(what, text, UINT32_MAX, &o->recycling.tasks);
-	case 'R': return parse_size(what, text, &o->recycling.growth);
+	case 'y': return options_set_durability(o, what, text);
+	case 'E': return options_parse_age(what, text, &o->history_age_ms);
+	case 'C': return options_parse_number(what, text, UINT32_MAX, &o->history_count);
+	case 'r': return options_parse_number(what, text, UINT32_MAX, &o->recycling.tasks);
+	case 'R': return options_parse_size(what, text, &o->recycling.growth);
 	case 'j': return jobserver_choose(what, text, &o->jobserver);
 	default:
 		for (char *save, *path = strtok_r(text, ":", &save); path;
 		     path = strtok_r(NULL, ":", &save))
-			if (add_module(o, path) < 0)
+			if (options_add_module(o, path) < 0)
 				return -E2BIG;
 		return 0;
 	}
 }
 
-static int apply_environment(struct options *o)
+static int options_apply_environment(struct options *o)
 {
-	static const struct { const char *variable; char letter;
+	static const struct {
+		const char *variable;
+		char letter;
 	} all[] = {
-	    {"PLM_NAME", 'n'},
-	    {"PLM_WORKERS", 'w'},
-	    {"PLM_TASKS", 't'},
-	    {"PLM_STORE", 's'},
-	    {"PLM_PROCESSES", 'p'},
-	    {"PLM_KEEP_FINISHED", 'k'},
-	    {"PLM_SPARES", 'x'},
-	    {"PLM_GPUS", 'g'},
-	    {"PLM_MEMORY", 'M'},
-	    {"PLM_ACCEPT_FREE", 'a'},
-	    {"PLM_RETURN_FREE", 'B'},
-	    {"PLM_VICTIM", 'V'},
-	    {"PLM_RESERVE_CORES", 'U'},
-	    {"PLM_POLICY", 'P'},
-	    {"PLM_SEED", 'S'},
-	    {"PLM_INJECT", 'i'},
-	    {"PLM_MODULES", ':'},
-	    {"PLM_MODULE_LIMIT", 'l'},
-	    {"PLM_PIN", 'c'},
-	    {"PLM_AGEING", 'A'},
-	    {"PLM_HANG_AFTER", 'H'},
-	    {"PLM_RECYCLE_TASKS", 'r'},
-	    {"PLM_RECYCLE_GROWTH", 'R'},
-	    {"PLM_STATE", 'D'},
-	    {"PLM_DURABILITY", 'y'},
-	    {"PLM_HISTORY_AGE", 'E'},
-	    {"PLM_HISTORY_COUNT", 'C'},
-	    {"PLM_JOBSERVER", 'j'},
+		{ "PLM_NAME", 'n' },
+		{ "PLM_WORKERS", 'w' },
+		{ "PLM_TASKS", 't' },
+		{ "PLM_STORE", 's' },
+		{ "PLM_PROCESSES", 'p' },
+		{ "PLM_KEEP_FINISHED", 'k' },
+		{ "PLM_SPARES", 'x' },
+		{ "PLM_GPUS", 'g' },
+		{ "PLM_MEMORY", 'M' },
+		{ "PLM_ACCEPT_FREE", 'a' },
+		{ "PLM_RETURN_FREE", 'B' },
+		{ "PLM_VICTIM", 'V' },
+		{ "PLM_RESERVE_CORES", 'U' },
+		{ "PLM_POLICY", 'P' },
+		{ "PLM_SEED", 'S' },
+		{ "PLM_INJECT", 'i' },
+		{ "PLM_MODULES", ':' },
+		{ "PLM_MODULE_LIMIT", 'l' },
+		{ "PLM_PIN", 'c' },
+		{ "PLM_AGEING", 'A' },
+		{ "PLM_HANG_AFTER", 'H' },
+		{ "PLM_RECYCLE_TASKS", 'r' },
+		{ "PLM_RECYCLE_GROWTH", 'R' },
+		{ "PLM_STATE", 'D' },
+		{ "PLM_DURABILITY", 'y' },
+		{ "PLM_HISTORY_AGE", 'E' },
+		{ "PLM_HISTORY_COUNT", 'C' },
+		{ "PLM_JOBSERVER", 'j' },
 	};
 	int r = 0;
 	for (size_t i = 0; i < COUNT_OF(all) && r == 0; i++) {
 		char *text = getenv(all[i].variable);
 		if (text && text[0])
-			r = apply(o, all[i].variable, all[i].letter, text);
+			r = options_apply(o, all[i].variable, all[i].letter, text);
 	}
 	return r;
 }
 
-static void set_defaults(struct options *o)
+static void options_set_defaults(struct options *o)
 {
-	*o = (struct options){ .name = "default", .limits = { .records = RECORDS_DEFAULT,
-		.store_bytes = STORE_BYTES_DEFAULT, .nodes = nodes_count() } };
+	*o = (struct options){ .name = "default",
+		.limits = { .records = RECORDS_DEFAULT,
+		    .store_bytes = STORE_BYTES_DEFAULT,
+		    .nodes = nodes_count() } };
 	o->gpus = GPUS_AS_DETECTED;
 	o->spares = SPARES_AS_WORKERS;
 	o->ageing_ms = AGEING_DEFAULT_MS;
@@ -351,26 +364,29 @@ static void set_defaults(struct options *o)
 }
 
 /* One a core, unless the user said how many. */
-static int fit_workers(struct options *o)
+static int options_fit_workers(struct options *o)
 {
 	cpu_set_t allowed;
 	char workers[16];
-	uint32_t cores = sched_getaffinity(0, sizeof allowed, &allowed) == 0
-			     ? (uint32_t)CPU_COUNT(&allowed) : 1;
+	uint32_t cores =
+	    sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? (uint32_t)CPU_COUNT(&allowed) : 1;
 	if (o->kinds && o->reserve_cores)
-		return why(-EINVAL, "--reserve-cores and --workers cannot be combined: both say "
+		return why(-EINVAL,
+		    "--reserve-cores and --workers cannot be combined: both say "
 		    "how many workers there are");
 	if (o->kinds)
 		return 0;
 	if (o->reserve_cores >= cores)
-		return why(-EINVAL, "--reserve-cores %u leaves no core for a worker: plm may use "
-		    "%u", o->reserve_cores, cores);
+		return why(-EINVAL,
+		    "--reserve-cores %u leaves no core for a worker: plm may use "
+		    "%u",
+		    o->reserve_cores, cores);
 	snprintf(workers, sizeof workers, "%u", cores - o->reserve_cores);
-	return set_workers(o, workers);
+	return options_set_workers(o, workers);
 }
 
 /* Process slots for the workers, their spares and CLIENTS_LEAST clients, unless the user chose. */
-static void fit_processes(struct options *o)
+static void options_fit_processes(struct options *o)
 {
 	uint32_t workers = o->limits.workers, fit = PROCESSES_DEFAULT;
 	uint32_t spares = o->spares == SPARES_AS_WORKERS ? workers : o->spares;
@@ -384,7 +400,7 @@ static void fit_processes(struct options *o)
 /* The default number of spares leaves process slots to clients: CLIENTS_LEAST of them, or half of
  * what the workers leave when that is less. A number the user chose leaves one at least, because a
  * runtime without a client has no work. */
-static int fit_spares(struct options *o)
+static int options_fit_spares(struct options *o)
 {
 	uint32_t room = o->limits.processes - SLOT_FIRST_MEMBER - o->limits.workers;
 	uint32_t half = (room + 1) / 2, clients = half < CLIENTS_LEAST ? half : CLIENTS_LEAST;
@@ -392,19 +408,23 @@ static int fit_spares(struct options *o)
 		o->spares = o->limits.workers < room - clients ? o->limits.workers : room - clients;
 	if (o->spares < room)
 		return 0;
-	return why(-EINVAL, "%u spares are too many: beside %u workers there is room for %u; boot "
-	    "with a larger --processes", o->spares, o->limits.workers, room - 1);
+	return why(-EINVAL,
+	    "%u spares are too many: beside %u workers there is room for %u; boot "
+	    "with a larger --processes",
+	    o->spares, o->limits.workers, room - 1);
 }
 
-static int check_tie(const struct options *o)
+static int options_check_tie(const struct options *o)
 {
 	if (!o->tied || (!o->daemon && !o->guard))
 		return 0;
-	return why(-EINVAL, "--tied and %s cannot be combined: plm would not be a child of the "
-	    "process that starts it", o->daemon ? "--daemon" : "--guard");
+	return why(-EINVAL,
+	    "--tied and %s cannot be combined: plm would not be a child of the "
+	    "process that starts it",
+	    o->daemon ? "--daemon" : "--guard");
 }
 
-static bool *flag_of(struct options *o, int letter)
+static bool *options_flag_of(struct options *o, int letter)
 {
 	switch (letter) {
 	case 'd': return &o->daemon;
@@ -416,49 +436,49 @@ static bool *flag_of(struct options *o, int letter)
 }
 
 static const struct option flags[] = {
-	{"name", required_argument, NULL, 'n'},
-	{"workers", required_argument, NULL, 'w'},
-	{"tasks", required_argument, NULL, 't'},
-	{"store", required_argument, NULL, 's'},
-	{"keep-finished", required_argument, NULL, 'k'},
-	{"processes", required_argument, NULL, 'p'},
-	{"module", required_argument, NULL, 'm'},
-	{"spares", required_argument, NULL, 'x'},
-	{"gpus", required_argument, NULL, 'g'},
-	{"memory", required_argument, NULL, 'M'},
-	{"accept-free", required_argument, NULL, 'a'},
-	{"return-free", required_argument, NULL, 'B'},
-	{"victim", required_argument, NULL, 'V'},
-	{"reserve-cores", required_argument, NULL, 'U'},
-	{"policy", required_argument, NULL, 'P'},
-	{"seed", required_argument, NULL, 'S'},
-	{"module-limit", required_argument, NULL, 'l'},
-	{"inject", required_argument, NULL, 'i'},
-	{"pin", required_argument, NULL, 'c'},
-	{"ageing", required_argument, NULL, 'A'},
-	{"hang-after", required_argument, NULL, 'H'},
-	{"recycle-tasks", required_argument, NULL, 'r'},
-	{"recycle-growth", required_argument, NULL, 'R'},
-	{"state", required_argument, NULL, 'D'},
-	{"durability", required_argument, NULL, 'y'},
-	{"history-age", required_argument, NULL, 'E'},
-	{"history-count", required_argument, NULL, 'C'},
-	{"jobserver", optional_argument, NULL, 'j'},
-	{"daemon", no_argument, NULL, 'd'},
-	{"fresh", no_argument, NULL, 'f'},
-	{"guard", no_argument, NULL, 'G'},
-	{"tied", no_argument, NULL, 'T'},
-	{"help", no_argument, NULL, 'h'},
-	{"version", no_argument, NULL, 'v'},
-	{NULL, 0, NULL, 0},
+	{ "name", required_argument, NULL, 'n' },
+	{ "workers", required_argument, NULL, 'w' },
+	{ "tasks", required_argument, NULL, 't' },
+	{ "store", required_argument, NULL, 's' },
+	{ "keep-finished", required_argument, NULL, 'k' },
+	{ "processes", required_argument, NULL, 'p' },
+	{ "module", required_argument, NULL, 'm' },
+	{ "spares", required_argument, NULL, 'x' },
+	{ "gpus", required_argument, NULL, 'g' },
+	{ "memory", required_argument, NULL, 'M' },
+	{ "accept-free", required_argument, NULL, 'a' },
+	{ "return-free", required_argument, NULL, 'B' },
+	{ "victim", required_argument, NULL, 'V' },
+	{ "reserve-cores", required_argument, NULL, 'U' },
+	{ "policy", required_argument, NULL, 'P' },
+	{ "seed", required_argument, NULL, 'S' },
+	{ "module-limit", required_argument, NULL, 'l' },
+	{ "inject", required_argument, NULL, 'i' },
+	{ "pin", required_argument, NULL, 'c' },
+	{ "ageing", required_argument, NULL, 'A' },
+	{ "hang-after", required_argument, NULL, 'H' },
+	{ "recycle-tasks", required_argument, NULL, 'r' },
+	{ "recycle-growth", required_argument, NULL, 'R' },
+	{ "state", required_argument, NULL, 'D' },
+	{ "durability", required_argument, NULL, 'y' },
+	{ "history-age", required_argument, NULL, 'E' },
+	{ "history-count", required_argument, NULL, 'C' },
+	{ "jobserver", optional_argument, NULL, 'j' },
+	{ "daemon", no_argument, NULL, 'd' },
+	{ "fresh", no_argument, NULL, 'f' },
+	{ "guard", no_argument, NULL, 'G' },
+	{ "tied", no_argument, NULL, 'T' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'v' },
+	{ NULL, 0, NULL, 0 },
 };
 
 int options_parse(int argc, char **argv, struct options *ret)
 {
 	int letter, which = 0;
-	set_defaults(ret);
-	if (apply_environment(ret) < 0)
-		return usage_error();
+	options_set_defaults(ret);
+	if (options_apply_environment(ret) < 0)
+		return options_usage_error();
 	while ((letter = getopt_long(argc, argv, "", flags, &which)) != -1) {
 		if (letter == 'h' || letter == 'v') {
 			fputs(letter == 'h' ? help : "plm " PLM_VERSION "\n", stdout);
@@ -468,28 +488,28 @@ int options_parse(int argc, char **argv, struct options *ret)
 			fprintf(stderr, "Try \"plm --help\".\n");
 			return EXIT_USAGE + 1;
 		}
-		bool *flag = flag_of(ret, letter);
+		bool *flag = options_flag_of(ret, letter);
 		if (flag)
 			*flag = true;
-		else if (apply(ret, flags[which].name, (char)letter, optarg) < 0)
-			return usage_error();
+		else if (options_apply(ret, flags[which].name, (char)letter, optarg) < 0)
+			return options_usage_error();
 	}
 	if (optind < argc) {
 		why(-EINVAL, "unexpected argument \"%s\"", argv[optind]);
-		return usage_error();
+		return options_usage_error();
 	}
 	ret->starter = getppid();
-	if (check_tie(ret) < 0 || fit_workers(ret) < 0 || memory_plan(ret) < 0)
-		return usage_error();
+	if (options_check_tie(ret) < 0 || options_fit_workers(ret) < 0 || memory_plan(ret) < 0)
+		return options_usage_error();
 	if (ret->durability_given && !ret->state) {
 		why(-EINVAL, "--durability %s needs a place for the journal: --state DIR",
 		    durability_name(ret->durability));
-		return usage_error();
+		return options_usage_error();
 	}
-	fit_processes(ret);
+	options_fit_processes(ret);
 	if (devices_plan(ret) < 0)
-		return usage_error();
-	if (tables_check_limits(&ret->limits) < 0 || fit_spares(ret) < 0)
-		return usage_error();
+		return options_usage_error();
+	if (tables_check_limits(&ret->limits) < 0 || options_fit_spares(ret) < 0)
+		return options_usage_error();
 	return 0;
 }

@@ -10,7 +10,7 @@
 #include "topology/topology.h"
 #include "worker/recycle.h"
 
-struct threshold { /* of memory that is free */
+struct threshold {       /* of memory that is free */
 	uint64_t amount; /* bytes, or, of what there is, hundredths */
 	bool percent, given;
 };
@@ -29,27 +29,27 @@ struct options {
 	struct memory_rules memory_rules; /* made of them */
 	struct retention retention;
 	uint32_t reserve_cores; /* of those we may run on, for others */
-	uint32_t policy; /* its number */
-	uint64_t seed;   /* of what is drawn */
+	uint32_t policy;        /* its number */
+	uint64_t seed;          /* of what is drawn */
 	const char *modules[MODULES_MAX];
 	uint32_t module_count;
-	uint64_t module_limit_ms; /* that loading one may take */
+	uint64_t module_limit_ms;     /* that loading one may take */
 	struct injections injections; /* workers inherit them */
 	enum pin pin;
 	uint64_t ageing_ms;     /* 0: nothing ages */
 	uint64_t hang_after_ms; /* a worker without a sign of life hangs; 0: never */
 	struct recycling recycling;
-	const char *state;      /* the journal's directory; NULL: there is no journal */
+	const char *state; /* the journal's directory; NULL: there is no journal */
 	enum durability durability;
 	bool durability_given;
 	uint64_t history_age_ms, history_count; /* what is kept of tasks that ended */
 	enum jobserver_form jobserver;
 	bool daemon;
-	bool fresh;  /* what an earlier runtime of the name left is removed, not gone on with */
-	bool guard;  /* a parent starts it again when it was killed */
-	bool tied;   /* it ends with who started it, and its processes with it */
+	bool fresh;    /* what an earlier runtime of the name left is removed, not gone on with */
+	bool guard;    /* a parent starts it again when it was killed */
+	bool tied;     /* it ends with who started it, and its processes with it */
 	pid_t starter; /* who, if tied */
-	bool again;  /* the guard starts it: there must be something to go on with */
+	bool again;    /* the guard starts it: there must be something to go on with */
 };
 
 #define GPUS_AS_DETECTED UINT32_MAX

@@ -36,7 +36,7 @@ void orphans_adopt(void)
 }
 
 /* A member, the loader, or one that is being ended already. */
-static bool is_known(const struct manager *m, pid_t pid)
+static bool orphans_is_known(const struct manager *m, pid_t pid)
 {
 	if (pid == m->loader.pid)
 		return true;
@@ -49,7 +49,7 @@ static bool is_known(const struct manager *m, pid_t pid)
 	return false;
 }
 
-static void end_one(struct manager *m, pid_t pid)
+static void orphans_end_one(struct manager *m, pid_t pid)
 {
 	kill(pid, SIGKILL); /* ours until we wait for it: the number is no other's */
 	if (m->orphans == ORPHANS_MAX)
@@ -66,11 +66,11 @@ void orphans_end(struct manager *m)
 	struct family family;
 	family_look(&family);
 	for (size_t i = 0; i < family.n; i++) {
-		if (is_known(m, family.child[i]))
+		if (orphans_is_known(m, family.child[i]))
 			continue;
 		log_info("pid %d was left behind by a process that is gone: killed",
 		    (int)family.child[i]);
-		end_one(m, family.child[i]);
+		orphans_end_one(m, family.child[i]);
 	}
 }
 
@@ -105,19 +105,19 @@ void orphans_reap(struct manager *m)
 {
 	siginfo_t info = { 0 };
 	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid &&
-	    !is_known(m, info.si_pid))
+	    !orphans_is_known(m, info.si_pid))
 		waitpid(info.si_pid, NULL, WNOHANG);
 }
 
 /* ---- of workers that were no children of ours ---- */
 
-struct marked { /* who is looked for */
+struct marked {            /* who is looked for */
 	char ending[32];   /* of PLM_TASK */
 	const bool *lives; /* by PLM_SLOT; NULL: in no slot */
 };
 
 /* The value in NAME=VALUE, one behind the other, a zero behind each; NULL: there is none. */
-static const char *variable(const char *all, size_t length, const char *name)
+static const char *orphans_variable(const char *all, size_t length, const char *name)
 {
 	size_t name_length = strlen(name);
 	for (const char *at = all; at < all + length; at += strlen(at) + 1)
@@ -126,24 +126,24 @@ static const char *variable(const char *all, size_t length, const char *name)
 	return NULL;
 }
 
-static bool ends_with(const char *text, const char *ending)
+static bool orphans_ends_with(const char *text, const char *ending)
 {
 	size_t n = strlen(text), length = strlen(ending);
 	return n >= length && strcmp(text + n - length, ending) == 0;
 }
 
-static bool is_marked_by(const char *all, size_t length, const struct marked *marked)
+static bool orphans_is_marked_by(const char *all, size_t length, const struct marked *marked)
 {
-	const char *task = variable(all, length, "PLM_TASK=@");
-	const char *slot = variable(all, length, "PLM_SLOT=");
-	if (!task || !ends_with(task, marked->ending))
+	const char *task = orphans_variable(all, length, "PLM_TASK=@");
+	const char *slot = orphans_variable(all, length, "PLM_SLOT=");
+	if (!task || !orphans_ends_with(task, marked->ending))
 		return false;
 	unsigned long n = slot ? strtoul(slot, NULL, 10) : PROCESSES_MAX;
 	return !marked->lives || n >= PROCESSES_MAX || !marked->lives[n];
 }
 
 /* Another user's cannot be read, one of the kernel has none. */
-static bool is_marked(const char *pid, const struct marked *marked, char *room)
+static bool orphans_is_marked(const char *pid, const struct marked *marked, char *room)
 {
 	char path[64];
 	size_t n = 0;
@@ -152,19 +152,18 @@ static bool is_marked(const char *pid, const struct marked *marked, char *room)
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	while (n < VARIABLES_BYTES - 1 &&
-	    (got = read(fd, room + n, VARIABLES_BYTES - 1 - n)) > 0)
+	while (n < VARIABLES_BYTES - 1 && (got = read(fd, room + n, VARIABLES_BYTES - 1 - n)) > 0)
 		n += (size_t)got;
 	close(fd);
 	room[n] = 0;
-	return is_marked_by(room, n, marked);
+	return orphans_is_marked_by(room, n, marked);
 }
 
 /* The pidfd first: then the look at its environment is about the process that is killed. */
-static bool end_if_marked(const char *pid, const struct marked *who, char *room)
+static bool orphans_end_if_marked(const char *pid, const struct marked *who, char *room)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, atoi(pid), 0);
-	bool marked = pidfd >= 0 && atoi(pid) != getpid() && is_marked(pid, who, room);
+	bool marked = pidfd >= 0 && atoi(pid) != getpid() && orphans_is_marked(pid, who, room);
 	if (marked) {
 		struct pollfd ended = { .fd = pidfd, .events = POLLIN };
 		log_info("pid %s was left behind by a command of that runtime: killed", pid);
@@ -189,7 +188,7 @@ void orphans_of(uint64_t runtime, const bool *lives)
 		any = false;
 		while (all && (entry = readdir(all)) != NULL)
 			if (isdigit((unsigned char)entry->d_name[0]))
-				any |= end_if_marked(entry->d_name, &who, room);
+				any |= orphans_end_if_marked(entry->d_name, &who, room);
 		if (all)
 			closedir(all);
 	}

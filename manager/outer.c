@@ -18,7 +18,7 @@ enum { PATH_BYTES = 256, SOON_NS = 5000000, LOOK_NS = 50000000, IDLE_NS = 100000
 /* ---- joining ---- */
 
 /* What the last of its words says: a make adds its own behind those of its parent. */
-static const char *find_jobserver(const char *flags)
+static const char *outer_find_jobserver(const char *flags)
 {
 	static const char *const words[] = { "--jobserver-auth=", "--jobserver-fds=" };
 	const char *last = NULL;
@@ -33,7 +33,7 @@ static const char *find_jobserver(const char *flags)
 
 /* A recipe that is no make's own has the numbers in MAKEFLAGS, and not the descriptors: then these
  * are anything, or nothing. */
-static bool is_pipe_end(int fd, int mode)
+static bool outer_is_pipe_end(int fd, int mode)
 {
 	struct stat st;
 	int flags = fcntl(fd, F_GETFL);
@@ -42,14 +42,14 @@ static bool is_pipe_end(int fd, int mode)
 }
 
 /* Opened anew: ours must not block, and that is said for all who share a descriptor. */
-static bool open_ends(struct outer *o, const char *where)
+static bool outer_open_ends(struct outer *o, const char *where)
 {
 	char path[PATH_BYTES], again[PATH_BYTES];
 	int ends[2];
 	if (sscanf(where, "fifo:%255[^ ]", path) == 1) {
 		snprintf(again, sizeof again, "%s", path);
 	} else if (sscanf(where, "%d,%d", &ends[0], &ends[1]) == 2 &&
-		   is_pipe_end(ends[0], O_RDONLY) && is_pipe_end(ends[1], O_WRONLY)) {
+	    outer_is_pipe_end(ends[0], O_RDONLY) && outer_is_pipe_end(ends[1], O_WRONLY)) {
 		snprintf(path, sizeof path, "/proc/self/fd/%d", ends[0]);
 		snprintf(again, sizeof again, "/proc/self/fd/%d", ends[1]);
 	} else {
@@ -70,7 +70,8 @@ void outer_join(struct manager *m)
 {
 	struct outer *o = &m->outer;
 	struct control *c = m->tables.control;
-	const char *flags = getenv("MAKEFLAGS"), *where = flags ? find_jobserver(flags) : NULL;
+	const char *flags = getenv("MAKEFLAGS"),
+		   *where = flags ? outer_find_jobserver(flags) : NULL;
 	*o = (struct outer){ .cap = c->kind[0].count, .look_ns = DEADLINE_NEVER };
 	if (m->adopts) { /* the dead manager's tokens are lost, and its make may be over */
 		if (sh_load(&c->outer))
@@ -82,13 +83,13 @@ void outer_join(struct manager *m)
 		return; /* a daemon outlives the recipe that started it */
 	if (c->kinds != 1 || c->kind[0].slots != 1) {
 		log_warn("the jobserver in MAKEFLAGS is not joined: that takes workers of one kind "
-		    "with one slot each");
+			 "with one slot each");
 		return;
 	}
-	if (!open_ends(o, where))
+	if (!outer_open_ends(o, where))
 		return;
-	log_info("joined the jobserver in MAKEFLAGS: 1 worker, up to %u as tokens are free",
-	    o->cap);
+	log_info(
+	    "joined the jobserver in MAKEFLAGS: 1 worker, up to %u as tokens are free", o->cap);
 	o->joined = true;
 	unsetenv("MAKEFLAGS"); /* tasks find ours, or none */
 	unsetenv("MFLAGS");
@@ -98,13 +99,13 @@ void outer_join(struct manager *m)
 
 /* ---- tokens ---- */
 
-static bool take_token(struct outer *o)
+static bool outer_take_token(struct outer *o)
 {
 	return o->tokens < WORKERS_MAX && read(o->read, &o->token[o->tokens], 1) == 1 &&
 	    ++o->tokens > 0;
 }
 
-static bool give_token(struct outer *o)
+static bool outer_give_token(struct outer *o)
 {
 	if (o->tokens == 0 || write(o->write, &o->token[o->tokens - 1], 1) != 1)
 		return false;
@@ -114,12 +115,12 @@ static bool give_token(struct outer *o)
 
 void outer_leave(struct manager *m)
 {
-	while (m->outer.joined && give_token(&m->outer))
+	while (m->outer.joined && outer_give_token(&m->outer))
 		;
 }
 
 /* We are told when there may be one. */
-static void watch(struct manager *m, bool wanted)
+static void outer_watch(struct manager *m, bool wanted)
 {
 	struct outer *o = &m->outer;
 	struct epoll_event event = { .events = EPOLLIN, .data.u64 = (uint64_t)WATCH_OUTER << 32 };
@@ -136,7 +137,7 @@ struct crew {
 	bool last_is_idle; /* the one that would leave */
 };
 
-static struct crew look_at_crew(const struct manager *m)
+static struct crew outer_look_at_crew(const struct manager *m)
 {
 	struct crew crew = { 0 };
 	uint32_t last = sh_peek(&m->tables.control->staff) - 1;
@@ -153,7 +154,7 @@ static struct crew look_at_crew(const struct manager *m)
 	return crew;
 }
 
-static void set_staff(struct manager *m, uint32_t staff)
+static void outer_set_staff(struct manager *m, uint32_t staff)
 {
 	sh_store(&m->tables.control->staff, staff);
 	staff_dismiss(m);
@@ -161,7 +162,7 @@ static void set_staff(struct manager *m, uint32_t staff)
 }
 
 /* The first is for nothing, hence never leaves. */
-static void dismiss_idle(struct manager *m, const struct crew *crew, uint64_t now)
+static void outer_dismiss_idle(struct manager *m, const struct crew *crew, uint64_t now)
 {
 	struct outer *o = &m->outer;
 	uint32_t staff = sh_peek(&m->tables.control->staff);
@@ -171,7 +172,7 @@ static void dismiss_idle(struct manager *m, const struct crew *crew, uint64_t no
 		o->idle_ns = now;
 	else if (now - o->idle_ns >= IDLE_NS) {
 		o->idle_ns = 0;
-		set_staff(m, staff - 1);
+		outer_set_staff(m, staff - 1);
 	}
 }
 
@@ -181,18 +182,18 @@ void outer_step(struct manager *m)
 	if (!o->joined || !m->announced || m->ending)
 		return;
 	uint64_t now = clock_ns();
-	struct crew crew = look_at_crew(m);
-	dismiss_idle(m, &crew, now);
+	struct crew crew = outer_look_at_crew(m);
+	outer_dismiss_idle(m, &crew, now);
 	uint32_t staff = sh_peek(&m->tables.control->staff);
 	uint32_t counted = crew.present > staff ? crew.present : staff;
-	while (o->tokens + 1 > counted && give_token(o))
+	while (o->tokens + 1 > counted && outer_give_token(o))
 		;
 	bool wanted = sh_load(&m->tables.control->tasks_wait) && staff < o->cap;
 	bool all_busy = crew.busy == crew.present && crew.present == staff;
-	bool got = wanted && all_busy && (staff == 0 || take_token(o));
+	bool got = wanted && all_busy && (staff == 0 || outer_take_token(o));
 	if (got)
-		set_staff(m, staff + 1);
-	watch(m, wanted && all_busy && !got);
+		outer_set_staff(m, staff + 1);
+	outer_watch(m, wanted && all_busy && !got);
 	o->look_ns = wanted && !all_busy ? now + SOON_NS
 	    : o->tokens                  ? now + LOOK_NS
 					 : DEADLINE_NEVER;

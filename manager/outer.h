@@ -19,11 +19,11 @@
 struct outer {
 	bool joined, watched;
 	int read, write;
-	uint32_t cap;          /* workers, at most */
-	uint32_t tokens;       /* that we hold, and must give back as they were */
+	uint32_t cap;    /* workers, at most */
+	uint32_t tokens; /* that we hold, and must give back as they were */
 	char token[WORKERS_MAX];
-	uint64_t look_ns;      /* when to look again; DEADLINE_NEVER: when we are told to */
-	uint64_t idle_ns;      /* since when the last worker is idle, 0: it is not */
+	uint64_t look_ns; /* when to look again; DEADLINE_NEVER: when we are told to */
+	uint64_t idle_ns; /* since when the last worker is idle, 0: it is not */
 };
 
 #endif

@@ -28,8 +28,8 @@ uint32_t places_clients(const struct manager *m)
 /* That clients may have, visits among them: one at least, or nobody would wait for a result. */
 static uint32_t places_room(const struct manager *m)
 {
-	uint32_t all = m->tables.limits.processes - SLOT_FIRST_MEMBER -
-	    (journal_slot(&m->tables) != 0);
+	uint32_t all =
+	    m->tables.limits.processes - SLOT_FIRST_MEMBER - (journal_slot(&m->tables) != 0);
 	uint32_t planned = staff_planned(m);
 	return planned < all ? all - planned : 1;
 }
@@ -42,7 +42,8 @@ static uint32_t places_kept(uint32_t room)
 int places_none(const struct manager *m)
 {
 	uint32_t room = places_room(m), kept = places_kept(room);
-	return why(-EUSERS, "all %u process slots for clients are taken (of %u, %u are for the "
+	return why(-EUSERS,
+	    "all %u process slots for clients are taken (of %u, %u are for the "
 	    "runtime's own processes, %u for commands that look and rule): try again later, end "
 	    "clients that are needed no more (`plmctl clients`), or boot with a larger --processes",
 	    room - kept, m->tables.limits.processes, m->tables.limits.processes - room, kept);
@@ -66,7 +67,8 @@ void places_starve(const struct manager *m, struct backoff *b, const char *what)
 		return;
 	b->told = true;
 	log_warn("a %s cannot be started for want of a process slot: of %u, clients have %u; tried "
-	    "again until there is one", what, m->tables.limits.processes, places_clients(m));
+		 "again until there is one",
+	    what, m->tables.limits.processes, places_clients(m));
 }
 
 void places_feed(struct backoff *b, const char *what)

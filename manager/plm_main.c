@@ -17,7 +17,7 @@
 enum { EXIT_CANNOT_BOOT = 73, EXIT_IS_UP = 75 };
 
 /* The exit code. What goes wrong before the ready line is said on stderr. */
-static int serve(const struct service *service)
+static int plm_main_serve(const struct service *service)
 {
 	static struct manager manager;
 	log_open(service->options->name, "manager");
@@ -36,16 +36,17 @@ static int serve(const struct service *service)
 	return service->options->again && goes_on ? EXIT_TRY_AGAIN : EXIT_CANNOT_BOOT;
 }
 
-static int run(const struct service *service)
+static int plm_main_run(const struct service *service)
 {
-	return service->options->guard ? guard_run(service, serve) : serve(service);
+	return service->options->guard ? guard_run(service, plm_main_serve)
+				       : plm_main_serve(service);
 }
 
 /* ---- in the background ---- */
 
 /* A daemon and all it starts have the log and nothing of the terminal, from the first word on: a
  * pipe that its starter gave us must end with the starter. */
-static int open_log(const char *name, int *ret)
+static int plm_main_open_log(const char *name, int *ret)
 {
 	char path[160], directory[108];
 	int r = door_directory(directory, sizeof directory, 1);
@@ -56,7 +57,7 @@ static int open_log(const char *name, int *ret)
 	return *ret < 0 ? why(-errno, "%s: %s", path, strerror(errno)) : 0;
 }
 
-static int become_daemon(struct options *options, int ready, int log)
+static int plm_main_become_daemon(struct options *options, int ready, int log)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	dup2(log, STDERR_FILENO);
@@ -68,28 +69,28 @@ static int become_daemon(struct options *options, int ready, int log)
 	dup2(null, STDOUT_FILENO);
 	close(null);
 	close(log);
-	return run(&(struct service){ .options = options, .ready = ready });
+	return plm_main_run(&(struct service){ .options = options, .ready = ready });
 }
 
 static pid_t booting; /* for the handler below */
 
-static void pass_on(int signal)
+static void plm_main_pass_on(int signal)
 {
 	(void)signal;
 	kill(booting, SIGTERM);
 }
 
 /* Whoever interrupts the starter means the boot. */
-static void pass_signals_on(pid_t daemon)
+static void plm_main_pass_signals_on(pid_t daemon)
 {
-	struct sigaction action = { .sa_handler = pass_on, .sa_flags = SA_RESTART };
+	struct sigaction action = { .sa_handler = plm_main_pass_on, .sa_flags = SA_RESTART };
 	booting = daemon;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 }
 
 /* What the boot had to say, for whoever waits for it at the terminal. */
-static void show_log(int log, off_t from)
+static void plm_main_show_log(int log, off_t from)
 {
 	char text[4096];
 	struct stat st;
@@ -101,14 +102,14 @@ static void show_log(int log, off_t from)
 }
 
 /* The parent of a daemon: passes on the ready line, or the child's exit code. */
-static int await_daemon(pid_t child, int ready, int log, off_t from)
+static int plm_main_await_daemon(pid_t child, int ready, int log, off_t from)
 {
 	char line[256];
 	int status = 0;
 	ssize_t n = read(ready, line, sizeof line);
 	if (n <= 0)
 		waitpid(child, &status, 0);
-	show_log(log, from);
+	plm_main_show_log(log, from);
 	if (n > 0) {
 		ssize_t ignored = write(STDOUT_FILENO, line, (size_t)n);
 		(void)ignored;
@@ -118,10 +119,10 @@ static int await_daemon(pid_t child, int ready, int log, off_t from)
 	return WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : EXIT_CANNOT_BOOT;
 }
 
-static int run_daemon(struct options *options)
+static int plm_main_run_daemon(struct options *options)
 {
 	int ends[2], log = -1;
-	if (open_log(options->name, &log) < 0) {
+	if (plm_main_open_log(options->name, &log) < 0) {
 		fprintf(stderr, "plm: %s\n", why_text());
 		return EXIT_CANNOT_BOOT;
 	}
@@ -133,11 +134,11 @@ static int run_daemon(struct options *options)
 	}
 	if (child == 0) {
 		close(ends[0]);
-		return become_daemon(options, ends[1], log);
+		return plm_main_become_daemon(options, ends[1], log);
 	}
 	close(ends[1]);
-	pass_signals_on(child);
-	return await_daemon(child, ends[0], log, from);
+	plm_main_pass_signals_on(child);
+	return plm_main_await_daemon(child, ends[0], log, from);
 }
 
 int main(int argc, char **argv)
@@ -148,6 +149,6 @@ int main(int argc, char **argv)
 	if (r)
 		return r - 1;
 	if (options.daemon)
-		return run_daemon(&options);
-	return run(&(struct service){ .options = &options, .ready = STDOUT_FILENO });
+		return plm_main_run_daemon(&options);
+	return plm_main_run(&(struct service){ .options = &options, .ready = STDOUT_FILENO });
 }

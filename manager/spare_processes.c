@@ -1,4 +1,5 @@
-/* spare_processes.c - processes that stand in for workers whose tasks wait (scheduler/spares.c says when).
+/* spare_processes.c - processes that stand in for workers whose tasks wait (scheduler/spares.c says
+ * when).
  *
  * The scheduler asks by a bit for each worker process that is to be relieved. What is there is
  * compared with what is asked at each turn of the loop: so a spare comes back after a death only if
@@ -13,48 +14,52 @@ struct ledger { /* by number of the worker */
 	uint32_t present; /* spares, also those that leave */
 };
 
-static uint32_t worker_of(const struct process *p)
+static uint32_t spare_processes_worker_of(const struct process *p)
 {
 	return p->worker % WORKERS_MAX;
 }
 
-static bool is_worker(const struct process *p, uint64_t *ret_word)
+static bool spare_processes_is_worker(const struct process *p, uint64_t *ret_word)
 {
 	*ret_word = sh_load(&p->state);
 	return process_kind(*ret_word) == KIND_WORKER && process_present(*ret_word);
 }
 
 /* Only who lives and stays is relieved. */
-static bool is_relieved(const struct manager *m, uint32_t slot, uint64_t word)
+static bool spare_processes_is_relieved(const struct manager *m, uint32_t slot, uint64_t word)
 {
 	return process_state(word) == PROCESS_LIVE && tables_relieved(&m->tables, slot);
 }
 
-static void take_stock(const struct manager *m, struct ledger *ret)
+static void spare_processes_take_stock(const struct manager *m, struct ledger *ret)
 {
 	*ret = (struct ledger){ 0 };
 	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++) {
 		const struct process *p = &m->tables.process[i];
 		uint64_t word;
-		if (!is_worker(p, &word))
+		if (!spare_processes_is_worker(p, &word))
 			continue;
-		ret->wanted[worker_of(p)] += is_relieved(m, i, word);
+		ret->wanted[spare_processes_worker_of(p)] +=
+		    spare_processes_is_relieved(m, i, word);
 		ret->present += p->spare != 0;
-		ret->serving[worker_of(p)] += p->spare && process_state(word) != PROCESS_LEAVING;
+		ret->serving[spare_processes_worker_of(p)] +=
+		    p->spare && process_state(word) != PROCESS_LEAVING;
 	}
 }
 
 bool staff_spare_vacancy(const struct manager *m, struct vacancy *ret)
 {
 	struct ledger ledger;
-	take_stock(m, &ledger);
+	spare_processes_take_stock(m, &ledger);
 	if (ledger.present >= m->tables.control->spares)
 		return false;
 	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++) {
 		const struct process *p = &m->tables.process[i];
 		uint64_t word;
-		if (!is_worker(p, &word) || !is_relieved(m, i, word) ||
-		    ledger.serving[worker_of(p)] >= ledger.wanted[worker_of(p)])
+		if (!spare_processes_is_worker(p, &word) ||
+		    !spare_processes_is_relieved(m, i, word) ||
+		    ledger.serving[spare_processes_worker_of(p)] >=
+			ledger.wanted[spare_processes_worker_of(p)])
 			continue;
 		*ret = (struct vacancy){ p->worker, p->worker_kind, p->gpu_first, i };
 		return true;
@@ -63,7 +68,7 @@ bool staff_spare_vacancy(const struct manager *m, struct vacancy *ret)
 }
 
 /* The more of it the sooner it leaves. */
-static int leisure(const struct process *p)
+static int spare_processes_leisure(const struct process *p)
 {
 	if (sh_peek(&p->waiting_ns))
 		return 0;
@@ -73,31 +78,35 @@ static int leisure(const struct process *p)
 }
 
 /* Who has not joined yet is asked when it has. */
-static uint32_t who_leaves(const struct manager *m, const struct ledger *ledger)
+static uint32_t spare_processes_who_leaves(const struct manager *m, const struct ledger *ledger)
 {
 	uint32_t best = 0;
 	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++) {
 		const struct process *p = &m->tables.process[i];
 		uint64_t word;
-		if (is_worker(p, &word) && p->spare && process_state(word) == PROCESS_LIVE &&
-		    ledger->serving[worker_of(p)] > ledger->wanted[worker_of(p)] &&
-		    (!best || leisure(p) > leisure(&m->tables.process[best])))
+		if (spare_processes_is_worker(p, &word) && p->spare &&
+		    process_state(word) == PROCESS_LIVE &&
+		    ledger->serving[spare_processes_worker_of(p)] >
+			ledger->wanted[spare_processes_worker_of(p)] &&
+		    (!best ||
+			spare_processes_leisure(p) >
+			    spare_processes_leisure(&m->tables.process[best])))
 			best = i;
 	}
 	return best;
 }
 
-static void dismiss(struct manager *m)
+static void spare_processes_dismiss(struct manager *m)
 {
 	struct ledger ledger;
 	uint32_t slot;
-	take_stock(m, &ledger);
-	while ((slot = who_leaves(m, &ledger)) != 0) {
+	spare_processes_take_stock(m, &ledger);
+	while ((slot = spare_processes_who_leaves(m, &ledger)) != 0) {
 		const struct process *p = &m->tables.process[slot];
 		log_info("spare of worker %u in slot %u pid %d is needed no more", p->worker, slot,
 		    p->pid);
 		staff_ask_to_leave(m, slot);
-		ledger.serving[worker_of(p)]--;
+		ledger.serving[spare_processes_worker_of(p)]--;
 	}
 }
 
@@ -106,7 +115,7 @@ void staff_relieve(struct manager *m)
 	struct vacancy vacancy;
 	if (m->tables.control->spares == 0 || m->ending)
 		return;
-	dismiss(m);
+	spare_processes_dismiss(m);
 	if (!staff_spare_vacancy(m, &vacancy))
 		return;
 	m->workers.missing++;

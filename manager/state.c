@@ -13,7 +13,7 @@
 #include "manager/manager.h"
 
 /* What others may read or write is no place for the environments of commands. */
-static int check_directory(const char *path)
+static int state_check_directory(const char *path)
 {
 	char said[WHY_TEXT_BYTES];
 	int fd = ours_directory(path, true, "give a directory of your own");
@@ -27,10 +27,11 @@ static int check_directory(const char *path)
 
 /* A record lock: the kernel drops it with this process, and forked children do not inherit it. The
  * first byte of the file is the manager's, the second its journal's, which may outlive it. */
-static int take_lock(struct manager *m, const char *directory)
+static int state_take_lock(struct manager *m, const char *directory)
 {
 	char path[STATE_PATH_BYTES + 8];
-	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
+	struct flock whole = { .l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
 		.l_len = m->adopts ? JOURNAL_LOCK_MANAGER + 1 : 0 };
 	snprintf(path, sizeof path, "%s/%s", directory, JOURNAL_LOCK);
 	m->state_lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -43,17 +44,20 @@ static int take_lock(struct manager *m, const char *directory)
 		m->state_lock = -1;
 		if (error != EACCES && error != EAGAIN)
 			return why(-error, "locking %s: %s", path, strerror(error));
-		return why(-EADDRINUSE, "--state %s is in use by another runtime (pid %d): one "
-		    "runtime a directory", directory, (int)whole.l_pid);
+		return why(-EADDRINUSE,
+		    "--state %s is in use by another runtime (pid %d): one "
+		    "runtime a directory",
+		    directory, (int)whole.l_pid);
 	}
-	struct flock others = { .l_type = F_UNLCK, .l_whence = SEEK_SET,
-		.l_start = JOURNAL_LOCK_WRITER };
+	struct flock others = {
+		.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = JOURNAL_LOCK_WRITER
+	};
 	fcntl(m->state_lock, F_SETLK, &others);
 	return 0;
 }
 
 /* It keeps the journal it was booted with. */
-static int check_adopted(struct manager *m)
+static int state_check_adopted(struct manager *m)
 {
 	const struct journal_shm *j = &m->tables.control->journal;
 	char *full = m->options->state ? realpath(m->options->state, NULL) : NULL;
@@ -63,23 +67,24 @@ static int check_adopted(struct manager *m)
 		return why(-EPROTO, "the control page of the runtime to resume is damaged");
 	if (!m->options->state || same)
 		return 0;
-	return why(-EINVAL, "the runtime to resume keeps %s%.*s, not in --state %s: leave "
-	    "--state out, or begin anew with --fresh", j->slot ? "its journal in " :
-	    "no journal at all", (int)sizeof j->directory, j->slot ? j->directory : "",
-	    m->options->state);
+	return why(-EINVAL,
+	    "the runtime to resume keeps %s%.*s, not in --state %s: leave "
+	    "--state out, or begin anew with --fresh",
+	    j->slot ? "its journal in " : "no journal at all", (int)sizeof j->directory,
+	    j->slot ? j->directory : "", m->options->state);
 }
 
-static int find_directory(struct manager *m)
+static int state_find_directory(struct manager *m)
 {
 	if (m->adopts) {
 		const struct journal_shm *j = &m->tables.control->journal;
-		int r = check_adopted(m);
+		int r = state_check_adopted(m);
 		if (r == 0 && j->slot)
 			snprintf(m->state, sizeof m->state, "%.*s", (int)sizeof j->directory - 1,
 			    j->directory);
 		return r;
 	}
-	int r = m->options->state ? check_directory(m->options->state) : 0;
+	int r = m->options->state ? state_check_directory(m->options->state) : 0;
 	if (r < 0 || !m->options->state)
 		return r;
 	/* As clients and the journal find it, wherever they stand. */
@@ -96,9 +101,9 @@ static int find_directory(struct manager *m)
 
 int state_claim(struct manager *m)
 {
-	int r = find_directory(m);
+	int r = state_find_directory(m);
 	if (r == 0 && m->state[0])
-		r = take_lock(m, m->state);
+		r = state_take_lock(m, m->state);
 	/* Before anybody is told that the runtime is up: what it would not find cannot be run. */
 	return r < 0 || !m->state[0] || m->adopts ? r : db_understands(m->state);
 }

@@ -22,8 +22,7 @@ static uint32_t strangers_find(const struct manager *m, int socket)
 static void strangers_forget(struct manager *m, uint32_t i)
 {
 	m->strangers--;
-	memmove(&m->stranger[i], &m->stranger[i + 1],
-	    (m->strangers - i) * sizeof m->stranger[0]);
+	memmove(&m->stranger[i], &m->stranger[i + 1], (m->strangers - i) * sizeof m->stranger[0]);
 }
 
 static void strangers_send_away(struct manager *m, uint32_t i)

@@ -21,8 +21,8 @@ static inline uint64_t key_room(const struct policy_worker *worker)
  * 2^32: past that a worker of an old turn is taken for a warm one, once, and then is one. */
 static inline uint32_t key_warmth(const struct policy_worker *worker)
 {
-	return worker->last_turn ? (uint32_t)(worker->last_turn + POLICY_NUMBERS) :
-	    POLICY_NUMBERS - 1 - worker->number;
+	return worker->last_turn ? (uint32_t)(worker->last_turn + POLICY_NUMBERS)
+				 : POLICY_NUMBERS - 1 - worker->number;
 }
 
 #endif

@@ -3,13 +3,13 @@
 #include "policy/key.h"
 #include "policy/policies.h"
 
-static uint64_t key(const struct policy_worker *worker)
+static uint64_t locality_key(const struct policy_worker *worker)
 {
 	return key_make(worker->free / worker->slots, key_warmth(worker));
 }
 
 /* As by key, without its division: all workers of one node are equals, and asked about often. */
-static bool less_loaded(const struct policy_worker *a, const struct policy_worker *b)
+static bool locality_less_loaded(const struct policy_worker *a, const struct policy_worker *b)
 {
 	uint64_t free_a = a->free * b->slots, free_b = b->free * a->slots;
 	return free_a != free_b ? free_a > free_b : key_warmth(a) > key_warmth(b);
@@ -21,17 +21,17 @@ struct nearness { /* what comes first counts most */
 	const struct policy_worker *worker;
 };
 
-static bool nearer(const struct nearness *a, const struct nearness *b)
+static bool locality_nearer(const struct nearness *a, const struct nearness *b)
 {
 	if (a->in_cache != b->in_cache)
 		return a->in_cache > b->in_cache;
 	if (a->on_node != b->on_node)
 		return a->on_node > b->on_node;
-	return (a->in_cache | a->on_node) > 0 && less_loaded(a->worker, b->worker);
+	return (a->in_cache | a->on_node) > 0 && locality_less_loaded(a->worker, b->worker);
 }
 
-static struct nearness nearness_of(const struct policy_view *view, uint32_t number,
-    const struct policy_bytes *bytes, size_t n)
+static struct nearness locality_nearness_of(
+    const struct policy_view *view, uint32_t number, const struct policy_bytes *bytes, size_t n)
 {
 	struct nearness sum = { .worker = &view->worker[number] };
 	for (size_t i = 0; i < n; i++) {
@@ -41,7 +41,7 @@ static struct nearness nearness_of(const struct policy_view *view, uint32_t numb
 	return sum;
 }
 
-static bool is_open(const struct policy_view *view, uint32_t number)
+static bool locality_is_open(const struct policy_view *view, uint32_t number)
 {
 	for (uint32_t i = 0; i < view->n; i++)
 		if (view->open[i] == number)
@@ -50,16 +50,16 @@ static bool is_open(const struct policy_view *view, uint32_t number)
 }
 
 /* Only those named by the bytes come into question: the others need not be weighed. */
-static uint32_t nearest_cache(const struct policy_view *view, const struct policy_bytes *bytes,
-    size_t n)
+static uint32_t locality_nearest_cache(
+    const struct policy_view *view, const struct policy_bytes *bytes, size_t n)
 {
 	struct nearness best = { 0 };
 	uint32_t ret = POLICY_NOBODY;
 	for (size_t i = 0; i < n; i++) {
-		if (bytes[i].bytes == 0 || !is_open(view, bytes[i].worker))
+		if (bytes[i].bytes == 0 || !locality_is_open(view, bytes[i].worker))
 			continue;
-		struct nearness one = nearness_of(view, bytes[i].worker, bytes, n);
-		if (ret == POLICY_NOBODY || nearer(&one, &best)) {
+		struct nearness one = locality_nearness_of(view, bytes[i].worker, bytes, n);
+		if (ret == POLICY_NOBODY || locality_nearer(&one, &best)) {
 			best = one;
 			ret = bytes[i].worker;
 		}
@@ -67,14 +67,14 @@ static uint32_t nearest_cache(const struct policy_view *view, const struct polic
 	return ret;
 }
 
-static uint32_t nearest_node(const struct policy_view *view, const struct policy_bytes *bytes,
-    size_t n)
+static uint32_t locality_nearest_node(
+    const struct policy_view *view, const struct policy_bytes *bytes, size_t n)
 {
 	struct nearness best = { 0 };
 	uint32_t ret = POLICY_NOBODY;
 	for (uint32_t i = 0; i < view->n; i++) {
-		struct nearness one = nearness_of(view, view->open[i], bytes, n);
-		if (nearer(&one, &best)) {
+		struct nearness one = locality_nearness_of(view, view->open[i], bytes, n);
+		if (locality_nearer(&one, &best)) {
 			best = one;
 			ret = view->open[i];
 		}
@@ -82,7 +82,7 @@ static uint32_t nearest_node(const struct policy_view *view, const struct policy
 	return ret;
 }
 
-static bool on_a_node(const struct policy_bytes *bytes, size_t n)
+static bool locality_on_a_node(const struct policy_bytes *bytes, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (bytes[i].node != POLICY_NOBODY && bytes[i].bytes > 0)
@@ -90,18 +90,19 @@ static bool on_a_node(const struct policy_bytes *bytes, size_t n)
 	return false;
 }
 
-static uint32_t nearest(const struct policy_view *view, const struct policy_bytes *bytes, size_t n)
+static uint32_t locality_nearest(
+    const struct policy_view *view, const struct policy_bytes *bytes, size_t n)
 {
-	uint32_t number = nearest_cache(view, bytes, n);
-	if (number != POLICY_NOBODY || !on_a_node(bytes, n))
+	uint32_t number = locality_nearest_cache(view, bytes, n);
+	if (number != POLICY_NOBODY || !locality_on_a_node(bytes, n))
 		return number;
-	return nearest_node(view, bytes, n);
+	return locality_nearest_node(view, bytes, n);
 }
 
 const struct policy policy_locality = {
 	.name = "locality",
 	.help = "where most bytes of its arguments lie: cache, then node; else the least loaded",
-	.key = key,
+	.key = locality_key,
 	.thrifty = true,
-	.near = nearest,
+	.near = locality_nearest,
 };

@@ -18,7 +18,7 @@ enum { POLICY_SLOT = 1 << 16 };
 
 enum { POLICY_NUMBERS = 1 << 20 }; /* numbers of workers lie below */
 
-struct policy_worker { /* one worker, as it stands now */
+struct policy_worker {      /* one worker, as it stands now */
 	uint32_t slots;     /* tasks it may run at once; at least 1 */
 	uint32_t weight;    /* of its hardware generation: 2, 4, 6, 8 for 1 to 4 */
 	uint32_t node;      /* NUMA node */
@@ -27,7 +27,7 @@ struct policy_worker { /* one worker, as it stands now */
 	uint64_t free;      /* slots, in parts of POLICY_SLOT; a worker with 0 is no candidate */
 };
 
-struct policy_view { /* who may be chosen */
+struct policy_view {                        /* who may be chosen */
 	const struct policy_worker *worker; /* [any]: all workers, by number */
 	const uint32_t *open;               /* numbers of those that have room, in no order */
 	uint32_t n;                         /* how many have; at least 1 when draw() is called */
@@ -53,8 +53,8 @@ struct policy {
 	uint32_t (*draw)(const struct policy_view *view, uint64_t *seed);
 	/* The number of the open worker that has most of these bytes near, POLICY_NOBODY if nobody
 	 * has any: then by key or draw. NULL: bytes do not matter, nobody need look for them. */
-	uint32_t (*near)(const struct policy_view *view, const struct policy_bytes *bytes,
-	    size_t n);
+	uint32_t (*near)(
+	    const struct policy_view *view, const struct policy_bytes *bytes, size_t n);
 };
 
 /* By name; NULL if there is none. policy_at() lists them: NULL behind the last, 0 the default. */

@@ -4,7 +4,7 @@
 
 /* Two different ones: who may draw the same twice is left with one choice in n, and with two open
  * workers takes the fuller one each fourth time. */
-static uint32_t draw(const struct policy_view *view, uint64_t *seed)
+static uint32_t power_of_two_draw(const struct policy_view *view, uint64_t *seed)
 {
 	if (view->n < 2)
 		return 0;
@@ -18,5 +18,5 @@ static uint32_t draw(const struct policy_view *view, uint64_t *seed)
 const struct policy policy_power_of_two = {
 	.name = "power-of-two",
 	.help = "of two open workers drawn, the one with more free slots x weight",
-	.draw = draw,
+	.draw = power_of_two_draw,
 };

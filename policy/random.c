@@ -1,7 +1,7 @@
 #include "policy/draw.h"
 #include "policy/policies.h"
 
-static uint32_t draw(const struct policy_view *view, uint64_t *seed)
+static uint32_t random_draw(const struct policy_view *view, uint64_t *seed)
 {
 	return draw_below(seed, view->n);
 }
@@ -9,5 +9,5 @@ static uint32_t draw(const struct policy_view *view, uint64_t *seed)
 const struct policy policy_random = {
 	.name = "random",
 	.help = "any open worker, each alike",
-	.draw = draw,
+	.draw = random_draw,
 };

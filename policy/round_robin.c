@@ -1,7 +1,7 @@
 #include "policy/policies.h"
 
 /* All 64 bits: were turns counted modulo anything, one worker would stay the oldest for long. */
-static uint64_t key(const struct policy_worker *worker)
+static uint64_t round_robin_key(const struct policy_worker *worker)
 {
 	uint64_t turn = worker->last_turn ? worker->last_turn + POLICY_NUMBERS : worker->number;
 	return UINT64_MAX - turn;
@@ -10,5 +10,5 @@ static uint64_t key(const struct policy_worker *worker)
 const struct policy policy_round_robin = {
 	.name = "round-robin",
 	.help = "whose last turn is longest ago; the first time by number",
-	.key = key,
+	.key = round_robin_key,
 };

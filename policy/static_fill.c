@@ -3,7 +3,7 @@
 
 /* What a worker has, not what of it is free: so its place in the order never changes, and it is
  * filled completely before the next one gets anything. */
-static uint64_t key(const struct policy_worker *worker)
+static uint64_t static_fill_key(const struct policy_worker *worker)
 {
 	return key_make((uint64_t)worker->slots * worker->weight, UINT32_MAX - worker->number);
 }
@@ -11,5 +11,5 @@ static uint64_t key(const struct policy_worker *worker)
 const struct policy policy_static_fill = {
 	.name = "static-fill",
 	.help = "most slots x weight, until it is full; then the next",
-	.key = key,
+	.key = static_fill_key,
 };

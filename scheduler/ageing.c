@@ -16,8 +16,8 @@ enum { SHARE = 8, LOOKS_A_PERIOD = 4 };
 
 void ageing_open(struct scheduler *s)
 {
-	s->ageing = (struct ageing){ .period_ms = s->t->control->ageing_ms,
-		.next_ns = DEADLINE_NEVER };
+	s->ageing =
+	    (struct ageing){ .period_ms = s->t->control->ageing_ms, .next_ns = DEADLINE_NEVER };
 }
 
 void ageing_queued(struct scheduler *s, uint64_t key, bool first)
@@ -33,7 +33,7 @@ void ageing_queued(struct scheduler *s, uint64_t key, bool first)
 /* ---- looking ---- */
 
 /* Keeps the earliest turns; they mostly come first, as neither heap puts them far down. */
-static void keep_early(struct due *due, const struct heap_entry *task)
+static void ageing_keep_early(struct due *due, const struct heap_entry *task)
 {
 	uint64_t turn = key_turn(task->key);
 	uint32_t place = due->n;
@@ -46,7 +46,7 @@ static void keep_early(struct due *due, const struct heap_entry *task)
 	due->n += due->n < DUE_MAX;
 }
 
-static void drop_young(const struct scheduler *s, struct due *due)
+static void ageing_drop_young(const struct scheduler *s, struct due *due)
 {
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < due->n; i++)
@@ -57,7 +57,7 @@ static void drop_young(const struct scheduler *s, struct due *due)
 	due->next = 0;
 }
 
-static int highest_on_shelves(const struct scheduler *s)
+static int ageing_highest_on_shelves(const struct scheduler *s)
 {
 	int highest = PRIORITY_MIN;
 	for (uint32_t i = 0; i < s->shelves; i++) {
@@ -69,32 +69,32 @@ static int highest_on_shelves(const struct scheduler *s)
 }
 
 /* Of the task heap. True: they are of several priorities. */
-static bool find_queued(struct scheduler *s)
+static bool ageing_find_queued(struct scheduler *s)
 {
 	const struct heap *heap = &s->t->task_heap;
 	uint32_t n = heap_length(heap);
 	bool mixed = false;
 	s->ageing.priority =
-	    n ? key_priority(heap_entry_at(heap, 0).key) : highest_on_shelves(s);
+	    n ? key_priority(heap_entry_at(heap, 0).key) : ageing_highest_on_shelves(s);
 	for (uint32_t i = 1; i < n; i++) {
 		struct heap_entry task = heap_entry_at(heap, i);
 		if (key_priority(task.key) == s->ageing.priority)
 			continue;
 		mixed = true;
-		keep_early(&s->ageing.queued, &task);
+		ageing_keep_early(&s->ageing.queued, &task);
 	}
 	return mixed;
 }
 
-static bool find_shelved(struct scheduler *s)
+static bool ageing_find_shelved(struct scheduler *s)
 {
-	int highest = highest_on_shelves(s);
+	int highest = ageing_highest_on_shelves(s);
 	bool mixed = false;
 	for (uint32_t i = 0; i < s->shelves; i++)
 		for (uint32_t k = 0; k < s->shelf[i].n; k++)
 			if (key_priority(s->shelf[i].entry[k].key) != highest) {
 				mixed = true;
-				keep_early(&s->ageing.shelved, &s->shelf[i].entry[k]);
+				ageing_keep_early(&s->ageing.shelved, &s->shelf[i].entry[k]);
 			}
 	return mixed;
 }
@@ -107,17 +107,17 @@ void ageing_look(struct scheduler *s)
 		return;
 	a->queued.n = a->shelved.n = 0;
 	scheduler_lock_heap(&s->t->task_heap);
-	bool mixed = find_queued(s);
+	bool mixed = ageing_find_queued(s);
 	heap_unlock(&s->t->task_heap);
-	mixed |= find_shelved(s);
-	drop_young(s, &a->queued);
-	drop_young(s, &a->shelved);
+	mixed |= ageing_find_shelved(s);
+	ageing_drop_young(s, &a->queued);
+	ageing_drop_young(s, &a->shelved);
 	a->next_ns = mixed ? now + a->period_ms * NS_PER_MS / LOOKS_A_PERIOD : DEADLINE_NEVER;
 }
 
 /* ---- taking ---- */
 
-static const struct heap_entry *first_due(struct scheduler *s, struct due *due)
+static const struct heap_entry *ageing_first_due(struct scheduler *s, struct due *due)
 {
 	for (; due->next < due->n; due->next++)
 		if (place_still_ready(s->t, &due->task[due->next]))
@@ -131,7 +131,7 @@ bool ageing_pop(struct scheduler *s, struct heap_entry *ret)
 	const struct heap_entry *task;
 	if (due->next == due->n || ++due->others < SHARE)
 		return false;
-	while ((task = first_due(s, due))) {
+	while ((task = ageing_first_due(s, due))) {
 		due->next++;
 		if (!heap_remove(&s->t->task_heap, task->id))
 			continue; /* it has been given to a worker */
@@ -145,7 +145,7 @@ bool ageing_pop(struct scheduler *s, struct heap_entry *ret)
 bool ageing_peek_shelved(struct scheduler *s, struct heap_entry *ret)
 {
 	struct due *due = &s->ageing.shelved;
-	const struct heap_entry *task = due->others + 1 < SHARE ? NULL : first_due(s, due);
+	const struct heap_entry *task = due->others + 1 < SHARE ? NULL : ageing_first_due(s, due);
 	if (task)
 		*ret = *task;
 	return task != NULL;

@@ -2,7 +2,7 @@
  * other counter that could be wrong. A booking counts for its worker, whichever process runs it. */
 #include "scheduler/scheduler.h"
 
-static uint64_t used(const struct scheduler *s, uint32_t worker, uint32_t resource)
+static uint64_t amounts_used(const struct scheduler *s, uint32_t worker, uint32_t resource)
 {
 	uint64_t sum = 0;
 	for (uint32_t i = 0; i < s->bookings; i++)
@@ -11,7 +11,7 @@ static uint64_t used(const struct scheduler *s, uint32_t worker, uint32_t resour
 	return sum;
 }
 
-static uint64_t gpu_used(const struct scheduler *s, uint32_t worker, uint32_t gpu)
+static uint64_t amounts_gpu_used(const struct scheduler *s, uint32_t worker, uint32_t gpu)
 {
 	uint64_t sum = 0;
 	for (uint32_t i = 0; i < s->bookings; i++) {
@@ -23,14 +23,14 @@ static uint64_t gpu_used(const struct scheduler *s, uint32_t worker, uint32_t gp
 	return sum;
 }
 
-bool amounts_gpus(const struct scheduler *s, uint32_t worker, uint64_t gpus, uint64_t amount,
-    uint64_t *ret)
+bool amounts_gpus(
+    const struct scheduler *s, uint32_t worker, uint64_t gpus, uint64_t amount, uint64_t *ret)
 {
 	uint64_t part = amount < AMOUNT_UNIT ? amount : AMOUNT_UNIT, best = 0;
 	uint64_t wanted = (amount + AMOUNT_UNIT - 1) / AMOUNT_UNIT;
 	*ret = 0;
 	for (uint32_t gpu = 0; gpu < gpus && wanted > 0; gpu++) {
-		uint64_t in_use = gpu_used(s, worker, gpu);
+		uint64_t in_use = amounts_gpu_used(s, worker, gpu);
 		if (in_use + part > AMOUNT_UNIT)
 			continue;
 		if (part == AMOUNT_UNIT) {
@@ -44,8 +44,8 @@ bool amounts_gpus(const struct scheduler *s, uint32_t worker, uint64_t gpus, uin
 	return part == AMOUNT_UNIT ? wanted == 0 : *ret != 0;
 }
 
-uint32_t amounts_lacking(const struct scheduler *s, uint32_t worker,
-    const struct worker_kind *kind, const struct demand *demand)
+uint32_t amounts_lacking(const struct scheduler *s, uint32_t worker, const struct worker_kind *kind,
+    const struct demand *demand)
 {
 	uint64_t gpus;
 	for (uint32_t i = RESOURCE_MEMORY; i < RESOURCES_MAX; i++) {
@@ -57,7 +57,7 @@ uint32_t amounts_lacking(const struct scheduler *s, uint32_t worker,
 		if (i == RESOURCE_GPUS &&
 		    !amounts_gpus(s, worker, there / AMOUNT_UNIT, amount, &gpus))
 			return i;
-		if (i != RESOURCE_GPUS && used(s, worker, i) + amount > there)
+		if (i != RESOURCE_GPUS && amounts_used(s, worker, i) + amount > there)
 			return i;
 	}
 	return RESOURCES_MAX;

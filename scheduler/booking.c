@@ -21,17 +21,17 @@
 #include "tables/lent.h"
 #include "spec/spec.h"
 
-static struct process *seat(const struct scheduler *s, uint32_t process)
+static struct process *booking_seat(const struct scheduler *s, uint32_t process)
 {
 	return &s->t->process[process];
 }
 
-static uint32_t cpus_of(const struct demand *demand)
+static uint32_t booking_cpus_of(const struct demand *demand)
 {
 	return (uint32_t)(demand->amount[RESOURCE_CPUS] / AMOUNT_UNIT);
 }
 
-static struct booking *find(struct scheduler *s, uint64_t ref)
+static struct booking *booking_find(struct scheduler *s, uint64_t ref)
 {
 	for (uint32_t i = 0; i < s->bookings; i++)
 		if (s->booking[i].ref == ref)
@@ -41,10 +41,10 @@ static struct booking *find(struct scheduler *s, uint64_t ref)
 
 /* ---- seats ---- */
 
-static void keep(struct scheduler *s, uint32_t process, uint64_t booked, uint32_t way,
-    uint64_t gpus)
+static void booking_keep(
+    struct scheduler *s, uint32_t process, uint64_t booked, uint32_t way, uint64_t gpus)
 {
-	struct process *p = seat(s, process);
+	struct process *p = booking_seat(s, process);
 	sh_poke(&p->booked_way, way);
 	sh_poke(&p->booked_gpus, gpus);
 	sh_store(&p->booked, booked);
@@ -54,30 +54,30 @@ static void keep(struct scheduler *s, uint32_t process, uint64_t booked, uint32_
 	process_post(s->t, process);
 }
 
-static void book_seat(struct scheduler *s, struct booking *b, uint32_t process, bool main)
+static void booking_book_seat(struct scheduler *s, struct booking *b, uint32_t process, bool main)
 {
 	b->seats++;
 	if (main)
 		b->main = process;
-	keep(s, process, b->ref, main ? b->way + 1 : 0, main ? b->gpus : 0);
+	booking_keep(s, process, b->ref, main ? b->way + 1 : 0, main ? b->gpus : 0);
 }
 
 void booking_keep_still(struct scheduler *s, uint32_t process, uint64_t booked)
 {
-	keep(s, process, booked, 0, 0);
+	booking_keep(s, process, booked, 0, 0);
 }
 
 /* A spare rests until it is told that it is needed still. */
 void booking_free_seat(struct scheduler *s, uint32_t process)
 {
-	uint64_t nobody = seat(s, process)->spare ? BOOKED_FOR_NOBODY : 0;
-	sh_store(&seat(s, process)->booked, nobody);
+	uint64_t nobody = booking_seat(s, process)->spare ? BOOKED_FOR_NOBODY : 0;
+	sh_store(&booking_seat(s, process)->booked, nobody);
 	s->member[process].booked = nobody;
 	room_refresh(s, process);
 	process_post(s->t, process); /* it may keep a successor, or steal, again */
 }
 
-static void end(struct scheduler *s, struct booking *b)
+static void booking_end(struct scheduler *s, struct booking *b)
 {
 	uint64_t ref = b->ref;
 	uint32_t main = b->main;
@@ -93,23 +93,23 @@ static void end(struct scheduler *s, struct booking *b)
 /* It has come to the top of its loop since it was booked, and waits for this task alone. */
 bool booking_keeps_still(const struct scheduler *s, uint32_t process)
 {
-	const struct process *p = seat(s, process);
+	const struct process *p = booking_seat(s, process);
 	return sh_load(&p->booked_seen) == s->member[process].booked;
 }
 
 /* One whose task waits is kept only if no other process can come to stand in for it. */
-static bool waits_for_relief(const struct scheduler *s, uint32_t process)
+static bool booking_waits_for_relief(const struct scheduler *s, uint32_t process)
 {
 	return spares_waits(s, process) && spares_may_relieve(s, process);
 }
 
-static bool is_kept(const struct scheduler *s, uint32_t process)
+static bool booking_is_kept(const struct scheduler *s, uint32_t process)
 {
 	uint64_t booked = s->member[process].booked;
 	return booked && !(booked == BOOKED_FOR_NOBODY && spares_is_due(s, process));
 }
 
-static bool better_seat(const struct scheduler *s, uint32_t a, uint32_t b, uint32_t worker)
+static bool booking_better_seat(const struct scheduler *s, uint32_t a, uint32_t b, uint32_t worker)
 {
 	if (spares_waits(s, a) != spares_waits(s, b))
 		return spares_waits(s, b);
@@ -120,16 +120,17 @@ static bool better_seat(const struct scheduler *s, uint32_t a, uint32_t b, uint3
 }
 
 /* Of the worker itself, or of another of its kind; 0 none. */
-static uint32_t find_seat(const struct scheduler *s, uint32_t worker, uint32_t kind, bool own)
+static uint32_t booking_find_seat(
+    const struct scheduler *s, uint32_t worker, uint32_t kind, bool own)
 {
 	uint32_t best = 0;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		const struct member *m = &s->member[p];
-		if (m->generation == 0 || m->leaving || is_kept(s, p) ||
-		    seat(s, p)->worker_kind != kind || (own && m->worker != worker) ||
-		    waits_for_relief(s, p))
+		if (m->generation == 0 || m->leaving || booking_is_kept(s, p) ||
+		    booking_seat(s, p)->worker_kind != kind || (own && m->worker != worker) ||
+		    booking_waits_for_relief(s, p))
 			continue;
-		if (!best || better_seat(s, p, best, worker))
+		if (!best || booking_better_seat(s, p, best, worker))
 			best = p;
 	}
 	return best;
@@ -144,39 +145,40 @@ struct fitting { /* where a task could go */
 };
 
 /* Rather than behind a task, it waits for what is lent, which is asked back then. */
-static bool fits_seats(const struct scheduler *s, uint32_t worker, uint32_t kind)
+static bool booking_fits_seats(const struct scheduler *s, uint32_t worker, uint32_t kind)
 {
-	uint32_t process = find_seat(s, worker, kind, true);
+	uint32_t process = booking_find_seat(s, worker, kind, true);
 	return process && !(place_outstanding(s, process) && lend_has_of(s, worker));
 }
 
 /* That there are now, whether they have room or not. A spare is no more than who it stands in for.
  */
-static void count_seats(const struct scheduler *s, uint32_t ret[WORKER_KINDS_MAX])
+static void booking_count_seats(const struct scheduler *s, uint32_t ret[WORKER_KINDS_MAX])
 {
 	memset(ret, 0, WORKER_KINDS_MAX * sizeof ret[0]);
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (s->member[p].generation && !s->member[p].leaving && !seat(s, p)->spare)
-			ret[seat(s, p)->worker_kind % WORKER_KINDS_MAX]++;
+		if (s->member[p].generation && !s->member[p].leaving && !booking_seat(s, p)->spare)
+			ret[booking_seat(s, p)->worker_kind % WORKER_KINDS_MAX]++;
 }
 
-static void find_fitting(struct scheduler *s, const struct demand *demand, struct fitting *ret)
+static void booking_find_fitting(
+    struct scheduler *s, const struct demand *demand, struct fitting *ret)
 {
 	const struct control *c = s->t->control;
 	uint32_t seats[WORKER_KINDS_MAX];
-	count_seats(s, seats);
+	booking_count_seats(s, seats);
 	ret->n = 0;
 	for (uint32_t w = 0; w < WORKERS_MAX; w++) {
 		uint32_t first = s->team[w].first;
 		if (!first)
 			continue;
-		uint32_t kind = seat(s, first)->worker_kind % WORKER_KINDS_MAX;
-		if (cpus_of(demand) > seats[kind])
+		uint32_t kind = booking_seat(s, first)->worker_kind % WORKER_KINDS_MAX;
+		if (booking_cpus_of(demand) > seats[kind])
 			continue; /* not with these workers */
 		uint32_t lacking = amounts_lacking(s, w, &c->kind[kind], demand);
 		if (lacking < RESOURCES_MAX)
 			ret->lacking |= 1u << lacking;
-		else if (!fits_seats(s, w, kind))
+		else if (!booking_fits_seats(s, w, kind))
 			ret->lacking |= 1u << RESOURCE_CPUS;
 		else
 			ret->worker[ret->n++] = w;
@@ -184,7 +186,8 @@ static void find_fitting(struct scheduler *s, const struct demand *demand, struc
 }
 
 /* Workers without GPUs first, unless GPUs are asked for: those are kept for who needs them. */
-static void keep_gpus_free(struct scheduler *s, const struct demand *demand, struct fitting *f)
+static void booking_keep_gpus_free(
+    struct scheduler *s, const struct demand *demand, struct fitting *f)
 {
 	uint32_t plain = 0;
 	for (uint32_t i = 0; i < f->n && !demand->amount[RESOURCE_GPUS]; i++)
@@ -194,7 +197,8 @@ static void keep_gpus_free(struct scheduler *s, const struct demand *demand, str
 }
 
 /* Not the one that has just failed it, if there is another. */
-static void avoid_failed(struct scheduler *s, const struct heap_entry *task, struct fitting *f)
+static void booking_avoid_failed(
+    struct scheduler *s, const struct heap_entry *task, struct fitting *f)
 {
 	uint32_t failed = record_failed_by(s->t, sh_load(&record_at(s->t, task->id)->state));
 	for (uint32_t i = 0; i < f->n && f->n > 1; i++)
@@ -203,8 +207,8 @@ static void avoid_failed(struct scheduler *s, const struct heap_entry *task, str
 }
 
 /* Its place among the workers that can ever run such a task: the same for all replicas of one. */
-static uint32_t place_among_able(const struct scheduler *s, uint32_t worker,
-    const struct terms *terms)
+static uint32_t booking_place_among_able(
+    const struct scheduler *s, uint32_t worker, const struct terms *terms)
 {
 	const struct control *c = s->t->control;
 	uint32_t able = 0, first = 0;
@@ -218,30 +222,35 @@ static uint32_t place_among_able(const struct scheduler *s, uint32_t worker,
 }
 
 /* Replicas run on workers apart: each has every n-th of those that can run it for its own. */
-static void keep_apart(const struct scheduler *s, const struct terms *terms, struct fitting *f)
+static void booking_keep_apart(
+    const struct scheduler *s, const struct terms *terms, struct fitting *f)
 {
 	uint32_t n = 0;
 	if (terms->rank == 0 || terms->replicas == 0)
 		return;
 	for (uint32_t i = 0; i < f->n; i++)
-		if (place_among_able(s, f->worker[i], terms) % terms->replicas == terms->rank - 1)
+		if (booking_place_among_able(s, f->worker[i], terms) % terms->replicas ==
+		    terms->rank - 1)
 			f->worker[n++] = f->worker[i];
 	f->n = n;
 }
 
 /* False: the worker's slot is none to be had any more, since its task has just begun to wait. */
-static bool begin(struct scheduler *s, const struct heap_entry *task, const struct terms *terms,
-    uint32_t way, const struct fitting *fitting)
+static bool booking_begin(struct scheduler *s, const struct heap_entry *task,
+    const struct terms *terms, uint32_t way, const struct fitting *fitting)
 {
 	const struct demand *demand = &terms->alternative[way];
 	uint32_t worker = room_choose_among(s, fitting->worker, fitting->n);
-	uint32_t kind = seat(s, s->team[worker].first)->worker_kind % WORKER_KINDS_MAX;
-	uint32_t main = find_seat(s, worker, kind, true);
+	uint32_t kind = booking_seat(s, s->team[worker].first)->worker_kind % WORKER_KINDS_MAX;
+	uint32_t main = booking_find_seat(s, worker, kind, true);
 	if (!main)
 		return false;
 	struct booking *b = &s->booking[s->bookings++];
-	*b = (struct booking){ .ref = record_ref(task->id, task->tag), .worker = worker,
-		.kind = kind, .way = way, .demand = demand,
+	*b = (struct booking){ .ref = record_ref(task->id, task->tag),
+		.worker = worker,
+		.kind = kind,
+		.way = way,
+		.demand = demand,
 		.attempt = word_attempt(sh_load(&record_at(s->t, task->id)->state)) };
 	uint64_t gpus = s->t->control->kind[kind].amount[RESOURCE_GPUS] / AMOUNT_UNIT;
 	amounts_gpus(s, worker, gpus, demand->amount[RESOURCE_GPUS], &b->gpus);
@@ -251,20 +260,20 @@ static bool begin(struct scheduler *s, const struct heap_entry *task, const stru
 }
 
 /* False: *lacking has what is short; nothing, if it waits for a worker of its own (a replica). */
-static bool try_to_begin(struct scheduler *s, const struct heap_entry *task,
+static bool booking_try_to_begin(struct scheduler *s, const struct heap_entry *task,
     const struct terms *terms, uint32_t *lacking)
 {
 	struct fitting fitting = { 0 };
 	bool apart = false;
 	for (uint32_t way = 0; way < terms->alternatives && way < ALTERNATIVES_MAX; way++) {
-		find_fitting(s, &terms->alternative[way], &fitting);
+		booking_find_fitting(s, &terms->alternative[way], &fitting);
 		apart |= fitting.n > 0;
-		keep_apart(s, terms, &fitting);
-		keep_gpus_free(s, &terms->alternative[way], &fitting);
+		booking_keep_apart(s, terms, &fitting);
+		booking_keep_gpus_free(s, &terms->alternative[way], &fitting);
 		if (fitting.n == 0)
 			continue;
-		avoid_failed(s, task, &fitting);
-		if (begin(s, task, terms, way, &fitting))
+		booking_avoid_failed(s, task, &fitting);
+		if (booking_begin(s, task, terms, way, &fitting))
 			return true;
 		fitting.lacking |= 1u << RESOURCE_CPUS;
 	}
@@ -275,7 +284,7 @@ static bool try_to_begin(struct scheduler *s, const struct heap_entry *task,
 
 /* ---- and goes on ---- */
 
-static bool all_keep_still(const struct scheduler *s, const struct booking *b)
+static bool booking_all_keep_still(const struct scheduler *s, const struct booking *b)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (s->member[p].generation && s->member[p].booked == b->ref &&
@@ -284,7 +293,7 @@ static bool all_keep_still(const struct scheduler *s, const struct booking *b)
 	return true;
 }
 
-static void give(struct scheduler *s, struct booking *b)
+static void booking_give(struct scheduler *s, struct booking *b)
 {
 	uint64_t hint = hint_make(HINT_SUBMITTED, b->ref);
 	struct ring ring = ring_down(s->t, b->main);
@@ -293,109 +302,110 @@ static void give(struct scheduler *s, struct booking *b)
 	process_post_all(s->t, b->main); /* a task that waits there may wait for this one */
 }
 
-static bool is_ready(const struct scheduler *s, uint64_t ref)
+static bool booking_is_ready(const struct scheduler *s, uint64_t ref)
 {
 	uint64_t word = sh_load(&record_at(s->t, ref_index(ref))->state);
 	return word_state(word) == RECORD_READY && word_generation(word) == ref_generation(ref);
 }
 
 /* The hint was given back: the queue was paused when its turn came. */
-static bool came_back(const struct scheduler *s, const struct booking *b)
+static bool booking_came_back(const struct scheduler *s, const struct booking *b)
 {
-	return place_outstanding(s, b->main) == 0 && is_ready(s, b->ref);
+	return place_outstanding(s, b->main) == 0 && booking_is_ready(s, b->ref);
 }
 
 /* Its main slot's task has begun to wait: another process of the worker takes over, the booking
  * stays. Should the old one claim the task at this moment, because that is what it waits for, the
  * new one is kept for nothing until it is settled. */
-static void move_main(struct scheduler *s, struct booking *b)
+static void booking_move_main(struct scheduler *s, struct booking *b)
 {
 	uint32_t old = b->main ? b->main : b->reserved_main;
-	uint32_t other = find_seat(s, b->worker, b->kind, true);
+	uint32_t other = booking_find_seat(s, b->worker, b->kind, true);
 	if (!spares_waits(s, old) || !other || spares_waits(s, other))
 		return;
 	b->reserved_main = other;
 	s->member[other].booked = b->ref;
 	if (b->main == 0) {
-		s->member[old].booked = sh_load(&seat(s, old)->booked);
+		s->member[old].booked = sh_load(&booking_seat(s, old)->booked);
 		return;
 	}
-	book_seat(s, b, other, true);
+	booking_book_seat(s, b, other, true);
 	b->seats--;
 	booking_free_seat(s, old);
-	give(s, b);
+	booking_give(s, b);
 }
 
-static void move_still(struct scheduler *s, struct booking *b)
+static void booking_move_still(struct scheduler *s, struct booking *b)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t) && b->main == 0; p++) {
 		if (!s->member[p].generation || s->member[p].booked != b->ref ||
 		    p == b->reserved_main || !spares_waits(s, p))
 			continue;
-		uint32_t other = find_seat(s, b->worker, b->kind, false);
+		uint32_t other = booking_find_seat(s, b->worker, b->kind, false);
 		if (!other || spares_waits(s, other))
 			return;
 		booking_free_seat(s, p);
 		b->seats--;
-		book_seat(s, b, other, false);
+		booking_book_seat(s, b, other, false);
 	}
 }
 
 /* More slots as they are to be had; then its word to the one that runs it, and the hint. */
-static void proceed(struct scheduler *s, struct booking *b)
+static void booking_proceed(struct scheduler *s, struct booking *b)
 {
-	uint32_t cpus = cpus_of(b->demand), process;
-	if (s->blocked && is_ready(s, b->ref)) {
-		move_main(s, b);
-		move_still(s, b);
+	uint32_t cpus = booking_cpus_of(b->demand), process;
+	if (s->blocked && booking_is_ready(s, b->ref)) {
+		booking_move_main(s, b);
+		booking_move_still(s, b);
 	}
 	if (b->main) {
-		if (!b->given || came_back(s, b))
-			give(s, b);
+		if (!b->given || booking_came_back(s, b))
+			booking_give(s, b);
 		return;
 	}
-	while (b->seats + 1 < cpus && (process = find_seat(s, b->worker, b->kind, false)) != 0)
-		book_seat(s, b, process, false);
-	if (b->seats + 1 < cpus || !all_keep_still(s, b))
+	while (
+	    b->seats + 1 < cpus && (process = booking_find_seat(s, b->worker, b->kind, false)) != 0)
+		booking_book_seat(s, b, process, false);
+	if (b->seats + 1 < cpus || !booking_all_keep_still(s, b))
 		return;
-	book_seat(s, b, b->reserved_main, true);
-	give(s, b);
+	booking_book_seat(s, b, b->reserved_main, true);
+	booking_give(s, b);
 }
 
-static bool incomplete(const struct booking *b)
+static bool booking_incomplete(const struct booking *b)
 {
-	return b->main == 0 && b->seats + 1 < cpus_of(b->demand);
+	return b->main == 0 && b->seats + 1 < booking_cpus_of(b->demand);
 }
 
 /* Workers have left since it was begun: what it has must not wait for those that may never come. */
-static void give_up(struct scheduler *s, struct booking *b)
+static void booking_give_up(struct scheduler *s, struct booking *b)
 {
 	uint32_t index = ref_index(b->ref);
-	end(s, b);
+	booking_end(s, b);
 	place_ready(s, index);
 	place_flush(s);
 }
 
 /* Proceeds with what was begun; true: one still lacks slots, and is the next to get any. */
-static bool proceed_with_all(struct scheduler *s)
+static bool booking_proceed_with_all(struct scheduler *s)
 {
 	uint32_t seats[WORKER_KINDS_MAX];
 	bool reserve = false;
-	count_seats(s, seats);
+	booking_count_seats(s, seats);
 	for (uint32_t i = 0; i < s->bookings;) {
 		struct booking *b = &s->booking[i];
-		if (b->main == 0 && cpus_of(b->demand) > seats[b->kind]) {
-			give_up(s, b); /* the last one stands in its place */
+		if (b->main == 0 && booking_cpus_of(b->demand) > seats[b->kind]) {
+			booking_give_up(s, b); /* the last one stands in its place */
 			continue;
 		}
-		proceed(s, b);
-		reserve |= incomplete(b);
+		booking_proceed(s, b);
+		reserve |= booking_incomplete(b);
 		i++;
 	}
 	return reserve;
 }
 
-static bool wants_any(const struct terms *terms, uint32_t resources)
+static bool booking_wants_any(const struct terms *terms, uint32_t resources)
 {
 	for (uint32_t way = 0; way < terms->alternatives && way < ALTERNATIVES_MAX; way++)
 		for (uint32_t i = 0; i < RESOURCES_MAX; i++)
@@ -405,14 +415,14 @@ static bool wants_any(const struct terms *terms, uint32_t resources)
 }
 
 /* The first in order of those that need nothing that is short, and are not passed over. */
-static uint32_t best_shelf(struct scheduler *s, uint32_t lacking, const bool *passed,
-    struct heap_entry *ret)
+static uint32_t booking_best_shelf(
+    struct scheduler *s, uint32_t lacking, const bool *passed, struct heap_entry *ret)
 {
 	struct heap_entry task;
 	uint32_t best = 0;
 	for (uint32_t number = 1; number <= s->shelves; number++) {
 		const struct terms *terms = terms_at(s->t->terms, number);
-		if (!terms || passed[number % TERMS_MAX] || wants_any(terms, lacking) ||
+		if (!terms || passed[number % TERMS_MAX] || booking_wants_any(terms, lacking) ||
 		    !shelf_peek(s, number, &task) || (best && task.key < ret->key))
 			continue;
 		best = number;
@@ -422,20 +432,20 @@ static uint32_t best_shelf(struct scheduler *s, uint32_t lacking, const bool *pa
 }
 
 /* The next to begin and the number of its terms; 0 none. */
-static uint32_t next_task(struct scheduler *s, uint32_t lacking, const bool *passed,
-    struct heap_entry *ret)
+static uint32_t booking_next_task(
+    struct scheduler *s, uint32_t lacking, const bool *passed, struct heap_entry *ret)
 {
 	if (ageing_peek_shelved(s, ret)) {
 		uint32_t number = sh_once(record_at(s->t, ret->id)->terms);
 		const struct terms *terms = terms_at(s->t->terms, number);
-		if (terms && !passed[number % TERMS_MAX] && !wants_any(terms, lacking))
+		if (terms && !passed[number % TERMS_MAX] && !booking_wants_any(terms, lacking))
 			return number;
 	}
-	return best_shelf(s, lacking, passed, ret);
+	return booking_best_shelf(s, lacking, passed, ret);
 }
 
 /* One that was due may stand behind others: it is found there to be booked when they are gone. */
-static void leave_shelf(struct scheduler *s, uint32_t number, const struct heap_entry *task)
+static void booking_leave_shelf(struct scheduler *s, uint32_t number, const struct heap_entry *task)
 {
 	struct heap_entry top;
 	ageing_began(s, task);
@@ -447,7 +457,7 @@ uint32_t booking_pending(const struct scheduler *s)
 {
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < s->bookings; i++)
-		n += is_ready(s, s->booking[i].ref);
+		n += booking_is_ready(s, s->booking[i].ref);
 	return n;
 }
 
@@ -455,34 +465,35 @@ uint32_t booking_pending(const struct scheduler *s)
 
 void booking_settled(struct scheduler *s, uint64_t ref)
 {
-	struct booking *b = s->bookings ? find(s, ref) : NULL;
+	struct booking *b = s->bookings ? booking_find(s, ref) : NULL;
 	if (b)
-		end(s, b);
+		booking_end(s, b);
 }
 
 void booking_returned(struct scheduler *s, uint64_t ref, uint64_t word)
 {
-	struct booking *b = s->bookings ? find(s, ref) : NULL;
+	struct booking *b = s->bookings ? booking_find(s, ref) : NULL;
 	if (b && word_attempt(word) != b->attempt)
-		end(s, b);
+		booking_end(s, b);
 }
 
 void booking_seat_gone(struct scheduler *s, uint32_t process)
 {
-	struct booking *b = s->member[process].booked ? find(s, s->member[process].booked) : NULL;
+	struct booking *b =
+	    s->member[process].booked ? booking_find(s, s->member[process].booked) : NULL;
 	s->member[process].booked = 0;
 	if (!b)
 		return;
 	if (process == b->main || process == b->reserved_main)
-		end(s, b);
+		booking_end(s, b);
 	else
 		b->seats--;
 }
 
 /* Who is asked to leave ends what it runs now and begins nothing more. */
-static bool begins_it_no_more(const struct scheduler *s, uint32_t process, uint64_t ref)
+static bool booking_begins_it_no_more(const struct scheduler *s, uint32_t process, uint64_t ref)
 {
-	uint64_t word, running = sh_load(&seat(s, process)->running);
+	uint64_t word, running = sh_load(&booking_seat(s, process)->running);
 	return running && running != ref && record_lookup(s->t, ref, &word) &&
 	    word_state(word) == RECORD_READY;
 }
@@ -492,8 +503,8 @@ static bool begins_it_no_more(const struct scheduler *s, uint32_t process, uint6
 void booking_seat_retires(struct scheduler *s, uint32_t process)
 {
 	uint64_t ref = s->member[process].booked;
-	const struct booking *b = ref ? find(s, ref) : NULL;
-	if (!b || (process == b->main && !begins_it_no_more(s, process, ref)))
+	const struct booking *b = ref ? booking_find(s, ref) : NULL;
+	if (!b || (process == b->main && !booking_begins_it_no_more(s, process, ref)))
 		return;
 	bool was_to_run_it = process == b->main || process == b->reserved_main;
 	booking_seat_gone(s, process);
@@ -503,31 +514,37 @@ void booking_seat_retires(struct scheduler *s, uint32_t process)
 
 /* ---- after a scheduler's death ---- */
 
-static void adopt_main(struct scheduler *s, uint32_t process, uint64_t ref, uint64_t word,
-    const struct demand *demand)
+static void booking_adopt_main(
+    struct scheduler *s, uint32_t process, uint64_t ref, uint64_t word, const struct demand *demand)
 {
-	const struct process *p = seat(s, process);
-	s->booking[s->bookings++] = (struct booking){ .ref = ref, .main = process,
-		.reserved_main = process, .seats = cpus_of(demand), .demand = demand,
-		.worker = s->member[process].worker, .kind = p->worker_kind % WORKER_KINDS_MAX,
-		.way = sh_peek(&p->booked_way) - 1, .gpus = sh_peek(&p->booked_gpus),
-		.attempt = word_attempt(word), .given = word_state(word) == RECORD_RUNNING };
+	const struct process *p = booking_seat(s, process);
+	s->booking[s->bookings++] = (struct booking){ .ref = ref,
+		.main = process,
+		.reserved_main = process,
+		.seats = booking_cpus_of(demand),
+		.demand = demand,
+		.worker = s->member[process].worker,
+		.kind = p->worker_kind % WORKER_KINDS_MAX,
+		.way = sh_peek(&p->booked_way) - 1,
+		.gpus = sh_peek(&p->booked_gpus),
+		.attempt = word_attempt(word),
+		.given = word_state(word) == RECORD_RUNNING };
 }
 
 /* Which of them keep still for nobody is known when all have been met (free_unclaimed). */
 void booking_adopt(struct scheduler *s, uint32_t process)
 {
-	uint64_t ref = sh_load(&seat(s, process)->booked), word = 0;
-	uint32_t way = sh_peek(&seat(s, process)->booked_way);
+	uint64_t ref = sh_load(&booking_seat(s, process)->booked), word = 0;
+	uint32_t way = sh_peek(&booking_seat(s, process)->booked_way);
 	const struct record *r = ref ? record_lookup(s->t, ref, &word) : NULL;
 	const struct terms *terms = r ? terms_at(s->t->terms, r->terms) : NULL;
 	s->member[process].booked = ref;
 	if (terms && way > 0 && way <= terms->alternatives && way <= ALTERNATIVES_MAX &&
-	    !state_settled(word_state(word)) && !find(s, ref))
-		adopt_main(s, process, ref, word, &terms->alternative[way - 1]);
+	    !state_settled(word_state(word)) && !booking_find(s, ref))
+		booking_adopt_main(s, process, ref, word, &terms->alternative[way - 1]);
 }
 
-static uint32_t seats_of(const struct scheduler *s, const struct booking *b)
+static uint32_t booking_seats_of(const struct scheduler *s, const struct booking *b)
 {
 	uint32_t n = 0;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
@@ -536,11 +553,12 @@ static uint32_t seats_of(const struct scheduler *s, const struct booking *b)
 }
 
 /* The one that runs on fewer slots than it has cpus; NULL: there is none of this kind. */
-static struct booking *short_of_seats(struct scheduler *s, uint32_t kind)
+static struct booking *booking_short_of_seats(struct scheduler *s, uint32_t kind)
 {
 	for (uint32_t i = 0; i < s->bookings; i++) {
 		struct booking *b = &s->booking[i];
-		if (b->main && b->kind == kind && seats_of(s, b) < cpus_of(b->demand))
+		if (b->main && b->kind == kind &&
+		    booking_seats_of(s, b) < booking_cpus_of(b->demand))
 			return b;
 	}
 	return NULL;
@@ -551,11 +569,12 @@ void booking_welcome(struct scheduler *s)
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		if (!s->member[p].generation || s->member[p].booked != BOOKED_AT_BIRTH)
 			continue;
-		struct booking *b = seat(s, p)->spare ? NULL :
-		    short_of_seats(s, seat(s, p)->worker_kind % WORKER_KINDS_MAX);
-		uint32_t borrower = b || seat(s, p)->spare ? 0 : lend_short(s);
+		struct booking *b = booking_seat(s, p)->spare
+		    ? NULL
+		    : booking_short_of_seats(s, booking_seat(s, p)->worker_kind % WORKER_KINDS_MAX);
+		uint32_t borrower = b || booking_seat(s, p)->spare ? 0 : lend_short(s);
 		if (b)
-			book_seat(s, b, p, false);
+			booking_book_seat(s, b, p, false);
 		else if (borrower)
 			lend_one(s, borrower, p);
 		else
@@ -563,12 +582,12 @@ void booking_welcome(struct scheduler *s)
 	}
 }
 
-static void free_unclaimed(struct scheduler *s)
+static void booking_free_unclaimed(struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (s->member[p].generation && s->member[p].booked &&
-		    s->member[p].booked != BOOKED_FOR_NOBODY &&
-		    !lent_to(s->member[p].booked) && !find(s, s->member[p].booked))
+		    s->member[p].booked != BOOKED_FOR_NOBODY && !lent_to(s->member[p].booked) &&
+		    !booking_find(s, s->member[p].booked))
 			booking_free_seat(s, p);
 	s->adopted = true;
 }
@@ -579,17 +598,19 @@ uint32_t booking_place(struct scheduler *s)
 	uint32_t lacking = 0, begun = 0, number;
 	bool reserve, passed[TERMS_MAX] = { false }; /* there are no workers for it just now */
 	if (!s->adopted)
-		free_unclaimed(s);
-	const struct terms *terms; /* that next_task() found; a stray write may take them away */
-	while (!(reserve = proceed_with_all(s)) &&
-	    (number = next_task(s, lacking, passed, &task)) != 0 &&
+		booking_free_unclaimed(s);
+	const struct terms
+	    *terms; /* that booking_next_task() found; a stray write may take them away */
+	while (!(reserve = booking_proceed_with_all(s)) &&
+	    (number = booking_next_task(s, lacking, passed, &task)) != 0 &&
 	    (terms = terms_at(s->t->terms, number)) != NULL) {
-		if (find(s, record_ref(task.id, task.tag))) {
-			leave_shelf(s, number, &task); /* a doubled hint: it is booked already */
-		} else if (try_to_begin(s, &task, terms, &lacking)) {
-			leave_shelf(s, number, &task);
+		if (booking_find(s, record_ref(task.id, task.tag))) {
+			booking_leave_shelf(
+			    s, number, &task); /* a doubled hint: it is booked already */
+		} else if (booking_try_to_begin(s, &task, terms, &lacking)) {
+			booking_leave_shelf(s, number, &task);
 			begun++;
-		} else if (!wants_any(terms, lacking)) {
+		} else if (!booking_wants_any(terms, lacking)) {
 			passed[number % TERMS_MAX] = true;
 		}
 	}

@@ -37,7 +37,7 @@ void floor_rebuild(struct scheduler *s)
 enum { QUICK_NS = 100000 };
 
 /* A worker that is free may claim it: it is READY, and waits for nothing else. */
-static bool is_unclaimed(const struct tables *t, uint64_t hint, uint32_t *ret_rank)
+static bool floor_is_unclaimed(const struct tables *t, uint64_t hint, uint32_t *ret_rank)
 {
 	uint32_t index = (uint32_t)hint;
 	if (hint_kind(hint) != HINT_SUBMITTED || index >= t->limits.records)
@@ -46,13 +46,13 @@ static bool is_unclaimed(const struct tables *t, uint64_t hint, uint32_t *ret_ra
 	uint64_t word = sh_load(&r->state);
 	*ret_rank = key_rank(sh_once(r->key));
 	return hint_fits(hint, word) && word_state(word) == RECORD_READY &&
-	    !(word_flags(word) & FLAG_MEMORY) && !record_needs(t, r) &&
-	    !due_is_resting(t, r, word);
+	    !(word_flags(word) & FLAG_MEMORY) && !record_needs(t, r) && !due_is_resting(t, r, word);
 }
 
 /* A task above this rank stands behind another in front of the worker; of a quick worker, behind a
  * lower one. The first is claimed at once, or runs. */
-static bool waits_behind(const struct scheduler *s, uint32_t process, uint32_t rank, bool quick)
+static bool floor_waits_behind(
+    const struct scheduler *s, uint32_t process, uint32_t rank, bool quick)
 {
 	uint64_t hints[DOWN_RING_ENTRIES + 1];
 	struct ring ring = ring_down(s->t, process);
@@ -60,7 +60,7 @@ static bool waits_behind(const struct scheduler *s, uint32_t process, uint32_t r
 	uint32_t n = hints[0] != 0, lowest = UINT32_MAX, own;
 	n += ring_look(&ring, hints + n, DOWN_RING_ENTRIES);
 	for (uint32_t i = 0; i < n; i++) {
-		if (!is_unclaimed(s->t, hints[i], &own))
+		if (!floor_is_unclaimed(s->t, hints[i], &own))
 			continue;
 		if (own > rank && (quick ? own > lowest : i > 0))
 			return true;
@@ -69,33 +69,33 @@ static bool waits_behind(const struct scheduler *s, uint32_t process, uint32_t r
 	return false;
 }
 
-static bool is_quick(const struct scheduler *s, uint32_t process)
+static bool floor_is_quick(const struct scheduler *s, uint32_t process)
 {
 	uint32_t average_ns = sh_peek(&s->t->process[process].average_ns);
 	return average_ns && average_ns <= QUICK_NS && !s->member[process].stuck;
 }
 
 /* A quick worker's ring is in order unless the floor has risen since it was last read. */
-static bool has_outranking(const struct scheduler *s, uint32_t process, uint32_t rank)
+static bool floor_has_outranking(const struct scheduler *s, uint32_t process, uint32_t rank)
 {
 	const struct member *m = &s->member[process];
 	if (m->generation == 0 || m->leaving || place_outstanding(s, process) < 2)
 		return false;
-	bool quick = is_quick(s, process);
-	return (s->raised || !quick) && waits_behind(s, process, rank, quick);
+	bool quick = floor_is_quick(s, process);
+	return (s->raised || !quick) && floor_waits_behind(s, process, rank, quick);
 }
 
-static bool is_outranked(const struct scheduler *s, uint32_t rank)
+static bool floor_is_outranked(const struct scheduler *s, uint32_t rank)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (has_outranking(s, p, rank))
+		if (floor_has_outranking(s, p, rank))
 			return true;
 	return false;
 }
 
 bool floor_is_ignored(const struct scheduler *s, uint32_t process)
 {
-	return waits_behind(s, process, sh_peek(&s->t->control->floor), false);
+	return floor_waits_behind(s, process, sh_peek(&s->t->control->floor), false);
 }
 
 bool floor_lets_go(struct scheduler *s, const struct heap_entry *task, bool all_sent)
@@ -103,7 +103,7 @@ bool floor_lets_go(struct scheduler *s, const struct heap_entry *task, bool all_
 	if (!floor_is_above(s->t, task->key) || !place_still_ready(s->t, task) ||
 	    record_needs(s->t, record_at(s->t, task->id)))
 		return true;
-	s->kept_back = !all_sent || is_outranked(s, key_rank(task->key));
+	s->kept_back = !all_sent || floor_is_outranked(s, key_rank(task->key));
 	if (s->kept_back)
 		return false;
 	sh_store(&s->t->control->floor, key_rank(task->key));
@@ -123,5 +123,5 @@ bool floor_may_sink(const struct scheduler *s)
 {
 	const struct heap *heap = &s->t->task_heap;
 	return s->kept_back && heap_length(heap) > 0 &&
-	    !is_outranked(s, key_rank(heap_entry_at(heap, 0).key));
+	    !floor_is_outranked(s, key_rank(heap_entry_at(heap, 0).key));
 }

@@ -36,7 +36,7 @@ void free_flush(struct scheduler *s)
 }
 
 /* Fields that a new life expects to be zero; most are, and then their cache line stays clean. */
-static void wipe(struct record *r)
+static void free_wipe(struct record *r)
 {
 	r->value_bytes = 0;
 	r->demand = 0;
@@ -63,7 +63,7 @@ static void free_record(struct scheduler *s, uint32_t index)
 		return;
 	}
 	hold_wipe(s->t, index);
-	wipe(r);
+	free_wipe(r);
 	if (!record_step(r, &word, RECORD_FREE, 0, 0, 0))
 		return; /* only a damaged segment moves a word that is ours */
 	s->freed[s->freed_count++] = index;
@@ -72,8 +72,8 @@ static void free_record(struct scheduler *s, uint32_t index)
 }
 
 /* Calls visit for each part of the task; a chain that a client damaged ends early. */
-static void each_part(struct scheduler *s, struct record *task,
-    void (*visit)(struct scheduler *s, uint32_t index))
+static void free_each_part(
+    struct scheduler *s, struct record *task, void (*visit)(struct scheduler *s, uint32_t index))
 {
 	uint64_t word = sh_load(&task->state);
 	uint64_t ref = record_ref(record_index(s->t, task), word_generation(word));
@@ -102,20 +102,20 @@ bool free_results(struct scheduler *s, struct record *r)
 {
 	s->owed.left = false;
 	free_value(s, record_index(s->t, r));
-	each_part(s, r, free_value);
+	free_each_part(s, r, free_value);
 	return !s->owed.left;
 }
 
 static void free_with_parts(struct scheduler *s, uint32_t index)
 {
 	if (record_at(s->t, index)->first_part)
-		each_part(s, record_at(s->t, index), free_record);
+		free_each_part(s, record_at(s->t, index), free_record);
 	free_record(s, index);
 }
 
 /* It ends with its clients, and has none any more. Should we die before the word says so, the next
  * scheduler looks at all of them (repair.c). */
-static void end_if_tied(struct scheduler *s, uint32_t index)
+static void free_end_if_tied(struct scheduler *s, uint32_t index)
 {
 	const struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
@@ -133,7 +133,7 @@ void free_if_unneeded(struct scheduler *s, uint32_t index)
 		return;
 	}
 	if (!state_settled(word_state(word))) {
-		end_if_tied(s, index);
+		free_end_if_tied(s, index);
 		return;
 	}
 	if (sh_peek(&r->uses) == 0) {

@@ -28,7 +28,7 @@ void graph_settled(struct scheduler *s, uint32_t index)
 /* ---- failures that travel ---- */
 
 /* WAITING, or RUNNING in the hands of nobody alive; not what a worker made ready and runs. */
-static bool word_is_ours_to_end(uint64_t word)
+static bool graph_word_is_ours_to_end(uint64_t word)
 {
 	return word_state(word) == RECORD_WAITING || word_state(word) == RECORD_RUNNING;
 }
@@ -37,10 +37,10 @@ static bool word_is_ours_to_end(uint64_t word)
 bool graph_take_over(struct record *r, uint64_t *ret_word)
 {
 	uint64_t word = sh_load(&r->state), judged = word;
-	while (!record_step(r, &word, RECORD_RUNNING, SLOT_SCHEDULER, word_attempt(word),
-	    word_flags(word)))
+	while (!record_step(
+	    r, &word, RECORD_RUNNING, SLOT_SCHEDULER, word_attempt(word), word_flags(word)))
 		if (word_without_flags(word) != word_without_flags(judged) ||
-		    !word_is_ours_to_end(word))
+		    !graph_word_is_ours_to_end(word))
 			return false;
 	*ret_word = word_make(word_generation(word), SLOT_SCHEDULER, word_attempt(word),
 	    RECORD_RUNNING, word_flags(word));
@@ -73,18 +73,19 @@ void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure
 }
 
 /* The task fails because cause did: the same code, signal, root and message. */
-static void fail_because(struct scheduler *s, uint32_t index, const struct record *cause)
+static void graph_fail_because(struct scheduler *s, uint32_t index, const struct record *cause)
 {
 	char text[512];
 	uint64_t word = sh_load(&cause->state), length = 0;
 	struct record_failure failure = { .code = cause->failure.code,
-		.signal = cause->failure.signal, .root = cause->failure.root,
+		.signal = cause->failure.signal,
+		.root = cause->failure.root,
 		.root_function = cause->failure.root_function };
 	const void *message = NULL;
 	if (word_state(word) == RECORD_CANCELLED) {
-		failure = (struct record_failure){.code = ECANCELED,
-		    .root_function = cause->function,
-		    .root = record_ref(record_index(s->t, cause), word_generation(word))};
+		failure = (struct record_failure){ .code = ECANCELED,
+			.root_function = cause->function,
+			.root = record_ref(record_index(s->t, cause), word_generation(word)) };
 		message = "a task it depends on was cancelled";
 		length = strlen(message);
 	} else {
@@ -98,25 +99,26 @@ static void fail_because(struct scheduler *s, uint32_t index, const struct recor
 	graph_fail(s, index, &failure, FLAG_DEAD, text);
 }
 
-static void fail_unknown_argument(struct scheduler *s, uint32_t index, uint32_t number)
+static void graph_fail_unknown_argument(struct scheduler *s, uint32_t index, uint32_t number)
 {
 	struct record *r = record_at(s->t, index);
 	char message[96];
 	snprintf(message, sizeof message, "argument %u is no future any more", number);
-	struct record_failure failure = { .code = ESTALE, .root_function = r->function,
+	struct record_failure failure = { .code = ESTALE,
+		.root_function = r->function,
 		.root = record_ref(index, word_generation(sh_load(&r->state))) };
 	graph_fail(s, index, &failure, 0, message);
 }
 
 /* ---- admission ---- */
 
-static void lock_graph(struct scheduler *s)
+static void graph_lock_graph(struct scheduler *s)
 {
 	if (lock_acquire(&s->t->graph_lock) < 0)
 		scheduler_give_up();
 }
 
-static void count_and_link_locked(struct scheduler *s, uint32_t index)
+static void graph_count_and_link_locked(struct scheduler *s, uint32_t index)
 {
 	struct record *r = record_at(s->t, index), *speaker;
 	struct args_reader reader;
@@ -134,7 +136,7 @@ static void count_and_link_locked(struct scheduler *s, uint32_t index)
 	}
 }
 
-static void become_ready(struct scheduler *s, uint32_t index)
+static void graph_become_ready(struct scheduler *s, uint32_t index)
 {
 	struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
@@ -144,12 +146,12 @@ static void become_ready(struct scheduler *s, uint32_t index)
 }
 
 /* What an argument has to say to the task that waits for it; false: the task is over. */
-static bool heed_argument(
+static bool graph_heed_argument(
     struct scheduler *s, uint32_t index, struct record *speaker, uint32_t number)
 {
 	enum record_state state = speaker ? word_state(sh_load(&speaker->state)) : RECORD_FREE;
 	if (!speaker) {
-		fail_unknown_argument(s, index, number);
+		graph_fail_unknown_argument(s, index, number);
 		return false;
 	}
 	/* We linked first and look now; a client that seals an object does it the other way round.
@@ -158,12 +160,12 @@ static bool heed_argument(
 		graph_settled(s, record_index(s->t, speaker));
 	if (state != RECORD_FAILED && state != RECORD_CANCELLED)
 		return true;
-	fail_because(s, index, speaker);
+	graph_fail_because(s, index, speaker);
 	return false;
 }
 
 /* One that wants any of its arguments: the first that is done, or the failure of the last. */
-static void check_any(struct scheduler *s, uint32_t index, struct args_reader *reader)
+static void graph_check_any(struct scheduler *s, uint32_t index, struct args_reader *reader)
 {
 	struct arg arg;
 	struct record *failed = NULL;
@@ -175,16 +177,16 @@ static void check_any(struct scheduler *s, uint32_t index, struct args_reader *r
 		if (state_settled(state) && sh_peek(&speaker->dependents))
 			graph_settled(s, record_index(s->t, speaker));
 		if (state == RECORD_DONE) {
-			become_ready(s, index);
+			graph_become_ready(s, index);
 			return;
 		}
 		open |= speaker && !state_settled(state);
 		failed = speaker && state_settled(state) ? speaker : failed;
 	}
 	if (!open && failed)
-		fail_because(s, index, failed);
+		graph_fail_because(s, index, failed);
 	else if (!open)
-		fail_unknown_argument(s, index, 0);
+		graph_fail_unknown_argument(s, index, 0);
 }
 
 /* misses: at a moment after it was linked. Who takes its last edge after that makes it ready. */
@@ -194,25 +196,26 @@ static void check(struct scheduler *s, uint32_t index, bool misses)
 	struct args_reader reader;
 	struct arg arg;
 	if (!args_open(s->t, r, &reader)) {
-		fail_unknown_argument(s, index, 0);
+		graph_fail_unknown_argument(s, index, 0);
 		return;
 	}
 	sh_fence();
 	if (record_wants_any(s->t, r)) {
-		check_any(s, index, &reader);
+		graph_check_any(s, index, &reader);
 		return;
 	}
 	while (args_next(&reader, &arg))
 		if (arg.future &&
-		    !heed_argument(s, index, edges_speaker(s->t, arg.future->ref), reader.next))
+		    !graph_heed_argument(
+			s, index, edges_speaker(s->t, arg.future->ref), reader.next))
 			return;
 	if (!misses)
-		become_ready(s, index);
+		graph_become_ready(s, index);
 }
 
 void graph_check(struct scheduler *s, uint32_t index)
 {
-	lock_graph(s); /* somebody who recovers it counts from 0 */
+	graph_lock_graph(s); /* somebody who recovers it counts from 0 */
 	bool misses = sh_peek(&record_at(s->t, index)->pending) != 0;
 	lock_release(&s->t->graph_lock);
 	check(s, index, misses);
@@ -222,8 +225,8 @@ void graph_admit(struct scheduler *s, uint32_t index)
 {
 	if (sh_peek(&record_at(s->t, index)->uses) & USES_COUNTED)
 		return; /* a doubled hint */
-	lock_graph(s);
-	count_and_link_locked(s, index);
+	graph_lock_graph(s);
+	graph_count_and_link_locked(s, index);
 	bool misses = sh_peek(&record_at(s->t, index)->pending) != 0;
 	lock_release(&s->t->graph_lock);
 	check(s, index, misses);
@@ -231,7 +234,7 @@ void graph_admit(struct scheduler *s, uint32_t index)
 
 /* ---- settlement ---- */
 
-static void release_arguments(struct scheduler *s, struct record *r)
+static void graph_release_arguments(struct scheduler *s, struct record *r)
 {
 	struct args_reader reader;
 	struct arg arg;
@@ -279,7 +282,7 @@ void graph_cancel_arguments(struct scheduler *s, struct record *r)
 
 /* It was cancelled, and its edges hang in the lists of what it waited for: tied tasks among those
  * need not go on for it. */
-static void let_go_of_tied(struct scheduler *s, struct record *r)
+static void graph_let_go_of_tied(struct scheduler *s, struct record *r)
 {
 	struct args_reader reader;
 	struct arg arg;
@@ -293,9 +296,9 @@ static void let_go_of_tied(struct scheduler *s, struct record *r)
 
 /* From here on nobody links or counts it again. False: an edge of it hangs in another's list still.
  */
-static bool leave_graph(struct scheduler *s, struct record *r)
+static bool graph_leave(struct scheduler *s, struct record *r)
 {
-	lock_graph(s);
+	graph_lock_graph(s);
 	bool free_of_edges = (sh_peek(&r->pending) & ~PENDING_DOOMED) == 0;
 	if (free_of_edges)
 		sh_poke(&r->uses, sh_peek(&r->uses) & ~USES_COUNTED);
@@ -303,7 +306,7 @@ static bool leave_graph(struct scheduler *s, struct record *r)
 	return free_of_edges;
 }
 
-static void finish(struct scheduler *s, uint32_t index)
+static void graph_finish(struct scheduler *s, uint32_t index)
 {
 	struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
@@ -320,32 +323,32 @@ static void finish(struct scheduler *s, uint32_t index)
 	if (journal_wants(s->t, r))
 		return; /* it is to be written what it was called with */
 	if (sh_peek(&r->uses) & USES_COUNTED) {
-		if (!leave_graph(s, r)) {
-			let_go_of_tied(s, r);
+		if (!graph_leave(s, r)) {
+			graph_let_go_of_tied(s, r);
 			return;
 		}
-		release_arguments(s, r);
+		graph_release_arguments(s, r);
 	}
 	free_arguments(s, r);
 	free_if_unneeded(s, index);
 }
 
-static void tell_dependent(
+static void graph_tell_dependent(
     struct scheduler *s, struct edge_taken edge, const struct record *settled)
 {
 	enum record_state state = word_state(sh_load(&record_at(s->t, edge.task)->state));
 	bool failed = word_state(sh_load(&settled->state)) != RECORD_DONE;
 	if (state == RECORD_WAITING && failed &&
 	    (edge.last || !record_wants_any(s->t, record_at(s->t, edge.task))))
-		fail_because(s, edge.task, settled);
+		graph_fail_because(s, edge.task, settled);
 	else if (state == RECORD_WAITING && edge.last && !edge.doomed)
-		become_ready(s, edge.task);
+		graph_become_ready(s, edge.task);
 	else if (edge.last)
 		graph_settled(
 		    s, edge.task); /* it failed or was cancelled before: now it can be finished */
 }
 
-static void tell_dependents(struct scheduler *s, uint32_t index)
+static void graph_tell_dependents(struct scheduler *s, uint32_t index)
 {
 	enum { SOME = 64 };
 	struct edge_taken edges[SOME];
@@ -356,14 +359,15 @@ static void tell_dependents(struct scheduler *s, uint32_t index)
 		if (edges_take(s->t, ref, false, edges, SOME, &n) < 0)
 			scheduler_give_up();
 		for (uint32_t i = 0; i < n; i++)
-			tell_dependent(s, edges[i], settled);
+			graph_tell_dependent(s, edges[i], settled);
 	} while (n == SOME);
 }
 
-static void fail_in_vain(struct scheduler *s, uint32_t index)
+static void graph_fail_in_vain(struct scheduler *s, uint32_t index)
 {
 	const struct record *r = record_at(s->t, index);
-	struct record_failure failure = { .code = ESTALE, .root_function = r->function,
+	struct record_failure failure = { .code = ESTALE,
+		.root_function = r->function,
 		.root = record_ref(index, word_generation(sh_load(&r->state))) };
 	graph_fail(s, index, &failure, 0,
 	    "an object it waits for was never sealed: its maker dropped it, or died");
@@ -382,7 +386,7 @@ void graph_abandoned(struct scheduler *s, uint32_t index)
 		for (uint32_t i = 0; i < n; i++) {
 			uint32_t task = edges[i].task;
 			if (word_state(sh_load(&record_at(s->t, task)->state)) == RECORD_WAITING)
-				fail_in_vain(s, task);
+				graph_fail_in_vain(s, task);
 			else if (edges[i].last)
 				graph_settled(s, task);
 		}
@@ -395,7 +399,7 @@ void graph_spread(struct scheduler *s)
 		uint32_t index = s->settled[--s->settled_count];
 		if (!state_settled(word_state(sh_load(&record_at(s->t, index)->state))))
 			continue; /* freed or in a new life since */
-		tell_dependents(s, index);
-		finish(s, index);
+		graph_tell_dependents(s, index);
+		graph_finish(s, index);
 	}
 }

@@ -10,7 +10,7 @@ enum { DRAIN_BATCH = UP_RING_ENTRIES < 256 ? UP_RING_ENTRIES / 2 : 128, DRAIN_RO
  * it before it was full. */
 _Static_assert(UP_RING_ENTRIES >= 2 * DRAIN_BATCH - 1, "behind part of a batch comes a whole one");
 
-static void on_submitted(struct scheduler *s, uint32_t index, uint64_t word)
+static void hints_on_submitted(struct scheduler *s, uint32_t index, uint64_t word)
 {
 	if (record_at(s->t, index)->terms)
 		limits_look(s, index);
@@ -22,7 +22,7 @@ static void on_submitted(struct scheduler *s, uint32_t index, uint64_t word)
 		graph_settled(s, index);
 }
 
-static void on_settled(struct scheduler *s, uint32_t index, uint64_t word)
+static void hints_on_settled(struct scheduler *s, uint32_t index, uint64_t word)
 {
 	if (!state_settled(word_state(word)))
 		return; /* freed before this was read: its client was faster */
@@ -31,7 +31,7 @@ static void on_settled(struct scheduler *s, uint32_t index, uint64_t word)
 	graph_settled(s, index);
 }
 
-static void on_dropped(struct scheduler *s, uint32_t process, uint32_t index, uint64_t word)
+static void hints_on_dropped(struct scheduler *s, uint32_t process, uint32_t index, uint64_t word)
 {
 	hold_clear(s->t, index, process);
 	if (process == SLOT_MANAGER)
@@ -48,7 +48,7 @@ static void on_dropped(struct scheduler *s, uint32_t process, uint32_t index, ui
 		free_if_unneeded(s, index);
 }
 
-static void on_held(struct scheduler *s, uint32_t process, uint32_t index, uint64_t word)
+static void hints_on_held(struct scheduler *s, uint32_t process, uint32_t index, uint64_t word)
 {
 	if (word_state(word) != RECORD_FREE && word_state(word) != RECORD_PART)
 		hold_set(s->t, index, process);
@@ -56,29 +56,29 @@ static void on_held(struct scheduler *s, uint32_t process, uint32_t index, uint6
 
 /* Its end needs a scan from here on. Not said by the process itself: one that gave up waiting for
  * the answer, and has left, does not know of this hold. */
-static void on_import(struct scheduler *s, uint32_t process, uint32_t index, uint64_t word)
+static void hints_on_import(struct scheduler *s, uint32_t process, uint32_t index, uint64_t word)
 {
 	shared32 *unclean = &s->t->process[process].unclean;
 	if (!sh_load(unclean))
 		sh_store(unclean, 1);
-	on_held(s, process, index, word);
+	hints_on_held(s, process, index, word);
 }
 
 /* Also when it was refused: who asks waits for the answer, then looks. */
-static void answer_import(struct scheduler *s, uint32_t process, uint64_t hint)
+static void hints_answer_import(struct scheduler *s, uint32_t process, uint64_t hint)
 {
 	sh_store(&s->t->process[process].imported, hint);
 	process_post_all(s->t, process);
 }
 
-static void on_cancel(struct scheduler *s, uint32_t index, uint64_t word)
+static void hints_on_cancel(struct scheduler *s, uint32_t index, uint64_t word)
 {
 	uint32_t grace_ms;
 	bool named = grace_was_named(s->t, index, word, &grace_ms);
 	limits_stop(s, index, named ? &grace_ms : NULL);
 }
 
-static void on_hint(struct scheduler *s, uint32_t process, uint64_t hint)
+static void hints_on(struct scheduler *s, uint32_t process, uint64_t hint)
 {
 	uint32_t index = (uint32_t)hint;
 	if (index >= s->t->limits.records)
@@ -86,13 +86,13 @@ static void on_hint(struct scheduler *s, uint32_t process, uint64_t hint)
 	uint64_t word = sh_load(&record_at(s->t, index)->state);
 	if (hint_fits(hint, word)) {
 		switch (hint_kind(hint)) {
-		case HINT_SUBMITTED: on_submitted(s, index, word); break;
-		case HINT_SETTLED: on_settled(s, index, word); break;
-		case HINT_DROPPED: on_dropped(s, process, index, word); break;
-		case HINT_KEPT: on_held(s, SLOT_MANAGER, index, word); break;
-		case HINT_FORGOTTEN: on_dropped(s, SLOT_MANAGER, index, word); break;
-		case HINT_CANCEL: on_cancel(s, index, word); break;
-		case HINT_IMPORT: on_import(s, process, index, word); break;
+		case HINT_SUBMITTED: hints_on_submitted(s, index, word); break;
+		case HINT_SETTLED: hints_on_settled(s, index, word); break;
+		case HINT_DROPPED: hints_on_dropped(s, process, index, word); break;
+		case HINT_KEPT: hints_on_held(s, SLOT_MANAGER, index, word); break;
+		case HINT_FORGOTTEN: hints_on_dropped(s, SLOT_MANAGER, index, word); break;
+		case HINT_CANCEL: hints_on_cancel(s, index, word); break;
+		case HINT_IMPORT: hints_on_import(s, process, index, word); break;
 		case HINT_NONE: break;
 		}
 	}
@@ -100,7 +100,7 @@ static void on_hint(struct scheduler *s, uint32_t process, uint64_t hint)
 
 /* Taken off only when dealt with: a hold that was dropped is dropped also if we die here. To read a
  * hint twice is harmless: each says what is, or names a life of the record that is over. */
-static uint32_t drain_ring(struct scheduler *s, uint32_t process)
+static uint32_t hints_drain_ring(struct scheduler *s, uint32_t process)
 {
 	uint64_t hints[DRAIN_BATCH];
 	struct ring ring = ring_up(s->t, process);
@@ -109,13 +109,13 @@ static uint32_t drain_ring(struct scheduler *s, uint32_t process)
 		if (i + 4 < n)
 			__builtin_prefetch(
 			    &s->t->record[(uint32_t)hints[i + 4] % s->t->limits.records]);
-		on_hint(s, process, hints[i]);
+		hints_on(s, process, hints[i]);
 		if (hint_kind(hints[i]) == HINT_IMPORT) {
 			/* Before the answer: a successor must not read an older drop of the same
 			 * again. */
 			ring_done(&ring, i + 1 - done);
 			done = i + 1;
-			answer_import(s, process, hints[i]);
+			hints_answer_import(s, process, hints[i]);
 		}
 	}
 	ring_done(&ring, n - done);
@@ -130,7 +130,7 @@ void hints_drain_one(struct scheduler *s, uint32_t process)
 	/* Bounded: a ring never holds more than its size unless its producer lives and pushes on.
 	 */
 	for (uint32_t i = 0; i <= UP_RING_ENTRIES / DRAIN_BATCH; i++) {
-		uint32_t n = drain_ring(s, process);
+		uint32_t n = hints_drain_ring(s, process);
 		graph_spread(s);
 		if (n < DRAIN_BATCH)
 			return;
@@ -138,12 +138,12 @@ void hints_drain_one(struct scheduler *s, uint32_t process)
 }
 
 /* Some from each, so that one that floods does not keep the others waiting. */
-static uint32_t drain_some(struct scheduler *s, uint32_t process)
+static uint32_t hints_drain_some(struct scheduler *s, uint32_t process)
 {
 	uint32_t n = 0, last;
 	uint32_t rounds = 0;
 	do {
-		last = drain_ring(s, process);
+		last = hints_drain_ring(s, process);
 		n += last;
 	} while (last == DRAIN_BATCH && ++rounds < DRAIN_ROUNDS);
 	/* Not emptied: it stays rung, though nobody rings again. */
@@ -155,7 +155,7 @@ static uint32_t drain_some(struct scheduler *s, uint32_t process)
 }
 
 /* Clear, then read: what is pushed later rings again (tell_scheduler). */
-static uint64_t take_bells(shared64 *bells)
+static uint64_t hints_take_bells(shared64 *bells)
 {
 	return sh_peek(bells) ? sh_swap(bells, 0) : 0;
 }
@@ -164,10 +164,10 @@ uint32_t hints_drain(struct scheduler *s)
 {
 	uint32_t n = 0;
 	for (uint32_t word = 0; word < tables_slots(s->t) / PROCESSES_STEP; word++) {
-		uint64_t rung = take_bells(&s->t->control->rung[word]) |
-		    take_bells(&s->t->control->quiet[word]);
+		uint64_t rung = hints_take_bells(&s->t->control->rung[word]) |
+		    hints_take_bells(&s->t->control->quiet[word]);
 		for (; rung; rung &= rung - 1)
-			n += drain_some(s, word * 64 + (uint32_t)__builtin_ctzll(rung));
+			n += hints_drain_some(s, word * 64 + (uint32_t)__builtin_ctzll(rung));
 	}
 	graph_spread(s);
 	place_flush(s);

@@ -21,14 +21,14 @@ enum {
 	USE_NS = 20000000, /* what was not used for so long after it was given is not wanted */
 };
 
-static uint64_t lent_of(const struct scheduler *s, uint32_t process)
+static uint64_t lend_lent_of(const struct scheduler *s, uint32_t process)
 {
 	return s->member[process].generation ? sh_load(&s->t->process[process].lent) : 0;
 }
 
 /* ---- a look ---- */
 
-static void count(struct scheduler *s)
+static void lend_count(struct scheduler *s)
 {
 	struct loans *l = &s->loans;
 	memset(l->seats, 0, sizeof l->seats);
@@ -36,9 +36,9 @@ static void count(struct scheduler *s)
 	l->any = l->queued = false;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		uint32_t borrower = lent_to(s->member[p].booked);
-		uint64_t lent = lent_of(s, p);
-		l->queued |= s->member[p].generation && place_outstanding(s, p) > 1 &&
-		    place_has_queue(s, p);
+		uint64_t lent = lend_lent_of(s, p);
+		l->queued |=
+		    s->member[p].generation && place_outstanding(s, p) > 1 && place_has_queue(s, p);
 		l->any |= borrower || lent_claim(lent) || lent_wants(lent);
 		if (!borrower || borrower >= s->t->limits.processes || s->member[p].leaving)
 			continue;
@@ -48,13 +48,13 @@ static void count(struct scheduler *s)
 }
 
 /* Also those that stand in a ring behind what runs: an idle slot would take them from there. */
-static bool tasks_wait(const struct scheduler *s)
+static bool lend_tasks_wait(const struct scheduler *s)
 {
 	return !(s->admission & ADMISSION_PAUSED) &&
 	    (heap_length(&s->t->task_heap) > 0 || s->short_of_slots || s->loans.queued);
 }
 
-static bool is_idle(const struct scheduler *s, uint32_t process)
+static bool lend_is_idle(const struct scheduler *s, uint32_t process)
 {
 	const struct member *m = &s->member[process];
 	const struct process *p = &s->t->process[process];
@@ -63,10 +63,10 @@ static bool is_idle(const struct scheduler *s, uint32_t process)
 	    !sh_load(&p->waiting_ns) && place_outstanding(s, process) == 0;
 }
 
-static uint32_t find_idle(const struct scheduler *s)
+static uint32_t lend_find_idle(const struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (is_idle(s, p))
+		if (lend_is_idle(s, p))
 			return p;
 	return 0;
 }
@@ -80,7 +80,7 @@ bool lend_has_of(const struct scheduler *s, uint32_t worker)
 }
 
 /* It sleeps for its command. One that was asked to stop counts its interrupts. */
-static void wake_borrower(struct scheduler *s, uint32_t process)
+static void lend_wake_borrower(struct scheduler *s, uint32_t process)
 {
 	uint64_t word, running = sh_load(&s->t->process[process].running);
 	const struct record *r = running ? record_lookup(s->t, running, &word) : NULL;
@@ -89,16 +89,16 @@ static void wake_borrower(struct scheduler *s, uint32_t process)
 }
 
 /* Not if it is another turn by now, or the borrower has changed it: then it is looked at again. */
-static void set_limit(struct scheduler *s, uint32_t process, uint64_t lent, uint32_t limit)
+static void lend_set_limit(struct scheduler *s, uint32_t process, uint64_t lent, uint32_t limit)
 {
 	uint64_t seen = lent;
 	if (limit == lent_limit(lent) || !lent_open(lent))
 		return;
 	if (sh_cas(&s->t->process[process].lent, &seen,
-	    lent_with(lent, lent_wants(lent), limit, lent_out(lent)))) {
+		lent_with(lent, lent_wants(lent), limit, lent_out(lent)))) {
 		if (limit > lent_limit(lent))
 			s->loans.given_ns[process] = clock_ns();
-		wake_borrower(s, process);
+		lend_wake_borrower(s, process);
 	} else {
 		sh_add(&s->t->control->lent_changes, 1);
 	}
@@ -115,26 +115,26 @@ void lend_one(struct scheduler *s, uint32_t borrower, uint32_t process)
 }
 
 /* A slot that was lent has died. Another one takes its place before any task does. */
-static void make_good(struct scheduler *s, uint32_t borrower)
+static void lend_make_good(struct scheduler *s, uint32_t borrower)
 {
-	uint64_t lent = lent_of(s, borrower);
+	uint64_t lent = lend_lent_of(s, borrower);
 	while (s->loans.seats[borrower] < lent_claim(lent)) {
-		uint32_t process = find_idle(s);
+		uint32_t process = lend_find_idle(s);
 		if (!process)
 			break;
 		lend_one(s, borrower, process);
 	}
 	if (s->loans.seats[borrower] < lent_limit(lent))
-		set_limit(s, borrower, lent, s->loans.seats[borrower]);
+		lend_set_limit(s, borrower, lent, s->loans.seats[borrower]);
 }
 
 uint32_t lend_short(struct scheduler *s)
 {
 	if (!s->t->control->jobserver)
 		return 0;
-	count(s);
+	lend_count(s);
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (s->loans.seats[p] < lent_claim(lent_of(s, p)))
+		if (s->loans.seats[p] < lent_claim(lend_lent_of(s, p)))
 			return p;
 	return 0;
 }
@@ -143,33 +143,34 @@ uint32_t lend_short(struct scheduler *s)
 
 enum use { KEEPS_STILL, ON_ITS_WAY, BUSY }; /* BUSY: with a task that came before us */
 
-static enum use use_of(const struct scheduler *s, uint32_t process)
+static enum use lend_use_of(const struct scheduler *s, uint32_t process)
 {
 	if (booking_keeps_still(s, process))
 		return KEEPS_STILL;
 	return sh_load(&s->t->process[process].running) ? BUSY : ON_ITS_WAY;
 }
 
-static bool is_lent_to(const struct scheduler *s, uint32_t process, uint32_t borrower)
+static bool lend_is_lent_to(const struct scheduler *s, uint32_t process, uint32_t borrower)
 {
 	return lent_to(s->member[process].booked) == borrower && !s->member[process].leaving;
 }
 
 /* The one that is of least use to it. */
-static uint32_t find_lent(const struct scheduler *s, uint32_t borrower)
+static uint32_t lend_find_lent(const struct scheduler *s, uint32_t borrower)
 {
 	uint32_t best = 0;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (is_lent_to(s, p, borrower) && (!best || use_of(s, p) > use_of(s, best)))
+		if (lend_is_lent_to(s, p, borrower) &&
+		    (!best || lend_use_of(s, p) > lend_use_of(s, best)))
 			best = p;
 	return best;
 }
 
-static bool take_back(struct scheduler *s, uint32_t borrower, uint32_t keep)
+static bool lend_take_back(struct scheduler *s, uint32_t borrower, uint32_t keep)
 {
 	bool any = false;
 	while (s->loans.seats[borrower] > keep) {
-		uint32_t process = find_lent(s, borrower);
+		uint32_t process = lend_find_lent(s, borrower);
 		s->loans.still[borrower] -= booking_keeps_still(s, process);
 		s->loans.seats[borrower]--;
 		booking_free_seat(s, process);
@@ -178,52 +179,52 @@ static bool take_back(struct scheduler *s, uint32_t borrower, uint32_t keep)
 	return any;
 }
 
-static bool drop_busy(struct scheduler *s, uint32_t borrower)
+static bool lend_drop_busy(struct scheduler *s, uint32_t borrower)
 {
-	uint32_t claim = lent_claim(lent_of(s, borrower)), useful = 0;
+	uint32_t claim = lent_claim(lend_lent_of(s, borrower)), useful = 0;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		useful += is_lent_to(s, p, borrower) && use_of(s, p) != BUSY;
-	return take_back(s, borrower, useful > claim ? useful : claim);
+		useful += lend_is_lent_to(s, p, borrower) && lend_use_of(s, p) != BUSY;
+	return lend_take_back(s, borrower, useful > claim ? useful : claim);
 }
 
 /* Somebody wants one and has fewer than this one has. */
-static bool another_is_first(const struct scheduler *s, uint32_t borrower)
+static bool lend_another_is_first(const struct scheduler *s, uint32_t borrower)
 {
-	uint32_t has = lent_claim(lent_of(s, borrower));
+	uint32_t has = lent_claim(lend_lent_of(s, borrower));
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (p != borrower && !s->member[p].leaving && lent_wants(lent_of(s, p)) &&
-		    lent_claim(lent_of(s, p)) < has)
+		if (p != borrower && !s->member[p].leaving && lent_wants(lend_lent_of(s, p)) &&
+		    lent_claim(lend_lent_of(s, p)) < has)
 			return true;
 	return false;
 }
 
 /* What is kept for it and does keep still it may have; or, if it is not to have it, others. */
-static bool settle(struct scheduler *s, uint32_t borrower, bool wait)
+static bool lend_settle(struct scheduler *s, uint32_t borrower, bool wait)
 {
-	if (s->loans.seats[borrower] < lent_claim(lent_of(s, borrower)))
-		make_good(s, borrower);
+	if (s->loans.seats[borrower] < lent_claim(lend_lent_of(s, borrower)))
+		lend_make_good(s, borrower);
 	if (wait)
-		set_limit(s, borrower, lent_of(s, borrower), 0);
-	uint64_t lent = lent_of(s, borrower);
+		lend_set_limit(s, borrower, lend_lent_of(s, borrower), 0);
+	uint64_t lent = lend_lent_of(s, borrower);
 	uint32_t claim = lent_claim(lent), still = s->loans.still[borrower];
 	bool may_have = lent_wants(lent) && !wait && !s->member[borrower].leaving;
 	if (s->loans.seats[borrower] <= claim)
 		return false;
-	if (!may_have || another_is_first(s, borrower))
-		return take_back(s, borrower, claim);
+	if (!may_have || lend_another_is_first(s, borrower))
+		return lend_take_back(s, borrower, claim);
 	if (still > lent_limit(lent))
-		set_limit(s, borrower, lent, still);
-	return drop_busy(s, borrower);
+		lend_set_limit(s, borrower, lent, still);
+	return lend_drop_busy(s, borrower);
 }
 
 /* ---- more ---- */
 
 /* Of those that want one and were not given as many again as they had: who has the fewest. */
-static uint32_t first_to_get(const struct scheduler *s)
+static uint32_t lend_first_to_get(const struct scheduler *s)
 {
 	uint32_t best = 0;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
-		uint64_t lent = lent_of(s, p);
+		uint64_t lent = lend_lent_of(s, p);
 		uint32_t claim = lent_claim(lent), most = claim ? 2 * claim : 1;
 		if (!lent_wants(lent) || s->member[p].leaving || s->loans.seats[p] >= most)
 			continue;
@@ -234,7 +235,7 @@ static uint32_t first_to_get(const struct scheduler *s)
 }
 
 /* It may be about to use what it was given. */
-static bool is_fresh(struct scheduler *s, uint32_t process)
+static bool lend_is_fresh(struct scheduler *s, uint32_t process)
 {
 	uint64_t until_ns = s->loans.given_ns[process] + USE_NS;
 	if (clock_ns() >= until_ns)
@@ -245,28 +246,28 @@ static bool is_fresh(struct scheduler *s, uint32_t process)
 }
 
 /* Whoever does not want any more: all that it has and does not use. Else who has two more. */
-static void ask_back(struct scheduler *s, uint32_t hungry)
+static void lend_ask_back(struct scheduler *s, uint32_t hungry)
 {
 	uint32_t has = s->loans.seats[hungry];
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
-		uint64_t lent = lent_of(s, p);
+		uint64_t lent = lend_lent_of(s, p);
 		uint32_t out = lent_out(lent);
 		if (p == hungry || !lent_limit(lent))
 			continue;
-		if (!lent_wants(lent) && !is_fresh(s, p))
-			set_limit(s, p, lent, 0);
+		if (!lent_wants(lent) && !lend_is_fresh(s, p))
+			lend_set_limit(s, p, lent, 0);
 		else if (lent_wants(lent) && out >= has + 2 && lent_limit(lent) >= out)
-			set_limit(s, p, lent, out - 1);
+			lend_set_limit(s, p, lent, out - 1);
 	}
 }
 
-static void lend(struct scheduler *s)
+static void lend_lend(struct scheduler *s)
 {
 	uint32_t borrower, process;
-	while ((borrower = first_to_get(s)) != 0) {
-		process = find_idle(s);
+	while ((borrower = lend_first_to_get(s)) != 0) {
+		process = lend_find_idle(s);
 		if (!process) {
-			ask_back(s, borrower);
+			lend_ask_back(s, borrower);
 			return;
 		}
 		lend_one(s, borrower, process);
@@ -274,11 +275,11 @@ static void lend(struct scheduler *s)
 }
 
 /* Before the look for idle slots: who becomes idle after it, sees this and tells us. */
-static void see_who_wants(struct scheduler *s)
+static void lend_see_who_wants(struct scheduler *s)
 {
 	uint32_t any = 0;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		any |= lent_wants(lent_of(s, p));
+		any |= lent_wants(lend_lent_of(s, p));
 	if (sh_peek(&s->t->control->slots_wanted) == any)
 		return;
 	sh_store(&s->t->control->slots_wanted, any);
@@ -292,12 +293,12 @@ bool lend_look(struct scheduler *s)
 		return false; /* the usual case: nobody borrows */
 	s->loans.seen = changes;
 	s->loans.next_ns = DEADLINE_NEVER;
-	count(s);
-	bool wait = tasks_wait(s), came_back = false;
+	lend_count(s);
+	bool wait = lend_tasks_wait(s), came_back = false;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		came_back |= settle(s, p, wait);
-	see_who_wants(s);
+		came_back |= lend_settle(s, p, wait);
+	lend_see_who_wants(s);
 	if (!wait)
-		lend(s);
+		lend_lend(s);
 	return came_back;
 }

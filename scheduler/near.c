@@ -11,7 +11,7 @@ enum {
 };
 
 /* Who made it: the slot stays in the word of what it settled, and may have a new process since. */
-static uint32_t maker(const struct scheduler *s, uint64_t word)
+static uint32_t near_maker(const struct scheduler *s, uint64_t word)
 {
 	uint32_t process = word_owner(word);
 	bool worker = process < s->t->limits.processes && s->member[process].generation;
@@ -21,7 +21,7 @@ static uint32_t maker(const struct scheduler *s, uint64_t word)
 _Static_assert(sizeof(struct arg_future) + sizeof(uint32_t) > RECORD_INLINE_ARGS,
     "where there is no argument block, there is no future");
 
-static size_t find_bytes(struct scheduler *s, struct record *task, struct policy_bytes *ret)
+static size_t near_find_bytes(struct scheduler *s, struct record *task, struct policy_bytes *ret)
 {
 	struct args_reader reader;
 	struct arg arg;
@@ -37,9 +37,9 @@ static size_t find_bytes(struct scheduler *s, struct record *task, struct policy
 		const struct record *r = record_at(s->t, ref_index(arg.future->ref));
 		if (sh_peek(&r->value) == 0)
 			continue;
-		uint32_t node = s->t->limits.nodes > 1 ? store_node(s->t, sh_peek(&r->value)) :
-		                                         POLICY_NOBODY;
-		ret[n++] = (struct policy_bytes){ maker(s, word), node, r->value_bytes };
+		uint32_t node =
+		    s->t->limits.nodes > 1 ? store_node(s->t, sh_peek(&r->value)) : POLICY_NOBODY;
+		ret[n++] = (struct policy_bytes){ near_maker(s, word), node, r->value_bytes };
 		sum += r->value_bytes;
 	}
 	return sum < WORTH_A_WAKE_BYTES ? 0 : n;
@@ -51,7 +51,7 @@ bool near_choose(struct scheduler *s, struct record *task, uint32_t *ret_process
 	struct policy_view view = { s->view, s->hall[HALL_CPU].open, s->hall[HALL_CPU].n };
 	size_t n;
 	if (!s->policy->near || sh_peek(&task->args) == 0 || view.n == 0 ||
-	    (n = find_bytes(s, task, bytes)) == 0)
+	    (n = near_find_bytes(s, task, bytes)) == 0)
 		return false;
 	uint32_t worker = s->policy->near(&view, bytes, n);
 	if (worker == POLICY_NOBODY)

@@ -1,8 +1,8 @@
 /* nested_command.c - clients that commands run, and that wait: which worker stands still for them.
  *
  * Such a client says in its process slot whose task it is inside of and since when it waits
- * (client/nested_wait.c), and rings. As long as one of a command's clients waits, the worker counts as
- * one that sleeps in a wait: it gets no task, other workers get what stands in its ring, and
+ * (client/nested_wait.c), and rings. As long as one of a command's clients waits, the worker counts
+ * as one that sleeps in a wait: it gets no task, other workers get what stands in its ring, and
  * spares.c lends its slot. The worker is not asked: it sleeps for the command.
  *
  * Death: all of this is private, and found again when each ring is looked at after a start. */
@@ -42,8 +42,9 @@ static void nested_choose(struct scheduler *s, uint32_t host)
 			uint32_t p = w * 64 + (uint32_t)__builtin_ctzll(bits);
 			if (nested_host(s, p) != host || spares_is_served(s, p))
 				continue;
-			if (!best || sh_load(&s->t->process[p].waiting_ns) >
-			    sh_load(&s->t->process[best].waiting_ns))
+			if (!best ||
+			    sh_load(&s->t->process[p].waiting_ns) >
+				sh_load(&s->t->process[best].waiting_ns))
 				best = p;
 		}
 	if (s->member[host].sleeper == best)

@@ -28,7 +28,7 @@ static size_t owed_bytes(const struct scheduler *s)
 }
 
 /* Not 0, whatever the generation. */
-static uint64_t life_of(const struct scheduler *s, uint32_t index)
+static uint64_t owed_life_of(const struct scheduler *s, uint32_t index)
 {
 	return (uint64_t)1 << 32 | word_generation(sh_load(&record_at(s->t, index)->state));
 }
@@ -68,7 +68,7 @@ void owed_note(struct scheduler *s, uint32_t index)
 	if (!owed_any(s))
 		owed_begin(s);
 	s->owed.records += s->owed.life[index] == 0;
-	s->owed.life[index] = life_of(s, index);
+	s->owed.life[index] = owed_life_of(s, index);
 }
 
 void owed_note_pool(struct scheduler *s)
@@ -84,8 +84,8 @@ bool owed_to_process(struct scheduler *s, uint32_t process)
 	uint32_t fresh = s->owed.records ? pool_fresh(&s->t->pool) : 0;
 	for (uint32_t i = 0; i < fresh; i++) {
 		uint64_t word = sh_load(&record_at(s->t, i)->state);
-		if (s->owed.life[i] == life_of(s, i) &&
-		    word_state(word) == RECORD_RESERVED && word_owner(word) == process)
+		if (s->owed.life[i] == owed_life_of(s, i) && word_state(word) == RECORD_RESERVED &&
+		    word_owner(word) == process)
 			return s->owed.bury = true;
 	}
 	return false;
@@ -95,9 +95,7 @@ static void owed_free_one(struct scheduler *s, uint32_t index)
 {
 	uint64_t task, word = sh_load(&record_at(s->t, index)->state);
 	switch (word_state(word)) {
-	case RECORD_RESERVED:
-		free_abandoned(s, index);
-		break;
+	case RECORD_RESERVED: free_abandoned(s, index); break;
 	case RECORD_RUNNING:
 		if (word_owner(word) == SLOT_SCHEDULER)
 			repair_end_again(s, index, word);
@@ -110,11 +108,8 @@ static void owed_free_one(struct scheduler *s, uint32_t index)
 		break;
 	case RECORD_DONE:
 	case RECORD_FAILED:
-	case RECORD_CANCELLED:
-		graph_settled(s, index);
-		break;
-	default:
-		break;
+	case RECORD_CANCELLED: graph_settled(s, index); break;
+	default: break;
 	}
 }
 
@@ -128,7 +123,7 @@ static void owed_free_records(struct scheduler *s)
 		s->owed.life[i] = 0;
 		s->owed.records--;
 		/* Else it was freed on another way, and this is its next life. */
-		if (life == life_of(s, i))
+		if (life == owed_life_of(s, i))
 			owed_free_one(s, i);
 	}
 	graph_spread(s);

@@ -39,8 +39,7 @@ void place_flush(struct scheduler *s)
 		if (word_state(word) != RECORD_READY)
 			continue;
 		if (r->terms)
-			booking_returned(
-			    s, record_ref(s->ready[i], word_generation(word)), word);
+			booking_returned(s, record_ref(s->ready[i], word_generation(word)), word);
 		heap_remove(&s->t->task_heap,
 		    s->ready[i]); /* a doubled hint, or an entry of a former life */
 		uint64_t key = r->key;
@@ -80,7 +79,7 @@ bool place_still_ready(const struct tables *t, const struct heap_entry *task)
 }
 
 /* It wants more than a slot: its turn is told by booking.c. */
-static bool put_on_shelf(struct scheduler *s, const struct heap_entry *task)
+static bool place_put_on_shelf(struct scheduler *s, const struct heap_entry *task)
 {
 	uint32_t terms = record_needs(s->t, record_at(s->t, task->id));
 	if (!terms)
@@ -90,7 +89,8 @@ static bool put_on_shelf(struct scheduler *s, const struct heap_entry *task)
 }
 
 /* Not again to the worker that has just failed it, while another is idle. */
-static void avoid_failed(struct scheduler *s, const struct heap_entry *task, uint32_t *process)
+static void place_avoid_failed(
+    struct scheduler *s, const struct heap_entry *task, uint32_t *process)
 {
 	uint64_t word = sh_load(&record_at(s->t, task->id)->state);
 	if (word_attempt(word) && record_failed_by(s->t, word) == s->member[*process].worker)
@@ -98,7 +98,7 @@ static void avoid_failed(struct scheduler *s, const struct heap_entry *task, uin
 }
 
 /* The next one by priority and turn, or one that is due; not before those above it are claimed. */
-static bool take_next(struct scheduler *s, bool all_sent, struct heap_entry *ret)
+static bool place_take_next(struct scheduler *s, bool all_sent, struct heap_entry *ret)
 {
 	struct heap *heap = &s->t->task_heap;
 	struct heap_entry top;
@@ -107,7 +107,7 @@ static bool take_next(struct scheduler *s, bool all_sent, struct heap_entry *ret
 }
 
 /* Claims nothing: the record stays READY until the worker takes it. */
-static bool pick_one(struct scheduler *s, bool all_sent, struct pick *ret)
+static bool place_pick_one(struct scheduler *s, bool all_sent, struct pick *ret)
 {
 	struct heap_entry task;
 	struct tables *t = s->t;
@@ -115,12 +115,12 @@ static bool pick_one(struct scheduler *s, bool all_sent, struct pick *ret)
 	if (!room_choose(s, &process))
 		return false;
 	do
-		if (!take_next(s, all_sent, &task))
+		if (!place_take_next(s, all_sent, &task))
 			return false;
 	while (!place_still_ready(t, &task) || !pressure_lets_go(s, record_at(t, task.id)) ||
-	    put_on_shelf(s, &task));
+	    place_put_on_shelf(s, &task));
 	near_choose(s, record_at(t, task.id), &process);
-	avoid_failed(s, &task, &process);
+	place_avoid_failed(s, &task, &process);
 	room_take(s, process);
 	if (key_turn(task.key) > s->turn)
 		s->turn = key_turn(task.key);
@@ -128,12 +128,12 @@ static bool pick_one(struct scheduler *s, bool all_sent, struct pick *ret)
 	return true;
 }
 
-static uint32_t pick_some(struct scheduler *s, struct pick *picks)
+static uint32_t place_pick_some(struct scheduler *s, struct pick *picks)
 {
 	uint32_t n = 0;
 	scheduler_lock_heap(&s->t->task_heap);
 	scheduler_lock_heap(&s->t->worker_heap);
-	while (n < PLACE_BATCH && pick_one(s, n == 0, &picks[n]))
+	while (n < PLACE_BATCH && place_pick_one(s, n == 0, &picks[n]))
 		n++;
 	heap_unlock(&s->t->worker_heap);
 	heap_unlock(&s->t->task_heap);
@@ -141,7 +141,7 @@ static uint32_t pick_some(struct scheduler *s, struct pick *picks)
 }
 
 /* All picks for one worker at once: one wake for many. */
-static void send_picks(struct scheduler *s, struct pick *picks, uint32_t n)
+static void place_send_picks(struct scheduler *s, struct pick *picks, uint32_t n)
 {
 	uint64_t hints[PLACE_BATCH];
 	for (uint32_t i = 0; i < n; i++) {
@@ -164,7 +164,7 @@ static void send_picks(struct scheduler *s, struct pick *picks, uint32_t n)
 
 /* Workers wait inside tasks, and something new is queued: it may be what they wait for. Once, else
  * they and we would wake each other for as long as there is a queue. */
-static void wake_blocked(struct scheduler *s)
+static void place_wake_blocked(struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (s->member[p].generation && sh_load(&s->t->process[p].waiting_ns))
@@ -186,14 +186,14 @@ uint32_t place_tasks(struct scheduler *s)
 	do {
 		if (paused || heap_length(&s->t->task_heap) == 0)
 			break;
-		n = pick_some(s, picks);
-		send_picks(s, picks, n);
+		n = place_pick_some(s, picks);
+		place_send_picks(s, picks, n);
 		total += n;
 	} while (n == PLACE_BATCH && total < PLACED_A_ROUND);
 	if (!paused && (s->shelves || s->bookings || !s->adopted))
 		total += booking_place(s);
 	if (s->blocked && s->fresh && heap_length(&s->t->task_heap))
-		wake_blocked(s);
+		place_wake_blocked(s);
 	s->fresh = false;
 	floor_tell_kept(s);
 	return total;
@@ -243,8 +243,8 @@ void place_tell_demand(struct scheduler *s)
 {
 	uint32_t wait = heap_length(&s->t->task_heap) || !shelf_empty(s) || booking_pending(s);
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t) && !wait; p++)
-		wait = s->member[p].generation && place_outstanding(s, p) > 1 &&
-		    place_has_queue(s, p);
+		wait =
+		    s->member[p].generation && place_outstanding(s, p) > 1 && place_has_queue(s, p);
 	wait = wait && !(s->admission & ADMISSION_PAUSED);
 	if (sh_peek(&s->t->control->tasks_wait) == wait)
 		return;

@@ -25,7 +25,7 @@ enum {
 	VICTIM_SHARE = 16, /* of what tasks have the victim has at least the sixteenth part */
 	REOPEN_SHARE = 16, /* so much more than accept_free must be free for tasks to start again */
 	GROWTH_MB_A_MS = 2, /* as fast as one core touches fresh pages */
-	STALLED_SHARE = 5, /* of the time somebody waited for memory: no task starts */
+	STALLED_SHARE = 5,  /* of the time somebody waited for memory: no task starts */
 };
 
 struct victim {
@@ -39,84 +39,86 @@ struct census { /* of those that run */
 	bool ending; /* one is being ended, or was asked to stop: its memory will be free soon */
 };
 
-static const struct memory_rules *rules(const struct scheduler *s)
+static const struct memory_rules *pressure_rules(const struct scheduler *s)
 {
 	return &s->t->control->memory_rules;
 }
 
 /* Also of a worker that a scheduler just started has not met yet. */
-static bool runs_a_task(const struct scheduler *s, uint32_t p)
+static bool pressure_runs_a_task(const struct scheduler *s, uint32_t p)
 {
 	const struct process *process = &s->t->process[p];
 	return process_present(sh_load(&process->state)) && sh_peek(&process->running);
 }
 
-static void note_running(struct scheduler *s)
+static void pressure_note_running(struct scheduler *s)
 {
 	uint32_t n = 0;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		n += runs_a_task(s, p);
+		n += pressure_runs_a_task(s, p);
 	s->pressure.running = n;
 	sh_poke(&s->t->control->memory_running, n);
 }
 
 /* ---- whom to end ---- */
 
-static struct record *task_of(const struct scheduler *s, uint32_t p, uint64_t *ret_word)
+static struct record *pressure_task_of(const struct scheduler *s, uint32_t p, uint64_t *ret_word)
 {
 	struct record *r = record_lookup(s->t, sh_load(&s->t->process[p].running), ret_word);
 	bool runs = r && word_state(*ret_word) == RECORD_RUNNING && word_owner(*ret_word) == p;
 	return runs ? r : NULL;
 }
 
-static void take_census(struct scheduler *s, struct census *ret)
+static void pressure_take_census(struct scheduler *s, struct census *ret)
 {
 	uint64_t word;
 	*ret = (struct census){ 0 };
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		struct tree_use use = { 0 };
 		s->pressure.used[p] = 0;
-		if (!runs_a_task(s, p))
+		if (!pressure_runs_a_task(s, p))
 			continue;
 		tree_add(s->t->process[p].pid, false, &use);
 		s->pressure.used[p] = use.bytes;
 		ret->ours += use.bytes;
 		ret->running++;
-		ret->ending |= task_of(s, p, &word) && word_flags(word) & FLAGS_STOPPING;
+		ret->ending |= pressure_task_of(s, p, &word) && word_flags(word) & FLAGS_STOPPING;
 	}
 }
 
-static uint64_t declared(const struct scheduler *s, const struct record *r, uint32_t p)
+static uint64_t pressure_declared(const struct scheduler *s, const struct record *r, uint32_t p)
 {
 	const struct terms *terms = due_terms(s->t, r);
 	uint32_t way = sh_peek(&s->t->process[p].booked_way) - 1;
 	return terms && way < terms->alternatives && way < ALTERNATIVES_MAX
-		   ? terms->alternative[way].amount[RESOURCE_MEMORY] : 0;
+	    ? terms->alternative[way].amount[RESOURCE_MEMORY]
+	    : 0;
 }
 
 /* Among those that have a part worth having: the newest, or the one furthest over what it said. */
-static struct victim choose(const struct scheduler *s, const struct census *c)
+static struct victim pressure_choose(const struct scheduler *s, const struct census *c)
 {
 	struct victim best = { 0 };
 	uint64_t word;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		uint64_t used = s->pressure.used[p];
-		const struct record *r = used ? task_of(s, p, &word) : NULL;
+		const struct record *r = used ? pressure_task_of(s, p, &word) : NULL;
 		if (!r || used < c->ours / VICTIM_SHARE)
 			continue;
-		uint64_t said = declared(s, r, p), over = used > said ? used - said : 0;
-		uint64_t score = rules(s)->victim == VICTIM_OVER
-				     ? over : sh_peek(&s->t->process[p].running_since_ns);
+		uint64_t said = pressure_declared(s, r, p), over = used > said ? used - said : 0;
+		uint64_t score = pressure_rules(s)->victim == VICTIM_OVER
+		    ? over
+		    : sh_peek(&s->t->process[p].running_since_ns);
 		if (!best.process || score > best.score)
 			best = (struct victim){ p, used, score };
 	}
 	return best;
 }
 
-static void end(struct scheduler *s, const struct victim *v, bool for_good)
+static void pressure_end(struct scheduler *s, const struct victim *v, bool for_good)
 {
 	uint64_t word;
-	struct record *r = task_of(s, v->process, &word);
+	struct record *r = pressure_task_of(s, v->process, &word);
 	struct process *p = &s->t->process[v->process];
 	if (!r)
 		return;
@@ -134,28 +136,29 @@ static void end(struct scheduler *s, const struct victim *v, bool for_good)
 	limits_stop(s, record_index(s->t, r), &grace_ms);
 }
 
-static void end_one(struct scheduler *s)
+static void pressure_end_one(struct scheduler *s)
 {
 	struct census c;
 	uint64_t used = s->pressure.total - s->pressure.available;
-	take_census(s, &c);
+	pressure_take_census(s, &c);
 	sh_poke(&s->t->control->memory_ours, c.ours);
 	if (c.ending || c.ours < used / OUR_SHARE)
 		return;
-	struct victim v = choose(s, &c);
+	struct victim v = pressure_choose(s, &c);
 	if (v.process)
-		end(s, &v, c.running == 1 && c.ours > used / 2);
+		pressure_end(s, &v, c.running == 1 && c.ours > used / 2);
 }
 
 /* ---- the look ---- */
 
-static bool below(uint64_t available, uint64_t falls, uint64_t threshold)
+static bool pressure_below(uint64_t available, uint64_t falls, uint64_t threshold)
 {
 	return threshold && (available < 2 * threshold || available < threshold + falls);
 }
 
 /* What it will have fallen by in a second, if it goes on like that. */
-static uint64_t fall(const struct pressure *before, const struct reading *now, uint64_t now_ns)
+static uint64_t pressure_fall(
+    const struct pressure *before, const struct reading *now, uint64_t now_ns)
 {
 	uint64_t took_ms = (now_ns - before->seen_ns) / NS_PER_MS;
 	if (!before->seen_ns || took_ms == 0 || now->available >= before->available)
@@ -163,26 +166,28 @@ static uint64_t fall(const struct pressure *before, const struct reading *now, u
 	return (before->available - now->available) / took_ms * LOOK_MS;
 }
 
-static bool is_stalled(const struct pressure *before, const struct reading *now, uint64_t now_ns)
+static bool pressure_is_stalled(
+    const struct pressure *before, const struct reading *now, uint64_t now_ns)
 {
 	uint64_t took_us = (now_ns - before->seen_ns) / 1000;
 	return before->seen_ns && now->stalled_us > before->stalled_us &&
 	    now->stalled_us - before->stalled_us > took_us / STALLED_SHARE;
 }
 
-static enum memory_state judge(const struct scheduler *s, const struct reading *now,
-    uint64_t now_ns)
+static enum memory_state pressure_judge(
+    const struct scheduler *s, const struct reading *now, uint64_t now_ns)
 {
-	uint64_t accept = rules(s)->accept_free, falls = fall(&s->pressure, now, now_ns);
+	uint64_t accept = pressure_rules(s)->accept_free,
+		 falls = pressure_fall(&s->pressure, now, now_ns);
 	bool was_short = sh_load(&s->t->control->memory_state) == MEMORY_SHORT;
-	bool near = below(now->available, falls, accept);
+	bool near = pressure_below(now->available, falls, accept);
 	if (now->available < accept + (was_short ? accept / REOPEN_SHARE : 0) ||
-	    (near && is_stalled(&s->pressure, now, now_ns)))
+	    (near && pressure_is_stalled(&s->pressure, now, now_ns)))
 		return MEMORY_SHORT;
 	return near ? MEMORY_NEAR : MEMORY_FINE;
 }
 
-static void publish(struct scheduler *s, enum memory_state state)
+static void pressure_publish(struct scheduler *s, enum memory_state state)
 {
 	struct control *c = s->t->control;
 	enum memory_state was = sh_load(&c->memory_state);
@@ -199,20 +204,20 @@ static void publish(struct scheduler *s, enum memory_state state)
 }
 
 /* Until the first task could have to go back, if one begins to grow now. */
-static uint64_t time_left_ms(const struct scheduler *s)
+static uint64_t pressure_time_left_ms(const struct scheduler *s)
 {
-	uint64_t available = s->pressure.available, floor = rules(s)->return_free;
+	uint64_t available = s->pressure.available, floor = pressure_rules(s)->return_free;
 	return available > floor ? ((available - floor) >> 20) / GROWTH_MB_A_MS : 0;
 }
 
-static uint64_t pause_ms(const struct scheduler *s)
+static uint64_t pressure_pause_ms(const struct scheduler *s)
 {
 	const struct pressure *p = &s->pressure;
 	if (!p->running && p->waits)
 		return LOOK_MS; /* it is others who use it */
 	if (!p->running)
 		return p->keeps ? LOOK_KEPT_MS : LOOK_NEAR_MS;
-	uint64_t left_ms = time_left_ms(s);
+	uint64_t left_ms = pressure_time_left_ms(s);
 	if (sh_load(&s->t->control->memory_state) != MEMORY_FINE || left_ms < LOOK_NEAR_MS)
 		return LOOK_NEAR_MS;
 	return left_ms < LOOK_MS ? left_ms : LOOK_MS;
@@ -223,32 +228,32 @@ static void look(struct scheduler *s, uint64_t now_ns)
 	struct reading now;
 	if (meter_read(&now) < 0)
 		return;
-	enum memory_state state = judge(s, &now, now_ns);
+	enum memory_state state = pressure_judge(s, &now, now_ns);
 	struct pressure *p = &s->pressure;
 	p->seen_ns = now_ns;
 	p->total = now.total;
 	p->available = now.available;
 	p->stalled_us = now.stalled_us;
-	p->waits = state != MEMORY_FINE || (p->running && time_left_ms(s) < LOOK_MS);
-	publish(s, state);
-	if (p->running && now.available < rules(s)->return_free)
-		end_one(s);
+	p->waits = state != MEMORY_FINE || (p->running && pressure_time_left_ms(s) < LOOK_MS);
+	pressure_publish(s, state);
+	if (p->running && now.available < pressure_rules(s)->return_free)
+		pressure_end_one(s);
 }
 
 void pressure_look(struct scheduler *s)
 {
 	struct pressure *p = &s->pressure;
-	if (rules(s)->accept_free == 0)
+	if (pressure_rules(s)->accept_free == 0)
 		return;
 	uint64_t now_ns = clock_ns();
 	if (now_ns < p->next_ns)
 		return;
-	note_running(s);
+	pressure_note_running(s);
 	/* That it is not fine may be a former scheduler's word, which nobody else takes back. */
 	if (p->running || p->waits || p->keeps ||
 	    sh_load(&s->t->control->memory_state) != MEMORY_FINE)
 		look(s, now_ns);
-	p->next_ns = now_ns + pause_ms(s) * NS_PER_MS;
+	p->next_ns = now_ns + pressure_pause_ms(s) * NS_PER_MS;
 	p->keeps = false;
 }
 
@@ -266,7 +271,7 @@ uint64_t pressure_keeps(struct scheduler *s, const struct record *r)
 	if (!(word_flags(sh_load(&r->state)) & FLAG_MEMORY))
 		return 0;
 	if (!p->seen_ns) { /* a former scheduler knew */
-		note_running(s);
+		pressure_note_running(s);
 		look(s, clock_ns());
 	}
 	if (!memory_keeps(s->t, r))
@@ -290,7 +295,8 @@ void pressure_fail(struct scheduler *s, uint32_t index, uint64_t word)
 {
 	char message[192];
 	struct record *r = record_at(s->t, index);
-	struct record_failure failure = { .code = ENOMEM, .root_function = r->function,
+	struct record_failure failure = { .code = ENOMEM,
+		.root_function = r->function,
 		.root = record_ref(index, word_generation(word)) };
 	memory_describe(s->t, r, message, sizeof message);
 	graph_fail(s, index, &failure, FLAG_DEAD, message);

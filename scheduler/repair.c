@@ -16,8 +16,8 @@
 
 /* ---- a task whose worker died ---- */
 
-static void describe_death(struct scheduler *s, const struct record *r, uint32_t owner, char *ret,
-    size_t size, int *ret_signal)
+static void repair_describe_death(struct scheduler *s, const struct record *r, uint32_t owner,
+    char *ret, size_t size, int *ret_signal)
 {
 	struct function_entry function = { .name = "?" };
 	registry_function(&s->t->registry, r->function, &function);
@@ -27,11 +27,15 @@ static void describe_death(struct scheduler *s, const struct record *r, uint32_t
 	if (owner == SLOT_SCHEDULER) /* the one that knew how it died has died, too */
 		snprintf(ret, size, "its worker died while it ran %s", function.name);
 	else if ((uint32_t)status & PROCESS_UNSEEN)
-		snprintf(ret, size, "its worker ended, while no manager lived to see how, and it "
-		    "ran %s", function.name);
+		snprintf(ret, size,
+		    "its worker ended, while no manager lived to see how, and it "
+		    "ran %s",
+		    function.name);
 	else if ((uint32_t)status & PROCESS_HUNG)
-		snprintf(ret, size, "its worker gave no sign of life and was killed "
-		    "while it ran %s", function.name);
+		snprintf(ret, size,
+		    "its worker gave no sign of life and was killed "
+		    "while it ran %s",
+		    function.name);
 	else if (*ret_signal)
 		snprintf(ret, size, "its worker was killed by signal %d (%s) while it ran %s",
 		    *ret_signal, strsignal(*ret_signal), function.name);
@@ -40,21 +44,22 @@ static void describe_death(struct scheduler *s, const struct record *r, uint32_t
 		    WEXITSTATUS(status), function.name);
 }
 
-static void fail_crashed(struct scheduler *s, uint32_t index, uint64_t word, uint32_t owner)
+static void repair_fail_crashed(struct scheduler *s, uint32_t index, uint64_t word, uint32_t owner)
 {
 	char message[128];
 	struct record *r = record_at(s->t, index);
-	struct record_failure failure = { .code = EOWNERDEAD, .root_function = r->function,
+	struct record_failure failure = { .code = EOWNERDEAD,
+		.root_function = r->function,
 		.root = record_ref(index, word_generation(word)) };
 	int signal = 0;
-	describe_death(s, r, owner, message, sizeof message, &signal);
+	repair_describe_death(s, r, owner, message, sizeof message, &signal);
 	failure.signal = (uint8_t)signal;
 	graph_fail(s, index, &failure, FLAG_DEAD, message);
 }
 
 /* It ran too long and had to be killed for it: a failure like any other. Should we die before the
  * word says so, the next one counts it twice: a retry less, but never one too many. */
-static bool spend_failure(struct scheduler *s, struct record *r, uint32_t tries)
+static bool repair_spend_failure(struct scheduler *s, struct record *r, uint32_t tries)
 {
 	if (r->failures >= r->retries || due_total_is_over(s->t, r))
 		return false;
@@ -63,7 +68,7 @@ static bool spend_failure(struct scheduler *s, struct record *r, uint32_t tries)
 	return true;
 }
 
-static bool may_run_again(struct scheduler *s, struct record *r, uint64_t word)
+static bool repair_may_run_again(struct scheduler *s, struct record *r, uint64_t word)
 {
 	uint32_t owner = word_owner(word);
 	if (word_flags(word) & FLAG_MEMORY && owner < s->t->limits.processes)
@@ -73,18 +78,18 @@ static bool may_run_again(struct scheduler *s, struct record *r, uint64_t word)
 		return true;
 	}
 	if (word_flags(word) & FLAG_LATE)
-		return spend_failure(s, r, record_tries(r, word));
+		return repair_spend_failure(s, r, record_tries(r, word));
 	return record_tries(r, word) - r->failures <= r->crash_retries;
 }
 
 /* The attempt is over: once more if it was returned or crash_retries allow, else the end of the
  * task. Only flags that clients set still move the word; then it is looked at again. */
-static void end_attempt(struct scheduler *s, uint32_t index, uint64_t word, uint32_t owner)
+static void repair_end_attempt(struct scheduler *s, uint32_t index, uint64_t word, uint32_t owner)
 {
 	struct record *r = record_at(s->t, index);
 	uint32_t attempt = word_attempt(word), returned = word_flags(word) & FLAG_RETURN;
 	uint32_t memory = word_flags(word) & FLAG_MEMORY;
-	bool again = may_run_again(s, r, word);
+	bool again = repair_may_run_again(s, r, word);
 	if (!free_results(s, r)) {
 		if (graph_take_over(r, &word)) /* the slot of its owner will be another's */
 			owed_note(s, index);
@@ -103,10 +108,10 @@ static void end_attempt(struct scheduler *s, uint32_t index, uint64_t word, uint
 		if (word_flags(word) & FLAG_MEMORY)
 			pressure_fail(s, index, word);
 		else if (word_flags(word) & FLAG_LATE)
-			limits_fail(s, index, word,
-			    due_total_is_over(s->t, r) ? LIMIT_TOTAL : LIMIT_RUN);
+			limits_fail(
+			    s, index, word, due_total_is_over(s->t, r) ? LIMIT_TOTAL : LIMIT_RUN);
 		else
-			fail_crashed(s, index, word, owner);
+			repair_fail_crashed(s, index, word, owner);
 		return;
 	}
 	record_step(r, &word, RECORD_CANCELLED, owner, attempt, 0);
@@ -117,7 +122,7 @@ static void end_attempt(struct scheduler *s, uint32_t index, uint64_t word, uint
 /* ---- one dead process ---- */
 
 /* Its task was never submitted, and will not be. */
-static bool part_is_lost(const struct scheduler *s, const struct record *part, uint32_t dead)
+static bool repair_part_is_lost(const struct scheduler *s, const struct record *part, uint32_t dead)
 {
 	uint64_t word;
 	return !record_lookup(s->t, part->part.task, &word) ||
@@ -151,10 +156,10 @@ static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
 		break;
 	case RECORD_RUNNING:
 		if (its_own)
-			end_attempt(s, index, word, dead);
+			repair_end_attempt(s, index, word, dead);
 		break;
 	case RECORD_PART:
-		if (its_own && part_is_lost(s, r, dead))
+		if (its_own && repair_part_is_lost(s, r, dead))
 			free_orphan(s, index);
 		break;
 	case RECORD_DONE:
@@ -162,8 +167,7 @@ static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
 	case RECORD_CANCELLED:
 		graph_settled(s, index); /* settled, the hint never sent; or only dropped now */
 		break;
-	default:
-		break;
+	default: break;
 	}
 	if (journal_wants(s->t, r))
 		journal_tell(s->t, index); /* what the dead did may never have been told */
@@ -171,7 +175,7 @@ static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
 		graph_spread(s);
 }
 
-static void note_reassigned(struct scheduler *s, uint64_t died_ns)
+static void repair_note_reassigned(struct scheduler *s, uint64_t died_ns)
 {
 	struct reassigned *all = &s->t->control->reassigned;
 	uint64_t now = clock_ns(), took = now > died_ns ? now - died_ns : 0;
@@ -184,7 +188,7 @@ static void note_reassigned(struct scheduler *s, uint64_t died_ns)
 
 /* Tasks that end with their clients, and whose last client is dead. Only after all records were
  * seen: one that comes later may need one that came before. */
-static void end_tied(struct scheduler *s)
+static void repair_end_tied(struct scheduler *s)
 {
 	uint32_t fresh = pool_fresh(&s->t->pool);
 	for (uint32_t i = 0; i < fresh; i++) {
@@ -202,14 +206,14 @@ static void repair_records(struct scheduler *s, uint32_t dead)
 	for (uint32_t i = 0; i < fresh; i++)
 		repair_record(s, i, dead);
 	graph_spread(s);
-	end_tied(s);
+	repair_end_tied(s);
 	place_flush(s);
 	if (s->requeued != requeued)
-		note_reassigned(s, sh_peek(&s->t->process[dead].died_ns));
+		repair_note_reassigned(s, sh_peek(&s->t->process[dead].died_ns));
 	free_flush(s);
 }
 
-static void forget_member(struct scheduler *s, uint32_t process)
+static void repair_forget_member(struct scheduler *s, uint32_t process)
 {
 	struct member *m = &s->member[process];
 	if (m->generation == 0)
@@ -223,7 +227,7 @@ static void forget_member(struct scheduler *s, uint32_t process)
 
 /* Whatever it died holding is recovered now, not when somebody next needs it. What another one
  * holds is not the dead one's, and not waited for. */
-static void heal_locks(struct scheduler *s)
+static void repair_heal_locks(struct scheduler *s)
 {
 	struct lock *locks[ARENAS_MAX + 2] = { &s->t->pool.lock, &s->t->graph_lock };
 	uint32_t n = 2;
@@ -235,7 +239,7 @@ static void heal_locks(struct scheduler *s)
 }
 
 /* Until the last line the slot is DEAD: a scheduler that dies on the way leaves it to the next. */
-static void bury(struct scheduler *s, uint32_t process)
+static void repair_bury(struct scheduler *s, uint32_t process)
 {
 	struct process *p = &s->t->process[process];
 	uint64_t word = sh_load(&p->state);
@@ -243,9 +247,9 @@ static void bury(struct scheduler *s, uint32_t process)
 	process_set_awake(s->t, process, false);
 	ring_fill_holes(
 	    &up, hint_make(HINT_NONE, 0)); /* a thread died in a push, others had pushed on */
-	heal_locks(s);
+	repair_heal_locks(s);
 	hints_drain_one(s, process);
-	forget_member(s, process);
+	repair_forget_member(s, process);
 	spares_forget(s, process);
 	nested_forget(s, process);
 	if (sh_load(&p->unclean) || process_kind(word) != KIND_CLIENT)
@@ -263,7 +267,7 @@ static void bury(struct scheduler *s, uint32_t process)
 
 /* The pidfd first: then the look at the start time is about the process that may be signalled. What
  * stands in the table may be damaged, and another's pid. */
-static int pidfd_of(const struct process *p)
+static int repair_pidfd_of(const struct process *p)
 {
 	int32_t pid = p->pid;
 	int pidfd = pid <= 1 || pid == getpid() ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
@@ -273,14 +277,14 @@ static int pidfd_of(const struct process *p)
 	return -1;
 }
 
-static void meet_worker(struct scheduler *s, uint32_t process, uint64_t word)
+static void repair_meet_worker(struct scheduler *s, uint32_t process, uint64_t word)
 {
 	struct member *m = &s->member[process];
 	struct process *p = &s->t->process[process];
 	if (m->generation)
-		forget_member(s, process);
+		repair_forget_member(s, process);
 	*m = (struct member){ .generation = process_generation(word) };
-	m->pidfd = pidfd_of(p);
+	m->pidfd = repair_pidfd_of(p);
 	/* A former scheduler may have given it some, and died while it wrote, or before it woke it.
 	 */
 	struct ring down = ring_down(s->t, process);
@@ -289,13 +293,13 @@ static void meet_worker(struct scheduler *s, uint32_t process, uint64_t word)
 	room_join(s, process);
 }
 
-static void look_at_worker(struct scheduler *s, uint32_t process, uint64_t word)
+static void repair_look_at_worker(struct scheduler *s, uint32_t process, uint64_t word)
 {
 	bool leaving = process_state(word) == PROCESS_LEAVING;
 	if (!leaving && process_state(word) != PROCESS_LIVE)
 		return;
 	if (s->member[process].generation != process_generation(word))
-		meet_worker(s, process, word);
+		repair_meet_worker(s, process, word);
 	if (leaving && !s->member[process].leaving)
 		room_retire(s, process);
 }
@@ -309,9 +313,9 @@ void members_look(struct scheduler *s)
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < s->t->limits.processes; p++) {
 		uint64_t word = sh_load(&s->t->process[p].state);
 		if (process_state(word) == PROCESS_DEAD)
-			bury(s, p);
+			repair_bury(s, p);
 		else if (process_kind(word) == KIND_WORKER)
-			look_at_worker(s, p, word);
+			repair_look_at_worker(s, p, word);
 	}
 	booking_welcome(s);
 }
@@ -320,7 +324,7 @@ void members_look(struct scheduler *s)
 
 /* Every argument of a task that is not settled, or dead, is a use; first all of them, before
  * anything is judged. */
-static void count_uses(struct scheduler *s, struct record *r)
+static void repair_count_uses(struct scheduler *s, struct record *r)
 {
 	struct args_reader reader;
 	struct arg arg;
@@ -336,7 +340,7 @@ static void count_uses(struct scheduler *s, struct record *r)
 		sh_poke(&r->uses, sh_peek(&r->uses) | USES_COUNTED);
 }
 
-static void derive_graph_locked(struct scheduler *s)
+static void repair_derive_graph_locked(struct scheduler *s)
 {
 	uint32_t fresh = pool_fresh(&s->t->pool);
 	for (uint32_t i = 0; i < fresh; i++)
@@ -347,7 +351,7 @@ static void derive_graph_locked(struct scheduler *s)
 		enum record_state state = word_state(sh_load(&r->state));
 		if (state == RECORD_WAITING || state == RECORD_READY || state == RECORD_RUNNING ||
 		    word_dead(sh_load(&r->state)))
-			count_uses(s, r);
+			repair_count_uses(s, r);
 	}
 	edges_rebuild(s->t);
 }
@@ -358,10 +362,10 @@ void repair_end_again(struct scheduler *s, uint32_t index, uint64_t word)
 {
 	graph_check(s, index);
 	if (sh_load(&record_at(s->t, index)->state) == word)
-		end_attempt(s, index, word, SLOT_SCHEDULER);
+		repair_end_attempt(s, index, word, SLOT_SCHEDULER);
 }
 
-static void rebuild_record(struct scheduler *s, uint32_t index)
+static void repair_rebuild_record(struct scheduler *s, uint32_t index)
 {
 	struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
@@ -377,18 +381,15 @@ static void rebuild_record(struct scheduler *s, uint32_t index)
 		break;
 	case RECORD_DONE:
 	case RECORD_FAILED:
-	case RECORD_CANCELLED:
-		graph_settled(s, index);
-		break;
-	default:
-		break;
+	case RECORD_CANCELLED: graph_settled(s, index); break;
+	default: break;
 	}
 	if (journal_wants(s->t, r))
 		journal_tell(s->t, index);
 }
 
 /* Parts whose task a former scheduler began to free, part by part, and we freed. */
-static void free_orphans(struct scheduler *s)
+static void repair_free_orphans(struct scheduler *s)
 {
 	uint32_t fresh = pool_fresh(&s->t->pool);
 	uint64_t task;
@@ -404,15 +405,15 @@ void scheduler_rebuild(struct scheduler *s)
 {
 	if (lock_acquire(&s->t->graph_lock) < 0)
 		scheduler_give_up();
-	derive_graph_locked(s);
+	repair_derive_graph_locked(s);
 	lock_release(&s->t->graph_lock);
 	uint32_t fresh = pool_fresh(&s->t->pool);
 	for (uint32_t i = 0; i < fresh; i++)
-		rebuild_record(s, i);
+		repair_rebuild_record(s, i);
 	/* Frees come last: a record unneeded now may still be counted by one that came after it. */
 	graph_spread(s);
-	end_tied(s);
-	free_orphans(s);
+	repair_end_tied(s);
+	repair_free_orphans(s);
 	place_flush(s);
 	free_flush(s);
 	place_rebuild(s);
@@ -423,8 +424,8 @@ void scheduler_rebuild(struct scheduler *s)
 		owed_note_pool(s);
 	for (uint32_t w = 0; w < s->t->limits.processes / 64; w++)
 		sh_store(&s->t->control->rung[w],
-		    ~(uint64_t)0); /* hints may wait whose bell was taken */
-	s->changes = ~sh_load(&s->t->control->changes);          /* so that we look once */
+		    ~(uint64_t)0);                      /* hints may wait whose bell was taken */
+	s->changes = ~sh_load(&s->t->control->changes); /* so that we look once */
 }
 
 bool repair_all_settled(const struct scheduler *s)

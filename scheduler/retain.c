@@ -20,12 +20,12 @@
 #include "tables/due.h"
 
 enum {
-	TURN_BITS = 20,            /* of the key: among results that leave in one millisecond
-				    * the task that was submitted first */
-	ROOM_RESULTS = 256,        /* leave at once when the table is full, and no larger */
-	ROOM_SHARE = 8,            /* ... part of those there are */
-	FAR_FUTURE_MS = 60000,     /* what two processes read of the clock differs by less */
-	COARSE_MS = 10,            /* so much later than the exact clock is the coarse one */
+	TURN_BITS = 20,        /* of the key: among results that leave in one millisecond
+				* the task that was submitted first */
+	ROOM_RESULTS = 256,    /* leave at once when the table is full, and no larger */
+	ROOM_SHARE = 8,        /* ... part of those there are */
+	FAR_FUTURE_MS = 60000, /* what two processes read of the clock differs by less */
+	COARSE_MS = 10,        /* so much later than the exact clock is the coarse one */
 };
 
 /* Orders results among each other where no time is set. */
@@ -35,27 +35,27 @@ enum {
 
 /* A task that was cancelled before it began has no owner to write its end: the scheduler does, when
  * it first sees it settled. What stands there is then of the record's life before. */
-static void write_end(struct scheduler *s, struct record *r, uint64_t word)
+static void retain_write_end(struct scheduler *s, struct record *r, uint64_t word)
 {
 	if (word_state(word) == RECORD_CANCELLED && word_attempt(word) == 0 &&
 	    (int32_t)(r->end_ms - r->submit_ms) <= 0)
 		r->end_ms = tables_ms(s->t);
 }
 
-static uint64_t now_ms(const struct scheduler *s)
+static uint64_t retain_now_ms(const struct scheduler *s)
 {
 	return (clock_coarse_ns() - s->t->control->boot_ns) / NS_PER_MS;
 }
 
 /* Milliseconds since boot, of more than the 32 bits in the record. */
-static uint64_t ended_ms(const struct scheduler *s, const struct record *r)
+static uint64_t retain_ended_ms(const struct scheduler *s, const struct record *r)
 {
-	uint64_t now = now_ms(s);
+	uint64_t now = retain_now_ms(s);
 	uint32_t ago = (uint32_t)now - r->end_ms;
 	return ago > UINT32_MAX - FAR_FUTURE_MS ? now : now > ago ? now - ago : 0;
 }
 
-static uint64_t kept_ms(const struct scheduler *s, const struct record *r, uint64_t word)
+static uint64_t retain_kept_ms(const struct scheduler *s, const struct record *r, uint64_t word)
 {
 	const struct terms *terms = due_terms(s->t, r);
 	if (terms && terms->keep_ms)
@@ -65,20 +65,20 @@ static uint64_t kept_ms(const struct scheduler *s, const struct record *r, uint6
 	return word_state(word) == RECORD_FAILED ? age * RETENTION_FAILED_TIMES : age;
 }
 
-static enum retain_heap heap_of(const struct scheduler *s, const struct record *r)
+static enum retain_heap retain_heap_of(const struct scheduler *s, const struct record *r)
 {
 	const struct terms *terms = due_terms(s->t, r);
 	return terms && terms->keep_ms ? RETAIN_PROMISED : RETAIN_BY_RULE;
 }
 
 /* Larger keys come first. */
-static uint64_t key_of(const struct scheduler *s, const struct record *r, uint64_t word)
+static uint64_t retain_key_of(const struct scheduler *s, const struct record *r, uint64_t word)
 {
-	uint64_t due = ended_ms(s, r) + kept_ms(s, r, word);
+	uint64_t due = retain_ended_ms(s, r) + retain_kept_ms(s, r, word);
 	return ~(due << TURN_BITS | (key_turn(r->key) & ((1u << TURN_BITS) - 1)));
 }
 
-static uint64_t due_ms_of(uint64_t key)
+static uint64_t retain_due_ms_of(uint64_t key)
 {
 	return ~key >> TURN_BITS;
 }
@@ -105,7 +105,7 @@ void retain_close(struct scheduler *s)
 		munmap(s->retained[i].shm, heap_bytes(s->t->limits.records));
 }
 
-static bool peek(struct scheduler *s, enum retain_heap which, struct heap_entry *ret)
+static bool retain_peek(struct scheduler *s, enum retain_heap which, struct heap_entry *ret)
 {
 	if (heap_length(&s->retained[which]) == 0)
 		return false;
@@ -115,7 +115,7 @@ static bool peek(struct scheduler *s, enum retain_heap which, struct heap_entry 
 	return there;
 }
 
-static void take_out(struct scheduler *s, enum retain_heap which, uint32_t index)
+static void retain_take_out(struct scheduler *s, enum retain_heap which, uint32_t index)
 {
 	if (heap_length(&s->retained[which]) == 0)
 		return;
@@ -125,7 +125,7 @@ static void take_out(struct scheduler *s, enum retain_heap which, uint32_t index
 }
 
 /* Settled, no object, held by the runtime alone, needed by no task. */
-static bool may_leave(const struct scheduler *s, uint32_t index, uint64_t word)
+static bool retain_may_leave(const struct scheduler *s, uint32_t index, uint64_t word)
 {
 	const struct record *r = record_at(s->t, index);
 	return state_settled(word_state(word)) && !(word_flags(word) & FLAG_OBJECT) &&
@@ -136,32 +136,33 @@ static bool may_leave(const struct scheduler *s, uint32_t index, uint64_t word)
 void retain_note(struct scheduler *s, uint32_t index, uint64_t word)
 {
 	struct record *r = record_at(s->t, index);
-	if (!may_leave(s, index, word))
+	if (!retain_may_leave(s, index, word))
 		return;
-	write_end(s, r, word);
-	enum retain_heap which = heap_of(s, r);
+	retain_write_end(s, r, word);
+	enum retain_heap which = retain_heap_of(s, r);
 	if (s->t->control->retention.stay && which == RETAIN_BY_RULE)
 		return;
 	scheduler_lock_heap(&s->retained[which]);
 	heap_remove(&s->retained[which], index); /* of a former life, or noted before */
-	heap_push(&s->retained[which], index, word_generation(word), key_of(s, r, word));
+	heap_push(&s->retained[which], index, word_generation(word), retain_key_of(s, r, word));
 	heap_unlock(&s->retained[which]);
 }
 
 void retain_forget(struct scheduler *s, uint32_t index)
 {
 	for (int i = 0; i < RETAIN_HEAPS; i++)
-		take_out(s, (enum retain_heap)i, index);
+		retain_take_out(s, (enum retain_heap)i, index);
 }
 
 /* ---- leaving ---- */
 
 /* The first of the heap. False: it may not, and is no longer in the heap. */
-static bool leave(struct scheduler *s, enum retain_heap which, const struct heap_entry *first)
+static bool retain_leave(
+    struct scheduler *s, enum retain_heap which, const struct heap_entry *first)
 {
 	uint64_t word = sh_load(&record_at(s->t, first->id)->state);
-	take_out(s, which, first->id);
-	if (word_generation(word) != first->tag || !may_leave(s, first->id, word))
+	retain_take_out(s, which, first->id);
+	if (word_generation(word) != first->tag || !retain_may_leave(s, first->id, word))
 		return false;
 	retention_leaves(s->t, first->id);
 	hold_clear(s->t, first->id, SLOT_MANAGER);
@@ -170,18 +171,18 @@ static bool leave(struct scheduler *s, enum retain_heap which, const struct heap
 	return true;
 }
 
-static void settle_frees(struct scheduler *s)
+static void retain_settle_frees(struct scheduler *s)
 {
 	graph_spread(s); /* of a failed task the arguments go first */
 	free_flush(s);
 }
 
-static bool is_over(const struct scheduler *s, enum retain_heap which,
-    const struct heap_entry *first)
+static bool retain_is_over(
+    const struct scheduler *s, enum retain_heap which, const struct heap_entry *first)
 {
 	const struct retention *rules = &s->t->control->retention;
 	bool timed = which == RETAIN_PROMISED || rules->age_ms;
-	return (timed && due_ms_of(first->key) <= now_ms(s)) ||
+	return (timed && retain_due_ms_of(first->key) <= retain_now_ms(s)) ||
 	    (which == RETAIN_BY_RULE && rules->count &&
 		heap_length(&s->retained[which]) > rules->count);
 }
@@ -191,13 +192,13 @@ uint32_t retain_look(struct scheduler *s)
 	struct heap_entry first;
 	uint32_t n = 0;
 	for (int i = 0; i < RETAIN_HEAPS; i++)
-		while (n < ROOM_RESULTS && peek(s, (enum retain_heap)i, &first) &&
-		    is_over(s, (enum retain_heap)i, &first)) {
-			leave(s, (enum retain_heap)i, &first);
+		while (n < ROOM_RESULTS && retain_peek(s, (enum retain_heap)i, &first) &&
+		    retain_is_over(s, (enum retain_heap)i, &first)) {
+			retain_leave(s, (enum retain_heap)i, &first);
 			n++;
 		}
 	if (n)
-		settle_frees(s);
+		retain_settle_frees(s);
 	return n;
 }
 
@@ -207,14 +208,15 @@ uint64_t retain_next_ns(struct scheduler *s)
 	uint64_t next_ms = UINT64_MAX;
 	for (int i = 0; i < RETAIN_HEAPS; i++)
 		if ((i == RETAIN_PROMISED || s->t->control->retention.age_ms) &&
-		    peek(s, (enum retain_heap)i, &first) && due_ms_of(first.key) < next_ms)
-			next_ms = due_ms_of(first.key);
+		    retain_peek(s, (enum retain_heap)i, &first) &&
+		    retain_due_ms_of(first.key) < next_ms)
+			next_ms = retain_due_ms_of(first.key);
 	/* The clock that decides is a coarse one: a little later. */
-	return next_ms == UINT64_MAX ? DEADLINE_NEVER :
-	    s->t->control->boot_ns + (next_ms + COARSE_MS) * NS_PER_MS;
+	return next_ms == UINT64_MAX ? DEADLINE_NEVER
+				     : s->t->control->boot_ns + (next_ms + COARSE_MS) * NS_PER_MS;
 }
 
-static uint64_t store_used(const struct scheduler *s)
+static uint64_t retain_store_used(const struct scheduler *s)
 {
 	struct arena_usage usage;
 	uint64_t used = 0;
@@ -233,24 +235,24 @@ void retain_make_room(struct scheduler *s)
 	bool again = wanted == ROOM_NONE && heap_length(&s->retained[RETAIN_BY_RULE]) > 0;
 	if (wanted != ROOM_SEEN && !again)
 		return; /* nobody waits, or something was freed for who does, or there is nothing */
-	uint64_t bytes = sh_peek(&c->room_bytes), used = store_used(s);
+	uint64_t bytes = sh_peek(&c->room_bytes), used = retain_store_used(s);
 	uint32_t most = heap_length(&s->retained[RETAIN_BY_RULE]) / ROOM_SHARE + 1;
 	/* With that few left a process that holds many is refused, though the pool is not empty. */
 	bool table = pool_free_count(&s->t->pool) <= tables_last_records(s->t);
 	bool store = bytes > 0 && bytes <= used;
 	struct heap_entry first;
 	most = most < ROOM_RESULTS ? most : ROOM_RESULTS;
-	for (uint32_t n = 0; (table || store) && !c->retention.stay &&
-	    peek(s, RETAIN_BY_RULE, &first);) {
-		if (!leave(s, RETAIN_BY_RULE, &first))
+	for (uint32_t n = 0;
+	     (table || store) && !c->retention.stay && retain_peek(s, RETAIN_BY_RULE, &first);) {
+		if (!retain_leave(s, RETAIN_BY_RULE, &first))
 			continue;
 		table = table && ++n < most;
 		if (store) {
-			settle_frees(s);
-			store = store_used(s) + bytes > used;
+			retain_settle_frees(s);
+			store = retain_store_used(s) + bytes > used;
 		}
 	}
-	settle_frees(s);
+	retain_settle_frees(s);
 	sh_poke(&c->room_bytes, 0);
 	uint32_t seen = ROOM_SEEN;
 	sh_cas(&c->room_wanted, &seen, ROOM_NONE); /* unless free_flush() has told */

@@ -10,15 +10,15 @@
 #include "tables/spin.h"
 #include "tables/turns.h"
 
-static size_t settled_bytes(const struct scheduler *s)
+static size_t scheduler_settled_bytes(const struct scheduler *s)
 {
 	return (size_t)s->t->limits.records * SETTLED_PER_RECORD * sizeof s->settled[0];
 }
 
-static int allocate(struct scheduler *s)
+static int scheduler_allocate(struct scheduler *s)
 {
 	/* Untouched pages of the worklist cost nothing, however large the table. */
-	size_t bytes = settled_bytes(s);
+	size_t bytes = scheduler_settled_bytes(s);
 	void *list = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	s->member = calloc(s->t->limits.processes, sizeof s->member[0]);
@@ -33,15 +33,17 @@ static int allocate(struct scheduler *s)
 
 int scheduler_open(struct scheduler *s, struct tables *t)
 {
-	*s = (struct scheduler){ .t = t, .me = &t->process[SLOT_SCHEDULER],
-		.next_look_ns = DEADLINE_NEVER, .manager = -1, .loans = { .any = true,
-			.next_ns = DEADLINE_NEVER },
+	*s = (struct scheduler){ .t = t,
+		.me = &t->process[SLOT_SCHEDULER],
+		.next_look_ns = DEADLINE_NEVER,
+		.manager = -1,
+		.loans = { .any = true, .next_ns = DEADLINE_NEVER },
 		.crew = SPIN_CROWD * t->control->cores };
 	t->self = SLOT_SCHEDULER;
 	s->policy = policy_at(0);
 	s->seed = t->control->seed;
 	ageing_open(s);
-	int r = allocate(s);
+	int r = scheduler_allocate(s);
 	if (r < 0)
 		return r;
 	scheduler_rebuild(s);
@@ -58,7 +60,7 @@ void scheduler_close(struct scheduler *s)
 	limits_close(s);
 	retain_close(s);
 	owed_close(s);
-	munmap(s->settled, settled_bytes(s));
+	munmap(s->settled, scheduler_settled_bytes(s));
 	free(s->member);
 	shelf_close(s);
 }
@@ -78,7 +80,7 @@ void scheduler_lock_heap(struct heap *heap)
 
 /* Before all hints are read, also those nobody rang for. What this frees is told (free.c); if it is
  * nothing, who waits asks again, and until then there is nothing to do. */
-static void see_room_wanted(struct scheduler *s)
+static void scheduler_see_room_wanted(struct scheduler *s)
 {
 	uint32_t asked = ROOM_ASKED;
 	if (sh_peek(&s->t->control->room_wanted) == ROOM_ASKED)
@@ -92,7 +94,7 @@ uint32_t scheduler_step(struct scheduler *s)
 	members_look(s);
 	room_follow_policy(s);
 	spares_begin(s);
-	see_room_wanted(s);
+	scheduler_see_room_wanted(s);
 	uint32_t done = hints_drain(s);
 	done += limits_enforce(s);
 	done += owed_look(s);
@@ -116,7 +118,7 @@ uint32_t scheduler_step(struct scheduler *s)
 	return done;
 }
 
-static bool something_to_do(void *scheduler)
+static bool scheduler_something_to_do(void *scheduler)
 {
 	const struct scheduler *s = scheduler;
 	for (uint32_t w = 0; w < tables_slots(s->t) / PROCESSES_STEP; w++)
@@ -129,7 +131,7 @@ static bool something_to_do(void *scheduler)
 }
 
 /* When there is something to do though nobody says so. */
-static uint64_t next_look(struct scheduler *s)
+static uint64_t scheduler_next_look(struct scheduler *s)
 {
 	uint64_t look = s->ageing.next_ns < s->next_look_ns ? s->ageing.next_ns : s->next_look_ns;
 	uint64_t limit = limits_next_ns(s);
@@ -143,24 +145,24 @@ static uint64_t next_look(struct scheduler *s)
 	return s->relief.next_ns < look ? s->relief.next_ns : look;
 }
 
-static void rest(struct scheduler *s)
+static void scheduler_rest(struct scheduler *s)
 {
-	if (spin_may_help(s->t) && spin_until(s->t, something_to_do, s))
+	if (spin_may_help(s->t) && spin_until(s->t, scheduler_something_to_do, s))
 		return;
 	uint32_t seen = event_prepare(&s->me->event);
-	if (something_to_do(s) || atomic_load(&s->stop))
+	if (scheduler_something_to_do(s) || atomic_load(&s->stop))
 		return;
 	process_set_awake(s->t, SLOT_SCHEDULER, false);
-	event_sleep(&s->me->event, seen, next_look(s));
+	event_sleep(&s->me->event, seen, scheduler_next_look(s));
 	process_set_awake(s->t, SLOT_SCHEDULER, true);
 	sh_poke(&s->me->beat_ns, clock_coarse_ns());
 }
 
 /* Draining ends with the last task; a scan makes sure that none was submitted behind our back. */
-static bool drained(const struct scheduler *s)
+static bool scheduler_drained(const struct scheduler *s)
 {
 	return sh_load(&s->t->control->mode) == MODE_DRAINING && place_idle(s) &&
-	       repair_all_settled(s);
+	    repair_all_settled(s);
 }
 
 void scheduler_run(struct scheduler *s)
@@ -169,8 +171,8 @@ void scheduler_run(struct scheduler *s)
 	    sh_load(&s->t->control->mode) != MODE_STOPPED) {
 		if (scheduler_step(s))
 			continue;
-		if (drained(s))
+		if (scheduler_drained(s))
 			return;
-		rest(s);
+		scheduler_rest(s);
 	}
 }

@@ -22,25 +22,25 @@ enum { FREED_BATCH = 256, READY_BATCH = 256, SETTLED_PER_RECORD = 2, DUE_MAX = 2
 /* What the scheduler knows of one worker: private, derived. What was given to it and is not done
  * stands in its down ring, which it takes off only when dealt with. */
 struct member {
-	uint32_t generation; /* 0: no worker here */
+	uint32_t generation;   /* 0: no worker here */
 	uint32_t worker, next; /* whose slot it is; the next process of that worker, 0 none */
-	int pidfd;           /* to end it; -1 in tests with threads */
-	uint32_t depth, room; /* what its ring may hold now, and what more it may get */
-	bool leaving;        /* it gets nothing any more, and ends what it runs */
+	int pidfd;             /* to end it; -1 in tests with threads */
+	uint32_t depth, room;  /* what its ring may hold now, and what more it may get */
+	bool leaving;          /* it gets nothing any more, and ends what it runs */
 	bool awake, brisk, stuck, blocked; /* as its share says (store_room.c) */
-	uint64_t booked;     /* for this task (booking.c), 0: for none */
-	uint32_t share;      /* of its slot that is free, as its worker's view counts it */
-	uint64_t last_turn;  /* value of `turns` when it was given its last */
+	uint64_t booked;                   /* for this task (booking.c), 0: for none */
+	uint32_t share;         /* of its slot that is free, as its worker's view counts it */
+	uint64_t last_turn;     /* value of `turns` when it was given its last */
 	uint32_t seen_position; /* of its ring, at the last look for stuck queues */
-	uint64_t waited_ns;  /* a spare stands in for it: when its task was last seen to wait */
-	uint32_t sleeper;    /* a client that waits, run by its command (nested_command.c); 0: none */
+	uint64_t waited_ns;     /* a spare stands in for it: when its task was last seen to wait */
+	uint32_t sleeper; /* a client that waits, run by its command (nested_command.c); 0: none */
 };
 
 struct stop { /* of a task that was asked to stop: how far we are. Private; the next begins anew. */
 	uint64_t asked_ns;
 	uint32_t generation, attempt; /* of whom; other ones: nothing is known */
 	uint32_t grace_ms;
-	uint32_t interrupts;          /* sent */
+	uint32_t interrupts; /* sent */
 };
 
 struct shelf { /* of tasks with the same terms, largest key first */
@@ -50,20 +50,20 @@ struct shelf { /* of tasks with the same terms, largest key first */
 
 struct booking { /* slots and resources of one task */
 	uint64_t ref;
-	uint32_t attempt; /* of the task when it was begun */
+	uint32_t attempt;             /* of the task when it was begun */
 	uint32_t main, reserved_main; /* who runs it: 0 until the others keep still */
-	uint32_t seats;   /* that were booked */
+	uint32_t seats;               /* that were booked */
 	uint32_t worker, kind, way;
 	uint64_t gpus;
 	const struct demand *demand;
-	bool given;       /* the hint */
+	bool given; /* the hint */
 };
 
 struct loans { /* lend.c: as seen at one look, by the slot of who borrows */
 	uint16_t seats[PROCESSES_MAX], still[PROCESSES_MAX]; /* kept for it; of them, keep still */
-	uint64_t seen;    /* value of control->lent_changes */
-	uint32_t turn;    /* of the last loan */
-	uint64_t given_ns[PROCESSES_MAX]; /* when its limit was raised last */
+	uint64_t seen;                                       /* value of control->lent_changes */
+	uint32_t turn;                                       /* of the last loan */
+	uint64_t given_ns[PROCESSES_MAX];                    /* when its limit was raised last */
 	uint64_t next_ns; /* to look again; DEADLINE_NEVER: when we are told to */
 	bool queued;      /* tasks stand in front of workers that run others */
 	bool any;         /* somebody has or wants one */
@@ -82,7 +82,7 @@ struct ageing {
 	struct due queued, shelved;
 };
 
-struct relief { /* spares.c */
+struct relief {             /* spares.c */
 	uint64_t round_ns;  /* when this round began */
 	uint64_t next_ns;   /* to look; DEADLINE_NEVER: nobody waits, and there are no spares */
 	uint64_t queued_ns; /* since when tasks are queued, 0: none are */
@@ -92,9 +92,9 @@ struct relief { /* spares.c */
 	uint32_t bits;      /* set in control->relief */
 };
 
-struct nested { /* nested_command.c */
+struct nested {                              /* nested_command.c */
 	uint64_t client[PROCESSES_MAX / 64]; /* bit p: client p waits inside of a task */
-	uint32_t n;         /* bits set */
+	uint32_t n;                          /* bits set */
 };
 
 enum hall_name { HALL_CPU, HALL_GPU, HALLS };
@@ -104,7 +104,7 @@ struct hall { /* workers of one class that have room, in no order */
 	uint32_t n;
 };
 
-struct team { /* one worker */
+struct team {           /* one worker */
 	uint32_t first; /* process of it, 0 none; chained by member.next */
 	uint32_t place; /* 1 + its place in its hall, 0: it has no room */
 	enum hall_name hall;
@@ -112,72 +112,72 @@ struct team { /* one worker */
 
 enum retain_heap { RETAIN_BY_RULE, RETAIN_PROMISED, RETAIN_HEAPS };
 
-struct pressure { /* pressure.c */
-	uint64_t next_ns;  /* to look */
-	uint64_t seen_ns;  /* of the last look, 0: there was none */
+struct pressure {                              /* pressure.c */
+	uint64_t next_ns;                      /* to look */
+	uint64_t seen_ns;                      /* of the last look, 0: there was none */
 	uint64_t total, available, stalled_us; /* then */
-	uint32_t running;  /* slots with a task, then */
-	bool waits;        /* memory is short or near: somebody minds when the next look is */
-	bool keeps;        /* a task that wants more than there is was met since */
+	uint32_t running;                      /* slots with a task, then */
+	bool waits; /* memory is short or near: somebody minds when the next look is */
+	bool keeps; /* a task that wants more than there is was met since */
 	uint64_t used[PROCESSES_MAX]; /* by the trees of processes, at the last census */
 };
 
-struct owed { /* owed.c */
-	uint64_t *life;       /* [records] that is to be freed, 0: none is */
-	uint32_t records;     /* so many are not 0 */
-	bool pool;            /* FREE records may be missing from the pool's stack */
-	bool left;            /* of the results that were just to be freed */
-	bool bury;            /* a dead process was not buried, for one of its records is owed */
+struct owed {             /* owed.c */
+	uint64_t *life;   /* [records] that is to be freed, 0: none is */
+	uint32_t records; /* so many are not 0 */
+	bool pool;        /* FREE records may be missing from the pool's stack */
+	bool left;        /* of the results that were just to be freed */
+	bool bury;        /* a dead process was not buried, for one of its records is owed */
 	uint32_t pause_ms;
-	uint64_t next_ns;     /* to try again; DEADLINE_NEVER: nothing is owed */
+	uint64_t next_ns; /* to try again; DEADLINE_NEVER: nothing is owed */
 };
 
 struct scheduler {
 	struct tables *t;
 	struct process *me;
-	struct member *member;   /* [processes] */
+	struct member *member; /* [processes] */
 	const struct policy *policy;
-	uint64_t seed;           /* of its draws */
+	uint64_t seed;                          /* of its draws */
 	struct policy_worker view[WORKERS_MAX]; /* what it sees, by number of the worker */
 	struct team team[WORKERS_MAX];
 	struct hall hall[HALLS];
 	struct shelf shelf[TERMS_MAX];
-	uint32_t shelves;        /* numbers of terms that may have tasks on a shelf */
+	uint32_t shelves; /* numbers of terms that may have tasks on a shelf */
 	struct booking booking[PROCESSES_MAX];
 	uint32_t bookings;
 	struct ageing ageing;
-	bool short_of_slots;     /* a task with needs waits for slots to become idle */
-	bool raised;             /* the floor, since the rings were last found to be in order */
-	bool kept_back;          /* the next task waits until those above are claimed (floor.c) */
+	bool short_of_slots; /* a task with needs waits for slots to become idle */
+	bool raised;         /* the floor, since the rings were last found to be in order */
+	bool kept_back;      /* the next task waits until those above are claimed (floor.c) */
 	struct loans loans;
-	bool adopted;            /* what a former scheduler had booked is made out */
-	uint64_t requeued;       /* tasks of dead workers, to be run again */
-	uint64_t turn;           /* the latest of a task that was placed or settled */
-	uint64_t turns;          /* hints given to workers, ever */
-	uint32_t brisk, crew;    /* so many workers are brisk, and may be before none is woken */
-	uint32_t newly_stuck;    /* at this look */
-	uint32_t blocked;        /* so many sleep in a wait */
-	uint32_t spares;         /* so many processes are spares */
-	bool fresh;              /* those that wait were not woken since something was queued */
+	bool adopted;         /* what a former scheduler had booked is made out */
+	uint64_t requeued;    /* tasks of dead workers, to be run again */
+	uint64_t turn;        /* the latest of a task that was placed or settled */
+	uint64_t turns;       /* hints given to workers, ever */
+	uint32_t brisk, crew; /* so many workers are brisk, and may be before none is woken */
+	uint32_t newly_stuck; /* at this look */
+	uint32_t blocked;     /* so many sleep in a wait */
+	uint32_t spares;      /* so many processes are spares */
+	bool fresh;           /* those that wait were not woken since something was queued */
 	struct relief relief;
 	struct nested nested;
 	struct pressure pressure;
-	int manager;             /* an eventfd that wakes it; -1 in tests with threads */
-	uint64_t changes;        /* of the process table, as far as we have looked */
-	uint32_t admission;      /* ADMISSION_ bits of this round */
+	int manager;        /* an eventfd that wakes it; -1 in tests with threads */
+	uint64_t changes;   /* of the process table, as far as we have looked */
+	uint32_t admission; /* ADMISSION_ bits of this round */
 
-	uint32_t *settled;       /* worklist: settled, dependents not told yet */
+	uint32_t *settled; /* worklist: settled, dependents not told yet */
 	uint64_t settled_count;
 
 	uint32_t ready[READY_BATCH]; /* to go into the task heap, under one lock */
 	uint32_t ready_count;
 	uint32_t freed[FREED_BATCH]; /* FREE already, to go into the pool, under one lock */
 	uint32_t freed_count;
-	struct owed owed;        /* to be freed, when a lock can be had */
-	struct heap timers;      /* private: tasks by when task_limits.c looks at them next */
-	struct stop *stops;      /* [records] */
+	struct owed owed;   /* to be freed, when a lock can be had */
+	struct heap timers; /* private: tasks by when task_limits.c looks at them next */
+	struct stop *stops; /* [records] */
 	struct heap retained[RETAIN_HEAPS]; /* private: kept results by when they leave */
-	uint64_t next_look_ns;   /* for stuck queues; DEADLINE_NEVER: nothing to look for */
+	uint64_t next_look_ns; /* for stuck queues; DEADLINE_NEVER: nothing to look for */
 	_Atomic bool stop;
 };
 
@@ -238,17 +238,17 @@ void owed_note(struct scheduler *s, uint32_t index);
 void owed_note_pool(struct scheduler *s); /* what is FREE could not be put into the pool */
 bool owed_any(const struct scheduler *s); /* then locks are tried, and not waited for */
 bool owed_to_process(struct scheduler *s, uint32_t process); /* a record that is found by it */
-uint32_t owed_look(struct scheduler *s); /* if it is time: not 0, all is free */
+uint32_t owed_look(struct scheduler *s);                     /* if it is time: not 0, all is free */
 
 /* ---- place.c ---- */
 void place_ready(struct scheduler *s, uint32_t index); /* READY: into the heap at the next flush */
 void place_flush(struct scheduler *s);
 void place_remove(struct scheduler *s, uint32_t index); /* it was cancelled: out of the middle */
-uint32_t place_tasks(struct scheduler *s);             /* heap to workers; how many were given */
+uint32_t place_tasks(struct scheduler *s);              /* heap to workers; how many were given */
 void place_withdraw(struct scheduler *s, uint32_t process); /* what it has not started goes back */
-void place_rebuild(struct scheduler *s);               /* the task heap, from the records */
+void place_rebuild(struct scheduler *s);                    /* the task heap, from the records */
 uint32_t place_outstanding(const struct scheduler *s, uint32_t process);
-bool place_idle(const struct scheduler *s);            /* nothing queued, nothing given */
+bool place_idle(const struct scheduler *s); /* nothing queued, nothing given */
 
 /* Of what was given to it some can start still: the rest others have taken, or cancelled. */
 bool place_has_queue(const struct scheduler *s, uint32_t process);
@@ -302,7 +302,7 @@ void booking_free_seat(struct scheduler *s, uint32_t process);
 bool booking_keeps_still(const struct scheduler *s, uint32_t process);
 
 /* ---- lend.c ---- */
-bool lend_look(struct scheduler *s); /* true: slots came back */
+bool lend_look(struct scheduler *s);                          /* true: slots came back */
 bool lend_has_of(const struct scheduler *s, uint32_t worker); /* one of its slots is lent */
 uint32_t lend_short(struct scheduler *s); /* a borrower that has more than is kept for it, 0 none */
 void lend_one(struct scheduler *s, uint32_t borrower, uint32_t process);
@@ -310,16 +310,16 @@ void lend_one(struct scheduler *s, uint32_t borrower, uint32_t process);
 /* ---- amounts.c ---- */
 /* Whole GPUs that nobody uses, or the part of one that is fullest and still has room for it.
  * False: there are none. */
-bool amounts_gpus(const struct scheduler *s, uint32_t worker, uint64_t gpus, uint64_t amount,
-    uint64_t *ret);
+bool amounts_gpus(
+    const struct scheduler *s, uint32_t worker, uint64_t gpus, uint64_t amount, uint64_t *ret);
 /* The first resource of which this worker has not enough now; RESOURCES_MAX: it has all. */
-uint32_t amounts_lacking(const struct scheduler *s, uint32_t worker,
-    const struct worker_kind *kind, const struct demand *demand);
+uint32_t amounts_lacking(const struct scheduler *s, uint32_t worker, const struct worker_kind *kind,
+    const struct demand *demand);
 
 /* ---- store_room.c ---- */
 void room_join(struct scheduler *s, uint32_t process);
 void room_leave(struct scheduler *s, uint32_t process);
-void room_retire(struct scheduler *s, uint32_t process); /* it is LEAVING: no room any more */
+void room_retire(struct scheduler *s, uint32_t process);  /* it is LEAVING: no room any more */
 void room_refresh(struct scheduler *s, uint32_t process); /* it took some: it has more room */
 void room_rebuild(struct scheduler *s);
 void room_follow_policy(struct scheduler *s); /* if another one was asked for */
@@ -336,7 +336,7 @@ uint32_t room_choose_among(struct scheduler *s, const uint32_t *workers, uint32_
 /* ---- nested_command.c ---- */
 /* Client `process` told something: it may have begun or ended a wait inside of a task. */
 void nested_look(struct scheduler *s, uint32_t process);
-void nested_look_again(struct scheduler *s); /* at all that wait */
+void nested_look_again(struct scheduler *s);               /* at all that wait */
 void nested_forget(struct scheduler *s, uint32_t process); /* it is dead */
 /* Of a worker process: the client, run by its command, whose wait began last; 0: none waits. */
 uint32_t nested_sleeper(const struct scheduler *s, uint32_t process);
@@ -361,7 +361,7 @@ bool spares_may_relieve(const struct scheduler *s, uint32_t process);
 /* ---- task_limits.c ---- */
 int limits_open(struct scheduler *s);
 void limits_close(struct scheduler *s);
-void limits_look(struct scheduler *s, uint32_t index);   /* is it limited, or does it pause? */
+void limits_look(struct scheduler *s, uint32_t index); /* is it limited, or does it pause? */
 /* It was asked to stop. grace_ms NULL: as is known of this attempt, or as its terms say. */
 void limits_stop(struct scheduler *s, uint32_t index, const uint32_t *grace_ms);
 void limits_forget(struct scheduler *s, uint32_t index); /* it is settled */
@@ -385,7 +385,7 @@ uint64_t retain_next_ns(struct scheduler *s);
 void retain_make_room(struct scheduler *s);
 
 /* ---- pressure.c ---- */
-void pressure_look(struct scheduler *s);          /* if it is time */
+void pressure_look(struct scheduler *s); /* if it is time */
 uint64_t pressure_next_ns(const struct scheduler *s);
 /* A READY task that was seen to use more memory than could be given now: when to ask again, 0: it
  * may start. */

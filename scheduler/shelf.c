@@ -12,32 +12,32 @@
 
 enum { SHELF_FIRST_ROOM = 64 };
 
-static bool before(const struct heap_entry *a, const struct heap_entry *b)
+static bool shelf_before(const struct heap_entry *a, const struct heap_entry *b)
 {
 	return a->key > b->key;
 }
 
-static void sift_up(struct heap_entry *entry, uint32_t place, struct heap_entry moving)
+static void shelf_sift_up(struct heap_entry *entry, uint32_t place, struct heap_entry moving)
 {
-	for (uint32_t parent; place > 0 && before(&moving, &entry[parent = (place - 1) / 2]);
+	for (uint32_t parent; place > 0 && shelf_before(&moving, &entry[parent = (place - 1) / 2]);
 	     place = parent)
 		entry[place] = entry[parent];
 	entry[place] = moving;
 }
 
-static void sift_down(struct heap_entry *entry, uint32_t n, struct heap_entry moving)
+static void shelf_sift_down(struct heap_entry *entry, uint32_t n, struct heap_entry moving)
 {
 	uint32_t place = 0;
 	for (uint32_t child; (child = 2 * place + 1) < n; place = child) {
-		child += child + 1 < n && before(&entry[child + 1], &entry[child]);
-		if (!before(&entry[child], &moving))
+		child += child + 1 < n && shelf_before(&entry[child + 1], &entry[child]);
+		if (!shelf_before(&entry[child], &moving))
 			break;
 		entry[place] = entry[child];
 	}
 	entry[place] = moving;
 }
 
-static void grow(struct shelf *shelf)
+static void shelf_grow(struct shelf *shelf)
 {
 	uint32_t room = shelf->room ? shelf->room * 2 : SHELF_FIRST_ROOM;
 	void *larger = realloc(shelf->entry, room * sizeof shelf->entry[0]);
@@ -54,8 +54,8 @@ void shelf_put(struct scheduler *s, uint32_t terms, struct heap_entry task)
 	CHECK(terms > 0 && terms <= TERMS_MAX);
 	struct shelf *shelf = &s->shelf[terms - 1];
 	if (shelf->n == shelf->room)
-		grow(shelf);
-	sift_up(shelf->entry, shelf->n++, task);
+		shelf_grow(shelf);
+	shelf_sift_up(shelf->entry, shelf->n++, task);
 	if (terms > s->shelves)
 		s->shelves = terms;
 }
@@ -76,7 +76,7 @@ void shelf_drop(struct scheduler *s, uint32_t terms)
 	struct shelf *shelf = &s->shelf[terms - 1];
 	shelf->n--;
 	if (shelf->n > 0)
-		sift_down(shelf->entry, shelf->n, shelf->entry[shelf->n]);
+		shelf_sift_down(shelf->entry, shelf->n, shelf->entry[shelf->n]);
 }
 
 bool shelf_empty(const struct scheduler *s)

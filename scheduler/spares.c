@@ -18,23 +18,23 @@
 #include "scheduler/scheduler.h"
 
 enum {
-	LOOK_NS = 5000000,   /* longer than the waits of work-first: no spare for those */
+	LOOK_NS = 5000000,       /* longer than the waits of work-first: no spare for those */
 	CALM_LOOK_NS = 50000000, /* nothing is queued */
-	ROOM_NS = 100000000, /* who has not waited for so long gives its spare to another */
+	ROOM_NS = 100000000,     /* who has not waited for so long gives its spare to another */
 	LINGER_NS = 1000000000,
 	STUCK_NS = 1000000000,
 };
 
-static struct process *process_at(const struct scheduler *s, uint32_t process)
+static struct process *spares_process_at(const struct scheduler *s, uint32_t process)
 {
 	return &s->t->process[process];
 }
 
 /* What one of its waits is for, by the number of the cell; NULL: for nothing, or for anything. */
-static const struct record *awaited(const struct scheduler *s, uint32_t process, uint32_t cell,
-    uint64_t *ret_word)
+static const struct record *spares_awaited(
+    const struct scheduler *s, uint32_t process, uint32_t cell, uint64_t *ret_word)
 {
-	uint32_t index = sh_peek(&process_at(s, process)->waiter[cell].awaiting) - 1;
+	uint32_t index = sh_peek(&spares_process_at(s, process)->waiter[cell].awaiting) - 1;
 	if (index >= s->t->limits.records)
 		return NULL;
 	const struct record *r = record_at(s->t, index);
@@ -47,7 +47,7 @@ bool spares_is_served(const struct scheduler *s, uint32_t process)
 	uint64_t word;
 	bool any = false;
 	for (uint32_t i = 0; i < WAITERS; i++) {
-		if (awaited(s, process, i, &word) == NULL)
+		if (spares_awaited(s, process, i, &word) == NULL)
 			continue;
 		if (!word_settled(word))
 			return false;
@@ -58,33 +58,34 @@ bool spares_is_served(const struct scheduler *s, uint32_t process)
 
 /* Whose wait it is for which this worker process stands still: its own, or that of a client which
  * its command runs. 0: it does not. */
-static uint32_t sleeper_of(const struct scheduler *s, uint32_t process)
+static uint32_t spares_sleeper_of(const struct scheduler *s, uint32_t process)
 {
-	return sh_load(&process_at(s, process)->waiting_ns) ? process : nested_sleeper(s, process);
+	return sh_load(&spares_process_at(s, process)->waiting_ns) ? process
+								   : nested_sleeper(s, process);
 }
 
 bool spares_waits(const struct scheduler *s, uint32_t process)
 {
-	uint32_t sleeper = sleeper_of(s, process);
+	uint32_t sleeper = spares_sleeper_of(s, process);
 	return sleeper && !spares_is_served(s, sleeper);
 }
 
 /* For longer than the waits of work-first, when this round began: so that we have read whatever it
  * told us before it waited. */
-static bool is_away(const struct scheduler *s, uint32_t process)
+static bool spares_is_away(const struct scheduler *s, uint32_t process)
 {
-	uint32_t sleeper = sleeper_of(s, process);
-	uint64_t since_ns = sleeper ? sh_load(&process_at(s, sleeper)->waiting_ns) : 0;
+	uint32_t sleeper = spares_sleeper_of(s, process);
+	uint64_t since_ns = sleeper ? sh_load(&spares_process_at(s, sleeper)->waiting_ns) : 0;
 	return since_ns && s->relief.round_ns >= since_ns + LOOK_NS &&
 	    !spares_is_served(s, sleeper);
 }
 
-static bool serves(const struct scheduler *s, uint32_t process)
+static bool spares_serves(const struct scheduler *s, uint32_t process)
 {
 	return s->member[process].generation && !s->member[process].leaving;
 }
 
-static bool rests(const struct scheduler *s, uint32_t process)
+static bool spares_rests(const struct scheduler *s, uint32_t process)
 {
 	return s->member[process].booked == BOOKED_FOR_NOBODY;
 }
@@ -96,26 +97,26 @@ bool spares_may_relieve(const struct scheduler *s, uint32_t process)
 
 /* ---- who rests ---- */
 
-static uint32_t count_at_work(const struct scheduler *s, uint32_t worker)
+static uint32_t spares_count_at_work(const struct scheduler *s, uint32_t worker)
 {
 	uint32_t n = 0;
 	for (uint32_t p = s->team[worker].first; p; p = s->member[p].next)
-		n += !rests(s, p) && !is_away(s, p);
+		n += !spares_rests(s, p) && !spares_is_away(s, p);
 	return n;
 }
 
 bool spares_is_due(const struct scheduler *s, uint32_t process)
 {
 	uint32_t worker = s->member[process].worker;
-	return rests(s, process) && serves(s, process) &&
-	    count_at_work(s, worker) < s->view[worker].slots;
+	return spares_rests(s, process) && spares_serves(s, process) &&
+	    spares_count_at_work(s, worker) < s->view[worker].slots;
 }
 
 /* A spare that runs something ends that first: its word is read between two tasks. */
-static void set_rest(struct scheduler *s, uint32_t process, bool rest)
+static void spares_set_rest(struct scheduler *s, uint32_t process, bool rest)
 {
 	uint64_t booked = rest ? BOOKED_FOR_NOBODY : 0;
-	sh_store(&process_at(s, process)->booked, booked);
+	sh_store(&spares_process_at(s, process)->booked, booked);
 	s->member[process].booked = booked;
 	room_refresh(s, process);
 	if (rest)
@@ -124,13 +125,14 @@ static void set_rest(struct scheduler *s, uint32_t process, bool rest)
 }
 
 /* What is booked for a task rests when that is done. */
-static void stop_surplus(struct scheduler *s)
+static void spares_stop_surplus(struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		const struct member *m = &s->member[p];
-		if (serves(s, p) && process_at(s, p)->spare && !m->booked && !is_away(s, p) &&
-		    count_at_work(s, m->worker) > s->view[m->worker].slots)
-			set_rest(s, p, true);
+		if (spares_serves(s, p) && spares_process_at(s, p)->spare && !m->booked &&
+		    !spares_is_away(s, p) &&
+		    spares_count_at_work(s, m->worker) > s->view[m->worker].slots)
+			spares_set_rest(s, p, true);
 	}
 }
 
@@ -138,33 +140,34 @@ void spares_start(struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (spares_is_due(s, p))
-			set_rest(s, p, false);
+			spares_set_rest(s, p, false);
 }
 
 /* A task with needs runs in nobody's place. If one waits for it, it is not to stand behind others
  * that would wait like that one. */
-static void fetch_awaited(struct scheduler *s, uint32_t sleeper)
+static void spares_fetch_awaited(struct scheduler *s, uint32_t sleeper)
 {
 	uint64_t word;
 	for (uint32_t i = 0; i < WAITERS; i++) {
-		const struct record *r = awaited(s, sleeper, i, &word);
+		const struct record *r = spares_awaited(s, sleeper, i, &word);
 		uint32_t terms = r ? record_needs(s->t, r) : 0;
 		if (!terms || word_state(word) != RECORD_READY)
 			continue;
-		struct heap_entry task = { .id = record_index(s->t, r),
-			.tag = word_generation(word), .key = r->key };
+		struct heap_entry task = {
+			.id = record_index(s->t, r), .tag = word_generation(word), .key = r->key
+		};
 		if (heap_remove(&s->t->task_heap, task.id))
 			shelf_put(s, terms, task);
 	}
 }
 
-static void fetch_all_awaited(struct scheduler *s)
+static void spares_fetch_all_awaited(struct scheduler *s)
 {
 	scheduler_lock_heap(&s->t->task_heap);
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
-		uint32_t sleeper = s->member[p].generation ? sleeper_of(s, p) : 0;
+		uint32_t sleeper = s->member[p].generation ? spares_sleeper_of(s, p) : 0;
 		if (sleeper)
-			fetch_awaited(s, sleeper);
+			spares_fetch_awaited(s, sleeper);
 	}
 	heap_unlock(&s->t->task_heap);
 }
@@ -177,7 +180,7 @@ void spares_ring_manager(struct scheduler *s)
 		eventfd_write(s->manager, 1);
 }
 
-static void set_relief(struct scheduler *s, uint32_t process, bool wanted)
+static void spares_set_relief(struct scheduler *s, uint32_t process, bool wanted)
 {
 	uint64_t bit = (uint64_t)1 << process % 64;
 	if (wanted == tables_relieved(s->t, process))
@@ -192,7 +195,7 @@ static void set_relief(struct scheduler *s, uint32_t process, bool wanted)
 
 void spares_forget(struct scheduler *s, uint32_t process)
 {
-	set_relief(s, process, false);
+	spares_set_relief(s, process, false);
 }
 
 void spares_rebuild(struct scheduler *s)
@@ -204,55 +207,54 @@ void spares_rebuild(struct scheduler *s)
 
 struct scene { /* what is seen at one look */
 	uint64_t now_ns;
-	uint32_t queued;  /* tasks that could start if there were slots, as far as that is known */
+	uint32_t queued; /* tasks that could start if there were slots, as far as that is known */
 	uint32_t waiting, at_work, idle, spares; /* processes that serve */
-	uint32_t all_spares; /* also those that come or leave */
-	uint32_t joining; /* are on their way in */
-	uint32_t free;    /* process slots */
-	uint64_t sign;    /* another one when a wait began or ended */
+	uint32_t all_spares;                     /* also those that come or leave */
+	uint32_t joining;                        /* are on their way in */
+	uint32_t free;                           /* process slots */
+	uint64_t sign;                           /* another one when a wait began or ended */
 	uint32_t youngest; /* the process whose wait began last, of a worker or a client */
 };
 
-static void see_worker(struct scheduler *s, uint32_t process, struct scene *scene)
+static void spares_see_worker(struct scheduler *s, uint32_t process, struct scene *scene)
 {
-	const struct process *p = process_at(s, process);
-	uint32_t sleeper = sleeper_of(s, process);
-	uint64_t waiting_ns = sleeper ? sh_load(&process_at(s, sleeper)->waiting_ns) : 0;
+	const struct process *p = spares_process_at(s, process);
+	uint32_t sleeper = spares_sleeper_of(s, process);
+	uint64_t waiting_ns = sleeper ? sh_load(&spares_process_at(s, sleeper)->waiting_ns) : 0;
 	uint32_t outstanding = place_outstanding(s, process);
 	scene->spares += p->spare != 0;
 	if (waiting_ns) {
 		scene->waiting++;
 		scene->sign += waiting_ns;
 		if (!scene->youngest ||
-		    waiting_ns > sh_peek(&process_at(s, scene->youngest)->waiting_ns))
+		    waiting_ns > sh_peek(&spares_process_at(s, scene->youngest)->waiting_ns))
 			scene->youngest = sleeper;
 	}
-	if (!rests(s, process) && !spares_waits(s, process)) {
+	if (!spares_rests(s, process) && !spares_waits(s, process)) {
 		scene->at_work++;
 		scene->idle += outstanding == 0 && s->member[process].booked == 0;
 		scene->queued += outstanding > 1 ? outstanding - 1 : 0;
 	}
 }
 
-static void see(struct scheduler *s, struct scene *ret)
+static void spares_see(struct scheduler *s, struct scene *ret)
 {
 	*ret = (struct scene){ .now_ns = clock_ns() };
 	if (!(s->admission & ADMISSION_PAUSED))
-		ret->queued = heap_length(&s->t->task_heap) + !shelf_empty(s) +
-		    booking_pending(s);
+		ret->queued = heap_length(&s->t->task_heap) + !shelf_empty(s) + booking_pending(s);
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
-		uint64_t word = sh_load(&process_at(s, p)->state);
+		uint64_t word = sh_load(&spares_process_at(s, p)->state);
 		ret->free += process_state(word) == PROCESS_FREE;
-		ret->joining += process_kind(word) == KIND_WORKER &&
-		    process_state(word) == PROCESS_STARTING;
+		ret->joining +=
+		    process_kind(word) == KIND_WORKER && process_state(word) == PROCESS_STARTING;
 		ret->all_spares += process_kind(word) == KIND_WORKER && process_present(word) &&
-		    process_at(s, p)->spare;
-		if (serves(s, p))
-			see_worker(s, p, ret);
+		    spares_process_at(s, p)->spare;
+		if (spares_serves(s, p))
+			spares_see_worker(s, p, ret);
 	}
 }
 
-static bool team_is_idle(const struct scheduler *s, uint32_t worker)
+static bool spares_team_is_idle(const struct scheduler *s, uint32_t worker)
 {
 	for (uint32_t p = s->team[worker].first; p; p = s->member[p].next)
 		if (!s->member[p].booked && !spares_waits(s, p) && !place_outstanding(s, p))
@@ -261,46 +263,47 @@ static bool team_is_idle(const struct scheduler *s, uint32_t worker)
 }
 
 /* One that is kept for somebody who does not wait any more. */
-static void make_room(struct scheduler *s)
+static void spares_make_room(struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (tables_relieved(s->t, p) && !spares_waits(s, p) &&
 		    clock_ns() - s->member[p].waited_ns >= ROOM_NS) {
-			set_relief(s, p, false);
+			spares_set_relief(s, p, false);
 			return;
 		}
 }
 
 /* An idle slot may be of a worker that cannot run what is queued; then that stands on a shelf. */
-static bool is_to_be_relieved(struct scheduler *s, uint32_t process, const struct scene *scene)
+static bool spares_is_to_be_relieved(
+    struct scheduler *s, uint32_t process, const struct scene *scene)
 {
-	if (!serves(s, process) || tables_relieved(s->t, process) ||
-	    !is_away(s, process))
+	if (!spares_serves(s, process) || tables_relieved(s->t, process) ||
+	    !spares_is_away(s, process))
 		return false;
 	return scene->idle == 0 ||
 	    ((!shelf_empty(s) || booking_pending(s)) &&
-	    !team_is_idle(s, s->member[process].worker));
+		!spares_team_is_idle(s, s->member[process].worker));
 }
 
 /* As many as tasks are queued, less those that are on their way. */
-static void ask(struct scheduler *s, const struct scene *scene)
+static void spares_ask(struct scheduler *s, const struct scene *scene)
 {
 	uint32_t coming = s->relief.bits > scene->spares ? s->relief.bits - scene->spares : 0;
-	for (uint32_t p = SLOT_FIRST_MEMBER;
-	     p < tables_slots(s->t) && coming < scene->queued; p++) {
-		if (!is_to_be_relieved(s, p, scene))
+	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t) && coming < scene->queued;
+	     p++) {
+		if (!spares_is_to_be_relieved(s, p, scene))
 			continue;
 		if (s->relief.bits >= s->t->control->spares)
-			make_room(s);
+			spares_make_room(s);
 		if (s->relief.bits >= s->t->control->spares)
 			return;
 		s->member[p].waited_ns = scene->now_ns;
-		set_relief(s, p, true);
+		spares_set_relief(s, p, true);
 		coming++;
 	}
 }
 
-static void dismiss(struct scheduler *s, const struct scene *scene)
+static void spares_dismiss(struct scheduler *s, const struct scene *scene)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		struct member *m = &s->member[p];
@@ -308,41 +311,41 @@ static void dismiss(struct scheduler *s, const struct scene *scene)
 			continue;
 		if (spares_waits(s, p) || m->waited_ns == 0)
 			m->waited_ns = scene->now_ns;
-		if (!serves(s, p) || scene->now_ns - m->waited_ns >= LINGER_NS)
-			set_relief(s, p, false);
+		if (!spares_serves(s, p) || scene->now_ns - m->waited_ns >= LINGER_NS)
+			spares_set_relief(s, p, false);
 	}
 }
 
 /* ---- nobody goes on ---- */
 
 /* One that waits for a task that pauses before a retry: that one will start by itself. */
-static bool awaits_a_pause(const struct scheduler *s, uint32_t process)
+static bool spares_awaits_a_pause(const struct scheduler *s, uint32_t process)
 {
 	uint64_t word;
-	uint32_t sleeper = sleeper_of(s, process);
+	uint32_t sleeper = spares_sleeper_of(s, process);
 	for (uint32_t i = 0; i < WAITERS && sleeper; i++) {
-		const struct record *r = awaited(s, sleeper, i, &word);
+		const struct record *r = spares_awaited(s, sleeper, i, &word);
 		if (r && word_state(word) == RECORD_READY && due_is_resting(s->t, r, word))
 			return true;
 	}
 	return false;
 }
 
-static bool nobody_goes_on(const struct scheduler *s, const struct scene *scene)
+static bool spares_nobody_goes_on(const struct scheduler *s, const struct scene *scene)
 {
 	if (!scene->queued || !scene->waiting || scene->at_work || scene->joining)
 		return false;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (s->member[p].generation &&
-		    ((s->member[p].leaving && !spares_waits(s, p)) || awaits_a_pause(s, p)))
+		    ((s->member[p].leaving && !spares_waits(s, p)) || spares_awaits_a_pause(s, p)))
 			return false;
 	return scene->all_spares >= s->t->control->spares || scene->free == 0;
 }
 
-static void refuse_youngest(struct scheduler *s, struct scene *scene)
+static void spares_refuse_youngest(struct scheduler *s, struct scene *scene)
 {
 	struct relief *r = &s->relief;
-	if (!nobody_goes_on(s, scene)) {
+	if (!spares_nobody_goes_on(s, scene)) {
 		r->stuck_ns = 0;
 		return;
 	}
@@ -352,9 +355,10 @@ static void refuse_youngest(struct scheduler *s, struct scene *scene)
 	}
 	if (scene->now_ns - r->stuck_ns < STUCK_NS)
 		return;
-	struct process *p = process_at(s, scene->youngest);
+	struct process *p = spares_process_at(s, scene->youngest);
 	log_warn("%u workers wait inside tasks and nobody goes on: the wait of pid %d in process "
-	    "slot %u is refused", scene->waiting, p->pid, scene->youngest);
+		 "slot %u is refused",
+	    scene->waiting, p->pid, scene->youngest);
 	sh_store(&p->refused, sh_load(&p->waiting_ns));
 	process_post_all(s->t, scene->youngest);
 	r->stuck_ns = scene->now_ns;
@@ -363,7 +367,7 @@ static void refuse_youngest(struct scheduler *s, struct scene *scene)
 /* ---- the look ---- */
 
 /* Until they have been queued for a while, somebody may take them. */
-static bool queued_for_long(struct relief *r, const struct scene *scene)
+static bool spares_queued_for_long(struct relief *r, const struct scene *scene)
 {
 	if (!scene->queued)
 		r->queued_ns = 0;
@@ -378,23 +382,24 @@ static void look(struct scheduler *s)
 	struct relief *r = &s->relief;
 	nested_look_again(s);
 	if (heap_length(&s->t->task_heap))
-		fetch_all_awaited(s);
-	see(s, &scene);
-	if (queued_for_long(r, &scene))
-		ask(s, &scene);
-	dismiss(s, &scene);
-	refuse_youngest(s, &scene);
+		spares_fetch_all_awaited(s);
+	spares_see(s, &scene);
+	if (spares_queued_for_long(r, &scene))
+		spares_ask(s, &scene);
+	spares_dismiss(s, &scene);
+	spares_refuse_youngest(s, &scene);
 	r->seen = s->turns + s->blocked;
 	bool wanted = r->bits || scene.spares || (scene.waiting && scene.queued);
-	r->next_ns = !wanted ? DEADLINE_NEVER
-	    : scene.now_ns + (scene.queued ? LOOK_NS : CALM_LOOK_NS);
+	r->next_ns =
+	    !wanted ? DEADLINE_NEVER : scene.now_ns + (scene.queued ? LOOK_NS : CALM_LOOK_NS);
 }
 
 /* Tasks wait, and more are queued than were. */
-static bool worth_a_look(const struct scheduler *s)
+static bool spares_worth_a_look(const struct scheduler *s)
 {
-	return s->blocked && (s->turns + s->blocked != s->relief.seen || s->bookings ||
-	    heap_length(&s->t->task_heap) > 0 || !shelf_empty(s));
+	return s->blocked &&
+	    (s->turns + s->blocked != s->relief.seen || s->bookings ||
+		heap_length(&s->t->task_heap) > 0 || !shelf_empty(s));
 }
 
 void spares_begin(struct scheduler *s)
@@ -410,11 +415,11 @@ void spares_look(struct scheduler *s)
 		return; /* the usual case: nobody waits */
 	if (s->spares) {
 		if (heap_length(&s->t->task_heap))
-			fetch_all_awaited(s);
-		stop_surplus(s);
+			spares_fetch_all_awaited(s);
+		spares_stop_surplus(s);
 	}
 	uint64_t now = clock_ns();
-	if (r->next_ns > now + LOOK_NS && worth_a_look(s))
+	if (r->next_ns > now + LOOK_NS && spares_worth_a_look(s))
 		r->next_ns = now + LOOK_NS;
 	if (r->next_ns <= now)
 		look(s);

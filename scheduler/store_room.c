@@ -28,26 +28,26 @@ uint32_t place_outstanding(const struct scheduler *s, uint32_t process)
 	return ring_used(&ring) + (sh_load(&s->t->process[process].handed) != 0);
 }
 
-static bool is_idle(const struct member *m)
+static bool room_is_idle(const struct member *m)
 {
 	return m->depth > 0 && m->room == m->depth;
 }
 
-static uint32_t share_of(const struct member *m)
+static uint32_t room_share_of(const struct member *m)
 {
 	if (m->room == 0)
 		return 0;
 	uint32_t share = (uint32_t)((uint64_t)m->room * POLICY_SLOT / m->depth);
 	if (!m->awake)
 		share >>= ASLEEP_SHIFT;
-	else if (!m->brisk && !is_idle(m))
+	else if (!m->brisk && !room_is_idle(m))
 		share >>= SLOW_SHIFT;
 	return share ? share : 1;
 }
 
 /* ---- halls: the open workers of one class ---- */
 
-static void open_worker(struct hall *hall, struct team *team, uint32_t worker)
+static void room_open_worker(struct hall *hall, struct team *team, uint32_t worker)
 {
 	if (team->place)
 		return;
@@ -55,7 +55,7 @@ static void open_worker(struct hall *hall, struct team *team, uint32_t worker)
 	team->place = hall->n;
 }
 
-static void close_worker(struct scheduler *s, struct hall *hall, uint32_t worker)
+static void room_close_worker(struct scheduler *s, struct hall *hall, uint32_t worker)
 {
 	struct team *team = &s->team[worker];
 	if (!team->place)
@@ -66,41 +66,41 @@ static void close_worker(struct scheduler *s, struct hall *hall, uint32_t worker
 	team->place = 0;
 }
 
-static uint64_t key_of(const struct scheduler *s, uint32_t worker)
+static uint64_t room_key_of(const struct scheduler *s, uint32_t worker)
 {
 	return s->policy->key ? s->policy->key(&s->view[worker]) : s->view[worker].free;
 }
 
 /* Workers with GPUs are few, and asked for when no other has room: they need no heap. */
-static void reorder(struct scheduler *s, uint32_t worker)
+static void room_reorder(struct scheduler *s, uint32_t worker)
 {
 	struct team *team = &s->team[worker];
 	struct hall *hall = &s->hall[team->hall];
 	if (s->view[worker].free == 0)
-		close_worker(s, hall, worker);
+		room_close_worker(s, hall, worker);
 	else
-		open_worker(hall, team, worker);
+		room_open_worker(hall, team, worker);
 	if (team->hall == HALL_CPU && team->place)
-		heap_update(&s->t->worker_heap, worker, key_of(s, worker));
+		heap_update(&s->t->worker_heap, worker, room_key_of(s, worker));
 	else if (team->hall == HALL_CPU)
 		heap_remove(&s->t->worker_heap, worker);
 }
 
 /* Under the worker heap's lock. */
-static void rekey(struct scheduler *s, uint32_t process)
+static void room_rekey(struct scheduler *s, uint32_t process)
 {
 	struct member *m = &s->member[process];
 	s->brisk -= m->brisk;
 	m->awake = process_awake(s->t, process);
 	m->brisk = m->awake && !m->stuck && m->depth >= BRISK_DEPTH;
 	s->brisk += m->brisk;
-	uint32_t share = share_of(m);
+	uint32_t share = room_share_of(m);
 	s->view[m->worker].free += share - (uint64_t)m->share;
 	m->share = share;
-	reorder(s, m->worker);
+	room_reorder(s, m->worker);
 }
 
-static uint32_t count_room(struct scheduler *s, uint32_t process)
+static uint32_t room_count(struct scheduler *s, uint32_t process)
 {
 	struct member *m = &s->member[process];
 	uint32_t outstanding = place_outstanding(s, process);
@@ -118,11 +118,11 @@ void room_refresh(struct scheduler *s, uint32_t process)
 	struct member *m = &s->member[process];
 	if (m->generation == 0)
 		return;
-	uint32_t outstanding = count_room(s, process);
+	uint32_t outstanding = room_count(s, process);
 	if (m->leaving)
 		return;
 	scheduler_lock_heap(&s->t->worker_heap);
-	rekey(s, process);
+	room_rekey(s, process);
 	heap_unlock(&s->t->worker_heap);
 	if (m->depth == 0 && outstanding > 1)
 		place_withdraw(
@@ -153,7 +153,7 @@ void room_join(struct scheduler *s, uint32_t process)
 }
 
 /* It is given nothing any more. */
-static void unseat(struct scheduler *s, uint32_t process)
+static void room_unseat(struct scheduler *s, uint32_t process)
 {
 	const struct member *m = &s->member[process];
 	uint32_t *link = &s->team[m->worker].first;
@@ -163,7 +163,7 @@ static void unseat(struct scheduler *s, uint32_t process)
 	*link = m->next;
 	scheduler_lock_heap(&s->t->worker_heap);
 	s->view[m->worker].free -= m->share;
-	reorder(s, m->worker);
+	room_reorder(s, m->worker);
 	heap_unlock(&s->t->worker_heap);
 }
 
@@ -176,14 +176,14 @@ void room_leave(struct scheduler *s, uint32_t process)
 	s->spares -= s->t->process[process].spare != 0;
 	m->blocked = false;
 	if (!m->leaving)
-		unseat(s, process);
+		room_unseat(s, process);
 }
 
 /* Its task may still wait for another, and may have to run that itself: whether it is blocked goes
  * on to count. */
 void room_retire(struct scheduler *s, uint32_t process)
 {
-	unseat(s, process);
+	room_unseat(s, process);
 	s->member[process].leaving = true;
 	booking_seat_retires(s, process);
 	room_refresh(s, process);
@@ -206,7 +206,7 @@ uint32_t room_choose_among(struct scheduler *s, const uint32_t *workers, uint32_
 	if (s->policy->draw)
 		return workers[s->policy->draw(&view, &s->seed)];
 	for (uint32_t i = 1; i < n; i++)
-		if (key_of(s, workers[i]) > key_of(s, best))
+		if (room_key_of(s, workers[i]) > room_key_of(s, best))
 			best = workers[i];
 	return best;
 }
@@ -219,9 +219,9 @@ bool room_choose_other(struct scheduler *s, uint32_t worker, uint32_t *ret)
 		const struct member *m = &s->member[p];
 		if (m->generation == 0 || m->leaving || m->worker == worker)
 			continue;
-		count_room(s, p);
-		rekey(s, p);
-		if (!is_idle(m))
+		room_count(s, p);
+		room_rekey(s, p);
+		if (!room_is_idle(m))
 			continue;
 		*ret = p;
 		return true;
@@ -229,7 +229,7 @@ bool room_choose_other(struct scheduler *s, uint32_t worker, uint32_t *ret)
 	return false;
 }
 
-static uint32_t choose_worker(struct scheduler *s, enum hall_name name)
+static uint32_t room_choose_worker(struct scheduler *s, enum hall_name name)
 {
 	const struct hall *hall = &s->hall[name];
 	struct heap_entry top;
@@ -256,16 +256,16 @@ uint32_t room_slot_of(const struct scheduler *s, uint32_t worker)
 bool room_choose(struct scheduler *s, uint32_t *ret)
 {
 	for (;;) {
-		uint32_t worker = choose_worker(s, HALL_CPU);
+		uint32_t worker = room_choose_worker(s, HALL_CPU);
 		if (worker == POLICY_NOBODY) /* tasks without a GPU overflow */
-			worker = choose_worker(s, HALL_GPU);
+			worker = room_choose_worker(s, HALL_GPU);
 		if (worker == POLICY_NOBODY)
 			return false;
 		*ret = room_slot_of(s, worker);
 		const struct member *m = &s->member[*ret];
 		if (m->awake == process_awake(s->t, *ret))
 			return m->awake || !s->policy->thrifty || s->brisk < s->crew;
-		rekey(s, *ret); /* it parked since, or was woken */
+		room_rekey(s, *ret); /* it parked since, or was woken */
 	}
 }
 
@@ -275,7 +275,7 @@ void room_take(struct scheduler *s, uint32_t process)
 	m->room--;
 	m->last_turn = s->view[m->worker].last_turn = ++s->turns;
 	process_set_awake(s->t, process, true); /* it will be, as soon as the hints are sent */
-	rekey(s, process);
+	room_rekey(s, process);
 }
 
 /* ---- the policy in force ---- */
@@ -290,34 +290,33 @@ void room_follow_policy(struct scheduler *s)
 	scheduler_lock_heap(&s->t->worker_heap);
 	for (uint32_t h = 0; h < HALLS; h++)
 		for (uint32_t i = 0; i < s->hall[h].n; i++)
-			reorder(s, s->hall[h].open[i]);
+			room_reorder(s, s->hall[h].open[i]);
 	heap_unlock(&s->t->worker_heap);
 }
 
 /* ---- what was given and is not taken ---- */
 
-static bool serves(const struct member *m)
+static bool room_serves(const struct member *m)
 {
 	return m->generation && !m->leaving;
 }
 
-static bool somebody_is_idle(const struct scheduler *s)
+static bool room_somebody_is_idle(const struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (serves(&s->member[p]) && is_idle(&s->member[p]))
+		if (room_serves(&s->member[p]) && room_is_idle(&s->member[p]))
 			return true;
 	return false;
 }
 
 /* A slot that took nothing since the last look, with hints in front of it: it sleeps in a wait, or
  * its task is long. Others may have what stands behind that. */
-static bool look_at(struct scheduler *s, uint32_t process, bool wanted)
+static bool room_look_at(struct scheduler *s, uint32_t process, bool wanted)
 {
 	struct member *m = &s->member[process];
 	struct ring ring = ring_down(s->t, process);
 	uint32_t position = ring_position(&ring), outstanding = place_outstanding(s, process);
-	bool queued = outstanding > 1 ||
-	    (outstanding && sh_peek(&s->t->process[process].blocked));
+	bool queued = outstanding > 1 || (outstanding && sh_peek(&s->t->process[process].blocked));
 	bool was_stuck = m->stuck;
 	m->stuck = outstanding && position == m->seen_position;
 	m->seen_position = position;
@@ -331,12 +330,12 @@ static bool look_at(struct scheduler *s, uint32_t process, bool wanted)
 
 void room_look_for_stuck(struct scheduler *s)
 {
-	bool wanted = somebody_is_idle(s) && !(s->admission & ADMISSION_PAUSED);
+	bool wanted = room_somebody_is_idle(s) && !(s->admission & ADMISSION_PAUSED);
 	bool queued = heap_length(&s->t->task_heap) > 0;
 	s->newly_stuck = 0;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (serves(&s->member[p]))
-			queued |= look_at(s, p, wanted);
+		if (room_serves(&s->member[p]))
+			queued |= room_look_at(s, p, wanted);
 	if (!s->newly_stuck)
 		s->crew = SPIN_CROWD * s->t->control->cores;
 	else if (s->crew < s->t->limits.processes)

@@ -1,4 +1,5 @@
-/* task_limits.c - time that is over: limits of tasks, pauses before retries, tasks that do not stop.
+/* task_limits.c - time that is over: limits of tasks, pauses before retries, tasks that do not
+ * stop.
  *
  * A private heap has each such task by when it is to be looked at next; what is found in its record
  * then decides, so an entry that is stale costs a look and nothing else, and a new scheduler fills
@@ -23,13 +24,13 @@ enum { GRACE_STEPS = 8, INTERRUPTS_FROM = GRACE_STEPS - GRACE_INTERRUPTS };
 
 /* ---- the heap ---- */
 
-static size_t stops_bytes(const struct scheduler *s)
+static size_t task_limits_stops_bytes(const struct scheduler *s)
 {
 	return (size_t)s->t->limits.records * sizeof s->stops[0];
 }
 
 /* Untouched pages cost nothing, however large the table. */
-static void *map_private(size_t bytes)
+static void *task_limits_map_private(size_t bytes)
 {
 	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -39,8 +40,8 @@ static void *map_private(size_t bytes)
 int limits_open(struct scheduler *s)
 {
 	uint32_t records = s->t->limits.records;
-	void *memory = map_private(heap_bytes(records));
-	s->stops = map_private(stops_bytes(s));
+	void *memory = task_limits_map_private(heap_bytes(records));
+	s->stops = task_limits_map_private(task_limits_stops_bytes(s));
 	if (!memory || !s->stops)
 		return why(-ENOMEM, "no memory for the timers of %u tasks", records);
 	heap_create(memory, records);
@@ -51,17 +52,17 @@ int limits_open(struct scheduler *s)
 void limits_close(struct scheduler *s)
 {
 	munmap(s->timers.shm, heap_bytes(s->t->limits.records));
-	munmap(s->stops, stops_bytes(s));
+	munmap(s->stops, task_limits_stops_bytes(s));
 }
 
 /* Larger keys come first. */
-static uint64_t key_of(uint64_t due_ns)
+static uint64_t task_limits_key_of(uint64_t due_ns)
 {
 	return ~due_ns;
 }
 
 /* Private as it is, a heap wants its lock held; nobody else ever waits for this one. */
-static void look_at(struct scheduler *s, uint32_t index, uint64_t due_ns)
+static void task_limits_look_at(struct scheduler *s, uint32_t index, uint64_t due_ns)
 {
 	if (due_ns == DEADLINE_NEVER && heap_length(&s->timers) == 0)
 		return;
@@ -69,7 +70,7 @@ static void look_at(struct scheduler *s, uint32_t index, uint64_t due_ns)
 	if (due_ns == DEADLINE_NEVER)
 		heap_remove(&s->timers, index);
 	else
-		heap_update(&s->timers, index, key_of(due_ns));
+		heap_update(&s->timers, index, task_limits_key_of(due_ns));
 	heap_unlock(&s->timers);
 }
 
@@ -79,45 +80,47 @@ uint64_t limits_next_ns(struct scheduler *s)
 	if (heap_length(&s->timers) == 0)
 		return DEADLINE_NEVER;
 	scheduler_lock_heap(&s->timers);
-	uint64_t due_ns = heap_peek(&s->timers, &first) ? key_of(first.key) : DEADLINE_NEVER;
+	uint64_t due_ns =
+	    heap_peek(&s->timers, &first) ? task_limits_key_of(first.key) : DEADLINE_NEVER;
 	heap_unlock(&s->timers);
 	return due_ns;
 }
 
 void limits_forget(struct scheduler *s, uint32_t index)
 {
-	look_at(s, index, DEADLINE_NEVER);
+	task_limits_look_at(s, index, DEADLINE_NEVER);
 }
 
 /* ---- tasks that are asked to stop ---- */
 
-static bool is_stopping(uint64_t word)
+static bool task_limits_is_stopping(uint64_t word)
 {
-	return word_state(word) == RECORD_RUNNING &&
-	    word_flags(word) & FLAGS_STOPPING && word_owner(word) != SLOT_SCHEDULER;
+	return word_state(word) == RECORD_RUNNING && word_flags(word) & FLAGS_STOPPING &&
+	    word_owner(word) != SLOT_SCHEDULER;
 }
 
-static uint64_t step_ns(const struct stop *stop, uint32_t step)
+static uint64_t task_limits_step_ns(const struct stop *stop, uint32_t step)
 {
 	return stop->asked_ns + stop->grace_ms * NS_PER_MS * step / GRACE_STEPS;
 }
 
 /* What is known of this attempt; if nothing is, we ask from now on. */
-static struct stop *stop_of(struct scheduler *s, uint32_t index, uint64_t word)
+static struct stop *task_limits_stop_of(struct scheduler *s, uint32_t index, uint64_t word)
 {
 	struct stop *stop = &s->stops[index];
 	if (stop->generation != word_generation(word) || stop->attempt != word_attempt(word))
 		*stop = (struct stop){ .asked_ns = clock_ns(),
 			.grace_ms = grace_of(s->t, index, word),
-			.generation = word_generation(word), .attempt = word_attempt(word) };
+			.generation = word_generation(word),
+			.attempt = word_attempt(word) };
 	return stop;
 }
 
-static uint64_t stop_due(struct scheduler *s, uint32_t index, uint64_t word)
+static uint64_t task_limits_stop_due(struct scheduler *s, uint32_t index, uint64_t word)
 {
-	struct stop *stop = stop_of(s, index, word);
+	struct stop *stop = task_limits_stop_of(s, index, word);
 	uint32_t step = INTERRUPTS_FROM + stop->interrupts;
-	return step > GRACE_STEPS ? DEADLINE_NEVER : step_ns(stop, step);
+	return step > GRACE_STEPS ? DEADLINE_NEVER : task_limits_step_ns(stop, step);
 }
 
 void limits_signal(struct scheduler *s, uint32_t process, int signal)
@@ -127,29 +130,30 @@ void limits_signal(struct scheduler *s, uint32_t process, int signal)
 		syscall(SYS_pidfd_send_signal, m->pidfd, signal, NULL, 0);
 }
 
-static void go_on_stopping(struct scheduler *s, uint32_t index, uint64_t word)
+static void task_limits_go_on_stopping(struct scheduler *s, uint32_t index, uint64_t word)
 {
-	struct stop *stop = stop_of(s, index, word);
+	struct stop *stop = task_limits_stop_of(s, index, word);
 	uint32_t owner = word_owner(word);
-	if (owner >= s->t->limits.processes || clock_ns() < stop_due(s, index, word))
+	if (owner >= s->t->limits.processes || clock_ns() < task_limits_stop_due(s, index, word))
 		return;
-	if (clock_ns() < step_ns(stop, GRACE_STEPS)) {
+	if (clock_ns() < task_limits_step_ns(stop, GRACE_STEPS)) {
 		stop->interrupts++;
 		limits_signal(s, owner, PROCESS_INTERRUPT);
 		return;
 	}
 	stop->interrupts = GRACE_STEPS; /* that was all we can do */
 	log_warn("worker in slot %u pid %d runs on with a task that was asked to stop %u ms ago: "
-		 "killed, to be replaced", owner, s->t->process[owner].pid, stop->grace_ms);
+		 "killed, to be replaced",
+	    owner, s->t->process[owner].pid, stop->grace_ms);
 	limits_signal(s, owner, SIGKILL);
 }
 
 void limits_stop(struct scheduler *s, uint32_t index, const uint32_t *grace_ms)
 {
 	uint64_t word = sh_load(&record_at(s->t, index)->state);
-	if (!is_stopping(word))
+	if (!task_limits_is_stopping(word))
 		return;
-	struct stop *stop = stop_of(s, index, word);
+	struct stop *stop = task_limits_stop_of(s, index, word);
 	if (grace_ms)
 		stop->grace_ms = *grace_ms;
 	limits_look(s, index);
@@ -167,27 +171,28 @@ void limits_fail(struct scheduler *s, uint32_t index, uint64_t word, enum limit 
 {
 	char message[192];
 	struct record *r = record_at(s->t, index);
-	struct record_failure failure = { .code = ETIMEDOUT, .root_function = r->function,
+	struct record_failure failure = { .code = ETIMEDOUT,
+		.root_function = r->function,
 		.root = record_ref(index, word_generation(word)) };
 	due_describe(s->t, r, word, limit, message, sizeof message);
 	graph_fail(s, index, &failure, FLAG_DEAD, message);
 }
 
 /* Should we die in between, the next one makes it READY again, and finds that its time is over. */
-static void end_waiting(struct scheduler *s, uint32_t index, uint64_t word, enum limit limit)
+static void task_limits_end_waiting(
+    struct scheduler *s, uint32_t index, uint64_t word, enum limit limit)
 {
 	struct record *r = record_at(s->t, index);
 	uint64_t seen = word;
 	if (word_state(word) == RECORD_READY) {
-		if (!record_step(
-			r, &seen, RECORD_RUNNING, SLOT_SCHEDULER, word_attempt(word), 0))
+		if (!record_step(r, &seen, RECORD_RUNNING, SLOT_SCHEDULER, word_attempt(word), 0))
 			return; /* a worker or a client was first */
 		place_remove(s, index);
 	}
 	limits_fail(s, index, word, limit);
 }
 
-static void end_running(struct scheduler *s, uint32_t index, uint64_t word)
+static void task_limits_end_running(struct scheduler *s, uint32_t index, uint64_t word)
 {
 	struct record *r = record_at(s->t, index);
 	if (word_owner(word) != SLOT_SCHEDULER &&
@@ -198,7 +203,7 @@ static void end_running(struct scheduler *s, uint32_t index, uint64_t word)
 
 /* Not one that is nobody's task, or whose maker still writes it; nor one that we are ending, or of
  * which a damaged segment says so. */
-static bool may_be_limited(const struct scheduler *s, uint64_t word)
+static bool task_limits_may_be_limited(const struct scheduler *s, uint64_t word)
 {
 	enum record_state state = word_state(word);
 	if (state == RECORD_RUNNING)
@@ -212,12 +217,12 @@ void limits_look(struct scheduler *s, uint32_t index)
 	const struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state), due_ns;
 	enum limit limit;
-	if (!may_be_limited(s, word)) {
+	if (!task_limits_may_be_limited(s, word)) {
 		limits_forget(s, index);
 		return;
 	}
-	if (is_stopping(word)) {
-		look_at(s, index, stop_due(s, index, word));
+	if (task_limits_is_stopping(word)) {
+		task_limits_look_at(s, index, task_limits_stop_due(s, index, word));
 		return;
 	}
 	due_ns = due_limit(s->t, r, word, &limit);
@@ -226,27 +231,27 @@ void limits_look(struct scheduler *s, uint32_t index)
 	if (word_state(word) == RECORD_READY && pressure_keeps(s, r) &&
 	    pressure_keeps(s, r) < due_ns)
 		due_ns = pressure_keeps(s, r);
-	look_at(s, index, due_ns);
+	task_limits_look_at(s, index, due_ns);
 }
 
-static void enforce(struct scheduler *s, uint32_t index)
+static void task_limits_enforce(struct scheduler *s, uint32_t index)
 {
 	const struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
 	enum limit limit;
-	if (is_stopping(word))
-		go_on_stopping(s, index, word);
+	if (task_limits_is_stopping(word))
+		task_limits_go_on_stopping(s, index, word);
 	else if (due_limit(s->t, r, word, &limit) <= clock_ns() &&
 	    word_state(word) == RECORD_RUNNING)
-		end_running(s, index, word);
+		task_limits_end_running(s, index, word);
 	else if (due_limit(s->t, r, word, &limit) <= clock_ns())
-		end_waiting(s, index, word, limit);
+		task_limits_end_waiting(s, index, word, limit);
 	else if (word_state(word) == RECORD_READY)
 		place_ready(s, index); /* its pause is over */
 	limits_look(s, index);
 }
 
-static bool take_due(struct scheduler *s, uint32_t *ret)
+static bool task_limits_take_due(struct scheduler *s, uint32_t *ret)
 {
 	struct heap_entry first;
 	if (limits_next_ns(s) == DEADLINE_NEVER || clock_ns() < limits_next_ns(s))
@@ -261,8 +266,8 @@ static bool take_due(struct scheduler *s, uint32_t *ret)
 uint32_t limits_enforce(struct scheduler *s)
 {
 	uint32_t index, n = 0;
-	while (take_due(s, &index)) {
-		enforce(s, index);
+	while (task_limits_take_due(s, &index)) {
+		task_limits_enforce(s, index);
 		n++;
 	}
 	if (n) {

@@ -14,13 +14,13 @@
 static _Thread_local const struct lock_shm *held[RANKS];
 
 static const char *const rank_names[RANKS] = {
-    [RANK_GROW] = "store growth",
-    [RANK_POOL] = "record pool",
-    [RANK_TASK_HEAP] = "task heap",
-    [RANK_WORKER_HEAP] = "worker heap",
-    [RANK_ARENA] = "store arena",
-    [RANK_REGISTRY] = "registry",
-    [RANK_GRAPH] = "graph",
+	[RANK_GROW] = "store growth",
+	[RANK_POOL] = "record pool",
+	[RANK_TASK_HEAP] = "task heap",
+	[RANK_WORKER_HEAP] = "worker heap",
+	[RANK_ARENA] = "store arena",
+	[RANK_REGISTRY] = "registry",
+	[RANK_GRAPH] = "graph",
 };
 
 void lock_init(struct lock_shm *shm)
@@ -33,7 +33,7 @@ void lock_init(struct lock_shm *shm)
 	pthread_mutexattr_destroy(&attr);
 }
 
-static void check_order(const struct lock *lock)
+static void lock_check_order(const struct lock *lock)
 {
 	for (int rank = lock->rank; rank < RANKS; rank++)
 		CHECK(held[rank] == NULL);
@@ -74,11 +74,8 @@ static int lock_wait(struct lock *lock)
 static int lock_taken(struct lock *lock, int r)
 {
 	switch (r) {
-	case 0:
-		held[lock->rank] = lock->shm;
-		return 0;
-	case EOWNERDEAD:
-		return lock_inherit(lock);
+	case 0: held[lock->rank] = lock->shm; return 0;
+	case EOWNERDEAD: return lock_inherit(lock);
 	case ETIMEDOUT:
 		return why(-ETIMEDOUT,
 		    "the %s lock has been held for %d ms by a process that lives: "
@@ -96,7 +93,7 @@ static int lock_taken(struct lock *lock, int r)
 
 int lock_acquire(struct lock *lock)
 {
-	check_order(lock);
+	lock_check_order(lock);
 	step_here("lock acquire");
 	int r = pthread_mutex_trylock(&lock->shm->mutex);
 	return lock_taken(lock, r == EBUSY ? lock_wait(lock) : r);
@@ -104,7 +101,7 @@ int lock_acquire(struct lock *lock)
 
 int lock_try(struct lock *lock)
 {
-	check_order(lock);
+	lock_check_order(lock);
 	step_here("lock try");
 	int r = pthread_mutex_trylock(&lock->shm->mutex);
 	return r == EBUSY ? -EBUSY : lock_taken(lock, r);

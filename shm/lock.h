@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum lock_rank { /* taken in rising order only */
+enum lock_rank {       /* taken in rising order only */
 	RANK_GROW = 1, /* reserves more of the store: the one lock held over a system call */
 	RANK_POOL,
 	RANK_GRAPH,

@@ -13,14 +13,14 @@ void pool_create(void *memory)
 	lock_init(&shm->lock);
 }
 
-static bool on_stack(const struct pool *pool, uint32_t index)
+static bool pool_on_stack(const struct pool *pool, uint32_t index)
 {
 	uint32_t at = sh_once(pool->place[index]);
 	return at < sh_peek(&pool->shm->top) && at < pool->slots && pool->shm->stack[at] == index;
 }
 
 /* False: there is no room. */
-static bool push_locked(struct pool *pool, uint32_t index)
+static bool pool_push_locked(struct pool *pool, uint32_t index)
 {
 	struct pool_shm *shm = pool->shm;
 	uint32_t top = sh_peek(&shm->top);
@@ -40,17 +40,19 @@ static const char *pool_recover(void *context)
 	/* Downwards, so that low and therefore warm slots are taken first. */
 	for (uint32_t i = pool_fresh(pool); i-- > 0;)
 		if (pool->table.is_free(pool->table.context, i))
-			push_locked(pool, i);
+			pool_push_locked(pool, i);
 	return NULL;
 }
 
 void pool_attach(struct pool *pool, void *memory, uint32_t slots, struct pool_table table)
 {
 	struct pool_shm *shm = memory;
-	*pool =
-	    (struct pool){.shm = shm, .place = &shm->stack[slots], .slots = slots, .table = table};
-	pool->lock = (struct lock){ .shm = &shm->lock, .rank = RANK_POOL, .recover = pool_recover,
-		.context = pool };
+	*pool = (struct pool){
+		.shm = shm, .place = &shm->stack[slots], .slots = slots, .table = table
+	};
+	pool->lock = (struct lock){
+		.shm = &shm->lock, .rank = RANK_POOL, .recover = pool_recover, .context = pool
+	};
 }
 
 uint32_t pool_fresh(const struct pool *pool)
@@ -60,7 +62,7 @@ uint32_t pool_fresh(const struct pool *pool)
 }
 
 /* An index read from the stack is checked like any word another process wrote. */
-static bool pop_locked(struct pool *pool, uint32_t *ret)
+static bool pool_pop_locked(struct pool *pool, uint32_t *ret)
 {
 	struct pool_shm *shm = pool->shm;
 	uint32_t top;
@@ -86,7 +88,7 @@ int pool_take(struct pool *pool, uint32_t *ret_indices, uint32_t n, uint32_t *re
 	if (r < 0)
 		return r;
 	uint32_t taken = 0;
-	while (taken < n && pop_locked(pool, &ret_indices[taken])) {
+	while (taken < n && pool_pop_locked(pool, &ret_indices[taken])) {
 		pool->table.claim(pool->table.context, ret_indices[taken]);
 		taken++;
 	}
@@ -104,7 +106,7 @@ int pool_give(struct pool *pool, const uint32_t *indices, uint32_t n)
 		CHECK(indices[i] < pool->slots);
 		/* Not if a recovery has found it before, and it was taken since. */
 		if (pool->table.is_free(pool->table.context, indices[i]) &&
-		    !on_stack(pool, indices[i]) && !push_locked(pool, indices[i]))
+		    !pool_on_stack(pool, indices[i]) && !pool_push_locked(pool, indices[i]))
 			break; /* damage, which a rebuild mends */
 	}
 	lock_release(&pool->lock);

@@ -4,12 +4,12 @@
 
 /* The top bit of an entry at this position. A zeroed place must look empty in lap 0, hence the not;
  * in lap 1 every place has been filled once, with the other parity. */
-static uint64_t lap_bit(const struct ring *ring, uint32_t position)
+static uint64_t ring_lap_bit(const struct ring *ring, uint32_t position)
 {
 	return position & ring->size ? 0 : RING_LAP;
 }
 
-static shared64 *place_of(const struct ring *ring, uint32_t position)
+static shared64 *ring_place_of(const struct ring *ring, uint32_t position)
 {
 	return &ring->shm->place[position & (ring->size - 1)];
 }
@@ -26,7 +26,7 @@ uint32_t ring_push(struct ring *ring, const uint64_t *hints, uint32_t n)
 	} while (!sh_cas(&ring->shm->tail, &tail, tail + take));
 
 	for (uint32_t i = 0; i < take; i++)
-		sh_store(place_of(ring, tail + i), hints[i] | lap_bit(ring, tail + i));
+		sh_store(ring_place_of(ring, tail + i), hints[i] | ring_lap_bit(ring, tail + i));
 	return take;
 }
 
@@ -35,8 +35,8 @@ uint32_t ring_look(const struct ring *ring, uint64_t *ret_hints, uint32_t max)
 	uint32_t head = sh_peek(&ring->shm->head);
 	uint32_t n = 0;
 	while (n < max) {
-		uint64_t entry = sh_load(place_of(ring, head + n));
-		if ((entry & RING_LAP) != lap_bit(ring, head + n))
+		uint64_t entry = sh_load(ring_place_of(ring, head + n));
+		if ((entry & RING_LAP) != ring_lap_bit(ring, head + n))
 			break;
 		ret_hints[n++] = entry & ~RING_LAP;
 	}
@@ -59,8 +59,8 @@ uint32_t ring_pop(struct ring *ring, uint64_t *ret_hints, uint32_t max)
 bool ring_ready(const struct ring *ring)
 {
 	uint32_t head = sh_peek(&ring->shm->head);
-	uint64_t entry = sh_load(place_of(ring, head));
-	return (entry & RING_LAP) == lap_bit(ring, head);
+	uint64_t entry = sh_load(ring_place_of(ring, head));
+	return (entry & RING_LAP) == ring_lap_bit(ring, head);
 }
 
 uint32_t ring_position(const struct ring *ring)
@@ -86,10 +86,10 @@ void ring_fill_holes(struct ring *ring, uint64_t hint)
 	if (tail - head > ring->size)
 		return; /* not a ring any more; ring_check() says so */
 	for (uint32_t p = head; p != tail; p++) {
-		uint64_t entry = sh_load(place_of(ring, p));
+		uint64_t entry = sh_load(ring_place_of(ring, p));
 		/* By CAS: a producer that lives after all, and fills its place just now, wins. */
-		if ((entry & RING_LAP) != lap_bit(ring, p))
-			sh_cas(place_of(ring, p), &entry, hint | lap_bit(ring, p));
+		if ((entry & RING_LAP) != ring_lap_bit(ring, p))
+			sh_cas(ring_place_of(ring, p), &entry, hint | ring_lap_bit(ring, p));
 	}
 }
 
@@ -98,7 +98,7 @@ void ring_reset(struct ring *ring)
 	/* Places first: a reset cut short leaves an unfinished reset, done again by the next. */
 	for (uint32_t i = 0; i < ring->size; i++)
 		if (sh_peek(&ring->shm->place[i])) /* most were never used: leave their pages
-		                                    * alone */
+						    * alone */
 			sh_poke(&ring->shm->place[i], 0);
 	sh_store(&ring->shm->head, 0);
 	sh_store(&ring->shm->tail, 0);

@@ -25,7 +25,7 @@
 struct ring_shm {
 	_Alignas(CACHE_LINE_BYTES) shared32 tail; /* W: producers.  R: producers, dump. */
 	_Alignas(CACHE_LINE_BYTES) shared32 head; /* W: consumer (release).  R: producers
-	                                           * (acquire). */
+						   * (acquire). */
 	_Alignas(CACHE_LINE_BYTES) shared64 place[];
 };
 

@@ -15,17 +15,18 @@
 
 _Static_assert(sizeof(struct segment_header) <= SEGMENT_HEADER_BYTES, "the header is one page");
 
-static uint64_t pid_namespace(void)
+static uint64_t segment_pid_namespace(void)
 {
 	struct stat st;
 	return stat("/proc/self/ns/pid", &st) == 0 ? st.st_ino : 0;
 }
 
-static int why_no_room(int fd, uint64_t wanted)
+static int segment_why_no_room(int fd, uint64_t wanted)
 {
 	struct statvfs fs;
 	uint64_t avail = fstatvfs(fd, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : 0;
-	return why(-ENOSPC, "/dev/shm is full: %llu KiB wanted, %llu KiB free; free some, enlarge "
+	return why(-ENOSPC,
+	    "/dev/shm is full: %llu KiB wanted, %llu KiB free; free some, enlarge "
 	    "it (mount -o remount,size=...), or choose a smaller --store or --tasks",
 	    (unsigned long long)(wanted >> 10), (unsigned long long)(avail >> 10));
 }
@@ -41,10 +42,12 @@ int segment_reserve(int fd, uint64_t offset, uint64_t bytes)
 			return 0;
 	}
 	if (r == ENOSPC)
-		return why_no_room(fd, bytes);
+		return segment_why_no_room(fd, bytes);
 	if (r == EFBIG)
-		return why(-EFBIG, "a segment of %llu KiB is over this process's file size limit "
-		    "(ulimit -f)", (unsigned long long)((offset + bytes) >> 10));
+		return why(-EFBIG,
+		    "a segment of %llu KiB is over this process's file size limit "
+		    "(ulimit -f)",
+		    (unsigned long long)((offset + bytes) >> 10));
 	return why(-r, "reserving %llu KiB of shared memory: %s", (unsigned long long)(bytes >> 10),
 	    strerror(r));
 }
@@ -60,14 +63,15 @@ static int segment_map(struct segment *segment)
 	return 0;
 }
 
-static int create_failed(const char *name)
+static int segment_create_failed(const char *name)
 {
 	int error = errno;
 	struct stat st;
 	char path[128];
 	snprintf(path, sizeof path, "/dev/shm%s", name);
 	if (error == EEXIST && lstat(path, &st) == 0 && st.st_uid != geteuid())
-		return why(-EACCES, "%s belongs to user %u: choose another --name, or have it "
+		return why(-EACCES,
+		    "%s belongs to user %u: choose another --name, or have it "
 		    "removed",
 		    path, (unsigned)st.st_uid);
 	return why(-error, "creating %s: %s", path, strerror(error));
@@ -78,7 +82,7 @@ int segment_create(const char *name, size_t bytes, size_t reserve, struct segmen
 	struct segment s = { .bytes = bytes, .writable = true };
 	s.fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (s.fd < 0)
-		return create_failed(name);
+		return segment_create_failed(name);
 	/* The umask may only have taken bits away; this also undoes a default ACL. */
 	int r = fchmod(s.fd, 0600) < 0 || ftruncate(s.fd, (off_t)bytes) < 0 ? -errno : 0;
 	if (r < 0)
@@ -103,13 +107,13 @@ void segment_publish(struct segment *segment, const char *purpose, uint32_t abi,
 	h->abi = abi;
 	h->bytes = segment->bytes;
 	h->runtime = runtime;
-	h->pid_namespace = pid_namespace();
+	h->pid_namespace = segment_pid_namespace();
 	snprintf(h->purpose, sizeof h->purpose, "%s", purpose);
-	sh_store(&h->magic, SEGMENT_MAGIC); /* pairs with refusal() */
+	sh_store(&h->magic, SEGMENT_MAGIC); /* pairs with segment_refusal() */
 }
 
 /* Why this segment is not ours to use, NULL if it is. */
-static const char *refusal(const struct segment *s, const char *purpose, uint32_t abi)
+static const char *segment_refusal(const struct segment *s, const char *purpose, uint32_t abi)
 {
 	const struct segment_header *h = s->header;
 	if (sh_load(&h->magic) != SEGMENT_MAGIC)
@@ -122,7 +126,7 @@ static const char *refusal(const struct segment *s, const char *purpose, uint32_
 		return "it is a plm segment, but of another kind";
 	if (h->bytes != s->bytes)
 		return "its size is not what it says: it was cut or is damaged";
-	if (s->writable && h->pid_namespace != pid_namespace())
+	if (s->writable && h->pid_namespace != segment_pid_namespace())
 		return "it belongs to another PID namespace, where its locks cannot work";
 	return NULL;
 }
@@ -138,7 +142,7 @@ int segment_attach(int fd, const char *purpose, uint32_t abi, bool writable, str
 		s.bytes = (size_t)st.st_size;
 		r = segment_map(&s);
 	}
-	const char *reason = r == 0 ? refusal(&s, purpose, abi) : NULL;
+	const char *reason = r == 0 ? segment_refusal(&s, purpose, abi) : NULL;
 	if (reason)
 		r = why(-EPROTO, "the %s segment is refused: %s", purpose, reason);
 	if (r < 0) {

@@ -16,17 +16,17 @@
 
 #include "shm/steps.h"
 
-#define SEGMENT_MAGIC   UINT64_C(0x314d4c50da7a5e6d)
+#define SEGMENT_MAGIC UINT64_C(0x314d4c50da7a5e6d)
 #define SEGMENT_VERSION 2u /* raise it when any layout in any segment changes its meaning */
 
 struct segment_header {
-	shared64 magic;   /* W: creator, last (release) */
+	shared64 magic; /* W: creator, last (release) */
 	uint32_t version;
-	uint32_t abi;     /* struct sizes of the build: another build refuses */
+	uint32_t abi; /* struct sizes of the build: another build refuses */
 	uint64_t bytes;
-	uint64_t runtime; /* the boot this segment belongs to */
+	uint64_t runtime;       /* the boot this segment belongs to */
 	uint64_t pid_namespace; /* robust locks and pidfds work in one namespace only */
-	char purpose[16]; /* "control", "store" */
+	char purpose[16];       /* "control", "store" */
 };
 
 enum { SEGMENT_HEADER_BYTES = 4096 };

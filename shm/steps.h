@@ -50,16 +50,16 @@ struct step {
  * True: leave it out, as if its line were missing. */
 extern bool (*step_hook)(const struct step *step, const void *at, size_t bytes);
 
-#define step_at(text, at, bytes)                                                                   \
-	({                                                                                         \
-		static const struct step here __attribute__((section("steps"))) = { __FILE__,      \
-			__func__, text, __LINE__ };                                                \
-		step_hook && step_hook(&here, (const void *)(uintptr_t)(at), (bytes));             \
+#define step_at(text, at, bytes)                                                                \
+	({                                                                                      \
+		static const struct step here                                                   \
+		    __attribute__((section("steps"))) = { __FILE__, __func__, text, __LINE__ }; \
+		step_hook &&step_hook(&here, (const void *)(uintptr_t)(at), (bytes));           \
 	})
 #define step_here(text) ((void)step_at(text, NULL, 0))
 #define step_do(text, p, touch, instead) (step_at(text, p, sizeof *(p)) ? (instead) : (touch))
 #else
-#define step_here(text)                  ((void)0)
+#define step_here(text) ((void)0)
 #define step_do(text, p, touch, instead) (touch)
 #endif
 
@@ -69,27 +69,26 @@ extern bool (*step_hook)(const struct step *step, const void *at, size_t bytes);
 #define look_here() ((void)0)
 #endif
 
-#define sh_load(p)     (look_here(), atomic_load_explicit((p), memory_order_acquire))
-#define sh_peek(p)     (look_here(), atomic_load_explicit((p), memory_order_relaxed))
+#define sh_load(p) (look_here(), atomic_load_explicit((p), memory_order_acquire))
+#define sh_peek(p) (look_here(), atomic_load_explicit((p), memory_order_relaxed))
 #define sh_once(lvalue) __atomic_load_n(&(lvalue), __ATOMIC_RELAXED)
 /* A plain field of what is not published yet, that a reader of its last life may still look at. */
 #define sh_fill(lvalue, v) __atomic_store_n(&(lvalue), (v), __ATOMIC_RELAXED)
-#define sh_store(p, v)                                                                             \
+#define sh_store(p, v) \
 	step_do("store " #p, p, atomic_store_explicit((p), (v), memory_order_release), (void)0)
-#define sh_poke(p, v)                                                                              \
+#define sh_poke(p, v) \
 	step_do("poke " #p, p, atomic_store_explicit((p), (v), memory_order_relaxed), (void)0)
-#define sh_set(lvalue, v)                                                                          \
-	step_do("set " #lvalue, &(lvalue), (void)((lvalue) = (v)), (void)0)
-#define sh_cas(p, expected, want)                                                                  \
-	step_do("cas " #p, p,                                                                      \
-	    atomic_compare_exchange_strong_explicit((p), (expected), (want), memory_order_seq_cst, \
-		memory_order_acquire),                                                             \
+#define sh_set(lvalue, v) step_do("set " #lvalue, &(lvalue), (void)((lvalue) = (v)), (void)0)
+#define sh_cas(p, expected, want)                                                     \
+	step_do("cas " #p, p,                                                         \
+	    atomic_compare_exchange_strong_explicit(                                  \
+		(p), (expected), (want), memory_order_seq_cst, memory_order_acquire), \
 	    true)
-#define sh_or(p, v)   sh_change("or " #p, p, atomic_fetch_or_explicit, v)
-#define sh_and(p, v)  sh_change("and " #p, p, atomic_fetch_and_explicit, v)
-#define sh_add(p, v)  sh_change("add " #p, p, atomic_fetch_add_explicit, v)
+#define sh_or(p, v) sh_change("or " #p, p, atomic_fetch_or_explicit, v)
+#define sh_and(p, v) sh_change("and " #p, p, atomic_fetch_and_explicit, v)
+#define sh_add(p, v) sh_change("add " #p, p, atomic_fetch_add_explicit, v)
 #define sh_swap(p, v) sh_change("swap " #p, p, atomic_exchange_explicit, v)
-#define sh_change(text, p, operation, v)                                                           \
+#define sh_change(text, p, operation, v) \
 	step_do(text, p, operation((p), (v), memory_order_seq_cst), atomic_load(p))
 
 /* ThreadSanitizer knows read-modify-writes, not fences; there a dummy word carries the order. */
@@ -133,8 +132,8 @@ static inline int sh_futex_wait(shared32 *word, uint32_t value, uint64_t deadlin
 	struct timespec until = { .tv_sec = (time_t)(deadline_ns / 1000000000u),
 		.tv_nsec = (long)(deadline_ns % 1000000000u) };
 	step_here("futex wait");
-	long r = syscall(SYS_futex, word, FUTEX_WAIT_BITSET, value, &until, NULL,
-	    FUTEX_BITSET_MATCH_ANY);
+	long r = syscall(
+	    SYS_futex, word, FUTEX_WAIT_BITSET, value, &until, NULL, FUTEX_BITSET_MATCH_ANY);
 	return r < 0 && errno == ETIMEDOUT ? -ETIMEDOUT : 0;
 }
 

@@ -14,7 +14,9 @@ enum {
 };
 
 static const char *const fault_name[FAULTS] = {
-	[FAULT_DELAY] = "delay", [FAULT_FAIL] = "fail", [FAULT_CRASH] = "crash",
+	[FAULT_DELAY] = "delay",
+	[FAULT_FAIL] = "fail",
+	[FAULT_CRASH] = "crash",
 	[FAULT_HANG] = "hang",
 };
 
@@ -28,14 +30,16 @@ struct clauses { /* what was read, the one for any generation behind the others 
 /* ---- times and chances ---- */
 
 /* A number with us, ms or s behind it. */
-static int read_time(
+static int injection_read_time(
     const struct scan *s, struct piece whole, struct piece time, uint64_t *ret_ns)
 {
-	static const struct { const char *name; uint64_t ns;
+	static const struct {
+		const char *name;
+		uint64_t ns;
 	} units[] = {
-	    {"us", NS_PER_MS / 1000},
-	    {"ms", NS_PER_MS},
-	    {"s", NS_PER_S},
+		{ "us", NS_PER_MS / 1000 },
+		{ "ms", NS_PER_MS },
+		{ "s", NS_PER_S },
 	};
 	const struct range range = { TIME_PLACES, 0, (uint64_t)TIME_MAX * 1000 };
 	size_t digits = 0;
@@ -55,7 +59,8 @@ static int read_time(
 }
 
 /* LOW..HIGH, or one time. */
-static int read_delay(const struct scan *s, struct piece range, struct injection *injection)
+static int injection_read_delay(
+    const struct scan *s, struct piece range, struct injection *injection)
 {
 	struct piece low = range, high = range;
 	const char *dots = memmem(range.at, range.length, "..", 2);
@@ -63,15 +68,15 @@ static int read_delay(const struct scan *s, struct piece range, struct injection
 		low.length = (size_t)(dots - range.at);
 		high = (struct piece){ dots + 2, range.length - low.length - 2 };
 	}
-	int r = read_time(s, range, low, &injection->delay_min_ns);
+	int r = injection_read_time(s, range, low, &injection->delay_min_ns);
 	if (r == 0)
-		r = read_time(s, range, high, &injection->delay_max_ns);
+		r = injection_read_time(s, range, high, &injection->delay_max_ns);
 	if (r == 0 && injection->delay_min_ns > injection->delay_max_ns)
 		r = scan_error(s, range, "the shorter time comes first");
 	return r;
 }
 
-static int read_chance(struct scan *s, struct piece what, uint32_t *ret)
+static int injection_read_chance(struct scan *s, struct piece what, uint32_t *ret)
 {
 	const struct range range = { PERCENT_PLACES, 0, CHANCE_ALL };
 	if (!scan_take(s, '@'))
@@ -93,7 +98,7 @@ static int read_chance(struct scan *s, struct piece what, uint32_t *ret)
 
 /* ---- clauses ---- */
 
-static enum fault find_fault(struct piece name)
+static enum fault injection_find_fault(struct piece name)
 {
 	for (enum fault f = FAULT_NONE + 1; f < FAULTS; f++)
 		if (piece_is(name, fault_name[f]))
@@ -101,7 +106,7 @@ static enum fault find_fault(struct piece name)
 	return FAULT_NONE;
 }
 
-static uint64_t all_chances(const struct injection *injection)
+static uint64_t injection_all_chances(const struct injection *injection)
 {
 	uint64_t sum = 0;
 	for (enum fault f = FAULT_NONE + 1; f < FAULTS; f++)
@@ -110,10 +115,10 @@ static uint64_t all_chances(const struct injection *injection)
 }
 
 /* FAULT@PERCENT, delay=TIME@PERCENT */
-static int read_fault(struct scan *s, struct injection *injection, uint32_t *given)
+static int injection_read_fault(struct scan *s, struct injection *injection, uint32_t *given)
 {
 	struct piece name = scan_peek(s), what = name;
-	enum fault fault = find_fault(name);
+	enum fault fault = injection_find_fault(name);
 	if (fault == FAULT_NONE)
 		return scan_unexpected(s, "delay, fail, crash, hang, seed or gen");
 	if (*given & (1u << fault))
@@ -124,18 +129,18 @@ static int read_fault(struct scan *s, struct injection *injection, uint32_t *giv
 		struct piece range = scan_take(s, '=') ? scan_piece(s) : (struct piece){ s->at, 0 };
 		int r = range.length == 0
 		    ? scan_error(s, name, "expected how long, such as delay=5ms..50ms@10%%")
-		    : read_delay(s, range, injection);
+		    : injection_read_delay(s, range, injection);
 		if (r < 0)
 			return r;
 		what = piece_span(name, range);
 	}
-	int r = read_chance(s, what, &injection->chance[fault]);
-	if (r == 0 && all_chances(injection) > CHANCE_ALL)
+	int r = injection_read_chance(s, what, &injection->chance[fault]);
+	if (r == 0 && injection_all_chances(injection) > CHANCE_ALL)
 		r = scan_error(s, what, "together this is more than 100%%");
 	return r;
 }
 
-static int read_seed(struct scan *s, struct clauses *c)
+static int injection_read_seed(struct scan *s, struct clauses *c)
 {
 	const struct range range = { 0, 0, UINT64_MAX };
 	struct pair p;
@@ -149,7 +154,7 @@ static int read_seed(struct scan *s, struct clauses *c)
 }
 
 /* gen=N: in front of a clause; without it the clause is for any generation. */
-static int read_generation(struct scan *s, uint32_t *ret)
+static int injection_read_generation(struct scan *s, uint32_t *ret)
 {
 	const struct range range = { 0, 1, GENERATIONS };
 	struct pair p;
@@ -167,16 +172,17 @@ static int read_generation(struct scan *s, uint32_t *ret)
 	return r;
 }
 
-static int read_clause(struct scan *s, struct clauses *c)
+static int injection_read_clause(struct scan *s, struct clauses *c)
 {
 	uint32_t generation, given = 0;
 	struct piece first = scan_peek(s);
-	int r = read_generation(s, &generation);
+	int r = injection_read_generation(s, &generation);
 	if (r < 0)
 		return r;
 	do {
-		r = piece_is(scan_peek(s), "seed") ? read_seed(s, c)
-		                                   : read_fault(s, &c->of[generation], &given);
+		r = piece_is(scan_peek(s), "seed")
+		    ? injection_read_seed(s, c)
+		    : injection_read_fault(s, &c->of[generation], &given);
 		if (r < 0)
 			return r;
 	} while (scan_take(s, ','));
@@ -199,7 +205,7 @@ int injections_parse(const char *text, struct injections *ret)
 			continue;
 		if (!*s.at)
 			break;
-		int r = read_clause(&s, &c);
+		int r = injection_read_clause(&s, &c);
 		if (r < 0)
 			return r;
 	}
@@ -220,11 +226,11 @@ const struct injection *injection_for(const struct injections *injections, uint3
 {
 	CHECK(generation >= 1 && generation <= GENERATIONS);
 	const struct injection *injection = &injections->of_generation[generation - 1];
-	return all_chances(injection) > 0 ? injection : NULL;
+	return injection_all_chances(injection) > 0 ? injection : NULL;
 }
 
 /* Neighbours in, strangers out: the finalizer of splitmix64. */
-static uint64_t mix(uint64_t x)
+static uint64_t injection_mix(uint64_t x)
 {
 	x ^= x >> 30;
 	x *= UINT64_C(0xbf58476d1ce4e5b9);
@@ -234,17 +240,17 @@ static uint64_t mix(uint64_t x)
 }
 
 /* Evenly from 0 to n - 1. */
-static uint64_t below(uint64_t random, uint64_t n)
+static uint64_t injection_below(uint64_t random, uint64_t n)
 {
 	return (uint64_t)((unsigned __int128)random * n >> 64);
 }
 
-struct injected inject_draw(
-    const struct injection *injection, uint64_t task_key, uint32_t attempt)
+struct injected inject_draw(const struct injection *injection, uint64_t task_key, uint32_t attempt)
 {
 	static const uint64_t step = UINT64_C(0x9e3779b97f4a7c15);
-	uint64_t state = mix(mix(injection->seed + step) ^ task_key) + step * (attempt + 1);
-	uint64_t draw = below(mix(state), CHANCE_ALL);
+	uint64_t state =
+	    injection_mix(injection_mix(injection->seed + step) ^ task_key) + step * (attempt + 1);
+	uint64_t draw = injection_below(injection_mix(state), CHANCE_ALL);
 	struct injected ret = { FAULT_NONE, 0 };
 	for (enum fault f = FAULT_NONE + 1; f < FAULTS; f++) {
 		if (draw < injection->chance[f]) {
@@ -254,7 +260,8 @@ struct injected inject_draw(
 		draw -= injection->chance[f];
 	}
 	if (ret.fault == FAULT_DELAY)
-		ret.delay_ns = injection->delay_min_ns + below(mix(state + step),
-		    injection->delay_max_ns - injection->delay_min_ns + 1);
+		ret.delay_ns = injection->delay_min_ns +
+		    injection_below(injection_mix(state + step),
+			injection->delay_max_ns - injection->delay_min_ns + 1);
 	return ret;
 }

@@ -41,7 +41,6 @@ int injections_parse(const char *text, struct injections *ret);
 const struct injection *injection_for(const struct injections *injections, uint32_t generation);
 
 /* What happens to this run of the task. task_key: the key of its record. */
-struct injected inject_draw(
-    const struct injection *injection, uint64_t task_key, uint32_t attempt);
+struct injected inject_draw(const struct injection *injection, uint64_t task_key, uint32_t attempt);
 
 #endif

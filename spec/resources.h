@@ -28,11 +28,11 @@ struct resource_names {
 	char name[RESOURCES_MAX][RESOURCE_NAME_BYTES]; /* "" from the first unused one on */
 };
 
-struct worker_kind { /* workers of one make */
-	uint32_t count;      /* of them at boot */
-	uint32_t generation; /* 1 to 4 */
-	uint32_t slots;      /* tasks each runs at once, a process for each */
-	uint32_t inject;     /* 1 + number of its injection, 0: none */
+struct worker_kind {                    /* workers of one make */
+	uint32_t count;                 /* of them at boot */
+	uint32_t generation;            /* 1 to 4 */
+	uint32_t slots;                 /* tasks each runs at once, a process for each */
+	uint32_t inject;                /* 1 + number of its injection, 0: none */
 	uint64_t amount[RESOURCES_MAX]; /* each has; cpus = slots; memory 0: not bounded here */
 };
 
@@ -43,13 +43,13 @@ struct demand { /* one way to be satisfied; all of it from one worker, memory fr
 
 struct terms { /* all that a task may ask for beyond its function: one for each combination */
 	struct demand alternative[ALTERNATIVES_MAX];
-	uint32_t alternatives; /* 0: a slot of any worker is enough */
+	uint32_t alternatives;               /* 0: a slot of any worker is enough */
 	uint32_t queue_ms, run_ms, total_ms; /* limits, 0: none */
 	uint32_t backoff_ms, backoff_max_ms; /* before the first retry, doubled for each; 0: none */
-	uint32_t grace_ms;     /* from asking it to stop to killing its worker, 0: the default */
-	uint32_t keep_ms;      /* its kept result stays so long, for certain; 0: retention.h */
-	uint32_t replicas;     /* 0: one run. Else so many tasks do the same, on workers apart: */
-	uint32_t rank;         /* this is one of them, from 1; 0: it takes the first result */
+	uint32_t grace_ms; /* from asking it to stop to killing its worker, 0: the default */
+	uint32_t keep_ms;  /* its kept result stays so long, for certain; 0: retention.h */
+	uint32_t replicas; /* 0: one run. Else so many tasks do the same, on workers apart: */
+	uint32_t rank;     /* this is one of them, from 1; 0: it takes the first result */
 };
 
 #endif

@@ -15,13 +15,15 @@
 
 enum { KNOWN_BYTES = 160, GIVEN_GENERATION = RESOURCES_MAX };
 
-static const struct range amounts = { AMOUNT_PLACES, 0, (uint64_t)AMOUNT_MAX * AMOUNT_UNIT };
+static const struct range amounts = { AMOUNT_PLACES, 0, (uint64_t)AMOUNT_MAX *AMOUNT_UNIT };
 static const struct range wholes = { 0, 0, AMOUNT_MAX };
 
 /* ---- resources by name ---- */
 
 static const char *const known[RESOURCE_FIRST_NAMED] = {
-	[RESOURCE_CPUS] = "cpus", [RESOURCE_MEMORY] = "mem", [RESOURCE_GPUS] = "gpus",
+	[RESOURCE_CPUS] = "cpus",
+	[RESOURCE_MEMORY] = "mem",
+	[RESOURCE_GPUS] = "gpus",
 };
 
 const char *spec_resource_name(const struct resource_names *names, uint32_t resource)
@@ -31,20 +33,22 @@ const char *spec_resource_name(const struct resource_names *names, uint32_t reso
 	return resource < RESOURCES_MAX && names->name[resource][0] ? names->name[resource] : NULL;
 }
 
-static void names_begin(struct resource_names *names)
+static void spec_names_begin(struct resource_names *names)
 {
 	for (uint32_t i = 0; i < RESOURCE_FIRST_NAMED; i++)
 		snprintf(names->name[i], sizeof names->name[i], "%s", known[i]);
 }
 
 /* Its number; RESOURCES_MAX if there is none of that name. */
-static uint32_t find_resource(const struct resource_names *names, struct piece key)
+static uint32_t spec_find_resource(const struct resource_names *names, struct piece key)
 {
-	static const struct { const char *name; uint32_t resource;
+	static const struct {
+		const char *name;
+		uint32_t resource;
 	} others[] = {
-	    {"cpu", RESOURCE_CPUS},
-	    {"memory", RESOURCE_MEMORY},
-	    {"gpu", RESOURCE_GPUS},
+		{ "cpu", RESOURCE_CPUS },
+		{ "memory", RESOURCE_MEMORY },
+		{ "gpu", RESOURCE_GPUS },
 	};
 	for (size_t i = 0; i < COUNT_OF(others); i++)
 		if (piece_is(key, others[i].name))
@@ -58,7 +62,7 @@ static uint32_t find_resource(const struct resource_names *names, struct piece k
 }
 
 /* The next number. */
-static int add_resource(
+static int spec_add_resource(
     const struct scan *s, struct resource_names *names, struct piece key, uint32_t *ret)
 {
 	uint32_t i = RESOURCE_FIRST_NAMED;
@@ -76,17 +80,18 @@ static int add_resource(
 }
 
 /* Once is enough: a second value would silently win, or lose. */
-static int take_once(const struct scan *s, const struct pair *p, uint32_t which, uint32_t *given)
+static int spec_take_once(
+    const struct scan *s, const struct pair *p, uint32_t which, uint32_t *given)
 {
 	if (*given & (1u << which))
-		return scan_error(s, p->whole, "%.*s is given already", (int)p->key.length,
-		    p->key.at);
+		return scan_error(
+		    s, p->whole, "%.*s is given already", (int)p->key.length, p->key.at);
 	*given |= 1u << which;
 	return 0;
 }
 
 /* A number of whole ones, as an amount. */
-static int whole_amount(
+static int spec_whole_amount(
     const struct scan *s, const struct pair *p, struct range range, uint64_t *ret)
 {
 	uint64_t n;
@@ -105,7 +110,8 @@ struct workers { /* what was read of them */
 	uint64_t seats;
 };
 
-static int read_generation(const struct scan *s, const struct pair *p, struct worker_kind *kind)
+static int spec_read_generation(
+    const struct scan *s, const struct pair *p, struct worker_kind *kind)
 {
 	static const char prefix[] = "gen";
 	const struct range range = { 0, 1, GENERATIONS };
@@ -120,33 +126,33 @@ static int read_generation(const struct scan *s, const struct pair *p, struct wo
 	return r;
 }
 
-static int read_slots(const struct scan *s, const struct pair *p, struct worker_kind *kind)
+static int spec_read_slots(const struct scan *s, const struct pair *p, struct worker_kind *kind)
 {
 	const struct range range = { 0, 1, SLOTS_MAX };
-	int r = whole_amount(s, p, range, &kind->amount[RESOURCE_CPUS]);
+	int r = spec_whole_amount(s, p, range, &kind->amount[RESOURCE_CPUS]);
 	kind->slots = (uint32_t)(kind->amount[RESOURCE_CPUS] / AMOUNT_UNIT);
 	return r;
 }
 
-static int read_resource(const struct scan *s, const struct pair *p, struct resource_names *names,
-    struct worker_kind *kind, uint32_t *given)
+static int spec_read_resource(const struct scan *s, const struct pair *p,
+    struct resource_names *names, struct worker_kind *kind, uint32_t *given)
 {
-	uint32_t which = find_resource(names, p->key);
-	int r = which < RESOURCES_MAX ? 0 : add_resource(s, names, p->key, &which);
+	uint32_t which = spec_find_resource(names, p->key);
+	int r = which < RESOURCES_MAX ? 0 : spec_add_resource(s, names, p->key, &which);
 	if (r == 0)
-		r = take_once(s, p, which, given);
+		r = spec_take_once(s, p, which, given);
 	if (r < 0)
 		return r;
 	uint64_t *amount = &kind->amount[which];
 	if (which == RESOURCE_MEMORY)
 		return scan_size(s, p->whole, p->value, MEMORY_MAX, amount);
 	if (which == RESOURCE_GPUS)
-		return whole_amount(s, p, wholes, amount);
+		return spec_whole_amount(s, p, wholes, amount);
 	return scan_decimal(s, p->whole, p->value, amounts, amount);
 }
 
-static int read_property(struct scan *s, struct resource_names *names, struct worker_kind *kind,
-    uint32_t *given)
+static int spec_read_property(
+    struct scan *s, struct resource_names *names, struct worker_kind *kind, uint32_t *given)
 {
 	struct pair p;
 	int r = scan_pair(s, &p);
@@ -157,17 +163,18 @@ static int read_property(struct scan *s, struct resource_names *names, struct wo
 	if (piece_is(p.key, "cpu") || piece_is(p.key, "cpus"))
 		return scan_error(s, p.key, "the cpus of a worker are its slots: slots=NUMBER");
 	if (piece_is(p.key, "gen")) {
-		r = take_once(s, &p, GIVEN_GENERATION, given);
-		return r < 0 ? r : read_generation(s, &p, kind);
+		r = spec_take_once(s, &p, GIVEN_GENERATION, given);
+		return r < 0 ? r : spec_read_generation(s, &p, kind);
 	}
 	if (piece_is(p.key, "slots")) {
-		r = take_once(s, &p, RESOURCE_CPUS, given);
-		return r < 0 ? r : read_slots(s, &p, kind);
+		r = spec_take_once(s, &p, RESOURCE_CPUS, given);
+		return r < 0 ? r : spec_read_slots(s, &p, kind);
 	}
-	return read_resource(s, &p, names, kind, given);
+	return spec_read_resource(s, &p, names, kind, given);
 }
 
-static int read_count(const struct scan *s, struct piece whole, struct piece number, uint32_t *ret)
+static int spec_read_count(
+    const struct scan *s, struct piece whole, struct piece number, uint32_t *ret)
 {
 	const struct range range = { 0, 0, WORKERS_MAX };
 	uint64_t n;
@@ -177,23 +184,25 @@ static int read_count(const struct scan *s, struct piece whole, struct piece num
 	return r;
 }
 
-static bool begins_with_digit(struct piece piece)
+static bool spec_begins_with_digit(struct piece piece)
 {
 	return piece.length > 0 && piece.at[0] >= '0' && piece.at[0] <= '9';
 }
 
 /* KEY=VALUE,KEY=VALUE xN, or a number alone. */
-static int read_kind(struct scan *s, struct resource_names *names, struct worker_kind *kind)
+static int spec_read_kind(struct scan *s, struct resource_names *names, struct worker_kind *kind)
 {
 	uint32_t given = 0;
-	*kind = (struct worker_kind){ .count = 1, .generation = GENERATION_PLAIN, .slots = 1,
+	*kind = (struct worker_kind){ .count = 1,
+		.generation = GENERATION_PLAIN,
+		.slots = 1,
 		.amount[RESOURCE_CPUS] = AMOUNT_UNIT };
-	if (begins_with_digit(scan_peek(s))) {
+	if (spec_begins_with_digit(scan_peek(s))) {
 		struct piece number = scan_piece(s);
-		return read_count(s, number, number, &kind->count);
+		return spec_read_count(s, number, number, &kind->count);
 	}
 	do {
-		int r = read_property(s, names, kind, &given);
+		int r = spec_read_property(s, names, kind, &given);
 		if (r < 0)
 			return r;
 	} while (scan_take(s, ','));
@@ -201,16 +210,17 @@ static int read_kind(struct scan *s, struct resource_names *names, struct worker
 	if (times.length < 2 || times.at[0] != 'x')
 		return 0;
 	scan_piece(s);
-	return read_count(s, times, (struct piece){ times.at + 1, times.length - 1 }, &kind->count);
+	return spec_read_count(
+	    s, times, (struct piece){ times.at + 1, times.length - 1 }, &kind->count);
 }
 
-static int add_kind(struct scan *s, struct workers *w)
+static int spec_add_kind(struct scan *s, struct workers *w)
 {
 	struct worker_kind kind;
 	struct piece first = scan_peek(s);
 	if (w->kinds == WORKER_KINDS_MAX)
 		return scan_error(s, first, "at most %d kinds of workers", WORKER_KINDS_MAX);
-	int r = read_kind(s, &w->names, &kind);
+	int r = spec_read_kind(s, &w->names, &kind);
 	if (r < 0)
 		return r;
 	struct piece whole = piece_span(first, (struct piece){ s->at, 0 });
@@ -225,30 +235,31 @@ static int add_kind(struct scan *s, struct workers *w)
 	return 0;
 }
 
-static int read_workers(struct scan *s, struct workers *w)
+static int spec_read_workers(struct scan *s, struct workers *w)
 {
 	for (;;) {
 		while (scan_take(s, ';') || scan_take(s, '\n'))
 			continue;
 		if (!*s->at)
 			break;
-		int r = add_kind(s, w);
+		int r = spec_add_kind(s, w);
 		if (r < 0)
 			return r;
 	}
 	if (w->seats == 0)
-		return scan_error(s, scan_peek(s), "there is no worker; one at least is needed, "
+		return scan_error(s, scan_peek(s),
+		    "there is no worker; one at least is needed, "
 		    "e.g. %s",
 		    w->kinds ? "x2" : "gen=1,slots=2 x4");
 	return 0;
 }
 
-static int workers_of(struct scan *s, struct resource_names *names,
+static int spec_workers_of(struct scan *s, struct resource_names *names,
     struct worker_kind kind[WORKER_KINDS_MAX], uint32_t *ret_kinds)
 {
 	struct workers w = { .names = *names };
-	names_begin(&w.names);
-	int r = read_workers(s, &w);
+	spec_names_begin(&w.names);
+	int r = spec_read_workers(s, &w);
 	if (r < 0)
 		return r;
 	*names = w.names;
@@ -261,11 +272,11 @@ int spec_workers(const char *text, struct resource_names *names,
     struct worker_kind kind[WORKER_KINDS_MAX], uint32_t *ret_kinds)
 {
 	struct scan s = { .text = text, .at = text, .what = "workers" };
-	return workers_of(&s, names, kind, ret_kinds);
+	return spec_workers_of(&s, names, kind, ret_kinds);
 }
 
 /* The length, of which size means: there may be more. */
-static ssize_t read_file(const char *path, char *ret, size_t size)
+static ssize_t spec_read_file(const char *path, char *ret, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -291,7 +302,7 @@ int spec_workers_file(const char *path, struct resource_names *names,
 	if (!text)
 		return why(-ENOMEM, "no memory to read %s", path);
 	struct scan s = { .text = text, .at = text, .what = path, .is_file = true };
-	ssize_t length = read_file(path, text, SPEC_FILE_BYTES_MAX + 1);
+	ssize_t length = spec_read_file(path, text, SPEC_FILE_BYTES_MAX + 1);
 	int r = length < 0 ? (int)length : 0;
 	if (length > SPEC_FILE_BYTES_MAX)
 		r = why(-EINVAL, "%s: a description of workers has at most %d bytes", path,
@@ -299,26 +310,26 @@ int spec_workers_file(const char *path, struct resource_names *names,
 	else if (length > 0 && strlen(text) < (size_t)length)
 		r = why(-EINVAL, "%s: byte %zu is zero: this is no text", path, strlen(text) + 1);
 	if (r == 0)
-		r = workers_of(&s, names, kind, ret_kinds);
+		r = spec_workers_of(&s, names, kind, ret_kinds);
 	free(text);
 	return r;
 }
 
 /* ---- needs ---- */
 
-static int unknown_resource(
+static int spec_unknown_resource(
     const struct scan *s, struct piece key, const struct resource_names *names)
 {
 	char list[KNOWN_BYTES] = "";
 	size_t n = 0;
 	for (uint32_t i = 0; i < RESOURCES_MAX && spec_resource_name(names, i); i++)
-		n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "",
-		    spec_resource_name(names, i));
+		n += (size_t)snprintf(
+		    list + n, sizeof list - n, "%s%s", i ? ", " : "", spec_resource_name(names, i));
 	return scan_error(s, key, "no worker was given such a resource; there are %s", list);
 }
 
 /* A share of one, or whole ones: half of a second GPU is no use to anybody. */
-static int read_gpus(const struct scan *s, const struct pair *p, uint64_t *ret)
+static int spec_read_gpus(const struct scan *s, const struct pair *p, uint64_t *ret)
 {
 	const struct range range = { AMOUNT_PLACES, 1, amounts.high };
 	uint64_t n;
@@ -330,7 +341,7 @@ static int read_gpus(const struct scan *s, const struct pair *p, uint64_t *ret)
 	return r;
 }
 
-static int read_need(
+static int spec_read_need(
     struct scan *s, const struct resource_names *names, struct demand *demand, uint32_t *given)
 {
 	const struct range cpus = { 0, 1, AMOUNT_MAX }, any = { AMOUNT_PLACES, 1, amounts.high };
@@ -338,29 +349,27 @@ static int read_need(
 	int r = scan_pair(s, &p);
 	if (r < 0)
 		return r;
-	uint32_t which = find_resource(names, p.key);
+	uint32_t which = spec_find_resource(names, p.key);
 	if (which == RESOURCES_MAX)
-		return unknown_resource(s, p.key, names);
-	r = take_once(s, &p, which, given);
+		return spec_unknown_resource(s, p.key, names);
+	r = spec_take_once(s, &p, which, given);
 	if (r < 0)
 		return r;
 	uint64_t *amount = &demand->amount[which];
 	switch (which) {
-	case RESOURCE_CPUS:
-		demand->says_cpus = 1;
-		return whole_amount(s, &p, cpus, amount);
+	case RESOURCE_CPUS: demand->says_cpus = 1; return spec_whole_amount(s, &p, cpus, amount);
 	case RESOURCE_MEMORY: return scan_size(s, p.whole, p.value, MEMORY_MAX, amount);
-	case RESOURCE_GPUS: return read_gpus(s, &p, amount);
+	case RESOURCE_GPUS: return spec_read_gpus(s, &p, amount);
 	default: return scan_decimal(s, p.whole, p.value, any, amount);
 	}
 }
 
-static int read_demand(struct scan *s, const struct resource_names *names, struct demand *ret)
+static int spec_read_demand(struct scan *s, const struct resource_names *names, struct demand *ret)
 {
 	uint32_t given = 0;
 	*ret = (struct demand){ .amount[RESOURCE_CPUS] = AMOUNT_UNIT };
 	do {
-		int r = read_need(s, names, ret, &given);
+		int r = spec_read_need(s, names, ret, &given);
 		if (r < 0)
 			return r;
 	} while (scan_take(s, ','));
@@ -375,7 +384,7 @@ int spec_needs(const char *text, const struct resource_names *names, struct term
 	do {
 		if (n == ALTERNATIVES_MAX)
 			return scan_error(&s, scan_peek(&s), "at most %d alternatives", n);
-		int r = read_demand(&s, names, &demand[n++]);
+		int r = spec_read_demand(&s, names, &demand[n++]);
 		if (r < 0)
 			return r;
 	} while (scan_take(&s, '|'));

@@ -16,9 +16,9 @@
 
 enum {
 	SPEC_FILE_BYTES_MAX = 1 << 16,
-	SPEC_TEXT_BYTES = 320, /* room for the text of any kind or demand */
+	SPEC_TEXT_BYTES = 320,   /* room for the text of any kind or demand */
 	AMOUNT_MAX = 1000000000, /* of a resource, in whole ones */
-	GENERATION_PLAIN = 1, /* of a worker of which nothing is said */
+	GENERATION_PLAIN = 1,    /* of a worker of which nothing is said */
 	AMOUNT_PLACES = 3,       /* decimals: AMOUNT_UNIT is a thousand */
 };
 
@@ -46,10 +46,10 @@ int needs_fit(const struct terms *terms, const struct worker_kind *kind, uint32_
 
 /* Back to text that reads as the same again; resources without a name are left out. The length,
  * as snprintf: cut off if it is not less than size. */
-size_t spec_print_kind(const struct worker_kind *kind, const struct resource_names *names,
-    char *ret, size_t size);
-size_t spec_print_demand(const struct demand *demand, const struct resource_names *names, char *ret,
-    size_t size);
+size_t spec_print_kind(
+    const struct worker_kind *kind, const struct resource_names *names, char *ret, size_t size);
+size_t spec_print_demand(
+    const struct demand *demand, const struct resource_names *names, char *ret, size_t size);
 
 /* The name of a resource in these texts, NULL if it has none. */
 const char *spec_resource_name(const struct resource_names *names, uint32_t resource);

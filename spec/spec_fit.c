@@ -17,7 +17,8 @@ struct offer { /* what there is to fit into */
 };
 
 /* The most that a worker of this kind may use of it. */
-static uint64_t most_of(const struct offer *o, const struct worker_kind *kind, uint32_t resource)
+static uint64_t spec_fit_most_of(
+    const struct offer *o, const struct worker_kind *kind, uint32_t resource)
 {
 	uint64_t amount = kind->amount[resource];
 	if (resource == RESOURCE_CPUS)
@@ -27,51 +28,53 @@ static uint64_t most_of(const struct offer *o, const struct worker_kind *kind, u
 	return amount && amount < o->machine_memory ? amount : o->machine_memory;
 }
 
-static bool kind_meets(const struct offer *o, const struct worker_kind *kind,
-    const struct demand *demand)
+static bool spec_fit_kind_meets(
+    const struct offer *o, const struct worker_kind *kind, const struct demand *demand)
 {
 	for (uint32_t i = 0; i < RESOURCES_MAX; i++)
-		if (demand->amount[i] > most_of(o, kind, i))
+		if (demand->amount[i] > spec_fit_most_of(o, kind, i))
 			return false;
 	return true;
 }
 
-static bool any_meets(const struct offer *o, const struct demand *demand)
+static bool spec_fit_any_meets(const struct offer *o, const struct demand *demand)
 {
 	for (uint32_t k = 0; k < o->kinds; k++)
-		if (kind_meets(o, &o->kind[k], demand))
+		if (spec_fit_kind_meets(o, &o->kind[k], demand))
 			return true;
 	return false;
 }
 
-static uint64_t most_of_any(const struct offer *o, uint32_t resource)
+static uint64_t spec_fit_most_of_any(const struct offer *o, uint32_t resource)
 {
 	uint64_t most = 0;
 	for (uint32_t k = 0; k < o->kinds; k++) {
-		uint64_t amount = most_of(o, &o->kind[k], resource);
+		uint64_t amount = spec_fit_most_of(o, &o->kind[k], resource);
 		if (amount > most)
 			most = amount;
 	}
 	return most;
 }
 
-static const char *amount_text(uint32_t resource, uint64_t amount, char ret[DECIMAL_TEXT_BYTES])
+static const char *spec_fit_amount_text(
+    uint32_t resource, uint64_t amount, char ret[DECIMAL_TEXT_BYTES])
 {
 	return resource == RESOURCE_MEMORY ? size_text(amount, ret)
-	                                   : decimal_text(amount, AMOUNT_PLACES, ret);
+					   : decimal_text(amount, AMOUNT_PLACES, ret);
 }
 
 /* The first resource of which there is not enough; else it is the combination. */
-static void reason(const struct offer *o, const struct demand *demand, char *ret, size_t size)
+static void spec_fit_reason(
+    const struct offer *o, const struct demand *demand, char *ret, size_t size)
 {
 	char asked[DECIMAL_TEXT_BYTES], there[DECIMAL_TEXT_BYTES], all[SPEC_TEXT_BYTES];
 	for (uint32_t i = 0; i < RESOURCES_MAX; i++) {
-		uint64_t most = most_of_any(o, i);
+		uint64_t most = spec_fit_most_of_any(o, i);
 		if (demand->amount[i] <= most)
 			continue;
 		const char *name = spec_resource_name(o->names, i);
-		amount_text(i, demand->amount[i], asked);
-		amount_text(i, most, there);
+		spec_fit_amount_text(i, demand->amount[i], asked);
+		spec_fit_amount_text(i, most, there);
 		snprintf(ret, size, "%s=%s: no worker has %s%s", name ? name : "?", asked,
 		    most ? "more than " : "any", most ? there : "");
 		return;
@@ -85,13 +88,13 @@ bool kind_fits(const struct worker_kind *kind, const struct terms *terms, uint64
 	uint64_t most = machine_memory ? machine_memory : UINT64_MAX;
 	const struct offer offer = { .machine_memory = most };
 	for (uint32_t i = 0; i < terms->alternatives; i++)
-		if (kind_meets(&offer, kind, &terms->alternative[i]))
+		if (spec_fit_kind_meets(&offer, kind, &terms->alternative[i]))
 			return true;
 	return terms->alternatives == 0;
 }
 
-static int replicas_fit(const struct terms *terms, const struct worker_kind *kind, uint32_t kinds,
-    uint64_t machine_memory)
+static int spec_fit_replicas(const struct terms *terms, const struct worker_kind *kind,
+    uint32_t kinds, uint64_t machine_memory)
 {
 	uint32_t workers = 0;
 	for (uint32_t i = 0; i < kinds; i++)
@@ -110,11 +113,11 @@ int needs_fit(const struct terms *terms, const struct worker_kind *kind, uint32_
 	char one[REASON_BYTES], all[REASONS_BYTES] = "";
 	size_t n = 0;
 	for (uint32_t i = 0; i < terms->alternatives; i++) {
-		if (any_meets(&offer, &terms->alternative[i]))
-			return replicas_fit(terms, kind, kinds, machine_memory);
-		reason(&offer, &terms->alternative[i], one, sizeof one);
+		if (spec_fit_any_meets(&offer, &terms->alternative[i]))
+			return spec_fit_replicas(terms, kind, kinds, machine_memory);
+		spec_fit_reason(&offer, &terms->alternative[i], one, sizeof one);
 		n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", n ? "; " : "", one);
 	}
-	return terms->alternatives == 0 ? replicas_fit(terms, kind, kinds, machine_memory)
-	                                : why(-EINVAL, "%s", all);
+	return terms->alternatives == 0 ? spec_fit_replicas(terms, kind, kinds, machine_memory)
+					: why(-EINVAL, "%s", all);
 }

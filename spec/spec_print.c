@@ -11,7 +11,8 @@ struct out { /* what fits is written, all is counted */
 	size_t room, length;
 };
 
-__attribute__((format(printf, 2, 3))) static void put(struct out *out, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void spec_print_put(
+    struct out *out, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
@@ -23,37 +24,37 @@ __attribute__((format(printf, 2, 3))) static void put(struct out *out, const cha
 	out->length += (size_t)n;
 }
 
-static void put_amounts(struct out *out, const uint64_t *amount, const struct resource_names *names,
-    uint32_t first)
+static void spec_print_put_amounts(
+    struct out *out, const uint64_t *amount, const struct resource_names *names, uint32_t first)
 {
 	char text[DECIMAL_TEXT_BYTES];
 	for (uint32_t i = first; i < RESOURCES_MAX; i++) {
 		const char *name = spec_resource_name(names, i);
 		if (!name || amount[i] == 0)
 			continue;
-		put(out, "%s%s=%s", out->length ? "," : "", name,
+		spec_print_put(out, "%s%s=%s", out->length ? "," : "", name,
 		    i == RESOURCE_MEMORY ? size_text(amount[i], text)
-		                         : decimal_text(amount[i], AMOUNT_PLACES, text));
+					 : decimal_text(amount[i], AMOUNT_PLACES, text));
 	}
 }
 
-size_t spec_print_kind(const struct worker_kind *kind, const struct resource_names *names,
-    char *ret, size_t size)
+size_t spec_print_kind(
+    const struct worker_kind *kind, const struct resource_names *names, char *ret, size_t size)
 {
 	struct out out = { ret, size, 0 };
-	put(&out, "gen=%" PRIu32 ",slots=%" PRIu32, kind->generation, kind->slots);
-	put_amounts(&out, kind->amount, names, RESOURCE_CPUS + 1);
-	put(&out, " x%" PRIu32, kind->count);
+	spec_print_put(&out, "gen=%" PRIu32 ",slots=%" PRIu32, kind->generation, kind->slots);
+	spec_print_put_amounts(&out, kind->amount, names, RESOURCE_CPUS + 1);
+	spec_print_put(&out, " x%" PRIu32, kind->count);
 	return out.length;
 }
 
-size_t spec_print_demand(const struct demand *demand, const struct resource_names *names, char *ret,
-    size_t size)
+size_t spec_print_demand(
+    const struct demand *demand, const struct resource_names *names, char *ret, size_t size)
 {
 	struct out out = { ret, size, 0 };
 	if (!demand->says_cpus)
-		put_amounts(&out, demand->amount, names, RESOURCE_CPUS + 1);
+		spec_print_put_amounts(&out, demand->amount, names, RESOURCE_CPUS + 1);
 	if (out.length == 0)
-		put_amounts(&out, demand->amount, names, RESOURCE_CPUS);
+		spec_print_put_amounts(&out, demand->amount, names, RESOURCE_CPUS);
 	return out.length;
 }

@@ -36,7 +36,7 @@ static const char *arena_recover(void *context)
 	return map_check(arena);
 }
 
-static void no_extents(void *context, arena_visit_f *visit, void *visitor)
+static void arena_no_extents(void *context, arena_visit_f *visit, void *visitor)
 {
 	(void)context, (void)visit, (void)visitor;
 }
@@ -44,7 +44,9 @@ static void no_extents(void *context, arena_visit_f *visit, void *visitor)
 void arena_create(void *memory, uint32_t pages)
 {
 	struct arena_shm *shm = memory;
-	struct arena arena = { .shm = shm, .pages = pages, .truth = { .each_extent = no_extents } };
+	struct arena arena = {
+		.shm = shm, .pages = pages, .truth = { .each_extent = arena_no_extents }
+	};
 	lock_init(&shm->lock);
 	lock_init(&shm->grow_lock);
 	shm->pages = pages;
@@ -57,10 +59,12 @@ void arena_attach(struct arena *arena, void *memory, uint32_t first_granule, uin
 	struct arena_shm *shm = memory;
 	CHECK(first_granule > 0 && first_granule % PAGE_GRANULES == 0);
 	CHECK(pages <= (UINT32_MAX - first_granule) / PAGE_GRANULES);
-	*arena = (struct arena){ .shm = shm, .first_granule = first_granule, .pages = pages,
-		.fd = fd, .truth = truth };
-	arena->lock = (struct lock){ .shm = &shm->lock, .rank = RANK_ARENA,
-		.recover = arena_recover, .context = arena };
+	*arena = (struct arena){
+		.shm = shm, .first_granule = first_granule, .pages = pages, .fd = fd, .truth = truth
+	};
+	arena->lock = (struct lock){
+		.shm = &shm->lock, .rank = RANK_ARENA, .recover = arena_recover, .context = arena
+	};
 	/* Nothing to recover: what was reserved and not published is reserved once more. */
 	arena->grow_lock = (struct lock){ .shm = &shm->grow_lock, .rank = RANK_GROW };
 }
@@ -80,7 +84,7 @@ void arena_usage(const struct arena *arena, struct arena_usage *ret)
 
 /* The map first, the record last; arena_free() the other way round. So the map never offers what a
  * record names: were recovery never to run, room would be missing, but nothing would overlap. */
-static uint32_t place_take(struct arena *arena, uint64_t length, uint32_t looks)
+static uint32_t arena_place_take(struct arena *arena, uint64_t length, uint32_t looks)
 {
 	if (length <= SMALL_MAX_BYTES)
 		return slabs_take(arena, class_of(length), looks);
@@ -89,7 +93,7 @@ static uint32_t place_take(struct arena *arena, uint64_t length, uint32_t looks)
 	return first == NO_PAGE ? NO_GRANULE : first * PAGE_GRANULES;
 }
 
-static bool place_give(struct arena *arena, uint64_t length, uint32_t place)
+static bool arena_place_give(struct arena *arena, uint64_t length, uint32_t place)
 {
 	if (length <= SMALL_MAX_BYTES)
 		return slabs_give(arena, class_of(length), place);
@@ -102,12 +106,12 @@ static bool place_give(struct arena *arena, uint64_t length, uint32_t place)
 }
 
 /* False if the reserved pages have no room for it, though the last corner was looked into. */
-static bool alloc_locked(struct arena *arena, uint64_t length, shared32 *granule)
+static bool arena_alloc_locked(struct arena *arena, uint64_t length, shared32 *granule)
 {
-	uint32_t place = place_take(arena, length, LOOKS_USUAL);
+	uint32_t place = arena_place_take(arena, length, LOOKS_USUAL);
 	if (place == NO_GRANULE) {
 		slabs_reclaim(arena);
-		place = place_take(arena, length, arena->pages);
+		place = arena_place_take(arena, length, arena->pages);
 	}
 	if (place == NO_GRANULE)
 		return false;
@@ -118,32 +122,35 @@ static bool alloc_locked(struct arena *arena, uint64_t length, shared32 *granule
 }
 
 /* Pages to reserve before a request that just failed can succeed. */
-static uint32_t pages_short(const struct arena *arena, uint64_t length)
+static uint32_t arena_pages_short(const struct arena *arena, uint64_t length)
 {
 	uint32_t pages = length <= SMALL_MAX_BYTES
-	    ? 2 * SLAB_PAGES - 1 : (uint32_t)(arena_footprint(length) / STORE_PAGE_BYTES);
+	    ? 2 * SLAB_PAGES - 1
+	    : (uint32_t)(arena_footprint(length) / STORE_PAGE_BYTES);
 	uint32_t tail = runs_tail(arena);
 	return tail < pages ? pages - tail : 1;
 }
 
-static int why_full(const struct arena *arena, uint64_t length)
+static int arena_why_full(const struct arena *arena, uint64_t length)
 {
 	struct arena_usage usage;
 	arena_usage(arena, &usage);
-	return why(-ENOSPC, "no room for %" PRIu64 " bytes: of %" PRIu64 " in this arena of the "
+	return why(-ENOSPC,
+	    "no room for %" PRIu64 " bytes: of %" PRIu64 " in this arena of the "
 	    "store %" PRIu64 " are free, at most %" PRIu64 " in one piece; drop references, or "
-	    "boot with a larger store (plm --store SIZE)", length, usage.total_bytes,
-	    usage.total_bytes - usage.used_bytes, usage.largest_free_bytes);
+	    "boot with a larger store (plm --store SIZE)",
+	    length, usage.total_bytes, usage.total_bytes - usage.used_bytes,
+	    usage.largest_free_bytes);
 }
 
-static int reserve(struct arena *arena, uint32_t first, uint32_t pages)
+static int arena_reserve(struct arena *arena, uint32_t first, uint32_t pages)
 {
 	uint64_t offset = (uint64_t)arena->first_granule * STORE_GRANULE_BYTES +
 	    (uint64_t)first * STORE_PAGE_BYTES;
 	return segment_reserve(arena->fd, offset, (uint64_t)pages * STORE_PAGE_BYTES);
 }
 
-static int publish_reserved(struct arena *arena, uint32_t reserved, uint32_t more)
+static int arena_publish_reserved(struct arena *arena, uint32_t reserved, uint32_t more)
 {
 	int r = lock_acquire(&arena->lock);
 	if (r < 0)
@@ -155,19 +162,19 @@ static int publish_reserved(struct arena *arena, uint32_t reserved, uint32_t mor
 }
 
 /* By a chunk, so that growing is rare; by what is needed when memory has no chunk left. */
-static int grow_locked(struct arena *arena, uint32_t need)
+static int arena_grow_locked(struct arena *arena, uint32_t need)
 {
 	uint32_t reserved = reserved_of(arena);
 	uint32_t left = arena->pages - reserved;
 	need = need < left ? need : left;
 	uint32_t more = need > CHUNK_PAGES ? need : CHUNK_PAGES;
 	more = more < left ? more : left;
-	int r = reserve(arena, reserved, more);
+	int r = arena_reserve(arena, reserved, more);
 	if (r == -ENOSPC && need < more) {
 		more = need;
-		r = reserve(arena, reserved, more);
+		r = arena_reserve(arena, reserved, more);
 	}
-	return r < 0 ? r : publish_reserved(arena, reserved, more);
+	return r < 0 ? r : arena_publish_reserved(arena, reserved, more);
 }
 
 /* Grows, unless somebody did since `seen`. */
@@ -177,7 +184,7 @@ static int arena_grow(struct arena *arena, uint32_t need, uint32_t seen)
 	if (r < 0)
 		return r;
 	if (reserved_of(arena) == seen)
-		r = grow_locked(arena, need);
+		r = arena_grow_locked(arena, need);
 	lock_release(&arena->grow_lock);
 	return r;
 }
@@ -187,40 +194,44 @@ int arena_alloc(struct arena *arena, uint64_t length, shared32 *granule)
 	CHECK(length > 0);
 	uint64_t total = (uint64_t)arena->pages * STORE_PAGE_BYTES;
 	if (length > total || (length <= SMALL_MAX_BYTES && arena->pages < SLAB_PAGES))
-		return why(-E2BIG, "%" PRIu64 " bytes never fit into an arena of %" PRIu64 "; boot "
-		    "with a larger store (plm --store SIZE)", length, total);
+		return why(-E2BIG,
+		    "%" PRIu64 " bytes never fit into an arena of %" PRIu64 "; boot "
+		    "with a larger store (plm --store SIZE)",
+		    length, total);
 	for (;;) { /* each turn reserves pages, or ends */
 		int r = lock_acquire(&arena->lock);
 		if (r < 0)
 			return r;
-		bool found = alloc_locked(arena, length, granule);
+		bool found = arena_alloc_locked(arena, length, granule);
 		uint32_t seen = reserved_of(arena);
-		uint32_t need = pages_short(arena, length);
+		uint32_t need = arena_pages_short(arena, length);
 		lock_release(&arena->lock);
 		if (found)
 			return 0;
 		if (seen == arena->pages)
-			return why_full(arena, length);
+			return arena_why_full(arena, length);
 		r = arena_grow(arena, need, seen);
 		if (r < 0)
 			return r;
 	}
 }
 
-static int free_locked(struct arena *arena, uint64_t length, shared32 *granule)
+static int arena_free_locked(struct arena *arena, uint64_t length, shared32 *granule)
 {
 	int r = 0;
 	uint32_t old = sh_load(granule);
 	if (old != 0) { /* freeing again what is free is no error: a repair repeats steps */
 		sh_store(granule, 0);
 		bool known = length > 0 && old >= arena->first_granule &&
-		    place_give(arena, length, old - arena->first_granule);
+		    arena_place_give(arena, length, old - arena->first_granule);
 		if (known)
 			sh_poke(&arena->shm->used_bytes,
 			    sh_peek(&arena->shm->used_bytes) - arena_footprint(length));
 		else
-			r = why(-EINVAL, "granule %" PRIu32 " with %" PRIu64 " bytes is no extent "
-			    "of the store: a damaged record", old, length);
+			r = why(-EINVAL,
+			    "granule %" PRIu32 " with %" PRIu64 " bytes is no extent "
+			    "of the store: a damaged record",
+			    old, length);
 	}
 	return r;
 }
@@ -230,7 +241,7 @@ int arena_free(struct arena *arena, uint64_t length, shared32 *granule)
 	int r = lock_acquire(&arena->lock);
 	if (r < 0)
 		return r;
-	r = free_locked(arena, length, granule);
+	r = arena_free_locked(arena, length, granule);
 	lock_release(&arena->lock);
 	return r;
 }
@@ -240,7 +251,7 @@ int arena_try_free(struct arena *arena, uint64_t length, shared32 *granule)
 	int r = lock_try(&arena->lock);
 	if (r < 0)
 		return r;
-	r = free_locked(arena, length, granule);
+	r = arena_free_locked(arena, length, granule);
 	lock_release(&arena->lock);
 	return r;
 }

@@ -8,7 +8,7 @@ struct tally {
 	uint64_t hashes;
 };
 
-static void tally_add(struct tally *tally, uint64_t member)
+static void arena_check_tally_add(struct tally *tally, uint64_t member)
 {
 	member += UINT64_C(0x9e3779b97f4a7c15); /* splitmix64 */
 	member = (member ^ member >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -17,7 +17,7 @@ static void tally_add(struct tally *tally, uint64_t member)
 	tally->hashes += member ^ member >> 31;
 }
 
-static bool tally_equal(const struct tally *a, const struct tally *b)
+static bool arena_check_tally_equal(const struct tally *a, const struct tally *b)
 {
 	return a->members == b->members && a->hashes == b->hashes;
 }
@@ -31,13 +31,15 @@ struct survey {
 	uint64_t used_bytes;
 };
 
-static void add_extent(struct survey *survey, uint32_t place, uint64_t footprint)
+static void arena_check_add_extent(struct survey *survey, uint32_t place, uint64_t footprint)
 {
-	tally_add(&survey->extents, (uint64_t)place << 32 | footprint / STORE_GRANULE_BYTES);
+	arena_check_tally_add(
+	    &survey->extents, (uint64_t)place << 32 | footprint / STORE_GRANULE_BYTES);
 	survey->used_bytes += footprint;
 }
 
-static const char *survey_slab(const struct arena *arena, uint32_t slab, struct survey *survey)
+static const char *arena_check_survey_slab(
+    const struct arena *arena, uint32_t slab, struct survey *survey)
 {
 	const struct page *page = &arena->shm->page[slab];
 	uint32_t size_class = page->size_class;
@@ -48,7 +50,7 @@ static const char *survey_slab(const struct arena *arena, uint32_t slab, struct 
 	for (uint32_t cell = 0; cell < SLAB_GRANULES / granules; cell++) {
 		if (!(page[cell / CELL_WORD_BITS].cells >> cell % CELL_WORD_BITS & 1))
 			continue;
-		add_extent(survey, slab * PAGE_GRANULES + cell * granules,
+		arena_check_add_extent(survey, slab * PAGE_GRANULES + cell * granules,
 		    (uint64_t)granules * STORE_GRANULE_BYTES);
 		taken++;
 	}
@@ -56,13 +58,14 @@ static const char *survey_slab(const struct arena *arena, uint32_t slab, struct 
 		if (~page[word].cells & no_cells(size_class, word))
 			return "arena: a slab offers a cell beyond its end";
 	if (taken == 0)
-		tally_add(&survey->spare_slabs, slab);
+		arena_check_tally_add(&survey->spare_slabs, slab);
 	else if (taken < SLAB_GRANULES / granules)
-		tally_add(&survey->roomy_slabs, slab);
+		arena_check_tally_add(&survey->roomy_slabs, slab);
 	return NULL;
 }
 
-static const char *survey_run(const struct arena *arena, uint32_t first, struct survey *survey)
+static const char *arena_check_survey_run(
+    const struct arena *arena, uint32_t first, struct survey *survey)
 {
 	const struct page *map = arena->shm->page;
 	uint32_t pages = map[first].run;
@@ -79,23 +82,22 @@ static const char *survey_run(const struct arena *arena, uint32_t first, struct 
 	case PAGE_FREE:
 		if (last + 1 < reserved_of(arena) && map[last + 1].kind == PAGE_FREE)
 			return "arena: two free runs side by side";
-		tally_add(&survey->free_runs, first);
+		arena_check_tally_add(&survey->free_runs, first);
 		return NULL;
 	case PAGE_LARGE:
-		add_extent(survey, first * PAGE_GRANULES, (uint64_t)pages * STORE_PAGE_BYTES);
+		arena_check_add_extent(
+		    survey, first * PAGE_GRANULES, (uint64_t)pages * STORE_PAGE_BYTES);
 		return NULL;
-	case PAGE_SLAB:
-		return survey_slab(arena, first, survey);
-	default:
-		return "arena: a page that belongs to no run";
+	case PAGE_SLAB: return arena_check_survey_slab(arena, first, survey);
+	default: return "arena: a page that belongs to no run";
 	}
 }
 
-static const char *survey_pages(const struct arena *arena, struct survey *survey)
+static const char *arena_check_survey_pages(const struct arena *arena, struct survey *survey)
 {
 	uint32_t reserved = reserved_of(arena);
 	for (uint32_t first = 0; first < reserved; first += arena->shm->page[first].run) {
-		const char *unsound = survey_run(arena, first, survey);
+		const char *unsound = arena_check_survey_run(arena, first, survey);
 		if (unsound)
 			return unsound;
 	}
@@ -103,7 +105,7 @@ static const char *survey_pages(const struct arena *arena, struct survey *survey
 }
 
 /* Counts a list's members; false if it leaves the map, has wrong back links or no end. */
-static bool walk(const struct arena *arena, uint32_t head, struct tally *tally)
+static bool arena_check_walk(const struct arena *arena, uint32_t head, struct tally *tally)
 {
 	uint32_t previous = NO_PAGE;
 	uint32_t reserved = reserved_of(arena);
@@ -111,7 +113,7 @@ static bool walk(const struct arena *arena, uint32_t head, struct tally *tally)
 		if (page >= reserved || tally->members >= reserved ||
 		    arena->shm->page[page].previous != previous)
 			return false;
-		tally_add(tally, page);
+		arena_check_tally_add(tally, page);
 		previous = page;
 	}
 	return true;
@@ -125,14 +127,15 @@ static const char *check_bins(const struct arena *arena, const struct survey *su
 		bool filled = sh_peek(&shm->filled[bin / 64]) >> bin % 64 & 1;
 		if (filled != (shm->bin[bin] != NO_PAGE))
 			return "arena: a bin is not marked as it is";
-		if (!walk(arena, shm->bin[bin], &listed))
+		if (!arena_check_walk(arena, shm->bin[bin], &listed))
 			return "arena: a list of free runs is broken";
 		for (uint32_t run = shm->bin[bin]; run != NO_PAGE; run = shm->page[run].next)
 			if (bin_of(shm->page[run].run) != bin)
 				return "arena: a free run hangs in the wrong bin";
 	}
-	return tally_equal(&listed, &survey->free_runs)
-	    ? NULL : "arena: the lists of free runs are not the free runs";
+	return arena_check_tally_equal(&listed, &survey->free_runs)
+	    ? NULL
+	    : "arena: the lists of free runs are not the free runs";
 }
 
 static const char *check_slab_lists(const struct arena *arena, const struct survey *survey)
@@ -141,7 +144,7 @@ static const char *check_slab_lists(const struct arena *arena, const struct surv
 	struct tally roomy = { 0 };
 	struct tally spare = { 0 };
 	for (uint32_t size_class = 0; size_class < SIZE_CLASSES; size_class++) {
-		if (!walk(arena, shm->room[size_class], &roomy))
+		if (!arena_check_walk(arena, shm->room[size_class], &roomy))
 			return "arena: a list of slabs is broken";
 		uint32_t slab = shm->room[size_class];
 		for (; slab != NO_PAGE; slab = shm->page[slab].next)
@@ -152,19 +155,20 @@ static const char *check_slab_lists(const struct arena *arena, const struct surv
 			continue;
 		if (slab >= reserved_of(arena) || shm->page[slab].size_class != size_class)
 			return "arena: a spare slab that is none";
-		tally_add(&spare, slab);
+		arena_check_tally_add(&spare, slab);
 	}
-	if (!tally_equal(&roomy, &survey->roomy_slabs))
+	if (!arena_check_tally_equal(&roomy, &survey->roomy_slabs))
 		return "arena: the lists of slabs are not the slabs with room";
-	return tally_equal(&spare, &survey->spare_slabs)
-	    ? NULL : "arena: the spare slabs are not the empty ones";
+	return arena_check_tally_equal(&spare, &survey->spare_slabs)
+	    ? NULL
+	    : "arena: the spare slabs are not the empty ones";
 }
 
 static const char *check_map(const struct arena *arena, struct survey *survey)
 {
 	if (sh_load(&arena->shm->reserved) > arena->pages)
 		return "arena: more pages reserved than there are";
-	const char *unsound = survey_pages(arena, survey);
+	const char *unsound = arena_check_survey_pages(arena, survey);
 	if (!unsound)
 		unsound = check_bins(arena, survey);
 	if (!unsound)
@@ -185,11 +189,11 @@ struct records {
 	struct survey survey;
 };
 
-static void visit_record(void *visitor, uint32_t granule, uint64_t length)
+static void arena_check_visit_record(void *visitor, uint32_t granule, uint64_t length)
 {
 	struct records *records = visitor;
-	add_extent(&records->survey, granule - records->arena->first_granule,
-	    arena_footprint(length));
+	arena_check_add_extent(
+	    &records->survey, granule - records->arena->first_granule, arena_footprint(length));
 }
 
 const char *arena_check(const struct arena *arena)
@@ -199,7 +203,8 @@ const char *arena_check(const struct arena *arena)
 	if (unsound)
 		return unsound;
 	struct records records = { .arena = arena };
-	arena->truth.each_extent(arena->truth.context, visit_record, &records);
-	return tally_equal(&records.survey.extents, &survey.extents)
-	    ? NULL : "arena: the map and the records disagree about what is taken";
+	arena->truth.each_extent(arena->truth.context, arena_check_visit_record, &records);
+	return arena_check_tally_equal(&records.survey.extents, &survey.extents)
+	    ? NULL
+	    : "arena: the map and the records disagree about what is taken";
 }

@@ -17,7 +17,7 @@
 
 #include "store/arena.h"
 
-#define NO_PAGE    UINT32_MAX
+#define NO_PAGE UINT32_MAX
 #define NO_GRANULE UINT32_MAX
 
 enum {
@@ -27,7 +27,7 @@ enum {
 	CELL_WORD_BITS = 64,
 	SMALL_MAX_BYTES = 2048,
 	SIZE_CLASSES = 17,
-	BINS = 29 * 16, /* sixteen to each power of two, as bin_of() counts */
+	BINS = 29 * 16,  /* sixteen to each power of two, as bin_of() counts */
 	LOOKS_USUAL = 8, /* runs tried in a bin where not all fit: the "constant" of the time */
 };
 
@@ -36,12 +36,12 @@ static_assert((SLAB_PAGES & (SLAB_PAGES - 1)) == 0, "slabs are aligned to their 
 
 enum page_kind { PAGE_INSIDE, PAGE_FREE, PAGE_LARGE, PAGE_SLAB, PAGE_END };
 
-struct page {           /* all: W, R: under the arena's lock */
-	uint32_t run;   /* first and last of a run: its length */
-	uint8_t kind;   /* enum page_kind */
+struct page {               /* all: W, R: under the arena's lock */
+	uint32_t run;       /* first and last of a run: its length */
+	uint8_t kind;       /* enum page_kind */
 	uint8_t size_class; /* first of a slab */
 	uint16_t unused;
-	uint32_t next;  /* first of a free run, or of a slab with room: the list it hangs in */
+	uint32_t next; /* first of a free run, or of a slab with room: the list it hangs in */
 	uint32_t previous;
 	uint64_t cells; /* page i of a slab: cells 64 i to 64 i + 63; set: taken, or no cell */
 };
@@ -57,7 +57,7 @@ struct arena_shm {
 	uint32_t room[SIZE_CLASSES];  /* W: under the lock, as all below. Slabs, part free. */
 	uint32_t spare[SIZE_CLASSES]; /* one empty slab kept: an extent to and fro moves no run */
 	shared64 filled[(BINS + 63) / 64]; /* which bins are not empty.  R: anyone, as a guess */
-	uint32_t bin[BINS];           /* first pages of free runs, the most recently freed first */
+	uint32_t bin[BINS]; /* first pages of free runs, the most recently freed first */
 	struct page page[];
 };
 
@@ -75,8 +75,8 @@ void list_remove(struct arena *arena, uint32_t *head, uint32_t page);
 /* Length of the run of this kind that begins here, 0 if the map does not say so. */
 uint32_t run_at(const struct arena *arena, uint32_t first, enum page_kind kind);
 /* The first page of an aligned run, now of this kind; NO_PAGE if `looks` a bin find none. */
-uint32_t runs_take(struct arena *arena, uint32_t pages, uint32_t align, enum page_kind kind,
-    uint32_t looks);
+uint32_t runs_take(
+    struct arena *arena, uint32_t pages, uint32_t align, enum page_kind kind, uint32_t looks);
 /* Merges it with its free neighbours. */
 void runs_give(struct arena *arena, uint32_t first, uint32_t pages);
 void run_mark(struct arena *arena, uint32_t first, uint32_t pages, enum page_kind kind);

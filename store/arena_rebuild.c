@@ -5,7 +5,7 @@
 #include "base/check.h"
 #include "store/arena_map.h"
 
-static void map_clear(struct arena *arena)
+static void arena_rebuild_map_clear(struct arena *arena)
 {
 	struct arena_shm *shm = arena->shm;
 	step_here("map clear");
@@ -21,7 +21,7 @@ static void map_clear(struct arena *arena)
 	sh_poke(&shm->used_bytes, 0);
 }
 
-static bool mark_large(struct arena *arena, uint32_t place, uint64_t length)
+static bool arena_rebuild_mark_large(struct arena *arena, uint32_t place, uint64_t length)
 {
 	uint64_t pages = arena_footprint(length) / STORE_PAGE_BYTES;
 	uint32_t first = place / PAGE_GRANULES;
@@ -34,7 +34,7 @@ static bool mark_large(struct arena *arena, uint32_t place, uint64_t length)
 }
 
 /* Other processes wrote the records: what is out of range or overlaps is passed over. */
-static void mark_extent(void *visitor, uint32_t granule, uint64_t length)
+static void arena_rebuild_mark_extent(void *visitor, uint32_t granule, uint64_t length)
 {
 	struct arena *arena = visitor;
 	uint32_t place = granule - arena->first_granule;
@@ -42,14 +42,14 @@ static void mark_extent(void *visitor, uint32_t granule, uint64_t length)
 	    place / PAGE_GRANULES >= reserved_of(arena))
 		return;
 	bool fits = length <= SMALL_MAX_BYTES ? slabs_mark(arena, class_of(length), place)
-	                                      : mark_large(arena, place, length);
+					      : arena_rebuild_mark_large(arena, place, length);
 	if (fits)
 		sh_poke(&arena->shm->used_bytes,
 		    sh_peek(&arena->shm->used_bytes) + arena_footprint(length));
 }
 
 /* Length of the run that ends before `end`, as marking left it. */
-static uint32_t marked_run_before(const struct arena *arena, uint32_t end)
+static uint32_t arena_rebuild_marked_run_before(const struct arena *arena, uint32_t end)
 {
 	const struct page *map = arena->shm->page;
 	if (map[end - 1].kind != PAGE_INSIDE)
@@ -61,11 +61,11 @@ static uint32_t marked_run_before(const struct arena *arena, uint32_t end)
 }
 
 /* Downwards, so that the lowest free runs and slabs come to the head of their lists. */
-static void map_complete(struct arena *arena)
+static void arena_rebuild_map_complete(struct arena *arena)
 {
 	uint32_t pages;
 	for (uint32_t end = reserved_of(arena); end > 0; end -= pages) {
-		pages = marked_run_before(arena, end);
+		pages = arena_rebuild_marked_run_before(arena, end);
 		CHECK(pages > 0 && pages <= end); /* marked above, under this lock */
 		uint32_t first = end - pages;
 		enum page_kind kind = arena->shm->page[first].kind;
@@ -82,7 +82,7 @@ static void map_complete(struct arena *arena)
 
 void map_rebuild(struct arena *arena)
 {
-	map_clear(arena);
-	arena->truth.each_extent(arena->truth.context, mark_extent, arena);
-	map_complete(arena);
+	arena_rebuild_map_clear(arena);
+	arena->truth.each_extent(arena->truth.context, arena_rebuild_mark_extent, arena);
+	arena_rebuild_map_complete(arena);
 }

@@ -8,7 +8,7 @@
 
 #include "base/limits.h"
 
-static uint32_t count_by_hwloc(void)
+static uint32_t nodes_count_by_hwloc(void)
 {
 	hwloc_topology_t topology;
 	int n = 1;
@@ -26,7 +26,7 @@ uint32_t nodes_count(void)
 	/* hwloc takes milliseconds to draw the whole machine: only
 	 * where there is something to draw. */
 	bool simple = numa_available() < 0 || numa_max_node() == 0;
-	return simple && !getenv("HWLOC_SYNTHETIC") ? 1 : count_by_hwloc();
+	return simple && !getenv("HWLOC_SYNTHETIC") ? 1 : nodes_count_by_hwloc();
 }
 
 void nodes_bind(void *address, uint64_t bytes, uint32_t node)

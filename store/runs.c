@@ -46,7 +46,7 @@ void list_remove(struct arena *arena, uint32_t *head, uint32_t page)
 		sh_set(*head, next);
 }
 
-static void bin_push(struct arena *arena, uint32_t run, uint32_t pages)
+static void runs_bin_push(struct arena *arena, uint32_t run, uint32_t pages)
 {
 	uint32_t bin = bin_of(pages);
 	shared64 *filled = &arena->shm->filled[bin / 64];
@@ -54,7 +54,7 @@ static void bin_push(struct arena *arena, uint32_t run, uint32_t pages)
 	sh_poke(filled, sh_peek(filled) | UINT64_C(1) << bin % 64);
 }
 
-static void bin_remove(struct arena *arena, uint32_t run, uint32_t pages)
+static void runs_bin_remove(struct arena *arena, uint32_t run, uint32_t pages)
 {
 	uint32_t bin = bin_of(pages);
 	shared64 *filled = &arena->shm->filled[bin / 64];
@@ -64,7 +64,7 @@ static void bin_remove(struct arena *arena, uint32_t run, uint32_t pages)
 }
 
 /* The first bin from this one on that is not empty; BINS if none. */
-static uint32_t next_filled(const struct arena_shm *shm, uint32_t bin)
+static uint32_t runs_next_filled(const struct arena_shm *shm, uint32_t bin)
 {
 	if (bin >= BINS)
 		return BINS;
@@ -116,7 +116,7 @@ uint32_t run_at(const struct arena *arena, uint32_t first, enum page_kind kind)
 }
 
 /* Length of the free run that ends before page `end`, 0 if none does. */
-static uint32_t free_run_before(const struct arena *arena, uint32_t end)
+static uint32_t runs_free_before(const struct arena *arena, uint32_t end)
 {
 	const struct page *map = arena->shm->page;
 	if (end == 0 || (map[end - 1].kind != PAGE_END && map[end - 1].kind != PAGE_FREE))
@@ -125,44 +125,44 @@ static uint32_t free_run_before(const struct arena *arena, uint32_t end)
 	return pages <= end && run_at(arena, end - pages, PAGE_FREE) == pages ? pages : 0;
 }
 
-static void free_run_insert(struct arena *arena, uint32_t first, uint32_t pages)
+static void runs_free_insert(struct arena *arena, uint32_t first, uint32_t pages)
 {
 	run_mark(arena, first, pages, PAGE_FREE);
-	bin_push(arena, first, pages);
+	runs_bin_push(arena, first, pages);
 }
 
-static void free_run_remove(struct arena *arena, uint32_t first, uint32_t pages)
+static void runs_free_remove(struct arena *arena, uint32_t first, uint32_t pages)
 {
-	bin_remove(arena, first, pages);
+	runs_bin_remove(arena, first, pages);
 	run_mark(arena, first, pages, PAGE_INSIDE);
 }
 
 void runs_give(struct arena *arena, uint32_t first, uint32_t pages)
 {
-	uint32_t before = free_run_before(arena, first);
+	uint32_t before = runs_free_before(arena, first);
 	uint32_t after = run_at(arena, first + pages, PAGE_FREE);
 	run_mark(arena, first, pages, PAGE_INSIDE);
 	if (before)
-		free_run_remove(arena, first - before, before);
+		runs_free_remove(arena, first - before, before);
 	if (after)
-		free_run_remove(arena, first + pages, after);
-	free_run_insert(arena, first - before, before + pages + after);
+		runs_free_remove(arena, first + pages, after);
+	runs_free_insert(arena, first - before, before + pages + after);
 }
 
-static uint32_t align_up(uint32_t page, uint32_t align)
+static uint32_t runs_align_up(uint32_t page, uint32_t align)
 {
 	return (page + align - 1) & ~(align - 1);
 }
 
-static uint32_t first_fit(const struct arena *arena, uint32_t bin, uint32_t pages, uint32_t align,
-    uint32_t looks)
+static uint32_t runs_first_fit(
+    const struct arena *arena, uint32_t bin, uint32_t pages, uint32_t align, uint32_t looks)
 {
 	uint32_t run = arena->shm->bin[bin];
 	while (looks-- > 0) {
 		uint32_t length = run_at(arena, run, PAGE_FREE);
 		if (length == 0)
 			break;
-		if (align_up(run, align) - run + pages <= length)
+		if (runs_align_up(run, align) - run + pages <= length)
 			return run;
 		run = arena->shm->page[run].next;
 	}
@@ -170,30 +170,30 @@ static uint32_t first_fit(const struct arena *arena, uint32_t bin, uint32_t page
 }
 
 /* The low end of what fits is taken: of a run never used before, the part next to what was. */
-static uint32_t carve(struct arena *arena, uint32_t run, uint32_t pages, uint32_t align,
-    enum page_kind kind)
+static uint32_t runs_carve(
+    struct arena *arena, uint32_t run, uint32_t pages, uint32_t align, enum page_kind kind)
 {
 	uint32_t length = run_at(arena, run, PAGE_FREE);
-	uint32_t first = align_up(run, align);
+	uint32_t first = runs_align_up(run, align);
 	uint32_t rest = run + length - (first + pages);
-	free_run_remove(arena, run, length);
+	runs_free_remove(arena, run, length);
 	if (first > run)
-		free_run_insert(arena, run, first - run);
+		runs_free_insert(arena, run, first - run);
 	if (rest)
-		free_run_insert(arena, first + pages, rest);
+		runs_free_insert(arena, first + pages, rest);
 	run_mark(arena, first, pages, kind);
 	return first;
 }
 
 /* From the bin after that of pages + align - 1 on, the first look succeeds. */
-uint32_t runs_take(struct arena *arena, uint32_t pages, uint32_t align, enum page_kind kind,
-    uint32_t looks)
+uint32_t runs_take(
+    struct arena *arena, uint32_t pages, uint32_t align, enum page_kind kind, uint32_t looks)
 {
-	uint32_t bin = next_filled(arena->shm, bin_of(pages));
-	for (; bin < BINS; bin = next_filled(arena->shm, bin + 1)) {
-		uint32_t run = first_fit(arena, bin, pages, align, looks);
+	uint32_t bin = runs_next_filled(arena->shm, bin_of(pages));
+	for (; bin < BINS; bin = runs_next_filled(arena->shm, bin + 1)) {
+		uint32_t run = runs_first_fit(arena, bin, pages, align, looks);
 		if (run != NO_PAGE)
-			return carve(arena, run, pages, align, kind);
+			return runs_carve(arena, run, pages, align, kind);
 	}
 	return NO_PAGE;
 }
@@ -210,5 +210,5 @@ uint32_t runs_largest(const struct arena *arena)
 
 uint32_t runs_tail(const struct arena *arena)
 {
-	return free_run_before(arena, reserved_of(arena));
+	return runs_free_before(arena, reserved_of(arena));
 }

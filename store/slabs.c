@@ -3,9 +3,7 @@
 #include "store/arena_map.h"
 
 /* Chosen so that few bytes are lost: at most a quarter of a cell, little at a slab's end. */
-static const uint8_t granules_of[] = {
-	1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 18, 21, 25, 28, 32
-};
+static const uint8_t granules_of[] = { 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 18, 21, 25, 28, 32 };
 
 static_assert(sizeof granules_of == SIZE_CLASSES, "one size a class");
 
@@ -33,13 +31,13 @@ uint64_t no_cells(uint32_t size_class, uint32_t word)
 	return cells - before >= CELL_WORD_BITS ? 0 : UINT64_MAX << (cells - before);
 }
 
-static bool is_full(const struct arena *arena, uint32_t slab)
+static bool slabs_is_full(const struct arena *arena, uint32_t slab)
 {
 	const struct page *page = &arena->shm->page[slab];
 	return (page[0].cells & page[1].cells & page[2].cells & page[3].cells) == UINT64_MAX;
 }
 
-static bool is_empty(const struct arena *arena, uint32_t slab, uint32_t size_class)
+static bool slabs_is_empty(const struct arena *arena, uint32_t slab, uint32_t size_class)
 {
 	for (uint32_t word = 0; word < SLAB_PAGES; word++)
 		if (arena->shm->page[slab + word].cells != no_cells(size_class, word))
@@ -48,13 +46,13 @@ static bool is_empty(const struct arena *arena, uint32_t slab, uint32_t size_cla
 }
 
 /* Whether a slab of this class begins at this page. */
-static bool is_slab(const struct arena *arena, uint32_t page, uint32_t size_class)
+static bool slabs_is_slab(const struct arena *arena, uint32_t page, uint32_t size_class)
 {
 	return run_at(arena, page, PAGE_SLAB) == SLAB_PAGES &&
 	    arena->shm->page[page].size_class == size_class;
 }
 
-static void format(struct arena *arena, uint32_t slab, uint32_t size_class)
+static void slabs_format(struct arena *arena, uint32_t slab, uint32_t size_class)
 {
 	struct page *page = &arena->shm->page[slab];
 	sh_set(page[0].size_class, (uint8_t)size_class);
@@ -66,23 +64,23 @@ static void format(struct arena *arena, uint32_t slab, uint32_t size_class)
 static uint32_t slab_with_room(struct arena *arena, uint32_t size_class, uint32_t looks)
 {
 	struct arena_shm *shm = arena->shm;
-	if (is_slab(arena, shm->room[size_class], size_class))
+	if (slabs_is_slab(arena, shm->room[size_class], size_class))
 		return shm->room[size_class];
 	uint32_t slab = shm->spare[size_class];
-	if (is_slab(arena, slab, size_class)) {
+	if (slabs_is_slab(arena, slab, size_class)) {
 		sh_set(shm->spare[size_class], NO_PAGE);
 	} else {
 		slab = runs_take(arena, SLAB_PAGES, SLAB_PAGES, PAGE_SLAB, looks);
 		if (slab == NO_PAGE)
 			return NO_PAGE;
-		format(arena, slab, size_class);
+		slabs_format(arena, slab, size_class);
 	}
 	list_push(arena, &shm->room[size_class], slab);
 	return slab;
 }
 
 /* Index of a free cell, which is now taken; NO_GRANULE if the slab is full. */
-static uint32_t cell_take(struct arena *arena, uint32_t slab)
+static uint32_t slabs_cell_take(struct arena *arena, uint32_t slab)
 {
 	for (uint32_t word = 0; word < SLAB_PAGES; word++) {
 		uint64_t *cells = &arena->shm->page[slab + word].cells;
@@ -100,8 +98,8 @@ uint32_t slabs_take(struct arena *arena, uint32_t size_class, uint32_t looks)
 	uint32_t slab = slab_with_room(arena, size_class, looks);
 	if (slab == NO_PAGE)
 		return NO_GRANULE;
-	uint32_t cell = cell_take(arena, slab);
-	if (is_full(arena, slab))
+	uint32_t cell = slabs_cell_take(arena, slab);
+	if (slabs_is_full(arena, slab))
 		list_remove(arena, &arena->shm->room[size_class], slab);
 	if (cell == NO_GRANULE) /* damage: a full slab was listed; it no longer is */
 		return NO_GRANULE;
@@ -109,8 +107,8 @@ uint32_t slabs_take(struct arena *arena, uint32_t size_class, uint32_t looks)
 }
 
 /* The slab, the bitmap word and the bit of the cell at a place; false if no cell begins there. */
-static bool locate(uint32_t size_class, uint32_t place, uint32_t *ret_slab, uint32_t *ret_word,
-    uint64_t *ret_bit)
+static bool slabs_locate(
+    uint32_t size_class, uint32_t place, uint32_t *ret_slab, uint32_t *ret_word, uint64_t *ret_bit)
 {
 	uint32_t slab = place / SLAB_GRANULES * SLAB_PAGES;
 	uint32_t offset = place % SLAB_GRANULES;
@@ -124,7 +122,7 @@ static bool locate(uint32_t size_class, uint32_t place, uint32_t *ret_slab, uint
 }
 
 /* One empty slab a class stays; a second goes back to the pages. */
-static void retire(struct arena *arena, uint32_t slab, uint32_t size_class)
+static void slabs_retire(struct arena *arena, uint32_t slab, uint32_t size_class)
 {
 	uint32_t *spare = &arena->shm->spare[size_class];
 	if (*spare == NO_PAGE)
@@ -137,21 +135,22 @@ bool slabs_give(struct arena *arena, uint32_t size_class, uint32_t place)
 {
 	uint32_t slab, word;
 	uint64_t bit;
-	if (!locate(size_class, place, &slab, &word, &bit) || !is_slab(arena, slab, size_class))
+	if (!slabs_locate(size_class, place, &slab, &word, &bit) ||
+	    !slabs_is_slab(arena, slab, size_class))
 		return false;
 	uint64_t *cells = &arena->shm->page[slab + word].cells;
 	if (!(*cells & bit))
 		return false;
 	uint32_t *room = &arena->shm->room[size_class];
-	bool was_full = is_full(arena, slab);
+	bool was_full = slabs_is_full(arena, slab);
 	sh_set(*cells, *cells & ~bit);
-	bool empty = is_empty(arena, slab, size_class);
+	bool empty = slabs_is_empty(arena, slab, size_class);
 	if (was_full && !empty)
 		list_push(arena, room, slab);
 	else if (!was_full && empty)
 		list_remove(arena, room, slab);
 	if (empty)
-		retire(arena, slab, size_class);
+		slabs_retire(arena, slab, size_class);
 	return true;
 }
 
@@ -160,7 +159,8 @@ void slabs_reclaim(struct arena *arena)
 	for (uint32_t size_class = 0; size_class < SIZE_CLASSES; size_class++) {
 		uint32_t slab = arena->shm->spare[size_class];
 		sh_set(arena->shm->spare[size_class], NO_PAGE);
-		if (is_slab(arena, slab, size_class) && is_empty(arena, slab, size_class))
+		if (slabs_is_slab(arena, slab, size_class) &&
+		    slabs_is_empty(arena, slab, size_class))
 			runs_give(arena, slab, SLAB_PAGES);
 	}
 }
@@ -169,14 +169,14 @@ bool slabs_mark(struct arena *arena, uint32_t size_class, uint32_t place)
 {
 	uint32_t slab, word;
 	uint64_t bit;
-	if (!locate(size_class, place, &slab, &word, &bit))
+	if (!slabs_locate(size_class, place, &slab, &word, &bit))
 		return false;
 	if (run_is_unmarked(arena, slab, SLAB_PAGES)) {
 		run_mark(arena, slab, SLAB_PAGES, PAGE_SLAB);
 		run_fill(arena, slab, SLAB_PAGES, PAGE_SLAB);
-		format(arena, slab, size_class);
+		slabs_format(arena, slab, size_class);
 	}
-	if (!is_slab(arena, slab, size_class))
+	if (!slabs_is_slab(arena, slab, size_class))
 		return false;
 	uint64_t *cells = &arena->shm->page[slab + word].cells;
 	bool was_free = !(*cells & bit);
@@ -187,6 +187,6 @@ bool slabs_mark(struct arena *arena, uint32_t size_class, uint32_t place)
 void slabs_offer(struct arena *arena, uint32_t slab)
 {
 	uint32_t size_class = arena->shm->page[slab].size_class;
-	if (!is_full(arena, slab))
+	if (!slabs_is_full(arena, slab))
 		list_push(arena, &arena->shm->room[size_class], slab);
 }

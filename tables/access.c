@@ -46,7 +46,7 @@ uint32_t record_failed_by(const struct tables *t, uint64_t word)
 
 /* ---- holds ---- */
 
-static shared64 *hold_word(const struct tables *t, uint32_t index, uint32_t process)
+static shared64 *access_hold_word(const struct tables *t, uint32_t index, uint32_t process)
 {
 	CHECK(index < t->limits.records && process < t->limits.processes);
 	if (process < PROCESSES_STEP)
@@ -56,7 +56,7 @@ static shared64 *hold_word(const struct tables *t, uint32_t index, uint32_t proc
 }
 
 /* How many words of bits this record has to look at: most have no holder beyond the first. */
-static uint32_t hold_words(const struct tables *t, uint32_t index)
+static uint32_t access_hold_words(const struct tables *t, uint32_t index)
 {
 	return sh_peek(&t->record[index].more_held) ? tables_slots(t) / PROCESSES_STEP : 1;
 }
@@ -65,32 +65,32 @@ void hold_set(struct tables *t, uint32_t index, uint32_t process)
 {
 	if (process >= 64)
 		sh_poke(&t->record[index].more_held, 1);
-	sh_or(hold_word(t, index, process), (uint64_t)1 << process % 64);
+	sh_or(access_hold_word(t, index, process), (uint64_t)1 << process % 64);
 }
 
 void hold_clear(struct tables *t, uint32_t index, uint32_t process)
 {
-	sh_and(hold_word(t, index, process), ~((uint64_t)1 << process % 64));
+	sh_and(access_hold_word(t, index, process), ~((uint64_t)1 << process % 64));
 }
 
 bool hold_test(const struct tables *t, uint32_t index, uint32_t process)
 {
-	return sh_load(hold_word(t, index, process)) >> process % 64 & 1;
+	return sh_load(access_hold_word(t, index, process)) >> process % 64 & 1;
 }
 
 bool hold_any(const struct tables *t, uint32_t index)
 {
-	for (uint32_t w = 0; w < hold_words(t, index); w++)
-		if (sh_load(hold_word(t, index, w * 64)))
+	for (uint32_t w = 0; w < access_hold_words(t, index); w++)
+		if (sh_load(access_hold_word(t, index, w * 64)))
 			return true;
 	return false;
 }
 
 bool hold_only(const struct tables *t, uint32_t index, uint32_t process)
 {
-	for (uint32_t w = 0; w < hold_words(t, index); w++) {
+	for (uint32_t w = 0; w < access_hold_words(t, index); w++) {
 		uint64_t own = process / 64 == w ? (uint64_t)1 << process % 64 : 0;
-		if (sh_load(hold_word(t, index, w * 64)) != own)
+		if (sh_load(access_hold_word(t, index, w * 64)) != own)
 			return false;
 	}
 	return true;
@@ -99,23 +99,23 @@ bool hold_only(const struct tables *t, uint32_t index, uint32_t process)
 uint32_t hold_count(const struct tables *t, uint32_t index)
 {
 	uint32_t n = 0;
-	for (uint32_t w = 0; w < hold_words(t, index); w++)
-		n += (uint32_t)__builtin_popcountll(sh_load(hold_word(t, index, w * 64)));
+	for (uint32_t w = 0; w < access_hold_words(t, index); w++)
+		n += (uint32_t)__builtin_popcountll(sh_load(access_hold_word(t, index, w * 64)));
 	return n;
 }
 
 void hold_wipe(struct tables *t, uint32_t index)
 {
-	for (uint32_t w = 0; w < hold_words(t, index); w++)
-		if (sh_peek(hold_word(t, index, w * 64)))
-			sh_poke(hold_word(t, index, w * 64), 0);
+	for (uint32_t w = 0; w < access_hold_words(t, index); w++)
+		if (sh_peek(access_hold_word(t, index, w * 64)))
+			sh_poke(access_hold_word(t, index, w * 64), 0);
 	if (sh_peek(&t->record[index].more_held))
 		sh_poke(&t->record[index].more_held, 0);
 }
 
 /* ---- hints ---- */
 
-static char *rings_of(const struct tables *t, uint32_t process)
+static char *access_rings_of(const struct tables *t, uint32_t process)
 {
 	CHECK(process < t->limits.processes);
 	char *rings = t->rings;
@@ -126,12 +126,13 @@ static char *rings_of(const struct tables *t, uint32_t process)
 
 struct ring ring_up(const struct tables *t, uint32_t process)
 {
-	return ring_at(rings_of(t, process), UP_RING_ENTRIES);
+	return ring_at(access_rings_of(t, process), UP_RING_ENTRIES);
 }
 
 struct ring ring_down(const struct tables *t, uint32_t process)
 {
-	return ring_at(rings_of(t, process) + ring_bytes(UP_RING_ENTRIES), DOWN_RING_ENTRIES);
+	return ring_at(
+	    access_rings_of(t, process) + ring_bytes(UP_RING_ENTRIES), DOWN_RING_ENTRIES);
 }
 
 void process_set_awake(struct tables *t, uint32_t process, bool awake)
@@ -147,7 +148,7 @@ bool process_awake(const struct tables *t, uint32_t process)
 }
 
 /* Counted awake from here on, not from when it runs: who wakes another makes way for it in time. */
-static void post_fenced(struct tables *t, uint32_t process, struct event *event)
+static void access_post_fenced(struct tables *t, uint32_t process, struct event *event)
 {
 	if (!event_sleeper(event))
 		return;
@@ -158,14 +159,14 @@ static void post_fenced(struct tables *t, uint32_t process, struct event *event)
 void process_post(struct tables *t, uint32_t process)
 {
 	sh_fence();
-	post_fenced(t, process, &t->process[process].event);
+	access_post_fenced(t, process, &t->process[process].event);
 }
 
 void process_post_all(struct tables *t, uint32_t process)
 {
 	process_post(t, process);
 	for (int i = 0; i < WAITERS; i++)
-		post_fenced(t, process, &t->process[process].waiter[i].event);
+		access_post_fenced(t, process, &t->process[process].waiter[i].event);
 }
 
 void process_bump(struct tables *t, uint32_t process)
@@ -195,11 +196,11 @@ uint32_t tell_scheduler(
 	if (!(sh_peek(bell) & bit))
 		sh_or(bell, bit);
 	if (urgent)
-		post_fenced(t, SLOT_SCHEDULER, &t->process[SLOT_SCHEDULER].event);
+		access_post_fenced(t, SLOT_SCHEDULER, &t->process[SLOT_SCHEDULER].event);
 	return sent;
 }
 
-static void wake_if_awaiting(struct tables *t, uint32_t process, uint32_t index)
+static void access_wake_if_awaiting(struct tables *t, uint32_t process, uint32_t index)
 {
 	if (process != SLOT_MANAGER && process == journal_slot(t))
 		journal_tell(t, index);
@@ -207,23 +208,24 @@ static void wake_if_awaiting(struct tables *t, uint32_t process, uint32_t index)
 	for (int i = 0; i < WAITERS; i++) {
 		uint32_t awaiting = sh_peek(&waiter[i].awaiting);
 		if (awaiting == index + 1 || awaiting == AWAITING_ANY)
-			post_fenced(t, process, &waiter[i].event);
+			access_post_fenced(t, process, &waiter[i].event);
 	}
 }
 
 void wake_holders(struct tables *t, uint32_t index)
 {
 	sh_fence_after_cas(); /* the caller's CAS settled the record */
-	for (uint32_t w = 0; w < hold_words(t, index); w++) {
-		uint64_t holders = sh_peek(hold_word(t, index, w * 64));
+	for (uint32_t w = 0; w < access_hold_words(t, index); w++) {
+		uint64_t holders = sh_peek(access_hold_word(t, index, w * 64));
 		for (; holders; holders &= holders - 1)
-			wake_if_awaiting(t, w * 64 + (uint32_t)__builtin_ctzll(holders), index);
+			access_wake_if_awaiting(
+			    t, w * 64 + (uint32_t)__builtin_ctzll(holders), index);
 	}
 }
 
 /* ---- store ---- */
 
-static struct arena *arena_of(struct tables *t, uint32_t granule)
+static struct arena *access_arena_of(struct tables *t, uint32_t granule)
 {
 	for (uint32_t i = 0; i < t->limits.nodes; i++)
 		if (granule - t->arena[i].first_granule <
@@ -234,7 +236,7 @@ static struct arena *arena_of(struct tables *t, uint32_t granule)
 
 uint32_t store_node(struct tables *t, uint32_t granule)
 {
-	const struct arena *arena = arena_of(t, granule);
+	const struct arena *arena = access_arena_of(t, granule);
 	return arena ? (uint32_t)(arena - t->arena) : 0;
 }
 
@@ -251,7 +253,7 @@ int store_alloc(struct tables *t, uint32_t node, uint64_t length, shared32 *gran
 
 int store_free(struct tables *t, uint64_t length, shared32 *granule)
 {
-	struct arena *arena = arena_of(t, sh_peek(granule));
+	struct arena *arena = access_arena_of(t, sh_peek(granule));
 	if (arena)
 		return arena_free(arena, length, granule);
 	sh_store(granule, 0); /* a number that lies in no arena holds no memory */
@@ -266,7 +268,7 @@ uint64_t tables_shm_free(const struct tables *t)
 
 int store_try_free(struct tables *t, uint64_t length, shared32 *granule)
 {
-	struct arena *arena = arena_of(t, sh_peek(granule));
+	struct arena *arena = access_arena_of(t, sh_peek(granule));
 	return arena ? arena_try_free(arena, length, granule) : store_free(t, length, granule);
 }
 
@@ -308,9 +310,11 @@ void failure_leave(struct tables *t, uint32_t node, struct record *r,
 /* A message has its own extent; without one the inline bytes are the failure. */
 const char *failure_message(const struct tables *t, const struct record *r, uint64_t *ret_length)
 {
-	static const char no_room[] = "the store had no room for its result, nor for more words: "
+	static const char no_room[] =
+	    "the store had no room for its result, nor for more words: "
 	    "drop references, or boot with a larger store (plm --store SIZE)";
-	static const char no_words[] = "the store was full, and had no room for the message of "
+	static const char no_words[] =
+	    "the store was full, and had no room for the message of "
 	    "this failure: drop references, or boot with a larger store (plm --store SIZE)";
 	*ret_length = 0;
 	if (sh_load(&r->value))

@@ -17,8 +17,9 @@ bool args_open(const struct tables *t, struct record *r, struct args_reader *ret
 	}
 	if (args_header_bytes(nargs) > bytes)
 		return false;
-	*ret = (struct args_reader){ .block = block, .bytes = bytes, .nargs = nargs,
-		.at = args_header_bytes(nargs) };
+	*ret = (struct args_reader){
+		.block = block, .bytes = bytes, .nargs = nargs, .at = args_header_bytes(nargs)
+	};
 	return true;
 }
 
@@ -34,7 +35,9 @@ bool args_next(struct args_reader *reader, struct arg *ret)
 	if (length > reader->bytes - reader->at)
 		return false;
 	unsigned char *payload = reader->block + reader->at;
-	*ret = (struct arg){ .data = payload, .length = length, .offset = (uint32_t)reader->at,
+	*ret = (struct arg){ .data = payload,
+		.length = length,
+		.offset = (uint32_t)reader->at,
 		.future = future ? (struct arg_future *)(void *)payload : NULL };
 	reader->at += args_round(length);
 	if (reader->at > reader->bytes)
@@ -57,7 +60,8 @@ void args_begin(struct args_writer *writer, void *block, uint32_t nargs)
 	*writer = (struct args_writer){ .block = block, .at = args_header_bytes(nargs) };
 }
 
-static void add(struct args_writer *writer, uint32_t descriptor, const void *data, uint64_t length)
+static void args_add(
+    struct args_writer *writer, uint32_t descriptor, const void *data, uint64_t length)
 {
 	memcpy(writer->block + (size_t)writer->next * sizeof descriptor, &descriptor,
 	    sizeof descriptor);
@@ -69,12 +73,12 @@ static void add(struct args_writer *writer, uint32_t descriptor, const void *dat
 
 void args_add_bytes(struct args_writer *writer, const void *data, uint64_t length)
 {
-	add(writer, (uint32_t)length, data, length);
+	args_add(writer, (uint32_t)length, data, length);
 }
 
 void args_add_future(struct args_writer *writer, uint64_t ref)
 {
 	const uint64_t future[2] = { ref, 0 };
 	_Static_assert(sizeof future == sizeof(struct arg_future), "a reference and a link");
-	add(writer, ARG_FUTURE, future, sizeof future);
+	args_add(writer, ARG_FUTURE, future, sizeof future);
 }

@@ -19,7 +19,7 @@
 struct arg_future {
 	uint64_t ref;
 	shared64 next; /* W: under the graph's lock. Next edge in the list of those who wait for the
-		        * same. */
+			* same. */
 };
 
 struct arg {

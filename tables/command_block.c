@@ -17,7 +17,7 @@ bool command_field(const char *fields, size_t length, const char **at, enum comm
 	const char *zero = field < end ? memchr(field, 0, (size_t)(end - field)) : NULL;
 	if (!zero || zero == field)
 		return false;
-	*ret = (enum command_field)*field;
+	*ret = (enum command_field) * field;
 	*ret_text = field + 1;
 	*at = zero + 1;
 	return true;
@@ -35,8 +35,8 @@ const char *command_behind(const char *fields, size_t length, size_t *ret_length
 	return behind;
 }
 
-size_t command_add(char *fields, size_t length, size_t room, enum command_field field,
-    const char *text)
+size_t command_add(
+    char *fields, size_t length, size_t room, enum command_field field, const char *text)
 {
 	size_t bytes = strlen(text) + 2;
 	if (length + bytes <= room) {
@@ -64,8 +64,8 @@ const char *command_out_file(const char *text)
 	return is_name ? file : NULL;
 }
 
-bool command_log_read(const void *data, size_t length, struct command_log *ret,
-    struct command_texts *ret_texts)
+bool command_log_read(
+    const void *data, size_t length, struct command_log *ret, struct command_texts *ret_texts)
 {
 	if (!data || length < sizeof *ret)
 		return false;
@@ -76,13 +76,14 @@ bool command_log_read(const void *data, size_t length, struct command_log *ret,
 	    ret->err_kept > left - words - ret->out_kept)
 		return false;
 	const char *text = (const char *)data + sizeof *ret;
-	*ret_texts = (struct command_texts){ .command = text, .label = text + ret->text_bytes,
-		.out = text + words, .err = text + words + ret->out_kept };
+	*ret_texts = (struct command_texts){ .command = text,
+		.label = text + ret->text_bytes,
+		.out = text + words,
+		.err = text + words + ret->out_kept };
 	return true;
 }
 
-void command_stream_name(uint64_t ref, uint32_t attempt, int stream,
-    char ret[COMMAND_STREAM_BYTES])
+void command_stream_name(uint64_t ref, uint32_t attempt, int stream, char ret[COMMAND_STREAM_BYTES])
 {
 	snprintf(ret, COMMAND_STREAM_BYTES, "plm-%" PRIx64 "-%" PRIu32 "-%s", ref, attempt,
 	    stream == 1 ? "stdout" : "stderr");
@@ -98,7 +99,8 @@ bool command_outlet_read(const void *data, size_t length, struct command_outlet 
 	return ret->pid > 0 && ret->live <= 1 && ret->fd[0] >= 0 && ret->fd[1] >= 0;
 }
 
-static bool is_named(const struct command_outlet *outlet, int stream, const struct stat *st)
+static bool command_block_is_named(
+    const struct command_outlet *outlet, int stream, const struct stat *st)
 {
 	bool kind = outlet->live ? S_ISFIFO(st->st_mode) : S_ISREG(st->st_mode);
 	return kind && st->st_uid == geteuid() && st->st_dev == outlet->device[stream - 1] &&
@@ -112,17 +114,17 @@ int command_outlet_open(const struct command_outlet *outlet, int stream, int fla
 {
 	char path[64];
 	struct stat st;
-	snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)outlet->pid,
-	    (int)outlet->fd[stream - 1]);
+	snprintf(
+	    path, sizeof path, "/proc/%d/fd/%d", (int)outlet->pid, (int)outlet->fd[stream - 1]);
 	if (stat(path, &st) < 0)
 		return -1;
 	errno = ESTALE;
-	if (!is_named(outlet, stream, &st))
+	if (!command_block_is_named(outlet, stream, &st))
 		return -1;
 	int fd = open(path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		return -1;
-	bool same = fstat(fd, &st) == 0 && is_named(outlet, stream, &st);
+	bool same = fstat(fd, &st) == 0 && command_block_is_named(outlet, stream, &st);
 	if (same && fcntl(fd, F_SETFL, flags & O_APPEND) == 0)
 		return fd;
 	close(fd);

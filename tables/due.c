@@ -11,27 +11,27 @@ const struct terms *due_terms(const struct tables *t, const struct record *r)
 	return record_terms(t, r);
 }
 
-static uint64_t exact_ms(const struct tables *t)
+static uint64_t due_exact_ms(const struct tables *t)
 {
 	return (clock_ns() - t->control->boot_ns) / NS_PER_MS;
 }
 
 uint32_t due_ms(const struct tables *t, const struct record *r)
 {
-	return r->terms ? (uint32_t)exact_ms(t) : tables_ms(t);
+	return r->terms ? (uint32_t)due_exact_ms(t) : tables_ms(t);
 }
 
 /* So long after a time that a record holds, 32 bits of milliseconds, rounded down: hence one more.
  */
-static uint64_t after(const struct tables *t, uint32_t then_ms, uint64_t wait_ms)
+static uint64_t due_after(const struct tables *t, uint32_t then_ms, uint64_t wait_ms)
 {
-	uint64_t now_ms = exact_ms(t);
+	uint64_t now_ms = due_exact_ms(t);
 	int64_t ago_ms = (int32_t)((uint32_t)now_ms - then_ms);
 	return t->control->boot_ns + (now_ms - (uint64_t)ago_ms + wait_ms + 1) * NS_PER_MS;
 }
 
 /* Written behind the claim: what stands there before is of a former attempt, or of another task. */
-static bool start_is_known(const struct record *r, uint64_t word)
+static bool due_start_is_known(const struct record *r, uint64_t word)
 {
 	uint32_t before = word_attempt(word) > 1 ? r->end_ms : r->submit_ms;
 	return (int32_t)(r->start_ms - before) >= 0;
@@ -47,13 +47,13 @@ uint64_t due_limit(const struct tables *t, const struct record *r, uint64_t word
 	if (!terms || !(waits || state == RECORD_RUNNING))
 		return due;
 	if (terms->total_ms) {
-		due = after(t, r->submit_ms, terms->total_ms);
+		due = due_after(t, r->submit_ms, terms->total_ms);
 		*ret = LIMIT_TOTAL;
 	}
 	if (waits && terms->queue_ms && word_attempt(word) == 0)
-		own = after(t, r->submit_ms, terms->queue_ms);
-	else if (state == RECORD_RUNNING && terms->run_ms && start_is_known(r, word))
-		own = after(t, r->start_ms, terms->run_ms);
+		own = due_after(t, r->submit_ms, terms->queue_ms);
+	else if (state == RECORD_RUNNING && terms->run_ms && due_start_is_known(r, word))
+		own = due_after(t, r->start_ms, terms->run_ms);
 	if (own >= due)
 		return due;
 	*ret = waits ? LIMIT_QUEUE : LIMIT_RUN;
@@ -63,13 +63,14 @@ uint64_t due_limit(const struct tables *t, const struct record *r, uint64_t word
 bool due_total_is_over(const struct tables *t, const struct record *r)
 {
 	const struct terms *terms = due_terms(t, r);
-	return terms && terms->total_ms && clock_ns() >= after(t, r->submit_ms, terms->total_ms);
+	return terms && terms->total_ms &&
+	    clock_ns() >= due_after(t, r->submit_ms, terms->total_ms);
 }
 
 /* ---- back-off ---- */
 
 /* The same for everybody who asks, another for each record and attempt. */
-static uint64_t scatter(uint64_t x)
+static uint64_t due_scatter(uint64_t x)
 {
 	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
 	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
@@ -80,8 +81,8 @@ uint64_t due_backoff(const struct tables *t, const struct record *r, uint64_t wo
 {
 	const struct terms *terms = due_terms(t, r);
 	uint32_t attempt = record_tries(r, word);
-	if (!terms || terms->backoff_ms == 0 || attempt == 0 ||
-	    word_state(word) != RECORD_READY || word_flags(word) & FLAG_RETURN)
+	if (!terms || terms->backoff_ms == 0 || attempt == 0 || word_state(word) != RECORD_READY ||
+	    word_flags(word) & FLAG_RETURN)
 		return 0;
 	uint64_t most = terms->backoff_max_ms ? terms->backoff_max_ms : BACKOFF_MAX_DEFAULT_MS;
 	uint64_t pause = (uint64_t)terms->backoff_ms << (attempt < 32 ? attempt - 1 : 31);
@@ -89,13 +90,13 @@ uint64_t due_backoff(const struct tables *t, const struct record *r, uint64_t wo
 		pause = most;
 	uint64_t who = record_ref(record_index(t, r), word_generation(word));
 	uint64_t jitter =
-	    scatter(who ^ (uint64_t)attempt << 56) % (pause / BACKOFF_JITTER_SHARE + 1);
-	return after(t, r->end_ms, pause + jitter);
+	    due_scatter(who ^ (uint64_t)attempt << 56) % (pause / BACKOFF_JITTER_SHARE + 1);
+	return due_after(t, r->end_ms, pause + jitter);
 }
 
 /* ---- for people ---- */
 
-static const char *what_it_did(const struct tables *t, const struct record *r, uint64_t word)
+static const char *due_what_it_did(const struct tables *t, const struct record *r, uint64_t word)
 {
 	if (word_state(word) == RECORD_WAITING)
 		return "what it waits for has not come";
@@ -106,7 +107,7 @@ static const char *what_it_did(const struct tables *t, const struct record *r, u
 }
 
 /* "100ms", "5s", "2m": as it was asked for. */
-static void print_limit(uint32_t ms, char ret[LIMIT_BYTES])
+static void due_print_limit(uint32_t ms, char ret[LIMIT_BYTES])
 {
 	static const struct {
 		uint32_t ms;
@@ -126,16 +127,19 @@ void due_describe(const struct tables *t, const struct record *r, uint64_t word,
 	const struct terms *terms = due_terms(t, r);
 	terms = terms ? terms : &none;
 	char allowed[LIMIT_BYTES];
-	print_limit(limit == LIMIT_QUEUE ? terms->queue_ms : limit == LIMIT_RUN ? terms->run_ms :
-	    terms->total_ms, allowed);
+	due_print_limit(limit == LIMIT_QUEUE ? terms->queue_ms
+		: limit == LIMIT_RUN         ? terms->run_ms
+					     : terms->total_ms,
+	    allowed);
 	if (limit == LIMIT_RUN)
 		snprintf(ret, size, "killed: ran longer than --run-limit %s", allowed);
 	else if (word_state(word) == RECORD_RUNNING)
-		snprintf(ret, size, "killed: not done within --%s-limit %s of its submission; "
-		    "attempt %u had run for %u ms", names[limit], allowed, word_attempt(word),
-		    due_ms(t, r) - r->start_ms);
+		snprintf(ret, size,
+		    "killed: not done within --%s-limit %s of its submission; "
+		    "attempt %u had run for %u ms",
+		    names[limit], allowed, word_attempt(word), due_ms(t, r) - r->start_ms);
 	else
 		snprintf(ret, size, "not %s within --%s-limit %s of its submission: %s",
 		    limit == LIMIT_QUEUE ? "started" : "done", names[limit], allowed,
-		    what_it_did(t, r, word));
+		    due_what_it_did(t, r, word));
 }

@@ -29,14 +29,14 @@ void edges_link(struct tables *t, uint32_t index, const struct arg *arg, struct 
 
 /* The first edge off the list; false if there is none, or the rest of it is damaged and therefore
  * lost to all but the next rebuild. */
-static bool take_one_locked(struct tables *t, struct record *settled, struct edge_taken *ret)
+static bool edges_take_one_locked(struct tables *t, struct record *settled, struct edge_taken *ret)
 {
 	uint64_t edge = sh_peek(&settled->dependents);
 	uint32_t task = (uint32_t)(edge >> 32);
 	if (!edge)
 		return false;
-	struct arg_future *future = task < t->limits.records
-	    ? args_future_at(t, record_at(t, task), (uint32_t)edge) : NULL;
+	struct arg_future *future =
+	    task < t->limits.records ? args_future_at(t, record_at(t, task), (uint32_t)edge) : NULL;
 	sh_store(&settled->dependents, future ? sh_peek(&future->next) : 0);
 	if (!future)
 		return false;
@@ -50,7 +50,8 @@ static bool take_one_locked(struct tables *t, struct record *settled, struct edg
 	if (!done && !any)
 		pending |= PENDING_DOOMED;
 	sh_poke(&r->pending, pending);
-	*ret = (struct edge_taken){ .task = task, .word = sh_load(&r->state),
+	*ret = (struct edge_taken){ .task = task,
+		.word = sh_load(&r->state),
 		.last = (pending & ~PENDING_DOOMED) == 0,
 		.doomed = (pending & PENDING_DOOMED) != 0 };
 	if (any) {
@@ -61,7 +62,7 @@ static bool take_one_locked(struct tables *t, struct record *settled, struct edg
 }
 
 /* The holder is done in a tenth of a microsecond, unless its core was taken from it. */
-static int lock_soon(struct lock *lock)
+static int edges_lock_soon(struct lock *lock)
 {
 	enum { TRIES = 100 };
 	int r = -EBUSY;
@@ -75,36 +76,37 @@ static int lock_soon(struct lock *lock)
 
 /* Looked at under the lock: who links an edge to a new life of the record holds it, too. Settled,
  * or an object abandoned before it was sealed: that is the scheduler's business alone. */
-static struct record *over_locked(const struct tables *t, uint64_t ref, bool try)
+static struct record *edges_over_locked(const struct tables *t, uint64_t ref, bool try)
 {
 	uint64_t word;
 	struct record *r = record_lookup(t, ref, &word);
 	return r && (!try || state_settled(word_state(word))) ? r : NULL;
 }
 
-int edges_take(struct tables *t, uint64_t ref, bool try, struct edge_taken *ret, uint32_t max,
-    uint32_t *ret_n)
+int edges_take(
+    struct tables *t, uint64_t ref, bool try, struct edge_taken *ret, uint32_t max, uint32_t *ret_n)
 {
 	*ret_n = 0;
 	if (!sh_load(&record_at(t, ref_index(ref))->dependents))
 		return 0;
-	int r = try ? lock_soon(&t->graph_lock) : lock_acquire(&t->graph_lock);
+	int r = try ? edges_lock_soon(&t->graph_lock) : lock_acquire(&t->graph_lock);
 	if (r < 0)
 		return r;
-	struct record *over = over_locked(t, ref, try);
-	while (over && *ret_n < max && take_one_locked(t, over, &ret[*ret_n]))
+	struct record *over = edges_over_locked(t, ref, try);
+	while (over && *ret_n < max && edges_take_one_locked(t, over, &ret[*ret_n]))
 		++*ret_n;
 	lock_release(&t->graph_lock);
 	return 0;
 }
 
-static bool wanted_locked(const struct tables *t, const struct record *r)
+static bool edges_wanted_locked(const struct tables *t, const struct record *r)
 {
 	uint64_t edge = sh_peek(&r->dependents);
 	for (uint32_t steps = 0; edge && steps < t->limits.records; steps++) {
 		uint32_t task = (uint32_t)(edge >> 32);
 		struct arg_future *future = task < t->limits.records
-		    ? args_future_at(t, record_at(t, task), (uint32_t)edge) : NULL;
+		    ? args_future_at(t, record_at(t, task), (uint32_t)edge)
+		    : NULL;
 		if (!future || record_unsettled(sh_load(&record_at(t, task)->state)))
 			return true;
 		edge = sh_peek(&future->next);
@@ -116,12 +118,12 @@ bool edges_wanted(struct tables *t, const struct record *r)
 {
 	if (lock_acquire(&t->graph_lock) < 0)
 		return true;
-	bool wanted = wanted_locked(t, r);
+	bool wanted = edges_wanted_locked(t, r);
 	lock_release(&t->graph_lock);
 	return wanted;
 }
 
-static void link_again(struct tables *t, uint32_t index)
+static void edges_link_again(struct tables *t, uint32_t index)
 {
 	struct args_reader reader;
 	struct arg arg;
@@ -144,5 +146,5 @@ void edges_rebuild(struct tables *t)
 	/* Tasks the scheduler has not met yet are linked when it does. */
 	for (uint32_t i = 0; i < fresh; i++)
 		if (sh_peek(&t->record[i].uses) & USES_COUNTED)
-			link_again(t, i);
+			edges_link_again(t, i);
 }

@@ -29,9 +29,9 @@ struct edge_taken {
 	uint32_t task;
 	uint64_t word; /* of the task, under the lock: once that is let go, others may make it
 			* ready, end it and begin another life of its record */
-	bool last;   /* it misses nothing more; of one that wants any: or it has this one */
-	bool doomed; /* this or an earlier argument has failed: it must never become READY; of one
-	              * that wants any: this has failed */
+	bool last;     /* it misses nothing more; of one that wants any: or it has this one */
+	bool doomed;   /* this or an earlier argument has failed: it must never become READY; of one
+			* that wants any: this has failed */
 };
 
 /* Takes up to max edges off the settled record that ref names and counts them down. *ret_n of them

@@ -4,17 +4,17 @@
 
 enum { SLOTS_LOOKED_AT = 16 };
 
-static bool is_live_worker(const struct tables *t, uint32_t process)
+static bool handover_is_live_worker(const struct tables *t, uint32_t process)
 {
 	uint64_t word = sh_load(&t->process[process].state);
 	return process_kind(word) == KIND_WORKER && process_state(word) == PROCESS_LIVE;
 }
 
 /* Its hand is empty and nothing stands in its ring. */
-static bool is_idle(const struct tables *t, uint32_t process)
+static bool handover_is_idle(const struct tables *t, uint32_t process)
 {
 	const struct process *p = &t->process[process];
-	if (!is_live_worker(t, process) || sh_peek(&p->handed) || sh_peek(&p->booked))
+	if (!handover_is_live_worker(t, process) || sh_peek(&p->handed) || sh_peek(&p->booked))
 		return false;
 	struct ring ring = ring_down(t, process);
 	return ring_used(&ring) == 0;
@@ -24,14 +24,14 @@ static bool is_idle(const struct tables *t, uint32_t process)
  * first, then into its ring: what the scheduler pushed meanwhile may be what it runs now, for long,
  * and our task must not lie behind it. What is pushed later, the scheduler finds and withdraws.
  * What is handed to one that was asked to leave meanwhile, it may not. */
-static bool give(struct tables *t, uint32_t process, uint64_t hint)
+static bool handover_give(struct tables *t, uint32_t process, uint64_t hint)
 {
 	shared64 *hand = &t->process[process].handed;
 	uint64_t empty = 0, ours = hint;
-	if (!is_idle(t, process) || !sh_cas(hand, &empty, hint))
+	if (!handover_is_idle(t, process) || !sh_cas(hand, &empty, hint))
 		return false;
 	struct ring ring = ring_down(t, process);
-	bool unsuited = ring_used(&ring) || !is_live_worker(t, process);
+	bool unsuited = ring_used(&ring) || !handover_is_live_worker(t, process);
 	if (unsuited && sh_cas(hand, &ours, 0))
 		return false;
 	process_post(t, process);
@@ -45,7 +45,7 @@ bool handover(struct tables *t, uint64_t hint)
 	    floor_refuses(t, record_at(t, (uint32_t)hint)))
 		return false;
 	for (uint32_t n = 0; n < SLOTS_LOOKED_AT && n < t->limits.processes; n++)
-		if (give(t, process_nth_slot(t, KIND_WORKER, n), hint))
+		if (handover_give(t, process_nth_slot(t, KIND_WORKER, n), hint))
 			return true;
 	return false;
 }

@@ -18,10 +18,11 @@ enum { UMASK_MAX = 0777, NICE_MIN = -20, NICE_MAX = 19, OCTAL = 8, DECIMAL = 10 
 
 /* ---- writing ---- */
 
-static size_t add_limit(char *to, size_t room, char before, rlim_t limit)
+static size_t inherited_add_limit(char *to, size_t room, char before, rlim_t limit)
 {
-	int n = limit == RLIM_INFINITY ? snprintf(to, room, "%c-", before) :
-	    snprintf(to, room, "%c%llu", before, (unsigned long long)limit);
+	int n = limit == RLIM_INFINITY
+	    ? snprintf(to, room, "%c-", before)
+	    : snprintf(to, room, "%c%llu", before, (unsigned long long)limit);
 	CHECK(n > 0 && (size_t)n < room);
 	return (size_t)n;
 }
@@ -44,9 +45,9 @@ void inherited_print(char ret[INHERITED_TEXT_BYTES])
 	       n = (size_t)snprintf(ret, room, MARK " %o %d", (unsigned)own.umask, own.nice);
 	for (unsigned i = 0; i < own.limits; i++) {
 		struct rlimit limit = own.limit[i];
-		n += add_limit(ret + n, room - n, ' ', limit.rlim_cur);
+		n += inherited_add_limit(ret + n, room - n, ' ', limit.rlim_cur);
 		if (limit.rlim_max != limit.rlim_cur)
-			n += add_limit(ret + n, room - n, ':', limit.rlim_max);
+			n += inherited_add_limit(ret + n, room - n, ':', limit.rlim_max);
 	}
 }
 
@@ -57,7 +58,7 @@ bool inherited_begins(const char *text)
 	return strncmp(text, MARK, strlen(MARK)) == 0;
 }
 
-static bool read_number(const char **at, int base, long least, long most, long *ret)
+static bool inherited_read_number(const char **at, int base, long least, long most, long *ret)
 {
 	char *end;
 	errno = 0;
@@ -67,7 +68,7 @@ static bool read_number(const char **at, int base, long least, long most, long *
 	return good;
 }
 
-static bool read_limit(const char **at, rlim_t *ret)
+static bool inherited_read_limit(const char **at, rlim_t *ret)
 {
 	char *end;
 	errno = 0;
@@ -87,17 +88,17 @@ bool inherited_read(const char *text, struct inherited *ret)
 {
 	long mask, nice;
 	const char *at = text + strlen(MARK);
-	if (!inherited_begins(text) || !read_number(&at, OCTAL, 0, UMASK_MAX, &mask) ||
-	    !read_number(&at, DECIMAL, NICE_MIN, NICE_MAX, &nice))
+	if (!inherited_begins(text) || !inherited_read_number(&at, OCTAL, 0, UMASK_MAX, &mask) ||
+	    !inherited_read_number(&at, DECIMAL, NICE_MIN, NICE_MAX, &nice))
 		return false;
 	*ret = (struct inherited){ .umask = (mode_t)mask, .nice = (int)nice };
 	while (*at == ' ' && ret->limits < RLIM_NLIMITS) {
 		struct rlimit *limit = &ret->limit[ret->limits++];
 		at++;
-		if (!read_limit(&at, &limit->rlim_cur))
+		if (!inherited_read_limit(&at, &limit->rlim_cur))
 			return false;
 		limit->rlim_max = limit->rlim_cur;
-		if (*at == ':' && (at++, !read_limit(&at, &limit->rlim_max)))
+		if (*at == ':' && (at++, !inherited_read_limit(&at, &limit->rlim_max)))
 			return false;
 	}
 	return *at == 0;
@@ -106,7 +107,7 @@ bool inherited_read(const char *text, struct inherited *ret)
 /* ---- taking it ---- */
 
 /* What may not be raised stays as high as it may be. */
-static void take_limit(unsigned resource, struct rlimit wanted, const struct rlimit *own)
+static void inherited_take_limit(unsigned resource, struct rlimit wanted, const struct rlimit *own)
 {
 	if ((own->rlim_cur == wanted.rlim_cur && own->rlim_max == wanted.rlim_max) ||
 	    setrlimit((__rlimit_resource_t)resource, &wanted) == 0)
@@ -124,5 +125,5 @@ void inherited_take(const struct inherited *inherited, const struct inherited *o
 	if (inherited->nice != own->nice)
 		setpriority(PRIO_PROCESS, 0, inherited->nice);
 	for (unsigned i = 0; i < inherited->limits; i++)
-		take_limit(i, inherited->limit[i], &own->limit[i]);
+		inherited_take_limit(i, inherited->limit[i], &own->limit[i]);
 }

@@ -1,11 +1,11 @@
 /* inherited.h - what a command has from its submitter beside the environment, as a child of a shell
  * has it from the shell: umask, nice value, resource limits.
  *
- * It travels as the first text of the environment of tables/command_block.h, one that is no NAME=VALUE:
- * so it is stored once for many commands, outlives a reboot with the environment, and is absent
- * where the environment is (--no-env). A worker may be unable to give all of it: without privileges
- * neither a nice value below its own nor a limit above its own hard one.
- * Where: plain values and system calls on this process.  Blocks, allocates: never. */
+ * It travels as the first text of the environment of tables/command_block.h, one that is no
+ * NAME=VALUE: so it is stored once for many commands, outlives a reboot with the environment, and
+ * is absent where the environment is (--no-env). A worker may be unable to give all of it: without
+ * privileges neither a nice value below its own nor a limit above its own hard one. Where: plain
+ * values and system calls on this process.  Blocks, allocates: never. */
 #ifndef PLM_INHERITED_H
 #define PLM_INHERITED_H
 

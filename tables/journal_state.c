@@ -5,7 +5,9 @@
 #include "tables/tables.h"
 
 static const char *const names[DURABILITIES] = {
-	[DURABILITY_NONE] = "none", [DURABILITY_BATCH] = "batch", [DURABILITY_SYNC] = "sync",
+	[DURABILITY_NONE] = "none",
+	[DURABILITY_BATCH] = "batch",
+	[DURABILITY_SYNC] = "sync",
 };
 
 const char *durability_name(enum durability durability)
@@ -34,7 +36,7 @@ bool journal_wants(const struct tables *t, const struct record *r)
 	return slot && sh_peek(&r->holds) >> slot & 1;
 }
 
-static uint64_t bit_of(uint32_t index)
+static uint64_t journal_state_bit_of(uint32_t index)
 {
 	return (uint64_t)1 << index % 64;
 }
@@ -45,8 +47,8 @@ void journal_hold(struct tables *t, uint32_t index)
 	if (slot == 0)
 		return;
 	struct record *r = record_at(t, index);
-	if (sh_peek(&t->recorded[index / 64]) & bit_of(index))
-		sh_and(&t->recorded[index / 64], ~bit_of(index));
+	if (sh_peek(&t->recorded[index / 64]) & journal_state_bit_of(index))
+		sh_and(&t->recorded[index / 64], ~journal_state_bit_of(index));
 	sh_poke(&r->holds, sh_peek(&r->holds) | (uint64_t)1 << slot);
 }
 
@@ -54,17 +56,17 @@ void journal_hold(struct tables *t, uint32_t index)
 void journal_tell(struct tables *t, uint32_t index)
 {
 	sh_fence_after_cas();
-	if (!(sh_peek(&t->news[index / 64]) & bit_of(index)))
-		sh_or(&t->news[index / 64], bit_of(index));
+	if (!(sh_peek(&t->news[index / 64]) & journal_state_bit_of(index)))
+		sh_or(&t->news[index / 64], journal_state_bit_of(index));
 	process_post(t, journal_slot(t));
 }
 
 bool journal_recorded(const struct tables *t, uint32_t index)
 {
-	return sh_load(&t->recorded[index / 64]) & bit_of(index);
+	return sh_load(&t->recorded[index / 64]) & journal_state_bit_of(index);
 }
 
 void journal_record(struct tables *t, uint32_t index)
 {
-	sh_or(&t->recorded[index / 64], bit_of(index));
+	sh_or(&t->recorded[index / 64], journal_state_bit_of(index));
 }

@@ -1,5 +1,5 @@
-/* journal_state.h - what a runtime with a journal shares: which records the journal is to look at, which
- * it has written, and how it fares.
+/* journal_state.h - what a runtime with a journal shares: which records the journal is to look at,
+ * which it has written, and how it fares.
  *
  * A task is durable when it is kept from its birth (PLM_KEEP) in a runtime with a journal: the bit
  * of the journal's process slot is set among its holds before it is visible, and cleared when the
@@ -37,21 +37,21 @@ enum { STATE_PATH_BYTES = 512, JOURNAL_TROUBLE_BYTES = 160 };
 #define JOURNAL_LOCK "lock"
 enum { JOURNAL_LOCK_MANAGER, JOURNAL_LOCK_WRITER };
 
-struct journal_shm { /* in the control page */
+struct journal_shm {         /* in the control page */
 	uint32_t slot;       /* W: manager, at boot. Its process slot; 0: there is no journal. */
 	uint32_t durability; /* W: manager, at boot */
-	char directory[STATE_PATH_BYTES];   /* W: manager, at boot */
-	shared32 trouble;    /* W: journal. The errno for which nothing can be written, 0: none. */
-	shared32 hurry;      /* W: who waits for a record on the disk sets 1, the journal 0 */
-	struct event urgent; /* posted by who waits: the journal cuts its pause short */
-	struct event written;      /* posted by the journal after each group, good or bad */
-	shared64 failures;   /* W: journal. Groups that could not be written. */
-	shared64 groups;     /* W: journal. Groups on the disk since boot. For people, as are: */
+	char directory[STATE_PATH_BYTES]; /* W: manager, at boot */
+	shared32 trouble;     /* W: journal. The errno for which nothing can be written, 0: none. */
+	shared32 hurry;       /* W: who waits for a record on the disk sets 1, the journal 0 */
+	struct event urgent;  /* posted by who waits: the journal cuts its pause short */
+	struct event written; /* posted by the journal after each group, good or bad */
+	shared64 failures;    /* W: journal. Groups that could not be written. */
+	shared64 groups;      /* W: journal. Groups on the disk since boot. For people, as are: */
 	shared64 accepted, ended, resumed; /* W: journal. Tasks, since boot. */
-	shared64 to_resume;  /* W: journal. Tasks of earlier boots that are not in the queue yet. */
+	shared64 to_resume; /* W: journal. Tasks of earlier boots that are not in the queue yet. */
 	char trouble_text[JOURNAL_TROUBLE_BYTES]; /* W: journal, before `trouble` */
 	char damage_text[JOURNAL_TROUBLE_BYTES];  /* W: journal, before `damaged` */
-	shared32 damaged;    /* W: journal. 1: its file was damaged in this boot, and salvaged. */
+	shared32 damaged; /* W: journal. 1: its file was damaged in this boot, and salvaged. */
 };
 
 const char *durability_name(enum durability durability);

@@ -19,16 +19,16 @@
 
 #include "tables/process.h"
 
-#define LENT_BOOKED     ((uint64_t)1 << 31) /* no reference is so small */
-#define LENT_SLOT_BITS  11
+#define LENT_BOOKED ((uint64_t)1 << 31) /* no reference is so small */
+#define LENT_SLOT_BITS 11
 /* n: another one each time, so that a slot which says that it keeps still means this loan. */
-#define LENT_TO(slot, n)                                                                           \
+#define LENT_TO(slot, n) \
 	(LENT_BOOKED | ((uint64_t)(n) << LENT_SLOT_BITS & (LENT_BOOKED - 1)) | (uint64_t)(slot))
 
 #define LENT_COUNT_MAX UINT64_C(0xffff)
 #define LENT_LIMIT_SHIFT 16
-#define LENT_WANTS       ((uint64_t)1 << 32)
-#define LENT_TURN_SHIFT  33
+#define LENT_WANTS ((uint64_t)1 << 32)
+#define LENT_TURN_SHIFT 33
 
 _Static_assert(PROCESSES_MAX <= 1 << LENT_SLOT_BITS, "a word names any slot");
 

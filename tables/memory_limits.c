@@ -7,7 +7,8 @@
 #include "tables/tables.h"
 
 static const char *const victims[MEMORY_VICTIMS] = {
-	[VICTIM_NEWEST] = "newest", [VICTIM_OVER] = "over" };
+	[VICTIM_NEWEST] = "newest", [VICTIM_OVER] = "over"
+};
 
 const char *memory_victim_name(uint32_t victim)
 {
@@ -30,7 +31,7 @@ bool memory_keeps(const struct tables *t, const struct record *r)
 }
 
 /* In whole MiB: a number for people. */
-static const char *mebibytes(uint64_t bytes, char ret[DECIMAL_TEXT_BYTES])
+static const char *memory_limits_mebibytes(uint64_t bytes, char ret[DECIMAL_TEXT_BYTES])
 {
 	snprintf(ret, DECIMAL_TEXT_BYTES, "%" PRIu64 "M", bytes >> 20);
 	return ret;
@@ -40,8 +41,10 @@ void memory_describe(const struct tables *t, const struct record *r, char *ret, 
 {
 	char used[DECIMAL_TEXT_BYTES], total[DECIMAL_TEXT_BYTES], left[DECIMAL_TEXT_BYTES];
 	const struct control *c = t->control;
-	snprintf(ret, size, "it does not fit: it ran alone, used about %s of the %s of memory that "
+	snprintf(ret, size,
+	    "it does not fit: it ran alone, used about %s of the %s of memory that "
 	    "there are, and left less than --return-free %s",
-	    mebibytes(demand_bytes(r->demand), used), mebibytes(sh_load(&c->memory_total), total),
-	    mebibytes(c->memory_rules.return_free, left));
+	    memory_limits_mebibytes(demand_bytes(r->demand), used),
+	    memory_limits_mebibytes(sh_load(&c->memory_total), total),
+	    memory_limits_mebibytes(c->memory_rules.return_free, left));
 }

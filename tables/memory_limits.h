@@ -1,5 +1,5 @@
-/* memory_limits.h - what becomes of tasks when memory runs out: the rules a runtime is booted with, and
- * how a task says that it was ended for it. The scheduler decides (scheduler/pressure.c).
+/* memory_limits.h - what becomes of tasks when memory runs out: the rules a runtime is booted with,
+ * and how a task says that it was ended for it. The scheduler decides (scheduler/pressure.c).
  *
  * Where: plain values in the control segment, written at boot; a text of the caller's.
  * Blocks: never. */

@@ -7,14 +7,20 @@
 #include "base/clock.h"
 
 static const char *const kind_names[KINDS] = {
-	[KIND_NONE] = "none", [KIND_MANAGER] = "manager", [KIND_SCHEDULER] = "scheduler",
-	[KIND_WORKER] = "worker", [KIND_CLIENT] = "client",
+	[KIND_NONE] = "none",
+	[KIND_MANAGER] = "manager",
+	[KIND_SCHEDULER] = "scheduler",
+	[KIND_WORKER] = "worker",
+	[KIND_CLIENT] = "client",
 	[KIND_JOURNAL] = "journal",
 };
 
 static const char *const state_names[PROCESS_STATES] = {
-	[PROCESS_FREE] = "free", [PROCESS_STARTING] = "starting", [PROCESS_LIVE] = "live",
-	[PROCESS_LEAVING] = "leaving", [PROCESS_DEAD] = "dead",
+	[PROCESS_FREE] = "free",
+	[PROCESS_STARTING] = "starting",
+	[PROCESS_LIVE] = "live",
+	[PROCESS_LEAVING] = "leaving",
+	[PROCESS_DEAD] = "dead",
 };
 
 static const bool legal[PROCESS_STATES][PROCESS_STATES] = {
@@ -44,8 +50,8 @@ bool process_step(struct process *p, uint64_t *seen, enum process_state to)
 {
 	if (!process_step_legal(process_state(*seen), to))
 		return false;
-	return sh_cas(&p->state, seen,
-	    process_word(process_generation(*seen), process_kind(*seen), to));
+	return sh_cas(
+	    &p->state, seen, process_word(process_generation(*seen), process_kind(*seen), to));
 }
 
 bool process_claim(struct process *p, enum process_kind kind, pid_t pid, const char *name)
@@ -79,8 +85,8 @@ bool process_claim(struct process *p, enum process_kind kind, pid_t pid, const c
 	sh_poke(&p->memory_peak, 0);
 	sh_poke(&p->done, 0);
 	sh_poke(&p->failed, 0);
-	return sh_cas(&p->state, &seen,
-	    process_word(process_generation(seen) + 1, kind, PROCESS_STARTING));
+	return sh_cas(
+	    &p->state, &seen, process_word(process_generation(seen) + 1, kind, PROCESS_STARTING));
 }
 
 uint32_t process_depth(const struct process *p)
@@ -89,9 +95,9 @@ uint32_t process_depth(const struct process *p)
 		LOOKAHEAD_NS = 20000,
 		DEPTH_MAX =
 		    DOWN_RING_ENTRIES / 2, /* the other half is for what other workers hand on */
-		DEPTH_UNKNOWN = 2, /* it has run nothing yet */
+		DEPTH_UNKNOWN = 2,         /* it has run nothing yet */
 		DEPTH_SHORT = 2, /* tasks up to SHORT_NS, as short commands are: the next one
-		                  * waits at hand */
+				  * waits at hand */
 		SHORT_NS = 4000000,
 	};
 	uint32_t average = sh_peek(&p->average_ns);
@@ -105,12 +111,12 @@ uint32_t process_depth(const struct process *p)
 	return depth > DEPTH_SHORT ? depth : average <= SHORT_NS ? DEPTH_SHORT : 1;
 }
 
-struct proc_stat { /* of /proc/PID/stat */
-	char state; /* field 3 */
+struct proc_stat {           /* of /proc/PID/stat */
+	char state;          /* field 3 */
 	uint64_t start_time; /* field 22 */
 };
 
-static bool read_stat(pid_t pid, struct proc_stat *ret)
+static bool process_read_stat(pid_t pid, struct proc_stat *ret)
 {
 	char path[40], text[512];
 	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
@@ -135,7 +141,7 @@ static bool read_stat(pid_t pid, struct proc_stat *ret)
 uint64_t process_start_time(pid_t pid)
 {
 	struct proc_stat stat;
-	if (!read_stat(pid, &stat) || stat.state == 'Z' || stat.state == 'X')
+	if (!process_read_stat(pid, &stat) || stat.state == 'Z' || stat.state == 'X')
 		return 0;
 	return stat.start_time;
 }
@@ -143,6 +149,6 @@ uint64_t process_start_time(pid_t pid)
 bool process_stopped(pid_t pid, uint64_t start_time)
 {
 	struct proc_stat stat;
-	return read_stat(pid, &stat) && stat.start_time == start_time &&
+	return process_read_stat(pid, &stat) && stat.start_time == start_time &&
 	    (stat.state == 'T' || stat.state == 't');
 }

@@ -24,8 +24,15 @@
 #include "shm/event.h"
 #include "shm/steps.h"
 
-enum process_kind { KIND_NONE, KIND_MANAGER, KIND_SCHEDULER, KIND_WORKER, KIND_CLIENT, KIND_JOURNAL,
-	KINDS };
+enum process_kind {
+	KIND_NONE,
+	KIND_MANAGER,
+	KIND_SCHEDULER,
+	KIND_WORKER,
+	KIND_CLIENT,
+	KIND_JOURNAL,
+	KINDS
+};
 enum process_state {
 	PROCESS_FREE,
 	PROCESS_STARTING,
@@ -54,49 +61,49 @@ struct waiter {
 	shared32 awaiting; /* W: the process. Settling this record must post the event. */
 };
 
-#define PROCESS_HUNG ((uint32_t)1 << 31) /* it was killed for giving no sign of life */
+#define PROCESS_HUNG ((uint32_t)1 << 31)   /* it was killed for giving no sign of life */
 #define PROCESS_UNSEEN ((uint32_t)1 << 30) /* nobody knows how it ended: its parent was dead */
 
 struct process {
 	_Alignas(CACHE_LINE_BYTES) shared64 state;
-	int32_t pid;         /* W: manager, before STARTING (of a child: itself, before LIVE) */
-	uint32_t place;      /* W: manager, before the fork. Which of its places a worker has. */
-	uint64_t start_time; /* W: as pid. From /proc/PID/stat: tells a reused pid. */
-	uint64_t joined_ns;  /* W: manager */
-	char name[24];       /* W: manager. The command's name: for people. */
-	uint32_t worker;     /* W: manager, before STARTING. Whose slot this process is, and of */
+	int32_t pid;          /* W: manager, before STARTING (of a child: itself, before LIVE) */
+	uint32_t place;       /* W: manager, before the fork. Which of its places a worker has. */
+	uint64_t start_time;  /* W: as pid. From /proc/PID/stat: tells a reused pid. */
+	uint64_t joined_ns;   /* W: manager */
+	char name[24];        /* W: manager. The command's name: for people. */
+	uint32_t worker;      /* W: manager, before STARTING. Whose slot this process is, and of */
 	uint32_t worker_kind; /* which kind. */
 
 	_Alignas(CACHE_LINE_BYTES) struct event event; /* what it sleeps on */
-	shared32 awaiting;   /* W: itself. Settling this record must post its event. */
-	shared32 unclean;    /* W: itself, before it reserves; the scheduler, before it gives a
-			      * hold. Its end needs a scan. */
-	shared64 beat_ns;    /* W: itself (relaxed). Last sign of life; never proof of death. */
-	shared64 imported;   /* W: itself (0), then scheduler: the HINT_IMPORT it has answered */
+	shared32 awaiting;    /* W: itself. Settling this record must post its event. */
+	shared32 unclean;     /* W: itself, before it reserves; the scheduler, before it gives a
+			       * hold. Its end needs a scan. */
+	shared64 beat_ns;     /* W: itself (relaxed). Last sign of life; never proof of death. */
+	shared64 imported;    /* W: itself (0), then scheduler: the HINT_IMPORT it has answered */
 	shared32 exit_status; /* W: manager, before DEAD. What waitpid() said, and PROCESS_HUNG; 0
 			       * of a client. */
-	shared64 died_ns;    /* W: manager, before DEAD. When it saw the death. */
+	shared64 died_ns;     /* W: manager, before DEAD. When it saw the death. */
 
 	_Alignas(CACHE_LINE_BYTES) struct waiter waiter[WAITERS];
 
 	/* workers; clients leave it zero, but for `cpu` and the two fields of a wait */
 	_Alignas(CACHE_LINE_BYTES) shared32 average_ns; /* W: itself. Moving average of its tasks'
 							 * run time. */
-	shared32 blocked;    /* W: itself. Its task waits for another and nothing can be run in its
-			      * place. */
-	shared32 node;       /* W: itself. NUMA node it runs on. */
-	shared32 cpu;        /* W: itself, clients too. Where it spun last. */
-	shared64 handed;     /* W: another worker or a client (0 to a hint, by CAS), itself (to 0,
-			      * when that is done). Not 0: it is busy (handover.h). */
-	shared64 booked;     /* W: manager, before the fork (BOOKED_AT_BIRTH), then scheduler.
-			      * Reference of the task it is kept for, 0 none: it claims no other
-			      * (booking.c). */
+	shared32 blocked;     /* W: itself. Its task waits for another and nothing can be run in its
+			       * place. */
+	shared32 node;        /* W: itself. NUMA node it runs on. */
+	shared32 cpu;         /* W: itself, clients too. Where it spun last. */
+	shared64 handed;      /* W: another worker or a client (0 to a hint, by CAS), itself (to 0,
+			       * when that is done). Not 0: it is busy (handover.h). */
+	shared64 booked;      /* W: manager, before the fork (BOOKED_AT_BIRTH), then scheduler.
+			       * Reference of the task it is kept for, 0 none: it claims no other
+			       * (booking.c). */
 	shared64 booked_seen; /* W: itself, between two tasks. What it read there last. */
 	shared64 booked_gpus; /* W: scheduler, before `booked`. Bit i: GPU i of its worker. */
-	shared32 booked_way; /* W: scheduler, before `booked`. 1 + the alternative met; 0: it keeps
-			      * still for another slot that runs the task. */
-	uint32_t gpu_first;  /* W: manager, before STARTING. Number of its worker's GPU 0. */
-	shared64 running;    /* W: itself. Reference of the task it runs, 0 none. */
+	shared32 booked_way;  /* W: scheduler, before `booked`. 1 + the alternative met; 0: it keeps
+			       * still for another slot that runs the task. */
+	uint32_t gpu_first;   /* W: manager, before STARTING. Number of its worker's GPU 0. */
+	shared64 running;     /* W: itself. Reference of the task it runs, 0 none. */
 	shared64 running_since_ns; /* W: itself */
 	shared64 done, failed;     /* W: itself. For people. */
 	shared32 alert;      /* W: itself. It sleeps for other things than our events: when its
@@ -108,12 +115,13 @@ struct process {
 	shared64 lent;       /* W: itself and the scheduler. Slots lent to the command it runs
 			      * (lent.h). */
 	shared64 memory;     /* W: itself. Bytes that a command it runs has now, with all it */
-	shared64 memory_peak; /* started, and had at most: as of the last look (command/command_memory.c). */
+	shared64 memory_peak; /* started, and had at most: as of the last look
+				 (command/command_memory.c). */
 	shared64 memory_seen; /* W: scheduler, before FLAG_MEMORY. Bytes of it and all below it. */
 	shared64 room_wanted; /* W: itself. Bytes of a result of its task for which it waits, since
 			       * the store has no room; 0: it does not. For people. */
-	uint32_t spare;      /* W: manager, before STARTING. The process slot it was started to
-			      * stand in for, 0: it is a worker in its own right. */
+	uint32_t spare;       /* W: manager, before STARTING. The process slot it was started to
+			       * stand in for, 0: it is a worker in its own right. */
 
 	/* clients that the command of a task runs (tables_host) */
 	shared32 inside;      /* W: itself, before `inside_word`. Index of that task's record. */

@@ -5,23 +5,35 @@
 #include "tables/process.h"
 
 static const char *const state_names[RECORD_STATES] = {
-	[RECORD_FREE] = "free", [RECORD_RESERVED] = "reserved", [RECORD_WAITING] = "waiting",
-	[RECORD_READY] = "ready", [RECORD_RUNNING] = "running", [RECORD_DONE] = "done",
-	[RECORD_FAILED] = "failed", [RECORD_CANCELLED] = "cancelled", [RECORD_PART] = "part",
+	[RECORD_FREE] = "free",
+	[RECORD_RESERVED] = "reserved",
+	[RECORD_WAITING] = "waiting",
+	[RECORD_READY] = "ready",
+	[RECORD_RUNNING] = "running",
+	[RECORD_DONE] = "done",
+	[RECORD_FAILED] = "failed",
+	[RECORD_CANCELLED] = "cancelled",
+	[RECORD_PART] = "part",
 };
 
 static const bool legal[RECORD_STATES][RECORD_STATES] = {
 	[RECORD_FREE] = { [RECORD_RESERVED] = true },
-	[RECORD_RESERVED] = { [RECORD_WAITING] = true, [RECORD_READY] = true, [RECORD_DONE] = true,
-		[RECORD_PART] = true, [RECORD_FREE] = true },
-	[RECORD_WAITING] = { [RECORD_READY] = true, [RECORD_RUNNING] = true,
+	[RECORD_RESERVED] = { [RECORD_WAITING] = true,
+	    [RECORD_READY] = true,
+	    [RECORD_DONE] = true,
+	    [RECORD_PART] = true,
+	    [RECORD_FREE] = true },
+	[RECORD_WAITING] = { [RECORD_READY] = true,
+	    [RECORD_RUNNING] = true,
 	    [RECORD_CANCELLED] = true },
-	[RECORD_READY] = { [RECORD_RUNNING] = true, [RECORD_CANCELLED] = true,
-		[RECORD_READY] = true },   /* there is memory for it again */
-	[RECORD_RUNNING] = { [RECORD_DONE] = true, [RECORD_FAILED] = true,
+	[RECORD_READY] = { [RECORD_RUNNING] = true,
 	    [RECORD_CANCELLED] = true,
-		[RECORD_READY] = true,     /* to be run again */
-		[RECORD_RUNNING] = true }, /* asked to stop; taken over from a dead worker */
+	    [RECORD_READY] = true }, /* there is memory for it again */
+	[RECORD_RUNNING] = { [RECORD_DONE] = true,
+	    [RECORD_FAILED] = true,
+	    [RECORD_CANCELLED] = true,
+	    [RECORD_READY] = true,     /* to be run again */
+	    [RECORD_RUNNING] = true }, /* asked to stop; taken over from a dead worker */
 	[RECORD_DONE] = { [RECORD_FREE] = true },
 	[RECORD_FAILED] = { [RECORD_FREE] = true },
 	[RECORD_CANCELLED] = { [RECORD_FREE] = true },
@@ -57,10 +69,11 @@ int record_cancel(struct record *r, uint64_t *seen, uint32_t by)
 	case RECORD_RUNNING:
 		if (flags & FLAG_CANCEL)
 			return 0;
-		return record_step(r, seen, RECORD_RUNNING, word_owner(*seen), attempt,
-		    flags | FLAG_CANCEL) ? 0 : -EAGAIN;
-	default:
-		return -EALREADY;
+		return record_step(
+			   r, seen, RECORD_RUNNING, word_owner(*seen), attempt, flags | FLAG_CANCEL)
+		    ? 0
+		    : -EAGAIN;
+	default: return -EALREADY;
 	}
 }
 
@@ -76,7 +89,7 @@ bool record_identity(const struct record *r, uint64_t word, uint64_t ret[2])
 }
 
 /* Each try and each return takes a number of the word's attempts. */
-static bool may_be_returned(const struct record *r)
+static bool record_may_be_returned(const struct record *r)
 {
 	return r->retries + r->crash_retries + record_returns(r) + 1 < RETRIES_MAX;
 }
@@ -93,10 +106,11 @@ int record_return(struct record *r, uint64_t *seen)
 		return -EALREADY;
 	if (flags & FLAG_RETURN)
 		return 0;
-	if (!may_be_returned(r))
+	if (!record_may_be_returned(r))
 		return -EOVERFLOW;
-	return record_step(r, seen, RECORD_RUNNING, owner, word_attempt(*seen),
-	    flags | FLAG_RETURN) ? 0 : -EAGAIN;
+	return record_step(r, seen, RECORD_RUNNING, owner, word_attempt(*seen), flags | FLAG_RETURN)
+	    ? 0
+	    : -EAGAIN;
 }
 
 int record_evict(struct record *r, uint64_t *seen, bool for_good)
@@ -105,9 +119,11 @@ int record_evict(struct record *r, uint64_t *seen, bool for_good)
 	if (word_state(*seen) != RECORD_RUNNING || word_flags(*seen) & FLAGS_STOPPING ||
 	    owner == SLOT_SCHEDULER)
 		return -EALREADY;
-	uint32_t how = for_good || !may_be_returned(r) ? FLAG_LATE : FLAG_RETURN;
+	uint32_t how = for_good || !record_may_be_returned(r) ? FLAG_LATE : FLAG_RETURN;
 	return record_step(r, seen, RECORD_RUNNING, owner, word_attempt(*seen),
-	    word_flags(*seen) | how | FLAG_MEMORY) ? 0 : -EAGAIN;
+		   word_flags(*seen) | how | FLAG_MEMORY)
+	    ? 0
+	    : -EAGAIN;
 }
 
 void record_raise_demand(struct record *r, uint64_t bytes)

@@ -39,11 +39,11 @@ enum record_state {
 };
 
 enum {
-	FLAG_CANCEL = 1, /* of RUNNING: asked to stop */
-	FLAG_OBJECT = 2, /* was put, not computed: for people */
-	FLAG_LATE = 4,   /* of RUNNING: a limit is over, asked to stop. W: scheduler. */
-	FLAG_DEAD = 8,   /* of FAILED: it may be wanted once more. As long as somebody holds it,
-			  * it keeps its arguments, for plm_retry(). */
+	FLAG_CANCEL = 1,  /* of RUNNING: asked to stop */
+	FLAG_OBJECT = 2,  /* was put, not computed: for people */
+	FLAG_LATE = 4,    /* of RUNNING: a limit is over, asked to stop. W: scheduler. */
+	FLAG_DEAD = 8,    /* of FAILED: it may be wanted once more. As long as somebody holds it,
+			   * it keeps its arguments, for plm_retry(). */
 	FLAG_RETURN = 16, /* of RUNNING: asked to stop, to go back into the queue. Of READY: that is
 			   * how its last attempt ended, which counts as no try. */
 	FLAG_MEMORY = 32, /* of RUNNING, with FLAG_RETURN or FLAG_LATE: memory ran out, and it is to
@@ -64,7 +64,7 @@ struct record_failure { /* inline in value[] of a FAILED record; the message is 
 	uint8_t signal;
 	uint8_t unsaid; /* 1: the store had no room for the message */
 	uint16_t root_function;
-	uint64_t root; /* the task that failed first */
+	uint64_t root;  /* the task that failed first */
 	shared64 again; /* W: who retries it, while FAILED and held by him, when the new task is
 			 * visible; the last retry counts. The reference of that task; 0: none. */
 };
@@ -83,18 +83,18 @@ struct record {
 	uint32_t args_bytes; /* W: submitter */
 	uint16_t nargs;      /* W: submitter */
 	uint16_t results : 15; /* W: submitter. 1 + number of parts. */
-	uint16_t tied : 1;   /* W: submitter. Cancelled when nobody holds or needs it (PLM_TIED). */
-	shared32 value;      /* W: owner. Granule of the value, 0: inline (or empty). */
-	shared32 pending;    /* W: under the graph's lock. Arguments not settled yet, and
-	                      * PENDING_DOOMED; derived (edges.h). */
+	uint16_t tied : 1; /* W: submitter. Cancelled when nobody holds or needs it (PLM_TIED). */
+	shared32 value;    /* W: owner. Granule of the value, 0: inline (or empty). */
+	shared32 pending;  /* W: under the graph's lock. Arguments not settled yet, and
+			    * PENDING_DOOMED; derived (edges.h). */
 	uint64_t value_bytes : 40; /* W: owner. Of the value, or of the message of a failure. */
-	uint64_t demand : 8;  /* W: owner. Memory it was seen to need (demand_bytes); 0: unknown. */
+	uint64_t demand : 8; /* W: owner. Memory it was seen to need (demand_bytes); 0: unknown. */
 	uint64_t returned : 16; /* W: owner. How often it went back into the queue (low byte), and
 				 * the last attempt that did: so that none counts twice. */
 	uint8_t retries, crash_retries; /* W: submitter. Budgets. */
-	uint8_t failures;    /* W: owner. Spent; crashes are the tries (record_tries) less these. */
+	uint8_t failures; /* W: owner. Spent; crashes are the tries (record_tries) less these. */
 	_Atomic uint8_t more_held; /* W: as holds. Not 0: bits of slots from 64 on may be set. */
-	uint32_t submit_ms;  /* W: submitter. Since boot. */
+	uint32_t submit_ms;        /* W: submitter. Since boot. */
 
 	/* line 1: what only some tasks touch */
 	shared64 dependents; /* W: scheduler. First edge of those who wait for it; derived
@@ -106,12 +106,12 @@ struct record {
 	uint32_t first_part; /* W: submitter. 1 + index of part 1; 0 none */
 	union {
 		unsigned char args_inline[RECORD_INLINE_ARGS]; /* W: submitter */
-		uint64_t identity[2]; /* W: submitter. When the arguments are elsewhere; zeroes:
-				       * none. Stays when they have gone. */
-		struct { /* of a PART, whose state is not a task's own */
-			uint64_t task;      /* W: submitter. Reference of the task. */
-			uint32_t which;     /* W: submitter. 1 .. results - 1 */
-			uint32_t next;      /* W: submitter. 1 + index of the next part; 0 none */
+		uint64_t identity[2];   /* W: submitter. When the arguments are elsewhere; zeroes:
+					 * none. Stays when they have gone. */
+		struct {                /* of a PART, whose state is not a task's own */
+			uint64_t task;  /* W: submitter. Reference of the task. */
+			uint32_t which; /* W: submitter. 1 .. results - 1 */
+			uint32_t next;  /* W: submitter. 1 + index of the next part; 0 none */
 		} part;
 	};
 	union {
@@ -120,7 +120,7 @@ struct record {
 	};
 };
 
-#define USES_COUNTED   ((uint32_t)1 << 31)
+#define USES_COUNTED ((uint32_t)1 << 31)
 #define PENDING_DOOMED ((uint32_t)1 << 31)
 
 _Static_assert(sizeof(struct record) == 128, "a record is two cache lines");
@@ -151,13 +151,13 @@ static inline uint32_t ref_generation(uint64_t ref)
 #define WORD_OWNER_SHIFT 20
 #define WORD_GENERATION_SHIFT 32
 
-static inline uint64_t word_make(uint32_t generation, uint32_t owner, uint32_t attempt,
-    enum record_state state, uint32_t flags)
+static inline uint64_t word_make(
+    uint32_t generation, uint32_t owner, uint32_t attempt, enum record_state state, uint32_t flags)
 {
 	return (uint64_t)generation << WORD_GENERATION_SHIFT |
 	    (uint64_t)(owner & 0xfff) << WORD_OWNER_SHIFT |
-	    (uint64_t)(attempt & 0xff) << WORD_ATTEMPT_SHIFT |
-	    (uint64_t)state << WORD_STATE_SHIFT | flags;
+	    (uint64_t)(attempt & 0xff) << WORD_ATTEMPT_SHIFT | (uint64_t)state << WORD_STATE_SHIFT |
+	    flags;
 }
 
 static inline enum record_state word_state(uint64_t word)
@@ -290,8 +290,7 @@ void record_raise_demand(struct record *r, uint64_t bytes);
 
 static inline uint64_t key_make(int priority, uint64_t turn)
 {
-	return (uint64_t)(uint16_t)(priority - PRIORITY_MIN) << 48 |
-	    (~turn & KEY_TURN_MASK);
+	return (uint64_t)(uint16_t)(priority - PRIORITY_MIN) << 48 | (~turn & KEY_TURN_MASK);
 }
 
 /* The priority alone, as a number from 0 on. */

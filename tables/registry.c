@@ -30,8 +30,10 @@ void registry_attach(struct registry *registry, void *memory)
 {
 	struct registry_shm *shm = memory;
 	registry->shm = shm;
-	registry->lock = (struct lock){ .shm = &shm->lock, .rank = RANK_REGISTRY,
-		.recover = registry_recover, .context = registry };
+	registry->lock = (struct lock){ .shm = &shm->lock,
+		.rank = RANK_REGISTRY,
+		.recover = registry_recover,
+		.context = registry };
 }
 
 uint32_t registry_modules(const struct registry *registry)
@@ -79,24 +81,26 @@ uint32_t registry_find(const struct registry *registry, const char *name)
 	return 0;
 }
 
-static int check_names(const char *module, const char *const *names, uint32_t n)
+static int registry_check_names(const char *module, const char *const *names, uint32_t n)
 {
 	if (module[0] == 0 || strchr(module, '.'))
-		return why(-EINVAL, "a module's name must not be empty or hold a dot: \"%s\"",
-		    module);
+		return why(
+		    -EINVAL, "a module's name must not be empty or hold a dot: \"%s\"", module);
 	if (n == 0)
 		return why(-EINVAL, "module %s exports no function", module);
 	for (uint32_t i = 0; i < n; i++) {
 		if (!names[i] || names[i][0] == 0)
 			return why(-EINVAL, "module %s: export %u has no name", module, i + 1);
 		if (strlen(module) + 1 + strlen(names[i]) >= FUNCTION_NAME_BYTES)
-			return why(-EINVAL, "module %s: the name of \"%s\" is too long (%d bytes "
-			    "with its module)", module, names[i], FUNCTION_NAME_BYTES - 1);
+			return why(-EINVAL,
+			    "module %s: the name of \"%s\" is too long (%d bytes "
+			    "with its module)",
+			    module, names[i], FUNCTION_NAME_BYTES - 1);
 	}
 	return 0;
 }
 
-static bool module_known(const struct registry *registry, const char *module)
+static bool registry_module_known(const struct registry *registry, const char *module)
 {
 	struct function_entry entry;
 	size_t length = strlen(module);
@@ -108,13 +112,13 @@ static bool module_known(const struct registry *registry, const char *module)
 	return false;
 }
 
-static int add_locked(struct registry *registry, const char *path, const char *module,
+static int registry_add_locked(struct registry *registry, const char *path, const char *module,
     const char *const *names, uint32_t n)
 {
 	CHECK(lock_held(&registry->lock));
 	struct registry_shm *shm = registry->shm;
 	uint32_t modules = sh_peek(&shm->modules), functions = sh_peek(&shm->functions);
-	if (module_known(registry, module))
+	if (registry_module_known(registry, module))
 		return why(-EEXIST, "module %s is loaded already", module);
 	if (modules >= MODULES_MAX || n > FUNCTIONS_MAX - functions)
 		return why(-ENOSPC, "no room for module %s: at most %d modules and %d functions",
@@ -130,7 +134,7 @@ static int add_locked(struct registry *registry, const char *path, const char *m
 	m->first = functions + 1;
 	sh_store(&m->functions, n);
 	sh_store(&shm->modules, modules + 1);     /* the commit: registry_recover() counts from
-	                                           * here */
+						   * here */
 	sh_store(&shm->functions, functions + n); /* pairs with registry_function() */
 	return 0;
 }
@@ -138,7 +142,7 @@ static int add_locked(struct registry *registry, const char *path, const char *m
 int registry_add(struct registry *registry, const char *path, const char *module,
     const char *const *names, uint32_t n)
 {
-	int r = check_names(module, names, n);
+	int r = registry_check_names(module, names, n);
 	if (r < 0)
 		return r;
 	if (strlen(path) >= MODULE_PATH_BYTES)
@@ -147,7 +151,7 @@ int registry_add(struct registry *registry, const char *path, const char *module
 	r = lock_acquire(&registry->lock);
 	if (r < 0)
 		return r;
-	r = add_locked(registry, path, module, names, n);
+	r = registry_add_locked(registry, path, module, names, n);
 	lock_release(&registry->lock);
 	return r;
 }

@@ -49,8 +49,8 @@ int registry_add(struct registry *registry, const char *path, const char *module
 uint32_t registry_find(const struct registry *registry, const char *name);
 
 /* Private copies of validated entries; false if there is no such number. */
-bool registry_function(const struct registry *registry, uint32_t number,
-    struct function_entry *ret);
+bool registry_function(
+    const struct registry *registry, uint32_t number, struct function_entry *ret);
 bool registry_module(const struct registry *registry, uint32_t index, char path[MODULE_PATH_BYTES],
     uint32_t *ret_first, uint32_t *ret_count);
 uint32_t registry_modules(const struct registry *registry);

@@ -14,12 +14,12 @@
 
 enum { PART_BYTES = 32 };
 
-static bool is_number(const char *text)
+static bool retention_is_number(const char *text)
 {
 	return text[0] && text[strspn(text, "0123456789")] == 0;
 }
 
-static int parse_count(const char *what, const char *text, uint32_t *ret)
+static int retention_parse_count(const char *what, const char *text, uint32_t *ret)
 {
 	errno = 0;
 	uint64_t n = strtoull(text, NULL, 10);
@@ -31,28 +31,30 @@ static int parse_count(const char *what, const char *text, uint32_t *ret)
 }
 
 /* Also in days, which no other time is given in. */
-static int parse_age(const char *what, char *text, uint64_t *ret_ms)
+static int retention_parse_age(const char *what, char *text, uint64_t *ret_ms)
 {
 	size_t n = strlen(text);
 	int r = 0;
 	if (n > 1 && text[n - 1] == 'd') {
 		text[n - 1] = 0;
-		uint64_t days = is_number(text) ? strtoull(text, NULL, 10) : 0;
+		uint64_t days = retention_is_number(text) ? strtoull(text, NULL, 10) : 0;
 		*ret_ms = days <= RETENTION_AGE_MAX_MS / DAY_MS ? days * DAY_MS : 0;
 		text[n - 1] = 'd';
 	} else {
 		r = text_time(what, text, RETENTION_AGE_MAX_MS, ret_ms);
 	}
-	return r == 0 && *ret_ms == 0 ? why(-EINVAL, "%s: a time is 1ms to 40d, not \"%s\"", what,
-	    text) : r;
+	return r == 0 && *ret_ms == 0
+	    ? why(-EINVAL, "%s: a time is 1ms to 40d, not \"%s\"", what, text)
+	    : r;
 }
 
-static int parse_part(const char *what, char *part, struct retention *ret)
+static int retention_parse_part(const char *what, char *part, struct retention *ret)
 {
-	bool count = is_number(part);
+	bool count = retention_is_number(part);
 	if (count ? ret->count != 0 : ret->age_ms != 0)
 		return why(-EINVAL, "%s: two %s are given", what, count ? "numbers" : "times");
-	return count ? parse_count(what, part, &ret->count) : parse_age(what, part, &ret->age_ms);
+	return count ? retention_parse_count(what, part, &ret->count)
+		     : retention_parse_age(what, part, &ret->age_ms);
 }
 
 int retention_parse(const char *what, const char *text, struct retention *ret)
@@ -68,22 +70,31 @@ int retention_parse(const char *what, const char *text, struct retention *ret)
 	}
 	if (first == 0 || first >= PART_BYTES ||
 	    (comma && (!comma[1] || strlen(comma + 1) >= PART_BYTES)))
-		return why(-EINVAL, "%s wants how many results, how long, or both, such as 1000, "
-		    "7d or 1000,7d; or all: not \"%.60s\"", what, text);
+		return why(-EINVAL,
+		    "%s wants how many results, how long, or both, such as 1000, "
+		    "7d or 1000,7d; or all: not \"%.60s\"",
+		    what, text);
 	memcpy(part[0], text, first);
 	if (comma)
 		snprintf(part[1], sizeof part[1], "%s", comma + 1);
 	for (int i = 0; i < (comma ? 2 : 1) && r == 0; i++)
-		r = parse_part(what, part[i], &rules);
+		r = retention_parse_part(what, part[i], &rules);
 	if (r == 0)
 		*ret = rules;
 	return r;
 }
 
-static size_t print_age(uint64_t ms, char *ret, size_t size)
+static size_t retention_print_age(uint64_t ms, char *ret, size_t size)
 {
-	static const struct { uint64_t ms; const char *unit; } units[] = {
-		{ DAY_MS, "d" }, { 3600000, "h" }, { 60000, "m" }, { 1000, "s" }, { 1, "ms" },
+	static const struct {
+		uint64_t ms;
+		const char *unit;
+	} units[] = {
+		{ DAY_MS, "d" },
+		{ 3600000, "h" },
+		{ 60000, "m" },
+		{ 1000, "s" },
+		{ 1, "ms" },
 	};
 	size_t i = 0;
 	while (ms % units[i].ms)
@@ -98,10 +109,10 @@ void retention_print(const struct retention *rules, char *ret, size_t size)
 	if (rules->stay || (!rules->count && !rules->age_ms))
 		return;
 	if (rules->count)
-		n = (size_t)snprintf(ret, size, "%" PRIu32 "%s", rules->count,
-		    rules->age_ms ? "," : "");
+		n = (size_t)snprintf(
+		    ret, size, "%" PRIu32 "%s", rules->count, rules->age_ms ? "," : "");
 	if (rules->age_ms && n < size)
-		print_age(rules->age_ms, ret + n, size - n);
+		retention_print_age(rules->age_ms, ret + n, size - n);
 }
 
 enum retention_fate retention_fate(const struct tables *t, uint64_t ref)

@@ -22,14 +22,14 @@ size_t plan_ring_bytes(void)
 }
 
 /* Sizes cannot overflow: tables_check_limits() bounds each factor. */
-static size_t place(size_t *end, size_t bytes)
+static size_t plan_place(size_t *end, size_t bytes)
 {
 	size_t at = (*end + CACHE_LINE_BYTES - 1) & ~(size_t)(CACHE_LINE_BYTES - 1);
 	*end = at + bytes;
 	return at;
 }
 
-static size_t whole_pages(size_t bytes)
+static size_t plan_whole_pages(size_t bytes)
 {
 	return (bytes + STORE_PAGE_BYTES - 1) & ~(size_t)(STORE_PAGE_BYTES - 1);
 }
@@ -38,32 +38,32 @@ void plan_make(const struct limits *limits, struct plan *ret)
 {
 	struct plan p = { 0 };
 	size_t end = SEGMENT_HEADER_BYTES;
-	p.control = place(&end, sizeof(struct control));
-	p.process = place(&end, limits->processes * sizeof(struct process));
-	p.registry = place(&end, sizeof(struct registry_shm));
-	p.terms = place(&end, sizeof(struct terms_shm));
-	p.rings = place(&end, PROCESSES_STEP * plan_ring_bytes());
-	p.worker_heap = place(&end, heap_bytes(limits->processes));
+	p.control = plan_place(&end, sizeof(struct control));
+	p.process = plan_place(&end, limits->processes * sizeof(struct process));
+	p.registry = plan_place(&end, sizeof(struct registry_shm));
+	p.terms = plan_place(&end, sizeof(struct terms_shm));
+	p.rings = plan_place(&end, PROCESSES_STEP * plan_ring_bytes());
+	p.worker_heap = plan_place(&end, heap_bytes(limits->processes));
 	end = (end + sizeof(struct record) - 1) & ~(sizeof(struct record) - 1);
-	p.record = place(&end, limits->records * sizeof(struct record));
-	p.grace = place(&end, (size_t)limits->records * sizeof(uint64_t));
+	p.record = plan_place(&end, limits->records * sizeof(struct record));
+	p.grace = plan_place(&end, (size_t)limits->records * sizeof(uint64_t));
 	size_t bits = ((size_t)limits->records + 63) / 64 * sizeof(uint64_t);
-	p.news = place(&end, bits);
-	p.recorded = place(&end, bits);
-	p.left = place(&end, (size_t)limits->records * sizeof(uint32_t));
-	p.pool = place(&end, pool_bytes(limits->records));
-	p.task_heap = place(&end, heap_bytes(limits->records));
+	p.news = plan_place(&end, bits);
+	p.recorded = plan_place(&end, bits);
+	p.left = plan_place(&end, (size_t)limits->records * sizeof(uint32_t));
+	p.pool = plan_place(&end, pool_bytes(limits->records));
+	p.task_heap = plan_place(&end, heap_bytes(limits->records));
 	p.arena_pages = (uint32_t)(limits->store_bytes / limits->nodes / STORE_PAGE_BYTES);
 	for (uint32_t i = 0; i < limits->nodes; i++)
-		p.arena[i] = place(&end, arena_bytes(p.arena_pages));
-	p.step = whole_pages(end);
+		p.arena[i] = plan_place(&end, arena_bytes(p.arena_pages));
+	p.step = plan_whole_pages(end);
 	end = 0;
-	place(&end, (size_t)limits->records * sizeof(uint64_t));
-	p.step_rings = place(&end, PROCESSES_STEP * plan_ring_bytes());
-	p.step_bytes = whole_pages(end);
+	plan_place(&end, (size_t)limits->records * sizeof(uint64_t));
+	p.step_rings = plan_place(&end, PROCESSES_STEP * plan_ring_bytes());
+	p.step_bytes = plan_whole_pages(end);
 	p.total = p.step + (limits->processes / PROCESSES_STEP - 1) * p.step_bytes;
-	p.store_total = SEGMENT_HEADER_BYTES +
-	    (uint64_t)p.arena_pages * STORE_PAGE_BYTES * limits->nodes;
+	p.store_total =
+	    SEGMENT_HEADER_BYTES + (uint64_t)p.arena_pages * STORE_PAGE_BYTES * limits->nodes;
 	*ret = p;
 }
 
@@ -74,15 +74,18 @@ int tables_check_limits(const struct limits *l)
 		    PROCESSES_STEP, PROCESSES_MAX, l->processes);
 	if (l->workers == 0 || l->workers > WORKERS_MAX ||
 	    l->workers + SLOT_FIRST_MEMBER >= l->processes)
-		return why(-EINVAL, "--workers wants 1 to %d worker processes, and fewer than the "
-		    "%u of --processes, not %u", WORKERS_MAX, l->processes, l->workers);
+		return why(-EINVAL,
+		    "--workers wants 1 to %d worker processes, and fewer than the "
+		    "%u of --processes, not %u",
+		    WORKERS_MAX, l->processes, l->workers);
 	if (l->records < RECORDS_MIN || l->records > RECORDS_MAX)
 		return why(-EINVAL, "--tasks wants %d to %d, not %u", RECORDS_MIN, RECORDS_MAX,
 		    l->records);
 	if (l->nodes == 0 || l->nodes > ARENAS_MAX)
 		return why(-EINVAL, "NUMA nodes: 1 to %d, not %u", ARENAS_MAX, l->nodes);
 	if (l->store_bytes < STORE_BYTES_MIN * l->nodes || l->store_bytes > STORE_BYTES_MAX / 2)
-		return why(-EINVAL, "--store wants %llu KiB for each NUMA node to %llu GiB, not "
+		return why(-EINVAL,
+		    "--store wants %llu KiB for each NUMA node to %llu GiB, not "
 		    "%llu "
 		    "KiB",
 		    (unsigned long long)(STORE_BYTES_MIN >> 10),

@@ -7,7 +7,7 @@
 enum {
 	SPIN_NS = 50000,
 	SPIN_GRACE_NS = 20000, /* a peer that wakes another and then parks is counted awake so
-	                        * long */
+				* long */
 	SPIN_LOOKS = 32,       /* between two looks at the clock */
 	SPIN_TASK_NS = 4 * SPIN_NS,
 	MOVE_NS = 100000,         /* what a move to another core takes at most, mostly half */
@@ -37,24 +37,24 @@ bool spin_may_help(const struct tables *t)
 }
 
 /* Two workers on one core: one of them moves. Clients are not ours to move. */
-static bool makes_way_for(const struct tables *t, uint32_t other)
+static bool spin_makes_way_for(const struct tables *t, uint32_t other)
 {
 	return other != t->self && other != SLOT_SCHEDULER &&
 	    (process_kind(sh_load(&t->process[other].state)) == KIND_CLIENT || other > t->self);
 }
 
-static bool shares_core(const struct tables *t, uint32_t cpu)
+static bool spin_shares_core(const struct tables *t, uint32_t cpu)
 {
 	uint32_t slots = tables_slots(t);
 	for (uint32_t p = 0; p < slots; p++)
 		if (process_awake(t, p) && sh_peek(&t->process[p].cpu) == cpu &&
-		    makes_way_for(t, p))
+		    spin_makes_way_for(t, p))
 			return true;
 	return false;
 }
 
 /* To any other core that we may run on. That it is free is known from who is awake. */
-static void leave_core(uint32_t cpu)
+static void spin_leave_core(uint32_t cpu)
 {
 	cpu_set_t allowed, others;
 	if (cpu >= CPU_SETSIZE || sched_getaffinity(0, sizeof allowed, &allowed) < 0)
@@ -67,18 +67,18 @@ static void leave_core(uint32_t cpu)
 
 /* The kernel likes to wake a process beside the one that woke it. There the two take turns, 5 us
  * each way, for as long as neither sleeps; on cores of their own a word is across in 0.1 us. */
-static void part(struct tables *t, uint64_t now)
+static void spin_part(struct tables *t, uint64_t now)
 {
 	struct process *me = &t->process[t->self];
 	uint32_t cpu = (uint32_t)sched_getcpu();
 	sh_poke(&me->cpu, cpu);
 	if (process_kind(sh_load(&me->state)) != KIND_WORKER || now < t->may_move_ns ||
-	    !shares_core(t, cpu))
+	    !spin_shares_core(t, cpu))
 		return;
 	t->may_move_ns = now + MOVE_PAUSE_NS;
 	/* Who waits for us parks not before we arrive: its wake would bring it beside us again. */
 	sh_poke(&t->control->moving_ns, now + MOVE_NS);
-	leave_core(cpu);
+	spin_leave_core(cpu);
 }
 
 bool spin_until(struct tables *t, spin_ready_f *ready, void *context)
@@ -98,7 +98,7 @@ bool spin_until(struct tables *t, spin_ready_f *ready, void *context)
 		awake = spin_awake(t);
 		if (awake <= cores) {
 			allowed = now;
-			part(t, now);
+			spin_part(t, now);
 		}
 	} while ((now - start < SPIN_NS && now - allowed < SPIN_GRACE_NS) ||
 	    (now < sh_peek(&t->control->moving_ns) && now - start < SPIN_NS + MOVE_NS));

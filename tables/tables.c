@@ -73,24 +73,23 @@ void tables_resource_names(const struct tables *t, struct resource_names *ret)
 
 /* ---- the truths that derived structures are rebuilt from ---- */
 
-static bool record_is_free(void *context, uint32_t index)
+static bool tables_record_is_free(void *context, uint32_t index)
 {
 	const struct tables *t = context;
 	return word_state(sh_load(&t->record[index].state)) == RECORD_FREE;
 }
 
 /* Under the pool's lock. The process that claims is known to its own handle only. */
-static void record_claim(void *context, uint32_t index)
+static void tables_record_claim(void *context, uint32_t index)
 {
 	struct tables *t = context;
 	struct record *r = &t->record[index];
 	uint64_t seen = sh_load(&r->state);
 	uint32_t generation = word_generation(seen) + 1;
-	sh_store(&r->state,
-	    word_make(generation ? generation : 1, t->self, 0, RECORD_RESERVED, 0));
+	sh_store(&r->state, word_make(generation ? generation : 1, t->self, 0, RECORD_RESERVED, 0));
 }
 
-static void each_extent(void *context, arena_visit_f *visit, void *visitor)
+static void tables_each_extent(void *context, arena_visit_f *visit, void *visitor)
 {
 	const struct arena_owner *owner = context;
 	const struct tables *t = owner->tables;
@@ -109,7 +108,7 @@ static void each_extent(void *context, arena_visit_f *visit, void *visitor)
 	}
 }
 
-static void refill_task_heap(void *context, struct heap *heap)
+static void tables_refill_task_heap(void *context, struct heap *heap)
 {
 	const struct tables *t = context;
 	uint32_t fresh = pool_fresh(&t->pool);
@@ -121,13 +120,13 @@ static void refill_task_heap(void *context, struct heap *heap)
 }
 
 /* The scheduler puts its workers in again as it meets them; nobody else reads this heap. */
-static void refill_worker_heap(void *context, struct heap *heap)
+static void tables_refill_worker_heap(void *context, struct heap *heap)
 {
 	(void)context;
 	(void)heap;
 }
 
-static const char *recover_graph(void *context)
+static const char *tables_recover_graph(void *context)
 {
 	edges_rebuild(context);
 	return NULL;
@@ -135,7 +134,7 @@ static const char *recover_graph(void *context)
 
 /* ---- attaching ---- */
 
-static void place_tables(struct tables *t, const struct plan *plan)
+static void tables_place(struct tables *t, const struct plan *plan)
 {
 	char *base = (char *)t->control_segment.header;
 	t->process = (struct process *)(void *)(base + plan->process);
@@ -152,23 +151,26 @@ static void place_tables(struct tables *t, const struct plan *plan)
 	registry_attach(&t->registry, base + plan->registry);
 	t->terms = (struct terms_shm *)(void *)(base + plan->terms);
 	pool_attach(&t->pool, base + plan->pool, t->limits.records,
-	    (struct pool_table){ record_is_free, record_claim, t });
+	    (struct pool_table){ tables_record_is_free, tables_record_claim, t });
 	heap_attach(&t->task_heap, base + plan->task_heap, t->limits.records, RANK_TASK_HEAP,
-	    refill_task_heap, t);
+	    tables_refill_task_heap, t);
 	heap_attach(&t->worker_heap, base + plan->worker_heap, t->limits.processes,
-	    RANK_WORKER_HEAP, refill_worker_heap, t);
-	t->graph_lock = (struct lock){ .shm = &t->control->graph_lock, .rank = RANK_GRAPH,
-		.recover = recover_graph, .context = t };
+	    RANK_WORKER_HEAP, tables_refill_worker_heap, t);
+	t->graph_lock = (struct lock){ .shm = &t->control->graph_lock,
+		.rank = RANK_GRAPH,
+		.recover = tables_recover_graph,
+		.context = t };
 	uint32_t granule = SEGMENT_HEADER_BYTES / STORE_GRANULE_BYTES;
 	for (uint32_t i = 0; i < t->limits.nodes; i++) {
 		t->arena_owner[i] = (struct arena_owner){ t, i };
 		arena_attach(&t->arena[i], base + plan->arena[i], granule, plan->arena_pages,
-		    t->store_segment.fd, (struct arena_truth){ each_extent, &t->arena_owner[i] });
+		    t->store_segment.fd,
+		    (struct arena_truth){ tables_each_extent, &t->arena_owner[i] });
 		granule += plan->arena_pages * (STORE_PAGE_BYTES / STORE_GRANULE_BYTES);
 	}
 }
 
-static void create_tables(struct tables *t, const struct plan *plan)
+static void tables_create_tables(struct tables *t, const struct plan *plan)
 {
 	char *base = (char *)t->control_segment.header;
 	lock_init(&t->control->graph_lock);
@@ -181,33 +183,35 @@ static void create_tables(struct tables *t, const struct plan *plan)
 }
 
 /* The store is one segment, one range of it a NUMA node. Both ways to see it. */
-static int map_store(struct tables *t)
+static int tables_map_store(struct tables *t)
 {
 	t->store_write = (char *)t->store_segment.header;
 	t->store_read = segment_map_readonly(&t->store_segment);
 	return t->store_read ? 0 : why(-errno, "mapping the store: %s", strerror(errno));
 }
 
-static void start_control(struct tables *t, const char *name)
+static void tables_start_control(struct tables *t, const char *name)
 {
 	struct control *c = t->control;
 	c->limits = t->limits;
 	c->kinds = 1; /* plain ones, unless the manager knows better */
-	c->kind[0] = (struct worker_kind){ .count = t->limits.workers, .generation = 1, .slots = 1,
+	c->kind[0] = (struct worker_kind){ .count = t->limits.workers,
+		.generation = 1,
+		.slots = 1,
 		.amount[RESOURCE_CPUS] = AMOUNT_UNIT };
 	sh_poke(&c->staff, t->limits.workers);
 	sh_poke(&c->slots, PROCESSES_STEP);
 	while (c->runtime == 0)
 		if (getrandom(&c->runtime, sizeof c->runtime, 0) < 0)
 			c->runtime = clock_ns(); /* no entropy yet at early boot: unlike enough */
-	c->boot_ns = clock_coarse_ns(); /* the clock of ages, which may be behind */
+	c->boot_ns = clock_coarse_ns();          /* the clock of ages, which may be behind */
 	cpu_set_t allowed;
 	c->cores =
 	    sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? (uint32_t)CPU_COUNT(&allowed) : 1;
 	snprintf(c->name, sizeof c->name, "%s", name);
 }
 
-static int create_segments(const char *name, const struct plan *plan, struct tables *t)
+static int tables_create_segments(const char *name, const struct plan *plan, struct tables *t)
 {
 	char control[SEGMENT_NAME_BYTES], store[SEGMENT_NAME_BYTES];
 	tables_segment_name(name, "control", control);
@@ -235,14 +239,14 @@ int tables_create(const char *name, const struct limits *limits, struct tables *
 		return r;
 	struct plan plan;
 	plan_make(limits, &plan);
-	r = create_segments(name, &plan, t);
+	r = tables_create_segments(name, &plan, t);
 	if (r < 0)
 		return r;
 	t->control = (struct control *)(void *)((char *)t->control_segment.header + plan.control);
-	start_control(t, name);
-	create_tables(t, &plan);
-	place_tables(t, &plan);
-	r = map_store(t);
+	tables_start_control(t, name);
+	tables_create_tables(t, &plan);
+	tables_place(t, &plan);
+	r = tables_map_store(t);
 	if (r < 0) {
 		tables_detach(t);
 		tables_unlink(name);
@@ -254,7 +258,7 @@ int tables_create(const char *name, const struct limits *limits, struct tables *
 }
 
 /* The limits come from the segment: a private copy is judged, and only the copy used. */
-static int adopt_limits(struct tables *t, struct plan *ret_plan)
+static int tables_adopt_limits(struct tables *t, struct plan *ret_plan)
 {
 	if (t->control_segment.bytes < SEGMENT_HEADER_BYTES + sizeof(struct control))
 		return why(-EPROTO, "the control segment is refused: it is too short");
@@ -281,18 +285,18 @@ int tables_attach(int control_fd, int store_fd, struct tables *t)
 	}
 	r = segment_attach(store_fd, "store", plan_abi(), true, &t->store_segment);
 	if (r == 0)
-		r = adopt_limits(t, &plan);
+		r = tables_adopt_limits(t, &plan);
 	if (r == 0 && plan.store_total != t->store_segment.bytes)
 		r = why(-EPROTO, "the store segment is refused: its size does not fit the limits");
 	if (r == 0 && t->store_segment.header->runtime != t->control->runtime)
 		r = why(-EPROTO, "the store segment is refused: it belongs to another boot");
 	if (r == 0)
-		r = map_store(t);
+		r = tables_map_store(t);
 	if (r < 0) {
 		tables_detach(t);
 		return r;
 	}
-	place_tables(t, &plan);
+	tables_place(t, &plan);
 	return 0;
 }
 
@@ -316,12 +320,12 @@ static int inspect(int fd, struct tables *t)
 	struct plan plan;
 	int r = segment_attach(fd, "control", plan_abi(), false, &t->control_segment);
 	if (r == 0)
-		r = adopt_limits(t, &plan);
+		r = tables_adopt_limits(t, &plan);
 	if (r < 0) {
 		tables_detach(t);
 		return r;
 	}
-	place_tables(t, &plan);
+	tables_place(t, &plan);
 	return 0;
 }
 
@@ -343,14 +347,14 @@ void tables_share(const struct tables *of, struct tables *t)
 {
 	struct plan plan;
 	plan_make(&of->limits, &plan);
-	*t = (struct tables){.control_segment = of->control_segment,
-	    .store_segment = of->store_segment,
-	    .limits = of->limits,
-	    .control = of->control,
-	    .store_read = of->store_write,
-	    .store_write = of->store_write,
-	    .shared = true};
-	place_tables(t, &plan);
+	*t = (struct tables){ .control_segment = of->control_segment,
+		.store_segment = of->store_segment,
+		.limits = of->limits,
+		.control = of->control,
+		.store_read = of->store_write,
+		.store_write = of->store_write,
+		.shared = true };
+	tables_place(t, &plan);
 }
 
 void tables_detach(struct tables *t)

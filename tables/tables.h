@@ -23,11 +23,11 @@
 #include "tables/terms.h"
 #include "tables/memory_limits.h"
 
-struct limits { /* chosen at boot, then fixed */
+struct limits {             /* chosen at boot, then fixed */
 	uint32_t processes; /* slots, a multiple of 64 */
 	uint32_t workers;   /* wanted at boot */
 	uint32_t records;
-	uint32_t nodes;     /* arenas */
+	uint32_t nodes;       /* arenas */
 	uint64_t store_bytes; /* all arenas */
 };
 
@@ -58,68 +58,68 @@ struct reassigned {
 
 struct control { /* the first page of the control segment, behind the segment's own header */
 	struct limits limits;
-	uint64_t runtime;  /* random: a reference of another runtime is told apart */
+	uint64_t runtime; /* random: a reference of another runtime is told apart */
 	uint64_t boot_ns;
-	uint32_t cores;    /* this runtime may run on so many */
-	shared32 slots;    /* W: manager. Process slots that have memory for their rings and holds;
-			    * it only grows. Beside `cores`: who spins looks at both. */
-	uint64_t seed;     /* of what is drawn */
-	uint32_t kinds;    /* of workers, made to order at boot */
+	uint32_t cores;     /* this runtime may run on so many */
+	shared32 slots;     /* W: manager. Process slots that have memory for their rings and holds;
+			     * it only grows. Beside `cores`: who spins looks at both. */
+	uint64_t seed;      /* of what is drawn */
+	uint32_t kinds;     /* of workers, made to order at boot */
 	uint32_t ageing_ms; /* 0: nothing ages */
-	uint32_t spares;   /* at most so many processes stand in for workers whose tasks wait */
+	uint32_t spares;    /* at most so many processes stand in for workers whose tasks wait */
 	uint32_t jobserver; /* idle slots are lent to commands: enum jobserver_form */
 	char name[RUNTIME_NAME_BYTES];
 	struct worker_kind kind[WORKER_KINDS_MAX];
 	struct resource_names resources;
 	char device[DEVICES_MAX][DEVICE_ID_BYTES]; /* GPUs, as CUDA_VISIBLE_DEVICES names them */
-	uint64_t memory;   /* that tasks may declare together, bytes */
+	uint64_t memory;                           /* that tasks may declare together, bytes */
 	struct memory_rules memory_rules;
 	struct retention retention;
-	shared32 made;     /* W: manager, last at boot: what stands above is complete, and another
-			    * manager may go on with it */
-	_Alignas(CACHE_LINE_BYTES) shared32 mode;     /* W: manager.  R: anyone. enum runtime_mode
-						       * */
-	shared32 policy;                              /* W: anyone. Number in policy_at(). */
-	shared32 admission;                           /* W: manager.  R: anyone. ADMISSION_ bits */
-	shared32 floor;                               /* W: scheduler. key_rank() of the priority
-						       * below which no task is claimed
-						       * (floor.h); 0 at a scheduler's start. */
-	shared32 kept_back;                           /* W: scheduler. 1: the next queued task
-						       * waits until tasks above it, which
-						       * stand before workers, are claimed. */
-	shared32 staff;                               /* W: manager. Workers of the first kind that
-						       * there are to be; kind[0].count at boot. */
-	shared64 drained[DRAINED_WORDS];              /* W: manager. Bit w: worker w is not to be,
-						       * until resumed. */
-	shared64 relief[PROCESSES_MAX / 64];          /* W: scheduler. Bit p: a spare is to
-						       * stand in for the worker in slot p,
-						       * whose task waits. */
-	shared32 restarts;                            /* W: manager. For people. */
-	shared64 returned;                            /* W: who returns a task to the queue (add).
-						       * For people. */
-	shared32 memory_state;                        /* W: scheduler. enum memory_state */
-	shared64 memory_total, memory_free;           /* W: scheduler, at its last look. Bytes. */
-	shared32 memory_running;                      /* W: scheduler, as they. Tasks that ran. */
-	shared64 memory_ours;                         /* W: scheduler, when it last looked for whom
-						       * to end. Bytes that tasks had. */
-	shared64 evicted;                             /* W: scheduler. Of `returned`, and others
-						       * that failed: for want of memory. */
-	shared64 left;                                /* W: scheduler. Kept results that left by
-						       * themselves. For people. */
+	shared32 made; /* W: manager, last at boot: what stands above is complete, and another
+			* manager may go on with it */
+	_Alignas(CACHE_LINE_BYTES) shared32 mode; /* W: manager.  R: anyone. enum runtime_mode
+						   * */
+	shared32 policy;                          /* W: anyone. Number in policy_at(). */
+	shared32 admission;                       /* W: manager.  R: anyone. ADMISSION_ bits */
+	shared32 floor;                           /* W: scheduler. key_rank() of the priority
+						   * below which no task is claimed
+						   * (floor.h); 0 at a scheduler's start. */
+	shared32 kept_back;                       /* W: scheduler. 1: the next queued task
+						   * waits until tasks above it, which
+						   * stand before workers, are claimed. */
+	shared32 staff;                           /* W: manager. Workers of the first kind that
+						   * there are to be; kind[0].count at boot. */
+	shared64 drained[DRAINED_WORDS];          /* W: manager. Bit w: worker w is not to be,
+						   * until resumed. */
+	shared64 relief[PROCESSES_MAX / 64];      /* W: scheduler. Bit p: a spare is to
+						   * stand in for the worker in slot p,
+						   * whose task waits. */
+	shared32 restarts;                        /* W: manager. For people. */
+	shared64 returned;                        /* W: who returns a task to the queue (add).
+						   * For people. */
+	shared32 memory_state;                    /* W: scheduler. enum memory_state */
+	shared64 memory_total, memory_free;       /* W: scheduler, at its last look. Bytes. */
+	shared32 memory_running;                  /* W: scheduler, as they. Tasks that ran. */
+	shared64 memory_ours;                     /* W: scheduler, when it last looked for whom
+						   * to end. Bytes that tasks had. */
+	shared64 evicted;                         /* W: scheduler. Of `returned`, and others
+						   * that failed: for want of memory. */
+	shared64 left;                            /* W: scheduler. Kept results that left by
+						   * themselves. For people. */
 	struct reassigned reassigned;
-	shared64 changes;                             /* W: who joins, and the manager for the dead:
-						       * moves when a process slot came or went. */
-	shared64 lent_changes;                        /* W: who borrows; moves when the scheduler
-						       * is to look at loans (lent.h). */
-	shared32 outer;                               /* W: manager. 1: workers come as tasks wait
-						       * and a jobserver has tokens. */
-	shared32 tasks_wait;                          /* W: scheduler, then. No slot is idle for
-						       * them. */
-	shared32 slots_wanted;                        /* W: scheduler. Somebody borrows, and could
-						       * use a slot that becomes idle. */
+	shared64 changes;      /* W: who joins, and the manager for the dead:
+				* moves when a process slot came or went. */
+	shared64 lent_changes; /* W: who borrows; moves when the scheduler
+				* is to look at loans (lent.h). */
+	shared32 outer;        /* W: manager. 1: workers come as tasks wait
+				* and a jobserver has tokens. */
+	shared32 tasks_wait;   /* W: scheduler, then. No slot is idle for
+				* them. */
+	shared32 slots_wanted; /* W: scheduler. Somebody borrows, and could
+				* use a slot that becomes idle. */
 	struct lock_shm graph_lock;
 	_Alignas(CACHE_LINE_BYTES) struct journal_shm journal;
-	_Alignas(CACHE_LINE_BYTES) shared64 turn; /* W: submitters, scheduler (turns.h) */
+	_Alignas(CACHE_LINE_BYTES) shared64 turn;     /* W: submitters, scheduler (turns.h) */
 	_Alignas(CACHE_LINE_BYTES) struct event room; /* posted by the scheduler when it freed
 						       * records or store while somebody waited */
 	shared64 moving_ns;   /* W: a worker that moves to another core. Until then, or so. */
@@ -151,20 +151,20 @@ struct tables { /* filled in place; never copied: its locks point into it */
 	struct control *control;
 	struct process *process;
 	struct record *record;
-	shared64 *grace;      /* [record] (grace.h) */
-	char *steps; /* [processes / 64 - 1]: hold bits and rings of process slots from 64 on */
+	shared64 *grace; /* [record] (grace.h) */
+	char *steps;     /* [processes / 64 - 1]: hold bits and rings of process slots from 64 on */
 	size_t step, step_rings, step_bytes; /* where those are: segment_plan.h */
-	shared64 *news, *recorded; /* a bit each record (journal.h) */
-	shared32 *left;       /* [record] W: scheduler. Generation of its last life that left by
-			       * itself (retention.h); 0: none. */
+	shared64 *news, *recorded;           /* a bit each record (journal.h) */
+	shared32 *left; /* [record] W: scheduler. Generation of its last life that left by
+			 * itself (retention.h); 0: none. */
 	struct registry registry;
 	struct terms_shm *terms; /* under the registry's lock */
-	struct pool pool;     /* of records */
+	struct pool pool;        /* of records */
 	struct heap task_heap, worker_heap;
 	struct lock graph_lock; /* edges.h */
 	struct arena arena[ARENAS_MAX];
 	struct arena_owner arena_owner[ARENAS_MAX];
-	char *rings;          /* up and down ring of each of the first 64 process slots */
+	char *rings;            /* up and down ring of each of the first 64 process slots */
 	const char *store_read; /* the store, read-only; NULL if not mapped */
 	char *store_write;
 	bool shared;          /* the mappings are another handle's */
@@ -324,7 +324,7 @@ static inline uint64_t hint_make(enum hint_kind kind, uint64_t ref)
 	/* bit 63 is the ring's; 28 bits of the generation are enough to tell a hint of a former
 	 * life */
 	return (uint64_t)kind << 60 | (uint64_t)(ref_generation(ref) & 0xfffffff) << 32 |
-	       ref_index(ref);
+	    ref_index(ref);
 }
 
 static inline enum hint_kind hint_kind(uint64_t hint)

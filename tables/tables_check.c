@@ -12,9 +12,9 @@ static const char *check_processes(const struct tables *t)
 			return "processes: a slot is in no known state";
 		bool fixed = i < SLOT_FIRST_MEMBER;
 		enum process_kind kind = process_kind(word);
-		if (process_present(word) && (fixed != (kind == KIND_MANAGER ||
-		    kind == KIND_SCHEDULER) ||
-		    (kind == KIND_JOURNAL && i != journal_slot(t))))
+		if (process_present(word) &&
+		    (fixed != (kind == KIND_MANAGER || kind == KIND_SCHEDULER) ||
+			(kind == KIND_JOURNAL && i != journal_slot(t))))
 			return "processes: a slot holds the wrong kind of process";
 	}
 	return NULL;
@@ -42,7 +42,8 @@ static const char *check_record(const struct tables *t, const struct record *r)
 		return "records: one is in no known state";
 	if (word_state(word) == RECORD_FREE)
 		return sh_load(&r->args) || sh_load(&r->value) ? "records: a free one names an "
-		    "extent" : NULL;
+								 "extent"
+							       : NULL;
 	if (word_owner(word) >= t->limits.processes)
 		return "records: one is owned by no process slot";
 	if (word_state(word) != RECORD_PART && record_returns(r) > word_attempt(word))
@@ -58,7 +59,7 @@ static const char *check_record(const struct tables *t, const struct record *r)
 
 /* Nobody is in this slot, and whoever was has been buried. The journal's holds are those of its
  * successor. */
-static bool is_nobodys(const struct tables *t, uint32_t process)
+static bool tables_check_is_nobodys(const struct tables *t, uint32_t process)
 {
 	return process >= SLOT_FIRST_MEMBER && process != journal_slot(t) &&
 	    process_state(sh_load(&t->process[process].state)) == PROCESS_FREE;
@@ -72,10 +73,10 @@ static const char *check_ownership(const struct tables *t, uint32_t index)
 	if (state == RECORD_FREE)
 		return NULL;
 	bool owned = state == RECORD_RESERVED || state == RECORD_RUNNING;
-	if (owned && is_nobodys(t, word_owner(word)))
+	if (owned && tables_check_is_nobodys(t, word_owner(word)))
 		return "records: one is reserved or run by a process that is gone";
 	for (uint32_t p = SLOT_FIRST_MEMBER; hold_any(t, index) && p < t->limits.processes; p++)
-		if (hold_test(t, index, p) && is_nobodys(t, p))
+		if (hold_test(t, index, p) && tables_check_is_nobodys(t, p))
 			return "records: one is held by a process that is gone";
 	return NULL;
 }
@@ -136,7 +137,7 @@ void tables_check_each(const struct tables *t, tables_report_f *report, void *co
 	}
 }
 
-static void remember_first(void *context, const char *structure, const char *why)
+static void tables_check_remember_first(void *context, const char *structure, const char *why)
 {
 	(void)structure;
 	const char **first = context;
@@ -147,6 +148,6 @@ static void remember_first(void *context, const char *structure, const char *why
 const char *tables_check(const struct tables *t)
 {
 	const char *first = NULL;
-	tables_check_each(t, remember_first, &first);
+	tables_check_each(t, tables_check_remember_first, &first);
 	return first;
 }

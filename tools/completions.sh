@@ -3,9 +3,9 @@
 #
 #	completions.sh bash|zsh|fish TABLE
 #
-# The functions are packaging/completion.SHELL; what there is to complete is added here. What a value or
-# an operand may be is read off its word in the help (kinds, below): a new option completes well if
-# its help says FILE, DIR, NAME, REF, FUNCTION, or its words parted by |.
+# The functions are packaging/completion.SHELL; what there is to complete is added here. What a
+# value or an operand may be is read off its word in the help (kinds, below): a new option completes
+# well if its help says FILE, DIR, NAME, REF, FUNCTION, or its words parted by |.
 set -eu
 shell=$1 table=$2
 

@@ -7,7 +7,8 @@ set -u
 
 # what it is looked for by: a command, or a module of pkg-config; and the package that has it.
 # Arguments are further commands, of one target alone.
-commands="gcc:gcc make:make pkg-config:pkg-config python3:python3 parallel:parallel $*"
+commands="gcc:gcc make:make pkg-config:pkg-config python3:python3 parallel:parallel
+	clang-format:clang-format $*"
 modules="liburcu-bp:liburcu-dev liburcu-cds:liburcu-dev numa:libnuma-dev hwloc:libhwloc-dev
 	jansson:libjansson-dev sqlite3:libsqlite3-dev check:check libsubunit:libsubunit-dev"
 

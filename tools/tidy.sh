@@ -6,6 +6,8 @@
 #	words   no `volatile` (shared memory goes through shm/steps.h); no VLA (the compiler: -Wvla)
 #	headers open with a comment that begins with their name; no prototype of what is defined
 #	        nowhere
+#	layout  C is laid out as .clang-format says; `make format` lays it out
+#	prose   the share of pronouns in comments and pages (tools/pronouns.py)
 #	pages   each folder has a README.md; each link in a page leads somewhere; each file, and
 #	        each function written `file.c:function`, that a page or a comment names is there;
 #	        each row of the README's death table names a test
@@ -28,7 +30,7 @@ report() {
 	done
 }
 
-for tool in awk grep sed expand sort find; do
+for tool in awk grep sed expand sort find clang-format python3; do
 	command -v "$tool" >/dev/null || finding "$tool is not installed: nothing can be checked"
 done
 files() { # in a tree that git does not know, or without git, all but what make makes
@@ -74,6 +76,13 @@ awk '
 grep -nwE 'volatile' "${sources[@]}" | grep -v '__asm__ volatile' |
 	sed 's/:\([0-9]*\):.*/:\1: volatile orders nothing between processes/' |
 	report
+
+# ---- layout, prose ----
+
+printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -n 40 clang-format --dry-run 2>&1 |
+	sed -n '/clang-format-violations/s/^\([^:]*:[0-9]*\):.*/\1: make format changes this line/p' |
+	report
+python3 tools/pronouns.py | report
 
 # ---- headers ----
 

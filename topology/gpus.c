@@ -15,9 +15,9 @@ enum {
 /* ---- which devices ---- */
 
 /* Known as one that computes to a library that hwloc was built with. */
-static bool computes(hwloc_obj_t o)
+static bool gpus_computes(hwloc_obj_t o)
 {
-	static const char *const subtypes[] = {"CUDA", "NVML", "RSMI"};
+	static const char *const subtypes[] = { "CUDA", "NVML", "RSMI" };
 	const char *opencl = hwloc_obj_get_info_by_name(o, "OpenCLDeviceType");
 	if (o->type != HWLOC_OBJ_OS_DEVICE || !o->subtype)
 		return false;
@@ -27,10 +27,10 @@ static bool computes(hwloc_obj_t o)
 	return opencl && strcmp(opencl, "GPU") == 0;
 }
 
-static hwloc_obj_t computing_part(hwloc_obj_t pci)
+static hwloc_obj_t gpus_computing_part(hwloc_obj_t pci)
 {
 	hwloc_obj_t part = pci->io_first_child;
-	while (part && !computes(part))
+	while (part && !gpus_computes(part))
 		part = part->next_sibling;
 	return part;
 }
@@ -41,42 +41,42 @@ static hwloc_obj_t computing_part(hwloc_obj_t pci)
 bool is_gpu(hwloc_obj_t o)
 {
 	if (o->type == HWLOC_OBJ_OS_DEVICE)
-		return computes(o) && strcmp(o->subtype, "CUDA") == 0 &&
+		return gpus_computes(o) && strcmp(o->subtype, "CUDA") == 0 &&
 		    o->parent->type != HWLOC_OBJ_PCI_DEVICE;
 	if (o->type != HWLOC_OBJ_PCI_DEVICE)
 		return false;
 	const struct hwloc_pcidev_attr_s *pci = &o->attr->pcidev;
 	bool known = pci->vendor_id == PCI_NVIDIA || pci->vendor_id == PCI_AMD;
-	return (known && pci->class_id >> 8 == PCI_DISPLAY) || computing_part(o);
+	return (known && pci->class_id >> 8 == PCI_DISPLAY) || gpus_computing_part(o);
 }
 
-static void print_name(hwloc_obj_t o, char ret[TOPOLOGY_NAME_BYTES])
+static void gpus_print_name(hwloc_obj_t o, char ret[TOPOLOGY_NAME_BYTES])
 {
-	hwloc_obj_t part = o->type == HWLOC_OBJ_PCI_DEVICE ? computing_part(o) : o;
+	hwloc_obj_t part = o->type == HWLOC_OBJ_PCI_DEVICE ? gpus_computing_part(o) : o;
 	const char *name = part ? hwloc_obj_get_info_by_name(part, "GPUModel") : NULL;
 	if (!name)
 		name = hwloc_obj_get_info_by_name(o, "PCIDevice");
 	snprintf(ret, TOPOLOGY_NAME_BYTES, "%s", name ? name : o->name ? o->name : "");
 }
 
-static void print_bus(hwloc_obj_t o, char ret[GPU_BUS_BYTES])
+static void gpus_print_bus(hwloc_obj_t o, char ret[GPU_BUS_BYTES])
 {
 	const struct hwloc_pcidev_attr_s *pci = &o->attr->pcidev;
 	ret[0] = 0;
 	if (o->type == HWLOC_OBJ_PCI_DEVICE)
-		snprintf(ret, GPU_BUS_BYTES, "%04x:%02x:%02x.%01x", pci->domain & 0xffffu,
-		    pci->bus, pci->dev, pci->func & 0xfu);
+		snprintf(ret, GPU_BUS_BYTES, "%04x:%02x:%02x.%01x", pci->domain & 0xffffu, pci->bus,
+		    pci->dev, pci->func & 0xfu);
 }
 
 void gpu_title(hwloc_obj_t o, char ret[TOPOLOGY_NAME_BYTES])
 {
 	char bus[GPU_BUS_BYTES], name[TOPOLOGY_NAME_BYTES];
-	print_bus(o, bus);
-	print_name(o, name);
+	gpus_print_bus(o, bus);
+	gpus_print_name(o, name);
 	snprintf(ret, TOPOLOGY_NAME_BYTES, "%s%s%.64s", bus, bus[0] && name[0] ? "  " : "", name);
 }
 
-static int32_t near_node(const struct topology *t, hwloc_obj_t o)
+static int32_t gpus_near_node(const struct topology *t, hwloc_obj_t o)
 {
 	hwloc_obj_t near = hwloc_get_non_io_ancestor_obj(t->hwloc, o);
 	/* Near all of several nodes is near none. */
@@ -90,7 +90,7 @@ struct found {
 	uint64_t address; /* on the bus; 0: none */
 };
 
-static int in_order(const void *left, const void *right)
+static int gpus_in_order(const void *left, const void *right)
 {
 	const struct found *l = left, *r = right;
 	if (l->other != r->other)
@@ -98,30 +98,32 @@ static int in_order(const void *left, const void *right)
 	return (l->address > r->address) - (l->address < r->address);
 }
 
-static struct found found_of(hwloc_obj_t o)
+static struct found gpus_found_of(hwloc_obj_t o)
 {
 	const struct hwloc_pcidev_attr_s *pci = &o->attr->pcidev;
 	if (o->type != HWLOC_OBJ_PCI_DEVICE)
 		return (struct found){ .device = o };
-	return (struct found){ .device = o, .other = pci->vendor_id != PCI_NVIDIA,
+	return (struct found){ .device = o,
+		.other = pci->vendor_id != PCI_NVIDIA,
 		.address = (uint64_t)pci->domain << 24 | (uint64_t)pci->bus << 16 |
 		    (uint64_t)pci->dev << 8 | pci->func };
 }
 
-static uint32_t find(const struct topology *t, hwloc_obj_type_t type, struct found *ret, uint32_t n)
+static uint32_t gpus_find(
+    const struct topology *t, hwloc_obj_type_t type, struct found *ret, uint32_t n)
 {
 	hwloc_obj_t o = NULL;
 	while (n < GPUS_MAX && (o = hwloc_get_next_obj_by_type(t->hwloc, type, o)) != NULL)
 		if (is_gpu(o))
-			ret[n++] = found_of(o);
+			ret[n++] = gpus_found_of(o);
 	return n;
 }
 
 /* ---- which of them we may use ---- */
 
-static const char *uuid_of(hwloc_obj_t o)
+static const char *gpus_uuid_of(hwloc_obj_t o)
 {
-	static const char *const keys[] = {"NVIDIAUUID", "AMDUUID"};
+	static const char *const keys[] = { "NVIDIAUUID", "AMDUUID" };
 	hwloc_obj_t part = o->type == HWLOC_OBJ_PCI_DEVICE ? o->io_first_child : o;
 	for (; part; part = part->next_sibling)
 		for (size_t i = 0; i < COUNT_OF(keys); i++) {
@@ -132,26 +134,27 @@ static const char *uuid_of(hwloc_obj_t o)
 	return NULL;
 }
 
-static struct gpu describe(const struct topology *t, hwloc_obj_t o, const char *id, size_t length)
+static struct gpu gpus_describe(
+    const struct topology *t, hwloc_obj_t o, const char *id, size_t length)
 {
-	struct gpu gpu = { .node = near_node(t, o) };
+	struct gpu gpu = { .node = gpus_near_node(t, o) };
 	snprintf(gpu.id, sizeof gpu.id, "%.*s", (int)length, id);
-	print_bus(o, gpu.bus);
-	print_name(o, gpu.name);
+	gpus_print_bus(o, gpu.bus);
+	gpus_print_name(o, gpu.name);
 	return gpu;
 }
 
 /* A UUID may be cut short, as CUDA allows. One that nobody here can look up (hwloc was built
  * without NVML, or it is a part of a GPU: "MIG-...") is believed, if there is any GPU at all. */
-static bool resolve_uuid(const struct topology *t, const struct found *found, uint32_t n,
+static bool gpus_resolve_uuid(const struct topology *t, const struct found *found, uint32_t n,
     const char *word, size_t length, struct gpu *ret)
 {
 	bool looked_up = false;
 	for (uint32_t i = 0; i < n; i++) {
-		const char *uuid = uuid_of(found[i].device);
+		const char *uuid = gpus_uuid_of(found[i].device);
 		looked_up |= uuid != NULL;
 		if (uuid && strncmp(uuid, word, length) == 0) {
-			*ret = describe(t, found[i].device, word, length);
+			*ret = gpus_describe(t, found[i].device, word, length);
 			return true;
 		}
 	}
@@ -163,20 +166,20 @@ static bool resolve_uuid(const struct topology *t, const struct found *found, ui
 	return true;
 }
 
-static bool resolve(const struct topology *t, const struct found *found, uint32_t n,
+static bool gpus_resolve(const struct topology *t, const struct found *found, uint32_t n,
     const char *word, size_t length, struct gpu *ret)
 {
 	char *end;
 	unsigned long number = strtoul(word, &end, 10);
 	if (word[0] < '0' || word[0] > '9')
-		return length > 0 && resolve_uuid(t, found, n, word, length, ret);
+		return length > 0 && gpus_resolve_uuid(t, found, n, word, length, ret);
 	if (end != word + length || number >= n)
 		return false;
-	*ret = describe(t, found[number].device, word, length);
+	*ret = gpus_describe(t, found[number].device, word, length);
 	return true;
 }
 
-static bool is_in(const struct gpu *gpus, uint32_t n, const char *id)
+static bool gpus_is_in(const struct gpu *gpus, uint32_t n, const char *id)
 {
 	while (n > 0)
 		if (strcmp(gpus[--n].id, id) == 0)
@@ -184,7 +187,7 @@ static bool is_in(const struct gpu *gpus, uint32_t n, const char *id)
 	return false;
 }
 
-static uint32_t choose(const struct topology *t, const struct found *found, uint32_t n,
+static uint32_t gpus_choose(const struct topology *t, const struct found *found, uint32_t n,
     const char *visible, struct gpu ret[GPUS_MAX])
 {
 	uint32_t count = 0;
@@ -192,9 +195,9 @@ static uint32_t choose(const struct topology *t, const struct found *found, uint
 	while (count < GPUS_MAX) {
 		size_t length = strcspn(word, ", ");
 		struct gpu *gpu = &ret[count];
-		if (!resolve(t, found, n, word, length, gpu))
+		if (!gpus_resolve(t, found, n, word, length, gpu))
 			return count;
-		count += !is_in(ret, count, gpu->id);
+		count += !gpus_is_in(ret, count, gpu->id);
 		word += length;
 		word += strspn(word, " ");
 		if (*word != ',')
@@ -210,8 +213,8 @@ bool topology_sees_devices(void)
 	hwloc_topology_t probe;
 	if (hwloc_topology_init(&probe) < 0)
 		return false;
-	bool there = hwloc_topology_set_components(probe,
-	    HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, "pci") == 0;
+	bool there = hwloc_topology_set_components(
+			 probe, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, "pci") == 0;
 	hwloc_topology_destroy(probe);
 	return there;
 }
@@ -220,15 +223,15 @@ uint32_t topology_gpus(const struct topology *t, struct gpu ret[GPUS_MAX])
 {
 	struct found found[GPUS_MAX];
 	const char *visible = getenv("CUDA_VISIBLE_DEVICES");
-	uint32_t n = find(t, HWLOC_OBJ_PCI_DEVICE, found, 0);
-	n = find(t, HWLOC_OBJ_OS_DEVICE, found, n);
-	qsort(found, n, sizeof found[0], in_order);
+	uint32_t n = gpus_find(t, HWLOC_OBJ_PCI_DEVICE, found, 0);
+	n = gpus_find(t, HWLOC_OBJ_OS_DEVICE, found, n);
+	qsort(found, n, sizeof found[0], gpus_in_order);
 	if (visible)
-		return choose(t, found, n, visible, ret);
+		return gpus_choose(t, found, n, visible, ret);
 	for (uint32_t i = 0; i < n; i++) {
 		char number[16];
 		snprintf(number, sizeof number, "%u", i);
-		ret[i] = describe(t, found[i].device, number, strlen(number));
+		ret[i] = gpus_describe(t, found[i].device, number, strlen(number));
 	}
 	return n;
 }

@@ -8,7 +8,9 @@
 #include "topology/machine.h"
 
 static const char *const names[PIN_MODES] = {
-	[PIN_NONE] = "none", [PIN_CORE] = "core", [PIN_NUMA] = "numa",
+	[PIN_NONE] = "none",
+	[PIN_CORE] = "core",
+	[PIN_NUMA] = "numa",
 };
 
 enum pin pin_of(const char *word)
@@ -30,7 +32,7 @@ struct bank {
 	hwloc_obj_t node, next;
 };
 
-static bool shares_cpus(const struct bank *bank, uint32_t n, hwloc_obj_t node)
+static bool pin_plan_shares_cpus(const struct bank *bank, uint32_t n, hwloc_obj_t node)
 {
 	for (uint32_t i = 0; i < n; i++)
 		if (hwloc_bitmap_intersects(bank[i].node->cpuset, node->cpuset))
@@ -38,17 +40,17 @@ static bool shares_cpus(const struct bank *bank, uint32_t n, hwloc_obj_t node)
 	return hwloc_bitmap_iszero(node->cpuset);
 }
 
-static uint32_t find_banks(hwloc_topology_t hwloc, struct bank *ret)
+static uint32_t pin_plan_find_banks(hwloc_topology_t hwloc, struct bank *ret)
 {
 	uint32_t n = 0;
 	hwloc_obj_t node = NULL;
 	while ((node = hwloc_get_next_obj_by_type(hwloc, HWLOC_OBJ_NUMANODE, node)) != NULL)
-		if (!shares_cpus(ret, n, node))
+		if (!pin_plan_shares_cpus(ret, n, node))
 			ret[n++] = (struct bank){ .node = node };
 	return n;
 }
 
-static struct place place_of(hwloc_obj_t part, hwloc_obj_t node)
+static struct place pin_plan_place_of(hwloc_obj_t part, hwloc_obj_t node)
 {
 	struct place place = { .node = (int32_t)node->os_index };
 	cpus_of(part->cpuset, &place.cpus);
@@ -58,7 +60,7 @@ static struct place place_of(hwloc_obj_t part, hwloc_obj_t node)
 static void plan_none(hwloc_topology_t hwloc, const struct bank *bank, uint32_t banks,
     uint32_t workers, struct place *ret)
 {
-	struct place anywhere = place_of(hwloc_get_root_obj(hwloc), bank[0].node);
+	struct place anywhere = pin_plan_place_of(hwloc_get_root_obj(hwloc), bank[0].node);
 	if (banks > 1)
 		anywhere.node = PLACE_ANY_NODE;
 	for (uint32_t i = 0; i < workers; i++)
@@ -68,17 +70,17 @@ static void plan_none(hwloc_topology_t hwloc, const struct bank *bank, uint32_t 
 static void plan_numa(const struct bank *bank, uint32_t banks, uint32_t workers, struct place *ret)
 {
 	for (uint32_t i = 0; i < workers; i++)
-		ret[i] = place_of(bank[i % banks].node, bank[i % banks].node);
+		ret[i] = pin_plan_place_of(bank[i % banks].node, bank[i % banks].node);
 }
 
 /* The next core of the bank that has one left, from the given one on; NULL when all are taken. */
-static hwloc_obj_t next_core(hwloc_topology_t hwloc, hwloc_obj_type_t type, struct bank *bank,
-    uint32_t banks, uint32_t *turn)
+static hwloc_obj_t pin_plan_next_core(hwloc_topology_t hwloc, hwloc_obj_type_t type,
+    struct bank *bank, uint32_t banks, uint32_t *turn)
 {
 	for (uint32_t tries = 0; tries < banks; tries++, ++*turn) {
 		struct bank *b = &bank[*turn % banks];
-		hwloc_obj_t core = hwloc_get_next_obj_inside_cpuset_by_type(
-		    hwloc, b->node->cpuset, type, b->next);
+		hwloc_obj_t core =
+		    hwloc_get_next_obj_inside_cpuset_by_type(hwloc, b->node->cpuset, type, b->next);
 		if (core) {
 			b->next = core;
 			return core;
@@ -88,20 +90,20 @@ static hwloc_obj_t next_core(hwloc_topology_t hwloc, hwloc_obj_type_t type, stru
 }
 
 /* A virtual machine may not say which of its cpus share a core: then each is one. */
-static hwloc_obj_type_t core_type(hwloc_topology_t hwloc)
+static hwloc_obj_type_t pin_plan_core_type(hwloc_topology_t hwloc)
 {
 	return hwloc_get_nbobjs_by_type(hwloc, HWLOC_OBJ_CORE) > 0 ? HWLOC_OBJ_CORE : HWLOC_OBJ_PU;
 }
 
-static void plan_cores(hwloc_topology_t hwloc, struct bank *bank, uint32_t banks, uint32_t workers,
-    struct place *ret)
+static void plan_cores(
+    hwloc_topology_t hwloc, struct bank *bank, uint32_t banks, uint32_t workers, struct place *ret)
 {
-	hwloc_obj_type_t type = core_type(hwloc);
+	hwloc_obj_type_t type = pin_plan_core_type(hwloc);
 	uint32_t turn = 0, first = 0; /* of this round over all cores */
 	for (uint32_t i = 0; i < workers; i++) {
-		hwloc_obj_t core = next_core(hwloc, type, bank, banks, &turn);
+		hwloc_obj_t core = pin_plan_next_core(hwloc, type, bank, banks, &turn);
 		if (core) {
-			ret[i] = place_of(core, bank[turn++ % banks].node);
+			ret[i] = pin_plan_place_of(core, bank[turn++ % banks].node);
 			continue;
 		}
 		/* All are taken: the order repeats itself. */
@@ -116,7 +118,7 @@ int topology_plan(const struct topology *t, enum pin mode, uint32_t workers, str
 	struct bank *bank = calloc(nodes > 0 ? (size_t)nodes : 1, sizeof *bank);
 	if (!bank)
 		return why(-ENOMEM, "no memory to plan where workers run");
-	uint32_t banks = find_banks(t->hwloc, bank);
+	uint32_t banks = pin_plan_find_banks(t->hwloc, bank);
 	CHECK(banks > 0); /* hwloc: there is a node, and every cpu is in one */
 	if (mode == PIN_CORE)
 		plan_cores(t->hwloc, bank, banks, workers, ret);

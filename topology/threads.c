@@ -17,7 +17,8 @@ static struct variable {
 	bool looked, theirs; /* theirs: whoever started us has set it */
 	struct setter setter[3];
 } variables[] = {
-	{ "OMP_NUM_THREADS", .setter = { { "libgomp.so.1", "omp_set_num_threads" },
+	{ "OMP_NUM_THREADS",
+	    .setter = { { "libgomp.so.1", "omp_set_num_threads" },
 		{ "libomp.so.5", "omp_set_num_threads" },
 		{ "libiomp5.so", "omp_set_num_threads" } } },
 	{ "MKL_NUM_THREADS", .setter = { { "libmkl_rt.so.2", "MKL_Set_Num_Threads" } } },
@@ -26,7 +27,7 @@ static struct variable {
 };
 
 /* Never loads it. */
-static void ask(const struct setter *setter, int cpus)
+static void threads_ask(const struct setter *setter, int cpus)
 {
 	void *handle = dlopen(setter->file, RTLD_LAZY | RTLD_NOLOAD);
 	if (!handle)
@@ -37,7 +38,7 @@ static void ask(const struct setter *setter, int cpus)
 	dlclose(handle);
 }
 
-static void set_variable(struct variable *v, const char *text, unsigned cpus)
+static void threads_set_variable(struct variable *v, const char *text, unsigned cpus)
 {
 	const char *before = getenv(v->name);
 	bool first = !v->looked;
@@ -50,7 +51,7 @@ static void set_variable(struct variable *v, const char *text, unsigned cpus)
 	if (first)
 		return; /* nothing is loaded yet, and looking takes long */
 	for (size_t i = 0; i < COUNT_OF(v->setter) && v->setter[i].file; i++)
-		ask(&v->setter[i], (int)cpus);
+		threads_ask(&v->setter[i], (int)cpus);
 }
 
 void topology_set_threads(unsigned cpus)
@@ -59,10 +60,10 @@ void topology_set_threads(unsigned cpus)
 	snprintf(text, sizeof text, "%u", cpus);
 	setenv("PLM_CPUS", text, 1);
 	for (size_t i = 0; i < COUNT_OF(variables); i++)
-		set_variable(&variables[i], text, cpus);
+		threads_set_variable(&variables[i], text, cpus);
 }
 
-static const struct variable *find_variable(const char *variable)
+static const struct variable *threads_find_variable(const char *variable)
 {
 	size_t name = strcspn(variable, "=");
 	for (size_t i = 0; i < COUNT_OF(variables); i++)
@@ -74,11 +75,11 @@ static const struct variable *find_variable(const char *variable)
 
 bool topology_limits_threads(const char *variable)
 {
-	return find_variable(variable) != NULL;
+	return threads_find_variable(variable) != NULL;
 }
 
 bool topology_set_by_us(const char *variable)
 {
-	const struct variable *v = find_variable(variable);
+	const struct variable *v = threads_find_variable(variable);
 	return v && v->looked && !v->theirs;
 }

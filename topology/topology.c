@@ -10,7 +10,7 @@
 
 /* ---- reading ---- */
 
-static int set_filters(hwloc_topology_t hwloc, enum topology_detail detail)
+static int topology_set_filters(hwloc_topology_t hwloc, enum topology_detail detail)
 {
 	if (detail == TOPOLOGY_ALL)
 		return hwloc_topology_set_io_types_filter(hwloc, HWLOC_TYPE_FILTER_KEEP_IMPORTANT);
@@ -18,7 +18,8 @@ static int set_filters(hwloc_topology_t hwloc, enum topology_detail detail)
 	return hwloc_topology_set_type_filter(hwloc, HWLOC_OBJ_CORE, HWLOC_TYPE_FILTER_KEEP_ALL);
 }
 
-static int open_as(const char *description, enum topology_detail detail, struct topology **ret)
+static int topology_open_as(
+    const char *description, enum topology_detail detail, struct topology **ret)
 {
 	struct topology *t = calloc(1, sizeof *t);
 	if (!t || hwloc_topology_init(&t->hwloc) < 0) {
@@ -29,7 +30,7 @@ static int open_as(const char *description, enum topology_detail detail, struct 
 	if (description && hwloc_topology_set_synthetic(t->hwloc, description) < 0)
 		r = why(-EINVAL, "\"%s\" describes no machine, as \"numa:2 core:4 pu:2\" does",
 		    description);
-	else if (set_filters(t->hwloc, detail) < 0 || hwloc_topology_load(t->hwloc) < 0)
+	else if (topology_set_filters(t->hwloc, detail) < 0 || hwloc_topology_load(t->hwloc) < 0)
 		r = why(-errno, "hwloc cannot read the machine: %s", strerror(errno));
 	if (r < 0)
 		topology_close(&t);
@@ -40,14 +41,14 @@ static int open_as(const char *description, enum topology_detail detail, struct 
 
 int topology_open_synthetic(const char *description, struct topology **ret)
 {
-	return open_as(description, TOPOLOGY_ALL, ret);
+	return topology_open_as(description, TOPOLOGY_ALL, ret);
 }
 
 int topology_open(enum topology_detail detail, struct topology **ret)
 {
 	cpu_set_t allowed;
 	struct topology *t;
-	int r = open_as(NULL, detail, &t);
+	int r = topology_open_as(NULL, detail, &t);
 	if (r < 0)
 		return r;
 	if (hwloc_topology_is_thissystem(t->hwloc) &&
@@ -95,7 +96,7 @@ void cpus_of(hwloc_const_cpuset_t set, cpu_set_t *ret)
 			CPU_SET(cpu, ret);
 }
 
-static const char *kind_of(hwloc_obj_t o)
+static const char *topology_kind_of(hwloc_obj_t o)
 {
 	switch (o->type) {
 	case HWLOC_OBJ_MACHINE: return "machine";
@@ -117,9 +118,9 @@ static const char *kind_of(hwloc_obj_t o)
 	}
 }
 
-static void name_of(hwloc_obj_t o, char ret[TOPOLOGY_NAME_BYTES])
+static void topology_name_of(hwloc_obj_t o, char ret[TOPOLOGY_NAME_BYTES])
 {
-	static const char *const keys[] = {"SyntheticDescription", "CPUModel", "HostName"};
+	static const char *const keys[] = { "SyntheticDescription", "CPUModel", "HostName" };
 	ret[0] = 0;
 	if (is_gpu(o))
 		gpu_title(o, ret);
@@ -129,7 +130,7 @@ static void name_of(hwloc_obj_t o, char ret[TOPOLOGY_NAME_BYTES])
 	}
 }
 
-static uint64_t bytes_of(hwloc_obj_t o)
+static uint64_t topology_bytes_of(hwloc_obj_t o)
 {
 	if (o->type == HWLOC_OBJ_MACHINE)
 		return o->total_memory;
@@ -140,7 +141,7 @@ static uint64_t bytes_of(hwloc_obj_t o)
 }
 
 /* The cpus of a device are those of what it hangs on. */
-static hwloc_const_cpuset_t near_cpus(hwloc_obj_t o)
+static hwloc_const_cpuset_t topology_near_cpus(hwloc_obj_t o)
 {
 	while (o && !o->cpuset)
 		o = o->parent;
@@ -152,46 +153,49 @@ struct walk {
 	void *context;
 };
 
-static void visit(const struct walk *w, hwloc_obj_t o, uint32_t depth, bool alone)
+static void topology_visit(const struct walk *w, hwloc_obj_t o, uint32_t depth, bool alone)
 {
 	/* A cache is numbered by hwloc, each level for itself: nobody knows it by that. */
 	bool numbered = o->os_index != HWLOC_UNKNOWN_INDEX && !hwloc_obj_type_is_cache(o->type);
-	struct topology_part part = { .depth = depth, .alone = alone, .kind = kind_of(o),
+	struct topology_part part = { .depth = depth,
+		.alone = alone,
+		.kind = topology_kind_of(o),
 		.number = numbered ? (int32_t)o->os_index : TOPOLOGY_NO_NUMBER,
-		.bytes = bytes_of(o) };
+		.bytes = topology_bytes_of(o) };
 	if (o->type == HWLOC_OBJ_MACHINE || is_gpu(o))
 		part.number = TOPOLOGY_NO_NUMBER;
-	name_of(o, part.name);
-	cpus_of(near_cpus(o), &part.cpus);
+	topology_name_of(o, part.name);
+	cpus_of(topology_near_cpus(o), &part.cpus);
 	w->visit(w->context, &part);
 }
 
 /* Bridges and other devices are passed through. */
-static void walk_devices(const struct walk *w, hwloc_obj_t device, uint32_t depth)
+static void topology_walk_devices(const struct walk *w, hwloc_obj_t device, uint32_t depth)
 {
 	for (; device; device = device->next_sibling) {
 		if (is_gpu(device))
-			visit(w, device, depth, false);
+			topology_visit(w, device, depth, false);
 		else
-			walk_devices(w, device->io_first_child, depth);
+			topology_walk_devices(w, device->io_first_child, depth);
 	}
 }
 
-static bool holds_devices(hwloc_obj_t device)
+static bool topology_holds_devices(hwloc_obj_t device)
 {
 	for (; device; device = device->next_sibling)
-		if (is_gpu(device) || holds_devices(device->io_first_child))
+		if (is_gpu(device) || topology_holds_devices(device->io_first_child))
 			return true;
 	return false;
 }
 
-static uint32_t walk_nodes(const struct walk *w, hwloc_obj_t o, uint32_t depth)
+static uint32_t topology_walk_nodes(const struct walk *w, hwloc_obj_t o, uint32_t depth)
 {
 	for (hwloc_obj_t memory = o->memory_first_child; memory; memory = memory->next_sibling) {
 		hwloc_obj_t node = memory;
 		for (; node->memory_first_child; node = node->memory_first_child)
-			visit(w, node, depth, false); /* a cache of memory stands before it */
-		visit(w, node, depth, false);
+			topology_visit(
+			    w, node, depth, false); /* a cache of memory stands before it */
+		topology_visit(w, node, depth, false);
 	}
 	return depth + (o->memory_arity > 0);
 }
@@ -199,23 +203,24 @@ static uint32_t walk_nodes(const struct walk *w, hwloc_obj_t o, uint32_t depth)
 /* In hwloc's tree a node hangs beside what is on it. For people a cache or a core is in its node,
  * and a node in its package; of several nodes of the same cores (fast and slow memory) the last
  * holds them. A group is nothing but an edge of the tree. */
-static void walk_part(const struct walk *w, hwloc_obj_t o, uint32_t depth, bool alone)
+static void topology_walk_part(const struct walk *w, hwloc_obj_t o, uint32_t depth, bool alone)
 {
-	bool devices = holds_devices(o->io_first_child), group = o->type == HWLOC_OBJ_GROUP;
+	bool devices = topology_holds_devices(o->io_first_child),
+	     group = o->type == HWLOC_OBJ_GROUP;
 	bool inside = hwloc_obj_type_is_cache(o->type) || o->type == HWLOC_OBJ_CORE;
 	if (inside)
-		depth = walk_nodes(w, o, depth);
+		depth = topology_walk_nodes(w, o, depth);
 	if (!group)
-		visit(w, o, depth++, alone && !(inside && o->memory_arity));
+		topology_visit(w, o, depth++, alone && !(inside && o->memory_arity));
 	if (!inside)
-		depth = walk_nodes(w, o, depth);
-	walk_devices(w, o->io_first_child, depth);
+		depth = topology_walk_nodes(w, o, depth);
+	topology_walk_devices(w, o->io_first_child, depth);
 	for (hwloc_obj_t child = o->first_child; child; child = child->next_sibling)
-		walk_part(w, child, depth, o->arity == 1 && !devices);
+		topology_walk_part(w, child, depth, o->arity == 1 && !devices);
 }
 
 void topology_walk(const struct topology *t, topology_visit_f *visitor, void *context)
 {
 	const struct walk w = { visitor, context };
-	walk_part(&w, hwloc_get_root_obj(t->hwloc), 0, false);
+	topology_walk_part(&w, hwloc_get_root_obj(t->hwloc), 0, false);
 }

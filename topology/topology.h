@@ -36,13 +36,13 @@ void topology_close(struct topology **tp);
 enum { TOPOLOGY_NO_NUMBER = -1, TOPOLOGY_NAME_BYTES = 96 };
 
 struct topology_part {
-	uint32_t depth;   /* 0: the machine */
-	bool alone;       /* the only part of what it is in */
-	const char *kind; /* "machine" "package" "node" "L2" "core" "cpu" "gpu" ... */
-	int32_t number;   /* that the operating system gave it */
-	uint64_t bytes;   /* memory of a node, size of a cache; 0: it has none */
+	uint32_t depth;                 /* 0: the machine */
+	bool alone;                     /* the only part of what it is in */
+	const char *kind;               /* "machine" "package" "node" "L2" "core" "cpu" "gpu" ... */
+	int32_t number;                 /* that the operating system gave it */
+	uint64_t bytes;                 /* memory of a node, size of a cache; 0: it has none */
 	char name[TOPOLOGY_NAME_BYTES]; /* what it calls itself; may be "" */
-	cpu_set_t cpus;   /* in it, or near it */
+	cpu_set_t cpus;                 /* in it, or near it */
 };
 
 /* Each part after the one it is in, in the order of the machine. */
@@ -57,7 +57,7 @@ struct gpu {
 	char id[GPU_ID_BYTES]; /* for CUDA_VISIBLE_DEVICES: a number, or a UUID if that was given */
 	char bus[GPU_BUS_BYTES]; /* PCI address; "" if it has none, or is known by its UUID alone */
 	char name[TOPOLOGY_NAME_BYTES];
-	int32_t node;          /* NUMA node near it, GPU_NODE_NONE */
+	int32_t node; /* NUMA node near it, GPU_NODE_NONE */
 };
 
 /* False: hwloc has no part that looks at the bus, so no GPU is ever found. Debian has that part in

@@ -8,7 +8,7 @@
 
 #include "base/why.h"
 
-static int find_future(struct plm_call *call, size_t i, uint64_t ref)
+static int call_find_future(struct plm_call *call, size_t i, uint64_t ref)
 {
 	struct plm *rt = call->rt;
 	uint64_t word;
@@ -20,7 +20,7 @@ static int find_future(struct plm_call *call, size_t i, uint64_t ref)
 	return call->args[i].data ? 0 : why(-EIO, "the value of argument %zu is damaged", i + 1);
 }
 
-static int find_args(struct plm_call *call)
+static int call_find_args(struct plm_call *call)
 {
 	struct args_reader reader;
 	struct arg arg;
@@ -29,8 +29,8 @@ static int find_args(struct plm_call *call)
 	size_t i = 0;
 	for (; i < call->nargs && args_next(&reader, &arg); i++) {
 		call->args[i] = arg.future ? (struct call_arg){ NULL, 0 }
-		                           : (struct call_arg){ arg.data, arg.length };
-		int r = arg.future ? find_future(call, i, arg.future->ref) : 0;
+					   : (struct call_arg){ arg.data, arg.length };
+		int r = arg.future ? call_find_future(call, i, arg.future->ref) : 0;
 		if (r < 0 && !call_takes_first(call))
 			return r;
 	}
@@ -79,7 +79,7 @@ int call_open(struct plm_call *call)
 		call->args = call->here;
 		return why(-ENOMEM, "no memory for %zu arguments", call->nargs);
 	}
-	return find_args(call);
+	return call_find_args(call);
 }
 
 void call_close(struct plm_call *call)
@@ -88,7 +88,7 @@ void call_close(struct plm_call *call)
 		free(call->args);
 }
 
-static struct record *part_of(const struct plm_call *call, unsigned which)
+static struct record *call_part_of(const struct plm_call *call, unsigned which)
 {
 	const struct tables *t = &call->rt->tables;
 	uint32_t next = call->record->first_part;
@@ -103,7 +103,7 @@ static struct record *part_of(const struct plm_call *call, unsigned which)
 
 /* Waits behind a process that is stopped inside the arena's lock for as long as it is: the next
  * value would take the place of what is not freed here, and nothing would name that any more. */
-static void discard(struct plm_call *call, struct record *r)
+static void call_discard(struct plm_call *call, struct record *r)
 {
 	while (sh_peek(&r->value) &&
 	    store_free(&call->rt->tables, r->value_bytes, &r->value) == -ETIMEDOUT)
@@ -113,11 +113,11 @@ static void discard(struct plm_call *call, struct record *r)
 
 void call_discard_results(struct plm_call *call)
 {
-	discard(call, call->record);
+	call_discard(call, call->record);
 	for (unsigned which = 1; which < call->record->results; which++) {
-		struct record *part = which != call->keeps_part ? part_of(call, which) : NULL;
+		struct record *part = which != call->keeps_part ? call_part_of(call, which) : NULL;
 		if (part)
-			discard(call, part);
+			call_discard(call, part);
 	}
 }
 
@@ -143,7 +143,8 @@ void *plm_result(plm_call *call, size_t len)
 	return plm_result_at(call, 0, len);
 }
 
-static int find_room(struct plm_call *call, size_t len, shared32 *granule, uint64_t deadline_ns)
+static int call_find_room(
+    struct plm_call *call, size_t len, shared32 *granule, uint64_t deadline_ns)
 {
 	struct plm *rt = call->rt;
 	int r = store_alloc(&rt->tables, sh_peek(&rt->me->node), len, granule);
@@ -155,19 +156,18 @@ static int find_room(struct plm_call *call, size_t len, shared32 *granule, uint6
 	return r;
 }
 
-int call_result(struct plm_call *call, unsigned which, size_t len, uint64_t deadline_ns,
-    void **ret)
+int call_result(struct plm_call *call, unsigned which, size_t len, uint64_t deadline_ns, void **ret)
 {
-	struct record *r = which == 0 ? call->record : part_of(call, which);
+	struct record *r = which == 0 ? call->record : call_part_of(call, which);
 	if (!r || which >= call->record->results)
 		return why(-EINVAL, "result %u was asked for, the task has %u", which,
 		    call->record->results);
-	discard(call, r);
+	call_discard(call, r);
 	r->value_bytes = len;
 	*ret = r->value_inline;
 	if (len <= RECORD_INLINE_VALUE)
 		return 0;
-	int error = find_room(call, len, &r->value, deadline_ns);
+	int error = call_find_room(call, len, &r->value, deadline_ns);
 	if (error < 0)
 		r->value_bytes = 0;
 	else

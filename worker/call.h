@@ -22,8 +22,8 @@ struct plm_call {
 	struct call_arg here[CALL_ARGS_HERE];
 	size_t nargs;
 	struct plm_call *outer; /* the task that waits while this one runs in its place */
-	uint64_t memory_peak; /* of a command, as it was seen */
-	unsigned keeps_part; /* this result outlives a failure; 0: none does */
+	uint64_t memory_peak;   /* of a command, as it was seen */
+	unsigned keeps_part;    /* this result outlives a failure; 0: none does */
 	int code;
 	char message[CALL_MESSAGE_BYTES];
 };
@@ -40,8 +40,8 @@ void call_take_first(struct plm_call *call);
 
 /* As plm_result_at(), in *ret, with a deadline of its own; 0: it does not wait. 0, or -errno with a
  * why. While it waits, the process slot says so. */
-int call_result(struct plm_call *call, unsigned which, size_t len, uint64_t deadline_ns,
-    void **ret);
+int call_result(
+    struct plm_call *call, unsigned which, size_t len, uint64_t deadline_ns, void **ret);
 
 /* Gives back every extent the attempt allocated for results. */
 void call_discard_results(struct plm_call *call);

@@ -10,7 +10,7 @@
 /* A cancellation does not wake a function, it is asked for: so long it may take to be seen. */
 #define LOOK_AGAIN_NS (10 * NS_PER_MS)
 
-static int delay(struct plm_call *call, uint64_t delay_ns)
+static int inject_delay(struct plm_call *call, uint64_t delay_ns)
 {
 	uint64_t end = clock_ns() + delay_ns;
 	for (uint64_t now = clock_ns(); now < end; now = clock_ns()) {
@@ -24,11 +24,11 @@ static int delay(struct plm_call *call, uint64_t delay_ns)
 }
 
 /* Both end with the death of this process: at once, or when somebody loses patience. */
-static _Noreturn void be_lost(const struct plm_call *call, enum fault fault)
+static _Noreturn void inject_be_lost(const struct plm_call *call, enum fault fault)
 {
 	log_warn("injected %s in task %llx attempt %u", fault == FAULT_CRASH ? "crash" : "hang",
-	    (unsigned long long)record_ref(record_index(&call->rt->tables, call->record),
-	        word_generation(call->word)),
+	    (unsigned long long)record_ref(
+		record_index(&call->rt->tables, call->record), word_generation(call->word)),
 	    word_attempt(call->word));
 	if (fault == FAULT_CRASH)
 		kill(getpid(), SIGKILL);
@@ -41,11 +41,10 @@ int inject(const struct injection *injection, struct plm_call *call)
 	uint32_t attempt = word_attempt(call->word);
 	struct injected injected = inject_draw(injection, call->record->key, attempt);
 	switch (injected.fault) {
-	case FAULT_DELAY: return delay(call, injected.delay_ns);
-	case FAULT_FAIL:
-		return plm_fail(call, EIO, "injected failure of attempt %u", attempt);
+	case FAULT_DELAY: return inject_delay(call, injected.delay_ns);
+	case FAULT_FAIL: return plm_fail(call, EIO, "injected failure of attempt %u", attempt);
 	case FAULT_CRASH:
-	case FAULT_HANG: be_lost(call, injected.fault);
+	case FAULT_HANG: inject_be_lost(call, injected.fault);
 	default: return 0;
 	}
 }

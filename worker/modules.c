@@ -16,7 +16,7 @@ const plm_module *module_builtin(const char *path)
 	return strcmp(path, MODULE_COMMANDS) == 0 ? &command_module : NULL;
 }
 
-static int check_module(const char *path, const plm_module *module)
+static int module_check(const char *path, const plm_module *module)
 {
 	if (module->abi != PLM_MODULE_ABI)
 		return why(-EPROTO,
@@ -43,14 +43,14 @@ int module_open(const char *path, const plm_module **ret)
 	if (!module)
 		return why(-EPROTO,
 		    "%s is a shared object, but no plm module: it has no PLM_MODULE(...)", path);
-	int r = check_module(path, module);
+	int r = module_check(path, module);
 	if (r == 0)
 		*ret = module;
 	return r;
 }
 
 /* All functions of a module at once; only what the registry knows of it counts. */
-static int bind_module(struct functions *functions, const struct registry *registry, uint32_t index)
+static int module_bind(struct functions *functions, const struct registry *registry, uint32_t index)
 {
 	char path[MODULE_PATH_BYTES];
 	uint32_t first, count;
@@ -77,7 +77,7 @@ int functions_find(struct functions *functions, const struct registry *registry,
 	if (!functions->code[number]) {
 		if (!registry_function(registry, number, &entry))
 			return why(-ENOENT, "no function has number %u", number);
-		int r = bind_module(functions, registry, entry.module);
+		int r = module_bind(functions, registry, entry.module);
 		if (r < 0)
 			return r;
 	}

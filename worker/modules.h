@@ -11,7 +11,7 @@
 #include "tables/registry.h"
 
 /* The paths by which the registry names the built-in modules, `probe` and `command`. */
-#define MODULE_BUILTIN  "(built in)"
+#define MODULE_BUILTIN "(built in)"
 #define MODULE_COMMANDS "(built in: commands)"
 /* NULL: the path is that of a file. */
 const plm_module *module_builtin(const char *path);

@@ -15,7 +15,7 @@ bool needs_devices(const struct tables *t)
 	return false;
 }
 
-static void show_devices(const struct worker *w, uint64_t gpus)
+static void needs_show_devices(const struct worker *w, uint64_t gpus)
 {
 	const struct tables *t = &w->rt.tables;
 	char list[VARIABLE_BYTES] = "";
@@ -33,7 +33,7 @@ static void show_devices(const struct worker *w, uint64_t gpus)
 }
 
 /* The alternative that this slot is booked for; NULL: it is booked for none. */
-static const struct demand *demand_met(const struct plm *rt, const struct record *r)
+static const struct demand *needs_demand_met(const struct plm *rt, const struct record *r)
 {
 	const struct terms *terms = terms_at(rt->tables.terms, r->terms);
 	uint32_t way = sh_peek(&rt->me->booked_way);
@@ -42,23 +42,23 @@ static const struct demand *demand_met(const struct plm *rt, const struct record
 
 bool needs_say_cpus(const struct plm_call *call)
 {
-	const struct demand *demand = demand_met(call->rt, call->record);
+	const struct demand *demand = needs_demand_met(call->rt, call->record);
 	return demand && demand->says_cpus;
 }
 
 void needs_begin(struct worker *w, const struct record *r)
 {
-	const struct demand *demand = demand_met(&w->rt, r);
+	const struct demand *demand = needs_demand_met(&w->rt, r);
 	if (!demand)
 		return;
 	topology_set_threads((unsigned)(demand->amount[RESOURCE_CPUS] / AMOUNT_UNIT));
-	show_devices(w, sh_peek(&w->rt.me->booked_gpus));
+	needs_show_devices(w, sh_peek(&w->rt.me->booked_gpus));
 	w->dressed = true;
 }
 
 void needs_end(struct worker *w)
 {
 	topology_set_threads(CPUS_OF_A_TASK);
-	show_devices(w, 0);
+	needs_show_devices(w, 0);
 	w->dressed = false;
 }

@@ -13,6 +13,6 @@ void needs_begin(struct worker *w, const struct record *r); /* this slot is book
 void needs_end(struct worker *w); /* and at the start: as for a task that asked for nothing */
 
 bool needs_say_cpus(const struct plm_call *call); /* did its task ask for cpus? */
-bool needs_devices(const struct tables *t); /* has any worker of this runtime GPUs? */
+bool needs_devices(const struct tables *t);       /* has any worker of this runtime GPUs? */
 
 #endif

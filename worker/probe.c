@@ -28,7 +28,7 @@ enum {
 
 /* ---- arguments and results ---- */
 
-static int fail_argument(plm_call *call, size_t i, const char *expected)
+static int probe_fail_argument(plm_call *call, size_t i, const char *expected)
 {
 	size_t length = 0;
 	const char *text = plm_arg_data(call, i, &length);
@@ -37,7 +37,7 @@ static int fail_argument(plm_call *call, size_t i, const char *expected)
 	    text ? text : "");
 }
 
-static int expect_arguments(plm_call *call, size_t least, size_t most, const char *usage)
+static int probe_expect_arguments(plm_call *call, size_t least, size_t most, const char *usage)
 {
 	size_t n = plm_nargs(call);
 	if (n >= least && n <= most)
@@ -46,7 +46,7 @@ static int expect_arguments(plm_call *call, size_t least, size_t most, const cha
 }
 
 /* The whole text must be one number, white space around it allowed. */
-static bool parse_number(const char *text, size_t length, int64_t *ret)
+static bool probe_parse_number(const char *text, size_t length, int64_t *ret)
 {
 	char copy[NUMBER_TEXT_BYTES];
 	if (!text || length >= sizeof copy)
@@ -65,13 +65,13 @@ static bool parse_number(const char *text, size_t length, int64_t *ret)
 }
 
 /* Argument i as a number from 0 to most. 0, or what plm_fail() returned. */
-static int number_argument(plm_call *call, size_t i, int64_t most, int64_t *ret)
+static int probe_number_argument(plm_call *call, size_t i, int64_t most, int64_t *ret)
 {
 	size_t length = 0;
 	const char *text = plm_arg_data(call, i, &length);
 	int64_t n;
-	if (!parse_number(text, length, &n))
-		return fail_argument(call, i, "a number");
+	if (!probe_parse_number(text, length, &n))
+		return probe_fail_argument(call, i, "a number");
 	if (n < 0 || n > most)
 		return plm_fail(call, EINVAL, "argument %zu is %lld; it goes from 0 to %lld", i + 1,
 		    (long long)n, (long long)most);
@@ -79,7 +79,7 @@ static int number_argument(plm_call *call, size_t i, int64_t most, int64_t *ret)
 	return 0;
 }
 
-static int result_bytes(plm_call *call, size_t length, void **ret)
+static int probe_result_bytes(plm_call *call, size_t length, void **ret)
 {
 	*ret = plm_result(call, length);
 	if (*ret || length == 0)
@@ -87,12 +87,12 @@ static int result_bytes(plm_call *call, size_t length, void **ret)
 	return plm_fail(call, ENOSPC, "no room for a result of %zu bytes: %s", length, plm_why());
 }
 
-static int return_number(plm_call *call, int64_t number)
+static int probe_return_number(plm_call *call, int64_t number)
 {
 	char text[NUMBER_TEXT_BYTES];
 	int length = snprintf(text, sizeof text, "%lld", (long long)number);
 	void *result;
-	int r = result_bytes(call, (size_t)length, &result);
+	int r = probe_result_bytes(call, (size_t)length, &result);
 	if (r == 0)
 		memcpy(result, text, (size_t)length);
 	return r;
@@ -114,7 +114,7 @@ static int probe_echo(plm_call *call)
 		total += length;
 	}
 	void *result;
-	int r = result_bytes(call, total, &result);
+	int r = probe_result_bytes(call, total, &result);
 	if (r != 0 || total == 0)
 		return r;
 	unsigned char *at = result;
@@ -130,9 +130,9 @@ static int probe_echo(plm_call *call)
 static int probe_fail(plm_call *call)
 {
 	int64_t code = FAIL_CODE;
-	int r = expect_arguments(call, 1, 2, "fail MESSAGE [CODE]");
+	int r = probe_expect_arguments(call, 1, 2, "fail MESSAGE [CODE]");
 	if (r == 0 && plm_nargs(call) == 2)
-		r = number_argument(call, 1, INT_MAX, &code);
+		r = probe_number_argument(call, 1, INT_MAX, &code);
 	if (r != 0)
 		return r;
 	size_t length = 0;
@@ -143,14 +143,14 @@ static int probe_fail(plm_call *call)
 
 /* ---- time ---- */
 
-static int64_t now_ns(void)
+static int64_t probe_now_ns(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
-static int fail_cancelled(plm_call *call)
+static int probe_fail_cancelled(plm_call *call)
 {
 	return plm_fail(call, ECANCELED, "cancelled while it ran");
 }
@@ -158,17 +158,17 @@ static int fail_cancelled(plm_call *call)
 static int probe_spin(plm_call *call)
 {
 	int64_t micros;
-	int r = expect_arguments(call, 1, 1, "spin MICROSECONDS");
+	int r = probe_expect_arguments(call, 1, 1, "spin MICROSECONDS");
 	if (r == 0)
-		r = number_argument(call, 0, INT64_MAX / NS_PER_S, &micros);
+		r = probe_number_argument(call, 0, INT64_MAX / NS_PER_S, &micros);
 	if (r != 0)
 		return r;
-	int64_t now = now_ns(), end = now + micros * NS_PER_US, look = now;
-	for (; now < end; now = now_ns()) {
+	int64_t now = probe_now_ns(), end = now + micros * NS_PER_US, look = now;
+	for (; now < end; now = probe_now_ns()) {
 		if (now < look)
 			continue;
 		if (plm_cancelled(call))
-			return fail_cancelled(call);
+			return probe_fail_cancelled(call);
 		look = now + SPIN_STEP_NS;
 	}
 	return 0;
@@ -177,17 +177,17 @@ static int probe_spin(plm_call *call)
 static int probe_sleep(plm_call *call)
 {
 	int64_t millis;
-	int r = expect_arguments(call, 1, 1, "sleep MILLISECONDS");
+	int r = probe_expect_arguments(call, 1, 1, "sleep MILLISECONDS");
 	if (r == 0)
-		r = number_argument(call, 0, INT64_MAX / NS_PER_S, &millis);
+		r = probe_number_argument(call, 0, INT64_MAX / NS_PER_S, &millis);
 	if (r != 0)
 		return r;
-	int64_t end = now_ns() + millis * NS_PER_MS;
-	for (int64_t left = end - now_ns(); left > 0; left = end - now_ns()) {
+	int64_t end = probe_now_ns() + millis * NS_PER_MS;
+	for (int64_t left = end - probe_now_ns(); left > 0; left = end - probe_now_ns()) {
 		if (plm_cancelled(call))
-			return fail_cancelled(call);
-		struct timespec step = {
-		    .tv_nsec = left < SLEEP_STEP_NS ? (long)left : SLEEP_STEP_NS};
+			return probe_fail_cancelled(call);
+		struct timespec step = { .tv_nsec =
+					     left < SLEEP_STEP_NS ? (long)left : SLEEP_STEP_NS };
 		nanosleep(&step, NULL);
 	}
 	return 0;
@@ -196,7 +196,7 @@ static int probe_sleep(plm_call *call)
 /* ---- crash ---- */
 
 /* 0 if the text names no signal. */
-static int signal_number(const char *text)
+static int probe_signal_number(const char *text)
 {
 	char *end;
 	long number = strtol(text, &end, 10);
@@ -212,7 +212,7 @@ static int signal_number(const char *text)
 }
 
 /* As if the code of the task had done it: whatever the worker does with this signal is undone. */
-static void die_by(int number)
+static void probe_die_by(int number)
 {
 	sigset_t set;
 	signal(number, SIG_DFL);
@@ -224,7 +224,7 @@ static void die_by(int number)
 
 static int probe_crash(plm_call *call)
 {
-	int r = expect_arguments(call, 1, 1, "crash SIGNAL");
+	int r = probe_expect_arguments(call, 1, 1, "crash SIGNAL");
 	if (r != 0)
 		return r;
 	size_t length = 0;
@@ -234,10 +234,10 @@ static int probe_crash(plm_call *call)
 		memcpy(text, data, length);
 	if (strcmp(text, "exit") == 0)
 		_exit(EXIT_CODE);
-	int number = signal_number(text);
+	int number = probe_signal_number(text);
 	if (number == 0)
-		return fail_argument(call, 0, "a signal");
-	die_by(number);
+		return probe_fail_argument(call, 0, "a signal");
+	probe_die_by(number);
 	return plm_fail(call, EINVAL, "signal %d does not end a process", number);
 }
 
@@ -247,11 +247,11 @@ static int probe_fill(plm_call *call)
 {
 	int64_t bytes;
 	void *result;
-	int r = expect_arguments(call, 1, 1, "fill BYTES");
+	int r = probe_expect_arguments(call, 1, 1, "fill BYTES");
 	if (r == 0)
-		r = number_argument(call, 0, INT64_MAX, &bytes);
+		r = probe_number_argument(call, 0, INT64_MAX, &bytes);
 	if (r == 0)
-		r = result_bytes(call, (size_t)bytes, &result);
+		r = probe_result_bytes(call, (size_t)bytes, &result);
 	if (r != 0 || bytes == 0)
 		return r;
 	/* A page of the pattern stays in the cache: the rest costs what memset would. */
@@ -275,27 +275,27 @@ static int probe_sum(plm_call *call)
 		size_t length = 0;
 		const char *text = plm_arg_data(call, i, &length);
 		int64_t number;
-		if (!parse_number(text, length, &number))
-			return fail_argument(call, i, "a number");
+		if (!probe_parse_number(text, length, &number))
+			return probe_fail_argument(call, i, "a number");
 		if (__builtin_add_overflow(sum, number, &sum))
 			return plm_fail(
 			    call, ERANGE, "the sum leaves 64 bits at argument %zu", i + 1);
 	}
-	return return_number(call, sum);
+	return probe_return_number(call, sum);
 }
 
 /* Not isspace(): a call a byte, and the same words in every locale. */
-static bool is_space(unsigned char c)
+static bool probe_is_space(unsigned char c)
 {
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-static int64_t count_words(const unsigned char *text, size_t length)
+static int64_t probe_count_words(const unsigned char *text, size_t length)
 {
 	int64_t words = 0;
 	bool inside = false;
 	for (size_t i = 0; i < length; i++) {
-		bool letter = !is_space(text[i]);
+		bool letter = !probe_is_space(text[i]);
 		words += letter && !inside;
 		inside = letter;
 	}
@@ -304,7 +304,7 @@ static int64_t count_words(const unsigned char *text, size_t length)
 
 static int probe_wordcount(plm_call *call)
 {
-	int r = expect_arguments(call, 1, SIZE_MAX, "wordcount TEXT...");
+	int r = probe_expect_arguments(call, 1, SIZE_MAX, "wordcount TEXT...");
 	if (r != 0)
 		return r;
 	int64_t words = 0;
@@ -312,15 +312,15 @@ static int probe_wordcount(plm_call *call)
 	for (size_t i = 0; i < n; i++) {
 		size_t length = 0;
 		const void *text = plm_arg_data(call, i, &length);
-		words += count_words(text, length);
+		words += probe_count_words(text, length);
 	}
-	return return_number(call, words);
+	return probe_return_number(call, words);
 }
 
 /* ---- tree: tasks that submit tasks ---- */
 
 /* All children are the same task. 0, or what plm_fail() returned; then nothing is left held. */
-static int submit_children(plm_call *call, int64_t depth, int64_t fanout, plm_ref *ret)
+static int probe_submit_children(plm_call *call, int64_t depth, int64_t fanout, plm_ref *ret)
 {
 	char depth_text[NUMBER_TEXT_BYTES], fanout_text[NUMBER_TEXT_BYTES];
 	int depth_length = snprintf(depth_text, sizeof depth_text, "%lld", (long long)depth);
@@ -339,7 +339,7 @@ static int submit_children(plm_call *call, int64_t depth, int64_t fanout, plm_re
 	return plm_fail(call, -r, "submitting %lld children: %s", (long long)fanout, plm_why());
 }
 
-static int add_child(plm_call *call, plm_ref child, int64_t *sum)
+static int probe_add_child(plm_call *call, plm_ref child, int64_t *sum)
 {
 	plm *rt = plm_runtime(call);
 	plm_failure failure;
@@ -350,7 +350,7 @@ static int add_child(plm_call *call, plm_ref child, int64_t *sum)
 		return plm_fail(call, failure.code, "a child failed: %s", failure.message);
 	if (r < 0)
 		return plm_fail(call, -r, "a child yields nothing: %s", plm_strerror(r));
-	bool sound = parse_number(view.data, view.len, &number);
+	bool sound = probe_parse_number(view.data, view.len, &number);
 	plm_release(rt, &view);
 	if (!sound || __builtin_add_overflow(*sum, number, sum))
 		return plm_fail(call, ERANGE, "a child's value is no number to add");
@@ -360,17 +360,17 @@ static int add_child(plm_call *call, plm_ref child, int64_t *sum)
 static int probe_tree(plm_call *call)
 {
 	int64_t depth, fanout, leaves = 0;
-	int r = expect_arguments(call, 2, 2, "tree DEPTH FANOUT");
+	int r = probe_expect_arguments(call, 2, 2, "tree DEPTH FANOUT");
 	if (r == 0)
-		r = number_argument(call, 0, TREE_DEPTH_MAX, &depth);
+		r = probe_number_argument(call, 0, TREE_DEPTH_MAX, &depth);
 	if (r == 0)
-		r = number_argument(call, 1, TREE_FANOUT_MAX, &fanout);
+		r = probe_number_argument(call, 1, TREE_FANOUT_MAX, &fanout);
 	if (r != 0)
 		return r;
 	if (depth == 0)
-		return return_number(call, 1);
+		return probe_return_number(call, 1);
 	plm_ref children[TREE_FANOUT_MAX];
-	r = submit_children(call, depth - 1, fanout, children);
+	r = probe_submit_children(call, depth - 1, fanout, children);
 	if (r != 0)
 		return r;
 	int waited =
@@ -379,9 +379,9 @@ static int probe_tree(plm_call *call)
 		r = plm_fail(
 		    call, -waited, "waiting for %lld children: %s", (long long)fanout, plm_why());
 	for (int64_t i = 0; i < fanout && r == 0; i++)
-		r = add_child(call, children[i], &leaves);
+		r = probe_add_child(call, children[i], &leaves);
 	plm_drop_many(plm_runtime(call), children, (size_t)fanout);
-	return r != 0 ? r : return_number(call, leaves);
+	return r != 0 ? r : probe_return_number(call, leaves);
 }
 
 /* ---- the table ---- */

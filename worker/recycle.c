@@ -10,7 +10,7 @@
 #define LOOK_AGAIN_NS (100 * NS_PER_MS)
 
 /* Not what is shared: values that were read in place are the store's. 0: it cannot be known. */
-static uint64_t private_bytes(void)
+static uint64_t recycle_private_bytes(void)
 {
 	char text[128];
 	unsigned long long all, resident, shared;
@@ -28,15 +28,15 @@ static uint64_t private_bytes(void)
 void recycle_begin(struct worker *w)
 {
 	if (w->recycling.growth && w->private_at_first == 0)
-		w->private_at_first = private_bytes();
+		w->private_at_first = recycle_private_bytes();
 }
 
-static bool has_grown(struct worker *w)
+static bool recycle_has_grown(struct worker *w)
 {
 	if (w->recycling.growth == 0 || w->now_ns < w->growth_look_ns)
 		return false;
 	w->growth_look_ns = w->now_ns + LOOK_AGAIN_NS;
-	uint64_t now = private_bytes();
+	uint64_t now = recycle_private_bytes();
 	return now > w->private_at_first && now - w->private_at_first >= w->recycling.growth;
 }
 
@@ -45,7 +45,7 @@ void recycle_if_due(struct worker *w)
 	struct process *me = w->rt.me;
 	uint64_t tasks = sh_peek(&me->done) + sh_peek(&me->failed), word = sh_load(&me->state);
 	bool worn = w->recycling.tasks && tasks >= w->recycling.tasks;
-	if ((!worn && !has_grown(w)) || process_state(word) != PROCESS_LIVE)
+	if ((!worn && !recycle_has_grown(w)) || process_state(word) != PROCESS_LIVE)
 		return;
 	if (process_step(me, &word, PROCESS_LEAVING)) {
 		log_info("leaves after %llu tasks%s", (unsigned long long)tasks,

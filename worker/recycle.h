@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-struct recycling { /* 0: never for this reason */
+struct recycling {       /* 0: never for this reason */
 	uint64_t tasks;  /* so many were run */
 	uint64_t growth; /* bytes of private memory more than before the first task */
 };

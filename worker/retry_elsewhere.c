@@ -14,7 +14,7 @@ enum { DOUBLES = 8 }; /* of one hint in a ring; hardly ever more than one */
 
 /* A closed hand is that of a worker that runs what it has stolen, or that is idle and looks for
  * something to steal. */
-static bool has_free_hand(const struct process *p, uint64_t hint)
+static bool retry_elsewhere_has_free_hand(const struct process *p, uint64_t hint)
 {
 	uint64_t handed = sh_load(&p->handed);
 	return handed == 0 || handed == hint ||
@@ -22,12 +22,13 @@ static bool has_free_hand(const struct process *p, uint64_t hint)
 }
 
 /* Idle, or idle but for this very task, which it was given and has not begun. */
-static bool is_free(const struct tables *t, uint32_t process, uint64_t hint)
+static bool retry_elsewhere_is_free(const struct tables *t, uint32_t process, uint64_t hint)
 {
 	const struct process *p = &t->process[process];
 	uint64_t word = sh_load(&p->state), given[DOUBLES];
 	if (process_kind(word) != KIND_WORKER || process_state(word) != PROCESS_LIVE ||
-	    sh_load(&p->booked) || tables_drained(t, p->worker) || !has_free_hand(p, hint))
+	    sh_load(&p->booked) || tables_drained(t, p->worker) ||
+	    !retry_elsewhere_has_free_hand(p, hint))
 		return false;
 	struct ring ring = ring_down(t, process);
 	uint32_t n = ring_look(&ring, given, DOUBLES);
@@ -36,12 +37,12 @@ static bool is_free(const struct tables *t, uint32_t process, uint64_t hint)
 	return n == 0;
 }
 
-static bool another_is_free(const struct worker *w, uint64_t ref)
+static bool retry_elsewhere_another_is_free(const struct worker *w, uint64_t ref)
 {
 	const struct tables *t = &w->rt.tables;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(t); p++)
 		if (t->process[p].worker != w->rt.me->worker &&
-		    is_free(t, p, hint_make(HINT_SUBMITTED, ref)))
+		    retry_elsewhere_is_free(t, p, hint_make(HINT_SUBMITTED, ref)))
 			return true;
 	return false;
 }
@@ -49,7 +50,7 @@ static bool another_is_free(const struct worker *w, uint64_t ref)
 /* How long we have left this retry to others. Two that share a place share the time of the first,
  * as long as they come again and again: were each to begin anew with the other, the scheduler would
  * give us both without end while the worker that looks idle is stopped. */
-static uint64_t left_for_ns(struct worker *w, uint64_t ref, uint64_t word)
+static uint64_t retry_elsewhere_left_for_ns(struct worker *w, uint64_t ref, uint64_t word)
 {
 	struct left *left = &w->left[ref_index(ref) % COUNT_OF(w->left)];
 	uint64_t now = clock_ns();
@@ -67,7 +68,7 @@ bool worker_leaves_retry(struct worker *w, uint64_t ref, uint64_t word)
 {
 	const struct tables *t = &w->rt.tables;
 	if (record_failed_by(t, word) != w->rt.me->worker || tables_paused(t) ||
-	    !another_is_free(w, ref))
+	    !retry_elsewhere_another_is_free(w, ref))
 		return false;
-	return left_for_ns(w, ref, word) < LEAVE_IT_NS;
+	return retry_elsewhere_left_for_ns(w, ref, word) < LEAVE_IT_NS;
 }

@@ -12,7 +12,7 @@ enum { HELP_DEPTH_MAX = 64, AVERAGE_SHARE = 8 };
 
 /* Worth a wake: somebody waits for what it sets going, tasks stand in the heap and we have room, or
  * this may have been the last one. Else the scheduler only tidies up, when it is awake anyhow. */
-static bool report_is_urgent(const struct worker *w)
+static bool run_task_report_is_urgent(const struct worker *w)
 {
 	const struct tables *t = &w->rt.tables;
 	return w->urgent || heap_length(&t->task_heap) > 0 ||
@@ -23,7 +23,7 @@ static bool report_is_urgent(const struct worker *w)
  * already, by then. */
 void worker_report(struct worker *w)
 {
-	bool urgent = report_is_urgent(w), untold = w->untold;
+	bool urgent = run_task_report_is_urgent(w), untold = w->untold;
 	uint32_t reports = w->reports;
 	w->reports = 0;
 	w->untold = false;
@@ -48,7 +48,7 @@ void worker_tell(struct worker *w, enum hint_kind kind, uint64_t ref, bool urgen
 
 /* When it began or ended, by the clock that was read for it anyhow: two looks at another one would
  * be a tenth of the time a tiny task takes. Not before its submission, which has a coarser one. */
-static uint32_t time_of(const struct worker *w, const struct record *r)
+static uint32_t run_task_time_of(const struct worker *w, const struct record *r)
 {
 	const struct tables *t = &w->rt.tables;
 	uint32_t ms = (uint32_t)((w->now_ns - t->control->boot_ns) / NS_PER_MS);
@@ -60,11 +60,11 @@ static uint32_t time_of(const struct worker *w, const struct record *r)
 /* ---- the commit ---- */
 
 /* RUNNING: somebody asked to stop it before it could commit; call->word says so from now on. */
-static enum record_state commit(struct worker *w, struct plm_call *call, enum record_state to,
-    uint32_t flags)
+static enum record_state run_task_commit(
+    struct worker *w, struct plm_call *call, enum record_state to, uint32_t flags)
 {
 	uint64_t word = call->word;
-	call->record->end_ms = time_of(w, call->record);
+	call->record->end_ms = run_task_time_of(w, call->record);
 	if (record_step(call->record, &word, to, w->rt.self, word_attempt(word), flags))
 		return to;
 	/* RUNNING is ours alone to move: all that others do is to set flags. */
@@ -74,7 +74,8 @@ static enum record_state commit(struct worker *w, struct plm_call *call, enum re
 }
 
 /* Once more, if it may be tried again; else the end of it. */
-static enum record_state commit_failure(struct worker *w, struct plm_call *call, bool may_retry)
+static enum record_state run_task_commit_failure(
+    struct worker *w, struct plm_call *call, bool may_retry)
 {
 	struct record *r = call->record;
 	uint8_t failures = r->failures;
@@ -82,89 +83,90 @@ static enum record_state commit_failure(struct worker *w, struct plm_call *call,
 	if (may_retry && failures < r->retries) {
 		r->failures++;
 		enum record_state state =
-		    commit(w, call, RECORD_READY, word_flags(call->word) & FLAG_MEMORY);
+		    run_task_commit(w, call, RECORD_READY, word_flags(call->word) & FLAG_MEMORY);
 		if (state != RECORD_READY)
 			r->failures = failures;
 		return state;
 	}
-	const struct record_failure failure = { .code = call->code, .root_function = r->function,
+	const struct record_failure failure = { .code = call->code,
+		.root_function = r->function,
 		.root = record_ref(record_index(&w->rt.tables, r), word_generation(call->word)) };
 	failure_leave(&w->rt.tables, sh_peek(&w->rt.me->node), r, &failure, call->message);
-	return commit(w, call, RECORD_FAILED, FLAG_DEAD);
+	return run_task_commit(w, call, RECORD_FAILED, FLAG_DEAD);
 }
 
 /* A limit was over: that counts, also for a good result. */
-static enum record_state commit_late(struct worker *w, struct plm_call *call)
+static enum record_state run_task_commit_late(struct worker *w, struct plm_call *call)
 {
 	const struct tables *t = &w->rt.tables;
 	bool total = due_total_is_over(t, call->record);
 	due_describe(t, call->record, call->word, total ? LIMIT_TOTAL : LIMIT_RUN, call->message,
 	    sizeof call->message);
 	call->code = ETIMEDOUT;
-	return commit_failure(w, call, !total);
+	return run_task_commit_failure(w, call, !total);
 }
 
 /* What the scheduler saw when it decided, or we before. */
-static void raise_demand(struct worker *w, struct plm_call *call)
+static void run_task_raise_demand(struct worker *w, struct plm_call *call)
 {
 	record_raise_demand(call->record, sh_peek(&w->rt.me->memory_seen));
 	record_raise_demand(call->record, call->memory_peak);
 }
 
 /* It may be tried again, when it finds more or wants less. */
-static enum record_state commit_evicted(struct worker *w, struct plm_call *call)
+static enum record_state run_task_commit_evicted(struct worker *w, struct plm_call *call)
 {
-	raise_demand(w, call);
+	run_task_raise_demand(w, call);
 	memory_describe(&w->rt.tables, call->record, call->message, sizeof call->message);
 	call->code = ENOMEM;
-	return commit_failure(w, call, true);
+	return run_task_commit_failure(w, call, true);
 }
 
-static enum record_state commit_cancelled(struct worker *w, struct plm_call *call)
+static enum record_state run_task_commit_cancelled(struct worker *w, struct plm_call *call)
 {
 	call_discard_results(call);
-	return commit(w, call, RECORD_CANCELLED, 0);
+	return run_task_commit(w, call, RECORD_CANCELLED, 0);
 }
 
 /* Whatever it came to: it may be half of the work. */
-static enum record_state commit_returned(struct worker *w, struct plm_call *call)
+static enum record_state run_task_commit_returned(struct worker *w, struct plm_call *call)
 {
 	call_discard_results(call);
 	if (word_flags(call->word) & FLAG_MEMORY)
-		raise_demand(w, call);
+		run_task_raise_demand(w, call);
 	record_count_return(call->record, word_attempt(call->word));
-	return commit(w, call, RECORD_READY,
-	    FLAG_RETURN | (word_flags(call->word) & FLAG_MEMORY));
+	return run_task_commit(
+	    w, call, RECORD_READY, FLAG_RETURN | (word_flags(call->word) & FLAG_MEMORY));
 }
 
 /* Flags are only ever added, three of them: it ends. */
-static enum record_state commit_outcome(struct worker *w, struct plm_call *call)
+static enum record_state run_task_commit_outcome(struct worker *w, struct plm_call *call)
 {
 	enum record_state state;
 	do {
 		if (word_flags(call->word) & FLAG_CANCEL)
-			state = commit_cancelled(w, call);
+			state = run_task_commit_cancelled(w, call);
 		else if (word_flags(call->word) & FLAG_RETURN)
-			state = commit_returned(w, call);
+			state = run_task_commit_returned(w, call);
 		else if (word_flags(call->word) & FLAG_MEMORY)
-			state = commit_evicted(w, call);
+			state = run_task_commit_evicted(w, call);
 		else if (word_flags(call->word) & FLAG_LATE)
-			state = commit_late(w, call);
+			state = run_task_commit_late(w, call);
 		else if (call->code)
-			state = commit_failure(w, call, true);
+			state = run_task_commit_failure(w, call, true);
 		else
-			state = commit(w, call, RECORD_DONE, 0);
+			state = run_task_commit(w, call, RECORD_DONE, 0);
 	} while (state == RECORD_RUNNING);
 	return state;
 }
 
-static void settle(struct worker *w, struct plm_call *call)
+static void run_task_settle(struct worker *w, struct plm_call *call)
 {
 	struct plm *rt = &w->rt;
 	uint32_t index = record_index(&rt->tables, call->record);
 	uint64_t ref = record_ref(index, word_generation(call->word));
 	bool has_terms = call->record->terms; /* once committed, it may begin another life */
-	enum record_state state = commit_outcome(w, call);
+	enum record_state state = run_task_commit_outcome(w, call);
 	bool returned = state == RECORD_READY && word_flags(call->word) & FLAG_RETURN;
 	shared64 *count = state == RECORD_DONE ? &rt->me->done : &rt->me->failed;
 	if (returned)
@@ -173,7 +175,7 @@ static void settle(struct worker *w, struct plm_call *call)
 		sh_poke(count, sh_peek(count) + 1);
 	if (state == RECORD_READY) {
 		if (journal_wants(&rt->tables, call->record))
-			journal_tell(&rt->tables, index); /* it does not run any more */
+			journal_tell(&rt->tables, index);  /* it does not run any more */
 		worker_tell(w, HINT_SUBMITTED, ref, true); /* to be run again */
 		return;
 	}
@@ -185,7 +187,7 @@ static void settle(struct worker *w, struct plm_call *call)
 
 /* ---- the call ---- */
 
-static void call_function(struct worker *w, struct plm_call *call)
+static void run_task_call_function(struct worker *w, struct plm_call *call)
 {
 	plm_function *function;
 	int r = call_open(call);
@@ -208,7 +210,7 @@ static void call_function(struct worker *w, struct plm_call *call)
 }
 
 /* A moving average: how deep the scheduler may fill our ring. */
-static void account(struct worker *w, uint64_t started_ns)
+static void run_task_account(struct worker *w, uint64_t started_ns)
 {
 	w->now_ns = clock_ns();
 	uint64_t took = w->now_ns - started_ns;
@@ -223,7 +225,7 @@ static void account(struct worker *w, uint64_t started_ns)
 }
 
 /* From now on its time is limited: the scheduler has the clock. */
-static void tell_start(struct worker *w, const struct record *r, uint64_t word)
+static void run_task_tell_start(struct worker *w, const struct record *r, uint64_t word)
 {
 	const struct terms *terms = due_terms(&w->rt.tables, r);
 	if (!terms || !terms->run_ms)
@@ -236,7 +238,8 @@ static void tell_start(struct worker *w, const struct record *r, uint64_t word)
 /* A slot booked for a task claims no other, but for what it runs in the place of that one; and a
  * task with needs runs nowhere else. What was handed to us while we were booked goes back, and so
  * does what was ended for want of memory meanwhile, or is below the priority floor. */
-static bool may_claim(struct worker *w, const struct record *r, uint64_t ref, uint64_t word)
+static bool run_task_may_claim(
+    struct worker *w, const struct record *r, uint64_t ref, uint64_t word)
 {
 	uint64_t booked = sh_load(&w->rt.me->booked);
 	if (booked == ref)
@@ -258,7 +261,7 @@ bool worker_run_record(struct worker *w, uint32_t index)
 	uint64_t word = sh_load(&r->state);
 	uint32_t attempt = word_attempt(word) + 1;
 	if (word_state(word) != RECORD_READY || due_is_resting(&rt->tables, r, word) ||
-	    !may_claim(w, r, record_ref(index, word_generation(word)), word) ||
+	    !run_task_may_claim(w, r, record_ref(index, word_generation(word)), word) ||
 	    !record_step(r, &word, RECORD_RUNNING, rt->self, attempt, 0))
 		return false;
 	word = word_make(word_generation(word), rt->self, attempt, RECORD_RUNNING, 0);
@@ -269,9 +272,9 @@ bool worker_run_record(struct worker *w, uint32_t index)
 	uint64_t outer_running = sh_peek(&rt->me->running);
 	if (call.outer && sh_peek(&rt->me->waiting_ns))
 		sh_store(&rt->me->waiting_ns, 0); /* its slot is at work again */
-	r->start_ms = time_of(w, r);
+	r->start_ms = run_task_time_of(w, r);
 	if (r->terms)
-		tell_start(w, r, call.word);
+		run_task_tell_start(w, r, call.word);
 	sh_poke(&rt->me->running, record_ref(index, word_generation(word)));
 	sh_poke(&rt->me->running_since_ns, started_ns);
 	sh_poke(&rt->me->beat_ns, started_ns);
@@ -280,12 +283,12 @@ bool worker_run_record(struct worker *w, uint32_t index)
 		journal_tell(&rt->tables, index); /* it has begun */
 	if (r->terms && record_needs(&rt->tables, r))
 		needs_begin(w, r);
-	call_function(w, &call);
+	run_task_call_function(w, &call);
 	if (w->dressed && !call.outer)
 		needs_end(w);
 	w->call = call.outer;
-	account(w, started_ns);
-	settle(w, &call);
+	run_task_account(w, started_ns);
+	run_task_settle(w, &call);
 	sh_poke(&rt->me->running, outer_running);
 	if (!w->call && rt->adopted_count)
 		ref_drop_adopted(rt);
@@ -294,7 +297,7 @@ bool worker_run_record(struct worker *w, uint32_t index)
 
 /* ---- in the place of one that waits ---- */
 
-static bool help(struct worker *w, uint32_t index, int depth)
+static bool run_task_help(struct worker *w, uint32_t index, int depth)
 {
 	struct tables *t = &w->rt.tables;
 	if (index >= t->limits.records || depth > HELP_DEPTH_MAX)
@@ -304,13 +307,13 @@ static bool help(struct worker *w, uint32_t index, int depth)
 	if (word_state(word) == RECORD_READY)
 		return worker_run_record(w, index);
 	if (word_state(word) == RECORD_PART)
-		return help(w, ref_index(r->part.task), depth + 1);
+		return run_task_help(w, ref_index(r->part.task), depth + 1);
 	struct args_reader reader;
 	struct arg arg;
 	if (word_state(word) != RECORD_WAITING || !args_open(t, r, &reader))
 		return false;
 	while (args_next(&reader, &arg))
-		if (arg.future && help(w, ref_index(arg.future->ref), depth + 1))
+		if (arg.future && run_task_help(w, ref_index(arg.future->ref), depth + 1))
 			return true;
 	return false;
 }
@@ -322,10 +325,10 @@ bool worker_help(void *worker, uint32_t index)
 	struct worker *w = worker;
 	w->now_ns = clock_ns();
 	worker_report(w); /* what is settled may be what makes the next one ready */
-	return help(w, index, 0);
+	return run_task_help(w, index, 0);
 }
 
-static bool is_running_here(void *worker, const struct record *r)
+static bool run_task_is_running_here(void *worker, const struct record *r)
 {
 	const struct worker *w = worker;
 	const struct plm_call *call = w->call;
@@ -337,5 +340,5 @@ static bool is_running_here(void *worker, const struct record *r)
 bool worker_deadlocked(void *worker, uint32_t index)
 {
 	struct worker *w = worker;
-	return nested_deadlock(&w->rt.tables, index, is_running_here, w);
+	return nested_deadlock(&w->rt.tables, index, run_task_is_running_here, w);
 }

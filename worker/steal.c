@@ -9,7 +9,7 @@
 
 enum { VICTIMS = 8, LOOK_AHEAD = 64 };
 
-static bool is_other_worker(const struct worker *w, uint32_t process)
+static bool steal_is_other_worker(const struct worker *w, uint32_t process)
 {
 	uint64_t word = sh_load(&w->rt.tables.process[process].state);
 	return process != w->rt.self && process_kind(word) == KIND_WORKER &&
@@ -17,7 +17,7 @@ static bool is_other_worker(const struct worker *w, uint32_t process)
 }
 
 /* What stands in front of another is not ours to tell the scheduler of. */
-static bool is_below_floor(const struct tables *t, uint64_t hint)
+static bool steal_is_below_floor(const struct tables *t, uint64_t hint)
 {
 	uint32_t index = (uint32_t)hint;
 	return index < t->limits.records && floor_refuses(t, record_at(t, index));
@@ -32,7 +32,7 @@ static bool steal_from(struct worker *w, uint32_t process)
 	hints[n] = sh_load(&t->process[process].handed);
 	n += hints[n] != 0;
 	for (uint32_t i = 0; i < n; i++)
-		if (!is_below_floor(t, hints[i]) &&
+		if (!steal_is_below_floor(t, hints[i]) &&
 		    worker_run_hint(w, hints[i])) /* not if its owner runs it already */
 			return true;
 	return false;
@@ -43,7 +43,7 @@ static bool steal_from_anybody(struct worker *w)
 	uint32_t slot = w->rt.self, seen = 0, slots = tables_slots(&w->rt.tables);
 	for (uint32_t i = 0; i < slots && seen < VICTIMS; i++) {
 		slot = slot + 1 < slots ? slot + 1 : SLOT_FIRST_MEMBER;
-		if (!is_other_worker(w, slot))
+		if (!steal_is_other_worker(w, slot))
 			continue;
 		seen++;
 		if (steal_from(w, slot))

@@ -6,7 +6,7 @@
 enum { RESULT_PATIENCE_MS = 1000 };
 
 /* The scheduler takes back what it had queued behind a task that sleeps. */
-static void note_blocked(void *worker, bool blocked)
+static void worker_note_blocked(void *worker, bool blocked)
 {
 	struct worker *w = worker;
 	sh_store(&w->rt.me->blocked, blocked);
@@ -16,7 +16,7 @@ static void note_blocked(void *worker, bool blocked)
 	}
 }
 
-static bool call_cancelled(void *worker)
+static bool worker_call_cancelled(void *worker)
 {
 	const struct worker *w = worker;
 	return w->call && plm_cancelled(w->call);
@@ -25,8 +25,8 @@ static bool call_cancelled(void *worker)
 int worker_open(struct worker *w, uint32_t slot)
 {
 	w->rt.help = worker_help;
-	w->rt.blocked = note_blocked;
-	w->rt.cancelled = call_cancelled;
+	w->rt.blocked = worker_note_blocked;
+	w->rt.cancelled = worker_call_cancelled;
 	w->rt.deadlocked = worker_deadlocked;
 	w->rt.help_context = w;
 	w->rt.socket = -1;
@@ -47,14 +47,15 @@ void worker_close(struct worker *w)
 
 /* A report can wait when nobody waits for it: the scheduler then only tidies up. While it has tasks
  * to give it must know in time that we have room. */
-static bool report_is_due(const struct worker *w)
+static bool worker_report_is_due(const struct worker *w)
 {
-	return w->urgent || (w->reports && heap_length(&w->rt.tables.task_heap) > 0 &&
-	    w->now_ns - w->report_since_ns > REPORT_DELAY_NS);
+	return w->urgent ||
+	    (w->reports && heap_length(&w->rt.tables.task_heap) > 0 &&
+		w->now_ns - w->report_since_ns > REPORT_DELAY_NS);
 }
 
 /* Its slot says so, or a signal. */
-static bool must_leave(const struct worker *w)
+static bool worker_must_leave(const struct worker *w)
 {
 	return atomic_load_explicit(&w->stop, memory_order_relaxed) ||
 	    process_state(sh_load(&w->rt.me->state)) != PROCESS_LIVE;
@@ -62,7 +63,7 @@ static bool must_leave(const struct worker *w)
 
 bool worker_may_start(const struct worker *w)
 {
-	return !must_leave(w) && !tables_paused(&w->rt.tables);
+	return !worker_must_leave(w) && !tables_paused(&w->rt.tables);
 }
 
 static bool run(struct worker *w, uint32_t index)
@@ -73,20 +74,20 @@ static bool run(struct worker *w, uint32_t index)
 	bool ran = worker_run_record(w, index);
 	if (recycles)
 		recycle_if_due(w);
-	if (report_is_due(w))
+	if (worker_report_is_due(w))
 		worker_report(w);
 	return ran;
 }
 
 /* To the scheduler, if it is READY still: for others, or for after the pause. */
-static void give_back(struct worker *w, uint32_t index)
+static void worker_give_back(struct worker *w, uint32_t index)
 {
 	uint64_t word = sh_load(&record_at(&w->rt.tables, index)->state);
 	if (word_state(word) == RECORD_READY)
 		worker_tell(w, HINT_SUBMITTED, record_ref(index, word_generation(word)), true);
 }
 
-static void run_kept(struct worker *w)
+static void worker_run_kept(struct worker *w)
 {
 	while (w->next != NO_RECORD) {
 		uint32_t index = w->next;
@@ -94,11 +95,11 @@ static void run_kept(struct worker *w)
 		if (worker_may_start(w))
 			run(w, index);
 		else
-			give_back(w, index);
+			worker_give_back(w, index);
 	}
 }
 
-static bool names_task(const struct tables *t, uint64_t hint)
+static bool worker_names_task(const struct tables *t, uint64_t hint)
 {
 	return hint_kind(hint) == HINT_SUBMITTED && (uint32_t)hint < t->limits.records &&
 	    hint_fits(hint, sh_load(&record_at(t, (uint32_t)hint)->state));
@@ -106,23 +107,23 @@ static bool names_task(const struct tables *t, uint64_t hint)
 
 bool worker_run_hint(struct worker *w, uint64_t hint)
 {
-	bool ran = names_task(&w->rt.tables, hint) && run(w, (uint32_t)hint);
-	run_kept(w);
+	bool ran = worker_names_task(&w->rt.tables, hint) && run(w, (uint32_t)hint);
+	worker_run_kept(w);
 	return ran;
 }
 
 /* What was given to us. */
-static void deal_with(struct worker *w, uint64_t hint)
+static void worker_deal_with(struct worker *w, uint64_t hint)
 {
 	if (worker_may_start(w))
 		worker_run_hint(w, hint);
-	else if (names_task(&w->rt.tables, hint))
-		give_back(w, (uint32_t)hint);
+	else if (worker_names_task(&w->rt.tables, hint))
+		worker_give_back(w, (uint32_t)hint);
 	w->untold = true;
 }
 
 /* Whether this slot is kept for a task, or free again. Somebody may wait for its word. */
-static void see_booking(struct worker *w)
+static void worker_see_booking(struct worker *w)
 {
 	struct process *me = w->rt.me;
 	uint64_t booked = sh_load(&me->booked);
@@ -137,11 +138,11 @@ static void see_booking(struct worker *w)
 uint32_t worker_step(struct worker *w)
 {
 	uint64_t hints[WORKER_BATCH];
-	see_booking(w);
+	worker_see_booking(w);
 	struct ring ring = ring_down(&w->rt.tables, w->rt.self);
 	uint64_t handed = sh_load(&w->rt.me->handed);
 	if (handed) {
-		deal_with(w, handed);
+		worker_deal_with(w, handed);
 		/* Not by a store: who gave it may have taken it back, and another gave us his. */
 		sh_cas(&w->rt.me->handed, &handed, 0);
 		return 1;
@@ -149,53 +150,55 @@ uint32_t worker_step(struct worker *w)
 	uint32_t n = ring_look(&ring, hints, WORKER_BATCH);
 	for (uint32_t i = 0; i < n; i++) {
 		if (i + 1 < n)
-			__builtin_prefetch(&w->rt.tables.record[(uint32_t)hints[i + 1] %
-			    w->rt.tables.limits.records], 1);
-		deal_with(w, hints[i]);
+			__builtin_prefetch(
+			    &w->rt.tables
+				 .record[(uint32_t)hints[i + 1] % w->rt.tables.limits.records],
+			    1);
+		worker_deal_with(w, hints[i]);
 		ring_done(&ring, 1); /* not before: what stands there is what we still have */
 	}
 	return n;
 }
 
 /* The scheduler has tasks to give and may not know that we have room. */
-static bool report_is_missed(const struct worker *w)
+static bool worker_report_is_missed(const struct worker *w)
 {
 	return (w->reports || w->untold) && heap_length(&w->rt.tables.task_heap) > 0;
 }
 
-static bool work_waits(void *worker)
+static bool worker_work_waits(void *worker)
 {
 	const struct worker *w = worker;
 	struct ring ring = ring_down(&w->rt.tables, w->rt.self);
-	return ring_ready(&ring) || sh_load(&w->rt.me->handed) || report_is_missed(w) ||
+	return ring_ready(&ring) || sh_load(&w->rt.me->handed) || worker_report_is_missed(w) ||
 	    sh_load(&w->rt.me->booked) != sh_peek(&w->rt.me->booked_seen);
 }
 
 /* Somebody could borrow this slot. Either the scheduler has seen that we are idle, or we see that
  * it looked in vain. */
-static void tell_if_wanted(struct worker *w)
+static void worker_tell_if_wanted(struct worker *w)
 {
 	sh_fence();
 	if (sh_load(&w->rt.tables.control->slots_wanted) && !sh_load(&w->rt.me->booked))
 		w->untold = w->urgent = true;
 }
 
-static void rest(struct worker *w)
+static void worker_rest(struct worker *w)
 {
 	struct plm *rt = &w->rt;
-	if (report_is_missed(w))
+	if (worker_report_is_missed(w))
 		worker_report(w);
 	if (worker_steal(w))
 		return;
 	if (floor_keeps_queue(&rt->tables)) /* what kept it back may have been claimed just now */
 		tell_scheduler(&rt->tables, rt->self, NULL, 0, true);
-	if (spin_until(&rt->tables, work_waits, w))
+	if (spin_until(&rt->tables, worker_work_waits, w))
 		return;
 	if (rt->tables.control->jobserver)
-		tell_if_wanted(w);
+		worker_tell_if_wanted(w);
 	worker_report(w); /* what could wait while we were at it */
 	uint32_t seen = event_prepare(&rt->me->event);
-	if (work_waits(w) || must_leave(w))
+	if (worker_work_waits(w) || worker_must_leave(w))
 		return;
 	process_set_awake(&rt->tables, rt->self, false);
 	event_sleep(&rt->me->event, seen, DEADLINE_NEVER);
@@ -205,10 +208,10 @@ static void rest(struct worker *w)
 
 void worker_run(struct worker *w)
 {
-	while (!must_leave(w) && sh_load(&w->rt.tables.control->mode) != MODE_STOPPED) {
+	while (!worker_must_leave(w) && sh_load(&w->rt.tables.control->mode) != MODE_STOPPED) {
 		w->now_ns = clock_ns();
 		if (worker_step(w) > 0)
 			continue;
-		rest(w);
+		worker_rest(w);
 	}
 }

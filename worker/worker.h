@@ -23,7 +23,7 @@ enum { WORKER_BATCH = 32, REPORT_DELAY_NS = 10000 };
 /* What this process would hand to a command and the command is not to have as it is: looked up, 79
  * system calls, as often as something else than a command may have changed it. */
 struct own_state {
-	sigset_t odd_signals;  /* that are not at their default */
+	sigset_t odd_signals; /* that are not at their default */
 	struct inherited inherited;
 	uint64_t tasks; /* how many this worker has ended if all since were commands; 0: unknown */
 };
@@ -31,27 +31,27 @@ struct own_state {
 struct worker {
 	struct plm rt;
 	struct functions functions;
-	struct own_state own_state;   /* command_start.c */
+	struct own_state own_state;        /* command_start.c */
 	const struct injection *injection; /* faults on purpose; NULL: none */
 	struct recycling recycling;
-	uint64_t private_at_first;    /* bytes, before the first task */
-	uint64_t growth_look_ns;      /* when to look again how it has grown */
-	struct group commands;        /* what they run in, if it exists */
-	struct plm_call *call;        /* innermost running one */
+	uint64_t private_at_first;     /* bytes, before the first task */
+	uint64_t growth_look_ns;       /* when to look again how it has grown */
+	struct group commands;         /* what they run in, if it exists */
+	struct plm_call *call;         /* innermost running one */
 	uint64_t report[WORKER_BATCH]; /* settled, the scheduler not told yet */
 	uint32_t reports;
-	bool untold;                  /* there is room in our ring that the scheduler was not told
-				       * of */
-	bool urgent;                  /* somebody waits for what a report will set going */
+	bool untold; /* there is room in our ring that the scheduler was not told
+		      * of */
+	bool urgent; /* somebody waits for what a report will set going */
 	uint64_t report_since_ns;
-	uint32_t next;                /* READY, kept to be run by us next; NO_RECORD */
-	uint64_t now_ns;              /* the last look at the clock: one a task */
+	uint32_t next;   /* READY, kept to be run by us next; NO_RECORD */
+	uint64_t now_ns; /* the last look at the clock: one a task */
 	uint32_t average_ns;
 	struct left { /* retries we left to others: which, since when, and when we saw them last */
 		uint64_t ref, word;
 		uint64_t since_ns, seen_ns;
 	} left[64];
-	bool dressed;                 /* the environment is that of a task with needs (needs.h) */
+	bool dressed; /* the environment is that of a task with needs (needs.h) */
 	_Atomic bool stop;
 };
 

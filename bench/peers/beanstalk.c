@@ -18,7 +18,7 @@ static struct line client;
 static pid_t server, worker[PEER_WORKERS];
 
 /* Sends what was written and reads one answer, which has to begin so. */
-static int expect(struct line *line, const char *answer)
+static int beanstalk_expect(struct line *line, const char *answer)
 {
 	char text[LINE];
 	fflush(line->out);
@@ -35,11 +35,12 @@ static int line_open(struct line *line, const char *use, const char *watch)
 	line->in = fdopen(fd, "r");
 	line->out = fdopen(dup(fd), "w");
 	fprintf(line->out, "use %s\r\nwatch %s\r\nignore default\r\n", use, watch);
-	return expect(line, "USING") | expect(line, "WATCHING") | expect(line, "WATCHING");
+	return beanstalk_expect(line, "USING") | beanstalk_expect(line, "WATCHING") |
+	    beanstalk_expect(line, "WATCHING");
 }
 
 /* The number of a job that was reserved; its bytes, four, are thrown away. */
-static long reserved(struct line *line)
+static long beanstalk_reserved(struct line *line)
 {
 	char text[LINE];
 	unsigned long job;
@@ -49,12 +50,12 @@ static long reserved(struct line *line)
 	return fgets(text, sizeof text, line->in) ? (long)job : -1;
 }
 
-static void put(struct line *line)
+static void beanstalk_put(struct line *line)
 {
 	fputs("put 0 0 60 4\r\nnoop\r\n", line->out);
 }
 
-static void work(void)
+static void beanstalk_work(void)
 {
 	struct line self;
 	long job;
@@ -62,16 +63,17 @@ static void work(void)
 		return;
 	for (;;) {
 		fputs("reserve\r\n", self.out);
-		if ((job = reserved(&self)) < 0)
+		if ((job = beanstalk_reserved(&self)) < 0)
 			return;
-		put(&self);
+		beanstalk_put(&self);
 		fprintf(self.out, "delete %ld\r\n", job);
-		if (expect(&self, "INSERTED") < 0 || expect(&self, "DELETED") < 0)
+		if (beanstalk_expect(&self, "INSERTED") < 0 ||
+		    beanstalk_expect(&self, "DELETED") < 0)
 			return;
 	}
 }
 
-static int start(void)
+static int beanstalk_start(void)
 {
 	char listen[128];
 	snprintf(socket_path, sizeof socket_path, "%s/beanstalk", peer_folder());
@@ -79,11 +81,11 @@ static int start(void)
 	const char *const argument[] = { "beanstalkd", "-l", listen, NULL };
 	server = peer_server(argument);
 	for (int i = 0; i < PEER_WORKERS; i++)
-		worker[i] = peer_fork(work);
+		worker[i] = peer_fork(beanstalk_work);
 	return line_open(&client, "jobs", "results");
 }
 
-static void stop(void)
+static void beanstalk_stop(void)
 {
 	for (int i = 0; i < PEER_WORKERS; i++)
 		peer_end(worker[i]);
@@ -93,9 +95,9 @@ static void stop(void)
 static int send_jobs(size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		put(&client);
+		beanstalk_put(&client);
 	for (size_t i = 0; i < n; i++)
-		if (expect(&client, "INSERTED") < 0)
+		if (beanstalk_expect(&client, "INSERTED") < 0)
 			return -1;
 	return 0;
 }
@@ -106,12 +108,12 @@ static int take_results(size_t n)
 	for (size_t i = 0; i < n; i++)
 		fputs("reserve\r\n", client.out);
 	for (size_t i = 0; i < n; i++)
-		if ((job[i] = reserved(&client)) < 0)
+		if ((job[i] = beanstalk_reserved(&client)) < 0)
 			return -1;
 	for (size_t i = 0; i < n; i++)
 		fprintf(client.out, "delete %ld\r\n", job[i]);
 	for (size_t i = 0; i < n; i++)
-		if (expect(&client, "DELETED") < 0)
+		if (beanstalk_expect(&client, "DELETED") < 0)
 			return -1;
 	return 0;
 }
@@ -127,23 +129,24 @@ static int in_chunks(size_t n, size_t chunk)
 	return 0;
 }
 
-static int one(void)
+static int beanstalk_one(void)
 {
 	return in_chunks(1, 1);
 }
 
-static int many(size_t n)
+static int beanstalk_many(size_t n)
 {
 	return in_chunks(n, PIPELINE);
 }
 
-static int each(size_t n)
+static int beanstalk_each(size_t n)
 {
 	return in_chunks(n, 1);
 }
 
 int main(void)
 {
-	static const struct peer peer = { start, stop, one, many, each, NULL, BATCH, NULL };
+	static const struct peer peer = { beanstalk_start, stop, one, many, each, NULL, BATCH,
+		NULL };
 	return peer_main(&peer);
 }

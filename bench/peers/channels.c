@@ -10,12 +10,12 @@
 
 #include "bench/peers/peer.h"
 
-
 static bool use_socket;
 static int to[2], from[2];
 static pid_t reader;
 
-static bool transfer(ssize_t (*step)(int, void *, size_t), int fd, void *data, size_t bytes)
+static bool channels_transfer(
+    ssize_t (*step)(int, void *, size_t), int fd, void *data, size_t bytes)
 {
 	for (size_t done = 0; done < bytes;) {
 		ssize_t n = step(fd, (char *)data + done, bytes - done);
@@ -35,51 +35,53 @@ static void answer_all(void)
 {
 	size_t bytes, room = 0;
 	char *data = NULL;
-	while (transfer(read, to[0], &bytes, sizeof bytes)) {
+	while (channels_transfer(read, to[0], &bytes, sizeof bytes)) {
 		if (bytes > room) {
 			free(data);
 			data = malloc(room = bytes);
 		}
-		if (!data || !transfer(read, to[0], data, bytes) ||
-		    !transfer(write_some, from[1], data, 1))
+		if (!data || !channels_transfer(read, to[0], data, bytes) ||
+		    !channels_transfer(write_some, from[1], data, 1))
 			return;
 	}
 }
 
-static int touch(const void *data, size_t bytes)
+static int channels_touch(const void *data, size_t bytes)
 {
 	char answer;
 	union {
 		const void *in;
 		void *out;
 	} source = { .in = data };
-	if (!transfer(write_some, to[1], &bytes, sizeof bytes) ||
-	    !transfer(write_some, to[1], source.out, bytes) || !transfer(read, from[0], &answer, 1))
+	if (!channels_transfer(write_some, to[1], &bytes, sizeof bytes) ||
+	    !channels_transfer(write_some, to[1], source.out, bytes) ||
+	    !channels_transfer(read, from[0], &answer, 1))
 		return -1;
 	return 0;
 }
 
-static int one(void)
+static int channels_one(void)
 {
-	return touch("x", 1);
+	return channels_touch("x", 1);
 }
 
-static int start(void)
+static int channels_start(void)
 {
-	int r = use_socket ? socketpair(AF_UNIX, SOCK_STREAM, 0, to) |
-	    socketpair(AF_UNIX, SOCK_STREAM, 0, from) : pipe(to) | pipe(from);
+	int r = use_socket
+	    ? socketpair(AF_UNIX, SOCK_STREAM, 0, to) | socketpair(AF_UNIX, SOCK_STREAM, 0, from)
+	    : pipe(to) | pipe(from);
 	reader = peer_fork(answer_all);
 	return r < 0 ? r : 0;
 }
 
-static void stop(void)
+static void channels_stop(void)
 {
 	peer_end(reader);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct peer peer = { start, stop, one, NULL, NULL, touch, 1, NULL };
+	static const struct peer peer = { channels_start, stop, one, NULL, NULL, touch, 1, NULL };
 	use_socket = argc > 1 && strcmp(argv[1], "socket") == 0;
 	return peer_main(&peer);
 }

@@ -11,23 +11,24 @@ static int port;
 static pid_t server, worker[PEER_WORKERS];
 static gearman_client_st *client;
 
-static gearman_return_t noop(gearman_job_st *job, void *context)
+static gearman_return_t gearman_noop(gearman_job_st *job, void *context)
 {
 	(void)job;
 	(void)context;
 	return GEARMAN_SUCCESS;
 }
 
-static void work(void)
+static void gearman_work(void)
 {
 	gearman_worker_st *self = gearman_worker_create(NULL);
 	gearman_worker_add_server(self, "127.0.0.1", (in_port_t)port);
-	gearman_worker_define_function(self, "noop", 4, gearman_function_create(noop), 0, NULL);
+	gearman_worker_define_function(
+	    self, "noop", 4, gearman_function_create(gearman_noop), 0, NULL);
 	while (gearman_success(gearman_worker_work(self)))
 		;
 }
 
-static int start(void)
+static int gearman_start(void)
 {
 	char number[16];
 	port = peer_port_free();
@@ -38,20 +39,21 @@ static int start(void)
 	if (peer_port_await(port) < 0)
 		return -1;
 	for (int i = 0; i < PEER_WORKERS; i++)
-		worker[i] = peer_fork(work);
+		worker[i] = peer_fork(gearman_work);
 	client = gearman_client_create(NULL);
-	return gearman_success(gearman_client_add_server(client, "127.0.0.1", (in_port_t)port)) ?
-	    0 : -1;
+	return gearman_success(gearman_client_add_server(client, "127.0.0.1", (in_port_t)port))
+	    ? 0
+	    : -1;
 }
 
-static void stop(void)
+static void gearman_stop(void)
 {
 	for (int i = 0; i < PEER_WORKERS; i++)
 		peer_end(worker[i]);
 	peer_end(server);
 }
 
-static int touch(const void *data, size_t bytes)
+static int gearman_touch(const void *data, size_t bytes)
 {
 	gearman_return_t r;
 	size_t length;
@@ -61,12 +63,12 @@ static int touch(const void *data, size_t bytes)
 	return gearman_success(r) ? 0 : -1;
 }
 
-static int one(void)
+static int gearman_one(void)
 {
-	return touch(NULL, 0); /* an empty string is refused */
+	return gearman_touch(NULL, 0); /* an empty string is refused */
 }
 
-static int many(size_t n)
+static int gearman_many(size_t n)
 {
 	gearman_return_t r;
 	for (size_t i = 0; i < n; i++) {
@@ -81,6 +83,7 @@ static int many(size_t n)
 
 int main(void)
 {
-	static const struct peer peer = { start, stop, one, many, NULL, touch, BATCH, NULL };
+	static const struct peer peer = { gearman_start, stop, one, many, NULL, touch, BATCH,
+		NULL };
 	return peer_main(&peer);
 }

@@ -13,20 +13,20 @@ enum { REQUESTS_MAX = 2 * GRAPH_WIDTH_MAX * GRAPH_WIDTH_MAX, REST_US = 200 };
 
 static int rank, ranks;
 
-static int owner(const struct graph *graph, unsigned column)
+static int graph_mpi_owner(const struct graph *graph, unsigned column)
 {
 	return (int)(column * (unsigned)ranks / graph->width);
 }
 
 /* Sends what others need of the row above, receives what we need. One value may be needed by
  * several columns of the other rank: it travels once. */
-static int exchange_one(const struct graph *graph, unsigned step, unsigned other, uint64_t *value,
-    MPI_Request *request)
+static int exchange_one(
+    const struct graph *graph, unsigned step, unsigned other, uint64_t *value, MPI_Request *request)
 {
-	int from = owner(graph, other), n = 0;
+	int from = graph_mpi_owner(graph, other), n = 0;
 	bool sent[64] = { false };
 	for (unsigned i = 0; i < graph_row(graph, step); i++) {
-		int to = owner(graph, i);
+		int to = graph_mpi_owner(graph, i);
 		if (to == from || sent[to] || !graph_needs_one(graph, step, i, other))
 			continue;
 		sent[to] = true;
@@ -34,13 +34,13 @@ static int exchange_one(const struct graph *graph, unsigned step, unsigned other
 			MPI_Isend(&value[other], 1, MPI_UINT64_T, to, (int)other, MPI_COMM_WORLD,
 			    &request[n++]);
 		else if (rank == to)
-			MPI_Irecv(&value[other], 1, MPI_UINT64_T, from, (int)other,
-			    MPI_COMM_WORLD, &request[n++]);
+			MPI_Irecv(&value[other], 1, MPI_UINT64_T, from, (int)other, MPI_COMM_WORLD,
+			    &request[n++]);
 	}
 	return n;
 }
 
-static void exchange(const struct graph *graph, unsigned step, uint64_t *value)
+static void graph_mpi_exchange(const struct graph *graph, unsigned step, uint64_t *value)
 {
 	static MPI_Request request[REQUESTS_MAX];
 	int n = 0;
@@ -49,16 +49,16 @@ static void exchange(const struct graph *graph, unsigned step, uint64_t *value)
 	MPI_Waitall(n, request, MPI_STATUSES_IGNORE);
 }
 
-static uint64_t run(const struct graph *graph)
+static uint64_t graph_mpi_run(const struct graph *graph)
 {
 	uint64_t value[GRAPH_WIDTH_MAX] = { 0 };
 	MPI_Barrier(MPI_COMM_WORLD);
 	uint64_t start = clock_ns();
 	for (unsigned step = 0; step < graph->steps; step++) {
 		if (step > 0)
-			exchange(graph, step, value);
+			graph_mpi_exchange(graph, step, value);
 		for (unsigned i = 0; i < graph_row(graph, step); i++)
-			if (owner(graph, i) == rank)
+			if (graph_mpi_owner(graph, i) == rank)
 				work_turns(graph->turns);
 	}
 	MPI_Barrier(MPI_COMM_WORLD);
@@ -77,11 +77,11 @@ static bool await_graph(struct graph *ret)
 	return ret->width > 0;
 }
 
-static uint64_t lead(const struct graph *graph)
+static uint64_t graph_mpi_lead(const struct graph *graph)
 {
 	for (int i = 1; i < ranks; i++)
 		MPI_Send(graph, sizeof *graph, MPI_BYTE, i, GRAPH_WIDTH_MAX, MPI_COMM_WORLD);
-	return graph->width ? run(graph) : 0;
+	return graph->width ? graph_mpi_run(graph) : 0;
 }
 
 int main(int argc, char **argv)
@@ -92,11 +92,11 @@ int main(int argc, char **argv)
 	MPI_Comm_rank(MPI_COMM_WORLD, &rank);
 	MPI_Comm_size(MPI_COMM_WORLD, &ranks);
 	if (rank == 0) {
-		r = graph_main(lead);
-		lead(&(struct graph){ 0 });
+		r = graph_main(graph_mpi_lead);
+		graph_mpi_lead(&(struct graph){ 0 });
 	} else {
 		while (await_graph(&graph))
-			run(&graph);
+			graph_mpi_run(&graph);
 	}
 	MPI_Finalize();
 	return r;

@@ -8,15 +8,18 @@
 
 enum { THREADS = 2 };
 
-static void make_task(const struct graph *graph, const char *above, char *mine, unsigned step,
-    unsigned column)
+static void make_task(
+    const struct graph *graph, const char *above, char *mine, unsigned step, unsigned column)
 {
 	unsigned need[GRAPH_WIDTH_MAX], n = graph_needs(graph, step, column, need);
 	uint64_t turns = graph->turns;
 	(void)above; /* used below, which gcc's warning does not see */
 	(void)n;
-#pragma omp task depend(iterator(unsigned k = 0 : n), in : above[need[k]]) depend(out : *mine)     \
-    firstprivate(turns)
+#pragma omp task depend(iterator(unsigned k = 0      \
+				 : n),               \
+			in                           \
+			: above[need[k]]) depend(out \
+						 : *mine) firstprivate(turns)
 	work_turns(turns);
 }
 
@@ -30,7 +33,7 @@ static void make_all(const struct graph *graph, char *byte)
 	}
 }
 
-static uint64_t run(const struct graph *graph)
+static uint64_t graph_openmp_run(const struct graph *graph)
 {
 	char *byte = calloc(graph->steps, graph->width);
 	if (!byte)
@@ -46,5 +49,5 @@ static uint64_t run(const struct graph *graph)
 
 int main(void)
 {
-	return graph_main(run);
+	return graph_main(graph_openmp_run);
 }

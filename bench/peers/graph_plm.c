@@ -16,8 +16,8 @@ struct row_of_tasks {
 	plm_arg arg[GRAPH_WIDTH_MAX][ARGS_MAX];
 };
 
-static void row_make(const struct graph *graph, unsigned step, const plm_ref *above,
-    struct row_of_tasks *ret)
+static void row_make(
+    const struct graph *graph, unsigned step, const plm_ref *above, struct row_of_tasks *ret)
 {
 	for (unsigned i = 0; i < graph_row(graph, step); i++) {
 		unsigned need[GRAPH_WIDTH_MAX], n = graph_needs(graph, step, i, need);
@@ -30,7 +30,7 @@ static void row_make(const struct graph *graph, unsigned step, const plm_ref *ab
 }
 
 /* All tasks have to end, not the last row alone: nothing waits for a task of `trivial`. */
-static int settle(const plm_ref *refs, size_t n)
+static int graph_plm_settle(const plm_ref *refs, size_t n)
 {
 	int r = plm_wait(runtime.client, refs, n, n, PATIENCE_MS, NULL);
 	plm_drop_many(runtime.client, refs, n);
@@ -53,14 +53,14 @@ static int submit_rows(const struct graph *graph, plm_ref *refs, size_t *ret)
 	return r;
 }
 
-static uint64_t run(const struct graph *graph)
+static uint64_t graph_plm_run(const struct graph *graph)
 {
 	plm_ref *refs = calloc((size_t)graph->steps * graph->width, sizeof *refs);
 	size_t n = 0;
 	uint64_t start = clock_ns();
 	int r = refs ? submit_rows(graph, refs, &n) : -ENOMEM;
 	if (r >= 0)
-		r = settle(refs, n);
+		r = graph_plm_settle(refs, n);
 	uint64_t end = clock_ns();
 	free(refs);
 	if (r >= 0)
@@ -80,7 +80,7 @@ int main(int argc, char **argv)
 		bench_failed("bench.so", r);
 		return EXIT_FAILURE;
 	}
-	r = graph_main(run);
+	r = graph_main(graph_plm_run);
 	runtime_stop(&runtime);
 	return r;
 }

@@ -7,16 +7,18 @@
 #include "bench/peers/peer_graph.h"
 #include "bench/work.h"
 
-static void work(void *buffers[], void *argument)
+static void graph_starpu_work(void *buffers[], void *argument)
 {
 	(void)buffers;
 	work_turns((uint64_t)(uintptr_t)argument);
 }
 
-static struct starpu_codelet codelet = { .cpu_funcs = { work }, .nbuffers = 0, .name = "work" };
+static struct starpu_codelet codelet = {
+	.cpu_funcs = { graph_starpu_work }, .nbuffers = 0, .name = "work"
+};
 
-static struct starpu_task *make_task(const struct graph *graph, struct starpu_task *const *above,
-    unsigned step, unsigned column)
+static struct starpu_task *make_task(
+    const struct graph *graph, struct starpu_task *const *above, unsigned step, unsigned column)
 {
 	unsigned need[GRAPH_WIDTH_MAX], n = graph_needs(graph, step, column, need);
 	struct starpu_task *task = starpu_task_create(), *needed[GRAPH_WIDTH_MAX];
@@ -43,7 +45,7 @@ static size_t make_all(const struct graph *graph, struct starpu_task **task)
 	return n;
 }
 
-static uint64_t run(const struct graph *graph)
+static uint64_t graph_starpu_run(const struct graph *graph)
 {
 	struct starpu_task **task = calloc((size_t)graph->steps * graph->width, sizeof(void *));
 	if (!task)
@@ -69,7 +71,7 @@ int main(void)
 	if (starpu_init(NULL) != 0)
 		return EXIT_FAILURE;
 	starpu_pause();
-	int r = graph_main(run);
+	int r = graph_main(graph_starpu_run);
 	starpu_resume();
 	starpu_shutdown();
 	return r;

@@ -111,7 +111,8 @@ int peer_port_free(void)
 
 int peer_port_await(int port)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = connect_patiently(AF_INET, (const void *)&address, sizeof address);
 	if (fd < 0)
@@ -122,7 +123,7 @@ int peer_port_await(int port)
 
 /* ---- requests ---- */
 
-static int rate(int (*work)(size_t), size_t batch, double seconds)
+static int peer_rate(int (*work)(size_t), size_t batch, double seconds)
 {
 	uint64_t start = clock_ns(), now = start;
 	size_t n = 0;
@@ -136,13 +137,13 @@ static int rate(int (*work)(size_t), size_t batch, double seconds)
 	return 0;
 }
 
-static int compare(const void *left, const void *right)
+static int peer_compare(const void *left, const void *right)
 {
 	double a = *(const double *)left, b = *(const double *)right;
 	return (a > b) - (a < b);
 }
 
-static int trips(int (*one)(void), size_t n, unsigned pause_us)
+static int peer_trips(int (*one)(void), size_t n, unsigned pause_us)
 {
 	static double us[TRIPS_MAX];
 	struct timespec pause = clock_timespec(pause_us * (uint64_t)1000);
@@ -155,13 +156,13 @@ static int trips(int (*one)(void), size_t n, unsigned pause_us)
 			return -1;
 		us[i] = (double)(clock_ns() - start) * 1e-3;
 	}
-	qsort(us, n, sizeof us[0], compare);
+	qsort(us, n, sizeof us[0], peer_compare);
 	printf("%.6g %.6g\n", us[n / 2], us[n * 99 / 100]);
 	return 0;
 }
 
 /* The median of five, of three when it is large, after one that warms up. */
-static int touch(int (*work)(const void *, size_t), size_t bytes)
+static int peer_touch(int (*work)(const void *, size_t), size_t bytes)
 {
 	enum { TIMES_MAX = 5, LARGE = 1 << 26 };
 	double us[TIMES_MAX];
@@ -178,12 +179,12 @@ static int touch(int (*work)(const void *, size_t), size_t bytes)
 			us[i] = (double)(clock_ns() - start) * 1e-3;
 	}
 	free(data);
-	qsort(us, (size_t)times, sizeof us[0], compare);
+	qsort(us, (size_t)times, sizeof us[0], peer_compare);
 	printf("%.6g\n", us[times / 2]);
 	return 0;
 }
 
-static int commands(int (*work)(size_t), size_t n)
+static int peer_commands(int (*work)(size_t), size_t n)
 {
 	uint64_t start = clock_ns();
 	if (work(n) < 0)
@@ -192,20 +193,20 @@ static int commands(int (*work)(size_t), size_t n)
 	return 0;
 }
 
-static int answer(const struct peer *peer, const char *what, double amount)
+static int peer_answer(const struct peer *peer, const char *what, double amount)
 {
 	if (strcmp(what, "many") == 0 && peer->many)
-		return rate(peer->many, peer->batch, amount);
+		return peer_rate(peer->many, peer->batch, amount);
 	if (strcmp(what, "each") == 0 && peer->each)
-		return rate(peer->each, peer->batch, amount);
+		return peer_rate(peer->each, peer->batch, amount);
 	if (strcmp(what, "hot") == 0 && peer->one)
-		return trips(peer->one, (size_t)amount, 0);
+		return peer_trips(peer->one, (size_t)amount, 0);
 	if (strcmp(what, "idle") == 0 && peer->one)
-		return trips(peer->one, (size_t)amount, 1000);
+		return peer_trips(peer->one, (size_t)amount, 1000);
 	if (strcmp(what, "touch") == 0 && peer->touch)
-		return touch(peer->touch, (size_t)amount);
+		return peer_touch(peer->touch, (size_t)amount);
 	if (strcmp(what, "commands") == 0 && peer->commands && amount >= 1)
-		return commands(peer->commands, (size_t)amount);
+		return peer_commands(peer->commands, (size_t)amount);
 	printf("none\n");
 	return 0;
 }
@@ -222,7 +223,7 @@ int peer_main(const struct peer *peer)
 	fflush(stdout);
 	while (r >= 0 && fgets(line, sizeof line, stdin))
 		if (sscanf(line, "%15s %lf", what, &amount) == 2) {
-			r = answer(peer, what, amount);
+			r = peer_answer(peer, what, amount);
 			fflush(stdout);
 		}
 	peer->stop();

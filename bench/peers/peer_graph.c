@@ -10,7 +10,14 @@
 enum { SPREAD = 3 };
 
 static const char *const names[GRAPH_PATTERNS] = {
-	"trivial", "chain", "stencil", "nearest", "spread", "fft", "tree", "random",
+	"trivial",
+	"chain",
+	"stencil",
+	"nearest",
+	"spread",
+	"fft",
+	"tree",
+	"random",
 };
 
 static unsigned log2_of(unsigned n)
@@ -68,27 +75,19 @@ bool graph_needs_one(const struct graph *graph, unsigned step, unsigned column, 
 {
 	unsigned apart = column > other ? column - other : other - column;
 	switch (graph->pattern) {
-	case GRAPH_CHAIN:
-		return apart == 0;
-	case GRAPH_STENCIL:
-		return apart <= 1;
-	case GRAPH_NEAREST:
-		return apart <= 2;
-	case GRAPH_SPREAD:
-		return spread_needs(graph, step, column, other);
-	case GRAPH_FFT:
-		return fft_needs(graph, step, column, other);
-	case GRAPH_TREE:
-		return tree_needs(graph, step, column, other);
-	case GRAPH_RANDOM:
-		return random_needs(step, column, other);
-	default:
-		return false;
+	case GRAPH_CHAIN: return apart == 0;
+	case GRAPH_STENCIL: return apart <= 1;
+	case GRAPH_NEAREST: return apart <= 2;
+	case GRAPH_SPREAD: return spread_needs(graph, step, column, other);
+	case GRAPH_FFT: return fft_needs(graph, step, column, other);
+	case GRAPH_TREE: return tree_needs(graph, step, column, other);
+	case GRAPH_RANDOM: return random_needs(step, column, other);
+	default: return false;
 	}
 }
 
-unsigned graph_needs(const struct graph *graph, unsigned step, unsigned column,
-    unsigned ret[GRAPH_WIDTH_MAX])
+unsigned graph_needs(
+    const struct graph *graph, unsigned step, unsigned column, unsigned ret[GRAPH_WIDTH_MAX])
 {
 	unsigned n = 0;
 	if (step == 0)

@@ -1,5 +1,6 @@
-/* peer_graph.h - task graphs in steps, as in Task Bench: `width` columns, `steps` rows; a task needs
- * some of the tasks of the row above. What each runtime builds and runs in its own way (graph_*.c).
+/* peer_graph.h - task graphs in steps, as in Task Bench: `width` columns, `steps` rows; a task
+ *needs some of the tasks of the row above. What each runtime builds and runs in its own way
+ *(graph_*.c).
  *
  *	trivial  nothing                      spread   three columns far apart, others each step
  *	chain    its own column               fft      itself and the partners of a butterfly
@@ -19,8 +20,15 @@
 enum { GRAPH_WIDTH_MAX = 64 };
 
 enum graph_pattern {
-	GRAPH_TRIVIAL, GRAPH_CHAIN, GRAPH_STENCIL, GRAPH_NEAREST, GRAPH_SPREAD, GRAPH_FFT,
-	GRAPH_TREE, GRAPH_RANDOM, GRAPH_PATTERNS,
+	GRAPH_TRIVIAL,
+	GRAPH_CHAIN,
+	GRAPH_STENCIL,
+	GRAPH_NEAREST,
+	GRAPH_SPREAD,
+	GRAPH_FFT,
+	GRAPH_TREE,
+	GRAPH_RANDOM,
+	GRAPH_PATTERNS,
 };
 
 struct graph {
@@ -32,8 +40,8 @@ struct graph {
 /* How many tasks the row has: columns 0 to that. */
 unsigned graph_row(const struct graph *graph, unsigned step);
 /* The columns of the row above that this task needs; how many. */
-unsigned graph_needs(const struct graph *graph, unsigned step, unsigned column,
-    unsigned ret[GRAPH_WIDTH_MAX]);
+unsigned graph_needs(
+    const struct graph *graph, unsigned step, unsigned column, unsigned ret[GRAPH_WIDTH_MAX]);
 bool graph_needs_one(const struct graph *graph, unsigned step, unsigned column, unsigned other);
 
 /* Reads one request. 1: *ret is a graph to run; 0: something answered already; -1: the end. */

@@ -20,17 +20,16 @@ static bool in_place;
 static plm_task task[BATCH];
 static plm_ref ref[IN_FLIGHT][BATCH];
 
-static int start(void)
+static int plm_runtime_start(void)
 {
-	struct runtime_options options = { .path = path, .workers = PEER_WORKERS,
-		.store = store };
+	struct runtime_options options = { .path = path, .workers = PEER_WORKERS, .store = store };
 	for (int i = 0; i < BATCH; i++)
 		task[i].function = "probe.noop";
 	int r = runtime_start(&options, &runtime);
 	return r < 0 || !module ? r : plm_module_load(runtime.client, module);
 }
 
-static void stop(void)
+static void plm_runtime_stop(void)
 {
 	runtime_stop(&runtime);
 }
@@ -49,12 +48,12 @@ static int one_of(const plm_task *todo)
 	return r;
 }
 
-static int one(void)
+static int plm_runtime_one(void)
 {
 	return one_of(task);
 }
 
-static int settle(plm_ref *refs, size_t n)
+static int plm_runtime_settle(plm_ref *refs, size_t n)
 {
 	int r = plm_wait(runtime.client, refs, n, n, PATIENCE_MS, NULL);
 	plm_drop_many(runtime.client, refs, n);
@@ -62,24 +61,24 @@ static int settle(plm_ref *refs, size_t n)
 }
 
 /* Two batches in flight: one is submitted while the other runs. */
-static int many(size_t n)
+static int plm_runtime_many(size_t n)
 {
 	int r = plm_submit_many(runtime.client, task, n / 2, ref[0]);
 	for (int i = 1; i < IN_FLIGHT && r >= 0; i++)
 		r = plm_submit_many(runtime.client, task, n / 2, ref[i]);
 	for (int i = 0; i < IN_FLIGHT && r >= 0; i++)
-		r = settle(ref[i], n / 2);
+		r = plm_runtime_settle(ref[i], n / 2);
 	return r;
 }
 
-static int each(size_t n)
+static int plm_runtime_each(size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		int r = plm_submit(runtime.client, task, &ref[0][i]);
 		if (r < 0)
 			return r;
 	}
-	return settle(ref[0], n);
+	return plm_runtime_settle(ref[0], n);
 }
 
 /* Written in place, an object costs its writer nothing but the writes: two stand for all. */
@@ -95,7 +94,7 @@ static int make_object(const void *data, size_t bytes, plm_ref *ret)
 	return plm_seal(runtime.client, *ret);
 }
 
-static int touch(const void *data, size_t bytes)
+static int plm_runtime_touch(const void *data, size_t bytes)
 {
 	plm_ref object;
 	int r = make_object(data, bytes, &object);
@@ -108,7 +107,7 @@ static int touch(const void *data, size_t bytes)
 	return r;
 }
 
-static int commands(size_t n)
+static int plm_runtime_commands(size_t n)
 {
 	struct commands batch;
 	int r = commands_make(&batch, runtime.client, n);
@@ -121,11 +120,12 @@ static int commands(size_t n)
 
 int main(int argc, char **argv)
 {
-	struct peer peer = { start, stop, one, many, each, NULL, BATCH, commands };
+	struct peer peer = { plm_runtime_start, stop, one, many, each, NULL, BATCH,
+		plm_runtime_commands };
 	path = argc > 1 ? argv[1] : path;
 	module = argc > 2 ? argv[2] : NULL;
 	store = argc > 3 ? argv[3] : NULL;
 	in_place = argc > 4;
-	peer.touch = module ? touch : NULL;
+	peer.touch = module ? plm_runtime_touch : NULL;
 	return peer_main(&peer);
 }

@@ -27,7 +27,7 @@ static redisContext *redis_open(void)
 }
 
 /* One command whose arguments are a verb, a list, and n times the same task. */
-static redisReply *push(redisContext *context, const char *list, size_t n)
+static redisReply *redis_list_push(redisContext *context, const char *list, size_t n)
 {
 	const char *argument[2 + BATCH] = { "RPUSH", list };
 	for (size_t i = 0; i < n; i++)
@@ -35,7 +35,7 @@ static redisReply *push(redisContext *context, const char *list, size_t n)
 	return redisCommandArgv(context, (int)(2 + n), argument, NULL);
 }
 
-static void work(void)
+static void redis_list_work(void)
 {
 	redisContext *context = redis_open();
 	for (;;) {
@@ -49,23 +49,23 @@ static void work(void)
 			freeReplyObject(more);
 		}
 		freeReplyObject(task);
-		freeReplyObject(push(context, "results", n));
+		freeReplyObject(redis_list_push(context, "results", n));
 	}
 }
 
-static int start(void)
+static int redis_list_start(void)
 {
 	snprintf(socket_path, sizeof socket_path, "%s/redis", peer_folder());
 	const char *const argument[] = { "redis-server", "--port", "0", "--unixsocket", socket_path,
 		"--save", "", "--appendonly", "no", "--dir", peer_folder(), NULL };
 	server = peer_server(argument);
 	for (int i = 0; i < PEER_WORKERS; i++)
-		worker[i] = peer_fork(work);
+		worker[i] = peer_fork(redis_list_work);
 	redis = redis_open();
 	return redis && !redis->err ? 0 : -1;
 }
 
-static void stop(void)
+static void redis_list_stop(void)
 {
 	for (int i = 0; i < PEER_WORKERS; i++)
 		peer_end(worker[i]);
@@ -73,7 +73,7 @@ static void stop(void)
 }
 
 /* Waits for one result and takes what else is there, at most `n` in all. How many, or -1. */
-static long collect(size_t n)
+static long redis_list_collect(size_t n)
 {
 	redisReply *reply = redisCommand(redis, "BLPOP results 0");
 	if (!reply || reply->type != REDIS_REPLY_ARRAY)
@@ -87,17 +87,17 @@ static long collect(size_t n)
 	return got;
 }
 
-static int one(void)
+static int redis_list_one(void)
 {
-	freeReplyObject(push(redis, "one", 1));
-	return collect(1) == 1 ? 0 : -1;
+	freeReplyObject(redis_list_push(redis, "one", 1));
+	return redis_list_collect(1) == 1 ? 0 : -1;
 }
 
-static int many(size_t n)
+static int redis_list_many(size_t n)
 {
-	freeReplyObject(push(redis, "many", n));
+	freeReplyObject(redis_list_push(redis, "many", n));
 	while (n > 0) {
-		long got = collect(n);
+		long got = redis_list_collect(n);
 		if (got < 0)
 			return -1;
 		n -= (size_t)got;
@@ -105,26 +105,27 @@ static int many(size_t n)
 	return 0;
 }
 
-static int each(size_t n)
+static int redis_list_each(size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		freeReplyObject(push(redis, "one", 1));
+		freeReplyObject(redis_list_push(redis, "one", 1));
 	for (size_t i = 0; i < n; i++)
-		if (collect(1) != 1)
+		if (redis_list_collect(1) != 1)
 			return -1;
 	return 0;
 }
 
-static int touch(const void *data, size_t bytes)
+static int redis_list_touch(const void *data, size_t bytes)
 {
 	redisReply *reply = redisCommand(redis, "RPUSH one %b", data, bytes);
 	int r = reply && reply->type == REDIS_REPLY_INTEGER ? 0 : -1;
 	freeReplyObject(reply);
-	return r < 0 ? r : (int)-(collect(1) != 1);
+	return r < 0 ? r : (int)-(redis_list_collect(1) != 1);
 }
 
 int main(void)
 {
-	static const struct peer peer = { start, stop, one, many, each, touch, BATCH, NULL };
+	static const struct peer peer = { redis_list_start, stop, one, many, each, touch, BATCH,
+		NULL };
 	return peer_main(&peer);
 }

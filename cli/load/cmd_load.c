@@ -13,19 +13,23 @@
 #include "client/handle.h"
 
 enum { OWN_FORMAT = OPTION_OF_SUBMIT, OWN_UNIQUE, OWN_SKIP_BAD, OWN_WAIT };
-enum { PROGRESS_MS = 100, LINE_TEXT_BYTES = 512,
-       RESULTS_SHOWN = 64 };
+enum { PROGRESS_MS = 100, LINE_TEXT_BYTES = 512, RESULTS_SHOWN = 64 };
 
 static const struct option options[] = {
 	{ "format", required_argument, NULL, OWN_FORMAT },
 	{ "unique", no_argument, NULL, OWN_UNIQUE },
 	{ "skip-bad", no_argument, NULL, OWN_SKIP_BAD },
 	{ "wait", no_argument, NULL, OWN_WAIT },
-	COMMAND_OPTIONS, COMMON_OPTIONS, { 0 },
+	COMMAND_OPTIONS,
+	COMMON_OPTIONS,
+	{ 0 },
 };
 
 static const struct column columns[] = {
-	{ "REF", "ref", -24 }, { "LINE", "line", 0 }, { "NAME", "name", 0 }, { "OUT", "out", 0 },
+	{ "REF", "ref", -24 },
+	{ "LINE", "line", 0 },
+	{ "NAME", "name", 0 },
+	{ "OUT", "out", 0 },
 };
 
 struct load {
@@ -49,10 +53,12 @@ struct load {
 
 /* ---- options ---- */
 
-static enum load_format format_word(const struct context *context, const char *word)
+static enum load_format load_format_word(const struct context *context, const char *word)
 {
 	static const char *const names[] = {
-		[LOAD_AUTO] = "auto", [LOAD_ORIGIN] = "origin", [LOAD_JSON] = "json",
+		[LOAD_AUTO] = "auto",
+		[LOAD_ORIGIN] = "origin",
+		[LOAD_JSON] = "json",
 		[LOAD_LINES] = "lines",
 	};
 	for (size_t i = 0; i < COUNT_OF(names); i++)
@@ -61,12 +67,12 @@ static enum load_format format_word(const struct context *context, const char *w
 	usage_error(context, "--format is auto, origin, json or lines: %s", word);
 }
 
-static void take_options(struct context *context, int argc, char **argv, struct load *l)
+static void load_take_options(struct context *context, int argc, char **argv, struct load *l)
 {
 	int option;
 	while ((option = next_option(context, argc, argv, "", options)) != -1) {
 		switch (option) {
-		case OWN_FORMAT: l->format = format_word(context, optarg); break;
+		case OWN_FORMAT: l->format = load_format_word(context, optarg); break;
 		case OWN_UNIQUE: l->unique = true; break;
 		case OWN_SKIP_BAD: l->skip_bad = true; break;
 		case OWN_WAIT: l->wait = true; break;
@@ -74,21 +80,25 @@ static void take_options(struct context *context, int argc, char **argv, struct 
 		}
 	}
 	if (l->common.request.task.detach)
-		usage_error(context, "--detach is not for load: without --wait it waits for "
+		usage_error(context,
+		    "--detach is not for load: without --wait it waits for "
 		    "nothing");
 	if (l->common.request.input && l->common.request.input[0] == '@')
-		usage_error(context, "--stdin %s: load takes a file there (./%s if it is called "
-		    "that); only a JSON line may name a reference", l->common.request.input,
-		    l->common.request.input);
+		usage_error(context,
+		    "--stdin %s: load takes a file there (./%s if it is called "
+		    "that); only a JSON line may name a reference",
+		    l->common.request.input, l->common.request.input);
 	if (l->common.request.input && stdin_descriptor(l->common.request.input) >= 0)
-		usage_error(context, "--stdin %s: tasks outlive this plmctl and its descriptors; "
-		    "name a file, or ./- if it is called that", l->common.request.input);
+		usage_error(context,
+		    "--stdin %s: tasks outlive this plmctl and its descriptors; "
+		    "name a file, or ./- if it is called that",
+		    l->common.request.input);
 	expect_operands(context, argc, 1, 1);
 }
 
 /* ---- first reading: every line is judged ---- */
 
-static void say_bad(void *context, uint64_t line)
+static void load_say_bad(void *context, uint64_t line)
 {
 	struct load *l = context;
 	char text[LINE_TEXT_BYTES];
@@ -98,7 +108,7 @@ static void say_bad(void *context, uint64_t line)
 	l->bad[l->bads++] = line;
 }
 
-static int judge_line(struct load *l, const struct load_line *line)
+static int load_judge_line(struct load *l, const struct load_line *line)
 {
 	int r = load_read(l->format, &l->common.request, line, &l->item);
 	if (r <= 0)
@@ -109,40 +119,41 @@ static int judge_line(struct load *l, const struct load_line *line)
 	return r < 0 ? r : 1;
 }
 
-static int by_line(const void *a, const void *b)
+static int load_by_line(const void *a, const void *b)
 {
 	const uint64_t *x = a, *y = b;
 	return *x < *y ? -1 : *x > *y;
 }
 
 /* 0 or -errno: the file could not be read. */
-static int judge_all(struct load *l)
+static int load_judge_all(struct load *l)
 {
 	struct load_line line;
 	int more;
 	while ((more = load_file_next(&l->file, &line)) > 0) {
-		int r = judge_line(l, &line);
+		int r = load_judge_line(l, &line);
 		l->good += r > 0;
 		if (r < 0)
-			say_bad(l, line.number);
+			load_say_bad(l, line.number);
 	}
 	size_t before = l->bads;
-	load_graph_judge(&l->graph, say_bad, l);
+	load_graph_judge(&l->graph, load_say_bad, l);
 	l->good -= l->bads - before;
 	if (l->bads > 1)
-		qsort(l->bad, l->bads, sizeof *l->bad, by_line);
+		qsort(l->bad, l->bads, sizeof *l->bad, load_by_line);
 	return more;
 }
 
-static int judge(struct load *l)
+static int load_judge(struct load *l)
 {
-	int r = judge_all(l);
+	int r = load_judge_all(l);
 	if (r < 0)
 		return failed(r, l->file.path), EXIT_INPUT;
 	if (l->bads && !l->skip_bad) {
-		fprintf(stderr, "plmctl: %s: %zu bad line%s, so none of the %llu good ones was "
-		    "loaded (--skip-bad loads them)\n", l->file.path, l->bads,
-		    l->bads == 1 ? "" : "s", (unsigned long long)l->good);
+		fprintf(stderr,
+		    "plmctl: %s: %zu bad line%s, so none of the %llu good ones was "
+		    "loaded (--skip-bad loads them)\n",
+		    l->file.path, l->bads, l->bads == 1 ? "" : "s", (unsigned long long)l->good);
 		return EXIT_DATA;
 	}
 	r = load_terms_agree(l->terms, l->context->rt);
@@ -151,8 +162,8 @@ static int judge(struct load *l)
 
 /* ---- what becomes of each ---- */
 
-static void print_row(struct load *l, const plm_task *task, const struct load_ticket *ticket,
-    const plm_ref *refs)
+static void load_print_row(
+    struct load *l, const plm_task *task, const struct load_ticket *ticket, const plm_ref *refs)
 {
 	struct output *out = &l->context->out;
 	char text[PLM_REF_TEXT_BYTES], parts[RESULTS_SHOWN][PLM_REF_TEXT_BYTES];
@@ -179,7 +190,7 @@ static void print_row(struct load *l, const plm_task *task, const struct load_ti
 	row_end(out);
 }
 
-static void show_progress(struct load *l)
+static void load_show_progress(struct load *l)
 {
 	if (!isatty(STDERR_FILENO) || l->context->quiet ||
 	    clock_ns() - l->shown_ns < PROGRESS_MS * NS_PER_MS)
@@ -189,7 +200,7 @@ static void show_progress(struct load *l)
 	    (unsigned long long)l->good);
 }
 
-static void let_go(void *context, plm_ref ref)
+static void load_let_go(void *context, plm_ref ref)
 {
 	struct load *l = context;
 	plm_drop(l->context->rt, ref);
@@ -197,18 +208,18 @@ static void let_go(void *context, plm_ref ref)
 
 /* It is kept by the runtime. We hold on to what we wait for until it has ended, and to what other
  * lines will name until they are submitted; of its results by the first. */
-static void accepted(void *context, const plm_task *task, const struct load_ticket *ticket,
-    const plm_ref *refs)
+static void load_accepted(
+    void *context, const plm_task *task, const struct load_ticket *ticket, const plm_ref *refs)
 {
 	struct load *l = context;
 	struct load_node *node = ticket->node;
 	bool is_new;
-	print_row(l, task, ticket, refs);
+	load_print_row(l, task, ticket, refs);
 	if (l->unique)
 		load_known_find(&l->known, task->identity, &is_new)->ref = refs[0];
 	if (node) {
 		load_graph_done(&l->graph, node, refs[0]);
-		load_graph_served(&l->graph, node, let_go, l);
+		load_graph_served(&l->graph, node, load_let_go, l);
 		node->held = node->wanted > 0 && plm_hold(l->context->rt, refs[0]) == 0;
 	}
 	if (task->results > 1)
@@ -220,7 +231,7 @@ static void accepted(void *context, const plm_task *task, const struct load_tick
 }
 
 /* Only results that lines to come want are left, and nobody runs anything: it stays so. */
-static bool is_stuck(struct load *l)
+static bool load_is_stuck(struct load *l)
 {
 	plm_status status;
 	size_t held = 0;
@@ -229,44 +240,46 @@ static bool is_stuck(struct load *l)
 	if (held == 0 || plm_status_get(l->context->rt, &status) < 0 ||
 	    status.waiting + status.ready + status.running > 0)
 		return false;
-	why(-ENOSPC, "task table full (%llu): %zu results that later lines of the file wait for "
+	why(-ENOSPC,
+	    "task table full (%llu): %zu results that later lines of the file wait for "
 	    "have to stay: boot with more --tasks, or put those lines closer to what they wait for",
 	    (unsigned long long)status.records_max, held);
 	return true;
 }
 
-static int make_room(void *context, bool waited, bool *ret_some)
+static int load_make_room(void *context, bool waited, bool *ret_some)
 {
 	struct load *l = context;
 	int r = load_wait_for_room(&l->waiting, l->context->rt, ret_some);
-	return r == 0 && waited && !*ret_some && l->waiting.tasks == 0 && is_stuck(l) ? -ENOSPC : r;
+	return r == 0 && waited && !*ret_some && l->waiting.tasks == 0 && load_is_stuck(l) ? -ENOSPC
+											   : r;
 }
 
-static int flush(struct load *l)
+static int load_flush(struct load *l)
 {
-	int code = load_batch_flush(&l->batch, accepted, l);
+	int code = load_batch_flush(&l->batch, load_accepted, l);
 	load_wait_look(&l->waiting, l->context->rt);
-	show_progress(l);
+	load_show_progress(l);
 	return code;
 }
 
 /* It is here already, or a line before says the same. */
-static int skip(struct load *l, const struct load_known_entry *entry,
-    const struct load_ticket *ticket)
+static int load_skip(
+    struct load *l, const struct load_known_entry *entry, const struct load_ticket *ticket)
 {
 	plm_ref ref = entry->ref;
 	bool ours = entry->ours; /* the entry may move */
 	l->skipped++;
 	if (!ref.id && ticket->node) {
 		bool is_new;
-		int code = flush(l);
+		int code = load_flush(l);
 		if (code != EXIT_FINE)
 			return code;
 		ref = load_known_find(&l->known, l->task.task.identity, &is_new)->ref;
 	}
 	if (ticket->node) {
 		load_graph_done(&l->graph, ticket->node, ref);
-		load_graph_served(&l->graph, ticket->node, let_go, l);
+		load_graph_served(&l->graph, ticket->node, load_let_go, l);
 	}
 	if (l->wait && !ours && plm_hold(l->context->rt, ref) == 0)
 		load_wait_add(&l->waiting, ref, ticket->line);
@@ -275,27 +288,27 @@ static int skip(struct load *l, const struct load_known_entry *entry,
 
 /* ---- second reading: the tasks are submitted ---- */
 
-static int submit_task(struct load *l, const struct load_ticket *ticket)
+static int load_submit_task(struct load *l, const struct load_ticket *ticket)
 {
 	struct load_known_entry *entry;
 	bool is_new = true;
 	if (l->unique) {
 		entry = load_known_find(&l->known, l->task.task.identity, &is_new);
 		if (!is_new)
-			return skip(l, entry, ticket);
+			return load_skip(l, entry, ticket);
 		entry->ours = true;
 	}
 	int code = EXIT_FINE;
 	while (code == EXIT_FINE && !load_batch_add(&l->batch, &l->task.task, *ticket))
-		code = flush(l);
+		code = load_flush(l);
 	return code;
 }
 
-static int submit_item(struct load *l, const struct load_ticket *ticket)
+static int load_submit_item(struct load *l, const struct load_ticket *ticket)
 {
 	struct load_node *node = ticket->node;
 	if (node && node->missing) {
-		int code = flush(l);
+		int code = load_flush(l);
 		if (code != EXIT_FINE)
 			return code;
 	}
@@ -303,21 +316,23 @@ static int submit_item(struct load *l, const struct load_ticket *ticket)
 		node->put_off = true;
 		return EXIT_FINE;
 	}
-	int r = load_task_make(&l->item, &l->common, &l->graph, &l->terms, l->context->rt,
-	    &l->task);
-	int code = r < 0 ? failed(r, l->file.path) : submit_task(l, ticket);
+	int r =
+	    load_task_make(&l->item, &l->common, &l->graph, &l->terms, l->context->rt, &l->task);
+	int code = r < 0 ? failed(r, l->file.path) : load_submit_task(l, ticket);
 	load_task_done(&l->item, &l->common);
 	return code;
 }
 
-static int say_changed(const struct load *l)
+static int load_say_changed(const struct load *l)
 {
-	fprintf(stderr, "plmctl: %s: it was written to while it was read: %llu tasks of it were "
-	    "loaded\n", l->file.path, (unsigned long long)l->batch.accepted);
+	fprintf(stderr,
+	    "plmctl: %s: it was written to while it was read: %llu tasks of it were "
+	    "loaded\n",
+	    l->file.path, (unsigned long long)l->batch.accepted);
 	return EXIT_INPUT;
 }
 
-static int submit_in_order(struct load *l)
+static int load_submit_in_order(struct load *l)
 {
 	struct load_line line;
 	size_t bad = 0;
@@ -332,58 +347,57 @@ static int submit_in_order(struct load *l)
 		int r = load_read(l->format, &l->common.request, &line, &l->item);
 		ticket.node = load_graph_at(&l->graph, line.number);
 		if (r > 0)
-			code = submit_item(l, &ticket);
+			code = load_submit_item(l, &ticket);
 		else if (r < 0)
-			code = say_changed(l);
+			code = load_say_changed(l);
 	}
 	return more < 0 ? failed(more, l->file.path), EXIT_INPUT : code;
 }
 
 /* What was put off, as soon as nothing is missing. */
-static int submit_late(struct load *l)
+static int load_submit_late(struct load *l)
 {
 	struct load_line line;
-	int code = flush(l);
+	int code = load_flush(l);
 	while (code == EXIT_FINE) {
 		struct load_ticket ticket = { .node = load_graph_ready(&l->graph) };
 		if (!ticket.node && l->batch.tasks == 0)
 			return EXIT_FINE;
 		if (!ticket.node) {
-			code = flush(l);
+			code = load_flush(l);
 			continue;
 		}
 		ticket.line = ticket.node->line;
 		load_file_seek(&l->file, ticket.node->offset, ticket.line);
 		if (load_file_next(&l->file, &line) == 1 &&
 		    load_read(l->format, &l->common.request, &line, &l->item) == 1)
-			code = submit_item(l, &ticket);
+			code = load_submit_item(l, &ticket);
 	}
 	return code;
 }
 
-static int submit_all(struct load *l)
+static int load_submit_all(struct load *l)
 {
 	if (!load_file_unchanged(&l->file))
-		return say_changed(l);
+		return load_say_changed(l);
 	if (l->unique)
 		load_known_look(&l->known, l->context->rt);
 	int code = load_common_share(l->context, &l->common);
 	if (l->context->json)
 		list_begin(&l->context->out, columns, COUNT_OF(columns));
 	if (code == EXIT_FINE)
-		code = submit_in_order(l);
-	return code == EXIT_FINE ? submit_late(l) : code;
+		code = load_submit_in_order(l);
+	return code == EXIT_FINE ? load_submit_late(l) : code;
 }
 
-static void say_counts(const struct load *l)
+static void load_say_counts(const struct load *l)
 {
 	if (l->context->quiet)
 		return;
 	fprintf(stderr, "%splmctl: %s: loaded %llu, skipped %llu", l->shown_ns ? "\r" : "",
 	    l->file.path, (unsigned long long)l->batch.accepted, (unsigned long long)l->skipped);
 	if (l->bads)
-		fprintf(stderr, ", %zu bad line%s left out", l->bads,
-		    l->bads == 1 ? "" : "s");
+		fprintf(stderr, ", %zu bad line%s left out", l->bads, l->bads == 1 ? "" : "s");
 	putc('\n', stderr);
 }
 
@@ -400,13 +414,13 @@ static int load_all(struct load *l, const char *path)
 	if (r < 0)
 		return failed(r, path), EXIT_INPUT;
 	l->waiting.path = l->file.path;
-	l->batch.make_room = make_room;
-	code = judge(l);
+	l->batch.make_room = load_make_room;
+	code = load_judge(l);
 	if (code != EXIT_FINE)
 		return code;
-	code = submit_all(l);
+	code = load_submit_all(l);
 	if (code == EXIT_FINE || l->batch.accepted || l->skipped)
-		say_counts(l);
+		load_say_counts(l);
 	return code == EXIT_FINE && l->wait ? load_wait_all(&l->waiting, l->context) : code;
 }
 
@@ -424,14 +438,14 @@ static void load_free(struct load *l)
 	free(l->waiting.task);
 }
 
-static int run_load(struct context *context, int argc, char **argv)
+static int load_run(struct context *context, int argc, char **argv)
 {
 	struct load *l = calloc(1, sizeof *l);
 	if (!l)
 		return failed(-ENOMEM, "load");
 	l->context = l->batch.context = context;
 	l->file.fd = -1;
-	take_options(context, argc, argv, l);
+	load_take_options(context, argc, argv, l);
 	int code = load_all(l, argv[optind]);
 	load_free(l);
 	free(l);
@@ -454,13 +468,11 @@ const struct command cmd_load = {
 	    "  --unique           skip a line whose task is here already, and waits, runs or is\n"
 	    "                     done, or stood in a line before\n"
 	    "  --wait             wait until all of them have ended\n\n"
-	    "For each line that does not say otherwise:\n"
-	    COMMAND_OPTIONS_HELP
-	    TASK_TIMES_HELP
+	    "For each line that does not say otherwise:\n" COMMAND_OPTIONS_HELP TASK_TIMES_HELP
 	    "--timeout is how long to wait for room when the table of futures is full, and with\n"
 	    "--wait for the tasks. On stdout: with --quiet references, with --json a line a task;\n"
 	    "else nothing.\n"
 	    "Exit code: 65 bad lines; 66 the file cannot be read; 75 full; with --wait how many\n"
 	    "tasks did not succeed, up to 100; 101: more; 124: time ran out.\n",
-	.run = run_load,
+	.run = load_run,
 };

@@ -32,10 +32,10 @@ struct load_file {
 };
 
 struct load_line {
-	char *text;     /* ends with a zero */
-	size_t length;  /* without the end of the line, LF or CRLF; zeroes may be among it */
+	char *text;    /* ends with a zero */
+	size_t length; /* without the end of the line, LF or CRLF; zeroes may be among it */
 	uint64_t number, offset;
-	bool too_long;  /* more than LINE_BYTES_MAX: what is given is its beginning */
+	bool too_long; /* more than LINE_BYTES_MAX: what is given is its beginning */
 };
 
 /* "-" is stdin. What cannot be read twice is copied to a file without a name. */
@@ -58,13 +58,13 @@ struct load_future { /* that a command takes or makes: command_objects.h */
 
 struct load_item {
 	struct command_request request; /* the options of the command line, as this line has them */
-	bool own_fields;      /* the line says something that stands in the fields */
-	bool shell;           /* its words are COMMAND_SHELL_WORDS and a line */
-	const char *function; /* NULL: a command */
-	const char **word;    /* its words; arguments of the function; NULL: see result */
-	const char **result;  /* [i]: word i is the value of the line of this name */
+	bool own_fields;                /* the line says something that stands in the fields */
+	bool shell;                     /* its words are COMMAND_SHELL_WORDS and a line */
+	const char *function;           /* NULL: a command */
+	const char **word;              /* its words; arguments of the function; NULL: see result */
+	const char **result;            /* [i]: word i is the value of the line of this name */
 	size_t words, words_room, results_room;
-	const char *name;     /* NULL: none */
+	const char *name; /* NULL: none */
 	struct load_future *future;
 	size_t futures, futures_room;
 	/* ours */
@@ -93,8 +93,8 @@ int load_shell(struct load_item *item, const char *line); /* 0 or -EINVAL */
 struct load_terms;
 
 /* The same terms as these, for ever. -EINVAL: this runtime can never meet them. */
-int load_terms_find(struct load_terms **terms, plm *rt, const plm_terms *wanted,
-    const plm_terms **ret);
+int load_terms_find(
+    struct load_terms **terms, plm *rt, const plm_terms *wanted, const plm_terms **ret);
 /* Tells the runtime of all of them, so that no room for them is lacking later. */
 int load_terms_agree(const struct load_terms *terms, plm *rt);
 void load_terms_free(struct load_terms *terms);
@@ -103,30 +103,35 @@ void load_terms_free(struct load_terms *terms);
 
 struct load_node { /* a line that has a name, or waits for one */
 	uint64_t line, offset;
-	plm_ref ref;       /* once it is submitted */
-	uint32_t name;     /* 1 + number; 0: none */
+	plm_ref ref;                /* once it is submitted */
+	uint32_t name;              /* 1 + number; 0: none */
 	uint32_t first_edge, edges; /* to the names it waits for */
-	uint32_t missing;  /* of them, not submitted */
-	uint32_t wanted;   /* by so many edges of lines that are not submitted yet */
-	uint32_t next;     /* 1 + the next of a list; 0: the last */
+	uint32_t missing;           /* of them, not submitted */
+	uint32_t wanted;            /* by so many edges of lines that are not submitted yet */
+	uint32_t next;              /* 1 + the next of a list; 0: the last */
 	bool bad, put_off;
-	bool held;         /* ref is held for lines to come */
+	bool held; /* ref is held for lines to come */
 };
 
 struct load_graph { /* zeroes: of no lines */
 	struct load_node *node;
-	struct load_name { char *text; uint32_t node, first_edge; } *name; /* 1 + number; 0: none */
-	struct load_edge { uint32_t from, name, next; } *edge;
-	uint32_t *slot;    /* hash of names: 1 + number; 0: free */
+	struct load_name {
+		char *text;
+		uint32_t node, first_edge;
+	} * name; /* 1 + number; 0: none */
+	struct load_edge {
+		uint32_t from, name, next;
+	} * edge;
+	uint32_t *slot; /* hash of names: 1 + number; 0: free */
 	size_t nodes, names, edges, slots;
 	size_t nodes_room, names_room, edges_room;
-	size_t at;         /* the node of the next line that has one, in the order of lines */
-	uint32_t ready;    /* list of what was put off and misses nothing any more */
+	size_t at;      /* the node of the next line that has one, in the order of lines */
+	uint32_t ready; /* list of what was put off and misses nothing any more */
 };
 
 /* -EINVAL: its name is another line's. */
-int load_graph_add(struct load_graph *graph, const struct load_item *item,
-    const struct load_line *line);
+int load_graph_add(
+    struct load_graph *graph, const struct load_item *item, const struct load_line *line);
 /* Once all are in: says for each line that can never run, with a why; it is bad from then on. */
 typedef void load_say_f(void *context, uint64_t line);
 void load_graph_judge(struct load_graph *graph, load_say_f *say, void *context);
@@ -137,8 +142,8 @@ void load_graph_done(struct load_graph *graph, struct load_node *node, plm_ref r
 /* The line is submitted, or skipped: what it waits for it wants no more. Calls let_go for each held
  * future that no line to come wants. */
 typedef void load_let_go_f(void *context, plm_ref ref);
-void load_graph_served(struct load_graph *graph, const struct load_node *node,
-    load_let_go_f *let_go, void *context);
+void load_graph_served(
+    struct load_graph *graph, const struct load_node *node, load_let_go_f *let_go, void *context);
 /* Takes one that was put off and can be submitted now; NULL if there is none. */
 struct load_node *load_graph_ready(struct load_graph *graph);
 /* The future of the line of that name, once it is submitted. */
@@ -148,7 +153,7 @@ void load_graph_free(struct load_graph *graph);
 
 /* ---- load_task.c: the task of a line ---- */
 
-struct load_common { /* what lines have in common */
+struct load_common {                    /* what lines have in common */
 	struct command_request request; /* made, and shared */
 	plm_arg packed[2];              /* the same in one: [true] for lines of a shell */
 };
@@ -176,7 +181,7 @@ struct load_known {
 		uint64_t identity[2];
 		plm_ref ref; /* none: it is being submitted */
 		bool used, ours;
-	} *entry;
+	} * entry;
 	size_t entries, room;
 };
 
@@ -184,8 +189,8 @@ struct load_known {
 void load_known_look(struct load_known *known, plm *rt);
 /* The entry of this identity; a new one, of no future, if there was none (*ret_new). Until the next
  * call. */
-struct load_known_entry *load_known_find(struct load_known *known, const uint64_t identity[2],
-    bool *ret_new);
+struct load_known_entry *load_known_find(
+    struct load_known *known, const uint64_t identity[2], bool *ret_new);
 
 /* ---- load_batch.c: submitting ---- */
 
@@ -201,9 +206,9 @@ struct load_batch {
 	plm_task task[BATCH_TASKS];
 	struct load_ticket ticket[BATCH_TASKS];
 	size_t tasks;
-	char *memory;     /* of their arguments */
+	char *memory; /* of their arguments */
 	size_t used, room;
-	plm_ref *ref;     /* of all their results */
+	plm_ref *ref; /* of all their results */
 	size_t results, refs_room;
 	uint64_t accepted; /* since it began */
 	bool told_full;
@@ -213,8 +218,8 @@ struct load_batch {
 };
 
 /* Called for each task once it is accepted, in order. */
-typedef void load_accepted_f(void *context, const plm_task *task, const struct load_ticket *ticket,
-    const plm_ref *refs);
+typedef void load_accepted_f(
+    void *context, const plm_task *task, const struct load_ticket *ticket, const plm_ref *refs);
 
 /* The task is copied, with its arguments. False: there is no room, flush first. */
 bool load_batch_add(struct load_batch *batch, const plm_task *task, struct load_ticket ticket);
@@ -227,7 +232,10 @@ void load_batch_free(struct load_batch *batch);
 
 struct load_wait { /* zeroes, and the path for messages */
 	const char *path;
-	struct load_waited { plm_ref ref; uint64_t line; } *task; /* held, till they have ended */
+	struct load_waited {
+		plm_ref ref;
+		uint64_t line;
+	} * task; /* held, till they have ended */
 	size_t tasks, room;
 	size_t look_at;      /* so many: it is time to look which have ended */
 	uint64_t ended, bad; /* that were told and let go */

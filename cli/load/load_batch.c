@@ -12,12 +12,12 @@ enum { BATCH_BYTES = 1 << 20, PATIENCE_MS = 1000, REASON_BYTES = 256 };
 
 /* ---- copying ---- */
 
-static unsigned results_of(const plm_task *task)
+static unsigned load_batch_results_of(const plm_task *task)
 {
 	return task->results ? task->results : 1;
 }
 
-static size_t bytes_of(const plm_task *task)
+static size_t load_batch_bytes_of(const plm_task *task)
 {
 	size_t bytes = task->nargs * sizeof *task->args + strlen(task->function) + 1;
 	for (size_t i = 0; i < task->nargs; i++)
@@ -25,7 +25,7 @@ static size_t bytes_of(const plm_task *task)
 	return bytes + sizeof(plm_arg); /* to begin where an argument may */
 }
 
-static const plm_arg *copy_arguments(struct load_batch *batch, const plm_task *task)
+static const plm_arg *load_batch_copy_arguments(struct load_batch *batch, const plm_task *task)
 {
 	size_t at = (batch->used + sizeof(plm_arg) - 1) / sizeof(plm_arg) * sizeof(plm_arg);
 	plm_arg *args = (plm_arg *)(void *)(batch->memory + at);
@@ -42,7 +42,7 @@ static const plm_arg *copy_arguments(struct load_batch *batch, const plm_task *t
 	return args;
 }
 
-static const char *copy_name(struct load_batch *batch, const char *name)
+static const char *load_batch_copy_name(struct load_batch *batch, const char *name)
 {
 	char *to = batch->memory + batch->used;
 	batch->used += strlen(name) + 1;
@@ -51,19 +51,19 @@ static const char *copy_name(struct load_batch *batch, const char *name)
 
 bool load_batch_add(struct load_batch *batch, const plm_task *task, struct load_ticket ticket)
 {
-	size_t bytes = bytes_of(task);
+	size_t bytes = load_batch_bytes_of(task);
 	if (batch->tasks == BATCH_TASKS || (batch->tasks > 0 && bytes > batch->room - batch->used))
 		return false;
 	if (batch->tasks == 0) {
 		batch->used = batch->results = 0;
-		batch->memory = grow(batch->memory, bytes < BATCH_BYTES ? BATCH_BYTES : bytes,
-		    &batch->room, 1);
+		batch->memory =
+		    grow(batch->memory, bytes < BATCH_BYTES ? BATCH_BYTES : bytes, &batch->room, 1);
 	}
-	batch->results += results_of(task);
+	batch->results += load_batch_results_of(task);
 	batch->ref = grow(batch->ref, batch->results, &batch->refs_room, sizeof *batch->ref);
 	batch->task[batch->tasks] = *task;
-	batch->task[batch->tasks].args = copy_arguments(batch, task);
-	batch->task[batch->tasks].function = copy_name(batch, task->function);
+	batch->task[batch->tasks].args = load_batch_copy_arguments(batch, task);
+	batch->task[batch->tasks].function = load_batch_copy_name(batch, task->function);
 	batch->ticket[batch->tasks++] = ticket;
 	return true;
 }
@@ -71,17 +71,17 @@ bool load_batch_add(struct load_batch *batch, const plm_task *task, struct load_
 /* ---- submitting ---- */
 
 /* Of n, as far as they were accepted; how many were. */
-static size_t hand_out(const struct load_batch *batch, size_t first, size_t n,
+static size_t load_batch_hand_out(const struct load_batch *batch, size_t first, size_t n,
     load_accepted_f *accepted, void *context)
 {
 	const plm_ref *refs = batch->ref;
 	size_t i = first;
-	for (; i < first + n && refs->id; refs += results_of(&batch->task[i]), i++)
+	for (; i < first + n && refs->id; refs += load_batch_results_of(&batch->task[i]), i++)
 		accepted(context, &batch->task[i], &batch->ticket[i], refs);
 	return i - first;
 }
 
-static void say_full(struct load_batch *batch)
+static void load_batch_say_full(struct load_batch *batch)
 {
 	if (batch->told_full)
 		return;
@@ -90,17 +90,20 @@ static void say_full(struct load_batch *batch)
 	    (unsigned long long)batch->accepted, plm_why());
 }
 
-static int say_failed(const struct load_batch *batch, int error, const plm_task *task)
+static int load_batch_say_failed(const struct load_batch *batch, int error, const plm_task *task)
 {
 	int code = failed(error, task->function);
-	fprintf(stderr, "plmctl: %llu tasks were loaded before; they stay: the same file again, "
-	    "with --unique, goes on from there\n", (unsigned long long)batch->accepted);
+	fprintf(stderr,
+	    "plmctl: %llu tasks were loaded before; they stay: the same file again, "
+	    "with --unique, goes on from there\n",
+	    (unsigned long long)batch->accepted);
 	return code;
 }
 
 /* What has ended of this file is let go; only when nothing has, others may give room back, and we
  * wait for that. The reason stays that of the submission. */
-static int await_room(struct load_batch *batch, void *context, bool waited, bool *ret_some)
+static int load_batch_await_room(
+    struct load_batch *batch, void *context, bool waited, bool *ret_some)
 {
 	char reason[REASON_BYTES];
 	snprintf(reason, sizeof reason, "%s", plm_why());
@@ -109,20 +112,20 @@ static int await_room(struct load_batch *batch, void *context, bool waited, bool
 		return r;
 	why(-ENOSPC, "%s", reason);
 	if (!*ret_some && waited)
-		say_full(batch);
+		load_batch_say_full(batch);
 	return 0;
 }
 
 /* As many as find room now; with patience one, in a while: what is submitted in one call is held
  * until it returns, and several could so wait for the room that they take themselves. 0, -ENOSPC,
  * or -errno for good. */
-static int submit_some(struct load_batch *batch, size_t *done, int patience_ms,
+static int load_batch_submit_some(struct load_batch *batch, size_t *done, int patience_ms,
     load_accepted_f *accepted, void *context)
 {
 	plm_patience(batch->context->rt, patience_ms);
 	size_t n = patience_ms ? 1 : batch->tasks - *done;
 	int r = plm_submit_many(batch->context->rt, batch->task + *done, n, batch->ref);
-	n = hand_out(batch, *done, n, accepted, context);
+	n = load_batch_hand_out(batch, *done, n, accepted, context);
 	*done += n;
 	batch->accepted += n;
 	return r;
@@ -138,16 +141,17 @@ int load_batch_flush(struct load_batch *batch, load_accepted_f *accepted, void *
 	while (done < batch->tasks && r == 0) {
 		size_t before = done;
 		bool some = false;
-		r = submit_some(batch, &done, patient ? patience_ms : 0, accepted, context);
+		r = load_batch_submit_some(
+		    batch, &done, patient ? patience_ms : 0, accepted, context);
 		if (r == -ENOSPC && !(patient && done == before && clock_ns() >= deadline_ns))
-			r = await_room(batch, context, patient && done == before, &some);
+			r = load_batch_await_room(batch, context, patient && done == before, &some);
 		if (some || done > before)
 			deadline_ns = deadline_after_ms(timeout_ms);
 		patient = !some && done == before;
 	}
 	size_t tasks = batch->tasks;
 	batch->tasks = 0;
-	return done == tasks ? EXIT_FINE : say_failed(batch, r, &batch->task[done]);
+	return done == tasks ? EXIT_FINE : load_batch_say_failed(batch, r, &batch->task[done]);
 }
 
 void load_batch_free(struct load_batch *batch)

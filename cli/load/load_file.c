@@ -29,7 +29,7 @@ void *grow(void *array, size_t n, size_t *room, size_t size)
 /* ---- opening ---- */
 
 /* It is read twice. */
-static int spool(struct load_file *file)
+static int load_file_spool(struct load_file *file)
 {
 	int fd, r = spool_copy(file->fd, &fd);
 	if (r < 0)
@@ -53,7 +53,7 @@ int load_file_open(const char *path, struct load_file *ret)
 	if (S_ISDIR(what.st_mode))
 		r = why(-EISDIR, "it is a directory");
 	else if (!S_ISREG(what.st_mode) || stdin_asked) /* stdin may stand in its middle */
-		r = spool(ret);
+		r = load_file_spool(ret);
 	if (r == 0 && fstat(ret->fd, &what) == 0)
 		ret->bytes = (uint64_t)what.st_size;
 	load_file_seek(ret, 0, 1);
@@ -84,7 +84,7 @@ void load_file_seek(struct load_file *file, uint64_t offset, uint64_t number)
 }
 
 /* More behind what is there; at_end if there is none. */
-static int fill(struct load_file *file)
+static int load_file_fill(struct load_file *file)
 {
 	if (file->begin > 0) {
 		memmove(file->buffer, file->buffer + file->begin, file->end - file->begin);
@@ -102,7 +102,7 @@ static int fill(struct load_file *file)
 }
 
 /* Past the rest of a line of which the beginning was given out. */
-static int skip_rest(struct load_file *file)
+static int load_file_skip_rest(struct load_file *file)
 {
 	while (file->torn) {
 		const char *text = file->buffer + file->begin;
@@ -111,18 +111,19 @@ static int skip_rest(struct load_file *file)
 		file->begin += rest;
 		file->offset += rest;
 		file->torn = !newline && !file->at_end;
-		int r = file->torn ? fill(file) : 0;
+		int r = file->torn ? load_file_fill(file) : 0;
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-static void give(struct load_file *file, size_t length, struct load_line *ret)
+static void load_file_give(struct load_file *file, size_t length, struct load_line *ret)
 {
 	char *text = file->buffer + file->begin;
-	*ret = (struct load_line){ .text = text, .length = length, .number = ++file->number,
-		.offset = file->offset };
+	*ret = (struct load_line){
+		.text = text, .length = length, .number = ++file->number, .offset = file->offset
+	};
 	if (file->offset == 0 && length >= BOM_BYTES && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
 		ret->text += BOM_BYTES;
 		ret->length -= BOM_BYTES;
@@ -133,7 +134,7 @@ static void give(struct load_file *file, size_t length, struct load_line *ret)
 }
 
 /* How long the line at the front is, false if more has to be read to know. */
-static bool line_ends(struct load_file *file, size_t *seen, size_t *ret_length)
+static bool load_file_line_ends(struct load_file *file, size_t *seen, size_t *ret_length)
 {
 	const char *text = file->buffer + file->begin;
 	size_t there = file->end - file->begin;
@@ -147,15 +148,15 @@ static bool line_ends(struct load_file *file, size_t *seen, size_t *ret_length)
 int load_file_next(struct load_file *file, struct load_line *ret)
 {
 	size_t seen = 0, length = 0;
-	int r = skip_rest(file);
-	while (r == 0 && !line_ends(file, &seen, &length))
-		r = fill(file);
+	int r = load_file_skip_rest(file);
+	while (r == 0 && !load_file_line_ends(file, &seen, &length))
+		r = load_file_fill(file);
 	if (r < 0)
 		return r;
 	bool newline = file->begin + length < file->end;
 	if (length == 0 && !newline)
 		return 0;
-	give(file, length, ret);
+	load_file_give(file, length, ret);
 	ret->too_long = length > LINE_BYTES_MAX;
 	file->begin += length + newline;
 	file->offset += length + newline;

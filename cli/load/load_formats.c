@@ -20,8 +20,8 @@ enum {
 void load_add_word(struct load_item *item, const char *word)
 {
 	item->word = grow(item->word, item->words + 1, &item->words_room, sizeof *item->word);
-	item->result = grow(item->result, item->words + 1, &item->results_room,
-	    sizeof *item->result);
+	item->result =
+	    grow(item->result, item->words + 1, &item->results_room, sizeof *item->result);
 	item->result[item->words] = NULL;
 	item->word[item->words++] = word;
 }
@@ -34,8 +34,8 @@ void load_add_result(struct load_item *item, const char *name)
 
 void load_add_future(struct load_item *item, struct load_future future)
 {
-	item->future = grow(item->future, item->futures + 1, &item->futures_room,
-	    sizeof *item->future);
+	item->future =
+	    grow(item->future, item->futures + 1, &item->futures_room, sizeof *item->future);
 	item->future[item->futures++] = future;
 	item->own_fields = true;
 }
@@ -47,8 +47,7 @@ void load_add_variable(struct load_item *item, const char *variable)
 	size_t n = request->variables;
 	bool ours = request->variable == item->variable && n > 0;
 	const char **before = request->variable;
-	item->variable = grow(item->variable, n + 1, &item->variables_room,
-	    sizeof *item->variable);
+	item->variable = grow(item->variable, n + 1, &item->variables_room, sizeof *item->variable);
 	if (!ours && n > 0)
 		memcpy(item->variable, before, n * sizeof *before);
 	request->variable = item->variable;
@@ -70,7 +69,7 @@ int load_shell(struct load_item *item, const char *line)
 }
 
 /* What no program can be given is better refused than queued. */
-static int judge_words(const struct load_item *item)
+static int load_formats_judge_words(const struct load_item *item)
 {
 	size_t most = ARGS_MAX - COMMAND_ARG_WORDS;
 	if (item->words + item->futures > most)
@@ -78,14 +77,15 @@ static int judge_words(const struct load_item *item)
 		    item->words + item->futures, most);
 	for (size_t i = 0; i < item->words && !item->function; i++)
 		if (strlen(item->word[i]) > WORD_BYTES_MAX)
-			return why(-EINVAL, "a word of %zu bytes: Linux gives a program no word of "
-			    "more than %d; let it read a file", strlen(item->word[i]),
-			    WORD_BYTES_MAX);
+			return why(-EINVAL,
+			    "a word of %zu bytes: Linux gives a program no word of "
+			    "more than %d; let it read a file",
+			    strlen(item->word[i]), WORD_BYTES_MAX);
 	return 0;
 }
 
 /* A variable has one value. */
-static int judge_futures(const struct load_item *item)
+static int load_formats_judge_futures(const struct load_item *item)
 {
 	for (size_t i = 0; i < item->futures; i++) {
 		const char *name = item->future[i].name;
@@ -93,22 +93,20 @@ static int judge_futures(const struct load_item *item)
 		for (size_t k = 0; k < i && n > 0; k++)
 			if (strncmp(item->future[k].name, name, n) == 0 &&
 			    strcspn(item->future[k].name, "=") == n)
-				return why(-EINVAL, "the variable %.*s is set twice",
-				    (int)n, name);
+				return why(-EINVAL, "the variable %.*s is set twice", (int)n, name);
 	}
 	return 0;
 }
 
 /* Control characters do not come from an editor: the file is not what it is taken for. */
-static int judge_text(const struct load_line *line)
+static int load_formats_judge_text(const struct load_line *line)
 {
 	if (line->too_long)
 		return why(-EINVAL, "the line has more than %d MiB", LINE_BYTES_MAX >> 20);
 	for (size_t i = 0; i < line->length; i++) {
 		unsigned char c = (unsigned char)line->text[i];
 		if ((c < ' ' && c != '\t') || c == 0x7f)
-			return why(-EINVAL, "byte %zu is 0x%02x, which is no text", i + 1,
-			    c);
+			return why(-EINVAL, "byte %zu is 0x%02x, which is no text", i + 1, c);
 	}
 	return 0;
 }
@@ -116,7 +114,7 @@ static int judge_text(const struct load_line *line)
 /* ---- the origin's: type:priority:min_dram:min_cpu:params ---- */
 
 /* A whole number, with blanks around it. */
-static bool whole_number(const char *text, long least, long most, long *ret)
+static bool load_formats_whole_number(const char *text, long least, long most, long *ret)
 {
 	char *end;
 	text += strspn(text, " \t");
@@ -128,14 +126,16 @@ static bool whole_number(const char *text, long least, long most, long *ret)
 }
 
 /* Cuts the line at its first four colons. */
-static int cut_fields(char *text, char *ret[ORIGIN_FIELDS])
+static int load_formats_cut_fields(char *text, char *ret[ORIGIN_FIELDS])
 {
 	for (int i = 0; i < ORIGIN_FIELDS; i++) {
 		ret[i] = text;
 		char *colon = i < ORIGIN_FIELDS - 1 ? strchr(text, ':') : NULL;
 		if (!colon && i < ORIGIN_FIELDS - 1)
-			return why(-EINVAL, "the line has %d of the four colons of "
-			    "TYPE:PRIORITY:MIN_DRAM_GB:MIN_CPU:PARAMS", i);
+			return why(-EINVAL,
+			    "the line has %d of the four colons of "
+			    "TYPE:PRIORITY:MIN_DRAM_GB:MIN_CPU:PARAMS",
+			    i);
 		if (colon)
 			*colon = 0;
 		text = colon ? colon + 1 : text;
@@ -143,17 +143,17 @@ static int cut_fields(char *text, char *ret[ORIGIN_FIELDS])
 	return 0;
 }
 
-static int take_numbers(struct load_item *item, char *const field[ORIGIN_FIELDS])
+static int load_formats_take_numbers(struct load_item *item, char *const field[ORIGIN_FIELDS])
 {
 	struct task_request *task = &item->request.task;
 	long priority, memory, cpus;
-	if (!whole_number(field[1], PRIORITY_MIN, PRIORITY_MAX, &priority))
+	if (!load_formats_whole_number(field[1], PRIORITY_MIN, PRIORITY_MAX, &priority))
 		return why(-EINVAL, "the priority is a whole number from %d to %d: \"%.*s\"",
 		    PRIORITY_MIN, PRIORITY_MAX, QUOTED, field[1]);
-	if (!whole_number(field[2], 0, ORIGIN_MOST, &memory))
-		return why(-EINVAL, "the memory is a whole number of GB: \"%.*s\"", QUOTED,
-		    field[2]);
-	if (!whole_number(field[3], 0, ORIGIN_MOST, &cpus))
+	if (!load_formats_whole_number(field[2], 0, ORIGIN_MOST, &memory))
+		return why(
+		    -EINVAL, "the memory is a whole number of GB: \"%.*s\"", QUOTED, field[2]);
+	if (!load_formats_whole_number(field[3], 0, ORIGIN_MOST, &cpus))
 		return why(-EINVAL, "the cpus are a whole number: \"%.*s\"", QUOTED, field[3]);
 	task->task.priority = (int)priority;
 	if (memory == 0 && cpus == 0)
@@ -167,7 +167,7 @@ static int take_numbers(struct load_item *item, char *const field[ORIGIN_FIELDS]
 }
 
 /* Words parted by blanks; '...' and "..." keep blanks. In place: they only become shorter. */
-static int cut_words(struct load_item *item, char *text)
+static int load_formats_cut_words(struct load_item *item, char *text)
 {
 	for (;;) {
 		text += strspn(text, " \t");
@@ -191,9 +191,9 @@ static int cut_words(struct load_item *item, char *text)
 	}
 }
 
-static int take_function(struct load_item *item, char *params)
+static int load_formats_take_function(struct load_item *item, char *params)
 {
-	int r = cut_words(item, params);
+	int r = load_formats_cut_words(item, params);
 	if (r < 0)
 		return r;
 	if (item->words == 0)
@@ -204,7 +204,7 @@ static int take_function(struct load_item *item, char *params)
 }
 
 /* The shell cuts the words, as it does for anybody who types `python3 PARAMS`. */
-static int take_python(struct load_item *item, const char *params)
+static int load_formats_take_python(struct load_item *item, const char *params)
 {
 	static const char interpreter[] = "exec python3 ";
 	if (params[strspn(params, " \t")] == 0)
@@ -215,28 +215,28 @@ static int take_python(struct load_item *item, const char *params)
 	return load_shell(item, item->memory);
 }
 
-static int read_origin(const struct load_line *line, struct load_item *item)
+static int load_formats_read_origin(const struct load_line *line, struct load_item *item)
 {
 	char *field[ORIGIN_FIELDS];
-	int r = cut_fields(line->text, field);
+	int r = load_formats_cut_fields(line->text, field);
 	if (r == 0)
-		r = take_numbers(item, field);
+		r = load_formats_take_numbers(item, field);
 	if (r < 0)
 		return r;
 	if (strcmp(field[0], "shell") == 0)
 		return load_shell(item, field[4] + strspn(field[4], " \t"));
 	if (strcmp(field[0], "python") == 0)
-		return take_python(item, field[4]);
+		return load_formats_take_python(item, field[4]);
 	if (strcmp(field[0], "func") == 0)
-		return take_function(item, field[4]);
-	return why(-EINVAL, "a task is of the type shell, python or func: \"%.*s\"", QUOTED,
-	    field[0]);
+		return load_formats_take_function(item, field[4]);
+	return why(
+	    -EINVAL, "a task is of the type shell, python or func: \"%.*s\"", QUOTED, field[0]);
 }
 
 /* ---- which it is ---- */
 
 /* WORD:NUMBER: or TYPE:, whatever comes behind: no command begins so. */
-static bool looks_like_origin(const char *text)
+static bool load_formats_looks_like_origin(const char *text)
 {
 	static const char *const type[] = { "shell:", "python:", "func:" };
 	for (size_t i = 0; i < sizeof type / sizeof type[0]; i++)
@@ -250,18 +250,21 @@ static bool looks_like_origin(const char *text)
 	return digits > 0 && number[digits] == ':';
 }
 
-static int read_as(enum load_format format, const struct load_line *line, struct load_item *item)
+static int load_formats_read_as(
+    enum load_format format, const struct load_line *line, struct load_item *item)
 {
 	int r;
 	if (format == LOAD_AUTO)
 		format = line->text[strspn(line->text, " \t")] == '{' ? LOAD_JSON
-		    : looks_like_origin(line->text) ? LOAD_ORIGIN : LOAD_LINES;
+		    : load_formats_looks_like_origin(line->text)      ? LOAD_ORIGIN
+								      : LOAD_LINES;
 	if (format == LOAD_JSON)
 		return load_json(line, item);
-	r = judge_text(line);
+	r = load_formats_judge_text(line);
 	if (r < 0)
 		return r;
-	return format == LOAD_ORIGIN ? read_origin(line, item) : load_shell(item, line->text);
+	return format == LOAD_ORIGIN ? load_formats_read_origin(line, item)
+				     : load_shell(item, line->text);
 }
 
 int load_read(enum load_format format, const struct command_request *common,
@@ -275,13 +278,14 @@ int load_read(enum load_format format, const struct command_request *common,
 	item->function = item->name = NULL;
 	item->words = item->futures = 0;
 	why_clear();
-	int r = read_as(format, line, item);
+	int r = load_formats_read_as(format, line, item);
 	if (r == 0)
-		r = judge_words(item);
+		r = load_formats_judge_words(item);
 	if (r == 0)
-		r = judge_futures(item);
+		r = load_formats_judge_futures(item);
 	if (r == 0 && item->function && item->own_fields)
-		r = why(-EINVAL, "directory, environment, stdin, label and the like are for "
+		r = why(-EINVAL,
+		    "directory, environment, stdin, label and the like are for "
 		    "commands; this line calls a function");
 	return r < 0 ? r : 1;
 }

@@ -16,7 +16,7 @@ enum { WALK_TEXT_BYTES = 300 };
 
 /* ---- names ---- */
 
-static uint32_t hash_of(const char *text)
+static uint32_t load_graph_hash_of(const char *text)
 {
 	uint32_t hash = 2166136261u; /* FNV-1a */
 	for (; *text; text++)
@@ -24,15 +24,15 @@ static uint32_t hash_of(const char *text)
 	return hash;
 }
 
-static uint32_t *slot_of(const struct load_graph *g, const char *text)
+static uint32_t *load_graph_slot_of(const struct load_graph *g, const char *text)
 {
-	size_t at = hash_of(text) & (g->slots - 1);
+	size_t at = load_graph_hash_of(text) & (g->slots - 1);
 	while (g->slot[at] && strcmp(g->name[g->slot[at] - 1].text, text) != 0)
 		at = (at + 1) & (g->slots - 1);
 	return &g->slot[at];
 }
 
-static void make_slots(struct load_graph *g)
+static void load_graph_make_slots(struct load_graph *g)
 {
 	enum { SLOTS_FIRST = 256 };
 	if (g->slots && g->names * 2 < g->slots)
@@ -43,13 +43,13 @@ static void make_slots(struct load_graph *g)
 	if (!g->slot)
 		exit(failed(-ENOMEM, "load"));
 	for (size_t i = 0; i < g->names; i++)
-		*slot_of(g, g->name[i].text) = (uint32_t)i + 1;
+		*load_graph_slot_of(g, g->name[i].text) = (uint32_t)i + 1;
 }
 
-static uint32_t name_number(struct load_graph *g, const char *text)
+static uint32_t load_graph_name_number(struct load_graph *g, const char *text)
 {
-	make_slots(g);
-	uint32_t *slot = slot_of(g, text);
+	load_graph_make_slots(g);
+	uint32_t *slot = load_graph_slot_of(g, text);
 	if (*slot)
 		return *slot - 1;
 	g->name = grow(g->name, g->names + 1, &g->names_room, sizeof *g->name);
@@ -63,25 +63,26 @@ static uint32_t name_number(struct load_graph *g, const char *text)
 /* ---- building ---- */
 
 /* Its name, if that is what this future is of. */
-static const char *named(const struct load_future *future)
+static const char *load_graph_named(const struct load_future *future)
 {
 	return future->of && future->of[0] != '@' ? future->of : NULL;
 }
 
-static void add_edge(struct load_graph *g, struct load_node *node, const char *text)
+static void load_graph_add_edge(struct load_graph *g, struct load_node *node, const char *text)
 {
-	uint32_t number = name_number(g, text);
+	uint32_t number = load_graph_name_number(g, text);
 	g->edge = grow(g->edge, g->edges + 1, &g->edges_room, sizeof *g->edge);
 	g->edge[g->edges++] = (struct load_edge){ .from = (uint32_t)(node - g->node),
-		.name = number, .next = g->name[number].first_edge };
+		.name = number,
+		.next = g->name[number].first_edge };
 	g->name[number].first_edge = (uint32_t)g->edges;
 	node->edges++;
 	node->missing++;
 }
 
-static int take_name(struct load_graph *g, struct load_node *node, const char *text)
+static int load_graph_take_name(struct load_graph *g, struct load_node *node, const char *text)
 {
-	uint32_t number = name_number(g, text);
+	uint32_t number = load_graph_name_number(g, text);
 	if (g->name[number].node)
 		return why(-EINVAL, "the name \"%.60s\" is that of line %llu", text,
 		    (unsigned long long)g->node[g->name[number].node - 1].line);
@@ -90,30 +91,30 @@ static int take_name(struct load_graph *g, struct load_node *node, const char *t
 	return 0;
 }
 
-int load_graph_add(struct load_graph *g, const struct load_item *item,
-    const struct load_line *line)
+int load_graph_add(struct load_graph *g, const struct load_item *item, const struct load_line *line)
 {
 	bool waits = false;
 	for (size_t i = 0; i < item->futures; i++)
-		waits |= named(&item->future[i]) != NULL;
+		waits |= load_graph_named(&item->future[i]) != NULL;
 	for (size_t i = 0; i < item->words; i++)
 		waits |= item->result[i] != NULL;
 	if (!item->name && !waits)
 		return 0;
 	g->node = grow(g->node, g->nodes + 1, &g->nodes_room, sizeof *g->node);
 	struct load_node *node = &g->node[g->nodes];
-	*node = (struct load_node){ .line = line->number, .offset = line->offset,
-		.first_edge = (uint32_t)g->edges };
-	int r = item->name ? take_name(g, node, item->name) : 0;
+	*node = (struct load_node){
+		.line = line->number, .offset = line->offset, .first_edge = (uint32_t)g->edges
+	};
+	int r = item->name ? load_graph_take_name(g, node, item->name) : 0;
 	if (r < 0)
 		return r;
 	g->nodes++;
 	for (size_t i = 0; i < item->futures; i++)
-		if (named(&item->future[i]))
-			add_edge(g, node, item->future[i].of);
+		if (load_graph_named(&item->future[i]))
+			load_graph_add_edge(g, node, item->future[i].of);
 	for (size_t i = 0; i < item->words; i++)
 		if (item->result[i])
-			add_edge(g, node, item->result[i]);
+			load_graph_add_edge(g, node, item->result[i]);
 	return 0;
 }
 
@@ -126,7 +127,7 @@ struct judging {
 };
 
 /* This one is bad, for the why there is; and so are all that wait for it, one by the other. */
-static void condemn(const struct judging *j, struct load_node *first)
+static void load_graph_condemn(const struct judging *j, struct load_node *first)
 {
 	struct load_graph *g = j->graph;
 	uint32_t list = (uint32_t)(first - g->node) + 1;
@@ -151,7 +152,7 @@ static void condemn(const struct judging *j, struct load_node *first)
 	}
 }
 
-static void judge_names(const struct judging *j)
+static void load_graph_judge_names(const struct judging *j)
 {
 	struct load_graph *g = j->graph;
 	for (size_t i = 0; i < g->edges; i++) {
@@ -160,13 +161,13 @@ static void judge_names(const struct judging *j)
 		if (name->node || from->bad)
 			continue;
 		why(-EINVAL, "it waits for \"%.60s\", and no good line has that name", name->text);
-		condemn(j, from);
+		load_graph_condemn(j, from);
 	}
 }
 
 /* As the second reading will: counts down what each one misses. Those left over wait for each
  * other, or for such. */
-static void count_down(struct load_graph *g)
+static void load_graph_count_down(struct load_graph *g)
 {
 	struct load_node *node;
 	for (size_t i = 0; i < g->nodes; i++) {
@@ -180,7 +181,8 @@ static void count_down(struct load_graph *g)
 		load_graph_done(g, node, PLM_NONE);
 }
 
-static struct load_node *missing_one(const struct load_graph *g, const struct load_node *node)
+static struct load_node *load_graph_missing_one(
+    const struct load_graph *g, const struct load_node *node)
 {
 	for (uint32_t i = 0; i < node->edges; i++) {
 		const struct load_name *name = &g->name[g->edge[node->first_edge + i].name];
@@ -192,35 +194,36 @@ static struct load_node *missing_one(const struct load_graph *g, const struct lo
 }
 
 /* From one that is left over, along what it misses, until the way comes back. */
-static void condemn_cycle(const struct judging *j, struct load_node *node)
+static void load_graph_condemn_cycle(const struct judging *j, struct load_node *node)
 {
 	struct load_graph *g = j->graph;
 	char text[WALK_TEXT_BYTES] = "";
 	size_t n = 0;
-	for (; node && node->next != SEEN; node = missing_one(g, node))
+	for (; node && node->next != SEEN; node = load_graph_missing_one(g, node))
 		node->next = SEEN;
 	struct load_node *at = node;
 	while (at && n < sizeof text) {
 		n += (size_t)snprintf(text + n, sizeof text - n, "%s\"%.60s\" (line %llu)",
 		    n ? " waits for " : "", g->name[at->name - 1].text,
 		    (unsigned long long)at->line);
-		at = missing_one(g, at);
+		at = load_graph_missing_one(g, at);
 		if (at == node)
 			break;
 	}
 	if (!node)
 		return;
 	why(-EINVAL, "a circle: %s waits for %s", text, at == node ? "it" : "more of them");
-	condemn(j, node);
+	load_graph_condemn(j, node);
 }
 
-static struct load_node *node_of(const struct load_graph *g, const struct load_edge *edge)
+static struct load_node *load_graph_node_of(
+    const struct load_graph *g, const struct load_edge *edge)
 {
 	uint32_t node = g->name[edge->name].node;
 	return node ? &g->node[node - 1] : NULL;
 }
 
-static void count_again(struct load_graph *g)
+static void load_graph_count_again(struct load_graph *g)
 {
 	for (size_t i = 0; i < g->nodes; i++) {
 		g->node[i].missing = g->node[i].edges;
@@ -230,7 +233,7 @@ static void count_again(struct load_graph *g)
 		g->node[i].wanted = 0;
 	}
 	for (size_t i = 0; i < g->edges; i++) {
-		struct load_node *of = node_of(g, &g->edge[i]);
+		struct load_node *of = load_graph_node_of(g, &g->edge[i]);
 		if (of && !g->node[g->edge[i].from].bad)
 			of->wanted++;
 	}
@@ -241,14 +244,14 @@ static void count_again(struct load_graph *g)
 void load_graph_judge(struct load_graph *g, load_say_f *say, void *context)
 {
 	const struct judging j = { .graph = g, .say = say, .context = context };
-	judge_names(&j);
-	count_down(g);
+	load_graph_judge_names(&j);
+	load_graph_count_down(g);
 	for (size_t i = 0; i < g->nodes; i++)
 		g->node[i].next = 0;
 	for (size_t i = 0; i < g->nodes; i++)
 		if (g->node[i].missing && !g->node[i].bad)
-			condemn_cycle(&j, &g->node[i]);
-	count_again(g);
+			load_graph_condemn_cycle(&j, &g->node[i]);
+	load_graph_count_again(g);
 }
 
 /* ---- submitting ---- */
@@ -273,11 +276,11 @@ void load_graph_done(struct load_graph *g, struct load_node *node, plm_ref ref)
 	}
 }
 
-void load_graph_served(struct load_graph *g, const struct load_node *node, load_let_go_f *let_go,
-    void *context)
+void load_graph_served(
+    struct load_graph *g, const struct load_node *node, load_let_go_f *let_go, void *context)
 {
 	for (uint32_t i = 0; i < node->edges; i++) {
-		struct load_node *of = node_of(g, &g->edge[node->first_edge + i]);
+		struct load_node *of = load_graph_node_of(g, &g->edge[node->first_edge + i]);
 		if (!of || of->wanted == 0 || --of->wanted > 0 || !of->held)
 			continue;
 		of->held = false;
@@ -296,7 +299,7 @@ struct load_node *load_graph_ready(struct load_graph *g)
 
 plm_ref load_graph_ref(const struct load_graph *g, const char *text)
 {
-	uint32_t number = g->slots ? *slot_of(g, text) : 0;
+	uint32_t number = g->slots ? *load_graph_slot_of(g, text) : 0;
 	uint32_t node = number ? g->name[number - 1].node : 0;
 	return node ? g->node[node - 1].ref : PLM_NONE;
 }

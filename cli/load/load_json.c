@@ -21,18 +21,18 @@ struct key {
 
 /* ---- values ---- */
 
-static int wrong(const char *name, const char *expected)
+static int load_json_wrong(const char *name, const char *expected)
 {
 	return why(-EINVAL, "\"%s\" is %s", name, expected);
 }
 
-static int text_of(const char *name, json_t *value, const char **ret)
+static int load_json_text_of(const char *name, json_t *value, const char **ret)
 {
 	*ret = json_string_value(value);
-	return *ret && **ret ? 0 : wrong(name, "a string that is not empty");
+	return *ret && **ret ? 0 : load_json_wrong(name, "a string that is not empty");
 }
 
-static int number_of(const char *name, json_t *value, long least, long most, long *ret)
+static int load_json_number_of(const char *name, json_t *value, long least, long most, long *ret)
 {
 	*ret = (long)json_integer_value(value);
 	if (json_is_integer(value) && *ret >= least && *ret <= most)
@@ -40,7 +40,7 @@ static int number_of(const char *name, json_t *value, long least, long most, lon
 	return why(-EINVAL, "\"%s\" is a whole number from %ld to %ld", name, least, most);
 }
 
-static int time_of(const char *name, json_t *value, uint32_t *ret)
+static int load_json_time_of(const char *name, json_t *value, uint32_t *ret)
 {
 	enum { MS_PER_SECOND = 1000 };
 	uint64_t ms = 0;
@@ -50,69 +50,75 @@ static int time_of(const char *name, json_t *value, uint32_t *ret)
 		return 0;
 	}
 	if (!json_is_string(value))
-		return wrong(name, "a time: \"100ms\", \"2s\", or a number of seconds");
+		return load_json_wrong(name, "a time: \"100ms\", \"2s\", or a number of seconds");
 	int r = text_time(name, json_string_value(value), LIMIT_MAX_MS, &ms);
 	*ret = (uint32_t)ms;
 	return r;
 }
 
 /* {"result": "NAME"}: the value of the line of that name. */
-static const char *result_of(json_t *value)
+static const char *load_json_result_of(json_t *value)
 {
 	return json_object_size(value) == 1 ? json_string_value(json_object_get(value, "result"))
 					    : NULL;
 }
 
-static const char *future_of(json_t *value)
+static const char *load_json_future_of(json_t *value)
 {
 	const char *text = json_string_value(value);
 	plm_ref ref;
-	return text && plm_ref_parse(text, &ref) == 0 && text[0] == '@' ? text : result_of(value);
+	return text && plm_ref_parse(text, &ref) == 0 && text[0] == '@'
+	    ? text
+	    : load_json_result_of(value);
 }
 
 /* ---- what is to run ---- */
 
-static int take_argv(struct load_item *item, const char *name, json_t *value)
+static int load_json_take_argv(struct load_item *item, const char *name, json_t *value)
 {
 	size_t i;
 	json_t *word;
 	if (!json_is_array(value) || json_array_size(value) == 0)
-		return wrong(name, "an array of strings, the program first");
-	json_array_foreach(value, i, word) {
+		return load_json_wrong(name, "an array of strings, the program first");
+	json_array_foreach(value, i, word)
+	{
 		if (!json_is_string(word))
-			return wrong(name, "an array of strings, and one of them is none");
+			return load_json_wrong(
+			    name, "an array of strings, and one of them is none");
 		load_add_word(item, json_string_value(word));
 	}
 	return 0;
 }
 
-static int take_shell(struct load_item *item, const char *name, json_t *value)
+static int load_json_take_shell(struct load_item *item, const char *name, json_t *value)
 {
 	const char *line;
-	int r = text_of(name, value, &line);
+	int r = load_json_text_of(name, value, &line);
 	return r < 0 ? r : load_shell(item, line);
 }
 
-static int take_func(struct load_item *item, const char *name, json_t *value)
+static int load_json_take_func(struct load_item *item, const char *name, json_t *value)
 {
-	return text_of(name, value, &item->function);
+	return load_json_text_of(name, value, &item->function);
 }
 
 /* "@REF" is a future, "@@TEXT" the text "@TEXT", as for plmctl call. */
-static int take_args(struct load_item *item, const char *name, json_t *value)
+static int load_json_take_args(struct load_item *item, const char *name, json_t *value)
 {
 	size_t i;
 	json_t *arg;
 	if (!json_is_array(value))
-		return wrong(name, "an array");
-	json_array_foreach(value, i, arg) {
-		const char *of = result_of(arg);
+		return load_json_wrong(name, "an array");
+	json_array_foreach(value, i, arg)
+	{
+		const char *of = load_json_result_of(arg);
 		if (json_is_string(arg))
 			load_add_word(item, json_string_value(arg));
 		else if (of)
 			load_add_result(item, of);
 		else
-			return wrong(name, "an array of strings and of {\"result\": \"NAME\"}, the "
+			return load_json_wrong(name,
+			    "an array of strings and of {\"result\": \"NAME\"}, the "
 			    "value of the line of that name");
 	}
 	return 0;
@@ -120,50 +126,51 @@ static int take_args(struct load_item *item, const char *name, json_t *value)
 
 /* ---- names ---- */
 
-static int take_name(struct load_item *item, const char *name, json_t *value)
+static int load_json_take_name(struct load_item *item, const char *name, json_t *value)
 {
-	int r = text_of(name, value, &item->name);
-	return r == 0 && item->name[0] == '@' ? wrong(name, "not to begin with @") : r;
+	int r = load_json_text_of(name, value, &item->name);
+	return r == 0 && item->name[0] == '@' ? load_json_wrong(name, "not to begin with @") : r;
 }
 
 /* The name of a line, or @REF. */
-static int add_after(struct load_item *item, const char *name, json_t *value)
+static int load_json_add_after(struct load_item *item, const char *name, json_t *value)
 {
 	const char *of = json_string_value(value);
 	plm_ref ref;
 	if (!of || !*of)
-		return wrong(name, "the name of a line, a reference, or an array of them");
+		return load_json_wrong(
+		    name, "the name of a line, a reference, or an array of them");
 	if (of[0] == '@' && plm_ref_parse(of, &ref) < 0)
 		return -EINVAL;
 	load_add_future(item, (struct load_future){ COMMAND_AFTER, "", of });
 	return 0;
 }
 
-static int take_after(struct load_item *item, const char *name, json_t *value)
+static int load_json_take_after(struct load_item *item, const char *name, json_t *value)
 {
 	size_t i;
 	json_t *one;
 	int r = 0;
 	if (!json_is_array(value))
-		return add_after(item, name, value);
-	json_array_foreach(value, i, one)
-		if (r == 0)
-			r = add_after(item, name, one);
+		return load_json_add_after(item, name, value);
+	json_array_foreach(value, i, one) if (r == 0) r = load_json_add_after(item, name, one);
 	return r;
 }
 
 /* ---- files of a command that are values ---- */
 
-static int take_in(struct load_item *item, const char *name, json_t *value)
+static int load_json_take_in(struct load_item *item, const char *name, json_t *value)
 {
 	const char *variable;
 	json_t *one;
 	if (!json_is_object(value))
-		return wrong(name, "an object: {\"VARIABLE\": \"@REF\"}");
-	json_object_foreach(value, variable, one) {
-		const char *of = future_of(one);
+		return load_json_wrong(name, "an object: {\"VARIABLE\": \"@REF\"}");
+	json_object_foreach(value, variable, one)
+	{
+		const char *of = load_json_future_of(one);
 		if (!of)
-			return wrong(name, "an object of \"@REF\" and {\"result\": \"NAME\"}");
+			return load_json_wrong(
+			    name, "an object of \"@REF\" and {\"result\": \"NAME\"}");
 		if (!command_variable(variable) || strchr(variable, '='))
 			return why(-EINVAL, "\"%.40s\" of \"in\" cannot be the name of a variable",
 			    variable);
@@ -172,16 +179,18 @@ static int take_in(struct load_item *item, const char *name, json_t *value)
 	return 0;
 }
 
-static int take_out(struct load_item *item, const char *name, json_t *value)
+static int load_json_take_out(struct load_item *item, const char *name, json_t *value)
 {
 	size_t i;
 	json_t *one;
 	if (!json_is_array(value) || json_array_size(value) > RESULTS_MAX - COMMAND_RESULTS)
-		return wrong(name, "an array of \"NAME\" and \"NAME=FILE\"");
-	json_array_foreach(value, i, one) {
+		return load_json_wrong(name, "an array of \"NAME\" and \"NAME=FILE\"");
+	json_array_foreach(value, i, one)
+	{
 		const char *text = json_string_value(one);
 		if (!text || !command_variable(text) || !command_out_file(text))
-			return wrong(name, "an array of \"NAME\" and \"NAME=FILE\", and NAME that "
+			return load_json_wrong(name,
+			    "an array of \"NAME\" and \"NAME=FILE\", and NAME that "
 			    "of a variable");
 		load_add_future(item, (struct load_future){ COMMAND_OUT, text, NULL });
 	}
@@ -190,21 +199,23 @@ static int take_out(struct load_item *item, const char *name, json_t *value)
 
 /* ---- options of commands ---- */
 
-static int take_dir(struct load_item *item, const char *name, json_t *value)
+static int load_json_take_dir(struct load_item *item, const char *name, json_t *value)
 {
 	item->own_fields = true;
-	return text_of(name, value, &item->request.directory);
+	return load_json_text_of(name, value, &item->request.directory);
 }
 
-static int take_stdin(struct load_item *item, const char *name, json_t *value)
+static int load_json_take_stdin(struct load_item *item, const char *name, json_t *value)
 {
-	const char *of = future_of(value);
+	const char *of = load_json_future_of(value);
 	item->own_fields = true;
 	if (!of) {
-		int r = text_of(name, value, &item->request.input);
+		int r = load_json_text_of(name, value, &item->request.input);
 		if (r == 0 && stdin_descriptor(item->request.input) >= 0)
-			r = why(-EINVAL, "\"stdin\" is a file, and %s is none that a worker has; "
-			    "./- is a file called -", item->request.input);
+			r = why(-EINVAL,
+			    "\"stdin\" is a file, and %s is none that a worker has; "
+			    "./- is a file called -",
+			    item->request.input);
 		return r;
 	}
 	item->request.input = NULL;
@@ -212,17 +223,17 @@ static int take_stdin(struct load_item *item, const char *name, json_t *value)
 	return 0;
 }
 
-static int take_label(struct load_item *item, const char *name, json_t *value)
+static int load_json_take_label(struct load_item *item, const char *name, json_t *value)
 {
 	item->own_fields = true;
-	int r = text_of(name, value, &item->request.label);
+	int r = load_json_text_of(name, value, &item->request.label);
 	if (r == 0 && strlen(item->request.label) > COMMAND_LABEL_MAX)
 		return why(-EINVAL, "\"label\" has at most %d bytes", COMMAND_LABEL_MAX);
 	return r;
 }
 
-static int take_size(struct load_item *item, const char *name, json_t *value, uint64_t most,
-    uint64_t *ret)
+static int load_json_take_size(
+    struct load_item *item, const char *name, json_t *value, uint64_t most, uint64_t *ret)
 {
 	item->own_fields = true;
 	if (json_is_integer(value) && json_integer_value(value) > 0 &&
@@ -231,33 +242,34 @@ static int take_size(struct load_item *item, const char *name, json_t *value, ui
 		return 0;
 	}
 	if (!json_is_string(value))
-		return wrong(name, "a size: \"16M\", or a number of bytes");
+		return load_json_wrong(name, "a size: \"16M\", or a number of bytes");
 	struct scan scan = { .text = json_string_value(value), .what = name };
 	scan.at = scan.text;
 	struct piece piece = scan_piece(&scan);
 	int r = scan_size(&scan, piece, piece, most, ret);
-	return r == 0 && *scan.at ? wrong(name, "a size: \"16M\"") : r;
+	return r == 0 && *scan.at ? load_json_wrong(name, "a size: \"16M\"") : r;
 }
 
-static int take_cap(struct load_item *item, const char *name, json_t *value)
+static int load_json_take_cap(struct load_item *item, const char *name, json_t *value)
 {
-	return take_size(item, name, value, COMMAND_CAP_MAX, &item->request.cap);
+	return load_json_take_size(item, name, value, COMMAND_CAP_MAX, &item->request.cap);
 }
 
-static int take_memory(struct load_item *item, const char *name, json_t *value)
+static int load_json_take_memory(struct load_item *item, const char *name, json_t *value)
 {
-	return take_size(item, name, value, COMMAND_MEMORY_MAX, &item->request.memory);
+	return load_json_take_size(item, name, value, COMMAND_MEMORY_MAX, &item->request.memory);
 }
 
-static int take_env(struct load_item *item, const char *name, json_t *value)
+static int load_json_take_env(struct load_item *item, const char *name, json_t *value)
 {
 	const char *variable;
 	json_t *text;
 	if (!json_is_object(value))
-		return wrong(name, "an object: {\"NAME\": \"VALUE\"}");
-	json_object_foreach(value, variable, text) {
+		return load_json_wrong(name, "an object: {\"NAME\": \"VALUE\"}");
+	json_object_foreach(value, variable, text)
+	{
 		if (!variable[0] || strchr(variable, '=') || !json_is_string(text))
-			return wrong(name, "an object of strings, with names without =");
+			return load_json_wrong(name, "an object of strings, with names without =");
 		json_t *both = json_sprintf("%s=%s", variable, json_string_value(text));
 		if (!both || json_array_append_new(item->json_texts, both) < 0)
 			return why(-ENOMEM, "out of memory");
@@ -266,30 +278,30 @@ static int take_env(struct load_item *item, const char *name, json_t *value)
 	return 0;
 }
 
-static int take_no_env(struct load_item *item, const char *name, json_t *value)
+static int load_json_take_no_env(struct load_item *item, const char *name, json_t *value)
 {
 	if (!json_is_boolean(value))
-		return wrong(name, "true or false");
+		return load_json_wrong(name, "true or false");
 	if (json_is_false(value) && item->request.no_environment)
-		return wrong(name, "settled for all lines by --no-env");
+		return load_json_wrong(name, "settled for all lines by --no-env");
 	item->request.no_environment = json_is_true(value);
 	return 0;
 }
 
 /* ---- options of tasks ---- */
 
-static int take_priority(struct load_item *item, const char *name, json_t *value)
+static int load_json_take_priority(struct load_item *item, const char *name, json_t *value)
 {
 	long n;
-	int r = number_of(name, value, PRIORITY_MIN, PRIORITY_MAX, &n);
+	int r = load_json_number_of(name, value, PRIORITY_MIN, PRIORITY_MAX, &n);
 	item->request.task.task.priority = (int)n;
 	return r;
 }
 
-static int take_retries(struct load_item *item, const char *name, json_t *value)
+static int load_json_take_retries(struct load_item *item, const char *name, json_t *value)
 {
 	long n;
-	int r = number_of(name, value, 0, RETRIES_MAX - 1, &n);
+	int r = load_json_number_of(name, value, 0, RETRIES_MAX - 1, &n);
 	plm_task *task = &item->request.task.task;
 	*(name[0] == 'r' ? &task->retries : &task->crash_retries) = (unsigned)n;
 	if (r == 0 && task->retries + task->crash_retries >= RETRIES_MAX)
@@ -298,51 +310,71 @@ static int take_retries(struct load_item *item, const char *name, json_t *value)
 	return r;
 }
 
-static int take_replicas(struct load_item *item, const char *name, json_t *value)
+static int load_json_take_replicas(struct load_item *item, const char *name, json_t *value)
 {
 	long n;
-	int r = number_of(name, value, 1, REPLICAS_MAX, &n);
+	int r = load_json_number_of(name, value, 1, REPLICAS_MAX, &n);
 	item->request.task.terms.replicas = (uint32_t)n;
 	return r;
 }
 
-static int take_needs(struct load_item *item, const char *name, json_t *value)
+static int load_json_take_needs(struct load_item *item, const char *name, json_t *value)
 {
-	return text_of(name, value, &item->request.task.terms.needs);
+	return load_json_text_of(name, value, &item->request.task.terms.needs);
 }
 
-static int take_time(struct load_item *item, const char *name, json_t *value)
+static int load_json_take_time(struct load_item *item, const char *name, json_t *value)
 {
 	plm_terms *terms = &item->request.task.terms;
-	const struct { const char *name; uint32_t *ms; } all[] = {
-		{ "queue_limit", &terms->queue_ms }, { "run_limit", &terms->run_ms },
-		{ "total_limit", &terms->total_ms }, { "backoff", &terms->backoff_ms },
-		{ "backoff_max", &terms->backoff_max_ms }, { "grace", &terms->grace_ms },
+	const struct {
+		const char *name;
+		uint32_t *ms;
+	} all[] = {
+		{ "queue_limit", &terms->queue_ms },
+		{ "run_limit", &terms->run_ms },
+		{ "total_limit", &terms->total_ms },
+		{ "backoff", &terms->backoff_ms },
+		{ "backoff_max", &terms->backoff_max_ms },
+		{ "grace", &terms->grace_ms },
 		{ "keep", &terms->keep_ms },
 	};
 	for (size_t i = 0; i < COUNT_OF(all); i++)
 		if (strcmp(all[i].name, name) == 0)
-			return time_of(name, value, all[i].ms);
+			return load_json_time_of(name, value, all[i].ms);
 	return 0;
 }
 
 static const struct key keys[] = {
-	{ "argv", take_argv, true }, { "shell", take_shell, true }, { "func", take_func, true },
-	{ "args", take_args, false }, { "name", take_name, false }, { "after", take_after, false },
-	{ "dir", take_dir, false }, { "stdin", take_stdin, false }, { "env", take_env, false },
-	{ "no_env", take_no_env, false }, { "label", take_label, false },
-	{ "output_cap", take_cap, false }, { "mem_limit", take_memory, false },
-	{ "in", take_in, false }, { "out", take_out, false },
-	{ "priority", take_priority, false },
-	{ "retries", take_retries, false }, { "crash_retries", take_retries, false },
-	{ "needs", take_needs, false }, { "replicas", take_replicas, false },
-	{ "queue_limit", take_time, false }, { "run_limit", take_time, false },
-	{ "total_limit", take_time, false }, { "backoff", take_time, false },
-	{ "backoff_max", take_time, false }, { "grace", take_time, false },
-	{ "keep", take_time, false },
+	{ "argv", load_json_take_argv, true },
+	{ "shell", load_json_take_shell, true },
+	{ "func", load_json_take_func, true },
+	{ "args", load_json_take_args, false },
+	{ "name", load_json_take_name, false },
+	{ "after", load_json_take_after, false },
+	{ "dir", load_json_take_dir, false },
+	{ "stdin", load_json_take_stdin, false },
+	{ "env", load_json_take_env, false },
+	{ "no_env", load_json_take_no_env, false },
+	{ "label", load_json_take_label, false },
+	{ "output_cap", load_json_take_cap, false },
+	{ "mem_limit", load_json_take_memory, false },
+	{ "in", load_json_take_in, false },
+	{ "out", load_json_take_out, false },
+	{ "priority", load_json_take_priority, false },
+	{ "retries", load_json_take_retries, false },
+	{ "crash_retries", load_json_take_retries, false },
+	{ "needs", load_json_take_needs, false },
+	{ "replicas", load_json_take_replicas, false },
+	{ "queue_limit", load_json_take_time, false },
+	{ "run_limit", load_json_take_time, false },
+	{ "total_limit", load_json_take_time, false },
+	{ "backoff", load_json_take_time, false },
+	{ "backoff_max", load_json_take_time, false },
+	{ "grace", load_json_take_time, false },
+	{ "keep", load_json_take_time, false },
 };
 
-static const struct key *find_key(const char *name)
+static const struct key *load_json_find_key(const char *name)
 {
 	for (size_t i = 0; i < COUNT_OF(keys); i++)
 		if (strcmp(keys[i].name, name) == 0)
@@ -350,13 +382,14 @@ static const struct key *find_key(const char *name)
 	return NULL;
 }
 
-static int take_all(struct load_item *item, json_t *object)
+static int load_json_take_all(struct load_item *item, json_t *object)
 {
 	const char *name;
 	json_t *value;
 	int runs = 0;
-	json_object_foreach(object, name, value) {
-		const struct key *key = find_key(name);
+	json_object_foreach(object, name, value)
+	{
+		const struct key *key = load_json_find_key(name);
 		if (!key)
 			return why(-EINVAL, "unknown key \"%.40s\"", name);
 		runs += key->runs;
@@ -365,8 +398,10 @@ static int take_all(struct load_item *item, json_t *object)
 			return r;
 	}
 	if (runs != 1)
-		return why(-EINVAL, "a task has one of \"argv\", \"shell\" and \"func\", and this "
-		    "one has %s", runs ? "more" : "none");
+		return why(-EINVAL,
+		    "a task has one of \"argv\", \"shell\" and \"func\", and this "
+		    "one has %s",
+		    runs ? "more" : "none");
 	if (json_object_get(object, "out") && item->request.task.terms.replicas > 1)
 		return why(-EINVAL, "\"out\" and \"replicas\" cannot be combined");
 	if (json_object_get(object, "args") && !item->function)
@@ -380,7 +415,8 @@ int load_json(const struct load_line *line, struct load_item *item)
 	json_decref(item->json);
 	json_decref(item->json_texts);
 	item->json_texts = json_array();
-	item->json = line->too_long ? NULL
+	item->json = line->too_long
+	    ? NULL
 	    : json_loadb(line->text, line->length, JSON_REJECT_DUPLICATES, &error);
 	if (line->too_long)
 		return why(-EINVAL, "the line has more than %d MiB", LINE_BYTES_MAX >> 20);
@@ -388,7 +424,7 @@ int load_json(const struct load_line *line, struct load_item *item)
 		return why(-EINVAL, "column %d: %s", error.column, error.text);
 	if (!json_is_object(item->json))
 		return why(-EINVAL, "a task is a JSON object: {\"shell\": \"echo\"}");
-	return take_all(item, item->json);
+	return load_json_take_all(item, item->json);
 }
 
 void load_item_free(struct load_item *item)

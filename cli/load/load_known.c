@@ -9,12 +9,12 @@ static struct load_known_entry *find(const struct load_known *known, const uint6
 {
 	size_t at = identity[0] & (known->room - 1);
 	while (known->entry[at].used &&
-	       memcmp(known->entry[at].identity, identity, sizeof known->entry[at].identity) != 0)
+	    memcmp(known->entry[at].identity, identity, sizeof known->entry[at].identity) != 0)
 		at = (at + 1) & (known->room - 1);
 	return &known->entry[at];
 }
 
-static void make_room(struct load_known *known)
+static void load_known_make_room(struct load_known *known)
 {
 	enum { ROOM_FIRST = 1024 };
 	struct load_known more = { .room = known->room ? known->room * 2 : ROOM_FIRST,
@@ -31,10 +31,10 @@ static void make_room(struct load_known *known)
 	*known = more;
 }
 
-struct load_known_entry *load_known_find(struct load_known *known, const uint64_t identity[2],
-    bool *ret_new)
+struct load_known_entry *load_known_find(
+    struct load_known *known, const uint64_t identity[2], bool *ret_new)
 {
-	make_room(known);
+	load_known_make_room(known);
 	struct load_known_entry *entry = find(known, identity);
 	*ret_new = !entry->used;
 	if (!entry->used) {
@@ -46,10 +46,11 @@ struct load_known_entry *load_known_find(struct load_known *known, const uint64_
 }
 
 /* Failed and cancelled ones are to be tried again; what was asked to stop will be one of them. */
-static bool counts(uint64_t word)
+static bool load_known_counts(uint64_t word)
 {
-	return word_state(word) == RECORD_DONE || (!word_settled(word) &&
-	    word_state(word) >= RECORD_WAITING && word_state(word) < RECORD_DONE);
+	return word_state(word) == RECORD_DONE ||
+	    (!word_settled(word) && word_state(word) >= RECORD_WAITING &&
+		word_state(word) < RECORD_DONE);
 }
 
 void load_known_look(struct load_known *known, plm *rt)
@@ -60,7 +61,7 @@ void load_known_look(struct load_known *known, plm *rt)
 		const struct record *r = record_at(t, i);
 		uint64_t word = sh_load(&r->state), identity[2];
 		bool is_new;
-		if (!counts(word) || !record_identity(r, word, identity))
+		if (!load_known_counts(word) || !record_identity(r, word, identity))
 			continue;
 		uint64_t again = sh_load(&r->state);
 		if (word_generation(again) == word_generation(word))

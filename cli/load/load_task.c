@@ -10,7 +10,7 @@
 
 /* ---- judging ---- */
 
-static int judge_reference(const struct plm *rt, const char *text)
+static int load_task_judge_reference(const struct plm *rt, const char *text)
 {
 	plm_ref ref;
 	uint64_t word;
@@ -21,20 +21,20 @@ static int judge_reference(const struct plm *rt, const char *text)
 }
 
 /* As for plmctl call: @REF is a future, @@TEXT is text. */
-static bool is_reference(const char *word)
+static bool load_task_is_reference(const char *word)
 {
 	return word && word[0] == '@' && word[1] != '@';
 }
 
-static int judge_references(const struct load_item *item, const struct plm *rt)
+static int load_task_judge_references(const struct load_item *item, const struct plm *rt)
 {
 	int r = 0;
 	for (size_t i = 0; i < item->words && item->function && r == 0; i++)
-		if (is_reference(item->word[i]))
-			r = judge_reference(rt, item->word[i]);
+		if (load_task_is_reference(item->word[i]))
+			r = load_task_judge_reference(rt, item->word[i]);
 	for (size_t i = 0; i < item->futures && r == 0; i++)
 		if (item->future[i].of && item->future[i].of[0] == '@')
-			r = judge_reference(rt, item->future[i].of);
+			r = load_task_judge_reference(rt, item->future[i].of);
 	return r;
 }
 
@@ -45,12 +45,12 @@ int load_task_judge(const struct load_item *item, struct load_terms **terms, plm
 	int r = load_terms_find(terms, rt, &item->request.task.terms, &same);
 	if (r == 0 && item->function)
 		r = names_find(rt->names, &rt->tables.registry, item->function, &number);
-	return r < 0 ? r : judge_references(item, rt);
+	return r < 0 ? r : load_task_judge_references(item, rt);
 }
 
 /* ---- making ---- */
 
-static plm_ref future_of(const struct load_graph *graph, const char *of)
+static plm_ref load_task_future_of(const struct load_graph *graph, const char *of)
 {
 	plm_ref ref = PLM_NONE;
 	if (of && of[0] == '@')
@@ -60,15 +60,15 @@ static plm_ref future_of(const struct load_graph *graph, const char *of)
 	return ref;
 }
 
-static int make_fields(struct load_item *item, const struct load_graph *graph)
+static int load_task_make_fields(struct load_item *item, const struct load_graph *graph)
 {
 	struct command_request *request = &item->request;
 	int r = 0;
 	request->fields = NULL; /* those there are everybody's */
 	for (size_t i = 0; i < item->futures && r == 0; i++) {
 		const struct load_future *f = &item->future[i];
-		r = command_object_add(request, f->field, f->name, strlen(f->name),
-		    future_of(graph, f->of));
+		r = command_object_add(
+		    request, f->field, f->name, strlen(f->name), load_task_future_of(graph, f->of));
 	}
 	if (r < 0)
 		return why(r, "out of memory");
@@ -76,8 +76,8 @@ static int make_fields(struct load_item *item, const struct load_graph *graph)
 }
 
 /* Queued by the million: one future in the place of two, and the words of the shell go with it. */
-static void pack(const struct load_item *item, const struct load_common *common, plm_task *task,
-    plm_arg *args)
+static void load_task_pack(
+    const struct load_item *item, const struct load_common *common, plm_task *task, plm_arg *args)
 {
 	if (item->own_fields || item->request.no_environment != common->request.no_environment)
 		return;
@@ -89,11 +89,11 @@ static void pack(const struct load_item *item, const struct load_common *common,
 		task->nargs = COMMAND_ARG_WORDS + 1;
 }
 
-static int make_command(struct load_item *item, const struct load_common *common,
+static int load_task_make_command(struct load_item *item, const struct load_common *common,
     const struct load_graph *graph, struct load_task *ret)
 {
 	struct command_request *request = &item->request;
-	int r = item->own_fields ? make_fields(item, graph) : 0;
+	int r = item->own_fields ? load_task_make_fields(item, graph) : 0;
 	if (r < 0)
 		return r;
 	if (request->no_environment)
@@ -102,23 +102,23 @@ static int make_command(struct load_item *item, const struct load_common *common
 	ret->arg = grow(ret->arg, nargs, &ret->args_room, sizeof *ret->arg);
 	command_arguments(request, item->word, item->words, ret->arg);
 	ret->task = command_task(request, ret->arg, nargs);
-	pack(item, common, &ret->task, ret->arg);
+	load_task_pack(item, common, &ret->task, ret->arg);
 	return 0;
 }
 
-static void make_call(const struct load_item *item, const struct load_graph *graph,
-    struct load_task *ret)
+static void load_task_make_call(
+    const struct load_item *item, const struct load_graph *graph, struct load_task *ret)
 {
 	ret->arg = grow(ret->arg, item->words + 1, &ret->args_room, sizeof *ret->arg);
 	for (size_t i = 0; i < item->words; i++) {
 		const char *word = item->word[i];
 		if (!word)
 			ret->arg[i] = PLM_FUTURE(load_graph_ref(graph, item->result[i]));
-		else if (is_reference(word))
-			ret->arg[i] = PLM_FUTURE(future_of(graph, word));
+		else if (load_task_is_reference(word))
+			ret->arg[i] = PLM_FUTURE(load_task_future_of(graph, word));
 		else
-			ret->arg[i] = PLM_BYTES(word + (word[0] == '@'),
-			    strlen(word) - (word[0] == '@'));
+			ret->arg[i] =
+			    PLM_BYTES(word + (word[0] == '@'), strlen(word) - (word[0] == '@'));
 	}
 	ret->task = item->request.task.task;
 	ret->task.function = item->function;
@@ -132,9 +132,9 @@ int load_task_make(struct load_item *item, const struct load_common *common,
 {
 	int r = 0;
 	if (item->function)
-		make_call(item, graph, ret);
+		load_task_make_call(item, graph, ret);
 	else
-		r = make_command(item, common, graph, ret);
+		r = load_task_make_command(item, common, graph, ret);
 	if (r == 0)
 		r = load_terms_find(terms, rt, &item->request.task.terms, &ret->task.terms);
 	ret->task.flags |= PLM_KEEP;
@@ -158,8 +158,8 @@ int load_common_share(struct context *context, struct load_common *common)
 {
 	int code = command_request_share(context, &common->request);
 	for (int shell = 0; shell < 2 && code == EXIT_FINE; shell++)
-		code = command_request_pack(context, &common->request, shell,
-		    &common->packed[shell]);
+		code =
+		    command_request_pack(context, &common->request, shell, &common->packed[shell]);
 	return code;
 }
 

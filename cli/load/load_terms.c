@@ -18,7 +18,7 @@ struct load_terms { /* a list, the one used last in front */
 	char why[WHY_BYTES];
 };
 
-static bool same(const plm_terms *a, const plm_terms *b)
+static bool load_terms_same(const plm_terms *a, const plm_terms *b)
 {
 	const char *x = a->needs ? a->needs : "", *y = b->needs ? b->needs : "";
 	return a->queue_ms == b->queue_ms && a->run_ms == b->run_ms && a->total_ms == b->total_ms &&
@@ -27,14 +27,14 @@ static bool same(const plm_terms *a, const plm_terms *b)
 	    strcmp(x, y) == 0;
 }
 
-static bool ask_for_nothing(const plm_terms *terms)
+static bool load_terms_ask_for_nothing(const plm_terms *terms)
 {
 	static const plm_terms nothing;
-	return same(terms, &nothing);
+	return load_terms_same(terms, &nothing);
 }
 
 /* As the runtime would when the task is submitted, but that it is told nothing. */
-static int judge(const plm *rt, const plm_terms *wanted)
+static int load_terms_judge(const plm *rt, const plm_terms *wanted)
 {
 	const struct control *c = rt->tables.control;
 	struct terms terms = { .replicas = wanted->replicas };
@@ -46,7 +46,8 @@ static int judge(const plm *rt, const plm_terms *wanted)
 	return r < 0 ? r : needs_fit(&terms, c->kind, tables_kinds(&rt->tables), c->memory, &names);
 }
 
-static struct load_terms *add(struct load_terms **terms, const plm *rt, const plm_terms *wanted)
+static struct load_terms *load_terms_add(
+    struct load_terms **terms, const plm *rt, const plm_terms *wanted)
 {
 	struct load_terms *one = calloc(1, sizeof *one);
 	if (!one)
@@ -55,32 +56,34 @@ static struct load_terms *add(struct load_terms **terms, const plm *rt, const pl
 	one->terms.needs = wanted->needs ? strdup(wanted->needs) : NULL;
 	if (wanted->needs && !one->terms.needs)
 		exit(failed(-ENOMEM, "load"));
-	one->error = judge(rt, wanted);
+	one->error = load_terms_judge(rt, wanted);
 	snprintf(one->why, sizeof one->why, "%s", why_text());
 	one->next = *terms;
 	*terms = one;
 	return one;
 }
 
-int load_terms_find(struct load_terms **terms, plm *rt, const plm_terms *wanted,
-    const plm_terms **ret)
+int load_terms_find(
+    struct load_terms **terms, plm *rt, const plm_terms *wanted, const plm_terms **ret)
 {
 	struct load_terms **at = terms, *one;
 	unsigned n = 0;
 	*ret = NULL;
-	if (ask_for_nothing(wanted))
+	if (load_terms_ask_for_nothing(wanted))
 		return 0;
-	for (; (one = *at) != NULL && !same(&one->terms, wanted); at = &one->next)
+	for (; (one = *at) != NULL && !load_terms_same(&one->terms, wanted); at = &one->next)
 		n++;
 	if (one) {
 		*at = one->next; /* to the front */
 		one->next = *terms;
 		*terms = one;
 	} else if (n >= TERMS_MAX) {
-		return why(-EINVAL, "more than %d different combinations of needs and limits in "
-		    "one file", TERMS_MAX);
+		return why(-EINVAL,
+		    "more than %d different combinations of needs and limits in "
+		    "one file",
+		    TERMS_MAX);
 	} else {
-		one = add(terms, rt, wanted);
+		one = load_terms_add(terms, rt, wanted);
 	}
 	*ret = &one->terms;
 	return one->error ? why(one->error, "%s", one->why) : 0;
@@ -100,7 +103,10 @@ void load_terms_free(struct load_terms *terms)
 {
 	while (terms) {
 		struct load_terms *next = terms->next;
-		union { const char *text; void *memory; } needs = { .text = terms->terms.needs };
+		union {
+			const char *text;
+			void *memory;
+		} needs = { .text = terms->terms.needs };
 		free(needs.memory);
 		free(terms);
 		terms = next;

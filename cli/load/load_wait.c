@@ -10,9 +10,9 @@
 
 enum {
 	SHOWN_FAILED = 10,
-	LOOK_LEAST = 512,   /* tasks; fewer are not worth a look */
-	GROUP = 256,        /* the oldest so many are waited for together */
-	ROOM_TICK_MS = 50,  /* others may end before them */
+	LOOK_LEAST = 512,  /* tasks; fewer are not worth a look */
+	GROUP = 256,       /* the oldest so many are waited for together */
+	ROOM_TICK_MS = 50, /* others may end before them */
 	END_TICK_MS = 1000,
 };
 
@@ -22,7 +22,7 @@ void load_wait_add(struct load_wait *w, plm_ref ref, uint64_t line)
 	w->task[w->tasks++] = (struct load_waited){ ref, line };
 }
 
-static void tell(struct load_wait *w, const struct load_waited *task, bool well)
+static void load_wait_tell(struct load_wait *w, const struct load_waited *task, bool well)
 {
 	char text[PLM_REF_TEXT_BYTES];
 	w->ended++;
@@ -46,7 +46,7 @@ static bool look(struct load_wait *w, plm *rt)
 			w->task[left++] = *task;
 			continue;
 		}
-		tell(w, task, r && word_state(word) == RECORD_DONE);
+		load_wait_tell(w, task, r && word_state(word) == RECORD_DONE);
 		plm_drop(rt, task->ref);
 	}
 	w->tasks = left;
@@ -85,8 +85,8 @@ int load_wait_all(struct load_wait *w, struct context *context)
 	uint64_t deadline_ns = deadline_of(context);
 	while (w->tasks > 0) {
 		int left_ms = milliseconds_left(deadline_ns);
-		int r = wait_for_oldest(w, context->rt,
-		    left_ms < 0 || left_ms > END_TICK_MS ? END_TICK_MS : left_ms);
+		int r = wait_for_oldest(
+		    w, context->rt, left_ms < 0 || left_ms > END_TICK_MS ? END_TICK_MS : left_ms);
 		look(w, context->rt);
 		if (r < 0 && r != -ETIMEDOUT)
 			return failed(r, "waiting");

@@ -62,13 +62,16 @@ static const struct option options[] = {
 	{ "load", required_argument, NULL, OWN_LOAD },
 	{ "memfree", required_argument, NULL, OWN_MEMFREE },
 	{ "tmpdir", required_argument, NULL, OWN_TMPDIR },
-	COMMAND_OBJECT_OPTIONS, COMMAND_OPTIONS, COMMON_OPTIONS, { 0 },
+	COMMAND_OBJECT_OPTIONS,
+	COMMAND_OPTIONS,
+	COMMON_OPTIONS,
+	{ 0 },
 };
 
 enum { PERCENT_MAX = 10000, LOAD_MAX = 1 << 20, JOBS_MAX = 1 << 20 };
 
 /* "4", "50%": which of them is in *ret_percent, else 0. */
-static unsigned count_word(const struct context *context, const char *what, const char *word,
+static unsigned map_count_word(const struct context *context, const char *what, const char *word,
     unsigned most, unsigned *ret_percent)
 {
 	size_t n = strlen(word);
@@ -83,7 +86,7 @@ static unsigned count_word(const struct context *context, const char *what, cons
 }
 
 /* As GNU parallel has them: N, +N, -N, N%. */
-static void take_jobs(const struct context *context, struct map_jobs *jobs)
+static void map_take_jobs(const struct context *context, struct map_jobs *jobs)
 {
 	unsigned percent;
 	if (optarg[0] == '+' || optarg[0] == '-') {
@@ -92,24 +95,24 @@ static void take_jobs(const struct context *context, struct map_jobs *jobs)
 		return;
 	}
 	jobs->how = JOBS_NUMBER;
-	jobs->number = (int)count_word(context, "--jobs", optarg, JOBS_MAX, &percent);
+	jobs->number = (int)map_count_word(context, "--jobs", optarg, JOBS_MAX, &percent);
 	if (percent)
 		*jobs = (struct map_jobs){ .how = JOBS_PERCENT, .number = (int)percent };
 }
 
-static void take_load(const struct context *context, struct map_plan *plan)
+static void map_take_load(const struct context *context, struct map_plan *plan)
 {
 	unsigned percent;
 	plan->room.by_load = true;
-	plan->room.load = count_word(context, "--load", optarg, LOAD_MAX, &percent);
+	plan->room.load = map_count_word(context, "--load", optarg, LOAD_MAX, &percent);
 	if (percent)
 		plan->room.load = room_load_of(percent);
 	if (plan->room.load == 0)
-		usage_error(context, "--load wants 1 or more, or no job would ever start: %s",
-		    optarg);
+		usage_error(
+		    context, "--load wants 1 or more, or no job would ever start: %s", optarg);
 }
 
-static void take_output_option(int option, struct map_plan *plan)
+static void map_take_output_option(int option, struct map_plan *plan)
 {
 	switch (option) {
 	case OWN_KEEP_ORDER:
@@ -127,97 +130,107 @@ static void take_output_option(int option, struct map_plan *plan)
 	}
 }
 
-static void take_option(const struct context *context, int option, struct map_plan *plan)
+static void map_take_option(const struct context *context, int option, struct map_plan *plan)
 {
 	switch (option) {
 	case OWN_JOBS:
-	case OWN_JOBS_OF_XARGS: take_jobs(context, &plan->jobs); break;
+	case OWN_JOBS_OF_XARGS: map_take_jobs(context, &plan->jobs); break;
 	case OWN_NULL: plan->zero_ended = true; break;
 	case OWN_ARG_FILE: plan->inputs.file[plan->inputs.files++] = optarg; break;
 	case OWN_MAX_ARGS:
-		plan->max_args = (unsigned)number_word(context, "--max-args", optarg, 1,
-		    ARGS_MAX / 2);
+		plan->max_args =
+		    (unsigned)number_word(context, "--max-args", optarg, 1, ARGS_MAX / 2);
 		break;
 	case OWN_SHELL: plan->shell = true; break;
 	case OWN_LINK: plan->link = true; break;
 	case OWN_PRIVATE: plan->private = true; break;
 	case OWN_HALT:
 		if (!halt_parse(optarg, &plan->halt))
-			usage_error(context, "--halt wants never, or WHEN,WHAT=N such as "
-			    "soon,fail=1 or now,done=50%%, not \"%s\"", optarg);
+			usage_error(context,
+			    "--halt wants never, or WHEN,WHAT=N such as "
+			    "soon,fail=1 or now,done=50%%, not \"%s\"",
+			    optarg);
 		break;
-	case OWN_DELAY:
-		plan->delay_ms = (uint32_t)duration_word(context, "--delay", optarg);
-		break;
-	case OWN_LOAD: take_load(context, plan); break;
+	case OWN_DELAY: plan->delay_ms = (uint32_t)duration_word(context, "--delay", optarg); break;
+	case OWN_LOAD: map_take_load(context, plan); break;
 	case OWN_MEMFREE:
 		plan->room.memory = size_word(context, "--memfree", optarg, UINT64_MAX >> 1);
 		break;
 	default:
-		take_output_option(option, plan);
+		map_take_output_option(option, plan);
 		if (option >= OPTION_OWN && option < OPTION_OF_SUBMIT &&
 		    !command_object_option(context, option, &plan->request))
 			command_option(context, option, &plan->request);
 	}
 }
 
-static bool is_stdin(const char *file)
+static bool map_is_stdin(const char *file)
 {
 	return stdin_descriptor(file) == STDIN_FILENO;
 }
 
 /* Do the inputs come from stdin? */
-static bool reads_stdin(const struct inputs *inputs)
+static bool map_reads_stdin(const struct inputs *inputs)
 {
 	bool files = false, found = inputs->files + inputs->words == 0;
 	for (size_t i = 0; i < inputs->files; i++)
-		found = found || is_stdin(inputs->file[i]);
+		found = found || map_is_stdin(inputs->file[i]);
 	for (size_t i = 0; i < inputs->words; i++) {
 		if (is_source_mark(inputs->word[i]))
 			files = strncmp(inputs->word[i], "::::", 4) == 0;
 		else
-			found = found || (files && is_stdin(inputs->word[i]));
+			found = found || (files && map_is_stdin(inputs->word[i]));
 	}
 	return found;
 }
 
 /* What is not for this command, and what does not go together. */
-static void check_plan(const struct context *context, const struct map_plan *plan)
+static void map_check_plan(const struct context *context, const struct map_plan *plan)
 {
 	size_t sources = 0;
 	for (size_t i = 0; i < plan->inputs.words; i++)
 		sources += is_source_mark(plan->inputs.word[i]);
 	if (plan->request.task.detach)
-		usage_error(context, "--detach is not for map, which waits for its jobs; `plmctl "
+		usage_error(context,
+		    "--detach is not for map, which waits for its jobs; `plmctl "
 		    "load` does not wait");
 	task_check_keep(context, &plan->request.task);
 	if (plan->request.task.terms.replicas > 1)
-		usage_error(context, "--replicas is not for map, which reads the log of each job: "
+		usage_error(context,
+		    "--replicas is not for map, which reads the log of each job: "
 		    "replicas have none");
 	if (plan->request.outputs)
-		usage_error(context, "--out is not for map: --results DIR writes the output of its "
+		usage_error(context,
+		    "--out is not for map: --results DIR writes the output of its "
 		    "jobs to files");
 	command_objects_check(context, &plan->request);
-	if (plan->request.input && is_stdin(plan->request.input) && reads_stdin(&plan->inputs))
-		usage_error(context, "--stdin %s: the inputs come from there; give them by ::: or "
-		    ":::: FILE", plan->request.input);
+	if (plan->request.input && map_is_stdin(plan->request.input) &&
+	    map_reads_stdin(&plan->inputs))
+		usage_error(context,
+		    "--stdin %s: the inputs come from there; give them by ::: or "
+		    ":::: FILE",
+		    plan->request.input);
 	if (plan->resume != RESUME_NOTHING && !plan->joblog)
-		usage_error(context, "--resume and --resume-failed need --joblog FILE, which they "
+		usage_error(context,
+		    "--resume and --resume-failed need --joblog FILE, which they "
 		    "read");
 	if (plan->max_args && sources + plan->inputs.files > 1)
 		usage_error(context, "--max-args works with one source of inputs");
 	if (plan->line && context->json)
-		usage_error(context, "--line and --json cannot be combined: --json shows a job "
+		usage_error(context,
+		    "--line and --json cannot be combined: --json shows a job "
 		    "when it has ended");
 	if (plan->line && plan->results)
-		usage_error(context, "--line and --results cannot be combined: --results writes a "
+		usage_error(context,
+		    "--line and --results cannot be combined: --results writes a "
 		    "job's output when it has ended");
 	if (plan->private && context->name)
-		usage_error(context, "--private and --name cannot be combined: --private starts a "
+		usage_error(context,
+		    "--private and --name cannot be combined: --private starts a "
 		    "runtime of its own");
 }
 
-static void take_words(struct map_plan *plan, int argc, char **argv)
+static void map_take_words(struct map_plan *plan, int argc, char **argv)
 {
 	plan->words = argv + optind;
 	int first = optind;
@@ -228,7 +241,7 @@ static void take_words(struct map_plan *plan, int argc, char **argv)
 	plan->inputs.words = (size_t)(argc - optind);
 }
 
-static int run_map(struct context *context, int argc, char **argv)
+static int map_run_map(struct context *context, int argc, char **argv)
 {
 	struct map_plan plan = { .jobs = { JOBS_PERCENT, 100 } };
 	int option;
@@ -236,9 +249,9 @@ static int run_map(struct context *context, int argc, char **argv)
 	if (!plan.inputs.file)
 		return failed(-ENOMEM, "map");
 	while ((option = next_option(context, argc, argv, short_options, options)) != -1)
-		take_option(context, option, &plan);
-	take_words(&plan, argc, argv);
-	check_plan(context, &plan);
+		map_take_option(context, option, &plan);
+	map_take_words(&plan, argc, argv);
+	map_check_plan(context, &plan);
 	int code = map_run(context, &plan);
 	free(plan.inputs.file);
 	return code;
@@ -291,15 +304,13 @@ const struct command cmd_map = {
 	    "                     run; N%: per cent of its cpus\n"
 	    "  --memfree SIZE     start a job only while SIZE of memory is available\n"
 	    "  --bar              show progress on stderr, if that is a terminal\n"
-	    "  --json             print a JSON object for each job, with its output\n\n"
-	    COMMAND_OBJECT_OPTIONS_HELP
-	    COMMAND_OPTIONS_HELP
-	    TASK_TIMES_HELP
+	    "  --json             print a JSON object for each job, with its output\n\n" COMMAND_OBJECT_OPTIONS_HELP
+		COMMAND_OPTIONS_HELP TASK_TIMES_HELP
 	    "--detach, --replicas and --out are not for map. --run-limit is about each job,\n"
 	    "--timeout about all of them together. The first Ctrl-C starts no more jobs, the\n"
 	    "second cancels.\n"
 	    "Exit code: how many jobs failed, up to 100, and 101 for more; with --halt\n"
 	    "...,fail=1 that of the job that failed, with N% the percentage that did; 124\n"
 	    "--timeout ran out, 128+N ended by signal N, 69 the runtime is gone.\n",
-	.run = run_map,
+	.run = map_run_map,
 };

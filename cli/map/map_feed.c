@@ -4,7 +4,7 @@
 
 #include "base/why.h"
 
-static int next_row(struct feed *f)
+static int feed_next_row(struct feed *f)
 {
 	if (f->max_args == 0)
 		return sources_next(f->sources, &f->row);
@@ -19,7 +19,7 @@ static int next_row(struct feed *f)
 int feed_next(struct feed *f, struct job **ret)
 {
 	while (!f->ended) {
-		int r = next_row(f);
+		int r = feed_next_row(f);
 		f->ended = r <= 0 && r != -EAGAIN;
 		if (r <= 0)
 			return r;
@@ -31,8 +31,8 @@ int feed_next(struct feed *f, struct job **ret)
 		if (done)
 			continue;
 		if (!*ret)
-			return why(-ENOMEM, "no memory for job %llu",
-			    (unsigned long long)f->number);
+			return why(
+			    -ENOMEM, "no memory for job %llu", (unsigned long long)f->number);
 		(*ret)->order = f->order++;
 		return 1;
 	}

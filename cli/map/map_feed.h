@@ -12,7 +12,7 @@ struct feed {
 	unsigned max_args;         /* 0: one row a job */
 	uint64_t number, order, skipped;
 	bool ended;
-	struct row row, part;      /* as much of the job as there is; one input of it */
+	struct row row, part; /* as much of the job as there is; one input of it */
 };
 
 /* 1: *ret is the next one; 0: there are no more; -EAGAIN: none yet; else -errno with a why. */

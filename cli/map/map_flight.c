@@ -12,8 +12,8 @@
 #include "client/handle.h"
 
 enum {
-	BATCH = 256,        /* that are submitted by one call; drops are gathered as well */
-	AHEAD_US = 20000,   /* that workers may have before them */
+	BATCH = 256,      /* that are submitted by one call; drops are gathered as well */
+	AHEAD_US = 20000, /* that workers may have before them */
 	AHEAD_MAX = 512,
 	END_LOOK_MS = 100,  /* while what was cancelled ends: for one more signal */
 	SHORT_WAIT_MS = 10, /* where nothing but a settlement wakes us */
@@ -24,15 +24,18 @@ enum {
 void flight_begin(struct flight *f, struct context *context, const struct command_request *request,
     const struct template *template)
 {
-	*f = (struct flight){ .context = context, .request = request, .template = template,
-		.bell = -1, .begun_ns = clock_ns() };
+	*f = (struct flight){ .context = context,
+		.request = request,
+		.template = template,
+		.bell = -1,
+		.begun_ns = clock_ns() };
 	f->last_refused = &f->refused;
 	f->drop = calloc(COMMAND_RESULTS * BATCH, sizeof *f->drop);
 	if (!f->drop)
 		exit(failed(-ENOMEM, "map"));
 }
 
-static void make_room(struct flight *f, size_t jobs)
+static void flight_make_room(struct flight *f, size_t jobs)
 {
 	if (jobs <= f->room)
 		return;
@@ -47,12 +50,12 @@ static void make_room(struct flight *f, size_t jobs)
 
 /* ---- submitting ---- */
 
-static uint64_t now_ms(void)
+static uint64_t flight_now_ms(void)
 {
 	return clock_of(CLOCK_REALTIME) / NS_PER_MS;
 }
 
-static void refuse(struct flight *f, struct job *job)
+static void flight_refuse(struct flight *f, struct job *job)
 {
 	job->next = NULL;
 	*f->last_refused = job;
@@ -60,8 +63,8 @@ static void refuse(struct flight *f, struct job *job)
 }
 
 /* Their words lie one behind the other: pointers are made when nothing moves any more. */
-static size_t write_words(struct flight *f, struct job *jobs, size_t count[BATCH],
-    struct job *list[BATCH])
+static size_t flight_write_words(
+    struct flight *f, struct job *jobs, size_t count[BATCH], struct job *list[BATCH])
 {
 	size_t n = 0;
 	f->words.length = 0;
@@ -72,8 +75,8 @@ static size_t write_words(struct flight *f, struct job *jobs, size_t count[BATCH
 	return n;
 }
 
-static const plm_task *make_tasks(struct flight *f, size_t n, const size_t count[BATCH],
-    struct job *const list[BATCH])
+static const plm_task *flight_make_tasks(
+    struct flight *f, size_t n, const size_t count[BATCH], struct job *const list[BATCH])
 {
 	size_t words = 0, done = 0;
 	for (size_t i = 0; i < n; i++)
@@ -92,8 +95,8 @@ static const plm_task *make_tasks(struct flight *f, size_t n, const size_t count
 		size_t nargs = command_nargs(f->request, count[i]);
 		command_arguments(f->request, word + done, count[i], args);
 		if (f->request->outlet)
-			args[nargs - 1] = PLM_BYTES(&list[i]->outlet->named,
-			    sizeof list[i]->outlet->named);
+			args[nargs - 1] =
+			    PLM_BYTES(&list[i]->outlet->named, sizeof list[i]->outlet->named);
 		tasks[i] = command_task(f->request, args, nargs);
 		tasks[i].flags |= PLM_TIED;
 		args += nargs;
@@ -101,32 +104,33 @@ static const plm_task *make_tasks(struct flight *f, size_t n, const size_t count
 	return tasks;
 }
 
-static void take_references(struct flight *f, struct job *job, const plm_ref *refs)
+static void flight_take_references(struct flight *f, struct job *job, const plm_ref *refs)
 {
-	job->submit_ms = now_ms();
+	job->submit_ms = flight_now_ms();
 	memcpy(job->ref, refs, sizeof job->ref);
 	f->job[f->jobs] = job;
 	f->ref[f->jobs++] = job->ref[0];
 }
 
 /* One call. The jobs behind one that was refused are refused as well: order is kept. */
-static int submit_batch(struct flight *f, struct job **jobs)
+static int flight_submit_batch(struct flight *f, struct job **jobs)
 {
 	size_t count[BATCH];
 	struct job *list[BATCH];
 	plm_ref refs[COMMAND_RESULTS * BATCH];
 	bool full = f->refused != NULL;
-	size_t n = write_words(f, *jobs, count, list);
+	size_t n = flight_write_words(f, *jobs, count, list);
 	*jobs = list[n - 1]->next;
-	make_room(f, f->jobs + n);
-	int r = full ? 0 : plm_submit_many(f->context->rt, make_tasks(f, n, count, list), n,
-	    refs);
+	flight_make_room(f, f->jobs + n);
+	int r = full
+	    ? 0
+	    : plm_submit_many(f->context->rt, flight_make_tasks(f, n, count, list), n, refs);
 	for (size_t i = 0; i < n; i++) {
 		full = full || refs[COMMAND_RESULTS * i].id == 0;
 		if (full)
-			refuse(f, list[i]);
+			flight_refuse(f, list[i]);
 		else
-			take_references(f, list[i], refs + COMMAND_RESULTS * i);
+			flight_take_references(f, list[i], refs + COMMAND_RESULTS * i);
 	}
 	return r == -ENOSPC ? 0 : r;
 }
@@ -141,7 +145,7 @@ int flight_submit(struct flight *f, struct job *jobs)
 		f->last_refused = &f->refused;
 	}
 	while (jobs) {
-		int r = submit_batch(f, &jobs);
+		int r = flight_submit_batch(f, &jobs);
 		if (r < 0)
 			return failed(r, "map");
 	}
@@ -158,7 +162,7 @@ size_t flight_count(const struct flight *f)
 
 /* ---- waiting ---- */
 
-static void drop_gathered(struct flight *f)
+static void flight_drop_gathered(struct flight *f)
 {
 	plm_drop_many(f->context->rt, f->drop, f->drops);
 	f->drops = 0;
@@ -173,7 +177,7 @@ size_t flight_ahead(const struct flight *f, unsigned workers)
 	return ahead < AHEAD_MAX ? (size_t)ahead : AHEAD_MAX;
 }
 
-static int wait_for_the_middle(struct flight *f, int timeout_ms)
+static int flight_wait_for_the_middle(struct flight *f, int timeout_ms)
 {
 	bool sooner = timeout_ms >= 0 && timeout_ms < SHORT_WAIT_MS;
 	int r = plm_wait(f->context->rt, &f->ref[(f->jobs - 1) / 2], 1, 1,
@@ -181,7 +185,7 @@ static int wait_for_the_middle(struct flight *f, int timeout_ms)
 	return r == -ETIMEDOUT ? 0 : r;
 }
 
-static int wait_for_anything(struct flight *f, const struct flight_wake *wake)
+static int flight_wait_for_anything(struct flight *f, const struct flight_wake *wake)
 {
 	if (f->bell < 0)
 		f->bell = plm_fd(f->context->rt);
@@ -197,7 +201,7 @@ static int wait_for_anything(struct flight *f, const struct flight_wake *wake)
 }
 
 /* Inside of a task all of this is one wait, however we sleep, and whatever we do in between. */
-static void tell_waiting(struct flight *f, bool waits)
+static void flight_tell_waiting(struct flight *f, bool waits)
 {
 	if (waits == f->waits)
 		return;
@@ -211,23 +215,23 @@ static void tell_waiting(struct flight *f, bool waits)
 int flight_wait(struct flight *f, const struct flight_wake *wake)
 {
 	if (f->drops)
-		drop_gathered(f);
-	tell_waiting(f, f->jobs || f->refused);
+		flight_drop_gathered(f);
+	flight_tell_waiting(f, f->jobs || f->refused);
 	bool learning = f->bell < 0 && clock_ns() - f->begun_ns < LEARN_MS * NS_PER_MS;
 	bool busy = f->jobs > 0 && (learning || f->jobs > wake->workers);
-	return busy && wake->input < 0 ? wait_for_the_middle(f, wake->timeout_ms)
-				       : wait_for_anything(f, wake);
+	return busy && wake->input < 0 ? flight_wait_for_the_middle(f, wake->timeout_ms)
+				       : flight_wait_for_anything(f, wake);
 }
 
 /* ---- their end ---- */
 
-static void learn(struct flight *f, uint64_t run_us)
+static void flight_learn(struct flight *f, uint64_t run_us)
 {
 	uint64_t us = run_us ? run_us : 1;
 	f->average_us = f->average_us ? (f->average_us * (AVERAGE_OF - 1) + us) / AVERAGE_OF : us;
 }
 
-static int take_ready(struct flight *f, struct job **ret)
+static int flight_take_ready(struct flight *f, struct job **ret)
 {
 	size_t stay = 0;
 	for (size_t i = 0; i < f->jobs; i++) {
@@ -240,7 +244,7 @@ static int take_ready(struct flight *f, struct job **ret)
 		int code = job_take_end(f->context, job);
 		if (code != EXIT_FINE)
 			return code;
-		learn(f, job->run_us);
+		flight_learn(f, job->run_us);
 		job->next = NULL;
 		*ret = job;
 		ret = &job->next;
@@ -254,7 +258,7 @@ int flight_collect(struct flight *f, struct job **ret)
 	size_t before = f->jobs;
 	*ret = NULL;
 	int r = plm_wait(f->context->rt, f->ref, f->jobs, 0, 0, f->ready);
-	int code = r < 0 ? failed(r, "map") : f->jobs ? take_ready(f, ret) : EXIT_FINE;
+	int code = r < 0 ? failed(r, "map") : f->jobs ? flight_take_ready(f, ret) : EXIT_FINE;
 	if (code == EXIT_FINE && before == f->jobs)
 		r = handle_runtime_gone(f->context->rt);
 	if (code == EXIT_FINE && r == 0)
@@ -267,7 +271,7 @@ void flight_drop(struct flight *f, struct job *job)
 	for (int i = 0; i < COMMAND_RESULTS && job->ref[0].id; i++)
 		f->drop[f->drops++] = job->ref[i];
 	if (f->drops == COMMAND_RESULTS * BATCH)
-		drop_gathered(f);
+		flight_drop_gathered(f);
 	job_free(job);
 }
 
@@ -282,11 +286,12 @@ void flight_forget_refused(struct flight *f)
 }
 
 /* Until nothing of them runs any more, or there is one more signal. */
-static void await_ends(struct flight *f)
+static void flight_await_ends(struct flight *f)
 {
 	struct pollfd more = { .fd = signals_fd(), .events = POLLIN };
-	while (f->jobs && plm_wait_ended(f->context->rt, f->ref, f->jobs, f->jobs, END_LOOK_MS,
-	    NULL) == -ETIMEDOUT)
+	while (f->jobs &&
+	    plm_wait_ended(f->context->rt, f->ref, f->jobs, f->jobs, END_LOOK_MS, NULL) ==
+		-ETIMEDOUT)
 		if (poll(&more, 1, 0) > 0)
 			return;
 }
@@ -295,7 +300,7 @@ void flight_cancel(struct flight *f)
 {
 	for (size_t i = 0; i < f->jobs; i++)
 		plm_cancel(f->context->rt, f->ref[i], PLM_GRACE_OF_TASK);
-	await_ends(f);
+	flight_await_ends(f);
 	for (size_t i = 0; i < f->jobs; i++)
 		flight_drop(f, f->job[i]);
 	f->jobs = 0;
@@ -305,8 +310,8 @@ void flight_cancel(struct flight *f)
 void flight_end(struct flight *f)
 {
 	flight_cancel(f);
-	tell_waiting(f, false);
-	drop_gathered(f);
+	flight_tell_waiting(f, false);
+	flight_drop_gathered(f);
 	free(f->job);
 	free(f->ref);
 	free(f->ready);

@@ -21,14 +21,14 @@ struct flight {
 	uint8_t *ready;
 	size_t jobs, room;
 	struct job *refused, **last_refused; /* by a full table: to be submitted again */
-	uint64_t average_us; /* that one ran, of late; 0: none has ended */
+	uint64_t average_us;                 /* that one ran, of late; 0: none has ended */
 	uint64_t begun_ns;
-	int bell;            /* -1: not needed so far */
-	struct text words;   /* of a batch */
+	int bell;          /* -1: not needed so far */
+	struct text words; /* of a batch */
 	struct text starts, args, tasks;
 	plm_ref *drop;
 	size_t drops;
-	bool waits;          /* told so to the runtime, if this is inside of a task of it */
+	bool waits; /* told so to the runtime, if this is inside of a task of it */
 };
 
 void flight_begin(struct flight *f, struct context *context, const struct command_request *request,
@@ -42,8 +42,8 @@ size_t flight_count(const struct flight *f); /* with those refused */
 size_t flight_ahead(const struct flight *f, unsigned workers);
 
 struct flight_wake {
-	int timeout_ms;   /* negative: for ever */
-	int input;        /* a descriptor to read from; -1: none is waited for */
+	int timeout_ms; /* negative: for ever */
+	int input;      /* a descriptor to read from; -1: none is waited for */
 	unsigned workers;
 };
 

@@ -8,7 +8,7 @@
 
 enum { PERCENT = 100, PERCENT_OF_LEAST = 3 /* one job of one is no hint */ };
 
-static bool take(const char **at, const char *word)
+static bool halt_take(const char **at, const char *word)
 {
 	size_t n = strlen(word);
 	if (strncmp(*at, word, n) != 0)
@@ -24,15 +24,15 @@ bool halt_parse(const char *text, struct halt *ret)
 	*ret = (struct halt){ .when = HALT_NEVER };
 	if (strcmp(text, "never") == 0)
 		return true;
-	if (take(&at, "now,"))
+	if (halt_take(&at, "now,"))
 		halt.when = HALT_NOW;
-	else if (!take(&at, "soon,"))
+	else if (!halt_take(&at, "soon,"))
 		return false;
-	if (take(&at, "success="))
+	if (halt_take(&at, "success="))
 		halt.what = HALT_SUCCESS;
-	else if (take(&at, "done="))
+	else if (halt_take(&at, "done="))
 		halt.what = HALT_DONE;
-	else if (!take(&at, "fail="))
+	else if (!halt_take(&at, "fail="))
 		return false;
 	char *end;
 	unsigned long count = strtoul(at, &end, 10);
@@ -45,10 +45,11 @@ bool halt_parse(const char *text, struct halt *ret)
 	return true;
 }
 
-static uint64_t counted(const struct halt *halt, const struct tally *tally)
+static uint64_t halt_counted(const struct halt *halt, const struct tally *tally)
 {
-	return halt->what == HALT_FAIL ? tally->failed :
-	    halt->what == HALT_DONE ? tally->done : tally->done - tally->failed;
+	return halt->what == HALT_FAIL ? tally->failed
+	    : halt->what == HALT_DONE  ? tally->done
+				       : tally->done - tally->failed;
 }
 
 bool halt_reached(const struct halt *halt, const struct tally *tally)
@@ -57,9 +58,9 @@ bool halt_reached(const struct halt *halt, const struct tally *tally)
 	if (halt->when == HALT_NEVER)
 		return false;
 	if (!halt->percent)
-		return counted(halt, tally) >= halt->count;
+		return halt_counted(halt, tally) >= halt->count;
 	return tally->done >= PERCENT_OF_LEAST &&
-	    counted(halt, tally) * PERCENT >= halt->count * of;
+	    halt_counted(halt, tally) * PERCENT >= halt->count * of;
 }
 
 int halt_exit_code(const struct halt *halt, const struct tally *tally)

@@ -5,14 +5,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct halt { /* zeroes: never */
+struct halt {                                          /* zeroes: never */
 	enum { HALT_NEVER, HALT_SOON, HALT_NOW } when; /* running jobs end; are cancelled */
 	enum { HALT_FAIL, HALT_SUCCESS, HALT_DONE } what;
 	unsigned count;
 	bool percent;
 };
 
-struct tally { /* of jobs */
+struct tally {                 /* of jobs */
 	uint64_t done, failed; /* ended; of them with a failure */
 	uint64_t total;        /* 0: nobody knows */
 	int last_failure;      /* as an exit code */

@@ -45,12 +45,12 @@ int job_exit_code(const struct job *job)
 	return job->exit_code == JOB_KILLED ? EXIT_TIMED_OUT : job->exit_code;
 }
 
-static bool begins_with(const char *text, const char *words)
+static bool job_begins_with(const char *text, const char *words)
 {
 	return strncmp(text, words, strlen(words)) == 0;
 }
 
-static void take_message(struct job *job, const plm_failure *f)
+static void job_take_message(struct job *job, const plm_failure *f)
 {
 	char root[PLM_REF_TEXT_BYTES];
 	plm_ref_print(f->task, root);
@@ -58,21 +58,21 @@ static void take_message(struct job *job, const plm_failure *f)
 		job->message = NULL;
 }
 
-static void take_failure(struct context *context, struct job *job)
+static void job_take_failure(struct context *context, struct job *job)
 {
 	plm_failure f;
 	if (plm_error(context->rt, job->ref[0], &f) < 0)
 		f = (plm_failure){ .code = EXIT_OURS };
 	if (f.task.id && f.task.id != job->ref[0].id) {
 		job->exit_code = EXIT_TASK_FAILED; /* of what it was to come after */
-		take_message(job, &f);
+		job_take_message(job, &f);
 		return;
 	}
-	if (begins_with(f.message, COMMAND_SAYS_EXIT)) {
+	if (job_begins_with(f.message, COMMAND_SAYS_EXIT)) {
 		job->exit_code = f.code;
 		return;
 	}
-	if (begins_with(f.message, COMMAND_SAYS_SIGNAL)) {
+	if (job_begins_with(f.message, COMMAND_SAYS_SIGNAL)) {
 		job->signal = f.code - COMMAND_SIGNALLED;
 		return;
 	}
@@ -88,7 +88,7 @@ static void take_failure(struct context *context, struct job *job)
 }
 
 /* Without a log, for which there was no room, it is where there is something. */
-static void take_stream(struct job *job, const struct command_view *v, int stream)
+static void job_take_stream(struct job *job, const struct command_view *v, int stream)
 {
 	uint64_t *bytes = stream == STDOUT_FILENO ? &job->out_bytes : &job->err_bytes;
 	const char **text = stream == STDOUT_FILENO ? &job->out : &job->err;
@@ -101,11 +101,11 @@ static void take_stream(struct job *job, const struct command_view *v, int strea
 	*bytes = in_file;
 }
 
-static void take_output(struct job *job, const struct command_view *v)
+static void job_take_output(struct job *job, const struct command_view *v)
 {
 	char text[CUT_TEXT_BYTES];
-	take_stream(job, v, STDOUT_FILENO);
-	take_stream(job, v, STDERR_FILENO);
+	job_take_stream(job, v, STDOUT_FILENO);
+	job_take_stream(job, v, STDERR_FILENO);
 	if (!job->in_file[0] && !job->in_file[1]) { /* for another one, while this waits its turn */
 		outlet_give(job->outlet, job->ended_well);
 		job->outlet = NULL;
@@ -128,13 +128,13 @@ int job_take_end(struct context *context, struct job *job)
 	job->run_us = v.logged ? v.log.wall_us : (uint64_t)v.run_ms * US_PER_MS;
 	job->ended_well = v.state == RECORD_DONE;
 	if (v.state == RECORD_FAILED)
-		take_failure(context, job);
+		job_take_failure(context, job);
 	if (v.state == RECORD_CANCELLED) {
 		job->exit_code = JOB_KILLED;
 		job->signal = SIGTERM;
 		job->message = strdup("it was cancelled");
 	}
-	take_output(job, &v);
+	job_take_output(job, &v);
 	return EXIT_FINE;
 }
 

@@ -24,7 +24,7 @@ struct joblog {
 
 /* ---- what it says ---- */
 
-static int mark(struct joblog *log, uint64_t number, bool finished)
+static int joblog_mark(struct joblog *log, uint64_t number, bool finished)
 {
 	size_t word = (size_t)(number / BITS);
 	if (word >= log->words) {
@@ -48,18 +48,19 @@ bool joblog_has(const struct joblog *log, uint64_t number)
 }
 
 /* Others may have written it: what is no line of a job is passed over. */
-static int take_line(struct joblog *log, const char *line, enum resume resume)
+static int joblog_take_line(struct joblog *log, const char *line, enum resume resume)
 {
 	unsigned long long number;
 	int code, signal;
 	if (sscanf(line, "%llu\t%*[^\t]\t%*[^\t]\t%*[^\t]\t%*[^\t]\t%*[^\t]\t%d\t%d\t", &number,
-		&code, &signal) != 3 || number == 0 || number > NUMBER_MAX)
+		&code, &signal) != 3 ||
+	    number == 0 || number > NUMBER_MAX)
 		return 0;
-	return mark(log, number, resume == RESUME_MISSING || (code == 0 && signal == 0));
+	return joblog_mark(log, number, resume == RESUME_MISSING || (code == 0 && signal == 0));
 }
 
 /* The length of its whole lines in *ret_whole. */
-static int read_lines(struct joblog *log, FILE *file, enum resume resume, off_t *ret_whole)
+static int joblog_read_lines(struct joblog *log, FILE *file, enum resume resume, off_t *ret_whole)
 {
 	char *line = NULL;
 	size_t room = 0;
@@ -68,19 +69,19 @@ static int read_lines(struct joblog *log, FILE *file, enum resume resume, off_t 
 	*ret_whole = 0;
 	while (r == 0 && (n = getline(&line, &room, file)) > 0 && line[n - 1] == '\n') {
 		*ret_whole += n;
-		r = take_line(log, line, resume);
+		r = joblog_take_line(log, line, resume);
 	}
 	free(line);
 	return r;
 }
 
-static int read_earlier(struct joblog *log, enum resume resume)
+static int joblog_read_earlier(struct joblog *log, enum resume resume)
 {
 	FILE *file = fopen(log->path, "re");
 	off_t whole = 0;
 	if (!file)
 		return why(-errno, "--joblog %s: %s", log->path, strerror(errno));
-	int r = read_lines(log, file, resume, &whole);
+	int r = joblog_read_lines(log, file, resume, &whole);
 	fclose(file);
 	if (r == 0 && ftruncate(log->fd, whole) < 0)
 		r = why(-errno, "--joblog %s: %s", log->path, strerror(errno));
@@ -97,14 +98,15 @@ int joblog_open(struct joblog **ret, const char *path, enum resume resume)
 		return why(-ENOMEM, "no memory for --joblog");
 	*ret = log;
 	log->path = path;
-	log->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC |
-	    (resume == RESUME_NOTHING ? O_TRUNC : 0), 0666);
+	log->fd = open(path,
+	    O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | (resume == RESUME_NOTHING ? O_TRUNC : 0),
+	    0666);
 	if (log->fd < 0)
 		r = why(-errno, "--joblog %s: %s", path, strerror(errno));
 	else if (resume == RESUME_NOTHING)
 		text_words(&log->lines, heading);
 	else
-		r = read_earlier(log, resume);
+		r = joblog_read_earlier(log, resume);
 	if (r < 0)
 		joblog_close(ret);
 	return r;
@@ -113,7 +115,7 @@ int joblog_open(struct joblog **ret, const char *path, enum resume resume)
 /* ---- writing it ---- */
 
 /* A line stays a line, whatever is in the command. */
-static void add_command(struct text *lines, const struct text *command)
+static void joblog_add_command(struct text *lines, const struct text *command)
 {
 	size_t begin = lines->length;
 	text_add(lines, command->data, command->length);
@@ -129,7 +131,7 @@ void joblog_add(struct joblog *log, const struct job *job, const struct text *co
 	    (unsigned long long)job->number, (unsigned long long)(job->begin_ms / MS_PER_S),
 	    (unsigned)(job->begin_ms % MS_PER_S), (double)job->run_us / US_PER_S,
 	    (unsigned long long)job->out_bytes, job->exit_code, job->signal);
-	add_command(&log->lines, command);
+	joblog_add_command(&log->lines, command);
 }
 
 int joblog_flush(struct joblog *log)

@@ -8,7 +8,7 @@
 enum { PIECE_BYTES = 64 << 10 };
 
 /* Each attempt has files of its own. */
-static int stream_of(const struct command_view *v, struct job *job, int stream)
+static int live_stream_of(const struct command_view *v, struct job *job, int stream)
 {
 	if (job->live[stream - 1].attempt != v->attempt) {
 		if (job->live[stream - 1].fd >= 0)
@@ -21,13 +21,13 @@ static int stream_of(const struct command_view *v, struct job *job, int stream)
 		job->live[stream - 1].fd = command_stream_open(v, stream);
 	/* That was made after this attempt had seen to it that nothing of another is in the outlet,
 	 * where all of its output is as soon as any is. */
-	bool in_file = job->live[stream - 1].fd >= 0 && job->outlet &&
-	    outlet_bytes(job->outlet, stream) > 0;
+	bool in_file =
+	    job->live[stream - 1].fd >= 0 && job->outlet && outlet_bytes(job->outlet, stream) > 0;
 	return in_file ? job->outlet->named.fd[stream - 1] : job->live[stream - 1].fd;
 }
 
 /* A line longer than the piece is shown when the job has ended. */
-static void show_lines(struct map_output *o, struct job *job, int stream, int fd)
+static void live_show_lines(struct map_output *o, struct job *job, int stream, int fd)
 {
 	char piece[PIECE_BYTES];
 	for (;;) {
@@ -48,9 +48,9 @@ int live_look(struct context *context, struct map_output *o, struct job *job)
 	if (code != EXIT_FINE || v.state != RECORD_RUNNING || v.pid == 0)
 		return code;
 	for (int stream = STDOUT_FILENO; stream <= STDERR_FILENO; stream++) {
-		int fd = stream_of(&v, job, stream);
+		int fd = live_stream_of(&v, job, stream);
 		if (fd >= 0)
-			show_lines(o, job, stream, fd);
+			live_show_lines(o, job, stream, fd);
 	}
 	return EXIT_FINE;
 }

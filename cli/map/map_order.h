@@ -11,7 +11,7 @@
 
 struct order {
 	bool kept;
-	struct job **held;      /* kept: in a circle, by order; else a list */
+	struct job **held; /* kept: in a circle, by order; else a list */
 	size_t window;
 	uint64_t begun, given;
 	uint64_t bytes, bytes_max;

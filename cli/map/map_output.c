@@ -18,7 +18,7 @@ enum { GATHER_BYTES = 64 << 10, SMALL_BYTES = 4 << 10 };
 /* ---- bytes ---- */
 
 /* A pipe that has room takes PIPE_BUF bytes without blocking, so that a signal is always heard. */
-static bool wait_for_room(const struct sink *sink)
+static bool map_output_wait_for_room(const struct sink *sink)
 {
 	struct pollfd wake[] = { { .fd = sink->fd, .events = POLLOUT },
 		{ .fd = signals_fd(), .events = POLLIN } };
@@ -30,16 +30,18 @@ static bool wait_for_room(const struct sink *sink)
 	return true;
 }
 
-static void write_out(struct map_output *o, struct sink *sink, const char *data, size_t length)
+static void map_output_write_out(
+    struct map_output *o, struct sink *sink, const char *data, size_t length)
 {
 	while (length && o->error == 0) {
-		if (sink->may_block && !wait_for_room(sink))
+		if (sink->may_block && !map_output_wait_for_room(sink))
 			return;
 		size_t piece = sink->may_block && length > PIPE_BUF ? PIPE_BUF : length;
 		ssize_t n = write(sink->fd, data, piece);
 		if (n < 0 && errno != EINTR && errno != EAGAIN)
-			o->error = errno == EPIPE ? -EPIPE :
-			    why(-EIO, "writing the output: %s", strerror(errno));
+			o->error = errno == EPIPE
+			    ? -EPIPE
+			    : why(-EIO, "writing the output: %s", strerror(errno));
 		if (n > 0) {
 			data += n;
 			length -= (size_t)n;
@@ -47,34 +49,35 @@ static void write_out(struct map_output *o, struct sink *sink, const char *data,
 	}
 }
 
-static void flush_sink(struct map_output *o, struct sink *sink)
+static void map_output_flush_sink(struct map_output *o, struct sink *sink)
 {
-	write_out(o, sink, sink->text.data, sink->text.length);
+	map_output_write_out(o, sink, sink->text.data, sink->text.length);
 	sink->text.length = 0;
 }
 
 /* What comes to one of them comes after what came to the other. */
-static void put(struct map_output *o, struct sink *sink, const char *data, size_t length)
+static void map_output_put(struct map_output *o, struct sink *sink, const char *data, size_t length)
 {
 	struct sink *other = sink == &o->out ? &o->err : &o->out;
 	if (length && other->text.length)
-		flush_sink(o, other);
+		map_output_flush_sink(o, other);
 	if (sink->text.length + length > GATHER_BYTES)
-		flush_sink(o, sink);
+		map_output_flush_sink(o, sink);
 	if (length > SMALL_BYTES && sink->text.length == 0)
-		write_out(o, sink, data, length);
+		map_output_write_out(o, sink, data, length);
 	else
 		text_add(&sink->text, data, length);
 }
 
-static void put_tagged(struct map_output *o, struct sink *sink, const char *data, size_t length)
+static void map_output_put_tagged(
+    struct map_output *o, struct sink *sink, const char *data, size_t length)
 {
 	while (length) {
 		const char *end = memchr(data, '\n', length);
 		size_t line = end ? (size_t)(end - data) + 1 : length;
 		if (!sink->begun)
-			put(o, sink, o->tag.data, o->tag.length);
-		put(o, sink, data, line);
+			map_output_put(o, sink, o->tag.data, o->tag.length);
+		map_output_put(o, sink, data, line);
 		sink->begun = end == NULL;
 		data += line;
 		length -= line;
@@ -83,32 +86,32 @@ static void put_tagged(struct map_output *o, struct sink *sink, const char *data
 
 /* ---- jobs ---- */
 
-static void make_tag(struct map_output *o, const struct job *job)
+static void map_output_make_tag(struct map_output *o, const struct job *job)
 {
 	o->tag.length = 0;
 	template_values(job, &o->tag);
 	text_byte(&o->tag, '\t');
 }
 
-void output_piece(struct map_output *o, const struct job *job, int stream, const char *data,
-    size_t length)
+void output_piece(
+    struct map_output *o, const struct job *job, int stream, const char *data, size_t length)
 {
 	struct sink *sink = stream == STDOUT_FILENO ? &o->out : &o->err;
 	if (length == 0)
 		return;
 	if (o->shown.tag) {
-		make_tag(o, job);
-		put_tagged(o, sink, data, length);
+		map_output_make_tag(o, job);
+		map_output_put_tagged(o, sink, data, length);
 	} else {
-		put(o, sink, data, length);
+		map_output_put(o, sink, data, length);
 	}
 }
 
 /* What was shown of an attempt that was not the last is no part of the last one's. */
-static void put_rest(struct map_output *o, const struct job *job, int stream)
+static void map_output_put_rest(struct map_output *o, const struct job *job, int stream)
 {
-	uint64_t shown = job->live[stream - 1].attempt == job->attempt ?
-	    job->live[stream - 1].shown : 0;
+	uint64_t shown =
+	    job->live[stream - 1].attempt == job->attempt ? job->live[stream - 1].shown : 0;
 	char buffer[JOB_PIECE_BYTES];
 	const char *data;
 	ssize_t n;
@@ -124,7 +127,7 @@ static void put_rest(struct map_output *o, const struct job *job, int stream)
 }
 
 /* A line of JSON is one thing: what is in a file is mapped as a whole. */
-static void put_json_stream(struct output *out, const struct job *job, int stream)
+static void map_output_put_json_stream(struct output *out, const struct job *job, int stream)
 {
 	bool is_out = stream == STDOUT_FILENO;
 	uint64_t length = is_out ? job->out_bytes : job->err_bytes;
@@ -136,12 +139,13 @@ static void put_json_stream(struct output *out, const struct job *job, int strea
 		outlet_unmap(text, length);
 }
 
-static void put_json(struct map_output *o, const struct job *job, const struct text *command)
+static void map_output_put_json(
+    struct map_output *o, const struct job *job, const struct text *command)
 {
 	static const struct column columns[] = { { "JOB", "job", 0 }, { "COMMAND", "command", -1 },
-		{ "EXIT", "exit_code", 0 }, { "SIGNAL", "signal", 0 },
-		{ "BEGIN", "begin_ms", 0 }, { "RUN", "run_us", 0 }, { "OUT", "stdout", -1 },
-		{ "ERR", "stderr", -1 }, { "MESSAGE", "message", -1 } };
+		{ "EXIT", "exit_code", 0 }, { "SIGNAL", "signal", 0 }, { "BEGIN", "begin_ms", 0 },
+		{ "RUN", "run_us", 0 }, { "OUT", "stdout", -1 }, { "ERR", "stderr", -1 },
+		{ "MESSAGE", "message", -1 } };
 	struct output *out = &o->context->out;
 	list_begin(out, columns, COUNT_OF(columns));
 	cell_number(out, job->number);
@@ -150,8 +154,8 @@ static void put_json(struct map_output *o, const struct job *job, const struct t
 	cell_signed(out, job->signal);
 	cell_number(out, job->begin_ms);
 	cell_number(out, job->run_us);
-	put_json_stream(out, job, STDOUT_FILENO);
-	put_json_stream(out, job, STDERR_FILENO);
+	map_output_put_json_stream(out, job, STDOUT_FILENO);
+	map_output_put_json_stream(out, job, STDERR_FILENO);
 	if (job->message)
 		cell_text(out, job->message);
 	else
@@ -165,12 +169,12 @@ void output_job(struct map_output *o, const struct job *job, const struct text *
 	if (o->error == 0 && r < 0)
 		o->error = r;
 	if (o->shown.json) {
-		put_json(o, job, command);
+		map_output_put_json(o, job, command);
 		return;
 	}
 	if (!o->shown.results) {
-		put_rest(o, job, STDOUT_FILENO);
-		put_rest(o, job, STDERR_FILENO);
+		map_output_put_rest(o, job, STDOUT_FILENO);
+		map_output_put_rest(o, job, STDERR_FILENO);
 	}
 	if (!job->message)
 		return;
@@ -178,39 +182,38 @@ void output_job(struct map_output *o, const struct job *job, const struct text *
 	text_format(&line, "plmctl: job %llu: ", (unsigned long long)job->number);
 	text_words(&line, job->message);
 	text_byte(&line, '\n');
-	put(o, &o->err, line.data, line.length);
+	map_output_put(o, &o->err, line.data, line.length);
 	text_free(&line);
 }
 
 void output_line(struct map_output *o, const struct text *line)
 {
-	put(o, &o->out, line->data, line->length);
-	put(o, &o->out, "\n", 1);
+	map_output_put(o, &o->out, line->data, line->length);
+	map_output_put(o, &o->out, "\n", 1);
 }
 
 /* ---- begin and end ---- */
 
-static struct sink open_sink(int fd)
+static struct sink map_output_open_sink(int fd)
 {
 	struct stat st;
-	return (struct sink){ .fd = fd,
-		.may_block = fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) };
+	return (struct sink){ .fd = fd, .may_block = fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) };
 }
 
 void output_begin(struct map_output *o, struct context *context, struct shown shown)
 {
 	*o = (struct map_output){ .context = context, .shown = shown };
-	o->out = open_sink(STDOUT_FILENO);
-	o->err = open_sink(STDERR_FILENO);
+	o->out = map_output_open_sink(STDOUT_FILENO);
+	o->err = map_output_open_sink(STDERR_FILENO);
 }
 
 int output_flush(struct map_output *o)
 {
-	flush_sink(o, &o->out);
-	flush_sink(o, &o->err);
+	map_output_flush_sink(o, &o->out);
+	map_output_flush_sink(o, &o->err);
 	if (o->shown.json && !output_close(&o->context->out) && o->error == 0)
-		o->error = errno == EPIPE ? -EPIPE :
-		    why(-EIO, "writing the output: %s", strerror(errno));
+		o->error =
+		    errno == EPIPE ? -EPIPE : why(-EIO, "writing the output: %s", strerror(errno));
 	return o->error;
 }
 

@@ -36,8 +36,8 @@ void output_begin(struct map_output *o, struct context *context, struct shown sh
 /* All that a job wrote and that was not shown while it ran; and its message. */
 void output_job(struct map_output *o, const struct job *job, const struct text *command);
 /* A piece of stream 1 or 2 of a job that runs. */
-void output_piece(struct map_output *o, const struct job *job, int stream, const char *data,
-    size_t length);
+void output_piece(
+    struct map_output *o, const struct job *job, int stream, const char *data, size_t length);
 /* A line of plmctl's own on stdout. */
 void output_line(struct map_output *o, const struct text *line);
 /* What was gathered is written. 0, or the first error: -EPIPE, if nobody reads any more; another

@@ -30,7 +30,7 @@ void progress_hide(struct progress *p)
 	p->shown = false;
 }
 
-static void draw_bar(const struct progress *p, unsigned full)
+static void progress_draw_bar(const struct progress *p, unsigned full)
 {
 	char cells[BAR_CELLS + 1];
 	for (unsigned i = 0; i < BAR_CELLS; i++)
@@ -42,17 +42,17 @@ static void draw_bar(const struct progress *p, unsigned full)
 		fputs(cells, stderr);
 }
 
-static void draw(struct progress *p, const struct tally *tally, unsigned running)
+static void map_progress_draw(struct progress *p, const struct tally *tally, unsigned running)
 {
 	uint64_t elapsed_ms = (clock_ns() - p->begun_ns) / NS_PER_MS;
 	char left[TIME_BYTES] = "";
 	progress_hide(p);
 	if (tally->total) {
 		uint64_t missing = tally->total > tally->done ? tally->total - tally->done : 0;
-		draw_bar(p, (unsigned)(tally->done * BAR_CELLS / tally->total));
-		fprintf(stderr, " %3u%% %llu/%llu", (unsigned)(tally->done * PERCENT /
-		    tally->total), (unsigned long long)tally->done,
-		    (unsigned long long)tally->total);
+		progress_draw_bar(p, (unsigned)(tally->done * BAR_CELLS / tally->total));
+		fprintf(stderr, " %3u%% %llu/%llu",
+		    (unsigned)(tally->done * PERCENT / tally->total),
+		    (unsigned long long)tally->done, (unsigned long long)tally->total);
 		if (tally->done && missing) {
 			ms_print(elapsed_ms * missing / tally->done, left, sizeof left);
 			fprintf(stderr, " %s left", left);
@@ -73,13 +73,13 @@ void progress_draw(struct progress *p, const struct tally *tally, unsigned runni
 	if (!p->wanted || (p->shown && now - p->drawn_ns < PROGRESS_MS * NS_PER_MS))
 		return;
 	p->drawn_ns = now;
-	draw(p, tally, running);
+	map_progress_draw(p, tally, running);
 }
 
 void progress_end(struct progress *p, const struct tally *tally)
 {
 	if (!p->wanted)
 		return;
-	draw(p, tally, 0);
+	map_progress_draw(p, tally, 0);
 	putc('\n', stderr);
 }

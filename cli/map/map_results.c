@@ -13,7 +13,7 @@
 enum { NUMBER_BYTES = 24 };
 
 /* As one name of a file: a slash would be a folder, and a name has an end. */
-static void add_name(struct text *path, const char *value)
+static void results_add_name(struct text *path, const char *value)
 {
 	size_t begin = path->length;
 	for (; *value && path->length - begin < NAME_MAX - 1; value++) {
@@ -32,7 +32,7 @@ static void add_name(struct text *path, const char *value)
 		text_words(path, "\\"); /* no way up the tree */
 }
 
-static int make_folder(struct text *path)
+static int results_make_folder(struct text *path)
 {
 	text_byte(path, 0);
 	path->length--;
@@ -41,24 +41,24 @@ static int make_folder(struct text *path)
 	return 0;
 }
 
-static int make_folders(const char *directory, const struct job *job, struct text *path)
+static int results_make_folders(const char *directory, const struct job *job, struct text *path)
 {
 	const char *value = job->value;
 	path->length = 0;
 	text_words(path, directory);
-	int r = make_folder(path);
+	int r = results_make_folder(path);
 	for (size_t i = 0; r == 0 && i < job->values; i++, value += strlen(value) + 1) {
 		text_format(path, "/%zu", i + 1);
-		r = make_folder(path);
+		r = results_make_folder(path);
 		text_byte(path, '/');
-		add_name(path, value);
+		results_add_name(path, value);
 		if (r == 0)
-			r = make_folder(path);
+			r = results_make_folder(path);
 	}
 	return r;
 }
 
-static int open_file(struct text *path, const char *name)
+static int results_open_file(struct text *path, const char *name)
 {
 	size_t folder = path->length;
 	text_words(path, name);
@@ -68,7 +68,7 @@ static int open_file(struct text *path, const char *name)
 	return fd >= 0 ? fd : why(-EIO, "--results %s: %s", path->data, strerror(errno));
 }
 
-static int write_all(const struct text *path, int fd, const char *data, size_t length)
+static int results_write_all(const struct text *path, int fd, const char *data, size_t length)
 {
 	while (length) {
 		ssize_t n = write(fd, data, length);
@@ -80,30 +80,32 @@ static int write_all(const struct text *path, int fd, const char *data, size_t l
 	return 0;
 }
 
-static int write_stream(struct text *path, const char *name, const struct job *job, int stream)
+static int results_write_stream(
+    struct text *path, const char *name, const struct job *job, int stream)
 {
 	char buffer[JOB_PIECE_BYTES];
 	const char *data;
 	ssize_t n;
-	int fd = open_file(path, name), r = fd < 0 ? fd : 0;
+	int fd = results_open_file(path, name), r = fd < 0 ? fd : 0;
 	for (uint64_t done = 0; r == 0; done += (uint64_t)n) {
 		n = job_piece(job, stream, done, buffer, &data);
 		if (n <= 0) {
 			r = (int)n;
 			break;
 		}
-		r = write_all(path, fd, data, (size_t)n);
+		r = results_write_all(path, fd, data, (size_t)n);
 	}
 	if (fd >= 0)
 		close(fd);
 	return r;
 }
 
-static int write_number(struct text *path, const char *name, uint64_t number)
+static int results_write_number(struct text *path, const char *name, uint64_t number)
 {
 	char text[NUMBER_BYTES];
 	int n = snprintf(text, sizeof text, "%llu", (unsigned long long)number);
-	int fd = open_file(path, name), r = fd < 0 ? fd : write_all(path, fd, text, (size_t)n);
+	int fd = results_open_file(path, name),
+	    r = fd < 0 ? fd : results_write_all(path, fd, text, (size_t)n);
 	if (fd >= 0)
 		close(fd);
 	return r;
@@ -111,10 +113,10 @@ static int write_number(struct text *path, const char *name, uint64_t number)
 
 int results_write(const char *directory, const struct job *job, struct text *path)
 {
-	int r = make_folders(directory, job, path);
+	int r = results_make_folders(directory, job, path);
 	if (r == 0)
-		r = write_stream(path, "/stdout", job, STDOUT_FILENO);
+		r = results_write_stream(path, "/stdout", job, STDOUT_FILENO);
 	if (r == 0)
-		r = write_stream(path, "/stderr", job, STDERR_FILENO);
-	return r == 0 ? write_number(path, "/seq", job->number) : r;
+		r = results_write_stream(path, "/stderr", job, STDERR_FILENO);
+	return r == 0 ? results_write_number(path, "/seq", job->number) : r;
 }

@@ -6,7 +6,7 @@
 
 enum { LINE_BYTES = 256, PATH_BYTES = 4096, KILO_SHIFT = 10, PERCENT = 100 };
 
-static FILE *open_proc(const char *name)
+static FILE *room_open_proc(const char *name)
 {
 	const char *where = getenv("PLM_PROC");
 	char path[PATH_BYTES];
@@ -15,9 +15,9 @@ static FILE *open_proc(const char *name)
 }
 
 /* Those that run or could, at this moment, without the one that asks. */
-static unsigned running_now(void)
+static unsigned room_running_now(void)
 {
-	FILE *file = open_proc("loadavg");
+	FILE *file = room_open_proc("loadavg");
 	unsigned running = 1;
 	if (file && fscanf(file, "%*f %*f %*f %u/", &running) != 1)
 		running = 1;
@@ -27,9 +27,9 @@ static unsigned running_now(void)
 }
 
 /* UINT64_MAX: nobody knows. */
-static uint64_t memory_available(void)
+static uint64_t room_memory_available(void)
 {
-	FILE *file = open_proc("meminfo");
+	FILE *file = room_open_proc("meminfo");
 	char line[LINE_BYTES];
 	unsigned long long kilobytes = 0;
 	bool found = false;
@@ -42,9 +42,9 @@ static uint64_t memory_available(void)
 
 bool room_is(const struct room *room)
 {
-	if (room->by_load && running_now() >= room->load)
+	if (room->by_load && room_running_now() >= room->load)
 		return false;
-	return room->memory == 0 || memory_available() >= room->memory;
+	return room->memory == 0 || room_memory_available() >= room->memory;
 }
 
 unsigned room_cpus(void)

@@ -12,8 +12,8 @@ enum { ROOM_LOOK_MS = 100 }; /* nothing tells when there is some */
 
 struct room { /* zeroes: no matter */
 	bool by_load;
-	unsigned load;     /* fewer than so many processes run */
-	uint64_t memory;   /* bytes available, at least */
+	unsigned load;   /* fewer than so many processes run */
+	uint64_t memory; /* bytes available, at least */
 };
 
 bool room_is(const struct room *room);

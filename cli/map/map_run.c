@@ -23,9 +23,9 @@
 #include "cli/result.h"
 
 enum {
-	PRIVATE_JOBS_MAX = 250, /* --jobs 0: processes are not without limit */
+	PRIVATE_JOBS_MAX = 250,            /* --jobs 0: processes are not without limit */
 	PRIVATE_WORKERS_MAX = WORKERS_MAX, /* with --jobs N */
-	LOAD_PAUSE_MS = 10,     /* a job that was just started is no load yet */
+	LOAD_PAUSE_MS = 10,                /* a job that was just started is no load yet */
 	PERCENT = 100,
 	HOW_BYTES = 64,
 };
@@ -45,19 +45,19 @@ struct map {
 	struct progress progress;
 	struct tally tally;
 	struct text command;
-	uint64_t start_ns;    /* not before */
+	uint64_t start_ns; /* not before */
 	uint64_t deadline_ns;
 	bool starved, no_room; /* there is no input yet, no room for one more job */
 	bool stopping;         /* no more are started */
 	bool halted;
-	int code;              /* of what ends it before its inputs do */
+	int code; /* of what ends it before its inputs do */
 };
 
 /* ---- how many at once ---- */
 
 /* Only so many may have been submitted as may run: those that wait in the runtime would run after
  * it was said that no more shall. */
-static bool is_strict(const struct map *m)
+static bool map_run_is_strict(const struct map *m)
 {
 	const struct map_plan *plan = m->plan;
 	return plan->halt.when != HALT_NEVER || plan->delay_ms || plan->room.by_load ||
@@ -65,29 +65,29 @@ static bool is_strict(const struct map *m)
 }
 
 /* How many to start, if any: few at a time would be a wake for each. */
-static size_t wanted(const struct map *m)
+static size_t map_run_wanted(const struct map *m)
 {
-	size_t ahead = is_strict(m) ? 0 : flight_ahead(&m->flight, m->jobs);
+	size_t ahead = map_run_is_strict(m) ? 0 : flight_ahead(&m->flight, m->jobs);
 	size_t there = flight_count(&m->flight), full = m->jobs + ahead;
 	return there < full && there <= m->jobs + ahead / 2 ? full - there : 0;
 }
 
 /* ---- starting ---- */
 
-static bool may_start(struct map *m)
+static bool map_run_may_start(struct map *m)
 {
 	m->no_room = !room_is(&m->plan->room);
 	return !m->no_room && clock_ns() >= m->start_ns && order_has_room(&m->order) &&
 	    outlets_left(&m->outlets);
 }
 
-static void stop_starting(struct map *m)
+static void map_run_stop_starting(struct map *m)
 {
 	m->stopping = true;
 	flight_forget_refused(&m->flight);
 }
 
-static bool take_outlet(struct map *m, struct job *job)
+static bool map_run_take_outlet(struct map *m, struct job *job)
 {
 	int r = outlet_take(&m->outlets, &job->outlet);
 	if (r < 0)
@@ -95,18 +95,18 @@ static bool take_outlet(struct map *m, struct job *job)
 	return r == 0;
 }
 
-static struct job *next_job(struct map *m)
+static struct job *map_run_next_job(struct map *m)
 {
 	struct job *job;
 	uint32_t pause_ms = m->plan->delay_ms;
 	int r = feed_next(&m->feed, &job);
 	m->starved = r == -EAGAIN;
 	m->stopping |= r == 0;
-	if (r > 0 && !take_outlet(m, job))
+	if (r > 0 && !map_run_take_outlet(m, job))
 		r = -EIO;
 	if (r < 0 && r != -EAGAIN) {
 		m->code = failed(r, "map");
-		stop_starting(m);
+		map_run_stop_starting(m);
 	}
 	if (r <= 0)
 		return NULL;
@@ -118,12 +118,12 @@ static struct job *next_job(struct map *m)
 	return job;
 }
 
-static int start_jobs(struct map *m)
+static int map_run_start_jobs(struct map *m)
 {
 	struct job *first = NULL, **last = &first;
-	size_t n = m->stopping ? 0 : wanted(m);
-	while (n-- > 0 && !m->stopping && may_start(m)) {
-		struct job *job = next_job(m);
+	size_t n = m->stopping ? 0 : map_run_wanted(m);
+	while (n-- > 0 && !m->stopping && map_run_may_start(m)) {
+		struct job *job = map_run_next_job(m);
 		if (!job)
 			break;
 		*last = job;
@@ -135,7 +135,7 @@ static int start_jobs(struct map *m)
 
 /* ---- their ends ---- */
 
-static void deliver(struct map *m, struct job *job)
+static void map_run_deliver(struct map *m, struct job *job)
 {
 	progress_hide(&m->progress);
 	m->command.length = 0;
@@ -148,7 +148,7 @@ static void deliver(struct map *m, struct job *job)
 }
 
 /* Which job it was, and how it ended: else one would have to search all outputs for it. */
-static void say_halt(struct map *m, const struct job *job)
+static void map_run_say_halt(struct map *m, const struct job *job)
 {
 	char how[HOW_BYTES] = "succeeded";
 	if (job->signal && job->exit_code != JOB_KILLED)
@@ -164,7 +164,7 @@ static void say_halt(struct map *m, const struct job *job)
 	    m->plan->halt.when == HALT_NOW ? "cancelled" : "still running");
 }
 
-static void count_end(struct map *m, const struct job *job)
+static void map_run_count_end(struct map *m, const struct job *job)
 {
 	m->tally.done++;
 	m->tally.failed += job_failed(job);
@@ -173,26 +173,26 @@ static void count_end(struct map *m, const struct job *job)
 	if (m->halted || !halt_reached(&m->plan->halt, &m->tally))
 		return;
 	m->halted = true;
-	stop_starting(m);
-	say_halt(m, job);
+	map_run_stop_starting(m);
+	map_run_say_halt(m, job);
 }
 
-static int take_ends(struct map *m)
+static int map_run_take_ends(struct map *m)
 {
 	struct job *ended, *job;
 	int code = flight_collect(&m->flight, &ended);
 	while ((job = ended) != NULL) {
 		ended = job->next;
-		count_end(m, job);
+		map_run_count_end(m, job);
 		order_end(&m->order, job);
 	}
 	while ((job = order_next(&m->order)) != NULL)
-		deliver(m, job);
+		map_run_deliver(m, job);
 	return code;
 }
 
 /* With --keep-order that of the one whose turn it is. */
-static int show_live(struct map *m)
+static int map_run_show_live(struct map *m)
 {
 	int code = EXIT_FINE;
 	if (m->plan->line)
@@ -204,7 +204,7 @@ static int show_live(struct map *m)
 }
 
 /* A job is in the log when its output is where it belongs. */
-static int write_out(struct map *m)
+static int map_run_write_out(struct map *m)
 {
 	int r = output_flush(&m->output);
 	if (r == 0 && m->joblog)
@@ -216,73 +216,75 @@ static int write_out(struct map *m)
 
 /* ---- the loop ---- */
 
-static int heed(struct map *m)
+static int map_run_heed(struct map *m)
 {
 	enum wish wish = signals_wish();
 	if (wish == WISH_START_NO_MORE && m->code == EXIT_FINE) {
 		m->code = EXIT_SIGNAL + signals_last();
-		stop_starting(m);
-		fprintf(stderr, "plmctl: map: starts no more jobs, %zu still run; Ctrl-C again "
-		    "cancels them\n", m->flight.jobs);
+		map_run_stop_starting(m);
+		fprintf(stderr,
+		    "plmctl: map: starts no more jobs, %zu still run; Ctrl-C again "
+		    "cancels them\n",
+		    m->flight.jobs);
 	}
 	if (wish == WISH_CANCEL)
 		return EXIT_SIGNAL + signals_last();
 	if (clock_ns() < m->deadline_ns)
 		return EXIT_FINE;
-	fprintf(stderr, "plmctl: map: --timeout ran out; %zu jobs are cancelled\n",
-	    m->flight.jobs);
+	fprintf(stderr, "plmctl: map: --timeout ran out; %zu jobs are cancelled\n", m->flight.jobs);
 	return EXIT_TIMED_OUT;
 }
 
-static void sooner(int *ms, uint64_t other_ms)
+static void map_run_sooner(int *ms, uint64_t other_ms)
 {
 	if (*ms < 0 || other_ms < (uint64_t)*ms)
 		*ms = (int)other_ms;
 }
 
-static struct flight_wake what_wakes(const struct map *m)
+static struct flight_wake map_run_what_wakes(const struct map *m)
 {
-	struct flight_wake wake = { .timeout_ms = milliseconds_left(m->deadline_ns), .input = -1,
-		.workers = m->jobs };
+	struct flight_wake wake = {
+		.timeout_ms = milliseconds_left(m->deadline_ns), .input = -1, .workers = m->jobs
+	};
 	uint64_t now = clock_ns();
-	bool more = !m->stopping && wanted(m);
+	bool more = !m->stopping && map_run_wanted(m);
 	if (m->progress.wanted)
-		sooner(&wake.timeout_ms, PROGRESS_MS);
+		map_run_sooner(&wake.timeout_ms, PROGRESS_MS);
 	if (m->plan->line && m->flight.jobs)
-		sooner(&wake.timeout_ms, LIVE_LOOK_MS);
+		map_run_sooner(&wake.timeout_ms, LIVE_LOOK_MS);
 	if ((more && m->no_room) || m->flight.refused)
-		sooner(&wake.timeout_ms, ROOM_LOOK_MS);
+		map_run_sooner(&wake.timeout_ms, ROOM_LOOK_MS);
 	if (more && m->start_ns > now)
-		sooner(&wake.timeout_ms, (m->start_ns - now) / NS_PER_MS + 1);
+		map_run_sooner(&wake.timeout_ms, (m->start_ns - now) / NS_PER_MS + 1);
 	if (more && m->starved)
 		wake.input = sources_fd(m->feed.sources);
 	return wake;
 }
 
-static int turn(struct map *m)
+static int map_run_turn(struct map *m)
 {
-	struct flight_wake wake = what_wakes(m);
+	struct flight_wake wake = map_run_what_wakes(m);
 	int r = flight_wait(&m->flight, &wake);
-	int code = take_ends(m); /* also what had ended before the runtime did */
+	int code = map_run_take_ends(m); /* also what had ended before the runtime did */
 	if (code == EXIT_FINE && r < 0)
 		code = failed(r, "map");
 	if (code == EXIT_FINE)
-		code = show_live(m);
-	int written = write_out(m);
+		code = map_run_show_live(m);
+	int written = map_run_write_out(m);
 	progress_draw(&m->progress, &m->tally, (unsigned)m->flight.jobs);
 	return code == EXIT_FINE ? written : code;
 }
 
-static int loop(struct map *m)
+static int map_run_loop(struct map *m)
 {
 	int code = EXIT_FINE;
 	while (code == EXIT_FINE && !(m->halted && m->plan->halt.when == HALT_NOW)) {
-		code = heed(m);
+		code = map_run_heed(m);
 		if (code == EXIT_FINE)
-			code = start_jobs(m);
+			code = map_run_start_jobs(m);
 		if (code != EXIT_FINE || (m->stopping && flight_count(&m->flight) == 0))
 			break;
-		code = turn(m);
+		code = map_run_turn(m);
 	}
 	return code;
 }
@@ -290,33 +292,35 @@ static int loop(struct map *m)
 /* ---- begin and end ---- */
 
 /* What is asked for, one at least; 0: as many as possible. */
-static unsigned jobs_of(const struct map_jobs *asked, unsigned of)
+static unsigned map_run_jobs_of(const struct map_jobs *asked, unsigned of)
 {
 	long jobs = asked->number;
 	if (asked->how == JOBS_NUMBER)
 		return (unsigned)jobs;
-	jobs = asked->how == JOBS_MORE ? (long)of + jobs :
-	    ((long)of * jobs + PERCENT - 1) / PERCENT;
+	jobs =
+	    asked->how == JOBS_MORE ? (long)of + jobs : ((long)of * jobs + PERCENT - 1) / PERCENT;
 	return jobs < 1 ? 1 : (unsigned)jobs;
 }
 
 /* With fewer inputs nobody misses the jobs that could run besides. */
-static bool is_short(const struct map *m, unsigned asked, unsigned there)
+static bool map_run_is_short(const struct map *m, unsigned asked, unsigned there)
 {
 	uint64_t total = feed_total(&m->feed);
 	return !m->context->quiet && asked > there && (total == 0 || total > there);
 }
 
-static int boot_private(struct map *m)
+static int map_run_boot_private(struct map *m)
 {
 	uint64_t total = feed_total(&m->feed);
-	unsigned asked = jobs_of(&m->plan->jobs, room_cpus());
+	unsigned asked = map_run_jobs_of(&m->plan->jobs, room_cpus());
 	unsigned most = asked ? PRIVATE_WORKERS_MAX : PRIVATE_JOBS_MAX;
 	m->jobs = asked == 0 || asked > most ? most : asked;
 	m->workers = total && total < m->jobs ? (unsigned)total : m->jobs;
-	if (is_short(m, asked, most))
-		fprintf(stderr, "plmctl: map: runs %u jobs at once, not %u: a runtime has no more "
-		    "workers\n", most, asked);
+	if (map_run_is_short(m, asked, most))
+		fprintf(stderr,
+		    "plmctl: map: runs %u jobs at once, not %u: a runtime has no more "
+		    "workers\n",
+		    most, asked);
 	int r = private_runtime_boot(&m->own, m->workers);
 	if (r < 0)
 		return failed(r, "map");
@@ -324,7 +328,7 @@ static int boot_private(struct map *m)
 	return runtime(m->context);
 }
 
-static int join(struct map *m)
+static int map_run_join(struct map *m)
 {
 	plm_status status;
 	int code = runtime(m->context);
@@ -332,29 +336,30 @@ static int join(struct map *m)
 	if (r < 0)
 		return failed(r, "map");
 	m->workers = code == EXIT_FINE ? status.workers : 0;
-	unsigned asked = jobs_of(&m->plan->jobs, m->workers ? m->workers : 1);
+	unsigned asked = map_run_jobs_of(&m->plan->jobs, m->workers ? m->workers : 1);
 	m->jobs = asked == 0 || asked > WORKERS_MAX ? WORKERS_MAX : asked;
 	const char *plural = m->workers == 1 ? "" : "s";
-	if (code == EXIT_FINE && is_short(m, asked, m->workers))
-		fprintf(stderr, "plmctl: map: runs %u job%s at once, not %u: runtime \"%s\" has %u "
+	if (code == EXIT_FINE && map_run_is_short(m, asked, m->workers))
+		fprintf(stderr,
+		    "plmctl: map: runs %u job%s at once, not %u: runtime \"%s\" has %u "
 		    "worker%s; `plmctl workers --set %u` adds some, --private boots its own\n",
 		    m->workers, plural, asked, status.name, m->workers, plural, m->jobs);
 	return code;
 }
 
-static int find_runtime(struct map *m)
+static int map_run_find_runtime(struct map *m)
 {
 	const char *name = getenv("PLM_NAME");
 	bool named = m->context->name || (name && name[0]);
-	if (!m->plan->private && !named && plm_connect_with(&m->context->rt, NULL, 0,
-	    m->context->timeout_ms) == -ENOENT) {
+	if (!m->plan->private && !named &&
+	    plm_connect_with(&m->context->rt, NULL, 0, m->context->timeout_ms) == -ENOENT) {
 		m->context->rt = NULL;
-		return boot_private(m);
+		return map_run_boot_private(m);
 	}
-	return m->plan->private ? boot_private(m) : join(m);
+	return m->plan->private ? map_run_boot_private(m) : map_run_join(m);
 }
 
-static int dry_run(struct map *m)
+static int map_run_dry(struct map *m)
 {
 	struct job *job;
 	int r, code = EXIT_FINE;
@@ -362,7 +367,7 @@ static int dry_run(struct map *m)
 		if (r == -EAGAIN) {
 			struct pollfd input = { .fd = sources_fd(m->feed.sources),
 				.events = POLLIN };
-			code = write_out(m);
+			code = map_run_write_out(m);
 			poll(&input, 1, -1);
 			continue;
 		}
@@ -374,7 +379,7 @@ static int dry_run(struct map *m)
 		output_line(&m->output, &m->command);
 		job_free(job);
 	}
-	return code == EXIT_FINE ? write_out(m) : code;
+	return code == EXIT_FINE ? map_run_write_out(m) : code;
 }
 
 static int run_jobs(struct map *m, struct command_request *request)
@@ -385,7 +390,7 @@ static int run_jobs(struct map *m, struct command_request *request)
 	if (code == EXIT_FINE)
 		code = command_request_make(request);
 	if (code == EXIT_FINE)
-		code = find_runtime(m);
+		code = map_run_find_runtime(m);
 	if (code == EXIT_FINE)
 		code = command_objects_hold(m->context, request);
 	if (code == EXIT_FINE)
@@ -404,11 +409,11 @@ static int run_jobs(struct map *m, struct command_request *request)
 	flight_begin(&m->flight, m->context, request, m->template);
 	if (m->plan->bar)
 		progress_begin(&m->progress);
-	code = loop(m);
+	code = map_run_loop(m);
 	flight_cancel(&m->flight);
 	for (struct job *job; (job = order_any(&m->order)) != NULL;)
-		deliver(m, job);
-	int written = m->output.error ? EXIT_OURS : write_out(m);
+		map_run_deliver(m, job);
+	int written = m->output.error ? EXIT_OURS : map_run_write_out(m);
 	progress_end(&m->progress, &m->tally);
 	flight_end(&m->flight);
 	order_close(&m->order);
@@ -417,7 +422,7 @@ static int run_jobs(struct map *m, struct command_request *request)
 	return code != EXIT_FINE ? code : halt_exit_code(&m->plan->halt, &m->tally);
 }
 
-static int open_all(struct map *m)
+static int map_run_open_all(struct map *m)
 {
 	const struct map_plan *plan = m->plan;
 	m->template = template_make(plan->words, plan->word_count, plan->shell);
@@ -426,8 +431,8 @@ static int open_all(struct map *m)
 		r = joblog_open(&m->joblog, plan->joblog, plan->resume);
 	m->feed = (struct feed){ .done = m->joblog, .max_args = plan->max_args };
 	if (r == 0)
-		r = sources_open(&m->feed.sources, &plan->inputs, plan->link,
-		    plan->zero_ended ? 0 : '\n');
+		r = sources_open(
+		    &m->feed.sources, &plan->inputs, plan->link, plan->zero_ended ? 0 : '\n');
 	if (r < 0)
 		failed(r, "map");
 	return r == 0 ? EXIT_FINE : r == -EINVAL ? EXIT_USAGE : EXIT_INPUT;
@@ -435,13 +440,12 @@ static int open_all(struct map *m)
 
 int map_run(struct context *context, struct map_plan *plan)
 {
-	struct map m = { .context = context, .plan = plan,
-		.deadline_ns = deadline_of(context) };
-	int code = open_all(&m);
-	output_begin(&m.output, context, (struct shown){ .tag = plan->tag, .json = context->json,
-	    .results = plan->results });
+	struct map m = { .context = context, .plan = plan, .deadline_ns = deadline_of(context) };
+	int code = map_run_open_all(&m);
+	output_begin(&m.output, context,
+	    (struct shown){ .tag = plan->tag, .json = context->json, .results = plan->results });
 	if (code == EXIT_FINE)
-		code = plan->dry_run ? dry_run(&m) : run_jobs(&m, &plan->request);
+		code = plan->dry_run ? map_run_dry(&m) : run_jobs(&m, &plan->request);
 	if (code == EXIT_NO_RUNTIME)
 		private_runtime_say(&m.own);
 	command_request_free(context, &plan->request);

@@ -16,7 +16,7 @@
 struct map_jobs { /* at once */
 	enum { JOBS_NUMBER, JOBS_MORE, JOBS_PERCENT } how;
 	int number; /* 0: as many as possible; or so many more than there are workers; per cent of
-	             * them */
+		     * them */
 };
 
 struct map_plan { /* zeroes ask for nothing */
@@ -26,7 +26,7 @@ struct map_plan { /* zeroes ask for nothing */
 	bool shell;
 	struct inputs inputs;
 	bool link, zero_ended;
-	unsigned max_args;   /* values of one source in a command; 0: as they come */
+	unsigned max_args; /* values of one source in a command; 0: as they come */
 	struct map_jobs jobs;
 	bool private, keep_order, line, dry_run, tag, bar;
 	struct halt halt;

@@ -13,16 +13,16 @@
 enum { READ_BYTES = 64 << 10 };
 
 struct source {
-	bool linked;         /* to the one before it */
+	bool linked; /* to the one before it */
 	/* words */
 	char *const *word;
 	size_t words;
 	/* or lines */
-	const char *path;    /* NULL: words */
+	const char *path; /* NULL: words */
 	int fd;
-	bool ready_always;   /* a file: reading it takes no waiting */
+	bool ready_always; /* a file: reading it takes no waiting */
 	struct text buffer;
-	size_t at;           /* of it: words that were read, bytes that were used */
+	size_t at; /* of it: words that were read, bytes that were used */
 	uint64_t lines;
 	bool ended;
 };
@@ -36,9 +36,9 @@ struct list { /* rows that are kept */
 struct group { /* sources that go along with each other */
 	struct source *source;
 	size_t sources;
-	size_t read;        /* of the row that is being read */
-	struct list kept;   /* of all groups but the first; with wrap of each source */
-	size_t at;          /* row of it */
+	size_t read;      /* of the row that is being read */
+	struct list kept; /* of all groups but the first; with wrap of each source */
+	size_t at;        /* row of it */
 };
 
 struct sources {
@@ -48,20 +48,20 @@ struct sources {
 	size_t groups;
 	bool wrap;
 	char delimiter;
-	struct row head;    /* of the first group */
+	struct row head; /* of the first group */
 	bool has_head;
-	uint64_t wrapped;   /* rows so far, with wrap */
+	uint64_t wrapped; /* rows so far, with wrap */
 };
 
 bool is_source_mark(const char *word)
 {
-	return strcmp(word, ":::") == 0 || strcmp(word, ":::+") == 0 ||
-	    strcmp(word, "::::") == 0 || strcmp(word, "::::+") == 0;
+	return strcmp(word, ":::") == 0 || strcmp(word, ":::+") == 0 || strcmp(word, "::::") == 0 ||
+	    strcmp(word, "::::+") == 0;
 }
 
 /* ---- what they are ---- */
 
-static int open_file(struct source *source, const char *path)
+static int sources_open_file(struct source *source, const char *path)
 {
 	struct stat st;
 	bool standard = strcmp(path, "-") == 0;
@@ -73,7 +73,7 @@ static int open_file(struct source *source, const char *path)
 	return 0;
 }
 
-static struct source *add_source(struct sources *s, bool linked)
+static struct source *sources_add(struct sources *s, bool linked)
 {
 	struct source *source = &s->source[s->sources++];
 	*source = (struct source){ .fd = -1, .linked = linked && s->sources > 1 };
@@ -81,7 +81,7 @@ static struct source *add_source(struct sources *s, bool linked)
 }
 
 /* Of one mark; how many words it took, or -errno. */
-static int take_mark(struct sources *s, char *const *words, size_t count)
+static int sources_take_mark(struct sources *s, char *const *words, size_t count)
 {
 	bool files = strncmp(words[0], "::::", 4) == 0;
 	bool linked = words[0][strlen(words[0]) - 1] == '+';
@@ -91,19 +91,19 @@ static int take_mark(struct sources *s, char *const *words, size_t count)
 	if (files && n == 1)
 		return why(-EINVAL, "%s needs a file after it; - is stdin", words[0]);
 	if (!files) {
-		struct source *source = add_source(s, linked);
+		struct source *source = sources_add(s, linked);
 		source->word = words + 1;
 		source->words = n - 1;
 	}
 	for (size_t i = 1; files && i < n; i++) {
-		int r = open_file(add_source(s, linked), words[i]);
+		int r = sources_open_file(sources_add(s, linked), words[i]);
 		if (r < 0)
 			return r;
 	}
 	return (int)n;
 }
 
-static int make_sources(struct sources *s, const struct inputs *inputs)
+static int sources_make(struct sources *s, const struct inputs *inputs)
 {
 	size_t count = inputs->words, most = inputs->files + count + 1;
 	s->source = calloc(most, sizeof *s->source);
@@ -111,14 +111,14 @@ static int make_sources(struct sources *s, const struct inputs *inputs)
 	if (!s->source || !s->group)
 		return why(-ENOMEM, "no memory for the sources of inputs");
 	for (size_t i = 0; i < inputs->files; i++) {
-		int r = open_file(add_source(s, false), inputs->file[i]);
+		int r = sources_open_file(sources_add(s, false), inputs->file[i]);
 		if (r < 0)
 			return r;
 	}
 	if (inputs->files + count == 0)
-		return open_file(add_source(s, false), "-");
+		return sources_open_file(sources_add(s, false), "-");
 	for (size_t i = 0; i < count;) {
-		int n = take_mark(s, inputs->word + i, count - i);
+		int n = sources_take_mark(s, inputs->word + i, count - i);
 		if (n < 0)
 			return n;
 		i += (size_t)n;
@@ -126,7 +126,7 @@ static int make_sources(struct sources *s, const struct inputs *inputs)
 	return 0;
 }
 
-static void make_groups(struct sources *s)
+static void sources_make_groups(struct sources *s)
 {
 	for (size_t i = 0; i < s->sources; i++) {
 		if (!s->source[i].linked || s->wrap)
@@ -158,11 +158,12 @@ void sources_close(struct sources **sp)
 
 /* ---- the values of one source ---- */
 
-static int add_line(struct source *source, const char *line, size_t length, struct row *row)
+static int sources_add_line(struct source *source, const char *line, size_t length, struct row *row)
 {
 	source->lines++;
 	if (memchr(line, 0, length))
-		return why(-EBADMSG, "input %llu of %s has a zero byte in it, which no program can "
+		return why(-EBADMSG,
+		    "input %llu of %s has a zero byte in it, which no program can "
 		    "be given; if zero bytes part the inputs, say --null",
 		    (unsigned long long)source->lines, source->path);
 	text_add(&row->values, line, length);
@@ -172,7 +173,7 @@ static int add_line(struct source *source, const char *line, size_t length, stru
 }
 
 /* 1: something came, or the end of it; -EAGAIN: not yet. */
-static int read_more(struct source *source, bool wait)
+static int sources_read_more(struct source *source, bool wait)
 {
 	struct pollfd readable = { .fd = source->fd, .events = POLLIN };
 	if (!wait && !source->ready_always && poll(&readable, 1, 0) == 0)
@@ -185,32 +186,32 @@ static int read_more(struct source *source, bool wait)
 	char piece[READ_BYTES];
 	ssize_t n = read(source->fd, piece, sizeof piece);
 	if (n < 0)
-		return errno == EINTR || errno == EAGAIN ? -EAGAIN :
-		    why(-EIO, "cannot read inputs from %s: %s", source->path,
-		    strerror(errno));
+		return errno == EINTR || errno == EAGAIN
+		    ? -EAGAIN
+		    : why(-EIO, "cannot read inputs from %s: %s", source->path, strerror(errno));
 	source->ended = n == 0;
 	text_add(&source->buffer, piece, (size_t)n);
 	return 1;
 }
 
-static int next_line(struct source *source, char delimiter, bool wait, struct row *row)
+static int sources_next_line(struct source *source, char delimiter, bool wait, struct row *row)
 {
 	size_t looked = 0;
 	for (;;) {
 		size_t left = source->buffer.length - source->at;
 		const char *begin = left ? source->buffer.data + source->at : "";
-		const char *end = left > looked ?
-		    memchr(begin + looked, delimiter, left - looked) : NULL;
+		const char *end =
+		    left > looked ? memchr(begin + looked, delimiter, left - looked) : NULL;
 		if (end) {
 			source->at += (size_t)(end - begin) + 1;
-			return add_line(source, begin, (size_t)(end - begin), row);
+			return sources_add_line(source, begin, (size_t)(end - begin), row);
 		}
 		if (source->ended) {
 			source->at = source->buffer.length;
-			return left ? add_line(source, begin, left, row) : 0;
+			return left ? sources_add_line(source, begin, left, row) : 0;
 		}
 		looked = left;
-		int r = read_more(source, wait);
+		int r = sources_read_more(source, wait);
 		if (r == -EAGAIN && wait)
 			continue;
 		if (r < 0)
@@ -218,10 +219,10 @@ static int next_line(struct source *source, char delimiter, bool wait, struct ro
 	}
 }
 
-static int next_value(struct source *source, char delimiter, bool wait, struct row *row)
+static int sources_next_value(struct source *source, char delimiter, bool wait, struct row *row)
 {
 	if (source->path)
-		return next_line(source, delimiter, wait, row);
+		return sources_next_line(source, delimiter, wait, row);
 	if (source->at == source->words)
 		return 0;
 	const char *word = source->word[source->at++];
@@ -233,10 +234,10 @@ static int next_value(struct source *source, char delimiter, bool wait, struct r
 /* ---- rows ---- */
 
 /* Goes on where it was when one of its sources had nothing yet. */
-static int group_next(struct group *g, char delimiter, bool wait, struct row *row)
+static int sources_group_next(struct group *g, char delimiter, bool wait, struct row *row)
 {
 	for (; g->read < g->sources; g->read++) {
-		int r = next_value(&g->source[g->read], delimiter, wait, row);
+		int r = sources_next_value(&g->source[g->read], delimiter, wait, row);
 		if (r <= 0)
 			return r;
 	}
@@ -244,7 +245,7 @@ static int group_next(struct group *g, char delimiter, bool wait, struct row *ro
 	return 1;
 }
 
-static int list_add(struct list *list, const struct row *row)
+static int sources_list_add(struct list *list, const struct row *row)
 {
 	if (list->rows + 1 >= list->room) {
 		size_t room = list->room ? 2 * list->room : 64;
@@ -260,12 +261,12 @@ static int list_add(struct list *list, const struct row *row)
 	return 0;
 }
 
-static int group_keep(struct group *g, char delimiter)
+static int sources_group_keep(struct group *g, char delimiter)
 {
 	struct row row = { .count = 0 };
 	int r;
-	while ((r = group_next(g, delimiter, true, &row)) == 1) {
-		r = list_add(&g->kept, &row);
+	while ((r = sources_group_next(g, delimiter, true, &row)) == 1) {
+		r = sources_list_add(&g->kept, &row);
 		if (r < 0)
 			break;
 		row.values.length = row.count = 0;
@@ -274,11 +275,11 @@ static int group_keep(struct group *g, char delimiter)
 	return r;
 }
 
-static int keep_all(struct sources *s)
+static int sources_keep_all(struct sources *s)
 {
 	int r = 0;
 	for (size_t i = s->wrap ? 0 : 1; r == 0 && i < s->groups; i++)
-		r = group_keep(&s->group[i], s->delimiter);
+		r = sources_group_keep(&s->group[i], s->delimiter);
 	return r;
 }
 
@@ -290,17 +291,17 @@ int sources_open(struct sources **ret, const struct inputs *inputs, bool wrap, c
 	s->wrap = wrap;
 	s->delimiter = delimiter;
 	*ret = s;
-	int r = make_sources(s, inputs);
+	int r = sources_make(s, inputs);
 	if (r == 0) {
-		make_groups(s);
-		r = keep_all(s);
+		sources_make_groups(s);
+		r = sources_keep_all(s);
 	}
 	if (r < 0)
 		sources_close(ret);
 	return r;
 }
 
-static void add_kept(const struct group *g, size_t at, struct row *row)
+static void sources_add_kept(const struct group *g, size_t at, struct row *row)
 {
 	const struct list *list = &g->kept;
 	text_add(&row->values, list->values.data + list->begin[at],
@@ -308,7 +309,7 @@ static void add_kept(const struct group *g, size_t at, struct row *row)
 	row->count += g->sources;
 }
 
-static uint64_t wrapped_total(const struct sources *s)
+static uint64_t sources_wrapped_total(const struct sources *s)
 {
 	uint64_t most = 0;
 	for (size_t i = 0; i < s->groups; i++) {
@@ -320,18 +321,18 @@ static uint64_t wrapped_total(const struct sources *s)
 	return most;
 }
 
-static int next_wrapped(struct sources *s, struct row *row)
+static int sources_next_wrapped(struct sources *s, struct row *row)
 {
-	if (s->wrapped == wrapped_total(s))
+	if (s->wrapped == sources_wrapped_total(s))
 		return 0;
 	for (size_t i = 0; i < s->groups; i++)
-		add_kept(&s->group[i], (size_t)(s->wrapped % s->group[i].kept.rows), row);
+		sources_add_kept(&s->group[i], (size_t)(s->wrapped % s->group[i].kept.rows), row);
 	s->wrapped++;
 	return 1;
 }
 
 /* The last one turns fastest. When all have gone round, the head has had its rows. */
-static void turn(struct sources *s)
+static void sources_turn(struct sources *s)
 {
 	for (size_t i = s->groups - 1; i > 0; i--) {
 		if (++s->group[i].at < s->group[i].kept.rows)
@@ -342,7 +343,7 @@ static void turn(struct sources *s)
 	s->head.values.length = s->head.count = 0;
 }
 
-static bool any_is_empty(const struct sources *s)
+static bool sources_any_is_empty(const struct sources *s)
 {
 	for (size_t i = 1; i < s->groups; i++)
 		if (s->group[i].kept.rows == 0)
@@ -354,11 +355,11 @@ int sources_next(struct sources *s, struct row *row)
 {
 	row->values.length = row->count = 0;
 	if (s->wrap)
-		return next_wrapped(s, row);
-	if (any_is_empty(s))
+		return sources_next_wrapped(s, row);
+	if (sources_any_is_empty(s))
 		return 0;
 	if (!s->has_head) {
-		int r = group_next(&s->group[0], s->delimiter, false, &s->head);
+		int r = sources_group_next(&s->group[0], s->delimiter, false, &s->head);
 		if (r <= 0)
 			return r;
 		s->has_head = true;
@@ -366,8 +367,8 @@ int sources_next(struct sources *s, struct row *row)
 	text_add(&row->values, s->head.values.data, s->head.values.length);
 	row->count = s->head.count;
 	for (size_t i = 1; i < s->groups; i++)
-		add_kept(&s->group[i], s->group[i].at, row);
-	turn(s);
+		sources_add_kept(&s->group[i], s->group[i].at, row);
+	sources_turn(s);
 	return 1;
 }
 
@@ -381,7 +382,7 @@ int sources_fd(const struct sources *s)
 uint64_t sources_total(const struct sources *s)
 {
 	if (s->wrap)
-		return wrapped_total(s);
+		return sources_wrapped_total(s);
 	uint64_t total = UINT64_MAX;
 	for (size_t i = 0; i < s->group[0].sources; i++) {
 		const struct source *source = &s->group[0].source[i];

@@ -21,10 +21,10 @@ struct row {
 	size_t count;
 };
 
-struct inputs { /* where they come from; no file and no word: stdin */
-	const char **file;  /* of --arg-file, each a source, before those of the words */
+struct inputs {            /* where they come from; no file and no word: stdin */
+	const char **file; /* of --arg-file, each a source, before those of the words */
 	size_t files;
-	char *const *word;  /* "::: A B", ":::+ 1 2", ":::: FILE FILE", "::::+ FILE" */
+	char *const *word; /* "::: A B", ":::+ 1 2", ":::: FILE FILE", "::::+ FILE" */
 	size_t words;
 };
 

@@ -18,8 +18,13 @@ enum piece_kind {
 };
 
 static const char *const names[] = {
-	[PIECE_VALUE] = "", [PIECE_STEM] = ".", [PIECE_BASE] = "/", [PIECE_FOLDER] = "//",
-	[PIECE_BASE_STEM] = "/.", [PIECE_NUMBER] = "#", [PIECE_PLACE] = "%",
+	[PIECE_VALUE] = "",
+	[PIECE_STEM] = ".",
+	[PIECE_BASE] = "/",
+	[PIECE_FOLDER] = "//",
+	[PIECE_BASE_STEM] = "/.",
+	[PIECE_NUMBER] = "#",
+	[PIECE_PLACE] = "%",
 };
 
 struct piece {
@@ -29,9 +34,10 @@ struct piece {
 	size_t length;
 };
 
-struct template {
-	bool shell;       /* it is one line */
-	bool bare;        /* the value is the command */
+struct template
+{
+	bool shell; /* it is one line */
+	bool bare;  /* the value is the command */
 	struct piece *piece;
 	size_t pieces;
 };
@@ -39,7 +45,7 @@ struct template {
 /* ---- reading it ---- */
 
 /* "{2/.}": its length, or 0 if this is no replacement string. */
-static size_t read_piece(const char *text, struct piece *ret)
+static size_t template_read_piece(const char *text, struct piece *ret)
 {
 	const char *end = strchr(text, '}');
 	const char *at = text + 1;
@@ -61,7 +67,7 @@ static size_t read_piece(const char *text, struct piece *ret)
 	return 0;
 }
 
-static bool add_piece(struct template *t, struct piece piece)
+static bool template_add_piece(struct template *t, struct piece piece)
 {
 	struct piece *more = realloc(t->piece, (t->pieces + 1) * sizeof *more);
 	if (!more)
@@ -71,27 +77,27 @@ static bool add_piece(struct template *t, struct piece piece)
 	return true;
 }
 
-static bool add_word(struct template *t, const char *word)
+static bool template_add_word(struct template *t, const char *word)
 {
 	const char *text = word;
 	bool good = true;
 	while (good && *text) {
 		struct piece piece;
 		size_t plain = strcspn(text, "{"), taken;
-		if (plain == 0 && (taken = read_piece(text, &piece)) > 0) {
-			good = add_piece(t, piece);
+		if (plain == 0 && (taken = template_read_piece(text, &piece)) > 0) {
+			good = template_add_piece(t, piece);
 			text += taken;
 			continue;
 		}
 		if (plain == 0) /* a brace that is none of ours */
 			plain = 1 + strcspn(text + 1, "{");
-		good = add_piece(t, (struct piece){ PIECE_TEXT, 0, text, plain });
+		good = template_add_piece(t, (struct piece){ PIECE_TEXT, 0, text, plain });
 		text += plain;
 	}
-	return good && add_piece(t, (struct piece){ .kind = PIECE_END });
+	return good && template_add_piece(t, (struct piece){ .kind = PIECE_END });
 }
 
-static bool has_replacement(const struct template *t)
+static bool template_has_replacement(const struct template *t)
 {
 	for (size_t i = 0; i < t->pieces; i++)
 		if (t->piece[i].kind != PIECE_TEXT && t->piece[i].kind != PIECE_END)
@@ -105,13 +111,13 @@ struct template *template_make(char *const *words, size_t count, bool shell)
 	bool good = t != NULL;
 	if (good) {
 		t->bare = count == 0;
-		t->shell = shell || t->bare ||
-		    (count == 1 && strpbrk(words[0], " \t\n|&;<>()$`\\\"'*?["));
+		t->shell =
+		    shell || t->bare || (count == 1 && strpbrk(words[0], " \t\n|&;<>()$`\\\"'*?["));
 	}
 	for (size_t i = 0; good && i < count; i++)
-		good = add_word(t, words[i]);
-	if (good && !has_replacement(t))
-		good = add_word(t, "{}");
+		good = template_add_word(t, words[i]);
+	if (good && !template_has_replacement(t))
+		good = template_add_word(t, "{}");
 	if (!good) {
 		template_free(t);
 		return NULL;
@@ -142,7 +148,7 @@ struct slice {
 	size_t length;
 };
 
-static struct slice without_ending(struct slice s)
+static struct slice template_without_ending(struct slice s)
 {
 	for (size_t i = s.length; i-- > 0 && s.at[i] != '/';)
 		if (s.at[i] == '.')
@@ -150,7 +156,7 @@ static struct slice without_ending(struct slice s)
 	return s;
 }
 
-static struct slice base(struct slice s)
+static struct slice template_base(struct slice s)
 {
 	const char *slash = memrchr(s.at, '/', s.length);
 	size_t before = slash ? (size_t)(slash + 1 - s.at) : 0;
@@ -158,7 +164,7 @@ static struct slice base(struct slice s)
 }
 
 /* As dirname(1) has it: "a/b/" is in "a", "/a" in "/", "a" in ".". */
-static struct slice folder(struct slice s)
+static struct slice template_folder(struct slice s)
 {
 	static const struct slice here = { ".", 1 };
 	while (s.length > 1 && s.at[s.length - 1] == '/')
@@ -172,19 +178,19 @@ static struct slice folder(struct slice s)
 	return s.length ? s : (struct slice){ "/", 1 };
 }
 
-static struct slice changed(enum piece_kind kind, const char *value)
+static struct slice template_changed(enum piece_kind kind, const char *value)
 {
 	struct slice s = { value, strlen(value) };
 	switch (kind) {
-	case PIECE_STEM: return without_ending(s);
-	case PIECE_BASE: return base(s);
-	case PIECE_FOLDER: return folder(s);
-	case PIECE_BASE_STEM: return without_ending(base(s));
+	case PIECE_STEM: return template_without_ending(s);
+	case PIECE_BASE: return template_base(s);
+	case PIECE_FOLDER: return template_folder(s);
+	case PIECE_BASE_STEM: return template_without_ending(template_base(s));
 	default: return s;
 	}
 }
 
-static bool is_plain(struct slice s)
+static bool template_is_plain(struct slice s)
 {
 	static const char more[] = "-_.+/";
 	for (size_t i = 0; i < s.length; i++) {
@@ -198,9 +204,9 @@ static bool is_plain(struct slice s)
 }
 
 /* For a shell: what is no plain word stands between '', and a ' of its own between "". */
-static void add_quoted(struct text *to, struct slice s)
+static void template_add_quoted(struct text *to, struct slice s)
 {
-	if (is_plain(s)) {
+	if (template_is_plain(s)) {
 		text_add(to, s.at, s.length);
 		return;
 	}
@@ -226,8 +232,8 @@ void template_values(const struct job *job, struct text *ret)
 }
 
 /* What parts several values: a blank in a line, the end of a word between words. */
-static void add_values(const struct piece *piece, const struct job *job, bool quoted, char parting,
-    struct text *to)
+static void template_add_values(
+    const struct piece *piece, const struct job *job, bool quoted, char parting, struct text *to)
 {
 	const char *value = job->value;
 	for (size_t i = 1; i <= job->values; i++, value += strlen(value) + 1) {
@@ -236,41 +242,42 @@ static void add_values(const struct piece *piece, const struct job *job, bool qu
 		if (!piece->which && i > 1)
 			text_byte(to, parting);
 		if (quoted)
-			add_quoted(to, changed(piece->kind, value));
+			template_add_quoted(to, template_changed(piece->kind, value));
 		else
-			text_add(to, changed(piece->kind, value).at,
-			    changed(piece->kind, value).length);
+			text_add(to, template_changed(piece->kind, value).at,
+			    template_changed(piece->kind, value).length);
 	}
 }
 
-static void add_piece_text(const struct piece *piece, const struct job *job, bool quoted,
-    char parting, struct text *to)
+static void template_add_piece_text(
+    const struct piece *piece, const struct job *job, bool quoted, char parting, struct text *to)
 {
 	switch (piece->kind) {
 	case PIECE_TEXT: text_add(to, piece->text, piece->length); break;
 	case PIECE_NUMBER: text_format(to, "%llu", (unsigned long long)job->number); break;
 	case PIECE_PLACE: text_format(to, "%u", job->place); break;
 	case PIECE_END: break;
-	default: add_values(piece, job, quoted, parting, to);
+	default: template_add_values(piece, job, quoted, parting, to);
 	}
 }
 
 /* ---- the command ---- */
 
-static void shell_line(const struct template *t, const struct job *job, struct text *to)
+static void template_shell_line(const struct template *t, const struct job *job, struct text *to)
 {
 	if (t->bare) {
 		template_values(job, to);
 		return;
 	}
 	for (size_t i = 0; i < t->pieces; i++) {
-		add_piece_text(&t->piece[i], job, true, ' ', to);
+		template_add_piece_text(&t->piece[i], job, true, ' ', to);
 		if (t->piece[i].kind == PIECE_END && i + 1 < t->pieces)
 			text_byte(to, ' ');
 	}
 }
 
-static size_t program_words(const struct template *t, const struct job *job, struct text *to)
+static size_t template_program_words(
+    const struct template *t, const struct job *job, struct text *to)
 {
 	size_t words = 0;
 	for (size_t i = 0, begin = 0; i < t->pieces; i++) {
@@ -278,7 +285,7 @@ static size_t program_words(const struct template *t, const struct job *job, str
 		bool all_values = piece->kind >= PIECE_VALUE && piece->kind <= PIECE_BASE_STEM &&
 		    piece->which == 0;
 		bool alone = all_values && i == begin && t->piece[i + 1].kind == PIECE_END;
-		add_piece_text(piece, job, false, alone ? 0 : ' ', to);
+		template_add_piece_text(piece, job, false, alone ? 0 : ' ', to);
 		if (alone)
 			words += job->values - 1;
 		if (piece->kind != PIECE_END)
@@ -294,9 +301,9 @@ size_t template_words(const struct template *t, const struct job *job, struct te
 {
 	static const char shell[] = "/bin/sh\0-c"; /* and the zero that ends it */
 	if (!t->shell)
-		return program_words(t, job, ret);
+		return template_program_words(t, job, ret);
 	text_add(ret, shell, sizeof shell);
-	shell_line(t, job, ret);
+	template_shell_line(t, job, ret);
 	text_byte(ret, 0);
 	return 3;
 }
@@ -304,16 +311,16 @@ size_t template_words(const struct template *t, const struct job *job, struct te
 void template_line(const struct template *t, const struct job *job, struct text *ret)
 {
 	if (t->shell) {
-		shell_line(t, job, ret);
+		template_shell_line(t, job, ret);
 		return;
 	}
 	struct text words = { .data = NULL };
-	size_t count = program_words(t, job, &words);
+	size_t count = template_program_words(t, job, &words);
 	const char *word = words.data;
 	for (size_t i = 0; i < count; i++, word += strlen(word) + 1) {
 		if (i)
 			text_byte(ret, ' ');
-		add_quoted(ret, (struct slice){ word, strlen(word) });
+		template_add_quoted(ret, (struct slice){ word, strlen(word) });
 	}
 	text_free(&words);
 }

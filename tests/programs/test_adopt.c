@@ -16,19 +16,25 @@
 #include "tests/support/deaths.h"
 #include "tests/support/run_suite.h"
 
-enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 256, MEMBERS = 3, STREAM = 200, ROUNDS = 25,
-	CHANGES = 150 };
+enum {
+	TEST_TIMEOUT_S = 120,
+	PATH_BYTES = 256,
+	MEMBERS = 3,
+	STREAM = 200,
+	ROUNDS = 25,
+	CHANGES = 150
+};
 
 static struct runtime rt;
 
 static void boot(void)
 {
-	runtime_boot_loose(&rt, "--workers", "2", "--tasks", "4096", "--store", "16M",);
+	runtime_boot_loose(&rt, "--workers", "2", "--tasks", "4096", "--store", "16M", );
 }
 
 static void reboot(void)
 {
-	runtime_reboot(&rt, "--workers", "2",);
+	runtime_reboot(&rt, "--workers", "2", );
 }
 
 static void end(void)
@@ -181,8 +187,8 @@ END_TEST
 
 static char *running(const char *crash_retries)
 {
-	char *ref = ctl_expect(&rt, 0, "call", "--detach", "--crash-retries", crash_retries,
-	    "probe.sleep", "300");
+	char *ref = ctl_expect(
+	    &rt, 0, "call", "--detach", "--crash-retries", crash_retries, "probe.sleep", "300");
 	ctl_until(&rt, "running", "tasks");
 	return ref;
 }
@@ -232,8 +238,9 @@ START_TEST(after_the_death_of_all_queued_tasks_and_kept_values_are_there)
 	kill_all(&family);
 	reboot();
 	free(ctl_expect(&rt, 0, "resume")); /* a pause lasts, too */
-	const struct { const char *ref, *value; } expected[] = {
-		{ done, "3" }, { queued, "13" }, { after, "113" } };
+	const struct {
+		const char *ref, *value;
+	} expected[] = { { done, "3" }, { queued, "13" }, { after, "113" } };
 	for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
 		char *text = ctl_expect(&rt, 0, "get", expected[i].ref);
 		ck_assert_str_eq(text, expected[i].value);
@@ -345,7 +352,9 @@ START_TEST(a_manager_that_dies_while_it_takes_over_loses_nothing)
 	uint64_t random = number_from("PLM_CHAOS_SEED", RANDOM_SEED);
 	plm *handle = join();
 	plm_ref ref[ROUNDS];
-	plm_task task = { .function = "probe.sum", .nargs = 2, .crash_retries = 200,
+	plm_task task = { .function = "probe.sum",
+		.nargs = 2,
+		.crash_retries = 200,
 		.args = (plm_arg[]){ PLM_BYTES("1", 1), PLM_BYTES("2", 1) } };
 	runtime_kill(&rt);
 	for (int i = 0; i < ROUNDS; i++) {
@@ -395,7 +404,7 @@ START_TEST(fresh_begins_anew_and_tells_who_waits)
 	plm_task task = { .function = "probe.sleep", .args = &PLM_BYTES("600000", 6), .nargs = 1 };
 	ck_assert_int_eq(plm_submit(handle, &task, &ref), 0);
 	runtime_kill(&rt);
-	runtime_reboot(&rt, "--fresh", "--workers", "1",);
+	runtime_reboot(&rt, "--fresh", "--workers", "1", );
 	ck_assert_int_eq(plm_wait(handle, &ref, 1, 1, PATIENT_MS, NULL), -EHOSTDOWN);
 	for (size_t i = 0; i < MEMBERS; i++)
 		ck_assert(wait_for_death(family.pid[i]));
@@ -418,8 +427,8 @@ START_TEST(a_segment_of_another_build_is_set_aside_with_a_word)
 	runtime_segment(&rt, "control", control, sizeof control);
 	int fd = open(control, O_RDWR);
 	uint32_t abi = 12345;
-	ck_assert_int_eq(pwrite(fd, &abi, sizeof abi, offsetof(struct segment_header, abi)),
-	    sizeof abi);
+	ck_assert_int_eq(
+	    pwrite(fd, &abi, sizeof abi, offsetof(struct segment_header, abi)), sizeof abi);
 	close(fd);
 	reboot();
 	handle = join();
@@ -448,15 +457,15 @@ static bool has_new_manager(void *context)
 	pid_t now = manager_pid(handle);
 	if (!before)
 		before = now;
-	return now != before && process_start_time(now) &&
-	    plm_pause(handle) == 0 && plm_resume(handle) == 0;
+	return now != before && process_start_time(now) && plm_pause(handle) == 0 &&
+	    plm_resume(handle) == 0;
 }
 
 START_TEST(the_guard_starts_a_manager_that_was_killed_and_ends_with_it)
 {
 	runtime_stop(&rt);
 	runtime_end(&rt);
-	runtime_boot_loose(&rt, "--guard", "--workers", "2",);
+	runtime_boot_loose(&rt, "--guard", "--workers", "2", );
 	plm *handle = join();
 	struct family before = members(handle), after;
 	ck_assert(!has_new_manager(handle));
@@ -523,7 +532,7 @@ START_TEST(what_is_tied_ends_with_who_started_it)
 	pid_t starter = fork();
 	if (starter == 0) {
 		struct runtime own;
-		runtime_boot(&own, "--workers", "1",);
+		runtime_boot(&own, "--workers", "1", );
 		(void)!write(ends[1], own.name, sizeof own.name);
 		pause();
 	}
@@ -558,22 +567,22 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-	    without_a_manager_clients_and_workers_go_on,
-	    who_was_drained_is_not_waited_for_by_the_next_manager,
-	    a_client_asks_the_next_manager_what_it_cannot_ask_the_dead_one,
-	    a_stop_under_the_next_manager_ends_its_processes_and_no_client,
-	    the_end_of_a_client_that_no_manager_saw_frees_what_it_held,
-	    after_the_death_of_all_queued_tasks_and_kept_values_are_there,
-	    what_a_dead_client_had_not_sealed_is_gone_after_the_death_of_all,
-	    who_waits_is_told_when_nobody_comes_back,
-	    what_the_command_of_an_adopted_worker_left_is_ended_with_it,
-	    a_manager_that_dies_while_it_takes_over_loses_nothing,
-	    fresh_begins_anew_and_tells_who_waits,
-	    a_segment_of_another_build_is_set_aside_with_a_word,
-	    the_guard_starts_a_manager_that_was_killed_and_ends_with_it,
-	    who_comes_while_managers_change_is_let_in_or_told_that_none_is_up,
-	    what_is_tied_ends_with_who_started_it,
-	    a_tie_to_a_parent_that_does_not_stay_is_refused,
+		without_a_manager_clients_and_workers_go_on,
+		who_was_drained_is_not_waited_for_by_the_next_manager,
+		a_client_asks_the_next_manager_what_it_cannot_ask_the_dead_one,
+		a_stop_under_the_next_manager_ends_its_processes_and_no_client,
+		the_end_of_a_client_that_no_manager_saw_frees_what_it_held,
+		after_the_death_of_all_queued_tasks_and_kept_values_are_there,
+		what_a_dead_client_had_not_sealed_is_gone_after_the_death_of_all,
+		who_waits_is_told_when_nobody_comes_back,
+		what_the_command_of_an_adopted_worker_left_is_ended_with_it,
+		a_manager_that_dies_while_it_takes_over_loses_nothing,
+		fresh_begins_anew_and_tells_who_waits,
+		a_segment_of_another_build_is_set_aside_with_a_word,
+		the_guard_starts_a_manager_that_was_killed_and_ends_with_it,
+		who_comes_while_managers_change_is_let_in_or_told_that_none_is_up,
+		what_is_tied_ends_with_who_started_it,
+		a_tie_to_a_parent_that_does_not_stay_is_refused,
 	};
 	Suite *suite = suite_create("adopt");
 	TCase *tcase = tcase_create("adopt");

@@ -29,13 +29,12 @@ static struct runtime rt;
 
 static void boot(void)
 {
-	runtime_boot(&rt, "--workers", "3", "--tasks", "4096", "--store", "16M",);
+	runtime_boot(&rt, "--workers", "3", "--tasks", "4096", "--store", "16M", );
 }
 
 static void boot_guarded(void)
 {
-	runtime_boot_loose(
-	    &rt, "--guard", "--workers", "3", "--tasks", "4096", "--store", "16M",);
+	runtime_boot_loose(&rt, "--guard", "--workers", "3", "--tasks", "4096", "--store", "16M", );
 }
 
 static void stop(void)
@@ -54,8 +53,15 @@ static plm *join(void)
 
 /* ---- the load: every task's result is checked by who submitted it ---- */
 
-enum { BATCH = 32, CLIENTS = 3, TREE_EVERY = 4, VALUE_BYTES = 100, CRASHES = 150, RETRIES = 50,
-	LOOKS = 1000 };
+enum {
+	BATCH = 32,
+	CLIENTS = 3,
+	TREE_EVERY = 4,
+	VALUE_BYTES = 100,
+	CRASHES = 150,
+	RETRIES = 50,
+	LOOKS = 1000
+};
 
 struct score { /* shared with the clients */
 	_Atomic bool stop;
@@ -88,7 +94,10 @@ static void client_expects(plm *handle, plm_ref ref, const void *data, size_t le
 
 static plm_task sturdy(const char *function, const plm_arg *args, size_t n)
 {
-	return (plm_task){ .function = function, .args = args, .nargs = n, .crash_retries = CRASHES,
+	return (plm_task){ .function = function,
+		.args = args,
+		.nargs = n,
+		.crash_retries = CRASHES,
 		.retries = RETRIES };
 }
 
@@ -125,7 +134,8 @@ static void client_batch(plm *handle, uint64_t *random)
 /* Tasks below tasks: a child that dies with its worker fails its parent, which is run again. */
 static void client_tree(plm *handle)
 {
-	plm_task task = sturdy("probe.tree", (plm_arg[]){PLM_BYTES("2", 1), PLM_BYTES("3", 1)}, 2);
+	plm_task task =
+	    sturdy("probe.tree", (plm_arg[]){ PLM_BYTES("2", 1), PLM_BYTES("3", 1) }, 2);
 	plm_ref ref;
 	int r = plm_submit(handle, &task, &ref);
 	if (r < 0)
@@ -237,8 +247,9 @@ static void return_one(struct killer *k)
 	for (int look = 0; look < LOOKS; look++) { /* tasks are short: most are settled by now */
 		const struct process *p = pick_member(k->handle, KIND_WORKER, &k->random);
 		uint64_t running = p ? sh_load(&p->running) : 0;
-		if (running && plm_requeue(k->handle, ref_public(k->handle, running),
-		    (int)(random_next(&k->random) % 20)) == 0) {
+		if (running &&
+		    plm_requeue(k->handle, ref_public(k->handle, running),
+			(int)(random_next(&k->random) % 20)) == 0) {
 			k->returns++;
 			return;
 		}
@@ -259,9 +270,15 @@ static void kill_for(struct killer *k, unsigned seconds)
 		let_them_work(k);
 		switch (random_next(&k->random) % 16) {
 		case 0: kill_one(k, KIND_SCHEDULER, &k->schedulers); break;
-		case 1: case 2: case 3: kill_client(k); break;
-		case 4: case 5: kill_manager(k); break;
-		case 6: case 7: case 8: case 9: return_one(k); break;
+		case 1:
+		case 2:
+		case 3: kill_client(k); break;
+		case 4:
+		case 5: kill_manager(k); break;
+		case 6:
+		case 7:
+		case 8:
+		case 9: return_one(k); break;
 		default: kill_one(k, KIND_WORKER, &k->workers); break;
 		}
 	}
@@ -273,8 +290,7 @@ static void kill_for(struct killer *k, unsigned seconds)
 static bool is_complete(void *handle)
 {
 	plm_status s;
-	return plm_status_get(handle, &s) == 0 && s.workers == WORKERS &&
-	    plm_resume(handle) == 0;
+	return plm_status_get(handle, &s) == 0 && s.workers == WORKERS && plm_resume(handle) == 0;
 }
 
 /* _i: managers die, too. */
@@ -339,7 +355,8 @@ static void expect_host_down(plm *handle, const plm_ref *ref)
 	plm_ref more;
 	ck_assert_int_eq(plm_wait(handle, ref, 1, 1, PATIENT_MS, NULL), -EHOSTDOWN);
 	int r = plm_submit(handle,
-	    &(plm_task){.function = "probe.sleep", .args = &PLM_BYTES("1", 1), .nargs = 1}, &more);
+	    &(plm_task){ .function = "probe.sleep", .args = &PLM_BYTES("1", 1), .nargs = 1 },
+	    &more);
 	ck_assert_int_eq(r == 0 ? plm_wait(handle, &more, 1, 1, PATIENT_MS, NULL) : r, -EHOSTDOWN);
 }
 
@@ -370,7 +387,7 @@ START_TEST(with_a_tied_manager_its_children_end_and_clients_know)
 		    (int)family.pid[i]);
 	expect_host_down(handle, &ref);
 	plm_disconnect(&handle);
-	runtime_reboot(&rt, "--fresh", "--workers", "2",);
+	runtime_reboot(&rt, "--fresh", "--workers", "2", );
 	expect_work();
 }
 END_TEST
@@ -380,7 +397,7 @@ END_TEST
 START_TEST(a_second_runtime_of_the_name_is_refused)
 {
 	struct output_of o =
-	    program_run(&rt, "plm", (const char *const[]){"--name", rt.name, NULL}, NULL, 0);
+	    program_run(&rt, "plm", (const char *const[]){ "--name", rt.name, NULL }, NULL, 0);
 	ck_assert_int_eq(o.code, 75);
 	ck_assert_msg(strstr(o.err, "is up already") && strstr(o.err, rt.name), "%s", o.err);
 	output_free(&o);
@@ -405,8 +422,12 @@ START_TEST(a_terminated_runtime_runs_what_it_has_accepted)
 	plm *handle = join();
 	plm_ref refs[TASKS];
 	for (int i = 0; i < TASKS; i++)
-		ck_assert_int_eq(plm_submit(handle, &(plm_task){ .function = "probe.sleep",
-			.args = &PLM_BYTES("200", 3), .nargs = 1 }, &refs[i]), 0);
+		ck_assert_int_eq(
+		    plm_submit(handle,
+			&(plm_task){
+			    .function = "probe.sleep", .args = &PLM_BYTES("200", 3), .nargs = 1 },
+			&refs[i]),
+		    0);
 	kill(rt.pid, SIGTERM);
 	until(is_draining, handle, "new tasks are refused");
 	ck_assert_int_eq(plm_wait(handle, refs, TASKS, TASKS, PATIENT_MS, NULL), 0);
@@ -463,9 +484,10 @@ START_TEST(members_hold_no_descriptor_they_do_not_need)
 	struct family family;
 	find_family(handle, &family);
 	for (unsigned i = 0; i < family.n; i++) {
-		struct allowed list[] = {{".control", 1}, {".store", 1}, {".bell", 1},
-		    {"/sys/devices/system/node", 1}, /* a worker looks which node it is on */
-		    {"[pidfd]", i == 0 ? WORKERS : 0}}; /* the scheduler may have to end a worker */
+		struct allowed list[] = { { ".control", 1 }, { ".store", 1 }, { ".bell", 1 },
+			{ "/sys/devices/system/node", 1 }, /* a worker looks which node it is on */
+			{ "[pidfd]",
+			    i == 0 ? WORKERS : 0 } }; /* the scheduler may have to end a worker */
 		expect_descriptors(family.pid[i], list, COUNT_OF(list));
 	}
 	plm_disconnect(&handle);

@@ -22,7 +22,7 @@ static char elsewhere[PATH_MAX];
 
 static void boot(void)
 {
-	runtime_boot_loose(&rt, "--workers", "2", "--tasks", "256", "--store", "4M",);
+	runtime_boot_loose(&rt, "--workers", "2", "--tasks", "256", "--store", "4M", );
 	scratch_path(&rt, "elsewhere", elsewhere, sizeof elsewhere);
 	ck_assert_int_eq(mkdir(elsewhere, 0700), 0);
 }
@@ -44,8 +44,8 @@ static void expect_work(void)
 
 static void expect_that_it_is_up(const char *words)
 {
-	struct output_of o = program_run(&rt, "plm",
-	    (const char *const[]){ "--workers", "1", NULL }, NULL, 0);
+	struct output_of o =
+	    program_run(&rt, "plm", (const char *const[]){ "--workers", "1", NULL }, NULL, 0);
 	ck_assert_msg(o.code == EXIT_IS_UP && strstr(o.err, words), "%d: %s", o.code, o.err);
 	output_free(&o);
 }
@@ -70,7 +70,7 @@ START_TEST(the_next_manager_uses_the_directory_of_the_former)
 	char bell[PATH_MAX];
 	runtime_kill(&rt);
 	setenv("XDG_RUNTIME_DIR", elsewhere, 1);
-	runtime_reboot(&rt, "--workers", "2",);
+	runtime_reboot(&rt, "--workers", "2", );
 	expect_work();
 	snprintf(bell, sizeof bell, "%.100s/plm/%s.bell", elsewhere, rt.name);
 	ck_assert_int_ne(access(bell, F_OK), 0);
@@ -87,7 +87,7 @@ START_TEST(the_next_manager_does_without_a_directory_that_is_gone)
 	snprintf(path, sizeof path, "rm -r %s/plm", rt.directory);
 	ck_assert_int_eq(system(path), 0);
 	setenv("XDG_RUNTIME_DIR", elsewhere, 1);
-	runtime_reboot(&rt, "--workers", "2",);
+	runtime_reboot(&rt, "--workers", "2", );
 	setenv("XDG_RUNTIME_DIR", rt.directory, 1);
 	expect_work();
 	stop();
@@ -121,8 +121,8 @@ START_TEST(a_lock_that_others_may_open_or_that_has_two_names_is_refused)
 	door_lock_path(rt.name, path);
 	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	ck_assert(fd >= 0 && write(fd, "/x\n", 3) == 3 && fchmod(fd, 0666) == 0);
-	struct output_of o = program_run(&rt, "plm",
-	    (const char *const[]){ "--workers", "1", NULL }, NULL, 0);
+	struct output_of o =
+	    program_run(&rt, "plm", (const char *const[]){ "--workers", "1", NULL }, NULL, 0);
 	ck_assert_msg(o.code == 73 && strstr(o.err, path) && strstr(o.err, "is open to others"),
 	    "%d: %s", o.code, o.err);
 	output_free(&o);

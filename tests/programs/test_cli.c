@@ -23,7 +23,7 @@ static struct runtime rt;
 
 static void boot(void)
 {
-	runtime_boot(&rt, "--workers", "2", "--tasks", "4096", "--store", "64M",);
+	runtime_boot(&rt, "--workers", "2", "--tasks", "4096", "--store", "64M", );
 }
 
 static void stop(void)
@@ -75,24 +75,24 @@ END_TEST
 START_TEST(usage_errors_are_64_before_anything_is_done)
 {
 	static const char *const wrong[][4] = {
-	    {"nonsense", NULL},
-	    {"--nonsense", NULL},
-	    {"call", NULL},
-	    {"get", NULL},
-	    {"call", "--priority", "high", "x"},
-	    {"call", "--results", "0", "x"},
-	    {"wait", NULL},
-	    {"explain", NULL},
-	    {"status", "--timeout", "soon", NULL},
-	    {"status", "extra", NULL},
-	    {"get", "--output", NULL},
-	    {"module", "unload", NULL},
-	    {"tasks", "--state", "odd", NULL},
-	    {"stop", "--later", NULL},
+		{ "nonsense", NULL },
+		{ "--nonsense", NULL },
+		{ "call", NULL },
+		{ "get", NULL },
+		{ "call", "--priority", "high", "x" },
+		{ "call", "--results", "0", "x" },
+		{ "wait", NULL },
+		{ "explain", NULL },
+		{ "status", "--timeout", "soon", NULL },
+		{ "status", "extra", NULL },
+		{ "get", "--output", NULL },
+		{ "module", "unload", NULL },
+		{ "tasks", "--state", "odd", NULL },
+		{ "stop", "--later", NULL },
 	};
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-		const char *const arguments[] = {
-		    wrong[i][0], wrong[i][1], wrong[i][2], wrong[i][3], NULL};
+		const char *const arguments[] = { wrong[i][0], wrong[i][1], wrong[i][2],
+			wrong[i][3], NULL };
 		struct output_of o = program_run(&nobody, "plmctl", arguments, NULL, 0);
 		ck_assert_msg(o.code == 64, "plmctl %s %s: exit code %d", wrong[i][0],
 		    wrong[i][1] ? wrong[i][1] : "", o.code);
@@ -108,10 +108,9 @@ END_TEST
 
 START_TEST(every_command_explains_itself)
 {
-	static const char *const commands[] = {"call", "submit", "info", "logs", "put", "get",
-	    "wait", "cancel", "drop",
-	    "explain", "status", "tasks", "workers", "objects", "functions", "module", "topology",
-	    "stop"};
+	static const char *const commands[] = { "call", "submit", "info", "logs", "put", "get",
+		"wait", "cancel", "drop", "explain", "status", "tasks", "workers", "objects",
+		"functions", "module", "topology", "stop" };
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
 		struct output_of help = ctl(&nobody, "help", commands[i]);
 		struct output_of option = ctl(&nobody, commands[i], "--help");
@@ -127,8 +126,8 @@ END_TEST
 
 START_TEST(a_malformed_reference_is_65)
 {
-	static const char *const wrong[] = {
-	    "@", "@x", "@1", "@1.2", "plain", "@1.0.5", "@1.2.3.4", "@-1.2.3"};
+	static const char *const wrong[] = { "@", "@x", "@1", "@1.2", "plain", "@1.0.5", "@1.2.3.4",
+		"@-1.2.3" };
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
 		struct output_of o = ctl(&nobody, "get", wrong[i]);
 		ck_assert_msg(o.code == 65, "%s: exit code %d", wrong[i], o.code);
@@ -347,8 +346,8 @@ END_TEST
 START_TEST(an_empty_file_and_a_small_one_are_objects_too)
 {
 	char path[PATH_BYTES];
-	static const char *const content[] = {
-	    "", "x", "exactly twenty-four byte", "twenty-five bytes, inline"};
+	static const char *const content[] = { "", "x", "exactly twenty-four byte",
+		"twenty-five bytes, inline" };
 	for (size_t i = 0; i < sizeof content / sizeof content[0]; i++) {
 		scratch_write(&rt, "small", content[i], strlen(content[i]), path, sizeof path);
 		char *ref = ctl_expect(&rt, 0, "put", path);
@@ -430,13 +429,22 @@ START_TEST(json_is_json)
 	char *text = ctl_expect(&rt, 0, "call", "--detach", "probe.echo", "a \"b\"\\\n\té\x01");
 	char *bad = ctl_expect(&rt, 0, "call", "--detach", "probe.fail", "\"quoted\"");
 	const char *const commands[][4] = {
-		{ "status" }, { "tasks" }, { "workers", "--all" }, { "objects" }, { "functions" },
-		{ "module", "list" }, { "get", binary }, { "get", text }, { "get", bad },
-		{ "wait", binary, text, bad }, { "call", "probe.echo", "x" }, { "put", path },
+		{ "status" },
+		{ "tasks" },
+		{ "workers", "--all" },
+		{ "objects" },
+		{ "functions" },
+		{ "module", "list" },
+		{ "get", binary },
+		{ "get", text },
+		{ "get", bad },
+		{ "wait", binary, text, bad },
+		{ "call", "probe.echo", "x" },
+		{ "put", path },
 	};
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-		const char *const arguments[] = {
-		    "--json", commands[i][0], commands[i][1], commands[i][2], commands[i][3], NULL};
+		const char *const arguments[] = { "--json", commands[i][0], commands[i][1],
+			commands[i][2], commands[i][3], NULL };
 		struct output_of o = program_run(&rt, "plmctl", arguments, NULL, 0);
 		unsigned values = 0;
 		const char *why = json_lines_check(o.out, o.out_bytes, &values);
@@ -502,7 +510,7 @@ START_TEST(a_second_runtime_of_the_name_is_refused_from_any_directory)
 	ck_assert_int_eq(mkdir(elsewhere, 0700), 0);
 	setenv("XDG_RUNTIME_DIR", elsewhere, 1);
 	struct output_of o =
-	    program_run(&rt, "plm", (const char *const[]){"--name", rt.name, NULL}, NULL, 0);
+	    program_run(&rt, "plm", (const char *const[]){ "--name", rt.name, NULL }, NULL, 0);
 	setenv("XDG_RUNTIME_DIR", rt.directory, 1);
 	ck_assert_int_eq(o.code, 75);
 	ck_assert_msg(strstr(o.err, "is up already") && strstr(o.err, "stop it with"), "%s", o.err);
@@ -526,28 +534,28 @@ static TCase *add_case(Suite *suite, const char *name, void (*setup)(void), void
 static void add_plmctl(Suite *suite)
 {
 	const TTest *const tests[] = {
-	    call_prints_the_result_and_nothing_else,
-	    futures_are_arguments,
-	    unknown_function_is_127_and_is_named,
-	    a_failure_tells_function_message_and_code,
-	    a_failure_travels_to_dependants_with_its_root,
-	    a_signal_is_128_plus_its_number,
-	    time_running_out_is_124_and_cancels,
-	    several_results_come_in_order,
-	    detach_get_drop_then_stale,
-	    a_reference_of_another_runtime_is_65,
-	    an_unknown_reference_is_65,
-	    cancel_ends_a_running_task,
-	    wait_counts_what_did_not_succeed,
-	    binary_data_comes_back_as_it_went,
-	    an_empty_file_and_a_small_one_are_objects_too,
-	    a_file_that_cannot_be_read_is_66,
-	    an_object_larger_than_the_store_is_refused,
-	    a_loaded_module_can_be_called,
-	    what_is_no_module_is_66_and_says_why,
-	    json_is_json,
-	    lists_show_what_is_there,
-	    a_second_runtime_of_the_name_is_refused_from_any_directory,
+		call_prints_the_result_and_nothing_else,
+		futures_are_arguments,
+		unknown_function_is_127_and_is_named,
+		a_failure_tells_function_message_and_code,
+		a_failure_travels_to_dependants_with_its_root,
+		a_signal_is_128_plus_its_number,
+		time_running_out_is_124_and_cancels,
+		several_results_come_in_order,
+		detach_get_drop_then_stale,
+		a_reference_of_another_runtime_is_65,
+		an_unknown_reference_is_65,
+		cancel_ends_a_running_task,
+		wait_counts_what_did_not_succeed,
+		binary_data_comes_back_as_it_went,
+		an_empty_file_and_a_small_one_are_objects_too,
+		a_file_that_cannot_be_read_is_66,
+		an_object_larger_than_the_store_is_refused,
+		a_loaded_module_can_be_called,
+		what_is_no_module_is_66_and_says_why,
+		json_is_json,
+		lists_show_what_is_there,
+		a_second_runtime_of_the_name_is_refused_from_any_directory,
 	};
 	TCase *tcase = add_case(suite, "plmctl", boot, stop);
 	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)

@@ -131,7 +131,8 @@ END_TEST
 
 START_TEST(what_a_signal_cancels_has_its_grace)
 {
-	pid_t client = start("submit", "--grace", "1h", "--shell", "trap 'echo > $HERE/asked; "
+	pid_t client = start("submit", "--grace", "1h", "--shell",
+	    "trap 'echo > $HERE/asked; "
 	    "sleep 0.2; echo > $HERE/in_peace; exit' TERM; echo $$ > $HERE/deaf; "
 	    "while :; do sleep 0.01; done");
 	pid_t command = deaf();
@@ -239,8 +240,9 @@ START_TEST(a_tied_task_lives_as_long_as_anybody_holds_or_needs_it)
 	ck_assert_int_eq(plm_connect(&other, host.name), 0);
 	ck_assert_int_eq(plm_pause(maker), 0);
 	const plm_arg text = PLM_BYTES("x", 1);
-	const plm_task tied = { .function = "probe.echo", .args = &text, .nargs = 1,
-		.flags = PLM_TIED };
+	const plm_task tied = {
+		.function = "probe.echo", .args = &text, .nargs = 1, .flags = PLM_TIED
+	};
 	ck_assert_int_eq(plm_submit(maker, &tied, &held), 0);
 	ck_assert_int_eq(plm_submit(maker, &tied, &needed), 0);
 	const plm_arg future = PLM_FUTURE(needed);
@@ -353,19 +355,19 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-	    the_first_signal_cancels_says_so_and_waits_for_the_end,
-	    what_a_signal_cancels_has_its_grace,
-	    the_second_signal_leaves_at_once,
-	    what_a_signal_finds_queued_never_starts,
-	    tasks_of_a_killed_client_end_and_the_queued_never_start,
-	    a_scheduler_that_was_dead_meanwhile_ends_them_too,
-	    what_is_detached_or_not_tied_goes_on,
-	    a_tied_task_lives_as_long_as_anybody_holds_or_needs_it,
-	    a_tied_task_is_cancelled_with_all_it_needs_when_it_is_dropped,
-	    wait_returns_when_nothing_of_a_cancelled_task_runs,
-	    cancel_that_waits_heeds_its_timeout_and_requeue_does_not_wait,
-	    what_runs_out_of_time_is_gone_when_plmctl_returns,
-	    a_cancelled_task_of_a_killed_worker_is_gone_too,
+		the_first_signal_cancels_says_so_and_waits_for_the_end,
+		what_a_signal_cancels_has_its_grace,
+		the_second_signal_leaves_at_once,
+		what_a_signal_finds_queued_never_starts,
+		tasks_of_a_killed_client_end_and_the_queued_never_start,
+		a_scheduler_that_was_dead_meanwhile_ends_them_too,
+		what_is_detached_or_not_tied_goes_on,
+		a_tied_task_lives_as_long_as_anybody_holds_or_needs_it,
+		a_tied_task_is_cancelled_with_all_it_needs_when_it_is_dropped,
+		wait_returns_when_nothing_of_a_cancelled_task_runs,
+		cancel_that_waits_heeds_its_timeout_and_requeue_does_not_wait,
+		what_runs_out_of_time_is_gone_when_plmctl_returns,
+		a_cancelled_task_of_a_killed_worker_is_gone_too,
 	};
 	Suite *suite = suite_create("client ends");
 	TCase *tcase = tcase_create("tied tasks");

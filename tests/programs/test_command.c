@@ -84,9 +84,11 @@ START_TEST(what_cannot_be_started_has_the_code_of_a_shell_and_a_word)
 	check_output(order(plain), 126, "", "Permission denied");
 	check_output(order("/"), 126, "", "is a directory");
 	check_output(order(rubbish), 126, "", "nor a script");
-	check_output(order("--dir", "/nowhere", "true"), 125, "", "cannot enter the directory "
+	check_output(order("--dir", "/nowhere", "true"), 125, "",
+	    "cannot enter the directory "
 	    "/nowhere (--dir): No such file");
-	check_output(order("--stdin", "/nowhere", "true"), 125, "", "cannot open the --stdin file "
+	check_output(order("--stdin", "/nowhere", "true"), 125, "",
+	    "cannot open the --stdin file "
 	    "/nowhere: No such file");
 	check_output(order("echo", "goes on"), 0, "goes on\n", NULL);
 }
@@ -95,8 +97,7 @@ END_TEST
 START_TEST(no_process_to_be_had_is_said)
 {
 	runtime_end(&host);
-	runtime_boot(&host, "--workers", "1", "--module",
-	    test_module("mod_forkless"),);
+	runtime_boot(&host, "--workers", "1", "--module", test_module("mod_forkless"), );
 	free(ctl_expect(&host, 0, "call", "forkless.now"));
 	check_output(order("true"), 125, "", "no process could be started: Resource temp");
 	check_output(order("true"), 125, "", "ulimit -u");
@@ -118,7 +119,8 @@ START_TEST(it_runs_where_and_with_what_its_submitter_had)
 	check_output(order("printenv", "PLM_TEST_OURS"), 0, "from us\n", NULL);
 	check_output(order("--no-env", "printenv", "PLM_TEST_OURS"), 1, "", NULL);
 	check_output(order("--env", "PLM_TEST_OURS=said", "--env", "B=2", "--shell",
-	    "echo $PLM_TEST_OURS $B"), 0, "said 2\n", NULL);
+			 "echo $PLM_TEST_OURS $B"),
+	    0, "said 2\n", NULL);
 	check_output(order("--no-env", "--env", "B=2", "printenv", "B"), 0, "2\n", NULL);
 }
 END_TEST
@@ -155,7 +157,7 @@ END_TEST
 START_TEST(it_is_told_the_cpus_and_gpus_that_it_was_given)
 {
 	runtime_end(&host);
-	runtime_boot(&host, "--workers", "slots=3,gpus=2 x1",);
+	runtime_boot(&host, "--workers", "slots=3,gpus=2 x1", );
 	setenv("CUDA_VISIBLE_DEVICES", "7", 1);
 	setenv("OMP_NUM_THREADS", "9", 1);
 	const char *line = "echo $PLM_CPUS [$CUDA_VISIBLE_DEVICES] $OMP_NUM_THREADS";
@@ -173,14 +175,13 @@ START_TEST(thread_counts_are_set_only_where_cpus_were_asked_for)
 	unsetenv("MKL_NUM_THREADS");
 	unsetenv("OPENBLAS_NUM_THREADS");
 	runtime_end(&host);
-	runtime_boot(&host, "--workers", "slots=2 x1",);
+	runtime_boot(&host, "--workers", "slots=2 x1", );
 	check_output(order("--shell", line), 0, "1 []\n", NULL);
 	check_output(order("--no-env", "--shell", line), 0, "1 []\n", NULL);
 	check_output(order("--needs", "mem=1M", "--shell", line), 0, "1 []\n", NULL);
 	check_output(order("--needs", "cpus=1", "--shell", line), 0, "1 [111]\n", NULL);
 	check_output(order("--needs", "mem=1M | cpus=2", "--shell", line), 0, "1 []\n", NULL);
-	check_output(order("--no-env", "--needs", "cpus=2", "--shell", line), 0, "2 [222]\n",
-	    NULL);
+	check_output(order("--no-env", "--needs", "cpus=2", "--shell", line), 0, "2 [222]\n", NULL);
 	check_output(order("--shell", line), 0, "1 []\n", NULL);
 }
 END_TEST
@@ -201,7 +202,8 @@ END_TEST
 static void check_signals(void)
 {
 	check_output(order("grep", "-E", "^Sig(Blk:\t0{16}|Ign:\t0{7}[01][08]0{7})$", "-c",
-	    "/proc/self/status"), 0, "2\n", NULL);
+			 "/proc/self/status"),
+	    0, "2\n", NULL);
 }
 
 START_TEST(signals_are_as_a_shell_gives_them)
@@ -213,7 +215,7 @@ END_TEST
 START_TEST(a_signal_that_a_function_ignores_is_not_ignored_by_the_command_after_it)
 {
 	runtime_end(&host);
-	runtime_boot(&host, "--workers", "1", "--module", test_module("mod_parent"),);
+	runtime_boot(&host, "--workers", "1", "--module", test_module("mod_parent"), );
 	check_signals();
 	check_signals();
 	free(ctl_expect(&host, 0, "call", "parent.ignore"));
@@ -225,7 +227,7 @@ END_TEST
 START_TEST(it_inherits_no_descriptor_of_the_worker)
 {
 	runtime_end(&host);
-	runtime_boot(&host, "--workers", "1", "--module", test_module("mod_parent"),);
+	runtime_boot(&host, "--workers", "1", "--module", test_module("mod_parent"), );
 	free(ctl_expect(&host, 0, "call", "parent.open"));
 	/* the last one is that of the folder */
 	check_output(order("ls", "/proc/self/fd"), 0, "0\n1\n2\n3\n", NULL);
@@ -279,7 +281,8 @@ START_TEST(output_beyond_the_cap_is_cut_off_visibly_and_the_command_goes_on)
 	ck_assert_int_eq(o.code, 74);
 	ck_assert_uint_eq(o.out_bytes, 1024);
 	ck_assert_uint_eq(strspn(o.out, "x"), 1024);
-	ck_assert_ptr_nonnull(strstr(o.err, "of the 300000 bytes that it wrote to stdout the last "
+	ck_assert_ptr_nonnull(strstr(o.err,
+	    "of the 300000 bytes that it wrote to stdout the last "
 	    "298976 were cut off"));
 	output_free(&o);
 	expect_field(ref, "stdout_bytes", "300000");
@@ -312,8 +315,7 @@ END_TEST
 
 START_TEST(a_closed_stdout_is_not_its_end)
 {
-	check_output(order("--shell", "exec >&- 2>&-; sleep 0.1; exit 5"), 5, "",
-	    "exit code 5");
+	check_output(order("--shell", "exec >&- 2>&-; sleep 0.1; exit 5"), 5, "", "exit code 5");
 }
 END_TEST
 
@@ -321,8 +323,10 @@ END_TEST
 static char *half_way(const char *more)
 {
 	char line[LINE_BYTES];
-	snprintf(line, sizeof line, "echo begun; echo begun2 >&2; until [ -e %s/go ]; do sleep "
-	    "0.01; done; echo done; echo done2 >&2; %s", host.directory, more);
+	snprintf(line, sizeof line,
+	    "echo begun; echo begun2 >&2; until [ -e %s/go ]; do sleep "
+	    "0.01; done; echo done; echo done2 >&2; %s",
+	    host.directory, more);
 	return detached("--shell", line);
 }
 
@@ -338,8 +342,8 @@ START_TEST(logs_show_what_was_written_so_far_and_then_all)
 	ctl_until(&host, "begun\n", "logs", ref);
 	check_output(ctl(&host, "logs", ref), 0, "begun\n", NULL);
 	ctl_until(&host, "begun2\n", "logs", "--stderr", ref);
-	check_output(ctl(&host, "logs", "--follow", "--timeout", "0.05", ref), 124, "begun\n",
-	    NULL);
+	check_output(
+	    ctl(&host, "logs", "--follow", "--timeout", "0.05", ref), 124, "begun\n", NULL);
 	touch("go");
 	check_output(ctl(&host, "logs", "--follow", ref), 0, "begun\ndone\n", NULL);
 	check_output(ctl(&host, "logs", "--stderr", ref), 0, "begun2\ndone2\n", NULL);
@@ -381,7 +385,8 @@ END_TEST
 
 START_TEST(the_record_of_a_command_tells_how_it_went)
 {
-	char *ref = detached("--shell", "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; "
+	char *ref = detached("--shell",
+	    "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; "
 	    "head -c 64000000 /dev/zero | sort -S 60M > /dev/null; sleep 0.2; exit 7");
 	check_output(ctl(&host, "wait", ref), 1, NULL, NULL);
 	expect_field(ref, "exit_code", "7");
@@ -414,9 +419,11 @@ START_TEST(a_label_is_kept_from_submission_to_the_end)
 	expect_field(ref, "label", "nightly");
 	expect_field(bare, "label", "null");
 	check_output(order("--label", "", "true"), 64, "", "--label");
-	check_output(order("--label",
-	    "a label of more than sixty-four bytes is refused: it is to be a word, not a text",
-	    "true"), 64, "", "1 to 64 bytes");
+	check_output(
+	    order("--label",
+		"a label of more than sixty-four bytes is refused: it is to be a word, not a text",
+		"true"),
+	    64, "", "1 to 64 bytes");
 	free(ref);
 	free(bare);
 }
@@ -472,33 +479,33 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-	    a_command_writes_and_exits_as_without_plm,
-	    words_reach_the_program_without_a_shell,
-	    usage_errors_are_64,
-	    what_cannot_be_started_has_the_code_of_a_shell_and_a_word,
-	    no_process_to_be_had_is_said,
-	    it_runs_where_and_with_what_its_submitter_had,
-	    a_program_is_looked_for_in_the_path_of_its_submitter,
-	    it_is_told_its_task_attempt_worker_and_runtime,
-	    it_is_told_the_cpus_and_gpus_that_it_was_given,
-	    thread_counts_are_set_only_where_cpus_were_asked_for,
-	    its_stdin_is_a_file_or_empty,
-	    signals_are_as_a_shell_gives_them,
-	    a_signal_that_a_function_ignores_is_not_ignored_by_the_command_after_it,
-	    it_inherits_no_descriptor_of_the_worker,
-	    its_output_is_a_value_for_functions,
-	    binary_output_comes_as_it_went,
-	    output_beyond_the_cap_is_cut_off_visibly_and_the_command_goes_on,
-	    a_value_that_is_a_part_of_the_output_is_shown_with_a_word_and_a_code,
-	    a_closed_stdout_is_not_its_end,
-	    logs_show_what_was_written_so_far_and_then_all,
-	    following_shows_each_byte_once,
-	    what_was_kept_goes_with_the_future,
-	    the_record_of_a_command_tells_how_it_went,
-	    a_label_is_kept_from_submission_to_the_end,
-	    the_time_in_the_queue_is_told,
-	    a_failure_has_the_last_lines_of_stderr,
-	    commands_leave_no_descriptor_open_in_their_worker,
+		a_command_writes_and_exits_as_without_plm,
+		words_reach_the_program_without_a_shell,
+		usage_errors_are_64,
+		what_cannot_be_started_has_the_code_of_a_shell_and_a_word,
+		no_process_to_be_had_is_said,
+		it_runs_where_and_with_what_its_submitter_had,
+		a_program_is_looked_for_in_the_path_of_its_submitter,
+		it_is_told_its_task_attempt_worker_and_runtime,
+		it_is_told_the_cpus_and_gpus_that_it_was_given,
+		thread_counts_are_set_only_where_cpus_were_asked_for,
+		its_stdin_is_a_file_or_empty,
+		signals_are_as_a_shell_gives_them,
+		a_signal_that_a_function_ignores_is_not_ignored_by_the_command_after_it,
+		it_inherits_no_descriptor_of_the_worker,
+		its_output_is_a_value_for_functions,
+		binary_output_comes_as_it_went,
+		output_beyond_the_cap_is_cut_off_visibly_and_the_command_goes_on,
+		a_value_that_is_a_part_of_the_output_is_shown_with_a_word_and_a_code,
+		a_closed_stdout_is_not_its_end,
+		logs_show_what_was_written_so_far_and_then_all,
+		following_shows_each_byte_once,
+		what_was_kept_goes_with_the_future,
+		the_record_of_a_command_tells_how_it_went,
+		a_label_is_kept_from_submission_to_the_end,
+		the_time_in_the_queue_is_told,
+		a_failure_has_the_last_lines_of_stderr,
+		commands_leave_no_descriptor_open_in_their_worker,
 	};
 	Suite *suite = suite_create("command");
 	TCase *tcase = tcase_create("plmctl submit");

@@ -82,13 +82,15 @@ enum { TREE = sizeof tree / sizeof tree[0] };
 static const char *tree_line(const char *prepare, const char *end)
 {
 	static char line[LINE_BYTES];
-	snprintf(line, sizeof line, "cd %s; echo $$ > self; sleep 1000 & echo $! > group; "
+	snprintf(line, sizeof line,
+	    "cd %s; echo $$ > self; sleep 1000 & echo $! > group; "
 	    "setsid sh -c 'echo $$ > session; exec sleep 1000' & "
 	    "setsid env -i /bin/sh -c 'echo $$ > bare; /bin/sleep 1000; :' & "
 	    "setsid sh -c 'trap \"\" TERM; echo $$ > deaf; while :; do sleep 0.05; done' & "
 	    "(setsid sh -c 'sh -c \"echo \\$\\$ > grandchild; sleep 1000; :\"; :' &) ; "
 	    "for i in group session bare deaf grandchild; do until [ -s $i ]; do sleep 0.01; "
-	    "done; done; %s echo 1 > ready; %s", host.directory, prepare, end);
+	    "done; done; %s echo 1 > ready; %s",
+	    host.directory, prepare, end);
 	return line;
 }
 
@@ -114,8 +116,8 @@ static int32_t worker_pid(void)
 
 START_TEST(whatever_a_command_leaves_behind_ends_before_its_task_does)
 {
-	check_output(order("--shell", tree_line("", "echo done; exit 4")), 4, "done\n",
-	    "left behind");
+	check_output(
+	    order("--shell", tree_line("", "echo done; exit 4")), 4, "done\n", "left behind");
 	for (size_t i = 0; i < TREE; i++)
 		expect_gone(tree[i]);
 	forget_tree();
@@ -128,9 +130,11 @@ END_TEST
 START_TEST(what_is_left_behind_gets_a_sigterm_first)
 {
 	char line[LINE_BYTES];
-	snprintf(line, sizeof line, "cd %s; setsid sh -c 'trap \"echo 1 > asked; exit\" TERM; "
+	snprintf(line, sizeof line,
+	    "cd %s; setsid sh -c 'trap \"echo 1 > asked; exit\" TERM; "
 	    "echo $$ > ready; while :; do sleep 0.01; done' & until [ -s ready ]; do sleep 0.01; "
-	    "done", host.directory);
+	    "done",
+	    host.directory);
 	check_output(order("--shell", line), 0, "", "left behind");
 	ck_assert_int_eq(number_in("asked"), 1);
 	expect_gone("ready");
@@ -140,7 +144,8 @@ END_TEST
 START_TEST(a_process_that_holds_the_output_open_does_not_hold_the_task)
 {
 	uint64_t begun_ns = clock_ns();
-	check_output(order("--shell", "echo out; sleep 1000 &"), 0, "out\n", "ended 1 process the "
+	check_output(order("--shell", "echo out; sleep 1000 &"), 0, "out\n",
+	    "ended 1 process the "
 	    "command left behind");
 	ck_assert_uint_lt(clock_ns() - begun_ns, 10 * NS_PER_S);
 }
@@ -150,8 +155,7 @@ START_TEST(children_that_a_function_has_are_none_of_a_command)
 {
 	/* The function waits, with a child of its own, for a command that runs in its place. */
 	runtime_end(&host);
-	runtime_boot(&host, "--workers", "1", "--module",
-	    test_module("mod_parent"),);
+	runtime_boot(&host, "--workers", "1", "--module", test_module("mod_parent"), );
 	check_output(ctl(&host, "call", "parent.wait"), 0, "value\nalive", NULL);
 }
 END_TEST
@@ -162,8 +166,10 @@ START_TEST(a_cancelled_command_gets_a_sigterm_at_once)
 {
 	char line[LINE_BYTES];
 	int32_t worker = worker_pid();
-	snprintf(line, sizeof line, "cd %s; trap 'echo 1 > asked; exit 1' TERM; echo; "
-	    "echo $$ > self; while :; do sleep 0.01; done", host.directory);
+	snprintf(line, sizeof line,
+	    "cd %s; trap 'echo 1 > asked; exit 1' TERM; echo; "
+	    "echo $$ > self; while :; do sleep 0.01; done",
+	    host.directory);
 	char *ref = detached("--grace", "30s", "--shell", line);
 	number_in("self");
 	uint64_t begun_ns = clock_ns();
@@ -214,8 +220,8 @@ END_TEST
 
 START_TEST(a_limit_of_time_ends_a_command_and_is_124)
 {
-	check_output(order("--run-limit", "100ms", "--shell", tree_line("", "sleep 1000")),
-	    124, "", "killed: ran longer than --run-limit 100ms");
+	check_output(order("--run-limit", "100ms", "--shell", tree_line("", "sleep 1000")), 124, "",
+	    "killed: ran longer than --run-limit 100ms");
 	check_output(order("--run-limit", "100ms", "--shell", "echo so far; sleep 1000"), 124,
 	    "so far\n", NULL);
 	check_output(order("--timeout", "0.1", "sleep", "1000"), 124, "", "--timeout ran out");
@@ -258,9 +264,8 @@ END_TEST
 START_TEST(replicas_of_a_command_yield_one_output)
 {
 	runtime_end(&host);
-	runtime_boot(&host, "--workers", "2",);
-	check_output(order("--replicas", "2", "--shell", "echo one; sleep 0.05"), 0, "one\n",
-	    NULL);
+	runtime_boot(&host, "--workers", "2", );
+	check_output(order("--replicas", "2", "--shell", "echo one; sleep 0.05"), 0, "one\n", NULL);
 	check_output(order("--replicas", "2", "--shell", "exit 6"), 6, "", "exit code 6");
 	/* it has no log to say what was cut off */
 	check_output(order("--replicas", "2", "head", "-c", "20000000", "/dev/zero"), 125, "",
@@ -314,7 +319,7 @@ START_TEST(a_command_of_another_runtime_is_left_alone_by_a_boot)
 	struct runtime other = host;
 	char *ref = detached("--shell", tree_line("", "sleep 1000"));
 	number_in("ready");
-	runtime_boot(&host, "--workers", "1",);
+	runtime_boot(&host, "--workers", "1", );
 	runtime_kill(&host);
 	runtime_reboot_with(&host, (const char *const[]){ "--workers", "1", NULL });
 	runtime_stop(&host);
@@ -332,7 +337,7 @@ END_TEST
 START_TEST(a_long_command_is_no_worker_that_hangs)
 {
 	runtime_end(&host);
-	runtime_boot(&host, "--workers", "1", "--hang-after", "2s",);
+	runtime_boot(&host, "--workers", "1", "--hang-after", "2s", );
 	int32_t worker = worker_pid();
 	check_output(order("--shell", "sleep 3; echo lived"), 0, "lived\n", NULL);
 	ck_assert_int_eq(worker_pid(), worker);
@@ -342,22 +347,22 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-	    whatever_a_command_leaves_behind_ends_before_its_task_does,
-	    what_is_left_behind_gets_a_sigterm_first,
-	    a_process_that_holds_the_output_open_does_not_hold_the_task,
-	    children_that_a_function_has_are_none_of_a_command,
-	    a_cancelled_command_gets_a_sigterm_at_once,
-	    a_command_that_ignores_sigterm_is_killed_and_its_worker_is_not,
-	    a_stopped_command_can_be_cancelled,
-	    a_limit_of_time_ends_a_command_and_is_124,
-	    stopping_the_runtime_now_ends_its_commands,
-	    a_command_is_tried_again_and_the_last_attempt_counts,
-	    replicas_of_a_command_yield_one_output,
-	    all_of_a_command_dies_with_its_worker,
-	    a_command_runs_again_after_its_worker_died,
-	    what_a_killed_runtime_leaves_is_ended_at_the_latest_by_the_next_of_its_name,
-	    a_command_of_another_runtime_is_left_alone_by_a_boot,
-	    a_long_command_is_no_worker_that_hangs,
+		whatever_a_command_leaves_behind_ends_before_its_task_does,
+		what_is_left_behind_gets_a_sigterm_first,
+		a_process_that_holds_the_output_open_does_not_hold_the_task,
+		children_that_a_function_has_are_none_of_a_command,
+		a_cancelled_command_gets_a_sigterm_at_once,
+		a_command_that_ignores_sigterm_is_killed_and_its_worker_is_not,
+		a_stopped_command_can_be_cancelled,
+		a_limit_of_time_ends_a_command_and_is_124,
+		stopping_the_runtime_now_ends_its_commands,
+		a_command_is_tried_again_and_the_last_attempt_counts,
+		replicas_of_a_command_yield_one_output,
+		all_of_a_command_dies_with_its_worker,
+		a_command_runs_again_after_its_worker_died,
+		what_a_killed_runtime_leaves_is_ended_at_the_latest_by_the_next_of_its_name,
+		a_command_of_another_runtime_is_left_alone_by_a_boot,
+		a_long_command_is_no_worker_that_hangs,
 	};
 	Suite *suite = suite_create("command end");
 	TCase *tcase = tcase_create("plmctl submit");

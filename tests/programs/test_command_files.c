@@ -24,7 +24,8 @@ START_TEST(a_directory_that_others_may_enter_is_refused)
 	files_path(path);
 	ck_assert_int_eq(mkdir(path, 0755), 0);
 	struct results r = results_of("--out", "O", "--shell", "echo > $O");
-	check_output(ctl(&host, "get", r.ref[1]), 1, "", "is open to others (mode 755): chmod "
+	check_output(ctl(&host, "get", r.ref[1]), 1, "",
+	    "is open to others (mode 755): chmod "
 	    "700 it, or choose another --name\n");
 	ck_assert_int_eq(rmdir(path), 0);
 	ck_assert_int_eq(symlink("/tmp", path), 0);
@@ -77,11 +78,11 @@ START_TEST(nothing_is_removed_where_a_link_in_the_place_of_the_directory_leads)
 	renew_the_workers();
 	expect_course(course);
 	runtime_kill(&host);
-	runtime_reboot(&host,);
+	runtime_reboot(&host, );
 	renew_the_workers();
 	expect_course(course);
 	runtime_kill(&host);
-	runtime_reboot(&host, "--fresh",);
+	runtime_reboot(&host, "--fresh", );
 	expect_course(course);
 	struct results r = results_of("--out", "O", "--shell", "echo > $O");
 	check_output(ctl(&host, "get", r.ref[1]), 1, "", "a symbolic link");
@@ -112,7 +113,7 @@ START_TEST(the_directory_of_another_user_is_never_used)
 	snprintf(path, sizeof path, "%s/9-9", files);
 	renew_the_workers();
 	runtime_kill(&host);
-	runtime_reboot(&host, "--fresh",);
+	runtime_reboot(&host, "--fresh", );
 	ck_assert_int_eq(access(path, F_OK), 0);
 	struct results r = results_of("--out", "O", "--shell", "echo > $O");
 	check_output(ctl(&host, "get", r.ref[1]), 1, "", "belongs to user 65534, not to you");
@@ -153,7 +154,8 @@ static void await_file(const char *name)
 static struct results busy(const char *value, const char *ready, const char *until)
 {
 	char line[LINE_BYTES];
-	snprintf(line, sizeof line, "echo $O > $O; d=$(dirname $O); mkdir -p $d/a/b; "
+	snprintf(line, sizeof line,
+	    "echo $O > $O; d=$(dirname $O); mkdir -p $d/a/b; "
 	    "touch $d/a/b/c; chmod 0 $d/a; cat $X > $O; mv %s.part %s; until [ -e %s ]; do "
 	    "sleep 0.01; done",
 	    ready, ready, until);
@@ -234,11 +236,11 @@ START_TEST(what_a_killed_runtime_leaves_goes_with_the_next_of_its_name)
 	runtime_kill(&host);
 	files_path(path);
 	ck_assert_uint_eq(entries(path), 1);
-	runtime_reboot(&host,);
+	runtime_reboot(&host, );
 	check_output(ctl(&host, "get", r.ref[1]), 1, "", "its worker");
 	expect_no_files_soon();
 	runtime_kill(&host);
-	runtime_reboot(&host, "--fresh",);
+	runtime_reboot(&host, "--fresh", );
 	ck_assert_int_ne(access(path, F_OK), 0);
 	free(r.all);
 	free(value);
@@ -248,12 +250,12 @@ END_TEST
 START_TEST(what_a_command_reads_and_writes_outlives_the_manager)
 {
 	runtime_end(&host);
-	runtime_boot_loose(&host, "--workers", "2",);
+	runtime_boot_loose(&host, "--workers", "2", );
 	char *value = detached("echo", "value"), path[PATH_BYTES];
 	struct results r = busy(value, "one", "go");
 	await_file("one");
 	runtime_kill(&host);
-	runtime_reboot(&host,);
+	runtime_reboot(&host, );
 	scratch_write(&host, "go", "", 0, path, sizeof path);
 	check_output(ctl(&host, "get", r.ref[1]), 0, "value\n", NULL);
 	expect_no_files_soon();
@@ -270,11 +272,11 @@ START_TEST(files_leave_no_descriptor_open_in_their_worker)
 	for (int i = 0; i < 24; i++) {
 		check_output(order("--in", in, "--stdin", value, "--shell", "cat $X > /dev/null"),
 		    0, NULL, NULL);
-		check_output(order("--in", in, "--stdin", value, "no-such-command"), 127, NULL,
-		    NULL);
+		check_output(
+		    order("--in", in, "--stdin", value, "no-such-command"), 127, NULL, NULL);
 		check_output(order("--in", in, "--shell", "exit 1"), 1, NULL, NULL);
-		struct results r = results_of("--out", "O", "--shell",
-		    i % 2 ? "echo > $O" : "true");
+		struct results r =
+		    results_of("--out", "O", "--shell", i % 2 ? "echo > $O" : "true");
 		check_output(ctl(&host, "get", r.ref[1]), i % 2 ? 0 : 1, NULL, NULL);
 		free(r.all);
 		if (i == 3) /* what a worker opens once is open */
@@ -288,14 +290,14 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-	    a_directory_that_others_may_enter_is_refused,
-	    nothing_is_removed_where_a_link_in_the_place_of_the_directory_leads,
-	    the_directory_of_another_user_is_never_used,
-	    nothing_is_left_of_a_killed_worker_and_nothing_is_taken_from_others,
-	    nothing_is_left_of_one_that_is_cancelled,
-	    what_a_killed_runtime_leaves_goes_with_the_next_of_its_name,
-	    what_a_command_reads_and_writes_outlives_the_manager,
-	    files_leave_no_descriptor_open_in_their_worker,
+		a_directory_that_others_may_enter_is_refused,
+		nothing_is_removed_where_a_link_in_the_place_of_the_directory_leads,
+		the_directory_of_another_user_is_never_used,
+		nothing_is_left_of_a_killed_worker_and_nothing_is_taken_from_others,
+		nothing_is_left_of_one_that_is_cancelled,
+		what_a_killed_runtime_leaves_goes_with_the_next_of_its_name,
+		what_a_command_reads_and_writes_outlives_the_manager,
+		files_leave_no_descriptor_open_in_their_worker,
 	};
 	Suite *suite = suite_create("command files");
 	TCase *tcase = tcase_create("plmctl submit");

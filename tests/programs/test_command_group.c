@@ -167,9 +167,10 @@ START_TEST(whatever_is_in_the_cgroup_is_killed_with_what_a_command_left)
 	if (stranger == 0)
 		for (;;)
 			pause();
-	snprintf(line, sizeof line, "trap '' TERM; sleep 1000 & sed -n 's/^0::.*[.]//p' "
-	    "/proc/self/cgroup > %s/slot; until [ -e %s/go ]; do sleep 0.01; done", host.directory,
-	    host.directory);
+	snprintf(line, sizeof line,
+	    "trap '' TERM; sleep 1000 & sed -n 's/^0::.*[.]//p' "
+	    "/proc/self/cgroup > %s/slot; until [ -e %s/go ]; do sleep 0.01; done",
+	    host.directory, host.directory);
 	char *ref = detached("--shell", line);
 	snprintf(file, sizeof file, "plm-%s.%d/cgroup.procs", host.name, (int)pid_in("slot"));
 	snprintf(number, sizeof number, "%d", (int)stranger);
@@ -191,13 +192,15 @@ START_TEST(the_next_boot_in_it_ends_what_had_cleared_its_environment)
 	if (!own[0])
 		return;
 	boot_in_own(true);
-	snprintf(line, sizeof line, "setsid env -i /bin/sh -c 'echo $$ > %s/bare; while :; do "
-	    "/bin/sleep 1; done' & sleep 1000", host.directory);
+	snprintf(line, sizeof line,
+	    "setsid env -i /bin/sh -c 'echo $$ > %s/bare; while :; do "
+	    "/bin/sleep 1; done' & sleep 1000",
+	    host.directory);
 	free(detached("--shell", line));
 	pid_t bare = pid_in("bare");
 	runtime_kill(&host);
 	ck_assert_int_eq(kill(bare, 0), 0);
-	runtime_reboot(&host,);
+	runtime_reboot(&host, );
 	ck_assert(wait_for_death(bare));
 	check_output(order("echo", "goes on"), 0, "goes on\n", NULL);
 	command_stop();
@@ -212,14 +215,15 @@ START_TEST(a_command_that_outlives_the_manager_is_left_alone_until_its_worker_di
 		return;
 	boot_in_own(true);
 	runtime_end(&host);
-	runtime_boot_loose(&host, "--workers", "1",);
-	snprintf(line, sizeof line, "setsid env -i /bin/sh -c 'echo $$ > %s/bare; while :; do "
+	runtime_boot_loose(&host, "--workers", "1", );
+	snprintf(line, sizeof line,
+	    "setsid env -i /bin/sh -c 'echo $$ > %s/bare; while :; do "
 	    "/bin/sleep 1; done' & echo $PPID > %s/worker; echo $$ > %s/self; sleep 1000",
 	    host.directory, host.directory, host.directory);
 	char *ref = detached("--shell", line);
 	pid_t bare = pid_in("bare"), worker = pid_in("worker"), self = pid_in("self");
 	runtime_kill(&host);
-	runtime_reboot(&host,);
+	runtime_reboot(&host, );
 	ctl_until(&host, "running", "info", ref);
 	ck_assert_int_eq(kill(bare, 0), 0);
 	ck_assert_int_eq(kill(self, 0), 0);
@@ -239,8 +243,8 @@ START_TEST(a_worker_that_takes_the_place_of_a_killed_one_has_a_cgroup)
 		return;
 	boot_in_own(true);
 	for (int i = 0; i < 3; i++) {
-		check_output(order("--shell", "kill -9 $PPID; sleep 1000"), 128 + SIGKILL, NULL,
-		    NULL);
+		check_output(
+		    order("--shell", "kill -9 $PPID; sleep 1000"), 128 + SIGKILL, NULL, NULL);
 		struct output_of o = order("grep", "0::", "/proc/self/cgroup");
 		ck_assert_msg(strstr(o.out, host.name) != NULL, "it runs in %s", o.out);
 		output_free(&o);
@@ -253,12 +257,12 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-	    commands_run_in_a_cgroup_of_their_slot_and_nothing_else_does,
-	    without_leave_there_are_none,
-	    whatever_is_in_the_cgroup_is_killed_with_what_a_command_left,
-	    the_next_boot_in_it_ends_what_had_cleared_its_environment,
-	    a_command_that_outlives_the_manager_is_left_alone_until_its_worker_dies,
-	    a_worker_that_takes_the_place_of_a_killed_one_has_a_cgroup,
+		commands_run_in_a_cgroup_of_their_slot_and_nothing_else_does,
+		without_leave_there_are_none,
+		whatever_is_in_the_cgroup_is_killed_with_what_a_command_left,
+		the_next_boot_in_it_ends_what_had_cleared_its_environment,
+		a_command_that_outlives_the_manager_is_left_alone_until_its_worker_dies,
+		a_worker_that_takes_the_place_of_a_killed_one_has_a_cgroup,
 	};
 	Suite *suite = suite_create("command group");
 	TCase *tcase = tcase_create("delegated");

@@ -22,8 +22,8 @@ START_TEST(a_value_of_any_size_is_stdin_and_a_file)
 	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
 		char *ref = put_bytes(sizes[i], path);
 		check_output(order("--stdin", ref, "cmp", "-", path), 0, "", NULL);
-		check_output(order("--in", in_variable("X", ref), "sh", "-c", "cmp $X $0", path),
-		    0, "", NULL);
+		check_output(order("--in", in_variable("X", ref), "sh", "-c", "cmp $X $0", path), 0,
+		    "", NULL);
 		free(ctl_expect(&host, 0, "drop", ref));
 		free(ref);
 	}
@@ -36,8 +36,8 @@ START_TEST(a_file_of_a_value_can_be_read_from_anywhere_any_number_of_times)
 	const char *in = in_variable("X", ref);
 	check_output(order("--in", in, "--shell", "cat $X $X; tail -c 3 $X; head -c 2 $X"), 0,
 	    "abcdef\nabcdef\nef\nab", NULL);
-	check_output(order("--stdin", ref, "--shell", "tail -c 3; test -f /dev/stdin"), 0, "ef\n",
-	    NULL);
+	check_output(
+	    order("--stdin", ref, "--shell", "tail -c 3; test -f /dev/stdin"), 0, "ef\n", NULL);
 	/* by what has closed all it inherited, with no environment, in a session of its own */
 	check_output(order("--in", in, "--shell", "setsid env -i /bin/cat $X 3<&- 4<&- 5<&-"), 0,
 	    "abcdef\n", NULL);
@@ -59,11 +59,12 @@ END_TEST
 
 START_TEST(several_values_come_each_under_its_name)
 {
-	char *a = detached("echo", "a"), *b = ctl_expect(&host, 0, "call", "--detach", "probe.sum",
-	    "40", "2");
+	char *a = detached("echo", "a"),
+	     *b = ctl_expect(&host, 0, "call", "--detach", "probe.sum", "40", "2");
 	char *in = strdup(in_variable("A", a)), *in_b = strdup(in_variable("_b2", b));
-	check_output(order("--in", in, "--stdin", b, "--in", in_b, "--in",
-	    in_variable("C", a), "--shell", "cat; cat $A $_b2 $C"), 0, "42a\n42a\n", NULL);
+	check_output(order("--in", in, "--stdin", b, "--in", in_b, "--in", in_variable("C", a),
+			 "--shell", "cat; cat $A $_b2 $C"),
+	    0, "42a\n42a\n", NULL);
 	/* fields are many, words are few: futures are none of the words */
 	check_output(order("--in", in, "--stdin", b, "cat"), 0, "42", NULL);
 	free(in_b);
@@ -77,7 +78,8 @@ START_TEST(a_command_has_no_other_descriptor_for_its_values)
 {
 	char *ref = detached("echo", "a");
 	check_output(order("--in", in_variable("A", ref), "--stdin", ref, "--shell",
-	    "ls /proc/$$/fd | wc -l"), 0, "3\n", NULL);
+			 "ls /proc/$$/fd | wc -l"),
+	    0, "3\n", NULL);
 	free(ref);
 }
 END_TEST
@@ -142,8 +144,8 @@ START_TEST(a_large_output_is_kept_whole)
 {
 	char path[PATH_BYTES];
 	char *ref = put_bytes(LARGE_BYTES, path);
-	struct results r = results_of("--in", in_variable("X", ref), "--out", "COPY", "--shell",
-	    "cp $X $COPY");
+	struct results r =
+	    results_of("--in", in_variable("X", ref), "--out", "COPY", "--shell", "cp $X $COPY");
 	ck_assert_uint_eq(r.n, 2);
 	check_output(ctl(&host, "get", r.ref[0]), 0, "", NULL);
 	free(ctl_expect(&host, 0, "drop", ref));
@@ -191,8 +193,8 @@ START_TEST(a_command_that_failed_has_no_outputs)
 	/* what was taken over before it failed is none, and takes no room */
 	r = results_of("--out", "FIRST", "--out", "O", "--shell", "truncate -s 1M $FIRST");
 	check_output(ctl(&host, "get", r.ref[1]), 1, "", "has not written its output O");
-	char *status = ctl_expect(&host, 0, "status", "--json"), *used = json_field(status,
-	    "store_used");
+	char *status = ctl_expect(&host, 0, "status", "--json"),
+	     *used = json_field(status, "store_used");
 	ck_assert_int_lt(atol(used), 1 << 20);
 	free(used);
 	free(status);
@@ -236,8 +238,8 @@ START_TEST(it_starts_after_what_it_is_to_come_after)
 	ctl_until(&host, "is waiting", "explain", second);
 	scratch_write(&host, "go", "", 0, path, sizeof path);
 	check_output(ctl(&host, "get", second), 0, "1\n", NULL);
-	check_output(order("--after", second, "--after", second, "echo", "third"), 0, "third\n",
-	    NULL);
+	check_output(
+	    order("--after", second, "--after", second, "echo", "third"), 0, "third\n", NULL);
 	free(second);
 	free(object);
 	free(first);
@@ -249,14 +251,16 @@ START_TEST(what_comes_after_a_failure_fails_and_names_the_root)
 	char said[LINE_BYTES];
 	char *root = detached("--shell", "echo no luck >&2; exit 3");
 	char *next = detached("--after", root, "echo", "never");
-	snprintf(said, sizeof said, "failed because task %s failed: exit code 3: "
-	    "no luck", root);
+	snprintf(said, sizeof said,
+	    "failed because task %s failed: exit code 3: "
+	    "no luck",
+	    root);
 	check_output(ctl(&host, "get", next), 1, "", said);
 	check_output(order("--after", next, "echo", "never"), 1, "", said);
 	check_output(order("--in", in_variable("X", root), "echo", "never"), 1, "", said);
 	check_output(order("--stdin", root, "echo", "never"), 1, "", said);
-	check_output(order("--replicas", "2", "--after", root, "echo", "never"), 1, "",
-	    "exit code 3");
+	check_output(
+	    order("--replicas", "2", "--after", root, "echo", "never"), 1, "", "exit code 3");
 	char *fine = detached("true");
 	check_output(order("--replicas", "2", "--after", fine, "--shell", "exit 6"), 6, "", NULL);
 	free(fine);
@@ -305,7 +309,8 @@ START_TEST(options_that_make_no_sense_are_64)
 		{ { "--out", "A" }, "--out needs --detach" },
 		{ { "--detach", "--out", "A", "--in", "A=@1.1.1" }, "A is set twice" },
 		{ { "--detach", "--out", "A", "--out", "A=b" }, "A is set twice" },
-		{ { "--detach", "--out", "A", "--out", "B=A" }, "two --out write the same file: "
+		{ { "--detach", "--out", "A", "--out", "B=A" },
+		    "two --out write the same file: "
 		    "A" },
 		{ { "--in", "A=@1.1.1", "--env", "A=1" }, "A is set twice, by --env" },
 		{ { "--detach", "--out", "A", "--replicas", "2" }, "--replicas" },
@@ -353,22 +358,22 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-	    a_value_of_any_size_is_stdin_and_a_file,
-	    a_file_of_a_value_can_be_read_from_anywhere_any_number_of_times,
-	    a_command_cannot_change_a_value,
-	    several_values_come_each_under_its_name,
-	    a_command_has_no_other_descriptor_for_its_values,
-	    what_it_writes_is_a_further_result,
-	    info_lists_the_outputs_also_of_a_retried_command,
-	    a_large_output_is_kept_whole,
-	    an_output_that_is_no_file_fails_with_a_word,
-	    a_command_that_failed_has_no_outputs,
-	    outputs_are_printed_with_their_names_as_json,
-	    it_starts_after_what_it_is_to_come_after,
-	    what_comes_after_a_failure_fails_and_names_the_root,
-	    a_stale_reference_is_65_and_is_named,
-	    options_that_make_no_sense_are_64,
-	    fields_of_nonsense_are_refused_by_the_worker,
+		a_value_of_any_size_is_stdin_and_a_file,
+		a_file_of_a_value_can_be_read_from_anywhere_any_number_of_times,
+		a_command_cannot_change_a_value,
+		several_values_come_each_under_its_name,
+		a_command_has_no_other_descriptor_for_its_values,
+		what_it_writes_is_a_further_result,
+		info_lists_the_outputs_also_of_a_retried_command,
+		a_large_output_is_kept_whole,
+		an_output_that_is_no_file_fails_with_a_word,
+		a_command_that_failed_has_no_outputs,
+		outputs_are_printed_with_their_names_as_json,
+		it_starts_after_what_it_is_to_come_after,
+		what_comes_after_a_failure_fails_and_names_the_root,
+		a_stale_reference_is_65_and_is_named,
+		options_that_make_no_sense_are_64,
+		fields_of_nonsense_are_refused_by_the_worker,
 	};
 	Suite *suite = suite_create("command objects");
 	TCase *tcase = tcase_create("plmctl submit");

@@ -33,8 +33,10 @@ static void setup(void)
 
 static struct output_of boot_daemon(const char *option)
 {
-	return program_run(&rt, "plm", (const char *const[]){ "--daemon", "--workers", "2",
-	    "--tasks", "256", "--store", "4M", option, NULL }, NULL, 0);
+	return program_run(&rt, "plm",
+	    (const char *const[]){
+		"--daemon", "--workers", "2", "--tasks", "256", "--store", "4M", option, NULL },
+	    NULL, 0);
 }
 
 static void boot(const char *option)
@@ -111,8 +113,10 @@ START_TEST(what_stops_the_boot_of_a_daemon_is_said_and_logged)
 	ck_assert_msg(strstr(o.err, "is up already"), "%s", o.err);
 	ck_assert_ptr_nonnull(strstr(log_text(), "is up already"));
 	output_free(&o);
-	o = program_run(&rt, "plm", (const char *const[]){ "--name", "daemon-without-module",
-	    "--daemon", "--workers", "1", "--module", "/no-such-module.so", NULL }, NULL, 0);
+	o = program_run(&rt, "plm",
+	    (const char *const[]){ "--name", "daemon-without-module", "--daemon", "--workers", "1",
+		"--module", "/no-such-module.so", NULL },
+	    NULL, 0);
 	ck_assert_int_eq(o.code, EXIT_NO_BOOT);
 	ck_assert_msg(strstr(o.err, "/no-such-module.so: No such file"), "%s", o.err);
 	output_free(&o);

@@ -87,22 +87,27 @@ static void begin_work(plm *handle)
 	plm_ref ref, object;
 	ck_assert_int_eq(plm_put(handle, large, sizeof large, &object), 0);
 	ck_assert_int_eq(plm_keep(handle, object), 0);
-	plm_task task = { .function = "probe.sleep", .args = &PLM_BYTES("600000", 6), .nargs = 1,
-		.crash_retries = 9, .flags = PLM_KEEP };
+	plm_task task = { .function = "probe.sleep",
+		.args = &PLM_BYTES("600000", 6),
+		.nargs = 1,
+		.crash_retries = 9,
+		.flags = PLM_KEEP };
 	for (int i = 0; i < 4; i++)
 		ck_assert_int_eq(plm_submit(handle, &task, &ref), 0);
-	plm_task next = { .function = "probe.echo", .args = &PLM_FUTURE(ref), .nargs = 1,
-		.flags = PLM_KEEP };
+	plm_task next = {
+		.function = "probe.echo", .args = &PLM_FUTURE(ref), .nargs = 1, .flags = PLM_KEEP
+	};
 	ck_assert_int_eq(plm_submit(handle, &next, &ref), 0);
-	plm_task echo = { .function = "probe.echo", .args = &PLM_FUTURE(object), .nargs = 1,
-		.flags = PLM_KEEP };
+	plm_task echo = {
+		.function = "probe.echo", .args = &PLM_FUTURE(object), .nargs = 1, .flags = PLM_KEEP
+	};
 	ck_assert_int_eq(plm_submit(handle, &echo, &ref), 0);
 }
 
 static void boot_and_die(void)
 {
 	plm *handle = NULL;
-	runtime_boot_loose(&rt, "--workers", "2", "--tasks", "64", "--store", "1M",);
+	runtime_boot_loose(&rt, "--workers", "2", "--tasks", "64", "--store", "1M", );
 	ck_assert_int_eq(plm_connect(&handle, rt.name), 0);
 	begin_work(handle);
 	program_until(&rt, "running", (const char *const[]){ "tasks", NULL });
@@ -203,7 +208,10 @@ static int end_of(pid_t pid, const char *when)
 static void ask(void)
 {
 	static const char *const questions[][4] = {
-		{ "status" }, { "tasks" }, { "workers" }, { "objects" },
+		{ "status" },
+		{ "tasks" },
+		{ "workers" },
+		{ "objects" },
 		{ "call", "--detach", "probe.noop" },
 	};
 	for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
@@ -251,8 +259,9 @@ static void stop_now(pid_t pid)
 	struct output_of o = ctl(&rt, "stop", "--now");
 	int code = o.code;
 	output_free(&o);
-	while (code != 0 && clock_ns() < deadline && waitid(P_PID, (id_t)pid, &(siginfo_t){ 0 },
-	    WEXITED | WNOHANG | WNOWAIT) == 0 && process_start_time(pid)) {
+	while (code != 0 && clock_ns() < deadline &&
+	    waitid(P_PID, (id_t)pid, &(siginfo_t){ 0 }, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	    process_start_time(pid)) {
 		kill(pid, SIGTERM);
 		nanosleep(&pause, NULL);
 	}

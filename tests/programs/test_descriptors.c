@@ -39,7 +39,7 @@ START_TEST(commands_have_the_limit_that_plm_was_started_with)
 {
 	struct rlimit limit = { .rlim_cur = SOFT, .rlim_max = HARD }, manager;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	runtime_boot(&rt, "--workers", "1", "--tasks", "256", "--store", "4M",);
+	runtime_boot(&rt, "--workers", "1", "--tasks", "256", "--store", "4M", );
 	ck_assert_int_eq(prlimit(rt.pid, RLIMIT_NOFILE, NULL, &manager), 0);
 	ck_assert_uint_eq(manager.rlim_cur, HARD);
 	char *text = ctl_expect(&rt, 0, "submit", "--shell", "ulimit -Sn; ulimit -Hn");
@@ -74,8 +74,11 @@ static unsigned long ticks(void)
 	unsigned long user = 0, system = 0;
 	snprintf(path, sizeof path, "/proc/%d/stat", (int)rt.pid);
 	FILE *stat = fopen(path, "r");
-	ck_assert(stat && fscanf(stat, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
-	    "%lu %lu", &user, &system) == 2);
+	ck_assert(stat &&
+	    fscanf(stat,
+		"%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
+		"%lu %lu",
+		&user, &system) == 2);
 	fclose(stat);
 	return user + system;
 }
@@ -96,13 +99,13 @@ START_TEST(a_manager_without_a_free_descriptor_rests_until_there_is_one)
 	struct rlimit few = { .rlim_cur = FEW, .rlim_max = FEW };
 	struct sockaddr_un address;
 	int knocker[KNOCKERS];
-	runtime_boot(&rt, "--workers", "2", "--tasks", "256", "--store", "4M",);
+	runtime_boot(&rt, "--workers", "2", "--tasks", "256", "--store", "4M", );
 	ck_assert_int_eq(prlimit(rt.pid, RLIMIT_NOFILE, &few, NULL), 0);
 	ck_assert_int_eq(door_address(rt.name, &address), 0);
 	for (int i = 0; i < KNOCKERS; i++) {
 		knocker[i] = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-		ck_assert_int_eq(connect(knocker[i], (struct sockaddr *)&address, sizeof address),
-		    0);
+		ck_assert_int_eq(
+		    connect(knocker[i], (struct sockaddr *)&address, sizeof address), 0);
 	}
 	until(is_told, NULL, "a word of the log");
 	unsigned long before = ticks();

@@ -200,8 +200,8 @@ END_TEST
 
 static void boot_small(const char *spares)
 {
-	runtime_boot(&pool.rt, "--workers", "3", "--spares", spares, "--processes", "64",
-	    "--tasks", "4096", "--store", "16M",);
+	runtime_boot(&pool.rt, "--workers", "3", "--spares", spares, "--processes", "64", "--tasks",
+	    "4096", "--store", "16M", );
 	pool_join();
 }
 
@@ -228,8 +228,8 @@ END_TEST
 
 START_TEST(spares_by_default_leave_places_to_clients)
 {
-	runtime_boot(&pool.rt, "--workers", "40", "--processes", "64", "--tasks", "4096",
-	    "--store", "16M",);
+	runtime_boot(&pool.rt, "--workers", "40", "--processes", "64", "--tasks", "4096", "--store",
+	    "16M", );
 	pool_join();
 	ck_assert_int_ge(crowd(0), 5);
 	disperse();
@@ -282,8 +282,9 @@ END_TEST
 
 static void try_to_come_in(void)
 {
-	int r = clients < CLIENTS_MAX ?
-	    plm_connect_with(&client[clients], pool.rt.name, PLM_VISIT, -1) : -EUSERS;
+	int r = clients < CLIENTS_MAX
+	    ? plm_connect_with(&client[clients], pool.rt.name, PLM_VISIT, -1)
+	    : -EUSERS;
 	clients += r == 0;
 }
 
@@ -513,10 +514,9 @@ static plm *crowd_ring(void)
 START_TEST(submitting_behind_a_stopped_scheduler_ends_in_time_and_what_was_taken_runs)
 {
 	plm *impatient;
-	plm_task task = { .function = "probe.echo",
-		.args = &PLM_BYTES("x", 1), .nargs = 1 };
+	plm_task task = { .function = "probe.echo", .args = &PLM_BYTES("x", 1), .nargs = 1 };
 	int r = 0, n = 0;
-	runtime_boot(&pool.rt, "--workers", "3", "--tasks", "16384", "--store", "16M",);
+	runtime_boot(&pool.rt, "--workers", "3", "--tasks", "16384", "--store", "16M", );
 	pool_join();
 	ck_assert_int_eq(plm_pause(pool.client), 0); /* so that each goes through the scheduler */
 	ck_assert_int_eq(plm_connect_with(&impatient, pool.rt.name, 0, SHORT_MS), 0);
@@ -542,7 +542,7 @@ START_TEST(a_sync_submission_behind_a_stopped_journal_ends_in_time)
 	static char state[96];
 	snprintf(state, sizeof state, "/tmp/plm-test-door-%d", (int)getpid());
 	runtime_boot(&pool.rt, "--workers", "1", "--tasks", "4096", "--store", "16M", "--state",
-	    state, "--durability", "sync",);
+	    state, "--durability", "sync", );
 	pool_join();
 	free(ctl_expect(&pool.rt, 0, "submit", "--detach", "--", "true"));
 	const struct tables *t = plm_tables(pool.client);
@@ -558,24 +558,31 @@ END_TEST
 
 int main(void)
 {
-	const struct { const char *name; const TTest *test[6]; } cases[] = {
-		{ "stop", { while_it_stops_one_can_look_and_cancel_and_it_ends,
-		    a_stop_that_takes_long_can_be_made_one_that_does_not,
-		    resume_takes_a_stop_back,
-		    a_stop_taken_back_at_any_moment_leaves_a_runtime_that_works } },
-		{ "places", { as_many_clients_as_a_crowd_has_find_a_place_by_default,
-		    when_clients_have_all_places_one_can_still_look_and_rule,
-		    spares_by_default_leave_places_to_clients,
-		    a_command_that_goes_on_gives_a_place_for_visits_back,
-		    clients_never_get_the_places_of_workers_that_died,
-		    a_worker_that_finds_no_place_is_told_of_and_comes_when_there_is_one } },
-		{ "answers", { a_late_answer_is_not_taken_for_that_of_the_next_request,
-		    who_disconnects_leaves_also_while_a_child_forked_before_lives } },
-		{ "time", { connecting_to_a_stopped_manager_ends_in_time,
-		    connections_that_say_nothing_keep_nobody_out_and_are_closed,
-		    a_look_at_a_value_behind_a_stopped_scheduler_ends_in_time,
-		    submitting_behind_a_stopped_scheduler_ends_in_time_and_what_was_taken_runs,
-		    a_sync_submission_behind_a_stopped_journal_ends_in_time } },
+	const struct {
+		const char *name;
+		const TTest *test[6];
+	} cases[] = {
+		{ "stop",
+		    { while_it_stops_one_can_look_and_cancel_and_it_ends,
+			a_stop_that_takes_long_can_be_made_one_that_does_not,
+			resume_takes_a_stop_back,
+			a_stop_taken_back_at_any_moment_leaves_a_runtime_that_works } },
+		{ "places",
+		    { as_many_clients_as_a_crowd_has_find_a_place_by_default,
+			when_clients_have_all_places_one_can_still_look_and_rule,
+			spares_by_default_leave_places_to_clients,
+			a_command_that_goes_on_gives_a_place_for_visits_back,
+			clients_never_get_the_places_of_workers_that_died,
+			a_worker_that_finds_no_place_is_told_of_and_comes_when_there_is_one } },
+		{ "answers",
+		    { a_late_answer_is_not_taken_for_that_of_the_next_request,
+			who_disconnects_leaves_also_while_a_child_forked_before_lives } },
+		{ "time",
+		    { connecting_to_a_stopped_manager_ends_in_time,
+			connections_that_say_nothing_keep_nobody_out_and_are_closed,
+			a_look_at_a_value_behind_a_stopped_scheduler_ends_in_time,
+			submitting_behind_a_stopped_scheduler_ends_in_time_and_what_was_taken_runs,
+			a_sync_submission_behind_a_stopped_journal_ends_in_time } },
 	};
 	Suite *suite = suite_create("door");
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {

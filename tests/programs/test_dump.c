@@ -24,7 +24,7 @@ static struct runtime rt;
 
 static void boot(void)
 {
-	runtime_boot(&rt, "--workers", "2", "--tasks", "1024", "--store", "16M",);
+	runtime_boot(&rt, "--workers", "2", "--tasks", "1024", "--store", "16M", );
 }
 
 static void stop(void)

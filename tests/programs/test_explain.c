@@ -161,13 +161,16 @@ START_TEST(a_waiting_task_names_its_first_argument_and_the_root)
 	char *a = detach("probe.sleep", LONG), *b = detach("probe.sleep", LONG);
 	char *middle = detach("probe.sum", "1", a, b, "2", a), *leaf = detach("probe.sum", middle);
 	until_running(a);
-	snprintf(first, sizeof first, "is waiting: it waits for %s (probe.sleep), which is "
+	snprintf(first, sizeof first,
+	    "is waiting: it waits for %s (probe.sleep), which is "
 	    "running, "
-	    "and for 2 more\n", a);
+	    "and for 2 more\n",
+	    a);
 	until_says(middle, first);
 	snprintf(first, sizeof first, "is waiting: it waits for %s (probe.sum), which is waiting\n",
 	    middle);
-	snprintf(root, sizeof root, "the first of that chain is %s (probe.sleep), 2 steps up, "
+	snprintf(root, sizeof root,
+	    "the first of that chain is %s (probe.sleep), 2 steps up, "
 	    "which is running",
 	    a);
 	until_says(leaf, first, root);
@@ -256,8 +259,8 @@ START_TEST(when_all_slots_are_busy_it_counts_the_tasks_before_it)
 	for (int i = 0; i < FILLERS; i++)
 		detach("probe.noop");
 	char *b = detach("probe.noop"), *c = detach("probe.noop");
-	until_says(c, "is ready: no worker is free: 1 of 1 places are busy\n",
-	    " go first; the next is ");
+	until_says(
+	    c, "is ready: no worker is free: 1 of 1 places are busy\n", " go first; the next is ");
 	int before = tasks_before(b);
 	ck_assert_int_ge(before, FILLERS - 2);
 	ck_assert_int_eq(tasks_before(c), before + 1);
@@ -314,7 +317,8 @@ START_TEST(a_task_without_attempts_left_names_the_way_back)
 	boot("--workers", "1");
 	char *task = detach("--retries", "1", "probe.fail", "twice");
 	until_code(task, "failed");
-	until_says(task, "twice (code 1); it had all its attempts; `plmctl retry` gives it new "
+	until_says(task,
+	    "twice (code 1); it had all its attempts; `plmctl retry` gives it new "
 	    "ones");
 	end();
 }
@@ -333,8 +337,8 @@ END_TEST
 START_TEST(a_cancelled_task_says_the_grace_that_the_cancel_gave_it)
 {
 	boot("--workers", "1");
-	char *task = keep(ctl_expect(&machine, 0, "submit", "--detach", "--grace", "10m",
-	    "--shell", "trap '' TERM; while :; do sleep 1; done"));
+	char *task = keep(ctl_expect(&machine, 0, "submit", "--detach", "--grace", "10m", "--shell",
+	    "trap '' TERM; while :; do sleep 1; done"));
 	until_running(task);
 	free(ctl_expect(&machine, 0, "cancel", "--grace", "5m", task));
 	until_says(task, "it was asked to stop", "within 300000 ms");

@@ -56,8 +56,8 @@ START_TEST(each_alternative_has_a_reason_of_its_own)
 	char *a = detach("--needs", "licence=1,gpus=1", "probe.sleep", LONG);
 	until_running(a);
 	char *task = detach("--needs", "licence=1 | gpus=0.5", "probe.noop");
-	until_says(task, "way 1 of 2: licence=1: worker 0 has 1", "way 2 of 2: gpus=0.5: worker 0",
-	    a);
+	until_says(
+	    task, "way 1 of 2: licence=1: worker 0 has 1", "way 2 of 2: gpus=0.5: worker 0", a);
 	end();
 }
 END_TEST
@@ -68,8 +68,8 @@ START_TEST(cpus_that_others_have_booked_are_short)
 	boot("--workers", "slots=2,gpus=1 x1", "--memory", "1G");
 	char *a = detach("--needs", "cpus=2,gpus=0.5,mem=600M", "probe.sleep", LONG);
 	until_running(a);
-	snprintf(words, sizeof words,
-	    "is ready: cpus=1: worker 0 has 2, of them 2 in use by %s", a);
+	snprintf(
+	    words, sizeof words, "is ready: cpus=1: worker 0 has 2, of them 2 in use by %s", a);
 	expect_shortage("cpus=1", words);
 	expect_shortage("cpus=1,gpus=0.5,mem=424M", words); /* the rest of both is enough */
 	end();
@@ -83,8 +83,10 @@ START_TEST(slots_that_are_kept_for_it_are_counted)
 	until_running(a);
 	char *task = detach("--needs", "cpus=3", "probe.noop");
 	until_code(task, "kept");
-	until_says(task, "cpus of a worker are being kept for it: 2 of 3 are idle, others still "
-	    "run", a);
+	until_says(task,
+	    "cpus of a worker are being kept for it: 2 of 3 are idle, others still "
+	    "run",
+	    a);
 	end();
 }
 END_TEST
@@ -137,8 +139,9 @@ static void scribble_word(struct record *r, uint64_t *seed)
 	uint32_t state = 1 + (uint32_t)(random_next(seed) % (RECORD_STATES - 1));
 	uint32_t generation = word_generation(sh_load(&r->state));
 	uint32_t owner = (uint32_t)random_next(seed), attempt = (uint32_t)random_next(seed);
-	sh_store(&r->state, word_make(generation, owner, attempt, (enum record_state)state,
-	    (uint32_t)random_next(seed) & 0xff));
+	sh_store(&r->state,
+	    word_make(generation, owner, attempt, (enum record_state)state,
+		(uint32_t)random_next(seed) & 0xff));
 }
 
 /* All but the first word. */
@@ -155,11 +158,11 @@ START_TEST(damaged_values_never_crash_it)
 	plm_ref ref;
 	uint64_t seed = RANDOM_SEED;
 	char *refs[REFS];
-	boot("--workers", "slots=2,licence=1,gpus=1 x2", "--memory", "1G",
-	    MANY_SLOTS);
+	boot("--workers", "slots=2,licence=1,gpus=1 x2", "--memory", "1G", MANY_SLOTS);
 	for (int i = 0; i < REFS; i++)
-		refs[i] = i % 2 ? detach("--needs", "cpus=2,licence=1 | gpus=1", "probe.sleep",
-		    LONG) : detach("probe.sum", i ? refs[i - 1] : "1", "@@a longer argument");
+		refs[i] = i % 2
+		    ? detach("--needs", "cpus=2,licence=1 | gpus=1", "probe.sleep", LONG)
+		    : detach("probe.sum", i ? refs[i - 1] : "1", "@@a longer argument");
 	until_running(refs[1]);
 	ck_assert_int_eq(plm_connect(&client, machine.name), 0);
 	struct tables *t = plm_tables(client);

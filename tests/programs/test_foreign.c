@@ -32,7 +32,7 @@ static plm *join(void)
 static void boot(void)
 {
 	size_t n = 0;
-	runtime_boot_loose(&rt, "--workers", "2", "--tasks", "256", "--store", "4M",);
+	runtime_boot_loose(&rt, "--workers", "2", "--tasks", "256", "--store", "4M", );
 	plm *client = join();
 	const struct tables *t = plm_tables(client);
 	for (uint32_t i = SLOT_SCHEDULER; i < t->limits.processes; i++) {
@@ -61,15 +61,16 @@ static void set_version(uint32_t version)
 	char control[PATH_MAX];
 	runtime_segment(&rt, "control", control, sizeof control);
 	int fd = open(control, O_RDWR | O_CLOEXEC);
-	ck_assert_int_eq(pwrite(fd, &version, sizeof version,
-	    offsetof(struct segment_header, version)), sizeof version);
+	ck_assert_int_eq(
+	    pwrite(fd, &version, sizeof version, offsetof(struct segment_header, version)),
+	    sizeof version);
 	close(fd);
 }
 
 static void expect_refusal(const char *option, int code, const char *words)
 {
-	struct output_of o = program_run(&rt, "plm",
-	    (const char *const[]){ "--workers", "2", option, NULL }, NULL, 0);
+	struct output_of o = program_run(
+	    &rt, "plm", (const char *const[]){ "--workers", "2", option, NULL }, NULL, 0);
 	ck_assert_msg(o.code == code && strstr(o.err, words), "%d: %s", o.code, o.err);
 	output_free(&o);
 	for (size_t i = 0; i < MEMBERS; i++)
@@ -103,7 +104,7 @@ START_TEST(fresh_alone_ends_members_that_live_without_a_manager)
 	set_version(ANOTHER);
 	expect_refusal(NULL, EXIT_NO_BOOT, "3 processes");
 	expect_refusal(NULL, EXIT_NO_BOOT, "--fresh");
-	runtime_reboot(&rt, "--fresh", "--workers", "2",);
+	runtime_reboot(&rt, "--fresh", "--workers", "2", );
 	for (size_t i = 0; i < MEMBERS; i++)
 		ck_assert(wait_for_death(member[i]));
 	ck_assert(wait_for_death(left));

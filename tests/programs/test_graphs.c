@@ -20,19 +20,19 @@
 
 enum {
 	TEST_TIMEOUT_S = 300,
-	GRAPHS = 3000,    /* with each policy; a third of it when processes are killed */
+	GRAPHS = 3000, /* with each policy; a third of it when processes are killed */
 	GRAPHS_MAX = 1 << 16,
 	AT_ONCE = 32,
 	CRASH_RETRIES = 200,
-	KILLS = 2,        /* while so many graphs run */
+	KILLS = 2,            /* while so many graphs run */
 	SCHEDULER_EVERY = 16, /* kills: one that dies young is replaced after seconds */
 	MESSAGE_BYTES = 256,
 	INLINE_BYTES = 512,
 };
 
 static const char workers[] = "gen=4,slots=2 x1; gen=2,slots=1 x1; gen=1,slots=3 x1";
-static const char *const policies[] = {
-    "locality", "load-aware", "power-of-two", "round-robin", "random", "static-fill"};
+static const char *const policies[] = { "locality", "load-aware", "power-of-two", "round-robin",
+	"random", "static-fill" };
 
 struct run {
 	struct graph graph;
@@ -80,8 +80,12 @@ static void add_task(struct run *r, unsigned number)
 	graph_inline(n, parcel.bytes[parcel.n]);
 	if (n->inline_bytes)
 		arg[args++] = PLM_BYTES(parcel.bytes[parcel.n], n->inline_bytes);
-	parcel.task[parcel.n++] = (plm_task){ .function = "graph.node", .args = arg, .nargs = args,
-		.priority = n->priority, .results = n->order.results, .retries = n->retries,
+	parcel.task[parcel.n++] = (plm_task){ .function = "graph.node",
+		.args = arg,
+		.nargs = args,
+		.priority = n->priority,
+		.results = n->order.results,
+		.retries = n->retries,
 		.crash_retries = nobody_dies ? 0 : CRASH_RETRIES };
 }
 
@@ -90,7 +94,7 @@ static void send_parcel(struct run *r)
 {
 	plm_ref refs[GRAPH_NODES * GRAPH_RESULTS], *next = refs;
 	int error = parcel.n == 1 ? plm_submit(client, parcel.task, refs)
-	                          : plm_submit_many(client, parcel.task, parcel.n, refs);
+				  : plm_submit_many(client, parcel.task, parcel.n, refs);
 	if (error < 0)
 		wrong(&r->graph, parcel.first, "submit: %s", plm_why());
 	for (unsigned i = parcel.first; i < parcel.first + parcel.n; i++)
@@ -185,8 +189,9 @@ static void expect_calls(const struct graph *g, unsigned number)
 	const struct graph_node *n = &g->node[number];
 	uint32_t seen = atomic_load(&calls[n->order.count]);
 	bool exactly = !n->dropped && (nobody_dies || n->calls == 0);
-	if (exactly ? seen != n->calls : n->dropped ? nobody_dies && seen > n->calls :
-	                                              seen < n->calls)
+	if (exactly          ? seen != n->calls
+		: n->dropped ? nobody_dies && seen > n->calls
+			     : seen < n->calls)
 		wrong(g, number, "called %u times, not %u", seen, n->calls);
 }
 
@@ -255,7 +260,7 @@ static void run_graphs(const char *policy, unsigned otherwise)
 	ck_assert(n > 0 && n <= GRAPHS_MAX);
 	calls = shared_file((size_t)n * GRAPH_NODES * sizeof *calls, "TEST_CALLS");
 	runtime_boot(&machine, "--workers", workers, "--module", test_module("mod_graph"),
-	    "--policy", policy,);
+	    "--policy", policy, );
 	ck_assert_int_eq(plm_connect(&client, machine.name), 0);
 	printf("graphs: %s, PLM_GRAPH_SEED=%" PRIu64 " PLM_GRAPHS=%u\n", policy, seed, n);
 	for (unsigned done = 0; done < n; done += AT_ONCE)

@@ -80,53 +80,59 @@ END_TEST
 
 START_TEST(what_is_wrong_is_said_where_it_stands)
 {
-	static const struct { const char *text, *expected;
+	static const struct {
+		const char *text, *expected;
 	} rows[] = {
-	    {"", "inject: the end at character 1: expected a fault"},
-	    {" ; # none", "expected a fault"},
-	    {"seed=7", "expected a fault"},
-	    {"fail", "\"fail\" at character 1: expected fail@PERCENT%"},
-	    {"fail=1%", "\"fail\" at character 1: expected fail@PERCENT%"},
-	    {"fail@", "the end at character 6: expected how often"},
-	    {"fail@,hang@1%", "\",\" at character 6: expected how often"},
-	    {"fail@1", "\"1\" at character 6: expected a percentage"},
-	    {"fail@%", "expected a number from 0 to 100, with up to 4 decimals"},
-	    {"fail@-1%", "from 0 to 100"},
-	    {"fail@100.0001%", "from 0 to 100"},
-	    {"fail@0.00001%", "up to 4 decimals"},
-	    {"fail@1%%", "from 0 to 100"},
-	    {"fail@18446744073709551617%", "from 0 to 100"},
-	    {"fail@60%,crash@40.0001%", "\"crash\" at character 10: together this is more than"},
-	    {"fail@1%,fail@1%", "\"fail\" at character 9: it is given already"},
-	    {"explode@1%", "\"explode\" at character 1: expected delay, fail, crash, hang"},
-	    {"fail@1% crash@1%", "\"crash\" at character 9: expected a comma"},
-	    {"fail@1%,", "the end at character 9: expected delay, fail"},
-	    {"fail@1%,,hang@1%", "\",\" at character 9: expected delay, fail"},
-	    {"delay@1%", "\"delay\" at character 1: expected how long"},
-	    {"delay=@1%", "expected how long"},
-	    {"delay=5ms", "\"delay=5ms\" at character 1: expected delay=5ms@PERCENT%"},
-	    {"delay=5@1%", "\"5\" at character 7: expected a time with us, ms or s"},
-	    {"delay=5m@1%", "expected a time"},
-	    {"delay=ms@1%", "from 0 to 3600"},
-	    {"delay=5ms..@1%", "\"5ms..\" at character 7: expected a time"},
-	    {"delay=..5ms@1%", "expected a time"},
-	    {"delay=1ms..2ms..3ms@1%", "expected a time"},
-	    {"delay=50ms..5ms@1%", "\"50ms..5ms\" at character 7: the shorter time comes first"},
-	    {"delay=2s..1999ms@1%", "the shorter time comes first"},
-	    {"delay=3601s@1%", "from 0 to 3600"},
-	    {"delay=1.0005ms@1%", "up to 3 decimals"},
-	    {"gen=5: fail@1%", "\"gen=5\" at character 1: expected a whole number from 1 to 4"},
-	    {"gen=0: fail@1%", "from 1 to 4"},
-	    {"gen=1 fail@1%", "\"fail\" at character 7: expected a colon"},
-	    {"gen: fail@1%", "expected gen=VALUE"},
-	    {"gen=1:", "the end at character 7: expected delay, fail"},
-	    {"gen=1: fail@1%; gen=1: hang@1%", "\"gen=1: hang@1%\" at character 17: there is a"},
-	    {"fail@1%; hang@1%", "\"hang@1%\" at character 10: there is a clause"},
-	    {"fail@1%, gen=2: hang@1%", "\"gen\" at character 10: expected delay"},
-	    {"fail@1%; seed=", "expected a value"},
-	    {"fail@1%; seed=x", "expected a whole number from 0 to 18446744073709551615"},
-	    {"fail@1%; seed=18446744073709551616", "expected a whole number"},
-	    {"seed=1; fail@1%; seed=1", "\"seed=1\" at character 18: the seed is given already"},
+		{ "", "inject: the end at character 1: expected a fault" },
+		{ " ; # none", "expected a fault" },
+		{ "seed=7", "expected a fault" },
+		{ "fail", "\"fail\" at character 1: expected fail@PERCENT%" },
+		{ "fail=1%", "\"fail\" at character 1: expected fail@PERCENT%" },
+		{ "fail@", "the end at character 6: expected how often" },
+		{ "fail@,hang@1%", "\",\" at character 6: expected how often" },
+		{ "fail@1", "\"1\" at character 6: expected a percentage" },
+		{ "fail@%", "expected a number from 0 to 100, with up to 4 decimals" },
+		{ "fail@-1%", "from 0 to 100" },
+		{ "fail@100.0001%", "from 0 to 100" },
+		{ "fail@0.00001%", "up to 4 decimals" },
+		{ "fail@1%%", "from 0 to 100" },
+		{ "fail@18446744073709551617%", "from 0 to 100" },
+		{ "fail@60%,crash@40.0001%",
+		    "\"crash\" at character 10: together this is more than" },
+		{ "fail@1%,fail@1%", "\"fail\" at character 9: it is given already" },
+		{ "explode@1%", "\"explode\" at character 1: expected delay, fail, crash, hang" },
+		{ "fail@1% crash@1%", "\"crash\" at character 9: expected a comma" },
+		{ "fail@1%,", "the end at character 9: expected delay, fail" },
+		{ "fail@1%,,hang@1%", "\",\" at character 9: expected delay, fail" },
+		{ "delay@1%", "\"delay\" at character 1: expected how long" },
+		{ "delay=@1%", "expected how long" },
+		{ "delay=5ms", "\"delay=5ms\" at character 1: expected delay=5ms@PERCENT%" },
+		{ "delay=5@1%", "\"5\" at character 7: expected a time with us, ms or s" },
+		{ "delay=5m@1%", "expected a time" },
+		{ "delay=ms@1%", "from 0 to 3600" },
+		{ "delay=5ms..@1%", "\"5ms..\" at character 7: expected a time" },
+		{ "delay=..5ms@1%", "expected a time" },
+		{ "delay=1ms..2ms..3ms@1%", "expected a time" },
+		{ "delay=50ms..5ms@1%",
+		    "\"50ms..5ms\" at character 7: the shorter time comes first" },
+		{ "delay=2s..1999ms@1%", "the shorter time comes first" },
+		{ "delay=3601s@1%", "from 0 to 3600" },
+		{ "delay=1.0005ms@1%", "up to 3 decimals" },
+		{ "gen=5: fail@1%",
+		    "\"gen=5\" at character 1: expected a whole number from 1 to 4" },
+		{ "gen=0: fail@1%", "from 1 to 4" },
+		{ "gen=1 fail@1%", "\"fail\" at character 7: expected a colon" },
+		{ "gen: fail@1%", "expected gen=VALUE" },
+		{ "gen=1:", "the end at character 7: expected delay, fail" },
+		{ "gen=1: fail@1%; gen=1: hang@1%",
+		    "\"gen=1: hang@1%\" at character 17: there is a" },
+		{ "fail@1%; hang@1%", "\"hang@1%\" at character 10: there is a clause" },
+		{ "fail@1%, gen=2: hang@1%", "\"gen\" at character 10: expected delay" },
+		{ "fail@1%; seed=", "expected a value" },
+		{ "fail@1%; seed=x", "expected a whole number from 0 to 18446744073709551615" },
+		{ "fail@1%; seed=18446744073709551616", "expected a whole number" },
+		{ "seed=1; fail@1%; seed=1",
+		    "\"seed=1\" at character 18: the seed is given already" },
 	};
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct injections all, before;
@@ -204,7 +210,7 @@ static void assert_share(const char *what, uint64_t count, uint64_t of, double e
 
 START_TEST(faults_come_as_often_as_was_asked)
 {
-	static const char *const seeds[] = {"seed=0", "seed=1", "seed=7", "seed=123456789"};
+	static const char *const seeds[] = { "seed=0", "seed=1", "seed=7", "seed=123456789" };
 	for (size_t i = 0; i < COUNT(seeds); i++) {
 		char text[128];
 		snprintf(text, sizeof text, "delay=1ms@10%%,fail@1%%,crash@0.1%%,hang@0.01%%;%s",
@@ -299,7 +305,7 @@ static long restarts(void)
 
 START_TEST(an_injected_failure_says_that_it_is_one_and_uses_retries)
 {
-	boot("--inject", "fail@100%",);
+	boot("--inject", "fail@100%", );
 	expect(1, "injected failure of attempt 1", "call", "probe.noop");
 	expect(1, "injected failure of attempt 4", "call", "--retries", "3", "probe.noop");
 	ck_assert_int_eq(restarts(), 0);
@@ -309,7 +315,7 @@ END_TEST
 
 START_TEST(retries_get_over_injected_failures)
 {
-	boot("--inject", "fail@50%",);
+	boot("--inject", "fail@50%", );
 	for (int i = 0; i < REPEATED; i++) {
 		char *text = ctl_expect(&rt, 0, "call", "--retries", "60", "probe.sum", "1", "2");
 		ck_assert_str_eq(text, "3");
@@ -321,7 +327,7 @@ END_TEST
 
 START_TEST(an_injected_crash_kills_the_worker_once_for_each_attempt)
 {
-	boot("--inject", "crash@100%",);
+	boot("--inject", "crash@100%", );
 	expect(128 + SIGKILL, "signal 9", "call", "probe.noop");
 	ck_assert_int_eq(restarts(), 1);
 	expect(128 + SIGKILL, "probe.noop", "call", "--crash-retries", "2", "probe.noop");
@@ -332,7 +338,7 @@ END_TEST
 
 START_TEST(crash_retries_get_over_injected_crashes)
 {
-	boot("--inject", "crash@50%",);
+	boot("--inject", "crash@50%", );
 	for (int i = 0; i < REPEATED; i++) {
 		char *text =
 		    ctl_expect(&rt, 0, "call", "--crash-retries", "60", "probe.sum", "1", "2");
@@ -357,8 +363,8 @@ static unsigned long worker_cpu_ticks(void)
 	fclose(file);
 	const char *behind_name = strrchr(line, ')');
 	ck_assert_ptr_nonnull(behind_name);
-	int fields = sscanf(behind_name, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-	    &user, &kernel);
+	int fields = sscanf(
+	    behind_name, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel);
 	ck_assert_int_eq(fields, 2);
 	free(pid);
 	free(worker);
@@ -369,7 +375,7 @@ START_TEST(an_injected_delay_delays_without_burning_a_core)
 {
 	const uint64_t delay_ms = 700;
 	runtime_boot(&rt, "--workers", "1", "--tasks", "1024", "--store", "16M", "--inject",
-	    "delay=700ms@100%",);
+	    "delay=700ms@100%", );
 	uint64_t ticks_before = worker_cpu_ticks(), began = clock_ns();
 	char *text = ctl_expect(&rt, 0, "call", "probe.sum", "1", "2");
 	ck_assert_uint_ge(clock_ns() - began, delay_ms * NS_PER_MS);
@@ -391,7 +397,7 @@ static char *running_task(void)
 
 START_TEST(cancelling_ends_an_injected_delay_and_not_the_worker)
 {
-	boot("--inject", "delay=3600s@100%",);
+	boot("--inject", "delay=3600s@100%", );
 	char *task = running_task();
 	expect(0, "", "cancel", task);
 	expect(130, "cancelled", "get", task);
@@ -404,7 +410,7 @@ END_TEST
 
 START_TEST(an_injected_hang_is_ended_by_killing_the_worker)
 {
-	boot("--inject", "hang@100%",);
+	boot("--inject", "hang@100%", );
 	char *task = running_task();
 	expect(0, "", "cancel", task);
 	expect(130, "cancelled", "get", task);
@@ -418,7 +424,7 @@ END_TEST
 /* "f" or "." for each of a row of tasks. */
 static void row_of_calls(const char *inject, char ret[REPEATED + 1])
 {
-	boot("--inject", inject,);
+	boot("--inject", inject, );
 	for (int i = 0; i < REPEATED; i++) {
 		struct output_of o = ctl(&rt, "call", "probe.noop");
 		ck_assert_int_le(o.code, 1);
@@ -442,7 +448,7 @@ END_TEST
 
 START_TEST(plain_workers_are_of_the_first_generation)
 {
-	boot("--inject", "gen=1: fail@100%; hang@100%",);
+	boot("--inject", "gen=1: fail@100%; hang@100%", );
 	expect(1, "injected", "call", "probe.noop");
 	stop();
 }
@@ -469,7 +475,7 @@ END_TEST
 START_TEST(the_environment_injects_too)
 {
 	setenv("PLM_INJECT", "fail@100%", 1);
-	runtime_boot(&rt, "--workers", "2", "--tasks", "1024", "--store", "16M",);
+	runtime_boot(&rt, "--workers", "2", "--tasks", "1024", "--store", "16M", );
 	unsetenv("PLM_INJECT");
 	expect(1, "injected", "call", "probe.noop");
 	stop();
@@ -488,29 +494,29 @@ static void add_tests(Suite *suite, const char *name, const TTest *const *tests,
 int main(void)
 {
 	const TTest *const texts[] = {
-	    each_fault_has_a_chance_and_a_delay_has_a_length,
-	    a_clause_of_a_generation_replaces_the_one_of_all,
-	    what_is_wrong_is_said_where_it_stands,
-	    a_damaged_text_is_refused_or_means_something_possible,
+		each_fault_has_a_chance_and_a_delay_has_a_length,
+		a_clause_of_a_generation_replaces_the_one_of_all,
+		what_is_wrong_is_said_where_it_stands,
+		a_damaged_text_is_refused_or_means_something_possible,
 	};
 	const TTest *const draws[] = {
-	    faults_come_as_often_as_was_asked,
-	    attempts_of_a_task_and_seeds_are_independent,
-	    delays_fill_their_range_evenly,
-	    always_is_always_and_never_is_never,
+		faults_come_as_often_as_was_asked,
+		attempts_of_a_task_and_seeds_are_independent,
+		delays_fill_their_range_evenly,
+		always_is_always_and_never_is_never,
 	};
 	const TTest *const running[] = {
-	    an_injected_failure_says_that_it_is_one_and_uses_retries,
-	    retries_get_over_injected_failures,
-	    an_injected_crash_kills_the_worker_once_for_each_attempt,
-	    crash_retries_get_over_injected_crashes,
-	    an_injected_delay_delays_without_burning_a_core,
-	    cancelling_ends_an_injected_delay_and_not_the_worker,
-	    an_injected_hang_is_ended_by_killing_the_worker,
-	    what_a_seed_did_it_does_again,
-	    plain_workers_are_of_the_first_generation,
-	    a_bad_text_is_a_usage_error_of_the_option_and_of_the_environment,
-	    the_environment_injects_too,
+		an_injected_failure_says_that_it_is_one_and_uses_retries,
+		retries_get_over_injected_failures,
+		an_injected_crash_kills_the_worker_once_for_each_attempt,
+		crash_retries_get_over_injected_crashes,
+		an_injected_delay_delays_without_burning_a_core,
+		cancelling_ends_an_injected_delay_and_not_the_worker,
+		an_injected_hang_is_ended_by_killing_the_worker,
+		what_a_seed_did_it_does_again,
+		plain_workers_are_of_the_first_generation,
+		a_bad_text_is_a_usage_error_of_the_option_and_of_the_environment,
+		the_environment_injects_too,
 	};
 	Suite *suite = suite_create("inject");
 	add_tests(suite, "text", texts, COUNT(texts));

@@ -33,8 +33,8 @@ static char *said_by(const char *shell, const char *script)
 	ck_assert_ptr_nonnull(stream);
 	ck_assert_uint_lt(fread(out, 1, OUTPUT_BYTES - 1, stream), OUTPUT_BYTES - 1);
 	int status = pclose(stream);
-	ck_assert_msg(status == 0, "wait status %#x of\n%s\nit says: %s", (unsigned)status, script,
-	    out);
+	ck_assert_msg(
+	    status == 0, "wait status %#x of\n%s\nit says: %s", (unsigned)status, script, out);
 	return out;
 }
 
@@ -91,7 +91,7 @@ static void set_up(void)
 	char path[2 * PATH_BYTES];
 	unsetenv("MAKEFLAGS");
 	unsetenv("MFLAGS");
-	runtime_boot(&rt, "--workers", "1", "--tasks", "1024", "--store", "16M",);
+	runtime_boot(&rt, "--workers", "1", "--tasks", "1024", "--store", "16M", );
 	make("install");
 	snprintf(path, sizeof path, "%s/root/usr/bin:%s", rt.directory, getenv("PATH"));
 	setenv("PATH", path, 1);
@@ -109,18 +109,27 @@ static void tear_down(void)
 START_TEST(each_file_is_installed_with_its_mode)
 {
 	static const char *const expected[] = {
-	    "755 bin/plm", "755 bin/plmctl", "755 bin/plmdump", "644 include/" "plm.h",
-	    "644 lib/libplm.a", "755 lib/libplm.so.0.1.0", "644 lib/pkgconfig/plm.pc",
-	    "644 lib/systemd/user/plm.service", "644 packaging/man/man1/plm.1",
-	    "644 packaging/man/man1/plmctl.1", "644 packaging/man/man1/plmdump.1",
-	    "644 packaging/bash-completion/completions/plmctl",
-	    "644 packaging/zsh/site-functions/_plmctl",
-	    "644 packaging/fish/vendor_completions.d/plmctl.fish", "644 packaging/doc/plm/README.md",
+		"755 bin/plm",
+		"755 bin/plmctl",
+		"755 bin/plmdump",
+		"644 include/"
+		"plm.h",
+		"644 lib/libplm.a",
+		"755 lib/libplm.so.0.1.0",
+		"644 lib/pkgconfig/plm.pc",
+		"644 lib/systemd/user/plm.service",
+		"644 packaging/man/man1/plm.1",
+		"644 packaging/man/man1/plmctl.1",
+		"644 packaging/man/man1/plmdump.1",
+		"644 packaging/bash-completion/completions/plmctl",
+		"644 packaging/zsh/site-functions/_plmctl",
+		"644 packaging/fish/vendor_completions.d/plmctl.fish",
+		"644 packaging/doc/plm/README.md",
 	};
 	char *files = bash("cd $ROOT && find . -type f -printf '%%m %%P\\n'");
 	for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
-		ck_assert_msg(strstr(files, expected[i]), "\"%s\" is not among\n%s", expected[i],
-		    files);
+		ck_assert_msg(
+		    strstr(files, expected[i]), "\"%s\" is not among\n%s", expected[i], files);
 	free(files);
 	expect_said(bash("cd $ROOT && find . -xtype l"), "");
 	expect_said(bash("plm --version; plmctl --version; plmctl call probe.echo hello"),
@@ -144,8 +153,9 @@ START_TEST(pages_are_rendered_without_a_warning)
 {
 	if (have("man"))
 		expect_said(bash("for page in $ROOT/share/man/man?/*; do\n"
-		    "	LC_ALL=C.UTF-8 man --warnings -l $page 2>&1 >/dev/null\n"
-		    "done"), "");
+				 "	LC_ALL=C.UTF-8 man --warnings -l $page 2>&1 >/dev/null\n"
+				 "done"),
+		    "");
 	if (have("mandoc"))
 		expect_said(bash("mandoc -Tlint -W warning $ROOT/share/man/man?/*"), "");
 }
@@ -154,29 +164,31 @@ END_TEST
 /* Each option and each command that --help speaks of, in the page and in all completions. */
 START_TEST(what_help_speaks_of_is_everywhere)
 {
-	expect_said(bash("cd $ROOT/share\n"
-	    "missing() { grep -qe \"$1\" \"$2\" || echo \"$1 is not in $2\"; }\n"
-	    "everywhere() { # PROGRAM WORD, as the pages write it, as fish does\n"
-	    "	missing \" $3\\>\" man/man1/$1.1\n"
-	    "	missing \"[ ']$2\\>\" bash-completion/completions/plmctl\n"
-	    "	missing \"[ ']$2\\>\" zsh/site-functions/_plmctl\n"
-	    "	missing \" $4\\>\" fish/vendor_completions.d/plmctl.fish\n"
-	    "}\n"
-	    "each() { # PROGRAM, with its help on stdin\n"
-	    "	grep -oE '^  --[a-z-]+' | sort -u | while read -r option; do\n"
-	    "		name=${option#--}\n"
-	    "		everywhere $1 $option \"Fl Fl $name\" \"-l $name\"\n"
-	    "	done\n"
-	    "}\n"
-	    "plm --help | each plm; plmdump --help | each plmdump\n"
-	    "commands=$(plmctl --help | sed -n '/^Commands/,/^$/s/^  \\([a-z]*\\) .*/\\1/p')\n"
-	    "test $(wc -w <<<$commands) -gt 20\n"
-	    "for command in $commands; do\n"
-	    "	sed -i \"s/^.Ss \\\"$command /& Ss-$command /\" man/man1/plmctl.1\n"
-	    "	sed -i \"s/^\\t    '$command:/& '$command /\" zsh/site-functions/_plmctl\n"
-	    "	everywhere plmctl $command Ss-$command \"-a $command\"\n"
-	    "	test $command = help || plmctl help $command | each plmctl\n"
-	    "done"), "");
+	expect_said(
+	    bash("cd $ROOT/share\n"
+		 "missing() { grep -qe \"$1\" \"$2\" || echo \"$1 is not in $2\"; }\n"
+		 "everywhere() { # PROGRAM WORD, as the pages write it, as fish does\n"
+		 "	missing \" $3\\>\" man/man1/$1.1\n"
+		 "	missing \"[ ']$2\\>\" bash-completion/completions/plmctl\n"
+		 "	missing \"[ ']$2\\>\" zsh/site-functions/_plmctl\n"
+		 "	missing \" $4\\>\" fish/vendor_completions.d/plmctl.fish\n"
+		 "}\n"
+		 "each() { # PROGRAM, with its help on stdin\n"
+		 "	grep -oE '^  --[a-z-]+' | sort -u | while read -r option; do\n"
+		 "		name=${option#--}\n"
+		 "		everywhere $1 $option \"Fl Fl $name\" \"-l $name\"\n"
+		 "	done\n"
+		 "}\n"
+		 "plm --help | each plm; plmdump --help | each plmdump\n"
+		 "commands=$(plmctl --help | sed -n '/^Commands/,/^$/s/^  \\([a-z]*\\) .*/\\1/p')\n"
+		 "test $(wc -w <<<$commands) -gt 20\n"
+		 "for command in $commands; do\n"
+		 "	sed -i \"s/^.Ss \\\"$command /& Ss-$command /\" man/man1/plmctl.1\n"
+		 "	sed -i \"s/^\\t    '$command:/& '$command /\" zsh/site-functions/_plmctl\n"
+		 "	everywhere plmctl $command Ss-$command \"-a $command\"\n"
+		 "	test $command = help || plmctl help $command | each plmctl\n"
+		 "done"),
+	    "");
 }
 END_TEST
 
@@ -186,8 +198,9 @@ END_TEST
 static char *offered(const char *line)
 {
 	return bash("source $ROOT/share/bash-completion/completions/plmctl\n"
-	    "COMP_LINE='%s'; COMP_POINT=${#COMP_LINE}; COMP_WORDS=(x) COMP_CWORD=0\n"
-	    "_plm; printf '%%s\\n' \"${COMPREPLY[@]}\" | sort -u", line);
+		    "COMP_LINE='%s'; COMP_POINT=${#COMP_LINE}; COMP_WORDS=(x) COMP_CWORD=0\n"
+		    "_plm; printf '%%s\\n' \"${COMPREPLY[@]}\" | sort -u",
+	    line);
 }
 
 START_TEST(bash_completes_commands_options_and_values)
@@ -206,7 +219,8 @@ START_TEST(bash_completes_commands_options_and_values)
 	expect_said(offered("plmdump ch"), "check\n");
 	expect_said(offered("plmctl help pol"), "policy\n");
 	expect_said(offered("plmctl call --retries "), "\n");
-	expect_said(offered("plmctl put tests/programs/test_instal"), "tests/programs/test_install.c\n");
+	expect_said(
+	    offered("plmctl put tests/programs/test_instal"), "tests/programs/test_install.c\n");
 }
 END_TEST
 
@@ -239,10 +253,12 @@ START_TEST(zsh_and_fish_take_their_files_where_they_are_installed)
 	if (have("zsh"))
 		expect_said(bash("zsh -n $ROOT/share/zsh/site-functions/_plmctl"), "");
 	if (have("fish"))
-		expect_in(said_by("fish", "set fish_complete_path "
-		    "$ROOT/share/fish/vendor_completions.d\n"
-		    "complete -C 'plmctl sub'; complete -C 'plm --policy loc'\n"
-		    "complete -C 'plmctl call probe.ech'"), "submit\t");
+		expect_in(said_by("fish",
+			      "set fish_complete_path "
+			      "$ROOT/share/fish/vendor_completions.d\n"
+			      "complete -C 'plmctl sub'; complete -C 'plm --policy loc'\n"
+			      "complete -C 'plmctl call probe.ech'"),
+		    "submit\t");
 }
 END_TEST
 

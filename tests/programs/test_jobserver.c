@@ -28,9 +28,9 @@ enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 256, LOOK_NS = 1000000, SLOTS = 4, MAK
 
 struct jobs { /* shared with all of them */
 	_Atomic uint32_t started, running, most, ended;
-	_Atomic uint32_t gate;   /* the job that was started as number n ends if n < gate ... */
-	_Atomic uint32_t meet;   /* ... or when so many were started; 0: not for that */
-	_Atomic uint32_t of[MAKERS];  /* started, by whose they are */
+	_Atomic uint32_t gate;       /* the job that was started as number n ends if n < gate ... */
+	_Atomic uint32_t meet;       /* ... or when so many were started; 0: not for that */
+	_Atomic uint32_t of[MAKERS]; /* started, by whose they are */
 	_Atomic int32_t parent[MAKERS]; /* the make that started the last of them */
 };
 
@@ -116,7 +116,7 @@ static void prepare(void)
 static void boot(const char *workers, const char *jobserver)
 {
 	prepare();
-	runtime_boot(&host, "--workers", workers, "--tasks", "4096", "--store", "64M", jobserver,);
+	runtime_boot(&host, "--workers", workers, "--tasks", "4096", "--store", "64M", jobserver, );
 	ck_assert_int_eq(plm_connect(&client, host.name), 0);
 }
 
@@ -165,10 +165,12 @@ static void expect_success(char *ref)
 	free(ref);
 }
 
-#define UNTIL(condition)                                                                           \
-	for (uint64_t late_ = deadline_after_ms(DEADLINE_MS); !(condition); look_again())          \
-	ck_assert_msg(clock_ns() < late_, "never came to be: " #condition " (%u started, "         \
-	    "%u running, %u lent)", jobs->started, jobs->running, slots_lent())
+#define UNTIL(condition)                                                                  \
+	for (uint64_t late_ = deadline_after_ms(DEADLINE_MS); !(condition); look_again()) \
+	ck_assert_msg(clock_ns() < late_,                                                 \
+	    "never came to be: " #condition " (%u started, "                              \
+	    "%u running, %u lent)",                                                       \
+	    jobs->started, jobs->running, slots_lent())
 
 /* So many slots are kept for borrowers, by workers that live. */
 static uint32_t slots_lent(void)
@@ -195,8 +197,8 @@ static const struct process *worker_that(bool borrows)
 {
 	const struct tables *t = plm_tables(client);
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < t->limits.processes; p++)
-		if (borrows ? lent_open(sh_load(&t->process[p].lent)) :
-		    lent_to(sh_load(&t->process[p].booked)) != 0)
+		if (borrows ? lent_open(sh_load(&t->process[p].lent))
+			    : lent_to(sh_load(&t->process[p].booked)) != 0)
 			return &t->process[p];
 	ck_abort_msg("there is no such worker");
 }
@@ -256,7 +258,8 @@ START_TEST(cpus_that_a_task_asked_for_are_its_makes_without_a_loan)
 	jobs->meet = 3;
 	write_makefile(6, 0);
 	check_output(order("--dir", host.directory, "--needs", "cpus=3", "--", "make", "-rf",
-	    "Makefile0", "all"), 0, "", "");
+			 "Makefile0", "all"),
+	    0, "", "");
 	ck_assert_uint_eq(jobs->most, 3);
 	end();
 }
@@ -277,15 +280,19 @@ START_TEST(flags_of_the_submitter_stay_but_for_its_jobserver)
 {
 	boot("2", "--jobserver=pipe");
 	setenv("CARGO_MAKEFLAGS", "-j --jobserver-auth=9,10", 1);
-	check_output(order("--env", "MAKEFLAGS=ks -j8 --jobserver-auth=9,10 -- A=b", "--shell",
-	    "echo $MAKEFLAGS ${CARGO_MAKEFLAGS-none} | sed 's/auth=[0-9]*,[0-9]*/auth=R,W/'"), 0,
-	    "ks -j2 --jobserver-auth=R,W -- A=b none\n", NULL);
-	check_output(order("--env", "PLM_JOBSERVER=fifo", "--shell", "echo $MAKEFLAGS | grep -c "
-	    "'^-j2 --jobserver-auth=fifo:/proc/[0-9]*/fd/[0-9]*$'"), 0, "1\n", NULL);
+	check_output(
+	    order("--env", "MAKEFLAGS=ks -j8 --jobserver-auth=9,10 -- A=b", "--shell",
+		"echo $MAKEFLAGS ${CARGO_MAKEFLAGS-none} | sed 's/auth=[0-9]*,[0-9]*/auth=R,W/'"),
+	    0, "ks -j2 --jobserver-auth=R,W -- A=b none\n", NULL);
+	check_output(order("--env", "PLM_JOBSERVER=fifo", "--shell",
+			 "echo $MAKEFLAGS | grep -c "
+			 "'^-j2 --jobserver-auth=fifo:/proc/[0-9]*/fd/[0-9]*$'"),
+	    0, "1\n", NULL);
 	check_output(order("--env", "PLM_JOBSERVER=none", "--shell", "echo ${MAKEFLAGS-none}"), 0,
 	    "none\n", NULL);
-	check_output(program_run(&host, "plm", (const char *const[]){ "--jobserver=tcp", NULL },
-	    NULL, 0), 64, "", "jobserver wants pipe, fifo or none");
+	check_output(
+	    program_run(&host, "plm", (const char *const[]){ "--jobserver=tcp", NULL }, NULL, 0),
+	    64, "", "jobserver wants pipe, fifo or none");
 	unsetenv("CARGO_MAKEFLAGS");
 	end();
 }
@@ -456,7 +463,7 @@ END_TEST
 START_TEST(a_new_manager_goes_on_with_what_is_lent)
 {
 	prepare();
-	runtime_boot_loose(&host, "--workers", "4", "--jobserver=pipe",);
+	runtime_boot_loose(&host, "--workers", "4", "--jobserver=pipe", );
 	ck_assert_int_eq(plm_connect(&client, host.name), 0);
 	char *made = make_with_all_slots(), *plain = detached("--", self, "job", "2");
 	UNTIL(all_are_asked_back());

@@ -16,8 +16,14 @@
 #include "tests/support/json.h"
 #include "tests/support/run_suite.h"
 
-enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 128, LINE_BYTES = 512, CRASHES = 3, TASKS = 30,
-	MANY = 1500 };
+enum {
+	TEST_TIMEOUT_S = 120,
+	PATH_BYTES = 128,
+	LINE_BYTES = 512,
+	CRASHES = 3,
+	TASKS = 30,
+	MANY = 1500
+};
 
 /* A command that leaves a line behind, by which runs are counted, and that has a name of its own
  * in the history. */
@@ -97,8 +103,8 @@ static void judge(unsigned number)
 	bool done = strcmp(state, "done") == 0, again = strcmp(resumed, "0") != 0;
 	ck_assert_msg(done || strcmp(state, "failed") == 0, "task %u is %s", number, state);
 	ck_assert_msg(!done || runs >= 1, "task %u is done and never ran", number);
-	ck_assert_msg(!done || again || runs == 1, "task %u had ended, and ran %u times", number,
-	    runs);
+	ck_assert_msg(
+	    !done || again || runs == 1, "task %u had ended, and ran %u times", number, runs);
 	ck_assert_msg(done || runs <= 1, "task %u failed, and ran %u times", number, runs);
 	free(state);
 	free(resumed);
@@ -109,15 +115,15 @@ START_TEST(whatever_sync_accepted_is_there_after_a_crash_at_any_moment)
 {
 	uint64_t random = number_from("PLM_SEED", RANDOM_SEED);
 	unsigned first = 1;
-	journal_boot("--durability", "sync",);
+	journal_boot("--durability", "sync", );
 	for (int i = 0; i < CRASHES; i++, first += TASKS) {
 		unsigned before = count_lines("accepted", NULL);
 		pid_t child = child_of(submit_many, &first);
-		await_lines("accepted",
-		    before + 1 + (unsigned)(random_next(&random) % (TASKS - 5)));
+		await_lines(
+		    "accepted", before + 1 + (unsigned)(random_next(&random) % (TASKS - 5)));
 		journal_crash();
 		ck_assert_int_eq(exit_of(child), 0);
-		journal_reboot("--durability", "sync",);
+		journal_reboot("--durability", "sync", );
 		history_settles();
 	}
 	char number[16];
@@ -238,7 +244,8 @@ START_TEST(what_cannot_be_kept_is_said_and_fails_after_a_boot_with_that_reason)
 	journal_reboot();
 	history_settles();
 	expect_history("wordcount", "state", "failed");
-	expect_history("wordcount", "message", "it was not durable: argument 1 is a value of more "
+	expect_history("wordcount", "message",
+	    "it was not durable: argument 1 is a value of more "
 	    "than 1 MiB, too large to be kept");
 	journal_end();
 	free(object);
@@ -367,8 +374,9 @@ static void keep_many(unsigned n)
 	leave_line(line, sizeof line, 1);
 	const plm_arg args[] = { PLM_BYTES("", 0), PLM_BYTES("", 0), PLM_BYTES("/bin/sh", 7),
 		PLM_BYTES("-c", 2), PLM_BYTES(line, strlen(line)) };
-	const plm_task task = { .function = "command.run", .args = args, .nargs = 5,
-		.results = 2, .flags = PLM_KEEP };
+	const plm_task task = {
+		.function = "command.run", .args = args, .nargs = 5, .results = 2, .flags = PLM_KEEP
+	};
 	ck_assert_int_eq(plm_connect(&rt, lasting.name), 0);
 	for (unsigned i = 0; i < n; i++)
 		ck_assert_int_eq(plm_submit(rt, &task, refs), 0);
@@ -420,8 +428,8 @@ END_TEST
 static void refused(int code, const char *says, const char *const *arguments)
 {
 	struct output_of o = program_run(&lasting, "plm", arguments, NULL, 0);
-	ck_assert_msg(o.code == code && strstr(o.err, says), "exit code %d, not %d: %s", o.code,
-	    code, o.err);
+	ck_assert_msg(
+	    o.code == code && strstr(o.err, says), "exit code %d, not %d: %s", o.code, code, o.err);
 	output_free(&o);
 }
 
@@ -434,12 +442,12 @@ START_TEST(the_journal_goes_on_when_its_manager_is_dead_and_under_the_next_one)
 	runtime_kill(&lasting);
 	/* Its journal lives: the directory is not free for another. */
 	snprintf(other, sizeof other, "%s-2", lasting.name);
-	refused(75, "in use by another runtime", (const char *const[]){ "--name", other,
-	    "--state", state_directory, NULL });
+	refused(75, "in use by another runtime",
+	    (const char *const[]){ "--name", other, "--state", state_directory, NULL });
 	scratch_path(&lasting, "elsewhere", elsewhere, sizeof elsewhere);
 	ck_assert_int_eq(mkdir(elsewhere, 0700), 0);
-	refused(73, "keeps its journal in", (const char *const[]){ "--name", lasting.name,
-	    "--state", elsewhere, NULL });
+	refused(73, "keeps its journal in",
+	    (const char *const[]){ "--name", lasting.name, "--state", elsewhere, NULL });
 	journal_reboot();
 	free(keep_line(2));
 	history_reaches("done", 2);
@@ -460,8 +468,9 @@ START_TEST(without_its_journal_a_runtime_does_not_boot)
 	snprintf(path, sizeof path, "%s/journal.db", state_directory);
 	ck_assert_int_eq(unlink(path), 0);
 	ck_assert_int_eq(mkdir(path, 0700), 0);
-	refused(73, "journal.db", (const char *const[]){ "--name", other, "--workers", "1",
-	    "--state", state_directory, NULL });
+	refused(73, "journal.db",
+	    (const char *const[]){
+		"--name", other, "--workers", "1", "--state", state_directory, NULL });
 	ck_assert_int_eq(rmdir(path), 0);
 	journal_end();
 }
@@ -471,14 +480,14 @@ END_TEST
 
 START_TEST(with_none_there_is_a_history_and_nothing_is_queued_again)
 {
-	journal_boot("--durability", "none",);
+	journal_boot("--durability", "none", );
 	char *done = keep_line(1);
 	free(ctl_expect(&lasting, 0, "wait", done));
 	status_reaches("journal_ended", 1);
 	free(ctl_expect(&lasting, 0, "pause"));
 	free(keep_line(2));
 	journal_crash();
-	journal_reboot("--durability", "none",);
+	journal_reboot("--durability", "none", );
 	expect_history("<1>", "state", "done");
 	ck_assert_ptr_null(history_line("<2>"));
 	journal_end();
@@ -491,15 +500,15 @@ START_TEST(one_runtime_a_directory_that_is_ones_own)
 	char open[PATH_BYTES], other[64];
 	journal_boot();
 	snprintf(other, sizeof other, "%s-2", lasting.name);
-	refused(75, "in use by another runtime", (const char *const[]){ "--name", other,
-	    "--state", state_directory, NULL });
+	refused(75, "in use by another runtime",
+	    (const char *const[]){ "--name", other, "--state", state_directory, NULL });
 	scratch_path(&lasting, "open", open, sizeof open);
 	ck_assert_int_eq(mkdir(open, 0755), 0);
 	ck_assert_int_eq(chmod(open, 0755), 0);
 	refused(73, "chmod 700", (const char *const[]){ "--name", other, "--state", open, NULL });
 	refused(64, "--state DIR", (const char *const[]){ "--durability", "sync", NULL });
-	refused(64, "none, batch or sync", (const char *const[]){ "--state", open,
-	    "--durability", "always", NULL });
+	refused(64, "none, batch or sync",
+	    (const char *const[]){ "--state", open, "--durability", "always", NULL });
 	journal_end();
 }
 END_TEST
@@ -511,14 +520,14 @@ START_TEST(the_history_is_bounded_by_count_and_by_age)
 		free(keep_line(i));
 	status_reaches("journal_ended", 10);
 	runtime_stop(&lasting);
-	journal_reboot("--history-count", "3",);
+	journal_reboot("--history-count", "3", );
 	until_history("<8>", "id", "8");
 	uint64_t deadline = deadline_after_ms(DEADLINE_MS);
 	while (history_count("done") > 3)
 		ck_assert_msg(clock_ns() < deadline, "%u are left", history_count("done"));
 	ck_assert_ptr_null(history_line("<7>"));
 	runtime_stop(&lasting);
-	journal_reboot("--history-age", "1ms",);
+	journal_reboot("--history-age", "1ms", );
 	while (history_count("done") > 0)
 		ck_assert_msg(clock_ns() < deadline, "%u are left", history_count("done"));
 	journal_end();
@@ -543,8 +552,8 @@ START_TEST(the_history_is_searched_and_summed_up)
 	found = ctl_expect(&lasting, 0, "history", "--json", "--include", "special");
 	ck_assert_ptr_nonnull(strstr(found, "Special"));
 	free(found);
-	found = ctl_expect(&lasting, 0, "history", "--json", "--since", "2020-01-01", "--until",
-	    "1h");
+	found =
+	    ctl_expect(&lasting, 0, "history", "--json", "--since", "2020-01-01", "--until", "1h");
 	ck_assert_str_eq(found, "");
 	free(found);
 	found = ctl_expect(&lasting, 0, "history", "--json", "--since", "1h", "--limit", "2");

@@ -18,9 +18,15 @@
 #include "tests/support/json.h"
 #include "tests/support/run_suite.h"
 
-enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 256, LINE_BYTES = 512, TASKS = 12, CUTS = 12,
+enum {
+	TEST_TIMEOUT_S = 120,
+	PATH_BYTES = 256,
+	LINE_BYTES = 512,
+	TASKS = 12,
+	CUTS = 12,
 	PAGE_BYTES = 4096,
-	LITTLE = 24 << 10 /* bytes: for a log, and not for a journal */ };
+	LITTLE = 24 << 10 /* bytes: for a log, and not for a journal */
+};
 
 static void state_path(char ret[PATH_BYTES], const char *name)
 {
@@ -96,14 +102,14 @@ static void no_task_ran_twice(unsigned tasks)
 /* The tasks that are there: the first so many, and no other. */
 static unsigned prefix_length(void)
 {
-	char *all = ctl_expect(&lasting, 0, "history", "--json", "--limit", "0", "--state-dir",
-	    state_directory);
+	char *all = ctl_expect(
+	    &lasting, 0, "history", "--json", "--limit", "0", "--state-dir", state_directory);
 	unsigned n = 0;
 	for (char *line = strtok(all, "\n"); line; line = strtok(NULL, "\n")) {
 		char expected[32];
 		snprintf(expected, sizeof expected, "{\"id\": %u,", ++n);
-		ck_assert_msg(strncmp(line, expected, strlen(expected)) == 0,
-		    "the %u. task is %s", n, line);
+		ck_assert_msg(
+		    strncmp(line, expected, strlen(expected)) == 0, "the %u. task is %s", n, line);
 	}
 	free(all);
 	return n;
@@ -118,7 +124,7 @@ static void restore(const char *copy)
 START_TEST(a_torn_journal_is_cut_at_its_last_whole_group)
 {
 	char copy[128], wal[PATH_BYTES];
-	journal_boot("--durability", "sync",);
+	journal_boot("--durability", "sync", );
 	free(ctl_expect(&lasting, 0, "pause"));
 	for (unsigned i = 0; i < TASKS; i++)
 		free(ctl_expect(&lasting, 0, "call", "--detach", "probe.noop"));
@@ -247,20 +253,20 @@ END_TEST
 START_TEST(without_room_sync_refuses_and_says_why)
 {
 	char line[LINE_BYTES];
-	journal_boot("--durability", "sync",);
+	journal_boot("--durability", "sync", );
 	free(ctl_expect(&lasting, 0, "pause"));
 	keep_counted(1);
 	limit_file_size(LITTLE);
 	struct output_of o = ctl(&lasting, "submit", "--detach", "--", "true", "never");
-	ck_assert_msg(o.code == 75 && strstr(o.err, "cannot be written"), "exit code %d: %s",
-	    o.code, o.err);
+	ck_assert_msg(
+	    o.code == 75 && strstr(o.err, "cannot be written"), "exit code %d: %s", o.code, o.err);
 	output_free(&o);
 	limit_file_size(RLIM_INFINITY);
 	keep_counted(2);
 	snprintf(line, sizeof line, "true never");
 	expect_history(line, "state", "cancelled");
 	journal_crash();
-	journal_reboot("--durability", "sync",);
+	journal_reboot("--durability", "sync", );
 	await_lines("runs", 2);
 	history_settles();
 	expect_history(line, "state", "cancelled");

@@ -13,8 +13,7 @@
 #include "tests/support/journal_case.h"
 #include "tests/support/run_suite.h"
 
-enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 256, TEXT_BYTES = 4096,
-	LARGE_BYTES = 8 << 20 };
+enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 256, TEXT_BYTES = 4096, LARGE_BYTES = 8 << 20 };
 
 static void journal_path(char ret[PATH_BYTES])
 {
@@ -80,7 +79,7 @@ static void is_refused(void)
 
 START_TEST(a_column_more_is_refused_and_no_task_is_lost)
 {
-	journal_boot("--durability", "sync",);
+	journal_boot("--durability", "sync", );
 	free(ctl_expect(&lasting, 0, "pause"));
 	for (int i = 0; i < 5; i++)
 		free(keep("true"));
@@ -126,7 +125,8 @@ END_TEST
 START_TEST(a_view_without_end_in_the_place_of_a_table_holds_nobody_up)
 {
 	one_that_has_ended();
-	change_tables("DROP TABLE resumed; CREATE VIEW resumed AS WITH RECURSIVE n(task) AS "
+	change_tables(
+	    "DROP TABLE resumed; CREATE VIEW resumed AS WITH RECURSIVE n(task) AS "
 	    "(SELECT 1 UNION ALL SELECT task + 1 FROM n) "
 	    "SELECT task, 1 AS boot, 1 AS ref, 1 AS at, 0 AS retries, 0 AS crash_retries FROM n");
 	struct output_of o = ctl(&lasting, "history", "--state-dir", state_directory);
@@ -141,14 +141,15 @@ END_TEST
 /* ---- damaged as well ---- */
 
 /* Two tables, both empty, on one page. */
-#define DAMAGE "UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE " \
+#define DAMAGE                                                                           \
+	"UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE " \
 	"name = 'forgotten') WHERE name = 'needed'"
 
 START_TEST(of_a_damaged_file_with_other_columns_all_that_we_know_is_salvaged)
 {
 	one_that_has_ended();
 	change_tables("ALTER TABLE task ADD COLUMN newer TEXT;"
-	    "ALTER TABLE task DROP COLUMN identity;" DAMAGE);
+		      "ALTER TABLE task DROP COLUMN identity;" DAMAGE);
 	is_salvaged();
 	journal_reboot();
 	ck_assert_uint_eq(history_count("done"), 2);
@@ -222,7 +223,7 @@ static void log_is_silent_about(const char *text)
 
 START_TEST(an_argument_of_no_bytes_is_queued_again)
 {
-	journal_boot("--durability", "sync",);
+	journal_boot("--durability", "sync", );
 	free(ctl_expect(&lasting, 0, "pause"));
 	free(ctl_expect(&lasting, 0, "call", "--detach", "probe.wordcount", ""));
 	journal_crash();
@@ -241,9 +242,11 @@ START_TEST(an_argument_that_this_store_cannot_hold_fails_its_task_alone)
 	plm_ref ref;
 	char *large = calloc(1, LARGE_BYTES);
 	ck_assert_ptr_nonnull(large);
-	journal_boot("--durability", "sync",);
+	journal_boot("--durability", "sync", );
 	free(ctl_expect(&lasting, 0, "pause"));
-	const plm_task task = { .function = "probe.wordcount", .nargs = 1, .flags = PLM_KEEP,
+	const plm_task task = { .function = "probe.wordcount",
+		.nargs = 1,
+		.flags = PLM_KEEP,
 		.args = &PLM_BYTES(large, LARGE_BYTES) };
 	ck_assert_int_eq(plm_connect(&rt, lasting.name), 0);
 	ck_assert_int_eq(plm_submit(rt, &task, &ref), 0);
@@ -251,7 +254,7 @@ START_TEST(an_argument_that_this_store_cannot_hold_fails_its_task_alone)
 	free(large);
 	free(keep("true"));
 	journal_crash();
-	journal_reboot("--store", "4M",);
+	journal_reboot("--store", "4M", );
 	history_settles();
 	ck_assert_uint_eq(history_count("failed"), 1);
 	ck_assert_uint_eq(history_count("done"), 1);

@@ -18,7 +18,7 @@ enum { TEST_TIMEOUT_S = 60, MORE_THAN_FIT = 120 };
 static void boot_with(const char *rules, const char *tasks)
 {
 	runtime_end(&host);
-	runtime_boot(&host, "--workers", "2", "--keep-finished", rules, "--tasks", tasks,);
+	runtime_boot(&host, "--workers", "2", "--keep-finished", rules, "--tasks", tasks, );
 }
 
 static char *detach(const char *text)
@@ -119,14 +119,16 @@ START_TEST(what_makes_no_sense_is_refused)
 {
 	const char *const bad[] = { "0", "41d", "3,4", "soon" };
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-		check_output(program_run(&host, "plm",
-		    (const char *const[]){ "--name", "never", "--keep-finished", bad[i], NULL },
-		    NULL, 0), 64, "", "keep-finished");
+		check_output(
+		    program_run(&host, "plm",
+			(const char *const[]){ "--name", "never", "--keep-finished", bad[i], NULL },
+			NULL, 0),
+		    64, "", "keep-finished");
 	check_output(ctl(&host, "call", "--keep", "1h", "probe.noop"), 64, "", "add --detach");
 	check_output(ctl(&host, "submit", "--keep", "1h", "--", "true"), 64, "", "add --detach");
 	check_output(ctl(&host, "map", "--keep", "1h", "true"), 64, "", "--keep");
-	check_output(ctl(&host, "call", "--detach", "--keep", "0", "probe.noop"), 64, "",
-	    "from 1ms");
+	check_output(
+	    ctl(&host, "call", "--detach", "--keep", "0", "probe.noop"), 64, "", "from 1ms");
 }
 END_TEST
 
@@ -134,7 +136,7 @@ END_TEST
 
 START_TEST(the_history_knows_what_left)
 {
-	journal_boot("--tasks", "128", "--keep-finished", "1h",);
+	journal_boot("--tasks", "128", "--keep-finished", "1h", );
 	char *first = keep("--", "echo", "the first"), *line;
 	free(ctl_expect(&lasting, 0, "wait", first));
 	char *text = calloc(MORE_THAN_FIT, 8);

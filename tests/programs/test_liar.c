@@ -27,7 +27,7 @@ static struct runtime rt;
 
 static void boot(void)
 {
-	runtime_boot(&rt, "--workers", "2", "--tasks", "256", "--store", "4M",);
+	runtime_boot(&rt, "--workers", "2", "--tasks", "256", "--store", "4M", );
 }
 
 static void stop(void)
@@ -102,8 +102,10 @@ static struct door_request lie(uint64_t *random)
 static void send_lies(int fd, uint64_t *random)
 {
 	static char bytes[MESSAGE_BYTES_MAX];
-	struct door_request hello = { .magic = DOOR_MAGIC, .version = DOOR_VERSION,
-		.kind = random_next(random) % 4 ? DOOR_HELLO : DOOR_VISIT, .text = "liar" };
+	struct door_request hello = { .magic = DOOR_MAGIC,
+		.version = DOOR_VERSION,
+		.kind = random_next(random) % 4 ? DOOR_HELLO : DOOR_VISIT,
+		.text = "liar" };
 	if (random_next(random) % 4)
 		(void)!send(fd, &hello, sizeof hello, MSG_NOSIGNAL);
 	for (int i = 0; i < MESSAGES; i++) {
@@ -156,8 +158,7 @@ static void lie_in_the_segment(plm *liar, uint64_t *random)
 	}
 	struct process *me = liar->me;
 	sh_poke(&me->awaiting, (uint32_t)random_next(random));
-	sh_poke(&me->waiter[random_next(random) % WAITERS].awaiting,
-	    (uint32_t)random_next(random));
+	sh_poke(&me->waiter[random_next(random) % WAITERS].awaiting, (uint32_t)random_next(random));
 	sh_poke(&t->grace[random_next(random) % records], random_next(random));
 	sh_poke(&me->imported, random_next(random));
 	sh_poke(&me->node, (uint32_t)random_next(random));

@@ -50,8 +50,8 @@ static int read_notes(struct attempt *ret)
 	FILE *file = fopen(notes, "r");
 	int n = 0;
 	ck_assert_ptr_nonnull(file);
-	while (n < ATTEMPTS_MAX && fscanf(file, "%" SCNd64 " %d %15s", &ret[n].us, &ret[n].pid,
-	    ret[n].what) == 3)
+	while (n < ATTEMPTS_MAX &&
+	    fscanf(file, "%" SCNd64 " %d %15s", &ret[n].us, &ret[n].pid, ret[n].what) == 3)
 		n++;
 	fclose(file);
 	return n;
@@ -152,8 +152,8 @@ START_TEST(the_total_limit_holds_over_waits_retries_and_pauses)
 {
 	boot("1");
 	fails_with("not done within --total-limit 300ms of its submission", "--total-limit",
-	    "300ms", "--retries",
-	    "200", "--backoff", "50ms", "--backoff-max", "50ms", "stubborn.flaw", notes);
+	    "300ms", "--retries", "200", "--backoff", "50ms", "--backoff-max", "50ms",
+	    "stubborn.flaw", notes);
 	char *busy = detach("stubborn.obey", notes);
 	until_noted(2);
 	fails_with("what it waits for has not come", "--total-limit", "100ms", "probe.echo", busy);
@@ -284,8 +284,9 @@ START_TEST(a_task_whose_retries_are_spent_is_dead_and_can_be_retried)
 }
 END_TEST
 
-static const struct limits roomy = { .processes = 64, .workers = 1, .records = 1024, .nodes = 1,
-	.store_bytes = 1 << 24 };
+static const struct limits roomy = {
+	.processes = 64, .workers = 1, .records = 1024, .nodes = 1, .store_bytes = 1 << 24
+};
 
 static bool store_is_empty(void *context)
 {
@@ -300,8 +301,9 @@ START_TEST(a_dead_task_that_nobody_holds_lets_go_of_its_arguments)
 	static const char large[100] = "it is broken";
 	roles_case_start(&roomy, 0);
 	plm_ref object = put(rt, large, sizeof large);
-	plm_task task = { .function = "probe.fail", .args = &PLM_FUTURE(object), .nargs = 1,
-		.retries = 1 };
+	plm_task task = {
+		.function = "probe.fail", .args = &PLM_FUTURE(object), .nargs = 1, .retries = 1
+	};
 	plm_ref dead = submit(rt, &task);
 	plm_ref after = submit_after(rt, "probe.echo", dead);
 	plm_drop(rt, object);

@@ -25,7 +25,7 @@ START_TEST(each_line_says_what_is_to_run)
 				     "{\"shell\": \"echo json $0\"}\n"
 				     "{\"argv\": [\"printf\", \"%s|\", \"a b\", \"\", \"$0\"]}\n"
 				     "{\"func\": \"probe.echo\", \"args\": [\"@@text\"]}\n",
-	    "--quiet",));
+	    "--quiet", ));
 	ck_assert_uint_eq(r.n, 7);
 	expect_value(r.ref[0], "http://a:80/ b:c\n");
 	expect_value(r.ref[1], "42\n");
@@ -58,14 +58,15 @@ END_TEST
 /* Without --format a line says by its beginning what it is; with it all are of one format. */
 START_TEST(a_format_may_be_chosen_for_all_lines)
 {
-	struct refs r = refs_of(load("{ echo braces; }\n", "--quiet", "--format", "lines",));
+	struct refs r = refs_of(load("{ echo braces; }\n", "--quiet", "--format", "lines", ));
 	expect_value(r.ref[0], "braces\n");
 	free(r.text);
-	check_output(load("{ echo braces; }\n",), 65, "", "stdin:1: column");
-	check_output(load("echo\n", "--format", "origin",), 65, "", ":1: the line has 0 of the "
+	check_output(load("{ echo braces; }\n", ), 65, "", "stdin:1: column");
+	check_output(load("echo\n", "--format", "origin", ), 65, "",
+	    ":1: the line has 0 of the "
 	    "four colons");
-	check_output(load("echo\n", "--format", "json",), 65, "", ":1: column 4");
-	check_output(load("echo\n", "--format", "xml",), 64, "", "xml");
+	check_output(load("echo\n", "--format", "json", ), 65, "", ":1: column 4");
+	check_output(load("echo\n", "--format", "xml", ), 64, "", "xml");
 }
 END_TEST
 
@@ -73,16 +74,16 @@ START_TEST(priority_memory_and_cpus_of_the_origin_are_honoured)
 {
 	free(ctl_expect(&host, 0, "pause"));
 	struct refs r =
-	    refs_of(load("shell:-3:0:2:echo $PLM_CPUS\nshell:7:1:0:true\n", "--quiet",));
+	    refs_of(load("shell:-3:0:2:echo $PLM_CPUS\nshell:7:1:0:true\n", "--quiet", ));
 	char *first = ctl_expect(&host, 0, "tasks", "--json");
-	ck_assert_msg(strstr(first, "\"priority\": -3") && strstr(first, "\"priority\": 7"),
-	    "%s", first);
+	ck_assert_msg(
+	    strstr(first, "\"priority\": -3") && strstr(first, "\"priority\": 7"), "%s", first);
 	free(first);
 	free(ctl_expect(&host, 0, "resume"));
 	expect_value(r.ref[0], "2\n");
 	free(r.text);
-	check_output(load("shell:1:999999:1:true\n",), 65, "", "mem=999999G");
-	check_output(load("shell:1:0:3:true\n",), 65, "", "cpus=3");
+	check_output(load("shell:1:999999:1:true\n", ), 65, "", "mem=999999G");
+	check_output(load("shell:1:0:3:true\n", ), 65, "", "cpus=3");
 }
 END_TEST
 
@@ -90,14 +91,16 @@ START_TEST(a_line_has_the_options_of_the_command_line_or_its_own)
 {
 	char path[PATH_BYTES];
 	scratch_write(&host, "input", "from a file\n", 12, path, sizeof path);
-	struct refs r = refs_of(load("echo $A $B $PWD\n"
-	    "{\"shell\": \"echo $A $B $PWD\", \"env\": {\"B\": \"3\"}, \"dir\": \"/usr\"}\n"
-	    "{\"shell\": \"test $PLM_ATTEMPT = 3 && echo $PLM_ATTEMPT\", \"retries\": 2}\n"
-	    "{\"shell\": \"echo [$HOME]\", \"no_env\": true, \"env\": {\"HOME\": \"/h\"}}\n"
-	    "{\"argv\": [\"seq\", \"9\"], \"output_cap\": 2}\n"
-	    "{\"argv\": [\"cat\"], \"stdin\": \"/dev/null\", \"label\": \"own\"}\n"
-	    "cat\n", "--quiet", "--wait", "--env", "A=1", "--env", "B=2", "--dir", "/", "--stdin",
-	    path, "--label", "all",));
+	struct refs r = refs_of(
+	    load("echo $A $B $PWD\n"
+		 "{\"shell\": \"echo $A $B $PWD\", \"env\": {\"B\": \"3\"}, \"dir\": \"/usr\"}\n"
+		 "{\"shell\": \"test $PLM_ATTEMPT = 3 && echo $PLM_ATTEMPT\", \"retries\": 2}\n"
+		 "{\"shell\": \"echo [$HOME]\", \"no_env\": true, \"env\": {\"HOME\": \"/h\"}}\n"
+		 "{\"argv\": [\"seq\", \"9\"], \"output_cap\": 2}\n"
+		 "{\"argv\": [\"cat\"], \"stdin\": \"/dev/null\", \"label\": \"own\"}\n"
+		 "cat\n",
+		"--quiet", "--wait", "--env", "A=1", "--env", "B=2", "--dir", "/", "--stdin", path,
+		"--label", "all", ));
 	ck_assert_uint_eq(r.n, 7);
 	expect_value(r.ref[0], "1 2 /\n");
 	expect_value(r.ref[1], "1 3 /usr\n");
@@ -110,13 +113,17 @@ START_TEST(a_line_has_the_options_of_the_command_line_or_its_own)
 	expect_value(r.ref[6], "from a file\n");
 	free(r.text);
 	check_output(load("{\"shell\": \"sleep 60\", \"run_limit\": 0.1}\n"
-	    "{\"shell\": \"sleep 60\", \"total_limit\": \"100ms\"}\n", "--wait",), 2, "", NULL);
+			  "{\"shell\": \"sleep 60\", \"total_limit\": \"100ms\"}\n",
+			 "--wait", ),
+	    2, "", NULL);
 }
 END_TEST
 
 /* ---- lines that cannot be ---- */
 
-static const struct { const char *line, *why; } bad_lines[] = {
+static const struct {
+	const char *line, *why;
+} bad_lines[] = {
 	{ "shell:1:1", "2 of the four colons" },
 	{ "shell:high:1:1:true", "the priority is a whole number" },
 	{ "shell:40000:1:1:true", "the priority is a whole number" },
@@ -128,19 +135,14 @@ static const struct { const char *line, *why; } bad_lines[] = {
 	{ "func:1:0:1:no.such 1", "no function \"no.such\"" },
 	{ "func:1:0:1:probe.echo 'open", "a closing ' is missing" },
 	{ "func:1:0:1:probe.echo @none", "not a reference" },
-	{ "func:1:0:1:probe.echo @1.1.1", "another runtime" },
-	{ "echo \001", "byte 6 is 0x01" },
-	{ "{\"shell\": \"a\"", "column" },
-	{ "{\"shell\": \"a\"} more", "column" },
+	{ "func:1:0:1:probe.echo @1.1.1", "another runtime" }, { "echo \001", "byte 6 is 0x01" },
+	{ "{\"shell\": \"a\"", "column" }, { "{\"shell\": \"a\"} more", "column" },
 	{ "{\"shell\": \"a\", \"shell\": \"b\"}", "duplicate" },
-	{ "{\"shell\": \"a\\u0000b\"}", "column" },
-	{ "{\"shell\": \"\377\"}", "byte 0xff" },
+	{ "{\"shell\": \"a\\u0000b\"}", "column" }, { "{\"shell\": \"\377\"}", "byte 0xff" },
 	{ "{}", "and this one has none" },
 	{ "{\"shell\": \"a\", \"argv\": [\"b\"]}", "and this one has more" },
-	{ "{\"shell\": \"\"}", "not empty" },
-	{ "{\"argv\": []}", "\"argv\"" },
-	{ "{\"argv\": [1]}", "\"argv\"" },
-	{ "{\"shell\": \"a\", \"args\": []}", "needs \"func\"" },
+	{ "{\"shell\": \"\"}", "not empty" }, { "{\"argv\": []}", "\"argv\"" },
+	{ "{\"argv\": [1]}", "\"argv\"" }, { "{\"shell\": \"a\", \"args\": []}", "needs \"func\"" },
 	{ "{\"shell\": \"a\", \"prioriti\": 1}", "unknown key \"prioriti\"" },
 	{ "{\"shell\": \"a\", \"priority\": \"1\"}", "\"priority\" is a whole number" },
 	{ "{\"shell\": \"a\", \"retries\": 255}", "\"retries\" is a whole number" },
@@ -158,7 +160,8 @@ static const struct { const char *line, *why; } bad_lines[] = {
 	{ "{\"shell\": \"a\", \"name\": \"@1\"}", "not to begin with @" },
 	{ "{\"shell\": \"a\", \"after\": 1}", "\"after\"" },
 	{ "{\"shell\": \"a\", \"after\": \"@1.1.1\"}", "another runtime" },
-	{ "{\"shell\": \"a\", \"in\": {\"PLM_X\": \"@1.1.1\"}}", "cannot be the name of a "
+	{ "{\"shell\": \"a\", \"in\": {\"PLM_X\": \"@1.1.1\"}}",
+	    "cannot be the name of a "
 	    "variable" },
 	{ "{\"shell\": \"a\", \"in\": {\"X\": \"file\"}}", "\"in\"" },
 	{ "{\"shell\": \"a\", \"out\": [\"X=a/b\"]}", "\"out\"" },
@@ -177,13 +180,13 @@ START_TEST(every_bad_line_is_named_and_nothing_is_loaded)
 	size_t n = 0, bad = 0;
 	free(ctl_expect(&host, 0, "pause"));
 	for (size_t i = 0; i < LINES; i++) {
-		n += (size_t)snprintf(all + n, sizeof all - n, "echo good\n%s\n",
-		    bad_lines[i].line);
+		n +=
+		    (size_t)snprintf(all + n, sizeof all - n, "echo good\n%s\n", bad_lines[i].line);
 		bad += bad_lines[i].why != NULL;
 		if (bad_lines[i].why)
-			check_output(load(bad_lines[i].line,), 65, "", bad_lines[i].why);
+			check_output(load(bad_lines[i].line, ), 65, "", bad_lines[i].why);
 	}
-	struct output_of o = load(all,);
+	struct output_of o = load(all, );
 	ck_assert_int_eq(o.code, 65);
 	for (size_t i = 0; i < LINES; i++) {
 		snprintf(where, sizeof where, "stdin:%zu: ", 2 * i + 2);
@@ -194,22 +197,22 @@ START_TEST(every_bad_line_is_named_and_nothing_is_loaded)
 	}
 	output_free(&o);
 	ck_assert_uint_eq(count_tasks("ready"), 0);
-	check_output(load(all, "--skip-bad",), 0, "", "bad lines left out");
+	check_output(load(all, "--skip-bad", ), 0, "", "bad lines left out");
 	ck_assert_uint_eq(count_tasks("ready"), 2 * LINES - bad);
 }
 END_TEST
 
 START_TEST(ends_of_lines_and_a_byte_order_mark_are_none_of_the_command)
 {
-	struct refs r = refs_of(
-	    load("\357\273\277echo one\r\n\r\necho two\r\necho three", "--quiet",));
+	struct refs r =
+	    refs_of(load("\357\273\277echo one\r\n\r\necho two\r\necho three", "--quiet", ));
 	ck_assert_uint_eq(r.n, 3);
 	expect_value(r.ref[0], "one\n");
 	expect_value(r.ref[1], "two\n");
 	expect_value(r.ref[2], "three\n");
 	free(r.text);
-	check_output(load("", "--quiet",), 0, "", NULL);
-	check_output(load("\n# nothing\n",), 0, "", "loaded 0, skipped 0");
+	check_output(load("", "--quiet", ), 0, "", NULL);
+	check_output(load("\n# nothing\n", ), 0, "", "loaded 0, skipped 0");
 }
 END_TEST
 
@@ -275,13 +278,13 @@ END_TEST
 START_TEST(on_stdout_is_what_was_asked_for)
 {
 	unsigned values;
-	check_output(load("true\ntrue\n",), 0, "", "loaded 2, skipped 0");
-	struct output_of o = load("true\n{\"shell\": \"true\", \"name\": \"n\"}\n", "--json",);
+	check_output(load("true\ntrue\n", ), 0, "", "loaded 2, skipped 0");
+	struct output_of o = load("true\n{\"shell\": \"true\", \"name\": \"n\"}\n", "--json", );
 	ck_assert_ptr_null(json_lines_check(o.out, o.out_bytes, &values));
 	ck_assert_uint_eq(values, 2);
 	ck_assert_ptr_nonnull(strstr(o.out, "\"line\": 2, \"name\": \"n\""));
 	output_free(&o);
-	o = load("true\n", "--quiet",);
+	o = load("true\n", "--quiet", );
 	ck_assert_msg(o.out[0] == '@' && o.err[0] == 0, "%s %s", o.out, o.err);
 	output_free(&o);
 }
@@ -308,7 +311,7 @@ START_TEST(a_queued_command_takes_400_bytes_and_its_text)
 	ck_assert_uint_eq(n, LINES * (TEXT + 1));
 	free(ctl_expect(&host, 0, "pause"));
 	long before = status_number("store_used");
-	check_output(load(text,), 0, "", "loaded 1000");
+	check_output(load(text, ), 0, "", "loaded 1000");
 	long each = (status_number("store_used") - before) / LINES + TABLES_EACH;
 	ck_assert_msg(each <= 400 + TEXT, "%ld bytes", each);
 	free(text);
@@ -318,19 +321,19 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-	    each_line_says_what_is_to_run,
-	    the_examples_run_as_they_are,
-	    a_format_may_be_chosen_for_all_lines,
-	    priority_memory_and_cpus_of_the_origin_are_honoured,
-	    a_line_has_the_options_of_the_command_line_or_its_own,
-	    every_bad_line_is_named_and_nothing_is_loaded,
-	    ends_of_lines_and_a_byte_order_mark_are_none_of_the_command,
-	    binary_rubbish_is_refused,
-	    a_line_of_a_megabyte_is_loaded_or_refused_with_the_reason,
-	    a_line_without_an_end_is_refused_and_the_next_one_is_found,
-	    what_cannot_be_read_is_66_and_wrong_use_64,
-	    on_stdout_is_what_was_asked_for,
-	    a_queued_command_takes_400_bytes_and_its_text,
+		each_line_says_what_is_to_run,
+		the_examples_run_as_they_are,
+		a_format_may_be_chosen_for_all_lines,
+		priority_memory_and_cpus_of_the_origin_are_honoured,
+		a_line_has_the_options_of_the_command_line_or_its_own,
+		every_bad_line_is_named_and_nothing_is_loaded,
+		ends_of_lines_and_a_byte_order_mark_are_none_of_the_command,
+		binary_rubbish_is_refused,
+		a_line_of_a_megabyte_is_loaded_or_refused_with_the_reason,
+		a_line_without_an_end_is_refused_and_the_next_one_is_found,
+		what_cannot_be_read_is_66_and_wrong_use_64,
+		on_stdout_is_what_was_asked_for,
+		a_queued_command_takes_400_bytes_and_its_text,
 	};
 	Suite *suite = suite_create("load");
 	TCase *tcase = tcase_create("plmctl load");

@@ -42,8 +42,8 @@ END_TEST
 START_TEST(a_filter_cancels_what_it_finds_and_nothing_else)
 {
 	struct each e = one_of_each();
-	check_output(ctl(&host, "cancel", "--todo", "--include", "echo"), 0, "",
-	    "1 task cancelled");
+	check_output(
+	    ctl(&host, "cancel", "--todo", "--include", "echo"), 0, "", "1 task cancelled");
 	check_found(QUIET("tasks", "--state", "cancelled"), REFS(e.ready, e.cancelled));
 	check_found(QUIET("tasks", "--state", "running,waiting"), REFS(e.running, e.waiting));
 	check_output(ctl(&host, "cancel", "--label", "none"), 0, "", "0 tasks cancelled");
@@ -172,7 +172,7 @@ START_TEST(what_failed_with_another_is_retried_with_it)
 	refuse(64, "failed, too", REFS("retry", leaf));
 	check_found(QUIET("tasks", "--failed"), REFS(root, child, leaf));
 	make_there(path);
-	kill_scheduler(); /* who needs what is found again */
+	kill_scheduler();                                       /* who needs what is found again */
 	free(ctl_expect(&host, 0, "retry", leaf, root, child)); /* in whichever order */
 	free(ctl_expect(&host, 0, "wait", "--all-kept"));
 	check_found(QUIET("tasks", "--failed"), NONE);
@@ -319,7 +319,7 @@ END_TEST
 START_TEST(replicas_are_not_retried)
 {
 	runtime_end(&host);
-	runtime_boot(&host, "--workers", "2",);
+	runtime_boot(&host, "--workers", "2", );
 	char *ref = ctl_expect(&host, 0, "call", "--detach", "--replicas", "2", "probe.fail");
 	free(ctl_expect(&host, 1, "wait", ref));
 	refuse(64, "replicas", REFS("retry", ref));
@@ -353,8 +353,8 @@ END_TEST
 START_TEST(what_runs_and_what_failed_is_moved_back_to_the_queue)
 {
 	struct each e = one_of_each();
-	check_output(ctl(&host, "move", "--state", "in_progress", "--to", "todo"), 0, "",
-	    "1 task requeued");
+	check_output(
+	    ctl(&host, "move", "--state", "in_progress", "--to", "todo"), 0, "", "1 task requeued");
 	ctl_until(&host, e.running, "tasks", "--quiet", "--state", "running");
 	check_output(ctl(&host, "move", "--failed", "--to", "todo", "--label", "bad"), 0, NULL,
 	    "1 task submitted anew");
@@ -394,19 +394,19 @@ END_TEST
 START_TEST(each_order_of_the_manager_of_a_queue_has_one_of_ours)
 {
 	struct each e = one_of_each();
-	check_output(ctl(&host, "status"), 0, NULL, NULL);                      /* checkTask */
+	check_output(ctl(&host, "status"), 0, NULL, NULL); /* checkTask */
 	check_found(QUIET("tasks", "--in_progress", "--include", "sleep"), REFS(e.running));
-	char *workers = ctl_expect(&host, 0, "workers");                        /* checkWorker */
+	char *workers = ctl_expect(&host, 0, "workers"); /* checkWorker */
 	ck_assert_ptr_nonnull(strstr(workers, "live"));
-	check_output(ctl(&host, "info", e.failed), 0, NULL, NULL);              /* failed_reason */
-	check_output(ctl(&host, "logs", e.done), 0, "all is well\n", NULL);     /* print_result */
-	check_output(ctl(&host, "forget", "--finished"), 0, "", "1 task");      /* removeFinished */
+	check_output(ctl(&host, "info", e.failed), 0, NULL, NULL);          /* failed_reason */
+	check_output(ctl(&host, "logs", e.done), 0, "all is well\n", NULL); /* print_result */
+	check_output(ctl(&host, "forget", "--finished"), 0, "", "1 task");  /* removeFinished */
 	check_output(ctl(&host, "move", "--in-progress", "--to", "todo"), 0, "", "1 task");
 	check_output(ctl(&host, "move", "--failed", "--to", "todo"), 0, NULL, "2 tasks");
-	check_output(ctl(&host, "cancel", "--all"), 0, "", "tasks cancelled");  /* initRedis */
+	check_output(ctl(&host, "cancel", "--all"), 0, "", "tasks cancelled"); /* initRedis */
 	check_output(ctl(&host, "forget", "--all"), 0, "", "tasks forgotten");
 	ctl_until(&host, "\"records_used\": 0", "status", "--json");
-	check_output(ctl(&host, "drain", "0"), 0, NULL, NULL);                  /* COMMAND_CLOSE */
+	check_output(ctl(&host, "drain", "0"), 0, NULL, NULL); /* COMMAND_CLOSE */
 	free(workers);
 	each_free(&e);
 }

@@ -49,8 +49,7 @@ END_TEST
 START_TEST(lines_and_zero_ended_texts_are_inputs)
 {
 	check_shell(0, "[a b]\n[]\n[c]\n", "", "printf 'a b\\n\\nc' | plmctl map -k 'echo [{}]'");
-	check_shell(0, "[a\nb]\n[c]\n", "",
-	    "printf 'a\\nb\\0c\\0' | plmctl map -k -0 'echo [{}]'");
+	check_shell(0, "[a\nb]\n[c]\n", "", "printf 'a\\nb\\0c\\0' | plmctl map -k -0 'echo [{}]'");
 	check_shell(65, "", "has a zero byte in it", "printf 'a\\0b\\n' | plmctl map echo");
 	check_shell(66, "", "nowhere: No such file", "plmctl map echo :::: nowhere");
 	check_shell(0, "x\nz\n", "", "printf 'echo x\\necho y | tr y z\\n' | plmctl map -k");
@@ -59,8 +58,8 @@ END_TEST
 
 START_TEST(words_are_executed_and_one_word_of_a_shell_is_a_line)
 {
-	check_shell(0, "a b|$HOME|*|x  y|", "",
-	    "plmctl map printf '%s|' 'a b' '$HOME' '*' ::: 'x  y'");
+	check_shell(
+	    0, "a b|$HOME|*|x  y|", "", "plmctl map printf '%s|' 'a b' '$HOME' '*' ::: 'x  y'");
 	check_shell(0, "x  'y' $HOME\n", "", "plmctl map 'echo {} | cat' ::: \"x  'y' \\$HOME\"");
 	check_shell(0, "2 x\n", "", "plmctl map --shell echo '$((1+1))' {} ::: x");
 	check_shell(0, "a b\n", "", "plmctl map echo {} ::: a ::: b");
@@ -71,7 +70,8 @@ END_TEST
 
 START_TEST(inputs_are_taken_and_outputs_shown_as_they_come)
 {
-	check_shell(0, "first\nsecond\n", "", "mkfifo in out; plmctl map echo < in > out & "
+	check_shell(0, "first\nsecond\n", "",
+	    "mkfifo in out; plmctl map echo < in > out & "
 	    "exec 3>in 4<out; echo first >&3; read x <&4; echo $x; echo second >&3; exec 3>&-; "
 	    "cat <&4; wait");
 }
@@ -82,7 +82,8 @@ START_TEST(memory_does_not_grow_with_the_inputs)
 	struct rusage usage;
 	/* what was freed is kept for a while by AddressSanitizer */
 	struct output_of o = shell("export ASAN_OPTIONS=$ASAN_OPTIONS:quarantine_size_mb=1; "
-	    "seq %d | plmctl map --dry-run echo > plan; wc -l < plan", LINES);
+				   "seq %d | plmctl map --dry-run echo > plan; wc -l < plan",
+	    LINES);
 	ck_assert_int_eq(atoi(o.out), LINES);
 	output_free(&o);
 	getrusage(RUSAGE_CHILDREN, &usage);
@@ -96,8 +97,8 @@ END_TEST
 
 START_TEST(outputs_of_jobs_are_not_mixed)
 {
-	check_shell(0, "11111\n22222\n33333\n", "",
-	    "plmctl map -j3 \"" PIECES "\" ::: 1 2 3 | sort");
+	check_shell(
+	    0, "11111\n22222\n33333\n", "", "plmctl map -j3 \"" PIECES "\" ::: 1 2 3 | sort");
 	check_shell(0, "a\nb\n", "ERR", "plmctl map -j2 'echo {}; echo ERR >&2' ::: a b | sort");
 }
 END_TEST
@@ -114,8 +115,8 @@ END_TEST
 START_TEST(lines_are_shown_while_the_job_runs)
 {
 	pid_t pid = shell_start("plmctl map --line --tag 'echo begun {}; printf half; until [ -e "
-	    "go "
-	    "]; do sleep 0.01; done; echo done' ::: a > out");
+				"go "
+				"]; do sleep 0.01; done; echo done' ::: a > out");
 	wait_for_file("out", "a\tbegun a\n");
 	char *text = file_text("out");
 	ck_assert_str_eq(text, "a\tbegun a\n"); /* a line that is not whole waits */
@@ -137,7 +138,8 @@ END_TEST
 
 START_TEST(results_are_files)
 {
-	check_shell(0, "", "", "plmctl map --results r 'echo {1}-{2}; echo e >&2' ::: a/b .. ::: "
+	check_shell(0, "", "",
+	    "plmctl map --results r 'echo {1}-{2}; echo e >&2' ::: a/b .. ::: "
 	    "1");
 	check_shell(0, "a/b-1\ne\n1\n..-1\n2", "",
 	    "cd 'r/1/a\\_b/2/1'; cat stdout stderr seq; echo; cd '../../../..\\/2/1'; "
@@ -159,7 +161,8 @@ END_TEST
 
 START_TEST(large_outputs_come_whole)
 {
-	check_shell(0, "60000000\n", "", "head -c 30000000 /dev/zero > big; "
+	check_shell(0, "60000000\n", "",
+	    "head -c 30000000 /dev/zero > big; "
 	    "plmctl map --output-cap 64M cat ::: big big | wc -c");
 }
 END_TEST
@@ -190,7 +193,8 @@ END_TEST
 START_TEST(so_many_jobs_run_at_once_and_no_more)
 {
 	/* three wait for each other, so three run; a place is nobody else's meanwhile */
-	check_shell(0, NULL, "", "plmctl map -j3 'touch {}; until [ -e 1 -a -e 2 -a -e 3 ]; do "
+	check_shell(0, NULL, "",
+	    "plmctl map -j3 'touch {}; until [ -e 1 -a -e 2 -a -e 3 ]; do "
 	    "sleep 0.01; done' ::: 1 2 3");
 	check_shell(0, "", "",
 	    "plmctl map -j3 'mkdir place.{%} && sleep 0.01 && rmdir place.{%} && [ {%} -le 3 ] # "
@@ -202,9 +206,10 @@ END_TEST
 /* Each job waits until so many others run. */
 static void check_together(const char *jobs, unsigned together)
 {
-	struct output_of o = shell("rm -rf b; mkdir b; plmctl map %s 'touch b/{}; until "
-	    "[ $(ls b | wc -l) -ge %u ]; do sleep 0.01; done; [ {%%} -le %u ]' ::: $(seq %u)",
-	    jobs, together, together, 2 * together);
+	struct output_of o =
+	    shell("rm -rf b; mkdir b; plmctl map %s 'touch b/{}; until "
+		  "[ $(ls b | wc -l) -ge %u ]; do sleep 0.01; done; [ {%%} -le %u ]' ::: $(seq %u)",
+		jobs, together, together, 2 * together);
 	ck_assert_msg(o.code == 0 && !o.err[0], "%s: %d, %s", jobs, o.code, o.err);
 	output_free(&o);
 }
@@ -229,12 +234,14 @@ END_TEST
 START_TEST(fewer_jobs_at_once_than_asked_for_are_announced)
 {
 	static struct runtime rt;
-	runtime_boot(&rt, "--workers", "2", "--tasks", "256", "--store", "1M",);
+	runtime_boot(&rt, "--workers", "2", "--tasks", "256", "--store", "1M", );
 	setenv("PLM_NAME", rt.name, 1);
 	check_shell(0, "", "plmctl: map: runs 2 jobs at once, not 40: runtime \"",
 	    "plmctl map -j40 true ::: $(seq 60)");
-	check_shell(0, "", "has 2 workers; `plmctl workers --set 40` adds some, --private boots "
-	    "its own", "seq 3 | plmctl map -j40 true");
+	check_shell(0, "",
+	    "has 2 workers; `plmctl workers --set 40` adds some, --private boots "
+	    "its own",
+	    "seq 3 | plmctl map -j40 true");
 	check_shell(0, "", "runs 2 jobs at once, not 3", "plmctl map -j+1 true ::: 1 2 3");
 	check_shell(0, "", "", "plmctl map -j40 true ::: 1 2");
 	check_shell(0, "", "", "plmctl map -j0 true ::: 1 2 3");
@@ -291,10 +298,12 @@ START_TEST(halting_now_ends_what_runs_and_soon_does_not)
 	uint64_t begun_ns = clock_ns();
 	check_shell(128 + SIGKILL, "", "was ended by signal 9; no more are started, 0 cancelled",
 	    "plmctl map -j1 --halt now,fail=1 'kill -9 $$ # {}' ::: 1 2");
-	check_shell(7, "", "1 cancelled", "plmctl map -j2 --halt now,fail=1 "
+	check_shell(7, "", "1 cancelled",
+	    "plmctl map -j2 --halt now,fail=1 "
 	    "'[ {} = 1 ] && exec sleep 60; exit 7' ::: 1 2");
 	ck_assert_uint_lt(clock_ns() - begun_ns, 30 * NS_PER_S);
-	check_shell(7, "late\n", "1 still running", "plmctl map -j2 --halt soon,fail=1 "
+	check_shell(7, "late\n", "1 still running",
+	    "plmctl map -j2 --halt soon,fail=1 "
 	    "'[ {} = 1 ] || exit 7; sleep 0.3; echo late' ::: 1 2 3 4");
 }
 END_TEST
@@ -303,8 +312,8 @@ START_TEST(the_exit_code_counts_failures)
 {
 	check_shell(2, "", NULL, "plmctl map 'exit {}' ::: 0 1 2 0");
 	check_shell(101, "", NULL, "plmctl map false ::: $(seq 110)");
-	check_shell(1, "", "job 1: command not found: no-such-program",
-	    "plmctl map no-such-program ::: 1");
+	check_shell(
+	    1, "", "job 1: command not found: no-such-program", "plmctl map no-such-program ::: 1");
 }
 END_TEST
 
@@ -312,11 +321,11 @@ START_TEST(usage_errors_are_64_and_boot_nothing)
 {
 	static const char *const lines[] = { "plmctl map -x true ::: 1",
 		"plmctl map --resume true ::: 1", "plmctl map --detach true ::: 1",
-		"plmctl map --out X true ::: 1",
-		"plmctl map --replicas 2 true ::: 1", "plmctl map -n 2 echo ::: 1 ::: 2",
-		"plmctl map --private --name x true ::: 1", "plmctl map --line --json true ::: 1",
-		"plmctl map --line --results r true ::: 1", "plmctl map --load 0 true ::: 1",
-		"plmctl map -j x true ::: 1", "plmctl map echo ::::" };
+		"plmctl map --out X true ::: 1", "plmctl map --replicas 2 true ::: 1",
+		"plmctl map -n 2 echo ::: 1 ::: 2", "plmctl map --private --name x true ::: 1",
+		"plmctl map --line --json true ::: 1", "plmctl map --line --results r true ::: 1",
+		"plmctl map --load 0 true ::: 1", "plmctl map -j x true ::: 1",
+		"plmctl map echo ::::" };
 	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
 		check_shell(64, "", "plmctl: ", lines[i]);
 	check_shell(69, "", "no runtime \"nobody\"", "plmctl map --name nobody true ::: 1");
@@ -328,17 +337,20 @@ END_TEST
 
 START_TEST(failed_jobs_are_tried_again)
 {
-	check_shell(0, "3\n", "", "plmctl map --retries 2 'echo {} >> tries; [ $(wc -l < tries) "
+	check_shell(0, "3\n", "",
+	    "plmctl map --retries 2 'echo {} >> tries; [ $(wc -l < tries) "
 	    "= 3 ] "
 	    "&& wc -l < tries' ::: a | tr -d ' '");
-	check_shell(1, "", "", "plmctl map --retries 1 'echo {} >> more; exit 1' ::: a; code=$?; "
+	check_shell(1, "", "",
+	    "plmctl map --retries 1 'echo {} >> more; exit 1' ::: a; code=$?; "
 	    "[ $(wc -l < more) = 2 ] && exit $code");
 }
 END_TEST
 
 START_TEST(a_job_that_runs_too_long_is_ended)
 {
-	check_shell(1, "", "killed: ran longer than --run-limit 100ms", "plmctl map --run-limit "
+	check_shell(1, "", "killed: ran longer than --run-limit 100ms",
+	    "plmctl map --run-limit "
 	    "100ms --joblog log sleep ::: 60");
 	check_shell(0, "-1\t15\n", "", "tail -n 1 log | cut -f 7,8");
 	check_shell(124, "", "--timeout ran out", "plmctl map --timeout 0.2 sleep ::: 60");
@@ -347,10 +359,10 @@ END_TEST
 
 START_TEST(a_resumed_map_runs_what_is_missing)
 {
-	check_shell(1, "1\n2\n", "",
-	    "plmctl map -j1 --joblog log 'echo {}; [ {} != 2 ]' ::: 1 2");
+	check_shell(1, "1\n2\n", "", "plmctl map -j1 --joblog log 'echo {}; [ {} != 2 ]' ::: 1 2");
 	check_shell(0, "3\n", "", "plmctl map -j1 --joblog log --resume echo ::: 1 2 3");
-	check_shell(0, "2\n4\n", "", "plmctl map -j1 --resume-failed --joblog log echo ::: 1 2 3 "
+	check_shell(0, "2\n4\n", "",
+	    "plmctl map -j1 --resume-failed --joblog log echo ::: 1 2 3 "
 	    "4");
 	check_shell(0, "1\n2\n3\n2\n4\n", "", "tail -n +2 log | cut -f 1");
 	/* a line without its end is of a job that was not finished */
@@ -368,25 +380,27 @@ START_TEST(it_uses_the_runtime_that_is_up)
 {
 	static struct runtime rt;
 	file_write("text", "a value");
-	runtime_boot(&rt, "--workers", "2", "--tasks", "256", "--store", "1M",);
+	runtime_boot(&rt, "--workers", "2", "--tasks", "256", "--store", "1M", );
 	struct output_of o = shell("plmctl map --name %s --shell 'echo $PLM_NAME' ':' ::: "
-	    "1", rt.name);
+				   "1",
+	    rt.name);
 	ck_assert_msg(strncmp(o.out, rt.name, strlen(rt.name)) == 0, "%s %s", o.out, o.err);
 	output_free(&o);
 	o = shell("PLM_NAME=%s plmctl map --private --shell 'echo $PLM_NAME' ':' ::: 1", rt.name);
 	ck_assert_msg(strncmp(o.out, "map-", 4) == 0, "%s %s", o.out, o.err);
 	output_free(&o);
 	o = shell("export PLM_NAME=%s; R=$(plmctl put text); "
-	    "plmctl map -k --in FILE=$R 'echo {} $(cat $FILE)' ::: 1 2; "
-	    "A=$(plmctl submit --detach false); plmctl map --after $A echo ::: 3; echo $?",
+		  "plmctl map -k --in FILE=$R 'echo {} $(cat $FILE)' ::: 1 2; "
+		  "A=$(plmctl submit --detach false); plmctl map --after $A echo ::: 3; echo $?",
 	    rt.name);
 	ck_assert_msg(strcmp(o.out, "1 a value\n2 a value\n1\n") == 0, "%s%s", o.out, o.err);
 	ck_assert_ptr_nonnull(strstr(o.err, "job 1: task @"));
 	output_free(&o);
 	/* far more jobs, and output behind a slow one, than it has room for */
 	o = shell("seq 2000 > in; plmctl map -k --name %s '[ {} = 1 ] && sleep 0.3; echo {}' "
-	    ":::: in | "
-	    "cmp - in", rt.name);
+		  ":::: in | "
+		  "cmp - in",
+	    rt.name);
 	ck_assert_msg(o.code == 0, "%s%s", o.out, o.err);
 	output_free(&o);
 	runtime_stop(&rt);
@@ -397,7 +411,7 @@ END_TEST
 START_TEST(a_killed_map_takes_its_runtime_with_it)
 {
 	pid_t pid = shell_start("exec plmctl map 'echo {} > up; sleep 1000 & setsid sleep 1000' "
-	    "::: 1");
+				"::: 1");
 	wait_for_file("up", "1");
 	kill(pid, SIGKILL);
 	ck_assert_int_eq(shell_end(pid), 128 + SIGKILL);
@@ -407,8 +421,8 @@ END_TEST
 START_TEST(a_dead_manager_ends_the_map_with_a_word_and_nothing_stays)
 {
 	pid_t pid = shell_start("exec plmctl map -j1 --joblog log 'echo {} > up; [ {} = 1 ] || "
-	    "sleep "
-	    "1000' ::: 1 2 3 2> err");
+				"sleep "
+				"1000' ::: 1 2 3 2> err");
 	wait_for_file("up", "2");
 	wait_for_file("log", "echo 1");
 	kill(private_manager(), SIGKILL);
@@ -423,7 +437,7 @@ static pid_t start_waiting_map(void)
 	unlink("up");
 	unlink("err");
 	pid_t pid = shell_start("exec plmctl map -j1 'echo {} > up; until [ -e go ]; do "
-	    "sleep 0.01; done; echo {}' ::: 1 2 3 > out 2> err");
+				"sleep 0.01; done; echo {}' ::: 1 2 3 > out 2> err");
 	wait_for_file("up", "1");
 	return pid;
 }
@@ -452,37 +466,37 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-	    inputs_take_the_place_of_replacement_strings,
-	    sources_are_combined_or_linked,
-	    lines_and_zero_ended_texts_are_inputs,
-	    words_are_executed_and_one_word_of_a_shell_is_a_line,
-	    inputs_are_taken_and_outputs_shown_as_they_come,
-	    memory_does_not_grow_with_the_inputs,
-	    outputs_of_jobs_are_not_mixed,
-	    output_keeps_the_order_of_inputs_when_asked_to,
-	    lines_are_shown_while_the_job_runs,
-	    lines_have_their_tag,
-	    results_are_files,
-	    json_shows_a_job_an_object,
-	    large_outputs_come_whole,
-	    a_reader_that_leaves_ends_it_quietly,
-	    a_bar_is_drawn_on_a_terminal_only,
-	    so_many_jobs_run_at_once_and_no_more,
-	    jobs_may_be_counted_from_the_cpus,
-	    fewer_jobs_at_once_than_asked_for_are_announced,
-	    a_delay_parts_two_starts,
-	    jobs_wait_for_room_on_the_machine,
-	    it_halts_when_so_many_jobs_failed_succeeded_or_ended,
-	    halting_now_ends_what_runs_and_soon_does_not,
-	    the_exit_code_counts_failures,
-	    usage_errors_are_64_and_boot_nothing,
-	    failed_jobs_are_tried_again,
-	    a_job_that_runs_too_long_is_ended,
-	    a_resumed_map_runs_what_is_missing,
-	    it_uses_the_runtime_that_is_up,
-	    a_killed_map_takes_its_runtime_with_it,
-	    a_dead_manager_ends_the_map_with_a_word_and_nothing_stays,
-	    the_first_interrupt_starts_no_more_and_the_second_cancels,
+		inputs_take_the_place_of_replacement_strings,
+		sources_are_combined_or_linked,
+		lines_and_zero_ended_texts_are_inputs,
+		words_are_executed_and_one_word_of_a_shell_is_a_line,
+		inputs_are_taken_and_outputs_shown_as_they_come,
+		memory_does_not_grow_with_the_inputs,
+		outputs_of_jobs_are_not_mixed,
+		output_keeps_the_order_of_inputs_when_asked_to,
+		lines_are_shown_while_the_job_runs,
+		lines_have_their_tag,
+		results_are_files,
+		json_shows_a_job_an_object,
+		large_outputs_come_whole,
+		a_reader_that_leaves_ends_it_quietly,
+		a_bar_is_drawn_on_a_terminal_only,
+		so_many_jobs_run_at_once_and_no_more,
+		jobs_may_be_counted_from_the_cpus,
+		fewer_jobs_at_once_than_asked_for_are_announced,
+		a_delay_parts_two_starts,
+		jobs_wait_for_room_on_the_machine,
+		it_halts_when_so_many_jobs_failed_succeeded_or_ended,
+		halting_now_ends_what_runs_and_soon_does_not,
+		the_exit_code_counts_failures,
+		usage_errors_are_64_and_boot_nothing,
+		failed_jobs_are_tried_again,
+		a_job_that_runs_too_long_is_ended,
+		a_resumed_map_runs_what_is_missing,
+		it_uses_the_runtime_that_is_up,
+		a_killed_map_takes_its_runtime_with_it,
+		a_dead_manager_ends_the_map_with_a_word_and_nothing_stays,
+		the_first_interrupt_starts_no_more_and_the_second_cancels,
 	};
 	Suite *suite = suite_create("map");
 	TCase *tcase = tcase_create("plmctl map");

@@ -20,7 +20,7 @@ enum {
 	LINE_BYTES = 1024,
 	CHILDREN_MAX = 64,
 	DEATHS_LEAST = 20,
-	PAUSE_MS = 30,       /* between two deaths */
+	PAUSE_MS = 30,        /* between two deaths */
 	SCHEDULER_EVERY = 25, /* of them: one that dies young comes back late */
 };
 
@@ -98,7 +98,7 @@ static void expect_all(const char *path, unsigned once_more)
 
 /* Each run leaves a line in `runs`, each job one in the output and one in the log. */
 static const char map[] = "exec plmctl map %s -j2 --crash-retries 50 --joblog log "
-    "'echo {} >> runs; echo {}' ::: $(seq %d) >> out";
+			  "'echo {} >> runs; echo {}' ::: $(seq %d) >> out";
 
 START_TEST(no_job_is_lost_or_doubled_whoever_dies)
 {
@@ -135,7 +135,8 @@ START_TEST(a_killed_map_is_resumed_where_its_log_ends)
 		wait_for_file("log", "Seq");
 		private_manager();
 		nanosleep(&(struct timespec){ .tv_nsec = (long)(random_next(&random) % 300) *
-		    (long)NS_PER_MS }, NULL);
+				  (long)NS_PER_MS },
+		    NULL);
 		kill(pid, SIGKILL);
 		ck_assert_int_eq(shell_end(pid), 128 + SIGKILL);
 	}

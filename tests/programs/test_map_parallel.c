@@ -13,77 +13,79 @@ enum { TEST_TIMEOUT_S = 120 };
 
 /* $T is the tool; what is printed and the exit code must agree. */
 static const char *const invocations[] = {
-    /* replacement strings */
-    "$T -k echo {} {.} {/} {//} {/.} {#} ::: a/b/c.tar.gz x.y/z .rc /f f. a.b/ ./q 'a b.o' /",
-    "$T -k echo {1}-{2} {2}{1} ::: A B ::: 1 2 3",
-    "$T -k echo {2/.} {1.} {1//} ::: a/A.x B :::+ 1/x.o 2/y.o 3",
-    "$T -k echo ::: one two",
-    "$T -k echo {#} ::: a b",
-    "$T -j1 echo {%} ::: a b",
-    "$T -k 'echo {}; echo \"  x\"' ::: 1 'b  c' \"it's\" '$HOME' '*' ';' '' '`x`'",
-    "$T --dry-run -k echo {} ::: 'a b' \"it's\" '' 'x;y' a-b_c.d+e/f '$v' '*' '#' '~' '{x}' '='",
-    "$T --dry-run -k 'echo {} | cat' ::: a ::: 'b c'",
-    "$T -k -n2 echo ::: 1 2 3 4 5",
-    "$T -k -n2 echo x{}y ::: 1 2 3 4",
-    /* sources */
-    "$T -k --link echo ::: A B ::: 1 2 3",
-    "$T -k echo ::: A B C :::+ 1 2",
-    "$T -k echo :::: letters numbers",
-    "$T -k echo :::: letters ::::+ numbers ::: x y",
-    "$T -k -a numbers echo",
-    "$T -k -a letters -a numbers echo",
-    "$T -k -a letters --arg-file numbers echo {2}-{1} ::: x y",
-    "$T -k -a numbers echo :::: letters",
-    "$T -k --link -a letters -a numbers echo",
-    "$T -k -a - -a letters echo < numbers",
-    "$T -k echo < letters",
-    "$T -k echo :::: - ::: a b < numbers",
-    "$T -k -0 echo < zeroes",
-    "$T -k < commands",
-    "$T -k ::: 'echo a b' 'exit 3'",
-    "printf 'a\\n\\nb' | $T -k 'echo [{}]'",
-    "$T echo < /dev/null",
-    /* order, and what belongs together */
-    "$T -k -j3 'sleep 0.{}; echo {}; echo end' ::: 3 2 1",
-    "$T -j2 'sleep {}; echo {}; echo end' ::: 0.6 0.1",
-    "$T -k --tag 'echo {}; printf b' ::: 1 2",
-    "$T -k --tag echo {2} ::: 1 2 ::: x y",
-    "$T -k 'echo out {}; echo err {} >&2' ::: 1 2 2>&1",
-    "$T -k 'head -c 300000 /dev/zero | tr \"\\0\" {}' ::: a b | cksum",
-    /* how many at once: all that may run do, or none of them ends */
-    "N=$(nproc); rm -rf b; mkdir b; $T -j+1 'touch b/{}; "
-    "until [ $(ls b | wc -l) -gt '$N' ]; do sleep 0.01; done' ::: $(seq $((N + 1)))",
-    "N=$(nproc); rm -rf b; mkdir b; $T -j100% 'touch b/{}; "
-    "until [ $(ls b | wc -l) -ge '$N' ]; do sleep 0.01; done' ::: $(seq $N)",
-    "rm -rf b; mkdir b; $T -j0 'touch b/{}; until [ $(ls b | wc -l) -ge 20 ]; do sleep 0.01; "
-    "done' ::: $(seq 20)",
-    "$T -j-$(($(nproc) - 1)) echo {%} ::: 1 2 3",
-    "$T -j1% echo {%} ::: 1 2 3",
-    /* exit codes */
-    "$T 'exit {}' ::: 0 1 2 0",
-    "$T 'kill -9 $$ # {}' ::: 1 2 3",
-    "$T 'exit 1 #' ::: $(seq 105) 2>/dev/null",
-    "$T no-such-program ::: 1 2>/dev/null",
-    "$T -j1 --halt now,fail=1 'echo {}; exit {}' ::: 0 3 4 2>/dev/null",
-    "$T -j1 --halt soon,fail=1 'echo {}; exit {}' ::: 0 3 4 2>/dev/null",
-    "$T -j1 --halt soon,fail=2 'echo {}; exit {}' ::: 0 3 4 5 2>/dev/null",
-    "$T -j1 --halt now,success=1 'echo {}; exit {}' ::: 3 0 4 2>/dev/null",
-    "$T -j1 --halt soon,done=2 'echo {}; exit {}' ::: 0 3 4 5 2>/dev/null",
-    "$T -j1 --halt soon,fail=50% 'echo {}; exit {}' ::: 0 3 4 5 0 0 2>/dev/null",
-    "$T -j1 --halt now,done=50% 'echo {}; exit {}' ::: 0 3 4 5 0 0 2>/dev/null",
-    "$T -j1 --halt soon,success=50% 'echo {}; exit {}' ::: 0 3 4 5 0 0 2>/dev/null",
-    "$T -j2 --halt now,fail=1 '[ {} = 1 ] && exec sleep 20; exit 7' ::: 1 2 2>/dev/null",
-    "$T -j1 --halt now,fail=1 'kill -9 $$ # {}' ::: 1 2 2>/dev/null",
-    "$T --halt never 'exit {}' ::: 1 0",
-    /* files */
-    "$T --results r echo {1} {2} ::: a/b 'c d' ::: 1; find r -type f | sort; cat r/1/*/2/1/*",
-    "$T -j1 --joblog log 'echo {}; exit {}' ::: 0 1 2; $LOG",
-    "$T -j1 --joblog log 'kill -9 $$ # {}' ::: 1; $LOG",
-    "$T -j1 --joblog log echo ::: 'a b' \"c'd\" > out; $LOG; cat out",
-    "$T -j1 --joblog log --halt soon,fail=1 'exit {}' ::: 0 3 1 2>/dev/null; $LOG",
-    "$T -j1 --joblog log 'exit {}' ::: 0 1; $T -j1 --resume --joblog log 'echo {}' ::: 0 1 2; $LOG",
-    "$T -j1 --joblog log 'exit {}' ::: 0 1; "
-    "$T -j1 --resume-failed --joblog log 'echo {}' ::: 0 1 2; $LOG",
+	/* replacement strings */
+	"$T -k echo {} {.} {/} {//} {/.} {#} ::: a/b/c.tar.gz x.y/z .rc /f f. a.b/ ./q 'a b.o' /",
+	"$T -k echo {1}-{2} {2}{1} ::: A B ::: 1 2 3",
+	"$T -k echo {2/.} {1.} {1//} ::: a/A.x B :::+ 1/x.o 2/y.o 3",
+	"$T -k echo ::: one two",
+	"$T -k echo {#} ::: a b",
+	"$T -j1 echo {%} ::: a b",
+	"$T -k 'echo {}; echo \"  x\"' ::: 1 'b  c' \"it's\" '$HOME' '*' ';' '' '`x`'",
+	"$T --dry-run -k echo {} ::: 'a b' \"it's\" '' 'x;y' a-b_c.d+e/f "
+	"'$v' '*' '#' '~' '{x}' '='",
+	"$T --dry-run -k 'echo {} | cat' ::: a ::: 'b c'",
+	"$T -k -n2 echo ::: 1 2 3 4 5",
+	"$T -k -n2 echo x{}y ::: 1 2 3 4",
+	/* sources */
+	"$T -k --link echo ::: A B ::: 1 2 3",
+	"$T -k echo ::: A B C :::+ 1 2",
+	"$T -k echo :::: letters numbers",
+	"$T -k echo :::: letters ::::+ numbers ::: x y",
+	"$T -k -a numbers echo",
+	"$T -k -a letters -a numbers echo",
+	"$T -k -a letters --arg-file numbers echo {2}-{1} ::: x y",
+	"$T -k -a numbers echo :::: letters",
+	"$T -k --link -a letters -a numbers echo",
+	"$T -k -a - -a letters echo < numbers",
+	"$T -k echo < letters",
+	"$T -k echo :::: - ::: a b < numbers",
+	"$T -k -0 echo < zeroes",
+	"$T -k < commands",
+	"$T -k ::: 'echo a b' 'exit 3'",
+	"printf 'a\\n\\nb' | $T -k 'echo [{}]'",
+	"$T echo < /dev/null",
+	/* order, and what belongs together */
+	"$T -k -j3 'sleep 0.{}; echo {}; echo end' ::: 3 2 1",
+	"$T -j2 'sleep {}; echo {}; echo end' ::: 0.6 0.1",
+	"$T -k --tag 'echo {}; printf b' ::: 1 2",
+	"$T -k --tag echo {2} ::: 1 2 ::: x y",
+	"$T -k 'echo out {}; echo err {} >&2' ::: 1 2 2>&1",
+	"$T -k 'head -c 300000 /dev/zero | tr \"\\0\" {}' ::: a b | cksum",
+	/* how many at once: all that may run do, or none of them ends */
+	"N=$(nproc); rm -rf b; mkdir b; $T -j+1 'touch b/{}; "
+	"until [ $(ls b | wc -l) -gt '$N' ]; do sleep 0.01; done' ::: $(seq $((N + 1)))",
+	"N=$(nproc); rm -rf b; mkdir b; $T -j100% 'touch b/{}; "
+	"until [ $(ls b | wc -l) -ge '$N' ]; do sleep 0.01; done' ::: $(seq $N)",
+	"rm -rf b; mkdir b; $T -j0 'touch b/{}; until [ $(ls b | wc -l) -ge 20 ]; do sleep 0.01; "
+	"done' ::: $(seq 20)",
+	"$T -j-$(($(nproc) - 1)) echo {%} ::: 1 2 3",
+	"$T -j1% echo {%} ::: 1 2 3",
+	/* exit codes */
+	"$T 'exit {}' ::: 0 1 2 0",
+	"$T 'kill -9 $$ # {}' ::: 1 2 3",
+	"$T 'exit 1 #' ::: $(seq 105) 2>/dev/null",
+	"$T no-such-program ::: 1 2>/dev/null",
+	"$T -j1 --halt now,fail=1 'echo {}; exit {}' ::: 0 3 4 2>/dev/null",
+	"$T -j1 --halt soon,fail=1 'echo {}; exit {}' ::: 0 3 4 2>/dev/null",
+	"$T -j1 --halt soon,fail=2 'echo {}; exit {}' ::: 0 3 4 5 2>/dev/null",
+	"$T -j1 --halt now,success=1 'echo {}; exit {}' ::: 3 0 4 2>/dev/null",
+	"$T -j1 --halt soon,done=2 'echo {}; exit {}' ::: 0 3 4 5 2>/dev/null",
+	"$T -j1 --halt soon,fail=50% 'echo {}; exit {}' ::: 0 3 4 5 0 0 2>/dev/null",
+	"$T -j1 --halt now,done=50% 'echo {}; exit {}' ::: 0 3 4 5 0 0 2>/dev/null",
+	"$T -j1 --halt soon,success=50% 'echo {}; exit {}' ::: 0 3 4 5 0 0 2>/dev/null",
+	"$T -j2 --halt now,fail=1 '[ {} = 1 ] && exec sleep 20; exit 7' ::: 1 2 2>/dev/null",
+	"$T -j1 --halt now,fail=1 'kill -9 $$ # {}' ::: 1 2 2>/dev/null",
+	"$T --halt never 'exit {}' ::: 1 0",
+	/* files */
+	"$T --results r echo {1} {2} ::: a/b 'c d' ::: 1; find r -type f | sort; cat r/1/*/2/1/*",
+	"$T -j1 --joblog log 'echo {}; exit {}' ::: 0 1 2; $LOG",
+	"$T -j1 --joblog log 'kill -9 $$ # {}' ::: 1; $LOG",
+	"$T -j1 --joblog log echo ::: 'a b' \"c'd\" > out; $LOG; cat out",
+	"$T -j1 --joblog log --halt soon,fail=1 'exit {}' ::: 0 3 1 2>/dev/null; $LOG",
+	"$T -j1 --joblog log 'exit {}' ::: 0 1; "
+	"$T -j1 --resume --joblog log 'echo {}' ::: 0 1 2; $LOG",
+	"$T -j1 --joblog log 'exit {}' ::: 0 1; "
+	"$T -j1 --resume-failed --joblog log 'echo {}' ::: 0 1 2; $LOG",
 };
 
 /* Numbers that are times differ from run to run; that they are numbers does not. */
@@ -101,7 +103,8 @@ static void prepare(void)
 	setenv("PARALLEL_HOME", "home", 1);
 	setenv("PARALLEL_SHELL", "/bin/sh", 1);
 	file_write("show_log", show_log);
-	struct output_of o = shell("mkdir home; touch home/will-cite; "
+	struct output_of o = shell(
+	    "mkdir home; touch home/will-cite; "
 	    "printf 'a\\nb\\nc\\n' > letters; printf '1\\n2\\n' > numbers; printf 'x y\\0z\\0' > "
 	    "zeroes; "
 	    "printf 'echo x\\necho y | tr y z\\n' > commands");
@@ -124,9 +127,10 @@ END_TEST
 
 START_TEST(the_log_has_the_columns)
 {
-	struct output_of o = run_with("plmctl map",
-	    "$T -j1 --joblog log 'echo {}; exit {}' ::: 4; $LOG");
-	ck_assert_str_eq(o.out, "4\nSeq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\t"
+	struct output_of o =
+	    run_with("plmctl map", "$T -j1 --joblog log 'echo {}; exit {}' ::: 4; $LOG");
+	ck_assert_str_eq(o.out,
+	    "4\nSeq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\t"
 	    "Signal\tCommand\n1\t:\tB\tT\t0\t2\t4\t0\techo 4; exit 4\n");
 	output_free(&o);
 }
@@ -135,8 +139,8 @@ END_TEST
 START_TEST(what_both_skip_is_the_same_in_each_others_logs)
 {
 	check_shell(1, "0\n1\n", NULL, "parallel -j1 --joblog log 'echo {}; exit {}' ::: 0 1");
-	check_shell(0, "1\n2\n", NULL,
-	    "plmctl map -j1 --resume-failed --joblog log echo ::: 0 1 2");
+	check_shell(
+	    0, "1\n2\n", NULL, "plmctl map -j1 --resume-failed --joblog log echo ::: 0 1 2");
 	check_shell(0, "3\n", NULL, "parallel -j1 --resume-failed --joblog log echo ::: 0 1 2 3");
 }
 END_TEST

@@ -16,7 +16,7 @@ static struct runtime rt;
 static void setup(void)
 {
 	map_setup();
-	runtime_boot(&rt, "--workers", "1", "--tasks", "256", "--store", "4M",);
+	runtime_boot(&rt, "--workers", "1", "--tasks", "256", "--store", "4M", );
 	setenv("PLM_NAME", rt.name, 1);
 }
 
@@ -55,7 +55,8 @@ static const struct row errors[] = {
 	{ 64, "plmctl tasks --columns odd", "unknown column odd; the columns are ref " },
 	{ 69, "plmctl --name nobody status",
 	    "no runtime \"nobody\" is up; start one: plm --name nobody --daemon\n" },
-	{ 1, "mkdir p; cp $(command -v plmctl) p; "
+	{ 1,
+	    "mkdir p; cp $(command -v plmctl) p; "
 	    "printf '#!/bin/sh\\necho no memory >&2; exit 73\\n' > p/plm; chmod 700 p/plm; "
 	    "p/plmctl map --private true ::: 1 || exit 1",
 	    "could not start a private runtime (see the error above)\n" },
@@ -67,7 +68,8 @@ static const struct row errors[] = {
 	    ": killed: ran longer than --run-limit 100ms" },
 	{ 124, "plmctl submit --total-limit 1s sleep 60",
 	    ": killed: not done within --total-limit 1s of its submission; attempt 1 had run for" },
-	{ 0, "plmctl submit --shell 'sleep 60 &'", "plmctl: ended 1 process the command left "
+	{ 0, "plmctl submit --shell 'sleep 60 &'",
+	    "plmctl: ended 1 process the command left "
 	    "behind" },
 	{ 64, "plm --tied --daemon", "--tied and --daemon cannot be combined" },
 	{ 64, "plm --reserve-cores 100000", "--reserve-cores 100000 leaves no core for a worker" },
@@ -83,7 +85,8 @@ END_TEST
 
 START_TEST(explain_names_commands_by_their_words)
 {
-	check_shell(0, "", "", "A=$(plmctl submit --detach sleep 1000); "
+	check_shell(0, "", "",
+	    "A=$(plmctl submit --detach sleep 1000); "
 	    "until plmctl tasks --in-progress --quiet | grep -q $A; do :; done; "
 	    "B=$(plmctl submit --detach --after $A true); C=$(plmctl submit --detach --after $B "
 	    "--after $A true); D=$(plmctl submit --detach true); "
@@ -98,15 +101,16 @@ END_TEST
 
 START_TEST(explain_says_which_task_runs_before)
 {
-	struct output_of o = shell("A=$(plmctl submit --detach sleep 1000); "
-	    "until plmctl tasks --in-progress --quiet | grep -q $A; do :; done; "
-	    "B=$(plmctl submit --detach true); until plmctl explain $B > b; "
-	    "grep -q 'worker 0\\|first\\|busy' b; do :; done; cat b; echo after $A; "
-	    "plmctl cancel --quiet --all > gone; plmctl wait --no-fail --all-kept > ends; "
-	    "plmctl forget --quiet --all > gone");
+	struct output_of o =
+	    shell("A=$(plmctl submit --detach sleep 1000); "
+		  "until plmctl tasks --in-progress --quiet | grep -q $A; do :; done; "
+		  "B=$(plmctl submit --detach true); until plmctl explain $B > b; "
+		  "grep -q 'worker 0\\|first\\|busy' b; do :; done; cat b; echo after $A; "
+		  "plmctl cancel --quiet --all > gone; plmctl wait --no-fail --all-kept > ends; "
+		  "plmctl forget --quiet --all > gone");
 	ck_assert_msg(!strstr(o.out, "stands in front of") && !strstr(o.out, "other"), "%s", o.out);
-	ck_assert_msg(!strstr(o.out, "it is next on") || strstr(o.out, "(`sleep 1000`)"), "%s",
-	    o.out);
+	ck_assert_msg(
+	    !strstr(o.out, "it is next on") || strstr(o.out, "(`sleep 1000`)"), "%s", o.out);
 	output_free(&o);
 }
 END_TEST
@@ -117,7 +121,8 @@ static const struct row helps[] = {
 	{ 0, "plmctl help map", "run only the jobs that failed" },
 	{ 0, "plmctl help map", "take one value from each source per job; shorter sources" },
 	{ 0, "plmctl help map", "run N jobs at once" },
-	{ 0, "plmctl help submit", "use the environment, umask, nice value and limits of the "
+	{ 0, "plmctl help submit",
+	    "use the environment, umask, nice value and limits of the "
 	    "worker" },
 	{ 0, "plmctl help submit", "- is the stdin of\n" },
 	{ 0, "plmctl help history", "only tasks submitted before TIME" },
@@ -140,8 +145,8 @@ int main(void)
 	TCase *tcase = tcase_create("messages");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
 	tcase_add_checked_fixture(tcase, setup, teardown);
-	tcase_add_loop_test(tcase, an_error_says_to_which_thing_and_what_to_do, 0,
-	    (int)COUNT_OF(errors));
+	tcase_add_loop_test(
+	    tcase, an_error_says_to_which_thing_and_what_to_do, 0, (int)COUNT_OF(errors));
 	tcase_add_test(tcase, explain_names_commands_by_their_words);
 	tcase_add_test(tcase, explain_says_which_task_runs_before);
 	suite_add_tcase(suite, tcase);

@@ -51,8 +51,8 @@ static void boot_with(const char *constructor)
 	setup();
 	snprintf(scratch, sizeof scratch, "%s", rt.directory);
 	setenv("PLM_TEST_CONSTRUCTOR", constructor, 1);
-	runtime_boot(&rt, "--workers", "2", "--tasks", "256", "--store", "4M", "--module-limit",
-	    "500ms",);
+	runtime_boot(
+	    &rt, "--workers", "2", "--tasks", "256", "--store", "4M", "--module-limit", "500ms", );
 }
 
 static void stop(void)
@@ -117,12 +117,14 @@ START_TEST(a_module_that_hangs_ends_the_boot_after_its_limit_and_is_named)
 {
 	setup();
 	setenv("PLM_TEST_CONSTRUCTOR", "hang", 1);
-	struct output_of o = program_run(&rt, "plm", (const char *const[]){ "--workers", "1",
-	    "--store", "4M", "--module-limit", "200ms", "--module", module, NULL }, NULL, 0);
+	struct output_of o = program_run(&rt, "plm",
+	    (const char *const[]){ "--workers", "1", "--store", "4M", "--module-limit", "200ms",
+		"--module", module, NULL },
+	    NULL, 0);
 	ck_assert_int_eq(o.code, EXIT_NO_BOOT);
 	ck_assert_uint_eq(o.out_bytes, 0);
-	ck_assert_msg(strstr(o.err, "mod_constructor.so") && strstr(o.err, "--module-limit"),
-	    "%s", o.err);
+	ck_assert_msg(
+	    strstr(o.err, "mod_constructor.so") && strstr(o.err, "--module-limit"), "%s", o.err);
 	output_free(&o);
 	expect_that_all_end(1);
 	expect_nothing_of_it();

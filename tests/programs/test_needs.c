@@ -19,8 +19,7 @@ static void boot(const char *workers, const char *policy)
 {
 	static const int64_t zero[2];
 	runtime_boot(&machine, "--workers", workers, "--module", test_module("mod_gauge"),
-	    "--policy", policy, "--memory",
-	    "1G", );
+	    "--policy", policy, "--memory", "1G", );
 	ck_assert_int_eq(plm_connect(&client, machine.name), 0);
 	scratch_write(&machine, "gauge", zero, sizeof zero, gauge_path, sizeof gauge_path);
 }
@@ -47,8 +46,11 @@ static plm_ref hold(const char *needs, const char *amount, unsigned crash_retrie
 	plm_terms terms = { .needs = needs };
 	plm_arg args[3] = { PLM_BYTES(gauge_path, strlen(gauge_path)),
 		PLM_BYTES(amount, strlen(amount)), PLM_BYTES("500", 3) };
-	plm_task task = { .function = "gauge.hold", .args = args, .nargs = 3,
-		.terms = needs ? &terms : NULL, .crash_retries = crash_retries };
+	plm_task task = { .function = "gauge.hold",
+		.args = args,
+		.nargs = 3,
+		.terms = needs ? &terms : NULL,
+		.crash_retries = crash_retries };
 	plm_ref ref;
 	ck_assert_msg(plm_submit(client, &task, &ref) == 0, "%s", plm_why());
 	return ref;
@@ -83,8 +85,8 @@ static void crowd(const char *const *needs, const char *const *amounts, size_t k
 
 START_TEST(cpus_of_tasks_together_never_exceed_the_slots)
 {
-	const char *needs[] = {"cpus=1", "cpus=2", "cpus=4", NULL, "cpus=3"};
-	const char *amounts[] = {"1", "2", "4", "1", "3"};
+	const char *needs[] = { "cpus=1", "cpus=2", "cpus=4", NULL, "cpus=3" };
+	const char *amounts[] = { "1", "2", "4", "1", "3" };
 	boot("slots=4 x1", "locality");
 	crowd(needs, amounts, 5, 4);
 	stop();
@@ -93,7 +95,7 @@ END_TEST
 
 START_TEST(cpus_may_be_slots_of_several_workers_of_a_kind)
 {
-	const char *needs[] = {"cpus=2", "cpus=3", NULL}, *amounts[] = {"2", "3", "1"};
+	const char *needs[] = { "cpus=2", "cpus=3", NULL }, *amounts[] = { "2", "3", "1" };
 	boot("3", "locality");
 	crowd(needs, amounts, 3, 3);
 	stop();
@@ -102,8 +104,8 @@ END_TEST
 
 START_TEST(a_resource_is_never_used_twice)
 {
-	const char *needs[] = {"licence=1", "licence=2", "licence=0.5"};
-	const char *amounts[] = {"1000", "2000", "500"};
+	const char *needs[] = { "licence=1", "licence=2", "licence=0.5" };
+	const char *amounts[] = { "1000", "2000", "500" };
 	boot("slots=3,licence=2 x1; slots=2 x1", "random");
 	crowd(needs, amounts, 3, 2000);
 	stop();
@@ -112,8 +114,8 @@ END_TEST
 
 START_TEST(memory_is_the_machines_over_all_workers)
 {
-	const char *needs[] = {"mem=600M", "mem=400M", "mem=1G"};
-	const char *amounts[] = {"600", "400", "1024"};
+	const char *needs[] = { "mem=600M", "mem=400M", "mem=1G" };
+	const char *amounts[] = { "600", "400", "1024" };
 	boot("4", "power-of-two");
 	crowd(needs, amounts, 3, 1024);
 	stop();
@@ -122,8 +124,8 @@ END_TEST
 
 START_TEST(gpus_are_shared_by_fractions_and_whole_ones_are_alone)
 {
-	const char *needs[] = {"gpus=0.5", "gpus=1", "gpus=2", "gpus=0.25"};
-	const char *amounts[] = {"500", "1000", "2000", "250"};
+	const char *needs[] = { "gpus=0.5", "gpus=1", "gpus=2", "gpus=0.25" };
+	const char *amounts[] = { "500", "1000", "2000", "250" };
 	boot("slots=4,gpus=2 x1; slots=2 x1", "load-aware");
 	crowd(needs, amounts, 4, 2000);
 	stop();
@@ -132,12 +134,13 @@ END_TEST
 
 START_TEST(what_can_never_be_met_is_refused_with_the_reason)
 {
-	static const struct { const char *needs, *why; } all[] = {
-	    {"cpus=5", "cpus=5: no worker has more than 4"},
-	    {"gpus=1", "gpus=1: no worker has any"},
-	    {"mem=2G", "mem=2G: no worker has more than 1G"}, {"fish=1", "\"fish\""},
-	    {"cpus", "cpus"}, {"cpus=0", "cpus"},
-	    {"cpus=1|", "the end at character 8"}, {"", "needs"}};
+	static const struct {
+		const char *needs, *why;
+	} all[] = { { "cpus=5", "cpus=5: no worker has more than 4" },
+		{ "gpus=1", "gpus=1: no worker has any" },
+		{ "mem=2G", "mem=2G: no worker has more than 1G" }, { "fish=1", "\"fish\"" },
+		{ "cpus", "cpus" }, { "cpus=0", "cpus" }, { "cpus=1|", "the end at character 8" },
+		{ "", "needs" } };
 	boot("slots=4 x1", "locality");
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
 		plm_terms terms = { .needs = all[i].needs };
@@ -188,7 +191,7 @@ static void expect_variable(const char *needs, const char *name, const char *val
 {
 	char *out = needs
 	    ? ctl_expect(&machine, 0, "call", "--needs", needs, "gauge.variable", name)
-	                  : ctl_expect(&machine, 0, "call", "gauge.variable", name);
+	    : ctl_expect(&machine, 0, "call", "gauge.variable", name);
 	ck_assert_str_eq(out, value);
 	free(out);
 }
@@ -211,7 +214,7 @@ END_TEST
 /* A scheduler that dies young is replaced later each time: few kills of it. */
 static void survive(enum process_kind victim, int kills)
 {
-	static const char *const needs[] = {"cpus=2", "licence=1", NULL, "cpus=3|licence=2"};
+	static const char *const needs[] = { "cpus=2", "licence=1", NULL, "cpus=3|licence=2" };
 	uint64_t random = RANDOM_SEED;
 	plm_ref refs[CROWD];
 	boot("slots=4,licence=2 x1", "locality");
@@ -249,8 +252,8 @@ END_TEST
 START_TEST(slots_kept_for_a_task_are_shown_as_used)
 {
 	boot("slots=4 x1", "locality");
-	free(ctl_expect(&machine, 0, "call", "--detach", "--needs", "cpus=3", "probe.sleep",
-	    "600000"));
+	free(ctl_expect(
+	    &machine, 0, "call", "--detach", "--needs", "cpus=3", "probe.sleep", "600000"));
 	ctl_until(&machine, "\"slots_used\": 3", "workers", "--json");
 	runtime_end(&machine);
 }

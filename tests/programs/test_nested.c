@@ -50,7 +50,7 @@ static bool stand_there(uint64_t wanted)
 static void boot(const char *workers, const char *spares)
 {
 	runtime_boot(&pool.rt, "--workers", workers, "--spares", spares, "--tasks", "16384",
-	    "--store", "16M", "--module", test_module("mod_nested"),);
+	    "--store", "16M", "--module", test_module("mod_nested"), );
 	pool_join();
 	make_hall();
 }
@@ -63,16 +63,19 @@ static void stop(void)
 
 /* ---- tasks ---- */
 
-static plm_ref submit_one(const char *function, const char *first, const char *second,
-    const char *needs)
+static plm_ref submit_one(
+    const char *function, const char *first, const char *second, const char *needs)
 {
 	plm_ref ref;
 	plm_arg args[2] = { PLM_BYTES(first, strlen(first)) };
 	if (second)
 		args[1] = (plm_arg)PLM_BYTES(second, strlen(second));
 	plm_terms terms = { .needs = needs };
-	plm_task task = { .function = function, .args = args, .nargs = second ? 2 : 1,
-		.crash_retries = 100, .terms = needs ? &terms : NULL };
+	plm_task task = { .function = function,
+		.args = args,
+		.nargs = second ? 2 : 1,
+		.crash_retries = 100,
+		.terms = needs ? &terms : NULL };
 	ck_assert_msg(plm_submit(pool.client, &task, &ref) == 0, "%s", plm_why());
 	return ref;
 }
@@ -176,7 +179,8 @@ START_TEST(without_spares_the_youngest_wait_is_refused_and_the_rest_goes_on)
 	plm_ref object = create();
 	plm_ref older = submit_waiting(object, NULL), younger = submit_waiting(object, NULL);
 	plm_ref queued = pool_submit("probe.echo", "x", 0);
-	expect_refused(younger, "2 workers wait inside tasks for others, and no spare is left "
+	expect_refused(younger,
+	    "2 workers wait inside tasks for others, and no spare is left "
 	    "(--spares 0)");
 	expect_done(&queued, 1);
 	ck_assert_int_eq(pool_state_of(older, NULL), RECORD_RUNNING);
@@ -202,8 +206,9 @@ END_TEST
 START_TEST(with_a_spare_what_is_queued_behind_waits_runs)
 {
 	boot("2", "1");
-	plm_ref object = create(), waiter[2] = { submit_waiting(object, NULL),
-		submit_waiting(object, NULL) }, queued[TASKS];
+	plm_ref object = create(),
+		waiter[2] = { submit_waiting(object, NULL), submit_waiting(object, NULL) },
+		queued[TASKS];
 	for (int i = 0; i < TASKS; i++)
 		queued[i] = pool_submit("probe.echo", "x", 0);
 	expect_done(queued, TASKS);
@@ -360,8 +365,8 @@ END_TEST
 START_TEST(a_drained_worker_has_no_spare)
 {
 	boot("2", "2");
-	plm_ref object = create(), waiter[2] = { submit_waiting(object, NULL),
-		submit_waiting(object, NULL) };
+	plm_ref object = create(),
+		waiter[2] = { submit_waiting(object, NULL), submit_waiting(object, NULL) };
 	plm_ref standing[2] = { submit_one("nested.stand", hall_path, NULL, NULL),
 		submit_one("nested.stand", hall_path, NULL, NULL) };
 	pool_until(stand_there, 2, "that run");
@@ -409,8 +414,8 @@ START_TEST(resources_are_not_counted_twice_because_there_are_spares)
 {
 	plm_ref standing[TASKS];
 	boot("gen=1,slots=3,disk=1 x1", "3");
-	plm_ref object = create(), waiter[2] = { submit_waiting(object, NULL),
-		submit_waiting(object, NULL) };
+	plm_ref object = create(),
+		waiter[2] = { submit_waiting(object, NULL), submit_waiting(object, NULL) };
 	for (int i = 0; i < TASKS; i++)
 		standing[i] = submit_one("nested.stand", hall_path, NULL, "disk=1");
 	pool_until(stand_there, 1, "that run");
@@ -483,7 +488,7 @@ END_TEST
 
 START_TEST(more_spares_than_process_slots_are_refused)
 {
-	runtime_boot(&pool.rt, "--workers", "1", "--store", "16M",);
+	runtime_boot(&pool.rt, "--workers", "1", "--store", "16M", );
 	pool_join();
 	struct output_of o = program_run(&pool.rt, "plm",
 	    (const char *const[]){ "--processes", "64", "--workers", "2", "--spares", "60", NULL },

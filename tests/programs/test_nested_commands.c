@@ -18,8 +18,8 @@ static void boot(const char *workers, const char *spares)
 	const char *bin = getenv("PLM_BIN");
 	ck_assert_ptr_nonnull(realpath(bin ? bin : ".", path));
 	setenv("BIN", path, 1); /* commands get our environment */
-	runtime_boot(&host, "--workers", workers, "--spares", spares, "--tasks", "4096",
-	    "--store", "64M",);
+	runtime_boot(
+	    &host, "--workers", workers, "--spares", spares, "--tasks", "4096", "--store", "64M", );
 	setenv("HERE", host.directory, 1);
 }
 
@@ -42,8 +42,9 @@ static int32_t pid_of(const char *key)
 START_TEST(maps_in_all_slots_run_what_they_map)
 {
 	boot("2", "2");
-	check_output(ctl(&host, "map", "-k", "-j2", "$BIN/plmctl map echo ::: {}; :", ":::", "1",
-	    "2"), 0, "1\n2\n", NULL);
+	check_output(
+	    ctl(&host, "map", "-k", "-j2", "$BIN/plmctl map echo ::: {}; :", ":::", "1", "2"), 0,
+	    "1\n2\n", NULL);
 	expect_line("seq 300 | $BIN/plmctl map -k -j4 echo {} | tail -n 1", 0, "300\n", NULL);
 	command_stop();
 }
@@ -55,10 +56,9 @@ START_TEST(each_command_that_waits_is_served_on_one_worker)
 	expect_line("$BIN/plmctl submit -- echo inner", 0, "inner\n", NULL);
 	expect_line("$BIN/plmctl submit -- $BIN/plmctl submit -- echo deep", 0, "deep\n", NULL);
 	expect_line("$BIN/plmctl call probe.echo called", 0, "called", NULL);
-	expect_line("$BIN/plmctl get $($BIN/plmctl submit --detach -- echo got)", 0, "got\n",
-	    NULL);
-	expect_line("$BIN/plmctl wait --quiet $($BIN/plmctl submit --detach -- true)", 0, NULL,
-	    NULL);
+	expect_line("$BIN/plmctl get $($BIN/plmctl submit --detach -- echo got)", 0, "got\n", NULL);
+	expect_line(
+	    "$BIN/plmctl wait --quiet $($BIN/plmctl submit --detach -- true)", 0, NULL, NULL);
 	expect_line("echo echo loaded | $BIN/plmctl load --wait -", 0, NULL, "1 tasks ended");
 	expect_line("$BIN/plmctl map --private echo ::: own", 0, "own\n", NULL);
 	command_stop();
@@ -68,8 +68,7 @@ END_TEST
 START_TEST(several_clients_of_one_command_may_wait_at_once)
 {
 	boot("1", "1");
-	expect_line("for i in 1 2 3; do $BIN/plmctl submit -- echo $i & done; wait", 0, NULL,
-	    NULL);
+	expect_line("for i in 1 2 3; do $BIN/plmctl submit -- echo $i & done; wait", 0, NULL, NULL);
 	command_stop();
 }
 END_TEST
@@ -77,7 +76,8 @@ END_TEST
 START_TEST(tasks_of_tasks_are_accepted_by_a_runtime_that_drains)
 {
 	boot("1", "1");
-	char *ref = detached("--shell", "until [ -e $HERE/go ]; do sleep 0.01; done; "
+	char *ref = detached("--shell",
+	    "until [ -e $HERE/go ]; do sleep 0.01; done; "
 	    "$BIN/plmctl submit -- echo late");
 	ctl_until(&host, "\"workers_busy\": 1", "status", "--json");
 	check_output(ctl(&host, "--timeout", "0.01", "drain"), 124, "", NULL);
@@ -92,7 +92,8 @@ END_TEST
 START_TEST(explain_names_the_client_that_waits_inside)
 {
 	boot("1", "1");
-	char *ref = detached("--shell", "$BIN/plmctl submit -- sh -c "
+	char *ref = detached("--shell",
+	    "$BIN/plmctl submit -- sh -c "
 	    "'until [ -e $HERE/go ]; do sleep 0.01; done'");
 	ctl_until(&host, "plmctl, pid", "explain", ref);
 	ctl_until(&host, "waits in its command for @", "explain", ref);
@@ -155,9 +156,11 @@ END_TEST
 static char *start_waiting(const char *then)
 {
 	char line[LINE_BYTES];
-	snprintf(line, sizeof line, "$BIN/plmctl submit -- sh -c "
+	snprintf(line, sizeof line,
+	    "$BIN/plmctl submit -- sh -c "
 	    "'echo > $HERE/inner; until [ -e $HERE/go ]; do sleep 0.01; done' & "
-	    "echo $! > $HERE/client; wait; %s", then);
+	    "echo $! > $HERE/client; wait; %s",
+	    then);
 	char *ref = detached("--shell", line);
 	ctl_until(&host, "waits in its command for @", "explain", ref);
 	ctl_until(&host, "\"running\": 2", "status", "--json");
@@ -226,17 +229,17 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-	    maps_in_all_slots_run_what_they_map,
-	    each_command_that_waits_is_served_on_one_worker,
-	    several_clients_of_one_command_may_wait_at_once,
-	    tasks_of_tasks_are_accepted_by_a_runtime_that_drains,
-	    explain_names_the_client_that_waits_inside,
-	    who_waits_for_itself_is_told,
-	    at_the_cap_the_innermost_wait_fails_and_names_the_remedy,
-	    a_task_named_by_somebody_elses_environment_is_no_wait_of_ours,
-	    a_client_killed_inside_gives_the_slot_back,
-	    a_worker_killed_while_its_command_waits_leaves_nobody_waiting,
-	    a_scheduler_killed_while_commands_wait_finds_them_again,
+		maps_in_all_slots_run_what_they_map,
+		each_command_that_waits_is_served_on_one_worker,
+		several_clients_of_one_command_may_wait_at_once,
+		tasks_of_tasks_are_accepted_by_a_runtime_that_drains,
+		explain_names_the_client_that_waits_inside,
+		who_waits_for_itself_is_told,
+		at_the_cap_the_innermost_wait_fails_and_names_the_remedy,
+		a_task_named_by_somebody_elses_environment_is_no_wait_of_ours,
+		a_client_killed_inside_gives_the_slot_back,
+		a_worker_killed_while_its_command_waits_leaves_nobody_waiting,
+		a_scheduler_killed_while_commands_wait_finds_them_again,
 	};
 	Suite *suite = suite_create("nested commands");
 	TCase *tcase = tcase_create("plmctl in tasks");

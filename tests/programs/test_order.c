@@ -15,7 +15,7 @@ static plm *client;
 
 static void boot(const char *ageing)
 {
-	runtime_boot(&machine, "--workers", "1", "--ageing", ageing,);
+	runtime_boot(&machine, "--workers", "1", "--ageing", ageing, );
 	ck_assert_int_eq(plm_connect(&client, machine.name), 0);
 }
 
@@ -33,8 +33,11 @@ static size_t left_when_low_is_done(const plm_terms *of_low, const plm_terms *of
 	static plm_ref high[FLOOD];
 	static plm_task tasks[FLOOD];
 	static unsigned char ready[FLOOD];
-	plm_task one = { .function = "probe.spin", .args = &PLM_BYTES("200", 3), .nargs = 1,
-		.priority = 5, .terms = of_high };
+	plm_task one = { .function = "probe.spin",
+		.args = &PLM_BYTES("200", 3),
+		.nargs = 1,
+		.priority = 5,
+		.terms = of_high };
 	plm_ref low;
 	for (int i = 0; i < FLOOD; i++)
 		tasks[i] = one;
@@ -87,8 +90,8 @@ START_TEST(a_time_of_ageing_that_is_none_is_a_usage_error)
 	static const char *const wrong[] = { "soon", "-1s", "1.2345s", "7", "5d", "99999h", "" };
 	static const struct runtime nobody = { .name = "no-such-runtime" };
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-		struct output_of o = program_run(&nobody, "plm",
-		    (const char *const[]){ "--ageing", wrong[i], NULL }, NULL, 0);
+		struct output_of o = program_run(
+		    &nobody, "plm", (const char *const[]){ "--ageing", wrong[i], NULL }, NULL, 0);
 		ck_assert_msg(o.code == 64, "%s: exit code %d", wrong[i], o.code);
 		output_free(&o);
 	}

@@ -30,10 +30,12 @@ static void look_again(void)
 	nanosleep(&pause, NULL);
 }
 
-#define UNTIL(condition)                                                                           \
-	for (uint64_t late_ = deadline_after_ms(DEADLINE_MS); !(condition); look_again())          \
-	ck_assert_msg(clock_ns() < late_, "never came to be: " #condition " (%d tokens are free, " \
-	    "%u run)", tokens(), running())
+#define UNTIL(condition)                                                                  \
+	for (uint64_t late_ = deadline_after_ms(DEADLINE_MS); !(condition); look_again()) \
+	ck_assert_msg(clock_ns() < late_,                                                 \
+	    "never came to be: " #condition " (%d tokens are free, "                      \
+	    "%u run)",                                                                    \
+	    tokens(), running())
 
 static int tokens(void)
 {
@@ -60,7 +62,7 @@ static void boot(const char *all)
 	snprintf(flags, sizeof flags, " -j9 --jobserver-auth=%d,%d", ends[0], ends[1]);
 	setenv("MAKEFLAGS", flags, 1);
 	setenv("PLM_TEST_OUTER", "1", 1);
-	runtime_boot(&host, "--workers", "4", "--tasks", "1024", "--store", "16M",);
+	runtime_boot(&host, "--workers", "4", "--tasks", "1024", "--store", "16M", );
 	unsetenv("MAKEFLAGS");
 	ck_assert_uint_eq(host.workers, 1);
 	ck_assert_int_eq(plm_connect(&client, host.name), 0);
@@ -69,8 +71,8 @@ static void boot(const char *all)
 static void begin_tasks(void)
 {
 	for (int i = 0; i < TASKS; i++)
-		ref[i] = detached("--dir", host.directory, "--shell",
-		    "until test -e go; do sleep 0.01; done");
+		ref[i] = detached(
+		    "--dir", host.directory, "--shell", "until test -e go; do sleep 0.01; done");
 }
 
 static void let_them_end(void)
@@ -150,7 +152,7 @@ START_TEST(numbers_without_descriptors_are_no_jobserver)
 {
 	setenv("MAKEFLAGS", " -j9 --jobserver-auth=61,62", 1);
 	setenv("PLM_TEST_OUTER", "1", 1);
-	runtime_boot(&host, "--workers", "4", "--tasks", "1024", "--store", "16M",);
+	runtime_boot(&host, "--workers", "4", "--tasks", "1024", "--store", "16M", );
 	unsetenv("MAKEFLAGS");
 	ck_assert_uint_eq(host.workers, 4);
 	command_stop();
@@ -160,7 +162,8 @@ END_TEST
 START_TEST(a_real_make_and_its_runtime_have_so_many_jobs_in_all)
 {
 	/* three at once, of which two are the runtime's: the other target takes one */
-	static const char makefile[] = "all: plm other\n"
+	static const char makefile[] =
+	    "all: plm other\n"
 	    "other:\n\t@until test -e enough; do sleep 0.01; done\n"
 	    "plm:\n\t+@plm --workers 4 > ready & until test -s ready; do sleep 0.01; done; "
 	    "for i in 1 2 3; do plmctl submit --detach --shell 'touch run.$$PLM_SLOT; "
@@ -177,9 +180,11 @@ START_TEST(a_real_make_and_its_runtime_have_so_many_jobs_in_all)
 	unsetenv("MAKEFLAGS");
 	setenv("BIN", bin, 1);
 	setenv("XDG_RUNTIME_DIR", directory, 1);
-	snprintf(text, sizeof text, "cd %s; export PATH=$BIN:$PATH PLM_NAME=outer-%d; "
+	snprintf(text, sizeof text,
+	    "cd %s; export PATH=$BIN:$PATH PLM_NAME=outer-%d; "
 	    "timeout 60 make -rj3 > log 2>&1 && ! grep 'jobserver unavailable' log; code=$?; "
-	    "cat log; rm -rf %s; exit $code", directory, (int)getpid(), directory);
+	    "cat log; rm -rf %s; exit $code",
+	    directory, (int)getpid(), directory);
 	ck_assert_int_eq(system(text), 0);
 }
 END_TEST

@@ -22,8 +22,8 @@
 enum {
 	TEST_TIMEOUT_S = 120,
 	LONG_MB = 96,
-	MEMORY_KB_MAX = 64 << 10,  /* of the largest process */
-	RESERVED_MAX = 16 << 20,   /* of the store; so much it has from its boot */
+	MEMORY_KB_MAX = 64 << 10, /* of the largest process */
+	RESERVED_MAX = 16 << 20,  /* of the store; so much it has from its boot */
 	PATH_BYTES = 256,
 	WAIT_MS = 60000,
 };
@@ -41,7 +41,7 @@ static void boot(const char *workers, const char *store)
 {
 	/* A result that is kept must not make room by leaving. */
 	runtime_boot(&rt, "--workers", workers, "--tasks", "4096", "--store", store,
-	    "--keep-finished", "all",);
+	    "--keep-finished", "all", );
 	setenv("PLM_NAME", rt.name, 1);
 }
 
@@ -55,9 +55,10 @@ static void stop(void)
 /* Both lines write the same to stdout. */
 static void check_same(const char *line, const char *plain, unsigned long n)
 {
-	struct output_of o = shell("N=%lu; mkfifo sum; cksum < sum > is & { %s\n} > sum; c=$?; "
-	    "wait; { %s\n} | cksum > should; cmp is should || exit 99; rm sum; exit $c", n, line,
-	    plain);
+	struct output_of o =
+	    shell("N=%lu; mkfifo sum; cksum < sum > is & { %s\n} > sum; c=$?; "
+		  "wait; { %s\n} | cksum > should; cmp is should || exit 99; rm sum; exit $c",
+		n, line, plain);
 	ck_assert_msg(o.code == 0, "%s: exit code %d; %.400s%.400s", line, o.code, o.out, o.err);
 	output_free(&o);
 }
@@ -72,16 +73,16 @@ static unsigned long long_bytes(void)
 START_TEST(long_output_of_map_comes_whole)
 {
 	unsigned long all = long_bytes(), part = all / 4;
-	check_same("plmctl map -k 'sh gen {}' ::: $N 10 $N", "sh gen $N; sh gen 10; sh gen $N",
-	    all / 2);
+	check_same(
+	    "plmctl map -k 'sh gen {}' ::: $N 10 $N", "sh gen $N; sh gen 10; sh gen $N", all / 2);
 	check_same("plmctl map -k 'sh gen {} >&2' ::: $N 10 $N 2>&1 >/dev/null",
 	    "sh gen $N; sh gen 10; sh gen $N", part);
 	check_same("plmctl map -k --line 'sh gen {}' ::: $N 10 $N",
 	    "sh gen $N; sh gen 10; sh gen $N", part);
-	check_same("plmctl map --tag 'sh gen {}' ::: $N | cut -f 2- | head -c $N",
-	    "sh gen $N", part);
+	check_same(
+	    "plmctl map --tag 'sh gen {}' ::: $N | cut -f 2- | head -c $N", "sh gen $N", part);
 	check_same("plmctl map --joblog log --results r 'sh gen {}; sh gen 7 >&2' ::: $N; "
-	    "cat r/1/$N/stdout; cut -f 6 log | tail -n 1; cat r/1/$N/stderr",
+		   "cat r/1/$N/stdout; cut -f 6 log | tail -n 1; cat r/1/$N/stderr",
 	    "sh gen $N; echo $N; sh gen 7", part);
 	struct rusage usage;
 	getrusage(RUSAGE_CHILDREN, &usage);
@@ -111,8 +112,9 @@ END_TEST
 
 START_TEST(long_output_is_whole_in_json)
 {
-	struct output_of plain = shell("sh gen 3000000"), o = shell("plmctl map --json 'sh gen {}; "
-	    "sh gen 300000 >&2' ::: 3000000");
+	struct output_of plain = shell("sh gen 3000000"),
+			 o = shell("plmctl map --json 'sh gen {}; "
+				   "sh gen 300000 >&2' ::: 3000000");
 	char *text = json_field(o.out, "stdout");
 	ck_assert_str_eq(text, plain.out);
 	free(text);
@@ -138,9 +140,10 @@ START_TEST(outputs_long_and_short_take_turns_in_the_same_files)
 {
 	check_same("seq 60 | plmctl map -k 'sh gen $(({} % 3 * 290000 + {}))'",
 	    "for i in $(seq 60); do sh gen $((i % 3 * 290000 + i)); done", 0);
-	struct output_of o = shell("seq 60 | plmctl map -k 'sh gen $(({} %% 3 * 290000 + {})); "
-	    "exit $(({} %% 2))' > is; echo $?; "
-	    "for i in $(seq 60); do sh gen $((i %% 3 * 290000 + i)); done | cmp - is");
+	struct output_of o =
+	    shell("seq 60 | plmctl map -k 'sh gen $(({} %% 3 * 290000 + {})); "
+		  "exit $(({} %% 2))' > is; echo $?; "
+		  "for i in $(seq 60); do sh gen $((i %% 3 * 290000 + i)); done | cmp - is");
 	ck_assert_msg(strcmp(o.out, "30\n") == 0, "%s%s", o.out, o.err);
 	output_free(&o);
 }
@@ -152,7 +155,7 @@ START_TEST(output_of_submit_is_shown_as_it_is_written)
 {
 	boot("1", "4M");
 	pid_t pid = shell_start("plmctl submit --shell 'echo begun; echo too >&2; until [ -e go ]; "
-	    "do sleep 0.01; done; printf done' > out 2> err");
+				"do sleep 0.01; done; printf done' > out 2> err");
 	wait_for_file("out", "begun\n");
 	wait_for_file("err", "too\n");
 	file_write("go", "");
@@ -160,7 +163,8 @@ START_TEST(output_of_submit_is_shown_as_it_is_written)
 	char *text = file_text("out");
 	ck_assert_str_eq(text, "begun\ndone");
 	free(text);
-	check_shell(0, "o1\ne1\no2\ne2\no3\ne3\n", "", "plmctl submit --shell 'for i in 1 2 3; do "
+	check_shell(0, "o1\ne1\no2\ne2\no3\ne3\n", "",
+	    "plmctl submit --shell 'for i in 1 2 3; do "
 	    "echo o$i; echo e$i >&2; done' 2>&1");
 	stop();
 }
@@ -183,20 +187,24 @@ START_TEST(others_are_told_where_the_output_goes)
 {
 	boot("1", "4M");
 	pid_t pid = shell_start("exec plmctl submit --label me --shell 'echo begun; until [ -e "
-	    "go ]; do sleep 0.01; done' > out");
+				"go ]; do sleep 0.01; done' > out");
 	wait_for_file("out", "begun\n");
 	struct output_of o = shell("R=$(plmctl tasks --label me --quiet); plmctl info $R; "
-	    "plmctl logs $R");
-	ck_assert_msg(strstr(o.out, "as it is written") && strstr(o.err, "its output goes to "
-	    "process "), "%s%s", o.out, o.err);
+				   "plmctl logs $R");
+	ck_assert_msg(strstr(o.out, "as it is written") &&
+		strstr(o.err,
+		    "its output goes to "
+		    "process "),
+	    "%s%s", o.out, o.err);
 	output_free(&o);
 	file_write("go", "");
 	ck_assert_int_eq(shell_end(pid), 0);
 	unlink("go");
 	pid = shell_start("exec plmctl map --label me 'sh gen {}; touch ready; until [ -e go ]; do "
-	    "sleep 0.01; done' ::: 1000000 > out");
+			  "sleep 0.01; done' ::: 1000000 > out");
 	wait_for_file("ready", "");
-	check_shell(0, NULL, "", "plmctl logs $(plmctl tasks --label me --quiet) > log; "
+	check_shell(0, NULL, "",
+	    "plmctl logs $(plmctl tasks --label me --quiet) > log; "
 	    "sh gen 1000000 | cmp - log");
 	file_write("go", "");
 	ck_assert_int_eq(shell_end(pid), 0);
@@ -213,18 +221,20 @@ START_TEST(the_last_attempt_alone_is_shown_where_there_may_be_several)
 	check_same("plmctl map --retries 1 '" ATTEMPT "test $PLM_ATTEMPT = 2 # {}' ::: x",
 	    "sh gen 900000 | tr 0-9 2 | tr -d '\\n'", 0);
 	check_same("plmctl map --crash-retries 1 '" ATTEMPT "[ $PLM_ATTEMPT = 2 ] || kill -9 "
-	    "$PPID; sh gen 5 # {}' ::: x", "sh gen 900000 | tr 0-9 2 | tr -d '\\n'; sh gen 5", 0);
+		   "$PPID; sh gen 5 # {}' ::: x",
+	    "sh gen 900000 | tr 0-9 2 | tr -d '\\n'; sh gen 5", 0);
 	check_same("plmctl map --line --crash-retries 1 'sh gen 900000; "
-	    "[ $PLM_ATTEMPT = 2 ] || kill -9 $PPID # {}' ::: x | tail -c 900000",
+		   "[ $PLM_ATTEMPT = 2 ] || kill -9 $PPID # {}' ::: x | tail -c 900000",
 	    "sh gen 900000", 0);
 	boot("1", "4M");
-	check_shell(0, "2\n", "", "plmctl submit --retries 1 --shell 'echo $PLM_ATTEMPT; test "
+	check_shell(0, "2\n", "",
+	    "plmctl submit --retries 1 --shell 'echo $PLM_ATTEMPT; test "
 	    "$PLM_ATTEMPT = 2'");
-	check_shell(0, "2\n", "", "plmctl submit --crash-retries 1 --shell 'echo $PLM_ATTEMPT; "
+	check_shell(0, "2\n", "",
+	    "plmctl submit --crash-retries 1 --shell 'echo $PLM_ATTEMPT; "
 	    "test $PLM_ATTEMPT = 2 || kill -9 $PPID'");
 	/* A return to the queue cannot be foreseen: what was shown before it stays shown. */
-	check_shell(0, "1\n2\n",
-	    "the output of attempts 1 to 1, which were thrown away, was shown",
+	check_shell(0, "1\n2\n", "the output of attempts 1 to 1, which were thrown away, was shown",
 	    "plmctl submit --shell 'echo $PLM_ATTEMPT; test $PLM_ATTEMPT = 2 || "
 	    "plmctl requeue $PLM_TASK; test $PLM_ATTEMPT = 2 || sleep 1000'");
 	stop();
@@ -237,7 +247,7 @@ START_TEST(nothing_is_left_in_the_directory_whoever_dies)
 {
 	mkdir("tmp", 0700);
 	pid_t pid = shell_start("exec plmctl map --tmpdir tmp 'sh gen {}; touch ready; sleep 1000' "
-	    "::: 2000000");
+				"::: 2000000");
 	wait_for_file("ready", "");
 	check_shell(0, "", "", "ls -A tmp");
 	kill(pid, SIGKILL);
@@ -248,8 +258,10 @@ END_TEST
 
 START_TEST(a_directory_that_cannot_be_used_is_named_with_the_remedy)
 {
-	check_shell(66, "", "no file for long output in nowhere: No such file or directory; name "
-	    "another directory by --tmpdir DIR", "plmctl map --tmpdir nowhere echo ::: 1");
+	check_shell(66, "",
+	    "no file for long output in nowhere: No such file or directory; name "
+	    "another directory by --tmpdir DIR",
+	    "plmctl map --tmpdir nowhere echo ::: 1");
 	check_shell(66, "", "in nowhere", "TMPDIR=nowhere plmctl map echo ::: 1");
 	check_shell(64, "", "--tmpdir is for output that is shown at the end (--json",
 	    "plmctl submit --tmpdir . -- true");
@@ -278,14 +290,20 @@ START_TEST(a_full_directory_is_an_error_of_the_job_that_names_it)
 	const char *unshare;
 	if (!may_mount(&unshare))
 		return;
-	struct output_of o = shell("mkdir t; %s sh -c \"mount -t tmpfs -o size=1m tmpfs t; "
-	    "plmctl map -k --tmpdir $PWD/t 'sh gen {}' ::: 5 3000000 6\" > out; echo $?; "
-	    "head -n 2 out; tail -n 3 out", unshare);
-	ck_assert_msg(strncmp(o.out, "1\n1\n2\n", 6) == 0 && strstr(o.out, "\n2\n3\n"),
-	    "%s%s", o.out, o.err);
-	ck_assert_msg(strstr(o.err, "job 2: of its output ") && strstr(o.err, "/t, the directory "
-	    "for long output: No space left on device; free some there, or name another one: "
-	    "--tmpdir DIR"), "%s", o.err);
+	struct output_of o =
+	    shell("mkdir t; %s sh -c \"mount -t tmpfs -o size=1m tmpfs t; "
+		  "plmctl map -k --tmpdir $PWD/t 'sh gen {}' ::: 5 3000000 6\" > out; echo $?; "
+		  "head -n 2 out; tail -n 3 out",
+		unshare);
+	ck_assert_msg(
+	    strncmp(o.out, "1\n1\n2\n", 6) == 0 && strstr(o.out, "\n2\n3\n"), "%s%s", o.out, o.err);
+	ck_assert_msg(strstr(o.err, "job 2: of its output ") &&
+		strstr(o.err,
+		    "/t, the directory "
+		    "for long output: No space left on device; free some there, or name another "
+		    "one: "
+		    "--tmpdir DIR"),
+	    "%s", o.err);
 	output_free(&o);
 }
 END_TEST
@@ -297,18 +315,23 @@ START_TEST(no_job_is_lost_where_dev_shm_is_smaller_than_the_store)
 	const char *unshare;
 	if (!may_mount(&unshare))
 		return;
-	struct output_of o = shell("%s sh -c \"mount -t tmpfs -o size=64m tmpfs /dev/shm; "
+	struct output_of o = shell(
+	    "%s sh -c \"mount -t tmpfs -o size=64m tmpfs /dev/shm; "
 	    "plmctl map -k -j2 'test {} = 1 && sleep 0.5; head -c 10000000 /dev/zero; "
 	    "head -c 200000 /dev/zero >&2' ::: $(seq -s ' ' 30)\" 2> err | wc -c; wc -c < err",
 	    unshare);
 	ck_assert_msg(strcmp(o.out, "300000000\n6000000\n") == 0, "%s%s", o.out, o.err);
 	output_free(&o);
 	o = shell("%s sh -c \"mount -t tmpfs -o size=64m tmpfs /dev/shm; plm --daemon --name "
-	    "out-$$ --workers 1; plmctl --name out-$$ status; plmctl --name out-$$ stop\"; "
-	    "rm -r plm", unshare);
-	ck_assert_msg(o.code == 0 && strstr(o.err, "the store cannot reach its size: --store is "
-	    "1024 MiB, and /dev/shm has ") && strstr(o.out, "free in /dev/shm"), "%s%s", o.out,
-	    o.err);
+		  "out-$$ --workers 1; plmctl --name out-$$ status; plmctl --name out-$$ stop\"; "
+		  "rm -r plm",
+	    unshare);
+	ck_assert_msg(o.code == 0 &&
+		strstr(o.err,
+		    "the store cannot reach its size: --store is "
+		    "1024 MiB, and /dev/shm has ") &&
+		strstr(o.out, "free in /dev/shm"),
+	    "%s%s", o.out, o.err);
 	output_free(&o);
 }
 END_TEST
@@ -317,7 +340,8 @@ END_TEST
 START_TEST(short_output_of_map_comes_whole_through_a_full_store)
 {
 	boot("1", "1M");
-	check_shell(0, NULL, "", "A=$(plmctl submit --detach -- head -c 700000 /dev/zero); "
+	check_shell(0, NULL, "",
+	    "A=$(plmctl submit --detach -- head -c 700000 /dev/zero); "
 	    "plmctl wait $A; seq 20 | plmctl map -k 'sh gen 200000 # {}' > is; "
 	    "for i in $(seq 20); do sh gen 200000; done | cmp - is");
 	stop();
@@ -331,8 +355,8 @@ START_TEST(a_result_without_room_waits_for_it_and_explain_says_so)
 	char *kept = ctl_expect(&rt, 0, "submit", "--detach", "sh", "gen", "3000000");
 	free(ctl_expect(&rt, 0, "wait", kept));
 	char *late = ctl_expect(&rt, 0, "submit", "--detach", "sh", "gen", "2000000");
-	ctl_until(&rt, "it has a result of 1.9 MiB, for which the store has no room", "explain",
-	    late);
+	ctl_until(
+	    &rt, "it has a result of 1.9 MiB, for which the store has no room", "explain", late);
 	free(ctl_expect(&rt, 0, "drop", kept));
 	free(ctl_expect(&rt, 0, "wait", late));
 	struct output_of o = shell("plmctl get %s > is; sh gen 2000000 | cmp - is", late);
@@ -352,9 +376,10 @@ START_TEST(a_result_that_finds_no_room_is_cut_off_visibly_and_not_lost)
 	char *late = ctl_expect(&rt, 0, "submit", "--detach", "sh", "gen", "2000000");
 	free(ctl_expect(&rt, 0, "wait", late));
 	struct output_of o = shell("plmctl get %s > is; echo $?; sh gen 2000000 | head -c "
-	    "$(wc -c < is) | cmp - is; plmctl info --json %s", late, late);
-	ck_assert_msg(strncmp(o.out, "74\n", 3) == 0 && strstr(o.err, "were cut off"), "%s%s",
-	    o.out, o.err);
+				   "$(wc -c < is) | cmp - is; plmctl info --json %s",
+	    late, late);
+	ck_assert_msg(
+	    strncmp(o.out, "74\n", 3) == 0 && strstr(o.err, "were cut off"), "%s%s", o.out, o.err);
 	ck_assert_msg(strstr(o.out, "\"exit_code\": 0"), "%s", o.out);
 	output_free(&o);
 	free(late);
@@ -369,8 +394,10 @@ static struct command_outlet outlet_of(int fd)
 {
 	struct stat st;
 	fstat(fd, &st);
-	return (struct command_outlet){ .pid = getpid(), .fd = { fd, fd },
-		.device = { st.st_dev, st.st_dev }, .inode = { st.st_ino, st.st_ino } };
+	return (struct command_outlet){ .pid = getpid(),
+		.fd = { fd, fd },
+		.device = { st.st_dev, st.st_dev },
+		.inode = { st.st_ino, st.st_ino } };
 }
 
 START_TEST(only_the_file_that_was_named_is_opened)
@@ -413,7 +440,9 @@ START_TEST(output_is_kept_where_its_outlet_is_out_of_reach)
 		const plm_arg args[] = { PLM_BYTES(fields, sizeof fields), PLM_BYTES("", 0),
 			PLM_BYTES("head", 4), PLM_BYTES("-c", 2), PLM_BYTES("20000000", 8),
 			PLM_BYTES("/dev/zero", 9), PLM_BYTES(&outlet, sizeof outlet) };
-		plm_task task = { .function = COMMAND_FUNCTION, .args = args, .nargs = 7,
+		plm_task task = { .function = COMMAND_FUNCTION,
+			.args = args,
+			.nargs = 7,
 			.results = COMMAND_RESULTS };
 		ck_assert_int_eq(plm_submit(client, &task, refs), 0);
 		ck_assert_int_eq(plm_get(client, refs[0], &view, WAIT_MS), 0);
@@ -422,7 +451,8 @@ START_TEST(output_is_kept_where_its_outlet_is_out_of_reach)
 		plm_drop_many(client, refs, COMMAND_RESULTS);
 	}
 	plm_disconnect(&client);
-	check_shell(1, "", "its last argument says nowhere", "printf 'f\\0' > fields; "
+	check_shell(1, "", "its last argument says nowhere",
+	    "printf 'f\\0' > fields; "
 	    "plmctl call command.run $(plmctl put fields) '' echo nothing");
 	stop();
 }
@@ -431,23 +461,23 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-	    long_output_of_map_comes_whole,
-	    long_output_of_submit_comes_whole,
-	    long_output_is_whole_in_json,
-	    outputs_long_and_short_take_turns_in_the_same_files,
-	    output_of_submit_is_shown_as_it_is_written,
-	    a_reader_that_leaves_ends_the_command_of_submit,
-	    others_are_told_where_the_output_goes,
-	    the_last_attempt_alone_is_shown_where_there_may_be_several,
-	    nothing_is_left_in_the_directory_whoever_dies,
-	    a_directory_that_cannot_be_used_is_named_with_the_remedy,
-	    a_full_directory_is_an_error_of_the_job_that_names_it,
-	    no_job_is_lost_where_dev_shm_is_smaller_than_the_store,
-	    short_output_of_map_comes_whole_through_a_full_store,
-	    a_result_without_room_waits_for_it_and_explain_says_so,
-	    a_result_that_finds_no_room_is_cut_off_visibly_and_not_lost,
-	    only_the_file_that_was_named_is_opened,
-	    output_is_kept_where_its_outlet_is_out_of_reach,
+		long_output_of_map_comes_whole,
+		long_output_of_submit_comes_whole,
+		long_output_is_whole_in_json,
+		outputs_long_and_short_take_turns_in_the_same_files,
+		output_of_submit_is_shown_as_it_is_written,
+		a_reader_that_leaves_ends_the_command_of_submit,
+		others_are_told_where_the_output_goes,
+		the_last_attempt_alone_is_shown_where_there_may_be_several,
+		nothing_is_left_in_the_directory_whoever_dies,
+		a_directory_that_cannot_be_used_is_named_with_the_remedy,
+		a_full_directory_is_an_error_of_the_job_that_names_it,
+		no_job_is_lost_where_dev_shm_is_smaller_than_the_store,
+		short_output_of_map_comes_whole_through_a_full_store,
+		a_result_without_room_waits_for_it_and_explain_says_so,
+		a_result_that_finds_no_room_is_cut_off_visibly_and_not_lost,
+		only_the_file_that_was_named_is_opened,
+		output_is_kept_where_its_outlet_is_out_of_reach,
 	};
 	Suite *suite = suite_create("output of commands");
 	TCase *tcase = tcase_create("plmctl map, submit");

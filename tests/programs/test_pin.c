@@ -107,7 +107,7 @@ static void workers_match_the_plan_of(enum pin mode)
 	struct place place[WORKERS];
 	struct worker_line workers[WORKERS];
 	plan(mode, place);
-	runtime_boot(&pinned, "--workers", "3", "--store", "16M", "--pin", pin_name(mode),);
+	runtime_boot(&pinned, "--workers", "3", "--store", "16M", "--pin", pin_name(mode), );
 	wait_for_match(workers, place);
 	stop();
 }
@@ -125,7 +125,7 @@ START_TEST(workers_are_not_pinned_unless_it_is_asked_for)
 	struct worker_line workers[WORKERS];
 	plan(PIN_NONE, place);
 	unsetenv("PLM_PIN");
-	runtime_boot(&pinned, "--workers", "3", "--store", "16M",);
+	runtime_boot(&pinned, "--workers", "3", "--store", "16M", );
 	wait_for_match(workers, place);
 	stop();
 }
@@ -137,7 +137,7 @@ START_TEST(the_environment_pins_as_the_option_does)
 	struct worker_line workers[WORKERS];
 	plan(PIN_CORE, place);
 	setenv("PLM_PIN", "core", 1);
-	runtime_boot(&pinned, "--workers", "3", "--store", "16M",);
+	runtime_boot(&pinned, "--workers", "3", "--store", "16M", );
 	wait_for_match(workers, place);
 	stop();
 }
@@ -146,11 +146,11 @@ END_TEST
 /* One that dies at work is replaced at once, in another slot: its own is not cleaned up yet. */
 START_TEST(a_new_worker_runs_where_the_one_it_replaces_ran)
 {
-	static const int order[WORKERS] = {1, 0, 2};
+	static const int order[WORKERS] = { 1, 0, 2 };
 	struct place place[WORKERS];
 	struct worker_line first[WORKERS], workers[WORKERS];
 	plan(PIN_CORE, place);
-	runtime_boot(&pinned, "--workers", "3", "--store", "16M", "--pin", "core",);
+	runtime_boot(&pinned, "--workers", "3", "--store", "16M", "--pin", "core", );
 	for (int i = 0; i < WORKERS; i++) {
 		char *task = ctl_expect(&pinned, 0, "call", "--detach", "probe.sleep", "600000");
 		ctl_until(&pinned, task, "tasks", "--quiet", "--state", "running");
@@ -172,7 +172,7 @@ START_TEST(workers_of_two_nodes_allocate_on_theirs)
 	struct worker_line workers[WORKERS];
 	unsetenv("HWLOC_COMPONENTS"); /* a list of ways to look would come before it */
 	setenv("HWLOC_SYNTHETIC", "numa:2 core:1 pu:1", 1);
-	runtime_boot(&pinned, "--workers", "3", "--store", "16M", "--pin", "core",);
+	runtime_boot(&pinned, "--workers", "3", "--store", "16M", "--pin", "core", );
 	ck_assert_int_eq(list_workers(workers), WORKERS);
 	ck_assert_int_eq(workers[0].node + workers[1].node + workers[2].node, 1);
 	stop();
@@ -201,7 +201,8 @@ START_TEST(a_worker_starts_with_one_thread_unless_the_user_said)
 	unsetenv("OMP_NUM_THREADS");
 	unsetenv("OPENBLAS_NUM_THREADS");
 	setenv("MKL_NUM_THREADS", "5", 1);
-	runtime_boot(&pinned, "--workers", "1", "--store", "16M", "--module", roles_case_module(),);
+	runtime_boot(
+	    &pinned, "--workers", "1", "--store", "16M", "--module", roles_case_module(), );
 	worker_sees("PLM_CPUS", "1");
 	worker_sees("OMP_NUM_THREADS", "1");
 	worker_sees("OPENBLAS_NUM_THREADS", "1");
@@ -280,7 +281,7 @@ START_TEST(workers_stand_beside_the_core_they_are_pinned_to)
 	struct worker_line workers[WORKERS];
 	char beside[64];
 	plan(PIN_CORE, place);
-	runtime_boot(&pinned, "--workers", "3", "--store", "16M", "--pin", "core",);
+	runtime_boot(&pinned, "--workers", "3", "--store", "16M", "--pin", "core", );
 	ck_assert_int_eq(list_workers(workers), WORKERS);
 	char *text = ctl_expect(&pinned, 0, "topology");
 	for (int i = 0; i < WORKERS; i++) {
@@ -296,9 +297,9 @@ END_TEST
 
 START_TEST(a_request_that_makes_no_sense_is_64)
 {
-	static const char *const wrong[][3] = {
-	    {"--synthetic", "this is no machine"}, {"--pin", "core"}, {"--workers", "2"},
-	    {"--pin", "sideways"}, {"--workers=0", "--pin=core"}, {"extra"}};
+	static const char *const wrong[][3] = { { "--synthetic", "this is no machine" },
+		{ "--pin", "core" }, { "--workers", "2" }, { "--pin", "sideways" },
+		{ "--workers=0", "--pin=core" }, { "extra" } };
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
 		struct output_of o = program_run(&nobody, "plmctl",
 		    (const char *const[]){ "topology", wrong[i][0], wrong[i][1], NULL }, NULL, 0);

@@ -147,7 +147,9 @@ static void submit_batch(plm_ref ref[2 * BATCH + 1])
 	plm_terms terms = { .needs = "cpus=1,mem=1K" };
 	plm_task tree = { .function = "probe.tree", .args = args, .nargs = 2 };
 	for (int i = 0; i < BATCH; i++)
-		first[i] = (plm_task){ .function = "probe.echo", .args = args, .nargs = 1,
+		first[i] = (plm_task){ .function = "probe.echo",
+			.args = args,
+			.nargs = 1,
 			.terms = i % 4 ? NULL : &terms };
 	ck_assert_int_eq(plm_submit_many(pool.client, first, BATCH, ref), 0);
 	for (int i = 0; i < BATCH; i++) {
@@ -183,9 +185,12 @@ END_TEST
 
 START_TEST(too_many_workers_are_refused_by_the_bound_that_they_exceed)
 {
-	static const struct { const char *n; int code; const char *says;
+	static const struct {
+		const char *n;
+		int code;
+		const char *says;
 	} rows[] = { { "300", 75, "--processes" }, { "1001", 64, "at most 1000" },
-	    { "-1", 64, "--set" }, { "many", 64, "--set" } };
+		{ "-1", 64, "--set" }, { "many", 64, "--set" } };
 	pool_boot();
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct output_of o = ctl(&pool.rt, "workers", "--set", rows[i].n);
@@ -200,7 +205,7 @@ END_TEST
 
 START_TEST(workers_that_were_dealt_gpus_at_boot_do_not_become_more)
 {
-	runtime_boot(&pool.rt, "--workers", "gpus=1 x2", "--store", "16M",);
+	runtime_boot(&pool.rt, "--workers", "gpus=1 x2", "--store", "16M", );
 	pool_join();
 	struct output_of o = ctl(&pool.rt, "workers", "--set", "3");
 	ck_assert_int_eq(o.code, 64);
@@ -215,8 +220,8 @@ END_TEST
 
 START_TEST(only_the_first_kind_grows_and_shrinks)
 {
-	runtime_boot(&pool.rt, "--workers", "gen=1,slots=2 x2; gen=4,slots=1 x2", "--store",
-	    "16M",);
+	runtime_boot(
+	    &pool.rt, "--workers", "gen=1,slots=2 x2; gen=4,slots=1 x2", "--store", "16M", );
 	pool_join();
 	set_workers("3");
 	pool_until(pool_workers_are, 3 * 2 + 2, "processes of workers");

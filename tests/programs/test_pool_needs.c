@@ -149,7 +149,7 @@ END_TEST
 START_TEST(while_paused_no_slot_is_booked)
 {
 	plm_ref holds, waits;
-	runtime_boot(&pool.rt, "--workers", "licence=1 x1; gen=1 x2",);
+	runtime_boot(&pool.rt, "--workers", "licence=1 x1; gen=1 x2", );
 	pool_join();
 	holds = submit_for("600000", "licence=1");
 	pool_until(pool_running_are, 1, "running tasks");
@@ -191,12 +191,12 @@ int main(void)
 	Suite *suite = suite_create("pool and needs");
 	TCase *needs = tcase_create("needs");
 	tcase_set_timeout(needs, TEST_TIMEOUT_S);
-	tcase_add_test(needs,
-	    a_task_too_wide_for_the_workers_there_are_waits_and_holds_up_no_other);
+	tcase_add_test(
+	    needs, a_task_too_wide_for_the_workers_there_are_waits_and_holds_up_no_other);
 	tcase_add_test(needs, a_worker_that_leaves_is_booked_no_more);
 	tcase_add_test(needs, what_a_leaving_worker_was_to_run_goes_to_others_while_it_is_busy);
-	tcase_add_test(needs,
-	    what_a_leaving_worker_was_kept_to_run_goes_to_others_while_it_is_busy);
+	tcase_add_test(
+	    needs, what_a_leaving_worker_was_kept_to_run_goes_to_others_while_it_is_busy);
 	tcase_add_test(needs, while_paused_no_slot_is_booked);
 	tcase_add_test(needs, what_was_given_before_a_pause_is_given_again_after_it);
 	suite_add_tcase(suite, needs);

@@ -2,8 +2,8 @@
  * limits of single commands. Through the real programs.
  *
  * What the machine has is simulated (base/meter.h), what tasks use is real: commands that keep a
- * long text in a shell, and functions that keep pages (tests/support/modules/mod_stubborn.c). One test runs
- * in a control group with little memory, where it may make one. */
+ * long text in a shell, and functions that keep pages (tests/support/modules/mod_stubborn.c). One
+ * test runs in a control group with little memory, where it may make one. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -92,8 +92,8 @@ static int read_notes(struct note *ret)
 	FILE *file = fopen(notes, "r");
 	int n = 0;
 	ck_assert_ptr_nonnull(file);
-	while (n < NOTES_MAX && fscanf(file, "%15s %d %d\n", ret[n].who, &ret[n].pid,
-	    &ret[n].attempt) == 3)
+	while (n < NOTES_MAX &&
+	    fscanf(file, "%15s %d %d\n", ret[n].who, &ret[n].pid, &ret[n].attempt) == 3)
 		n++;
 	fclose(file);
 	return n;
@@ -114,8 +114,10 @@ static void until_noted(int wanted)
 static char *keeper(const char *who, unsigned mb, const char *option, const char *value)
 {
 	char line[LINE_BYTES];
-	snprintf(line, sizeof line, "x=$(head -c %u /dev/zero | tr '\\0' x); "
-	    "echo %s $$ $PLM_ATTEMPT >> %s; sleep 3600; :", mb << 20, who, notes);
+	snprintf(line, sizeof line,
+	    "x=$(head -c %u /dev/zero | tr '\\0' x); "
+	    "echo %s $$ $PLM_ATTEMPT >> %s; sleep 3600; :",
+	    mb << 20, who, notes);
 	return ctl_expect(&machine, 0, "submit", "--detach", option, value, "--shell", line);
 }
 
@@ -336,8 +338,10 @@ END_TEST
 
 /* ---- really ---- */
 
-static const struct hierarchy { const char *root, *limit; } hierarchies[] = {
-	{ "/sys/fs/cgroup/memory", "memory.limit_in_bytes" }, { "/sys/fs/cgroup", "memory.max" } };
+static const struct hierarchy {
+	const char *root, *limit;
+} hierarchies[] = { { "/sys/fs/cgroup/memory", "memory.limit_in_bytes" },
+	{ "/sys/fs/cgroup", "memory.max" } };
 
 static bool write_number(const char *directory, const char *file, long number)
 {
@@ -428,10 +432,12 @@ START_TEST(a_command_over_its_memory_limit_is_killed_and_its_retries_are_spent)
 	struct note all[NOTES_MAX];
 	char line[LINE_BYTES];
 	boot("--workers", "1");
-	snprintf(line, sizeof line, "echo begun $$ $PLM_ATTEMPT >> %s; "
-	    "x=$(head -c 300000000 /dev/zero | tr '\\0' x); sleep 3600; :", notes);
-	struct output_of o = ctl(&machine, "submit", "--mem-limit", "100M", "--retries", "1",
-	    "--shell", line);
+	snprintf(line, sizeof line,
+	    "echo begun $$ $PLM_ATTEMPT >> %s; "
+	    "x=$(head -c 300000000 /dev/zero | tr '\\0' x); sleep 3600; :",
+	    notes);
+	struct output_of o =
+	    ctl(&machine, "submit", "--mem-limit", "100M", "--retries", "1", "--shell", line);
 	ck_assert_int_eq(o.code, 1);
 	expect_in(o.err, "killed: used more memory than --mem-limit 100M: ");
 	ck_assert_int_eq(read_notes(all), 2);
@@ -448,8 +454,10 @@ static void three_keepers(char line[2 * LINE_BYTES], const char *marks)
 {
 	char one[LINE_BYTES], path[PATH_BYTES];
 	scratch_path(&machine, marks, path, sizeof path);
-	snprintf(one, sizeof one, "x=$(head -c 40000000 /dev/zero | tr '\\0' x); echo >> %s; "
-	    "while [ $(wc -l < %s) -lt 3 ]; do sleep 0.05; done; sleep 0.5; :", path, path);
+	snprintf(one, sizeof one,
+	    "x=$(head -c 40000000 /dev/zero | tr '\\0' x); echo >> %s; "
+	    "while [ $(wc -l < %s) -lt 3 ]; do sleep 0.05; done; sleep 0.5; :",
+	    path, path);
 	snprintf(line, 2 * LINE_BYTES, "f() { %s\n}\nf & f & f & wait", one);
 }
 
@@ -462,8 +470,8 @@ START_TEST(a_limit_and_the_record_count_all_that_a_command_has_started)
 	expect_in(o.err, "more memory than --mem-limit 100M");
 	output_free(&o);
 	three_keepers(line, "second");
-	char *ref = ctl_expect(&machine, 0, "submit", "--detach", "--mem-limit", "1G", "--shell",
-	    line);
+	char *ref =
+	    ctl_expect(&machine, 0, "submit", "--detach", "--mem-limit", "1G", "--shell", line);
 	free(ctl_expect(&machine, 0, "wait", ref));
 	ck_assert_uint_ge(info_number(ref, "memory_bytes"), 120000000);
 	ck_assert_uint_lt(info_number(ref, "resident_bytes"), 100000000);
@@ -502,16 +510,18 @@ END_TEST
 /* One that is not said makes room for the other; 0 is never. */
 START_TEST(thresholds_are_bytes_or_hundredths_of_what_there_is)
 {
-	static const struct { const char *option, *value; uint64_t accept, back; } all[] = {
-		{ "--accept-free", "10%", 100, 20 }, { "--accept-free", "16M", 16, 8 },
+	static const struct {
+		const char *option, *value;
+		uint64_t accept, back;
+	} all[] = { { "--accept-free", "10%", 100, 20 }, { "--accept-free", "16M", 16, 8 },
 		{ "--return-free", "10%", 200, 100 }, { "--return-free", "0", 50, 0 },
 		{ "--accept-free", "0", 0, 0 } };
 	boot_simulated(1000, "newest");
 	for (size_t i = 0; i < COUNT_OF(all); i++) {
 		runtime_stop(&machine);
 		plm_disconnect(&client);
-		runtime_reboot_with(&machine, (const char *const[]){ all[i].option, all[i].value,
-		    NULL });
+		runtime_reboot_with(
+		    &machine, (const char *const[]){ all[i].option, all[i].value, NULL });
 		ck_assert_int_eq(plm_connect(&client, machine.name), 0);
 		ck_assert_uint_eq(status_now().memory_accept_free >> 20, all[i].accept);
 		ck_assert_uint_eq(status_now().memory_return_free >> 20, all[i].back);
@@ -525,8 +535,7 @@ int main(void)
 	const TTest *const all[] = { no_task_starts_while_less_is_free_than_accept_free,
 		the_task_that_started_last_goes_back_and_waits_for_what_it_used,
 		the_task_furthest_over_what_it_asked_for_goes_back_if_so_ordered,
-		what_others_use_ends_no_task,
-		a_task_that_does_not_fit_even_alone_fails_and_says_so,
+		what_others_use_ends_no_task, a_task_that_does_not_fit_even_alone_fails_and_says_so,
 		a_function_that_uses_memory_goes_back_as_well,
 		in_a_control_group_without_enough_memory_tasks_go_back_and_fail_in_earnest,
 		a_command_over_its_memory_limit_is_killed_and_its_retries_are_spent,

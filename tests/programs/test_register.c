@@ -13,8 +13,14 @@
 #include "tests/support/roles_case.h"
 #include "tests/support/run_suite.h"
 
-enum { TEST_TIMEOUT_S = 120, DEATHS = 24, RECYCLED = 5, MANY = 40, MIB = 1 << 20,
-	STOPPED_MS = 2000 };
+enum {
+	TEST_TIMEOUT_S = 120,
+	DEATHS = 24,
+	RECYCLED = 5,
+	MANY = 40,
+	MIB = 1 << 20,
+	STOPPED_MS = 2000
+};
 
 #define REASSIGNED_NS_MAX (5 * NS_PER_MS)
 
@@ -56,7 +62,7 @@ START_TEST(each_worker_is_listed_with_what_it_is_runs_and_has_done)
 {
 	plm_ref busy, failed = PLM_NONE;
 	char pid[16];
-	runtime_boot(&pool.rt, "--workers", "gen=3,slots=2 x1; gen=1 x1",);
+	runtime_boot(&pool.rt, "--workers", "gen=3,slots=2 x1; gen=1 x1", );
 	pool_join();
 	ck_assert_uint_eq(pool.rt.workers, 2); /* of three processes */
 	failed = pool_submit("probe.fail", "x", 0);
@@ -110,8 +116,8 @@ END_TEST
 
 static void boot_with(const char *option, const char *value)
 {
-	runtime_boot(&pool.rt, "--workers", "2", "--module", test_module("mod_pool"), option,
-	    value,);
+	runtime_boot(
+	    &pool.rt, "--workers", "2", "--module", test_module("mod_pool"), option, value, );
 	pool_join();
 }
 
@@ -301,7 +307,7 @@ static pid_t pid_of_worker(void)
 static void boot_one(const char *option, const char *value)
 {
 	runtime_boot(&pool.rt, "--workers", "1", "--store", "256M", "--module",
-	    test_module("mod_pool"), option, value,);
+	    test_module("mod_pool"), option, value, );
 	pool_join();
 }
 
@@ -363,7 +369,7 @@ START_TEST(workers_are_read_from_a_file_and_an_error_names_file_and_line)
 	FILE *file = fdopen(mkstemp(path), "w");
 	snprintf(at, sizeof at, "@%s", path);
 	ck_assert(file && fputs(good, file) >= 0 && fclose(file) == 0);
-	runtime_boot(&pool.rt, "--workers", at,);
+	runtime_boot(&pool.rt, "--workers", at, );
 	unlink(path);
 	pool_join();
 	ck_assert_uint_eq(pool.rt.workers, 3);
@@ -382,13 +388,16 @@ END_TEST
 
 START_TEST(limits_of_workers_that_make_no_sense_are_refused)
 {
-	static const struct { const char *option, *value;
+	static const struct {
+		const char *option, *value;
 	} rows[] = { { "--hang-after", "5" }, { "--hang-after", "soon" }, { "--hang-after", "-1s" },
-	    { "--recycle-tasks", "few" }, { "--recycle-growth", "much" }, { "--workers", "@/no" } };
+		{ "--recycle-tasks", "few" }, { "--recycle-growth", "much" },
+		{ "--workers", "@/no" } };
 	pool_boot();
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct output_of o = program_run(&pool.rt, "plm", (const char *const[]){ "--name",
-		    "never", rows[i].option, rows[i].value, NULL }, NULL, 0);
+		struct output_of o = program_run(&pool.rt, "plm",
+		    (const char *const[]){ "--name", "never", rows[i].option, rows[i].value, NULL },
+		    NULL, 0);
 		const char *about = rows[i].value[0] == '@' ? "/no" : rows[i].option + 2;
 		ck_assert_int_eq(o.code, 64);
 		ck_assert_msg(strstr(o.err, about) != NULL, "%s: %s", rows[i].option, o.err);

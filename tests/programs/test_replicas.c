@@ -30,7 +30,7 @@ static void boot(const char *workers)
 {
 	static const struct race empty;
 	runtime_boot(&machine, "--workers", workers, "--policy", "static-fill", "--module",
-	    test_module("mod_race"),);
+	    test_module("mod_race"), );
 	ck_assert_int_eq(plm_connect(&client, machine.name), 0);
 	scratch_write(&machine, "race", &empty, sizeof empty, race_path, sizeof race_path);
 	int fd = open(race_path, O_RDWR | O_CLOEXEC);
@@ -268,8 +268,9 @@ START_TEST(a_task_that_is_cancelled_and_dropped_at_once_takes_its_replicas_with_
 	world.tables.control->kind[0].count = 3; /* so many could run it */
 	const plm_terms terms = { .replicas = 3 };
 	const plm_arg ms = PLM_BYTES("600000", 6);
-	const plm_task task = { .function = "probe.sleep", .args = &ms, .nargs = 1,
-		.terms = &terms };
+	const plm_task task = {
+		.function = "probe.sleep", .args = &ms, .nargs = 1, .terms = &terms
+	};
 	ck_assert_msg(plm_submit(&world.a, &task, &ref) == 0, "%s", plm_why());
 	ck_assert_int_eq(plm_cancel(&world.a, ref, PLM_GRACE_OF_TASK), 0);
 	plm_drop(&world.a, ref);
@@ -285,15 +286,15 @@ int main(void)
 	TCase *tests = tcase_create("replicas");
 	tcase_set_timeout(tests, TEST_TIMEOUT_S);
 	tcase_add_test(tests, the_first_good_result_counts_and_the_others_are_cancelled);
-	tcase_add_test(tests,
-	    a_second_good_result_does_not_queue_the_task_again_that_takes_the_first);
+	tcase_add_test(
+	    tests, a_second_good_result_does_not_queue_the_task_again_that_takes_the_first);
 	tcase_add_test(tests, replicas_run_on_workers_apart);
 	tcase_add_test(tests, one_good_result_is_enough);
 	tcase_add_test(tests, it_fails_when_all_of_them_have);
 	tcase_add_test(tests, more_replicas_than_workers_that_can_run_it_are_refused);
 	tcase_add_test(tests, cancelling_it_cancels_all_replicas);
-	tcase_add_test(tests,
-	    a_task_that_is_cancelled_and_dropped_at_once_takes_its_replicas_with_it);
+	tcase_add_test(
+	    tests, a_task_that_is_cancelled_and_dropped_at_once_takes_its_replicas_with_it);
 	tcase_add_test(tests, the_death_of_one_worker_changes_nothing);
 	tcase_add_test(tests, replicas_survive_the_deaths_of_schedulers);
 	suite_add_tcase(suite, tests);

@@ -230,8 +230,10 @@ START_TEST(all_that_a_returned_command_has_started_is_ended_before_it_runs_again
 	char line[LINE_BYTES];
 	int one = 1, two = 2, child, attempt;
 	boot();
-	snprintf(line, sizeof line, "trap '' TERM; (trap '' TERM; exec setsid sleep 3600) & "
-	    "echo $! $PLM_ATTEMPT >> %s; sleep 3600", notes);
+	snprintf(line, sizeof line,
+	    "trap '' TERM; (trap '' TERM; exec setsid sleep 3600) & "
+	    "echo $! $PLM_ATTEMPT >> %s; sleep 3600",
+	    notes);
 	char *ref = ctl_expect(&machine, 0, "submit", "--detach", "--shell", line);
 	until(line_is_there, &one, "the command has begun");
 	plm_ref task;

@@ -28,7 +28,7 @@ enum {
 	TEST_TIMEOUT_S = 200,
 	PATH_BYTES = 256,
 	CLIENTS = 2,
-	CALL_MS = 500,       /* each call may wait so long ... */
+	CALL_MS = 500,        /* each call may wait so long ... */
 	CALL_LATE_MS = 40000, /* ... and never takes so long: a few locks that nobody gives back */
 	PACE_NS = 200000,
 	HEAD_BYTES = 64 << 10, /* header, control page, process table */
@@ -42,7 +42,7 @@ static struct score { /* shared with clients and scribbler */
 	_Atomic uint64_t words;
 	_Atomic uint64_t good[CLIENTS], failed[CLIENTS];
 	_Atomic uint64_t began_ns[CLIENTS]; /* of the call it is in, 0: in none */
-} *score;
+} * score;
 
 static void pause_ns(long ns)
 {
@@ -114,7 +114,9 @@ static int run_task(plm *handle)
 {
 	plm_ref ref;
 	plm_view view;
-	plm_task task = { .function = "probe.echo", .args = &PLM_BYTES("alive", 5), .nargs = 1,
+	plm_task task = { .function = "probe.echo",
+		.args = &PLM_BYTES("alive", 5),
+		.nargs = 1,
 		.crash_retries = 3 };
 	int r = plm_submit(handle, &task, &ref);
 	if (r < 0)
@@ -150,7 +152,7 @@ static int look(plm *handle)
 /* One connection after the other: each a few calls long. */
 _Noreturn static void work(int number)
 {
-	static int (*const calls[])(plm *handle) = { run_task, pass_object, look };
+	static int (*const calls[])(plm * handle) = { run_task, pass_object, look };
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	while (!atomic_load(&score->stop)) {
 		plm *handle = NULL;
@@ -188,8 +190,8 @@ static void expect_in_time(void)
 	for (int i = 0; i < CLIENTS; i++) {
 		uint64_t began = atomic_load(&score->began_ns[i]), now = clock_ns();
 		bool late = began && now > began && now - began > CALL_LATE_MS * NS_PER_MS;
-		ck_assert_msg(!late, "a call of client %d has not returned in %d ms", i,
-		    CALL_LATE_MS);
+		ck_assert_msg(
+		    !late, "a call of client %d has not returned in %d ms", i, CALL_LATE_MS);
 	}
 }
 
@@ -237,8 +239,8 @@ static void expect_nothing_left(void)
 	char path[PATH_BYTES];
 	siginfo_t info = { 0 };
 	int r = waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT);
-	ck_assert_msg(r < 0 && errno == ECHILD, "a process of the runtime is left: pid %d",
-	    (int)info.si_pid);
+	ck_assert_msg(
+	    r < 0 && errno == ECHILD, "a process of the runtime is left: pid %d", (int)info.si_pid);
 	for (size_t i = 0; i < COUNT_OF(whats); i++) {
 		runtime_segment(&rt, whats[i], path, sizeof path);
 		ck_assert_msg(access(path, F_OK) != 0, "plm left %s", path);
@@ -249,7 +251,7 @@ static void scribble_a_round(uint64_t seed, const char *segment, uint64_t end_ns
 {
 	pid_t client[CLIENTS];
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	runtime_boot_loose(&rt, "--workers", "2", "--tasks", "256", "--store", "4M",);
+	runtime_boot_loose(&rt, "--workers", "2", "--tasks", "256", "--store", "4M", );
 	struct target target = target_open(segment);
 	memset(score, 0, sizeof *score);
 	for (int i = 0; i < CLIENTS; i++)
@@ -278,8 +280,8 @@ START_TEST(wild_bytes_in_a_living_runtime_give_errors_and_nobody_hangs)
 {
 	static const char *const segments[] = { "control", "store" };
 	uint64_t seed = number_from("PLM_SCRIBBLE_SEED", clock_ns() | 1), random = seed;
-	uint64_t end = clock_ns() + number_from("PLM_SCRIBBLE_SECONDS", SCRIBBLE_SECONDS) *
-	    NS_PER_S;
+	uint64_t end =
+	    clock_ns() + number_from("PLM_SCRIBBLE_SECONDS", SCRIBBLE_SECONDS) * NS_PER_S;
 	uint64_t good = 0, failed = 0, words = 0, rounds = 0;
 	score = shared_memory(sizeof *score);
 	do {

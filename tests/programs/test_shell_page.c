@@ -57,8 +57,8 @@ static void run_block(const char *block, const char *expected)
 	ck_assert_uint_lt(fread(out, 1, sizeof out - 1, shell), sizeof out - 1);
 	int status = pclose(shell);
 	ck_assert_msg(status == 0, "wait status %d of\n%s", status, block);
-	ck_assert_msg(strcmp(out, expected) == 0, "the page says\n%s, and it prints\n%s",
-	    expected, out);
+	ck_assert_msg(
+	    strcmp(out, expected) == 0, "the page says\n%s, and it prints\n%s", expected, out);
 }
 
 static void run_page(const char *path, int least)
@@ -66,7 +66,7 @@ static void run_page(const char *path, int least)
 	char *page = read_page(path), *block;
 	const char *at = page;
 	int examples = 0;
-	runtime_boot(&rt, "--workers", "2",);
+	runtime_boot(&rt, "--workers", "2", );
 	set_path();
 	for (; (block = next_block(&at, "```sh\n")) != NULL; examples++) {
 		char *expected = next_block(&at, "```text\n");

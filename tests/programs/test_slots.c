@@ -39,14 +39,15 @@ enum {
 };
 
 static const char mixed[] = "gen=4,slots=3,gpus=2,licence=2 x1; gen=2,slots=2,gpus=1 x2; "
-			      "gen=1,slots=2,licence=1 x1; gen=1,slots=1 x1";
-static const char *const policies[] = {
-    "locality", "load-aware", "power-of-two", "round-robin", "random", "static-fill"};
+			    "gen=1,slots=2,licence=1 x1; gen=1,slots=1 x1";
+static const char *const policies[] = { "locality", "load-aware", "power-of-two", "round-robin",
+	"random", "static-fill" };
 
 /* Ways of one task differ in cpus: by them the record tells which one was taken. */
-static const char *const needs_of[] = {NULL, "cpus=2", NULL, "licence=1", "gpus=0.5",
-    "cpus=2,gpus=1", NULL, "cpus=3", "gpus=0.25", "licence=0.5", "gpus=1", "mem=400M", "cpus=4",
-    "licence=2 | cpus=3", "gpus=2", "mem=300M,licence=1", "gpus=1 | cpus=2 | cpus=3,licence=1"};
+static const char *const needs_of[] = { NULL, "cpus=2", NULL, "licence=1", "gpus=0.5",
+	"cpus=2,gpus=1", NULL, "cpus=3", "gpus=0.25", "licence=0.5", "gpus=1", "mem=400M", "cpus=4",
+	"licence=2 | cpus=3", "gpus=2", "mem=300M,licence=1",
+	"gpus=1 | cpus=2 | cpus=3,licence=1" };
 
 struct order { /* as mod_events.c reads it */
 	uint64_t task, us, children;
@@ -64,7 +65,7 @@ struct events {
 struct process_ever { /* of a worker, the killed ones too */
 	uint64_t pid, killed_ns;
 	uint32_t worker, kind;
-	unsigned depth;            /* while playing: tasks on its stack */
+	unsigned depth;                /* while playing: tasks on its stack */
 	const struct run_event *event; /* the lowest of them: the others run in its place */
 };
 
@@ -85,12 +86,13 @@ static void boot(const char *workers, const char *policy)
 {
 	events = shared_file(sizeof *events, "TEST_EVENTS");
 	runtime_boot(&machine, "--workers", workers, "--module", test_module("mod_events"),
-	    "--policy", policy, "--memory", "1G", "--spares", "0",);
+	    "--policy", policy, "--memory", "1G", "--spares", "0", );
 	ck_assert_int_eq(plm_connect(&client, machine.name), 0);
 	for (size_t i = 0; i < COUNT_OF(needs_of); i++)
 		if (needs_of[i] && workers == mixed)
 			ck_assert_int_eq(spec_needs(needs_of[i],
-			    &plm_tables(client)->control->resources, &terms_of[i]), 0);
+					     &plm_tables(client)->control->resources, &terms_of[i]),
+			    0);
 	seed = random_state = number_from("PLM_SLOTS_SEED", clock_ns()) | 1;
 	printf("slots: %s, PLM_SLOTS_SEED=%" PRIu64 "\n", policy, seed);
 }
@@ -106,8 +108,11 @@ static void submit_order(size_t i, const struct order *order)
 {
 	const char *needs = needs_of[order->task];
 	plm_terms terms = { .needs = needs };
-	plm_task task = { .function = "events.run", .args = &PLM_BYTES(order, sizeof *order),
-		.nargs = 1, .terms = needs ? &terms : NULL, .crash_retries = CRASH_RETRIES };
+	plm_task task = { .function = "events.run",
+		.args = &PLM_BYTES(order, sizeof *order),
+		.nargs = 1,
+		.terms = needs ? &terms : NULL,
+		.crash_retries = CRASH_RETRIES };
 	ck_assert_msg(plm_submit(client, &task, &refs[i]) == 0, "%s", plm_why());
 }
 
@@ -139,7 +144,8 @@ static struct process_ever *remember(const struct process *p)
 	ck_assert_uint_lt(processes_ever, PROCESSES_EVER);
 	known = &process_ever[processes_ever++];
 	*known = (struct process_ever){
-	    .pid = (uint64_t)p->pid, .worker = p->worker, .kind = p->worker_kind};
+		.pid = (uint64_t)p->pid, .worker = p->worker, .kind = p->worker_kind
+	};
 	ck_assert_uint_lt(known->worker, WORKERS);
 	return known;
 }
@@ -274,8 +280,8 @@ static void change_devices(const struct demand *demand, bool begins, const struc
 			change(&use.device[gpu], NULL, part, begins, AMOUNT_UNIT, "a GPU", event);
 			dealt += part;
 		}
-	ck_assert_msg(dealt == all, "a task of \"%s\" sees GPUs %#" PRIx64,
-	    needs_of[event->task], event->gpus);
+	ck_assert_msg(dealt == all, "a task of \"%s\" sees GPUs %#" PRIx64, needs_of[event->task],
+	    event->gpus);
 }
 
 static void change_amounts(const struct process_ever *p, const struct demand *demand, bool begins,
@@ -283,9 +289,9 @@ static void change_amounts(const struct process_ever *p, const struct demand *de
 {
 	const struct control *c = plm_tables(client)->control;
 	for (uint32_t i = RESOURCE_GPUS; i < RESOURCES_MAX; i++)
-		change(&use.amount[p->worker][i], &use.most_amount[p->worker][i],
-		    demand->amount[i], begins, c->kind[p->kind].amount[i],
-		    spec_resource_name(&c->resources, i), event);
+		change(&use.amount[p->worker][i], &use.most_amount[p->worker][i], demand->amount[i],
+		    begins, c->kind[p->kind].amount[i], spec_resource_name(&c->resources, i),
+		    event);
 	change(&use.memory, &use.most_memory, demand->amount[RESOURCE_MEMORY], begins, c->memory,
 	    "memory", event);
 	change_devices(demand, begins, event);
@@ -312,8 +318,10 @@ static void play(const struct moment *m)
 	const struct demand *demand = demand_of(m->event);
 	unsigned *running = &use.running[p->worker];
 	*running = m->begins ? *running + 1 : *running - 1;
-	ck_assert_msg(*running <= kind->slots, "worker %u of %u slots runs %u tasks; "
-	    "PLM_SLOTS_SEED=%" PRIu64, p->worker, kind->slots, *running, seed);
+	ck_assert_msg(*running <= kind->slots,
+	    "worker %u of %u slots runs %u tasks; "
+	    "PLM_SLOTS_SEED=%" PRIu64,
+	    p->worker, kind->slots, *running, seed);
 	if (*running > use.most_running[p->worker])
 		use.most_running[p->worker] = *running;
 	change(&use.cpus[p->kind], &use.most_cpus[p->kind], m->event->cpus, m->begins,
@@ -418,8 +426,7 @@ static const struct process *find_still(plm_ref task)
 	for (uint32_t i = SLOT_FIRST_MEMBER; i < t->limits.processes; i++) {
 		const struct process *p = &t->process[i];
 		if (sh_load(&p->booked) == task.id && sh_load(&p->booked_way) == 0 &&
-		    process_state(sh_load(&p->state)) == PROCESS_LIVE &&
-		    sh_load(&p->running) == 0)
+		    process_state(sh_load(&p->state)) == PROCESS_LIVE && sh_load(&p->running) == 0)
 			return p;
 	}
 	return NULL;
@@ -512,16 +519,14 @@ int main(void)
 	TCase *slots = tcase_create("slots");
 	int n = COUNT_OF(policies);
 	tcase_set_timeout(slots, TEST_TIMEOUT_S);
-	tcase_add_loop_test(
-	    slots, what_runs_at_once_never_exceeds_slots_cpus_and_resources, 0, n);
+	tcase_add_loop_test(slots, what_runs_at_once_never_exceeds_slots_cpus_and_resources, 0, n);
 	tcase_add_loop_test(slots, nor_when_workers_are_killed, 0, n);
 	tcase_add_loop_test(slots, nor_when_workers_and_schedulers_are_killed, 0, n);
 	suite_add_tcase(suite, slots);
 	TCase *still = tcase_create("still");
 	tcase_set_timeout(still, TEST_TIMEOUT_S);
 	tcase_add_test(still, a_slot_that_keeps_still_and_dies_is_made_good);
-	tcase_add_test(
-	    still, a_task_that_loses_a_slot_goes_before_those_that_came_later);
+	tcase_add_test(still, a_task_that_loses_a_slot_goes_before_those_that_came_later);
 	suite_add_tcase(suite, still);
 	return run_suite(suite);
 }

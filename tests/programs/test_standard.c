@@ -19,7 +19,7 @@ static struct runtime rt;
 
 static void boot(void)
 {
-	runtime_boot(&rt, "--workers", "2", "--tasks", "256", "--store", "4M",);
+	runtime_boot(&rt, "--workers", "2", "--tasks", "256", "--store", "4M", );
 }
 
 static void stop(void)
@@ -65,7 +65,7 @@ START_TEST(a_result_without_a_stdout_is_an_error)
 	expect_exit("plmctl help >&-", EXIT_WRITING);
 	expect_exit("plmdump check >&-", EXIT_WRITING);
 	expect_exit("plmctl submit -- true >&-", 0); /* it has nothing to say */
-	expect_exit("plmctl status >/dev/null", 0); /* and the runtime is as it was */
+	expect_exit("plmctl status >/dev/null", 0);  /* and the runtime is as it was */
 }
 END_TEST
 
@@ -91,11 +91,13 @@ END_TEST
 START_TEST(a_runtime_boots_without_any)
 {
 	expect_exit("export PLM_NAME=$PLM_NAME-bare; plm --workers 1 --store 4M <&- >&- 2>&- & "
-	    "until plmctl status >/dev/null 2>&1; do sleep 0.01; done; "
-	    "test \"$(plmctl submit -- echo hi)\" = hi && plmctl stop && wait $!", 0);
+		    "until plmctl status >/dev/null 2>&1; do sleep 0.01; done; "
+		    "test \"$(plmctl submit -- echo hi)\" = hi && plmctl stop && wait $!",
+	    0);
 	expect_exit("export PLM_NAME=$PLM_NAME-bare; "
-	    "plm --daemon --workers 1 --store 4M <&- 2>&- >$XDG_RUNTIME_DIR/ready && "
-	    "grep -q 'plm: ready' $XDG_RUNTIME_DIR/ready && plmctl stop", 0);
+		    "plm --daemon --workers 1 --store 4M <&- 2>&- >$XDG_RUNTIME_DIR/ready && "
+		    "grep -q 'plm: ready' $XDG_RUNTIME_DIR/ready && plmctl stop",
+	    0);
 }
 END_TEST
 

@@ -1,7 +1,7 @@
 /* test_stopped.c - a process is stopped (SIGSTOP) for longer than the others wait for it, and goes
  * on: nothing is left of what they gave up meanwhile. Through the real programs, and therefore
- * slow: each wait is LOCK_WAIT_MS. The explorer does the same at every step (verify/explore/scenarios.c:
- * stopped). */
+ * slow: each wait is LOCK_WAIT_MS. The explorer does the same at every step
+ * (verify/explore/scenarios.c: stopped). */
 #include <check.h>
 #include <errno.h>
 #include <signal.h>
@@ -21,7 +21,7 @@ static plm *handle;
 
 static void boot(void)
 {
-	runtime_boot(&rt, "--workers", "1", "--tasks", "256", "--store", "16M",);
+	runtime_boot(&rt, "--workers", "1", "--tasks", "256", "--store", "16M", );
 	ck_assert_msg(plm_connect(&handle, rt.name) == 0, "%s", plm_why());
 }
 
@@ -158,8 +158,8 @@ int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	const TTest *const tests[] = {
-	    what_was_asked_for_in_vain_is_held_by_nobody,
-	    what_could_not_be_freed_is_freed_when_the_lock_is_let_go,
+		what_was_asked_for_in_vain_is_held_by_nobody,
+		what_could_not_be_freed_is_freed_when_the_lock_is_let_go,
 	};
 	Suite *suite = suite_create("stopped");
 	TCase *tcase = tcase_create("stopped and continued");

@@ -32,7 +32,7 @@ static struct runtime rt;
 
 static void boot(void)
 {
-	runtime_boot(&rt, "--workers", "2", "--tasks", "256", "--store", "4M",);
+	runtime_boot(&rt, "--workers", "2", "--tasks", "256", "--store", "4M", );
 }
 
 static void stop(void)
@@ -107,7 +107,8 @@ static struct sockaddr_un door;
 static void knock_as_nobody(void)
 {
 	struct door_request hello = {
-	    .magic = DOOR_MAGIC, .version = DOOR_VERSION, .kind = DOOR_HELLO};
+		.magic = DOOR_MAGIC, .version = DOOR_VERSION, .kind = DOOR_HELLO
+	};
 	struct door_reply reply;
 	become_nobody();
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
@@ -172,7 +173,7 @@ START_TEST(a_segment_with_a_second_name_is_refused)
 	snprintf(second, sizeof second, "%s.link", path);
 	ck_assert_int_eq(link(path, second), 0);
 	runtime_kill(&rt);
-	runtime_reboot(&rt, "--workers", "2",); /* set aside: begun anew */
+	runtime_reboot(&rt, "--workers", "2", ); /* set aside: begun anew */
 	unlink(second);
 	snprintf(second, sizeof second, "%s.aside", path);
 	ck_assert_msg(unlink(second) == 0, "it was gone on with");
@@ -317,10 +318,16 @@ static bool others_reach_the_programs(void)
 
 START_TEST(names_that_another_user_took_first_are_refused_with_a_word)
 {
-	static const struct { void (*squat)(void); const char *what; } ways[] = {
-		{ squat_with_a_file, "control" }, { squat_with_a_file, "store" },
-		{ squat_with_a_link, "control" }, { squat_with_a_link, "store" },
-		{ squat_with_a_file, "lock" }, { squat_with_a_link, "lock" },
+	static const struct {
+		void (*squat)(void);
+		const char *what;
+	} ways[] = {
+		{ squat_with_a_file, "control" },
+		{ squat_with_a_file, "store" },
+		{ squat_with_a_link, "control" },
+		{ squat_with_a_link, "store" },
+		{ squat_with_a_file, "lock" },
+		{ squat_with_a_link, "lock" },
 		{ squat_with_a_directory, "lock" },
 	};
 	if (!is_root(__func__) || !others_reach_the_programs())
@@ -379,8 +386,8 @@ static void boot_on_a_read_only_shm(void)
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("none", "/dev/shm", "tmpfs", MS_RDONLY, NULL) < 0)
 		_exit(77);
-	struct output_of o = program_run(&rt, "plm",
-	    (const char *const[]){ "--name", "readonly", "--tied", NULL }, NULL, 0);
+	struct output_of o = program_run(
+	    &rt, "plm", (const char *const[]){ "--name", "readonly", "--tied", NULL }, NULL, 0);
 	if (o.signal || o.code == 0 || !strstr(o.err, "/dev/shm") || !strstr(o.err, "ead-only"))
 		_exit(2);
 }
@@ -457,13 +464,13 @@ int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	const TTest *const tests[] = {
-	    another_user_is_kept_out_of_door_and_segments,
-	    a_segment_with_a_second_name_is_refused,
-	    another_user_cannot_signal_or_trace_a_process_of_it,
-	    names_that_another_user_took_first_are_refused_with_a_word,
-	    with_a_umask_of_zero_nothing_is_open_to_others,
-	    on_a_read_only_dev_shm_a_boot_ends_with_a_word,
-	    a_set_id_program_is_refused,
+		another_user_is_kept_out_of_door_and_segments,
+		a_segment_with_a_second_name_is_refused,
+		another_user_cannot_signal_or_trace_a_process_of_it,
+		names_that_another_user_took_first_are_refused_with_a_word,
+		with_a_umask_of_zero_nothing_is_open_to_others,
+		on_a_read_only_dev_shm_a_boot_ends_with_a_word,
+		a_set_id_program_is_refused,
 	};
 	Suite *suite = suite_create("strangers");
 	TCase *tcase = tcase_create("strangers");

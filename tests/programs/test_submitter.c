@@ -24,7 +24,7 @@ static struct runtime rt;
 static void setup(void)
 {
 	map_setup();
-	runtime_boot(&rt, "--workers", "2", "--tasks", "1024", "--store", "64M",);
+	runtime_boot(&rt, "--workers", "2", "--tasks", "1024", "--store", "64M", );
 	setenv("PLM_NAME", rt.name, 1);
 }
 
@@ -72,7 +72,8 @@ END_TEST
 
 START_TEST(a_loaded_command_has_them_too)
 {
-	check_shell(0, "0027\n55\n0027\n55\n", "", "printf '%s\\n' 'umask; ulimit -n' "
+	check_shell(0, "0027\n55\n0027\n55\n", "",
+	    "printf '%s\\n' 'umask; ulimit -n' "
 	    "'{\"shell\": \"umask; ulimit -n\", \"label\": \"own\"}' > tasks; "
 	    "(umask 027; ulimit -n 55; plmctl load --quiet --wait tasks) > refs && "
 	    "for r in $(cat refs); do plmctl get $r; done; plmctl drop $(cat refs)");
@@ -81,7 +82,8 @@ END_TEST
 
 START_TEST(without_the_environment_they_are_those_of_the_worker)
 {
-	check_shell(0, "", "", "umask > theirs; umask 027; "
+	check_shell(0, "", "",
+	    "umask > theirs; umask 027; "
 	    "plmctl submit --no-env --shell umask | cmp - theirs; "
 	    "echo '{\"shell\": \"umask\", \"no_env\": true}' > task; "
 	    "plmctl load --wait --quiet task > ref; plmctl get $(cat ref) | cmp - theirs; "
@@ -133,8 +135,8 @@ START_TEST(its_stdin_may_be_that_of_its_submitter)
 		struct output_of theirs = run_with("sh -c", inputs[_i]);
 		struct output_of ours = shell("T='env %s'; %s", tools[i], inputs[_i]);
 		ck_assert_msg(strcmp(theirs.out, ours.out) == 0 && theirs.out[0] && ours.code == 0,
-		    "%s, %s: \"%s\", not \"%s\"; %s", tools[i], inputs[_i], ours.out,
-		    theirs.out, ours.err);
+		    "%s, %s: \"%s\", not \"%s\"; %s", tools[i], inputs[_i], ours.out, theirs.out,
+		    ours.err);
 		output_free(&theirs);
 		output_free(&ours);
 	}
@@ -143,27 +145,31 @@ END_TEST
 
 START_TEST(each_attempt_and_each_command_reads_all_of_it)
 {
-	check_shell(0, "2 in\n", "", "echo in | plmctl submit --stdin - --retries 1 --shell "
+	check_shell(0, "2 in\n", "",
+	    "echo in | plmctl submit --stdin - --retries 1 --shell "
 	    "'read x; [ $PLM_ATTEMPT = 2 ] && echo $PLM_ATTEMPT $x'");
 	check_shell(0, "1 in\n2 in\n3 in\n", "",
 	    "echo in | plmctl map -k --stdin - 'echo {} $(cat)' ::: 1 2 3");
-	check_shell(64, "", "--stdin -: the inputs come from there",
-	    "echo 1 | plmctl map --stdin - cat");
+	check_shell(
+	    64, "", "--stdin -: the inputs come from there", "echo 1 | plmctl map --stdin - cat");
 	check_shell(64, "", "--stdin /dev/stdin: the inputs come from there",
 	    "echo 1 | plmctl map --stdin /dev/stdin echo ::: 1 :::: -");
-	check_shell(64, "", "the inputs come from there",
-	    "plmctl map --stdin - -a - cat < /dev/null");
+	check_shell(
+	    64, "", "the inputs come from there", "plmctl map --stdin - -a - cat < /dev/null");
 }
 END_TEST
 
 START_TEST(a_detached_command_has_it_after_plmctl_has_gone)
 {
-	check_shell(0, "one\ntwo\n", "", "plmctl pause; A=$(printf 'one\ntwo\n' | "
+	check_shell(0, "one\ntwo\n", "",
+	    "plmctl pause; A=$(printf 'one\ntwo\n' | "
 	    "plmctl submit --detach --stdin - cat); plmctl resume; plmctl get $A; plmctl drop $A");
-	check_shell(0, "two\n", "", "printf 'one\ntwo\n' > in; "
+	check_shell(0, "two\n", "",
+	    "printf 'one\ntwo\n' > in; "
 	    "A=$({ read first; plmctl submit --detach --stdin - cat; } < in); plmctl get $A; "
 	    "plmctl drop $A");
-	check_shell(0, "", "", "A=$(plmctl submit --detach --stdin - cat < /dev/null); "
+	check_shell(0, "", "",
+	    "A=$(plmctl submit --detach --stdin - cat < /dev/null); "
 	    "plmctl get $A; plmctl drop $A");
 	check_shell(65, "", "--stdin: 100000000 bytes never fit",
 	    "head -c 100000000 /dev/zero | plmctl submit --detach --stdin - true");
@@ -172,8 +178,8 @@ END_TEST
 
 START_TEST(a_file_that_is_called_so_is_found_by_its_path)
 {
-	check_shell(0, "a file\n", "",
-	    "echo a file > ./-; echo in | plmctl submit --stdin ./- cat");
+	check_shell(
+	    0, "a file\n", "", "echo a file > ./-; echo in | plmctl submit --stdin ./- cat");
 	check_shell(64, "", "--stdin -: tasks outlive", "echo true > t; plmctl load --stdin - t");
 	check_shell(65, "", "\"stdin\" is a file, and /dev/stdin is none that a worker has",
 	    "echo '{\"shell\": \"cat\", \"stdin\": \"/dev/stdin\"}' | plmctl load -");
@@ -189,7 +195,8 @@ END_TEST
 /* Through a pipe, into a file of the disk, and byte for byte out of it. */
 START_TEST(a_large_input_comes_whole)
 {
-	check_shell(0, "", "", "seq 30000000 | head -c 200000000 > in; "
+	check_shell(0, "", "",
+	    "seq 30000000 | head -c 200000000 > in; "
 	    "cat in | plmctl submit --stdin - cksum > sum; cksum < in | cmp - sum; rm in");
 }
 END_TEST
@@ -240,9 +247,10 @@ START_TEST(texts_that_make_no_sense_are_refused)
 {
 	static const char *const texts[] = { "", "plm-inherited:", "plm-inherited: ", "A=B",
 		"plm-inherited: 22", "plm-inherited: 7777 0", "plm-inherited: 9 0",
-		"plm-inherited: 22 20", "plm-inherited: 22 0 x", "plm-inherited: 22 0 1:",
-		"plm-inherited: 22 0 1:2:3", "plm-inherited: 22 0 -1", "plm-inherited: 22 0 --",
-		"plm-inherited: 22 0 99999999999999999999999", "plm-inherited: 22 0 1 ",
+		"plm-inherited: 22 20", "plm-inherited: 22 0 x",
+		"plm-inherited: 22 0 1:", "plm-inherited: 22 0 1:2:3", "plm-inherited: 22 0 -1",
+		"plm-inherited: 22 0 --", "plm-inherited: 22 0 99999999999999999999999",
+		"plm-inherited: 22 0 1 ",
 		"plm-inherited: 22 0 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1" };
 	struct inherited out;
 	for (size_t i = 0; i < COUNT_OF(texts); i++)
@@ -271,8 +279,8 @@ int main(void)
 	TCase *input = tcase_create("stdin");
 	tcase_set_timeout(input, TEST_TIMEOUT_S);
 	tcase_add_checked_fixture(input, setup, teardown);
-	tcase_add_loop_test(input, its_stdin_may_be_that_of_its_submitter, 0,
-	    (int)COUNT_OF(inputs));
+	tcase_add_loop_test(
+	    input, its_stdin_may_be_that_of_its_submitter, 0, (int)COUNT_OF(inputs));
 	tcase_add_test(input, each_attempt_and_each_command_reads_all_of_it);
 	tcase_add_test(input, a_detached_command_has_it_after_plmctl_has_gone);
 	tcase_add_test(input, a_file_that_is_called_so_is_found_by_its_path);

@@ -38,8 +38,8 @@ START_TEST(tasks_are_found_by_state_in_our_words_and_in_common_ones)
 	check_found(QUIET("tasks", "--state", "cancelled"), REFS(e.cancelled));
 	check_found(QUIET("tasks", "--state", "ready,done"), REFS(e.ready, e.done));
 	check_found(QUIET("tasks", "--todo", "--state", "dead"), REFS(e.ready, e.waiting, e.dead));
-	check_found(QUIET("tasks"), REFS(e.done, e.failed, e.dead, e.running, e.ready, e.waiting,
-	    e.cancelled));
+	check_found(QUIET("tasks"),
+	    REFS(e.done, e.failed, e.dead, e.running, e.ready, e.waiting, e.cancelled));
 	each_free(&e);
 }
 END_TEST
@@ -54,8 +54,8 @@ START_TEST(tasks_are_found_by_text_and_label)
 	check_found(QUIET("tasks", "--include", "probe.sum"), REFS(e.waiting));
 	check_found(QUIET("tasks", "--exclude", "e", "--exclude", "r"), REFS(e.cancelled));
 	check_found(QUIET("tasks", "--label", "good"), REFS(e.done, e.ready));
-	check_found(QUIET("tasks", "--label", "good", "--label", "bad"),
-	    REFS(e.done, e.ready, e.failed));
+	check_found(
+	    QUIET("tasks", "--label", "good", "--label", "bad"), REFS(e.done, e.ready, e.failed));
 	check_found(QUIET("tasks", "--label", "goo"), NONE);
 	check_found(QUIET("tasks", "--label", "good", "--todo"), REFS(e.ready));
 	each_free(&e);
@@ -65,12 +65,16 @@ END_TEST
 static void expect_list(const char *expected, const char *const *arguments)
 {
 	char *list = program_expect(&host, 0, arguments);
-	ck_assert_msg(strcmp(list, expected) == 0, "the list is:\n%s\nand not:\n%s", list,
-	    expected);
+	ck_assert_msg(
+	    strcmp(list, expected) == 0, "the list is:\n%s\nand not:\n%s", list, expected);
 	free(list);
 }
 
-#define LIST(...) (const char *const[]){ "tasks", __VA_ARGS__, NULL }
+#define LIST(...)                          \
+	(const char *const[])              \
+	{                                  \
+		"tasks", __VA_ARGS__, NULL \
+	}
 
 START_TEST(rows_are_sorted_numbered_and_limited)
 {
@@ -107,7 +111,11 @@ END_TEST
 START_TEST(what_makes_no_sense_is_refused_and_nothing_is_done)
 {
 	char *ref = detached("--", "sleep", "1000");
-	static const struct { int code; const char *why; const char *words[6]; } odd[] = {
+	static const struct {
+		int code;
+		const char *why;
+		const char *words[6];
+	} odd[] = {
 		{ 64, "odd", { "tasks", "--state", "odd" } },
 		{ 64, "--state is", { "tasks", "--state", "done,,ready" } },
 		{ 64, "--state is", { "tasks", "--state", "" } },
@@ -210,10 +218,15 @@ START_TEST(everything_that_lists_prints_json_lines_when_asked)
 {
 	struct each e = one_of_each();
 	const char *const commands[][5] = {
-		{ "tasks" }, { "tasks", "--sort", "age", "--columns", "ref,label" }, { "status" },
-		{ "wait", "--finished", "--failed" }, { "requeue", "--in-progress" },
-		{ "retry", "--failed", "--include", "exit 3" }, { "cancel", "--todo" },
-		{ "move", "--failed", "--to", "todo" }, { "forget", "--all" },
+		{ "tasks" },
+		{ "tasks", "--sort", "age", "--columns", "ref,label" },
+		{ "status" },
+		{ "wait", "--finished", "--failed" },
+		{ "requeue", "--in-progress" },
+		{ "retry", "--failed", "--include", "exit 3" },
+		{ "cancel", "--todo" },
+		{ "move", "--failed", "--to", "todo" },
+		{ "forget", "--all" },
 	};
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
 		const char *const arguments[] = { "--json", commands[i][0], commands[i][1],
@@ -260,8 +273,8 @@ START_TEST(a_reader_that_has_seen_enough_ends_a_long_list_without_a_word)
 	ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE, "status %#x", status);
 	ck_assert_str_eq(err, "");
 	status = list_to_one_line(true, line, err);
-	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGPIPE, "status %#x",
-	    status);
+	ck_assert_msg(
+	    WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGPIPE, "status %#x", status);
 	ck_assert_str_eq(err, "");
 }
 END_TEST
@@ -290,8 +303,8 @@ START_TEST(status_counts_tasks_and_shows_the_workers)
 END_TEST
 
 /* Runs it until it has said `last` three times, sends the signal; what it said. */
-static void watch(int from, int to, int ends, const char *const *words, const char *last,
-    char ret[SAID_BYTES])
+static void watch(
+    int from, int to, int ends, const char *const *words, const char *last, char ret[SAID_BYTES])
 {
 	int status, times = 0;
 	pid_t pid = start_ctl(to, -1, false, words);
@@ -312,7 +325,11 @@ static void watch(int from, int to, int ends, const char *const *words, const ch
 START_TEST(watch_shows_again_and_again_until_it_is_interrupted)
 {
 	static char said[SAID_BYTES];
-	static const struct { const char *words[5]; const char *last; int ends; } all[] = {
+	static const struct {
+		const char *words[5];
+		const char *last;
+		int ends;
+	} all[] = {
 		{ { "tasks", "--watch", "0.01", "--todo" }, "COMMAND\n", SIGINT },
 		{ { "workers", "--watch=0.01", "--all" }, "scheduler", SIGTERM },
 		{ { "status", "--json", "--watch", "0.01" }, "}\n", SIGINT },
@@ -335,8 +352,8 @@ START_TEST(watch_draws_over_itself_on_a_terminal)
 	int program = open(ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
 	ck_assert_int_ge(program, 0);
 	char *ref = detached("--", "sleep", "1000");
-	watch(terminal, program, SIGINT, REFS("tasks", "--watch", "0.01"), "sleep 1000\033[K",
-	    said);
+	watch(
+	    terminal, program, SIGINT, REFS("tasks", "--watch", "0.01"), "sleep 1000\033[K", said);
 	ck_assert_ptr_nonnull(strstr(said, "\033[H"));
 	ck_assert_ptr_nonnull(strstr(said, "\033[J"));
 	free(ref);

@@ -25,8 +25,9 @@ enum {
 	SCRIBBLE_MS = 200,
 };
 
-static const struct limits limits = { .processes = 64, .workers = WORKERS, .records = 4096,
-	.nodes = 1, .store_bytes = 1 << 20 };
+static const struct limits limits = {
+	.processes = 64, .workers = WORKERS, .records = 4096, .nodes = 1, .store_bytes = 1 << 20
+};
 
 static struct tables *tables = &stage.tables;
 static struct scheduler *scheduler = &stage.scheduler;
@@ -210,8 +211,9 @@ static plm_ref made_by(uint32_t worker, size_t bytes)
 	free(data);
 	struct record *r = record_at(tables, ref_index(ref.id));
 	uint64_t word = sh_load(&r->state);
-	sh_store(&r->state, word_make(word_generation(word), stage_worker(worker),
-	    word_attempt(word), word_state(word), word_flags(word)));
+	sh_store(&r->state,
+	    word_make(word_generation(word), stage_worker(worker), word_attempt(word),
+		word_state(word), word_flags(word)));
 	return ref;
 }
 
@@ -299,8 +301,8 @@ static uint64_t next_given(void)
 		uint64_t ref = record_ref(index, word_generation(word));
 		if (word_state(word) != RECORD_READY)
 			continue;
-		ck_assert(record_step(record_at(tables, index), &word, RECORD_RUNNING,
-		    stage_worker(0), 1, 0));
+		ck_assert(record_step(
+		    record_at(tables, index), &word, RECORD_RUNNING, stage_worker(0), 1, 0));
 		return ref;
 	}
 }

@@ -390,26 +390,26 @@ int main(void)
 	Suite *suite = suite_create("priority");
 	TCase *promise = tcase_create("the promise");
 	tcase_set_timeout(promise, TIMEOUT_S);
-	tcase_add_loop_test(promise,
-	    no_task_that_stands_in_front_of_a_worker_starts_before_a_higher_one, 0, SEEDS);
-	tcase_add_loop_test(promise,
-	    nor_does_one_in_front_of_a_worker_whose_tasks_are_long, 0, SEEDS);
-	tcase_add_loop_test(promise,
-	    a_long_ring_is_left_for_what_comes_with_a_higher_priority, 0, SEEDS);
-	tcase_add_test(promise,
-	    what_is_free_takes_a_high_task_from_behind_a_long_one_before_low_ones);
+	tcase_add_loop_test(
+	    promise, no_task_that_stands_in_front_of_a_worker_starts_before_a_higher_one, 0, SEEDS);
+	tcase_add_loop_test(
+	    promise, nor_does_one_in_front_of_a_worker_whose_tasks_are_long, 0, SEEDS);
+	tcase_add_loop_test(
+	    promise, a_long_ring_is_left_for_what_comes_with_a_higher_priority, 0, SEEDS);
+	tcase_add_test(
+	    promise, what_is_free_takes_a_high_task_from_behind_a_long_one_before_low_ones);
 	tcase_add_test(promise, a_high_task_behind_one_that_turned_out_long_is_queued_again);
 	tcase_add_test(promise, a_task_below_the_floor_is_handed_to_nobody);
 	suite_add_tcase(suite, promise);
 	TCase *exceptions = tcase_create("its exceptions");
 	tcase_set_timeout(exceptions, TIMEOUT_S);
-	tcase_add_test(exceptions,
-	    a_floor_that_nothing_is_above_costs_one_turn_through_the_scheduler);
+	tcase_add_test(
+	    exceptions, a_floor_that_nothing_is_above_costs_one_turn_through_the_scheduler);
 	tcase_add_test(exceptions, whatever_stands_in_its_word_the_floor_is_no_barrier);
 	tcase_add_test(exceptions, without_a_scheduler_rings_drain);
 	tcase_add_test(exceptions, the_next_scheduler_begins_with_the_floor_of_what_is_queued);
-	tcase_add_test(exceptions,
-	    what_a_running_task_waits_for_runs_in_its_place_whatever_its_priority);
+	tcase_add_test(
+	    exceptions, what_a_running_task_waits_for_runs_in_its_place_whatever_its_priority);
 	tcase_add_test(exceptions, a_task_that_has_waited_for_long_is_kept_back_no_more);
 	suite_add_tcase(suite, exceptions);
 	return run_suite(suite);

@@ -11,15 +11,17 @@
 enum { WORKERS = 2, RECORDS = 256, MANY = 2000, SOME = 10, NUMBER_BYTES = 16, LARGE = 1 << 18 };
 
 static const struct limits small = {
-    .processes = 64, .workers = WORKERS, .records = RECORDS, .nodes = 1, .store_bytes = 16 << 20};
+	.processes = 64, .workers = WORKERS, .records = RECORDS, .nodes = 1, .store_bytes = 16 << 20
+};
 
 /* ---- kept tasks ---- */
 
-static plm_ref kept_task(const char *function, const plm_arg *args, size_t n,
-    const plm_terms *terms)
+static plm_ref kept_task(
+    const char *function, const plm_arg *args, size_t n, const plm_terms *terms)
 {
-	plm_task task = { .function = function, .args = args, .nargs = n, .flags = PLM_KEEP,
-		.terms = terms };
+	plm_task task = {
+		.function = function, .args = args, .nargs = n, .flags = PLM_KEEP, .terms = terms
+	};
 	return submit(rt, &task);
 }
 
@@ -282,9 +284,14 @@ END_TEST
 
 START_TEST(rules_are_read_and_printed)
 {
-	static const struct { const char *text; struct retention rules; } good[] = {
-		{ "all", { .stay = 1 } }, { "1000", { .count = 1000 } },
-		{ "7d", { .age_ms = UINT64_C(7) * 86400000 } }, { "90m", { .age_ms = 5400000 } },
+	static const struct {
+		const char *text;
+		struct retention rules;
+	} good[] = {
+		{ "all", { .stay = 1 } },
+		{ "1000", { .count = 1000 } },
+		{ "7d", { .age_ms = UINT64_C(7) * 86400000 } },
+		{ "90m", { .age_ms = 5400000 } },
 		{ "250ms", { .age_ms = 250 } },
 		{ "1000,12h", { .count = 1000, .age_ms = 43200000 } },
 	};
@@ -317,15 +324,15 @@ static void start_without_workers(void)
 int main(void)
 {
 	const TTest *const tests[] = {
-	    a_table_full_of_kept_results_makes_room_by_the_oldest,
-	    a_store_full_of_kept_results_makes_room,
-	    what_a_client_holds_a_task_needs_or_that_is_an_object_stays,
-	    a_failed_task_outlives_those_that_went_well_and_is_not_kept_for_ever,
-	    a_result_with_a_time_of_its_own_stays_whatever_room_is_needed,
-	    where_all_are_to_stay_a_full_table_is_told_with_the_remedy,
-	    of_more_than_the_number_the_oldest_leave,
-	    done_failed_and_cancelled_ones_leave_when_their_time_is_over,
-	    the_next_scheduler_keeps_the_order,
+		a_table_full_of_kept_results_makes_room_by_the_oldest,
+		a_store_full_of_kept_results_makes_room,
+		what_a_client_holds_a_task_needs_or_that_is_an_object_stays,
+		a_failed_task_outlives_those_that_went_well_and_is_not_kept_for_ever,
+		a_result_with_a_time_of_its_own_stays_whatever_room_is_needed,
+		where_all_are_to_stay_a_full_table_is_told_with_the_remedy,
+		of_more_than_the_number_the_oldest_leave,
+		done_failed_and_cancelled_ones_leave_when_their_time_is_over,
+		the_next_scheduler_keeps_the_order,
 	};
 	Suite *suite = suite_create("retain");
 	TCase *tcase = roles_case_add(suite, "kept results", start);

@@ -14,7 +14,8 @@
 enum { WORKERS = 2, TEXT_BYTES = 32 };
 
 static const struct limits roomy = {
-    .processes = 64, .workers = WORKERS, .records = 8192, .nodes = 1, .store_bytes = 16 << 20};
+	.processes = 64, .workers = WORKERS, .records = 8192, .nodes = 1, .store_bytes = 16 << 20
+};
 
 static bool is_running(void *context)
 {
@@ -86,16 +87,17 @@ START_TEST(larger_priority_first_then_order_of_submission)
 {
 	enum { TASKS = 60, LEVELS = 3 };
 	static const int priority[LEVELS] = { 0, 32767, -32768 };
-	static const int level_at[LEVELS] = {
-	    1, 0, 2}; /* the place of its level in the whole order */
+	static const int level_at[LEVELS] = { 1, 0,
+		2 }; /* the place of its level in the whole order */
 	plm_ref refs[TASKS];
 	char tag[TEXT_BYTES];
 	for (int i = 0; i < TASKS; i++) {
 		int length = snprintf(tag, sizeof tag, "%d", i);
-		refs[i] = submit(rt, &(plm_task){.function = "test.order",
-					 .args = &PLM_BYTES(tag, (size_t)length),
-					 .nargs = 1,
-					 .priority = priority[i % LEVELS]});
+		refs[i] = submit(rt,
+		    &(plm_task){ .function = "test.order",
+			.args = &PLM_BYTES(tag, (size_t)length),
+			.nargs = 1,
+			.priority = priority[i % LEVELS] });
 	}
 	roles_add_worker(&roles);
 	ck_assert_int_eq(plm_wait(rt, refs, TASKS, TASKS, LONG_MS, NULL), 0);
@@ -129,11 +131,11 @@ START_TEST(a_diamond_joins_once_both_sides_are_done)
 {
 	plm_ref top = submit_text(rt, "probe.sum", "5");
 	plm_ref left =
-	    submit_args(rt, "probe.sum", (plm_arg[]){PLM_FUTURE(top), PLM_BYTES("1", 1)}, 2);
+	    submit_args(rt, "probe.sum", (plm_arg[]){ PLM_FUTURE(top), PLM_BYTES("1", 1) }, 2);
 	plm_ref right =
-	    submit_args(rt, "probe.sum", (plm_arg[]){PLM_FUTURE(top), PLM_FUTURE(top)}, 2);
+	    submit_args(rt, "probe.sum", (plm_arg[]){ PLM_FUTURE(top), PLM_FUTURE(top) }, 2);
 	plm_ref end =
-	    submit_args(rt, "probe.sum", (plm_arg[]){PLM_FUTURE(left), PLM_FUTURE(right)}, 2);
+	    submit_args(rt, "probe.sum", (plm_arg[]){ PLM_FUTURE(left), PLM_FUTURE(right) }, 2);
 	expect_text(rt, end, "16");
 	plm_drop_many(rt, (plm_ref[]){ top, left, right, end }, 4);
 }
@@ -185,7 +187,7 @@ START_TEST(a_failure_travels_with_its_root)
 	plm_ref good = submit_text(rt, "probe.echo", "good");
 	plm_ref bad = submit_args(rt, "probe.fail", args, 2);
 	plm_ref middle =
-	    submit_args(rt, "probe.sum", (plm_arg[]){PLM_FUTURE(good), PLM_FUTURE(bad)}, 2);
+	    submit_args(rt, "probe.sum", (plm_arg[]){ PLM_FUTURE(good), PLM_FUTURE(bad) }, 2);
 	plm_ref end = submit_after(rt, "probe.echo", middle);
 	plm_failure failure = expect_failure(rt, end, 42);
 	ck_assert_str_eq(failure.message, "it is broken");
@@ -212,13 +214,14 @@ START_TEST(a_failed_function_is_run_again_as_often_as_allowed)
 {
 	plm_arg enough[] = { PLM_BYTES("1", 1), PLM_BYTES("2", 1) };
 	plm_arg short_of_one[] = { PLM_BYTES("2", 1), PLM_BYTES("3", 1) };
-	plm_ref good = submit(rt, &(plm_task){ .function = "test.flaky", .args = enough, .nargs = 2,
-		.retries = 2 });
-	plm_ref bad = submit(rt, &(plm_task){.function = "test.flaky",
-				     .args = short_of_one,
-				     .nargs = 2,
-				     .retries = 2,
-				     .crash_retries = 5});
+	plm_ref good = submit(
+	    rt, &(plm_task){ .function = "test.flaky", .args = enough, .nargs = 2, .retries = 2 });
+	plm_ref bad = submit(rt,
+	    &(plm_task){ .function = "test.flaky",
+		.args = short_of_one,
+		.nargs = 2,
+		.retries = 2,
+		.crash_retries = 5 });
 	long calls_before = 2;
 	expect_bytes(rt, good, &calls_before, sizeof calls_before);
 	ck_assert_str_eq(expect_failure(rt, bad, EAGAIN).message, "call 3 failed");
@@ -273,7 +276,9 @@ static bool nothing_runs(void *context)
 START_TEST(replicas_of_a_task_that_is_cancelled_at_once_are_cancelled)
 {
 	plm_terms terms = { .replicas = 2 };
-	plm_task task = { .function = "probe.sleep", .args = &PLM_BYTES("3600000", 7), .nargs = 1,
+	plm_task task = { .function = "probe.sleep",
+		.args = &PLM_BYTES("3600000", 7),
+		.nargs = 1,
 		.terms = &terms };
 	roles_stop_scheduler(&roles);
 	plm_ref ref = submit(rt, &task);
@@ -288,11 +293,12 @@ START_TEST(each_result_of_a_task_is_a_future_of_its_own)
 {
 	enum { RESULTS = 3 };
 	static const char large[] = "the third one is too large to stand in a record of its own";
-	plm_arg args[RESULTS] = {
-	    PLM_BYTES("one", 3), PLM_BYTES("", 0), PLM_BYTES(large, sizeof large - 1)};
+	plm_arg args[RESULTS] = { PLM_BYTES("one", 3), PLM_BYTES("", 0),
+		PLM_BYTES(large, sizeof large - 1) };
 	plm_ref refs[RESULTS], after[RESULTS];
 	plm_task task = {
-	    .function = "test.split", .args = args, .nargs = RESULTS, .results = RESULTS};
+		.function = "test.split", .args = args, .nargs = RESULTS, .results = RESULTS
+	};
 	ck_assert_int_eq(plm_submit(rt, &task, refs), 0);
 	for (int i = 0; i < RESULTS; i++)
 		after[i] = submit_after(rt, "probe.echo", refs[i]);
@@ -310,7 +316,8 @@ START_TEST(a_failed_task_fails_all_its_results)
 {
 	plm_ref refs[2];
 	plm_task task = {
-	    .function = "probe.fail", .args = &PLM_BYTES("no", 2), .nargs = 1, .results = 2};
+		.function = "probe.fail", .args = &PLM_BYTES("no", 2), .nargs = 1, .results = 2
+	};
 	ck_assert_int_eq(plm_submit(rt, &task, refs), 0);
 	expect_failure(rt, refs[1], 1);
 	plm_drop_many(rt, refs, 2);
@@ -320,7 +327,7 @@ END_TEST
 START_TEST(tasks_wait_for_tasks_of_their_own_deeper_than_there_are_workers)
 {
 	plm_ref tree =
-	    submit_args(rt, "probe.tree", (plm_arg[]){PLM_BYTES("6", 1), PLM_BYTES("3", 1)}, 2);
+	    submit_args(rt, "probe.tree", (plm_arg[]){ PLM_BYTES("6", 1), PLM_BYTES("3", 1) }, 2);
 	expect_text(rt, tree, "729");
 	plm_drop(rt, tree);
 }
@@ -338,7 +345,7 @@ static void mix_once(plm *own, uint64_t *random)
 	plm_ref echo = submit_after(own, "probe.echo", object);
 	plm_ref bad = submit_text(own, "probe.fail", "on purpose");
 	plm_ref never =
-	    submit_args(own, "probe.sum", (plm_arg[]){PLM_FUTURE(echo), PLM_FUTURE(bad)}, 2);
+	    submit_args(own, "probe.sum", (plm_arg[]){ PLM_FUTURE(echo), PLM_FUTURE(bad) }, 2);
 	plm_ref maybe = submit_after(own, "probe.echo", echo);
 	int r = plm_cancel(own, maybe, PLM_GRACE_OF_TASK);
 	ck_assert(r == 0 || r == -EALREADY);

@@ -16,9 +16,11 @@
 enum { WORKERS = 2 };
 
 static const struct limits roomy = {
-    .processes = 64, .workers = WORKERS, .records = 8192, .nodes = 1, .store_bytes = 16 << 20};
-static const struct limits tight = { .processes = 64, .workers = 1, .records = 64, .nodes = 1,
-	.store_bytes = 1 << 20 };
+	.processes = 64, .workers = WORKERS, .records = 8192, .nodes = 1, .store_bytes = 16 << 20
+};
+static const struct limits tight = {
+	.processes = 64, .workers = 1, .records = 64, .nodes = 1, .store_bytes = 1 << 20
+};
 
 /* ---- objects ---- */
 
@@ -112,8 +114,11 @@ START_TEST(what_is_kept_outlives_its_process_until_forgotten)
 	plm *short_lived = roles_join(&roles);
 	plm_ref object = put(short_lived, "kept object", 11);
 	ck_assert_int_eq(plm_keep(short_lived, object), 0);
-	plm_ref task = submit(short_lived, &(plm_task){ .function = "probe.echo", .flags = PLM_KEEP,
-		.args = &PLM_BYTES("kept task", 9), .nargs = 1 });
+	plm_ref task = submit(short_lived,
+	    &(plm_task){ .function = "probe.echo",
+		.flags = PLM_KEEP,
+		.args = &PLM_BYTES("kept task", 9),
+		.nargs = 1 });
 	roles_leave(&roles, &short_lived);
 	expect_text(rt, object, "kept object");
 	expect_text(rt, task, "kept task");
@@ -170,8 +175,9 @@ END_TEST
 
 START_TEST(a_wait_ends_with_as_many_as_are_wanted_or_with_its_deadline)
 {
-	plm_ref refs[] = {submit_text(rt, "probe.sleep", "600000"),
-	    submit_text(rt, "probe.echo", "fast"), submit_text(rt, "probe.fail", "also settled")};
+	plm_ref refs[] = { submit_text(rt, "probe.sleep", "600000"),
+		submit_text(rt, "probe.echo", "fast"),
+		submit_text(rt, "probe.fail", "also settled") };
 	uint8_t ready[3];
 	ck_assert_int_eq(plm_wait(rt, refs, 3, 2, LONG_MS, ready), 0);
 	ck_assert(!ready[0] && ready[1] && ready[2]);
@@ -362,17 +368,18 @@ START_TEST(what_can_never_be_is_refused_with_its_reason)
 	ck_assert_int_eq(plm_submit(rt, &(plm_task){ .function = "probe.nothing" }, &ref), -ENOENT);
 	ck_assert_ptr_nonnull(strstr(plm_why(), "probe.nothing"));
 	ck_assert_int_eq(
-	    plm_submit(rt, &(plm_task){.function = "probe.noop", .priority = 40000}, &ref),
+	    plm_submit(rt, &(plm_task){ .function = "probe.noop", .priority = 40000 }, &ref),
 	    -EINVAL);
 	ck_assert_int_eq(
-	    plm_submit(rt, &(plm_task){.function = "probe.noop", .nargs = 70000}, &ref), -E2BIG);
+	    plm_submit(rt, &(plm_task){ .function = "probe.noop", .nargs = 70000 }, &ref), -E2BIG);
 	ck_assert_int_eq(
-	    plm_submit(rt, &(plm_task){.function = "probe.noop", .retries = 255}, &ref), -EINVAL);
+	    plm_submit(rt, &(plm_task){ .function = "probe.noop", .retries = 255 }, &ref), -EINVAL);
 	ck_assert_int_eq(
-	    plm_submit(rt, &(plm_task){.function = "probe.noop", .results = RESULTS_MAX + 1}, refs),
+	    plm_submit(
+		rt, &(plm_task){ .function = "probe.noop", .results = RESULTS_MAX + 1 }, refs),
 	    -E2BIG);
 	ck_assert_int_eq(
-	    plm_submit(rt, &(plm_task){.function = "probe.noop", .flags = 4}, &ref), -EINVAL);
+	    plm_submit(rt, &(plm_task){ .function = "probe.noop", .flags = 4 }, &ref), -EINVAL);
 }
 END_TEST
 

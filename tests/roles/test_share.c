@@ -29,8 +29,8 @@ START_TEST(whoever_floods_leaves_the_last_tenth_to_others)
 	uint32_t flood = put_all(&world.a);
 	ck_assert_uint_ge(flood, records / 2);
 	ck_assert_uint_le(flood, records - last);
-	ck_assert_msg(strstr(plm_why(), "--tasks") && strstr(plm_why(), "this one"), "%s",
-	    plm_why());
+	ck_assert_msg(
+	    strstr(plm_why(), "--tasks") && strstr(plm_why(), "this one"), "%s", plm_why());
 	ck_assert_uint_eq(put_all(&world.b), last);
 }
 END_TEST

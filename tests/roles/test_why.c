@@ -36,10 +36,10 @@ static void expect(const char *call, int expected, int r)
 	ck_assert_msg(!strstr(plm_why(), "yesterday"), "%s: %d tells an older failure", call, r);
 }
 
-#define FAILS(error, call)                                                                         \
-	do {                                                                                       \
-		fail_before();                                                                     \
-		expect(#call, -(error), call);                                                     \
+#define FAILS(error, call)                     \
+	do {                                   \
+		fail_before();                 \
+		expect(#call, -(error), call); \
 	} while (0)
 
 static void boot(void)
@@ -215,8 +215,7 @@ int main(void)
 	tcase_add_test(tests, so_it_is_with_the_handle_of_a_parent);
 	tcase_add_test(tests, without_a_place_for_what_it_gives_a_call_is_refused);
 	tcase_add_test(tests, a_sentence_may_quote_the_last_one);
-	tcase_add_test(tests,
-	    too_many_results_are_refused_before_a_reference_is_written_for_each);
+	tcase_add_test(tests, too_many_results_are_refused_before_a_reference_is_written_for_each);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }

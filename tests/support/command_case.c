@@ -14,7 +14,7 @@ struct runtime host;
 
 void command_boot(const char *workers)
 {
-	runtime_boot(&host, "--workers", workers, "--tasks", "4096", "--store", "64M",);
+	runtime_boot(&host, "--workers", workers, "--tasks", "4096", "--store", "64M", );
 }
 
 void command_stop(void)

@@ -10,8 +10,8 @@ extern struct runtime host;
 void command_boot(const char *workers);
 void command_stop(void);
 
-#define order(...)                                                                                 \
-	program_run(&host, "plmctl", (const char *const[]){"submit", __VA_ARGS__, NULL}, NULL, 0)
+#define order(...) \
+	program_run(&host, "plmctl", (const char *const[]){ "submit", __VA_ARGS__, NULL }, NULL, 0)
 #define detached(...) ctl_expect(&host, 0, "submit", "--detach", __VA_ARGS__)
 
 /* NULL: whatever it is. stderr need only hold err. Frees the output. */

@@ -37,8 +37,8 @@ static void print_rows(const struct runtime *rt, const char *what)
 	output_free(&o);
 }
 
-void expect_settled(const struct runtime *rt, plm *handle, const plm_ref *refs, size_t n,
-    size_t settled)
+void expect_settled(
+    const struct runtime *rt, plm *handle, const plm_ref *refs, size_t n, size_t settled)
 {
 	int r = plm_wait(handle, refs, n, settled, PATIENT_MS, NULL);
 	if (r == 0)
@@ -62,8 +62,7 @@ bool comes_to(bool (*done)(void *context), void *context)
 
 void until(bool (*done)(void *context), void *context, const char *what)
 {
-	ck_assert_msg(
-	    comes_to(done, context), "in %d ms it never came to: %s", PATIENT_MS, what);
+	ck_assert_msg(comes_to(done, context), "in %d ms it never came to: %s", PATIENT_MS, what);
 }
 
 /* Reserved records are stock that processes keep; all others are somebody's work or value. */
@@ -72,14 +71,16 @@ static bool nothing_is_left(void *handle)
 	plm_status s;
 	ck_assert_int_eq(plm_status_get(handle, &s), 0);
 	return s.waiting + s.ready + s.running + s.done + s.failed + s.cancelled == 0 &&
-	       s.store_used == 0;
+	    s.store_used == 0;
 }
 
 void expect_alive(plm *handle, unsigned crash_retries)
 {
 	plm_view view;
 	plm_ref ref;
-	plm_task task = { .function = "probe.echo", .args = &PLM_BYTES("alive", 5), .nargs = 1,
+	plm_task task = { .function = "probe.echo",
+		.args = &PLM_BYTES("alive", 5),
+		.nargs = 1,
 		.crash_retries = crash_retries };
 	ck_assert_msg(plm_submit(handle, &task, &ref) == 0, "%s", plm_why());
 	ck_assert_msg(plm_get(handle, ref, &view, PATIENT_MS) == 0, "%s", plm_why());
@@ -104,6 +105,7 @@ bool nothing_left(const struct runtime *rt, plm *handle)
 
 void expect_nothing_left(const struct runtime *rt, plm *handle)
 {
-	ck_assert_msg(nothing_left(rt, handle), "records with a value or bytes of the store are "
+	ck_assert_msg(nothing_left(rt, handle),
+	    "records with a value or bytes of the store are "
 	    "left, or a structure is not sound");
 }

@@ -16,8 +16,8 @@ const struct process *pick_member(plm *handle, enum process_kind kind, uint64_t 
 bool kill_member(const struct runtime *rt, const struct process *member);
 
 /* Waits until `settled` of the n are; when that does not come, says what workers and tasks do. */
-void expect_settled(const struct runtime *rt, plm *handle, const plm_ref *refs, size_t n,
-    size_t settled);
+void expect_settled(
+    const struct runtime *rt, plm *handle, const plm_ref *refs, size_t n, size_t settled);
 
 /* Looks again and again: for what nobody posts an event about. */
 void until(bool (*done)(void *context), void *context, const char *what);

@@ -44,8 +44,7 @@ void until_all(const char *ref, const char *const *words)
 		ctl_until(&machine, words[i], "explain", ref);
 	struct output_of o = ctl(&machine, "explain", ref);
 	for (size_t i = 0; words[i]; i++)
-		ck_assert_msg(strstr(o.out, words[i]) != NULL, "no \"%s\" in: %s", words[i],
-		    o.out);
+		ck_assert_msg(strstr(o.out, words[i]) != NULL, "no \"%s\" in: %s", words[i], o.out);
 	output_free(&o);
 }
 

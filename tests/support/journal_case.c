@@ -20,7 +20,7 @@ static const struct timespec moment = { .tv_nsec = 2000000 };
 
 /* ---- life ---- */
 
-static void fill(const char **all, const char *const *more)
+static void journal_case_fill(const char **all, const char *const *more)
 {
 	const char *const common[] = { "--workers", "2", "--tasks", "8192", "--store", "64M",
 		"--state", state_directory };
@@ -31,40 +31,40 @@ static void fill(const char **all, const char *const *more)
 	all[n] = NULL;
 }
 
-static void prepare(const char **all, const char *const *more)
+static void journal_case_prepare(const char **all, const char *const *more)
 {
 	snprintf(state_directory, sizeof state_directory, "/tmp/plm-state-%d", (int)getpid());
-	fill(all, more);
+	journal_case_fill(all, more);
 }
 
 void journal_boot_with(const char *const *more)
 {
 	const char *all[ARGUMENTS];
-	prepare(all, more);
+	journal_case_prepare(all, more);
 	runtime_boot_with(&lasting, all);
 }
 
 void journal_boot_loose(void)
 {
 	const char *all[ARGUMENTS], *const none[] = { NULL };
-	prepare(all, none);
+	journal_case_prepare(all, none);
 	runtime_boot_loose_with(&lasting, all);
 }
 
 void journal_reboot_with(const char *const *more)
 {
 	const char *all[ARGUMENTS];
-	fill(all, more);
+	journal_case_fill(all, more);
 	runtime_reboot_with(&lasting, all);
 }
 
-static unsigned children(pid_t *ret)
+static unsigned journal_case_children(pid_t *ret)
 {
 	char path[PATH_BYTES];
 	unsigned n = 0;
 	int pid;
-	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)lasting.pid,
-	    (int)lasting.pid);
+	snprintf(
+	    path, sizeof path, "/proc/%d/task/%d/children", (int)lasting.pid, (int)lasting.pid);
 	FILE *f = fopen(path, "r");
 	while (f && n < CHILDREN && fscanf(f, "%d", &pid) == 1)
 		ret[n++] = pid;
@@ -78,7 +78,7 @@ void journal_crash(void)
 	static const char *const segments[] = { "control", "store" };
 	char path[PATH_BYTES];
 	pid_t child[CHILDREN];
-	unsigned n = children(child);
+	unsigned n = journal_case_children(child);
 	runtime_kill(&lasting);
 	for (unsigned i = 0; i < n; i++)
 		ck_assert(wait_for_death(child[i]));
@@ -102,7 +102,7 @@ pid_t journal_pid(void)
 {
 	char path[PATH_BYTES], name[64];
 	pid_t child[CHILDREN];
-	unsigned n = children(child);
+	unsigned n = journal_case_children(child);
 	for (unsigned i = 0; i < n; i++) {
 		snprintf(path, sizeof path, "/proc/%d/comm", (int)child[i]);
 		FILE *f = fopen(path, "r");
@@ -204,7 +204,7 @@ void until_history(const char *text, const char *key, const char *expected)
 
 /* ---- what tasks left behind ---- */
 
-static unsigned count(const char *scratch, const char *text)
+static unsigned journal_case_count(const char *scratch, const char *text)
 {
 	char path[PATH_BYTES], line[LINE_BYTES];
 	unsigned n = 0;
@@ -221,15 +221,15 @@ static unsigned count(const char *scratch, const char *text)
 
 unsigned count_lines(const char *scratch, const char *text)
 {
-	return count(scratch, text);
+	return journal_case_count(scratch, text);
 }
 
 void await_lines(const char *scratch, unsigned lines)
 {
 	uint64_t deadline = deadline_after_ms(DEADLINE_MS);
-	while (count(scratch, NULL) < lines) {
+	while (journal_case_count(scratch, NULL) < lines) {
 		ck_assert_msg(clock_ns() < deadline, "%s has %u lines, not %u", scratch,
-		    count(scratch, NULL), lines);
+		    journal_case_count(scratch, NULL), lines);
 		nanosleep(&moment, NULL);
 	}
 }

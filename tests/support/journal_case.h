@@ -12,7 +12,7 @@ extern char state_directory[STATE_BYTES]; /* beside the runtime, gone with it */
 
 #define journal_boot(...) journal_boot_with((const char *const[]){ __VA_ARGS__ NULL })
 void journal_boot_with(const char *const *more); /* with 2 workers, and --state */
-void journal_boot_loose(void); /* the same; it outlives its manager */
+void journal_boot_loose(void);                   /* the same; it outlives its manager */
 #define journal_reboot(...) journal_reboot_with((const char *const[]){ __VA_ARGS__ NULL })
 void journal_reboot_with(const char *const *more);
 /* All processes are killed, and both segments are gone. */

@@ -12,15 +12,15 @@ struct text {
 	int depth;
 };
 
-static bool value(struct text *t);
+static bool json_value(struct text *t);
 
-static void space(struct text *t)
+static void json_space(struct text *t)
 {
 	while (t->at < t->end && (*t->at == ' ' || *t->at == '\t'))
 		t->at++;
 }
 
-static bool take(struct text *t, char c)
+static bool json_take(struct text *t, char c)
 {
 	if (t->at == t->end || *t->at != c)
 		return false;
@@ -28,7 +28,7 @@ static bool take(struct text *t, char c)
 	return true;
 }
 
-static bool word(struct text *t, const char *expected)
+static bool json_word(struct text *t, const char *expected)
 {
 	size_t n = strlen(expected);
 	if ((size_t)(t->end - t->at) < n || memcmp(t->at, expected, n) != 0)
@@ -37,7 +37,7 @@ static bool word(struct text *t, const char *expected)
 	return true;
 }
 
-static bool escape(struct text *t)
+static bool json_escape(struct text *t)
 {
 	if (t->at == t->end)
 		return false;
@@ -51,7 +51,7 @@ static bool escape(struct text *t)
 }
 
 /* One character beyond ASCII: its first byte says how many follow. */
-static bool wide(struct text *t)
+static bool json_wide(struct text *t)
 {
 	unsigned char c = (unsigned char)t->at[-1];
 	int follow = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : c >= 0xc2 ? 1 : -1;
@@ -61,21 +61,21 @@ static bool wide(struct text *t)
 	return follow == 0;
 }
 
-static bool string(struct text *t)
+static bool json_string(struct text *t)
 {
-	if (!take(t, '"'))
+	if (!json_take(t, '"'))
 		return false;
 	while (t->at < t->end) {
 		unsigned char c = (unsigned char)*t->at++;
 		if (c == '"')
 			return true;
-		if (c < ' ' || (c == '\\' && !escape(t)) || (c >= 0x80 && !wide(t)))
+		if (c < ' ' || (c == '\\' && !json_escape(t)) || (c >= 0x80 && !json_wide(t)))
 			return false;
 	}
 	return false;
 }
 
-static bool digits(struct text *t)
+static bool json_digits(struct text *t)
 {
 	const char *from = t->at;
 	while (t->at < t->end && *t->at >= '0' && *t->at <= '9')
@@ -83,56 +83,56 @@ static bool digits(struct text *t)
 	return t->at > from;
 }
 
-static bool number(struct text *t)
+static bool json_number(struct text *t)
 {
-	take(t, '-');
+	json_take(t, '-');
 	const char *from = t->at;
-	if (!digits(t) || (*from == '0' && t->at - from > 1))
+	if (!json_digits(t) || (*from == '0' && t->at - from > 1))
 		return false;
-	if (take(t, '.') && !digits(t))
+	if (json_take(t, '.') && !json_digits(t))
 		return false;
-	if (take(t, 'e') || take(t, 'E')) {
-		if (!take(t, '-'))
-			take(t, '+');
-		return digits(t);
+	if (json_take(t, 'e') || json_take(t, 'E')) {
+		if (!json_take(t, '-'))
+			json_take(t, '+');
+		return json_digits(t);
 	}
 	return true;
 }
 
-static bool member(struct text *t)
+static bool json_member(struct text *t)
 {
-	space(t);
-	if (!string(t))
+	json_space(t);
+	if (!json_string(t))
 		return false;
-	space(t);
-	return take(t, ':') && value(t);
+	json_space(t);
+	return json_take(t, ':') && json_value(t);
 }
 
-static bool container(struct text *t, char close, bool (*item)(struct text *))
+static bool json_container(struct text *t, char close, bool (*item)(struct text *))
 {
 	t->at++;
-	space(t);
-	if (take(t, close))
+	json_space(t);
+	if (json_take(t, close))
 		return true;
 	do {
 		if (!item(t))
 			return false;
-		space(t);
-	} while (take(t, ','));
-	return take(t, close);
+		json_space(t);
+	} while (json_take(t, ','));
+	return json_take(t, close);
 }
 
-static bool value(struct text *t)
+static bool json_value(struct text *t)
 {
-	space(t);
+	json_space(t);
 	if (t->at == t->end || t->depth == DEPTH_MAX)
 		return false;
 	t->depth++;
-	bool good = *t->at == '{'   ? container(t, '}', member)
-		    : *t->at == '[' ? container(t, ']', value)
-		    : *t->at == '"'
-			? string(t)
-			: word(t, "true") || word(t, "false") || word(t, "null") || number(t);
+	bool good = *t->at == '{' ? json_container(t, '}', json_member)
+	    : *t->at == '['       ? json_container(t, ']', json_value)
+	    : *t->at == '"'       ? json_string(t)
+				  : json_word(t, "true") || json_word(t, "false") ||
+		json_word(t, "null") || json_number(t);
 	t->depth--;
 	return good;
 }
@@ -144,8 +144,8 @@ const char *json_lines_check(const char *text, size_t bytes, unsigned *ret_value
 	for (const char *at = text, *end = text + bytes; at < end; lines++) {
 		const char *newline = memchr(at, '\n', (size_t)(end - at));
 		struct text t = { .at = at, .end = newline ? newline : end };
-		bool good = newline && value(&t);
-		space(&t);
+		bool good = newline && json_value(&t);
+		json_space(&t);
 		if (!good || t.at != t.end) {
 			snprintf(why, sizeof why, "line %u, at column %zu: %.60s", lines + 1,
 			    (size_t)(t.at - at) + 1, at);
@@ -158,7 +158,7 @@ const char *json_lines_check(const char *text, size_t bytes, unsigned *ret_value
 }
 
 /* Only what output.c writes for ASCII: \" \\ \n \u00XX. */
-static char *unescape(const char *at, const char *end)
+static char *json_unescape(const char *at, const char *end)
 {
 	char *text = calloc((size_t)(end - at) + 1, 1), *to = text;
 	while (text && at < end) {
@@ -187,8 +187,8 @@ char *json_field(const char *line, const char *key)
 		return NULL;
 	struct text t = { .at = at + strlen(quoted), .end = line + strlen(line) };
 	const char *from = t.at;
-	if (!value(&t))
+	if (!json_value(&t))
 		return NULL;
 	bool quotes = *from == '"';
-	return unescape(from + quotes, t.at - quotes);
+	return json_unescape(from + quotes, t.at - quotes);
 }

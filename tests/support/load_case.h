@@ -10,9 +10,9 @@ void load_boot(void);
 
 /* plmctl load with these options, each with a comma behind it, and the text as its stdin. */
 #define load(text, ...) load_bytes((text), strlen(text), __VA_ARGS__ "-")
-#define load_bytes(text, bytes, ...)                                                               \
-	program_run(&host, "plmctl", (const char *const[]){ "load", __VA_ARGS__, NULL }, (text),   \
-	    (bytes))
+#define load_bytes(text, bytes, ...) \
+	program_run(                 \
+	    &host, "plmctl", (const char *const[]){ "load", __VA_ARGS__, NULL }, (text), (bytes))
 
 struct refs {
 	char *text, *ref[REFS_MOST];

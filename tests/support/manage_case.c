@@ -25,15 +25,14 @@ void manage_stop(void)
 	command_stop();
 }
 
-
 void check_found(char *found, const char *const *refs)
 {
 	size_t lines = found[0] != 0, wanted = 0;
 	for (const char *at = found; *at; at++)
 		lines += *at == '\n';
 	for (; refs[wanted]; wanted++)
-		ck_assert_msg(strstr(found, refs[wanted]) != NULL, "%s is not in: %s", refs[wanted],
-		    found);
+		ck_assert_msg(
+		    strstr(found, refs[wanted]) != NULL, "%s is not in: %s", refs[wanted], found);
 	ck_assert_msg(lines == wanted, "%zu found, not %zu: %s", lines, wanted, found);
 	free(found);
 }

@@ -10,8 +10,16 @@ void manage_stop(void); /* whatever still runs */
 
 /* Ids alone, one a line. */
 #define QUIET(...) ctl_expect(&host, 0, __VA_ARGS__, "--quiet")
-#define REFS(...) (const char *const[]){ __VA_ARGS__, NULL }
-#define NONE (const char *const[]){ NULL }
+#define REFS(...)                 \
+	(const char *const[])     \
+	{                         \
+		__VA_ARGS__, NULL \
+	}
+#define NONE                  \
+	(const char *const[]) \
+	{                     \
+		NULL          \
+	}
 
 /* These ids and no others; frees found. A single "@" stands for one of any name. */
 void check_found(char *found, const char *const *refs);

@@ -103,7 +103,7 @@ void map_teardown(void)
 
 /* ---- lines ---- */
 
-static pid_t start(const char *line, int out, int err)
+static pid_t map_case_start(const char *line, int out, int err)
 {
 	pid_t pid = fork();
 	ck_assert_int_ge(pid, 0);
@@ -117,7 +117,7 @@ static pid_t start(const char *line, int out, int err)
 	_exit(127);
 }
 
-static char *slurp(int fd, size_t *ret_bytes)
+static char *map_case_slurp(int fd, size_t *ret_bytes)
 {
 	off_t size = lseek(fd, 0, SEEK_END);
 	char *text = calloc((size_t)size + 1, 1);
@@ -139,13 +139,13 @@ int shell_end(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static struct output_of run(const char *line)
+static struct output_of map_case_run(const char *line)
 {
 	int out = memfd_create("out", MFD_CLOEXEC), err = memfd_create("err", MFD_CLOEXEC);
-	pid_t pid = start(line, out, err);
+	pid_t pid = map_case_start(line, out, err);
 	struct output_of ret = { .code = shell_end(pid) };
-	ret.out = slurp(out, &ret.out_bytes);
-	ret.err = slurp(err, &ret.err_bytes);
+	ret.out = map_case_slurp(out, &ret.out_bytes);
+	ret.err = map_case_slurp(err, &ret.err_bytes);
 	return ret;
 }
 
@@ -156,16 +156,18 @@ struct output_of shell(const char *format, ...)
 	va_start(args, format);
 	ck_assert_int_lt(vsnprintf(line, sizeof line, format, args), LINE_BYTES);
 	va_end(args);
-	return run(line);
+	return map_case_run(line);
 }
 
 void check_shell(int code, const char *out, const char *err, const char *line)
 {
-	struct output_of o = run(line);
+	struct output_of o = map_case_run(line);
 	ck_assert_msg(o.code == code, "%.400s: exit code %d, not %d; stdout: %.400s stderr: %.400s",
 	    line, o.code, code, o.out, o.err);
-	ck_assert_msg(!out || strcmp(o.out, out) == 0, "%.400s: stdout is \"%.400s\", not \"%s\"; "
-	    "%.400s", line, o.out, out, o.err);
+	ck_assert_msg(!out || strcmp(o.out, out) == 0,
+	    "%.400s: stdout is \"%.400s\", not \"%s\"; "
+	    "%.400s",
+	    line, o.out, out, o.err);
 	ck_assert_msg(!err || (err[0] ? strstr(o.err, err) != NULL : !o.err[0]),
 	    "%.400s: stderr is \"%.400s\", without \"%s\"", line, o.err, err);
 	output_free(&o);
@@ -173,7 +175,7 @@ void check_shell(int code, const char *out, const char *err, const char *line)
 
 pid_t shell_start(const char *line)
 {
-	return start(line, -1, -1);
+	return map_case_start(line, -1, -1);
 }
 
 /* ---- files ---- */
@@ -183,7 +185,7 @@ char *file_text(const char *path)
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	size_t bytes;
 	ck_assert_msg(fd >= 0, "there is no %s", path);
-	return slurp(fd, &bytes);
+	return map_case_slurp(fd, &bytes);
 }
 
 void file_write(const char *path, const char *text)

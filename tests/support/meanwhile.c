@@ -28,7 +28,7 @@ static bool come_to(const struct step *step, const void *at, size_t bytes)
 	return others.hook(step, at, bytes);
 }
 
-static void begin(const char *function, const char *what, void (*act)(void), bool once)
+static void meanwhile_begin(const char *function, const char *what, void (*act)(void), bool once)
 {
 	others.function = function;
 	others.what = what;
@@ -42,7 +42,7 @@ static void begin(const char *function, const char *what, void (*act)(void), boo
 
 #else
 
-static void begin(const char *function, const char *what, void (*act)(void), bool once)
+static void meanwhile_begin(const char *function, const char *what, void (*act)(void), bool once)
 {
 	(void)function;
 	(void)what;
@@ -54,10 +54,10 @@ static void begin(const char *function, const char *what, void (*act)(void), boo
 
 void meanwhile(const char *function, const char *what, void (*act)(void))
 {
-	begin(function, what, act, false);
+	meanwhile_begin(function, what, act, false);
 }
 
 void meanwhile_once(const char *function, const char *what, void (*act)(void))
 {
-	begin(function, what, act, true);
+	meanwhile_begin(function, what, act, true);
 }

@@ -26,7 +26,7 @@ static struct notes {
 	bool met;
 	unsigned steps, moves;
 	struct move move[MOVES_MAX];
-} *notes;
+} * notes;
 
 static bool recording;
 static struct move *open_move; /* done as soon as the step returns */
@@ -34,7 +34,7 @@ static struct move *open_move; /* done as soon as the step returns */
 static const char *const hows[] = { "left out: ", "late: ", "early: " };
 enum { LEFT_OUT, LATE, EARLY, HOWS };
 
-static const char *rule(void)
+static const char *mutate_rule(void)
 {
 	static const char *wanted;
 	if (!wanted)
@@ -44,11 +44,11 @@ static const char *rule(void)
 	return wanted;
 }
 
-static int how(void)
+static int mutate_how(void)
 {
 	static int known = -1;
 	for (int i = 0; i < HOWS && known < 0; i++)
-		if (strncmp(rule(), hows[i], strlen(hows[i])) == 0)
+		if (strncmp(mutate_rule(), hows[i], strlen(hows[i])) == 0)
 			known = i;
 	CHECK(known >= 0); /* as mutate.h describes it */
 	return known;
@@ -56,18 +56,18 @@ static int how(void)
 
 bool mutate_wanted(void)
 {
-	return *rule();
+	return *mutate_rule();
 }
 
 bool mutate_is_order(void)
 {
-	return mutate_wanted() && how() != LEFT_OUT;
+	return mutate_wanted() && mutate_how() != LEFT_OUT;
 }
 
 void mutate_open(void)
 {
-	notes = mmap(NULL, sizeof *notes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-	    0);
+	notes =
+	    mmap(NULL, sizeof *notes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(notes != MAP_FAILED);
 }
 
@@ -84,7 +84,7 @@ static bool is_meant(const struct step *step)
 	if (step == meant || step == other)
 		return step == meant;
 	snprintf(name, sizeof name, "%s: %s", step->function, step->what);
-	*(strcmp(rule() + strlen(hows[how()]), name) == 0 ? &meant : &other) = step;
+	*(strcmp(mutate_rule() + strlen(hows[mutate_how()]), name) == 0 ? &meant : &other) = step;
 	return step == meant;
 }
 
@@ -95,12 +95,13 @@ static void close_move(void)
 	open_move = NULL;
 }
 
-static void note(const void *at, size_t bytes, bool meant)
+static void mutate_note(const void *at, size_t bytes, bool meant)
 {
 	close_move();
 	if (meant && bytes <= MOVED_BYTES && notes->moves < MOVES_MAX) {
 		open_move = &notes->move[notes->moves++];
-		*open_move = (struct move){ .at_step = notes->steps, .bytes = bytes,
+		*open_move = (struct move){ .at_step = notes->steps,
+			.bytes = bytes,
 			.at = (unsigned char *)(uintptr_t)at };
 		memcpy(open_move->before, at, bytes);
 	}
@@ -115,8 +116,8 @@ bool mutate_step(const struct step *step, const void *at, size_t bytes)
 	if (meant)
 		notes->met = true;
 	if (recording)
-		note(at, bytes, meant);
-	return meant && how() == LEFT_OUT;
+		mutate_note(at, bytes, meant);
+	return meant && mutate_how() == LEFT_OUT;
 }
 
 void mutate_record(void)
@@ -140,7 +141,7 @@ unsigned mutate_moves(void)
 unsigned mutate_death(unsigned move, unsigned places)
 {
 	unsigned at = notes->move[move].at_step;
-	if (how() == LATE)
+	if (mutate_how() == LATE)
 		return at + 1 + places;
 	return at > places ? at - places : 0;
 }
@@ -148,7 +149,7 @@ unsigned mutate_death(unsigned move, unsigned places)
 bool mutate_move(unsigned move, unsigned places)
 {
 	const struct move *m = &notes->move[move];
-	bool late = how() == LATE;
+	bool late = mutate_how() == LATE;
 	bool there = late ? m->at_step + places < notes->steps : m->at_step >= places;
 	if (!there || memcmp(m->before, m->after, m->bytes) == 0 ||
 	    memcmp(m->at, late ? m->after : m->before, m->bytes) != 0)

@@ -8,7 +8,7 @@
 
 void objects_boot(void)
 {
-	runtime_boot(&host, "--workers", "2", "--tasks", "4096", "--store", "224M",);
+	runtime_boot(&host, "--workers", "2", "--tasks", "4096", "--store", "224M", );
 }
 
 struct results take_results(char *text)

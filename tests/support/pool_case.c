@@ -20,7 +20,7 @@ void pool_join(void)
 
 void pool_boot(void)
 {
-	runtime_boot(&pool.rt, "--workers", "3", "--tasks", "4096", "--store", "16M",);
+	runtime_boot(&pool.rt, "--workers", "3", "--tasks", "4096", "--store", "16M", );
 	pool_join();
 }
 
@@ -98,8 +98,9 @@ plm_ref pool_submit(const char *function, const char *text, unsigned crash_retri
 {
 	plm_ref ref;
 	plm_arg arg = PLM_BYTES(text, strlen(text));
-	plm_task task = { .function = function, .args = &arg, .nargs = 1,
-		.crash_retries = crash_retries };
+	plm_task task = {
+		.function = function, .args = &arg, .nargs = 1, .crash_retries = crash_retries
+	};
 	int r = plm_submit(pool.client, &task, &ref);
 	ck_assert_msg(r == 0, "submit: %s", plm_why());
 	return ref;
@@ -108,8 +109,7 @@ plm_ref pool_submit(const char *function, const char *text, unsigned crash_retri
 plm_ref pool_submit_after(plm_ref future)
 {
 	plm_ref ref;
-	plm_task task = {
-		.function = "probe.echo", .args = &PLM_FUTURE(future), .nargs = 1 };
+	plm_task task = { .function = "probe.echo", .args = &PLM_FUTURE(future), .nargs = 1 };
 	ck_assert_int_eq(plm_submit(pool.client, &task, &ref), 0);
 	return ref;
 }
@@ -146,4 +146,3 @@ void pool_expect_ready(const plm_ref *ref, unsigned n)
 	for (unsigned i = 0; i < n; i++)
 		ck_assert_int_eq(pool_state_of(ref[i], NULL), RECORD_READY);
 }
-

@@ -298,7 +298,7 @@ void runtime_stop(struct runtime *rt)
 	ck_assert_msg(
 	    status == 0, "plm ended with wait status %#x after plmctl stop", (unsigned)status);
 	ck_assert_msg(!name_is_left(rt, "control") && !name_is_left(rt, "store") &&
-	    !name_is_left(rt, "files") && !name_is_left(rt, "lock"),
+		!name_is_left(rt, "files") && !name_is_left(rt, "lock"),
 	    "plm left something of %s in /dev/shm", rt->name);
 }
 

@@ -23,9 +23,9 @@ struct runtime {
 	bool loose;         /* its members outlive its manager */
 };
 
-struct output_of { /* what a program did; output_free() */
-	int code;   /* exit code, -1 if a signal ended it */
-	int signal; /* 0 if none did */
+struct output_of {       /* what a program did; output_free() */
+	int code;        /* exit code, -1 if a signal ended it */
+	int signal;      /* 0 if none did */
 	char *out, *err; /* zero-terminated */
 	size_t out_bytes, err_bytes;
 };
@@ -35,12 +35,11 @@ struct output_of { /* what a program did; output_free() */
 void runtime_boot_with(struct runtime *rt, const char *const *arguments);
 /* Not tied to this process: what outlives its manager goes on until runtime_end(). With --guard,
  * pid is that of the guard. */
-#define runtime_boot_loose(rt, ...)                                                                \
+#define runtime_boot_loose(rt, ...) \
 	runtime_boot_loose_with((rt), (const char *const[]){ __VA_ARGS__ NULL })
 void runtime_boot_loose_with(struct runtime *rt, const char *const *arguments);
 /* Again, under the same name, after runtime_kill(). */
-#define runtime_reboot(rt, ...)                                                                    \
-	runtime_reboot_with((rt), (const char *const[]){ __VA_ARGS__ NULL })
+#define runtime_reboot(rt, ...) runtime_reboot_with((rt), (const char *const[]){ __VA_ARGS__ NULL })
 void runtime_reboot_with(struct runtime *rt, const char *const *arguments);
 
 /* plmctl stop: the manager must end with 0 and leave no name in /dev/shm. */
@@ -52,9 +51,10 @@ void runtime_end(struct runtime *rt);
 
 /* Runs a program of $PLM_BIN to its end: `ctl(&rt, "get", ref)`. The runtime's name goes by
  * PLM_NAME. */
-#define ctl(rt, ...) program_run((rt), "plmctl", (const char *const[]){__VA_ARGS__, NULL}, NULL, 0)
-#define dump(rt, ...)                                                                              \
-	program_run((rt), "plmdump", (const char *const[]){__VA_ARGS__, NULL}, NULL, 0)
+#define ctl(rt, ...) \
+	program_run((rt), "plmctl", (const char *const[]){ __VA_ARGS__, NULL }, NULL, 0)
+#define dump(rt, ...) \
+	program_run((rt), "plmdump", (const char *const[]){ __VA_ARGS__, NULL }, NULL, 0)
 #define ctl_with_input(rt, input, bytes, ...) \
 	program_run((rt), "plmctl", (const char *const[]){ __VA_ARGS__, NULL }, (input), (bytes))
 /* Input goes through a pipe: at most INPUT_BYTES_MAX. */

@@ -20,7 +20,7 @@ enum {
 
 /* ---- values ---- */
 
-static uint64_t mix(uint64_t hash, const void *data, size_t length)
+static uint64_t random_graph_mix(uint64_t hash, const void *data, size_t length)
 {
 	const unsigned char *byte = data;
 	for (size_t i = 0; i < length; i++)
@@ -41,7 +41,7 @@ static size_t value_of(uint64_t seed, unsigned char ret[])
 
 size_t graph_value(const struct graph_node *n, unsigned result, unsigned char ret[])
 {
-	return value_of(mix(n->hash, &result, sizeof result), ret);
+	return value_of(random_graph_mix(n->hash, &result, sizeof result), ret);
 }
 
 void graph_inline(const struct graph_node *n, unsigned char ret[])
@@ -66,15 +66,15 @@ static uint64_t with_children(uint64_t hash, unsigned depth, unsigned children, 
 			length = value_of(value_seed, value);
 		failed = (hash >> i) % 8 == 0 || (failed && i % 2);
 		if (failed) {
-			result = mix(result, &code, sizeof code);
+			result = random_graph_mix(result, &code, sizeof code);
 			continue;
 		}
-		uint64_t its = mix(hash + i, i % 2 ? (void *)value : &hash, length);
+		uint64_t its = random_graph_mix(hash + i, i % 2 ? (void *)value : &hash, length);
 		if (depth > 1)
 			its = with_children(its, depth - 1, children, code);
-		value_seed = mix(its, &zero, sizeof zero);
+		value_seed = random_graph_mix(its, &zero, sizeof zero);
 		length = value_of(value_seed, value);
-		result = mix(result, value, length);
+		result = random_graph_mix(result, value, length);
 	}
 	return result;
 }
@@ -86,11 +86,11 @@ static uint64_t hash_of(const struct graph *g, const struct graph_node *n)
 	for (unsigned i = 0; i < n->inputs; i++) {
 		const struct graph_input *input = &n->input[i];
 		size_t length = graph_value(&g->node[input->node], input->result, value);
-		hash = mix(hash, value, length);
+		hash = random_graph_mix(hash, value, length);
 	}
 	graph_inline(n, value);
 	if (n->inline_bytes)
-		hash = mix(hash, value, n->inline_bytes);
+		hash = random_graph_mix(hash, value, n->inline_bytes);
 	if (n->order.depth)
 		hash = with_children(hash, n->order.depth, n->order.children, n->order.code);
 	return hash;
@@ -116,54 +116,54 @@ void graph_run(struct graph *g)
 
 /* ---- making one ---- */
 
-static unsigned below(uint64_t *random, unsigned n)
+static unsigned random_graph_below(uint64_t *random, unsigned n)
 {
 	return (unsigned)(random_next(random) >> 16) % n;
 }
 
 static bool one_in(uint64_t *random, unsigned n)
 {
-	return below(random, n) == 0;
+	return random_graph_below(random, n) == 0;
 }
 
-static void join(struct graph *g, unsigned from, unsigned to, uint64_t *random)
+static void random_graph_join(struct graph *g, unsigned from, unsigned to, uint64_t *random)
 {
 	struct graph_node *n = &g->node[to];
 	if (n->inputs == GRAPH_INPUTS)
 		return;
 	n->input[n->inputs++] =
-	    (struct graph_input){ from, below(random, g->node[from].order.results) };
+	    (struct graph_input){ from, random_graph_below(random, g->node[from].order.results) };
 	g->node[from].needed = true;
 }
 
 static void make_chains(struct graph *g, uint64_t *random)
 {
-	unsigned chains = 1 + below(random, 4);
+	unsigned chains = 1 + random_graph_below(random, 4);
 	for (unsigned i = chains; i < g->nodes; i++)
-		join(g, i - chains, i, random);
+		random_graph_join(g, i - chains, i, random);
 }
 
 static void make_fan(struct graph *g, uint64_t *random)
 {
 	for (unsigned i = 1; i < g->nodes; i++)
-		join(g, 0, i, random);
+		random_graph_join(g, 0, i, random);
 }
 
 static void make_gathering(struct graph *g, uint64_t *random)
 {
 	for (unsigned i = 0; i + 1 < g->nodes; i++)
-		join(g, i, g->nodes - 1, random);
+		random_graph_join(g, i, g->nodes - 1, random);
 }
 
 /* One, some that depend on it, one that depends on these; and the next begins there. */
 static void make_diamonds(struct graph *g, uint64_t *random)
 {
-	unsigned top = 0, width = 2 + below(random, 6);
+	unsigned top = 0, width = 2 + random_graph_below(random, 6);
 	while (top + width + 1 < g->nodes) {
 		unsigned bottom = top + width + 1;
 		for (unsigned i = top + 1; i < bottom; i++) {
-			join(g, top, i, random);
-			join(g, i, bottom, random);
+			random_graph_join(g, top, i, random);
+			random_graph_join(g, i, bottom, random);
 		}
 		top = bottom;
 	}
@@ -172,12 +172,12 @@ static void make_diamonds(struct graph *g, uint64_t *random)
 
 static void make_layers(struct graph *g, uint64_t *random)
 {
-	unsigned width = 2 + below(random, 7);
+	unsigned width = 2 + random_graph_below(random, 7);
 	for (unsigned i = width; i < g->nodes; i++) {
 		unsigned above = (i / width - 1) * width;
 		for (unsigned k = 0; k < width; k++)
 			if (!one_in(random, 3))
-				join(g, above + k, i, random);
+				random_graph_join(g, above + k, i, random);
 	}
 }
 
@@ -185,43 +185,43 @@ static void make_layers(struct graph *g, uint64_t *random)
 static void make_random(struct graph *g, uint64_t *random)
 {
 	for (unsigned i = 1; i < g->nodes; i++)
-		for (unsigned k = below(random, 5); k > 0; k--)
-			join(g, below(random, i), i, random);
+		for (unsigned k = random_graph_below(random, 5); k > 0; k--)
+			random_graph_join(g, random_graph_below(random, i), i, random);
 }
 
 static void make_tree(struct graph *g, uint64_t *random)
 {
-	unsigned arity = 2 + below(random, 3);
+	unsigned arity = 2 + random_graph_below(random, 3);
 	for (unsigned i = 1; i < g->nodes; i++)
-		join(g, (i - 1) / arity, i, random);
+		random_graph_join(g, (i - 1) / arity, i, random);
 }
 
 static const struct {
 	const char *name;
 	void (*make)(struct graph *g, uint64_t *random);
-} shapes[] = {{"chains", make_chains}, {"fan", make_fan}, {"gathering", make_gathering},
-    {"diamonds", make_diamonds}, {"layers", make_layers}, {"random", make_random},
-    {"tree", make_tree}};
+} shapes[] = { { "chains", make_chains }, { "fan", make_fan }, { "gathering", make_gathering },
+	{ "diamonds", make_diamonds }, { "layers", make_layers }, { "random", make_random },
+	{ "tree", make_tree } };
 
 /* Before the edges: those choose among the results. */
 static void make_node(struct graph_node *n, unsigned number, unsigned trouble, uint64_t *random)
 {
 	n->order = (struct graph_order){ .salt = random_next(random),
 		.code = (int32_t)(GRAPH_CODE + number),
-		.results = one_in(random, 4) ? 1 + below(random, GRAPH_RESULTS) : 1 };
+		.results = one_in(random, 4) ? 1 + random_graph_below(random, GRAPH_RESULTS) : 1 };
 	if (one_in(random, 4))
-		n->priority = (int)below(random, PRIORITIES) - PRIORITIES / 2;
+		n->priority = (int)random_graph_below(random, PRIORITIES) - PRIORITIES / 2;
 	if (one_in(random, 4))
-		n->inline_bytes = 1 + below(random, INLINE_MAX);
+		n->inline_bytes = 1 + random_graph_below(random, INLINE_MAX);
 	if (one_in(random, 12)) {
-		n->order.depth = 1 + below(random, DEPTH_MAX);
-		n->order.children = CHILDREN_LEAST + below(random, CHILDREN_SPAN);
+		n->order.depth = 1 + random_graph_below(random, DEPTH_MAX);
+		n->order.children = CHILDREN_LEAST + random_graph_below(random, CHILDREN_SPAN);
 	}
-	n->retries = below(random, 3);
+	n->retries = random_graph_below(random, 3);
 	if (trouble && one_in(random, trouble)) {
-		n->order.failures = one_in(random, 3) ? ALWAYS : 1 + below(random, 3);
+		n->order.failures = one_in(random, 3) ? ALWAYS : 1 + random_graph_below(random, 3);
 		if (n->order.failures != ALWAYS)
-			n->retries = n->order.failures + below(random, 2);
+			n->retries = n->order.failures + random_graph_below(random, 2);
 	}
 }
 
@@ -238,17 +238,18 @@ static void finish_node(struct graph_node *n, uint64_t *random)
 
 void graph_make(struct graph *g, uint64_t seed)
 {
-	static const unsigned troubles[] = {0, 4, 12, 40}; /* one in so many fails; 0: none */
+	static const unsigned troubles[] = { 0, 4, 12, 40 }; /* one in so many fails; 0: none */
 	uint64_t random = (seed + 1) * HASH_FACTOR | 1;
 	memset(g, 0, sizeof *g);
 	g->seed = seed;
 	for (int i = 0; i < 8; i++)
 		random_next(&random);
-	unsigned shape = below(&random, COUNT_OF(shapes));
-	unsigned trouble = troubles[below(&random, COUNT_OF(troubles))];
+	unsigned shape = random_graph_below(&random, COUNT_OF(shapes));
+	unsigned trouble = troubles[random_graph_below(&random, COUNT_OF(troubles))];
 	g->shape = shapes[shape].name;
 	g->together = one_in(&random, 2);
-	g->nodes = 1 + below(&random, one_in(&random, 4) ? GRAPH_NODES : GRAPH_NODES / 4);
+	g->nodes =
+	    1 + random_graph_below(&random, one_in(&random, 4) ? GRAPH_NODES : GRAPH_NODES / 4);
 	for (unsigned i = 0; i < g->nodes; i++)
 		make_node(&g->node[i], i, trouble, &random);
 	shapes[shape].make(g, &random);

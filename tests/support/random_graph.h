@@ -1,4 +1,5 @@
-/* random_graph.h - random graphs of tasks: made from a seed, run in their order in one process, printed.
+/* random_graph.h - random graphs of tasks: made from a seed, run in their order in one process,
+ * printed.
  *
  * The same seed makes the same graph. The values are those of mod_graph.c, defined a second
  * time on purpose: the one runs in workers, the other is what must come out.
@@ -32,9 +33,9 @@ struct graph_input {
 };
 
 struct graph_node {
-	bool object;       /* it is put; else a task */
-	bool dropped;      /* at once when all is submitted: others need it */
-	bool needed;       /* it is somebody's input */
+	bool object;              /* it is put; else a task */
+	bool dropped;             /* at once when all is submitted: others need it */
+	bool needed;              /* it is somebody's input */
 	struct graph_order order; /* its count is to be set by who runs it */
 	unsigned retries;
 	int priority;
@@ -44,14 +45,14 @@ struct graph_node {
 
 	/* what must come of it (graph_run) */
 	uint64_t hash;
-	uint64_t roots;    /* nodes whose failure reaches it; 0: done */
-	uint32_t calls;    /* of its function, when no worker dies */
+	uint64_t roots; /* nodes whose failure reaches it; 0: done */
+	uint32_t calls; /* of its function, when no worker dies */
 };
 
 struct graph {
 	uint64_t seed;
 	const char *shape;
-	bool together;     /* as many in one submission as there can be */
+	bool together; /* as many in one submission as there can be */
 	unsigned nodes;
 	struct graph_node node[GRAPH_NODES];
 };

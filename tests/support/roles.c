@@ -35,7 +35,7 @@ static void register_module(struct roles *r, const char *path)
 	    registry_add(&r->tables.registry, path, module->name, names, module->count), 0);
 }
 
-static void claim(struct roles *r, uint32_t slot, enum process_kind kind)
+static void roles_claim(struct roles *r, uint32_t slot, enum process_kind kind)
 {
 	ck_assert(process_claim(&r->tables.process[slot], kind, getpid(), process_kind_name(kind)));
 }
@@ -80,7 +80,7 @@ static void *run_worker(void *context)
 
 void roles_start_scheduler(struct roles *r)
 {
-	claim(r, SLOT_SCHEDULER, KIND_SCHEDULER);
+	roles_claim(r, SLOT_SCHEDULER, KIND_SCHEDULER);
 	ck_assert_int_eq(scheduler_open(&r->scheduler, &r->scheduler_tables), 0);
 	ck_assert_int_eq(
 	    pthread_create(&r->scheduler_thread, NULL, run_scheduler, &r->scheduler), 0);
@@ -108,7 +108,7 @@ void roles_start(struct roles *r, const struct limits *limits, const char *modul
 	register_module(r, MODULE_BUILTIN);
 	if (module)
 		register_module(r, module);
-	claim(r, SLOT_MANAGER, KIND_MANAGER);
+	roles_claim(r, SLOT_MANAGER, KIND_MANAGER);
 	tables_share(&r->tables, &r->scheduler_tables);
 	sh_store(&r->tables.control->mode, MODE_UP);
 	roles_start_scheduler(r);
@@ -200,8 +200,8 @@ static void name_leftovers(const struct roles *r, char *ret, size_t size)
 			n += (size_t)snprintf(ret + n, size - n,
 			    "; %u %s, owner %u, holds %#llx, uses %#x, pending %#x", i,
 			    record_state_name(word_state(word)), word_owner(word),
-			    (unsigned long long)sh_load(&record->holds),
-			    sh_load(&record->uses), sh_load(&record->pending));
+			    (unsigned long long)sh_load(&record->holds), sh_load(&record->uses),
+			    sh_load(&record->pending));
 	}
 }
 

@@ -20,7 +20,7 @@ extern plm *rt; /* one client that every test has */
 void roles_case_start(const struct limits *limits, unsigned workers);
 void roles_case_stop(void);
 TCase *roles_case_add(Suite *suite, const char *name, void (*boot)(void));
-const char *roles_case_module(void); /* the test module's path */
+const char *roles_case_module(void);       /* the test module's path */
 const char *test_module(const char *name); /* "mod_test": its path, until the next call */
 
 plm_ref submit(plm *from, const plm_task *task);

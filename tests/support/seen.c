@@ -15,7 +15,7 @@ extern const struct step __start_steps[], __stop_steps[];
 static unsigned char *seen; /* shared with the victims */
 static FILE *list;
 
-static size_t steps(void)
+static size_t seen_steps(void)
 {
 	return (size_t)(__stop_steps - __start_steps);
 }
@@ -34,9 +34,9 @@ void seen_open(void)
 	memcpy(path + n, ".steps", sizeof ".steps");
 	list = fopen(path, "w");
 	CHECK(list);
-	seen = mmap(NULL, steps(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	seen = mmap(NULL, seen_steps(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(seen != MAP_FAILED);
-	for (size_t i = 0; i < steps(); i++)
+	for (size_t i = 0; i < seen_steps(); i++)
 		write_line("-", "there", &__start_steps[i]);
 }
 
@@ -60,9 +60,9 @@ void seen_write(const char *operation)
 {
 	if (!seen)
 		return;
-	for (size_t i = 0; i < steps(); i++)
+	for (size_t i = 0; i < seen_steps(); i++)
 		write_seen(operation, &__start_steps[i], seen[i]);
-	memset(seen, 0, steps());
+	memset(seen, 0, seen_steps());
 	fflush(list); /* victims that exit would write it again */
 }
 

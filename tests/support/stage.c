@@ -14,7 +14,7 @@ enum { STEPS_MAX = 100000, NAMES_MAX = 64 };
 
 struct stage stage;
 
-static void must(int r)
+static void stage_must(int r)
 {
 	if (r >= 0)
 		return;
@@ -27,7 +27,7 @@ uint32_t stage_worker(uint32_t i)
 	return process_nth_slot(&stage.tables, KIND_WORKER, i);
 }
 
-static void claim(uint32_t slot, enum process_kind kind)
+static void stage_claim(uint32_t slot, enum process_kind kind)
 {
 	CHECK(process_claim(&stage.tables.process[slot], kind, 0, process_kind_name(kind)));
 }
@@ -37,7 +37,7 @@ static void add_worker(uint32_t i, uint32_t average_ns)
 {
 	struct process *p = &stage.tables.process[stage_worker(i)];
 	p->worker = i;
-	claim(stage_worker(i), KIND_WORKER);
+	stage_claim(stage_worker(i), KIND_WORKER);
 	uint64_t word = sh_load(&p->state);
 	CHECK(process_step(p, &word, PROCESS_LIVE));
 	sh_poke(&p->average_ns, average_ns);
@@ -49,18 +49,18 @@ static void open_client(uint32_t i)
 	uint32_t slot = process_nth_slot(&stage.tables, KIND_CLIENT, i);
 	stage.client[i] = (struct plm){ .socket = -1 };
 	tables_share(&stage.tables, &stage.client[i].tables);
-	claim(slot, KIND_CLIENT);
-	must(handle_open(&stage.client[i], slot));
+	stage_claim(slot, KIND_CLIENT);
+	stage_must(handle_open(&stage.client[i], slot));
 }
 
 static void register_probe(void)
 {
 	const char *names[NAMES_MAX];
 	const plm_module *module;
-	must(module_open(MODULE_BUILTIN, &module));
+	stage_must(module_open(MODULE_BUILTIN, &module));
 	for (uint32_t i = 0; i < module->count; i++)
 		names[i] = module->exports[i].name;
-	must(registry_add(
+	stage_must(registry_add(
 	    &stage.tables.registry, MODULE_BUILTIN, module->name, names, module->count));
 }
 
@@ -75,16 +75,16 @@ void stage_boot(const struct stage_plan *plan)
 {
 	char name[RUNTIME_NAME_BYTES];
 	snprintf(name, sizeof name, "stage-%d", (int)getpid());
-	must(tables_create(name, &plan->limits, &stage.tables));
+	stage_must(tables_create(name, &plan->limits, &stage.tables));
 	tables_unlink(name);
 	register_probe();
 	stage.tables.control->cores = STAGE_CORES;
 	stage.tables.control->ageing_ms = plan->ageing_ms;
 	stage_follow(plan->policy);
-	claim(SLOT_MANAGER, KIND_MANAGER);
-	claim(SLOT_SCHEDULER, KIND_SCHEDULER);
+	stage_claim(SLOT_MANAGER, KIND_MANAGER);
+	stage_claim(SLOT_SCHEDULER, KIND_SCHEDULER);
 	tables_share(&stage.tables, &stage.scheduler_tables);
-	must(scheduler_open(&stage.scheduler, &stage.scheduler_tables));
+	stage_must(scheduler_open(&stage.scheduler, &stage.scheduler_tables));
 	sh_store(&stage.tables.control->mode, MODE_UP);
 	for (uint32_t i = 0; i < plan->workers; i++)
 		add_worker(i, plan->average_ns);
@@ -118,7 +118,7 @@ void stage_submit(struct plm *from, int priority, uint32_t n, plm_ref *refs)
 	CHECK(tasks && own);
 	for (uint32_t i = 0; i < n; i++)
 		tasks[i] = (plm_task){ .function = "probe.noop", .priority = priority };
-	must(plm_submit_many(from, tasks, n, refs ? refs : own));
+	stage_must(plm_submit_many(from, tasks, n, refs ? refs : own));
 	stage_rest();
 	free(tasks);
 	free(own);

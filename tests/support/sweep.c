@@ -39,7 +39,7 @@ struct sweep {
 	unsigned char *start; /* private copies of all regions, one behind the other */
 	unsigned char *crash;
 	unsigned char *scratch;
-	char *reason;         /* shared: what the survivor has to say */
+	char *reason; /* shared: what the survivor has to say */
 	uint64_t states[STATES_MAX];
 	unsigned n_states;
 	unsigned points;
@@ -72,7 +72,7 @@ bool sweep_finished(void)
 	return sweep.finished;
 }
 
-static void *share(size_t bytes)
+static void *sweep_share(size_t bytes)
 {
 	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
@@ -146,16 +146,16 @@ static bool note_state(pid_t victim)
 	return true;
 }
 
-static void recover(void);
+static void sweep_recover(void);
 
 /* A fresh process takes over what the dead one left. */
-static void survive(const char *how, unsigned point)
+static void sweep_survive(const char *how, unsigned point)
 {
 	sweep.reason[0] = 0;
 	pid_t child = start_child();
 	if (child == 0) {
 		alarm(DEADLINE_S);
-		recover();
+		sweep_recover();
 		const char *unsound = sweep.op->judge(sweep.image);
 		if (unsound)
 			sweep_fail(unsound);
@@ -163,8 +163,8 @@ static void survive(const char *how, unsigned point)
 	}
 	int status = wait_for(child);
 	if (WIFSIGNALED(status))
-		fail(how, point, WTERMSIG(status) == SIGALRM ? "the survivor hangs" :
-		    "the survivor crashed");
+		fail(how, point,
+		    WTERMSIG(status) == SIGALRM ? "the survivor hangs" : "the survivor crashed");
 	else if (WEXITSTATUS(status) != 0)
 		fail(how, point, sweep.reason);
 }
@@ -197,7 +197,7 @@ static void act_until(void (*act)(void *image), unsigned k)
 	step_hook = NULL;
 }
 
-static void recover(void)
+static void sweep_recover(void)
 {
 	act_until(sweep.op->recover, NEVER);
 }
@@ -217,8 +217,8 @@ static bool kill_at_step(void (*act)(void *image), unsigned k, const char *how, 
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
 		return true;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		fail(how, k, sweep.reason[0] ? sweep.reason :
-		    "the victim ended before it was killed");
+		fail(how, k,
+		    sweep.reason[0] ? sweep.reason : "the victim ended before it was killed");
 	return false;
 }
 
@@ -238,7 +238,7 @@ static void sweep_recovery(void)
 		if (!kill_at_step(sweep.op->recover, k, "recovery killed", &victim))
 			break;
 		sweep.double_points++;
-		survive("recovery killed", k);
+		sweep_survive("recovery killed", k);
 	}
 	image_restore(sweep.crash);
 }
@@ -255,7 +255,7 @@ static bool sweep_point(unsigned k)
 	if (is_new && (!mutate_wanted() || getenv("PLM_MUTATE_DEEP")))
 		sweep_recovery();
 	if (is_new || !mutate_wanted())
-		survive(killed ? "killed" : "finished", k);
+		sweep_survive(killed ? "killed" : "finished", k);
 	return killed;
 }
 
@@ -286,7 +286,7 @@ static void sweep_moves(void (*act)(void *image), const unsigned char *image, co
 		kill_at_step(act, mutate_death(move, places), how, &victim);
 		sweep.points++;
 		if (mutate_move(move, places) && note_state(victim))
-			survive(how, mutate_death(move, places));
+			sweep_survive(how, mutate_death(move, places));
 	}
 }
 
@@ -325,7 +325,7 @@ static void sweep_points(void)
 
 enum { SWEEPS_STEPS = false };
 
-static void recover(void)
+static void sweep_recover(void)
 {
 	sweep.op->recover(sweep.image);
 }
@@ -351,7 +351,7 @@ static pid_t start_traced(void)
 }
 
 /* One instruction; false at the end of the operation, or when it goes wrong. */
-static bool step(pid_t child)
+static bool sweep_step(pid_t child)
 {
 	if (ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) != 0)
 		give_up("ptrace");
@@ -389,7 +389,7 @@ static unsigned find_changes(void)
 	memset(changed_here, 0, sizeof changed_here);
 	changed_here[0] = 1;
 	image_save(sweep.crash);
-	while (n < INSTRUCTIONS_MAX - 1 && step(child)) {
+	while (n < INSTRUCTIONS_MAX - 1 && sweep_step(child)) {
 		n++;
 		if (!image_moved())
 			continue;
@@ -425,12 +425,12 @@ static void kill_at_instruction(unsigned k)
 {
 	pid_t child = start_traced();
 	for (unsigned i = 0; i < k; i++)
-		if (!step(child))
+		if (!sweep_step(child))
 			break;
 	end_victim(child);
 	sweep.points++;
 	note_state(child);
-	survive("killed", k);
+	sweep_survive("killed", k);
 }
 
 static void sweep_points(void)
@@ -445,7 +445,7 @@ static void sweep_points(void)
 
 static void begin_image(const struct sweep_op *op)
 {
-	sweep.image = op->bytes ? share(op->bytes) : NULL;
+	sweep.image = op->bytes ? sweep_share(op->bytes) : NULL;
 	sweep.setting_up = true;
 	op->setup(sweep.image);
 	sweep.setting_up = false;
@@ -538,7 +538,7 @@ int sweep_run(const struct sweep_op *ops, size_t n)
 	unsigned operations = 0;
 	start_anew();
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	sweep.reason = share(REASON_BYTES);
+	sweep.reason = sweep_share(REASON_BYTES);
 	open_notes();
 	for (size_t i = 0; i < n; i++)
 		if (is_asked_for(&ops[i])) {

@@ -57,10 +57,10 @@ bool sweep_finished(void);
 
 _Noreturn void sweep_fail(const char *reason);
 
-#define SWEEP_REQUIRE(condition)                                                                   \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			sweep_fail("in the sweep itself: " #condition);                            \
+#define SWEEP_REQUIRE(condition)                                        \
+	do {                                                            \
+		if (!(condition))                                       \
+			sweep_fail("in the sweep itself: " #condition); \
 	} while (0)
 
 #endif

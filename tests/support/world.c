@@ -16,7 +16,7 @@ static struct limits limits = { .workers = 1, .records = 64, .nodes = 1, .store_
 
 /* ---- boot ---- */
 
-static void claim(uint32_t slot, enum process_kind kind)
+static void world_claim(uint32_t slot, enum process_kind kind)
 {
 	/* No pid: nobody may be signalled by what a sweep leaves in the table. */
 	SWEEP_REQUIRE(process_claim(&world.tables.process[slot], kind, 0, process_kind_name(kind)));
@@ -30,14 +30,14 @@ void world_learn(void)
 	for (uint32_t i = 0; i < module->count; i++)
 		names[i] = module->exports[i].name;
 	SWEEP_REQUIRE(registry_add(&world.tables.registry, MODULE_BUILTIN, module->name, names,
-	    module->count) == 0);
+			  module->count) == 0);
 }
 
 void world_join(struct plm *rt, uint32_t slot)
 {
 	*rt = (struct plm){ .socket = -1 };
 	tables_share(&world.tables, &rt->tables);
-	claim(slot, KIND_CLIENT);
+	world_claim(slot, KIND_CLIENT);
 	SWEEP_REQUIRE(handle_open(rt, slot) == 0);
 }
 
@@ -57,7 +57,7 @@ void world_open_worker(struct worker *w, uint32_t slot, uint32_t number, uint32_
 {
 	*w = (struct worker){ 0 };
 	tables_share(&world.tables, &w->rt.tables);
-	claim(slot, KIND_WORKER);
+	world_claim(slot, KIND_WORKER);
 	world.tables.process[slot].worker = number;
 	world.tables.process[slot].spare = spare_of;
 	SWEEP_REQUIRE(worker_open(w, slot) == 0);
@@ -70,7 +70,7 @@ static void open_worker(void)
 
 static void open_scheduler(void)
 {
-	claim(SLOT_SCHEDULER, KIND_SCHEDULER);
+	world_claim(SLOT_SCHEDULER, KIND_SCHEDULER);
 	world_born(SLOT_SCHEDULER);
 }
 
@@ -89,7 +89,7 @@ void world_boot_for(uint32_t processes)
 		sweep_fail(why_text());
 	tables_unlink(name);
 	world_learn();
-	claim(SLOT_MANAGER, KIND_MANAGER);
+	world_claim(SLOT_MANAGER, KIND_MANAGER);
 	open_scheduler();
 	sh_store(&world.tables.control->mode, MODE_UP);
 	open_worker();
@@ -290,7 +290,7 @@ static void forget_all(void)
 }
 
 /* Who was buried has left. */
-static void leave(struct plm *rt)
+static void world_leave(struct plm *rt)
 {
 	if (process_state(sh_load(&world.tables.process[rt->self].state)) != PROCESS_LIVE)
 		return;
@@ -301,7 +301,7 @@ static void leave(struct plm *rt)
 
 void world_end_worker(struct worker *w)
 {
-	leave(&w->rt);
+	world_leave(&w->rt);
 	world_settle();
 }
 
@@ -309,9 +309,9 @@ static void all_leave(void)
 {
 	world_play(&world.b);
 	forget_all();
-	leave(&world.b);
-	leave(&world.a);
-	leave(&world.worker.rt);
+	world_leave(&world.b);
+	world_leave(&world.a);
+	world_leave(&world.worker.rt);
 	world_settle();
 }
 
@@ -362,8 +362,12 @@ plm_ref world_submit(struct plm *rt, const char *function, const plm_arg *args, 
     unsigned results, unsigned retries, unsigned crash_retries)
 {
 	static plm_ref refs[RESULTS_MAX];
-	plm_task task = { .function = function, .args = args, .nargs = n, .results = results,
-		.retries = retries, .crash_retries = crash_retries };
+	plm_task task = { .function = function,
+		.args = args,
+		.nargs = n,
+		.results = results,
+		.retries = retries,
+		.crash_retries = crash_retries };
 	SWEEP_REQUIRE(plm_submit(rt, &task, refs) == 0);
 	return refs[0];
 }

@@ -25,18 +25,22 @@ struct world {
 extern struct world world;
 
 /* An operation of a sweep on the world; LONG ones are not single-stepped. */
-#define OP(what, prepare, act, mend, verdict) \
-	{ .name = what, .regions = world_regions, .setup = prepare, .operate = act, \
-	  .recover = mend, .judge = verdict }
-#define LONG(what, prepare, act, mend, verdict) \
-	{ .name = what, .regions = world_regions, .setup = prepare, .operate = act, \
-	  .recover = mend, .judge = verdict, .steps_only = true }
+#define OP(what, prepare, act, mend, verdict)                                             \
+	{                                                                                 \
+		.name = what, .regions = world_regions, .setup = prepare, .operate = act, \
+		.recover = mend, .judge = verdict                                         \
+	}
+#define LONG(what, prepare, act, mend, verdict)                                           \
+	{                                                                                 \
+		.name = what, .regions = world_regions, .setup = prepare, .operate = act, \
+		.recover = mend, .judge = verdict, .steps_only = true                     \
+	}
 
 void world_boot(void);
 void world_boot_for(uint32_t processes); /* with so many slots: PROCESSES_STEP, or twice that */
 size_t world_regions(struct sweep_region *ret); /* what a sweep saves and restores */
 
-void world_learn(void); /* as the loader does: what functions there are */
+void world_learn(void);                         /* as the loader does: what functions there are */
 void world_join(struct plm *rt, uint32_t slot); /* a client comes in */
 /* The scheduler, or the worker, that was started in this slot comes to life, and is played. */
 void world_born(uint32_t slot);
@@ -50,8 +54,8 @@ void world_hush(void);  /* what roles log is no news here */
 /* In a forked process: this role is now played here. */
 void world_play(struct plm *rt);
 
-void world_settle(void); /* the scheduler, until it has nothing to do */
-void world_work(void);   /* and the worker, until nothing is left to run */
+void world_settle(void);       /* the scheduler, until it has nothing to do */
+void world_work(void);         /* and the worker, until nothing is left to run */
 uint32_t world_run_some(void); /* the worker, what is placed; 0: nothing was */
 /* The task is RUNNING by the worker from now on, as if it never ended. */
 void world_claim_only(plm_ref ref);

@@ -80,10 +80,19 @@ void reign_begin(uint32_t dead)
 
 static void open_manager(struct manager *m)
 {
-	*m = (struct manager){ .options = &reign.options, .door = -1, .signals = -1, .joined = -1,
-		.lock = -1, .parent = -1, .state_lock = -1, .ready = -1, .notify = -1,
-		.announced = true, .scheduler.due_ns = DEADLINE_NEVER,
-		.workers.due_ns = DEADLINE_NEVER, .journal.due_ns = DEADLINE_NEVER,
+	*m = (struct manager){ .options = &reign.options,
+		.door = -1,
+		.signals = -1,
+		.joined = -1,
+		.lock = -1,
+		.parent = -1,
+		.state_lock = -1,
+		.ready = -1,
+		.notify = -1,
+		.announced = true,
+		.scheduler.due_ns = DEADLINE_NEVER,
+		.workers.due_ns = DEADLINE_NEVER,
+		.journal.due_ns = DEADLINE_NEVER,
 		.look_due_ns = DEADLINE_NEVER };
 	tables_share(&world.tables, &m->tables);
 }
@@ -99,8 +108,8 @@ void reign_boot(void)
 	open_manager(&reign.dying);
 	SWEEP_REQUIRE(manager_make_slots(&reign.dying) == 0);
 	reign.of_b = world_put(&world.b, reign.value, sizeof reign.value);
-	reign.run_by_worker = world_submit(&world.b, "probe.echo", &PLM_FUTURE(reign.of_b), 1, 1,
-	    0, 1);
+	reign.run_by_worker =
+	    world_submit(&world.b, "probe.echo", &PLM_FUTURE(reign.of_b), 1, 1, 0, 1);
 	world_settle();
 }
 
@@ -111,8 +120,9 @@ size_t reign_regions(struct sweep_region *ret)
 	plan_make(&world.tables.limits, &plan);
 	char *rings = (char *)world.tables.control_segment.header + plan.rings;
 	/* Workers are started in the last slots. */
-	ret[n] = (struct sweep_region){
-		rings + (world.tables.limits.processes - LAST_RINGS) * bytes, LAST_RINGS * bytes };
+	ret[n] =
+	    (struct sweep_region){ rings + (world.tables.limits.processes - LAST_RINGS) * bytes,
+		    LAST_RINGS * bytes };
 	return n + 1;
 }
 
@@ -178,8 +188,8 @@ static const char *judge_the_dead(uint32_t i, uint64_t word)
 {
 	const struct process *p = reign_slot(i);
 	bool died = process_present(before[i].word) && !before[i].lives;
-	if (died && i != SLOT_SCHEDULER && (!is_same(i, word) ||
-					       process_state(word) != PROCESS_DEAD))
+	if (died && i != SLOT_SCHEDULER &&
+	    (!is_same(i, word) || process_state(word) != PROCESS_DEAD))
 		return "the dead one's slot is not its own until it is buried";
 	if (!died || process_kind(word) != KIND_WORKER)
 		return NULL; /* nobody asks how or when it died */
@@ -267,8 +277,9 @@ static const char *b_has_its_own(void)
 {
 	if (!world_yields(reign.of_b, reign.value, sizeof reign.value))
 		return "a value of the living is gone";
-	return world_yields(reign.run_by_worker, reign.value, sizeof reign.value) ? NULL :
-	    "a task of the living has no value";
+	return world_yields(reign.run_by_worker, reign.value, sizeof reign.value)
+	    ? NULL
+	    : "a task of the living has no value";
 }
 
 const char *reign_judge(uint32_t slot)

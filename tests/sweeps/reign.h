@@ -1,5 +1,6 @@
 /* reign.h - a manager that dies and the next one, who adopts what it left: a small runtime
- * (tests/support/world.h) whose members are stand-ins (tests/sweeps/standin.h), as the image of a kill sweep.
+ * (tests/support/world.h) whose members are stand-ins (tests/sweeps/standin.h), as the image of a
+ * kill sweep.
  *
  * Where: the sweeps of the manager.  Who may call: one thread.  Blocks: never.
  * Death: setup makes a runtime at rest, in which everybody sleeps; the victim is its manager; the
@@ -37,8 +38,10 @@ void reign_adopt(void *image);
 /* `dead` is, in the end, in no slot. */
 const char *reign_judge(uint32_t dead);
 
-#define REIGN(what, prepare, act, verdict) \
-	{ .name = what, .regions = reign_regions, .setup = prepare, .operate = act, \
-	  .recover = reign_adopt, .judge = verdict, .steps_only = true }
+#define REIGN(what, prepare, act, verdict)                                                \
+	{                                                                                 \
+		.name = what, .regions = reign_regions, .setup = prepare, .operate = act, \
+		.recover = reign_adopt, .judge = verdict, .steps_only = true              \
+	}
 
 #endif

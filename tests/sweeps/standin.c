@@ -57,7 +57,10 @@ void standin_watch(struct manager *m, uint32_t slot)
 	const struct process *p = &m->tables.process[slot];
 	uint64_t word = sh_load(&p->state);
 	m->slot[slot] = (struct watched){ .pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0),
-		.socket = -1, .adopted = true, .pid = p->pid, .kind = process_kind(word),
+		.socket = -1,
+		.adopted = true,
+		.pid = p->pid,
+		.kind = process_kind(word),
 		.generation = process_generation(word) };
 	SWEEP_REQUIRE(m->slot[slot].pidfd >= 0);
 }
@@ -74,9 +77,9 @@ static struct process *find_unborn(const struct tables *t)
 
 /* ---- in the kernel's stead, and in libc's ---- */
 
-#define WRAPPED(type, name, ...)                                                                   \
-	type __real_##name(__VA_ARGS__);                                                           \
-	type __wrap_##name(__VA_ARGS__);                                                           \
+#define WRAPPED(type, name, ...)         \
+	type __real_##name(__VA_ARGS__); \
+	type __wrap_##name(__VA_ARGS__); \
 	type __wrap_##name(__VA_ARGS__)
 
 WRAPPED(pid_t, fork, void)

@@ -86,15 +86,42 @@ static void setup_slabs(void *memory)
 	remember(image);
 }
 
-static void take_small(void *image) { SWEEP_REQUIRE(take(image, SUBJECT, 100) == 0); }
-static void take_new_slab(void *image) { SWEEP_REQUIRE(take(image, SUBJECT, 700) == 0); }
-static void take_large(void *image) { SWEEP_REQUIRE(take(image, SUBJECT, 8000) == 0); }
-static void take_most(void *image) { SWEEP_REQUIRE(take(image, SUBJECT, 12 * 4096) == 0); }
-static void take_too_much(void *image) { SWEEP_REQUIRE(take(image, SUBJECT, 30 * 4096) < 0); }
-static void give_small(void *image) { SWEEP_REQUIRE(give(image, 6) == 0); }
-static void give_large(void *image) { SWEEP_REQUIRE(give(image, 2) == 0); }
-static void give_of_full(void *image) { SWEEP_REQUIRE(give(image, 3) == 0); }
-static void give_last(void *image) { SWEEP_REQUIRE(give(image, 8) == 0); }
+static void take_small(void *image)
+{
+	SWEEP_REQUIRE(take(image, SUBJECT, 100) == 0);
+}
+static void take_new_slab(void *image)
+{
+	SWEEP_REQUIRE(take(image, SUBJECT, 700) == 0);
+}
+static void take_large(void *image)
+{
+	SWEEP_REQUIRE(take(image, SUBJECT, 8000) == 0);
+}
+static void take_most(void *image)
+{
+	SWEEP_REQUIRE(take(image, SUBJECT, 12 * 4096) == 0);
+}
+static void take_too_much(void *image)
+{
+	SWEEP_REQUIRE(take(image, SUBJECT, 30 * 4096) < 0);
+}
+static void give_small(void *image)
+{
+	SWEEP_REQUIRE(give(image, 6) == 0);
+}
+static void give_large(void *image)
+{
+	SWEEP_REQUIRE(give(image, 2) == 0);
+}
+static void give_of_full(void *image)
+{
+	SWEEP_REQUIRE(give(image, 3) == 0);
+}
+static void give_last(void *image)
+{
+	SWEEP_REQUIRE(give(image, 8) == 0);
+}
 
 static void rebuild(void *image)
 {
@@ -134,9 +161,11 @@ static const char *judge(void *memory)
 	return arena_check(&arena);
 }
 
-#define OP(what, prepare, act) \
-	{ .name = what, .bytes = sizeof(struct image), .setup = prepare, .operate = act, \
-	  .recover = recover, .judge = judge }
+#define OP(what, prepare, act)                                                                 \
+	{                                                                                      \
+		.name = what, .bytes = sizeof(struct image), .setup = prepare, .operate = act, \
+		.recover = recover, .judge = judge                                             \
+	}
 
 int main(void)
 {

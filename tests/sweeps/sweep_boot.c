@@ -26,11 +26,15 @@
 enum { UNUSED = 40, IMAGE_BYTES = 1 << 17, PAGE = 4096, FILES = 2, PIECES = 2 };
 
 static struct manager dying, next, *playing;
-static struct options options = { .kinds = 1, .jobserver = JOBSERVER_NONE,
-	.policy = 1, .kind[0] = { .count = 1, .generation = 1, .slots = 1,
+static struct options options = { .kinds = 1,
+	.jobserver = JOBSERVER_NONE,
+	.policy = 1,
+	.kind[0] = { .count = 1,
+	    .generation = 1,
+	    .slots = 1,
 	    .amount[RESOURCE_CPUS] = AMOUNT_UNIT },
-	.limits = { .processes = 64, .workers = 1, .records = 64, .nodes = 1,
-	    .store_bytes = 1 << 20 } };
+	.limits = {
+	    .processes = 64, .workers = 1, .records = 64, .nodes = 1, .store_bytes = 1 << 20 } };
 static char directory[] = "/tmp/sweep-boot-XXXXXX";
 static struct plan plan;
 
@@ -39,7 +43,7 @@ static struct image {
 	bool there[FILES], ready[FILES];
 	uint64_t bytes[FILES];
 	char content[FILES][IMAGE_BYTES];
-} *image;
+} * image;
 
 static struct piece { /* of a file; what lies between is zero: no module, no hint is there */
 	uint64_t at, bytes;
@@ -107,8 +111,9 @@ static void take(void)
 			image->ready[i] = true;
 			image->bytes[i] = (uint64_t)st.st_size;
 			for (int n = 0; n < PIECES; to += piece[i][n++].bytes)
-				SWEEP_REQUIRE(pread(fd, to, piece[i][n].bytes,
-				    (off_t)piece[i][n].at) == (ssize_t)piece[i][n].bytes);
+				SWEEP_REQUIRE(
+				    pread(fd, to, piece[i][n].bytes, (off_t)piece[i][n].at) ==
+				    (ssize_t)piece[i][n].bytes);
 		}
 		close(fd);
 	}
@@ -170,8 +175,7 @@ static uint32_t come_to_life(const struct manager *m)
 {
 	uint32_t worker = process_nth_slot(&m->tables, KIND_WORKER, 0);
 	tables_share(&m->tables, &world.tables);
-	if (process_state(sh_load(&world.tables.process[SLOT_SCHEDULER].state)) ==
-	    PROCESS_STARTING)
+	if (process_state(sh_load(&world.tables.process[SLOT_SCHEDULER].state)) == PROCESS_STARTING)
 		world_born(SLOT_SCHEDULER);
 	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++) {
 		uint64_t word = sh_load(&world.tables.process[i].state);
@@ -210,8 +214,8 @@ static void make_image(void)
 	piece[0][1] = (struct piece){ plan.worker_heap, plan.total - plan.worker_heap };
 	piece[1][0] = (struct piece){ 0, SEGMENT_HEADER_BYTES };
 	SWEEP_REQUIRE(piece[0][0].bytes + plan.total - plan.worker_heap <= IMAGE_BYTES);
-	image = mmap(NULL, sizeof *image, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-	    0);
+	image =
+	    mmap(NULL, sizeof *image, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	SWEEP_REQUIRE(image != MAP_FAILED);
 }
 
@@ -289,8 +293,7 @@ static void live_and_end(void *unused)
 		manager_unwatch(&dying, dying.slot[i].pidfd);
 		standin_take(&dying.tables.process[i], false);
 		standin_watch(&dying, i);
-		SWEEP_REQUIRE(
-		    manager_watch(&dying, dying.slot[i].pidfd, WATCH_PROCESS, i) == 0);
+		SWEEP_REQUIRE(manager_watch(&dying, dying.slot[i].pidfd, WATCH_PROCESS, i) == 0);
 	}
 	SWEEP_REQUIRE(manager_run(&dying) == 0);
 	SWEEP_REQUIRE(sh_load(&dying.tables.control->mode) == MODE_STOPPED);
@@ -325,7 +328,7 @@ static const char *judge_members(void)
 	return t->process[SLOT_MANAGER].pid == getpid() ? NULL : "nobody knows its manager";
 }
 
-/* As manager.c:make_tables writes it, whoever did. */
+/* As manager.c:manager_make_tables writes it, whoever did. */
 static const char *judge_page(void)
 {
 	const struct tables *t = &next.tables;
@@ -388,9 +391,11 @@ static const char *judge(void *unused)
 	return world_judge(UNUSED, it_works);
 }
 
-#define SWEPT(what, prepare, act) \
-	{ .name = what, .regions = regions, .setup = prepare, .operate = act, \
-	  .recover = boot_next, .judge = judge, .take = take, .put = put, .steps_only = true }
+#define SWEPT(what, prepare, act)                                                                  \
+	{                                                                                          \
+		.name = what, .regions = regions, .setup = prepare, .operate = act,                \
+		.recover = boot_next, .judge = judge, .take = take, .put = put, .steps_only = true \
+	}
 
 static const struct sweep_op ops[] = {
 	SWEPT("booting", setup_nothing, boot_once),

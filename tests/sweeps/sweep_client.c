@@ -14,8 +14,13 @@
 #include "tests/support/meanwhile.h"
 #include "tests/support/world.h"
 
-enum { LARGE_BYTES = 100, BATCH = 2, HANDY = PROCESSES_STEP - 1, LOOK_MS = 2000,
-	STORE_PART_BYTES = 1 << 18 };
+enum {
+	LARGE_BYTES = 100,
+	BATCH = 2,
+	HANDY = PROCESSES_STEP - 1,
+	LOOK_MS = 2000,
+	STORE_PART_BYTES = 1 << 18
+};
 
 static char large[LARGE_BYTES];
 static plm_ref object;
@@ -130,8 +135,16 @@ static void create(size_t length)
 	SWEEP_REQUIRE(sh_load(&world.tables.control->room_wanted) != ROOM_ASKED);
 }
 
-static void create_large(void *image) { (void)image; create(STORE_PART_BYTES); }
-static void create_small(void *image) { (void)image; create(1); }
+static void create_large(void *image)
+{
+	(void)image;
+	create(STORE_PART_BYTES);
+}
+static void create_small(void *image)
+{
+	(void)image;
+	create(1);
+}
 
 /* ---- many tasks, one of them kept, which is accepted then ---- */
 
@@ -140,8 +153,10 @@ static void submit_many(void *image)
 	plm_ref refs[BATCH];
 	plm_task tasks[BATCH] = {
 		{ .function = "probe.noop" },
-		{ .function = "probe.echo", .args = &PLM_BYTES("k", 1), .nargs = 1,
-		  .flags = PLM_KEEP },
+		{ .function = "probe.echo",
+		    .args = &PLM_BYTES("k", 1),
+		    .nargs = 1,
+		    .flags = PLM_KEEP },
 	};
 	(void)image;
 	world_play(&world.a);
@@ -201,8 +216,9 @@ static size_t regions(struct sweep_region *ret)
 static void submit_kept(void)
 {
 	plm_ref ref;
-	plm_task t = { .function = "probe.echo", .args = &PLM_BYTES("k", 1), .nargs = 1,
-		.flags = PLM_KEEP };
+	plm_task t = {
+		.function = "probe.echo", .args = &PLM_BYTES("k", 1), .nargs = 1, .flags = PLM_KEEP
+	};
 	SWEEP_REQUIRE(plm_submit(&world.a, &t, &ref) == 0);
 }
 
@@ -276,8 +292,8 @@ static void poll_and_disconnect(void *image)
 	uint64_t deadline = deadline_after_ms(LOOK_MS);
 	world_play(polling);
 	SWEEP_REQUIRE(plm_fd(polling) >= 0);
-	while (sh_load(&p->waiter[0].awaiting) != AWAITING_ANY ||
-	    !event_sleeper(&p->waiter[0].event))
+	while (
+	    sh_load(&p->waiter[0].awaiting) != AWAITING_ANY || !event_sleeper(&p->waiter[0].event))
 		SWEEP_REQUIRE(clock_ns() < deadline);
 	plm_disconnect(&polling);
 	SWEEP_REQUIRE(sh_load(&p->waiter[0].awaiting) == AWAITING_NOTHING);
@@ -295,20 +311,22 @@ static const char *judge_polling(void *image)
 	return world_judge(WORLD_JOINING, NULL);
 }
 
-#define HANDY_OP(what, act) \
-	{ .name = what, .regions = regions, .setup = setup_handy, .operate = act, \
-	  .recover = recover_client, .judge = judge_handed, .steps_only = true }
+#define HANDY_OP(what, act)                                                             \
+	{                                                                               \
+		.name = what, .regions = regions, .setup = setup_handy, .operate = act, \
+		.recover = recover_client, .judge = judge_handed, .steps_only = true    \
+	}
 
 static const struct sweep_op ops[] = {
-    LONG("submit, with another's future", setup_of_b, submit_with_future_of_b, recover,
-	judge_of_b),
-    LONG("create in a full store", setup_full_store, create_large, recover, judge_gone),
-    LONG("create in a full table", setup_full_table, create_small, recover, judge_gone),
-    LONG("submit of many", boot, submit_many, recover_client, judge_kept),
-    HANDY_OP("submit, into the hand of a worker", hand_over),
-    HANDY_OP("submit, into a hand that is not free after all", take_back_what_was_handed),
-    LONG("poll, and disconnect", setup_polling, poll_and_disconnect, recover_polling,
-	judge_polling),
+	LONG("submit, with another's future", setup_of_b, submit_with_future_of_b, recover,
+	    judge_of_b),
+	LONG("create in a full store", setup_full_store, create_large, recover, judge_gone),
+	LONG("create in a full table", setup_full_table, create_small, recover, judge_gone),
+	LONG("submit of many", boot, submit_many, recover_client, judge_kept),
+	HANDY_OP("submit, into the hand of a worker", hand_over),
+	HANDY_OP("submit, into a hand that is not free after all", take_back_what_was_handed),
+	LONG("poll, and disconnect", setup_polling, poll_and_disconnect, recover_polling,
+	    judge_polling),
 };
 
 int main(void)

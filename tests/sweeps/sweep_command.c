@@ -23,7 +23,10 @@ static int file;    /* for output that finds no room */
 
 static plm_ref task[RESULTS];
 
-static struct process *slot(void) { return &world.tables.process[WORLD_WORKER]; }
+static struct process *slot(void)
+{
+	return &world.tables.process[WORLD_WORKER];
+}
 
 /* ---- setups ---- */
 
@@ -31,7 +34,7 @@ static void register_commands(void)
 {
 	const char *name = command_module.exports[0].name;
 	SWEEP_REQUIRE(registry_add(&world.tables.registry, MODULE_COMMANDS, command_module.name,
-	    &name, command_module.count) == 0);
+			  &name, command_module.count) == 0);
 }
 
 /* A line for a shell, to be run once. */
@@ -39,9 +42,11 @@ static void submit(const char *line)
 {
 	char fields[32];
 	size_t n = command_add(fields, 0, sizeof fields, COMMAND_SHELL, "");
-	plm_task t = { .function = COMMAND_FUNCTION, .nargs = COMMAND_ARG_WORDS + 1,
-		.results = RESULTS, .args = (plm_arg[]){ PLM_BYTES(fields, n), PLM_BYTES("", 0),
-		    PLM_BYTES(line, strlen(line)) } };
+	plm_task t = { .function = COMMAND_FUNCTION,
+		.nargs = COMMAND_ARG_WORDS + 1,
+		.results = RESULTS,
+		.args = (plm_arg[]){
+		    PLM_BYTES(fields, n), PLM_BYTES("", 0), PLM_BYTES(line, strlen(line)) } };
 	world_boot();
 	register_commands();
 	SWEEP_REQUIRE(plm_submit(&world.b, &t, task) == 0);
@@ -65,12 +70,15 @@ static void setup_full(void *image)
 	(void)image;
 	file = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
 	SWEEP_REQUIRE(file >= 0 && fstat(file, &st) == 0);
-	const struct command_outlet outlet = { .pid = getpid(), .fd = { file, file },
-		.device = { st.st_dev, st.st_dev }, .inode = { st.st_ino, st.st_ino } };
-	plm_task t = { .function = COMMAND_FUNCTION, .nargs = COMMAND_ARG_WORDS + 4,
-		.results = RESULTS, .args = (plm_arg[]){ PLM_BYTES(fields, sizeof fields),
-		    PLM_BYTES("", 0), PLM_BYTES("head", 4),
-		    PLM_BYTES("-c800000", 8), PLM_BYTES("/dev/zero", 9),
+	const struct command_outlet outlet = { .pid = getpid(),
+		.fd = { file, file },
+		.device = { st.st_dev, st.st_dev },
+		.inode = { st.st_ino, st.st_ino } };
+	plm_task t = { .function = COMMAND_FUNCTION,
+		.nargs = COMMAND_ARG_WORDS + 4,
+		.results = RESULTS,
+		.args = (plm_arg[]){ PLM_BYTES(fields, sizeof fields), PLM_BYTES("", 0),
+		    PLM_BYTES("head", 4), PLM_BYTES("-c800000", 8), PLM_BYTES("/dev/zero", 9),
 		    PLM_BYTES(&outlet, sizeof outlet) } };
 	world_boot();
 	register_commands();
@@ -169,8 +177,14 @@ static const char *judge_output(const char *text)
 	return world_yields(task[0], text, strlen(text)) ? NULL : "a command left half its output";
 }
 
-static const char *quick_or_dead(void) { return judge_output("quick\n"); }
-static const char *slow_or_dead(void) { return judge_output("slow\n"); }
+static const char *quick_or_dead(void)
+{
+	return judge_output("quick\n");
+}
+static const char *slow_or_dead(void)
+{
+	return judge_output("slow\n");
+}
 
 static const char *full_or_dead(void)
 {
@@ -183,8 +197,9 @@ static const char *full_or_dead(void)
 		return NULL;
 	if (world_yields(task[0], "", 0) && st.st_size == OUTPUT_BYTES)
 		return NULL;
-	return world_yields(task[0], zeroes, sizeof zeroes) ? NULL :
-	    "the output of a command is lost for want of room";
+	return world_yields(task[0], zeroes, sizeof zeroes)
+	    ? NULL
+	    : "the output of a command is lost for want of room";
 }
 
 static const char *judge_full(void *image)
@@ -207,9 +222,11 @@ static const char *judge_slow(void *image)
 }
 
 static const struct sweep_op ops[] = {
-    LONG("a quick command, with a jobserver", setup_quick, run_task, recover_worker, judge_quick),
-    LONG("a command with a long output", setup_full, run_full, recover_worker, judge_full),
-    LONG("a command whose memory is looked at", setup_slow, run_slow, recover_worker, judge_slow),
+	LONG("a quick command, with a jobserver", setup_quick, run_task, recover_worker,
+	    judge_quick),
+	LONG("a command with a long output", setup_full, run_full, recover_worker, judge_full),
+	LONG("a command whose memory is looked at", setup_slow, run_slow, recover_worker,
+	    judge_slow),
 };
 
 int main(void)

@@ -142,16 +142,19 @@ static const char *judge(void *image)
 	return why ? why : judge_post(image);
 }
 
-#define EVENT_OP(what, prepare, act, mend, verdict, only_steps) \
-	{ .name = what, .bytes = sizeof(struct scene), .setup = prepare, .operate = act, \
-	  .recover = mend, .judge = verdict, .steps_only = only_steps }
+#define EVENT_OP(what, prepare, act, mend, verdict, only_steps)                                \
+	{                                                                                      \
+		.name = what, .bytes = sizeof(struct scene), .setup = prepare, .operate = act, \
+		.recover = mend, .judge = verdict, .steps_only = only_steps                    \
+	}
 
 static const struct sweep_op ops[] = {
-    EVENT_OP("a post, while somebody sleeps", setup, publish, bump, judge, false),
-    EVENT_OP("a bump", setup, bump, bump, judge, false),
-    EVENT_OP("a wait that nobody ends", setup_alone, wait_in_vain, bump, judge_post, true),
-    EVENT_OP("a post that wakes a process", setup, publish_and_wake, bump_and_wake, judge, true),
-    EVENT_OP("a bump that wakes a process", setup, bump_and_wake, bump_and_wake, judge, true),
+	EVENT_OP("a post, while somebody sleeps", setup, publish, bump, judge, false),
+	EVENT_OP("a bump", setup, bump, bump, judge, false),
+	EVENT_OP("a wait that nobody ends", setup_alone, wait_in_vain, bump, judge_post, true),
+	EVENT_OP(
+	    "a post that wakes a process", setup, publish_and_wake, bump_and_wake, judge, true),
+	EVENT_OP("a bump that wakes a process", setup, bump_and_wake, bump_and_wake, judge, true),
 };
 
 int main(void)

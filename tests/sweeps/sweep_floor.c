@@ -15,7 +15,7 @@ static plm_ref task[TASKS];
 /* A region of the image: which of them began when. */
 static struct order {
 	shared32 clock, began[TASKS];
-} *order;
+} * order;
 
 /* In the place of probe.noop. */
 static int note_begin(plm_call *call)
@@ -45,8 +45,8 @@ static plm_ref submit(int priority)
 
 static void boot(void)
 {
-	order = mmap(NULL, sizeof *order, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-	    0);
+	order =
+	    mmap(NULL, sizeof *order, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	SWEEP_REQUIRE(order != MAP_FAILED);
 	world_boot();
 }
@@ -161,17 +161,19 @@ static size_t regions(struct sweep_region *ret)
 	return n + 1;
 }
 
-#define ORDERED(what, prepare, act, mend, verdict) \
-	{ .name = what, .regions = regions, .setup = prepare, .operate = act, .recover = mend, \
-	  .judge = verdict, .steps_only = true }
+#define ORDERED(what, prepare, act, mend, verdict)                                  \
+	{                                                                           \
+		.name = what, .regions = regions, .setup = prepare, .operate = act, \
+		.recover = mend, .judge = verdict, .steps_only = true               \
+	}
 
 static const struct sweep_op ops[] = {
-    ORDERED("a higher priority is queued", setup_high_comes, scheduler_acts, recover_scheduler,
-	judge_scheduler),
-    ORDERED("a lower one is handed back", setup_high_stands_behind, worker_acts, recover_worker,
-	judge_worker),
-    ORDERED("the lower one has its turn", setup_low_is_back, scheduler_acts, recover_scheduler,
-	judge_scheduler),
+	ORDERED("a higher priority is queued", setup_high_comes, scheduler_acts, recover_scheduler,
+	    judge_scheduler),
+	ORDERED("a lower one is handed back", setup_high_stands_behind, worker_acts, recover_worker,
+	    judge_worker),
+	ORDERED("the lower one has its turn", setup_low_is_back, scheduler_acts, recover_scheduler,
+	    judge_scheduler),
 };
 
 int main(void)

@@ -19,7 +19,10 @@ static void boot(void *image)
 
 /* ---- somebody waits for room ---- */
 
-static shared32 *room_word(void) { return &world.tables.control->room.word; }
+static shared32 *room_word(void)
+{
+	return &world.tables.control->room.word;
+}
 
 /* The table is full, B asks as client/wait.c does, and drops one. */
 static void setup_full(void *image)
@@ -63,8 +66,8 @@ static void setup_doomed(void *image)
 	task = world_submit(&world.b, "probe.fail",
 	    (plm_arg[]){ PLM_BYTES("boom", 4), PLM_BYTES("7", 1) }, 2, 1, 0, 0);
 	kept = world_submit(&world.b, "probe.echo", &PLM_BYTES("k", 1), 1, 1, 0, 0);
-	after = world_submit(&world.b, "probe.sum",
-	    (plm_arg[]){ PLM_FUTURE(task), PLM_FUTURE(kept) }, 2, 1, 0, 0);
+	after = world_submit(
+	    &world.b, "probe.sum", (plm_arg[]){ PLM_FUTURE(task), PLM_FUTURE(kept) }, 2, 1, 0, 0);
 	world_work();
 	SWEEP_REQUIRE(world_state_of(after) == RECORD_FAILED);
 	SWEEP_REQUIRE(sh_load(&record_at(&world.tables, ref_index(after.id))->pending));
@@ -147,16 +150,28 @@ static const char *judge(const char *(*outcome)(void))
 	return why ? why : world_judge(SLOT_SCHEDULER, outcome);
 }
 
-static const char *judge_full(void *image) { (void)image; return judge(has_room); }
-static const char *judge_doomed(void *image) { (void)image; return judge(doomed_is_gone); }
-static const char *judge_damaged(void *image) { (void)image; return judge(others_go_on); }
+static const char *judge_full(void *image)
+{
+	(void)image;
+	return judge(has_room);
+}
+static const char *judge_doomed(void *image)
+{
+	(void)image;
+	return judge(doomed_is_gone);
+}
+static const char *judge_damaged(void *image)
+{
+	(void)image;
+	return judge(others_go_on);
+}
 
 static const struct sweep_op ops[] = {
-    LONG("a record is freed for who waits", setup_full, free_for_another, recover_scheduler,
-	judge_full),
-    LONG("a doomed task is freed", setup_doomed, schedule, recover_scheduler, judge_doomed),
-    LONG("an object with a damaged list is freed", setup_damaged, schedule, recover_scheduler,
-	judge_damaged),
+	LONG("a record is freed for who waits", setup_full, free_for_another, recover_scheduler,
+	    judge_full),
+	LONG("a doomed task is freed", setup_doomed, schedule, recover_scheduler, judge_doomed),
+	LONG("an object with a damaged list is freed", setup_damaged, schedule, recover_scheduler,
+	    judge_damaged),
 };
 
 int main(void)

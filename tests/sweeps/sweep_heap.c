@@ -138,9 +138,11 @@ static const char *judge(void *memory)
 	return NULL;
 }
 
-#define OP(what, prepare, act) \
-	{ .name = what, .bytes = sizeof(struct image), .setup = prepare, .operate = act, \
-	  .recover = recover, .judge = judge }
+#define OP(what, prepare, act)                                                                 \
+	{                                                                                      \
+		.name = what, .bytes = sizeof(struct image), .setup = prepare, .operate = act, \
+		.recover = recover, .judge = judge                                             \
+	}
 
 int main(void)
 {

@@ -94,8 +94,8 @@ static const char *judge_flood(void *image)
 }
 
 static const struct sweep_op ops[] = {
-    LONG("a hold is asked for", setup_import, read_import, recover_scheduler, judge_import),
-    LONG("a flood of hints is read", setup_flood, read_all, recover_scheduler, judge_flood),
+	LONG("a hold is asked for", setup_import, read_import, recover_scheduler, judge_import),
+	LONG("a flood of hints is read", setup_flood, read_all, recover_scheduler, judge_flood),
 };
 
 int main(void)

@@ -10,7 +10,10 @@
 enum { PATIENCE_MS = 3 };
 
 static plm_ref task, behind, inner, object;
-static struct process *slot(void) { return &world.tables.process[WORLD_WORKER]; }
+static struct process *slot(void)
+{
+	return &world.tables.process[WORLD_WORKER];
+}
 
 static void recover_worker(void *image)
 {
@@ -53,8 +56,8 @@ static void setup(plm_function *function)
 	behind = world_submit(&world.b, "probe.echo", &PLM_BYTES("b", 1), 1, 1, 0, 0);
 	world_share(&world.worker.rt, inner); /* to be granted that takes a scheduler's turn */
 	world_settle();
-	world.worker.functions
-	    .code[record_at(&world.tables, ref_index(task.id))->function] = function;
+	world.worker.functions.code[record_at(&world.tables, ref_index(task.id))->function] =
+	    function;
 }
 
 static void setup_in_vain(void *image)
@@ -109,8 +112,8 @@ static void setup_in_place(void *image)
 {
 	(void)image;
 	setup(wait_for_inner);
-	world.worker.functions
-	    .code[record_at(&world.tables, ref_index(inner.id))->function] = echo_in_place;
+	world.worker.functions.code[record_at(&world.tables, ref_index(inner.id))->function] =
+	    echo_in_place;
 }
 
 /* ---- verdicts ---- */
@@ -118,8 +121,8 @@ static void setup_in_place(void *image)
 static const char *judge_waiting_task(void)
 {
 	return world_yields(task, "", 0) || world_failed(task, EOWNERDEAD, NULL, task)
-		   ? NULL
-		   : "the task that waited neither ended nor died with its worker";
+	    ? NULL
+	    : "the task that waited neither ended nor died with its worker";
 }
 
 static const char *others_go_on(void)
@@ -143,8 +146,8 @@ static const char *judge(void *image)
 }
 
 static const struct sweep_op ops[] = {
-    LONG("a wait that is in vain", setup_in_vain, run_task, recover_worker, judge),
-    LONG("a wait that runs what it is for", setup_in_place, run_task, recover_worker, judge),
+	LONG("a wait that is in vain", setup_in_vain, run_task, recover_worker, judge),
+	LONG("a wait that runs what it is for", setup_in_place, run_task, recover_worker, judge),
 };
 
 int main(void)

@@ -13,9 +13,21 @@ enum { LARGE_BYTES = 100, JOURNAL = WORLD_JOINING };
 static char large[LARGE_BYTES];
 static plm_ref task, object;
 
-static void recover_client(void *image) { (void)image; world_recover(WORLD_A); }
-static void recover_worker(void *image) { (void)image; world_recover(WORLD_WORKER); }
-static void recover_scheduler(void *image) { (void)image; world_recover(SLOT_SCHEDULER); }
+static void recover_client(void *image)
+{
+	(void)image;
+	world_recover(WORLD_A);
+}
+static void recover_worker(void *image)
+{
+	(void)image;
+	world_recover(WORLD_WORKER);
+}
+static void recover_scheduler(void *image)
+{
+	(void)image;
+	world_recover(SLOT_SCHEDULER);
+}
 
 static void boot(void *image)
 {
@@ -25,11 +37,15 @@ static void boot(void *image)
 	world.tables.control->journal.slot = JOURNAL;
 }
 
-static void submit_kept(struct plm *rt, const plm_arg *args, size_t n, unsigned results,
-    plm_ref *ret)
+static void submit_kept(
+    struct plm *rt, const plm_arg *args, size_t n, unsigned results, plm_ref *ret)
 {
-	plm_task t = { .function = "probe.echo", .args = args, .nargs = n, .results = results,
-		.crash_retries = 1, .flags = PLM_KEEP };
+	plm_task t = { .function = "probe.echo",
+		.args = args,
+		.nargs = n,
+		.results = results,
+		.crash_retries = 1,
+		.flags = PLM_KEEP };
 	SWEEP_REQUIRE(plm_submit(rt, &t, ret) == 0);
 }
 
@@ -220,14 +236,15 @@ static const char *judge_scheduler(void *image)
 }
 
 static const struct sweep_op ops[] = {
-    LONG("submit, kept, for a journal", setup_object, submit_of_a, recover_client, judge_client),
-    LONG("submit, and wait for the disk", setup_sync, submit_durable, recover_client,
-	judge_client),
-    LONG("submit, while the disk is full", setup_sync, submit_in_vain, recover_client,
-	judge_client),
-    LONG("run of a task that is kept", setup_submitted, run_task, recover_worker, judge_worker),
-    LONG("freeing of what is written", setup_written, schedule, recover_scheduler,
-	judge_scheduler),
+	LONG(
+	    "submit, kept, for a journal", setup_object, submit_of_a, recover_client, judge_client),
+	LONG("submit, and wait for the disk", setup_sync, submit_durable, recover_client,
+	    judge_client),
+	LONG("submit, while the disk is full", setup_sync, submit_in_vain, recover_client,
+	    judge_client),
+	LONG("run of a task that is kept", setup_submitted, run_task, recover_worker, judge_worker),
+	LONG("freeing of what is written", setup_written, schedule, recover_scheduler,
+	    judge_scheduler),
 };
 
 int main(void)

@@ -162,8 +162,16 @@ static void close_turn(void *image)
 
 /* ---- verdicts ---- */
 
-static void recover_worker(void *image) { (void)image; world_recover(WORLD_WORKER); }
-static void recover_scheduler(void *image) { (void)image; world_recover(SLOT_SCHEDULER); }
+static void recover_worker(void *image)
+{
+	(void)image;
+	world_recover(WORLD_WORKER);
+}
+static void recover_scheduler(void *image)
+{
+	(void)image;
+	world_recover(SLOT_SCHEDULER);
+}
 
 static const char *is_covered(void)
 {
@@ -246,18 +254,18 @@ static const char *judge_seat_dead(void *image)
 }
 
 static const struct sweep_op ops[] = {
-    LONG("the beginning of a command", setup_begin, begin, recover_worker, judge_dead_borrower),
-    LONG("lending to one that changes its mind", setup_kept, lend_to_undecided, recover_scheduler,
-	judge),
-    LONG("tasks wait, and more workers could come", setup_outer, schedule, recover_scheduler,
-	judge_outer),
-    LONG("keeping a slot for a borrower", setup_wanting, schedule, recover_scheduler, judge),
-    LONG("lending it", setup_kept, schedule, recover_scheduler, judge_lent),
-    LONG("the death of a worker whose slot is lent", setup_seat_dead, schedule, recover_scheduler,
-	judge_seat_dead),
-    LONG("asking it back", setup_asked, schedule, recover_scheduler, judge),
-    LONG("counting it as out", setup_lent, hand_out, recover_worker, judge_out),
-    LONG("the end of the command", setup_out, close_turn, recover_worker, judge_closed),
+	LONG("the beginning of a command", setup_begin, begin, recover_worker, judge_dead_borrower),
+	LONG("lending to one that changes its mind", setup_kept, lend_to_undecided,
+	    recover_scheduler, judge),
+	LONG("tasks wait, and more workers could come", setup_outer, schedule, recover_scheduler,
+	    judge_outer),
+	LONG("keeping a slot for a borrower", setup_wanting, schedule, recover_scheduler, judge),
+	LONG("lending it", setup_kept, schedule, recover_scheduler, judge_lent),
+	LONG("the death of a worker whose slot is lent", setup_seat_dead, schedule,
+	    recover_scheduler, judge_seat_dead),
+	LONG("asking it back", setup_asked, schedule, recover_scheduler, judge),
+	LONG("counting it as out", setup_lent, hand_out, recover_worker, judge_out),
+	LONG("the end of the command", setup_out, close_turn, recover_worker, judge_closed),
 };
 
 int main(void)

@@ -9,7 +9,7 @@
 
 struct image {
 	struct lock_shm lock_shm;
-	shared32 truth;   /* two words that are equal whenever the lock is free */
+	shared32 truth; /* two words that are equal whenever the lock is free */
 	shared32 derived;
 	shared32 recoveries;
 };
@@ -28,8 +28,9 @@ static void setup(void *memory)
 {
 	struct image *image = memory;
 	lock_init(&image->lock_shm);
-	lock = (struct lock){ .shm = &image->lock_shm, .rank = RANK_POOL, .recover = derive,
-		.context = image };
+	lock = (struct lock){
+		.shm = &image->lock_shm, .rank = RANK_POOL, .recover = derive, .context = image
+	};
 }
 
 static void add_one(struct image *image)
@@ -84,9 +85,11 @@ static const char *judge(void *memory)
 	return contend() ? NULL : "two survivors do not both get the lock";
 }
 
-#define OP(what, act) \
-	{ .name = what, .bytes = sizeof(struct image), .setup = setup, .operate = act, \
-	  .recover = recover, .judge = judge }
+#define OP(what, act)                                                                        \
+	{                                                                                    \
+		.name = what, .bytes = sizeof(struct image), .setup = setup, .operate = act, \
+		.recover = recover, .judge = judge                                           \
+	}
 
 int main(void)
 {

@@ -1,5 +1,6 @@
 /* sweep_manager.c - the manager, killed anywhere while it declares a death, starts members or lets
- * a client in. The next one goes on with the runtime (tests/sweeps/reign.h), and dies of that as well. */
+ * a client in. The next one goes on with the runtime (tests/sweeps/reign.h), and dies of that as
+ * well. */
 #include <string.h>
 #include <sys/socket.h>
 
@@ -220,7 +221,7 @@ static void setup_door(void *image)
 	reign_boot();
 	if (door[0] == door[1])
 		SWEEP_REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-		    door) == 0);
+				  door) == 0);
 	reign_begin(0);
 }
 
@@ -228,8 +229,9 @@ static void let_in(void *image)
 {
 	(void)image;
 	static char room_for_it[sizeof(struct door_reply)];
-	struct door_request hello = { .magic = DOOR_MAGIC, .version = DOOR_VERSION,
-		.kind = DOOR_HELLO, .text = "newcomer" };
+	struct door_request hello = {
+		.magic = DOOR_MAGIC, .version = DOOR_VERSION, .kind = DOOR_HELLO, .text = "newcomer"
+	};
 	for (int i = 0; i < 2; i++) /* of the victim before this one */
 		while (recv(door[i], room_for_it, sizeof room_for_it, 0) > 0)
 			;
@@ -244,13 +246,14 @@ static const char *judge_newcomer(void *image)
 {
 	(void)image;
 	return process_present(sh_load(&reign_slot(REIGN_FREE)->state))
-		   ? "a slot is kept for who does not know of it" : reign_judge(REIGN_FREE);
+	    ? "a slot is kept for who does not know of it"
+	    : reign_judge(REIGN_FREE);
 }
 
 static const struct sweep_op ops[] = {
 	REIGN("telling a client's death", setup_dead_client, tell_client, judge_client),
-	REIGN("telling the death of a damaged one", setup_damaged_client, tell_damaged,
-	    judge_client),
+	REIGN(
+	    "telling the death of a damaged one", setup_damaged_client, tell_damaged, judge_client),
 	REIGN("telling a worker's death, the next", setup_dead_worker, tell_worker, judge_worker),
 	REIGN("telling a scheduler's death, the next", setup_dead_scheduler, tell_scheduler_died,
 	    judge),

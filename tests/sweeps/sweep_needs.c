@@ -7,15 +7,30 @@
 
 static plm_ref first, second;
 
-static void recover_client(void *image) { (void)image; world_recover(WORLD_A); }
-static void recover_worker(void *image) { (void)image; world_recover(WORLD_WORKER); }
-static void recover_scheduler(void *image) { (void)image; world_recover(SLOT_SCHEDULER); }
+static void recover_client(void *image)
+{
+	(void)image;
+	world_recover(WORLD_A);
+}
+static void recover_worker(void *image)
+{
+	(void)image;
+	world_recover(WORLD_WORKER);
+}
+static void recover_scheduler(void *image)
+{
+	(void)image;
+	world_recover(SLOT_SCHEDULER);
+}
 
 static plm_ref submit(struct plm *rt, const char *needs)
 {
 	plm_terms terms = { .needs = needs };
-	plm_task task = { .function = "probe.echo", .args = &PLM_BYTES("x", 1), .nargs = 1,
-		.crash_retries = 1, .terms = &terms };
+	plm_task task = { .function = "probe.echo",
+		.args = &PLM_BYTES("x", 1),
+		.nargs = 1,
+		.crash_retries = 1,
+		.terms = &terms };
 	plm_ref ref;
 	if (plm_submit(rt, &task, &ref) < 0)
 		sweep_fail(plm_why());
@@ -114,11 +129,11 @@ static const char *judge_scheduler(void *image)
 }
 
 static const struct sweep_op ops[] = {
-    OP("submit, asking for new terms", boot, ask, recover_client, judge_client),
-    LONG("booking of a slot", setup_two, schedule, recover_scheduler, judge_scheduler),
-    LONG("run of a booked task", setup_booked, work, recover_worker, judge_worker),
-    LONG("end of a booking, and the next", setup_done, schedule, recover_scheduler,
-	judge_scheduler),
+	OP("submit, asking for new terms", boot, ask, recover_client, judge_client),
+	LONG("booking of a slot", setup_two, schedule, recover_scheduler, judge_scheduler),
+	LONG("run of a booked task", setup_booked, work, recover_worker, judge_worker),
+	LONG("end of a booking, and the next", setup_done, schedule, recover_scheduler,
+	    judge_scheduler),
 };
 
 int main(void)

@@ -12,8 +12,14 @@ enum { LOOK_MS = 6, WAITS_FOR_NS = 50000000, STUCK_NS = 2000000000, TRIES = 8 };
 
 static plm_ref around, awaited, queued;
 
-static struct process *client_slot(void) { return &world.tables.process[WORLD_A]; }
-static struct member *host(void) { return &world.scheduler.member[WORLD_WORKER]; }
+static struct process *client_slot(void)
+{
+	return &world.tables.process[WORLD_A];
+}
+static struct member *host(void)
+{
+	return &world.scheduler.member[WORLD_WORKER];
+}
 
 static void wait_ms(uint64_t ms)
 {
@@ -207,11 +213,11 @@ static const char *judge_refused(void *image)
 }
 
 static const struct sweep_op ops[] = {
-    LONG("a client waits inside of a task", setup_outside, enter_and_wait, recover_client,
-	judge_client),
-    LONG("such a wait ends", setup_inside, end_wait, recover_client, judge_client),
-    LONG("a spare is asked for it", setup_wanting, ask, recover_scheduler, judge_asked),
-    LONG("such a wait is refused", setup_stuck, refuse, recover_scheduler, judge_refused),
+	LONG("a client waits inside of a task", setup_outside, enter_and_wait, recover_client,
+	    judge_client),
+	LONG("such a wait ends", setup_inside, end_wait, recover_client, judge_client),
+	LONG("a spare is asked for it", setup_wanting, ask, recover_scheduler, judge_asked),
+	LONG("such a wait is refused", setup_stuck, refuse, recover_scheduler, judge_refused),
 };
 
 int main(void)

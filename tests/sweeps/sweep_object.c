@@ -37,9 +37,21 @@ static void put(size_t length)
 	SWEEP_REQUIRE(plm_put(&world.a, large, length, &ref) == 0);
 }
 
-static void put_inline(void *image) { (void)image; put(10); }
-static void put_cell(void *image) { (void)image; put(100); }
-static void put_pages(void *image) { (void)image; put(LARGE_BYTES); }
+static void put_inline(void *image)
+{
+	(void)image;
+	put(10);
+}
+static void put_cell(void *image)
+{
+	(void)image;
+	put(100);
+}
+static void put_pages(void *image)
+{
+	(void)image;
+	put(LARGE_BYTES);
+}
 
 static const char *judge_gone(void *image)
 {
@@ -78,9 +90,9 @@ static const char *sealed_or_known_to_be_lost(void)
 {
 	if (world_state_of(object) == RECORD_DONE)
 		return world_yields(object, large, sizeof large) &&
-			       world_yields(waiting, large, sizeof large)
-			   ? NULL
-			   : "a sealed object is not what was written";
+			world_yields(waiting, large, sizeof large)
+		    ? NULL
+		    : "a sealed object is not what was written";
 	return world_state_of(waiting) == RECORD_FAILED ? NULL
 							: "who waits for a lost object is not told";
 }
@@ -209,18 +221,19 @@ static const char *judge_damaged(void *image)
 }
 
 static const struct sweep_op ops[] = {
-    OP("put, in the record", boot, put_inline, recover, judge_gone),
-    OP("put, a cell of a slab", boot, put_cell, recover, judge_gone),
-    OP("seal what a task waits for", setup_created, seal, recover, judge_sealed),
-    OP("read and drop what another holds", setup_shared, read_and_drop, recover, judge_shared),
-    LONG("put, pages", boot, put_pages, recover, judge_gone),
-    LONG("create, fill and seal", boot, create_and_seal, recover, judge_gone),
-    LONG("create, and drop", boot, create_and_drop, recover, judge_gone),
-    LONG("freeing of a damaged record", setup_damaged, schedule, recover_scheduler,
-	judge_damaged),
-    LONG("drop, unsealed, what a task waits for", setup_created, drop_unsealed, recover,
-	judge_dropped),
-    LONG("keeping, dropping and forgetting", setup_hints, schedule, recover_scheduler, judge_hints),
+	OP("put, in the record", boot, put_inline, recover, judge_gone),
+	OP("put, a cell of a slab", boot, put_cell, recover, judge_gone),
+	OP("seal what a task waits for", setup_created, seal, recover, judge_sealed),
+	OP("read and drop what another holds", setup_shared, read_and_drop, recover, judge_shared),
+	LONG("put, pages", boot, put_pages, recover, judge_gone),
+	LONG("create, fill and seal", boot, create_and_seal, recover, judge_gone),
+	LONG("create, and drop", boot, create_and_drop, recover, judge_gone),
+	LONG("freeing of a damaged record", setup_damaged, schedule, recover_scheduler,
+	    judge_damaged),
+	LONG("drop, unsealed, what a task waits for", setup_created, drop_unsealed, recover,
+	    judge_dropped),
+	LONG("keeping, dropping and forgetting", setup_hints, schedule, recover_scheduler,
+	    judge_hints),
 };
 
 int main(void)

@@ -82,14 +82,18 @@ static const char *judge(void *memory)
 	return NULL;
 }
 
-#define OP(what, act) \
-	{ .name = what, .bytes = sizeof(struct image), .setup = setup, .operate = act, \
-	  .recover = rebuild, .judge = judge }
+#define OP(what, act)                                                                        \
+	{                                                                                    \
+		.name = what, .bytes = sizeof(struct image), .setup = setup, .operate = act, \
+		.recover = rebuild, .judge = judge                                           \
+	}
 
 int main(void)
 {
 	static const struct sweep_op ops[] = {
-		OP("pool take", take), OP("pool give", give), OP("pool rebuild", rebuild),
+		OP("pool take", take),
+		OP("pool give", give),
+		OP("pool rebuild", rebuild),
 	};
 	return sweep_run(ops, sizeof ops / sizeof ops[0]) ? 1 : 0;
 }

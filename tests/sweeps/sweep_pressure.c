@@ -18,16 +18,16 @@
 
 enum { SEAT = WORLD_JOINING, LARGE_BYTES = 100, PATH_BYTES = 64 };
 
-#define MIB          ((uint64_t)1 << 20)
-#define ACCEPT_FREE  (64 * MIB)
-#define RETURN_FREE  (32 * MIB)
-#define KEPT_NS      (300 * NS_PER_MS) /* longer than between two looks for what is kept */
+#define MIB ((uint64_t)1 << 20)
+#define ACCEPT_FREE (64 * MIB)
+#define RETURN_FREE (32 * MIB)
+#define KEPT_NS (300 * NS_PER_MS) /* longer than between two looks for what is kept */
 
 static char large[LARGE_BYTES];
 static plm_ref task, after;
-static uint64_t ours; /* bytes of this program */
+static uint64_t ours;       /* bytes of this program */
 static uint64_t used_bytes; /* of the machine's memory */
-static uint32_t running; /* tasks */
+static uint32_t running;    /* tasks */
 
 /* ---- a machine with so much memory: a file each time, as others may read the last one ---- */
 
@@ -35,14 +35,18 @@ static void set_memory(uint64_t used, uint64_t available)
 {
 	char path[PATH_BYTES];
 	int meter = memfd_create("meter", 0);
-	SWEEP_REQUIRE(meter >= 0 && dprintf(meter, "MemTotal: %" PRIu64 " kB\nMemAvailable: %"
-	    PRIu64 " kB\n", (used + available) >> 10, available >> 10) > 0);
+	SWEEP_REQUIRE(meter >= 0 &&
+	    dprintf(meter, "MemTotal: %" PRIu64 " kB\nMemAvailable: %" PRIu64 " kB\n",
+		(used + available) >> 10, available >> 10) > 0);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", meter);
 	SWEEP_REQUIRE(setenv(METER_VARIABLE, path, 1) == 0);
 	used_bytes = ((used + available) >> 10 << 10) - (available >> 10 << 10);
 }
 
-static void memory_is_plenty(void) { set_memory(100 * MIB, 100 * ACCEPT_FREE); }
+static void memory_is_plenty(void)
+{
+	set_memory(100 * MIB, 100 * ACCEPT_FREE);
+}
 
 /* ---- setups ---- */
 
@@ -56,7 +60,8 @@ static void boot(void *image)
 	memory_is_plenty();
 	world_boot();
 	world.tables.control->memory_rules = (struct memory_rules){
-	    .accept_free = ACCEPT_FREE, .return_free = RETURN_FREE, .victim = VICTIM_NEWEST };
+		.accept_free = ACCEPT_FREE, .return_free = RETURN_FREE, .victim = VICTIM_NEWEST
+	};
 	tree_add(getpid(), false, &use);
 	ours = use.bytes;
 	SWEEP_REQUIRE(ours > 0);
@@ -183,7 +188,10 @@ static void recover_scheduler(void *image)
 
 /* ---- verdicts ---- */
 
-static const struct record *record(void) { return record_at(&world.tables, ref_index(task.id)); }
+static const struct record *record(void)
+{
+	return record_at(&world.tables, ref_index(task.id));
+}
 
 static void end_other(void)
 {
@@ -285,13 +293,14 @@ static const char *judge_kept(void *image)
 }
 
 static const struct sweep_op ops[] = {
-    LONG("memory gets short: nothing starts", setup_near, see_that_it_is_short,
-	recover_scheduler, judge_near),
-    LONG("a task is ended for it, and goes back", setup_beside, end_the_task,
-	recover_scheduler, judge_beside),
-    LONG("a task is ended for it that does not fit", setup_alone, end_the_task,
-	recover_scheduler, judge_alone),
-    LONG("memory is free again: it starts", setup_kept, schedule, recover_scheduler, judge_kept),
+	LONG("memory gets short: nothing starts", setup_near, see_that_it_is_short,
+	    recover_scheduler, judge_near),
+	LONG("a task is ended for it, and goes back", setup_beside, end_the_task, recover_scheduler,
+	    judge_beside),
+	LONG("a task is ended for it that does not fit", setup_alone, end_the_task,
+	    recover_scheduler, judge_alone),
+	LONG(
+	    "memory is free again: it starts", setup_kept, schedule, recover_scheduler, judge_kept),
 };
 
 int main(void)

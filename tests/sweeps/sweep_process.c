@@ -256,8 +256,8 @@ static const char *judge_buried_client(void *image)
 static const char *task_was_run_again(void)
 {
 	return world_yields(run_by_worker, large, sizeof large)
-		   ? NULL
-		   : "the dead worker's task has no value";
+	    ? NULL
+	    : "the dead worker's task has no value";
 }
 
 static const char *judge_buried_worker(void *image)
@@ -267,12 +267,20 @@ static const char *judge_buried_worker(void *image)
 }
 
 static const struct sweep_op ops[] = {
-	{ .name = "the first slot beyond the 64th", .regions = far_regions,
-	  .setup = setup_opening, .operate = open_far, .recover = recover_far,
-	  .judge = judge_opening, .steps_only = true },
-	{ .name = "put and leave, a slot beyond the 64th", .regions = far_regions,
-	  .setup = setup_far, .operate = put_from_afar, .recover = recover_far,
-	  .judge = judge_far, .steps_only = true },
+	{ .name = "the first slot beyond the 64th",
+	    .regions = far_regions,
+	    .setup = setup_opening,
+	    .operate = open_far,
+	    .recover = recover_far,
+	    .judge = judge_opening,
+	    .steps_only = true },
+	{ .name = "put and leave, a slot beyond the 64th",
+	    .regions = far_regions,
+	    .setup = setup_far,
+	    .operate = put_from_afar,
+	    .recover = recover_far,
+	    .judge = judge_far,
+	    .steps_only = true },
 	LONG("leave, with nothing", setup_empty, leave_clean, recover_leaving, judge_leaving),
 	OP("leave", setup_leaving, leave, recover_leaving, judge_leaving),
 	LONG("bury a client", setup_dead_client, bury, recover_and_let_in, judge_buried_client),

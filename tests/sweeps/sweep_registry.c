@@ -64,8 +64,8 @@ static void recover(void *image)
 /* ---- verdicts ---- */
 
 /* The functions stand behind each other from `number` on, under their module. */
-static bool has(uint32_t module, const char *name, const char *const *names, uint32_t n,
-    uint32_t from)
+static bool has(
+    uint32_t module, const char *name, const char *const *names, uint32_t n, uint32_t from)
 {
 	char path[MODULE_PATH_BYTES], wanted_path[32], full[FUNCTION_NAME_BYTES];
 	uint32_t begin, count;
@@ -120,13 +120,15 @@ static const char *judge_terms(void *image)
 	return sh_load(&shm->given) == 2 ? NULL : "the same terms were given twice";
 }
 
-#define REGISTRY_OP(what, act, verdict) \
-	{ .name = what, .bytes = sizeof(struct scene), .setup = setup, .operate = act, \
-	  .recover = recover, .judge = verdict, .steps_only = true }
+#define REGISTRY_OP(what, act, verdict)                                                      \
+	{                                                                                    \
+		.name = what, .bytes = sizeof(struct scene), .setup = setup, .operate = act, \
+		.recover = recover, .judge = verdict, .steps_only = true                     \
+	}
 
 static const struct sweep_op ops[] = {
-    REGISTRY_OP("loading a module", add_module, judge_module),
-    REGISTRY_OP("asking for new terms", add_terms, judge_terms),
+	REGISTRY_OP("loading a module", add_module, judge_module),
+	REGISTRY_OP("asking for new terms", add_terms, judge_terms),
 };
 
 int main(void)

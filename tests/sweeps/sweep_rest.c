@@ -146,10 +146,10 @@ static const char *judge_scheduler(void *image)
 }
 
 static const struct sweep_op ops[] = {
-    LONG("a worker rests, and is woken", setup_worker, rest_of_worker, recover_worker,
-	judge_worker),
-    LONG("the scheduler rests, and is woken", setup_scheduler, rest_of_scheduler, recover_scheduler,
-	judge_scheduler),
+	LONG("a worker rests, and is woken", setup_worker, rest_of_worker, recover_worker,
+	    judge_worker),
+	LONG("the scheduler rests, and is woken", setup_scheduler, rest_of_scheduler,
+	    recover_scheduler, judge_scheduler),
 };
 
 int main(void)

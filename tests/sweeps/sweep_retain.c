@@ -27,8 +27,7 @@ static void boot(void)
 	held = world_put(&world.b, large, sizeof large);
 	for (int i = 0; i < KEPT; i++)
 		kept[i] = submit_kept("probe.echo", &PLM_BYTES(large, sizeof large), 1);
-	failed = submit_kept("probe.fail",
-	    (plm_arg[]){ PLM_FUTURE(held), PLM_BYTES("7", 1) }, 2);
+	failed = submit_kept("probe.fail", (plm_arg[]){ PLM_FUTURE(held), PLM_BYTES("7", 1) }, 2);
 	world_work();
 	plm_drop_many(&world.b, kept, KEPT);
 	plm_drop(&world.b, failed);
@@ -65,8 +64,7 @@ static void setup_room(void *image)
 	world_settle();
 	world.tables.control->retention.stay = 0;
 	/* The last ones are not for a process that holds so many. */
-	SWEEP_REQUIRE(
-	    pool_free_count(&world.tables.pool) <= tables_last_records(&world.tables));
+	SWEEP_REQUIRE(pool_free_count(&world.tables.pool) <= tables_last_records(&world.tables));
 	event_prepare(&world.tables.control->room);
 	sh_store(&world.tables.control->room_wanted, ROOM_ASKED);
 }
@@ -78,7 +76,9 @@ static plm_ref retried;
 static void setup_retry(void *image)
 {
 	(void)image;
-	plm_task task = { .function = "probe.fail", .nargs = 2, .flags = PLM_KEEP,
+	plm_task task = { .function = "probe.fail",
+		.nargs = 2,
+		.flags = PLM_KEEP,
 		.args = (plm_arg[]){ PLM_BYTES(large, sizeof large), PLM_BYTES("7", 1) } };
 	memset(large, 'L', sizeof large);
 	world_boot();
@@ -116,8 +116,8 @@ static const char *retry_outcome(void)
 	for (uint32_t i = 0; i < pool_fresh(&t->pool); i++) {
 		word = sh_load(&record_at(t, i)->state);
 		if (hold_test(t, i, SLOT_MANAGER))
-			plm_forget(&world.b, ref_public(&world.b,
-			    record_ref(i, word_generation(word))));
+			plm_forget(
+			    &world.b, ref_public(&world.b, record_ref(i, word_generation(word))));
 	}
 	world_settle();
 	return why;
@@ -176,8 +176,14 @@ static const char *and_forget(const char *why)
 	return why;
 }
 
-static const char *number_outcome(void) { return and_forget(last_ones_stay()); }
-static const char *room_outcome(void) { return and_forget(there_is_room()); }
+static const char *number_outcome(void)
+{
+	return and_forget(last_ones_stay());
+}
+static const char *room_outcome(void)
+{
+	return and_forget(there_is_room());
+}
 
 static const char *judge_number(void *image)
 {
@@ -198,10 +204,10 @@ static const char *judge_retry(void *image)
 }
 
 static const struct sweep_op ops[] = {
-    LONG("a retry, and what was retried as that one", setup_retry, retry_once_more, recover_client,
-	judge_retry),
-    LONG("more results than stay", setup_number, schedule, recover_scheduler, judge_number),
-    LONG("kept results make room", setup_room, schedule, recover_scheduler, judge_room),
+	LONG("a retry, and what was retried as that one", setup_retry, retry_once_more,
+	    recover_client, judge_retry),
+	LONG("more results than stay", setup_number, schedule, recover_scheduler, judge_number),
+	LONG("kept results make room", setup_room, schedule, recover_scheduler, judge_room),
 };
 
 int main(void)

@@ -12,8 +12,16 @@ enum { LARGE_BYTES = 100, GRACE_MS = 60000, SEEN_BYTES = 100 << 20 };
 static char large[LARGE_BYTES];
 static plm_ref task, after;
 
-static void recover_worker(void *image) { (void)image; world_recover(WORLD_WORKER); }
-static void recover_scheduler(void *image) { (void)image; world_recover(SLOT_SCHEDULER); }
+static void recover_worker(void *image)
+{
+	(void)image;
+	world_recover(WORLD_WORKER);
+}
+static void recover_scheduler(void *image)
+{
+	(void)image;
+	world_recover(SLOT_SCHEDULER);
+}
 
 /* The client that asked, and the worker as well. */
 static void recover_both(void *image)
@@ -52,8 +60,8 @@ static const char *echo_or_death(void)
 {
 	if (world_failed(task, EOWNERDEAD, NULL, task))
 		return world_failed(after, EOWNERDEAD, NULL, task)
-			   ? NULL
-			   : "its dependent has another failure";
+		    ? NULL
+		    : "its dependent has another failure";
 	return echo_is_done();
 }
 
@@ -197,13 +205,13 @@ static const char *judge_evicted(void *image)
 }
 
 static const struct sweep_op ops[] = {
-    OP("return of a running task", setup_running_once, requeue, recover_both, judge_requeue),
-    LONG("end of an attempt that is returned", setup_returned, run_returned, recover_worker,
-	judge_returned),
-    LONG("return of a task whose worker is dead", setup_return_of_the_dead, schedule,
-	recover_scheduler, judge_return_of_the_dead),
-    LONG("return for want of memory, its worker is dead", setup_evicted, schedule,
-	recover_scheduler, judge_evicted),
+	OP("return of a running task", setup_running_once, requeue, recover_both, judge_requeue),
+	LONG("end of an attempt that is returned", setup_returned, run_returned, recover_worker,
+	    judge_returned),
+	LONG("return of a task whose worker is dead", setup_return_of_the_dead, schedule,
+	    recover_scheduler, judge_return_of_the_dead),
+	LONG("return for want of memory, its worker is dead", setup_evicted, schedule,
+	    recover_scheduler, judge_evicted),
 };
 
 int main(void)

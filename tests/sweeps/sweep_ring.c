@@ -108,9 +108,11 @@ static const char *judge_reset(void *memory)
 	return ring_check(&ring);
 }
 
-#define OP(what, act, mend, verdict) \
-	{ .name = what, .bytes = sizeof(struct image), .setup = setup, .operate = act, \
-	  .recover = mend, .judge = verdict }
+#define OP(what, act, mend, verdict)                                                         \
+	{                                                                                    \
+		.name = what, .bytes = sizeof(struct image), .setup = setup, .operate = act, \
+		.recover = mend, .judge = verdict                                            \
+	}
 
 int main(void)
 {

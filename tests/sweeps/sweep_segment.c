@@ -14,8 +14,11 @@
 
 enum { WORKERS = 3 };
 
-static const struct limits limits = { .processes = PROCESSES_STEP, .workers = WORKERS,
-	.records = 64, .nodes = 1, .store_bytes = 1 << 20 };
+static const struct limits limits = { .processes = PROCESSES_STEP,
+	.workers = WORKERS,
+	.records = 64,
+	.nodes = 1,
+	.store_bytes = 1 << 20 };
 static char name[RUNTIME_NAME_BYTES];
 
 static void setup(void *image)
@@ -85,8 +88,13 @@ static const char *judge(void *image)
 }
 
 static const struct sweep_op ops[] = {
-    { .name = "making the segments", .bytes = sizeof(uint64_t), .setup = setup, .operate = boot,
-      .recover = boot_again, .judge = judge, .steps_only = true },
+	{ .name = "making the segments",
+	    .bytes = sizeof(uint64_t),
+	    .setup = setup,
+	    .operate = boot,
+	    .recover = boot_again,
+	    .judge = judge,
+	    .steps_only = true },
 };
 
 int main(void)

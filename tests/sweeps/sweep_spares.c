@@ -11,8 +11,14 @@ enum { SPARE = WORLD_JOINING, LOOK_MS = 6, WAITS_FOR_NS = 50000000, STUCK_NS = 2
 static struct worker spare;
 static plm_ref waiting, awaited, queued;
 
-static struct process *worker_slot(void) { return &world.tables.process[WORLD_WORKER]; }
-static struct process *spare_slot(void) { return &world.tables.process[SPARE]; }
+static struct process *worker_slot(void)
+{
+	return &world.tables.process[WORLD_WORKER];
+}
+static struct process *spare_slot(void)
+{
+	return &world.tables.process[SPARE];
+}
 
 static void wait_ms(uint64_t ms)
 {
@@ -282,11 +288,11 @@ static const char *judge_stuck(void *image)
 }
 
 static const struct sweep_op ops[] = {
-    LONG("a spare is asked for", setup_wanting, ask, recover_scheduler, judge_wanting),
-    LONG("a spare is to rest", setup_surplus, schedule, recover_scheduler, judge_surplus),
-    LONG("a spare is at work again", setup_resting, schedule, recover_scheduler, judge_resting),
-    LONG("a spare is dismissed", setup_idle, dismiss, recover_scheduler, judge_idle),
-    LONG("the youngest wait is refused", setup_stuck, refuse, recover_scheduler, judge_stuck),
+	LONG("a spare is asked for", setup_wanting, ask, recover_scheduler, judge_wanting),
+	LONG("a spare is to rest", setup_surplus, schedule, recover_scheduler, judge_surplus),
+	LONG("a spare is at work again", setup_resting, schedule, recover_scheduler, judge_resting),
+	LONG("a spare is dismissed", setup_idle, dismiss, recover_scheduler, judge_idle),
+	LONG("the youngest wait is refused", setup_stuck, refuse, recover_scheduler, judge_stuck),
 };
 
 int main(void)

@@ -1,6 +1,7 @@
 /* sweep_staff.c - the manager, killed anywhere while it changes how many workers there are, pauses
  * the queue, stops, or takes tokens of an outer make. The next one goes on with the runtime
- * (tests/sweeps/reign.h), and dies of that as well: what was asked for is done, or nothing of it. */
+ * (tests/sweeps/reign.h), and dies of that as well: what was asked for is done, or nothing of it.
+ */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,7 +103,7 @@ static const char *judge_guarded(void *image)
 {
 	bool draining = sh_load(&world.tables.control->mode) == MODE_DRAINING;
 	return draining != reign.next.draining ? "the next manager does not know that it stops"
-					 : judge_rest(image);
+					       : judge_rest(image);
 }
 
 static void setup_draining(void *image)
@@ -130,8 +131,11 @@ static void setup_token(void *image)
 	(void)image;
 	reign_boot();
 	SWEEP_REQUIRE(pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
-	reign.dying.outer = (struct outer){ .joined = true, .read = ends[0], .write = ends[1],
-		.cap = 2, .look_ns = DEADLINE_NEVER };
+	reign.dying.outer = (struct outer){ .joined = true,
+		.read = ends[0],
+		.write = ends[1],
+		.cap = 2,
+		.look_ns = DEADLINE_NEVER };
 	world.tables.control->kind[0].count = 2;
 	world.tables.control->outer = 1;
 	sh_store(&world.tables.control->tasks_wait, 1);

@@ -15,7 +15,7 @@ static plm_ref task[TASKS];
 /* A region of the image: how often each was begun. */
 static struct counts {
 	shared32 begun[TASKS];
-} *counts;
+} * counts;
 
 static bool stealing;
 
@@ -52,8 +52,8 @@ static void count_in(struct worker *w)
 static void boot(void *image)
 {
 	(void)image;
-	counts = mmap(NULL, sizeof *counts, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-	    0);
+	counts =
+	    mmap(NULL, sizeof *counts, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	SWEEP_REQUIRE(counts != MAP_FAILED);
 	stealing = false;
 	world_boot();
@@ -62,8 +62,7 @@ static void boot(void *image)
 static void submit(uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
-		task[i] =
-		    world_submit(&world.b, "probe.echo", &PLM_BYTES("x", 1), 1, 1, 0, 0);
+		task[i] = world_submit(&world.b, "probe.echo", &PLM_BYTES("x", 1), 1, 1, 0, 0);
 	count_in(&world.worker);
 }
 
@@ -72,8 +71,7 @@ static void setup_handed(void *image)
 	boot(image);
 	submit(1);
 	/* As tables/handover.c, which looks for workers at the other end of the process table. */
-	sh_store(&world.tables.process[WORLD_WORKER].handed,
-	    hint_make(HINT_SUBMITTED, task[0].id));
+	sh_store(&world.tables.process[WORLD_WORKER].handed, hint_make(HINT_SUBMITTED, task[0].id));
 }
 
 /* One worker runs the first, without end; the others stand in front of it. Another one comes. */
@@ -197,14 +195,17 @@ static const char *judge_in_hand(void *image)
 	return world_judge(THIEF, first_is_done);
 }
 
-#define COUNTED(what, prepare, act, mend, verdict) \
-	{ .name = what, .regions = regions, .setup = prepare, .operate = act, .recover = mend, \
-	  .judge = verdict, .steps_only = true }
+#define COUNTED(what, prepare, act, mend, verdict)                                  \
+	{                                                                           \
+		.name = what, .regions = regions, .setup = prepare, .operate = act, \
+		.recover = mend, .judge = verdict, .steps_only = true               \
+	}
 
 static const struct sweep_op ops[] = {
-    COUNTED("a task in a worker's hand", setup_handed, take_from_hand, recover_worker, judge_hand),
-    COUNTED("stealing from a ring", setup_queued, steal, recover_thief, judge_queued),
-    COUNTED("stealing from a hand", setup_in_hand, steal, recover_thief, judge_in_hand),
+	COUNTED(
+	    "a task in a worker's hand", setup_handed, take_from_hand, recover_worker, judge_hand),
+	COUNTED("stealing from a ring", setup_queued, steal, recover_thief, judge_queued),
+	COUNTED("stealing from a hand", setup_in_hand, steal, recover_thief, judge_in_hand),
 };
 
 int main(void)

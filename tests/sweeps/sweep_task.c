@@ -12,9 +12,21 @@ static char large[LARGE_BYTES];
 static plm_ref task, after, last, object;
 static plm_ref parts[3];
 
-static void recover_client(void *image) { (void)image; world_recover(WORLD_A); }
-static void recover_worker(void *image) { (void)image; world_recover(WORLD_WORKER); }
-static void recover_scheduler(void *image) { (void)image; world_recover(SLOT_SCHEDULER); }
+static void recover_client(void *image)
+{
+	(void)image;
+	world_recover(WORLD_A);
+}
+static void recover_worker(void *image)
+{
+	(void)image;
+	world_recover(WORLD_WORKER);
+}
+static void recover_scheduler(void *image)
+{
+	(void)image;
+	world_recover(SLOT_SCHEDULER);
+}
 
 static void boot(void *image)
 {
@@ -31,7 +43,8 @@ static void submit_as_a(
 	plm_ref refs[4];
 	world_play(&world.a);
 	plm_task t = {
-	    .function = function, .args = args, .nargs = n, .results = results, .flags = flags};
+		.function = function, .args = args, .nargs = n, .results = results, .flags = flags
+	};
 	SWEEP_REQUIRE(plm_submit(&world.a, &t, refs) == 0);
 }
 
@@ -67,7 +80,7 @@ static void submit_kept_with_parts(void *image)
 {
 	(void)image;
 	submit_as_a(
-	    "probe.echo", (plm_arg[]){PLM_FUTURE(object), PLM_FUTURE(task)}, 2, 3, PLM_KEEP);
+	    "probe.echo", (plm_arg[]){ PLM_FUTURE(object), PLM_FUTURE(task) }, 2, 3, PLM_KEEP);
 }
 
 static void setup_object(void *image)
@@ -138,7 +151,7 @@ static void setup_fail(void *image)
 {
 	boot(image);
 	task = world_submit(&world.b, "probe.fail",
-	    (plm_arg[]){PLM_BYTES("boom", 4), PLM_BYTES("7", 1)}, 2, 1, 0, 1);
+	    (plm_arg[]){ PLM_BYTES("boom", 4), PLM_BYTES("7", 1) }, 2, 1, 0, 1);
 	after = world_submit(&world.b, "probe.echo", &PLM_FUTURE(task), 1, 1, 0, 0);
 	world_settle();
 }
@@ -147,7 +160,7 @@ static void setup_retry(void *image)
 {
 	boot(image);
 	task = world_submit(&world.b, "probe.fail",
-	    (plm_arg[]){PLM_BYTES("boom", 4), PLM_BYTES("7", 1)}, 2, 1, 1, 1);
+	    (plm_arg[]){ PLM_BYTES("boom", 4), PLM_BYTES("7", 1) }, 2, 1, 1, 1);
 	after = task;
 	world_settle();
 }
@@ -188,8 +201,8 @@ static const char *echo_or_death(void)
 {
 	if (world_failed(task, EOWNERDEAD, NULL, task))
 		return world_failed(after, EOWNERDEAD, NULL, task)
-			   ? NULL
-			   : "its dependent has another failure";
+		    ? NULL
+		    : "its dependent has another failure";
 	return echo_is_done();
 }
 
@@ -272,10 +285,10 @@ static void setup_failed(void *image)
 {
 	boot(image);
 	task = world_submit(&world.b, "probe.fail",
-	    (plm_arg[]){PLM_BYTES("boom", 4), PLM_BYTES("7", 1)}, 2, 1, 0, 0);
+	    (plm_arg[]){ PLM_BYTES("boom", 4), PLM_BYTES("7", 1) }, 2, 1, 0, 0);
 	last = world_submit(&world.a, "probe.noop", NULL, 0, 1, 0, 0);
-	after = world_submit(
-	    &world.b, "probe.sum", (plm_arg[]){PLM_FUTURE(task), PLM_BYTES(large, 20)}, 2, 1, 0, 0);
+	after = world_submit(&world.b, "probe.sum",
+	    (plm_arg[]){ PLM_FUTURE(task), PLM_BYTES(large, 20) }, 2, 1, 0, 0);
 	object = world_submit(&world.b, "probe.echo", &PLM_FUTURE(after), 1, 1, 0, 0);
 	settle_first();
 }
@@ -292,10 +305,10 @@ static const char *failure_has_travelled(void)
 static void setup_dropped(void *image)
 {
 	boot(image);
-	plm_task t = {.function = "probe.echo",
-	    .args = &PLM_BYTES(large, sizeof large),
-	    .nargs = 1,
-	    .results = COUNT_OF(parts)};
+	plm_task t = { .function = "probe.echo",
+		.args = &PLM_BYTES(large, sizeof large),
+		.nargs = 1,
+		.results = COUNT_OF(parts) };
 	SWEEP_REQUIRE(plm_submit(&world.b, &t, parts) == 0);
 	object = world_put(&world.b, large, sizeof large);
 	world_work();
@@ -337,7 +350,10 @@ static const char *judge_dropped(void *image)
 
 static void submit_with_terms(const plm_terms *terms, unsigned retries)
 {
-	plm_task t = { .function = "probe.fail", .terms = terms, .retries = retries, .nargs = 2,
+	plm_task t = { .function = "probe.fail",
+		.terms = terms,
+		.retries = retries,
+		.nargs = 2,
 		.args = (plm_arg[]){ PLM_BYTES("boom", 4), PLM_BYTES("7", 1) } };
 	SWEEP_REQUIRE(plm_submit(&world.b, &t, &task) == 0);
 	after = world_submit(&world.b, "probe.echo", &PLM_FUTURE(task), 1, 1, 0, 0);
@@ -419,8 +435,8 @@ static const char *late_or_dead(void)
 {
 	if (world_failed(task, EOWNERDEAD, NULL, task)) /* it died before it was late */
 		return world_failed(after, EOWNERDEAD, NULL, task)
-			   ? NULL
-			   : "its dependent has another failure";
+		    ? NULL
+		    : "its dependent has another failure";
 	return both_failed_in_time();
 }
 
@@ -436,7 +452,7 @@ static void setup_dead(void *image)
 	boot(image);
 	object = world_put(&world.b, "7", 1);
 	task = world_submit(&world.b, "probe.fail",
-	    (plm_arg[]){PLM_BYTES(large, sizeof large), PLM_FUTURE(object)}, 2, 1, 1, 0);
+	    (plm_arg[]){ PLM_BYTES(large, sizeof large), PLM_FUTURE(object) }, 2, 1, 1, 0);
 	plm_drop(&world.b, object);
 	world_work();
 	SWEEP_REQUIRE(word_dead(sh_load(&record_at(&world.tables, ref_index(task.id))->state)));
@@ -479,8 +495,8 @@ static void retry(void *image)
 static const char *dead_as_before(void)
 {
 	return world_state_of(object) == RECORD_DONE && world_failed(task, 7, large, task)
-		   ? NULL
-		   : "the dead task, or its argument, is not what it was";
+	    ? NULL
+	    : "the dead task, or its argument, is not what it was";
 }
 
 static const char *judge_retry(void *image)
@@ -536,8 +552,8 @@ static const char *cancelled_or_done(void)
 		return "the task is neither cancelled nor done";
 	if (last.id == after.id)
 		return world_yields(task, large, sizeof large)
-			   ? NULL
-			   : "a task that nobody cancelled has no value";
+		    ? NULL
+		    : "a task that nobody cancelled has no value";
 	return world_failed(after, ECANCELED, NULL, task) ? NULL : "its dependent does not know";
 }
 
@@ -556,41 +572,44 @@ static void recover_both(void *image)
 }
 
 static const struct sweep_op ops[] = {
-    OP("submit, arguments in the record", setup_object, submit_inline, recover_client,
-	judge_client),
-    OP("cancel of a ready task", setup_cancel_ready, cancel, recover_client, judge_cancel),
-    OP("cancel of a running task", setup_cancel_running, cancel, recover_both, judge_cancel),
-    OP("claim, run and commit of noop", setup_noop, run_task, recover_worker, judge_noop),
-    LONG("submit, with an identity", setup_object, submit_with_identity, recover_client,
-	judge_client),
-    LONG("submit, arguments in the store", setup_object, submit_large, recover_client,
-	judge_client),
-    LONG("submit, waiting for a future", setup_object, submit_future, recover_client, judge_client),
-    LONG("submit, kept, three results", setup_object, submit_kept_with_parts, recover_client,
-	judge_kept),
-    LONG("run of echo, may be run again", setup_echo, run_task, recover_worker, judge_echo),
-    LONG("run of echo, once only", setup_echo_once, run_task, recover_worker, judge_once),
-    LONG("a worker's round, with a successor", setup_successor, step_worker, recover_worker,
-	judge_echo),
-    LONG("run of a failing task", setup_fail, run_task, recover_worker, judge_failing),
-    LONG("run of a failing task, to be retried", setup_retry, run_task, recover_worker,
-	judge_retried),
-    LONG("scheduling of two submitted tasks", setup_submitted, schedule, recover_scheduler,
-	judge_submitted),
-    LONG("scheduling of a done task's dependent", setup_settled, schedule, recover_scheduler,
-	judge_submitted),
-    LONG("scheduling of a failure's dependents", setup_failed, schedule, recover_scheduler,
-	judge_failed),
-    LONG("freeing of what was dropped", setup_dropped, schedule, recover_scheduler, judge_dropped),
-    LONG("end of a task over its queue limit", setup_overdue_ready, schedule, recover_scheduler,
-	judge_overdue),
-    LONG("end of a task over its run limit", setup_overdue_running, schedule, recover_late,
-	judge_late),
-    LONG("a retry after its pause", setup_resting, schedule, recover_scheduler, judge_resting),
-    LONG("freeing of a dead task", setup_dead_dropped, schedule, recover_scheduler,
-	judge_dead_dropped),
-    LONG("retry of a dead task", setup_dead_of_b, retry, recover_client, judge_retry),
-    LONG("cancel of a waiting task", setup_cancel_waiting, cancel, recover_client, judge_cancel),
+	OP("submit, arguments in the record", setup_object, submit_inline, recover_client,
+	    judge_client),
+	OP("cancel of a ready task", setup_cancel_ready, cancel, recover_client, judge_cancel),
+	OP("cancel of a running task", setup_cancel_running, cancel, recover_both, judge_cancel),
+	OP("claim, run and commit of noop", setup_noop, run_task, recover_worker, judge_noop),
+	LONG("submit, with an identity", setup_object, submit_with_identity, recover_client,
+	    judge_client),
+	LONG("submit, arguments in the store", setup_object, submit_large, recover_client,
+	    judge_client),
+	LONG("submit, waiting for a future", setup_object, submit_future, recover_client,
+	    judge_client),
+	LONG("submit, kept, three results", setup_object, submit_kept_with_parts, recover_client,
+	    judge_kept),
+	LONG("run of echo, may be run again", setup_echo, run_task, recover_worker, judge_echo),
+	LONG("run of echo, once only", setup_echo_once, run_task, recover_worker, judge_once),
+	LONG("a worker's round, with a successor", setup_successor, step_worker, recover_worker,
+	    judge_echo),
+	LONG("run of a failing task", setup_fail, run_task, recover_worker, judge_failing),
+	LONG("run of a failing task, to be retried", setup_retry, run_task, recover_worker,
+	    judge_retried),
+	LONG("scheduling of two submitted tasks", setup_submitted, schedule, recover_scheduler,
+	    judge_submitted),
+	LONG("scheduling of a done task's dependent", setup_settled, schedule, recover_scheduler,
+	    judge_submitted),
+	LONG("scheduling of a failure's dependents", setup_failed, schedule, recover_scheduler,
+	    judge_failed),
+	LONG("freeing of what was dropped", setup_dropped, schedule, recover_scheduler,
+	    judge_dropped),
+	LONG("end of a task over its queue limit", setup_overdue_ready, schedule, recover_scheduler,
+	    judge_overdue),
+	LONG("end of a task over its run limit", setup_overdue_running, schedule, recover_late,
+	    judge_late),
+	LONG("a retry after its pause", setup_resting, schedule, recover_scheduler, judge_resting),
+	LONG("freeing of a dead task", setup_dead_dropped, schedule, recover_scheduler,
+	    judge_dead_dropped),
+	LONG("retry of a dead task", setup_dead_of_b, retry, recover_client, judge_retry),
+	LONG(
+	    "cancel of a waiting task", setup_cancel_waiting, cancel, recover_client, judge_cancel),
 };
 
 int main(void)

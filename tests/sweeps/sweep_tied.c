@@ -8,8 +8,11 @@ static plm_ref running, queued, waiting, needed, needs, lonely;
 static plm_ref submit(struct plm *rt, const plm_arg *arg, unsigned flags)
 {
 	plm_ref ref;
-	const plm_task task = { .function = "probe.echo", .args = arg, .nargs = 1,
-		.crash_retries = 1, .flags = flags };
+	const plm_task task = { .function = "probe.echo",
+		.args = arg,
+		.nargs = 1,
+		.crash_retries = 1,
+		.flags = flags };
 	SWEEP_REQUIRE(plm_submit(rt, &task, &ref) == 0);
 	return ref;
 }
@@ -84,8 +87,7 @@ static const char *judge(void *image)
 		return "a task without a client is queued still";
 	if (!is_over(waiting))
 		return "a task without a client waits still";
-	if (!record_lookup(&world.tables, running.id, &word) ||
-	    !(word_flags(word) & FLAG_CANCEL))
+	if (!record_lookup(&world.tables, running.id, &word) || !(word_flags(word) & FLAG_CANCEL))
 		return "a task without a client runs, and is not asked to stop";
 	if (world_state_of(needed) != RECORD_READY)
 		return "a task that is needed was ended";
@@ -98,8 +100,8 @@ static const char *judge(void *image)
 }
 
 static const struct sweep_op ops[] = {
-    LONG("burial of a client with tied tasks", setup_dead, schedule, recover, judge),
-    LONG("tied tasks are dropped", setup_dropped, schedule, recover, judge),
+	LONG("burial of a client with tied tasks", setup_dead, schedule, recover, judge),
+	LONG("tied tasks are dropped", setup_dropped, schedule, recover, judge),
 };
 
 int main(void)

@@ -82,8 +82,7 @@ static void wait_for_all(void *image)
 	uint8_t ready[2];
 	(void)image;
 	sleep_meanwhile(work);
-	SWEEP_REQUIRE(
-	    plm_wait(&world.a, (plm_ref[]){ task, other }, 2, 2, LONG_MS, ready) == 0);
+	SWEEP_REQUIRE(plm_wait(&world.a, (plm_ref[]){ task, other }, 2, 2, LONG_MS, ready) == 0);
 	SWEEP_REQUIRE(ready[0] && ready[1]);
 	must_have_been_woken(&world.a);
 }
@@ -112,8 +111,8 @@ static void get_in_vain(void *image)
 static const char *both_are_done(void)
 {
 	return world_yields(task, large, sizeof large) && world_yields(other, "o", 1)
-		   ? NULL
-		   : "a task that somebody waited for has no value";
+	    ? NULL
+	    : "a task that somebody waited for has no value";
 }
 
 static const char *judge_both(void *image)
@@ -314,16 +313,17 @@ static const char *judge_spinning(void *image)
 }
 
 static const struct sweep_op ops[] = {
-    LONG("wait for all", setup_two_tasks, wait_for_all, recover_worker, judge_both),
-    LONG("wait for any", setup_two_tasks, wait_for_any, recover_worker, judge_both),
-    LONG("get, until time is out", setup_two_tasks, get_in_vain, recover, judge_both),
-    LONG("get of what another made", setup_of_b, get_from_b, recover, judge_of_b),
-    LONG("get of what another brings", setup_unsealed, get_what_is_sealed, recover, judge_sealed),
-    LONG("hold on what another made", setup_of_b, hold_twice, recover, judge_of_b),
-    LONG("keep and forget", setup_of_b, keep_and_forget, recover, judge_of_b),
-    LONG("a spin, beside a client", setup_spinning, spin, recover_spinning, judge_spinning),
-    LONG("a task that waits", setup_waiting_task, wait_in_task, recover_worker,
-	judge_waiting_task),
+	LONG("wait for all", setup_two_tasks, wait_for_all, recover_worker, judge_both),
+	LONG("wait for any", setup_two_tasks, wait_for_any, recover_worker, judge_both),
+	LONG("get, until time is out", setup_two_tasks, get_in_vain, recover, judge_both),
+	LONG("get of what another made", setup_of_b, get_from_b, recover, judge_of_b),
+	LONG("get of what another brings", setup_unsealed, get_what_is_sealed, recover,
+	    judge_sealed),
+	LONG("hold on what another made", setup_of_b, hold_twice, recover, judge_of_b),
+	LONG("keep and forget", setup_of_b, keep_and_forget, recover, judge_of_b),
+	LONG("a spin, beside a client", setup_spinning, spin, recover_spinning, judge_spinning),
+	LONG("a task that waits", setup_waiting_task, wait_in_task, recover_worker,
+	    judge_waiting_task),
 };
 
 int main(void)

@@ -72,8 +72,9 @@ static void copy_directory(const char *from, const char *to)
 static void open_journal(const char *directory)
 {
 	static char path[PATH_BYTES];
-	struct journal_plan plan = { .directory = path, .slot = JOURNAL,
-		.durability = DURABILITY_BATCH };
+	struct journal_plan plan = {
+		.directory = path, .slot = JOURNAL, .durability = DURABILITY_BATCH
+	};
 	path_of(directory, "", path);
 	SWEEP_REQUIRE(freopen("/dev/null", "w", stderr)); /* its log: here all is as expected */
 	memset(&journal, 0, sizeof journal);
@@ -83,8 +84,7 @@ static void open_journal(const char *directory)
 
 static void claim_slot(void)
 {
-	SWEEP_REQUIRE(
-	    process_claim(&world.tables.process[JOURNAL], KIND_JOURNAL, 0, "journal"));
+	SWEEP_REQUIRE(process_claim(&world.tables.process[JOURNAL], KIND_JOURNAL, 0, "journal"));
 }
 
 static void write_all(void)
@@ -119,8 +119,11 @@ static void boot(void)
 static void submit_kept(void)
 {
 	plm_ref ref;
-	plm_task t = { .function = "probe.echo", .args = &PLM_BYTES(large, sizeof large),
-		.nargs = 1, .crash_retries = 1, .flags = PLM_KEEP };
+	plm_task t = { .function = "probe.echo",
+		.args = &PLM_BYTES(large, sizeof large),
+		.nargs = 1,
+		.crash_retries = 1,
+		.flags = PLM_KEEP };
 	SWEEP_REQUIRE(plm_submit(&world.b, &t, &ref) == 0);
 }
 
@@ -292,10 +295,10 @@ static const char *judge(void *image)
 }
 
 static const struct sweep_op ops[] = {
-    LONG("a journal, from its birth to a rest", setup_news, live, recover, judge),
-    LONG("a journal that queues a task again", setup_unfinished, live, recover, judge),
-    LONG("a journal on a full disk", setup_news, write_in_vain, recover, judge),
-    LONG("a journal that gives up", setup_news, give_up, recover, judge),
+	LONG("a journal, from its birth to a rest", setup_news, live, recover, judge),
+	LONG("a journal that queues a task again", setup_unfinished, live, recover, judge),
+	LONG("a journal on a full disk", setup_news, write_in_vain, recover, judge),
+	LONG("a journal that gives up", setup_news, give_up, recover, judge),
 };
 
 int main(void)

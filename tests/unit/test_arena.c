@@ -109,14 +109,10 @@ static void assert_disjoint(void)
 static uint64_t random_length(void)
 {
 	switch (random_next(&seed) % 4) {
-	case 0:
-		return 1 + random_next(&seed) % 64;
-	case 1:
-		return 1 + random_next(&seed) % SMALL_MAX_BYTES;
-	case 2:
-		return 1 + random_next(&seed) % (4 * STORE_PAGE_BYTES);
-	default:
-		return 1 + random_next(&seed) % (100 * STORE_PAGE_BYTES);
+	case 0: return 1 + random_next(&seed) % 64;
+	case 1: return 1 + random_next(&seed) % SMALL_MAX_BYTES;
+	case 2: return 1 + random_next(&seed) % (4 * STORE_PAGE_BYTES);
+	default: return 1 + random_next(&seed) % (100 * STORE_PAGE_BYTES);
 	}
 }
 
@@ -238,8 +234,8 @@ START_TEST(only_reserved_memory_is_promised)
 	ck_assert_int_eq(take(&records[0], 100), 0);
 	struct stat file;
 	ck_assert_int_eq(fstat(arena.fd, &file), 0);
-	ck_assert_uint_ge((uint64_t)file.st_size,
-	    FIRST_GRANULE * STORE_GRANULE_BYTES + usage().reserved_bytes);
+	ck_assert_uint_ge(
+	    (uint64_t)file.st_size, FIRST_GRANULE * STORE_GRANULE_BYTES + usage().reserved_bytes);
 	ck_assert_uint_ge((uint64_t)file.st_blocks * 512, usage().reserved_bytes);
 }
 END_TEST
@@ -307,19 +303,19 @@ START_TEST(a_rebuild_passes_over_records_of_nonsense)
 	uint32_t small = sh_load(&records[0].granule);
 	uint32_t large = sh_load(&records[1].granule);
 	const struct record nonsense[] = {
-	    {100, 1},
-	    {100, UINT32_MAX},
-	    {100, small + 1},
-	    {100, small},
-	    {2000, small},
-	    {0, small + 2},
-	    {10000, large + 64},
-	    {10000, large + 1},
-	    {UINT64_MAX, large},
-	    {5000, small + 64},
-	    {64, large},
-	    {(uint64_t)1 << 40, FIRST_GRANULE},
-	    {8192, FIRST_GRANULE + GRANULES - 64},
+		{ 100, 1 },
+		{ 100, UINT32_MAX },
+		{ 100, small + 1 },
+		{ 100, small },
+		{ 2000, small },
+		{ 0, small + 2 },
+		{ 10000, large + 64 },
+		{ 10000, large + 1 },
+		{ UINT64_MAX, large },
+		{ 5000, small + 64 },
+		{ 64, large },
+		{ (uint64_t)1 << 40, FIRST_GRANULE },
+		{ 8192, FIRST_GRANULE + GRANULES - 64 },
 	};
 	memcpy(&records[2], nonsense, sizeof nonsense);
 	ck_assert_int_eq(arena_rebuild(&arena), 0);
@@ -343,36 +339,95 @@ static struct page *page_of(int record)
 	return &arena.shm->page[(records[record].granule - FIRST_GRANULE) / PAGE_GRANULES];
 }
 
-static void corrupt_reserved(void) { arena.shm->reserved = PAGES + 1; }
-static void corrupt_run(void) { page_of(1)->run = 0; }
-static void corrupt_tag(void) { page_of(1)[2].run = 7; }
-static void corrupt_kind(void) { page_of(1)[1].kind = PAGE_FREE; }
-static void corrupt_no_run(void) { page_of(1)->kind = PAGE_INSIDE; }
-static void corrupt_class(void) { page_of(0)->size_class = SIZE_CLASSES; }
-static void corrupt_cells(void) { page_of(0)->cells ^= 1 << 9; }
-static void corrupt_beyond(void) { page_of(2)[3].cells = 0; }
-static void corrupt_next(void) { arena.shm->page[a_free_run()].next = PAGES; }
-static void corrupt_circle(void) { arena.shm->page[a_free_run()].next = a_free_run(); }
-static void corrupt_previous(void) { arena.shm->page[a_free_run()].previous = 3; }
-static void corrupt_filled(void) { arena.shm->filled[0] ^= 1; }
-static void corrupt_used(void) { arena.shm->used_bytes += 64; }
-static void corrupt_spare(void) { arena.shm->spare[0] = 5; }
-static void corrupt_room(void) { arena.shm->room[0] = NO_PAGE; }
-static void corrupt_record(void) { records[0].granule = records[3].granule; }
-static void corrupt_length(void) { records[1].length += 4096; }
+static void corrupt_reserved(void)
+{
+	arena.shm->reserved = PAGES + 1;
+}
+static void corrupt_run(void)
+{
+	page_of(1)->run = 0;
+}
+static void corrupt_tag(void)
+{
+	page_of(1)[2].run = 7;
+}
+static void corrupt_kind(void)
+{
+	page_of(1)[1].kind = PAGE_FREE;
+}
+static void corrupt_no_run(void)
+{
+	page_of(1)->kind = PAGE_INSIDE;
+}
+static void corrupt_class(void)
+{
+	page_of(0)->size_class = SIZE_CLASSES;
+}
+static void corrupt_cells(void)
+{
+	page_of(0)->cells ^= 1 << 9;
+}
+static void corrupt_beyond(void)
+{
+	page_of(2)[3].cells = 0;
+}
+static void corrupt_next(void)
+{
+	arena.shm->page[a_free_run()].next = PAGES;
+}
+static void corrupt_circle(void)
+{
+	arena.shm->page[a_free_run()].next = a_free_run();
+}
+static void corrupt_previous(void)
+{
+	arena.shm->page[a_free_run()].previous = 3;
+}
+static void corrupt_filled(void)
+{
+	arena.shm->filled[0] ^= 1;
+}
+static void corrupt_used(void)
+{
+	arena.shm->used_bytes += 64;
+}
+static void corrupt_spare(void)
+{
+	arena.shm->spare[0] = 5;
+}
+static void corrupt_room(void)
+{
+	arena.shm->room[0] = NO_PAGE;
+}
+static void corrupt_record(void)
+{
+	records[0].granule = records[3].granule;
+}
+static void corrupt_length(void)
+{
+	records[1].length += 4096;
+}
 
 static const struct {
 	void (*corrupt)(void);
 	const char *reason;
 } corruptions[] = {
-	{ corrupt_reserved, "more pages reserved" }, { corrupt_run, "impossible length" },
-	{ corrupt_tag, "two ends" }, { corrupt_kind, "inside another" },
-	{ corrupt_no_run, "belongs to no run" }, { corrupt_class, "class" },
-	{ corrupt_cells, "count of used" }, { corrupt_beyond, "beyond its end" },
-	{ corrupt_next, "list of free runs is broken" }, { corrupt_circle, "is broken" },
-	{ corrupt_previous, "is broken" }, { corrupt_filled, "not marked as it is" },
-	{ corrupt_used, "count of used" }, { corrupt_spare, "spare" },
-	{ corrupt_room, "slabs with room" }, { corrupt_record, "disagree" },
+	{ corrupt_reserved, "more pages reserved" },
+	{ corrupt_run, "impossible length" },
+	{ corrupt_tag, "two ends" },
+	{ corrupt_kind, "inside another" },
+	{ corrupt_no_run, "belongs to no run" },
+	{ corrupt_class, "class" },
+	{ corrupt_cells, "count of used" },
+	{ corrupt_beyond, "beyond its end" },
+	{ corrupt_next, "list of free runs is broken" },
+	{ corrupt_circle, "is broken" },
+	{ corrupt_previous, "is broken" },
+	{ corrupt_filled, "not marked as it is" },
+	{ corrupt_used, "count of used" },
+	{ corrupt_spare, "spare" },
+	{ corrupt_room, "slabs with room" },
+	{ corrupt_record, "disagree" },
 	{ corrupt_length, "disagree" },
 };
 

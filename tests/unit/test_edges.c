@@ -11,8 +11,9 @@
 
 enum { TASK = 10, FIRST = 1, SECOND = 2, GENERATION = 7, SOME = 8 };
 
-static const struct limits limits = { .processes = 64, .workers = 1, .records = 64, .nodes = 1,
-	.store_bytes = 1 << 20 };
+static const struct limits limits = {
+	.processes = 64, .workers = 1, .records = 64, .nodes = 1, .store_bytes = 1 << 20
+};
 
 static struct tables tables;
 
@@ -37,8 +38,8 @@ static void create(void)
 	ck_assert_msg(tables_create(name, &limits, &tables) == 0, "%s", why_text());
 	tables_unlink(name);
 	/* Its owner, by the words below. */
-	ck_assert(process_claim(
-	    &tables.process[SLOT_FIRST_MEMBER], KIND_WORKER, getpid(), "worker"));
+	ck_assert(
+	    process_claim(&tables.process[SLOT_FIRST_MEMBER], KIND_WORKER, getpid(), "worker"));
 	uint32_t slots[TASK + 1], n; /* claimed, so that a rebuild looks at them */
 	ck_assert_int_eq(pool_take(&tables.pool, slots, TASK + 1, &n), 0);
 	set_state(FIRST, GENERATION, RECORD_READY);

@@ -102,15 +102,12 @@ START_TEST(pop_gives_the_largest_key_whatever_the_history)
 		uint64_t key = random_next(&seed) % range;
 		ck_assert(heap_contains(&heap, id) == truth->in[id]);
 		switch (random_next(&seed) % 4) {
-		case 0:
-			pop_and_compare();
-			break;
+		case 0: pop_and_compare(); break;
 		case 1:
 			ck_assert(heap_remove(&heap, id) == truth->in[id]);
 			truth->in[id] = false;
 			break;
-		default:
-			update(id, key);
+		default: update(id, key);
 		}
 		ck_assert_uint_eq(heap_length(&heap), members());
 		if (round % 16 == 0)
@@ -228,21 +225,46 @@ START_TEST(siblings_share_a_cache_line)
 }
 END_TEST
 
-static void corrupt_first(void) { heap.shm->first = IDS; }
-static void corrupt_length(void) { heap.shm->length = IDS + 1; }
-static void corrupt_capacity(void) { heap.shm->capacity = IDS - 1; }
-static void corrupt_id(void) { heap.shm->entry[9].id = IDS; }
-static void corrupt_position(void) { heap.position[heap.shm->entry[9].id] = 8; }
-static void corrupt_order(void) { heap.shm->entry[IDS - 1].key = UINT64_MAX; }
-static void corrupt_twice(void) { heap.shm->entry[IDS - 1] = heap.shm->entry[IDS - 2]; }
+static void corrupt_first(void)
+{
+	heap.shm->first = IDS;
+}
+static void corrupt_length(void)
+{
+	heap.shm->length = IDS + 1;
+}
+static void corrupt_capacity(void)
+{
+	heap.shm->capacity = IDS - 1;
+}
+static void corrupt_id(void)
+{
+	heap.shm->entry[9].id = IDS;
+}
+static void corrupt_position(void)
+{
+	heap.position[heap.shm->entry[9].id] = 8;
+}
+static void corrupt_order(void)
+{
+	heap.shm->entry[IDS - 1].key = UINT64_MAX;
+}
+static void corrupt_twice(void)
+{
+	heap.shm->entry[IDS - 1] = heap.shm->entry[IDS - 2];
+}
 
 static const struct {
 	void (*corrupt)(void);
 	const char *reason;
 } corruptions[] = {
-	{ corrupt_first, "begins" }, { corrupt_length, "longer" }, { corrupt_capacity, "capacity" },
-	{ corrupt_id, "out of range" }, { corrupt_position, "position" },
-	{ corrupt_order, "parent" }, { corrupt_twice, "position" },
+	{ corrupt_first, "begins" },
+	{ corrupt_length, "longer" },
+	{ corrupt_capacity, "capacity" },
+	{ corrupt_id, "out of range" },
+	{ corrupt_position, "position" },
+	{ corrupt_order, "parent" },
+	{ corrupt_twice, "position" },
 };
 
 START_TEST(check_names_each_seeded_corruption)

@@ -12,7 +12,10 @@
 
 enum { NODES = 2, ARENA_BYTES = 4 << 20, PIECE_BYTES = 1 << 20, PIECES = 2 * 4 };
 
-static const struct limits limits = { .processes = 64, .workers = 1, .records = 64, .nodes = NODES,
+static const struct limits limits = { .processes = 64,
+	.workers = 1,
+	.records = 64,
+	.nodes = NODES,
 	.store_bytes = (uint64_t)NODES * ARENA_BYTES };
 
 static struct tables tables;

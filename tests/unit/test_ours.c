@@ -21,7 +21,7 @@ enum {
 	TEST_TIMEOUT_S = 60,
 	NOBODY = 65534,
 	PATH_BYTES = 128,
-	DEPTH = 3000,        /* more than there are descriptors, and longer than a path may be */
+	DEPTH = 3000, /* more than there are descriptors, and longer than a path may be */
 	DESCRIPTORS_FEW = 32,
 };
 
@@ -100,11 +100,11 @@ START_TEST(a_link_is_followed_nowhere)
 	ck_assert_int_eq(symlinkat("course", place_fd, "directory"), 0);
 	ck_assert_int_eq(symlinkat("nowhere", place_fd, "dangling"), 0);
 	check_refused(ours_file(in_place("file"), O_RDWR, REMEDY), -EPERM, "a symbolic link");
-	check_refused(ours_file(in_place("dangling"), O_RDWR | O_CREAT, REMEDY), -EPERM,
-	    "a symbolic link");
+	check_refused(
+	    ours_file(in_place("dangling"), O_RDWR | O_CREAT, REMEDY), -EPERM, "a symbolic link");
 	ck_assert(!is_there("nowhere"));
-	check_refused(ours_directory(in_place("directory"), true, REMEDY), -ENOTDIR,
-	    "a symbolic link");
+	check_refused(
+	    ours_directory(in_place("directory"), true, REMEDY), -ENOTDIR, "a symbolic link");
 }
 END_TEST
 
@@ -211,8 +211,9 @@ END_TEST
 static void remove_locked_tree(void *unused)
 {
 	(void)unused;
-	if (geteuid() == 0 && (fchown(place_fd, NOBODY, NOBODY) < 0 || fchdir(place_fd) < 0 ||
-	    setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
+	if (geteuid() == 0 &&
+	    (fchown(place_fd, NOBODY, NOBODY) < 0 || fchdir(place_fd) < 0 || setgid(NOBODY) < 0 ||
+		setuid(NOBODY) < 0))
 		_exit(2);
 	if (mkdirat(place_fd, "tree", 0700) < 0 || mkdirat(place_fd, "tree/a", 0700) < 0 ||
 	    mkdirat(place_fd, "tree/a/b", 0700) < 0 || mkdirat(place_fd, "tree/a/b/c", 0) < 0 ||
@@ -232,14 +233,14 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-	    what_is_ours_alone_is_opened_and_made,
-	    a_link_is_followed_nowhere,
-	    what_others_may_reach_or_is_of_another_kind_is_refused,
-	    a_directory_that_anybody_may_rename_is_refused,
-	    what_another_user_made_first_is_refused_with_his_number,
-	    a_tree_deeper_than_there_are_descriptors_is_removed,
-	    what_links_in_a_tree_lead_to_stays,
-	    directories_that_nobody_may_enter_are_removed,
+		what_is_ours_alone_is_opened_and_made,
+		a_link_is_followed_nowhere,
+		what_others_may_reach_or_is_of_another_kind_is_refused,
+		a_directory_that_anybody_may_rename_is_refused,
+		what_another_user_made_first_is_refused_with_his_number,
+		a_tree_deeper_than_there_are_descriptors_is_removed,
+		what_links_in_a_tree_lead_to_stays,
+		directories_that_nobody_may_enter_are_removed,
 	};
 	Suite *suite = suite_create("ours");
 	TCase *tcase = tcase_create("names and trees");

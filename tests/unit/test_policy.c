@@ -28,8 +28,9 @@ static const struct policy *policy_named(const char *name)
 static void set_up_workers(uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
-		worker[i] = (struct policy_worker){ .slots = 4, .weight = 2, .number = i,
-			.free = 4 * POLICY_SLOT };
+		worker[i] = (struct policy_worker){
+			.slots = 4, .weight = 2, .number = i, .free = 4 * POLICY_SLOT
+		};
 		open[i] = i;
 	}
 	view.n = n;
@@ -41,8 +42,10 @@ static void randomize_workers(uint32_t n)
 	view.n = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t slots = 1u << draw_below(&seed, 3);
-		worker[i] = (struct policy_worker){ .slots = slots, .number = i,
-			.weight = 2 + 2 * draw_below(&seed, 4), .node = draw_below(&seed, 3),
+		worker[i] = (struct policy_worker){ .slots = slots,
+			.number = i,
+			.weight = 2 + 2 * draw_below(&seed, 4),
+			.node = draw_below(&seed, 3),
 			.last_turn = draw_below(&seed, 2) ? 1000 + (i * 7) % n : 0,
 			.free = draw_below(&seed, 2 * slots + 1) * (POLICY_SLOT / 2) };
 		if (worker[i].free)
@@ -133,8 +136,10 @@ static const struct {
 	const char *name;
 	bool (*before)(const struct policy_worker *a, const struct policy_worker *b);
 } orders[] = {
-	{ "round-robin", round_robin_before }, { "load-aware", load_aware_before },
-	{ "static-fill", static_fill_before }, { "locality", locality_before },
+	{ "round-robin", round_robin_before },
+	{ "load-aware", load_aware_before },
+	{ "static-fill", static_fill_before },
+	{ "locality", locality_before },
 };
 
 static void assert_ordered(const struct policy *policy, const struct policy_worker *a,
@@ -288,7 +293,8 @@ START_TEST(every_policy_chooses_only_open_workers)
 		if (!policy->near)
 			continue;
 		struct policy_bytes bytes = { .worker = draw_below(&seed, WORKERS),
-			.node = draw_below(&seed, 3), .bytes = 64 };
+			.node = draw_below(&seed, 3),
+			.bytes = 64 };
 		uint32_t nearest = policy->near(&view, &bytes, 1);
 		ck_assert(nearest == POLICY_NOBODY || is_open(nearest));
 	}
@@ -572,16 +578,16 @@ int main(void)
 	Suite *suite = suite_create("policy");
 	TCase *rules = tcase_create("rules"), *chance = tcase_create("chance");
 	tcase_add_test(rules, each_policy_is_found_by_its_name_and_the_default_is_locality);
-	tcase_add_loop_test(rules, keys_order_as_the_definition_does_and_no_two_are_alike, 0,
-	    COUNT_OF(orders));
+	tcase_add_loop_test(
+	    rules, keys_order_as_the_definition_does_and_no_two_are_alike, 0, COUNT_OF(orders));
 	tcase_add_test(rules, round_robin_gives_each_worker_one_turn_in_each_round);
-	tcase_add_loop_test(rules, round_robin_does_not_go_astray_when_32_bits_of_turns_are_used_up,
-	    0, 2);
+	tcase_add_loop_test(
+	    rules, round_robin_does_not_go_astray_when_32_bits_of_turns_are_used_up, 0, 2);
 	tcase_add_test(rules, load_aware_loads_workers_in_the_ratio_of_their_strength);
 	tcase_add_loop_test(rules, load_aware_and_locality_keep_to_the_warm_one_among_equals, 0, 2);
 	tcase_add_test(rules, static_fill_fills_the_strongest_before_the_next_gets_anything);
-	tcase_add_loop_test(rules, near_is_the_open_worker_with_most_of_the_bytes, 0,
-	    COUNT_OF(near_cases));
+	tcase_add_loop_test(
+	    rules, near_is_the_open_worker_with_most_of_the_bytes, 0, COUNT_OF(near_cases));
 	tcase_add_test(rules, only_locality_asks_where_bytes_lie);
 	tcase_add_loop_test(rules, every_policy_chooses_only_open_workers, 0, 6);
 	tcase_add_test(chance, power_of_two_draws_each_pair_alike_and_takes_the_better);

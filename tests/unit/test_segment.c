@@ -64,14 +64,14 @@ START_TEST(a_segment_is_for_its_user_alone_whatever_the_umask)
 END_TEST
 
 /* Attaching a copy of the descriptor must fail with -EPROTO and a sentence that holds this. */
-static void expect_refusal(const struct segment *s, const char *purpose, uint32_t abi,
-    const char *reason)
+static void expect_refusal(
+    const struct segment *s, const char *purpose, uint32_t abi, const char *reason)
 {
 	struct segment other;
 	int r = segment_attach(fcntl(s->fd, F_DUPFD_CLOEXEC, 3), purpose, abi, true, &other);
 	ck_assert_int_eq(r, -EPROTO);
-	ck_assert_msg(strstr(why_text(), reason) != NULL, "\"%s\" does not say \"%s\"", why_text(),
-	    reason);
+	ck_assert_msg(
+	    strstr(why_text(), reason) != NULL, "\"%s\" does not say \"%s\"", why_text(), reason);
 }
 
 START_TEST(what_does_not_introduce_itself_rightly_is_refused_with_its_reason)
@@ -79,8 +79,8 @@ START_TEST(what_does_not_introduce_itself_rightly_is_refused_with_its_reason)
 	struct segment s = new_segment(), other;
 	expect_refusal(&s, "control", ABI, "not yet initialised");
 	segment_publish(&s, "control", ABI, 1);
-	ck_assert_int_eq(segment_attach(fcntl(s.fd, F_DUPFD_CLOEXEC, 3), "control", ABI, true,
-	    &other), 0);
+	ck_assert_int_eq(
+	    segment_attach(fcntl(s.fd, F_DUPFD_CLOEXEC, 3), "control", ABI, true, &other), 0);
 	segment_detach(&other);
 	expect_refusal(&s, "control", ABI + 1, "another build");
 	expect_refusal(&s, "store", ABI, "another kind");

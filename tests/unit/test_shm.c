@@ -388,8 +388,9 @@ static const char *recover_safe(void *context)
 
 static struct lock lock_of(struct safe *safe, enum lock_rank rank)
 {
-	return (struct lock){ .shm = &safe->lock_shm, .rank = rank, .recover = recover_safe,
-		.context = safe };
+	return (struct lock){
+		.shm = &safe->lock_shm, .rank = rank, .recover = recover_safe, .context = safe
+	};
 }
 
 static struct safe *new_safe(void)

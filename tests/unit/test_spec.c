@@ -39,14 +39,14 @@ static void print_kinds(const struct described *d, char ret[KINDS_TEXT_BYTES])
 	}
 }
 
-static void print_needs(const struct terms *terms, const struct resource_names *names,
-    char ret[KINDS_TEXT_BYTES])
+static void print_needs(
+    const struct terms *terms, const struct resource_names *names, char ret[KINDS_TEXT_BYTES])
 {
 	size_t n = 0;
 	for (uint32_t i = 0; i < terms->alternatives; i++) {
 		n += (size_t)snprintf(ret + n, KINDS_TEXT_BYTES - n, "%s", i ? " | " : "");
-		n += spec_print_demand(
-		    &terms->alternative[i], names, ret + n, KINDS_TEXT_BYTES - n);
+		n +=
+		    spec_print_demand(&terms->alternative[i], names, ret + n, KINDS_TEXT_BYTES - n);
 	}
 }
 
@@ -59,35 +59,35 @@ struct row {
 START_TEST(workers_are_kinds_with_defaults)
 {
 	static const struct row rows[] = {
-	    {"4", "gen=1,slots=1 x4"},
-	    {"512", "gen=1,slots=1 x512"},
-	    {"gen=4,slots=2,gpu=1 x2; gen=1,slots=5 x2",
-	        "gen=4,slots=2,gpus=1 x2; gen=1,slots=5 x2"},
-	    {"slots=64", "gen=1,slots=64 x1"},
-	    {"gen=Gen3", "gen=3,slots=1 x1"},
-	    {"gen=gen2", "gen=2,slots=1 x1"},
-	    {" gen = 2 ,slots\t= 3  x2 ", "gen=2,slots=3 x2"},
-	    {"gpus=0,gen=1", "gen=1,slots=1 x1"},
-	    {"gpus=8 x3", "gen=1,slots=1,gpus=8 x3"},
-	    {"mem=1024M", "gen=1,slots=1,mem=1G x1"},
-	    {"mem=1536m", "gen=1,slots=1,mem=1536M x1"},
-	    {"memory=7", "gen=1,slots=1,mem=7 x1"},
-	    {"mem=1024T", "gen=1,slots=1,mem=1024T x1"},
-	    {"licence=2,ssd=0.5", "gen=1,slots=1,licence=2,ssd=0.5 x1"},
-	    {"ssd=0.125 x2;licence=1000000000",
-	        "gen=1,slots=1,ssd=0.125 x2; gen=1,slots=1,licence=1000000000 x1"},
-	    {"x2=1 x2", "gen=1,slots=1,x2=1 x2"},
-	    {"gen=4 x0;2", "gen=4,slots=1 x0; gen=1,slots=1 x2"},
-	    {"gen=1;gen=1", "gen=1,slots=1 x1; gen=1,slots=1 x1"},
-	    {"# all\n\n gen=2 # old\r\n;;gen=1 x3#", "gen=2,slots=1 x1; gen=1,slots=1 x3"},
-	    {"abcdefghijklmno=1", "gen=1,slots=1,abcdefghijklmno=1 x1"},
-	    {"a=1,b=1,c=1,d=1,e=1", "gen=1,slots=1,a=1,b=1,c=1,d=1,e=1 x1"},
+		{ "4", "gen=1,slots=1 x4" },
+		{ "512", "gen=1,slots=1 x512" },
+		{ "gen=4,slots=2,gpu=1 x2; gen=1,slots=5 x2",
+		    "gen=4,slots=2,gpus=1 x2; gen=1,slots=5 x2" },
+		{ "slots=64", "gen=1,slots=64 x1" },
+		{ "gen=Gen3", "gen=3,slots=1 x1" },
+		{ "gen=gen2", "gen=2,slots=1 x1" },
+		{ " gen = 2 ,slots\t= 3  x2 ", "gen=2,slots=3 x2" },
+		{ "gpus=0,gen=1", "gen=1,slots=1 x1" },
+		{ "gpus=8 x3", "gen=1,slots=1,gpus=8 x3" },
+		{ "mem=1024M", "gen=1,slots=1,mem=1G x1" },
+		{ "mem=1536m", "gen=1,slots=1,mem=1536M x1" },
+		{ "memory=7", "gen=1,slots=1,mem=7 x1" },
+		{ "mem=1024T", "gen=1,slots=1,mem=1024T x1" },
+		{ "licence=2,ssd=0.5", "gen=1,slots=1,licence=2,ssd=0.5 x1" },
+		{ "ssd=0.125 x2;licence=1000000000",
+		    "gen=1,slots=1,ssd=0.125 x2; gen=1,slots=1,licence=1000000000 x1" },
+		{ "x2=1 x2", "gen=1,slots=1,x2=1 x2" },
+		{ "gen=4 x0;2", "gen=4,slots=1 x0; gen=1,slots=1 x2" },
+		{ "gen=1;gen=1", "gen=1,slots=1 x1; gen=1,slots=1 x1" },
+		{ "# all\n\n gen=2 # old\r\n;;gen=1 x3#", "gen=2,slots=1 x1; gen=1,slots=1 x3" },
+		{ "abcdefghijklmno=1", "gen=1,slots=1,abcdefghijklmno=1 x1" },
+		{ "a=1,b=1,c=1,d=1,e=1", "gen=1,slots=1,a=1,b=1,c=1,d=1,e=1 x1" },
 	};
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct described d = { 0 };
 		char text[KINDS_TEXT_BYTES];
-		ck_assert_msg(describe(rows[i].text, &d) == 0, "\"%s\": %s", rows[i].text,
-		    why_text());
+		ck_assert_msg(
+		    describe(rows[i].text, &d) == 0, "\"%s\": %s", rows[i].text, why_text());
 		print_kinds(&d, text);
 		ck_assert_str_eq(text, rows[i].expected);
 	}
@@ -116,8 +116,8 @@ START_TEST(a_new_name_gets_the_next_number_and_keeps_it)
 	struct described d = { 0 };
 	ck_assert_int_eq(describe("b=1,a=2; c=3,a=4", &d), 0);
 	ck_assert_int_eq(describe("a=7,d=1", &d), 0);
-	static const char *const expected[RESOURCES_MAX] = {
-	    "cpus", "mem", "gpus", "b", "a", "c", "d", ""};
+	static const char *const expected[RESOURCES_MAX] = { "cpus", "mem", "gpus", "b", "a", "c",
+		"d", "" };
 	for (size_t i = 0; i < RESOURCES_MAX; i++)
 		ck_assert_str_eq(d.names.name[i], expected[i]);
 	ck_assert_uint_eq(d.kind[0].amount[4], 7000);
@@ -134,82 +134,81 @@ static void assert_refused(const struct row *row, int code, const char *said)
 }
 
 static const struct row wrong_workers[] = {
-	{"", "workers: the end at character 1: there is no worker"},
-	{" ;\n# none\n", "there is no worker"},
-	{"0", "there is no worker"},
-	{"gen=1 x0; gen=2 x0", "there is no worker"},
-	{"gen=0", "\"gen=0\" at character 1: expected a whole number from 1 to 4"},
-	{"gen=1; gen=5", "\"gen=5\" at character 8"},
-	{"gen=Gen", "whole number from 1 to 4"},
-	{"gen=1.5", "whole number from 1 to 4"},
-	{"slots=0", "\"slots=0\" at character 1: expected a whole number from 1 to 64"},
-	{"slots=65", "from 1 to 64"},
-	{"slots=-1", "from 1 to 64"},
-	{"slots=+1", "from 1 to 64"},
-	{"slots=0x4", "from 1 to 64"},
-	{"slots=1e1", "from 1 to 64"},
-	{"slots=99999999999999999999", "from 1 to 64"},
-	{"slots=18446744073709551617", "from 1 to 64"},
-	{"gpus=0.5", "whole number from 0 to 1000000000"},
-	{"gpus=1x2", "\"gpus=1x2\""},
-	{"mem=0", "expected a size such as 512M or 4G, at most 1024T"},
-	{"mem=1X", "expected a size"},
-	{"mem=1GB", "expected a size"},
-	{"mem=G", "expected a size"},
-	{"mem=1.5G", "expected a size"},
-	{"mem=1025T", "at most 1024T"},
-	{"mem=18014398509481985K", "at most 1024T"},
-	{"mem=99999999999999999999", "at most 1024T"},
-	{"ssd=0.0005", "up to 3 decimals"},
-	{"ssd=.5", "up to 3 decimals"},
-	{"ssd=1.", "up to 3 decimals"},
-	{"ssd=1..2", "up to 3 decimals"},
-	{"ssd=1000000000.001", "from 0 to 1000000000"},
-	{"ssd=18446744073709552", "from 0 to 1000000000"},
-	{"cpus=2", "slots=NUMBER"},
-	{"inject=fail", "faults have a text of their own"},
-	{"gen=1,gen=2", "\"gen=2\" at character 7: gen is given already"},
-	{"slots=1,slots=1", "slots is given already"},
-	{"gpu=1,gpus=1", "\"gpus=1\" at character 7: gpus is given already"},
-	{"mem=1,memory=1", "memory is given already"},
-	{"ssd=1,ssd=1", "ssd is given already"},
-	{"gen", "\"gen\" at character 1: expected gen=VALUE"},
-	{"gen=", "the end at character 5: expected a value"},
-	{"gen=,slots=1", "\",\" at character 5: expected a value"},
-	{"=1", "\"=\" at character 1: expected KEY=VALUE"},
-	{"gen=1,", "the end at character 7: expected KEY=VALUE"},
-	{"gen=1,,slots=1", "\",\" at character 7: expected KEY=VALUE"},
-	{"gen=1,\nslots=1", "the end at character 7: expected KEY=VALUE"},
-	{"a-b=1", "\"a-b\" at character 1: a key is a letter"},
-	{"gen=1,2a=1", "\"2a\" at character 7: a key is a letter"},
-	{"\xc3\xa9=1", "\"??\" at character 1: a key is a letter"},
-	{"2a=1", "\"2a\" at character 1: expected a whole number from 0 to 1000"},
-	{"gen=1 x", "\"x\" at character 7: expected a comma, xN"},
-	{"gen=1 xx", "\"xx\" at character 7: expected a whole number from 0 to 1000"},
-	{"gen=1 x-1", "\"x-1\" at character 7"},
-	{"gen=1 x1001", "\"x1001\" at character 7: expected a whole number from 0 to 1000"},
-	{"gen=1 x4294967297", "from 0 to 1000"},
-	{"gen=1 x2 x2", "\"x2\" at character 10: expected"},
-	{"gen=1 2", "\"2\" at character 7: expected a comma, xN"},
-	{"4 4", "\"4\" at character 3: expected a comma, xN"},
-	{"gen=1=2", "\"=\" at character 6: expected a comma, xN"},
-	{"gen=1 | gen=2", "\"|\" at character 7: expected a comma, xN"},
-	{"1001", "from 0 to 1000"},
-	{"slots=64 x15; 41", "\"41\" at character 15: workers times slots are 1001 up to here"},
-	{"slots=64 x16", "workers times slots are 1024 up to here, at most 1000"},
-	{"abcdefghijklmnop=1", "has at most 15 characters"},
-	{"abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz=1",
-	    "\"abcdefghijklmnopqrstuvwxyzabcdefgh...\" at character 1: the name"},
-	{"a=1,b=1,c=1,d=1,e=1,f=1", "\"f\" at character 21: at most 5 resources"},
-	{"1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;1", "\"1\" at character 33: at most 16 kinds"},
+	{ "", "workers: the end at character 1: there is no worker" },
+	{ " ;\n# none\n", "there is no worker" },
+	{ "0", "there is no worker" },
+	{ "gen=1 x0; gen=2 x0", "there is no worker" },
+	{ "gen=0", "\"gen=0\" at character 1: expected a whole number from 1 to 4" },
+	{ "gen=1; gen=5", "\"gen=5\" at character 8" },
+	{ "gen=Gen", "whole number from 1 to 4" },
+	{ "gen=1.5", "whole number from 1 to 4" },
+	{ "slots=0", "\"slots=0\" at character 1: expected a whole number from 1 to 64" },
+	{ "slots=65", "from 1 to 64" },
+	{ "slots=-1", "from 1 to 64" },
+	{ "slots=+1", "from 1 to 64" },
+	{ "slots=0x4", "from 1 to 64" },
+	{ "slots=1e1", "from 1 to 64" },
+	{ "slots=99999999999999999999", "from 1 to 64" },
+	{ "slots=18446744073709551617", "from 1 to 64" },
+	{ "gpus=0.5", "whole number from 0 to 1000000000" },
+	{ "gpus=1x2", "\"gpus=1x2\"" },
+	{ "mem=0", "expected a size such as 512M or 4G, at most 1024T" },
+	{ "mem=1X", "expected a size" },
+	{ "mem=1GB", "expected a size" },
+	{ "mem=G", "expected a size" },
+	{ "mem=1.5G", "expected a size" },
+	{ "mem=1025T", "at most 1024T" },
+	{ "mem=18014398509481985K", "at most 1024T" },
+	{ "mem=99999999999999999999", "at most 1024T" },
+	{ "ssd=0.0005", "up to 3 decimals" },
+	{ "ssd=.5", "up to 3 decimals" },
+	{ "ssd=1.", "up to 3 decimals" },
+	{ "ssd=1..2", "up to 3 decimals" },
+	{ "ssd=1000000000.001", "from 0 to 1000000000" },
+	{ "ssd=18446744073709552", "from 0 to 1000000000" },
+	{ "cpus=2", "slots=NUMBER" },
+	{ "inject=fail", "faults have a text of their own" },
+	{ "gen=1,gen=2", "\"gen=2\" at character 7: gen is given already" },
+	{ "slots=1,slots=1", "slots is given already" },
+	{ "gpu=1,gpus=1", "\"gpus=1\" at character 7: gpus is given already" },
+	{ "mem=1,memory=1", "memory is given already" },
+	{ "ssd=1,ssd=1", "ssd is given already" },
+	{ "gen", "\"gen\" at character 1: expected gen=VALUE" },
+	{ "gen=", "the end at character 5: expected a value" },
+	{ "gen=,slots=1", "\",\" at character 5: expected a value" },
+	{ "=1", "\"=\" at character 1: expected KEY=VALUE" },
+	{ "gen=1,", "the end at character 7: expected KEY=VALUE" },
+	{ "gen=1,,slots=1", "\",\" at character 7: expected KEY=VALUE" },
+	{ "gen=1,\nslots=1", "the end at character 7: expected KEY=VALUE" },
+	{ "a-b=1", "\"a-b\" at character 1: a key is a letter" },
+	{ "gen=1,2a=1", "\"2a\" at character 7: a key is a letter" },
+	{ "\xc3\xa9=1", "\"??\" at character 1: a key is a letter" },
+	{ "2a=1", "\"2a\" at character 1: expected a whole number from 0 to 1000" },
+	{ "gen=1 x", "\"x\" at character 7: expected a comma, xN" },
+	{ "gen=1 xx", "\"xx\" at character 7: expected a whole number from 0 to 1000" },
+	{ "gen=1 x-1", "\"x-1\" at character 7" },
+	{ "gen=1 x1001", "\"x1001\" at character 7: expected a whole number from 0 to 1000" },
+	{ "gen=1 x4294967297", "from 0 to 1000" },
+	{ "gen=1 x2 x2", "\"x2\" at character 10: expected" },
+	{ "gen=1 2", "\"2\" at character 7: expected a comma, xN" },
+	{ "4 4", "\"4\" at character 3: expected a comma, xN" },
+	{ "gen=1=2", "\"=\" at character 6: expected a comma, xN" },
+	{ "gen=1 | gen=2", "\"|\" at character 7: expected a comma, xN" },
+	{ "1001", "from 0 to 1000" },
+	{ "slots=64 x15; 41", "\"41\" at character 15: workers times slots are 1001 up to here" },
+	{ "slots=64 x16", "workers times slots are 1024 up to here, at most 1000" },
+	{ "abcdefghijklmnop=1", "has at most 15 characters" },
+	{ "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz=1",
+	    "\"abcdefghijklmnopqrstuvwxyzabcdefgh...\" at character 1: the name" },
+	{ "a=1,b=1,c=1,d=1,e=1,f=1", "\"f\" at character 21: at most 5 resources" },
+	{ "1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;1", "\"1\" at character 33: at most 16 kinds" },
 };
 
 START_TEST(what_is_wrong_with_workers_is_said_where_it_stands)
 {
 	for (size_t i = 0; i < COUNT(wrong_workers); i++) {
 		struct described d = { 0 };
-		assert_refused(
-		    &wrong_workers[i], describe(wrong_workers[i].text, &d), why_text());
+		assert_refused(&wrong_workers[i], describe(wrong_workers[i].text, &d), why_text());
 	}
 }
 END_TEST
@@ -285,8 +284,8 @@ START_TEST(a_file_is_text_of_a_bounded_size)
 	ck_assert_int_eq(describe_file(content, sizeof content - 1, &d), 0);
 	assert_refused(&(struct row){ "too large", "at most 65536 bytes" },
 	    describe_file(content, sizeof content, &d), why_text());
-	assert_refused(&(struct row){ "a zero", "byte 2 is zero" }, describe_file("1\0;", 3, &d),
-	    why_text());
+	assert_refused(
+	    &(struct row){ "a zero", "byte 2 is zero" }, describe_file("1\0;", 3, &d), why_text());
 	ck_assert_int_eq(spec_workers_file("/no-such-file", &d.names, d.kind, &d.kinds), -ENOENT);
 	ck_assert_ptr_nonnull(strstr(why_text(), "/no-such-file"));
 	ck_assert_int_eq(spec_workers_file("/tmp", &d.names, d.kind, &d.kinds), -EISDIR);
@@ -305,12 +304,12 @@ static struct resource_names names_given(void)
 START_TEST(needs_are_alternatives_with_a_cpu_at_least)
 {
 	static const struct row rows[] = {
-	    {"cpus=2,mem=1G,gpus=0.5,licence=1", "cpus=2,mem=1G,gpus=0.5,licence=1"},
-	    {"gpus=1 | cpus=8", "gpus=1 | cpus=8"},
-	    {"cpu=1|gpu=1.000|memory=3|ssd=0.25", "cpus=1 | gpus=1 | mem=3 | ssd=0.25"},
-	    {" gpus = 0.001 # little", "gpus=0.001"},
-	    {"gpus=16", "gpus=16"},
-	    {"ssd=1.5", "ssd=1.5"},
+		{ "cpus=2,mem=1G,gpus=0.5,licence=1", "cpus=2,mem=1G,gpus=0.5,licence=1" },
+		{ "gpus=1 | cpus=8", "gpus=1 | cpus=8" },
+		{ "cpu=1|gpu=1.000|memory=3|ssd=0.25", "cpus=1 | gpus=1 | mem=3 | ssd=0.25" },
+		{ " gpus = 0.001 # little", "gpus=0.001" },
+		{ "gpus=16", "gpus=16" },
+		{ "ssd=1.5", "ssd=1.5" },
 	};
 	struct resource_names names = names_given();
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -330,27 +329,28 @@ END_TEST
 START_TEST(what_is_wrong_with_needs_is_said_where_it_stands)
 {
 	static const struct row rows[] = {
-	    {"", "needs: the end at character 1: expected KEY=VALUE"},
-	    {"cpus=0", "expected a whole number from 1 to"},
-	    {"cpus=0.5", "expected a whole number from 1 to"},
-	    {"cpus=1000000001", "to 1000000000"},
-	    {"gpus=0", "from 0.001 to"},
-	    {"gpus=1.5", "\"gpus=1.5\" at character 1: expected a share below 1 or a whole"},
-	    {"gpus=0.0001", "up to 3 decimals"},
-	    {"mem=0", "expected a size"},
-	    {"licence=0", "from 0.001 to"},
-	    {"tape=1", "\"tape\" at character 1: no worker was given such a resource; there are "
-		       "cpus, mem, gpus, licence, ssd"},
-	    {"gen=4", "no worker was given such a resource"},
-	    {"cpus=1,cpu=1", "cpu is given already"},
-	    {"cpus=1 |", "the end at character 9: expected KEY=VALUE"},
-	    {"| cpus=1", "\"|\" at character 1"},
-	    {"cpus=1 || cpus=2", "\"|\" at character 9"},
-	    {"cpus=1,", "expected KEY=VALUE"},
-	    {"cpus=1;cpus=2", "\";\" at character 7: expected a comma, | or the end"},
-	    {"cpus=1\n", "the end at character 7: expected a comma, | or the end"},
-	    {"cpus=1 x2", "\"x2\" at character 8: expected a comma, | or the end"},
-	    {"cpus=1|cpus=2|cpus=3|cpus=4|cpus=5", "\"cpus\" at character 29: at most 4"},
+		{ "", "needs: the end at character 1: expected KEY=VALUE" },
+		{ "cpus=0", "expected a whole number from 1 to" },
+		{ "cpus=0.5", "expected a whole number from 1 to" },
+		{ "cpus=1000000001", "to 1000000000" },
+		{ "gpus=0", "from 0.001 to" },
+		{ "gpus=1.5", "\"gpus=1.5\" at character 1: expected a share below 1 or a whole" },
+		{ "gpus=0.0001", "up to 3 decimals" },
+		{ "mem=0", "expected a size" },
+		{ "licence=0", "from 0.001 to" },
+		{ "tape=1",
+		    "\"tape\" at character 1: no worker was given such a resource; there are "
+		    "cpus, mem, gpus, licence, ssd" },
+		{ "gen=4", "no worker was given such a resource" },
+		{ "cpus=1,cpu=1", "cpu is given already" },
+		{ "cpus=1 |", "the end at character 9: expected KEY=VALUE" },
+		{ "| cpus=1", "\"|\" at character 1" },
+		{ "cpus=1 || cpus=2", "\"|\" at character 9" },
+		{ "cpus=1,", "expected KEY=VALUE" },
+		{ "cpus=1;cpus=2", "\";\" at character 7: expected a comma, | or the end" },
+		{ "cpus=1\n", "the end at character 7: expected a comma, | or the end" },
+		{ "cpus=1 x2", "\"x2\" at character 8: expected a comma, | or the end" },
+		{ "cpus=1|cpus=2|cpus=3|cpus=4|cpus=5", "\"cpus\" at character 29: at most 4" },
 	};
 	struct resource_names names = names_given();
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -366,19 +366,21 @@ END_TEST
 START_TEST(what_no_worker_can_ever_meet_is_refused_with_what_is_missing)
 {
 	static const char workers[] = "gen=4,slots=2,gpus=1,licence=1; slots=5,mem=4G; tape=0";
-	static const struct row rows[] = { /* expected NULL: it fits */
-	    {"cpus=5", NULL},
-	    {"cpus=2,gpus=1,licence=1,mem=8G", NULL},
-	    {"gpus=0.5,licence=0.25", NULL},
-	    {"gpus=2 | cpus=5", NULL},
-	    {"cpus=5,mem=4G", NULL},
-	    {"cpus=6", "cpus=6: no worker has more than 5"},
-	    {"gpus=2", "gpus=2: no worker has more than 1"},
-	    {"tape=0.5", "tape=0.5: no worker has any"},
-	    {"mem=9G", "mem=9G: no worker has more than 8G"},
-	    {"cpus=3,gpus=1", "cpus=3,gpus=1: no worker has all of it"},
-	    {"cpus=5,mem=5G", "cpus=5,mem=5G: no worker has all of it"},
-	    {"gpus=2 | cpus=6", "gpus=2: no worker has more than 1; cpus=6: no worker has more"},
+	static const struct row rows[] = {
+		/* expected NULL: it fits */
+		{ "cpus=5", NULL },
+		{ "cpus=2,gpus=1,licence=1,mem=8G", NULL },
+		{ "gpus=0.5,licence=0.25", NULL },
+		{ "gpus=2 | cpus=5", NULL },
+		{ "cpus=5,mem=4G", NULL },
+		{ "cpus=6", "cpus=6: no worker has more than 5" },
+		{ "gpus=2", "gpus=2: no worker has more than 1" },
+		{ "tape=0.5", "tape=0.5: no worker has any" },
+		{ "mem=9G", "mem=9G: no worker has more than 8G" },
+		{ "cpus=3,gpus=1", "cpus=3,gpus=1: no worker has all of it" },
+		{ "cpus=5,mem=5G", "cpus=5,mem=5G: no worker has all of it" },
+		{ "gpus=2 | cpus=6",
+		    "gpus=2: no worker has more than 1; cpus=6: no worker has more" },
 	};
 	struct described d = { 0 };
 	ck_assert_int_eq(describe(workers, &d), 0);
@@ -415,8 +417,8 @@ START_TEST(what_does_not_fit_is_cut_and_counted)
 	ck_assert_uint_eq(spec_print_kind(&d.kind[0], &d.names, text, sizeof text),
 	    strlen("gen=2,slots=1,ssd=0.5 x3"));
 	ck_assert_str_eq(text, "gen=2,s");
-	ck_assert_uint_eq(spec_print_kind(&d.kind[0], &d.names, &nothing, 0),
-	    strlen("gen=2,slots=1,ssd=0.5 x3"));
+	ck_assert_uint_eq(
+	    spec_print_kind(&d.kind[0], &d.names, &nothing, 0), strlen("gen=2,slots=1,ssd=0.5 x3"));
 	ck_assert_int_eq(nothing, 'x');
 }
 END_TEST
@@ -488,8 +490,8 @@ static char *mutated(const char *const *texts, size_t n, uint64_t *seed)
 
 START_TEST(damaged_workers_are_refused_or_mean_what_is_printed)
 {
-	static const char *const texts[] = {"4", "gen=4,slots=2,gpu=1 x2; gen=1,slots=5 x2",
-	    "gen=Gen3,mem=512M,licence=2,ssd=0.5 x3", "#c\nslots=64 x8", "2;2;2;2;2;2;2;2"};
+	static const char *const texts[] = { "4", "gen=4,slots=2,gpu=1 x2; gen=1,slots=5 x2",
+		"gen=Gen3,mem=512M,licence=2,ssd=0.5 x3", "#c\nslots=64 x8", "2;2;2;2;2;2;2;2" };
 	uint64_t seed = RANDOM_SEED;
 	int accepted = 0;
 	for (int i = 0; i < MUTATIONS; i++) {
@@ -516,8 +518,8 @@ END_TEST
 
 START_TEST(damaged_needs_are_refused_or_mean_what_is_printed)
 {
-	static const char *const texts[] = {"cpus=2,mem=1G,gpus=0.5,licence=1", "gpus=1 | cpus=8",
-	    "ssd=0.125|mem=64K|cpus=12", "cpu=1"};
+	static const char *const texts[] = { "cpus=2,mem=1G,gpus=0.5,licence=1", "gpus=1 | cpus=8",
+		"ssd=0.125|mem=64K|cpus=12", "cpu=1" };
 	struct resource_names names = names_given();
 	uint64_t seed = RANDOM_SEED;
 	int accepted = 0;
@@ -554,23 +556,23 @@ static void add_tests(Suite *suite, const char *name, const TTest *const *tests,
 int main(void)
 {
 	const TTest *const workers[] = {
-	    workers_are_kinds_with_defaults,
-	    amounts_are_thousandths_and_bytes,
-	    a_new_name_gets_the_next_number_and_keeps_it,
-	    what_is_wrong_with_workers_is_said_where_it_stands,
-	    a_refused_text_changes_nothing,
-	    damaged_workers_are_refused_or_mean_what_is_printed,
+		workers_are_kinds_with_defaults,
+		amounts_are_thousandths_and_bytes,
+		a_new_name_gets_the_next_number_and_keeps_it,
+		what_is_wrong_with_workers_is_said_where_it_stands,
+		a_refused_text_changes_nothing,
+		damaged_workers_are_refused_or_mean_what_is_printed,
 	};
 	const TTest *const needs[] = {
-	    needs_are_alternatives_with_a_cpu_at_least,
-	    what_is_wrong_with_needs_is_said_where_it_stands,
-	    what_no_worker_can_ever_meet_is_refused_with_what_is_missing,
-	    a_slot_of_any_worker_and_a_machine_without_bounds_fit,
-	    damaged_needs_are_refused_or_mean_what_is_printed,
+		needs_are_alternatives_with_a_cpu_at_least,
+		what_is_wrong_with_needs_is_said_where_it_stands,
+		what_no_worker_can_ever_meet_is_refused_with_what_is_missing,
+		a_slot_of_any_worker_and_a_machine_without_bounds_fit,
+		damaged_needs_are_refused_or_mean_what_is_printed,
 	};
 	const TTest *const printing[] = {
-	    what_does_not_fit_is_cut_and_counted,
-	    any_kind_that_is_printed_reads_as_itself,
+		what_does_not_fit_is_cut_and_counted,
+		any_kind_that_is_printed_reads_as_itself,
 	};
 	Suite *suite = suite_create("spec");
 	add_tests(suite, "workers", workers, COUNT(workers));

@@ -13,8 +13,9 @@
 
 enum { TEST_TIMEOUT_S = 60, DAMAGES = 2000 };
 
-static const struct limits limits = { .processes = 192, .workers = 2, .records = 64, .nodes = 1,
-	.store_bytes = 1 << 20 };
+static const struct limits limits = {
+	.processes = 192, .workers = 2, .records = 64, .nodes = 1, .store_bytes = 1 << 20
+};
 
 static struct tables tables;
 
@@ -86,8 +87,8 @@ START_TEST(a_word_holds_its_fields_apart_up_to_their_limits)
 	ck_assert_int_eq(word_state(word), RECORD_PART);
 	ck_assert_uint_eq(word_flags(word), 0xff);
 	ck_assert_uint_eq(word_make(0, 0, 0, RECORD_FREE, 0), 0);
-	ck_assert_uint_eq(word_owner(word_make(0, PROCESSES_MAX - 1, 0, RECORD_FREE, 0)),
-	    PROCESSES_MAX - 1);
+	ck_assert_uint_eq(
+	    word_owner(word_make(0, PROCESSES_MAX - 1, 0, RECORD_FREE, 0)), PROCESSES_MAX - 1);
 }
 END_TEST
 
@@ -95,19 +96,24 @@ END_TEST
 START_TEST(only_a_task_that_runs_is_asked_to_go_back_and_only_once)
 {
 	static const int answer[RECORD_STATES] = { [RECORD_FREE] = -EINVAL,
-		[RECORD_RESERVED] = -EINVAL, [RECORD_DONE] = -EALREADY, [RECORD_FAILED] = -EALREADY,
-		[RECORD_CANCELLED] = -EALREADY, [RECORD_PART] = -EINVAL };
+		[RECORD_RESERVED] = -EINVAL,
+		[RECORD_DONE] = -EALREADY,
+		[RECORD_FAILED] = -EALREADY,
+		[RECORD_CANCELLED] = -EALREADY,
+		[RECORD_PART] = -EINVAL };
 	for (enum record_state state = RECORD_FREE; state < RECORD_STATES; state++) {
 		struct record r = { 0 };
 		uint64_t before = word_make(9, 5, 2, state, 0), seen = before;
 		sh_store(&r.state, seen);
 		ck_assert_int_eq(record_return(&r, &seen), answer[state]);
-		ck_assert_uint_eq(sh_load(&r.state), state != RECORD_RUNNING ? before
-		    : word_make(9, 5, 2, state, FLAG_RETURN));
+		ck_assert_uint_eq(sh_load(&r.state),
+		    state != RECORD_RUNNING ? before : word_make(9, 5, 2, state, FLAG_RETURN));
 	}
-	static const struct { uint32_t owner, flags; int answer; } running[] = {
-		{ 5, FLAG_RETURN, 0 }, { 5, FLAG_CANCEL, -EALREADY }, { 5, FLAG_LATE, -EALREADY },
-		{ SLOT_SCHEDULER, 0, -EALREADY } };
+	static const struct {
+		uint32_t owner, flags;
+		int answer;
+	} running[] = { { 5, FLAG_RETURN, 0 }, { 5, FLAG_CANCEL, -EALREADY },
+		{ 5, FLAG_LATE, -EALREADY }, { SLOT_SCHEDULER, 0, -EALREADY } };
 	for (size_t i = 0; i < COUNT_OF(running); i++) {
 		struct record r = { 0 };
 		uint64_t seen = word_make(9, running[i].owner, 2, RECORD_RUNNING, running[i].flags);
@@ -361,8 +367,8 @@ START_TEST(a_process_slot_takes_the_legal_steps_and_no_other)
 			sh_store(&p.state, seen);
 			ck_assert_msg(process_step(&p, &seen, to) == legal, "%s -> %s",
 			    process_state_name(from), process_state_name(to));
-			ck_assert_uint_eq(sh_load(&p.state),
-			    process_word(4, KIND_WORKER, legal ? to : from));
+			ck_assert_uint_eq(
+			    sh_load(&p.state), process_word(4, KIND_WORKER, legal ? to : from));
 		}
 }
 END_TEST
@@ -419,8 +425,8 @@ START_TEST(what_is_held_or_reserved_by_a_free_slot_is_unsound)
 	ck_assert_ptr_null(tables_check(&tables));
 	for (size_t i = 0; i < COUNT_OF(slots); i++) {
 		hold_set(&tables, index, slots[i]);
-		ck_assert_str_eq(tables_check(&tables),
-		    "records: one is held by a process that is gone");
+		ck_assert_str_eq(
+		    tables_check(&tables), "records: one is held by a process that is gone");
 		ck_assert(process_claim(&tables.process[slots[i]], KIND_CLIENT, getpid(), "x"));
 		ck_assert_ptr_null(tables_check(&tables));
 		hold_clear(&tables, index, slots[i]);
@@ -431,8 +437,8 @@ START_TEST(what_is_held_or_reserved_by_a_free_slot_is_unsound)
 	ck_assert_ptr_null(tables_check(&tables)); /* it is still to be buried */
 	word = sh_load(&tables.process[9].state);
 	ck_assert(process_step(&tables.process[9], &word, PROCESS_FREE));
-	ck_assert_str_eq(tables_check(&tables),
-	    "records: one is reserved or run by a process that is gone");
+	ck_assert_str_eq(
+	    tables_check(&tables), "records: one is reserved or run by a process that is gone");
 }
 END_TEST
 
@@ -486,8 +492,8 @@ static void expect_refused(const char *reason)
 {
 	struct tables t;
 	ck_assert_int_eq(attach(&t), -EPROTO);
-	ck_assert_msg(strstr(why_text(), reason) != NULL, "\"%s\" does not say \"%s\"", why_text(),
-	    reason);
+	ck_assert_msg(
+	    strstr(why_text(), reason) != NULL, "\"%s\" does not say \"%s\"", why_text(), reason);
 }
 
 START_TEST(another_view_sees_the_same_tables)
@@ -524,7 +530,8 @@ START_TEST(control_and_store_are_not_taken_for_each_other)
 {
 	struct tables t;
 	ck_assert_int_eq(tables_attach(fcntl(tables.store_segment.fd, F_DUPFD_CLOEXEC, 3),
-	    fcntl(tables.control_segment.fd, F_DUPFD_CLOEXEC, 3), &t), -EPROTO);
+			     fcntl(tables.control_segment.fd, F_DUPFD_CLOEXEC, 3), &t),
+	    -EPROTO);
 	ck_assert_ptr_nonnull(strstr(why_text(), "of another kind"));
 }
 END_TEST

@@ -38,11 +38,11 @@ static void print(const cpu_set_t *cpus, char text[TEXT_BYTES])
 	cpus_print(cpus, text, TEXT_BYTES);
 }
 
-#define expect_cpus(set, expected)                                                                 \
-	do {                                                                                       \
-		char text_[TEXT_BYTES];                                                            \
-		print((set), text_);                                                               \
-		ck_assert_str_eq(text_, (expected));                                               \
+#define expect_cpus(set, expected)                   \
+	do {                                         \
+		char text_[TEXT_BYTES];              \
+		print((set), text_);                 \
+		ck_assert_str_eq(text_, (expected)); \
 	} while (0)
 
 static int first_cpu(const cpu_set_t *cpus)
@@ -90,8 +90,8 @@ static void expect_even(const int *counts, int n, const char *what, const char *
 		least = counts[i] < least ? counts[i] : least;
 		most = counts[i] > most ? counts[i] : most;
 	}
-	ck_assert_msg(most - least <= 1, "%s: one %s has %d workers, another %d", machine, what,
-	    least, most);
+	ck_assert_msg(
+	    most - least <= 1, "%s: one %s has %d workers, another %d", machine, what, least, most);
 }
 
 START_TEST(cores_and_nodes_are_filled_evenly)
@@ -109,13 +109,13 @@ START_TEST(a_worker_is_never_put_where_the_mask_forbids)
 {
 	static const struct machine m = { "numa:2 core:4 pu:2", 2, 4, 2 };
 	/* One thread of core 0, both of core 1, core 2 not; one core of the other node. */
-	static const int cpus[] = {1, 2, 3, 6, 7, 12, 13};
+	static const int cpus[] = { 1, 2, 3, 6, 7, 12, 13 };
 	cpu_set_t allowed;
 	CPU_ZERO(&allowed);
 	for (size_t i = 0; i < sizeof cpus / sizeof cpus[0]; i++)
 		CPU_SET(cpus[i], &allowed);
 	struct census census = count(&m, &allowed, 4);
-	static const int expected[] = {1, 1, 0, 1, 0, 0, 1, 0};
+	static const int expected[] = { 1, 1, 0, 1, 0, 0, 1, 0 };
 	ck_assert_mem_eq(census.core, expected, sizeof expected);
 	census = count(&m, &allowed, 9);
 	ck_assert_int_eq(census.core[0] + census.core[1] + census.core[3] + census.core[6], 9);
@@ -136,7 +136,7 @@ END_TEST
 
 START_TEST(by_node_each_worker_has_all_cpus_of_one_in_turn)
 {
-	static const char *const expected[] = {"0-7", "8-15", "0-7"};
+	static const char *const expected[] = { "0-7", "8-15", "0-7" };
 	struct place plan[3];
 	struct topology *t = open_machine("numa:2 core:4 pu:2");
 	ck_assert_int_eq(topology_plan(t, PIN_NUMA, 3, plan), 0);
@@ -277,32 +277,35 @@ END_TEST
 
 /* ---- GPUs: three cards and the console of a server, on two nodes ---- */
 
-#define SETS(n)                                                                                    \
-	"cpuset='" n "' complete_cpuset='" n "' nodeset='" n "' complete_nodeset='" n "' "
-#define NODE(n, bit, cards)                                                                        \
-	"<object type='Package' os_index='" n "' " SETS(bit) "gp_index='1" n "'>"                  \
-	"<object type='NUMANode' os_index='" n "' " SETS(bit) "gp_index='2" n                      \
-	"' local_memory='1073741824'/>"                                                            \
-	"<object type='PU' os_index='" n "' " SETS(bit) "gp_index='3" n "'/>"                      \
-	"<object type='Bridge' gp_index='4" n "' bridge_type='0-1' depth='0' "                     \
-	"bridge_pci='0000:[" n "0-" n "f]'>" cards "</object></object>"
+#define SETS(n) "cpuset='" n "' complete_cpuset='" n "' nodeset='" n "' complete_nodeset='" n "' "
+#define NODE(n, bit, cards)                                                                     \
+	"<object type='Package' os_index='" n                                                   \
+	"' " SETS(bit) "gp_index='1" n "'>"                                                     \
+		       "<object type='NUMANode' os_index='" n                                   \
+		       "' " SETS(bit) "gp_index='2" n "' local_memory='1073741824'/>"           \
+				      "<object type='PU' os_index='" n                          \
+				      "' " SETS(bit) "gp_index='3" n "'/>"                      \
+						     "<object type='Bridge' gp_index='4" n      \
+						     "' bridge_type='0-1' depth='0' "           \
+						     "bridge_pci='0000:[" n "0-" n "f]'>" cards \
+						     "</object></object>"
 #define CARD(index, bus, type, inside)                                                             \
 	"<object type='PCIDev' gp_index='" index "' pci_busid='0000:" bus ":00.0' pci_type='" type \
 	" [0000:0000] a1' pci_link_speed='0'>" inside "</object>"
-#define NVML                                                                                       \
-	"<object type='OSDev' gp_index='60' name='nvml1' subtype='NVML' osdev_type='1'>"           \
-	"<info name='GPUModel' value='A card'/>"                                           \
+#define NVML                                                                             \
+	"<object type='OSDev' gp_index='60' name='nvml1' subtype='NVML' osdev_type='1'>" \
+	"<info name='GPUModel' value='A card'/>"                                         \
 	"<info name='NVIDIAUUID' value='GPU-0a1b-2c3d'/></object>"
 
 static const char gpu_machine[] =
     "<?xml version='1.0'?><!DOCTYPE topology SYSTEM 'hwloc2.dtd'><topology version='2.0'>"
-    "<object type='Machine' os_index='0' " SETS("0x3") "allowed_cpuset='0x3' "
-    "allowed_nodeset='0x3' gp_index='1'>"
-    NODE("0", "0x1", CARD("50", "01", "0300 [1a03:2000]", "")
-	CARD("51", "02", "0380 [1002:740f]", ""))
-    NODE("1", "0x2", CARD("52", "11", "0302 [10de:20b0]", NVML)
-	CARD("53", "12", "0302 [10de:20b0]", ""))
-    "</object></topology>";
+    "<object type='Machine' os_index='0' " SETS(
+	"0x3") "allowed_cpuset='0x3' "
+	       "allowed_nodeset='0x3' gp_index='1'>" NODE("0", "0x1",
+		   CARD("50", "01", "0300 [1a03:2000]", "")
+		       CARD("51", "02", "0380 [1002:740f]", "")) NODE("1", "0x2",
+		   CARD("52", "11", "0302 [10de:20b0]", NVML)
+		       CARD("53", "12", "0302 [10de:20b0]", "")) "</object></topology>";
 
 /* Their ids and nodes: "0@1 1@1 2@0" */
 static void gpus_are(const char *visible, const char *expected)
@@ -325,8 +328,8 @@ static void gpus_are(const char *visible, const char *expected)
 	uint32_t n = topology_gpus(t, gpus);
 	size_t at = 0;
 	for (uint32_t i = 0; i < n && at < sizeof text; i++)
-		at += (size_t)snprintf(text + at, sizeof text - at, "%s%s@%d", i ? " " : "",
-		    gpus[i].id, gpus[i].node);
+		at += (size_t)snprintf(
+		    text + at, sizeof text - at, "%s%s@%d", i ? " " : "", gpus[i].id, gpus[i].node);
 	topology_close(&t);
 	ck_assert_msg(strcmp(text, expected) == 0, "CUDA_VISIBLE_DEVICES=%s: \"%s\", not \"%s\"",
 	    visible ? visible : "(not set)", text, expected);

@@ -102,7 +102,7 @@ static void watch_for_ever(struct manager *m)
 		staff_relieve(m);
 		members_spawn_due(m);
 		uint64_t due = m->scheduler.due_ns < m->workers.due_ns ? m->scheduler.due_ns
-									: m->workers.due_ns;
+								       : m->workers.due_ns;
 		schedule_step("epoll");
 		if (seen == w.bell)
 			run_sleep(&w.bell, due);

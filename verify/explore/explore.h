@@ -2,11 +2,11 @@
  *
  * Where: one process, one thread. The product's code runs as it is, on the shared segments and on
  * private memory that are both put back before the next schedule. Each process of the runtime is a
- * coroutine (explore_run.c); what it asks of the kernel is answered by kernel.c; at each shared step a
- * schedule (schedule.c) decides what happens next.
- * Determinism: one seed is one schedule, byte for byte. Nothing here may depend on addresses, on
- * the machine's clock, or on what an earlier schedule did.
- * Blocks: never.  Allocates: from memory of its own, which restoring empties. */
+ * coroutine (explore_run.c); what it asks of the kernel is answered by kernel.c; at each shared
+ * step a schedule (schedule.c) decides what happens next. Determinism: one seed is one schedule,
+ * byte for byte. Nothing here may depend on addresses, on the machine's clock, or on what an
+ * earlier schedule did. Blocks: never.  Allocates: from memory of its own, which restoring empties.
+ */
 #ifndef PLM_EXPLORE_H
 #define PLM_EXPLORE_H
 
@@ -22,22 +22,23 @@
 #include "worker/worker.h"
 
 enum {
-	PROCS_MAX = 40,        /* in one schedule, the dead counted */
-	PID_BASE = 1000,       /* process i of a schedule has pid PID_BASE + i */
-	PIDFD_BASE = 1 << 20,  /* no descriptor of this process is so large */
+	PROCS_MAX = 40,       /* in one schedule, the dead counted */
+	PID_BASE = 1000,      /* process i of a schedule has pid PID_BASE + i */
+	PIDFD_BASE = 1 << 20, /* no descriptor of this process is so large */
 	CLIENTS_MAX = 3,
 	STACK_BYTES = 1 << 18,
 	TLS_MAX = 4096,
-	QUANTUM = 4000,        /* steps after which somebody else goes on, whatever was decided */
-	STEPS_MAX = 1000000,   /* of a schedule: more is a livelock */
+	QUANTUM = 4000,      /* steps after which somebody else goes on, whatever was decided */
+	STEPS_MAX = 1000000, /* of a schedule: more is a livelock */
 	DEATHS_MAX = 6,
 	DECISIONS_MAX = 8192,
 	END_STEPS = 2000,
 	REFUSALS_MAX = 8,
 	FREEZES_MAX = 3,
-	FREEZE_MS = 12000,     /* longer than anybody waits for a lock or an answer */
-	FREEZE_STRIDE_MS = 400, FREEZE_STEP_NS = 50000, /* how time passes meanwhile */
-	FOREVER_MS = 900,      /* waiting longer than this is a hang: only safety ticks do */
+	FREEZE_MS = 12000, /* longer than anybody waits for a lock or an answer */
+	FREEZE_STRIDE_MS = 400,
+	FREEZE_STEP_NS = 50000, /* how time passes meanwhile */
+	FOREVER_MS = 900,       /* waiting longer than this is a hang: only safety ticks do */
 };
 
 #define CLOCK_BASE_NS (1000 * NS_PER_S)
@@ -56,15 +57,15 @@ struct proc {
 	enum process_kind kind;
 	uint32_t slot;
 	void (*body)(struct proc *self);
-	const void *word;        /* it sleeps on: a futex, a mutex, the bell; NULL: time */
+	const void *word; /* it sleeps on: a futex, a mutex, the bell; NULL: time */
 	uint64_t deadline_ns;
 	bool timed_out, for_lock;
-	uint64_t stopped_until;  /* step; it is passed over so long */
+	uint64_t stopped_until;   /* step; it is passed over so long */
 	uint64_t frozen_until_ns; /* SIGSTOP, and SIGCONT then: all others go on, and time passes */
-	bool forever;            /* its sleep ends by itself only where others are frozen */
-	bool fails;              /* its next call that can fail does */
-	bool is_waited_for;      /* a client's script, without whose end the schedule has no end */
-	int status;              /* as waitid() tells it: code and status */
+	bool forever;             /* its sleep ends by itself only where others are frozen */
+	bool fails;               /* its next call that can fail does */
+	bool is_waited_for;       /* a client's script, without whose end the schedule has no end */
+	int status;               /* as waitid() tells it: code and status */
 	bool killed;
 	int saved_errno;
 	bool begun;
@@ -88,7 +89,7 @@ enum decision_kind {
 struct decision {
 	uint32_t step;
 	uint8_t kind;
-	uint8_t target;  /* number of a process; exponent of a leap or a stop */
+	uint8_t target;   /* number of a process; exponent of a leap or a stop */
 	const char *what; /* the step, if known: for the report */
 };
 
@@ -98,8 +99,8 @@ struct schedule { /* the decisions taken, or to be taken again */
 	bool replay;
 };
 
-struct temper { /* of a seed: how wild it is */
-	uint32_t between;   /* steps between two decisions, on average */
+struct temper {           /* of a seed: how wild it is */
+	uint32_t between; /* steps between two decisions, on average */
 	uint32_t step_ns;
 	uint32_t stops, leaps, fails; /* of a hundred decisions */
 	uint32_t death_at[DEATHS_MAX], deaths, died;
@@ -111,13 +112,13 @@ struct temper { /* of a seed: how wild it is */
 struct scenario {
 	const char *name, *help;
 	void (*client[CLIENTS_MAX])(struct plm *rt);
-	uint32_t mortal;   /* bit k: processes of kind k may die */
-	uint32_t deaths;   /* at most */
-	uint32_t freezes;  /* at most: somebody, at any step, for longer than all patience */
-	uint32_t workers;  /* 0: two */
+	uint32_t mortal;  /* bit k: processes of kind k may die */
+	uint32_t deaths;  /* at most */
+	uint32_t freezes; /* at most: somebody, at any step, for longer than all patience */
+	uint32_t workers; /* 0: two */
 	uint32_t spares;
-	bool fails;        /* memory and room may be refused */
-	bool idles;        /* waiting a second and longer is part of it */
+	bool fails; /* memory and room may be refused */
+	bool idles; /* waiting a second and longer is part of it */
 };
 extern const struct scenario scenarios[];
 extern const size_t scenario_count;
@@ -128,8 +129,8 @@ _Noreturn void explore_fail(const char *format, ...) __attribute__((format(print
 #define MUST(condition)                                                                            \
 	do {                                                                                       \
 		if (!(condition))                                                                  \
-			explore_fail("%s:%d: not so: %s (%s)", __FILE__, __LINE__, #condition,    \
-			    why_text());                                                           \
+			explore_fail(                                                              \
+			    "%s:%d: not so: %s (%s)", __FILE__, __LINE__, #condition, why_text()); \
 	} while (0)
 
 /* ---- the one world ---- */
@@ -152,16 +153,16 @@ struct world { /* of a schedule; all of it is made anew for the next */
 	struct temper temper;
 	uint64_t random;
 	uint64_t now_ns, step, next_step, slice;
-	uint64_t frozen_until_ns;    /* the latest of all */
+	uint64_t frozen_until_ns; /* the latest of all */
 	struct proc proc[PROCS_MAX];
-	uint32_t procs, current;     /* NOBODY: the explorer itself */
-	uint32_t manager;            /* its process */
-	shared32 bell;               /* the manager's epoll */
-	uint32_t waited_for;         /* scripts that go on */
+	uint32_t procs, current; /* NOBODY: the explorer itself */
+	uint32_t manager;        /* its process */
+	shared32 bell;           /* the manager's epoll */
+	uint32_t waited_for;     /* scripts that go on */
 	uint32_t deaths, freezes, wakes, holds, refusals;
-	uint64_t end_ns, end_step;   /* some steps after all scripts are over; */
+	uint64_t end_ns, end_step; /* some steps after all scripts are over; */
 	bool ticked;
-	bool ending;                 /* then nothing happens any more by chance */
+	bool ending;                   /* then nothing happens any more by chance */
 	uint32_t settled[RECORDS_MIN]; /* generation whose commit was seen */
 	bool was_settled[RECORDS_MIN];
 	uint64_t fingerprint;
@@ -186,9 +187,9 @@ struct image {
 extern struct image *image;
 void image_make(const struct scenario *scenario); /* boots, and remembers */
 void image_restore(void);
-void *memory_take(size_t bytes);        /* zeroed; NULL: there is no more */
+void *memory_take(size_t bytes); /* zeroed; NULL: there is no more */
 bool memory_owns(const void *at);
-extern bool memory_is_ours;             /* calls of malloc and mmap are for the runtime */
+extern bool memory_is_ours; /* calls of malloc and mmap are for the runtime */
 
 /* ---- explore_run.c: coroutines ---- */
 void run_open(void);
@@ -203,9 +204,9 @@ void run_schedule(void); /* until nobody can go on; w.failure says what was foun
 bool run_alive(int pid);
 
 /* ---- schedule.c ---- */
-extern uint32_t typical_steps;         /* of an undisturbed schedule: deaths are spread over them */
-void schedule_begin(uint64_t seed);    /* 0: the undisturbed one */
-void schedule_step(const char *what);  /* a process is at a shared step */
+extern uint32_t typical_steps;        /* of an undisturbed schedule: deaths are spread over them */
+void schedule_begin(uint64_t seed);   /* 0: the undisturbed one */
+void schedule_step(const char *what); /* a process is at a shared step */
 uint32_t schedule_pick(const uint32_t *ready, uint32_t n); /* nobody went on by itself */
 uint64_t schedule_random(void);
 void schedule_print(void);
@@ -215,11 +216,11 @@ void body_scheduler(struct proc *self); /* one that was there at the start */
 void body_worker(struct proc *self);
 void body_client(struct proc *self);
 void body_manager(struct proc *self);
-void body_born(struct proc *self);      /* by a manager's fork */
+void body_born(struct proc *self); /* by a manager's fork */
 void body_next_manager(struct proc *self);
 
 /* ---- explore_main.c ---- */
-bool explore_one(uint64_t seed);  /* true: nothing was found */
+bool explore_one(uint64_t seed); /* true: nothing was found */
 void explore_begin(const struct scenario *scenario);
 void explore_shrink(uint64_t seed); /* the schedule that failed, to as few decisions as do */
 

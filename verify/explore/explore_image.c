@@ -1,6 +1,6 @@
-/* explore_image.c - the runtime at its start, and back to it: the segments, and all memory that the product
- * took, are copied once and put back before each schedule. What is not touched by any schedule is
- * not copied: the store behind its first pages, the names of the functions. */
+/* explore_image.c - the runtime at its start, and back to it: the segments, and all memory that the
+ * product took, are copied once and put back before each schedule. What is not touched by any
+ * schedule is not copied: the store behind its first pages, the names of the functions. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +51,7 @@ bool memory_owns(const void *at)
 
 /* ---- boot, as the manager does ---- */
 
-static void claim(uint32_t process, enum process_kind kind)
+static void image_claim(uint32_t process, enum process_kind kind)
 {
 	uint32_t slot = w.proc[process].slot;
 	struct process *p = &image->tables.process[slot];
@@ -67,15 +67,16 @@ static void register_probe(void)
 	MUST(module_open(MODULE_BUILTIN, &module) == 0);
 	for (uint32_t i = 0; i < module->count; i++)
 		names[i] = module->exports[i].name;
-	MUST(registry_add(&image->tables.registry, MODULE_BUILTIN, module->name, names,
-	    module->count) == 0);
+	MUST(registry_add(
+		 &image->tables.registry, MODULE_BUILTIN, module->name, names, module->count) == 0);
 }
 
-static uint32_t watched(enum process_kind kind, uint32_t slot, void (*body)(struct proc *self))
+static uint32_t image_watched(
+    enum process_kind kind, uint32_t slot, void (*body)(struct proc *self))
 {
 	uint32_t process = run_add(kind, slot, body);
 	struct watched *seen = &image->manager.slot[slot];
-	claim(process, kind);
+	image_claim(process, kind);
 	if (kind == KIND_MANAGER)
 		return process;
 	const struct process *p = &image->tables.process[slot];
@@ -89,19 +90,19 @@ static uint32_t watched(enum process_kind kind, uint32_t slot, void (*body)(stru
 static void boot_members(const struct scenario *scenario)
 {
 	uint32_t workers = scenario->workers ? scenario->workers : 2;
-	watched(KIND_SCHEDULER, SLOT_SCHEDULER, body_scheduler);
+	image_watched(KIND_SCHEDULER, SLOT_SCHEDULER, body_scheduler);
 	tables_share(&image->tables, &image->scheduler_tables);
 	MUST(scheduler_open(&image->scheduler, &image->scheduler_tables) == 0);
 	image->scheduler.manager = 0;
 	for (uint32_t i = 0; i < workers; i++) {
 		uint32_t slot = process_nth_slot(&image->tables, KIND_WORKER, i);
 		image->tables.process[slot].worker = i;
-		watched(KIND_WORKER, slot, body_worker);
+		image_watched(KIND_WORKER, slot, body_worker);
 		tables_share(&image->tables, &image->worker[i].rt.tables);
 		MUST(worker_open(&image->worker[i], slot) == 0);
 	}
 	for (uint32_t i = 0; i < CLIENTS_MAX && scenario->client[i]; i++) {
-		uint32_t process = watched(KIND_CLIENT, SLOT_FIRST_MEMBER + i, body_client);
+		uint32_t process = image_watched(KIND_CLIENT, SLOT_FIRST_MEMBER + i, body_client);
 		w.proc[process].is_waited_for = true;
 		w.waited_for++;
 		image->client[i].socket = -1;
@@ -127,17 +128,19 @@ static void nearly_wrap(void)
 	}
 }
 
-static void settle(void)
+static void image_settle(void)
 {
 	while (scheduler_step(&image->scheduler))
 		;
 }
 
-static void boot(const struct scenario *scenario)
+static void image_boot(const struct scenario *scenario)
 {
 	struct limits limits = { .processes = PROCESSES_STEP,
-		.workers = scenario->workers ? scenario->workers : 2, .records = RECORDS_MIN,
-		.nodes = 1, .store_bytes = STORE_BYTES_MIN };
+		.workers = scenario->workers ? scenario->workers : 2,
+		.records = RECORDS_MIN,
+		.nodes = 1,
+		.store_bytes = STORE_BYTES_MIN };
 	char name[RUNTIME_NAME_BYTES];
 	snprintf(name, sizeof name, "explore-%d", (int)getpid());
 	MUST(tables_create(name, &limits, &image->tables) == 0);
@@ -150,17 +153,17 @@ static void boot(const struct scenario *scenario)
 	image->manager.options = &image->options;
 	image->manager.epoll = image->manager.joined = -1;
 	MUST(manager_make_slots(&image->manager) == 0);
-	w.manager = watched(KIND_MANAGER, SLOT_MANAGER, body_manager);
+	w.manager = image_watched(KIND_MANAGER, SLOT_MANAGER, body_manager);
 	uint64_t word = sh_load(&image->tables.process[SLOT_MANAGER].state);
 	MUST(process_step(&image->tables.process[SLOT_MANAGER], &word, PROCESS_LIVE));
 	sh_store(&image->tables.control->mode, MODE_UP);
 	boot_members(scenario);
-	settle();
+	image_settle();
 }
 
 /* ---- remembering ---- */
 
-static void remember(void *at, size_t bytes)
+static void image_remember(void *at, size_t bytes)
 {
 	struct piece *p = &piece[pieces++];
 	*p = (struct piece){ at, malloc(bytes), bytes };
@@ -168,7 +171,7 @@ static void remember(void *at, size_t bytes)
 	memcpy(p->copy, at, bytes);
 }
 
-static void forget(void)
+static void image_forget(void)
 {
 	while (pieces)
 		free(piece[--pieces].copy);
@@ -182,26 +185,28 @@ static void remember_all(void)
 	struct plan plan;
 	char *base = (char *)image->tables.control_segment.header;
 	plan_make(&image->tables.limits, &plan);
-	remember(base, plan.registry + 4096);
-	remember(base + plan.terms, plan.total - plan.terms);
-	remember(image->tables.store_write, STORE_TOUCHED);
+	image_remember(base, plan.registry + 4096);
+	image_remember(base + plan.terms, plan.total - plan.terms);
+	image_remember(image->tables.store_write, STORE_TOUCHED);
 	memory_at_start = memory_used;
-	remember(memory, memory_at_start);
+	image_remember(memory, memory_at_start);
 }
 
 void image_make(const struct scenario *scenario)
 {
-	forget();
+	image_forget();
 	memory_is_ours = false;
 	if (!memory)
 		memory = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	memory_used = 0;
 	memory_is_ours = true;
-	w = (struct world){ .scenario = scenario, .now_ns = CLOCK_BASE_NS, .current = NOBODY,
+	w = (struct world){ .scenario = scenario,
+		.now_ns = CLOCK_BASE_NS,
+		.current = NOBODY,
 		.end_step = UINT64_MAX };
 	image = memory_take(sizeof *image);
-	boot(scenario);
+	image_boot(scenario);
 	memory_is_ours = false;
 	remember_all();
 	world_at_start = w;

@@ -1,4 +1,5 @@
-/* explore_judge.c - when all clients have ended and nothing moves any more: is nothing left of them? */
+/* explore_judge.c - when all clients have ended and nothing moves any more: is nothing left of
+ * them? */
 #include <stdio.h>
 
 #include "base/why.h"
@@ -7,8 +8,9 @@
 /* A worker keeps some records by, for tasks that its tasks may submit. */
 static bool is_put_by(const struct tables *t, uint64_t word)
 {
-	uint64_t owner = word_owner(word) < t->limits.processes ?
-	    sh_load(&t->process[word_owner(word)].state) : 0;
+	uint64_t owner = word_owner(word) < t->limits.processes
+	    ? sh_load(&t->process[word_owner(word)].state)
+	    : 0;
 	return word_state(word) == RECORD_RESERVED && process_kind(owner) == KIND_WORKER &&
 	    process_state(owner) == PROCESS_LIVE;
 }
@@ -20,9 +22,10 @@ static void judge_records(const struct tables *t)
 		uint64_t word = sh_load(&r->state);
 		if (word_state(word) != RECORD_FREE && !is_put_by(t, word))
 			explore_fail("when all have left, record %u is %s, owner %u, held by "
-			    "%#llx, uses %#x, pending %#x", i, record_state_name(word_state(word)),
-			    word_owner(word), (unsigned long long)sh_load(&r->holds),
-			    sh_load(&r->uses), sh_load(&r->pending));
+				     "%#llx, uses %#x, pending %#x",
+			    i, record_state_name(word_state(word)), word_owner(word),
+			    (unsigned long long)sh_load(&r->holds), sh_load(&r->uses),
+			    sh_load(&r->pending));
 	}
 }
 
@@ -31,8 +34,8 @@ static void judge_processes(const struct tables *t)
 	for (uint32_t i = SLOT_FIRST_MEMBER; i < t->limits.processes; i++) {
 		uint64_t word = sh_load(&t->process[i].state);
 		enum process_state state = process_state(word);
-		if (state != PROCESS_FREE && !(state == PROCESS_LIVE &&
-		    process_kind(word) == KIND_WORKER))
+		if (state != PROCESS_FREE &&
+		    !(state == PROCESS_LIVE && process_kind(word) == KIND_WORKER))
 			explore_fail("when all have left, slot %u, a %s, is %s", i,
 			    process_kind_name(process_kind(word)), process_state_name(state));
 	}

@@ -1,4 +1,5 @@
-/* explore_main.c - many schedules of each scenario; the first that fails is shrunk, told and ends it. */
+/* explore_main.c - many schedules of each scenario; the first that fails is shrunk, told and ends
+ * it. */
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -97,7 +98,7 @@ void explore_shrink(uint64_t seed)
 	explore_one(seed);
 }
 
-static void tell(uint64_t seed)
+static void explore_main_tell(uint64_t seed)
 {
 	char found[sizeof w.failure];
 	uint32_t before = schedule.n;
@@ -137,7 +138,7 @@ void explore_begin(const struct scenario *scenario)
 }
 
 /* The seed that failed, or 0. */
-static bool explore(const struct scenario *scenario, struct tally *ret)
+static bool explore_main_explore(const struct scenario *scenario, struct tally *ret)
 {
 	double began = seconds_now();
 	*ret = (struct tally){ 0 };
@@ -158,7 +159,7 @@ static bool explore(const struct scenario *scenario, struct tally *ret)
 		printf("FAILED %s, seed %llu: %s\n", scenario->name, (unsigned long long)seed,
 		    w.failure);
 	else if (!sound)
-		tell(seed);
+		explore_main_tell(seed);
 	return sound;
 }
 
@@ -171,7 +172,7 @@ static int explore_all(void)
 		struct tally t;
 		if (asked.scenario && strcmp(asked.scenario, scenarios[i].name) != 0)
 			continue;
-		bool sound = explore(&scenarios[i], &t);
+		bool sound = explore_main_explore(&scenarios[i], &t);
 		printf("%-16s %10llu %12llu %8llu %10llu %7.1f %10.0f\n", scenarios[i].name,
 		    (unsigned long long)t.schedules, (unsigned long long)t.steps,
 		    (unsigned long long)t.deaths, (unsigned long long)t.distinct, t.seconds,
@@ -198,7 +199,8 @@ static int explore_all(void)
 static const char help[] =
     "usage: explore [--scenario NAME] [[--from SEED] --seeds N | --seed N] [--mutate RULE]\n"
     "    [--trace] [--list]\n"
-    "Runs the whole runtime in one process under schedules drawn from seeds (verify/explore/README.md).\n"
+    "Runs the whole runtime in one process under schedules drawn from seeds "
+    "(verify/explore/README.md).\n"
     "  --scenario NAME  this one alone\n"
     "  --seeds N        the schedules of seeds 0 to N of each scenario (10000)\n"
     "  --from SEED      ... of seeds SEED to SEED + N\n"
@@ -211,13 +213,13 @@ static const char help[] =
     "  --reached        which steps each scenario comes to, into explore.steps beside the program\n"
     "  --list           the scenarios\n";
 
-static int usage(const char *what, const char *value)
+static int explore_main_usage(const char *what, const char *value)
 {
 	fprintf(stderr, "explore: %s \"%s\"; --help tells what there is\n", what, value);
 	return 64;
 }
 
-static int list(void)
+static int explore_main_list(void)
 {
 	for (size_t i = 0; i < scenario_count; i++)
 		printf("%-16s %s\n", scenarios[i].name, scenarios[i].help);
@@ -246,30 +248,32 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = { { "scenario", 1, 0, 's' }, { "seeds", 1, 0, 'n' },
 		{ "seed", 1, 0, 'o' }, { "mutate", 1, 0, 'm' }, { "trace", 0, 0, 't' },
-		{ "from", 1, 0, 'f' }, { "steps", 0, 0, 'S' },
-		{ "self-check", 0, 0, 'C' }, { "reached", 0, 0, 'r' },
-		{ "list", 0, 0, 'l' }, { "help", 0, 0, 'h' }, { 0 } };
+		{ "from", 1, 0, 'f' }, { "steps", 0, 0, 'S' }, { "self-check", 0, 0, 'C' },
+		{ "reached", 0, 0, 'r' }, { "list", 0, 0, 'l' }, { "help", 0, 0, 'h' }, { 0 } };
 	int c;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0)
 		switch (c) {
 		case 's': asked.scenario = optarg; break;
 		case 'n': asked.seeds = strtoull(optarg, NULL, 10); break;
 		case 'f': asked.seed = strtoull(optarg, NULL, 10); break;
-		case 'o': asked.one = true; asked.seed = strtoull(optarg, NULL, 10); break;
+		case 'o':
+			asked.one = true;
+			asked.seed = strtoull(optarg, NULL, 10);
+			break;
 		case 't': tracing = true; break;
 		case 'C': asked.selfcheck = true; break;
 		case 'S': tracing = tracing_steps = true; break;
 		case 'm':
 			if (!take_mutation(optarg))
-				return usage("no such rule:", optarg);
+				return explore_main_usage("no such rule:", optarg);
 			break;
 		case 'r': seen_open(); break;
-		case 'l': return list();
+		case 'l': return explore_main_list();
 		case 'h': fputs(help, stdout); return 0;
 		default: return 64;
 		}
 	if (optind < argc)
-		return usage("what is", argv[optind]);
+		return explore_main_usage("what is", argv[optind]);
 	if (mutate_wanted())
 		mutate_open();
 	step_hook = come_to;

@@ -1,5 +1,5 @@
-/* explore_names.c - what client/names.c does, without the cache: that is kept by liburcu, in memory of its
- * own which no schedule can put back, and is private to a process. */
+/* explore_names.c - what client/names.c does, without the cache: that is kept by liburcu, in memory
+ * of its own which no schedule can put back, and is private to a process. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -17,8 +17,8 @@ void names_close(struct name_cache **namesp)
 	*namesp = NULL;
 }
 
-int names_find(struct name_cache *names, const struct registry *registry, const char *text,
-    uint32_t *ret)
+int names_find(
+    struct name_cache *names, const struct registry *registry, const char *text, uint32_t *ret)
 {
 	(void)names;
 	*ret = registry_find(registry, text);

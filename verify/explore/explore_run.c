@@ -1,4 +1,5 @@
-/* explore_run.c - coroutines: each with a stack and its own view of the program's thread-local data.
+/* explore_run.c - coroutines: each with a stack and its own view of the program's thread-local
+ * data.
  *
  * A switch is a setjmp() and a longjmp(); contexts are made once a process, for its stack. What the
  * product keeps a thread (the sentence of why(), the locks it holds) lies in the program's own
@@ -76,7 +77,7 @@ void run_open(void)
 
 /* ---- switching ---- */
 
-static void begin(void)
+static void run_begin(void)
 {
 	struct proc *self = &w.proc[w.current];
 	self->body(self);
@@ -89,7 +90,7 @@ static void make_context(struct proc *p)
 	p->start.uc_stack.ss_sp = stacks + (size_t)(p - w.proc) * STACK_BYTES;
 	p->start.uc_stack.ss_size = STACK_BYTES;
 	p->start.uc_link = NULL;
-	makecontext(&p->start, begin, 0);
+	makecontext(&p->start, run_begin, 0);
 }
 
 static void go_on(uint32_t process)
@@ -188,8 +189,8 @@ void run_wake(const void *word)
 		if (w.proc[i].state == PROC_ASLEEP && w.proc[i].word == word) {
 			if (tracing)
 				printf("    %8llu  %s in slot %u is woken\n",
-				    (unsigned long long)w.step,
-				    process_kind_name(w.proc[i].kind), w.proc[i].slot);
+				    (unsigned long long)w.step, process_kind_name(w.proc[i].kind),
+				    w.proc[i].slot);
 			w.proc[i].state = PROC_READY;
 			w.proc[i].word = NULL;
 		}
@@ -225,7 +226,7 @@ static uint64_t end_of_sleep(const struct proc *p, bool somebody_is_frozen)
 	return p->forever && !somebody_is_frozen ? DEADLINE_NEVER : p->deadline_ns;
 }
 
-static void gone(uint32_t process)
+static void run_gone(uint32_t process)
 {
 	struct proc *p = &w.proc[process];
 	p->state = PROC_GONE;
@@ -246,7 +247,7 @@ void run_kill(uint32_t process)
 	if (w.proc[process].state == PROC_GONE)
 		return;
 	w.proc[process].killed = true;
-	gone(process);
+	run_gone(process);
 	if (process == w.current)
 		_longjmp(explorer, 1);
 }
@@ -254,7 +255,7 @@ void run_kill(uint32_t process)
 void run_exit(int status)
 {
 	w.proc[w.current].status = status;
-	gone(w.current);
+	run_gone(w.current);
 	_longjmp(explorer, 1);
 }
 
@@ -327,8 +328,9 @@ static void print_state(void)
 		uint64_t word = sh_load(&r->state);
 		if (word_state(word) != RECORD_FREE)
 			printf("    record %u: %s, owner %u, attempt %u, flags %#x, holds %#llx, "
-			    "uses %#x, pending %#x\n", i, record_state_name(word_state(word)),
-			    word_owner(word), word_attempt(word), word_flags(word),
+			       "uses %#x, pending %#x\n",
+			    i, record_state_name(word_state(word)), word_owner(word),
+			    word_attempt(word), word_flags(word),
 			    (unsigned long long)sh_load(&r->holds), sh_load(&r->uses),
 			    sh_load(&r->pending));
 	}
@@ -337,8 +339,8 @@ static void print_state(void)
 		struct ring up = ring_up(t, i), down = ring_down(t, i);
 		if (process_state(sh_load(&p->state)) != PROCESS_FREE)
 			printf("    slot %u: %s %s, up %u, down %u, handed %#llx, booked %#llx, "
-			    "awaiting %#x\n", i,
-			    process_kind_name(process_kind(sh_load(&p->state))),
+			       "awaiting %#x\n",
+			    i, process_kind_name(process_kind(sh_load(&p->state))),
 			    process_state_name(process_state(sh_load(&p->state))), ring_used(&up),
 			    ring_used(&down), (unsigned long long)sh_load(&p->handed),
 			    (unsigned long long)sh_load(&p->booked),
@@ -357,14 +359,14 @@ static void tell_hang(void)
 	size_t n = 0;
 	for (uint32_t i = 0; i < w.procs && n < sizeof who; i++)
 		if (w.proc[i].is_waited_for && w.proc[i].state == PROC_ASLEEP)
-			n += (size_t)snprintf(who + n, sizeof who - n, " client in slot %u",
-			    w.proc[i].slot);
+			n += (size_t)snprintf(
+			    who + n, sizeof who - n, " client in slot %u", w.proc[i].slot);
 	snprintf(w.failure, sizeof w.failure, "a hang: nobody can go on, but%s wait%s", who,
 	    w.waited_for == 1 ? "s" : "");
 }
 
 /* In a coroutine, so that it can fail as others do. */
-static void judge(struct proc *self)
+static void run_judge(struct proc *self)
 {
 	(void)self;
 	w.ending = true;
@@ -388,5 +390,5 @@ void run_schedule(void)
 	else if (w.failure[0] && tracing)
 		print_state();
 	if (!w.failure[0])
-		go_on(run_add(KIND_MANAGER, SLOT_MANAGER, judge));
+		go_on(run_add(KIND_MANAGER, SLOT_MANAGER, run_judge));
 }

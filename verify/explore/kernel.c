@@ -28,12 +28,12 @@ enum mutation mutation;
 const char *const mutation_names[MUTATIONS] = { "nothing", "wake", "bump", "commit", "inherit",
 	"hold", "owed", "late" };
 
-#define WRAPPED(type, name, ...)                                                                   \
-	type __real_##name(__VA_ARGS__);                                                           \
-	type __wrap_##name(__VA_ARGS__);                                                           \
+#define WRAPPED(type, name, ...)         \
+	type __real_##name(__VA_ARGS__); \
+	type __wrap_##name(__VA_ARGS__); \
 	type __wrap_##name(__VA_ARGS__)
 
-static bool refused(void)
+static bool kernel_refused(void)
 {
 	if (w.current == NOBODY || !w.proc[w.current].fails || w.ending)
 		return false;
@@ -92,7 +92,7 @@ WRAPPED(void *, malloc, size_t bytes)
 {
 	if (!memory_is_ours)
 		return __real_malloc(bytes);
-	return refused() && w.scenario->fails ? NULL : memory_take(bytes);
+	return kernel_refused() && w.scenario->fails ? NULL : memory_take(bytes);
 }
 
 WRAPPED(void *, calloc, size_t n, size_t bytes)
@@ -121,7 +121,7 @@ WRAPPED(void *, mmap, void *at, size_t bytes, int protection, int flags, int fd,
 {
 	if (!memory_is_ours || !(flags & MAP_ANONYMOUS))
 		return __real_mmap(at, bytes, protection, flags, fd, offset);
-	void *taken = refused() && w.scenario->fails ? NULL : memory_take(bytes);
+	void *taken = kernel_refused() && w.scenario->fails ? NULL : memory_take(bytes);
 	errno = ENOMEM;
 	return taken ? taken : MAP_FAILED;
 }
@@ -143,12 +143,13 @@ WRAPPED(int, posix_fallocate, int fd, off_t offset, off_t bytes)
 	(void)offset;
 	(void)bytes;
 	schedule_step("posix_fallocate");
-	return refused() && w.scenario->fails ? ENOSPC : 0;
+	return kernel_refused() && w.scenario->fails ? ENOSPC : 0;
 }
 
 /* ---- sleeping and waking ---- */
 
-static long futex(shared32 *word, int operation, uint32_t value, const struct timespec *until)
+static long kernel_futex(
+    shared32 *word, int operation, uint32_t value, const struct timespec *until)
 {
 	if (w.current == NOBODY)
 		return 0;
@@ -161,7 +162,7 @@ static long futex(shared32 *word, int operation, uint32_t value, const struct ti
 	if (atomic_load(word) != value)
 		return -1;
 	errno = EINTR;
-	if (refused())
+	if (kernel_refused())
 		return -1;
 	run_sleep(word, (uint64_t)until->tv_sec * NS_PER_S + (uint64_t)until->tv_nsec);
 	errno = ETIMEDOUT;
@@ -252,7 +253,7 @@ WRAPPED(pid_t, fork, void)
 	uint32_t slot = slot_of_unborn();
 	struct process *p = &image->tables.process[slot];
 	errno = EAGAIN;
-	if (refused())
+	if (kernel_refused())
 		return -1;
 	uint32_t process = run_add(process_kind(atomic_load(&p->state)), slot, body_born);
 	p->pid = PID_BASE + (pid_t)process;
@@ -281,7 +282,7 @@ WRAPPED(int, waitid, idtype_t type, id_t id, siginfo_t *ret, int options)
 static long pidfd_open(pid_t pid)
 {
 	errno = EMFILE;
-	if (refused())
+	if (kernel_refused())
 		return -1;
 	errno = ESRCH;
 	return run_alive(pid) ? PIDFD_BASE + pid - PID_BASE : -1;
@@ -319,14 +320,10 @@ WRAPPED(long, syscall, long number, ...)
 	const struct timespec *until = va_arg(args, const struct timespec *);
 	va_end(args);
 	switch (number) {
-	case SYS_futex:
-		return futex((shared32 *)a, (int)b, (uint32_t)c, until); // NOLINT
-	case SYS_pidfd_open:
-		return pidfd_open((pid_t)a);
-	case SYS_pidfd_send_signal:
-		return pidfd_signal((int)a, (int)b);
-	default:
-		explore_fail("system call %ld has no answer here", number);
+	case SYS_futex: return kernel_futex((shared32 *)a, (int)b, (uint32_t)c, until); // NOLINT
+	case SYS_pidfd_open: return pidfd_open((pid_t)a);
+	case SYS_pidfd_send_signal: return pidfd_signal((int)a, (int)b);
+	default: explore_fail("system call %ld has no answer here", number);
 	}
 }
 
@@ -394,14 +391,14 @@ WRAPPED(uint32_t, owed_look, struct scheduler *s)
 WRAPPED(uint32_t, tell_scheduler, struct tables *t, uint32_t process, const uint64_t *hints,
     uint32_t n, bool wake)
 {
-	bool late = n == 2 && hint_kind(hints[0]) == HINT_DROPPED &&
-	    hints[1] == hint_make(HINT_IMPORT, 0);
+	bool late =
+	    n == 2 && hint_kind(hints[0]) == HINT_DROPPED && hints[1] == hint_make(HINT_IMPORT, 0);
 	if (late && mutation == MUTATE_LATE)
 		return __real_tell_scheduler(t, process, hints + 1, 1, wake) + 1;
 	return __real_tell_scheduler(t, process, hints, n, wake);
 }
 
-static void say(const char *format, va_list args)
+static void kernel_say(const char *format, va_list args)
 {
 	if (!tracing)
 		return;
@@ -414,7 +411,7 @@ WRAPPED(void, log_info, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
-	say(format, args);
+	kernel_say(format, args);
 	va_end(args);
 }
 
@@ -422,7 +419,7 @@ WRAPPED(void, log_warn, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
-	say(format, args);
+	kernel_say(format, args);
 	va_end(args);
 }
 
@@ -431,10 +428,9 @@ WRAPPED(void, check_failed, const char *file, int line, const char *what)
 	explore_fail("%s:%d: this must hold: %s", file, line, what);
 }
 
-
 /* One truth a commit: the witness sees each that the product makes. */
-static void witness(const struct record *r, uint64_t before, enum record_state to,
-    uint32_t attempt)
+static void kernel_witness(
+    const struct record *r, uint64_t before, enum record_state to, uint32_t attempt)
 {
 	uint32_t i = record_index(&image->tables, r), generation = word_generation(before);
 	if (tracing)
@@ -462,11 +458,11 @@ WRAPPED(bool, record_step, struct record *r, uint64_t *seen, enum record_state t
 	bool done = __real_record_step(r, seen, to, owner, attempt, flags);
 	if (!done && mutation == MUTATE_COMMIT && word_state(before) == RECORD_RUNNING &&
 	    to == RECORD_DONE) {
-		atomic_store(&r->state,
-		    word_make(word_generation(before), owner, attempt, to, flags));
+		atomic_store(
+		    &r->state, word_make(word_generation(before), owner, attempt, to, flags));
 		done = true;
 	}
 	if (done)
-		witness(r, before, to, attempt);
+		kernel_witness(r, before, to, attempt);
 	return done;
 }

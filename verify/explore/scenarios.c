@@ -1,8 +1,8 @@
 /* scenarios.c - what the clients do, and what must come of it.
  *
  * A script is one client's whole life. It says with MUST() what the runtime promised it; what it
- * leaves behind is judged afterwards for all of them (explore_judge.c). Tasks have budget enough for as
- * many deaths as a scenario has, so that each is to yield its value. */
+ * leaves behind is judged afterwards for all of them (explore_judge.c). Tasks have budget enough
+ * for as many deaths as a scenario has, so that each is to yield its value. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,11 +22,12 @@ static struct { /* what one client tells another, beside the runtime */
 
 /* ---- short ways ---- */
 
-static plm_ref submit(struct plm *rt, const char *function, const plm_arg *args, size_t n)
+static plm_ref scenario_submit(struct plm *rt, const char *function, const plm_arg *args, size_t n)
 {
 	plm_ref ref;
-	plm_task task = { .function = function, .args = args, .nargs = n,
-		.crash_retries = CRASHES };
+	plm_task task = {
+		.function = function, .args = args, .nargs = n, .crash_retries = CRASHES
+	};
 	MUST(plm_submit(rt, &task, &ref) == 0);
 	return ref;
 }
@@ -34,7 +35,7 @@ static plm_ref submit(struct plm *rt, const char *function, const plm_arg *args,
 static plm_ref submit_text(struct plm *rt, const char *function, const char *text)
 {
 	plm_arg arg = PLM_BYTES(text, strlen(text));
-	return submit(rt, function, &arg, 1);
+	return scenario_submit(rt, function, &arg, 1);
 }
 
 static void must_yield(struct plm *rt, plm_ref ref, const void *data, size_t length)
@@ -52,7 +53,7 @@ static void must_yield_number(struct plm *rt, plm_ref ref, int number)
 	must_yield(rt, ref, text, (size_t)n);
 }
 
-static void fill(unsigned char *at, size_t n, unsigned seed)
+static void scenario_fill(unsigned char *at, size_t n, unsigned seed)
 {
 	for (size_t i = 0; i < n; i++)
 		at[i] = (unsigned char)(seed + i * 7);
@@ -82,8 +83,11 @@ static void ten_at_once(struct plm *rt)
 	for (int i = 0; i < TASKS; i++) {
 		snprintf(text[i], sizeof text[i], "%u", (unsigned)i % TASKS);
 		arg[i] = PLM_BYTES(text[i], strlen(text[i]));
-		task[i] = (plm_task){ .function = "probe.sum", .args = &arg[i], .nargs = 1,
-			.priority = i % 3, .crash_retries = CRASHES };
+		task[i] = (plm_task){ .function = "probe.sum",
+			.args = &arg[i],
+			.nargs = 1,
+			.priority = i % 3,
+			.crash_retries = CRASHES };
 	}
 	MUST(plm_submit_many(rt, task, TASKS, ref) == 0);
 	MUST(plm_wait(rt, ref, TASKS, TASKS, PATIENCE_MS, NULL) == 0);
@@ -99,8 +103,11 @@ static void mixed_priorities(struct plm *rt)
 	plm_arg arg = PLM_BYTES("4", 1);
 	plm_task task[3];
 	for (int i = 0; i < 3; i++)
-		task[i] = (plm_task){ .function = "probe.sum", .args = &arg, .nargs = 1,
-			.priority = -i, .crash_retries = CRASHES };
+		task[i] = (plm_task){ .function = "probe.sum",
+			.args = &arg,
+			.nargs = 1,
+			.priority = -i,
+			.crash_retries = CRASHES };
 	MUST(plm_submit_many(rt, task, 3, ref) == 0);
 	for (int i = 3; i < TASKS; i++) {
 		task[0].priority = i % 2 ? i : -i;
@@ -118,12 +125,18 @@ static void high_after_low(struct plm *rt)
 	plm_ref ref[4];
 	plm_arg one = PLM_BYTES("1", 1), all[3];
 	for (int i = 0; i < 3; i++) {
-		plm_task low = { .function = "probe.sum", .args = &one, .nargs = 1,
-			.priority = -5 * i, .crash_retries = CRASHES };
+		plm_task low = { .function = "probe.sum",
+			.args = &one,
+			.nargs = 1,
+			.priority = -5 * i,
+			.crash_retries = CRASHES };
 		MUST(plm_submit(rt, &low, &ref[i]) == 0);
 		all[i] = PLM_FUTURE(ref[i]);
 	}
-	plm_task high = { .function = "probe.sum", .args = all, .nargs = 3, .priority = 9,
+	plm_task high = { .function = "probe.sum",
+		.args = all,
+		.nargs = 3,
+		.priority = 9,
 		.crash_retries = CRASHES };
 	MUST(plm_submit(rt, &high, &ref[3]) == 0);
 	must_yield_number(rt, ref[3], 3);
@@ -132,7 +145,7 @@ static void high_after_low(struct plm *rt)
 
 /* ---- futures as arguments ---- */
 
-static void chain(struct plm *rt)
+static void scenario_chain(struct plm *rt)
 {
 	plm_ref ref[TASKS];
 	plm_arg one = PLM_BYTES("1", 1);
@@ -143,7 +156,7 @@ static void chain(struct plm *rt)
 			args[n++] = PLM_FUTURE(ref[i - 1]);
 		if (i > 2)
 			args[n++] = PLM_FUTURE(ref[i - 3]);
-		ref[i] = submit(rt, "probe.sum", args, n);
+		ref[i] = scenario_submit(rt, "probe.sum", args, n);
 	}
 	int value[TASKS] = { 1, 2, 3 };
 	for (int i = 3; i < TASKS; i++)
@@ -153,16 +166,16 @@ static void chain(struct plm *rt)
 	plm_drop_many(rt, ref, TASKS);
 }
 
-static void fan(struct plm *rt)
+static void scenario_fan(struct plm *rt)
 {
 	plm_ref first = submit_text(rt, "probe.sum", "5"), ref[5];
 	plm_arg arg = PLM_FUTURE(first), all[5];
 	for (int i = 0; i < 5; i++) {
-		ref[i] = submit(rt, "probe.sum", &arg, 1);
+		ref[i] = scenario_submit(rt, "probe.sum", &arg, 1);
 		all[i] = PLM_FUTURE(ref[i]);
 	}
 	plm_drop(rt, first);
-	plm_ref last = submit(rt, "probe.sum", all, 5);
+	plm_ref last = scenario_submit(rt, "probe.sum", all, 5);
 	plm_drop_many(rt, ref, 5);
 	must_yield_number(rt, last, 25);
 	plm_drop(rt, last);
@@ -175,7 +188,7 @@ static void cancel_each(struct plm *rt)
 	plm_ref ref[TASKS];
 	for (int i = 0; i < TASKS; i++) {
 		plm_arg arg = i % 3 && i ? PLM_FUTURE(ref[i - 1]) : PLM_BYTES("7", 1);
-		ref[i] = submit(rt, "probe.sum", &arg, 1);
+		ref[i] = scenario_submit(rt, "probe.sum", &arg, 1);
 	}
 	bool cancelled[TASKS] = { false }; /* "it counts as cancelled from now on" */
 	for (int i = 0; i < TASKS; i += 2) {
@@ -227,18 +240,21 @@ static void pass_and_get(struct plm *rt)
 
 /* ---- retries ---- */
 
-static void failing(struct plm *rt)
+static void scenario_failing(struct plm *rt)
 {
 	plm_ref ref[5];
 	plm_failure failure;
 	plm_arg args[] = { PLM_BYTES("no", 2), PLM_BYTES("71", 2) };
 	for (unsigned i = 0; i < 4; i++) {
-		plm_task task = { .function = "probe.fail", .args = args, .nargs = 2, .retries = i,
+		plm_task task = { .function = "probe.fail",
+			.args = args,
+			.nargs = 2,
+			.retries = i,
 			.crash_retries = CRASHES };
 		MUST(plm_submit(rt, &task, &ref[i]) == 0);
 	}
 	plm_arg future = PLM_FUTURE(ref[3]);
-	ref[4] = submit(rt, "probe.sum", &future, 1);
+	ref[4] = scenario_submit(rt, "probe.sum", &future, 1);
 	MUST(plm_wait(rt, ref, 5, 5, PATIENCE_MS, NULL) == 0);
 	for (int i = 0; i < 5; i++) {
 		MUST(plm_error(rt, ref[i], &failure) == 0);
@@ -256,7 +272,7 @@ static void give_objects(struct plm *rt)
 	for (unsigned i = 0; i < 4; i++) {
 		void *at;
 		size_t length = i % 2 ? VALUE_BYTES : 10;
-		fill(bytes, length, i);
+		scenario_fill(bytes, length, i);
 		MUST(plm_create(rt, length, &at, &passed.ref[i]) == 0);
 		memcpy(at, bytes, length);
 		MUST(plm_seal(rt, passed.ref[i]) == 0);
@@ -264,7 +280,7 @@ static void give_objects(struct plm *rt)
 	}
 	plm_ref copy;
 	plm_arg arg = PLM_FUTURE(passed.ref[3]);
-	copy = submit(rt, "probe.echo", &arg, 1);
+	copy = scenario_submit(rt, "probe.echo", &arg, 1);
 	plm_drop_many(rt, passed.ref, 4);
 	must_yield(rt, copy, bytes, VALUE_BYTES);
 	plm_drop(rt, copy);
@@ -290,7 +306,7 @@ static void take_objects(struct plm *rt)
 			continue;
 		plm_view view;
 		MUST(plm_get(rt, passed.ref[i], &view, PATIENCE_MS) == 0);
-		fill(bytes, length, i);
+		scenario_fill(bytes, length, i);
 		MUST(view.len == length && memcmp(view.data, bytes, length) == 0);
 		plm_release(rt, &view);
 		plm_drop(rt, passed.ref[i]);
@@ -307,18 +323,18 @@ static void must_yield_leaves(struct plm *rt, plm_ref tree, int leaves)
 	MUST(plm_wait(rt, &tree, 1, 1, PATIENCE_MS, NULL) == 0);
 	if (w.deaths && plm_error(rt, tree, &failure) == 0) {
 		if (failure.code != EOWNERDEAD)
-			explore_fail("a tree of tasks failed with %d: %s", failure.code,
-			    failure.message);
+			explore_fail(
+			    "a tree of tasks failed with %d: %s", failure.code, failure.message);
 		return;
 	}
 	must_yield_number(rt, tree, leaves);
 }
 
-static void nested(struct plm *rt)
+static void scenario_nested(struct plm *rt)
 {
 	plm_arg args[] = { PLM_BYTES("2", 1), PLM_BYTES("2", 1) };
-	plm_ref first = submit(rt, "probe.tree", args, 2);
-	plm_ref second = submit(rt, "probe.tree", args, 2);
+	plm_ref first = scenario_submit(rt, "probe.tree", args, 2);
+	plm_ref second = scenario_submit(rt, "probe.tree", args, 2);
 	must_yield_leaves(rt, first, 4);
 	must_yield_leaves(rt, second, 4);
 	plm_drop(rt, first);
@@ -333,13 +349,14 @@ static bool is_want(int r)
 }
 
 /* What was not accepted leaves nothing; what was accepted ends, if need be for want of room. */
-static void crowd(struct plm *rt, const char *function, const char *text, size_t length)
+static void scenario_crowd(struct plm *rt, const char *function, const char *text, size_t length)
 {
 	plm_ref ref[TASKS];
 	int n = 0;
 	plm_arg arg = PLM_BYTES(text, strlen(text));
-	plm_task task = { .function = function, .args = &arg, .nargs = 1,
-		.crash_retries = CRASHES };
+	plm_task task = {
+		.function = function, .args = &arg, .nargs = 1, .crash_retries = CRASHES
+	};
 	for (int i = 0; i < TASKS; i++) {
 		int r = plm_submit(rt, &task, &ref[n]);
 		MUST(r == 0 || is_want(r));
@@ -362,12 +379,12 @@ static void crowd(struct plm *rt, const char *function, const char *text, size_t
 
 static void large_values(struct plm *rt)
 {
-	crowd(rt, "probe.fill", "300000", 300000); /* three fit */
+	scenario_crowd(rt, "probe.fill", "300000", 300000); /* three fit */
 }
 
 static void refused_memory(struct plm *rt)
 {
-	crowd(rt, "probe.fill", "5000", 5000);
+	scenario_crowd(rt, "probe.fill", "5000", 5000);
 }
 
 /* The table is full, and room comes as values are dropped. */
@@ -422,16 +439,17 @@ static void must_hold_nothing(struct plm *rt)
 	MUST(r == 0);
 	for (uint32_t i = 0; i < rt->tables.limits.records; i++)
 		if (hold_test(&rt->tables, i, rt->self))
-			explore_fail("record %u is held for slot %u, which has dropped all", i,
-			    rt->self);
+			explore_fail(
+			    "record %u is held for slot %u, which has dropped all", i, rt->self);
 }
 
 static plm_ref submit_late(struct plm *rt, const char *function, const char *text, plm_ref after)
 {
 	plm_ref ref = PLM_NONE;
 	plm_arg args[] = { PLM_BYTES(text, strlen(text)), PLM_FUTURE(after) };
-	plm_task task = { .function = function, .args = args, .nargs = after.id ? 2 : 1,
-		.retries = 1 }; /* one whose worker dies fails, with a message */
+	plm_task task = {
+		.function = function, .args = args, .nargs = after.id ? 2 : 1, .retries = 1
+	}; /* one whose worker dies fails, with a message */
 	MUST(may_be_late(plm_submit(rt, &task, &ref)));
 	return ref;
 }
@@ -493,42 +511,59 @@ static void work_late(struct plm *rt)
 	}
 }
 
-#define WORKERS_DIE   MAY(KIND_WORKER)
+#define WORKERS_DIE MAY(KIND_WORKER)
 #define SCHEDULER_DIES MAY(KIND_SCHEDULER)
-#define MEMBERS_DIE   (WORKERS_DIE | SCHEDULER_DIES)
-#define ALL_DIE       (MEMBERS_DIE | MAY(KIND_CLIENT) | MAY(KIND_MANAGER))
+#define MEMBERS_DIE (WORKERS_DIE | SCHEDULER_DIES)
+#define ALL_DIE (MEMBERS_DIE | MAY(KIND_CLIENT) | MAY(KIND_MANAGER))
 
-#define SCENARIO(title, text, who_dies, times, ...)                                                \
-	{ .name = title, .help = text, .mortal = who_dies, .deaths = times,                        \
-	  .client = { __VA_ARGS__ } }
+#define SCENARIO(title, text, who_dies, times, ...)                                           \
+	{                                                                                     \
+		.name = title, .help = text, .mortal = who_dies, .deaths = times, .client = { \
+			__VA_ARGS__                                                           \
+		}                                                                             \
+	}
 
 const struct scenario scenarios[] = {
 	SCENARIO("submit", "ten tasks, one by one", 0, 0, ten_tasks),
 	SCENARIO("batch", "ten tasks at once, two clients", 0, 0, ten_at_once, ten_tasks),
 	SCENARIO("worker-death", "ten tasks, workers die", WORKERS_DIE, 3, ten_tasks),
-	SCENARIO("scheduler-death", "ten tasks, the scheduler dies", SCHEDULER_DIES, 3,
-	    ten_at_once, ten_tasks),
+	SCENARIO("scheduler-death", "ten tasks, the scheduler dies", SCHEDULER_DIES, 3, ten_at_once,
+	    ten_tasks),
 	SCENARIO("client-death", "two clients, they and the others die",
 	    MEMBERS_DIE | MAY(KIND_CLIENT), 3, ten_at_once, ten_tasks),
-	SCENARIO("dependencies", "futures as arguments", MEMBERS_DIE, 2, chain, fan),
+	SCENARIO(
+	    "dependencies", "futures as arguments", MEMBERS_DIE, 2, scenario_chain, scenario_fan),
 	SCENARIO("priorities", "higher priorities come while lower ones stand before workers",
 	    MEMBERS_DIE, 2, mixed_priorities, high_after_low),
 	SCENARIO("cancel", "cancel against completion", MEMBERS_DIE, 2, cancel_each, pass_and_get,
 	    cancel_passed),
-	SCENARIO("retries", "tasks that fail, and their dependants", MEMBERS_DIE, 2, failing),
+	SCENARIO(
+	    "retries", "tasks that fail, and their dependants", MEMBERS_DIE, 2, scenario_failing),
 	SCENARIO("objects", "objects go from hand to hand", MEMBERS_DIE | MAY(KIND_CLIENT), 2,
 	    give_objects, take_objects),
-	{ .name = "nested", .help = "tasks that wait for tasks", .mortal = MEMBERS_DIE,
-	  .deaths = 2, .spares = 2, .idles = true, .client = { nested } },
-	{ .name = "full-store", .help = "values that do not fit, refused memory",
-	  .mortal = MEMBERS_DIE, .deaths = 1, .fails = true,
-	  .client = { large_values, refused_memory } },
+	{ .name = "nested",
+	    .help = "tasks that wait for tasks",
+	    .mortal = MEMBERS_DIE,
+	    .deaths = 2,
+	    .spares = 2,
+	    .idles = true,
+	    .client = { scenario_nested } },
+	{ .name = "full-store",
+	    .help = "values that do not fit, refused memory",
+	    .mortal = MEMBERS_DIE,
+	    .deaths = 1,
+	    .fails = true,
+	    .client = { large_values, refused_memory } },
 	SCENARIO("full-table", "more futures than records", MEMBERS_DIE | MAY(KIND_CLIENT), 2,
 	    many_futures, many_futures, many_futures),
-	{ .name = "stopped", .help = "somebody is stopped for 12 s and goes on; some die",
-	  .mortal = MEMBERS_DIE | MAY(KIND_CLIENT), .deaths = 2, .freezes = FREEZES_MAX,
-	  .client = { give_late, take_late, work_late } },
-	SCENARIO("adoption", "everybody may die, the manager too", ALL_DIE, 4, ten_at_once, chain),
+	{ .name = "stopped",
+	    .help = "somebody is stopped for 12 s and goes on; some die",
+	    .mortal = MEMBERS_DIE | MAY(KIND_CLIENT),
+	    .deaths = 2,
+	    .freezes = FREEZES_MAX,
+	    .client = { give_late, take_late, work_late } },
+	SCENARIO("adoption", "everybody may die, the manager too", ALL_DIE, 4, ten_at_once,
+	    scenario_chain),
 };
 const size_t scenario_count = COUNT_OF(scenarios);
 

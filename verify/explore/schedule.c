@@ -13,9 +13,13 @@
 struct schedule schedule;
 
 static const char *const kind_of_decision[] = {
-	[DECIDE_SWITCH] = "goes on", [DECIDE_STOP] = "is stopped", [DECIDE_DIE] = "dies",
-	[DECIDE_FAIL] = "is refused its next call", [DECIDE_LEAP] = "time passes",
-	[DECIDE_PICK] = "goes on", [DECIDE_FREEZE] = "is frozen",
+	[DECIDE_SWITCH] = "goes on",
+	[DECIDE_STOP] = "is stopped",
+	[DECIDE_DIE] = "dies",
+	[DECIDE_FAIL] = "is refused its next call",
+	[DECIDE_LEAP] = "time passes",
+	[DECIDE_PICK] = "goes on",
+	[DECIDE_FREEZE] = "is frozen",
 };
 
 static uint32_t next_forced; /* 1 + who was switched to: picked at once */
@@ -30,7 +34,7 @@ uint64_t schedule_random(void)
 	return x ^ x >> 31;
 }
 
-static uint32_t below(uint32_t n)
+static uint32_t schedule_below(uint32_t n)
 {
 	return (uint32_t)((schedule_random() >> 32) * n >> 32);
 }
@@ -40,9 +44,9 @@ uint32_t typical_steps = 3000; /* deaths are spread over so many */
 /* Up to so many steps, in their order. */
 static uint32_t draw_steps(uint32_t *ret, uint32_t most)
 {
-	uint32_t n = most ? below(most + 1) : 0;
+	uint32_t n = most ? schedule_below(most + 1) : 0;
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t at = 1 + below(typical_steps), k = i;
+		uint32_t at = 1 + schedule_below(typical_steps), k = i;
 		for (; k > 0 && ret[k - 1] > at; k--)
 			ret[k] = ret[k - 1];
 		ret[k] = at;
@@ -55,10 +59,11 @@ static void draw_temper(struct temper *t)
 	static const uint32_t between[] = { 3, 8, 20, 60, 200, 1000 };
 	static const uint32_t step_ns[] = { 5, 50, 500, 5000 };
 	const struct scenario *s = w.scenario;
-	*t = (struct temper){ .between = between[below(COUNT_OF(between))],
-		.step_ns = step_ns[below(COUNT_OF(step_ns))], .stops = below(2) * below(30),
-		.leaps = below(3) == 0 ? below(8) : 0,
-		.fails = s->fails ? 1 + below(12) : below(2) };
+	*t = (struct temper){ .between = between[schedule_below(COUNT_OF(between))],
+		.step_ns = step_ns[schedule_below(COUNT_OF(step_ns))],
+		.stops = schedule_below(2) * schedule_below(30),
+		.leaps = schedule_below(3) == 0 ? schedule_below(8) : 0,
+		.fails = s->fails ? 1 + schedule_below(12) : schedule_below(2) };
 	if (s->fails && t->step_ns < 500)
 		t->step_ns = 500; /* whole seconds are waited for room */
 	t->deaths = draw_steps(t->death_at, s->deaths < DEATHS_MAX ? s->deaths : DEATHS_MAX);
@@ -77,12 +82,10 @@ static void plan_next(void)
 				break;
 			}
 	} else if (!w.ending) {
-		next = w.step + 1 + below(2 * w.temper.between);
-		if (w.temper.died < w.temper.deaths &&
-		    w.temper.death_at[w.temper.died] < next)
+		next = w.step + 1 + schedule_below(2 * w.temper.between);
+		if (w.temper.died < w.temper.deaths && w.temper.death_at[w.temper.died] < next)
 			next = w.temper.death_at[w.temper.died];
-		if (w.temper.froze < w.temper.freezes &&
-		    w.temper.freeze_at[w.temper.froze] < next)
+		if (w.temper.froze < w.temper.freezes && w.temper.freeze_at[w.temper.froze] < next)
 			next = w.temper.freeze_at[w.temper.froze];
 	}
 	w.next_step = next > w.step ? next : w.step + 1;
@@ -105,11 +108,11 @@ void schedule_begin(uint64_t seed)
 	plan_next();
 }
 
-static void note(enum decision_kind kind, uint32_t target, const char *what)
+static void schedule_note(enum decision_kind kind, uint32_t target, const char *what)
 {
 	if (schedule.n < DECISIONS_MAX)
-		schedule.decision[schedule.n++] = (struct decision){ (uint32_t)w.step,
-			(uint8_t)kind, (uint8_t)target, what };
+		schedule.decision[schedule.n++] =
+		    (struct decision){ (uint32_t)w.step, (uint8_t)kind, (uint8_t)target, what };
 }
 
 /* ---- doing it ---- */
@@ -126,8 +129,7 @@ static void carry_out(enum decision_kind kind, uint32_t target)
 	struct proc *me = &w.proc[w.current];
 	switch (kind) {
 	case DECIDE_SWITCH:
-		if (target < w.procs && target != w.current &&
-		    w.proc[target].state == PROC_READY) {
+		if (target < w.procs && target != w.current && w.proc[target].state == PROC_READY) {
 			next_forced = target + 1;
 			run_yield();
 		}
@@ -142,9 +144,7 @@ static void carry_out(enum decision_kind kind, uint32_t target)
 			run_kill(target);
 		}
 		break;
-	case DECIDE_FAIL:
-		me->fails = w.refusals++ < REFUSALS_MAX;
-		break;
+	case DECIDE_FAIL: me->fails = w.refusals++ < REFUSALS_MAX; break;
 	case DECIDE_FREEZE:
 		if (target < w.procs && w.proc[target].state != PROC_GONE) {
 			w.freezes++;
@@ -155,14 +155,13 @@ static void carry_out(enum decision_kind kind, uint32_t target)
 		w.now_ns += (uint64_t)1000 << (target & 15);
 		run_yield();
 		break;
-	default:
-		break;
+	default: break;
 	}
 }
 
 static uint32_t somebody_mortal(void)
 {
-	uint32_t from = below(w.procs);
+	uint32_t from = schedule_below(w.procs);
 	for (uint32_t i = 0; i < w.procs; i++)
 		if (is_mortal((from + i) % w.procs))
 			return (from + i) % w.procs;
@@ -178,34 +177,34 @@ static uint32_t who_is_frozen(struct temper *t, const char *what)
 	if (in_lock && !(what && strcmp(what, "lock release") == 0))
 		return NOBODY;
 	t->froze++;
-	return in_lock || below(4) ? w.current : below(w.procs);
+	return in_lock || schedule_below(4) ? w.current : schedule_below(w.procs);
 }
 
-static enum decision_kind draw(uint32_t *target, const char *what)
+static enum decision_kind schedule_draw(uint32_t *target, const char *what)
 {
 	struct temper *t = &w.temper;
 	if (t->died < t->deaths && w.step >= t->death_at[t->died]) {
 		t->died++;
-		*target = below(4) && is_mortal(w.current) ? w.current : somebody_mortal();
+		*target = schedule_below(4) && is_mortal(w.current) ? w.current : somebody_mortal();
 		return DECIDE_DIE;
 	}
 	if (t->froze < t->freezes && w.step >= t->freeze_at[t->froze]) {
 		*target = who_is_frozen(t, what);
 		return DECIDE_FREEZE;
 	}
-	uint32_t roll = below(100);
+	uint32_t roll = schedule_below(100);
 	if (roll < t->stops) {
-		*target = 3 + below(10);
+		*target = 3 + schedule_below(10);
 		return DECIDE_STOP;
 	}
 	if (roll < t->stops + t->leaps) {
-		*target = below(15);
+		*target = schedule_below(15);
 		return DECIDE_LEAP;
 	}
 	*target = w.current;
 	if (roll < t->stops + t->leaps + t->fails && w.refusals < REFUSALS_MAX)
 		return DECIDE_FAIL;
-	*target = below(w.procs);
+	*target = schedule_below(w.procs);
 	return DECIDE_SWITCH;
 }
 
@@ -224,17 +223,16 @@ static void take_again(void)
 		carry_out(d->kind, d->target);
 }
 
-static void decide(const char *what)
+static void schedule_decide(const char *what)
 {
 	uint32_t target;
-	enum decision_kind kind = draw(&target, what);
+	enum decision_kind kind = schedule_draw(&target, what);
 	plan_next();
 	if (target == NOBODY)
 		return;
-	if (kind == DECIDE_SWITCH &&
-	    (target == w.current || w.proc[target].state != PROC_READY))
+	if (kind == DECIDE_SWITCH && (target == w.current || w.proc[target].state != PROC_READY))
 		return;
-	note(kind, target, what);
+	schedule_note(kind, target, what);
 	carry_out(kind, target);
 }
 
@@ -253,7 +251,7 @@ void schedule_step(const char *what)
 	if (schedule.replay)
 		take_again();
 	else if (!w.ending)
-		decide(what);
+		schedule_decide(what);
 	plan_next();
 	if (slice_is_over)
 		run_yield();
@@ -299,9 +297,9 @@ uint32_t schedule_pick(const uint32_t *ready, uint32_t n)
 	if (schedule.replay)
 		return picked_again(usual, ready, n);
 	if (!w.ending)
-		other = ready[below(n)];
+		other = ready[schedule_below(n)];
 	if (other != usual)
-		note(DECIDE_PICK, other, NULL);
+		schedule_note(DECIDE_PICK, other, NULL);
 	return other;
 }
 

@@ -1,9 +1,9 @@
 /* fuzz.h - what a fuzz target is: one function over any bytes, that returns.
  *
- * A target is verify/fuzz/fuzz_NAME.c and defines LLVMFuzzerTestOneInput(). libFuzzer calls it with inputs
- * of its own making (clang, AddressSanitizer, UBSan); replay.c with the files of verify/fuzz/corpus/NAME
- * (any compiler). What it finds is a signal, a sanitizer's word, FUZZ_REQUIRE, or an input that
- * takes too long. It keeps nothing from one input to the next. */
+ * A target is verify/fuzz/fuzz_NAME.c and defines LLVMFuzzerTestOneInput(). libFuzzer calls it with
+ * inputs of its own making (clang, AddressSanitizer, UBSan); replay.c with the files of
+ * verify/fuzz/corpus/NAME (any compiler). What it finds is a signal, a sanitizer's word,
+ * FUZZ_REQUIRE, or an input that takes too long. It keeps nothing from one input to the next. */
 #ifndef PLM_FUZZ_H
 #define PLM_FUZZ_H
 
@@ -17,10 +17,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length);
 char *fuzz_text(const uint8_t *data, size_t length);
 
 /* What must hold of an answer. */
-#define FUZZ_REQUIRE(condition)                                                                    \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			fuzz_found(__FILE__, __LINE__, #condition);                                \
+#define FUZZ_REQUIRE(condition)                                     \
+	do {                                                        \
+		if (!(condition))                                   \
+			fuzz_found(__FILE__, __LINE__, #condition); \
 	} while (0)
 _Noreturn void fuzz_found(const char *file, int line, const char *what);
 

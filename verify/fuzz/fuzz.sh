@@ -3,7 +3,7 @@
 #
 #	fuzz.sh SECONDS
 #
-# In-process targets (verify/fuzz/fuzz_*.c, with libFuzzer) begin with their corpus; what they add to it is
+# In-process targets (fuzz_*.c, with libFuzzer) begin with their corpus; inputs that a run adds are
 # kept in build/fuzz/corpus and used the next time, but not by git. Real processes: test_damage,
 # test_liar and test_scribbler, from their seeds. A line each: executions, seconds, findings; what
 # was found is in build/fuzz/found. The closing line is `N passed, M failed`, the exit code 0 only

@@ -7,7 +7,7 @@
 
 enum { DRAWS = 16 };
 
-static void draw(const struct injections *all, uint32_t generation)
+static void fuzz_injection_draw(const struct injections *all, uint32_t generation)
 {
 	const struct injection *injection = injection_for(all, generation);
 	uint64_t chances = 0;
@@ -22,7 +22,7 @@ static void draw(const struct injections *all, uint32_t generation)
 		FUZZ_REQUIRE(drawn.fault < FAULTS);
 		FUZZ_REQUIRE(drawn.fault != FAULT_DELAY ||
 		    (drawn.delay_ns >= injection->delay_min_ns &&
-		    drawn.delay_ns <= injection->delay_max_ns));
+			drawn.delay_ns <= injection->delay_max_ns));
 	}
 }
 
@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
 		FUZZ_REQUIRE(why_text()[0]);
 	else
 		for (uint32_t generation = 1; generation <= GENERATIONS; generation++)
-			draw(&all, generation);
+			fuzz_injection_draw(&all, generation);
 	free(text);
 	return 0;
 }

@@ -90,13 +90,14 @@ static void submit_some(struct opening *o)
 		future.runtime = rt->runtime;
 		atomic_fetch_add(&rt->refs[ref_held_index(rt, future)], 1);
 		const plm_arg args[] = { PLM_BYTES(data, n), PLM_FUTURE(future) };
-		const plm_task task = { .function = "probe.echo", .args = args, .nargs = 2,
-			.flags = PLM_KEEP };
+		const plm_task task = {
+			.function = "probe.echo", .args = args, .nargs = 2, .flags = PLM_KEEP
+		};
 		plm_submit(rt, &task, &ref);
 	}
 }
 
-static void run(void *context)
+static void fuzz_journal_run(void *context)
 {
 	struct opening *o = context;
 	struct journal *j = &o->journal;
@@ -114,7 +115,7 @@ static void run(void *context)
 	journal_run(j); /* the last groups */
 }
 
-static void end(struct opening *o)
+static void fuzz_journal_end(struct opening *o)
 {
 	struct journal *j = &o->journal;
 	if (o->opened) {
@@ -134,25 +135,27 @@ static void go_on(const char *directory, const uint8_t *data, size_t length, uin
 {
 	static struct opening o;
 	const struct image *image = image_get();
-	o = (struct opening){ .plan = { .directory = directory, .slot = IMAGE_JOINING,
-		.durability = DURABILITY_BATCH, .age_ms = bounded, .count = bounded },
+	o = (struct opening){ .plan = { .directory = directory,
+				  .slot = IMAGE_JOINING,
+				  .durability = DURABILITY_BATCH,
+				  .age_ms = bounded,
+				  .count = bounded },
 		.bytes = { data, length } };
 	image_damage(NULL, 0, false);
-	FUZZ_REQUIRE(tables_attach(dup(image->control_fd), dup(image->store_fd),
-	    &o.journal.rt.tables) == 0);
+	FUZZ_REQUIRE(
+	    tables_attach(dup(image->control_fd), dup(image->store_fd), &o.journal.rt.tables) == 0);
 	struct control *c = o.journal.rt.tables.control;
 	c->journal.slot = IMAGE_JOINING;
 	c->journal.durability = DURABILITY_BATCH;
-	fuzz_until_exit(run, &o);
-	end(&o);
+	fuzz_until_exit(fuzz_journal_run, &o);
+	fuzz_journal_end(&o);
 	tables_detach(&o.journal.rt.tables);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
 {
 	image_get();
-	const char *directory = journal_file_make(data, length,
-	    world.tables.control->runtime);
+	const char *directory = journal_file_make(data, length, world.tables.control->runtime);
 	look_back(directory);
 	go_on(directory, data, length, length & 1);
 	sum_up(directory);

@@ -34,7 +34,7 @@ static void end_the_dead(struct tables *t)
 
 static struct scheduler scheduler;
 
-static void run(void *tables)
+static void fuzz_recovery_run(void *tables)
 {
 	if (scheduler_open(&scheduler, tables) == 0)
 		for (int i = 0; i < STEPS && scheduler_step(&scheduler); i++)
@@ -46,7 +46,7 @@ static void go_on(struct tables *t)
 	end_the_dead(t);
 	if (!make_way(t))
 		return;
-	fuzz_until_exit(run, t);
+	fuzz_until_exit(fuzz_recovery_run, t);
 	scheduler_close(&scheduler);
 }
 

@@ -12,7 +12,7 @@
 #include "verify/fuzz/fuzz.h"
 #include "verify/fuzz/segment_image.h"
 
-static FILE *nowhere(void)
+static FILE *fuzz_segment_nowhere(void)
 {
 	static FILE *file;
 	if (!file)
@@ -21,10 +21,10 @@ static FILE *nowhere(void)
 	return file;
 }
 
-static void list(const struct tables *t, bool json)
+static void fuzz_segment_list(const struct tables *t, bool json)
 {
 	struct output out;
-	output_open(&out, nowhere(), json, false);
+	output_open(&out, fuzz_segment_nowhere(), json, false);
 	dump_header(t, &out);
 	rows_processes(t, &out);
 	rows_workers(t, &out);
@@ -49,7 +49,7 @@ static void look_as_dump(const struct image *image, bool json)
 	image_path(path);
 	if (tables_inspect(path, &t) < 0)
 		return;
-	list(&t, json);
+	fuzz_segment_list(&t, json);
 	for (uint32_t i = 0; i < image->refs; i++)
 		if (explain(&t, image->ref[i].id, &why))
 			FUZZ_REQUIRE(why.reasons >= 1 && why.reasons <= REASONS_MAX);
@@ -67,7 +67,7 @@ static uint64_t read_all(const plm_view *view)
 }
 
 /* As if it held it already: nobody answers who would have to be asked. */
-static void hold(struct plm *rt, plm_ref ref)
+static void fuzz_segment_hold(struct plm *rt, plm_ref ref)
 {
 	atomic_fetch_add(&rt->refs[ref_held_index(rt, ref)], 1);
 }
@@ -78,8 +78,8 @@ static void read_one(struct plm *rt, plm_ref ref)
 	plm_failure failure;
 	uint8_t ready;
 	ref.runtime = rt->runtime;
-	hold(rt, ref);
-	hold(rt, ref);
+	fuzz_segment_hold(rt, ref);
+	fuzz_segment_hold(rt, ref);
 	if (plm_get(rt, ref, &view, 0) == 0) {
 		FUZZ_REQUIRE(read_all(&view) <= 255 * (uint64_t)view.len);
 		plm_release(rt, &view);
@@ -87,7 +87,7 @@ static void read_one(struct plm *rt, plm_ref ref)
 	if (plm_error(rt, ref, &failure) == 0)
 		FUZZ_REQUIRE(strlen(failure.message) < sizeof failure.message &&
 		    strlen(failure.function) < sizeof failure.function);
-	hold(rt, ref);
+	fuzz_segment_hold(rt, ref);
 	plm_wait(rt, &ref, 1, 1, 0, &ready);
 }
 

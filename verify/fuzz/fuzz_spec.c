@@ -15,8 +15,8 @@ static void expect_word(int r)
 }
 
 /* As they are shown to people, all in one text: a kind may have no worker yet, all together not. */
-static void print_kinds(const struct worker_kind *kind, uint32_t kinds,
-    const struct resource_names *names)
+static void print_kinds(
+    const struct worker_kind *kind, uint32_t kinds, const struct resource_names *names)
 {
 	char text[TEXT_BYTES];
 	size_t n = 0;
@@ -49,8 +49,9 @@ static void try_workers(const char *text)
 
 static void try_needs(const char *text)
 {
-	static const struct worker_kind plain = { .count = 1, .generation = 1, .slots = 1,
-		.amount = { AMOUNT_UNIT } };
+	static const struct worker_kind plain = {
+		.count = 1, .generation = 1, .slots = 1, .amount = { AMOUNT_UNIT }
+	};
 	struct resource_names names = { .name = { "cpus", "mem", "gpus", "licence" } };
 	struct terms terms = { 0 }, again = { 0 };
 	char printed[SPEC_TEXT_BYTES];
@@ -62,8 +63,8 @@ static void try_needs(const char *text)
 	FUZZ_REQUIRE(terms.alternatives <= ALTERNATIVES_MAX);
 	for (uint32_t i = 0; i < terms.alternatives; i++) {
 		const struct demand *demand = &terms.alternative[i];
-		FUZZ_REQUIRE(spec_print_demand(demand, &names, printed, sizeof printed) <
-		    sizeof printed);
+		FUZZ_REQUIRE(
+		    spec_print_demand(demand, &names, printed, sizeof printed) < sizeof printed);
 		FUZZ_REQUIRE(spec_needs(printed, &names, &again) == 0);
 		FUZZ_REQUIRE(memcmp(&again.alternative[0], demand, sizeof *demand) == 0);
 	}

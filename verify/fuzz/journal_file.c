@@ -12,8 +12,15 @@
 #include "journal/db_parts.h"
 #include "journal/journal.h"
 
-enum { PATCH_BYTES = 6, PATCHES_MAX = 64, ROWS_MAX = 200, BLOCK_BYTES_MAX = 64, TASKS = 6,
-	PAGE_BYTES = 512, WIDE_BYTES = 2 << 20 };
+enum {
+	PATCH_BYTES = 6,
+	PATCHES_MAX = 64,
+	ROWS_MAX = 200,
+	BLOCK_BYTES_MAX = 64,
+	TASKS = 6,
+	PAGE_BYTES = 512,
+	WIDE_BYTES = 2 << 20
+};
 
 struct file {
 	uint8_t *data;
@@ -96,8 +103,8 @@ static int64_t rare_number(uint8_t which)
 
 static const char *known_text(uint8_t which)
 {
-	static const char *const known[] = { "", "probe.echo", "probe.noop", "probe.sum",
-		"cpus=1", "0 0 0 10 20 0", "version", "unfinished", "dubious", "clean", "plm.run",
+	static const char *const known[] = { "", "probe.echo", "probe.noop", "probe.sum", "cpus=1",
+		"0 0 0 10 20 0", "version", "unfinished", "dubious", "clean", "plm.run",
 		"cpus=99" };
 	return known[which % (sizeof known / sizeof known[0])];
 }
@@ -117,8 +124,8 @@ static struct bytes bind_value(sqlite3_stmt *s, int column, struct bytes *b)
 		sqlite3_bind_text(s, column, known_text(how), -1, SQLITE_STATIC);
 	} else if (how < 216) {
 		block.at = bytes_block(b, bytes_take(b, 1) % BLOCK_BYTES_MAX, &block.left);
-		sqlite3_bind_text(s, column, (const char *)block.at, (int)block.left,
-		    SQLITE_TRANSIENT);
+		sqlite3_bind_text(
+		    s, column, (const char *)block.at, (int)block.left, SQLITE_TRANSIENT);
 	} else if (how < 248) {
 		block.at = bytes_block(b, bytes_take(b, 1), &block.left);
 		sqlite3_bind_blob64(s, column, block.at, block.left, SQLITE_TRANSIENT);
@@ -199,13 +206,14 @@ static void add_tasks(struct db *db)
 	for (int64_t id = 1; id <= TASKS; id++) {
 		int64_t none = encode_sum("", 0);
 		FUZZ_REQUIRE(db_run(db, DB_ADD_TASK, "iiiitttiiiittbitb", id, (int64_t)7, id, id,
-		    "probe.echo", "call probe.echo", id & 1 ? "label" : NULL, (int64_t)0,
-		    (int64_t)1, (int64_t)1, (int64_t)1, "cpus=1", "0 0 0 0 0 0", "", (size_t)0,
-		    none, NULL, "", (size_t)0) == 0);
+				 "probe.echo", "call probe.echo", id & 1 ? "label" : NULL,
+				 (int64_t)0, (int64_t)1, (int64_t)1, (int64_t)1, "cpus=1",
+				 "0 0 0 0 0 0", "", (size_t)0, none, NULL, "", (size_t)0) == 0);
 		FUZZ_REQUIRE(db_run(db, DB_ADD_ATTEMPT, "iiiiiii", id, (int64_t)7, (int64_t)1,
-		    (int64_t)1, (int64_t)0, (int64_t)0, id) == 0);
-		FUZZ_REQUIRE(id & 2 || db_run(db, DB_ADD_RESUMED, "iiiiii", id, (int64_t)8, id,
-		    id, (int64_t)1, (int64_t)1) == 0);
+				 (int64_t)1, (int64_t)0, (int64_t)0, id) == 0);
+		FUZZ_REQUIRE(id & 2 ||
+		    db_run(db, DB_ADD_RESUMED, "iiiiii", id, (int64_t)8, id, id, (int64_t)1,
+			(int64_t)1) == 0);
 	}
 }
 
@@ -229,8 +237,8 @@ static void make_sound(void)
 static void make_directory(void)
 {
 	const char *place = getenv("TMPDIR");
-	int n = snprintf(directory, sizeof directory, "%s/plm-fuzz-journal-XXXXXX",
-	    place ? place : "/tmp");
+	int n = snprintf(
+	    directory, sizeof directory, "%s/plm-fuzz-journal-XXXXXX", place ? place : "/tmp");
 	FUZZ_REQUIRE(n < (int)sizeof directory);
 	FUZZ_REQUIRE(mkdtemp(directory));
 	atexit(remove_directory);
@@ -241,7 +249,7 @@ static void make_directory(void)
 
 /* ---- an input ---- */
 
-static void patch(struct file *file, size_t at, uint8_t how, uint16_t number)
+static void journal_file_patch(struct file *file, size_t at, uint8_t how, uint16_t number)
 {
 	uint8_t *byte = &file->data[at % (file->bytes - 1)];
 	switch (how % 4) {
@@ -264,7 +272,7 @@ static void make_patches(struct bytes *b)
 	for (int i = 0; i < PATCHES_MAX && b->left >= PATCH_BYTES; i++) {
 		size_t at = bytes_take(b, 3);
 		uint8_t how = (uint8_t)bytes_take(b, 1);
-		patch(how & 4 ? &wal : &db, at, how, (uint16_t)bytes_take(b, 2));
+		journal_file_patch(how & 4 ? &wal : &db, at, how, (uint16_t)bytes_take(b, 2));
 	}
 	write_file(path, db.data, db.bytes);
 	write_file(wal_path, wal.data, wal.bytes);

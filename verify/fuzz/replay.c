@@ -1,7 +1,7 @@
 /* replay.c - a fuzz target without a fuzzer: each file, or each file of a directory, once.
  *
- * Without arguments it takes the corpus of its target: fuzz_NAME takes verify/fuzz/corpus/NAME. An input
- * that takes longer than DEADLINE_S counts as a hang. */
+ * Without arguments it takes the corpus of its target: fuzz_NAME takes verify/fuzz/corpus/NAME. An
+ * input that takes longer than DEADLINE_S counts as a hang. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -60,7 +60,7 @@ static int replay_directory(const char *path)
 	return r;
 }
 
-static int replay(const char *path)
+static int replay_replay(const char *path)
 {
 	struct stat st;
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? replay_directory(path)
@@ -75,9 +75,9 @@ int main(int argc, char **argv)
 	snprintf(corpus, sizeof corpus, "verify/fuzz/corpus/%s",
 	    program_invocation_short_name + strlen("fuzz_"));
 	if (argc == 1)
-		r = replay(corpus);
+		r = replay_replay(corpus);
 	for (int i = 1; i < argc && r == 0; i++)
-		r = replay(argv[i]);
+		r = replay_replay(argv[i]);
 	if (r == 0 && replayed == 0)
 		fprintf(stderr, "there is nothing to replay in %s\n", corpus);
 	printf("%u inputs were met with an answer\n", replayed);

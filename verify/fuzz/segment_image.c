@@ -24,16 +24,16 @@ static struct plan plan;
 
 /* ---- the sound one ---- */
 
-static void remember(plm_ref ref)
+static void image_remember(plm_ref ref)
 {
 	FUZZ_REQUIRE(image.refs < IMAGE_REFS_MAX);
 	image.ref[image.refs++] = ref;
 }
 
-static plm_ref submit(const char *function, const plm_arg *args, size_t n, unsigned results)
+static plm_ref image_submit(const char *function, const plm_arg *args, size_t n, unsigned results)
 {
 	plm_ref ref = world_submit(&world.a, function, args, n, results, 0, 1);
-	remember(ref);
+	image_remember(ref);
 	return ref;
 }
 
@@ -42,16 +42,16 @@ static void settle_some(void)
 {
 	static char large[LARGE_BYTES];
 	memset(large, 'x', sizeof large);
-	remember(world_put(&world.a, "small", 5));
+	image_remember(world_put(&world.a, "small", 5));
 	plm_ref object = world_put(&world.a, large, sizeof large);
-	remember(object);
-	submit("probe.echo", &PLM_BYTES("here", 4), 1, 1);
-	submit("probe.echo", &PLM_FUTURE(object), 1, 1);
-	plm_ref failing = submit("probe.fail", NULL, 0, 1);
-	submit("probe.echo", &PLM_FUTURE(failing), 1, 1);
+	image_remember(object);
+	image_submit("probe.echo", &PLM_BYTES("here", 4), 1, 1);
+	image_submit("probe.echo", &PLM_FUTURE(object), 1, 1);
+	plm_ref failing = image_submit("probe.fail", NULL, 0, 1);
+	image_submit("probe.echo", &PLM_FUTURE(failing), 1, 1);
 	world_work();
 	FUZZ_REQUIRE(plm_keep(&world.a, object) == 0);
-	plm_ref cancelled = submit("probe.noop", NULL, 0, 1);
+	plm_ref cancelled = image_submit("probe.noop", NULL, 0, 1);
 	FUZZ_REQUIRE(plm_cancel(&world.a, cancelled, PLM_GRACE_OF_TASK) == 0);
 	world_settle();
 }
@@ -63,23 +63,23 @@ static void leave_some_open(void)
 	static char large[LARGE_BYTES];
 	plm_ref object, needy, parts[RESULTS];
 	void *data;
-	plm_ref running = submit("probe.noop", NULL, 0, 1);
+	plm_ref running = image_submit("probe.noop", NULL, 0, 1);
 	world_settle();
 	world_claim_only(running);
-	plm_ref waiting = submit("probe.echo",
-	    (plm_arg[]){ PLM_FUTURE(running), PLM_BYTES(large, LARGE_BYTES) }, 2, 1);
-	submit("probe.echo", &PLM_FUTURE(waiting), 1, 1);
+	plm_ref waiting = image_submit(
+	    "probe.echo", (plm_arg[]){ PLM_FUTURE(running), PLM_BYTES(large, LARGE_BYTES) }, 2, 1);
+	image_submit("probe.echo", &PLM_FUTURE(waiting), 1, 1);
 	plm_task task = { .function = "probe.noop", .terms = &terms, .priority = 3 };
 	FUZZ_REQUIRE(plm_submit(&world.a, &task, &needy) == 0);
-	remember(needy);
+	image_remember(needy);
 	plm_task many = { .function = "probe.noop", .results = RESULTS };
 	FUZZ_REQUIRE(plm_submit(&world.a, &many, parts) == 0);
-	remember(parts[0]);
-	remember(parts[1]);
+	image_remember(parts[0]);
+	image_remember(parts[1]);
 	FUZZ_REQUIRE(plm_create(&world.a, LARGE_BYTES, &data, &object) == 0);
-	remember(object);
+	image_remember(object);
 	world_settle();
-	submit("probe.noop", NULL, 0, 1); /* its hint is on its way */
+	image_submit("probe.noop", NULL, 0, 1); /* its hint is on its way */
 }
 
 static int copy_make(struct copy *copy, const char *name, const void *sound, size_t bytes)
@@ -102,10 +102,10 @@ static void image_make(void)
 	struct tables *t = &world.tables;
 	FUZZ_REQUIRE(process_claim(&t->process[IMAGE_JOINING], KIND_CLIENT, 0, "joining"));
 	plan_make(&t->limits, &plan);
-	image.control_fd = copy_make(&control, "control", t->control_segment.header,
-	    t->control_segment.bytes);
-	image.store_fd = copy_make(&store, "store", t->store_segment.header,
-	    t->store_segment.bytes);
+	image.control_fd =
+	    copy_make(&control, "control", t->control_segment.header, t->control_segment.bytes);
+	image.store_fd =
+	    copy_make(&store, "store", t->store_segment.header, t->store_segment.bytes);
 }
 
 const struct image *image_get(void)
@@ -132,7 +132,9 @@ struct part {
 static struct part part_of(uint8_t which)
 {
 	char *base = control.damaged;
-	const struct { size_t from, to; } parts[] = {
+	const struct {
+		size_t from, to;
+	} parts[] = {
 		{ 0, sizeof(struct segment_header) },
 		{ plan.control, plan.control + sizeof(struct control) },
 		{ plan.process, plan.process + WORLD_SLOTS * sizeof(struct process) },
@@ -153,12 +155,12 @@ static struct part part_of(uint8_t which)
 	return (struct part){ base + parts[n].from, parts[n].to - parts[n].from };
 }
 
-static void set(char *at, const void *value, size_t bytes)
+static void image_set(char *at, const void *value, size_t bytes)
 {
 	memcpy(at, value, bytes);
 }
 
-static void patch(const uint8_t p[PATCH_BYTES])
+static void image_patch(const uint8_t p[PATCH_BYTES])
 {
 	struct part part = part_of(p[0]);
 	uint16_t where;
@@ -169,12 +171,18 @@ static void patch(const uint8_t p[PATCH_BYTES])
 	uint64_t wide = number, ones = UINT64_MAX;
 	memcpy(&now, part.at + at, sizeof now);
 	switch (p[1] % 6) {
-	case 0: set(part.at + at, &number, sizeof number); break;
-	case 1: set(part.at + at, &wide, sizeof wide); break;
-	case 2: set(part.at + at, &ones, sizeof ones); break;
-	case 3: now ^= number; set(part.at + at, &now, sizeof now); break;
-	case 4: now += number; set(part.at + at, &now, sizeof now); break;
-	default: set(part.at + at, &number, 1); break;
+	case 0: image_set(part.at + at, &number, sizeof number); break;
+	case 1: image_set(part.at + at, &wide, sizeof wide); break;
+	case 2: image_set(part.at + at, &ones, sizeof ones); break;
+	case 3:
+		now ^= number;
+		image_set(part.at + at, &now, sizeof now);
+		break;
+	case 4:
+		now += number;
+		image_set(part.at + at, &now, sizeof now);
+		break;
+	default: image_set(part.at + at, &number, 1); break;
 	}
 }
 
@@ -182,8 +190,8 @@ static void patch(const uint8_t p[PATCH_BYTES])
 
 static void mend_lock(const struct lock *lock)
 {
-	size_t at = (size_t)((const char *)lock->shm -
-	    (const char *)world.tables.control_segment.header);
+	size_t at =
+	    (size_t)((const char *)lock->shm - (const char *)world.tables.control_segment.header);
 	memcpy(control.damaged + at, control.sound + at, sizeof *lock->shm);
 }
 
@@ -203,7 +211,7 @@ void image_damage(const uint8_t *data, size_t length, bool locks)
 	memcpy(control.damaged, control.sound, control.bytes);
 	memcpy(store.damaged, store.sound, SEGMENT_HEADER_BYTES + 4 * LARGE_BYTES);
 	for (size_t i = 0; i < PATCHES_MAX && (i + 1) * PATCH_BYTES <= length; i++)
-		patch(data + i * PATCH_BYTES);
+		image_patch(data + i * PATCH_BYTES);
 	if (!locks)
 		mend_locks();
 }

@@ -17,14 +17,14 @@
 
 enum { PATCH_BYTES = 8, PATCHES_MAX = 64, IMAGE_REFS_MAX = 32, IMAGE_PATH_BYTES = 32 };
 
-enum { /* slots of the image */
+enum {                                         /* slots of the image */
 	IMAGE_JOINING = SLOT_FIRST_MEMBER + 3, /* STARTING: for who attaches as a client */
 };
 
 struct image {
 	plm_ref ref[IMAGE_REFS_MAX]; /* of each kind one */
 	uint32_t refs;
-	int control_fd, store_fd;    /* the damaged copies; theirs who made the image */
+	int control_fd, store_fd; /* the damaged copies; theirs who made the image */
 };
 
 /* The image, made at the first call. */

@@ -1,7 +1,7 @@
 #!/bin/sh
 # check.sh - every model holds in all its states, and each of its mutations is found.
 #
-#	verify/models/check.sh [MODEL.pml ...]        build/models has what spin and the compiler make
+#	verify/models/check.sh [MODEL.pml ...]    build/models has what spin and the compiler make
 #
 # A mutation is a name that the model tests with #ifdef: the model broken in one place. One that
 # goes unnoticed fails, since then the model says nothing about that rule. Ends with 1 if any does.

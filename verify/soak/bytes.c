@@ -4,7 +4,7 @@
 
 #define FACTOR UINT64_C(0x9e3779b97f4a7c15)
 
-static uint64_t mixed(uint64_t hash, uint64_t word)
+static uint64_t bytes_mixed(uint64_t hash, uint64_t word)
 {
 	hash = (hash ^ word) * FACTOR;
 	return hash ^ hash >> 29;
@@ -14,12 +14,12 @@ static uint64_t mixed(uint64_t hash, uint64_t word)
 void bytes_fill(void *data, size_t length, uint64_t seed)
 {
 	unsigned char *at = data;
-	uint64_t word = mixed(seed, length);
+	uint64_t word = bytes_mixed(seed, length);
 	for (; length >= sizeof word; length -= sizeof word, at += sizeof word) {
 		word = word * FACTOR + 1;
 		memcpy(at, &word, sizeof word);
 	}
-	word = mixed(word, seed);
+	word = bytes_mixed(word, seed);
 	if (length)
 		memcpy(at, &word, length);
 }
@@ -30,15 +30,15 @@ uint64_t bytes_digest(const void *data, size_t length)
 	uint64_t hash = length, word = 0;
 	for (; length >= sizeof word; length -= sizeof word, at += sizeof word) {
 		memcpy(&word, at, sizeof word);
-		hash = mixed(hash, word);
+		hash = bytes_mixed(hash, word);
 	}
 	word = 0;
 	if (length)
 		memcpy(&word, at, length);
-	return mixed(hash, word);
+	return bytes_mixed(hash, word);
 }
 
 uint64_t bytes_with(uint64_t seed, uint64_t digest)
 {
-	return mixed(mixed(seed, digest), FACTOR);
+	return bytes_mixed(bytes_mixed(seed, digest), FACTOR);
 }

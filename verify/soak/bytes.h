@@ -20,8 +20,8 @@ struct order { /* the first argument of soak.work */
 	uint64_t length;  /* of its result */
 	uint32_t busy_us; /* before that */
 	uint32_t fails;
-	int32_t code;     /* with which it does */
-	uint32_t nests;   /* it asks for a task of its own, and waits: one more input */
+	int32_t code;   /* with which it does */
+	uint32_t nests; /* it asks for a task of its own, and waits: one more input */
 };
 
 enum { NESTED_BYTES = 100 };

@@ -26,7 +26,7 @@ struct caller {
 	uint64_t random;
 };
 
-static void tell(struct caller *c, struct note event)
+static void caller_tell(struct caller *c, struct note event)
 {
 	event.life = c->a->life;
 	if (history_write(c->history, event) == 0)
@@ -69,7 +69,7 @@ struct request {
 	struct note asked;
 };
 
-static struct request request(struct caller *c)
+static struct request caller_request(struct caller *c)
 {
 	struct request q = { .asked = { .deed = DEED_ASKED, .work = WORK_COMMAND } };
 	uint64_t seed = random_next(&c->random), length = random_size(&c->random, OUTPUT_BITS);
@@ -83,13 +83,12 @@ static struct request request(struct caller *c)
 	snprintf(q.number[0], NUMBER_BYTES, "%" PRIu64, q.asked.task);
 	snprintf(q.number[1], NUMBER_BYTES, "%" PRIu64, seed);
 	snprintf(q.number[2], NUMBER_BYTES, "%" PRIu64, length);
-	snprintf(q.number[4], NUMBER_BYTES, "%" PRIu64,
-	    (random_next(&c->random) >> 8) % BUSY_MS);
+	snprintf(q.number[4], NUMBER_BYTES, "%" PRIu64, (random_next(&c->random) >> 8) % BUSY_MS);
 	return q;
 }
 
 /* As docs/shell.md has it: 128 and a signal, or what the command said; ours from 64 on. */
-static struct note seen(uint64_t task, const struct output_of *o)
+static struct note caller_seen(uint64_t task, const struct output_of *o)
 {
 	struct note e = { .deed = DEED_SEEN, .task = task };
 	if (o->code == EXIT_FINE) {
@@ -111,14 +110,16 @@ static struct note seen(uint64_t task, const struct output_of *o)
 	return e;
 }
 
-static struct note refusal(uint64_t task, const struct output_of *o)
+static struct note caller_refusal(uint64_t task, const struct output_of *o)
 {
-	return (struct note){ .deed = DEED_REFUSED, .task = task,
-		.code = o->code == EXIT_NO_RUNTIME ? EHOSTDOWN : o->code == EXIT_FULL ? ENOSPC :
-		o->code };
+	return (struct note){ .deed = DEED_REFUSED,
+		.task = task,
+		.code = o->code == EXIT_NO_RUNTIME ? EHOSTDOWN
+		    : o->code == EXIT_FULL         ? ENOSPC
+						   : o->code };
 }
 
-static struct output_of submit(struct caller *c, struct request *q, const char *how)
+static struct output_of caller_submit(struct caller *c, struct request *q, const char *how)
 {
 	char retries[NUMBER_BYTES], crash_retries[NUMBER_BYTES];
 	snprintf(retries, sizeof retries, "%u", q->asked.retries);
@@ -127,31 +128,28 @@ static struct output_of submit(struct caller *c, struct request *q, const char *
 	const char *const words[] = { "submit", "--retries", retries, "--crash-retries",
 		crash_retries, how, c->a->program, "--command", q->number[0], q->number[1],
 		q->number[2], q->number[3], q->number[4], NULL };
-	tell(c, q->asked);
+	caller_tell(c, q->asked);
 	return program_run(c->a->rt, "plmctl", words, NULL, 0);
 }
 
 static void call_and_wait(struct caller *c)
 {
-	struct request q = request(c);
+	struct request q = caller_request(c);
 	switch (random_next(&c->random) >> 8 & 3) {
-	case 0: /* alone on earth */
-		break;
+	case 0: /* alone on earth */ break;
 	case 1:
 		q.asked.code = CODE;
 		q.asked.retries = (uint16_t)(random_next(&c->random) >> 8 & 1);
 		q.asked.crash_retries = STURDY;
 		break;
-	default:
-		q.asked.retries = q.asked.crash_retries = STURDY;
-		break;
+	default: q.asked.retries = q.asked.crash_retries = STURDY; break;
 	}
-	struct output_of o = submit(c, &q, "--");
+	struct output_of o = caller_submit(c, &q, "--");
 	if (o.code == EXIT_NO_RUNTIME || o.code == EXIT_FULL) {
-		tell(c, refusal(q.asked.task, &o));
+		caller_tell(c, caller_refusal(q.asked.task, &o));
 	} else {
-		tell(c, (struct note){ .deed = DEED_ACCEPTED, .task = q.asked.task });
-		tell(c, seen(q.asked.task, &o));
+		caller_tell(c, (struct note){ .deed = DEED_ACCEPTED, .task = q.asked.task });
+		caller_tell(c, caller_seen(q.asked.task, &o));
 	}
 	output_free(&o);
 }
@@ -159,25 +157,28 @@ static void call_and_wait(struct caller *c)
 /* Whoever has the reference may ask for it, whatever became of us. */
 static void call_and_ask_later(struct caller *c)
 {
-	struct request q = request(c);
+	struct request q = caller_request(c);
 	q.asked.retries = q.asked.crash_retries = STURDY;
 	q.asked.flags = ASKED_KEPT;
-	struct output_of o = submit(c, &q, "--detach");
+	struct output_of o = caller_submit(c, &q, "--detach");
 	plm_ref ref;
 	o.out[strcspn(o.out, "\n")] = 0;
 	if (o.code != EXIT_FINE || plm_ref_parse(o.out, &ref) < 0) {
-		tell(c, refusal(q.asked.task, &o));
+		caller_tell(c, caller_refusal(q.asked.task, &o));
 		output_free(&o);
 		return;
 	}
-	tell(c, (struct note){ .deed = DEED_ACCEPTED, .task = q.asked.task, .ref = ref.id,
+	caller_tell(c,
+	    (struct note){ .deed = DEED_ACCEPTED,
+		.task = q.asked.task,
+		.ref = ref.id,
 		.input = { ref.runtime } });
 	struct output_of got;
 	while ((got = ctl(c->a->rt, "get", o.out)).code == EXIT_NO_RUNTIME)
 		output_free(&got);
-	tell(c, seen(q.asked.task, &got));
+	caller_tell(c, caller_seen(q.asked.task, &got));
 	output_free(&got);
-	tell(c, (struct note){ .deed = DEED_DROPS, .task = q.asked.task });
+	caller_tell(c, (struct note){ .deed = DEED_DROPS, .task = q.asked.task });
 	while ((got = ctl(c->a->rt, "drop", o.out)).code == EXIT_NO_RUNTIME)
 		output_free(&got);
 	output_free(&got);
@@ -194,6 +195,6 @@ _Noreturn void caller_run(const struct attendance *a)
 			call_and_wait(&c);
 		else
 			call_and_ask_later(&c);
-	tell(&c, (struct note){ .deed = DEED_LEFT });
+	caller_tell(&c, (struct note){ .deed = DEED_LEFT });
 	_exit(0);
 }

@@ -17,13 +17,15 @@
 #include "tests/support/run_suite.h"
 
 enum {
-	HELD = 48,          /* futures at once */
+	HELD = 48, /* futures at once */
 	BATCH = 8,
-	ROOM_MS = 1000,     /* how long to wait for room */
+	ROOM_MS = 1000, /* how long to wait for room */
 	CODE = 77,
-	STURDY = 100,       /* retries, of each kind, of who is to succeed whatever happens */
-	RESULT_BITS = 10, LARGE_RESULT_BITS = 22,
-	OBJECT_BITS = 17, LARGE_OBJECT_BITS = 26,
+	STURDY = 100, /* retries, of each kind, of who is to succeed whatever happens */
+	RESULT_BITS = 10,
+	LARGE_RESULT_BITS = 22,
+	OBJECT_BITS = 17,
+	LARGE_OBJECT_BITS = 26,
 	ONE_IN_LARGE = 64,
 	BUSY_US = 4000,
 };
@@ -51,12 +53,12 @@ uint64_t random_size(uint64_t *random, unsigned bits)
 	return 1 + (random_next(random) >> 8) % most;
 }
 
-static uint64_t below(struct client *c, uint64_t n)
+static uint64_t client_below(struct client *c, uint64_t n)
 {
 	return (random_next(&c->random) >> 16) % n;
 }
 
-static void tell(struct client *c, struct note event)
+static void client_tell(struct client *c, struct note event)
 {
 	event.life = c->a->life;
 	if (history_write(c->history, event) == 0)
@@ -65,14 +67,14 @@ static void tell(struct client *c, struct note event)
 	_exit(1);
 }
 
-static void add(struct client *c, uint64_t task, plm_ref ref, uint64_t digest)
+static void client_add(struct client *c, uint64_t task, plm_ref ref, uint64_t digest)
 {
 	c->held[c->n++] = (struct held){ task, digest, ref, -1 };
 }
 
 /* ---- what becomes of it ---- */
 
-static void explain(const struct client *c, plm_ref ref)
+static void client_explain(const struct client *c, plm_ref ref)
 {
 	static const char *const look[] = { "tasks", "workers" };
 	char text[PLM_REF_TEXT_BYTES];
@@ -96,11 +98,11 @@ static void tell_failure(struct client *c, struct note seen, plm_ref ref)
 		seen.signal = failure.signal;
 		seen.ref = failure.task.id;
 	}
-	tell(c, seen);
+	client_tell(c, seen);
 }
 
 /* While all processes of the runtime are dead it is asked again: somebody boots it. */
-static int get(struct client *c, plm_ref ref, plm_view *view, int timeout_ms)
+static int client_get(struct client *c, plm_ref ref, plm_view *view, int timeout_ms)
 {
 	uint64_t deadline = deadline_after_ms(PATIENT_MS);
 	int r;
@@ -110,45 +112,45 @@ static int get(struct client *c, plm_ref ref, plm_view *view, int timeout_ms)
 	return r;
 }
 
-static void look(struct client *c, const struct held *held, int timeout_ms)
+static void client_look(struct client *c, const struct held *held, int timeout_ms)
 {
 	plm_view view;
 	struct note seen = { .deed = DEED_SEEN, .task = held->task };
-	int r = get(c, held->ref, &view, timeout_ms);
+	int r = client_get(c, held->ref, &view, timeout_ms);
 	if (r == -ETIMEDOUT && timeout_ms != PATIENT_MS)
 		return;
 	if (r == 0) {
 		seen.value = bytes_digest(view.data, view.len);
 		plm_release(c->rt, &view);
-		tell(c, seen);
+		client_tell(c, seen);
 	} else if (r == -PLM_EFAILED) {
 		tell_failure(c, seen, held->ref);
 	} else if (r == -ETIMEDOUT || r == -EHOSTDOWN) {
 		seen.deed = DEED_HUNG;
-		tell(c, seen);
-		explain(c, held->ref);
+		client_tell(c, seen);
+		client_explain(c, held->ref);
 	} else {
 		seen.outcome = r == -PLM_ECANCELLED ? OUTCOME_CANCELLED : OUTCOME_GONE;
 		seen.code = -r;
-		tell(c, seen);
+		client_tell(c, seen);
 	}
 }
 
 static void let_go(struct client *c, size_t which)
 {
-	tell(c, (struct note){ .deed = DEED_DROPS, .task = c->held[which].task });
+	client_tell(c, (struct note){ .deed = DEED_DROPS, .task = c->held[which].task });
 	plm_drop(c->rt, c->held[which].ref);
 	c->held[which] = c->held[--c->n];
 }
 
-static void answer(struct client *c, uint64_t task, plm_ref ref, int r, uint64_t digest)
+static void client_answer(struct client *c, uint64_t task, plm_ref ref, int r, uint64_t digest)
 {
 	if (ref.id == 0) {
-		tell(c, (struct note){ .deed = DEED_REFUSED, .task = task, .code = -r });
+		client_tell(c, (struct note){ .deed = DEED_REFUSED, .task = task, .code = -r });
 		return;
 	}
-	tell(c, (struct note){ .deed = DEED_ACCEPTED, .task = task, .ref = ref.id });
-	add(c, task, ref, digest);
+	client_tell(c, (struct note){ .deed = DEED_ACCEPTED, .task = task, .ref = ref.id });
+	client_add(c, task, ref, digest);
 }
 
 /* ---- asking ---- */
@@ -162,28 +164,28 @@ struct parcel { /* tasks that are submitted together */
 };
 
 /* One of three: alone on earth, sure to end well, sure to fail after its retries. */
-static void choose_fate(struct client *c, plm_task *task, struct order *order, plm_terms *terms,
-    struct note *asked)
+static void choose_fate(
+    struct client *c, plm_task *task, struct order *order, plm_terms *terms, struct note *asked)
 {
-	switch (below(c, 8)) {
-	case 0: case 1:
-		break;
+	switch (client_below(c, 8)) {
+	case 0:
+	case 1: break;
 	case 2:
 		order->fails = FAILS_ALWAYS;
 		asked->code = order->code;
-		task->retries = (unsigned)below(c, 3);
+		task->retries = (unsigned)client_below(c, 3);
 		task->crash_retries = STURDY;
 		break;
 	case 3:
-		*(uint32_t *[]){ &terms->queue_ms, &terms->run_ms, &terms->total_ms }[below(c, 3)] =
-		    1 + (uint32_t)below(c, 20);
+		*(uint32_t *[]){ &terms->queue_ms, &terms->run_ms,
+			&terms->total_ms }[client_below(c, 3)] = 1 + (uint32_t)client_below(c, 20);
 		task->terms = terms;
 		task->crash_retries = STURDY;
 		asked->flags |= ASKED_LIMITED;
 		break;
 	default:
-		order->fails = below(c, 4) ? FAILS_NEVER : FAILS_AT_TIMES;
-		order->nests = below(c, 4) == 0;
+		order->fails = client_below(c, 4) ? FAILS_NEVER : FAILS_AT_TIMES;
+		order->nests = client_below(c, 4) == 0;
 		task->retries = task->crash_retries = STURDY;
 		break;
 	}
@@ -196,17 +198,22 @@ static void order_task(struct client *c, struct parcel *p, size_t i)
 	struct order *order = &p->order[i];
 	struct note asked = { .deed = DEED_ASKED, .work = WORK_TASK };
 	*order = (struct order){ .task = task_number(c->a->life, ++c->count),
-		.seed = random_next(&c->random), .code = CODE, .busy_us = (uint32_t)below(c, 2) *
-		(uint32_t)below(c, BUSY_US), .length = random_size(&c->random,
-		below(c, ONE_IN_LARGE) ? RESULT_BITS : LARGE_RESULT_BITS) - 1 };
+		.seed = random_next(&c->random),
+		.code = CODE,
+		.busy_us = (uint32_t)client_below(c, 2) * (uint32_t)client_below(c, BUSY_US),
+		.length = random_size(&c->random,
+			      client_below(c, ONE_IN_LARGE) ? RESULT_BITS : LARGE_RESULT_BITS) -
+		    1 };
 	p->arg[i][0] = PLM_BYTES(order, sizeof *order);
-	p->task[i] = (plm_task){ .function = "soak.work", .args = p->arg[i], .nargs = 1,
-		.priority = (int)below(c, 5) - 2 };
+	p->task[i] = (plm_task){ .function = "soak.work",
+		.args = p->arg[i],
+		.nargs = 1,
+		.priority = (int)client_below(c, 5) - 2 };
 	p->terms[i] = (plm_terms){ 0 };
 	uint64_t seed = order->seed;
-	size_t inputs = c->n ? below(c, 2) * below(c, HISTORY_INPUTS + 1) : 0;
+	size_t inputs = c->n ? client_below(c, 2) * client_below(c, HISTORY_INPUTS + 1) : 0;
 	for (size_t k = 0; k < inputs; k++) {
-		const struct held *input = &c->held[below(c, c->n)];
+		const struct held *input = &c->held[client_below(c, c->n)];
 		p->arg[i][p->task[i].nargs++] = PLM_FUTURE(input->ref);
 		asked.input[k] = input->task;
 		seed = bytes_with(seed, input->digest);
@@ -219,45 +226,46 @@ static void order_task(struct client *c, struct parcel *p, size_t i)
 	bytes_fill(c->room, order->length, seed);
 	p->digest[i] = asked.value = bytes_digest(c->room, order->length);
 	asked.task = order->task;
-	tell(c, asked);
+	client_tell(c, asked);
 }
 
-static void submit(struct client *c)
+static void client_submit(struct client *c)
 {
 	struct parcel p;
 	plm_ref ref[BATCH] = { { 0 } };
-	size_t n = 1 + below(c, 2) * below(c, BATCH), room = HELD - c->n;
+	size_t n = 1 + client_below(c, 2) * client_below(c, BATCH), room = HELD - c->n;
 	if (n > room)
 		n = room;
 	for (size_t i = 0; i < n; i++)
 		order_task(c, &p, i);
 	int r = n ? plm_submit_many(c->rt, p.task, n, ref) : 0;
 	for (size_t i = 0; i < n; i++)
-		answer(c, p.order[i].task, ref[i], r, p.digest[i]);
+		client_answer(c, p.order[i].task, ref[i], r, p.digest[i]);
 }
 
 /* Brought whole, or written in place. */
-static void put(struct client *c)
+static void client_put(struct client *c)
 {
 	plm_ref ref = PLM_NONE;
-	size_t length = random_size(&c->random,
-	    below(c, ONE_IN_LARGE) ? OBJECT_BITS : LARGE_OBJECT_BITS);
+	size_t length = random_size(
+	    &c->random, client_below(c, ONE_IN_LARGE) ? OBJECT_BITS : LARGE_OBJECT_BITS);
 	uint64_t task = task_number(c->a->life, ++c->count);
 	void *place = NULL;
 	if (c->n == HELD)
 		return;
 	bytes_fill(c->room, length, random_next(&c->random));
 	uint64_t digest = bytes_digest(c->room, length);
-	tell(c, (struct note){ .deed = DEED_ASKED, .work = WORK_OBJECT, .task = task,
-		.value = digest });
+	client_tell(c,
+	    (struct note){
+		.deed = DEED_ASKED, .work = WORK_OBJECT, .task = task, .value = digest });
 	int r;
-	if (below(c, 2)) {
+	if (client_below(c, 2)) {
 		r = plm_put(c->rt, c->room, length, &ref);
 	} else if ((r = plm_create(c->rt, length, &place, &ref)) == 0) {
 		memcpy(place, c->room, length);
 		r = plm_seal(c->rt, ref);
 	}
-	answer(c, task, r < 0 ? PLM_NONE : ref, r, digest);
+	client_answer(c, task, r < 0 ? PLM_NONE : ref, r, digest);
 }
 
 /* ---- what may be done to it ---- */
@@ -266,9 +274,9 @@ static void stop_one(struct client *c, enum deed deed)
 {
 	if (c->n == 0)
 		return;
-	const struct held *held = &c->held[below(c, c->n)];
-	int grace = (int)below(c, 100);
-	tell(c, (struct note){ .deed = deed, .task = held->task });
+	const struct held *held = &c->held[client_below(c, c->n)];
+	int grace = (int)client_below(c, 100);
+	client_tell(c, (struct note){ .deed = deed, .task = held->task });
 	if (deed == DEED_CANCELS)
 		plm_cancel(c->rt, held->ref, grace);
 	else
@@ -290,26 +298,26 @@ static void drop_one(struct client *c)
 {
 	if (c->n == 0)
 		return;
-	size_t which = below(c, c->n);
+	size_t which = client_below(c, c->n);
 	if (is_given(c, &c->held[which]))
 		return;
-	if (below(c, 4))
-		look(c, &c->held[which], PATIENT_MS);
+	if (client_below(c, 4))
+		client_look(c, &c->held[which], PATIENT_MS);
 	let_go(c, which);
 }
 
-static void give(struct client *c)
+static void client_give(struct client *c)
 {
 	if (c->n == 0)
 		return;
-	struct held *held = &c->held[below(c, c->n)];
-	unsigned which = (unsigned)below(c, BOXES);
+	struct held *held = &c->held[client_below(c, c->n)];
+	unsigned which = (unsigned)client_below(c, BOXES);
 	struct box *box = &c->a->meeting->box[which];
 	uint64_t empty = 0;
 	/* What we were given ourselves is its owner's to account for. */
 	if (task_life(held->task) != c->a->life || is_given(c, held) ||
-	    !atomic_compare_exchange_strong(&box->word, &empty,
-	    box_word(held->task, 0, BOX_FILLING)))
+	    !atomic_compare_exchange_strong(
+		&box->word, &empty, box_word(held->task, 0, BOX_FILLING)))
 		return;
 	box->task = held->task;
 	box->digest = held->digest;
@@ -318,21 +326,25 @@ static void give(struct client *c)
 	atomic_store(&box->word, box_word(held->task, 0, BOX_FULL));
 }
 
-static void take(struct client *c)
+static void client_take(struct client *c)
 {
-	struct box *box = &c->a->meeting->box[below(c, BOXES)];
+	struct box *box = &c->a->meeting->box[client_below(c, BOXES)];
 	uint64_t word = atomic_load(&box->word);
 	if (c->n == HELD || box_phase(word) != BOX_FULL)
 		return;
 	struct held held = { box->task, box->digest, box->ref, -1 };
-	if (task_life(held.task) == c->a->life || !atomic_compare_exchange_strong(&box->word, &word,
-	    box_word(held.task, c->a->slot, BOX_TAKING)))
+	if (task_life(held.task) == c->a->life ||
+	    !atomic_compare_exchange_strong(
+		&box->word, &word, box_word(held.task, c->a->slot, BOX_TAKING)))
 		return;
 	int r = plm_hold(c->rt, held.ref);
 	if (r == 0)
 		c->held[c->n++] = held;
 	else
-		tell(c, (struct note){ .deed = DEED_SEEN, .task = held.task, .code = -r,
+		client_tell(c,
+		    (struct note){ .deed = DEED_SEEN,
+			.task = held.task,
+			.code = -r,
 			.outcome = r == -ESTALE ? OUTCOME_GONE : OUTCOME_UNSURE });
 	atomic_store(&box->word, 0);
 }
@@ -350,19 +362,24 @@ void meeting_forget(struct meeting *meeting, uint32_t slot, uint32_t life)
 
 /* ---- its life ---- */
 
-static void act(struct client *c)
+static void client_act(struct client *c)
 {
-	switch (below(c, 16)) {
-	case 0: case 1: case 2: case 3: submit(c); break;
-	case 4: case 5: put(c); break;
+	switch (client_below(c, 16)) {
+	case 0:
+	case 1:
+	case 2:
+	case 3: client_submit(c); break;
+	case 4:
+	case 5: client_put(c); break;
 	case 6: stop_one(c, DEED_CANCELS); break;
 	case 7: stop_one(c, DEED_RETURNS); break;
-	case 8: give(c); break;
-	case 9: take(c); break;
+	case 8: client_give(c); break;
+	case 9: client_take(c); break;
 	case 10: drop_one(c); break;
 	default:
 		if (c->n)
-			look(c, &c->held[below(c, c->n)], below(c, 2) ? 0 : PATIENT_MS);
+			client_look(c, &c->held[client_below(c, c->n)],
+			    client_below(c, 2) ? 0 : PATIENT_MS);
 		break;
 	}
 	if (c->n == HELD)
@@ -402,15 +419,15 @@ _Noreturn void client_run(const struct attendance *a)
 	if (connect_for_long(&c)) {
 		plm_patience(c.rt, ROOM_MS);
 		while (!atomic_load(&a->meeting->over))
-			act(&c);
+			client_act(&c);
 		for (size_t i = 0; i < c.n; i++)
 			take_back(&c, &c.held[i]);
 		while (c.n > 0) {
-			look(&c, &c.held[0], PATIENT_MS);
+			client_look(&c, &c.held[0], PATIENT_MS);
 			let_go(&c, 0);
 		}
 		plm_disconnect(&c.rt);
 	}
-	tell(&c, (struct note){ .deed = DEED_LEFT });
+	client_tell(&c, (struct note){ .deed = DEED_LEFT });
 	_exit(0);
 }

@@ -15,7 +15,7 @@ enum { STURDY = 200, STEP_US = 500, NS_PER_US = 1000, ONE_IN = 4 };
 
 static int history = -1; /* once a process */
 
-static int tell(plm_call *call, enum deed deed, uint64_t task, int code)
+static int mod_soak_tell(plm_call *call, enum deed deed, uint64_t task, int code)
 {
 	const char *directory = getenv("SOAK_HISTORY");
 	if (history < 0 && directory)
@@ -42,7 +42,9 @@ static int wait_for_nested(plm_call *call, const struct order *order, uint64_t *
 {
 	plm *rt = plm_runtime(call);
 	struct order its = { .seed = NESTED_SEED(order), .length = NESTED_BYTES };
-	plm_task task = { .function = "soak.work", .args = &PLM_BYTES(&its, sizeof its), .nargs = 1,
+	plm_task task = { .function = "soak.work",
+		.args = &PLM_BYTES(&its, sizeof its),
+		.nargs = 1,
 		.crash_retries = STURDY };
 	plm_view view;
 	plm_ref ref;
@@ -88,7 +90,7 @@ static int fail_as_ordered(plm_call *call, const struct order *order)
 }
 
 /* ORDER INPUT... */
-static int work(plm_call *call)
+static int mod_soak_work(plm_call *call)
 {
 	struct order order;
 	size_t length;
@@ -96,15 +98,15 @@ static int work(plm_call *call)
 	if (length != sizeof order)
 		return plm_fail(call, EINVAL, "an order of %zu bytes", length);
 	memcpy(&order, data, sizeof order);
-	int r = tell(call, DEED_BEGUN, order.task, 0);
+	int r = mod_soak_tell(call, DEED_BEGUN, order.task, 0);
 	if (r == 0)
 		r = be_busy(call, order.busy_us);
 	if (r == 0)
 		r = yield_result(call, &order);
 	if (r == 0) /* what it yielded must not be seen */
 		r = fail_as_ordered(call, &order);
-	int told = tell(call, DEED_ENDED, order.task, r);
+	int told = mod_soak_tell(call, DEED_ENDED, order.task, r);
 	return r ? r : told;
 }
 
-PLM_MODULE(soak, { "work", work, "ORDER INPUT...: a value made of all it is given" });
+PLM_MODULE(soak, { "work", mod_soak_work, "ORDER INPUT...: a value made of all it is given" });

@@ -15,32 +15,36 @@
 #include "tests/support/run_suite.h"
 
 enum {
-	STOP_MS = 400, FULL_MS = 300, /* at most; who waits for a lock has 10 s */
-	FILLER_BYTES = 4 << 20, FILL_BLOCK = 1 << 16,
-	FAMILY_MAX = 64, PATH_BYTES = 192, LOOKS = 8,
+	STOP_MS = 400,
+	FULL_MS = 300, /* at most; who waits for a lock has 10 s */
+	FILLER_BYTES = 4 << 20,
+	FILL_BLOCK = 1 << 16,
+	FAMILY_MAX = 64,
+	PATH_BYTES = 192,
+	LOOKS = 8,
 };
 
-static uint64_t below(struct nemesis *n, uint64_t most)
+static uint64_t nemesis_below(struct nemesis *n, uint64_t most)
 {
 	return (random_next(&n->random) >> 16) % most;
 }
 
-static const struct process *slot(struct nemesis *n, uint32_t which)
+static const struct process *nemesis_slot(struct nemesis *n, uint32_t which)
 {
 	const struct process *p = &plm_tables(n->handle)->process[which];
 	return process_state(sh_load(&p->state)) == PROCESS_LIVE ? p : NULL;
 }
 
 /* The pid of such a process, 0 if there is none just now. */
-static pid_t whom(struct nemesis *n, enum process_kind kind)
+static pid_t nemesis_whom(struct nemesis *n, enum process_kind kind)
 {
-	const struct process *p = kind == KIND_MANAGER ? slot(n, SLOT_MANAGER)
-	                                               : pick_member(n->handle, kind, &n->random);
+	const struct process *p = kind == KIND_MANAGER ? nemesis_slot(n, SLOT_MANAGER)
+						       : pick_member(n->handle, kind, &n->random);
 	pid_t pid = p ? p->pid : 0;
 	return pid > 1 && pid != getpid() && process_start_time(pid) == p->start_time ? pid : 0;
 }
 
-static size_t children(pid_t of, pid_t *ret, size_t most)
+static size_t nemesis_children(pid_t of, pid_t *ret, size_t most)
 {
 	char path[PATH_BYTES];
 	size_t n = 0;
@@ -57,7 +61,8 @@ static size_t children(pid_t of, pid_t *ret, size_t most)
 static pid_t some_command(struct nemesis *n)
 {
 	pid_t pid = 0;
-	for (unsigned look = 0; look < LOOKS && !children(whom(n, KIND_WORKER), &pid, 1); look++)
+	for (unsigned look = 0;
+	     look < LOOKS && !nemesis_children(nemesis_whom(n, KIND_WORKER), &pid, 1); look++)
 		;
 	return pid;
 }
@@ -74,13 +79,13 @@ static bool kill_one(struct nemesis *n, pid_t pid, enum victim kind)
 
 static bool kill_client(struct nemesis *n)
 {
-	uint64_t which = below(n, ATTENDANTS);
+	uint64_t which = nemesis_below(n, ATTENDANTS);
 	n->killed[which] = n->client[which];
 	return kill_one(n, n->client[which], VICTIM_CLIENT);
 }
 
 /* Scheduler, workers, journal. */
-static size_t members(struct nemesis *n, pid_t *ret, size_t most)
+static size_t nemesis_members(struct nemesis *n, pid_t *ret, size_t most)
 {
 	const struct tables *t = plm_tables(n->handle);
 	size_t found = 0;
@@ -109,10 +114,10 @@ static bool kill_family(struct nemesis *n, bool all)
 {
 	pid_t member[FAMILY_MAX], below_guard[FAMILY_MAX];
 	kill(n->rt->pid, SIGSTOP);
-	size_t guarded = children(n->rt->pid, below_guard, FAMILY_MAX);
+	size_t guarded = nemesis_children(n->rt->pid, below_guard, FAMILY_MAX);
 	for (size_t i = 0; all && i < guarded; i++)
 		kill(below_guard[i], SIGSTOP);
-	size_t m = members(n, member, FAMILY_MAX);
+	size_t m = nemesis_members(n, member, FAMILY_MAX);
 	for (size_t i = 0; all && i < m; i++)
 		kill_one(n, member[i], VICTIM_RUNTIME);
 	for (size_t i = 0; i < guarded; i++)
@@ -132,7 +137,7 @@ static bool kill_family(struct nemesis *n, bool all)
 /* A child lets it go on: we may be waiting for the very one. */
 static bool stop_one(struct nemesis *n, pid_t pid)
 {
-	struct timespec moment = clock_timespec((1 + below(n, STOP_MS)) * NS_PER_MS);
+	struct timespec moment = clock_timespec((1 + nemesis_below(n, STOP_MS)) * NS_PER_MS);
 	size_t free = 0;
 	while (free < STOPPED_MAX && n->stopping[free])
 		free++;
@@ -184,14 +189,14 @@ static void fill_store(struct nemesis *n)
 	}
 }
 
-static bool fill(struct nemesis *n, enum fault what)
+static bool nemesis_fill(struct nemesis *n, enum fault what)
 {
 	bool possible = what == FAULT_FILL_STORE || (what == FAULT_FILL_SHM && n->own_shm) ||
 	    (what == FAULT_FILL_DISK && n->disk);
 	if (n->full_until_ns || !possible)
 		return false;
 	n->full = what;
-	n->full_until_ns = clock_ns() + (1 + below(n, FULL_MS)) * NS_PER_MS;
+	n->full_until_ns = clock_ns() + (1 + nemesis_below(n, FULL_MS)) * NS_PER_MS;
 	if (what == FAULT_FILL_STORE)
 		fill_store(n);
 	else
@@ -199,7 +204,7 @@ static bool fill(struct nemesis *n, enum fault what)
 	return true;
 }
 
-static void empty(struct nemesis *n)
+static void nemesis_empty(struct nemesis *n)
 {
 	char path[PATH_BYTES];
 	full_path(n, path, sizeof path);
@@ -217,7 +222,7 @@ void nemesis_relent(struct nemesis *n)
 {
 	reap_stopping(n, 0);
 	if (n->full_until_ns)
-		empty(n);
+		nemesis_empty(n);
 }
 
 bool nemesis_owns(const struct nemesis *n, pid_t pid)
@@ -229,32 +234,44 @@ bool nemesis_owns(const struct nemesis *n, pid_t pid)
 static bool act(struct nemesis *n, enum fault fault)
 {
 	switch (fault) {
-	case FAULT_KILL_WORKER: return kill_one(n, whom(n, KIND_WORKER), VICTIM_WORKER);
-	case FAULT_KILL_SCHEDULER: return kill_one(n, whom(n, KIND_SCHEDULER), VICTIM_RUNTIME);
-	case FAULT_KILL_MANAGER: return kill_one(n, whom(n, KIND_MANAGER), VICTIM_RUNTIME);
-	case FAULT_KILL_JOURNAL: return kill_one(n, whom(n, KIND_JOURNAL), VICTIM_RUNTIME);
+	case FAULT_KILL_WORKER: return kill_one(n, nemesis_whom(n, KIND_WORKER), VICTIM_WORKER);
+	case FAULT_KILL_SCHEDULER:
+		return kill_one(n, nemesis_whom(n, KIND_SCHEDULER), VICTIM_RUNTIME);
+	case FAULT_KILL_MANAGER: return kill_one(n, nemesis_whom(n, KIND_MANAGER), VICTIM_RUNTIME);
+	case FAULT_KILL_JOURNAL: return kill_one(n, nemesis_whom(n, KIND_JOURNAL), VICTIM_RUNTIME);
 	case FAULT_KILL_GUARD: return kill_family(n, false);
 	case FAULT_KILL_ALL: return kill_family(n, true);
 	case FAULT_KILL_CLIENT: return kill_client(n);
 	case FAULT_KILL_COMMAND: return kill_one(n, some_command(n), VICTIM_COMMAND);
-	case FAULT_STOP_WORKER: return stop_one(n, whom(n, KIND_WORKER));
-	case FAULT_STOP_SCHEDULER: return stop_one(n, whom(n, KIND_SCHEDULER));
-	case FAULT_STOP_MANAGER: return stop_one(n, whom(n, KIND_MANAGER));
-	case FAULT_STOP_JOURNAL: return stop_one(n, whom(n, KIND_JOURNAL));
+	case FAULT_STOP_WORKER: return stop_one(n, nemesis_whom(n, KIND_WORKER));
+	case FAULT_STOP_SCHEDULER: return stop_one(n, nemesis_whom(n, KIND_SCHEDULER));
+	case FAULT_STOP_MANAGER: return stop_one(n, nemesis_whom(n, KIND_MANAGER));
+	case FAULT_STOP_JOURNAL: return stop_one(n, nemesis_whom(n, KIND_JOURNAL));
 	case FAULT_STOP_GUARD: return stop_one(n, n->rt->pid);
-	case FAULT_STOP_CLIENT: return stop_one(n, n->client[below(n, ATTENDANTS)]);
+	case FAULT_STOP_CLIENT: return stop_one(n, n->client[nemesis_below(n, ATTENDANTS)]);
 	case FAULT_STOP_COMMAND: return stop_one(n, some_command(n));
-	default: return fill(n, fault);
+	default: return nemesis_fill(n, fault);
 	}
 }
 
 /* How often each comes, beside the others. */
-static const unsigned weight[FAULTS] = { [FAULT_KILL_WORKER] = 12, [FAULT_KILL_SCHEDULER] = 2,
-	[FAULT_KILL_MANAGER] = 3, [FAULT_KILL_JOURNAL] = 2, [FAULT_KILL_GUARD] = 1,
-	[FAULT_KILL_ALL] = 1, [FAULT_KILL_CLIENT] = 4, [FAULT_KILL_COMMAND] = 8,
-	[FAULT_STOP_WORKER] = 4, [FAULT_STOP_SCHEDULER] = 2, [FAULT_STOP_MANAGER] = 2,
-	[FAULT_STOP_JOURNAL] = 2, [FAULT_STOP_GUARD] = 1, [FAULT_STOP_CLIENT] = 2,
-	[FAULT_STOP_COMMAND] = 2, [FAULT_FILL_STORE] = 2, [FAULT_FILL_SHM] = 2,
+static const unsigned weight[FAULTS] = { [FAULT_KILL_WORKER] = 12,
+	[FAULT_KILL_SCHEDULER] = 2,
+	[FAULT_KILL_MANAGER] = 3,
+	[FAULT_KILL_JOURNAL] = 2,
+	[FAULT_KILL_GUARD] = 1,
+	[FAULT_KILL_ALL] = 1,
+	[FAULT_KILL_CLIENT] = 4,
+	[FAULT_KILL_COMMAND] = 8,
+	[FAULT_STOP_WORKER] = 4,
+	[FAULT_STOP_SCHEDULER] = 2,
+	[FAULT_STOP_MANAGER] = 2,
+	[FAULT_STOP_JOURNAL] = 2,
+	[FAULT_STOP_GUARD] = 1,
+	[FAULT_STOP_CLIENT] = 2,
+	[FAULT_STOP_COMMAND] = 2,
+	[FAULT_FILL_STORE] = 2,
+	[FAULT_FILL_SHM] = 2,
 	[FAULT_FILL_DISK] = 2 };
 
 const char *fault_name(enum fault fault)
@@ -273,8 +290,8 @@ void nemesis_act(struct nemesis *n)
 		all += weight[i];
 	reap_stopping(n, WNOHANG);
 	if (n->full_until_ns && clock_ns() >= n->full_until_ns)
-		empty(n);
-	uint64_t drawn = below(n, all);
+		nemesis_empty(n);
+	uint64_t drawn = nemesis_below(n, all);
 	while (drawn >= weight[fault])
 		drawn -= weight[fault++];
 	n->count[fault] += act(n, (enum fault)fault);

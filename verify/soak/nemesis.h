@@ -10,12 +10,24 @@
 #include "verify/soak/client.h"
 
 enum fault {
-	FAULT_KILL_WORKER, FAULT_KILL_SCHEDULER, FAULT_KILL_MANAGER, FAULT_KILL_JOURNAL,
+	FAULT_KILL_WORKER,
+	FAULT_KILL_SCHEDULER,
+	FAULT_KILL_MANAGER,
+	FAULT_KILL_JOURNAL,
 	FAULT_KILL_GUARD, /* and the manager, or nobody could guard it */
-	FAULT_KILL_ALL, FAULT_KILL_CLIENT, FAULT_KILL_COMMAND,
-	FAULT_STOP_WORKER, FAULT_STOP_SCHEDULER, FAULT_STOP_MANAGER, FAULT_STOP_JOURNAL,
-	FAULT_STOP_GUARD, FAULT_STOP_CLIENT, FAULT_STOP_COMMAND,
-	FAULT_FILL_STORE, FAULT_FILL_SHM, FAULT_FILL_DISK,
+	FAULT_KILL_ALL,
+	FAULT_KILL_CLIENT,
+	FAULT_KILL_COMMAND,
+	FAULT_STOP_WORKER,
+	FAULT_STOP_SCHEDULER,
+	FAULT_STOP_MANAGER,
+	FAULT_STOP_JOURNAL,
+	FAULT_STOP_GUARD,
+	FAULT_STOP_CLIENT,
+	FAULT_STOP_COMMAND,
+	FAULT_FILL_STORE,
+	FAULT_FILL_SHM,
+	FAULT_FILL_DISK,
 	FAULTS
 };
 
@@ -27,12 +39,12 @@ struct nemesis {
 	plm *handle;
 	int history;
 	uint64_t random;
-	pid_t client[ATTENDANTS]; /* W: who runs the soak */
-	pid_t killed[ATTENDANTS]; /* the last of each place that we have killed */
-	const char *disk;         /* a small one that nobody else uses; NULL: there is none */
-	bool own_shm;             /* /dev/shm is a small one of our own */
+	pid_t client[ATTENDANTS];    /* W: who runs the soak */
+	pid_t killed[ATTENDANTS];    /* the last of each place that we have killed */
+	const char *disk;            /* a small one that nobody else uses; NULL: there is none */
+	bool own_shm;                /* /dev/shm is a small one of our own */
 	pid_t stopping[STOPPED_MAX]; /* who lets one go on, each a child of ours; 0: nobody */
-	uint64_t full_until_ns;   /* 0: nothing is full */
+	uint64_t full_until_ns;      /* 0: nothing is full */
 	enum fault full;
 	plm_ref filler[64];
 	size_t fillers;

@@ -19,13 +19,13 @@ enum deed {
 	DEED_CANCELS,
 	DEED_RETURNS,
 	DEED_DROPS,
-	DEED_HUNG,     /* it did not end in time */
-	DEED_LEFT,     /* the client ended by itself, and has looked at what it did not drop */
+	DEED_HUNG, /* it did not end in time */
+	DEED_LEFT, /* the client ended by itself, and has looked at what it did not drop */
 	/* by attempts */
 	DEED_BEGUN,
-	DEED_ENDED,    /* code: what it returned */
+	DEED_ENDED, /* code: what it returned */
 	/* by the nemesis, before it does so */
-	DEED_KILLS,    /* pid: whom; code: enum victim */
+	DEED_KILLS, /* pid: whom; code: enum victim */
 	DEEDS
 };
 
@@ -35,13 +35,13 @@ enum outcome {
 	OUTCOME_DONE,
 	OUTCOME_FAILED,
 	OUTCOME_CANCELLED,
-	OUTCOME_GONE,  /* there is no such future any more */
+	OUTCOME_GONE,   /* there is no such future any more */
 	OUTCOME_UNSURE, /* the runtime was not there to say */
 };
 
 enum victim { VICTIM_NONE, VICTIM_WORKER, VICTIM_COMMAND, VICTIM_CLIENT, VICTIM_RUNTIME };
 
-enum { /* flags of DEED_ASKED */
+enum {                     /* flags of DEED_ASKED */
 	ASKED_LIMITED = 1, /* it has a limit of time, and may fail for it */
 	ASKED_KEPT = 2,    /* it outlives who asked */
 };
@@ -49,14 +49,14 @@ enum { /* flags of DEED_ASKED */
 enum { HISTORY_INPUTS = 4, HISTORY_PATH = 160 };
 
 struct note {
-	uint64_t ns;    /* CLOCK_MONOTONIC */
+	uint64_t ns; /* CLOCK_MONOTONIC */
 	uint64_t task;
 	uint64_t ref;
 	uint64_t value;
 	uint64_t input[HISTORY_INPUTS]; /* tasks whose values it is given; 0: none */
 	int32_t pid, parent;            /* who writes; of DEED_KILLS: the victim */
 	int32_t code, signal;
-	uint32_t life;                  /* of the client that writes */
+	uint32_t life; /* of the client that writes */
 	uint16_t deed, work, outcome, flags;
 	uint16_t retries, crash_retries;
 	uint32_t reserved[7];

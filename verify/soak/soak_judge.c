@@ -83,14 +83,16 @@ static void tell_events(const struct trial *t, uint64_t task)
 		const struct note *e = &t->history->note[i];
 		if (e->task != task || e->deed == DEED_KILLS)
 			continue;
-		fprintf(t->out, "    %" PRIu64 ".%06" PRIu64 " %s by pid %d of %d: outcome %u "
-		    "code %d signal %d ref %" PRIx64 " value %" PRIx64 "\n", e->ns / 1000000000,
-		    e->ns / 1000 % 1000000, deeds[e->deed % DEEDS], e->pid, e->parent, e->outcome,
-		    e->code, e->signal, e->ref, e->value);
+		fprintf(t->out,
+		    "    %" PRIu64 ".%06" PRIu64 " %s by pid %d of %d: outcome %u "
+		    "code %d signal %d ref %" PRIx64 " value %" PRIx64 "\n",
+		    e->ns / 1000000000, e->ns / 1000 % 1000000, deeds[e->deed % DEEDS], e->pid,
+		    e->parent, e->outcome, e->code, e->signal, e->ref, e->value);
 	}
 }
 
-static void find(struct trial *t, const struct item *i, enum finding what, const char *how)
+static void soak_judge_find(
+    struct trial *t, const struct item *i, enum finding what, const char *how)
 {
 	const struct note *e = i->asked;
 	t->verdict->found[what]++;
@@ -127,10 +129,10 @@ static void read_seen(struct trial *t, struct item *i, const struct note *e)
 	if (e->outcome == OUTCOME_GONE) {
 		/* Who was handed it comes too late if the giver was killed. */
 		if (owner || index_find(&t->left, task_life(e->task)))
-			find(t, i, FOUND_LOST, "it is gone, though it was held");
+			soak_judge_find(t, i, FOUND_LOST, "it is gone, though it was held");
 	} else if (is_final(e) && i->seen) {
 		if (!is_same_end(i->seen, e))
-			find(t, i, FOUND_DOUBLED, "it was seen to end in two ways");
+			soak_judge_find(t, i, FOUND_DOUBLED, "it was seen to end in two ways");
 	} else if (is_final(e)) {
 		i->seen = e;
 		t->verdict->outcome[e->outcome]++;
@@ -143,7 +145,7 @@ static void read_begun(struct trial *t, struct item *i, const struct note *e)
 	i->attempts++;
 	/* One that was cancelled may have been claimed before. */
 	if (i->seen && i->seen->outcome != OUTCOME_CANCELLED)
-		find(t, i, FOUND_DOUBLED, "it began after its end had been seen");
+		soak_judge_find(t, i, FOUND_DOUBLED, "it began after its end had been seen");
 }
 
 static void read_event(struct trial *t, const struct note *e)
@@ -165,7 +167,7 @@ static void read_event(struct trial *t, const struct note *e)
 	case DEED_CANCELS: i->cancels++; break;
 	case DEED_RETURNS: i->returns++; break;
 	case DEED_DROPS: i->drops += e->life == task_life(e->task); break;
-	case DEED_HUNG: find(t, i, FOUND_HUNG, "it did not end in time"); break;
+	case DEED_HUNG: soak_judge_find(t, i, FOUND_HUNG, "it did not end in time"); break;
 	default: break;
 	}
 }
@@ -198,8 +200,8 @@ static int read_history(struct trial *t)
 /* ---- what accounts for a failure ---- */
 
 /* Who began it was killed, or nobody had begun it and somebody who could was: so often at most. */
-static unsigned killed(const struct trial *t, const struct item *i, uint64_t until_ns,
-    bool commands)
+static unsigned soak_judge_killed(
+    const struct trial *t, const struct item *i, uint64_t until_ns, bool commands)
 {
 	unsigned n = 0;
 	for (size_t k = 0; k < t->kills; k++) {
@@ -207,38 +209,42 @@ static unsigned killed(const struct trial *t, const struct item *i, uint64_t unt
 		if (e->ns < i->asked->ns || e->ns > until_ns || e->code == VICTIM_CLIENT)
 			continue;
 		bool known = !commands && i->begun;
-		n += commands ? e->code == VICTIM_COMMAND : !known ||
-		    e->pid == i->begun->pid || e->pid == i->begun->parent;
+		n += commands ? e->code == VICTIM_COMMAND
+			      : !known || e->pid == i->begun->pid || e->pid == i->begun->parent;
 	}
 	return n;
 }
 
 /* A command that is killed has failed; when its worker is, that is the end of an attempt. */
-static unsigned failures(const struct trial *t, const struct item *i, uint64_t until_ns)
+static unsigned soak_judge_failures(const struct trial *t, const struct item *i, uint64_t until_ns)
 {
 	bool command = i->asked->work == WORK_COMMAND;
-	return i->failures + (command ? killed(t, i, until_ns, true) : 0);
+	return i->failures + (command ? soak_judge_killed(t, i, until_ns, true) : 0);
 }
 
 static const char *unfounded_death(const struct trial *t, const struct item *i, uint64_t until_ns)
 {
 	const struct note *asked = i->asked;
 	if (asked->work == WORK_COMMAND && asked->crash_retries)
-		return failures(t, i, until_ns) > asked->retries
-		           ? NULL : "it was killed, and had retries for that";
+		return soak_judge_failures(t, i, until_ns) > asked->retries
+		    ? NULL
+		    : "it was killed, and had retries for that";
 	if (asked->crash_retries)
 		return "its worker died, and it had retries for that";
-	return killed(t, i, until_ns, false) ? NULL : "its worker died, and nobody killed it";
+	return soak_judge_killed(t, i, until_ns, false) ? NULL
+							: "its worker died, and nobody killed it";
 }
 
-static const char *unfounded(const struct trial *t, const struct item *i, const struct note *seen)
+static const char *soak_judge_unfounded(
+    const struct trial *t, const struct item *i, const struct note *seen)
 {
 	const struct note *asked = i->asked;
 	if (seen->code == EOWNERDEAD || seen->signal == SIGKILL)
 		return unfounded_death(t, i, seen->ns);
 	if (asked->code && seen->code == asked->code)
-		return failures(t, i, seen->ns) > asked->retries
-		           ? NULL : "it failed with retries left";
+		return soak_judge_failures(t, i, seen->ns) > asked->retries
+		    ? NULL
+		    : "it failed with retries left";
 	if (seen->code == ETIMEDOUT)
 		return asked->flags & ASKED_LIMITED ? NULL : "it had no limit";
 	if (seen->code == ECANCELED)
@@ -274,17 +280,17 @@ static void judge_failure(struct trial *t, const struct item *i)
 	const struct note *seen = i->seen;
 	const struct item *root = index_find(&t->by_ref, seen->ref);
 	if (!root || root == i) {
-		const char *why = unfounded(t, i, seen);
+		const char *why = soak_judge_unfounded(t, i, seen);
 		if (why)
-			find(t, i, FOUND_UNFOUNDED, why);
+			soak_judge_find(t, i, FOUND_UNFOUNDED, why);
 		return;
 	}
-	const char *why = unfounded(t, root, seen);
+	const char *why = soak_judge_unfounded(t, root, seen);
 	if (!is_ancestor(t, root, i))
-		find(t, i, FOUND_UNFOUNDED, "it failed by a task it does not depend on");
+		soak_judge_find(t, i, FOUND_UNFOUNDED, "it failed by a task it does not depend on");
 	if (!why)
 		return;
-	find(t, i, FOUND_UNFOUNDED, why);
+	soak_judge_find(t, i, FOUND_UNFOUNDED, why);
 	tell_events(t, root->asked->task);
 }
 
@@ -292,14 +298,15 @@ static void judge_value(struct trial *t, const struct item *i)
 {
 	const struct note *asked = i->asked;
 	if (i->seen->value != asked->value)
-		find(t, i, asked->work == WORK_OBJECT ? FOUND_DAMAGED : FOUND_WRONG,
+		soak_judge_find(t, i, asked->work == WORK_OBJECT ? FOUND_DAMAGED : FOUND_WRONG,
 		    "its value is another one");
 	if (asked->code)
-		find(t, i, FOUND_WRONG, "it has a value, and was to fail");
+		soak_judge_find(t, i, FOUND_WRONG, "it has a value, and was to fail");
 	for (int k = 0; k < HISTORY_INPUTS; k++) {
 		const struct item *input = index_find(&t->by_task, asked->input[k]);
 		if (input && input->seen && input->seen->outcome != OUTCOME_DONE)
-			find(t, i, FOUND_WRONG, "it has a value, and what it depends on has none");
+			soak_judge_find(
+			    t, i, FOUND_WRONG, "it has a value, and what it depends on has none");
 	}
 }
 
@@ -307,9 +314,10 @@ static void judge_refusal(struct trial *t, const struct item *i)
 {
 	int code = i->refused->code;
 	if (code != ENOSPC && code != EAGAIN && code != EHOSTDOWN)
-		find(t, i, FOUND_UNFOUNDED, "it was refused, and nothing accounts for this code");
+		soak_judge_find(
+		    t, i, FOUND_UNFOUNDED, "it was refused, and nothing accounts for this code");
 	if (i->attempts && code != EHOSTDOWN) /* plmctl says so also when it cannot know */
-		find(t, i, FOUND_UNFOUNDED, "it was refused, and began");
+		soak_judge_find(t, i, FOUND_UNFOUNDED, "it was refused, and began");
 }
 
 static void judge_item(struct trial *t, const struct item *i)
@@ -317,11 +325,11 @@ static void judge_item(struct trial *t, const struct item *i)
 	const struct note *asked = i->asked;
 	bool left = index_find(&t->left, task_life(asked->task)) != NULL;
 	if (i->attempts > 1u + asked->retries + asked->crash_retries + i->returns)
-		find(t, i, FOUND_DOUBLED, "it began more often than it may");
+		soak_judge_find(t, i, FOUND_DOUBLED, "it began more often than it may");
 	if (i->refused)
 		judge_refusal(t, i);
 	if (i->accepted && left && !i->drops && !i->seen_by_owner)
-		find(t, i, FOUND_LOST, "it was accepted, and nothing came of it");
+		soak_judge_find(t, i, FOUND_LOST, "it was accepted, and nothing came of it");
 	t->verdict->orphaned += i->accepted && !left && !i->seen && !i->drops;
 	if (!i->seen)
 		return;
@@ -330,7 +338,7 @@ static void judge_item(struct trial *t, const struct item *i)
 	else if (i->seen->outcome == OUTCOME_FAILED)
 		judge_failure(t, i);
 	else if (!i->cancels)
-		find(t, i, FOUND_UNFOUNDED, "nobody cancelled it");
+		soak_judge_find(t, i, FOUND_UNFOUNDED, "nobody cancelled it");
 }
 
 int judge(const struct history *history, FILE *out, struct verdict *verdict)

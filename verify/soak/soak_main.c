@@ -1,4 +1,5 @@
-/* soak_main.c - make soak: a runtime under load, under a nemesis, and the judgement of what was seen.
+/* soak_main.c - make soak: a runtime under load, under a nemesis, and the judgement of what was
+ * seen.
  *
  * In rounds: load and faults for some seconds; then peace, in which all clients look at what they
  * hold and end; then the history is judged and nothing may be left. The runtime lives through all
@@ -26,8 +27,15 @@
 #include "tests/support/deaths.h"
 #include "tests/support/run_suite.h"
 
-enum { ROUND_MS = 20000, PACE_MS = 80, CALLERS = 2, TEST_TIMEOUT_S = 900, PATH_BYTES = 128,
-	END_MS = 3 * PATIENT_MS, LOOK_AGAIN_NS = 2000000 };
+enum {
+	ROUND_MS = 20000,
+	PACE_MS = 80,
+	CALLERS = 2,
+	TEST_TIMEOUT_S = 900,
+	PATH_BYTES = 128,
+	END_MS = 3 * PATIENT_MS,
+	LOOK_AGAIN_NS = 2000000
+};
 #define SHM_SIZE "size=300m"
 #define DISK_SIZE "size=24m"
 
@@ -78,16 +86,20 @@ static void find_programs(void)
 {
 	ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
 	ck_assert_int_gt(n, 0);
-	snprintf(module, sizeof module, "%.*s/mod_soak.so",
-	    (int)(strrchr(program, '/') - program), program);
+	snprintf(module, sizeof module, "%.*s/mod_soak.so", (int)(strrchr(program, '/') - program),
+	    program);
 }
 
 /* ---- clients ---- */
 
 static void client_start(unsigned slot)
 {
-	struct attendance a = { .rt = &rt, .history = history, .program = program,
-		.meeting = meeting, .slot = slot, .life = life_of[slot] = ++lives,
+	struct attendance a = { .rt = &rt,
+		.history = history,
+		.program = program,
+		.meeting = meeting,
+		.slot = slot,
+		.life = life_of[slot] = ++lives,
 		.random = random_next(&nemesis.random) | 1 };
 	pid_t pid = fork();
 	ck_assert_int_ge(pid, 0);
@@ -160,8 +172,10 @@ static void look_at_kept(const struct note *asked, const struct note *accepted, 
 {
 	plm_view view;
 	plm_ref ref = { accepted->ref, accepted->input[0] };
-	struct note seen = { .deed = DEED_SEEN, .task = asked->task,
-		.life = task_life(asked->task), .outcome = OUTCOME_GONE };
+	struct note seen = { .deed = DEED_SEEN,
+		.task = asked->task,
+		.life = task_life(asked->task),
+		.outcome = OUTCOME_GONE };
 	int r = plm_hold(nemesis.handle, ref);
 	if (r == 0 && (r = plm_get(nemesis.handle, ref, &view, PATIENT_MS)) == 0) {
 		seen.outcome = OUTCOME_DONE;
@@ -178,12 +192,12 @@ static void look_at_kept(const struct note *asked, const struct note *accepted, 
 	plm_drop(nemesis.handle, ref);
 }
 
-static bool has_note(const struct history *h, enum deed deed, uint64_t task, uint32_t life,
-    const struct note **ret)
+static bool has_note(
+    const struct history *h, enum deed deed, uint64_t task, uint32_t life, const struct note **ret)
 {
 	for (size_t i = 0; i < h->n; i++)
-		if (h->note[i].deed == deed && (task ? h->note[i].task == task
-		    : h->note[i].life == life)) {
+		if (h->note[i].deed == deed &&
+		    (task ? h->note[i].task == task : h->note[i].life == life)) {
 			*ret = &h->note[i];
 			return true;
 		}
@@ -221,8 +235,8 @@ static unsigned count_kept(bool forget)
 			continue;
 		kept++;
 		if (forget)
-			plm_forget(nemesis.handle, ref_public(nemesis.handle,
-			    record_ref(i, word_generation(word))));
+			plm_forget(nemesis.handle,
+			    ref_public(nemesis.handle, record_ref(i, word_generation(word))));
 	}
 	return kept;
 }
@@ -234,12 +248,12 @@ static bool kept_are_accounted_for(void *unsure)
 
 /* ---- a round ---- */
 
-static void storm(uint64_t ms)
+static void soak_main_storm(uint64_t ms)
 {
 	uint64_t end = deadline_after_ms((int)ms);
 	while (clock_ns() < end) {
-		struct timespec pace = {
-		    .tv_nsec = (long)(random_next(&nemesis.random) % (PACE_MS * NS_PER_MS)) };
+		struct timespec pace = { .tv_nsec = (long)(random_next(&nemesis.random) %
+					     (PACE_MS * NS_PER_MS)) };
 		nanosleep(&pace, NULL); /* the pace of the faults, not a wait for anything */
 		nemesis_act(&nemesis);
 		for (unsigned i = 0; i < ATTENDANTS; i++)
@@ -269,7 +283,7 @@ static void round_of(uint64_t ms)
 	memset(meeting->box, 0, sizeof meeting->box);
 	for (unsigned i = 0; i < ATTENDANTS; i++)
 		client_start(i);
-	storm(ms);
+	soak_main_storm(ms);
 	atomic_store(&meeting->over, true);
 	await_clients();
 	judge_round();
@@ -284,14 +298,17 @@ static void tell_load(uint64_t ms)
 	const uint64_t *d = verdict.deeds, *o = verdict.outcome;
 	uint64_t faults = 0;
 	printf("soak: %u rounds, %" PRIu64 " s of load\n", rounds, ms / 1000);
-	printf("  accepted %" PRIu64 " tasks, %" PRIu64 " commands, %" PRIu64 " objects; refused %"
-	    PRIu64 "\n", verdict.accepted[WORK_TASK], verdict.accepted[WORK_COMMAND],
+	printf("  accepted %" PRIu64 " tasks, %" PRIu64 " commands, %" PRIu64
+	       " objects; refused %" PRIu64 "\n",
+	    verdict.accepted[WORK_TASK], verdict.accepted[WORK_COMMAND],
 	    verdict.accepted[WORK_OBJECT], d[DEED_REFUSED]);
 	printf("  attempts %" PRIu64 ", cancels %" PRIu64 ", returns %" PRIu64 ", drops %" PRIu64
-	    "\n", d[DEED_BEGUN], d[DEED_CANCELS], d[DEED_RETURNS], d[DEED_DROPS]);
+	       "\n",
+	    d[DEED_BEGUN], d[DEED_CANCELS], d[DEED_RETURNS], d[DEED_DROPS]);
 	printf("  seen %" PRIu64 " done, %" PRIu64 " failed, %" PRIu64 " cancelled; looks %" PRIu64
-	    ", orphaned %" PRIu64 "\n", o[OUTCOME_DONE], o[OUTCOME_FAILED],
-	    o[OUTCOME_CANCELLED], d[DEED_SEEN], verdict.orphaned);
+	       ", orphaned %" PRIu64 "\n",
+	    o[OUTCOME_DONE], o[OUTCOME_FAILED], o[OUTCOME_CANCELLED], d[DEED_SEEN],
+	    verdict.orphaned);
 	for (enum fault f = 0; f < FAULTS; f++) {
 		printf("  %-16s %6" PRIu64 "%s", fault_name(f), nemesis.count[f],
 		    f % 3 == 2 ? "\n" : "");
@@ -332,7 +349,7 @@ static uint64_t load_ms(void)
 	return (uint64_t)(60000 * (minutes ? strtod(minutes, NULL) : 1));
 }
 
-static void begin(uint64_t seed, const char *const *boot)
+static void soak_main_begin(uint64_t seed, const char *const *boot)
 {
 	runtime_boot_loose_with(&rt, boot);
 	nemesis.rt = &rt;
@@ -342,7 +359,7 @@ static void begin(uint64_t seed, const char *const *boot)
 	ck_assert_msg(plm_connect(&nemesis.handle, rt.name) == 0, "%s", plm_why());
 }
 
-static void end(void)
+static void soak_main_end(void)
 {
 	plm_disconnect(&nemesis.handle);
 	runtime_stop(&rt);
@@ -362,10 +379,10 @@ START_TEST(whatever_happens_to_it_a_runtime_keeps_its_promises)
 	meeting = shared_memory(sizeof *meeting);
 	find_programs();
 	settle_in();
-	begin(seed, boot);
+	soak_main_begin(seed, boot);
 	for (uint64_t done = 0; done < ms; done += ROUND_MS)
 		round_of(ms - done < ROUND_MS ? ms - done : ROUND_MS);
-	end();
+	soak_main_end();
 	tell_load(ms);
 	ck_assert_uint_eq(tell_findings(), 0);
 }

@@ -13,7 +13,7 @@
 
 enum { LINE_BYTES = 32 };
 
-static void tell(pid_t pid)
+static void mod_constructor_tell(pid_t pid)
 {
 	char line[LINE_BYTES];
 	int n = snprintf(line, sizeof line, "%d\n", (int)pid);
@@ -31,27 +31,27 @@ static void leave_child(void)
 		for (;;)
 			pause();
 	}
-	tell(pid);
+	mod_constructor_tell(pid);
 }
 
-__attribute__((constructor)) static void begin(void)
+__attribute__((constructor)) static void mod_constructor_begin(void)
 {
 	const char *what = getenv("PLM_TEST_CONSTRUCTOR");
 	if (!what)
 		return;
 	if (strcmp(what, "hang") != 0)
 		leave_child();
-	tell(getpid());
+	mod_constructor_tell(getpid());
 	if (strcmp(what, "abort") == 0)
 		abort();
 	while (strcmp(what, "hang") == 0)
 		pause();
 }
 
-static int nothing(plm_call *call)
+static int mod_constructor_nothing(plm_call *call)
 {
 	(void)call;
 	return 0;
 }
 
-PLM_MODULE(constructor, { "nothing", nothing, "" });
+PLM_MODULE(constructor, { "nothing", mod_constructor_nothing, "" });

@@ -51,8 +51,7 @@ static int open_events(void)
 	int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
 	if (fd < 0 || fstat(fd, &file) < 0)
 		return -1;
-	void *memory =
-	    mmap(NULL, (size_t)file.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *memory = mmap(NULL, (size_t)file.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	if (memory == MAP_FAILED)
 		return -1;
@@ -76,7 +75,7 @@ static uint64_t gpus_seen(void)
 	return set;
 }
 
-static struct event *begin(const struct order *order)
+static struct event *mod_events_begin(const struct order *order)
 {
 	const char *cpus = getenv("PLM_CPUS");
 	uint64_t at = atomic_fetch_add(&events->count, 1);
@@ -97,8 +96,9 @@ static int wait_for_children(plm_call *call, const struct order *order)
 	plm *rt = plm_runtime(call);
 	struct order theirs = { .us = order->us };
 	plm_arg arg = PLM_BYTES(&theirs, sizeof theirs);
-	plm_task task = { .function = "events.run", .args = &arg, .nargs = 1,
-		.crash_retries = CRASH_RETRIES };
+	plm_task task = {
+		.function = "events.run", .args = &arg, .nargs = 1, .crash_retries = CRASH_RETRIES
+	};
 	size_t n = 0;
 	int r = 0;
 	while (r == 0 && n < order->children && n < CHILDREN_MAX)
@@ -111,7 +111,7 @@ static int wait_for_children(plm_call *call, const struct order *order)
 }
 
 /* ORDER, as above */
-static int run(plm_call *call)
+static int mod_events_run(plm_call *call)
 {
 	struct order order = { 0 };
 	size_t length;
@@ -121,7 +121,7 @@ static int run(plm_call *call)
 	memcpy(&order, data, sizeof order);
 	if (!events && open_events() < 0)
 		return plm_fail(call, errno, "no record of events");
-	struct event *event = begin(&order);
+	struct event *event = mod_events_begin(&order);
 	if (!event)
 		return plm_fail(call, ENOSPC, "the record of events is full");
 	struct timespec while_busy = { .tv_nsec = (long)order.us * NS_PER_US };
@@ -131,4 +131,4 @@ static int run(plm_call *call)
 	return r;
 }
 
-PLM_MODULE(events, { "run", run, "ORDER: writes down its begin and its end" });
+PLM_MODULE(events, { "run", mod_events_run, "ORDER: writes down its begin and its end" });

@@ -9,11 +9,11 @@
 
 #include "plm.h"
 
-#define REFUSE(number)                                                                             \
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (number), 0, 1),                                       \
+#define REFUSE(number)                                       \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (number), 0, 1), \
 	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN)
 
-static int now(plm_call *call)
+static int mod_forkless_now(plm_call *call)
 {
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -30,4 +30,4 @@ static int now(plm_call *call)
 	return 0;
 }
 
-PLM_MODULE(forkless, { "now", now, "from now on this worker starts no process" });
+PLM_MODULE(forkless, { "now", mod_forkless_now, "from now on this worker starts no process" });

@@ -18,7 +18,7 @@ struct gauge {
 	_Atomic int64_t now, most;
 };
 
-static const char *text(plm_call *call, size_t i, char ret[TEXT_BYTES])
+static const char *mod_gauge_text(plm_call *call, size_t i, char ret[TEXT_BYTES])
 {
 	size_t length = 0;
 	const void *data = plm_arg_data(call, i, &length);
@@ -31,20 +31,21 @@ static const char *text(plm_call *call, size_t i, char ret[TEXT_BYTES])
 static struct gauge *open_gauge(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC);
-	void *memory = fd < 0 ? MAP_FAILED :
-	    mmap(NULL, sizeof(struct gauge), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *memory = fd < 0
+	    ? MAP_FAILED
+	    : mmap(NULL, sizeof(struct gauge), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (fd >= 0)
 		close(fd);
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
 /* FILE AMOUNT MICROSECONDS */
-static int hold(plm_call *call)
+static int mod_gauge_hold(plm_call *call)
 {
 	char path[TEXT_BYTES], number[TEXT_BYTES];
-	struct gauge *gauge = open_gauge(text(call, 0, path));
-	int64_t amount = strtoll(text(call, 1, number), NULL, 10);
-	long us = strtol(text(call, 2, number), NULL, 10);
+	struct gauge *gauge = open_gauge(mod_gauge_text(call, 0, path));
+	int64_t amount = strtoll(mod_gauge_text(call, 1, number), NULL, 10);
+	long us = strtol(mod_gauge_text(call, 2, number), NULL, 10);
 	if (!gauge)
 		return plm_fail(call, errno, "no gauge at %s", path);
 	int64_t now = atomic_fetch_add(&gauge->now, amount) + amount;
@@ -59,10 +60,10 @@ static int hold(plm_call *call)
 }
 
 /* NAME: what this variable of the environment is; "(unset)". */
-static int variable(plm_call *call)
+static int mod_gauge_variable(plm_call *call)
 {
 	char name[TEXT_BYTES];
-	const char *value = getenv(text(call, 0, name));
+	const char *value = getenv(mod_gauge_text(call, 0, name));
 	value = value ? value : "(unset)";
 	char *result = plm_result(call, strlen(value));
 	if (!result)
@@ -71,5 +72,5 @@ static int variable(plm_call *call)
 	return 0;
 }
 
-PLM_MODULE(gauge, { "hold", hold, "FILE AMOUNT US: counts up, sleeps, counts down" },
-    { "variable", variable, "NAME: of the environment" });
+PLM_MODULE(gauge, { "hold", mod_gauge_hold, "FILE AMOUNT US: counts up, sleeps, counts down" },
+    { "variable", mod_gauge_variable, "NAME: of the environment" });

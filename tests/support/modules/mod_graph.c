@@ -1,8 +1,9 @@
 /* mod_graph.c - a task of a random graph: its results depend on all it was given, in order.
  *
  * The first argument is an order, the others are what it depends on. A hash over the order's salt
- * and the bytes of the others becomes the seed of each result; tests/support/random_graph.c computes the same in
- * one process. How often a task was called stands in $TEST_CALLS, a file of 32-bit counts. */
+ * and the bytes of the others becomes the seed of each result; tests/support/random_graph.c
+ * computes the same in one process. How often a task was called stands in $TEST_CALLS, a file of
+ * 32-bit counts. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -20,14 +21,14 @@ enum { CHILDREN_MAX = 8, SMALL = 40, LARGE = 3000, CRASH_RETRIES = 200, NOT_COUN
 
 struct order {
 	uint64_t salt;
-	int64_t count;    /* its place in $TEST_CALLS */
+	int64_t count;     /* its place in $TEST_CALLS */
 	uint32_t failures; /* so many calls fail */
-	int32_t code;     /* with this error */
+	int32_t code;      /* with this error */
 	uint32_t results;
 	uint32_t depth, children; /* tasks below it, and so on; they are not counted */
 };
 
-static uint64_t mix(uint64_t hash, const void *data, size_t length)
+static uint64_t mod_graph_mix(uint64_t hash, const void *data, size_t length)
 {
 	const unsigned char *byte = data;
 	for (size_t i = 0; i < length; i++)
@@ -41,7 +42,7 @@ static size_t length_of(uint64_t seed)
 	return high % 16 ? high / 16 % SMALL : high / 16 % LARGE;
 }
 
-static void fill(unsigned char *data, size_t length, uint64_t seed)
+static void mod_graph_fill(unsigned char *data, size_t length, uint64_t seed)
 {
 	for (size_t i = 0; i < length; i++) {
 		seed = seed * HASH_FACTOR + 1;
@@ -61,8 +62,7 @@ static int open_counts(void)
 	int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
 	if (fd < 0 || fstat(fd, &file) < 0)
 		return -1;
-	void *memory =
-	    mmap(NULL, (size_t)file.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *memory = mmap(NULL, (size_t)file.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	if (memory == MAP_FAILED)
 		return -1;
@@ -95,13 +95,20 @@ static int submit_children(plm_call *call, const struct order *order, uint64_t h
 	int r = plm_put(rt, &hash, sizeof hash, object);
 	for (*ret_n = 0; r == 0 && *ret_n < order->children && *ret_n < CHILDREN_MAX;) {
 		size_t i = *ret_n;
-		struct order its = { .salt = hash + i, .count = NOT_COUNTED,
-			.failures = (hash >> i) % 8 == 0, .code = order->code, .results = 1,
-			.depth = order->depth - 1, .children = order->children };
-		plm_arg args[] = {PLM_BYTES(&its, sizeof its),
-		    PLM_FUTURE(i % 2 ? child[i - 1] : *object)};
-		plm_task task = { .function = "graph.node", .args = args, .nargs = 2,
-			.priority = (int)i, .crash_retries = CRASH_RETRIES };
+		struct order its = { .salt = hash + i,
+			.count = NOT_COUNTED,
+			.failures = (hash >> i) % 8 == 0,
+			.code = order->code,
+			.results = 1,
+			.depth = order->depth - 1,
+			.children = order->children };
+		plm_arg args[] = { PLM_BYTES(&its, sizeof its),
+			PLM_FUTURE(i % 2 ? child[i - 1] : *object) };
+		plm_task task = { .function = "graph.node",
+			.args = args,
+			.nargs = 2,
+			.priority = (int)i,
+			.crash_retries = CRASH_RETRIES };
 		r = plm_submit(rt, &task, &child[i]);
 		*ret_n += r == 0;
 	}
@@ -116,7 +123,7 @@ static int mix_child(plm_call *call, plm_ref child, int code, uint64_t *hash)
 	plm_failure failure;
 	int r = plm_get(rt, child, &view, -1);
 	if (r == 0) {
-		*hash = mix(*hash, view.data, view.len);
+		*hash = mod_graph_mix(*hash, view.data, view.len);
 		plm_release(rt, &view);
 		return 0;
 	}
@@ -124,7 +131,7 @@ static int mix_child(plm_call *call, plm_ref child, int code, uint64_t *hash)
 		return plm_fail(call, -r, "a child: %s", plm_why());
 	if (failure.code != code)
 		return plm_fail(call, failure.code, "a child: %s", failure.message);
-	*hash = mix(*hash, &failure.code, sizeof failure.code);
+	*hash = mod_graph_mix(*hash, &failure.code, sizeof failure.code);
 	return 0;
 }
 
@@ -149,17 +156,17 @@ static int mix_children(plm_call *call, const struct order *order, uint64_t *has
 static int yield_results(plm_call *call, const struct order *order, uint64_t hash)
 {
 	for (unsigned i = 0; i < order->results; i++) {
-		uint64_t seed = mix(hash, &i, sizeof i);
+		uint64_t seed = mod_graph_mix(hash, &i, sizeof i);
 		unsigned char *result = plm_result_at(call, i, length_of(seed));
 		if (!result)
 			return plm_fail(call, ENOSPC, "%s", plm_why());
-		fill(result, length_of(seed), seed);
+		mod_graph_fill(result, length_of(seed), seed);
 	}
 	return 0;
 }
 
 /* ORDER INPUT... */
-static int node(plm_call *call)
+static int mod_graph_node(plm_call *call)
 {
 	struct order order;
 	size_t length;
@@ -171,7 +178,7 @@ static int node(plm_call *call)
 	uint64_t hash = order.salt;
 	for (size_t i = 1; i < plm_nargs(call); i++) {
 		data = plm_arg_data(call, i, &length);
-		hash = mix(hash, data, length);
+		hash = mod_graph_mix(hash, data, length);
 	}
 	int r = count_call(call, &order, &before);
 	if (r == 0 && order.depth > 0)
@@ -183,4 +190,4 @@ static int node(plm_call *call)
 	return r;
 }
 
-PLM_MODULE(graph, { "node", node, "ORDER INPUT...: results made of all it is given" });
+PLM_MODULE(graph, { "node", mod_graph_node, "ORDER INPUT...: results made of all it is given" });

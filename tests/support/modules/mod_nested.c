@@ -19,7 +19,7 @@ struct hall {
 	_Atomic int64_t now, most, open;
 };
 
-static const char *text(plm_call *call, size_t i, char ret[TEXT_BYTES])
+static const char *mod_nested_text(plm_call *call, size_t i, char ret[TEXT_BYTES])
 {
 	size_t length = 0;
 	const void *data = plm_arg_data(call, i, &length);
@@ -32,8 +32,9 @@ static const char *text(plm_call *call, size_t i, char ret[TEXT_BYTES])
 static struct hall *enter_hall(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC);
-	void *memory = fd < 0 ? MAP_FAILED :
-	    mmap(NULL, sizeof(struct hall), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *memory = fd < 0
+	    ? MAP_FAILED
+	    : mmap(NULL, sizeof(struct hall), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (fd >= 0)
 		close(fd);
 	return memory == MAP_FAILED ? NULL : memory;
@@ -43,7 +44,7 @@ static int stand_in(plm_call *call, size_t argument)
 {
 	static const struct timespec pause = { .tv_nsec = LOOK_AGAIN_NS };
 	char path[TEXT_BYTES];
-	struct hall *hall = enter_hall(text(call, argument, path));
+	struct hall *hall = enter_hall(mod_nested_text(call, argument, path));
 	if (!hall)
 		return plm_fail(call, errno, "no hall at %s", path);
 	int64_t now = atomic_fetch_add(&hall->now, 1) + 1, most = atomic_load(&hall->most);
@@ -57,17 +58,17 @@ static int stand_in(plm_call *call, size_t argument)
 }
 
 /* FILE */
-static int stand(plm_call *call)
+static int mod_nested_stand(plm_call *call)
 {
 	return stand_in(call, 0);
 }
 
 /* REF [FILE] */
-static int await(plm_call *call)
+static int mod_nested_await(plm_call *call)
 {
 	char name[TEXT_BYTES];
 	plm_ref ref;
-	if (plm_ref_parse(text(call, 0, name), &ref) < 0)
+	if (plm_ref_parse(mod_nested_text(call, 0, name), &ref) < 0)
 		return plm_fail(call, EINVAL, "%s", plm_why());
 	int r = plm_wait(plm_runtime(call), &ref, 1, 1, -1, NULL);
 	if (r < 0)
@@ -79,7 +80,7 @@ static int await(plm_call *call)
 static int await_needing(plm_call *call)
 {
 	char needs[TEXT_BYTES];
-	plm_terms terms = { .needs = text(call, 0, needs) };
+	plm_terms terms = { .needs = mod_nested_text(call, 0, needs) };
 	plm_task task = { .function = "probe.noop", .terms = &terms };
 	plm_ref ref;
 	int r = plm_submit(plm_runtime(call), &task, &ref);
@@ -88,6 +89,6 @@ static int await_needing(plm_call *call)
 	return r < 0 ? plm_fail(call, -r, "%s", plm_why()) : 0;
 }
 
-PLM_MODULE(nested, { "stand", stand, "FILE: stands there until it is open" },
-    { "await", await, "REF [FILE]: waits for it, then stands there" },
+PLM_MODULE(nested, { "stand", mod_nested_stand, "FILE: stands there until it is open" },
+    { "await", mod_nested_await, "REF [FILE]: waits for it, then stands there" },
     { "await_needing", await_needing, "NEEDS: waits for a task that has them" });

@@ -23,8 +23,8 @@ static int result_of(plm_call *call, const plm_view *view, const char *word)
 
 static int wait_for_command(plm_call *call)
 {
-	static const plm_arg args[] = { PLM_BYTES("", 0), PLM_BYTES("", 0),
-		PLM_BYTES("echo", 4), PLM_BYTES("value", 5) };
+	static const plm_arg args[] = { PLM_BYTES("", 0), PLM_BYTES("", 0), PLM_BYTES("echo", 4),
+		PLM_BYTES("value", 5) };
 	plm *rt = plm_runtime(call);
 	plm_task task = { .function = "command.run", .args = args, .nargs = 4 };
 	plm_ref ref;
@@ -53,11 +53,11 @@ static int leave_open(plm_call *call)
 	return open("/dev/null", O_RDONLY) < 0 ? plm_fail(call, errno, "no descriptor") : 0;
 }
 
-static int ignore(plm_call *call)
+static int mod_parent_ignore(plm_call *call)
 {
 	return signal(SIGALRM, SIG_IGN) == SIG_ERR ? plm_fail(call, errno, "no signal") : 0;
 }
 
 PLM_MODULE(parent, { "wait", wait_for_command, "a command in its place, and a child of its own" },
     { "open", leave_open, "leaves a descriptor open in its worker" },
-    { "ignore", ignore, "makes its worker ignore SIGALRM" });
+    { "ignore", mod_parent_ignore, "makes its worker ignore SIGALRM" });

@@ -9,7 +9,7 @@ enum { TEXT_BYTES = 32 };
 
 char *pool_leaked; /* others could read it: no compiler may take it for unused */
 
-static long number(plm_call *call)
+static long mod_pool_number(plm_call *call)
 {
 	char text[TEXT_BYTES] = "";
 	size_t length = 0;
@@ -20,9 +20,9 @@ static long number(plm_call *call)
 }
 
 /* BYTES: which it never gives back. */
-static int leak(plm_call *call)
+static int mod_pool_leak(plm_call *call)
 {
-	size_t bytes = (size_t)number(call);
+	size_t bytes = (size_t)mod_pool_number(call);
 	pool_leaked = malloc(bytes);
 	if (!pool_leaked)
 		return plm_fail(call, ENOMEM, "no memory");
@@ -31,7 +31,7 @@ static int leak(plm_call *call)
 }
 
 /* MILLISECONDS: waits for a task that sleeps so long. */
-static int await(plm_call *call)
+static int mod_pool_await(plm_call *call)
 {
 	size_t length = 0;
 	const void *data = plm_arg_data(call, 0, &length);
@@ -44,5 +44,5 @@ static int await(plm_call *call)
 	return 0;
 }
 
-PLM_MODULE(pool, { "leak", leak, "BYTES: leaks so many" },
-    { "await", await, "MILLISECONDS: waits for a task that sleeps so long" });
+PLM_MODULE(pool, { "leak", mod_pool_leak, "BYTES: leaks so many" },
+    { "await", mod_pool_await, "MILLISECONDS: waits for a task that sleeps so long" });

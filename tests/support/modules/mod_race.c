@@ -22,14 +22,15 @@ static struct race *open_race(plm_call *call)
 	memcpy(path, data, length);
 	path[length] = 0;
 	int fd = open(path, O_RDWR | O_CLOEXEC);
-	void *memory = fd < 0 ? MAP_FAILED :
-	    mmap(NULL, sizeof(struct race), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *memory = fd < 0
+	    ? MAP_FAILED
+	    : mmap(NULL, sizeof(struct race), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (fd >= 0)
 		close(fd);
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
-static uint32_t begin(struct race *race)
+static uint32_t mod_race_begin(struct race *race)
 {
 	uint32_t place = atomic_fetch_add(&race->begun, 1);
 	if (place < RACE_MAX)
@@ -37,7 +38,7 @@ static uint32_t begin(struct race *race)
 	return place;
 }
 
-static void nap(void)
+static void mod_race_nap(void)
 {
 	static const struct timespec ms = { .tv_nsec = 1000000 };
 	nanosleep(&ms, NULL);
@@ -53,14 +54,14 @@ static int yield_place(plm_call *call, uint32_t place)
 }
 
 /* FILE: who is first goes on until it is cancelled; the others are quick. */
-static int straggle(plm_call *call)
+static int mod_race_straggle(plm_call *call)
 {
 	struct race *race = open_race(call);
 	if (!race)
 		return plm_fail(call, EINVAL, "race.straggle takes a file");
-	uint32_t place = begin(race);
+	uint32_t place = mod_race_begin(race);
 	while (place == 0 && !plm_cancelled(call))
-		nap();
+		mod_race_nap();
 	if (place == 0)
 		atomic_store(&race->cancelled, 1);
 	munmap(race, sizeof *race);
@@ -68,14 +69,14 @@ static int straggle(plm_call *call)
 }
 
 /* FILE: ends when as many have begun as race.wanted says. */
-static int meet(plm_call *call)
+static int mod_race_meet(plm_call *call)
 {
 	struct race *race = open_race(call);
 	if (!race)
 		return plm_fail(call, EINVAL, "race.meet takes a file");
-	uint32_t place = begin(race);
+	uint32_t place = mod_race_begin(race);
 	while (atomic_load(&race->begun) < race->wanted && !plm_cancelled(call))
-		nap();
+		mod_race_nap();
 	munmap(race, sizeof *race);
 	return yield_place(call, place);
 }
@@ -86,13 +87,12 @@ static int fail_but_last(plm_call *call)
 	struct race *race = open_race(call);
 	if (!race)
 		return plm_fail(call, EINVAL, "race.fail takes a file");
-	uint32_t place = begin(race), wanted = race->wanted;
+	uint32_t place = mod_race_begin(race), wanted = race->wanted;
 	munmap(race, sizeof *race);
 	return place + 1 == wanted ? yield_place(call, place)
-	                           : plm_fail(call, 7, "number %u fails", place);
+				   : plm_fail(call, 7, "number %u fails", place);
 }
 
-PLM_MODULE(race,
-    { "straggle", straggle, "FILE: the first goes on until it is cancelled" },
-    { "meet", meet, "FILE: all begin before one ends" },
+PLM_MODULE(race, { "straggle", mod_race_straggle, "FILE: the first goes on until it is cancelled" },
+    { "meet", mod_race_meet, "FILE: all begin before one ends" },
     { "fail", fail_but_last, "FILE: all but the last fail" });

@@ -14,7 +14,7 @@
 
 enum { TEXT_BYTES = 256, US_PER_S = 1000000, NS_PER_US = 1000 };
 
-static const char *text(plm_call *call, size_t i, char ret[TEXT_BYTES])
+static const char *mod_stubborn_text(plm_call *call, size_t i, char ret[TEXT_BYTES])
 {
 	size_t length = 0;
 	const void *data = i < plm_nargs(call) ? plm_arg_data(call, i, &length) : NULL;
@@ -24,26 +24,27 @@ static const char *text(plm_call *call, size_t i, char ret[TEXT_BYTES])
 	return ret;
 }
 
-static void note(plm_call *call, const char *what)
+static void mod_stubborn_note(plm_call *call, const char *what)
 {
 	char path[TEXT_BYTES], line[TEXT_BYTES];
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	int n = snprintf(line, sizeof line, "%lld %d %s\n",
 	    (long long)now.tv_sec * US_PER_S + now.tv_nsec / NS_PER_US, (int)getpid(), what);
-	int fd = open(text(call, 0, path), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	int fd =
+	    open(mod_stubborn_text(call, 0, path), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || write(fd, line, (size_t)n) != n)
 		abort();
 	close(fd);
 }
 
 /* FILE [VALUE]: fails until FILE.enough exists, then yields the value. */
-static int flaw(plm_call *call)
+static int mod_stubborn_flaw(plm_call *call)
 {
 	char path[TEXT_BYTES], enough[TEXT_BYTES + sizeof ".enough"];
 	size_t length = 0;
-	note(call, "tries");
-	snprintf(enough, sizeof enough, "%s.enough", text(call, 0, path));
+	mod_stubborn_note(call, "tries");
+	snprintf(enough, sizeof enough, "%s.enough", mod_stubborn_text(call, 0, path));
 	if (access(enough, F_OK) != 0)
 		return plm_fail(call, EIO, "not yet");
 	const void *value = plm_nargs(call) > 1 ? plm_arg_data(call, 1, &length) : "";
@@ -54,48 +55,48 @@ static int flaw(plm_call *call)
 	return 0;
 }
 
-static int die(plm_call *call)
+static int mod_stubborn_die(plm_call *call)
 {
-	note(call, "dies");
+	mod_stubborn_note(call, "dies");
 	return kill(getpid(), SIGKILL);
 }
 
 /* FILE: looks at plm_cancelled() all the time. */
-static int obey(plm_call *call)
+static int mod_stubborn_obey(plm_call *call)
 {
-	note(call, "begins");
+	mod_stubborn_note(call, "begins");
 	while (!plm_cancelled(call))
 		nanosleep(&(struct timespec){ .tv_nsec = US_PER_S }, NULL);
-	note(call, "obeys");
+	mod_stubborn_note(call, "obeys");
 	return 0;
 }
 
 /* FILE: runs until FILE.enough exists, or it is asked to stop, and fails. */
-static int hold(plm_call *call)
+static int mod_stubborn_hold(plm_call *call)
 {
 	char path[TEXT_BYTES], enough[TEXT_BYTES + sizeof ".enough"];
-	note(call, "holds");
-	snprintf(enough, sizeof enough, "%s.enough", text(call, 0, path));
+	mod_stubborn_note(call, "holds");
+	snprintf(enough, sizeof enough, "%s.enough", mod_stubborn_text(call, 0, path));
 	while (!plm_cancelled(call) && access(enough, F_OK) != 0)
 		nanosleep(&(struct timespec){ .tv_nsec = US_PER_S }, NULL);
 	return plm_fail(call, EIO, "not yet");
 }
 
 /* FILE MEGABYTES: takes so much memory, by and by, and keeps it until it is asked to stop. */
-static int hog(plm_call *call)
+static int mod_stubborn_hog(plm_call *call)
 {
 	enum { STEP_MB = 8, PACE_MS = 20, NS_PER_MS = 1000000 };
 	char word[TEXT_BYTES];
-	size_t wanted = strtoul(text(call, 1, word), NULL, 10);
+	size_t wanted = strtoul(mod_stubborn_text(call, 1, word), NULL, 10);
 	char **step = calloc(wanted / STEP_MB + 1, sizeof *step);
-	note(call, "begins");
+	mod_stubborn_note(call, "begins");
 	for (size_t i = 0; i * STEP_MB < wanted && step && !plm_cancelled(call); i++) {
 		step[i] = malloc((size_t)STEP_MB << 20);
 		if (step[i])
 			memset(step[i], 1, (size_t)STEP_MB << 20);
 		nanosleep(&(struct timespec){ .tv_nsec = PACE_MS * NS_PER_MS }, NULL);
 	}
-	note(call, "has");
+	mod_stubborn_note(call, "has");
 	while (!plm_cancelled(call))
 		nanosleep(&(struct timespec){ .tv_nsec = US_PER_S }, NULL);
 	for (size_t i = 0; step && i * STEP_MB < wanted; i++)
@@ -105,32 +106,32 @@ static int hog(plm_call *call)
 }
 
 /* FILE: looks only when a system call returns. */
-static int doze(plm_call *call)
+static int mod_stubborn_doze(plm_call *call)
 {
-	note(call, "begins");
+	mod_stubborn_note(call, "begins");
 	while (!plm_cancelled(call))
 		pause();
-	note(call, "wakes");
+	mod_stubborn_note(call, "wakes");
 	return 0;
 }
 
 /* FILE: never looks. */
-static int ignore(plm_call *call)
+static int mod_stubborn_ignore(plm_call *call)
 {
-	note(call, "begins");
+	mod_stubborn_note(call, "begins");
 	while (pause() < 0)
 		;
 	return 0;
 }
 
 /* REF: waits for that; with a second argument, for a task of its own that has it as an argument. */
-static int await(plm_call *call)
+static int mod_stubborn_await(plm_call *call)
 {
 	char word[TEXT_BYTES];
 	plm_view view;
 	plm_ref ref;
 	plm *rt = plm_runtime(call);
-	int r = plm_ref_parse(text(call, 0, word), &ref);
+	int r = plm_ref_parse(mod_stubborn_text(call, 0, word), &ref);
 	plm_arg future = PLM_FUTURE(ref);
 	plm_task below = { .function = "probe.echo", .args = &future, .nargs = 1 };
 	if (r == 0 && plm_nargs(call) > 1)
@@ -140,11 +141,12 @@ static int await(plm_call *call)
 	return r < 0 ? plm_fail(call, -r, "%s", plm_why()) : 0;
 }
 
-PLM_MODULE(stubborn, { "flaw", flaw, "FILE [VALUE]: fails until FILE.enough exists" },
-    { "die", die, "FILE: ends its worker" },
-    { "obey", obey, "FILE: runs until it is asked to stop" },
-    { "hold", hold, "FILE: runs until FILE.enough exists, then fails" },
-    { "hog", hog, "FILE MEGABYTES: takes memory and keeps it until it is asked to stop" },
-    { "doze", doze, "FILE: sleeps until a signal wakes it" },
-    { "ignore", ignore, "FILE: does not stop" },
-    { "await", await, "REF [BELOW]: waits for REF, or for a task after it" });
+PLM_MODULE(stubborn, { "flaw", mod_stubborn_flaw, "FILE [VALUE]: fails until FILE.enough exists" },
+    { "die", mod_stubborn_die, "FILE: ends its worker" },
+    { "obey", mod_stubborn_obey, "FILE: runs until it is asked to stop" },
+    { "hold", mod_stubborn_hold, "FILE: runs until FILE.enough exists, then fails" },
+    { "hog", mod_stubborn_hog,
+	"FILE MEGABYTES: takes memory and keeps it until it is asked to stop" },
+    { "doze", mod_stubborn_doze, "FILE: sleeps until a signal wakes it" },
+    { "ignore", mod_stubborn_ignore, "FILE: does not stop" },
+    { "await", mod_stubborn_await, "REF [BELOW]: waits for REF, or for a task after it" });

@@ -16,7 +16,7 @@ extern _Atomic uint32_t test_order_count;
 __attribute__((visibility("default"))) uint32_t test_order[ORDER_MAX];
 __attribute__((visibility("default"))) _Atomic uint32_t test_order_count;
 
-static long number(plm_call *call, size_t i)
+static long mod_test_number(plm_call *call, size_t i)
 {
 	char text[TEXT_BYTES] = "";
 	size_t length = 0;
@@ -26,20 +26,20 @@ static long number(plm_call *call, size_t i)
 	return strtol(text, NULL, 10);
 }
 
-static int order(plm_call *call)
+static int mod_test_order(plm_call *call)
 {
 	uint32_t at = atomic_fetch_add(&test_order_count, 1);
 	if (at < ORDER_MAX)
-		test_order[at] = (uint32_t)number(call, 0);
+		test_order[at] = (uint32_t)mod_test_number(call, 0);
 	return 0;
 }
 
-static int flaky(plm_call *call)
+static int mod_test_flaky(plm_call *call)
 {
 	static _Atomic long calls[COUNTERS];
-	unsigned long key = (unsigned long)number(call, 0) % COUNTERS;
+	unsigned long key = (unsigned long)mod_test_number(call, 0) % COUNTERS;
 	long before = atomic_fetch_add(&calls[key], 1);
-	if (before < number(call, 1))
+	if (before < mod_test_number(call, 1))
 		return plm_fail(call, EAGAIN, "call %ld failed", before + 1);
 	void *result = plm_result(call, sizeof before);
 	if (!result)
@@ -48,7 +48,7 @@ static int flaky(plm_call *call)
 	return 0;
 }
 
-static int split(plm_call *call)
+static int mod_test_split(plm_call *call)
 {
 	for (size_t i = 0; i < plm_nargs(call); i++) {
 		size_t length = 0;
@@ -61,7 +61,7 @@ static int split(plm_call *call)
 	return 0;
 }
 
-static int environment(plm_call *call)
+static int mod_test_environment(plm_call *call)
 {
 	char name[TEXT_BYTES] = "";
 	size_t length = 0;
@@ -79,7 +79,7 @@ static int environment(plm_call *call)
 }
 
 /* Not as an argument: the task runs, and waits in its function. */
-static int await(plm_call *call)
+static int mod_test_await(plm_call *call)
 {
 	char text[PLM_REF_TEXT_BYTES] = "";
 	size_t length = 0;
@@ -94,7 +94,7 @@ static int await(plm_call *call)
 }
 
 /* The only worker runs the child in the place of this one, which waits for it. */
-static int nest(plm_call *call)
+static int mod_test_nest(plm_call *call)
 {
 	size_t length = 0;
 	const void *data = plm_arg_data(call, 0, &length);
@@ -107,10 +107,10 @@ static int nest(plm_call *call)
 	return r < 0 ? plm_fail(call, -r, "%s", plm_why()) : 0;
 }
 
-PLM_MODULE(test,
-	{ "nest", nest, "MILLISECONDS: waits for a task that sleeps so long" },
-	{ "await", await, "TEXT: waits for the future that the text names" },
-	{ "environment", environment, "NAME: the variable as the worker sees it" },
-	{ "order", order, "TAG: notes that it ran" },
-	{ "flaky", flaky, "KEY N: fails the first N times in a process, then yields how often" },
-	{ "split", split, "BYTES...: each argument is a result" });
+PLM_MODULE(test, { "nest", mod_test_nest, "MILLISECONDS: waits for a task that sleeps so long" },
+    { "await", mod_test_await, "TEXT: waits for the future that the text names" },
+    { "environment", mod_test_environment, "NAME: the variable as the worker sees it" },
+    { "order", mod_test_order, "TAG: notes that it ran" },
+    { "flaky", mod_test_flaky,
+	"KEY N: fails the first N times in a process, then yields how often" },
+    { "split", mod_test_split, "BYTES...: each argument is a result" });
