@@ -60,7 +60,7 @@ static double now_ms(void)
 }
 
 /* What was done, what it took (a negative time: nothing to tell), and what came of it. */
-__attribute__((format(printf, 3, 4))) static void client_demo_say(
+__attribute__((format(printf, 3, 4))) static void say(
     const char *what, double took_ms, const char *format, ...)
 {
 	va_list args;
@@ -77,7 +77,7 @@ __attribute__((format(printf, 3, 4))) static void client_demo_say(
 	fflush(stdout);
 }
 
-static void client_demo_title(const char *text)
+static void title(const char *text)
 {
 	printf("\n%s\n", text);
 	fflush(stdout);
@@ -90,7 +90,7 @@ _Noreturn static void give_up(const char *what, const char *why)
 	exit(1); /* the manager hears of it */
 }
 
-static void client_demo_must(int r, const char *what)
+static void must(int r, const char *what)
 {
 	if (r < 0)
 		give_up(what, plm_why()[0] ? plm_why() : plm_strerror(r));
@@ -170,11 +170,11 @@ static void choose_sizes(struct demo *d)
 		    room / MIB, d->large_bytes / MIB);
 }
 
-static void client_demo_boot(struct demo *d)
+static void boot(struct demo *d)
 {
 	int ends[2];
 	char line[128];
-	client_demo_title("Boot");
+	title("Boot");
 	if (pipe(ends) < 0)
 		give_up("pipe", strerror(errno));
 	pid_t self = getpid();
@@ -189,19 +189,19 @@ static void client_demo_boot(struct demo *d)
 		give_up("plm", "the runtime did not come up");
 	line[n] = 0;
 	line[strcspn(line, "\n")] = 0;
-	client_demo_say("fork and exec of plm, until it is ready", ready - start, "%s", line);
-	client_demo_must(plm_connect(&d->rt, d->name), "plm_connect");
+	say("fork and exec of plm, until it is ready", ready - start, "%s", line);
+	must(plm_connect(&d->rt, d->name), "plm_connect");
 	double connected = now_ms();
-	client_demo_say("this program connected", connected - ready,
+	say("this program connected", connected - ready,
 	    "by a socket; from here on shared memory only");
 	plm_ref first;
 	plm_view view;
 	plm_task task = { .function = "probe.noop" };
-	client_demo_must(plm_submit(d->rt, &task, &first), "submit");
-	client_demo_must(plm_get(d->rt, first, &view, PATIENCE_MS), "the first task");
+	must(plm_submit(d->rt, &task, &first), "submit");
+	must(plm_get(d->rt, first, &view, PATIENCE_MS), "the first task");
 	plm_release(d->rt, &view);
 	plm_drop(d->rt, first);
-	client_demo_say("first task, its worker asleep until then", now_ms() - connected, "done");
+	say("first task, its worker asleep until then", now_ms() - connected, "done");
 }
 
 /* ---- a text ---- */
@@ -258,15 +258,14 @@ static void store_text(struct demo *d)
 		while (i < CHUNKS - 1 && d->text[end - 1] != '\n')
 			end++;
 		end = i == CHUNKS - 1 ? d->text_bytes : end;
-		client_demo_must(plm_create(d->rt, end - at, &place, &d->chunk[i]), "plm_create");
+		must(plm_create(d->rt, end - at, &place, &d->chunk[i]), "plm_create");
 		memcpy(place, d->text + at, end - at);
-		client_demo_must(plm_seal(d->rt, d->chunk[i]), "plm_seal");
+		must(plm_seal(d->rt, d->chunk[i]), "plm_seal");
 		at = end;
 	}
 	double took = now_ms() - start;
-	client_demo_say("the text into 1,000 objects of the store", took,
-	    "%zu MiB of licences, %.1f GB/s", d->text_bytes / MIB,
-	    (double)d->text_bytes / took / 1e6);
+	say("the text into 1,000 objects of the store", took, "%zu MiB of licences, %.1f GB/s",
+	    d->text_bytes / MIB, (double)d->text_bytes / took / 1e6);
 }
 
 /* Somebody else's answer. */
@@ -300,8 +299,8 @@ static void count_with_wc(struct demo *d)
 	if (pid < 0 || waitpid(pid, NULL, 0) != pid || n <= 0)
 		give_up("wc -w", "no answer");
 	d->words = strtoll(answer, NULL, 10);
-	client_demo_say("wc -w of the same text, through a pipe", now_ms() - start,
-	    "%" PRId64 " words", d->words);
+	say("wc -w of the same text, through a pipe", now_ms() - start, "%" PRId64 " words",
+	    d->words);
 }
 
 /* ---- counting ---- */
@@ -314,7 +313,7 @@ static int64_t number_of(const struct demo *d, plm_ref future, const char *what)
 	int r = plm_get(d->rt, future, &view, PATIENCE_MS);
 	if (r == -PLM_EFAILED && plm_error(d->rt, future, &failure) == 0)
 		give_up(failure.function, failure.message);
-	client_demo_must(r, what);
+	must(r, what);
 	memcpy(text, view.data, view.len < sizeof text ? view.len : sizeof text - 1);
 	plm_release(d->rt, &view);
 	return strtoll(text, NULL, 10);
@@ -332,7 +331,7 @@ static void submit_map(const struct demo *d, plm_ref *ret)
 			.nargs = 1,
 			.crash_retries = CRASH_RETRIES };
 	}
-	client_demo_must(plm_submit_many(d->rt, tasks, CHUNKS, ret), "submitting 1,000 tasks");
+	must(plm_submit_many(d->rt, tasks, CHUNKS, ret), "submitting 1,000 tasks");
 }
 
 /* One task whose arguments are the futures of all of them. */
@@ -346,11 +345,11 @@ static plm_ref submit_reduce(const struct demo *d, const plm_ref *counts)
 		.args = args,
 		.nargs = CHUNKS,
 		.crash_retries = CRASH_RETRIES };
-	client_demo_must(plm_submit(d->rt, &task, &sum), "submitting the sum");
+	must(plm_submit(d->rt, &task, &sum), "submitting the sum");
 	return sum;
 }
 
-static void client_demo_compare(int64_t counted, int64_t expected)
+static void compare(int64_t counted, int64_t expected)
 {
 	if (counted != expected) {
 		fprintf(stderr, "demo: counted %" PRId64 " words, not %" PRId64 "\n", counted,
@@ -366,12 +365,11 @@ static void count_words(const struct demo *d)
 	submit_map(d, counts);
 	plm_ref sum = submit_reduce(d, counts);
 	double submitted = now_ms();
-	client_demo_say("1,001 tasks submitted", submitted - start,
+	say("1,001 tasks submitted", submitted - start,
 	    "one counts a chunk, the last adds 1,000 futures");
 	int64_t words = number_of(d, sum, "the sum");
-	client_demo_say(
-	    "the sum is there", now_ms() - submitted, "%" PRId64 " words: the same", words);
-	client_demo_compare(words, d->words);
+	say("the sum is there", now_ms() - submitted, "%" PRId64 " words: the same", words);
+	compare(words, d->words);
 	plm_drop_many(d->rt, counts, CHUNKS);
 	plm_drop(d->rt, sum);
 }
@@ -385,18 +383,17 @@ static void run_noops(const struct demo *d)
 	for (int i = 0; i < BATCH; i++)
 		tasks[i] = (plm_task){ .function = "probe.noop" };
 	double start = now_ms();
-	client_demo_must(plm_submit_many(d->rt, tasks, BATCH, refs[0]), "submit");
+	must(plm_submit_many(d->rt, tasks, BATCH, refs[0]), "submit");
 	for (int batch = 1; batch <= NOOPS / BATCH; batch++) {
 		if (batch < NOOPS / BATCH)
-			client_demo_must(
-			    plm_submit_many(d->rt, tasks, BATCH, refs[batch % 2]), "submit");
+			must(plm_submit_many(d->rt, tasks, BATCH, refs[batch % 2]), "submit");
 		plm_ref *last = refs[(batch - 1) % 2];
-		client_demo_must(plm_wait(d->rt, last, BATCH, BATCH, PATIENCE_MS, NULL),
+		must(plm_wait(d->rt, last, BATCH, BATCH, PATIENCE_MS, NULL),
 		    "waiting for 10,000 tasks");
 		plm_drop_many(d->rt, last, BATCH);
 	}
 	double took = now_ms() - start;
-	client_demo_say("1,000,000 tasks submitted, run, awaited", took, "%.0f tasks a second",
+	say("1,000,000 tasks submitted, run, awaited", took, "%.0f tasks a second",
 	    NOOPS / took * 1e3);
 }
 
@@ -411,8 +408,8 @@ static double hand_over_ms(const struct demo *d, plm_ref object)
 		plm_task task = { .function = "probe.noop", .args = &arg, .nargs = 1 };
 		plm_ref done;
 		double start = now_ms();
-		client_demo_must(plm_submit(d->rt, &task, &done), "submit");
-		client_demo_must(plm_wait(d->rt, &done, 1, 1, PATIENCE_MS, NULL), "the hand-over");
+		must(plm_submit(d->rt, &task, &done), "submit");
+		must(plm_wait(d->rt, &done, 1, 1, PATIENCE_MS, NULL), "the hand-over");
 		double took = now_ms() - start;
 		best = took < best ? took : best;
 		plm_drop(d->rt, done);
@@ -426,25 +423,25 @@ static void hand_over(const struct demo *d)
 	void *place;
 	char size[32];
 	double start = now_ms();
-	client_demo_must(plm_put(d->rt, d->text, 1024, &small), "plm_put");
-	client_demo_must(plm_create(d->rt, d->large_bytes, &place, &large), "plm_create");
+	must(plm_put(d->rt, d->text, 1024, &small), "plm_put");
+	must(plm_create(d->rt, d->large_bytes, &place, &large), "plm_create");
 	for (int i = 0; i < TEXT_SHARE; i++)
 		memcpy((char *)place + (size_t)i * d->text_bytes, d->text, d->text_bytes);
-	client_demo_must(plm_seal(d->rt, large), "plm_seal");
+	must(plm_seal(d->rt, large), "plm_seal");
 	snprintf(size, sizeof size, "%zu MiB", d->large_bytes / MIB);
-	client_demo_say("written into pages never used before", now_ms() - start, "%s", size);
-	client_demo_say("handed to a worker and back: 1 KiB", hand_over_ms(d, small),
+	say("written into pages never used before", now_ms() - start, "%s", size);
+	say("handed to a worker and back: 1 KiB", hand_over_ms(d, small),
 	    "best of 20, as a task's argument");
-	client_demo_say("handed to a worker and back: all of it", hand_over_ms(d, large),
-	    "%s, nothing copied", size);
+	say("handed to a worker and back: all of it", hand_over_ms(d, large), "%s, nothing copied",
+	    size);
 	plm_arg arg = PLM_FUTURE(large);
 	plm_task task = { .function = "probe.wordcount", .args = &arg, .nargs = 1 };
 	start = now_ms();
-	client_demo_must(plm_submit(d->rt, &task, &words), "submit");
+	must(plm_submit(d->rt, &task, &words), "submit");
 	int64_t counted = number_of(d, words, "the words of the large object");
-	client_demo_say("one worker reads all of it, in place", now_ms() - start,
+	say("one worker reads all of it, in place", now_ms() - start,
 	    "%" PRId64 " words: %d times the text", counted, TEXT_SHARE);
-	client_demo_compare(counted, TEXT_SHARE * d->words);
+	compare(counted, TEXT_SHARE * d->words);
 	plm_drop(d->rt, words);
 	plm_drop(d->rt, large);
 	plm_drop(d->rt, small);
@@ -474,30 +471,28 @@ static void kill_one(const char *what, pid_t pid)
 {
 	if (pid <= 1 || kill(pid, SIGKILL) < 0)
 		give_up(what, "not there to be killed");
-	client_demo_say(what, -1, "kill -9 %d", (int)pid);
+	say(what, -1, "kill -9 %d", (int)pid);
 }
 
 static void count_under_fire(const struct demo *d)
 {
 	static plm_ref counts[CHUNKS];
 	plm_status before, after;
-	client_demo_must(plm_status_get(d->rt, &before), "plm_status_get");
+	must(plm_status_get(d->rt, &before), "plm_status_get");
 	pid_t worker = some_worker(d);
 	double start = now_ms();
 	submit_map(d, counts);
 	plm_ref sum = submit_reduce(d, counts);
-	client_demo_must(plm_wait(d->rt, counts, CHUNKS, CHUNKS / 4, PATIENCE_MS, NULL),
+	must(plm_wait(d->rt, counts, CHUNKS, CHUNKS / 4, PATIENCE_MS, NULL),
 	    "a quarter of the counts");
 	kill_one("a quarter counted: a worker is killed", worker);
-	client_demo_must(
-	    plm_wait(d->rt, counts, CHUNKS, CHUNKS / 2, PATIENCE_MS, NULL), "half of the counts");
+	must(plm_wait(d->rt, counts, CHUNKS, CHUNKS / 2, PATIENCE_MS, NULL), "half of the counts");
 	kill_one("half counted: the scheduler is killed", before.scheduler_pid);
 	int64_t words = number_of(d, sum, "the sum");
-	client_demo_say("the sum is there", now_ms() - start, "%" PRId64 " words: the same", words);
-	client_demo_compare(words, d->words);
-	client_demo_must(plm_status_get(d->rt, &after), "plm_status_get");
-	client_demo_say(
-	    "processes replaced by the manager", -1, "%" PRIu64, after.restarts - before.restarts);
+	say("the sum is there", now_ms() - start, "%" PRId64 " words: the same", words);
+	compare(words, d->words);
+	must(plm_status_get(d->rt, &after), "plm_status_get");
+	say("processes replaced by the manager", -1, "%" PRIu64, after.restarts - before.restarts);
 	plm_drop_many(d->rt, counts, CHUNKS);
 	plm_drop(d->rt, sum);
 }
@@ -515,19 +510,19 @@ static int names_left(const char *name)
 	return left;
 }
 
-static void client_demo_stop(struct demo *d)
+static void stop(struct demo *d)
 {
 	int status = 0;
-	client_demo_title("Stop");
+	title("Stop");
 	plm_drop_many(d->rt, d->chunk, CHUNKS);
 	plm_disconnect(&d->rt);
 	double start = now_ms();
 	if (run_program(d, "plmctl", "stop") != 0 || waitpid(d->manager, &status, 0) != d->manager)
 		give_up("plmctl stop", "the runtime did not stop");
-	client_demo_say("plmctl stop, until its last process has ended", now_ms() - start,
-	    "exit code %d", WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+	say("plmctl stop, until its last process has ended", now_ms() - start, "exit code %d",
+	    WIFEXITED(status) ? WEXITSTATUS(status) : -1);
 	int left = names_left(d->name);
-	client_demo_say("names left in /dev/shm", -1, "%d", left);
+	say("names left in /dev/shm", -1, "%d", left);
 	if (left || status)
 		exit(1);
 }
@@ -540,24 +535,23 @@ int main(int argc, char **argv)
 	double start = now_ms();
 	choose_sizes(&d);
 	make_text(&d);
-	client_demo_boot(&d);
-	client_demo_title("Count the words of a text");
+	boot(&d);
+	title("Count the words of a text");
 	store_text(&d);
 	count_with_wc(&d);
 	count_words(&d);
-	client_demo_title("A million tasks that do nothing");
+	title("A million tasks that do nothing");
 	run_noops(&d);
-	client_demo_title("A large object");
+	title("A large object");
 	hand_over(&d);
-	client_demo_title(
-	    "Count again, and kill meanwhile (the lines with a time are the runtime's log)");
+	title("Count again, and kill meanwhile (the lines with a time are the runtime's log)");
 	count_under_fire(&d);
-	client_demo_title("What plmctl status and plmdump check say");
+	title("What plmctl status and plmdump check say");
 	run_program(&d, "plmctl", "status");
 	printf("\n");
 	if (run_program(&d, "plmdump", "check") != 0)
 		give_up("plmdump check", "something is unsound");
-	client_demo_stop(&d);
+	stop(&d);
 	free(d.text);
 	printf("\nAll answers right, in %.1f s.\n", (now_ms() - start) / 1e3);
 	return 0;

@@ -10,7 +10,7 @@
 
 enum { ELEMENTS = 1000000 };
 
-static int client_dot_complain(const char *what, int error)
+static int complain(const char *what, int error)
 {
 	fprintf(
 	    stderr, "client_dot: %s: %s\n", what, plm_why()[0] ? plm_why() : plm_strerror(error));
@@ -23,21 +23,20 @@ static int put_vector(plm *rt, double value, plm_ref *ret)
 	void *data;
 	int r = plm_create(rt, ELEMENTS * sizeof(double), &data, ret);
 	if (r < 0)
-		return client_dot_complain("plm_create", r);
+		return complain("plm_create", r);
 	double *element = data;
 	for (size_t i = 0; i < ELEMENTS; i++)
 		element[i] = value;
 	r = plm_seal(rt, *ret);
-	return r < 0 ? client_dot_complain("plm_seal", r) : 0;
+	return r < 0 ? complain("plm_seal", r) : 0;
 }
 
-static int client_dot_submit(
-    plm *rt, const char *function, plm_arg first, plm_arg second, plm_ref *ret)
+static int submit(plm *rt, const char *function, plm_arg first, plm_arg second, plm_ref *ret)
 {
 	plm_arg args[] = { first, second };
 	plm_task task = { .function = function, .args = args, .nargs = 2, .crash_retries = 1 };
 	int r = plm_submit(rt, &task, ret);
-	return r < 0 ? client_dot_complain(function, r) : 0;
+	return r < 0 ? complain(function, r) : 0;
 }
 
 static int print_number(plm *rt, plm_ref future)
@@ -51,7 +50,7 @@ static int print_number(plm *rt, plm_ref future)
 		return r;
 	}
 	if (r < 0)
-		return client_dot_complain("plm_get", r);
+		return complain("plm_get", r);
 	if (view.len == sizeof number) {
 		memcpy(&number, view.data, sizeof number);
 		printf("%.1f\n", number);
@@ -61,7 +60,7 @@ static int print_number(plm *rt, plm_ref future)
 }
 
 /* dot(scale(x, 3), y): the second task names the future of the first and need not wait for it. */
-static int client_dot_compute(plm *rt)
+static int compute(plm *rt)
 {
 	plm_ref x = PLM_NONE, y = PLM_NONE, scaled = PLM_NONE, product = PLM_NONE;
 	double factor = 3;
@@ -69,11 +68,10 @@ static int client_dot_compute(plm *rt)
 	if (r == 0)
 		r = put_vector(rt, 2, &y);
 	if (r == 0)
-		r = client_dot_submit(
+		r = submit(
 		    rt, "vector.scale", PLM_FUTURE(x), PLM_BYTES(&factor, sizeof factor), &scaled);
 	if (r == 0)
-		r = client_dot_submit(
-		    rt, "vector.dot", PLM_FUTURE(scaled), PLM_FUTURE(y), &product);
+		r = submit(rt, "vector.dot", PLM_FUTURE(scaled), PLM_FUTURE(y), &product);
 	if (r == 0)
 		r = print_number(rt, product);
 	plm_ref all[] = { x, y, scaled, product };
@@ -86,16 +84,16 @@ int main(int argc, char **argv)
 	plm *rt;
 	int r = plm_connect(&rt, NULL);
 	if (r < 0) {
-		client_dot_complain("plm_connect", r);
+		complain("plm_connect", r);
 		return 1;
 	}
 	r = argc > 1 ? plm_module_load(rt, argv[1]) : 0;
 	if (r == -EEXIST)
 		r = 0; /* loaded already: just as well */
 	else if (r < 0)
-		client_dot_complain(argv[1], r);
+		complain(argv[1], r);
 	if (r == 0)
-		r = client_dot_compute(rt);
+		r = compute(rt);
 	plm_disconnect(&rt);
 	return r == 0 ? 0 : 1;
 }

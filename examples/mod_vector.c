@@ -8,7 +8,7 @@
 
 /* Argument i as an array of doubles; NULL when it is none. Values are aligned for any plain type
  * only from 64 bytes on, so single doubles are read by memcpy. */
-static const void *mod_vector_vector(plm_call *call, size_t i, size_t *ret_count)
+static const void *vector(plm_call *call, size_t i, size_t *ret_count)
 {
 	size_t bytes = 0;
 	const void *data = i < plm_nargs(call) ? plm_arg_data(call, i, &bytes) : NULL;
@@ -16,18 +16,18 @@ static const void *mod_vector_vector(plm_call *call, size_t i, size_t *ret_count
 	return bytes % sizeof(double) == 0 && bytes > 0 ? data : NULL;
 }
 
-static double mod_vector_element(const void *mod_vector_vector, size_t i)
+static double element(const void *vector, size_t i)
 {
 	double value;
-	memcpy(&value, (const char *)mod_vector_vector + i * sizeof value, sizeof value);
+	memcpy(&value, (const char *)vector + i * sizeof value, sizeof value);
 	return value;
 }
 
 /* X Y: one double, the sum of the products. */
-static int mod_vector_dot(plm_call *call)
+static int dot(plm_call *call)
 {
 	size_t nx, ny;
-	const void *x = mod_vector_vector(call, 0, &nx), *y = mod_vector_vector(call, 1, &ny);
+	const void *x = vector(call, 0, &nx), *y = vector(call, 1, &ny);
 	if (!x || !y || nx != ny)
 		return plm_fail(call, EINVAL,
 		    "vector.dot takes two vectors of one length, not %zu "
@@ -35,7 +35,7 @@ static int mod_vector_dot(plm_call *call)
 		    nx, ny);
 	double sum = 0;
 	for (size_t i = 0; i < nx; i++)
-		sum += mod_vector_element(x, i) * mod_vector_element(y, i);
+		sum += element(x, i) * element(y, i);
 	void *result = plm_result(call, sizeof sum);
 	if (!result)
 		return plm_fail(call, ENOSPC, "%s", plm_why());
@@ -44,19 +44,19 @@ static int mod_vector_dot(plm_call *call)
 }
 
 /* X FACTOR: a vector. A long computation looks now and then whether anybody still wants it. */
-static int mod_vector_scale(plm_call *call)
+static int scale(plm_call *call)
 {
 	enum { LOOK_EVERY = 1 << 20 };
 	size_t nx, nf;
-	const void *x = mod_vector_vector(call, 0, &nx), *factor = mod_vector_vector(call, 1, &nf);
+	const void *x = vector(call, 0, &nx), *factor = vector(call, 1, &nf);
 	if (!x || !factor || nf != 1)
 		return plm_fail(call, EINVAL, "vector.scale takes a vector and one double");
 	char *result = plm_result(call, nx * sizeof(double));
 	if (!result)
 		return plm_fail(call, ENOSPC, "%s", plm_why());
-	double f = mod_vector_element(factor, 0);
+	double f = element(factor, 0);
 	for (size_t i = 0; i < nx; i++) {
-		double value = mod_vector_element(x, i) * f;
+		double value = element(x, i) * f;
 		memcpy(result + i * sizeof value, &value, sizeof value);
 		if (i % LOOK_EVERY == 0 && plm_cancelled(call))
 			return plm_fail(call, ECANCELED, "cancelled at element %zu of %zu", i, nx);
@@ -64,6 +64,5 @@ static int mod_vector_scale(plm_call *call)
 	return 0;
 }
 
-PLM_MODULE(mod_vector_vector,
-    { "dot", mod_vector_dot, "X Y: the dot product of two vectors of doubles" },
-    { "scale", mod_vector_scale, "X FACTOR: a vector times a double" });
+PLM_MODULE(vector, { "dot", dot, "X Y: the dot product of two vectors of doubles" },
+    { "scale", scale, "X FACTOR: a vector times a double" });

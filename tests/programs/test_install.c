@@ -118,13 +118,13 @@ START_TEST(each_file_is_installed_with_its_mode)
 		"755 lib/libplm.so.0.1.0",
 		"644 lib/pkgconfig/plm.pc",
 		"644 lib/systemd/user/plm.service",
-		"644 packaging/man/man1/plm.1",
-		"644 packaging/man/man1/plmctl.1",
-		"644 packaging/man/man1/plmdump.1",
-		"644 packaging/bash-completion/completions/plmctl",
-		"644 packaging/zsh/site-functions/_plmctl",
-		"644 packaging/fish/vendor_completions.d/plmctl.fish",
-		"644 packaging/doc/plm/README.md",
+		"644 share/man/man1/plm.1",
+		"644 share/man/man1/plmctl.1",
+		"644 share/man/man1/plmdump.1",
+		"644 share/bash-completion/completions/plmctl",
+		"644 share/zsh/site-functions/_plmctl",
+		"644 share/fish/vendor_completions.d/plmctl.fish",
+		"644 share/doc/plm/README.md",
 	};
 	char *files = bash("cd $ROOT && find . -type f -printf '%%m %%P\\n'");
 	for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)

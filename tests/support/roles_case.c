@@ -18,7 +18,7 @@ const char *test_module(const char *name)
 	ck_assert_int_gt(n, 0);
 	path[n] = 0;
 	char *end = strrchr(path, '/');
-	snprintf(end, sizeof path - (size_t)(end - path), "/modules/%s.so", name);
+	snprintf(end, sizeof path - (size_t)(end - path), "/../support/modules/%s.so", name);
 	return path;
 }
 
