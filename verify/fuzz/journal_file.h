@@ -3,12 +3,11 @@
  * Who: the fuzz target of journals. One directory for each process, removed at the end.
  *
  * The first byte of an input says how the rest is used (modulo FILE_KINDS):
- *
- * 	FILES    three bytes: the length of journal.db; the file; the rest is the WAL
- * PATCHES  of PATCH bytes each, over a sound journal and WAL: where (3), how, a number (2)
- * ROWS     for the ten tables of a sound file: a byte for the table, then for each column a
- * 	 byte for the type and, if the type has a value, the value. So the input reaches
- * 	 the readers of rows, behind all checks of SQLite. */
+ *	FILES    three bytes: the length of journal.db; the file; the rest is the WAL
+ *	PATCHES  of PATCH bytes each, over a sound journal and WAL: where (3), how, a number (2)
+ *	ROWS     for the ten tables of a sound file: a byte for the table, then for each column a
+ *		 byte for the type and, if the type has a value, the value. So the input reaches
+ *		 the readers of rows, behind all checks of SQLite. */
 #ifndef PLM_FUZZ_JOURNAL_FILE_H
 #define PLM_FUZZ_JOURNAL_FILE_H
 
