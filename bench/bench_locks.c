@@ -254,7 +254,7 @@ static int bench_locks_measure(struct bench *bench, uint32_t n)
 	struct guarded arena = { "store arena", &t->arena[0].lock, spoil_nothing, samples };
 	struct series series[SERIES_COUNT] = {
 		[HEAP] = SERIES("lock of the task heap", some_deaths, &heap),
-		[HEAP_CPU] = SERIES("CPU of who takes it", their_cpu, NULL),
+		[HEAP_CPU] = SERIES("CPU of the waiter", their_cpu, NULL),
 		[POOL] = SERIES("lock of the record pool", some_deaths, &pool),
 		[ARENA] = SERIES("lock of the store arena", some_deaths, &arena),
 		[REBUILD] = SERIES("all that is derived", one_rebuild, NULL),

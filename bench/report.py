@@ -210,7 +210,7 @@ def table_command(run):
 def table_recovery(run):
     locks = (
         "lock of the task heap",
-        "CPU of who takes it",
+        "CPU of the waiter",
         "lock of the record pool",
         "lock of the store arena",
         "all that is derived",
