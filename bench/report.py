@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""report.py - what the rows of a run mean: the table of targets, and docs/performance.md.
+"""report.py - makes the table of targets and docs/performance.md from the rows of a run.
 
     python3 bench/report.py [CSV] [PAGE]     (build/bench/results.csv, docs/performance.md)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""run.py - `make bench`: the limits of the machine, plm, its peers, and the table of targets.
+"""run.py - `make bench`: the limits of the machine, plm, the peers, and the table of targets.
 
     python3 bench/run.py [--quick] [--only PART ...] [--plm ./plm] [--build build/release]
 
@@ -35,21 +35,21 @@ PARTS = ("limits", "plm", "place", "locks", "peers", "commands", "objects", "gra
 
 
 class Contestant:
-    """A program that speaks peer.h: started, asked, ended with all that it started."""
+    """A program that answers the requests of peer.h, in a session that is killed as a whole."""
 
     def __init__(self, name, command, environment=None):
         self.name, self.command, self.process = name, command, None
         self.environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(environment or {})}
 
     def missing(self):
-        """Why it cannot run here; empty when it can."""
+        """Why the contestant cannot run here; empty if nothing is missing."""
         for word in self.command[:2]:
             if "/" in word and not os.path.exists(word):
                 return f"{word} is not there"
         return "" if shutil.which(self.command[0]) else f"{self.command[0]} is not there"
 
     def start(self):
-        """Milliseconds from its start to its first result."""
+        """Milliseconds from the start to the first result."""
         os.makedirs("build/bench/logs", exist_ok=True)
         log = open(f"build/bench/logs/{self.name.replace(' ', '-')}.log", "w")
         start = time.perf_counter()
@@ -80,7 +80,7 @@ class Contestant:
         return line.decode().strip()
 
     def ask(self, request):
-        """The numbers of the answer; none when it has no such way."""
+        """The numbers of the answer; none for a request that the contestant cannot serve."""
         self.process.stdin.write(f"{request}\n".encode())
         answer = self.read(ANSWER_MAX_S)
         return [] if answer == "none" else [float(word) for word in answer.split()]
@@ -94,7 +94,7 @@ class Contestant:
         except (OSError, subprocess.TimeoutExpired):
             pass
         try:
-            os.killpg(self.process.pid, signal.SIGKILL)  # its session is ours: see start()
+            os.killpg(self.process.pid, signal.SIGKILL)  # start() made the session
         except ProcessLookupError:
             pass
         self.process.wait()
@@ -149,7 +149,7 @@ def graph_contestants(options):
 
 
 def present(contestants, rows):
-    """Those that can run; the others become rows that say so."""
+    """The contestants that can run; the rest become rows `missing`."""
     able = []
     for contestant in contestants:
         why = contestant.missing()
@@ -186,7 +186,7 @@ class Rows:
             out.writerow([*head, value, unit, low, high, *beside, ratio, "", ""])
 
     def add(self, name, samples, unit, plm=None):
-        """The median of the rounds, beside that of plm (samples too)."""
+        """The median of the rounds, beside plm's median (samples too)."""
         value, low, high = statistics.median(samples), min(samples), max(samples)
         beside = ("plm", statistics.median(plm)) if plm else ("", "")
         figures = [targets.figure(x) for x in (value, low, high)]
@@ -241,7 +241,7 @@ QUEUE_ROWS = (
 
 
 def in_turn(contestants, rounds, round_of, rows):
-    """Each round, each contestant: started, measured, ended. Who fails is out, and named."""
+    """Starts, measures and ends each contestant in each round; a failed contestant is named and left out."""
     out = {}
     for number in range(rounds + 1):
         for contestant in contestants:
@@ -282,7 +282,7 @@ def part_peers(options, rows):
 def object_round(contestant, sizes, found):
     contestant.start()
     for size in sizes:
-        if contestant.name == "Redis list" and size > 1 << 26:  # it takes no more than 512 MiB
+        if contestant.name == "Redis list" and size > 1 << 26:  # at most 512 MiB in a value
             continue
         answer = contestant.ask(f"touch {size}")
         if found is not None and answer:
@@ -316,13 +316,13 @@ def part_objects(options, rows):
 
 CORES_USED = 2
 STEPS = 1000
-AIMED = ("stencil", "nearest", "fft")  # those with a target are swept often enough for a median
+AIMED = ("stencil", "nearest", "fft")  # patterns with a target: enough sweeps for a median
 SWEEPS = 3
-CURVE = "stencil"  # whose efficiency is kept for every length, to be drawn
+CURVE = "stencil"  # the pattern whose efficiency is kept for every length, for the plot
 GRAPHS = ("trivial", "chain", "stencil", "nearest", "spread", "fft", "tree", "random")
 LONGEST_NS, SHORTEST_NS, FACTOR = 160000, 100, math.sqrt(2)
 LONG_NS = 30000  # from here a run is long enough to be measured once
-GIVEN_UP = 0.4  # of the peak: below it the crossing at one half lies behind
+GIVEN_UP = 0.4  # of the peak: below this share the crossing at a half was passed
 
 
 def tasks_of(pattern, width, steps):
@@ -334,7 +334,7 @@ def tasks_of(pattern, width, steps):
 
 
 def crossing(points):
-    """The shortest task length that reaches half of the peak, between two that were measured.
+    """The shortest task length that reaches half of the peak, between two measured lengths.
     Points from long tasks to short."""
     peak = max(efficiency for _, efficiency in points)
     last = max(i for i, (_, efficiency) in enumerate(points) if efficiency >= peak / 2)
@@ -380,7 +380,7 @@ class Graphs:
     @staticmethod
     def goes_on(points):
         low = GIVEN_UP * max(efficiency for _, efficiency in points)
-        return any(efficiency >= low for _, efficiency in points[-2:])  # one alone may be noise
+        return any(efficiency >= low for _, efficiency in points[-2:])  # a single point may be noise
 
     def metg(self, pattern, width):
         sweeps = SWEEPS if pattern in AIMED and self.steps == STEPS else 1

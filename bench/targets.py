@@ -1,4 +1,4 @@
-"""targets.py - what was measured (the rows of results.csv), and the table of targets."""
+"""targets.py - reads the rows of results.csv and prints the table of targets."""
 
 import csv
 import os
@@ -13,7 +13,7 @@ LENGTHS = (10000, 1000000, 10000000)
 
 
 def figure(value):
-    """Four figures are all that a measurement on a live machine is worth."""
+    """A measurement on a machine with other load is worth four digits at most."""
     if value is None:
         return "-"
     size = abs(value)
@@ -71,7 +71,7 @@ def ratio(above, below):
 
 
 class Target:
-    """What is judged is the value or the ratio: at least or at most `bound`."""
+    """The value or the ratio must be at least or at most `bound`."""
 
     def __init__(self, what, value, unit, beside, limit, times, sense="", bound=None, of="ratio"):
         self.what, self.value, self.unit = what, value, unit
