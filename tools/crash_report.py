@@ -12,7 +12,7 @@ import sys
 PAGE = "docs/reliability.md"
 LOGS = "build/logs/crash/*.log"
 LINE = re.compile(r"^(.+?)\s+(\d+) points\s+(\d+) states\s+(\d+) double faults\s+([\d.]+) s\s+(\w+)$")
-HOW = {"steps": "each shared step, and each of its recovery", "release": "machine instructions"}
+HOW = {"steps": "each shared step, and each step of the recovery", "release": "machine instructions"}
 
 
 def read(path):
