@@ -21,6 +21,7 @@ import subprocess
 import sys
 import time
 
+import graphs
 import runners
 import targets
 
@@ -79,11 +80,17 @@ class Contestant:
             line += byte
         return line.decode().strip()
 
-    def ask(self, request):
-        """The numbers of the answer; none for a request that the contestant cannot serve."""
+    def send(self, request):
         self.process.stdin.write(f"{request}\n".encode())
+
+    def answer(self):
+        """The numbers of the answer; none for a request that the contestant cannot serve."""
         answer = self.read(ANSWER_MAX_S)
         return [] if answer == "none" else [float(word) for word in answer.split()]
+
+    def ask(self, request):
+        self.send(request)
+        return self.answer()
 
     def stop(self):
         if not self.process:
@@ -312,117 +319,6 @@ def part_objects(options, rows):
     return 0 if ("plm, put", 1) in found else 1
 
 
-# ---- graphs: METG(50 %) --------------------------------------------------------------------------
-
-CORES_USED = 2
-STEPS = 1000
-AIMED = ("stencil", "nearest", "fft")  # patterns with a target: enough sweeps for a median
-SWEEPS = 3
-CURVE = "stencil"  # the pattern whose efficiency is kept for every length, for the plot
-GRAPHS = ("trivial", "chain", "stencil", "nearest", "spread", "fft", "tree", "random")
-LONGEST_NS, SHORTEST_NS, FACTOR = 160000, 100, math.sqrt(2)
-LONG_NS = 30000  # from here a run is long enough to be measured once
-GIVEN_UP = 0.4  # of the peak: below this share the crossing at a half was passed
-
-
-def tasks_of(pattern, width, steps):
-    if pattern != "tree":
-        return width * steps
-    depth = width.bit_length() - 1
-    phase = [min(step % (2 * depth), 2 * depth - step % (2 * depth)) for step in range(steps)]
-    return sum(1 << level for level in phase)
-
-
-def crossing(points):
-    """The shortest task length that reaches half of the peak, between two measured lengths.
-    Points from long tasks to short."""
-    peak = max(efficiency for _, efficiency in points)
-    last = max(i for i, (_, efficiency) in enumerate(points) if efficiency >= peak / 2)
-    if last + 1 == len(points):
-        return points[last][0], peak  # shorter than the shortest
-    (long, above), (short, below) = points[last], points[last + 1]
-    return long * (short / long) ** ((above - peak / 2) / (above - below)), peak
-
-
-class Graphs:
-    def __init__(self, options, rows, running):
-        self.rows, self.running = rows, running
-        self.steps = STEPS // 5 if options.quick else STEPS
-        self.samples = 3 if options.quick else 5
-        turns = 1000000
-        self.turn_ns = min(c.ask(f"turns {turns}")[0] / turns for c in running for _ in range(10))
-
-    def efficiency(self, contestant, pattern, width, ns):
-        turns = max(1, round(ns / self.turn_ns))
-        wall = contestant.ask(f"{pattern} {width} {self.steps} {turns}")[0]
-        if wall <= 0:
-            raise RuntimeError("a graph failed")
-        useful = tasks_of(pattern, width, self.steps) * turns * self.turn_ns
-        return useful / (wall * CORES_USED)
-
-    def sweep(self, pattern, width):
-        """Points of each contestant: (length in ns, efficiency), from long tasks to short."""
-        points = {c.name: [] for c in self.running}
-        active, ns = list(self.running), LONGEST_NS
-        while active and ns >= SHORTEST_NS:
-            samples = {c.name: [] for c in active}
-            for _ in range(1 if ns > LONG_NS else self.samples):
-                for contestant in active:
-                    samples[contestant.name].append(
-                        self.efficiency(contestant, pattern, width, ns)
-                    )
-            for name, values in samples.items():
-                points[name].append((ns, statistics.median(values)))
-            active = [c for c in active if self.goes_on(points[c.name])]
-            ns /= FACTOR
-        return points
-
-    @staticmethod
-    def goes_on(points):
-        low = GIVEN_UP * max(efficiency for _, efficiency in points)
-        return any(efficiency >= low for _, efficiency in points[-2:])  # a single point may be noise
-
-    def metg(self, pattern, width):
-        sweeps = SWEEPS if pattern in AIMED and self.steps == STEPS else 1
-        lines = [self.sweep(pattern, width) for _ in range(sweeps)]
-        found = {c.name: [crossing(points[c.name]) for points in lines] for c in self.running}
-        plm = [ns / 1e3 for ns, _ in found["plm"]]
-        for name, crossings in found.items():
-            beside = plm if name != "plm" else None
-            peak = statistics.median(peak for _, peak in crossings)
-            self.rows.add(
-                f"{name}: {pattern}, width {width}", [ns / 1e3 for ns, _ in crossings], "us", beside
-            )
-            self.rows.write(f"{name}: {pattern}, width {width}, peak", round(peak, 4), "1")
-        if pattern == CURVE:
-            self.write_curves(f"{pattern}, width {width}", lines[0])
-
-    def write_curves(self, what, points):
-        for name, line in points.items():
-            for length, efficiency in line:
-                curve = f"{name}: {what}, efficiency at {length / 1e3:.3f} us"
-                self.rows.write(curve, round(efficiency, 4), "1")
-
-
-def part_graphs(options, rows):
-    rows.title("graphs", "graphs: METG(50 %), the mean task length at half of the peak")
-    running = present(graph_contestants(options), rows)
-    try:
-        for contestant in running:
-            contestant.start()
-        graphs = Graphs(options, rows, running)
-        for width in (2, 8):
-            for pattern in ("trivial", "stencil", "nearest", "fft") if options.quick else GRAPHS:
-                graphs.metg(pattern, width)
-    except (RuntimeError, OSError) as error:
-        print(f"bench: graphs: {error}", file=sys.stderr)
-        return 1
-    finally:
-        for contestant in running:
-            contestant.stop()
-    return 0
-
-
 def part_targets(options, rows):
     del rows
     targets.print_targets(targets.read_rows(options.csv))
@@ -458,7 +354,7 @@ def main():
         "peers": lambda: part_peers(options, rows),
         "commands": lambda: runners.part(options, rows, Contestant, present, in_turn),
         "objects": lambda: part_objects(options, rows),
-        "graphs": lambda: part_graphs(options, rows),
+        "graphs": lambda: graphs.part(options, rows, graph_contestants(options), present),
         "targets": lambda: part_targets(options, rows),
     }
     codes = [parts[name]() for name in PARTS if not options.only or name in options.only]

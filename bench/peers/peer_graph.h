@@ -8,8 +8,9 @@
  *	nearest  two neighbours to each side  random   each column with one half of probability
  *
  * A program here reads lines of `PATTERN WIDTH STEPS TURNS` from standard input and answers with
- * the time of the graph in ns, from the first submission to the end of the last task; and lines of
- * `turns N`, with the time of N turns of the work alone. */
+ * the time of the graph in ns, from the first submission to the end of the last task; with `ahead`
+ * behind the line, from the moment at which all tasks have been submitted (plm alone). To `turns N`
+ * a program answers with the time of N turns of the work alone. */
 #ifndef PLM_BENCH_GRAPH_H
 #define PLM_BENCH_GRAPH_H
 
@@ -35,6 +36,7 @@ struct graph {
 	enum graph_pattern pattern;
 	unsigned width, steps;
 	uint64_t turns; /* the work of a task */
+	bool ahead;     /* the whole graph is submitted before the first task starts */
 };
 
 /* The number of tasks in the row: columns 0 to this number less one. */
