@@ -39,7 +39,7 @@ static void read_import(void *image)
 		sweep_fail("its hint is read, and it waits for an answer");
 }
 
-/* An answer may be lost with a scheduler: then it is asked for anew (client/refs.c). */
+/* An answer may be lost with a scheduler: then it is asked for anew (client/ref_ask.c). */
 static const char *judge_import(void *image)
 {
 	(void)image;

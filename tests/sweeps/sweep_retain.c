@@ -3,6 +3,7 @@
  * And failed ones that are retried, the client killed anywhere. */
 #include <string.h>
 
+#include "client/retry.h"
 #include "tests/support/world.h"
 
 enum { KEPT = 6, STAY = 2, LARGE_BYTES = 100, MORE_THAN_FIT = 1000 };
