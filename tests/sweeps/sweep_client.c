@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "client/submit.h"
 #include "tables/segment_plan.h"
 #include "tests/support/meanwhile.h"
 #include "tests/support/world.h"

@@ -13,7 +13,7 @@
 #include "tables/lent.h"
 #include "tests/support/meanwhile.h"
 #include "tests/support/world.h"
-#include "command/command_run.h"
+#include "command/command.h"
 
 enum { RESULTS = 2, LINE_BYTES = 64, FULL_BYTES = 300000, OUTPUT_BYTES = 800000 };
 #define HUGE_BYTES ((uint64_t)1 << 50)
@@ -33,6 +33,7 @@ static struct process *slot(void)
 static void register_commands(void)
 {
 	const char *name = command_module.exports[0].name;
+	command_offer();
 	SWEEP_REQUIRE(registry_add(&world.tables.registry, MODULE_COMMANDS, command_module.name,
 			  &name, command_module.count) == 0);
 }

@@ -39,7 +39,7 @@ static void read_import(void *image)
 		sweep_fail("its hint is read, and it waits for an answer");
 }
 
-/* A scheduler's death may lose an answer; then the client asks again (client/refs.c). */
+/* A scheduler's death may lose an answer; then the client asks again (client/ref_ask.c). */
 static const char *judge_import(void *image)
 {
 	(void)image;

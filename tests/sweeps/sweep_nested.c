@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "client/nested_wait.h"
 #include "tests/support/world.h"
 
 enum { LOOK_MS = 6, WAITS_FOR_NS = 50000000, STUCK_NS = 2000000000, TRIES = 8 };

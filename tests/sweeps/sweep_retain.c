@@ -3,6 +3,7 @@
  * results. And failed tasks that are retried, the client killed at every step. */
 #include <string.h>
 
+#include "client/retry.h"
 #include "tests/support/world.h"
 
 enum { KEPT = 6, STAY = 2, LARGE_BYTES = 100, MORE_THAN_FIT = 1000 };

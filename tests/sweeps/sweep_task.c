@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "client/submit.h"
 #include "tests/support/world.h"
 
 enum { LARGE_BYTES = 100 };
