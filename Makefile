@@ -18,8 +18,9 @@
 ## make layers tidy    who may include whom | sizes, links, language
 ## make format bare    lay out the C sources | test hooks cost no instruction
 ## make bench sim      plm beside peers and the machine | policies, simulated
-## rare: bench-peers bench-report crash-report kills test-programs sweep-programs
-##       fuzz-programs packaging examples
+## rare: kills (steps without a victim), crash-report and bench-report (tables of
+##       docs/), bench-peers (install the peers), packaging, examples, and programs
+##       without a run: test-programs sweep-programs fuzz-programs bench-programs
 ##
 ## V=1 shows commands; CFLAGS and LDFLAGS are added to ours; BENCH_FLAGS=--quick.
 
