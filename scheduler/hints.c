@@ -15,7 +15,7 @@ static void hints_on_submitted(struct scheduler *s, uint32_t index, uint64_t wor
 	if (record_at(s->t, index)->terms)
 		limits_look(s, index);
 	if (word_state(word) == RECORD_READY)
-		place_ready(s, index);
+		ready_add(s, index);
 	else if (word_state(word) == RECORD_WAITING)
 		graph_admit(s, index);
 	else if (state_settled(word_state(word)))
@@ -27,7 +27,7 @@ static void hints_on_settled(struct scheduler *s, uint32_t index, uint64_t word)
 	if (!state_settled(word_state(word)))
 		return; /* freed already: its client was faster */
 	if (word_state(word) == RECORD_CANCELLED)
-		place_remove(s, index);
+		ready_remove(s, index);
 	graph_settled(s, index);
 }
 
@@ -111,6 +111,8 @@ static uint32_t hints_drain_ring(struct scheduler *s, uint32_t process)
 			__builtin_prefetch(
 			    &s->t->record[(uint32_t)hints[i + 4] % s->t->limits.records]);
 		hints_on(s, process, hints[i]);
+		if (s->ready.n >= READY_BATCH)
+			place_flush(s);
 		if (hint_kind(hints[i]) == HINT_IMPORT) {
 			/* Before the answer: a new scheduler must not read an older drop of the
 			 * same record again. */
