@@ -1,4 +1,4 @@
-/* booking.c - tasks that need more than one cpu: several cpus, memory, GPUs, named resources.
+/* booking.c - tasks with needs: several cpus, memory, GPUs, named resources.
  *
  * Such a task gets worker processes before the start. A process is booked by one word in its
  * process slot, and then claims no other task. The main process runs the task; the rest keep still,
@@ -6,15 +6,15 @@
  * second counter can be wrong.
  *
  * Order: the first waiting task gets processes as they become idle. No other booking begins until
- * the first has enough, so small tasks never starve a large one. Tasks for a single cpu run on in
- * the rest. If a resource is missing, tasks without need of this resource go ahead. A booking with
- * a process lost to a death goes before younger bookings: if each took a part of the free
- * processes, none might ever have enough.
+ * the first has enough, so small tasks never starve a large task. Tasks for a single cpu run on in
+ * the rest. If a resource is missing, tasks without need of the resource go ahead. A booking with a
+ * process lost to a death goes before younger bookings: if each took a part of the free processes,
+ * none might ever have enough.
  * Death: the words in the process table are the truth; a new scheduler reads them (booking_adopt).
  * When a still process of a running task dies, the next process born of the same kind replaces it
  * before claiming anything: the task keeps its cpus.
  * The main process is booked last and freed first. So a booking without a main process was half
- * made, or half undone, when a scheduler died; the next scheduler ends it. */
+ * made, or half undone, at the death of a scheduler; the next scheduler ends the booking. */
 #include <string.h>
 
 #include "scheduler/scheduler.h"
@@ -244,7 +244,8 @@ static void booking_give(struct scheduler *s, struct booking *b)
 	struct ring ring = ring_down(s->t, b->main);
 	if (ring_push(&ring, &hint, 1) == 1)
 		b->given = true;
-	process_post_all(s->t, b->main); /* a task waiting there may wait for this task */
+	process_post_all(
+	    s->t, b->main); /* a task waiting in this process may wait for the booked task */
 }
 
 /* The worker gave the hint back, since the queue was paused. */
@@ -254,8 +255,8 @@ static bool booking_came_back(const struct scheduler *s, const struct booking *b
 }
 
 /* The task of the main process has begun to wait: another process of the worker takes over, and the
- * booking stays. If the old process claims the booked task at this moment, because its own task
- * waits for it, the new process is kept in vain until the booked task settles. */
+ * booking stays. If the old process claims the booked task at this moment, to run it in place, the
+ * new process is kept in vain until the booked task settles. */
 static void booking_move_main(struct scheduler *s, struct booking *b)
 {
 	uint32_t old = b->main ? b->main : b->reserved_main;
@@ -370,7 +371,7 @@ static uint32_t booking_best_shelf(
 	return best;
 }
 
-/* The next task to begin, and the number of its terms; 0 none. */
+/* The next task to begin, and the number of the terms; 0 none. */
 static uint32_t booking_next_task(
     struct scheduler *s, uint32_t lacking, const bool *passed, struct heap_entry *ret)
 {

@@ -1,4 +1,4 @@
-/* ground.c - what every file of the scheduler stands on; calls no other file of the scheduler. */
+/* ground.c - the ground under every file of the scheduler: calls no other file of the folder. */
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>

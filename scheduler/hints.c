@@ -6,7 +6,7 @@
 
 enum { DRAIN_BATCH = UP_RING_ENTRIES < 256 ? UP_RING_ENTRIES / 2 : 128, DRAIN_ROUNDS = 8 };
 
-/* A producer that sleeps before a full ring is woken after a whole batch. A whole batch must still
+/* A sleeping producer is woken after a whole batch read from a full ring. A whole batch must still
  * come, however much of the ring was read before it was full. */
 _Static_assert(UP_RING_ENTRIES >= 2 * DRAIN_BATCH - 1, "behind part of a batch comes a whole one");
 
@@ -40,7 +40,7 @@ static void hints_on_dropped(struct scheduler *s, uint32_t process, uint32_t ind
 		if (state_settled(word_state(word)))
 			graph_settled(s, index); /* written, so its arguments may go */
 	} else if (process == SLOT_MANAGER && journal_wants(s->t, record_at(s->t, index))) {
-		journal_tell(s->t, index); /* before its end nobody may keep the task any more */
+		journal_tell(s->t, index); /* before the end nobody may keep the task any more */
 	}
 	if (word_state(word) == RECORD_RESERVED && word_owner(word) == process)
 		free_abandoned(s, index);
@@ -100,7 +100,7 @@ static void hints_on(struct scheduler *s, uint32_t process, uint64_t hint)
 
 /* Take hints off the ring only after handling them: then a dropped hold is dropped even if the
  * scheduler dies here. Reading a hint twice is harmless: each hint names the current state, or a
- * life that is over. */
+ * past life. */
 static uint32_t hints_drain_ring(struct scheduler *s, uint32_t process)
 {
 	uint64_t hints[DRAIN_BATCH];
@@ -130,8 +130,7 @@ static uint32_t hints_drain_ring(struct scheduler *s, uint32_t process)
 
 void hints_drain_one(struct scheduler *s, uint32_t process)
 {
-	/* Bounded: a ring never holds more than its size unless its producer lives and pushes on.
-	 */
+	/* Bounded: a ring is emptied within its size unless the producer lives and pushes on. */
 	for (uint32_t i = 0; i <= UP_RING_ENTRIES / DRAIN_BATCH; i++) {
 		uint32_t n = hints_drain_ring(s, process);
 		graph_spread(s);

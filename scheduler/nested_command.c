@@ -1,12 +1,13 @@
 /* nested_command.c - waiting clients inside of commands: which worker stands still for a client.
  *
- * A client run by a command writes in its process slot the task around it and the time its wait
+ * A client run by a command writes in its process slot the task around it and the time the wait
  * began (client/nested_wait.c), and rings. While a client of a command waits, the worker of the
  * command counts as sleeping in a wait: the worker gets no task, other workers get the tasks in its
- * ring, and spares.c lends its place to a spare. The worker sleeps for the command, and so is not
+ * ring, and spares.c lends the cpu to a spare. The worker sleeps for the command, and so is not
  * asked.
  *
- * Death: all state here is private; a new scheduler finds it again with a look at each ring. */
+ * Death: all state here is private; a new scheduler looks at each ring, and finds the waits again.
+ */
 #include "scheduler/scheduler.h"
 
 static bool nested_bit(const struct scheduler *s, uint32_t process)

@@ -1,10 +1,9 @@
 /* ready.c - READY tasks on their way: noted for the task heap, and taken out of the heap or of a
  * ring.
  *
- * Nothing is decided here, so every file of the scheduler may call these functions: they append to
- * a private list, and place.c puts the list into the task heap later in the same round. Hints stay
- * in the ring of a worker when its tasks are withdrawn; the first worker that claims a task has it.
- */
+ * Nothing is decided here, so every file of the scheduler may call these functions. A note is an
+ * entry of a private list; place.c puts the list into the task heap later in the same round. Hints
+ * of withdrawn tasks stay in the ring: the first worker to claim a task has it. */
 #include <errno.h>
 #include <sys/mman.h>
 

@@ -88,7 +88,7 @@ static uint32_t scheduler_enforce_limits(struct scheduler *s)
 	return n;
 }
 
-/* A process that is lent gives its waiting tasks back; a process that comes back may get some. */
+/* A lent process gives its waiting tasks back; a returned process may get some. */
 static uint32_t scheduler_lend(struct scheduler *s)
 {
 	uint32_t done = lend_look(s) ? place_tasks(s) : 0;
@@ -167,7 +167,8 @@ static void scheduler_rest(struct scheduler *s)
 	sh_poke(&s->me->beat_ns, clock_coarse_ns());
 }
 
-/* Draining ends with the last task; a scan makes sure that no client has just submitted another. */
+/* Draining ends with the last task; a scan makes sure of it, as a client may just have submitted
+ * another. */
 static bool scheduler_drained(const struct scheduler *s)
 {
 	return sh_load(&s->t->control->mode) == MODE_DRAINING && place_idle(s) &&

@@ -102,8 +102,8 @@ static uint32_t room_count(struct scheduler *s, uint32_t process)
 	s->blocked -= m->blocked;
 	m->depth = waits_nested(s, process) ? 0 : process_depth(&s->t->process[process]);
 	m->room = m->depth > outstanding && !m->booked ? m->depth - outstanding : 0;
-	s->fresh |=
-	    m->depth == 0 && !m->blocked; /* perhaps it looked before that task was queued */
+	s->fresh |= m->depth == 0 &&
+	    !m->blocked; /* perhaps the process looked before the task was queued */
 	m->blocked = m->depth == 0;
 	s->blocked += m->blocked;
 	return outstanding;
@@ -172,7 +172,7 @@ void room_leave(struct scheduler *s, uint32_t process)
 		room_unseat(s, process);
 }
 
-/* Its task may still wait for another task, and may have to run it in place: so the process still
+/* The task may still wait for another task, and may have to run it in place: so the process still
  * counts as blocked. */
 void room_retire(struct scheduler *s, uint32_t process)
 {
@@ -299,8 +299,8 @@ static bool room_somebody_is_idle(const struct scheduler *s)
 	return false;
 }
 
-/* A process is stuck if it took none of the hints in front of it since the last look: the process
- * sleeps in a wait, or its task is long. Other workers may have the tasks behind. */
+/* A process is stuck if it took none of the hints in its ring since the last look: the process
+ * sleeps in a wait, or the task is long. Other workers may have the tasks behind. */
 static bool room_look_at(struct scheduler *s, uint32_t process, bool wanted)
 {
 	struct member *m = &s->member[process];

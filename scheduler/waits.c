@@ -1,8 +1,7 @@
-/* waits.c - which worker processes stand still for a wait, and what the wait is for.
+/* waits.c - which worker processes stand still for a wait, and for which record.
  *
- * A worker process stands still if its own task waits, or if a client run by its command does. All
- * of it is read from the process table; nothing is changed here.
- */
+ * A worker process stands still while its own task waits, or a client run by its command.
+ * Everything is read from the process table; nothing is changed here. */
 #include "scheduler/scheduler.h"
 
 /* The record awaited in a cell of the process; NULL: none, or any record. */
@@ -54,8 +53,8 @@ uint32_t waits_nested(const struct scheduler *s, uint32_t process)
 
 /* ---- the wait of a worker process ---- */
 
-/* The process whose wait holds this worker process up: the worker process, or a client run by its
- * command. 0: none. */
+/* The process of the wait: the worker process itself, or a client run by its command. 0: no wait.
+ */
 uint32_t waits_sleeper(const struct scheduler *s, uint32_t process)
 {
 	return sh_load(&s->t->process[process].waiting_ns) ? process : waits_nested(s, process);
