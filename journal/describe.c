@@ -1,5 +1,5 @@
-/* describe.c - tasks in the words of people: what the history can be searched for, and terms as
- * text, which another boot with other workers can read again. */
+#include "journal/describe.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -101,10 +101,10 @@ static void describe_print_terms(
 void describe_terms(
     struct journal *j, uint32_t number, const char **ret_needs, const char **ret_limits)
 {
-	if (number != j->terms_known)
+	if (number != j->terms.known)
 		describe_print_terms(
-		    j, terms_at(j->rt.tables.terms, number), j->terms_text[0], j->terms_text[1]);
-	j->terms_known = number;
-	*ret_needs = j->terms_text[0];
-	*ret_limits = j->terms_text[1];
+		    j, terms_at(j->rt.tables.terms, number), j->terms.needs, j->terms.limits);
+	j->terms.known = number;
+	*ret_needs = j->terms.needs;
+	*ret_limits = j->terms.limits;
 }

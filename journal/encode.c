@@ -1,8 +1,5 @@
-/* encode.c - what a task is called with, as bytes that outlive the segments.
- *
- * An argument is a letter and then: its bytes (b), the number of a blob (s), or a task of this
- * journal and which of its results (t). What others may have too, an environment for instance, is
- * a blob: looked for by a hash, told apart by its bytes. A future that is settled is its value. */
+#include "journal/encode.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,13 +112,13 @@ static int encode_add_blob(
     struct journal *j, int64_t sum, const void *data, size_t length, uint64_t id, uint64_t *ret)
 {
 	int64_t found;
-	int r = db_number(&j->db, DB_FIND_BLOB, &found, "iib", sum,
-	    (int64_t)encode_oldest_shared(j), data, length);
+	int r = db_number(&j->db, DB_FIND_BLOB, &found,
+	    BIND(bind_int(sum), bind_uint(encode_oldest_shared(j)), bind_blob(data, length)));
 	*ret = r == 1 ? (uint64_t)found : j->next_blob;
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = db_run(
-	    &j->db, DB_ADD_BLOB, "iiib", (int64_t)j->next_blob, (int64_t)id, sum, data, length);
+	r = db_run(&j->db, DB_ADD_BLOB,
+	    BIND(bind_uint(j->next_blob), bind_uint(id), bind_int(sum), bind_blob(data, length)));
 	j->next_blob += r == 0;
 	return r;
 }
@@ -193,7 +190,7 @@ static int encode_put_future(
 	if (!task)
 		return encode_lose(e, number, "a future of something that is not durable itself");
 	j->any_needed = true;
-	int done = db_run(&j->db, DB_ADD_NEEDED, "i", (int64_t)task);
+	int done = db_run(&j->db, DB_ADD_NEEDED, BIND(bind_uint(task)));
 	return done < 0 ? done
 			: encode_put_number(e, ARGUMENT_TASK, task, part ? r->part.which : 0);
 }

@@ -1,11 +1,5 @@
-/* resume.c - after a boot: tasks of earlier ones that had not ended are queued again.
- *
- * In the order in which they were accepted, some between two groups, as many as the table has room
- * for. An attempt that was running when the runtime ended counts as one whose worker died: it is
- * repeated if crash_retries are left, else the task is dead. What a task waits for is queued again
- * as well, before it, or has ended and its value is kept.
- * A task is noted as resumed, with the future it will be, before that is visible: should we die in
- * between, the note names a record that is not there, and our successor queues it again. */
+#include "journal/resume.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +8,8 @@
 #include "base/log.h"
 #include "base/why.h"
 #include "journal/journal.h"
+#include "journal/journal_rows.h"
+#include "journal/journal_trouble.h"
 
 enum { RETRY_MS = 100, HELD = 64, LIMITS_LEAST = 6 /* older journals have no keep_ms */ };
 
@@ -41,42 +37,42 @@ enum verdict { QUEUED, ENDED, LATER, SKIPPED }; /* LATER: no room just now; or -
 
 /* ---- what is known of this boot ---- */
 
-uint64_t resumed_ref(const struct journal *j, uint64_t id)
+static uint64_t resume_ref_of(const struct journal *j, uint64_t id)
 {
-	size_t low = 0, high = j->resumed_count;
+	size_t low = 0, high = j->resume.count;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (j->resumed[middle].id < id)
+		if (j->resume.done[middle].id < id)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < j->resumed_count && j->resumed[low].id == id ? j->resumed[low].ref : 0;
+	return low < j->resume.count && j->resume.done[low].id == id ? j->resume.done[low].ref : 0;
 }
 
-int resumed_note(struct journal *j, uint64_t id, uint64_t ref)
+static int resume_remember(struct journal *j, uint64_t id, uint64_t ref)
 {
-	size_t n = j->resumed_count;
-	if (n && j->resumed[n - 1].id >= id)
+	size_t n = j->resume.count;
+	if (n && j->resume.done[n - 1].id >= id)
 		return 0; /* looked at for the second time */
-	if (n == j->resumed_room) {
+	if (n == j->resume.room) {
 		size_t room = n ? n * 2 : 256;
-		struct resumed *more = realloc(j->resumed, room * sizeof *more);
+		struct resumed *more = realloc(j->resume.done, room * sizeof *more);
 		if (!more)
 			return why(-ENOMEM, "no memory for %zu resumed tasks", room);
-		j->resumed = more;
-		j->resumed_room = room;
+		j->resume.done = more;
+		j->resume.room = room;
 	}
-	j->resumed[j->resumed_count++] = (struct resumed){ id, ref };
+	j->resume.done[j->resume.count++] = (struct resumed){ id, ref };
 	return 0;
 }
 
 int resume_open(struct journal *j)
 {
 	int64_t n = 0;
-	j->resume_next = UINT64_MAX;
-	int r =
-	    db_number(&j->db, DB_COUNT_UNFINISHED, &n, "ii", j->boot, (int64_t)j->unfinished - 1);
+	j->resume.next = UINT64_MAX;
+	int r = db_number(&j->db, DB_COUNT_UNFINISHED, &n,
+	    BIND(bind_int(j->boot), bind_int((int64_t)j->prune.unfinished - 1)));
 	if (r < 0 || n == 0)
 		return r < 0 ? r : 0;
 	if (j->plan.durability == DURABILITY_NONE) {
@@ -87,7 +83,7 @@ int resume_open(struct journal *j)
 	}
 	log_info("%lld tasks of earlier boots have not ended: they are queued again", (long long)n);
 	sh_store(&j->shm->to_resume, (uint64_t)n);
-	j->resume_next = j->unfinished ? j->unfinished - 1 : 0;
+	j->resume.next = j->prune.unfinished ? j->prune.unfinished - 1 : 0;
 	return 0;
 }
 
@@ -102,7 +98,7 @@ static int resume_read_task(struct journal *j, struct task *t)
 {
 	struct db *db = &j->db;
 	const enum db_statement q = DB_UNFINISHED;
-	int r = db_rows(db, q, "ii", j->boot, (int64_t)j->resume_next);
+	int r = db_rows(db, q, BIND(bind_int(j->boot), bind_int((int64_t)j->resume.next)));
 	if (r == 1) {
 		*t = (struct task){ .id = db_int(db, q, 0),
 			.boot = db_int(db, q, 1),
@@ -158,7 +154,7 @@ static int resume_read_budgets(struct journal *j, struct task *t)
 {
 	struct db *db = &j->db;
 	int64_t boot = t->boot;
-	int r = db_rows(db, DB_LAST_RESUMED, "i", t->id);
+	int r = db_rows(db, DB_LAST_RESUMED, BIND(bind_int(t->id)));
 	if (r == 1) {
 		boot = db_int(db, DB_LAST_RESUMED, 0);
 		t->retries = (unsigned)db_int(db, DB_LAST_RESUMED, 2);
@@ -169,10 +165,10 @@ static int resume_read_budgets(struct journal *j, struct task *t)
 	if (r < 0)
 		return r;
 	if (boot == j->boot && record_lookup(&j->rt.tables, ref, &word)) {
-		r = resumed_note(j, (uint64_t)t->id, ref);
+		r = resume_remember(j, (uint64_t)t->id, ref);
 		return r < 0 ? r : SKIPPED; /* a former journal of this boot did it */
 	}
-	r = db_rows(db, DB_LAST_ATTEMPT, "ii", t->id, boot);
+	r = db_rows(db, DB_LAST_ATTEMPT, BIND(bind_int(t->id), bind_int(boot)));
 	unsigned attempt = r == 1 ? (unsigned)db_int(db, DB_LAST_ATTEMPT, 0) : 0;
 	bool running = r == 1 && db_int(db, DB_LAST_ATTEMPT, 1);
 	unsigned failures = r == 1 ? (unsigned)db_int(db, DB_LAST_ATTEMPT, 2) : 0;
@@ -221,7 +217,7 @@ static int resume_take_bytes(struct journal *j, struct task *t, const void *byte
 static int resume_take_blob(struct journal *j, struct task *t, uint64_t id)
 {
 	size_t length;
-	int r = db_rows(&j->db, DB_READ_BLOB, "i", (int64_t)id);
+	int r = db_rows(&j->db, DB_READ_BLOB, BIND(bind_uint(id)));
 	const void *bytes = r == 1 ? db_blob(&j->db, DB_READ_BLOB, 0, &length) : NULL;
 	bool sound = r == 1 && encode_sum(bytes, length) == db_int(&j->db, DB_READ_BLOB, 1);
 	if (sound)
@@ -257,11 +253,11 @@ static int resume_take_result(struct journal *j, struct task *t, uint64_t id, ui
 {
 	char message[128];
 	int64_t state, blob;
-	int r = db_number(&j->db, DB_FIND_ENDED, &state, "i", (int64_t)id);
+	int r = db_number(&j->db, DB_FIND_ENDED, &state, BIND(bind_uint(id)));
 	if (r < 0)
 		return r;
 	if (r == 0) {
-		uint64_t ref = resumed_ref(j, id), word;
+		uint64_t ref = resume_ref_of(j, id), word;
 		if (!ref || !record_lookup(&j->rt.tables, ref, &word))
 			return SKIPPED; /* it waits for its module */
 		t->arg[t->nargs++] = PLM_FUTURE(resume_result_of(j, ref, which));
@@ -274,7 +270,7 @@ static int resume_take_result(struct journal *j, struct task *t, uint64_t id, ui
 		    (unsigned long long)id, (unsigned long long)id);
 		return resume_end_failed(j, t, ECANCELED, message);
 	}
-	r = db_number(&j->db, DB_FIND_VALUE, &blob, "ii", (int64_t)id, (int64_t)which);
+	r = db_number(&j->db, DB_FIND_VALUE, &blob, BIND(bind_uint(id), bind_uint(which)));
 	if (r < 0)
 		return r;
 	if (r == 1)
@@ -315,12 +311,14 @@ static int resume_note_resumed(void *context, uint64_t ref)
 {
 	struct journal *j = context;
 	uint32_t index = ref_index(ref);
-	int r = db_run(&j->db, DB_ADD_RESUMED, "iiiiii", j->resuming, j->boot, (int64_t)ref,
-	    journal_now(), (int64_t)j->resuming_retries, (int64_t)j->resuming_crash_retries);
-	j->noted = r;
+	int r = db_run(&j->db, DB_ADD_RESUMED,
+	    BIND(bind_int(j->resume.task), bind_int(j->boot), bind_uint(ref),
+		bind_int(journal_now()), bind_int(j->resume.retries),
+		bind_int(j->resume.crash_retries)));
+	j->resume.noted = r;
 	if (r < 0)
 		return r;
-	j->entry[index] = (struct entry){ .id = (uint64_t)j->resuming,
+	j->entry[index] = (struct entry){ .id = (uint64_t)j->resume.task,
 		.generation = ref_generation(ref),
 		.flags = ENTRY_ACCEPTED };
 	journal_record(&j->rt.tables, index);
@@ -344,18 +342,18 @@ static int resume_submit(struct journal *j, struct task *t)
 		.flags = t->forgotten ? 0 : PLM_KEEP,
 		.terms = limited || t->needs[0] ? &terms : NULL,
 		.identity = { t->identity[0], t->identity[1] } };
-	j->resuming = t->id;
-	j->resuming_retries = t->retries;
-	j->resuming_crash_retries = t->crash_retries;
+	j->resume.task = t->id;
+	j->resume.retries = t->retries;
+	j->resume.crash_retries = t->crash_retries;
 	if (t->results > RESULTS_MAX)
 		return resume_end_failed(j, t, EUCLEAN, "its record in the journal is damaged");
 	int r = plm_submit(&j->rt, &task, refs);
 	if (r == 0) {
 		sh_add(&j->shm->resumed, 1);
-		r = resumed_note(j, (uint64_t)t->id, refs[0].id);
+		r = resume_remember(j, (uint64_t)t->id, refs[0].id);
 		return r < 0 ? r : QUEUED;
 	}
-	if (r == -ENOSPC && j->noted)
+	if (r == -ENOSPC && j->resume.noted)
 		return r; /* the journal's own disk */
 	if (r == -ENOSPC || r == -EAGAIN || r == -ESHUTDOWN || r == -EHOSTDOWN)
 		return LATER;
@@ -368,7 +366,7 @@ static int resume_submit(struct journal *j, struct task *t)
 static int resume_task(struct journal *j, struct task *t)
 {
 	char message[256];
-	if (t->id <= j->dubious)
+	if (t->id <= j->resume.dubious)
 		return resume_end_failed(j, t, EUCLEAN,
 		    "the journal was damaged, and whether this task "
 		    "had ended could not be read: it is not run again");
@@ -382,7 +380,7 @@ static int resume_task(struct journal *j, struct task *t)
 	if (r != QUEUED)
 		return r;
 	if (registry_find(&j->rt.tables.registry, t->function) == 0) {
-		if (j->without_module++ == 0)
+		if (j->resume.without_module++ == 0)
 			log_warn("task %lld waits for a module with the function %s: `plmctl "
 				 "module load FILE.so`",
 			    (long long)t->id, t->function);
@@ -396,8 +394,8 @@ static int resume_task(struct journal *j, struct task *t)
 
 static void resume_finish(struct journal *j)
 {
-	j->resume_next = UINT64_MAX;
-	sh_store(&j->shm->to_resume, j->without_module);
+	j->resume.next = UINT64_MAX;
+	sh_store(&j->shm->to_resume, j->resume.without_module);
 	log_info("%llu tasks of earlier boots are in the queue",
 	    (unsigned long long)sh_peek(&j->shm->resumed));
 }
@@ -413,17 +411,17 @@ static int resume_next(struct journal *j)
 		return r;
 	j->rt.before_publish = resume_note_resumed;
 	j->rt.publish_context = j;
-	j->noted = 0;
+	j->resume.noted = 0;
 	r = resume_task(j, &t);
 	j->rt.before_publish = NULL;
 	resume_free_task(j, &t);
 	if (r < 0)
 		return r;
 	if (r == LATER) {
-		j->resume_due_ns = deadline_after_ms(RETRY_MS);
+		j->resume.due_ns = deadline_after_ms(RETRY_MS);
 		return 0;
 	}
-	j->resume_next = (uint64_t)t.id;
+	j->resume.next = (uint64_t)t.id;
 	if (sh_peek(&j->shm->to_resume))
 		sh_store(&j->shm->to_resume, sh_peek(&j->shm->to_resume) - 1);
 	return 1;
@@ -433,13 +431,13 @@ static int resume_next(struct journal *j)
 static void resume_look_for_modules(struct journal *j)
 {
 	uint32_t modules = registry_modules(&j->rt.tables.registry);
-	if (modules == j->modules)
+	if (modules == j->resume.modules)
 		return;
-	j->modules = modules;
-	if (j->resume_next != UINT64_MAX || j->without_module == 0)
+	j->resume.modules = modules;
+	if (j->resume.next != UINT64_MAX || j->resume.without_module == 0)
 		return;
-	j->without_module = 0;
-	j->resume_next = j->unfinished ? j->unfinished - 1 : 0;
+	j->resume.without_module = 0;
+	j->resume.next = j->prune.unfinished ? j->prune.unfinished - 1 : 0;
 }
 
 bool resume_some(struct journal *j)
@@ -449,8 +447,8 @@ bool resume_some(struct journal *j)
 	if (sh_load(&c->mode) != MODE_UP)
 		return false;
 	resume_look_for_modules(j);
-	if (j->resume_next == UINT64_MAX || sh_peek(&j->shm->trouble) ||
-	    clock_ns() < j->resume_due_ns)
+	if (j->resume.next == UINT64_MAX || sh_peek(&j->shm->trouble) ||
+	    clock_ns() < j->resume.due_ns)
 		return false;
 	/* A power failure takes the queue as well: these notes need not be on the disk. */
 	db_set_fsync(&j->db, false);
@@ -462,7 +460,7 @@ bool resume_some(struct journal *j)
 	if (r < 0) {
 		log_warn(
 		    "tasks of earlier boots cannot be queued again: %s; trying again", why_text());
-		j->resume_due_ns = deadline_after_ms(TROUBLE_MS);
+		j->resume.due_ns = deadline_after_ms(TROUBLE_MS);
 	}
 	return r == 1;
 }

@@ -222,11 +222,11 @@ static int salvage_fill(struct db *db, const char *aside, bool *ret_whole)
 		return db_error(db, code, "setting up");
 	bool whole = salvage_copy_all(db, aside);
 	int64_t last = 0;
-	int r = whole ? 0 : db_number(db, DB_LAST_TASK, &last, "");
+	int r = whole ? 0 : db_number(db, DB_LAST_TASK, &last, BIND_NOTHING);
 	if (r >= 0 && !whole)
-		r = db_run(db, DB_SET_MARK, "ti", "dubious", last);
+		r = db_run(db, DB_SET_MARK, BIND(bind_text("dubious"), bind_int(last)));
 	if (r >= 0 && !whole) /* whose ends were known may be without one now */
-		r = db_run(db, DB_SET_MARK, "ti", "unfinished", INT64_C(0));
+		r = db_run(db, DB_SET_MARK, BIND(bind_text("unfinished"), bind_int(0)));
 	*ret_whole = whole;
 	return r < 0 ? r : db_check_version(db);
 }
@@ -263,7 +263,7 @@ static int salvage_respect_version(const struct db *db, const char *damage)
 	if (salvage_is_due(db) == 0 &&
 	    sqlite3_open_v2(theirs.path, &theirs.handle,
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
-	    db_number(&theirs, DB_GET_MARK, &version, "t", "version") != 1)
+	    db_number(&theirs, DB_GET_MARK, &version, BIND(bind_text("version"))) != 1)
 		version = JOURNAL_VERSION;
 	db_close(&theirs);
 	return version == JOURNAL_VERSION
