@@ -11,7 +11,7 @@
 #include "base/why.h"
 #include "journal/db_parts.h"
 
-/* One transaction: a file that is cut off has all tables or none. */
+/* A single transaction, so that a truncated file has all tables or none. */
 const char db_schema[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE IF NOT EXISTS boot(id INTEGER PRIMARY KEY, runtime INTEGER, name TEXT,"
@@ -57,7 +57,7 @@ const char *const db_tables[] = {
 #define UNFINISHED \
 	"FROM task t LEFT JOIN ended e ON e.task = t.id WHERE e.task IS NULL AND t.boot <> ?1 "
 
-/* Rows of tasks that are pruned already. */
+/* Rows of pruned tasks. */
 #define PRUNE(table)                                           \
 	"DELETE FROM " table " WHERE task >= ?1 AND task < ?2" \
 	" AND NOT EXISTS(SELECT 1 FROM task t WHERE t.id = " table ".task)"
@@ -167,7 +167,7 @@ static int db_prepare(struct db *db, enum db_statement which)
 	return code == SQLITE_OK ? 0 : db_error(db, code, "reading");
 }
 
-/* SQLite refuses a blob of more than 1 GB, and the parameter stays NULL: only that task is lost to
+/* SQLite refuses a blob of more than 1 GB, and the parameter stays NULL: only this task is lost to
  * the journal (resume.c finds its arguments damaged), where an error would stop all writing. */
 static void db_bind_one(sqlite3_stmt *s, int at, const struct db_value *v)
 {
@@ -267,7 +267,7 @@ int db_set_fsync(struct db *db, bool fsync)
 	    db, fsync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=OFF", "setting up");
 }
 
-/* The file holds environments of commands, so only its owner may read it. */
+/* The file holds environments of commands, so only the owner may read the file. */
 static int db_make_private(struct db *db)
 {
 	int fd = open(db->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -292,7 +292,7 @@ int db_connect(struct db *db, bool fsync)
 	r = db_execute(db, "PRAGMA journal_mode=WAL", "opening");
 	if (r == 0)
 		r = db_set_fsync(db, fsync);
-	/* SQLite reads the file only now: is it a database? */
+	/* SQLite reads the file only now, and finds out whether the file is a database. */
 	return r < 0 ? r : db_execute(db, "BEGIN IMMEDIATE; COMMIT", "opening");
 }
 

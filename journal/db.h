@@ -1,17 +1,17 @@
-/* db.h - the journal's file: DIR/journal.db, SQLite in WAL mode, and the statements that write it.
+/* db.h - the journal's file: DIR/journal.db, SQLite in WAL mode, and the statements to write the
+ *file.
  *
  * Rows are added and never changed: a task when it was accepted, an attempt when it began or ended
- * without ending the task, the end. So a file that is cut off has whole rows.
+ * without ending the task, the end. So a truncated file has whole rows.
  *
  *	boot      a runtime that used the directory
  *	task      accepted: its function, arguments and terms
  *	attempt   of a task, in a boot: runs, or stands in the queue again
- *	ended     how, when, by which worker, and the first bytes of its output
+ *	ended     how, when, by which worker, and the first bytes of output
  *	forgotten nobody may claim the task any more, but it is to run
- *	resumed   a task of an earlier boot was queued again, as this future, with these budgets
- *	needed    a task that is an argument of other tasks: its values are kept
- *	value     of a needed task
- *	blob      bytes that several tasks may share
+ *	resumed   a task of an earlier boot was queued again, under a new future, with the remaining
+ *budgets needed    a task among the arguments of other tasks: its values are kept value     of a
+ *needed task blob      bytes shared by several tasks
  *
  * Where: the journal's process alone writes; plmctl reads (history.h).
  * Blocks: on the disk.
@@ -85,21 +85,21 @@ struct db {
 	char salvaged[SALVAGED_BYTES]; /* the name set aside, and how much was read; "": none */
 };
 
-/* Would db_open() take the file? -EPROTO, with a why: the file is sound, but not of this version;
+/* Would db_open() take the file? -EPROTO, with a why: the file is sound, but of another version;
  * nothing was changed. 0 also for a missing or a damaged file. The manager asks before the ready
  * line, so that a boot is refused and no task lost. */
 int db_understands(const char *directory);
 /* Opens or makes the file; SQLite recovers what a crash left in the WAL. A damaged file is set
- * aside and salvaged (salvage.c), which is logged; a sound file of another version is left alone
+ * aside and salvaged (salvage.c), with a log line; a sound file of another version is left alone
  * (-EPROTO). check: look through the whole file first. */
 int db_open(struct db *db, const char *directory, bool check, bool fsync);
-/* Sets the file aside for the damage in why_text(), without a look through it. */
+/* Sets the file aside for the damage in why_text(), without a look through the file. */
 int db_salvage(struct db *db, const char *directory, bool fsync);
 void db_close(struct db *db);
 /* Whether each commit waits for the disk. Not within a group. */
 int db_set_fsync(struct db *db, bool fsync);
 
-/* ---- what a statement is bound to: one value for each of its parameters ---- */
+/* ---- values: a statement is bound to as many as it has parameters ---- */
 
 struct db_value {
 	enum db_type { DB_INTEGER, DB_TEXT, DB_BLOB } type;
@@ -133,13 +133,13 @@ static inline struct db_value bind_blob(const void *at, size_t length) /* NULL: 
 	    sizeof((const struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value) })
 #define BIND_NOTHING ((struct db_values){ NULL, 0 })
 
-/* ---- running one: a wrong number of values is a bug, and stops the process ---- */
+/* ---- statements: a wrong number of values is a bug, and stops the process ---- */
 
 /* Runs a statement to its end; rows are not looked at. */
 int db_run(struct db *db, enum db_statement which, struct db_values values);
 /* The first column of the first row: 1, 0 if there is no row, or -errno. */
 int db_number(struct db *db, enum db_statement which, int64_t *ret, struct db_values values);
-/* For a caller that reads rows: 1 a row is there, 0 none is left. db_end() after the last row. */
+/* The next row, to be read by the caller: 1, 0 after the last row. Then call db_end(). */
 int db_rows(struct db *db, enum db_statement which, struct db_values values);
 int db_next(struct db *db, enum db_statement which);
 void db_end(struct db *db, enum db_statement which);
@@ -150,7 +150,7 @@ const void *db_blob(struct db *db, enum db_statement which, int column, size_t *
 /* Is a group begun, and neither committed nor rolled back? */
 bool db_in_group(struct db *db);
 
-/* -errno for a code of SQLite, with a why about this file. */
+/* -errno for a code of SQLite, with a why. */
 int db_error(struct db *db, int code, const char *doing);
 
 #endif

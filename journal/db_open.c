@@ -1,4 +1,5 @@
-/* db_open.c - the journal's file, opened: is it of this version, sound, or to be salvaged? */
+/* db_open.c - the journal's file, opened: checks version and soundness, and salvages a damaged
+ * file. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 #include "base/why.h"
 #include "journal/db_parts.h"
 
-/* Reports the first damage that SQLite finds. */
+/* Reports the first damage found by SQLite. */
 static int db_open_look_through(struct db *db)
 {
 	sqlite3_stmt *s;
@@ -26,7 +27,7 @@ static int db_open_look_through(struct db *db)
 	return r;
 }
 
-/* SQLite calls this after a recovery. */
+/* SQLite calls this function after a recovery. */
 static void db_open_on_message(void *context, int code, const char *message)
 {
 	(void)context;
@@ -34,7 +35,7 @@ static void db_open_on_message(void *context, int code, const char *message)
 		log_info("after a crash: %s", message);
 }
 
-/* Is this, as SQLite keeps it, a line of the schema: CREATE TABLE boot(...)? */
+/* Is the text of a table, CREATE TABLE boot(...), a line of the schema? */
 static bool db_open_is_ours(const char *sql)
 {
 	const char *name = sql ? strchr(sql, ' ') : NULL, *found;
@@ -52,8 +53,8 @@ static bool db_open_is_table(const char *name)
 }
 
 /* The file must have all tables of the schema, or none of them: a missing table may have held rows,
- * and a view in its place may have no end. Tables of other names belong to users. A sound file with
- * other tables may be of a newer version: setting it aside would give an empty queue. */
+ * and a view instead of a table may have no end. Additional tables belong to users. A sound file
+ * with different tables may be of a newer version: to set the file aside would empty the queue. */
 static int db_open_look_at_schema(struct db *db)
 {
 	sqlite3_stmt *s;
@@ -125,7 +126,7 @@ int db_understands(const char *directory)
 	    db_number(&db, DB_GET_MARK, &version, BIND(bind_text("version"))) == 1)
 		r = db_check_version(&db);
 	db_close(&db);
-	return r == -EPROTO ? r : 0; /* the journal reports other errors */
+	return r == -EPROTO ? r : 0; /* the journal reports all further errors */
 }
 
 int db_salvage(struct db *db, const char *directory, bool fsync)

@@ -1,4 +1,4 @@
-/* db_parts.h - the parts of the file that db.c, db_open.c and salvage.c share.
+/* db_parts.h - what db.c, db_open.c and salvage.c share.
  * Where: the journal.  Errors: as db.h. */
 #ifndef PLM_JOURNAL_DB_PARTS_H
 #define PLM_JOURNAL_DB_PARTS_H
@@ -15,13 +15,13 @@ enum {
 extern const char db_schema[];
 extern const char *const db_tables[]; /* ends with NULL */
 
-/* Opens the file with our settings, without a look at its tables. */
+/* Opens the file with our settings, without a look at the tables. */
 int db_connect(struct db *db, bool fsync);
 int db_execute(struct db *db, const char *sql, const char *doing);
 
 /* Sets the damaged file aside, copies all readable rows into a new file, and opens that. */
 int salvage(struct db *db, bool fsync, const char *damage);
-/* 1: a journal died while it salvaged the file, and the salvage is to be done again; 0; -errno. */
+/* 1: a journal died during a salvage, which is to be done again; 0; -errno. */
 int salvage_is_due(const struct db *db);
 
 /* Is a sound file of our version? 0, or -EPROTO with a why. */

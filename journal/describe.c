@@ -9,7 +9,7 @@
 #include "tables/command_block.h"
 #include "spec/spec.h"
 
-/* Its bytes, also if it is an object; NULL: they are not there. */
+/* The bytes of an argument, or of the named object; NULL: not available. */
 static const char *describe_bytes_of(
     const struct journal *j, const struct arg *arg, uint64_t *ret_length)
 {
@@ -97,7 +97,6 @@ static void describe_print_terms(
 	    terms->keep_ms);
 }
 
-/* Many tasks with the same terms come one behind the other. */
 void describe_terms(
     struct journal *j, uint32_t number, const char **ret_needs, const char **ret_limits)
 {

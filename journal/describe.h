@@ -1,5 +1,5 @@
-/* describe.h - a task in words: what the history is searched for, and terms as text, so that
- * another boot with other workers can read them again.
+/* describe.h - a task in words, for searches in the history; terms as text, so that a later boot
+ * with different workers can read the terms again.
  *
  * Where: the journal.  Blocks: never. */
 #ifndef PLM_JOURNAL_DESCRIBE_H
@@ -15,10 +15,10 @@ enum { TERMS_TEXT_BYTES = 1536 };
 
 struct terms_text { /* of the terms printed last: many tasks have equal terms */
 	char needs[TERMS_TEXT_BYTES], limits[TERMS_TEXT_BYTES];
-	uint32_t known; /* number of these terms */
+	uint32_t known; /* number of the terms */
 };
 
-/* A call as a user types it, and its label. */
+/* A call as typed by a user, and the label. */
 void describe_call(struct journal *j, struct record *r, const char *function, char *text,
     size_t text_size, char *label, size_t label_size);
 /* Needs and limits as text, "" for none. */

@@ -1,9 +1,10 @@
 /* encode.h - the arguments of a task as bytes that outlive the segments.
  *
- * An argument is a letter and then: its bytes (b), the number of a blob (s), or a task of this
- * journal and the number of a result (t). Long bytes, an environment for instance, may occur in
- * many tasks, so they are a blob: found by a hash, confirmed by their bytes. A settled future is
- * encoded as its value. Where: the journal.  Blocks: on the disk.  Errors: -errno with a why. */
+ * An argument is a letter and then: bytes (b), the number of a blob (s), or a task of this journal
+ * and the number of a result (t). Long bytes, an environment for instance, may occur in many tasks,
+ * so they are stored once, as a blob found by a hash and confirmed by comparison. A settled future
+ * is encoded as a value.
+ * Where: the journal.  Blocks: on the disk.  Errors: -errno with a why. */
 #ifndef PLM_JOURNAL_ENCODE_H
 #define PLM_JOURNAL_ENCODE_H
 
@@ -21,9 +22,9 @@ enum {
 	OBJECTS_KNOWN = 1024,
 };
 
-struct object { /* a value that is stored already */
+struct object { /* a stored value */
 	uint64_t ref;
-	uint64_t blob, task; /* task: for which it was stored first */
+	uint64_t blob, task; /* task: stored first for this task */
 };
 
 struct encoding { /* grows */
@@ -35,7 +36,7 @@ struct encoding { /* grows */
 
 /* The caller's hold keeps the record. 0 or -errno. */
 int encode_args(struct journal *j, struct record *r, uint64_t id, struct encoding *ret);
-/* ref: the object of this value, 0: none. A known object is not even read. */
+/* ref: the object with the value; 0: none. A known object is not even read. */
 int encode_value(struct journal *j, uint64_t ref, const void *data, size_t length, uint64_t id,
     uint64_t *ret_blob);
 int64_t encode_sum(const void *data, size_t length);

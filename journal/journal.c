@@ -22,7 +22,7 @@ static void journal_tell_back(struct journal *j, uint32_t index)
 	sh_or(&j->rt.tables.news[index / 64], (uint64_t)1 << index % 64);
 }
 
-/* Looks at what has news, in the order of the records from where the last group stopped. */
+/* Looks at records with news, in table order, from where the last group stopped. */
 static int journal_look_around(struct journal *j, uint32_t *ret_list, uint32_t *ret_count)
 {
 	struct tables *t = &j->rt.tables;
@@ -43,7 +43,7 @@ static int journal_look_around(struct journal *j, uint32_t *ret_list, uint32_t *
 	return r;
 }
 
-/* What was written in vain is looked at again. */
+/* After a failed commit the records of the group have news again. */
 static void journal_take_back(struct journal *j, const uint32_t *list, uint32_t n)
 {
 	if (db_in_group(&j->db))
@@ -55,12 +55,12 @@ static void journal_take_back(struct journal *j, const uint32_t *list, uint32_t 
 	}
 	j->next_task = j->group.first_task;
 	j->next_blob = j->group.first_blob;
-	memset(j->object, 0, sizeof j->object); /* some may be of this group */
+	memset(j->object, 0, sizeof j->object); /* some may be of the failed group */
 	for (uint32_t i = 0; i < n; i++)
 		journal_tell_back(j, list[i]);
 }
 
-/* Only now: a hold given up lets the record go. */
+/* After the commit only, because a record without the hold may be freed. */
 static void journal_publish(struct journal *j)
 {
 	struct tables *t = &j->rt.tables;
@@ -73,7 +73,7 @@ static void journal_publish(struct journal *j)
 		journal_record(t, index);
 		if (!(entry->flags & ENTRY_ENDED))
 			continue;
-		/* Of what we queued again ourselves: all that its results count for is one bit. */
+		/* A task queued again by this journal: all references count for this hold. */
 		atomic_store_explicit(&j->rt.refs[index], 0, memory_order_relaxed);
 		hint[n++] = hint_make(HINT_DROPPED, ref);
 		if (n == HINTS_BATCH) {
@@ -85,7 +85,7 @@ static void journal_publish(struct journal *j)
 		handle_tell_quietly(&j->rt, hint, n);
 }
 
-/* True: something was looked at. */
+/* True: some record was looked at. */
 static bool journal_write_group(struct journal *j)
 {
 	static uint32_t list[GROUP_RECORDS];
@@ -115,7 +115,7 @@ static bool journal_write_group(struct journal *j)
 
 /* ---- opening ---- */
 
-/* There is nothing in it that could be damaged. */
+/* A file without a boot has no row to be damaged. */
 static bool journal_is_new(struct journal *j)
 {
 	int64_t last;
@@ -135,7 +135,7 @@ static int journal_find_boot(struct journal *j, bool *ret_again)
 	if (r < 0)
 		return r;
 	if (!clean && !j->db.checked && !journal_is_new(j))
-		return -EAGAIN; /* it was not closed: look through it first */
+		return -EAGAIN; /* the file was not closed: look through all of it first */
 	r = db_run(&j->db, DB_SET_MARK, BIND(bind_text("clean"), bind_int(0)));
 	if (r == 0)
 		r = db_run(&j->db, DB_ADD_BOOT,
@@ -146,7 +146,7 @@ static int journal_find_boot(struct journal *j, bool *ret_again)
 	return r < 0 ? r : 0;
 }
 
-/* What is written of this boot: its records still live. */
+/* Reads the rows of the present boot, because the records still exist. */
 static int journal_load_entries(struct journal *j, enum db_statement which)
 {
 	int r = db_rows(&j->db, which, BIND(bind_int(j->boot)));
@@ -197,13 +197,13 @@ static int journal_open_and_load(struct journal *j, bool check)
 	return r < 0 ? r : journal_load(j);
 }
 
-/* Not each damage is seen by looking through the file: one that the journal before us met, or that
- * is met now all the same, is reason enough to salvage. */
+/* A look through the file does not find every damage. Damage met by the former journal, or met now,
+ * is reason enough to salvage. */
 static int journal_open_file(struct journal *j)
 {
 	int r;
 	if (sh_peek(&j->shm->trouble) == EUCLEAN) {
-		r = why(-EUCLEAN, "it could not be read on");
+		r = why(-EUCLEAN, "the former journal could not read on");
 	} else {
 		r = journal_open_and_load(j, false);
 		if (r == -EUCLEAN || r == -EAGAIN)
@@ -229,7 +229,7 @@ static int journal_make_room(struct journal *j)
 	return 0;
 }
 
-/* A former journal wrote of it, and may have died before it said so. */
+/* A former journal wrote the row, and may have died before marking the record. */
 static bool journal_is_written(const struct journal *j, uint32_t index, uint8_t flag)
 {
 	const struct entry *entry = &j->entry[index];
@@ -243,7 +243,7 @@ static void journal_let_go(struct journal *j, uint32_t index)
 	handle_tell_quietly(&j->rt, &hint, 1);
 }
 
-/* Whatever holds it has, it may have news; or be news to others. */
+/* Each record with the journal's hold may have news, or news for waiting clients. */
 static void journal_look_at_all(struct journal *j)
 {
 	struct tables *t = &j->rt.tables;
@@ -261,7 +261,7 @@ static void journal_look_at_all(struct journal *j)
 	event_post(&j->shm->written);
 }
 
-/* The only one that writes in the directory: a journal may outlive its manager. */
+/* A directory has a single writer: the journal of a dead manager may still live. */
 static int journal_take_lock(struct journal *j)
 {
 	char path[STATE_PATH_BYTES + 8];
@@ -330,7 +330,7 @@ static bool journal_has_news(const struct journal *j)
 	return false;
 }
 
-/* More may come, and one commit serves all; unless somebody waits for it. */
+/* News during the pause share a commit; a waiting client ends the pause. */
 static void journal_pause_for_more(struct journal *j, uint32_t ms)
 {
 	uint64_t deadline = deadline_after_ms(ms);
@@ -367,9 +367,10 @@ void journal_run(struct journal *j)
 			journal_write_group(j);
 		prune_some(j);
 	}
-	/* The others have ended: what they settled at last is all there is. */
+	/* All members but the journal have ended: write the tasks settled last. */
 	while (journal_write_group(j))
 		;
 	if (sh_peek(&j->shm->trouble))
-		log_warn("the last ends could not be written: %s", j->shm->trouble_text);
+		log_warn(
+		    "the ends of the last tasks could not be written: %s", j->shm->trouble_text);
 }

@@ -1,14 +1,14 @@
-/* journal.h - the role that writes down which tasks were accepted and how they ended (--state).
+/* journal.h - the role behind --state: writes accepted tasks and their ends into a file.
  *
- * Where: one process, in the process slot that the control page names; like a worker, it is a
- * client of its own runtime. The journal alone writes the file (db.h).
- * Bits tell the journal where to look (tables/journal_state.h); the records decide. It writes in
- * groups: a pause of GROUP_MS after the first news, none if a client waits for the disk, then all
- * news in one commit. Only then does it mark tasks as recorded, and drop its hold on ended tasks.
- * Death: only the group being written is lost, and SQLite takes that back. The next journal reads
- * from the file what was written in this boot, looks at every record with the journal's hold, and
- * goes on. A power failure loses the groups that were not on the disk: DURABILITY_SYNC promised
- * none of those.
+ * Where: a process in the process slot named by the control page; like a worker, a client of the
+ * runtime. The journal alone writes the file (db.h). Bits tell the journal where to look
+ * (tables/journal_state.h); the records decide. Rows are written in groups: a pause of GROUP_MS
+ * after the first news, none if a client waits for the disk, then a commit of all news. Only after
+ * the commit are tasks marked as recorded, and ended tasks lose the journal's hold.
+ * Death: only the group in work is lost, and SQLite takes the group back. The next journal reads
+ * the rows of the present boot from the file, looks at every record with the journal's hold, and
+ * goes on. A power failure loses groups not yet on the disk, for which DURABILITY_SYNC has promised
+ * nothing.
  * Blocks: on the disk; on its event when idle. */
 #ifndef PLM_JOURNAL_H
 #define PLM_JOURNAL_H
@@ -25,13 +25,13 @@
 
 enum {
 	GROUP_MS = 50,
-	TROUBLE_MS = 500,     /* until the next try to write a group that failed */
-	GROUP_RECORDS = 8192, /* looked at in one group */
+	TROUBLE_MS = 500,     /* until the next try to write a failed group */
+	GROUP_RECORDS = 8192, /* looked at for a group */
 	RESUME_BATCH = 256,   /* tasks of earlier boots, between two groups */
 	PRUNE_TASKS = 2048,   /* task numbers looked at, between two groups */
 };
 
-struct journal_plan { /* the orders of a journal at its birth */
+struct journal_plan { /* orders at birth */
 	const char *directory;
 	uint32_t slot;
 	enum durability durability;
@@ -44,10 +44,10 @@ struct entry {       /* what is written of a record. Private; read again from th
 	uint64_t id; /* of the task */
 	uint32_t generation;
 	uint8_t flags;
-	uint8_t attempt; /* the latest that is written */
+	uint8_t attempt; /* the latest written */
 };
 
-struct rows_group {     /* of news, written in one commit */
+struct rows_group {     /* news of a commit */
 	struct change { /* of an entry */
 		uint32_t index;
 		struct entry before;
@@ -64,7 +64,7 @@ struct journal {
 	struct journal_shm *shm;
 	struct db db;
 	int lock;         /* descriptor of the directory's lock; negative: none yet */
-	int64_t boot;     /* number of this boot */
+	int64_t boot;     /* number of the boot */
 	int64_t epoch_ms; /* wall clock at time 0 of the records' clock */
 	uint64_t next_task, next_blob;
 	struct entry *entry; /* [records] */
@@ -73,7 +73,7 @@ struct journal {
 	struct terms_text terms;
 	struct resume resume;
 	struct prune prune;
-	bool any_needed; /* some tasks wait for values of others */
+	bool any_needed; /* some tasks wait for values of former tasks */
 	_Atomic bool stop;
 };
 

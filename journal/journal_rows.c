@@ -24,7 +24,7 @@ static struct entry *rows_change(struct journal *j, uint32_t index)
 
 static int rows_add_accepted(struct journal *j, struct record *r, uint64_t word, uint32_t index)
 {
-	static struct encoding encoding; /* its memory is used again */
+	static struct encoding encoding; /* the memory is used again for each task */
 	struct function_entry function = { .name = "?" };
 	char text[COMMAND_TEXT_MAX], label[LABEL_BYTES];
 	const char *needs, *limits;
@@ -36,7 +36,7 @@ static int rows_add_accepted(struct journal *j, struct record *r, uint64_t word,
 	if (done < 0)
 		return done;
 	if (record_wants_any(&j->rt.tables, r))
-		encoding.undurable = "it has replicas, which only their client knows";
+		encoding.undurable = "it has replicas, known to its client alone";
 	bool named = record_identity(r, word, identity);
 	done = db_run(&j->db, DB_ADD_TASK,
 	    BIND(bind_uint(id), bind_int(j->boot),
@@ -108,12 +108,12 @@ static size_t rows_head_of(uint64_t length)
 	return length < HEAD_BYTES ? (size_t)length : HEAD_BYTES;
 }
 
-/* What dependants in the journal may ask for after a boot. */
+/* Dependants in the journal may ask for the values after a boot. */
 static int rows_keep_values(struct journal *j, struct record *r, uint64_t id)
 {
 	int64_t needed;
 	if (!j->any_needed)
-		return 0; /* most journals never ask */
+		return 0; /* true for most journals, and saves the query */
 	int done = db_number(&j->db, DB_IS_NEEDED, &needed, BIND(bind_uint(id)));
 	uint32_t index = record_index(&j->rt.tables, r);
 	for (uint32_t steps = 0; done == 1 && steps < RESULTS_MAX; steps++) {
@@ -215,7 +215,7 @@ int rows_end_unqueued(struct journal *j, int64_t task, bool dead, int code, cons
 		bind_blob(NULL, 0)));
 }
 
-/* ---- one look ---- */
+/* ---- a look ---- */
 
 static int rows_look_on(struct journal *j, struct record *r, uint64_t word, uint32_t index)
 {

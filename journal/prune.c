@@ -9,7 +9,7 @@
 
 #define PRUNE_PERIOD_NS (60 * NS_PER_S)
 
-/* What is below has ended for good: where to begin the next search. */
+/* Tasks before the first unfinished task have ended for good: the next search begins there. */
 static int prune_note_unfinished(struct journal *j)
 {
 	int64_t first;
@@ -24,7 +24,7 @@ static int prune_note_unfinished(struct journal *j)
 	return db_run(&j->db, DB_SET_MARK, BIND(bind_text("unfinished"), bind_uint(now)));
 }
 
-/* The first task that stays, were all before it finished. */
+/* The first task within the bounds of age and count, were all older tasks finished. */
 static int prune_find_cut(struct journal *j, uint64_t *ret)
 {
 	int64_t aged = 0;
@@ -52,7 +52,7 @@ static int prune_range(struct journal *j, uint64_t from, uint64_t to)
 	return r;
 }
 
-/* At the end of a round. */
+/* At the end of a round: values and blobs no task can ask for. */
 static int prune_shared(struct journal *j, uint64_t cut)
 {
 	int64_t needed = 0;
@@ -72,7 +72,7 @@ static int prune_shared(struct journal *j, uint64_t cut)
 	return r;
 }
 
-static int prune_prune(struct journal *j, uint64_t cut)
+static int prune_step(struct journal *j, uint64_t cut)
 {
 	uint64_t to = j->prune.next + PRUNE_TASKS < cut ? j->prune.next + PRUNE_TASKS : cut;
 	int r = db_run(&j->db, DB_BEGIN, BIND_NOTHING);
@@ -105,10 +105,10 @@ void prune_some(struct journal *j)
 	if (r == 0)
 		r = prune_find_cut(j, &cut);
 	if (r == 0)
-		r = prune_prune(j, cut);
+		r = prune_step(j, cut);
 	if (r == -EUCLEAN)
 		journal_give_up(j);
 	if (r < 0)
-		log_warn("old tasks cannot be taken out of the journal: %s", why_text());
+		log_warn("cannot remove old tasks from the journal: %s", why_text());
 	j->prune.due_ns = clock_ns() + (r == 0 ? GROUP_MS * NS_PER_MS : PRUNE_PERIOD_NS);
 }

@@ -11,9 +11,13 @@
 #include "journal/journal_rows.h"
 #include "journal/journal_trouble.h"
 
-enum { RETRY_MS = 100, HELD = 64, LIMITS_LEAST = 6 /* older journals have no keep_ms */ };
+enum {
+	RETRY_MS = 100,
+	HELD = 64,
+	LIMITS_LEAST = 6, /* older journals have no keep_ms */
+};
 
-struct task { /* as it is written */
+struct task { /* as in the file */
 	int64_t id, boot;
 	char function[FUNCTION_NAME_BYTES];
 	int priority;
@@ -24,18 +28,18 @@ struct task { /* as it is written */
 	int64_t sum;
 	bool forgotten;
 	uint64_t identity[2];
-	/* what is left of it */
+	/* as submitted again */
 	plm_arg *arg;
 	size_t nargs;
-	void **copy; /* [nargs] of bytes that stand elsewhere in the file */
+	void **copy; /* [nargs], of bytes from blobs and values */
 	size_t copies;
-	plm_ref held[HELD]; /* objects made of its arguments */
+	plm_ref held[HELD]; /* objects made of arguments */
 	size_t objects;
 };
 
-enum verdict { QUEUED, ENDED, LATER, SKIPPED }; /* LATER: no room just now; or -errno */
+enum verdict { QUEUED, ENDED, LATER, SKIPPED }; /* LATER: no room now; or -errno */
 
-/* ---- what is known of this boot ---- */
+/* ---- tasks resumed since the boot ---- */
 
 static uint64_t resume_ref_of(const struct journal *j, uint64_t id)
 {
@@ -54,7 +58,7 @@ static int resume_remember(struct journal *j, uint64_t id, uint64_t ref)
 {
 	size_t n = j->resume.count;
 	if (n && j->resume.done[n - 1].id >= id)
-		return 0; /* looked at for the second time */
+		return 0; /* remembered before */
 	if (n == j->resume.room) {
 		size_t room = n ? n * 2 : 256;
 		struct resumed *more = realloc(j->resume.done, room * sizeof *more);
@@ -76,18 +80,19 @@ int resume_open(struct journal *j)
 	if (r < 0 || n == 0)
 		return r < 0 ? r : 0;
 	if (j->plan.durability == DURABILITY_NONE) {
-		log_warn("%lld tasks of earlier boots have not ended; with --durability none they "
-			 "are not queued again",
+		log_warn(
+		    "%lld tasks of earlier boots have not ended, and are not queued again because of "
+		    "--durability none",
 		    (long long)n);
 		return 0;
 	}
-	log_info("%lld tasks of earlier boots have not ended: they are queued again", (long long)n);
+	log_info("%lld tasks of earlier boots have not ended: queueing them again", (long long)n);
 	sh_store(&j->shm->to_resume, (uint64_t)n);
 	j->resume.next = j->prune.unfinished ? j->prune.unfinished - 1 : 0;
 	return 0;
 }
 
-/* ---- reading one ---- */
+/* ---- reading a task ---- */
 
 static void resume_copy_text(char *to, size_t size, const char *from)
 {
@@ -137,7 +142,7 @@ static void resume_free_task(struct journal *j, struct task *t)
 	free(t->args);
 }
 
-/* ---- its budgets ---- */
+/* ---- budgets ---- */
 
 static int resume_end_dead(struct journal *j, const struct task *t, unsigned tries)
 {
@@ -166,7 +171,7 @@ static int resume_read_budgets(struct journal *j, struct task *t)
 		return r;
 	if (boot == j->boot && record_lookup(&j->rt.tables, ref, &word)) {
 		r = resume_remember(j, (uint64_t)t->id, ref);
-		return r < 0 ? r : SKIPPED; /* a former journal of this boot did it */
+		return r < 0 ? r : SKIPPED; /* queued by a former journal */
 	}
 	r = db_rows(db, DB_LAST_ATTEMPT, BIND(bind_int(t->id), bind_int(boot)));
 	unsigned attempt = r == 1 ? (unsigned)db_int(db, DB_LAST_ATTEMPT, 0) : 0;
@@ -184,7 +189,7 @@ static int resume_read_budgets(struct journal *j, struct task *t)
 	return QUEUED;
 }
 
-/* ---- its arguments ---- */
+/* ---- arguments ---- */
 
 static int resume_end_failed(struct journal *j, const struct task *t, int code, const char *message)
 {
@@ -192,7 +197,7 @@ static int resume_end_failed(struct journal *j, const struct task *t, int code, 
 	return r < 0 ? r : ENDED;
 }
 
-/* Bytes of ours, or an object if they are long. */
+/* Short bytes are copied; long bytes become an object. */
 static int resume_take_bytes(struct journal *j, struct task *t, const void *bytes, size_t length)
 {
 	if (length >= SHARED_BYTES_MIN && t->objects < HELD) {
@@ -224,7 +229,7 @@ static int resume_take_blob(struct journal *j, struct task *t, uint64_t id)
 		r = resume_take_bytes(j, t, bytes, length);
 	db_end(&j->db, DB_READ_BLOB);
 	if (r == -E2BIG)
-		return resume_end_failed(j, t, E2BIG, why_text()); /* this store is smaller */
+		return resume_end_failed(j, t, E2BIG, why_text()); /* the store is smaller now */
 	if (r == -ENOSPC || r == -EAGAIN)
 		return LATER;
 	if (r >= 0 && !sound)
@@ -248,7 +253,7 @@ static plm_ref resume_result_of(const struct journal *j, uint64_t ref, uint32_t 
 	return ref_public(&j->rt, ref);
 }
 
-/* Of a task that it depended on. */
+/* The result of a task among the arguments. */
 static int resume_take_result(struct journal *j, struct task *t, uint64_t id, uint32_t which)
 {
 	char message[128];
@@ -259,13 +264,13 @@ static int resume_take_result(struct journal *j, struct task *t, uint64_t id, ui
 	if (r == 0) {
 		uint64_t ref = resume_ref_of(j, id), word;
 		if (!ref || !record_lookup(&j->rt.tables, ref, &word))
-			return SKIPPED; /* it waits for its module */
+			return SKIPPED; /* the argument waits for a module */
 		t->arg[t->nargs++] = PLM_FUTURE(resume_result_of(j, ref, which));
 		return QUEUED;
 	}
 	if (state != RECORD_DONE) {
 		snprintf(message, sizeof message,
-		    "task %llu, which it depends on, did not succeed "
+		    "task %llu, an argument, did not succeed "
 		    "(plmctl history %llu)",
 		    (unsigned long long)id, (unsigned long long)id);
 		return resume_end_failed(j, t, ECANCELED, message);
@@ -276,8 +281,8 @@ static int resume_take_result(struct journal *j, struct task *t, uint64_t id, ui
 	if (r == 1)
 		return resume_take_blob(j, t, (uint64_t)blob);
 	snprintf(message, sizeof message,
-	    "the value of task %llu, which it depends on, is of more "
-	    "than 1 MiB and was not kept",
+	    "the value of task %llu, an argument, has more than "
+	    "1 MiB and was not kept",
 	    (unsigned long long)id);
 	return resume_end_failed(j, t, ESTALE, message);
 }
@@ -304,9 +309,9 @@ static int resume_take_arguments(struct journal *j, struct task *t)
 	return r;
 }
 
-/* ---- submitting it ---- */
+/* ---- submitting ---- */
 
-/* Before it is visible. */
+/* Called by plm_submit() before the task is visible. */
 static int resume_note_resumed(void *context, uint64_t ref)
 {
 	struct journal *j = context;
@@ -354,12 +359,12 @@ static int resume_submit(struct journal *j, struct task *t)
 		return r < 0 ? r : QUEUED;
 	}
 	if (r == -ENOSPC && j->resume.noted)
-		return r; /* the journal's own disk */
+		return r; /* the disk of the journal is full, not the store */
 	if (r == -ENOSPC || r == -EAGAIN || r == -ESHUTDOWN || r == -EHOSTDOWN)
 		return LATER;
 	if (r == -EINVAL || r == -E2BIG)
 		return resume_end_failed(
-		    j, t, -r, why_text()); /* what it needs is not to be had here */
+		    j, t, -r, why_text()); /* the needs cannot be met any more */
 	return r;
 }
 
@@ -368,10 +373,10 @@ static int resume_task(struct journal *j, struct task *t)
 	char message[256];
 	if (t->id <= j->resume.dubious)
 		return resume_end_failed(j, t, EUCLEAN,
-		    "the journal was damaged, and whether this task "
-		    "had ended could not be read: it is not run again");
+		    "the journal was damaged, and the end of this task, if any, "
+		    "could not be read: the task is not run again");
 	if (t->undurable[0]) {
-		snprintf(message, sizeof message, "it was not durable: %s", t->undurable);
+		snprintf(message, sizeof message, "the task was not durable: %s", t->undurable);
 		return resume_end_failed(j, t, ESTALE, message);
 	}
 	if (encode_sum(t->args, t->args_length) != t->sum)
@@ -390,7 +395,7 @@ static int resume_task(struct journal *j, struct task *t)
 	return r == QUEUED ? resume_submit(j, t) : r;
 }
 
-/* ---- some of them ---- */
+/* ---- some tasks at a time ---- */
 
 static void resume_finish(struct journal *j)
 {
@@ -400,7 +405,7 @@ static void resume_finish(struct journal *j)
 	    (unsigned long long)sh_peek(&j->shm->resumed));
 }
 
-/* 1: on with the next; 0: that was all, or not now; -errno. */
+/* 1: a task was handled; 0: no task is left, or not now; -errno. */
 static int resume_next(struct journal *j)
 {
 	struct task t = { .id = 0 };
@@ -427,7 +432,7 @@ static int resume_next(struct journal *j)
 	return 1;
 }
 
-/* A module came: those that waited for one are looked at again. */
+/* After a new module, tasks without a module are looked at again. */
 static void resume_look_for_modules(struct journal *j)
 {
 	uint32_t modules = registry_modules(&j->rt.tables.registry);
@@ -450,7 +455,7 @@ bool resume_some(struct journal *j)
 	if (j->resume.next == UINT64_MAX || sh_peek(&j->shm->trouble) ||
 	    clock_ns() < j->resume.due_ns)
 		return false;
-	/* A power failure takes the queue as well: these notes need not be on the disk. */
+	/* A power failure takes the queue, too, so notes need not be on the disk. */
 	db_set_fsync(&j->db, false);
 	for (int i = 0; i < RESUME_BATCH && r == 1; i++)
 		r = resume_next(j);
@@ -458,8 +463,7 @@ bool resume_some(struct journal *j)
 	if (r == -EUCLEAN)
 		journal_give_up(j);
 	if (r < 0) {
-		log_warn(
-		    "tasks of earlier boots cannot be queued again: %s; trying again", why_text());
+		log_warn("cannot queue tasks of earlier boots: %s; trying again", why_text());
 		j->resume.due_ns = deadline_after_ms(TROUBLE_MS);
 	}
 	return r == 1;
