@@ -89,7 +89,7 @@ static int object_seal(struct plm *rt, struct record *record, uint64_t word)
 	return handle_tell(rt, &hint, 1);
 }
 
-static int seal(plm *rt, plm_ref ref)
+static int object_seal_ref(plm *rt, plm_ref ref)
 {
 	int r = handle_check(rt);
 	uint64_t word;
@@ -104,7 +104,7 @@ static int seal(plm *rt, plm_ref ref)
 int plm_seal(plm *rt, plm_ref ref)
 {
 	unsigned said = why_count();
-	return handle_end(said, seal(rt, ref));
+	return handle_end(said, object_seal_ref(rt, ref));
 }
 
 static int object_put(plm *rt, const void *data, size_t len, plm_ref *ret)
