@@ -79,7 +79,8 @@ static int object_seal(struct plm *rt, struct record *record, uint64_t word)
 	record->end_ms = record->submit_ms = tables_ms(&rt->tables);
 	record->results = 1;
 	if (!record_step(record, &word, RECORD_DONE, rt->self, 0, FLAG_OBJECT))
-		return why(-EINVAL, "only what was created and not yet sealed can be sealed");
+		return why(
+		    -EINVAL, "plm_seal: the reference names no object that waits to be sealed");
 	wake_holders(&rt->tables, index);
 	/* Seal first, then look for dependants. The scheduler links a dependant first and then
 	 * looks at the word, so the scheduler or we see the other side. */

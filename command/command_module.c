@@ -91,8 +91,8 @@ static int command_take_words(struct command *c, size_t nargs)
 		const char *word = plm_arg_data(c->call, i, &length);
 		if (length && memchr(word, 0, length))
 			return plm_fail(c->call, EINVAL,
-			    "word %zu has a zero byte in it, which no "
-			    "program can be given",
+			    "word %zu of the command has a zero byte in it, which no program can "
+			    "be given",
 			    i - COMMAND_ARG_WORDS);
 		to = command_add_word(to, &c->argv[n++], word, length);
 	}
@@ -120,7 +120,8 @@ static int command_take_outlet(struct command *c)
 	const void *data = plm_arg_data(c->call, last, &length);
 	if (last >= COMMAND_ARG_WORDS && command_outlet_read(data, length, &c->outlet))
 		return 0;
-	return plm_fail(c->call, EINVAL, "its last argument says nowhere where its output goes");
+	return plm_fail(
+	    c->call, EINVAL, "the last argument of the command names no place for its output");
 }
 
 static int command_take_arguments(struct command *c)
@@ -136,8 +137,7 @@ static int command_take_arguments(struct command *c)
 	if (!command_ends_with_zero(c->fields, c->fields_bytes) ||
 	    !command_ends_with_zero(c->environment, c->environment_bytes))
 		return plm_fail(call, EINVAL,
-		    "the fields or the environment do not end with a "
-		    "zero byte");
+		    "the fields or the environment of the command do not end with a zero byte");
 	if (c->environment_bytes == 0)
 		c->environment = command_behind(c->fields, c->fields_bytes, &c->environment_bytes);
 	int r = command_take_fields(c);
@@ -297,7 +297,7 @@ static int command_say_unkept(const struct run *run, const struct capture *c)
 {
 	char where[ERROR_BYTES];
 	capture_say_error(c, where, sizeof where);
-	return plm_fail(run->call, COMMAND_OURS, "of its output %llu bytes of %s found no room %s",
+	return plm_fail(run->call, COMMAND_OURS, "%llu bytes of the command's %s found no room %s",
 	    (unsigned long long)(c->came - c->kept),
 	    c->stream == STDOUT_FILENO ? "stdout" : "stderr", where);
 }
@@ -313,7 +313,8 @@ static int command_keep_what_fits(struct run *run)
 	while (call_result(run->call, 0, length, 0, &to) < 0 && length);
 	run->out.kept = length;
 	if (length && !capture_copy(&run->out, to, length))
-		return plm_fail(run->call, COMMAND_OURS, "its output could not be read back");
+		return plm_fail(run->call, COMMAND_OURS,
+		    "the output of the command could not be read back from memory");
 	return 0;
 }
 
@@ -332,15 +333,16 @@ static int command_leave_stdout(const struct command *c, struct run *run)
 		return command_keep_what_fits(run);
 	return capture_copy(out, to, out->kept)
 	    ? 0
-	    : plm_fail(run->call, COMMAND_OURS, "its output could not be read back");
+	    : plm_fail(run->call, COMMAND_OURS,
+		  "the output of the command could not be read back from memory");
 }
 
 static int command_say_too_large(const struct run *run)
 {
 	char used[DECIMAL_TEXT_BYTES], limit[DECIMAL_TEXT_BYTES];
 	return plm_fail(run->call, ENOMEM,
-	    "killed: used more memory than --mem-limit %s: %s, with "
-	    "all that it had started",
+	    "killed: used more memory than --mem-limit %s: %s, together with all processes it had "
+	    "started",
 	    size_text(run->memory.limit, limit), size_text(run->memory.over >> 20 << 20, used));
 }
 
@@ -392,8 +394,8 @@ static int command_open_input(struct command *c, int *ret)
 static int command_run_start(const struct command *c, struct run *run, int in)
 {
 	if (!capture_open(&run->out) || !capture_open(&run->err))
-		return plm_fail(
-		    run->call, COMMAND_OURS, "no pipe for its output: %s", strerror(errno));
+		return plm_fail(run->call, COMMAND_OURS,
+		    "no pipe for the output of the command: %s", strerror(errno));
 	run->pid = command_start(c, &run->waiting, in, run->out.theirs, run->err.theirs);
 	if (run->pid < 0)
 		return run->call->code;
@@ -404,8 +406,8 @@ static int command_run_start(const struct command *c, struct run *run, int in)
 	kill(-run->pid, SIGKILL);
 	waitpid(run->pid, NULL, 0);
 	run->pid = -1;
-	return plm_fail(
-	    run->call, COMMAND_OURS, "its process could not be watched: %s", strerror(error));
+	return plm_fail(run->call, COMMAND_OURS,
+	    "the process of the command could not be watched: %s", strerror(error));
 }
 
 /* Makes every process left behind by the command a child of ours, and remembers which children were

@@ -107,11 +107,12 @@ static int value_files_copy_value(const struct command *c, int fd, const char *d
 		ssize_t n = pwrite(fd, data + done, piece, (off_t)done);
 		if (n < 0 && errno != EINTR)
 			return plm_fail(c->call, COMMAND_OURS,
-			    "no memory for a file of its input of %zu bytes: %s", length,
+			    "no memory for the input file of the command, %zu bytes: %s", length,
 			    strerror(errno));
 		done += n > 0 ? (size_t)n : 0;
 		if (done < length && plm_cancelled(c->call))
-			return plm_fail(c->call, ECANCELED, "it was asked to stop before it began");
+			return plm_fail(
+			    c->call, ECANCELED, "the command was asked to stop before it began");
 	}
 	return 0;
 }
@@ -122,8 +123,8 @@ static int value_files_open_value(const struct command *c, struct command_file *
 	const char *data = plm_arg_data(c->call, f->which, &length);
 	f->fd = memfd_create("plm-input", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (f->fd < 0)
-		return plm_fail(
-		    c->call, COMMAND_OURS, "no file in memory for its input: %s", strerror(errno));
+		return plm_fail(c->call, COMMAND_OURS,
+		    "no file in memory for the input of the command: %s", strerror(errno));
 	int r = value_files_copy_value(c, f->fd, data, length);
 	if (r != 0 || f->field == COMMAND_STDIN_VALUE)
 		return r;
@@ -178,7 +179,8 @@ static int value_files_make_directory(struct command *c)
 		close(files);
 	c->has_directory = r == 0;
 	return r == 0 ? 0
-		      : plm_fail(c->call, COMMAND_OURS, "no place for its outputs: %s", why_text());
+		      : plm_fail(c->call, COMMAND_OURS,
+			    "no directory for the output files of the command: %s", why_text());
 }
 
 /* Opens the directory anew: the command may have put another directory in its place. */
@@ -201,7 +203,7 @@ static void value_files_remove_run_directory(const struct command *c)
 	int files = value_files_open_root(c, false);
 	value_files_run_name(c->call->rt, name);
 	if (files < 0 || rmtree_at(files, name) < 0)
-		log_warn("the outputs of a command are left behind: %s", why_text());
+		log_warn("cannot remove the output files of a command: %s", why_text());
 	if (files >= 0)
 		close(files);
 }
@@ -261,7 +263,7 @@ void value_files_sweep(const struct tables *t)
 	const struct dirent *entry;
 	while (all && (entry = readdir(all)) != NULL)
 		if (!value_files_is_in_use(t, entry->d_name) && rmtree_at(files, entry->d_name) < 0)
-			log_warn("the outputs of a dead worker are left behind: %s", why_text());
+			log_warn("cannot remove the output files of a dead worker: %s", why_text());
 	if (all)
 		closedir(all);
 	else if (files >= 0)
@@ -285,11 +287,11 @@ static int value_files_read_into(
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (plm_cancelled(c->call)) /* to look is a sign of life too */
-			return plm_fail(c->call, ECANCELED, "it was asked to stop");
+			return plm_fail(c->call, ECANCELED, "the command was asked to stop");
 		if (n <= 0)
 			return plm_fail(c->call, COMMAND_OURS,
 			    "its output %.*s could not be read: %s", f->name_bytes, f->name,
-			    n < 0 ? strerror(errno) : "it became shorter");
+			    n < 0 ? strerror(errno) : "the file became shorter");
 		done += (size_t)n;
 	}
 	return 0;
@@ -306,8 +308,7 @@ static int value_files_not_written(
     const struct command *c, const struct command_file *f, const char *reason)
 {
 	return plm_fail(c->call, COMMAND_OURS,
-	    "it has not written its output %.*s: there is no "
-	    "file at the path in $%.*s: %s",
+	    "the command has not written its output %.*s: no file is at the path in $%.*s: %s",
 	    f->name_bytes, f->name, f->name_bytes, f->name, reason);
 }
 
