@@ -1,31 +1,28 @@
 # plm - a task runtime for one machine.
 
 ## make                build plm, plmctl, plmdump, libplm and the examples
-## make demo           install what is missing, build, and watch a runtime work (20 s)
-## make check          install what is missing, build, run all tests, layers, tidy, bare (5 min)
-## make crash          kill every operation at every step and judge what is left (15 min)
-## make crash-report   what it counted, into docs/reliability.md
-## make kills          is there a step that no sweep of the last make crash has killed at?
-## make mutants        each rule of tests/sweeps/mutants is broken, and must be noticed (1 min)
-## make faults         each system call fails at its n-th use (FAULT_SECONDS=N: a part of it)
-## make explore        the runtime in one process, under SEEDS=15000 schedules a scenario (1 min)
-## make model          three protocols in all their interleavings, with deaths (1 min)
-## make fuzz           SECONDS=60 of wild bytes: texts, task files, journals, segments, the door
-## make soak           MINUTES=10 of mixed load under a nemesis, and the judgement of what was seen
-## make asan | tsan    the tests under AddressSanitizer and UBSan | under ThreadSanitizer
-## make nightly        sweeps, faults, fuzz, soak, explorer: NIGHT_MINUTES=480 of seeds never seen
-## make layers tidy    the rules of the tree: who may include whom; sizes, links, dead prototypes
-## make format         lay the C sources out as .clang-format says
-## make bare           the ordinary build has the same instructions as one without any hook (20 s)
-## make bench          plm beside its peers and the limits of the machine (BENCH_FLAGS=--quick)
-## make bench-peers    install the peers; bench-report: the tables and plots of docs/performance.md
-## make sim            policies on simulated workers: the tables of docs/scheduling.md (20 s)
-## make install        PREFIX=/usr/local DESTDIR=; programs, libplm, man pages, completion, a unit
-## make uninstall      takes them away; PREFIX and DESTDIR as then
-## make deps           install missing Debian packages; does nothing when all is there
-## make clean          remove build/ and the three programs
+## make demo           install missing packages, build, show a runtime at work (20 s)
+## make install        PREFIX=/usr/local DESTDIR=; make uninstall removes the same files
+## make deb            Debian packages in build/deb/; packaging/test_deb.sh tests them
+## make deps | clean   install missing Debian packages | remove build/ and the programs
 ##
-## V=1 shows the commands; CFLAGS and LDFLAGS are added to ours; -j is welcome.
+## make check          all tests, layers, tidy and bare (5 min)
+## make crash          kill every operation at every step, judge the rest (15 min)
+## make explore        the runtime under SEEDS=15000 schedules a scenario (1 min)
+## make soak           MINUTES=10 of mixed load while processes are killed
+## make fuzz           SECONDS=60 of wild bytes: texts, files, segments, the door
+## make asan | tsan    the tests under AddressSanitizer and UBSan | ThreadSanitizer
+## make faults model   failing system calls (FAULT_SECONDS=N) | three protocols in Spin
+## make mutants        break each rule of tests/sweeps/mutants; tests must notice
+## make nightly        all of these with new seeds, for NIGHT_MINUTES=480
+## make layers tidy    who may include whom | sizes, links, language
+## make format bare    lay out the C sources | test hooks cost no instruction
+## make bench sim      plm beside peers and the machine | policies, simulated
+## rare: kills (steps without a victim), crash-report and bench-report (tables of
+##       docs/), bench-peers (install the peers), packaging, examples, and programs
+##       without a run: test-programs sweep-programs fuzz-programs bench-programs
+##
+## V=1 shows commands; CFLAGS and LDFLAGS are added to ours; BENCH_FLAGS=--quick.
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
@@ -393,7 +390,8 @@ install: all packaging
 	    > $(TO)/lib/pkgconfig/plm.pc
 	chmod 644 $(TO)/lib/pkgconfig/plm.pc
 	$(INSTALL) -m 644 README.md LICENSE $(DOC_TO)
-	$(INSTALL) -m 644 $(wildcard examples/*.c) examples/README.md $(DOC_TO)/examples
+	$(INSTALL) -m 644 $(wildcard examples/*.c examples/tasks.*) \
+	    examples/README.md $(DOC_TO)/examples
 	$(INSTALL) -m 644 $(filter %.1,$(PAGES)) $(MAN_TO)/man1
 	$(foreach page,$(filter %.5,$(PAGES)),$(INSTALL) -m 644 $(page) $(MAN_TO)/man5)
 	$(INSTALL) -m 644 $(S)/completion.bash $(BASH_TO)/plmctl
@@ -415,6 +413,16 @@ uninstall:
 	    $(addprefix $(MAN_TO)/man1/,$(addsuffix .1,$(PROGRAMS))) \
 	    $(MAN_TO)/man5/plm-tasks.5 $(UNIT_TO)/plm.service
 	rm -rf $(DOC_TO)
+
+# Three packages for Debian (packaging/README.md), and their test in a copy of the machine.
+DEB     := build/deb
+.PHONY: deb
+deb: deps
+	$(Q)tools/deps.sh dpkg-shlibdeps:dpkg-dev strip:binutils
+	$(Q)rm -rf $(DEB)
+	$(AGAIN) VARIANT=release all packaging
+	$(AGAIN) VARIANT=release install DESTDIR=$(CURDIR)/$(DEB)/root PREFIX=/usr >/dev/null
+	$(Q)packaging/deb.sh $(VERSION) $(SOVERSION) $(DEB)
 
 .PHONY: clean
 clean:
