@@ -111,7 +111,7 @@ int durable_flush(struct plm *rt, int timeout_ms)
 			return why(
 			    -ETIMEDOUT, "the journal in %s has not written all yet", j->directory);
 		journal_tell(&rt->tables, next); /* who settled it may be about to */
-		sh_store(&j->hurry, 1);
+		sh_store(&j->hurry, 1, "hurry, flush");
 		event_post(&j->urgent);
 		process_post(&rt->tables, journal_slot(&rt->tables));
 		/* The journal gives its hold up after it has posted: the scheduler takes it. */
@@ -152,7 +152,7 @@ int durable_await(struct plm *rt, const plm_task *tasks, size_t n, const plm_ref
 			return r;
 		if (clock_ns() >= deadline_ns)
 			return durable_give_up(rt, &a, ETIMEDOUT);
-		sh_store(&j->hurry, 1);
+		sh_store(&j->hurry, 1, "hurry, await");
 		event_post(&j->urgent);
 		process_post(&rt->tables, journal_slot(&rt->tables));
 		event_sleep(&j->written, seen, deadline_ns);

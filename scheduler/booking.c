@@ -47,7 +47,7 @@ static void booking_keep(
 	struct process *p = booking_seat(s, process);
 	sh_poke(&p->booked_way, way);
 	sh_poke(&p->booked_gpus, gpus);
-	sh_store(&p->booked, booked);
+	sh_store(&p->booked, booked, "booked, kept");
 	s->member[process].booked = booked;
 	room_refresh(s, process);
 	place_withdraw(s, process); /* it claims nothing else from now on */
@@ -71,7 +71,7 @@ void booking_keep_still(struct scheduler *s, uint32_t process, uint64_t booked)
 void booking_free_seat(struct scheduler *s, uint32_t process)
 {
 	uint64_t nobody = booking_seat(s, process)->spare ? BOOKED_FOR_NOBODY : 0;
-	sh_store(&booking_seat(s, process)->booked, nobody);
+	sh_store(&booking_seat(s, process)->booked, nobody, "booked, freed");
 	s->member[process].booked = nobody;
 	room_refresh(s, process);
 	process_post(s->t, process); /* it may keep a successor, or steal, again */
