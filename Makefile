@@ -241,7 +241,7 @@ model:
 # the world of a schedule, is answered by verify/explore/kernel.c (--wrap). Names are found
 # without liburcu (verify/explore/explore_names.c).
 EXPLORE := $(call objects,$(call sources,verify/explore) \
-	$(addprefix tests/support/,mutate.c seen.c)) \
+	$(addprefix tests/support/,label.c mutate.c seen.c)) \
 	$(filter-out $(B)/manager/plm_main.o,$(MANAGER)) $(JOURNAL) $(ROLES) \
 	$(filter-out $(B)/client/names.o,$(CLIENT)) $(MACHINE) $(CORE)
 INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity getrandom malloc \

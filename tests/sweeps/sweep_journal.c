@@ -110,7 +110,7 @@ static void submit_durable(void *image)
 	plm_ref ref;
 	(void)image;
 	world_play(&world.a);
-	meanwhile("sh_futex_wait", "futex wait", journal_writes);
+	meanwhile("steps: futex wait", journal_writes);
 	submit_kept(&world.a, &PLM_BYTES("x", 1), 1, 1, &ref);
 	SWEEP_REQUIRE(asked && journal_recorded(&world.tables, ref_index(ref.id)));
 }
@@ -121,7 +121,7 @@ static void submit_in_vain(void *image)
 	(void)image;
 	plm_task t = { .function = "probe.noop", .flags = PLM_KEEP };
 	world_play(&world.a);
-	meanwhile("sh_futex_wait", "futex wait", journal_fails);
+	meanwhile("steps: futex wait", journal_fails);
 	SWEEP_REQUIRE(plm_submit(&world.a, &t, &ref) == -ENOSPC);
 	SWEEP_REQUIRE(asked && world_state_of(ref) == RECORD_CANCELLED);
 }

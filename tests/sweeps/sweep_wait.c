@@ -29,7 +29,7 @@ static void boot(void *image)
 static void sleep_meanwhile(void (*act)(void))
 {
 	world_play(&world.a);
-	meanwhile("sh_futex_wait", "futex wait", act);
+	meanwhile("steps: futex wait", act);
 }
 
 static void recover(void *image)
@@ -241,7 +241,7 @@ static void wait_in_task(void *image)
 	struct plm *rt = &world.worker.rt;
 	(void)image;
 	world_play(rt);
-	meanwhile("sh_futex_wait", "futex wait", scheduler_then_b);
+	meanwhile("steps: futex wait", scheduler_then_b);
 	SWEEP_REQUIRE(plm_get(rt, object, &view, LONG_MS) == 0);
 	plm_release(rt, &view);
 	must_have_been_woken(rt);
