@@ -432,8 +432,8 @@ static void hand_over(const struct demo *d)
 	say("written into pages never used before", now_ms() - start, "%s", size);
 	say("to a worker and back: 1 KiB", hand_over_ms(d, small),
 	    "best of 20, as a task's argument");
-	say("to a worker and back: the whole object", hand_over_ms(d, large),
-	    "%s, nothing copied", size);
+	say("to a worker and back: the whole object", hand_over_ms(d, large), "%s, nothing copied",
+	    size);
 	plm_arg arg = PLM_FUTURE(large);
 	plm_task task = { .function = "probe.wordcount", .args = &arg, .nargs = 1 };
 	start = now_ms();
