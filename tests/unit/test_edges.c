@@ -7,6 +7,7 @@
 
 #include "base/why.h"
 #include "tables/edges.h"
+#include "tests/support/leftovers.h"
 #include "tests/support/run_suite.h"
 
 enum { TASK = 10, FIRST = 1, SECOND = 2, GENERATION = 7, SOME = 8 };
@@ -34,7 +35,7 @@ static void create(void)
 	char name[RUNTIME_NAME_BYTES];
 	struct record *task;
 	struct args_writer writer;
-	snprintf(name, sizeof name, "test-edges-%d", (int)getpid());
+	test_runtime_name(name, sizeof name);
 	ck_assert_msg(tables_create(name, &limits, &tables) == 0, "%s", why_text());
 	tables_unlink(name);
 	/* Its owner, by the words below. */

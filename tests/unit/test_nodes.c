@@ -8,6 +8,7 @@
 #include "base/why.h"
 #include "store/nodes.h"
 #include "tables/tables.h"
+#include "tests/support/leftovers.h"
 #include "tests/support/run_suite.h"
 
 enum { NODES = 2, ARENA_BYTES = 4 << 20, PIECE_BYTES = 1 << 20, PIECES = 2 * 4 };
@@ -23,7 +24,7 @@ static struct tables tables;
 static void create(void)
 {
 	char name[RUNTIME_NAME_BYTES];
-	snprintf(name, sizeof name, "test-nodes-%d", (int)getpid());
+	test_runtime_name(name, sizeof name);
 	ck_assert_msg(tables_create(name, &limits, &tables) == 0, "%s", why_text());
 	tables_unlink(name);
 }

@@ -9,6 +9,7 @@
 
 #include "base/why.h"
 #include "tables/args.h"
+#include "tests/support/leftovers.h"
 #include "tests/support/run_suite.h"
 
 enum { TEST_TIMEOUT_S = 60, DAMAGES = 2000 };
@@ -22,7 +23,7 @@ static struct tables tables;
 static void create(void)
 {
 	char name[RUNTIME_NAME_BYTES];
-	snprintf(name, sizeof name, "test-tables-%d", (int)getpid());
+	test_runtime_name(name, sizeof name);
 	ck_assert_msg(tables_create(name, &limits, &tables) == 0, "%s", why_text());
 	tables_unlink(name);
 }
