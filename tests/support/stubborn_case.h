@@ -1,5 +1,5 @@
 /* stubborn_case.h - what the tests of limits and returns share: a runtime with the functions of
- * modules/mod_stubborn.c, and the notes that their attempts write into one file. */
+ * tests/support/modules/mod_stubborn.c, and the notes that their attempts write into one file. */
 #ifndef PLM_TEST_STUBBORN_CASE_H
 #define PLM_TEST_STUBBORN_CASE_H
 
