@@ -10,12 +10,6 @@ enum { FLOOD = 1200 }; /* more than is read of one ring in one round */
 static plm_ref object, task;
 static uint64_t asked;
 
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
-
 /* ---- a hold on what another one made ---- */
 
 /* A held it before and has just dropped it: that drop is older, and must not be read again. */

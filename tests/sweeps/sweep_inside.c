@@ -15,12 +15,6 @@ static struct process *slot(void)
 	return &world.tables.process[WORLD_WORKER];
 }
 
-static void recover_worker(void *image)
-{
-	(void)image;
-	world_recover(WORLD_WORKER);
-}
-
 /* ---- it sleeps until its patience is over ---- */
 
 /* Whoever looks now. */

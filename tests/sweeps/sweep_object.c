@@ -22,12 +22,6 @@ static void recover(void *image)
 	world_recover(WORLD_A);
 }
 
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
-
 /* ---- A makes one, and dies: it is gone, with its bytes ---- */
 
 static void put(size_t length)

@@ -223,12 +223,6 @@ static void bury(void *image)
 	members_look(&world.scheduler);
 }
 
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
-
 /* A slot that is free is given to the next who comes, before a scheduler has seen it. */
 static void recover_and_let_in(void *image)
 {

@@ -12,22 +12,6 @@ static char large[LARGE_BYTES];
 static plm_ref task, after, last, object;
 static plm_ref parts[3];
 
-static void recover_client(void *image)
-{
-	(void)image;
-	world_recover(WORLD_A);
-}
-static void recover_worker(void *image)
-{
-	(void)image;
-	world_recover(WORLD_WORKER);
-}
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
-
 static void boot(void *image)
 {
 	(void)image;
