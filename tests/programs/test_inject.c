@@ -79,70 +79,66 @@ START_TEST(a_clause_of_a_generation_replaces_the_one_of_all)
 }
 END_TEST
 
+static const struct {
+	const char *text, *expected;
+} wrong[] = {
+	{ "", "inject: the end at character 1: expected a fault" },
+	{ " ; # none", "expected a fault" },
+	{ "seed=7", "expected a fault" },
+	{ "fail", "\"fail\" at character 1: expected fail@PERCENT%" },
+	{ "fail=1%", "\"fail\" at character 1: expected fail@PERCENT%" },
+	{ "fail@", "the end at character 6: expected how often" },
+	{ "fail@,hang@1%", "\",\" at character 6: expected how often" },
+	{ "fail@1", "\"1\" at character 6: expected a percentage" },
+	{ "fail@%", "expected a number from 0 to 100, with up to 4 decimals" },
+	{ "fail@-1%", "from 0 to 100" },
+	{ "fail@100.0001%", "from 0 to 100" },
+	{ "fail@0.00001%", "up to 4 decimals" },
+	{ "fail@1%%", "from 0 to 100" },
+	{ "fail@18446744073709551617%", "from 0 to 100" },
+	{ "fail@60%,crash@40.0001%", "\"crash\" at character 10: together this is more than" },
+	{ "fail@1%,fail@1%", "\"fail\" at character 9: it is given already" },
+	{ "explode@1%", "\"explode\" at character 1: expected delay, fail, crash, hang" },
+	{ "fail@1% crash@1%", "\"crash\" at character 9: expected a comma" },
+	{ "fail@1%,", "the end at character 9: expected delay, fail" },
+	{ "fail@1%,,hang@1%", "\",\" at character 9: expected delay, fail" },
+	{ "delay@1%", "\"delay\" at character 1: expected how long" },
+	{ "delay=@1%", "expected how long" },
+	{ "delay=5ms", "\"delay=5ms\" at character 1: expected delay=5ms@PERCENT%" },
+	{ "delay=5@1%", "\"5\" at character 7: expected a time with us, ms or s" },
+	{ "delay=5m@1%", "expected a time" },
+	{ "delay=ms@1%", "from 0 to 3600" },
+	{ "delay=5ms..@1%", "\"5ms..\" at character 7: expected a time" },
+	{ "delay=..5ms@1%", "expected a time" },
+	{ "delay=1ms..2ms..3ms@1%", "expected a time" },
+	{ "delay=50ms..5ms@1%", "\"50ms..5ms\" at character 7: the shorter time comes first" },
+	{ "delay=2s..1999ms@1%", "the shorter time comes first" },
+	{ "delay=3601s@1%", "from 0 to 3600" },
+	{ "delay=1.0005ms@1%", "up to 3 decimals" },
+	{ "gen=5: fail@1%", "\"gen=5\" at character 1: expected a whole number from 1 to 4" },
+	{ "gen=0: fail@1%", "from 1 to 4" },
+	{ "gen=1 fail@1%", "\"fail\" at character 7: expected a colon" },
+	{ "gen: fail@1%", "expected gen=VALUE" },
+	{ "gen=1:", "the end at character 7: expected delay, fail" },
+	{ "gen=1: fail@1%; gen=1: hang@1%", "\"gen=1: hang@1%\" at character 17: there is a" },
+	{ "fail@1%; hang@1%", "\"hang@1%\" at character 10: there is a clause" },
+	{ "fail@1%, gen=2: hang@1%", "\"gen\" at character 10: expected delay" },
+	{ "fail@1%; seed=", "expected a value" },
+	{ "fail@1%; seed=x", "expected a whole number from 0 to 18446744073709551615" },
+	{ "fail@1%; seed=18446744073709551616", "expected a whole number" },
+	{ "seed=1; fail@1%; seed=1", "\"seed=1\" at character 18: the seed is given already" },
+};
+
 START_TEST(what_is_wrong_is_said_where_it_stands)
 {
-	static const struct {
-		const char *text, *expected;
-	} rows[] = {
-		{ "", "inject: the end at character 1: expected a fault" },
-		{ " ; # none", "expected a fault" },
-		{ "seed=7", "expected a fault" },
-		{ "fail", "\"fail\" at character 1: expected fail@PERCENT%" },
-		{ "fail=1%", "\"fail\" at character 1: expected fail@PERCENT%" },
-		{ "fail@", "the end at character 6: expected how often" },
-		{ "fail@,hang@1%", "\",\" at character 6: expected how often" },
-		{ "fail@1", "\"1\" at character 6: expected a percentage" },
-		{ "fail@%", "expected a number from 0 to 100, with up to 4 decimals" },
-		{ "fail@-1%", "from 0 to 100" },
-		{ "fail@100.0001%", "from 0 to 100" },
-		{ "fail@0.00001%", "up to 4 decimals" },
-		{ "fail@1%%", "from 0 to 100" },
-		{ "fail@18446744073709551617%", "from 0 to 100" },
-		{ "fail@60%,crash@40.0001%",
-		    "\"crash\" at character 10: together this is more than" },
-		{ "fail@1%,fail@1%", "\"fail\" at character 9: it is given already" },
-		{ "explode@1%", "\"explode\" at character 1: expected delay, fail, crash, hang" },
-		{ "fail@1% crash@1%", "\"crash\" at character 9: expected a comma" },
-		{ "fail@1%,", "the end at character 9: expected delay, fail" },
-		{ "fail@1%,,hang@1%", "\",\" at character 9: expected delay, fail" },
-		{ "delay@1%", "\"delay\" at character 1: expected how long" },
-		{ "delay=@1%", "expected how long" },
-		{ "delay=5ms", "\"delay=5ms\" at character 1: expected delay=5ms@PERCENT%" },
-		{ "delay=5@1%", "\"5\" at character 7: expected a time with us, ms or s" },
-		{ "delay=5m@1%", "expected a time" },
-		{ "delay=ms@1%", "from 0 to 3600" },
-		{ "delay=5ms..@1%", "\"5ms..\" at character 7: expected a time" },
-		{ "delay=..5ms@1%", "expected a time" },
-		{ "delay=1ms..2ms..3ms@1%", "expected a time" },
-		{ "delay=50ms..5ms@1%",
-		    "\"50ms..5ms\" at character 7: the shorter time comes first" },
-		{ "delay=2s..1999ms@1%", "the shorter time comes first" },
-		{ "delay=3601s@1%", "from 0 to 3600" },
-		{ "delay=1.0005ms@1%", "up to 3 decimals" },
-		{ "gen=5: fail@1%",
-		    "\"gen=5\" at character 1: expected a whole number from 1 to 4" },
-		{ "gen=0: fail@1%", "from 1 to 4" },
-		{ "gen=1 fail@1%", "\"fail\" at character 7: expected a colon" },
-		{ "gen: fail@1%", "expected gen=VALUE" },
-		{ "gen=1:", "the end at character 7: expected delay, fail" },
-		{ "gen=1: fail@1%; gen=1: hang@1%",
-		    "\"gen=1: hang@1%\" at character 17: there is a" },
-		{ "fail@1%; hang@1%", "\"hang@1%\" at character 10: there is a clause" },
-		{ "fail@1%, gen=2: hang@1%", "\"gen\" at character 10: expected delay" },
-		{ "fail@1%; seed=", "expected a value" },
-		{ "fail@1%; seed=x", "expected a whole number from 0 to 18446744073709551615" },
-		{ "fail@1%; seed=18446744073709551616", "expected a whole number" },
-		{ "seed=1; fail@1%; seed=1",
-		    "\"seed=1\" at character 18: the seed is given already" },
-	};
-	for (size_t i = 0; i < COUNT(rows); i++) {
+	for (size_t i = 0; i < COUNT(wrong); i++) {
 		struct injections all, before;
 		memset(&all, 0x55, sizeof all);
 		before = all;
-		int r = injections_parse(rows[i].text, &all);
-		ck_assert_msg(r == -EINVAL, "\"%s\" gives %d", rows[i].text, r);
-		ck_assert_msg(strstr(why_text(), rows[i].expected) != NULL,
-		    "\"%s\": \"%s\", not \"%s\"", rows[i].text, why_text(), rows[i].expected);
+		int r = injections_parse(wrong[i].text, &all);
+		ck_assert_msg(r == -EINVAL, "\"%s\" gives %d", wrong[i].text, r);
+		ck_assert_msg(strstr(why_text(), wrong[i].expected) != NULL,
+		    "\"%s\": \"%s\", not \"%s\"", wrong[i].text, why_text(), wrong[i].expected);
 		ck_assert_mem_eq(&all, &before, sizeof all);
 	}
 }

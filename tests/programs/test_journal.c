@@ -514,62 +514,6 @@ START_TEST(one_runtime_a_directory_that_is_ones_own)
 }
 END_TEST
 
-START_TEST(the_history_is_bounded_by_count_and_by_age)
-{
-	journal_boot();
-	for (unsigned i = 1; i <= 10; i++)
-		free(keep_line(i));
-	status_reaches("journal_ended", 10);
-	runtime_stop(&host);
-	journal_reboot("--history-count", "3", );
-	until_history("<8>", "id", "8");
-	uint64_t deadline = deadline_after_ms(DEADLINE_MS);
-	while (history_count("done") > 3)
-		ck_assert_msg(clock_ns() < deadline, "%u are left", history_count("done"));
-	ck_assert_ptr_null(history_line("<7>"));
-	runtime_stop(&host);
-	journal_reboot("--history-age", "1ms", );
-	while (history_count("done") > 0)
-		ck_assert_msg(clock_ns() < deadline, "%u are left", history_count("done"));
-	journal_end();
-}
-END_TEST
-
-START_TEST(the_history_is_searched_and_summed_up)
-{
-	journal_boot();
-	for (unsigned i = 1; i <= 3; i++)
-		free(keep_line(i));
-	free(keep("--label", "odd", "--shell", "exit 3 # Special"));
-	status_reaches("journal_ended", 4);
-	char *found = ctl_expect(&host, 0, "history", "--json", "--exit-code", "3");
-	ck_assert_ptr_nonnull(strstr(found, "Special"));
-	ck_assert_ptr_null(strchr(found, '\n'));
-	free(found);
-	found = ctl_expect(&host, 0, "history", "--json", "--label", "odd");
-	ck_assert_ptr_nonnull(strstr(found, "\"label\": \"odd\""));
-	ck_assert_ptr_null(strchr(found, '\n'));
-	free(found);
-	found = ctl_expect(&host, 0, "history", "--json", "--include", "special");
-	ck_assert_ptr_nonnull(strstr(found, "Special"));
-	free(found);
-	found = ctl_expect(&host, 0, "history", "--json", "--since", "2020-01-01", "--until", "1h");
-	ck_assert_str_eq(found, "");
-	free(found);
-	found = ctl_expect(&host, 0, "history", "--json", "--since", "1h", "--limit", "2");
-	ck_assert_ptr_nonnull(strstr(found, "<3>"));
-	ck_assert_ptr_null(strstr(found, "<2>"));
-	free(found);
-	found = ctl_expect(&host, 0, "history", "--json", "--totals", "user");
-	ck_assert_ptr_nonnull(strstr(found, "\"tasks\": 4, \"done\": 3, \"failed\": 1,"));
-	free(found);
-	free(ctl_expect(&host, 65, "history", "12345"));
-	free(ctl_expect(&host, 64, "history", "--since", "yesterday"));
-	free(ctl_expect(&host, 66, "history", "--state-dir", "/"));
-	journal_end();
-}
-END_TEST
-
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -589,8 +533,6 @@ int main(void)
 		without_its_journal_a_runtime_does_not_boot,
 		with_none_there_is_a_history_and_nothing_is_queued_again,
 		one_runtime_a_directory_that_is_ones_own,
-		the_history_is_bounded_by_count_and_by_age,
-		the_history_is_searched_and_summed_up,
 	};
 	Suite *suite = suite_create("journal");
 	TCase *tcase = tcase_create("plm --state");

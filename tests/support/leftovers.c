@@ -83,7 +83,8 @@ static void leftovers_remove_named(const char *prefix)
 }
 
 /* A runtime of any name has its bell below the directory until it ends. */
-static int leftovers_remove_of_bell(const char *path, const struct stat *st, int type, struct FTW *at)
+static int leftovers_remove_of_bell(
+    const char *path, const struct stat *st, int type, struct FTW *at)
 {
 	(void)st;
 	(void)type;

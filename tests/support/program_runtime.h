@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { DEADLINE_MS = 20000 };
+enum { DEADLINE_MS = 60000 }; /* long enough on a machine with many times its load */
 
 struct runtime {
 	char name[32];

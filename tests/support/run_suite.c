@@ -20,6 +20,15 @@ static void leave_make(void)
 	unsetenv("MAKELEVEL");
 }
 
+/* Check ends a test that takes too long, by default after 4 s. The deadlines of the tests come
+ * first and say more, also while many programs share the machine. Before main(): Check reads these
+ * variables when a test case is made. */
+__attribute__((constructor)) static void run_suite_be_patient(void)
+{
+	setenv("CK_DEFAULT_TIMEOUT", "60", 0);
+	setenv("CK_TIMEOUT_MULTIPLIER", "4", 0);
+}
+
 static int run_suite_here(void *suite)
 {
 	SRunner *runner = srunner_create(suite);

@@ -6,11 +6,8 @@
 #include "base/clock.h"
 #include "tests/support/world.h"
 
-enum { LARGE_BYTES = 100 };
-
-static char large[LARGE_BYTES];
-static plm_ref task, after, last, object;
-static plm_ref parts[3];
+static char large[100];
+static plm_ref task, after, last, object, parts[3];
 
 static void boot(void *image)
 {
