@@ -106,8 +106,7 @@ static int option_table_take(
 		r = option_number(given->what, given->text, row->least, row->most, &value);
 		break;
 	case OPTION_SIZE:
-		r = option_size(
-		    given->what, given->text, (uint64_t)row->least, row->most, &value);
+		r = option_size(given->what, given->text, (uint64_t)row->least, row->most, &value);
 		break;
 	case OPTION_TIME: r = text_time(given->what, given->text, row->most, &value); break;
 	case OPTION_AGE: r = option_age(given->what, given->text, row->most, &value); break;
@@ -119,6 +118,10 @@ static int option_table_take(
 	}
 	if (r < 0)
 		return r;
+	bool time = row->type == OPTION_TIME || row->type == OPTION_AGE;
+	if (time && value < (uint64_t)row->least)
+		return why(-EINVAL, "%s wants a time of %" PRId64 "ms at least, not %s",
+		    given->what, row->least, given->text);
 	option_table_write(row, target, value);
 	return 0;
 }
@@ -149,8 +152,8 @@ static void option_table_add_letter(struct all_rows *all, char letter, int argum
 		all->letters[n + 1] = ':';
 }
 
-static void option_table_collect(const struct option_use *uses, size_t count, bool stop_at_operand,
-    struct all_rows *ret)
+static void option_table_collect(
+    const struct option_use *uses, size_t count, bool stop_at_operand, struct all_rows *ret)
 {
 	/* The colon makes getopt_long() tell a missing value from an unknown option. */
 	strcpy(ret->letters, stop_at_operand ? "+:" : ":");
@@ -200,8 +203,8 @@ static int option_table_refuse(const struct all_rows *all, const char *word)
 static int option_table_take_code(const struct all_rows *all, int code, int argc, char **argv)
 {
 	char what[WHAT_BYTES];
-	size_t i = code >= CODE_FIRST ? (size_t)(code - CODE_FIRST)
-				      : option_table_by_letter(all, code);
+	size_t i =
+	    code >= CODE_FIRST ? (size_t)(code - CODE_FIRST) : option_table_by_letter(all, code);
 	const struct option_row *row = all->row[i];
 	snprintf(what, sizeof what, "--%s", row->name);
 	const struct option_given given = {
@@ -241,7 +244,8 @@ int option_table_environment(const struct option_use *uses, size_t count)
 			const struct option_given given = {
 				.what = row->variable, .text = text, .environment = true
 			};
-			int r = text && text[0] ? option_table_take(row, uses[i].target, &given) : 0;
+			int r =
+			    text && text[0] ? option_table_take(row, uses[i].target, &given) : 0;
 			if (r)
 				return r;
 		}
@@ -260,7 +264,10 @@ static const char *option_table_word(const struct option_row *row)
 static void option_table_head(const struct option_row *row, char ret[HEAD_BYTES])
 {
 	const char *word = option_table_word(row);
-	int n = snprintf(ret, HEAD_BYTES, !*word ? "--%s%s" : row->optional ? "--%s[=%s]" : "--%s %s",
+	int n = snprintf(ret, HEAD_BYTES,
+	    !*word              ? "--%s%s"
+		: row->optional ? "--%s[=%s]"
+				: "--%s %s",
 	    row->name, word);
 	for (const char *c = row->letters; c && *c; c++)
 		n += snprintf(ret + n, (size_t)(HEAD_BYTES - n), ", -%c", *c);
@@ -270,9 +277,8 @@ static void option_table_head(const struct option_row *row, char ret[HEAD_BYTES]
 static void option_table_text(const struct option_row *row, char ret[TEXT_BYTES])
 {
 	const char *standard = row->standard, *variable = row->variable;
-	snprintf(ret, TEXT_BYTES, "%s%s%s%s%s%s%s", row->help,
-	    standard || variable ? " (" : "", standard ? "default: " : "",
-	    standard ? standard : "", standard && variable ? "; " : "",
+	snprintf(ret, TEXT_BYTES, "%s%s%s%s%s%s%s", row->help, standard || variable ? " (" : "",
+	    standard ? "default: " : "", standard ? standard : "", standard && variable ? "; " : "",
 	    variable ? variable : "", standard || variable ? ")" : "");
 }
 
@@ -325,7 +331,9 @@ static void option_table_kind(const struct option_row *row, char ret[TEXT_BYTES]
 	};
 	const char *kind = kinds[row->type];
 	snprintf(ret, TEXT_BYTES, "%s%s", row->choices ? "words " : "",
-	    row->choices ? row->choices : kind ? kind : "none");
+	    row->choices ? row->choices
+		: kind   ? kind
+			 : "none");
 	for (char *c = ret; row->choices && *c; c++)
 		*c = *c == '|' ? ' ' : *c;
 }
@@ -342,7 +350,7 @@ void option_table_list(
 		option_table_text(row, text);
 		option_table_kind(row, kind);
 		fprintf(file, "option\t%s\t%s\t--%s\t%s%s%s\t%s\t%s\t%s\t%s\n", program, command,
-		    row->name, brackets ? "[=" : "", word, brackets ? "]" : "", text,
-		    kind, row->letters ? row->letters : "", row->variable ? row->variable : "");
+		    row->name, brackets ? "[=" : "", word, brackets ? "]" : "", text, kind,
+		    row->letters ? row->letters : "", row->variable ? row->variable : "");
 	}
 }

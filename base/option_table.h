@@ -78,8 +78,7 @@ int option_table_parse(
 int option_table_environment(const struct option_use *uses, size_t count);
 
 /* A word as the value of a type; `what` begins the message. 0 or -EINVAL. */
-int option_number(
-    const char *what, const char *word, int64_t least, uint64_t most, uint64_t *ret);
+int option_number(const char *what, const char *word, int64_t least, uint64_t most, uint64_t *ret);
 int option_size(const char *what, const char *word, uint64_t least, uint64_t most, uint64_t *ret);
 int option_age(const char *what, const char *word, uint64_t most_ms, uint64_t *ret_ms);
 /* The position of a word among choices; -EINVAL. */

@@ -15,9 +15,9 @@ const struct command cmd_clients = {
 	.name = "clients",
 	.usage = "[OPTION]...",
 	.help = "list the programs that are connected, this one too",
-	.details = "STATE: live, leaving, stopped (by a SIGSTOP). BEAT: time since it last "
-		   "waited\nin a call of libplm; a program that calls none is well, too. UP: its "
-		   "messages to\nthe scheduler.\n",
+	.notes = "STATE: live, leaving, stopped (by a SIGSTOP). BEAT: time since it last "
+		 "waited\nin a call of libplm; a program that calls none is well, too. UP: its "
+		 "messages to\nthe scheduler.\n",
 	.run = clients_run,
 	.visits = true,
 };

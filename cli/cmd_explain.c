@@ -102,7 +102,7 @@ const struct command cmd_explain = {
 	.name = "explain",
 	.usage = "[OPTION]... @REF...",
 	.help = "tell why a task is not done, or what became of it",
-	.details =
+	.notes =
 	    "Says what keeps a task from running now, and below that what would keep it back\n"
 	    "next. With --quiet a code word for each task, with --json an object for each reason.\n"
 	    "explain changes nothing. What it says may have changed when you read it.\n"

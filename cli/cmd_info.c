@@ -157,7 +157,7 @@ const struct command cmd_info = {
 	.name = "info",
 	.usage = "[OPTION]... @REF...",
 	.help = "show the record of commands: exit code, times, memory, output",
-	.details =
+	.notes =
 	    "QUEUED is the time from submission to the start of the last attempt, RAN from there\n"
 	    "until nothing of the command was left; USER and SYSTEM are the processor's, of all\n"
 	    "processes of it that were waited for; LARGEST PROCESS is the resident memory of the\n"

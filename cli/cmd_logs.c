@@ -6,13 +6,18 @@
 #include "cli/command_view.h"
 #include "cli/result.h"
 
-enum { OWN_FOLLOW = OPTION_OWN, OWN_STDERR };
 enum { LOOK_AGAIN_MS = 100, PIECE_BYTES = 64 << 10 };
 
-static const struct option options[] = {
-	{ "follow", no_argument, NULL, OWN_FOLLOW },
-	{ "stderr", no_argument, NULL, OWN_STDERR },
-	COMMON_OPTIONS,
+struct asked {
+	bool follow, errors;
+};
+
+static const struct option_row rows[] = {
+	{ "follow", NULL, NULL, OPTION_FLAG,
+	    .help = "print until the command is settled, as the output comes",
+	    OPTION_FIELD(struct asked, follow) },
+	{ "stderr", NULL, NULL, OPTION_FLAG, .help = "stderr in the place of stdout",
+	    OPTION_FIELD(struct asked, errors) },
 	{ 0 },
 };
 
@@ -133,13 +138,12 @@ static int logs_follow(struct logs *l, bool on)
 
 static int logs_run(struct context *context, int argc, char **argv)
 {
-	struct logs l = { .context = context, .stream = STDOUT_FILENO, .fd = -1 };
-	bool on = false;
-	int option;
-	while ((option = next_option(context, argc, argv, "", options)) != -1) {
-		on |= option == OWN_FOLLOW;
-		l.stream = option == OWN_STDERR ? STDERR_FILENO : l.stream;
-	}
+	struct asked asked = { .follow = false };
+	take_options(context, argc, argv, (void *[]){ &asked });
+	struct logs l = {
+		.context = context, .stream = asked.errors ? STDERR_FILENO : STDOUT_FILENO, .fd = -1
+	};
+	bool on = asked.follow;
 	expect_operands(context, argc, 1, 1);
 	l.ref = reference_word(argv[optind]);
 	context->stays = on;
@@ -157,15 +161,14 @@ const struct command cmd_logs = {
 	.name = "logs",
 	.usage = "[OPTION]... @REF",
 	.help = "print what a command has written, while it runs and after",
-	.details =
-	    "Its stdout, which is also the value of its future when it succeeds, or its stderr; of "
-	    "a\n"
-	    "command that is tried again, of the attempt that runs or came last.\n\n"
-	    "  --follow           until it is settled, as it comes\n"
-	    "  --stderr           stderr in the place of stdout\n"
-	    "\nWhat a submitter that waits shows itself (submit without --detach) is not here.\n"
+	.about =
+	    "Prints its stdout, which is also the value of its future when the command succeeds,\n"
+	    "or its stderr; of a command that is tried again, the output of the latest attempt.\n",
+	.options = { rows },
+	.notes =
+	    "Output that a waiting submitter shows (submit without --detach) is not here.\n"
 	    "Exit code: 0 also of a command that failed; 65: no such reference, or no command;\n"
-	    "74: a part of what it wrote was cut off.\n",
+	    "74: a part of the output was cut off.\n",
 	.run = logs_run,
 	.visits = true,
 };

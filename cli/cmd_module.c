@@ -38,7 +38,7 @@ const struct command cmd_module = {
 	.name = "module",
 	.usage = "[OPTION]... load PATH | list",
 	.help = "load a shared object with functions, or list those loaded",
-	.details = "A module that cannot be loaded says why; exit code 66.\n",
+	.notes = "A module that cannot be loaded says why; exit code 66.\n",
 	.run = module_run,
 	.visits = true,
 };

@@ -129,7 +129,7 @@ const struct command cmd_pause = {
 	.name = "pause",
 	.usage = "",
 	.help = "start no tasks; those that run go on, what is submitted waits for resume",
-	.details = "A task that runs may still run, in its own place, the tasks it waits for.\n",
+	.notes = "A task that runs may still run, in its own place, the tasks it waits for.\n",
 	.run = pause_run,
 	.visits = true,
 };
@@ -138,10 +138,10 @@ const struct command cmd_resume = {
 	.name = "resume",
 	.usage = "[WORKER]",
 	.help = "end pause and drain, take back a stop; with a WORKER: let it come back",
-	.details = "WORKER: the number of a worker that was drained. Without it, drained workers "
-		   "stay away.\n"
-		   "A stop --now cannot be taken back, nor one that a service manager was told\n"
-		   "of.\n",
+	.notes =
+	    "WORKER: the number of a worker that was drained. Without a WORKER drained workers\n"
+	    "stay away. A stop --now cannot be taken back, nor a stop that a service manager\n"
+	    "was told of.\n",
 	.run = pause_run_resume,
 	.visits = true,
 };
@@ -150,14 +150,14 @@ const struct command cmd_drain = {
 	.name = "drain",
 	.usage = "[OPTION]... [WORKER]",
 	.help = "take no new tasks, run the accepted ones, stay up; or send a WORKER away",
-	.details =
-	    "Without a WORKER: returns when no task is left. It ends a pause: what was accepted\n"
-	    "runs. Tasks of tasks are accepted still. Exit code 124: time ran out, new tasks are\n"
-	    "refused until plmctl resume; 130: somebody resumed.\n"
-	    "With a WORKER, its number in plmctl workers: it ends what it runs and leaves, what\n"
-	    "stood before it goes to others, and nobody takes its place until plmctl resume\n"
-	    "WORKER. Returns when it has left; 124: it still runs its task. 65: there is no such\n"
-	    "worker.\n",
+	.notes =
+	    "Without a WORKER: returns when no task is left. Drain ends a pause, because the\n"
+	    "accepted tasks must run; tasks that these submit are still accepted. Exit code 124:\n"
+	    "time ran out, new tasks are refused until plmctl resume; 130: somebody resumed.\n"
+	    "With a WORKER, a number in plmctl workers: the worker ends its task and leaves, tasks\n"
+	    "in its ring go to other workers, and no worker takes its place until plmctl resume\n"
+	    "WORKER. Returns when the worker has left; 124: the worker still runs its task; 65:\n"
+	    "no such worker.\n",
 	.run = pause_run_drain,
 	.visits = true,
 };

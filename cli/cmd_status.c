@@ -6,13 +6,7 @@
 #include "cli/watch.h"
 #include "client/handle.h"
 
-enum { NS_PER_US = 1000, FOR_PROGRAMS = 3, JOURNAL_CELLS = 7, OWN_WATCH = OPTION_OWN };
-
-static const struct option options[] = {
-	{ "watch", optional_argument, NULL, OWN_WATCH },
-	COMMON_OPTIONS,
-	{ 0 },
-};
+enum { NS_PER_US = 1000, FOR_PROGRAMS = 3, JOURNAL_CELLS = 7 };
 
 static const struct column columns[] = {
 	{ "name", "name", -1 },
@@ -198,8 +192,7 @@ static int status_show(struct context *context, void *argument)
 static int status_run(struct context *context, int argc, char **argv)
 {
 	struct watch watch = { .wanted = false };
-	while (next_option(context, argc, argv, "", options) != -1)
-		watch_option(context, argc, argv, &watch);
+	take_options(context, argc, argv, (void *[]){ &watch });
 	expect_operands(context, argc, 0, 0);
 	return watch_run(context, &watch, status_show, NULL);
 }
@@ -208,19 +201,19 @@ const struct command cmd_status = {
 	.name = "status",
 	.usage = "[OPTION]...",
 	.help = "show the runtime at a glance: processes, tasks, store, limits",
-	.details = WATCH_HELP
-	"\nBelow it, but with --json, how many tasks there are (todo: they wait or\n"
-	"are ready; finished and failed: as long as anybody holds or keeps them), and\n"
-	"a row a worker, as of plmctl workers.\n"
-	"State: up; paused (plmctl pause); closed to new tasks (plmctl drain);\n"
-	"draining, to end (plmctl stop); memory-short: less memory is free than tasks\n"
-	"are accepted from (plm --accept-free), none starts.\n"
-	"Free in /dev/shm: if that is less than store minus reserved, the store\n"
-	"cannot reach its size; plm warns of it when it boots.\n"
-	"Keep finished: which results stay that only the runtime keeps; left: how many\n"
-	"of them made room since boot (plm --keep-finished).\n"
-	"Reassigned: tasks of workers that died, queued again; so many microseconds\n"
-	"after the death was noticed (median: of the last 64).\n",
+	.options = { watch_rows },
+	.notes = "Below it, but with --json, how many tasks there are (todo: they wait or\n"
+		 "are ready; finished and failed: as long as anybody holds or keeps them), and\n"
+		 "a row a worker, as of plmctl workers.\n"
+		 "State: up; paused (plmctl pause); closed to new tasks (plmctl drain);\n"
+		 "draining, to end (plmctl stop); memory-short: less memory is free than tasks\n"
+		 "are accepted from (plm --accept-free), none starts.\n"
+		 "Free in /dev/shm: if that is less than store minus reserved, the store\n"
+		 "cannot reach its size; plm warns of it when it boots.\n"
+		 "Keep finished: which results stay that only the runtime keeps; left: how many\n"
+		 "of them made room since boot (plm --keep-finished).\n"
+		 "Reassigned: tasks of workers that died, queued again; so many microseconds\n"
+		 "after the death was noticed (median: of the last 64).\n",
 	.run = status_run,
 	.visits = true,
 };

@@ -12,20 +12,18 @@
 #include "cli/pump.h"
 #include "cli/result.h"
 
-enum { OWN_SHELL = OPTION_OF_SUBMIT, OWN_TMPDIR };
-
-static const struct option options[] = {
-	{ "shell", required_argument, NULL, OWN_SHELL },
-	{ "tmpdir", required_argument, NULL, OWN_TMPDIR },
-	COMMAND_OBJECT_OPTIONS,
-	COMMAND_OPTIONS,
-	COMMON_OPTIONS,
-	{ 0 },
-};
-
 struct submit {
 	struct command_request request;
 	const char *shell, *tmpdir;
+};
+
+static const struct option_row rows[] = {
+	{ "shell", NULL, NULL, OPTION_TEXT, .word = "LINE",
+	    .help = "the command is a line for /bin/sh -c", OPTION_FIELD(struct submit, shell) },
+	{ "tmpdir", NULL, NULL, OPTION_DIRECTORY, .word = "DIR", .standard = "$TMPDIR, else /tmp",
+	    .help = "put long output that is shown at the end into a file without a name in DIR",
+	    OPTION_FIELD(struct submit, tmpdir) },
+	{ 0 },
 };
 
 /* Where the output of the one command of this process goes: as it is written to our stdout and
@@ -44,28 +42,19 @@ static bool submit_wants_files(const struct context *context, const struct comma
 
 static void submit_take_options(struct context *context, int argc, char **argv, struct submit *s)
 {
-	int option;
-	while ((option = next_option(context, argc, argv, "+", options)) != -1) {
-		if (option == OWN_SHELL)
-			s->shell = optarg;
-		else if (option == OWN_TMPDIR)
-			s->tmpdir = optarg;
-		else if (!command_object_option(context, option, &s->request))
-			command_option(context, option, &s->request);
-	}
+	struct command_request *request = &s->request;
+	take_options(context, argc, argv, (void *[]){ s, request, request, &request->task });
 	if (s->shell && optind < argc)
 		usage_error(context,
-		    "--shell LINE is the whole command; \"%s\" behind it is too "
-		    "much",
+		    "--shell LINE is the whole command; \"%s\" behind LINE is too much",
 		    argv[optind]);
 	if (!s->shell)
 		expect_operands(context, argc, 1, ARGS_MAX - (int)command_nargs(&s->request, 0));
 	command_objects_check(context, &s->request);
-	task_check_keep(context, &s->request.task);
+	task_request_settle(context, &request->task);
 	if (s->request.outputs && !s->request.task.detach)
-		usage_error(context,
-		    "--out needs --detach, which prints the reference of what is "
-		    "written");
+		usage_error(
+		    context, "--out needs --detach, which prints the reference of each file");
 	s->request.outlet = !s->request.task.detach && s->request.task.terms.replicas <= 1;
 	if (s->tmpdir && !(s->request.outlet && submit_wants_files(context, &s->request)))
 		usage_error(context,
@@ -279,22 +268,22 @@ static int submit_run(struct context *context, int argc, char **argv)
 const struct command cmd_submit = {
 	.name = "submit",
 	.usage = "[OPTION]... [--] COMMAND [ARG]...  |  [OPTION]... --shell LINE",
-	.help = "run a command as a task, wait, and print what it wrote",
-	.details =
+	.help = "run a command as a task, wait, and print what the command wrote",
+	.about =
 	    "COMMAND is executed as it stands, without a shell; --shell LINE gives a line to\n"
-	    "/bin/sh -c. It runs in a session of its own, and everything it starts ends with it.\n"
-	    "Its stdout is the value of the future. In its environment it finds PLM_TASK,\n"
-	    "PLM_ATTEMPT, PLM_WORKER, PLM_SLOT, PLM_CPUS, PLM_NAME and, in a runtime with GPUs,\n"
-	    "CUDA_VISIBLE_DEVICES.\n\n"
-	    "What it writes is shown as it is written, whatever its length. With --retries,\n"
+	    "/bin/sh -c. The command runs in a session of its own, and every process that it\n"
+	    "starts ends with it. Its stdout is the value of the future. In its environment the\n"
+	    "command finds PLM_TASK, PLM_ATTEMPT, PLM_WORKER, PLM_SLOT, PLM_CPUS, PLM_NAME and,\n"
+	    "in a runtime with GPUs, CUDA_VISIBLE_DEVICES.\n\n"
+	    "Output is shown while the command writes, whatever its length. With --retries,\n"
 	    "--crash-retries, --json or --output-cap the output of the last attempt is shown\n"
-	    "when it has ended. With --detach 16M of it are kept (--output-cap), for get and\n"
-	    "logs; of replicas, too.\n\n"
-	    "  --tmpdir DIR       where long output that is shown at the end is put until then,\n"
-	    "                     in a file without a name (default: $TMPDIR, else /tmp)\n" COMMAND_OBJECT_OPTIONS_HELP
-		COMMAND_OPTIONS_HELP TASK_TIMES_HELP
-	    "Exit code: that of the command, 128+N if signal N ended it, 126 not executable, 127\n"
-	    "not found, 125 not started, 124 time ran out, 130 cancelled, 74 it succeeded and a\n"
-	    "part of its output was cut off (plmctl --help).\n",
+	    "after its end. With --detach, and of replicas, 16M of output are kept\n"
+	    "(--output-cap), for get and logs.\n",
+	.options = { rows, command_object_rows, command_rows, task_rows },
+	.notes = TASK_TIMES_HELP
+	"Exit code: that of the command, 128+N if signal N ended the command, 126 not\n"
+	"executable, 127 not found, 125 not started, 124 time ran out, 130 cancelled, 74 the\n"
+	"command succeeded and a part of its output was cut off (plmctl --help).\n",
+	.options_end_at_operand = true,
 	.run = submit_run,
 };

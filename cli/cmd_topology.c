@@ -9,16 +9,7 @@
 #include "client/handle.h"
 #include "topology/topology.h"
 
-enum { OWN_SYNTHETIC = OPTION_OWN, OWN_PIN, OWN_WORKERS };
 enum { DEPTH_MAX = 32, TEXT_BYTES = 3 * TOPOLOGY_NAME_BYTES, CPUS_BYTES = 128 };
-
-static const struct option options[] = {
-	{ "synthetic", required_argument, NULL, OWN_SYNTHETIC },
-	{ "pin", required_argument, NULL, OWN_PIN },
-	{ "workers", required_argument, NULL, OWN_WORKERS },
-	COMMON_OPTIONS,
-	{ 0 },
-};
 
 struct seat {            /* of a worker: a real one's, or one that is planned */
 	uint32_t number; /* slot, or place */
@@ -266,19 +257,22 @@ struct request {
 	uint32_t workers;
 };
 
+static const struct option_row rows[] = {
+	{ "synthetic", NULL, NULL, OPTION_TEXT, .word = "TEXT",
+	    .help = "another machine instead, such as \"numa:2 core:4 pu:2\"",
+	    OPTION_FIELD(struct request, synthetic) },
+	{ "pin", NULL, NULL, OPTION_CHOICE, .choices = "none|core|numa",
+	    .help = "with --workers: where `plm --pin` would put so many workers",
+	    OPTION_FIELD(struct request, pin) },
+	{ "workers", NULL, NULL, OPTION_NUMBER, .word = "N", .help = "see --pin",
+	    OPTION_FIELD(struct request, workers), 1, WORKERS_MAX },
+	{ 0 },
+};
+
 static struct request topology_parse(struct context *context, int argc, char **argv)
 {
-	int option;
 	struct request q = { .pin = PIN_MODES };
-	while ((option = next_option(context, argc, argv, "", options)) != -1) {
-		if (option == OWN_SYNTHETIC)
-			q.synthetic = optarg;
-		if (option == OWN_WORKERS)
-			q.workers =
-			    (uint32_t)number_word(context, "--workers", optarg, 1, WORKERS_MAX);
-		if (option == OWN_PIN && (q.pin = pin_of(optarg)) == PIN_MODES)
-			usage_error(context, "--pin wants none, core or numa, not %s", optarg);
-	}
+	take_options(context, argc, argv, (void *[]){ &q });
 	expect_operands(context, argc, 0, 0);
 	if ((q.pin == PIN_MODES) != (q.workers == 0))
 		usage_error(context, "--pin needs --workers N, and --workers needs --pin");
@@ -312,11 +306,9 @@ const struct command cmd_topology = {
 	.name = "topology",
 	.usage = "[OPTION]...",
 	.help = "show the machine (caches, cores, cpus, GPUs) and which worker runs where",
-	.details =
-	    "  --synthetic TEXT   another machine instead, such as \"numa:2 core:4 pu:2\"\n"
-	    "  --pin none|core|numa --workers N\n"
-	    "                     where `plm --pin` would put so many workers\n"
-	    "\nDrawn is what this process may use: its affinity mask, CUDA_VISIBLE_DEVICES for the "
+	.options = { rows },
+	.notes =
+	    "Drawn is what this process may use: its affinity mask, CUDA_VISIBLE_DEVICES for the "
 	    "list of\nGPUs; \"missing\" tells that hwloc has no plugins and looks for none. "
 	    "Without a runtime it\ndraws the machine alone.\n",
 	.run = topology_run,

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/why.h"
 #include "cli/result.h"
 
 /* ---- options ---- */
@@ -28,62 +29,82 @@ int command_object_add(struct command_request *request, enum command_field field
 	return 0;
 }
 
-static void command_objects_add_option(struct command_request *request, enum command_field field,
-    const char *name, size_t length, plm_ref ref)
+static int command_objects_add_option(
+    void *target, enum command_field field, const char *name, size_t length, plm_ref ref)
 {
-	int r = command_object_add(request, field, name, length, ref);
-	if (r < 0)
-		exit(failed(r, optarg));
+	int r = command_object_add(target, field, name, length, ref);
+	return r < 0 ? why(r, "out of memory") : 0;
 }
 
-/* Of variables that are ours the command would not see another's. */
-static void command_objects_check_variable(
-    const struct context *context, const char *option, const char *word)
+/* Names of the variables that plm itself sets are refused: the command would not see the other
+ * value. */
+static int command_objects_check_variable(const struct option_given *given)
 {
-	if (!command_variable(word))
-		usage_error(context,
-		    "%s: \"%.*s\" cannot be the name of a variable: use letters, "
-		    "digits and _, no digit first, and no name that begins with PLM_",
-		    option, (int)strcspn(word, "="), word);
+	return command_variable(given->text)
+	    ? 0
+	    : why(-EINVAL,
+		  "%s: \"%.*s\" cannot be the name of a variable: use letters, digits and _, no "
+		  "digit first, and no name that begins with PLM_",
+		  given->what, (int)strcspn(given->text, "="), given->text);
 }
 
-static void command_objects_take_in(const struct context *context, struct command_request *request)
+static int command_objects_take_in(void *target, const struct option_given *given)
 {
-	const char *equal = strchr(optarg, '=');
+	const char *equal = strchr(given->text, '=');
 	if (!equal || equal[1] != '@')
-		usage_error(context, "--in wants NAME=@REF, not \"%s\"", optarg);
-	command_objects_check_variable(context, "--in", optarg);
-	command_objects_add_option(
-	    request, COMMAND_IN, optarg, (size_t)(equal - optarg), reference_word(equal + 1));
+		return why(-EINVAL, "%s wants NAME=@REF, not \"%s\"", given->what, given->text);
+	int r = command_objects_check_variable(given);
+	return r < 0 ? r
+		     : command_objects_add_option(target, COMMAND_IN, given->text,
+			   (size_t)(equal - given->text), reference_word(equal + 1));
 }
 
-static void command_objects_take_out(const struct context *context, struct command_request *request)
+static int command_objects_take_out(void *target, const struct option_given *given)
 {
-	command_objects_check_variable(context, "--out", optarg);
-	if (!command_out_file(optarg))
-		usage_error(context,
-		    "--out wants NAME or NAME=FILE, FILE without \"/\", not "
-		    "\"%s\"",
-		    optarg);
-	command_objects_add_option(request, COMMAND_OUT, optarg, strlen(optarg), PLM_NONE);
+	int r = command_objects_check_variable(given);
+	if (r < 0)
+		return r;
+	if (!command_out_file(given->text))
+		return why(-EINVAL, "%s wants NAME or NAME=FILE, FILE without \"/\", not \"%s\"",
+		    given->what, given->text);
+	return command_objects_add_option(
+	    target, COMMAND_OUT, given->text, strlen(given->text), PLM_NONE);
 }
 
-bool command_object_option(
-    const struct context *context, int option, struct command_request *request)
+static int command_objects_take_after(void *target, const struct option_given *given)
 {
-	if (option == OPTION_IN)
-		command_objects_take_in(context, request);
-	else if (option == OPTION_OUT)
-		command_objects_take_out(context, request);
-	else if (option == OPTION_AFTER)
-		command_objects_add_option(request, COMMAND_AFTER, "", 0, reference_word(optarg));
-	else if (option == OPTION_STDIN && optarg[0] == '@')
-		command_objects_add_option(
-		    request, COMMAND_STDIN_VALUE, "", 0, reference_word(optarg));
-	else
-		return false;
-	return true;
+	return command_objects_add_option(
+	    target, COMMAND_AFTER, "", 0, reference_word(given->text));
 }
+
+static int command_objects_take_stdin(void *target, const struct option_given *given)
+{
+	if (given->text[0] == '@')
+		return command_objects_add_option(
+		    target, COMMAND_STDIN_VALUE, "", 0, reference_word(given->text));
+	((struct command_request *)target)->input = given->text;
+	return 0;
+}
+
+const struct option_row command_object_rows[] = {
+	{ "stdin", NULL, NULL, OPTION_FILE, .word = "FILE|@REF", .standard = "empty",
+	    .help = "read FILE, or the value of a future, as standard input; - is the stdin of "
+		    "plmctl, read to its end first; ./@REF is a file called @REF",
+	    .take = command_objects_take_stdin },
+	{ "in", NULL, NULL, OPTION_REFERENCE, .word = "NAME=@REF",
+	    .help = "give the command the value of a future as a read-only file; the variable NAME "
+		    "holds the path, /proc/PID/fd/N; may be repeated",
+	    .take = command_objects_take_in },
+	{ "out", NULL, NULL, OPTION_TEXT, .word = "NAME[=FILE]",
+	    .help = "let the command write a file called FILE (default: NAME); the variable NAME "
+		    "holds the path. If the command succeeds, the file becomes one more result; "
+		    "--detach prints its reference, a line for each",
+	    .take = command_objects_take_out },
+	{ "after", NULL, NULL, OPTION_REFERENCE, .word = "@REF",
+	    .help = "start when that task has succeeded, fail if that task fails; may be repeated",
+	    .take = command_objects_take_after },
+	{ 0 },
+};
 
 /* ---- all of them together ---- */
 

@@ -11,22 +11,8 @@
 #include "cli/command_task.h"
 #include "tables/command_block.h"
 
-#define COMMAND_OBJECT_OPTIONS                                 \
-	{ "in", required_argument, NULL, OPTION_IN },          \
-	    { "out", required_argument, NULL, OPTION_OUT },    \
-	{                                                      \
-		"after", required_argument, NULL, OPTION_AFTER \
-	}
-
-#define COMMAND_OBJECT_OPTIONS_HELP                                                              \
-	"  --stdin @REF       read the value of a future as standard input (a file: ./@REF)\n"   \
-	"  --in NAME=@REF     give it the value of a future as a read-only file; the variable\n" \
-	"                     NAME holds the path, /proc/PID/fd/N; may be repeated\n"            \
-	"  --out NAME[=FILE]  let it write a file called FILE (default: NAME); the variable\n"   \
-	"                     NAME holds the path. If the command succeeds, the file becomes\n"  \
-	"                     one more result; --detach prints its reference, a line for each\n" \
-	"  --after @REF       start when that task has succeeded, fail if that fails; may be\n"  \
-	"                     repeated\n"
+/* --stdin FILE|@REF, --in, --out, --after; the target is a struct command_request. */
+extern const struct option_row command_object_rows[];
 
 struct command_object {
 	enum command_field field;
@@ -34,10 +20,6 @@ struct command_object {
 	plm_ref ref; /* of an output: none */
 };
 
-/* Takes it, with its value in optarg, if it is one of COMMAND_OBJECT_OPTIONS, or --stdin with a
- * reference. */
-bool command_object_option(
-    const struct context *context, int option, struct command_request *request);
 /* Once all options are taken: ends the program if they make no sense together. */
 void command_objects_check(const struct context *context, const struct command_request *request);
 /* For who makes requests without options: one more, with length bytes of its name; ref is none of

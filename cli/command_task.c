@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "base/why.h"
 #include "cli/command_objects.h"
 #include "cli/identity.h"
 #include "tables/inherited.h"
@@ -14,41 +15,60 @@ enum { PATH_BYTES = 4096, NUMBER_BYTES = 24 };
 
 /* ---- options ---- */
 
-static void command_task_add_variable(
-    const struct context *context, struct command_request *request, const char *word)
+static int command_task_take_env(void *target, const struct option_given *given)
 {
-	if (word[0] == '=' || !strchr(word, '='))
-		usage_error(context, "--env wants NAME=VALUE, not \"%s\"", word);
+	struct command_request *request = target;
+	if (given->text[0] == '=' || !strchr(given->text, '='))
+		return why(-EINVAL, "%s wants NAME=VALUE, not \"%s\"", given->what, given->text);
 	const char **more =
 	    realloc(request->variable, (request->variables + 1) * sizeof *request->variable);
 	if (!more)
-		exit(failed(-ENOMEM, "--env"));
+		exit(failed(-ENOMEM, given->what));
 	request->variable = more;
-	request->variable[request->variables++] = word;
+	request->variable[request->variables++] = given->text;
+	return 0;
 }
 
-void command_option(const struct context *context, int option, struct command_request *request)
+static int command_task_take_label(void *target, const struct option_given *given)
 {
-	switch (option) {
-	case OPTION_DIR: request->directory = optarg; break;
-	case OPTION_ENV: command_task_add_variable(context, request, optarg); break;
-	case OPTION_NO_ENV: request->no_environment = true; break;
-	case OPTION_STDIN: request->input = optarg; break;
-	case OPTION_CAP:
-		request->cap = size_word(context, "--output-cap", optarg, COMMAND_CAP_MAX);
-		break;
-	case OPTION_MEM_LIMIT:
-		request->memory = size_word(context, "--mem-limit", optarg, COMMAND_MEMORY_MAX);
-		break;
-	case OPTION_LABEL:
-		if (!optarg[0] || strlen(optarg) > COMMAND_LABEL_MAX)
-			usage_error(context, "--label wants 1 to %d bytes, not \"%s\"",
-			    COMMAND_LABEL_MAX, optarg);
-		request->label = optarg;
-		break;
-	default: task_option(context, option, &request->task);
-	}
+	size_t length = strlen(given->text);
+	if (length == 0 || length > COMMAND_LABEL_MAX)
+		return why(-EINVAL, "%s wants 1 to %d bytes, not \"%s\"", given->what,
+		    COMMAND_LABEL_MAX, given->text);
+	((struct command_request *)target)->label = given->text;
+	return 0;
 }
+
+const struct option_row command_stdin_rows[] = {
+	{ "stdin", NULL, NULL, OPTION_FILE, .word = "FILE", .standard = "empty",
+	    .help = "read FILE as standard input", OPTION_FIELD(struct command_request, input) },
+	{ 0 },
+};
+
+const struct option_row command_rows[] = {
+	{ "dir", NULL, NULL, OPTION_DIRECTORY, .word = "DIR", .standard = "the current directory",
+	    .help = "run the command in DIR", OPTION_FIELD(struct command_request, directory) },
+	{ "env", NULL, NULL, OPTION_TEXT, .word = "NAME=VALUE",
+	    .help = "set one more variable; may be repeated", .take = command_task_take_env },
+	{ "no-env", NULL, NULL, OPTION_FLAG,
+	    .help = "use the environment, umask, nice value and limits of the worker, not the "
+		    "submitter's (saves memory)",
+	    OPTION_FIELD(struct command_request, no_environment) },
+	{ "output-cap", NULL, NULL, OPTION_SIZE, .word = "SIZE",
+	    .standard = "16M with --detach, else all",
+	    .help =
+		"keep only SIZE of stdout, and of stderr; the command goes on, and exit code 74 "
+		"says that output was cut",
+	    OPTION_FIELD(struct command_request, cap), 1, COMMAND_CAP_MAX },
+	{ "mem-limit", NULL, NULL, OPTION_SIZE, .word = "SIZE",
+	    .help = "kill the command, and let it fail, when it and all processes it has started "
+		    "use more memory than SIZE; checked twenty times a second",
+	    OPTION_FIELD(struct command_request, memory), 1, COMMAND_MEMORY_MAX },
+	{ "label", NULL, NULL, OPTION_TEXT, .word = "TEXT",
+	    .help = "a name to find the task by, of up to 64 bytes",
+	    .take = command_task_take_label },
+	{ 0 },
+};
 
 /* ---- what its commands have in common ---- */
 

@@ -11,42 +11,9 @@
 
 #include "cli/task_options.h"
 
-enum {
-	OPTION_DIR = OPTION_OF_COMMAND,
-	OPTION_ENV,
-	OPTION_NO_ENV,
-	OPTION_STDIN,
-	OPTION_CAP,
-	OPTION_MEM_LIMIT,
-	OPTION_IN,
-	OPTION_OUT,
-	OPTION_AFTER,
-	OPTION_LABEL,
-	OPTION_OF_SUBMIT, /* its own */
-};
-
-#define COMMAND_OPTIONS                                                 \
-	{ "dir", required_argument, NULL, OPTION_DIR },                 \
-	    { "env", required_argument, NULL, OPTION_ENV },             \
-	    { "no-env", no_argument, NULL, OPTION_NO_ENV },             \
-	    { "stdin", required_argument, NULL, OPTION_STDIN },         \
-	    { "output-cap", required_argument, NULL, OPTION_CAP },      \
-	    { "mem-limit", required_argument, NULL, OPTION_MEM_LIMIT }, \
-	    { "label", required_argument, NULL, OPTION_LABEL }, TASK_OPTIONS
-
-#define COMMAND_OPTIONS_HELP                                                                       \
-	"  --dir DIR          run in DIR (default: the current directory)\n"                       \
-	"  --env NAME=VALUE   set one more variable; may be repeated\n"                            \
-	"  --no-env           use the environment, umask, nice value and limits of the worker,\n"  \
-	"                     not the submitter's (saves memory)\n"                                \
-	"  --stdin FILE       read FILE as standard input (default: empty); - is the stdin of\n"   \
-	"                     plmctl, read to its end first\n"                                     \
-	"  --output-cap SIZE  keep only SIZE of stdout, and of stderr (default: 16M with\n"        \
-	"                     --detach, else all); the command goes on, and exit code 74 says\n"   \
-	"                     that output was cut\n"                                               \
-	"  --mem-limit SIZE   kill it, and let it fail, when it and all it has started use more\n" \
-	"                     memory than SIZE; checked twenty times a second\n"                   \
-	"  --label TEXT       a name to find it by, of up to 64 bytes\n" TASK_OPTIONS_HELP
+/* --dir, --env and the like; the target is a struct command_request. A command that takes futures,
+ * too, lists command_object_rows (command_objects.h) instead of command_stdin_rows. */
+extern const struct option_row command_rows[], command_stdin_rows[];
 
 struct command_request { /* zeroes ask for nothing */
 	struct task_request task;
@@ -67,9 +34,6 @@ struct command_request { /* zeroes ask for nothing */
 	size_t fields_bytes, environment_bytes;
 	plm_arg common[2]; /* COMMAND_ARG_FIELDS, COMMAND_ARG_ENVIRONMENT */
 };
-
-/* Takes one of COMMAND_OPTIONS, with its value in optarg. */
-void command_option(const struct context *context, int option, struct command_request *request);
 
 /* Once all options are taken. EXIT_FINE, or an exit code after a message. */
 int command_request_make(struct command_request *request);

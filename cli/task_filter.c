@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/why.h"
 #include "client/handle.h"
 
 enum { STATE_DEAD = RECORD_STATES, SELECTION_LEAST = 64 };
@@ -31,38 +32,78 @@ static const struct {
 
 /* ---- options ---- */
 
-static uint32_t filter_state_word(const struct context *context, const char *word, size_t length)
+/* 0 or -EINVAL. */
+static int filter_add_state(const char *word, size_t length, uint32_t *states)
 {
 	for (size_t i = 0; i < COUNT_OF(state_words); i++)
 		if (strlen(state_words[i].word) == length &&
-		    memcmp(state_words[i].word, word, length) == 0)
-			return state_words[i].states;
-	usage_error(context,
-	    "--state is waiting, ready, running, done, failed, dead, cancelled, "
-	    "todo, in_progress or finished: %.*s",
+		    memcmp(state_words[i].word, word, length) == 0) {
+			*states |= state_words[i].states;
+			return 0;
+		}
+	return why(-EINVAL,
+	    "--state is waiting, ready, running, done, failed, dead, cancelled, todo, in_progress "
+	    "or finished: %.*s",
 	    (int)length, word);
 }
 
-static uint32_t filter_states_of(const struct context *context, const char *words)
+/* Words separated by commas. 0 or -EINVAL. */
+static int filter_add_states(const char *words, uint32_t *states)
 {
-	uint32_t states = 0;
 	for (;;) {
 		size_t length = strcspn(words, ",");
-		states |= filter_state_word(context, words, length);
-		if (!words[length])
-			return states;
+		int r = filter_add_state(words, length, states);
+		if (r < 0 || !words[length])
+			return r;
 		words += length + 1;
 	}
 }
 
-static void filter_add_text(
-    const struct context *context, const char *option, struct filter_texts *texts)
+static int filter_take_states(void *target, const struct option_given *given)
 {
-	if (!optarg[0])
-		usage_error(context, "%s wants a text: an empty one would find every task", option);
+	struct task_filter *filter = target;
+	filter->given = true;
+	return filter_add_states(given->text, &filter->states);
+}
+
+/* --todo is short for --state todo. */
+static int filter_take_state_flag(void *target, const struct option_given *given)
+{
+	struct task_filter *filter = target;
+	filter->given = true;
+	return filter_add_states(given->what + strlen("--"), &filter->states);
+}
+
+static int filter_add_text(
+    struct task_filter *filter, struct filter_texts *texts, const struct option_given *given)
+{
+	filter->given = true;
+	if (!given->text[0])
+		return why(
+		    -EINVAL, "%s wants a text: an empty one would find every task", given->what);
 	if (texts->n == FILTER_TEXTS_MAX)
-		usage_error(context, "%s may be given %d times at most", option, FILTER_TEXTS_MAX);
-	texts->text[texts->n++] = optarg;
+		return why(
+		    -EINVAL, "%s may be given %d times at most", given->what, FILTER_TEXTS_MAX);
+	texts->text[texts->n++] = given->text;
+	return 0;
+}
+
+static int filter_take_include(void *target, const struct option_given *given)
+{
+	struct task_filter *filter = target;
+	return filter_add_text(filter, &filter->include, given);
+}
+
+static int filter_take_exclude(void *target, const struct option_given *given)
+{
+	struct task_filter *filter = target;
+	return filter_add_text(filter, &filter->exclude, given);
+}
+
+static int filter_take_label(void *target, const struct option_given *given)
+{
+	struct task_filter *filter = target;
+	return filter_add_text(filter, &filter->label, given);
 }
 
 /* Digits from *at on; false: there are none, or too many. */
@@ -78,43 +119,59 @@ static bool filter_take_number(const char **at, uint64_t *ret)
 }
 
 /* "7", "1-100", "101-" */
-static void filter_take_rows(const struct context *context, struct task_filter *filter)
+static int filter_take_rows(void *target, const struct option_given *given)
 {
-	const char *at = optarg;
+	struct task_filter *filter = target;
+	const char *at = given->text;
+	filter->given = true;
 	filter->to = 0;
 	bool good = filter_take_number(&at, &filter->from);
 	if (good && *at == 0)
 		filter->to = filter->from;
 	else if (good && *at == '-' && *++at)
 		good = filter_take_number(&at, &filter->to) && filter->to >= filter->from;
-	if (!good || *at)
-		usage_error(context,
-		    "--rows wants rows counted from 1, such as 7, 1-100 or 101-, "
-		    "not %s",
-		    optarg);
+	return good && !*at
+	    ? 0
+	    : why(-EINVAL, "%s wants rows counted from 1, such as 7, 1-100 or 101-, not %s",
+		  given->what, given->text);
 }
 
-bool filter_option(const struct context *context, int option, struct task_filter *filter)
-{
-	switch (option) {
-	case OPTION_STATE: filter->states |= filter_states_of(context, optarg); break;
-	case OPTION_TODO: filter->states |= filter_states_of(context, "todo"); break;
-	case OPTION_IN_PROGRESS: filter->states |= filter_states_of(context, "in_progress"); break;
-	case OPTION_FINISHED: filter->states |= filter_states_of(context, "finished"); break;
-	case OPTION_FAILED: filter->states |= filter_states_of(context, "failed"); break;
-	case OPTION_INCLUDE: filter_add_text(context, "--include", &filter->include); break;
-	case OPTION_EXCLUDE: filter_add_text(context, "--exclude", &filter->exclude); break;
-	case OPTION_LABELLED: filter_add_text(context, "--label", &filter->label); break;
-	case OPTION_ROWS: filter_take_rows(context, filter); break;
-	default: return false;
-	}
-	filter->given = true;
-	return true;
-}
+const struct option_row task_filter_rows[] = {
+	{ "state", NULL, NULL, OPTION_TEXT, .word = "STATE,...",
+	    .choices = "waiting|ready|running|done|failed|cancelled|dead|todo|in_progress|finished",
+	    .help = "waiting, ready, running, done, failed, cancelled; dead: failed after all "
+		    "retries; todo: waiting and ready; in_progress: running; finished: done",
+	    .take = filter_take_states },
+	{ "todo", NULL, NULL, OPTION_FLAG, .help = "short for --state todo",
+	    .take = filter_take_state_flag },
+	{ "in-progress", NULL, NULL, OPTION_FLAG, .help = "short for --state in_progress",
+	    .take = filter_take_state_flag },
+	{ "in_progress", NULL, NULL, OPTION_FLAG, .take = filter_take_state_flag },
+	{ "finished", NULL, NULL, OPTION_FLAG, .help = "short for --state finished",
+	    .take = filter_take_state_flag },
+	{ "failed", NULL, NULL, OPTION_FLAG, .help = "short for --state failed",
+	    .take = filter_take_state_flag },
+	{ "include", NULL, NULL, OPTION_TEXT, .word = "TEXT",
+	    .help = "only tasks with TEXT in their command (or function name); if repeated, each "
+		    "TEXT must be there",
+	    .take = filter_take_include },
+	{ "exclude", NULL, NULL, OPTION_TEXT, .word = "TEXT",
+	    .help = "only tasks without TEXT there; may be repeated", .take = filter_take_exclude },
+	{ "label", NULL, NULL, OPTION_TEXT, .word = "TEXT",
+	    .help = "only tasks submitted with --label TEXT; if repeated, with any of them",
+	    .take = filter_take_label },
+	{ "rows", NULL, NULL, OPTION_TEXT, .word = "FROM-TO",
+	    .help =
+		"of the tasks that are found only these rows of `tasks`, counted from 1: 1-100, "
+		"7, 101-",
+	    .take = filter_take_rows },
+	{ 0 },
+};
 
 void filter_only(const struct context *context, struct task_filter *filter, const char *states)
 {
-	uint32_t allowed = filter_states_of(context, states);
+	uint32_t allowed = 0;
+	CHECK(filter_add_states(states, &allowed) == 0);
 	uint32_t dead = allowed & BIT(RECORD_FAILED) ? BIT(STATE_DEAD) : 0;
 	if (filter->states && !(filter->states & (allowed | dead)))
 		usage_error(context, "%s works on tasks that are %s, and on no others",

@@ -1,12 +1,13 @@
 /* plmdump.c - looks into a control segment: of a running runtime, of a dead one, or a copy in a
- * file. Read-only, takes no lock, needs nobody's help; whatever the bytes are, it lists them or
- * says why not. */
+ * file. plmdump only reads, takes no lock and needs no other process. Whatever the bytes are,
+ * plmdump lists them or says why not. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/option_table.h"
 #include "base/standard.h"
 #include "base/why.h"
 #include "dump/dump.h"
@@ -125,60 +126,75 @@ static const struct subject everything = { "all", plmdump_show_all };
 
 /* ---- command line ---- */
 
-static const char help_text[] =
-    "usage: plmdump [OPTION]... [SUBJECT]\n"
-    "look into the control segment of a runtime: running, dead, or copied to a file\n\n"
-    "Subjects: header, workers, tasks, objects, functions, heap task, heap worker, rings, locks,\n"
-    "check (what each checker says; exit code 1 if anything is unsound), all (default)\n\n"
-    "Options:\n"
-    "  --name NAME   the runtime (default: $PLM_NAME, else \"default\")\n"
-    "  --file FILE   a control segment: a copy, or /dev/shm/plm-UID-NAME.control\n"
-    "  --json        JSON Lines\n"
-    "  --help        this text\n"
-    "  --version\n\n"
-    "Exit codes: 0 fine, 1 unsound, 64 usage, 66 no such file, 69 no such runtime,\n"
-    "76 the segment is refused (damaged, or of another version), 77 not allowed\n";
-
-static const struct option options[] = {
-	{ "name", required_argument, NULL, 'n' },
-	{ "file", required_argument, NULL, 'f' },
-	{ "json", no_argument, NULL, 'j' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'v' },
-	{ 0 },
-};
+#define SUBJECTS "header, workers, tasks, objects, functions, heap task, heap worker, rings, locks"
 
 _Noreturn static void plmdump_usage_error(const char *what, const char *word)
 {
-	fprintf(stderr, "plmdump: %s: %s\nplmdump --help tells more\n", what, word);
+	fprintf(stderr, "plmdump: %s%s%s\nplmdump --help tells more\n", what, word ? ": " : "",
+	    word ? word : "");
 	exit(EXIT_USAGE);
 }
 
-_Noreturn static void plmdump_print_and_exit(const char *text)
+static int plmdump_take_help(void *target, const struct option_given *given);
+
+static int plmdump_take_version(void *target, const struct option_given *given)
 {
-	fputs(text, stdout);
-	exit(EXIT_SOUND);
+	(void)target;
+	(void)given;
+	puts("plmdump " PLM_VERSION);
+	return OPTIONS_END;
+}
+
+static const struct option_row rows[] = {
+	{ "name", NULL, "PLM_NAME", OPTION_RUNTIME, .word = "NAME", .standard = "\"default\"",
+	    .help = "the runtime", OPTION_FIELD(struct dump, name) },
+	{ "file", NULL, NULL, OPTION_FILE, .word = "FILE",
+	    .help = "a control segment: a copy, or /dev/shm/plm-UID-NAME.control",
+	    OPTION_FIELD(struct dump, file) },
+	{ "json", NULL, NULL, OPTION_FLAG, .help = "print JSON Lines",
+	    OPTION_FIELD(struct dump, json) },
+	{ "help", NULL, NULL, OPTION_TEXT, .optional = true, .help = "show this text",
+	    .take = plmdump_take_help },
+	{ "version", NULL, NULL, OPTION_FLAG, .help = "show the version",
+	    .take = plmdump_take_version },
+	{ 0 },
+};
+
+static void plmdump_list_for_programs(void)
+{
+	option_table_list(stdout, "plmdump", "", rows);
+	fputs("command\tplmdump\t\t\t[", stdout);
+	for (size_t i = 0; i < COUNT_OF(subjects); i++)
+		printf("%s|", subjects[i].name);
+	printf("%s]\t\n", everything.name);
+}
+
+static int plmdump_take_help(void *target, const struct option_given *given)
+{
+	(void)target;
+	if (given->text && strcmp(given->text, "table") == 0) {
+		plmdump_list_for_programs();
+		return OPTIONS_END;
+	}
+	puts("usage: plmdump [OPTION]... [SUBJECT]\n"
+	     "look into the control segment of a runtime: running, dead, or copied to a file\n\n"
+	     "Subjects: " SUBJECTS ",\n"
+	     "check (what each checker says; exit code 1 if anything is unsound), all (default)\n\n"
+	     "Options:");
+	option_table_help(stdout, rows);
+	puts("\nExit codes: 0 fine, 1 unsound, 64 usage, 66 no such file, 69 no such runtime,\n"
+	     "76 the segment is refused (damaged, or of another version), 77 not allowed");
+	return OPTIONS_END;
 }
 
 static void plmdump_take_options(struct dump *dump, int argc, char **argv)
 {
-	int option;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'n')
-			dump->name = optarg;
-		else if (option == 'f')
-			dump->file = optarg;
-		else if (option == 'j')
-			dump->json = true;
-		else if (option == 'h')
-			plmdump_print_and_exit(help_text);
-		else if (option == 'v')
-			plmdump_print_and_exit("plmdump " PLM_VERSION "\n");
-		else
-			plmdump_usage_error(
-			    "unknown option, or its value is missing", argv[optind - 1]);
-	}
+	const struct option_use use = { rows, dump };
+	int r = option_table_parse(&use, 1, argc, argv, false);
+	if (r < 0)
+		plmdump_usage_error(why_text(), NULL);
+	if (r == OPTIONS_END)
+		exit(EXIT_SOUND);
 }
 
 static const struct subject *plmdump_find_subject(int argc, char **argv)

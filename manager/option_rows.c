@@ -90,7 +90,8 @@ static int option_rows_module_limit(void *target, const struct option_given *giv
 	struct options *o = target;
 	int r = text_time(given->what, given->text, TIME_MAX_MS, &o->module_limit_ms);
 	if (r == 0 && o->module_limit_ms < MODULE_LIMIT_LEAST_MS)
-		return why(-EINVAL, "%s 0 would load no module: give a time, e.g. 10s", given->what);
+		return why(
+		    -EINVAL, "%s 0 would load no module: give a time, e.g. 10s", given->what);
 	return r;
 }
 
@@ -125,9 +126,9 @@ static int option_rows_durability(void *target, const struct option_given *given
 	struct options *o = target;
 	o->durability = durability_of(given->text);
 	o->durability_given = true;
-	return o->durability != DURABILITIES ? 0
-					     : why(-EINVAL, "%s wants none, batch or sync, not \"%s\"",
-						   given->what, given->text);
+	return o->durability != DURABILITIES
+	    ? 0
+	    : why(-EINVAL, "%s wants none, batch or sync, not \"%s\"", given->what, given->text);
 }
 
 static int option_rows_jobserver(void *target, const struct option_given *given)
@@ -195,8 +196,8 @@ const struct option_row option_rows[] = {
 		    "random, static-fill; `plmctl policy` changes it",
 	    .take = option_rows_policy },
 	{ "seed", NULL, "PLM_SEED", OPTION_NUMBER, .word = "N", .standard = "0",
-	    .help = "the seed of policies that draw at random",
-	    OPTION_FIELD(struct options, seed), .most = UINT64_MAX },
+	    .help = "the seed of policies that draw at random", OPTION_FIELD(struct options, seed),
+	    .most = UINT64_MAX },
 	{ "store", NULL, "PLM_STORE", OPTION_SIZE, .word = "SIZE", .standard = "1G",
 	    .help = "room for values and arguments, e.g. 512M, 4G",
 	    OPTION_FIELD(struct options, limits.store_bytes), .most = SIZE_MAX_BYTES },
@@ -248,8 +249,7 @@ const struct option_row option_rows[] = {
 		    "before its first task; checked every 100 ms",
 	    OPTION_FIELD(struct options, recycling.growth), .most = SIZE_MAX_BYTES },
 	{ "jobserver", NULL, "PLM_JOBSERVER", OPTION_CHOICE, .optional = true, .word = "FORM",
-	    .choices = "pipe|fifo|none",
-	    .standard = "the form that the installed make knows",
+	    .choices = "pipe|fifo|none", .standard = "the form that the installed make knows",
 	    .help = "lend idle cpus to the makes that commands start, which find a jobserver in "
 		    "MAKEFLAGS. FORM: pipe (any GNU make, cargo), fifo (make 4.4, ninja 1.13, "
 		    "cargo), none. `plmctl submit --env PLM_JOBSERVER=none` excepts one task",

@@ -17,7 +17,7 @@
 
 enum { STEPS = 8, SUBMISSIONS = 4 };
 
-/* ---- plmctl history; what it takes of plmctl.c ---- */
+/* ---- plmctl history; what it takes of connection.c and exit_code.c ---- */
 
 int failed(int error, const char *what)
 {
@@ -29,11 +29,6 @@ int runtime(struct context *context)
 {
 	(void)context;
 	return EXIT_NO_RUNTIME;
-}
-
-void print_help(const struct command *command, FILE *file)
-{
-	fprintf(file, "%s\n", command->name);
 }
 
 static void print_history(const char *directory, bool json, const char *totals)
