@@ -121,9 +121,7 @@ static const struct row helps[] = {
 	{ 0, "plmctl help map", "run only the jobs that failed" },
 	{ 0, "plmctl help map", "take one value from each source per job; shorter sources" },
 	{ 0, "plmctl help map", "run N jobs at once" },
-	{ 0, "plmctl help submit",
-	    "use the environment, umask, nice value and limits of the "
-	    "worker" },
+	{ 0, "plmctl help submit", "use the environment, umask, nice value and limits of the\n" },
 	{ 0, "plmctl help submit", "is the stdin of plmctl, read to its end first" },
 	{ 0, "plmctl help history", "only tasks submitted before TIME" },
 	{ 0, "plmctl help tasks", "dead:\n                     failed after all retries" },
