@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""sim_report.py - the tables of docs/scheduling.md, from the rows that bench/sim wrote.
+"""sim_report.py - makes the tables of docs/scheduling.md from the rows of bench/sim.
 
     python3 bench/sim_report.py [CSV] [COST_CSV] [PAGE]
 

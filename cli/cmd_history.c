@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "base/why.h"
 #include "cli/arguments.h"
-#include "client/handle.h"
+#include "client/durable.h"
 #include "journal/history.h"
 
 enum { LIMIT_DEFAULT = 1000, TIME_TEXT_BYTES = 32, MS_PER_S = 1000, BYTES_PER_KB = 1024 };

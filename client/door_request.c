@@ -1,8 +1,8 @@
-/* door_request.c - a conversation with the manager: one request, one reply, both with a deadline.
+/* door_request.c - a conversation with the manager: a request and a reply, both with a deadline.
  *
- * A manager may be stopped, or busy: a client waits for it as long as its caller said, and no
- * longer, whether the socket's backlog is full, its buffer is full, or no reply comes. A reply that
- * comes after the client gave up its request is dropped by its number. */
+ * A manager may be stopped or busy. The client waits as long as the caller said, whether the
+ * socket's backlog is full, the buffer is full, or no reply comes. A late reply, to a request given
+ * up, is recognised by its number and dropped. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -12,9 +12,10 @@
 #include "base/clock.h"
 #include "base/standard.h"
 #include "base/why.h"
+#include "client/door_request.h"
 #include "client/handle.h"
 
-enum { DESCRIPTORS_MAX = 4 };
+enum { DESCRIPTORS_MAX = 4, DOOR_PATIENCE_MS = 10000 };
 
 /* Milliseconds for poll(), rounded up; 0: the deadline has passed. */
 static int door_request_time_left_ms(uint64_t deadline_ns)
@@ -53,7 +54,7 @@ static int door_request_nobody_opens(const char *name)
 	    name, name);
 }
 
-/* The kernel waits for a place in the backlog as long as SO_SNDTIMEO says, and then says EAGAIN. */
+/* The kernel waits for a place in the backlog as long as SO_SNDTIMEO says, then returns EAGAIN. */
 static int door_request_connect_before(
     int fd, const struct sockaddr_un *address, uint64_t deadline_ns)
 {
@@ -150,7 +151,7 @@ static void door_request_take_descriptors(struct msghdr *message, struct receive
 	memcpy(ret->fd, CMSG_DATA(c), (size_t)ret->fds * sizeof(int));
 }
 
-/* One message, whichever it answers. */
+/* Receives one message, a reply to any request. */
 static int door_request_receive_before(
     int socket, struct door_reply *ret, struct received *ret_descriptors, uint64_t deadline_ns)
 {
@@ -196,8 +197,8 @@ static int door_request_receive_answer(int socket, uint32_t number, struct door_
 	}
 }
 
-int door_ask(int socket, struct door_request *request, uint64_t deadline_ns, struct door_reply *ret,
-    int *ret_fds, int fds)
+static int door_request_converse(int socket, struct door_request *request, uint64_t deadline_ns,
+    struct door_reply *ret, int *ret_fds, int fds)
 {
 	struct received received;
 	request->magic = DOOR_MAGIC;
@@ -218,4 +219,26 @@ int door_ask(int socket, struct door_request *request, uint64_t deadline_ns, str
 	else if (fds)
 		memcpy(ret_fds, received.fd, (size_t)fds * sizeof(int));
 	return r;
+}
+
+/* A round trip to the manager takes microseconds, a scheduling delay on a crowded machine a good
+ * part of a second. A caller with a shorter timeout means the waits of the program, not this
+ * conversation. */
+int door_patience_ms(int timeout_ms)
+{
+	if (timeout_ms < 0)
+		return DOOR_PATIENCE_MS;
+	return timeout_ms < ANSWER_LEAST_MS ? ANSWER_LEAST_MS : timeout_ms;
+}
+
+int door_ask(struct plm *rt, int socket, enum door_request_kind kind, const char *text,
+    uint64_t deadline_ns, struct door_reply *ret, int *ret_fds, int fds)
+{
+	struct door_request request = { .kind = kind, .number = ++rt->requests };
+	size_t length = strlen(text);
+	if (length >= sizeof request.text)
+		return why(
+		    -ENAMETOOLONG, "over %zu bytes: %.40s...", sizeof request.text - 1, text);
+	memcpy(request.text, text, length);
+	return door_request_converse(socket, &request, deadline_ns, ret, ret_fds, fds);
 }

@@ -1,8 +1,9 @@
 /* names.c - function names to numbers, for any number of threads at once.
  *
- * The registry is searched once a name; the answer, which never changes, is kept in an RCU hash
- * table: looking up takes no lock and writes no shared memory. liburcu is per process: nothing of
- * it is in a segment. Its bp flavour, because the threads of a client are not ours to register. */
+ * The registry is searched once for each name. The answer never changes and is kept in an RCU hash
+ * table, so a lookup takes no lock and writes no shared memory. liburcu lives in this process
+ * alone, nothing of liburcu is in a segment. The flavour is bp, because the threads of a client are
+ * not ours to register. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 #include <urcu/rculfhash.h>
 
 #include "base/why.h"
-#include "client/handle.h"
+#include "client/names.h"
 
 struct name_cache {
 	struct cds_lfht *table;
@@ -43,8 +44,7 @@ int names_open(struct name_cache **ret)
 	struct name_cache *names = malloc(sizeof *names);
 	if (!names)
 		return -ENOMEM;
-	/* A fixed size for at most FUNCTIONS_MAX names: a table that resizes itself starts threads.
-	 */
+	/* A fixed size, for at most FUNCTIONS_MAX names: resizing would start threads. */
 	names->table = cds_lfht_new_flavor(
 	    FUNCTIONS_MAX, FUNCTIONS_MAX, FUNCTIONS_MAX, 0, &urcu_bp_flavor, NULL);
 	if (!names->table) {

@@ -1,4 +1,4 @@
-/* outcome.c - what becomes of a task: cancel it, return it to the queue, or ask why it failed. */
+/* outcome.c - cancels a task, returns a task to the queue, tells why a task failed. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "client/handle.h"
 #include "tables/grace.h"
 
-/* One try: 0 done, -EALREADY settled, -EAGAIN the word moved (*word is the new one). */
+/* A single try. 0: done; -EALREADY: settled; -EAGAIN: the word moved, *word is the new word. */
 static int outcome_cancel_once(
     struct plm *rt, struct record *r, uint64_t *word, enum hint_kind *ret_hint)
 {
@@ -43,7 +43,7 @@ static int outcome_return_once(
 
 typedef int ask_f(struct plm *rt, struct record *r, uint64_t *word, enum hint_kind *ret_hint);
 
-/* Asks until the word stays as it was judged. The task, and what the scheduler is to be told. */
+/* Tries until the word stays as judged. Returns the task, and the hint for the scheduler. */
 static int outcome_ask(
     struct plm *rt, plm_ref ref, int grace_ms, ask_f *once, uint32_t *ret_index, uint64_t *ret_hint)
 {
@@ -84,7 +84,8 @@ static int outcome_cancel(plm *rt, plm_ref ref, int grace_ms)
 	int r = outcome_ask(rt, ref, grace_ms, outcome_cancel_once, &index, &hint);
 	if (r < 0)
 		return r;
-	wake_holders(&rt->tables, index); /* who waits for it need not wait for its worker */
+	wake_holders(
+	    &rt->tables, index); /* clients waiting for the task need not wait for the worker */
 	return outcome_tell(rt, hint);
 }
 
@@ -156,38 +157,4 @@ int plm_error(plm *rt, plm_ref ref, plm_failure *ret)
 	if (!ret)
 		return why(-EINVAL, "plm_error: no place for the failure");
 	return handle_end(said, outcome_read_failure(rt, ref, ret));
-}
-
-const char *plm_strerror(int error)
-{
-	static const struct {
-		int code;
-		const char *text;
-	} meanings[] = {
-		{ PLM_EFAILED, "the task failed" },
-		{ PLM_ECANCELLED, "the task was cancelled" },
-		{ ETIMEDOUT, "time ran out" },
-		{ ENOSPC, "the store or the table of futures is full" },
-		{ E2BIG, "too large or too many" },
-		{ ENOENT, "no such runtime or function" },
-		{ ESTALE, "unknown reference: it was dropped, or never existed" },
-		{ EXDEV, "the future belongs to another runtime" },
-		{ ECHILD, "the handle belongs to the parent process: connect again after fork" },
-		{ EHOSTDOWN, "the runtime is gone" },
-		{ ESHUTDOWN, "the runtime is being stopped" },
-		{ EPROTO, "the runtime is of another version or damaged" },
-		{ EALREADY, "settled already" },
-		{ EAGAIN, "not settled yet" },
-		{ ENOTRECOVERABLE, "the runtime is damaged beyond recovery: restart it" },
-	};
-	int code = error < 0 ? -error : error;
-	for (size_t i = 0; i < COUNT_OF(meanings); i++)
-		if (meanings[i].code == code)
-			return meanings[i].text;
-	return strerror(code);
-}
-
-const char *plm_why(void)
-{
-	return why_text();
 }

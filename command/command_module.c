@@ -1,6 +1,6 @@
 /* command_module.c - the module `command`: reads what is asked for, has it run, and makes its end
  * the task's. */
-#include "command/command_run.h"
+#include "command/command.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +14,8 @@
 
 #include "base/clock.h"
 #include "base/scan.h"
+#include "command/command_run.h"
+#include "worker/modules.h"
 
 enum {
 	US_PER_S = 1000000,
@@ -492,3 +494,17 @@ const plm_module command_module = {
 	.name = COMMAND_MODULE,
 	.exports = exports,
 };
+
+/* ---- the module in this process ---- */
+
+void command_offer(void)
+{
+	module_offer(MODULE_COMMANDS, &command_module);
+}
+
+void command_begin(const struct tables *t, uint32_t slot)
+{
+	command_offer();
+	command_group_open(t->control->name, slot);
+	objects_sweep(t);
+}

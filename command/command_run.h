@@ -8,8 +8,8 @@
  * leaves becomes the manager's (manager/orphans.c).
  * Where: a worker, one at a time, in the place of a task that waits, too.
  * Blocks: until nothing of the command is left; a cancellation ends that. */
-#ifndef PLM_WORKER_COMMAND_H
-#define PLM_WORKER_COMMAND_H
+#ifndef PLM_COMMAND_RUN_H
+#define PLM_COMMAND_RUN_H
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -20,8 +20,6 @@
 #include "tables/inherited.h"
 #include "worker/call.h"
 #include "command/jobserver.h"
-
-extern const plm_module command_module;
 
 enum { COMMAND_OWN_BYTES = 512, CAPTURE_TAIL_BYTES = 400 };
 
@@ -88,7 +86,13 @@ int command_room(
 
 /* ---- command_start.c ---- */
 
-struct own_state; /* worker.h */
+/* What this process would hand to a command and the command is not to have as it is. Looking it up
+ * takes 79 system calls, so it is looked up only after a task that may have changed it. */
+struct own_state {
+	sigset_t odd_signals; /* not at their default */
+	struct inherited inherited;
+	uint64_t tasks; /* tasks this worker had ended if all since were commands; 0: unknown */
+};
 
 struct start { /* of a process */
 	const char *path;
@@ -181,12 +185,14 @@ void run_watch(struct run *run);
 
 /* ---- leftovers.c ---- */
 
+/* The cgroup that commands of this process run in, if that exists: command_begin(). */
+const struct group *command_group(void);
+void command_group_open(const char *runtime, uint32_t slot);
+
 /* Ends what has become a child of this process since `before`: SIGTERM, then SIGKILL, for all that
  * is in the group as well. Adds what they used to *usage; how many they were. */
 unsigned leftovers_end(
     const struct family *before, const struct group *group, bool at_once, struct rusage *usage);
-/* Of the commands of this worker. */
-const struct group *command_group(const struct plm_call *call);
 void usage_add(struct rusage *sum, const struct rusage *one);
 
 #endif

@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "command/command_run.h"
-#include "worker/worker.h"
 
 #define PATH_IF_NONE "/bin:/usr/bin"
 
@@ -82,8 +81,8 @@ static __attribute__((noinline)) pid_t command_start_start(struct start *s)
  * place we run goes on after us, and may change them without being counted. */
 static const struct own_state *command_start_own_state(const struct plm_call *call)
 {
-	struct worker *w = call->rt->help_context;
-	struct own_state *own = &w->own_state;
+	static struct own_state state;
+	struct own_state *own = &state;
 	uint64_t tasks = sh_peek(&call->rt->me->done) + sh_peek(&call->rt->me->failed);
 	bool known = own->tasks && own->tasks == tasks;
 	own->tasks = call->outer ? 0 : tasks + 1; /* once we are counted */
@@ -222,7 +221,7 @@ pid_t command_start(const struct command *c, const sigset_t *mask, int in, int o
 		.directory = c->directory,
 		.mask = *mask,
 		.parent = getpid(),
-		.group = command_group(c->call),
+		.group = command_group(),
 		.inherited = c->inherits ? &c->inherited : NULL };
 	sigfillset(&all);
 	s.own = command_start_own_state(c->call);

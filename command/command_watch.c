@@ -100,7 +100,7 @@ void run_watch(struct run *run)
 		command_watch_sleep_until_something(run);
 	}
 	memory_end(run);
-	run->left = leftovers_end(&run->before, command_group(run->call), run->killed, &run->usage);
+	run->left = leftovers_end(&run->before, command_group(), run->killed, &run->usage);
 	capture_drain(&run->out);
 	capture_drain(&run->err);
 }

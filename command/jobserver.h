@@ -12,8 +12,8 @@
  * Where: a worker, while a command runs.  Blocks: never.
  * Death: of a make that held tokens, they count as out until the command has ended, then all are
  * back at once; of the worker, the same when it is buried. */
-#ifndef PLM_WORKER_JOBSERVER_H
-#define PLM_WORKER_JOBSERVER_H
+#ifndef PLM_JOBSERVER_H
+#define PLM_JOBSERVER_H
 
 #include <poll.h>
 

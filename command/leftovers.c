@@ -8,7 +8,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "command/command_run.h"
-#include "worker/worker.h"
+
+static struct group commands;
 
 enum {
 	TERMINATE_GRACE_MS = 500,
@@ -30,10 +31,14 @@ void usage_add(struct rusage *sum, const struct rusage *one)
 		sum->ru_maxrss = one->ru_maxrss;
 }
 
-const struct group *command_group(const struct plm_call *call)
+const struct group *command_group(void)
 {
-	const struct worker *w = call->rt->help_context;
-	return &w->commands;
+	return &commands;
+}
+
+void command_group_open(const char *runtime, uint32_t slot)
+{
+	group_open(runtime, slot, &commands);
 }
 
 /* One child of ours that was sent a signal; true: it has ended, and is waited for. */

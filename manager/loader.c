@@ -29,6 +29,7 @@
 #include "base/log.h"
 #include "base/why.h"
 #include "manager/manager.h"
+#include "command/command.h"
 #include "worker/modules.h"
 
 enum { MARK_BYTES = 48 };
@@ -69,6 +70,7 @@ static int loader_load_one(struct manager *m, const char *path)
 /* The built-in ones are loaded by one process: each costs a boot. */
 static int loader_load(struct manager *m, const char *path)
 {
+	command_offer();
 	int r = loader_load_one(m, path);
 	if (r == 0 && strcmp(path, MODULE_BUILTIN) == 0)
 		r = loader_load_one(m, MODULE_COMMANDS);

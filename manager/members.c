@@ -25,7 +25,7 @@
 #include "scheduler/scheduler.h"
 #include "store/nodes.h"
 #include "spec/spec.h"
-#include "command/command_run.h"
+#include "command/command.h"
 #include "worker/needs.h"
 
 /* ---- the child ---- */
@@ -137,8 +137,7 @@ static int members_worker_main(int control_fd, int store_fd, int joined, const s
 	sh_poke(&worker.rt.me->node, members_node_of(post->place));
 	this_worker = &worker;
 	eventfd_write(joined, 1);
-	group_open(worker.rt.tables.control->name, post->slot, &worker.commands);
-	objects_sweep(&worker.rt.tables); /* one before us may have died in a command */
+	command_begin(&worker.rt.tables, post->slot);
 	worker_run(&worker);
 	worker_close(&worker);
 	return 0;

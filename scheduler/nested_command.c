@@ -1,11 +1,12 @@
-/* nested_command.c - clients that commands run, and that wait: which worker stands still for them.
+/* nested_command.c - waiting clients inside of commands: which worker stands still for a client.
  *
- * Such a client says in its process slot whose task it is inside of and since when it waits
- * (client/nested_wait.c), and rings. As long as one of a command's clients waits, the worker counts
- * as one that sleeps in a wait: it gets no task, other workers get what stands in its ring, and
- * spares.c lends its slot. The worker is not asked: it sleeps for the command.
+ * A client run by a command writes in its process slot the task around it and the time its wait
+ * began (client/nested_wait.c), and rings. While a client of a command waits, the worker of the
+ * command counts as sleeping in a wait: the worker gets no task, other workers get the tasks in its
+ * ring, and spares.c lends its place to a spare. The worker sleeps for the command, and so is not
+ * asked.
  *
- * Death: all of this is private, and found again when each ring is looked at after a start. */
+ * Death: all state here is private; a new scheduler finds it again with a look at each ring. */
 #include "scheduler/scheduler.h"
 
 static bool nested_bit(const struct scheduler *s, uint32_t process)
@@ -21,7 +22,7 @@ static void nested_set_bit(struct scheduler *s, uint32_t process, bool waits)
 	s->nested.n += waits ? 1 : UINT32_MAX;
 }
 
-/* The worker process that stands still for this client; 0: none. */
+/* The worker process standing still for this client; 0: none. */
 static uint32_t nested_host(const struct scheduler *s, uint32_t process)
 {
 	const struct process *p = &s->t->process[process];
@@ -33,7 +34,7 @@ static uint32_t nested_host(const struct scheduler *s, uint32_t process)
 	return host && s->member[host].generation ? host : 0;
 }
 
-/* Of several clients of one command the youngest that still lacks what it waits for. */
+/* Among several clients of one command: the youngest wait not served yet. */
 static void nested_choose(struct scheduler *s, uint32_t host)
 {
 	uint32_t best = 0;
@@ -82,7 +83,7 @@ void nested_forget(struct scheduler *s, uint32_t process)
 			nested_choose(s, p);
 }
 
-/* Looked at anew: the command may have ended since. */
+/* Looks again: the command may have ended since. */
 uint32_t nested_sleeper(const struct scheduler *s, uint32_t process)
 {
 	uint32_t sleeper = s->member[process].sleeper;

@@ -1,11 +1,10 @@
 /* place.c - from the task heap to the workers' rings.
  *
- * A ring in front of a worker saves it a wait, and costs order: what stands in it is past the heap.
- * So a ring is filled only as deep as some 20 us of work at the worker's recent pace
- * (process_depth): hundreds of tiny tasks, one or two long ones. What a worker does not get to,
- * because a task turned out long or sleeps, is given to others as well: a hint is an order only for
- * the first who claims the record.
- */
+ * A ring in front of a worker saves the worker a wait, and costs order: a task in a ring is past
+ * the heap. So a ring is filled only as deep as some 20 us of work at the worker's recent pace
+ * (process_depth): hundreds of tiny tasks, one or two long ones. If a worker does not get to a
+ * task, because the task before turned out long or sleeps, the scheduler gives the task to another
+ * worker as well: a hint is an order only for the first worker that claims the record. */
 #include "scheduler/scheduler.h"
 
 enum {
@@ -22,7 +21,7 @@ void place_ready(struct scheduler *s, uint32_t index)
 	if (r->terms || word_flags(sh_load(&r->state)) & FLAG_MEMORY)
 		limits_look(s, index);
 	if (due_is_resting(s->t, r, sh_load(&r->state)) || pressure_keeps(s, r))
-		return; /* task_limits.c brings it again */
+		return; /* task_limits.c queues the task again */
 	s->ready[s->ready_count++] = index;
 	if (s->ready_count == READY_BATCH)
 		place_flush(s);
@@ -40,8 +39,8 @@ void place_flush(struct scheduler *s)
 			continue;
 		if (r->terms)
 			booking_returned(s, record_ref(s->ready[i], word_generation(word)), word);
-		heap_remove(&s->t->task_heap,
-		    s->ready[i]); /* a doubled hint, or an entry of a former life */
+		heap_remove(
+		    &s->t->task_heap, s->ready[i]); /* from a doubled hint or a former life */
 		uint64_t key = r->key;
 		ageing_queued(s, key, heap_length(&s->t->task_heap) == 0 && shelf_empty(s));
 		heap_push(&s->t->task_heap, s->ready[i], word_generation(word), key);
@@ -66,8 +65,8 @@ struct pick {
 	uint64_t hint;
 };
 
-/* A worker that waits may have run it in place, or a client cancelled it; or it failed since and
- * pauses: then task_limits.c brings it again. */
+/* Meanwhile a waiting worker may have run the task in place, a client may have cancelled it, or an
+ * attempt failed and the task pauses: then task_limits.c queues the task again. */
 bool place_still_ready(const struct tables *t, const struct heap_entry *task)
 {
 	if (task->id >= t->limits.records)
@@ -78,7 +77,7 @@ bool place_still_ready(const struct tables *t, const struct heap_entry *task)
 	    !due_is_resting(t, r, word);
 }
 
-/* It wants more than a slot: its turn is told by booking.c. */
+/* A task with needs waits for booking.c. */
 static bool place_put_on_shelf(struct scheduler *s, const struct heap_entry *task)
 {
 	uint32_t terms = record_needs(s->t, record_at(s->t, task->id));
@@ -88,7 +87,7 @@ static bool place_put_on_shelf(struct scheduler *s, const struct heap_entry *tas
 	return true;
 }
 
-/* Not again to the worker that has just failed it, while another is idle. */
+/* Not the worker of the failed attempt, if another worker is idle. */
 static void place_avoid_failed(
     struct scheduler *s, const struct heap_entry *task, uint32_t *process)
 {
@@ -97,7 +96,8 @@ static void place_avoid_failed(
 		room_choose_other(s, s->member[*process].worker, process);
 }
 
-/* The next one by priority and turn, or one that is due; not before those above it are claimed. */
+/* Takes the next task by priority and turn, or a due task; none while a higher task is unclaimed.
+ */
 static bool place_take_next(struct scheduler *s, bool all_sent, struct heap_entry *ret)
 {
 	struct heap *heap = &s->t->task_heap;
@@ -140,30 +140,30 @@ static uint32_t place_pick_some(struct scheduler *s, struct pick *picks)
 	return n;
 }
 
-/* All picks for one worker at once: one wake for many. */
+/* Sends all picks for a worker together: a single wake for many tasks. */
 static void place_send_picks(struct scheduler *s, struct pick *picks, uint32_t n)
 {
 	uint64_t hints[PLACE_BATCH];
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t process = picks[i].process, count = 0;
 		if (process == SLOT_MANAGER)
-			continue; /* sent with an earlier one */
+			continue; /* sent with an earlier pick */
 		for (uint32_t k = i; k < n; k++)
 			if (picks[k].process == process) {
 				hints[count++] = picks[k].hint;
 				picks[k].process = SLOT_MANAGER;
 			}
 		struct ring ring = ring_down(s->t, process);
-		/* Other workers hand on to it, too. What finds no room goes back: it is READY
-		 * still. */
+		/* Other workers push into this ring, too. Tasks without a place in the ring go
+		 * back: they are still READY. */
 		for (uint32_t sent = ring_push(&ring, hints, count); sent < count; sent++)
 			place_ready(s, (uint32_t)hints[sent]);
 		process_post(s->t, process);
 	}
 }
 
-/* Workers wait inside tasks, and something new is queued: it may be what they wait for. Once, else
- * they and we would wake each other for as long as there is a queue. */
+/* Workers wait inside tasks, and perhaps for the newly queued task. Wake each worker once;
+ * otherwise scheduler and workers would wake each other as long as tasks are queued. */
 static void place_wake_blocked(struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
@@ -177,8 +177,8 @@ uint32_t place_tasks(struct scheduler *s)
 	uint32_t total = 0, n = 0;
 	bool paused = s->admission & ADMISSION_PAUSED;
 	s->short_of_slots = s->kept_back = false;
-	place_flush(s); /* what found no room in a ring goes before what is lower */
-	/* What the spares are for comes before what stands in the heap. */
+	place_flush(s); /* tasks without a place in a ring go before lower tasks */
+	/* Tasks with spares made for them go before tasks in the heap. */
 	if (!paused && s->spares && (s->shelves || s->bookings))
 		total += booking_place(s);
 	if (s->spares)
@@ -199,7 +199,7 @@ uint32_t place_tasks(struct scheduler *s)
 	return total;
 }
 
-/* ---- what was given and is not taken ---- */
+/* ---- given to a worker, and not started ---- */
 
 void place_rebuild(struct scheduler *s)
 {
@@ -218,7 +218,7 @@ void place_withdraw(struct scheduler *s, uint32_t process)
 	for (uint32_t i = 0; i < n; i++)
 		if (hint_kind(hints[i]) == HINT_SUBMITTED &&
 		    (uint32_t)hints[i] < s->t->limits.records)
-			place_ready(s, (uint32_t)hints[i]); /* if it is READY still */
+			place_ready(s, (uint32_t)hints[i]); /* unless claimed meanwhile */
 	place_flush(s);
 }
 

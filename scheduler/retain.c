@@ -1,15 +1,14 @@
-/* retain.c - finished results that only the runtime keeps: which of them leaves next.
+/* retain.c - finished results kept by the runtime alone: when each of them leaves.
  *
- * Two private heaps hold such records by the time at which they leave: those that follow the rules
- * of the runtime (retention.h), and those whose terms promise a time of their own. Both are derived
- * from the records: when a task ended, its terms, who holds it. A new scheduler meets every settled
- * record in its rebuild, and so fills the heaps again in the same order.
- * A record is noted when the last client drops it, when the last task that needs it is done, and
- * when the journal has written its end: so nobody looks at a record that may not leave. One that is
- * held again meanwhile stays in its heap, and falls out of it when its turn comes; it is noted anew
- * when that hold ends.
- * A result leaves as one does that a client forgets: the runtime's hold ends. A scheduler that dies
- * between this and the free leaves a record that nobody holds, which the next one frees. */
+ * Two private heaps hold such records by the time of leaving: records under the rules of the
+ * runtime (retention.h), and records with a time promised by their terms. Both heaps are derived
+ * from the end of a task, its terms and its holders. A new scheduler meets every settled record in
+ * the rebuild, and so fills the heaps again in the same order.
+ * A record is noted when the last client drops it, when the last dependant is done, and when the
+ * journal has written the end: so no record is looked at too early. A record held again stays in
+ * the heap, falls out when its turn comes, and is noted anew at the end of the hold.
+ * A result leaves as if a client forgot it: the runtime's hold ends. If the scheduler dies between
+ * this step and the free, the record is left without a holder, and the next scheduler frees it. */
 #include "scheduler/scheduler.h"
 
 #include <errno.h>
@@ -20,21 +19,22 @@
 #include "tables/due.h"
 
 enum {
-	TURN_BITS = 20,        /* of the key: among results that leave in one millisecond
-				* the task that was submitted first */
-	ROOM_RESULTS = 256,    /* leave at once when the table is full, and no larger */
-	ROOM_SHARE = 8,        /* ... part of those there are */
-	FAR_FUTURE_MS = 60000, /* what two processes read of the clock differs by less */
-	COARSE_MS = 10,        /* so much later than the exact clock is the coarse one */
+	TURN_BITS =
+	    20, /* of the key: results of one millisecond leave in the order of submission */
+	ROOM_RESULTS = 256,    /* the most results that leave at once when the table is full ... */
+	ROOM_SHARE = 8,        /* ... and the part of all kept results */
+	FAR_FUTURE_MS = 60000, /* clocks of two processes differ by less */
+	COARSE_MS = 10,        /* the coarse clock lags the exact one by so much */
 };
 
-/* Orders results among each other where no time is set. */
+/* Orders results where no time is set. */
 #define AGE_NOMINAL_MS (UINT64_C(7) * 86400000)
 
 /* ---- when a result leaves ---- */
 
-/* A task that was cancelled before it began has no owner to write its end: the scheduler does, when
- * it first sees it settled. What stands there is then of the record's life before. */
+/* A task cancelled before its first attempt has no owner to write the end. The scheduler writes the
+ * end when it first sees the task settled; until then `end_ms` is of a former life of the record.
+ */
 static void retain_write_end(struct scheduler *s, struct record *r, uint64_t word)
 {
 	if (word_state(word) == RECORD_CANCELLED && word_attempt(word) == 0 &&
@@ -47,7 +47,7 @@ static uint64_t retain_now_ms(const struct scheduler *s)
 	return (clock_coarse_ns() - s->t->control->boot_ns) / NS_PER_MS;
 }
 
-/* Milliseconds since boot, of more than the 32 bits in the record. */
+/* Milliseconds since boot, from the 32 bits in the record. */
 static uint64_t retain_ended_ms(const struct scheduler *s, const struct record *r)
 {
 	uint64_t now = retain_now_ms(s);
@@ -143,7 +143,7 @@ void retain_note(struct scheduler *s, uint32_t index, uint64_t word)
 	if (s->t->control->retention.stay && which == RETAIN_BY_RULE)
 		return;
 	scheduler_lock_heap(&s->retained[which]);
-	heap_remove(&s->retained[which], index); /* of a former life, or noted before */
+	heap_remove(&s->retained[which], index); /* from a former life, or noted before */
 	heap_push(&s->retained[which], index, word_generation(word), retain_key_of(s, r, word));
 	heap_unlock(&s->retained[which]);
 }
@@ -156,7 +156,7 @@ void retain_forget(struct scheduler *s, uint32_t index)
 
 /* ---- leaving ---- */
 
-/* The first of the heap. False: it may not, and is no longer in the heap. */
+/* Removes the first of the heap. False: the record may not leave. */
 static bool retain_leave(
     struct scheduler *s, enum retain_heap which, const struct heap_entry *first)
 {
@@ -173,7 +173,7 @@ static bool retain_leave(
 
 static void retain_settle_frees(struct scheduler *s)
 {
-	graph_spread(s); /* of a failed task the arguments go first */
+	graph_spread(s); /* a failed task frees its arguments first */
 	free_flush(s);
 }
 
@@ -211,7 +211,7 @@ uint64_t retain_next_ns(struct scheduler *s)
 		    retain_peek(s, (enum retain_heap)i, &first) &&
 		    retain_due_ms_of(first.key) < next_ms)
 			next_ms = retain_due_ms_of(first.key);
-	/* The clock that decides is a coarse one: a little later. */
+	/* retain_now_ms() reads the coarse clock, which is late: wake a little later. */
 	return next_ms == UINT64_MAX ? DEADLINE_NEVER
 				     : s->t->control->boot_ns + (next_ms + COARSE_MS) * NS_PER_MS;
 }
@@ -227,17 +227,18 @@ static uint64_t retain_store_used(const struct scheduler *s)
 	return used;
 }
 
-/* Who asked is told by free_flush(), and asks again if that was not enough. */
+/* free_flush() tells a process waiting for room; without enough room the process asks again. */
 void retain_make_room(struct scheduler *s)
 {
 	struct control *c = s->t->control;
 	uint32_t wanted = sh_peek(&c->room_wanted);
 	bool again = wanted == ROOM_NONE && heap_length(&s->retained[RETAIN_BY_RULE]) > 0;
 	if (wanted != ROOM_SEEN && !again)
-		return; /* nobody waits, or something was freed for who does, or there is nothing */
+		return; /* nobody waits, dropped records gave room, or nothing is left to free */
 	uint64_t bytes = sh_peek(&c->room_bytes), used = retain_store_used(s);
 	uint32_t most = heap_length(&s->retained[RETAIN_BY_RULE]) / ROOM_SHARE + 1;
-	/* With that few left a process that holds many is refused, though the pool is not empty. */
+	/* With so few free records a process holding many is refused, though the pool is not empty.
+	 */
 	bool table = pool_free_count(&s->t->pool) <= tables_last_records(s->t);
 	bool store = bytes > 0 && bytes <= used;
 	struct heap_entry first;
@@ -255,5 +256,5 @@ void retain_make_room(struct scheduler *s)
 	retain_settle_frees(s);
 	sh_poke(&c->room_bytes, 0);
 	uint32_t seen = ROOM_SEEN;
-	sh_cas(&c->room_wanted, &seen, ROOM_NONE); /* unless free_flush() has told */
+	sh_cas(&c->room_wanted, &seen, ROOM_NONE); /* unless free_flush() has told already */
 }

@@ -17,7 +17,7 @@ static size_t scheduler_settled_bytes(const struct scheduler *s)
 
 static int scheduler_allocate(struct scheduler *s)
 {
-	/* Untouched pages of the worklist cost nothing, however large the table. */
+	/* Untouched pages cost nothing, however large the table. */
 	size_t bytes = scheduler_settled_bytes(s);
 	void *list = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -71,15 +71,15 @@ void scheduler_give_up(void)
 	exit(1);
 }
 
-/* The heaps are ours alone but for the dump tool, which takes no lock. */
+/* The scheduler alone uses the heaps; the dump tool takes no lock. */
 void scheduler_lock_heap(struct heap *heap)
 {
 	if (heap_lock(heap) < 0)
 		scheduler_give_up();
 }
 
-/* Before all hints are read, also those nobody rang for. What this frees is told (free.c); if it is
- * nothing, who waits asks again, and until then there is nothing to do. */
+/* Runs before all hints are read, rung or not. free.c tells the waiting process if these hints free
+ * a record; if not, the process asks again and nothing is to be done until then. */
 static void scheduler_see_room_wanted(struct scheduler *s)
 {
 	uint32_t asked = ROOM_ASKED;
@@ -130,7 +130,7 @@ static bool scheduler_something_to_do(void *scheduler)
 	    sh_load(&s->t->control->room_wanted) == ROOM_ASKED;
 }
 
-/* When there is something to do though nobody says so. */
+/* The earliest time at which work is due without a hint. */
 static uint64_t scheduler_next_look(struct scheduler *s)
 {
 	uint64_t look = s->ageing.next_ns < s->next_look_ns ? s->ageing.next_ns : s->next_look_ns;
@@ -158,7 +158,7 @@ static void scheduler_rest(struct scheduler *s)
 	sh_poke(&s->me->beat_ns, clock_coarse_ns());
 }
 
-/* Draining ends with the last task; a scan makes sure that none was submitted behind our back. */
+/* Draining ends with the last task; a scan makes sure that no client has just submitted another. */
 static bool scheduler_drained(const struct scheduler *s)
 {
 	return sh_load(&s->t->control->mode) == MODE_DRAINING && place_idle(s) &&

@@ -1,9 +1,9 @@
-/* shelf.c - tasks that wait for resources, apart from those that only wait for a slot.
+/* shelf.c - tasks waiting for resources, apart from tasks waiting for a cpu alone.
  *
- * A shelf for each terms that such tasks name: what one of them cannot have, none of the others on
- * its shelf can, so finding the next that fits costs as much as there are shelves, not tasks.
- * Private and derived: a new scheduler finds its tasks in the task heap again. An entry may be
- * stale, as in any heap here: who takes it off looks at the record. */
+ * Each number of terms has a shelf: when one task on a shelf cannot have its resources, no task on
+ * this shelf can. So finding the next fitting task costs as much as the number of shelves, not of
+ * tasks. Private and derived: a new scheduler finds the tasks in the task heap again. As in every
+ * heap here an entry may be stale: look at the record before using an entry. */
 #include <stdlib.h>
 
 #include "base/check.h"

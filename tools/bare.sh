@@ -1,5 +1,5 @@
 #!/bin/bash
-# bare.sh - that the ordinary build loses nothing to the hooks of shm/steps.h.
+# bare.sh - checks that the hooks of shm/steps.h cost the ordinary build nothing.
 #
 #	COMPILE='gcc -I. -O2 ...' bare.sh	(make bare knows the flags)
 #

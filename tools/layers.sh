@@ -4,7 +4,7 @@
 #
 # 1. An include goes down, or stays in its folder:
 #
-#	base <- shm <- heap, store <- tables <- client, scheduler <- worker <- manager
+#	base <- shm <- heap, store <- tables <- client, scheduler <- worker <- command <- manager
 #	                                        client <- cli
 #	client <- journal <- manager, cli (history alone)
 #	base <- policy <- scheduler, manager, cli
@@ -36,10 +36,10 @@ below[tables]="base shm heap store spec"
 below[topology]="base"
 below[client]="${below[tables]} tables"
 below[scheduler]="${below[tables]} tables policy"
-below[worker]="${below[client]} client topology command"
-below[command]="${below[client]} client topology worker"
+below[worker]="${below[client]} client topology"
+below[command]="${below[worker]} worker"
 below[journal]="${below[client]} client"
-below[manager]="${below[worker]} scheduler worker journal policy topology"
+below[manager]="${below[command]} command scheduler journal policy"
 below[cli]="${below[client]} client policy topology journal"
 below[cli/map]="${below[cli]} cli"
 below[cli/load]="${below[cli]} cli"

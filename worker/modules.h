@@ -10,11 +10,13 @@
 #include "client/plm.h"
 #include "tables/registry.h"
 
-/* The paths by which the registry names the built-in modules, `probe` and `command`. */
+/* The path by which the registry names the built-in module `probe`. */
 #define MODULE_BUILTIN "(built in)"
-#define MODULE_COMMANDS "(built in: commands)"
-/* NULL: the path is that of a file. */
-const plm_module *module_builtin(const char *path);
+
+/* Makes a further module of this program known by a path, which is no file's. Whoever starts
+ * workers offers what they may run. Before any thread opens a module; offering a path again changes
+ * nothing. */
+void module_offer(const char *path, const plm_module *module);
 
 /* Opens and checks a module; it stays open. 0, or -errno with a why: -ENOENT, -ELIBBAD (not
  * loadable), -EPROTO (no table of ours in it, or one of another ABI). */

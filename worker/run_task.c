@@ -5,6 +5,7 @@
 #include "base/why.h"
 #include "tables/due.h"
 #include "tables/floor.h"
+#include "client/nested_wait.h"
 #include "worker/inject.h"
 #include "worker/needs.h"
 

@@ -9,10 +9,6 @@
 #ifndef PLM_WORKER_H
 #define PLM_WORKER_H
 
-#include <signal.h>
-
-#include "base/group.h"
-#include "tables/inherited.h"
 #include "worker/call.h"
 #include "worker/modules.h"
 #include "worker/recycle.h"
@@ -20,23 +16,13 @@
 enum { WORKER_BATCH = 32, REPORT_DELAY_NS = 10000 };
 #define NO_RECORD UINT32_MAX
 
-/* What this process would hand to a command and the command is not to have as it is: looked up, 79
- * system calls, as often as something else than a command may have changed it. */
-struct own_state {
-	sigset_t odd_signals; /* that are not at their default */
-	struct inherited inherited;
-	uint64_t tasks; /* how many this worker has ended if all since were commands; 0: unknown */
-};
-
 struct worker {
 	struct plm rt;
 	struct functions functions;
-	struct own_state own_state;        /* command_start.c */
 	const struct injection *injection; /* faults on purpose; NULL: none */
 	struct recycling recycling;
 	uint64_t private_at_first;     /* bytes, before the first task */
 	uint64_t growth_look_ns;       /* when to look again how it has grown */
-	struct group commands;         /* what they run in, if it exists */
 	struct plm_call *call;         /* innermost running one */
 	uint64_t report[WORKER_BATCH]; /* settled, the scheduler not told yet */
 	uint32_t reports;

@@ -1,4 +1,4 @@
-/* sweep_rest.c - a worker and a scheduler that have nothing to do, killed around their sleep: what
+/* sweep_rest.c - an idle worker and an idle scheduler, killed around their sleep: the work that
  * woke them is done all the same. */
 #include <string.h>
 
@@ -8,7 +8,7 @@
 
 static plm_ref object, task;
 
-/* ---- what wakes them: an object that a task waits for ---- */
+/* ---- the wake: an object for which a task waits ---- */
 
 static void setup(void *image)
 {
@@ -30,7 +30,7 @@ static void seal(void)
 
 /* ---- a worker ---- */
 
-/* In the place of probe.echo: the last thing that this worker does. */
+/* Replaces probe.echo: the last task of this worker. */
 static int echo_and_leave(plm_call *call)
 {
 	size_t n;
@@ -97,7 +97,7 @@ static void tell_it(void)
 	meanwhile_once("sh_futex_wait", "futex wait", end_it);
 }
 
-/* Somebody waits for room, and there is none to be had: that is looked for once. */
+/* A client waits for room, and there is none: the scheduler looks for room once. */
 static void setup_scheduler(void *image)
 {
 	setup(image);
