@@ -5,7 +5,6 @@
 #include "base/why.h"
 #include "cli/retry_tasks.h"
 #include "cli/task_action.h"
-#include "client/handle.h"
 
 static int move_take_to(void *target, const struct option_given *given)
 {
@@ -32,12 +31,8 @@ static int move_requeue(struct context *context, plm_ref ref, void *argument)
 
 static bool move_has_failed(struct context *context, plm_ref ref)
 {
-	uint64_t word;
-	int error;
-	struct record *r = ref_resolve(context->rt, ref, &word, &error);
-	if (r)
-		ref_speaker(context->rt, r, &word);
-	return r && word_state(word) == RECORD_FAILED;
+	plm_failure failure;
+	return plm_error(context->rt, ref, &failure) == 0;
 }
 
 /* Moves failed tasks to the back of the array; returns how many stay in front. */

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,7 +38,7 @@ static struct outlet *outlet;
 static bool submit_wants_files(const struct context *context, const struct command_request *request)
 {
 	const plm_task *task = &request->task.task;
-	return context->json || request->cap || task->retries || task->crash_retries;
+	return context->json || request->options.output_cap || task->retries || task->crash_retries;
 }
 
 static void submit_take_options(struct context *context, int argc, char **argv, struct submit *s)
@@ -49,18 +50,18 @@ static void submit_take_options(struct context *context, int argc, char **argv, 
 		    "--shell LINE is the whole command; \"%s\" behind LINE is too much",
 		    argv[optind]);
 	if (!s->shell)
-		expect_operands(context, argc, 1, ARGS_MAX - (int)command_nargs(&s->request, 0));
+		expect_operands(context, argc, 1, INT_MAX);
 	command_objects_check(context, &s->request);
 	task_request_settle(context, &request->task);
-	if (s->request.outputs && !s->request.task.detach)
+	if (command_output_files(request) && !s->request.task.detach)
 		usage_error(
 		    context, "--out needs --detach, which prints the reference of each file");
-	s->request.outlet = !s->request.task.detach && s->request.task.terms.replicas <= 1;
-	if (s->tmpdir && !(s->request.outlet && submit_wants_files(context, &s->request)))
+	request->options.outlet = !s->request.task.detach && s->request.task.terms.replicas <= 1;
+	if (s->tmpdir && !(request->options.outlet && submit_wants_files(context, &s->request)))
 		usage_error(context,
 		    "--tmpdir is for output that is shown at the end (--json, "
 		    "--output-cap, --retries, --crash-retries): other output is %s",
-		    s->request.outlet ? "shown as it is written" : "kept in the runtime");
+		    request->options.outlet ? "shown as it is written" : "kept in the runtime");
 }
 
 /* ---- waiting for it ---- */
@@ -130,7 +131,7 @@ static void submit_say_what_is_odd(const struct command_view *v)
 	char cut[CUT_TEXT_BYTES];
 	if (command_cut(v, cut))
 		fprintf(stderr, "plmctl: %s\n", cut);
-	if (pump.named.pid && v->attempt > 1)
+	if (pump.shown && v->attempt > 1)
 		fprintf(stderr,
 		    "plmctl: the output of attempts 1 to %u, which were thrown away, "
 		    "was shown, too\n",
@@ -197,51 +198,51 @@ static int submit_await(struct context *context, const struct command_request *r
 	return EXIT_TIMED_OUT;
 }
 
-/* Its outlet in *ret, if it has one. */
-static int submit_open_outlet(struct context *context, const struct submit *s, plm_arg *ret)
+/* Opens the outlet, if the command has one. */
+static int submit_open_outlet(const struct context *context, const struct submit *s)
 {
-	const struct command_outlet *named = &pump.named;
-	if (!s->request.outlet)
+	if (!s->request.options.outlet)
 		return 0;
-	bool files = submit_wants_files(context, &s->request);
-	int r = files ? outlets_open(&outlets, s->tmpdir) : pump_start(&pump);
-	if (files && r == 0)
-		r = outlet_take(&outlets, &outlet);
-	if (outlet)
-		named = &outlet->named;
-	*ret = PLM_BYTES(named, sizeof *named);
-	return r;
+	if (!submit_wants_files(context, &s->request))
+		return pump_start(&pump);
+	int r = outlets_open(&outlets, s->tmpdir);
+	return r == 0 ? outlet_take(&outlets, &outlet) : r;
+}
+
+static int submit_task(struct context *context, const struct submit *s, const char *const *word,
+    size_t count, plm_arg *args)
+{
+	plm_ref refs[RESULTS_MAX];
+	plm_task task = s->request.task.task;
+	bool detach = s->request.task.detach;
+	const plm_command_outlet *named = outlet ? &outlet->named : &pump.named;
+	int r = plm_command_task(
+	    s->request.command, word, count, s->request.options.outlet ? named : NULL, args, &task);
+	task.flags |= detach ? 0 : PLM_TIED;
+	if (r == 0 && !detach)
+		interrupts_catch(context);
+	if (r == 0)
+		r = plm_submit(context->rt, &task, refs);
+	if (r < 0) {
+		interrupts_release(context);
+		return failed(r, "submit");
+	}
+	if (!detach)
+		return submit_await(context, &s->request, refs[0]);
+	print_reference(context, refs[0]);
+	command_outputs_print(context, &s->request, refs);
+	return EXIT_FINE;
 }
 
 static int submit_submit(
     struct context *context, const struct submit *s, const char *const *word, size_t count)
 {
-	plm_ref refs[RESULTS_MAX];
-	size_t nargs = command_nargs(&s->request, count);
-	plm_arg *args = calloc(nargs, sizeof *args);
-	if (!args)
-		return failed(-ENOMEM, "submit");
-	command_arguments(&s->request, word, count, args);
-	int r = submit_open_outlet(context, s, &args[nargs - 1]);
-	if (r < 0) {
-		free(args);
-		return failed(r, "submit"), EXIT_INPUT;
-	}
-	if (!s->request.task.detach)
-		interrupts_catch(context);
-	plm_task task = command_task(&s->request, args, nargs);
-	task.flags |= s->request.task.detach ? 0 : PLM_TIED;
-	r = plm_submit(context->rt, &task, refs);
+	if (submit_open_outlet(context, s) < 0)
+		return failed(-EIO, "submit"), EXIT_INPUT;
+	plm_arg *args = calloc(plm_command_nargs(s->request.command, count), sizeof *args);
+	int code = args ? submit_task(context, s, word, count, args) : failed(-ENOMEM, "submit");
 	free(args);
-	if (r < 0) {
-		interrupts_release(context);
-		return failed(r, "submit");
-	}
-	if (!s->request.task.detach)
-		return submit_await(context, &s->request, refs[0]);
-	print_reference(context, refs[0]);
-	command_outputs_print(context, &s->request, refs);
-	return EXIT_FINE;
+	return code;
 }
 
 static int submit_run(struct context *context, int argc, char **argv)

@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "cli/ctl_command.h"
-#include "client/handle.h"
 
 enum { RETURN_PATIENCE_MS = 10000, RETURN_PAUSE_MS = 50 };
 
@@ -16,10 +15,15 @@ static void connection_take_off(struct context *context, uint64_t began_ns)
 		    ms < (uint64_t)context->timeout_ms ? (int)ms : context->timeout_ms;
 }
 
+static unsigned connection_flags(const struct context *context)
+{
+	return context->command->visits && !context->stays ? PLM_VISIT : 0;
+}
+
 static int connection_open(struct context *context)
 {
-	unsigned flags = context->command->visits && !context->stays ? PLM_VISIT : 0;
-	return plm_connect_with(&context->rt, context->name, flags, context->timeout_ms);
+	return plm_connect_with(
+	    &context->rt, context->name, connection_flags(context), context->timeout_ms);
 }
 
 static int connection_joined(struct context *context, int r)
@@ -45,7 +49,7 @@ int runtime(struct context *context)
 
 void runtime_leave(struct context *context)
 {
-	if (context->rt && context->rt->visits)
+	if (context->rt && connection_flags(context) == PLM_VISIT)
 		plm_disconnect(&context->rt);
 }
 

@@ -4,8 +4,6 @@
 
 #include "base/limits.h"
 
-enum { TIME_MAX_MS = 1 << 30 }; /* libplm accepts no longer times */
-
 #define TERM(field) OPTION_FIELD(struct task_request, terms.field), .most = TIME_MAX_MS
 
 const struct option_row task_rows[] = {

@@ -207,6 +207,80 @@ int plm_error(plm *rt, plm_ref ref, plm_failure *ret);
  * 0, -EINVAL (it has not failed, or cannot be retried). */
 int plm_retry(plm *rt, plm_ref failed, unsigned flags, plm_ref *ret);
 
+/* ---- commands: tasks that run a program ----
+ * The first result of a command is what the program wrote to stdout, the second a log of the run
+ * (plmctl info, logs); files that the program writes become further results. */
+
+enum plm_command_use {           /* what a command does with a future, or what becomes one */
+	PLM_COMMAND_STDIN = 's', /* the value of `ref` is its standard input */
+	PLM_COMMAND_IN = 'n', /* the value of `ref` is a file; the variable `name` holds its path */
+	PLM_COMMAND_AFTER = 'a', /* the command starts when `ref` has succeeded */
+	PLM_COMMAND_OUT =
+	    'o' /* "NAME" or "NAME=FILE": a file the command writes becomes a result */
+};
+
+typedef struct plm_command_future {
+	int use;          /* enum plm_command_use */
+	const char *name; /* of a variable; NULL for PLM_COMMAND_STDIN and PLM_COMMAND_AFTER */
+	plm_ref ref;      /* PLM_NONE for PLM_COMMAND_OUT */
+} plm_command_future;
+
+/* Where a submitter that waits takes the output of a command itself: two descriptors of this
+ * process, which must stay open until the command has ended. */
+typedef struct plm_command_outlet {
+	uint64_t opaque[6];
+} plm_command_outlet;
+
+typedef struct plm_command_options {  /* zeroes, apart from size, ask for nothing */
+	size_t size;                  /* sizeof(plm_command_options) in the caller's program */
+	const char *directory;        /* NULL: the current directory of this process */
+	const char *input;            /* the path of a file; NULL: standard input is empty */
+	const char *label;            /* to find the task by, up to 64 bytes */
+	const char *const *variables; /* NAME=VALUE, beyond the environment of this process */
+	size_t variable_count;
+	uint64_t output_cap;   /* bytes kept of stdout, and of stderr; 0: 16 MiB */
+	uint64_t memory_limit; /* bytes of all processes of the command; 0: any */
+	/* Environment, umask, nice value and limits are the worker's, not those of this process. */
+	int no_environment;
+	int outlet; /* each task of this command names an outlet */
+	const plm_command_future *futures;
+	size_t future_count;
+} plm_command_options;
+
+enum { PLM_COMMAND_RESULTS = 2 }; /* of a command without output files */
+
+typedef struct plm_command plm_command;
+
+/* 0, or -EINVAL: a name or number makes no sense, or two options contradict each other. */
+int plm_command_check(const plm_command_options *options);
+/* Prepares what many commands have in common: the caller frees *ret. `like`, NULL or a command that
+ * outlives *ret, lends its environment, so that the environment is stored once. 0; -EINVAL;
+ * -ENOENT: the current directory no longer exists; -ENAMETOOLONG. */
+int plm_command_make(
+    plm_command **ret, const plm_command_options *options, const plm_command *like);
+/* Stores the common part in the runtime once, instead of a copy in each task. */
+int plm_command_share(plm *rt, plm_command *command);
+void plm_command_free(plm *rt, plm_command **command);
+
+/* How many arguments the task of so many words has. */
+size_t plm_command_nargs(const plm_command *command, size_t words);
+/* Makes *task, whose terms, budgets and flags the caller has set, the task that runs these words,
+ * and fills args[plm_command_nargs()], which must stay until the task is submitted. `identity` is
+ * made of words, directory, files, variables and label. outlet: NULL unless options.outlet. */
+int plm_command_task(const plm_command *command, const char *const *words, size_t count,
+    const plm_command_outlet *outlet, plm_arg *args, plm_task *task);
+/* The three steps for a single command. ret receives PLM_COMMAND_RESULTS references, and one for
+ * each PLM_COMMAND_OUT, in their order. task: NULL, or terms, budgets and flags. */
+int plm_submit_command(plm *rt, const plm_command_options *options, const char *const *words,
+    size_t count, const plm_task *task, plm_ref *ret);
+
+/* An outlet of two open descriptors, for stdout and stderr. live: they are pipes, which the command
+ * is given; else files, which receive what is too much to be kept. 0 or -errno. */
+int plm_command_outlet_of(int out, int err, int live, plm_command_outlet *ret);
+
+/* Sets task->identity from the function and its arguments. */
+void plm_identify(plm_task *task);
+
 /* ---- references ---- */
 void plm_drop(plm *rt, plm_ref ref);
 void plm_drop_many(plm *rt, const plm_ref *refs, size_t n);

@@ -68,16 +68,17 @@ static void load_take_options(struct context *context, int argc, char **argv, st
 	if (l->common.request.task.detach)
 		usage_error(
 		    context, "--detach is not for load, which does not wait without --wait");
-	if (l->common.request.input && l->common.request.input[0] == '@')
+	if (l->common.request.options.input && l->common.request.options.input[0] == '@')
 		usage_error(context,
 		    "--stdin %s: load takes a file (./%s if that is its name); only a JSON "
 		    "line may name a reference",
-		    l->common.request.input, l->common.request.input);
-	if (l->common.request.input && stdin_descriptor(l->common.request.input) >= 0)
+		    l->common.request.options.input, l->common.request.options.input);
+	if (l->common.request.options.input &&
+	    stdin_descriptor(l->common.request.options.input) >= 0)
 		usage_error(context,
 		    "--stdin %s: tasks outlive this plmctl and its descriptors; "
 		    "name a file, or ./- if it is called that",
-		    l->common.request.input);
+		    l->common.request.options.input);
 	expect_operands(context, argc, 1, 1);
 }
 
@@ -161,7 +162,7 @@ static void load_print_row(
 		return;
 	}
 	plm_ref_print(refs[0], text);
-	for (unsigned i = COMMAND_RESULTS; i < task->results && n < RESULTS_SHOWN; i++, n++) {
+	for (unsigned i = PLM_COMMAND_RESULTS; i < task->results && n < RESULTS_SHOWN; i++, n++) {
 		plm_ref_print(refs[i], parts[n]);
 		part[n] = parts[n];
 	}
@@ -304,7 +305,7 @@ static int load_submit_item(struct load *l, const struct load_ticket *ticket)
 	int r =
 	    load_task_make(&l->item, &l->common, &l->graph, &l->terms, l->context->rt, &l->task);
 	int code = r < 0 ? failed(r, l->file.path) : load_submit_task(l, ticket);
-	load_task_done(&l->item, &l->common);
+	load_task_done(&l->task);
 	return code;
 }
 
@@ -367,7 +368,7 @@ static int load_submit_all(struct load *l)
 		return load_say_changed(l);
 	if (l->unique)
 		load_known_look(&l->known, l->context->rt);
-	int code = load_common_share(l->context, &l->common);
+	int code = command_request_share(l->context, &l->common.request);
 	if (l->context->json)
 		list_begin(&l->context->out, columns, COUNT_OF(columns));
 	if (code == EXIT_FINE)
@@ -416,9 +417,9 @@ static void load_free(struct load *l)
 	load_terms_free(l->terms);
 	load_graph_free(&l->graph);
 	load_batch_free(&l->batch);
-	load_common_free(l->context, &l->common);
+	command_request_free(l->context, &l->common.request);
 	free(l->known.entry);
-	free(l->task.arg);
+	load_task_free(&l->task);
 	free(l->bad);
 	free(l->waiting.task);
 }

@@ -194,17 +194,17 @@ static void map_check_plan(const struct context *context, struct map_plan *plan)
 		usage_error(context,
 		    "--replicas is not for map, which reads the log of each job: "
 		    "replicas have none");
-	if (plan->request.outputs)
+	if (command_output_files(&plan->request))
 		usage_error(context,
 		    "--out is not for map: --results DIR writes the output of its "
 		    "jobs to files");
 	command_objects_check(context, &plan->request);
-	if (plan->request.input && map_is_stdin(plan->request.input) &&
+	if (plan->request.options.input && map_is_stdin(plan->request.options.input) &&
 	    map_reads_stdin(&plan->inputs))
 		usage_error(context,
 		    "--stdin %s: the inputs come from there; give them by ::: or "
 		    ":::: FILE",
-		    plan->request.input);
+		    plan->request.options.input);
 	if (plan->resume != RESUME_NOTHING && !plan->joblog)
 		usage_error(context,
 		    "--resume and --resume-failed need --joblog FILE, which they "
