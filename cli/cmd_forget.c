@@ -1,5 +1,4 @@
 #include "cli/task_action.h"
-#include "client/handle.h"
 
 static const struct option_row rows[] = {
 	{ "all", NULL, NULL, OPTION_FLAG, .help = "every task that is kept",
@@ -20,7 +19,7 @@ static int forget_run(struct context *context, int argc, char **argv)
 	const struct task_action action = { "forgotten", forget_one, NULL };
 	int code = select_and_act(context, argc, argv, &filter, &action);
 	if (context->rt)
-		handle_sync(context->rt); /* what is forgotten is listed no more */
+		plm_sync(context->rt); /* what is forgotten is listed no more */
 	return code;
 }
 

@@ -31,8 +31,7 @@ static int move_requeue(struct context *context, plm_ref ref, void *argument)
 
 static bool move_has_failed(struct context *context, plm_ref ref)
 {
-	plm_failure failure;
-	return plm_error(context->rt, ref, &failure) == 0;
+	return plm_outcome(context->rt, ref) == -PLM_EFAILED;
 }
 
 /* Moves failed tasks to the back of the array; returns how many stay in front. */

@@ -41,10 +41,7 @@ static const struct option_row rows[] = {
 /* What a settled future became. */
 static const char *wait_outcome(plm *rt, plm_ref ref)
 {
-	plm_view view;
-	int r = plm_get(rt, ref, &view, 0);
-	if (r == 0)
-		plm_release(rt, &view);
+	int r = plm_outcome(rt, ref);
 	return r == 0              ? "done"
 	    : r == -PLM_EFAILED    ? "failed"
 	    : r == -PLM_ECANCELLED ? "cancelled"

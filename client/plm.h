@@ -198,6 +198,19 @@ int plm_requeue(plm *rt, plm_ref ref, int grace_ms);
 /* Why it failed. 0, -EINVAL (it did not fail), -EAGAIN (not settled). */
 int plm_error(plm *rt, plm_ref ref, plm_failure *ret);
 
+/* What became of a future, without its value: 0 (done), -PLM_EFAILED, -PLM_ECANCELLED, -EAGAIN (not
+ * settled), -ESTALE and -EXDEV (no future of this runtime). */
+int plm_outcome(plm *rt, plm_ref ref);
+
+/* ---- judging before submission: nothing is changed, 0 or -errno with a reason ---- */
+int plm_check_function(plm *rt, const char *name); /* -ENOENT */
+int plm_check_ref(plm *rt, plm_ref ref);           /* -ESTALE, -EXDEV, -EINVAL */
+/* -EINVAL: malformed, or no worker of this runtime can ever meet the needs. */
+int plm_check_terms(plm *rt, const plm_terms *terms);
+/* Enters the terms into the runtime's table of terms, so that a later submission with them finds
+ * room there. 0; -EINVAL as above; -ENOSPC. */
+int plm_note_terms(plm *rt, const plm_terms *terms);
+
 /* A task that failed keeps its arguments as long as anybody holds it (PLM_KEEP: until
  * plm_forget()), and can be submitted anew as a task of its own, with fresh budgets and limits: the
  * failed one, and what failed with it, stay as they are. But one of several replicas cannot, and
@@ -290,6 +303,21 @@ int plm_keep(plm *rt, plm_ref ref);   /* the runtime holds it too, beyond this p
 int plm_forget(plm *rt, plm_ref ref); /* ends plm_keep() */
 int plm_ref_print(plm_ref ref, char text[PLM_REF_TEXT_BYTES]);
 int plm_ref_parse(const char *text, plm_ref *ret); /* "@..." or without the @ */
+
+/* Returns when the scheduler has acted on everything that this process told it, such as forgotten
+ * references: lists made afterwards show it. -ETIMEDOUT. */
+int plm_sync(plm *rt);
+
+/* For a signal handler: waits of this handle that would sleep return -EINTR, until
+ * plm_interrupt_end(). */
+void plm_interrupt(plm *rt);
+void plm_interrupt_end(plm *rt);
+
+/* For a program that sleeps in poll() on plm_fd(), and that a command of a task runs: its sleep
+ * between begin and end counts as a wait (plm_wait()). Both cost one look elsewhere. */
+void plm_wait_begin(plm *rt);
+void plm_wait_end(plm *rt);
+int plm_wait_refused(plm *rt); /* -EDEADLK: this wait has to give way; else 0 */
 
 /* Readable (poll, epoll) after something this process holds was settled; read it, then look with
  * plm_wait(..., 0, ...). The descriptor belongs to the handle. */

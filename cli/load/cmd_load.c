@@ -10,7 +10,6 @@
 #include "cli/load/load.h"
 #include "cli/result.h"
 #include "cli/spool.h"
-#include "client/handle.h"
 
 enum { PROGRESS_MS = 100, LINE_TEXT_BYTES = 512, RESULTS_SHOWN = 64 };
 

@@ -5,18 +5,15 @@
 
 #include "base/why.h"
 #include "cli/load/load.h"
-#include "client/handle.h"
-#include "client/names.h"
 
 /* ---- judging ---- */
 
-static int load_task_judge_reference(const struct plm *rt, const char *text)
+static int load_task_judge_reference(plm *rt, const char *text)
 {
 	plm_ref ref;
-	uint64_t word;
 	int r = plm_ref_parse(text, &ref);
-	if (r == 0 && !ref_resolve(rt, ref, &word, &r))
-		return why(r, "%s: %s", text, why_text());
+	if (r == 0 && (r = plm_check_ref(rt, ref)) < 0)
+		return why(r, "%s: %s", text, plm_why());
 	return r;
 }
 
@@ -26,7 +23,7 @@ static bool load_task_is_reference(const char *word)
 	return word && word[0] == '@' && word[1] != '@';
 }
 
-static int load_task_judge_references(const struct load_item *item, const struct plm *rt)
+static int load_task_judge_references(const struct load_item *item, plm *rt)
 {
 	int r = 0;
 	for (size_t i = 0; i < item->words && item->function && r == 0; i++)
@@ -41,10 +38,9 @@ static int load_task_judge_references(const struct load_item *item, const struct
 int load_task_judge(const struct load_item *item, struct load_terms **terms, plm *rt)
 {
 	const plm_terms *same;
-	uint32_t number;
 	int r = load_terms_find(terms, rt, &item->request.task.terms, &same);
 	if (r == 0 && item->function)
-		r = names_find(rt->names, &rt->tables.registry, item->function, &number);
+		r = plm_check_function(rt, item->function);
 	return r < 0 ? r : load_task_judge_references(item, rt);
 }
 

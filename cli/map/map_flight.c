@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "cli/map/map_signals.h"
-#include "client/nested_wait.h"
+#include "client/handle.h"
 
 enum {
 	BATCH = 256,      /* that are submitted by one call; drops are gathered as well */
@@ -205,9 +205,9 @@ static void flight_tell_waiting(struct flight *f, bool waits)
 		return;
 	f->waits = waits;
 	if (waits)
-		nested_wait_begin(f->context->rt);
+		plm_wait_begin(f->context->rt);
 	else
-		nested_wait_end(f->context->rt);
+		plm_wait_end(f->context->rt);
 }
 
 int flight_wait(struct flight *f, const struct flight_wake *wake)
@@ -260,7 +260,7 @@ int flight_collect(struct flight *f, struct job **ret)
 	if (code == EXIT_FINE && before == f->jobs)
 		r = handle_runtime_gone(f->context->rt);
 	if (code == EXIT_FINE && r == 0)
-		r = nested_refused(f->context->rt);
+		r = plm_wait_refused(f->context->rt);
 	return r < 0 && code == EXIT_FINE ? failed(r, "map") : code;
 }
 
