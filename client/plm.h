@@ -306,8 +306,23 @@ typedef struct plm_status {
 	/* What /dev/shm can still give: with less than store_bytes - store_reserved the store does
 	 * not reach its size. */
 	uint64_t shm_free;
+	uint64_t finished; /* of `done` those that are tasks: objects are done, too */
 } plm_status;
-int plm_status_get(plm *rt, plm_status *ret); /* scans the table: for people, not for loops */
+/* Reads each record once: for people, not for loops. `size` is sizeof(plm_status) in the caller's
+ * program: a later libplm adds fields at the end, and fills those that the caller knows. */
+int plm_status_get_sized(plm *rt, plm_status *ret, size_t size);
+static inline int plm_status_get(plm *rt, plm_status *ret)
+{
+	return plm_status_get_sized(rt, ret, sizeof *ret);
+}
+/* 0; -EHOSTDOWN: the runtime has stopped, or none of its processes has lived for two seconds. */
+int plm_alive(plm *rt);
+/* 1: a task of this runtime runs a command, and that command runs this program. */
+int plm_inside(plm *rt);
+/* Returns when the journal has written all that durable tasks did so far. 0, also without a
+ * journal; -ETIMEDOUT. */
+int plm_flush(plm *rt, int timeout_ms);
+/* More of a runtime, and runtimes that are dead: plm_inspect.h. */
 
 /* ---- ruling it: each returns when accepted ---- */
 /* So many workers of the first kind from now on. More are started; of too many, those with the
@@ -320,6 +335,8 @@ int plm_resume(plm *rt); /* ends both */
  * takes its place until it is resumed. -ENOENT: there is none of the number. */
 int plm_drain_worker(plm *rt, unsigned worker);
 int plm_resume_worker(plm *rt, unsigned worker);
+/* By which policy the scheduler chooses a worker from now on (`plmctl policy`). -ENOENT. */
+int plm_set_policy(plm *rt, const char *name);
 int plm_stop(plm *rt, int now); /* drain and end; now: end at once. Returns when accepted. */
 
 #pragma GCC visibility pop
