@@ -1,31 +1,28 @@
 # plm - a task runtime for one machine.
 
 ## make                build plm, plmctl, plmdump, libplm and the examples
-## make demo           install what is missing, build, and watch a runtime work (20 s)
-## make check          install what is missing, build, run all tests, layers, tidy, bare (5 min)
-## make crash          kill every operation at every step and judge what is left (15 min)
-## make crash-report   what it counted, into docs/reliability.md
-## make kills          is there a step that no sweep of the last make crash has killed at?
-## make mutants        each rule of tests/sweeps/mutants is broken, and must be noticed (1 min)
-## make faults         each system call fails at its n-th use (FAULT_SECONDS=N: a part of it)
-## make explore        the runtime in one process, under SEEDS=15000 schedules a scenario (1 min)
-## make model          three protocols in all their interleavings, with deaths (1 min)
-## make fuzz           SECONDS=60 of wild bytes: texts, task files, journals, segments, the door
-## make soak           MINUTES=10 of mixed load under a nemesis, and the judgement of what was seen
-## make asan | tsan    the tests under AddressSanitizer and UBSan | under ThreadSanitizer
-## make nightly        sweeps, faults, fuzz, soak, explorer: NIGHT_MINUTES=480 of seeds never seen
-## make layers tidy    the rules of the tree: who may include whom; sizes, links, dead prototypes
-## make format         lay the C sources out as .clang-format says
-## make bare           the ordinary build has the same instructions as one without any hook (20 s)
-## make bench          plm beside its peers and the limits of the machine (BENCH_FLAGS=--quick)
-## make bench-peers    install the peers; bench-report: the tables and plots of docs/performance.md
-## make sim            policies on simulated workers: the tables of docs/scheduling.md (20 s)
-## make install        PREFIX=/usr/local DESTDIR=; programs, libplm, man pages, completion, a unit
-## make uninstall      takes them away; PREFIX and DESTDIR as then
-## make deps           install missing Debian packages; does nothing when all is there
-## make clean          remove build/ and the three programs
+## make demo           install missing packages, build, show a runtime at work (20 s)
+## make install        PREFIX=/usr/local DESTDIR=; make uninstall removes the same files
+## make deb            Debian packages in build/deb/; packaging/test_deb.sh tests them
+## make deps | clean   install missing Debian packages | remove build/ and the programs
 ##
-## V=1 shows the commands; CFLAGS and LDFLAGS are added to ours; -j is welcome.
+## make check          all tests, layers, tidy and bare (5 min)
+## make crash          kill every operation at every step, judge the rest (15 min)
+## make explore        the runtime under SEEDS=15000 schedules a scenario (1 min)
+## make soak           MINUTES=10 of mixed load while processes are killed
+## make fuzz           SECONDS=60 of wild bytes: texts, files, segments, the door
+## make asan | tsan    the tests under AddressSanitizer and UBSan | ThreadSanitizer
+## make faults model   failing system calls (FAULT_SECONDS=N) | three protocols in Spin
+## make mutants        break each rule of tests/sweeps/mutants; tests must notice
+## make nightly        all of these with new seeds, for NIGHT_MINUTES=480
+## make layers tidy    who may include whom | sizes, links, language
+## make format bare    lay out the C sources | test hooks cost no instruction
+## make bench sim      plm beside peers and the machine | policies, simulated
+## rare: kills (steps without a victim), crash-report and bench-report (tables of
+##       docs/), bench-peers (install the peers), packaging, examples, and programs
+##       without a run: test-programs sweep-programs fuzz-programs bench-programs
+##
+## V=1 shows commands; CFLAGS and LDFLAGS are added to ours; BENCH_FLAGS=--quick.
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
@@ -79,8 +76,7 @@ ROLES   := $(call objects,$(call sources,scheduler worker command)) $(POLICY)
 MACHINE := $(call objects,$(call sources,topology))
 JOURNAL := $(call objects,$(call sources,journal))
 MANAGER := $(call objects,$(call sources,manager))
-DUMP    := $(call objects,$(call sources,dump) \
-	cli/output.c cli/worker_rows.c cli/view.c cli/task_row.c cli/command_text.c)
+DUMP    := $(call objects,$(call sources,dump) cli/output.c cli/worker_rows.c cli/task_row.c)
 CTL     := $(call objects,$(call sources,cli cli/map cli/load))
 
 .PHONY: all
@@ -97,11 +93,12 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
-$(B)/libplm.a: $(CORE) $(CLIENT)
+# Policies are named in plm_inspect.h.
+$(B)/libplm.a: $(CORE) $(POLICY) $(CLIENT)
 	@rm -f $@
 	$(call say,AR)$(AR) rcs $@ $^
 
-$(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
+$(B)/libplm.so: $(CORE) $(POLICY) $(CLIENT) client/libplm.map
 	$(LINK) -shared -Wl,-soname,libplm.so.$(SOVERSION) -Wl,--version-script=client/libplm.map
 	@ln -sf libplm.so $@.$(SOVERSION)
 
@@ -115,7 +112,7 @@ $(OUT)/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(MACHINE) $(CORE)
 $(OUT)/plmctl: $(CTL) $(B)/journal/history.o $(CLIENT) $(MACHINE) $(POLICY) $(CORE)
 	$(LINK) -ljansson -lsqlite3
 
-$(OUT)/plmdump: $(DUMP) $(CORE)
+$(OUT)/plmdump: $(DUMP) $(CLIENT) $(POLICY) $(CORE)
 	$(LINK)
 
 # ---- examples: modules and clients, built as their users build theirs ----------------------------
@@ -128,7 +125,7 @@ $(B)/examples/%.so: examples/mod_%.c client/plm.h
 	@mkdir -p $(@D)
 	$(OUTSIDE) -shared -o $@ $<
 
-$(B)/examples/%: examples/client_%.c client/plm.h $(B)/libplm.so
+$(B)/examples/%: examples/client_%.c client/plm.h client/plm_inspect.h $(B)/libplm.so
 	@mkdir -p $(@D)
 	$(OUTSIDE) -o $@ $< -L$(B) -lplm -Wl,-rpath,'$$ORIGIN/..'
 
@@ -151,11 +148,6 @@ TEST_LIB := $(call objects,$(call sources,tests/support))
 .PHONY: test-programs sweep-programs
 test-programs: all $(TESTS) $(TEST_MODULES)
 sweep-programs: $(SWEEPS)
-
-# What plmctl explain says, without plmctl.
-EXPLAIN := $(addprefix $(B)/cli/,reasons.o reasons_ready.o command_text.o occupancy.o view.o \
-	output.o)
-$(B)/tests/unit/test_reasons: $(EXPLAIN)
 
 # A test that runs a worker in its own process answers its modules' plm_* calls.
 $(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(MACHINE) $(CORE) | $(TEST_MODULES)
@@ -384,7 +376,7 @@ install: all packaging
 	$(INSTALL) -d $(TO)/bin $(TO)/include $(TO)/lib/pkgconfig $(DOC_TO)/examples \
 	    $(BASH_TO) $(ZSH_TO) $(FISH_TO) $(MAN_TO)/man1 $(MAN_TO)/man5 $(UNIT_TO)
 	$(INSTALL) $(addprefix $(OUT)/,$(PROGRAMS)) $(TO)/bin
-	$(INSTALL) -m 644 client/plm.h $(TO)/include
+	$(INSTALL) -m 644 client/plm.h client/plm_inspect.h $(TO)/include
 	$(INSTALL) $(B)/libplm.so $(TO)/lib/libplm.so.$(VERSION)
 	ln -sf libplm.so.$(VERSION) $(TO)/lib/libplm.so.$(SOVERSION)
 	ln -sf libplm.so.$(SOVERSION) $(TO)/lib/libplm.so
@@ -393,7 +385,8 @@ install: all packaging
 	    > $(TO)/lib/pkgconfig/plm.pc
 	chmod 644 $(TO)/lib/pkgconfig/plm.pc
 	$(INSTALL) -m 644 README.md LICENSE $(DOC_TO)
-	$(INSTALL) -m 644 $(wildcard examples/*.c) examples/README.md $(DOC_TO)/examples
+	$(INSTALL) -m 644 $(wildcard examples/*.c examples/tasks.*) \
+	    examples/README.md $(DOC_TO)/examples
 	$(INSTALL) -m 644 $(filter %.1,$(PAGES)) $(MAN_TO)/man1
 	$(foreach page,$(filter %.5,$(PAGES)),$(INSTALL) -m 644 $(page) $(MAN_TO)/man5)
 	$(INSTALL) -m 644 $(S)/completion.bash $(BASH_TO)/plmctl
@@ -408,13 +401,24 @@ install: all packaging
 # The files by name; of the directories, those that are ours alone.
 .PHONY: uninstall
 uninstall:
-	rm -f $(addprefix $(TO)/bin/,$(PROGRAMS)) $(TO)/include/plm.h $(TO)/lib/pkgconfig/plm.pc \
+	rm -f $(addprefix $(TO)/bin/,$(PROGRAMS)) $(TO)/include/plm.h $(TO)/include/plm_inspect.h \
+	    $(TO)/lib/pkgconfig/plm.pc \
 	    $(addprefix $(TO)/lib/libplm,.a .so .so.$(SOVERSION) .so.$(VERSION)) \
 	    $(addprefix $(BASH_TO)/,$(PROGRAMS)) $(ZSH_TO)/_plmctl \
 	    $(addprefix $(FISH_TO)/,$(addsuffix .fish,$(PROGRAMS))) \
 	    $(addprefix $(MAN_TO)/man1/,$(addsuffix .1,$(PROGRAMS))) \
 	    $(MAN_TO)/man5/plm-tasks.5 $(UNIT_TO)/plm.service
 	rm -rf $(DOC_TO)
+
+# Three packages for Debian (packaging/README.md), and their test in a copy of the machine.
+DEB     := build/deb
+.PHONY: deb
+deb: deps
+	$(Q)tools/deps.sh dpkg-shlibdeps:dpkg-dev strip:binutils
+	$(Q)rm -rf $(DEB)
+	$(AGAIN) VARIANT=release all packaging
+	$(AGAIN) VARIANT=release install DESTDIR=$(CURDIR)/$(DEB)/root PREFIX=/usr >/dev/null
+	$(Q)packaging/deb.sh $(VERSION) $(SOVERSION) $(DEB)
 
 .PHONY: clean
 clean:

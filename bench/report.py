@@ -85,7 +85,7 @@ def table_missing(run):
     rows = [name for _, name in run.rows if name.endswith(": missing")]
     return (
         "Missing in this run: "
-        + (", ".join(name[:-9] for name in rows) if rows else "nobody")
+        + (", ".join(name[:-9] for name in rows) if rows else "none")
         + "."
     )
 
@@ -227,7 +227,7 @@ def table_commands(run):
             rows.append([name, figure(value), f"{figure(of_plm)} x" if of_plm else "-"])
     floor = run.plm("posix_spawn, wait: /bin/true, two at once")
     rows.append(["posix_spawn, wait", figure(floor), "-"])
-    return table(["/bin/true many times, two at a time", "us for one", "beside plm"], rows)
+    return table(["/bin/true many times, two at a time", "us each", "beside plm"], rows)
 
 
 def table_command(run):
@@ -241,6 +241,7 @@ def table_command(run):
 
 
 def table_recovery(run):
+<<<<<<< HEAD
     locks = (
         "lock of the task heap",
         "CPU of the waiter",
@@ -248,10 +249,20 @@ def table_recovery(run):
         "lock of the store arena",
         "all that is derived",
     )
+=======
+    locks = {  # the name of a row in the run, and on the page
+        "lock of the task heap": "lock of the task heap",
+        "CPU of who takes it": "CPU of the next holder",
+        "lock of the record pool": "lock of the record pool",
+        "lock of the store arena": "lock of the store arena",
+        "all that is derived": "everything derived",
+    }
+>>>>>>> h-docs
     rows = []
     for n in (10000, 1000000):
-        for name in (f"{what}, {n} live" for what in locks):
-            rows.append([name, f"{figure(run.value('bench_locks', name))} ms"])
+        for name, shown in locks.items():
+            value = run.value("bench_locks", f"{name}, {n} live")
+            rows.append([f"{shown}, {n:,} live", f"{figure(value)} ms"])
     for name in (
         "from a kill to the next start",
         "from the scheduler's death to the next start",

@@ -431,7 +431,7 @@ def idle_targets(run):
         "idle: CPU of all", sum(cpu) if cpu else None, "us/s", "", None, None, "<=", 1000, "value"
     )
     yield Target(
-        "idle: wake-ups of one",
+        "idle: wake-ups of a process",
         max(wakes, default=None),
         "1/s",
         "",

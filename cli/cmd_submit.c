@@ -80,9 +80,10 @@ static int submit_say_failure(
 	if (plm_error(context->rt, ref, &f) < 0)
 		return print_failure(context, ref, -PLM_EFAILED);
 	bool root = !command_objects_failed(context, request); /* else it never began */
-	bool exited = root && submit_begins_with(f.message, COMMAND_SAYS_EXIT);
-	bool own = exited || (root && submit_begins_with(f.message, COMMAND_SAYS_SIGNAL));
-	bool unstarted = root && f.code >= COMMAND_OURS && f.code <= COMMAND_NOT_FOUND;
+	bool exited = root && submit_begins_with(f.message, PLM_COMMAND_SAYS_EXIT);
+	bool own = exited || (root && submit_begins_with(f.message, PLM_COMMAND_SAYS_SIGNAL));
+	bool unstarted =
+	    root && f.code >= PLM_COMMAND_NOT_STARTED && f.code <= PLM_COMMAND_NOT_FOUND;
 	plm_ref_print(ref, text);
 	if (own && !context->json)
 		fprintf(stderr, "plmctl: task %s: %.*s\n", text,
@@ -99,8 +100,7 @@ static int submit_say_failure(
 static bool submit_is_in_file(const struct command_view *v, int stream)
 {
 	uint32_t where = stream == STDOUT_FILENO ? v->log.out_where : v->log.err_where;
-	return outlet && outlet_bytes(outlet, stream) &&
-	    (!v->logged || where == COMMAND_WHERE_FILE);
+	return outlet && outlet_bytes(outlet, stream) && (!v->logged || where == PLM_OUTLET_FILE);
 }
 
 static int submit_show_file(struct context *context, plm_ref ref, int stream)
@@ -144,9 +144,9 @@ static void submit_say_what_is_odd(const struct command_view *v)
 static int submit_show_streams(
     struct context *context, const struct command_view *v, plm_ref ref, uint64_t deadline_ns)
 {
-	bool value = v->state == RECORD_DONE && !submit_is_in_file(v, STDOUT_FILENO);
+	bool value = v->state == PLM_STATE_DONE && !submit_is_in_file(v, STDOUT_FILENO);
 	int code = value ? print_result(context, ref, deadline_ns)
-	    : context->json && v->state != RECORD_DONE
+	    : context->json && v->state != PLM_STATE_DONE
 	    ? EXIT_FINE
 	    : submit_show_stream(context, v, STDOUT_FILENO);
 	return code == EXIT_FINE ? submit_show_stream(context, v, STDERR_FILENO) : code;
@@ -169,10 +169,10 @@ static int submit_show(struct context *context, const struct command_request *re
 	if (code != EXIT_FINE)
 		return code;
 	submit_say_what_is_odd(&v);
-	if (v.state == RECORD_DONE)
+	if (v.state == PLM_STATE_DONE)
 		return command_cut(&v, cut) ? EXIT_CUT : EXIT_FINE;
-	return v.state == RECORD_FAILED ? submit_say_failure(context, request, ref)
-					: print_failure(context, ref, -PLM_ECANCELLED);
+	return v.state == PLM_STATE_FAILED ? submit_say_failure(context, request, ref)
+					   : print_failure(context, ref, -PLM_ECANCELLED);
 }
 
 static int submit_await(struct context *context, const struct command_request *request, plm_ref ref)

@@ -9,7 +9,7 @@
 
 #include "base/option_table.h"
 #include "cli/output.h"
-#include "client/plm.h"
+#include "client/plm_inspect.h"
 
 enum { OPTION_TABLES_MAX = 5 };
 
@@ -42,6 +42,7 @@ struct context {
 	const struct command *command;
 	bool stays; /* the command goes on until the user ends it: no visit, even if it visits */
 	plm *rt;    /* NULL before runtime() */
+	plm_inspect *in; /* NULL before look_open() */
 	struct output out;
 };
 

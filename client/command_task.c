@@ -22,6 +22,12 @@ _Static_assert((int)PLM_COMMAND_STDIN == (int)COMMAND_STDIN_VALUE &&
 	(int)PLM_COMMAND_OUT == (int)COMMAND_OUT &&
 	(int)PLM_COMMAND_RESULTS == (int)COMMAND_RESULTS,
     "plm.h repeats the letters of tables/command_block.h");
+_Static_assert((int)PLM_COMMAND_NOT_STARTED == (int)COMMAND_OURS &&
+	(int)PLM_COMMAND_NOT_FOUND == (int)COMMAND_NOT_FOUND &&
+	(int)PLM_COMMAND_SIGNALLED == (int)COMMAND_SIGNALLED &&
+	sizeof PLM_COMMAND_SAYS_EXIT == sizeof COMMAND_SAYS_EXIT &&
+	sizeof PLM_COMMAND_SAYS_SIGNAL == sizeof COMMAND_SAYS_SIGNAL,
+    "plm.h repeats how a command fails");
 _Static_assert(sizeof(struct command_outlet) == sizeof(plm_command_outlet), "plm.h holds a copy");
 
 struct plm_command {

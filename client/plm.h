@@ -262,6 +262,13 @@ typedef struct plm_command_options {  /* zeroes, apart from size, ask for nothin
 
 enum { PLM_COMMAND_RESULTS = 2 }; /* of a command without output files */
 
+/* How plm_failure tells the end of a command. The message begins with one of these words, and the
+ * code is the exit code, or PLM_COMMAND_SIGNALLED + the signal; else the command did not start
+ * (codes 125 to 127, as a shell has them), or the runtime ended it. */
+#define PLM_COMMAND_SAYS_EXIT "exit code "
+#define PLM_COMMAND_SAYS_SIGNAL "signal "
+enum { PLM_COMMAND_NOT_STARTED = 125, PLM_COMMAND_NOT_FOUND = 127, PLM_COMMAND_SIGNALLED = 128 };
+
 typedef struct plm_command plm_command;
 
 /* 0, or -EINVAL: a name or number makes no sense, or two options contradict each other. */
@@ -408,8 +415,23 @@ typedef struct plm_status {
 	/* What /dev/shm can still give: with less than store_bytes - store_reserved the store does
 	 * not reach its size. */
 	uint64_t shm_free;
+	uint64_t finished; /* of `done` those that are tasks: objects are done, too */
 } plm_status;
-int plm_status_get(plm *rt, plm_status *ret); /* scans the table: for people, not for loops */
+/* Reads each record once: for people, not for loops. `size` is sizeof(plm_status) in the caller's
+ * program: a later libplm adds fields at the end, and fills those that the caller knows. */
+int plm_status_get_sized(plm *rt, plm_status *ret, size_t size);
+static inline int plm_status_get(plm *rt, plm_status *ret)
+{
+	return plm_status_get_sized(rt, ret, sizeof *ret);
+}
+/* 0; -EHOSTDOWN: the runtime has stopped, or none of its processes has lived for two seconds. */
+int plm_alive(plm *rt);
+/* 1: a task of this runtime runs a command, and that command runs this program. */
+int plm_inside(plm *rt);
+/* Returns when the journal has written all that durable tasks did so far. 0, also without a
+ * journal; -ETIMEDOUT. */
+int plm_flush(plm *rt, int timeout_ms);
+/* More of a runtime, and runtimes that are dead: plm_inspect.h. */
 
 /* ---- ruling it: each returns when accepted ---- */
 /* So many workers of the first kind from now on. More are started; of too many, those with the
@@ -422,6 +444,8 @@ int plm_resume(plm *rt); /* ends both */
  * takes its place until it is resumed. -ENOENT: there is none of the number. */
 int plm_drain_worker(plm *rt, unsigned worker);
 int plm_resume_worker(plm *rt, unsigned worker);
+/* By which policy the scheduler chooses a worker from now on (`plmctl policy`). -ENOENT. */
+int plm_set_policy(plm *rt, const char *name);
 int plm_stop(plm *rt, int now); /* drain and end; now: end at once. Returns when accepted. */
 
 #pragma GCC visibility pop

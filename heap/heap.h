@@ -30,8 +30,7 @@ struct heap_shm {
 	uint32_t capacity; /* fixed at creation */
 	shared32 first;    /* W: under the lock. Where the root is in entry[], which is a ring. */
 	shared32 in_order; /* W: under the lock. Not 0: no entry is larger than one before it. */
-	uint8_t align_siblings[32]; /* the root ends this line, so that its children begin the
-				     * next */
+	uint8_t align_siblings[32]; /* the root ends this line, so its children begin the next */
 	struct heap_entry entry[];  /* W: under the lock; then uint32_t position[capacity] */
 };
 
@@ -62,7 +61,7 @@ void heap_push(struct heap *heap, uint32_t id, uint32_t tag, uint64_t key); /* i
 bool heap_pop(struct heap *heap, struct heap_entry *ret);
 bool heap_peek(const struct heap *heap, struct heap_entry *ret);
 bool heap_remove(struct heap *heap, uint32_t id);               /* false if the id was not in */
-void heap_update(struct heap *heap, uint32_t id, uint64_t key); /* pushes an id that was not in */
+void heap_update(struct heap *heap, uint32_t id, uint64_t key); /* pushes an absent id */
 bool heap_contains(const struct heap *heap, uint32_t id);
 void heap_rebuild(struct heap *heap); /* clear, then refill: start-up and recovery */
 

@@ -120,7 +120,7 @@ void ageing_look(struct scheduler *s)
 static const struct heap_entry *ageing_first_due(struct scheduler *s, struct due *due)
 {
 	for (; due->next < due->n; due->next++)
-		if (place_still_ready(s->t, &due->task[due->next]))
+		if (ready_still(s->t, &due->task[due->next]))
 			return &due->task[due->next];
 	return NULL;
 }

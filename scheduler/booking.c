@@ -1,4 +1,4 @@
-/* booking.c - tasks that need more than one cpu: several cpus, memory, GPUs, named resources.
+/* booking.c - tasks with needs: several cpus, memory, GPUs, named resources.
  *
  * Such a task gets worker processes before the start. A process is booked by one word in its
  * process slot, and then claims no other task. The main process runs the task; the rest keep still,
@@ -6,15 +6,15 @@
  * second counter can be wrong.
  *
  * Order: the first waiting task gets processes as they become idle. No other booking begins until
- * the first has enough, so small tasks never starve a large one. Tasks for a single cpu run on in
- * the rest. If a resource is missing, tasks without need of this resource go ahead. A booking with
- * a process lost to a death goes before younger bookings: if each took a part of the free
- * processes, none might ever have enough.
+ * the first has enough, so small tasks never starve a large task. Tasks for a single cpu run on in
+ * the rest. If a resource is missing, tasks without need of the resource go ahead. A booking with a
+ * process lost to a death goes before younger bookings: if each took a part of the free processes,
+ * none might ever have enough.
  * Death: the words in the process table are the truth; a new scheduler reads them (booking_adopt).
  * When a still process of a running task dies, the next process born of the same kind replaces it
  * before claiming anything: the task keeps its cpus.
  * The main process is booked last and freed first. So a booking without a main process was half
- * made, or half undone, when a scheduler died; the next scheduler ends it. */
+ * made, or half undone, at the death of a scheduler; the next scheduler ends the booking. */
 #include <string.h>
 
 #include "scheduler/scheduler.h"
@@ -31,75 +31,20 @@ static uint32_t booking_cpus_of(const struct demand *demand)
 	return (uint32_t)(demand->amount[RESOURCE_CPUS] / AMOUNT_UNIT);
 }
 
-static struct booking *booking_find(struct scheduler *s, uint64_t ref)
-{
-	for (uint32_t i = 0; i < s->bookings; i++)
-		if (s->booking[i].ref == ref)
-			return &s->booking[i];
-	return NULL;
-}
-
-/* ---- seats ---- */
-
-static void booking_keep(
-    struct scheduler *s, uint32_t process, uint64_t booked, uint32_t way, uint64_t gpus)
-{
-	struct process *p = booking_seat(s, process);
-	sh_poke(&p->booked_way, way);
-	sh_poke(&p->booked_gpus, gpus);
-	sh_store(&p->booked, booked);
-	s->member[process].booked = booked;
-	room_refresh(s, process);
-	place_withdraw(s, process); /* the process claims nothing else from now on */
-	process_post(s->t, process);
-}
+/* ---- processes to book ---- */
 
 static void booking_book_seat(struct scheduler *s, struct booking *b, uint32_t process, bool main)
 {
 	b->seats++;
 	if (main)
 		b->main = process;
-	booking_keep(s, process, b->ref, main ? b->way + 1 : 0, main ? b->gpus : 0);
-}
-
-void booking_keep_still(struct scheduler *s, uint32_t process, uint64_t booked)
-{
-	booking_keep(s, process, booked, 0, 0);
-}
-
-/* A spare goes back to rest until due. */
-void booking_free_seat(struct scheduler *s, uint32_t process)
-{
-	uint64_t nobody = booking_seat(s, process)->spare ? BOOKED_FOR_NOBODY : 0;
-	sh_store(&booking_seat(s, process)->booked, nobody);
-	s->member[process].booked = nobody;
-	room_refresh(s, process);
-	process_post(s->t, process); /* the process may keep a successor, or steal, again */
-}
-
-static void booking_end(struct scheduler *s, struct booking *b)
-{
-	uint64_t ref = b->ref;
-	uint32_t main = b->main;
-	size_t younger = (size_t)(&s->booking[--s->bookings] - b);
-	memmove(b, b + 1, younger * sizeof *b); /* keeps the order of beginning */
-	if (main && s->member[main].booked == ref)
-		booking_free_seat(s, main);
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (s->member[p].generation && s->member[p].booked == ref)
-			booking_free_seat(s, p);
-}
-
-bool booking_keeps_still(const struct scheduler *s, uint32_t process)
-{
-	const struct process *p = booking_seat(s, process);
-	return sh_load(&p->booked_seen) == s->member[process].booked;
+	seats_keep(s, process, b->ref, main ? b->way + 1 : 0, main ? b->gpus : 0);
 }
 
 /* A waiting process is kept only if no other process can stand in. */
 static bool booking_waits_for_relief(const struct scheduler *s, uint32_t process)
 {
-	return spares_waits(s, process) && spares_may_relieve(s, process);
+	return waits_unserved(s, process) && spares_may_relieve(s, process);
 }
 
 static bool booking_is_kept(const struct scheduler *s, uint32_t process)
@@ -110,9 +55,9 @@ static bool booking_is_kept(const struct scheduler *s, uint32_t process)
 
 static bool booking_better_seat(const struct scheduler *s, uint32_t a, uint32_t b, uint32_t worker)
 {
-	if (spares_waits(s, a) != spares_waits(s, b))
-		return spares_waits(s, b);
-	bool a_idle = place_outstanding(s, a) == 0, b_idle = place_outstanding(s, b) == 0;
+	if (waits_unserved(s, a) != waits_unserved(s, b))
+		return waits_unserved(s, b);
+	bool a_idle = ready_outstanding(s, a) == 0, b_idle = ready_outstanding(s, b) == 0;
 	if (a_idle != b_idle)
 		return a_idle;
 	return (s->member[a].worker == worker) > (s->member[b].worker == worker);
@@ -148,7 +93,7 @@ struct fitting { /* workers able to run a task */
 static bool booking_fits_seats(const struct scheduler *s, uint32_t worker, uint32_t kind)
 {
 	uint32_t process = booking_find_seat(s, worker, kind, true);
-	return process && !(place_outstanding(s, process) && lend_has_of(s, worker));
+	return process && !(ready_outstanding(s, process) && lend_has_of(s, worker));
 }
 
 /* All present processes, with room or without. A spare adds none, since it stands in for another.
@@ -282,13 +227,13 @@ static bool booking_try_to_begin(struct scheduler *s, const struct heap_entry *t
 	return false;
 }
 
-/* ---- and goes on ---- */
+/* ---- a booking goes on ---- */
 
 static bool booking_all_keep_still(const struct scheduler *s, const struct booking *b)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (s->member[p].generation && s->member[p].booked == b->ref &&
-		    p != b->reserved_main && !booking_keeps_still(s, p))
+		    p != b->reserved_main && !seats_keeps_still(s, p))
 			return false;
 	return true;
 }
@@ -299,29 +244,24 @@ static void booking_give(struct scheduler *s, struct booking *b)
 	struct ring ring = ring_down(s->t, b->main);
 	if (ring_push(&ring, &hint, 1) == 1)
 		b->given = true;
-	process_post_all(s->t, b->main); /* a task waiting there may wait for this task */
-}
-
-static bool booking_is_ready(const struct scheduler *s, uint64_t ref)
-{
-	uint64_t word = sh_load(&record_at(s->t, ref_index(ref))->state);
-	return word_state(word) == RECORD_READY && word_generation(word) == ref_generation(ref);
+	process_post_all(
+	    s->t, b->main); /* a task waiting in this process may wait for the booked task */
 }
 
 /* The worker gave the hint back, since the queue was paused. */
 static bool booking_came_back(const struct scheduler *s, const struct booking *b)
 {
-	return place_outstanding(s, b->main) == 0 && booking_is_ready(s, b->ref);
+	return ready_outstanding(s, b->main) == 0 && seats_is_ready(s, b->ref);
 }
 
 /* The task of the main process has begun to wait: another process of the worker takes over, and the
- * booking stays. If the old process claims the booked task at this moment, because its own task
- * waits for it, the new process is kept in vain until the booked task settles. */
+ * booking stays. If the old process claims the booked task at this moment, to run it in place, the
+ * new process is kept in vain until the booked task settles. */
 static void booking_move_main(struct scheduler *s, struct booking *b)
 {
 	uint32_t old = b->main ? b->main : b->reserved_main;
 	uint32_t other = booking_find_seat(s, b->worker, b->kind, true);
-	if (!spares_waits(s, old) || !other || spares_waits(s, other))
+	if (!waits_unserved(s, old) || !other || waits_unserved(s, other))
 		return;
 	b->reserved_main = other;
 	s->member[other].booked = b->ref;
@@ -331,7 +271,7 @@ static void booking_move_main(struct scheduler *s, struct booking *b)
 	}
 	booking_book_seat(s, b, other, true);
 	b->seats--;
-	booking_free_seat(s, old);
+	seats_free(s, old);
 	booking_give(s, b);
 }
 
@@ -339,12 +279,12 @@ static void booking_move_still(struct scheduler *s, struct booking *b)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t) && b->main == 0; p++) {
 		if (!s->member[p].generation || s->member[p].booked != b->ref ||
-		    p == b->reserved_main || !spares_waits(s, p))
+		    p == b->reserved_main || !waits_unserved(s, p))
 			continue;
 		uint32_t other = booking_find_seat(s, b->worker, b->kind, false);
-		if (!other || spares_waits(s, other))
+		if (!other || waits_unserved(s, other))
 			return;
-		booking_free_seat(s, p);
+		seats_free(s, p);
 		b->seats--;
 		booking_book_seat(s, b, other, false);
 	}
@@ -354,7 +294,7 @@ static void booking_move_still(struct scheduler *s, struct booking *b)
 static void booking_proceed(struct scheduler *s, struct booking *b)
 {
 	uint32_t cpus = booking_cpus_of(b->demand), process;
-	if (s->blocked && booking_is_ready(s, b->ref)) {
+	if (s->blocked && seats_is_ready(s, b->ref)) {
 		booking_move_main(s, b);
 		booking_move_still(s, b);
 	}
@@ -382,9 +322,8 @@ static bool booking_incomplete(const struct booking *b)
 static void booking_give_up(struct scheduler *s, struct booking *b)
 {
 	uint32_t index = ref_index(b->ref);
-	booking_end(s, b);
-	place_ready(s, index);
-	place_flush(s);
+	seats_end(s, b);
+	ready_add(s, index);
 }
 
 /* True: a booking still lacks processes, and is the next to get any. */
@@ -432,7 +371,7 @@ static uint32_t booking_best_shelf(
 	return best;
 }
 
-/* The next task to begin, and the number of its terms; 0 none. */
+/* The next task to begin, and the number of the terms; 0 none. */
 static uint32_t booking_next_task(
     struct scheduler *s, uint32_t lacking, const bool *passed, struct heap_entry *ret)
 {
@@ -452,65 +391,6 @@ static void booking_leave_shelf(struct scheduler *s, uint32_t number, const stru
 	ageing_began(s, task);
 	if (shelf_peek(s, number, &top) && top.id == task->id)
 		shelf_drop(s, number);
-}
-
-uint32_t booking_pending(const struct scheduler *s)
-{
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < s->bookings; i++)
-		n += booking_is_ready(s, s->booking[i].ref);
-	return n;
-}
-
-/* ---- the end ---- */
-
-void booking_settled(struct scheduler *s, uint64_t ref)
-{
-	struct booking *b = s->bookings ? booking_find(s, ref) : NULL;
-	if (b)
-		booking_end(s, b);
-}
-
-void booking_returned(struct scheduler *s, uint64_t ref, uint64_t word)
-{
-	struct booking *b = s->bookings ? booking_find(s, ref) : NULL;
-	if (b && word_attempt(word) != b->attempt)
-		booking_end(s, b);
-}
-
-void booking_seat_gone(struct scheduler *s, uint32_t process)
-{
-	struct booking *b =
-	    s->member[process].booked ? booking_find(s, s->member[process].booked) : NULL;
-	s->member[process].booked = 0;
-	if (!b)
-		return;
-	if (process == b->main || process == b->reserved_main)
-		booking_end(s, b);
-	else
-		b->seats--;
-}
-
-/* A leaving process finishes its running task and begins no other. */
-static bool booking_begins_it_no_more(const struct scheduler *s, uint32_t process, uint64_t ref)
-{
-	uint64_t word, running = sh_load(&booking_seat(s, process)->running);
-	return running && running != ref && record_lookup(s->t, ref, &word) &&
-	    word_state(word) == RECORD_READY;
-}
-
-/* A leaving process need not keep still any more; a task not yet begun goes to another process. A
- * task perhaps begun stays booked until the task settles or the process is gone. */
-void booking_seat_retires(struct scheduler *s, uint32_t process)
-{
-	uint64_t ref = s->member[process].booked;
-	const struct booking *b = ref ? booking_find(s, ref) : NULL;
-	if (!b || (process == b->main && !booking_begins_it_no_more(s, process, ref)))
-		return;
-	bool was_to_run_it = process == b->main || process == b->reserved_main;
-	booking_seat_gone(s, process);
-	if (was_to_run_it)
-		place_ready(s, ref_index(ref));
 }
 
 /* ---- after a scheduler's death ---- */
@@ -542,7 +422,7 @@ void booking_adopt(struct scheduler *s, uint32_t process)
 	const struct terms *terms = r ? terms_at(s->t->terms, r->terms) : NULL;
 	s->member[process].booked = ref;
 	if (terms && way > 0 && way <= terms->alternatives && way <= ALTERNATIVES_MAX &&
-	    !state_settled(word_state(word)) && !booking_find(s, ref))
+	    !state_settled(word_state(word)) && !seats_find(s, ref))
 		booking_adopt_main(s, process, ref, word, &terms->alternative[way - 1]);
 }
 
@@ -580,7 +460,7 @@ void booking_welcome(struct scheduler *s)
 		else if (borrower)
 			lend_one(s, borrower, p);
 		else
-			booking_free_seat(s, p);
+			seats_free(s, p);
 	}
 }
 
@@ -589,8 +469,8 @@ static void booking_free_unclaimed(struct scheduler *s)
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (s->member[p].generation && s->member[p].booked &&
 		    s->member[p].booked != BOOKED_FOR_NOBODY && !lent_to(s->member[p].booked) &&
-		    !booking_find(s, s->member[p].booked))
-			booking_free_seat(s, p);
+		    !seats_find(s, s->member[p].booked))
+			seats_free(s, p);
 	s->adopted = true;
 }
 
@@ -606,7 +486,7 @@ uint32_t booking_place(struct scheduler *s)
 	while (!(reserve = booking_proceed_with_all(s)) &&
 	    (number = booking_next_task(s, lacking, passed, &task)) != 0 &&
 	    (terms = terms_at(s->t->terms, number)) != NULL) {
-		if (booking_find(s, record_ref(task.id, task.tag))) {
+		if (seats_find(s, record_ref(task.id, task.tag))) {
 			booking_leave_shelf(s, number, &task); /* a doubled hint: booked already */
 		} else if (booking_try_to_begin(s, &task, terms, &lacking)) {
 			booking_leave_shelf(s, number, &task);

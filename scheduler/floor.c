@@ -80,7 +80,7 @@ static bool floor_is_quick(const struct scheduler *s, uint32_t process)
 static bool floor_has_outranking(const struct scheduler *s, uint32_t process, uint32_t rank)
 {
 	const struct member *m = &s->member[process];
-	if (m->generation == 0 || m->leaving || place_outstanding(s, process) < 2)
+	if (m->generation == 0 || m->leaving || ready_outstanding(s, process) < 2)
 		return false;
 	bool quick = floor_is_quick(s, process);
 	return (s->raised || !quick) && floor_waits_behind(s, process, rank, quick);
@@ -101,7 +101,7 @@ bool floor_is_ignored(const struct scheduler *s, uint32_t process)
 
 bool floor_lets_go(struct scheduler *s, const struct heap_entry *task, bool all_sent)
 {
-	if (!floor_is_above(s->t, task->key) || !place_still_ready(s->t, task) ||
+	if (!floor_is_above(s->t, task->key) || !ready_still(s->t, task) ||
 	    record_needs(s->t, record_at(s->t, task->id)))
 		return true;
 	s->kept_back = !all_sent || floor_is_outranked(s, key_rank(task->key));

@@ -140,7 +140,7 @@ void free_if_unneeded(struct scheduler *s, uint32_t index)
 	}
 	if (sh_peek(&r->uses) == 0) {
 		if (r->terms) { /* a client may drop the record before the worker tells the end */
-			booking_settled(s, record_ref(index, word_generation(word)));
+			seats_settled(s, record_ref(index, word_generation(word)));
 			limits_forget(s, index);
 			/* Cancelled and dropped at once: graph_finish() has not seen the task. */
 			if (record_wants_any(s->t, r))

@@ -19,7 +19,7 @@ void graph_settled(struct scheduler *s, uint32_t index)
 	if (turn > s->turn) /* the task may have run without being placed */
 		s->turn = turn;
 	if (sh_once(r->terms))
-		booking_settled(s, record_ref(index, word_generation(sh_load(&r->state))));
+		seats_settled(s, record_ref(index, word_generation(sh_load(&r->state))));
 	/* Full only if hints came doubled without end: then every record left out is in the list
 	 * already. */
 	if (s->settled_count < SETTLED_PER_RECORD * s->t->limits.records)
@@ -114,7 +114,7 @@ static void graph_fail_unknown_argument(struct scheduler *s, uint32_t index, uin
 
 /* ---- admission ---- */
 
-static void graph_lock_graph(struct scheduler *s)
+static void graph_lock(struct scheduler *s)
 {
 	if (lock_acquire(&s->t->graph_lock) < 0)
 		scheduler_give_up();
@@ -144,7 +144,7 @@ static void graph_become_ready(struct scheduler *s, uint32_t index)
 	uint64_t word = sh_load(&r->state);
 	if (word_state(word) == RECORD_WAITING &&
 	    record_step(r, &word, RECORD_READY, word_owner(word), word_attempt(word), 0))
-		place_ready(s, index);
+		ready_add(s, index);
 }
 
 /* Applies the state of one argument to the task. False: the task is over. */
@@ -193,7 +193,7 @@ static void graph_check_any(struct scheduler *s, uint32_t index, struct args_rea
 
 /* misses: an argument was missing after linking. Then the taker of the last edge makes the task
  * ready. */
-static void check(struct scheduler *s, uint32_t index, bool misses)
+static void graph_judge(struct scheduler *s, uint32_t index, bool misses)
 {
 	struct record *r = record_at(s->t, index);
 	struct args_reader reader;
@@ -218,21 +218,21 @@ static void check(struct scheduler *s, uint32_t index, bool misses)
 
 void graph_check(struct scheduler *s, uint32_t index)
 {
-	graph_lock_graph(s); /* a recovery of the lock counts from 0 */
+	graph_lock(s); /* a recovery of the lock counts from 0 */
 	bool misses = sh_peek(&record_at(s->t, index)->pending) != 0;
 	lock_release(&s->t->graph_lock);
-	check(s, index, misses);
+	graph_judge(s, index, misses);
 }
 
 void graph_admit(struct scheduler *s, uint32_t index)
 {
 	if (sh_peek(&record_at(s->t, index)->uses) & USES_COUNTED)
 		return; /* a doubled hint */
-	graph_lock_graph(s);
+	graph_lock(s);
 	graph_count_and_link_locked(s, index);
 	bool misses = sh_peek(&record_at(s->t, index)->pending) != 0;
 	lock_release(&s->t->graph_lock);
-	check(s, index, misses);
+	graph_judge(s, index, misses);
 }
 
 /* ---- settlement ---- */
@@ -266,7 +266,7 @@ void graph_cancel(struct scheduler *s, uint32_t index)
 		limits_stop(s, index, NULL);
 		return;
 	}
-	place_remove(s, index);
+	ready_remove(s, index);
 	graph_settled(s, index);
 }
 
@@ -301,7 +301,7 @@ static void graph_let_go_of_tied(struct scheduler *s, struct record *r)
  */
 static bool graph_leave(struct scheduler *s, struct record *r)
 {
-	graph_lock_graph(s);
+	graph_lock(s);
 	bool free_of_edges = (sh_peek(&r->pending) & ~PENDING_DOOMED) == 0;
 	if (free_of_edges)
 		sh_poke(&r->uses, sh_peek(&r->uses) & ~USES_COUNTED);

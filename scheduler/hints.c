@@ -6,7 +6,7 @@
 
 enum { DRAIN_BATCH = UP_RING_ENTRIES < 256 ? UP_RING_ENTRIES / 2 : 128, DRAIN_ROUNDS = 8 };
 
-/* A producer that sleeps before a full ring is woken after a whole batch. A whole batch must still
+/* A sleeping producer is woken after a whole batch read from a full ring. A whole batch must still
  * come, however much of the ring was read before it was full. */
 _Static_assert(UP_RING_ENTRIES >= 2 * DRAIN_BATCH - 1, "behind part of a batch comes a whole one");
 
@@ -15,7 +15,7 @@ static void hints_on_submitted(struct scheduler *s, uint32_t index, uint64_t wor
 	if (record_at(s->t, index)->terms)
 		limits_look(s, index);
 	if (word_state(word) == RECORD_READY)
-		place_ready(s, index);
+		ready_add(s, index);
 	else if (word_state(word) == RECORD_WAITING)
 		graph_admit(s, index);
 	else if (state_settled(word_state(word)))
@@ -27,7 +27,7 @@ static void hints_on_settled(struct scheduler *s, uint32_t index, uint64_t word)
 	if (!state_settled(word_state(word)))
 		return; /* freed already: its client was faster */
 	if (word_state(word) == RECORD_CANCELLED)
-		place_remove(s, index);
+		ready_remove(s, index);
 	graph_settled(s, index);
 }
 
@@ -40,7 +40,7 @@ static void hints_on_dropped(struct scheduler *s, uint32_t process, uint32_t ind
 		if (state_settled(word_state(word)))
 			graph_settled(s, index); /* written, so its arguments may go */
 	} else if (process == SLOT_MANAGER && journal_wants(s->t, record_at(s->t, index))) {
-		journal_tell(s->t, index); /* before its end nobody may keep the task any more */
+		journal_tell(s->t, index); /* before the end nobody may keep the task any more */
 	}
 	if (word_state(word) == RECORD_RESERVED && word_owner(word) == process)
 		free_abandoned(s, index);
@@ -100,7 +100,7 @@ static void hints_on(struct scheduler *s, uint32_t process, uint64_t hint)
 
 /* Take hints off the ring only after handling them: then a dropped hold is dropped even if the
  * scheduler dies here. Reading a hint twice is harmless: each hint names the current state, or a
- * life that is over. */
+ * past life. */
 static uint32_t hints_drain_ring(struct scheduler *s, uint32_t process)
 {
 	uint64_t hints[DRAIN_BATCH];
@@ -111,6 +111,8 @@ static uint32_t hints_drain_ring(struct scheduler *s, uint32_t process)
 			__builtin_prefetch(
 			    &s->t->record[(uint32_t)hints[i + 4] % s->t->limits.records]);
 		hints_on(s, process, hints[i]);
+		if (s->ready.n >= READY_BATCH)
+			place_flush(s);
 		if (hint_kind(hints[i]) == HINT_IMPORT) {
 			/* Before the answer: a new scheduler must not read an older drop of the
 			 * same record again. */
@@ -128,8 +130,7 @@ static uint32_t hints_drain_ring(struct scheduler *s, uint32_t process)
 
 void hints_drain_one(struct scheduler *s, uint32_t process)
 {
-	/* Bounded: a ring never holds more than its size unless its producer lives and pushes on.
-	 */
+	/* Bounded: a ring is emptied within its size unless the producer lives and pushes on. */
 	for (uint32_t i = 0; i <= UP_RING_ENTRIES / DRAIN_BATCH; i++) {
 		uint32_t n = hints_drain_ring(s, process);
 		graph_spread(s);

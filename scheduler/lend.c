@@ -38,12 +38,12 @@ static void lend_count(struct scheduler *s)
 		uint32_t borrower = lent_to(s->member[p].booked);
 		uint64_t lent = lend_lent_of(s, p);
 		l->queued |=
-		    s->member[p].generation && place_outstanding(s, p) > 1 && place_has_queue(s, p);
+		    s->member[p].generation && ready_outstanding(s, p) > 1 && ready_has_queue(s, p);
 		l->any |= borrower || lent_claim(lent) || lent_wants(lent);
 		if (!borrower || borrower >= s->t->limits.processes || s->member[p].leaving)
 			continue;
 		l->seats[borrower]++;
-		l->still[borrower] += booking_keeps_still(s, p);
+		l->still[borrower] += seats_keeps_still(s, p);
 	}
 }
 
@@ -60,7 +60,7 @@ static bool lend_is_idle(const struct scheduler *s, uint32_t process)
 	const struct process *p = &s->t->process[process];
 	return m->generation && !m->leaving && !m->booked && !p->spare &&
 	    s->team[m->worker].hall == HALL_CPU && !sh_load(&p->running) &&
-	    !sh_load(&p->waiting_ns) && place_outstanding(s, process) == 0;
+	    !sh_load(&p->waiting_ns) && ready_outstanding(s, process) == 0;
 }
 
 static uint32_t lend_find_idle(const struct scheduler *s)
@@ -86,7 +86,7 @@ static void lend_wake_borrower(struct scheduler *s, uint32_t process)
 	uint64_t word, running = sh_load(&s->t->process[process].running);
 	const struct record *r = running ? record_lookup(s->t, running, &word) : NULL;
 	if (r && word_flags(word) == 0 && sh_load(&s->t->process[process].alert))
-		limits_signal(s, process, PROCESS_INTERRUPT);
+		scheduler_signal(s, process, PROCESS_INTERRUPT);
 }
 
 /* Does nothing if the turn has changed, or the borrower has changed the word: then the next look
@@ -110,9 +110,9 @@ static void lend_set_limit(struct scheduler *s, uint32_t process, uint64_t lent,
 
 void lend_one(struct scheduler *s, uint32_t borrower, uint32_t process)
 {
-	booking_keep_still(s, process, LENT_TO(borrower, ++s->loans.turn));
+	seats_keep_still(s, process, LENT_TO(borrower, ++s->loans.turn));
 	s->loans.seats[borrower]++;
-	s->loans.still[borrower] += booking_keeps_still(s, process);
+	s->loans.still[borrower] += seats_keeps_still(s, process);
 	s->loans.any = true;
 }
 
@@ -147,7 +147,7 @@ enum use { KEEPS_STILL, ON_ITS_WAY, BUSY }; /* BUSY: runs a task older than the 
 
 static enum use lend_use_of(const struct scheduler *s, uint32_t process)
 {
-	if (booking_keeps_still(s, process))
+	if (seats_keeps_still(s, process))
 		return KEEPS_STILL;
 	return sh_load(&s->t->process[process].running) ? BUSY : ON_ITS_WAY;
 }
@@ -173,9 +173,9 @@ static bool lend_take_back(struct scheduler *s, uint32_t borrower, uint32_t keep
 	bool any = false;
 	while (s->loans.seats[borrower] > keep) {
 		uint32_t process = lend_find_lent(s, borrower);
-		s->loans.still[borrower] -= booking_keeps_still(s, process);
+		s->loans.still[borrower] -= seats_keeps_still(s, process);
 		s->loans.seats[borrower]--;
-		booking_free_seat(s, process);
+		seats_free(s, process);
 		any = true;
 	}
 	return any;

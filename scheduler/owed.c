@@ -93,59 +93,25 @@ bool owed_to_process(struct scheduler *s, uint32_t process)
 	return false;
 }
 
-static void owed_free_one(struct scheduler *s, uint32_t index)
+bool owed_take(struct scheduler *s, uint32_t index)
 {
-	uint64_t task, word = sh_load(&record_at(s->t, index)->state);
-	switch (word_state(word)) {
-	case RECORD_RESERVED: free_abandoned(s, index); break;
-	case RECORD_RUNNING:
-		if (word_owner(word) == SLOT_SCHEDULER)
-			repair_end_again(s, index, word);
-		break;
-	case RECORD_PART:
-		if (record_lookup(s->t, record_at(s->t, index)->part.task, &task))
-			owed_note(s, index); /* freed with the task, or later */
-		else
-			free_orphan(s, index);
-		break;
-	case RECORD_DONE:
-	case RECORD_FAILED:
-	case RECORD_CANCELLED: graph_settled(s, index); break;
-	default: break;
-	}
+	uint64_t life = s->owed.life[index];
+	if (life == 0)
+		return false;
+	s->owed.life[index] = 0;
+	s->owed.records--;
+	/* Otherwise the record was freed another way, and is in its next life. */
+	return life == owed_life_of(s, index);
 }
 
-static void owed_free_records(struct scheduler *s)
+bool owed_is_due(const struct scheduler *s)
 {
-	uint32_t fresh = pool_fresh(&s->t->pool);
-	for (uint32_t i = 0; i < fresh && s->owed.records > 0; i++) {
-		uint64_t life = s->owed.life[i];
-		if (life == 0)
-			continue;
-		s->owed.life[i] = 0;
-		s->owed.records--;
-		/* Otherwise the record was freed another way, and is in its next life. */
-		if (life == owed_life_of(s, i))
-			owed_free_one(s, i);
-	}
-	graph_spread(s);
-	place_flush(s);
+	return owed_any(s) && clock_ns() >= s->owed.next_ns;
 }
 
-uint32_t owed_look(struct scheduler *s)
+uint32_t owed_tried(struct scheduler *s)
 {
 	struct owed *owed = &s->owed;
-	if (!owed_any(s) || clock_ns() < owed->next_ns)
-		return 0;
-	uint32_t before = owed->records;
-	if (owed->pool && pool_try_rebuild(&s->t->pool) == 0)
-		owed->pool = false;
-	owed_free_records(s);
-	free_flush(s);
-	if (owed->bury && owed->records < before) {
-		owed->bury = false;
-		s->changes = ~sh_load(&s->t->control->changes); /* look at DEAD processes again */
-	}
 	if (!owed_any(s)) {
 		log_info("what could not be freed is free");
 		owed->next_ns = DEADLINE_NEVER;

@@ -227,7 +227,7 @@ static uint64_t pressure_pause_ms(const struct scheduler *s)
 	return left_ms < LOOK_MS ? left_ms : LOOK_MS;
 }
 
-static void look(struct scheduler *s, uint64_t now_ns)
+static void pressure_look_now(struct scheduler *s, uint64_t now_ns)
 {
 	struct reading now;
 	if (meter_read(&now) < 0)
@@ -257,7 +257,7 @@ void pressure_look(struct scheduler *s)
 	 */
 	if (p->running || p->waits || p->keeps ||
 	    sh_load(&s->t->control->memory_state) != MEMORY_FINE)
-		look(s, now_ns);
+		pressure_look_now(s, now_ns);
 	p->next_ns = now_ns + pressure_pause_ms(s) * NS_PER_MS;
 	p->keeps = false;
 }
@@ -278,7 +278,7 @@ uint64_t pressure_keeps(struct scheduler *s, const struct record *r)
 		return 0;
 	if (!p->seen_ns) { /* the former scheduler had looked */
 		pressure_note_running(s);
-		look(s, clock_ns());
+		pressure_look_now(s, clock_ns());
 	}
 	if (!memory_keeps(s->t, r))
 		return 0;

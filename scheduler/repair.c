@@ -101,7 +101,7 @@ static void repair_end_attempt(struct scheduler *s, uint32_t index, uint64_t wor
 	r->end_ms = due_ms(s->t, r);
 	while (word_state(word) == RECORD_RUNNING && !(word_flags(word) & FLAG_CANCEL) && again)
 		if (record_step(r, &word, RECORD_READY, owner, attempt, returned | memory)) {
-			place_ready(s, index);
+			ready_add(s, index);
 			s->requeued++;
 			if (returned)
 				sh_add(&s->t->control->returned, 1);
@@ -156,7 +156,7 @@ static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
 	case RECORD_READY:
 		/* Submitted, the hint never sent; or kept for later by a dead worker. */
 		if (its_own || process_kind(sh_load(&s->t->process[dead].state)) == KIND_WORKER)
-			place_ready(s, index);
+			ready_add(s, index);
 		break;
 	case RECORD_RUNNING:
 		if (its_own)
@@ -177,6 +177,8 @@ static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
 		journal_tell(s->t, index); /* the dead process may never have told the journal */
 	if (s->settled_count >= FREED_BATCH)
 		graph_spread(s);
+	if (s->ready.n >= READY_BATCH)
+		place_flush(s);
 }
 
 static void repair_note_reassigned(struct scheduler *s, uint64_t died_ns)
@@ -224,8 +226,9 @@ static void repair_forget_member(struct scheduler *s, uint32_t process)
 		return;
 	if (m->pidfd >= 0)
 		close(m->pidfd);
+	seats_gone(s, process);
 	room_leave(s, process);
-	place_withdraw(s, process);
+	ready_withdraw(s, process);
 	*m = (struct member){ .pidfd = -1 };
 }
 
@@ -296,6 +299,16 @@ static void repair_meet_worker(struct scheduler *s, uint32_t process, uint64_t w
 	ring_fill_holes(&down, hint_make(HINT_NONE, 0));
 	process_post(s->t, process);
 	room_join(s, process);
+	booking_adopt(s, process);
+	room_refresh(s, process);
+}
+
+static void repair_retire_worker(struct scheduler *s, uint32_t process)
+{
+	room_retire(s, process);
+	seats_retires(s, process);
+	room_refresh(s, process);
+	ready_withdraw(s, process);
 }
 
 static void repair_look_at_worker(struct scheduler *s, uint32_t process, uint64_t word)
@@ -306,7 +319,7 @@ static void repair_look_at_worker(struct scheduler *s, uint32_t process, uint64_
 	if (s->member[process].generation != process_generation(word))
 		repair_meet_worker(s, process, word);
 	if (leaving && !s->member[process].leaving)
-		room_retire(s, process);
+		repair_retire_worker(s, process);
 }
 
 void members_look(struct scheduler *s)
@@ -323,6 +336,7 @@ void members_look(struct scheduler *s)
 			repair_look_at_worker(s, p, word);
 	}
 	booking_welcome(s);
+	place_flush(s);
 }
 
 /* ---- start-up: derive everything again ---- */
@@ -363,7 +377,7 @@ static void repair_derive_graph_locked(struct scheduler *s)
 
 /* A former scheduler was ending the task: an argument had failed, as graph_check() finds again, or
  * the worker had died. */
-void repair_end_again(struct scheduler *s, uint32_t index, uint64_t word)
+static void repair_end_again(struct scheduler *s, uint32_t index, uint64_t word)
 {
 	graph_check(s, index);
 	if (sh_load(&record_at(s->t, index)->state) == word)
@@ -443,4 +457,49 @@ bool repair_all_settled(const struct scheduler *s)
 			return false;
 	}
 	return true;
+}
+
+/* ---- memory that could not be freed ---- */
+
+static void repair_free_again(struct scheduler *s, uint32_t index)
+{
+	uint64_t task, word = sh_load(&record_at(s->t, index)->state);
+	switch (word_state(word)) {
+	case RECORD_RESERVED: free_abandoned(s, index); break;
+	case RECORD_RUNNING:
+		if (word_owner(word) == SLOT_SCHEDULER)
+			repair_end_again(s, index, word);
+		break;
+	case RECORD_PART:
+		if (record_lookup(s->t, record_at(s->t, index)->part.task, &task))
+			owed_note(s, index); /* freed with the task, or later */
+		else
+			free_orphan(s, index);
+		break;
+	case RECORD_DONE:
+	case RECORD_FAILED:
+	case RECORD_CANCELLED: graph_settled(s, index); break;
+	default: break;
+	}
+}
+
+uint32_t repair_owed(struct scheduler *s)
+{
+	struct owed *owed = &s->owed;
+	if (!owed_is_due(s))
+		return 0;
+	uint32_t before = owed->records, fresh = pool_fresh(&s->t->pool);
+	if (owed->pool && pool_try_rebuild(&s->t->pool) == 0)
+		owed->pool = false;
+	for (uint32_t i = 0; i < fresh && owed->records > 0; i++)
+		if (owed_take(s, i))
+			repair_free_again(s, i);
+	graph_spread(s);
+	place_flush(s);
+	free_flush(s);
+	if (owed->bury && owed->records < before) {
+		owed->bury = false;
+		s->changes = ~sh_load(&s->t->control->changes); /* look at DEAD processes again */
+	}
+	return owed_tried(s);
 }

@@ -7,8 +7,7 @@
  * A record is noted when the last client drops it, when the last dependant is done, and when the
  * journal has written the end: so no record is looked at too early. A record held again stays in
  * the heap, falls out when its turn comes, and is noted anew at the end of the hold.
- * A result leaves as if a client forgot it: the runtime's hold ends. If the scheduler dies between
- * this step and the free, the record is left without a holder, and the next scheduler frees it. */
+ * leave.c lets them leave. */
 #include "scheduler/scheduler.h"
 
 #include <errno.h>
@@ -19,10 +18,8 @@
 #include "tables/due.h"
 
 enum {
-	TURN_BITS =
-	    20, /* of the key: results of one millisecond leave in the order of submission */
-	ROOM_RESULTS = 256,    /* the most results that leave at once when the table is full ... */
-	ROOM_SHARE = 8,        /* ... and the part of all kept results */
+	/* Of the key: results of the same millisecond leave in the order of submission. */
+	TURN_BITS = 20,
 	FAR_FUTURE_MS = 60000, /* clocks of two processes differ by less */
 	COARSE_MS = 10,        /* the coarse clock lags the exact one by so much */
 };
@@ -105,7 +102,7 @@ void retain_close(struct scheduler *s)
 		munmap(s->retained[i].shm, heap_bytes(s->t->limits.records));
 }
 
-static bool retain_peek(struct scheduler *s, enum retain_heap which, struct heap_entry *ret)
+bool retain_peek(struct scheduler *s, enum retain_heap which, struct heap_entry *ret)
 {
 	if (heap_length(&s->retained[which]) == 0)
 		return false;
@@ -115,7 +112,7 @@ static bool retain_peek(struct scheduler *s, enum retain_heap which, struct heap
 	return there;
 }
 
-static void retain_take_out(struct scheduler *s, enum retain_heap which, uint32_t index)
+void retain_take_out(struct scheduler *s, enum retain_heap which, uint32_t index)
 {
 	if (heap_length(&s->retained[which]) == 0)
 		return;
@@ -125,7 +122,7 @@ static void retain_take_out(struct scheduler *s, enum retain_heap which, uint32_
 }
 
 /* Settled, no object, held by the runtime alone, needed by no task. */
-static bool retain_may_leave(const struct scheduler *s, uint32_t index, uint64_t word)
+bool retain_may_leave(const struct scheduler *s, uint32_t index, uint64_t word)
 {
 	const struct record *r = record_at(s->t, index);
 	return state_settled(word_state(word)) && !(word_flags(word) & FLAG_OBJECT) &&
@@ -154,30 +151,9 @@ void retain_forget(struct scheduler *s, uint32_t index)
 		retain_take_out(s, (enum retain_heap)i, index);
 }
 
-/* ---- leaving ---- */
+/* ---- the next to leave ---- */
 
-/* Removes the first of the heap. False: the record may not leave. */
-static bool retain_leave(
-    struct scheduler *s, enum retain_heap which, const struct heap_entry *first)
-{
-	uint64_t word = sh_load(&record_at(s->t, first->id)->state);
-	retain_take_out(s, which, first->id);
-	if (word_generation(word) != first->tag || !retain_may_leave(s, first->id, word))
-		return false;
-	retention_leaves(s->t, first->id);
-	hold_clear(s->t, first->id, SLOT_MANAGER);
-	free_if_unneeded(s, first->id);
-	sh_add(&s->t->control->left, 1);
-	return true;
-}
-
-static void retain_settle_frees(struct scheduler *s)
-{
-	graph_spread(s); /* a failed task frees its arguments first */
-	free_flush(s);
-}
-
-static bool retain_is_over(
+bool retain_is_over(
     const struct scheduler *s, enum retain_heap which, const struct heap_entry *first)
 {
 	const struct retention *rules = &s->t->control->retention;
@@ -185,21 +161,6 @@ static bool retain_is_over(
 	return (timed && retain_due_ms_of(first->key) <= retain_now_ms(s)) ||
 	    (which == RETAIN_BY_RULE && rules->count &&
 		heap_length(&s->retained[which]) > rules->count);
-}
-
-uint32_t retain_look(struct scheduler *s)
-{
-	struct heap_entry first;
-	uint32_t n = 0;
-	for (int i = 0; i < RETAIN_HEAPS; i++)
-		while (n < ROOM_RESULTS && retain_peek(s, (enum retain_heap)i, &first) &&
-		    retain_is_over(s, (enum retain_heap)i, &first)) {
-			retain_leave(s, (enum retain_heap)i, &first);
-			n++;
-		}
-	if (n)
-		retain_settle_frees(s);
-	return n;
 }
 
 uint64_t retain_next_ns(struct scheduler *s)
@@ -214,47 +175,4 @@ uint64_t retain_next_ns(struct scheduler *s)
 	/* retain_now_ms() reads the coarse clock, which is late: wake a little later. */
 	return next_ms == UINT64_MAX ? DEADLINE_NEVER
 				     : s->t->control->boot_ns + (next_ms + COARSE_MS) * NS_PER_MS;
-}
-
-static uint64_t retain_store_used(const struct scheduler *s)
-{
-	struct arena_usage usage;
-	uint64_t used = 0;
-	for (uint32_t i = 0; i < s->t->limits.nodes; i++) {
-		arena_usage(&s->t->arena[i], &usage);
-		used += usage.used_bytes;
-	}
-	return used;
-}
-
-/* free_flush() tells a process waiting for room; without enough room the process asks again. */
-void retain_make_room(struct scheduler *s)
-{
-	struct control *c = s->t->control;
-	uint32_t wanted = sh_peek(&c->room_wanted);
-	bool again = wanted == ROOM_NONE && heap_length(&s->retained[RETAIN_BY_RULE]) > 0;
-	if (wanted != ROOM_SEEN && !again)
-		return; /* nobody waits, dropped records gave room, or nothing is left to free */
-	uint64_t bytes = sh_peek(&c->room_bytes), used = retain_store_used(s);
-	uint32_t most = heap_length(&s->retained[RETAIN_BY_RULE]) / ROOM_SHARE + 1;
-	/* With so few free records a process holding many is refused, though the pool is not empty.
-	 */
-	bool table = pool_free_count(&s->t->pool) <= tables_last_records(s->t);
-	bool store = bytes > 0 && bytes <= used;
-	struct heap_entry first;
-	most = most < ROOM_RESULTS ? most : ROOM_RESULTS;
-	for (uint32_t n = 0;
-	     (table || store) && !c->retention.stay && retain_peek(s, RETAIN_BY_RULE, &first);) {
-		if (!retain_leave(s, RETAIN_BY_RULE, &first))
-			continue;
-		table = table && ++n < most;
-		if (store) {
-			retain_settle_frees(s);
-			store = retain_store_used(s) + bytes > used;
-		}
-	}
-	retain_settle_frees(s);
-	sh_poke(&c->room_bytes, 0);
-	uint32_t seen = ROOM_SEEN;
-	sh_cas(&c->room_wanted, &seen, ROOM_NONE); /* unless free_flush() has told already */
 }

@@ -27,6 +27,8 @@ static int scheduler_allocate(struct scheduler *s)
 	s->settled = list;
 	int r = owed_open(s);
 	if (r == 0)
+		r = ready_open(s);
+	if (r == 0)
 		r = limits_open(s);
 	return r < 0 ? r : retain_open(s);
 }
@@ -60,22 +62,10 @@ void scheduler_close(struct scheduler *s)
 	limits_close(s);
 	retain_close(s);
 	owed_close(s);
+	ready_close(s);
 	munmap(s->settled, scheduler_settled_bytes(s));
 	free(s->member);
 	shelf_close(s);
-}
-
-void scheduler_give_up(void)
-{
-	log_warn("cannot go on: %s", why_text());
-	exit(1);
-}
-
-/* The scheduler alone uses the heaps; the dump tool takes no lock. */
-void scheduler_lock_heap(struct heap *heap)
-{
-	if (heap_lock(heap) < 0)
-		scheduler_give_up();
 }
 
 /* Runs before all hints are read, rung or not. free.c tells the waiting process if these hints free
@@ -87,6 +77,25 @@ static void scheduler_see_room_wanted(struct scheduler *s)
 		sh_cas(&s->t->control->room_wanted, &asked, ROOM_SEEN);
 }
 
+static uint32_t scheduler_enforce_limits(struct scheduler *s)
+{
+	uint32_t n = limits_enforce(s);
+	if (n) {
+		graph_spread(s);
+		place_flush(s);
+		free_flush(s);
+	}
+	return n;
+}
+
+/* A lent process gives its waiting tasks back; a returned process may get some. */
+static uint32_t scheduler_lend(struct scheduler *s)
+{
+	uint32_t done = lend_look(s) ? place_tasks(s) : 0;
+	place_flush(s);
+	return done;
+}
+
 uint32_t scheduler_step(struct scheduler *s)
 {
 	pressure_look(s);
@@ -96,15 +105,15 @@ uint32_t scheduler_step(struct scheduler *s)
 	spares_begin(s);
 	scheduler_see_room_wanted(s);
 	uint32_t done = hints_drain(s);
-	done += limits_enforce(s);
-	done += owed_look(s);
-	done += retain_look(s);
-	retain_make_room(s);
+	done += scheduler_enforce_limits(s);
+	done += repair_owed(s);
+	done += leave_look(s);
+	leave_make_room(s);
 	ageing_look(s);
 	spares_look(s);
 	done += place_tasks(s);
-	if (s->t->control->jobserver && lend_look(s))
-		done += place_tasks(s);
+	if (s->t->control->jobserver)
+		done += scheduler_lend(s);
 	if (s->next_look_ns == DEADLINE_NEVER && (done || heap_length(&s->t->task_heap) > 0))
 		s->next_look_ns = clock_ns() + NS_PER_MS;
 	if (s->next_look_ns != DEADLINE_NEVER && clock_ns() >= s->next_look_ns) {
@@ -158,7 +167,8 @@ static void scheduler_rest(struct scheduler *s)
 	sh_poke(&s->me->beat_ns, clock_coarse_ns());
 }
 
-/* Draining ends with the last task; a scan makes sure that no client has just submitted another. */
+/* Draining ends with the last task; a scan makes sure of it, as a client may just have submitted
+ * another. */
 static bool scheduler_drained(const struct scheduler *s)
 {
 	return sh_load(&s->t->control->mode) == MODE_DRAINING && place_idle(s) &&

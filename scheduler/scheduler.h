@@ -127,6 +127,11 @@ struct pressure {                              /* pressure.c */
 	uint64_t used[PROCESSES_MAX]; /* by trees of processes, at the last census */
 };
 
+struct ready {          /* ready.c */
+	uint32_t *task; /* READY tasks on their way into the task heap */
+	uint32_t n, room;
+};
+
 struct owed {             /* owed.c */
 	uint64_t *life;   /* [records] the life that is to be freed, 0 none */
 	uint32_t records; /* entries of `life` that are not 0 */
@@ -174,8 +179,7 @@ struct scheduler {
 	uint32_t *settled; /* worklist: settled, dependants not told yet */
 	uint64_t settled_count;
 
-	uint32_t ready[READY_BATCH]; /* for the task heap, under one lock */
-	uint32_t ready_count;
+	struct ready ready;
 	uint32_t freed[FREED_BATCH]; /* FREE already; for the pool, under one lock */
 	uint32_t freed_count;
 	struct owed owed;   /* to be freed when a lock can be had */
@@ -194,10 +198,14 @@ uint32_t scheduler_step(struct scheduler *s);
  */
 void scheduler_run(struct scheduler *s);
 void scheduler_close(struct scheduler *s);
+
+/* ---- ground.c ---- */
 /* For a lock that cannot be had, because its holder is alive but stopped, or because of damage
  * beyond recovery. The manager starts the next scheduler, which derives everything again. */
 _Noreturn void scheduler_give_up(void);
 void scheduler_lock_heap(struct heap *heap); /* or gives up */
+void scheduler_ring_manager(struct scheduler *s);
+void scheduler_signal(struct scheduler *s, uint32_t process, int signal); /* to a worker process */
 
 /* ---- hints.c ---- */
 uint32_t hints_drain(struct scheduler *s);
@@ -247,25 +255,47 @@ void owed_note_pool(struct scheduler *s); /* FREE records could not be put into 
 bool owed_any(const struct scheduler *s); /* true: locks are tried, not waited for */
 bool owed_to_process(
     struct scheduler *s, uint32_t process); /* a record found by this process slot alone */
-uint32_t owed_look(struct scheduler *s);    /* if the time has come; not 0: all is free */
+/* Takes a record off the notes. False: it was not owed, or was freed another way. */
+bool owed_take(struct scheduler *s, uint32_t index);
+bool owed_is_due(const struct scheduler *s); /* time to try again */
+uint32_t owed_tried(struct scheduler *s);    /* not 0: all is free */
+
+/* ---- ready.c ---- */
+int ready_open(struct scheduler *s);
+void ready_close(struct scheduler *s);
+/* A task became READY, or comes back from a worker: place_flush() queues it. */
+void ready_add(struct scheduler *s, uint32_t index);
+void ready_remove(struct scheduler *s, uint32_t index); /* a cancelled task, out of the heap */
+/* The tasks in front of a process go back; the process may still claim them first. */
+void ready_withdraw(struct scheduler *s, uint32_t process);
+/* True: a task in the ring can still start. The rest were cancelled, or claimed elsewhere. */
+bool ready_has_queue(const struct scheduler *s, uint32_t process);
+
+/* Tasks in front of a worker process. */
+static inline uint32_t ready_outstanding(const struct scheduler *s, uint32_t process)
+{
+	struct ring ring = ring_down(s->t, process);
+	return ring_used(&ring) + (sh_load(&s->t->process[process].handed) != 0);
+}
+
+/* Meanwhile a waiting worker may have run the task in place, a client may have cancelled it, or an
+ * attempt failed and the task pauses: then task_limits.c notes the task again. */
+static inline bool ready_still(const struct tables *t, const struct heap_entry *task)
+{
+	if (task->id >= t->limits.records)
+		return false;
+	const struct record *r = record_at(t, task->id);
+	uint64_t word = sh_load(&r->state);
+	return word_state(word) == RECORD_READY && word_generation(word) == task->tag &&
+	    !due_is_resting(t, r, word);
+}
 
 /* ---- place.c ---- */
-void place_ready(
-    struct scheduler *s, uint32_t index); /* READY: goes into the heap at the next flush */
-void place_flush(struct scheduler *s);
-void place_remove(
-    struct scheduler *s, uint32_t index);  /* out of the middle, after a cancellation */
-uint32_t place_tasks(struct scheduler *s); /* heap to workers; how many were given */
-void place_withdraw(struct scheduler *s, uint32_t process); /* unstarted tasks go back */
-void place_rebuild(struct scheduler *s);                    /* the task heap, from the records */
-uint32_t place_outstanding(const struct scheduler *s, uint32_t process);
-bool place_idle(const struct scheduler *s); /* nothing queued, nothing given */
-
-/* True: a task in the ring can still start. The rest were cancelled, or claimed elsewhere. */
-bool place_has_queue(const struct scheduler *s, uint32_t process);
+void place_flush(struct scheduler *s);       /* READY tasks into the heap */
+uint32_t place_tasks(struct scheduler *s);   /* heap to workers; how many were given */
+void place_rebuild(struct scheduler *s);     /* the task heap, from the records */
+bool place_idle(const struct scheduler *s);  /* nothing queued, nothing given */
 void place_tell_demand(struct scheduler *s); /* to the manager: whether tasks wait */
-
-bool place_still_ready(const struct tables *t, const struct heap_entry *task);
 
 /* ---- floor.c ---- */
 void floor_raise(struct scheduler *s, const struct record *r, uint64_t key); /* a task is queued */
@@ -295,23 +325,29 @@ bool ageing_pop(struct scheduler *s, struct heap_entry *ret);
 bool ageing_peek_shelved(struct scheduler *s, struct heap_entry *ret); /* for tasks with needs */
 void ageing_began(struct scheduler *s, const struct heap_entry *task); /* for tasks with needs */
 
-/* ---- booking.c ---- */
-uint32_t booking_place(struct scheduler *s); /* how many were begun */
-void booking_settled(struct scheduler *s, uint64_t ref);
-void booking_returned(struct scheduler *s, uint64_t ref, uint64_t word); /* READY */
-void booking_seat_gone(struct scheduler *s, uint32_t process);
-void booking_seat_retires(struct scheduler *s, uint32_t process); /* the process is LEAVING */
-uint32_t booking_pending(const struct scheduler *s); /* bookings with a task not running yet */
-void booking_adopt(struct scheduler *s, uint32_t process);
-void booking_welcome(
-    struct scheduler *s); /* processes born meanwhile, after all the dead are buried */
-
-/* For a borrower instead of a task: the process claims nothing until freed. */
-void booking_keep_still(struct scheduler *s, uint32_t process, uint64_t booked);
-void booking_free_seat(struct scheduler *s, uint32_t process);
+/* ---- seats.c ---- */
+/* Keeps a process for a task or a borrower: the process claims nothing else until freed. */
+void seats_keep(
+    struct scheduler *s, uint32_t process, uint64_t booked, uint32_t way, uint64_t gpus);
+void seats_keep_still(struct scheduler *s, uint32_t process, uint64_t booked);
+void seats_free(struct scheduler *s, uint32_t process);
 /* The process has come to the top of its loop since the booking, and waits for the booked task
  * alone. */
-bool booking_keeps_still(const struct scheduler *s, uint32_t process);
+bool seats_keeps_still(const struct scheduler *s, uint32_t process);
+struct booking *seats_find(struct scheduler *s, uint64_t ref); /* NULL: none */
+void seats_end(struct scheduler *s, struct booking *b);
+void seats_settled(struct scheduler *s, uint64_t ref);
+void seats_returned(struct scheduler *s, uint64_t ref, uint64_t word); /* READY */
+void seats_gone(struct scheduler *s, uint32_t process);
+void seats_retires(struct scheduler *s, uint32_t process); /* the process is LEAVING */
+bool seats_is_ready(const struct scheduler *s, uint64_t ref);
+uint32_t seats_pending(const struct scheduler *s); /* bookings with a task not running yet */
+
+/* ---- booking.c ---- */
+uint32_t booking_place(struct scheduler *s); /* how many were begun */
+void booking_adopt(struct scheduler *s, uint32_t process);
+/* Processes born meanwhile, after all the dead are buried. */
+void booking_welcome(struct scheduler *s);
 
 /* ---- lend.c ---- */
 bool lend_look(struct scheduler *s);                          /* true: processes came back */
@@ -345,16 +381,30 @@ uint32_t room_slot_of(const struct scheduler *s, uint32_t worker);
 /* The number of one of the workers, with room or without. */
 uint32_t room_choose_among(struct scheduler *s, const uint32_t *workers, uint32_t n);
 
+/* ---- waits.c ---- */
+/* The record awaited in a cell of the process; NULL: none, or any record. */
+const struct record *waits_awaited(
+    const struct scheduler *s, uint32_t process, uint32_t cell, uint64_t *ret_word);
+/* Everything this process waits for is settled: the process is about to wake. */
+bool waits_is_served(const struct scheduler *s, uint32_t process);
+/* The worker process standing still for this client; 0: none. */
+uint32_t waits_host(const struct scheduler *s, uint32_t process);
+/* For a worker process: the client of the latest wait run by its command; 0: none waits. */
+uint32_t waits_nested(const struct scheduler *s, uint32_t process);
+/* The process whose wait holds this worker process up: the worker process, or a client run by its
+ * command. 0: none. */
+uint32_t waits_sleeper(const struct scheduler *s, uint32_t process);
+/* The task of the process, or a client run by its command, sleeps in a wait and has run nothing in
+ * place since. */
+bool waits_unserved(const struct scheduler *s, uint32_t process);
+
 /* ---- nested_command.c ---- */
 /* Client `process` rang: a wait inside a task may have begun or ended. */
 void nested_look(struct scheduler *s, uint32_t process);
 void nested_look_again(struct scheduler *s);               /* at all waiting clients */
 void nested_forget(struct scheduler *s, uint32_t process); /* the client is dead */
-/* For a worker process: the client of the latest wait run by its command; 0: none waits. */
-uint32_t nested_sleeper(const struct scheduler *s, uint32_t process);
 
 /* ---- spares.c ---- */
-void spares_ring_manager(struct scheduler *s);
 void spares_begin(struct scheduler *s); /* of a round, before hints are read */
 void spares_look(struct scheduler *s);
 void spares_start(struct scheduler *s); /* resting spares now due go to work */
@@ -362,11 +412,6 @@ void spares_start(struct scheduler *s); /* resting spares now due go to work */
 bool spares_is_due(const struct scheduler *s, uint32_t process);
 void spares_forget(struct scheduler *s, uint32_t process); /* the process is dead */
 void spares_rebuild(struct scheduler *s);
-/* Everything this process waits for is settled: the process is about to wake. */
-bool spares_is_served(const struct scheduler *s, uint32_t process);
-/* The task of the process, or a client run by its command, sleeps in a wait and has run nothing in
- * place since. */
-bool spares_waits(const struct scheduler *s, uint32_t process);
 /* If the process waits: another process stands in, or may come. */
 bool spares_may_relieve(const struct scheduler *s, uint32_t process);
 
@@ -380,7 +425,6 @@ void limits_stop(struct scheduler *s, uint32_t index, const uint32_t *grace_ms);
 void limits_forget(struct scheduler *s, uint32_t index); /* the task is settled */
 uint32_t limits_enforce(struct scheduler *s);            /* handles due tasks; how many */
 uint64_t limits_next_ns(struct scheduler *s);            /* time of the next due task */
-void limits_signal(struct scheduler *s, uint32_t process, int signal); /* to a worker process */
 /* Ends a task past this limit, as graph_fail() does. word: read before any change. */
 void limits_fail(struct scheduler *s, uint32_t index, uint64_t word, enum limit limit);
 
@@ -391,10 +435,18 @@ void retain_close(struct scheduler *s);
  * when it leaves. */
 void retain_note(struct scheduler *s, uint32_t index, uint64_t word);
 void retain_forget(struct scheduler *s, uint32_t index); /* the runtime's hold is gone */
-uint32_t retain_look(struct scheduler *s); /* expired results leave; how many were looked at */
 uint64_t retain_next_ns(struct scheduler *s);
+bool retain_peek(struct scheduler *s, enum retain_heap which, struct heap_entry *ret);
+void retain_take_out(struct scheduler *s, enum retain_heap which, uint32_t index);
+bool retain_may_leave(const struct scheduler *s, uint32_t index, uint64_t word);
+/* The time of the first is over, or its heap has too many. */
+bool retain_is_over(
+    const struct scheduler *s, enum retain_heap which, const struct heap_entry *first);
+
+/* ---- leave.c ---- */
+uint32_t leave_look(struct scheduler *s); /* expired results leave; how many were looked at */
 /* If dropped records gave no room to a waiting process: the oldest results leave. */
-void retain_make_room(struct scheduler *s);
+void leave_make_room(struct scheduler *s);
 
 /* ---- pressure.c ---- */
 void pressure_look(struct scheduler *s); /* if the time has come */
@@ -414,7 +466,6 @@ bool near_choose(struct scheduler *s, struct record *task, uint32_t *ret_process
 void members_look(struct scheduler *s); /* after a change of the process table */
 void scheduler_rebuild(struct scheduler *s);
 bool repair_all_settled(const struct scheduler *s);
-/* A RUNNING task owned by process slot 1: a scheduler began to end it. */
-void repair_end_again(struct scheduler *s, uint32_t index, uint64_t word);
+uint32_t repair_owed(struct scheduler *s); /* if the time has come; not 0: all is free */
 
 #endif

@@ -63,7 +63,7 @@ void shelf_put(struct scheduler *s, uint32_t terms, struct heap_entry task)
 bool shelf_peek(struct scheduler *s, uint32_t terms, struct heap_entry *ret)
 {
 	struct shelf *shelf = &s->shelf[terms - 1];
-	while (shelf->n > 0 && !place_still_ready(s->t, &shelf->entry[0]))
+	while (shelf->n > 0 && !ready_still(s->t, &shelf->entry[0]))
 		shelf_drop(s, terms);
 	if (shelf->n == 0)
 		return false;

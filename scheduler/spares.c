@@ -32,54 +32,13 @@ static struct process *spares_process_at(const struct scheduler *s, uint32_t pro
 	return &s->t->process[process];
 }
 
-/* The record awaited in a cell of the process; NULL: none, or any record. */
-static const struct record *spares_awaited(
-    const struct scheduler *s, uint32_t process, uint32_t cell, uint64_t *ret_word)
-{
-	uint32_t index = sh_peek(&spares_process_at(s, process)->waiter[cell].awaiting) - 1;
-	if (index >= s->t->limits.records)
-		return NULL;
-	const struct record *r = record_at(s->t, index);
-	*ret_word = sh_load(&r->state);
-	return r;
-}
-
-bool spares_is_served(const struct scheduler *s, uint32_t process)
-{
-	uint64_t word;
-	bool any = false;
-	for (uint32_t i = 0; i < WAITERS; i++) {
-		if (spares_awaited(s, process, i, &word) == NULL)
-			continue;
-		if (!word_settled(word))
-			return false;
-		any = true;
-	}
-	return any;
-}
-
-/* The process whose wait holds this worker process up: the worker process, or a client run by its
- * command. 0: none. */
-static uint32_t spares_sleeper_of(const struct scheduler *s, uint32_t process)
-{
-	return sh_load(&spares_process_at(s, process)->waiting_ns) ? process
-								   : nested_sleeper(s, process);
-}
-
-bool spares_waits(const struct scheduler *s, uint32_t process)
-{
-	uint32_t sleeper = spares_sleeper_of(s, process);
-	return sleeper && !spares_is_served(s, sleeper);
-}
-
 /* True: the wait was longer than LOOK_NS when this round began. So the scheduler has read every
  * hint sent before the wait. */
 static bool spares_is_away(const struct scheduler *s, uint32_t process)
 {
-	uint32_t sleeper = spares_sleeper_of(s, process);
+	uint32_t sleeper = waits_sleeper(s, process);
 	uint64_t since_ns = sleeper ? sh_load(&spares_process_at(s, sleeper)->waiting_ns) : 0;
-	return since_ns && s->relief.round_ns >= since_ns + LOOK_NS &&
-	    !spares_is_served(s, sleeper);
+	return since_ns && s->relief.round_ns >= since_ns + LOOK_NS && !waits_is_served(s, sleeper);
 }
 
 static bool spares_serves(const struct scheduler *s, uint32_t process)
@@ -122,7 +81,7 @@ static void spares_set_rest(struct scheduler *s, uint32_t process, bool rest)
 	s->member[process].booked = booked;
 	room_refresh(s, process);
 	if (rest)
-		place_withdraw(s, process);
+		ready_withdraw(s, process);
 	process_post(s->t, process);
 }
 
@@ -151,7 +110,7 @@ static void spares_fetch_awaited(struct scheduler *s, uint32_t sleeper)
 {
 	uint64_t word;
 	for (uint32_t i = 0; i < WAITERS; i++) {
-		const struct record *r = spares_awaited(s, sleeper, i, &word);
+		const struct record *r = waits_awaited(s, sleeper, i, &word);
 		uint32_t terms = r ? record_needs(s->t, r) : 0;
 		if (!terms || word_state(word) != RECORD_READY)
 			continue;
@@ -167,7 +126,7 @@ static void spares_fetch_all_awaited(struct scheduler *s)
 {
 	scheduler_lock_heap(&s->t->task_heap);
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
-		uint32_t sleeper = s->member[p].generation ? spares_sleeper_of(s, p) : 0;
+		uint32_t sleeper = s->member[p].generation ? waits_sleeper(s, p) : 0;
 		if (sleeper)
 			spares_fetch_awaited(s, sleeper);
 	}
@@ -175,12 +134,6 @@ static void spares_fetch_all_awaited(struct scheduler *s)
 }
 
 /* ---- spares given and taken ---- */
-
-void spares_ring_manager(struct scheduler *s)
-{
-	if (s->manager >= 0)
-		eventfd_write(s->manager, 1);
-}
 
 static void spares_set_relief(struct scheduler *s, uint32_t process, bool wanted)
 {
@@ -192,7 +145,7 @@ static void spares_set_relief(struct scheduler *s, uint32_t process, bool wanted
 	else
 		sh_and(&s->t->control->relief[process / 64], ~bit);
 	s->relief.bits += wanted ? 1 : UINT32_MAX;
-	spares_ring_manager(s);
+	scheduler_ring_manager(s);
 }
 
 void spares_forget(struct scheduler *s, uint32_t process)
@@ -221,9 +174,9 @@ struct scene { /* the result of a look */
 static void spares_see_worker(struct scheduler *s, uint32_t process, struct scene *scene)
 {
 	const struct process *p = spares_process_at(s, process);
-	uint32_t sleeper = spares_sleeper_of(s, process);
+	uint32_t sleeper = waits_sleeper(s, process);
 	uint64_t waiting_ns = sleeper ? sh_load(&spares_process_at(s, sleeper)->waiting_ns) : 0;
-	uint32_t outstanding = place_outstanding(s, process);
+	uint32_t outstanding = ready_outstanding(s, process);
 	scene->spares += p->spare != 0;
 	if (waiting_ns) {
 		scene->waiting++;
@@ -232,7 +185,7 @@ static void spares_see_worker(struct scheduler *s, uint32_t process, struct scen
 		    waiting_ns > sh_peek(&spares_process_at(s, scene->youngest)->waiting_ns))
 			scene->youngest = sleeper;
 	}
-	if (!spares_rests(s, process) && !spares_waits(s, process)) {
+	if (!spares_rests(s, process) && !waits_unserved(s, process)) {
 		scene->at_work++;
 		scene->idle += outstanding == 0 && s->member[process].booked == 0;
 		scene->queued += outstanding > 1 ? outstanding - 1 : 0;
@@ -243,7 +196,8 @@ static void spares_see(struct scheduler *s, struct scene *ret)
 {
 	*ret = (struct scene){ .now_ns = clock_ns() };
 	if (!(s->admission & ADMISSION_PAUSED))
-		ret->queued = heap_length(&s->t->task_heap) + !shelf_empty(s) + booking_pending(s);
+		ret->queued =
+		    heap_length(&s->t->task_heap) + s->ready.n + !shelf_empty(s) + seats_pending(s);
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		uint64_t word = sh_load(&spares_process_at(s, p)->state);
 		ret->free += process_state(word) == PROCESS_FREE;
@@ -259,7 +213,7 @@ static void spares_see(struct scheduler *s, struct scene *ret)
 static bool spares_team_is_idle(const struct scheduler *s, uint32_t worker)
 {
 	for (uint32_t p = s->team[worker].first; p; p = s->member[p].next)
-		if (!s->member[p].booked && !spares_waits(s, p) && !place_outstanding(s, p))
+		if (!s->member[p].booked && !waits_unserved(s, p) && !ready_outstanding(s, p))
 			return true;
 	return false;
 }
@@ -268,7 +222,7 @@ static bool spares_team_is_idle(const struct scheduler *s, uint32_t worker)
 static void spares_make_room(struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (tables_relieved(s->t, p) && !spares_waits(s, p) &&
+		if (tables_relieved(s->t, p) && !waits_unserved(s, p) &&
 		    clock_ns() - s->member[p].waited_ns >= ROOM_NS) {
 			spares_set_relief(s, p, false);
 			return;
@@ -284,7 +238,7 @@ static bool spares_is_to_be_relieved(
 	    !spares_is_away(s, process))
 		return false;
 	return scene->idle == 0 ||
-	    ((!shelf_empty(s) || booking_pending(s)) &&
+	    ((!shelf_empty(s) || seats_pending(s)) &&
 		!spares_team_is_idle(s, s->member[process].worker));
 }
 
@@ -312,7 +266,7 @@ static void spares_dismiss(struct scheduler *s, const struct scene *scene)
 		struct member *m = &s->member[p];
 		if (!tables_relieved(s->t, p))
 			continue;
-		if (spares_waits(s, p) || m->waited_ns == 0)
+		if (waits_unserved(s, p) || m->waited_ns == 0)
 			m->waited_ns = scene->now_ns;
 		if (!spares_serves(s, p) || scene->now_ns - m->waited_ns >= LINGER_NS)
 			spares_set_relief(s, p, false);
@@ -325,9 +279,9 @@ static void spares_dismiss(struct scheduler *s, const struct scene *scene)
 static bool spares_awaits_a_pause(const struct scheduler *s, uint32_t process)
 {
 	uint64_t word;
-	uint32_t sleeper = spares_sleeper_of(s, process);
+	uint32_t sleeper = waits_sleeper(s, process);
 	for (uint32_t i = 0; i < WAITERS && sleeper; i++) {
-		const struct record *r = spares_awaited(s, sleeper, i, &word);
+		const struct record *r = waits_awaited(s, sleeper, i, &word);
 		if (r && word_state(word) == RECORD_READY && due_is_resting(s->t, r, word))
 			return true;
 	}
@@ -340,7 +294,8 @@ static bool spares_nobody_goes_on(const struct scheduler *s, const struct scene 
 		return false;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (s->member[p].generation &&
-		    ((s->member[p].leaving && !spares_waits(s, p)) || spares_awaits_a_pause(s, p)))
+		    ((s->member[p].leaving && !waits_unserved(s, p)) ||
+			spares_awaits_a_pause(s, p)))
 			return false;
 	return scene->all_spares >= s->t->control->spares || scene->free == 0;
 }
@@ -379,7 +334,7 @@ static bool spares_queued_for_long(struct relief *r, const struct scene *scene)
 	return r->queued_ns && scene->now_ns - r->queued_ns >= LOOK_NS;
 }
 
-static void look(struct scheduler *s)
+static void spares_look_now(struct scheduler *s)
 {
 	struct scene scene;
 	struct relief *r = &s->relief;
@@ -425,5 +380,5 @@ void spares_look(struct scheduler *s)
 	if (r->next_ns > now + LOOK_NS && spares_worth_a_look(s))
 		r->next_ns = now + LOOK_NS;
 	if (r->next_ns <= now)
-		look(s);
+		spares_look_now(s);
 }

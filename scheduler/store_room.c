@@ -23,12 +23,6 @@ enum {
 	WEIGHT_OF_GENERATION = 2,
 };
 
-uint32_t place_outstanding(const struct scheduler *s, uint32_t process)
-{
-	struct ring ring = ring_down(s->t, process);
-	return ring_used(&ring) + (sh_load(&s->t->process[process].handed) != 0);
-}
-
 static bool room_is_idle(const struct member *m)
 {
 	return m->depth > 0 && m->room == m->depth;
@@ -104,12 +98,12 @@ static void room_rekey(struct scheduler *s, uint32_t process)
 static uint32_t room_count(struct scheduler *s, uint32_t process)
 {
 	struct member *m = &s->member[process];
-	uint32_t outstanding = place_outstanding(s, process);
+	uint32_t outstanding = ready_outstanding(s, process);
 	s->blocked -= m->blocked;
-	m->depth = nested_sleeper(s, process) ? 0 : process_depth(&s->t->process[process]);
+	m->depth = waits_nested(s, process) ? 0 : process_depth(&s->t->process[process]);
 	m->room = m->depth > outstanding && !m->booked ? m->depth - outstanding : 0;
-	s->fresh |=
-	    m->depth == 0 && !m->blocked; /* perhaps it looked before that task was queued */
+	s->fresh |= m->depth == 0 &&
+	    !m->blocked; /* perhaps the process looked before the task was queued */
 	m->blocked = m->depth == 0;
 	s->blocked += m->blocked;
 	return outstanding;
@@ -127,7 +121,7 @@ void room_refresh(struct scheduler *s, uint32_t process)
 	room_rekey(s, process);
 	heap_unlock(&s->t->worker_heap);
 	if (m->depth == 0 && outstanding > 1)
-		place_withdraw(
+		ready_withdraw(
 		    s, process); /* its task sleeps in a wait: other workers may have the rest */
 }
 
@@ -150,8 +144,6 @@ void room_join(struct scheduler *s, uint32_t process)
 	s->team[worker].first = process;
 	s->spares += p->spare != 0;
 	s->team[worker].hall = kind->amount[RESOURCE_GPUS] ? HALL_GPU : HALL_CPU;
-	booking_adopt(s, process);
-	room_refresh(s, process);
 }
 
 /* From now on the process gets nothing. */
@@ -172,7 +164,6 @@ static void room_unseat(struct scheduler *s, uint32_t process)
 void room_leave(struct scheduler *s, uint32_t process)
 {
 	struct member *m = &s->member[process];
-	booking_seat_gone(s, process);
 	s->loans.any = true; /* the process may have been lent */
 	s->blocked -= m->blocked;
 	s->spares -= s->t->process[process].spare != 0;
@@ -181,15 +172,12 @@ void room_leave(struct scheduler *s, uint32_t process)
 		room_unseat(s, process);
 }
 
-/* Its task may still wait for another task, and may have to run it in place: so the process still
+/* The task may still wait for another task, and may have to run it in place: so the process still
  * counts as blocked. */
 void room_retire(struct scheduler *s, uint32_t process)
 {
 	room_unseat(s, process);
 	s->member[process].leaving = true;
-	booking_seat_retires(s, process);
-	room_refresh(s, process);
-	place_withdraw(s, process);
 }
 
 void room_rebuild(struct scheduler *s)
@@ -311,19 +299,19 @@ static bool room_somebody_is_idle(const struct scheduler *s)
 	return false;
 }
 
-/* A process is stuck if it took none of the hints in front of it since the last look: the process
- * sleeps in a wait, or its task is long. Other workers may have the tasks behind. */
+/* A process is stuck if it took none of the hints in its ring since the last look: the process
+ * sleeps in a wait, or the task is long. Other workers may have the tasks behind. */
 static bool room_look_at(struct scheduler *s, uint32_t process, bool wanted)
 {
 	struct member *m = &s->member[process];
 	struct ring ring = ring_down(s->t, process);
-	uint32_t position = ring_position(&ring), outstanding = place_outstanding(s, process);
+	uint32_t position = ring_position(&ring), outstanding = ready_outstanding(s, process);
 	bool queued = outstanding > 1 || (outstanding && sh_peek(&s->t->process[process].blocked));
 	bool was_stuck = m->stuck;
 	m->stuck = outstanding && position == m->seen_position;
 	m->seen_position = position;
 	if (m->stuck && queued && (wanted || floor_is_ignored(s, process)))
-		place_withdraw(s, process);
+		ready_withdraw(s, process);
 	if (m->stuck && !was_stuck)
 		s->newly_stuck++;
 	room_refresh(s, process);

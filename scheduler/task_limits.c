@@ -123,13 +123,6 @@ static uint64_t task_limits_stop_due(struct scheduler *s, uint32_t index, uint64
 	return step > GRACE_STEPS ? DEADLINE_NEVER : task_limits_step_ns(stop, step);
 }
 
-void limits_signal(struct scheduler *s, uint32_t process, int signal)
-{
-	const struct member *m = &s->member[process];
-	if (m->generation && m->pidfd >= 0)
-		syscall(SYS_pidfd_send_signal, m->pidfd, signal, NULL, 0);
-}
-
 static void task_limits_go_on_stopping(struct scheduler *s, uint32_t index, uint64_t word)
 {
 	struct stop *stop = task_limits_stop_of(s, index, word);
@@ -138,14 +131,14 @@ static void task_limits_go_on_stopping(struct scheduler *s, uint32_t index, uint
 		return;
 	if (clock_ns() < task_limits_step_ns(stop, GRACE_STEPS)) {
 		stop->interrupts++;
-		limits_signal(s, owner, PROCESS_INTERRUPT);
+		scheduler_signal(s, owner, PROCESS_INTERRUPT);
 		return;
 	}
 	stop->interrupts = GRACE_STEPS; /* nothing more can be done */
 	log_warn("worker in slot %u pid %d runs on with a task that was asked to stop %u ms ago: "
 		 "killed, to be replaced",
 	    owner, s->t->process[owner].pid, stop->grace_ms);
-	limits_signal(s, owner, SIGKILL);
+	scheduler_signal(s, owner, SIGKILL);
 }
 
 void limits_stop(struct scheduler *s, uint32_t index, const uint32_t *grace_ms)
@@ -162,7 +155,7 @@ void limits_stop(struct scheduler *s, uint32_t index, const uint32_t *grace_ms)
 		return;
 	process_post_all(s->t, owner); /* the worker may sleep in a wait */
 	if (sh_load(&s->t->process[owner].alert))
-		limits_signal(s, owner, PROCESS_INTERRUPT);
+		scheduler_signal(s, owner, PROCESS_INTERRUPT);
 }
 
 /* ---- limits ---- */
@@ -188,7 +181,7 @@ static void task_limits_end_waiting(
 	if (word_state(word) == RECORD_READY) {
 		if (!record_step(r, &seen, RECORD_RUNNING, SLOT_SCHEDULER, word_attempt(word), 0))
 			return; /* a worker or a client was first */
-		place_remove(s, index);
+		ready_remove(s, index);
 	}
 	limits_fail(s, index, word, limit);
 }
@@ -248,7 +241,7 @@ static void task_limits_enforce(struct scheduler *s, uint32_t index)
 	else if (due_limit(s->t, r, word, &limit) <= clock_ns())
 		task_limits_end_waiting(s, index, word, limit);
 	else if (word_state(word) == RECORD_READY)
-		place_ready(s, index); /* the pause is over */
+		ready_add(s, index); /* the pause is over */
 	limits_look(s, index);
 }
 
@@ -270,11 +263,6 @@ uint32_t limits_enforce(struct scheduler *s)
 	while (task_limits_take_due(s, &index)) {
 		task_limits_enforce(s, index);
 		n++;
-	}
-	if (n) {
-		graph_spread(s);
-		place_flush(s);
-		free_flush(s);
 	}
 	return n;
 }

@@ -2,8 +2,8 @@
 # deps.sh - installs the Debian packages that plm is built and tested with, where they are missing.
 #
 #	deps.sh [COMMAND:PACKAGE ...]   the packages of every target, and those of the arguments
-#	deps.sh --others                lists packages of this machine that a user asked for and that
-#	                                deps.sh does not install: a green run may depend on them
+#	deps.sh --others                lists packages that somebody installed on this machine and
+#	                                deps.sh would not: a green run may depend on these
 #
 # Takes a few milliseconds when nothing is missing. Installs as root or through sudo; without both,
 # or on a system without apt, deps.sh lists the missing packages and exits with 1.
@@ -64,7 +64,7 @@ list() {
 }
 
 command -v apt-get >/dev/null 2>&1 ||
-	list "There is no apt-get: install the packages of this system with these libraries and headers."
+	list "There is no apt-get: install these libraries and headers in the way of this system."
 if [ "$(id -u)" -eq 0 ]; then
 	as_root=
 elif sudo -n true 2>/dev/null || { [ -t 0 ] && command -v sudo >/dev/null 2>&1; }; then

@@ -80,8 +80,8 @@ grep -nwE 'volatile' "${sources[@]}" | grep -v '__asm__ volatile' |
 # ---- layout, prose ----
 
 printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -n 40 clang-format --dry-run 2>&1 |
-	sed -n '/clang-format-violations/s/^\([^:]*:[0-9]*\):.*/\1: make format changes this line/p' |
-	report
+	grep 'clang-format-violations' | cut -d : -f 1,2 | sort -u |
+	sed 's/$/: make format changes this line/' | report
 python3 tools/pronouns.py | report
 
 # ---- headers ----

@@ -20,7 +20,7 @@ installed() {
 	dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q '^install ok installed'
 }
 
-# policy-rc.d would keep packages from starting servers, but that file belongs to the machine's owner.
+# policy-rc.d would keep packages from starting servers, but belongs to the machine's owner.
 debian() {
 	peer=$1
 	shift

@@ -365,9 +365,9 @@ static int load_submit_all(struct load *l)
 {
 	if (!load_file_unchanged(&l->file))
 		return load_say_changed(l);
-	if (l->unique)
-		load_known_look(&l->known, l->context->rt);
-	int code = command_request_share(l->context, &l->common.request);
+	int code = l->unique ? load_known_look(&l->known, l->context) : EXIT_FINE;
+	if (code == EXIT_FINE)
+		code = command_request_share(l->context, &l->common.request);
 	if (l->context->json)
 		list_begin(&l->context->out, columns, COUNT_OF(columns));
 	if (code == EXIT_FINE)

@@ -186,8 +186,9 @@ struct load_known {
 	size_t entries, room;
 };
 
-/* All tasks of the runtime that wait, run or are done. */
-void load_known_look(struct load_known *known, plm *rt);
+/* Takes in all tasks of the runtime that wait, run or are done. EXIT_FINE, or an exit code after a
+ * message. */
+int load_known_look(struct load_known *known, struct context *context);
 /* The entry of this identity; a new one, of no future, if there was none (*ret_new). Until the next
  * call. */
 struct load_known_entry *load_known_find(

@@ -9,7 +9,6 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "cli/map/map_signals.h"
-#include "client/handle.h"
 
 enum {
 	BATCH = 256,      /* that are submitted by one call; drops are gathered as well */
@@ -258,7 +257,7 @@ int flight_collect(struct flight *f, struct job **ret)
 	int r = plm_wait(f->context->rt, f->ref, f->jobs, 0, 0, f->ready);
 	int code = r < 0 ? failed(r, "map") : f->jobs ? flight_take_ready(f, ret) : EXIT_FINE;
 	if (code == EXIT_FINE && before == f->jobs)
-		r = handle_runtime_gone(f->context->rt);
+		r = plm_alive(f->context->rt);
 	if (code == EXIT_FINE && r == 0)
 		r = plm_wait_refused(f->context->rt);
 	return r < 0 && code == EXIT_FINE ? failed(r, "map") : code;

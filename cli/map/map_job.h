@@ -6,7 +6,6 @@
 #include "cli/ctl_command.h"
 #include "cli/map/map_sources.h"
 #include "cli/outlets.h"
-#include "tables/command_block.h"
 
 enum { JOB_KILLED = -1 }; /* in place of an exit code: by a limit of time, or with its worker */
 

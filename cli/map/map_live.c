@@ -45,7 +45,7 @@ int live_look(struct context *context, struct map_output *o, struct job *job)
 {
 	struct command_view v;
 	int code = command_look(context, job->ref[0], &v);
-	if (code != EXIT_FINE || v.state != RECORD_RUNNING || v.pid == 0)
+	if (code != EXIT_FINE || v.state != PLM_STATE_RUNNING || v.pid == 0)
 		return code;
 	for (int stream = STDOUT_FILENO; stream <= STDERR_FILENO; stream++) {
 		int fd = live_stream_of(&v, job, stream);
