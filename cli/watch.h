@@ -8,15 +8,13 @@
 
 #include "cli/ctl_command.h"
 
-#define WATCH_HELP "  --watch[=SECONDS]  again each so many seconds (2), until Ctrl-C\n"
+/* --watch[=SECONDS]; the target is a struct watch. */
+extern const struct option_row watch_rows[];
 
 struct watch {
 	bool wanted;
 	int pause_ms;
 };
-
-/* Takes the option, whose number may also be the next word. */
-void watch_option(const struct context *context, int argc, char **argv, struct watch *watch);
 
 /* Connects, and shows once, or again and again. show() returns an exit code; another than EXIT_FINE
  * ends it. */

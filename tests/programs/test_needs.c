@@ -249,7 +249,7 @@ START_TEST(slots_kept_for_a_task_are_shown_as_used)
 	needs_boot("slots=4 x1", "locality");
 	free(
 	    ctl_expect(&host, 0, "call", "--detach", "--needs", "cpus=3", "probe.sleep", "600000"));
-	ctl_until(&host, "\"slots_used\": 3", "workers", "--json");
+	ctl_until(&host, "\"cpus_used\": 3", "workers", "--json");
 	runtime_end(&host);
 }
 END_TEST
