@@ -99,7 +99,7 @@ static int submit_measure(struct plm *rt, const plm_task *task, struct submissio
 	return r;
 }
 
-/* ---- what is published, and not told yet ---- */
+/* ---- tasks published, and not told yet ---- */
 
 struct chunk {
 	uint64_t hint[SUBMIT_CHUNK];

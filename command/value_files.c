@@ -32,7 +32,7 @@ enum {
 	SEALS = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL,
 };
 
-/* ---- what is asked for ---- */
+/* ---- the request ---- */
 
 static bool value_files_takes_future(enum command_field field)
 {

@@ -98,7 +98,7 @@ static int probe_return_number(plm_call *call, int64_t number)
 	return r;
 }
 
-/* ---- the plain ones ---- */
+/* ---- plain functions ---- */
 
 static int probe_noop(plm_call *call)
 {

@@ -303,7 +303,7 @@ bool worker_run_record(struct worker *w, uint32_t index)
 	return true;
 }
 
-/* ---- in the place of one that waits ---- */
+/* ---- in place of a waiting task ---- */
 
 static bool run_task_help(struct worker *w, uint32_t index, int depth)
 {
