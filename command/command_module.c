@@ -432,8 +432,7 @@ static int command_run_to_the_end(struct command *c, struct run *run)
 		close(in);
 	if (r == 0) {
 		sh_store(&me->alert, 1);
-		sh_fence(); /* from now on a process asking us to stop sees `alert`, or we see the
-			       request */
+		sh_fence(); /* who asks us to stop sees `alert`, or we see the flag */
 		command_watch(run);
 		sh_store(&me->alert, 0);
 		jobserver_close(run->jobserver);

@@ -47,8 +47,8 @@ struct start { /* of a process */
 
 /* ---- the child ---- */
 
-/* A handler would run in the worker's memory. So all signals stay blocked until no handler is left.
- */
+/* A handler would run in the worker's memory. So all signals stay blocked until no handler is
+ * left. */
 static void command_start_reset_signals(const struct start *s)
 {
 	struct sigaction standard = { .sa_handler = SIG_DFL };

@@ -210,8 +210,7 @@ static void run_task_call_function(struct worker *w, struct plm_call *call)
 		if (r != 0 && call->code == 0)
 			plm_fail(call, r < 0 ? -r : r, "the function returned %d", r);
 		else if (r == 0)
-			call->code = 0; /* a plm_fail() on the way does not count if the function
-					   returned 0 */
+			call->code = 0; /* the function went on after a plm_fail(), and succeeded */
 	}
 	call_close(call);
 }

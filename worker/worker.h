@@ -33,8 +33,7 @@ struct worker {
 	uint32_t next;   /* a READY task that we keep to run next; NO_RECORD */
 	uint64_t now_ns; /* the last reading of the clock, one for each task */
 	uint32_t average_ns;
-	struct left { /* retries left to other workers: which, since when, and when we saw each last
-		       */
+	struct left { /* retries left to other workers, since when, and when last seen */
 		uint64_t ref, word;
 		uint64_t since_ns, seen_ns;
 	} left[64];
