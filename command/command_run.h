@@ -30,9 +30,9 @@ struct command_file { /* a value given as a file, or a file to become a value */
 	char *variable; /* NAME=PATH; NULL: none */
 };
 
-struct command { /* the request; texts lie in the task's arguments, or in memory */
+struct command { /* the request; texts lie in the arguments of the task, or are allocated */
 	struct plm_call *call;
-	char **argv, **envp; /* memory, both */
+	char **argv, **envp; /* allocated */
 	char *memory;        /* the words */
 	char *makeflags;     /* allocated too */
 	struct jobserver jobserver;
