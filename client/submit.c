@@ -209,7 +209,8 @@ static int submit_fill_parts(
 static void submit_keep(struct plm *rt, uint32_t index)
 {
 	struct record *record = record_at(&rt->tables, index);
-	sh_poke(&record->holds, sh_peek(&record->holds) | (uint64_t)1 << SLOT_MANAGER);
+	sh_poke(
+	    &record->holds, sh_peek(&record->holds) | (uint64_t)1 << SLOT_MANAGER, "holds, kept");
 	journal_hold(&rt->tables, index);
 }
 
@@ -252,9 +253,10 @@ static void submit_publish(struct plm *rt, uint32_t index, const struct submissi
 {
 	struct record *record = record_at(&rt->tables, index);
 	uint64_t seen = sh_peek(&record->state);
-	if (s->task->flags &
-	    PLM_KEEP) /* the hold is set at birth: a process listing kept tasks finds the task */
-		sh_poke(&record->holds, sh_peek(&record->holds) | (uint64_t)1 << SLOT_MANAGER);
+	/* The hold is set at birth, so that a process that lists kept tasks finds this task. */
+	if (s->task->flags & PLM_KEEP)
+		sh_poke(&record->holds, sh_peek(&record->holds) | (uint64_t)1 << SLOT_MANAGER,
+		    "holds, published");
 	CHECK(
 	    record_step(record, &seen, s->futures ? RECORD_WAITING : RECORD_READY, rt->self, 0, 0));
 }

@@ -12,7 +12,7 @@ enum { FIRST_LOOK_MS = 25, LIMITED_LOOK_MS = 50, SHORT_LOOK_MS = 100 };
 void command_memory_begin(struct run *run)
 {
 	struct process *me = run->call->rt->me;
-	sh_poke(&me->memory_peak, 0); /* memory is 0: no command runs */
+	sh_poke(&me->memory_peak, 0, "memory_peak, begun"); /* memory is 0: no command runs */
 	run->memory.pause_ns = FIRST_LOOK_MS * NS_PER_MS;
 	run->memory.next_ns = clock_ns() + run->memory.pause_ns;
 }
@@ -58,7 +58,7 @@ bool command_memory_look(struct run *run)
 	if (m->limit && use.bytes > m->limit)
 		m->over = use.bytes;
 	sh_poke(&me->memory, use.bytes);
-	sh_poke(&me->memory_peak, m->peak);
+	sh_poke(&me->memory_peak, m->peak, "memory_peak, looked at");
 	m->pause_ns = command_memory_next_pause(run);
 	m->next_ns = clock_ns() + m->pause_ns;
 	return m->over == 0;

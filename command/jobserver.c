@@ -123,7 +123,8 @@ bool jobserver_open(struct jobserver *j, enum jobserver_form form)
 	     j->own < cpus && jobserver_put_token(j);)
 		j->own++;
 	j->wants_ns = clock_ns() + SHY_MIN_MS * NS_PER_MS;
-	sh_store(jobserver_lent_word(j), lent_next(sh_load(jobserver_lent_word(j))));
+	sh_store(
+	    jobserver_lent_word(j), lent_next(sh_load(jobserver_lent_word(j))), "lent, opened");
 	return true;
 }
 
@@ -133,7 +134,7 @@ void jobserver_close(struct jobserver *j)
 	if (j->tokens < 0)
 		return;
 	uint64_t lent = sh_load(jobserver_lent_word(j));
-	while (!sh_cas(jobserver_lent_word(j), &lent, lent_next(lent)))
+	while (!sh_cas(jobserver_lent_word(j), &lent, lent_next(lent), "lent, closed"))
 		;
 	jobserver_close_pipes(j);
 	if (lent_claim(lent) || lent_wants(lent))
@@ -158,7 +159,7 @@ static bool jobserver_change(
     struct jobserver *j, uint64_t *lent, bool wants, uint32_t limit, uint32_t out)
 {
 	uint64_t want = lent_with(*lent, wants, limit, out);
-	if (!sh_cas(jobserver_lent_word(j), lent, want))
+	if (!sh_cas(jobserver_lent_word(j), lent, want, "lent, changed"))
 		return false;
 	*lent = want;
 	return true;

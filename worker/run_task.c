@@ -178,7 +178,7 @@ static void run_task_settle(struct worker *w, struct plm_call *call)
 	if (returned)
 		sh_add(&rt->tables.control->returned, 1);
 	else
-		sh_poke(count, sh_peek(count) + 1);
+		sh_poke(count, sh_peek(count) + 1, "done or failed");
 	if (state == RECORD_READY) {
 		if (journal_wants(&rt->tables, call->record))
 			journal_tell(&rt->tables, index);  /* the task does not run any more */
@@ -282,7 +282,7 @@ bool worker_run_record(struct worker *w, uint32_t index)
 	r->start_ms = run_task_time_of(w, r);
 	if (r->terms)
 		run_task_tell_start(w, r, call.word);
-	sh_poke(&rt->me->running, record_ref(index, word_generation(word)));
+	sh_poke(&rt->me->running, record_ref(index, word_generation(word)), "running, begun");
 	sh_poke(&rt->me->running_since_ns, started_ns);
 	sh_poke(&rt->me->beat_ns, started_ns);
 	w->call = &call;
@@ -296,7 +296,7 @@ bool worker_run_record(struct worker *w, uint32_t index)
 	w->call = call.outer;
 	run_task_account(w, started_ns);
 	run_task_settle(w, &call);
-	sh_poke(&rt->me->running, outer_running);
+	sh_poke(&rt->me->running, outer_running, "running, ended");
 	if (!w->call && rt->adopted_count)
 		ref_drop_adopted(rt);
 	return true;
