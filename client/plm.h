@@ -152,12 +152,12 @@ const char *plm_why(void);
  * plm_disconnect(). Errors: -ENOENT (no such runtime is up), -EUSERS (all process slots are taken),
  * -EPROTO (plm and libplm of different versions), -ETIMEDOUT. */
 int plm_connect(plm **ret, const char *name);
-/* The same, with a limit. timeout_ms: how long connecting, and later each request to the manager
- * (plm_module_load(), the calls that rule a runtime), may take, a second at least. Negative: ten
- * seconds, for a module a minute. -ETIMEDOUT: the manager is stopped or hangs.
+/* The same, with a limit. timeout_ms: how long connecting, and later each request to the
+ * manager (plm_module_load(), the calls that rule a runtime), may take, a second at least.
+ * Negative: ten seconds, for a module a minute. -ETIMEDOUT: the manager is stopped or hangs.
  * flags: 0, or PLM_VISIT for a process that looks at or rules the runtime and leaves soon: when
- * clients have taken all process slots open to clients, a visit gets one of those kept for visits.
- */
+ * clients have taken all process slots open to clients, a visit gets one of those kept for
+ * visits. */
 enum { PLM_VISIT = 1 };
 int plm_connect_with(plm **ret, const char *name, unsigned flags, int timeout_ms);
 /* Drops all holds of the process and sets *rt to NULL. No other thread may use the handle then. In
@@ -392,10 +392,10 @@ int plm_fd(plm *rt);
 
 /* ---- modules ---- */
 
-/* Loads a module into the runtime: its functions can be submitted when the call returns 0. The file
- * is opened by processes of the runtime. Errors: -ENOENT, -ELIBBAD (not loadable), -EPROTO (no
- * PLM_MODULE(), or built with another plm.h), -EEXIST, -ETIMEDOUT, -ENOTSUP (from inside a task).
- */
+/* Loads a module into the runtime: its functions can be submitted when the call returns 0. The
+ * file is opened by processes of the runtime. Errors: -ENOENT, -ELIBBAD (not loadable), -EPROTO
+ * (no PLM_MODULE(), or built with another plm.h), -EEXIST, -ETIMEDOUT, -ENOTSUP (from inside a
+ * task). */
 int plm_module_load(plm *rt, const char *path);
 
 /* ---- inside a task ----
@@ -516,8 +516,8 @@ int plm_flush(plm *rt, int timeout_ms);
  * task). */
 
 /* Sets the number of workers of the first kind. Missing workers are started; of too many, those
- * with the highest numbers end their task and leave. 0: tasks wait. -EUSERS: too few process slots.
- */
+ * with the highest numbers end their task and leave. 0: tasks wait. -EUSERS: too few process
+ * slots. */
 int plm_set_workers(plm *rt, unsigned n);
 /* No task is started. Running tasks go on, and submitted tasks wait. */
 int plm_pause(plm *rt);

@@ -34,8 +34,8 @@ struct record *ref_resolve(const struct plm *rt, plm_ref ref, uint64_t *ret_word
 	}
 	struct record *r = record_lookup(&rt->tables, ref.id, ret_word);
 	/* Reserved and held by nobody: a task or object still to be made. Arguments are judged
-	 * before the birth of a task, so no task names itself or a later task: cycles cannot arise.
-	 */
+	 * before the birth of a task, so no task names itself or a later task: cycles cannot
+	 * arise. */
 	if (r && word_state(*ret_word) == RECORD_RESERVED &&
 	    !hold_any(&rt->tables, ref_index(ref.id)))
 		r = NULL;
