@@ -62,7 +62,7 @@ LIBS    := -lurcu-bp -lurcu-cds -lurcu-common -lhwloc -lnuma -pthread -lm
 Q       := $(if $(V),,@)
 say      = $(if $(V),,@echo '  $(1) $@';)
 COMPILE  = $(call say,CC)$(CC) -I. -fvisibility=hidden $(COMMON)
-OUTSIDE  = $(call say,CC)$(CC) -Iclient $(COMMON) # as a user of libplm compiles: plm.h alone
+OUTSIDE  = $(call say,CC)$(CC) -Iclient $(COMMON) # as users of libplm compile: public headers
 LINK     = $(call say,LD)$(CC) $(SANITIZE_$(VARIANT)) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
 AGAIN    = $(Q)+$(MAKE) --no-print-directory
 
@@ -242,8 +242,8 @@ EXPLORE := $(call objects,$(call sources,verify/explore) \
 INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity getrandom malloc \
 	calloc realloc free mmap munmap madvise posix_fallocate pthread_mutex_trylock \
 	pthread_mutex_clocklock pthread_mutex_consistent pthread_mutex_unlock getpid \
-	process_start_time fork exit kill waitpid waitid syscall eventfd_write close manager_watch \
-	manager_unwatch orphans_end orphans_unowned log_info log_warn check_failed record_step \
+	process_start_time fork exit kill waitpid waitid syscall eventfd_write close watching_add \
+	watching_drop orphans_end orphans_unowned log_info log_warn check_failed record_step \
 	process_bump hold_any owed_look tell_scheduler
 $(B)/verify/explore/explore: $(EXPLORE)
 	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(INSTEAD)) -lsqlite3

@@ -79,7 +79,8 @@ static int object_seal(struct plm *rt, struct record *record, uint64_t word)
 	record->end_ms = record->submit_ms = tables_ms(&rt->tables);
 	record->results = 1;
 	if (!record_step(record, &word, RECORD_DONE, rt->self, 0, FLAG_OBJECT))
-		return why(-EINVAL, "only what was created and not yet sealed can be sealed");
+		return why(
+		    -EINVAL, "plm_seal: the reference names no object that waits to be sealed");
 	wake_holders(&rt->tables, index);
 	/* Seal first, then look for dependants. The scheduler links a dependant first and then
 	 * looks at the word, so the scheduler or we see the other side. */
@@ -89,7 +90,7 @@ static int object_seal(struct plm *rt, struct record *record, uint64_t word)
 	return handle_tell(rt, &hint, 1);
 }
 
-static int seal(plm *rt, plm_ref ref)
+static int object_seal_ref(plm *rt, plm_ref ref)
 {
 	int r = handle_check(rt);
 	uint64_t word;
@@ -104,7 +105,7 @@ static int seal(plm *rt, plm_ref ref)
 int plm_seal(plm *rt, plm_ref ref)
 {
 	unsigned said = why_count();
-	return handle_end(said, seal(rt, ref));
+	return handle_end(said, object_seal_ref(rt, ref));
 }
 
 static int object_put(plm *rt, const void *data, size_t len, plm_ref *ret)

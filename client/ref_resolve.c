@@ -12,8 +12,8 @@ int ref_gone(const struct tables *t, uint64_t ref)
 		return why(-ESTALE, "unknown reference: it was dropped, or never existed");
 	retention_print(&t->control->retention, rules, sizeof rules);
 	return why(-ESTALE,
-	    "its result %s: results that only the runtime keeps leave in time, or "
-	    "to make room (plm --keep-finished %s; submit --keep)%s",
+	    "the result %s: results kept by the runtime alone leave after some time, or to make "
+	    "room (plm --keep-finished %s; submit --keep)%s",
 	    fate == FATE_LEFT ? "has left" : "was dropped, or has left", rules,
 	    journal_slot(t) ? "; `plmctl history @REF` tells how it ended" : "");
 }

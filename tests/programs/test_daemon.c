@@ -137,7 +137,7 @@ static void open_directory(bool others)
 static bool restart_has_failed(void *unused)
 {
 	(void)unused;
-	return strstr(log_text(), "tried again in 20 ms") != NULL;
+	return strstr(log_text(), "trying again in 20 ms") != NULL;
 }
 
 static bool has_manager(void *killed)

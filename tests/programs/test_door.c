@@ -341,9 +341,9 @@ START_TEST(a_worker_that_finds_no_place_is_told_of_and_comes_when_there_is_one)
 	pid_t scheduler = pool_status().scheduler_pid;
 	pause_process(scheduler);
 	kill_worker(0);
-	until(log_says, "cannot be started for want of a process slot", "a word about it");
+	until(log_says, "cannot start a worker: no process slot is free", "a word about it");
 	continue_process(scheduler);
-	until(log_says, "there is a process slot again for the worker", "a word about it");
+	until(log_says, "a process slot is free again for the worker", "a word about it");
 	pool_until(pool_workers_are, POOL_WORKERS, "workers");
 	disperse();
 	pool_stop();

@@ -245,7 +245,7 @@ START_TEST(what_cannot_be_kept_is_said_and_fails_after_a_boot_with_that_reason)
 	history_settles();
 	expect_history("wordcount", "state", "failed");
 	expect_history("wordcount", "message",
-	    "it was not durable: argument 1 is a value of more "
+	    "the task was not durable: argument 1 is a value of more "
 	    "than 1 MiB, too large to be kept");
 	journal_end();
 	free(object);

@@ -237,7 +237,7 @@ START_TEST(without_room_tasks_run_and_are_written_when_there_is_some)
 		keep_counted(i);
 	await_lines("runs", TASKS);
 	ctl_until(&lasting, "\"journal_trouble\": \"", "status", "--json");
-	log_says("are not durable until there is a remedy");
+	log_says("are not durable until the journal can write again");
 	ck_assert_uint_eq(history_count("done"), 1);
 	limit_file_size(RLIM_INFINITY);
 	history_reaches("done", TASKS);

@@ -245,7 +245,7 @@ static void take_back_what_was_handed(void *image)
 {
 	(void)image;
 	world_play(&world.a);
-	meanwhile("give", "cas hand", busy_after_all);
+	meanwhile("handover_give", "cas hand", busy_after_all);
 	submit_kept();
 	SWEEP_REQUIRE(!sh_load(&world.tables.process[HANDY].handed));
 }
