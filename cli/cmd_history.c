@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "base/why.h"
 #include "cli/arguments.h"
-#include "client/durable.h"
+#include "cli/look.h"
 #include "journal/history.h"
 
 enum {
@@ -140,17 +140,20 @@ static int history_find_directory(struct context *context, struct asked *a)
 	}
 	if (a->directory && a->directory[0])
 		return EXIT_FINE;
-	int code = runtime(context);
+	static plm_runtime_row row; /* the directory stays in use */
+	int code = look_open(context);
 	if (code != EXIT_FINE)
 		return code;
-	const struct journal_shm *j = &plm_tables(context->rt)->control->journal;
-	a->directory = j->directory;
-	if (journal_slot(plm_tables(context->rt)))
+	int r = plm_inspect_runtime(context->in, &row, sizeof row);
+	if (r < 0)
+		return failed(r, "history");
+	a->directory = row.journal;
+	if (row.journal[0])
 		return EXIT_FINE;
 	fprintf(stderr,
 	    "plmctl: history: the runtime \"%s\" keeps no journal: boot it with plm "
 	    "--state DIR, or name one with --state-dir DIR\n",
-	    plm_tables(context->rt)->control->name);
+	    row.name);
 	return EXIT_INPUT;
 }
 
@@ -344,7 +347,7 @@ static void history_print_total(void *context, const struct history_total *t)
 static void history_catch_up(struct context *context)
 {
 	enum { CATCH_UP_MS = 2000 };
-	if (context->rt && durable_flush(context->rt, CATCH_UP_MS) < 0)
+	if (context->rt && plm_flush(context->rt, CATCH_UP_MS) < 0)
 		fprintf(
 		    stderr, "plmctl: history: %s: the last moments may be missing\n", plm_why());
 }

@@ -75,13 +75,10 @@ static int logs_emit_running(struct logs *l, const struct command_view *v)
 	int code = EXIT_FINE;
 	ssize_t n;
 	logs_see_attempt(l, v->attempt);
-	if (l->fd < 0)
-		l->fd = command_stream_open(v, l->stream);
-	int file = l->fd >= 0 ? command_outlet_file(v, l->stream) : -1;
-	if (file >= 0) { /* from some length on all of it is there */
+	int fd = command_stream_open(v, l->stream);
+	if (fd >= 0 && l->fd >= 0)
 		close(l->fd);
-		l->fd = file;
-	}
+	l->fd = fd >= 0 ? fd : l->fd; /* a stream that is gone may hold bytes not read yet */
 	while (l->fd >= 0 && code == EXIT_FINE &&
 	    (n = pread(l->fd, piece, sizeof piece, (off_t)l->read)) > 0)
 		code = logs_emit(l, piece, (size_t)n);
@@ -93,8 +90,8 @@ static int logs_emit_settled(struct logs *l, const struct command_view *v)
 	uint64_t length;
 	const char *kept = command_kept(v, l->stream, &length);
 	logs_see_attempt(l, v->attempt);
-	uint32_t where = l->stream == STDOUT_FILENO ? v->log.out_where : v->log.err_where;
-	if (v->logged && where != COMMAND_WHERE_KEPT)
+	int where = l->stream == STDOUT_FILENO ? v->log.out_where : v->log.err_where;
+	if (v->logged && where != PLM_OUTLET_KEPT)
 		logs_say_where(v);
 	if (!v->logged && v->attempt > 0 && length == 0)
 		fputs("plmctl: no log of it was kept: its worker died, it was one of several "
@@ -105,6 +102,11 @@ static int logs_emit_settled(struct logs *l, const struct command_view *v)
 	return code == EXIT_FINE ? command_say_cut(v, l->stream) : code;
 }
 
+static bool logs_settled(int state)
+{
+	return state == PLM_STATE_DONE || state == PLM_STATE_FAILED || state == PLM_STATE_CANCELLED;
+}
+
 static int logs_follow(struct logs *l, bool on)
 {
 	uint64_t deadline_ns = deadline_of(l->context);
@@ -112,12 +114,12 @@ static int logs_follow(struct logs *l, bool on)
 	for (;;) {
 		struct command_view v;
 		int code = command_look(l->context, l->ref, &v);
-		if (code != EXIT_FINE || state_settled(v.state))
+		if (code != EXIT_FINE || logs_settled(v.state))
 			return code != EXIT_FINE ? code : logs_emit_settled(l, &v);
-		if (v.outlet.pid && v.outlet.live && !told)
+		if (v.log.outlet_pid && v.log.outlet_live && !told)
 			logs_say_where(&v);
 		told = true;
-		if (v.state == RECORD_RUNNING)
+		if (v.state == PLM_STATE_RUNNING)
 			code = logs_emit_running(l, &v);
 		if (!on || code != EXIT_FINE)
 			return code;

@@ -2,9 +2,9 @@
 
 #include "base/check.h"
 #include "cli/arguments.h"
-#include "cli/worker_rows.h"
+#include "cli/look.h"
 #include "cli/watch.h"
-#include "client/handle.h"
+#include "cli/worker_rows.h"
 
 enum { NS_PER_US = 1000, FOR_PROGRAMS = 3, JOURNAL_CELLS = 7, OWN_WATCH = OPTION_OWN };
 
@@ -109,19 +109,7 @@ static void status_journal_cells(struct output *out, const plm_status *s)
 	cell_number(out, s->journal_to_resume);
 }
 
-/* A record that is done may also be an object. */
-static uint64_t status_count_finished(const struct tables *t)
-{
-	uint32_t fresh = pool_fresh(&t->pool);
-	uint64_t n = 0;
-	for (uint32_t i = 0; i < fresh; i++) {
-		uint64_t word = sh_load(&t->record[i].state);
-		n += word_state(word) == RECORD_DONE && !(word_flags(word) & FLAG_OBJECT);
-	}
-	return n;
-}
-
-static void status_print(struct output *out, const plm_status *s, uint64_t finished)
+static void status_print(struct output *out, const plm_status *s)
 {
 	list_begin(out, columns, COUNT_OF(columns) - (out->json ? 0 : FOR_PROGRAMS));
 	cell_text(out, s->name);
@@ -162,36 +150,36 @@ static void status_print(struct output *out, const plm_status *s, uint64_t finis
 	if (out->json) {
 		cell_number(out, s->waiting + s->ready);
 		cell_number(out, s->running);
-		cell_number(out, finished);
+		cell_number(out, s->finished);
 	}
 	row_end(out);
 }
 
-static void status_print_for_people(
-    const struct tables *t, struct output *out, const plm_status *s, uint64_t finished)
+static void status_print_for_people(plm_inspect *in, struct output *out, const plm_status *s)
 {
 	fprintf(out->file, "\n%llu todo, %llu in progress, %llu finished, %llu failed\n\n",
 	    (unsigned long long)(s->waiting + s->ready), (unsigned long long)s->running,
-	    (unsigned long long)finished, (unsigned long long)s->failed);
-	rows_workers(t, out);
+	    (unsigned long long)s->finished, (unsigned long long)s->failed);
+	rows_workers(in, out);
 }
 
 /* The workers are for people: of `--json` each command prints one table. */
 static int status_show(struct context *context, void *argument)
 {
 	plm_status status;
-	const struct tables *t = plm_tables(context->rt);
 	struct output *out = &context->out;
 	(void)argument;
+	int code = look_open(context);
+	if (code != EXIT_FINE)
+		return code;
 	int r = plm_status_get(context->rt, &status);
 	if (r < 0)
 		return failed(r, "status");
-	uint64_t finished = status_count_finished(t);
 	out->upright = true;
-	status_print(out, &status, finished);
+	status_print(out, &status);
 	out->upright = false;
 	if (!out->json && !out->quiet)
-		status_print_for_people(t, out, &status, finished);
+		status_print_for_people(context->in, out, &status);
 	return EXIT_FINE;
 }
 

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/look.h"
 #include "cli/task_filter.h"
 #include "cli/watch.h"
-#include "client/handle.h"
 
 enum {
 	OWN_LIMIT = OPTION_OF_FILTERED,
@@ -102,18 +102,16 @@ static void tasks_choose_columns(const struct context *context, struct task_colu
 
 static int tasks_stream(struct context *context, const struct list *list)
 {
-	static struct task_row row;
-	const struct tables *t = plm_tables(context->rt);
+	static struct filter_page page;
 	struct output *out = &context->out;
-	uint32_t end = pool_fresh(&t->pool);
+	const plm_task_row *row;
 	uint64_t found = 0, shown = 0;
-	for (uint32_t i = 0; i < end && shown < list->most && !ferror(out->file) &&
-	     !filter_is_over(&list->filter, found);
-	     i++) {
-		if (!filter_task(t, i, &list->filter, list->columns.with_texts, &row) ||
-		    !filter_row(&list->filter, ++found))
+	filter_begin(&page, context->in, &list->filter, list->columns.with_texts);
+	while (shown < list->most && !ferror(out->file) && !filter_is_over(&list->filter, found) &&
+	    (row = filter_next(&page)) != NULL) {
+		if (!filter_row(&list->filter, ++found))
 			continue;
-		task_row_print(t, out, &list->columns, &row);
+		task_row_print(out, &list->columns, row);
 		shown++;
 	}
 	return EXIT_FINE;
@@ -122,7 +120,8 @@ static int tasks_stream(struct context *context, const struct list *list)
 /* ---- sorted ---- */
 
 struct sorted {
-	uint64_t ref, number;
+	plm_ref ref;
+	uint64_t number;
 	char *text; /* NULL: by number */
 };
 
@@ -136,11 +135,11 @@ static int tasks_compare(const void *a, const void *b)
 	const struct sorted *x = a, *y = b;
 	int order = x->text && y->text ? strcmp(x->text, y->text)
 				       : (x->number > y->number) - (x->number < y->number);
-	uint32_t i = ref_index(x->ref), j = ref_index(y->ref);
+	uint32_t i = (uint32_t)x->ref.id, j = (uint32_t)y->ref.id;
 	return order ? order : (i > j) - (i < j);
 }
 
-static bool tasks_add_found(struct found *all, int column, const struct task_row *row)
+static bool tasks_add_found(struct found *all, int column, const plm_task_row *row)
 {
 	const char *text;
 	if (all->n == all->room) {
@@ -152,8 +151,7 @@ static bool tasks_add_found(struct found *all, int column, const struct task_row
 		all->room = room;
 	}
 	struct sorted *new = &all->row[all->n];
-	*new =
-	    (struct sorted){ .ref = row->view.ref, .number = task_column_key(column, row, &text) };
+	*new = (struct sorted){ .ref = row->ref, .number = task_column_key(column, row, &text) };
 	if (text && !(new->text = strdup(text)))
 		return false;
 	all->n++;
@@ -162,34 +160,29 @@ static bool tasks_add_found(struct found *all, int column, const struct task_row
 
 static int tasks_find_all(struct context *context, const struct list *list, struct found *ret)
 {
-	static struct task_row row;
-	const struct tables *t = plm_tables(context->rt);
-	uint32_t end = pool_fresh(&t->pool);
-	bool texts = task_column_reads_texts(list->sort);
-	for (uint32_t i = 0; i < end; i++)
-		if (filter_task(t, i, &list->filter, texts, &row) &&
-		    !tasks_add_found(ret, list->sort, &row))
+	static struct filter_page page;
+	const plm_task_row *row;
+	filter_begin(&page, context->in, &list->filter, task_column_reads_texts(list->sort));
+	while ((row = filter_next(&page)) != NULL)
+		if (!tasks_add_found(ret, list->sort, row))
 			return failed(-ENOMEM, "sorting");
 	qsort(ret->row, ret->n, sizeof *ret->row, tasks_compare);
 	return EXIT_FINE;
 }
 
-/* What went since, or fits no longer, is left out; its number is not given to another. */
+/* A task that went since, or fits no longer, is left out; no other task gets its number. */
 static void tasks_print_found(
     struct context *context, const struct list *list, const struct found *all)
 {
-	static struct task_row row;
-	const struct tables *t = plm_tables(context->rt);
+	static plm_task_row row;
 	struct output *out = &context->out;
 	uint64_t shown = 0;
 	for (size_t i = 0; i < all->n && shown < list->most && !ferror(out->file); i++) {
-		uint64_t ref = all->row[list->falling ? all->n - 1 - i : i].ref;
+		plm_ref ref = all->row[list->falling ? all->n - 1 - i : i].ref;
 		if (!filter_row(&list->filter, i + 1) ||
-		    !filter_task(
-			t, ref_index(ref), &list->filter, list->columns.with_texts, &row) ||
-		    row.view.ref != ref)
+		    !filter_task(context->in, ref, &list->filter, list->columns.with_texts, &row))
 			continue;
-		task_row_print(t, out, &list->columns, &row);
+		task_row_print(out, &list->columns, &row);
 		shown++;
 	}
 }
@@ -209,6 +202,9 @@ static int tasks_sort(struct context *context, const struct list *list)
 static int tasks_show(struct context *context, void *argument)
 {
 	const struct list *list = argument;
+	int code = look_open(context);
+	if (code != EXIT_FINE)
+		return code;
 	task_list_begin(&context->out, &list->columns);
 	return list->sort >= 0 ? tasks_sort(context, list) : tasks_stream(context, list);
 }
@@ -231,7 +227,7 @@ const struct command cmd_tasks = {
 	.details = TASK_FILTER_HELP
 	"  --limit N          at most N rows\n"
 	"  --sort COLUMN      smallest first; -COLUMN: largest first\n"
-	"  --columns NAME,... these, in this order: ref state function priority attempt owner\n"
+	"  --columns NAME,... these, in this order: ref state function priority attempt worker\n"
 	"                     age queued ran args pending held kept fails returns exit output\n"
 	"                     label command (with --json all of them, unless some are named)\n" WATCH_HELP
 	"\nRows come as they are found, in the order of the runtime's table, and at once: a\n"

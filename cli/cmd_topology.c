@@ -1,12 +1,13 @@
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "cli/arguments.h"
-#include "cli/view.h"
-#include "client/handle.h"
+#include "cli/look.h"
 #include "topology/topology.h"
 
 enum { OWN_SYNTHETIC = OPTION_OWN, OWN_PIN, OWN_WORKERS };
@@ -20,8 +21,8 @@ static const struct option options[] = {
 	{ 0 },
 };
 
-struct seat {            /* of a worker: a real one's, or one that is planned */
-	uint32_t number; /* slot, or place */
+struct seat {            /* of a worker process: a real one, or one that is planned */
+	uint32_t number; /* of the worker */
 	int32_t pid;     /* 0: planned */
 	struct place place;
 };
@@ -119,7 +120,7 @@ static const struct column gpu_columns[] = {
 };
 static const struct column missing_columns[] = { { "WHAT", "what", -6 }, { "WHY", "why", -20 } };
 static const struct column worker_columns[] = {
-	{ "SLOT", "slot", 4 },
+	{ "WORKER", "worker", 6 },
 	{ "PID", "pid", 7 },
 	{ "NODE", "node", 4 },
 	{ "CPUS", "cpus", -12 },
@@ -223,32 +224,31 @@ static void topology_show(
 
 /* ---- where workers are ---- */
 
-/* What the kernel says of a process, not what the process says of itself. */
-static uint32_t topology_seats_of_workers(const struct tables *t, struct seat *ret)
+/* The kernel's word on where a process may run, not the process's own. */
+static bool topology_read_seat(const plm_process_row *row, struct seat *ret)
 {
-	uint32_t n = 0;
-	struct process_view v;
-	for (uint32_t slot = 0; slot < t->limits.processes && n < WORKERS_MAX; slot++) {
-		struct seat *s = &ret[n];
-		if (!view_process(t, slot, &v) || v.kind != KIND_WORKER || v.pid <= 0 ||
-		    v.state != PROCESS_LIVE)
-			continue;
-		*s = (struct seat){ .number = slot,
-			.pid = v.pid,
-			.place.node = (int32_t)sh_peek(&t->process[slot].node) };
-		n += sched_getaffinity(v.pid, sizeof s->place.cpus, &s->place.cpus) == 0;
-	}
-	return n;
+	if (row->marks & PLM_MARK_DRAINED || row->pid <= 0 || !row->live)
+		return false;
+	*ret = (struct seat){ .number = row->worker, .pid = row->pid, .place.node = row->node };
+	return sched_getaffinity(row->pid, sizeof ret->place.cpus, &ret->place.cpus) == 0;
 }
 
 static int topology_find_workers(struct context *context, struct seat *ret, uint32_t *ret_n)
 {
+	plm_process_row row;
+	uint64_t cursor = 0;
 	int r = plm_connect_with(&context->rt, context->name, PLM_VISIT, context->timeout_ms);
 	*ret_n = 0;
-	if (r >= 0)
-		*ret_n = topology_seats_of_workers(plm_tables(context->rt), ret);
-	/* The machine is there without a runtime. */
-	return r >= 0 || r == -ENOENT || r == -EHOSTDOWN ? EXIT_FINE : failed(r, "connecting");
+	if (r == -ENOENT || r == -EHOSTDOWN) /* the machine is there without a runtime */
+		return EXIT_FINE;
+	if (r < 0)
+		return failed(r, "connecting");
+	int code = look_open(context);
+	while (code == EXIT_FINE && *ret_n < WORKERS_MAX &&
+	    plm_inspect_processes(
+		context->in, 1u << PLM_KIND_WORKER, &cursor, &row, sizeof row, 1) > 0)
+		*ret_n += topology_read_seat(&row, &ret[*ret_n]);
+	return code;
 }
 
 static int plan(const struct topology *t, enum pin mode, uint32_t n, struct seat *ret)

@@ -1,9 +1,9 @@
 #include <limits.h>
 
 #include "cli/arguments.h"
-#include "cli/worker_rows.h"
+#include "cli/look.h"
 #include "cli/watch.h"
-#include "client/handle.h"
+#include "cli/worker_rows.h"
 
 enum { OWN_ALL = OPTION_OWN, OWN_SET, OWN_WATCH };
 
@@ -24,8 +24,10 @@ static int workers_set(struct context *context, unsigned wanted)
 static int workers_show(struct context *context, void *argument)
 {
 	const bool *all = argument;
-	(*all ? rows_processes : rows_workers)(plm_tables(context->rt), &context->out);
-	return EXIT_FINE;
+	int code = look_open(context);
+	if (code == EXIT_FINE)
+		(*all ? rows_processes : rows_workers)(context->in, &context->out);
+	return code;
 }
 
 static int workers_run(struct context *context, int argc, char **argv)
@@ -57,9 +59,10 @@ const struct command cmd_workers = {
 	    "                     are started; of too many, those with the highest numbers end\n"
 	    "                     what they run and leave.\n"
 	    "                     With 0 of them tasks wait until there are more.\n" WATCH_HELP
-	    "\nA row a process: a worker has one for each of its slots. WORKER: its number; GEN:\n"
-	    "its generation; USED: slots with a task, or kept for one. STATE: live, leaving\n"
-	    "(it ends its task), stopped (by a SIGSTOP), suspect (it sleeps and misses its\n"
+	    "\nA row a process: a worker has a process for each of its cpus. WORKER: its number;\n"
+	    "GEN: its generation; CPUS: how many it offers; USED: cpus with a task, or kept for\n"
+	    "one; PROC: the process slot, a row of the process table. STATE: live, leaving (the\n"
+	    "worker ends its task), stopped (by a SIGSTOP), suspect (it sleeps and misses its\n"
 	    "beats), drained (it is away until plmctl resume). BEAT: since its last sign of\n"
 	    "life. SPARE: it stands in for a process of this worker whose task waits (plm\n"
 	    "--spares), and leaves when it is needed no more. QUEUE: tasks handed to the worker\n"

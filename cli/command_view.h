@@ -1,34 +1,29 @@
-/* command_view.h - a look at a command (tables/command_block.h), whatever became of it.
- * Who: plmctl, about a future that it holds, so that what was settled stays.
+/* command_view.h - a command line that is a task, whatever became of it, as the commands of plmctl
+ * want it.
+ * Who: plmctl, about a future that it holds, so that a settled command stays.
  * Blocks: never.  Allocates: never. */
 #ifndef PLM_CLI_COMMAND_VIEW_H
 #define PLM_CLI_COMMAND_VIEW_H
 
-#include "cli/ctl_command.h"
-#include "cli/command_text.h"
+#include "cli/look.h"
 
 struct command_view {
+	plm_inspect *in; /* where the command is looked at */
 	plm_ref ref;
-	enum record_state state;
+	int state; /* PLM_STATE_... */
 	uint32_t attempt;
-	int32_t pid;                       /* of the worker that runs it; 0: none does */
-	uint32_t worker;                   /* that runs it */
-	char text[COMMAND_TEXT_MAX];       /* the command; "" of what is not known any more */
-	char label[COMMAND_LABEL_MAX + 1]; /* "": none, or not known any more */
-	uint32_t queue_ms, run_ms;
-	struct command_outlet outlet; /* of one that is not settled; pid 0: none */
-	bool logged;                  /* it is settled, and left a log: */
-	struct command_log log;
-	struct command_texts texts;
-	const void *value; /* stdout of one that is done */
-	uint64_t value_bytes;
+	int32_t pid;     /* of the worker that runs it; 0: none does */
+	uint32_t worker; /* that runs it, or ran it last; PLM_NOBODY: not known */
+	uint64_t queue_ms, run_ms;
+	bool logged;         /* it is settled, and all of `log` is known */
+	plm_command_row log; /* also its text and label */
 };
 
 bool command_known(struct context *context, plm_ref ref); /* it is there, and is a command */
 /* EXIT_FINE, or an exit code after a message: it is no command, or gone. */
 int command_look(struct context *context, plm_ref ref, struct command_view *ret);
 
-/* What was kept of stream 1 or 2 of a command that is settled. */
+/* What was kept of stream 1 or 2 of a settled command; valid until look_close(). */
 const char *command_kept(const struct command_view *v, int stream, uint64_t *ret_length);
 
 /* "12 bytes of stdout and 0 of stderr were cut off: ..."; false: nothing was. */
@@ -37,18 +32,12 @@ bool command_cut(const struct command_view *v, char ret[CUT_TEXT_BYTES]);
 
 /* The same for a reader of stream 1 or 2 alone, on stderr. EXIT_CUT, or EXIT_FINE. */
 int command_say_cut(const struct command_view *v, int stream);
-/* Where it writes, or wrote, as a person would say it. */
+/* Where the command writes, or wrote, as a person would say it. */
 enum { WHERE_TEXT_BYTES = 80 };
 const char *command_where(const struct command_view *v, char ret[WHERE_TEXT_BYTES]);
 
-/* The references of the files it makes into results, in their order: fewer than RESULTS_MAX. How
- * many. */
-unsigned command_outputs(struct context *context, const struct command_view *v, plm_ref *ret);
-
-/* What a running command has written so far: a descriptor to read from; -1: nothing yet. From some
- * length on all of it is in the file of its outlet: */
+/* A descriptor from which to read what a running command has written so far; -1: nothing yet. From
+ * some length on all output is in a file of the submitter, so ask again to follow it. */
 int command_stream_open(const struct command_view *v, int stream);
-/* of which this opens another descriptor, if it is there; else -1. */
-int command_outlet_file(const struct command_view *v, int stream);
 
 #endif

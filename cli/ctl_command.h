@@ -8,7 +8,7 @@
 #define PLM_CLI_COMMAND_H
 
 #include "cli/output.h"
-#include "client/plm.h"
+#include "client/plm_inspect.h"
 
 enum exit_code {
 	EXIT_FINE = 0,
@@ -39,6 +39,7 @@ struct context {
 	const struct command *command;
 	bool stays; /* it goes on for as long as somebody wants: no visit, whatever the command */
 	plm *rt;    /* NULL before runtime() */
+	plm_inspect *in; /* NULL before look_open() */
 	struct output out;
 };
 

@@ -203,6 +203,7 @@ static int plmctl_finish(struct context *context, int code)
 {
 	bool written = fflush(stdout) == 0 && !ferror(stdout);
 	int error = errno;
+	plm_inspect_close(&context->in);
 	plm_disconnect(&context->rt);
 	if (written)
 		return code;

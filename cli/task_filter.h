@@ -74,9 +74,24 @@ bool filter_option(const struct context *context, int option, struct task_filter
  * none of them is a usage error. */
 void filter_only(const struct context *context, struct task_filter *filter, const char *states);
 
-/* Is there a task at this index that the filter, its rows apart, lets through? */
-bool filter_task(const struct tables *t, uint32_t index, const struct task_filter *filter,
-    bool with_texts, struct task_row *ret);
+/* Does the filter, without its rows, let this task through? Also false: there is none any more. */
+bool filter_task(plm_inspect *in, plm_ref ref, const struct task_filter *filter, bool with_texts,
+    plm_task_row *ret);
+
+/* The tasks that the filter, without its rows, lets through, one after the other. */
+enum { FILTER_PAGE_ROWS = 64 };
+struct filter_page {
+	plm_inspect *in;
+	const struct task_filter *filter;
+	plm_task_filter states;
+	unsigned flags;
+	uint64_t cursor;
+	int at, n;
+	plm_task_row row[FILTER_PAGE_ROWS];
+};
+void filter_begin(
+    struct filter_page *page, plm_inspect *in, const struct task_filter *filter, bool with_texts);
+const plm_task_row *filter_next(struct filter_page *page); /* NULL: no more */
 
 /* Is row number n, from 1 on, one of them; and is it beyond the last? */
 bool filter_row(const struct task_filter *filter, uint64_t n);

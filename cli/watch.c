@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "cli/arguments.h"
-#include "client/handle.h"
+#include "cli/look.h"
 
 enum { PAUSE_DEFAULT_MS = 2000, PAUSE_LEAST_MS = 10, MS_PER_SECOND = 1000, LINES_DEFAULT = 24 };
 
@@ -89,7 +89,7 @@ static bool watch_pause_for(int ms, const sigset_t *ends)
 /* Without the runtime the tables say what was, for ever. */
 static int watch_still_there(const struct context *context)
 {
-	int r = handle_runtime_gone(context->rt);
+	int r = plm_alive(context->rt);
 	return r < 0 ? failed(r, "watch") : EXIT_FINE;
 }
 
@@ -113,6 +113,7 @@ int watch_run(
 			code = watch_still_there(context);
 		if (fflush(stdout) != 0)
 			break; /* nobody reads any more: said at the end */
+		look_close(context);
 		runtime_leave(context);
 		if (code != EXIT_FINE || !watch_pause_for(watch->pause_ms, &ends))
 			break;

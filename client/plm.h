@@ -383,9 +383,24 @@ typedef struct plm_status {
 	/* Bytes that /dev/shm can still give: with less than store_bytes - store_reserved the store
 	 * does not reach its size. */
 	uint64_t shm_free;
+	uint64_t finished; /* tasks among `done`, which counts objects, too */
 } plm_status;
-/* Counts by a scan of the table: for people, not for loops. */
-int plm_status_get(plm *rt, plm_status *ret);
+/* The numbers of now. Reads each record once: for people, not for loops. `size` is
+ * sizeof(plm_status) in the caller's program: a later libplm adds fields at the end, and fills the
+ * fields that the caller knows. 0, or -EHOSTDOWN. */
+int plm_status_get_sized(plm *rt, plm_status *ret, size_t size);
+static inline int plm_status_get(plm *rt, plm_status *ret)
+{
+	return plm_status_get_sized(rt, ret, sizeof *ret);
+}
+/* 0; -EHOSTDOWN: the runtime has stopped, or all its processes have been dead for two seconds. */
+int plm_alive(plm *rt);
+/* 1: the command of a task of this runtime runs our program, and the task has not ended. Else 0. */
+int plm_inside(plm *rt);
+/* Returns when the journal has written all that happened to durable tasks so far. 0, also without a
+ * journal; -ETIMEDOUT. */
+int plm_flush(plm *rt, int timeout_ms);
+/* plm_inspect.h shows tasks, processes, values and reasons, also of a dead runtime. */
 
 /* ---- ruling it ----
  * Each call is one request to the manager and returns when the manager has accepted, not when all
@@ -406,6 +421,9 @@ int plm_resume(plm *rt);
  * place until plm_resume_worker(). -ENOENT: no worker has the number. */
 int plm_drain_worker(plm *rt, unsigned worker);
 int plm_resume_worker(plm *rt, unsigned worker);
+/* Sets the policy by which the scheduler chooses a worker, from the next task on; no request to the
+ * manager. -ENOENT: no such policy (`plmctl policy` lists all). */
+int plm_set_policy(plm *rt, const char *name);
 /* Ends the runtime when all accepted tasks have run; now: ends it at once. */
 int plm_stop(plm *rt, int now);
 

@@ -1,6 +1,6 @@
 /* plmdump.c - looks into a control segment: of a running runtime, of a dead one, or a copy in a
- * file. Read-only, takes no lock, needs nobody's help; whatever the bytes are, it lists them or
- * says why not. */
+ * file. Read-only, takes no lock, needs no process of the runtime; whatever the bytes are, plmdump
+ * lists them or says why not. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -8,10 +8,9 @@
 
 #include "base/check.h"
 #include "base/standard.h"
-#include "base/why.h"
 #include "dump/dump.h"
 #include "cli/worker_rows.h"
-#include "client/plm.h"
+#include "client/plm_inspect.h"
 
 enum {
 	EXIT_SOUND = 0,
@@ -28,7 +27,7 @@ enum {
 struct dump {
 	const char *name, *file;
 	bool json;
-	struct tables tables;
+	plm_inspect *in;
 	struct output out;
 };
 
@@ -41,61 +40,61 @@ struct subject {
 
 static bool plmdump_show_header(struct dump *dump)
 {
-	dump_header(&dump->tables, &dump->out);
+	dump_header(dump->in, &dump->out);
 	return true;
 }
 
 static bool plmdump_show_workers(struct dump *dump)
 {
-	rows_processes(&dump->tables, &dump->out);
+	rows_processes(dump->in, &dump->out);
 	return true;
 }
 
 static bool plmdump_show_tasks(struct dump *dump)
 {
-	rows_tasks(&dump->tables, &dump->out);
+	rows_tasks(dump->in, &dump->out);
 	return true;
 }
 
 static bool plmdump_show_objects(struct dump *dump)
 {
-	rows_objects(&dump->tables, &dump->out);
+	rows_objects(dump->in, &dump->out);
 	return true;
 }
 
 static bool plmdump_show_functions(struct dump *dump)
 {
-	rows_functions(&dump->tables, &dump->out);
+	rows_functions(dump->in, &dump->out);
 	return true;
 }
 
 static bool plmdump_show_task_heap(struct dump *dump)
 {
-	dump_heap(&dump->tables, &dump->out, &dump->tables.task_heap);
+	dump_heap(dump->in, &dump->out, PLM_HEAP_TASKS);
 	return true;
 }
 
 static bool plmdump_show_worker_heap(struct dump *dump)
 {
-	dump_heap(&dump->tables, &dump->out, &dump->tables.worker_heap);
+	dump_heap(dump->in, &dump->out, PLM_HEAP_WORKERS);
 	return true;
 }
 
 static bool plmdump_show_locks(struct dump *dump)
 {
-	dump_locks(&dump->tables, &dump->out);
+	dump_locks(dump->in, &dump->out);
 	return true;
 }
 
 static bool plmdump_show_rings(struct dump *dump)
 {
-	dump_rings(&dump->tables, &dump->out);
+	dump_rings(dump->in, &dump->out);
 	return true;
 }
 
 static bool plmdump_show_check(struct dump *dump)
 {
-	return dump_check(&dump->tables, &dump->out, dump->file == NULL);
+	return dump_check(dump->in, &dump->out);
 }
 
 static const struct subject subjects[] = {
@@ -200,7 +199,7 @@ static const struct subject *plmdump_find_subject(int argc, char **argv)
 
 static int plmdump_refused(const struct dump *dump, int error)
 {
-	fprintf(stderr, "plmdump: %s\n", why_text()[0] ? why_text() : strerror(-error));
+	fprintf(stderr, "plmdump: %s\n", plm_why());
 	switch (-error) {
 	case ENOENT: return dump->file ? EXIT_INPUT : EXIT_NO_RUNTIME;
 	case EINVAL: return EXIT_USAGE;
@@ -211,14 +210,10 @@ static int plmdump_refused(const struct dump *dump, int error)
 	}
 }
 
-static int plmdump_inspect(struct dump *dump)
+static int plmdump_open(struct dump *dump)
 {
-	const char *name = dump->name ? dump->name : getenv("PLM_NAME");
-	if (dump->file)
-		return tables_inspect(dump->file, &dump->tables);
-	name = name ? name : "default";
-	int r = tables_check_name(name);
-	return r < 0 ? r : tables_inspect_name(name, &dump->tables);
+	return dump->file ? plm_inspect_open_files(&dump->in, dump->file, NULL)
+			  : plm_inspect_open(&dump->in, dump->name);
 }
 
 int main(int argc, char **argv)
@@ -227,7 +222,7 @@ int main(int argc, char **argv)
 	standard_open();
 	plmdump_take_options(&dump, argc, argv);
 	const struct subject *subject = plmdump_find_subject(argc, argv);
-	int r = plmdump_inspect(&dump);
+	int r = plmdump_open(&dump);
 	if (r < 0)
 		return plmdump_refused(&dump, r);
 	output_open(&dump.out, stdout, dump.json, false);
@@ -237,6 +232,6 @@ int main(int argc, char **argv)
 	bool written = output_close(&dump.out);
 	if (!written)
 		fprintf(stderr, "plmdump: writing: %s\n", strerror(errno));
-	tables_detach(&dump.tables);
+	plm_inspect_close(&dump.in);
 	return !written ? EXIT_OURS : sound ? EXIT_SOUND : EXIT_UNSOUND;
 }

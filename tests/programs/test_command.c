@@ -146,7 +146,7 @@ START_TEST(it_is_told_its_task_attempt_worker_and_runtime)
 	char *slots = ctl_expect(&host, 0, "workers", "--json");
 	snprintf(expected, sizeof expected, "%s %s 1 %ld ", ref, host.name, worker);
 	ck_assert_msg(strncmp(text, expected, strlen(expected)) == 0, "%s, not %s", text, expected);
-	snprintf(expected, sizeof expected, "\"slot\": %s,", text + strlen(expected));
+	snprintf(expected, sizeof expected, "\"process_slot\": %s,", text + strlen(expected));
 	ck_assert_msg(strstr(slots, expected) != NULL, "%s is in no slot of %s", expected, slots);
 	free(slots);
 	free(text);

@@ -254,7 +254,7 @@ START_TEST(slots_kept_for_a_task_are_shown_as_used)
 	boot("slots=4 x1", "locality");
 	free(ctl_expect(
 	    &machine, 0, "call", "--detach", "--needs", "cpus=3", "probe.sleep", "600000"));
-	ctl_until(&machine, "\"slots_used\": 3", "workers", "--json");
+	ctl_until(&machine, "\"cpus_used\": 3", "workers", "--json");
 	runtime_end(&machine);
 }
 END_TEST

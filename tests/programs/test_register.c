@@ -72,11 +72,11 @@ START_TEST(each_worker_is_listed_with_what_it_is_runs_and_has_done)
 	char *running = line_with("workers", "function", "probe.sleep");
 	uint64_t worker = number_of(running, "worker");
 	expect_field(running, "generation", worker == 0 ? "3" : "1");
-	expect_field(running, "slots", worker == 0 ? "2" : "1");
-	expect_field(running, "slots_used", "1");
+	expect_field(running, "cpus", worker == 0 ? "2" : "1");
+	expect_field(running, "cpus_used", "1");
 	expect_field(running, "state", "live");
 	char *other = line_with("workers", "worker", worker == 0 ? "1" : "0");
-	expect_field(other, "slots_used", "0");
+	expect_field(other, "cpus_used", "0");
 	snprintf(pid, sizeof pid, "%d", pool_worker_process(0, PROCESS_LIVE)->pid);
 	char *by_pid = line_with("workers", "pid", pid);
 	expect_field(by_pid, "worker", "0");

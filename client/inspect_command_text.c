@@ -1,4 +1,4 @@
-#include "cli/command_text.h"
+#include "client/inspect_command_text.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "cli/occupancy.h"
+#include "client/inspect_occupancy.h"
 
 #include <string.h>
 
