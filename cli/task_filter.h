@@ -1,10 +1,10 @@
-/* task_filter.h - which tasks a command is about: the one place where that is said and judged.
+/* task_filter.h - which tasks a command is about: the options, and the judgement.
  *
- * `tasks` shows them, `cancel`, `requeue`, `retry`, `forget`, `move` and `wait` act on them. A
- * command puts TASK_FILTER_OPTIONS into its table and TASK_FILTER_HELP into its help, and counts
- * its own options from OPTION_OF_FILTERED. All that is said must hold of a task (but any of several
- * states, of several labels, is enough). Who acts says either references or a filter, never
- * nothing: what was forgotten on the command line must not mean "all".
+ * `tasks` shows the tasks; `cancel`, `requeue`, `retry`, `forget`, `move` and `wait` act on them. A
+ * command puts TASK_FILTER_OPTIONS into its option table and TASK_FILTER_HELP into its help, and
+ * counts further options from OPTION_OF_FILTERED. A task has to satisfy every option given (but any
+ * of several states, or of several labels, is enough). A command that acts requires references or a
+ * filter: an empty command line must not mean "all".
  * Blocks: never.  Allocates: selections. */
 #ifndef PLM_CLI_TASK_FILTER_H
 #define PLM_CLI_TASK_FILTER_H
@@ -22,7 +22,7 @@ enum {
 	OPTION_EXCLUDE,
 	OPTION_LABELLED,
 	OPTION_ROWS,
-	OPTION_OF_FILTERED, /* its own */
+	OPTION_OF_FILTERED, /* further options of a command */
 };
 
 #define TASK_FILTER_OPTIONS                                           \
@@ -62,23 +62,23 @@ struct filter_texts {
 struct task_filter {     /* zeroes: all tasks */
 	uint32_t states; /* bits; 0: any */
 	struct filter_texts include, exclude, label;
-	uint64_t from, to; /* rows; 0: no such bound */
-	bool kept;         /* only what the runtime keeps; no option says so */
-	bool given;        /* some option was */
+	uint64_t from, to; /* rows; 0: no bound */
+	bool kept;         /* only tasks with PLM_KEEP; no option sets this */
+	bool given;        /* some option was given */
 };
 
-/* Takes one of TASK_FILTER_OPTIONS, with its value in optarg. False: it is none of them. */
+/* Takes an option of TASK_FILTER_OPTIONS, the value in optarg. False: not such an option. */
 bool filter_option(const struct context *context, int option, struct task_filter *filter);
 
-/* The command is about tasks of these states alone ("todo,in_progress"); a filter that asks for
- * none of them is a usage error. */
+/* Limits the filter to these states ("todo,in_progress"); a filter without any of these states is a
+ * usage error. */
 void filter_only(const struct context *context, struct task_filter *filter, const char *states);
 
-/* Does the filter, without its rows, let this task through? Also false: there is none any more. */
+/* Does the task pass the filter, --rows ignored? Also false: no such task any more. */
 bool filter_task(plm_inspect *in, plm_ref ref, const struct task_filter *filter, bool with_texts,
     plm_task_row *ret);
 
-/* The tasks that the filter, without its rows, lets through, one after the other. */
+/* The tasks that pass the filter, --rows ignored, one at a time. */
 enum { FILTER_PAGE_ROWS = 64 };
 struct filter_page {
 	plm_inspect *in;
@@ -93,7 +93,7 @@ void filter_begin(
     struct filter_page *page, plm_inspect *in, const struct task_filter *filter, bool with_texts);
 const plm_task_row *filter_next(struct filter_page *page); /* NULL: no more */
 
-/* Is row number n, from 1 on, one of them; and is it beyond the last? */
+/* Is row number n, from 1 on, in --rows; is n the last row or beyond? */
 bool filter_row(const struct task_filter *filter, uint64_t n);
 bool filter_is_over(const struct task_filter *filter, uint64_t n);
 
@@ -101,11 +101,11 @@ bool filter_is_over(const struct task_filter *filter, uint64_t n);
 struct selection {
 	size_t n;
 	plm_ref *ref;
-	bool named; /* by reference: one that is not there is an error */
+	bool named; /* by reference: a missing task is an error */
 };
 
 /* From the operands behind the options, or by the filter. Connects. EXIT_FINE, or an exit code
- * after a message; the caller frees in each case. */
+ * after a message; the caller always frees the selection. */
 int select_tasks(struct context *context, int argc, char **argv, const struct task_filter *filter,
     struct selection *ret);
 void selection_free(struct selection *selection);

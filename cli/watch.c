@@ -46,7 +46,7 @@ static unsigned watch_lines_of_terminal(void)
 									       : LINES_DEFAULT;
 }
 
-/* What the last drawing left behind it is wiped line by line: so nothing flickers. */
+/* Clear the rest of each line, not the screen: so nothing flickers. */
 static void watch_draw(const char *text, size_t length)
 {
 	unsigned left = watch_lines_of_terminal() - 1;
@@ -78,7 +78,7 @@ static int watch_show_drawn(struct context *context, watch_show_f *show, void *a
 	return code;
 }
 
-/* False: a signal has ended it. */
+/* False: a signal ends the watch. */
 static bool watch_pause_for(int ms, const sigset_t *ends)
 {
 	const struct timespec pause = { .tv_sec = ms / MS_PER_SECOND,
@@ -86,7 +86,7 @@ static bool watch_pause_for(int ms, const sigset_t *ends)
 	return sigtimedwait(ends, NULL, &pause) < 0;
 }
 
-/* Without the runtime the tables say what was, for ever. */
+/* The tables of a dead runtime stay mapped, and never change again. */
 static int watch_still_there(const struct context *context)
 {
 	int r = plm_alive(context->rt);
@@ -112,7 +112,7 @@ int watch_run(
 		if (code == EXIT_FINE)
 			code = watch_still_there(context);
 		if (fflush(stdout) != 0)
-			break; /* nobody reads any more: said at the end */
+			break; /* no reader any more: plmctl_finish() says so */
 		look_close(context);
 		runtime_leave(context);
 		if (code != EXIT_FINE || !watch_pause_for(watch->pause_ms, &ends))

@@ -147,7 +147,7 @@ START_TEST(a_task_below_another_in_its_slot_names_that)
 {
 	boot("--workers", "1", "--module", test_module("mod_test"));
 	char *outer = detach("test.nest", LONG);
-	until_says(outer, "is running", "in its place its slot runs @", "(probe.sleep)");
+	until_says(outer, "is running", "its worker runs @", "(probe.sleep) in its place");
 	end();
 }
 END_TEST
