@@ -62,7 +62,7 @@ LIBS    := -lurcu-bp -lurcu-cds -lurcu-common -lhwloc -lnuma -pthread -lm
 Q       := $(if $(V),,@)
 say      = $(if $(V),,@echo '  $(1) $@';)
 COMPILE  = $(call say,CC)$(CC) -I. -fvisibility=hidden $(COMMON)
-OUTSIDE  = $(call say,CC)$(CC) -Iclient $(COMMON) # as a user of libplm compiles: plm.h alone
+OUTSIDE  = $(call say,CC)$(CC) -Iclient $(COMMON) # as users of libplm compile: public headers
 LINK     = $(call say,LD)$(CC) $(SANITIZE_$(VARIANT)) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
 AGAIN    = $(Q)+$(MAKE) --no-print-directory
 
