@@ -138,7 +138,7 @@ static void view_read_worker(
 	const struct worker_kind *k = &t->control->kind[kind % WORKER_KINDS_MAX];
 	ret->worker = worker;
 	ret->worker_generation = k->generation;
-	ret->slots = k->slots;
+	ret->slots = k->cpus;
 	ret->slots_used = view_count_used(t, worker);
 }
 

@@ -33,7 +33,7 @@ static const char help[] =
     "usage: plm [options]\n"
     "  --name NAME       name of the runtime (default \"default\"; PLM_NAME)\n"
     "  --workers N|SPEC  N plain workers (default: one a core), or kinds of workers, e.g.\n"
-    "                    'gen=4,slots=2 x2; gen=1,slots=5 x2': generation 1 to 4, tasks at once,\n"
+    "                    'gen=4,cpus=2 x2; gen=1,cpus=5 x2': generation 1 to 4, tasks at once,\n"
     "                    how many of them; gpus=N, mem=SIZE and resources of any NAME=N that\n"
     "                    tasks may ask for; @FILE reads them from a file (PLM_WORKERS)\n"
     "  --spares N        while tasks are queued, start up to N more processes in the place of\n"
@@ -187,7 +187,7 @@ static int options_set_workers(struct options *o, const char *text)
 	o->resources = names;
 	o->limits.workers = 0;
 	for (uint32_t i = 0; i < o->kinds; i++)
-		o->limits.workers += o->kind[i].count * o->kind[i].slots;
+		o->limits.workers += o->kind[i].count * o->kind[i].cpus;
 	return 0;
 }
 

@@ -197,7 +197,7 @@ static void tables_start_control(struct tables *t, const char *name)
 	c->kinds = 1; /* plain ones, unless the manager knows better */
 	c->kind[0] = (struct worker_kind){ .count = t->limits.workers,
 		.generation = 1,
-		.slots = 1,
+		.cpus = 1,
 		.amount[RESOURCE_CPUS] = AMOUNT_UNIT };
 	sh_poke(&c->staff, t->limits.workers);
 	sh_poke(&c->slots, PROCESSES_STEP);
