@@ -121,6 +121,7 @@ done < <(for folder in "${!below[@]}"; do
 	[ "$folder" = bench ] || undefined "$objects/$folder"/*.o
 done)
 
-circles=$(python3 tools/circles.py "$objects" scheduler) || offence "$(grep 'at most' <<< "$circles")"
+circles=$(python3 tools/circles.py "$objects" scheduler) ||
+	offence "$(grep 'at most' <<<"$circles")"
 
 [ $offences -eq 0 ]
