@@ -21,7 +21,7 @@ static const struct option options[] = {
 };
 
 struct seat {            /* of a worker: a real one's, or one that is planned */
-	uint32_t number; /* slot, or place */
+	uint32_t number; /* of the worker, or the place of the plan */
 	int32_t pid;     /* 0: planned */
 	struct place place;
 };
@@ -119,7 +119,7 @@ static const struct column gpu_columns[] = {
 };
 static const struct column missing_columns[] = { { "WHAT", "what", -6 }, { "WHY", "why", -20 } };
 static const struct column worker_columns[] = {
-	{ "SLOT", "slot", 4 },
+	{ "WORKER", "worker", 6 },
 	{ "PID", "pid", 7 },
 	{ "NODE", "node", 4 },
 	{ "CPUS", "cpus", -12 },
@@ -233,7 +233,7 @@ static uint32_t topology_seats_of_workers(const struct tables *t, struct seat *r
 		if (!view_process(t, slot, &v) || v.kind != KIND_WORKER || v.pid <= 0 ||
 		    v.state != PROCESS_LIVE)
 			continue;
-		*s = (struct seat){ .number = slot,
+		*s = (struct seat){ .number = v.worker,
 			.pid = v.pid,
 			.place.node = (int32_t)sh_peek(&t->process[slot].node) };
 		n += sched_getaffinity(v.pid, sizeof s->place.cpus, &s->place.cpus) == 0;

@@ -195,8 +195,8 @@ static void reasons_check_running(struct look *l)
 		    "to end it");
 	else
 		say(l, "running",
-		    "attempt %" PRIu32 " has run for %s on worker %" PRIu32 ", slot %" PRIu32
-		    ", pid %" PRId32,
+		    "attempt %" PRIu32 " has run for %s on worker %" PRIu32
+		    " (process slot %" PRIu32 ", pid %" PRId32 ")",
 		    word_attempt(l->word), reasons_span(l->r->start_ms, l->now_ms, since),
 		    p->worker, word_owner(l->word), p->pid);
 }

@@ -96,7 +96,8 @@ START_TEST(a_running_task_says_where_and_which_attempt)
 	boot("--workers", "1");
 	char *ref = detach("--crash-retries", "1", "probe.sleep", LONG);
 	until_running(ref);
-	snprintf(where, sizeof where, "on worker 0, slot 63, pid %d", member_pid("worker"));
+	snprintf(
+	    where, sizeof where, "on worker 0 (process slot 63, pid %d)", member_pid("worker"));
 	until_says(ref, "is running: attempt 1 has run for", where);
 	kill(member_pid("worker"), SIGKILL);
 	until_says(ref, "is running: attempt 2");
