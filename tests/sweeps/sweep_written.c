@@ -18,6 +18,7 @@
 
 #include "base/rmtree.h"
 #include "journal/journal.h"
+#include "journal/journal_trouble.h"
 #include "tests/support/meanwhile.h"
 #include "tests/support/world.h"
 
