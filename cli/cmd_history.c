@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "base/why.h"
 #include "cli/arguments.h"
-#include "client/handle.h"
+#include "client/durable.h"
 #include "journal/history.h"
 
 enum {

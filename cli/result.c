@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/why.h"
-#include "client/handle.h"
+#include "client/nested_wait.h"
 #include "tables/command_block.h"
 
 uint64_t deadline_of(const struct context *context)

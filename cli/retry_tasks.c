@@ -5,7 +5,7 @@
 
 #include "base/limits.h"
 #include "cli/result.h"
-#include "client/handle.h"
+#include "client/retry.h"
 #include "tables/args.h"
 
 enum { NOT_YET, UNDER_WAY, OVER };

@@ -18,7 +18,7 @@ void heap_create(void *memory, uint32_t capacity)
 	shm->in_order = 1;
 }
 
-/* The truth is elsewhere, so nothing of what the dead holder left is looked at. */
+/* The truth is elsewhere, so nothing left by the dead holder is read. */
 static const char *heap_recover(void *context)
 {
 	struct heap *heap = context;
@@ -51,7 +51,7 @@ void heap_unlock(struct heap *heap)
 	lock_release(&heap->lock);
 }
 
-/* A length that a stray write made too long must not lead out of the array. */
+/* A stray write may have made the length too long: never leave the array. */
 static uint32_t heap_length_of(const struct heap *heap)
 {
 	uint32_t length = sh_peek(&heap->shm->length);
@@ -64,21 +64,21 @@ static uint32_t heap_parent_of(uint32_t place)
 	return (place - 1) / CHILDREN;
 }
 
-/* Places are those of the tree, entry[] is a ring that begins at `first`. */
+/* A place counts in the tree; entry[] is a ring that begins at `first`. */
 static uint32_t heap_slot_of(uint32_t first, uint32_t capacity, uint32_t place)
 {
 	uint32_t to_end = capacity - first;
 	return place < to_end ? first + place : place - to_end;
 }
 
-/* Not trusted: a stray write may have led it out of the ring. */
+/* Not trusted: a stray write may point out of the ring. */
 static uint32_t heap_first_of(const struct heap_shm *shm, uint32_t capacity)
 {
 	uint32_t first = sh_peek(&shm->first);
 	return first < capacity ? first : 0;
 }
 
-/* The ring as one operation sees it: where it begins is read once. */
+/* The ring during one operation: the beginning is read once. */
 struct tree {
 	struct heap_entry *entry;
 	uint32_t *position;
@@ -105,12 +105,12 @@ static struct heap_entry *heap_at(const struct heap *heap, uint32_t place)
 static void heap_put(const struct tree *tree, uint32_t place, struct heap_entry entry)
 {
 	struct heap_entry *slot = heap_entry_of(tree, place);
-	sh_set(*slot, entry);
+	sh_set(*slot, entry, "entry");
 	if (entry.id < tree->capacity) /* read from the segment: not vouched for */
 		sh_set(tree->position[entry.id], (uint32_t)(slot - tree->entry));
 }
 
-/* Both sifts move a hole, not the entry: one store a level instead of a swap's two. */
+/* Both sifts move a hole, not the entry: one store a level instead of two for a swap. */
 static void heap_sift_up(const struct tree *tree, uint32_t hole, struct heap_entry entry)
 {
 	while (hole > 0 && heap_entry_of(tree, heap_parent_of(hole))->key < entry.key) {
@@ -120,7 +120,7 @@ static void heap_sift_up(const struct tree *tree, uint32_t hole, struct heap_ent
 	heap_put(tree, hole, entry);
 }
 
-/* The child with the largest key, of at least one. */
+/* The child with the largest key; at least one child exists. */
 static uint32_t heap_best_child(const struct tree *tree, uint32_t first, uint32_t length)
 {
 	uint32_t end = length - first > CHILDREN ? first + CHILDREN : length, best = first;
@@ -149,7 +149,7 @@ static void heap_sift_down(
 	heap_put(tree, hole, entry);
 }
 
-/* Puts entry into a hole anywhere: it goes whichever way its key sends it. */
+/* Puts the entry into a hole anywhere: the key decides whether the entry goes up or down. */
 static void heap_settle(
     const struct heap *heap, uint32_t hole, uint32_t length, struct heap_entry entry)
 {
@@ -165,8 +165,8 @@ static void heap_set_length(struct heap *heap, uint32_t length)
 	sh_poke(&heap->shm->length, length);
 	if (length > 0)
 		return;
-	sh_poke(&heap->shm->first, 0); /* where siblings share a line */
-	sh_poke(&heap->shm->in_order, 1);
+	sh_poke(&heap->shm->first, 0, "first, empty"); /* where siblings share a line */
+	sh_poke(&heap->shm->in_order, 1, "in_order, empty");
 }
 
 static bool heap_find(const struct heap *heap, uint32_t id, uint32_t *ret_place)
@@ -196,10 +196,10 @@ void heap_push(struct heap *heap, uint32_t id, uint32_t tag, uint64_t key)
 	struct heap_entry entry = { .key = key, .id = id, .tag = tag };
 	uint32_t length = heap_length_of(heap);
 	if (length == heap->capacity)
-		return; /* it cannot be full without this id: damage, which a rebuild mends */
+		return; /* full without this id: damage, which a rebuild mends */
 	heap_set_length(heap, length + 1);
 	if (length > 0 && heap_at(heap, length - 1)->key < key)
-		sh_poke(&heap->shm->in_order, 0);
+		sh_poke(&heap->shm->in_order, 0, "in_order, pushed");
 	struct tree tree = heap_tree_of(heap);
 	if (sh_peek(&heap->shm->in_order))
 		heap_put(&tree, length, entry);
@@ -216,13 +216,14 @@ bool heap_peek(const struct heap *heap, struct heap_entry *ret)
 	return true;
 }
 
-/* Off the front of a queue; or the last entry fills the hole that the one leaving makes. */
+/* The first entry of a queue leaves at the front; otherwise the last entry fills the hole. */
 static void heap_close_hole(struct heap *heap, uint32_t hole)
 {
 	uint32_t length = heap_length_of(heap) - 1;
 	if (hole == 0 && sh_peek(&heap->shm->in_order)) {
 		sh_poke(&heap->shm->first,
-		    heap_slot_of(heap_first_of(heap->shm, heap->capacity), heap->capacity, 1));
+		    heap_slot_of(heap_first_of(heap->shm, heap->capacity), heap->capacity, 1),
+		    "first, popped");
 		heap_set_length(heap, length);
 		return;
 	}
@@ -230,7 +231,7 @@ static void heap_close_hole(struct heap *heap, uint32_t hole)
 	heap_set_length(heap, length);
 	if (hole == length)
 		return;
-	sh_poke(&heap->shm->in_order, 0);
+	sh_poke(&heap->shm->in_order, 0, "in_order, hole filled");
 	heap_settle(heap, hole, length, last);
 }
 
@@ -239,7 +240,8 @@ bool heap_pop(struct heap *heap, struct heap_entry *ret)
 	struct heap_entry top;
 	while (heap_peek(heap, &top)) {
 		heap_close_hole(heap, 0);
-		if (top.id < heap->capacity) { /* a wild one is a stray write's, not the caller's */
+		if (top.id <
+		    heap->capacity) { /* a wild id comes from a stray write, not from the caller */
 			*ret = top;
 			return true;
 		}
@@ -267,7 +269,7 @@ void heap_update(struct heap *heap, uint32_t id, uint64_t key)
 	}
 	struct heap_entry entry = *heap_at(heap, place);
 	entry.key = key;
-	sh_poke(&heap->shm->in_order, 0);
+	sh_poke(&heap->shm->in_order, 0, "in_order, updated");
 	heap_settle(heap, place, heap_length_of(heap), entry);
 }
 

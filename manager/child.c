@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "base/why.h"
-#include "command/command_run.h"
+#include "command/command.h"
 #include "journal/journal.h"
 #include "manager/descriptors.h"
 #include "manager/manager.h"
@@ -127,8 +127,7 @@ static int child_worker_main(int control_fd, int store_fd, int joined, const str
 	sh_poke(&worker.rt.me->node, child_node_of(post->place));
 	this_worker = &worker;
 	eventfd_write(joined, 1);
-	group_open(worker.rt.tables.control->name, post->slot, &worker.commands);
-	objects_sweep(&worker.rt.tables); /* a former worker may have died in a command */
+	command_begin(&worker.rt.tables, post->slot);
 	worker_run(&worker);
 	worker_close(&worker);
 	return 0;

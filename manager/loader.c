@@ -21,6 +21,7 @@
 #include "manager/manager.h"
 #include "manager/orphans.h"
 #include "manager/watching.h"
+#include "command/command.h"
 #include "worker/modules.h"
 
 enum { MARK_BYTES = 48 };
@@ -61,6 +62,7 @@ static int loader_load_one(struct manager *m, const char *path)
 /* One process loads both built-in modules, because each process costs boot time. */
 static int loader_load(struct manager *m, const char *path)
 {
+	command_offer();
 	int r = loader_load_one(m, path);
 	if (r == 0 && strcmp(path, MODULE_BUILTIN) == 0)
 		r = loader_load_one(m, MODULE_COMMANDS);

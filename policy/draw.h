@@ -1,6 +1,7 @@
-/* draw.h - random numbers from a seed: the same seed, the same numbers, on every machine.
- * splitmix64: one word of state, any seed is a good one, and the streams of neighbouring seeds have
- * nothing to do with each other. Not for secrets.  Blocks, allocates: never. */
+/* draw.h - random numbers from a seed: the same seed gives the same numbers on every machine.
+ *
+ * splitmix64: one word of state; any seed is good, and the streams of neighbouring seeds have
+ * nothing in common. Not for secrets. Blocks, allocates: never. */
 #ifndef PLM_DRAW_H
 #define PLM_DRAW_H
 
@@ -14,12 +15,12 @@ static inline uint64_t draw_bits(uint64_t *seed)
 	return bits ^ bits >> 31;
 }
 
-/* Of 0 to n - 1 each alike; n at least 1. 2^32 numbers do not go evenly into n parts: those that
- * are too many are drawn again. A remainder (bits % n) would favour the lower numbers. */
+/* Each of 0 to n - 1 alike; n at least 1. 2^32 numbers do not divide evenly into n parts: the
+ * surplus is drawn again. A remainder (bits % n) would favour the lower numbers. */
 static inline uint32_t draw_below(uint64_t *seed, uint32_t n)
 {
 	uint64_t scaled = (draw_bits(seed) >> 32) * n;
-	if ((uint32_t)scaled < n) /* perhaps too many: the division is rarely needed */
+	if ((uint32_t)scaled < n) /* perhaps in the surplus: the division is rarely needed */
 		for (uint32_t too_many = -n % n; (uint32_t)scaled < too_many;)
 			scaled = (draw_bits(seed) >> 32) * n;
 	return (uint32_t)(scaled >> 32);

@@ -8,14 +8,14 @@ static uint64_t locality_key(const struct policy_worker *worker)
 	return key_make(worker->free / worker->slots, key_warmth(worker));
 }
 
-/* As by key, without its division: all workers of one node are equals, and asked about often. */
+/* Like the key, without the division: all workers of a node are equals, and compared often. */
 static bool locality_less_loaded(const struct policy_worker *a, const struct policy_worker *b)
 {
 	uint64_t free_a = a->free * b->slots, free_b = b->free * a->slots;
 	return free_a != free_b ? free_a > free_b : key_warmth(a) > key_warmth(b);
 }
 
-struct nearness { /* what comes first counts most */
+struct nearness { /* the first member counts most */
 	uint64_t in_cache;
 	uint64_t on_node;
 	const struct policy_worker *worker;
@@ -49,7 +49,7 @@ static bool locality_is_open(const struct policy_view *view, uint32_t number)
 	return false;
 }
 
-/* Only those named by the bytes come into question: the others need not be weighed. */
+/* Weighs only workers named by the bytes. */
 static uint32_t locality_nearest_cache(
     const struct policy_view *view, const struct policy_bytes *bytes, size_t n)
 {

@@ -1,4 +1,4 @@
-/* policies.h - the policies there are, for the table of them; private. */
+/* policies.h - all policies, for the table in policy.c; private. */
 #ifndef PLM_POLICIES_H
 #define PLM_POLICIES_H
 

@@ -2,8 +2,8 @@
 #include "policy/key.h"
 #include "policy/policies.h"
 
-/* Two different ones: who may draw the same twice is left with one choice in n, and with two open
- * workers takes the fuller one each fourth time. */
+/* Draws two different workers. With the same worker allowed twice, a draw in n has no choice, and
+ * of two open workers the fuller is taken each fourth time. */
 static uint32_t power_of_two_draw(const struct policy_view *view, uint64_t *seed)
 {
 	if (view->n < 2)

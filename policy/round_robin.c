@@ -1,6 +1,7 @@
 #include "policy/policies.h"
 
-/* All 64 bits: were turns counted modulo anything, one worker would stay the oldest for long. */
+/* All 64 bits: with turns counted modulo anything, the same worker would stay the oldest for long.
+ */
 static uint64_t round_robin_key(const struct policy_worker *worker)
 {
 	uint64_t turn = worker->last_turn ? worker->last_turn + POLICY_NUMBERS : worker->number;

@@ -1,8 +1,8 @@
 #include "policy/key.h"
 #include "policy/policies.h"
 
-/* What a worker has, not what of it is free: so its place in the order never changes, and it is
- * filled completely before the next one gets anything. */
+/* Counts all cpus of a worker, free or not: so the position of a worker in the order never changes,
+ * and a worker is filled completely before the next gets anything. */
 static uint64_t static_fill_key(const struct policy_worker *worker)
 {
 	return key_make((uint64_t)worker->slots * worker->weight, UINT32_MAX - worker->number);

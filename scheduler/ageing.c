@@ -1,11 +1,11 @@
 /* ageing.c - nothing starves behind higher priorities.
  *
- * A task that has waited as long as --ageing says is due. Of every eight tasks placed one is taken
- * from those that are due, the earliest turn first: high priorities keep seven parts of eight, and
- * the n-th that is due starts within 8 n placements. The same holds, apart, for tasks with needs.
+ * A task that has waited for the time of --ageing is due. Of every eight tasks placed, one is a due
+ * task, the earliest turn first. So high priorities keep seven parts of eight, and the n-th due
+ * task starts within 8 n placements. Tasks with needs are counted apart, by the same rule.
  *
- * The due ones are found by looking through all that is queued, a few times an ageing period, and
- * only while several priorities are queued: behind its equals nothing starves. */
+ * To find due tasks, the scheduler looks through all queued tasks a few times an ageing period, but
+ * only while several priorities are queued: behind its equals no task starves. */
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -32,7 +32,7 @@ void ageing_queued(struct scheduler *s, uint64_t key, bool first)
 
 /* ---- looking ---- */
 
-/* Keeps the earliest turns; they mostly come first, as neither heap puts them far down. */
+/* Keeps the earliest turns; they mostly come first, since neither heap puts them far down. */
 static void ageing_keep_early(struct due *due, const struct heap_entry *task)
 {
 	uint64_t turn = key_turn(task->key);
@@ -68,7 +68,7 @@ static int ageing_highest_on_shelves(const struct scheduler *s)
 	return highest;
 }
 
-/* Of the task heap. True: they are of several priorities. */
+/* In the task heap. True: several priorities are queued. */
 static bool ageing_find_queued(struct scheduler *s)
 {
 	const struct heap *heap = &s->t->task_heap;
@@ -120,7 +120,7 @@ void ageing_look(struct scheduler *s)
 static const struct heap_entry *ageing_first_due(struct scheduler *s, struct due *due)
 {
 	for (; due->next < due->n; due->next++)
-		if (place_still_ready(s->t, &due->task[due->next]))
+		if (ready_still(s->t, &due->task[due->next]))
 			return &due->task[due->next];
 	return NULL;
 }
@@ -134,7 +134,7 @@ bool ageing_pop(struct scheduler *s, struct heap_entry *ret)
 	while ((task = ageing_first_due(s, due))) {
 		due->next++;
 		if (!heap_remove(&s->t->task_heap, task->id))
-			continue; /* it has been given to a worker */
+			continue; /* given to a worker meanwhile */
 		*ret = *task;
 		due->others = 0;
 		return true;

@@ -1,5 +1,5 @@
-/* amounts.c - what is in use of memory, GPUs and named resources: the sum over the bookings, and no
- * other counter that could be wrong. A booking counts for its worker, whichever process runs it. */
+/* amounts.c - memory, GPUs and named resources in use: the sum over the bookings, so no second
+ * counter can be wrong. A booking counts for its worker, whichever process runs the task. */
 #include "scheduler/scheduler.h"
 
 static uint64_t amounts_used(const struct scheduler *s, uint32_t worker, uint32_t resource)

@@ -1,20 +1,20 @@
-/* booking.c - tasks that need more than a slot: cpus, memory, GPUs, named resources.
+/* booking.c - tasks with needs: several cpus, memory, GPUs, named resources.
  *
- * Such a task gets slots of its own before it starts: each is booked, by one word in its process
- * slot, and then claims no other task. One of them runs the task, the others keep still, so that
- * its cpus are free for it. The rest is arithmetic: what is in use is the sum over the bookings,
- * and there is no other counter that could be wrong.
+ * Such a task gets worker processes before the start. A process is booked by one word in its
+ * process slot, and then claims no other task. The main process runs the task; the rest keep still,
+ * so that their cpus are free for the task. Resources in use are summed over the bookings: no
+ * second counter can be wrong.
  *
- * Order: the first that waits gets slots as they become idle, and while it has not enough no other
- * booking begins: small ones never starve it. Tasks that only want a slot go on in the others. If
- * what is missing is a resource, those that need none of it go ahead. One that had all its slots
- * and lost one to a death goes before those that began later: if each took a part of what becomes
- * free, none might ever have enough.
+ * Order: the first waiting task gets processes as they become idle. No other booking begins until
+ * the first has enough, so small tasks never starve a large task. Tasks for a single cpu run on in
+ * the rest. If a resource is missing, tasks without need of the resource go ahead. A booking with a
+ * process lost to a death goes before younger bookings: if each took a part of the free processes,
+ * none might ever have enough.
  * Death: the words in the process table are the truth; a new scheduler reads them (booking_adopt).
- * A slot that kept still for a task that runs is made good by the next worker born of its kind,
- * before that one claims anything: the task has its cpus still.
- * A booking is begun with the slots that keep still and ends with the one that runs: one that has
- * no such slot was half made, or half undone, and ends. */
+ * When a still process of a running task dies, the next process born of the same kind replaces it
+ * before claiming anything: the task keeps its cpus.
+ * The main process is booked last and freed first. So a booking without a main process was half
+ * made, or half undone, at the death of a scheduler; the next scheduler ends the booking. */
 #include <string.h>
 
 #include "scheduler/scheduler.h"
@@ -31,76 +31,20 @@ static uint32_t booking_cpus_of(const struct demand *demand)
 	return (uint32_t)(demand->amount[RESOURCE_CPUS] / AMOUNT_UNIT);
 }
 
-static struct booking *booking_find(struct scheduler *s, uint64_t ref)
-{
-	for (uint32_t i = 0; i < s->bookings; i++)
-		if (s->booking[i].ref == ref)
-			return &s->booking[i];
-	return NULL;
-}
-
-/* ---- seats ---- */
-
-static void booking_keep(
-    struct scheduler *s, uint32_t process, uint64_t booked, uint32_t way, uint64_t gpus)
-{
-	struct process *p = booking_seat(s, process);
-	sh_poke(&p->booked_way, way);
-	sh_poke(&p->booked_gpus, gpus);
-	sh_store(&p->booked, booked);
-	s->member[process].booked = booked;
-	room_refresh(s, process);
-	place_withdraw(s, process); /* it claims nothing else from now on */
-	process_post(s->t, process);
-}
+/* ---- processes to book ---- */
 
 static void booking_book_seat(struct scheduler *s, struct booking *b, uint32_t process, bool main)
 {
 	b->seats++;
 	if (main)
 		b->main = process;
-	booking_keep(s, process, b->ref, main ? b->way + 1 : 0, main ? b->gpus : 0);
+	seats_keep(s, process, b->ref, main ? b->way + 1 : 0, main ? b->gpus : 0);
 }
 
-void booking_keep_still(struct scheduler *s, uint32_t process, uint64_t booked)
-{
-	booking_keep(s, process, booked, 0, 0);
-}
-
-/* A spare rests until it is told that it is needed still. */
-void booking_free_seat(struct scheduler *s, uint32_t process)
-{
-	uint64_t nobody = booking_seat(s, process)->spare ? BOOKED_FOR_NOBODY : 0;
-	sh_store(&booking_seat(s, process)->booked, nobody);
-	s->member[process].booked = nobody;
-	room_refresh(s, process);
-	process_post(s->t, process); /* it may keep a successor, or steal, again */
-}
-
-static void booking_end(struct scheduler *s, struct booking *b)
-{
-	uint64_t ref = b->ref;
-	uint32_t main = b->main;
-	size_t younger = (size_t)(&s->booking[--s->bookings] - b);
-	memmove(b, b + 1, younger * sizeof *b); /* in the order they began */
-	if (main && s->member[main].booked == ref)
-		booking_free_seat(s, main);
-	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (s->member[p].generation && s->member[p].booked == ref)
-			booking_free_seat(s, p);
-}
-
-/* It has come to the top of its loop since it was booked, and waits for this task alone. */
-bool booking_keeps_still(const struct scheduler *s, uint32_t process)
-{
-	const struct process *p = booking_seat(s, process);
-	return sh_load(&p->booked_seen) == s->member[process].booked;
-}
-
-/* One whose task waits is kept only if no other process can come to stand in for it. */
+/* A waiting process is kept only if no other process can stand in. */
 static bool booking_waits_for_relief(const struct scheduler *s, uint32_t process)
 {
-	return spares_waits(s, process) && spares_may_relieve(s, process);
+	return waits_unserved(s, process) && spares_may_relieve(s, process);
 }
 
 static bool booking_is_kept(const struct scheduler *s, uint32_t process)
@@ -111,15 +55,15 @@ static bool booking_is_kept(const struct scheduler *s, uint32_t process)
 
 static bool booking_better_seat(const struct scheduler *s, uint32_t a, uint32_t b, uint32_t worker)
 {
-	if (spares_waits(s, a) != spares_waits(s, b))
-		return spares_waits(s, b);
-	bool a_idle = place_outstanding(s, a) == 0, b_idle = place_outstanding(s, b) == 0;
+	if (waits_unserved(s, a) != waits_unserved(s, b))
+		return waits_unserved(s, b);
+	bool a_idle = ready_outstanding(s, a) == 0, b_idle = ready_outstanding(s, b) == 0;
 	if (a_idle != b_idle)
 		return a_idle;
 	return (s->member[a].worker == worker) > (s->member[b].worker == worker);
 }
 
-/* Of the worker itself, or of another of its kind; 0 none. */
+/* A process of the worker, or of any worker of this kind; 0 none. */
 static uint32_t booking_find_seat(
     const struct scheduler *s, uint32_t worker, uint32_t kind, bool own)
 {
@@ -138,20 +82,21 @@ static uint32_t booking_find_seat(
 
 /* ---- a booking begins ---- */
 
-struct fitting { /* where a task could go */
+struct fitting { /* workers able to run a task */
 	uint32_t worker[WORKERS_MAX];
 	uint32_t n;
-	uint32_t lacking; /* bit r: somewhere resource r was what kept it out */
+	uint32_t lacking; /* bit r: some worker lacked resource r alone */
 };
 
-/* Rather than behind a task, it waits for what is lent, which is asked back then. */
+/* Do not wait behind a running task while processes of this worker are lent: lend.c asks for them.
+ */
 static bool booking_fits_seats(const struct scheduler *s, uint32_t worker, uint32_t kind)
 {
 	uint32_t process = booking_find_seat(s, worker, kind, true);
-	return process && !(place_outstanding(s, process) && lend_has_of(s, worker));
+	return process && !(ready_outstanding(s, process) && lend_has_of(s, worker));
 }
 
-/* That there are now, whether they have room or not. A spare is no more than who it stands in for.
+/* All present processes, with room or without. A spare adds none, since it stands in for another.
  */
 static void booking_count_seats(const struct scheduler *s, uint32_t ret[WORKER_KINDS_MAX])
 {
@@ -174,7 +119,7 @@ static void booking_find_fitting(
 			continue;
 		uint32_t kind = booking_seat(s, first)->worker_kind % WORKER_KINDS_MAX;
 		if (booking_cpus_of(demand) > seats[kind])
-			continue; /* not with these workers */
+			continue; /* too few workers just now */
 		uint32_t lacking = amounts_lacking(s, w, &c->kind[kind], demand);
 		if (lacking < RESOURCES_MAX)
 			ret->lacking |= 1u << lacking;
@@ -185,7 +130,7 @@ static void booking_find_fitting(
 	}
 }
 
-/* Workers without GPUs first, unless GPUs are asked for: those are kept for who needs them. */
+/* For a task without GPUs prefer workers without GPUs: GPUs stay free for tasks with GPU needs. */
 static void booking_keep_gpus_free(
     struct scheduler *s, const struct demand *demand, struct fitting *f)
 {
@@ -196,7 +141,7 @@ static void booking_keep_gpus_free(
 	f->n = plain ? plain : f->n;
 }
 
-/* Not the one that has just failed it, if there is another. */
+/* Prefer any worker over the worker of the failed attempt. */
 static void booking_avoid_failed(
     struct scheduler *s, const struct heap_entry *task, struct fitting *f)
 {
@@ -206,7 +151,7 @@ static void booking_avoid_failed(
 			f->worker[i] = f->worker[--f->n];
 }
 
-/* Its place among the workers that can ever run such a task: the same for all replicas of one. */
+/* The worker's position among all able workers: equal for all replicas of a task. */
 static uint32_t booking_place_among_able(
     const struct scheduler *s, uint32_t worker, const struct terms *terms)
 {
@@ -221,7 +166,7 @@ static uint32_t booking_place_among_able(
 	return able;
 }
 
-/* Replicas run on workers apart: each has every n-th of those that can run it for its own. */
+/* Replicas run on different workers: each replica has every n-th able worker to itself. */
 static void booking_keep_apart(
     const struct scheduler *s, const struct terms *terms, struct fitting *f)
 {
@@ -235,7 +180,7 @@ static void booking_keep_apart(
 	f->n = n;
 }
 
-/* False: the worker's slot is none to be had any more, since its task has just begun to wait. */
+/* False: the worker has no process to book any more, since a task has just begun to wait. */
 static bool booking_begin(struct scheduler *s, const struct heap_entry *task,
     const struct terms *terms, uint32_t way, const struct fitting *fitting)
 {
@@ -255,11 +200,11 @@ static bool booking_begin(struct scheduler *s, const struct heap_entry *task,
 	uint64_t gpus = s->t->control->kind[kind].amount[RESOURCE_GPUS] / AMOUNT_UNIT;
 	amounts_gpus(s, worker, gpus, demand->amount[RESOURCE_GPUS], &b->gpus);
 	b->reserved_main = main;
-	s->member[main].booked = b->ref; /* its word is the last to be written */
+	s->member[main].booked = b->ref; /* the word of the main process is written last */
 	return true;
 }
 
-/* False: *lacking has what is short; nothing, if it waits for a worker of its own (a replica). */
+/* False: *lacking tells the missing resource; none, if a replica waits for a worker. */
 static bool booking_try_to_begin(struct scheduler *s, const struct heap_entry *task,
     const struct terms *terms, uint32_t *lacking)
 {
@@ -282,13 +227,13 @@ static bool booking_try_to_begin(struct scheduler *s, const struct heap_entry *t
 	return false;
 }
 
-/* ---- and goes on ---- */
+/* ---- a booking goes on ---- */
 
 static bool booking_all_keep_still(const struct scheduler *s, const struct booking *b)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (s->member[p].generation && s->member[p].booked == b->ref &&
-		    p != b->reserved_main && !booking_keeps_still(s, p))
+		    p != b->reserved_main && !seats_keeps_still(s, p))
 			return false;
 	return true;
 }
@@ -299,29 +244,24 @@ static void booking_give(struct scheduler *s, struct booking *b)
 	struct ring ring = ring_down(s->t, b->main);
 	if (ring_push(&ring, &hint, 1) == 1)
 		b->given = true;
-	process_post_all(s->t, b->main); /* a task that waits there may wait for this one */
+	process_post_all(
+	    s->t, b->main); /* a task waiting in this process may wait for the booked task */
 }
 
-static bool booking_is_ready(const struct scheduler *s, uint64_t ref)
-{
-	uint64_t word = sh_load(&record_at(s->t, ref_index(ref))->state);
-	return word_state(word) == RECORD_READY && word_generation(word) == ref_generation(ref);
-}
-
-/* The hint was given back: the queue was paused when its turn came. */
+/* The worker gave the hint back, since the queue was paused. */
 static bool booking_came_back(const struct scheduler *s, const struct booking *b)
 {
-	return place_outstanding(s, b->main) == 0 && booking_is_ready(s, b->ref);
+	return ready_outstanding(s, b->main) == 0 && seats_is_ready(s, b->ref);
 }
 
-/* Its main slot's task has begun to wait: another process of the worker takes over, the booking
- * stays. Should the old one claim the task at this moment, because that is what it waits for, the
- * new one is kept for nothing until it is settled. */
+/* The task of the main process has begun to wait: another process of the worker takes over, and the
+ * booking stays. If the old process claims the booked task at this moment, to run it in place, the
+ * new process is kept in vain until the booked task settles. */
 static void booking_move_main(struct scheduler *s, struct booking *b)
 {
 	uint32_t old = b->main ? b->main : b->reserved_main;
 	uint32_t other = booking_find_seat(s, b->worker, b->kind, true);
-	if (!spares_waits(s, old) || !other || spares_waits(s, other))
+	if (!waits_unserved(s, old) || !other || waits_unserved(s, other))
 		return;
 	b->reserved_main = other;
 	s->member[other].booked = b->ref;
@@ -331,7 +271,7 @@ static void booking_move_main(struct scheduler *s, struct booking *b)
 	}
 	booking_book_seat(s, b, other, true);
 	b->seats--;
-	booking_free_seat(s, old);
+	seats_free(s, old);
 	booking_give(s, b);
 }
 
@@ -339,22 +279,22 @@ static void booking_move_still(struct scheduler *s, struct booking *b)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t) && b->main == 0; p++) {
 		if (!s->member[p].generation || s->member[p].booked != b->ref ||
-		    p == b->reserved_main || !spares_waits(s, p))
+		    p == b->reserved_main || !waits_unserved(s, p))
 			continue;
 		uint32_t other = booking_find_seat(s, b->worker, b->kind, false);
-		if (!other || spares_waits(s, other))
+		if (!other || waits_unserved(s, other))
 			return;
-		booking_free_seat(s, p);
+		seats_free(s, p);
 		b->seats--;
 		booking_book_seat(s, b, other, false);
 	}
 }
 
-/* More slots as they are to be had; then its word to the one that runs it, and the hint. */
+/* Books more processes as they become idle; then the main process, and sends the hint. */
 static void booking_proceed(struct scheduler *s, struct booking *b)
 {
 	uint32_t cpus = booking_cpus_of(b->demand), process;
-	if (s->blocked && booking_is_ready(s, b->ref)) {
+	if (s->blocked && seats_is_ready(s, b->ref)) {
 		booking_move_main(s, b);
 		booking_move_still(s, b);
 	}
@@ -377,16 +317,16 @@ static bool booking_incomplete(const struct booking *b)
 	return b->main == 0 && b->seats + 1 < booking_cpus_of(b->demand);
 }
 
-/* Workers have left since it was begun: what it has must not wait for those that may never come. */
+/* Workers have left since the booking began. Its processes must not wait for workers without an
+ * arrival in sight. */
 static void booking_give_up(struct scheduler *s, struct booking *b)
 {
 	uint32_t index = ref_index(b->ref);
-	booking_end(s, b);
-	place_ready(s, index);
-	place_flush(s);
+	seats_end(s, b);
+	ready_add(s, index);
 }
 
-/* Proceeds with what was begun; true: one still lacks slots, and is the next to get any. */
+/* True: a booking still lacks processes, and is the next to get any. */
 static bool booking_proceed_with_all(struct scheduler *s)
 {
 	uint32_t seats[WORKER_KINDS_MAX];
@@ -395,7 +335,7 @@ static bool booking_proceed_with_all(struct scheduler *s)
 	for (uint32_t i = 0; i < s->bookings;) {
 		struct booking *b = &s->booking[i];
 		if (b->main == 0 && booking_cpus_of(b->demand) > seats[b->kind]) {
-			booking_give_up(s, b); /* the last one stands in its place */
+			booking_give_up(s, b); /* the next booking has moved to index i */
 			continue;
 		}
 		booking_proceed(s, b);
@@ -414,7 +354,7 @@ static bool booking_wants_any(const struct terms *terms, uint32_t resources)
 	return false;
 }
 
-/* The first in order of those that need nothing that is short, and are not passed over. */
+/* The first task in order with no lacking resource, unless passed over. */
 static uint32_t booking_best_shelf(
     struct scheduler *s, uint32_t lacking, const bool *passed, struct heap_entry *ret)
 {
@@ -431,7 +371,7 @@ static uint32_t booking_best_shelf(
 	return best;
 }
 
-/* The next to begin and the number of its terms; 0 none. */
+/* The next task to begin, and the number of the terms; 0 none. */
 static uint32_t booking_next_task(
     struct scheduler *s, uint32_t lacking, const bool *passed, struct heap_entry *ret)
 {
@@ -444,72 +384,13 @@ static uint32_t booking_next_task(
 	return booking_best_shelf(s, lacking, passed, ret);
 }
 
-/* One that was due may stand behind others: it is found there to be booked when they are gone. */
+/* A due task may stand behind others on the shelf: it stays, and is found booked later. */
 static void booking_leave_shelf(struct scheduler *s, uint32_t number, const struct heap_entry *task)
 {
 	struct heap_entry top;
 	ageing_began(s, task);
 	if (shelf_peek(s, number, &top) && top.id == task->id)
 		shelf_drop(s, number);
-}
-
-uint32_t booking_pending(const struct scheduler *s)
-{
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < s->bookings; i++)
-		n += booking_is_ready(s, s->booking[i].ref);
-	return n;
-}
-
-/* ---- the end ---- */
-
-void booking_settled(struct scheduler *s, uint64_t ref)
-{
-	struct booking *b = s->bookings ? booking_find(s, ref) : NULL;
-	if (b)
-		booking_end(s, b);
-}
-
-void booking_returned(struct scheduler *s, uint64_t ref, uint64_t word)
-{
-	struct booking *b = s->bookings ? booking_find(s, ref) : NULL;
-	if (b && word_attempt(word) != b->attempt)
-		booking_end(s, b);
-}
-
-void booking_seat_gone(struct scheduler *s, uint32_t process)
-{
-	struct booking *b =
-	    s->member[process].booked ? booking_find(s, s->member[process].booked) : NULL;
-	s->member[process].booked = 0;
-	if (!b)
-		return;
-	if (process == b->main || process == b->reserved_main)
-		booking_end(s, b);
-	else
-		b->seats--;
-}
-
-/* Who is asked to leave ends what it runs now and begins nothing more. */
-static bool booking_begins_it_no_more(const struct scheduler *s, uint32_t process, uint64_t ref)
-{
-	uint64_t word, running = sh_load(&booking_seat(s, process)->running);
-	return running && running != ref && record_lookup(s->t, ref, &word) &&
-	    word_state(word) == RECORD_READY;
-}
-
-/* Asked to leave: it need not keep still any more, and what it was to run goes to another. But what
- * it may have begun stays booked until it is settled or the process gone. */
-void booking_seat_retires(struct scheduler *s, uint32_t process)
-{
-	uint64_t ref = s->member[process].booked;
-	const struct booking *b = ref ? booking_find(s, ref) : NULL;
-	if (!b || (process == b->main && !booking_begins_it_no_more(s, process, ref)))
-		return;
-	bool was_to_run_it = process == b->main || process == b->reserved_main;
-	booking_seat_gone(s, process);
-	if (was_to_run_it)
-		place_ready(s, ref_index(ref));
 }
 
 /* ---- after a scheduler's death ---- */
@@ -531,7 +412,8 @@ static void booking_adopt_main(
 		.given = word_state(word) == RECORD_RUNNING };
 }
 
-/* Which of them keep still for nobody is known when all have been met (free_unclaimed). */
+/* Which processes keep still for nobody is known after all have been met (booking_free_unclaimed).
+ */
 void booking_adopt(struct scheduler *s, uint32_t process)
 {
 	uint64_t ref = sh_load(&booking_seat(s, process)->booked), word = 0;
@@ -540,7 +422,7 @@ void booking_adopt(struct scheduler *s, uint32_t process)
 	const struct terms *terms = r ? terms_at(s->t->terms, r->terms) : NULL;
 	s->member[process].booked = ref;
 	if (terms && way > 0 && way <= terms->alternatives && way <= ALTERNATIVES_MAX &&
-	    !state_settled(word_state(word)) && !booking_find(s, ref))
+	    !state_settled(word_state(word)) && !seats_find(s, ref))
 		booking_adopt_main(s, process, ref, word, &terms->alternative[way - 1]);
 }
 
@@ -552,7 +434,7 @@ static uint32_t booking_seats_of(const struct scheduler *s, const struct booking
 	return n;
 }
 
-/* The one that runs on fewer slots than it has cpus; NULL: there is none of this kind. */
+/* A running task of this kind with fewer processes than cpus; NULL: none. */
 static struct booking *booking_short_of_seats(struct scheduler *s, uint32_t kind)
 {
 	for (uint32_t i = 0; i < s->bookings; i++) {
@@ -578,7 +460,7 @@ void booking_welcome(struct scheduler *s)
 		else if (borrower)
 			lend_one(s, borrower, p);
 		else
-			booking_free_seat(s, p);
+			seats_free(s, p);
 	}
 }
 
@@ -587,8 +469,8 @@ static void booking_free_unclaimed(struct scheduler *s)
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (s->member[p].generation && s->member[p].booked &&
 		    s->member[p].booked != BOOKED_FOR_NOBODY && !lent_to(s->member[p].booked) &&
-		    !booking_find(s, s->member[p].booked))
-			booking_free_seat(s, p);
+		    !seats_find(s, s->member[p].booked))
+			seats_free(s, p);
 	s->adopted = true;
 }
 
@@ -596,17 +478,16 @@ uint32_t booking_place(struct scheduler *s)
 {
 	struct heap_entry task = { 0 };
 	uint32_t lacking = 0, begun = 0, number;
-	bool reserve, passed[TERMS_MAX] = { false }; /* there are no workers for it just now */
+	bool reserve, passed[TERMS_MAX] = { false }; /* no workers for these terms just now */
 	if (!s->adopted)
 		booking_free_unclaimed(s);
-	const struct terms
-	    *terms; /* that booking_next_task() found; a stray write may take them away */
+	const struct terms *terms; /* found by booking_next_task(); a stray write may have damaged
+				      the entry since */
 	while (!(reserve = booking_proceed_with_all(s)) &&
 	    (number = booking_next_task(s, lacking, passed, &task)) != 0 &&
 	    (terms = terms_at(s->t->terms, number)) != NULL) {
-		if (booking_find(s, record_ref(task.id, task.tag))) {
-			booking_leave_shelf(
-			    s, number, &task); /* a doubled hint: it is booked already */
+		if (seats_find(s, record_ref(task.id, task.tag))) {
+			booking_leave_shelf(s, number, &task); /* a doubled hint: booked already */
 		} else if (booking_try_to_begin(s, &task, terms, &lacking)) {
 			booking_leave_shelf(s, number, &task);
 			begun++;

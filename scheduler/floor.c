@@ -1,15 +1,16 @@
 /* floor.c - the scheduler's side of the priority floor (tables/floor.h).
  *
- * The floor rises when a task is queued. It sinks when the next task of the heap is below it and
- * nothing above that task stands unclaimed behind another task in front of a worker. Until then the
- * next task stays in the heap, and an idle worker steals what is above it (worker/steal.c) or is
- * given it by the look for stuck queues (store_room.c). So priorities hold across workers, too.
- * In front of a worker whose tasks take QUICK_NS at most only the order within its ring matters: a
- * higher task there is claimed that soon. If the task before it turns out long after all, the look
- * for stuck queues takes the higher task back. Otherwise each task with a priority of its own would
- * cost a round trip. Rings are read only while the next task is below the floor: a few times for
- * each change of priority.
- * Tasks with needs wait for more than a turn and have no part in this: booking.c orders them. */
+ * The floor rises when a task is queued. The floor sinks when the next task of the heap is below it
+ * and no higher task stands unclaimed behind another task in front of a worker. Until then the next
+ * task stays in the heap; an idle worker steals the higher tasks (worker/steal.c), or gets them
+ * from the look for stuck queues (store_room.c). So priorities hold across workers, too.
+ * For a quick worker (a task takes QUICK_NS at most), the order within the ring alone matters: a
+ * higher task in the ring is claimed soon enough. If the task in front turns out long after all,
+ * the look for stuck queues takes the higher task back. Without this exception each task with a
+ * priority different from the last would cost a round trip. Rings are read only while the next task
+ * is below the floor: a few times for each change of priority.
+ * Tasks with needs wait longer than for a turn, and booking.c orders them; the floor ignores them.
+ */
 #include "scheduler/scheduler.h"
 #include "tables/floor.h"
 
@@ -17,7 +18,7 @@ void floor_raise(struct scheduler *s, const struct record *r, uint64_t key)
 {
 	if (key_rank(key) <= sh_peek(&s->t->control->floor) || record_needs(s->t, r))
 		return;
-	sh_store(&s->t->control->floor, key_rank(key));
+	sh_store(&s->t->control->floor, key_rank(key), "floor, raised");
 	s->raised = true;
 }
 
@@ -25,8 +26,8 @@ void floor_rebuild(struct scheduler *s)
 {
 	const struct heap *heap = &s->t->task_heap;
 	uint32_t n = heap_length(heap);
-	sh_store(&s->t->control->floor, 0);
-	s->raised = true; /* as the last scheduler may have raised it */
+	sh_store(&s->t->control->floor, 0, "floor, rebuilt");
+	s->raised = true; /* a former scheduler may have raised the floor */
 	for (uint32_t i = 0; i < n; i++) {
 		struct heap_entry task = heap_entry_at(heap, i);
 		if (task.id < s->t->limits.records)
@@ -36,7 +37,7 @@ void floor_rebuild(struct scheduler *s)
 
 enum { QUICK_NS = 100000 };
 
-/* A worker that is free may claim it: it is READY, and waits for nothing else. */
+/* A free worker may claim the task: it is READY, and waits for nothing else. */
 static bool floor_is_unclaimed(const struct tables *t, uint64_t hint, uint32_t *ret_rank)
 {
 	uint32_t index = (uint32_t)hint;
@@ -49,8 +50,8 @@ static bool floor_is_unclaimed(const struct tables *t, uint64_t hint, uint32_t *
 	    !(word_flags(word) & FLAG_MEMORY) && !record_needs(t, r) && !due_is_resting(t, r, word);
 }
 
-/* A task above this rank stands behind another in front of the worker; of a quick worker, behind a
- * lower one. The first is claimed at once, or runs. */
+/* True: a task above this rank stands behind another in front of the worker; for a quick worker,
+ * behind a lower task. The first task in a ring never counts: it runs, or is claimed at once. */
 static bool floor_waits_behind(
     const struct scheduler *s, uint32_t process, uint32_t rank, bool quick)
 {
@@ -75,11 +76,11 @@ static bool floor_is_quick(const struct scheduler *s, uint32_t process)
 	return average_ns && average_ns <= QUICK_NS && !s->member[process].stuck;
 }
 
-/* A quick worker's ring is in order unless the floor has risen since it was last read. */
+/* The ring of a quick worker is in order unless the floor has risen since it was last read. */
 static bool floor_has_outranking(const struct scheduler *s, uint32_t process, uint32_t rank)
 {
 	const struct member *m = &s->member[process];
-	if (m->generation == 0 || m->leaving || place_outstanding(s, process) < 2)
+	if (m->generation == 0 || m->leaving || ready_outstanding(s, process) < 2)
 		return false;
 	bool quick = floor_is_quick(s, process);
 	return (s->raised || !quick) && floor_waits_behind(s, process, rank, quick);
@@ -100,18 +101,18 @@ bool floor_is_ignored(const struct scheduler *s, uint32_t process)
 
 bool floor_lets_go(struct scheduler *s, const struct heap_entry *task, bool all_sent)
 {
-	if (!floor_is_above(s->t, task->key) || !place_still_ready(s->t, task) ||
+	if (!floor_is_above(s->t, task->key) || !ready_still(s->t, task) ||
 	    record_needs(s->t, record_at(s->t, task->id)))
 		return true;
 	s->kept_back = !all_sent || floor_is_outranked(s, key_rank(task->key));
 	if (s->kept_back)
 		return false;
-	sh_store(&s->t->control->floor, key_rank(task->key));
+	sh_store(&s->t->control->floor, key_rank(task->key), "floor, let go");
 	s->raised = false;
 	return true;
 }
 
-/* Before the last look at what may be claimed (floor_may_sink): a worker that claims it later sees
+/* Runs before the last look for claimable tasks (floor_may_sink): a worker with a later claim sees
  * the word. */
 void floor_tell_kept(struct scheduler *s)
 {

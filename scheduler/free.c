@@ -1,11 +1,11 @@
-/* free.c - nobody holds it, no task needs it: the record and its memory go back.
+/* free.c - frees a record and its memory when no process holds the record and no task needs it.
  *
- * Only here does a record become FREE. Its extents go first, each under its arena's lock together
- * with the word that names it; then the state; then, in batches, its place in the pool, which is
- * derived. */
+ * A record becomes FREE here alone. First go the extents, each under its arena's lock together with
+ * the word naming the extent; then the state changes; then, in batches, the record returns to the
+ * pool, which is derived. */
 #include "scheduler/scheduler.h"
 
-/* False: the arena's lock was not to be had, somebody stopped while holding it. */
+/* False: the arena's lock could not be had, because a process was stopped inside it. */
 static bool free_extent(struct scheduler *s, shared32 *granule, uint64_t bytes)
 {
 	if (sh_peek(granule) && owed_any(s))
@@ -25,7 +25,8 @@ void free_flush(struct scheduler *s)
 {
 	if (s->freed_count == 0)
 		return;
-	/* Should the lock not be had, they are free all the same, and found by a later rebuild. */
+	/* If the pool's lock cannot be had, the records are FREE all the same: a later rebuild
+	 * finds them. */
 	if (!s->owed.pool && pool_give(&s->t->pool, s->freed, s->freed_count) < 0)
 		owed_note_pool(s);
 	s->freed_count = 0;
@@ -35,7 +36,8 @@ void free_flush(struct scheduler *s)
 	}
 }
 
-/* Fields that a new life expects to be zero; most are, and then their cache line stays clean. */
+/* Clears fields expected to be zero in a new life; most are zero, and the cache line stays clean.
+ */
 static void free_wipe(struct record *r)
 {
 	r->value_bytes = 0;
@@ -57,7 +59,7 @@ static void free_record(struct scheduler *s, uint32_t index)
 	struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
 	bool freed = word_state(word) == RECORD_PART || free_extent(s, &r->args, r->args_bytes);
-	/* What still names memory must not become FREE. */
+	/* A record still naming memory must not become FREE. */
 	if (!free_extent(s, &r->value, r->value_bytes) || !freed) {
 		owed_note(s, index);
 		return;
@@ -65,13 +67,13 @@ static void free_record(struct scheduler *s, uint32_t index)
 	hold_wipe(s->t, index);
 	free_wipe(r);
 	if (!record_step(r, &word, RECORD_FREE, 0, 0, 0))
-		return; /* only a damaged segment moves a word that is ours */
+		return; /* our own word moves in a damaged segment alone */
 	s->freed[s->freed_count++] = index;
 	if (s->freed_count == FREED_BATCH)
 		free_flush(s);
 }
 
-/* Calls visit for each part of the task; a chain that a client damaged ends early. */
+/* Calls visit for each part of the task; a chain damaged by a client ends early. */
 static void free_each_part(
     struct scheduler *s, struct record *task, void (*visit)(struct scheduler *s, uint32_t index))
 {
@@ -93,7 +95,7 @@ static void free_value(struct scheduler *s, uint32_t index)
 {
 	struct record *r = record_at(s->t, index);
 	if (free_extent(s, &r->value, r->value_bytes))
-		r->value_bytes = 0; /* else it says how much is to be freed */
+		r->value_bytes = 0; /* otherwise the number of bytes is still needed */
 	else
 		s->owed.left = true;
 }
@@ -113,8 +115,8 @@ static void free_with_parts(struct scheduler *s, uint32_t index)
 	free_record(s, index);
 }
 
-/* It ends with its clients, and has none any more. Should we die before the word says so, the next
- * scheduler looks at all of them (repair.c). */
+/* Cancels a tied task without a client. If the scheduler dies before the word says so, the next
+ * looks at all tied tasks (repair.c). */
 static void free_end_if_tied(struct scheduler *s, uint32_t index)
 {
 	const struct record *r = record_at(s->t, index);
@@ -137,16 +139,16 @@ void free_if_unneeded(struct scheduler *s, uint32_t index)
 		return;
 	}
 	if (sh_peek(&r->uses) == 0) {
-		if (r->terms) { /* who waited for it may drop it before its worker tells the end */
-			booking_settled(s, record_ref(index, word_generation(word)));
+		if (r->terms) { /* a client may drop the record before the worker tells the end */
+			seats_settled(s, record_ref(index, word_generation(word)));
 			limits_forget(s, index);
-			/* Cancelled and dropped at once: its end has not been looked at. */
+			/* Cancelled and dropped at once: graph_finish() has not seen the task. */
 			if (record_wants_any(s->t, r))
 				graph_cancel_arguments(s, r);
 		}
 		free_with_parts(s, index);
 	} else if (word_dead(word) && sh_peek(&r->uses) & USES_COUNTED)
-		graph_settled(s, index); /* it kept its arguments: they go first */
+		graph_settled(s, index); /* the arguments kept by a dead task go first */
 }
 
 void free_orphan(struct scheduler *s, uint32_t index)

@@ -1,10 +1,11 @@
-/* graph.c - what settles, and what that means for those who wait for it (edges.h has the lists).
+/* graph.c - the meaning of a settled record for its dependants (tables/edges.h has the lists).
  *
- * A task is admitted when it is first met: its arguments are counted as uses of what they name,
- * which keeps those values, and linked where they are not settled. It is ready when nothing is
- * missing, and fails as soon as one argument has failed, with the same root. It is finished, its
- * arguments released, when it is settled and no edge of it hangs anywhere any more. A worker that
- * settles a record may tell the dependents itself (worker/successor.c); then we find none. */
+ * A task is admitted at the first meeting: its arguments are counted as uses of the named records,
+ * which keeps the values, and are linked to unsettled records. A task is ready when no argument is
+ * missing. A task fails as soon as one argument has failed, with the same root. A settled task is
+ * finished when no list holds an edge of the task any more: then the arguments are released. A
+ * worker may tell the dependants of a record itself (worker/successor.c); then graph.c finds none.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,25 +16,25 @@ void graph_settled(struct scheduler *s, uint32_t index)
 {
 	const struct record *r = record_at(s->t, index);
 	uint64_t turn = key_turn(sh_once(r->key));
-	if (turn > s->turn) /* it may have been run without being placed */
+	if (turn > s->turn) /* the task may have run without being placed */
 		s->turn = turn;
 	if (sh_once(r->terms))
-		booking_settled(s, record_ref(index, word_generation(sh_load(&r->state))));
-	/* Full only if hints came doubled without end: then nothing that is left out was not in
+		seats_settled(s, record_ref(index, word_generation(sh_load(&r->state))));
+	/* Full only if hints came doubled without end: then every record left out is in the list
 	 * already. */
 	if (s->settled_count < SETTLED_PER_RECORD * s->t->limits.records)
 		s->settled[s->settled_count++] = index;
 }
 
-/* ---- failures that travel ---- */
+/* ---- failures passed on ---- */
 
-/* WAITING, or RUNNING in the hands of nobody alive; not what a worker made ready and runs. */
+/* WAITING, or RUNNING without a living owner; not a task made ready and run by a worker. */
 static bool graph_word_is_ours_to_end(uint64_t word)
 {
 	return word_state(word) == RECORD_WAITING || word_state(word) == RECORD_RUNNING;
 }
 
-/* What was asked to stop remains so: whoever saw that it was cancelled shall not see it failed. */
+/* The flags of a stop stay: a task seen cancelled by a client must never be seen failed. */
 bool graph_take_over(struct record *r, uint64_t *ret_word)
 {
 	uint64_t word = sh_load(&r->state), judged = word;
@@ -56,23 +57,24 @@ void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure
 		return; /* a client cancelled it first */
 	uint32_t attempt = word_attempt(word);
 	if (!free_results(s, r)) {
-		owed_note(s, index); /* its end comes when that is done */
+		owed_note(s, index); /* failed again when the memory is free */
 		return;
 	}
 	failure_leave(s->t, 0, r, failure, message);
 	r->end_ms = tables_ms(s->t);
 	bool failed = false;
-	while (!failed && !(word_flags(word) & FLAG_CANCEL)) /* flags are only added: it ends */
+	while (!failed && !(word_flags(word) & FLAG_CANCEL)) /* ends: flags are only added */
 		failed = record_step(r, &word, RECORD_FAILED, SLOT_SCHEDULER, attempt, flags);
 	if (!failed) {
-		free_results(s, r); /* it was cancelled: no payload */
+		free_results(s, r); /* cancelled: no payload */
 		record_step(r, &word, RECORD_CANCELLED, SLOT_SCHEDULER, attempt, 0);
 	}
 	wake_holders(s->t, index);
 	graph_settled(s, index);
 }
 
-/* The task fails because cause did: the same code, signal, root and message. */
+/* The task fails because `cause` failed or was cancelled: the same code, signal, root and message.
+ */
 static void graph_fail_because(struct scheduler *s, uint32_t index, const struct record *cause)
 {
 	char text[512];
@@ -112,7 +114,7 @@ static void graph_fail_unknown_argument(struct scheduler *s, uint32_t index, uin
 
 /* ---- admission ---- */
 
-static void graph_lock_graph(struct scheduler *s)
+static void graph_lock(struct scheduler *s)
 {
 	if (lock_acquire(&s->t->graph_lock) < 0)
 		scheduler_give_up();
@@ -123,7 +125,7 @@ static void graph_count_and_link_locked(struct scheduler *s, uint32_t index)
 	struct record *r = record_at(s->t, index), *speaker;
 	struct args_reader reader;
 	struct arg arg;
-	sh_poke(&r->uses, sh_peek(&r->uses) | USES_COUNTED);
+	sh_poke(&r->uses, sh_peek(&r->uses) | USES_COUNTED, "uses, counted");
 	if (!args_open(s->t, r, &reader))
 		return;
 	while (args_next(&reader, &arg)) {
@@ -132,7 +134,7 @@ static void graph_count_and_link_locked(struct scheduler *s, uint32_t index)
 		speaker = edges_speaker(s->t, arg.future->ref);
 		edges_link(s->t, index, &arg, speaker);
 		if (speaker)
-			sh_poke(&speaker->uses, sh_peek(&speaker->uses) + 1);
+			sh_poke(&speaker->uses, sh_peek(&speaker->uses) + 1, "uses, one more");
 	}
 }
 
@@ -142,10 +144,10 @@ static void graph_become_ready(struct scheduler *s, uint32_t index)
 	uint64_t word = sh_load(&r->state);
 	if (word_state(word) == RECORD_WAITING &&
 	    record_step(r, &word, RECORD_READY, word_owner(word), word_attempt(word), 0))
-		place_ready(s, index);
+		ready_add(s, index);
 }
 
-/* What an argument has to say to the task that waits for it; false: the task is over. */
+/* Applies the state of one argument to the task. False: the task is over. */
 static bool graph_heed_argument(
     struct scheduler *s, uint32_t index, struct record *speaker, uint32_t number)
 {
@@ -154,8 +156,8 @@ static bool graph_heed_argument(
 		graph_fail_unknown_argument(s, index, number);
 		return false;
 	}
-	/* We linked first and look now; a client that seals an object does it the other way round.
-	 */
+	/* The scheduler links first and looks afterwards; a client that seals an object does the
+	 * reverse. */
 	if (state_settled(state) && sh_peek(&speaker->dependents))
 		graph_settled(s, record_index(s->t, speaker));
 	if (state != RECORD_FAILED && state != RECORD_CANCELLED)
@@ -164,7 +166,7 @@ static bool graph_heed_argument(
 	return false;
 }
 
-/* One that wants any of its arguments: the first that is done, or the failure of the last. */
+/* A task of the kind "any" takes the first DONE argument, or the failure of the last. */
 static void graph_check_any(struct scheduler *s, uint32_t index, struct args_reader *reader)
 {
 	struct arg arg;
@@ -189,8 +191,9 @@ static void graph_check_any(struct scheduler *s, uint32_t index, struct args_rea
 		graph_fail_unknown_argument(s, index, 0);
 }
 
-/* misses: at a moment after it was linked. Who takes its last edge after that makes it ready. */
-static void check(struct scheduler *s, uint32_t index, bool misses)
+/* misses: an argument was missing after linking. Then the taker of the last edge makes the task
+ * ready. */
+static void graph_judge(struct scheduler *s, uint32_t index, bool misses)
 {
 	struct record *r = record_at(s->t, index);
 	struct args_reader reader;
@@ -215,21 +218,21 @@ static void check(struct scheduler *s, uint32_t index, bool misses)
 
 void graph_check(struct scheduler *s, uint32_t index)
 {
-	graph_lock_graph(s); /* somebody who recovers it counts from 0 */
+	graph_lock(s); /* a recovery of the lock counts from 0 */
 	bool misses = sh_peek(&record_at(s->t, index)->pending) != 0;
 	lock_release(&s->t->graph_lock);
-	check(s, index, misses);
+	graph_judge(s, index, misses);
 }
 
 void graph_admit(struct scheduler *s, uint32_t index)
 {
 	if (sh_peek(&record_at(s->t, index)->uses) & USES_COUNTED)
 		return; /* a doubled hint */
-	graph_lock_graph(s);
+	graph_lock(s);
 	graph_count_and_link_locked(s, index);
 	bool misses = sh_peek(&record_at(s->t, index)->pending) != 0;
 	lock_release(&s->t->graph_lock);
-	check(s, index, misses);
+	graph_judge(s, index, misses);
 }
 
 /* ---- settlement ---- */
@@ -243,7 +246,7 @@ static void graph_release_arguments(struct scheduler *s, struct record *r)
 		struct record *used = arg.future ? edges_speaker(s->t, arg.future->ref) : NULL;
 		if (!used || (sh_peek(&used->uses) & ~USES_COUNTED) == 0)
 			continue;
-		sh_poke(&used->uses, sh_peek(&used->uses) - 1);
+		sh_poke(&used->uses, sh_peek(&used->uses) - 1, "uses, one less");
 		free_if_unneeded(s, record_index(s->t, used));
 	}
 }
@@ -263,11 +266,11 @@ void graph_cancel(struct scheduler *s, uint32_t index)
 		limits_stop(s, index, NULL);
 		return;
 	}
-	place_remove(s, index);
+	ready_remove(s, index);
 	graph_settled(s, index);
 }
 
-/* One replica was enough: the others need not go on. */
+/* One replica was enough: the rest need not go on. */
 void graph_cancel_arguments(struct scheduler *s, struct record *r)
 {
 	struct args_reader reader;
@@ -280,8 +283,8 @@ void graph_cancel_arguments(struct scheduler *s, struct record *r)
 	}
 }
 
-/* It was cancelled, and its edges hang in the lists of what it waited for: tied tasks among those
- * need not go on for it. */
+/* The edges of a cancelled task stay in the lists of its arguments. Tied tasks among the arguments
+ * need not go on. */
 static void graph_let_go_of_tied(struct scheduler *s, struct record *r)
 {
 	struct args_reader reader;
@@ -294,14 +297,14 @@ static void graph_let_go_of_tied(struct scheduler *s, struct record *r)
 	}
 }
 
-/* From here on nobody links or counts it again. False: an edge of it hangs in another's list still.
+/* From here on nobody links or counts the task again. False: one of its edges is still in a list.
  */
 static bool graph_leave(struct scheduler *s, struct record *r)
 {
-	graph_lock_graph(s);
+	graph_lock(s);
 	bool free_of_edges = (sh_peek(&r->pending) & ~PENDING_DOOMED) == 0;
 	if (free_of_edges)
-		sh_poke(&r->uses, sh_peek(&r->uses) & ~USES_COUNTED);
+		sh_poke(&r->uses, sh_peek(&r->uses) & ~USES_COUNTED, "uses, left");
 	lock_release(&s->t->graph_lock);
 	return free_of_edges;
 }
@@ -316,12 +319,12 @@ static void graph_finish(struct scheduler *s, uint32_t index)
 		limits_forget(s, index);
 	if (word_dead(word) && hold_any(s->t, index) && !record_wants_any(s->t, r)) {
 		retain_note(s, index, word);
-		return; /* whoever holds it may want it run again */
+		return; /* a holder may want to run the task again */
 	}
 	if (record_wants_any(s->t, r))
-		graph_cancel_arguments(s, r); /* also of one cancelled before we had met it */
+		graph_cancel_arguments(s, r); /* even of a task cancelled before admission */
 	if (journal_wants(s->t, r))
-		return; /* it is to be written what it was called with */
+		return; /* the journal still has to write the arguments */
 	if (sh_peek(&r->uses) & USES_COUNTED) {
 		if (!graph_leave(s, r)) {
 			graph_let_go_of_tied(s, r);
@@ -345,7 +348,7 @@ static void graph_tell_dependent(
 		graph_become_ready(s, edge.task);
 	else if (edge.last)
 		graph_settled(
-		    s, edge.task); /* it failed or was cancelled before: now it can be finished */
+		    s, edge.task); /* failed or cancelled before: now the task can be finished */
 }
 
 static void graph_tell_dependents(struct scheduler *s, uint32_t index)
@@ -398,7 +401,7 @@ void graph_spread(struct scheduler *s)
 	while (s->settled_count > 0) {
 		uint32_t index = s->settled[--s->settled_count];
 		if (!state_settled(word_state(sh_load(&record_at(s->t, index)->state))))
-			continue; /* freed or in a new life since */
+			continue; /* freed since, or in a new life */
 		graph_tell_dependents(s, index);
 		graph_finish(s, index);
 	}

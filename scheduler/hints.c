@@ -1,13 +1,13 @@
-/* hints.c - what members tell: each hint says "look at record i", and what is found there decides.
- * A hint of a former life of the record, a doubled one, or nonsense from a broken client changes
+/* hints.c - what members tell. Each hint says "look at record i"; the state of the record decides.
+ * A hint for a former life of the record, a doubled hint, or nonsense from a broken client changes
  * nothing. */
 #include "scheduler/scheduler.h"
 #include "tables/grace.h"
 
 enum { DRAIN_BATCH = UP_RING_ENTRIES < 256 ? UP_RING_ENTRIES / 2 : 128, DRAIN_ROUNDS = 8 };
 
-/* Who sleeps before a full ring is woken after a whole batch: one is to come whatever was read of
- * it before it was full. */
+/* A sleeping producer is woken after a whole batch read from a full ring. A whole batch must still
+ * come, however much of the ring was read before it was full. */
 _Static_assert(UP_RING_ENTRIES >= 2 * DRAIN_BATCH - 1, "behind part of a batch comes a whole one");
 
 static void hints_on_submitted(struct scheduler *s, uint32_t index, uint64_t word)
@@ -15,7 +15,7 @@ static void hints_on_submitted(struct scheduler *s, uint32_t index, uint64_t wor
 	if (record_at(s->t, index)->terms)
 		limits_look(s, index);
 	if (word_state(word) == RECORD_READY)
-		place_ready(s, index);
+		ready_add(s, index);
 	else if (word_state(word) == RECORD_WAITING)
 		graph_admit(s, index);
 	else if (state_settled(word_state(word)))
@@ -25,9 +25,9 @@ static void hints_on_submitted(struct scheduler *s, uint32_t index, uint64_t wor
 static void hints_on_settled(struct scheduler *s, uint32_t index, uint64_t word)
 {
 	if (!state_settled(word_state(word)))
-		return; /* freed before this was read: its client was faster */
+		return; /* freed already: its client was faster */
 	if (word_state(word) == RECORD_CANCELLED)
-		place_remove(s, index);
+		ready_remove(s, index);
 	graph_settled(s, index);
 }
 
@@ -38,9 +38,9 @@ static void hints_on_dropped(struct scheduler *s, uint32_t process, uint32_t ind
 		retain_forget(s, index);
 	if (process != SLOT_MANAGER && process == journal_slot(s->t)) {
 		if (state_settled(word_state(word)))
-			graph_settled(s, index); /* it is written: its arguments may go */
+			graph_settled(s, index); /* written, so its arguments may go */
 	} else if (process == SLOT_MANAGER && journal_wants(s->t, record_at(s->t, index))) {
-		journal_tell(s->t, index); /* before its end nobody may keep it any more */
+		journal_tell(s->t, index); /* before the end nobody may keep the task any more */
 	}
 	if (word_state(word) == RECORD_RESERVED && word_owner(word) == process)
 		free_abandoned(s, index);
@@ -54,17 +54,17 @@ static void hints_on_held(struct scheduler *s, uint32_t process, uint32_t index,
 		hold_set(s->t, index, process);
 }
 
-/* Its end needs a scan from here on. Not said by the process itself: one that gave up waiting for
- * the answer, and has left, does not know of this hold. */
+/* After an import, the death of the process needs a scan. The scheduler sets `unclean` itself: a
+ * client gone after a wait for the answer in vain knows nothing of this hold. */
 static void hints_on_import(struct scheduler *s, uint32_t process, uint32_t index, uint64_t word)
 {
 	shared32 *unclean = &s->t->process[process].unclean;
 	if (!sh_load(unclean))
-		sh_store(unclean, 1);
+		sh_store(unclean, 1, "unclean");
 	hints_on_held(s, process, index, word);
 }
 
-/* Also when it was refused: who asks waits for the answer, then looks. */
+/* A refused import is answered, too: the client waits for the answer, then looks at the record. */
 static void hints_answer_import(struct scheduler *s, uint32_t process, uint64_t hint)
 {
 	sh_store(&s->t->process[process].imported, hint);
@@ -98,8 +98,9 @@ static void hints_on(struct scheduler *s, uint32_t process, uint64_t hint)
 	}
 }
 
-/* Taken off only when dealt with: a hold that was dropped is dropped also if we die here. To read a
- * hint twice is harmless: each says what is, or names a life of the record that is over. */
+/* Take hints off the ring only after handling them: then a dropped hold is dropped even if the
+ * scheduler dies here. Reading a hint twice is harmless: each hint names the current state, or a
+ * past life. */
 static uint32_t hints_drain_ring(struct scheduler *s, uint32_t process)
 {
 	uint64_t hints[DRAIN_BATCH];
@@ -110,16 +111,18 @@ static uint32_t hints_drain_ring(struct scheduler *s, uint32_t process)
 			__builtin_prefetch(
 			    &s->t->record[(uint32_t)hints[i + 4] % s->t->limits.records]);
 		hints_on(s, process, hints[i]);
+		if (s->ready.n >= READY_BATCH)
+			place_flush(s);
 		if (hint_kind(hints[i]) == HINT_IMPORT) {
-			/* Before the answer: a successor must not read an older drop of the same
-			 * again. */
+			/* Before the answer: a new scheduler must not read an older drop of the
+			 * same record again. */
 			ring_done(&ring, i + 1 - done);
 			done = i + 1;
 			hints_answer_import(s, process, hints[i]);
 		}
 	}
 	ring_done(&ring, n - done);
-	/* A producer that met a full ring sleeps on its own event. */
+	/* After meeting a full ring, the producer sleeps on its own event. */
 	if (n == DRAIN_BATCH)
 		process_post_all(s->t, process);
 	return n;
@@ -127,8 +130,7 @@ static uint32_t hints_drain_ring(struct scheduler *s, uint32_t process)
 
 void hints_drain_one(struct scheduler *s, uint32_t process)
 {
-	/* Bounded: a ring never holds more than its size unless its producer lives and pushes on.
-	 */
+	/* Bounded: a ring is emptied within its size unless the producer lives and pushes on. */
 	for (uint32_t i = 0; i <= UP_RING_ENTRIES / DRAIN_BATCH; i++) {
 		uint32_t n = hints_drain_ring(s, process);
 		graph_spread(s);
@@ -137,7 +139,7 @@ void hints_drain_one(struct scheduler *s, uint32_t process)
 	}
 }
 
-/* Some from each, so that one that floods does not keep the others waiting. */
+/* Takes some hints from each ring, so that a flood from one client keeps nobody waiting. */
 static uint32_t hints_drain_some(struct scheduler *s, uint32_t process)
 {
 	uint32_t n = 0, last;
@@ -146,7 +148,7 @@ static uint32_t hints_drain_some(struct scheduler *s, uint32_t process)
 		last = hints_drain_ring(s, process);
 		n += last;
 	} while (last == DRAIN_BATCH && ++rounds < DRAIN_ROUNDS);
-	/* Not emptied: it stays rung, though nobody rings again. */
+	/* Not emptied: ring for the producer, which rings no second time. */
 	if (last == DRAIN_BATCH)
 		sh_or(&s->t->control->rung[process / 64], (uint64_t)1 << process % 64);
 	nested_look(s, process);
@@ -154,10 +156,10 @@ static uint32_t hints_drain_some(struct scheduler *s, uint32_t process)
 	return n;
 }
 
-/* Clear, then read: what is pushed later rings again (tell_scheduler). */
+/* Clear the bells, then read: a hint pushed later rings again (tell_scheduler). */
 static uint64_t hints_take_bells(shared64 *bells)
 {
-	return sh_peek(bells) ? sh_swap(bells, 0) : 0;
+	return sh_peek(bells) ? sh_swap(bells, 0, "bells") : 0;
 }
 
 uint32_t hints_drain(struct scheduler *s)

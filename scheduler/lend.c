@@ -1,16 +1,16 @@
-/* lend.c - idle slots are lent to commands that can use them, and asked back when tasks wait.
+/* lend.c - idle worker processes are lent to commands with use for more cpus, and asked back when
+ * tasks wait.
  *
- * A slot is lent by booking it for the borrower, like one that keeps still for a task with several
- * cpus: it claims nothing, and comes back when the borrower counts it no more. The rule:
- *	Nobody waits for a slot: whoever wants one gets one that is idle, those who have the fewest
- *	first, at most twice as many at a time as it had.
- *	Tasks wait: nobody may have any. What a borrower does not use comes back at once, what its
- *	jobs use when they end; no job is stopped.
- *	One wants some, and none is idle: those who use theirs no more give them back, and who has
- *	two more than another gives one.
- * Nothing of this is remembered: who has what stands in the process table (tables/lent.h), so each
- * look begins with a count, and so does the next scheduler. While nobody borrows there is no look.
- */
+ * A process is lent by booking it for the borrower, like a still process of a task with several
+ * cpus: the process claims nothing, and comes back when the borrower counts it no more. The rule:
+ *	No task waits for a cpu: each wanting borrower gets an idle process, borrowers with the
+ *	fewest first, at most twice as many at a time as before.
+ *	Tasks wait: nobody may borrow. An unused process comes back at once, a used process when
+ *	the borrower's job ends; no job is stopped.
+ *	A borrower wants a process and none is idle: borrowers give unused processes back, and a
+ *	borrower with two more than another gives up a process.
+ * Nothing is remembered: the loans stand in the process table (tables/lent.h), so each look begins
+ * with a count, and so does the next scheduler. While nobody borrows there is no look. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -18,7 +18,7 @@
 #include "tables/lent.h"
 
 enum {
-	USE_NS = 20000000, /* what was not used for so long after it was given is not wanted */
+	USE_NS = 20000000, /* unused for so long after the loan: not wanted */
 };
 
 static uint64_t lend_lent_of(const struct scheduler *s, uint32_t process)
@@ -38,16 +38,16 @@ static void lend_count(struct scheduler *s)
 		uint32_t borrower = lent_to(s->member[p].booked);
 		uint64_t lent = lend_lent_of(s, p);
 		l->queued |=
-		    s->member[p].generation && place_outstanding(s, p) > 1 && place_has_queue(s, p);
+		    s->member[p].generation && ready_outstanding(s, p) > 1 && ready_has_queue(s, p);
 		l->any |= borrower || lent_claim(lent) || lent_wants(lent);
 		if (!borrower || borrower >= s->t->limits.processes || s->member[p].leaving)
 			continue;
 		l->seats[borrower]++;
-		l->still[borrower] += booking_keeps_still(s, p);
+		l->still[borrower] += seats_keeps_still(s, p);
 	}
 }
 
-/* Also those that stand in a ring behind what runs: an idle slot would take them from there. */
+/* Tasks in a ring behind a running task count, too: an idle process would steal them. */
 static bool lend_tasks_wait(const struct scheduler *s)
 {
 	return !(s->admission & ADMISSION_PAUSED) &&
@@ -60,7 +60,7 @@ static bool lend_is_idle(const struct scheduler *s, uint32_t process)
 	const struct process *p = &s->t->process[process];
 	return m->generation && !m->leaving && !m->booked && !p->spare &&
 	    s->team[m->worker].hall == HALL_CPU && !sh_load(&p->running) &&
-	    !sh_load(&p->waiting_ns) && place_outstanding(s, process) == 0;
+	    !sh_load(&p->waiting_ns) && ready_outstanding(s, process) == 0;
 }
 
 static uint32_t lend_find_idle(const struct scheduler *s)
@@ -79,16 +79,18 @@ bool lend_has_of(const struct scheduler *s, uint32_t worker)
 	return false;
 }
 
-/* It sleeps for its command. One that was asked to stop counts its interrupts. */
+/* The borrower sleeps for its command. After a request to stop, interrupts are counted: send none.
+ */
 static void lend_wake_borrower(struct scheduler *s, uint32_t process)
 {
 	uint64_t word, running = sh_load(&s->t->process[process].running);
 	const struct record *r = running ? record_lookup(s->t, running, &word) : NULL;
 	if (r && word_flags(word) == 0 && sh_load(&s->t->process[process].alert))
-		limits_signal(s, process, PROCESS_INTERRUPT);
+		scheduler_signal(s, process, PROCESS_INTERRUPT);
 }
 
-/* Not if it is another turn by now, or the borrower has changed it: then it is looked at again. */
+/* Does nothing if the turn has changed, or the borrower has changed the word: then the next look
+ * decides. */
 static void lend_set_limit(struct scheduler *s, uint32_t process, uint64_t lent, uint32_t limit)
 {
 	uint64_t seen = lent;
@@ -104,17 +106,17 @@ static void lend_set_limit(struct scheduler *s, uint32_t process, uint64_t lent,
 	}
 }
 
-/* ---- too few are kept for it ---- */
+/* ---- too few processes are kept for a borrower ---- */
 
 void lend_one(struct scheduler *s, uint32_t borrower, uint32_t process)
 {
-	booking_keep_still(s, process, LENT_TO(borrower, ++s->loans.turn));
+	seats_keep_still(s, process, LENT_TO(borrower, ++s->loans.turn));
 	s->loans.seats[borrower]++;
-	s->loans.still[borrower] += booking_keeps_still(s, process);
+	s->loans.still[borrower] += seats_keeps_still(s, process);
 	s->loans.any = true;
 }
 
-/* A slot that was lent has died. Another one takes its place before any task does. */
+/* A lent process has died. Another takes its place before any task does. */
 static void lend_make_good(struct scheduler *s, uint32_t borrower)
 {
 	uint64_t lent = lend_lent_of(s, borrower);
@@ -141,11 +143,11 @@ uint32_t lend_short(struct scheduler *s)
 
 /* ---- too many are ---- */
 
-enum use { KEEPS_STILL, ON_ITS_WAY, BUSY }; /* BUSY: with a task that came before us */
+enum use { KEEPS_STILL, ON_ITS_WAY, BUSY }; /* BUSY: runs a task older than the loan */
 
 static enum use lend_use_of(const struct scheduler *s, uint32_t process)
 {
-	if (booking_keeps_still(s, process))
+	if (seats_keeps_still(s, process))
 		return KEEPS_STILL;
 	return sh_load(&s->t->process[process].running) ? BUSY : ON_ITS_WAY;
 }
@@ -155,7 +157,7 @@ static bool lend_is_lent_to(const struct scheduler *s, uint32_t process, uint32_
 	return lent_to(s->member[process].booked) == borrower && !s->member[process].leaving;
 }
 
-/* The one that is of least use to it. */
+/* The process of least use to the borrower. */
 static uint32_t lend_find_lent(const struct scheduler *s, uint32_t borrower)
 {
 	uint32_t best = 0;
@@ -171,9 +173,9 @@ static bool lend_take_back(struct scheduler *s, uint32_t borrower, uint32_t keep
 	bool any = false;
 	while (s->loans.seats[borrower] > keep) {
 		uint32_t process = lend_find_lent(s, borrower);
-		s->loans.still[borrower] -= booking_keeps_still(s, process);
+		s->loans.still[borrower] -= seats_keeps_still(s, process);
 		s->loans.seats[borrower]--;
-		booking_free_seat(s, process);
+		seats_free(s, process);
 		any = true;
 	}
 	return any;
@@ -187,7 +189,7 @@ static bool lend_drop_busy(struct scheduler *s, uint32_t borrower)
 	return lend_take_back(s, borrower, useful > claim ? useful : claim);
 }
 
-/* Somebody wants one and has fewer than this one has. */
+/* Another borrower wants a process and has fewer. */
 static bool lend_another_is_first(const struct scheduler *s, uint32_t borrower)
 {
 	uint32_t has = lent_claim(lend_lent_of(s, borrower));
@@ -198,7 +200,8 @@ static bool lend_another_is_first(const struct scheduler *s, uint32_t borrower)
 	return false;
 }
 
-/* What is kept for it and does keep still it may have; or, if it is not to have it, others. */
+/* The borrower may have every still process kept for the loan; without a right to more, the
+ * borrower gives them back. */
 static bool lend_settle(struct scheduler *s, uint32_t borrower, bool wait)
 {
 	if (s->loans.seats[borrower] < lent_claim(lend_lent_of(s, borrower)))
@@ -217,9 +220,9 @@ static bool lend_settle(struct scheduler *s, uint32_t borrower, bool wait)
 	return lend_drop_busy(s, borrower);
 }
 
-/* ---- more ---- */
+/* ---- more are lent ---- */
 
-/* Of those that want one and were not given as many again as they had: who has the fewest. */
+/* Among wanting borrowers not yet given twice as many as before: the borrower with the fewest. */
 static uint32_t lend_first_to_get(const struct scheduler *s)
 {
 	uint32_t best = 0;
@@ -234,7 +237,7 @@ static uint32_t lend_first_to_get(const struct scheduler *s)
 	return best;
 }
 
-/* It may be about to use what it was given. */
+/* The borrower may be about to use the process. */
 static bool lend_is_fresh(struct scheduler *s, uint32_t process)
 {
 	uint64_t until_ns = s->loans.given_ns[process] + USE_NS;
@@ -245,7 +248,8 @@ static bool lend_is_fresh(struct scheduler *s, uint32_t process)
 	return true;
 }
 
-/* Whoever does not want any more: all that it has and does not use. Else who has two more. */
+/* A borrower with enough gives back all unused processes. Otherwise a borrower with two more gives
+ * up a process. */
 static void lend_ask_back(struct scheduler *s, uint32_t hungry)
 {
 	uint32_t has = s->loans.seats[hungry];
@@ -274,7 +278,8 @@ static void lend_lend(struct scheduler *s)
 	}
 }
 
-/* Before the look for idle slots: who becomes idle after it, sees this and tells us. */
+/* Runs before the look for idle processes: a process idle after the look sees the word and rings.
+ */
 static void lend_see_who_wants(struct scheduler *s)
 {
 	uint32_t any = 0;

@@ -1,8 +1,8 @@
-/* near.c - where the bytes lie that a task will read: in the cache of the worker that made them, in
- * the memory of a node.
+/* near.c - where the bytes of a task's arguments lie: in the cache of the maker, in the memory of a
+ * node.
  *
- * Asked only for tasks whose futures have together more bytes than it takes to be worth a wake:
- * below that, who has room is the better answer. */
+ * Asked only if the arguments together are worth a wake: below that, a worker with room is the
+ * better choice. */
 #include "scheduler/scheduler.h"
 
 enum {
@@ -10,7 +10,8 @@ enum {
 	WORTH_A_WAKE_BYTES = 64 << 10, /* copying them from another core takes about as long */
 };
 
-/* Who made it: the slot stays in the word of what it settled, and may have a new process since. */
+/* The worker of the value's maker: the word of a settled record keeps the process slot of the
+ * owner. The slot may have a new process since. */
 static uint32_t near_maker(const struct scheduler *s, uint64_t word)
 {
 	uint32_t process = word_owner(word);

@@ -1,11 +1,13 @@
-/* nested_command.c - clients that commands run, and that wait: which worker stands still for them.
+/* nested_command.c - waiting clients inside of commands: which worker stands still for a client.
  *
- * Such a client says in its process slot whose task it is inside of and since when it waits
- * (client/nested_wait.c), and rings. As long as one of a command's clients waits, the worker counts
- * as one that sleeps in a wait: it gets no task, other workers get what stands in its ring, and
- * spares.c lends its slot. The worker is not asked: it sleeps for the command.
+ * A client run by a command writes in its process slot the task around it and the time the wait
+ * began (client/nested_wait.c), and rings. While a client of a command waits, the worker of the
+ * command counts as sleeping in a wait: the worker gets no task, other workers get the tasks in its
+ * ring, and spares.c lends the cpu to a spare. The worker sleeps for the command, and so is not
+ * asked.
  *
- * Death: all of this is private, and found again when each ring is looked at after a start. */
+ * Death: all state here is private; a new scheduler looks at each ring, and finds the waits again.
+ */
 #include "scheduler/scheduler.h"
 
 static bool nested_bit(const struct scheduler *s, uint32_t process)
@@ -21,26 +23,14 @@ static void nested_set_bit(struct scheduler *s, uint32_t process, bool waits)
 	s->nested.n += waits ? 1 : UINT32_MAX;
 }
 
-/* The worker process that stands still for this client; 0: none. */
-static uint32_t nested_host(const struct scheduler *s, uint32_t process)
-{
-	const struct process *p = &s->t->process[process];
-	uint64_t word = sh_load(&p->state);
-	if (process_kind(word) != KIND_CLIENT || !process_present(word) ||
-	    sh_load(&p->waiting_ns) == 0)
-		return 0;
-	uint32_t host = tables_host(s->t, p);
-	return host && s->member[host].generation ? host : 0;
-}
-
-/* Of several clients of one command the youngest that still lacks what it waits for. */
+/* Among several clients of one command: the youngest wait not served yet. */
 static void nested_choose(struct scheduler *s, uint32_t host)
 {
 	uint32_t best = 0;
 	for (uint32_t w = 0; w < tables_slots(s->t) / PROCESSES_STEP; w++)
 		for (uint64_t bits = s->nested.client[w]; bits; bits &= bits - 1) {
 			uint32_t p = w * 64 + (uint32_t)__builtin_ctzll(bits);
-			if (nested_host(s, p) != host || spares_is_served(s, p))
+			if (waits_host(s, p) != host || waits_is_served(s, p))
 				continue;
 			if (!best ||
 			    sh_load(&s->t->process[p].waiting_ns) >
@@ -60,7 +50,7 @@ void nested_look(struct scheduler *s, uint32_t process)
 	uint32_t host = word_owner(inside);
 	if (inside == 0 || process_kind(sh_load(&p->state)) != KIND_CLIENT)
 		return;
-	nested_set_bit(s, process, nested_host(s, process) != 0);
+	nested_set_bit(s, process, waits_host(s, process) != 0);
 	if (host < s->t->limits.processes && s->member[host].generation)
 		nested_choose(s, host);
 }
@@ -80,11 +70,4 @@ void nested_forget(struct scheduler *s, uint32_t process)
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (s->member[p].generation && s->member[p].sleeper == process)
 			nested_choose(s, p);
-}
-
-/* Looked at anew: the command may have ended since. */
-uint32_t nested_sleeper(const struct scheduler *s, uint32_t process)
-{
-	uint32_t sleeper = s->member[process].sleeper;
-	return sleeper && nested_host(s, sleeper) == process ? sleeper : 0;
 }

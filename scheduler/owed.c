@@ -1,16 +1,17 @@
-/* owed.c - what was to be freed and could not be: a process that lives stands still (SIGSTOP, a
- * debugger) inside the lock of an arena or of the pool.
+/* owed.c - memory not freed, because a living process stands still (SIGSTOP, a debugger) inside the
+ * lock of an arena or of the pool.
  *
- * The scheduler waits for such a lock once, LOCK_WAIT_MS. Then it notes what it owes and goes on
- * with everything else; as long as it owes something it tries these locks and never waits for them,
- * so that one process that is stopped costs the others ten seconds, and not ten for each record. It
- * comes again, at growing distances of at most half a second, until nothing is owed.
- * Not taken: giving up, as for the locks of the heaps, so that the next scheduler derives all
- * anew. It would meet the same lock, and a client that is stopped for long would end the runtime.
+ * The scheduler waits for such a lock once, LOCK_WAIT_MS. Then it notes the record and goes on with
+ * everything else. While anything is owed, the scheduler tries these locks and never waits: so one
+ * stopped process costs ten seconds once, not ten for each record. The scheduler tries again at
+ * growing distances of at most half a second until nothing is owed.
+ * Not taken: giving up, as for the locks of the heaps, so that the next scheduler derives
+ * everything anew. The next scheduler would meet the same lock, and a client stopped for long would
+ * end the runtime.
  *
- * The notes are private. Whoever comes after a scheduler that dies finds the same in the words of
- * the records: a settled record that nobody needs, a RUNNING one owned by the scheduler's slot, a
- * PART without its task, a record of a process whose slot is still DEAD (bury() waits for us). */
+ * The notes are private. After a death the next scheduler finds the same in the words of the
+ * records: a settled record needed by nobody, a RUNNING record owned by process slot 1, a PART
+ * without a task, a record of a process with a DEAD slot (repair_bury() waits for the record). */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -27,7 +28,7 @@ static size_t owed_bytes(const struct scheduler *s)
 	return (size_t)s->t->limits.records * sizeof s->owed.life[0];
 }
 
-/* Not 0, whatever the generation. */
+/* Never 0, whatever the generation. */
 static uint64_t owed_life_of(const struct scheduler *s, uint32_t index)
 {
 	return (uint64_t)1 << 32 | word_generation(sh_load(&record_at(s->t, index)->state));
@@ -35,7 +36,7 @@ static uint64_t owed_life_of(const struct scheduler *s, uint32_t index)
 
 int owed_open(struct scheduler *s)
 {
-	/* Untouched pages of it cost nothing, however large the table. */
+	/* Untouched pages cost nothing, however large the table. */
 	void *notes = mmap(NULL, owed_bytes(s), PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	s->owed = (struct owed){ .next_ns = DEADLINE_NEVER };
@@ -55,7 +56,7 @@ bool owed_any(const struct scheduler *s)
 	return s->owed.records > 0 || s->owed.pool;
 }
 
-/* We have just waited for a lock in vain. */
+/* The scheduler has just waited for a lock in vain. */
 static void owed_begin(struct scheduler *s)
 {
 	log_warn("%s What cannot be freed now is freed when it goes on", why_text());
@@ -78,7 +79,8 @@ void owed_note_pool(struct scheduler *s)
 	s->owed.pool = true;
 }
 
-/* RESERVED records are found by their owner's slot alone: it stays DEAD until they are free. */
+/* A RESERVED record is found by the process slot of its owner alone: the slot stays DEAD until the
+ * record is free. */
 bool owed_to_process(struct scheduler *s, uint32_t process)
 {
 	uint32_t fresh = s->owed.records ? pool_fresh(&s->t->pool) : 0;
@@ -91,59 +93,25 @@ bool owed_to_process(struct scheduler *s, uint32_t process)
 	return false;
 }
 
-static void owed_free_one(struct scheduler *s, uint32_t index)
+bool owed_take(struct scheduler *s, uint32_t index)
 {
-	uint64_t task, word = sh_load(&record_at(s->t, index)->state);
-	switch (word_state(word)) {
-	case RECORD_RESERVED: free_abandoned(s, index); break;
-	case RECORD_RUNNING:
-		if (word_owner(word) == SLOT_SCHEDULER)
-			repair_end_again(s, index, word);
-		break;
-	case RECORD_PART:
-		if (record_lookup(s->t, record_at(s->t, index)->part.task, &task))
-			owed_note(s, index); /* it goes with its task, or after it */
-		else
-			free_orphan(s, index);
-		break;
-	case RECORD_DONE:
-	case RECORD_FAILED:
-	case RECORD_CANCELLED: graph_settled(s, index); break;
-	default: break;
-	}
+	uint64_t life = s->owed.life[index];
+	if (life == 0)
+		return false;
+	s->owed.life[index] = 0;
+	s->owed.records--;
+	/* Otherwise the record was freed another way, and is in its next life. */
+	return life == owed_life_of(s, index);
 }
 
-static void owed_free_records(struct scheduler *s)
+bool owed_is_due(const struct scheduler *s)
 {
-	uint32_t fresh = pool_fresh(&s->t->pool);
-	for (uint32_t i = 0; i < fresh && s->owed.records > 0; i++) {
-		uint64_t life = s->owed.life[i];
-		if (life == 0)
-			continue;
-		s->owed.life[i] = 0;
-		s->owed.records--;
-		/* Else it was freed on another way, and this is its next life. */
-		if (life == owed_life_of(s, i))
-			owed_free_one(s, i);
-	}
-	graph_spread(s);
-	place_flush(s);
+	return owed_any(s) && clock_ns() >= s->owed.next_ns;
 }
 
-uint32_t owed_look(struct scheduler *s)
+uint32_t owed_tried(struct scheduler *s)
 {
 	struct owed *owed = &s->owed;
-	if (!owed_any(s) || clock_ns() < owed->next_ns)
-		return 0;
-	uint32_t before = owed->records;
-	if (owed->pool && pool_try_rebuild(&s->t->pool) == 0)
-		owed->pool = false;
-	owed_free_records(s);
-	free_flush(s);
-	if (owed->bury && owed->records < before) {
-		owed->bury = false;
-		s->changes = ~sh_load(&s->t->control->changes); /* those that are DEAD: again */
-	}
 	if (!owed_any(s)) {
 		log_info("what could not be freed is free");
 		owed->next_ns = DEADLINE_NEVER;

@@ -1,62 +1,70 @@
 /* place.c - from the task heap to the workers' rings.
  *
- * A ring in front of a worker saves it a wait, and costs order: what stands in it is past the heap.
- * So a ring is filled only as deep as some 20 us of work at the worker's recent pace
- * (process_depth): hundreds of tiny tasks, one or two long ones. What a worker does not get to,
- * because a task turned out long or sleeps, is given to others as well: a hint is an order only for
- * the first who claims the record.
- */
+ * A ring in front of a worker saves the worker a wait, and costs order: a task in a ring is past
+ * the heap. So a ring is filled only as deep as some 20 us of work at the worker's recent pace
+ * (process_depth): hundreds of tiny tasks, one or two long ones. If a worker does not get to a
+ * task, because the task before turned out long or sleeps, the scheduler gives the task to another
+ * worker as well: a hint is an order only for the first worker that claims the record. */
 #include "scheduler/scheduler.h"
 
 enum {
 	PLACE_BATCH = 64,
 	PLACED_A_ROUND = 256, /* then the hints have a turn */
-	QUEUE_LOOK = 64,
 };
 
 /* ---- into the heap ---- */
 
-void place_ready(struct scheduler *s, uint32_t index)
+/* False: the task pauses or waits for memory; task_limits.c notes it as READY again. */
+static bool place_may_queue(struct scheduler *s, uint32_t index)
 {
 	const struct record *r = record_at(s->t, index);
-	if (r->terms || word_flags(sh_load(&r->state)) & FLAG_MEMORY)
+	uint64_t word = sh_load(&r->state);
+	if (r->terms || word_flags(word) & FLAG_MEMORY)
 		limits_look(s, index);
-	if (due_is_resting(s->t, r, sh_load(&r->state)) || pressure_keeps(s, r))
-		return; /* task_limits.c brings it again */
-	s->ready[s->ready_count++] = index;
-	if (s->ready_count == READY_BATCH)
-		place_flush(s);
+	return !due_is_resting(s->t, r, word) && !pressure_keeps(s, r);
+}
+
+/* Under the task heap's lock. */
+static void place_queue(struct scheduler *s, uint32_t index)
+{
+	struct heap *heap = &s->t->task_heap;
+	struct record *r = record_at(s->t, index);
+	uint64_t word = sh_load(&r->state), key = r->key;
+	if (word_state(word) != RECORD_READY)
+		return;
+	if (r->terms)
+		seats_returned(s, record_ref(index, word_generation(word)), word);
+	heap_remove(heap, index); /* from a doubled hint or a former life */
+	ageing_queued(s, key, heap_length(heap) == 0 && shelf_empty(s));
+	heap_push(heap, index, word_generation(word), key);
+	floor_raise(s, r, key);
+	s->fresh = true;
+}
+
+/* Limits have a heap of their own, whose lock is never taken inside the task heap's: so the batch
+ * is judged first. seats_returned() may note further tasks while the batch is queued. */
+static void place_flush_some(struct scheduler *s, const uint32_t *ready, uint32_t n)
+{
+	uint32_t queued[READY_BATCH], count = 0;
+	for (uint32_t i = 0; i < n; i++)
+		if (place_may_queue(s, ready[i]))
+			queued[count++] = ready[i];
+	if (count == 0)
+		return;
+	scheduler_lock_heap(&s->t->task_heap);
+	for (uint32_t i = 0; i < count; i++)
+		place_queue(s, queued[i]);
+	heap_unlock(&s->t->task_heap);
 }
 
 void place_flush(struct scheduler *s)
 {
-	if (s->ready_count == 0)
-		return;
-	scheduler_lock_heap(&s->t->task_heap);
-	for (uint32_t i = 0; i < s->ready_count; i++) {
-		struct record *r = record_at(s->t, s->ready[i]);
-		uint64_t word = sh_load(&r->state);
-		if (word_state(word) != RECORD_READY)
-			continue;
-		if (r->terms)
-			booking_returned(s, record_ref(s->ready[i], word_generation(word)), word);
-		heap_remove(&s->t->task_heap,
-		    s->ready[i]); /* a doubled hint, or an entry of a former life */
-		uint64_t key = r->key;
-		ageing_queued(s, key, heap_length(&s->t->task_heap) == 0 && shelf_empty(s));
-		heap_push(&s->t->task_heap, s->ready[i], word_generation(word), key);
-		floor_raise(s, r, key);
-		s->fresh = true;
+	struct ready *ready = &s->ready;
+	for (uint32_t done = 0, n; done < ready->n; done += n) {
+		n = ready->n - done < READY_BATCH ? ready->n - done : READY_BATCH;
+		place_flush_some(s, ready->task + done, n);
 	}
-	heap_unlock(&s->t->task_heap);
-	s->ready_count = 0;
-}
-
-void place_remove(struct scheduler *s, uint32_t index)
-{
-	scheduler_lock_heap(&s->t->task_heap);
-	heap_remove(&s->t->task_heap, index);
-	heap_unlock(&s->t->task_heap);
+	ready->n = 0;
 }
 
 /* ---- out of the heap ---- */
@@ -66,19 +74,7 @@ struct pick {
 	uint64_t hint;
 };
 
-/* A worker that waits may have run it in place, or a client cancelled it; or it failed since and
- * pauses: then task_limits.c brings it again. */
-bool place_still_ready(const struct tables *t, const struct heap_entry *task)
-{
-	if (task->id >= t->limits.records)
-		return false;
-	const struct record *r = record_at(t, task->id);
-	uint64_t word = sh_load(&r->state);
-	return word_state(word) == RECORD_READY && word_generation(word) == task->tag &&
-	    !due_is_resting(t, r, word);
-}
-
-/* It wants more than a slot: its turn is told by booking.c. */
+/* A task with needs waits for booking.c. */
 static bool place_put_on_shelf(struct scheduler *s, const struct heap_entry *task)
 {
 	uint32_t terms = record_needs(s->t, record_at(s->t, task->id));
@@ -88,7 +84,7 @@ static bool place_put_on_shelf(struct scheduler *s, const struct heap_entry *tas
 	return true;
 }
 
-/* Not again to the worker that has just failed it, while another is idle. */
+/* Not the worker of the failed attempt, if another worker is idle. */
 static void place_avoid_failed(
     struct scheduler *s, const struct heap_entry *task, uint32_t *process)
 {
@@ -97,7 +93,8 @@ static void place_avoid_failed(
 		room_choose_other(s, s->member[*process].worker, process);
 }
 
-/* The next one by priority and turn, or one that is due; not before those above it are claimed. */
+/* Takes the next task by priority and turn, or a due task; none while a higher task is unclaimed.
+ */
 static bool place_take_next(struct scheduler *s, bool all_sent, struct heap_entry *ret)
 {
 	struct heap *heap = &s->t->task_heap;
@@ -117,7 +114,7 @@ static bool place_pick_one(struct scheduler *s, bool all_sent, struct pick *ret)
 	do
 		if (!place_take_next(s, all_sent, &task))
 			return false;
-	while (!place_still_ready(t, &task) || !pressure_lets_go(s, record_at(t, task.id)) ||
+	while (!ready_still(t, &task) || !pressure_lets_go(s, record_at(t, task.id)) ||
 	    place_put_on_shelf(s, &task));
 	near_choose(s, record_at(t, task.id), &process);
 	place_avoid_failed(s, &task, &process);
@@ -140,35 +137,43 @@ static uint32_t place_pick_some(struct scheduler *s, struct pick *picks)
 	return n;
 }
 
-/* All picks for one worker at once: one wake for many. */
+/* Sends all picks for a worker together: a single wake for many tasks. */
 static void place_send_picks(struct scheduler *s, struct pick *picks, uint32_t n)
 {
 	uint64_t hints[PLACE_BATCH];
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t process = picks[i].process, count = 0;
 		if (process == SLOT_MANAGER)
-			continue; /* sent with an earlier one */
+			continue; /* sent with an earlier pick */
 		for (uint32_t k = i; k < n; k++)
 			if (picks[k].process == process) {
 				hints[count++] = picks[k].hint;
 				picks[k].process = SLOT_MANAGER;
 			}
 		struct ring ring = ring_down(s->t, process);
-		/* Other workers hand on to it, too. What finds no room goes back: it is READY
-		 * still. */
+		/* Other workers push into this ring, too. Tasks without a place in the ring go
+		 * back: they are still READY. */
 		for (uint32_t sent = ring_push(&ring, hints, count); sent < count; sent++)
-			place_ready(s, (uint32_t)hints[sent]);
+			ready_add(s, (uint32_t)hints[sent]);
 		process_post(s->t, process);
 	}
 }
 
-/* Workers wait inside tasks, and something new is queued: it may be what they wait for. Once, else
- * they and we would wake each other for as long as there is a queue. */
+/* Workers wait inside tasks, and perhaps for the newly queued task. Wake each worker once;
+ * otherwise scheduler and workers would wake each other as long as tasks are queued. */
 static void place_wake_blocked(struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (s->member[p].generation && sh_load(&s->t->process[p].waiting_ns))
 			process_post_all(s->t, p);
+}
+
+/* A booking withdraws tasks from the processes it takes; these go back to the heap. */
+static uint32_t place_booked(struct scheduler *s)
+{
+	uint32_t begun = booking_place(s);
+	place_flush(s);
+	return begun;
 }
 
 uint32_t place_tasks(struct scheduler *s)
@@ -177,10 +182,10 @@ uint32_t place_tasks(struct scheduler *s)
 	uint32_t total = 0, n = 0;
 	bool paused = s->admission & ADMISSION_PAUSED;
 	s->short_of_slots = s->kept_back = false;
-	place_flush(s); /* what found no room in a ring goes before what is lower */
-	/* What the spares are for comes before what stands in the heap. */
+	place_flush(s); /* tasks without a place in a ring go before lower tasks */
+	/* Tasks with spares made for them go before tasks in the heap. */
 	if (!paused && s->spares && (s->shelves || s->bookings))
-		total += booking_place(s);
+		total += place_booked(s);
 	if (s->spares)
 		spares_start(s);
 	do {
@@ -191,7 +196,7 @@ uint32_t place_tasks(struct scheduler *s)
 		total += n;
 	} while (n == PLACE_BATCH && total < PLACED_A_ROUND);
 	if (!paused && (s->shelves || s->bookings || !s->adopted))
-		total += booking_place(s);
+		total += place_booked(s);
 	if (s->blocked && s->fresh && heap_length(&s->t->task_heap))
 		place_wake_blocked(s);
 	s->fresh = false;
@@ -199,7 +204,7 @@ uint32_t place_tasks(struct scheduler *s)
 	return total;
 }
 
-/* ---- what was given and is not taken ---- */
+/* ---- given to a worker, and not started ---- */
 
 void place_rebuild(struct scheduler *s)
 {
@@ -208,49 +213,18 @@ void place_rebuild(struct scheduler *s)
 	heap_unlock(&s->t->task_heap);
 }
 
-void place_withdraw(struct scheduler *s, uint32_t process)
-{
-	uint64_t hints[DOWN_RING_ENTRIES + 1];
-	struct ring ring = ring_down(s->t, process);
-	uint32_t n = ring_look(&ring, hints, DOWN_RING_ENTRIES);
-	hints[n] = sh_load(&s->t->process[process].handed);
-	n += hints[n] != 0;
-	for (uint32_t i = 0; i < n; i++)
-		if (hint_kind(hints[i]) == HINT_SUBMITTED &&
-		    (uint32_t)hints[i] < s->t->limits.records)
-			place_ready(s, (uint32_t)hints[i]); /* if it is READY still */
-	place_flush(s);
-}
-
-bool place_has_queue(const struct scheduler *s, uint32_t process)
-{
-	uint64_t hints[QUEUE_LOOK + 1], word;
-	struct ring ring = ring_down(s->t, process);
-	uint32_t n = ring_look(&ring, hints, QUEUE_LOOK);
-	hints[n++] = sh_load(&s->t->process[process].handed);
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t index = (uint32_t)hints[i];
-		if (hint_kind(hints[i]) != HINT_SUBMITTED || index >= s->t->limits.records)
-			continue;
-		word = sh_load(&record_at(s->t, index)->state);
-		if (hint_fits(hints[i], word) && word_state(word) == RECORD_READY)
-			return true;
-	}
-	return false;
-}
-
 void place_tell_demand(struct scheduler *s)
 {
-	uint32_t wait = heap_length(&s->t->task_heap) || !shelf_empty(s) || booking_pending(s);
+	uint32_t wait = heap_length(&s->t->task_heap) || !shelf_empty(s) || seats_pending(s);
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t) && !wait; p++)
 		wait =
-		    s->member[p].generation && place_outstanding(s, p) > 1 && place_has_queue(s, p);
+		    s->member[p].generation && ready_outstanding(s, p) > 1 && ready_has_queue(s, p);
 	wait = wait && !(s->admission & ADMISSION_PAUSED);
 	if (sh_peek(&s->t->control->tasks_wait) == wait)
 		return;
 	sh_store(&s->t->control->tasks_wait, wait);
 	if (wait)
-		spares_ring_manager(s);
+		scheduler_ring_manager(s);
 }
 
 bool place_idle(const struct scheduler *s)
@@ -258,7 +232,7 @@ bool place_idle(const struct scheduler *s)
 	if (heap_length(&s->t->task_heap) || !shelf_empty(s) || s->bookings)
 		return false;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (s->member[p].generation && place_outstanding(s, p))
+		if (s->member[p].generation && ready_outstanding(s, p))
 			return false;
 	return true;
 }

@@ -1,11 +1,13 @@
-/* pressure.c - when memory runs out: no task starts, then one that runs goes back into the queue.
+/* pressure.c - when memory runs out: first no task starts, then a running task goes back into the
+ * queue.
  *
- * Looked at once a second while tasks run and there is plenty; the more often, the sooner a task
- * that grows fast could have used it up; twenty times a second while it is near; and not at all
- * while no task runs. What others use is none of our business: a task is ended only if tasks
- * together have a good part of what is used, one at a time, and the next when that one is gone. Who
- * goes back is remembered with what it used (record.demand), and waits until so much can be given.
- * One that ran alone, and has the larger part, fails: it would come to the same end again. */
+ * Memory is looked at once a second while tasks run and there is plenty; more often, the sooner a
+ * fast-growing task could use up the rest; twenty times a second near the limit; never while no
+ * task runs. Memory of other programs is none of our business: a task is ended only if tasks
+ * together hold a good part of the used memory. Tasks are ended one after another, each when the
+ * last is gone. A returned task keeps its use (record.demand), and waits until so much can be
+ * given. A task with no other beside it, and with the larger part of the used memory, fails: it
+ * would come to the same end again. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -19,24 +21,25 @@ enum {
 	LOOK_NEAR_MS = 50,
 	LOOK_KEPT_MS = 250,
 	LOOK_MS = 1000,
-	EVICTED_COMMAND_GRACE_MS = 1000, /* its worker kills it, and all it started, at once */
-	EVICTED_GRACE_MS = 150,          /* of a function, which must end by itself */
-	OUR_SHARE = 4,     /* of what is used tasks have at least the fourth part, or are let be */
-	VICTIM_SHARE = 16, /* of what tasks have the victim has at least the sixteenth part */
-	REOPEN_SHARE = 16, /* so much more than accept_free must be free for tasks to start again */
-	GROWTH_MB_A_MS = 2, /* as fast as one core touches fresh pages */
-	STALLED_SHARE = 5,  /* of the time somebody waited for memory: no task starts */
+	EVICTED_COMMAND_GRACE_MS =
+	    1000,               /* the worker kills the command and all its children at once */
+	EVICTED_GRACE_MS = 150, /* a function must end by itself */
+	OUR_SHARE = 4,          /* tasks hold a fourth of the used memory, or none is ended */
+	VICTIM_SHARE = 16,      /* the victim holds a sixteenth of the tasks' memory at least */
+	REOPEN_SHARE = 16,      /* so much more than accept_free must be free to start again */
+	GROWTH_MB_A_MS = 2,     /* as fast as one core touches fresh pages */
+	STALLED_SHARE = 5,      /* of the time a process waited for memory: start none */
 };
 
 struct victim {
-	uint32_t process; /* 0: there is none */
+	uint32_t process; /* 0: none */
 	uint64_t bytes, score;
 };
 
-struct census { /* of those that run */
+struct census { /* all processes that run a task */
 	uint64_t ours;
 	uint32_t running;
-	bool ending; /* one is being ended, or was asked to stop: its memory will be free soon */
+	bool ending; /* a task is being ended or was asked to stop: memory will be free soon */
 };
 
 static const struct memory_rules *pressure_rules(const struct scheduler *s)
@@ -44,7 +47,7 @@ static const struct memory_rules *pressure_rules(const struct scheduler *s)
 	return &s->t->control->memory_rules;
 }
 
-/* Also of a worker that a scheduler just started has not met yet. */
+/* Includes workers not yet met by a fresh scheduler. */
 static bool pressure_runs_a_task(const struct scheduler *s, uint32_t p)
 {
 	const struct process *process = &s->t->process[p];
@@ -60,7 +63,7 @@ static void pressure_note_running(struct scheduler *s)
 	sh_poke(&s->t->control->memory_running, n);
 }
 
-/* ---- whom to end ---- */
+/* ---- which task to end ---- */
 
 static struct record *pressure_task_of(const struct scheduler *s, uint32_t p, uint64_t *ret_word)
 {
@@ -95,7 +98,8 @@ static uint64_t pressure_declared(const struct scheduler *s, const struct record
 	    : 0;
 }
 
-/* Among those that have a part worth having: the newest, or the one furthest over what it said. */
+/* Among tasks with a part worth having: the newest, or the task furthest over the declared memory.
+ */
 static struct victim pressure_choose(const struct scheduler *s, const struct census *c)
 {
 	struct victim best = { 0 };
@@ -124,7 +128,7 @@ static void pressure_end(struct scheduler *s, const struct victim *v, bool for_g
 		return;
 	sh_store(&p->memory_seen, v->bytes);
 	if (record_evict(r, &word, for_good) < 0)
-		return; /* it has just ended, or somebody was first */
+		return; /* just ended, or stopped first by a client */
 	sh_add(&s->t->control->evicted, 1);
 	log_warn("memory: %llu MiB of %llu are free, less than --return-free: the task of "
 		 "worker %u (process slot %u, pid %d), which uses %llu MiB, %s",
@@ -156,7 +160,7 @@ static bool pressure_below(uint64_t available, uint64_t falls, uint64_t threshol
 	return threshold && (available < 2 * threshold || available < threshold + falls);
 }
 
-/* What it will have fallen by in a second, if it goes on like that. */
+/* The fall of free memory in a second, at the present rate. */
 static uint64_t pressure_fall(
     const struct pressure *before, const struct reading *now, uint64_t now_ns)
 {
@@ -200,10 +204,10 @@ static void pressure_publish(struct scheduler *s, enum memory_state state)
 		    (unsigned long long)(s->pressure.total >> 20),
 		    state == MEMORY_SHORT ? "do not start" : "start again");
 	if (state == MEMORY_SHORT && was != MEMORY_SHORT)
-		sh_poke(&c->memory_ours, 0); /* nobody has looked whose it is */
+		sh_poke(&c->memory_ours, 0); /* no census since */
 }
 
-/* Until the first task could have to go back, if one begins to grow now. */
+/* Time until the first task could have to go back, if a task begins to grow now. */
 static uint64_t pressure_time_left_ms(const struct scheduler *s)
 {
 	uint64_t available = s->pressure.available, floor = pressure_rules(s)->return_free;
@@ -214,7 +218,7 @@ static uint64_t pressure_pause_ms(const struct scheduler *s)
 {
 	const struct pressure *p = &s->pressure;
 	if (!p->running && p->waits)
-		return LOOK_MS; /* it is others who use it */
+		return LOOK_MS; /* other programs use the memory */
 	if (!p->running)
 		return p->keeps ? LOOK_KEPT_MS : LOOK_NEAR_MS;
 	uint64_t left_ms = pressure_time_left_ms(s);
@@ -223,7 +227,7 @@ static uint64_t pressure_pause_ms(const struct scheduler *s)
 	return left_ms < LOOK_MS ? left_ms : LOOK_MS;
 }
 
-static void look(struct scheduler *s, uint64_t now_ns)
+static void pressure_look_now(struct scheduler *s, uint64_t now_ns)
 {
 	struct reading now;
 	if (meter_read(&now) < 0)
@@ -249,10 +253,11 @@ void pressure_look(struct scheduler *s)
 	if (now_ns < p->next_ns)
 		return;
 	pressure_note_running(s);
-	/* That it is not fine may be a former scheduler's word, which nobody else takes back. */
+	/* A state other than fine may be a former scheduler's word, which nobody else takes back.
+	 */
 	if (p->running || p->waits || p->keeps ||
 	    sh_load(&s->t->control->memory_state) != MEMORY_FINE)
-		look(s, now_ns);
+		pressure_look_now(s, now_ns);
 	p->next_ns = now_ns + pressure_pause_ms(s) * NS_PER_MS;
 	p->keeps = false;
 }
@@ -262,17 +267,18 @@ uint64_t pressure_next_ns(const struct scheduler *s)
 	return s->pressure.waits ? s->pressure.next_ns : DEADLINE_NEVER;
 }
 
-/* ---- tasks that went back ---- */
+/* ---- returned tasks ---- */
 
 uint64_t pressure_keeps(struct scheduler *s, const struct record *r)
 {
 	struct pressure *p = &s->pressure;
-	/* Nobody claims it as long as the flag is there: what the owner wrote stands still. */
+	/* Nobody claims the task while the flag is set, so the owner's word about memory stands
+	 * still. */
 	if (!(word_flags(sh_load(&r->state)) & FLAG_MEMORY))
 		return 0;
-	if (!p->seen_ns) { /* a former scheduler knew */
+	if (!p->seen_ns) { /* the former scheduler had looked */
 		pressure_note_running(s);
-		look(s, clock_ns());
+		pressure_look_now(s, clock_ns());
 	}
 	if (!memory_keeps(s->t, r))
 		return 0;
@@ -280,7 +286,7 @@ uint64_t pressure_keeps(struct scheduler *s, const struct record *r)
 	return clock_ns() + LOOK_KEPT_MS * NS_PER_MS;
 }
 
-/* A hint to start it may be older than its end: the word says who may. */
+/* A hint to start the task may be older than its end: look at the word. */
 bool pressure_lets_go(struct scheduler *s, struct record *r)
 {
 	uint64_t word = sh_load(&r->state);

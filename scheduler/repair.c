@@ -1,8 +1,8 @@
-/* repair.c - who came, who died, and what the dead left.
+/* repair.c - new processes, dead processes, and the state left behind by the dead.
  *
- * Only the manager declares a death, after the kernel did. Everything the dead owned is found by
- * its slot in the words of the records: one scan, the same code that a new scheduler starts with.
- */
+ * The manager alone declares a death, after the kernel did. Everything owned by a dead process is
+ * found by the process slot in the words of the records: one scan, the same code as at the start of
+ * a scheduler. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +24,8 @@ static void repair_describe_death(struct scheduler *s, const struct record *r, u
 	int status = (int)sh_load(&s->t->process[owner].exit_status);
 	bool known = owner != SLOT_SCHEDULER && !((uint32_t)status & PROCESS_UNSEEN);
 	*ret_signal = known && WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-	if (owner == SLOT_SCHEDULER) /* the one that knew how it died has died, too */
+	if (owner ==
+	    SLOT_SCHEDULER) /* the scheduler with the knowledge of the death has died, too */
 		snprintf(ret, size, "its worker died while it ran %s", function.name);
 	else if ((uint32_t)status & PROCESS_UNSEEN)
 		snprintf(ret, size,
@@ -57,8 +58,9 @@ static void repair_fail_crashed(struct scheduler *s, uint32_t index, uint64_t wo
 	graph_fail(s, index, &failure, FLAG_DEAD, message);
 }
 
-/* It ran too long and had to be killed for it: a failure like any other. Should we die before the
- * word says so, the next one counts it twice: a retry less, but never one too many. */
+/* A task killed for running too long fails like any other. If the scheduler dies before the word
+ * says so, the next scheduler counts the failure twice: a retry less, but never a retry too many.
+ */
 static bool repair_spend_failure(struct scheduler *s, struct record *r, uint32_t tries)
 {
 	if (r->failures >= r->retries || due_total_is_over(s->t, r))
@@ -82,8 +84,9 @@ static bool repair_may_run_again(struct scheduler *s, struct record *r, uint64_t
 	return record_tries(r, word) - r->failures <= r->crash_retries;
 }
 
-/* The attempt is over: once more if it was returned or crash_retries allow, else the end of the
- * task. Only flags that clients set still move the word; then it is looked at again. */
+/* The attempt is over. The task runs once more if it was returned or if crash_retries allow;
+ * otherwise the task ends. Only flags set by clients still move the word; then the word is looked
+ * at again. */
 static void repair_end_attempt(struct scheduler *s, uint32_t index, uint64_t word, uint32_t owner)
 {
 	struct record *r = record_at(s->t, index);
@@ -91,14 +94,14 @@ static void repair_end_attempt(struct scheduler *s, uint32_t index, uint64_t wor
 	uint32_t memory = word_flags(word) & FLAG_MEMORY;
 	bool again = repair_may_run_again(s, r, word);
 	if (!free_results(s, r)) {
-		if (graph_take_over(r, &word)) /* the slot of its owner will be another's */
+		if (graph_take_over(r, &word)) /* the process slot will belong to another process */
 			owed_note(s, index);
 		return;
 	}
 	r->end_ms = due_ms(s->t, r);
 	while (word_state(word) == RECORD_RUNNING && !(word_flags(word) & FLAG_CANCEL) && again)
 		if (record_step(r, &word, RECORD_READY, owner, attempt, returned | memory)) {
-			place_ready(s, index);
+			ready_add(s, index);
 			s->requeued++;
 			if (returned)
 				sh_add(&s->t->control->returned, 1);
@@ -121,7 +124,7 @@ static void repair_end_attempt(struct scheduler *s, uint32_t index, uint64_t wor
 
 /* ---- one dead process ---- */
 
-/* Its task was never submitted, and will not be. */
+/* The task of the part was never submitted, and never will be. */
 static bool repair_part_is_lost(const struct scheduler *s, const struct record *part, uint32_t dead)
 {
 	uint64_t word;
@@ -129,16 +132,17 @@ static bool repair_part_is_lost(const struct scheduler *s, const struct record *
 	    (word_state(word) == RECORD_RESERVED && word_owner(word) == dead);
 }
 
-/* What a dead process did to this record and nobody was told of, or will ever end. */
+/* Finishes everything left undone or untold at this record by the dead process. */
 static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
 {
 	struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
 	bool its_own = word_owner(word) == dead;
-	/* What the journal holds it has not written yet: that is its successor's to know. */
+	/* A record held by the journal is not written yet: leave the hold to the next journal. */
 	if (hold_test(s->t, index, dead) && dead != journal_slot(s->t))
 		hold_clear(s->t, index, dead);
-	if (r->terms || word_flags(word) & FLAGS_STOPPING) /* asked to stop, and nobody told us */
+	if (r->terms ||
+	    word_flags(word) & FLAGS_STOPPING) /* asked to stop, and the hint never came */
 		limits_look(s, index);
 	switch (word_state(word)) {
 	case RECORD_RESERVED:
@@ -147,12 +151,12 @@ static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
 		break;
 	case RECORD_WAITING:
 		graph_admit(s, index); /* submitted, the hint never sent */
-		graph_check(s, index); /* or ready to be told so by the dead */
+		graph_check(s, index); /* or the dead process was to make the task ready */
 		break;
 	case RECORD_READY:
-		/* Submitted, the hint never sent; or a worker had kept it for itself. */
+		/* Submitted, the hint never sent; or kept for later by a dead worker. */
 		if (its_own || process_kind(sh_load(&s->t->process[dead].state)) == KIND_WORKER)
-			place_ready(s, index);
+			ready_add(s, index);
 		break;
 	case RECORD_RUNNING:
 		if (its_own)
@@ -165,14 +169,16 @@ static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
 	case RECORD_DONE:
 	case RECORD_FAILED:
 	case RECORD_CANCELLED:
-		graph_settled(s, index); /* settled, the hint never sent; or only dropped now */
+		graph_settled(s, index); /* settled, the hint never sent; or dropped only now */
 		break;
 	default: break;
 	}
 	if (journal_wants(s->t, r))
-		journal_tell(s->t, index); /* what the dead did may never have been told */
+		journal_tell(s->t, index); /* the dead process may never have told the journal */
 	if (s->settled_count >= FREED_BATCH)
 		graph_spread(s);
+	if (s->ready.n >= READY_BATCH)
+		place_flush(s);
 }
 
 static void repair_note_reassigned(struct scheduler *s, uint64_t died_ns)
@@ -186,8 +192,8 @@ static void repair_note_reassigned(struct scheduler *s, uint64_t died_ns)
 	sh_store(&all->count, n + 1);
 }
 
-/* Tasks that end with their clients, and whose last client is dead. Only after all records were
- * seen: one that comes later may need one that came before. */
+/* Ends tied tasks with a dead last client. Only after a look at all records: a later record may
+ * need an earlier one. */
 static void repair_end_tied(struct scheduler *s)
 {
 	uint32_t fresh = pool_fresh(&s->t->pool);
@@ -220,13 +226,14 @@ static void repair_forget_member(struct scheduler *s, uint32_t process)
 		return;
 	if (m->pidfd >= 0)
 		close(m->pidfd);
+	seats_gone(s, process);
 	room_leave(s, process);
-	place_withdraw(s, process);
+	ready_withdraw(s, process);
 	*m = (struct member){ .pidfd = -1 };
 }
 
-/* Whatever it died holding is recovered now, not when somebody next needs it. What another one
- * holds is not the dead one's, and not waited for. */
+/* Recovers every lock held by the dead process now, not at its next use. A lock held by another
+ * process is not waited for. */
 static void repair_heal_locks(struct scheduler *s)
 {
 	struct lock *locks[ARENAS_MAX + 2] = { &s->t->pool.lock, &s->t->graph_lock };
@@ -238,7 +245,8 @@ static void repair_heal_locks(struct scheduler *s)
 			lock_release(locks[i]);
 }
 
-/* Until the last line the slot is DEAD: a scheduler that dies on the way leaves it to the next. */
+/* The process slot stays DEAD until the last line: if the scheduler dies on the way, the next
+ * buries the process. */
 static void repair_bury(struct scheduler *s, uint32_t process)
 {
 	struct process *p = &s->t->process[process];
@@ -246,7 +254,7 @@ static void repair_bury(struct scheduler *s, uint32_t process)
 	struct ring up = ring_up(s->t, process), down = ring_down(s->t, process);
 	process_set_awake(s->t, process, false);
 	ring_fill_holes(
-	    &up, hint_make(HINT_NONE, 0)); /* a thread died in a push, others had pushed on */
+	    &up, hint_make(HINT_NONE, 0)); /* a thread died in a push, others pushed behind it */
 	repair_heal_locks(s);
 	hints_drain_one(s, process);
 	repair_forget_member(s, process);
@@ -255,7 +263,7 @@ static void repair_bury(struct scheduler *s, uint32_t process)
 	if (sh_load(&p->unclean) || process_kind(word) != KIND_CLIENT)
 		repair_records(s, process);
 	if (owed_to_process(s, process))
-		return; /* it stays DEAD, and is buried once more when that is freed */
+		return; /* stays DEAD; buried again when the record is free */
 	ring_reset(&up);
 	ring_reset(&down);
 	sh_and(&s->t->control->rung[process / 64], ~((uint64_t)1 << process % 64));
@@ -263,10 +271,10 @@ static void repair_bury(struct scheduler *s, uint32_t process)
 	process_step(p, &word, PROCESS_FREE);
 }
 
-/* ---- who is there ---- */
+/* ---- members ---- */
 
-/* The pidfd first: then the look at the start time is about the process that may be signalled. What
- * stands in the table may be damaged, and another's pid. */
+/* Open the pidfd first: then the check of the start time proves the pid is still the same process.
+ */
 static int repair_pidfd_of(const struct process *p)
 {
 	int32_t pid = p->pid;
@@ -285,12 +293,22 @@ static void repair_meet_worker(struct scheduler *s, uint32_t process, uint64_t w
 		repair_forget_member(s, process);
 	*m = (struct member){ .generation = process_generation(word) };
 	m->pidfd = repair_pidfd_of(p);
-	/* A former scheduler may have given it some, and died while it wrote, or before it woke it.
-	 */
+	/* A former scheduler may have died while writing hints into this ring, or before waking the
+	 * worker. */
 	struct ring down = ring_down(s->t, process);
 	ring_fill_holes(&down, hint_make(HINT_NONE, 0));
 	process_post(s->t, process);
 	room_join(s, process);
+	booking_adopt(s, process);
+	room_refresh(s, process);
+}
+
+static void repair_retire_worker(struct scheduler *s, uint32_t process)
+{
+	room_retire(s, process);
+	seats_retires(s, process);
+	room_refresh(s, process);
+	ready_withdraw(s, process);
 }
 
 static void repair_look_at_worker(struct scheduler *s, uint32_t process, uint64_t word)
@@ -301,7 +319,7 @@ static void repair_look_at_worker(struct scheduler *s, uint32_t process, uint64_
 	if (s->member[process].generation != process_generation(word))
 		repair_meet_worker(s, process, word);
 	if (leaving && !s->member[process].leaving)
-		room_retire(s, process);
+		repair_retire_worker(s, process);
 }
 
 void members_look(struct scheduler *s)
@@ -318,12 +336,13 @@ void members_look(struct scheduler *s)
 			repair_look_at_worker(s, p, word);
 	}
 	booking_welcome(s);
+	place_flush(s);
 }
 
 /* ---- start-up: derive everything again ---- */
 
-/* Every argument of a task that is not settled, or dead, is a use; first all of them, before
- * anything is judged. */
+/* Every argument of an unsettled or dead task is a use. Count them all before anything is judged.
+ */
 static void repair_count_uses(struct scheduler *s, struct record *r)
 {
 	struct args_reader reader;
@@ -333,11 +352,11 @@ static void repair_count_uses(struct scheduler *s, struct record *r)
 		struct record *used = arg.future ? edges_speaker(s->t, arg.future->ref) : NULL;
 		if (!used)
 			continue;
-		sh_poke(&used->uses, sh_peek(&used->uses) + 1);
-		sh_poke(&r->uses, sh_peek(&r->uses) | USES_COUNTED);
+		sh_poke(&used->uses, sh_peek(&used->uses) + 1, "uses, one more");
+		sh_poke(&r->uses, sh_peek(&r->uses) | USES_COUNTED, "uses, counted");
 	}
 	if (word_state(sh_load(&r->state)) == RECORD_WAITING)
-		sh_poke(&r->uses, sh_peek(&r->uses) | USES_COUNTED);
+		sh_poke(&r->uses, sh_peek(&r->uses) | USES_COUNTED, "uses, counted");
 }
 
 static void repair_derive_graph_locked(struct scheduler *s)
@@ -345,7 +364,7 @@ static void repair_derive_graph_locked(struct scheduler *s)
 	uint32_t fresh = pool_fresh(&s->t->pool);
 	for (uint32_t i = 0; i < fresh; i++)
 		if (sh_peek(&s->t->record[i].uses))
-			sh_poke(&s->t->record[i].uses, 0);
+			sh_poke(&s->t->record[i].uses, 0, "uses, derived");
 	for (uint32_t i = 0; i < fresh; i++) {
 		struct record *r = &s->t->record[i];
 		enum record_state state = word_state(sh_load(&r->state));
@@ -356,9 +375,9 @@ static void repair_derive_graph_locked(struct scheduler *s)
 	edges_rebuild(s->t);
 }
 
-/* A former scheduler was ending it: because an argument failed, which we find again, or its worker
- * died. */
-void repair_end_again(struct scheduler *s, uint32_t index, uint64_t word)
+/* A former scheduler was ending the task: an argument had failed, as graph_check() finds again, or
+ * the worker had died. */
+static void repair_end_again(struct scheduler *s, uint32_t index, uint64_t word)
 {
 	graph_check(s, index);
 	if (sh_load(&record_at(s->t, index)->state) == word)
@@ -372,7 +391,7 @@ static void repair_rebuild_record(struct scheduler *s, uint32_t index)
 	limits_look(s, index);
 	switch (word_state(word)) {
 	case RECORD_WAITING:
-		graph_admit(s, index); /* submitted since we counted: no edge of it is linked */
+		graph_admit(s, index); /* submitted since the count: none of its edges is linked */
 		graph_check(s, index);
 		break;
 	case RECORD_RUNNING:
@@ -388,7 +407,8 @@ static void repair_rebuild_record(struct scheduler *s, uint32_t index)
 		journal_tell(s->t, index);
 }
 
-/* Parts whose task a former scheduler began to free, part by part, and we freed. */
+/* Frees the parts of a task whose end is only half done: a former scheduler began to free the parts
+ * one by one. */
 static void repair_free_orphans(struct scheduler *s)
 {
 	uint32_t fresh = pool_fresh(&s->t->pool);
@@ -410,7 +430,7 @@ void scheduler_rebuild(struct scheduler *s)
 	uint32_t fresh = pool_fresh(&s->t->pool);
 	for (uint32_t i = 0; i < fresh; i++)
 		repair_rebuild_record(s, i);
-	/* Frees come last: a record unneeded now may still be counted by one that came after it. */
+	/* Frees come last: a record unneeded now may still be counted by a later record. */
 	graph_spread(s);
 	repair_end_tied(s);
 	repair_free_orphans(s);
@@ -425,7 +445,7 @@ void scheduler_rebuild(struct scheduler *s)
 	for (uint32_t w = 0; w < s->t->limits.processes / 64; w++)
 		sh_store(&s->t->control->rung[w],
 		    ~(uint64_t)0);                      /* hints may wait whose bell was taken */
-	s->changes = ~sh_load(&s->t->control->changes); /* so that we look once */
+	s->changes = ~sh_load(&s->t->control->changes); /* look once, in any case */
 }
 
 bool repair_all_settled(const struct scheduler *s)
@@ -437,4 +457,49 @@ bool repair_all_settled(const struct scheduler *s)
 			return false;
 	}
 	return true;
+}
+
+/* ---- memory that could not be freed ---- */
+
+static void repair_free_again(struct scheduler *s, uint32_t index)
+{
+	uint64_t task, word = sh_load(&record_at(s->t, index)->state);
+	switch (word_state(word)) {
+	case RECORD_RESERVED: free_abandoned(s, index); break;
+	case RECORD_RUNNING:
+		if (word_owner(word) == SLOT_SCHEDULER)
+			repair_end_again(s, index, word);
+		break;
+	case RECORD_PART:
+		if (record_lookup(s->t, record_at(s->t, index)->part.task, &task))
+			owed_note(s, index); /* freed with the task, or later */
+		else
+			free_orphan(s, index);
+		break;
+	case RECORD_DONE:
+	case RECORD_FAILED:
+	case RECORD_CANCELLED: graph_settled(s, index); break;
+	default: break;
+	}
+}
+
+uint32_t repair_owed(struct scheduler *s)
+{
+	struct owed *owed = &s->owed;
+	if (!owed_is_due(s))
+		return 0;
+	uint32_t before = owed->records, fresh = pool_fresh(&s->t->pool);
+	if (owed->pool && pool_try_rebuild(&s->t->pool) == 0)
+		owed->pool = false;
+	for (uint32_t i = 0; i < fresh && owed->records > 0; i++)
+		if (owed_take(s, i))
+			repair_free_again(s, i);
+	graph_spread(s);
+	place_flush(s);
+	free_flush(s);
+	if (owed->bury && owed->records < before) {
+		owed->bury = false;
+		s->changes = ~sh_load(&s->t->control->changes); /* look at DEAD processes again */
+	}
+	return owed_tried(s);
 }

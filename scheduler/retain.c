@@ -1,15 +1,13 @@
-/* retain.c - finished results that only the runtime keeps: which of them leaves next.
+/* retain.c - finished results kept by the runtime alone: when each of them leaves.
  *
- * Two private heaps hold such records by the time at which they leave: those that follow the rules
- * of the runtime (retention.h), and those whose terms promise a time of their own. Both are derived
- * from the records: when a task ended, its terms, who holds it. A new scheduler meets every settled
- * record in its rebuild, and so fills the heaps again in the same order.
- * A record is noted when the last client drops it, when the last task that needs it is done, and
- * when the journal has written its end: so nobody looks at a record that may not leave. One that is
- * held again meanwhile stays in its heap, and falls out of it when its turn comes; it is noted anew
- * when that hold ends.
- * A result leaves as one does that a client forgets: the runtime's hold ends. A scheduler that dies
- * between this and the free leaves a record that nobody holds, which the next one frees. */
+ * Two private heaps hold such records by the time of leaving: records under the rules of the
+ * runtime (retention.h), and records with a time promised by their terms. Both heaps are derived
+ * from the end of a task, its terms and its holders. A new scheduler meets every settled record in
+ * the rebuild, and so fills the heaps again in the same order.
+ * A record is noted when the last client drops it, when the last dependant is done, and when the
+ * journal has written the end: so no record is looked at too early. A record held again stays in
+ * the heap, falls out when its turn comes, and is noted anew at the end of the hold.
+ * leave.c lets them leave. */
 #include "scheduler/scheduler.h"
 
 #include <errno.h>
@@ -20,21 +18,20 @@
 #include "tables/due.h"
 
 enum {
-	TURN_BITS = 20,        /* of the key: among results that leave in one millisecond
-				* the task that was submitted first */
-	ROOM_RESULTS = 256,    /* leave at once when the table is full, and no larger */
-	ROOM_SHARE = 8,        /* ... part of those there are */
-	FAR_FUTURE_MS = 60000, /* what two processes read of the clock differs by less */
-	COARSE_MS = 10,        /* so much later than the exact clock is the coarse one */
+	/* Of the key: results of the same millisecond leave in the order of submission. */
+	TURN_BITS = 20,
+	FAR_FUTURE_MS = 60000, /* clocks of two processes differ by less */
+	COARSE_MS = 10,        /* the coarse clock lags the exact one by so much */
 };
 
-/* Orders results among each other where no time is set. */
+/* Orders results where no time is set. */
 #define AGE_NOMINAL_MS (UINT64_C(7) * 86400000)
 
 /* ---- when a result leaves ---- */
 
-/* A task that was cancelled before it began has no owner to write its end: the scheduler does, when
- * it first sees it settled. What stands there is then of the record's life before. */
+/* A task cancelled before its first attempt has no owner to write the end. The scheduler writes the
+ * end when it first sees the task settled; until then `end_ms` is of a former life of the record.
+ */
 static void retain_write_end(struct scheduler *s, struct record *r, uint64_t word)
 {
 	if (word_state(word) == RECORD_CANCELLED && word_attempt(word) == 0 &&
@@ -47,7 +44,7 @@ static uint64_t retain_now_ms(const struct scheduler *s)
 	return (clock_coarse_ns() - s->t->control->boot_ns) / NS_PER_MS;
 }
 
-/* Milliseconds since boot, of more than the 32 bits in the record. */
+/* Milliseconds since boot, from the 32 bits in the record. */
 static uint64_t retain_ended_ms(const struct scheduler *s, const struct record *r)
 {
 	uint64_t now = retain_now_ms(s);
@@ -105,7 +102,7 @@ void retain_close(struct scheduler *s)
 		munmap(s->retained[i].shm, heap_bytes(s->t->limits.records));
 }
 
-static bool retain_peek(struct scheduler *s, enum retain_heap which, struct heap_entry *ret)
+bool retain_peek(struct scheduler *s, enum retain_heap which, struct heap_entry *ret)
 {
 	if (heap_length(&s->retained[which]) == 0)
 		return false;
@@ -115,7 +112,7 @@ static bool retain_peek(struct scheduler *s, enum retain_heap which, struct heap
 	return there;
 }
 
-static void retain_take_out(struct scheduler *s, enum retain_heap which, uint32_t index)
+void retain_take_out(struct scheduler *s, enum retain_heap which, uint32_t index)
 {
 	if (heap_length(&s->retained[which]) == 0)
 		return;
@@ -125,7 +122,7 @@ static void retain_take_out(struct scheduler *s, enum retain_heap which, uint32_
 }
 
 /* Settled, no object, held by the runtime alone, needed by no task. */
-static bool retain_may_leave(const struct scheduler *s, uint32_t index, uint64_t word)
+bool retain_may_leave(const struct scheduler *s, uint32_t index, uint64_t word)
 {
 	const struct record *r = record_at(s->t, index);
 	return state_settled(word_state(word)) && !(word_flags(word) & FLAG_OBJECT) &&
@@ -143,7 +140,7 @@ void retain_note(struct scheduler *s, uint32_t index, uint64_t word)
 	if (s->t->control->retention.stay && which == RETAIN_BY_RULE)
 		return;
 	scheduler_lock_heap(&s->retained[which]);
-	heap_remove(&s->retained[which], index); /* of a former life, or noted before */
+	heap_remove(&s->retained[which], index); /* from a former life, or noted before */
 	heap_push(&s->retained[which], index, word_generation(word), retain_key_of(s, r, word));
 	heap_unlock(&s->retained[which]);
 }
@@ -154,30 +151,9 @@ void retain_forget(struct scheduler *s, uint32_t index)
 		retain_take_out(s, (enum retain_heap)i, index);
 }
 
-/* ---- leaving ---- */
+/* ---- the next to leave ---- */
 
-/* The first of the heap. False: it may not, and is no longer in the heap. */
-static bool retain_leave(
-    struct scheduler *s, enum retain_heap which, const struct heap_entry *first)
-{
-	uint64_t word = sh_load(&record_at(s->t, first->id)->state);
-	retain_take_out(s, which, first->id);
-	if (word_generation(word) != first->tag || !retain_may_leave(s, first->id, word))
-		return false;
-	retention_leaves(s->t, first->id);
-	hold_clear(s->t, first->id, SLOT_MANAGER);
-	free_if_unneeded(s, first->id);
-	sh_add(&s->t->control->left, 1);
-	return true;
-}
-
-static void retain_settle_frees(struct scheduler *s)
-{
-	graph_spread(s); /* of a failed task the arguments go first */
-	free_flush(s);
-}
-
-static bool retain_is_over(
+bool retain_is_over(
     const struct scheduler *s, enum retain_heap which, const struct heap_entry *first)
 {
 	const struct retention *rules = &s->t->control->retention;
@@ -185,21 +161,6 @@ static bool retain_is_over(
 	return (timed && retain_due_ms_of(first->key) <= retain_now_ms(s)) ||
 	    (which == RETAIN_BY_RULE && rules->count &&
 		heap_length(&s->retained[which]) > rules->count);
-}
-
-uint32_t retain_look(struct scheduler *s)
-{
-	struct heap_entry first;
-	uint32_t n = 0;
-	for (int i = 0; i < RETAIN_HEAPS; i++)
-		while (n < ROOM_RESULTS && retain_peek(s, (enum retain_heap)i, &first) &&
-		    retain_is_over(s, (enum retain_heap)i, &first)) {
-			retain_leave(s, (enum retain_heap)i, &first);
-			n++;
-		}
-	if (n)
-		retain_settle_frees(s);
-	return n;
 }
 
 uint64_t retain_next_ns(struct scheduler *s)
@@ -211,49 +172,7 @@ uint64_t retain_next_ns(struct scheduler *s)
 		    retain_peek(s, (enum retain_heap)i, &first) &&
 		    retain_due_ms_of(first.key) < next_ms)
 			next_ms = retain_due_ms_of(first.key);
-	/* The clock that decides is a coarse one: a little later. */
+	/* retain_now_ms() reads the coarse clock, which is late: wake a little later. */
 	return next_ms == UINT64_MAX ? DEADLINE_NEVER
 				     : s->t->control->boot_ns + (next_ms + COARSE_MS) * NS_PER_MS;
-}
-
-static uint64_t retain_store_used(const struct scheduler *s)
-{
-	struct arena_usage usage;
-	uint64_t used = 0;
-	for (uint32_t i = 0; i < s->t->limits.nodes; i++) {
-		arena_usage(&s->t->arena[i], &usage);
-		used += usage.used_bytes;
-	}
-	return used;
-}
-
-/* Who asked is told by free_flush(), and asks again if that was not enough. */
-void retain_make_room(struct scheduler *s)
-{
-	struct control *c = s->t->control;
-	uint32_t wanted = sh_peek(&c->room_wanted);
-	bool again = wanted == ROOM_NONE && heap_length(&s->retained[RETAIN_BY_RULE]) > 0;
-	if (wanted != ROOM_SEEN && !again)
-		return; /* nobody waits, or something was freed for who does, or there is nothing */
-	uint64_t bytes = sh_peek(&c->room_bytes), used = retain_store_used(s);
-	uint32_t most = heap_length(&s->retained[RETAIN_BY_RULE]) / ROOM_SHARE + 1;
-	/* With that few left a process that holds many is refused, though the pool is not empty. */
-	bool table = pool_free_count(&s->t->pool) <= tables_last_records(s->t);
-	bool store = bytes > 0 && bytes <= used;
-	struct heap_entry first;
-	most = most < ROOM_RESULTS ? most : ROOM_RESULTS;
-	for (uint32_t n = 0;
-	     (table || store) && !c->retention.stay && retain_peek(s, RETAIN_BY_RULE, &first);) {
-		if (!retain_leave(s, RETAIN_BY_RULE, &first))
-			continue;
-		table = table && ++n < most;
-		if (store) {
-			retain_settle_frees(s);
-			store = retain_store_used(s) + bytes > used;
-		}
-	}
-	retain_settle_frees(s);
-	sh_poke(&c->room_bytes, 0);
-	uint32_t seen = ROOM_SEEN;
-	sh_cas(&c->room_wanted, &seen, ROOM_NONE); /* unless free_flush() has told */
 }

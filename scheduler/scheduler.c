@@ -17,7 +17,7 @@ static size_t scheduler_settled_bytes(const struct scheduler *s)
 
 static int scheduler_allocate(struct scheduler *s)
 {
-	/* Untouched pages of the worklist cost nothing, however large the table. */
+	/* Untouched pages cost nothing, however large the table. */
 	size_t bytes = scheduler_settled_bytes(s);
 	void *list = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -26,6 +26,8 @@ static int scheduler_allocate(struct scheduler *s)
 		return why(-ENOMEM, "no memory for a scheduler of %u tasks", s->t->limits.records);
 	s->settled = list;
 	int r = owed_open(s);
+	if (r == 0)
+		r = ready_open(s);
 	if (r == 0)
 		r = limits_open(s);
 	return r < 0 ? r : retain_open(s);
@@ -60,31 +62,38 @@ void scheduler_close(struct scheduler *s)
 	limits_close(s);
 	retain_close(s);
 	owed_close(s);
+	ready_close(s);
 	munmap(s->settled, scheduler_settled_bytes(s));
 	free(s->member);
 	shelf_close(s);
 }
 
-void scheduler_give_up(void)
-{
-	log_warn("cannot go on: %s", why_text());
-	exit(1);
-}
-
-/* The heaps are ours alone but for the dump tool, which takes no lock. */
-void scheduler_lock_heap(struct heap *heap)
-{
-	if (heap_lock(heap) < 0)
-		scheduler_give_up();
-}
-
-/* Before all hints are read, also those nobody rang for. What this frees is told (free.c); if it is
- * nothing, who waits asks again, and until then there is nothing to do. */
+/* Runs before all hints are read, rung or not. free.c tells the waiting process if these hints free
+ * a record; if not, the process asks again and nothing is to be done until then. */
 static void scheduler_see_room_wanted(struct scheduler *s)
 {
 	uint32_t asked = ROOM_ASKED;
 	if (sh_peek(&s->t->control->room_wanted) == ROOM_ASKED)
 		sh_cas(&s->t->control->room_wanted, &asked, ROOM_SEEN);
+}
+
+static uint32_t scheduler_enforce_limits(struct scheduler *s)
+{
+	uint32_t n = limits_enforce(s);
+	if (n) {
+		graph_spread(s);
+		place_flush(s);
+		free_flush(s);
+	}
+	return n;
+}
+
+/* A lent process gives its waiting tasks back; a returned process may get some. */
+static uint32_t scheduler_lend(struct scheduler *s)
+{
+	uint32_t done = lend_look(s) ? place_tasks(s) : 0;
+	place_flush(s);
+	return done;
 }
 
 uint32_t scheduler_step(struct scheduler *s)
@@ -96,15 +105,15 @@ uint32_t scheduler_step(struct scheduler *s)
 	spares_begin(s);
 	scheduler_see_room_wanted(s);
 	uint32_t done = hints_drain(s);
-	done += limits_enforce(s);
-	done += owed_look(s);
-	done += retain_look(s);
-	retain_make_room(s);
+	done += scheduler_enforce_limits(s);
+	done += repair_owed(s);
+	done += leave_look(s);
+	leave_make_room(s);
 	ageing_look(s);
 	spares_look(s);
 	done += place_tasks(s);
-	if (s->t->control->jobserver && lend_look(s))
-		done += place_tasks(s);
+	if (s->t->control->jobserver)
+		done += scheduler_lend(s);
 	if (s->next_look_ns == DEADLINE_NEVER && (done || heap_length(&s->t->task_heap) > 0))
 		s->next_look_ns = clock_ns() + NS_PER_MS;
 	if (s->next_look_ns != DEADLINE_NEVER && clock_ns() >= s->next_look_ns) {
@@ -130,7 +139,7 @@ static bool scheduler_something_to_do(void *scheduler)
 	    sh_load(&s->t->control->room_wanted) == ROOM_ASKED;
 }
 
-/* When there is something to do though nobody says so. */
+/* The earliest time at which work is due without a hint. */
 static uint64_t scheduler_next_look(struct scheduler *s)
 {
 	uint64_t look = s->ageing.next_ns < s->next_look_ns ? s->ageing.next_ns : s->next_look_ns;
@@ -158,7 +167,8 @@ static void scheduler_rest(struct scheduler *s)
 	sh_poke(&s->me->beat_ns, clock_coarse_ns());
 }
 
-/* Draining ends with the last task; a scan makes sure that none was submitted behind our back. */
+/* Draining ends with the last task; a scan makes sure of it, as a client may just have submitted
+ * another. */
 static bool scheduler_drained(const struct scheduler *s)
 {
 	return sh_load(&s->t->control->mode) == MODE_DRAINING && place_idle(s) &&

@@ -1,9 +1,9 @@
-/* shelf.c - tasks that wait for resources, apart from those that only wait for a slot.
+/* shelf.c - tasks waiting for resources, apart from tasks waiting for a cpu alone.
  *
- * A shelf for each terms that such tasks name: what one of them cannot have, none of the others on
- * its shelf can, so finding the next that fits costs as much as there are shelves, not tasks.
- * Private and derived: a new scheduler finds its tasks in the task heap again. An entry may be
- * stale, as in any heap here: who takes it off looks at the record. */
+ * Each number of terms has a shelf: when one task on a shelf cannot have its resources, no task on
+ * this shelf can. So finding the next fitting task costs as much as the number of shelves, not of
+ * tasks. Private and derived: a new scheduler finds the tasks in the task heap again. As in every
+ * heap here an entry may be stale: look at the record before using an entry. */
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -63,7 +63,7 @@ void shelf_put(struct scheduler *s, uint32_t terms, struct heap_entry task)
 bool shelf_peek(struct scheduler *s, uint32_t terms, struct heap_entry *ret)
 {
 	struct shelf *shelf = &s->shelf[terms - 1];
-	while (shelf->n > 0 && !place_still_ready(s->t, &shelf->entry[0]))
+	while (shelf->n > 0 && !ready_still(s->t, &shelf->entry[0]))
 		shelf_drop(s, terms);
 	if (shelf->n == 0)
 		return false;

@@ -1,26 +1,28 @@
 /* spares.c - spare processes for workers whose tasks wait.
  *
- * A task that waits runs what it waits for in its own place. If that runs elsewhere, or somebody
- * else brings it, its slot does nothing. When tasks are queued meanwhile and no slot is free, a bit
- * asks the manager for a process that stands in for it, of the same worker (control->relief).
+ * A waiting task runs the awaited task in its own place. If the awaited task runs elsewhere, or
+ * comes from outside, the process of the waiting task does nothing. If tasks are queued meanwhile
+ * and no process is idle, a bit asks the manager for another process of the same worker to stand in
+ * (control->relief).
  *
- * Which of a worker's processes are at work is counted at each round: of those that do not wait as
- * many as it has slots; spares beyond that rest, kept for nobody by their word `booked`, so that
- * one clause of each who gives or takes tasks is enough. A rest costs no fork, and from it they
- * come back at once. Who has not waited for a second needs no spare any more: that one leaves.
+ * Each round counts the processes of a worker at work: as many processes without a wait as the
+ * worker has cpus. Further spares rest: their word `booked` keeps them for nobody, so a single
+ * clause is enough in every function for giving or taking tasks. A rest costs no fork, and a spare
+ * returns from rest at once. When the relieved process has not waited for a second, its spare
+ * leaves.
  *
- * When all wait, and all spares there may be, and nobody goes on for a second though tasks are
- * queued, the youngest wait is refused: its task may go on and end, and frees a slot.
- * Death: the bits are in the segment, and all else is seen again in the process table. */
+ * If all processes wait, no more spares are allowed, and for a second no task makes progress though
+ * tasks are queued, the youngest wait is refused: its task may go on and end, and frees a process.
+ * Death: the bits are in the segment; everything else is seen again in the process table. */
 #include <sys/eventfd.h>
 
 #include "base/log.h"
 #include "scheduler/scheduler.h"
 
 enum {
-	LOOK_NS = 5000000,       /* longer than the waits of work-first: no spare for those */
+	LOOK_NS = 5000000,       /* longer than waits with tasks run in place: no spare for them */
 	CALM_LOOK_NS = 50000000, /* nothing is queued */
-	ROOM_NS = 100000000,     /* who has not waited for so long gives its spare to another */
+	ROOM_NS = 100000000,     /* no wait for so long: its spare may go to another */
 	LINGER_NS = 1000000000,
 	STUCK_NS = 1000000000,
 };
@@ -30,54 +32,13 @@ static struct process *spares_process_at(const struct scheduler *s, uint32_t pro
 	return &s->t->process[process];
 }
 
-/* What one of its waits is for, by the number of the cell; NULL: for nothing, or for anything. */
-static const struct record *spares_awaited(
-    const struct scheduler *s, uint32_t process, uint32_t cell, uint64_t *ret_word)
-{
-	uint32_t index = sh_peek(&spares_process_at(s, process)->waiter[cell].awaiting) - 1;
-	if (index >= s->t->limits.records)
-		return NULL;
-	const struct record *r = record_at(s->t, index);
-	*ret_word = sh_load(&r->state);
-	return r;
-}
-
-bool spares_is_served(const struct scheduler *s, uint32_t process)
-{
-	uint64_t word;
-	bool any = false;
-	for (uint32_t i = 0; i < WAITERS; i++) {
-		if (spares_awaited(s, process, i, &word) == NULL)
-			continue;
-		if (!word_settled(word))
-			return false;
-		any = true;
-	}
-	return any;
-}
-
-/* Whose wait it is for which this worker process stands still: its own, or that of a client which
- * its command runs. 0: it does not. */
-static uint32_t spares_sleeper_of(const struct scheduler *s, uint32_t process)
-{
-	return sh_load(&spares_process_at(s, process)->waiting_ns) ? process
-								   : nested_sleeper(s, process);
-}
-
-bool spares_waits(const struct scheduler *s, uint32_t process)
-{
-	uint32_t sleeper = spares_sleeper_of(s, process);
-	return sleeper && !spares_is_served(s, sleeper);
-}
-
-/* For longer than the waits of work-first, when this round began: so that we have read whatever it
- * told us before it waited. */
+/* True: the wait was longer than LOOK_NS when this round began. So the scheduler has read every
+ * hint sent before the wait. */
 static bool spares_is_away(const struct scheduler *s, uint32_t process)
 {
-	uint32_t sleeper = spares_sleeper_of(s, process);
+	uint32_t sleeper = waits_sleeper(s, process);
 	uint64_t since_ns = sleeper ? sh_load(&spares_process_at(s, sleeper)->waiting_ns) : 0;
-	return since_ns && s->relief.round_ns >= since_ns + LOOK_NS &&
-	    !spares_is_served(s, sleeper);
+	return since_ns && s->relief.round_ns >= since_ns + LOOK_NS && !waits_is_served(s, sleeper);
 }
 
 static bool spares_serves(const struct scheduler *s, uint32_t process)
@@ -95,7 +56,7 @@ bool spares_may_relieve(const struct scheduler *s, uint32_t process)
 	return tables_relieved(s->t, process) || s->relief.bits < s->t->control->spares;
 }
 
-/* ---- who rests ---- */
+/* ---- which spares rest ---- */
 
 static uint32_t spares_count_at_work(const struct scheduler *s, uint32_t worker)
 {
@@ -112,7 +73,7 @@ bool spares_is_due(const struct scheduler *s, uint32_t process)
 	    spares_count_at_work(s, worker) < s->view[worker].slots;
 }
 
-/* A spare that runs something ends that first: its word is read between two tasks. */
+/* A spare with a running task ends the task first: the word is read between two tasks. */
 static void spares_set_rest(struct scheduler *s, uint32_t process, bool rest)
 {
 	uint64_t booked = rest ? BOOKED_FOR_NOBODY : 0;
@@ -120,11 +81,11 @@ static void spares_set_rest(struct scheduler *s, uint32_t process, bool rest)
 	s->member[process].booked = booked;
 	room_refresh(s, process);
 	if (rest)
-		place_withdraw(s, process);
+		ready_withdraw(s, process);
 	process_post(s->t, process);
 }
 
-/* What is booked for a task rests when that is done. */
+/* A booked spare rests after its task. */
 static void spares_stop_surplus(struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
@@ -143,13 +104,13 @@ void spares_start(struct scheduler *s)
 			spares_set_rest(s, p, false);
 }
 
-/* A task with needs runs in nobody's place. If one waits for it, it is not to stand behind others
- * that would wait like that one. */
+/* A task with needs never runs in place. If a process waits for such a task, the task must not
+ * stand behind other tasks with waits of the same kind. */
 static void spares_fetch_awaited(struct scheduler *s, uint32_t sleeper)
 {
 	uint64_t word;
 	for (uint32_t i = 0; i < WAITERS; i++) {
-		const struct record *r = spares_awaited(s, sleeper, i, &word);
+		const struct record *r = waits_awaited(s, sleeper, i, &word);
 		uint32_t terms = r ? record_needs(s->t, r) : 0;
 		if (!terms || word_state(word) != RECORD_READY)
 			continue;
@@ -165,20 +126,14 @@ static void spares_fetch_all_awaited(struct scheduler *s)
 {
 	scheduler_lock_heap(&s->t->task_heap);
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
-		uint32_t sleeper = s->member[p].generation ? spares_sleeper_of(s, p) : 0;
+		uint32_t sleeper = s->member[p].generation ? waits_sleeper(s, p) : 0;
 		if (sleeper)
 			spares_fetch_awaited(s, sleeper);
 	}
 	heap_unlock(&s->t->task_heap);
 }
 
-/* ---- who is to have one ---- */
-
-void spares_ring_manager(struct scheduler *s)
-{
-	if (s->manager >= 0)
-		eventfd_write(s->manager, 1);
-}
+/* ---- spares given and taken ---- */
 
 static void spares_set_relief(struct scheduler *s, uint32_t process, bool wanted)
 {
@@ -190,7 +145,7 @@ static void spares_set_relief(struct scheduler *s, uint32_t process, bool wanted
 	else
 		sh_and(&s->t->control->relief[process / 64], ~bit);
 	s->relief.bits += wanted ? 1 : UINT32_MAX;
-	spares_ring_manager(s);
+	scheduler_ring_manager(s);
 }
 
 void spares_forget(struct scheduler *s, uint32_t process)
@@ -205,23 +160,23 @@ void spares_rebuild(struct scheduler *s)
 		s->relief.bits += tables_relieved(s->t, p);
 }
 
-struct scene { /* what is seen at one look */
+struct scene { /* the result of a look */
 	uint64_t now_ns;
-	uint32_t queued; /* tasks that could start if there were slots, as far as that is known */
-	uint32_t waiting, at_work, idle, spares; /* processes that serve */
-	uint32_t all_spares;                     /* also those that come or leave */
-	uint32_t joining;                        /* are on their way in */
-	uint32_t free;                           /* process slots */
-	uint64_t sign;                           /* another one when a wait began or ended */
-	uint32_t youngest; /* the process whose wait began last, of a worker or a client */
+	uint32_t queued; /* startable tasks if processes were free, as far as known */
+	uint32_t waiting, at_work, idle, spares; /* of serving processes */
+	uint32_t all_spares;                     /* with coming and leaving spares */
+	uint32_t joining;                        /* workers being born */
+	uint32_t free;                           /* free process slots */
+	uint64_t sign;                           /* changes when a wait begins or ends */
+	uint32_t youngest; /* process of the latest wait, a worker or a client */
 };
 
 static void spares_see_worker(struct scheduler *s, uint32_t process, struct scene *scene)
 {
 	const struct process *p = spares_process_at(s, process);
-	uint32_t sleeper = spares_sleeper_of(s, process);
+	uint32_t sleeper = waits_sleeper(s, process);
 	uint64_t waiting_ns = sleeper ? sh_load(&spares_process_at(s, sleeper)->waiting_ns) : 0;
-	uint32_t outstanding = place_outstanding(s, process);
+	uint32_t outstanding = ready_outstanding(s, process);
 	scene->spares += p->spare != 0;
 	if (waiting_ns) {
 		scene->waiting++;
@@ -230,7 +185,7 @@ static void spares_see_worker(struct scheduler *s, uint32_t process, struct scen
 		    waiting_ns > sh_peek(&spares_process_at(s, scene->youngest)->waiting_ns))
 			scene->youngest = sleeper;
 	}
-	if (!spares_rests(s, process) && !spares_waits(s, process)) {
+	if (!spares_rests(s, process) && !waits_unserved(s, process)) {
 		scene->at_work++;
 		scene->idle += outstanding == 0 && s->member[process].booked == 0;
 		scene->queued += outstanding > 1 ? outstanding - 1 : 0;
@@ -241,7 +196,8 @@ static void spares_see(struct scheduler *s, struct scene *ret)
 {
 	*ret = (struct scene){ .now_ns = clock_ns() };
 	if (!(s->admission & ADMISSION_PAUSED))
-		ret->queued = heap_length(&s->t->task_heap) + !shelf_empty(s) + booking_pending(s);
+		ret->queued =
+		    heap_length(&s->t->task_heap) + s->ready.n + !shelf_empty(s) + seats_pending(s);
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		uint64_t word = sh_load(&spares_process_at(s, p)->state);
 		ret->free += process_state(word) == PROCESS_FREE;
@@ -257,23 +213,24 @@ static void spares_see(struct scheduler *s, struct scene *ret)
 static bool spares_team_is_idle(const struct scheduler *s, uint32_t worker)
 {
 	for (uint32_t p = s->team[worker].first; p; p = s->member[p].next)
-		if (!s->member[p].booked && !spares_waits(s, p) && !place_outstanding(s, p))
+		if (!s->member[p].booked && !waits_unserved(s, p) && !ready_outstanding(s, p))
 			return true;
 	return false;
 }
 
-/* One that is kept for somebody who does not wait any more. */
+/* Takes the spare from a process without a wait. */
 static void spares_make_room(struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (tables_relieved(s->t, p) && !spares_waits(s, p) &&
+		if (tables_relieved(s->t, p) && !waits_unserved(s, p) &&
 		    clock_ns() - s->member[p].waited_ns >= ROOM_NS) {
 			spares_set_relief(s, p, false);
 			return;
 		}
 }
 
-/* An idle slot may be of a worker that cannot run what is queued; then that stands on a shelf. */
+/* An idle process may belong to a worker unable to run the queued tasks; then these stand on a
+ * shelf. */
 static bool spares_is_to_be_relieved(
     struct scheduler *s, uint32_t process, const struct scene *scene)
 {
@@ -281,11 +238,11 @@ static bool spares_is_to_be_relieved(
 	    !spares_is_away(s, process))
 		return false;
 	return scene->idle == 0 ||
-	    ((!shelf_empty(s) || booking_pending(s)) &&
+	    ((!shelf_empty(s) || seats_pending(s)) &&
 		!spares_team_is_idle(s, s->member[process].worker));
 }
 
-/* As many as tasks are queued, less those that are on their way. */
+/* Asks for as many spares as tasks are queued, less the spares being born. */
 static void spares_ask(struct scheduler *s, const struct scene *scene)
 {
 	uint32_t coming = s->relief.bits > scene->spares ? s->relief.bits - scene->spares : 0;
@@ -309,22 +266,22 @@ static void spares_dismiss(struct scheduler *s, const struct scene *scene)
 		struct member *m = &s->member[p];
 		if (!tables_relieved(s->t, p))
 			continue;
-		if (spares_waits(s, p) || m->waited_ns == 0)
+		if (waits_unserved(s, p) || m->waited_ns == 0)
 			m->waited_ns = scene->now_ns;
 		if (!spares_serves(s, p) || scene->now_ns - m->waited_ns >= LINGER_NS)
 			spares_set_relief(s, p, false);
 	}
 }
 
-/* ---- nobody goes on ---- */
+/* ---- no task makes progress ---- */
 
-/* One that waits for a task that pauses before a retry: that one will start by itself. */
+/* The process waits for a task in its pause before a retry: the task will start without help. */
 static bool spares_awaits_a_pause(const struct scheduler *s, uint32_t process)
 {
 	uint64_t word;
-	uint32_t sleeper = spares_sleeper_of(s, process);
+	uint32_t sleeper = waits_sleeper(s, process);
 	for (uint32_t i = 0; i < WAITERS && sleeper; i++) {
-		const struct record *r = spares_awaited(s, sleeper, i, &word);
+		const struct record *r = waits_awaited(s, sleeper, i, &word);
 		if (r && word_state(word) == RECORD_READY && due_is_resting(s->t, r, word))
 			return true;
 	}
@@ -337,7 +294,8 @@ static bool spares_nobody_goes_on(const struct scheduler *s, const struct scene 
 		return false;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (s->member[p].generation &&
-		    ((s->member[p].leaving && !spares_waits(s, p)) || spares_awaits_a_pause(s, p)))
+		    ((s->member[p].leaving && !waits_unserved(s, p)) ||
+			spares_awaits_a_pause(s, p)))
 			return false;
 	return scene->all_spares >= s->t->control->spares || scene->free == 0;
 }
@@ -367,7 +325,7 @@ static void spares_refuse_youngest(struct scheduler *s, struct scene *scene)
 
 /* ---- the look ---- */
 
-/* Until they have been queued for a while, somebody may take them. */
+/* Until tasks have been queued for a while, a process may still take them. */
 static bool spares_queued_for_long(struct relief *r, const struct scene *scene)
 {
 	if (!scene->queued)
@@ -377,7 +335,7 @@ static bool spares_queued_for_long(struct relief *r, const struct scene *scene)
 	return r->queued_ns && scene->now_ns - r->queued_ns >= LOOK_NS;
 }
 
-static void look(struct scheduler *s)
+static void spares_look_now(struct scheduler *s)
 {
 	struct scene scene;
 	struct relief *r = &s->relief;
@@ -395,7 +353,7 @@ static void look(struct scheduler *s)
 	    !wanted ? DEADLINE_NEVER : scene.now_ns + (scene.queued ? LOOK_NS : CALM_LOOK_NS);
 }
 
-/* Tasks wait, and more are queued than were. */
+/* Tasks wait, and more are queued than at the last look. */
 static bool spares_worth_a_look(const struct scheduler *s)
 {
 	return s->blocked &&
@@ -423,5 +381,5 @@ void spares_look(struct scheduler *s)
 	if (r->next_ns > now + LOOK_NS && spares_worth_a_look(s))
 		r->next_ns = now + LOOK_NS;
 	if (r->next_ns <= now)
-		look(s);
+		spares_look_now(s);
 }

@@ -1,13 +1,14 @@
-/* store_room.c - which workers have room, in the order that the policy in force wants them.
+/* store_room.c - which workers have room, in the order of the policy in force.
  *
- * A worker is one or several slots, a process for each (a member here). How much a slot may have in
- * front of it is some 20 us of work at its recent pace (process_depth): hundreds of tiny tasks, one
- * long one. Its free share of that is what policies count with.
+ * A worker has a process for each cpu (a member here). The ring of a process may hold some 20 us of
+ * work at the recent pace (process_depth): hundreds of tiny tasks, one long task. Policies count
+ * with the free share of this depth.
  *
- * A wake takes some 20 us, too: a sleeping slot counts as one with that much work in front of it.
- * And when two workers a core are awake and quick with their tasks (brisk), a thrifty policy wakes
- * no other to take processor time from them: 256 workers serve tiny tasks as fast as two. Should
- * the tasks turn out long, the crew that may be awake doubles at each look, a millisecond. */
+ * A wake takes some 20 us, too: a sleeping process counts as a process with so much work in front.
+ * While two workers a core are awake and quick with their tasks (brisk), a thrifty policy wakes no
+ * other worker to take processor time from them: 256 workers serve tiny tasks as fast as two. If
+ * the tasks turn out long, the number of awake workers allowed (the crew) doubles at each look, a
+ * millisecond. */
 #include "base/clock.h"
 #include "scheduler/scheduler.h"
 #include "tables/spin.h"
@@ -15,18 +16,12 @@
 enum {
 	STUCK_LOOK_NS = 1000000,
 	BUSY_LOOK_NS = 100000000,
-	BRISK_DEPTH = 4, /* tasks so short that a wake takes longer than several of them */
-	/* A sleeping one comes behind brisk ones with room, before slow ones. */
+	BRISK_DEPTH = 4, /* tasks so short: a wake takes longer than several of them */
+	/* A sleeping process comes behind brisk processes with room, before slow ones. */
 	ASLEEP_SHIFT = 4,
 	SLOW_SHIFT = 8,
 	WEIGHT_OF_GENERATION = 2,
 };
-
-uint32_t place_outstanding(const struct scheduler *s, uint32_t process)
-{
-	struct ring ring = ring_down(s->t, process);
-	return ring_used(&ring) + (sh_load(&s->t->process[process].handed) != 0);
-}
 
 static bool room_is_idle(const struct member *m)
 {
@@ -45,7 +40,7 @@ static uint32_t room_share_of(const struct member *m)
 	return share ? share : 1;
 }
 
-/* ---- halls: the open workers of one class ---- */
+/* ---- halls: the open workers of a class ---- */
 
 static void room_open_worker(struct hall *hall, struct team *team, uint32_t worker)
 {
@@ -71,7 +66,7 @@ static uint64_t room_key_of(const struct scheduler *s, uint32_t worker)
 	return s->policy->key ? s->policy->key(&s->view[worker]) : s->view[worker].free;
 }
 
-/* Workers with GPUs are few, and asked for when no other has room: they need no heap. */
+/* Workers with GPUs are few, and asked only as a last resort: no heap is needed. */
 static void room_reorder(struct scheduler *s, uint32_t worker)
 {
 	struct team *team = &s->team[worker];
@@ -103,11 +98,12 @@ static void room_rekey(struct scheduler *s, uint32_t process)
 static uint32_t room_count(struct scheduler *s, uint32_t process)
 {
 	struct member *m = &s->member[process];
-	uint32_t outstanding = place_outstanding(s, process);
+	uint32_t outstanding = ready_outstanding(s, process);
 	s->blocked -= m->blocked;
-	m->depth = nested_sleeper(s, process) ? 0 : process_depth(&s->t->process[process]);
+	m->depth = waits_nested(s, process) ? 0 : process_depth(&s->t->process[process]);
 	m->room = m->depth > outstanding && !m->booked ? m->depth - outstanding : 0;
-	s->fresh |= m->depth == 0 && !m->blocked; /* it may have looked before that was queued */
+	s->fresh |= m->depth == 0 &&
+	    !m->blocked; /* perhaps the process looked before the task was queued */
 	m->blocked = m->depth == 0;
 	s->blocked += m->blocked;
 	return outstanding;
@@ -125,11 +121,11 @@ void room_refresh(struct scheduler *s, uint32_t process)
 	room_rekey(s, process);
 	heap_unlock(&s->t->worker_heap);
 	if (m->depth == 0 && outstanding > 1)
-		place_withdraw(
-		    s, process); /* its task sleeps in a wait: others may have the rest */
+		ready_withdraw(
+		    s, process); /* its task sleeps in a wait: other workers may have the rest */
 }
 
-/* ---- members come and go ---- */
+/* ---- processes come and go ---- */
 
 void room_join(struct scheduler *s, uint32_t process)
 {
@@ -148,11 +144,9 @@ void room_join(struct scheduler *s, uint32_t process)
 	s->team[worker].first = process;
 	s->spares += p->spare != 0;
 	s->team[worker].hall = kind->amount[RESOURCE_GPUS] ? HALL_GPU : HALL_CPU;
-	booking_adopt(s, process);
-	room_refresh(s, process);
 }
 
-/* It is given nothing any more. */
+/* From now on the process gets nothing. */
 static void room_unseat(struct scheduler *s, uint32_t process)
 {
 	const struct member *m = &s->member[process];
@@ -170,8 +164,7 @@ static void room_unseat(struct scheduler *s, uint32_t process)
 void room_leave(struct scheduler *s, uint32_t process)
 {
 	struct member *m = &s->member[process];
-	booking_seat_gone(s, process);
-	s->loans.any = true; /* it may have been in one */
+	s->loans.any = true; /* the process may have been lent */
 	s->blocked -= m->blocked;
 	s->spares -= s->t->process[process].spare != 0;
 	m->blocked = false;
@@ -179,15 +172,12 @@ void room_leave(struct scheduler *s, uint32_t process)
 		room_unseat(s, process);
 }
 
-/* Its task may still wait for another, and may have to run that itself: whether it is blocked goes
- * on to count. */
+/* The task may still wait for another task, and may have to run it in place: so the process still
+ * counts as blocked. */
 void room_retire(struct scheduler *s, uint32_t process)
 {
 	room_unseat(s, process);
 	s->member[process].leaving = true;
-	booking_seat_retires(s, process);
-	room_refresh(s, process);
-	place_withdraw(s, process);
 }
 
 void room_rebuild(struct scheduler *s)
@@ -211,8 +201,8 @@ uint32_t room_choose_among(struct scheduler *s, const uint32_t *workers, uint32_
 	return best;
 }
 
-/* Looks at all of them: what was told last may be old, and a worker that finds another one idle
- * gives back a task that it has failed. */
+/* Looks at all processes: the last hints may be old, and a worker gives back a failed task when
+ * another worker is idle. */
 bool room_choose_other(struct scheduler *s, uint32_t worker, uint32_t *ret)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
@@ -241,7 +231,7 @@ static uint32_t room_choose_worker(struct scheduler *s, enum hall_name name)
 	return room_choose_among(s, hall->open, hall->n);
 }
 
-/* The slot with most room; among equals the one that had a task last. */
+/* The process with most room; among equals the process with the latest task. */
 uint32_t room_slot_of(const struct scheduler *s, uint32_t worker)
 {
 	uint32_t best = s->team[worker].first;
@@ -257,7 +247,7 @@ bool room_choose(struct scheduler *s, uint32_t *ret)
 {
 	for (;;) {
 		uint32_t worker = room_choose_worker(s, HALL_CPU);
-		if (worker == POLICY_NOBODY) /* tasks without a GPU overflow */
+		if (worker == POLICY_NOBODY) /* tasks without a GPU overflow to workers with GPUs */
 			worker = room_choose_worker(s, HALL_GPU);
 		if (worker == POLICY_NOBODY)
 			return false;
@@ -265,7 +255,7 @@ bool room_choose(struct scheduler *s, uint32_t *ret)
 		const struct member *m = &s->member[*ret];
 		if (m->awake == process_awake(s->t, *ret))
 			return m->awake || !s->policy->thrifty || s->brisk < s->crew;
-		room_rekey(s, *ret); /* it parked since, or was woken */
+		room_rekey(s, *ret); /* parked since, or woken */
 	}
 }
 
@@ -274,7 +264,7 @@ void room_take(struct scheduler *s, uint32_t process)
 	struct member *m = &s->member[process];
 	m->room--;
 	m->last_turn = s->view[m->worker].last_turn = ++s->turns;
-	process_set_awake(s->t, process, true); /* it will be, as soon as the hints are sent */
+	process_set_awake(s->t, process, true); /* awake as soon as the hints are sent */
 	room_rekey(s, process);
 }
 
@@ -294,7 +284,7 @@ void room_follow_policy(struct scheduler *s)
 	heap_unlock(&s->t->worker_heap);
 }
 
-/* ---- what was given and is not taken ---- */
+/* ---- given to a worker, and not started ---- */
 
 static bool room_serves(const struct member *m)
 {
@@ -309,19 +299,19 @@ static bool room_somebody_is_idle(const struct scheduler *s)
 	return false;
 }
 
-/* A slot that took nothing since the last look, with hints in front of it: it sleeps in a wait, or
- * its task is long. Others may have what stands behind that. */
+/* A process is stuck if it took none of the hints in its ring since the last look: the process
+ * sleeps in a wait, or the task is long. Other workers may have the tasks behind. */
 static bool room_look_at(struct scheduler *s, uint32_t process, bool wanted)
 {
 	struct member *m = &s->member[process];
 	struct ring ring = ring_down(s->t, process);
-	uint32_t position = ring_position(&ring), outstanding = place_outstanding(s, process);
+	uint32_t position = ring_position(&ring), outstanding = ready_outstanding(s, process);
 	bool queued = outstanding > 1 || (outstanding && sh_peek(&s->t->process[process].blocked));
 	bool was_stuck = m->stuck;
 	m->stuck = outstanding && position == m->seen_position;
 	m->seen_position = position;
 	if (m->stuck && queued && (wanted || floor_is_ignored(s, process)))
-		place_withdraw(s, process);
+		ready_withdraw(s, process);
 	if (m->stuck && !was_stuck)
 		s->newly_stuck++;
 	room_refresh(s, process);
@@ -340,8 +330,9 @@ void room_look_for_stuck(struct scheduler *s)
 		s->crew = SPIN_CROWD * s->t->control->cores;
 	else if (s->crew < s->t->limits.processes)
 		s->crew *= 2;
-	/* Nobody could take them: whoever becomes free reports, and we look again. But who looked
-	 * for something to steal when we saw its report seemed busy, and does not report twice. */
+	/* If no worker could take the tasks, the next free worker rings, and this function looks
+	 * again. But a worker just looking for a task to steal seemed busy when its hint was read,
+	 * and sends no second hint: so look again even then, after a longer pause. */
 	uint64_t pause_ns = wanted ? STUCK_LOOK_NS : BUSY_LOOK_NS;
 	bool useful = queued && !(s->admission & ADMISSION_PAUSED);
 	s->next_look_ns = useful ? clock_ns() + pause_ns : DEADLINE_NEVER;

@@ -1,14 +1,14 @@
 /* task_limits.c - time that is over: limits of tasks, pauses before retries, tasks that do not
  * stop.
  *
- * A private heap has each such task by when it is to be looked at next; what is found in its record
- * then decides, so an entry that is stale costs a look and nothing else, and a new scheduler fills
- * the heap from the records. Nothing is looked at before it is due.
+ * A private heap holds each such task by the time of its next look. The record then decides, so a
+ * stale entry costs one look, and a new scheduler fills the heap from the records. No task is
+ * looked at before its time.
  *
- * A task that runs is ended in steps: the flag in its word, which plm_cancelled() reads; from half
- * of the grace on interrupts, so that system calls that block return, and one at once for a worker
- * that sleeps for a command; at its end its worker is killed. The interrupt is repeated: one that
- * comes just before a call blocks ends nothing. */
+ * A running task is ended in steps. First comes the flag in its word, read by plm_cancelled(). From
+ * half of the grace on come interrupts, so that blocking system calls return; a worker asleep for a
+ * command gets the first at once. At the end of the grace the worker is killed. The interrupt is
+ * repeated, because an interrupt just before a blocking call has no effect. */
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -61,7 +61,7 @@ static uint64_t task_limits_key_of(uint64_t due_ns)
 	return ~due_ns;
 }
 
-/* Private as it is, a heap wants its lock held; nobody else ever waits for this one. */
+/* Even a private heap wants its lock held; nobody else ever waits for it. */
 static void task_limits_look_at(struct scheduler *s, uint32_t index, uint64_t due_ns)
 {
 	if (due_ns == DEADLINE_NEVER && heap_length(&s->timers) == 0)
@@ -91,7 +91,7 @@ void limits_forget(struct scheduler *s, uint32_t index)
 	task_limits_look_at(s, index, DEADLINE_NEVER);
 }
 
-/* ---- tasks that are asked to stop ---- */
+/* ---- tasks asked to stop ---- */
 
 static bool task_limits_is_stopping(uint64_t word)
 {
@@ -104,7 +104,7 @@ static uint64_t task_limits_step_ns(const struct stop *stop, uint32_t step)
 	return stop->asked_ns + stop->grace_ms * NS_PER_MS * step / GRACE_STEPS;
 }
 
-/* What is known of this attempt; if nothing is, we ask from now on. */
+/* The notes on this attempt; without any, the stop begins now. */
 static struct stop *task_limits_stop_of(struct scheduler *s, uint32_t index, uint64_t word)
 {
 	struct stop *stop = &s->stops[index];
@@ -123,13 +123,6 @@ static uint64_t task_limits_stop_due(struct scheduler *s, uint32_t index, uint64
 	return step > GRACE_STEPS ? DEADLINE_NEVER : task_limits_step_ns(stop, step);
 }
 
-void limits_signal(struct scheduler *s, uint32_t process, int signal)
-{
-	const struct member *m = &s->member[process];
-	if (m->generation && m->pidfd >= 0)
-		syscall(SYS_pidfd_send_signal, m->pidfd, signal, NULL, 0);
-}
-
 static void task_limits_go_on_stopping(struct scheduler *s, uint32_t index, uint64_t word)
 {
 	struct stop *stop = task_limits_stop_of(s, index, word);
@@ -138,14 +131,14 @@ static void task_limits_go_on_stopping(struct scheduler *s, uint32_t index, uint
 		return;
 	if (clock_ns() < task_limits_step_ns(stop, GRACE_STEPS)) {
 		stop->interrupts++;
-		limits_signal(s, owner, PROCESS_INTERRUPT);
+		scheduler_signal(s, owner, PROCESS_INTERRUPT);
 		return;
 	}
-	stop->interrupts = GRACE_STEPS; /* that was all we can do */
+	stop->interrupts = GRACE_STEPS; /* nothing more can be done */
 	log_warn("worker %u (process slot %u, pid %d) runs on with a task that was asked to stop "
 		 "%u ms ago: killed, to be replaced",
 	    s->t->process[owner].worker, owner, s->t->process[owner].pid, stop->grace_ms);
-	limits_signal(s, owner, SIGKILL);
+	scheduler_signal(s, owner, SIGKILL);
 }
 
 void limits_stop(struct scheduler *s, uint32_t index, const uint32_t *grace_ms)
@@ -160,9 +153,9 @@ void limits_stop(struct scheduler *s, uint32_t index, const uint32_t *grace_ms)
 	uint32_t owner = word_owner(word);
 	if (owner >= s->t->limits.processes)
 		return;
-	process_post_all(s->t, owner); /* it may sleep in a wait */
+	process_post_all(s->t, owner); /* the worker may sleep in a wait */
 	if (sh_load(&s->t->process[owner].alert))
-		limits_signal(s, owner, PROCESS_INTERRUPT);
+		scheduler_signal(s, owner, PROCESS_INTERRUPT);
 }
 
 /* ---- limits ---- */
@@ -178,7 +171,8 @@ void limits_fail(struct scheduler *s, uint32_t index, uint64_t word, enum limit 
 	graph_fail(s, index, &failure, FLAG_DEAD, message);
 }
 
-/* Should we die in between, the next one makes it READY again, and finds that its time is over. */
+/* If the scheduler dies in between, the next makes the task READY again, and finds the time over.
+ */
 static void task_limits_end_waiting(
     struct scheduler *s, uint32_t index, uint64_t word, enum limit limit)
 {
@@ -187,7 +181,7 @@ static void task_limits_end_waiting(
 	if (word_state(word) == RECORD_READY) {
 		if (!record_step(r, &seen, RECORD_RUNNING, SLOT_SCHEDULER, word_attempt(word), 0))
 			return; /* a worker or a client was first */
-		place_remove(s, index);
+		ready_remove(s, index);
 	}
 	limits_fail(s, index, word, limit);
 }
@@ -201,8 +195,8 @@ static void task_limits_end_running(struct scheduler *s, uint32_t index, uint64_
 		limits_stop(s, index, NULL);
 }
 
-/* Not one that is nobody's task, or whose maker still writes it; nor one that we are ending, or of
- * which a damaged segment says so. */
+/* Excluded: records without a task, tasks still being written, and tasks being ended by the
+ * scheduler, or marked so in a damaged segment. */
 static bool task_limits_may_be_limited(const struct scheduler *s, uint64_t word)
 {
 	enum record_state state = word_state(word);
@@ -247,7 +241,7 @@ static void task_limits_enforce(struct scheduler *s, uint32_t index)
 	else if (due_limit(s->t, r, word, &limit) <= clock_ns())
 		task_limits_end_waiting(s, index, word, limit);
 	else if (word_state(word) == RECORD_READY)
-		place_ready(s, index); /* its pause is over */
+		ready_add(s, index); /* the pause is over */
 	limits_look(s, index);
 }
 
@@ -269,11 +263,6 @@ uint32_t limits_enforce(struct scheduler *s)
 	while (task_limits_take_due(s, &index)) {
 		task_limits_enforce(s, index);
 		n++;
-	}
-	if (n) {
-		graph_spread(s);
-		place_flush(s);
-		free_flush(s);
 	}
 	return n;
 }

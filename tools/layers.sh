@@ -4,7 +4,7 @@
 #
 # 1. An include goes down, or stays in its folder:
 #
-#	base <- shm <- heap, store <- tables <- client, scheduler <- worker <- manager
+#	base <- shm <- heap, store <- tables <- client, scheduler <- worker <- command <- manager
 #	                                        client <- cli
 #	client <- journal <- manager, cli (history alone)
 #	base <- policy <- scheduler, manager, cli
@@ -19,6 +19,8 @@
 # 3. What a dead process could hold is in shm/lock.c alone: mutexes elsewhere are those that threads
 #    of one process share (client/, bench/); condition variables, semaphores, rwlocks, barriers:
 #    nowhere.
+# 4. At most four files of a folder call each other in a circle (tools/circles.py): a reader has to
+#    understand the files of a circle together.
 #
 # Wants the release objects (make layers builds them). Every offence is a line; exit code 1 if there
 # is any.
@@ -36,17 +38,17 @@ below[tables]="base shm heap store spec"
 below[topology]="base"
 below[client]="${below[tables]} tables"
 below[scheduler]="${below[tables]} tables policy"
-below[worker]="${below[client]} client topology command"
-below[command]="${below[client]} client topology worker"
+below[worker]="${below[client]} client topology"
+below[command]="${below[worker]} worker"
 below[journal]="${below[client]} client"
-below[manager]="${below[worker]} scheduler worker journal policy topology"
+below[manager]="${below[command]} command scheduler journal policy"
 below[cli]="${below[client]} client policy topology journal"
 below[cli/map]="${below[cli]} cli"
 below[cli/load]="${below[cli]} cli"
 below[dump]="${below[tables]} tables client cli"
 below[bench]="base shm"
 
-for tool in nm grep sed; do
+for tool in nm grep sed python3; do
 	command -v "$tool" >/dev/null && continue
 	echo "layers: $tool is not installed: nothing was checked"
 	exit 1
@@ -118,5 +120,7 @@ while read -r object symbol; do
 done < <(for folder in "${!below[@]}"; do
 	[ "$folder" = bench ] || undefined "$objects/$folder"/*.o
 done)
+
+circles=$(python3 tools/circles.py "$objects" scheduler) || offence "$(grep 'at most' <<< "$circles")"
 
 [ $offences -eq 0 ]

@@ -7,6 +7,7 @@
 #include "cli/identity.h"
 #include "cli/load/load.h"
 #include "client/handle.h"
+#include "client/names.h"
 
 /* ---- judging ---- */
 

@@ -6,7 +6,7 @@
 
 #include "base/why.h"
 #include "cli/load/load.h"
-#include "client/handle.h"
+#include "client/submit.h"
 #include "spec/spec.h"
 
 enum { WHY_BYTES = 400 };

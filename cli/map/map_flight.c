@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "cli/map/map_signals.h"
-#include "client/handle.h"
+#include "client/nested_wait.h"
 
 enum {
 	BATCH = 256,      /* that are submitted by one call; drops are gathered as well */

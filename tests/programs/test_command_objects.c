@@ -160,11 +160,11 @@ START_TEST(an_output_that_is_no_file_fails_with_a_word)
 	static const struct {
 		const char *line, *word;
 	} cases[] = {
-		{ "true", "it has not written its output O: there is no file at the path in $O" },
+		{ "true", "has not written its output O: no file is at the path in $O" },
 		{ "mkdir $O; echo > $O/file", "its output O is not a file, but a directory" },
 		{ "ln -s /etc/passwd $O", "its output O is not a file, but a link" },
 		{ "mkfifo $O", "its output O is not a file, but a device, pipe or socket" },
-		{ "rm -r $(dirname $O)", "it has not written its output FIRST" },
+		{ "rm -r $(dirname $O)", "has not written its output FIRST" },
 		{ "truncate -s 1G $O", "no room for its output O of 1073741824 bytes" },
 		{ "mkdir -p $O/a/b; chmod 0 $O/a", "its output O is not a file, but a directory" },
 	};

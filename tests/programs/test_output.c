@@ -297,7 +297,7 @@ START_TEST(a_full_directory_is_an_error_of_the_job_that_names_it)
 		unshare);
 	ck_assert_msg(
 	    strncmp(o.out, "1\n1\n2\n", 6) == 0 && strstr(o.out, "\n2\n3\n"), "%s%s", o.out, o.err);
-	ck_assert_msg(strstr(o.err, "job 2: of its output ") &&
+	ck_assert_msg(strstr(o.err, "job 2: ") &&
 		strstr(o.err,
 		    "/t, the directory "
 		    "for long output: No space left on device; free some there, or name another "
@@ -451,7 +451,7 @@ START_TEST(output_is_kept_where_its_outlet_is_out_of_reach)
 		plm_drop_many(client, refs, COMMAND_RESULTS);
 	}
 	plm_disconnect(&client);
-	check_shell(1, "", "its last argument says nowhere",
+	check_shell(1, "", "the last argument of the command names no place",
 	    "printf 'f\\0' > fields; "
 	    "plmctl call command.run $(plmctl put fields) '' echo nothing");
 	stop();

@@ -55,7 +55,7 @@ static uint32_t workers_with_tasks(void)
 {
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < WORKERS; i++)
-		n += place_outstanding(scheduler, stage_worker(i)) > 0;
+		n += ready_outstanding(scheduler, stage_worker(i)) > 0;
 	return n;
 }
 
@@ -109,7 +109,7 @@ START_TEST(a_ring_is_filled_by_time)
 	boot("locality", WORKERS, LONG_NS);
 	submit_many();
 	for (uint32_t i = 0; i < WORKERS; i++)
-		ck_assert_uint_eq(place_outstanding(scheduler, stage_worker(i)), 1);
+		ck_assert_uint_eq(ready_outstanding(scheduler, stage_worker(i)), 1);
 }
 END_TEST
 
@@ -190,7 +190,7 @@ START_TEST(terms_that_change_while_the_scheduler_looks_lead_nowhere)
 	ck_assert_int_eq(pthread_create(&thread, NULL, scribble_over_terms, &scribble), 0);
 	uint64_t end = clock_ns() + SCRIBBLE_MS * NS_PER_MS;
 	while (clock_ns() < end) {
-		place_ready(scheduler, index);
+		ready_add(scheduler, index);
 		place_flush(scheduler);
 		place_tasks(scheduler);
 		take_all(2); /* there is room for the next */
@@ -225,10 +225,10 @@ static uint32_t given_to(uint32_t worker, plm_ref argument)
 	plm_ref refs[FEW];
 	for (uint32_t i = 0; i < FEW; i++)
 		tasks[i] = (plm_task){ .function = "probe.noop", .args = &arg, .nargs = 1 };
-	uint32_t before = place_outstanding(scheduler, stage_worker(worker));
+	uint32_t before = ready_outstanding(scheduler, stage_worker(worker));
 	ck_assert_int_eq(plm_submit_many(&stage.client[0], tasks, FEW, refs), 0);
 	stage_rest();
-	return place_outstanding(scheduler, stage_worker(worker)) - before;
+	return ready_outstanding(scheduler, stage_worker(worker)) - before;
 }
 
 /* Of tasks with arguments of that size, made by each worker in turn. */

@@ -118,7 +118,7 @@ static uint32_t count_in_rings(void)
 {
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < WORKERS; i++)
-		n += place_outstanding(&world.scheduler, worker_at(i)->rt.self);
+		n += ready_outstanding(&world.scheduler, worker_at(i)->rt.self);
 	return n;
 }
 

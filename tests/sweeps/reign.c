@@ -145,7 +145,7 @@ struct manager *reign_play(void)
 	return play(&reign.dying);
 }
 
-/* As it boots (manager.c), once the segments are attached. */
+/* The boot as in manager.c, once the segments are attached. */
 void reign_adopt(void *image)
 {
 	(void)image;
@@ -187,7 +187,7 @@ static const char *judge_the_living(uint32_t i, uint64_t word)
 	return NULL;
 }
 
-/* The scheduler, which would bury them, has done nothing yet. */
+/* The scheduler, which would bury the dead processes, has done nothing yet. */
 static const char *judge_the_dead(uint32_t i, uint64_t word)
 {
 	const struct process *p = reign_slot(i);
@@ -196,7 +196,7 @@ static const char *judge_the_dead(uint32_t i, uint64_t word)
 	    (!is_same(i, word) || process_state(word) != PROCESS_DEAD))
 		return "the dead one's slot is not its own until it is buried";
 	if (!died || process_kind(word) != KIND_WORKER)
-		return NULL; /* nobody asks how or when it died */
+		return NULL; /* no test asks how or when the process died */
 	if (sh_load(&p->died_ns) == 0)
 		return "nobody has noted when it died";
 	return sh_load(&p->exit_status) ? NULL : "one that was killed is taken for one that ended";
@@ -252,7 +252,7 @@ static bool is_played(uint32_t slot)
 	return slot == world.worker.rt.self || slot == WORLD_A || slot == WORLD_B;
 }
 
-/* Who was started comes to life: of workers one, the others end. */
+/* The started processes come to life: one of the workers works, the rest end. */
 static void come_to_life(void)
 {
 	uint64_t word = sh_load(&reign_slot(SLOT_SCHEDULER)->state);

@@ -1,6 +1,6 @@
-/* sweep_needs.c - tasks that ask for more than a slot, killed anywhere: asking, booking, running,
- * the end of a booking. Two of them want the same: what one has and gives back wrongly, the other
- * never gets. */
+/* sweep_needs.c - tasks that need more than one cpu, killed at every step: asking, booking,
+ * running, the end of a booking. Two of the tasks need the same resource, so a resource that the
+ * first task gives back wrongly never reaches the second task. */
 #include <string.h>
 
 #include "tests/support/world.h"
@@ -98,7 +98,7 @@ static const char *both_are_done(void)
 	return sh_load(&world.tables.process[WORLD_WORKER].booked) ? "a slot stays booked" : NULL;
 }
 
-/* The dead one may have begun to write down what it asked for. */
+/* The dead process may have begun to write its needs. */
 static const char *others_can_ask(void)
 {
 	world_play(&world.b);

@@ -1,7 +1,6 @@
-/* sweep_staff.c - the manager, killed anywhere while it changes how many workers there are, pauses
- * the queue, stops, or takes tokens of an outer make. The next one goes on with the runtime
- * (tests/sweeps/reign.h), and dies of that as well: what was asked for is done, or nothing of it.
- */
+/* sweep_staff.c - the manager, killed at every step of changing the number of workers, pausing
+ * the queue, stopping, or taking tokens of an outer make. The next manager continues the runtime
+ * (tests/sweeps/reign.h), and dies as well: a request is carried out completely or not at all. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +18,7 @@ static const char *judge(void *image)
 	return reign_judge(REIGN_UNUSED);
 }
 
-/* ---- requests: who asked is not answered, and may ask again ---- */
+/* ---- requests: the requester gets no answer, and may ask again ---- */
 
 static void setup_any(void *image)
 {
@@ -76,7 +75,7 @@ static const char *judge_rest(void *image)
 	uint32_t now = sh_load(&world.tables.control->admission);
 	if (now & ~(uint32_t)ADMISSION_PAUSED)
 		return "the queue is neither as it was nor as it was asked to be";
-	sh_store(&world.tables.control->admission, 0); /* its tasks are to run */
+	sh_store(&world.tables.control->admission, 0); /* the requester's tasks are to run */
 	return judge(image);
 }
 
@@ -88,7 +87,7 @@ static void setup_rest(void *image)
 	reign_begin(0);
 }
 
-/* The guard goes on with what was begun, who boots it anew does not. */
+/* A guard continues what was begun; a boot by hand does not. */
 static void setup_guarded(void *image)
 {
 	setup_rest(image);
@@ -178,7 +177,7 @@ static void join_make(void *image)
 	SWEEP_REQUIRE(sh_load(&world.tables.control->outer));
 }
 
-/* The dead manager's tokens are lost: the runtime goes on with as many as it may have. */
+/* The dead manager's tokens are lost: the runtime goes on with as many as permitted. */
 static const char *judge_make(void *image)
 {
 	if (sh_load(&world.tables.control->outer) || sh_load(&world.tables.control->staff) != 2)

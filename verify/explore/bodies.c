@@ -1,8 +1,8 @@
-/* bodies.c - what each process of the runtime does, as lifecycle/ has it do.
+/* bodies.c - the body of each process of the runtime, as manager/ starts them.
  *
- * The manager is the product's own watch as far as it declares deaths and replaces the dead
- * (death.c, birth.c, adopt.c, spare_processes.c); its event loop is here, because the events are.
- */
+ * The manager here is the product's own watch, as far as the watch declares deaths and replaces
+ * dead members (death.c, birth.c, adopt.c, spare_processes.c). The manager's event loop is written
+ * here, because the events come from the explorer. */
 #include <stdlib.h>
 
 #include "base/clock.h"

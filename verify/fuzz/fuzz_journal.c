@@ -1,5 +1,6 @@
-/* fuzz_journal.c - files of journals, and who reads them: plmctl history; the journal at its start,
- * which sets aside, salvages and queues again; and goes on with it: it writes, prunes, ends. */
+/* fuzz_journal.c - damaged journal files, read by `plmctl history` and by a starting journal,
+ * which sets the file aside, salvages rows and queues tasks again, and then writes, prunes and
+ * ends. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 
 enum { STEPS = 8, SUBMISSIONS = 4 };
 
-/* ---- plmctl history; what it takes of plmctl.c ---- */
+/* ---- plmctl history, and the function of plmctl.c that history calls ---- */
 
 int failed(int error, const char *what)
 {
@@ -78,7 +79,7 @@ struct opening {
 	bool opened;
 };
 
-/* As if it had submitted it: a runtime does not only queue again. */
+/* Submits new tasks, because a runtime does not only queue old tasks again. */
 static void submit_some(struct opening *o)
 {
 	const struct image *image = image_get();
@@ -159,7 +160,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
 	look_back(directory);
 	go_on(directory, data, length, length & 1);
 	sum_up(directory);
-	go_on(directory, data, length, 0); /* what was salvaged and written, in a next boot */
+	go_on(directory, data, length, 0); /* the salvaged and new rows, in the next boot */
 	journal_file_remove();
 	return 0;
 }

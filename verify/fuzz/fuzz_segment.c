@@ -1,5 +1,5 @@
-/* fuzz_segment.c - damaged segments, looked at: everything plmdump lists, each checker, explain,
- * and each call of libplm that reads. */
+/* fuzz_segment.c - readers of damaged segments: all lists of plmdump, each checker, explain, and
+ * each reading call of libplm. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +56,7 @@ static void look_as_dump(const struct image *image, bool json)
 	tables_detach(&t);
 }
 
-/* Every byte of a value that a call has given out is there. */
+/* Reads every byte of a value that a call returned. */
 static uint64_t read_all(const plm_view *view)
 {
 	const unsigned char *data = view->data;
@@ -66,7 +66,7 @@ static uint64_t read_all(const plm_view *view)
 	return sum;
 }
 
-/* As if it held it already: nobody answers who would have to be asked. */
+/* As if the client already had the hold, because no scheduler answers an import here. */
 static void fuzz_segment_hold(struct plm *rt, plm_ref ref)
 {
 	atomic_fetch_add(&rt->refs[ref_held_index(rt, ref)], 1);

@@ -109,7 +109,8 @@ static const char *known_text(uint8_t which)
 	return known[which % (sizeof known / sizeof known[0])];
 }
 
-/* The column gets a value; its bytes, if it has any, for the sums of others. */
+/* Gives the column a value; returns the bytes, if the value has any, for checksums of later
+ * columns. */
 static struct bytes bind_value(sqlite3_stmt *s, int column, struct bytes *b)
 {
 	uint8_t how = (uint8_t)bytes_take(b, 1);
@@ -139,7 +140,7 @@ static struct bytes bind_value(sqlite3_stmt *s, int column, struct bytes *b)
 	return block;
 }
 
-/* Bytes whose sum is wrong are not looked at: mostly it is right. */
+/* Rows with a wrong checksum are not read further, so the checksum is mostly right. */
 static void bind_row(sqlite3_stmt *s, const char *table, int columns, struct bytes *b)
 {
 	int data = strcmp(table, "task") == 0 ? 14 : strcmp(table, "blob") == 0 ? 4 : 0;
@@ -186,7 +187,7 @@ static void make_rows(struct bytes *b)
 	FUZZ_REQUIRE(sqlite3_close(db) == SQLITE_OK);
 }
 
-/* ---- a sound one ---- */
+/* ---- a sound journal ---- */
 
 /* SQLite's, too: nothing here is to outlive a power failure. */
 __attribute__((visibility("default"))) int fsync(int fd)
@@ -261,7 +262,7 @@ static void journal_file_patch(struct file *file, size_t at, uint8_t how, uint16
 	case 0: byte[0] = (uint8_t)number; break;
 	case 1: byte[0] ^= (uint8_t)(1u << number % 8); break;
 	case 2: memcpy(byte, &number, sizeof number); break;
-	default: /* a piece of it stands here, too: pages, cells, frames */
+	default: /* a part of the file is repeated at this place: pages, cells, frames */
 		at = at % file->bytes / 8 * 8;
 		memmove(file->data + at, file->data + (size_t)number * 8 % (file->bytes - 8), 8);
 	}
