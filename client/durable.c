@@ -48,8 +48,8 @@ static bool durable_all_written(struct plm *rt, struct awaited *a)
 	return true;
 }
 
-/* The caller is told that the tasks failed to become durable, so the tasks must not run later on.
- */
+/* The caller is told that the tasks failed to become durable, so the tasks must not run later
+ * on. */
 static int durable_give_up(struct plm *rt, struct awaited *a, int trouble)
 {
 	const struct journal_shm *j = &rt->tables.control->journal;

@@ -139,8 +139,7 @@ static int object_why_not_done(enum record_state state)
 	if (state == RECORD_FAILED)
 		return why(-PLM_EFAILED, "the task failed; plm_error() tells why");
 	if (state == RECORD_CANCELLED ||
-	    state == RECORD_RUNNING) /* RUNNING here: the word says already that the task will be
-					cancelled */
+	    state == RECORD_RUNNING) /* RUNNING: will be cancelled, by its flag */
 		return why(-PLM_ECANCELLED, "the task was cancelled");
 	return why(-ESTALE, "unknown reference: it was dropped, or never existed");
 }
@@ -183,8 +182,7 @@ static int object_get(plm *rt, plm_ref ref, plm_view *ret, int timeout_ms)
 	uint64_t word;
 	struct record *record = ref_resolve(rt, ref, &word, &r);
 	if (!record)
-		return r; /* impossible while we hold the future; but a damaged segment can hold
-			     anything */
+		return r; /* impossible, except in a damaged segment */
 	struct record *speaker = ref_speaker(rt, record, &word);
 	uint64_t speaker_ref =
 	    record_ref(record_index(&rt->tables, speaker), word_generation(word));

@@ -13,7 +13,7 @@ struct again {
 	unsigned flags;
 };
 
-/* ---- what a failed task was retried as ---- */
+/* ---- the retries of a failed task ---- */
 
 /* The task as which `task` was retried. 0: not retried, or not failed. */
 static uint64_t retry_retried_as(const struct record *task, uint64_t word)
@@ -90,7 +90,7 @@ void retry_trace(struct plm *rt, uint64_t failed, uint64_t from, uint64_t to)
 	plm_drop(rt, ref);
 }
 
-/* ---- its arguments ---- */
+/* ---- the arguments of the failed task ---- */
 
 /* Refuses a failed argument: the new task would only fail again. */
 static int retry_take_future(

@@ -43,8 +43,8 @@ static int rule_dial_again(struct plm *rt, uint64_t deadline_ns)
 	return 0;
 }
 
-/* The manager answers at once; only a module takes longer, since the loader opens the module first.
- */
+/* The manager answers at once; only a module takes longer, since the loader opens the module
+ * first. */
 static uint64_t rule_deadline(const struct plm *rt, enum door_request_kind kind)
 {
 	if (kind == DOOR_MODULE && rt->answer_ms == 0)

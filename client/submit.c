@@ -99,7 +99,7 @@ static int submit_measure(struct plm *rt, const plm_task *task, struct submissio
 	return r;
 }
 
-/* ---- what is published, and not told yet ---- */
+/* ---- tasks published, and not told yet ---- */
 
 struct chunk {
 	uint64_t hint[SUBMIT_CHUNK];
@@ -139,8 +139,8 @@ static int submit_chunk_tell(struct plm *rt, struct chunk *chunk)
 	return r;
 }
 
-/* Tell everything before waiting for room: a task just published may be the task to give room back.
- */
+/* Tell everything before waiting for room: a task just published may be the task to give room
+ * back. */
 static int submit_chunk_alloc(
     struct plm *rt, struct chunk *chunk, const struct submission *s, shared32 *granule)
 {
@@ -220,8 +220,8 @@ static int submit_fill(struct plm *rt, struct chunk *chunk, uint32_t index,
 {
 	struct record *record = record_at(&rt->tables, index);
 	const plm_task *task = s->task;
-	/* A process following a hint from the record's last life may read these (tables/floor.h).
-	 */
+	/* A process following a hint from the record's last life may read these
+	 * (tables/floor.h). */
 	sh_fill(record->key, key_make(task->priority, turn));
 	record->function = (uint16_t)s->function;
 	sh_fill(record->terms, (uint16_t)s->terms);

@@ -19,7 +19,7 @@ static bool wait_spin_ready(void *context)
 	return s->look(s->rt, s->context) == AWAITING_NOTHING;
 }
 
-/* ---- the cells of our slot ---- */
+/* ---- the cells of our process slot ---- */
 
 int wait_cell_join(struct plm *rt)
 {

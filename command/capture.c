@@ -21,7 +21,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "command/command_run.h"
+#include "command/capture.h"
 
 enum { PIECE_BYTES = 64 << 10, MEMORY_BYTES = 256 << 10 /* with an outlet */ };
 

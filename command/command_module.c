@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/scan.h"
 #include "command/command_run.h"
+#include "command/leftovers.h"
 #include "worker/modules.h"
 
 enum {
@@ -25,7 +26,7 @@ enum {
 	ERROR_BYTES = 320
 };
 
-/* ---- what is asked for ---- */
+/* ---- the request ---- */
 
 /* Texts are used in place, in the arguments; the last text must end with zero, or reading would not
  * end. */
@@ -178,7 +179,7 @@ static void command_print_words(const struct command *c, char ret[COMMAND_TEXT_M
 		n += (size_t)snprintf(ret + n, COMMAND_TEXT_MAX - n, "%s%s", n ? " " : "", *word);
 }
 
-/* ---- what is kept ---- */
+/* ---- the log ---- */
 
 static uint64_t command_microseconds(struct timeval t)
 {
@@ -278,7 +279,7 @@ static bool command_leave_log(
 	return true;
 }
 
-/* ---- what became of it ---- */
+/* ---- the end ---- */
 
 static int command_say_end(const struct run *run)
 {
@@ -431,8 +432,7 @@ static int command_run_to_the_end(struct command *c, struct run *run)
 		close(in);
 	if (r == 0) {
 		sh_store(&me->alert, 1);
-		sh_fence(); /* from now on a process asking us to stop sees `alert`, or we see the
-			       request */
+		sh_fence(); /* who asks us to stop sees `alert`, or we see the flag */
 		command_watch(run);
 		sh_store(&me->alert, 0);
 		jobserver_close(run->jobserver);

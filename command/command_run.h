@@ -13,13 +13,13 @@
 #include <sys/resource.h>
 
 #include "base/family.h"
-#include "base/group.h"
 #include "tables/command_block.h"
 #include "tables/inherited.h"
-#include "worker/call.h"
+#include "command/capture.h"
 #include "command/jobserver.h"
+#include "worker/call.h"
 
-enum { COMMAND_OWN_BYTES = 512, CAPTURE_TAIL_BYTES = 400 };
+enum { COMMAND_OWN_BYTES = 512 };
 
 struct command_file { /* a value given as a file, or a file to become a value */
 	enum command_field field;
@@ -30,9 +30,9 @@ struct command_file { /* a value given as a file, or a file to become a value */
 	char *variable; /* NAME=PATH; NULL: none */
 };
 
-struct command { /* the request; texts lie in the task's arguments, or in memory */
+struct command { /* the request; texts lie in the arguments of the task, or are allocated */
 	struct plm_call *call;
-	char **argv, **envp; /* memory, both */
+	char **argv, **envp; /* allocated */
 	char *memory;        /* the words */
 	char *makeflags;     /* allocated too */
 	struct jobserver jobserver;
@@ -85,66 +85,9 @@ int command_room(
 
 /* ---- command_start.c ---- */
 
-/* Process attributes of the worker which a command must not inherit as they are. A look takes 79
- * system calls, so look again only after a task that may have changed some attribute. */
-struct own_state {
-	sigset_t odd_signals; /* not at their default */
-	struct inherited inherited;
-	uint64_t
-	    tasks; /* how many tasks the worker had ended if all since were commands; 0: unknown */
-};
-
-struct start { /* of a process */
-	const char *path;
-	char *const *argv, *const *envp;
-	const char *directory; /* NULL: stay in the worker's directory */
-	int in, out, err;      /* -1: the worker's own */
-	int more[2];   /* two more descriptors, under the same numbers in the command; -1: none */
-	sigset_t mask; /* the signal mask before ours were blocked */
-	pid_t parent;
-	int error;                         /* errno; 0: the program runs */
-	const struct group *group;         /* the cgroup to enter, if it exists */
-	bool in_directory;                 /* entering the directory failed */
-	const struct own_state *own;       /* what the command would inherit from the worker */
-	const struct inherited *inherited; /* NULL: inherit from the worker */
-};
-
 /* Starts the command with the given descriptors, which stay the caller's. The pid; or -1, after
  * plm_fail(). Blocks the caller's signals meanwhile, since the child shares the caller's memory. */
 pid_t command_start(const struct command *c, const sigset_t *mask, int in, int out, int err);
-
-/* ---- capture.c ---- */
-
-struct capture { /* the output through one pipe: a file in memory, up to the cap */
-	struct plm_call *call;
-	int stream; /* 1 stdout, 2 stderr */
-	int pipe;   /* -1: closed, or the outlet is live */
-	int theirs; /* the command's end, which the worker keeps open too: so closing at the end of
-		       the command is no separate event */
-	int file;   /* -1: no output came */
-	int error;  /* errno: the output could not be kept */
-	uint64_t cap; /* 0: the default, or, with an outlet, no cap */
-	uint64_t kept, came;
-	const struct command_outlet *outlet; /* pid 0, NULL: no outlet, or out of reach */
-	int outlet_fd;                       /* -1: not open */
-	bool in_file;                        /* all output is in the outlet's file */
-	char tail[CAPTURE_TAIL_BYTES];       /* the last bytes of the output */
-	size_t tail_bytes;
-};
-
-bool capture_open(struct capture *c);          /* false: errno says why */
-void capture_take(struct capture *c);          /* takes the output at hand; blocks without any */
-void capture_drain(struct capture *c);         /* takes the output at hand, then closes the pipe */
-bool capture_is_live(const struct capture *c); /* the command writes to its submitter */
-/* Moves the kept output into the file of the outlet. False: no such outlet, or c->error is set. */
-bool capture_spill(struct capture *c);
-/* The first bytes of the output kept in memory. */
-bool capture_copy(const struct capture *c, char *ret, size_t length);
-/* Where the output failed, why, and what to do. */
-void capture_say_error(const struct capture *c, char *ret, size_t size);
-/* The last lines joined into one, for a message. */
-void capture_last_lines(const struct capture *c, char *ret, size_t size);
-void capture_close(struct capture *c);
 
 /* ---- command_memory.c ---- */
 
@@ -182,17 +125,5 @@ struct run { /* a running command */
 
 /* Returns when the command has ended and nothing of the command is left. */
 void command_watch(struct run *run);
-
-/* ---- leftovers.c ---- */
-
-/* The cgroup for commands of our process, if it exists: command_begin(). */
-const struct group *command_group(void);
-void command_group_open(const char *runtime, uint32_t slot);
-
-/* Ends every child of our process born since `before`, and everything in the group: SIGTERM, then
- * SIGKILL. Adds the resources used to *usage; returns how many children. */
-unsigned leftovers_end(
-    const struct family *before, const struct group *group, bool at_once, struct rusage *usage);
-void leftovers_add_usage(struct rusage *sum, const struct rusage *one);
 
 #endif

@@ -17,13 +17,38 @@
 #include <unistd.h>
 
 #include "command/command_run.h"
+#include "command/leftovers.h"
 
 #define PATH_IF_NONE "/bin:/usr/bin"
 
+/* Process attributes of the worker which a command must not inherit as they are. A look takes 79
+ * system calls, so look again only after a task that may have changed some attribute. */
+struct own_state {
+	sigset_t odd_signals; /* not at their default */
+	struct inherited inherited;
+	uint64_t
+	    tasks; /* how many tasks the worker had ended if all since were commands; 0: unknown */
+};
+
+struct start { /* of a process */
+	const char *path;
+	char *const *argv, *const *envp;
+	const char *directory; /* NULL: stay in the worker's directory */
+	int in, out, err;      /* -1: the worker's own */
+	int more[2];   /* two more descriptors, under the same numbers in the command; -1: none */
+	sigset_t mask; /* the signal mask before ours were blocked */
+	pid_t parent;
+	int error;                         /* errno; 0: the program runs */
+	const struct group *group;         /* the cgroup to enter, if it exists */
+	bool in_directory;                 /* entering the directory failed */
+	const struct own_state *own;       /* what the command would inherit from the worker */
+	const struct inherited *inherited; /* NULL: inherit from the worker */
+};
+
 /* ---- the child ---- */
 
-/* A handler would run in the worker's memory. So all signals stay blocked until no handler is left.
- */
+/* A handler would run in the worker's memory. So all signals stay blocked until no handler is
+ * left. */
 static void command_start_reset_signals(const struct start *s)
 {
 	struct sigaction standard = { .sa_handler = SIG_DFL };
@@ -98,7 +123,7 @@ static const struct own_state *command_start_own_state(const struct plm_call *ca
 	return own;
 }
 
-/* ---- where it is ---- */
+/* ---- finding the program ---- */
 
 static const char *command_start_variable(
     char *const *envp, const char *name, const char *otherwise)
@@ -153,7 +178,7 @@ static int command_start_find_program(const struct command *c, const char *word,
 	}
 }
 
-/* ---- why not ---- */
+/* ---- why the program did not start ---- */
 
 static void command_start_say_not_found(const struct command *c, const char *word)
 {

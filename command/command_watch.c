@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "command/command_run.h"
+#include "command/leftovers.h"
 
 static void command_watch_signal_group(const struct run *run, int signal)
 {

@@ -173,8 +173,8 @@ static void jobserver_be_shy(struct jobserver *j)
 	j->wants_ns = clock_ns() + j->shy_ms * NS_PER_MS;
 }
 
-/* Takes back tokens over the limit, as far as any lie in the pipe: first the token, then the count.
- */
+/* Takes back tokens over the limit, as far as any lie in the pipe: first the token, then the
+ * count. */
 static void jobserver_take_back(struct jobserver *j, uint64_t *lent)
 {
 	bool any = false;

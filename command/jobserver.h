@@ -43,8 +43,8 @@ void jobserver_step(struct jobserver *j);
 enum { JOBSERVER_FDS = 2 };
 void jobserver_wait(const struct jobserver *j, struct pollfd ret[JOBSERVER_FDS], uint64_t *wait_ns);
 
-/* MAKEFLAGS for the command, on top of `before` (NULL: nothing); the caller frees. NULL: no memory.
- */
+/* MAKEFLAGS for the command, on top of `before` (NULL: nothing); the caller frees. NULL: no
+ * memory. */
 char *jobserver_makeflags(const struct jobserver *j, const char *before);
 
 #endif

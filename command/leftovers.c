@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "command/command_run.h"
+#include "command/leftovers.h"
 
 static struct group commands;
 

@@ -32,7 +32,7 @@ enum {
 	SEALS = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL,
 };
 
-/* ---- what is asked for ---- */
+/* ---- the request ---- */
 
 static bool value_files_takes_future(enum command_field field)
 {
@@ -318,8 +318,8 @@ static int value_files_leave_one(const struct command *c, const struct command_f
 	struct stat st;
 	if (fstatat(run, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return value_files_not_written(c, f, strerror(errno));
-	/* Non-blocking: a leftover of the command may replace the file by a pipe before we open it.
-	 */
+	/* Non-blocking: a leftover of the command may replace the file by a pipe before we open
+	 * it. */
 	int fd = S_ISREG(st.st_mode)
 	    ? openat(run, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
 	    : -1;

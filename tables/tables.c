@@ -314,33 +314,36 @@ int tables_open_slot(const struct tables *t, uint32_t slot)
 	return 0;
 }
 
-static int inspect(int fd, struct tables *t)
+/* One read-only mapping of the store serves both views: nobody writes through this handle. */
+static int tables_inspect_store(int fd, const struct plan *plan, struct tables *t)
+{
+	int r = segment_attach(fd, "store", plan_abi(), false, &t->store_segment);
+	if (r == 0 && plan->store_total != t->store_segment.bytes)
+		r = why(-EPROTO, "the store segment is refused: its size does not fit the limits");
+	if (r == 0 && t->store_segment.header->runtime != t->control->runtime)
+		r = why(-EPROTO, "the store segment is refused: it belongs to another boot");
+	if (r == 0)
+		t->store_read = t->store_write = (char *)t->store_segment.header;
+	return r;
+}
+
+int tables_inspect(int control_fd, int store_fd, struct tables *t)
 {
 	*t = (struct tables){ .control_segment.fd = -1, .store_segment.fd = -1 };
 	struct plan plan;
-	int r = segment_attach(fd, "control", plan_abi(), false, &t->control_segment);
+	int r = segment_attach(control_fd, "control", plan_abi(), false, &t->control_segment);
 	if (r == 0)
 		r = tables_adopt_limits(t, &plan);
+	if (r == 0 && store_fd >= 0)
+		r = tables_inspect_store(store_fd, &plan, t);
+	else if (store_fd >= 0)
+		close(store_fd);
 	if (r < 0) {
 		tables_detach(t);
 		return r;
 	}
 	tables_place(t, &plan);
 	return 0;
-}
-
-int tables_inspect(const char *path, struct tables *t)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	return fd < 0 ? why(-errno, "%s: %s", path, strerror(errno)) : inspect(fd, t);
-}
-
-int tables_inspect_name(const char *name, struct tables *t)
-{
-	char segment[SEGMENT_NAME_BYTES];
-	tables_segment_name(name, "control", segment);
-	int fd = segment_open(segment, false);
-	return fd < 0 ? fd : inspect(fd, t);
 }
 
 void tables_share(const struct tables *of, struct tables *t)
@@ -363,7 +366,7 @@ void tables_detach(struct tables *t)
 		*t = (struct tables){ .control_segment.fd = -1, .store_segment.fd = -1 };
 		return;
 	}
-	if (t->store_read) {
+	if (t->store_read && t->store_read != (char *)t->store_segment.header) {
 		struct segment view = { .fd = -1, .bytes = t->store_segment.bytes };
 		memcpy(&view.header, &t->store_read,
 		    sizeof view.header); /* drops the const, to unmap */

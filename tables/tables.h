@@ -177,10 +177,9 @@ struct tables { /* filled in place; never copied: its locks point into it */
 int tables_create(const char *name, const struct limits *limits, struct tables *t);
 /* Attaches by descriptors (a member). Takes over both, also on failure. */
 int tables_attach(int control_fd, int store_fd, struct tables *t);
-/* Maps the control segment read-only, the store not at all, by file: the dump tool. */
-int tables_inspect(const char *path, struct tables *t);
-/* The same of the runtime of this name; refused if another user made the file (segment_open). */
-int tables_inspect_name(const char *name, struct tables *t);
+/* Maps both segments read-only (client/inspect.c); store_fd -1: without the store. Takes over both
+ * descriptors, also on failure. No lock of such a handle can be taken. */
+int tables_inspect(int control_fd, int store_fd, struct tables *t);
 /* One more handle to a mapping that stays `of`'s: roles as threads of one process, whose accesses
  * to one address ThreadSanitizer compares. Reads the store through the writable view for the same
  * reason. */

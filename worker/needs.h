@@ -13,8 +13,7 @@
 
 void needs_begin(
     struct worker *w, const struct record *r); /* before a task for which our worker is booked */
-void needs_end(struct worker *w); /* after such a task, and at the start of a worker: the
-				     environment of a task without needs */
+void needs_end(struct worker *w);              /* after it, and when a worker starts */
 
 bool needs_say_cpus(const struct plm_call *call); /* did the task ask for cpus? */
 bool needs_devices(const struct tables *t);       /* has any worker of the runtime GPUs? */

@@ -98,7 +98,7 @@ static int probe_return_number(plm_call *call, int64_t number)
 	return r;
 }
 
-/* ---- the plain ones ---- */
+/* ---- plain functions ---- */
 
 static int probe_noop(plm_call *call)
 {
@@ -254,8 +254,8 @@ static int probe_fill(plm_call *call)
 		r = probe_result_bytes(call, (size_t)bytes, &result);
 	if (r != 0 || bytes == 0)
 		return r;
-	/* Copying from the first page, which stays in the cache, costs as little as memset() would.
-	 */
+	/* Copying from the first page, which stays in the cache, costs as little as memset()
+	 * would. */
 	unsigned char *at = result;
 	size_t length = (size_t)bytes, head = length < PATTERN_BYTES ? length : PATTERN_BYTES;
 	for (size_t i = 0; i < head; i++)

@@ -210,8 +210,7 @@ static void run_task_call_function(struct worker *w, struct plm_call *call)
 		if (r != 0 && call->code == 0)
 			plm_fail(call, r < 0 ? -r : r, "the function returned %d", r);
 		else if (r == 0)
-			call->code = 0; /* a plm_fail() on the way does not count if the function
-					   returned 0 */
+			call->code = 0; /* the function went on after a plm_fail(), and succeeded */
 	}
 	call_close(call);
 }
@@ -303,7 +302,7 @@ bool worker_run_record(struct worker *w, uint32_t index)
 	return true;
 }
 
-/* ---- in the place of one that waits ---- */
+/* ---- in place of a waiting task ---- */
 
 static bool run_task_help(struct worker *w, uint32_t index, int depth)
 {

@@ -192,8 +192,7 @@ static void worker_rest(struct worker *w)
 		worker_report(w);
 	if (worker_steal(w))
 		return;
-	if (floor_keeps_queue(&rt->tables)) /* the task for which the queue was kept back may have
-					       been claimed just now */
+	if (floor_keeps_queue(&rt->tables)) /* its reason may have been claimed just now */
 		tell_scheduler(&rt->tables, rt->self, NULL, 0, true);
 	if (spin_until(&rt->tables, worker_work_waits, w))
 		return;

@@ -30,11 +30,10 @@ struct worker {
 	bool untold; /* the scheduler was not told of room in our ring */
 	bool urgent; /* somebody waits for the effect of a report */
 	uint64_t report_since_ns;
-	uint32_t next;   /* a READY task that we keep to run next; NO_RECORD */
+	uint32_t next;   /* the READY task to run next; NO_RECORD */
 	uint64_t now_ns; /* the last reading of the clock, one for each task */
 	uint32_t average_ns;
-	struct left { /* retries left to other workers: which, since when, and when we saw each last
-		       */
+	struct left { /* retries left to other workers, since when, and when last seen */
 		uint64_t ref, word;
 		uint64_t since_ns, seen_ns;
 	} left[64];
@@ -79,7 +78,7 @@ bool worker_leaves_retry(struct worker *w, uint64_t ref, uint64_t word);
 
 /* ---- steal.c ---- */
 
-/* Runs one task that stands in front of another worker. False: found none. */
+/* Runs a task from the front of another worker. False: found no task. */
 bool worker_steal(struct worker *w);
 
 /* ---- successor.c ---- */

@@ -48,12 +48,6 @@ static void recover(void *image)
 	world_recover(SLOT_SCHEDULER);
 }
 
-static void recover_client(void *image)
-{
-	(void)image;
-	world_recover(WORLD_A);
-}
-
 static const char *judge_gone(void *image)
 {
 	(void)image;

@@ -159,12 +159,6 @@ static void run_slow(void *image)
 		sweep_fail("nobody has looked at its memory");
 }
 
-static void recover_worker(void *image)
-{
-	(void)image;
-	world_recover(WORLD_WORKER);
-}
-
 /* ---- verdicts ---- */
 
 static const char *judge_output(const char *text)

@@ -16,12 +16,6 @@ static struct process *slot(void)
 	return &world.tables.process[WORLD_WORKER];
 }
 
-static void recover_worker(void *image)
-{
-	(void)image;
-	world_recover(WORLD_WORKER);
-}
-
 /* ---- the wait ends by its timeout ---- */
 
 /* For any process that looks now. */

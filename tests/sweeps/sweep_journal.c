@@ -13,22 +13,6 @@ enum { LARGE_BYTES = 100, JOURNAL = WORLD_JOINING };
 static char large[LARGE_BYTES];
 static plm_ref task, object;
 
-static void recover_client(void *image)
-{
-	(void)image;
-	world_recover(WORLD_A);
-}
-static void recover_worker(void *image)
-{
-	(void)image;
-	world_recover(WORLD_WORKER);
-}
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
-
 static void boot(void *image)
 {
 	(void)image;

@@ -162,17 +162,6 @@ static void close_turn(void *image)
 
 /* ---- verdicts ---- */
 
-static void recover_worker(void *image)
-{
-	(void)image;
-	world_recover(WORLD_WORKER);
-}
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
-
 static const char *is_covered(void)
 {
 	uint32_t kept = lent_to(sh_load(&seat()->booked)) == WORLD_WORKER;

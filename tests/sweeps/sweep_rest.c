@@ -74,12 +74,6 @@ static void rest_of_worker(void *image)
 		sweep_fail("it is at work, and counts as asleep");
 }
 
-static void recover_worker(void *image)
-{
-	(void)image;
-	world_recover(WORLD_WORKER);
-}
-
 /* ---- the scheduler ---- */
 
 static void end_it(void)
@@ -114,12 +108,6 @@ static void rest_of_scheduler(void *image)
 	struct ring ring = ring_down(&world.tables, WORLD_WORKER);
 	if (!ring_used(&ring))
 		sweep_fail("it was told of a task, and slept on");
-}
-
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
 }
 
 /* ---- verdicts ---- */

@@ -39,7 +39,7 @@ static void recover(void *image)
 	world_recover(SLOT_SCHEDULER);
 }
 
-static void recover_worker(void *image)
+static void recover_waiting(void *image)
 {
 	world_declare_dead(WORLD_WORKER);
 	recover(image);
@@ -314,8 +314,8 @@ static const char *judge_spinning(void *image)
 }
 
 static const struct sweep_op ops[] = {
-	LONG("wait for all", setup_two_tasks, wait_for_all, recover_worker, judge_both),
-	LONG("wait for any", setup_two_tasks, wait_for_any, recover_worker, judge_both),
+	LONG("wait for all", setup_two_tasks, wait_for_all, recover_waiting, judge_both),
+	LONG("wait for any", setup_two_tasks, wait_for_any, recover_waiting, judge_both),
 	LONG("get, until time is out", setup_two_tasks, get_in_vain, recover, judge_both),
 	LONG("get of what another made", setup_of_b, get_from_b, recover, judge_of_b),
 	LONG("get of what another brings", setup_unsealed, get_what_is_sealed, recover,
@@ -323,7 +323,7 @@ static const struct sweep_op ops[] = {
 	LONG("hold on what another made", setup_of_b, hold_twice, recover, judge_of_b),
 	LONG("keep and forget", setup_of_b, keep_and_forget, recover, judge_of_b),
 	LONG("a spin, beside a client", setup_spinning, spin, recover_spinning, judge_spinning),
-	LONG("a task that waits", setup_waiting_task, wait_in_task, recover_worker,
+	LONG("a task that waits", setup_waiting_task, wait_in_task, recover_waiting,
 	    judge_waiting_task),
 };
 
