@@ -73,7 +73,8 @@ static void is_refused(void)
 		NULL };
 	struct output_of o = program_run(&host, "plm", arguments, NULL, 0);
 	ck_assert_msg(o.code == 73, "exit code %d: %s", o.code, o.err);
-	ck_assert_msg(strstr(o.err, "a newer version made it, or a user altered it") != NULL, "%s", o.err);
+	ck_assert_msg(
+	    strstr(o.err, "a newer version made it, or a user altered it") != NULL, "%s", o.err);
 	output_free(&o);
 	ck_assert_uint_eq(files_set_aside(), before);
 }
