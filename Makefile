@@ -2,8 +2,8 @@
 
 ## make                build plm, plmctl, plmdump, libplm and the examples
 ## make demo           install what is missing, build, and watch a runtime work (20 s)
-## make check          install what is missing, build, run all tests, layers, tidy, bare (5 min)
-## make crash          kill every operation at every step and judge what is left (15 min)
+## make check          install what is missing, build, run all tests, layers, tidy, bare (4 min)
+## make crash          kill every operation at every step and judge what is left (8 min)
 ## make crash-report   what it counted, into docs/reliability.md
 ## make kills          is there a step that no sweep of the last make crash has killed at?
 ## make mutants        each rule of tests/sweeps/mutants is broken, and must be noticed (1 min)
@@ -152,7 +152,7 @@ TEST_LIB := $(call objects,$(call sources,tests/support))
 test-programs: all $(TESTS) $(TEST_MODULES)
 sweep-programs: $(SWEEPS)
 
-# What plmctl explain says, without plmctl.
+# The reasons that plmctl explain gives, without plmctl.
 EXPLAIN := $(addprefix $(B)/cli/,reasons.o reasons_ready.o command_text.o occupancy.o view.o \
 	output.o)
 $(B)/tests/unit/test_reasons: $(EXPLAIN)
@@ -162,10 +162,10 @@ $(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(MACHINE) $(CORE) | $
 	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(ANSWERED)) -lcheck -lsubunit -lsqlite3 \
 	    -lrt -lm
 
-# The manager and the journal touch shared memory as well.
+# The manager and the journal take steps on shared memory, too.
 $(SWEEPS): $(JOURNAL) $(filter-out %/plm_main.o,$(MANAGER))
 
-# In those of the manager: what it forks does nothing, and no time passes (tests/sweeps/standin.h).
+# In the sweeps of the manager its children do nothing and no time passes (tests/sweeps/standin.h).
 PLAYED  := fork clock_gettime orphans_of orphans_unowned log_info log_warn
 $(addprefix $(B)/tests/sweeps/sweep_,boot manager staff): $(call objects,$(REIGN))
 $(addprefix $(B)/tests/sweeps/sweep_,manager staff): ANSWERED := $(PLAYED)
@@ -175,11 +175,12 @@ $(TEST_MODULES): $(B)/%.so: %.c client/plm.h
 	@mkdir -p $(@D)
 	$(OUTSIDE) -shared -o $@ $<
 
-# Tests find the programs by PLM_BIN. Logs of what failed stay in build/VARIANT/logs.
+# Tests find the programs by PLM_BIN. tools/run.sh runs several at once and keeps the logs of failed
+# programs in build/VARIANT/logs.
 RUN     := PLM_BIN=$(OUT) tools/run.sh
 BARE     = COMPILE='$(CC) -I. -fvisibility=hidden $(COMMON)'
 
-# A target of fuzz/ with libFuzzer, or, in every other variant, with what replays its corpus.
+# Fuzz targets are linked with libFuzzer; in all other variants with a main() that replays the corpus.
 TARGETS := $(patsubst %.c,$(B)/%,$(wildcard verify/fuzz/fuzz_*.c))
 FUZZ_LIB := $(call objects,$(addprefix verify/fuzz/,fuzz.c segment_image.c journal_file.c) \
 	$(if $(filter fuzz,$(VARIANT)),,verify/fuzz/replay.c))
@@ -203,7 +204,7 @@ check: deps
 	$(Q)$(BARE) $(RUN) $(B)/logs $(TESTS) $(TARGETS) tools/layers.sh tools/tidy.sh \
 	    tools/bare.sh
 
-# Instruction by instruction only where an operation is short: the others are for the steps alone.
+# Only short operations are killed at each machine instruction; long ones at each step alone.
 SHORT   := $(basename $(shell grep -lE '\bOP."|_OP.".*false' tests/sweeps/sweep_*.c))
 SWEPT   := $(SWEEPS:build/$(VARIANT)/%=build/steps/%) $(SHORT:%=build/release/%)
 
@@ -213,12 +214,12 @@ sweeps-ready:
 	$(AGAIN) VARIANT=release $(SHORT:%=build/release/%)
 
 crash: deps sweeps-ready
-	$(Q)$(RUN) --show build/logs/crash $(SWEPT)
+	$(Q)$(RUN) --show --jobs $$(nproc) build/logs/crash $(SWEPT)
 
 kills:
 	$(Q)python3 tools/steps.py kills
 
-# MUTANTS=search: all there are, not those of the list alone; it wants what make crash has left.
+# MUTANTS=search breaks each step instead of the list alone; it reads the logs of the last make crash.
 MUTANTS ?= mutants
 EXPLORER = build/explore/verify/explore/explore
 mutants: deps
@@ -230,7 +231,7 @@ mutants: deps
 crash-report:
 	$(Q)python3 tools/crash_report.py
 
-# FAULT_SECONDS: how long; else until each call has failed at each of its uses.
+# Ends after FAULT_SECONDS; without a limit when each system call has failed at each of its uses.
 faults: all
 	$(Q)tools/deps.sh strace:strace
 	$(Q)python3 tests/programs/faults.py $(if $(FAULT_SECONDS),--seconds $(FAULT_SECONDS)) \
@@ -240,9 +241,9 @@ model:
 	$(Q)tools/deps.sh spin:spin
 	$(Q)CC="$(CC)" verify/models/check.sh
 
-# The explorer is the whole runtime in one program; what it would ask of the kernel, and what leaves
-# the world of a schedule, is answered by verify/explore/kernel.c (--wrap). Names are found
-# without liburcu (verify/explore/explore_names.c).
+# The explorer is the whole runtime in one program. verify/explore/kernel.c answers its calls to the
+# kernel and all calls that would leave a schedule (--wrap); verify/explore/explore_names.c finds
+# names without liburcu.
 EXPLORE := $(call objects,$(call sources,verify/explore) \
 	$(addprefix tests/support/,mutate.c seen.c)) \
 	$(filter-out $(B)/manager/plm_main.o,$(MANAGER)) $(JOURNAL) $(ROLES) \
@@ -262,7 +263,7 @@ explore: deps
 	$(Q)build/explore/verify/explore/explore --self-check
 	$(Q)build/explore/verify/explore/explore --seeds $(SEEDS)
 
-# libFuzzer is clang's: its objects are a tree of their own.
+# libFuzzer comes with clang, so the objects of fuzz targets are a separate tree.
 FUZZ_TESTS := $(addprefix build/release/tests/programs/test_,damage liar scribbler)
 SECONDS ?= 60
 fuzz-ready: deps
@@ -275,8 +276,8 @@ fuzz-ready: deps
 fuzz: fuzz-ready
 	$(Q)PLM_BIN=. verify/fuzz/fuzz.sh $(SECONDS)
 
-# What is asked of a runtime for minutes, while all that can happen to it does; the judge is judged
-# first (verify/soak/test_soak.c). MINUTES may be a fraction.
+# Minutes of mixed load under a nemesis. test_soak.c tests the judge of the recorded history before
+# the soak runs. MINUTES may be a fraction.
 MINUTES ?= 10
 SOAK    := $(B)/verify/soak/soak
 JUDGE   := $(call objects,verify/soak/soak_history.c verify/soak/soak_judge.c)
@@ -297,9 +298,9 @@ soak: deps
 	$(AGAIN) all $(SOAK) $(B)/verify/soak/test_soak
 	$(Q)PLM_SOAK_MINUTES=$(MINUTES) \
 	    RUN_LIMIT_S=$$(awk 'BEGIN { print int($(MINUTES) * 180 + 900) }') \
-	    $(RUN) --show build/logs/soak $(B)/verify/soak/test_soak $(SOAK)
+	    $(RUN) --show --jobs 1 build/logs/soak $(B)/verify/soak/test_soak $(SOAK)
 
-# Built before: a night is of running.
+# All programs are built before the night begins.
 NIGHT_MINUTES ?= 480
 nightly: fuzz-ready sweeps-ready
 	$(Q)tools/deps.sh strace:strace
@@ -312,14 +313,14 @@ asan: deps
 	$(Q)PLM_BIN=build/asan tools/run.sh build/asan/logs \
 	    $(patsubst build/$(VARIANT)/%,build/asan/%,$(TESTS) $(TARGETS))
 
-# Where the roles are threads of one process: ThreadSanitizer does not see across processes.
+# ThreadSanitizer sees one process, so it runs the tests whose roles are threads.
 tsan: deps
 	$(AGAIN) VARIANT=tsan test-programs
 	$(Q)TSAN_OPTIONS=suppressions=tests/support/tsan.supp PLM_BIN=build/tsan \
 	    tools/run.sh build/tsan/logs \
 	    $(filter %/test_roles %/test_roles_objects,$(TESTS:build/$(VARIANT)/%=build/tsan/%))
 
-# tools/layers.sh looks at the symbols of the programs' objects, too.
+# tools/layers.sh also reads the symbols of the programs' objects.
 .PHONY: layers tidy
 layers: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump
 	@tools/layers.sh
@@ -331,7 +332,7 @@ tidy:
 format:
 	$(Q)git ls-files '*.[ch]' | xargs -P $$(nproc) -n 40 clang-format -i
 
-# The ordinary objects beside those of a copy of the sources in which no hook is left.
+# Compares the ordinary objects with objects of a copy of the sources without any hook.
 .PHONY: bare
 bare: $(CORE) $(CLIENT) $(ROLES) $(JOURNAL) $(MANAGER)
 	@$(BARE) tools/bare.sh
