@@ -15,7 +15,7 @@
 # (the Check library), or lines that end in "ok" or "FAILED" (the kill sweeps); without such lines
 # the program counts as one check. The closing line is `N passed, N failed`, the exit code 0 only if
 # nothing failed. Lines that begin with "left out" (a test that cannot run here) or "left behind"
-# (tests/support/leftovers.h) are repeated below the line of the program. A program may take
+# (tests/support/suite_watcher.h) are repeated below the line of the program. A program may take
 # $RUN_LIMIT_S (600) seconds.
 set -u -m # -m: without job control the shell would let its children ignore SIGINT
 

@@ -16,9 +16,9 @@
 
 #include "base/clock.h"
 #include "tests/support/command_case.h"
-#include "tests/support/leftovers.h"
 #include "tests/support/roles_case.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/suite_watcher.h"
 
 enum { TEST_TIMEOUT_S = 60, PATH_BYTES = 512, LINE_BYTES = 1024 };
 

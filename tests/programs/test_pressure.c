@@ -21,9 +21,9 @@
 #include "tests/support/deaths.h"
 #include "tests/support/fixture.h"
 #include "tests/support/json.h"
-#include "tests/support/leftovers.h"
 #include "tests/support/roles_case.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/suite_watcher.h"
 
 enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 192, LINE_BYTES = 512, NOTES_MAX = 16 };
 

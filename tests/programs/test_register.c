@@ -10,10 +10,10 @@
 #include "client/handle.h"
 #include "tests/support/fixture.h"
 #include "tests/support/json.h"
-#include "tests/support/leftovers.h"
 #include "tests/support/pool_case.h"
 #include "tests/support/roles_case.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/suite_watcher.h"
 
 enum {
 	TEST_TIMEOUT_S = 120,

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "tests/support/leftovers.h"
+#include "tests/support/suite_watcher.h"
 
 enum { PATH_BYTES = 4096, LINE_BYTES = 8192, ENVIRONMENT_BYTES = 1 << 16 };
 

@@ -19,7 +19,7 @@
 #include "base/clock.h"
 #include "base/door.h"
 #include "tables/tables.h"
-#include "tests/support/leftovers.h"
+#include "tests/support/suite_watcher.h"
 
 enum { ARGUMENTS_MAX = 2048, PATH_BYTES = 256, LINE_BYTES = 256, LOOK_AGAIN_NS = 2000000 };
 

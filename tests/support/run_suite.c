@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/support/leftovers.h"
+#include "tests/support/suite_watcher.h"
 
 /* Of a make that runs the tests: what they start would join it, or print that it is below one. */
 static void leave_make(void)
@@ -44,7 +44,7 @@ int run_suite(Suite *suite)
 	leave_make();
 	if (forks && strcmp(forks, "no") == 0)
 		return run_suite_here(suite); /* for a debugger: one process */
-	return leftovers_watch(run_suite_here, suite);
+	return watch_suite(run_suite_here, suite);
 }
 
 void *shared_memory(size_t bytes)

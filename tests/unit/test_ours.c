@@ -15,8 +15,8 @@
 #include "base/ours.h"
 #include "base/rmtree.h"
 #include "base/why.h"
-#include "tests/support/leftovers.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/suite_watcher.h"
 
 enum {
 	TEST_TIMEOUT_S = 60,

@@ -13,8 +13,8 @@
 #include "base/check.h"
 #include "base/why.h"
 #include "shm/segment.h"
-#include "tests/support/leftovers.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/suite_watcher.h"
 
 enum { TEST_TIMEOUT_S = 60, NOBODY = 65534, CANNOT = 77 };
 

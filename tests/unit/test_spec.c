@@ -11,8 +11,8 @@
 #include "base/limits.h"
 #include "base/why.h"
 #include "spec/spec.h"
-#include "tests/support/leftovers.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/suite_watcher.h"
 
 enum { KINDS_TEXT_BYTES = WORKER_KINDS_MAX * SPEC_TEXT_BYTES, MUTATIONS = 20000 };
 

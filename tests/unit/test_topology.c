@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "base/why.h"
-#include "tests/support/leftovers.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/suite_watcher.h"
 #include "topology/threads.h"
 #include "topology/topology.h"
 

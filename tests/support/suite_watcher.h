@@ -1,4 +1,4 @@
-/* leftovers.h - a test program leaves nothing behind, however its tests end.
+/* suite_watcher.h - a test program leaves nothing behind, however its tests end.
  *
  * The suite runs in a child, and the program itself only watches. The kernel makes the watcher the
  * parent of every orphan (PR_SET_CHILD_SUBREAPER), so the watcher finds each process that a killed
@@ -9,14 +9,14 @@
  * line "left behind: ..." on stdout. tools/run.sh removes what a killed watcher left.
  *
  * A process may still be on its way out when its test returns: the watcher gives it GRACE_MS. */
-#ifndef PLM_TEST_LEFTOVERS_H
-#define PLM_TEST_LEFTOVERS_H
+#ifndef PLM_TEST_SUITE_WATCHER_H
+#define PLM_TEST_SUITE_WATCHER_H
 
 #include <stddef.h>
 
 /* Runs suite(context) in a child with TMPDIR and XDG_RUNTIME_DIR set to a directory of its own.
  * Returns the exit status for main(): that of the suite; not 0 if something was left behind. */
-int leftovers_watch(int (*suite)(void *context), void *context);
+int watch_suite(int (*suite)(void *context), void *context);
 
 /* A runtime name no other test has. The watcher knows by the name what belongs to the program. */
 void test_runtime_name(char *ret, size_t size);
