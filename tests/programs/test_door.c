@@ -51,6 +51,14 @@ static void disperse(void)
 		plm_disconnect(&taken[--clients]);
 }
 
+/* plmctl stop wants a process slot: the scheduler frees those of the clients a moment later. */
+static void disperse_and_stop(void)
+{
+	disperse();
+	ctl_until(&host, "\"running\"", "status", "--json");
+	host_stop();
+}
+
 static void pause_process(pid_t pid)
 {
 	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
@@ -233,8 +241,7 @@ START_TEST(spares_by_default_leave_places_to_clients)
 	    &host, "--workers", "40", "--processes", "64", "--tasks", "4096", "--store", "16M", );
 	host_join();
 	ck_assert_int_ge(crowd(0), 5);
-	disperse();
-	host_stop();
+	disperse_and_stop();
 }
 END_TEST
 
@@ -314,8 +321,7 @@ START_TEST(clients_never_get_the_places_of_workers_that_died)
 		until(workers_are_back, NULL, "as many workers as before");
 	}
 	expect_alive(client, 0);
-	disperse();
-	host_stop();
+	disperse_and_stop();
 }
 END_TEST
 
@@ -345,8 +351,7 @@ START_TEST(a_worker_that_finds_no_place_is_told_of_and_comes_when_there_is_one)
 	continue_process(scheduler);
 	until(log_says, "there is a process slot again for the worker", "a word about it");
 	pool_until(pool_workers_are, POOL_WORKERS, "workers");
-	disperse();
-	host_stop();
+	disperse_and_stop();
 }
 END_TEST
 
