@@ -1,15 +1,16 @@
-/* meanwhile.h - others who act in the middle of a victim's operation, at one step of it.
+/* meanwhile.h - another process acts in the middle of a victim's operation, at one exact step.
  *
- * Where: operate() of a kill sweep that is steps_only: other builds know no steps.
- * Who may call: the victim, act() included.  Death: of the victim; what act() changed in memory of
- * its own dies with it.  Blocks: never.
+ * Where: operate() of a steps_only kill sweep; other builds have no steps.
+ * Who may call: the victim, also in act().  Death: private changes by act() die with the victim.
+ * Blocks: never.
  *
- * When the victim comes to the step, as shm/steps.h names it, act() happens before it, as by
- * another process at that very moment. */
+ * act() runs just before the victim takes the step (named as in shm/steps.h), as if another process
+ * acted at that moment. */
 #ifndef PLM_TEST_MEANWHILE_H
 #define PLM_TEST_MEANWHILE_H
 
-void meanwhile(const char *function, const char *what, void (*act)(void)); /* each time */
+void meanwhile(
+    const char *function, const char *what, void (*act)(void)); /* at each visit of the step */
 void meanwhile_once(const char *function, const char *what, void (*act)(void));
 
 #endif

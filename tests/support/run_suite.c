@@ -10,11 +10,11 @@
 
 #include "tests/support/suite_watcher.h"
 
-/* Of a make that runs the tests: what they start would join it, or print that it is below one. */
+/* Hides the make that runs the tests: runtimes below a make borrow its tokens, and makes say so. */
 static void leave_make(void)
 {
 	if (getenv("PLM_TEST_OUTER"))
-		return; /* that is what it is about */
+		return; /* a test of runtimes below a make */
 	unsetenv("MAKEFLAGS");
 	unsetenv("MFLAGS");
 	unsetenv("MAKELEVEL");
