@@ -9,7 +9,7 @@
 
 #include "base/check.h"
 
-/* The section of that name, by the linker: every step of this program. */
+/* The linker collects every step of the program in a section of this name. */
 extern const struct step __start_steps[], __stop_steps[];
 
 static unsigned char *seen; /* shared with the victims */
@@ -63,7 +63,7 @@ void seen_write(const char *operation)
 	for (size_t i = 0; i < seen_steps(); i++)
 		write_seen(operation, &__start_steps[i], seen[i]);
 	memset(seen, 0, seen_steps());
-	fflush(list); /* victims that exit would write it again */
+	fflush(list); /* else victims would write the buffer again at exit */
 }
 
 #else

@@ -19,12 +19,12 @@
 
 enum { GRACE_MS = 3000, LOOK_AGAIN_MS = 20, PATH_BYTES = 128, COMM_BYTES = 32 };
 
-#define WATCHER "PLM_TEST_WATCHER" /* environment of the suite: the watcher's pid */
+#define WATCHER "PLM_TEST_WATCHER" /* environment of the suite: the pid of the watcher */
 
 static struct {
-	pid_t suite; /* 0: it has ended */
-	int status;  /* of the suite, as of waitpid() */
-	size_t left; /* processes and names that the suite left behind */
+	pid_t suite; /* 0: ended */
+	int status;  /* of waitpid() for the suite */
+	size_t left; /* processes and names left behind */
 	char directory[PATH_BYTES];
 } watched;
 
@@ -60,7 +60,7 @@ static void watcher_remove_tree(const char *path)
 	nftw(path, watcher_remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Returns how many there were. */
+/* Returns the number of names. */
 static size_t watcher_remove_all(const char *pattern)
 {
 	glob_t found;
@@ -82,7 +82,7 @@ static void watcher_remove_named(const char *prefix)
 	watched.left += watcher_remove_all(pattern);
 }
 
-/* A runtime of any name has its bell below the directory until it ends. */
+/* A living runtime, whatever the name, has a bell below the directory. */
 static int watcher_remove_of_bell(const char *path, const struct stat *st, int type, struct FTW *at)
 {
 	(void)st;
@@ -122,7 +122,7 @@ static void watcher_reap(void)
 		}
 }
 
-/* Returns when the suite has ended, or with the signal that asks for the end. */
+/* Returns 0 after the end of the suite, or a signal that asks for the end. */
 static int watcher_await(const sigset_t *signals)
 {
 	for (;;) {
@@ -135,7 +135,7 @@ static int watcher_await(const sigset_t *signals)
 	}
 }
 
-/* Gives the descendants of the suite this long to end by themselves, then kills those that stay. */
+/* Waits for the descendants of the suite, then kills the rest. */
 static void watcher_end_processes(int grace_ms)
 {
 	static const struct timespec pause = { .tv_nsec = LOOK_AGAIN_MS * (long)NS_PER_MS };
