@@ -1,4 +1,4 @@
-/* test_register.c - who takes part: what is listed, who hangs, who is replaced, and how fast. */
+/* test_register.c - lists of members, hung and replaced workers, and the speed of a replacement. */
 #include <check.h>
 #include <signal.h>
 #include <stdio.h>

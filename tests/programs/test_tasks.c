@@ -1,6 +1,5 @@
-/* test_tasks.c - the lists of tasks through the real programs: filters, columns, order, long lists
- * that nobody reads to their end, status, --watch. What is done to what a filter finds:
- * test_manage.c. */
+/* test_tasks.c - lists of tasks, through the real programs: filters, columns, order, long lists
+ * without a reader, status, --watch. Operations on filtered tasks: test_manage.c. */
 #include <check.h>
 #include <fcntl.h>
 #include <signal.h>
