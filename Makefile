@@ -154,7 +154,7 @@ $(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(MACHINE) $(CORE) | $
 	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(ANSWERED)) -lcheck -lsubunit -lsqlite3 \
 	    -lrt -lm
 
-# The manager and the journal touch shared memory as well.
+# The manager and the journal take steps on shared memory, too.
 $(SWEEPS): $(JOURNAL) $(filter-out %/plm_main.o,$(MANAGER))
 
 # In sweeps of the manager forked members do nothing, and no time passes (tests/sweeps/standin.h).
@@ -167,7 +167,8 @@ $(TEST_MODULES): $(B)/%.so: %.c client/plm.h
 	@mkdir -p $(@D)
 	$(OUTSIDE) -shared -o $@ $<
 
-# Tests find the programs by PLM_BIN. Logs of failed tests stay in build/VARIANT/logs.
+# Tests find the programs by PLM_BIN. tools/run.sh runs several at once and keeps the logs of failed
+# programs in build/VARIANT/logs.
 RUN     := PLM_BIN=$(OUT) tools/run.sh
 BARE     = COMPILE='$(CC) -I. -fvisibility=hidden $(COMMON)'
 
@@ -205,7 +206,7 @@ sweeps-ready:
 	$(AGAIN) VARIANT=release $(SHORT:%=build/release/%)
 
 crash: deps sweeps-ready
-	$(Q)$(RUN) --show build/logs/crash $(SWEPT)
+	$(Q)$(RUN) --show --jobs $$(nproc) build/logs/crash $(SWEPT)
 
 kills:
 	$(Q)python3 tools/steps.py kills
@@ -289,7 +290,7 @@ soak: deps
 	$(AGAIN) all $(SOAK) $(B)/verify/soak/test_soak
 	$(Q)PLM_SOAK_MINUTES=$(MINUTES) \
 	    RUN_LIMIT_S=$$(awk 'BEGIN { print int($(MINUTES) * 180 + 900) }') \
-	    $(RUN) --show build/logs/soak $(B)/verify/soak/test_soak $(SOAK)
+	    $(RUN) --show --jobs 1 build/logs/soak $(B)/verify/soak/test_soak $(SOAK)
 
 # The night spends no time on building: all programs are built first.
 NIGHT_MINUTES ?= 480

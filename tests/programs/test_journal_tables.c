@@ -1,6 +1,5 @@
-/* test_journal_tables.c - a journal whose tables are not those that it is made with, and rows that
- * are rare: what is sound is refused and left alone, what is damaged is salvaged, its tasks run,
- * and nobody dies of it. */
+/* test_journal_tables.c - a journal with foreign tables, and rare rows: a sound file is refused
+ * and left alone, a damaged file is salvaged, its tasks run, and no process dies. */
 #include <check.h>
 #include <dirent.h>
 #include <sqlite3.h>
