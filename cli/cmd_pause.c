@@ -1,4 +1,4 @@
-/* cmd_pause.c - pause, resume, drain: whether tasks are started, and taken. */
+/* cmd_pause.c - pause, resume, drain: whether the runtime starts and accepts tasks. */
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
@@ -21,7 +21,7 @@ static int pause_run(struct context *context, int argc, char **argv)
 	return r < 0 ? failed(r, "pause") : code;
 }
 
-/* The worker whose number is the only operand; -1: there is none. */
+/* The number of a worker, as the only operand; -1: no operand. */
 static long pause_worker_operand(struct context *context, int argc, char **argv)
 {
 	operands(context, argc, argv, 0, 1);

@@ -1,10 +1,9 @@
-/* task_filter.h - which tasks a command is about: the one place where that is said and judged.
+/* task_filter.h - which tasks a command is about: options, and the judgement of tasks.
  *
  * `tasks` shows them, `cancel`, `requeue`, `retry`, `forget`, `move` and `wait` act on them. A
- * command lists task_filter_rows in its options. All that is said must hold of a task (but any of
- * several states, of several labels, is enough). Who acts says either references or a filter, never
- * nothing: what was forgotten on the command line must not mean "all".
- * Blocks: never.  Allocates: selections. */
+ * command lists task_filter_rows in its options. A task passes if all options hold; of several
+ * states or labels any is enough. Commands that act want references or a filter: a forgotten word
+ * on the command line must not mean "all tasks". Blocks: never.  Allocates: selections. */
 #ifndef PLM_CLI_TASK_FILTER_H
 #define PLM_CLI_TASK_FILTER_H
 
@@ -25,19 +24,19 @@ struct task_filter {     /* zeroes: all tasks */
 	uint32_t states; /* bits; 0: any */
 	struct filter_texts include, exclude, label;
 	uint64_t from, to; /* rows; 0: no such bound */
-	bool kept;         /* only what the runtime keeps; no option says so */
-	bool given;        /* some option was */
+	bool kept;         /* only tasks that the runtime keeps; no option sets this */
+	bool given;        /* some option was given */
 };
 
-/* The command is about tasks of these states alone ("todo,in_progress"); a filter that asks for
- * none of them is a usage error. */
+/* Restricts the filter to these states ("todo,in_progress"). A filter that asks for other states is
+ * a usage error. */
 void filter_only(const struct context *context, struct task_filter *filter, const char *states);
 
-/* Does the filter, without its rows, let this task through? Also false: there is none any more. */
+/* Does the task pass the filter, apart from its rows? Also false: the task is gone. */
 bool filter_task(plm_inspect *in, plm_ref ref, const struct task_filter *filter, bool with_texts,
     plm_task_row *ret);
 
-/* The tasks that the filter, without its rows, lets through, one after the other. */
+/* The tasks that pass the filter, apart from its rows, one by one. */
 enum { FILTER_PAGE_ROWS = 64 };
 struct filter_page {
 	plm_inspect *in;
@@ -52,7 +51,7 @@ void filter_begin(
     struct filter_page *page, plm_inspect *in, const struct task_filter *filter, bool with_texts);
 const plm_task_row *filter_next(struct filter_page *page); /* NULL: no more */
 
-/* Is row number n, from 1 on, one of them; and is it beyond the last? */
+/* Is row n, counted from 1, among the rows of the filter; is n beyond the last of these rows? */
 bool filter_row(const struct task_filter *filter, uint64_t n);
 bool filter_is_over(const struct task_filter *filter, uint64_t n);
 
@@ -60,11 +59,11 @@ bool filter_is_over(const struct task_filter *filter, uint64_t n);
 struct selection {
 	size_t n;
 	plm_ref *ref;
-	bool named; /* by reference: one that is not there is an error */
+	bool named; /* by reference: a missing task is an error */
 };
 
-/* From the operands behind the options, or by the filter. Connects. EXIT_FINE, or an exit code
- * after a message; the caller frees in each case. */
+/* Selects by the operands, or by the filter. Connects. EXIT_FINE, or an exit code after a message;
+ * the caller frees in each case. */
 int select_tasks(struct context *context, int argc, char **argv, const struct task_filter *filter,
     struct selection *ret);
 void selection_free(struct selection *selection);

@@ -1,7 +1,7 @@
-/* watch.h - the same list again and again, until somebody has seen enough.
+/* watch.h - shows a list again and again, until the user has seen enough.
  *
- * On a terminal each one is drawn over the one before, as many lines as fit; elsewhere they follow
- * one another. SIGINT and SIGTERM end it between two of them, with EXIT_FINE: it ends no other way.
+ * On a terminal each list is drawn over the list before, as many lines as fit; elsewhere the lists
+ * follow one another. SIGINT and SIGTERM end the watch between two lists, with EXIT_FINE.
  */
 #ifndef PLM_CLI_WATCH_H
 #define PLM_CLI_WATCH_H
@@ -16,8 +16,8 @@ struct watch {
 	int pause_ms;
 };
 
-/* Connects, and shows once, or again and again. show() returns an exit code; another than EXIT_FINE
- * ends it. */
+/* Connects, and calls show() once, or again and again until show() returns another exit code than
+ * EXIT_FINE. */
 typedef int watch_show_f(struct context *context, void *argument);
 int watch_run(
     struct context *context, const struct watch *watch, watch_show_f *show, void *argument);
