@@ -41,7 +41,7 @@ static int pause_run_resume(struct context *context, int argc, char **argv)
 	return r < 0 ? failed(r, "resume") : code;
 }
 
-/* No event tells a client that tasks of other clients, or a worker, have ended: look again. */
+/* A client gets no event about the end of a worker, or of tasks of other clients: look again. */
 static int pause_look_later(struct context *context)
 {
 	static const struct timespec pause = { .tv_nsec = LOOK_AGAIN_MS * (long)NS_PER_MS };
@@ -93,7 +93,7 @@ static int pause_has_left(struct context *context, uint32_t worker)
 	return n < 0 ? n : 1;
 }
 
-/* Does this plmctl run in a task of that worker? The worker would wait for its own end. */
+/* True if the worker runs a task that runs this plmctl, which would wait for its own end. */
 static bool pause_is_ours(struct context *context, uint32_t worker)
 {
 	const char *number = getenv("PLM_WORKER");

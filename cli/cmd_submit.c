@@ -27,10 +27,10 @@ static const struct option_row rows[] = {
 	{ 0 },
 };
 
-/* Output of a command that plmctl waits for is pumped to stdout and stderr while the command
- * writes. Output that is wanted as a whole goes into files if it is long: with --json, and with
- * retries, since the output of a failed attempt is no part of the result. Detached commands and
- * replicas have neither; outputs of replicas would be mixed. */
+/* While plmctl waits for a command, its output is pumped to stdout and stderr at once. Output
+ * wanted as a whole goes into files if it is long: with --json, and with retries, since the output
+ * of a failed attempt is no part of the result. Detached commands and replicas have neither;
+ * outputs of replicas would be mixed. */
 static struct pump pump;
 static struct outlets outlets;
 static struct outlet *outlet;
@@ -64,7 +64,7 @@ static void submit_take_options(struct context *context, int argc, char **argv, 
 		    request->options.outlet ? "shown as it is written" : "kept in the runtime");
 }
 
-/* ---- waiting for it ---- */
+/* ---- waiting ---- */
 
 static bool submit_begins_with(const char *text, const char *words)
 {

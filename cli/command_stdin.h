@@ -3,8 +3,8 @@
  *
  * In the worker these names mean other files. plmctl therefore reads the descriptor to its end
  * first, so that every attempt of a command, and every command of a map, reads the whole input.
- * Commands that plmctl waits for read its copy; a detached command reads a value in the store.
- * Blocks: until the descriptor is at its end. */
+ * A waiting plmctl lets commands read its copy; a detached command reads a value in the store.
+ * Blocks: until the end of the input. */
 #ifndef PLM_CLI_COMMAND_STDIN_H
 #define PLM_CLI_COMMAND_STDIN_H
 

@@ -1,5 +1,5 @@
-/* outlets.h - files for output that is too long for the runtime, or finds no room there: the worker
- * writes such output into files of the waiting process (plm_command_outlet).
+/* outlets.h - files for long output: a worker writes output without room in the runtime into files
+ * of the waiting process (plm_command_outlet).
  *
  * The files lie in the directory of --tmpdir, else in $TMPDIR or /tmp. They have no name, so no
  * file stays when a process dies. A pair serves one job at a time, and is reused only after a job

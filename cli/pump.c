@@ -55,8 +55,7 @@ static size_t pump_move(struct pump *p, int i, size_t most)
 	return (size_t)n;
 }
 
-/* Moves the bytes that are there now. Not until the pipe is empty: a cancelled command may go on
- * writing until it ends. */
+/* Moves the present bytes alone, because a cancelled command may fill the pipe until its end. */
 static void pump_drain(struct pump *p, int i)
 {
 	int there = 0;
@@ -107,7 +106,7 @@ static int pump_open_pipe(struct pump *p, int i)
 	return 0;
 }
 
-/* Other signals go to the waiting thread; SIGPIPE goes to the thread that writes. */
+/* Signals go to the waiting thread, except SIGPIPE, which goes to a writing thread. */
 static int pump_start_thread(struct pump *p)
 {
 	sigset_t all, before;

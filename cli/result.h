@@ -5,7 +5,7 @@
 
 #include "cli/ctl_command.h"
 
-/* Deadlines are those of base/clock.h. */
+/* Deadlines as in base/clock.h. */
 uint64_t deadline_of(const struct context *context);
 int milliseconds_left(uint64_t deadline_ns);
 
@@ -26,8 +26,8 @@ int print_failure(struct context *context, plm_ref ref, int error);
  * message that names the future. */
 int hold_reference(struct context *context, plm_ref ref);
 
-/* 0; or -EDEADLK, with a why that ends in the remedy: a task of the runtime runs this plmctl, which
- * is about to wait for the end of that very task. */
+/* 0; or -EDEADLK, with a why that ends in the remedy: a task of the runtime runs this plmctl, and
+ * plmctl is about to wait for the end of the very task. */
 int refuse_inside(struct context *context, const char *remedy);
 
 /* Prints the reference alone, or {"ref": ...}. */

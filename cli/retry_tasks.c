@@ -13,9 +13,9 @@ enum { NOT_YET, UNDER_WAY, OVER };
 
 /* A record to be retried, or a further result of such a task; by index of the record. */
 struct fate {
-	uint64_t old;   /* its reference; 0: not to be retried */
-	uint32_t from;  /* 1 + index of a task that was retried as this record; 0: none */
-	uint32_t next;  /* of the tasks that were retried as the same record */
+	uint64_t old;   /* the old reference; 0: not to be retried */
+	uint32_t from;  /* 1 + index of a task whose retry is this record; 0: none */
+	uint32_t next;  /* of the tasks with the same retry */
 	uint64_t again; /* the reference of the retry; 0: none so far */
 	int step;
 };
@@ -46,7 +46,7 @@ static plm_ref retry_tasks_instead(void *context, plm_ref argument)
 	return (plm_ref){ .id = fate->again, .runtime = argument.runtime };
 }
 
-/* Arguments may name further results of the task: notes their retries, too. */
+/* Notes the retries of further results, which may be arguments, too. */
 static void retry_tasks_note_parts(
     struct retries *all, const struct record *r, const plm_ref *again)
 {
@@ -64,8 +64,7 @@ static void retry_tasks_note_parts(
 	}
 }
 
-/* This record is let go. Tasks that were retried as this record now count as retried as the new
- * task. */
+/* Before the record is let go: tasks whose retry is this record now name the new task as retry. */
 static void retry_tasks_pass_on(const struct retries *all, const struct fate *fate)
 {
 	for (uint32_t from = fate->from; from; from = all->fate[from - 1].next) {
@@ -75,7 +74,7 @@ static void retry_tasks_pass_on(const struct retries *all, const struct fate *fa
 	}
 }
 
-/* Finds failed tasks whose retry is itself to be retried. */
+/* Finds failed tasks whose retry is to be retried again. */
 static void retry_tasks_find_origins(struct retries *all)
 {
 	uint32_t end = pool_fresh(&all->t->pool);
@@ -213,7 +212,7 @@ int retry_tasks(
 	free(all.fate);
 	free(all.stack);
 	if (all.done)
-		handle_sync(context->rt); /* lists of failed tasks made from now on omit these */
+		handle_sync(context->rt); /* lists made from now on omit retried tasks */
 	if (!selection->named && !context->json && !context->quiet)
 		fprintf(stderr, "plmctl: %zu %s submitted anew\n", all.done,
 		    all.done == 1 ? "task" : "tasks");

@@ -24,12 +24,12 @@ struct task_filter {     /* zeroes: all tasks */
 	uint32_t states; /* bits; 0: any */
 	struct filter_texts include, exclude, label;
 	uint64_t from, to; /* rows; 0: no such bound */
-	bool kept;         /* only tasks that the runtime keeps; no option sets this */
+	bool kept;         /* only kept tasks; set by commands, not by an option */
 	bool given;        /* some option was given */
 };
 
-/* Restricts the filter to these states ("todo,in_progress"). A filter that asks for other states is
- * a usage error. */
+/* Restricts the filter to some states ("todo,in_progress"). A filter for other states is a usage
+ * error. */
 void filter_only(const struct context *context, struct task_filter *filter, const char *states);
 
 /* Does the task pass the filter, apart from its rows? Also false: the task is gone. */

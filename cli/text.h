@@ -10,7 +10,7 @@ struct text {
 	size_t length, room;
 };
 
-/* Makes room for so many bytes in all, so that the buffer does not move until then. */
+/* Makes room for so many bytes in all; up to this length the buffer does not move. */
 void text_reserve(struct text *text, size_t room);
 void text_add(struct text *text, const void *data, size_t length);
 void text_words(struct text *text, const char *words);

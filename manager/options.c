@@ -99,8 +99,8 @@ static void options_fit_processes(struct options *o)
 	o->limits.processes = fit;
 }
 
-/* The default number of spares leaves process slots to clients: CLIENTS_LEAST of them, or half of
- * what the workers leave when that is less. A number the user chose leaves one at least, because a
+/* The default number of spares leaves CLIENTS_LEAST process slots to clients, or half of the slots
+ * without a worker when that is less. A number the user chose leaves one at least, because a
  * runtime without a client has no work. */
 static int options_fit_spares(struct options *o)
 {

@@ -145,7 +145,7 @@ static int load_judge(struct load *l)
 	return r < 0 ? failed(r, "the needs and limits of the file") : EXIT_FINE;
 }
 
-/* ---- what becomes of each ---- */
+/* ---- accepted tasks ---- */
 
 static void load_print_row(
     struct load *l, const plm_task *task, const struct load_ticket *ticket, const plm_ref *refs)
@@ -191,8 +191,8 @@ static void load_let_go(void *context, plm_ref ref)
 	plm_drop(l->context->rt, ref);
 }
 
-/* The runtime keeps the task. load holds a task that it waits for until the task has ended, and a
- * task that later lines name until these lines are submitted. The first result holds all. */
+/* The runtime keeps the task. With --wait load holds the task until its end, and a task named
+ * by later lines until the submission of these lines. The first result holds all results. */
 static void load_accepted(
     void *context, const plm_task *task, const struct load_ticket *ticket, const plm_ref *refs)
 {
@@ -340,7 +340,7 @@ static int load_submit_in_order(struct load *l)
 	return more < 0 ? failed(more, l->file.path), EXIT_INPUT : code;
 }
 
-/* Submits lines that were put off, as soon as the lines they wait for are submitted. */
+/* Submits lines that were put off, after the lines before them. */
 static int load_submit_late(struct load *l)
 {
 	struct load_line line;

@@ -100,8 +100,8 @@ static int load_batch_say_failed(const struct load_batch *batch, int error, cons
 	return code;
 }
 
-/* Lets go of tasks of this file that have ended. If none has, room can only come from other
- * clients, and the next submission waits. plm_why() stays the reason of the submission. */
+/* Lets go of ended tasks of the file. If no task has ended, room can only come from other clients,
+ * and the next submission waits. plm_why() stays the reason of the submission. */
 static int load_batch_await_room(
     struct load_batch *batch, void *context, bool waited, bool *ret_some)
 {
@@ -116,9 +116,9 @@ static int load_batch_await_room(
 	return 0;
 }
 
-/* Submits as many tasks as find room now; with patience a single task. plm_submit_many() holds its
- * tasks until it returns, so several patient tasks could wait for the room that they occupy
- * themselves. 0, -ENOSPC, or -errno for good. */
+/* Submits as many tasks as find room now; with patience a single task. plm_submit_many() holds
+ * its tasks until the return, so several patient tasks could wait for the room they occupy. 0,
+ * -ENOSPC, or -errno for good. */
 static int load_batch_submit_some(struct load_batch *batch, size_t *done, int patience_ms,
     load_accepted_f *accepted, void *context)
 {

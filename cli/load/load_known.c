@@ -48,8 +48,8 @@ struct load_known_entry *load_known_find(
 	return entry;
 }
 
-/* Failed and cancelled tasks do not count, so that they are tried again. Neither does a running
- * task that was asked to stop: the task will fail or be cancelled. */
+/* Failed and cancelled tasks do not count, so that load tries them again. A running task with a
+ * stop request does not count either, since the task will fail or be cancelled. */
 static bool load_known_counts(const plm_task_row *row)
 {
 	return (row->identity[0] || row->identity[1]) && row->state >= PLM_STATE_WAITING &&

@@ -179,7 +179,7 @@ static bool map_reads_stdin(const struct inputs *inputs)
 	return found;
 }
 
-/* Refuses options that are not for map, and options that contradict each other. */
+/* Refuses options of submit without a meaning for map, and contradictions. */
 static void map_check_plan(const struct context *context, struct map_plan *plan)
 {
 	size_t sources = 0;

@@ -107,7 +107,7 @@ static void job_take_output(struct job *job, const struct command_view *v)
 	job_take_stream(job, v, STDOUT_FILENO);
 	job_take_stream(job, v, STDERR_FILENO);
 	if (!job->in_file[0] &&
-	    !job->in_file[1]) { /* free for another job while this job waits for its turn */
+	    !job->in_file[1]) { /* free for another job during the wait in map_order.c */
 		outlet_give(job->outlet, job->ended_well);
 		job->outlet = NULL;
 	}

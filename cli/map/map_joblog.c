@@ -47,7 +47,7 @@ bool joblog_has(const struct joblog *log, uint64_t number)
 	return word < log->words && log->finished[word] >> number % BITS & 1;
 }
 
-/* Another program may have written the file: skips lines that are no lines of jobs. */
+/* Another program may have written the file: skips foreign lines. */
 static int joblog_take_line(struct joblog *log, const char *line, enum resume resume)
 {
 	unsigned long long number;

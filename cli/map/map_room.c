@@ -14,7 +14,7 @@ static FILE *room_open_proc(const char *name)
 	return fopen(path, "re");
 }
 
-/* Processes that run or could run at this moment, without plmctl. */
+/* Runnable processes at the moment, plmctl not counted. */
 static unsigned room_running_now(void)
 {
 	FILE *file = room_open_proc("loadavg");

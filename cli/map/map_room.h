@@ -1,5 +1,5 @@
 /* map_room.h - whether the machine has room for one more job of `plmctl map`: --load, --memfree.
- * map reads /proc, or the directory in PLM_PROC, by which tests describe other machines.
+ * map reads /proc. Tests describe other machines by a directory in PLM_PROC.
  * Blocks: never. */
 #ifndef PLM_CLI_MAP_ROOM_H
 #define PLM_CLI_MAP_ROOM_H
@@ -11,12 +11,12 @@ enum { ROOM_LOOK_MS = 100 }; /* between two looks: no event tells of room */
 
 struct room { /* zeroes: no condition */
 	bool by_load;
-	unsigned load;   /* fewer processes than this run */
+	unsigned load;   /* start below so many runnable processes */
 	uint64_t memory; /* at least so many bytes are available */
 };
 
 bool room_is(const struct room *room);
-/* The processes that are this percentage of the cpus plmctl may use, one at least. */
+/* The number of processes for a percentage of the cpus that plmctl may use, one at least. */
 unsigned room_load_of(unsigned percent);
 unsigned room_cpus(void);
 
