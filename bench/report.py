@@ -241,7 +241,6 @@ def table_command(run):
 
 
 def table_recovery(run):
-<<<<<<< HEAD
     locks = (
         "lock of the task heap",
         "CPU of the waiter",
@@ -249,20 +248,10 @@ def table_recovery(run):
         "lock of the store arena",
         "all that is derived",
     )
-=======
-    locks = {  # the name of a row in the run, and on the page
-        "lock of the task heap": "lock of the task heap",
-        "CPU of who takes it": "CPU of the next holder",
-        "lock of the record pool": "lock of the record pool",
-        "lock of the store arena": "lock of the store arena",
-        "all that is derived": "everything derived",
-    }
->>>>>>> h-docs
     rows = []
     for n in (10000, 1000000):
-        for name, shown in locks.items():
-            value = run.value("bench_locks", f"{name}, {n} live")
-            rows.append([f"{shown}, {n:,} live", f"{figure(value)} ms"])
+        for name in (f"{what}, {n} live" for what in locks):
+            rows.append([name, f"{figure(run.value('bench_locks', name))} ms"])
     for name in (
         "from a kill to the next start",
         "from the scheduler's death to the next start",

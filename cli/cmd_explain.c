@@ -9,7 +9,7 @@ enum { REASONS_MAX = 8, REFS_MAX = 8 };
 struct explained {
 	plm_explanation head;
 	plm_reason reason[REASONS_MAX];
-	int n; /* one at least */
+	int n; /* at least 1 */
 };
 
 static const struct column columns[] = {

@@ -1,4 +1,4 @@
-/* cmd_history.c - what the journal of a runtime has written, also when the runtime is gone. */
+/* cmd_history.c - `plmctl history`: lists the journal of a runtime, also of a dead runtime. */
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
@@ -16,7 +16,7 @@ enum { LIMIT_DEFAULT = 1000, TIME_TEXT_BYTES = 32, MS_PER_S = 1000, BYTES_PER_KB
 
 struct asked {
 	struct history_filter filter;
-	const char *directory; /* NULL: that of the runtime */
+	const char *directory; /* NULL: the directory of the runtime */
 	enum history_key key;  /* HISTORY_KEYS: rows */
 	int64_t limit;         /* negative: not given */
 };
@@ -128,7 +128,7 @@ static void history_take_operand(const struct context *context, const char *word
 	a->filter.runtime = ref.runtime;
 }
 
-/* ---- where it is ---- */
+/* ---- the directory ---- */
 
 static int history_find_directory(struct context *context, struct asked *a)
 {
@@ -136,11 +136,11 @@ static int history_find_directory(struct context *context, struct asked *a)
 	if (!a->directory && usual && usual[0]) {
 		a->directory = usual;
 		if (plm_connect(&context->rt, context->name) < 0)
-			context->rt = NULL; /* it need not be up */
+			context->rt = NULL; /* the directory is enough */
 	}
 	if (a->directory && a->directory[0])
 		return EXIT_FINE;
-	static plm_runtime_row row; /* the directory stays in use */
+	static plm_runtime_row row; /* a->directory points into the row */
 	int code = look_open(context);
 	if (code != EXIT_FINE)
 		return code;
@@ -342,8 +342,7 @@ static void history_print_total(void *context, const struct history_total *t)
 
 /* ---- the command ---- */
 
-/* What `wait` says of a task `history` is to say as well: beside a runtime its journal writes first
- * what there is to be written. */
+/* `history` has to know all that `wait` knows, so a living journal writes its backlog first. */
 static void history_catch_up(struct context *context)
 {
 	enum { CATCH_UP_MS = 2000 };

@@ -75,7 +75,7 @@ static void info_unlogged_cells(struct output *out, const struct command_view *v
 		cell_none(out);
 }
 
-/* Of --out: whoever retries a command, or has lost the printed references, finds them here. */
+/* The references of --out, for a person who retries a command or has lost the printed ones. */
 static void info_outputs_cell(struct context *context, const struct command_view *v)
 {
 	static plm_ref refs[OUTPUTS_MAX];
@@ -126,7 +126,7 @@ static void info_print(struct context *context, const struct command_view *v)
 static int info_info(struct context *context, plm_ref ref, const char *word)
 {
 	struct command_view v;
-	int r = plm_hold(context->rt, ref); /* what it left is not freed while we read it */
+	int r = plm_hold(context->rt, ref); /* keeps the log until we have read the log */
 	if (r < 0)
 		return failed(r, word);
 	int code = command_look(context, ref, &v);

@@ -21,11 +21,11 @@ static const struct option_row rows[] = {
 	{ 0 },
 };
 
-struct logs { /* how far one command was read */
+struct logs { /* how far a command was read */
 	struct context *context;
 	plm_ref ref;
 	int stream;
-	uint32_t attempt; /* that fd and read are about */
+	uint32_t attempt; /* to which fd and read belong */
 	int fd;
 	uint64_t read;
 };
@@ -83,7 +83,7 @@ static int logs_emit_running(struct logs *l, const struct command_view *v)
 	int fd = command_stream_open(v, l->stream);
 	if (fd >= 0 && l->fd >= 0)
 		close(l->fd);
-	l->fd = fd >= 0 ? fd : l->fd; /* a stream that is gone may hold bytes not read yet */
+	l->fd = fd >= 0 ? fd : l->fd; /* a closed stream may hold unread bytes */
 	while (l->fd >= 0 && code == EXIT_FINE &&
 	    (n = pread(l->fd, piece, sizeof piece, (off_t)l->read)) > 0)
 		code = logs_emit(l, piece, (size_t)n);
@@ -133,7 +133,7 @@ static int logs_follow(struct logs *l, bool on)
 			return EXIT_TIMED_OUT;
 		int ms = left < 0 || left > LOOK_AGAIN_MS ? LOOK_AGAIN_MS : left;
 		if (plm_wait(l->context->rt, &l->ref, 1, 1, ms, NULL) == 0 && cancelled)
-			poll(NULL, 0, ms); /* it counts as settled, and is on its way out */
+			poll(NULL, 0, ms); /* counts as settled, but still runs */
 		cancelled = plm_wait(l->context->rt, &l->ref, 1, 1, 0, NULL) == 0;
 	}
 }

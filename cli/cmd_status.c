@@ -52,7 +52,7 @@ static const struct column columns[] = {
 	{ "  ended", "journal_ended", -1 },
 	{ "  queued again", "journal_resumed", -1 },
 	{ "  to be queued", "journal_to_resume", -1 },
-	/* for programs; people have a line of their own */
+	/* for programs; people get a separate line */
 	{ "todo", "todo", -1 },
 	{ "in progress", "in_progress", -1 },
 	{ "finished", "finished", -1 },
@@ -67,7 +67,7 @@ static const char *status_state_name(const plm_status *s)
 			      : "up";
 }
 
-/* Before the first task there was no look at it. */
+/* The scheduler looks at memory from the first task on. */
 static void status_memory_cells(struct output *out, const plm_status *s)
 {
 	if (s->memory_total) {
@@ -157,7 +157,7 @@ static void status_print_for_people(plm_inspect *in, struct output *out, const p
 	rows_workers(in, out);
 }
 
-/* The workers are for people: of `--json` each command prints one table. */
+/* With --json each command prints one table, so the workers are for people. */
 static int status_show(struct context *context, void *argument)
 {
 	plm_status status;

@@ -14,7 +14,7 @@ struct list {
 	struct task_filter filter;
 	struct task_columns columns;
 	uint64_t most; /* rows */
-	int sort;      /* column; negative: as they are found */
+	int sort;      /* column; negative: in the order of the table */
 	bool falling;
 	struct watch watch;
 };
@@ -80,7 +80,7 @@ static const struct option_row rows[] = {
 	{ 0 },
 };
 
-/* Ids alone, everything for programs, what matters most for people. */
+/* Ids alone with --quiet, all columns for programs, the important ones for people. */
 static void tasks_choose_columns(const struct context *context, struct task_columns *columns)
 {
 	if (context->quiet) {
@@ -93,7 +93,7 @@ static void tasks_choose_columns(const struct context *context, struct task_colu
 	}
 }
 
-/* ---- as they are found: the first rows are out before the last record was looked at ---- */
+/* ---- in the order of the table: first rows are printed before the last record is read ---- */
 
 static int tasks_stream(struct context *context, const struct list *list)
 {
@@ -165,7 +165,7 @@ static int tasks_find_all(struct context *context, const struct list *list, stru
 	return EXIT_FINE;
 }
 
-/* A task that went since, or fits no longer, is left out; no other task gets its number. */
+/* A task that went meanwhile, or fits no longer, is left out; no later task takes the number. */
 static void tasks_print_found(
     struct context *context, const struct list *list, const struct found *all)
 {

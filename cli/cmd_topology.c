@@ -12,7 +12,7 @@
 
 enum { DEPTH_MAX = 32, TEXT_BYTES = 3 * TOPOLOGY_NAME_BYTES, CPUS_BYTES = 128 };
 
-struct seat {            /* of a worker process: a real one, or one that is planned */
+struct seat {            /* of a worker process, real or planned */
 	uint32_t number; /* of the worker */
 	int32_t pid;     /* 0: planned */
 	struct place place;
@@ -23,8 +23,8 @@ struct drawing {
 	const struct seat *seat;
 	uint32_t seats;
 	cpu_set_t machine;
-	bool begun, chain; /* a line is begun; what is alone in it goes on in it */
-	bool marked;       /* at its end come the workers of ... */
+	bool begun, chain; /* a line is begun; an only child goes on in the same line */
+	bool marked;       /* the line ends with the workers on `mark` */
 	cpu_set_t mark;
 	int indent[DEPTH_MAX];
 };
@@ -33,7 +33,7 @@ struct drawing {
 
 static void topology_end_line(struct drawing *d)
 {
-	/* All cpus are what every process may use. */
+	/* A worker on all cpus is not pinned: no mark. */
 	bool show = d->marked && !CPU_EQUAL(&d->mark, &d->machine);
 	d->marked = false;
 	for (uint32_t i = 0; i < d->seats && show; i++) {
@@ -65,14 +65,14 @@ static void topology_draw_part(const struct drawing *d, const struct topology_pa
 	}
 }
 
-/* In by one from what it is in, however many share the line of that. */
+/* One step deeper than the parent, however many parts share the line of the parent. */
 static int topology_indent(struct drawing *d, uint32_t depth, bool joined)
 {
 	uint32_t at = depth < DEPTH_MAX ? depth : DEPTH_MAX - 1;
 	return d->indent[at] = at == 0 ? 0 : d->indent[at - 1] + !joined;
 }
 
-/* A core and its own caches share a line: "L2 2.0 MiB + L1d 48.0 KiB + core 3 + cpu 3". */
+/* A core shares a line with its private caches: "L2 2.0 MiB + L1d 48.0 KiB + core 3 + cpu 3". */
 static void topology_draw(void *context, const struct topology_part *part)
 {
 	struct drawing *d = context;
@@ -167,7 +167,7 @@ static void topology_list_gpus(struct output *out, const struct topology *t)
 	}
 }
 
-/* None found and none looked for are not the same. */
+/* "No GPU found" differs from "not looked for". */
 static void topology_list_missing(struct output *out)
 {
 	if (topology_sees_devices())
@@ -201,7 +201,7 @@ static void topology_show(
     struct output *out, const struct topology *t, const struct seat *seat, uint32_t n)
 {
 	struct drawing d = { .out = out, .seat = seat, .seats = n };
-	out->section = "machine"; /* what is drawn needs no heading */
+	out->section = "machine"; /* a drawing needs no heading */
 	if (out->json)
 		list_begin(out, part_columns, COUNT_OF(part_columns));
 	if (!out->quiet)
@@ -215,7 +215,7 @@ static void topology_show(
 
 /* ---- where workers are ---- */
 
-/* The kernel's word on where a process may run, not the process's own. */
+/* The kernel knows best where a process may run. */
 static bool topology_read_seat(const plm_process_row *row, struct seat *ret)
 {
 	if (row->marks & PLM_MARK_DRAINED || row->pid <= 0 || !row->live)
@@ -253,7 +253,7 @@ static int plan(const struct topology *t, enum pin mode, uint32_t n, struct seat
 
 struct request {
 	const char *synthetic;
-	enum pin pin; /* PIN_MODES: show what is, not what would be */
+	enum pin pin; /* PIN_MODES: show the real workers, no plan */
 	uint32_t workers;
 };
 

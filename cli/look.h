@@ -1,14 +1,15 @@
-/* look.h - the look of a command at its runtime (plm_inspect.h), opened once.
- * Who: the commands that read. Any thread may use the handle; one opens and closes it. */
+/* look.h - the handle of plm_inspect.h on the runtime of a command, opened once.
+ * Who: the reading commands. Any thread may use context->in; the main thread opens and closes the
+ * handle. */
 #ifndef PLM_CLI_LOOK_H
 #define PLM_CLI_LOOK_H
 
 #include "cli/ctl_command.h"
 #include "client/plm_inspect.h"
 
-/* Connects, and opens context->in on that runtime. EXIT_FINE, or an exit code after a message. */
+/* Connects, and opens context->in. EXIT_FINE, or an exit code after a message. */
 int look_open(struct context *context);
-/* Before runtime_leave(): the next runtime of the name may be another one. */
+/* Call before runtime_leave(): the next runtime of the name may be a new boot. */
 void look_close(struct context *context);
 
 #endif

@@ -142,14 +142,14 @@ static bool task_row_has_output(const plm_task_row *row)
 enum dress { DRESS_NUMBER, DRESS_MS, DRESS_SIZE };
 
 static const struct {
-	const char *name; /* as an option says it; the key in JSON is another one for it */
+	const char *name; /* for options; the key in JSON is a synonym */
 	struct column column;
 	uint64_t (*key)(const plm_task_row *row);
-	const char *(*text)(const plm_task_row *row); /* in the place of a number */
+	const char *(*text)(const plm_task_row *row); /* instead of a number */
 	bool (*known)(const plm_task_row *row);       /* NULL: always */
 	void (*show)(struct output *out, const plm_task_row *row);
 	enum dress dress;
-	bool reads; /* what is read with texts */
+	bool reads; /* needs PLM_LOOK_TEXTS */
 	bool usual, bare;
 } all[] = {
 	{ "ref", { "REF", "ref", -27 }, .key = task_row_by_ref, .show = task_row_show_ref,

@@ -1,8 +1,7 @@
-/* task_row.h - a task as one row of a table: the columns in which it can be shown.
+/* task_row.h - a task as a row of a table, and the columns of that table.
  *
- * What costs more than a look at the record (the command, its label, what a log holds) is read only
- * for columns that show it (PLM_LOOK_TEXTS), or when a filter asks for it.
- * Who: plmctl on a living runtime, plmdump on whatever plm_inspect.h can open.
+ * Texts cost a look into the store (PLM_LOOK_TEXTS), so only columns or filters that need texts
+ * read texts. Who: plmctl on a living runtime, plmdump on everything plm_inspect.h can open.
  * Blocks: in stdio.  Allocates: never. */
 #ifndef PLM_CLI_TASK_ROW_H
 #define PLM_CLI_TASK_ROW_H
@@ -19,18 +18,18 @@ struct task_columns { /* which are shown, in which order */
 	struct column column[TASK_COLUMNS_MAX];
 };
 
-/* What is shown when no columns were named: to people, to programs (JSON: all), by plmdump. */
+/* The columns without --columns: for people, for programs (JSON: all), of plmdump. */
 void task_columns_usual(struct task_columns *ret);
 void task_columns_all(struct task_columns *ret);
 void task_columns_bare(struct task_columns *ret); /* without texts */
 
-/* By its name or its key in JSON; negative if there is none. Adds it to the columns. */
+/* A column by name or by key in JSON; negative: no such column. */
 int task_column_find(const char *name, size_t length);
 void task_columns_add(struct task_columns *columns, int which);
 /* The names of all, with blanks between them. */
 void task_columns_names(char *ret, size_t size);
 
-/* To sort by: a number, or a text (then *ret_text is not NULL and lies in the row). */
+/* The sort key: a number, or a text in the row (then *ret_text is not NULL). */
 uint64_t task_column_key(int which, const plm_task_row *row, const char **ret_text);
 bool task_column_reads_texts(int which);
 

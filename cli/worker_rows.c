@@ -166,7 +166,7 @@ static void rows_process(struct output *out, const plm_process_row *row)
 	row_end(out);
 }
 
-/* A drained worker has no process: nothing but its number is known. */
+/* A drained worker has no process: only the number is known. */
 static void rows_drained(struct output *out, const plm_process_row *row)
 {
 	enum { BEFORE_STATE = 5, NUMBER = 1 };

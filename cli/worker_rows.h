@@ -1,6 +1,6 @@
-/* worker_rows.h - the lists that plmctl and plmdump share: one row a task, object, process, module,
- * function.
- * Who: both programs, on whatever plm_inspect.h can open.  Blocks: in stdio. */
+/* worker_rows.h - the lists shared by plmctl and plmdump: a row for each task, object, process,
+ * module or function.
+ * Who: both programs, on everything plm_inspect.h can open.  Blocks: in stdio. */
 #ifndef PLM_CLI_ROWS_H
 #define PLM_CLI_ROWS_H
 
@@ -11,7 +11,7 @@
 void rows_tasks(plm_inspect *in, struct output *out);
 void rows_objects(plm_inspect *in, struct output *out);
 void rows_processes(plm_inspect *in, struct output *out); /* all */
-void rows_workers(plm_inspect *in, struct output *out);   /* with the drained ones */
+void rows_workers(plm_inspect *in, struct output *out);   /* drained workers last */
 void rows_clients(plm_inspect *in, struct output *out);
 void rows_modules(plm_inspect *in, struct output *out);
 void rows_functions(plm_inspect *in, struct output *out);

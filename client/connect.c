@@ -53,8 +53,7 @@ static int connect_to(plm **ret, const char *name, unsigned flags, int timeout_m
 	rt->answer_ms = timeout_ms < 0 ? 0 : timeout_ms > 0 ? timeout_ms : 1;
 	uint64_t deadline_ns = deadline_after_ms(door_patience_ms(timeout_ms));
 	int r, tries = 0;
-	do /* a manager taking over turns away clients queued at its predecessor's socket: knock
-	      again */
+	do /* a manager taking over turns queued clients away: knock again */
 		r = connect_enter(rt, name && name[0] ? name : "default",
 		    flags & PLM_VISIT ? DOOR_VISIT : DOOR_HELLO, deadline_ns);
 	while (r == -ECONNRESET && ++tries < ENTER_TRIES);

@@ -48,8 +48,8 @@ static bool durable_all_written(struct plm *rt, struct awaited *a)
 	return true;
 }
 
-/* The caller is told that the tasks failed to become durable, so the tasks must not run later on.
- */
+/* The caller is told that the tasks failed to become durable, so the tasks must not run later
+ * on. */
 static int durable_give_up(struct plm *rt, struct awaited *a, int trouble)
 {
 	const struct journal_shm *j = &rt->tables.control->journal;
@@ -111,9 +111,9 @@ int durable_flush(struct plm *rt, int timeout_ms)
 		if (clock_ns() >= deadline || sh_load(&j->trouble))
 			return why(
 			    -ETIMEDOUT, "the journal in %s has not written all yet", j->directory);
-		journal_tell(
-		    &rt->tables, next); /* a process may have settled the task and not told yet */
-		sh_store(&j->hurry, 1);
+		/* The process that settled the task may not have told the journal yet. */
+		journal_tell(&rt->tables, next);
+		sh_store(&j->hurry, 1, "hurry, flush");
 		event_post(&j->urgent);
 		process_post(&rt->tables, journal_slot(&rt->tables));
 		/* The journal gives up its hold after posting, and the scheduler acts on the end of
@@ -156,7 +156,7 @@ int durable_await(struct plm *rt, const plm_task *tasks, size_t n, const plm_ref
 			return r;
 		if (clock_ns() >= deadline_ns)
 			return durable_give_up(rt, &a, ETIMEDOUT);
-		sh_store(&j->hurry, 1);
+		sh_store(&j->hurry, 1, "hurry, await");
 		event_post(&j->urgent);
 		process_post(&rt->tables, journal_slot(&rt->tables));
 		event_sleep(&j->written, seen, deadline_ns);

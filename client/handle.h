@@ -34,9 +34,8 @@ struct plm {
 	int socket; /* -1 in a worker */
 	pthread_mutex_t socket_mutex;
 	uint32_t requests; /* sent so far: the number of the last request */
-	int answer_ms; /* how long connecting and each request may take; 0: the caller did not say
-			*/
-	bool visits;   /* our process slot is kept for visits: leave soon */
+	int answer_ms;     /* a limit for connecting and for each request; 0: none was given */
+	bool visits;       /* our process slot is kept for visits: leave soon */
 
 	_Atomic uint64_t alone_ns; /* since when manager and scheduler are both dead; 0: not so */
 	uint32_t *alive;           /* a page wiped by fork(): 1 here, 0 in a child */
@@ -74,13 +73,15 @@ struct plm {
 	uint32_t nested_waits;    /* threads waiting just now, under waiters_mutex */
 
 	/* How a waiting task takes part in the wait: set by a worker; deadlocked() also by a nested
-	 * client; NULL in other clients. */
-	bool (*help)(void *context, uint32_t index); /* run the awaited record here; true: something
-						      * was run */
-	void (*blocked)(void *context, bool blocked); /* nothing to run: about to sleep, or awake */
-	bool (*cancelled)(void *context);             /* the waiting task was asked to stop */
-	bool (*deadlocked)(void *context,
-	    uint32_t index); /* settling the record takes the end of a task waiting here */
+	 * client; NULL in other clients.
+	 * help(): runs the awaited record here; true if something was run.
+	 * blocked(): nothing can be run; about to sleep, or awake again.
+	 * cancelled(): the waiting task was asked to stop.
+	 * deadlocked(): settling the record takes the end of a task waiting here. */
+	bool (*help)(void *context, uint32_t index);
+	void (*blocked)(void *context, bool blocked);
+	bool (*cancelled)(void *context);
+	bool (*deadlocked)(void *context, uint32_t index);
 	void *help_context;
 };
 
@@ -98,11 +99,11 @@ void handle_unmap(struct plm *rt);
 
 struct tables *plm_tables(plm *rt);
 
-/* 0, or why the handle cannot be used: -ECHILD after fork(), -EHOSTDOWN when the runtime is gone.
- */
+/* 0, or why the handle cannot be used: -ECHILD after fork(), -EHOSTDOWN when the runtime is
+ * gone. */
 int handle_check(struct plm *rt);
-/* -EHOSTDOWN when the runtime has stopped, or all its processes have been dead for a while; else 0.
- */
+/* -EHOSTDOWN when the runtime has stopped, or all its processes have been dead for a while;
+ * else 0. */
 int handle_runtime_gone(struct plm *rt);
 /* False: the manager at the other end has closed the connection. */
 bool handle_manager_listens(const struct plm *rt);
@@ -119,8 +120,8 @@ static inline int handle_end(unsigned said, int r)
  * or earlier if plm_connect_with() or timeout_ms says so (0 or less: says nothing). Never before
  * ANSWER_LEAST_MS. */
 uint64_t handle_answer_deadline(const struct plm *rt, int timeout_ms);
-/* When a call gives up waiting for room in a full store or table: from plm_patience(). 0: at once.
- */
+/* When a call gives up waiting for room in a full store or table: from plm_patience(). 0: at
+ * once. */
 uint64_t handle_deadline(const struct plm *rt);
 /* -ETIMEDOUT with a why: the scheduler has not answered since then. */
 int handle_scheduler_silent(const struct plm *rt, uint64_t since_ns);
@@ -136,8 +137,8 @@ void status_read(const struct tables *t, plm_status *ret);
 int handle_tell(struct plm *rt, const uint64_t *hints, uint32_t n);
 /* The same, but a sleeping scheduler goes on sleeping. */
 int handle_tell_quietly(struct plm *rt, const uint64_t *hints, uint32_t n);
-/* Waits for room for n hints in our ring. Call before doing anything the scheduler must be told of.
- */
+/* Waits for room for n hints in our ring. Call before doing anything the scheduler must be told
+ * of. */
 int handle_await_room_to_tell(struct plm *rt, uint32_t n);
 
 /* ---- object.c ---- */

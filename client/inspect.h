@@ -1,9 +1,9 @@
-/* inspect.h - what stands behind a plm_inspect *, and what the files inspect*.c share.
+/* inspect.h - the struct behind a plm_inspect *, and helpers shared by the files inspect*.c.
  *
- * Where: a read-only mapping of one or both segments. A word may change, or be nonsense, between
- * any two readings: each number is copied once, judged, and only then used as an index. A write
- * through such a handle faults.
- * Who: any thread: nothing in the handle changes.  Blocks: never.  Allocates: at opening. */
+ * Where: a read-only mapping of one or both segments. A word may be nonsense, or change at any
+ * time: each number is copied once, judged, and then used as an index. A write through the mapping
+ * faults. Who: any thread: nothing in the handle changes.  Blocks: never.  Allocates: at opening.
+ */
 #ifndef PLM_CLIENT_INSPECT_H
 #define PLM_CLIENT_INSPECT_H
 
@@ -13,7 +13,7 @@
 
 struct plm_inspect {
 	struct tables tables;
-	bool moving; /* processes of the runtime may go on: not a copy in files */
+	bool moving; /* false: copies in files, which nobody changes */
 };
 
 /* Where the next row of a page goes: rows of the caller's size, filled from ours. */
@@ -22,8 +22,8 @@ struct inspect_page {
 	size_t size, n, filled;
 };
 
-/* One structure of `ours` bytes into the caller's of `size` bytes: the part that both know, and
- * zeroes behind. */
+/* Copies a structure of `ours` bytes into the caller's of `size` bytes: the common part, then
+ * zeroes. */
 void inspect_give(void *ret, size_t size, const void *row, size_t ours);
 bool inspect_page_full(const struct inspect_page *page);
 void inspect_page_add(struct inspect_page *page, const void *row, size_t ours);
@@ -32,10 +32,10 @@ void inspect_page_add(struct inspect_page *page, const void *row, size_t ours);
 int inspect_check_page(const char *call, const plm_inspect *in, const uint64_t *cursor,
     const void *rows, size_t size, struct inspect_page *ret);
 
-/* NULL with the error in *ret_error: the reference is of another boot, empty, or of no future. */
+/* NULL with the error in *ret_error: the reference is empty, of another boot, or of no future. */
 struct record *inspect_resolve(
     const plm_inspect *in, plm_ref ref, uint64_t *ret_word, int *ret_error);
-/* The same for the record that speaks: of a further result its task. */
+/* The same, but for a further result returns the record of the task. */
 struct record *inspect_speaker(
     const plm_inspect *in, plm_ref ref, uint64_t *ret_word, int *ret_error);
 /* A reference of this runtime; PLM_NONE of 0. */

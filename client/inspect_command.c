@@ -1,5 +1,4 @@
-/* inspect_command.c - a command line that is a task: what it is called, what it left, where its
- * output is. */
+/* inspect_command.c - command lines as rows: words, log, times, and where the output is. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,13 +20,13 @@ _Static_assert((int)PLM_OUTLET_FILE == (int)COMMAND_WHERE_FILE &&
 _Static_assert(sizeof((plm_command_row *)NULL)->command >= COMMAND_TEXT_MAX, "room for a text");
 _Static_assert(sizeof((plm_command_row *)NULL)->label > COMMAND_LABEL_MAX, "room for a label");
 
-/* All that the calls below know of one command. */
+/* All that is known about one command. */
 struct command_look {
 	plm_command_row row;
 	struct command_outlet outlet; /* pid 0: none */
 	struct command_log log;
 	struct command_texts texts;
-	const void *value; /* stdout of a command that is done */
+	const void *value; /* stdout of a successful command */
 	uint64_t value_bytes;
 };
 
@@ -112,7 +111,7 @@ static void command_read(
 	};
 	if (settled)
 		command_read_settled(t, r, c);
-	if (!settled || (word_dead(word) && !c->row.logged)) /* its arguments are there */
+	if (!settled || (word_dead(word) && !c->row.logged)) /* the arguments are still there */
 		command_words(t, r, c->row.command, COMMAND_TEXT_MAX);
 	if (settled || !command_outlet_of(t, r, &c->outlet))
 		c->outlet.pid = 0;
@@ -127,7 +126,7 @@ static void command_read(
 	}
 }
 
-/* All of it from one moment: the command may go on meanwhile. */
+/* Reads again if the state changed meanwhile, so that all fields are of one moment. */
 static int command_look(const plm_inspect *in, plm_ref ref, struct command_look *c)
 {
 	uint64_t word;
@@ -178,7 +177,7 @@ int plm_inspect_output(
 	return 0;
 }
 
-/* The worker's own descriptor, found by the name of its file: the worker need not answer. */
+/* Finds the worker's own descriptor by the name of the file: the worker need not answer. */
 static int command_stream_open(const struct command_look *c, int stream)
 {
 	char name[COMMAND_STREAM_BYTES], path[LINK_BYTES], target[LINK_BYTES], wanted[LINK_BYTES];
@@ -199,7 +198,7 @@ static int command_stream_open(const struct command_look *c, int stream)
 	return fd;
 }
 
-/* From some length on all output of a command is in the file of its submitter. */
+/* From some length on all output of a command is in the file of the submitter. */
 static int command_outlet_file(const struct command_look *c, int stream)
 {
 	struct stat st;
@@ -223,7 +222,8 @@ int plm_inspect_output_open(plm_inspect *in, plm_ref ref, int stream)
 		return r;
 	bool runs = in->moving && c.row.state == PLM_STATE_RUNNING;
 	int fd = runs ? command_stream_open(&c, stream) : -1;
-	/* Once the worker has made its stream, no bytes of an earlier attempt are in the outlet. */
+	/* Look at the outlet after the stream: a worker with a stream has emptied the outlet of
+	 * earlier attempts. */
 	int file = fd >= 0 ? command_outlet_file(&c, stream) : -1;
 	if (file >= 0) {
 		close(fd);

@@ -1,29 +1,30 @@
-/* occupancy.h - who uses the workers just now: a private copy of what the process table says about
- * slots and bookings, and what of it is short for a task.
+/* inspect_occupancy.h - who uses the workers just now: a private copy of the cpus and bookings in
+ * the process table, and which resource is short for a task.
  *
- * It reads what scheduler/booking.c writes and decides by. What that keeps to itself is guessed: a
- * booking that still lacks slots has its first alternative, on the worker of its first slot.
+ * scheduler/booking.c decides by the same words. Its private state is guessed: a booking that still
+ * lacks cpus counts with the first alternative of the task, on the worker of the first cpu.
  * Where: any mapping of the control segment, a damaged one too: a wrong word makes a wrong answer.
- * Blocks: never.  Allocates: never.  Lock: none; the copy is as old as the call that made it. */
-#ifndef PLM_CLI_OCCUPANCY_H
-#define PLM_CLI_OCCUPANCY_H
+ * Blocks: never.  Allocates: never.  Lock: none; the copy is as old as the call of
+ * occupancy_read(). */
+#ifndef PLM_CLIENT_INSPECT_OCCUPANCY_H
+#define PLM_CLIENT_INSPECT_OCCUPANCY_H
 
 #include "tables/tables.h"
 
-struct seat { /* a slot of a worker that lives */
+struct seat { /* one cpu of a living worker: a process */
 	uint32_t process, worker, kind;
 	int32_t pid;
-	bool busy;        /* it runs something, or something stands in front of it */
+	bool busy;        /* a task runs, or hints stand before the process */
 	uint64_t running; /* reference, 0: nothing */
-	uint64_t booked;  /* for this task, 0: none */
-	bool keeps_still; /* it has seen that, and is not the one that runs the task */
+	uint64_t booked;  /* the task that booked the seat, 0: none */
+	bool keeps_still; /* the process has read `booked`, and another process runs the task */
 };
 
-struct share { /* what one task has booked */
+struct share { /* all seats booked by one task */
 	uint64_t ref;
 	uint32_t worker;
-	uint32_t main;         /* process that runs it; 0: it lacks slots still */
-	uint32_t seats, still; /* others that are kept for it; so many of them keep still */
+	uint32_t main;         /* process that runs the task; 0: the task still lacks cpus */
+	uint32_t seats, still; /* further processes kept for the task; processes keeping still */
 	uint64_t gpus;
 	struct demand demand;
 };
@@ -36,35 +37,35 @@ struct occupancy {
 	uint64_t memory; /* of the machine; UINT64_MAX: not bounded */
 };
 
-enum fit {            /* how near a worker is to what a task wants, the best one last */
-	FIT_NOBODY,   /* no living worker ever can */
-	FIT_RESOURCE, /* of something other than slots there is too little */
-	FIT_SLOTS,    /* only slots are missing */
+enum fit {            /* how near a worker is to the needs of a task, the best last */
+	FIT_NOBODY,   /* no living worker offers enough */
+	FIT_RESOURCE, /* too little of a resource other than cpus is free */
+	FIT_CPUS,     /* only cpus are missing */
 	FIT_NOW,
 };
 
 enum { USERS_MAX = 4 };
 
-struct shortage { /* of one resource, at the worker that comes nearest */
+struct shortage { /* of one resource, at the nearest worker */
 	uint32_t resource, worker;
-	uint32_t workers; /* they share it: all of its kind the slots, else 1 */
+	uint32_t workers; /* sharing the resource: all of a kind share cpus, else 1 */
 	uint64_t wanted, there, used;
 	uint64_t user[USERS_MAX]; /* references */
-	uint32_t users;           /* there are; the first USERS_MAX are named */
+	uint32_t users;           /* their number; user[] names the first USERS_MAX */
 };
 
 void occupancy_read(const struct tables *t, struct occupancy *ret);
 
-/* NULL: nothing is booked for it. */
+/* NULL: nothing is booked for the task. */
 const struct share *occupancy_share(const struct occupancy *o, uint64_t ref);
 const struct seat *occupancy_seat(const struct occupancy *o, uint32_t process); /* or NULL */
 
-/* Could this task begin with this demand? *ret is filled for FIT_RESOURCE and FIT_SLOTS. What is
- * booked for the task itself does not count as in use. */
+/* Could a task begin with this demand? *ret is filled for FIT_RESOURCE and FIT_CPUS. Seats booked
+ * for the task do not count as in use. */
 enum fit occupancy_fit(
     const struct occupancy *o, const struct demand *demand, uint64_t ref, struct shortage *ret);
 
-/* It runs something, or is kept for another task than this one. */
+/* The seat is busy, or kept for another task. */
 static inline bool seat_taken(const struct seat *seat, uint64_t ref)
 {
 	return (seat->busy && seat->booked != ref) || (seat->booked && seat->booked != ref);

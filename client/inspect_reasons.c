@@ -1,4 +1,5 @@
-/* inspect_reasons.c - why a future is not settled: the rules, and those of all states but READY. */
+/* inspect_reasons.c - the rules that explain a future, in order; the checks of all
+ * states but READY. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,12 +13,12 @@
 #include "tables/grace.h"
 
 enum {
-	LOOKS_MAX = 8,     /* at a word that keeps moving */
-	CHAIN_MAX = 10000, /* a longer one is a circle, which only damage makes */
+	LOOKS_MAX = 8,     /* readings of a record that keeps changing */
+	CHAIN_MAX = 10000, /* a longer chain is a circle, which only damage makes */
 	MESSAGE_BYTES = 512,
 	TIME_BYTES = 32,
 	OTHERS_BYTES = 48,
-	WORDS_BYTES = 60, /* of a command, to tell it from others */
+	WORDS_BYTES = 60, /* of a command: enough to recognise the command */
 };
 
 /* ---- words ---- */
@@ -25,7 +26,7 @@ enum {
 void reasons_say(struct look *l, const char *code, const char *format, ...)
 {
 	struct explanation *e = l->ret;
-	l->last = NULL; /* what is blamed for a reason that finds no room belongs to no other */
+	l->last = NULL; /* without room for the reason, its futures belong nowhere */
 	if (e->reasons == REASONS_MAX)
 		return;
 	struct reason *reason = l->last = &e->reason[e->reasons++];
@@ -74,7 +75,7 @@ const char *reasons_name_task(const struct tables *t, uint64_t ref, char ret[NAM
 	return ret;
 }
 
-/* Times in records wrap, and one may lie ahead of us: that is now. */
+/* Times in records wrap. A time ahead of our clock counts as now. */
 static const char *reasons_span(uint32_t from_ms, uint32_t to_ms, char ret[TIME_BYTES])
 {
 	ms_print(tables_ms_between(from_ms, to_ms), ret, TIME_BYTES);
@@ -121,7 +122,7 @@ static void reasons_check_done(struct look *l)
 static void reasons_check_cancelled(struct look *l)
 {
 	char times[MESSAGE_BYTES];
-	if (word_attempt(l->word) == 0) /* who cancels what never ran writes no time */
+	if (word_attempt(l->word) == 0) /* without an attempt the record has no end time */
 		reasons_say(l, "cancelled", "before it ran");
 	else
 		reasons_say(l, "cancelled", "%s", reasons_history(l, times));
@@ -145,7 +146,7 @@ static void reasons_check_failed_task(struct look *l)
 	reasons_message_of(l, message);
 	reasons_history(l, times);
 	view_ref(l->t, failure.root, root);
-	bool command = strcmp(entry.name, COMMAND_FUNCTION) == 0; /* its message says all */
+	bool command = strcmp(entry.name, COMMAND_FUNCTION) == 0; /* the message says all */
 	if (failure.signal)
 		snprintf(code, sizeof code, " (signal %" PRId32 ")", failure.signal);
 	else if (!command)
@@ -227,7 +228,7 @@ static void reasons_check_stopping(struct look *l)
 		    grace_of(l->t, record_index(l->t, l->r), l->word));
 }
 
-/* What a thread of this process sleeps for; 0: nothing, or any of several. */
+/* The future a thread of the process sleeps for; 0: nothing, or any of several. */
 static uint64_t reasons_awaited(const struct tables *t, const struct process *p)
 {
 	for (int i = 0; i < WAITERS; i++) {
@@ -239,7 +240,7 @@ static uint64_t reasons_awaited(const struct tables *t, const struct process *p)
 	return 0;
 }
 
-/* Its command runs a client, plmctl for example, and that waits. */
+/* The command of the task runs a client, plmctl for example, and the client waits. */
 static bool reasons_check_nested(struct look *l, const struct process *p)
 {
 	char name[NAME_BYTES];
@@ -266,7 +267,7 @@ static void reasons_check_blocked(struct look *l)
 	uint64_t awaits = p && sh_peek(&p->blocked) ? reasons_awaited(l->t, p) : 0;
 	if (above && above != l->ref)
 		reasons_say(l, "blocked",
-		    "it waits in its function, and in its place its slot runs %s",
+		    "it waits in its function, and its worker runs %s in its place",
 		    reasons_name_task(l->t, above, name));
 	else if (p && sh_peek(&p->blocked))
 		reasons_say(l, "blocked", "it waits in its function for %s",
@@ -282,13 +283,13 @@ static void reasons_check_blocked(struct look *l)
 /* ---- waiting ---- */
 
 struct missing {                 /* arguments that keep a task waiting */
-	uint32_t number;         /* the first one, from 1 */
-	uint64_t ref;            /* its future; who speaks for it if that is a part */
-	enum record_state state; /* FREE: there is no such future */
+	uint32_t number;         /* of the first missing argument, from 1 */
+	uint64_t ref;            /* the future; of a PART the task */
+	enum record_state state; /* FREE: no such future */
 	uint32_t others;
 };
 
-/* The record that speaks for ref, and its word; NULL: there is none. */
+/* The record that speaks for ref, and the word of the record; NULL: no such record. */
 static struct record *reasons_speaker_now(const struct tables *t, uint64_t ref, uint64_t *ret_word)
 {
 	struct record *r = record_lookup(t, ref, ret_word);
@@ -304,7 +305,7 @@ static uint64_t reasons_speaker_of(
 	const struct record *r = reasons_speaker_now(t, ref, &word);
 	*ret_state = r ? word_state(word) : RECORD_FREE;
 	if (*ret_state == RECORD_RUNNING && word_settled(word))
-		*ret_state = RECORD_CANCELLED; /* for who waits */
+		*ret_state = RECORD_CANCELLED; /* for a waiting task */
 	return r ? record_ref(record_index(t, r), word_generation(word)) : ref;
 }
 
@@ -313,7 +314,7 @@ static bool reasons_is_lost(enum record_state state)
 	return state == RECORD_FREE || state == RECORD_FAILED || state == RECORD_CANCELLED;
 }
 
-/* False: the block makes no sense, or went while we looked. None is missing: number is 0. */
+/* False: the block makes no sense, or was freed meanwhile. Nothing is missing: number is 0. */
 static bool reasons_find_missing(const struct tables *t, struct record *r, struct missing *ret)
 {
 	struct args_reader reader;
@@ -327,7 +328,7 @@ static bool reasons_find_missing(const struct tables *t, struct record *r, struc
 		if (state == RECORD_DONE)
 			continue;
 		ret->others += ret->number != 0;
-		/* One that will never be there decides alone. */
+		/* An argument that will never be there decides alone. */
 		if (ret->number == 0 || (reasons_is_lost(state) && !reasons_is_lost(ret->state)))
 			*ret = (struct missing){ i, ref, state, ret->others };
 	}
@@ -340,7 +341,7 @@ static const char *reasons_others_text(uint32_t others, char ret[OTHERS_BYTES])
 	return others ? ret : "";
 }
 
-/* Of one that takes the first result of several replicas. */
+/* For a task that takes the first result of several replicas. */
 static void reasons_check_replicas(struct look *l)
 {
 	struct args_reader reader;
@@ -393,7 +394,7 @@ static void reasons_check_arguments(struct look *l)
 	reasons_blame(l, m.ref);
 }
 
-/* From argument to argument, to the first that does not wait for others; how many steps. */
+/* Walks from argument to argument, to the first task that waits for none; returns the steps. */
 static uint32_t reasons_walk_to_root(const struct tables *t, struct record *r, uint64_t *ret)
 {
 	struct missing m;
@@ -443,11 +444,10 @@ static void reasons_check_nothing(struct look *l)
 
 #define OF(state) (1u << RECORD_##state)
 
-/* What keeps tasks back from now on, such as a limit of its kind, gets its line where
- * the scheduler asks the same: before the first rule that it comes before. */
+/* A new rule of the scheduler gets a line at the same place in the order of the scheduler. */
 static const struct check {
-	unsigned states; /* of which it is asked */
-	bool needs;      /* only of those that ask for more than a slot */
+	unsigned states; /* in which the check is asked */
+	bool needs;      /* only for tasks with needs */
 	void (*look)(struct look *l);
 } checks[] = {
 	{ OF(DONE), false, reasons_check_done },

@@ -1,12 +1,12 @@
-/* inspect_reasons.h - why a future is not settled, or what became of it, in plain words.
+/* inspect_reasons.h - explains a future in plain words: why it is not settled, or how it ended.
  *
- * reasons_explain() asks a table of checks in order (the end of inspect_reasons.c), each of the
- * states it is about; each check adds a reason or none. So the first reason is the first rule that
- * keeps the task back, and the later ones would keep the task back next. A new rule is a function
- * and a line in that table. A check reads *look, and says a reason or nothing.
- * Where: any mapping of the control segment; every word is judged before it is followed, so that a
- * damaged word makes a wrong sentence and nothing worse. A sentence may be old when it is printed.
- * Blocks: never.  Allocates: never.  Lock: none. */
+ * reasons_explain() asks a table of checks in order (the end of inspect_reasons.c), each in the
+ * states named in the table; each check adds a reason or none. So the first reason is the first
+ * rule that keeps the task back, and later reasons would keep the task back next. A new rule is a
+ * function and a line in that table. A check reads *look, and calls reasons_say() or not.
+ * Where: any mapping of the control segment; every word is judged before use, so that a damaged
+ * word makes a wrong sentence and nothing worse. A sentence may be old when printed. Blocks: never.
+ * Allocates: never.  Lock: none. */
 #ifndef PLM_CLIENT_INSPECT_REASONS_H
 #define PLM_CLIENT_INSPECT_REASONS_H
 
@@ -19,20 +19,20 @@ enum { NAME_BYTES = 3 * VIEW_TEXT_BYTES };
 struct reason {
 	const char *code; /* one word, for programs: cli/README.md lists them */
 	char text[REASON_TEXT_BYTES];
-	uint64_t ref[REASON_REFS_MAX]; /* the futures that the text is about, without this one */
+	uint64_t ref[REASON_REFS_MAX]; /* the futures named in the text */
 	uint32_t refs;
 };
 
 struct explanation {
-	uint64_t ref; /* the task that speaks for the future that was asked about */
+	uint64_t ref; /* the task; the task of a further result */
 	enum record_state state;
 	bool object;
 	char function[VIEW_TEXT_BYTES];    /* "" of an object */
-	struct reason reason[REASONS_MAX]; /* one at least */
+	struct reason reason[REASONS_MAX]; /* at least 1 */
 	uint32_t reasons;
 };
 
-/* False: there is no such future (any more). */
+/* False: no such future (any more). */
 bool reasons_explain(const struct tables *t, uint64_t ref, struct explanation *ret);
 
 /* ---- shared by the two files of checks ---- */
@@ -46,12 +46,12 @@ struct look { /* one look at one future */
 	const struct terms *terms;  /* NULL: the task needs one cpu of any worker */
 	struct occupancy occupancy; /* of a READY task */
 	struct explanation *ret;
-	struct reason *last; /* said; NULL: nothing yet, or there was no room for it */
+	struct reason *last; /* NULL: no reason yet, or no room for the last */
 };
 
 __attribute__((format(printf, 3, 4))) void reasons_say(
     struct look *l, const char *code, const char *format, ...);
-/* The last reason is about this future, too; 0: about none. */
+/* Adds a future to the last reason; 0: none. */
 void reasons_blame(struct look *l, uint64_t ref);
 /* "@1.2.9a0b (probe.sleep)"; of anything but a task the reference alone. */
 const char *reasons_name_task(const struct tables *t, uint64_t ref, char ret[NAME_BYTES]);

@@ -64,7 +64,7 @@ static void reasons_ready_say_memory_short(struct look *l)
 	    sizes[2], sizes[0], sizes[1], known ? "; tasks that run use " : "", known ? ours : "");
 }
 
-/* It was ended for want of memory, and waits until there is as much. */
+/* The task was ended when memory ran out, and waits until as much memory is free. */
 static void reasons_ready_say_demand(struct look *l)
 {
 	const struct control *c = l->t->control;
@@ -120,7 +120,8 @@ void reasons_check_workers(struct look *l)
 		reasons_say(l, "no-worker", "no worker runs just now; the manager is starting one");
 }
 
-/* How many hints stand before it in front of this slot; negative: it does not. */
+/* How many hints stand before the task in the queue of a process; negative: the task is not in
+ * that queue. */
 static int reasons_ready_place_in_front(const struct look *l, uint32_t process)
 {
 	uint64_t hints[DOWN_RING_ENTRIES + 1];
@@ -165,7 +166,7 @@ void reasons_check_busy(struct look *l)
 	const struct occupancy *o = &l->occupancy;
 	uint32_t booked = 0, taken = 0;
 	if (l->terms)
-		return; /* what of its needs is short says more */
+		return; /* reasons_check_needs() says more */
 	for (uint32_t i = 0; i < o->seats; i++) {
 		taken += seat_taken(&o->seat[i], l->ref);
 		booked += o->seat[i].booked && !o->seat[i].running;
@@ -232,7 +233,7 @@ void reasons_check_booked(struct look *l)
 		reasons_blame(l, seat->running);
 }
 
-/* The one that will run it is chosen, but not written down before the others keep still. */
+/* The scheduler has chosen a main worker, but writes its number after the others keep still. */
 void reasons_check_kept(struct look *l)
 {
 	const struct occupancy *o = &l->occupancy;
@@ -278,7 +279,7 @@ static enum fit reasons_ready_best_fit(
 	return best;
 }
 
-/* Of tasks with needs that lack slots alone, the first in order; 0: it is this one. */
+/* The first in order of the tasks with needs that lack cpus alone; 0: the task of this look. */
 static uint64_t reasons_ready_first_in_turn(const struct look *l)
 {
 	enum { UNKNOWN, NO, YES };
@@ -295,8 +296,8 @@ static uint64_t reasons_ready_first_in_turn(const struct look *l)
 			continue;
 		if (eligible[number] == UNKNOWN)
 			eligible[number] =
-			    reasons_ready_best_fit(&l->occupancy, terms, ref) >= FIT_SLOTS ? YES
-											   : NO;
+			    reasons_ready_best_fit(&l->occupancy, terms, ref) >= FIT_CPUS ? YES
+											  : NO;
 		if (eligible[number] == NO)
 			continue;
 		first = ref;
@@ -305,8 +306,8 @@ static uint64_t reasons_ready_first_in_turn(const struct look *l)
 	return first;
 }
 
-/* While one that has begun lacks slots no other begins (scheduler/booking.c). */
-static uint64_t reasons_ready_lacks_slots_still(const struct look *l)
+/* While a task that has begun to book lacks cpus, no further task begins (scheduler/booking.c). */
+static uint64_t reasons_ready_lacks_cpus_still(const struct look *l)
 {
 	for (uint32_t i = 0; i < l->occupancy.shares; i++) {
 		const struct share *share = &l->occupancy.share[i];
@@ -321,9 +322,9 @@ void reasons_check_turn(struct look *l)
 {
 	char name[NAME_BYTES];
 	if (occupancy_share(&l->occupancy, l->ref) ||
-	    reasons_ready_best_fit(&l->occupancy, l->terms, l->ref) < FIT_SLOTS)
+	    reasons_ready_best_fit(&l->occupancy, l->terms, l->ref) < FIT_CPUS)
 		return;
-	uint64_t other = reasons_ready_lacks_slots_still(l);
+	uint64_t other = reasons_ready_lacks_cpus_still(l);
 	if (!other)
 		other = reasons_ready_first_in_turn(l);
 	if (!other)

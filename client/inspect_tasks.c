@@ -16,7 +16,7 @@ _Static_assert(sizeof((plm_task_row *)NULL)->label > COMMAND_LABEL_MAX, "room fo
 
 /* ---- reading ---- */
 
-/* The granules that texts are read from: a granule that is freed meanwhile is 0 afterwards. */
+/* The granules of the texts: a granule freed during a reading is 0 afterwards. */
 struct places {
 	uint32_t args, log;
 };
@@ -62,7 +62,7 @@ static void tasks_read_texts(
 	command_label(t, r, word, row->label);
 }
 
-/* A task that failed before it began, because of another task or of a limit, has no exit code. */
+/* A task that failed before any attempt, through an argument or a limit, has no exit code. */
 static void tasks_read_end(const struct record *r, const struct record_view *v, plm_task_row *row)
 {
 	if (v->state == RECORD_FAILED && v->attempt > 0) {
@@ -84,7 +84,7 @@ static uint64_t tasks_queued(
 	return tables_ms_between(r->submit_ms, until);
 }
 
-/* Which worker runs the task; PLM_NOBODY while the scheduler settles it. */
+/* The worker running the task; PLM_NOBODY while the scheduler settles the task. */
 static uint32_t tasks_worker(const struct tables *t, const struct record_view *v)
 {
 	if (v->state != RECORD_RUNNING || v->owner >= t->limits.processes)
@@ -140,13 +140,13 @@ static void tasks_read_row(
 	tasks_read_end(r, v, row);
 }
 
-/* A RESERVED record is one that some process has at hand: no task yet. */
+/* A RESERVED record is in the hands of some process: no task yet. */
 static bool tasks_is_task(const struct record_view *v)
 {
 	return !v->object && !v->part && v->state != RECORD_RESERVED;
 }
 
-/* False: there is no task at this index. */
+/* False: no task has this index. */
 static bool tasks_read(const plm_inspect *in, uint32_t index, bool texts, plm_task_row *ret)
 {
 	const struct tables *t = &in->tables;

@@ -14,7 +14,7 @@ void view_ref(const struct tables *t, uint64_t ref, char ret[VIEW_TEXT_BYTES])
 	    ref_generation(ref), t->control->runtime);
 }
 
-/* A time that another process wrote may lie ahead of our clock, or be nonsense. */
+/* A time in the segment may lie ahead of our clock, or be nonsense. */
 static uint64_t view_ms_since(uint64_t then_ns, uint64_t now_ns)
 {
 	return now_ns > then_ns ? (now_ns - then_ns) / NS_PER_MS : 0;
@@ -51,7 +51,7 @@ static void view_read_word(uint64_t word, struct record_view *ret)
 	ret->attempt = word_attempt(word);
 }
 
-/* False: the number, from a record, is given to no function. */
+/* False: no function has the number. */
 static bool view_known(const struct tables *t, const struct record_view *v, uint32_t function)
 {
 	struct function_entry entry;
@@ -117,8 +117,8 @@ static void view_read_running(
 		view_function_name(t, r->function, ret->function);
 }
 
-/* A process that a SIGSTOP holds, or that sleeps and misses its beats, lives as far as the kernel
- * says; but a person should not rely on it. */
+/* The kernel knows a stopped process, or a sleeper without beats, as alive, but a person should not
+ * rely on such a process. */
 static const char *view_condition_of(const struct process *p, const struct process_view *v)
 {
 	bool sleeps = v->running == 0 || v->blocked;

@@ -32,7 +32,7 @@ static unsigned long names_hash(const char *text)
 	return hash;
 }
 
-static int name_matches(struct cds_lfht_node *node, const void *key)
+static int names_match(struct cds_lfht_node *node, const void *key)
 {
 	struct name *name = caa_container_of(node, struct name, node);
 	return atomic_load_explicit(&name->number, memory_order_acquire) &&
@@ -78,7 +78,7 @@ static uint32_t names_remembered(struct name_cache *names, const char *text, uns
 {
 	struct cds_lfht_iter iter;
 	urcu_bp_read_lock();
-	cds_lfht_lookup(names->table, hash, name_matches, text, &iter);
+	cds_lfht_lookup(names->table, hash, names_match, text, &iter);
 	struct cds_lfht_node *node = cds_lfht_iter_get_node(&iter);
 	uint32_t number = node ? caa_container_of(node, struct name, node)->number : 0;
 	urcu_bp_read_unlock();
@@ -96,7 +96,7 @@ static int names_remember(
 	cds_lfht_node_init(&name->node);
 	urcu_bp_read_lock();
 	struct cds_lfht_node *kept =
-	    cds_lfht_add_unique(names->table, hash, name_matches, name->text, &name->node);
+	    cds_lfht_add_unique(names->table, hash, names_match, name->text, &name->node);
 	urcu_bp_read_unlock();
 	if (kept != &name->node)
 		free(name); /* another thread was first */

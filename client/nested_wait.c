@@ -91,7 +91,7 @@ void nested_wait_begin(struct plm *rt)
 	pthread_mutex_lock(&rt->waiters_mutex);
 	bool first = rt->nested_waits++ == 0;
 	if (first)
-		sh_store(&rt->me->waiting_ns, clock_ns());
+		sh_store(&rt->me->waiting_ns, clock_ns(), "waiting_ns, begun");
 	pthread_mutex_unlock(&rt->waiters_mutex);
 	if (first)
 		tell_scheduler(&rt->tables, rt->self, NULL, 0, true);
@@ -104,7 +104,7 @@ void nested_wait_end(struct plm *rt)
 	pthread_mutex_lock(&rt->waiters_mutex);
 	bool last = --rt->nested_waits == 0;
 	if (last)
-		sh_store(&rt->me->waiting_ns, 0);
+		sh_store(&rt->me->waiting_ns, 0, "waiting_ns, ended");
 	pthread_mutex_unlock(&rt->waiters_mutex);
 	if (last) /* the spare must make way for the worker */
 		tell_scheduler(&rt->tables, rt->self, NULL, 0, true);

@@ -79,7 +79,8 @@ static int object_seal(struct plm *rt, struct record *record, uint64_t word)
 	record->end_ms = record->submit_ms = tables_ms(&rt->tables);
 	record->results = 1;
 	if (!record_step(record, &word, RECORD_DONE, rt->self, 0, FLAG_OBJECT))
-		return why(-EINVAL, "only what was created and not yet sealed can be sealed");
+		return why(
+		    -EINVAL, "plm_seal: the reference names no object that waits to be sealed");
 	wake_holders(&rt->tables, index);
 	/* Seal first, then look for dependants. The scheduler links a dependant first and then
 	 * looks at the word, so the scheduler or we see the other side. */
@@ -89,7 +90,7 @@ static int object_seal(struct plm *rt, struct record *record, uint64_t word)
 	return handle_tell(rt, &hint, 1);
 }
 
-static int seal(plm *rt, plm_ref ref)
+static int object_seal_ref(plm *rt, plm_ref ref)
 {
 	int r = handle_check(rt);
 	uint64_t word;
@@ -104,7 +105,7 @@ static int seal(plm *rt, plm_ref ref)
 int plm_seal(plm *rt, plm_ref ref)
 {
 	unsigned said = why_count();
-	return handle_end(said, seal(rt, ref));
+	return handle_end(said, object_seal_ref(rt, ref));
 }
 
 static int object_put(plm *rt, const void *data, size_t len, plm_ref *ret)
@@ -138,8 +139,7 @@ static int object_why_not_done(enum record_state state)
 	if (state == RECORD_FAILED)
 		return why(-PLM_EFAILED, "the task failed; plm_error() tells why");
 	if (state == RECORD_CANCELLED ||
-	    state == RECORD_RUNNING) /* RUNNING here: the word says already that the task will be
-					cancelled */
+	    state == RECORD_RUNNING) /* RUNNING: will be cancelled, by its flag */
 		return why(-PLM_ECANCELLED, "the task was cancelled");
 	return why(-ESTALE, "unknown reference: it was dropped, or never existed");
 }
@@ -182,8 +182,7 @@ static int object_get(plm *rt, plm_ref ref, plm_view *ret, int timeout_ms)
 	uint64_t word;
 	struct record *record = ref_resolve(rt, ref, &word, &r);
 	if (!record)
-		return r; /* impossible while we hold the future; but a damaged segment can hold
-			     anything */
+		return r; /* impossible, except in a damaged segment */
 	struct record *speaker = ref_speaker(rt, record, &word);
 	uint64_t speaker_ref =
 	    record_ref(record_index(&rt->tables, speaker), word_generation(word));

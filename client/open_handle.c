@@ -64,7 +64,9 @@ int handle_open(struct plm *rt, uint32_t slot)
 		r = names_open(&rt->names);
 	uint64_t word = sh_load(&rt->me->state);
 	if (r == 0 && !process_step(rt->me, &word, PROCESS_LIVE))
-		r = why(-ECONNRESET, "process slot %u is not waiting for us", slot);
+		r = why(-ECONNRESET,
+		    "the manager gave process slot %u to another process meanwhile: connect again",
+		    slot);
 	if (r < 0) {
 		names_close(&rt->names);
 		handle_unmap(rt);

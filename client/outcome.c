@@ -15,8 +15,10 @@ static int outcome_cancel_once(
 	*ret_hint = state == RECORD_RUNNING ? HINT_CANCEL : HINT_SETTLED;
 	int done = record_cancel(r, word, rt->self);
 	if (done == -EALREADY && state == RECORD_RESERVED)
-		return why(-EINVAL, "an object that is not sealed cannot be cancelled; drop it");
-	return done == -EALREADY ? why(done, "it is %s already", record_state_name(state)) : done;
+		return why(-EINVAL,
+		    "an object that is not sealed cannot be cancelled: drop the reference");
+	return done == -EALREADY ? why(done, "the task is %s already", record_state_name(state))
+				 : done;
 }
 
 static int outcome_return_once(
@@ -27,17 +29,18 @@ static int outcome_return_once(
 	*ret_hint = state == RECORD_RUNNING ? HINT_CANCEL : HINT_NONE;
 	int done = record_return(r, word);
 	if (done == -EALREADY && state == RECORD_RUNNING)
-		return why(done, "it is being ended already: it was cancelled, or a limit is over");
+		return why(
+		    done, "the task is being ended already: it was cancelled, or a limit is over");
 	if (done == -EALREADY)
-		return why(done, "it is %s already", record_state_name(state));
+		return why(done, "the task is %s already", record_state_name(state));
 	if (done == -EOVERFLOW)
 		return why(done,
-		    "it was returned to the queue %u times: with the retries it is "
-		    "allowed, its attempts cannot be counted any more; cancel it and submit it "
-		    "anew",
+		    "the task was returned to the queue %u times, and plm cannot count more "
+		    "attempts: cancel the task and submit it anew",
 		    record_returns(r));
 	if (done == -EINVAL)
-		return why(done, "it is an object, not a task: there is nothing to queue again");
+		return why(
+		    done, "the reference names an object, not a task: an object cannot be queued");
 	return done;
 }
 
@@ -52,7 +55,7 @@ static int outcome_ask(
 	int r = handle_check(rt);
 	if (r == 0 && grace_ms < PLM_GRACE_OF_TASK)
 		r = why(-EINVAL,
-		    "%d is no time of grace: milliseconds from 0 on, or "
+		    "a grace of %d ms is not possible: give milliseconds from 0 on, or "
 		    "PLM_GRACE_OF_TASK",
 		    grace_ms);
 	struct record *record = r < 0 ? NULL : ref_resolve(rt, ref, &word, &r);
@@ -66,7 +69,7 @@ static int outcome_ask(
 			grace_name(&rt->tables, *ret_index, word, grace_ms);
 		r = word_generation(word) == generation
 		    ? once(rt, task, &word, &kind)
-		    : why(-ESTALE, "no such future any more: it was dropped");
+		    : why(-ESTALE, "no such future any more: the reference was dropped");
 	} while (r == -EAGAIN);
 	*ret_hint = hint_make(kind, record_ref(*ret_index, generation));
 	return r;
@@ -134,9 +137,9 @@ static int outcome_read_failure(plm *rt, plm_ref ref, plm_failure *ret)
 		return r;
 	record = ref_speaker(rt, record, &word);
 	if (!word_settled(word))
-		return why(-EAGAIN, "it is still %s", record_state_name(word_state(word)));
+		return why(-EAGAIN, "the task is still %s", record_state_name(word_state(word)));
 	if (word_state(word) == RECORD_DONE)
-		return why(-EINVAL, "it did not fail");
+		return why(-EINVAL, "the task did not fail");
 	if (word_state(word) == RECORD_FAILED) {
 		outcome_describe(rt, record, ret);
 		return 0;

@@ -41,7 +41,7 @@ static int ref_ask_once(struct plm *rt, uint64_t hint, uint64_t deadline_ns)
 	return r == 0 && !ref_is_answered(rt, &import) ? -ETIMEDOUT : r;
 }
 
-/* ---- questions that are still open when nobody waits for the answer any more ---- */
+/* ---- questions given up, but still open ---- */
 
 /* Tells as many as fit: the scheduler may stand still, and the ring be full. */
 static void ref_late_tell(struct plm *rt)

@@ -12,8 +12,8 @@ int ref_gone(const struct tables *t, uint64_t ref)
 		return why(-ESTALE, "unknown reference: it was dropped, or never existed");
 	retention_print(&t->control->retention, rules, sizeof rules);
 	return why(-ESTALE,
-	    "its result %s: results that only the runtime keeps leave in time, or "
-	    "to make room (plm --keep-finished %s; submit --keep)%s",
+	    "the result %s: results kept by the runtime alone leave after some time, or to make "
+	    "room (plm --keep-finished %s; submit --keep)%s",
 	    fate == FATE_LEFT ? "has left" : "was dropped, or has left", rules,
 	    journal_slot(t) ? "; `plmctl history @REF` tells how it ended" : "");
 }
@@ -34,8 +34,8 @@ struct record *ref_resolve(const struct plm *rt, plm_ref ref, uint64_t *ret_word
 	}
 	struct record *r = record_lookup(&rt->tables, ref.id, ret_word);
 	/* Reserved and held by nobody: a task or object still to be made. Arguments are judged
-	 * before the birth of a task, so no task names itself or a later task: cycles cannot arise.
-	 */
+	 * before the birth of a task, so no task names itself or a later task: cycles cannot
+	 * arise. */
 	if (r && word_state(*ret_word) == RECORD_RESERVED &&
 	    !hold_any(&rt->tables, ref_index(ref.id)))
 		r = NULL;

@@ -13,7 +13,7 @@ struct again {
 	unsigned flags;
 };
 
-/* ---- what a failed task was retried as ---- */
+/* ---- the retries of a failed task ---- */
 
 /* The task as which `task` was retried. 0: not retried, or not failed. */
 static uint64_t retry_retried_as(const struct record *task, uint64_t word)
@@ -70,11 +70,12 @@ static int retry_replace_retried(struct plm *rt, size_t number, plm_ref *future)
 	plm_ref_print(*future, old);
 	plm_ref_print(ref_public(rt, newest), new);
 	*future = ref_public(rt, retry_result_of(&rt->tables, newest, which));
-	return future->id ? 0
-			  : why(-ESTALE,
-				"its argument %zu, %s, was retried as %s, whose "
-				"result is gone: it was dropped, or has left. Submit the task anew",
-				number, old, new);
+	return future->id
+	    ? 0
+	    : why(-ESTALE,
+		  "argument %zu of the task, %s, was retried as %s, whose result is gone "
+		  "(dropped, or over its time): submit the task anew",
+		  number, old, new);
 }
 
 void retry_trace(struct plm *rt, uint64_t failed, uint64_t from, uint64_t to)
@@ -89,7 +90,7 @@ void retry_trace(struct plm *rt, uint64_t failed, uint64_t from, uint64_t to)
 	plm_drop(rt, ref);
 }
 
-/* ---- its arguments ---- */
+/* ---- the arguments of the failed task ---- */
 
 /* Refuses a failed argument: the new task would only fail again. */
 static int retry_take_future(
@@ -108,10 +109,10 @@ static int retry_take_future(
 	plm_ref_print(future, text);
 	if (word_settled(word) && word_state(word) != RECORD_DONE)
 		return why(-EINVAL,
-		    "its argument %zu, %s, has %s: that one has to be retried "
-		    "first, or with it",
+		    "argument %zu of the task, %s, has %s: retry the argument first, or together "
+		    "with the task",
 		    number, text,
-		    word_state(word) == RECORD_FAILED ? "failed, too" : "been cancelled");
+		    word_state(word) == RECORD_FAILED ? "failed too" : "been cancelled");
 	*ret = PLM_FUTURE(future);
 	return 0;
 }
@@ -170,9 +171,10 @@ static int retry_refuse(uint64_t word)
 {
 	if (word_state(word) == RECORD_FAILED)
 		return why(-EINVAL,
-		    "it cannot be retried: what it was submitted with is gone; a "
-		    "task of several replicas, or one that nobody held any more, does not keep it");
-	return why(-EINVAL, "it is %s: only a task that failed can be retried",
+		    "the task cannot be retried, because its arguments are gone: a task of "
+		    "several replicas does not keep them, nor does a task that nobody held any "
+		    "more");
+	return why(-EINVAL, "the task is %s: only a task that failed can be retried",
 	    record_state_name(word_state(word)));
 }
 

@@ -43,8 +43,8 @@ static int rule_dial_again(struct plm *rt, uint64_t deadline_ns)
 	return 0;
 }
 
-/* The manager answers at once; only a module takes longer, since the loader opens the module first.
- */
+/* The manager answers at once; only a module takes longer, since the loader opens the module
+ * first. */
 static uint64_t rule_deadline(const struct plm *rt, enum door_request_kind kind)
 {
 	if (kind == DOOR_MODULE && rt->answer_ms == 0)
@@ -59,7 +59,8 @@ static int rule_ask(struct plm *rt, enum door_request_kind kind, const char *tex
 	if (r < 0)
 		return r;
 	if (rt->socket < 0)
-		return why(-ENOTSUP, "not from inside a task");
+		return why(-ENOTSUP,
+		    "a task cannot rule its own runtime: call this from a client outside of tasks");
 	pthread_mutex_lock(&rt->socket_mutex);
 	uint64_t deadline_ns = rule_deadline(rt, kind);
 	r = handle_manager_listens(rt) ? 0 : rule_dial_again(rt, deadline_ns);

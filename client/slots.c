@@ -8,9 +8,9 @@
 #include "client/handle.h"
 #include "client/wait.h"
 
-/* A process about to fill the table leaves the last records to others (tables_last_records). Tasks
- * brought back by the journal were accepted long ago, so the journal may take the last records too.
- */
+/* A process about to fill the table leaves the last records to others (tables_last_records).
+ * Tasks brought back by the journal were accepted long ago, so the journal may take the last
+ * records too. */
 static bool slots_holds_its_share(struct plm *rt)
 {
 	int64_t held = atomic_load_explicit(&rt->held, memory_order_relaxed);

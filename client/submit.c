@@ -99,7 +99,7 @@ static int submit_measure(struct plm *rt, const plm_task *task, struct submissio
 	return r;
 }
 
-/* ---- what is published, and not told yet ---- */
+/* ---- tasks published, and not told yet ---- */
 
 struct chunk {
 	uint64_t hint[SUBMIT_CHUNK];
@@ -139,8 +139,8 @@ static int submit_chunk_tell(struct plm *rt, struct chunk *chunk)
 	return r;
 }
 
-/* Tell everything before waiting for room: a task just published may be the task to give room back.
- */
+/* Tell everything before waiting for room: a task just published may be the task to give room
+ * back. */
 static int submit_chunk_alloc(
     struct plm *rt, struct chunk *chunk, const struct submission *s, shared32 *granule)
 {
@@ -209,7 +209,8 @@ static int submit_fill_parts(
 static void submit_keep(struct plm *rt, uint32_t index)
 {
 	struct record *record = record_at(&rt->tables, index);
-	sh_poke(&record->holds, sh_peek(&record->holds) | (uint64_t)1 << SLOT_MANAGER);
+	sh_poke(
+	    &record->holds, sh_peek(&record->holds) | (uint64_t)1 << SLOT_MANAGER, "holds, kept");
 	journal_hold(&rt->tables, index);
 }
 
@@ -219,8 +220,8 @@ static int submit_fill(struct plm *rt, struct chunk *chunk, uint32_t index,
 {
 	struct record *record = record_at(&rt->tables, index);
 	const plm_task *task = s->task;
-	/* A process following a hint from the record's last life may read these (tables/floor.h).
-	 */
+	/* A process following a hint from the record's last life may read these
+	 * (tables/floor.h). */
 	sh_fill(record->key, key_make(task->priority, turn));
 	record->function = (uint16_t)s->function;
 	sh_fill(record->terms, (uint16_t)s->terms);
@@ -252,9 +253,10 @@ static void submit_publish(struct plm *rt, uint32_t index, const struct submissi
 {
 	struct record *record = record_at(&rt->tables, index);
 	uint64_t seen = sh_peek(&record->state);
-	if (s->task->flags &
-	    PLM_KEEP) /* the hold is set at birth: a process listing kept tasks finds the task */
-		sh_poke(&record->holds, sh_peek(&record->holds) | (uint64_t)1 << SLOT_MANAGER);
+	/* The hold is set at birth, so that a process that lists kept tasks finds this task. */
+	if (s->task->flags & PLM_KEEP)
+		sh_poke(&record->holds, sh_peek(&record->holds) | (uint64_t)1 << SLOT_MANAGER,
+		    "holds, published");
 	CHECK(
 	    record_step(record, &seen, s->futures ? RECORD_WAITING : RECORD_READY, rt->self, 0, 0));
 }

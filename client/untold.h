@@ -20,8 +20,8 @@ struct untold {
 /* Tells the scheduler that holds have ended. Drops without room in the ring are remembered, and
  * told before the next drop or question. */
 void untold_tell(struct plm *rt, const uint64_t *hints, uint32_t n, bool wake);
-/* 0 when all remembered drops are in the ring. Waits for room as long as for an answer: -ETIMEDOUT.
- */
+/* 0 when all remembered drops are in the ring. Waits for room as long as for an answer:
+ * -ETIMEDOUT. */
 int untold_settle(struct plm *rt);
 bool untold_any(const struct plm *rt);
 

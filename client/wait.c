@@ -19,7 +19,7 @@ static bool wait_spin_ready(void *context)
 	return s->look(s->rt, s->context) == AWAITING_NOTHING;
 }
 
-/* ---- the cells of our slot ---- */
+/* ---- the cells of our process slot ---- */
 
 int wait_cell_join(struct plm *rt)
 {
@@ -37,7 +37,8 @@ int wait_cell_join(struct plm *rt)
 void wait_cell_announce(struct plm *rt, int cell, uint32_t target)
 {
 	pthread_mutex_lock(&rt->waiters_mutex);
-	sh_poke(&rt->me->waiter[cell].awaiting, rt->waiters[cell] > 1 ? AWAITING_ANY : target);
+	sh_poke(&rt->me->waiter[cell].awaiting, rt->waiters[cell] > 1 ? AWAITING_ANY : target,
+	    "awaiting, announced");
 	pthread_mutex_unlock(&rt->waiters_mutex);
 }
 
@@ -45,8 +46,8 @@ void wait_cell_leave(struct plm *rt, int cell)
 {
 	pthread_mutex_lock(&rt->waiters_mutex);
 	rt->waiters[cell]--;
-	sh_poke(
-	    &rt->me->waiter[cell].awaiting, rt->waiters[cell] ? AWAITING_ANY : AWAITING_NOTHING);
+	sh_poke(&rt->me->waiter[cell].awaiting, rt->waiters[cell] ? AWAITING_ANY : AWAITING_NOTHING,
+	    "awaiting, left");
 	pthread_mutex_unlock(&rt->waiters_mutex);
 }
 
@@ -70,7 +71,7 @@ static void wait_sleep_once(
 static void wait_goes_on(struct plm *rt, uint64_t since_ns)
 {
 	if (rt->help)
-		sh_store(&rt->me->waiting_ns, since_ns);
+		sh_store(&rt->me->waiting_ns, since_ns, "waiting_ns, begun");
 }
 
 /* The spare must make way for our worker. */
@@ -78,7 +79,7 @@ static void wait_ends(struct plm *rt)
 {
 	if (!rt->help || sh_peek(&rt->me->waiting_ns) == 0)
 		return;
-	sh_store(&rt->me->waiting_ns, 0);
+	sh_store(&rt->me->waiting_ns, 0, "waiting_ns, ended");
 	if (tables_relieved(&rt->tables, rt->self))
 		tell_scheduler(&rt->tables, rt->self, NULL, 0, true);
 }

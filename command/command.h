@@ -1,27 +1,26 @@
-/* command.h - the built-in module `command`: a task that runs a program (tables/command_block.h
- * says how such a task is asked for).
+/* command.h - the built-in module `command`: a task which runs a program (tables/command_block.h
+ * says how to ask for such a task).
  *
- * Who: the manager, for the processes that it starts: its loader and the workers.
- * Where: a worker runs the functions of the module, one at a time, also in place of a task that
- * waits. What the module keeps from command to command belongs to the process, so it is static
- * here. Death: of the worker: its command dies too (PR_SET_PDEATHSIG); what the command left behind
- * becomes the manager's (manager/orphans.c), and its files are removed by the next worker that
- * starts. */
+ * Who: the manager, for its loader and workers.
+ * Where: a worker runs the functions of the module, one at a time, also in place of a waiting task.
+ * The module's memory from command to command belongs to the process, so it is static.
+ * Death: of the worker: the command dies too (PR_SET_PDEATHSIG). Processes left by the command
+ * become the manager's (manager/orphans.c); the next worker to start removes its files. */
 #ifndef PLM_COMMAND_MODULE_H
 #define PLM_COMMAND_MODULE_H
 
 #include "client/plm.h"
 #include "tables/tables.h"
 
-/* The path by which the registry names the module. */
+/* The registry's path for the module. */
 #define MODULE_COMMANDS "(built in: commands)"
 
 extern const plm_module command_module;
 
-/* Makes the module known in this process (worker/modules.h). Before any thread opens a module. */
+/* Makes the module known to the process (worker/modules.h), before any thread opens a module. */
 void command_offer(void);
-/* For a worker, before its first task: opens its cgroup, if the user may have one, and removes what
- * commands of dead workers left. */
+/* For a worker, before the first task: opens the worker's cgroup, if the user may have cgroups, and
+ * removes files left by commands of dead workers. */
 void command_begin(const struct tables *t, uint32_t slot);
 
 #endif

@@ -1,11 +1,12 @@
-/* guard.h - a parent that starts the manager again when it was killed (--guard).
+/* guard.h - a parent process that starts the manager again when it was killed (--guard).
  *
- * It has one thread, opens nothing and maps nothing: what could kill it is a signal meant for it.
- * Death of the manager: another is forked at once, after a pause if it died young, and goes on with
- * the runtime. One that cannot go on with it for the moment (EXIT_TRY_AGAIN: no process, no memory,
- * no descriptor was to be had) is followed by another after a pause that grows. One that ended by
- * itself, well or not, ends the guard with its exit code. Death of the guard: the manager goes on
- * without.
+ * The guard has one thread, opens nothing and maps nothing, so only a signal meant for it can kill
+ * it.
+ * Death of the manager: the guard forks another, at once or, if the manager died young, after a
+ * pause, and that one resumes the runtime. A manager that cannot resume it at the moment
+ * (EXIT_TRY_AGAIN: no process, no memory, no descriptor) is followed by another after a pause that
+ * grows. A manager that ends by itself ends the guard with its exit code.
+ * Death of the guard: the manager goes on without.
  * Blocks: for ever. */
 #ifndef PLM_GUARD_H
 #define PLM_GUARD_H
@@ -17,7 +18,7 @@ struct service {
 	int ready; /* where the ready line goes */
 };
 
-/* Of a manager that the guard has started again, to the guard alone: the runtime is as it was. */
+/* The exit code that tells the guard: the runtime is as it was before this manager. */
 enum { EXIT_TRY_AGAIN = 79 };
 
 typedef int serve_f(const struct service *service); /* the exit code */

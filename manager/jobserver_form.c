@@ -1,6 +1,5 @@
 /* jobserver_form.c - which form of jobserver commands are shown (command/jobserver.h). GNU make
- * before 4.4 stops at a path in MAKEFLAGS, so the one that is installed is asked which it is, once.
- */
+ * before 4.4 stops at a path in MAKEFLAGS, so the installed make is asked for its version, once. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +9,8 @@
 
 enum { FIFO_MAJOR = 4, FIFO_MINOR = 4 };
 
-/* A make that is no GNU make knows neither; without one, ninja and cargo know the path. */
+/* A make other than GNU make knows neither form; without any make, ninja and cargo know the
+ * path. */
 static enum jobserver_form form_of_make(void)
 {
 	unsigned major = FIFO_MAJOR, minor = FIFO_MINOR;

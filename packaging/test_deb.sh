@@ -21,32 +21,40 @@ fail() {
 
 # ---- the throw-away copy ----
 
-# Runs as root in namespaces of its own; the mounts end with them.
-enter_copy() {
-	local copy=$1
+# Runs as root in namespaces of its own, and unmounts at the end: in a chroot, where nobody can make
+# mounts private, the machine around the chroot may see them until then.
+run_in_copy() {
+	local copy=$1 code=0
 	mount -t tmpfs tmpfs "$copy"
+	trap "umount -R '$copy' 2>/dev/null || umount -R -l '$copy'" EXIT
 	mkdir "$copy/upper" "$copy/work" "$copy/root"
 	mount -t overlay overlay -o "lowerdir=/,upperdir=$copy/upper,workdir=$copy/work" \
 		"$copy/root" 2>/dev/null || skip "this kernel mounts no overlay here; see --here"
 	mount -t proc proc "$copy/root/proc"
 	mount --rbind /dev "$copy/root/dev"
+	mount --make-rslave "$copy/root/dev"
 	mount -t tmpfs -o mode=1777 tmpfs "$copy/root/dev/shm"
 	mount -t tmpfs -o mode=1777 tmpfs "$copy/root/tmp"
 	mkdir -p "$copy/root/tmp/plm/build" "$copy/root/tmp/plm/packaging"
 	cp -r "$top/build/deb" "$copy/root/tmp/plm/build/deb"
 	cp "$top/packaging/test_deb.sh" "$copy/root/tmp/plm/packaging"
-	exec chroot "$copy/root" env -i HOME=/root PATH="$PATH" \
-		/tmp/plm/packaging/test_deb.sh --here
+	chroot "$copy/root" env -i HOME=/root PATH="$PATH" \
+		/tmp/plm/packaging/test_deb.sh --here || code=$?
+	exit $code
 }
 
 case ${1:-} in
 --here) ;;
---copy) enter_copy "$2" ;;
+--copy) run_in_copy "$2" ;;
 '')
 	[ "$(id -u)" -eq 0 ] || skip "dpkg -i needs root"
 	copy=$(mktemp -d /tmp/plm-test-deb.XXXXXX)
-	code=0
-	unshare -m -p -f --propagation private "$top/packaging/test_deb.sh" --copy "$copy" || code=$?
+	code=0 propagation=private
+	unshare -m true 2>/dev/null || propagation=unchanged # a chroot, or no right to mount
+	unshare -m -p -f --propagation $propagation true 2>/dev/null ||
+		skip "a private mount namespace needs more rights than these; see --here"
+	unshare -m -p -f --propagation $propagation "$top/packaging/test_deb.sh" --copy "$copy" ||
+		code=$?
 	rmdir "$copy"
 	exit $code
 	;;

@@ -55,7 +55,7 @@ static inline int event_sleep(struct event *ev, uint32_t seen, uint64_t deadline
 static inline void event_bump(struct event *ev)
 {
 	uint32_t seen = sh_peek(&ev->word);
-	while (!sh_cas(&ev->word, &seen, (seen | 1u) + 1u))
+	while (!sh_cas(&ev->word, &seen, (seen | 1u) + 1u, "word, bumped"))
 		;
 	sh_futex_wake(&ev->word, INT_MAX);
 }
@@ -74,7 +74,7 @@ static inline void event_post_fenced(struct event *ev)
 	if (!(seen & 1u))
 		return;
 	/* Losing the race to another poster is fine: its bump came after our publication. */
-	if (sh_cas(&ev->word, &seen, seen + 1u))
+	if (sh_cas(&ev->word, &seen, seen + 1u, "word, posted"))
 		sh_futex_wake(&ev->word, INT_MAX);
 }
 

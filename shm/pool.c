@@ -28,7 +28,7 @@ static bool pool_push_locked(struct pool *pool, uint32_t index)
 		return false;
 	sh_set(pool->place[index], top);
 	sh_set(shm->stack[top], index);
-	sh_poke(&shm->top, top + 1);
+	sh_poke(&shm->top, top + 1, "top, pushed");
 	return true;
 }
 
@@ -36,7 +36,7 @@ static bool pool_push_locked(struct pool *pool, uint32_t index)
 static const char *pool_recover(void *context)
 {
 	struct pool *pool = context;
-	sh_poke(&pool->shm->top, 0);
+	sh_poke(&pool->shm->top, 0, "top, rebuilt");
 	/* Downwards, so that low and therefore warm slots are taken first. */
 	for (uint32_t i = pool_fresh(pool); i-- > 0;)
 		if (pool->table.is_free(pool->table.context, i))
@@ -68,7 +68,7 @@ static bool pool_pop_locked(struct pool *pool, uint32_t *ret)
 	uint32_t top;
 	while ((top = sh_peek(&shm->top)) > 0 && top <= pool->slots) {
 		uint32_t index = sh_once(shm->stack[top - 1]);
-		sh_poke(&shm->top, top - 1);
+		sh_poke(&shm->top, top - 1, "top, popped");
 		if (index < pool->slots && pool->table.is_free(pool->table.context, index)) {
 			*ret = index;
 			return true;

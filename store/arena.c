@@ -116,8 +116,8 @@ static bool arena_alloc_locked(struct arena *arena, uint64_t length, shared32 *g
 	if (place == NO_GRANULE)
 		return false;
 	shared64 *used = &arena->shm->used_bytes;
-	sh_poke(used, sh_peek(used) + arena_footprint(length));
-	sh_store(granule, arena->first_granule + place);
+	sh_poke(used, sh_peek(used) + arena_footprint(length), "used_bytes, taken");
+	sh_store(granule, arena->first_granule + place, "granule, taken");
 	return true;
 }
 
@@ -221,12 +221,13 @@ static int arena_free_locked(struct arena *arena, uint64_t length, shared32 *gra
 	int r = 0;
 	uint32_t old = sh_load(granule);
 	if (old != 0) { /* freeing again what is free is no error: a repair repeats steps */
-		sh_store(granule, 0);
+		sh_store(granule, 0, "granule, freed");
 		bool known = length > 0 && old >= arena->first_granule &&
 		    arena_place_give(arena, length, old - arena->first_granule);
 		if (known)
 			sh_poke(&arena->shm->used_bytes,
-			    sh_peek(&arena->shm->used_bytes) - arena_footprint(length));
+			    sh_peek(&arena->shm->used_bytes) - arena_footprint(length),
+			    "used_bytes, freed");
 		else
 			r = why(-EINVAL,
 			    "granule %" PRIu32 " with %" PRIu64 " bytes is no extent "

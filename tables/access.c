@@ -64,13 +64,13 @@ static uint32_t access_hold_words(const struct tables *t, uint32_t index)
 void hold_set(struct tables *t, uint32_t index, uint32_t process)
 {
 	if (process >= 64)
-		sh_poke(&t->record[index].more_held, 1);
-	sh_or(access_hold_word(t, index, process), (uint64_t)1 << process % 64);
+		sh_poke(&t->record[index].more_held, 1, "more_held, set");
+	sh_or(access_hold_word(t, index, process), (uint64_t)1 << process % 64, "hold");
 }
 
 void hold_clear(struct tables *t, uint32_t index, uint32_t process)
 {
-	sh_and(access_hold_word(t, index, process), ~((uint64_t)1 << process % 64));
+	sh_and(access_hold_word(t, index, process), ~((uint64_t)1 << process % 64), "hold");
 }
 
 bool hold_test(const struct tables *t, uint32_t index, uint32_t process)
@@ -108,9 +108,9 @@ void hold_wipe(struct tables *t, uint32_t index)
 {
 	for (uint32_t w = 0; w < access_hold_words(t, index); w++)
 		if (sh_peek(access_hold_word(t, index, w * 64)))
-			sh_poke(access_hold_word(t, index, w * 64), 0);
+			sh_poke(access_hold_word(t, index, w * 64), 0, "hold");
 	if (sh_peek(&t->record[index].more_held))
-		sh_poke(&t->record[index].more_held, 0);
+		sh_poke(&t->record[index].more_held, 0, "more_held, wiped");
 }
 
 /* ---- hints ---- */
@@ -194,7 +194,7 @@ uint32_t tell_scheduler(
 	shared64 *bell = &(urgent ? t->control->rung : t->control->quiet)[process / 64];
 	uint64_t bit = (uint64_t)1 << process % 64;
 	if (!(sh_peek(bell) & bit))
-		sh_or(bell, bit);
+		sh_or(bell, bit, "bell");
 	if (urgent)
 		access_post_fenced(t, SLOT_SCHEDULER, &t->process[SLOT_SCHEDULER].event);
 	return sent;
@@ -256,7 +256,7 @@ int store_free(struct tables *t, uint64_t length, shared32 *granule)
 	struct arena *arena = access_arena_of(t, sh_peek(granule));
 	if (arena)
 		return arena_free(arena, length, granule);
-	sh_store(granule, 0); /* a number that lies in no arena holds no memory */
+	sh_store(granule, 0, "granule"); /* a number that lies in no arena holds no memory */
 	return 0;
 }
 

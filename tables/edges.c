@@ -20,10 +20,10 @@ void edges_link(struct tables *t, uint32_t index, const struct arg *arg, struct 
 	enum record_state state = speaker ? word_state(sh_load(&speaker->state)) : RECORD_FREE;
 	if (speaker && !state_settled(state)) {
 		sh_poke(&arg->future->next, sh_peek(&speaker->dependents));
-		sh_poke(&r->pending, sh_peek(&r->pending) + 1);
-		sh_store(&speaker->dependents, edge_make(index, arg->offset));
+		sh_poke(&r->pending, sh_peek(&r->pending) + 1, "pending, linked");
+		sh_store(&speaker->dependents, edge_make(index, arg->offset), "dependents, linked");
 	} else if (state != RECORD_DONE && !record_wants_any(t, r)) {
-		sh_poke(&r->pending, sh_peek(&r->pending) | PENDING_DOOMED);
+		sh_poke(&r->pending, sh_peek(&r->pending) | PENDING_DOOMED, "pending, doomed");
 	}
 }
 
@@ -37,7 +37,7 @@ static bool edges_take_one_locked(struct tables *t, struct record *settled, stru
 		return false;
 	struct arg_future *future =
 	    task < t->limits.records ? args_future_at(t, record_at(t, task), (uint32_t)edge) : NULL;
-	sh_store(&settled->dependents, future ? sh_peek(&future->next) : 0);
+	sh_store(&settled->dependents, future ? sh_peek(&future->next) : 0, "dependents, taken");
 	if (!future)
 		return false;
 	struct record *r = record_at(t, task);
@@ -49,7 +49,7 @@ static bool edges_take_one_locked(struct tables *t, struct record *settled, stru
 	pending--;
 	if (!done && !any)
 		pending |= PENDING_DOOMED;
-	sh_poke(&r->pending, pending);
+	sh_poke(&r->pending, pending, "pending, taken");
 	*ret = (struct edge_taken){ .task = task,
 		.word = sh_load(&r->state),
 		.last = (pending & ~PENDING_DOOMED) == 0,
@@ -141,7 +141,7 @@ void edges_rebuild(struct tables *t)
 		if (sh_peek(&t->record[i].dependents))
 			sh_poke(&t->record[i].dependents, 0);
 		if (sh_peek(&t->record[i].pending))
-			sh_poke(&t->record[i].pending, 0);
+			sh_poke(&t->record[i].pending, 0, "pending, rebuilt");
 	}
 	/* Tasks the scheduler has not met yet are linked when it does. */
 	for (uint32_t i = 0; i < fresh; i++)

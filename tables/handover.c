@@ -28,11 +28,11 @@ static bool handover_give(struct tables *t, uint32_t process, uint64_t hint)
 {
 	shared64 *hand = &t->process[process].handed;
 	uint64_t empty = 0, ours = hint;
-	if (!handover_is_idle(t, process) || !sh_cas(hand, &empty, hint))
+	if (!handover_is_idle(t, process) || !sh_cas(hand, &empty, hint, "handed"))
 		return false;
 	struct ring ring = ring_down(t, process);
 	bool unsuited = ring_used(&ring) || !handover_is_live_worker(t, process);
-	if (unsuited && sh_cas(hand, &ours, 0))
+	if (unsuited && sh_cas(hand, &ours, 0, "handed, taken back"))
 		return false;
 	process_post(t, process);
 	return true;

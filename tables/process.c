@@ -85,8 +85,8 @@ bool process_claim(struct process *p, enum process_kind kind, pid_t pid, const c
 	sh_poke(&p->memory_peak, 0);
 	sh_poke(&p->done, 0);
 	sh_poke(&p->failed, 0);
-	return sh_cas(
-	    &p->state, &seen, process_word(process_generation(seen) + 1, kind, PROCESS_STARTING));
+	return sh_cas(&p->state, &seen,
+	    process_word(process_generation(seen) + 1, kind, PROCESS_STARTING), "state, claimed");
 }
 
 uint32_t process_depth(const struct process *p)

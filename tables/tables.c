@@ -309,7 +309,7 @@ int tables_open_slot(const struct tables *t, uint32_t slot)
 		int r = segment_reserve(t->control_segment.fd, step, t->step_bytes);
 		if (r < 0)
 			return r;
-		sh_store(slots, n + PROCESSES_STEP);
+		sh_store(slots, n + PROCESSES_STEP, "slots");
 	}
 	return 0;
 }

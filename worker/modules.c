@@ -25,7 +25,7 @@ void module_offer(const char *path, const plm_module *module)
 	builtin[i] = (struct builtin){ path, module };
 }
 
-/* NULL: the path is that of a file. */
+/* NULL: the path of a file. */
 static const plm_module *module_builtin(const char *path)
 {
 	for (size_t i = 0; i < BUILTIN_MAX && builtin[i].path; i++)
@@ -67,7 +67,7 @@ int module_open(const char *path, const plm_module **ret)
 	return r;
 }
 
-/* All functions of a module at once; only what the registry knows of it counts. */
+/* Binds all functions of a module at once, as far as the registry knows the module. */
 static int module_bind(struct functions *functions, const struct registry *registry, uint32_t index)
 {
 	char path[MODULE_PATH_BYTES];

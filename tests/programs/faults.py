@@ -568,7 +568,7 @@ def guard(place, fault):
 
     with fault.among([place.plm.pid], place.log):  # strace counts the uses of each process
         os.kill(manager, signal.SIGKILL)
-        await_that(lambda: is_managed() or "tried again" in place.said(), "no manager comes, and nobody says why")
+        await_that(lambda: is_managed() or "trying again" in place.said(), "no manager comes, and nobody says why")
     await_that(is_managed, "no manager comes after the fault")
     if not set(before) - {manager} <= set(place.members()):
         raise Wrong(f"members have changed: {place.said()[-600:]}")

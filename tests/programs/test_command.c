@@ -18,11 +18,6 @@
 
 enum { TEST_TIMEOUT_S = 60, PATH_BYTES = 256, LINE_BYTES = 512, FORMS = 200 };
 
-static void boot(void)
-{
-	command_boot("2");
-}
-
 static long number_field(const char *ref, const char *key)
 {
 	char *line = ctl_expect(&host, 0, "info", "--json", ref), *value = json_field(line, key);
@@ -510,7 +505,7 @@ int main(void)
 	Suite *suite = suite_create("command");
 	TCase *tcase = tcase_create("plmctl submit");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, boot, command_stop);
+	tcase_add_checked_fixture(tcase, host_boot_two, host_stop);
 	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
 		tcase_add_test(tcase, tests[i]);
 	suite_add_tcase(suite, tcase);

@@ -1,5 +1,5 @@
-/* test_inspect.c - plm_inspect.h, as a program outside the tree sees it: a runtime that lives, one
- * that died, copies of its segments, damaged copies, pages of a long list, rows of other sizes. */
+/* test_inspect.c - plm_inspect.h on a living runtime, a dead runtime, copies of segments, and
+ * damaged copies; pages of a long list; rows of foreign sizes. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@ enum {
 	TEST_TIMEOUT_S = 120,
 	DAMAGES = 300,
 	DAMAGED_WORDS_MAX = 64,
-	HEADER_BYTES = 8192, /* the pages that everything else depends on */
+	HEADER_BYTES = 8192, /* the pages on which all the rest depends */
 	PATH_BYTES = 256,
 	MANY = 100000,
 	PAGE = 1000,
@@ -222,7 +222,7 @@ static unsigned char *read_segment(const char *which, size_t *ret_bytes)
 
 /* ---- damage ---- */
 
-/* Every call, with whatever the segments hold: each list to its end, which has to come. */
+/* Makes every call on segments of any content, and reads each list to the end. */
 static void look_at_all(plm_inspect *in, const plm_ref *refs, unsigned n)
 {
 	static plm_task_row tasks[64];
@@ -356,7 +356,7 @@ START_TEST(copies_say_the_same_and_damaged_copies_end_in_rows_or_errors)
 		plm_inspect_close(&in);
 	}
 	ck_assert_uint_gt(accepted, DAMAGES / 4);
-	for (unsigned i = n - 3; i < n; i++) { /* the last ones would run or wait for ever */
+	for (unsigned i = n - 3; i < n; i++) { /* the last tasks would run or wait for ever */
 		char text[PLM_REF_TEXT_BYTES];
 		plm_ref_print(refs[i], text);
 		free(ctl_expect(&rt, 0, "cancel", text));

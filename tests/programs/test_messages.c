@@ -6,26 +6,16 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "tests/support/fixture.h"
 #include "tests/support/map_case.h"
 #include "tests/support/run_suite.h"
 
 enum { TEST_TIMEOUT_S = 120 };
 
-static struct runtime rt;
-
 static void setup(void)
 {
 	map_setup();
-	runtime_boot(&rt, "--workers", "1", "--tasks", "256", "--store", "4M", );
-	setenv("PLM_NAME", rt.name, 1);
-}
-
-static void teardown(void)
-{
-	unsetenv("PLM_NAME");
-	runtime_stop(&rt);
-	runtime_end(&rt);
-	map_teardown();
+	map_boot("1", "4M");
 }
 
 /* ---- errors ---- */
@@ -142,7 +132,7 @@ int main(void)
 	Suite *suite = suite_create("messages");
 	TCase *tcase = tcase_create("messages");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_checked_fixture(tcase, setup, map_stop_and_teardown);
 	tcase_add_loop_test(
 	    tcase, an_error_says_to_which_thing_and_what_to_do, 0, (int)COUNT_OF(errors));
 	tcase_add_test(tcase, explain_names_commands_by_their_words);

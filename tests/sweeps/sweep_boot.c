@@ -19,6 +19,8 @@
 
 #include "base/clock.h"
 #include "base/rmtree.h"
+#include "manager/manager.h"
+#include "manager/watching.h"
 #include "tables/segment_plan.h"
 #include "tests/sweeps/standin.h"
 #include "tests/support/world.h"
@@ -295,10 +297,10 @@ static void live_and_end(void *unused)
 	for (uint32_t i = SLOT_SCHEDULER; i < dying.tables.limits.processes; i++) {
 		if (dying.slot[i].pidfd < 0)
 			continue;
-		manager_unwatch(&dying, dying.slot[i].pidfd);
+		watching_drop(&dying, dying.slot[i].pidfd);
 		standin_take(&dying.tables.process[i], false);
 		standin_watch(&dying, i);
-		SWEEP_REQUIRE(manager_watch(&dying, dying.slot[i].pidfd, WATCH_PROCESS, i) == 0);
+		SWEEP_REQUIRE(watching_add(&dying, dying.slot[i].pidfd, WATCH_PROCESS, i) == 0);
 	}
 	SWEEP_REQUIRE(manager_run(&dying) == 0);
 	SWEEP_REQUIRE(sh_load(&dying.tables.control->mode) == MODE_STOPPED);

@@ -38,7 +38,7 @@ static void boot(void *image)
 static void sleep_meanwhile(void (*act)(void))
 {
 	world_play(&world.a);
-	meanwhile("sh_futex_wait", "futex wait", act);
+	meanwhile("steps: futex wait", act);
 }
 
 static void recover(void *image)
@@ -46,12 +46,6 @@ static void recover(void *image)
 	(void)image;
 	world_declare_dead(WORLD_A);
 	world_recover(SLOT_SCHEDULER);
-}
-
-static void recover_client(void *image)
-{
-	(void)image;
-	world_recover(WORLD_A);
 }
 
 static const char *judge_gone(void *image)
@@ -245,7 +239,7 @@ static void take_back_what_was_handed(void *image)
 {
 	(void)image;
 	world_play(&world.a);
-	meanwhile("give", "cas hand", busy_after_all);
+	meanwhile("handover: cas handed", busy_after_all);
 	submit_kept();
 	SWEEP_REQUIRE(!sh_load(&world.tables.process[HANDY].handed));
 }

@@ -117,7 +117,7 @@ static void others_see_it(void)
 {
 	if (!sh_load(&slot()->alert))
 		sweep_fail("who asks it to stop does not know that it sleeps for a command");
-	meanwhile_once("memory_look", "poke &me->memory_peak", others_see_its_memory);
+	meanwhile_once("command_memory: poke memory_peak, looked at", others_see_its_memory);
 }
 
 static void play_worker(void)
@@ -130,7 +130,7 @@ static void run_task(void *image)
 {
 	(void)image;
 	play_worker();
-	meanwhile_once("memory_begin", "poke &me->memory_peak", others_see_it);
+	meanwhile_once("command_memory: poke memory_peak, begun", others_see_it);
 	SWEEP_REQUIRE(worker_run_record(&world.worker, ref_index(task[0].id)));
 	worker_report(&world.worker);
 	if (sh_load(&slot()->alert) || sh_load(&slot()->memory))
@@ -157,12 +157,6 @@ static void run_slow(void *image)
 	run_task(image);
 	if (sh_load(&slot()->memory_peak) == 0)
 		sweep_fail("nobody has looked at its memory");
-}
-
-static void recover_worker(void *image)
-{
-	(void)image;
-	world_recover(WORLD_WORKER);
 }
 
 /* ---- verdicts ---- */

@@ -121,13 +121,7 @@ static void worker_acts(void *image)
 
 /* ---- verdicts ---- */
 
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
-
-static void recover_worker(void *image)
+static void recover_dying(void *image)
 {
 	(void)image;
 	world_recover(DYING);
@@ -170,7 +164,7 @@ static size_t regions(struct sweep_region *ret)
 static const struct sweep_op ops[] = {
 	ORDERED("a higher priority is queued", setup_high_comes, scheduler_acts, recover_scheduler,
 	    judge_scheduler),
-	ORDERED("a lower one is handed back", setup_high_stands_behind, worker_acts, recover_worker,
+	ORDERED("a lower one is handed back", setup_high_stands_behind, worker_acts, recover_dying,
 	    judge_worker),
 	ORDERED("the lower one has its turn", setup_low_is_back, scheduler_acts, recover_scheduler,
 	    judge_scheduler),

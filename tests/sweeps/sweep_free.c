@@ -138,12 +138,6 @@ static void schedule(void *image)
 		sweep_fail(why);
 }
 
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
-
 static const char *judge(const char *(*outcome)(void))
 {
 	const char *why = judge_free();

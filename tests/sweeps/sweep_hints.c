@@ -10,12 +10,6 @@ enum { FLOOD = 1200 }; /* more than a round reads from one ring */
 static plm_ref object, task;
 static uint64_t asked;
 
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
-
 /* ---- a hold on another client's object ---- */
 
 /* A held the object before and has just dropped it: the old drop must not be read again. */

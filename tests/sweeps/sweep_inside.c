@@ -16,12 +16,6 @@ static struct process *slot(void)
 	return &world.tables.process[WORLD_WORKER];
 }
 
-static void recover_worker(void *image)
-{
-	(void)image;
-	world_recover(WORLD_WORKER);
-}
-
 /* ---- the wait ends by its timeout ---- */
 
 /* For any process that looks now. */
@@ -36,7 +30,7 @@ static void others_see_the_wait(void)
 static int wait_in_vain(plm_call *call)
 {
 	uint8_t ready = 0;
-	meanwhile_once("sh_futex_wait", "futex wait", others_see_the_wait);
+	meanwhile_once("steps: futex wait", others_see_the_wait);
 	int r = plm_wait(plm_runtime(call), &inner, 1, 1, PATIENCE_MS, &ready);
 	SWEEP_REQUIRE(r == -ETIMEDOUT);
 	if (sh_load(&slot()->blocked) || sh_load(&slot()->waiting_ns))
@@ -90,7 +84,7 @@ static void others_bring_it(void)
 static int wait_for_inner(plm_call *call)
 {
 	uint8_t ready = 0;
-	meanwhile_once("wait_goes_on", "store &rt->me->waiting_ns", others_bring_it);
+	meanwhile_once("wait: store waiting_ns, begun", others_bring_it);
 	SWEEP_REQUIRE(plm_wait(plm_runtime(call), &inner, 1, 1, -1, &ready) >= 0 && ready);
 	return 0;
 }

@@ -13,22 +13,6 @@ enum { LARGE_BYTES = 100, JOURNAL = WORLD_JOINING };
 static char large[LARGE_BYTES];
 static plm_ref task, object;
 
-static void recover_client(void *image)
-{
-	(void)image;
-	world_recover(WORLD_A);
-}
-static void recover_worker(void *image)
-{
-	(void)image;
-	world_recover(WORLD_WORKER);
-}
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
-
 static void boot(void *image)
 {
 	(void)image;
@@ -110,7 +94,7 @@ static void submit_durable(void *image)
 	plm_ref ref;
 	(void)image;
 	world_play(&world.a);
-	meanwhile("sh_futex_wait", "futex wait", journal_writes);
+	meanwhile("steps: futex wait", journal_writes);
 	submit_kept(&world.a, &PLM_BYTES("x", 1), 1, 1, &ref);
 	SWEEP_REQUIRE(asked && journal_recorded(&world.tables, ref_index(ref.id)));
 }
@@ -121,7 +105,7 @@ static void submit_in_vain(void *image)
 	(void)image;
 	plm_task t = { .function = "probe.noop", .flags = PLM_KEEP };
 	world_play(&world.a);
-	meanwhile("sh_futex_wait", "futex wait", journal_fails);
+	meanwhile("steps: futex wait", journal_fails);
 	SWEEP_REQUIRE(plm_submit(&world.a, &t, &ref) == -ENOSPC);
 	SWEEP_REQUIRE(asked && world_state_of(ref) == RECORD_CANCELLED);
 }

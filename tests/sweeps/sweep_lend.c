@@ -114,7 +114,7 @@ static void lend_to_undecided(void *image)
 {
 	(void)image;
 	uint64_t before = sh_load(&world.tables.control->lent_changes);
-	meanwhile_once("set_limit", "cas &s->t->process[process].lent", change_mind);
+	meanwhile_once("lend: cas lent", change_mind);
 	scheduler_step(&world.scheduler);
 	if (lent_limit(sh_load(&borrower()->lent)))
 		sweep_fail("it may have a slot that it does not want");
@@ -161,17 +161,6 @@ static void close_turn(void *image)
 }
 
 /* ---- verdicts ---- */
-
-static void recover_worker(void *image)
-{
-	(void)image;
-	world_recover(WORLD_WORKER);
-}
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
 
 static const char *is_covered(void)
 {

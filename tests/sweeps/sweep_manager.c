@@ -4,6 +4,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "manager/birth.h"
+#include "manager/death.h"
+#include "manager/spare_processes.h"
 #include "tables/lent.h"
 #include "tests/sweeps/reign.h"
 #include "tests/sweeps/standin.h"
@@ -82,8 +85,8 @@ static void setup_dead_worker(void *image)
 static void tell_worker(void *image)
 {
 	(void)image;
-	members_died(reign_play(), WORLD_WORKER);
-	members_spawn_due(&reign.dying);
+	death_of_member(reign_play(), WORLD_WORKER);
+	birth_spawn_due(&reign.dying);
 	SWEEP_REQUIRE(sh_load(&world.tables.control->restarts) == 1);
 }
 
@@ -103,8 +106,8 @@ static void setup_dead_scheduler(void *image)
 static void tell_scheduler_died(void *image)
 {
 	(void)image;
-	members_died(reign_play(), SLOT_SCHEDULER);
-	members_spawn_due(&reign.dying);
+	death_of_member(reign_play(), SLOT_SCHEDULER);
+	birth_spawn_due(&reign.dying);
 }
 
 static void keep_a_journal(void)
@@ -126,8 +129,8 @@ static void setup_dead_journal(void *image)
 static void tell_journal(void *image)
 {
 	(void)image;
-	members_died(reign_play(), REIGN_FREE);
-	members_spawn_due(&reign.dying);
+	death_of_member(reign_play(), REIGN_FREE);
+	birth_spawn_due(&reign.dying);
 }
 
 static const char *judge_journal(void *image)
@@ -173,8 +176,8 @@ static void setup_missing(void *image)
 static void start_missing(void *image)
 {
 	(void)image;
-	members_complete(reign_play());
-	members_spawn_due(&reign.dying);
+	birth_complete(reign_play());
+	birth_spawn_due(&reign.dying);
 }
 
 static void setup_spare(void *image)
@@ -189,8 +192,8 @@ static void setup_spare(void *image)
 static void turn(void *image)
 {
 	(void)image;
-	staff_relieve(reign_play());
-	members_spawn_due(&reign.dying);
+	spare_processes_adjust(reign_play());
+	birth_spawn_due(&reign.dying);
 }
 
 static void setup_needless_spare(void *image)

@@ -7,22 +7,6 @@
 
 static plm_ref first, second;
 
-static void recover_client(void *image)
-{
-	(void)image;
-	world_recover(WORLD_A);
-}
-static void recover_worker(void *image)
-{
-	(void)image;
-	world_recover(WORLD_WORKER);
-}
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
-
 static plm_ref submit(struct plm *rt, const char *needs)
 {
 	plm_terms terms = { .needs = needs };

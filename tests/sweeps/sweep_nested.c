@@ -139,18 +139,6 @@ static void refuse(void *image)
 		sweep_fail("all wait, and none is refused");
 }
 
-static void recover_client(void *image)
-{
-	(void)image;
-	world_recover(WORLD_A);
-}
-
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
-
 /* ---- verdicts ---- */
 
 static const char *queued_is_done(void)

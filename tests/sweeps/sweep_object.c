@@ -22,12 +22,6 @@ static void recover(void *image)
 	world_recover(WORLD_A);
 }
 
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
-
 /* ---- A makes an object and dies: the object and the bytes are gone ---- */
 
 static void put(size_t length)

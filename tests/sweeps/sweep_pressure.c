@@ -180,12 +180,6 @@ static void end_the_task(void *image)
 		sweep_fail("a task was ended, and not counted");
 }
 
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
-
 /* ---- verdicts ---- */
 
 static const struct record *record(void)

@@ -224,12 +224,6 @@ static void bury(void *image)
 	members_look(&world.scheduler);
 }
 
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
-
 /* A free process slot goes to the next client, before a scheduler has seen the slot. */
 static void recover_and_let_in(void *image)
 {

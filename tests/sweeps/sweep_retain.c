@@ -98,12 +98,6 @@ static void retry_once_more(void *image)
 		retry_trace(&world.a, failed.id, retried.id, again.id);
 }
 
-static void recover_client(void *image)
-{
-	(void)image;
-	world_recover(WORLD_A);
-}
-
 /* The failed record names an accepted task; then all kept results are forgotten. */
 static const char *retry_outcome(void)
 {
@@ -130,12 +124,6 @@ static void schedule(void *image)
 {
 	(void)image;
 	scheduler_step(&world.scheduler);
-}
-
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
 }
 
 static const char *order_is_kept(void)

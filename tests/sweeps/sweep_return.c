@@ -12,17 +12,6 @@ enum { LARGE_BYTES = 100, GRACE_MS = 60000, SEEN_BYTES = 100 << 20 };
 static char large[LARGE_BYTES];
 static plm_ref task, after;
 
-static void recover_worker(void *image)
-{
-	(void)image;
-	world_recover(WORLD_WORKER);
-}
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
-
 /* The client that asked, and the worker as well. */
 static void recover_both(void *image)
 {

@@ -175,12 +175,6 @@ static void refuse(void *image)
 		sweep_fail("all wait, and none is refused");
 }
 
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
-
 /* ---- verdicts ---- */
 
 static uint32_t bits_in_segment(void)

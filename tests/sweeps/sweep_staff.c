@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "manager/birth.h"
+#include "manager/mode.h"
+#include "manager/staff.h"
+#include "manager/staff_requests.h"
 #include "tests/sweeps/reign.h"
 
 static const char *judge(void *image)
@@ -27,7 +31,7 @@ static void more_workers(void *image)
 {
 	(void)image;
 	SWEEP_REQUIRE(staff_set(reign_play(), "2") == 0 && staff_workers(&reign.dying) == 2);
-	members_spawn_due(&reign.dying);
+	birth_spawn_due(&reign.dying);
 }
 
 static void fewer_workers(void *image)
@@ -56,13 +60,13 @@ static void resume_worker(void *image)
 {
 	(void)image;
 	SWEEP_REQUIRE(staff_resume(reign_play(), "0") == 0 && !tables_drained(&world.tables, 0));
-	members_spawn_due(&reign.dying);
+	birth_spawn_due(&reign.dying);
 }
 
 static void rest(void *image)
 {
 	(void)image;
-	manager_admit(reign_play(), ADMISSION_PAUSED);
+	mode_admit(reign_play(), ADMISSION_PAUSED);
 	SWEEP_REQUIRE(sh_load(&world.tables.control->admission) == ADMISSION_PAUSED);
 }
 
@@ -93,7 +97,7 @@ static void setup_guarded(void *image)
 static void drain(void *image)
 {
 	(void)image;
-	manager_drain(reign_play());
+	mode_drain(reign_play());
 	SWEEP_REQUIRE(sh_load(&world.tables.control->admission) == 0);
 	SWEEP_REQUIRE(sh_load(&world.tables.control->mode) == MODE_DRAINING);
 }
@@ -118,7 +122,7 @@ static void setup_draining(void *image)
 static void take_back(void *image)
 {
 	(void)image;
-	SWEEP_REQUIRE(manager_take_back(reign_play()) == 0 && !reign.dying.draining);
+	SWEEP_REQUIRE(mode_take_back(reign_play()) == 0 && !reign.dying.draining);
 	SWEEP_REQUIRE(sh_load(&world.tables.control->mode) == MODE_UP);
 }
 
@@ -148,7 +152,7 @@ static void take_token(void *image)
 	SWEEP_REQUIRE(write(reign.dying.outer.write, "+", 1) == 1);
 	outer_step(reign_play());
 	SWEEP_REQUIRE(reign.dying.outer.tokens == 1 && staff_workers(&reign.dying) == 2);
-	members_spawn_due(&reign.dying);
+	birth_spawn_due(&reign.dying);
 }
 
 static void setup_make(void *image)

@@ -133,12 +133,6 @@ static void steal(void *image)
 
 /* ---- verdicts ---- */
 
-static void recover_worker(void *image)
-{
-	(void)image;
-	world_recover(WORLD_WORKER);
-}
-
 static void recover_thief(void *image)
 {
 	(void)image;

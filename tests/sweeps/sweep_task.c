@@ -7,27 +7,8 @@
 #include "client/submit.h"
 #include "tests/support/world.h"
 
-enum { LARGE_BYTES = 100 };
-
-static char large[LARGE_BYTES];
-static plm_ref task, after, last, object;
-static plm_ref parts[3];
-
-static void recover_client(void *image)
-{
-	(void)image;
-	world_recover(WORLD_A);
-}
-static void recover_worker(void *image)
-{
-	(void)image;
-	world_recover(WORLD_WORKER);
-}
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
+static char large[100];
+static plm_ref task, after, last, object, parts[3];
 
 static void boot(void *image)
 {

@@ -29,7 +29,7 @@ static void boot(void *image)
 static void sleep_meanwhile(void (*act)(void))
 {
 	world_play(&world.a);
-	meanwhile("sh_futex_wait", "futex wait", act);
+	meanwhile("steps: futex wait", act);
 }
 
 static void recover(void *image)
@@ -39,7 +39,7 @@ static void recover(void *image)
 	world_recover(SLOT_SCHEDULER);
 }
 
-static void recover_worker(void *image)
+static void recover_waiting(void *image)
 {
 	world_declare_dead(WORLD_WORKER);
 	recover(image);
@@ -241,7 +241,7 @@ static void wait_in_task(void *image)
 	struct plm *rt = &world.worker.rt;
 	(void)image;
 	world_play(rt);
-	meanwhile("sh_futex_wait", "futex wait", scheduler_then_b);
+	meanwhile("steps: futex wait", scheduler_then_b);
 	SWEEP_REQUIRE(plm_get(rt, object, &view, LONG_MS) == 0);
 	plm_release(rt, &view);
 	must_have_been_woken(rt);
@@ -314,8 +314,8 @@ static const char *judge_spinning(void *image)
 }
 
 static const struct sweep_op ops[] = {
-	LONG("wait for all", setup_two_tasks, wait_for_all, recover_worker, judge_both),
-	LONG("wait for any", setup_two_tasks, wait_for_any, recover_worker, judge_both),
+	LONG("wait for all", setup_two_tasks, wait_for_all, recover_waiting, judge_both),
+	LONG("wait for any", setup_two_tasks, wait_for_any, recover_waiting, judge_both),
 	LONG("get, until time is out", setup_two_tasks, get_in_vain, recover, judge_both),
 	LONG("get of what another made", setup_of_b, get_from_b, recover, judge_of_b),
 	LONG("get of what another brings", setup_unsealed, get_what_is_sealed, recover,
@@ -323,7 +323,7 @@ static const struct sweep_op ops[] = {
 	LONG("hold on what another made", setup_of_b, hold_twice, recover, judge_of_b),
 	LONG("keep and forget", setup_of_b, keep_and_forget, recover, judge_of_b),
 	LONG("a spin, beside a client", setup_spinning, spin, recover_spinning, judge_spinning),
-	LONG("a task that waits", setup_waiting_task, wait_in_task, recover_worker,
+	LONG("a task that waits", setup_waiting_task, wait_in_task, recover_waiting,
 	    judge_waiting_task),
 };
 

@@ -19,6 +19,7 @@
 
 #include "base/rmtree.h"
 #include "journal/journal.h"
+#include "journal/journal_trouble.h"
 #include "tests/support/meanwhile.h"
 #include "tests/support/world.h"
 
@@ -191,7 +192,7 @@ static void live(void *image)
 	(void)image;
 	copy_directory("setup", "victim");
 	open_journal("victim");
-	meanwhile("sh_futex_wait", "futex wait", wake_journal);
+	meanwhile("steps: futex wait", wake_journal);
 	journal_run(&journal);
 	SWEEP_REQUIRE(naps == 2 && !sh_load(&shm->hurry) && sh_load(&shm->to_resume) == 0);
 	SWEEP_REQUIRE(sh_load(&shm->accepted) + sh_load(&shm->resumed) == tasks);

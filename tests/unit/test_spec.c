@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/why.h"
 #include "spec/spec.h"
+#include "tests/support/leftovers.h"
 #include "tests/support/run_suite.h"
 
 enum { KINDS_TEXT_BYTES = WORKER_KINDS_MAX * SPEC_TEXT_BYTES, MUTATIONS = 20000 };
@@ -229,10 +230,11 @@ END_TEST
 
 /* ---- files ---- */
 
-static char path[] = "/tmp/plm-test-spec-XXXXXX";
+static char path[96];
 
 static void make_file(void)
 {
+	test_path("spec-XXXXXX", path, sizeof path);
 	int fd = mkstemp(path);
 	ck_assert_int_ge(fd, 0);
 	close(fd);
@@ -266,7 +268,7 @@ END_TEST
 START_TEST(what_is_wrong_with_a_file_is_said_by_path_and_line)
 {
 	static const char content[] = "# one\ngen=1 x2\ngen=2; gen=7\n";
-	char expected[128];
+	char expected[160];
 	struct described d = { 0 };
 	snprintf(expected, sizeof expected, "%s:3: \"gen=7\": expected a whole number", path);
 	assert_refused(&(struct row){ content, expected },

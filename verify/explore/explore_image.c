@@ -153,7 +153,7 @@ static void image_boot(const struct scenario *scenario)
 	tables_share(&image->tables, &image->manager.tables);
 	image->manager.options = &image->options;
 	image->manager.epoll = image->manager.joined = -1;
-	MUST(manager_make_slots(&image->manager) == 0);
+	MUST(members_make_slots(&image->manager) == 0);
 	w.manager = image_watched(KIND_MANAGER, SLOT_MANAGER, body_manager);
 	uint64_t word = sh_load(&image->tables.process[SLOT_MANAGER].state);
 	MUST(process_step(&image->tables.process[SLOT_MANAGER], &word, PROCESS_LIVE));

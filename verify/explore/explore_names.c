@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/why.h"
-#include "client/handle.h"
+#include "client/names.h"
 
 int names_open(struct name_cache **ret)
 {

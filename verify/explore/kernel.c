@@ -19,6 +19,8 @@
 
 #include "base/clock.h"
 #include "base/why.h"
+#include "manager/orphans.h"
+#include "manager/watching.h"
 #include "verify/explore/explore.h"
 
 enum { CLOCK_READ_NS = 20, FORGOTTEN_WAKE = 3, OVERLOOKED_HOLD = 20, MUTEX_ROBUST = 16 };
@@ -343,7 +345,7 @@ WRAPPED(int, close, int fd)
 
 /* ---- functions of the product that would leave the world of a schedule ---- */
 
-WRAPPED(int, manager_watch, struct manager *m, int fd, enum watch what, uint32_t which)
+WRAPPED(int, watching_add, struct manager *m, int fd, enum watch what, uint32_t which)
 {
 	(void)m;
 	(void)fd;
@@ -352,7 +354,7 @@ WRAPPED(int, manager_watch, struct manager *m, int fd, enum watch what, uint32_t
 	return 0;
 }
 
-WRAPPED(void, manager_unwatch, struct manager *m, int fd)
+WRAPPED(void, watching_drop, struct manager *m, int fd)
 {
 	(void)m;
 	(void)fd;

@@ -1,5 +1,5 @@
-/* fuzz_inspect.c - damaged segments through plm_inspect.h: each call, each list to its end, and the
- * promises of that header: texts end, counts stay within their bounds, lists come to an end. */
+/* fuzz_inspect.c - damaged segments through plm_inspect.h: makes each call, reads each list, and
+ * checks the promises of the header: texts end, counts are in bounds, lists end. */
 #include <string.h>
 #include <unistd.h>
 
@@ -83,7 +83,7 @@ static void list_parts(plm_inspect *in)
 		ENDS(check[i].reason);
 }
 
-/* Reads every byte that a call has given out. */
+/* Reads every byte of an output. */
 static uint64_t sum_of(const void *data, size_t bytes)
 {
 	uint64_t sum = 0;

@@ -123,8 +123,8 @@ static void fuzz_journal_end(struct opening *o)
 	}
 	if (j->entry)
 		munmap(j->entry, (size_t)j->rt.tables.limits.records * sizeof *j->entry);
-	free(j->change);
-	free(j->resumed);
+	free(j->group.change);
+	free(j->resume.done);
 }
 
 static void go_on(const char *directory, const uint8_t *data, size_t length, uint32_t bounded)

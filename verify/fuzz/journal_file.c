@@ -206,15 +206,20 @@ static void add_tasks(struct db *db)
 {
 	for (int64_t id = 1; id <= TASKS; id++) {
 		int64_t none = encode_sum("", 0);
-		FUZZ_REQUIRE(db_run(db, DB_ADD_TASK, "iiiitttiiiittbitb", id, (int64_t)7, id, id,
-				 "probe.echo", "call probe.echo", id & 1 ? "label" : NULL,
-				 (int64_t)0, (int64_t)1, (int64_t)1, (int64_t)1, "cpus=1",
-				 "0 0 0 0 0 0", "", (size_t)0, none, NULL, "", (size_t)0) == 0);
-		FUZZ_REQUIRE(db_run(db, DB_ADD_ATTEMPT, "iiiiiii", id, (int64_t)7, (int64_t)1,
-				 (int64_t)1, (int64_t)0, (int64_t)0, id) == 0);
+		FUZZ_REQUIRE(db_run(db, DB_ADD_TASK,
+				 BIND(bind_int(id), bind_int(7), bind_int(id), bind_int(id),
+				     bind_text("probe.echo"), bind_text("call probe.echo"),
+				     bind_text(id & 1 ? "label" : NULL), bind_int(0), bind_int(1),
+				     bind_int(1), bind_int(1), bind_text("cpus=1"),
+				     bind_text("0 0 0 0 0 0"), bind_blob("", 0), bind_int(none),
+				     bind_text(NULL), bind_blob("", 0))) == 0);
+		FUZZ_REQUIRE(db_run(db, DB_ADD_ATTEMPT,
+				 BIND(bind_int(id), bind_int(7), bind_int(1), bind_int(1),
+				     bind_int(0), bind_int(0), bind_int(id))) == 0);
 		FUZZ_REQUIRE(id & 2 ||
-		    db_run(db, DB_ADD_RESUMED, "iiiiii", id, (int64_t)8, id, id, (int64_t)1,
-			(int64_t)1) == 0);
+		    db_run(db, DB_ADD_RESUMED,
+			BIND(bind_int(id), bind_int(8), bind_int(id), bind_int(id), bind_int(1),
+			    bind_int(1))) == 0);
 	}
 }
 

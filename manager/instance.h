@@ -1,0 +1,18 @@
+/* instance.h - one plm a name, and what a dead plm of that name left: resumed, set aside, or
+ * removed.
+ *
+ * Where: the manager, at its boot and its end.  Blocks: until killed processes have ended.
+ * Errors: -errno with a why. */
+#ifndef PLM_INSTANCE_H
+#define PLM_INSTANCE_H
+
+struct manager;
+
+/* Takes the name (claim.h), and attaches or removes the segments left. -ESHUTDOWN: the guard asks,
+ * and there is nothing to resume. */
+int instance_claim(struct manager *m);
+int instance_bell(struct manager *m); /* opens m->joined */
+void instance_set_aside(struct manager *m, const char *reason);
+void instance_release(struct manager *m);
+
+#endif
