@@ -69,7 +69,7 @@ const struct command cmd_get = {
 	.options = { rows },
 	.notes =
 	    "The value goes to stdout as it is. With --json: {\"ref\": ..., \"value\": ...}, or\n"
-	    "\"value_base64\" if the value is no UTF-8 text. Exit codes as for call; 74: the value\n"
-	    "is the output of a command, and a part of the output was cut off.\n",
+	    "\"value_base64\" if the value is no UTF-8 text. Exit codes as for call; 74: the\n"
+	    "value is the output of a command, and a part of the output was cut off.\n",
 	.run = get_run,
 };
