@@ -244,7 +244,7 @@ INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity ge
 	pthread_mutex_clocklock pthread_mutex_consistent pthread_mutex_unlock getpid \
 	process_start_time fork exit kill waitpid waitid syscall eventfd_write close watching_add \
 	watching_drop orphans_end orphans_unowned log_info log_warn check_failed record_step \
-	process_bump hold_any owed_look tell_scheduler
+	process_bump hold_any repair_owed tell_scheduler
 $(B)/verify/explore/explore: $(EXPLORE)
 	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(INSTEAD)) -lsqlite3
 

@@ -152,7 +152,7 @@ static void view_read_worker(
 	const struct worker_kind *k = &t->control->kind[kind % WORKER_KINDS_MAX];
 	ret->worker = worker;
 	ret->worker_generation = k->generation;
-	ret->cpus = k->slots;
+	ret->cpus = k->cpus;
 	ret->cpus_used = view_count_used(t, worker);
 }
 

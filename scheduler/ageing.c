@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "scheduler/scheduler.h"
+#include "scheduler/queues.h"
 #include "tables/floor.h"
 
 enum { SHARE = 8, LOOKS_A_PERIOD = 4 };
@@ -60,8 +60,8 @@ static void ageing_drop_young(const struct scheduler *s, struct due *due)
 static int ageing_highest_on_shelves(const struct scheduler *s)
 {
 	int highest = PRIORITY_MIN;
-	for (uint32_t i = 0; i < s->shelves; i++) {
-		const struct shelf *shelf = &s->shelf[i];
+	for (uint32_t i = 0; i < s->shelves.n; i++) {
+		const struct shelf *shelf = &s->shelves.shelf[i];
 		int priority = shelf->n ? key_priority(shelf->entry[0].key) : PRIORITY_MIN;
 		highest = priority > highest ? priority : highest;
 	}
@@ -90,11 +90,12 @@ static bool ageing_find_shelved(struct scheduler *s)
 {
 	int highest = ageing_highest_on_shelves(s);
 	bool mixed = false;
-	for (uint32_t i = 0; i < s->shelves; i++)
-		for (uint32_t k = 0; k < s->shelf[i].n; k++)
-			if (key_priority(s->shelf[i].entry[k].key) != highest) {
+	for (uint32_t i = 0; i < s->shelves.n; i++)
+		for (uint32_t k = 0; k < s->shelves.shelf[i].n; k++)
+			if (key_priority(s->shelves.shelf[i].entry[k].key) != highest) {
 				mixed = true;
-				ageing_keep_early(&s->ageing.shelved, &s->shelf[i].entry[k]);
+				ageing_keep_early(
+				    &s->ageing.shelved, &s->shelves.shelf[i].entry[k]);
 			}
 	return mixed;
 }

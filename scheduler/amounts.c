@@ -1,21 +1,21 @@
 /* amounts.c - memory, GPUs and named resources in use: the sum over the bookings, so no second
  * counter can be wrong. A booking counts for its worker, whichever process runs the task. */
-#include "scheduler/scheduler.h"
+#include "scheduler/ground.h"
 
 static uint64_t amounts_used(const struct scheduler *s, uint32_t worker, uint32_t resource)
 {
 	uint64_t sum = 0;
-	for (uint32_t i = 0; i < s->bookings; i++)
-		if (resource == RESOURCE_MEMORY || s->booking[i].worker == worker)
-			sum += s->booking[i].demand->amount[resource];
+	for (uint32_t i = 0; i < s->bookings.n; i++)
+		if (resource == RESOURCE_MEMORY || s->bookings.booking[i].worker == worker)
+			sum += s->bookings.booking[i].demand->amount[resource];
 	return sum;
 }
 
 static uint64_t amounts_gpu_used(const struct scheduler *s, uint32_t worker, uint32_t gpu)
 {
 	uint64_t sum = 0;
-	for (uint32_t i = 0; i < s->bookings; i++) {
-		const struct booking *b = &s->booking[i];
+	for (uint32_t i = 0; i < s->bookings.n; i++) {
+		const struct booking *b = &s->bookings.booking[i];
 		uint64_t all = b->demand->amount[RESOURCE_GPUS];
 		if (b->worker == worker && b->gpus >> gpu & 1)
 			sum += all < AMOUNT_UNIT ? all : AMOUNT_UNIT;

@@ -17,7 +17,7 @@
  * made, or half undone, at the death of a scheduler; the next scheduler ends the booking. */
 #include <string.h>
 
-#include "scheduler/scheduler.h"
+#include "scheduler/placing.h"
 #include "tables/lent.h"
 #include "spec/spec.h"
 
@@ -114,7 +114,7 @@ static void booking_find_fitting(
 	booking_count_seats(s, seats);
 	ret->n = 0;
 	for (uint32_t w = 0; w < WORKERS_MAX; w++) {
-		uint32_t first = s->team[w].first;
+		uint32_t first = s->room.team[w].first;
 		if (!first)
 			continue;
 		uint32_t kind = booking_seat(s, first)->worker_kind % WORKER_KINDS_MAX;
@@ -136,7 +136,7 @@ static void booking_keep_gpus_free(
 {
 	uint32_t plain = 0;
 	for (uint32_t i = 0; i < f->n && !demand->amount[RESOURCE_GPUS]; i++)
-		if (s->team[f->worker[i]].hall == HALL_CPU)
+		if (s->room.team[f->worker[i]].hall == HALL_CPU)
 			f->worker[plain++] = f->worker[i];
 	f->n = plain ? plain : f->n;
 }
@@ -186,11 +186,11 @@ static bool booking_begin(struct scheduler *s, const struct heap_entry *task,
 {
 	const struct demand *demand = &terms->alternative[way];
 	uint32_t worker = room_choose_among(s, fitting->worker, fitting->n);
-	uint32_t kind = booking_seat(s, s->team[worker].first)->worker_kind % WORKER_KINDS_MAX;
+	uint32_t kind = booking_seat(s, s->room.team[worker].first)->worker_kind % WORKER_KINDS_MAX;
 	uint32_t main = booking_find_seat(s, worker, kind, true);
 	if (!main)
 		return false;
-	struct booking *b = &s->booking[s->bookings++];
+	struct booking *b = &s->bookings.booking[s->bookings.n++];
 	*b = (struct booking){ .ref = record_ref(task->id, task->tag),
 		.worker = worker,
 		.kind = kind,
@@ -294,7 +294,7 @@ static void booking_move_still(struct scheduler *s, struct booking *b)
 static void booking_proceed(struct scheduler *s, struct booking *b)
 {
 	uint32_t cpus = booking_cpus_of(b->demand), process;
-	if (s->blocked && seats_is_ready(s, b->ref)) {
+	if (s->room.blocked && seats_is_ready(s, b->ref)) {
 		booking_move_main(s, b);
 		booking_move_still(s, b);
 	}
@@ -332,8 +332,8 @@ static bool booking_proceed_with_all(struct scheduler *s)
 	uint32_t seats[WORKER_KINDS_MAX];
 	bool reserve = false;
 	booking_count_seats(s, seats);
-	for (uint32_t i = 0; i < s->bookings;) {
-		struct booking *b = &s->booking[i];
+	for (uint32_t i = 0; i < s->bookings.n;) {
+		struct booking *b = &s->bookings.booking[i];
 		if (b->main == 0 && booking_cpus_of(b->demand) > seats[b->kind]) {
 			booking_give_up(s, b); /* the next booking has moved to index i */
 			continue;
@@ -360,7 +360,7 @@ static uint32_t booking_best_shelf(
 {
 	struct heap_entry task;
 	uint32_t best = 0;
-	for (uint32_t number = 1; number <= s->shelves; number++) {
+	for (uint32_t number = 1; number <= s->shelves.n; number++) {
 		const struct terms *terms = terms_at(s->t->terms, number);
 		if (!terms || passed[number % TERMS_MAX] || booking_wants_any(terms, lacking) ||
 		    !shelf_peek(s, number, &task) || (best && task.key < ret->key))
@@ -399,7 +399,7 @@ static void booking_adopt_main(
     struct scheduler *s, uint32_t process, uint64_t ref, uint64_t word, const struct demand *demand)
 {
 	const struct process *p = booking_seat(s, process);
-	s->booking[s->bookings++] = (struct booking){ .ref = ref,
+	s->bookings.booking[s->bookings.n++] = (struct booking){ .ref = ref,
 		.main = process,
 		.reserved_main = process,
 		.seats = booking_cpus_of(demand),
@@ -437,8 +437,8 @@ static uint32_t booking_seats_of(const struct scheduler *s, const struct booking
 /* A running task of this kind with fewer processes than cpus; NULL: none. */
 static struct booking *booking_short_of_seats(struct scheduler *s, uint32_t kind)
 {
-	for (uint32_t i = 0; i < s->bookings; i++) {
-		struct booking *b = &s->booking[i];
+	for (uint32_t i = 0; i < s->bookings.n; i++) {
+		struct booking *b = &s->bookings.booking[i];
 		if (b->main && b->kind == kind &&
 		    booking_seats_of(s, b) < booking_cpus_of(b->demand))
 			return b;
@@ -471,7 +471,7 @@ static void booking_free_unclaimed(struct scheduler *s)
 		    s->member[p].booked != BOOKED_FOR_NOBODY && !lent_to(s->member[p].booked) &&
 		    !seats_find(s, s->member[p].booked))
 			seats_free(s, p);
-	s->adopted = true;
+	s->bookings.adopted = true;
 }
 
 uint32_t booking_place(struct scheduler *s)
@@ -479,7 +479,7 @@ uint32_t booking_place(struct scheduler *s)
 	struct heap_entry task = { 0 };
 	uint32_t lacking = 0, begun = 0, number;
 	bool reserve, passed[TERMS_MAX] = { false }; /* no workers for these terms just now */
-	if (!s->adopted)
+	if (!s->bookings.adopted)
 		booking_free_unclaimed(s);
 	const struct terms *terms; /* found by booking_next_task(); a stray write may have damaged
 				      the entry since */
@@ -495,6 +495,6 @@ uint32_t booking_place(struct scheduler *s)
 			passed[number % TERMS_MAX] = true;
 		}
 	}
-	s->short_of_slots |= reserve || lacking >> RESOURCE_CPUS & 1;
+	s->bookings.short_of_processes |= reserve || lacking >> RESOURCE_CPUS & 1;
 	return begun;
 }

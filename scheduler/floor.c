@@ -11,7 +11,7 @@
  * is below the floor: a few times for each change of priority.
  * Tasks with needs wait longer than for a turn, and booking.c orders them; the floor ignores them.
  */
-#include "scheduler/scheduler.h"
+#include "scheduler/queues.h"
 #include "tables/floor.h"
 
 void floor_raise(struct scheduler *s, const struct record *r, uint64_t key)
@@ -19,7 +19,7 @@ void floor_raise(struct scheduler *s, const struct record *r, uint64_t key)
 	if (key_rank(key) <= sh_peek(&s->t->control->floor) || record_needs(s->t, r))
 		return;
 	sh_store(&s->t->control->floor, key_rank(key), "floor, raised");
-	s->raised = true;
+	s->floor.raised = true;
 }
 
 void floor_rebuild(struct scheduler *s)
@@ -27,7 +27,7 @@ void floor_rebuild(struct scheduler *s)
 	const struct heap *heap = &s->t->task_heap;
 	uint32_t n = heap_length(heap);
 	sh_store(&s->t->control->floor, 0, "floor, rebuilt");
-	s->raised = true; /* a former scheduler may have raised the floor */
+	s->floor.raised = true; /* a former scheduler may have raised the floor */
 	for (uint32_t i = 0; i < n; i++) {
 		struct heap_entry task = heap_entry_at(heap, i);
 		if (task.id < s->t->limits.records)
@@ -83,7 +83,7 @@ static bool floor_has_outranking(const struct scheduler *s, uint32_t process, ui
 	if (m->generation == 0 || m->leaving || ready_outstanding(s, process) < 2)
 		return false;
 	bool quick = floor_is_quick(s, process);
-	return (s->raised || !quick) && floor_waits_behind(s, process, rank, quick);
+	return (s->floor.raised || !quick) && floor_waits_behind(s, process, rank, quick);
 }
 
 static bool floor_is_outranked(const struct scheduler *s, uint32_t rank)
@@ -104,11 +104,11 @@ bool floor_lets_go(struct scheduler *s, const struct heap_entry *task, bool all_
 	if (!floor_is_above(s->t, task->key) || !ready_still(s->t, task) ||
 	    record_needs(s->t, record_at(s->t, task->id)))
 		return true;
-	s->kept_back = !all_sent || floor_is_outranked(s, key_rank(task->key));
-	if (s->kept_back)
+	s->floor.kept_back = !all_sent || floor_is_outranked(s, key_rank(task->key));
+	if (s->floor.kept_back)
 		return false;
 	sh_store(&s->t->control->floor, key_rank(task->key), "floor, let go");
-	s->raised = false;
+	s->floor.raised = false;
 	return true;
 }
 
@@ -116,13 +116,13 @@ bool floor_lets_go(struct scheduler *s, const struct heap_entry *task, bool all_
  * the word. */
 void floor_tell_kept(struct scheduler *s)
 {
-	if (sh_peek(&s->t->control->kept_back) != s->kept_back)
-		sh_store(&s->t->control->kept_back, s->kept_back);
+	if (sh_peek(&s->t->control->kept_back) != s->floor.kept_back)
+		sh_store(&s->t->control->kept_back, s->floor.kept_back);
 }
 
 bool floor_may_sink(const struct scheduler *s)
 {
 	const struct heap *heap = &s->t->task_heap;
-	return s->kept_back && heap_length(heap) > 0 &&
+	return s->floor.kept_back && heap_length(heap) > 0 &&
 	    !floor_is_outranked(s, key_rank(heap_entry_at(heap, 0).key));
 }

@@ -3,7 +3,7 @@
  * A record becomes FREE here alone. First go the extents, each under its arena's lock together with
  * the word naming the extent; then the state changes; then, in batches, the record returns to the
  * pool, which is derived. */
-#include "scheduler/scheduler.h"
+#include "scheduler/graph.h"
 
 /* False: the arena's lock could not be had, because a process was stopped inside it. */
 static bool free_extent(struct scheduler *s, shared32 *granule, uint64_t bytes)
@@ -23,13 +23,13 @@ void free_arguments(struct scheduler *s, struct record *r)
 
 void free_flush(struct scheduler *s)
 {
-	if (s->freed_count == 0)
+	if (s->freed.n == 0)
 		return;
 	/* If the pool's lock cannot be had, the records are FREE all the same: a later rebuild
 	 * finds them. */
-	if (!s->owed.pool && pool_give(&s->t->pool, s->freed, s->freed_count) < 0)
+	if (!s->owed.pool && pool_give(&s->t->pool, s->freed.record, s->freed.n) < 0)
 		owed_note_pool(s);
-	s->freed_count = 0;
+	s->freed.n = 0;
 	if (sh_peek(&s->t->control->room_wanted)) {
 		sh_store(&s->t->control->room_wanted, 0);
 		event_post(&s->t->control->room);
@@ -68,8 +68,8 @@ static void free_record(struct scheduler *s, uint32_t index)
 	free_wipe(r);
 	if (!record_step(r, &word, RECORD_FREE, 0, 0, 0))
 		return; /* our own word moves in a damaged segment alone */
-	s->freed[s->freed_count++] = index;
-	if (s->freed_count == FREED_BATCH)
+	s->freed.record[s->freed.n++] = index;
+	if (s->freed.n == FREED_BATCH)
 		free_flush(s);
 }
 

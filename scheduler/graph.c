@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "scheduler/scheduler.h"
+#include "scheduler/graph.h"
 
 void graph_settled(struct scheduler *s, uint32_t index)
 {
@@ -22,8 +22,8 @@ void graph_settled(struct scheduler *s, uint32_t index)
 		seats_settled(s, record_ref(index, word_generation(sh_load(&r->state))));
 	/* Full only if hints came doubled without end: then every record left out is in the list
 	 * already. */
-	if (s->settled_count < SETTLED_PER_RECORD * s->t->limits.records)
-		s->settled[s->settled_count++] = index;
+	if (s->settled.n < SETTLED_PER_RECORD * s->t->limits.records)
+		s->settled.record[s->settled.n++] = index;
 }
 
 /* ---- failures passed on ---- */
@@ -398,8 +398,8 @@ void graph_abandoned(struct scheduler *s, uint32_t index)
 
 void graph_spread(struct scheduler *s)
 {
-	while (s->settled_count > 0) {
-		uint32_t index = s->settled[--s->settled_count];
+	while (s->settled.n > 0) {
+		uint32_t index = s->settled.record[--s->settled.n];
 		if (!state_settled(word_state(sh_load(&record_at(s->t, index)->state))))
 			continue; /* freed since, or in a new life */
 		graph_tell_dependents(s, index);

@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "base/why.h"
-#include "scheduler/scheduler.h"
+#include "scheduler/ground.h"
 
 void scheduler_give_up(void)
 {

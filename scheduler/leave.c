@@ -3,7 +3,7 @@
  * retain.c tells which record is next. A result leaves as if a client forgot it: the runtime's hold
  * ends. If the scheduler dies between this step and the free, the record is left without a holder,
  * and the next scheduler frees it. */
-#include "scheduler/scheduler.h"
+#include "scheduler/placing.h"
 
 enum {
 	ROOM_RESULTS = 256, /* the most results that leave at once when the table is full ... */

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "scheduler/scheduler.h"
+#include "scheduler/placing.h"
 #include "tables/lent.h"
 
 enum {
@@ -51,7 +51,8 @@ static void lend_count(struct scheduler *s)
 static bool lend_tasks_wait(const struct scheduler *s)
 {
 	return !(s->admission & ADMISSION_PAUSED) &&
-	    (heap_length(&s->t->task_heap) > 0 || s->short_of_slots || s->loans.queued);
+	    (heap_length(&s->t->task_heap) > 0 || s->bookings.short_of_processes ||
+		s->loans.queued);
 }
 
 static bool lend_is_idle(const struct scheduler *s, uint32_t process)
@@ -59,7 +60,7 @@ static bool lend_is_idle(const struct scheduler *s, uint32_t process)
 	const struct member *m = &s->member[process];
 	const struct process *p = &s->t->process[process];
 	return m->generation && !m->leaving && !m->booked && !p->spare &&
-	    s->team[m->worker].hall == HALL_CPU && !sh_load(&p->running) &&
+	    s->room.team[m->worker].hall == HALL_CPU && !sh_load(&p->running) &&
 	    !sh_load(&p->waiting_ns) && ready_outstanding(s, process) == 0;
 }
 
@@ -73,7 +74,7 @@ static uint32_t lend_find_idle(const struct scheduler *s)
 
 bool lend_has_of(const struct scheduler *s, uint32_t worker)
 {
-	for (uint32_t p = s->team[worker].first; p; p = s->member[p].next)
+	for (uint32_t p = s->room.team[worker].first; p; p = s->member[p].next)
 		if (lent_to(s->member[p].booked))
 			return true;
 	return false;

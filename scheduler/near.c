@@ -3,7 +3,7 @@
  *
  * Asked only if the arguments together are worth a wake: below that, a worker with room is the
  * better choice. */
-#include "scheduler/scheduler.h"
+#include "scheduler/placing.h"
 
 enum {
 	FUTURES_LOOKED_AT = 8,
@@ -49,12 +49,13 @@ static size_t near_find_bytes(struct scheduler *s, struct record *task, struct p
 bool near_choose(struct scheduler *s, struct record *task, uint32_t *ret_process)
 {
 	struct policy_bytes bytes[FUTURES_LOOKED_AT];
-	struct policy_view view = { s->view, s->hall[HALL_CPU].open, s->hall[HALL_CPU].n };
+	struct policy_view view = { s->room.view, s->room.hall[HALL_CPU].open,
+		s->room.hall[HALL_CPU].n };
 	size_t n;
-	if (!s->policy->near || sh_peek(&task->args) == 0 || view.n == 0 ||
+	if (!s->room.policy->near || sh_peek(&task->args) == 0 || view.n == 0 ||
 	    (n = near_find_bytes(s, task, bytes)) == 0)
 		return false;
-	uint32_t worker = s->policy->near(&view, bytes, n);
+	uint32_t worker = s->room.policy->near(&view, bytes, n);
 	if (worker == POLICY_NOBODY)
 		return false;
 	*ret_process = room_slot_of(s, worker);

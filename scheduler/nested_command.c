@@ -8,7 +8,7 @@
  *
  * Death: all state here is private; a new scheduler looks at each ring, and finds the waits again.
  */
-#include "scheduler/scheduler.h"
+#include "scheduler/workers.h"
 
 static bool nested_bit(const struct scheduler *s, uint32_t process)
 {

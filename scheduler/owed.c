@@ -19,7 +19,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/why.h"
-#include "scheduler/scheduler.h"
+#include "scheduler/queues.h"
 
 enum { PAUSE_MIN_MS = 20, PAUSE_MAX_MS = 500 };
 

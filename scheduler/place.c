@@ -5,7 +5,7 @@
  * (process_depth): hundreds of tiny tasks, one or two long ones. If a worker does not get to a
  * task, because the task before turned out long or sleeps, the scheduler gives the task to another
  * worker as well: a hint is an order only for the first worker that claims the record. */
-#include "scheduler/scheduler.h"
+#include "scheduler/placing.h"
 
 enum {
 	PLACE_BATCH = 64,
@@ -38,7 +38,7 @@ static void place_queue(struct scheduler *s, uint32_t index)
 	ageing_queued(s, key, heap_length(heap) == 0 && shelf_empty(s));
 	heap_push(heap, index, word_generation(word), key);
 	floor_raise(s, r, key);
-	s->fresh = true;
+	s->room.fresh = true;
 }
 
 /* Limits have a heap of their own, whose lock is never taken inside the task heap's: so the batch
@@ -181,12 +181,12 @@ uint32_t place_tasks(struct scheduler *s)
 	struct pick picks[PLACE_BATCH];
 	uint32_t total = 0, n = 0;
 	bool paused = s->admission & ADMISSION_PAUSED;
-	s->short_of_slots = s->kept_back = false;
+	s->bookings.short_of_processes = s->floor.kept_back = false;
 	place_flush(s); /* tasks without a place in a ring go before lower tasks */
 	/* Tasks with spares made for them go before tasks in the heap. */
-	if (!paused && s->spares && (s->shelves || s->bookings))
+	if (!paused && s->room.spares && (s->shelves.n || s->bookings.n))
 		total += place_booked(s);
-	if (s->spares)
+	if (s->room.spares)
 		spares_start(s);
 	do {
 		if (paused || heap_length(&s->t->task_heap) == 0)
@@ -195,11 +195,11 @@ uint32_t place_tasks(struct scheduler *s)
 		place_send_picks(s, picks, n);
 		total += n;
 	} while (n == PLACE_BATCH && total < PLACED_A_ROUND);
-	if (!paused && (s->shelves || s->bookings || !s->adopted))
+	if (!paused && (s->shelves.n || s->bookings.n || !s->bookings.adopted))
 		total += place_booked(s);
-	if (s->blocked && s->fresh && heap_length(&s->t->task_heap))
+	if (s->room.blocked && s->room.fresh && heap_length(&s->t->task_heap))
 		place_wake_blocked(s);
-	s->fresh = false;
+	s->room.fresh = false;
 	floor_tell_kept(s);
 	return total;
 }
@@ -229,7 +229,7 @@ void place_tell_demand(struct scheduler *s)
 
 bool place_idle(const struct scheduler *s)
 {
-	if (heap_length(&s->t->task_heap) || !shelf_empty(s) || s->bookings)
+	if (heap_length(&s->t->task_heap) || !shelf_empty(s) || s->bookings.n)
 		return false;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (s->member[p].generation && ready_outstanding(s, p))

@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "base/meter.h"
 #include "base/tree.h"
-#include "scheduler/scheduler.h"
+#include "scheduler/graph.h"
 
 enum {
 	LOOK_NEAR_MS = 50,

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 
 #include "base/why.h"
-#include "scheduler/scheduler.h"
+#include "scheduler/queues.h"
 
 enum {
 	QUEUE_LOOK = 64,

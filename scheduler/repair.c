@@ -175,7 +175,7 @@ static void repair_record(struct scheduler *s, uint32_t index, uint32_t dead)
 	}
 	if (journal_wants(s->t, r))
 		journal_tell(s->t, index); /* the dead process may never have told the journal */
-	if (s->settled_count >= FREED_BATCH)
+	if (s->settled.n >= FREED_BATCH)
 		graph_spread(s);
 	if (s->ready.n >= READY_BATCH)
 		place_flush(s);

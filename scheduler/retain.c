@@ -8,7 +8,7 @@
  * journal has written the end: so no record is looked at too early. A record held again stays in
  * the heap, falls out when its turn comes, and is noted anew at the end of the hold.
  * leave.c lets them leave. */
-#include "scheduler/scheduler.h"
+#include "scheduler/queues.h"
 
 #include <errno.h>
 #include <sys/mman.h>

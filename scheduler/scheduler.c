@@ -12,7 +12,7 @@
 
 static size_t scheduler_settled_bytes(const struct scheduler *s)
 {
-	return (size_t)s->t->limits.records * SETTLED_PER_RECORD * sizeof s->settled[0];
+	return (size_t)s->t->limits.records * SETTLED_PER_RECORD * sizeof s->settled.record[0];
 }
 
 static int scheduler_allocate(struct scheduler *s)
@@ -24,7 +24,7 @@ static int scheduler_allocate(struct scheduler *s)
 	s->member = calloc(s->t->limits.processes, sizeof s->member[0]);
 	if (list == MAP_FAILED || !s->member)
 		return why(-ENOMEM, "no memory for a scheduler of %u tasks", s->t->limits.records);
-	s->settled = list;
+	s->settled.record = list;
 	int r = owed_open(s);
 	if (r == 0)
 		r = ready_open(s);
@@ -37,13 +37,12 @@ int scheduler_open(struct scheduler *s, struct tables *t)
 {
 	*s = (struct scheduler){ .t = t,
 		.me = &t->process[SLOT_SCHEDULER],
-		.next_look_ns = DEADLINE_NEVER,
+		.room = { .next_look_ns = DEADLINE_NEVER, .crew = SPIN_CROWD * t->control->cores },
 		.manager = -1,
-		.loans = { .any = true, .next_ns = DEADLINE_NEVER },
-		.crew = SPIN_CROWD * t->control->cores };
+		.loans = { .any = true, .next_ns = DEADLINE_NEVER } };
 	t->self = SLOT_SCHEDULER;
-	s->policy = policy_at(0);
-	s->seed = t->control->seed;
+	s->room.policy = policy_at(0);
+	s->room.seed = t->control->seed;
 	ageing_open(s);
 	int r = scheduler_allocate(s);
 	if (r < 0)
@@ -63,7 +62,7 @@ void scheduler_close(struct scheduler *s)
 	retain_close(s);
 	owed_close(s);
 	ready_close(s);
-	munmap(s->settled, scheduler_settled_bytes(s));
+	munmap(s->settled.record, scheduler_settled_bytes(s));
 	free(s->member);
 	shelf_close(s);
 }
@@ -114,9 +113,9 @@ uint32_t scheduler_step(struct scheduler *s)
 	done += place_tasks(s);
 	if (s->t->control->jobserver)
 		done += scheduler_lend(s);
-	if (s->next_look_ns == DEADLINE_NEVER && (done || heap_length(&s->t->task_heap) > 0))
-		s->next_look_ns = clock_ns() + NS_PER_MS;
-	if (s->next_look_ns != DEADLINE_NEVER && clock_ns() >= s->next_look_ns) {
+	if (s->room.next_look_ns == DEADLINE_NEVER && (done || heap_length(&s->t->task_heap) > 0))
+		s->room.next_look_ns = clock_ns() + NS_PER_MS;
+	if (s->room.next_look_ns != DEADLINE_NEVER && clock_ns() >= s->room.next_look_ns) {
 		room_look_for_stuck(s);
 		done += place_tasks(s);
 	}
@@ -142,7 +141,8 @@ static bool scheduler_something_to_do(void *scheduler)
 /* The earliest time at which work is due without a hint. */
 static uint64_t scheduler_next_look(struct scheduler *s)
 {
-	uint64_t look = s->ageing.next_ns < s->next_look_ns ? s->ageing.next_ns : s->next_look_ns;
+	uint64_t look =
+	    s->ageing.next_ns < s->room.next_look_ns ? s->ageing.next_ns : s->room.next_look_ns;
 	uint64_t limit = limits_next_ns(s);
 	look = limit < look ? limit : look;
 	look = s->owed.next_ns < look ? s->owed.next_ns : look;

@@ -5,13 +5,13 @@
  */
 #include <string.h>
 
-#include "scheduler/scheduler.h"
+#include "scheduler/workers.h"
 
 struct booking *seats_find(struct scheduler *s, uint64_t ref)
 {
-	for (uint32_t i = 0; i < s->bookings; i++)
-		if (s->booking[i].ref == ref)
-			return &s->booking[i];
+	for (uint32_t i = 0; i < s->bookings.n; i++)
+		if (s->bookings.booking[i].ref == ref)
+			return &s->bookings.booking[i];
 	return NULL;
 }
 
@@ -57,7 +57,7 @@ void seats_end(struct scheduler *s, struct booking *b)
 {
 	uint64_t ref = b->ref;
 	uint32_t main = b->main;
-	size_t younger = (size_t)(&s->booking[--s->bookings] - b);
+	size_t younger = (size_t)(&s->bookings.booking[--s->bookings.n] - b);
 	memmove(b, b + 1, younger * sizeof *b); /* keeps the order of beginning */
 	if (main && s->member[main].booked == ref)
 		seats_free(s, main);
@@ -68,14 +68,14 @@ void seats_end(struct scheduler *s, struct booking *b)
 
 void seats_settled(struct scheduler *s, uint64_t ref)
 {
-	struct booking *b = s->bookings ? seats_find(s, ref) : NULL;
+	struct booking *b = s->bookings.n ? seats_find(s, ref) : NULL;
 	if (b)
 		seats_end(s, b);
 }
 
 void seats_returned(struct scheduler *s, uint64_t ref, uint64_t word)
 {
-	struct booking *b = s->bookings ? seats_find(s, ref) : NULL;
+	struct booking *b = s->bookings.n ? seats_find(s, ref) : NULL;
 	if (b && word_attempt(word) != b->attempt)
 		seats_end(s, b);
 }
@@ -126,7 +126,7 @@ bool seats_is_ready(const struct scheduler *s, uint64_t ref)
 uint32_t seats_pending(const struct scheduler *s)
 {
 	uint32_t n = 0;
-	for (uint32_t i = 0; i < s->bookings; i++)
-		n += seats_is_ready(s, s->booking[i].ref);
+	for (uint32_t i = 0; i < s->bookings.n; i++)
+		n += seats_is_ready(s, s->bookings.booking[i].ref);
 	return n;
 }

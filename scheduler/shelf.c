@@ -8,7 +8,7 @@
 
 #include "base/check.h"
 #include "base/why.h"
-#include "scheduler/scheduler.h"
+#include "scheduler/queues.h"
 
 enum { SHELF_FIRST_ROOM = 64 };
 
@@ -52,17 +52,17 @@ static void shelf_grow(struct shelf *shelf)
 void shelf_put(struct scheduler *s, uint32_t terms, struct heap_entry task)
 {
 	CHECK(terms > 0 && terms <= TERMS_MAX);
-	struct shelf *shelf = &s->shelf[terms - 1];
+	struct shelf *shelf = &s->shelves.shelf[terms - 1];
 	if (shelf->n == shelf->room)
 		shelf_grow(shelf);
 	shelf_sift_up(shelf->entry, shelf->n++, task);
-	if (terms > s->shelves)
-		s->shelves = terms;
+	if (terms > s->shelves.n)
+		s->shelves.n = terms;
 }
 
 bool shelf_peek(struct scheduler *s, uint32_t terms, struct heap_entry *ret)
 {
-	struct shelf *shelf = &s->shelf[terms - 1];
+	struct shelf *shelf = &s->shelves.shelf[terms - 1];
 	while (shelf->n > 0 && !ready_still(s->t, &shelf->entry[0]))
 		shelf_drop(s, terms);
 	if (shelf->n == 0)
@@ -73,7 +73,7 @@ bool shelf_peek(struct scheduler *s, uint32_t terms, struct heap_entry *ret)
 
 void shelf_drop(struct scheduler *s, uint32_t terms)
 {
-	struct shelf *shelf = &s->shelf[terms - 1];
+	struct shelf *shelf = &s->shelves.shelf[terms - 1];
 	shelf->n--;
 	if (shelf->n > 0)
 		shelf_sift_down(shelf->entry, shelf->n, shelf->entry[shelf->n]);
@@ -81,14 +81,14 @@ void shelf_drop(struct scheduler *s, uint32_t terms)
 
 bool shelf_empty(const struct scheduler *s)
 {
-	for (uint32_t i = 0; i < s->shelves; i++)
-		if (s->shelf[i].n)
+	for (uint32_t i = 0; i < s->shelves.n; i++)
+		if (s->shelves.shelf[i].n)
 			return false;
 	return true;
 }
 
 void shelf_close(struct scheduler *s)
 {
-	for (uint32_t i = 0; i < s->shelves; i++)
-		free(s->shelf[i].entry);
+	for (uint32_t i = 0; i < s->shelves.n; i++)
+		free(s->shelves.shelf[i].entry);
 }

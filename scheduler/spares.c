@@ -17,7 +17,7 @@
 #include <sys/eventfd.h>
 
 #include "base/log.h"
-#include "scheduler/scheduler.h"
+#include "scheduler/placing.h"
 
 enum {
 	LOOK_NS = 5000000,       /* longer than waits with tasks run in place: no spare for them */
@@ -61,7 +61,7 @@ bool spares_may_relieve(const struct scheduler *s, uint32_t process)
 static uint32_t spares_count_at_work(const struct scheduler *s, uint32_t worker)
 {
 	uint32_t n = 0;
-	for (uint32_t p = s->team[worker].first; p; p = s->member[p].next)
+	for (uint32_t p = s->room.team[worker].first; p; p = s->member[p].next)
 		n += !spares_rests(s, p) && !spares_is_away(s, p);
 	return n;
 }
@@ -70,7 +70,7 @@ bool spares_is_due(const struct scheduler *s, uint32_t process)
 {
 	uint32_t worker = s->member[process].worker;
 	return spares_rests(s, process) && spares_serves(s, process) &&
-	    spares_count_at_work(s, worker) < s->view[worker].slots;
+	    spares_count_at_work(s, worker) < s->room.view[worker].slots;
 }
 
 /* A spare with a running task ends the task first: the word is read between two tasks. */
@@ -92,7 +92,7 @@ static void spares_stop_surplus(struct scheduler *s)
 		const struct member *m = &s->member[p];
 		if (spares_serves(s, p) && spares_process_at(s, p)->spare && !m->booked &&
 		    !spares_is_away(s, p) &&
-		    spares_count_at_work(s, m->worker) > s->view[m->worker].slots)
+		    spares_count_at_work(s, m->worker) > s->room.view[m->worker].slots)
 			spares_set_rest(s, p, true);
 	}
 }
@@ -212,7 +212,7 @@ static void spares_see(struct scheduler *s, struct scene *ret)
 
 static bool spares_team_is_idle(const struct scheduler *s, uint32_t worker)
 {
-	for (uint32_t p = s->team[worker].first; p; p = s->member[p].next)
+	for (uint32_t p = s->room.team[worker].first; p; p = s->member[p].next)
 		if (!s->member[p].booked && !waits_unserved(s, p) && !ready_outstanding(s, p))
 			return true;
 	return false;
@@ -346,7 +346,7 @@ static void spares_look_now(struct scheduler *s)
 		spares_ask(s, &scene);
 	spares_dismiss(s, &scene);
 	spares_refuse_youngest(s, &scene);
-	r->seen = s->turns + s->blocked;
+	r->seen = s->room.turns + s->room.blocked;
 	bool wanted = r->bits || scene.spares || (scene.waiting && scene.queued);
 	r->next_ns =
 	    !wanted ? DEADLINE_NEVER : scene.now_ns + (scene.queued ? LOOK_NS : CALM_LOOK_NS);
@@ -355,23 +355,23 @@ static void spares_look_now(struct scheduler *s)
 /* Tasks wait, and more are queued than at the last look. */
 static bool spares_worth_a_look(const struct scheduler *s)
 {
-	return s->blocked &&
-	    (s->turns + s->blocked != s->relief.seen || s->bookings ||
+	return s->room.blocked &&
+	    (s->room.turns + s->room.blocked != s->relief.seen || s->bookings.n ||
 		heap_length(&s->t->task_heap) > 0 || !shelf_empty(s));
 }
 
 void spares_begin(struct scheduler *s)
 {
-	if (s->blocked || s->spares)
+	if (s->room.blocked || s->room.spares)
 		s->relief.round_ns = clock_ns();
 }
 
 void spares_look(struct scheduler *s)
 {
 	struct relief *r = &s->relief;
-	if (s->blocked == 0 && s->spares == 0 && r->next_ns == DEADLINE_NEVER)
+	if (s->room.blocked == 0 && s->room.spares == 0 && r->next_ns == DEADLINE_NEVER)
 		return; /* the usual case: nobody waits */
-	if (s->spares) {
+	if (s->room.spares) {
 		if (heap_length(&s->t->task_heap))
 			spares_fetch_all_awaited(s);
 		spares_stop_surplus(s);

@@ -10,7 +10,7 @@
  * the tasks turn out long, the number of awake workers allowed (the crew) doubles at each look, a
  * millisecond. */
 #include "base/clock.h"
-#include "scheduler/scheduler.h"
+#include "scheduler/workers.h"
 #include "tables/spin.h"
 
 enum {
@@ -52,26 +52,27 @@ static void room_open_worker(struct hall *hall, struct team *team, uint32_t work
 
 static void room_close_worker(struct scheduler *s, struct hall *hall, uint32_t worker)
 {
-	struct team *team = &s->team[worker];
+	struct team *team = &s->room.team[worker];
 	if (!team->place)
 		return;
 	uint32_t last = hall->open[--hall->n];
 	hall->open[team->place - 1] = last;
-	s->team[last].place = team->place;
+	s->room.team[last].place = team->place;
 	team->place = 0;
 }
 
 static uint64_t room_key_of(const struct scheduler *s, uint32_t worker)
 {
-	return s->policy->key ? s->policy->key(&s->view[worker]) : s->view[worker].free;
+	return s->room.policy->key ? s->room.policy->key(&s->room.view[worker])
+				   : s->room.view[worker].free;
 }
 
 /* Workers with GPUs are few, and asked only as a last resort: no heap is needed. */
 static void room_reorder(struct scheduler *s, uint32_t worker)
 {
-	struct team *team = &s->team[worker];
-	struct hall *hall = &s->hall[team->hall];
-	if (s->view[worker].free == 0)
+	struct team *team = &s->room.team[worker];
+	struct hall *hall = &s->room.hall[team->hall];
+	if (s->room.view[worker].free == 0)
 		room_close_worker(s, hall, worker);
 	else
 		room_open_worker(hall, team, worker);
@@ -85,12 +86,12 @@ static void room_reorder(struct scheduler *s, uint32_t worker)
 static void room_rekey(struct scheduler *s, uint32_t process)
 {
 	struct member *m = &s->member[process];
-	s->brisk -= m->brisk;
+	s->room.brisk -= m->brisk;
 	m->awake = process_awake(s->t, process);
 	m->brisk = m->awake && !m->stuck && m->depth >= BRISK_DEPTH;
-	s->brisk += m->brisk;
+	s->room.brisk += m->brisk;
 	uint32_t share = room_share_of(m);
-	s->view[m->worker].free += share - (uint64_t)m->share;
+	s->room.view[m->worker].free += share - (uint64_t)m->share;
 	m->share = share;
 	room_reorder(s, m->worker);
 }
@@ -99,13 +100,13 @@ static uint32_t room_count(struct scheduler *s, uint32_t process)
 {
 	struct member *m = &s->member[process];
 	uint32_t outstanding = ready_outstanding(s, process);
-	s->blocked -= m->blocked;
+	s->room.blocked -= m->blocked;
 	m->depth = waits_nested(s, process) ? 0 : process_depth(&s->t->process[process]);
 	m->room = m->depth > outstanding && !m->booked ? m->depth - outstanding : 0;
-	s->fresh |= m->depth == 0 &&
+	s->room.fresh |= m->depth == 0 &&
 	    !m->blocked; /* perhaps the process looked before the task was queued */
 	m->blocked = m->depth == 0;
-	s->blocked += m->blocked;
+	s->room.blocked += m->blocked;
 	return outstanding;
 }
 
@@ -134,29 +135,29 @@ void room_join(struct scheduler *s, uint32_t process)
 	struct member *m = &s->member[process];
 	uint32_t worker = p->worker % WORKERS_MAX;
 	const struct worker_kind *kind = &c->kind[p->worker_kind % WORKER_KINDS_MAX];
-	struct policy_worker *view = &s->view[worker];
+	struct policy_worker *view = &s->room.view[worker];
 	view->number = worker;
-	view->slots = kind->slots ? kind->slots : 1;
+	view->slots = kind->cpus ? kind->cpus : 1;
 	view->weight = WEIGHT_OF_GENERATION * kind->generation;
 	view->node = sh_peek(&p->node);
 	m->worker = worker;
-	m->next = s->team[worker].first;
-	s->team[worker].first = process;
-	s->spares += p->spare != 0;
-	s->team[worker].hall = kind->amount[RESOURCE_GPUS] ? HALL_GPU : HALL_CPU;
+	m->next = s->room.team[worker].first;
+	s->room.team[worker].first = process;
+	s->room.spares += p->spare != 0;
+	s->room.team[worker].hall = kind->amount[RESOURCE_GPUS] ? HALL_GPU : HALL_CPU;
 }
 
 /* From now on the process gets nothing. */
 static void room_unseat(struct scheduler *s, uint32_t process)
 {
 	const struct member *m = &s->member[process];
-	uint32_t *link = &s->team[m->worker].first;
-	s->brisk -= m->brisk;
+	uint32_t *link = &s->room.team[m->worker].first;
+	s->room.brisk -= m->brisk;
 	while (*link != process && *link != 0)
 		link = &s->member[*link].next;
 	*link = m->next;
 	scheduler_lock_heap(&s->t->worker_heap);
-	s->view[m->worker].free -= m->share;
+	s->room.view[m->worker].free -= m->share;
 	room_reorder(s, m->worker);
 	heap_unlock(&s->t->worker_heap);
 }
@@ -165,8 +166,8 @@ void room_leave(struct scheduler *s, uint32_t process)
 {
 	struct member *m = &s->member[process];
 	s->loans.any = true; /* the process may have been lent */
-	s->blocked -= m->blocked;
-	s->spares -= s->t->process[process].spare != 0;
+	s->room.blocked -= m->blocked;
+	s->room.spares -= s->t->process[process].spare != 0;
 	m->blocked = false;
 	if (!m->leaving)
 		room_unseat(s, process);
@@ -191,10 +192,10 @@ void room_rebuild(struct scheduler *s)
 
 uint32_t room_choose_among(struct scheduler *s, const uint32_t *workers, uint32_t n)
 {
-	struct policy_view view = { s->view, workers, n };
+	struct policy_view view = { s->room.view, workers, n };
 	uint32_t best = workers[0];
-	if (s->policy->draw)
-		return workers[s->policy->draw(&view, &s->seed)];
+	if (s->room.policy->draw)
+		return workers[s->room.policy->draw(&view, &s->room.seed)];
 	for (uint32_t i = 1; i < n; i++)
 		if (room_key_of(s, workers[i]) > room_key_of(s, best))
 			best = workers[i];
@@ -221,11 +222,11 @@ bool room_choose_other(struct scheduler *s, uint32_t worker, uint32_t *ret)
 
 static uint32_t room_choose_worker(struct scheduler *s, enum hall_name name)
 {
-	const struct hall *hall = &s->hall[name];
+	const struct hall *hall = &s->room.hall[name];
 	struct heap_entry top;
 	if (hall->n == 0)
 		return POLICY_NOBODY;
-	if (s->policy->key && name == HALL_CPU && heap_peek(&s->t->worker_heap, &top) &&
+	if (s->room.policy->key && name == HALL_CPU && heap_peek(&s->t->worker_heap, &top) &&
 	    top.id < WORKERS_MAX)
 		return top.id;
 	return room_choose_among(s, hall->open, hall->n);
@@ -234,7 +235,7 @@ static uint32_t room_choose_worker(struct scheduler *s, enum hall_name name)
 /* The process with most room; among equals the process with the latest task. */
 uint32_t room_slot_of(const struct scheduler *s, uint32_t worker)
 {
-	uint32_t best = s->team[worker].first;
+	uint32_t best = s->room.team[worker].first;
 	for (uint32_t p = best; p; p = s->member[p].next) {
 		const struct member *m = &s->member[p], *b = &s->member[best];
 		if (m->share > b->share || (m->share == b->share && m->last_turn > b->last_turn))
@@ -254,7 +255,7 @@ bool room_choose(struct scheduler *s, uint32_t *ret)
 		*ret = room_slot_of(s, worker);
 		const struct member *m = &s->member[*ret];
 		if (m->awake == process_awake(s->t, *ret))
-			return m->awake || !s->policy->thrifty || s->brisk < s->crew;
+			return m->awake || !s->room.policy->thrifty || s->room.brisk < s->room.crew;
 		room_rekey(s, *ret); /* parked since, or woken */
 	}
 }
@@ -263,7 +264,7 @@ void room_take(struct scheduler *s, uint32_t process)
 {
 	struct member *m = &s->member[process];
 	m->room--;
-	m->last_turn = s->view[m->worker].last_turn = ++s->turns;
+	m->last_turn = s->room.view[m->worker].last_turn = ++s->room.turns;
 	process_set_awake(s->t, process, true); /* awake as soon as the hints are sent */
 	room_rekey(s, process);
 }
@@ -274,13 +275,13 @@ void room_follow_policy(struct scheduler *s)
 {
 	uint32_t number = sh_peek(&s->t->control->policy);
 	const struct policy *policy = policy_at(number);
-	if (policy == s->policy || !policy)
+	if (policy == s->room.policy || !policy)
 		return;
-	s->policy = policy;
+	s->room.policy = policy;
 	scheduler_lock_heap(&s->t->worker_heap);
 	for (uint32_t h = 0; h < HALLS; h++)
-		for (uint32_t i = 0; i < s->hall[h].n; i++)
-			room_reorder(s, s->hall[h].open[i]);
+		for (uint32_t i = 0; i < s->room.hall[h].n; i++)
+			room_reorder(s, s->room.hall[h].open[i]);
 	heap_unlock(&s->t->worker_heap);
 }
 
@@ -313,7 +314,7 @@ static bool room_look_at(struct scheduler *s, uint32_t process, bool wanted)
 	if (m->stuck && queued && (wanted || floor_is_ignored(s, process)))
 		ready_withdraw(s, process);
 	if (m->stuck && !was_stuck)
-		s->newly_stuck++;
+		s->room.newly_stuck++;
 	room_refresh(s, process);
 	return queued;
 }
@@ -322,18 +323,18 @@ void room_look_for_stuck(struct scheduler *s)
 {
 	bool wanted = room_somebody_is_idle(s) && !(s->admission & ADMISSION_PAUSED);
 	bool queued = heap_length(&s->t->task_heap) > 0;
-	s->newly_stuck = 0;
+	s->room.newly_stuck = 0;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (room_serves(&s->member[p]))
 			queued |= room_look_at(s, p, wanted);
-	if (!s->newly_stuck)
-		s->crew = SPIN_CROWD * s->t->control->cores;
-	else if (s->crew < s->t->limits.processes)
-		s->crew *= 2;
+	if (!s->room.newly_stuck)
+		s->room.crew = SPIN_CROWD * s->t->control->cores;
+	else if (s->room.crew < s->t->limits.processes)
+		s->room.crew *= 2;
 	/* If no worker could take the tasks, the next free worker rings, and this function looks
 	 * again. But a worker just looking for a task to steal seemed busy when its hint was read,
 	 * and sends no second hint: so look again even then, after a longer pause. */
 	uint64_t pause_ns = wanted ? STUCK_LOOK_NS : BUSY_LOOK_NS;
 	bool useful = queued && !(s->admission & ADMISSION_PAUSED);
-	s->next_look_ns = useful ? clock_ns() + pause_ns : DEADLINE_NEVER;
+	s->room.next_look_ns = useful ? clock_ns() + pause_ns : DEADLINE_NEVER;
 }

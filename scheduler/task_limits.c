@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/why.h"
-#include "scheduler/scheduler.h"
+#include "scheduler/graph.h"
 #include "tables/grace.h"
 
 enum { GRACE_STEPS = 8, INTERRUPTS_FROM = GRACE_STEPS - GRACE_INTERRUPTS };
@@ -26,7 +26,7 @@ enum { GRACE_STEPS = 8, INTERRUPTS_FROM = GRACE_STEPS - GRACE_INTERRUPTS };
 
 static size_t task_limits_stops_bytes(const struct scheduler *s)
 {
-	return (size_t)s->t->limits.records * sizeof s->stops[0];
+	return (size_t)s->t->limits.records * sizeof s->limits.stops[0];
 }
 
 /* Untouched pages cost nothing, however large the table. */
@@ -41,18 +41,18 @@ int limits_open(struct scheduler *s)
 {
 	uint32_t records = s->t->limits.records;
 	void *memory = task_limits_map_private(heap_bytes(records));
-	s->stops = task_limits_map_private(task_limits_stops_bytes(s));
-	if (!memory || !s->stops)
+	s->limits.stops = task_limits_map_private(task_limits_stops_bytes(s));
+	if (!memory || !s->limits.stops)
 		return why(-ENOMEM, "no memory for the timers of %u tasks", records);
 	heap_create(memory, records);
-	heap_attach(&s->timers, memory, records, RANK_TASK_HEAP, NULL, NULL);
+	heap_attach(&s->limits.timers, memory, records, RANK_TASK_HEAP, NULL, NULL);
 	return 0;
 }
 
 void limits_close(struct scheduler *s)
 {
-	munmap(s->timers.shm, heap_bytes(s->t->limits.records));
-	munmap(s->stops, task_limits_stops_bytes(s));
+	munmap(s->limits.timers.shm, heap_bytes(s->t->limits.records));
+	munmap(s->limits.stops, task_limits_stops_bytes(s));
 }
 
 /* Larger keys come first. */
@@ -64,25 +64,25 @@ static uint64_t task_limits_key_of(uint64_t due_ns)
 /* Even a private heap wants its lock held; nobody else ever waits for it. */
 static void task_limits_look_at(struct scheduler *s, uint32_t index, uint64_t due_ns)
 {
-	if (due_ns == DEADLINE_NEVER && heap_length(&s->timers) == 0)
+	if (due_ns == DEADLINE_NEVER && heap_length(&s->limits.timers) == 0)
 		return;
-	scheduler_lock_heap(&s->timers);
+	scheduler_lock_heap(&s->limits.timers);
 	if (due_ns == DEADLINE_NEVER)
-		heap_remove(&s->timers, index);
+		heap_remove(&s->limits.timers, index);
 	else
-		heap_update(&s->timers, index, task_limits_key_of(due_ns));
-	heap_unlock(&s->timers);
+		heap_update(&s->limits.timers, index, task_limits_key_of(due_ns));
+	heap_unlock(&s->limits.timers);
 }
 
 uint64_t limits_next_ns(struct scheduler *s)
 {
 	struct heap_entry first;
-	if (heap_length(&s->timers) == 0)
+	if (heap_length(&s->limits.timers) == 0)
 		return DEADLINE_NEVER;
-	scheduler_lock_heap(&s->timers);
+	scheduler_lock_heap(&s->limits.timers);
 	uint64_t due_ns =
-	    heap_peek(&s->timers, &first) ? task_limits_key_of(first.key) : DEADLINE_NEVER;
-	heap_unlock(&s->timers);
+	    heap_peek(&s->limits.timers, &first) ? task_limits_key_of(first.key) : DEADLINE_NEVER;
+	heap_unlock(&s->limits.timers);
 	return due_ns;
 }
 
@@ -107,7 +107,7 @@ static uint64_t task_limits_step_ns(const struct stop *stop, uint32_t step)
 /* The notes on this attempt; without any, the stop begins now. */
 static struct stop *task_limits_stop_of(struct scheduler *s, uint32_t index, uint64_t word)
 {
-	struct stop *stop = &s->stops[index];
+	struct stop *stop = &s->limits.stops[index];
 	if (stop->generation != word_generation(word) || stop->attempt != word_attempt(word))
 		*stop = (struct stop){ .asked_ns = clock_ns(),
 			.grace_ms = grace_of(s->t, index, word),
@@ -250,9 +250,9 @@ static bool task_limits_take_due(struct scheduler *s, uint32_t *ret)
 	struct heap_entry first;
 	if (limits_next_ns(s) == DEADLINE_NEVER || clock_ns() < limits_next_ns(s))
 		return false;
-	scheduler_lock_heap(&s->timers);
-	bool taken = heap_pop(&s->timers, &first);
-	heap_unlock(&s->timers);
+	scheduler_lock_heap(&s->limits.timers);
+	bool taken = heap_pop(&s->limits.timers, &first);
+	heap_unlock(&s->limits.timers);
 	*ret = first.id;
 	return taken;
 }

@@ -2,7 +2,7 @@
  *
  * A worker process stands still while its own task waits, or a client run by its command.
  * Everything is read from the process table; nothing is changed here. */
-#include "scheduler/scheduler.h"
+#include "scheduler/ground.h"
 
 /* The record awaited in a cell of the process; NULL: none, or any record. */
 const struct record *waits_awaited(

@@ -144,6 +144,6 @@ done < <(for folder in "${!below[@]}"; do
 	[ "$folder" = bench ] || undefined "$objects/$folder"/*.o
 done)
 
-circles=$(python3 tools/circles.py "$objects" scheduler client worker command) || offence "$(grep 'at most' <<< "$circles")"
+circles=$(python3 tools/circles.py "$objects") || offence "$(grep 'at most' <<<"$circles")"
 
 [ $offences -eq 0 ]

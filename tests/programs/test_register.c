@@ -64,7 +64,7 @@ START_TEST(each_worker_is_listed_with_what_it_is_runs_and_has_done)
 {
 	plm_ref busy, failed = PLM_NONE;
 	char pid[16];
-	runtime_boot(&host, "--workers", "gen=3,slots=2 x1; gen=1 x1", );
+	runtime_boot(&host, "--workers", "gen=3,cpus=2 x1; gen=1 x1", );
 	host_join();
 	ck_assert_uint_eq(host.workers, 2); /* of three processes */
 	failed = pool_submit("probe.fail", "x", 0);
@@ -363,8 +363,8 @@ END_TEST
 
 START_TEST(workers_are_read_from_a_file_and_an_error_names_file_and_line)
 {
-	static const char good[] = "# two kinds\ngen=2,slots=2 x2\ngen=1 x1\n";
-	static const char bad[] = "# two kinds\ngen=2,slots=2 x2\ngen=1,slots=none x1\n";
+	static const char good[] = "# two kinds\ngen=2,cpus=2 x2\ngen=1 x1\n";
+	static const char bad[] = "# two kinds\ngen=2,cpus=2 x2\ngen=1,cpus=none x1\n";
 	char path[128], at[130], place[140];
 	test_path("workers-XXXXXX", path, sizeof path);
 	FILE *file = fdopen(mkstemp(path), "w");

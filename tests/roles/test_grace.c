@@ -24,7 +24,7 @@ static plm_ref running(const plm_terms *with)
 /* What the scheduler goes by. */
 static uint32_t grace_in_force(plm_ref ref)
 {
-	return world.scheduler.stops[ref_index(ref.id)].grace_ms;
+	return world.scheduler.limits.stops[ref_index(ref.id)].grace_ms;
 }
 
 START_TEST(each_task_has_the_grace_it_was_given)

@@ -121,7 +121,7 @@ START_TEST(who_seems_busy_while_tasks_are_queued_is_looked_at_again)
 	sh_store(&p->handed, HAND_CLOSED);
 	submit_many();
 	room_look_for_stuck(scheduler);
-	ck_assert_uint_ne(scheduler->next_look_ns, DEADLINE_NEVER);
+	ck_assert_uint_ne(scheduler->room.next_look_ns, DEADLINE_NEVER);
 	sh_store(&p->handed, 0); /* and told nobody */
 	look_again();
 	struct ring ring = ring_down(scheduler->t, stage_worker(0));

@@ -104,7 +104,7 @@ void stage_close(void)
 void stage_rest(void)
 {
 	for (int i = 0; i < STEPS_MAX; i++) {
-		stage.scheduler.next_look_ns = DEADLINE_NEVER - 1;
+		stage.scheduler.room.next_look_ns = DEADLINE_NEVER - 1;
 		if (scheduler_step(&stage.scheduler) == 0)
 			return;
 	}

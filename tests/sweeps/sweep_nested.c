@@ -160,7 +160,7 @@ static const char *judge_client(void *image)
 	(void)image;
 	if (tables_waits_inside(&world.tables, WORLD_WORKER))
 		return "the dead one waits inside of a task still";
-	if (host()->sleeper || host()->blocked || world.scheduler.blocked)
+	if (host()->sleeper || host()->blocked || world.scheduler.room.blocked)
 		return "a worker stands still for a client that is dead";
 	if (host()->depth == 0)
 		return "a worker is given nothing, for a client that is dead";

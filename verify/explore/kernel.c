@@ -382,10 +382,10 @@ WRAPPED(bool, hold_any, const struct tables *t, uint32_t index)
 	return !overlooked && __real_hold_any(t, index);
 }
 
-WRAPPED(uint32_t, owed_look, struct scheduler *s)
+WRAPPED(uint32_t, repair_owed, struct scheduler *s)
 {
 	if (mutation != MUTATE_OWED)
-		return __real_owed_look(s);
+		return __real_repair_owed(s);
 	s->owed.next_ns = DEADLINE_NEVER;
 	return 0;
 }
