@@ -14,7 +14,7 @@ static const struct option_row rows[] = {
 	{ 0 },
 };
 
-/* "@@text" is the text "@text": the one way to pass bytes that begin with "@". */
+/* "@@text" is the text "@text", because "@text" would be a reference. */
 static plm_arg call_argument(const char *word)
 {
 	if (word[0] == '@' && word[1] != '@')
@@ -23,7 +23,7 @@ static plm_arg call_argument(const char *word)
 	return PLM_BYTES(text, strlen(text));
 }
 
-/* Futures of other processes' making: held while we wait, and a stale one is told by its name. */
+/* Holds futures of other processes during the wait, so that a message names a stale reference. */
 static int call_hold_futures(struct context *context, const plm_task *task)
 {
 	int code = EXIT_FINE;
@@ -48,12 +48,12 @@ static int call_print_all(struct context *context, const plm_ref *refs, unsigned
 		}
 		int code = print_result(context, refs[i], deadline);
 		if (code == EXIT_TIMED_OUT) {
-			/* nobody will ask for it any more */
+			/* no client will ask for the result */
 			plm_cancel(context->rt, refs[i], PLM_GRACE_OF_TASK);
 			await_end(context, refs[i]);
 		}
 		if (code != EXIT_FINE)
-			return code; /* results share one fate: the others have nothing to add */
+			return code; /* all results of a task share one end */
 	}
 	return EXIT_FINE;
 }
@@ -70,8 +70,8 @@ static int call_submit(struct context *context, const struct task_request *call)
 		return call_print_all(context, refs, call->task.results, call->detach);
 	interrupts_release(context);
 	int code = failed(r, call->task.function);
-	return r == -ENOENT ? EXIT_NO_FUNCTION : code; /* references were held before: it
-							* is the name */
+	return r == -ENOENT ? EXIT_NO_FUNCTION
+			    : code; /* references were held before, so the name is unknown */
 }
 
 static int call_run(struct context *context, int argc, char **argv)

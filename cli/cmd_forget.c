@@ -19,7 +19,7 @@ static int forget_run(struct context *context, int argc, char **argv)
 	const struct task_action action = { "forgotten", forget_one, NULL };
 	int code = select_and_act(context, argc, argv, &filter, &action);
 	if (context->rt)
-		plm_sync(context->rt); /* what is forgotten is listed no more */
+		plm_sync(context->rt); /* lists made from now on omit forgotten tasks */
 	return code;
 }
 

@@ -20,7 +20,7 @@ static int get_into_file(struct context *context, plm_ref ref, const char *path)
 	int r = plm_get(context->rt, ref, &view, context->timeout_ms);
 	if (r < 0)
 		return print_failure(context, ref, r);
-	/* Opened only now: a failed task leaves an older file alone. */
+	/* Open the file after the task: a failed task must not destroy an older file. */
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	int code = EXIT_OURS;
 	if (fd < 0)
@@ -35,7 +35,7 @@ static int get_into_file(struct context *context, plm_ref ref, const char *path)
 	return code;
 }
 
-/* What a command wrote to stdout is its value. */
+/* The value of a command is its stdout, of which a part may be cut. */
 static int get_say_if_cut(struct context *context, plm_ref ref)
 {
 	struct command_view v;
@@ -69,7 +69,7 @@ const struct command cmd_get = {
 	.options = { rows },
 	.notes =
 	    "The value goes to stdout as it is. With --json: {\"ref\": ..., \"value\": ...}, or\n"
-	    "\"value_base64\" if the value is no UTF-8 text. Exit codes as for call; 74: the value\n"
-	    "is the output of a command, and a part of the output was cut off.\n",
+	    "\"value_base64\" if the value is no UTF-8 text. Exit codes as for call; 74: the\n"
+	    "value is the output of a command, and a part of the output was cut off.\n",
 	.run = get_run,
 };

@@ -1,4 +1,4 @@
-/* cmd_pause.c - pause, resume, drain: whether tasks are started, and taken. */
+/* cmd_pause.c - pause, resume, drain: whether the runtime starts and accepts tasks. */
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
@@ -21,7 +21,7 @@ static int pause_run(struct context *context, int argc, char **argv)
 	return r < 0 ? failed(r, "pause") : code;
 }
 
-/* The worker whose number is the only operand; -1: there is none. */
+/* The number of a worker, as the only operand; -1: no operand. */
 static long pause_worker_operand(struct context *context, int argc, char **argv)
 {
 	operands(context, argc, argv, 0, 1);
@@ -41,7 +41,7 @@ static int pause_run_resume(struct context *context, int argc, char **argv)
 	return r < 0 ? failed(r, "resume") : code;
 }
 
-/* No event tells a client that tasks of other clients, or a worker, have ended: look again. */
+/* A client gets no event about the end of a worker, or of tasks of other clients: look again. */
 static int pause_look_later(struct context *context)
 {
 	static const struct timespec pause = { .tv_nsec = LOOK_AGAIN_MS * (long)NS_PER_MS };
@@ -93,7 +93,7 @@ static int pause_has_left(struct context *context, uint32_t worker)
 	return n < 0 ? n : 1;
 }
 
-/* Does this plmctl run in a task of that worker? The worker would wait for its own end. */
+/* True if the worker runs a task that runs this plmctl, which would wait for its own end. */
 static bool pause_is_ours(struct context *context, uint32_t worker)
 {
 	const char *number = getenv("PLM_WORKER");
@@ -170,8 +170,8 @@ const struct command cmd_drain = {
 	    "Without a WORKER: returns when no task is left. Drain ends a pause, because the\n"
 	    "accepted tasks must run; tasks that these submit are still accepted. Exit code 124:\n"
 	    "time ran out, new tasks are refused until plmctl resume; 130: somebody resumed.\n"
-	    "With a WORKER, a number in plmctl workers: the worker ends its task and leaves, tasks\n"
-	    "in its ring go to other workers, and no worker takes its place until plmctl resume\n"
+	    "With a WORKER, a number in plmctl workers: the worker ends its task and leaves,\n"
+	    "tasks in its ring go to other workers, and no worker takes its place until plmctl resume\n"
 	    "WORKER. Returns when the worker has left; 124: the worker still runs its task; 65:\n"
 	    "no such worker.\n",
 	.run = pause_run_drain,

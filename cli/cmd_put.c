@@ -34,7 +34,7 @@ static int put_unreadable(const char *path, const char *why)
 	return EXIT_INPUT;
 }
 
-/* A file of known size is read straight into the store: no copy of ours. */
+/* Reads a file of known size straight into the store. */
 static int put_sized(struct context *context, int fd, const char *path, size_t size, plm_ref *ret)
 {
 	void *data;
@@ -50,7 +50,7 @@ static int put_sized(struct context *context, int fd, const char *path, size_t s
 	return put_unreadable(path, n < 0 ? strerror((int)-n) : "it shrank while it was read");
 }
 
-/* All of it, in memory that doubles: a stream does not say its length. -errno. */
+/* Reads a stream, whose length is unknown, into memory that doubles. -errno. */
 static ssize_t put_read_stream(int fd, char **ret)
 {
 	size_t room = 0, length = 0;
@@ -92,7 +92,8 @@ static int put_descriptor(struct context *context, int fd, const char *path)
 	plm_ref ref;
 	if (fstat(fd, &st) < 0)
 		return put_unreadable(path, strerror(errno));
-	/* What was read before us is not ours. Files of /proc say size 0 and are streams. */
+	/* Bytes read by an earlier program do not count. Files of /proc report size 0: read a
+	 * stream. */
 	off_t at = S_ISREG(st.st_mode) ? lseek(fd, 0, SEEK_CUR) : -1;
 	bool sized = at >= 0 && st.st_size > at;
 	int code = sized ? put_sized(context, fd, path, (size_t)(st.st_size - at), &ref)
@@ -106,7 +107,7 @@ static int put_descriptor(struct context *context, int fd, const char *path)
 	if (fflush(stdout) == 0)
 		return EXIT_FINE;
 	r = errno;
-	plm_forget(context->rt, ref); /* nobody will ever name it */
+	plm_forget(context->rt, ref); /* no user will ever learn the reference */
 	errno = r;
 	return EXIT_OURS;
 }

@@ -65,7 +65,7 @@ static int stop_stop(struct context *context, bool now)
 		return failed(-errno, "watching the manager");
 	r = plm_stop(context->rt, now);
 	int code = r < 0 ? failed(r, "stop") : EXIT_FINE;
-	plm_disconnect(&context->rt); /* our own presence must not hold up the end */
+	plm_disconnect(&context->rt); /* a connected client delays the end */
 	if (code == EXIT_FINE)
 		code = stop_wait_for_end(context, pidfd, deadline);
 	close(pidfd);

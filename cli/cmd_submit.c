@@ -27,10 +27,10 @@ static const struct option_row rows[] = {
 	{ 0 },
 };
 
-/* Where the output of the one command of this process goes: as it is written to our stdout and
- * stderr; or, if it is wanted as one thing when the command has ended, and is long, into files. So
- * it is where attempts may fail: what a failed one wrote is no part of the result. Of one that
- * nobody waits for neither, nor of replicas, whose outputs would be mixed. */
+/* While plmctl waits for a command, its output is pumped to stdout and stderr at once. Output
+ * wanted as a whole goes into files if it is long: with --json, and with retries, since the output
+ * of a failed attempt is no part of the result. Detached commands and replicas have neither;
+ * outputs of replicas would be mixed. */
 static struct pump pump;
 static struct outlets outlets;
 static struct outlet *outlet;
@@ -64,14 +64,15 @@ static void submit_take_options(struct context *context, int argc, char **argv, 
 		    request->options.outlet ? "shown as it is written" : "kept in the runtime");
 }
 
-/* ---- waiting for it ---- */
+/* ---- waiting ---- */
 
 static bool submit_begins_with(const char *text, const char *words)
 {
 	return strncmp(text, words, strlen(words)) == 0;
 }
 
-/* How the command ended is for its own output to explain; everything else is said in full. */
+/* A failure of the command itself gets a short message, because its output explains more. Every
+ * other failure is reported in full. */
 static int submit_say_failure(
     struct context *context, const struct command_request *request, plm_ref ref)
 {
@@ -79,7 +80,7 @@ static int submit_say_failure(
 	char text[PLM_REF_TEXT_BYTES];
 	if (plm_error(context->rt, ref, &f) < 0)
 		return print_failure(context, ref, -PLM_EFAILED);
-	bool root = !command_objects_failed(context, request); /* else it never began */
+	bool root = !command_objects_failed(context, request); /* false: the command never began */
 	bool exited = root && submit_begins_with(f.message, PLM_COMMAND_SAYS_EXIT);
 	bool own = exited || (root && submit_begins_with(f.message, PLM_COMMAND_SAYS_SIGNAL));
 	bool unstarted =
@@ -116,7 +117,7 @@ static int submit_show_file(struct context *context, plm_ref ref, int stream)
 	return code;
 }
 
-/* What the command wrote goes where it would have written it. */
+/* Writes a stream of the command to the same stream of plmctl. */
 static int submit_show_stream(struct context *context, const struct command_view *v, int stream)
 {
 	uint64_t length;
@@ -181,7 +182,7 @@ static int submit_await(struct context *context, const struct command_request *r
 	int r = plm_wait_ended(context->rt, &ref, 1, 1, milliseconds_left(deadline_ns), NULL);
 	if (r == -EINTR) {
 		int code = interrupted(context, ref);
-		pump_end(&pump); /* what it wrote while it was being ended */
+		pump_end(&pump); /* shows the last output of the cancelled command */
 		return code;
 	}
 	interrupts_release(context);
@@ -191,7 +192,7 @@ static int submit_await(struct context *context, const struct command_request *r
 	plm_ref_print(ref, text);
 	if (r != -ETIMEDOUT)
 		return failed(r, text);
-	plm_cancel(context->rt, ref, PLM_GRACE_OF_TASK); /* nobody will ask for it any more */
+	plm_cancel(context->rt, ref, PLM_GRACE_OF_TASK); /* no client will ask for the result */
 	fprintf(stderr, "plmctl: task %s: --timeout ran out; it is cancelled\n", text);
 	await_end(context, ref);
 	pump_end(&pump);

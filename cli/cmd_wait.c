@@ -38,7 +38,7 @@ static const struct option_row rows[] = {
 	{ 0 },
 };
 
-/* What a settled future became. */
+/* The end of a settled future, as a word. */
 static const char *wait_outcome(plm *rt, plm_ref ref)
 {
 	int r = plm_outcome(rt, ref);
@@ -48,7 +48,7 @@ static const char *wait_outcome(plm *rt, plm_ref ref)
 				   : "?";
 }
 
-/* One row a settled future; returns how many did not succeed, as an exit code. */
+/* Prints a row for each settled future; returns the number of failures as an exit code. */
 static int wait_print_settled(
     struct context *context, const struct selection *s, const uint8_t *ready)
 {
@@ -80,7 +80,8 @@ static int wait_for(struct context *context, struct selection *s, const struct w
 		return failed(-ENOMEM, "wait");
 	size_t want = wait->any && s->n ? 1 : s->n;
 	int r = plm_wait_ended(context->rt, s->ref, s->n, want, context->timeout_ms, ready);
-	code = r < 0 ? failed(r, "waiting") : EXIT_FINE; /* now: what comes has a why of its own */
+	code = r < 0 ? failed(r, "waiting")
+		     : EXIT_FINE; /* now, before a later call replaces the reason */
 	int bad = r >= 0 || r == -ETIMEDOUT ? wait_print_settled(context, s, ready) : 0;
 	free(ready);
 	return r < 0 || wait->no_fail ? code : bad;

@@ -84,7 +84,7 @@ const struct option_row command_object_rows[] = {
 	{ 0 },
 };
 
-/* ---- all of them together ---- */
+/* ---- checks ---- */
 
 void command_objects_check(const struct context *context, struct command_request *request)
 {
@@ -105,7 +105,7 @@ int command_objects_hold(struct context *context, const struct command_request *
 	return code;
 }
 
-/* ---- what came of it ---- */
+/* ---- results ---- */
 
 bool command_objects_failed(struct context *context, const struct command_request *request)
 {

@@ -1,5 +1,5 @@
-/* command_objects.h - values of futures that a command takes, files of a command that become
- * futures, and tasks that a command comes after: --in, --out, --after, and --stdin of a reference.
+/* command_objects.h - futures as input of a command, files of a command that become futures, and
+ * tasks before a command: --in, --out, --after, and --stdin of a reference.
  *
  * A command of plmctl that submits commands lists command_object_rows in its options, checks the
  * request after all options, and holds the futures before submitting. */
@@ -11,7 +11,7 @@
 /* --stdin FILE|@REF, --in, --out, --after; the target is a struct command_request. */
 extern const struct option_row command_object_rows[];
 
-/* After all options: ends the program if they make no sense together. */
+/* After all options: ends the program if options contradict each other. */
 void command_objects_check(const struct context *context, struct command_request *request);
 /* One more future, with length bytes of its name (NULL: none). 0 or -ENOMEM with a why. */
 int command_object_add(struct command_request *request, enum plm_command_use use, const char *name,
@@ -21,7 +21,7 @@ unsigned command_output_files(const struct command_request *request);
 
 /* Holds the futures, whoever made them. EXIT_FINE, or an exit code after a message. */
 int command_objects_hold(struct context *context, const struct command_request *request);
-/* Has any of the futures failed, so that the command failed without having begun? */
+/* True if a future has failed, so that the command failed before its begin. */
 bool command_objects_failed(struct context *context, const struct command_request *request);
 /* Prints the reference of each output; refs are the results of the task. */
 void command_outputs_print(

@@ -11,8 +11,8 @@
 #include "cli/command_objects.h"
 #include "cli/spool.h"
 
-/* As a file that others may open by our descriptor, from its start: itself, if nothing of it was
- * read yet; else a copy. */
+/* Opens a file that workers can open by our descriptor and read from the start: the file itself if
+ * nothing was read yet, else a copy. */
 static int command_stdin_open_for_others(int fd, int *ret)
 {
 	char path[64];
@@ -46,7 +46,7 @@ static int command_stdin_store(struct context *context, int fd, plm_ref *ret)
 	return r == 0 ? plm_seal(context->rt, *ret) : r;
 }
 
-/* As a path: the worker may open what we have open. */
+/* Names the descriptor by a path, because the worker may open our open files. */
 static int command_stdin_name(struct command_request *request, int fd)
 {
 	if (asprintf(&request->input_path, "/proc/%d/fd/%d", (int)getpid(), fd) < 0) {
@@ -69,7 +69,7 @@ int command_stdin_take(struct context *context, struct command_request *request,
 		return EXIT_INPUT;
 	}
 	if (!stored)
-		r = command_stdin_name(request, fd); /* it stays open as long as we live */
+		r = command_stdin_name(request, fd); /* fd stays open until plmctl ends */
 	else {
 		r = command_stdin_store(context, fd, &ref);
 		close(fd);

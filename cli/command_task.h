@@ -1,8 +1,8 @@
 /* command_task.h - the options of a command line as a task, beyond those of any task
  * (task_options.h), and the plm_command made of them.
  *
- * A command of plmctl that submits commands lists command_rows in its options. With many commands
- * it makes the request once and shares it: the common part is then stored once.
+ * A command of plmctl that submits commands lists command_rows in its options. For many commands
+ * one request is made and shared: the common part is then stored once.
  * Futures that commands take, and files that become futures: command_objects.h. */
 #ifndef PLM_CLI_COMMAND_TASK_H
 #define PLM_CLI_COMMAND_TASK_H
@@ -21,9 +21,9 @@ enum { LABEL_MAX = 64 };
 struct command_request { /* zeroes ask for nothing */
 	struct task_request task;
 	plm_command_options options;
-	char *input_path;           /* memory for options.input, if that is a descriptor of ours */
+	char *input_path;           /* memory for options.input, if plmctl's own descriptor */
 	const char **variable;      /* options.variables */
-	plm_command_future *future; /* options.futures; their names are ours */
+	plm_command_future *future; /* options.futures; owns the names */
 	plm_command *command;       /* NULL before command_request_make() */
 };
 

@@ -8,12 +8,12 @@
 
 static const int caught[] = { SIGINT, SIGTERM, SIGHUP };
 
-static struct { /* lock-free, as a handler wants it */
+static struct { /* lock-free, for the signal handler */
 	_Atomic(plm *) rt;
 	_Atomic int signal;
 } interrupts;
 
-/* The next signal of any kind ends us: whoever sends two wants that. */
+/* The next signal of any kind ends plmctl at once. */
 static void interrupts_take_signal(int signal_number)
 {
 	interrupts.signal = signal_number;

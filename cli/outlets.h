@@ -1,10 +1,10 @@
-/* outlets.h - files for output that is too long to be kept in a runtime, or finds no room there: a
- * worker writes it into files of the process that waits for it (plm_command_outlet).
+/* outlets.h - files for long output: a worker writes output without room in the runtime into files
+ * of the waiting process (plm_command_outlet).
  *
- * They have no name, in the directory of --tmpdir, of $TMPDIR or /tmp: whoever dies, nothing stays.
- * A pair is one job's at a time. It is taken again only after a job that succeeded: one that failed
- * may be retried by others, with arguments that name its files.
- * Who: one thread.  Blocks: in the file system. */
+ * The files lie in the directory of --tmpdir, else in $TMPDIR or /tmp. They have no name, so no
+ * file stays when a process dies. A pair serves one job at a time, and is reused only after a job
+ * that succeeded: another client may retry a failed job, whose arguments name the files. Who: one
+ * thread.  Blocks: in the file system. */
 #ifndef PLM_CLI_OUTLETS_H
 #define PLM_CLI_OUTLETS_H
 
@@ -16,7 +16,7 @@
 struct outlets {
 	const char *directory;
 	struct outlet *idle;
-	unsigned taken, most; /* a descriptor has its limit */
+	unsigned taken, most; /* by the limit of descriptors */
 };
 
 struct outlet { /* a file for stdout, and one for stderr */
@@ -26,19 +26,19 @@ struct outlet { /* a file for stdout, and one for stderr */
 	plm_command_outlet named; /* for the worker */
 };
 
-/* directory: NULL, if nobody named one. 0, or -errno with a why: no file can be made there. */
+/* directory: NULL for the default. 0, or -errno with a why: no file can be made there. */
 int outlets_open(struct outlets *o, const char *directory);
 bool outlets_left(const struct outlets *o);
 /* 0, or -errno with a why. */
 int outlet_take(struct outlets *o, struct outlet **ret);
-/* NULL: there is none. again: for another job, whatever is in it. */
+/* outlet may be NULL. again: empty the files for another job; else close them. */
 void outlet_give(struct outlet *outlet, bool again);
 void outlets_close(struct outlets *o);
 
 uint64_t outlet_bytes(const struct outlet *outlet, int stream);
-/* The next piece of stream 1 or 2 from that byte on. 0: that was all; -errno with a why. */
+/* The next piece of stream 1 or 2 from a byte on. 0: the end; -errno with a why. */
 ssize_t outlet_read(const struct outlet *outlet, int stream, uint64_t from, char *ret, size_t size);
-/* All of it, until it is unmapped; NULL: it is empty, or there is no memory for that. */
+/* Maps the whole stream, until outlet_unmap(). NULL: empty, or no memory. */
 const char *outlet_map(const struct outlet *outlet, int stream, uint64_t *ret_length);
 void outlet_unmap(const char *at, uint64_t length);
 

@@ -41,9 +41,9 @@ bool output_close(struct output *out)
 	return flushed && !ferror(out->file);
 }
 
-/* ---- text that may be anything ---- */
+/* ---- untrusted text ---- */
 
-/* The code point that starts at text, its bytes in *ret_bytes; -1 if this is no UTF-8. */
+/* The code point at text, with its length in *ret_bytes; -1: no UTF-8. */
 static int32_t output_decode_utf8(const unsigned char *text, size_t length, unsigned *ret_bytes)
 {
 	/* by bytes: no overlong forms */
@@ -78,7 +78,7 @@ static bool output_is_utf8(const unsigned char *text, size_t length)
 	return true;
 }
 
-/* As a JSON string. A byte that is no UTF-8 becomes the character of its number. */
+/* Prints a JSON string. A byte outside of UTF-8 becomes the character with the same number. */
 static void output_put_json_string(FILE *file, const unsigned char *text, size_t length)
 {
 	putc('"', file);
@@ -201,7 +201,7 @@ void cell_text(struct output *out, const char *text)
 	cell_tinted(out, text, TINT_NONE);
 }
 
-/* What JSON shows bare, people may see in another dress. */
+/* A number in JSON, a text for people. */
 static void output_cell_bare(struct output *out, const char *json, const char *plain)
 {
 	const struct column *column = output_next_column(out);

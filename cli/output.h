@@ -1,11 +1,10 @@
 /* output.h - one description of a list, printed as a table, as JSON Lines, or as ids alone.
  *
  * A list is an array of columns; a row is one call per column, in order, then row_end(). With
- * `upright` a row is printed as lines "title value": for a thing there is only one of.
- * Text may come from other processes and from broken files: what is no printable UTF-8 never
- * reaches the terminal, and JSON is valid whatever the bytes are.
- * Colour: only on a terminal, and not when NO_COLOR is set.
- * Who: plmctl and plmdump.  Blocks: in stdio.  Allocates: never. */
+ * `upright` a row is printed as lines "title value". Text may come from other processes and from
+ * broken files: only printable UTF-8 reaches the terminal, and JSON is valid whatever the bytes
+ * are. Colour: only on a terminal, and not when NO_COLOR is set. Who: plmctl and plmdump.  Blocks:
+ * in stdio.  Allocates: never. */
 #ifndef PLM_CLI_OUTPUT_H
 #define PLM_CLI_OUTPUT_H
 
@@ -47,8 +46,7 @@ void cell_flag(struct output *out, bool flag);
 void cell_ms(struct output *out, uint64_t ms);      /* "1.5s"; JSON: the number */
 void cell_size(struct output *out, uint64_t bytes); /* "1.5 MiB"; JSON: the number */
 void cell_none(struct output *out);                 /* "-"; JSON: null */
-/* JSON only: a string if the bytes are UTF-8, else base64 under the key with "_base64" behind
- * it. */
+/* JSON only: a string if the bytes are UTF-8, else base64 under the key with "_base64" appended. */
 void cell_bytes(struct output *out, const void *data, size_t length);
 /* JSON only: an array of strings. */
 void cell_list(struct output *out, const char *const *text, unsigned n);
@@ -57,7 +55,7 @@ void row_end(struct output *out);
 /* Any text for a terminal: control characters and wild bytes become "?". */
 void make_printable(const char *text, char *ret, size_t size);
 
-/* One of several lists follows: a heading for people, "table" in JSON. */
+/* Begins one of several lists: a heading for people, "table" in JSON. */
 void output_section(struct output *out, const char *section);
 
 #endif

@@ -57,7 +57,7 @@ static const char exit_codes_help[] =
     "  wait, map, load --wait: how many did not succeed, up to 100; 101: more\n"
     "  load: 65 bad lines, 66 a file that cannot be read\n";
 
-/* The help of plmctl itself, and for programs the options of every command. */
+/* The help of plmctl; in form "table" also the options of every command. */
 static void plmctl_print_help(const char *form)
 {
 	static const char help_usage[] = "[COMMAND]";

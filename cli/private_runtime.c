@@ -25,7 +25,7 @@ enum {
 	WORDS_SHOWN = 2000,
 };
 
-/* ---- where it is ---- */
+/* ---- finding plm ---- */
 
 static bool private_runtime_beside_us(char ret[PATH_BYTES])
 {
@@ -53,9 +53,10 @@ static bool private_runtime_in_path(char ret[PATH_BYTES])
 	return false;
 }
 
-/* ---- a process of it ---- */
+/* ---- the manager ---- */
 
-/* It learns from the kernel whose it is, once it runs: a death of ours before that is a signal. */
+/* plm --tied watches its parent from its first step on. Before that the kernel sends a signal if
+ * plmctl dies. */
 static void private_runtime_tie_to(pid_t us)
 {
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -87,7 +88,7 @@ static _Noreturn void private_runtime_become_plm(
 	_exit(EXIT_FAILURE);
 }
 
-/* Its first line; an end without one: it did not boot. */
+/* Reads the ready line; an end without a line: plm did not boot. */
 static bool private_runtime_wait_until_ready(int fd)
 {
 	uint64_t deadline_ns = deadline_after_ms(BOOT_PATIENCE_MS);
@@ -104,7 +105,7 @@ static bool private_runtime_wait_until_ready(int fd)
 	return true;
 }
 
-/* Until it is ready. */
+/* Waits until the runtime is ready. */
 static int private_runtime_start(struct private_runtime *p, unsigned workers)
 {
 	int ready[2];
@@ -125,7 +126,7 @@ static int private_runtime_start(struct private_runtime *p, unsigned workers)
 	return r;
 }
 
-/* Ends it at once; false: it was killed, by whomever. */
+/* Ends the runtime at once; false: the manager was killed. */
 static bool private_runtime_stop(struct private_runtime *p)
 {
 	int pidfd = p->pid > 0 ? (int)syscall(SYS_pidfd_open, p->pid, 0) : -1;
@@ -134,7 +135,7 @@ static bool private_runtime_stop(struct private_runtime *p)
 	if (p->pid <= 0)
 		return true;
 	kill(p->pid, SIGTERM);
-	kill(p->pid, SIGINT); /* the second signal: two of a kind might be one */
+	kill(p->pid, SIGINT); /* a second signal of another kind: two equal signals might merge */
 	if (pidfd < 0 || poll(&ended, 1, END_PATIENCE_MS) != 1)
 		kill(p->pid, SIGKILL);
 	waitpid(p->pid, &status, 0);
@@ -179,7 +180,7 @@ void private_runtime_say(const struct private_runtime *p)
 
 void private_runtime_end(struct private_runtime *p)
 {
-	/* What a killed manager leaves, commands with it, the next one of the name removes. */
+	/* A fresh boot of the same name removes what a killed manager left, commands included. */
 	if (!private_runtime_stop(p) && private_runtime_start(p, 1) == 0)
 		private_runtime_stop(p);
 	if (p->words >= 0 && p->path)

@@ -40,7 +40,7 @@ static void pump_close_end(int *fd)
 	*fd = -1;
 }
 
-/* One piece, of at most so many bytes. How many. */
+/* Moves one piece of at most so many bytes; returns its length. */
 static size_t pump_move(struct pump *p, int i, size_t most)
 {
 	char piece[PIECE_BYTES];
@@ -55,7 +55,7 @@ static size_t pump_move(struct pump *p, int i, size_t most)
 	return (size_t)n;
 }
 
-/* Not until it is empty: a command that was cancelled may write on while it is being ended. */
+/* Moves the present bytes alone, because a cancelled command may fill the pipe until its end. */
 static void pump_drain(struct pump *p, int i)
 {
 	int there = 0;
@@ -99,13 +99,14 @@ static int pump_open_pipe(struct pump *p, int i)
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
-	fcntl(ends[0], F_SETPIPE_SZ, PIPE_BYTES); /* less, if its user has many */
+	fcntl(ends[0], F_SETPIPE_SZ,
+	    PIPE_BYTES); /* the kernel may give less to a user of many pipes */
 	p->from[i] = ends[0];
 	p->to[i] = ends[1];
 	return 0;
 }
 
-/* All other signals are for the thread that waits; a SIGPIPE is for whoever writes. */
+/* Signals go to the waiting thread, except SIGPIPE, which goes to a writing thread. */
 static int pump_start_thread(struct pump *p)
 {
 	sigset_t all, before;

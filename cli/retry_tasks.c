@@ -11,12 +11,12 @@
 
 enum { NOT_YET, UNDER_WAY, OVER };
 
-/* What became of a record that is to be retried, or of a part of one; by its index. */
+/* A record to be retried, or a further result of such a task; by index of the record. */
 struct fate {
-	uint64_t old;   /* its reference; 0: it is none of them */
-	uint32_t from;  /* 1 + index of one that was retried as it; 0: none */
-	uint32_t next;  /* of those who were retried as the same one */
-	uint64_t again; /* 0: none so far */
+	uint64_t old;   /* the old reference; 0: not to be retried */
+	uint32_t from;  /* 1 + index of a task whose retry is this record; 0: none */
+	uint32_t next;  /* of the tasks with the same retry */
+	uint64_t again; /* the reference of the retry; 0: none so far */
 	int step;
 };
 
@@ -24,7 +24,7 @@ struct retries {
 	struct context *context;
 	const struct tables *t;
 	struct fate *fate; /* [records] */
-	uint32_t *stack;   /* [records]: each waits for the retry of the one above it */
+	uint32_t *stack;   /* [records]: each record waits for the retry of the record above */
 	bool named;
 	int worst;
 	size_t done;
@@ -46,7 +46,7 @@ static plm_ref retry_tasks_instead(void *context, plm_ref argument)
 	return (plm_ref){ .id = fate->again, .runtime = argument.runtime };
 }
 
-/* A result of it may be an argument, too. */
+/* Notes the retries of further results, which may be arguments, too. */
 static void retry_tasks_note_parts(
     struct retries *all, const struct record *r, const plm_ref *again)
 {
@@ -64,7 +64,7 @@ static void retry_tasks_note_parts(
 	}
 }
 
-/* What was retried as this one, which is let go now, was retried as the new one. */
+/* Before the record is let go: tasks whose retry is this record now name the new task as retry. */
 static void retry_tasks_pass_on(const struct retries *all, const struct fate *fate)
 {
 	for (uint32_t from = fate->from; from; from = all->fate[from - 1].next) {
@@ -74,7 +74,7 @@ static void retry_tasks_pass_on(const struct retries *all, const struct fate *fa
 	}
 }
 
-/* Who was retried as one of those that are to be retried. */
+/* Finds failed tasks whose retry is to be retried again. */
 static void retry_tasks_find_origins(struct retries *all)
 {
 	uint32_t end = pool_fresh(&all->t->pool);
@@ -114,7 +114,7 @@ static void retry_one(struct retries *all, uint32_t index)
 	}
 }
 
-/* The first argument that is still to be retried itself; NULL: none is. */
+/* The first argument that must be retried before this record; NULL: none. */
 static struct fate *retry_tasks_missing(const struct retries *all, uint32_t index)
 {
 	struct args_reader reader;
@@ -138,7 +138,7 @@ static bool retry_tasks_may_go_on(const struct retries *all)
 	return all->worst != EXIT_NO_RUNTIME && all->worst != EXIT_FULL;
 }
 
-/* Its arguments first: each record is put on the stack once, so it ends. */
+/* Retries the arguments first. Each record enters the stack once, so the loop ends. */
 static void retry_with_arguments(struct retries *all, uint32_t index)
 {
 	uint32_t depth = 0;
@@ -157,7 +157,7 @@ static void retry_with_arguments(struct retries *all, uint32_t index)
 	}
 }
 
-/* The reference of the task: any of its results may have been named. 0: it is gone. */
+/* The reference of the task of a result. 0: the task is gone. */
 static uint64_t task_of(struct retries *all, plm_ref ref)
 {
 	uint64_t word;
@@ -212,7 +212,7 @@ int retry_tasks(
 	free(all.fate);
 	free(all.stack);
 	if (all.done)
-		handle_sync(context->rt); /* who looks for failed tasks next finds these no more */
+		handle_sync(context->rt); /* lists made from now on omit retried tasks */
 	if (!selection->named && !context->json && !context->quiet)
 		fprintf(stderr, "plmctl: %zu %s submitted anew\n", all.done,
 		    all.done == 1 ? "task" : "tasks");

@@ -19,7 +19,7 @@ const char *spool_directory(void)
 	return where && where[0] ? where : "/tmp";
 }
 
-/* Where there is no O_TMPFILE the name is gone before anybody knows it. */
+/* Without O_TMPFILE the name is removed at once. */
 int spool_open(const char *directory)
 {
 	char path[PATH_BYTES];

@@ -1,8 +1,8 @@
-/* spool.h - what comes through a descriptor, copied to a file without a name: it can be read again,
- * from its start, by its size, and by other processes as /proc/PID/fd/N.
+/* spool.h - copies a descriptor to a file without a name. The copy has a size, can be read several
+ * times from the start, and by other processes as /proc/PID/fd/N.
  *
- * The file lies in $TMPDIR, else in /tmp, and goes with the last descriptor of it, whoever dies.
- * Blocks: until the end of what is copied. */
+ * The file lies in $TMPDIR, else in /tmp, and disappears with its last descriptor, whichever
+ * process dies. Blocks: until the end of the input. */
 #ifndef PLM_CLI_SPOOL_H
 #define PLM_CLI_SPOOL_H
 
@@ -12,11 +12,11 @@ const char *spool_directory(void);
 /* A new file without a name in this directory. -1 with errno. */
 int spool_open(const char *directory);
 
-/* A copy of all that is still to be read. 0, or -errno with a why. */
+/* Copies the unread rest. 0, or -errno with a why. */
 int spool_copy(int from, int *ret);
 
-/* Which descriptor of this process a path names ("-", "/dev/stdin", "/dev/fd/N"); -1: none, the
- * path is a file. */
+/* The descriptor of this process that a path names ("-", "/dev/stdin", "/dev/fd/N"); -1: the path
+ * is a file. */
 int stdin_descriptor(const char *word);
 
 #endif

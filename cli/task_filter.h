@@ -1,10 +1,9 @@
-/* task_filter.h - which tasks a command is about: the options, and the judgement.
+/* task_filter.h - which tasks a command is about: options, and the judgement of tasks.
  *
- * `tasks` shows the tasks; `cancel`, `requeue`, `retry`, `forget`, `move` and `wait` act on them. A
- * command lists task_filter_rows in its options. A task has to satisfy every option given (but any
- * of several states, or of several labels, is enough). A command that acts requires references or a
- * filter: an empty command line must not mean "all".
- * Blocks: never.  Allocates: selections. */
+ * `tasks` shows them, `cancel`, `requeue`, `retry`, `forget`, `move` and `wait` act on them. A
+ * command lists task_filter_rows in its options. A task passes if all options hold; of several
+ * states or labels any is enough. Commands that act want references or a filter: a forgotten word
+ * on the command line must not mean "all tasks". Blocks: never.  Allocates: selections. */
 #ifndef PLM_CLI_TASK_FILTER_H
 #define PLM_CLI_TASK_FILTER_H
 
@@ -24,20 +23,20 @@ struct filter_texts {
 struct task_filter {     /* zeroes: all tasks */
 	uint32_t states; /* bits; 0: any */
 	struct filter_texts include, exclude, label;
-	uint64_t from, to; /* rows; 0: no bound */
-	bool kept;         /* only tasks with PLM_KEEP; no option sets this */
+	uint64_t from, to; /* rows; 0: no such bound */
+	bool kept;         /* only kept tasks; set by commands, not by an option */
 	bool given;        /* some option was given */
 };
 
-/* Limits the filter to these states ("todo,in_progress"); a filter without any of these states is a
- * usage error. */
+/* Restricts the filter to some states ("todo,in_progress"). A filter for other states is a usage
+ * error. */
 void filter_only(const struct context *context, struct task_filter *filter, const char *states);
 
-/* Does the task pass the filter, --rows ignored? Also false: no such task any more. */
+/* Does the task pass the filter, apart from its rows? Also false: the task is gone. */
 bool filter_task(plm_inspect *in, plm_ref ref, const struct task_filter *filter, bool with_texts,
     plm_task_row *ret);
 
-/* The tasks that pass the filter, --rows ignored, one at a time. */
+/* The tasks that pass the filter, apart from its rows, one by one. */
 enum { FILTER_PAGE_ROWS = 64 };
 struct filter_page {
 	plm_inspect *in;
@@ -52,7 +51,7 @@ void filter_begin(
     struct filter_page *page, plm_inspect *in, const struct task_filter *filter, bool with_texts);
 const plm_task_row *filter_next(struct filter_page *page); /* NULL: no more */
 
-/* Is row number n, from 1 on, in --rows; is n the last row or beyond? */
+/* Is row n, counted from 1, among the rows of the filter; is n beyond the last of these rows? */
 bool filter_row(const struct task_filter *filter, uint64_t n);
 bool filter_is_over(const struct task_filter *filter, uint64_t n);
 
@@ -63,8 +62,8 @@ struct selection {
 	bool named; /* by reference: a missing task is an error */
 };
 
-/* From the operands behind the options, or by the filter. Connects. EXIT_FINE, or an exit code
- * after a message; the caller always frees the selection. */
+/* Selects by the operands, or by the filter. Connects. EXIT_FINE, or an exit code after a message;
+ * the caller frees in each case. */
 int select_tasks(struct context *context, int argc, char **argv, const struct task_filter *filter,
     struct selection *ret);
 void selection_free(struct selection *selection);

@@ -10,8 +10,9 @@ extern const struct option_row task_rows[];
 
 enum { TIME_MAX_MS = 1 << 30 }; /* libplm accepts no longer times */
 
-#define TASK_TIMES_HELP \
-	"A TIME has ms, s, m or h behind the number. When --timeout runs out the task is cancelled.\n"
+#define TASK_TIMES_HELP                                                                   \
+	"A TIME has ms, s, m or h behind the number. When --timeout runs out, the task\n" \
+	"is cancelled.\n"
 
 struct task_request {
 	plm_task task;

@@ -1,5 +1,4 @@
-/* text.h - bytes that grow: a buffer, kept from one use to the next.
- * Zeroes are an empty one. Who: one thread.
+/* text.h - a growing buffer of bytes. Zeroes are an empty buffer. Who: one thread.
  * Errors: without memory the program ends with EXIT_OURS, after a message. */
 #ifndef PLM_CLI_TEXT_H
 #define PLM_CLI_TEXT_H
@@ -7,11 +6,11 @@
 #include <stddef.h>
 
 struct text {
-	char *data; /* not zero-ended, but where a zero was added */
+	char *data; /* no zero at the end, unless one was added */
 	size_t length, room;
 };
 
-/* Room for so much in all, so that what is written there does not move. */
+/* Makes room for so many bytes in all; up to this length the buffer does not move. */
 void text_reserve(struct text *text, size_t room);
 void text_add(struct text *text, const void *data, size_t length);
 void text_words(struct text *text, const char *words);

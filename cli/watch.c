@@ -20,7 +20,7 @@ enum { PAUSE_DEFAULT_MS = 2000, PAUSE_LEAST_MS = 10, MS_PER_SECOND = 1000, LINES
 #define HOME "\033[H"
 #define CLEAR_LINE "\033[K"
 #define CLEAR_BELOW "\033[J"
-#define CUT_LINES "\033[?7l" /* at the right edge: a line is a line */
+#define CUT_LINES "\033[?7l" /* long lines end at the right edge */
 #define WRAP_LINES "\033[?7h"
 
 /* The number may also be the next word. */
@@ -58,7 +58,7 @@ static unsigned watch_lines_of_terminal(void)
 									       : LINES_DEFAULT;
 }
 
-/* Clear the rest of each line, not the screen: so nothing flickers. */
+/* Clears the rest of each line after writing the line, because clearing first would flicker. */
 static void watch_draw(const char *text, size_t length)
 {
 	unsigned left = watch_lines_of_terminal() - 1;
@@ -90,7 +90,7 @@ static int watch_show_drawn(struct context *context, watch_show_f *show, void *a
 	return code;
 }
 
-/* False: a signal ends the watch. */
+/* False: a signal has ended it. */
 static bool watch_pause_for(int ms, const sigset_t *ends)
 {
 	const struct timespec pause = { .tv_sec = ms / MS_PER_SECOND,
@@ -98,7 +98,7 @@ static bool watch_pause_for(int ms, const sigset_t *ends)
 	return sigtimedwait(ends, NULL, &pause) < 0;
 }
 
-/* The tables of a dead runtime stay mapped, and never change again. */
+/* The tables of a runtime that is gone would show its last state for ever. */
 static int watch_still_there(const struct context *context)
 {
 	int r = plm_alive(context->rt);
@@ -124,7 +124,7 @@ int watch_run(
 		if (code == EXIT_FINE)
 			code = watch_still_there(context);
 		if (fflush(stdout) != 0)
-			break; /* no reader any more: plmctl_finish() says so */
+			break; /* the reader is gone: plmctl_finish() reports it */
 		look_close(context);
 		runtime_leave(context);
 		if (code != EXIT_FINE || !watch_pause_for(watch->pause_ms, &ends))

@@ -1,7 +1,7 @@
-/* watch.h - prints a list again and again, until a signal comes.
+/* watch.h - shows a list again and again, until the user has seen enough.
  *
- * On a terminal each list is drawn over the last list, as many lines as fit; elsewhere lists follow
- * each other. SIGINT and SIGTERM end the watch between two lists, with EXIT_FINE.
+ * On a terminal each list is drawn over the list before, as many lines as fit; elsewhere the lists
+ * follow one another. SIGINT and SIGTERM end the watch between two lists, with EXIT_FINE.
  */
 #ifndef PLM_CLI_WATCH_H
 #define PLM_CLI_WATCH_H
@@ -16,7 +16,7 @@ struct watch {
 	int pause_ms;
 };
 
-/* Connects, and shows once, or again and again until show() returns an exit code other than
+/* Connects, and calls show() once, or again and again until show() returns another exit code than
  * EXIT_FINE. */
 typedef int watch_show_f(struct context *context, void *argument);
 int watch_run(

@@ -1,5 +1,5 @@
-/* command_task.c - a command line made into a task: the fields and the environment that several
- * commands have in common, and the arguments of each command (tables/command_block.h). */
+/* command_task.c - makes a command line a task: fields and environment for several commands, and
+ * the arguments of each command (tables/command_block.h). */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +66,7 @@ static bool command_task_has_name(const plm_command_future *future)
 	return future->use == PLM_COMMAND_IN || future->use == PLM_COMMAND_OUT;
 }
 
-/* A future against the variables, and against the futures before it. */
+/* Compares a future with the variables, and with earlier futures. */
 static int command_task_check_name(const plm_command_options *options, size_t i)
 {
 	const plm_command_future *f = &options->futures[i];
@@ -146,8 +146,7 @@ int plm_command_check(const plm_command_options *options)
 
 /* ---- fields and environment ---- */
 
-/* The path as seen from this process, whose current directory is not the worker's. NULL: the
- * directory itself. */
+/* Makes a path absolute, because a worker has another current directory. NULL: that directory. */
 static int command_task_absolute(const char *path, char ret[PATH_BYTES])
 {
 	size_t n = 0;
@@ -286,7 +285,7 @@ void plm_command_free(plm *rt, plm_command **commandp)
 
 /* ---- sharing ---- */
 
-/* Fields and environment in one object, which stands for both arguments. */
+/* Stores fields and environment in one object, in place of two arguments. */
 static int command_task_pack(plm *rt, const plm_command *command, bool shell, plm_ref *ret)
 {
 	static const char shell_field[] = { COMMAND_SHELL, 0 };
@@ -304,7 +303,7 @@ static int command_task_pack(plm *rt, const plm_command *command, bool shell, pl
 	return plm_seal(rt, *ret);
 }
 
-/* A command that borrows its environment is not packed: the environment is stored already. */
+/* A command with a borrowed environment is not packed, because the lender has stored it. */
 int plm_command_share(plm *rt, plm_command *command)
 {
 	int r = 0;
@@ -328,8 +327,8 @@ size_t plm_command_nargs(const plm_command *command, size_t words)
 	return COMMAND_ARG_WORDS + words + command->futures + command->outlet;
 }
 
-/* Queued by the million: one future instead of two arguments, and the words of the shell go into
- * the shared object, too. */
+/* Saves memory when millions of commands are queued: one future replaces two arguments, and the
+ * words of the shell move into the shared object. */
 static void command_task_use_packed(const plm_command *command, const char *const *words,
     size_t count, plm_arg *args, plm_task *task)
 {
@@ -363,7 +362,8 @@ int plm_command_task(const plm_command *command, const char *const *words, size_
 	task->function = COMMAND_FUNCTION;
 	task->args = args;
 	task->nargs = n - command->outlet;
-	bool replicas = task->terms && task->terms->replicas > 1; /* only stdout is kept of those */
+	bool replicas =
+	    task->terms && task->terms->replicas > 1; /* of replicas only stdout is kept */
 	task->results = replicas ? 1 : COMMAND_RESULTS + command->outputs;
 	task_identity_make(task, command->fields, command->fields_bytes, COMMAND_ARG_WORDS);
 	task->nargs = n;

@@ -15,7 +15,7 @@ static digest task_identity_add(digest d, const void *data, size_t length)
 	return d;
 }
 
-/* Adds the length before the text, so that the next text cannot be taken for a part of this one. */
+/* Adds the length first, so that texts cannot run into each other. */
 static digest task_identity_add_text(digest d, const void *text, size_t length)
 {
 	uint64_t n = length;
@@ -29,7 +29,7 @@ static digest task_identity_add_fields(digest d, const char *fields, size_t leng
 	while (fields && command_field(fields, length, &at, &field, &text))
 		if (field != COMMAND_CAP && field != COMMAND_MEMORY)
 			d = task_identity_add_text(
-			    d, text - 1, strlen(text) + 1); /* with its letter */
+			    d, text - 1, strlen(text) + 1); /* the letter, too */
 	return d;
 }
 

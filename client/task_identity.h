@@ -1,5 +1,5 @@
-/* task_identity.h - 128 bits that say what a task does: whether the task was submitted before
- * (`plmctl load --unique`).
+/* task_identity.h - 128 bits as a name of the work of a task, to find out whether the same task was
+ * submitted before (`plmctl load --unique`).
  *
  * The bits are made of the function and its arguments; for a command of its words, directory,
  * stdin, variables, files and label. How a task runs does not count: priority, needs, limits,

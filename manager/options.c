@@ -87,7 +87,7 @@ static int options_fit_workers(struct options *o)
 	return options_set_workers(o, workers);
 }
 
-/* Process slots for the workers, their spares and CLIENTS_LEAST clients, unless the user chose. */
+/* Process slots for workers, spares and CLIENTS_LEAST clients, unless the user chose a number. */
 static void options_fit_processes(struct options *o)
 {
 	uint32_t workers = o->limits.workers, fit = PROCESSES_DEFAULT;
@@ -99,8 +99,8 @@ static void options_fit_processes(struct options *o)
 	o->limits.processes = fit;
 }
 
-/* The default number of spares leaves process slots to clients: CLIENTS_LEAST of them, or half of
- * what the workers leave when that is less. A number the user chose leaves one at least, because a
+/* The default number of spares leaves CLIENTS_LEAST process slots to clients, or half of the slots
+ * without a worker when that is less. A number the user chose leaves one at least, because a
  * runtime without a client has no work. */
 static int options_fit_spares(struct options *o)
 {
@@ -126,7 +126,7 @@ static int options_check_tie(const struct options *o)
 	    o->daemon ? "--daemon" : "--guard");
 }
 
-/* What the options say together. 0 or -EINVAL. */
+/* Makes the options agree with each other. 0 or -EINVAL. */
 static int options_fit(struct options *o)
 {
 	if (options_check_tie(o) < 0 || options_fit_workers(o) < 0 || memory_plan(o) < 0)

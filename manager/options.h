@@ -22,15 +22,15 @@ struct options {
 	struct worker_kind kind[WORKER_KINDS_MAX];
 	uint32_t kinds;
 	struct resource_names resources;
-	uint32_t spares; /* processes that stand in for workers whose tasks wait */
-	uint32_t gpus;   /* that plm acts as if it had found */
+	uint32_t spares; /* extra processes for workers with waiting tasks */
+	uint32_t gpus;   /* assumed or found on the machine */
 	char device[DEVICES_MAX][DEVICE_ID_BYTES]; /* the names of the GPUs */
-	uint64_t memory; /* that all tasks may declare together; 0: not bounded */
+	uint64_t memory;                           /* for all tasks together; 0: not bounded */
 	struct threshold accept_free, return_free;
 	struct memory_rules memory_rules; /* made of the two thresholds */
 	struct retention retention;
 	uint32_t reserve_cores; /* left to other programs, of the cores plm may run on */
-	uint32_t policy;        /* its number */
+	uint32_t policy;        /* number of the policy */
 	uint64_t seed;          /* of random draws */
 	const char *modules[MODULES_MAX];
 	uint32_t module_count;
@@ -46,10 +46,10 @@ struct options {
 	uint64_t history_age_ms, history_count; /* how long ended tasks stay in the journal */
 	enum jobserver_form jobserver;
 	bool daemon;
-	bool fresh;    /* remove what an earlier runtime of the name left, instead of resuming */
+	bool fresh;    /* remove an earlier runtime of the name, instead of resuming it */
 	bool guard;    /* a parent starts plm again when plm was killed */
-	bool tied;     /* the runtime ends with the process that started plm */
-	pid_t starter; /* that process, if tied */
+	bool tied;     /* the runtime ends with the starter */
+	pid_t starter; /* the parent of plm */
 	bool again;    /* the guard starts plm: a runtime to resume must exist */
 };
 

@@ -1,7 +1,7 @@
 #!/bin/bash
-# man.sh - a manual page, from its text in share/ and the table that interface.sh prints.
+# man.sh - a manual page, from its text in packaging/ and the table that interface.sh prints.
 #
-#	man.sh share/PAGE.in TABLE
+#	man.sh packaging/PAGE.in TABLE
 #
 # The text is mdoc(7). Three of its lines are filled in:
 #

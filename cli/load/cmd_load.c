@@ -145,7 +145,7 @@ static int load_judge(struct load *l)
 	return r < 0 ? failed(r, "the needs and limits of the file") : EXIT_FINE;
 }
 
-/* ---- what becomes of each ---- */
+/* ---- accepted tasks ---- */
 
 static void load_print_row(
     struct load *l, const plm_task *task, const struct load_ticket *ticket, const plm_ref *refs)
@@ -191,8 +191,8 @@ static void load_let_go(void *context, plm_ref ref)
 	plm_drop(l->context->rt, ref);
 }
 
-/* It is kept by the runtime. We hold on to what we wait for until it has ended, and to what other
- * lines will name until they are submitted; of its results by the first. */
+/* The runtime keeps the task. With --wait load holds the task until its end, and a task named
+ * by later lines until the submission of these lines. The first result holds all results. */
 static void load_accepted(
     void *context, const plm_task *task, const struct load_ticket *ticket, const plm_ref *refs)
 {
@@ -215,7 +215,8 @@ static void load_accepted(
 		plm_drop(l->context->rt, refs[0]);
 }
 
-/* Only results that lines to come want are left, and nobody runs anything: it stays so. */
+/* True if the table is full of results that later lines want, and no task runs: no room will ever
+ * come. */
 static bool load_is_stuck(struct load *l)
 {
 	plm_status status;
@@ -248,7 +249,7 @@ static int load_flush(struct load *l)
 	return code;
 }
 
-/* It is here already, or a line before says the same. */
+/* The task is in the runtime already, or stood in an earlier line. */
 static int load_skip(
     struct load *l, const struct load_known_entry *entry, const struct load_ticket *ticket)
 {
@@ -297,7 +298,7 @@ static int load_submit_item(struct load *l, const struct load_ticket *ticket)
 		if (code != EXIT_FINE)
 			return code;
 	}
-	if (node && node->missing) { /* it waits for a line that comes later */
+	if (node && node->missing) { /* the task waits for a later line */
 		node->put_off = true;
 		return EXIT_FINE;
 	}
@@ -339,7 +340,7 @@ static int load_submit_in_order(struct load *l)
 	return more < 0 ? failed(more, l->file.path), EXIT_INPUT : code;
 }
 
-/* What was put off, as soon as nothing is missing. */
+/* Submits lines that were put off, after the lines before them. */
 static int load_submit_late(struct load *l)
 {
 	struct load_line line;
@@ -386,7 +387,7 @@ static void load_say_counts(const struct load *l)
 	putc('\n', stderr);
 }
 
-/* ---- all of it ---- */
+/* ---- the command ---- */
 
 static int load_all(struct load *l, const char *path)
 {

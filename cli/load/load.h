@@ -1,10 +1,10 @@
-/* load.h - task files: the parts `plmctl load` is made of. Only its files include it.
+/* load.h - task files: the parts of `plmctl load`. Only files of this folder include load.h.
  *
- * A file is read twice. First every line is judged, and nothing is submitted if one is bad; then
- * they are submitted, in batches. Between the two nothing is kept of a line, unless it has a name
- * or waits for one: a file may be larger than memory.
+ * A file is read twice. The first reading judges every line, and nothing is submitted if a line is
+ * bad; the second reading submits the lines in batches. Between the two readings load keeps only
+ * lines that have a name or wait for a name, so a file may be larger than memory.
  * Errors: -errno with a why; without memory the program ends (grow()). Texts of a line live until
- * the next one is read. Who: plmctl, one thread. */
+ * the next line is read. Who: plmctl, one thread. */
 #ifndef PLM_CLI_LOAD_H
 #define PLM_CLI_LOAD_H
 
@@ -12,7 +12,7 @@
 
 enum load_format { LOAD_AUTO, LOAD_ORIGIN, LOAD_JSON, LOAD_LINES };
 
-/* An array of room elements has room for n afterwards, or the program ends. */
+/* Grows an array of *room elements to n elements at least; ends the program without memory. */
 void *grow(void *array, size_t n, size_t *room, size_t size);
 
 /* ---- load_file.c: lines ---- */
@@ -23,51 +23,51 @@ struct load_file {
 	const char *path; /* for messages */
 	int fd;
 	char *buffer;
-	size_t room, begin, end; /* of what was read and not given out */
+	size_t room, begin, end; /* bytes that were read and not given out */
 	uint64_t offset;         /* in the file, of buffer[begin] */
-	uint64_t number;         /* of the line given out last */
-	bool at_end;             /* nothing comes behind buffer[end] */
-	bool torn;               /* of a line that is too long the rest is still to come */
-	uint64_t bytes;          /* of the file, when it was opened */
+	uint64_t number;         /* of the last line given out */
+	bool at_end;             /* buffer[end] is the end of the file */
+	bool torn;               /* the rest of a line that is too long is still to be skipped */
+	uint64_t bytes;          /* of the file when load opened it */
 };
 
 struct load_line {
 	char *text;    /* ends with a zero */
-	size_t length; /* without the end of the line, LF or CRLF; zeroes may be among it */
+	size_t length; /* without LF or CRLF at the end; the text may contain zeroes */
 	uint64_t number, offset;
-	bool too_long; /* more than LINE_BYTES_MAX: what is given is its beginning */
+	bool too_long; /* more than LINE_BYTES_MAX: text is only the beginning */
 };
 
-/* "-" is stdin. What cannot be read twice is copied to a file without a name. */
+/* "-" is stdin. An input that cannot be read twice is copied to a file without a name. */
 int load_file_open(const char *path, struct load_file *ret);
 void load_file_close(struct load_file *file);
-/* 1: a line; 0: there are no more. */
+/* 1: a line; 0: the end. */
 int load_file_next(struct load_file *file, struct load_line *ret);
-/* The next line is the one at this offset, of this number; 0, 1: the first. */
+/* Continues with the line at this offset, whose number is given; 0, 1: the first line. */
 void load_file_seek(struct load_file *file, uint64_t offset, uint64_t number);
-/* False: somebody has written to it since it was opened. */
+/* False: the file has changed since load opened it. */
 bool load_file_unchanged(const struct load_file *file);
 
-/* ---- load_formats.c, load_json.c: what a line says ---- */
+/* ---- load_formats.c, load_json.c: reading a line ---- */
 
-struct load_future { /* that a command takes or makes (plm_command_future) */
+struct load_future { /* becomes a plm_command_future */
 	enum plm_command_use use;
 	const char *name;
 	const char *of; /* a reference, or the name of a line; NULL: an output */
 };
 
 struct load_item {
-	struct command_request request; /* the options of the command line, as this line has them */
-	bool own_fields;                /* the line says something that stands in the fields */
-	bool shell;                     /* its words are COMMAND_SHELL_WORDS and a line */
+	struct command_request request; /* the options of the command line, changed by this line */
+	bool own_fields;                /* the line changes an option that all commands share */
+	bool shell;                     /* the words are /bin/sh -c and a line */
 	const char *function;           /* NULL: a command */
-	const char **word;              /* its words; arguments of the function; NULL: see result */
-	const char **result;            /* [i]: word i is the value of the line of this name */
+	const char **word;   /* of a command, or arguments of a function; NULL: see result */
+	const char **result; /* [i]: word i is the value of the line called so */
 	size_t words, words_room, results_room;
 	const char *name; /* NULL: none */
 	struct load_future *future;
 	size_t futures, futures_room;
-	/* ours */
+	/* memory of the above */
 	char needs[48];
 	char *memory;
 	size_t memory_room;
@@ -76,7 +76,7 @@ struct load_item {
 	struct json_t *json, *json_texts;
 };
 
-/* 1: *item is what the line says; 0: a comment, or blank; else what is wrong with it. */
+/* 1: *item is filled; 0: a comment, or a blank line; -errno with a why: a bad line. */
 int load_read(enum load_format format, const struct command_request *common,
     const struct load_line *line, struct load_item *item);
 int load_json(const struct load_line *line, struct load_item *item);
@@ -92,28 +92,28 @@ int load_shell(struct load_item *item, const char *line); /* 0 or -EINVAL */
 
 struct load_terms;
 
-/* The same terms as these, for ever. -EINVAL: this runtime can never meet them. */
+/* A copy of these terms that stays. -EINVAL: this runtime can never meet the terms. */
 int load_terms_find(
     struct load_terms **terms, plm *rt, const plm_terms *wanted, const plm_terms **ret);
-/* Tells the runtime of all of them, so that no room for them is lacking later. */
+/* Enters all terms into the runtime, so that later submissions find them there. */
 int load_terms_agree(const struct load_terms *terms, plm *rt);
 void load_terms_free(struct load_terms *terms);
 
-/* ---- load_graph.c: names, and who waits for whom ---- */
+/* ---- load_graph.c: names, and lines that wait for names ---- */
 
-struct load_node { /* a line that has a name, or waits for one */
+struct load_node { /* a line that has a name, or waits for a name */
 	uint64_t line, offset;
-	plm_ref ref;                /* once it is submitted */
+	plm_ref ref;                /* after the submission */
 	uint32_t name;              /* 1 + number; 0: none */
-	uint32_t first_edge, edges; /* to the names it waits for */
-	uint32_t missing;           /* of them, not submitted */
-	uint32_t wanted;            /* by so many edges of lines that are not submitted yet */
-	uint32_t next;              /* 1 + the next of a list; 0: the last */
+	uint32_t first_edge, edges; /* to names that this line waits for */
+	uint32_t missing;           /* names whose lines are not submitted */
+	uint32_t wanted;            /* edges to this line from lines that are not submitted */
+	uint32_t next;              /* 1 + index of the next node in a list; 0: the last */
 	bool bad, put_off;
-	bool held; /* ref is held for lines to come */
+	bool held; /* ref is held for later lines */
 };
 
-struct load_graph { /* zeroes: of no lines */
+struct load_graph { /* zeroes: no lines */
 	struct load_node *node;
 	struct load_name {
 		char *text;
@@ -125,35 +125,36 @@ struct load_graph { /* zeroes: of no lines */
 	uint32_t *slot; /* hash of names: 1 + number; 0: free */
 	size_t nodes, names, edges, slots;
 	size_t nodes_room, names_room, edges_room;
-	size_t at;      /* the node of the next line that has one, in the order of lines */
-	uint32_t ready; /* list of what was put off and misses nothing any more */
+	size_t at;      /* index of the next node, in the order of lines */
+	uint32_t ready; /* list of nodes that were put off and can be submitted */
 };
 
-/* -EINVAL: its name is another line's. */
+/* -EINVAL: another line has the same name. */
 int load_graph_add(
     struct load_graph *graph, const struct load_item *item, const struct load_line *line);
-/* Once all are in: says for each line that can never run, with a why; it is bad from then on. */
+/* After the last line: calls say, with a why, for each line that can never run, and marks the line
+ * as bad. */
 typedef void load_say_f(void *context, uint64_t line);
 void load_graph_judge(struct load_graph *graph, load_say_f *say, void *context);
-/* In the second reading: the node of this line, NULL if it has none. Lines in rising order. */
+/* In the second reading: the node of this line or NULL. Call with rising line numbers. */
 struct load_node *load_graph_at(struct load_graph *graph, uint64_t line);
-/* It was submitted, or is here already. */
+/* The line was submitted, or its task is in the runtime already. */
 void load_graph_done(struct load_graph *graph, struct load_node *node, plm_ref ref);
-/* The line is submitted, or skipped: what it waits for it wants no more. Calls let_go for each held
- * future that no line to come wants. */
+/* The line was submitted or skipped, and no longer wants the lines it waited for. Calls let_go for
+ * each held future that no later line wants. */
 typedef void load_let_go_f(void *context, plm_ref ref);
 void load_graph_served(
     struct load_graph *graph, const struct load_node *node, load_let_go_f *let_go, void *context);
-/* Takes one that was put off and can be submitted now; NULL if there is none. */
+/* Takes a node that was put off and can be submitted now, or NULL. */
 struct load_node *load_graph_ready(struct load_graph *graph);
-/* The future of the line of that name, once it is submitted. */
+/* The future of the line called so, after its submission. */
 plm_ref load_graph_ref(const struct load_graph *graph, const char *name);
 const char *load_graph_name(const struct load_graph *graph, const struct load_node *node);
 void load_graph_free(struct load_graph *graph);
 
 /* ---- load_task.c: the task of a line ---- */
 
-struct load_common { /* of all lines */
+struct load_common { /* by all lines */
 	struct command_request request;
 };
 
@@ -166,7 +167,7 @@ struct load_task { /* of one line, until the next */
 	size_t futures_room;
 };
 
-/* What can be known before it is made: its function, its needs, the futures it names. */
+/* Judges what is known before the task is made: function, needs, references. */
 int load_task_judge(const struct load_item *item, struct load_terms **terms, plm *rt);
 /* Makes the task; the lines that it waits for are submitted. 0 or -errno; load_task_done() ends it
  * either way, load_task_free() after the last line. */
@@ -175,12 +176,12 @@ int load_task_make(struct load_item *item, const struct load_common *common,
 void load_task_done(struct load_task *task);
 void load_task_free(struct load_task *task);
 
-/* ---- load_known.c: what is here already ---- */
+/* ---- load_known.c: tasks that exist already ---- */
 
 struct load_known {
 	struct load_known_entry {
 		uint64_t identity[2];
-		plm_ref ref; /* none: it is being submitted */
+		plm_ref ref; /* PLM_NONE: not submitted yet */
 		bool used, ours;
 	} * entry;
 	size_t entries, room;
@@ -189,8 +190,7 @@ struct load_known {
 /* Takes in all tasks of the runtime that wait, run or are done. EXIT_FINE, or an exit code after a
  * message. */
 int load_known_look(struct load_known *known, struct context *context);
-/* The entry of this identity; a new one, of no future, if there was none (*ret_new). Until the next
- * call. */
+/* Finds or adds (*ret_new) the entry of an identity. The pointer is valid until the next call. */
 struct load_known_entry *load_known_find(
     struct load_known *known, const uint64_t identity[2], bool *ret_new);
 
@@ -200,7 +200,7 @@ enum { BATCH_TASKS = 512 };
 
 struct load_ticket { /* of a task in a batch */
 	uint64_t line;
-	struct load_node *node; /* NULL: it has none */
+	struct load_node *node; /* or NULL */
 };
 
 struct load_batch {
@@ -208,48 +208,47 @@ struct load_batch {
 	plm_task task[BATCH_TASKS];
 	struct load_ticket ticket[BATCH_TASKS];
 	size_t tasks;
-	char *memory; /* of their arguments */
+	char *memory; /* of the arguments */
 	size_t used, room;
-	plm_ref *ref; /* of all their results */
+	plm_ref *ref; /* of the results of all tasks */
 	size_t results, refs_room;
-	uint64_t accepted; /* since it began */
+	uint64_t accepted; /* since the beginning */
 	bool told_full;
-	/* Asked when there is no room, at once and when we have waited for some: *ret_some says
-	 * that there may be some now. 0, or -errno with a why: there will never be any. */
+	/* Called when the table is full, at once and again after waiting. Sets *ret_some if room
+	 * may have come. 0, or -errno with a why: room will never come. */
 	int (*make_room)(void *context, bool waited, bool *ret_some);
 };
 
-/* Called for each task once it is accepted, in order. */
+/* Called for each accepted task, in order. */
 typedef void load_accepted_f(
     void *context, const plm_task *task, const struct load_ticket *ticket, const plm_ref *refs);
 
-/* The task is copied, with its arguments. False: there is no room, flush first. */
+/* Copies the task and its arguments. False: the batch is full, flush first. */
 bool load_batch_add(struct load_batch *batch, const plm_task *task, struct load_ticket ticket);
-/* Submits what was added, waiting for room in the table. EXIT_FINE, or an exit code after a
- * message. */
+/* Submits the batch, waiting for room in the table. EXIT_FINE, or an exit code after a message. */
 int load_batch_flush(struct load_batch *batch, load_accepted_f *accepted, void *context);
 void load_batch_free(struct load_batch *batch);
 
-/* ---- load_wait.c: what became of them ---- */
+/* ---- load_wait.c: the ends of the tasks ---- */
 
 struct load_wait { /* zeroes, and the path for messages */
 	const char *path;
 	struct load_waited {
 		plm_ref ref;
 		uint64_t line;
-	} * task; /* held, till they have ended */
+	} * task; /* held until the task has ended */
 	size_t tasks, room;
-	size_t look_at;      /* so many: it is time to look which have ended */
-	uint64_t ended, bad; /* that were told and let go */
+	size_t look_at;      /* with so many tasks it is time to look for ended tasks */
+	uint64_t ended, bad; /* tasks that were reported and let go */
 };
 
-/* Takes over a hold of it. */
+/* Takes over a hold of ref. */
 void load_wait_add(struct load_wait *wait, plm_ref ref, uint64_t line);
-/* If there are many: tells of those that have ended, and lets go of them. */
+/* If the list is long: reports ended tasks and lets go of them. */
 void load_wait_look(struct load_wait *wait, plm *rt);
-/* Until some have ended and are let go, for a moment. 0, or -errno of the runtime. */
+/* Waits a moment for a task to end, and lets go of ended tasks. 0, or -errno of the runtime. */
 int load_wait_for_room(struct load_wait *wait, plm *rt, bool *ret_some);
-/* Until all have. The exit code. */
+/* Waits for all tasks. Returns the exit code. */
 int load_wait_all(struct load_wait *wait, struct context *context);
 
 #endif

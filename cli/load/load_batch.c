@@ -1,5 +1,5 @@
-/* load_batch.c - tasks on their way in: copied, submitted many at once, and again as far as the
- * table of futures was full. */
+/* load_batch.c - copies tasks, submits many at once, and submits again the tasks for which the
+ * table of futures had no room. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,7 @@ static size_t load_batch_bytes_of(const plm_task *task)
 	size_t bytes = task->nargs * sizeof *task->args + strlen(task->function) + 1;
 	for (size_t i = 0; i < task->nargs; i++)
 		bytes += task->args[i].future.id ? 0 : task->args[i].len;
-	return bytes + sizeof(plm_arg); /* to begin where an argument may */
+	return bytes + sizeof(plm_arg); /* alignment */
 }
 
 static const plm_arg *load_batch_copy_arguments(struct load_batch *batch, const plm_task *task)
@@ -70,7 +70,7 @@ bool load_batch_add(struct load_batch *batch, const plm_task *task, struct load_
 
 /* ---- submitting ---- */
 
-/* Of n, as far as they were accepted; how many were. */
+/* Hands out the accepted tasks of n; returns how many. */
 static size_t load_batch_hand_out(const struct load_batch *batch, size_t first, size_t n,
     load_accepted_f *accepted, void *context)
 {
@@ -100,8 +100,8 @@ static int load_batch_say_failed(const struct load_batch *batch, int error, cons
 	return code;
 }
 
-/* What has ended of this file is let go; only when nothing has, others may give room back, and we
- * wait for that. The reason stays that of the submission. */
+/* Lets go of ended tasks of the file. If no task has ended, room can only come from other clients,
+ * and the next submission waits. plm_why() stays the reason of the submission. */
 static int load_batch_await_room(
     struct load_batch *batch, void *context, bool waited, bool *ret_some)
 {
@@ -116,9 +116,9 @@ static int load_batch_await_room(
 	return 0;
 }
 
-/* As many as find room now; with patience one, in a while: what is submitted in one call is held
- * until it returns, and several could so wait for the room that they take themselves. 0, -ENOSPC,
- * or -errno for good. */
+/* Submits as many tasks as find room now; with patience a single task. plm_submit_many() holds
+ * its tasks until the return, so several patient tasks could wait for the room they occupy. 0,
+ * -ENOSPC, or -errno for good. */
 static int load_batch_submit_some(struct load_batch *batch, size_t *done, int patience_ms,
     load_accepted_f *accepted, void *context)
 {

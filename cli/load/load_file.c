@@ -28,7 +28,7 @@ void *grow(void *array, size_t n, size_t *room, size_t size)
 
 /* ---- opening ---- */
 
-/* It is read twice. */
+/* The file is read twice. */
 static int load_file_spool(struct load_file *file)
 {
 	int fd, r = spool_copy(file->fd, &fd);
@@ -52,7 +52,7 @@ int load_file_open(const char *path, struct load_file *ret)
 	int r = 0;
 	if (S_ISDIR(what.st_mode))
 		r = why(-EISDIR, "it is a directory");
-	else if (!S_ISREG(what.st_mode) || stdin_asked) /* stdin may stand in its middle */
+	else if (!S_ISREG(what.st_mode) || stdin_asked) /* stdin may have been read before */
 		r = load_file_spool(ret);
 	if (r == 0 && fstat(ret->fd, &what) == 0)
 		ret->bytes = (uint64_t)what.st_size;
@@ -83,7 +83,7 @@ void load_file_seek(struct load_file *file, uint64_t offset, uint64_t number)
 	file->at_end = file->torn = false;
 }
 
-/* More behind what is there; at_end if there is none. */
+/* Appends more bytes to the buffer; sets at_end at the end of the file. */
 static int load_file_fill(struct load_file *file)
 {
 	if (file->begin > 0) {
@@ -101,7 +101,7 @@ static int load_file_fill(struct load_file *file)
 	return 0;
 }
 
-/* Past the rest of a line of which the beginning was given out. */
+/* Skips the rest of a line that was too long. */
 static int load_file_skip_rest(struct load_file *file)
 {
 	while (file->torn) {
@@ -133,7 +133,7 @@ static void load_file_give(struct load_file *file, size_t length, struct load_li
 	ret->text[ret->length] = 0;
 }
 
-/* How long the line at the front is, false if more has to be read to know. */
+/* The length of the first line in the buffer; false if the buffer ends before the line. */
 static bool load_file_line_ends(struct load_file *file, size_t *seen, size_t *ret_length)
 {
 	const char *text = file->buffer + file->begin;

@@ -1,4 +1,4 @@
-/* load_formats.c - which format a line is of, and what lines say that are no JSON. */
+/* load_formats.c - finds the format of a line, and reads the formats other than JSON. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -9,13 +9,13 @@
 #include "cli/load/load.h"
 
 enum {
-	WORD_BYTES_MAX = 131071, /* Linux gives a program no longer one (MAX_ARG_STRLEN) */
+	WORD_BYTES_MAX = 131071, /* Linux gives a program no longer word (MAX_ARG_STRLEN) */
 	ORIGIN_FIELDS = 5,
 	ORIGIN_MOST = 1 << 20, /* GB, cpus */
-	QUOTED = 40,           /* so much of what is wrong is repeated */
+	QUOTED = 40,           /* bytes of a bad value that a message repeats */
 };
 
-/* ---- what formats have in common ---- */
+/* ---- shared by formats ---- */
 
 void load_add_word(struct load_item *item, const char *word)
 {
@@ -40,7 +40,7 @@ void load_add_future(struct load_item *item, struct load_future future)
 	item->own_fields = true;
 }
 
-/* Behind those of the command line, which are everybody's. */
+/* Appends to the variables of the command line, which all lines share: copies them first. */
 void load_add_variable(struct load_item *item, const char *variable)
 {
 	struct command_request *request = &item->request;
@@ -70,10 +70,10 @@ int load_shell(struct load_item *item, const char *line)
 	return 0;
 }
 
-/* What no program can be given is better refused than queued. */
+/* Refuses words that no program can be given, before they are queued. */
 static int load_formats_judge_words(const struct load_item *item)
 {
-	size_t most = ARGS_MAX - 2 /* beside its words */;
+	size_t most = ARGS_MAX - 2 /* arguments beside words */;
 	if (item->words + item->futures > most)
 		return why(-EINVAL, "%zu words and futures, at most %zu are possible",
 		    item->words + item->futures, most);
@@ -86,7 +86,7 @@ static int load_formats_judge_words(const struct load_item *item)
 	return 0;
 }
 
-/* A variable has one value. */
+/* A variable must not be set twice. */
 static int load_formats_judge_futures(const struct load_item *item)
 {
 	for (size_t i = 0; i < item->futures; i++) {
@@ -100,7 +100,7 @@ static int load_formats_judge_futures(const struct load_item *item)
 	return 0;
 }
 
-/* Control characters do not come from an editor: the file is not what it is taken for. */
+/* Control characters do not come from an editor: the file is probably no task file. */
 static int load_formats_judge_text(const struct load_line *line)
 {
 	if (line->too_long)
@@ -163,12 +163,12 @@ static int load_formats_take_numbers(struct load_item *item, char *const field[O
 	int n = snprintf(item->needs, sizeof item->needs, "cpus=%ld", cpus ? cpus : 1);
 	if (memory)
 		snprintf(item->needs + n, sizeof item->needs - (size_t)n, ",mem=%ldG", memory);
-	/* a cpu is what any task has */
+	/* every task has one cpu */
 	task->terms.needs = cpus > 1 || memory ? item->needs : NULL;
 	return 0;
 }
 
-/* Words parted by blanks; '...' and "..." keep blanks. In place: they only become shorter. */
+/* Splits at blanks; '...' and "..." keep blanks. Works in place, since words only get shorter. */
 static int load_formats_cut_words(struct load_item *item, char *text)
 {
 	for (;;) {
@@ -205,7 +205,7 @@ static int load_formats_take_function(struct load_item *item, char *params)
 	return 0;
 }
 
-/* The shell cuts the words, as it does for anybody who types `python3 PARAMS`. */
+/* The shell splits the words, as if a person had typed `python3 PARAMS`. */
 static int load_formats_take_python(struct load_item *item, const char *params)
 {
 	static const char interpreter[] = "exec python3 ";
@@ -235,9 +235,9 @@ static int load_formats_read_origin(const struct load_line *line, struct load_it
 	    -EINVAL, "a task is of the type shell, python or func: \"%.*s\"", QUOTED, field[0]);
 }
 
-/* ---- which it is ---- */
+/* ---- which format ---- */
 
-/* WORD:NUMBER: or TYPE:, whatever comes behind: no command begins so. */
+/* A line begins with WORD:NUMBER: or TYPE:. No command begins so. */
 static bool load_formats_looks_like_origin(const char *text)
 {
 	static const char *const type[] = { "shell:", "python:", "func:" };

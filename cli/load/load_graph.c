@@ -1,8 +1,8 @@
-/* load_graph.c - lines that have names, and lines that wait for them: who comes when, and who never
- * can.
+/* load_graph.c - lines with names and lines that wait for names: in which order to submit lines,
+ * and which lines can never run.
  *
- * A line may wait for one that comes later in the file. In the second reading it is put off, and
- * submitted when all it waits for is. */
+ * A line may wait for a line that comes later in the file. The second reading puts such a line off,
+ * and submits the line after all lines it waits for. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 
 enum { WALK_TEXT_BYTES = 300 };
 
-#define SEEN UINT32_MAX /* in the place of a next one */
+#define SEEN UINT32_MAX /* instead of a list link */
 
 /* ---- names ---- */
 
@@ -62,7 +62,7 @@ static uint32_t load_graph_name_number(struct load_graph *g, const char *text)
 
 /* ---- building ---- */
 
-/* Its name, if that is what this future is of. */
+/* The name of the line whose future this is; NULL: a reference, or none. */
 static const char *load_graph_named(const struct load_future *future)
 {
 	return future->of && future->of[0] != '@' ? future->of : NULL;
@@ -126,7 +126,8 @@ struct judging {
 	void *context;
 };
 
-/* This one is bad, for the why there is; and so are all that wait for it, one by the other. */
+/* Marks a node as bad, with the present why, and all lines that wait for the node, directly or not.
+ */
 static void load_graph_condemn(const struct judging *j, struct load_node *first)
 {
 	struct load_graph *g = j->graph;
@@ -165,8 +166,8 @@ static void load_graph_judge_names(const struct judging *j)
 	}
 }
 
-/* As the second reading will: counts down what each one misses. Those left over wait for each
- * other, or for such. */
+/* Counts missing lines down as the second reading will. Nodes left over wait for each other in a
+ * circle, or for such nodes. */
 static void load_graph_count_down(struct load_graph *g)
 {
 	struct load_node *node;
@@ -193,7 +194,7 @@ static struct load_node *load_graph_missing_one(
 	return NULL;
 }
 
-/* From one that is left over, along what it misses, until the way comes back. */
+/* Walks from a node that is left over along missing lines, until the way closes to a circle. */
 static void load_graph_condemn_cycle(const struct judging *j, struct load_node *node)
 {
 	struct load_graph *g = j->graph;

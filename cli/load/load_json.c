@@ -14,7 +14,7 @@
 struct key {
 	const char *name;
 	int (*take)(struct load_item *item, const char *name, json_t *value);
-	bool runs; /* it says what is to run: one of them is there */
+	bool runs; /* the key says what to run; a line has exactly one such key */
 };
 
 /* ---- values ---- */
@@ -54,7 +54,7 @@ static int load_json_time_of(const char *name, json_t *value, uint32_t *ret)
 	return r;
 }
 
-/* {"result": "NAME"}: the value of the line of that name. */
+/* {"result": "NAME"}: the value of the line called NAME. */
 static const char *load_json_result_of(json_t *value)
 {
 	return json_object_size(value) == 1 ? json_string_value(json_object_get(value, "result"))
@@ -70,7 +70,7 @@ static const char *load_json_future_of(json_t *value)
 	    : load_json_result_of(value);
 }
 
-/* ---- what is to run ---- */
+/* ---- function, command, shell ---- */
 
 static int load_json_take_argv(struct load_item *item, const char *name, json_t *value)
 {
@@ -100,7 +100,7 @@ static int load_json_take_func(struct load_item *item, const char *name, json_t 
 	return load_json_text_of(name, value, &item->function);
 }
 
-/* "@REF" is a future, "@@TEXT" the text "@TEXT", as for plmctl call. */
+/* "@REF" is a future, "@@TEXT" the text "@TEXT", as in plmctl call. */
 static int load_json_take_args(struct load_item *item, const char *name, json_t *value)
 {
 	size_t i;
@@ -155,9 +155,9 @@ static int load_json_take_after(struct load_item *item, const char *name, json_t
 	return r;
 }
 
-/* ---- files of a command that are values ---- */
+/* ---- files of a command ---- */
 
-/* May a file of a command have this name? */
+/* Can a file of a command have this name? */
 static bool load_json_is_name(enum plm_command_use use, const char *name)
 {
 	const plm_command_future future = { .use = use, .name = name };

@@ -1,4 +1,4 @@
-/* load_known.c - identities of tasks: those the runtime has, and those of the lines before. */
+/* load_known.c - the identities of tasks in the runtime and of earlier lines. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,8 +48,8 @@ struct load_known_entry *load_known_find(
 	return entry;
 }
 
-/* Failed and cancelled tasks do not count: they are to be tried again. Neither does a running task
- * that was asked to stop, which will be one of those. */
+/* Failed and cancelled tasks do not count, so that load tries them again. A running task with a
+ * stop request does not count either, since the task will fail or be cancelled. */
 static bool load_known_counts(const plm_task_row *row)
 {
 	return (row->identity[0] || row->identity[1]) && row->state >= PLM_STATE_WAITING &&

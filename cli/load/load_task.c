@@ -1,4 +1,4 @@
-/* load_task.c - from what a line says to a task. */
+/* load_task.c - makes the task of a line. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static int load_task_judge_reference(plm *rt, const char *text)
 	return r;
 }
 
-/* As for plmctl call: @REF is a future, @@TEXT is text. */
+/* As in plmctl call: @REF is a future, @@TEXT is text. */
 static bool load_task_is_reference(const char *word)
 {
 	return word && word[0] == '@' && word[1] != '@';
@@ -56,7 +56,7 @@ static plm_ref load_task_future_of(const struct load_graph *graph, const char *o
 	return ref;
 }
 
-/* A command with options that differ from those of the other lines. */
+/* Makes a command whose options differ from the options on the command line. */
 static int load_task_make_own(const struct load_item *item, const struct load_common *common,
     const struct load_graph *graph, struct load_task *ret)
 {

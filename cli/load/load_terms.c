@@ -1,5 +1,5 @@
-/* load_terms.c - needs and limits of lines. A file asks for few different ones, and has many lines:
- * each is judged once, and lines that ask for the same share them. */
+/* load_terms.c - needs and limits of lines. A file has many lines and few different terms: each
+ * combination is judged once, and equal lines share one entry. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,12 +7,12 @@
 #include "base/why.h"
 #include "cli/load/load.h"
 
-enum { WHY_BYTES = 400, TERMS_MOST = 1024 }; /* so many the table of a runtime holds */
+enum { WHY_BYTES = 400, TERMS_MOST = 1024 }; /* as in the table of a runtime */
 
-struct load_terms { /* a list, the one used last in front */
+struct load_terms { /* a list, the last used entry in front */
 	struct load_terms *next;
 	plm_terms terms;
-	int error; /* -EINVAL: nobody can ever meet them */
+	int error; /* -EINVAL: no worker can ever meet the needs */
 	char why[WHY_BYTES];
 };
 

@@ -1,8 +1,8 @@
-/* load_wait.c - load --wait: what became of each task, told and let go as soon as it has ended.
+/* load_wait.c - load --wait: reports each task and lets go of the task as soon as it has ended.
  *
- * A task that has ended takes room in the table as long as load holds it, and the lines to come
- * want that room: so load lets go of it at once, and remembers nothing but numbers. What is left
- * here are the tasks that have not ended, and at most as many again that were not looked at yet. */
+ * An ended task occupies a record of the table as long as load holds the task, and later lines
+ * want that room. load therefore keeps only counts of ended tasks. The list has the tasks that run
+ * or wait, and at most as many again that load has not looked at yet. */
 #include <errno.h>
 
 #include "base/clock.h"
@@ -11,9 +11,9 @@
 
 enum {
 	SHOWN_FAILED = 10,
-	LOOK_LEAST = 512,  /* tasks; fewer are not worth a look */
-	GROUP = 256,       /* the oldest so many are waited for together */
-	ROOM_TICK_MS = 50, /* others may end before them */
+	LOOK_LEAST = 512,  /* fewer tasks are not worth a look */
+	GROUP = 256,       /* oldest tasks that one wait is about */
+	ROOM_TICK_MS = 50, /* younger tasks may end before the oldest */
 	END_TICK_MS = 1000,
 };
 
@@ -34,7 +34,7 @@ static void load_wait_tell(struct load_wait *w, const struct load_waited *task, 
 	    (unsigned long long)task->line, text);
 }
 
-/* Those that have not ended stay, in their order. True: some had. */
+/* Removes ended tasks from the list, which stays in order. True: some had ended. */
 static bool look(struct load_wait *w, plm *rt)
 {
 	size_t left = 0, before = w->tasks;
@@ -59,7 +59,7 @@ void load_wait_look(struct load_wait *w, plm *rt)
 		look(w, rt);
 }
 
-/* The oldest ones end first, most of the time. 0, -ETIMEDOUT, or what ails the runtime. */
+/* Waits for the oldest tasks, which usually end first. 0, -ETIMEDOUT, or -errno of the runtime. */
 static int wait_for_oldest(const struct load_wait *w, plm *rt, int timeout_ms)
 {
 	plm_ref ref[GROUP];

@@ -12,7 +12,7 @@
 
 enum { PERCENT_MAX = 10000, LOAD_MAX = 1 << 20, JOBS_MAX = 1 << 20, DELAY_MAX_MS = 1 << 30 };
 
-/* "4", "50%": a percentage is in *ret_percent, else that is 0. */
+/* Reads "4" or "50%"; *ret_percent is 0 for a plain number. */
 static int map_count_word(
     const struct option_given *given, unsigned most, uint64_t *ret_number, uint64_t *ret_percent)
 {
@@ -26,7 +26,7 @@ static int map_count_word(
 	return option_number(given->what, number, 1, PERCENT_MAX, ret_percent);
 }
 
-/* As GNU parallel has them: N, +N, -N, N%. */
+/* The forms of GNU parallel: N, +N, -N, N%. */
 static int map_take_jobs(void *target, const struct option_given *given)
 {
 	struct map_jobs *jobs = &((struct map_plan *)target)->jobs;
@@ -179,7 +179,7 @@ static bool map_reads_stdin(const struct inputs *inputs)
 	return found;
 }
 
-/* What is not for this command, and what does not go together. */
+/* Refuses options of submit without a meaning for map, and contradictions. */
 static void map_check_plan(const struct context *context, struct map_plan *plan)
 {
 	size_t sources = 0;

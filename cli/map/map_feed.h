@@ -1,5 +1,5 @@
-/* map_feed.h - the inputs of `plmctl map` as jobs, in their order: several inputs in one job
- * (--max-args), and without those that an earlier run has done (--resume). */
+/* map_feed.h - makes jobs of the inputs of `plmctl map`, in order: several inputs in one job
+ * (--max-args), and no jobs that an earlier run has done (--resume). */
 #ifndef PLM_CLI_MAP_FEED_H
 #define PLM_CLI_MAP_FEED_H
 
@@ -8,16 +8,16 @@
 
 struct feed {
 	struct sources *sources;
-	const struct joblog *done; /* NULL: nothing is */
+	const struct joblog *done; /* NULL: no earlier run */
 	unsigned max_args;         /* 0: one row a job */
 	uint64_t number, order, skipped;
 	bool ended;
-	struct row row, part; /* as much of the job as there is; one input of it */
+	struct row row, part; /* the part of a job read so far; one input */
 };
 
-/* 1: *ret is the next one; 0: there are no more; -EAGAIN: none yet; else -errno with a why. */
+/* 1: *ret is the next job; 0: the end; -EAGAIN: no input yet; else -errno with a why. */
 int feed_next(struct feed *f, struct job **ret);
-/* How many there are to run; 0: nobody knows. */
+/* The number of jobs to run; 0: unknown. */
 uint64_t feed_total(const struct feed *f);
 void feed_end(struct feed *f);
 

@@ -11,12 +11,12 @@
 #include "cli/map/map_signals.h"
 
 enum {
-	BATCH = 256,      /* that are submitted by one call; drops are gathered as well */
-	AHEAD_US = 20000, /* that workers may have before them */
+	BATCH = 256,      /* jobs in one submission; drops are gathered to as many */
+	AHEAD_US = 20000, /* of work that may be queued for each worker */
 	AHEAD_MAX = 512,
-	END_LOOK_MS = 100,  /* while what was cancelled ends: for one more signal */
-	SHORT_WAIT_MS = 10, /* where nothing but a settlement wakes us */
-	LEARN_MS = 50,      /* how long jobs take is not known before */
+	END_LOOK_MS = 100,  /* between two looks for a signal, while cancelled jobs end */
+	SHORT_WAIT_MS = 10, /* of a wait that only a settlement ends */
+	LEARN_MS = 50,      /* after the begin the average is not known */
 	AVERAGE_OF = 8,
 };
 
@@ -61,7 +61,8 @@ static void flight_refuse(struct flight *f, struct job *job)
 	f->last_refused = &job->next;
 }
 
-/* Their words lie one behind the other: pointers are made when nothing moves any more. */
+/* Appends the words of all jobs to one buffer. Pointers into the buffer are made afterwards,
+ * because the buffer moves while it grows. */
 static size_t flight_write_words(
     struct flight *f, struct job *jobs, size_t count[BATCH], struct job *list[BATCH])
 {
@@ -109,7 +110,7 @@ static void flight_take_references(struct flight *f, struct job *job, const plm_
 	f->ref[f->jobs++] = job->ref[0];
 }
 
-/* One call. The jobs behind one that was refused are refused as well: order is kept. */
+/* Submits a batch. Jobs behind a refused job are refused as well, which keeps the order. */
 static int flight_submit_batch(struct flight *f, struct job **jobs)
 {
 	size_t count[BATCH];
@@ -197,7 +198,7 @@ static int flight_wait_for_anything(struct flight *f, const struct flight_wake *
 	return 0;
 }
 
-/* Inside of a task all of this is one wait, however we sleep, and whatever we do in between. */
+/* Inside of a task the whole loop counts as one wait, however often map wakes in between. */
 static void flight_tell_waiting(struct flight *f, bool waits)
 {
 	if (waits == f->waits)
@@ -220,7 +221,7 @@ int flight_wait(struct flight *f, const struct flight_wake *wake)
 				       : flight_wait_for_anything(f, wake);
 }
 
-/* ---- their end ---- */
+/* ---- ends of jobs ---- */
 
 static void flight_learn(struct flight *f, uint64_t run_us)
 {
@@ -282,7 +283,7 @@ void flight_forget_refused(struct flight *f)
 	f->last_refused = &f->refused;
 }
 
-/* Until nothing of them runs any more, or there is one more signal. */
+/* Waits until no job runs any more, or one more signal comes. */
 static void flight_await_ends(struct flight *f)
 {
 	struct pollfd more = { .fd = signals_fd(), .events = POLLIN };

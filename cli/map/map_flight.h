@@ -1,9 +1,9 @@
-/* map_flight.h - the jobs of `plmctl map` that are under way: submitted many at a time, looked for
- * when something has settled.
+/* map_flight.h - the jobs of `plmctl map` that are under way: submits many jobs at a time, and
+ * collects ended jobs.
  *
- * How the loop learns of that is chosen by how long jobs take. Short ones are submitted ahead of
- * the workers, and it sleeps until one in the middle is settled: a wake for many jobs. For long
- * ones it polls a descriptor, together with its input and the signals, and wakes for nothing else.
+ * The loop waits in one of two ways. Short jobs are submitted ahead of the workers, and the loop
+ * sleeps until a job in the middle of the queue is settled: one wake for many jobs. With long jobs
+ * the loop polls a descriptor together with the input and the signals.
  * Who: one thread. */
 #ifndef PLM_CLI_MAP_FLIGHT_H
 #define PLM_CLI_MAP_FLIGHT_H
@@ -16,48 +16,48 @@ struct flight {
 	struct context *context;
 	const struct command_request *request;
 	const struct template *template;
-	struct job **job; /* in the order of their submission */
+	struct job **job; /* in the order of submission */
 	plm_ref *ref;
 	uint8_t *ready;
 	size_t jobs, room;
-	struct job *refused, **last_refused; /* by a full table: to be submitted again */
-	uint64_t average_us;                 /* that one ran, of late; 0: none has ended */
+	struct job *refused, **last_refused; /* by a full table, to be submitted again */
+	uint64_t average_us;                 /* of the latest jobs; 0: no job has ended */
 	uint64_t begun_ns;
-	int bell;          /* -1: not needed so far */
+	int bell;          /* of plm_fd(); -1: not needed so far */
 	struct text words; /* of a batch */
 	struct text starts, args, tasks;
 	plm_ref *drop;
 	size_t drops;
-	bool waits; /* told so to the runtime, if this is inside of a task of it */
+	bool waits; /* plm_wait_begin() was called */
 };
 
 void flight_begin(struct flight *f, struct context *context, const struct command_request *request,
     const struct template *template);
-/* Takes these jobs, a list in order. EXIT_FINE, also if some are refused for now; or an exit code
+/* Takes a list of jobs, in order. EXIT_FINE, also if jobs were refused for now; or an exit code
  * after a message. */
 int flight_submit(struct flight *f, struct job *jobs);
-size_t flight_count(const struct flight *f); /* with those refused */
+size_t flight_count(const struct flight *f); /* with refused jobs */
 
-/* Jobs that may be submitted beyond those that can run: what keeps workers busy for a moment. */
+/* How many jobs to submit beyond the jobs that can run, so that workers stay busy for a moment. */
 size_t flight_ahead(const struct flight *f, unsigned workers);
 
 struct flight_wake {
 	int timeout_ms; /* negative: for ever */
-	int input;      /* a descriptor to read from; -1: none is waited for */
+	int input;      /* a descriptor to wait for; -1: none */
 	unsigned workers;
 };
 
-/* Until something may have settled, there is input, or a signal; or the timeout. */
+/* Waits for a settlement, input, a signal, or the timeout; may return early. */
 int flight_wait(struct flight *f, const struct flight_wake *wake);
 
-/* Those that have ended, a list in *ret. An exit code after a message: the runtime is gone. */
+/* Returns ended jobs as a list in *ret. An exit code after a message: the runtime is gone. */
 int flight_collect(struct flight *f, struct job **ret);
-/* What lies in the runtime of it is not needed any more, nor is the job. */
+/* Drops the results of a job in the runtime, and frees the job. */
 void flight_drop(struct flight *f, struct job *job);
-/* Those that were refused so far are not to be submitted. */
+/* Frees the refused jobs. */
 void flight_forget_refused(struct flight *f);
-/* All that run are cancelled, waited for until they have ended or there is one more signal, and
- * forgotten. */
+/* Cancels all running jobs, waits until they have ended or one more signal comes, and frees them.
+ */
 void flight_cancel(struct flight *f);
 void flight_end(struct flight *f);
 

@@ -6,7 +6,7 @@
 
 #include "cli/ctl_command.h"
 
-enum { PERCENT = 100, PERCENT_OF_LEAST = 3 /* one job of one is no hint */ };
+enum { PERCENT = 100, PERCENT_OF_LEAST = 3 /* of fewer jobs a percentage tells nothing */ };
 
 static bool halt_take(const char **at, const char *word)
 {

@@ -64,7 +64,7 @@ static void job_take_failure(struct context *context, struct job *job)
 	if (plm_error(context->rt, job->ref[0], &f) < 0)
 		f = (plm_failure){ .code = EXIT_OURS };
 	if (f.task.id && f.task.id != job->ref[0].id) {
-		job->exit_code = EXIT_TASK_FAILED; /* of what it was to come after */
+		job->exit_code = EXIT_TASK_FAILED; /* of the task that the job comes after */
 		job_take_message(job, &f);
 		return;
 	}
@@ -87,7 +87,7 @@ static void job_take_failure(struct context *context, struct job *job)
 	}
 }
 
-/* Without a log, for which there was no room, it is where there is something. */
+/* Without a log (the store had no room), an outlet with bytes is the output. */
 static void job_take_stream(struct job *job, const struct command_view *v, int stream)
 {
 	uint64_t *bytes = stream == STDOUT_FILENO ? &job->out_bytes : &job->err_bytes;
@@ -106,7 +106,8 @@ static void job_take_output(struct job *job, const struct command_view *v)
 	char text[CUT_TEXT_BYTES];
 	job_take_stream(job, v, STDOUT_FILENO);
 	job_take_stream(job, v, STDERR_FILENO);
-	if (!job->in_file[0] && !job->in_file[1]) { /* for another one, while this waits its turn */
+	if (!job->in_file[0] &&
+	    !job->in_file[1]) { /* free for another job during the wait in map_order.c */
 		outlet_give(job->outlet, job->ended_well);
 		job->outlet = NULL;
 	}

@@ -18,11 +18,11 @@ struct joblog {
 	int fd;
 	const char *path;
 	struct text lines;  /* not written yet */
-	uint64_t *finished; /* a bit a job */
+	uint64_t *finished; /* a bit for each job */
 	size_t words;
 };
 
-/* ---- what it says ---- */
+/* ---- reading ---- */
 
 static int joblog_mark(struct joblog *log, uint64_t number, bool finished)
 {
@@ -47,7 +47,7 @@ bool joblog_has(const struct joblog *log, uint64_t number)
 	return word < log->words && log->finished[word] >> number % BITS & 1;
 }
 
-/* Others may have written it: what is no line of a job is passed over. */
+/* Another program may have written the file: skips foreign lines. */
 static int joblog_take_line(struct joblog *log, const char *line, enum resume resume)
 {
 	unsigned long long number;
@@ -59,7 +59,7 @@ static int joblog_take_line(struct joblog *log, const char *line, enum resume re
 	return joblog_mark(log, number, resume == RESUME_MISSING || (code == 0 && signal == 0));
 }
 
-/* The length of its whole lines in *ret_whole. */
+/* Returns the length of the whole lines in *ret_whole. */
 static int joblog_read_lines(struct joblog *log, FILE *file, enum resume resume, off_t *ret_whole)
 {
 	char *line = NULL;
@@ -112,9 +112,9 @@ int joblog_open(struct joblog **ret, const char *path, enum resume resume)
 	return r;
 }
 
-/* ---- writing it ---- */
+/* ---- writing ---- */
 
-/* A line stays a line, whatever is in the command. */
+/* Escapes newlines of the command, so that each job is one line. */
 static void joblog_add_command(struct text *lines, const struct text *command)
 {
 	size_t begin = lines->length;

@@ -1,8 +1,8 @@
-/* map_joblog.h - a line a job in a file, in the columns of GNU parallel, and what it says of an
- * earlier run: Seq Host Starttime JobRuntime Send Receive Exitval Signal Command.
+/* map_joblog.h - a file with a line for each job, in the columns of GNU parallel: Seq Host
+ * Starttime JobRuntime Send Receive Exitval Signal Command. A later run reads which jobs are done.
  *
- * A line is written when the job's output was. What a killed run left of a line is cut off when
- * the file is used again, so that its job runs again.
+ * A line is written after the output of the job. A half line that a killed run left is cut off when
+ * the file is used again, so that the job runs again.
  * Who: one thread.  Blocks: in the file. */
 #ifndef PLM_CLI_MAP_JOBLOG_H
 #define PLM_CLI_MAP_JOBLOG_H
@@ -11,9 +11,9 @@
 #include "cli/text.h"
 
 enum resume {
-	RESUME_NOTHING, /* what is in the file is replaced */
-	RESUME_MISSING, /* jobs that are in it are not run again */
-	RESUME_FAILED,  /* but for those that failed */
+	RESUME_NOTHING, /* the file is replaced */
+	RESUME_MISSING, /* jobs in the file are not run again */
+	RESUME_FAILED,  /* except failed jobs */
 };
 
 struct joblog;
@@ -21,9 +21,9 @@ struct joblog;
 /* 0, or -errno with a why. */
 int joblog_open(struct joblog **ret, const char *path, enum resume resume);
 bool joblog_has(const struct joblog *log, uint64_t number);
-/* Command: the text, which may have any bytes in it. */
+/* The command may contain any bytes. */
 void joblog_add(struct joblog *log, const struct job *job, const struct text *command);
-/* What was added is written. 0, or -errno with a why. */
+/* Writes the added lines. 0, or -errno with a why. */
 int joblog_flush(struct joblog *log);
 void joblog_close(struct joblog **logp);
 

@@ -7,7 +7,7 @@
 
 enum { PIECE_BYTES = 64 << 10 };
 
-/* Each attempt has files of its own. */
+/* Each attempt has its own files. */
 static int live_stream_of(const struct command_view *v, struct job *job, int stream)
 {
 	if (job->live[stream - 1].attempt != v->attempt) {
@@ -19,14 +19,14 @@ static int live_stream_of(const struct command_view *v, struct job *job, int str
 	}
 	if (job->live[stream - 1].fd < 0)
 		job->live[stream - 1].fd = command_stream_open(v, stream);
-	/* That was made after this attempt had seen to it that nothing of another is in the outlet,
-	 * where all of its output is as soon as any is. */
+	/* The worker opens the stream after this attempt has emptied the outlet. Once the outlet
+	 * has bytes, all output of the attempt is there. */
 	bool in_file =
 	    job->live[stream - 1].fd >= 0 && job->outlet && outlet_bytes(job->outlet, stream) > 0;
 	return in_file ? job->outlet->fd[stream - 1] : job->live[stream - 1].fd;
 }
 
-/* A line longer than the piece is shown when the job has ended. */
+/* Shows whole lines. A line longer than the piece is shown after the end of the job. */
 static void live_show_lines(struct map_output *o, struct job *job, int stream, int fd)
 {
 	char piece[PIECE_BYTES];

@@ -1,5 +1,6 @@
-/* map_live.h - the output of jobs of `plmctl map` while they run, whole lines at a time (--line).
- * Read as `plmctl logs --follow` reads it: nobody tells us that a command has written. */
+/* map_live.h - shows the output of running jobs of `plmctl map`, whole lines at a time (--line).
+ * map looks for new output now and then, like `plmctl logs --follow`, because a command that writes
+ * sends no event. */
 #ifndef PLM_CLI_MAP_LIVE_H
 #define PLM_CLI_MAP_LIVE_H
 
@@ -7,8 +8,7 @@
 
 enum { LIVE_LOOK_MS = 50 };
 
-/* Shows the lines that it has written since the last look. EXIT_FINE, or an exit code after a
- * message. */
+/* Shows the lines written since the last look. EXIT_FINE, or an exit code after a message. */
 int live_look(struct context *context, struct map_output *o, struct job *job);
 
 #endif

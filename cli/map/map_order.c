@@ -17,7 +17,7 @@ void order_open(struct order *o, bool kept, const plm_status *status, unsigned p
 	o->place = calloc(places + 1, sizeof *o->place);
 	if (!o->held || !o->place)
 		exit(failed(-ENOMEM, "map"));
-	while (o->places < places) { /* the lowest is taken first */
+	while (o->places < places) { /* the lowest place is taken first */
 		o->place[o->places] = places - o->places;
 		o->places++;
 	}

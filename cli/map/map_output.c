@@ -17,7 +17,7 @@ enum { GATHER_BYTES = 64 << 10, SMALL_BYTES = 4 << 10 };
 
 /* ---- bytes ---- */
 
-/* A pipe that has room takes PIPE_BUF bytes without blocking, so that a signal is always heard. */
+/* A pipe with room takes PIPE_BUF bytes without blocking, so map always notices a signal. */
 static bool map_output_wait_for_room(const struct sink *sink)
 {
 	struct pollfd wake[] = { { .fd = sink->fd, .events = POLLOUT },
@@ -55,7 +55,7 @@ static void map_output_flush_sink(struct map_output *o, struct sink *sink)
 	sink->text.length = 0;
 }
 
-/* What comes to one of them comes after what came to the other. */
+/* Writes the other stream first, so that the order of both on a terminal is kept. */
 static void map_output_put(struct map_output *o, struct sink *sink, const char *data, size_t length)
 {
 	struct sink *other = sink == &o->out ? &o->err : &o->out;
@@ -107,7 +107,7 @@ void output_piece(
 	}
 }
 
-/* What was shown of an attempt that was not the last is no part of the last one's. */
+/* Output shown of an earlier attempt is no part of the output of the last attempt. */
 static void map_output_put_rest(struct map_output *o, const struct job *job, int stream)
 {
 	uint64_t shown =
@@ -126,7 +126,7 @@ static void map_output_put_rest(struct map_output *o, const struct job *job, int
 	o->out.begun = o->err.begun = false;
 }
 
-/* A line of JSON is one thing: what is in a file is mapped as a whole. */
+/* A line of JSON is written at once: output in a file is mapped as a whole. */
 static void map_output_put_json_stream(struct output *out, const struct job *job, int stream)
 {
 	bool is_out = stream == STDOUT_FILENO;

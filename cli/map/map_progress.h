@@ -1,6 +1,5 @@
-/* map_progress.h - one line on a terminal, drawn anew: how far `plmctl map` is (--bar).
- * Nothing is drawn where stderr is no terminal. Colour as everywhere: not with NO_COLOR, and not
- * on a terminal that calls itself dumb. */
+/* map_progress.h - a line on a terminal that shows how far `plmctl map` is (--bar).
+ * Nothing is drawn unless stderr is a terminal. No colour with NO_COLOR or on a dumb terminal. */
 #ifndef PLM_CLI_MAP_PROGRESS_H
 #define PLM_CLI_MAP_PROGRESS_H
 
@@ -17,11 +16,11 @@ struct progress { /* zeroes: not wanted */
 };
 
 void progress_begin(struct progress *p);
-/* Draws it if it made way, or if it is time. */
+/* Draws the line after progress_hide(), or when PROGRESS_MS have passed. */
 void progress_draw(struct progress *p, const struct tally *tally, unsigned running);
-/* Makes way for other output. */
+/* Removes the line, before other output. */
 void progress_hide(struct progress *p);
-/* The last one stays. */
+/* Draws the line for the last time; it stays. */
 void progress_end(struct progress *p, const struct tally *tally);
 
 #endif

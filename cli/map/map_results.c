@@ -12,7 +12,7 @@
 
 enum { NUMBER_BYTES = 24 };
 
-/* As one name of a file: a slash would be a folder, and a name has an end. */
+/* Makes a value the name of a file: escapes slashes, and cuts long names. */
 static void results_add_name(struct text *path, const char *value)
 {
 	size_t begin = path->length;

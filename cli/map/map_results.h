@@ -7,7 +7,7 @@
 #include "cli/map/map_job.h"
 #include "cli/text.h"
 
-/* path is its place to work. 0, or -errno with a why. */
+/* path is a buffer to work in. 0, or -errno with a why. */
 int results_write(const char *directory, const struct job *job, struct text *path);
 
 #endif

@@ -14,7 +14,7 @@ static FILE *room_open_proc(const char *name)
 	return fopen(path, "re");
 }
 
-/* Those that run or could, at this moment, without the one that asks. */
+/* Runnable processes at the moment, plmctl not counted. */
 static unsigned room_running_now(void)
 {
 	FILE *file = room_open_proc("loadavg");
@@ -26,7 +26,7 @@ static unsigned room_running_now(void)
 	return running > 0 ? running - 1 : 0;
 }
 
-/* UINT64_MAX: nobody knows. */
+/* UINT64_MAX: unknown. */
 static uint64_t room_memory_available(void)
 {
 	FILE *file = room_open_proc("meminfo");

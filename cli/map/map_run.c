@@ -23,9 +23,9 @@
 #include "cli/result.h"
 
 enum {
-	PRIVATE_JOBS_MAX = 250,            /* --jobs 0: processes are not without limit */
-	PRIVATE_WORKERS_MAX = WORKERS_MAX, /* with --jobs N */
-	LOAD_PAUSE_MS = 10,                /* a job that was just started is no load yet */
+	PRIVATE_JOBS_MAX = 250,            /* for --jobs 0, which asks for as many as possible */
+	PRIVATE_WORKERS_MAX = WORKERS_MAX, /* for --jobs N */
+	LOAD_PAUSE_MS = 10,                /* until a started job counts in the load */
 	PERCENT = 100,
 	HOW_BYTES = 64,
 };
@@ -35,7 +35,7 @@ struct map {
 	const struct map_plan *plan;
 	struct template *template;
 	struct private_runtime own;
-	unsigned jobs, workers; /* at once; that the runtime has */
+	unsigned jobs, workers; /* at once; of the runtime */
 	struct feed feed;
 	struct flight flight;
 	struct order order;
@@ -47,16 +47,16 @@ struct map {
 	struct text command;
 	uint64_t start_ns; /* not before */
 	uint64_t deadline_ns;
-	bool starved, no_room; /* there is no input yet, no room for one more job */
-	bool stopping;         /* no more are started */
+	bool starved, no_room; /* no input yet; no room for one more job */
+	bool stopping;         /* no more jobs are started */
 	bool halted;
-	int code; /* of what ends it before its inputs do */
+	int code; /* of an end before the last input */
 };
 
 /* ---- how many at once ---- */
 
-/* Only so many may have been submitted as may run: those that wait in the runtime would run after
- * it was said that no more shall. */
+/* True if no more jobs may be submitted than may run. A job queued in the runtime would still start
+ * after map has decided to start no more. */
 static bool map_run_is_strict(const struct map *m)
 {
 	const struct map_plan *plan = m->plan;
@@ -64,7 +64,7 @@ static bool map_run_is_strict(const struct map *m)
 	    plan->room.memory || m->order.wants_places || m->jobs < m->workers;
 }
 
-/* How many to start, if any: few at a time would be a wake for each. */
+/* How many jobs to start. Starts many or none, because few at a time cost a wake each. */
 static size_t map_run_wanted(const struct map *m)
 {
 	size_t ahead = map_run_is_strict(m) ? 0 : flight_ahead(&m->flight, m->jobs);
@@ -133,7 +133,7 @@ static int map_run_start_jobs(struct map *m)
 	return first || m->flight.refused ? flight_submit(&m->flight, first) : EXIT_FINE;
 }
 
-/* ---- their ends ---- */
+/* ---- ends of jobs ---- */
 
 static void map_run_deliver(struct map *m, struct job *job)
 {
@@ -147,7 +147,7 @@ static void map_run_deliver(struct map *m, struct job *job)
 	flight_drop(&m->flight, job);
 }
 
-/* Which job it was, and how it ended: else one would have to search all outputs for it. */
+/* Names the job that halts map, and its end, so that users need not search all outputs. */
 static void map_run_say_halt(struct map *m, const struct job *job)
 {
 	char how[HOW_BYTES] = "succeeded";
@@ -191,7 +191,7 @@ static int map_run_take_ends(struct map *m)
 	return code;
 }
 
-/* With --keep-order that of the one whose turn it is. */
+/* Shows the output of running jobs; with --keep-order of the next job alone. */
 static int map_run_show_live(struct map *m)
 {
 	int code = EXIT_FINE;
@@ -203,7 +203,7 @@ static int map_run_show_live(struct map *m)
 	return code;
 }
 
-/* A job is in the log when its output is where it belongs. */
+/* Output first, then the log: a logged job has its output written. */
 static int map_run_write_out(struct map *m)
 {
 	int r = output_flush(&m->output);
@@ -265,7 +265,7 @@ static int map_run_turn(struct map *m)
 {
 	struct flight_wake wake = map_run_what_wakes(m);
 	int r = flight_wait(&m->flight, &wake);
-	int code = map_run_take_ends(m); /* also what had ended before the runtime did */
+	int code = map_run_take_ends(m); /* also jobs that ended before the runtime */
 	if (code == EXIT_FINE && r < 0)
 		code = failed(r, "map");
 	if (code == EXIT_FINE)
@@ -291,7 +291,7 @@ static int map_run_loop(struct map *m)
 
 /* ---- begin and end ---- */
 
-/* What is asked for, one at least; 0: as many as possible. */
+/* The number of jobs that the option asks for, one at least; 0: as many as possible. */
 static unsigned map_run_jobs_of(const struct map_jobs *asked, unsigned of)
 {
 	long jobs = asked->number;
@@ -302,7 +302,7 @@ static unsigned map_run_jobs_of(const struct map_jobs *asked, unsigned of)
 	return jobs < 1 ? 1 : (unsigned)jobs;
 }
 
-/* With fewer inputs nobody misses the jobs that could run besides. */
+/* True if map runs fewer jobs than the option asks for, and there are inputs for more. */
 static bool map_run_is_short(const struct map *m, unsigned asked, unsigned there)
 {
 	uint64_t total = feed_total(&m->feed);
@@ -400,10 +400,10 @@ static int run_jobs(struct map *m, struct command_request *request)
 	int r = plm_status_get(m->context->rt, &status);
 	if (r < 0)
 		return failed(r, "map");
-	r = outlets_open(&m->outlets, m->plan->tmpdir); /* after the boot of our own */
+	r = outlets_open(&m->outlets, m->plan->tmpdir); /* after the boot of a private runtime */
 	if (r < 0)
 		return failed(r, "map"), EXIT_INPUT;
-	plm_patience(m->context->rt, 0); /* a signal would wait as long */
+	plm_patience(m->context->rt, 0); /* a signal would have to wait, too */
 	order_open(&m->order, m->plan->keep_order, &status,
 	    template_wants_places(m->template) ? m->jobs : 0);
 	flight_begin(&m->flight, m->context, request, m->template);
@@ -451,7 +451,7 @@ int map_run(struct context *context, struct map_plan *plan)
 	command_request_free(context, &plan->request);
 	plm_disconnect(&context->rt);
 	private_runtime_end(&m.own);
-	context->name = NULL; /* it may have been that of our own */
+	context->name = NULL; /* it may be the private runtime's */
 	output_end(&m.output);
 	feed_end(&m.feed);
 	joblog_close(&m.joblog);

@@ -1,9 +1,9 @@
-/* map_run.h - one command for each of many inputs: what is asked for, and the loop that does it.
+/* map_run.h - one command for each of many inputs: the options, and the loop.
  *
- * Inputs are read as jobs can take them, jobs are submitted as workers can, outputs are written as
- * jobs end: a million inputs are no more memory than a few thousand, unless the output of a slow
- * job has to come first (--keep-order): then at most so many wait behind it as the runtime has room
- * for in a quarter of its tables, and no more are started meanwhile. */
+ * map reads inputs as jobs need them, submits jobs as workers can take them, and writes outputs as
+ * jobs end. So a million inputs take no more memory than a few thousand. With --keep-order ended
+ * jobs may wait behind a slow job; when they fill a quarter of the runtime's tables, map starts no
+ * more jobs until the slow job has ended. */
 #ifndef PLM_CLI_MAP_RUN_H
 #define PLM_CLI_MAP_RUN_H
 
@@ -15,18 +15,18 @@
 
 struct map_jobs { /* at once */
 	enum { JOBS_NUMBER, JOBS_MORE, JOBS_PERCENT } how;
-	int number; /* 0: as many as possible; or so many more than there are workers; per cent of
-		     * them */
+	int number; /* 0: as many as possible; JOBS_MORE: than workers; JOBS_PERCENT: of the workers
+		     */
 };
 
 struct map_plan { /* zeroes ask for nothing */
 	struct command_request request;
-	char *const *words; /* of the command */
+	char *const *words; /* the command */
 	size_t word_count;
 	bool shell;
 	struct inputs inputs;
 	bool link, zero_ended;
-	unsigned max_args; /* values of one source in a command; 0: as they come */
+	unsigned max_args; /* values in a command; 0: one of each source */
 	struct map_jobs jobs;
 	bool private, keep_order, line, dry_run, tag, bar;
 	struct halt halt;

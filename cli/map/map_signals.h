@@ -1,7 +1,7 @@
-/* map_signals.h - what a person or the terminal asks of `plmctl map`: a first SIGINT, or a SIGHUP,
- * starts no more; a second one, or a SIGTERM, cancels. They come through a descriptor, so that none
- * of them falls between a look and a sleep.
- * Who: one thread of the process, before it starts others. */
+/* map_signals.h - signals to `plmctl map`. After a first SIGINT, or a SIGHUP, map starts no more
+ * jobs; a second SIGINT, or a SIGTERM, cancels the running jobs. Signals come through a descriptor,
+ * so that no signal is lost between a look and a sleep.
+ * Who: one thread of the process, before it starts other threads. */
 #ifndef PLM_CLI_MAP_SIGNALS_H
 #define PLM_CLI_MAP_SIGNALS_H
 
@@ -11,12 +11,12 @@ enum wish {
 	WISH_CANCEL,
 };
 
-/* 0, or -errno with a why. SIGPIPE is an error of writing from now on. */
+/* 0, or -errno with a why. From now on SIGPIPE is an error of write() instead. */
 int signals_open(void);
 int signals_fd(void);
-/* What was asked for so far. */
+/* The request of the signals so far. */
 enum wish signals_wish(void);
-/* The last signal; 0: none. */
+/* The last signal, or 0. */
 int signals_last(void);
 
 #endif

@@ -13,7 +13,7 @@
 enum { READ_BYTES = 64 << 10 };
 
 struct source {
-	bool linked; /* to the one before it */
+	bool linked; /* to the source before */
 	/* words */
 	char *const *word;
 	size_t words;
@@ -22,23 +22,23 @@ struct source {
 	int fd;
 	bool ready_always; /* a file: reading it takes no waiting */
 	struct text buffer;
-	size_t at; /* of it: words that were read, bytes that were used */
+	size_t at; /* words that were read; bytes of buffer that were used */
 	uint64_t lines;
 	bool ended;
 };
 
-struct list { /* rows that are kept */
+struct list { /* kept rows */
 	struct text values;
 	size_t *begin;
 	size_t rows, room;
 };
 
-struct group { /* sources that go along with each other */
+struct group { /* linked sources */
 	struct source *source;
 	size_t sources;
-	size_t read;      /* of the row that is being read */
-	struct list kept; /* of all groups but the first; with wrap of each source */
-	size_t at;        /* row of it */
+	size_t read;      /* sources of the present row */
+	struct list kept; /* rows; the first group keeps none, unless wrap is set */
+	size_t at;        /* row in kept */
 };
 
 struct sources {
@@ -59,7 +59,7 @@ bool is_source_mark(const char *word)
 	    strcmp(word, "::::+") == 0;
 }
 
-/* ---- what they are ---- */
+/* ---- opening ---- */
 
 static int sources_open_file(struct source *source, const char *path)
 {
@@ -80,7 +80,7 @@ static struct source *sources_add(struct sources *s, bool linked)
 	return source;
 }
 
-/* Of one mark; how many words it took, or -errno. */
+/* Opens the sources of one mark; returns how many words they took, or -errno. */
 static int sources_take_mark(struct sources *s, char *const *words, size_t count)
 {
 	bool files = strncmp(words[0], "::::", 4) == 0;
@@ -172,7 +172,7 @@ static int sources_add_line(struct source *source, const char *line, size_t leng
 	return 1;
 }
 
-/* 1: something came, or the end of it; -EAGAIN: not yet. */
+/* 1: bytes came, or the end; -EAGAIN: not yet. */
 static int sources_read_more(struct source *source, bool wait)
 {
 	struct pollfd readable = { .fd = source->fd, .events = POLLIN };
@@ -233,7 +233,7 @@ static int sources_next_value(struct source *source, char delimiter, bool wait, 
 
 /* ---- rows ---- */
 
-/* Goes on where it was when one of its sources had nothing yet. */
+/* Continues where an earlier call met a source without input. */
 static int sources_group_next(struct group *g, char delimiter, bool wait, struct row *row)
 {
 	for (; g->read < g->sources; g->read++) {
@@ -331,7 +331,7 @@ static int sources_next_wrapped(struct sources *s, struct row *row)
 	return 1;
 }
 
-/* The last one turns fastest. When all have gone round, the head has had its rows. */
+/* The last group turns fastest. After a full turn of all groups the first group moves on. */
 static void sources_turn(struct sources *s)
 {
 	for (size_t i = s->groups - 1; i > 0; i--) {

@@ -1,9 +1,9 @@
 /* map_sources.h - the inputs of `plmctl map`: words, lines of files, lines of stdin, one by one.
  *
- * Every combination of several sources is a row, the last of them in front: A 1, A 2, B 1, B 2. A
- * source that is linked to the one before it goes along with that, row by row: to the end of the
- * shortest, or with `wrap` to that of the longest, the others beginning anew.
- * The first source is read as it is needed, the others are kept in memory; with `wrap` all are.
+ * Every combination of the values of several sources is a row; the last source changes fastest: A
+ * 1, A 2, B 1, B 2. A linked source advances together with the source before, row by row, until the
+ * shortest of them ends; with `wrap` until the longest ends, while shorter sources begin anew.
+ * The first source is read on demand, all other sources are kept in memory; with `wrap` all are.
  * Who: one thread.  Blocks: in reading files, and the sources after the first; not for a first
  * source that is a pipe or a terminal. */
 #ifndef PLM_CLI_MAP_SOURCES_H
@@ -17,12 +17,12 @@
 struct sources;
 
 struct row {
-	struct text values; /* each with a zero behind it */
+	struct text values; /* each ends with a zero */
 	size_t count;
 };
 
-struct inputs {            /* where they come from; no file and no word: stdin */
-	const char **file; /* of --arg-file, each a source, before those of the words */
+struct inputs {            /* no file and no word: stdin */
+	const char **file; /* of --arg-file: each is a source, before the sources of the words */
 	size_t files;
 	char *const *word; /* "::: A B", ":::+ 1 2", ":::: FILE FILE", "::::+ FILE" */
 	size_t words;
@@ -32,11 +32,11 @@ struct inputs {            /* where they come from; no file and no word: stdin *
 int sources_open(struct sources **ret, const struct inputs *inputs, bool wrap, char delimiter);
 void sources_close(struct sources **sp);
 
-/* 1: *row is the next one; 0: there are no more; -EAGAIN: none yet; else -errno with a why. */
+/* 1: *row is the next row; 0: the end; -EAGAIN: no input yet; else -errno with a why. */
 int sources_next(struct sources *s, struct row *row);
-/* Where the next one comes from, for poll(); -1: it need not be waited for. */
+/* The descriptor of the next row, for poll(); -1: no need to wait. */
 int sources_fd(const struct sources *s);
-/* How many rows there are; 0: nobody knows yet. */
+/* The number of rows; 0: unknown so far. */
 uint64_t sources_total(const struct sources *s);
 
 /* ":::", ":::+", "::::" or "::::+"? */

@@ -29,22 +29,22 @@ static const char *const names[] = {
 
 struct piece {
 	enum piece_kind kind;
-	size_t which;     /* value, from 1; 0: all of them */
+	size_t which;     /* number of the value, from 1; 0: all values */
 	const char *text; /* of argv */
 	size_t length;
 };
 
 struct template
 {
-	bool shell; /* it is one line */
+	bool shell; /* the command is one line */
 	bool bare;  /* the value is the command */
 	struct piece *piece;
 	size_t pieces;
 };
 
-/* ---- reading it ---- */
+/* ---- reading ---- */
 
-/* "{2/.}": its length, or 0 if this is no replacement string. */
+/* The length of "{2/.}"; 0: no replacement string. */
 static size_t template_read_piece(const char *text, struct piece *ret)
 {
 	const char *end = strchr(text, '}');
@@ -89,7 +89,7 @@ static bool template_add_word(struct template *t, const char *word)
 			text += taken;
 			continue;
 		}
-		if (plain == 0) /* a brace that is none of ours */
+		if (plain == 0) /* a brace of the command itself */
 			plain = 1 + strcspn(text + 1, "{");
 		good = template_add_piece(t, (struct piece){ PIECE_TEXT, 0, text, plain });
 		text += plain;
@@ -203,7 +203,7 @@ static bool template_is_plain(struct slice s)
 	return s.length > 0;
 }
 
-/* For a shell: what is no plain word stands between '', and a ' of its own between "". */
+/* Quotes for a shell: other than plain words stand between '', and a ' between "". */
 static void template_add_quoted(struct text *to, struct slice s)
 {
 	if (template_is_plain(s)) {
@@ -231,7 +231,7 @@ void template_values(const struct job *job, struct text *ret)
 	}
 }
 
-/* What parts several values: a blank in a line, the end of a word between words. */
+/* Separates several values: by a blank in a line, by the end of a word between words. */
 static void template_add_values(
     const struct piece *piece, const struct job *job, bool quoted, char parting, struct text *to)
 {
@@ -299,7 +299,7 @@ static size_t template_program_words(
 
 size_t template_words(const struct template *t, const struct job *job, struct text *ret)
 {
-	static const char shell[] = "/bin/sh\0-c"; /* and the zero that ends it */
+	static const char shell[] = "/bin/sh\0-c"; /* and a zero at the end */
 	if (!t->shell)
 		return template_program_words(t, job, ret);
 	text_add(ret, shell, sizeof shell);
