@@ -62,7 +62,7 @@ LIBS    := -lurcu-bp -lurcu-cds -lurcu-common -lhwloc -lnuma -pthread -lm
 Q       := $(if $(V),,@)
 say      = $(if $(V),,@echo '  $(1) $@';)
 COMPILE  = $(call say,CC)$(CC) -I. -fvisibility=hidden $(COMMON)
-OUTSIDE  = $(call say,CC)$(CC) -Iclient $(COMMON) # as users compile: plm.h alone
+OUTSIDE  = $(call say,CC)$(CC) -Iclient $(COMMON) # as users of libplm compile: public headers
 LINK     = $(call say,LD)$(CC) $(SANITIZE_$(VARIANT)) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
 AGAIN    = $(Q)+$(MAKE) --no-print-directory
 
@@ -76,8 +76,7 @@ ROLES   := $(call objects,$(call sources,scheduler worker command)) $(POLICY)
 MACHINE := $(call objects,$(call sources,topology))
 JOURNAL := $(call objects,$(call sources,journal))
 MANAGER := $(call objects,$(call sources,manager))
-DUMP    := $(call objects,$(call sources,dump) \
-	cli/output.c cli/worker_rows.c cli/view.c cli/task_row.c cli/command_text.c)
+DUMP    := $(call objects,$(call sources,dump) cli/output.c cli/worker_rows.c cli/task_row.c)
 CTL     := $(call objects,$(call sources,cli cli/map cli/load))
 
 .PHONY: all
@@ -94,11 +93,12 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
-$(B)/libplm.a: $(CORE) $(CLIENT)
+# Policies are named in plm_inspect.h.
+$(B)/libplm.a: $(CORE) $(POLICY) $(CLIENT)
 	@rm -f $@
 	$(call say,AR)$(AR) rcs $@ $^
 
-$(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
+$(B)/libplm.so: $(CORE) $(POLICY) $(CLIENT) client/libplm.map
 	$(LINK) -shared -Wl,-soname,libplm.so.$(SOVERSION) -Wl,--version-script=client/libplm.map
 	@ln -sf libplm.so $@.$(SOVERSION)
 
@@ -112,7 +112,7 @@ $(OUT)/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(MACHINE) $(CORE)
 $(OUT)/plmctl: $(CTL) $(B)/journal/history.o $(CLIENT) $(MACHINE) $(POLICY) $(CORE)
 	$(LINK) -ljansson -lsqlite3
 
-$(OUT)/plmdump: $(DUMP) $(CORE)
+$(OUT)/plmdump: $(DUMP) $(CLIENT) $(POLICY) $(CORE)
 	$(LINK)
 
 # ---- examples: modules and clients, built as users build them ------------------------------------
@@ -125,7 +125,7 @@ $(B)/examples/%.so: examples/mod_%.c client/plm.h
 	@mkdir -p $(@D)
 	$(OUTSIDE) -shared -o $@ $<
 
-$(B)/examples/%: examples/client_%.c client/plm.h $(B)/libplm.so
+$(B)/examples/%: examples/client_%.c client/plm.h client/plm_inspect.h $(B)/libplm.so
 	@mkdir -p $(@D)
 	$(OUTSIDE) -o $@ $< -L$(B) -lplm -Wl,-rpath,'$$ORIGIN/..'
 
@@ -148,11 +148,6 @@ TEST_LIB := $(call objects,$(call sources,tests/support))
 .PHONY: test-programs sweep-programs
 test-programs: all $(TESTS) $(TEST_MODULES)
 sweep-programs: $(SWEEPS)
-
-# The reasons of plmctl explain, without plmctl.
-EXPLAIN := $(addprefix $(B)/cli/,reasons.o reasons_ready.o command_text.o occupancy.o view.o \
-	output.o)
-$(B)/tests/unit/test_reasons: $(EXPLAIN)
 
 # A test that runs a worker in the test's process exports plm_* for modules.
 $(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(MACHINE) $(CORE) | $(TEST_MODULES)
@@ -381,7 +376,7 @@ install: all packaging
 	$(INSTALL) -d $(TO)/bin $(TO)/include $(TO)/lib/pkgconfig $(DOC_TO)/examples \
 	    $(BASH_TO) $(ZSH_TO) $(FISH_TO) $(MAN_TO)/man1 $(MAN_TO)/man5 $(UNIT_TO)
 	$(INSTALL) $(addprefix $(OUT)/,$(PROGRAMS)) $(TO)/bin
-	$(INSTALL) -m 644 client/plm.h $(TO)/include
+	$(INSTALL) -m 644 client/plm.h client/plm_inspect.h $(TO)/include
 	$(INSTALL) $(B)/libplm.so $(TO)/lib/libplm.so.$(VERSION)
 	ln -sf libplm.so.$(VERSION) $(TO)/lib/libplm.so.$(SOVERSION)
 	ln -sf libplm.so.$(SOVERSION) $(TO)/lib/libplm.so
@@ -406,7 +401,8 @@ install: all packaging
 # Removes files by name, and the directories that belong to plm alone.
 .PHONY: uninstall
 uninstall:
-	rm -f $(addprefix $(TO)/bin/,$(PROGRAMS)) $(TO)/include/plm.h $(TO)/lib/pkgconfig/plm.pc \
+	rm -f $(addprefix $(TO)/bin/,$(PROGRAMS)) $(TO)/include/plm.h $(TO)/include/plm_inspect.h \
+	    $(TO)/lib/pkgconfig/plm.pc \
 	    $(addprefix $(TO)/lib/libplm,.a .so .so.$(SOVERSION) .so.$(VERSION)) \
 	    $(addprefix $(BASH_TO)/,$(PROGRAMS)) $(ZSH_TO)/_plmctl \
 	    $(addprefix $(FISH_TO)/,$(addsuffix .fish,$(PROGRAMS))) \

@@ -118,6 +118,10 @@ static int option_table_take(
 	}
 	if (r < 0)
 		return r;
+	bool time = row->type == OPTION_TIME || row->type == OPTION_AGE;
+	if (time && value < (uint64_t)row->least)
+		return why(-EINVAL, "%s wants a time of %" PRId64 "ms at least, not %s",
+		    given->what, row->least, given->text);
 	option_table_write(row, target, value);
 	return 0;
 }

@@ -126,6 +126,11 @@ uint64_t handle_deadline(const struct plm *rt);
 /* -ETIMEDOUT with a why: the scheduler has not answered since then. */
 int handle_scheduler_silent(const struct plm *rt, uint64_t since_ns);
 
+/* ---- status.c ---- */
+
+/* The numbers of plm_status, from any mapping of the control segment. */
+void status_read(const struct tables *t, plm_status *ret);
+
 /* ---- tell.c ---- */
 
 /* Sends hints to the scheduler; waits for room in the ring while the runtime lives. */

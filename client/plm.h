@@ -247,6 +247,19 @@ int plm_requeue(plm *rt, plm_ref ref, int grace_ms);
  * fail), -EAGAIN (not settled), -ESTALE, -EXDEV. */
 int plm_error(plm *rt, plm_ref ref, plm_failure *ret);
 
+/* What became of a future, without its value: 0 (done), -PLM_EFAILED, -PLM_ECANCELLED, -EAGAIN (not
+ * settled), -ESTALE and -EXDEV (no future of this runtime). */
+int plm_outcome(plm *rt, plm_ref ref);
+
+/* ---- judging before submission: nothing is changed, 0 or -errno with a reason ---- */
+int plm_check_function(plm *rt, const char *name); /* -ENOENT */
+int plm_check_ref(plm *rt, plm_ref ref);           /* -ESTALE, -EXDEV, -EINVAL */
+/* -EINVAL: malformed, or no worker of this runtime can ever meet the needs. */
+int plm_check_terms(plm *rt, const plm_terms *terms);
+/* Enters the terms into the runtime's table of terms, so that a later submission with them finds
+ * room there. 0; -EINVAL as above; -ENOSPC. */
+int plm_note_terms(plm *rt, const plm_terms *terms);
+
 /* Submits a failed task anew, as a task of its own with fresh budgets and limits. The failed task
  * stays as it is, and so do tasks that failed because of it. A failed task keeps its arguments for
  * the purpose as long as anybody holds the task (PLM_KEEP: until plm_forget()). If an argument
@@ -255,6 +268,87 @@ int plm_error(plm *rt, plm_ref ref, plm_failure *ret);
  * -EINVAL: the task has not failed, has several replicas, or an argument failed and was not
  * retried. Other errors as of plm_submit(). */
 int plm_retry(plm *rt, plm_ref failed, unsigned flags, plm_ref *ret);
+
+/* ---- commands: tasks that run a program ----
+ * The first result of a command is what the program wrote to stdout, the second a log of the run
+ * (plmctl info, logs); files that the program writes become further results. */
+
+enum plm_command_use {           /* what a command does with a future, or what becomes one */
+	PLM_COMMAND_STDIN = 's', /* the value of `ref` is its standard input */
+	PLM_COMMAND_IN = 'n', /* the value of `ref` is a file; the variable `name` holds its path */
+	PLM_COMMAND_AFTER = 'a', /* the command starts when `ref` has succeeded */
+	PLM_COMMAND_OUT =
+	    'o' /* "NAME" or "NAME=FILE": a file the command writes becomes a result */
+};
+
+typedef struct plm_command_future {
+	int use;          /* enum plm_command_use */
+	const char *name; /* of a variable; NULL for PLM_COMMAND_STDIN and PLM_COMMAND_AFTER */
+	plm_ref ref;      /* PLM_NONE for PLM_COMMAND_OUT */
+} plm_command_future;
+
+/* Where a submitter that waits takes the output of a command itself: two descriptors of this
+ * process, which must stay open until the command has ended. */
+typedef struct plm_command_outlet {
+	uint64_t opaque[6];
+} plm_command_outlet;
+
+typedef struct plm_command_options {  /* zeroes, apart from size, ask for nothing */
+	size_t size;                  /* sizeof(plm_command_options) in the caller's program */
+	const char *directory;        /* NULL: the current directory of this process */
+	const char *input;            /* the path of a file; NULL: standard input is empty */
+	const char *label;            /* to find the task by, up to 64 bytes */
+	const char *const *variables; /* NAME=VALUE, beyond the environment of this process */
+	size_t variable_count;
+	uint64_t output_cap;   /* bytes kept of stdout, and of stderr; 0: 16 MiB */
+	uint64_t memory_limit; /* bytes of all processes of the command; 0: any */
+	/* Environment, umask, nice value and limits are the worker's, not those of this process. */
+	int no_environment;
+	int outlet; /* each task of this command names an outlet */
+	const plm_command_future *futures;
+	size_t future_count;
+} plm_command_options;
+
+enum { PLM_COMMAND_RESULTS = 2 }; /* of a command without output files */
+
+/* How plm_failure tells the end of a command. The message begins with one of these words, and the
+ * code is the exit code, or PLM_COMMAND_SIGNALLED + the signal; else the command did not start
+ * (codes 125 to 127, as a shell has them), or the runtime ended it. */
+#define PLM_COMMAND_SAYS_EXIT "exit code "
+#define PLM_COMMAND_SAYS_SIGNAL "signal "
+enum { PLM_COMMAND_NOT_STARTED = 125, PLM_COMMAND_NOT_FOUND = 127, PLM_COMMAND_SIGNALLED = 128 };
+
+typedef struct plm_command plm_command;
+
+/* 0, or -EINVAL: a name or number makes no sense, or two options contradict each other. */
+int plm_command_check(const plm_command_options *options);
+/* Prepares what many commands have in common: the caller frees *ret. `like`, NULL or a command that
+ * outlives *ret, lends its environment, so that the environment is stored once. 0; -EINVAL;
+ * -ENOENT: the current directory no longer exists; -ENAMETOOLONG. */
+int plm_command_make(
+    plm_command **ret, const plm_command_options *options, const plm_command *like);
+/* Stores the common part in the runtime once, instead of a copy in each task. */
+int plm_command_share(plm *rt, plm_command *command);
+void plm_command_free(plm *rt, plm_command **command);
+
+/* How many arguments the task of so many words has. */
+size_t plm_command_nargs(const plm_command *command, size_t words);
+/* Makes *task, whose terms, budgets and flags the caller has set, the task that runs these words,
+ * and fills args[plm_command_nargs()], which must stay until the task is submitted. `identity` is
+ * made of words, directory, files, variables and label. outlet: NULL unless options.outlet. */
+int plm_command_task(const plm_command *command, const char *const *words, size_t count,
+    const plm_command_outlet *outlet, plm_arg *args, plm_task *task);
+/* The three steps for a single command. ret receives PLM_COMMAND_RESULTS references, and one for
+ * each PLM_COMMAND_OUT, in their order. task: NULL, or terms, budgets and flags. */
+int plm_submit_command(plm *rt, const plm_command_options *options, const char *const *words,
+    size_t count, const plm_task *task, plm_ref *ret);
+
+/* An outlet of two open descriptors, for stdout and stderr. live: they are pipes, which the command
+ * is given; else files, which receive what is too much to be kept. 0 or -errno. */
+int plm_command_outlet_of(int out, int err, int live, plm_command_outlet *ret);
+
+/* Sets task->identity from the function and its arguments. */
+void plm_identify(plm_task *task);
 
 /* ---- references ---- */
 
@@ -275,6 +369,21 @@ int plm_forget(plm *rt, plm_ref ref);
 int plm_ref_print(plm_ref ref, char text[PLM_REF_TEXT_BYTES]);
 /* The reverse, with or without the @. -EINVAL: the text is no reference. */
 int plm_ref_parse(const char *text, plm_ref *ret);
+
+/* Returns when the scheduler has acted on everything that this process told it, such as forgotten
+ * references: lists made afterwards show it. -ETIMEDOUT. */
+int plm_sync(plm *rt);
+
+/* For a signal handler: waits of this handle that would sleep return -EINTR, until
+ * plm_interrupt_end(). */
+void plm_interrupt(plm *rt);
+void plm_interrupt_end(plm *rt);
+
+/* For a program that sleeps in poll() on plm_fd(), and that a command of a task runs: its sleep
+ * between begin and end counts as a wait (plm_wait()). Both cost one look elsewhere. */
+void plm_wait_begin(plm *rt);
+void plm_wait_end(plm *rt);
+int plm_wait_refused(plm *rt); /* -EDEADLK: this wait has to give way; else 0 */
 
 /* A descriptor for poll() or epoll, readable after a future held by the process was settled: read 8
  * bytes, then look with plm_wait(..., 0, ...). Also readable at the end of the runtime. It belongs
@@ -383,9 +492,24 @@ typedef struct plm_status {
 	/* Bytes that /dev/shm can still give: with less than store_bytes - store_reserved the store
 	 * does not reach its size. */
 	uint64_t shm_free;
+	uint64_t finished; /* tasks among `done`, which counts objects, too */
 } plm_status;
-/* Counts by a scan of the table: for people, not for loops. */
-int plm_status_get(plm *rt, plm_status *ret);
+/* The numbers of now. Reads each record once: for people, not for loops. `size` is
+ * sizeof(plm_status) in the caller's program: a later libplm adds fields at the end, and fills the
+ * fields that the caller knows. 0, or -EHOSTDOWN. */
+int plm_status_get_sized(plm *rt, plm_status *ret, size_t size);
+static inline int plm_status_get(plm *rt, plm_status *ret)
+{
+	return plm_status_get_sized(rt, ret, sizeof *ret);
+}
+/* 0; -EHOSTDOWN: the runtime has stopped, or all its processes have been dead for two seconds. */
+int plm_alive(plm *rt);
+/* 1: the command of a task of this runtime runs our program, and the task has not ended. Else 0. */
+int plm_inside(plm *rt);
+/* Returns when the journal has written all that happened to durable tasks so far. 0, also without a
+ * journal; -ETIMEDOUT. */
+int plm_flush(plm *rt, int timeout_ms);
+/* plm_inspect.h shows tasks, processes, values and reasons, also of a dead runtime. */
 
 /* ---- ruling it ----
  * Each call is one request to the manager and returns when the manager has accepted, not when all
@@ -406,6 +530,9 @@ int plm_resume(plm *rt);
  * place until plm_resume_worker(). -ENOENT: no worker has the number. */
 int plm_drain_worker(plm *rt, unsigned worker);
 int plm_resume_worker(plm *rt, unsigned worker);
+/* Sets the policy by which the scheduler chooses a worker, from the next task on; no request to the
+ * manager. -ENOENT: no such policy (`plmctl policy` lists all). */
+int plm_set_policy(plm *rt, const char *name);
 /* Ends the runtime when all accepted tasks have run; now: ends it at once. */
 int plm_stop(plm *rt, int now);
 

@@ -4,18 +4,18 @@
 #include "base/why.h"
 #include "client/handle.h"
 
-int ref_gone(const struct plm *rt, uint64_t ref)
+int ref_gone(const struct tables *t, uint64_t ref)
 {
 	char rules[RETENTION_TEXT_BYTES];
-	enum retention_fate fate = retention_fate(&rt->tables, ref);
+	enum retention_fate fate = retention_fate(t, ref);
 	if (fate == FATE_UNKNOWN)
 		return why(-ESTALE, "unknown reference: it was dropped, or never existed");
-	retention_print(&rt->tables.control->retention, rules, sizeof rules);
+	retention_print(&t->control->retention, rules, sizeof rules);
 	return why(-ESTALE,
 	    "the result %s: results kept by the runtime alone leave after some time, or to make "
 	    "room (plm --keep-finished %s; submit --keep)%s",
 	    fate == FATE_LEFT ? "has left" : "was dropped, or has left", rules,
-	    journal_slot(&rt->tables) ? "; `plmctl history @REF` tells how it ended" : "");
+	    journal_slot(t) ? "; `plmctl history @REF` tells how it ended" : "");
 }
 
 struct record *ref_resolve(const struct plm *rt, plm_ref ref, uint64_t *ret_word, int *ret_error)
@@ -40,7 +40,7 @@ struct record *ref_resolve(const struct plm *rt, plm_ref ref, uint64_t *ret_word
 	    !hold_any(&rt->tables, ref_index(ref.id)))
 		r = NULL;
 	if (!r)
-		*ret_error = ref_gone(rt, ref.id);
+		*ret_error = ref_gone(&rt->tables, ref.id);
 	return r;
 }
 

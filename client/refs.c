@@ -69,7 +69,7 @@ static int ref_import_locked(struct plm *rt, uint64_t ref, uint64_t deadline_ns)
 	uint64_t word;
 	if (!record_lookup(&rt->tables, ref, &word) ||
 	    !hold_test(&rt->tables, ref_index(ref), rt->self))
-		return ref_gone(rt, ref);
+		return ref_gone(&rt->tables, ref);
 	atomic_fetch_add_explicit(&rt->held, 1, memory_order_relaxed);
 	atomic_store_explicit(&rt->refs[ref_index(ref)], 1, memory_order_release);
 	if (rt->help)

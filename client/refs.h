@@ -36,7 +36,7 @@ struct late {       /* ref_ask.c: old questions to the scheduler, given up */
 struct record *ref_resolve(const struct plm *rt, plm_ref ref, uint64_t *ret_word, int *ret_error);
 /* -ESTALE for a reference without a record; the why says whether the result left because of its
  * age. */
-int ref_gone(const struct plm *rt, uint64_t ref);
+int ref_gone(const struct tables *t, uint64_t ref);
 /* The record whose word speaks for r: if r is a PART, the record of the task. */
 struct record *ref_speaker(const struct plm *rt, struct record *r, uint64_t *word);
 plm_ref ref_public(const struct plm *rt, uint64_t ref);

@@ -49,7 +49,7 @@ static int devices_deal(struct options *o, uint32_t gpus)
 	if (o->kinds > 1)
 		return why(-EINVAL,
 		    "--gpus deals GPUs to workers of one kind; with several kinds, say in "
-		    "each kind how many its workers have, as in 'gpus=1,slots=2 x2'");
+		    "each kind how many its workers have, as in 'gpus=1,cpus=2 x2'");
 	if (gpus == 0)
 		return 0;
 	o->kinds = 0;

@@ -38,7 +38,7 @@ int options_set_workers(struct options *o, const char *text)
 	o->resources = names;
 	o->limits.workers = 0;
 	for (uint32_t i = 0; i < o->kinds; i++)
-		o->limits.workers += o->kind[i].count * o->kind[i].slots;
+		o->limits.workers += o->kind[i].count * o->kind[i].cpus;
 	return 0;
 }
 
@@ -155,7 +155,7 @@ const struct option_row option_rows[] = {
 	{ "name", NULL, "PLM_NAME", OPTION_RUNTIME, .word = "NAME", .standard = "\"default\"",
 	    .help = "name of the runtime", .take = option_rows_name },
 	{ "workers", NULL, "PLM_WORKERS", OPTION_TEXT, .word = "N|SPEC", .standard = "one a core",
-	    .help = "N plain workers, or kinds of workers, e.g. 'gen=4,slots=2 x2; gen=1,slots=5 "
+	    .help = "N plain workers, or kinds of workers, e.g. 'gen=4,cpus=2 x2; gen=1,cpus=5 "
 		    "x2': generation 1 to 4, tasks at once, how many workers; gpus=N, mem=SIZE "
 		    "and resources of any NAME=N that tasks may ask for; @FILE reads the text "
 		    "from a file",

@@ -85,7 +85,7 @@ void outer_join(struct manager *m)
 	}
 	if (!where || m->options->daemon)
 		return; /* a daemon outlives the recipe that starts it */
-	if (c->kinds != 1 || c->kind[0].slots != 1) {
+	if (c->kinds != 1 || c->kind[0].cpus != 1) {
 		log_warn("the jobserver in MAKEFLAGS is not joined: that takes workers of one kind "
 			 "with one cpu each");
 		return;

@@ -24,8 +24,8 @@ static uint32_t staff_count_of(const struct control *c, uint32_t kind)
 
 static uint32_t staff_slots_of(const struct control *c, uint32_t kind)
 {
-	uint32_t slots = c->kind[kind].slots;
-	return slots == 0 ? 1 : slots < SLOTS_MAX ? slots : (uint32_t)SLOTS_MAX;
+	uint32_t cpus = c->kind[kind].cpus;
+	return cpus == 0 ? 1 : cpus < CPUS_MAX ? cpus : (uint32_t)CPUS_MAX;
 }
 
 static uint32_t staff_wanted_of(const struct control *c)
@@ -128,8 +128,8 @@ const char *staff_unsound(const struct tables *t)
 	if (c->kinds == 0 || c->kinds > WORKER_KINDS_MAX)
 		return "the kinds of its workers make no sense";
 	for (uint32_t kind = 0; kind < c->kinds; kind++)
-		if (c->kind[kind].count > WORKERS_MAX || c->kind[kind].slots == 0 ||
-		    c->kind[kind].slots > SLOTS_MAX)
+		if (c->kind[kind].count > WORKERS_MAX || c->kind[kind].cpus == 0 ||
+		    c->kind[kind].cpus > CPUS_MAX)
 			return "the kinds of its workers make no sense";
 	if (staff_processes_for(c, c->kind[0].count) != t->limits.workers ||
 	    sh_peek(&c->staff) > WORKERS_MAX ||

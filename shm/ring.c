@@ -85,10 +85,10 @@ void ring_fill_holes(struct ring *ring, uint64_t hint)
 	uint32_t tail = sh_load(&ring->shm->tail);
 	uint32_t head = sh_load(&ring->shm->head);
 	if (tail - head > ring->size)
-		return; /* not a ring any more; ring_check() says so */
+		return; /* no ring any more; ring_check() says so */
 	for (uint32_t p = head; p != tail; p++) {
 		uint64_t entry = sh_load(ring_place_of(ring, p));
-		/* By CAS: a producer that lives after all, and fills its place just now, wins. */
+		/* By CAS: a producer that lives after all, and fills the place just now, wins. */
 		if ((entry & RING_LAP) != ring_lap_bit(ring, p))
 			sh_cas(ring_place_of(ring, p), &entry, hint | ring_lap_bit(ring, p),
 			    "place, hole filled");
@@ -97,10 +97,10 @@ void ring_fill_holes(struct ring *ring, uint64_t hint)
 
 void ring_reset(struct ring *ring)
 {
-	/* Places first: a reset cut short leaves an unfinished reset, done again by the next. */
+	/* Places first: a reset cut short is unfinished, and the next reset does it again. */
 	for (uint32_t i = 0; i < ring->size; i++)
-		if (sh_peek(&ring->shm->place[i])) /* most were never used: leave their pages
-						    * alone */
+		if (sh_peek(
+			&ring->shm->place[i])) /* most were never used: leave those pages alone */
 			sh_poke(&ring->shm->place[i], 0, "place, reset");
 	sh_store(&ring->shm->head, 0, "head, reset");
 	sh_store(&ring->shm->tail, 0, "tail, reset");

@@ -1,5 +1,5 @@
-/* arena_rebuild.c - the map derived again from the extents that the records name.
- * Repeatable: it believes nothing that stands in the map, so a death inside costs only time. */
+/* arena_rebuild.c - derives the map again from the extents that the records name. Repeatable: the
+ * rebuild believes nothing in the map, so a death inside costs only time. */
 #include <string.h>
 
 #include "base/check.h"
@@ -33,7 +33,7 @@ static bool arena_rebuild_mark_large(struct arena *arena, uint32_t place, uint64
 	return true;
 }
 
-/* Other processes wrote the records: what is out of range or overlaps is passed over. */
+/* Other processes wrote the records: passes over an extent out of range, or overlapping. */
 static void arena_rebuild_mark_extent(void *visitor, uint32_t granule, uint64_t length)
 {
 	struct arena *arena = visitor;

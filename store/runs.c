@@ -63,7 +63,7 @@ static void runs_bin_remove(struct arena *arena, uint32_t run, uint32_t pages)
 		sh_poke(filled, sh_peek(filled) & ~(UINT64_C(1) << bin % 64), "filled, removed");
 }
 
-/* The first bin from this one on that is not empty; BINS if none. */
+/* The first non-empty bin from `bin` on; BINS if none. */
 static uint32_t runs_next_filled(const struct arena_shm *shm, uint32_t bin)
 {
 	if (bin >= BINS)
@@ -115,7 +115,7 @@ uint32_t run_at(const struct arena *arena, uint32_t first, enum page_kind kind)
 	return pages <= reserved - first ? pages : 0;
 }
 
-/* Length of the free run that ends before page `end`, 0 if none does. */
+/* Length of the free run that ends before page `end`, 0 if none. */
 static uint32_t runs_free_before(const struct arena *arena, uint32_t end)
 {
 	const struct page *map = arena->shm->page;
@@ -169,7 +169,7 @@ static uint32_t runs_first_fit(
 	return NO_PAGE;
 }
 
-/* The low end of what fits is taken: of a run never used before, the part next to what was. */
+/* Takes the low end of the run: in a run never used before, the part next to used pages. */
 static uint32_t runs_carve(
     struct arena *arena, uint32_t run, uint32_t pages, uint32_t align, enum page_kind kind)
 {
@@ -185,7 +185,7 @@ static uint32_t runs_carve(
 	return first;
 }
 
-/* From the bin after that of pages + align - 1 on, the first look succeeds. */
+/* From the bin after the bin of pages + align - 1 on, the first look succeeds. */
 uint32_t runs_take(
     struct arena *arena, uint32_t pages, uint32_t align, enum page_kind kind, uint32_t looks)
 {

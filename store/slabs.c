@@ -1,4 +1,4 @@
-/* slabs.c - cells of equal size for small extents, sixteen KiB of them at a time. */
+/* slabs.c - cells of equal size for small extents, in slabs of sixteen KiB. */
 #include "base/check.h"
 #include "store/arena_map.h"
 
@@ -45,7 +45,7 @@ static bool slabs_is_empty(const struct arena *arena, uint32_t slab, uint32_t si
 	return true;
 }
 
-/* Whether a slab of this class begins at this page. */
+/* Does a slab of this class begin at this page? */
 static bool slabs_is_slab(const struct arena *arena, uint32_t page, uint32_t size_class)
 {
 	return run_at(arena, page, PAGE_SLAB) == SLAB_PAGES &&
@@ -79,7 +79,7 @@ static uint32_t slab_with_room(struct arena *arena, uint32_t size_class, uint32_
 	return slab;
 }
 
-/* Index of a free cell, which is now taken; NO_GRANULE if the slab is full. */
+/* Takes a free cell and returns its index; NO_GRANULE if the slab is full. */
 static uint32_t slabs_cell_take(struct arena *arena, uint32_t slab)
 {
 	for (uint32_t word = 0; word < SLAB_PAGES; word++) {
@@ -101,7 +101,7 @@ uint32_t slabs_take(struct arena *arena, uint32_t size_class, uint32_t looks)
 	uint32_t cell = slabs_cell_take(arena, slab);
 	if (slabs_is_full(arena, slab))
 		list_remove(arena, &arena->shm->room[size_class], slab);
-	if (cell == NO_GRANULE) /* damage: a full slab was listed; it no longer is */
+	if (cell == NO_GRANULE) /* damage: the list held a full slab, which is now off the list */
 		return NO_GRANULE;
 	return slab * PAGE_GRANULES + cell * granules_of[size_class];
 }
@@ -121,7 +121,7 @@ static bool slabs_locate(
 	return true;
 }
 
-/* One empty slab a class stays; a second goes back to the pages. */
+/* Keeps an empty slab for each class; a second goes back to the pages. */
 static void slabs_retire(struct arena *arena, uint32_t slab, uint32_t size_class)
 {
 	uint32_t *spare = &arena->shm->spare[size_class];

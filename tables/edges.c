@@ -27,8 +27,8 @@ void edges_link(struct tables *t, uint32_t index, const struct arg *arg, struct 
 	}
 }
 
-/* The first edge off the list; false if there is none, or the rest of it is damaged and therefore
- * lost to all but the next rebuild. */
+/* Takes the first edge off the list; false if the list is empty, or its rest is damaged and so lost
+ * until the next rebuild. */
 static bool edges_take_one_locked(struct tables *t, struct record *settled, struct edge_taken *ret)
 {
 	uint64_t edge = sh_peek(&settled->dependents);
@@ -43,7 +43,7 @@ static bool edges_take_one_locked(struct tables *t, struct record *settled, stru
 	struct record *r = record_at(t, task);
 	uint32_t pending = sh_peek(&r->pending);
 	if ((pending & ~PENDING_DOOMED) == 0)
-		return false; /* a list that bites its tail */
+		return false; /* a circular list */
 	bool done = word_state(sh_load(&settled->state)) == RECORD_DONE;
 	bool any = record_wants_any(t, r);
 	pending--;
@@ -61,7 +61,7 @@ static bool edges_take_one_locked(struct tables *t, struct record *settled, stru
 	return true;
 }
 
-/* The holder is done in a tenth of a microsecond, unless its core was taken from it. */
+/* The holder needs a tenth of a microsecond, unless the kernel took its core away. */
 static int edges_lock_soon(struct lock *lock)
 {
 	enum { TRIES = 100 };
@@ -74,8 +74,9 @@ static int edges_lock_soon(struct lock *lock)
 	return r;
 }
 
-/* Looked at under the lock: who links an edge to a new life of the record holds it, too. Settled,
- * or an object abandoned before it was sealed: that is the scheduler's business alone. */
+/* Looks under the lock, because an edge to a new life of the record is linked under the lock, too.
+ * With try the record must be settled: edges to an object abandoned before its seal are for the
+ * scheduler alone, which comes without try. */
 static struct record *edges_over_locked(const struct tables *t, uint64_t ref, bool try)
 {
 	uint64_t word;
@@ -143,7 +144,7 @@ void edges_rebuild(struct tables *t)
 		if (sh_peek(&t->record[i].pending))
 			sh_poke(&t->record[i].pending, 0, "pending, rebuilt");
 	}
-	/* Tasks the scheduler has not met yet are linked when it does. */
+	/* The scheduler links tasks new to it when it meets them. */
 	for (uint32_t i = 0; i < fresh; i++)
 		if (sh_peek(&t->record[i].uses) & USES_COUNTED)
 			edges_link_again(t, i);

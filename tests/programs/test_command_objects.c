@@ -310,12 +310,12 @@ START_TEST(options_that_make_no_sense_are_64)
 		{ { "--detach", "--out", "A", "--in", "A=@1.1.1" }, "A is set twice" },
 		{ { "--detach", "--out", "A", "--out", "A=b" }, "A is set twice" },
 		{ { "--detach", "--out", "A", "--out", "B=A" },
-		    "two --out write the same file: "
+		    "two outputs write the same file: "
 		    "A" },
-		{ { "--in", "A=@1.1.1", "--env", "A=1" }, "A is set twice, by --env" },
+		{ { "--in", "A=@1.1.1", "--env", "A=1" }, "A is set twice" },
 		{ { "--detach", "--out", "A", "--replicas", "2" }, "--replicas" },
-		{ { "--stdin", "@1.1.1", "--stdin", "@1.1.2" }, "--stdin is given twice" },
-		{ { "--stdin", "@1.1.1", "--stdin", "Makefile" }, "--stdin is given twice" },
+		{ { "--stdin", "@1.1.1", "--stdin", "@1.1.2" }, "standard input is given twice" },
+		{ { "--stdin", "@1.1.1", "--stdin", "Makefile" }, "standard input is given twice" },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		const char *words[16] = { "submit" };

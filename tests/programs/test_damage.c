@@ -331,7 +331,7 @@ static void expect_aside(void)
 START_TEST(what_wants_more_workers_than_it_has_room_for_is_set_aside)
 {
 	boot_and_die();
-	put_page()->kind[0].slots = 30;
+	put_page()->kind[0].cpus = 30;
 	ck_assert(boot_over(NULL));
 	expect_aside();
 	put_page()->kinds = UINT32_MAX;

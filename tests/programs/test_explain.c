@@ -97,7 +97,7 @@ START_TEST(a_running_task_says_where_and_which_attempt)
 	boot("--workers", "1");
 	char *ref = detach("--crash-retries", "1", "probe.sleep", LONG);
 	until_running(ref);
-	snprintf(where, sizeof where, "on worker 0, slot 63, pid %d", member_pid("worker"));
+	snprintf(where, sizeof where, "on worker 0, pid %d", member_pid("worker"));
 	until_says(ref, "is running: attempt 1 has run for", where);
 	kill(member_pid("worker"), SIGKILL);
 	until_says(ref, "is running: attempt 2");
@@ -148,7 +148,7 @@ START_TEST(a_task_below_another_in_its_slot_names_that)
 {
 	boot("--workers", "1", "--module", test_module("mod_test"));
 	char *outer = detach("test.nest", LONG);
-	until_says(outer, "is running", "in its place its slot runs @", "(probe.sleep)");
+	until_says(outer, "is running", "its worker runs @", "(probe.sleep) in its place");
 	end();
 }
 END_TEST

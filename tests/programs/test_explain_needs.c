@@ -25,7 +25,7 @@ static void expect_shortage(const char *needs, const char *words)
 START_TEST(each_resource_that_is_short_says_who_has_it)
 {
 	char words[160];
-	boot("--workers", "slots=4,licence=2,gpus=2 x1", "--memory", "1G");
+	boot("--workers", "cpus=4,licence=2,gpus=2 x1", "--memory", "1G");
 	char *a = detach("--needs", "mem=600M,licence=1.5,gpus=0.5", "probe.sleep", LONG);
 	char *b = detach("--needs", "gpus=1", "probe.sleep", LONG);
 	until_running(a);
@@ -41,7 +41,7 @@ END_TEST
 
 START_TEST(what_is_free_of_two_gpus_is_no_larger_part_of_one)
 {
-	boot("--workers", "slots=4,gpus=2 x1");
+	boot("--workers", "cpus=4,gpus=2 x1");
 	char *a = detach("--needs", "gpus=0.75", "probe.sleep", LONG);
 	char *b = detach("--needs", "gpus=0.75", "probe.sleep", LONG);
 	until_running(a);
@@ -53,7 +53,7 @@ END_TEST
 
 START_TEST(each_alternative_has_a_reason_of_its_own)
 {
-	boot("--workers", "slots=4,licence=1,gpus=1 x1");
+	boot("--workers", "cpus=4,licence=1,gpus=1 x1");
 	char *a = detach("--needs", "licence=1,gpus=1", "probe.sleep", LONG);
 	until_running(a);
 	char *task = detach("--needs", "licence=1 | gpus=0.5", "probe.noop");
@@ -66,7 +66,7 @@ END_TEST
 START_TEST(cpus_that_others_have_booked_are_short)
 {
 	char words[128];
-	boot("--workers", "slots=2,gpus=1 x1", "--memory", "1G");
+	boot("--workers", "cpus=2,gpus=1 x1", "--memory", "1G");
 	char *a = detach("--needs", "cpus=2,gpus=0.5,mem=600M", "probe.sleep", LONG);
 	until_running(a);
 	snprintf(
@@ -79,7 +79,7 @@ END_TEST
 
 START_TEST(slots_that_are_kept_for_it_are_counted)
 {
-	boot("--workers", "slots=3 x1");
+	boot("--workers", "cpus=3 x1");
 	char *a = detach("probe.sleep", LONG);
 	until_running(a);
 	char *task = detach("--needs", "cpus=3", "probe.noop");
@@ -94,7 +94,7 @@ END_TEST
 
 START_TEST(who_comes_behind_a_large_task_names_it)
 {
-	boot("--workers", "slots=4,licence=1 x1");
+	boot("--workers", "cpus=4,licence=1 x1");
 	char *a = detach("--needs", "cpus=2", "probe.sleep", LONG);
 	until_running(a);
 	char *large = detach("--needs", "cpus=3", "probe.noop");
@@ -108,7 +108,7 @@ END_TEST
 
 START_TEST(who_comes_behind_a_large_task_that_has_no_slot_yet_names_it)
 {
-	boot("--workers", "slots=2,licence=1 x1");
+	boot("--workers", "cpus=2,licence=1 x1");
 	char *a = detach("--needs", "cpus=1", "probe.sleep", LONG);
 	until_running(a);
 	char *large = detach("--needs", "cpus=2", "probe.noop");
@@ -122,7 +122,7 @@ END_TEST
 
 START_TEST(a_slot_that_is_booked_for_it_is_named)
 {
-	boot("--workers", "slots=1,licence=1 x1");
+	boot("--workers", "cpus=1,licence=1 x1");
 	free(ctl_expect(&host, 0, "call", "probe.noop"));
 	kill(member_pid("worker"), SIGSTOP); /* it is booked, and does not start */
 	char *task = detach("--needs", "licence=1", "probe.noop");
@@ -159,7 +159,7 @@ START_TEST(damaged_values_never_crash_it)
 	plm_ref ref;
 	uint64_t seed = RANDOM_SEED;
 	char *refs[REFS];
-	boot("--workers", "slots=2,licence=1,gpus=1 x2", "--memory", "1G", MANY_SLOTS);
+	boot("--workers", "cpus=2,licence=1,gpus=1 x2", "--memory", "1G", MANY_SLOTS);
 	for (int i = 0; i < REFS; i++)
 		refs[i] = i % 2
 		    ? detach("--needs", "cpus=2,licence=1 | gpus=1", "probe.sleep", LONG)

@@ -31,7 +31,7 @@ enum {
 	INLINE_BYTES = 512,
 };
 
-static const char workers[] = "gen=4,slots=2 x1; gen=2,slots=1 x1; gen=1,slots=3 x1";
+static const char workers[] = "gen=4,cpus=2 x1; gen=2,cpus=1 x1; gen=1,cpus=3 x1";
 static const char *const policies[] = { "locality", "load-aware", "power-of-two", "round-robin",
 	"random", "static-fill" };
 

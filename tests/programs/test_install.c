@@ -111,8 +111,8 @@ START_TEST(each_file_is_installed_with_its_mode)
 		"755 bin/plm",
 		"755 bin/plmctl",
 		"755 bin/plmdump",
-		"644 include/"
-		"plm.h",
+		"644 include/plm.h",
+		"644 include/plm_inspect.h",
 		"644 lib/libplm.a",
 		"755 lib/libplm.so.0.1.0",
 		"644 lib/pkgconfig/plm.pc",

@@ -253,7 +253,7 @@ END_TEST
 
 START_TEST(cpus_that_a_task_asked_for_are_its_makes_without_a_loan)
 {
-	jobserver_boot("slots=3 x1", "--jobserver=pipe");
+	jobserver_boot("cpus=3 x1", "--jobserver=pipe");
 	jobs->meet = 3;
 	write_makefile(6, 0);
 	check_output(order("--dir", host.directory, "--needs", "cpus=3", "--", "make", "-rf",

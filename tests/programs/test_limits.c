@@ -188,7 +188,7 @@ END_TEST
 START_TEST(a_retry_with_needs_is_not_for_the_worker_that_has_just_failed_it)
 {
 	struct note all[NOTES_MAX];
-	stubborn_boot("slots=1,key=1 x2");
+	stubborn_boot("cpus=1,key=1 x2");
 	fails_with("not yet", "--retries", "20", "--needs", "key=1", "stubborn.flaw", notes);
 	ck_assert_int_eq(read_notes(all), 21);
 	for (int i = 0; i < 20; i++)

@@ -36,7 +36,7 @@ static const struct row errors[] = {
 	    "--output-cap: \"x\" at character 1: expected a size such as 512M or 4G" },
 	{ 64, "plmctl submit --env X true", "--env wants NAME=VALUE, not \"X\"\n" },
 	{ 64, "plmctl submit --out F true", "--out needs --detach, which prints the reference" },
-	{ 64, "plmctl submit --shell true more", "\"more\" behind it is too much" },
+	{ 64, "plmctl submit --shell true more", "\"more\" behind LINE is too much" },
 	{ 64, "plmctl move --to done @1.1.1", "--to accepts only `todo`, not done" },
 	{ 64, "plmctl cancel", "cancel: which tasks? Give references, or a filter such as" },
 	{ 64, "plmctl map --halt soon true ::: 1", "such as soon,fail=1 or now,done=50%" },
@@ -111,12 +111,10 @@ static const struct row helps[] = {
 	{ 0, "plmctl help map", "run only the jobs that failed" },
 	{ 0, "plmctl help map", "take one value from each source per job; shorter sources" },
 	{ 0, "plmctl help map", "run N jobs at once" },
-	{ 0, "plmctl help submit",
-	    "use the environment, umask, nice value and limits of the "
-	    "worker" },
-	{ 0, "plmctl help submit", "- is the stdin of\n" },
+	{ 0, "plmctl help submit", "use the environment, umask, nice value and limits of the\n" },
+	{ 0, "plmctl help submit", "is the stdin of plmctl, read to its end first" },
 	{ 0, "plmctl help history", "only tasks submitted before TIME" },
-	{ 0, "plmctl help tasks", "dead: failed\n                     after all retries" },
+	{ 0, "plmctl help tasks", "dead:\n                     failed after all retries" },
 	{ 0, "plm --help", "resumes it with its original options" },
 };
 

@@ -80,7 +80,7 @@ START_TEST(cpus_of_tasks_together_never_exceed_the_slots)
 {
 	const char *needs[] = { "cpus=1", "cpus=2", "cpus=4", NULL, "cpus=3" };
 	const char *amounts[] = { "1", "2", "4", "1", "3" };
-	needs_boot("slots=4 x1", "locality");
+	needs_boot("cpus=4 x1", "locality");
 	crowd(needs, amounts, 5, 4);
 	host_stop();
 }
@@ -99,7 +99,7 @@ START_TEST(a_resource_is_never_used_twice)
 {
 	const char *needs[] = { "licence=1", "licence=2", "licence=0.5" };
 	const char *amounts[] = { "1000", "2000", "500" };
-	needs_boot("slots=3,licence=2 x1; slots=2 x1", "random");
+	needs_boot("cpus=3,licence=2 x1; cpus=2 x1", "random");
 	crowd(needs, amounts, 3, 2000);
 	host_stop();
 }
@@ -119,7 +119,7 @@ START_TEST(gpus_are_shared_by_fractions_and_whole_ones_are_alone)
 {
 	const char *needs[] = { "gpus=0.5", "gpus=1", "gpus=2", "gpus=0.25" };
 	const char *amounts[] = { "500", "1000", "2000", "250" };
-	needs_boot("slots=4,gpus=2 x1; slots=2 x1", "load-aware");
+	needs_boot("cpus=4,gpus=2 x1; cpus=2 x1", "load-aware");
 	crowd(needs, amounts, 4, 2000);
 	host_stop();
 }
@@ -134,7 +134,7 @@ START_TEST(what_can_never_be_met_is_refused_with_the_reason)
 		{ "mem=2G", "mem=2G: no worker has more than 1G" }, { "fish=1", "\"fish\"" },
 		{ "cpus", "cpus" }, { "cpus=0", "cpus" }, { "cpus=1|", "the end at character 8" },
 		{ "", "needs" } };
-	needs_boot("slots=4 x1", "locality");
+	needs_boot("cpus=4 x1", "locality");
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
 		plm_terms terms = { .needs = all[i].needs };
 		plm_task task = { .function = "probe.noop", .terms = &terms };
@@ -149,7 +149,7 @@ END_TEST
 START_TEST(a_large_task_is_not_starved_by_small_ones)
 {
 	plm_ref small[CROWD], large;
-	needs_boot("slots=2 x1", "locality");
+	needs_boot("cpus=2 x1", "locality");
 	for (size_t i = 0; i < CROWD / 2; i++)
 		small[i] = hold(NULL, "1", 0);
 	large = hold("cpus=2", "2", 0);
@@ -170,7 +170,7 @@ END_TEST
 
 START_TEST(the_second_way_is_taken_when_the_first_is_in_use)
 {
-	needs_boot("slots=2,gpus=1 x1; slots=2 x1", "locality");
+	needs_boot("cpus=2,gpus=1 x1; cpus=2 x1", "locality");
 	plm_ref first[4];
 	uint64_t deadline_ns = deadline_after_ms(DEADLINE_MS);
 	do { /* on a busy machine one task may end before the next one is placed */
@@ -193,7 +193,7 @@ static void expect_variable(const char *needs, const char *name, const char *val
 
 START_TEST(a_task_is_told_its_cpus_and_sees_its_gpus_alone)
 {
-	needs_boot("slots=3,gpus=2 x1", "locality");
+	needs_boot("cpus=3,gpus=2 x1", "locality");
 	expect_variable("cpus=3", "OMP_NUM_THREADS", "3");
 	expect_variable(NULL, "OMP_NUM_THREADS", "1");
 	expect_variable("cpus=2", "PLM_CPUS", "2");
@@ -212,7 +212,7 @@ static void survive(enum process_kind victim, int kills)
 	static const char *const needs[] = { "cpus=2", "licence=1", NULL, "cpus=3|licence=2" };
 	uint64_t random = RANDOM_SEED;
 	plm_ref refs[CROWD];
-	needs_boot("slots=4,licence=2 x1", "locality");
+	needs_boot("cpus=4,licence=2 x1", "locality");
 	for (size_t i = 0; i < CROWD; i++)
 		refs[i] = hold(needs[i % 4], "1", 200);
 	for (int i = 0; i < kills; i++) {
@@ -246,10 +246,10 @@ END_TEST
 
 START_TEST(slots_kept_for_a_task_are_shown_as_used)
 {
-	needs_boot("slots=4 x1", "locality");
+	needs_boot("cpus=4 x1", "locality");
 	free(
 	    ctl_expect(&host, 0, "call", "--detach", "--needs", "cpus=3", "probe.sleep", "600000"));
-	ctl_until(&host, "\"slots_used\": 3", "workers", "--json");
+	ctl_until(&host, "\"cpus_used\": 3", "workers", "--json");
 	runtime_end(&host);
 }
 END_TEST

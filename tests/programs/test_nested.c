@@ -387,7 +387,7 @@ END_TEST
 /* The spare takes what is waited for, not the next one that would wait. */
 START_TEST(tasks_with_needs_that_others_wait_for_run_on_a_spare)
 {
-	nested_boot("gen=1,slots=1,disk=1 x1", "1");
+	nested_boot("gen=1,cpus=1,disk=1 x1", "1");
 	plm_ref waiter[TASKS];
 	for (int i = 0; i < TASKS; i++)
 		waiter[i] = submit_one("nested.await_needing", "disk=1", NULL, NULL);
@@ -399,7 +399,7 @@ END_TEST
 /* It was booked for the worker's only slot before the task there began to wait. */
 START_TEST(what_is_booked_for_a_slot_whose_task_begins_to_wait_moves_to_its_spare)
 {
-	nested_boot("gen=1,slots=1,disk=1 x1", "1");
+	nested_boot("gen=1,cpus=1,disk=1 x1", "1");
 	plm_ref object = create();
 	plm_ref waiter = submit_await(object, NULL);
 	plm_ref needing = submit_one("probe.echo", "x", NULL, "disk=1");
@@ -414,7 +414,7 @@ END_TEST
 START_TEST(resources_are_not_counted_twice_because_there_are_spares)
 {
 	plm_ref standing[TASKS];
-	nested_boot("gen=1,slots=3,disk=1 x1", "3");
+	nested_boot("gen=1,cpus=3,disk=1 x1", "3");
 	plm_ref object = create(),
 		waiter[2] = { submit_waiting(object, NULL), submit_waiting(object, NULL) };
 	for (int i = 0; i < TASKS; i++)

@@ -64,7 +64,7 @@ START_TEST(each_worker_is_listed_with_what_it_is_runs_and_has_done)
 {
 	plm_ref busy, failed = PLM_NONE;
 	char pid[16];
-	runtime_boot(&host, "--workers", "gen=3,slots=2 x1; gen=1 x1", );
+	runtime_boot(&host, "--workers", "gen=3,cpus=2 x1; gen=1 x1", );
 	host_join();
 	ck_assert_uint_eq(host.workers, 2); /* of three processes */
 	failed = pool_submit("probe.fail", "x", 0);
@@ -74,11 +74,11 @@ START_TEST(each_worker_is_listed_with_what_it_is_runs_and_has_done)
 	char *running = line_with("workers", "function", "probe.sleep");
 	uint64_t worker = number_of(running, "worker");
 	expect_field(running, "generation", worker == 0 ? "3" : "1");
-	expect_field(running, "slots", worker == 0 ? "2" : "1");
-	expect_field(running, "slots_used", "1");
+	expect_field(running, "cpus", worker == 0 ? "2" : "1");
+	expect_field(running, "cpus_used", "1");
 	expect_field(running, "state", "live");
 	char *other = line_with("workers", "worker", worker == 0 ? "1" : "0");
-	expect_field(other, "slots_used", "0");
+	expect_field(other, "cpus_used", "0");
 	snprintf(pid, sizeof pid, "%d", pool_worker_process(0, PROCESS_LIVE)->pid);
 	char *by_pid = line_with("workers", "pid", pid);
 	expect_field(by_pid, "worker", "0");
@@ -363,8 +363,8 @@ END_TEST
 
 START_TEST(workers_are_read_from_a_file_and_an_error_names_file_and_line)
 {
-	static const char good[] = "# two kinds\ngen=2,slots=2 x2\ngen=1 x1\n";
-	static const char bad[] = "# two kinds\ngen=2,slots=2 x2\ngen=1,slots=none x1\n";
+	static const char good[] = "# two kinds\ngen=2,cpus=2 x2\ngen=1 x1\n";
+	static const char bad[] = "# two kinds\ngen=2,cpus=2 x2\ngen=1,cpus=none x1\n";
 	char path[128], at[130], place[140];
 	test_path("workers-XXXXXX", path, sizeof path);
 	FILE *file = fdopen(mkstemp(path), "w");

@@ -117,7 +117,7 @@ END_TEST
 /* Though each worker has slots for two of them, and the policy fills one before the next. */
 START_TEST(replicas_run_on_workers_apart)
 {
-	replicas_boot("slots=2 x4");
+	replicas_boot("cpus=2 x4");
 	plm_terms terms = { .replicas = 4 };
 	race->wanted = 4;
 	plm_ref ref = submit_race("race.meet", &terms);

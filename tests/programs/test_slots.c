@@ -39,8 +39,8 @@ enum {
 	NEEDS_4_CPUS = 12,
 };
 
-static const char mixed[] = "gen=4,slots=3,gpus=2,licence=2 x1; gen=2,slots=2,gpus=1 x2; "
-			    "gen=1,slots=2,licence=1 x1; gen=1,slots=1 x1";
+static const char mixed[] = "gen=4,cpus=3,gpus=2,licence=2 x1; gen=2,cpus=2,gpus=1 x2; "
+			    "gen=1,cpus=2,licence=1 x1; gen=1,cpus=1 x1";
 static const char *const policies[] = { "locality", "load-aware", "power-of-two", "round-robin",
 	"random", "static-fill" };
 
@@ -310,14 +310,14 @@ static void play(const struct moment *m)
 	const struct demand *demand = demand_of(m->event);
 	unsigned *running = &use.running[p->worker];
 	*running = m->begins ? *running + 1 : *running - 1;
-	ck_assert_msg(*running <= kind->slots,
+	ck_assert_msg(*running <= kind->cpus,
 	    "worker %u of %u slots runs %u tasks; "
 	    "PLM_SLOTS_SEED=%" PRIu64,
-	    p->worker, kind->slots, *running, seed);
+	    p->worker, kind->cpus, *running, seed);
 	if (*running > use.most_running[p->worker])
 		use.most_running[p->worker] = *running;
 	change(&use.cpus[p->kind], &use.most_cpus[p->kind], m->event->cpus, m->begins,
-	    (uint64_t)kind->slots * kind->count, "cpus of the workers of a kind", m->event);
+	    (uint64_t)kind->cpus * kind->count, "cpus of the workers of a kind", m->event);
 	if (demand)
 		change_amounts(p, demand, m->begins, m->event);
 }
@@ -337,7 +337,7 @@ static void expect_it_was_full(void)
 	const struct control *c = plm_tables(client)->control;
 	unsigned full = 0;
 	for (uint32_t i = 0; i < c->kinds; i++) {
-		bool was_full = use.most_cpus[i] == (uint64_t)c->kind[i].slots * c->kind[i].count;
+		bool was_full = use.most_cpus[i] == (uint64_t)c->kind[i].cpus * c->kind[i].count;
 		ck_assert_msg(
 		    was_full || was_killed(i), "kind %u never had all its slots in use", i);
 		full += was_full;
@@ -468,7 +468,7 @@ static void expect_submitted_done(void)
 
 START_TEST(a_slot_that_keeps_still_and_dies_is_made_good)
 {
-	slots_boot("slots=2 x1", policies[0]);
+	slots_boot("cpus=2 x1", policies[0]);
 	submit_needs(NEEDS_2_CPUS, LONG_US);
 	until(all_have_begun, NULL, "the task of two cpus begins");
 	kill_still(refs[0]);
@@ -488,7 +488,7 @@ END_TEST
  * got the slot that then dies as well, both would wait for ever. */
 START_TEST(a_task_that_loses_a_slot_goes_before_those_that_came_later)
 {
-	slots_boot("slots=5,licence=1 x1", policies[0]);
+	slots_boot("cpus=5,licence=1 x1", policies[0]);
 	submit_needs(NEEDS_LICENCE, LONG_US);
 	submit_needs(NEEDS_NOTHING, LONGER_US);
 	submit_needs(NEEDS_NOTHING, LONGER_US);

@@ -322,7 +322,7 @@ static void kill_members(const struct runtime *rt)
 	char path[PATH_BYTES];
 	struct tables left;
 	runtime_segment(rt, "control", path, sizeof path);
-	if (tables_inspect(path, &left) < 0)
+	if (tables_inspect(open(path, O_RDONLY | O_CLOEXEC), -1, &left) < 0)
 		return;
 	for (uint32_t i = SLOT_SCHEDULER; i < left.limits.processes; i++) {
 		const struct process *p = &left.process[i];

@@ -18,7 +18,7 @@
 
 enum { STEPS = 8, SUBMISSIONS = 4 };
 
-/* ---- plmctl history, and the function of plmctl.c that history calls ---- */
+/* ---- plmctl history, and the functions of connection.c and exit_code.c that history calls ---- */
 
 int failed(int error, const char *what)
 {
@@ -30,11 +30,6 @@ int runtime(struct context *context)
 {
 	(void)context;
 	return EXIT_NO_RUNTIME;
-}
-
-void print_help(const struct command *command, FILE *file)
-{
-	fprintf(file, "%s\n", command->name);
 }
 
 static void print_history(const char *directory, bool json, const char *totals)

@@ -52,7 +52,7 @@ static void try_workers(const char *text)
 static void try_needs(const char *text)
 {
 	static const struct worker_kind plain = {
-		.count = 1, .generation = 1, .slots = 1, .amount = { AMOUNT_UNIT }
+		.count = 1, .generation = 1, .cpus = 1, .amount = { AMOUNT_UNIT }
 	};
 	struct resource_names names = { .name = { "cpus", "mem", "gpus", "licence" } };
 	struct terms terms = { 0 }, again = { 0 };

@@ -120,6 +120,11 @@ void image_path(char ret[IMAGE_PATH_BYTES])
 	snprintf(ret, IMAGE_PATH_BYTES, "/proc/self/fd/%d", image.control_fd);
 }
 
+void image_store_path(char ret[IMAGE_PATH_BYTES])
+{
+	snprintf(ret, IMAGE_PATH_BYTES, "/proc/self/fd/%d", image.store_fd);
+}
+
 /* ---- damage ---- */
 
 struct part {

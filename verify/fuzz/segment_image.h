@@ -35,7 +35,8 @@ const struct image *image_get(void);
 /* Restores both copies, then damages them. Without locks: mutex words stay sound, because a
  * thread waits LOCK_WAIT_MS for a mutex that is never released. */
 void image_damage(const uint8_t *data, size_t length, bool locks);
-/* Path of the damaged control segment. */
+/* Paths of the damaged control segment and of the damaged store. */
 void image_path(char ret[IMAGE_PATH_BYTES]);
+void image_store_path(char ret[IMAGE_PATH_BYTES]);
 
 #endif

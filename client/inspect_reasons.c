@@ -1,32 +1,32 @@
-#include "cli/reasons.h"
-
+/* inspect_reasons.c - the rules that explain a future, in order; the checks of all
+ * states but READY. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
-#include "cli/command_text.h"
-#include "cli/look.h"
-#include "cli/output.h"
+#include "base/amount_text.h"
+#include "client/inspect_command_text.h"
+#include "client/inspect_reasons.h"
 #include "tables/args.h"
 #include "tables/grace.h"
 
 enum {
-	LOOKS_MAX = 8,     /* at a word that keeps moving */
-	CHAIN_MAX = 10000, /* a longer one is a circle, which only damage makes */
+	LOOKS_MAX = 8,     /* readings of a record that keeps changing */
+	CHAIN_MAX = 10000, /* a longer chain is a circle, which only damage makes */
 	MESSAGE_BYTES = 512,
 	TIME_BYTES = 32,
 	OTHERS_BYTES = 48,
-	WORDS_BYTES = 60, /* of a command, to tell it from others */
+	WORDS_BYTES = 60, /* of a command: enough to recognise the command */
 };
 
 /* ---- words ---- */
 
-void say(struct look *l, const char *code, const char *format, ...)
+void reasons_say(struct look *l, const char *code, const char *format, ...)
 {
 	struct explanation *e = l->ret;
-	l->last = NULL; /* what is blamed for a reason that finds no room belongs to no other */
+	l->last = NULL; /* without room for the reason, its futures belong nowhere */
 	if (e->reasons == REASONS_MAX)
 		return;
 	struct reason *reason = l->last = &e->reason[e->reasons++];
@@ -37,7 +37,7 @@ void say(struct look *l, const char *code, const char *format, ...)
 	va_end(args);
 }
 
-void blame(struct look *l, uint64_t ref)
+void reasons_blame(struct look *l, uint64_t ref)
 {
 	struct reason *reason = l->last;
 	if (ref && reason && reason->refs < REASON_REFS_MAX)
@@ -54,7 +54,7 @@ static void reasons_function_of(
 		snprintf(ret, VIEW_TEXT_BYTES, "#%" PRIu32, (uint32_t)r->function);
 }
 
-const char *name_task(const struct tables *t, uint64_t ref, char ret[NAME_BYTES])
+const char *reasons_name_task(const struct tables *t, uint64_t ref, char ret[NAME_BYTES])
 {
 	char text[VIEW_TEXT_BYTES], function[VIEW_TEXT_BYTES], words[WORDS_BYTES];
 	uint64_t word = 0;
@@ -75,7 +75,7 @@ const char *name_task(const struct tables *t, uint64_t ref, char ret[NAME_BYTES]
 	return ret;
 }
 
-/* Times in records wrap, and one may lie ahead of us: that is now. */
+/* Times in records wrap. A time ahead of our clock counts as now. */
 static const char *reasons_span(uint32_t from_ms, uint32_t to_ms, char ret[TIME_BYTES])
 {
 	ms_print(tables_ms_between(from_ms, to_ms), ret, TIME_BYTES);
@@ -88,7 +88,7 @@ static void reasons_say_object(struct look *l)
 {
 	char age[TIME_BYTES], size[TIME_BYTES];
 	size_print(l->r->value_bytes, size, sizeof size);
-	say(l, "done", "an object of %s, put %s ago", size,
+	reasons_say(l, "done", "an object of %s, put %s ago", size,
 	    reasons_span(l->r->end_ms, l->now_ms, age));
 }
 
@@ -116,16 +116,16 @@ static void reasons_check_done(struct look *l)
 	if (l->ret->object)
 		reasons_say_object(l);
 	else
-		say(l, "done", "%s", reasons_history(l, times));
+		reasons_say(l, "done", "%s", reasons_history(l, times));
 }
 
 static void reasons_check_cancelled(struct look *l)
 {
 	char times[MESSAGE_BYTES];
-	if (word_attempt(l->word) == 0) /* who cancels what never ran writes no time */
-		say(l, "cancelled", "before it ran");
+	if (word_attempt(l->word) == 0) /* without an attempt the record has no end time */
+		reasons_say(l, "cancelled", "before it ran");
 	else
-		say(l, "cancelled", "%s", reasons_history(l, times));
+		reasons_say(l, "cancelled", "%s", reasons_history(l, times));
 }
 
 static void reasons_message_of(const struct look *l, char ret[MESSAGE_BYTES])
@@ -146,7 +146,7 @@ static void reasons_check_failed_task(struct look *l)
 	reasons_message_of(l, message);
 	reasons_history(l, times);
 	view_ref(l->t, failure.root, root);
-	bool command = strcmp(entry.name, COMMAND_FUNCTION) == 0; /* its message says all */
+	bool command = strcmp(entry.name, COMMAND_FUNCTION) == 0; /* the message says all */
 	if (failure.signal)
 		snprintf(code, sizeof code, " (signal %" PRId32 ")", failure.signal);
 	else if (!command)
@@ -158,12 +158,12 @@ static void reasons_check_failed_task(struct look *l)
 				   "ones"
 				 : "";
 	if (failure.root == l->ref) {
-		say(l, "failed", "%s: %s%s%s", times, message, code, dead);
+		reasons_say(l, "failed", "%s: %s%s%s", times, message, code, dead);
 		return;
 	}
-	say(l, "failed", "%s, because %s failed%s: %s%s%s", times, root, function, message, code,
-	    dead);
-	blame(l, failure.root);
+	reasons_say(l, "failed", "%s, because %s failed%s: %s%s%s", times, root, function, message,
+	    code, dead);
+	reasons_blame(l, failure.root);
 }
 
 /* ---- running ---- */
@@ -171,7 +171,7 @@ static void reasons_check_failed_task(struct look *l)
 static void reasons_check_unsealed(struct look *l)
 {
 	uint32_t owner = word_owner(l->word);
-	say(l, "unsealed",
+	reasons_say(l, "unsealed",
 	    "process slot %" PRIu32 " (pid %" PRId32 ") fills an object that it has "
 	    "not sealed",
 	    owner, owner < l->t->limits.processes ? l->t->process[owner].pid : 0);
@@ -190,15 +190,14 @@ static void reasons_check_running(struct look *l)
 	const struct process *p = reasons_runner(l);
 	char since[TIME_BYTES];
 	if (!p)
-		say(l, "orphaned",
+		reasons_say(l, "orphaned",
 		    "its worker is dead: the scheduler is about to run it again or "
 		    "to end it");
 	else
-		say(l, "running",
-		    "attempt %" PRIu32 " has run for %s on worker %" PRIu32 ", slot %" PRIu32
-		    ", pid %" PRId32,
+		reasons_say(l, "running",
+		    "attempt %" PRIu32 " has run for %s on worker %" PRIu32 ", pid %" PRId32,
 		    word_attempt(l->word), reasons_span(l->r->start_ms, l->now_ms, since),
-		    p->worker, word_owner(l->word), p->pid);
+		    p->worker, p->pid);
 }
 
 static void reasons_check_room(struct look *l)
@@ -209,7 +208,7 @@ static void reasons_check_room(struct look *l)
 	if (!wanted)
 		return;
 	size_print(wanted, bytes, sizeof bytes);
-	say(l, "room",
+	reasons_say(l, "room",
 	    "it has a result of %s, for which the store has no room, and waits for "
 	    "some: drop references that are no longer needed",
 	    bytes);
@@ -219,7 +218,7 @@ static void reasons_check_stopping(struct look *l)
 {
 	uint32_t flags = word_flags(l->word);
 	if (flags & FLAGS_STOPPING)
-		say(l, "stopping",
+		reasons_say(l, "stopping",
 		    "%sit was asked to stop; if it does not within %" PRIu32
 		    " ms, its worker is ended",
 		    flags & FLAG_CANCEL       ? ""
@@ -229,7 +228,7 @@ static void reasons_check_stopping(struct look *l)
 		    grace_of(l->t, record_index(l->t, l->r), l->word));
 }
 
-/* What a thread of this process sleeps for; 0: nothing, or any of several. */
+/* The future a thread of the process sleeps for; 0: nothing, or any of several. */
 static uint64_t reasons_awaited(const struct tables *t, const struct process *p)
 {
 	for (int i = 0; i < WAITERS; i++) {
@@ -241,7 +240,7 @@ static uint64_t reasons_awaited(const struct tables *t, const struct process *p)
 	return 0;
 }
 
-/* Its command runs a client, plmctl for example, and that waits. */
+/* The command of the task runs a client, plmctl for example, and the client waits. */
 static bool reasons_check_nested(struct look *l, const struct process *p)
 {
 	char name[NAME_BYTES];
@@ -250,10 +249,11 @@ static bool reasons_check_nested(struct look *l, const struct process *p)
 		return false;
 	const struct process *c = &l->t->process[client];
 	uint64_t awaits = reasons_awaited(l->t, c);
-	say(l, "blocked", "%.*s, pid %" PRId32 ", waits in its command for %s", (int)sizeof c->name,
-	    c->name, c->pid, awaits ? name_task(l->t, awaits, name) : "any of several futures");
+	reasons_say(l, "blocked", "%.*s, pid %" PRId32 ", waits in its command for %s",
+	    (int)sizeof c->name, c->name, c->pid,
+	    awaits ? reasons_name_task(l->t, awaits, name) : "any of several futures");
 	if (awaits)
-		blame(l, awaits);
+		reasons_blame(l, awaits);
 	return true;
 }
 
@@ -266,29 +266,30 @@ static void reasons_check_blocked(struct look *l)
 	uint64_t above = p ? sh_peek(&p->running) : 0;
 	uint64_t awaits = p && sh_peek(&p->blocked) ? reasons_awaited(l->t, p) : 0;
 	if (above && above != l->ref)
-		say(l, "blocked", "it waits in its function, and in its place its slot runs %s",
-		    name_task(l->t, above, name));
+		reasons_say(l, "blocked",
+		    "it waits in its function, and its worker runs %s in its place",
+		    reasons_name_task(l->t, above, name));
 	else if (p && sh_peek(&p->blocked))
-		say(l, "blocked", "it waits in its function for %s",
-		    awaits ? name_task(l->t, awaits, name) : "any of several futures");
+		reasons_say(l, "blocked", "it waits in its function for %s",
+		    awaits ? reasons_name_task(l->t, awaits, name) : "any of several futures");
 	else
 		return;
 	if (above && above != l->ref)
-		blame(l, above);
+		reasons_blame(l, above);
 	else if (awaits)
-		blame(l, awaits);
+		reasons_blame(l, awaits);
 }
 
 /* ---- waiting ---- */
 
 struct missing {                 /* arguments that keep a task waiting */
-	uint32_t number;         /* the first one, from 1 */
-	uint64_t ref;            /* its future; who speaks for it if that is a part */
-	enum record_state state; /* FREE: there is no such future */
+	uint32_t number;         /* of the first missing argument, from 1 */
+	uint64_t ref;            /* the future; of a PART the task */
+	enum record_state state; /* FREE: no such future */
 	uint32_t others;
 };
 
-/* The record that speaks for ref, and its word; NULL: there is none. */
+/* The record that speaks for ref, and the word of the record; NULL: no such record. */
 static struct record *reasons_speaker_now(const struct tables *t, uint64_t ref, uint64_t *ret_word)
 {
 	struct record *r = record_lookup(t, ref, ret_word);
@@ -304,7 +305,7 @@ static uint64_t reasons_speaker_of(
 	const struct record *r = reasons_speaker_now(t, ref, &word);
 	*ret_state = r ? word_state(word) : RECORD_FREE;
 	if (*ret_state == RECORD_RUNNING && word_settled(word))
-		*ret_state = RECORD_CANCELLED; /* for who waits */
+		*ret_state = RECORD_CANCELLED; /* for a waiting task */
 	return r ? record_ref(record_index(t, r), word_generation(word)) : ref;
 }
 
@@ -313,7 +314,7 @@ static bool reasons_is_lost(enum record_state state)
 	return state == RECORD_FREE || state == RECORD_FAILED || state == RECORD_CANCELLED;
 }
 
-/* False: the block makes no sense, or went while we looked. None is missing: number is 0. */
+/* False: the block makes no sense, or was freed meanwhile. Nothing is missing: number is 0. */
 static bool reasons_find_missing(const struct tables *t, struct record *r, struct missing *ret)
 {
 	struct args_reader reader;
@@ -327,7 +328,7 @@ static bool reasons_find_missing(const struct tables *t, struct record *r, struc
 		if (state == RECORD_DONE)
 			continue;
 		ret->others += ret->number != 0;
-		/* One that will never be there decides alone. */
+		/* An argument that will never be there decides alone. */
 		if (ret->number == 0 || (reasons_is_lost(state) && !reasons_is_lost(ret->state)))
 			*ret = (struct missing){ i, ref, state, ret->others };
 	}
@@ -340,7 +341,7 @@ static const char *reasons_others_text(uint32_t others, char ret[OTHERS_BYTES])
 	return others ? ret : "";
 }
 
-/* Of one that takes the first result of several replicas. */
+/* For a task that takes the first result of several replicas. */
 static void reasons_check_replicas(struct look *l)
 {
 	struct args_reader reader;
@@ -356,12 +357,12 @@ static void reasons_check_replicas(struct look *l)
 	}
 	if (!open)
 		return;
-	say(l, "replicas",
+	reasons_say(l, "replicas",
 	    "none of its %u replicas is done: %" PRIu32 " run, %" PRIu32 " wait "
 	    "for a worker of their own, %" PRIu32 " failed",
 	    l->r->nargs, in[RECORD_RUNNING], in[RECORD_READY] + in[RECORD_WAITING],
 	    in[RECORD_FAILED]);
-	blame(l, first);
+	reasons_blame(l, first);
 }
 
 static void reasons_check_arguments(struct look *l)
@@ -371,28 +372,29 @@ static void reasons_check_arguments(struct look *l)
 	struct missing m;
 	char name[NAME_BYTES], others[OTHERS_BYTES];
 	if (!reasons_find_missing(l->t, l->r, &m)) {
-		say(l, "damaged", "its arguments make no sense: the record is damaged");
+		reasons_say(l, "damaged", "its arguments make no sense: the record is damaged");
 		return;
 	}
 	if (m.number == 0) {
-		say(l, "counting",
+		reasons_say(l, "counting",
 		    "everything it waited for is there: the scheduler is about to "
 		    "queue it");
 		return;
 	}
-	name_task(l->t, m.ref, name);
+	reasons_name_task(l->t, m.ref, name);
 	if (m.state == RECORD_FREE)
-		say(l, "doomed", "it needs %s, which was dropped: it is about to fail", name);
+		reasons_say(
+		    l, "doomed", "it needs %s, which was dropped: it is about to fail", name);
 	else if (state_settled(m.state))
-		say(l, "doomed", "it needs %s, which %s: it is about to fail, too", name,
+		reasons_say(l, "doomed", "it needs %s, which %s: it is about to fail, too", name,
 		    m.state == RECORD_FAILED ? "failed" : "was cancelled");
 	else
-		say(l, "argument", "it waits for %s, which is %s%s", name,
+		reasons_say(l, "argument", "it waits for %s, which is %s%s", name,
 		    record_state_name(m.state), reasons_others_text(m.others, others));
-	blame(l, m.ref);
+	reasons_blame(l, m.ref);
 }
 
-/* From argument to argument, to the first that does not wait for others; how many steps. */
+/* Walks from argument to argument, to the first task that waits for none; returns the steps. */
 static uint32_t reasons_walk_to_root(const struct tables *t, struct record *r, uint64_t *ret)
 {
 	struct missing m;
@@ -420,32 +422,32 @@ static void reasons_check_root(struct look *l)
 	uint32_t steps = reasons_walk_to_root(l->t, l->r, &ref);
 	if (!l->follow || !ref || !reasons_explain_one(l->t, ref, false, &root))
 		return;
-	say(l, "root", "the first of that chain is %s, %" PRIu32 " step%s up, which is %s: %s",
-	    name_task(l->t, ref, name), steps, steps == 1 ? "" : "s", record_state_name(root.state),
-	    root.reason[0].text);
-	blame(l, ref);
+	reasons_say(l, "root",
+	    "the first of that chain is %s, %" PRIu32 " step%s up, which is %s: %s",
+	    reasons_name_task(l->t, ref, name), steps, steps == 1 ? "" : "s",
+	    record_state_name(root.state), root.reason[0].text);
+	reasons_blame(l, ref);
 }
 
 /* ---- the rules, in order ---- */
 
 static void reasons_check_part(struct look *l)
 {
-	say(l, "damaged", "it is a result of a result: the record is damaged");
+	reasons_say(l, "damaged", "it is a result of a result: the record is damaged");
 }
 
 static void reasons_check_nothing(struct look *l)
 {
 	if (l->ret->reasons == 0)
-		say(l, "placing", "it lacks nothing: it is on its way to a worker");
+		reasons_say(l, "placing", "it lacks nothing: it is on its way to a worker");
 }
 
 #define OF(state) (1u << RECORD_##state)
 
-/* What keeps tasks back from now on, such as a limit of its kind, gets its line where
- * the scheduler asks the same: before the first rule that it comes before. */
+/* A new rule of the scheduler gets a line at the same place in the order of the scheduler. */
 static const struct check {
-	unsigned states; /* of which it is asked */
-	bool needs;      /* only of those that ask for more than a slot */
+	unsigned states; /* in which the check is asked */
+	bool needs;      /* only for tasks with needs */
 	void (*look)(struct look *l);
 } checks[] = {
 	{ OF(DONE), false, reasons_check_done },
@@ -459,19 +461,19 @@ static const struct check {
 	{ OF(WAITING), false, reasons_check_replicas },
 	{ OF(WAITING), false, reasons_check_arguments },
 	{ OF(WAITING), false, reasons_check_root },
-	{ OF(READY), false, check_paused },
-	{ OF(READY), false, check_memory },
-	{ OF(READY), false, check_backoff },
-	{ OF(READY), false, check_workers },
-	{ OF(READY), false, check_rings },
-	{ OF(READY) | OF(WAITING), false, check_scheduler },
-	{ OF(READY), true, check_booked },
-	{ OF(READY), true, check_kept },
-	{ OF(READY), true, check_turn },
-	{ OF(READY), true, check_needs },
-	{ OF(READY), true, check_rank },
-	{ OF(READY), false, check_busy },
-	{ OF(READY), false, check_heap },
+	{ OF(READY), false, reasons_check_paused },
+	{ OF(READY), false, reasons_check_memory },
+	{ OF(READY), false, reasons_check_backoff },
+	{ OF(READY), false, reasons_check_workers },
+	{ OF(READY), false, reasons_check_rings },
+	{ OF(READY) | OF(WAITING), false, reasons_check_scheduler },
+	{ OF(READY), true, reasons_check_booked },
+	{ OF(READY), true, reasons_check_kept },
+	{ OF(READY), true, reasons_check_turn },
+	{ OF(READY), true, reasons_check_needs },
+	{ OF(READY), true, reasons_check_rank },
+	{ OF(READY), false, reasons_check_busy },
+	{ OF(READY), false, reasons_check_heap },
 	{ OF(PART), false, reasons_check_part },
 	{ OF(READY), false, reasons_check_nothing },
 };
@@ -516,7 +518,7 @@ static bool reasons_explain_one(
 	return true;
 }
 
-bool explain(const struct tables *t, uint64_t ref, struct explanation *ret)
+bool reasons_explain(const struct tables *t, uint64_t ref, struct explanation *ret)
 {
 	return reasons_explain_one(t, ref, true, ret);
 }

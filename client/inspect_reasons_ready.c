@@ -1,10 +1,11 @@
-/* reasons_ready.c - what a task lacks that could run: a worker, a slot, a resource, its turn. */
+/* inspect_reasons_ready.c - what a READY task lacks: a worker, a cpu, a resource, its turn. */
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/amount_text.h"
+#include "base/clock.h"
 #include "base/scan.h"
-#include "cli/look.h"
-#include "cli/output.h"
+#include "client/inspect_reasons.h"
 #include "tables/due.h"
 #include "spec/spec.h"
 
@@ -32,19 +33,19 @@ static const char *reasons_ready_list_refs(const struct tables *t, const uint64_
 
 /* ---- ready ---- */
 
-void check_scheduler(struct look *l)
+void reasons_check_scheduler(struct look *l)
 {
 	uint64_t word = sh_load(&l->t->process[SLOT_SCHEDULER].state);
 	if (process_state(word) != PROCESS_LIVE)
-		say(l, "no-scheduler",
+		reasons_say(l, "no-scheduler",
 		    "no scheduler runs just now; the manager is starting the "
 		    "next one");
 }
 
-void check_paused(struct look *l)
+void reasons_check_paused(struct look *l)
 {
 	if (sh_peek(&l->t->control->admission) & ADMISSION_PAUSED)
-		say(l, "paused", "the queue is paused: `plmctl resume` ends that");
+		reasons_say(l, "paused", "the queue is paused: `plmctl resume` ends that");
 }
 
 static void reasons_ready_say_memory_short(struct look *l)
@@ -57,13 +58,13 @@ static void reasons_ready_say_memory_short(struct look *l)
 	size_print(c->memory_rules.accept_free, sizes[2], WAY_BYTES);
 	size_print(sh_load(&c->memory_ours), ours, WAY_BYTES);
 	bool known = sh_load(&c->memory_ours) != 0;
-	say(l, "memory",
+	reasons_say(l, "memory",
 	    "no task starts while less than %s of memory is free (--accept-free): "
 	    "%s of %s is free now%s%s",
 	    sizes[2], sizes[0], sizes[1], known ? "; tasks that run use " : "", known ? ours : "");
 }
 
-/* It was ended for want of memory, and waits until there is as much. */
+/* The task was ended when memory ran out, and waits until as much memory is free. */
 static void reasons_ready_say_demand(struct look *l)
 {
 	const struct control *c = l->t->control;
@@ -74,13 +75,13 @@ static void reasons_ready_say_demand(struct look *l)
 	size_print(demand, wanted, WAY_BYTES);
 	size_print(left, there, WAY_BYTES);
 	size_print(c->memory_rules.accept_free, margin, WAY_BYTES);
-	say(l, "memory-demand",
+	reasons_say(l, "memory-demand",
 	    "it was ended when memory ran out and had used about %s: it waits "
 	    "until that and %s more (--accept-free) are free; %s is free now",
 	    wanted, margin, there);
 }
 
-void check_memory(struct look *l)
+void reasons_check_memory(struct look *l)
 {
 	if (sh_load(&l->t->control->memory_state) == MEMORY_SHORT)
 		reasons_ready_say_memory_short(l);
@@ -88,14 +89,14 @@ void check_memory(struct look *l)
 		reasons_ready_say_demand(l);
 }
 
-void check_backoff(struct look *l)
+void reasons_check_backoff(struct look *l)
 {
 	uint64_t now = clock_ns(), due = due_backoff(l->t, l->r, l->word);
 	char left[WAY_BYTES];
 	if (due <= now)
 		return;
 	ms_print((due - now) / NS_PER_MS, left, sizeof left);
-	say(l, "backoff", "it pauses for another %s before attempt %" PRIu32, left,
+	reasons_say(l, "backoff", "it pauses for another %s before attempt %" PRIu32, left,
 	    word_attempt(l->word) + 1);
 }
 
@@ -107,19 +108,20 @@ static bool reasons_ready_workers_told_to_leave(const struct tables *t)
 	return some;
 }
 
-void check_workers(struct look *l)
+void reasons_check_workers(struct look *l)
 {
 	if (l->occupancy.seats > 0)
 		return;
 	if (reasons_ready_workers_told_to_leave(l->t))
-		say(l, "no-worker",
+		reasons_say(l, "no-worker",
 		    "all workers were told to leave: `plmctl workers --set N` "
 		    "or `plmctl resume WORKER` brings some back");
 	else
-		say(l, "no-worker", "no worker runs just now; the manager is starting one");
+		reasons_say(l, "no-worker", "no worker runs just now; the manager is starting one");
 }
 
-/* How many hints stand before it in front of this slot; negative: it does not. */
+/* How many hints stand before the task in the queue of a process; negative: the task is not in
+ * that queue. */
 static int reasons_ready_place_in_front(const struct look *l, uint32_t process)
 {
 	uint64_t hints[DOWN_RING_ENTRIES + 1];
@@ -134,7 +136,7 @@ static int reasons_ready_place_in_front(const struct look *l, uint32_t process)
 	return -1;
 }
 
-void check_rings(struct look *l)
+void reasons_check_rings(struct look *l)
 {
 	char name[NAME_BYTES];
 	for (uint32_t i = 0; i < l->occupancy.seats; i++) {
@@ -149,22 +151,22 @@ void check_rings(struct look *l)
 					  : ", after %d "
 					    "more",
 			    before);
-		say(l, "queued", "%s worker %" PRIu32 " (pid %" PRId32 ")%s%s%s",
+		reasons_say(l, "queued", "%s worker %" PRIu32 " (pid %" PRId32 ")%s%s%s",
 		    before ? "it stands in the queue of" : "it is next on", seat->worker, seat->pid,
 		    seat->running ? ", after " : "",
-		    seat->running ? name_task(l->t, seat->running, name) : "", more);
+		    seat->running ? reasons_name_task(l->t, seat->running, name) : "", more);
 		if (seat->running)
-			blame(l, seat->running);
+			reasons_blame(l, seat->running);
 		return;
 	}
 }
 
-void check_busy(struct look *l)
+void reasons_check_busy(struct look *l)
 {
 	const struct occupancy *o = &l->occupancy;
 	uint32_t booked = 0, taken = 0;
 	if (l->terms)
-		return; /* what of its needs is short says more */
+		return; /* reasons_check_needs() says more */
 	for (uint32_t i = 0; i < o->seats; i++) {
 		taken += seat_taken(&o->seat[i], l->ref);
 		booked += o->seat[i].booked && !o->seat[i].running;
@@ -174,11 +176,11 @@ void check_busy(struct look *l)
 	char kept[MORE_BYTES] = "";
 	if (booked)
 		snprintf(kept, sizeof kept, ", %" PRIu32 " are kept", booked);
-	say(l, "busy", "no worker is free: %" PRIu32 " of %" PRIu32 " places are busy%s%s",
+	reasons_say(l, "busy", "no worker is free: %" PRIu32 " of %" PRIu32 " places are busy%s%s",
 	    taken - booked, o->seats, kept, booked ? " for tasks that need several cpus" : "");
 	for (uint32_t i = 0; i < o->seats; i++)
 		if (o->seat[i].running)
-			blame(l, o->seat[i].running);
+			reasons_blame(l, o->seat[i].running);
 }
 
 static bool reasons_ready_still(const struct tables *t, const struct heap_entry *entry)
@@ -188,7 +190,7 @@ static bool reasons_ready_still(const struct tables *t, const struct heap_entry 
 	    word_state(word) == RECORD_READY;
 }
 
-void check_heap(struct look *l)
+void reasons_check_heap(struct look *l)
 {
 	const struct heap *heap = &l->t->task_heap;
 	uint32_t length = heap_length(heap), before = 0;
@@ -207,16 +209,16 @@ void check_heap(struct look *l)
 		return;
 	char text[VIEW_TEXT_BYTES];
 	view_ref(l->t, record_ref(first.id, first.tag), text);
-	say(l, "behind",
+	reasons_say(l, "behind",
 	    "%" PRIu32 " task%s of higher priority or submitted earlier go%s "
 	    "first; the next is %s",
 	    before, before == 1 ? "" : "s", before == 1 ? "es" : "", text);
-	blame(l, record_ref(first.id, first.tag));
+	reasons_blame(l, record_ref(first.id, first.tag));
 }
 
 /* ---- ready, with needs ---- */
 
-void check_booked(struct look *l)
+void reasons_check_booked(struct look *l)
 {
 	const struct share *share = occupancy_share(&l->occupancy, l->ref);
 	const struct seat *seat = share ? occupancy_seat(&l->occupancy, share->main) : NULL;
@@ -224,15 +226,15 @@ void check_booked(struct look *l)
 	if (!seat)
 		return;
 	bool other = seat->running && seat->running != l->ref;
-	say(l, "booked", "worker %" PRIu32 " (pid %" PRId32 ") is reserved for it%s%s",
+	reasons_say(l, "booked", "worker %" PRIu32 " (pid %" PRId32 ") is reserved for it%s%s",
 	    seat->worker, seat->pid, other ? ", after " : " and is about to start it",
-	    other ? name_task(l->t, seat->running, name) : "");
+	    other ? reasons_name_task(l->t, seat->running, name) : "");
 	if (other)
-		blame(l, seat->running);
+		reasons_blame(l, seat->running);
 }
 
-/* The one that will run it is chosen, but not written down before the others keep still. */
-void check_kept(struct look *l)
+/* The scheduler has chosen a main worker, but writes its number after the others keep still. */
+void reasons_check_kept(struct look *l)
 {
 	const struct occupancy *o = &l->occupancy;
 	const struct share *share = occupancy_share(o, l->ref);
@@ -250,13 +252,13 @@ void check_kept(struct look *l)
 	}
 	idle += main && idle < wanted;
 	char list[LIST_BYTES];
-	say(l, "kept",
+	reasons_say(l, "kept",
 	    "cpus of a worker are being kept for it: %" PRIu32 " of %" PRIu64 " are idle"
 	    "%s%s",
 	    idle, wanted, n ? ", others still run " : "",
 	    reasons_ready_list_refs(l->t, busy, n, n, list));
 	for (uint32_t i = 0; i < n; i++)
-		blame(l, busy[i]);
+		reasons_blame(l, busy[i]);
 }
 
 static uint32_t reasons_ready_alternatives_of(const struct terms *terms)
@@ -277,7 +279,7 @@ static enum fit reasons_ready_best_fit(
 	return best;
 }
 
-/* Of tasks with needs that lack slots alone, the first in order; 0: it is this one. */
+/* The first in order of the tasks with needs that lack cpus alone; 0: the task of this look. */
 static uint64_t reasons_ready_first_in_turn(const struct look *l)
 {
 	enum { UNKNOWN, NO, YES };
@@ -294,8 +296,8 @@ static uint64_t reasons_ready_first_in_turn(const struct look *l)
 			continue;
 		if (eligible[number] == UNKNOWN)
 			eligible[number] =
-			    reasons_ready_best_fit(&l->occupancy, terms, ref) >= FIT_SLOTS ? YES
-											   : NO;
+			    reasons_ready_best_fit(&l->occupancy, terms, ref) >= FIT_CPUS ? YES
+											  : NO;
 		if (eligible[number] == NO)
 			continue;
 		first = ref;
@@ -304,8 +306,8 @@ static uint64_t reasons_ready_first_in_turn(const struct look *l)
 	return first;
 }
 
-/* While one that has begun lacks slots no other begins (scheduler/booking.c). */
-static uint64_t reasons_ready_lacks_slots_still(const struct look *l)
+/* While a task that has begun to book lacks cpus, no further task begins (scheduler/booking.c). */
+static uint64_t reasons_ready_lacks_cpus_still(const struct look *l)
 {
 	for (uint32_t i = 0; i < l->occupancy.shares; i++) {
 		const struct share *share = &l->occupancy.share[i];
@@ -316,20 +318,20 @@ static uint64_t reasons_ready_lacks_slots_still(const struct look *l)
 	return 0;
 }
 
-void check_turn(struct look *l)
+void reasons_check_turn(struct look *l)
 {
 	char name[NAME_BYTES];
 	if (occupancy_share(&l->occupancy, l->ref) ||
-	    reasons_ready_best_fit(&l->occupancy, l->terms, l->ref) < FIT_SLOTS)
+	    reasons_ready_best_fit(&l->occupancy, l->terms, l->ref) < FIT_CPUS)
 		return;
-	uint64_t other = reasons_ready_lacks_slots_still(l);
+	uint64_t other = reasons_ready_lacks_cpus_still(l);
 	if (!other)
 		other = reasons_ready_first_in_turn(l);
 	if (!other)
 		return;
-	say(l, "turn", "another task, %s, gets the next free cpus first",
-	    name_task(l->t, other, name));
-	blame(l, other);
+	reasons_say(l, "turn", "another task, %s, gets the next free cpus first",
+	    reasons_name_task(l->t, other, name));
+	reasons_blame(l, other);
 }
 
 static const char *reasons_ready_amount_text(
@@ -356,26 +358,26 @@ static void reasons_ready_say_shortage(struct look *l, const char *way, const st
 	else if (s->workers > 1)
 		snprintf(
 		    where, sizeof where, "the %" PRIu32 " workers of its kind have", s->workers);
-	say(l, "short", "%s%s=%s: %s %s, of %s %s in use%s%s", way, resource ? resource : "?",
-	    wanted, where, there, s->resource == RESOURCE_MEMORY ? "that" : "them", used,
-	    s->users ? " by " : "",
+	reasons_say(l, "short", "%s%s=%s: %s %s, of %s %s in use%s%s", way,
+	    resource ? resource : "?", wanted, where, there,
+	    s->resource == RESOURCE_MEMORY ? "that" : "them", used, s->users ? " by " : "",
 	    reasons_ready_list_refs(
 		l->t, s->user, s->users < USERS_MAX ? s->users : USERS_MAX, s->users, list));
 	for (uint32_t i = 0; i < s->users && i < USERS_MAX; i++)
-		blame(l, s->user[i]);
+		reasons_blame(l, s->user[i]);
 }
 
-void check_rank(struct look *l)
+void reasons_check_rank(struct look *l)
 {
 	const struct terms *terms = l->terms;
 	if (terms->rank > 0 && !occupancy_share(&l->occupancy, l->ref))
-		say(l, "apart",
+		reasons_say(l, "apart",
 		    "it is replica %" PRIu32 " of %" PRIu32 ": each replica runs on "
 		    "workers of its own, and those of this one are busy",
 		    terms->rank, terms->replicas);
 }
 
-void check_needs(struct look *l)
+void reasons_check_needs(struct look *l)
 {
 	struct shortage shortage;
 	uint32_t ways = reasons_ready_alternatives_of(l->terms);
@@ -388,7 +390,8 @@ void check_needs(struct look *l)
 		if (ways > 1)
 			snprintf(way, sizeof way, "way %" PRIu32 " of %" PRIu32 ": ", i + 1, ways);
 		if (fit == FIT_NOBODY)
-			say(l, "no-worker", "%sno worker that runs now offers as much", way);
+			reasons_say(
+			    l, "no-worker", "%sno worker that runs now offers as much", way);
 		else if (fit != FIT_NOW)
 			reasons_ready_say_shortage(l, way, &shortage);
 	}

@@ -1,4 +1,4 @@
-#include "cli/command_text.h"
+#include "client/inspect_command_text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,7 +25,7 @@ static const char *command_text_fields_of(
 	return r && word_state(word) == RECORD_DONE ? record_value(t, r, ret_length) : NULL;
 }
 
-/* NULL: there is no such field. */
+/* NULL: no such field. */
 static const char *command_text_find_field(
     const struct tables *t, const struct arg *arg, enum command_field wanted)
 {
@@ -51,7 +51,7 @@ void command_words(const struct tables *t, struct record *r, char *ret, size_t s
 		if (i == COMMAND_ARG_FIELDS && command_text_find_field(t, &arg, COMMAND_SHELL))
 			n += (size_t)snprintf(ret, size, "%s %s", COMMAND_SHELL_WORDS);
 		if (i == COMMAND_ARG_FIELDS && command_text_find_field(t, &arg, COMMAND_OUTLET))
-			words--; /* the last is none */
+			words--; /* the last argument is the outlet */
 		if (i < COMMAND_ARG_WORDS || arg.future)
 			continue;
 		int shown = arg.length < size ? (int)arg.length : (int)size;

@@ -1,4 +1,4 @@
-#include "cli/view.h"
+#include "client/inspect_view.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@ void view_ref(const struct tables *t, uint64_t ref, char ret[VIEW_TEXT_BYTES])
 	    ref_generation(ref), t->control->runtime);
 }
 
-/* A time another process wrote may lie ahead of us, or be nonsense. */
+/* A time in the segment may lie ahead of our clock, or be nonsense. */
 static uint64_t view_ms_since(uint64_t then_ns, uint64_t now_ns)
 {
 	return now_ns > then_ns ? (now_ns - then_ns) / NS_PER_MS : 0;
@@ -51,6 +51,14 @@ static void view_read_word(uint64_t word, struct record_view *ret)
 	ret->attempt = word_attempt(word);
 }
 
+/* False: no function has the number. */
+static bool view_known(const struct tables *t, const struct record_view *v, uint32_t function)
+{
+	struct function_entry entry;
+	return v->object || v->state == RECORD_RESERVED || v->state == RECORD_PART ||
+	    registry_function(&t->registry, function, &entry);
+}
+
 static void view_read_record(
     const struct tables *t, uint32_t index, uint64_t word, struct record_view *ret)
 {
@@ -75,7 +83,11 @@ static void view_read_record(
 	ret->returned = record_returns(speaker);
 	ret->bytes = r->value_bytes;
 	ret->granule = sh_peek(&r->value);
+	ret->results = speaker->results;
 	view_read_times(t, speaker, ret);
+	ret->damaged = !view_known(t, ret, speaker->function) || (ret->part && speaker == r) ||
+	    ret->state == RECORD_PART || ret->owner >= t->limits.processes ||
+	    (ret->state == RECORD_DONE && !ret->granule && ret->bytes > RECORD_INLINE_VALUE);
 }
 
 bool view_record(const struct tables *t, uint32_t index, struct record_view *ret)
@@ -88,6 +100,7 @@ bool view_record(const struct tables *t, uint32_t index, struct record_view *ret
 		if (sh_load(&t->record[index].state) == word)
 			return true;
 	}
+	ret->moved = true;
 	return true;
 }
 
@@ -104,7 +117,8 @@ static void view_read_running(
 		view_function_name(t, r->function, ret->function);
 }
 
-/* A SIGSTOP holds it, or it sleeps and misses its beats: it lives, as far as the kernel says. */
+/* The kernel knows a stopped process, or a sleeper without beats, as alive, but a person should not
+ * rely on such a process. */
 static const char *view_condition_of(const struct process *p, const struct process_view *v)
 {
 	bool sleeps = v->running == 0 || v->blocked;
@@ -125,7 +139,7 @@ static uint32_t view_count_used(const struct tables *t, uint32_t worker)
 		uint64_t word = sh_load(&p->state);
 		bool used = sh_peek(&p->running) || sh_peek(&p->booked) > BOOKED_FOR_NOBODY;
 		if (tables_relieved(t, i) && (sh_peek(&p->waiting_ns) || tables_waits_inside(t, i)))
-			continue; /* a spare has its slot */
+			continue; /* a spare has its cpu */
 		n += process_kind(word) == KIND_WORKER && process_present(word) &&
 		    p->worker == worker && used;
 	}
@@ -138,8 +152,8 @@ static void view_read_worker(
 	const struct worker_kind *k = &t->control->kind[kind % WORKER_KINDS_MAX];
 	ret->worker = worker;
 	ret->worker_generation = k->generation;
-	ret->slots = k->slots;
-	ret->slots_used = view_count_used(t, worker);
+	ret->cpus = k->cpus;
+	ret->cpus_used = view_count_used(t, worker);
 }
 
 bool view_process(const struct tables *t, uint32_t slot, struct process_view *ret)
@@ -155,6 +169,7 @@ bool view_process(const struct tables *t, uint32_t slot, struct process_view *re
 		.kind = process_kind(word),
 		.state = process_state(word),
 		.pid = p->pid,
+		.node = (int32_t)sh_peek(&p->node),
 		.age_ms = view_ms_since(p->joined_ns, now),
 		.beat_ms = view_ms_since(sh_peek(&p->beat_ns), now),
 		.done = sh_peek(&p->done),

@@ -1,4 +1,4 @@
-#include "cli/occupancy.h"
+#include "client/inspect_occupancy.h"
 
 #include <string.h>
 
@@ -20,13 +20,13 @@ static void occupancy_read_seat(const struct tables *t, uint32_t process, struct
 	ret->busy = ret->running || sh_peek(&p->handed) || ring_used(&down);
 	ret->keeps_still = ret->booked && sh_peek(&p->booked_way) == 0 && !ret->running &&
 	    sh_peek(&p->booked_seen) == ret->booked;
-	if (borrower) /* it is in use by the command that this one runs */
+	if (borrower) /* lent to the command of the borrower's task */
 		ret->booked = borrower < t->limits.processes
 		    ? sh_peek(&t->process[borrower].running)
 		    : BOOKED_FOR_NOBODY;
 }
 
-/* Its share, a new one if it has none yet; NULL if it wants nothing that could be booked. */
+/* The share of a task, a new share at first; NULL: the task needs nothing to be booked. */
 static struct share *occupancy_share_of(const struct tables *t, struct occupancy *o, uint64_t ref)
 {
 	uint64_t word;
@@ -42,7 +42,7 @@ static struct share *occupancy_share_of(const struct tables *t, struct occupancy
 	return share;
 }
 
-/* The slot that runs the task says which alternative was met, and where. */
+/* The process that runs the task tells which alternative was met, and where. */
 static void occupancy_read_main(
     const struct tables *t, const struct seat *seat, uint32_t way, struct share *share)
 {
@@ -81,7 +81,7 @@ void occupancy_read(const struct tables *t, struct occupancy *ret)
 			continue;
 		struct seat *seat = &ret->seat[ret->seats++];
 		occupancy_read_seat(t, p, seat);
-		if (seat->booked == BOOKED_FOR_NOBODY) { /* it rests: it is no slot just now */
+		if (seat->booked == BOOKED_FOR_NOBODY) { /* a resting spare offers no cpu */
 			ret->seats--;
 			continue;
 		}
@@ -108,7 +108,7 @@ const struct seat *occupancy_seat(const struct occupancy *o, uint32_t process)
 
 /* ---- what is short ---- */
 
-struct question { /* what would this task find at this worker? */
+struct question { /* what a task would find at a worker */
 	const struct occupancy *o;
 	const struct demand *demand;
 	uint64_t ref;
@@ -151,7 +151,7 @@ static uint64_t occupancy_part_of_gpu(const struct demand *demand)
 	return all < AMOUNT_UNIT ? all : AMOUNT_UNIT;
 }
 
-/* Enough GPUs with so much of each left: two halves that are free are no whole one. */
+/* Enough GPUs with so much of each left: two free halves are no whole GPU. */
 static bool occupancy_gpus_suffice(const struct question *q, uint64_t gpus)
 {
 	uint64_t part = occupancy_part_of_gpu(q->demand), found = 0;
@@ -169,7 +169,7 @@ static bool occupancy_gpus_suffice(const struct question *q, uint64_t gpus)
 	return found >= wanted;
 }
 
-/* The first resource of which there is too little; as scheduler/booking.c judges. */
+/* The first scarce resource, as scheduler/booking.c judges. */
 static bool occupancy_lacks_resource(const struct question *q, struct shortage *ret)
 {
 	for (uint32_t i = RESOURCE_MEMORY; i < RESOURCES_MAX; i++) {
@@ -191,10 +191,10 @@ static bool occupancy_lacks_resource(const struct question *q, struct shortage *
 	return false;
 }
 
-/* One slot of the worker itself, the others of any worker of its kind. */
-static bool occupancy_lacks_slots(const struct question *q, struct shortage *ret)
+/* A task needs one cpu of the worker, and further cpus of any worker of the same kind. */
+static bool occupancy_lacks_cpus(const struct question *q, struct shortage *ret)
 {
-	uint64_t own = 0, free = 0, slots = 0;
+	uint64_t own = 0, free = 0, cpus = 0;
 	bool seen[WORKERS_MAX] = { false };
 	*ret = (struct shortage){ .resource = RESOURCE_CPUS,
 		.worker = q->worker,
@@ -203,7 +203,7 @@ static bool occupancy_lacks_slots(const struct question *q, struct shortage *ret
 		const struct seat *seat = &q->o->seat[i];
 		if (seat->kind != q->kind_number)
 			continue;
-		slots++;
+		cpus++;
 		ret->workers += !seen[seat->worker];
 		seen[seat->worker] = true;
 		if (!seat_taken(seat, q->ref)) {
@@ -213,18 +213,18 @@ static bool occupancy_lacks_slots(const struct question *q, struct shortage *ret
 			occupancy_add_user(ret, seat->running ? seat->running : seat->booked);
 		}
 	}
-	ret->there = slots * AMOUNT_UNIT;
-	ret->used = (slots - free) * AMOUNT_UNIT;
+	ret->there = cpus * AMOUNT_UNIT;
+	ret->used = (cpus - free) * AMOUNT_UNIT;
 	return own == 0 || free < ret->wanted / AMOUNT_UNIT;
 }
 
-/* With the workers that live now. */
+/* Do the living workers offer enough? */
 static bool occupancy_ever(const struct question *q)
 {
-	uint64_t slots = 0;
+	uint64_t cpus = 0;
 	for (uint32_t i = 0; i < q->o->seats; i++)
-		slots += q->o->seat[i].kind == q->kind_number;
-	if (q->demand->amount[RESOURCE_CPUS] / AMOUNT_UNIT > slots ||
+		cpus += q->o->seat[i].kind == q->kind_number;
+	if (q->demand->amount[RESOURCE_CPUS] / AMOUNT_UNIT > cpus ||
 	    q->demand->amount[RESOURCE_MEMORY] > q->o->memory)
 		return false;
 	for (uint32_t i = RESOURCE_GPUS; i < RESOURCES_MAX; i++)
@@ -237,7 +237,7 @@ static enum fit occupancy_fit_at(const struct question *q, struct shortage *ret)
 {
 	return !occupancy_ever(q)              ? FIT_NOBODY
 	    : occupancy_lacks_resource(q, ret) ? FIT_RESOURCE
-	    : occupancy_lacks_slots(q, ret)    ? FIT_SLOTS
+	    : occupancy_lacks_cpus(q, ret)     ? FIT_CPUS
 					       : FIT_NOW;
 }
 
