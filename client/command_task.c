@@ -31,7 +31,7 @@ _Static_assert((int)PLM_COMMAND_NOT_STARTED == (int)COMMAND_OURS &&
 _Static_assert(sizeof(struct command_outlet) == sizeof(plm_command_outlet), "plm.h holds a copy");
 
 struct plm_command {
-	char *fields, *environment; /* NULL environment: that of another command, or none */
+	char *fields, *environment; /* NULL environment: of another command, or none */
 	size_t fields_bytes, environment_bytes;
 	plm_arg common[COMMAND_ARG_WORDS]; /* fields and environment */
 	plm_ref stored;                    /* the environment, as an object of ours */
@@ -66,7 +66,7 @@ static bool command_task_has_name(const plm_command_future *future)
 	return future->use == PLM_COMMAND_IN || future->use == PLM_COMMAND_OUT;
 }
 
-/* A future against the variables, and against the futures before it. */
+/* Compares a future with the variables, and with all earlier futures. */
 static int command_task_check_name(const plm_command_options *options, size_t i)
 {
 	const plm_command_future *f = &options->futures[i];
@@ -146,8 +146,8 @@ int plm_command_check(const plm_command_options *options)
 
 /* ---- fields and environment ---- */
 
-/* The path as seen from this process, whose current directory is not the worker's. NULL: the
- * directory itself. */
+/* The path as seen from our process, whose current directory is not the worker's. NULL: the
+ * directory as such. */
 static int command_task_absolute(const char *path, char ret[PATH_BYTES])
 {
 	size_t n = 0;
@@ -304,7 +304,7 @@ static int command_task_pack(plm *rt, const plm_command *command, bool shell, pl
 	return plm_seal(rt, *ret);
 }
 
-/* A command that borrows its environment is not packed: the environment is stored already. */
+/* A command with a borrowed environment is not packed: the environment is stored already. */
 int plm_command_share(plm *rt, plm_command *command)
 {
 	int r = 0;
@@ -328,8 +328,8 @@ size_t plm_command_nargs(const plm_command *command, size_t words)
 	return COMMAND_ARG_WORDS + words + command->futures + command->outlet;
 }
 
-/* Queued by the million: one future instead of two arguments, and the words of the shell go into
- * the shared object, too. */
+/* For commands queued by the million: one future instead of two arguments, with the words of the
+ * shell in the shared object too. */
 static void command_task_use_packed(const plm_command *command, const char *const *words,
     size_t count, plm_arg *args, plm_task *task)
 {
@@ -363,7 +363,8 @@ int plm_command_task(const plm_command *command, const char *const *words, size_
 	task->function = COMMAND_FUNCTION;
 	task->args = args;
 	task->nargs = n - command->outlet;
-	bool replicas = task->terms && task->terms->replicas > 1; /* only stdout is kept of those */
+	bool replicas =
+	    task->terms && task->terms->replicas > 1; /* only stdout of such commands is kept */
 	task->results = replicas ? 1 : COMMAND_RESULTS + command->outputs;
 	task_identity_make(task, command->fields, command->fields_bytes, COMMAND_ARG_WORDS);
 	task->nargs = n;

@@ -15,7 +15,7 @@ static digest task_identity_add(digest d, const void *data, size_t length)
 	return d;
 }
 
-/* Adds the length before the text, so that the next text cannot be taken for a part of this one. */
+/* Adds the length before the text, so no text passes for the continuation of another. */
 static digest task_identity_add_text(digest d, const void *text, size_t length)
 {
 	uint64_t n = length;
