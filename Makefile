@@ -70,8 +70,8 @@ sources  = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 objects  = $(patsubst %.c,$(B)/%.o,$(1))
 
 CORE    := $(call objects,$(call sources,base shm heap store spec tables))
-CLIENT  := $(call objects,$(call sources,client))
 POLICY  := $(call objects,$(call sources,policy))
+CLIENT  := $(call objects,$(call sources,client)) $(POLICY) # plm_inspect.h names the policies
 ROLES   := $(call objects,$(call sources,scheduler worker command)) $(POLICY)
 MACHINE := $(call objects,$(call sources,topology))
 JOURNAL := $(call objects,$(call sources,journal))
@@ -93,12 +93,11 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
-# Policies are named in plm_inspect.h.
-$(B)/libplm.a: $(CORE) $(POLICY) $(CLIENT)
+$(B)/libplm.a: $(CORE) $(CLIENT)
 	@rm -f $@
 	$(call say,AR)$(AR) rcs $@ $^
 
-$(B)/libplm.so: $(CORE) $(POLICY) $(CLIENT) client/libplm.map
+$(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
 	$(LINK) -shared -Wl,-soname,libplm.so.$(SOVERSION) -Wl,--version-script=client/libplm.map
 	@ln -sf libplm.so $@.$(SOVERSION)
 
@@ -109,10 +108,10 @@ $(OUT)/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(MACHINE) $(CORE)
 
 # plmctl alone reads JSON (task files), so libplm and the other programs need no JSON library. From
 # the journal plmctl takes the reader of the file.
-$(OUT)/plmctl: $(CTL) $(B)/journal/history.o $(CLIENT) $(MACHINE) $(POLICY) $(CORE)
+$(OUT)/plmctl: $(CTL) $(B)/journal/history.o $(CLIENT) $(MACHINE) $(CORE)
 	$(LINK) -ljansson -lsqlite3
 
-$(OUT)/plmdump: $(DUMP) $(CLIENT) $(POLICY) $(CORE)
+$(OUT)/plmdump: $(DUMP) $(CLIENT) $(CORE)
 	$(LINK)
 
 # ---- examples: modules and clients, built as users build them ------------------------------------
