@@ -212,6 +212,16 @@ START_TEST(a_connected_program_asks_the_same)
 	    plm_inspect_processes(in, 1u << PLM_KIND_CLIENT, &cursor, &row, sizeof row, 1), 1);
 	ck_assert_int_eq(row.pid, getpid());
 	ck_assert_uint_eq(row.worker, PLM_NOBODY);
+	plm_ref ref;
+	plm_task_filter mine = { .by = PLM_BY_HOLDER, .holder = row.process };
+	ck_assert_uint_eq(count(in, &mine), 0);
+	ck_assert_int_eq(plm_submit(client, &(plm_task){ .function = "probe.noop" }, &ref), 0);
+	ck_assert_uint_eq(count(in, &mine), 1);
+	mine.holder = UINT32_MAX;
+	uint64_t first = 0;
+	plm_task_row task;
+	ck_assert_int_eq(
+	    plm_inspect_tasks(in, &mine, sizeof mine, 0, &first, &task, sizeof task, 1), -EINVAL);
 	plm_disconnect(&client);
 	plm_inspect_close(&in);
 }
