@@ -150,7 +150,7 @@ const char *pool_check(const struct pool *pool)
 	for (uint32_t i = 0; i < pool_fresh(pool); i++)
 		free_rows += pool->table.is_free(pool->table.context, i);
 	if (free_rows != shm->top)
-		return "pool: the stack and the table disagree about what is free";
+		return "pool: the stack and the table disagree about the free rows";
 	for (uint32_t i = 0; i < shm->top; i++)
 		if (shm->stack[i] >= pool->rows ||
 		    !pool->table.is_free(pool->table.context, shm->stack[i]))

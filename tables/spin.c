@@ -67,7 +67,7 @@ static void spin_leave_core(uint32_t cpu)
 
 /* The kernel likes to wake a process on the core of its waker. On a shared core the two alternate,
  * 5 us each way, as long as neither sleeps; on two cores a word is across in 0.1 us. */
-static void spin_part(struct tables *t, uint64_t now)
+static void spin_leave_shared_core(struct tables *t, uint64_t now)
 {
 	struct process *me = &t->process[t->self];
 	uint32_t cpu = (uint32_t)sched_getcpu();
@@ -99,7 +99,7 @@ bool spin_until(struct tables *t, spin_ready_f *ready, void *context)
 		awake = spin_awake(t);
 		if (awake <= cores) {
 			allowed = now;
-			spin_part(t, now);
+			spin_leave_shared_core(t, now);
 		}
 	} while ((now - start < SPIN_NS && now - allowed < SPIN_GRACE_NS) ||
 	    (now < sh_peek(&t->control->moving_ns) && now - start < SPIN_NS + MOVE_NS));

@@ -315,7 +315,7 @@ int tables_open_slot(const struct tables *t, uint32_t slot)
 	return 0;
 }
 
-static int inspect(int fd, struct tables *t)
+static int tables_inspect_fd(int fd, struct tables *t)
 {
 	*t = (struct tables){ .control_segment.fd = -1, .store_segment.fd = -1 };
 	struct plan plan;
@@ -333,7 +333,7 @@ static int inspect(int fd, struct tables *t)
 int tables_inspect(const char *path, struct tables *t)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	return fd < 0 ? why(-errno, "%s: %s", path, strerror(errno)) : inspect(fd, t);
+	return fd < 0 ? why(-errno, "%s: %s", path, strerror(errno)) : tables_inspect_fd(fd, t);
 }
 
 int tables_inspect_name(const char *name, struct tables *t)
@@ -341,7 +341,7 @@ int tables_inspect_name(const char *name, struct tables *t)
 	char segment[SEGMENT_NAME_BYTES];
 	tables_segment_name(name, "control", segment);
 	int fd = segment_open(segment, false);
-	return fd < 0 ? fd : inspect(fd, t);
+	return fd < 0 ? fd : tables_inspect_fd(fd, t);
 }
 
 void tables_share(const struct tables *of, struct tables *t)

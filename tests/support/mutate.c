@@ -12,10 +12,10 @@
 
 enum {
 	MOVED_BYTES = 64, /* a larger field is not moved */
-	MOVES_MAX = 512,  /* enough for each operation; the later ones are passed over */
+	MOVES_MAX = 512,  /* enough for each operation; later moves are passed over */
 };
 
-/* A step that was come to while a victim was recorded. */
+/* A visit of the step while a victim was recorded. */
 struct move {
 	unsigned at_step;
 	unsigned char *at;
@@ -51,7 +51,7 @@ static int mutate_how(void)
 	for (int i = 0; i < HOWS && known < 0; i++)
 		if (strncmp(mutate_rule(), hows[i], strlen(hows[i])) == 0)
 			known = i;
-	CHECK(known >= 0); /* as mutate.h describes it */
+	CHECK(known >= 0); /* see mutate.h */
 	return known;
 }
 
@@ -77,7 +77,7 @@ bool mutate_was_met(void)
 	return notes->met;
 }
 
-/* Once a step: that is compared by address from then on. */
+/* Compares labels once for each step; afterwards the address is enough. */
 static bool is_meant(const struct step *step)
 {
 	static const struct step *meant, *other;
@@ -138,7 +138,7 @@ unsigned mutate_moves(void)
 	return notes->moves;
 }
 
-/* Late: those that follow have been done, up to the place. Early: those in front of it have not. */
+/* Late: the steps that follow are done, up to the place. Early: the steps in front are not done. */
 unsigned mutate_death(unsigned move, unsigned places)
 {
 	unsigned at = notes->move[move].at_step;
@@ -154,7 +154,7 @@ bool mutate_move(unsigned move, unsigned places)
 	bool there = late ? m->at_step + places < notes->steps : m->at_step >= places;
 	if (!there || memcmp(m->before, m->after, m->bytes) == 0 ||
 	    memcmp(m->at, late ? m->after : m->before, m->bytes) != 0)
-		return false; /* there is no such place, or one between them wrote there as well */
+		return false; /* no such place, or a step in between wrote there, too */
 	memcpy(m->at, late ? m->before : m->after, m->bytes);
 	return true;
 }

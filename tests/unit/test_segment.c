@@ -119,7 +119,7 @@ START_TEST(a_name_that_others_may_open_is_refused)
 	struct segment s = new_segment();
 	ck_assert_int_eq(fchmod(s.fd, 0644), 0);
 	ck_assert_int_eq(segment_open(segment_name(), true), -EACCES);
-	ck_assert_ptr_nonnull(strstr(why_text(), "others may open it"));
+	ck_assert_ptr_nonnull(strstr(why_text(), "other users may open it"));
 	ck_assert_int_eq(fchmod(s.fd, 0600), 0);
 	int fd = segment_open(segment_name(), true);
 	ck_assert_int_ge(fd, 0);
