@@ -83,7 +83,7 @@ START_TEST(what_does_not_introduce_itself_rightly_is_refused_with_its_reason)
 	    segment_attach(fcntl(s.fd, F_DUPFD_CLOEXEC, 3), "control", ABI, true, &other), 0);
 	segment_detach(&other);
 	expect_refusal(&s, "control", ABI + 1, "another build");
-	expect_refusal(&s, "store", ABI, "another kind");
+	expect_refusal(&s, "store", ABI, "another purpose");
 	s.header->version++;
 	expect_refusal(&s, "control", ABI, "another version");
 	s.header->version--;
