@@ -7,7 +7,7 @@
 enum {
 	SPIN_NS = 50000,
 	SPIN_GRACE_NS =
-	    20000, /* a peer that wakes a process and then parks counts as awake for this long */
+	    20000,       /* a peer counts as awake for this long after its last wake of a process */
 	SPIN_LOOKS = 32, /* between two looks at the clock */
 	SPIN_TASK_NS = 4 * SPIN_NS,
 	MOVE_NS = 100000,         /* longest move to another core; mostly half */
@@ -76,7 +76,7 @@ static void spin_leave_shared_core(struct tables *t, uint64_t now)
 	    !spin_shares_core(t, cpu))
 		return;
 	t->may_move_ns = now + MOVE_PAUSE_NS;
-	/* The peer that waits for us does not park before we arrive: its wake would bring it beside
+	/* Keep our waiting peer from parking before we arrive: the wake would bring the peer beside
 	 * us again. */
 	sh_poke(&t->control->moving_ns, now + MOVE_NS);
 	spin_leave_core(cpu);

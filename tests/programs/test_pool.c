@@ -220,8 +220,7 @@ END_TEST
 
 START_TEST(only_the_first_kind_grows_and_shrinks)
 {
-	runtime_boot(
-	    &pool.rt, "--workers", "gen=1,cpus=2 x2; gen=4,cpus=1 x2", "--store", "16M", );
+	runtime_boot(&pool.rt, "--workers", "gen=1,cpus=2 x2; gen=4,cpus=1 x2", "--store", "16M", );
 	pool_join();
 	set_workers("3");
 	pool_until(pool_workers_are, 3 * 2 + 2, "processes of workers");
