@@ -37,7 +37,7 @@ static bool group_own_path(char ret[LINE_BYTES])
 	return true;
 }
 
-static bool group_mounted_at(char ret[LINE_BYTES])
+static bool group_find_mount(char ret[LINE_BYTES])
 {
 	struct mntent entry;
 	char line[LINE_BYTES];
@@ -56,7 +56,7 @@ static bool group_mounted_at(char ret[LINE_BYTES])
 static bool group_find_own(char ret[GROUP_PATH_BYTES])
 {
 	char path[LINE_BYTES], mount[LINE_BYTES], leave = 0;
-	if (!group_own_path(path) || !group_mounted_at(mount))
+	if (!group_own_path(path) || !group_find_mount(mount))
 		return false;
 	int n = snprintf(ret, GROUP_PATH_BYTES, "%s%s", mount, path);
 	return n < GROUP_PATH_BYTES && getxattr(ret, "user.delegate", &leave, 1) == 1 &&
@@ -140,7 +140,7 @@ static bool group_await_empty(const char *path)
 	return empty;
 }
 
-static void group_end_one(const char *path)
+static void group_end(const char *path)
 {
 	int fd = group_open_file(path, "cgroup.kill", O_WRONLY);
 	if (fd >= 0) {
@@ -164,7 +164,7 @@ void group_end_all(const char *name, const bool *lives)
 		if (lives && slot < PROCESSES_MAX && lives[slot])
 			continue;
 		snprintf(path, sizeof path, "%s/%s", own, entry->d_name);
-		group_end_one(path);
+		group_end(path);
 	}
 	if (all)
 		closedir(all);

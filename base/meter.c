@@ -21,7 +21,7 @@ static bool meter_read_file(const char *path, char ret[TEXT_BYTES])
 	return n > 0;
 }
 
-static bool meter_number_behind(const char *text, const char *name, uint64_t *ret)
+static bool meter_number_after(const char *text, const char *name, uint64_t *ret)
 {
 	const char *at = strstr(text, name);
 	char *end;
@@ -52,7 +52,7 @@ static bool meter_number_in(const char *directory, const char *file, uint64_t *r
 	return end != text; /* "max" is no number: no limit */
 }
 
-static void meter_heed_group(const char *directory, const struct version *v, struct reading *r)
+static void meter_apply_group(const char *directory, const struct version *v, struct reading *r)
 {
 	char path[PATH_BYTES + 64], text[TEXT_BYTES];
 	uint64_t limit, used, forgettable = 0;
@@ -61,7 +61,7 @@ static void meter_heed_group(const char *directory, const struct version *v, str
 		return;
 	snprintf(path, sizeof path, "%s/memory.stat", directory);
 	if (meter_read_file(path, text))
-		meter_number_behind(text, v->forgettable, &forgettable);
+		meter_number_after(text, v->forgettable, &forgettable);
 	used = used > forgettable ? used - forgettable : 0;
 	uint64_t left = limit > used ? limit - used : 0;
 	r->total = limit;
@@ -70,7 +70,7 @@ static void meter_heed_group(const char *directory, const struct version *v, str
 }
 
 /* Our group and every group above: each may have a limit. */
-static void meter_heed_groups(const char *groups, const struct version *v, struct reading *r)
+static void meter_apply_groups(const char *groups, const struct version *v, struct reading *r)
 {
 	char directory[PATH_BYTES];
 	const char *path = strstr(groups, v->line);
@@ -82,10 +82,10 @@ static void meter_heed_groups(const char *groups, const struct version *v, struc
 	if (n < 0 || (size_t)n >= sizeof directory)
 		return;
 	while (strlen(directory) > strlen(v->root)) {
-		meter_heed_group(directory, v, r);
+		meter_apply_group(directory, v, r);
 		*strrchr(directory, '/') = 0;
 	}
-	meter_heed_group(directory, v, r); /* a container sees its own group as the root */
+	meter_apply_group(directory, v, r); /* a container sees its own group as the root */
 }
 
 /* ---- the whole reading ---- */
@@ -93,13 +93,13 @@ static void meter_heed_groups(const char *groups, const struct version *v, struc
 static bool meter_read_memory(const char *path, struct reading *ret)
 {
 	char text[TEXT_BYTES];
-	if (!meter_read_file(path, text) || !meter_number_behind(text, "MemTotal:", &ret->total) ||
-	    !meter_number_behind(text, "MemAvailable:", &ret->available))
+	if (!meter_read_file(path, text) || !meter_number_after(text, "MemTotal:", &ret->total) ||
+	    !meter_number_after(text, "MemAvailable:", &ret->available))
 		return false;
 	ret->total *= BYTES_PER_KB;
 	ret->available *= BYTES_PER_KB;
 	ret->stalled_us = 0;
-	meter_number_behind(text, "Stalled:", &ret->stalled_us);
+	meter_number_after(text, "Stalled:", &ret->stalled_us);
 	return true;
 }
 
@@ -117,9 +117,9 @@ int meter_read(struct reading *ret)
 	if (good && !simulated) {
 		if (meter_read_file("/proc/self/cgroup", text))
 			for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++)
-				meter_heed_groups(text, &versions[i], &r);
+				meter_apply_groups(text, &versions[i], &r);
 		if (meter_read_file("/proc/pressure/memory", text))
-			meter_number_behind(
+			meter_number_after(
 			    text, "total=", &r.stalled_us); /* the first line is "some" */
 	}
 	if (!good)

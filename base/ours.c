@@ -42,7 +42,7 @@ static int ours_judge(const char *path, const struct stat *st, mode_t type, cons
 }
 
 /* A link, or a file of another user, explains a failed open() better than errno does. */
-static int ours_not_opened(const char *path, mode_t type, const char *remedy)
+static int ours_explain(const char *path, mode_t type, const char *remedy)
 {
 	int error = errno;
 	struct stat st;
@@ -70,7 +70,7 @@ int ours_file(const char *path, int flags, const char *remedy)
 	CHECK(!(flags & O_TRUNC)); /* open() would truncate before the look */
 	int fd = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return ours_not_opened(path, S_IFREG, remedy);
+		return ours_explain(path, S_IFREG, remedy);
 	int r = fstat(fd, &st) < 0 ? why(-errno, "%s: %s", path, strerror(errno))
 				   : ours_judge(path, &st, S_IFREG, remedy);
 	if (r < 0) {
@@ -87,7 +87,7 @@ int ours_directory(const char *path, bool make, const char *remedy)
 		return why(-errno, "making %s: %s", path, strerror(errno));
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		return ours_not_opened(path, S_IFDIR, remedy);
+		return ours_explain(path, S_IFDIR, remedy);
 	int r = fstat(fd, &st) < 0 ? why(-errno, "%s: %s", path, strerror(errno))
 				   : ours_judge(path, &st, S_IFDIR, remedy);
 	if (r == 0)

@@ -27,7 +27,7 @@ struct rmtree {
 
 /* chmod() through a descriptor, because the name may have become a link meanwhile. An O_PATH
  * descriptor needs no permission on the directory. */
-static void rmtree_unlock(int parent, const char *name)
+static void rmtree_permit(int parent, const char *name)
 {
 	char path[NAME_BYTES];
 	int fd = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -72,7 +72,7 @@ static void rmtree_move_up(struct rmtree *t, int parent, const char *name)
 {
 	char up[NAME_BYTES];
 	int r;
-	rmtree_unlock(parent, name); /* the kernel moves no directory that we may not write to */
+	rmtree_permit(parent, name); /* the kernel moves no directory that we may not write to */
 	do {
 		snprintf(up, sizeof up, "up-%llu", (unsigned long long)t->moved++);
 		r = renameat2(parent, name, t->top, up, RENAME_NOREPLACE);
@@ -86,7 +86,7 @@ static void rmtree_move_up(struct rmtree *t, int parent, const char *name)
 /* A directory of the first level: its files go, its directories move up to the first level. */
 static void rmtree_directory(struct rmtree *t, const char *name)
 {
-	rmtree_unlock(t->top, name);
+	rmtree_permit(t->top, name);
 	DIR *directory = rmtree_open(t->top, name);
 	const char *entry;
 	if (!directory) {
@@ -143,7 +143,7 @@ int rmtree_at(int directory, const char *name)
 	struct rmtree alone = { .top = directory };
 	if (rmtree_file(&alone, directory, name))
 		return rmtree_result(name, alone.error);
-	rmtree_unlock(directory, name);
+	rmtree_permit(directory, name);
 	DIR *top = rmtree_open(directory, name);
 	if (!top)
 		return rmtree_result(name, errno);

@@ -80,7 +80,7 @@ static int lock_taken(struct lock *lock, int r)
 	case EOWNERDEAD: return lock_inherit(lock);
 	case ETIMEDOUT:
 		return why(-ETIMEDOUT,
-		    "the %s lock has been held for %d ms by a process that lives: "
+		    "a live process has held the %s lock for %d ms: "
 		    "is one of the runtime's processes stopped?",
 		    rank_names[lock->rank], LOCK_WAIT_MS);
 	case ENOTRECOVERABLE:

@@ -32,7 +32,7 @@ static bool pool_push_locked(struct pool *pool, uint32_t index)
 	return true;
 }
 
-/* Throws away everything that the dead holder may have half done, and derives it again. */
+/* Throws away all half-done work of the dead holder, and derives the stack again. */
 static const char *pool_recover(void *context)
 {
 	struct pool *pool = context;
@@ -60,7 +60,7 @@ uint32_t pool_fresh(const struct pool *pool)
 	return fresh > pool->rows ? pool->rows : fresh;
 }
 
-/* Checks an index from the stack like any word that another process wrote. */
+/* Checks an index from the stack like any word of another process. */
 static bool pool_pop_locked(struct pool *pool, uint32_t *ret)
 {
 	struct pool_shm *shm = pool->shm;
@@ -103,7 +103,7 @@ int pool_give(struct pool *pool, const uint32_t *indices, uint32_t n)
 		return r;
 	for (uint32_t i = 0; i < n; i++) {
 		CHECK(indices[i] < pool->rows);
-		/* Skip a row that a recovery found before, even if it was taken since. */
+		/* Skip a row found before by a recovery, even if taken since. */
 		if (pool->table.is_free(pool->table.context, indices[i]) &&
 		    !pool_on_stack(pool, indices[i]) && !pool_push_locked(pool, indices[i]))
 			break; /* damage, which a rebuild mends */
@@ -150,7 +150,7 @@ const char *pool_check(const struct pool *pool)
 	for (uint32_t i = 0; i < pool_fresh(pool); i++)
 		free_rows += pool->table.is_free(pool->table.context, i);
 	if (free_rows != shm->top)
-		return "pool: the stack and the table disagree about what is free";
+		return "pool: the stack and the table disagree about the free rows";
 	for (uint32_t i = 0; i < shm->top; i++)
 		if (shm->stack[i] >= pool->rows ||
 		    !pool->table.is_free(pool->table.context, shm->stack[i]))

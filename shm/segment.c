@@ -123,9 +123,9 @@ static const char *segment_refusal(const struct segment *s, const char *purpose,
 	if (h->abi != abi)
 		return "it was made by another build of plm with other record sizes";
 	if (strncmp(h->purpose, purpose, sizeof h->purpose) != 0)
-		return "it is a plm segment, but of another kind";
+		return "it is a plm segment for another purpose";
 	if (h->bytes != s->bytes)
-		return "its size is not what it says: it was cut or is damaged";
+		return "its size is not the size in its header: the file was cut or is damaged";
 	if (s->writable && h->pid_namespace != segment_pid_namespace())
 		return "it belongs to another PID namespace, where its locks cannot work";
 	return NULL;
@@ -137,7 +137,7 @@ int segment_attach(int fd, const char *purpose, uint32_t abi, bool writable, str
 	struct stat st;
 	int r = fstat(fd, &st) < 0 ? why(-errno, "fstat: %s", strerror(errno)) : 0;
 	if (r == 0 && st.st_size < SEGMENT_HEADER_BYTES)
-		r = why(-EPROTO, "the %s segment is refused: it is too short to be one", purpose);
+		r = why(-EPROTO, "the %s segment is refused: the file is too short", purpose);
 	if (r == 0) {
 		s.bytes = (size_t)st.st_size;
 		r = segment_map(&s);
@@ -165,7 +165,7 @@ int segment_open(const char *name, bool writable)
 	else if (st.st_uid != geteuid())
 		reason = "it belongs to another user";
 	else if (st.st_mode & 077)
-		reason = "others may open it (mode is not 0600)";
+		reason = "other users may open it (mode is not 0600)";
 	else if (st.st_nlink != 1)
 		reason = "it has a second name";
 	if (!reason)

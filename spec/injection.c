@@ -122,7 +122,7 @@ static int injection_read_fault(struct scan *s, struct injection *injection, uin
 	if (fault == FAULT_NONE)
 		return scan_unexpected(s, "delay, fail, crash, hang, seed or gen");
 	if (*given & (1u << fault))
-		return scan_error(s, name, "it is given already");
+		return scan_error(s, name, "this fault is given already");
 	*given |= 1u << fault;
 	scan_piece(s);
 	if (fault == FAULT_DELAY) {

@@ -46,7 +46,7 @@ static bool spec_fit_any_meets(const struct offer *o, const struct demand *deman
 	return false;
 }
 
-static uint64_t spec_fit_most_of_any(const struct offer *o, uint32_t resource)
+static uint64_t spec_fit_most(const struct offer *o, uint32_t resource)
 {
 	uint64_t most = 0;
 	for (uint32_t k = 0; k < o->kinds; k++) {
@@ -70,7 +70,7 @@ static void spec_fit_reason(
 {
 	char asked[DECIMAL_TEXT_BYTES], there[DECIMAL_TEXT_BYTES], all[SPEC_TEXT_BYTES];
 	for (uint32_t i = 0; i < RESOURCES_MAX; i++) {
-		uint64_t most = spec_fit_most_of_any(o, i);
+		uint64_t most = spec_fit_most(o, i);
 		if (demand->amount[i] <= most)
 			continue;
 		const char *name = spec_resource_name(o->names, i);
@@ -81,7 +81,7 @@ static void spec_fit_reason(
 		return;
 	}
 	spec_print_demand(demand, o->names, all, sizeof all);
-	snprintf(ret, size, "%.60s: no worker has all of it", all);
+	snprintf(ret, size, "%.60s: no worker has all of these", all);
 }
 
 bool kind_fits(const struct worker_kind *kind, const struct terms *terms, uint64_t machine_memory)

@@ -126,7 +126,7 @@ static const char *check_bins(const struct arena *arena, const struct survey *su
 	for (uint32_t bin = 0; bin < BINS; bin++) {
 		bool filled = sh_peek(&shm->filled[bin / 64]) >> bin % 64 & 1;
 		if (filled != (shm->bin[bin] != NO_PAGE))
-			return "arena: a bin is not marked as it is";
+			return "arena: the mark of a bin is wrong";
 		if (!arena_check_walk(arena, shm->bin[bin], &listed))
 			return "arena: a list of free runs is broken";
 		for (uint32_t run = shm->bin[bin]; run != NO_PAGE; run = shm->page[run].next)
@@ -154,20 +154,20 @@ static const char *check_slab_lists(const struct arena *arena, const struct surv
 		if (slab == NO_PAGE)
 			continue;
 		if (slab >= reserved_of(arena) || shm->page[slab].size_class != size_class)
-			return "arena: a spare slab that is none";
+			return "arena: a spare slab is not a slab";
 		arena_check_tally_add(&spare, slab);
 	}
 	if (!arena_check_tally_equal(&roomy, &survey->roomy_slabs))
 		return "arena: the lists of slabs are not the slabs with room";
 	return arena_check_tally_equal(&spare, &survey->spare_slabs)
 	    ? NULL
-	    : "arena: the spare slabs are not the empty ones";
+	    : "arena: the spare slabs are not the empty slabs";
 }
 
 static const char *check_map(const struct arena *arena, struct survey *survey)
 {
 	if (sh_load(&arena->shm->reserved) > arena->pages)
-		return "arena: more pages reserved than there are";
+		return "arena: more pages reserved than the arena has";
 	const char *unsound = arena_check_survey_pages(arena, survey);
 	if (!unsound)
 		unsound = check_bins(arena, survey);
@@ -206,5 +206,5 @@ const char *arena_check(const struct arena *arena)
 	arena->truth.each_extent(arena->truth.context, arena_check_visit_record, &records);
 	return arena_check_tally_equal(&records.survey.extents, &survey.extents)
 	    ? NULL
-	    : "arena: the map and the records disagree about what is taken";
+	    : "arena: the map and the records disagree about the taken extents";
 }

@@ -1,5 +1,5 @@
-/* arena_rebuild.c - derives the map again from the extents that the records name. Repeatable: the
- * rebuild believes nothing in the map, so a death inside costs only time. */
+/* arena_rebuild.c - derives the map again from the extents of the records. Repeatable: the rebuild
+ * believes nothing in the map, so a death inside costs only time. */
 #include <string.h>
 
 #include "base/check.h"

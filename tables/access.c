@@ -312,7 +312,7 @@ void failure_leave(struct tables *t, uint32_t node, struct record *r,
 const char *failure_message(const struct tables *t, const struct record *r, uint64_t *ret_length)
 {
 	static const char no_room[] =
-	    "the store had no room for its result, nor for more words: "
+	    "the store had no room for the result, nor for a longer message: "
 	    "drop references, or boot with a larger store (plm --store SIZE)";
 	static const char no_words[] =
 	    "the store was full, and had no room for the message of "

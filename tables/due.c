@@ -71,7 +71,7 @@ bool due_total_is_over(const struct tables *t, const struct record *r)
 /* ---- back-off ---- */
 
 /* The same for every caller, and different for each record and attempt. */
-static uint64_t due_scatter(uint64_t x)
+static uint64_t due_jitter(uint64_t x)
 {
 	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
 	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
@@ -91,20 +91,20 @@ uint64_t due_backoff(const struct tables *t, const struct record *r, uint64_t wo
 		pause = most;
 	uint64_t who = record_ref(record_index(t, r), word_generation(word));
 	uint64_t jitter =
-	    due_scatter(who ^ (uint64_t)attempt << 56) % (pause / BACKOFF_JITTER_SHARE + 1);
+	    due_jitter(who ^ (uint64_t)attempt << 56) % (pause / BACKOFF_JITTER_SHARE + 1);
 	return due_after(t, r->end_ms, pause + jitter);
 }
 
 /* ---- for people ---- */
 
-static const char *due_what_it_did(const struct tables *t, const struct record *r, uint64_t word)
+static const char *due_doing(const struct tables *t, const struct record *r, uint64_t word)
 {
 	if (word_state(word) == RECORD_WAITING)
-		return "what it waits for has not come";
+		return "an argument is not settled yet";
 	if (word_attempt(word) > 0)
-		return due_is_resting(t, r, word) ? "it pauses before a retry"
-						  : "it waits for a worker to try again";
-	return "no worker has been free for it";
+		return due_is_resting(t, r, word) ? "the task pauses before a retry"
+						  : "the task waits for a worker for the retry";
+	return "no worker has been free for the task";
 }
 
 /* "100ms", "5s", "2m": as the user wrote the limit. */
@@ -142,5 +142,5 @@ void due_describe(const struct tables *t, const struct record *r, uint64_t word,
 	else
 		snprintf(ret, size, "not %s within --%s-limit %s of its submission: %s",
 		    limit == LIMIT_QUEUE ? "started" : "done", names[limit], allowed,
-		    due_what_it_did(t, r, word));
+		    due_doing(t, r, word));
 }

@@ -77,7 +77,7 @@ static int edges_lock_soon(struct lock *lock)
 /* Looks under the lock, because an edge to a new life of the record is linked under the lock, too.
  * With try the record must be settled: edges to an object abandoned before its seal are for the
  * scheduler alone, which comes without try. */
-static struct record *edges_over_locked(const struct tables *t, uint64_t ref, bool try)
+static struct record *edges_find_locked(const struct tables *t, uint64_t ref, bool try)
 {
 	uint64_t word;
 	struct record *r = record_lookup(t, ref, &word);
@@ -93,7 +93,7 @@ int edges_take(
 	int r = try ? edges_lock_soon(&t->graph_lock) : lock_acquire(&t->graph_lock);
 	if (r < 0)
 		return r;
-	struct record *over = edges_over_locked(t, ref, try);
+	struct record *over = edges_find_locked(t, ref, try);
 	while (over && *ret_n < max && edges_take_one_locked(t, over, &ret[*ret_n]))
 		++*ret_n;
 	lock_release(&t->graph_lock);
@@ -124,7 +124,7 @@ bool edges_wanted(struct tables *t, const struct record *r)
 	return wanted;
 }
 
-static void edges_link_again(struct tables *t, uint32_t index)
+static void edges_relink(struct tables *t, uint32_t index)
 {
 	struct args_reader reader;
 	struct arg arg;
@@ -147,5 +147,5 @@ void edges_rebuild(struct tables *t)
 	/* The scheduler links tasks new to it when it meets them. */
 	for (uint32_t i = 0; i < fresh; i++)
 		if (sh_peek(&t->record[i].uses) & USES_COUNTED)
-			edges_link_again(t, i);
+			edges_relink(t, i);
 }

@@ -1,8 +1,8 @@
-/* inherited.h - what a command inherits from its submitter besides the environment, like a child of
- * a shell: umask, nice value, resource limits.
+/* inherited.h - the properties besides the environment that a command inherits from its submitter,
+ * like a child of a shell: umask, nice value, resource limits.
  *
  * The text travels as the first text of the environment in tables/command_block.h, and is no
- * NAME=VALUE. So many commands share one copy, a reboot keeps the text with the environment, and
+ * NAME=VALUE. So many commands share a copy, a reboot keeps the text with the environment, and
  * --no-env leaves both out. A worker may be unable to set everything: without privileges neither a
  * nice value below its own nor a limit above its own hard limit.
  * Where: plain values, and system calls on the calling process.  Who may call: any process.
@@ -25,8 +25,8 @@ struct inherited {
 
 /* Nice value and limits of this process; umask is 0. */
 void inherited_get(struct inherited *ret);
-/* All properties of this process as a text. No other thread may create files meanwhile, because
- * reading a umask sets it. */
+/* All properties of this process as a text. No other thread may create files meanwhile, because a
+ * umask is read by setting it. */
 void inherited_print(char ret[INHERITED_TEXT_BYTES]);
 /* Is the text from inherited_print()? */
 bool inherited_begins(const char *text);

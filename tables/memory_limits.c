@@ -43,8 +43,8 @@ void memory_describe(const struct tables *t, const struct record *r, char *ret, 
 	char used[DECIMAL_TEXT_BYTES], total[DECIMAL_TEXT_BYTES], left[DECIMAL_TEXT_BYTES];
 	const struct control *c = t->control;
 	snprintf(ret, size,
-	    "it does not fit: it ran alone, used about %s of the %s of memory that "
-	    "there are, and left less than --return-free %s",
+	    "the task does not fit: it ran alone, used about %s of the machine's %s of memory, "
+	    "and left less than --return-free %s",
 	    memory_limits_mebibytes(demand_bytes(r->demand), used),
 	    memory_limits_mebibytes(sh_load(&c->memory_total), total),
 	    memory_limits_mebibytes(c->memory_rules.return_free, left));

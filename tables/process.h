@@ -2,11 +2,11 @@
  * place.
  *
  * Where: the process table of the control segment. Process slot 0 is the manager, 1 the scheduler,
- * the rest workers, the journal and clients in the order of their coming.
+ * the rest: workers, the journal, clients (process_nth_slot() in tables.h).
  * The state word {generation:32, kind:8, state:8} is the truth. Each incarnation has a generation,
  * never reused, so a late word about a former process of the slot is refused.
  *
- *   FREE --manager--> STARTING --itself--> LIVE ---------> LEAVING
+ *   FREE --manager--> STARTING --self----> LIVE ---------> LEAVING
  *    ^                    |                  |                 |
  *    +--- scheduler --- DEAD <-------- manager, when the pidfd says so
  *
@@ -14,7 +14,8 @@
  * everything of the dead process.
  * A LEAVING client touches nothing any more. A LEAVING worker, by its own will or the manager's,
  * ends its task and takes no new task.
- * Who may call: any process; the fields name their writers.  Blocks: never.
+ * Who may call: any process. Fields name their writer after W: (self: the process of the slot).
+ * Blocks: never.
  * Death: only the manager writes DEAD, and only after the kernel has reported the death (pidfd).
  * Time proves nothing. */
 #ifndef PLM_PROCESS_H
@@ -72,7 +73,7 @@ struct waiter {
 
 struct process {
 	_Alignas(CACHE_LINE_BYTES) shared64 state;
-	int32_t pid;    /* W: manager, before STARTING (a child: itself, before LIVE) */
+	int32_t pid;    /* W: manager, before STARTING (a child: self, before LIVE) */
 	uint32_t place; /* W: manager, before the fork. The process's number among its worker's. */
 	uint64_t start_time;  /* W: as pid. From /proc/PID/stat: detects a reused pid. */
 	uint64_t joined_ns;   /* W: manager */
@@ -81,11 +82,11 @@ struct process {
 	uint32_t worker_kind; /* the worker's kind. */
 
 	_Alignas(CACHE_LINE_BYTES) struct event event; /* the process sleeps here */
-	shared32 awaiting; /* W: itself. Settling this record must post `event`. */
-	shared32 unclean; /* W: itself, before it reserves records; the scheduler, before it gives a
-			     hold. 1: a scan must follow the end. */
-	shared64 beat_ns; /* W: itself (relaxed). Last sign of life; never proof of death. */
-	shared64 imported;    /* W: itself (0), then scheduler: the answered HINT_IMPORT */
+	shared32 awaiting; /* W: self. Settling this record must post `event`. */
+	shared32 unclean;  /* W: self, before it reserves records; the scheduler, before it gives a
+			      hold. 1: a scan must follow the end. */
+	shared64 beat_ns;  /* W: self (relaxed). Last sign of life; never proof of death. */
+	shared64 imported; /* W: self (0), then scheduler: the answered HINT_IMPORT */
 	shared32 exit_status; /* W: manager, before DEAD. The status of waitpid(), and PROCESS_HUNG;
 				 0 of a client. */
 	shared64 died_ns;     /* W: manager, before DEAD. When the manager saw the death. */
@@ -94,43 +95,42 @@ struct process {
 
 	/* for workers; clients leave all zero except `cpu` and the two fields of a wait */
 	_Alignas(CACHE_LINE_BYTES) shared32
-	    average_ns; /* W: itself. Moving average of the run time of its tasks. */
-	shared32
-	    blocked;     /* W: itself. 1: the task waits, and no other task can run in its place. */
-	shared32 node;   /* W: itself. NUMA node of the process. */
-	shared32 cpu;    /* W: itself, clients too. Core of the last spin. */
-	shared64 handed; /* W: another worker or a client (0 to a hint, by CAS), itself (to 0, after
-			    the task). Not 0: busy (handover.h). */
+	    average_ns;   /* W: self. Moving average of the run time of its tasks. */
+	shared32 blocked; /* W: self. 1: the task waits, and no other task can run in its place. */
+	shared32 node;    /* W: self. NUMA node of the process. */
+	shared32 cpu;     /* W: self, clients too. Core of the last spin. */
+	shared64 handed;  /* W: another worker or a client (0 to a hint, by CAS), self (to 0, after
+			     the task). Not 0: busy (handover.h). */
 	shared64 booked; /* W: manager, before the fork (BOOKED_AT_BIRTH), then scheduler. Reference
 			    of the task that the process is booked for, 0: none. A booked process
 			    claims no other task (booking.c). */
-	shared64 booked_seen; /* W: itself, between two tasks. The last value read from `booked`. */
+	shared64 booked_seen; /* W: self, between two tasks. The last value read from `booked`. */
 	shared64 booked_gpus; /* W: scheduler, before `booked`. Bit i: GPU i of the worker. */
 	shared32 booked_way; /* W: scheduler, before `booked`. 1 + number of the alternative met; 0:
 				the process keeps still for the process that runs the task. */
 	uint32_t gpu_first;  /* W: manager, before STARTING. Number of the worker's first GPU. */
-	shared64 running;    /* W: itself. Reference of the running task, 0: none. */
-	shared64 running_since_ns; /* W: itself */
-	shared64 done, failed;     /* W: itself. For people. */
-	shared32 alert; /* W: itself. 1: asleep for something other than our events, so a request to
+	shared64 running;    /* W: self. Reference of the running task, 0: none. */
+	shared64 running_since_ns; /* W: self */
+	shared64 done, failed;     /* W: self. For people. */
+	shared32 alert; /* W: self. 1: asleep for something other than our events, so a request to
 			   stop must send an interrupt at once, too. */
-	shared64 waiting_ns; /* W: itself. When the task's wait began, 0: the task does not wait.
+	shared64 waiting_ns; /* W: self. When the task's wait began, 0: the task does not wait.
 				The time also names the wait. A client: only inside a task's command
 				(inside_word). */
 	shared64 refused;    /* W: scheduler. The wait that shall fail, by its waiting_ns. */
-	shared64 lent; /* W: itself and the scheduler. Cpus lent to the running command (lent.h). */
-	shared64 memory; /* W: itself. Bytes of the running command and all its processes now, */
+	shared64 lent;   /* W: self and the scheduler. Cpus lent to the running command (lent.h). */
+	shared64 memory; /* W: self. Bytes of the running command and all its processes now, */
 	shared64 memory_peak; /* and at most: as of the last look (command/command_memory.c). */
 	shared64 memory_seen; /* W: scheduler, before FLAG_MEMORY. Bytes of the process and all
 				 descendants. */
-	shared64 room_wanted; /* W: itself. Bytes of a result that waits for room in the store; 0:
+	shared64 room_wanted; /* W: self. Bytes of a result that waits for room in the store; 0:
 				 none. For people. */
 	uint32_t spare; /* W: manager, before STARTING. The process slot for which this spare stands
 			   in; 0: no spare. */
 
 	/* for clients inside the command of a task (tables_host()) */
-	shared32 inside;      /* W: itself, before `inside_word`. Index of the task's record. */
-	shared64 inside_word; /* W: itself, once. The record's state word without flags: names the
+	shared32 inside;      /* W: self, before `inside_word`. Index of the task's record. */
+	shared64 inside_word; /* W: self, once. The record's state word without flags: names the
 				 attempt and the worker process. 0: inside no command. */
 };
 

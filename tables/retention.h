@@ -1,11 +1,12 @@
-/* retention.h - how long finished results stay which only the runtime keeps (plm --keep-finished).
+/* retention.h - how long finished results stay if only the runtime keeps them (plm
+ * --keep-finished).
  *
  * The runtime keeps a result whose task was submitted with PLM_KEEP, or after plm_keep(). A settled
- * result may leave when no client holds it, no task needs it and no journal must still write it:
- * the scheduler then ends the runtime's hold (scheduler/retain.c).
- * Where: the rules are plain values in the control segment, written at boot; for each record a word
- * names the last life that left.  Who may call: any process reads; the scheduler writes.
- * Blocks: never.  Death: nothing to undo. */
+ * result may leave when no client holds the record, no task needs it and no journal must still
+ * write it: the scheduler then ends the runtime's hold (scheduler/retain.c). Where: the rules are
+ * plain values in the control segment, written at boot; a word for each record names the last life
+ * that left.  Who may call: any process reads; the scheduler writes. Blocks: never.  Death: nothing
+ * to undo. */
 #ifndef PLM_TABLES_RETENTION_H
 #define PLM_TABLES_RETENTION_H
 
@@ -31,8 +32,7 @@ int retention_parse(const char *what, const char *text, struct retention *ret);
 enum { RETENTION_TEXT_BYTES = 48 };
 void retention_print(const struct retention *rules, char *ret, size_t size);
 
-/* The fate of a reference that names no record any more. A record remembers the last of its lives
- * that left. */
+/* The fate of a reference without a record. A record remembers the last of its lives that left. */
 enum retention_fate {
 	FATE_UNKNOWN, /* dropped, or never existed */
 	FATE_LEFT,    /* left by the rules */

@@ -7,7 +7,7 @@
 enum {
 	SPIN_NS = 50000,
 	SPIN_GRACE_NS =
-	    20000, /* a peer that wakes a process and then parks counts as awake for this long */
+	    20000,       /* a peer counts as awake for this long after its last wake of a process */
 	SPIN_LOOKS = 32, /* between two looks at the clock */
 	SPIN_TASK_NS = 4 * SPIN_NS,
 	MOVE_NS = 100000,         /* longest move to another core; mostly half */
@@ -67,7 +67,7 @@ static void spin_leave_core(uint32_t cpu)
 
 /* The kernel likes to wake a process on the core of its waker. On a shared core the two alternate,
  * 5 us each way, as long as neither sleeps; on two cores a word is across in 0.1 us. */
-static void spin_part(struct tables *t, uint64_t now)
+static void spin_leave_shared_core(struct tables *t, uint64_t now)
 {
 	struct process *me = &t->process[t->self];
 	uint32_t cpu = (uint32_t)sched_getcpu();
@@ -76,7 +76,7 @@ static void spin_part(struct tables *t, uint64_t now)
 	    !spin_shares_core(t, cpu))
 		return;
 	t->may_move_ns = now + MOVE_PAUSE_NS;
-	/* The peer that waits for us does not park before we arrive: its wake would bring it beside
+	/* Keep our waiting peer from parking before we arrive: the wake would bring the peer beside
 	 * us again. */
 	sh_poke(&t->control->moving_ns, now + MOVE_NS);
 	spin_leave_core(cpu);
@@ -99,7 +99,7 @@ bool spin_until(struct tables *t, spin_ready_f *ready, void *context)
 		awake = spin_awake(t);
 		if (awake <= cores) {
 			allowed = now;
-			spin_part(t, now);
+			spin_leave_shared_core(t, now);
 		}
 	} while ((now - start < SPIN_NS && now - allowed < SPIN_GRACE_NS) ||
 	    (now < sh_peek(&t->control->moving_ns) && now - start < SPIN_NS + MOVE_NS));

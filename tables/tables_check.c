@@ -26,11 +26,11 @@ static const char *check_loans(const struct tables *t)
 		const struct process *p = &t->process[i];
 		uint64_t lent = sh_load(&p->lent);
 		if (lent_to(sh_load(&p->booked)) >= t->limits.processes)
-			return "loans: a slot is lent to none there is";
+			return "loans: a cpu is lent to a process slot that does not exist";
 		if (lent_claim(lent) > t->limits.processes)
-			return "loans: a worker has more slots than there are";
+			return "loans: a worker has more cpus than the runtime has";
 		if (!lent_open(lent) && (lent_out(lent) || lent_limit(lent)))
-			return "loans: one that runs no command has slots of others";
+			return "loans: a worker without a command has borrowed cpus";
 	}
 	return NULL;
 }
@@ -39,27 +39,27 @@ static const char *check_record(const struct tables *t, const struct record *r)
 {
 	uint64_t word = sh_load(&r->state);
 	if (word_state(word) >= RECORD_STATES)
-		return "records: one is in no known state";
+		return "records: a record is in an unknown state";
 	if (word_state(word) == RECORD_FREE)
-		return sh_load(&r->args) || sh_load(&r->value) ? "records: a free one names an "
-								 "extent"
-							       : NULL;
+		return sh_load(&r->args) || sh_load(&r->value)
+		    ? "records: a free record names an extent"
+		    : NULL;
 	if (word_owner(word) >= t->limits.processes)
-		return "records: one is owned by no process slot";
+		return "records: a record's owner is no process slot";
 	if (word_state(word) != RECORD_PART && record_returns(r) > word_attempt(word))
-		return "records: one was returned more often than it ran";
+		return "records: a task was returned more often than it ran";
 	if (word_state(word) == RECORD_WAITING && sh_load(&r->uses) & USES_COUNTED &&
 	    (sh_load(&r->pending) & ~PENDING_DOOMED) == 0)
-		return "records: a task waits, and nothing is missing";
+		return "records: a task waits without a missing argument";
 	if (word_state(word) == RECORD_DONE && !sh_load(&r->value) &&
 	    r->value_bytes > RECORD_INLINE_VALUE)
-		return "records: a finished one has no value";
+		return "records: a finished task has no value";
 	return NULL;
 }
 
 /* The process slot is free, and its last process is buried. The journal's holds pass to its
  * successor. */
-static bool tables_check_is_nobodys(const struct tables *t, uint32_t process)
+static bool tables_check_slot_is_free(const struct tables *t, uint32_t process)
 {
 	return process >= SLOT_FIRST_MEMBER && process != journal_slot(t) &&
 	    process_state(sh_load(&t->process[process].state)) == PROCESS_FREE;
@@ -74,11 +74,11 @@ static const char *check_ownership(const struct tables *t, uint32_t index)
 	if (state == RECORD_FREE)
 		return NULL;
 	bool owned = state == RECORD_RESERVED || state == RECORD_RUNNING;
-	if (owned && tables_check_is_nobodys(t, word_owner(word)))
-		return "records: one is reserved or run by a process that is gone";
+	if (owned && tables_check_slot_is_free(t, word_owner(word)))
+		return "records: a process that is gone owns a reserved or running record";
 	for (uint32_t p = SLOT_FIRST_MEMBER; hold_any(t, index) && p < t->limits.processes; p++)
-		if (hold_test(t, index, p) && tables_check_is_nobodys(t, p))
-			return "records: one is held by a process that is gone";
+		if (hold_test(t, index, p) && tables_check_slot_is_free(t, p))
+			return "records: a process that is gone holds a record";
 	return NULL;
 }
 

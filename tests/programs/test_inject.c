@@ -97,7 +97,7 @@ static const struct {
 	{ "fail@1%%", "from 0 to 100" },
 	{ "fail@18446744073709551617%", "from 0 to 100" },
 	{ "fail@60%,crash@40.0001%", "\"crash\" at character 10: together this is more than" },
-	{ "fail@1%,fail@1%", "\"fail\" at character 9: it is given already" },
+	{ "fail@1%,fail@1%", "\"fail\" at character 9: this fault is given already" },
 	{ "explode@1%", "\"explode\" at character 1: expected delay, fail, crash, hang" },
 	{ "fail@1% crash@1%", "\"crash\" at character 9: expected a comma" },
 	{ "fail@1%,", "the end at character 9: expected delay, fail" },

@@ -107,8 +107,8 @@ START_TEST(the_total_limit_holds_over_waits_retries_and_pauses)
 	    "stubborn.flaw", notes);
 	char *busy = detach("stubborn.obey", notes);
 	until_noted(2);
-	fails_with("what it waits for has not come", "--total-limit", "100ms", "probe.echo", busy);
-	fails_with("no worker has been free for it", "--total-limit", "100ms", "probe.noop");
+	fails_with("an argument is not settled yet", "--total-limit", "100ms", "probe.echo", busy);
+	fails_with("no worker has been free for the task", "--total-limit", "100ms", "probe.noop");
 	free(ctl_expect(&host, 0, "cancel", busy));
 	fails_with("killed: not done within --total-limit 100ms of its submission; attempt 1",
 	    "--total-limit", "100ms", "--retries", "3", "stubborn.obey", notes);

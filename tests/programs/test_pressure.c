@@ -282,7 +282,7 @@ START_TEST(a_task_that_does_not_fit_even_alone_fails_and_says_so)
 	ck_assert_int_eq(plm_wait(client, &ref, 1, 1, DEADLINE_MS, NULL), 0);
 	ck_assert_int_eq(plm_error(client, ref, &failure), 0);
 	ck_assert_int_eq(failure.code, ENOMEM);
-	expect_in(failure.message, "it does not fit: it ran alone, used about");
+	expect_in(failure.message, "the task does not fit: it ran alone, used about");
 	ck_assert_uint_eq(status_now().returned, 0);
 	ck_assert_uint_eq(status_now().evicted, 1);
 	free(large);

@@ -5,8 +5,7 @@
  * Blocks: never.
  *
  * When the victim comes to the step with this label (label.h), act() runs before the step, as
- * another process would at that very moment. A label that no step of the program has ends the test.
- */
+ * another process would at the same moment. A label unknown to the program ends the test. */
 #ifndef PLM_TEST_MEANWHILE_H
 #define PLM_TEST_MEANWHILE_H
 

@@ -4,9 +4,9 @@
  * Where: the kill sweeps and the explorer.  Who may call: the sweep; seen_here(): its victims.
  * Death: a victim notes the step in shared memory before its death.  Blocks: never.
  *
- * The list is a file beside the program, PROGRAM.steps: a line a step, of columns with tabs between
- * them: operation ("-": all steps there are), how ("there", "killed", "recovery"; of the explorer
- * "reached"), FILE:LINE, the label of the step (label.h). tools/steps.py reads them all. */
+ * The list is a file beside the program, PROGRAM.steps, with a line for each step and columns
+ * between tabs: operation ("-": all steps of the program), how ("there", "killed", "recovery"; of
+ * the explorer "reached"), FILE:LINE, the label of the step (label.h). Reader: tools/steps.py. */
 #ifndef PLM_TEST_SEEN_H
 #define PLM_TEST_SEEN_H
 

@@ -31,10 +31,7 @@ static struct manager dying, next, *playing;
 static struct options options = { .kinds = 1,
 	.jobserver = JOBSERVER_NONE,
 	.policy = 1,
-	.kind[0] = { .count = 1,
-	    .generation = 1,
-	    .cpus = 1,
-	    .amount[RESOURCE_CPUS] = AMOUNT_UNIT },
+	.kind[0] = { .count = 1, .generation = 1, .cpus = 1, .amount[RESOURCE_CPUS] = AMOUNT_UNIT },
 	.limits = {
 	    .processes = 64, .workers = 1, .records = 64, .nodes = 1, .store_bytes = 1 << 20 } };
 static char directory[] = "/tmp/sweep-boot-XXXXXX";

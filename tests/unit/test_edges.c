@@ -140,7 +140,7 @@ START_TEST(a_task_that_waits_for_nothing_is_found_by_the_checker)
 {
 	ck_assert_ptr_null(tables_check(&tables));
 	sh_poke(&tables.record[TASK].pending, PENDING_DOOMED);
-	ck_assert_str_eq(tables_check(&tables), "records: a task waits, and nothing is missing");
+	ck_assert_str_eq(tables_check(&tables), "records: a task waits without a missing argument");
 }
 END_TEST
 

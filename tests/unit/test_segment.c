@@ -87,7 +87,7 @@ START_TEST(what_does_not_introduce_itself_rightly_is_refused_with_its_reason)
 	    segment_attach(fcntl(s.fd, F_DUPFD_CLOEXEC, 3), "control", ABI, true, &other), 0);
 	segment_detach(&other);
 	expect_refusal(&s, "control", ABI + 1, "another build");
-	expect_refusal(&s, "store", ABI, "another kind");
+	expect_refusal(&s, "store", ABI, "another purpose");
 	s.header->version++;
 	expect_refusal(&s, "control", ABI, "another version");
 	s.header->version--;
@@ -123,7 +123,7 @@ START_TEST(a_name_that_others_may_open_is_refused)
 	struct segment s = new_segment();
 	ck_assert_int_eq(fchmod(s.fd, 0644), 0);
 	ck_assert_int_eq(segment_open(segment_name(), true), -EACCES);
-	ck_assert_ptr_nonnull(strstr(why_text(), "others may open it"));
+	ck_assert_ptr_nonnull(strstr(why_text(), "other users may open it"));
 	ck_assert_int_eq(fchmod(s.fd, 0600), 0);
 	int fd = segment_open(segment_name(), true);
 	ck_assert_int_ge(fd, 0);

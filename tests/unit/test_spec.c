@@ -385,8 +385,8 @@ START_TEST(what_no_worker_can_ever_meet_is_refused_with_what_is_missing)
 		{ "gpus=2", "gpus=2: no worker has more than 1" },
 		{ "tape=0.5", "tape=0.5: no worker has any" },
 		{ "mem=9G", "mem=9G: no worker has more than 8G" },
-		{ "cpus=3,gpus=1", "cpus=3,gpus=1: no worker has all of it" },
-		{ "cpus=5,mem=5G", "cpus=5,mem=5G: no worker has all of it" },
+		{ "cpus=3,gpus=1", "cpus=3,gpus=1: no worker has all of these" },
+		{ "cpus=5,mem=5G", "cpus=5,mem=5G: no worker has all of these" },
 		{ "gpus=2 | cpus=6",
 		    "gpus=2: no worker has more than 1; cpus=6: no worker has more" },
 	};

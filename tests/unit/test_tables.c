@@ -267,7 +267,7 @@ START_TEST(what_is_held_or_reserved_by_a_free_slot_is_unsound)
 	for (size_t i = 0; i < COUNT_OF(slots); i++) {
 		hold_set(&tables, index, slots[i]);
 		ck_assert_str_eq(
-		    tables_check(&tables), "records: one is held by a process that is gone");
+		    tables_check(&tables), "records: a process that is gone holds a record");
 		ck_assert(process_claim(&tables.process[slots[i]], KIND_CLIENT, getpid(), "x"));
 		ck_assert_ptr_null(tables_check(&tables));
 		hold_clear(&tables, index, slots[i]);
@@ -278,8 +278,8 @@ START_TEST(what_is_held_or_reserved_by_a_free_slot_is_unsound)
 	ck_assert_ptr_null(tables_check(&tables)); /* not buried yet */
 	word = sh_load(&tables.process[9].state);
 	ck_assert(process_step(&tables.process[9], &word, PROCESS_FREE));
-	ck_assert_str_eq(
-	    tables_check(&tables), "records: one is reserved or run by a process that is gone");
+	ck_assert_str_eq(tables_check(&tables),
+	    "records: a process that is gone owns a reserved or running record");
 }
 END_TEST
 
@@ -373,7 +373,7 @@ START_TEST(control_and_store_are_not_taken_for_each_other)
 	ck_assert_int_eq(tables_attach(fcntl(tables.store_segment.fd, F_DUPFD_CLOEXEC, 3),
 			     fcntl(tables.control_segment.fd, F_DUPFD_CLOEXEC, 3), &t),
 	    -EPROTO);
-	ck_assert_ptr_nonnull(strstr(why_text(), "of another kind"));
+	ck_assert_ptr_nonnull(strstr(why_text(), "for another purpose"));
 }
 END_TEST
 
