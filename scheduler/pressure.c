@@ -131,7 +131,7 @@ static void pressure_end(struct scheduler *s, const struct victim *v, bool for_g
 		return; /* just ended, or stopped first by a client */
 	sh_add(&s->t->control->evicted, 1);
 	log_warn("memory: %llu MiB of %llu are free, less than --return-free: the task of the "
-		 "worker in slot %u pid %d, which uses %llu MiB, %s",
+		 "worker in process slot %u, pid %d, uses %llu MiB and %s",
 	    (unsigned long long)(s->pressure.available >> 20),
 	    (unsigned long long)(s->pressure.total >> 20), v->process, p->pid,
 	    (unsigned long long)(v->bytes >> 20),

@@ -220,7 +220,7 @@ static void setup_dead_worker(void *image)
 static void bury(void *image)
 {
 	(void)image;
-	members_look(&world.scheduler);
+	repair_look(&world.scheduler);
 }
 
 static void recover_scheduler(void *image)
