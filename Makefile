@@ -1,40 +1,37 @@
 # plm - a task runtime for one machine.
 
 ## make                build plm, plmctl, plmdump, libplm and the examples
-## make demo           install what is missing, build, and watch a runtime work (20 s)
-## make check          install what is missing, build, run all tests, layers, tidy, bare (5 min)
-## make crash          kill every operation at every step and judge what is left (15 min)
-## make crash-report   what it counted, into docs/reliability.md
-## make kills          is there a step that no sweep of the last make crash has killed at?
-## make mutants        each rule of tests/sweeps/mutants is broken, and must be noticed (1 min)
-## make faults         each system call fails at its n-th use (FAULT_SECONDS=N: a part of it)
-## make explore        the runtime in one process, under SEEDS=15000 schedules a scenario (1 min)
-## make model          three protocols in all their interleavings, with deaths (1 min)
-## make fuzz           SECONDS=60 of wild bytes: texts, task files, journals, segments, the door
-## make soak           MINUTES=10 of mixed load under a nemesis, and the judgement of what was seen
-## make asan | tsan    the tests under AddressSanitizer and UBSan | under ThreadSanitizer
-## make nightly        sweeps, faults, fuzz, soak, explorer: NIGHT_MINUTES=480 of seeds never seen
-## make layers tidy    the rules of the tree: who may include whom; sizes, links, dead prototypes
-## make format         lay the C sources out as .clang-format says
-## make bare           the ordinary build has the same instructions as one without any hook (20 s)
-## make bench          plm beside its peers and the limits of the machine (BENCH_FLAGS=--quick)
-## make bench-peers    install the peers; bench-report: the tables and plots of docs/performance.md
-## make sim            policies on simulated workers: the tables of docs/scheduling.md (20 s)
-## make install        PREFIX=/usr/local DESTDIR=; programs, libplm, man pages, completion, a unit
-## make uninstall      takes them away; PREFIX and DESTDIR as then
-## make deps           install missing Debian packages; does nothing when all is there
-## make clean          remove build/ and the three programs
+## make demo           install missing packages, build, show a runtime at work (20 s)
+## make install        PREFIX=/usr/local DESTDIR=; make uninstall removes the same files
+## make deb            Debian packages in build/deb/; packaging/test_deb.sh tests them
+## make deps | clean   install missing Debian packages | remove build/ and the programs
 ##
-## V=1 shows the commands; CFLAGS and LDFLAGS are added to ours; -j is welcome.
+## make check          all tests, layers, tidy and bare (5 min)
+## make crash          kill every operation at every step, judge the rest (15 min)
+## make explore        the runtime under SEEDS=15000 schedules a scenario (1 min)
+## make soak           MINUTES=10 of mixed load while processes are killed
+## make fuzz           SECONDS=60 of wild bytes: texts, files, segments, the door
+## make asan | tsan    the tests under AddressSanitizer and UBSan | ThreadSanitizer
+## make faults model   failing system calls (FAULT_SECONDS=N) | three protocols in Spin
+## make mutants        break each rule of tests/sweeps/mutants; tests must notice
+## make nightly        all of these with new seeds, for NIGHT_MINUTES=480
+## make layers tidy    who may include whom | sizes, links, language
+## make format bare    lay out the C sources | test hooks cost no instruction
+## make bench sim      plm beside peers and the machine | policies, simulated
+## rare: kills (steps without a victim), crash-report and bench-report (tables of
+##       docs/), bench-peers (install the peers), packaging, examples, and programs
+##       without a run: test-programs sweep-programs fuzz-programs bench-programs
+##
+## V=1 shows commands; CFLAGS and LDFLAGS are added to ours; BENCH_FLAGS=--quick.
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
 VERSION := 0.1.0
 SOVERSION := 0
 
-# One tree of objects a variant: release (the product), steps (every shared step is a place to die),
-# asan (with UBSan), tsan, fuzz (asan, by clang, that sees branches). The release programs stand at
-# the top of the tree, others in their own.
+# Each variant has a tree of objects: release (the product), steps (a process can die at every
+# shared step), asan (with UBSan), tsan, fuzz (asan by clang, with branch coverage). Programs of
+# release stand at the top, programs of the other variants in build/VARIANT.
 VARIANT ?= release
 B       := build/$(VARIANT)
 OUT     := $(if $(filter release,$(VARIANT)),.,$(B))
@@ -46,12 +43,12 @@ WARN    := -Wall -Wextra -Wshadow -Wundef -Wpointer-arith -Wcast-qual -Wstrict-p
 	-Wmissing-prototypes -Wvla -Wformat=2 -Werror
 CFLAGS_release := -O2 -g
 CFLAGS_steps   := -O1 -g -DPLM_STEPS -DPLM_DEBUG
-# Instrumented code hides ranges from the compiler: its warnings about cut text are then false.
+# Instrumented code hides ranges from the compiler, so warnings about truncation are false there.
 CFLAGS_asan    := -O1 -g -DPLM_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -Wno-format-truncation
 CFLAGS_explore := -O2 -g -DPLM_STEPS -DPLM_LOOKS -DPLM_SMALL_RINGS
 CFLAGS_tsan    := -O1 -g -fsanitize=thread -Wno-tsan
-# Warnings are gcc's to give; liburcu's macros add nothing to NULL.
+# gcc gives the warnings; pointer-overflow is off for the macros of liburcu, which add 0 to NULL.
 CFLAGS_fuzz    := -O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all \
 	-fno-sanitize=pointer-overflow -fno-omit-frame-pointer -w
 SANITIZE_asan  := -fsanitize=address,undefined
@@ -61,11 +58,11 @@ SANITIZE_tsan  := -fsanitize=thread
 COMMON  := -std=c11 -D_GNU_SOURCE -fPIC -pthread $(WARN) $(CFLAGS_$(VARIANT)) $(CFLAGS)
 LIBS    := -lurcu-bp -lurcu-cds -lurcu-common -lhwloc -lnuma -pthread -lm
 
-# One word a file; make V=1 shows the commands.
+# Output is a word and a file; make V=1 shows the commands.
 Q       := $(if $(V),,@)
 say      = $(if $(V),,@echo '  $(1) $@';)
 COMPILE  = $(call say,CC)$(CC) -I. -fvisibility=hidden $(COMMON)
-OUTSIDE  = $(call say,CC)$(CC) -Iclient $(COMMON) # as a user of libplm compiles: plm.h alone
+OUTSIDE  = $(call say,CC)$(CC) -Iclient $(COMMON) # as users of libplm compile: public headers
 LINK     = $(call say,LD)$(CC) $(SANITIZE_$(VARIANT)) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
 AGAIN    = $(Q)+$(MAKE) --no-print-directory
 
@@ -79,8 +76,7 @@ ROLES   := $(call objects,$(call sources,scheduler worker command)) $(POLICY)
 MACHINE := $(call objects,$(call sources,topology))
 JOURNAL := $(call objects,$(call sources,journal))
 MANAGER := $(call objects,$(call sources,manager))
-DUMP    := $(call objects,$(call sources,dump) \
-	cli/output.c cli/worker_rows.c cli/view.c cli/task_row.c cli/command_text.c)
+DUMP    := $(call objects,$(call sources,dump) cli/output.c cli/worker_rows.c cli/task_row.c)
 CTL     := $(call objects,$(call sources,cli cli/map cli/load))
 
 .PHONY: all
@@ -97,28 +93,29 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
-$(B)/libplm.a: $(CORE) $(CLIENT)
+# Policies are named in plm_inspect.h.
+$(B)/libplm.a: $(CORE) $(POLICY) $(CLIENT)
 	@rm -f $@
 	$(call say,AR)$(AR) rcs $@ $^
 
-$(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
+$(B)/libplm.so: $(CORE) $(POLICY) $(CLIENT) client/libplm.map
 	$(LINK) -shared -Wl,-soname,libplm.so.$(SOVERSION) -Wl,--version-script=client/libplm.map
 	@ln -sf libplm.so $@.$(SOVERSION)
 
-# A module's plm_* calls are answered by the worker that loads it, hence the exported symbols.
+# The worker exports plm_* symbols, since loaded modules call plm_*().
 EXPORT  := -Wl,--export-dynamic-symbol='plm_*'
 $(OUT)/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(MACHINE) $(CORE)
 	$(LINK) $(EXPORT) -lsqlite3
 
-# The JSON of task files is read by plmctl alone: libplm and the rest do without a library for it.
-# Of the journal it has what reads its file.
+# plmctl alone reads JSON (task files), so libplm and the other programs need no JSON library. From
+# the journal plmctl takes the reader of the file.
 $(OUT)/plmctl: $(CTL) $(B)/journal/history.o $(CLIENT) $(MACHINE) $(POLICY) $(CORE)
 	$(LINK) -ljansson -lsqlite3
 
-$(OUT)/plmdump: $(DUMP) $(CORE)
+$(OUT)/plmdump: $(DUMP) $(CLIENT) $(POLICY) $(CORE)
 	$(LINK)
 
-# ---- examples: modules and clients, built as their users build theirs ----------------------------
+# ---- examples: modules and clients, built as users build them ------------------------------------
 
 .PHONY: examples
 examples: $(patsubst examples/mod_%.c,$(B)/examples/%.so,$(wildcard examples/mod_*.c)) \
@@ -128,7 +125,7 @@ $(B)/examples/%.so: examples/mod_%.c client/plm.h
 	@mkdir -p $(@D)
 	$(OUTSIDE) -shared -o $@ $<
 
-$(B)/examples/%: examples/client_%.c client/plm.h $(B)/libplm.so
+$(B)/examples/%: examples/client_%.c client/plm.h client/plm_inspect.h $(B)/libplm.so
 	@mkdir -p $(@D)
 	$(OUTSIDE) -o $@ $< -L$(B) -lplm -Wl,-rpath,'$$ORIGIN/..'
 
@@ -152,12 +149,7 @@ TEST_LIB := $(call objects,$(call sources,tests/support))
 test-programs: all $(TESTS) $(TEST_MODULES)
 sweep-programs: $(SWEEPS)
 
-# What plmctl explain says, without plmctl.
-EXPLAIN := $(addprefix $(B)/cli/,reasons.o reasons_ready.o command_text.o occupancy.o view.o \
-	output.o)
-$(B)/tests/unit/test_reasons: $(EXPLAIN)
-
-# A test that runs a worker in its own process answers its modules' plm_* calls.
+# A test that runs a worker in the test's process exports plm_* for modules.
 $(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(MACHINE) $(CORE) | $(TEST_MODULES)
 	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(ANSWERED)) -lcheck -lsubunit -lsqlite3 \
 	    -lrt -lm
@@ -165,7 +157,7 @@ $(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(MACHINE) $(CORE) | $
 # The manager and the journal touch shared memory as well.
 $(SWEEPS): $(JOURNAL) $(filter-out %/plm_main.o,$(MANAGER))
 
-# In those of the manager: what it forks does nothing, and no time passes (tests/sweeps/standin.h).
+# In sweeps of the manager forked members do nothing, and no time passes (tests/sweeps/standin.h).
 PLAYED  := fork clock_gettime orphans_of orphans_unowned log_info log_warn
 $(addprefix $(B)/tests/sweeps/sweep_,boot manager staff): $(call objects,$(REIGN))
 $(addprefix $(B)/tests/sweeps/sweep_,manager staff): ANSWERED := $(PLAYED)
@@ -175,11 +167,11 @@ $(TEST_MODULES): $(B)/%.so: %.c client/plm.h
 	@mkdir -p $(@D)
 	$(OUTSIDE) -shared -o $@ $<
 
-# Tests find the programs by PLM_BIN. Logs of what failed stay in build/VARIANT/logs.
+# Tests find the programs by PLM_BIN. Logs of failed tests stay in build/VARIANT/logs.
 RUN     := PLM_BIN=$(OUT) tools/run.sh
 BARE     = COMPILE='$(CC) -I. -fvisibility=hidden $(COMMON)'
 
-# A target of fuzz/ with libFuzzer, or, in every other variant, with what replays its corpus.
+# Fuzz targets link libFuzzer; in other variants they link a main() that replays the corpus.
 TARGETS := $(patsubst %.c,$(B)/%,$(wildcard verify/fuzz/fuzz_*.c))
 FUZZ_LIB := $(call objects,$(addprefix verify/fuzz/,fuzz.c segment_image.c journal_file.c) \
 	$(if $(filter fuzz,$(VARIANT)),,verify/fuzz/replay.c))
@@ -203,7 +195,7 @@ check: deps
 	$(Q)$(BARE) $(RUN) $(B)/logs $(TESTS) $(TARGETS) tools/layers.sh tools/tidy.sh \
 	    tools/bare.sh
 
-# Instruction by instruction only where an operation is short: the others are for the steps alone.
+# Short operations are also killed at each instruction; long operations at each step alone.
 SHORT   := $(basename $(shell grep -lE '\bOP."|_OP.".*false' tests/sweeps/sweep_*.c))
 SWEPT   := $(SWEEPS:build/$(VARIANT)/%=build/steps/%) $(SHORT:%=build/release/%)
 
@@ -218,7 +210,7 @@ crash: deps sweeps-ready
 kills:
 	$(Q)python3 tools/steps.py kills
 
-# MUTANTS=search: all there are, not those of the list alone; it wants what make crash has left.
+# MUTANTS=search tries every mutant, not only the list, and needs the logs of make crash.
 MUTANTS ?= mutants
 EXPLORER = build/explore/verify/explore/explore
 mutants: deps
@@ -230,7 +222,7 @@ mutants: deps
 crash-report:
 	$(Q)python3 tools/crash_report.py
 
-# FAULT_SECONDS: how long; else until each call has failed at each of its uses.
+# FAULT_SECONDS limits the time; without a limit each call fails at each of its uses.
 faults: all
 	$(Q)tools/deps.sh strace:strace
 	$(Q)python3 tests/programs/faults.py $(if $(FAULT_SECONDS),--seconds $(FAULT_SECONDS)) \
@@ -240,18 +232,18 @@ model:
 	$(Q)tools/deps.sh spin:spin
 	$(Q)CC="$(CC)" verify/models/check.sh
 
-# The explorer is the whole runtime in one program; what it would ask of the kernel, and what leaves
-# the world of a schedule, is answered by verify/explore/kernel.c (--wrap). Names are found
-# without liburcu (verify/explore/explore_names.c).
+# The explorer is the whole runtime in one program. verify/explore/kernel.c answers its system
+# calls, and every call that would leave the simulated world (--wrap). Names are looked up without
+# liburcu (verify/explore/explore_names.c).
 EXPLORE := $(call objects,$(call sources,verify/explore) \
-	$(addprefix tests/support/,mutate.c seen.c)) \
+	$(addprefix tests/support/,label.c mutate.c seen.c)) \
 	$(filter-out $(B)/manager/plm_main.o,$(MANAGER)) $(JOURNAL) $(ROLES) \
 	$(filter-out $(B)/client/names.o,$(CLIENT)) $(MACHINE) $(CORE)
 INSTEAD := clock_gettime nanosleep sched_yield sched_getcpu sched_getaffinity getrandom malloc \
 	calloc realloc free mmap munmap madvise posix_fallocate pthread_mutex_trylock \
 	pthread_mutex_clocklock pthread_mutex_consistent pthread_mutex_unlock getpid \
-	process_start_time fork exit kill waitpid waitid syscall eventfd_write close manager_watch \
-	manager_unwatch orphans_end orphans_unowned log_info log_warn check_failed record_step \
+	process_start_time fork exit kill waitpid waitid syscall eventfd_write close watching_add \
+	watching_drop orphans_end orphans_unowned log_info log_warn check_failed record_step \
 	process_bump hold_any repair_owed tell_scheduler
 $(B)/verify/explore/explore: $(EXPLORE)
 	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(INSTEAD)) -lsqlite3
@@ -262,7 +254,7 @@ explore: deps
 	$(Q)build/explore/verify/explore/explore --self-check
 	$(Q)build/explore/verify/explore/explore --seeds $(SEEDS)
 
-# libFuzzer is clang's: its objects are a tree of their own.
+# libFuzzer belongs to clang, so fuzz targets have a separate tree of objects.
 FUZZ_TESTS := $(addprefix build/release/tests/programs/test_,damage liar scribbler)
 SECONDS ?= 60
 fuzz-ready: deps
@@ -275,8 +267,8 @@ fuzz-ready: deps
 fuzz: fuzz-ready
 	$(Q)PLM_BIN=. verify/fuzz/fuzz.sh $(SECONDS)
 
-# What is asked of a runtime for minutes, while all that can happen to it does; the judge is judged
-# first (verify/soak/test_soak.c). MINUTES may be a fraction.
+# The soak loads a runtime for minutes under every kind of fault. A test of the judge runs first
+# (verify/soak/test_soak.c). MINUTES may be a fraction.
 MINUTES ?= 10
 SOAK    := $(B)/verify/soak/soak
 JUDGE   := $(call objects,verify/soak/soak_history.c verify/soak/soak_judge.c)
@@ -299,7 +291,7 @@ soak: deps
 	    RUN_LIMIT_S=$$(awk 'BEGIN { print int($(MINUTES) * 180 + 900) }') \
 	    $(RUN) --show build/logs/soak $(B)/verify/soak/test_soak $(SOAK)
 
-# Built before: a night is of running.
+# The night spends no time on building: all programs are built first.
 NIGHT_MINUTES ?= 480
 nightly: fuzz-ready sweeps-ready
 	$(Q)tools/deps.sh strace:strace
@@ -312,14 +304,14 @@ asan: deps
 	$(Q)PLM_BIN=build/asan tools/run.sh build/asan/logs \
 	    $(patsubst build/$(VARIANT)/%,build/asan/%,$(TESTS) $(TARGETS))
 
-# Where the roles are threads of one process: ThreadSanitizer does not see across processes.
+# Tests with roles as threads of a process, since ThreadSanitizer does not see across processes.
 tsan: deps
 	$(AGAIN) VARIANT=tsan test-programs
 	$(Q)TSAN_OPTIONS=suppressions=tests/support/tsan.supp PLM_BIN=build/tsan \
 	    tools/run.sh build/tsan/logs \
 	    $(filter %/test_roles %/test_roles_objects,$(TESTS:build/$(VARIANT)/%=build/tsan/%))
 
-# tools/layers.sh looks at the symbols of the programs' objects, too.
+# tools/layers.sh also reads the symbols of the objects of the programs.
 .PHONY: layers tidy
 layers: $(OUT)/plm $(OUT)/plmctl $(OUT)/plmdump
 	@tools/layers.sh
@@ -331,7 +323,7 @@ tidy:
 format:
 	$(Q)git ls-files '*.[ch]' | xargs -P $$(nproc) -n 40 clang-format -i
 
-# The ordinary objects beside those of a copy of the sources in which no hook is left.
+# Compares the ordinary objects with objects from sources without test hooks.
 .PHONY: bare
 bare: $(CORE) $(CLIENT) $(ROLES) $(JOURNAL) $(MANAGER)
 	@$(BARE) tools/bare.sh
@@ -363,7 +355,7 @@ $(S)/completion.%: tools/completions.sh $(S)/interface packaging/completion.%
 $(PAGES): $(S)/%: packaging/%.in tools/man.sh $(S)/interface $(wildcard docs/task-files.md)
 	$(call say,GEN)tools/man.sh $< $(S)/interface > $@
 
-# Where it will be found does not depend on the sources: made each time.
+# The unit depends on PREFIX, which make does not track, so the unit is made each time.
 .PHONY: $(S)/plm.service
 $(S)/plm.service: packaging/plm.service.in
 	@mkdir -p $(@D)
@@ -384,7 +376,7 @@ install: all packaging
 	$(INSTALL) -d $(TO)/bin $(TO)/include $(TO)/lib/pkgconfig $(DOC_TO)/examples \
 	    $(BASH_TO) $(ZSH_TO) $(FISH_TO) $(MAN_TO)/man1 $(MAN_TO)/man5 $(UNIT_TO)
 	$(INSTALL) $(addprefix $(OUT)/,$(PROGRAMS)) $(TO)/bin
-	$(INSTALL) -m 644 client/plm.h $(TO)/include
+	$(INSTALL) -m 644 client/plm.h client/plm_inspect.h $(TO)/include
 	$(INSTALL) $(B)/libplm.so $(TO)/lib/libplm.so.$(VERSION)
 	ln -sf libplm.so.$(VERSION) $(TO)/lib/libplm.so.$(SOVERSION)
 	ln -sf libplm.so.$(SOVERSION) $(TO)/lib/libplm.so
@@ -393,7 +385,8 @@ install: all packaging
 	    > $(TO)/lib/pkgconfig/plm.pc
 	chmod 644 $(TO)/lib/pkgconfig/plm.pc
 	$(INSTALL) -m 644 README.md LICENSE $(DOC_TO)
-	$(INSTALL) -m 644 $(wildcard examples/*.c) examples/README.md $(DOC_TO)/examples
+	$(INSTALL) -m 644 $(wildcard examples/*.c examples/tasks.*) \
+	    examples/README.md $(DOC_TO)/examples
 	$(INSTALL) -m 644 $(filter %.1,$(PAGES)) $(MAN_TO)/man1
 	$(foreach page,$(filter %.5,$(PAGES)),$(INSTALL) -m 644 $(page) $(MAN_TO)/man5)
 	$(INSTALL) -m 644 $(S)/completion.bash $(BASH_TO)/plmctl
@@ -405,16 +398,27 @@ install: all packaging
 	ln -sf plmctl.fish $(FISH_TO)/plmdump.fish
 	$(INSTALL) -m 644 $(S)/plm.service $(UNIT_TO)
 
-# The files by name; of the directories, those that are ours alone.
+# Removes files by name, and the directories that belong to plm alone.
 .PHONY: uninstall
 uninstall:
-	rm -f $(addprefix $(TO)/bin/,$(PROGRAMS)) $(TO)/include/plm.h $(TO)/lib/pkgconfig/plm.pc \
+	rm -f $(addprefix $(TO)/bin/,$(PROGRAMS)) $(TO)/include/plm.h $(TO)/include/plm_inspect.h \
+	    $(TO)/lib/pkgconfig/plm.pc \
 	    $(addprefix $(TO)/lib/libplm,.a .so .so.$(SOVERSION) .so.$(VERSION)) \
 	    $(addprefix $(BASH_TO)/,$(PROGRAMS)) $(ZSH_TO)/_plmctl \
 	    $(addprefix $(FISH_TO)/,$(addsuffix .fish,$(PROGRAMS))) \
 	    $(addprefix $(MAN_TO)/man1/,$(addsuffix .1,$(PROGRAMS))) \
 	    $(MAN_TO)/man5/plm-tasks.5 $(UNIT_TO)/plm.service
 	rm -rf $(DOC_TO)
+
+# Three Debian packages (packaging/README.md); packaging/test_deb.sh tests the packages.
+DEB     := build/deb
+.PHONY: deb
+deb: deps
+	$(Q)tools/deps.sh dpkg-shlibdeps:dpkg-dev strip:binutils
+	$(Q)rm -rf $(DEB)
+	$(AGAIN) VARIANT=release all packaging
+	$(AGAIN) VARIANT=release install DESTDIR=$(CURDIR)/$(DEB)/root PREFIX=/usr >/dev/null
+	$(Q)packaging/deb.sh $(VERSION) $(SOVERSION) $(DEB)
 
 .PHONY: clean
 clean:

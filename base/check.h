@@ -1,6 +1,6 @@
-/* check.h - what cannot happen stops the process; what can is returned as -errno.
- * CHECK is for invariants that this process, or a lock it holds, vouches for. Never for bytes that
- * another process wrote: an assertion on those is a remote kill switch. */
+/* check.h - an impossible state stops the process; a failure that can happen is returned as -errno.
+ * CHECK is for invariants that our own process, or a lock held by our process, vouches for. Never
+ * CHECK bytes that another process wrote: such an assertion is a remote kill switch. */
 #ifndef PLM_CHECK_H
 #define PLM_CHECK_H
 

@@ -29,7 +29,7 @@ static inline uint64_t clock_coarse_ns(void)
 	return clock_of(CLOCK_MONOTONIC_COARSE);
 }
 
-/* timeout_ms < 0 means for ever, 0 means look once. */
+/* timeout_ms < 0: for ever; 0: look once. */
 static inline uint64_t deadline_after_ms(int64_t timeout_ms)
 {
 	return timeout_ms < 0 ? DEADLINE_NEVER : clock_ns() + (uint64_t)timeout_ms * NS_PER_MS;

@@ -14,7 +14,8 @@
 
 #define REMEDY "set XDG_RUNTIME_DIR to a directory of yours"
 
-/* Nobody else can rename it or make a name in it: what is checked now is so when it is used. */
+/* No other user can rename the directory or make a name in it, so the result still holds when the
+ * path is used later. */
 int door_directory_check(const char *path, bool make)
 {
 	int fd = ours_directory(path, make, REMEDY);
@@ -23,14 +24,14 @@ int door_directory_check(const char *path, bool make)
 	return fd < 0 ? fd : 0;
 }
 
-/* Whose environment that is, and whose runtime it would be, are not the same. */
+/* The environment belongs to the caller, the runtime would belong to the effective user. */
 static int door_refuse_set_id(void)
 {
 	return !getauxval(AT_SECURE)
 	    ? 0
 	    : why(-EPERM,
 		  "a program that runs set-user-id or "
-		  "set-group-id is refused: its environment is that of whoever started it");
+		  "set-group-id is refused: another user may have set its environment");
 }
 
 int door_directory(char *ret, unsigned long size, int make)
@@ -103,7 +104,7 @@ int door_check_peer(int socket, int *ret_pid)
 	struct ucred peer;
 	socklen_t size = sizeof peer;
 	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-		return why(-errno, "asking who the peer is: %s", strerror(errno));
+		return why(-errno, "cannot read the user id of the peer: %s", strerror(errno));
 	if (peer.uid != geteuid())
 		return why(-EPERM,
 		    "the peer is user %u, not %u: a runtime serves its own user only",

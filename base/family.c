@@ -14,7 +14,7 @@ bool family_exists(void)
 	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
-/* "12 34 56 ", cut anywhere: a number may go on in the next piece. */
+/* "12 34 56 ", cut anywhere: the next piece may continue a number. */
 static void family_take_numbers(struct family *ret, const char *text, size_t length, pid_t *number)
 {
 	for (size_t i = 0; i < length; i++) {
@@ -28,7 +28,7 @@ static void family_take_numbers(struct family *ret, const char *text, size_t len
 	}
 }
 
-/* A child is listed with the thread that made it. */
+/* The kernel lists a child with the thread that forked the child. */
 static void family_look_at_thread(pid_t pid, const char *thread, struct family *ret)
 {
 	char path[80], text[1024];

@@ -52,7 +52,7 @@ static bool group_mounted_at(char ret[LINE_BYTES])
 	return found;
 }
 
-/* Ours to make others in. */
+/* The cgroup in which we may make cgroups. */
 static bool group_find_own(char ret[GROUP_PATH_BYTES])
 {
 	char path[LINE_BYTES], mount[LINE_BYTES], leave = 0;
@@ -63,7 +63,7 @@ static bool group_find_own(char ret[GROUP_PATH_BYTES])
 	    leave == '1' && access(ret, W_OK) == 0;
 }
 
-/* ---- one ---- */
+/* ---- one cgroup ---- */
 
 static int group_open_file(const char *group, const char *file, int flags)
 {
@@ -94,7 +94,7 @@ void group_open(const char *name, uint32_t slot, struct group *ret)
 static void group_write_digit(int fd, const char *digit)
 {
 	ssize_t n = write(fd, digit, 1);
-	(void)n; /* a cgroup that cannot be used is none: all else is done without it, too */
+	(void)n; /* without a cgroup all the rest still works */
 }
 
 void group_enter(const struct group *group)
@@ -116,9 +116,9 @@ void group_close(struct group *group)
 	*group = (struct group){ .procs = -1, .kill = -1 };
 }
 
-/* ---- all of a name ---- */
+/* ---- all cgroups of a runtime ---- */
 
-/* The kernel tells a change of cgroup.events by POLLPRI. */
+/* The kernel reports a change of cgroup.events by POLLPRI. */
 static bool group_await_empty(const char *path)
 {
 	char text[EVENTS_BYTES];
@@ -148,7 +148,7 @@ static void group_end_one(const char *path)
 		close(fd);
 	}
 	if (!group_await_empty(path) || rmdir(path) < 0)
-		log_warn("%s cannot be removed: something in it goes on", path);
+		log_warn("cannot remove the cgroup %s: a process in it still runs", path);
 }
 
 void group_end_all(const char *name, const bool *lives)

@@ -1,7 +1,6 @@
 /* limits.h - every maximum of the runtime, with its unit in its name.
- * Where: constants only.  A limit that a user may choose at boot has its default here and its
- * bounds beside it; the values in force stand in the control segment's header and in `plmctl
- * status`. */
+ * Where: constants only. A limit that a user may choose at boot has its default here, beside its
+ * bounds; the values in force stand in the control segment's header and in `plmctl status`. */
 #ifndef PLM_LIMITS_H
 #define PLM_LIMITS_H
 
@@ -15,7 +14,7 @@ enum {
 	PROCESSES_DEFAULT = 256,
 	PROCESSES_MAX = 1024,
 	PROCESSES_STEP = 64, /* one word of hold bits */
-	VISITS_KEPT = 8,     /* slots for clients that look and rule */
+	VISITS_KEPT = 8,     /* process slots for clients that look or give orders */
 	WORKERS_MAX = 1000,
 
 	RECORDS_DEFAULT = 1 << 17,
@@ -37,7 +36,7 @@ enum {
 	PRIORITY_MIN = -32768,
 	PRIORITY_MAX = 32767,
 
-#ifdef PLM_SMALL_RINGS /* for the explorer: full rings are to be common there */
+#ifdef PLM_SMALL_RINGS /* for the explorer, so that rings are often full */
 	UP_RING_ENTRIES = 8,
 	DOWN_RING_ENTRIES = 4,
 #else
@@ -49,16 +48,16 @@ enum {
 	STORE_GRANULE_BYTES = 64,
 	STORE_PAGE_BYTES = 4096,
 
-	LOCK_WAIT_MS = 10000,  /* a live holder this slow is stopped or stuck: report, never
-				* steal */
+	LOCK_WAIT_MS =
+	    10000, /* a holder alive but slower is stopped or stuck: report, never steal */
 	SAFETY_TICK_MS = 1000, /* the one periodic wake-up of a parked process */
 	CANCEL_GRACE_MS = 1000,
 	STOP_GRACE_MS = 2000,
-	JOURNAL_GRACE_MS = 20000, /* its last group, on a disk that is busy */
+	JOURNAL_GRACE_MS = 20000, /* for the journal's last group on a busy disk */
 	RESTART_DELAY_MIN_MS = 10,
 	RESTART_DELAY_MAX_MS = 5000,
-	RESTART_CALM_MS = 10000, /* a member that lived this long starts its back-off anew */
-	FAILURES_MAX = 6,        /* of members before it is ready (in a new runtime: of each) */
+	RESTART_CALM_MS = 10000, /* after a longer life a member's back-off begins anew */
+	FAILURES_MAX = 6,        /* of members before the runtime is ready (later: of each) */
 };
 
 #define STORE_BYTES_DEFAULT ((uint64_t)1 << 30)

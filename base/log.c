@@ -26,7 +26,7 @@ static void log_line(const char *level, const char *format, va_list args)
 	if (used > sizeof line - 2)
 		used = sizeof line - 2;
 	line[used++] = '\n';
-	/* A log that cannot be written must not stop what it reports on. */
+	/* A failed write of the log must not stop the process. */
 	ssize_t ignored = write(STDERR_FILENO, line, used);
 	(void)ignored;
 }

@@ -1,7 +1,7 @@
-/* log.h - one line a fact, on stderr: "plm[NAME] role: message".
- * Who: the processes of the runtime; never the client library. A line about a death or an error
- * says who, what, and what happens next. Each line is one write(), so lines of many processes do
- * not mix. */
+/* log.h - the log on stderr, a line for each fact: "plm[NAME] role: message".
+ * Who may call: the processes of the runtime; never the client library. A line about a death or an
+ * error names the process, the event, and what happens next. Each line is one write(), so lines of
+ * many processes do not mix. */
 #ifndef PLM_LOG_H
 #define PLM_LOG_H
 

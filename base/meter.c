@@ -36,10 +36,10 @@ static bool meter_number_behind(const char *text, const char *name, uint64_t *re
 
 /* ---- control groups ---- */
 
-struct version {          /* of control groups: what its files are called */
-	const char *line; /* of /proc/self/cgroup: what stands before our path */
+struct version {          /* the file names of a version of control groups */
+	const char *line; /* of /proc/self/cgroup: the text before our path */
 	const char *root, *limit, *used;
-	const char *forgettable; /* of memory.stat: files that the kernel could forget */
+	const char *forgettable; /* of memory.stat: file pages that the kernel could drop */
 };
 
 static bool meter_number_in(const char *directory, const char *file, uint64_t *ret)
@@ -69,7 +69,7 @@ static void meter_heed_group(const char *directory, const struct version *v, str
 		r->available = left;
 }
 
-/* Ours, and those above it: each may have a limit. */
+/* Our group and every group above: each may have a limit. */
 static void meter_heed_groups(const char *groups, const struct version *v, struct reading *r)
 {
 	char directory[PATH_BYTES];
@@ -85,11 +85,10 @@ static void meter_heed_groups(const char *groups, const struct version *v, struc
 		meter_heed_group(directory, v, r);
 		*strrchr(directory, '/') = 0;
 	}
-	meter_heed_group(
-	    directory, v, r); /* of a container, which sees its own group as the root */
+	meter_heed_group(directory, v, r); /* a container sees its own group as the root */
 }
 
-/* ---- all of it ---- */
+/* ---- the whole reading ---- */
 
 static bool meter_read_memory(const char *path, struct reading *ret)
 {
@@ -121,7 +120,7 @@ int meter_read(struct reading *ret)
 				meter_heed_groups(text, &versions[i], &r);
 		if (meter_read_file("/proc/pressure/memory", text))
 			meter_number_behind(
-			    text, "total=", &r.stalled_us); /* of "some", the first */
+			    text, "total=", &r.stalled_us); /* the first line is "some" */
 	}
 	if (!good)
 		return -EIO;

@@ -1,11 +1,11 @@
-/* meter.h - how much memory the machine, or the control group we run in, has and could give.
+/* meter.h - how much memory the machine, or our control group, has and could still give.
  *
- * What could be given is what the kernel says is available (files it could forget included), and no
- * more than what our control group, of version 1 or 2, or one above it, may still take. How long
- * somebody had to wait for memory is told by the kernel's pressure stall information, if it has it.
+ * Available is what the kernel calls available (including file pages that the kernel could drop),
+ * and no more than our control group (version 1 or 2), or any group above, may still take. The
+ * kernel's pressure stall information, where present, says how long processes waited for memory.
  * Where: any process.  Blocks, allocates: never.
- * In tests: PLM_MEMORY_METER names a file that is read instead: lines "MemTotal: N kB",
- * "MemAvailable: N kB" and "Stalled: N us", the last one a sum like the kernel's. */
+ * In tests: PLM_MEMORY_METER names a file to read instead: lines "MemTotal: N kB",
+ * "MemAvailable: N kB" and "Stalled: N us", the last a sum like the kernel's. */
 #ifndef PLM_METER_H
 #define PLM_METER_H
 
@@ -15,10 +15,10 @@
 
 struct reading {
 	uint64_t total, available; /* bytes */
-	uint64_t stalled_us; /* so long some process waited for memory, since boot; 0: unknown */
+	uint64_t stalled_us;       /* sum of waits for memory since boot; 0: unknown */
 };
 
-/* 0; -EIO: there is nothing to be read, *ret is untouched. */
+/* 0; -EIO: no source can be read, and *ret is untouched. */
 int meter_read(struct reading *ret);
 
 #endif

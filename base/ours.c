@@ -41,7 +41,7 @@ static int ours_judge(const char *path, const struct stat *st, mode_t type, cons
 	return 0;
 }
 
-/* Why it could not be opened; a link or a file of another user says more than the error. */
+/* A link, or a file of another user, explains a failed open() better than errno does. */
 static int ours_not_opened(const char *path, mode_t type, const char *remedy)
 {
 	int error = errno;
@@ -50,7 +50,7 @@ static int ours_not_opened(const char *path, mode_t type, const char *remedy)
 	return r < 0 ? r : why(-error, "%s: %s", path, strerror(error));
 }
 
-/* Where all may write and the sticky bit is missing, all may also rename what is another's. */
+/* In a directory open to all without the sticky bit, any user may rename our files. */
 static int ours_judge_parent(const char *path, int directory, const char *remedy)
 {
 	struct stat st;
@@ -67,7 +67,7 @@ static int ours_judge_parent(const char *path, int directory, const char *remedy
 int ours_file(const char *path, int flags, const char *remedy)
 {
 	struct stat st;
-	CHECK(!(flags & O_TRUNC)); /* it would be done before the look */
+	CHECK(!(flags & O_TRUNC)); /* open() would truncate before the look */
 	int fd = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return ours_not_opened(path, S_IFREG, remedy);

@@ -14,18 +14,19 @@
 
 enum {
 	NAME_BYTES = 32,
-	PASSES_MAX = 1 << 16, /* a process that goes on making directories does not keep us */
+	PASSES_MAX =
+	    1 << 16, /* so that a process which makes directories for ever cannot keep us */
 };
 
-/* A tree that is being removed. */
+/* A removal at work. */
 struct rmtree {
 	int top;
-	uint64_t moved; /* directories that moved up into it */
-	int error;      /* of the last thing that could not be removed */
+	uint64_t moved; /* directories moved up to the top */
+	int error;      /* of the last failed removal */
 };
 
-/* Through a descriptor: the name may have become a link since it was a directory. A descriptor
- * that only names it (O_PATH) is to be had without any right to it. */
+/* chmod() through a descriptor, because the name may have become a link meanwhile. An O_PATH
+ * descriptor needs no permission on the directory. */
 static void rmtree_unlock(int parent, const char *name)
 {
 	char path[NAME_BYTES];
@@ -46,7 +47,7 @@ static DIR *rmtree_open(int parent, const char *name)
 	return directory;
 }
 
-/* The next name in it, NULL at its end. */
+/* The next name in the directory, NULL at the end. */
 static const char *rmtree_next(DIR *directory)
 {
 	const struct dirent *entry;
@@ -56,7 +57,7 @@ static const char *rmtree_next(DIR *directory)
 	return entry ? entry->d_name : NULL;
 }
 
-/* False: it is a directory, not removed. */
+/* False: `name` is a directory, not removed. */
 static bool rmtree_file(struct rmtree *t, int parent, const char *name)
 {
 	if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
@@ -71,7 +72,7 @@ static void rmtree_move_up(struct rmtree *t, int parent, const char *name)
 {
 	char up[NAME_BYTES];
 	int r;
-	rmtree_unlock(parent, name); /* what nobody may write to does not move */
+	rmtree_unlock(parent, name); /* the kernel moves no directory that we may not write to */
 	do {
 		snprintf(up, sizeof up, "up-%llu", (unsigned long long)t->moved++);
 		r = renameat2(parent, name, t->top, up, RENAME_NOREPLACE);
@@ -82,7 +83,7 @@ static void rmtree_move_up(struct rmtree *t, int parent, const char *name)
 	}
 }
 
-/* One directory of the first level: its files go, its directories move up beside it. */
+/* A directory of the first level: its files go, its directories move up to the first level. */
 static void rmtree_directory(struct rmtree *t, const char *name)
 {
 	rmtree_unlock(t->top, name);
@@ -134,7 +135,7 @@ static int rmtree_result(const char *name, int error)
 
 int rmtree_entries(int directory)
 {
-	return rmtree_result("what is in it", rmtree_empty(directory));
+	return rmtree_result("the directory's contents", rmtree_empty(directory));
 }
 
 int rmtree_at(int directory, const char *name)

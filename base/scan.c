@@ -67,7 +67,7 @@ bool piece_is(struct piece piece, const char *word)
 
 /* ---- errors ---- */
 
-/* Printable whatever it is, and cut where it is long. */
+/* Other bytes than printable ASCII become ?, and a long piece is cut. */
 static void scan_quote(struct piece piece, char ret[QUOTE_BYTES])
 {
 	static const char cut[] = "...";
@@ -140,7 +140,7 @@ int scan_pair(struct scan *s, struct pair *ret)
 	return 0;
 }
 
-/* Digits at *at, appended to *number. False: there are none, or the number is too large. */
+/* Appends the digits at *at to *number. False: no digit, or the number is too large. */
 static bool scan_take_digits(
     const char **at, const char *end, uint64_t *number, unsigned *ret_count)
 {

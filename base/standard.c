@@ -6,7 +6,7 @@
 
 void standard_open(void)
 {
-	/* In rising order: open() returns the lowest number that is free, which is this one. */
+	/* In rising order, because open() returns the lowest free number: fd. */
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
 			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);

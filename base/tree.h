@@ -1,12 +1,12 @@
-/* tree.h - the memory of a process and of all that descends from it.
+/* tree.h - the memory of a process and all its descendants.
  *
- * Memory is what nobody but the tree has: anonymous pages. Files that are mapped, and the shared
- * memory of others, may be had by many and go when they are wanted elsewhere.
- * A look reads one small file a process; pages that a parent shares with its children since their
- * fork count for each of them. An exact look divides such pages, and costs as much as the
- * processes are large: for who is about to act on the number.
+ * Memory means anonymous pages, which only the tree has. Mapped files and shared memory do not
+ * count: other processes may have the same pages, and the kernel can drop file pages.
+ * A look reads one small file for each process; a page shared by parent and children since their
+ * fork counts for each of them. An exact look divides such pages, at a cost that grows with the
+ * size of the processes: for a caller about to act on the number.
  * Where: any process.  Blocks: never.  Allocates: a directory at a time.
- * Errors: what ends meanwhile counts nothing. */
+ * Errors: a process that ends meanwhile counts nothing. */
 #ifndef PLM_TREE_H
 #define PLM_TREE_H
 
@@ -14,14 +14,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { TREE_MAX = 4096 }; /* processes of one tree; what is beyond counts nothing */
+enum { TREE_MAX = 4096 }; /* processes of a tree; further processes count nothing */
 
 struct tree_use {
 	uint64_t bytes;
 	unsigned processes;
 };
 
-/* Adds those of root and its descendants. */
+/* Adds root and all descendants to *sum. */
 void tree_add(pid_t root, bool exact, struct tree_use *sum);
 
 #endif

@@ -17,7 +17,7 @@ $(B)/bench/bench.so: bench/mod_bench.c bench/work.h client/plm.h
 	@mkdir -p $(@D)
 	$(OUTSIDE) -I. -shared -o $@ $<
 
-# ---- contestants: built where their library is installed, else named as missing by the bench -----
+# ---- contestants: built where the library is installed; the bench names missing ones -------------
 
 PEERS      := $(B)/bench/peers
 PEER_LIB   := $(call objects,bench/peers/peer.c)
@@ -73,7 +73,7 @@ bench-peers:
 bench-report:
 	@python3 -B bench/report.py
 
-# The tables of docs/scheduling.md: simulated, but for what a decision costs.
+# The tables of docs/scheduling.md: simulated, except the cost of a decision.
 .PHONY: sim
 sim: $(B)/bench/sim
 	@mkdir -p build/bench

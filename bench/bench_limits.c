@@ -1,4 +1,4 @@
-/* bench_limits - what the machine can do at best, before plm is asked for anything. */
+/* bench_limits - the best that the machine can do, measured without plm. */
 #include "base/check.h"
 #include "bench/machine_limits.h"
 
@@ -59,7 +59,7 @@ static int run_hops(struct bench *bench)
 		SERIES("two hops, parked, from idle", limit_hop, &idle_two),
 		SERIES("three hops, parked, from idle", limit_hop, &idle_three),
 	};
-	/* A machine of one core has no spinning hop. */
+	/* A machine with one core has no spinning hop. */
 	size_t skip = bench->cores < 2;
 	return bench_limits_run(bench, "a token round a ring of processes", series + skip,
 	    COUNT_OF(series) - skip, 1e-3, "us", true);

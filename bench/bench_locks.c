@@ -1,9 +1,9 @@
-/* bench_locks - a process dies with a lock in its hands: how long until the next one has the lock,
- * and under it what the records say.
+/* bench_locks - a process dies while holding a lock: how long until the next process has the
+ * lock and the protected data is rebuilt from the records.
  *
- * On the stage (tests/support/stage.h): its tasks wait, in segments as those of a runtime. Who
- * holds the lock, spoils what it protects and is killed; who waits for it is a process of its own,
- * too, and as one that was born after a death has not touched a page of the tables yet. */
+ * Runs on the stage (tests/support/stage.h), whose tasks wait in segments like a runtime's. The
+ * holder damages the protected data and is killed. The waiter is another process and, like a
+ * process born after a death, has not touched a page of the tables yet. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static const char usage[] =
     "  --only PART  one of: few many (tasks that wait: 10,000, a million)\n"
     "  --csv FILE   append the figures there (default build/bench/results.csv)\n";
 
-/* ---- what is locked ---- */
+/* ---- the protected data ---- */
 
 static void spoil_heap(void)
 {
@@ -78,10 +78,10 @@ static const char *check_all(void)
 
 /* ---- one death ---- */
 
-struct shared { /* by the three of them */
+struct shared { /* shared by the three processes */
 	shared32 held;
 	shared64 done_ns;
-	shared64 cpu_ns; /* of who took it, by then */
+	shared64 cpu_ns; /* CPU time of the waiter until then */
 };
 
 static struct shared *shared;
@@ -144,7 +144,7 @@ static int bench_locks_await(bool (*reached)(const struct lock *lock), const str
 	return 0;
 }
 
-/* 0: it ended as it should. */
+/* 0: the child ended as expected. */
 static int bench_locks_reap(pid_t pid)
 {
 	int status = 0;
@@ -186,7 +186,7 @@ static int some_deaths(void *context, struct samples *ret)
 	return unsound ? -EPROTO : r;
 }
 
-/* What the last round took of a processor, whoever else wanted it. */
+/* CPU time of the last round, whatever else ran on the machine. */
 static int their_cpu(void *context, struct samples *ret)
 {
 	(void)context;
@@ -217,7 +217,7 @@ static int one_rebuild(void *context, struct samples *ret)
 
 /* ---- rows ---- */
 
-/* Of any priority, so that no two orders of them are the same by chance; each with an argument. */
+/* Random priorities, so that no two orders of the tasks are equal by chance; one argument each. */
 static int bench_locks_fill(uint32_t n)
 {
 	static char argument[ARGUMENT_BYTES];
@@ -254,7 +254,7 @@ static int bench_locks_measure(struct bench *bench, uint32_t n)
 	struct guarded arena = { "store arena", &t->arena[0].lock, spoil_nothing, samples };
 	struct series series[SERIES_COUNT] = {
 		[HEAP] = SERIES("lock of the task heap", some_deaths, &heap),
-		[HEAP_CPU] = SERIES("CPU of who takes it", their_cpu, NULL),
+		[HEAP_CPU] = SERIES("CPU of the waiter", their_cpu, NULL),
 		[POOL] = SERIES("lock of the record pool", some_deaths, &pool),
 		[ARENA] = SERIES("lock of the store arena", some_deaths, &arena),
 		[REBUILD] = SERIES("all that is derived", one_rebuild, NULL),

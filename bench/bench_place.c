@@ -1,8 +1,8 @@
-/* bench_place - what it costs the scheduler to place a task, with few workers and with many.
+/* bench_place - the scheduler's cost of placing a task, with few workers and with many.
  *
- * The scheduler itself runs here, on workers that are slots of a table (tests/support/stage.h):
- * they take what they are given at once, and do nothing. Timed is the scheduler alone: it sees that
- * a worker has room, chooses, takes the task out of the heap and puts it into the worker's ring. */
+ * The scheduler itself runs here. The workers are rows of a table (tests/support/stage.h) that
+ * take their tasks at once and do nothing. Timed is the scheduler alone: it sees that a worker
+ * has room, chooses, takes the task out of the heap and puts the task into the worker's ring. */
 #include <errno.h>
 
 #include "base/check.h"
@@ -13,8 +13,8 @@
 enum {
 	MANY = 1000,
 	QUEUED = 50000,
-	BATCH = 1000,       /* submitted at once: a ring of hints holds that */
-	SHORT_NS = 1000000, /* tasks that long have one waiting behind the one that runs */
+	BATCH = 1000,       /* submitted at once: a ring of hints has room for so many */
+	SHORT_NS = 1000000, /* for tasks of this length, one more waits behind the running task */
 };
 
 static const char usage[] =
@@ -29,7 +29,7 @@ struct place {
 	uint32_t workers;
 };
 
-/* Everybody has done what it was given. */
+/* All workers finish their tasks. */
 static void take_all(uint32_t workers)
 {
 	for (uint32_t i = 0; i < workers; i++) {
@@ -38,7 +38,7 @@ static void take_all(uint32_t workers)
 	}
 }
 
-/* As when each reports: there is room again. */
+/* As when each worker reports: the workers have room again. */
 static uint32_t place_round(uint32_t workers)
 {
 	struct scheduler *s = &stage.scheduler;

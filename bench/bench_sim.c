@@ -1,4 +1,5 @@
-/* bench_sim - which policy for which work: a simulation with plm's own policies; their cost. */
+/* bench_sim - compares policies on kinds of work: a simulation with plm's policies, and their
+ * cost. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

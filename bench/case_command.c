@@ -1,4 +1,4 @@
-/* Command lines as tasks: many at once, one at a time, and a million that wait. */
+/* Command lines as tasks: many at once, single commands in turn, and a million waiting commands. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -59,7 +59,7 @@ static int many_body(struct runtime *runtime, void *context)
 	return r;
 }
 
-/* ---- one ---- */
+/* ---- single commands ---- */
 
 static int round_one(void *context, struct samples *ret)
 {
@@ -133,9 +133,9 @@ int case_command(struct bench *bench)
 	return r < 0 ? r : one;
 }
 
-/* ---- a million that wait ---- */
+/* ---- a million waiting commands ---- */
 
-/* Nothing is started, and nothing dropped: they wait. */
+/* Nothing is started, and nothing dropped: the commands wait. */
 static int submit_all(struct runtime *runtime, size_t total, double *ret_seconds)
 {
 	struct commands commands;
@@ -148,7 +148,7 @@ static int submit_all(struct runtime *runtime, size_t total, double *ret_seconds
 	return r;
 }
 
-/* What a list shows first, which is where most people stop to read. */
+/* The first rows of a list, where most people stop reading. */
 static int first_rows(struct bench *bench, const struct runtime *runtime, double *ret_ms)
 {
 	enum { ROWS = 10, LINE_BYTES = 1024 };
@@ -213,7 +213,8 @@ static int control_body(struct runtime *runtime, void *context)
 	return *ret < 0 ? bench_failed("the size of the control segment", (int)*ret) : 0;
 }
 
-/* Of a record, its place in the heap and whatever else grows with it. */
+/* Bytes for a record, a place in the heap and everything else that grows with the number of
+ * records. */
 static int measure_record(struct runtime_options options, double *ret_bytes)
 {
 	enum { FEW = 100000, MORE = 1100000 };

@@ -1,5 +1,5 @@
-/* Where the time of a task goes: the steps of its client, and the processor time and the sleeps of
- * each process that has a part in it. */
+/* Where the time of a task goes: the client's steps, and the CPU time and the sleeps of each
+ * process involved. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -20,7 +20,7 @@ struct cost {
 	double submit_ns, wait_ns, drop_ns; /* a task's, of all so far */
 };
 
-/* The processes of a runtime and its client, in the groups that the rows speak of. */
+/* The processes of a runtime and the client, in the groups that the rows name. */
 enum part { CLIENT, MANAGER, SCHEDULER, WORKERS, PARTS };
 
 static const char *const parts[PARTS] = { "client", "manager", "scheduler", "workers" };
@@ -97,7 +97,7 @@ static void cost_rows(struct cost *cost, const char *way, const struct process_u
 	}
 }
 
-/* `tasks` of them, `n` at a time, one time after the other. */
+/* Runs `tasks` tasks, `n` at a time, one batch after another. */
 static int cost_of(struct cost *cost, const char *way, size_t n, size_t tasks)
 {
 	struct process_use before[PARTS], after[PARTS];

@@ -1,4 +1,4 @@
-/* The death of a worker: how long its task waits until another one runs it. */
+/* The death of a worker: how long the worker's task waits until another worker runs the task. */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>

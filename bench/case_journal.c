@@ -1,6 +1,6 @@
-/* What a journal costs: tasks that the runtime keeps, without one and with one that writes them.
- * Two runtimes stand side by side, and are measured in turn. A round of the one with a journal ends
- * when the last end is written: what it still owes is no throughput. */
+/* The cost of a journal: kept tasks in a runtime without a journal and in a runtime with one.
+ * The two runtimes are measured in turn. A round with a journal ends when the last result is on
+ * disk, because unwritten results are no throughput. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ struct kept {
 	struct runtime *runtime;
 	plm_task task;
 	size_t total;
-	bool written; /* until it is */
+	bool written; /* true when all is on disk */
 };
 
 static int run_batch(struct kept *k, size_t n)

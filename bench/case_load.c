@@ -1,5 +1,5 @@
-/* A task file of a million lines: what loading it takes, by plmctl as its users do, and what the
- * commands take that then wait. */
+/* A task file of a million lines: the time and memory to load the file with plmctl, and the time
+ * of plmctl's commands while the tasks wait. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

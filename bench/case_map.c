@@ -1,4 +1,4 @@
-/* Map and reduce: a thousand tasks with an argument each, and one that takes all their values. */
+/* Map and reduce: a thousand tasks with an argument each, and a task that takes all the values. */
 #include <errno.h>
 #include <stdlib.h>
 

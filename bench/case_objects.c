@@ -18,10 +18,10 @@ struct reading {
 	plm *client;
 	plm_ref ref;
 	unsigned samples;
-	unsigned gets; /* a sample: one alone is near the price of the clock */
+	unsigned gets; /* for one sample: a single get costs little more than reading the clock */
 };
 
-/* First and last byte: a view that could not be read would be no view. */
+/* Reads the first and the last byte, so that an unreadable view is noticed. */
 static int get_once(plm *client, plm_ref ref)
 {
 	plm_view view;
@@ -50,7 +50,8 @@ static int round_get(void *context, struct samples *ret)
 	return 0;
 }
 
-/* A result of a worker, as that is what one program gets from another. Also times the first get. */
+/* A worker's result, because programs mostly get objects from other programs. Also times the
+ * first get. */
 static int fill_object(
     struct bench *bench, struct runtime *runtime, const char *bytes, const char *name, plm_ref *ret)
 {
@@ -151,7 +152,7 @@ static int round_put(void *context, struct samples *ret)
 	return 0;
 }
 
-/* Nothing is written: what is left is what plm itself takes. */
+/* Nothing is written, so only plm's cost is left. */
 static int round_create(void *context, struct samples *ret)
 {
 	const struct writing *writing = context;
@@ -198,8 +199,8 @@ struct put_case {
 static int put_body(struct runtime *runtime, void *context)
 {
 	struct put_case *put_case = context;
-	/* A store gives memory back when its last reader has let go, so the next object goes
-	 * elsewhere: into another warm place. With both, 1 MiB no longer fits a 2 MiB cache. */
+	/* The store frees an object's memory when the last reader lets go, so the next object
+	 * lies in another warm place. Two places of 1 MiB no longer fit into a 2 MiB cache. */
 	struct copy_limit one_1 = { .bytes = MIB }, copy_1 = { .bytes = MIB, .places = 2 };
 	struct copy_limit copy_64 = { .bytes = 64 * MIB, .places = 2 };
 	struct writing put_1 = { runtime->client, put_case->source, MIB, 64 };
@@ -228,7 +229,7 @@ int case_put(struct bench *bench)
 	struct put_case context = { bench, malloc(64 * MIB) };
 	if (!context.source)
 		return bench_failed("put", -ENOMEM);
-	/* Untouched, it would all be the one page of zeroes. */
+	/* Untouched memory would all map to the same page of zeroes. */
 	memset(context.source, 'x', 64 * MIB);
 	rows_title("put: writing an object");
 	int r = runtime_with(&options, put_body, &context);

@@ -1,5 +1,6 @@
-/* Memory that runs out: how long until the task that goes back is dead. What the machine has is
- * simulated (base/meter.h), what the tasks use is not: shells that keep a long text. */
+/* Memory runs out: how long until the task that returns to the queue is dead. The machine's free
+ * memory is simulated (base/meter.h), the memory of the tasks is real: shells that keep a long
+ * text. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -23,7 +24,7 @@ enum {
 	LINE_BYTES = 256,
 };
 
-/* Of 150 MiB both together have more than a quarter, one has not. */
+/* Both shells together exceed a quarter of 150 MiB, one shell alone does not. */
 static const char keeper[] = "x=$(head -c 25000000 /dev/zero | tr '\\0' x); echo $$ > %s; "
 			     "sleep 1000; :";
 
@@ -32,7 +33,7 @@ struct shortage {
 	char directory[PATH_BYTES / 2], meter[PATH_BYTES], pid[PATH_BYTES];
 };
 
-/* In one piece: whoever reads it meanwhile reads the former text. */
+/* Replaces the file in one step: a reader sees the old or the new text. */
 static int set_free(const struct shortage *s, unsigned free_kb)
 {
 	char fresh[PATH_BYTES + 8];
@@ -44,7 +45,7 @@ static int set_free(const struct shortage *s, unsigned free_kb)
 	return fclose(file) == 0 && rename(fresh, s->meter) == 0 ? 0 : -errno;
 }
 
-/* A pidfd of a shell that has its memory, or -errno. */
+/* A pidfd of a shell that has allocated the text, or -errno. */
 static int start_one(const struct shortage *s, plm_ref *ret)
 {
 	char line[LINE_BYTES];

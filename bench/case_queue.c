@@ -1,4 +1,4 @@
-/* A long queue: what a task costs with a million and with ten million waiting before it. */
+/* A long queue: the cost of a task with a million and with ten million tasks waiting before it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,8 +15,8 @@ enum {
 	WINDOWS_MAX = 3,
 	QUEUE_BATCH = 1000,
 	QUEUE_BATCHES = 20,  /* of a window */
-	QUEUE_SINGLES = 500, /* a sample of submits one by one */
-	QUEUE_REST_MS = 50,  /* a scheduler that rested so long has drained what was sent */
+	QUEUE_SINGLES = 500, /* for one sample of submits in single calls */
+	QUEUE_REST_MS = 50,  /* a scheduler that rested so long has drained the ring */
 	QUEUE_REST_MAX_S = 60,
 	QUEUE_FEW_TASKS = 100000, /* the smaller of two runtimes, to tell a record from the rest */
 };
@@ -31,7 +31,8 @@ struct queue {
 
 struct queue_window {
 	struct samples first, batch, single; /* ns of a submit */
-	double scheduler;                    /* ns of its CPU time for a task; 0: unknown */
+	double scheduler;                    /* ns of the scheduler's CPU time for a task; 0:
+					      * unknown */
 };
 
 static int queue_batch(struct queue *queue, size_t n)
@@ -63,8 +64,8 @@ static int queue_to(struct queue *queue, size_t length)
 	return r;
 }
 
-/* Submitting is one process's work, queueing another's: waits until that one has done its share.
- * There is nothing to ask for it, so we look whether the scheduler still uses the processor. */
+/* The client submits and the scheduler queues; waits until the scheduler has queued all. No call
+ * tells when, so the CPU time of the scheduler is watched until it stops growing. */
 static double scheduler_rest(const struct queue *queue)
 {
 	const uint64_t rest_ns = QUEUE_REST_MS * NS_PER_MS / 20;
@@ -80,7 +81,7 @@ static double scheduler_rest(const struct queue *queue)
 	return (double)now.cpu_ns;
 }
 
-/* Takes the last n back: their records are the next to be used. */
+/* Takes the last n tasks back: the next tasks use their records. */
 static int queue_withdraw(struct queue *queue, size_t n)
 {
 	plm *client = queue->runtime->client;
@@ -120,9 +121,9 @@ static int window_singles(struct queue *queue, struct samples *ret)
 	return 0;
 }
 
-/* Whoever is the first to touch a page of the table pays the kernel, and a virtual machine's host,
- * for it: some 2 us, by the state of the host's memory 10 us, at any length of the queue. So the
- * same tasks are queued twice, and the second time is what a queue of that length costs. */
+/* The first process to touch a page of the table pays the kernel, and a virtual machine's host:
+ * some 2 us, and up to 10 us, at any length of the queue. So the same tasks are queued twice,
+ * and the second time is the cost at that length. */
 static int window_measure(struct queue *queue, size_t length, struct queue_window *ret)
 {
 	int r = queue_to(queue, length);
@@ -142,7 +143,7 @@ static int window_measure(struct queue *queue, size_t length, struct queue_windo
 	return r < 0 ? r : window_singles(queue, &ret->single);
 }
 
-/* The only worker is given something that outranks and outlasts the queue. */
+/* The only worker gets a task that outranks and outlasts the queue. */
 static int queue_block(struct runtime *runtime)
 {
 	plm_arg arg = PLM_BYTES("600000", 6);
@@ -154,7 +155,7 @@ static int queue_block(struct runtime *runtime)
 
 static const size_t lengths[WINDOWS_MAX] = { 10000, 1000000, 10000000 };
 
-/* One cost at each length; the first is what the others stand beside. */
+/* A cost at each length; the first length is the reference for the rest. */
 static void queue_row(struct bench *bench, const char *name, const double *ns, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

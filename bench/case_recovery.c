@@ -1,6 +1,6 @@
-/* The death of the scheduler, and that of the manager: how long until tasks flow again, what a
- * client sees of it, how long until the next one is there. That of a worker: case_death.c; of who
- * holds a lock: bench_locks.c. */
+/* The death of the scheduler and of the manager: how long until tasks flow again, how much of
+ * the death a client notices, how long until the successor is ready. Worker deaths:
+ * case_death.c; deaths of lock holders: bench_locks.c. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -21,17 +21,18 @@
 enum {
 	QUEUED = 10000,
 	SCHEDULER_DEATHS = 5, /* a round */
-	OLD_MS = 600,         /* who lived so long did not die young: the next one comes at once */
+	OLD_MS = 600,         /* a scheduler that lived so long did not die young: the next
+			       * scheduler comes at once */
 	GUARDED_DEATHS = 5,
-	OLD_MANAGER_MS = 150, /* the same, of a manager under its guard */
+	OLD_MANAGER_MS = 150, /* the same for a manager under a guard */
 	FLOW_BATCH = 1000,
 	FLOW_TASKS = 50000,
 	TRIPS = 1000,
 	SETTLE_MAX_MS = 60000,
 };
 
-/* Kills who is not our child. Returns when the kernel says that it is dead; when it was told, too.
- * 0 or -errno. */
+/* Kills a process that is not our child. Returns when the kernel reports the death, and when the
+ * signal was sent. 0 or -errno. */
 static int kill_other(pid_t pid, uint64_t *ret_killed_ns)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -59,10 +60,10 @@ struct restart {
 	struct witness witness;
 	plm_task *tasks;
 	plm_ref *refs;
-	struct samples values; /* of this round: until the first value is there */
+	struct samples values; /* of this round: time until the first value */
 };
 
-/* They wait, and none stands before a worker: the queue rests. */
+/* The tasks wait in the heap and no task waits in a ring: the queue rests. */
 static int queue_all(struct restart *d)
 {
 	plm *client = d->runtime->client;
@@ -73,7 +74,8 @@ static int queue_all(struct restart *d)
 	return r < 0 ? bench_failed("queueing", r) : 0;
 }
 
-/* When the queue goes on the scheduler is dead: whatever starts then, the next one has placed. */
+/* When the queue goes on the scheduler is dead: every later start was placed by the next
+ * scheduler. */
 static int kill_scheduler(struct restart *d, uint64_t *ret_killed_ns)
 {
 	plm_status status;
@@ -102,7 +104,7 @@ static int one_restart(struct restart *d, struct samples *ret)
 		r = plm_wait(client, d->refs, QUEUED, QUEUED, SETTLE_MAX_MS, NULL);
 	plm_drop_many(client, d->refs, QUEUED);
 	if (r == 0 && d->witness.seen->first_ns < killed)
-		r = -EPROTO; /* the dead one had placed it */
+		r = -EPROTO; /* the dead scheduler had placed the task */
 	if (r < 0)
 		return bench_failed("tasks of a dead scheduler", r);
 	samples_add(ret, (double)(d->witness.seen->first_ns - killed));
@@ -183,7 +185,7 @@ struct headless {
 static int flow_just_after(void *context, struct samples *ret)
 {
 	struct headless *h = context;
-	kill(h->runtime->pid, SIGKILL); /* not awaited: it dies while they run */
+	kill(h->runtime->pid, SIGKILL); /* without waiting: the manager dies while tasks run */
 	int r = round_flow(&h->flow, ret);
 	runtime_behead(h->runtime);
 	return r;
@@ -198,7 +200,7 @@ static int take_over(void *context, struct samples *ret)
 	return r;
 }
 
-/* series: of a living manager, of a dead one; its target is that of the ratio. */
+/* Series of a living manager and of a dead manager; the target applies to their ratio. */
 static void beside_living(struct bench *bench, struct series *living, struct series *dead,
     double scale, const char *unit, enum target_sense sense, double bound)
 {
@@ -214,7 +216,8 @@ static void beside_living(struct bench *bench, struct series *living, struct ser
 	row_print(bench, &row);
 }
 
-/* In turn: a client is at work; the manager is killed, and it goes on; the next one takes over. */
+/* In turn: a client works; the manager is killed while the client goes on; the next manager
+ * takes over. */
 static int manager_rows(struct headless *h)
 {
 	struct series series[] = {
@@ -250,9 +253,9 @@ static int manager_body(struct runtime *runtime, void *context)
 	return r;
 }
 
-/* ---- the manager, under its guard ---- */
+/* ---- the manager under a guard ---- */
 
-/* Until somebody new can come in, which is the last that the next manager sees to. */
+/* Until a new client can join: the last thing that the next manager sets up. */
 static int one_guarded(struct runtime *runtime, struct samples *ret)
 {
 	plm_status status;
@@ -302,7 +305,7 @@ int case_recovery(struct bench *bench)
 	struct headless headless = { .bench = bench, .options = &options };
 	rows_title("recovery: the scheduler is killed before 10,000 tasks; the manager");
 	int r = runtime_with(&options, scheduler_body, bench);
-	/* Members of a dead manager become our children, until they end. */
+	/* Members of a dead manager become children of this process. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	if (r == 0)
 		r = runtime_with(&options, manager_body, &headless);

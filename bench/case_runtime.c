@@ -1,4 +1,4 @@
-/* The runtime itself: its start, and its rest. */
+/* The runtime at boot and at rest. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -106,13 +106,13 @@ static void idle_rows(struct bench *bench, const struct member_use *member, doub
 	row.unit = "1/s";
 	row.value = (double)(after->switches - before->switches) / seconds;
 	row.sense = TARGET_AT_MOST;
-	row.bound = 1.1; /* a tick a second, and the one that falls on the edge */
+	row.bound = 1.1; /* a tick a second, and a tick on the edge of the window */
 	row_print(bench, &row);
 	row.sense = TARGET_NONE;
 	snprintf(name, sizeof name, "%s, resident", member->name);
 	row.unit = "MB";
 	row.value = (double)after->resident_bytes * 1e-6;
-	if (member->name[0] != 'w') { /* a worker's memory is that of its tasks */
+	if (member->name[0] != 'w') { /* a worker's memory belongs to the worker's tasks */
 		row.sense = TARGET_AT_MOST;
 		row.bound = 10;
 	}
@@ -124,7 +124,7 @@ static int idle_body(struct runtime *runtime, void *context)
 	struct bench *bench = context;
 	unsigned seconds = bench->idle_s ? bench->idle_s : bench_choose(bench, 10, 4);
 	struct idle idle = { .n = 0 };
-	sleep(IDLE_SETTLE_S); /* what a boot leaves to be done is not rest */
+	sleep(IDLE_SETTLE_S); /* the remaining work of a boot is no rest */
 	int r = idle_members(runtime, &idle);
 	for (size_t i = 0; i < idle.n && r == 0; i++)
 		r = process_use(idle.member[i].pid, &idle.member[i].before);

@@ -22,11 +22,11 @@ struct scale {
 	size_t total; /* of all clients */
 };
 
-/* Shared with the clients of one round. */
+/* Shared with the clients of a round. */
 struct crowd {
 	const char *runtime_name;
 	struct flow flow;
-	int start_read, start_write; /* its closing is the shot */
+	int start_read, start_write; /* closing start_write starts all clients */
 	_Atomic unsigned ready, failed;
 	_Atomic uint64_t end_ns; /* of the last */
 };
@@ -84,7 +84,7 @@ static int crowd_await_ready(struct crowd *crowd, unsigned n)
 	return 0;
 }
 
-/* Starts the clients, gives the shot when all are ready, and waits for their ends. */
+/* Starts the clients, lets them go when all are ready, and waits for their ends. */
 static int crowd_run(struct crowd *crowd, unsigned n, uint64_t *ret_start)
 {
 	int pid[CLIENTS_MAX], r = 0;
@@ -130,7 +130,7 @@ static int scale_body(struct runtime *runtime, void *context)
 	return r < 0 ? r : (int)(rate / 1000);
 }
 
-/* A runtime of its own for each round: so all are measured in turn. */
+/* A new runtime for each round, so that all series are measured in turn. */
 static int round_scale(void *context, struct samples *ret)
 {
 	struct scale *scale = context;

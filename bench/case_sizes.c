@@ -1,4 +1,4 @@
-/* Objects of every size: what of their cost grows with the bytes, and what does not. */
+/* Objects of every size: which costs grow with the bytes, and which do not. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +53,7 @@ static int step_create(const struct sized *sized, double *ret_ns)
 	return r;
 }
 
-/* The private copy that a put is compared with. */
+/* The private copy with which a put is compared. */
 static int step_copy(const struct sized *sized, double *ret_ns)
 {
 	uint64_t start = clock_ns();
@@ -63,7 +63,7 @@ static int step_copy(const struct sized *sized, double *ret_ns)
 	return 0;
 }
 
-/* Made by a worker, then looked at by a worker, which may be the other one. */
+/* A worker makes the object, then a worker, perhaps another worker, reads the object. */
 static int make_by_worker(const struct sized *sized, plm_ref *ret)
 {
 	char text[24];
@@ -123,7 +123,7 @@ static const struct {
 	{ "worker to worker", step_handover },
 };
 
-/* The median of some, after one that warms up. */
+/* The median of some samples, after a warm-up. */
 static int size_row(struct bench *bench, const struct sized *sized, size_t step, const char *size)
 {
 	struct samples samples = { 0 };
@@ -150,7 +150,7 @@ static int size_row(struct bench *bench, const struct sized *sized, size_t step,
 static int sizes_body(struct runtime *runtime, void *context)
 {
 	struct bench *bench = context;
-	size_t n = COUNT_OF(sizes) - bench->quick; /* a GiB takes its time */
+	size_t n = COUNT_OF(sizes) - bench->quick; /* a GiB takes long */
 	size_t most = sizes[n - 1].bytes;
 	struct sized sized = { runtime->client, malloc(most), malloc(most), 0 };
 	int r = sized.source && sized.target ? runtime_load_bench(runtime) : -ENOMEM;
@@ -164,7 +164,7 @@ static int sizes_body(struct runtime *runtime, void *context)
 			r = size_row(bench, &sized, step, sizes[i].name);
 	}
 	free(sized.source);
-	free(sized.target); /* or every fork after us has its pages to copy */
+	free(sized.target); /* otherwise every later fork copies these page tables */
 	return r;
 }
 

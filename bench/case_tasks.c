@@ -1,4 +1,4 @@
-/* Small tasks: how many a second, and how long one takes. */
+/* Small tasks: how many a second, and the latency of a single task. */
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
@@ -75,9 +75,9 @@ int case_flow(struct bench *bench)
 	return r;
 }
 
-/* ---- one task at a time ---- */
+/* ---- single tasks ---- */
 
-/* series[0] is the bare way, series[1] that of a task; the target is that of its median. */
+/* series[0] is the bare path, series[1] a task's; the target applies to the median of series[1]. */
 static void trip_rows(struct bench *bench, struct series series[2], double bound, bool of_ratio)
 {
 	static const struct {
@@ -92,7 +92,8 @@ static void trip_rows(struct bench *bench, struct series series[2], double bound
 			snprintf(name, sizeof name, "%s, %s", series[i].name, quantile[q].name);
 			row.name = name;
 			if (quantile[q].fraction > 0.5)
-				row.low = row.high = 0; /* those of the rounds are medians */
+				row.low = row.high = 0; /* the low and high of the rounds belong
+							 * to medians */
 			if (i == 1) {
 				row.limit = limit;
 				row.limit_name = series[0].name;

@@ -1,8 +1,6 @@
-/* commands.h - a batch of command lines as tasks, as `plmctl submit` would order them: with the
- * environment of this process, stored once, and a log of each.
- *
- * Where: this process, a client.  Blocks: as long as the commands run.
- * Allocates: the batch; one object in the store. */
+/* commands.h - a batch of command lines as tasks, as `plmctl submit` submits commands: with the
+ * environment of this process, stored once, and a log for each command. Where: this process, a
+ * client. Blocks: as long as the commands run. Allocates: the batch; an object in the store. */
 #ifndef PLM_BENCH_COMMANDS_H
 #define PLM_BENCH_COMMANDS_H
 
@@ -26,9 +24,10 @@ struct commands { /* /bin/true 1, /bin/true 2, ... */
 int commands_make(struct commands *ret, plm *client, size_t room);
 void commands_free(struct commands *commands);
 
-/* Submits n of them at once. 0 or -errno. */
+/* Submits n commands at once. 0 or -errno. */
 int commands_submit(struct commands *commands, size_t n);
-/* Submits n, waits for all, sees that the last one went well, drops them. 0 or -errno. */
+/* Submits n commands, waits for all, checks that the last command succeeded, drops all. 0 or
+ * -errno. */
 int commands_run(struct commands *commands, size_t n);
 
 #endif

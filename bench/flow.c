@@ -21,7 +21,7 @@ static int submit_batch(const struct flow *flow, plm_ref *refs)
 	return 0;
 }
 
-/* Waits for all, reads one to see that they did not fail, drops all. */
+/* Waits for the whole batch, reads one value to check for failure, drops all. */
 static int settle_batch(const struct flow *flow, const plm_ref *refs)
 {
 	plm_view view;
@@ -34,7 +34,8 @@ static int settle_batch(const struct flow *flow, const plm_ref *refs)
 	return r < 0 ? r : 0;
 }
 
-/* Two batches are in flight: the workers have one while we submit, await and drop the other. */
+/* Two batches are in flight: workers run one batch while this thread submits, awaits and drops
+ * another. */
 int flow_through(const struct flow *flow, plm_ref *refs)
 {
 	size_t batches = flow->total / flow->batch;
@@ -50,7 +51,7 @@ int flow_through(const struct flow *flow, plm_ref *refs)
 	return 0;
 }
 
-/* Its answer is 0 or the error, as the pointer a thread returns. */
+/* Returns 0 or the error, as the pointer that a thread returns. */
 static void *flow_thread(void *context)
 {
 	const struct flow *flow = context;

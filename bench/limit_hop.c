@@ -16,7 +16,7 @@ enum {
 };
 
 struct member {
-	_Alignas(CACHE_LINE_BYTES) shared32 word; /* W: the member before it. One more each turn. */
+	_Alignas(CACHE_LINE_BYTES) shared32 word; /* W: the previous member; plus one each turn. */
 };
 
 struct hop {
@@ -68,7 +68,7 @@ static void limit_hop_pin(int cpu)
 	sched_setaffinity(0, sizeof set, &set);
 }
 
-/* Until it is killed: whoever started the ring ends it. */
+/* Runs until killed by the process that started the ring. */
 static void hop_serve(void *context)
 {
 	struct hop *hop = context;
@@ -161,7 +161,7 @@ int limit_hop(void *hop_limit, struct samples *ret)
 	if (hop.limit->spin)
 		limit_hop_pin(hop.cpu[0]);
 	r = hop_run(&hop, ret);
-	sched_setaffinity(0, sizeof usable, &usable); /* what is started later inherits it */
+	sched_setaffinity(0, sizeof usable, &usable); /* later children inherit the affinity */
 	munmap(hop.member, bytes);
 	return r;
 }

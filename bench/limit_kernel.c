@@ -1,4 +1,4 @@
-/* What memory, processes and the kernel cost. */
+/* The cost of memory, processes and system calls. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -32,7 +32,7 @@ int helper_start(void (*body)(void *), void *context)
 	if (pid != 0)
 		return pid < 0 ? -errno : pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() == parent) /* else it died before the line above */
+	if (getppid() == parent) /* otherwise the parent died before prctl() */
 		body(context);
 	_exit(0);
 }
@@ -56,7 +56,7 @@ static unsigned copy_count(size_t bytes)
 	return n > COPY_SAMPLES_MAX ? COPY_SAMPLES_MAX : (unsigned)n;
 }
 
-/* Cold: each copy has a target of its own. Warm: all have the same few, touched before. */
+/* Cold: each copy has a new target. Warm: all copies share a few targets, touched before. */
 static int copy_run(const struct copy_limit *limit, const char *source, struct samples *ret)
 {
 	unsigned n = copy_count(limit->bytes);
@@ -82,7 +82,7 @@ int limit_copy(void *copy_limit, struct samples *ret)
 	char *source = malloc(limit->bytes);
 	if (!source)
 		return -ENOMEM;
-	/* Untouched, it would all be the one page of zeroes. */
+	/* Untouched memory would all map to the same page of zeroes. */
 	memset(source, 'x', limit->bytes);
 	int r = copy_run(limit, source, ret);
 	free(source);

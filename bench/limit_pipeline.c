@@ -1,4 +1,4 @@
-/* The way of many small tasks with nothing done to them: two rings between three processes. */
+/* The path of many small tasks without any work: two rings between three processes. */
 #include <errno.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -15,7 +15,7 @@ enum {
 	PIPELINE_MAX_S = 30,
 };
 
-/* One writer, one reader. Each counts what it has moved since the start. */
+/* One writer, one reader. Each counts the entries moved since the start. */
 struct bare_ring {
 	_Alignas(CACHE_LINE_BYTES) shared64 written; /* W: writer (release) */
 	_Alignas(CACHE_LINE_BYTES) shared64 read;    /* W: reader (release) */
@@ -28,7 +28,7 @@ struct pipeline {
 	shared64 sum; /* W: consumer, before its last `read` */
 };
 
-/* How many may be moved now: waits until it is at least one, gives at most a batch. */
+/* Waits until at least one entry can be moved; returns at most a batch. */
 static uint64_t ring_readable(struct bare_ring *ring, uint64_t read)
 {
 	uint64_t n;

@@ -1,4 +1,4 @@
-/* What it costs to run a program. */
+/* The cost of running a program. */
 #include <errno.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -11,7 +11,7 @@ enum { AT_ONCE_MAX = 64 };
 
 static int spawn_once(const char *const *argv)
 {
-	union { /* posix_spawn() promises not to write, but its type cannot say so */
+	union { /* posix_spawn() promises not to write, but the parameter's type is not const */
 		const char *const *in;
 		char *const *out;
 	} arguments = { .in = argv };
@@ -25,7 +25,7 @@ static int spawn_once(const char *const *argv)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -ENOEXEC;
 }
 
-/* The share of one process; its exit code says whether all went well. */
+/* The share of one process; the exit code says whether all children succeeded. */
 static void spawn_share(void *context)
 {
 	const struct spawn_limit *limit = context;

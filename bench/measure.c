@@ -16,14 +16,16 @@ enum {
 	FIGURE_BYTES = 32,
 };
 
-#define LOAD_BUSY 0.3 /* of each core, by others: above it the figures say little */
+#define LOAD_BUSY                                                                       \
+	0.3 /* load of each core by other programs; with more than 0.3 the figures mean \
+	     * little */
 
 /* ---- one run ---- */
 
 int bench_failed(const char *what, int error)
 {
 	const char *reason = plm_why();
-	fflush(stdout); /* the table and the complaint in the order they happened */
+	fflush(stdout); /* table and complaint appear in the order of the events */
 	fprintf(stderr, "bench: %s: %s%s%s\n", what, plm_strerror(error),
 	    reason && *reason ? ": " : "", reason ? reason : "");
 	return error;
@@ -35,7 +37,7 @@ static unsigned cores_usable(void)
 	return sched_getaffinity(0, sizeof set, &set) < 0 ? 1 : (unsigned)CPU_COUNT(&set);
 }
 
-/* Creates the folders of a relative path; what cannot be created shows when the file is opened. */
+/* Creates the folders of a relative path; a failure shows when the file is opened. */
 static void make_folders(const char *path)
 {
 	char part[256];
@@ -47,7 +49,7 @@ static void make_folders(const char *path)
 	}
 }
 
-/* Opens the CSV file and says what the machine is busy with. */
+/* Opens the CSV file and prints the load of the machine. */
 static int bench_open(struct bench *bench)
 {
 	make_folders(bench->csv_path);
@@ -87,7 +89,7 @@ static const struct option bench_long[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-/* A count from 1 to 9999; 0: it is none. */
+/* A count from 1 to 9999; 0 if the text is no such count. */
 static unsigned parse_count(const char *text)
 {
 	char *end;
@@ -202,7 +204,7 @@ double samples_at(struct samples *samples, double fraction)
 	if (!samples->sorted)
 		qsort(samples->value, samples->n, sizeof samples->value[0], compare_doubles);
 	samples->sorted = true;
-	/* The nearest rank: every figure printed is one that was measured. */
+	/* The nearest rank, so that every printed figure is a measured figure. */
 	return samples->value[(size_t)(fraction * (double)(samples->n - 1) + 0.5)];
 }
 
@@ -261,7 +263,7 @@ struct row row_of(struct series *series, double fraction, double scale, const ch
 	};
 }
 
-/* Four figures are all that a measurement on a live machine is worth. */
+/* A measurement on a machine with other load is worth four digits at most. */
 static void measure_spell(char text[FIGURE_BYTES], double value)
 {
 	double size = value < 0 ? -value : value;
@@ -286,7 +288,7 @@ static void csv_write(struct bench *bench, const struct row *row, double ratio, 
 	else
 		fprintf(bench->csv, ",");
 	fprintf(bench->csv, ",%s,%s\n", target, verdict);
-	fflush(bench->csv); /* a case that fails later must not take these figures with it */
+	fflush(bench->csv); /* keeps these figures even if a later case fails */
 }
 
 void row_print(struct bench *bench, const struct row *row)

@@ -1,11 +1,11 @@
 /* measure.h - the harness of the benchmarks: samples, rounds taken in turn, rows of a table.
  *
- * Where: one process, no shared memory.  Blocks: as long as the rounds do.  Allocates: the samples;
- * out of memory ends the program, as there is nothing left to measure.
+ * Where: one process, no shared memory. Blocks: as long as the rounds do. Allocates: the
+ * samples; want of memory ends the program.
  *
- * What is compared is measured in turn, A B A B, never A A B B: on a shared machine the speed
- * drifts by more than the differences we look for, and a drift must meet both sides alike. Time
- * decides a word in a column, never an exit code. */
+ * Series to be compared are measured in turn, A B A B, never A A B B. On a shared machine the
+ * speed drifts by more than the differences of interest, and the drift must meet both sides
+ * alike. Time decides a word in a column, never an exit code. */
 #ifndef PLM_BENCH_MEASURE_H
 #define PLM_BENCH_MEASURE_H
 
@@ -19,14 +19,14 @@
 struct bench {
 	const char *program;
 	bool quick;           /* shorter rounds, and fewer */
-	const char *only;     /* the one case to run; NULL: all */
+	const char *only;     /* the single case to run; NULL: all cases */
 	const char *plm_path; /* the program that boots a runtime */
 	const char *csv_path;
 	unsigned workers;
 	unsigned idle_s; /* 0: chosen by `quick` */
 	FILE *csv;
 	double load;      /* at the start: says how far the figures can be trusted */
-	unsigned cores;   /* that this process may use */
+	unsigned cores;   /* usable by this process */
 	unsigned missed;  /* targets */
 	char started[32]; /* UTC: the key of this run in the CSV file */
 };
@@ -44,8 +44,9 @@ struct bench_program {
 	size_t n;
 };
 
-/* Options, what the machine is busy with, then each part. One that fails does not keep the others
- * from running. Returns the exit code: 0, 1 when a part failed to run, 64 for a wrong option. */
+/* Parses options, prints the load of the machine, then runs each part. A failing part does not
+ * keep the rest from running. Returns the exit code: 0, 1 when a part failed to run, 64 for a
+ * wrong option. */
 int bench_main(const struct bench_program *program, int argc, char **argv);
 
 static inline unsigned bench_choose(const struct bench *bench, unsigned full, unsigned quick)
@@ -53,7 +54,7 @@ static inline unsigned bench_choose(const struct bench *bench, unsigned full, un
 	return bench->quick ? quick : full;
 }
 
-/* Says on stderr what did not work and why; returns `error`. */
+/* Prints on stderr what failed and why; returns `error`. */
 int bench_failed(const char *what, int error);
 
 /* ---- samples ---- */
@@ -71,7 +72,7 @@ void samples_free(struct samples *samples);
 
 /* ---- rounds in turn ---- */
 
-/* One round adds as many samples as it likes. 0 or -errno. */
+/* One round, adding any number of samples. 0 or -errno. */
 typedef int round_function(void *context, struct samples *ret);
 
 struct series {
@@ -79,7 +80,8 @@ struct series {
 	round_function *round;
 	void *context;
 	struct samples all;    /* of all rounds */
-	struct samples rounds; /* the median of each round: their spread is the noise */
+	struct samples rounds; /* the median of each round; the spread of the medians is the
+				* noise */
 };
 
 #define SERIES(what, function, of)                                   \
@@ -87,7 +89,7 @@ struct series {
 		.name = (what), .round = (function), .context = (of) \
 	}
 
-/* The first round of each warms up and is thrown away. 0 or what a round returned. */
+/* The first round of each series warms up and is thrown away. Returns 0 or a round's error. */
 int series_in_turn(struct series *series, size_t n, unsigned rounds);
 void series_free(struct series *series, size_t n);
 
@@ -100,7 +102,7 @@ struct row {
 	const char *unit;
 	double value;
 	double low, high;       /* of the rounds; equal: not shown */
-	const char *limit_name; /* what the machine can do, measured in the same run */
+	const char *limit_name; /* a limit of the machine, measured in the same run */
 	double limit;           /* 0: nothing to compare with */
 	enum target_sense sense;
 	double bound;

@@ -51,12 +51,12 @@ static _Noreturn void become_plm(const struct runtime_options *options, const ch
 	}
 	if (options->guard)
 		argument[n++] = "--guard";
-	/* Not SIGKILL: told so, it takes its processes and segments with it. */
+	/* Not SIGKILL: on SIGTERM the manager ends all members and removes the segments. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	dup2(out, STDOUT_FILENO);
 	if (options->quiet)
 		dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
-	union { /* execv() promises not to write, but its type cannot say so */
+	union { /* execv() promises not to write, but the parameter's type is not const */
 		const char **in;
 		char *const *out;
 	} arguments = { .in = argument };
@@ -65,7 +65,8 @@ static _Noreturn void become_plm(const struct runtime_options *options, const ch
 	_exit(127);
 }
 
-/* Reads one line, byte by byte: once in a boot, and nothing of what follows may be swallowed. */
+/* Reads one line, byte by byte: a boot has one such line, and no byte after the line may be
+ * lost. */
 static int read_line(int fd, char *line, size_t size)
 {
 	uint64_t deadline = deadline_after_ms(READY_MAX_MS);
@@ -79,7 +80,7 @@ static int read_line(int fd, char *line, size_t size)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
-			return -EPIPE; /* it ended: its stderr is ours and says why */
+			return -EPIPE; /* plm ended; plm's stderr is ours and has the reason */
 		if (line[n++] == '\n')
 			break;
 	}
@@ -108,7 +109,7 @@ int runtime_take_over(const struct runtime_options *options, struct runtime *run
 	close(out[1]);
 	if (r == 0)
 		r = await_ready(out[0]);
-	/* It has said its one line; a closed pipe would only matter to a second one. */
+	/* plm prints no second line, so a closed pipe does no harm */
 	close(out[0]);
 	return r;
 }
@@ -150,7 +151,7 @@ static void end_by_force(pid_t pid)
 	runtime_reap(pid, END_MAX_MS);
 }
 
-/* An orderly end leaves no name behind; one that stays is a bug to be told, and removed. */
+/* An orderly end leaves no segment behind; a leftover is a bug, reported and then removed. */
 static void remove_names(const char *name)
 {
 	char prefix[64];
@@ -167,7 +168,7 @@ static void remove_names(const char *name)
 	closedir(directory);
 }
 
-/* The one that runs, for the end of the program by exit(). */
+/* The running runtime, for an end of the program by exit(). */
 static struct runtime *current;
 
 static void stop_current(void)

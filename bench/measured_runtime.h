@@ -1,9 +1,9 @@
-/* measured_runtime.h - a private runtime for one measurement: booted under a name of its own, then
+/* measured_runtime.h - a private runtime for one measurement, booted under a unique name, then
  * stopped.
  *
- * Where: a child process.  Death: it is told to end when we die; whatever it leaves in /dev/shm is
- * removed here, with a word about it.
- * Blocks: at most the deadlines in measured_runtime.c.  Allocates: a client handle. */
+ * Where: a child process. Death: the runtime ends when this process dies; files left in /dev/shm
+ * are reported and removed. Blocks: at most the deadlines in measured_runtime.c. Allocates: a
+ * client handle. */
 #ifndef PLM_BENCH_RUNTIME_H
 #define PLM_BENCH_RUNTIME_H
 
@@ -19,13 +19,13 @@ struct runtime_options {
 	unsigned long tasks; /* 0: the default */
 	unsigned processes;  /* 0: the default */
 	const char *state;   /* as for --state; NULL: no journal */
-	bool guard;          /* a parent starts the manager again when it is killed */
-	bool quiet;          /* what it logs is expected: nobody wants to read it */
+	bool guard;          /* a guard starts the manager again after a kill */
+	bool quiet;          /* log lines are expected and not shown */
 };
 
 struct runtime {
 	char name[32];
-	pid_t pid; /* of the manager, or of its guard; 0: none */
+	pid_t pid; /* of the manager, or of the guard; 0: none */
 	plm *client;
 };
 
@@ -33,9 +33,9 @@ struct runtime {
 int runtime_start(const struct runtime_options *options, struct runtime *ret);
 void runtime_stop(struct runtime *runtime);
 
-/* A manager without a guard is killed; returns when it is dead. All others live. */
+/* Kills a manager that has no guard; returns when the manager is dead. The members live on. */
 void runtime_behead(struct runtime *runtime);
-/* The next manager takes over: boots under the same name, waits for its ready line. 0 or -errno. */
+/* Boots the next manager under the same name and waits for the ready line. 0 or -errno. */
 int runtime_take_over(const struct runtime_options *options, struct runtime *runtime);
 
 /* Start, body, stop. 0 or the first error. */
@@ -44,11 +44,11 @@ int runtime_with(const struct runtime_options *options,
 
 int runtime_load_bench(struct runtime *runtime); /* mod_bench.c, built beside this program */
 
-/* Bytes of the control segment; negative: there is none. */
+/* Bytes of the control segment; negative: no such segment. */
 long long runtime_control_bytes(const struct runtime *runtime);
 
-/* Submits a task with one argument of text and waits for its value, which the caller releases; the
- * hold on it ends with the runtime. 0 or -errno, said on stderr. */
+/* Submits a task with one text argument and waits for the value, which the caller releases; the
+ * hold ends with the runtime. 0 or -errno, reported on stderr. */
 int runtime_call(
     struct runtime *runtime, const char *function, const char *argument, plm_view *ret);
 

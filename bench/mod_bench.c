@@ -8,7 +8,7 @@
 #include "bench/work.h"
 #include "plm.h"
 
-/* TURNS [FUTURE...]: works so long; TURNS is eight bytes. What it waited for is not looked at. */
+/* TURNS [FUTURE...]: works for TURNS (eight bytes) turns; the futures' values are not read. */
 static int bench_work(plm_call *call)
 {
 	uint64_t turns;
@@ -21,7 +21,7 @@ static int bench_work(plm_call *call)
 	return 0;
 }
 
-/* BYTES: looks at the first and the last of them. */
+/* BYTES: reads the first and the last byte. */
 static int bench_touch(plm_call *call)
 {
 	size_t length = 0;
@@ -33,7 +33,7 @@ static int bench_touch(plm_call *call)
 	return 0;
 }
 
-/* The file that is named by the argument. 0, or what plm_fail() returned. */
+/* Opens the file that the argument names. 0, or the result of plm_fail(). */
 static int record_of(plm_call *call, struct start_record **ret)
 {
 	char path[256];
@@ -55,7 +55,7 @@ static int record_of(plm_call *call, struct start_record **ret)
 	return 0;
 }
 
-/* PATH: notes its start in a file, and stays until it is killed; at its second start it ends. */
+/* PATH: notes the start in a file, and stays until killed; the second start ends at once. */
 static int bench_stay(plm_call *call)
 {
 	uint64_t now = work_now_ns();
@@ -73,7 +73,7 @@ static int bench_stay(plm_call *call)
 	return 0;
 }
 
-/* PATH: notes its start, if none of its kind has yet. */
+/* PATH: notes the start, unless another task of this kind has already. */
 static int bench_first(plm_call *call)
 {
 	uint64_t now = work_now_ns(), none = 0;

@@ -11,7 +11,7 @@
 
 enum { FILE_BYTES_MAX = 4096 };
 
-/* A file of /proc as text; -errno when it cannot be read. */
+/* A file of /proc as text; -errno when the file cannot be read. */
 static int read_text(const char *path, char text[FILE_BYTES_MAX])
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -36,8 +36,8 @@ static uint64_t status_number(const char *status, const char *label)
 	return 0;
 }
 
-/* schedstat counts nanoseconds, where stat counts clock ticks of ten milliseconds: a process that
- * rests uses less than one in ten seconds. */
+/* schedstat counts nanoseconds, stat counts clock ticks of ten milliseconds: an idle process
+ * uses less than a tick in ten seconds. */
 static int thread_use(pid_t pid, pid_t thread, struct process_use *use)
 {
 	char path[64], text[FILE_BYTES_MAX];

@@ -1,5 +1,5 @@
-/* processes.h - what /proc says of another process.
- * Where: this process.  Blocks: never.  Allocates: directory streams, closed again. */
+/* processes.h - CPU time, sleeps and memory of another process, from /proc. Where: this process.
+ * Blocks: never. Allocates: directory streams, closed again. */
 #ifndef PLM_BENCH_PROCESSES_H
 #define PLM_BENCH_PROCESSES_H
 
@@ -9,7 +9,7 @@
 
 struct process_use {
 	uint64_t cpu_ns;   /* user and system, all threads */
-	uint64_t switches; /* voluntary: how often it went to sleep, so how often it was woken */
+	uint64_t switches; /* voluntary: how often the process went to sleep, and so was woken */
 	uint64_t resident_bytes;
 };
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""report.py - what the rows of a run mean: the table of targets, and docs/performance.md.
+"""report.py - makes the table of targets and docs/performance.md from the rows of a run.
 
     python3 bench/report.py [CSV] [PAGE]     (build/bench/results.csv, docs/performance.md)
 
@@ -85,7 +85,7 @@ def table_missing(run):
     rows = [name for _, name in run.rows if name.endswith(": missing")]
     return (
         "Missing in this run: "
-        + (", ".join(name[:-9] for name in rows) if rows else "nobody")
+        + (", ".join(name[:-9] for name in rows) if rows else "none")
         + "."
     )
 
@@ -102,6 +102,39 @@ def table_graphs(run):
         for pattern in GRAPHS
     ]
     return table(["METG(50 %), us (peak)", *RUNTIMES], rows)
+
+
+WAYS = ("plm", "plm, submitted before", "OpenMP", "StarPU", "MPI")
+
+
+def table_graphs_machine(run):
+    rows = [
+        [
+            f"{pattern}, width {width}",
+            *(figure(metg(run, way, pattern, f"{width}, of the machine")) for way in WAYS),
+        ]
+        for width in (2, 8, 64)
+        for pattern in ("trivial", "stencil", "nearest", "spread", "fft")
+    ]
+    return table(["METG of the machine, us", *WAYS], rows)
+
+
+def overhead(run, way):
+    prefix = f"{way}: overhead of a task of "
+    return [
+        (float(key[len(prefix) : -3]), float(row["value"]))
+        for (program, key), row in run.rows.items()
+        if program == "graphs" and key.startswith(prefix)
+    ]
+
+
+def table_overhead(run):
+    curves = {way: dict(overhead(run, way)) for way in WAYS}
+    rows = [
+        [f"{us:g} us", *(figure(curves[way].get(us)) for way in WAYS)]
+        for us in sorted(curves["plm"])
+    ]
+    return table(["length of a task: overhead, us", *WAYS], rows)
 
 
 def table_objects(run):
@@ -194,7 +227,7 @@ def table_commands(run):
             rows.append([name, figure(value), f"{figure(of_plm)} x" if of_plm else "-"])
     floor = run.plm("posix_spawn, wait: /bin/true, two at once")
     rows.append(["posix_spawn, wait", figure(floor), "-"])
-    return table(["/bin/true many times, two at a time", "us for one", "beside plm"], rows)
+    return table(["/bin/true many times, two at a time", "us each", "beside plm"], rows)
 
 
 def table_command(run):
@@ -210,7 +243,7 @@ def table_command(run):
 def table_recovery(run):
     locks = (
         "lock of the task heap",
-        "CPU of who takes it",
+        "CPU of the waiter",
         "lock of the record pool",
         "lock of the store arena",
         "all that is derived",
@@ -335,6 +368,13 @@ def plot_all(run, folder):
             ("length of a task, us", "efficiency"),
             "set logscale x\nset yrange [0:1.05]\n",
         )
+    plot_lines(
+        f"{folder}/overhead.svg",
+        "stencil, width 8: core time beyond the work, all processes",
+        {way: overhead(run, way) for way in WAYS},
+        ("length of a task, us", "us a task"),
+        "set logscale x\nset yrange [0:*]\n",
+    )
     in_bytes = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
     handed = {}
     for name in HANDS:

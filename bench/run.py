@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""run.py - `make bench`: the limits of the machine, plm, its peers, and the table of targets.
+"""run.py - `make bench`: the limits of the machine, plm, the peers, and the table of targets.
 
     python3 bench/run.py [--quick] [--only PART ...] [--plm ./plm] [--build build/release]
 
@@ -21,6 +21,7 @@ import subprocess
 import sys
 import time
 
+import graphs
 import runners
 import targets
 
@@ -35,21 +36,21 @@ PARTS = ("limits", "plm", "place", "locks", "peers", "commands", "objects", "gra
 
 
 class Contestant:
-    """A program that speaks peer.h: started, asked, ended with all that it started."""
+    """A program that answers the requests of peer.h, in a session that is killed as a whole."""
 
     def __init__(self, name, command, environment=None):
         self.name, self.command, self.process = name, command, None
         self.environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(environment or {})}
 
     def missing(self):
-        """Why it cannot run here; empty when it can."""
+        """Why the contestant cannot run here; empty if nothing is missing."""
         for word in self.command[:2]:
             if "/" in word and not os.path.exists(word):
                 return f"{word} is not there"
         return "" if shutil.which(self.command[0]) else f"{self.command[0]} is not there"
 
     def start(self):
-        """Milliseconds from its start to its first result."""
+        """Milliseconds from the start to the first result."""
         os.makedirs("build/bench/logs", exist_ok=True)
         log = open(f"build/bench/logs/{self.name.replace(' ', '-')}.log", "w")
         start = time.perf_counter()
@@ -79,11 +80,17 @@ class Contestant:
             line += byte
         return line.decode().strip()
 
-    def ask(self, request):
-        """The numbers of the answer; none when it has no such way."""
+    def send(self, request):
         self.process.stdin.write(f"{request}\n".encode())
+
+    def answer(self):
+        """The numbers of the answer; none for a request that the contestant cannot serve."""
         answer = self.read(ANSWER_MAX_S)
         return [] if answer == "none" else [float(word) for word in answer.split()]
+
+    def ask(self, request):
+        self.send(request)
+        return self.answer()
 
     def stop(self):
         if not self.process:
@@ -94,7 +101,7 @@ class Contestant:
         except (OSError, subprocess.TimeoutExpired):
             pass
         try:
-            os.killpg(self.process.pid, signal.SIGKILL)  # its session is ours: see start()
+            os.killpg(self.process.pid, signal.SIGKILL)  # start() made the session
         except ProcessLookupError:
             pass
         self.process.wait()
@@ -149,7 +156,7 @@ def graph_contestants(options):
 
 
 def present(contestants, rows):
-    """Those that can run; the others become rows that say so."""
+    """The contestants that can run; the rest become rows `missing`."""
     able = []
     for contestant in contestants:
         why = contestant.missing()
@@ -186,7 +193,7 @@ class Rows:
             out.writerow([*head, value, unit, low, high, *beside, ratio, "", ""])
 
     def add(self, name, samples, unit, plm=None):
-        """The median of the rounds, beside that of plm (samples too)."""
+        """The median of the rounds, beside plm's median (samples too)."""
         value, low, high = statistics.median(samples), min(samples), max(samples)
         beside = ("plm", statistics.median(plm)) if plm else ("", "")
         figures = [targets.figure(x) for x in (value, low, high)]
@@ -241,7 +248,7 @@ QUEUE_ROWS = (
 
 
 def in_turn(contestants, rounds, round_of, rows):
-    """Each round, each contestant: started, measured, ended. Who fails is out, and named."""
+    """Starts, measures and ends each contestant in each round; a failed contestant is named and left out."""
     out = {}
     for number in range(rounds + 1):
         for contestant in contestants:
@@ -282,7 +289,7 @@ def part_peers(options, rows):
 def object_round(contestant, sizes, found):
     contestant.start()
     for size in sizes:
-        if contestant.name == "Redis list" and size > 1 << 26:  # it takes no more than 512 MiB
+        if contestant.name == "Redis list" and size > 1 << 26:  # at most 512 MiB in a value
             continue
         answer = contestant.ask(f"touch {size}")
         if found is not None and answer:
@@ -310,117 +317,6 @@ def part_objects(options, rows):
                 plm = found.get(("plm, put", size)) if contestant.name != "plm, put" else None
                 rows.add(f"{contestant.name}: {targets.bytes_text(size)}", samples, "us", plm)
     return 0 if ("plm, put", 1) in found else 1
-
-
-# ---- graphs: METG(50 %) --------------------------------------------------------------------------
-
-CORES_USED = 2
-STEPS = 1000
-AIMED = ("stencil", "nearest", "fft")  # those with a target are swept often enough for a median
-SWEEPS = 3
-CURVE = "stencil"  # whose efficiency is kept for every length, to be drawn
-GRAPHS = ("trivial", "chain", "stencil", "nearest", "spread", "fft", "tree", "random")
-LONGEST_NS, SHORTEST_NS, FACTOR = 160000, 100, math.sqrt(2)
-LONG_NS = 30000  # from here a run is long enough to be measured once
-GIVEN_UP = 0.4  # of the peak: below it the crossing at one half lies behind
-
-
-def tasks_of(pattern, width, steps):
-    if pattern != "tree":
-        return width * steps
-    depth = width.bit_length() - 1
-    phase = [min(step % (2 * depth), 2 * depth - step % (2 * depth)) for step in range(steps)]
-    return sum(1 << level for level in phase)
-
-
-def crossing(points):
-    """The shortest task length that reaches half of the peak, between two that were measured.
-    Points from long tasks to short."""
-    peak = max(efficiency for _, efficiency in points)
-    last = max(i for i, (_, efficiency) in enumerate(points) if efficiency >= peak / 2)
-    if last + 1 == len(points):
-        return points[last][0], peak  # shorter than the shortest
-    (long, above), (short, below) = points[last], points[last + 1]
-    return long * (short / long) ** ((above - peak / 2) / (above - below)), peak
-
-
-class Graphs:
-    def __init__(self, options, rows, running):
-        self.rows, self.running = rows, running
-        self.steps = STEPS // 5 if options.quick else STEPS
-        self.samples = 3 if options.quick else 5
-        turns = 1000000
-        self.turn_ns = min(c.ask(f"turns {turns}")[0] / turns for c in running for _ in range(10))
-
-    def efficiency(self, contestant, pattern, width, ns):
-        turns = max(1, round(ns / self.turn_ns))
-        wall = contestant.ask(f"{pattern} {width} {self.steps} {turns}")[0]
-        if wall <= 0:
-            raise RuntimeError("a graph failed")
-        useful = tasks_of(pattern, width, self.steps) * turns * self.turn_ns
-        return useful / (wall * CORES_USED)
-
-    def sweep(self, pattern, width):
-        """Points of each contestant: (length in ns, efficiency), from long tasks to short."""
-        points = {c.name: [] for c in self.running}
-        active, ns = list(self.running), LONGEST_NS
-        while active and ns >= SHORTEST_NS:
-            samples = {c.name: [] for c in active}
-            for _ in range(1 if ns > LONG_NS else self.samples):
-                for contestant in active:
-                    samples[contestant.name].append(
-                        self.efficiency(contestant, pattern, width, ns)
-                    )
-            for name, values in samples.items():
-                points[name].append((ns, statistics.median(values)))
-            active = [c for c in active if self.goes_on(points[c.name])]
-            ns /= FACTOR
-        return points
-
-    @staticmethod
-    def goes_on(points):
-        low = GIVEN_UP * max(efficiency for _, efficiency in points)
-        return any(efficiency >= low for _, efficiency in points[-2:])  # one alone may be noise
-
-    def metg(self, pattern, width):
-        sweeps = SWEEPS if pattern in AIMED and self.steps == STEPS else 1
-        lines = [self.sweep(pattern, width) for _ in range(sweeps)]
-        found = {c.name: [crossing(points[c.name]) for points in lines] for c in self.running}
-        plm = [ns / 1e3 for ns, _ in found["plm"]]
-        for name, crossings in found.items():
-            beside = plm if name != "plm" else None
-            peak = statistics.median(peak for _, peak in crossings)
-            self.rows.add(
-                f"{name}: {pattern}, width {width}", [ns / 1e3 for ns, _ in crossings], "us", beside
-            )
-            self.rows.write(f"{name}: {pattern}, width {width}, peak", round(peak, 4), "1")
-        if pattern == CURVE:
-            self.write_curves(f"{pattern}, width {width}", lines[0])
-
-    def write_curves(self, what, points):
-        for name, line in points.items():
-            for length, efficiency in line:
-                curve = f"{name}: {what}, efficiency at {length / 1e3:.3f} us"
-                self.rows.write(curve, round(efficiency, 4), "1")
-
-
-def part_graphs(options, rows):
-    rows.title("graphs", "graphs: METG(50 %), the mean task length at half of the peak")
-    running = present(graph_contestants(options), rows)
-    try:
-        for contestant in running:
-            contestant.start()
-        graphs = Graphs(options, rows, running)
-        for width in (2, 8):
-            for pattern in ("trivial", "stencil", "nearest", "fft") if options.quick else GRAPHS:
-                graphs.metg(pattern, width)
-    except (RuntimeError, OSError) as error:
-        print(f"bench: graphs: {error}", file=sys.stderr)
-        return 1
-    finally:
-        for contestant in running:
-            contestant.stop()
-    return 0
 
 
 def part_targets(options, rows):
@@ -458,7 +354,7 @@ def main():
         "peers": lambda: part_peers(options, rows),
         "commands": lambda: runners.part(options, rows, Contestant, present, in_turn),
         "objects": lambda: part_objects(options, rows),
-        "graphs": lambda: part_graphs(options, rows),
+        "graphs": lambda: graphs.part(options, rows, graph_contestants(options), present),
         "targets": lambda: part_targets(options, rows),
     }
     codes = [parts[name]() for name in PARTS if not options.only or name in options.only]

@@ -1,4 +1,4 @@
-"""runners.py - the part `commands` of the bench: who runs /bin/true many times, two at a time.
+"""runners.py - the part `commands` of the bench: runs /bin/true many times, two at a time.
 
 plm in two ways: its client, which submits all of them in one batch to a runtime that is up, and
 `plmctl map`, which boots a runtime and ends it, as its users do. The others are lines of a shell,
@@ -24,7 +24,7 @@ tsp -K
 
 
 class Line:
-    """A line of a shell, run in a folder of its own."""
+    """A shell line, run in a private folder."""
 
     def __init__(self, name, program, line, share):
         self.name, self.program, self.line, self.share = name, program, line, share
@@ -60,7 +60,7 @@ class Line:
 
 
 class Client:
-    """plm, by its client: a contestant that answers requests."""
+    """plm with a client of libplm: a contestant that answers requests."""
 
     share = 1
 

@@ -1,11 +1,11 @@
-/* sim.h - tasks on workers by a virtual clock, placed by the very code that places them in plm.
+/* sim.h - simulates tasks on workers with a virtual clock; plm's own code places the tasks.
  *
- * A discrete-event simulation: tasks arrive, a policy chooses among the workers with room, a slot
- * runs them for their time, at the speed of its worker's generation. Two modes: `immediate`, a task
- * goes to a worker's own queue when it arrives; `queued`, it waits in one queue for all until a
- * slot is free. Nothing depends on the machine's clock: a setup gives the same figures anywhere.
- * Where: private memory.  Blocks: never.  Allocates: some 40 bytes a task; -ENOMEM comes with a
- * sentence (base/why.h). */
+ * A discrete-event simulation: tasks arrive, a policy chooses among the workers with room, and a
+ * cpu runs each task for the task's time, at the speed of the worker's generation. Two modes:
+ * `immediate`, a task goes to a worker's queue on arrival; `queued`, a task waits in a common
+ * queue until a cpu is free. Nothing depends on the machine's clock: a setup gives the same
+ * figures anywhere. Where: private memory. Blocks: never. Allocates: some 40 bytes for a task;
+ * -ENOMEM comes with a sentence (base/why.h). */
 #ifndef PLM_BENCH_SIM_H
 #define PLM_BENCH_SIM_H
 
@@ -31,22 +31,23 @@ enum sim_runtime { SIM_CONSTANT, SIM_EXPONENTIAL, SIM_BIMODAL, SIM_PARETO, SIM_R
 
 struct sim_setup {
 	uint32_t workers, slots, nodes, tasks;
-	double load; /* work that arrives, of what all slots can do; 0: all at once */
+	double load; /* arriving work, as a share of the capacity of all cpus; 0: all at once */
 	bool immediate;
-	uint32_t depth; /* immediate: tasks a slot has room for, the one that runs among them */
+	uint32_t depth; /* immediate: tasks for which a cpu has room, the running task included */
 	enum sim_runtime runtime;
 	double mean_us;            /* of a task on generation 1 */
 	uint32_t mix[SIM_MIX_MAX]; /* generations, dealt out to the workers in turn */
 	uint32_t mix_n;
 	double bytes;    /* share of tasks whose argument bytes lie with one worker */
-	double transfer; /* of mean_us: to get them from another node; half of it within a node */
+	double transfer; /* of mean_us: time to get the bytes from another node; half as long
+			  * within a node */
 	uint64_t seed;
 };
 
-struct sim_task { /* as it arrives: the same for each policy */
+struct sim_task { /* as the task arrives: the same for each policy */
 	uint64_t arrival_ns;
 	uint64_t runtime_ns; /* on generation 1 */
-	uint32_t home;       /* worker whose cache has its bytes; POLICY_NOBODY: it has none */
+	uint32_t home;       /* worker whose cache has the bytes; POLICY_NOBODY: none */
 	uint32_t next;       /* in a queue */
 };
 
@@ -54,29 +55,30 @@ struct sim_result {
 	double makespan_us;
 	double wait_p50_us, wait_p99_us; /* arrival to start */
 	double stay_p50_us, stay_p99_us; /* arrival to end */
-	double balance;                  /* busy time of the busiest worker / of the average one */
-	double most;    /* tasks at one worker at a time, those that run among them */
+	double balance;                  /* busy time of the busiest worker / of the average
+					  * worker */
+	double most;    /* the most tasks at a worker at a time, running tasks included */
 	double waiting; /* tasks in the queue for all at a time */
-	double moved;   /* share of the tasks with bytes that ran elsewhere */
+	double moved;   /* share of the tasks with bytes that ran away from their bytes */
 };
 
-/* The setup of a run that is not asked for anything else. */
+/* The setup of a run without options. */
 struct sim_setup sim_default(void);
 
 /* 1 for generation 1: how much faster a worker is. */
 double sim_speed(uint32_t generation);
 uint32_t sim_weight(uint32_t generation);
 
-/* setup->tasks of them, in order of arrival; NULL: no memory. free() them. */
+/* Makes setup->tasks tasks, in order of arrival; NULL: no memory. free() the result. */
 struct sim_task *sim_make_tasks(const struct sim_setup *setup);
 
-/* One policy through all tasks. 0 or -errno. */
+/* Runs a policy through all tasks. 0 or -errno. */
 int sim_run(const struct sim_setup *setup, const struct policy *policy, struct sim_task *tasks,
     struct sim_result *ret);
 
-/* ---- what is printed ---- */
+/* ---- printing ---- */
 
-struct sim_output { /* a table on stdout, the same rows to a CSV file if there is one */
+struct sim_output { /* a table on stdout, and the same rows in a CSV file if one is open */
 	FILE *csv;
 };
 
@@ -91,10 +93,10 @@ int sim_table(const struct sim_output *to, const char *title, const struct sim_s
 /* The standard set of tables. */
 int sim_standard(const struct sim_output *to, uint64_t seed);
 
-/* What a decision costs on this machine, by the machine's clock. */
+/* The cost of a decision on this machine, by the machine's clock. */
 int sim_cost(const struct sim_output *to);
 
-/* ---- what is asked for ---- */
+/* ---- options ---- */
 
 struct sim_request {
 	struct sim_setup setup;

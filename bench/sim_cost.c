@@ -1,9 +1,9 @@
-/* sim_cost.c - what one placement decision costs on this machine, with few workers and with many.
+/* sim_cost.c - the cost of a placement decision on this machine, with few workers and with many.
  *
- * A decision is what the scheduler does for one task: ask for a worker, give it the task, and let
- * the order know. A policy with a key: peek at the heap, then its update. One that draws: the draw.
- * Where near() is asked, the bytes of one argument lie in the cache of an open worker, or on a node
- * alone. */
+ * A decision is the scheduler's work for one task: choose a worker, give the task to the worker,
+ * and update the order. A policy with a key: peek at the heap, then update. A drawing policy:
+ * the draw. Where near() is asked, the bytes of an argument lie in the cache of an open worker,
+ * or only on a node. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -25,7 +25,7 @@ enum nearness { NOT_ASKED, IN_CACHE, ON_NODE, NEARNESSES };
 
 static const char *const nearness_names[NEARNESSES] = { "", " (in a cache)", " (on a node)" };
 
-struct cost { /* one policy with so many workers */
+struct cost { /* a policy with so many workers */
 	const struct policy *policy;
 	uint32_t workers;
 	enum nearness near;
@@ -69,7 +69,7 @@ static void sim_cost_give(struct cost *cost, uint32_t number)
 {
 	struct policy_worker *worker = &cost->worker[number];
 	worker->last_turn = ++cost->turn;
-	if (worker->free > POLICY_SLOT) { /* its last slot stays free: all stay open */
+	if (worker->free > POLICY_SLOT) { /* the last cpu stays free, so all workers stay open */
 		worker->free -= POLICY_SLOT;
 		cost->taken++;
 	}

@@ -216,7 +216,7 @@ static int sim_options_take(int option, struct sim_request *ret)
 	}
 }
 
-/* An option that would change nothing is a mistake somebody should hear of. */
+/* An option without effect is a mistake that the user should hear about. */
 static int sim_options_fits(const bool *given, const struct sim_request *request)
 {
 	const char *what = request->standard ? "table" : request->cost ? "cost" : NULL;

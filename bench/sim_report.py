@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""sim_report.py - the tables of docs/scheduling.md, from the rows that bench/sim wrote.
+"""sim_report.py - makes the tables of docs/scheduling.md from the rows of bench/sim.
 
     python3 bench/sim_report.py [CSV] [COST_CSV] [PAGE]
 
@@ -20,7 +20,7 @@ HEAD = [
     "arrival to end p50, us",
     "p99",
     "balance",
-    "most at one",
+    "most at a worker",
     "most waiting",
 ]
 COLUMNS = "wait_p50_us wait_p99_us stay_p50_us stay_p99_us balance".split()
@@ -60,7 +60,7 @@ def table_bytes(rows):
 
 
 def table_balls(rows):
-    return table(["", "most at one"], [[r["policy"], short(r["most"])] for r in rows.of("balls")])
+    return table(["", "most at a worker"], [[r["policy"], short(r["most"])] for r in rows.of("balls")])
 
 
 def table_cost(rows):

@@ -1,4 +1,4 @@
-/* sim_rows.c - what a simulation prints. */
+/* sim_rows.c - prints the results of a simulation. */
 #include <errno.h>
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-/* sim_run.c - the simulation itself: a heap of events, a heap of workers, queues. */
+/* sim_run.c - the simulation: a heap of events, a heap of workers, queues. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -15,17 +15,17 @@ struct queue { /* of tasks, linked by `next` */
 	uint32_t first, last, n;
 };
 
-struct place { /* what the simulation knows of a worker beyond what policies see */
+struct place { /* facts about a worker that policies do not see */
 	struct queue queue;
 	uint32_t at; /* tasks here: queued and running */
 	uint32_t running;
-	uint32_t open_at; /* its position in view.open; NOTHING: it is full */
+	uint32_t open_at; /* position in view.open; NOTHING: the worker is full */
 	double speed;
 	uint64_t busy_ns;
 };
 
-struct running {               /* by number of the event that ends it */
-	uint32_t task, worker; /* while it is free, `task` is the next free one */
+struct running {               /* by number of the event that ends the task */
+	uint32_t task, worker; /* in a free entry, `task` is the next free entry */
 };
 
 struct sim {
@@ -38,7 +38,8 @@ struct sim {
 	uint32_t *open;
 	uint64_t *wait_ns, *stay_ns; /* of each task */
 	struct policy_view view;
-	struct heap events, order; /* what happens next; policies with a key: who goes first */
+	struct heap events, order; /* the next events; for policies with a key: the order of the
+				    * workers */
 	void *events_memory, *order_memory;
 	struct queue queue; /* for all */
 	uint64_t now_ns, turn, seed;
@@ -66,7 +67,7 @@ static uint32_t queue_pop(struct sim *s, struct queue *queue)
 	return task;
 }
 
-/* ---- who is open ---- */
+/* ---- workers with room ---- */
 
 static void open_close(struct sim *s, uint32_t number, bool open)
 {
@@ -84,7 +85,7 @@ static void open_close(struct sim *s, uint32_t number, bool open)
 	place->open_at = NOTHING;
 }
 
-/* After a task came to it or left it. */
+/* After a task came to the worker or left. */
 static void sim_run_refresh(struct sim *s, uint32_t number)
 {
 	struct policy_worker *worker = &s->worker[number];
@@ -107,7 +108,7 @@ static void event_push(struct sim *s, uint32_t event, uint64_t at_ns)
 	heap_push(&s->events, event, 0, UINT64_MAX - at_ns); /* the largest key is the soonest */
 }
 
-/* How long its bytes take to come here. */
+/* The time to bring the task's bytes to this worker. */
 static uint64_t transfer_ns(struct sim *s, const struct sim_task *task, uint32_t number)
 {
 	if (task->home == POLICY_NOBODY)
@@ -346,7 +347,7 @@ static void sum_up(struct sim *s, struct sim_result *ret)
 int sim_run(const struct sim_setup *setup, const struct policy *policy, struct sim_task *tasks,
     struct sim_result *ret)
 {
-	uint64_t seed = ~setup->seed; /* not the streams that made the tasks */
+	uint64_t seed = ~setup->seed; /* other streams than those that made the tasks */
 	struct sim s = {
 		.setup = setup, .policy = policy, .task = tasks, .seed = draw_bits(&seed)
 	};
@@ -356,7 +357,8 @@ int sim_run(const struct sim_setup *setup, const struct policy *policy, struct s
 		r = sim_run_run(&s);
 	}
 	if (r == 0) {
-		/* What does not balance here is the simulation's fault, and no figure is better. */
+		/* Numbers that do not balance are a bug of the simulation; then no figure at all
+		 * is better. */
 		CHECK(s.arrived == setup->tasks && s.queue.n == 0);
 		CHECK(s.view.n == setup->workers && heap_length(&s.events) == 0);
 		sum_up(&s, ret);

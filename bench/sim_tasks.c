@@ -1,15 +1,16 @@
-/* sim_tasks.c - the tasks of a simulation: when they arrive, how long they run, where bytes lie. */
+/* sim_tasks.c - the tasks of a simulation: arrival, run time, place of the bytes. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "bench/sim.h"
 #include "policy/draw.h"
 
-/* Bimodal: one task in ten is ten times as long as the others. */
+/* Bimodal: one task in ten is ten times as long as the rest. */
 #define LONG_SHARE 0.1
 #define LONG_FACTOR 10.0
 
-/* Pareto: so heavy a tail that the variance is infinite; cut off, or one task would be the run. */
+/* Pareto: a tail so heavy that the variance is infinite; cut off, or one task would be the whole
+ * run. */
 #define PARETO_SHAPE 1.5
 #define PARETO_CUT 1000.0 /* times the mean */
 
@@ -45,7 +46,7 @@ static double draw_exponential(uint64_t *seed)
 	return -log1p(-draw_share(seed));
 }
 
-/* Of mean 1; the cut takes one part in a hundred of Pareto's. */
+/* Of mean 1; the cut removes a hundredth of Pareto's mean. */
 static double draw_runtime(enum sim_runtime kind, uint64_t *seed)
 {
 	switch (kind) {
@@ -76,7 +77,7 @@ static double mean_gap_ns(const struct sim_setup *setup)
 struct sim_task *sim_make_tasks(const struct sim_setup *setup)
 {
 	struct sim_task *tasks = calloc(setup->tasks, sizeof *tasks);
-	/* A stream for each: another mean or share leaves the other two as they were. */
+	/* A stream for each: changing the mean or the share leaves the other two streams alone. */
 	uint64_t seed = setup->seed, arrivals = draw_bits(&seed), runtimes = draw_bits(&seed),
 		 homes = draw_bits(&seed);
 	double now = 0, gap = mean_gap_ns(setup), mean_ns = setup->mean_us * SIM_NS_PER_US;

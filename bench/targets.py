@@ -1,4 +1,4 @@
-"""targets.py - what was measured (the rows of results.csv), and the table of targets."""
+"""targets.py - reads the rows of results.csv and prints the table of targets."""
 
 import csv
 import os
@@ -13,7 +13,7 @@ LENGTHS = (10000, 1000000, 10000000)
 
 
 def figure(value):
-    """Four figures are all that a measurement on a live machine is worth."""
+    """A measurement on a machine with other load is worth four digits at most."""
     if value is None:
         return "-"
     size = abs(value)
@@ -71,7 +71,7 @@ def ratio(above, below):
 
 
 class Target:
-    """What is judged is the value or the ratio: at least or at most `bound`."""
+    """The value or the ratio must be at least or at most `bound`."""
 
     def __init__(self, what, value, unit, beside, limit, times, sense="", bound=None, of="ratio"):
         self.what, self.value, self.unit = what, value, unit
@@ -210,6 +210,31 @@ def graph_targets(run):
                 bound,
                 "value",
             )
+
+
+OF_THE_MACHINE = (
+    # pattern, width, bound as a multiple of OpenMP's length
+    ("trivial", 2, 1.2),
+    ("stencil", 2, 1.2),
+    ("stencil", 8, 1.0),
+    ("nearest", 8, 1.0),
+    ("fft", 8, 1.0),
+)
+OVERHEAD_AT = (1, 8, 32, 64)  # us; a task costs at most OVERHEAD_MOST_US beyond the useful work
+OVERHEAD_MOST_US = 4
+
+
+def machine_targets(run):
+    """Half of the MACHINE's peak, and the core time of a task beyond the useful work."""
+    for pattern, width, bound in OF_THE_MACHINE:
+        what = f"{width}, of the machine"
+        value, openmp = metg(run, "plm", pattern, what), metg(run, "OpenMP", pattern, what)
+        name = f"METG of the machine, {pattern}, width {width}"
+        yield Target(name, value, "us", "OpenMP", openmp, ratio(value, openmp), "<=", bound)
+    for us in OVERHEAD_AT:
+        row = f"overhead of a task of {us} us"
+        value, openmp = run.value("graphs", f"plm: {row}"), run.value("graphs", f"OpenMP: {row}")
+        yield Target(row, value, "us", "OpenMP", openmp, None, "<=", OVERHEAD_MOST_US, "value")
 
 
 def object_targets(run):
@@ -406,7 +431,7 @@ def idle_targets(run):
         "idle: CPU of all", sum(cpu) if cpu else None, "us/s", "", None, None, "<=", 1000, "value"
     )
     yield Target(
-        "idle: wake-ups of one",
+        "idle: wake-ups of a process",
         max(wakes, default=None),
         "1/s",
         "",
@@ -437,6 +462,7 @@ def targets(run):
         rate_targets,
         trip_targets,
         graph_targets,
+        machine_targets,
         object_targets,
         runtime_targets,
         scheduling_targets,

@@ -1,4 +1,4 @@
-/* test_sim.c - the simulation against what queueing theory says, and what it refuses. */
+/* test_sim.c - compares the simulation with queueing theory, and tests refused options. */
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
@@ -44,7 +44,8 @@ START_TEST(one_worker_waits_as_the_theory_of_one_queue_says)
 }
 END_TEST
 
-/* M/M/c: who waits at all (Erlang's C), and then an exponential time of mean 1 / (c (1 - load)). */
+/* M/M/c: the share of waiting tasks (Erlang's C), then an exponential time of mean 1 / (c (1 -
+ * load)). */
 START_TEST(one_queue_waits_as_erlang_says_whatever_the_policy)
 {
 	struct sim_setup setup = sim_default();
@@ -65,7 +66,7 @@ START_TEST(one_queue_waits_as_erlang_says_whatever_the_policy)
 }
 END_TEST
 
-/* Far more of it than one worker has to do at a time: nobody waits, so a stay is a run. */
+/* So much capacity that no task waits: the time in the system is the run time. */
 static struct sim_setup lonely_tasks(void)
 {
 	struct sim_setup setup = sim_default();
@@ -113,7 +114,7 @@ START_TEST(each_distribution_has_the_mean_asked_for)
 	struct sim_task *tasks = sim_make_tasks(&setup);
 	for (uint32_t i = 0; i < MANY; i++)
 		sum += (double)tasks[i].runtime_ns / SIM_NS_PER_US;
-	/* The cut of pareto's tail takes a hundredth; what is left of it still varies much. */
+	/* The cut of pareto's tail takes a hundredth; the rest still varies much. */
 	assert_near("mean", sum / MANY, setup.mean_us, _i == SIM_PARETO ? 0.06 : 0.01);
 	/* Poisson arrivals of the load */
 	assert_near("time", (double)tasks[MANY - 1].arrival_ns / SIM_NS_PER_US,

@@ -1,8 +1,6 @@
-/* witness.h - a file in which tasks of mod_bench.c note when they start, seen by who gave it to
- * them.
- *
- * Where: a file under /tmp, mapped by both.  Death: whoever made it removes it.
- * Blocks: never.  Allocates: a mapping. */
+/* witness.h - a file in which tasks of mod_bench.c note their starts, for the submitter to read.
+ * Where: a file under /tmp, mapped by both. Death: the creator removes the file. Blocks: never.
+ * Allocates: a mapping. */
 #ifndef PLM_BENCH_WITNESS_H
 #define PLM_BENCH_WITNESS_H
 
@@ -14,7 +12,7 @@ struct witness {
 	struct start_record *seen;
 };
 
-int witness_open(struct witness *ret); /* 0 or -errno; then there is nothing to close */
+int witness_open(struct witness *ret); /* 0 or -errno; after an error the file is closed */
 void witness_close(struct witness *witness);
 
 #endif

@@ -1,6 +1,5 @@
-/* work.h - what tasks of the benchmarks do: work of a known length, so many turns of a loop that no
- * compiler and no other process can shorten. Counted, not timed: who was taken off its core has not
- * worked. */
+/* work.h - the work of benchmark tasks: a known number of turns of a loop that no compiler can
+ * shorten. Turns are counted, not timed: a process that loses the core does no work meanwhile. */
 #ifndef PLM_BENCH_WORK_H
 #define PLM_BENCH_WORK_H
 
@@ -16,12 +15,12 @@ static inline void work_turns(uint64_t turns)
 	}
 }
 
-/* ---- tasks and who watches them share a file (witness.h) ---- */
+/* ---- a file shared by tasks and their watcher (witness.h) ---- */
 
 struct start_record {
 	int pid;           /* bench.stay: of the worker of the first start */
-	uint64_t again_ns; /* bench.stay: when the second one was; CLOCK_MONOTONIC */
-	uint64_t first_ns; /* bench.first: when the first of them all started */
+	uint64_t again_ns; /* bench.stay: time of the second start; CLOCK_MONOTONIC */
+	uint64_t first_ns; /* bench.first: time of the very first start */
 };
 
 static inline uint64_t work_now_ns(void)

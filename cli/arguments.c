@@ -8,13 +8,11 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/scan.h"
 #include "base/why.h"
-#include "tables/due.h"
 
-enum { MS_PER_SECOND = 1000, SHORT_OPTIONS_BYTES = 32 };
+enum { MS_PER_SECOND = 1000 };
 
-const struct option options_common[] = { COMMON_OPTIONS, { 0 } };
+/* ---- errors ---- */
 
 static void arguments_say_where_help_is(const struct context *context)
 {
@@ -37,48 +35,15 @@ void usage_error(const struct context *context, const char *format, ...)
 	exit(EXIT_USAGE);
 }
 
+/* ---- words ---- */
+
 long number_word(
     const struct context *context, const char *what, const char *word, long least, long most)
 {
-	char *end;
-	errno = 0;
-	long number = strtol(word, &end, 10);
-	if (end == word || *end != 0)
-		usage_error(context, "%s wants a number, not \"%s\"", what, word);
-	if (errno != 0 || number < least || number > most)
-		usage_error(
-		    context, "%s wants a number from %ld to %ld, not %s", what, least, most, word);
-	return number;
-}
-
-int seconds_word(const struct context *context, const char *word)
-{
-	char *end;
-	double seconds = strtod(word, &end);
-	if (end == word || *end != 0 || !(seconds >= 0) || seconds > INT_MAX / MS_PER_SECOND)
-		usage_error(context, "--timeout wants a number of seconds, not \"%s\"", word);
-	return (int)ceil(seconds * MS_PER_SECOND);
-}
-
-int duration_word(const struct context *context, const char *what, const char *word)
-{
-	uint64_t ms = 0;
-	if (text_time(what, word, LIMIT_MAX_MS, &ms) < 0)
+	uint64_t number = 0;
+	if (option_number(what, word, least, (uint64_t)most, &number) < 0)
 		usage_error(context, "%s", why_text());
-	return (int)ms;
-}
-
-uint64_t size_word(const struct context *context, const char *what, const char *word, uint64_t most)
-{
-	struct scan scan = { .text = word, .at = word, .what = what };
-	struct piece piece = scan_piece(&scan);
-	uint64_t bytes = 0;
-	if (scan_size(&scan, piece, piece, most, &bytes) < 0)
-		usage_error(context, "%s", why_text());
-	if (*scan.at)
-		usage_error(
-		    context, "%s wants a size such as 4096, 512M or 4G, not \"%s\"", what, word);
-	return bytes;
+	return (long)number;
 }
 
 plm_ref reference_word(const char *word)
@@ -106,52 +71,71 @@ plm_ref *reference_words(int argc, char **argv, size_t *ret_count)
 	return refs;
 }
 
-static void arguments_take_common(struct context *context, int option)
+/* ---- options of every command ---- */
+
+static int arguments_take_timeout(void *target, const struct option_given *given)
 {
-	switch (option) {
-	case OPTION_NAME: context->name = optarg; break;
-	case OPTION_JSON: context->json = true; break;
-	case OPTION_QUIET: context->quiet = true; break;
-	case OPTION_TIMEOUT: context->timeout_ms = seconds_word(context, optarg); break;
-	case OPTION_HELP: print_help(context->command, stdout); exit(EXIT_FINE);
-	case OPTION_VERSION: puts("plmctl " PLM_VERSION); exit(EXIT_FINE);
-	}
+	struct context *context = target;
+	char *end;
+	double seconds = strtod(given->text, &end);
+	if (end == given->text || *end || !(seconds >= 0) || seconds > INT_MAX / MS_PER_SECOND)
+		return why(
+		    -EINVAL, "%s wants a number of seconds, not \"%s\"", given->what, given->text);
+	context->timeout_ms = (int)ceil(seconds * MS_PER_SECOND);
+	return 0;
 }
 
-/* getopt_long() says the same of an option that is unknown, short for several, or given a value
- * that it does not take. */
-static _Noreturn void arguments_bad_option(
-    const struct context *context, const char *word, const struct option *options)
+static int arguments_take_help(void *target, const struct option_given *given)
 {
-	size_t name = word[0] && word[1] == '-' ? strcspn(word + 2, "=") : 0;
-	const struct option *o = options;
-	while (name && o->name && (strncmp(o->name, word + 2, name) != 0 || o->name[name]))
-		o++;
-	if (name && o->name)
-		usage_error(context, "--%s takes no value: %s", o->name, word);
-	usage_error(context, "unknown option: %s", word);
+	struct context *context = target;
+	context->help = given->text ? given->text : "";
+	return OPTIONS_END;
 }
 
-int next_option(
-    struct context *context, int argc, char **argv, const char *order, const struct option *options)
+static int arguments_take_version(void *target, const struct option_given *given)
 {
-	opterr = 0;
-	for (;;) {
-		int at = optind ? optind : 1;
-		char shorts[SHORT_OPTIONS_BYTES];
-		int first = order[0] == '+'; /* a colon behind it: we say what is wrong */
-		snprintf(shorts, sizeof shorts, "%.*s:%s", first, order, order + first);
-		int option = getopt_long(argc, argv, shorts, options, NULL);
-		if (option == ':')
-			usage_error(context, "option %s needs a value", argv[optind - 1]);
-		if (option == '?')
-			arguments_bad_option(context, argv[optind > at ? optind - 1 : at], options);
-		if (option < OPTION_NAME || option >= OPTION_OWN) {
-			output_open(&context->out, stdout, context->json, context->quiet);
-			return option;
-		}
-		arguments_take_common(context, option);
+	(void)target;
+	(void)given;
+	puts("plmctl " PLM_VERSION);
+	exit(EXIT_FINE);
+}
+
+const struct option_row common_rows[] = {
+	{ "name", NULL, "PLM_NAME", OPTION_RUNTIME, .word = "NAME", .standard = "\"default\"",
+	    .help = "the runtime", OPTION_FIELD(struct context, name) },
+	{ "json", NULL, NULL, OPTION_FLAG,
+	    .help = "print JSON: one value, or for lists one object a line",
+	    OPTION_FIELD(struct context, json) },
+	{ "quiet", NULL, NULL, OPTION_FLAG, .help = "print ids alone",
+	    OPTION_FIELD(struct context, quiet) },
+	{ "timeout", NULL, NULL, OPTION_TEXT, .word = "SECONDS", .standard = "for ever",
+	    .help = "wait at most SECONDS", .take = arguments_take_timeout },
+	{ "help", NULL, NULL, OPTION_TEXT, .optional = true, .help = "show this text",
+	    .take = arguments_take_help },
+	{ "version", NULL, NULL, OPTION_FLAG, .help = "show the version",
+	    .take = arguments_take_version },
+	{ 0 },
+};
+
+/* ---- all options ---- */
+
+void take_options(struct context *context, int argc, char **argv, void *const target[])
+{
+	const struct command *command = context->command;
+	struct option_use uses[OPTION_TABLES_MAX + 1];
+	size_t n = 0;
+	for (; command && n < OPTION_TABLES_MAX && command->options[n]; n++)
+		uses[n] = (struct option_use){ command->options[n], target[n] };
+	uses[n++] = (struct option_use){ common_rows, context };
+	int r =
+	    option_table_parse(uses, n, argc, argv, !command || command->options_end_at_operand);
+	if (r < 0)
+		usage_error(context, "%s", why_text());
+	if (command && context->help) {
+		print_help(command, context->help);
+		exit(EXIT_FINE);
 	}
+	output_open(&context->out, stdout, context->json, context->quiet);
 }
 
 void expect_operands(const struct context *context, int argc, int least, int most)
@@ -165,7 +149,34 @@ void expect_operands(const struct context *context, int argc, int least, int mos
 
 void operands(struct context *context, int argc, char **argv, int least, int most)
 {
-	while (next_option(context, argc, argv, "", options_common) != -1)
-		;
+	take_options(context, argc, argv, NULL);
 	expect_operands(context, argc, least, most);
+}
+
+/* ---- help ---- */
+
+static void arguments_list_for_programs(const struct command *command)
+{
+	printf("command\tplmctl\t%s\t\t%s\t%s\n", command->name, command->usage, command->help);
+	for (size_t i = 0; i < OPTION_TABLES_MAX && command->options[i]; i++)
+		option_table_list(stdout, "plmctl", command->name, command->options[i]);
+}
+
+void print_help(const struct command *command, const char *form)
+{
+	if (strcmp(form, "table") == 0) {
+		arguments_list_for_programs(command);
+		return;
+	}
+	printf("usage: plmctl %s %s\n%s\n", command->name, command->usage, command->help);
+	if (command->about)
+		printf("\n%s", command->about);
+	if (command->options[0])
+		putchar('\n');
+	for (size_t i = 0; i < OPTION_TABLES_MAX && command->options[i]; i++)
+		option_table_help(stdout, command->options[i]);
+	if (command->notes)
+		printf("\n%s", command->notes);
+	puts("\nOptions of every command:");
+	option_table_help(stdout, common_rows);
 }

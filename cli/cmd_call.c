@@ -7,12 +7,10 @@
 #include "cli/result.h"
 #include "cli/task_options.h"
 
-enum { OWN_RESULTS = OPTION_OF_COMMAND };
-
-static const struct option options[] = {
-	{ "results", required_argument, NULL, OWN_RESULTS },
-	TASK_OPTIONS,
-	COMMON_OPTIONS,
+static const struct option_row rows[] = {
+	{ "results", NULL, NULL, OPTION_NUMBER, .word = "N", .standard = "1",
+	    .help = "the function yields N results, printed one after the other",
+	    OPTION_FIELD(struct task_request, task.results), 1, RESULTS_MAX },
 	{ 0 },
 };
 
@@ -79,15 +77,9 @@ static int call_submit(struct context *context, const struct task_request *call)
 static int call_run(struct context *context, int argc, char **argv)
 {
 	struct task_request call = { .task.results = 1 };
-	int option;
-	while ((option = next_option(context, argc, argv, "+", options)) != -1)
-		if (option == OWN_RESULTS)
-			call.task.results =
-			    (unsigned)number_word(context, "--results", optarg, 1, RESULTS_MAX);
-		else
-			task_option(context, option, &call);
+	take_options(context, argc, argv, (void *[]){ &call, &call });
 	expect_operands(context, argc, 1, ARGS_MAX);
-	task_check_keep(context, &call);
+	task_request_settle(context, &call);
 	call.task.function = argv[optind++];
 	call.task.nargs = (size_t)(argc - optind);
 	plm_arg *args = calloc(call.task.nargs + 1, sizeof *args);
@@ -109,13 +101,14 @@ const struct command cmd_call = {
 	.name = "call",
 	.usage = "[OPTION]... FUNCTION [ARG]...",
 	.help = "run a task, wait, and print its result",
-	.details =
-	    "FUNCTION is MODULE.NAME. An ARG is text, or with @REF the value of a future; "
-	    "@@TEXT is the\n"
-	    "text @TEXT. Options end at FUNCTION, so an ARG may begin with a dash.\n\n" TASK_OPTIONS_HELP
-	    "  --results N        the function yields N results, printed one after the other\n" TASK_TIMES_HELP
-	    "The result goes to stdout as it is, with a newline only where a terminal needs one.\n"
-	    "Exit code: 0, 1 (it failed), 128+N (signal N ended its worker), 130 (cancelled),\n"
-	    "124 (time ran out), 127 (no such function); plmctl --help has the rest.\n",
+	.about =
+	    "FUNCTION is MODULE.NAME. An ARG is text, or with @REF the value of a future; @@TEXT\n"
+	    "is the text @TEXT. Options end at FUNCTION, so an ARG may begin with a dash.\n",
+	.options = { rows, task_rows },
+	.notes = TASK_TIMES_HELP
+	"The result goes to stdout as it is, with a newline only where a terminal needs one.\n"
+	"Exit code: 0, 1 (the task failed), 128+N (signal N ended its worker), 130\n"
+	"(cancelled), 124 (time ran out), 127 (no such function); plmctl --help has the rest.\n",
+	.options_end_at_operand = true,
 	.run = call_run,
 };

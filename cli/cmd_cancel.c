@@ -2,8 +2,7 @@
 
 static int cancel_run(struct context *context, int argc, char **argv)
 {
-	static const struct task_ending ending = { "cancelled", "todo,in_progress", plm_cancel,
-		.may_wait = true };
+	static const struct task_ending ending = { "cancelled", "todo,in_progress", plm_cancel };
 	return end_tasks(context, argc, argv, &ending);
 }
 
@@ -11,14 +10,11 @@ const struct command cmd_cancel = {
 	.name = "cancel",
 	.usage = "[OPTION]... @REF...  |  [OPTION]... FILTER...",
 	.help = "cancel tasks",
-	.details =
-	    "  --grace TIME       how long a task that runs may go on, such as 100ms (default: as\n"
-	    "                     `call --grace` said, else 1s)\n"
-	    "  --wait             return when nothing of them runs any more (--timeout: 124)\n"
-	    "  --all              every task that is not settled\n" TASK_FILTER_HELP
-	    "\nA task that waits is cancelled at once; one that runs is asked to stop,\n"
-	    "interrupted after half of the grace, and ended with its worker after it. Whoever\n"
-	    "waits for it learns at once. A task that was settled before is no error.\n",
+	.options = { task_ending_rows, task_filter_rows, task_ending_wait_rows },
+	.notes =
+	    "A task that waits is cancelled at once. A running task is asked to stop, interrupted\n"
+	    "after half of the grace, and ended with its worker after the whole. Clients that\n"
+	    "wait for the task learn at once. Cancelling a settled task is no error.\n",
 	.run = cancel_run,
 	.visits = true,
 };

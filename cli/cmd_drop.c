@@ -21,7 +21,7 @@ const struct command cmd_drop = {
 	.name = "drop",
 	.usage = "[OPTION]... @REF...",
 	.help = "stop keeping what put or --detach kept, by reference",
-	.details = "The value is removed when no other program and no task needs it.\n",
+	.notes = "The value is removed when no other program and no task needs it.\n",
 	.run = drop_run,
 	.visits = true,
 };

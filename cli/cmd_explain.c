@@ -1,10 +1,16 @@
-#include <errno.h>
 #include <stdlib.h>
 
 #include "base/check.h"
 #include "cli/arguments.h"
-#include "cli/reasons.h"
-#include "client/handle.h"
+#include "cli/look.h"
+
+enum { REASONS_MAX = 8, REFS_MAX = 8 };
+
+struct explained {
+	plm_explanation head;
+	plm_reason reason[REASONS_MAX];
+	int n; /* at least 1 */
+};
 
 static const struct column columns[] = {
 	{ "REF", "ref", -1 },
@@ -18,69 +24,66 @@ static const struct column columns[] = {
 };
 
 static void explain_json_reason(
-    struct context *context, const char *word, const struct explanation *e, uint32_t number)
+    struct output *out, const char *word, const struct explained *e, int number)
 {
-	const struct tables *t = plm_tables(context->rt);
-	const struct reason *reason = &e->reason[number];
-	struct output *out = &context->out;
-	char task[VIEW_TEXT_BYTES], text[REASON_REFS_MAX][VIEW_TEXT_BYTES];
-	const char *refs[REASON_REFS_MAX];
-	for (uint32_t i = 0; i < reason->refs; i++) {
-		view_ref(t, reason->ref[i], text[i]);
+	const plm_reason *reason = &e->reason[number];
+	char task[PLM_REF_TEXT_BYTES], text[REFS_MAX][PLM_REF_TEXT_BYTES];
+	const char *refs[REFS_MAX];
+	unsigned n = reason->refs < REFS_MAX ? reason->refs : REFS_MAX;
+	for (unsigned i = 0; i < n; i++) {
+		plm_ref_print(reason->ref[i], text[i]);
 		refs[i] = text[i];
 	}
-	view_ref(t, e->ref, task);
+	plm_ref_print(e->head.task, task);
 	list_begin(out, columns, COUNT_OF(columns));
 	cell_text(out, word);
 	cell_text(out, task);
-	if (e->function[0])
-		cell_text(out, e->function);
+	if (e->head.function[0])
+		cell_text(out, e->head.function);
 	else
 		cell_none(out);
-	cell_text(out, record_state_name(e->state));
-	cell_number(out, number + 1);
+	cell_text(out, plm_state_name(e->head.state));
+	cell_signed(out, number + 1);
 	cell_text(out, reason->code);
 	cell_text(out, reason->text);
-	cell_list(out, refs, reason->refs);
+	cell_list(out, refs, n);
 	row_end(out);
 }
 
 static void explain_say_reasons(
-    struct context *context, const char *word, const struct explanation *e, bool part)
+    struct output *out, const char *word, const struct explained *e, bool part)
 {
-	FILE *file = context->out.file;
-	char text[REASON_TEXT_BYTES], task[VIEW_TEXT_BYTES];
-	view_ref(plm_tables(context->rt), e->ref, task);
-	fputs(word, file);
+	char text[sizeof e->reason[0].text], task[PLM_REF_TEXT_BYTES];
+	plm_ref_print(e->head.task, task);
+	fputs(word, out->file);
 	if (part)
-		fprintf(file, ", a result of %s", task);
-	if (e->function[0])
-		fprintf(file, " (%s)", e->function);
-	for (uint32_t i = 0; i < e->reasons; i++) {
+		fprintf(out->file, ", a result of %s", task);
+	if (e->head.function[0])
+		fprintf(out->file, " (%s)", e->head.function);
+	for (int i = 0; i < e->n; i++) {
 		make_printable(e->reason[i].text, text, sizeof text);
 		if (i == 0)
-			fprintf(file, " is %s: %s\n", record_state_name(e->state), text);
+			fprintf(out->file, " is %s: %s\n", plm_state_name(e->head.state), text);
 		else
-			fprintf(file, "  and: %s\n", text);
+			fprintf(out->file, "  and: %s\n", text);
 	}
 }
 
 static int explain_one(struct context *context, plm_ref ref, const char *word)
 {
-	struct explanation e;
-	uint64_t seen;
-	int r = 0;
-	if (!ref_resolve(context->rt, ref, &seen, &r))
+	static struct explained e;
+	int r = plm_inspect_explain(
+	    context->in, ref, &e.head, sizeof e.head, e.reason, sizeof e.reason[0], REASONS_MAX);
+	if (r < 0)
 		return failed(r, word);
-	if (!explain(plm_tables(context->rt), ref.id, &e)) /* it went meanwhile */
-		return failed(ref_resolve(context->rt, ref, &seen, &r) ? -ESTALE : r, word);
+	e.n = r < REASONS_MAX ? r : REASONS_MAX;
 	if (context->json)
-		for (uint32_t i = 0; i < e.reasons; i++)
-			explain_json_reason(context, word, &e, i);
+		for (int i = 0; i < e.n; i++)
+			explain_json_reason(&context->out, word, &e, i);
 	else if (context->out.quiet)
 		fprintf(context->out.file, "%s\n", e.reason[0].code);
 	else
-		explain_say_reasons(context, word, &e, e.ref != ref.id);
+		explain_say_reasons(&context->out, word, &e, e.head.task.id != ref.id);
 	return EXIT_FINE;
 }
 
@@ -89,8 +92,8 @@ static int explain_run(struct context *context, int argc, char **argv)
 	operands(context, argc, argv, 1, argc);
 	size_t n;
 	plm_ref *refs = reference_words(argc, argv, &n);
-	int worst = runtime(context);
-	for (size_t i = 0; i < n && context->rt; i++) {
+	int worst = look_open(context);
+	for (size_t i = 0; i < n && context->in; i++) {
 		int code = explain_one(context, refs[i], argv[optind + (int)i]);
 		worst = code == EXIT_FINE ? worst : code;
 	}
@@ -102,7 +105,7 @@ const struct command cmd_explain = {
 	.name = "explain",
 	.usage = "[OPTION]... @REF...",
 	.help = "tell why a task is not done, or what became of it",
-	.details =
+	.notes =
 	    "Says what keeps a task from running now, and below that what would keep it back\n"
 	    "next. With --quiet a code word for each task, with --json an object for each reason.\n"
 	    "explain changes nothing. What it says may have changed when you read it.\n"

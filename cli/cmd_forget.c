@@ -1,12 +1,8 @@
 #include "cli/task_action.h"
-#include "client/handle.h"
 
-enum { OWN_ALL = OPTION_OF_FILTERED };
-
-static const struct option options[] = {
-	{ "all", no_argument, NULL, OWN_ALL },
-	TASK_FILTER_OPTIONS,
-	COMMON_OPTIONS,
+static const struct option_row rows[] = {
+	{ "all", NULL, NULL, OPTION_FLAG, .help = "every task that is kept",
+	    OPTION_FIELD(struct task_filter, given) },
 	{ 0 },
 };
 
@@ -19,17 +15,11 @@ static int forget_one(struct context *context, plm_ref ref, void *argument)
 static int forget_run(struct context *context, int argc, char **argv)
 {
 	struct task_filter filter = { .kept = true };
-	int option;
-	while ((option = next_option(context, argc, argv, "", options)) != -1) {
-		if (option == OWN_ALL)
-			filter.given = true;
-		else
-			filter_option(context, option, &filter);
-	}
+	take_options(context, argc, argv, (void *[]){ &filter, &filter });
 	const struct task_action action = { "forgotten", forget_one, NULL };
 	int code = select_and_act(context, argc, argv, &filter, &action);
 	if (context->rt)
-		handle_sync(context->rt); /* what is forgotten is listed no more */
+		plm_sync(context->rt); /* what is forgotten is listed no more */
 	return code;
 }
 
@@ -37,9 +27,9 @@ const struct command cmd_forget = {
 	.name = "forget",
 	.usage = "[OPTION]... @REF...  |  [OPTION]... FILTER...",
 	.help = "stop keeping tasks: their results and logs are removed",
-	.details =
-	    "  --all              every task that is kept\n" TASK_FILTER_HELP
-	    "\nTasks of `submit --detach`, `load` and `retry` are kept after their end. Once\n"
+	.options = { rows, task_filter_rows },
+	.notes =
+	    "Tasks of `submit --detach`, `load` and `retry` are kept after their end. Once\n"
 	    "forgotten, a task leaves when it has ended and no program or other task needs it:\n"
 	    "its result and log are removed. A task that waits or runs goes on. A filter finds\n"
 	    "only tasks that are kept.\n",

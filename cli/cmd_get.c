@@ -8,11 +8,9 @@
 #include "cli/command_view.h"
 #include "cli/result.h"
 
-enum { OWN_OUTPUT = OPTION_OWN };
-
-static const struct option options[] = {
-	{ "output", required_argument, NULL, OWN_OUTPUT },
-	COMMON_OPTIONS,
+static const struct option_row rows[] = {
+	{ "output", NULL, NULL, OPTION_FILE, .word = "FILE", .standard = "stdout",
+	    .help = "write the value to FILE", .bytes = sizeof(char *) },
 	{ 0 },
 };
 
@@ -50,8 +48,7 @@ static int get_say_if_cut(struct context *context, plm_ref ref)
 static int get_run(struct context *context, int argc, char **argv)
 {
 	const char *path = NULL;
-	while (next_option(context, argc, argv, "", options) != -1)
-		path = optarg;
+	take_options(context, argc, argv, (void *[]){ &path });
 	expect_operands(context, argc, 1, 1);
 	plm_ref ref = reference_word(argv[optind]);
 	int code = runtime(context);
@@ -69,10 +66,10 @@ const struct command cmd_get = {
 	.name = "get",
 	.usage = "[OPTION]... @REF",
 	.help = "wait for a future and print its value",
-	.details =
-	    "  --output FILE      write the value there\n"
-	    "\nThe value goes to stdout as it is. With --json: {\"ref\": ..., \"value\": ...}, or\n"
-	    "\"value_base64\" if it is no UTF-8 text. Exit codes as for call; 74: it is\n"
-	    "the output of a command, and a part of that was cut off.\n",
+	.options = { rows },
+	.notes =
+	    "The value goes to stdout as it is. With --json: {\"ref\": ..., \"value\": ...}, or\n"
+	    "\"value_base64\" if the value is no UTF-8 text. Exit codes as for call; 74: the value\n"
+	    "is the output of a command, and a part of the output was cut off.\n",
 	.run = get_run,
 };

@@ -1,4 +1,4 @@
-/* cmd_history.c - what the journal of a runtime has written, also when the runtime is gone. */
+/* cmd_history.c - `plmctl history`: lists the journal of a runtime, also of a dead runtime. */
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
@@ -9,49 +9,24 @@
 #include "base/check.h"
 #include "base/why.h"
 #include "cli/arguments.h"
-#include "client/handle.h"
+#include "cli/look.h"
 #include "journal/history.h"
-
-enum {
-	OWN_STATE_DIRECTORY = OPTION_OWN,
-	OWN_SINCE,
-	OWN_UNTIL,
-	OWN_INCLUDE,
-	OWN_LABEL,
-	OWN_EXIT_CODE,
-	OWN_ENDED_AS,
-	OWN_TOTALS,
-	OWN_LIMIT,
-};
 
 enum { LIMIT_DEFAULT = 1000, TIME_TEXT_BYTES = 32, MS_PER_S = 1000, BYTES_PER_KB = 1024 };
 
-static const struct option options[] = {
-	{ "state-dir", required_argument, NULL, OWN_STATE_DIRECTORY },
-	{ "since", required_argument, NULL, OWN_SINCE },
-	{ "until", required_argument, NULL, OWN_UNTIL },
-	{ "include", required_argument, NULL, OWN_INCLUDE },
-	{ "label", required_argument, NULL, OWN_LABEL },
-	{ "exit-code", required_argument, NULL, OWN_EXIT_CODE },
-	{ "state", required_argument, NULL, OWN_ENDED_AS },
-	{ "totals", required_argument, NULL, OWN_TOTALS },
-	{ "limit", required_argument, NULL, OWN_LIMIT },
-	COMMON_OPTIONS,
-	{ 0 },
-};
-
 struct asked {
 	struct history_filter filter;
-	const char *directory; /* NULL: that of the runtime */
+	const char *directory; /* NULL: the directory of the runtime */
 	enum history_key key;  /* HISTORY_KEYS: rows */
+	int64_t limit;         /* negative: not given */
 };
 
 /* ---- words ---- */
 
 /* A day, a day and a time, or how long ago: milliseconds of the wall clock. */
-static int64_t history_moment_word(
-    const struct context *context, const char *what, const char *word)
+static int history_moment_word(const struct option_given *given, int64_t *ret)
 {
+	const char *word = given->text;
 	static const char *const forms[] = { "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M",
 		"%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d" };
 	size_t n = strlen(word);
@@ -59,7 +34,7 @@ static int64_t history_moment_word(
 		struct tm tm = { .tm_isdst = -1 };
 		const char *end = strptime(word, forms[i], &tm);
 		if (end && *end == 0)
-			return (int64_t)mktime(&tm) * MS_PER_S;
+			return *ret = (int64_t)mktime(&tm) * MS_PER_S, 0;
 	}
 	if (n > 1 && isdigit((unsigned char)word[0]) && strchr("smhd", word[n - 1])) {
 		char *end;
@@ -69,52 +44,77 @@ static int64_t history_moment_word(
 		    : word[n - 1] == 'h'           ? 3600
 						   : 86400;
 		if (end == word + n - 1 && ago < (unsigned long long)INT_MAX)
-			return ((int64_t)time(NULL) - (int64_t)ago * unit) * MS_PER_S;
+			return *ret = ((int64_t)time(NULL) - (int64_t)ago * unit) * MS_PER_S, 0;
 	}
-	usage_error(context,
-	    "%s is a day (2026-03-01), a time (2026-03-01T12:30) or so long ago "
-	    "(90s, 15m, 6h, 7d), not \"%s\"",
-	    what, word);
+	return why(-EINVAL,
+	    "%s is a day (2026-03-01), a time (2026-03-01T12:30) or so long ago (90s, 15m, 6h, "
+	    "7d), not \"%s\"",
+	    given->what, word);
 }
 
-static enum history_key history_key_word(const struct context *context, const char *word)
+static int history_take_since(void *target, const struct option_given *given)
 {
-	static const char *const names[HISTORY_KEYS] = { "user", "label", "day" };
-	for (int i = 0; i < HISTORY_KEYS; i++)
-		if (strcmp(word, names[i]) == 0)
-			return (enum history_key)i;
-	usage_error(context, "--totals is user, label or day: %s", word);
+	return history_moment_word(given, &((struct asked *)target)->filter.since_ms);
 }
 
-static enum history_state history_state_word(const struct context *context, const char *word)
+static int history_take_until(void *target, const struct option_given *given)
 {
-	enum history_state state = history_state_of(word);
-	if (state == HISTORY_STATES || state == HISTORY_ANY)
-		usage_error(context,
-		    "--state is queued, running, done, failed, dead or cancelled "
-		    "(the directory is --state-dir): %s",
-		    word);
-	return state;
+	return history_moment_word(given, &((struct asked *)target)->filter.until_ms);
 }
 
-static void history_take_option(const struct context *context, int option, struct asked *a)
+static int history_take_exit_code(void *target, const struct option_given *given)
 {
-	struct history_filter *f = &a->filter;
-	switch (option) {
-	case OWN_STATE_DIRECTORY: a->directory = optarg; break;
-	case OWN_SINCE: f->since_ms = history_moment_word(context, "--since", optarg); break;
-	case OWN_UNTIL: f->until_ms = history_moment_word(context, "--until", optarg); break;
-	case OWN_INCLUDE: f->include = optarg; break;
-	case OWN_LABEL: f->label = optarg; break;
-	case OWN_EXIT_CODE:
-		f->has_exit_code = true;
-		f->exit_code = (int)number_word(context, "--exit-code", optarg, 0, UINT8_MAX);
-		break;
-	case OWN_ENDED_AS: f->state = history_state_word(context, optarg); break;
-	case OWN_TOTALS: a->key = history_key_word(context, optarg); break;
-	default: f->most = (uint64_t)number_word(context, "--limit", optarg, 0, LONG_MAX);
-	}
+	struct history_filter *filter = &((struct asked *)target)->filter;
+	uint64_t code = 0;
+	int r = option_number(given->what, given->text, 0, UINT8_MAX, &code);
+	filter->has_exit_code = true;
+	filter->exit_code = (int)code;
+	return r;
 }
+
+static int history_take_state(void *target, const struct option_given *given)
+{
+	enum history_state state = history_state_of(given->text);
+	((struct asked *)target)->filter.state = state;
+	if (state != HISTORY_STATES && state != HISTORY_ANY)
+		return 0;
+	return why(-EINVAL,
+	    "--state is queued, running, done, failed, dead or cancelled (the directory is "
+	    "--state-dir): %s",
+	    given->text);
+}
+
+static const struct option_row option_rows[] = {
+	{ "state-dir", NULL, "PLM_STATE", OPTION_DIRECTORY, .word = "DIR",
+	    .standard = "that of the runtime",
+	    .help = "the journal's directory; with a directory the runtime need not be up",
+	    OPTION_FIELD(struct asked, directory) },
+	{ "since", NULL, NULL, OPTION_TEXT, .word = "TIME",
+	    .help = "only tasks submitted since TIME: 2026-03-01, 2026-03-01T12:30, or so long "
+		    "ago: 90s, 15m, 6h, 7d",
+	    .take = history_take_since },
+	{ "until", NULL, NULL, OPTION_TEXT, .word = "TIME",
+	    .help = "only tasks submitted before TIME", .take = history_take_until },
+	{ "include", NULL, NULL, OPTION_TEXT, .word = "TEXT",
+	    .help = "only tasks with TEXT in their command, in capitals or not",
+	    OPTION_FIELD(struct asked, filter.include) },
+	{ "label", NULL, NULL, OPTION_TEXT, .word = "LABEL",
+	    .help = "only tasks submitted with --label LABEL",
+	    OPTION_FIELD(struct asked, filter.label) },
+	{ "exit-code", NULL, NULL, OPTION_NUMBER, .word = "N",
+	    .help = "only tasks whose command ended with N", .take = history_take_exit_code },
+	{ "state", NULL, NULL, OPTION_CHOICE, .word = "STATE",
+	    .choices = "queued|running|done|failed|dead|cancelled",
+	    .help = "queued, running, done, failed, dead or cancelled",
+	    .take = history_take_state },
+	{ "totals", NULL, NULL, OPTION_CHOICE, .word = "KEY", .choices = "user|label|day",
+	    .help = "a row for each user, label or day: how many tasks, how long",
+	    OPTION_FIELD(struct asked, key) },
+	{ "limit", NULL, NULL, OPTION_NUMBER, .word = "N", .standard = "1000",
+	    .help = "only the latest N tasks; 0: all", OPTION_FIELD(struct asked, limit),
+	    .most = LONG_MAX },
+	{ 0 },
+};
 
 /* A number of the history, or a reference that plmctl printed once. */
 static void history_take_operand(const struct context *context, const char *word, struct asked *a)
@@ -128,7 +128,7 @@ static void history_take_operand(const struct context *context, const char *word
 	a->filter.runtime = ref.runtime;
 }
 
-/* ---- where it is ---- */
+/* ---- the directory ---- */
 
 static int history_find_directory(struct context *context, struct asked *a)
 {
@@ -136,21 +136,24 @@ static int history_find_directory(struct context *context, struct asked *a)
 	if (!a->directory && usual && usual[0]) {
 		a->directory = usual;
 		if (plm_connect(&context->rt, context->name) < 0)
-			context->rt = NULL; /* it need not be up */
+			context->rt = NULL; /* the directory is enough */
 	}
 	if (a->directory && a->directory[0])
 		return EXIT_FINE;
-	int code = runtime(context);
+	static plm_runtime_row row; /* a->directory points into the row */
+	int code = look_open(context);
 	if (code != EXIT_FINE)
 		return code;
-	const struct journal_shm *j = &plm_tables(context->rt)->control->journal;
-	a->directory = j->directory;
-	if (journal_slot(plm_tables(context->rt)))
+	int r = plm_inspect_runtime(context->in, &row, sizeof row);
+	if (r < 0)
+		return failed(r, "history");
+	a->directory = row.journal;
+	if (row.journal[0])
 		return EXIT_FINE;
 	fprintf(stderr,
 	    "plmctl: history: the runtime \"%s\" keeps no journal: boot it with plm "
 	    "--state DIR, or name one with --state-dir DIR\n",
-	    plm_tables(context->rt)->control->name);
+	    row.name);
 	return EXIT_INPUT;
 }
 
@@ -339,12 +342,11 @@ static void history_print_total(void *context, const struct history_total *t)
 
 /* ---- the command ---- */
 
-/* What `wait` says of a task `history` is to say as well: beside a runtime its journal writes first
- * what there is to be written. */
+/* `history` has to know all that `wait` knows, so a living journal writes its backlog first. */
 static void history_catch_up(struct context *context)
 {
 	enum { CATCH_UP_MS = 2000 };
-	if (context->rt && durable_flush(context->rt, CATCH_UP_MS) < 0)
+	if (context->rt && plm_flush(context->rt, CATCH_UP_MS) < 0)
 		fprintf(
 		    stderr, "plmctl: history: %s: the last moments may be missing\n", plm_why());
 }
@@ -380,19 +382,15 @@ static int history_print_all(struct context *context, struct asked *a, bool one)
 
 static int history_run(struct context *context, int argc, char **argv)
 {
-	struct asked a = { .key = HISTORY_KEYS, .filter.most = LIMIT_DEFAULT };
-	int option;
-	bool limited = false;
-	while ((option = next_option(context, argc, argv, "", options)) != -1) {
-		history_take_option(context, option, &a);
-		limited |= option == OWN_LIMIT;
-	}
+	struct asked a = { .key = HISTORY_KEYS, .limit = -1 };
+	take_options(context, argc, argv, (void *[]){ &a });
 	expect_operands(context, argc, 0, 1);
 	bool one = optind < argc;
 	if (one)
 		history_take_operand(context, argv[optind], &a);
-	if (a.key != HISTORY_KEYS && !limited)
-		a.filter.most = 0;
+	if (a.limit < 0)
+		a.limit = a.key != HISTORY_KEYS ? 0 : LIMIT_DEFAULT;
+	a.filter.most = (uint64_t)a.limit;
 	int code = history_find_directory(context, &a);
 	if (code != EXIT_FINE)
 		return code;
@@ -404,21 +402,11 @@ const struct command cmd_history = {
 	.name = "history",
 	.usage = "[OPTION]... [ID|@REF]",
 	.help = "list durable tasks, of earlier boots too (plm --state)",
-	.details =
-	    "Lists what the journal has: each task by its number, which outlives a reboot, and\n"
-	    "the future it is now. ID or a reference, also of an earlier boot: that task in full.\n"
-	    "  --state-dir DIR    the journal's directory (default: $PLM_STATE, else that of the\n"
-	    "                     runtime, which need not be up if a directory is given)\n"
-	    "  --since TIME       only tasks submitted since TIME: 2026-03-01, 2026-03-01T12:30,\n"
-	    "                     or so long ago: 90s, 15m, 6h, 7d\n"
-	    "  --until TIME       only tasks submitted before TIME\n"
-	    "  --include TEXT     only tasks with TEXT in their command, in capitals or not\n"
-	    "  --label LABEL      only tasks submitted with --label LABEL\n"
-	    "  --exit-code N      only tasks whose command ended with N\n"
-	    "  --state STATE      queued, running, done, failed, dead or cancelled\n"
-	    "  --totals KEY       a row for each user, label or day: how many tasks, how long\n"
-	    "  --limit N          only the latest N tasks (default 1000; 0: all)\n"
-	    "Exit code: 65 no such task, 66 no journal.\n",
+	.about =
+	    "Lists the tasks of the journal: each task by its number, which outlives a reboot, and\n"
+	    "its present future. ID or a reference, also of an earlier boot: that task in full.\n",
+	.options = { option_rows },
+	.notes = "Exit code: 65 no such task, 66 no journal.\n",
 	.run = history_run,
 	.visits = true,
 };

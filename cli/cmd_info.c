@@ -2,11 +2,10 @@
 #include <sys/wait.h>
 
 #include "base/check.h"
-#include "base/limits.h"
 #include "cli/arguments.h"
 #include "cli/command_view.h"
 
-enum { US_PER_MS = 1000, BYTES_PER_KB = 1024 };
+enum { US_PER_MS = 1000, OUTPUTS_MAX = 1024 };
 
 static const struct column columns[] = {
 	{ "REF", "ref", -1 },
@@ -50,19 +49,19 @@ static void info_cell_text_if_any(struct output *out, const char *text)
 		cell_none(out);
 }
 
-static void info_log_cells(struct output *out, const struct command_log *log)
+static void info_log_cells(struct output *out, const plm_command_row *log)
 {
 	cell_ms(out, log->wall_us / US_PER_MS);
 	cell_ms(out, log->user_us / US_PER_MS);
 	cell_ms(out, log->system_us / US_PER_MS);
-	cell_size(out, log->resident_kb * BYTES_PER_KB);
-	cell_size(out, log->memory_kb * BYTES_PER_KB);
+	cell_size(out, log->resident_bytes);
+	cell_size(out, log->memory_bytes);
 	cell_size(out, log->out_bytes);
 	cell_size(out, log->out_dropped);
 	cell_size(out, log->err_bytes);
 	cell_size(out, log->err_dropped);
 	cell_number(out, log->left);
-	cell_flag(out, log->asked);
+	cell_flag(out, log->asked_to_stop);
 	cell_flag(out, log->killed);
 }
 
@@ -76,24 +75,24 @@ static void info_unlogged_cells(struct output *out, const struct command_view *v
 		cell_none(out);
 }
 
-/* Of --out: who retries a command, or has lost what was printed, finds them here. */
+/* The references of --out, for a person who retries a command or has lost the printed ones. */
 static void info_outputs_cell(struct context *context, const struct command_view *v)
 {
-	static plm_ref refs[RESULTS_MAX];
-	static char text[RESULTS_MAX][PLM_REF_TEXT_BYTES], line[sizeof text];
-	static const char *list[RESULTS_MAX];
+	static plm_ref refs[OUTPUTS_MAX];
+	static char text[OUTPUTS_MAX][PLM_REF_TEXT_BYTES], line[sizeof text];
+	static const char *list[OUTPUTS_MAX];
 	struct output *out = &context->out;
-	unsigned n = command_outputs(context, v, refs);
+	int n = plm_inspect_outputs(context->in, v->ref, refs, OUTPUTS_MAX);
 	size_t length = 0;
-	for (unsigned i = 0; i < n; i++) {
+	for (int i = 0; i < n && i < OUTPUTS_MAX; i++) {
 		plm_ref_print(refs[i], text[i]);
 		list[i] = text[i];
 		length += (size_t)snprintf(
 		    line + length, sizeof line - length, "%s%s", i ? " " : "", text[i]);
 	}
 	if (out->json)
-		cell_list(out, list, n);
-	else if (n)
+		cell_list(out, list, n > 0 ? (unsigned)n : 0);
+	else if (n > 0)
 		cell_text(out, line);
 	else
 		cell_none(out);
@@ -102,18 +101,18 @@ static void info_outputs_cell(struct context *context, const struct command_view
 static void info_print(struct context *context, const struct command_view *v)
 {
 	struct output *out = &context->out;
-	const struct command_log *log = &v->log;
+	const plm_command_row *log = &v->log;
 	bool ran = v->logged && log->status >= 0;
 	char ref[PLM_REF_TEXT_BYTES], where[WHERE_TEXT_BYTES];
 	plm_ref_print(v->ref, ref);
 	cell_text(out, ref);
-	info_cell_text_if_any(out, v->text);
-	info_cell_text_if_any(out, v->label);
-	cell_text(out, record_state_name(v->state));
+	info_cell_text_if_any(out, log->command);
+	info_cell_text_if_any(out, log->label);
+	cell_text(out, plm_state_name(v->state));
 	info_outputs_cell(context, v);
 	cell_text(out, command_where(v, where));
 	cell_number(out, v->attempt);
-	info_cell_number_if(out, v->logged || v->pid, (int)(v->logged ? log->worker : v->worker));
+	info_cell_number_if(out, v->logged || v->pid, (int)v->worker);
 	info_cell_number_if(out, ran && WIFEXITED(log->status), WEXITSTATUS(log->status));
 	info_cell_number_if(out, ran && WIFSIGNALED(log->status), WTERMSIG(log->status));
 	cell_ms(out, v->queue_ms);
@@ -127,7 +126,7 @@ static void info_print(struct context *context, const struct command_view *v)
 static int info_info(struct context *context, plm_ref ref, const char *word)
 {
 	struct command_view v;
-	int r = plm_hold(context->rt, ref); /* what it left is not freed while we read it */
+	int r = plm_hold(context->rt, ref); /* keeps the log until we have read the log */
 	if (r < 0)
 		return failed(r, word);
 	int code = command_look(context, ref, &v);
@@ -157,7 +156,7 @@ const struct command cmd_info = {
 	.name = "info",
 	.usage = "[OPTION]... @REF...",
 	.help = "show the record of commands: exit code, times, memory, output",
-	.details =
+	.notes =
 	    "QUEUED is the time from submission to the start of the last attempt, RAN from there\n"
 	    "until nothing of the command was left; USER and SYSTEM are the processor's, of all\n"
 	    "processes of it that were waited for; LARGEST PROCESS is the resident memory of the\n"

@@ -6,21 +6,26 @@
 #include "cli/command_view.h"
 #include "cli/result.h"
 
-enum { OWN_FOLLOW = OPTION_OWN, OWN_STDERR };
 enum { LOOK_AGAIN_MS = 100, PIECE_BYTES = 64 << 10 };
 
-static const struct option options[] = {
-	{ "follow", no_argument, NULL, OWN_FOLLOW },
-	{ "stderr", no_argument, NULL, OWN_STDERR },
-	COMMON_OPTIONS,
+struct asked {
+	bool follow, errors;
+};
+
+static const struct option_row rows[] = {
+	{ "follow", NULL, NULL, OPTION_FLAG,
+	    .help = "print until the command is settled, as the output comes",
+	    OPTION_FIELD(struct asked, follow) },
+	{ "stderr", NULL, NULL, OPTION_FLAG, .help = "stderr in the place of stdout",
+	    OPTION_FIELD(struct asked, errors) },
 	{ 0 },
 };
 
-struct logs { /* how far one command was read */
+struct logs { /* how far a command was read */
 	struct context *context;
 	plm_ref ref;
 	int stream;
-	uint32_t attempt; /* that fd and read are about */
+	uint32_t attempt; /* to which fd and read belong */
 	int fd;
 	uint64_t read;
 };
@@ -75,13 +80,10 @@ static int logs_emit_running(struct logs *l, const struct command_view *v)
 	int code = EXIT_FINE;
 	ssize_t n;
 	logs_see_attempt(l, v->attempt);
-	if (l->fd < 0)
-		l->fd = command_stream_open(v, l->stream);
-	int file = l->fd >= 0 ? command_outlet_file(v, l->stream) : -1;
-	if (file >= 0) { /* from some length on all of it is there */
+	int fd = command_stream_open(v, l->stream);
+	if (fd >= 0 && l->fd >= 0)
 		close(l->fd);
-		l->fd = file;
-	}
+	l->fd = fd >= 0 ? fd : l->fd; /* a closed stream may hold unread bytes */
 	while (l->fd >= 0 && code == EXIT_FINE &&
 	    (n = pread(l->fd, piece, sizeof piece, (off_t)l->read)) > 0)
 		code = logs_emit(l, piece, (size_t)n);
@@ -93,8 +95,8 @@ static int logs_emit_settled(struct logs *l, const struct command_view *v)
 	uint64_t length;
 	const char *kept = command_kept(v, l->stream, &length);
 	logs_see_attempt(l, v->attempt);
-	uint32_t where = l->stream == STDOUT_FILENO ? v->log.out_where : v->log.err_where;
-	if (v->logged && where != COMMAND_WHERE_KEPT)
+	int where = l->stream == STDOUT_FILENO ? v->log.out_where : v->log.err_where;
+	if (v->logged && where != PLM_OUTLET_KEPT)
 		logs_say_where(v);
 	if (!v->logged && v->attempt > 0 && length == 0)
 		fputs("plmctl: no log of it was kept: its worker died, it was one of several "
@@ -105,6 +107,11 @@ static int logs_emit_settled(struct logs *l, const struct command_view *v)
 	return code == EXIT_FINE ? command_say_cut(v, l->stream) : code;
 }
 
+static bool logs_settled(int state)
+{
+	return state == PLM_STATE_DONE || state == PLM_STATE_FAILED || state == PLM_STATE_CANCELLED;
+}
+
 static int logs_follow(struct logs *l, bool on)
 {
 	uint64_t deadline_ns = deadline_of(l->context);
@@ -112,12 +119,12 @@ static int logs_follow(struct logs *l, bool on)
 	for (;;) {
 		struct command_view v;
 		int code = command_look(l->context, l->ref, &v);
-		if (code != EXIT_FINE || state_settled(v.state))
+		if (code != EXIT_FINE || logs_settled(v.state))
 			return code != EXIT_FINE ? code : logs_emit_settled(l, &v);
-		if (v.outlet.pid && v.outlet.live && !told)
+		if (v.log.outlet_pid && v.log.outlet_live && !told)
 			logs_say_where(&v);
 		told = true;
-		if (v.state == RECORD_RUNNING)
+		if (v.state == PLM_STATE_RUNNING)
 			code = logs_emit_running(l, &v);
 		if (!on || code != EXIT_FINE)
 			return code;
@@ -126,20 +133,19 @@ static int logs_follow(struct logs *l, bool on)
 			return EXIT_TIMED_OUT;
 		int ms = left < 0 || left > LOOK_AGAIN_MS ? LOOK_AGAIN_MS : left;
 		if (plm_wait(l->context->rt, &l->ref, 1, 1, ms, NULL) == 0 && cancelled)
-			poll(NULL, 0, ms); /* it counts as settled, and is on its way out */
+			poll(NULL, 0, ms); /* counts as settled, but still runs */
 		cancelled = plm_wait(l->context->rt, &l->ref, 1, 1, 0, NULL) == 0;
 	}
 }
 
 static int logs_run(struct context *context, int argc, char **argv)
 {
-	struct logs l = { .context = context, .stream = STDOUT_FILENO, .fd = -1 };
-	bool on = false;
-	int option;
-	while ((option = next_option(context, argc, argv, "", options)) != -1) {
-		on |= option == OWN_FOLLOW;
-		l.stream = option == OWN_STDERR ? STDERR_FILENO : l.stream;
-	}
+	struct asked asked = { .follow = false };
+	take_options(context, argc, argv, (void *[]){ &asked });
+	struct logs l = {
+		.context = context, .stream = asked.errors ? STDERR_FILENO : STDOUT_FILENO, .fd = -1
+	};
+	bool on = asked.follow;
 	expect_operands(context, argc, 1, 1);
 	l.ref = reference_word(argv[optind]);
 	context->stays = on;
@@ -157,15 +163,14 @@ const struct command cmd_logs = {
 	.name = "logs",
 	.usage = "[OPTION]... @REF",
 	.help = "print what a command has written, while it runs and after",
-	.details =
-	    "Its stdout, which is also the value of its future when it succeeds, or its stderr; of "
-	    "a\n"
-	    "command that is tried again, of the attempt that runs or came last.\n\n"
-	    "  --follow           until it is settled, as it comes\n"
-	    "  --stderr           stderr in the place of stdout\n"
-	    "\nWhat a submitter that waits shows itself (submit without --detach) is not here.\n"
+	.about =
+	    "Prints its stdout, which is also the value of its future when the command succeeds,\n"
+	    "or its stderr; of a command that is tried again, the output of the latest attempt.\n",
+	.options = { rows },
+	.notes =
+	    "Output that a waiting submitter shows (submit without --detach) is not here.\n"
 	    "Exit code: 0 also of a command that failed; 65: no such reference, or no command;\n"
-	    "74: a part of what it wrote was cut off.\n",
+	    "74: a part of the output was cut off.\n",
 	.run = logs_run,
 	.visits = true,
 };

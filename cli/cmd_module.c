@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "cli/arguments.h"
+#include "cli/look.h"
 #include "cli/worker_rows.h"
-#include "client/handle.h"
 
 static int module_load(struct context *context, const char *path)
 {
@@ -28,9 +28,9 @@ static int module_run(struct context *context, int argc, char **argv)
 	if (strcmp(verb, "list") != 0)
 		usage_error(context, "module wants load or list, not %s", verb);
 	expect_operands(context, argc, 0, 0);
-	int code = runtime(context);
+	int code = look_open(context);
 	if (code == EXIT_FINE)
-		rows_modules(plm_tables(context->rt), &context->out);
+		rows_modules(context->in, &context->out);
 	return code;
 }
 
@@ -38,7 +38,7 @@ const struct command cmd_module = {
 	.name = "module",
 	.usage = "[OPTION]... load PATH | list",
 	.help = "load a shared object with functions, or list those loaded",
-	.details = "A module that cannot be loaded says why; exit code 66.\n",
+	.notes = "A module that cannot be loaded says why; exit code 66.\n",
 	.run = module_run,
 	.visits = true,
 };

@@ -1,16 +1,25 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/why.h"
 #include "cli/retry_tasks.h"
 #include "cli/task_action.h"
-#include "client/handle.h"
 
-enum { OWN_TO = OPTION_OF_FILTERED };
+static int move_take_to(void *target, const struct option_given *given)
+{
+	*(bool *)target = true;
+	if (strcmp(given->text, "todo") == 0)
+		return 0;
+	return why(-EINVAL,
+	    "--to accepts only `todo`, not %s (`plmctl cancel` ends tasks, `plmctl forget` removes "
+	    "finished ones)",
+	    given->text);
+}
 
-static const struct option options[] = {
-	{ "to", required_argument, NULL, OWN_TO },
-	TASK_FILTER_OPTIONS,
-	COMMON_OPTIONS,
+static const struct option_row rows[] = {
+	{ "to", NULL, NULL, OPTION_CHOICE, .choices = "todo",
+	    .help = "put the tasks into the queue", .take = move_take_to },
 	{ 0 },
 };
 
@@ -22,15 +31,10 @@ static int move_requeue(struct context *context, plm_ref ref, void *argument)
 
 static bool move_has_failed(struct context *context, plm_ref ref)
 {
-	uint64_t word;
-	int error;
-	struct record *r = ref_resolve(context->rt, ref, &word, &error);
-	if (r)
-		ref_speaker(context->rt, r, &word);
-	return r && word_state(word) == RECORD_FAILED;
+	return plm_outcome(context->rt, ref) == -PLM_EFAILED;
 }
 
-/* Those that failed to the back of the array; how many stay in front. */
+/* Moves failed tasks to the back of the array; returns how many stay in front. */
 static size_t move_part(struct context *context, const struct selection *all)
 {
 	size_t front = 0;
@@ -67,19 +71,12 @@ static int move_run(struct context *context, int argc, char **argv)
 {
 	struct task_filter filter = { .states = 0 };
 	struct selection selection;
-	const char *to = NULL;
-	int option;
-	while ((option = next_option(context, argc, argv, "", options)) != -1) {
-		if (option == OWN_TO)
-			to = optarg;
-		else
-			filter_option(context, option, &filter);
-	}
-	if (!to || strcmp(to, "todo") != 0)
+	bool to = false;
+	take_options(context, argc, argv, (void *[]){ &to, &filter });
+	if (!to)
 		usage_error(context,
-		    "--to accepts only `todo`%s%s (`plmctl cancel` ends tasks, "
-		    "`plmctl forget` removes finished ones)",
-		    to ? ", not " : "", to ? to : "");
+		    "--to accepts only `todo`, and must be given (`plmctl cancel` ends tasks, "
+		    "`plmctl forget` removes finished ones)");
 	filter_only(context, &filter, "in_progress,failed");
 	int code = select_tasks(context, argc, argv, &filter, &selection);
 	if (code == EXIT_FINE)
@@ -92,11 +89,12 @@ const struct command cmd_move = {
 	.name = "move",
 	.usage = "--to todo @REF...  |  --to todo FILTER...",
 	.help = "put tasks that run or failed back into the queue: requeue and retry in one",
-	.details =
-	    "  --to todo          put them into the queue\n" TASK_FILTER_HELP
-	    "\nA running task is ended and waits in the queue again, under its reference (`plmctl\n"
+	.options = { rows, task_filter_rows },
+	.notes =
+	    "A running task is ended and waits in the queue again, under its reference (`plmctl\n"
 	    "requeue`). A failed task is submitted again: its new reference is printed, the old\n"
-	    "one is forgotten (`plmctl retry`). A filter finds tasks that run or failed only.\n",
+	    "reference is forgotten (`plmctl retry`). A filter finds only running and failed\n"
+	    "tasks.\n",
 	.run = move_run,
 	.visits = true,
 };

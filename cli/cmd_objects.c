@@ -1,13 +1,13 @@
 #include "cli/arguments.h"
+#include "cli/look.h"
 #include "cli/worker_rows.h"
-#include "client/handle.h"
 
 static int objects_run(struct context *context, int argc, char **argv)
 {
 	operands(context, argc, argv, 0, 0);
-	int code = runtime(context);
+	int code = look_open(context);
 	if (code == EXIT_FINE)
-		rows_objects(plm_tables(context->rt), &context->out);
+		rows_objects(context->in, &context->out);
 	return code;
 }
 

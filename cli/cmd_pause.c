@@ -1,13 +1,15 @@
 /* cmd_pause.c - pause, resume, drain: whether tasks are started, and taken. */
 #include <errno.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "cli/arguments.h"
+#include "cli/look.h"
 #include "cli/result.h"
-#include "client/handle.h"
 
-enum { LOOK_AGAIN_MS = 20 };
+enum { LOOK_AGAIN_MS = 20, ROWS = 16 };
 
 #define FROM_OUTSIDE "call it from outside of the runtime's tasks"
 
@@ -39,14 +41,14 @@ static int pause_run_resume(struct context *context, int argc, char **argv)
 	return r < 0 ? failed(r, "resume") : code;
 }
 
-/* Nothing tells a client that others' tasks have ended, or a worker: it looks at the table. */
+/* No event tells a client that tasks of other clients, or a worker, have ended: look again. */
 static int pause_look_later(struct context *context)
 {
 	static const struct timespec pause = { .tv_nsec = LOOK_AGAIN_MS * (long)NS_PER_MS };
 	runtime_leave(context);
 	nanosleep(&pause, NULL);
 	int code = runtime_return(context);
-	int r = code == EXIT_FINE ? handle_runtime_gone(context->rt) : 0;
+	int r = code == EXIT_FINE ? plm_alive(context->rt) : 0;
 	return r < 0 ? failed(r, "drain") : code;
 }
 
@@ -75,40 +77,54 @@ static int pause_wait_until_drained(struct context *context)
 	return EXIT_NO_RUNTIME;
 }
 
-static bool pause_has_left(const struct tables *t, uint32_t worker)
+/* 1: no process of the worker is left; 0; -errno. */
+static int pause_has_left(struct context *context, uint32_t worker)
 {
-	for (uint32_t i = SLOT_FIRST_MEMBER; i < t->limits.processes; i++) {
-		uint64_t word = sh_load(&t->process[i].state);
-		if (process_kind(word) == KIND_WORKER && process_state(word) != PROCESS_FREE &&
-		    t->process[i].worker == worker)
-			return false;
+	plm_process_row row[ROWS];
+	uint64_t cursor = 0;
+	int n, code = look_open(context);
+	if (code != EXIT_FINE)
+		return -ENOTCONN;
+	while ((n = plm_inspect_processes(
+		    context->in, 1u << PLM_KIND_WORKER, &cursor, row, sizeof *row, ROWS)) > 0)
+		for (int i = 0; i < n; i++)
+			if (row[i].worker == worker && row[i].process != PLM_NOBODY)
+				return 0;
+	return n < 0 ? n : 1;
+}
+
+/* Does this plmctl run in a task of that worker? The worker would wait for its own end. */
+static bool pause_is_ours(struct context *context, uint32_t worker)
+{
+	const char *number = getenv("PLM_WORKER");
+	return plm_inside(context->rt) == 1 && number && strtoul(number, NULL, 10) == worker;
+}
+
+static int pause_await_leaving(struct context *context, uint32_t worker)
+{
+	uint64_t deadline = deadline_of(context);
+	for (int code = EXIT_FINE; code == EXIT_FINE; code = pause_look_later(context)) {
+		int left = pause_has_left(context, worker);
+		if (left)
+			return left < 0 ? failed(left, "drain") : EXIT_FINE;
+		if (clock_ns() >= deadline) {
+			fprintf(stderr,
+			    "plmctl: drain: --timeout ran out: worker %u still runs its task, and "
+			    "leaves when that has ended\n",
+			    worker);
+			return EXIT_TIMED_OUT;
+		}
+		look_close(context);
 	}
-	return true;
+	return EXIT_NO_RUNTIME;
 }
 
 static int pause_drain_worker(struct context *context, uint32_t worker)
 {
-	const struct tables *t = plm_tables(context->rt);
-	uint32_t host = tables_host(t, &t->process[t->self]);
-	bool ours = host && t->process[host].worker == worker;
-	int r = ours ? refuse_inside(context, FROM_OUTSIDE) : 0;
+	int r = pause_is_ours(context, worker) ? refuse_inside(context, FROM_OUTSIDE) : 0;
 	if (r == 0)
 		r = plm_drain_worker(context->rt, worker);
-	if (r < 0)
-		return failed(r, "drain");
-	uint64_t deadline = deadline_of(context);
-	int code = EXIT_FINE;
-	while (code == EXIT_FINE && !pause_has_left(plm_tables(context->rt), worker)) {
-		if (clock_ns() >= deadline) {
-			fprintf(stderr,
-			    "plmctl: drain: --timeout ran out: worker %u still runs "
-			    "its task, and leaves when that has ended\n",
-			    worker);
-			return EXIT_TIMED_OUT;
-		}
-		code = pause_look_later(context);
-	}
-	return code;
+	return r < 0 ? failed(r, "drain") : pause_await_leaving(context, worker);
 }
 
 static int pause_run_drain(struct context *context, int argc, char **argv)
@@ -129,7 +145,7 @@ const struct command cmd_pause = {
 	.name = "pause",
 	.usage = "",
 	.help = "start no tasks; those that run go on, what is submitted waits for resume",
-	.details = "A task that runs may still run, in its own place, the tasks it waits for.\n",
+	.notes = "A task that runs may still run, in its own place, the tasks it waits for.\n",
 	.run = pause_run,
 	.visits = true,
 };
@@ -138,10 +154,10 @@ const struct command cmd_resume = {
 	.name = "resume",
 	.usage = "[WORKER]",
 	.help = "end pause and drain, take back a stop; with a WORKER: let it come back",
-	.details = "WORKER: the number of a worker that was drained. Without it, drained workers "
-		   "stay away.\n"
-		   "A stop --now cannot be taken back, nor one that a service manager was told\n"
-		   "of.\n",
+	.notes =
+	    "WORKER: the number of a worker that was drained. Without a WORKER drained workers\n"
+	    "stay away. A stop --now cannot be taken back, nor a stop that a service manager\n"
+	    "was told of.\n",
 	.run = pause_run_resume,
 	.visits = true,
 };
@@ -150,14 +166,14 @@ const struct command cmd_drain = {
 	.name = "drain",
 	.usage = "[OPTION]... [WORKER]",
 	.help = "take no new tasks, run the accepted ones, stay up; or send a WORKER away",
-	.details =
-	    "Without a WORKER: returns when no task is left. It ends a pause: what was accepted\n"
-	    "runs. Tasks of tasks are accepted still. Exit code 124: time ran out, new tasks are\n"
-	    "refused until plmctl resume; 130: somebody resumed.\n"
-	    "With a WORKER, its number in plmctl workers: it ends what it runs and leaves, what\n"
-	    "stood before it goes to others, and nobody takes its place until plmctl resume\n"
-	    "WORKER. Returns when it has left; 124: it still runs its task. 65: there is no such\n"
-	    "worker.\n",
+	.notes =
+	    "Without a WORKER: returns when no task is left. Drain ends a pause, because the\n"
+	    "accepted tasks must run; tasks that these submit are still accepted. Exit code 124:\n"
+	    "time ran out, new tasks are refused until plmctl resume; 130: somebody resumed.\n"
+	    "With a WORKER, a number in plmctl workers: the worker ends its task and leaves, tasks\n"
+	    "in its ring go to other workers, and no worker takes its place until plmctl resume\n"
+	    "WORKER. Returns when the worker has left; 124: the worker still runs its task; 65:\n"
+	    "no such worker.\n",
 	.run = pause_run_drain,
 	.visits = true,
 };

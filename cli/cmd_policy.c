@@ -1,7 +1,8 @@
+#include <errno.h>
+
 #include "base/check.h"
 #include "cli/arguments.h"
-#include "client/handle.h"
-#include "policy/policy.h"
+#include "cli/look.h"
 
 static const struct column columns[] = {
 	{ "POLICY", "policy", -14 },
@@ -9,43 +10,36 @@ static const struct column columns[] = {
 	{ "GIVES A TASK TO", "help", -1 },
 };
 
-static void policy_list(struct output *out, const struct tables *t)
+static void policy_list(struct output *out, plm_inspect *in)
 {
-	const struct policy *policy;
-	uint32_t in_force = sh_load(&t->control->policy);
+	plm_policy_row row;
+	uint64_t cursor = 0;
 	list_begin(out, columns, COUNT_OF(columns));
-	for (uint32_t i = 0; (policy = policy_at(i)); i++) {
-		cell_text(out, policy->name);
-		cell_text(out, i == in_force ? "in force" : "");
-		cell_text(out, policy->help);
+	while (plm_inspect_policies(in, &cursor, &row, sizeof row, 1) > 0) {
+		cell_text(out, row.policy);
+		cell_text(out, row.in_force ? "in force" : "");
+		cell_text(out, row.help);
 		row_end(out);
 	}
 }
 
-/* The scheduler sees it when it wakes for the next task. */
-static bool policy_choose(struct tables *t, const char *name)
+static int policy_choose(struct context *context, const char *name)
 {
-	for (uint32_t i = 0; policy_at(i); i++)
-		if (policy_at(i) == policy_find(name)) {
-			sh_store(&t->control->policy, i);
-			return true;
-		}
-	return false;
+	int r = plm_set_policy(context->rt, name);
+	if (r == -ENOENT)
+		usage_error(context, "%s", plm_why());
+	return r < 0 ? failed(r, "policy") : EXIT_FINE;
 }
 
 static int policy_run(struct context *context, int argc, char **argv)
 {
 	operands(context, argc, argv, 0, 1);
-	if (optind < argc && !policy_find(argv[optind]))
-		usage_error(
-		    context, "no such policy: %s (`plmctl policy` lists them)", argv[optind]);
-	int code = runtime(context);
+	int code = look_open(context);
 	if (code != EXIT_FINE)
 		return code;
-	if (optind == argc)
-		policy_list(&context->out, plm_tables(context->rt));
-	else
-		policy_choose(plm_tables(context->rt), argv[optind]);
+	if (optind < argc)
+		return policy_choose(context, argv[optind]);
+	policy_list(&context->out, context->in);
 	return EXIT_FINE;
 }
 

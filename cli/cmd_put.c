@@ -131,6 +131,6 @@ const struct command cmd_put = {
 	.name = "put",
 	.usage = "[OPTION]... FILE|-",
 	.help = "store a file or stdin as an object and print its reference",
-	.details = "The runtime keeps the object until `plmctl drop`.\n",
+	.notes = "The runtime keeps the object until `plmctl drop`.\n",
 	.run = put_run,
 };

@@ -2,8 +2,7 @@
 
 static int requeue_run(struct context *context, int argc, char **argv)
 {
-	static const struct task_ending ending = { "requeued", "in_progress", plm_requeue,
-		.may_wait = false };
+	static const struct task_ending ending = { "requeued", "in_progress", plm_requeue };
 	return end_tasks(context, argc, argv, &ending);
 }
 
@@ -11,13 +10,12 @@ const struct command cmd_requeue = {
 	.name = "requeue",
 	.usage = "[OPTION]... @REF...  |  [OPTION]... FILTER...",
 	.help = "end running tasks and put them back into the queue",
-	.details =
-	    "  --grace TIME       how long each may go on after it was asked to stop\n"
-	    "  --all              all tasks that run\n" TASK_FILTER_HELP
-	    "\nA running task is ended as if it were cancelled, with all that its command has\n"
-	    "started, and waits in the queue again; its output so far is thrown away. That is no\n"
-	    "failure and spends no retry. A filter finds running tasks only. A named task that\n"
-	    "waits stays as it is; for one that has ended there is a message.\n",
+	.options = { task_ending_rows, task_filter_rows },
+	.notes =
+	    "A running task is ended as if it were cancelled, with all that its command has\n"
+	    "started, and waits in the queue again; its output so far is thrown away. A requeue is\n"
+	    "no failure and spends no retry. A filter finds running tasks only. A named task that\n"
+	    "waits stays as it is; for a task that has ended there is a message.\n",
 	.run = requeue_run,
 	.visits = true,
 };

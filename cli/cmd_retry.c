@@ -1,14 +1,10 @@
 #include "cli/retry_tasks.h"
 
-static const struct option options[] = { TASK_FILTER_OPTIONS, COMMON_OPTIONS, { 0 } };
-
 static int retry_run(struct context *context, int argc, char **argv)
 {
 	struct task_filter filter = { .kept = true };
 	struct selection selection;
-	int option;
-	while ((option = next_option(context, argc, argv, "", options)) != -1)
-		filter_option(context, option, &filter);
+	take_options(context, argc, argv, (void *[]){ &filter });
 	filter_only(context, &filter, "failed");
 	int code = select_tasks(context, argc, argv, &filter, &selection);
 	if (code == EXIT_FINE)
@@ -21,12 +17,13 @@ const struct command cmd_retry = {
 	.name = "retry",
 	.usage = "[OPTION]... @REF...  |  [OPTION]... FILTER...",
 	.help = "submit failed tasks again",
-	.details = TASK_FILTER_HELP
-	"\nA failed task is submitted again with the same function, arguments, limits and\n"
-	"retries. Its new reference is printed and kept; the old one is forgotten. A task\n"
-	"that failed because another one did is retried together with that one: name both,\n"
-	"or use a filter. A filter finds failed tasks that are kept.\n"
-	"A task of several replicas cannot be retried.\n",
+	.options = { task_filter_rows },
+	.notes =
+	    "A failed task is submitted again with the same function, arguments, limits and\n"
+	    "retries. Its new reference is printed and kept; the old reference is forgotten. A\n"
+	    "task that failed because another one did is retried together with that one: name\n"
+	    "both, or use a filter. A filter finds failed tasks that are kept.\n"
+	    "A task of several replicas cannot be retried.\n",
 	.run = retry_run,
 	.visits = true,
 };

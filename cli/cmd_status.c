@@ -2,17 +2,11 @@
 
 #include "base/check.h"
 #include "cli/arguments.h"
-#include "cli/worker_rows.h"
+#include "cli/look.h"
 #include "cli/watch.h"
-#include "client/handle.h"
+#include "cli/worker_rows.h"
 
-enum { NS_PER_US = 1000, FOR_PROGRAMS = 3, JOURNAL_CELLS = 7, OWN_WATCH = OPTION_OWN };
-
-static const struct option options[] = {
-	{ "watch", optional_argument, NULL, OWN_WATCH },
-	COMMON_OPTIONS,
-	{ 0 },
-};
+enum { NS_PER_US = 1000, FOR_PROGRAMS = 3, JOURNAL_CELLS = 7 };
 
 static const struct column columns[] = {
 	{ "name", "name", -1 },
@@ -58,7 +52,7 @@ static const struct column columns[] = {
 	{ "  ended", "journal_ended", -1 },
 	{ "  queued again", "journal_resumed", -1 },
 	{ "  to be queued", "journal_to_resume", -1 },
-	/* for programs; people have a line of their own */
+	/* for programs; people get a separate line */
 	{ "todo", "todo", -1 },
 	{ "in progress", "in_progress", -1 },
 	{ "finished", "finished", -1 },
@@ -73,7 +67,7 @@ static const char *status_state_name(const plm_status *s)
 			      : "up";
 }
 
-/* Before the first task there was no look at it. */
+/* The scheduler looks at memory from the first task on. */
 static void status_memory_cells(struct output *out, const plm_status *s)
 {
 	if (s->memory_total) {
@@ -109,19 +103,7 @@ static void status_journal_cells(struct output *out, const plm_status *s)
 	cell_number(out, s->journal_to_resume);
 }
 
-/* A record that is done may also be an object. */
-static uint64_t status_count_finished(const struct tables *t)
-{
-	uint32_t fresh = pool_fresh(&t->pool);
-	uint64_t n = 0;
-	for (uint32_t i = 0; i < fresh; i++) {
-		uint64_t word = sh_load(&t->record[i].state);
-		n += word_state(word) == RECORD_DONE && !(word_flags(word) & FLAG_OBJECT);
-	}
-	return n;
-}
-
-static void status_print(struct output *out, const plm_status *s, uint64_t finished)
+static void status_print(struct output *out, const plm_status *s)
 {
 	list_begin(out, columns, COUNT_OF(columns) - (out->json ? 0 : FOR_PROGRAMS));
 	cell_text(out, s->name);
@@ -162,44 +144,43 @@ static void status_print(struct output *out, const plm_status *s, uint64_t finis
 	if (out->json) {
 		cell_number(out, s->waiting + s->ready);
 		cell_number(out, s->running);
-		cell_number(out, finished);
+		cell_number(out, s->finished);
 	}
 	row_end(out);
 }
 
-static void status_print_for_people(
-    const struct tables *t, struct output *out, const plm_status *s, uint64_t finished)
+static void status_print_for_people(plm_inspect *in, struct output *out, const plm_status *s)
 {
 	fprintf(out->file, "\n%llu todo, %llu in progress, %llu finished, %llu failed\n\n",
 	    (unsigned long long)(s->waiting + s->ready), (unsigned long long)s->running,
-	    (unsigned long long)finished, (unsigned long long)s->failed);
-	rows_workers(t, out);
+	    (unsigned long long)s->finished, (unsigned long long)s->failed);
+	rows_workers(in, out);
 }
 
-/* The workers are for people: of `--json` each command prints one table. */
+/* With --json each command prints one table, so the workers are for people. */
 static int status_show(struct context *context, void *argument)
 {
 	plm_status status;
-	const struct tables *t = plm_tables(context->rt);
 	struct output *out = &context->out;
 	(void)argument;
+	int code = look_open(context);
+	if (code != EXIT_FINE)
+		return code;
 	int r = plm_status_get(context->rt, &status);
 	if (r < 0)
 		return failed(r, "status");
-	uint64_t finished = status_count_finished(t);
 	out->upright = true;
-	status_print(out, &status, finished);
+	status_print(out, &status);
 	out->upright = false;
 	if (!out->json && !out->quiet)
-		status_print_for_people(t, out, &status, finished);
+		status_print_for_people(context->in, out, &status);
 	return EXIT_FINE;
 }
 
 static int status_run(struct context *context, int argc, char **argv)
 {
 	struct watch watch = { .wanted = false };
-	while (next_option(context, argc, argv, "", options) != -1)
-		watch_option(context, argc, argv, &watch);
+	take_options(context, argc, argv, (void *[]){ &watch });
 	expect_operands(context, argc, 0, 0);
 	return watch_run(context, &watch, status_show, NULL);
 }
@@ -208,19 +189,19 @@ const struct command cmd_status = {
 	.name = "status",
 	.usage = "[OPTION]...",
 	.help = "show the runtime at a glance: processes, tasks, store, limits",
-	.details = WATCH_HELP
-	"\nBelow it, but with --json, how many tasks there are (todo: they wait or\n"
-	"are ready; finished and failed: as long as anybody holds or keeps them), and\n"
-	"a row a worker, as of plmctl workers.\n"
-	"State: up; paused (plmctl pause); closed to new tasks (plmctl drain);\n"
-	"draining, to end (plmctl stop); memory-short: less memory is free than tasks\n"
-	"are accepted from (plm --accept-free), none starts.\n"
-	"Free in /dev/shm: if that is less than store minus reserved, the store\n"
-	"cannot reach its size; plm warns of it when it boots.\n"
-	"Keep finished: which results stay that only the runtime keeps; left: how many\n"
-	"of them made room since boot (plm --keep-finished).\n"
-	"Reassigned: tasks of workers that died, queued again; so many microseconds\n"
-	"after the death was noticed (median: of the last 64).\n",
+	.options = { watch_rows },
+	.notes = "Below it, but with --json, how many tasks there are (todo: they wait or\n"
+		 "are ready; finished and failed: as long as anybody holds or keeps them), and\n"
+		 "a row a worker, as of plmctl workers.\n"
+		 "State: up; paused (plmctl pause); closed to new tasks (plmctl drain);\n"
+		 "draining, to end (plmctl stop); memory-short: less memory is free than tasks\n"
+		 "are accepted from (plm --accept-free), none starts.\n"
+		 "Free in /dev/shm: if that is less than store minus reserved, the store\n"
+		 "cannot reach its size; plm warns of it when it boots.\n"
+		 "Keep finished: which results stay that only the runtime keeps; left: how many\n"
+		 "of them made room since boot (plm --keep-finished).\n"
+		 "Reassigned: tasks of workers that died, queued again; so many microseconds\n"
+		 "after the death was noticed (median: of the last 64).\n",
 	.run = status_run,
 	.visits = true,
 };

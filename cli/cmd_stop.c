@@ -7,27 +7,27 @@
 #include "cli/arguments.h"
 #include "cli/result.h"
 
-enum { OWN_NOW = OPTION_OWN, LOOK_AGAIN_MS = 1000 };
+enum { LOOK_AGAIN_MS = 1000 };
 
-static const struct option options[] = {
-	{ "now", no_argument, NULL, OWN_NOW },
-	COMMON_OPTIONS,
+static const struct option_row rows[] = {
+	{ "now", NULL, NULL, OPTION_FLAG,
+	    .help = "end at once; tasks that have not finished are lost", .bytes = sizeof(bool) },
 	{ 0 },
 };
 
-/* A visit each time: who waits for an end that may be far needs no process slot for it. */
+/* A visit each time: waiting for an end that may be far must not keep a process slot. */
 static bool stop_was_taken_back(const struct context *context)
 {
 	plm_status status;
 	plm *rt = NULL;
 	if (plm_connect_with(&rt, context->name, PLM_VISIT, LOOK_AGAIN_MS) < 0)
-		return false; /* it ends, or is busy */
+		return false; /* the runtime ends, or is busy */
 	bool goes_on = plm_status_get(rt, &status) == 0 && !status.draining;
 	plm_disconnect(&rt);
 	return goes_on;
 }
 
-/* A pidfd, not a look at the pid: the number may be another's by then. */
+/* Waits on a pidfd: by then the pid may be the number of another process. */
 static int stop_wait_for_end(const struct context *context, int pidfd, uint64_t deadline_ns)
 {
 	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
@@ -75,8 +75,7 @@ static int stop_stop(struct context *context, bool now)
 static int stop_run(struct context *context, int argc, char **argv)
 {
 	bool now = false;
-	while (next_option(context, argc, argv, "", options) != -1)
-		now = true;
+	take_options(context, argc, argv, (void *[]){ &now });
 	expect_operands(context, argc, 0, 0);
 	int code = runtime(context);
 	return code == EXIT_FINE ? stop_stop(context, now) : code;
@@ -86,11 +85,11 @@ const struct command cmd_stop = {
 	.name = "stop",
 	.usage = "[OPTION]...",
 	.help = "let the accepted tasks finish, then end the runtime; returns when it has ended",
-	.details =
-	    "  --now              end at once; what was not finished is lost\n"
-	    "\nWhile it ends, new tasks are refused, and everything else works: looking,\n"
-	    "cancelling, stop --now to end it at once, resume to take the stop back. Exit code\n"
-	    "124: time ran out, it goes on stopping; 130: somebody resumed.\n",
+	.options = { rows },
+	.notes =
+	    "While the runtime ends, new tasks are refused, and everything else works: looking,\n"
+	    "cancelling, stop --now to end at once, resume to take the stop back. Exit code 124:\n"
+	    "time ran out, the runtime goes on stopping; 130: somebody resumed.\n",
 	.run = stop_run,
 	.visits = true,
 };

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,20 +13,18 @@
 #include "cli/pump.h"
 #include "cli/result.h"
 
-enum { OWN_SHELL = OPTION_OF_SUBMIT, OWN_TMPDIR };
-
-static const struct option options[] = {
-	{ "shell", required_argument, NULL, OWN_SHELL },
-	{ "tmpdir", required_argument, NULL, OWN_TMPDIR },
-	COMMAND_OBJECT_OPTIONS,
-	COMMAND_OPTIONS,
-	COMMON_OPTIONS,
-	{ 0 },
-};
-
 struct submit {
 	struct command_request request;
 	const char *shell, *tmpdir;
+};
+
+static const struct option_row rows[] = {
+	{ "shell", NULL, NULL, OPTION_TEXT, .word = "LINE",
+	    .help = "the command is a line for /bin/sh -c", OPTION_FIELD(struct submit, shell) },
+	{ "tmpdir", NULL, NULL, OPTION_DIRECTORY, .word = "DIR", .standard = "$TMPDIR, else /tmp",
+	    .help = "put long output that is shown at the end into a file without a name in DIR",
+	    OPTION_FIELD(struct submit, tmpdir) },
+	{ 0 },
 };
 
 /* Where the output of the one command of this process goes: as it is written to our stdout and
@@ -39,39 +38,30 @@ static struct outlet *outlet;
 static bool submit_wants_files(const struct context *context, const struct command_request *request)
 {
 	const plm_task *task = &request->task.task;
-	return context->json || request->cap || task->retries || task->crash_retries;
+	return context->json || request->options.output_cap || task->retries || task->crash_retries;
 }
 
 static void submit_take_options(struct context *context, int argc, char **argv, struct submit *s)
 {
-	int option;
-	while ((option = next_option(context, argc, argv, "+", options)) != -1) {
-		if (option == OWN_SHELL)
-			s->shell = optarg;
-		else if (option == OWN_TMPDIR)
-			s->tmpdir = optarg;
-		else if (!command_object_option(context, option, &s->request))
-			command_option(context, option, &s->request);
-	}
+	struct command_request *request = &s->request;
+	take_options(context, argc, argv, (void *[]){ s, request, request, &request->task });
 	if (s->shell && optind < argc)
 		usage_error(context,
-		    "--shell LINE is the whole command; \"%s\" behind it is too "
-		    "much",
+		    "--shell LINE is the whole command; \"%s\" behind LINE is too much",
 		    argv[optind]);
 	if (!s->shell)
-		expect_operands(context, argc, 1, ARGS_MAX - (int)command_nargs(&s->request, 0));
+		expect_operands(context, argc, 1, INT_MAX);
 	command_objects_check(context, &s->request);
-	task_check_keep(context, &s->request.task);
-	if (s->request.outputs && !s->request.task.detach)
-		usage_error(context,
-		    "--out needs --detach, which prints the reference of what is "
-		    "written");
-	s->request.outlet = !s->request.task.detach && s->request.task.terms.replicas <= 1;
-	if (s->tmpdir && !(s->request.outlet && submit_wants_files(context, &s->request)))
+	task_request_settle(context, &request->task);
+	if (command_output_files(request) && !s->request.task.detach)
+		usage_error(
+		    context, "--out needs --detach, which prints the reference of each file");
+	request->options.outlet = !s->request.task.detach && s->request.task.terms.replicas <= 1;
+	if (s->tmpdir && !(request->options.outlet && submit_wants_files(context, &s->request)))
 		usage_error(context,
 		    "--tmpdir is for output that is shown at the end (--json, "
 		    "--output-cap, --retries, --crash-retries): other output is %s",
-		    s->request.outlet ? "shown as it is written" : "kept in the runtime");
+		    request->options.outlet ? "shown as it is written" : "kept in the runtime");
 }
 
 /* ---- waiting for it ---- */
@@ -90,9 +80,10 @@ static int submit_say_failure(
 	if (plm_error(context->rt, ref, &f) < 0)
 		return print_failure(context, ref, -PLM_EFAILED);
 	bool root = !command_objects_failed(context, request); /* else it never began */
-	bool exited = root && submit_begins_with(f.message, COMMAND_SAYS_EXIT);
-	bool own = exited || (root && submit_begins_with(f.message, COMMAND_SAYS_SIGNAL));
-	bool unstarted = root && f.code >= COMMAND_OURS && f.code <= COMMAND_NOT_FOUND;
+	bool exited = root && submit_begins_with(f.message, PLM_COMMAND_SAYS_EXIT);
+	bool own = exited || (root && submit_begins_with(f.message, PLM_COMMAND_SAYS_SIGNAL));
+	bool unstarted =
+	    root && f.code >= PLM_COMMAND_NOT_STARTED && f.code <= PLM_COMMAND_NOT_FOUND;
 	plm_ref_print(ref, text);
 	if (own && !context->json)
 		fprintf(stderr, "plmctl: task %s: %.*s\n", text,
@@ -109,8 +100,7 @@ static int submit_say_failure(
 static bool submit_is_in_file(const struct command_view *v, int stream)
 {
 	uint32_t where = stream == STDOUT_FILENO ? v->log.out_where : v->log.err_where;
-	return outlet && outlet_bytes(outlet, stream) &&
-	    (!v->logged || where == COMMAND_WHERE_FILE);
+	return outlet && outlet_bytes(outlet, stream) && (!v->logged || where == PLM_OUTLET_FILE);
 }
 
 static int submit_show_file(struct context *context, plm_ref ref, int stream)
@@ -141,7 +131,7 @@ static void submit_say_what_is_odd(const struct command_view *v)
 	char cut[CUT_TEXT_BYTES];
 	if (command_cut(v, cut))
 		fprintf(stderr, "plmctl: %s\n", cut);
-	if (pump.named.pid && v->attempt > 1)
+	if (pump.shown && v->attempt > 1)
 		fprintf(stderr,
 		    "plmctl: the output of attempts 1 to %u, which were thrown away, "
 		    "was shown, too\n",
@@ -154,9 +144,9 @@ static void submit_say_what_is_odd(const struct command_view *v)
 static int submit_show_streams(
     struct context *context, const struct command_view *v, plm_ref ref, uint64_t deadline_ns)
 {
-	bool value = v->state == RECORD_DONE && !submit_is_in_file(v, STDOUT_FILENO);
+	bool value = v->state == PLM_STATE_DONE && !submit_is_in_file(v, STDOUT_FILENO);
 	int code = value ? print_result(context, ref, deadline_ns)
-	    : context->json && v->state != RECORD_DONE
+	    : context->json && v->state != PLM_STATE_DONE
 	    ? EXIT_FINE
 	    : submit_show_stream(context, v, STDOUT_FILENO);
 	return code == EXIT_FINE ? submit_show_stream(context, v, STDERR_FILENO) : code;
@@ -179,10 +169,10 @@ static int submit_show(struct context *context, const struct command_request *re
 	if (code != EXIT_FINE)
 		return code;
 	submit_say_what_is_odd(&v);
-	if (v.state == RECORD_DONE)
+	if (v.state == PLM_STATE_DONE)
 		return command_cut(&v, cut) ? EXIT_CUT : EXIT_FINE;
-	return v.state == RECORD_FAILED ? submit_say_failure(context, request, ref)
-					: print_failure(context, ref, -PLM_ECANCELLED);
+	return v.state == PLM_STATE_FAILED ? submit_say_failure(context, request, ref)
+					   : print_failure(context, ref, -PLM_ECANCELLED);
 }
 
 static int submit_await(struct context *context, const struct command_request *request, plm_ref ref)
@@ -208,51 +198,51 @@ static int submit_await(struct context *context, const struct command_request *r
 	return EXIT_TIMED_OUT;
 }
 
-/* Its outlet in *ret, if it has one. */
-static int submit_open_outlet(struct context *context, const struct submit *s, plm_arg *ret)
+/* Opens the outlet, if the command has one. */
+static int submit_open_outlet(const struct context *context, const struct submit *s)
 {
-	const struct command_outlet *named = &pump.named;
-	if (!s->request.outlet)
+	if (!s->request.options.outlet)
 		return 0;
-	bool files = submit_wants_files(context, &s->request);
-	int r = files ? outlets_open(&outlets, s->tmpdir) : pump_start(&pump);
-	if (files && r == 0)
-		r = outlet_take(&outlets, &outlet);
-	if (outlet)
-		named = &outlet->named;
-	*ret = PLM_BYTES(named, sizeof *named);
-	return r;
+	if (!submit_wants_files(context, &s->request))
+		return pump_start(&pump);
+	int r = outlets_open(&outlets, s->tmpdir);
+	return r == 0 ? outlet_take(&outlets, &outlet) : r;
+}
+
+static int submit_task(struct context *context, const struct submit *s, const char *const *word,
+    size_t count, plm_arg *args)
+{
+	plm_ref refs[RESULTS_MAX];
+	plm_task task = s->request.task.task;
+	bool detach = s->request.task.detach;
+	const plm_command_outlet *named = outlet ? &outlet->named : &pump.named;
+	int r = plm_command_task(
+	    s->request.command, word, count, s->request.options.outlet ? named : NULL, args, &task);
+	task.flags |= detach ? 0 : PLM_TIED;
+	if (r == 0 && !detach)
+		interrupts_catch(context);
+	if (r == 0)
+		r = plm_submit(context->rt, &task, refs);
+	if (r < 0) {
+		interrupts_release(context);
+		return failed(r, "submit");
+	}
+	if (!detach)
+		return submit_await(context, &s->request, refs[0]);
+	print_reference(context, refs[0]);
+	command_outputs_print(context, &s->request, refs);
+	return EXIT_FINE;
 }
 
 static int submit_submit(
     struct context *context, const struct submit *s, const char *const *word, size_t count)
 {
-	plm_ref refs[RESULTS_MAX];
-	size_t nargs = command_nargs(&s->request, count);
-	plm_arg *args = calloc(nargs, sizeof *args);
-	if (!args)
-		return failed(-ENOMEM, "submit");
-	command_arguments(&s->request, word, count, args);
-	int r = submit_open_outlet(context, s, &args[nargs - 1]);
-	if (r < 0) {
-		free(args);
-		return failed(r, "submit"), EXIT_INPUT;
-	}
-	if (!s->request.task.detach)
-		interrupts_catch(context);
-	plm_task task = command_task(&s->request, args, nargs);
-	task.flags |= s->request.task.detach ? 0 : PLM_TIED;
-	r = plm_submit(context->rt, &task, refs);
+	if (submit_open_outlet(context, s) < 0)
+		return failed(-EIO, "submit"), EXIT_INPUT;
+	plm_arg *args = calloc(plm_command_nargs(s->request.command, count), sizeof *args);
+	int code = args ? submit_task(context, s, word, count, args) : failed(-ENOMEM, "submit");
 	free(args);
-	if (r < 0) {
-		interrupts_release(context);
-		return failed(r, "submit");
-	}
-	if (!s->request.task.detach)
-		return submit_await(context, &s->request, refs[0]);
-	print_reference(context, refs[0]);
-	command_outputs_print(context, &s->request, refs);
-	return EXIT_FINE;
+	return code;
 }
 
 static int submit_run(struct context *context, int argc, char **argv)
@@ -279,22 +269,22 @@ static int submit_run(struct context *context, int argc, char **argv)
 const struct command cmd_submit = {
 	.name = "submit",
 	.usage = "[OPTION]... [--] COMMAND [ARG]...  |  [OPTION]... --shell LINE",
-	.help = "run a command as a task, wait, and print what it wrote",
-	.details =
+	.help = "run a command as a task, wait, and print what the command wrote",
+	.about =
 	    "COMMAND is executed as it stands, without a shell; --shell LINE gives a line to\n"
-	    "/bin/sh -c. It runs in a session of its own, and everything it starts ends with it.\n"
-	    "Its stdout is the value of the future. In its environment it finds PLM_TASK,\n"
-	    "PLM_ATTEMPT, PLM_WORKER, PLM_SLOT, PLM_CPUS, PLM_NAME and, in a runtime with GPUs,\n"
-	    "CUDA_VISIBLE_DEVICES.\n\n"
-	    "What it writes is shown as it is written, whatever its length. With --retries,\n"
+	    "/bin/sh -c. The command runs in a session of its own, and every process that it\n"
+	    "starts ends with it. Its stdout is the value of the future. In its environment the\n"
+	    "command finds PLM_TASK, PLM_ATTEMPT, PLM_WORKER, PLM_SLOT, PLM_CPUS, PLM_NAME and,\n"
+	    "in a runtime with GPUs, CUDA_VISIBLE_DEVICES.\n\n"
+	    "Output is shown while the command writes, whatever its length. With --retries,\n"
 	    "--crash-retries, --json or --output-cap the output of the last attempt is shown\n"
-	    "when it has ended. With --detach 16M of it are kept (--output-cap), for get and\n"
-	    "logs; of replicas, too.\n\n"
-	    "  --tmpdir DIR       where long output that is shown at the end is put until then,\n"
-	    "                     in a file without a name (default: $TMPDIR, else /tmp)\n" COMMAND_OBJECT_OPTIONS_HELP
-		COMMAND_OPTIONS_HELP TASK_TIMES_HELP
-	    "Exit code: that of the command, 128+N if signal N ended it, 126 not executable, 127\n"
-	    "not found, 125 not started, 124 time ran out, 130 cancelled, 74 it succeeded and a\n"
-	    "part of its output was cut off (plmctl --help).\n",
+	    "after its end. With --detach, and of replicas, 16M of output are kept\n"
+	    "(--output-cap), for get and logs.\n",
+	.options = { rows, command_object_rows, command_rows, task_rows },
+	.notes = TASK_TIMES_HELP
+	"Exit code: that of the command, 128+N if signal N ended the command, 126 not\n"
+	"executable, 127 not found, 125 not started, 124 time ran out, 130 cancelled, 74 the\n"
+	"command succeeded and a part of its output was cut off (plmctl --help).\n",
+	.options_end_at_operand = true,
 	.run = submit_run,
 };

@@ -3,89 +3,84 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/why.h"
+#include "cli/look.h"
 #include "cli/task_filter.h"
 #include "cli/watch.h"
-#include "client/handle.h"
 
-enum {
-	OWN_LIMIT = OPTION_OF_FILTERED,
-	OWN_SORT,
-	OWN_COLUMNS,
-	OWN_WATCH,
-	NAMES_BYTES = 256,
-	ROWS_LEAST = 256
-};
-
-static const struct option options[] = {
-	{ "limit", required_argument, NULL, OWN_LIMIT },
-	{ "sort", required_argument, NULL, OWN_SORT },
-	{ "columns", required_argument, NULL, OWN_COLUMNS },
-	{ "watch", optional_argument, NULL, OWN_WATCH },
-	TASK_FILTER_OPTIONS,
-	COMMON_OPTIONS,
-	{ 0 },
-};
+enum { NAMES_BYTES = 256, ROWS_LEAST = 256 };
 
 struct list {
 	struct task_filter filter;
 	struct task_columns columns;
 	uint64_t most; /* rows */
-	int sort;      /* column; negative: as they are found */
+	int sort;      /* column; negative: in the order of the table */
 	bool falling;
 	struct watch watch;
 };
 
 /* ---- options ---- */
 
-static int tasks_column_word(
-    const struct context *context, const char *option, const char *word, size_t length)
+/* The number of a column, or -EINVAL. */
+static int tasks_column_word(const char *option, const char *word, size_t length)
 {
 	char names[NAMES_BYTES];
 	int which = task_column_find(word, length);
 	if (which >= 0)
 		return which;
 	task_columns_names(names, sizeof names);
-	usage_error(context, "%s: unknown column %.*s; the columns are %s", option, (int)length,
+	return why(-EINVAL, "%s: unknown column %.*s; the columns are %s", option, (int)length,
 	    word, names);
 }
 
-static void tasks_take_columns(
-    const struct context *context, const char *words, struct task_columns *columns)
+static int tasks_add_column(struct task_columns *columns, const char *word, size_t length)
 {
+	int which = tasks_column_word("--columns", word, length);
+	for (unsigned i = 0; i < columns->n && which >= 0; i++)
+		if (columns->which[i] == which)
+			return why(-EINVAL, "--columns names %.*s twice", (int)length, word);
+	if (which >= 0)
+		task_columns_add(columns, which);
+	return which;
+}
+
+static int tasks_take_columns(void *target, const struct option_given *given)
+{
+	struct task_columns *columns = &((struct list *)target)->columns;
+	const char *words = given->text;
 	*columns = (struct task_columns){ .n = 0 };
 	for (;;) {
 		size_t length = strcspn(words, ",");
-		int which = tasks_column_word(context, "--columns", words, length);
-		for (unsigned i = 0; i < columns->n; i++)
-			if (columns->which[i] == which)
-				usage_error(
-				    context, "--columns names %.*s twice", (int)length, words);
-		task_columns_add(columns, which);
-		if (!words[length])
-			return;
+		int r = tasks_add_column(columns, words, length);
+		if (r < 0 || !words[length])
+			return r < 0 ? r : 0;
 		words += length + 1;
 	}
 }
 
-static void tasks_take_option(
-    const struct context *context, int option, int argc, char **argv, struct list *list)
+static int tasks_take_sort(void *target, const struct option_given *given)
 {
-	switch (option) {
-	case OWN_LIMIT:
-		list->most = (uint64_t)number_word(context, "--limit", optarg, 0, LONG_MAX);
-		break;
-	case OWN_SORT:
-		list->falling = optarg[0] == '-';
-		list->sort = tasks_column_word(
-		    context, "--sort", optarg + list->falling, strlen(optarg + list->falling));
-		break;
-	case OWN_COLUMNS: tasks_take_columns(context, optarg, &list->columns); break;
-	case OWN_WATCH: watch_option(context, argc, argv, &list->watch); break;
-	default: filter_option(context, option, &list->filter);
-	}
+	struct list *list = target;
+	list->falling = given->text[0] == '-';
+	const char *word = given->text + list->falling;
+	list->sort = tasks_column_word(given->what, word, strlen(word));
+	return list->sort < 0 ? list->sort : 0;
 }
 
-/* Ids alone, everything for programs, what matters most for people. */
+static const struct option_row rows[] = {
+	{ "limit", NULL, NULL, OPTION_NUMBER, .word = "N", .help = "at most N rows",
+	    OPTION_FIELD(struct list, most), .most = LONG_MAX },
+	{ "sort", NULL, NULL, OPTION_TEXT, .word = "COLUMN",
+	    .help = "smallest first; -COLUMN: largest first", .take = tasks_take_sort },
+	{ "columns", NULL, NULL, OPTION_TEXT, .word = "NAME,...",
+	    .help = "these columns, in this order: ref state function priority attempt worker age "
+		    "queued ran args pending held kept fails returns exit output label command "
+		    "(with --json all of them, unless some are named)",
+	    .take = tasks_take_columns },
+	{ 0 },
+};
+
+/* Ids alone with --quiet, all columns for programs, the important ones for people. */
 static void tasks_choose_columns(const struct context *context, struct task_columns *columns)
 {
 	if (context->quiet) {
@@ -98,22 +93,20 @@ static void tasks_choose_columns(const struct context *context, struct task_colu
 	}
 }
 
-/* ---- as they are found: the first rows are out before the last record was looked at ---- */
+/* ---- in the order of the table: first rows are printed before the last record is read ---- */
 
 static int tasks_stream(struct context *context, const struct list *list)
 {
-	static struct task_row row;
-	const struct tables *t = plm_tables(context->rt);
+	static struct filter_page page;
 	struct output *out = &context->out;
-	uint32_t end = pool_fresh(&t->pool);
+	const plm_task_row *row;
 	uint64_t found = 0, shown = 0;
-	for (uint32_t i = 0; i < end && shown < list->most && !ferror(out->file) &&
-	     !filter_is_over(&list->filter, found);
-	     i++) {
-		if (!filter_task(t, i, &list->filter, list->columns.with_texts, &row) ||
-		    !filter_row(&list->filter, ++found))
+	filter_begin(&page, context->in, &list->filter, list->columns.with_texts);
+	while (shown < list->most && !ferror(out->file) && !filter_is_over(&list->filter, found) &&
+	    (row = filter_next(&page)) != NULL) {
+		if (!filter_row(&list->filter, ++found))
 			continue;
-		task_row_print(t, out, &list->columns, &row);
+		task_row_print(out, &list->columns, row);
 		shown++;
 	}
 	return EXIT_FINE;
@@ -122,7 +115,8 @@ static int tasks_stream(struct context *context, const struct list *list)
 /* ---- sorted ---- */
 
 struct sorted {
-	uint64_t ref, number;
+	plm_ref ref;
+	uint64_t number;
 	char *text; /* NULL: by number */
 };
 
@@ -136,11 +130,11 @@ static int tasks_compare(const void *a, const void *b)
 	const struct sorted *x = a, *y = b;
 	int order = x->text && y->text ? strcmp(x->text, y->text)
 				       : (x->number > y->number) - (x->number < y->number);
-	uint32_t i = ref_index(x->ref), j = ref_index(y->ref);
+	uint32_t i = (uint32_t)x->ref.id, j = (uint32_t)y->ref.id;
 	return order ? order : (i > j) - (i < j);
 }
 
-static bool tasks_add_found(struct found *all, int column, const struct task_row *row)
+static bool tasks_add_found(struct found *all, int column, const plm_task_row *row)
 {
 	const char *text;
 	if (all->n == all->room) {
@@ -152,8 +146,7 @@ static bool tasks_add_found(struct found *all, int column, const struct task_row
 		all->room = room;
 	}
 	struct sorted *new = &all->row[all->n];
-	*new =
-	    (struct sorted){ .ref = row->view.ref, .number = task_column_key(column, row, &text) };
+	*new = (struct sorted){ .ref = row->ref, .number = task_column_key(column, row, &text) };
 	if (text && !(new->text = strdup(text)))
 		return false;
 	all->n++;
@@ -162,34 +155,29 @@ static bool tasks_add_found(struct found *all, int column, const struct task_row
 
 static int tasks_find_all(struct context *context, const struct list *list, struct found *ret)
 {
-	static struct task_row row;
-	const struct tables *t = plm_tables(context->rt);
-	uint32_t end = pool_fresh(&t->pool);
-	bool texts = task_column_reads_texts(list->sort);
-	for (uint32_t i = 0; i < end; i++)
-		if (filter_task(t, i, &list->filter, texts, &row) &&
-		    !tasks_add_found(ret, list->sort, &row))
+	static struct filter_page page;
+	const plm_task_row *row;
+	filter_begin(&page, context->in, &list->filter, task_column_reads_texts(list->sort));
+	while ((row = filter_next(&page)) != NULL)
+		if (!tasks_add_found(ret, list->sort, row))
 			return failed(-ENOMEM, "sorting");
 	qsort(ret->row, ret->n, sizeof *ret->row, tasks_compare);
 	return EXIT_FINE;
 }
 
-/* What went since, or fits no longer, is left out; its number is not given to another. */
+/* A task that went meanwhile, or fits no longer, is left out; no later task takes the number. */
 static void tasks_print_found(
     struct context *context, const struct list *list, const struct found *all)
 {
-	static struct task_row row;
-	const struct tables *t = plm_tables(context->rt);
+	static plm_task_row row;
 	struct output *out = &context->out;
 	uint64_t shown = 0;
 	for (size_t i = 0; i < all->n && shown < list->most && !ferror(out->file); i++) {
-		uint64_t ref = all->row[list->falling ? all->n - 1 - i : i].ref;
+		plm_ref ref = all->row[list->falling ? all->n - 1 - i : i].ref;
 		if (!filter_row(&list->filter, i + 1) ||
-		    !filter_task(
-			t, ref_index(ref), &list->filter, list->columns.with_texts, &row) ||
-		    row.view.ref != ref)
+		    !filter_task(context->in, ref, &list->filter, list->columns.with_texts, &row))
 			continue;
-		task_row_print(t, out, &list->columns, &row);
+		task_row_print(out, &list->columns, &row);
 		shown++;
 	}
 }
@@ -209,6 +197,9 @@ static int tasks_sort(struct context *context, const struct list *list)
 static int tasks_show(struct context *context, void *argument)
 {
 	const struct list *list = argument;
+	int code = look_open(context);
+	if (code != EXIT_FINE)
+		return code;
 	task_list_begin(&context->out, &list->columns);
 	return list->sort >= 0 ? tasks_sort(context, list) : tasks_stream(context, list);
 }
@@ -216,9 +207,7 @@ static int tasks_show(struct context *context, void *argument)
 static int tasks_run(struct context *context, int argc, char **argv)
 {
 	struct list list = { .most = UINT64_MAX, .sort = -1 };
-	int option;
-	while ((option = next_option(context, argc, argv, "", options)) != -1)
-		tasks_take_option(context, option, argc, argv, &list);
+	take_options(context, argc, argv, (void *[]){ &list.filter, &list, &list.watch });
 	expect_operands(context, argc, 0, 0);
 	tasks_choose_columns(context, &list.columns);
 	return watch_run(context, &list.watch, tasks_show, &list);
@@ -228,18 +217,14 @@ const struct command cmd_tasks = {
 	.name = "tasks",
 	.usage = "[OPTION]...",
 	.help = "list the tasks: those that wait or run, and those that are kept",
-	.details = TASK_FILTER_HELP
-	"  --limit N          at most N rows\n"
-	"  --sort COLUMN      smallest first; -COLUMN: largest first\n"
-	"  --columns NAME,... these, in this order: ref state function priority attempt owner\n"
-	"                     age queued ran args pending held kept fails returns exit output\n"
-	"                     label command (with --json all of them, unless some are named)\n" WATCH_HELP
-	"\nRows come as they are found, in the order of the runtime's table, and at once: a\n"
-	"million of them do no harm to `| head`. EXIT is the exit code of a command, 128+N\n"
-	"of signal N, the code of another failure; OUTPUT what it has written to stdout;\n"
-	"COMMAND its words, or the function of a task that is no command. Of the words the\n"
-	"first thousand bytes count, once it is settled the first 239; of one that was\n"
-	"cancelled before it began there are none.\n",
+	.options = { task_filter_rows, rows, watch_rows },
+	.notes =
+	    "Rows come as they are found, in the order of the runtime's table, and at once: a\n"
+	    "million rows do no harm to `| head`. EXIT is the exit code of a command, 128+N of\n"
+	    "signal N, the code of another failure; OUTPUT the size of its stdout; COMMAND its\n"
+	    "words, or the function of a task that is no command. Of the words the first thousand\n"
+	    "bytes count, after the end of the task the first 239; a task that was cancelled\n"
+	    "before it began has none.\n",
 	.run = tasks_run,
 	.visits = true,
 };

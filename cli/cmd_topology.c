@@ -1,27 +1,19 @@
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "cli/arguments.h"
-#include "cli/view.h"
-#include "client/handle.h"
+#include "cli/look.h"
 #include "topology/topology.h"
 
-enum { OWN_SYNTHETIC = OPTION_OWN, OWN_PIN, OWN_WORKERS };
 enum { DEPTH_MAX = 32, TEXT_BYTES = 3 * TOPOLOGY_NAME_BYTES, CPUS_BYTES = 128 };
 
-static const struct option options[] = {
-	{ "synthetic", required_argument, NULL, OWN_SYNTHETIC },
-	{ "pin", required_argument, NULL, OWN_PIN },
-	{ "workers", required_argument, NULL, OWN_WORKERS },
-	COMMON_OPTIONS,
-	{ 0 },
-};
-
-struct seat {            /* of a worker: a real one's, or one that is planned */
-	uint32_t number; /* slot, or place */
+struct seat {            /* of a worker process, real or planned */
+	uint32_t number; /* of the worker */
 	int32_t pid;     /* 0: planned */
 	struct place place;
 };
@@ -31,8 +23,8 @@ struct drawing {
 	const struct seat *seat;
 	uint32_t seats;
 	cpu_set_t machine;
-	bool begun, chain; /* a line is begun; what is alone in it goes on in it */
-	bool marked;       /* at its end come the workers of ... */
+	bool begun, chain; /* a line is begun; an only child goes on in the same line */
+	bool marked;       /* the line ends with the workers on `mark` */
 	cpu_set_t mark;
 	int indent[DEPTH_MAX];
 };
@@ -41,7 +33,7 @@ struct drawing {
 
 static void topology_end_line(struct drawing *d)
 {
-	/* All cpus are what every process may use. */
+	/* A worker on all cpus is not pinned: no mark. */
 	bool show = d->marked && !CPU_EQUAL(&d->mark, &d->machine);
 	d->marked = false;
 	for (uint32_t i = 0; i < d->seats && show; i++) {
@@ -73,14 +65,14 @@ static void topology_draw_part(const struct drawing *d, const struct topology_pa
 	}
 }
 
-/* In by one from what it is in, however many share the line of that. */
+/* One step deeper than the parent, however many parts share the line of the parent. */
 static int topology_indent(struct drawing *d, uint32_t depth, bool joined)
 {
 	uint32_t at = depth < DEPTH_MAX ? depth : DEPTH_MAX - 1;
 	return d->indent[at] = at == 0 ? 0 : d->indent[at - 1] + !joined;
 }
 
-/* A core and its own caches share a line: "L2 2.0 MiB + L1d 48.0 KiB + core 3 + cpu 3". */
+/* A core shares a line with its private caches: "L2 2.0 MiB + L1d 48.0 KiB + core 3 + cpu 3". */
 static void topology_draw(void *context, const struct topology_part *part)
 {
 	struct drawing *d = context;
@@ -119,7 +111,7 @@ static const struct column gpu_columns[] = {
 };
 static const struct column missing_columns[] = { { "WHAT", "what", -6 }, { "WHY", "why", -20 } };
 static const struct column worker_columns[] = {
-	{ "SLOT", "slot", 4 },
+	{ "WORKER", "worker", 6 },
 	{ "PID", "pid", 7 },
 	{ "NODE", "node", 4 },
 	{ "CPUS", "cpus", -12 },
@@ -175,7 +167,7 @@ static void topology_list_gpus(struct output *out, const struct topology *t)
 	}
 }
 
-/* None found and none looked for are not the same. */
+/* "No GPU found" differs from "not looked for". */
 static void topology_list_missing(struct output *out)
 {
 	if (topology_sees_devices())
@@ -209,7 +201,7 @@ static void topology_show(
     struct output *out, const struct topology *t, const struct seat *seat, uint32_t n)
 {
 	struct drawing d = { .out = out, .seat = seat, .seats = n };
-	out->section = "machine"; /* what is drawn needs no heading */
+	out->section = "machine"; /* a drawing needs no heading */
 	if (out->json)
 		list_begin(out, part_columns, COUNT_OF(part_columns));
 	if (!out->quiet)
@@ -223,32 +215,31 @@ static void topology_show(
 
 /* ---- where workers are ---- */
 
-/* What the kernel says of a process, not what the process says of itself. */
-static uint32_t topology_seats_of_workers(const struct tables *t, struct seat *ret)
+/* The kernel knows best where a process may run. */
+static bool topology_read_seat(const plm_process_row *row, struct seat *ret)
 {
-	uint32_t n = 0;
-	struct process_view v;
-	for (uint32_t slot = 0; slot < t->limits.processes && n < WORKERS_MAX; slot++) {
-		struct seat *s = &ret[n];
-		if (!view_process(t, slot, &v) || v.kind != KIND_WORKER || v.pid <= 0 ||
-		    v.state != PROCESS_LIVE)
-			continue;
-		*s = (struct seat){ .number = slot,
-			.pid = v.pid,
-			.place.node = (int32_t)sh_peek(&t->process[slot].node) };
-		n += sched_getaffinity(v.pid, sizeof s->place.cpus, &s->place.cpus) == 0;
-	}
-	return n;
+	if (row->marks & PLM_MARK_DRAINED || row->pid <= 0 || !row->live)
+		return false;
+	*ret = (struct seat){ .number = row->worker, .pid = row->pid, .place.node = row->node };
+	return sched_getaffinity(row->pid, sizeof ret->place.cpus, &ret->place.cpus) == 0;
 }
 
 static int topology_find_workers(struct context *context, struct seat *ret, uint32_t *ret_n)
 {
+	plm_process_row row;
+	uint64_t cursor = 0;
 	int r = plm_connect_with(&context->rt, context->name, PLM_VISIT, context->timeout_ms);
 	*ret_n = 0;
-	if (r >= 0)
-		*ret_n = topology_seats_of_workers(plm_tables(context->rt), ret);
-	/* The machine is there without a runtime. */
-	return r >= 0 || r == -ENOENT || r == -EHOSTDOWN ? EXIT_FINE : failed(r, "connecting");
+	if (r == -ENOENT || r == -EHOSTDOWN) /* the machine is there without a runtime */
+		return EXIT_FINE;
+	if (r < 0)
+		return failed(r, "connecting");
+	int code = look_open(context);
+	while (code == EXIT_FINE && *ret_n < WORKERS_MAX &&
+	    plm_inspect_processes(
+		context->in, 1u << PLM_KIND_WORKER, &cursor, &row, sizeof row, 1) > 0)
+		*ret_n += topology_read_seat(&row, &ret[*ret_n]);
+	return code;
 }
 
 static int plan(const struct topology *t, enum pin mode, uint32_t n, struct seat *ret)
@@ -262,23 +253,26 @@ static int plan(const struct topology *t, enum pin mode, uint32_t n, struct seat
 
 struct request {
 	const char *synthetic;
-	enum pin pin; /* PIN_MODES: show what is, not what would be */
+	enum pin pin; /* PIN_MODES: show the real workers, no plan */
 	uint32_t workers;
+};
+
+static const struct option_row rows[] = {
+	{ "synthetic", NULL, NULL, OPTION_TEXT, .word = "TEXT",
+	    .help = "another machine instead, such as \"numa:2 core:4 pu:2\"",
+	    OPTION_FIELD(struct request, synthetic) },
+	{ "pin", NULL, NULL, OPTION_CHOICE, .choices = "none|core|numa",
+	    .help = "with --workers: where `plm --pin` would put so many workers",
+	    OPTION_FIELD(struct request, pin) },
+	{ "workers", NULL, NULL, OPTION_NUMBER, .word = "N", .help = "see --pin",
+	    OPTION_FIELD(struct request, workers), 1, WORKERS_MAX },
+	{ 0 },
 };
 
 static struct request topology_parse(struct context *context, int argc, char **argv)
 {
-	int option;
 	struct request q = { .pin = PIN_MODES };
-	while ((option = next_option(context, argc, argv, "", options)) != -1) {
-		if (option == OWN_SYNTHETIC)
-			q.synthetic = optarg;
-		if (option == OWN_WORKERS)
-			q.workers =
-			    (uint32_t)number_word(context, "--workers", optarg, 1, WORKERS_MAX);
-		if (option == OWN_PIN && (q.pin = pin_of(optarg)) == PIN_MODES)
-			usage_error(context, "--pin wants none, core or numa, not %s", optarg);
-	}
+	take_options(context, argc, argv, (void *[]){ &q });
 	expect_operands(context, argc, 0, 0);
 	if ((q.pin == PIN_MODES) != (q.workers == 0))
 		usage_error(context, "--pin needs --workers N, and --workers needs --pin");
@@ -312,11 +306,9 @@ const struct command cmd_topology = {
 	.name = "topology",
 	.usage = "[OPTION]...",
 	.help = "show the machine (caches, cores, cpus, GPUs) and which worker runs where",
-	.details =
-	    "  --synthetic TEXT   another machine instead, such as \"numa:2 core:4 pu:2\"\n"
-	    "  --pin none|core|numa --workers N\n"
-	    "                     where `plm --pin` would put so many workers\n"
-	    "\nDrawn is what this process may use: its affinity mask, CUDA_VISIBLE_DEVICES for the "
+	.options = { rows },
+	.notes =
+	    "Drawn is what this process may use: its affinity mask, CUDA_VISIBLE_DEVICES for the "
 	    "list of\nGPUs; \"missing\" tells that hwloc has no plugins and looks for none. "
 	    "Without a runtime it\ndraws the machine alone.\n",
 	.run = topology_run,

@@ -4,31 +4,44 @@
 #include "base/check.h"
 #include "cli/task_action.h"
 
-enum { OWN_ANY = OPTION_OF_FILTERED, OWN_ALL, OWN_ALL_KEPT, OWN_NO_FAIL };
-
-static const struct option options[] = {
-	{ "any", no_argument, NULL, OWN_ANY },
-	{ "all", no_argument, NULL, OWN_ALL },
-	{ "all-kept", no_argument, NULL, OWN_ALL_KEPT },
-	{ "no-fail", no_argument, NULL, OWN_NO_FAIL },
-	TASK_FILTER_OPTIONS,
-	COMMON_OPTIONS,
-	{ 0 },
-};
-
 static const struct column columns[] = { { "REF", "ref", -24 }, { "STATE", "state", -9 } };
 
 struct wait {
+	struct task_filter filter;
 	bool any, no_fail;
+};
+
+static int wait_take_all(void *target, const struct option_given *given)
+{
+	(void)given;
+	((struct wait *)target)->any = false;
+	return 0;
+}
+
+static int wait_take_all_kept(void *target, const struct option_given *given)
+{
+	struct wait *wait = target;
+	(void)given;
+	wait->filter.kept = wait->filter.given = true;
+	return 0;
+}
+
+static const struct option_row rows[] = {
+	{ "all", NULL, NULL, OPTION_FLAG, .help = "until all are settled (default)",
+	    .take = wait_take_all },
+	{ "any", NULL, NULL, OPTION_FLAG, .help = "until one is settled",
+	    OPTION_FIELD(struct wait, any) },
+	{ "no-fail", NULL, NULL, OPTION_FLAG, .help = "exit code 0 also if some did not succeed",
+	    OPTION_FIELD(struct wait, no_fail) },
+	{ "all-kept", NULL, NULL, OPTION_FLAG, .help = "every task that is kept (submit --detach)",
+	    .take = wait_take_all_kept },
+	{ 0 },
 };
 
 /* What a settled future became. */
 static const char *wait_outcome(plm *rt, plm_ref ref)
 {
-	plm_view view;
-	int r = plm_get(rt, ref, &view, 0);
-	if (r == 0)
-		plm_release(rt, &view);
+	int r = plm_outcome(rt, ref);
 	return r == 0              ? "done"
 	    : r == -PLM_EFAILED    ? "failed"
 	    : r == -PLM_ECANCELLED ? "cancelled"
@@ -75,21 +88,10 @@ static int wait_for(struct context *context, struct selection *s, const struct w
 
 static int wait_run(struct context *context, int argc, char **argv)
 {
-	struct task_filter filter = { .states = 0 };
 	struct wait wait = { .any = false };
 	struct selection selection;
-	int option;
-	while ((option = next_option(context, argc, argv, "", options)) != -1) {
-		if (option == OWN_ANY || option == OWN_ALL)
-			wait.any = option == OWN_ANY;
-		else if (option == OWN_NO_FAIL)
-			wait.no_fail = true;
-		else if (option == OWN_ALL_KEPT)
-			filter.kept = filter.given = true;
-		else
-			filter_option(context, option, &filter);
-	}
-	int code = select_tasks(context, argc, argv, &filter, &selection);
+	take_options(context, argc, argv, (void *[]){ &wait, &wait.filter });
+	int code = select_tasks(context, argc, argv, &wait.filter, &selection);
 	if (code == EXIT_FINE)
 		code = wait_for(context, &selection, &wait);
 	selection_free(&selection);
@@ -100,15 +102,11 @@ const struct command cmd_wait = {
 	.name = "wait",
 	.usage = "[OPTION]... @REF...  |  [OPTION]... FILTER...",
 	.help = "wait until tasks have ended and say what became of them",
-	.details =
-	    "  --all              until all are settled (default)\n"
-	    "  --any              until one is\n"
-	    "  --no-fail          exit code 0 also if some did not succeed\n"
-	    "  --all-kept         every task that is kept (submit --detach)\n" TASK_FILTER_HELP
-	    "\nA task that was cancelled counts when nothing of it runs any more. Prints one row\n"
-	    "a settled future: done, failed or cancelled. A filter finds the\n"
-	    "tasks that are there when it is asked, and none that come later.\n"
-	    "Exit code: how many of them did not succeed, up to 100; 101: more; 124: time ran "
-	    "out.\n",
+	.options = { rows, task_filter_rows },
+	.notes =
+	    "A cancelled task counts when no process of it runs any more. Prints a row for each\n"
+	    "settled future: done, failed or cancelled. A filter finds the tasks of the moment,\n"
+	    "and none that come later.\n"
+	    "Exit code: how many tasks did not succeed, up to 100; 101: more; 124: time ran out.\n",
 	.run = wait_run,
 };

@@ -1,17 +1,24 @@
 #include <limits.h>
 
 #include "cli/arguments.h"
-#include "cli/worker_rows.h"
+#include "cli/look.h"
 #include "cli/watch.h"
-#include "client/handle.h"
+#include "cli/worker_rows.h"
 
-enum { OWN_ALL = OPTION_OWN, OWN_SET, OWN_WATCH };
+struct asked {
+	bool all;
+	int64_t wanted; /* negative: not asked for */
+	struct watch watch;
+};
 
-static const struct option options[] = {
-	{ "all", no_argument, NULL, OWN_ALL },
-	{ "set", required_argument, NULL, OWN_SET },
-	{ "watch", optional_argument, NULL, OWN_WATCH },
-	COMMON_OPTIONS,
+static const struct option_row rows[] = {
+	{ "all", NULL, NULL, OPTION_FLAG, .help = "manager, scheduler and clients too",
+	    OPTION_FIELD(struct asked, all) },
+	{ "set", NULL, NULL, OPTION_NUMBER, .word = "N",
+	    .help = "from now on N workers (of the first kind); shows nothing. More are started; "
+		    "of too many, the workers with the highest numbers end their tasks and leave. "
+		    "With 0 workers tasks wait until there are more",
+	    OPTION_FIELD(struct asked, wanted), .most = INT_MAX },
 	{ 0 },
 };
 
@@ -24,42 +31,33 @@ static int workers_set(struct context *context, unsigned wanted)
 static int workers_show(struct context *context, void *argument)
 {
 	const bool *all = argument;
-	(*all ? rows_processes : rows_workers)(plm_tables(context->rt), &context->out);
-	return EXIT_FINE;
+	int code = look_open(context);
+	if (code == EXIT_FINE)
+		(*all ? rows_processes : rows_workers)(context->in, &context->out);
+	return code;
 }
 
 static int workers_run(struct context *context, int argc, char **argv)
 {
-	bool all = false;
-	long wanted = -1;
-	struct watch watch = { .wanted = false };
-	for (int option; (option = next_option(context, argc, argv, "", options)) != -1;) {
-		all |= option == OWN_ALL;
-		if (option == OWN_SET)
-			wanted = number_word(context, "--set", optarg, 0, INT_MAX);
-		if (option == OWN_WATCH)
-			watch_option(context, argc, argv, &watch);
-	}
+	struct asked asked = { .wanted = -1 };
+	take_options(context, argc, argv, (void *[]){ &asked, &asked.watch });
 	expect_operands(context, argc, 0, 0);
-	if (wanted < 0)
-		return watch_run(context, &watch, workers_show, &all);
+	if (asked.wanted < 0)
+		return watch_run(context, &asked.watch, workers_show, &asked.all);
 	int code = runtime(context);
-	return code == EXIT_FINE ? workers_set(context, (unsigned)wanted) : code;
+	return code == EXIT_FINE ? workers_set(context, (unsigned)asked.wanted) : code;
 }
 
 const struct command cmd_workers = {
 	.name = "workers",
-	.usage = "[--all | --set N] [--watch [SECONDS]]",
+	.usage = "[OPTION]...",
 	.help = "list the workers: what each runs, its last sign of life; set how many",
-	.details =
-	    "  --all              manager, scheduler and clients too\n"
-	    "  --set N            from now on N workers (of the first kind); shows nothing. More\n"
-	    "                     are started; of too many, those with the highest numbers end\n"
-	    "                     what they run and leave.\n"
-	    "                     With 0 of them tasks wait until there are more.\n" WATCH_HELP
-	    "\nA row a process: a worker has one for each of its slots. WORKER: its number; GEN:\n"
-	    "its generation; USED: slots with a task, or kept for one. STATE: live, leaving\n"
-	    "(it ends its task), stopped (by a SIGSTOP), suspect (it sleeps and misses its\n"
+	.options = { rows, watch_rows },
+	.notes =
+	    "A row a process: a worker has a process for each of its cpus. WORKER: its number;\n"
+	    "GEN: its generation; CPUS: how many it offers; USED: cpus with a task, or kept for\n"
+	    "one; PROC: the process slot, a row of the process table. STATE: live, leaving (the\n"
+	    "worker ends its task), stopped (by a SIGSTOP), suspect (it sleeps and misses its\n"
 	    "beats), drained (it is away until plmctl resume). BEAT: since its last sign of\n"
 	    "life. SPARE: it stands in for a process of this worker whose task waits (plm\n"
 	    "--spares), and leaves when it is needed no more. QUEUE: tasks handed to the worker\n"

@@ -5,148 +5,103 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/limits.h"
+#include "base/why.h"
 #include "cli/result.h"
 
 /* ---- options ---- */
 
-int command_object_add(struct command_request *request, enum command_field field, const char *name,
+int command_object_add(struct command_request *request, enum plm_command_use use, const char *name,
     size_t length, plm_ref ref)
 {
-	size_t n = request->objects;
-	struct command_object *more = realloc(request->object, (n + 1) * sizeof *more);
-	if (!more)
-		return -ENOMEM;
-	request->object = more;
-	more[n] =
-	    (struct command_object){ .field = field, .ref = ref, .name = strndup(name, length) };
-	if (!more[n].name)
-		return -ENOMEM;
-	request->objects++;
-	request->futures += ref.id != 0;
-	request->outputs += ref.id == 0;
+	size_t n = request->options.future_count;
+	plm_command_future *more = realloc(request->future, (n + 1) * sizeof *more);
+	char *copy = more && name ? strndup(name, length) : NULL;
+	if (more) {
+		request->future = more;
+		request->options.futures = more;
+	}
+	if (!more || (name && !copy))
+		return why(-ENOMEM, "out of memory");
+	more[n] = (plm_command_future){ .use = use, .name = copy, .ref = ref };
+	request->options.future_count++;
 	return 0;
 }
 
-static void command_objects_add_option(struct command_request *request, enum command_field field,
-    const char *name, size_t length, plm_ref ref)
+unsigned command_output_files(const struct command_request *request)
 {
-	int r = command_object_add(request, field, name, length, ref);
-	if (r < 0)
-		exit(failed(r, optarg));
+	unsigned n = 0;
+	for (size_t i = 0; i < request->options.future_count; i++)
+		n += request->future[i].use == PLM_COMMAND_OUT;
+	return n;
 }
 
-/* Of variables that are ours the command would not see another's. */
-static void command_objects_check_variable(
-    const struct context *context, const char *option, const char *word)
+static int command_objects_take_in(void *target, const struct option_given *given)
 {
-	if (!command_variable(word))
-		usage_error(context,
-		    "%s: \"%.*s\" cannot be the name of a variable: use letters, "
-		    "digits and _, no digit first, and no name that begins with PLM_",
-		    option, (int)strcspn(word, "="), word);
-}
-
-static void command_objects_take_in(const struct context *context, struct command_request *request)
-{
-	const char *equal = strchr(optarg, '=');
+	const char *equal = strchr(given->text, '=');
 	if (!equal || equal[1] != '@')
-		usage_error(context, "--in wants NAME=@REF, not \"%s\"", optarg);
-	command_objects_check_variable(context, "--in", optarg);
-	command_objects_add_option(
-	    request, COMMAND_IN, optarg, (size_t)(equal - optarg), reference_word(equal + 1));
+		return why(-EINVAL, "%s wants NAME=@REF, not \"%s\"", given->what, given->text);
+	return command_object_add(target, PLM_COMMAND_IN, given->text,
+	    (size_t)(equal - given->text), reference_word(equal + 1));
 }
 
-static void command_objects_take_out(const struct context *context, struct command_request *request)
+static int command_objects_take_out(void *target, const struct option_given *given)
 {
-	command_objects_check_variable(context, "--out", optarg);
-	if (!command_out_file(optarg))
-		usage_error(context,
-		    "--out wants NAME or NAME=FILE, FILE without \"/\", not "
-		    "\"%s\"",
-		    optarg);
-	command_objects_add_option(request, COMMAND_OUT, optarg, strlen(optarg), PLM_NONE);
+	return command_object_add(
+	    target, PLM_COMMAND_OUT, given->text, strlen(given->text), PLM_NONE);
 }
 
-bool command_object_option(
-    const struct context *context, int option, struct command_request *request)
+static int command_objects_take_after(void *target, const struct option_given *given)
 {
-	if (option == OPTION_IN)
-		command_objects_take_in(context, request);
-	else if (option == OPTION_OUT)
-		command_objects_take_out(context, request);
-	else if (option == OPTION_AFTER)
-		command_objects_add_option(request, COMMAND_AFTER, "", 0, reference_word(optarg));
-	else if (option == OPTION_STDIN && optarg[0] == '@')
-		command_objects_add_option(
-		    request, COMMAND_STDIN_VALUE, "", 0, reference_word(optarg));
-	else
-		return false;
-	return true;
+	return command_object_add(target, PLM_COMMAND_AFTER, NULL, 0, reference_word(given->text));
 }
+
+static int command_objects_take_stdin(void *target, const struct option_given *given)
+{
+	if (given->text[0] == '@')
+		return command_object_add(
+		    target, PLM_COMMAND_STDIN, NULL, 0, reference_word(given->text));
+	((struct command_request *)target)->options.input = given->text;
+	return 0;
+}
+
+const struct option_row command_object_rows[] = {
+	{ "stdin", NULL, NULL, OPTION_FILE, .word = "FILE|@REF", .standard = "empty",
+	    .help = "read FILE, or the value of a future, as standard input; - is the stdin of "
+		    "plmctl, read to its end first; ./@REF is a file called @REF",
+	    .take = command_objects_take_stdin },
+	{ "in", NULL, NULL, OPTION_REFERENCE, .word = "NAME=@REF",
+	    .help = "give the command the value of a future as a read-only file; the variable NAME "
+		    "holds the path, /proc/PID/fd/N; may be repeated",
+	    .take = command_objects_take_in },
+	{ "out", NULL, NULL, OPTION_TEXT, .word = "NAME[=FILE]",
+	    .help = "let the command write a file called FILE (default: NAME); the variable NAME "
+		    "holds the path. If the command succeeds, the file becomes one more result; "
+		    "--detach prints its reference, a line for each",
+	    .take = command_objects_take_out },
+	{ "after", NULL, NULL, OPTION_REFERENCE, .word = "@REF",
+	    .help = "start when that task has succeeded, fail if that task fails; may be repeated",
+	    .take = command_objects_take_after },
+	{ 0 },
+};
 
 /* ---- all of them together ---- */
 
-static bool command_objects_same_variable(const char *a, const char *b)
+void command_objects_check(const struct context *context, struct command_request *request)
 {
-	size_t n = strcspn(a, "=");
-	return n > 0 && n == strcspn(b, "=") && strncmp(a, b, n) == 0;
-}
-
-static void command_objects_check_name(
-    const struct context *context, const struct command_request *request, size_t i)
-{
-	const struct command_object *o = &request->object[i], *other;
-	for (size_t k = 0; k < request->variables; k++)
-		if (command_objects_same_variable(o->name, request->variable[k]))
-			usage_error(context,
-			    "the variable %s is set twice, by --env and by --in "
-			    "or --out",
-			    o->name);
-	for (other = request->object; other < o; other++) {
-		if (command_objects_same_variable(o->name, other->name))
-			usage_error(context, "the variable %.*s is set twice, by --in or --out",
-			    (int)strcspn(o->name, "="), o->name);
-		if (o->field == COMMAND_OUT && other->field == COMMAND_OUT &&
-		    strcmp(command_out_file(o->name), command_out_file(other->name)) == 0)
-			usage_error(context, "two --out write the same file: %s",
-			    command_out_file(o->name));
-	}
-}
-
-void command_objects_check(const struct context *context, const struct command_request *request)
-{
-	unsigned inputs = request->input != NULL;
-	for (size_t i = 0; i < request->objects; i++) {
-		command_objects_check_name(context, request, i);
-		inputs += request->object[i].field == COMMAND_STDIN_VALUE;
-	}
-	if (inputs > 1)
-		usage_error(context, "--stdin is given twice");
-	if (request->outputs > RESULTS_MAX - COMMAND_RESULTS)
-		usage_error(context, "%u --out are too many: at most %d are possible",
-		    request->outputs, RESULTS_MAX - COMMAND_RESULTS);
-	if (request->outputs && request->task.terms.replicas > 1)
+	request->options.size = sizeof request->options;
+	if (plm_command_check(&request->options) < 0)
+		usage_error(context, "%s", why_text());
+	if (command_output_files(request) && request->task.terms.replicas > 1)
 		usage_error(context,
-		    "--out and --replicas cannot be combined: of replicas only "
-		    "stdout is kept");
-}
-
-size_t command_objects_fields(
-    const struct command_request *request, char *fields, size_t length, size_t room)
-{
-	for (size_t i = 0; i < request->objects; i++)
-		length = command_add(
-		    fields, length, room, request->object[i].field, request->object[i].name);
-	return length;
+		    "--out and --replicas cannot be combined: of replicas only stdout is kept");
 }
 
 int command_objects_hold(struct context *context, const struct command_request *request)
 {
 	int code = EXIT_FINE;
-	for (size_t i = 0; i < request->objects && code == EXIT_FINE; i++)
-		if (request->object[i].ref.id)
-			code = hold_reference(context, request->object[i].ref);
+	for (size_t i = 0; i < request->options.future_count && code == EXIT_FINE; i++)
+		if (request->future[i].ref.id)
+			code = hold_reference(context, request->future[i].ref);
 	return code;
 }
 
@@ -155,9 +110,9 @@ int command_objects_hold(struct context *context, const struct command_request *
 bool command_objects_failed(struct context *context, const struct command_request *request)
 {
 	plm_failure failure;
-	for (size_t i = 0; i < request->objects; i++)
-		if (request->object[i].ref.id &&
-		    plm_error(context->rt, request->object[i].ref, &failure) == 0)
+	for (size_t i = 0; i < request->options.future_count; i++)
+		if (request->future[i].ref.id &&
+		    plm_error(context->rt, request->future[i].ref, &failure) == 0)
 			return true;
 	return false;
 }
@@ -181,16 +136,9 @@ static void command_objects_print_output(struct context *context, const char *na
 void command_outputs_print(
     struct context *context, const struct command_request *request, const plm_ref *refs)
 {
-	unsigned which = COMMAND_RESULTS;
-	for (size_t i = 0; i < request->objects; i++)
-		if (request->object[i].field == COMMAND_OUT)
+	unsigned which = PLM_COMMAND_RESULTS;
+	for (size_t i = 0; i < request->options.future_count; i++)
+		if (request->future[i].use == PLM_COMMAND_OUT)
 			command_objects_print_output(
-			    context, request->object[i].name, refs[which++]);
-}
-
-void command_objects_free(struct command_request *request)
-{
-	for (size_t i = 0; i < request->objects; i++)
-		free(request->object[i].name);
-	free(request->object);
+			    context, request->future[i].name, refs[which++]);
 }

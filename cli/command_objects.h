@@ -1,61 +1,30 @@
-/* command_objects.h - values of futures that a command takes, files of it that become futures, and
- * what it waits for: --in, --out, --after, and --stdin of a reference.
+/* command_objects.h - values of futures that a command takes, files of a command that become
+ * futures, and tasks that a command comes after: --in, --out, --after, and --stdin of a reference.
  *
- * A command of plmctl that submits commands puts COMMAND_OBJECT_OPTIONS into its table beside
- * COMMAND_OPTIONS, COMMAND_OBJECT_OPTIONS_HELP into its help, shows each option to
- * command_object_option() first, has what came of it checked when all are taken, and the futures
- * held before it submits. Without these options a request has no objects. */
+ * A command of plmctl that submits commands lists command_object_rows in its options, checks the
+ * request after all options, and holds the futures before submitting. */
 #ifndef PLM_CLI_COMMAND_OBJECTS_H
 #define PLM_CLI_COMMAND_OBJECTS_H
 
 #include "cli/command_task.h"
-#include "tables/command_block.h"
 
-#define COMMAND_OBJECT_OPTIONS                                 \
-	{ "in", required_argument, NULL, OPTION_IN },          \
-	    { "out", required_argument, NULL, OPTION_OUT },    \
-	{                                                      \
-		"after", required_argument, NULL, OPTION_AFTER \
-	}
+/* --stdin FILE|@REF, --in, --out, --after; the target is a struct command_request. */
+extern const struct option_row command_object_rows[];
 
-#define COMMAND_OBJECT_OPTIONS_HELP                                                              \
-	"  --stdin @REF       read the value of a future as standard input (a file: ./@REF)\n"   \
-	"  --in NAME=@REF     give it the value of a future as a read-only file; the variable\n" \
-	"                     NAME holds the path, /proc/PID/fd/N; may be repeated\n"            \
-	"  --out NAME[=FILE]  let it write a file called FILE (default: NAME); the variable\n"   \
-	"                     NAME holds the path. If the command succeeds, the file becomes\n"  \
-	"                     one more result; --detach prints its reference, a line for each\n" \
-	"  --after @REF       start when that task has succeeded, fail if that fails; may be\n"  \
-	"                     repeated\n"
-
-struct command_object {
-	enum command_field field;
-	char *name;  /* the text of the field */
-	plm_ref ref; /* of an output: none */
-};
-
-/* Takes it, with its value in optarg, if it is one of COMMAND_OBJECT_OPTIONS, or --stdin with a
- * reference. */
-bool command_object_option(
-    const struct context *context, int option, struct command_request *request);
-/* Once all options are taken: ends the program if they make no sense together. */
-void command_objects_check(const struct context *context, const struct command_request *request);
-/* For who makes requests without options: one more, with length bytes of its name; ref is none of
- * an output. 0 or -ENOMEM. */
-int command_object_add(struct command_request *request, enum command_field field, const char *name,
+/* After all options: ends the program if they make no sense together. */
+void command_objects_check(const struct context *context, struct command_request *request);
+/* One more future, with length bytes of its name (NULL: none). 0 or -ENOMEM with a why. */
+int command_object_add(struct command_request *request, enum plm_command_use use, const char *name,
     size_t length, plm_ref ref);
+/* How many files of the command become results. */
+unsigned command_output_files(const struct command_request *request);
 
-/* As command_add(), for all of them. */
-size_t command_objects_fields(
-    const struct command_request *request, char *fields, size_t length, size_t room);
-/* Holds the futures, which may be of anybody's making. EXIT_FINE, or an exit code after a message.
- */
+/* Holds the futures, whoever made them. EXIT_FINE, or an exit code after a message. */
 int command_objects_hold(struct context *context, const struct command_request *request);
-/* Has any of them failed, so that their command did for that alone? */
+/* Has any of the futures failed, so that the command failed without having begun? */
 bool command_objects_failed(struct context *context, const struct command_request *request);
-/* The reference of each output, refs being the results of its task. */
+/* Prints the reference of each output; refs are the results of the task. */
 void command_outputs_print(
     struct context *context, const struct command_request *request, const plm_ref *refs);
-void command_objects_free(struct command_request *request);
 
 #endif

@@ -53,19 +53,19 @@ static int command_stdin_name(struct command_request *request, int fd)
 		request->input_path = NULL;
 		return -ENOMEM;
 	}
-	request->input = request->input_path;
+	request->options.input = request->input_path;
 	return 0;
 }
 
 int command_stdin_take(struct context *context, struct command_request *request, bool stored)
 {
-	int theirs = request->input ? stdin_descriptor(request->input) : -1, fd;
+	int theirs = request->options.input ? stdin_descriptor(request->options.input) : -1, fd;
 	plm_ref ref;
 	if (theirs < 0)
 		return EXIT_FINE;
 	int r = command_stdin_open_for_others(theirs, &fd);
 	if (r < 0) {
-		fprintf(stderr, "plmctl: --stdin %s: %s\n", request->input, why_text());
+		fprintf(stderr, "plmctl: --stdin %s: %s\n", request->options.input, why_text());
 		return EXIT_INPUT;
 	}
 	if (!stored)
@@ -74,8 +74,8 @@ int command_stdin_take(struct context *context, struct command_request *request,
 		r = command_stdin_store(context, fd, &ref);
 		close(fd);
 		if (r == 0)
-			r = command_object_add(request, COMMAND_STDIN_VALUE, "", 0, ref);
-		request->input = NULL;
+			r = command_object_add(request, PLM_COMMAND_STDIN, NULL, 0, ref);
+		request->options.input = NULL;
 	}
 	return r < 0 ? failed(r, "--stdin") : EXIT_FINE;
 }

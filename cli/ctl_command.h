@@ -1,26 +1,28 @@
-/* ctl_command.h - what a command of plmctl is: one file, one const entry, one line in the table of
+/* ctl_command.h - a command of plmctl: one file, one const entry, one line in the table of
  * plmctl.c.
  *
- * A command parses its options with next_option(), connects with runtime(), writes results to
- * context->out and everything else to stderr, and returns the exit code of the program.
- * Usage errors end the program at once (arguments.h): they come before anything was done. */
+ * A command takes its options with take_options() (arguments.h), connects with runtime(), writes
+ * results to context->out and everything else to stderr, and returns the exit code of the program.
+ * Usage errors end the program at once, before anything was done. */
 #ifndef PLM_CLI_COMMAND_H
 #define PLM_CLI_COMMAND_H
 
+#include "base/option_table.h"
 #include "cli/output.h"
-#include "client/plm.h"
+#include "client/plm_inspect.h"
+
+enum { OPTION_TABLES_MAX = 5 };
 
 enum exit_code {
 	EXIT_FINE = 0,
 	EXIT_TASK_FAILED = 1,
-	EXIT_COUNT_MAX = 100, /* `wait`: so many did not succeed; one more: more than that */
+	EXIT_COUNT_MAX = 100, /* `wait`: so many tasks did not succeed; 101: more */
 	EXIT_USAGE = 64,
-	EXIT_DATA = 65,  /* a reference malformed, stale, of another runtime; a value too
-			  * large */
+	EXIT_DATA = 65,  /* a reference malformed, stale, of another runtime; a value too large */
 	EXIT_INPUT = 66, /* a file or module that cannot be read */
 	EXIT_NO_RUNTIME = 69,
-	EXIT_CUT = 74,     /* of what a command wrote a part was cut off */
-	EXIT_FULL = 75,    /* store, table, process slots: later it may work */
+	EXIT_CUT = 74,     /* a part of a command's output was cut off */
+	EXIT_FULL = 75,    /* store, table, process slots: later the same may work */
 	EXIT_VERSION = 76, /* the runtime is of another build */
 	EXIT_DENIED = 77,  /* the runtime belongs to another user */
 	EXIT_TIMED_OUT = 124,
@@ -35,21 +37,28 @@ struct command;
 struct context {
 	const char *name; /* of the runtime; NULL: the default */
 	bool json, quiet;
-	int timeout_ms; /* negative: for ever */
+	const char *help; /* --help was given, with this form or ""; NULL: no */
+	int timeout_ms;   /* negative: for ever */
 	const struct command *command;
-	bool stays; /* it goes on for as long as somebody wants: no visit, whatever the command */
+	bool stays; /* the command goes on until the user ends it: no visit, even if it visits */
 	plm *rt;    /* NULL before runtime() */
+	plm_inspect *in; /* NULL before look_open() */
 	struct output out;
 };
 
 struct command {
 	const char *name;
-	const char *usage;   /* what follows the name */
-	const char *help;    /* one line */
-	const char *details; /* its options and whatever else is to be known; NULL: nothing */
+	const char *usage; /* the words after the name */
+	const char *help;  /* one line */
+	const char *about; /* the help before the options; NULL: nothing */
+	/* Tables shared by commands are in task_options.h, command_task.h, command_objects.h,
+	 * task_filter.h and watch.h. */
+	const struct option_row *options[OPTION_TABLES_MAX];
+	const char *notes;           /* the help behind the options; NULL: nothing */
+	bool options_end_at_operand; /* the operands are a command line with options of its own */
 	int (*run)(struct context *context, int argc, char **argv);
-	bool visits; /* it looks or rules, and is over soon: let in also when clients have all the
-		      * process slots that they may have (PLM_VISIT) */
+	bool visits; /* the command looks or rules, and is over soon: the door lets it in even when
+		      * clients have all the process slots that they may have (PLM_VISIT) */
 };
 
 extern const struct command cmd_call, cmd_submit, cmd_put, cmd_get, cmd_wait, cmd_cancel, cmd_retry,
@@ -57,16 +66,20 @@ extern const struct command cmd_call, cmd_submit, cmd_put, cmd_get, cmd_wait, cm
     cmd_objects, cmd_functions, cmd_module, cmd_policy, cmd_topology, cmd_pause, cmd_resume,
     cmd_drain, cmd_stop, cmd_explain, cmd_info, cmd_logs, cmd_load, cmd_map, cmd_history;
 
+/* ---- connection.c ---- */
+
 /* Connects, once. 0, or an exit code after a message. */
 int runtime(struct context *context);
 
-/* Between two looks of a command that goes on: gives back a process slot that is kept for visits.
- * Then comes in again; for a while also when others have taken all of those meanwhile. 0, or an
- * exit code after a message. */
+/* Between two looks of a command that goes on: gives back a process slot that is kept for visits,
+ * then takes one again. If clients took all slots meanwhile, the return is retried for a while. 0,
+ * or an exit code after a message. */
 void runtime_leave(struct context *context);
 int runtime_return(struct context *context);
 
-/* Says on stderr what failed and why ("plmctl: what: why"); returns the exit code for -errno. */
+/* ---- exit_code.c ---- */
+
+/* Prints "plmctl: what: why" on stderr; returns the exit code for -errno. */
 int failed(int error, const char *what);
 
 #endif

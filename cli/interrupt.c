@@ -1,10 +1,10 @@
 #include "cli/interrupt.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "base/check.h"
-#include "client/handle.h"
 
 static const int caught[] = { SIGINT, SIGTERM, SIGHUP };
 
@@ -21,7 +21,7 @@ static void interrupts_take_signal(int signal_number)
 		signal(caught[i], SIG_DFL);
 	plm *rt = interrupts.rt;
 	if (rt)
-		handle_interrupt(rt);
+		plm_interrupt(rt);
 }
 
 void interrupts_catch(struct context *context)
@@ -44,7 +44,7 @@ void interrupts_release(struct context *context)
 			signal(caught[i], SIG_DFL);
 	}
 	interrupts.rt = NULL;
-	atomic_store(&context->rt->interrupted, false);
+	plm_interrupt_end(context->rt);
 }
 
 void await_end(struct context *context, plm_ref ref)

@@ -24,24 +24,18 @@ static int outlet_why_not(const struct outlets *o, int error)
 
 static int outlet_open_pair(struct outlets *o, struct outlet *outlet)
 {
-	struct command_outlet *named = &outlet->named;
-	struct stat st;
-	*outlet = (struct outlet){ .home = o, .named = { .pid = getpid(), .fd = { -1, -1 } } };
-	for (int i = 0; i < 2; i++) {
-		named->fd[i] = spool_open(o->directory);
-		if (named->fd[i] < 0 || fstat(named->fd[i], &st) < 0)
+	*outlet = (struct outlet){ .home = o, .fd = { -1, -1 } };
+	for (int i = 0; i < 2; i++)
+		if ((outlet->fd[i] = spool_open(o->directory)) < 0)
 			return -errno;
-		named->device[i] = st.st_dev;
-		named->inode[i] = st.st_ino;
-	}
-	return 0;
+	return plm_command_outlet_of(outlet->fd[0], outlet->fd[1], 0, &outlet->named);
 }
 
 static void outlet_close_pair(struct outlet *outlet)
 {
 	for (int i = 0; i < 2; i++)
-		if (outlet->named.fd[i] >= 0)
-			close(outlet->named.fd[i]);
+		if (outlet->fd[i] >= 0)
+			close(outlet->fd[i]);
 	free(outlet);
 }
 
@@ -103,7 +97,7 @@ void outlet_give(struct outlet *outlet, bool again)
 	o->taken--;
 	for (int i = 0; i < 2 && again; i++)
 		if (outlet_bytes(outlet, i + 1))
-			again = ftruncate(outlet->named.fd[i], 0) == 0;
+			again = ftruncate(outlet->fd[i], 0) == 0;
 	if (!again) {
 		outlet_close_pair(outlet);
 		return;
@@ -124,14 +118,14 @@ void outlets_close(struct outlets *o)
 uint64_t outlet_bytes(const struct outlet *outlet, int stream)
 {
 	struct stat st;
-	return fstat(outlet->named.fd[stream - 1], &st) == 0 ? (uint64_t)st.st_size : 0;
+	return fstat(outlet->fd[stream - 1], &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 
 ssize_t outlet_read(const struct outlet *outlet, int stream, uint64_t from, char *ret, size_t size)
 {
 	ssize_t n;
 	do
-		n = pread(outlet->named.fd[stream - 1], ret, size, (off_t)from);
+		n = pread(outlet->fd[stream - 1], ret, size, (off_t)from);
 	while (n < 0 && errno == EINTR);
 	return n >= 0 ? n
 		      : why(-errno, "reading what a command wrote, from a file in %s: %s",
@@ -141,9 +135,9 @@ ssize_t outlet_read(const struct outlet *outlet, int stream, uint64_t from, char
 const char *outlet_map(const struct outlet *outlet, int stream, uint64_t *ret_length)
 {
 	*ret_length = outlet_bytes(outlet, stream);
-	void *at = *ret_length ? mmap(NULL, (size_t)*ret_length, PROT_READ, MAP_SHARED,
-				     outlet->named.fd[stream - 1], 0)
-			       : MAP_FAILED;
+	void *at = *ret_length
+	    ? mmap(NULL, (size_t)*ret_length, PROT_READ, MAP_SHARED, outlet->fd[stream - 1], 0)
+	    : MAP_FAILED;
 	return at == MAP_FAILED ? NULL : at;
 }
 

@@ -1,5 +1,5 @@
 /* outlets.h - files for output that is too long to be kept in a runtime, or finds no room there: a
- * worker writes it into files of the process that waits for it (struct command_outlet).
+ * worker writes it into files of the process that waits for it (plm_command_outlet).
  *
  * They have no name, in the directory of --tmpdir, of $TMPDIR or /tmp: whoever dies, nothing stays.
  * A pair is one job's at a time. It is taken again only after a job that succeeded: one that failed
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "tables/command_block.h"
+#include "client/plm.h"
 
 struct outlets {
 	const char *directory;
@@ -22,7 +22,8 @@ struct outlets {
 struct outlet { /* a file for stdout, and one for stderr */
 	struct outlets *home;
 	struct outlet *next;
-	struct command_outlet named; /* for the worker; fd are ours */
+	int fd[2];
+	plm_command_outlet named; /* for the worker */
 };
 
 /* directory: NULL, if nobody named one. 0, or -errno with a why: no file can be made there. */

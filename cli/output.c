@@ -237,34 +237,12 @@ void cell_none(struct output *out)
 	output_cell_bare(out, "null", "-");
 }
 
-void ms_print(uint64_t ms, char *ret, size_t size)
-{
-	if (ms < MS_PER_SECOND)
-		snprintf(ret, size, "%llums", (unsigned long long)ms);
-	else if (ms < MS_PER_MINUTE)
-		snprintf(ret, size, "%.1fs", (double)ms / MS_PER_SECOND);
-	else if (ms < MS_PER_HOUR)
-		snprintf(ret, size, "%.1fmin", (double)ms / MS_PER_MINUTE);
-	else
-		snprintf(ret, size, "%.1fh", (double)ms / MS_PER_HOUR);
-}
-
 void cell_ms(struct output *out, uint64_t ms)
 {
 	char number[NUMBER_BYTES], text[NUMBER_BYTES];
 	snprintf(number, sizeof number, "%llu", (unsigned long long)ms);
 	ms_print(ms, text, sizeof text);
 	output_cell_bare(out, number, text);
-}
-
-void size_print(uint64_t bytes, char *ret, size_t size)
-{
-	static const char *const unit[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
-	double scaled = (double)bytes;
-	unsigned u = 0;
-	for (; scaled >= 1024 && u < COUNT_OF(unit) - 1; u++)
-		scaled /= 1024;
-	snprintf(ret, size, u ? "%.1f %s" : "%.0f %s", scaled, unit[u]);
 }
 
 void cell_size(struct output *out, uint64_t bytes)

@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/amount_text.h" /* the texts of cell_size() and cell_ms() */
+
 struct column {
 	const char *title;
 	const char *key; /* in JSON */
@@ -52,9 +54,6 @@ void cell_bytes(struct output *out, const void *data, size_t length);
 void cell_list(struct output *out, const char *const *text, unsigned n);
 void row_end(struct output *out);
 
-/* The texts of cell_size() and cell_ms(). */
-void size_print(uint64_t bytes, char *ret, size_t size);
-void ms_print(uint64_t ms, char *ret, size_t size);
 /* Any text for a terminal: control characters and wild bytes become "?". */
 void make_printable(const char *text, char *ret, size_t size);
 

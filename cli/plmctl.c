@@ -1,18 +1,11 @@
 /* plmctl.c - the client for people and scripts: finds the command and runs it. */
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "base/standard.h"
 #include "cli/arguments.h"
-#include "cli/ctl_command.h"
-#include "client/handle.h"
-
-enum { RETURN_PATIENCE_MS = 10000, RETURN_PAUSE_MS = 50 };
 
 static const struct command *const commands[] = {
 	&cmd_call,
@@ -47,103 +40,6 @@ static const struct command *const commands[] = {
 	&cmd_stop,
 };
 
-static const struct {
-	int error; /* positive */
-	enum exit_code code;
-} exits[] = {
-	{ ENOENT, EXIT_DATA },
-	{ ESTALE, EXIT_DATA },
-	{ EXDEV, EXIT_DATA },
-	{ E2BIG, EXIT_DATA },
-	{ EBADMSG, EXIT_DATA },
-	{ EINVAL, EXIT_USAGE },
-	{ ENOSPC, EXIT_FULL },
-	{ EAGAIN, EXIT_FULL },
-	{ EUSERS, EXIT_FULL },
-	{ EPROTO, EXIT_VERSION },
-	{ EACCES, EXIT_DENIED },
-	{ EPERM, EXIT_DENIED },
-	{ EHOSTDOWN, EXIT_NO_RUNTIME },
-	{ ESHUTDOWN, EXIT_FULL },
-	{ ENOTCONN, EXIT_NO_RUNTIME },
-	{ ECONNREFUSED, EXIT_NO_RUNTIME },
-	{ ECONNRESET, EXIT_NO_RUNTIME },
-	{ EPIPE, EXIT_NO_RUNTIME },
-	{ ETIMEDOUT, EXIT_TIMED_OUT },
-	{ ECANCELED, EXIT_CANCELLED },
-	{ PLM_EFAILED, EXIT_TASK_FAILED },
-};
-
-static int plmctl_exit_of(int error)
-{
-	for (size_t i = 0; i < COUNT_OF(exits); i++)
-		if (exits[i].error == -error)
-			return exits[i].code;
-	return EXIT_OURS;
-}
-
-int failed(int error, const char *what)
-{
-	const char *why = plm_why();
-	fprintf(stderr, "plmctl: %s: %s\n", what, why[0] ? why : plm_strerror(error));
-	return plmctl_exit_of(error);
-}
-
-/* --timeout is for the whole command, and connecting is a part of it. */
-static void plmctl_take_off(struct context *context, uint64_t began_ns)
-{
-	uint64_t ms = (clock_ns() - began_ns) / NS_PER_MS;
-	if (context->timeout_ms > 0)
-		context->timeout_ms -=
-		    ms < (uint64_t)context->timeout_ms ? (int)ms : context->timeout_ms;
-}
-
-static int plmctl_connect_runtime(struct context *context)
-{
-	unsigned flags = context->command->visits && !context->stays ? PLM_VISIT : 0;
-	return plm_connect_with(&context->rt, context->name, flags, context->timeout_ms);
-}
-
-static int plmctl_joined(struct context *context, int r)
-{
-	if (r >= 0) {
-		plm_patience(context->rt, context->timeout_ms > 0 ? context->timeout_ms : 0);
-		return EXIT_FINE;
-	}
-	context->rt = NULL;
-	int code = failed(r, "connecting");
-	return r == -ENOENT ? EXIT_NO_RUNTIME : code; /* here it is the runtime that was not
-						       * found */
-}
-
-int runtime(struct context *context)
-{
-	if (context->rt)
-		return EXIT_FINE;
-	uint64_t began_ns = clock_ns();
-	int r = plmctl_connect_runtime(context);
-	plmctl_take_off(context, began_ns);
-	return plmctl_joined(context, r);
-}
-
-void runtime_leave(struct context *context)
-{
-	if (context->rt && context->rt->visits)
-		plm_disconnect(&context->rt);
-}
-
-int runtime_return(struct context *context)
-{
-	static const struct timespec pause = { .tv_nsec = RETURN_PAUSE_MS * (long)NS_PER_MS };
-	uint64_t deadline_ns = deadline_after_ms(RETURN_PATIENCE_MS);
-	if (context->rt)
-		return EXIT_FINE;
-	int r;
-	while ((r = plmctl_connect_runtime(context)) == -EUSERS && clock_ns() < deadline_ns)
-		nanosleep(&pause, NULL);
-	return plmctl_joined(context, r);
-}
-
 static const char exit_codes_help[] =
     "Exit codes:\n"
     "  0    fine                        75   full: store, table or process slots; or the\n"
@@ -161,24 +57,24 @@ static const char exit_codes_help[] =
     "  wait, map, load --wait: how many did not succeed, up to 100; 101: more\n"
     "  load: 65 bad lines, 66 a file that cannot be read\n";
 
-void print_help(const struct command *command, FILE *file)
+/* The help of plmctl itself, and for programs the options of every command. */
+static void plmctl_print_help(const char *form)
 {
-	if (command) {
-		fprintf(file, "usage: plmctl %s %s\n%s\n", command->name, command->usage,
-		    command->help);
-		if (command->details)
-			fprintf(file, "\n%s", command->details);
-		fputs("\nOptions of every command:\n" COMMON_OPTIONS_HELP, file);
+	static const char help_usage[] = "[COMMAND]";
+	if (strcmp(form, "table") == 0) {
+		option_table_list(stdout, "plmctl", "", common_rows);
+		for (size_t i = 0; i < COUNT_OF(commands); i++)
+			print_help(commands[i], form);
+		printf("command\tplmctl\thelp\t\t%s\tshow this text, or that of a command\n",
+		    help_usage);
 		return;
 	}
-	fputs("usage: plmctl [OPTION]... COMMAND [ARGUMENT]...\n\nCommands:\n", file);
+	puts("usage: plmctl [OPTION]... COMMAND [ARGUMENT]...\n\nCommands:");
 	for (size_t i = 0; i < COUNT_OF(commands); i++)
-		fprintf(file, "  %-10s %s\n", commands[i]->name, commands[i]->help);
-	fputs(
-	    "  help       [COMMAND]: this text, or that of a command\n\nOptions:\n" COMMON_OPTIONS_HELP
-	    "\n",
-	    file);
-	fputs(exit_codes_help, file);
+		printf("  %-10s %s\n", commands[i]->name, commands[i]->help);
+	printf("  %-10s %s: this text, or that of a command\n\nOptions:\n", "help", help_usage);
+	option_table_help(stdout, common_rows);
+	printf("\n%s", exit_codes_help);
 }
 
 static const struct command *plmctl_find_command(const struct context *context, const char *name)
@@ -193,16 +89,20 @@ static int plmctl_help(const struct context *context, int argc, char **argv)
 {
 	if (argc > 2)
 		usage_error(context, "help: one command at a time");
-	print_help(argc == 2 ? plmctl_find_command(context, argv[1]) : NULL, stdout);
+	if (argc == 2)
+		print_help(plmctl_find_command(context, argv[1]), "");
+	else
+		plmctl_print_help("");
 	return EXIT_FINE;
 }
 
-/* A result that never reached its reader is no success; but one that has seen enough, as `head`, is
- * nothing to speak of. */
+/* A result that never reached its reader is no success. A reader that has seen enough, such as
+ * `head`, gets no message. */
 static int plmctl_finish(struct context *context, int code)
 {
 	bool written = fflush(stdout) == 0 && !ferror(stdout);
 	int error = errno;
+	plm_inspect_close(&context->in);
 	plm_disconnect(&context->rt);
 	if (written)
 		return code;
@@ -216,8 +116,11 @@ int main(int argc, char **argv)
 {
 	struct context context = { .timeout_ms = -1 };
 	standard_open();
-	while (next_option(&context, argc, argv, "+", options_common) != -1)
-		;
+	take_options(&context, argc, argv, NULL);
+	if (context.help) {
+		plmctl_print_help(context.help);
+		return plmctl_finish(&context, EXIT_FINE);
+	}
 	if (optind == argc)
 		usage_error(&context, "no command given");
 	argc -= optind;

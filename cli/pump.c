@@ -97,16 +97,11 @@ static bool pump_is_one_place(void)
 static int pump_open_pipe(struct pump *p, int i)
 {
 	int ends[2];
-	struct stat st;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
 	fcntl(ends[0], F_SETPIPE_SZ, PIPE_BYTES); /* less, if its user has many */
 	p->from[i] = ends[0];
-	p->named.fd[i] = ends[1];
-	if (fstat(ends[1], &st) < 0)
-		return -errno;
-	p->named.device[i] = st.st_dev;
-	p->named.inode[i] = st.st_ino;
+	p->to[i] = ends[1];
 	return 0;
 }
 
@@ -119,15 +114,15 @@ static int pump_start_thread(struct pump *p)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	int r = -pthread_create(&p->thread, NULL, pump_run, p);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	p->runs = r == 0;
+	p->runs = p->shown = r == 0;
 	return r;
 }
 
 static void pump_close_all(struct pump *p)
 {
-	if (p->named.fd[1] != p->named.fd[0])
-		pump_close_end(&p->named.fd[1]);
-	pump_close_end(&p->named.fd[0]);
+	if (p->to[1] != p->to[0])
+		pump_close_end(&p->to[1]);
+	pump_close_end(&p->to[0]);
 	pump_close_end(&p->from[0]);
 	pump_close_end(&p->from[1]);
 	pump_close_end(&p->stop);
@@ -136,17 +131,15 @@ static void pump_close_all(struct pump *p)
 int pump_start(struct pump *p)
 {
 	bool one = pump_is_one_place();
-	*p = (struct pump){ .named = { .pid = getpid(), .live = 1, .fd = { -1, -1 } },
-		.from = { -1, -1 } };
+	*p = (struct pump){ .to = { -1, -1 }, .from = { -1, -1 } };
 	p->stop = eventfd(0, EFD_CLOEXEC);
 	int r = p->stop < 0 ? -errno : pump_open_pipe(p, 0);
 	if (r == 0 && !one)
 		r = pump_open_pipe(p, 1);
-	if (one) {
-		p->named.fd[1] = p->named.fd[0];
-		p->named.device[1] = p->named.device[0];
-		p->named.inode[1] = p->named.inode[0];
-	}
+	if (one)
+		p->to[1] = p->to[0];
+	if (r == 0)
+		r = plm_command_outlet_of(p->to[0], p->to[1], 1, &p->named);
 	if (r == 0)
 		r = pump_start_thread(p);
 	if (r < 0)

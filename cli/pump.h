@@ -11,16 +11,17 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "tables/command_block.h"
+#include "client/plm.h"
 
 struct pump {
-	struct command_outlet named; /* for the worker; fd are ours */
-	int from[2];                 /* the ends that we read from; -1: none, or closed */
-	int stop;                    /* an eventfd */
+	plm_command_outlet named; /* the write ends, for the worker */
+	int to[2];                /* the write ends; -1: closed. Both may be one pipe */
+	int from[2];              /* the ends that we read from; -1: none, or closed */
+	int stop;                 /* an eventfd */
 	pthread_t thread;
-	bool runs;
-	bool open_line; /* of stdout: it does not end with a newline */
-	int error;      /* errno of the first write that failed */
+	bool runs, shown; /* shown: it ran */
+	bool open_line;   /* of stdout: it does not end with a newline */
+	int error;        /* errno of the first write that failed */
 };
 
 /* 0, or -errno with a why. */

@@ -8,8 +8,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/why.h"
-#include "client/handle.h"
-#include "tables/command_block.h"
+#include "client/plm_inspect.h"
 
 uint64_t deadline_of(const struct context *context)
 {
@@ -35,7 +34,7 @@ int hold_reference(struct context *context, plm_ref ref)
 
 int refuse_inside(struct context *context, const char *remedy)
 {
-	if (!nested_inside(context->rt))
+	if (plm_inside(context->rt) <= 0)
 		return 0;
 	return why(
 	    -EDEADLK, "it would wait for the end of the task that runs this command: %s", remedy);
@@ -115,7 +114,7 @@ static void result_json_failure(
 /* Of a command the message says all: nobody has called a function, or knows its codes. */
 static bool result_is_command(const plm_failure *failure)
 {
-	return strcmp(failure->function, COMMAND_FUNCTION) == 0;
+	return strcmp(failure->function, PLM_COMMAND_FUNCTION) == 0;
 }
 
 static void result_say_failure(const char *ref, bool is_root, const plm_failure *failure)

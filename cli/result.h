@@ -1,34 +1,33 @@
-/* result.h - what a future became: its value on stdout, or why there is none on stderr.
- * Who: the commands that wait.  Blocks: as long as the deadline allows. */
+/* result.h - prints a settled future: the value on stdout, or a failure on stderr.
+ * Who: the waiting commands.  Blocks: as long as the deadline allows. */
 #ifndef PLM_CLI_RESULT_H
 #define PLM_CLI_RESULT_H
 
 #include "cli/ctl_command.h"
 
-/* Deadlines are those of base/clock.h. */
+/* Deadlines as in base/clock.h. */
 uint64_t deadline_of(const struct context *context);
 int milliseconds_left(uint64_t deadline_ns);
 
-/* Waits for the future and prints its value (raw; with --json {"ref", "value"}), or its failure.
+/* Waits for the future and prints the value (raw; with --json {"ref", "value"}) or the failure.
  * Returns the exit code. */
 int print_result(struct context *context, plm_ref ref, uint64_t deadline_ns);
 
-/* This value, in the same way. */
+/* Prints a value in the same way. */
 int print_value(struct context *context, plm_ref ref, const plm_view *view);
 
-/* The value as it is, into a descriptor. 0 or an exit code after a message. */
+/* Writes the raw value to a descriptor. 0 or an exit code after a message. */
 int write_value(const plm_view *view, int fd, const char *name);
 
-/* For error = -PLM_EFAILED, -PLM_ECANCELLED or any other error about ref: says what happened.
- * Returns the exit code. */
+/* Reports an error about ref: -PLM_EFAILED, -PLM_ECANCELLED or any other. Returns the exit code. */
 int print_failure(struct context *context, plm_ref ref, int error);
 
-/* Holds a future that comes from elsewhere as long as we are connected. EXIT_FINE, or an exit code
- * after a message that names it. */
+/* Holds a future from the command line as long as we are connected. EXIT_FINE, or an exit code
+ * after a message. */
 int hold_reference(struct context *context, plm_ref ref);
 
-/* 0; or -EDEADLK, with a why that ends in the remedy: this is the command of a task of the runtime,
- * and is about to wait for what cannot be before that task has ended. */
+/* 0; or -EDEADLK, with a why that ends in the remedy: a task of the runtime runs this plmctl, and
+ * plmctl would wait for an event after the end of the same task. */
 int refuse_inside(struct context *context, const char *remedy);
 
 /* The reference alone, as --quiet prints it, or {"ref": ...}. */

@@ -4,8 +4,9 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
+#include "cli/look.h"
 #include "cli/result.h"
-#include "client/handle.h"
+#include "client/retry.h"
 #include "tables/args.h"
 
 enum { NOT_YET, UNDER_WAY, OVER };
@@ -176,9 +177,11 @@ static uint64_t task_of(struct retries *all, plm_ref ref)
 static bool retry_tasks_still_failed(
     const struct retries *all, uint64_t ref, const struct task_filter *filter)
 {
-	static struct task_row row;
+	static plm_task_row row;
 	return all->named ||
-	    (filter_task(all->t, ref_index(ref), filter, false, &row) && row.view.ref == ref);
+	    (look_open(all->context) == EXIT_FINE &&
+		filter_task(
+		    all->context->in, ref_public(all->context->rt, ref), filter, false, &row));
 }
 
 static void retry_all(

@@ -3,16 +3,16 @@
 #include <errno.h>
 
 #include "base/check.h"
-#include "client/handle.h"
+#include "cli/look.h"
 
 static const struct column columns[] = { { "REF", "ref", -27 }, { "DONE", "done", -9 } };
 
 static bool task_action_still_fits(
     struct context *context, plm_ref ref, const struct task_filter *filter)
 {
-	static struct task_row row;
-	return filter_task(plm_tables(context->rt), ref_index(ref.id), filter, false, &row) &&
-	    row.view.ref == ref.id;
+	static plm_task_row row;
+	return look_open(context) == EXIT_FINE &&
+	    filter_task(context->in, ref, filter, false, &row);
 }
 
 static void task_action_print_done(struct output *out, const char *text, const char *past)

@@ -1,23 +1,27 @@
 #include "cli/task_ending.h"
 
-enum { OWN_GRACE = OPTION_OF_FILTERED, OWN_ALL, OWN_WAIT };
-
-#define SHARED_OPTIONS                                                                          \
-	{ "grace", required_argument, NULL, OWN_GRACE }, { "all", no_argument, NULL, OWN_ALL }, \
-	    TASK_FILTER_OPTIONS, COMMON_OPTIONS,                                                \
-	{                                                                                       \
-		0                                                                               \
-	}
-
-static const struct option options[] = { SHARED_OPTIONS };
-static const struct option with_wait[] = {
-	{ "wait", no_argument, NULL, OWN_WAIT },
-	SHARED_OPTIONS,
-};
-
 struct asked {
 	const struct task_ending *ending;
 	int grace_ms;
+	bool wait;
+	struct task_filter filter;
+};
+
+const struct option_row task_ending_rows[] = {
+	{ "grace", NULL, NULL, OPTION_TIME, .word = "TIME",
+	    .standard = "as `call --grace` said, else 1s",
+	    .help = "how long a running task may go on after it was asked to stop, such as 100ms",
+	    OPTION_FIELD(struct asked, grace_ms), .most = INT32_MAX },
+	{ "all", NULL, NULL, OPTION_FLAG, .help = "every task that the command can end",
+	    OPTION_FIELD(struct asked, filter.given) },
+	{ 0 },
+};
+
+const struct option_row task_ending_wait_rows[] = {
+	{ "wait", NULL, NULL, OPTION_FLAG,
+	    .help = "return when nothing of the tasks runs any more (--timeout: 124)",
+	    OPTION_FIELD(struct asked, wait) },
+	{ 0 },
 };
 
 static int task_ending_end_one(struct context *context, plm_ref ref, void *argument)
@@ -26,7 +30,7 @@ static int task_ending_end_one(struct context *context, plm_ref ref, void *argum
 	return asked->ending->end(context->rt, ref, asked->grace_ms);
 }
 
-/* Held before they are asked to end: after that they may be gone at once. */
+/* Holds the tasks before they are asked to end: afterwards they may be gone at once. */
 static int task_ending_end_and_wait(struct context *context, struct selection *s,
     const struct task_filter *filter, const struct task_action *action)
 {
@@ -41,29 +45,16 @@ static int task_ending_end_and_wait(struct context *context, struct selection *s
 
 int end_tasks(struct context *context, int argc, char **argv, const struct task_ending *ending)
 {
-	struct task_filter filter = { .states = 0 };
 	struct asked asked = { .ending = ending, .grace_ms = PLM_GRACE_OF_TASK };
 	struct selection selection;
-	bool wait = false;
-	int option;
-	while ((option = next_option(
-		    context, argc, argv, "", ending->may_wait ? with_wait : options)) != -1) {
-		if (option == OWN_WAIT)
-			wait = true;
-		else if (option == OWN_GRACE)
-			asked.grace_ms = duration_word(context, "--grace", optarg);
-		else if (option == OWN_ALL)
-			filter.given = true;
-		else
-			filter_option(context, option, &filter);
-	}
-	filter_only(context, &filter, ending->states);
+	take_options(context, argc, argv, (void *[]){ &asked, &asked.filter, &asked });
+	filter_only(context, &asked.filter, ending->states);
 	const struct task_action action = { ending->past, task_ending_end_one, &asked };
-	if (!wait)
-		return select_and_act(context, argc, argv, &filter, &action);
-	int code = select_tasks(context, argc, argv, &filter, &selection);
+	if (!asked.wait)
+		return select_and_act(context, argc, argv, &asked.filter, &action);
+	int code = select_tasks(context, argc, argv, &asked.filter, &selection);
 	if (code == EXIT_FINE)
-		code = task_ending_end_and_wait(context, &selection, &filter, &action);
+		code = task_ending_end_and_wait(context, &selection, &asked.filter, &action);
 	selection_free(&selection);
 	return code;
 }

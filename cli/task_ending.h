@@ -1,18 +1,19 @@
-/* task_ending.h - ending tasks on request: what `cancel` and `requeue` share, their options and
- * course. */
+/* task_ending.h - the options and the course of `cancel` and `requeue`, which end tasks. */
 #ifndef PLM_CLI_TASK_ENDING_H
 #define PLM_CLI_TASK_ENDING_H
 
 #include "cli/task_action.h"
 
+/* The command lists these, task_filter_rows, and task_ending_wait_rows if it may wait. */
+extern const struct option_row task_ending_rows[], task_ending_wait_rows[];
+
 struct task_ending {
 	const char *past;   /* "cancelled" */
-	const char *states; /* what a filter without a state of its own finds: "in_progress" */
+	const char *states; /* of the tasks that the command ends: "in_progress" */
 	int (*end)(struct plm *rt, plm_ref ref, int grace_ms);
-	bool may_wait; /* it has an option --wait */
 };
 
-/* Of --grace TIME, --all, the filter's options and the references: an exit code. */
+/* Takes the options, selects the tasks and ends them. Returns an exit code. */
 int end_tasks(struct context *context, int argc, char **argv, const struct task_ending *ending);
 
 #endif

@@ -6,9 +6,10 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "client/handle.h"
+#include "base/why.h"
+#include "cli/look.h"
 
-enum { STATE_DEAD = RECORD_STATES, SELECTION_LEAST = 64 };
+enum { SELECTION_LEAST = 64 };
 
 #define BIT(state) ((uint32_t)1 << (state))
 
@@ -16,53 +17,93 @@ static const struct {
 	const char *word;
 	uint32_t states;
 } state_words[] = {
-	{ "waiting", BIT(RECORD_WAITING) },
-	{ "ready", BIT(RECORD_READY) },
-	{ "running", BIT(RECORD_RUNNING) },
-	{ "done", BIT(RECORD_DONE) },
-	{ "failed", BIT(RECORD_FAILED) },
-	{ "cancelled", BIT(RECORD_CANCELLED) },
-	{ "dead", BIT(STATE_DEAD) },
-	{ "todo", BIT(RECORD_WAITING) | BIT(RECORD_READY) },
-	{ "in_progress", BIT(RECORD_RUNNING) },
-	{ "in-progress", BIT(RECORD_RUNNING) },
-	{ "finished", BIT(RECORD_DONE) },
+	{ "waiting", BIT(PLM_STATE_WAITING) },
+	{ "ready", BIT(PLM_STATE_READY) },
+	{ "running", BIT(PLM_STATE_RUNNING) },
+	{ "done", BIT(PLM_STATE_DONE) },
+	{ "failed", BIT(PLM_STATE_FAILED) },
+	{ "cancelled", BIT(PLM_STATE_CANCELLED) },
+	{ "dead", PLM_ONLY_DEAD },
+	{ "todo", BIT(PLM_STATE_WAITING) | BIT(PLM_STATE_READY) },
+	{ "in_progress", BIT(PLM_STATE_RUNNING) },
+	{ "in-progress", BIT(PLM_STATE_RUNNING) },
+	{ "finished", BIT(PLM_STATE_DONE) },
 };
 
 /* ---- options ---- */
 
-static uint32_t filter_state_word(const struct context *context, const char *word, size_t length)
+/* 0 or -EINVAL. */
+static int filter_add_state(const char *word, size_t length, uint32_t *states)
 {
 	for (size_t i = 0; i < COUNT_OF(state_words); i++)
 		if (strlen(state_words[i].word) == length &&
-		    memcmp(state_words[i].word, word, length) == 0)
-			return state_words[i].states;
-	usage_error(context,
-	    "--state is waiting, ready, running, done, failed, dead, cancelled, "
-	    "todo, in_progress or finished: %.*s",
+		    memcmp(state_words[i].word, word, length) == 0) {
+			*states |= state_words[i].states;
+			return 0;
+		}
+	return why(-EINVAL,
+	    "--state is waiting, ready, running, done, failed, dead, cancelled, todo, in_progress "
+	    "or finished: %.*s",
 	    (int)length, word);
 }
 
-static uint32_t filter_states_of(const struct context *context, const char *words)
+/* Words separated by commas. 0 or -EINVAL. */
+static int filter_add_states(const char *words, uint32_t *states)
 {
-	uint32_t states = 0;
 	for (;;) {
 		size_t length = strcspn(words, ",");
-		states |= filter_state_word(context, words, length);
-		if (!words[length])
-			return states;
+		int r = filter_add_state(words, length, states);
+		if (r < 0 || !words[length])
+			return r;
 		words += length + 1;
 	}
 }
 
-static void filter_add_text(
-    const struct context *context, const char *option, struct filter_texts *texts)
+static int filter_take_states(void *target, const struct option_given *given)
 {
-	if (!optarg[0])
-		usage_error(context, "%s wants a text: an empty one would find every task", option);
+	struct task_filter *filter = target;
+	filter->given = true;
+	return filter_add_states(given->text, &filter->states);
+}
+
+/* --todo is short for --state todo. */
+static int filter_take_state_flag(void *target, const struct option_given *given)
+{
+	struct task_filter *filter = target;
+	filter->given = true;
+	return filter_add_states(given->what + strlen("--"), &filter->states);
+}
+
+static int filter_add_text(
+    struct task_filter *filter, struct filter_texts *texts, const struct option_given *given)
+{
+	filter->given = true;
+	if (!given->text[0])
+		return why(
+		    -EINVAL, "%s wants a text: an empty one would find every task", given->what);
 	if (texts->n == FILTER_TEXTS_MAX)
-		usage_error(context, "%s may be given %d times at most", option, FILTER_TEXTS_MAX);
-	texts->text[texts->n++] = optarg;
+		return why(
+		    -EINVAL, "%s may be given %d times at most", given->what, FILTER_TEXTS_MAX);
+	texts->text[texts->n++] = given->text;
+	return 0;
+}
+
+static int filter_take_include(void *target, const struct option_given *given)
+{
+	struct task_filter *filter = target;
+	return filter_add_text(filter, &filter->include, given);
+}
+
+static int filter_take_exclude(void *target, const struct option_given *given)
+{
+	struct task_filter *filter = target;
+	return filter_add_text(filter, &filter->exclude, given);
+}
+
+static int filter_take_label(void *target, const struct option_given *given)
+{
+	struct task_filter *filter = target;
+	return filter_add_text(filter, &filter->label, given);
 }
 
 /* Digits from *at on; false: there are none, or too many. */
@@ -78,44 +119,60 @@ static bool filter_take_number(const char **at, uint64_t *ret)
 }
 
 /* "7", "1-100", "101-" */
-static void filter_take_rows(const struct context *context, struct task_filter *filter)
+static int filter_take_rows(void *target, const struct option_given *given)
 {
-	const char *at = optarg;
+	struct task_filter *filter = target;
+	const char *at = given->text;
+	filter->given = true;
 	filter->to = 0;
 	bool good = filter_take_number(&at, &filter->from);
 	if (good && *at == 0)
 		filter->to = filter->from;
 	else if (good && *at == '-' && *++at)
 		good = filter_take_number(&at, &filter->to) && filter->to >= filter->from;
-	if (!good || *at)
-		usage_error(context,
-		    "--rows wants rows counted from 1, such as 7, 1-100 or 101-, "
-		    "not %s",
-		    optarg);
+	return good && !*at
+	    ? 0
+	    : why(-EINVAL, "%s wants rows counted from 1, such as 7, 1-100 or 101-, not %s",
+		  given->what, given->text);
 }
 
-bool filter_option(const struct context *context, int option, struct task_filter *filter)
-{
-	switch (option) {
-	case OPTION_STATE: filter->states |= filter_states_of(context, optarg); break;
-	case OPTION_TODO: filter->states |= filter_states_of(context, "todo"); break;
-	case OPTION_IN_PROGRESS: filter->states |= filter_states_of(context, "in_progress"); break;
-	case OPTION_FINISHED: filter->states |= filter_states_of(context, "finished"); break;
-	case OPTION_FAILED: filter->states |= filter_states_of(context, "failed"); break;
-	case OPTION_INCLUDE: filter_add_text(context, "--include", &filter->include); break;
-	case OPTION_EXCLUDE: filter_add_text(context, "--exclude", &filter->exclude); break;
-	case OPTION_LABELLED: filter_add_text(context, "--label", &filter->label); break;
-	case OPTION_ROWS: filter_take_rows(context, filter); break;
-	default: return false;
-	}
-	filter->given = true;
-	return true;
-}
+const struct option_row task_filter_rows[] = {
+	{ "state", NULL, NULL, OPTION_TEXT, .word = "STATE,...",
+	    .choices = "waiting|ready|running|done|failed|cancelled|dead|todo|in_progress|finished",
+	    .help = "waiting, ready, running, done, failed, cancelled; dead: failed after all "
+		    "retries; todo: waiting and ready; in_progress: running; finished: done",
+	    .take = filter_take_states },
+	{ "todo", NULL, NULL, OPTION_FLAG, .help = "short for --state todo",
+	    .take = filter_take_state_flag },
+	{ "in-progress", NULL, NULL, OPTION_FLAG, .help = "short for --state in_progress",
+	    .take = filter_take_state_flag },
+	{ "in_progress", NULL, NULL, OPTION_FLAG, .take = filter_take_state_flag },
+	{ "finished", NULL, NULL, OPTION_FLAG, .help = "short for --state finished",
+	    .take = filter_take_state_flag },
+	{ "failed", NULL, NULL, OPTION_FLAG, .help = "short for --state failed",
+	    .take = filter_take_state_flag },
+	{ "include", NULL, NULL, OPTION_TEXT, .word = "TEXT",
+	    .help = "only tasks with TEXT in their command (or function name); if repeated, each "
+		    "TEXT must be there",
+	    .take = filter_take_include },
+	{ "exclude", NULL, NULL, OPTION_TEXT, .word = "TEXT",
+	    .help = "only tasks without TEXT there; may be repeated", .take = filter_take_exclude },
+	{ "label", NULL, NULL, OPTION_TEXT, .word = "TEXT",
+	    .help = "only tasks submitted with --label TEXT; if repeated, with any of them",
+	    .take = filter_take_label },
+	{ "rows", NULL, NULL, OPTION_TEXT, .word = "FROM-TO",
+	    .help =
+		"of the tasks that are found only these rows of `tasks`, counted from 1: 1-100, "
+		"7, 101-",
+	    .take = filter_take_rows },
+	{ 0 },
+};
 
 void filter_only(const struct context *context, struct task_filter *filter, const char *states)
 {
-	uint32_t allowed = filter_states_of(context, states);
-	uint32_t dead = allowed & BIT(RECORD_FAILED) ? BIT(STATE_DEAD) : 0;
+	uint32_t allowed = 0;
+	CHECK(filter_add_states(states, &allowed) == 0);
+	uint32_t dead = allowed & BIT(PLM_STATE_FAILED) ? PLM_ONLY_DEAD : 0;
 	if (filter->states && !(filter->states & (allowed | dead)))
 		usage_error(context, "%s works on tasks that are %s, and on no others",
 		    context->command->name, states);
@@ -129,41 +186,69 @@ static bool filter_wants_texts(const struct task_filter *filter)
 	return filter->include.n || filter->exclude.n || filter->label.n;
 }
 
-/* A look at the word alone: most of a long list need no more. */
-static bool filter_state_fits(const struct task_filter *filter, uint64_t word)
+static bool filter_texts_fit(const struct task_filter *filter, const plm_task_row *row)
 {
-	enum record_state state = word_state(word);
-	if (state == RECORD_FREE || state == RECORD_RESERVED || state == RECORD_PART ||
-	    word_flags(word) & FLAG_OBJECT)
-		return false;
-	bool dead = state == RECORD_FAILED && filter->states & BIT(STATE_DEAD);
-	return !filter->states || filter->states & BIT(state) || dead;
-}
-
-static bool filter_row_fits(const struct task_filter *filter, const struct task_row *row)
-{
-	bool dead = filter->states & BIT(STATE_DEAD) && row->view.dead;
 	bool labelled = filter->label.n == 0;
-	if (filter->states && !dead && !(filter->states & BIT(row->view.state)))
-		return false;
 	for (unsigned i = 0; i < filter->include.n; i++)
-		if (!strstr(row->text, filter->include.text[i]))
+		if (!strstr(row->command, filter->include.text[i]))
 			return false;
 	for (unsigned i = 0; i < filter->exclude.n; i++)
-		if (strstr(row->text, filter->exclude.text[i]))
+		if (strstr(row->command, filter->exclude.text[i]))
 			return false;
 	for (unsigned i = 0; i < filter->label.n && !labelled; i++)
 		labelled = strcmp(row->label, filter->label.text[i]) == 0;
-	return labelled && (row->kept || !filter->kept);
+	return labelled;
 }
 
-bool filter_task(const struct tables *t, uint32_t index, const struct task_filter *filter,
-    bool with_texts, struct task_row *ret)
+static bool filter_state_fits(const struct task_filter *filter, const plm_task_row *row)
 {
-	return index < t->limits.records &&
-	    filter_state_fits(filter, sh_load(&t->record[index].state)) &&
-	    task_row_read(t, index, with_texts || filter_wants_texts(filter), ret) &&
-	    filter_row_fits(filter, ret);
+	bool dead = filter->states & PLM_ONLY_DEAD && row->marks & PLM_MARK_DEAD;
+	return !filter->states || dead || filter->states & BIT(row->state);
+}
+
+static unsigned filter_flags(const struct task_filter *filter, bool with_texts)
+{
+	return with_texts || filter_wants_texts(filter) ? PLM_LOOK_TEXTS : 0;
+}
+
+bool filter_task(plm_inspect *in, plm_ref ref, const struct task_filter *filter, bool with_texts,
+    plm_task_row *ret)
+{
+	return plm_inspect_task(in, ref, filter_flags(filter, with_texts), ret, sizeof *ret) == 0 &&
+	    ret->ref.id == ref.id && filter_state_fits(filter, ret) &&
+	    filter_texts_fit(filter, ret) && (ret->marks & PLM_MARK_KEPT || !filter->kept);
+}
+
+void filter_begin(
+    struct filter_page *page, plm_inspect *in, const struct task_filter *filter, bool with_texts)
+{
+	page->in = in;
+	page->filter = filter;
+	page->flags = filter_flags(filter, with_texts);
+	page->states = (plm_task_filter){ .by = (filter->states ? PLM_BY_STATE : 0) |
+		    (filter->kept ? PLM_BY_KEPT : 0),
+		.states = filter->states };
+	page->cursor = 0;
+	page->at = page->n = 0;
+}
+
+const plm_task_row *filter_next(struct filter_page *page)
+{
+	for (;;) {
+		if (page->at == page->n) {
+			page->n = plm_inspect_tasks(page->in, &page->states, sizeof page->states,
+			    page->flags, &page->cursor, page->row, sizeof page->row[0],
+			    FILTER_PAGE_ROWS);
+			page->at = 0;
+		}
+		if (page->n <= 0) {
+			page->n = 0;
+			return NULL;
+		}
+		const plm_task_row *row = &page->row[page->at++];
+		if (filter_texts_fit(page->filter, row))
+			return row;
+	}
 }
 
 bool filter_row(const struct task_filter *filter, uint64_t n)
@@ -195,15 +280,18 @@ static bool filter_add_ref(struct selection *selection, size_t *room, plm_ref re
 static int filter_select_by_filter(
     struct context *context, const struct task_filter *filter, struct selection *ret)
 {
-	static struct task_row row;
-	const struct tables *t = plm_tables(context->rt);
-	uint32_t end = pool_fresh(&t->pool);
+	static struct filter_page page;
+	const plm_task_row *row;
 	uint64_t rows = 0;
 	size_t room = 0;
-	for (uint32_t i = 0; i < end && !filter_is_over(filter, rows); i++) {
-		if (!filter_task(t, i, filter, false, &row) || !filter_row(filter, ++rows))
+	int code = look_open(context);
+	if (code != EXIT_FINE)
+		return code;
+	filter_begin(&page, context->in, filter, false);
+	while (!filter_is_over(filter, rows) && (row = filter_next(&page)) != NULL) {
+		if (!filter_row(filter, ++rows))
 			continue;
-		if (!filter_add_ref(ret, &room, ref_public(context->rt, row.view.ref)))
+		if (!filter_add_ref(ret, &room, row->ref))
 			return failed(-ENOMEM, "choosing tasks");
 	}
 	return EXIT_FINE;

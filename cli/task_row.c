@@ -1,280 +1,155 @@
 #include "cli/task_row.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "base/check.h"
-#include "base/clock.h"
-#include "cli/command_text.h"
 
-enum { LOOKS_MAX = 8 };
-
-/* ---- reading ---- */
-
-/* The granules texts are read from: what is freed while we read is 0 afterwards. */
-struct places {
-	uint32_t args, log;
-};
-
-static struct places task_row_places_of(const struct tables *t, const struct record *r)
+static void task_row_show_ref(struct output *out, const plm_task_row *row)
 {
-	const struct record *part = command_log_part(t, r);
-	return (
-	    struct places){ .args = sh_load(&r->args), .log = part ? sh_load(&part->value) : 0 };
-}
-
-static void task_row_read_log(const struct tables *t, const struct record *r, struct task_row *row)
-{
-	const struct record *part = command_log_part(t, r);
-	uint64_t length = 0;
-	struct command_log log;
-	struct command_texts texts;
-	const void *data = part && sh_load(&part->value) ? record_value(t, part, &length) : NULL;
-	if (!command_log_read(data, length, &log, &texts))
-		return;
-	snprintf(row->text, sizeof row->text, "%.*s", (int)log.text_bytes, texts.command);
-	snprintf(row->label, sizeof row->label, "%.*s", (int)log.label_bytes, texts.label);
-	row->has_output = true;
-	row->output_bytes = log.out_bytes;
-	if (log.status < 0)
-		return;
-	row->has_exit = true;
-	row->exit = WIFSIGNALED(log.status) ? COMMAND_SIGNALLED + WTERMSIG(log.status)
-					    : WEXITSTATUS(log.status);
-}
-
-static void task_row_read_texts(
-    const struct tables *t, struct record *r, uint64_t word, struct task_row *row)
-{
-	if (!command_is(t, r, word))
-		return;
-	row->text[0] = 0;
-	if (state_settled(word_state(word)))
-		task_row_read_log(t, r, row);
-	if (row->text[0] || (state_settled(word_state(word)) && !word_dead(word)))
-		return;
-	command_words(t, r, row->text, sizeof row->text);
-	command_label(t, r, word, row->label);
-}
-
-/* What failed before it began, because of another or of a limit, has ended in no way of its own. */
-static void task_row_read_end(const struct record *r, struct task_row *row)
-{
-	if (row->view.state == RECORD_FAILED && row->view.attempt > 0) {
-		row->has_exit = true;
-		row->exit =
-		    r->failure.signal ? COMMAND_SIGNALLED + r->failure.signal : r->failure.code;
-	} else if (row->view.state == RECORD_DONE) {
-		row->has_exit = row->has_output = true;
-		row->output_bytes = r->value_bytes;
-	}
-}
-
-static void task_row_read_queue(
-    const struct tables *t, const struct record *r, struct task_row *row)
-{
-	uint32_t now = (uint32_t)((clock_ns() - t->control->boot_ns) / NS_PER_MS);
-	uint32_t until = row->view.attempt   ? r->start_ms
-	    : state_settled(row->view.state) ? r->end_ms
-					     : now;
-	row->queue_ms = tables_ms_between(r->submit_ms, until);
-}
-
-static void task_row_read_once(
-    const struct tables *t, uint32_t index, uint64_t word, bool with_texts, struct task_row *row)
-{
-	struct record *r = &t->record[index];
-	row->kept = hold_test(t, index, SLOT_MANAGER);
-	row->has_exit = row->has_output = false;
-	row->exit = 0;
-	row->label[0] = 0;
-	snprintf(row->text, sizeof row->text, "%s", row->view.function);
-	task_row_read_end(r, row);
-	task_row_read_queue(t, r, row);
-	if (with_texts)
-		task_row_read_texts(t, r, word, row);
-}
-
-/* RESERVED records are slots that some process has at hand: no tasks yet. */
-static bool task_row_is_task(const struct record_view *v)
-{
-	return !v->object && !v->part && v->state != RECORD_RESERVED;
-}
-
-bool task_row_read(const struct tables *t, uint32_t index, bool with_texts, struct task_row *ret)
-{
-	struct record *r = &t->record[index];
-	for (int look = 0; look < LOOKS_MAX; look++) {
-		uint64_t word = sh_load(&r->state);
-		if (!view_record(t, index, &ret->view) || !task_row_is_task(&ret->view))
-			return false;
-		struct places before = task_row_places_of(t, r);
-		task_row_read_once(t, index, word, with_texts, ret);
-		sh_fence();
-		struct places after = task_row_places_of(t, r);
-		if (before.args == after.args && before.log == after.log &&
-		    word_without_flags(sh_load(&r->state)) == word_without_flags(word))
-			return true;
-	}
-	ret->text[0] = ret->label[0] = 0; /* it keeps moving: what was read may be another's */
-	return true;
-}
-
-/* ---- columns ---- */
-
-static void task_row_show_ref(
-    const struct tables *t, struct output *out, const struct task_row *row)
-{
-	char text[VIEW_TEXT_BYTES];
-	view_ref(t, row->view.ref, text);
+	char text[PLM_REF_TEXT_BYTES];
+	plm_ref_print(row->ref, text);
 	cell_text(out, text);
 }
 
-static const char *task_row_state_shown(const struct record_view *v)
+static const char *task_row_state_shown(const plm_task_row *row)
 {
-	return v->stopping ? "stopping" : v->dead ? "dead" : record_state_name(v->state);
+	return row->marks & PLM_MARK_STOPPING ? "stopping"
+	    : row->marks & PLM_MARK_DEAD      ? "dead"
+					      : plm_state_name(row->state);
 }
 
-static void task_row_show_state(
-    const struct tables *t, struct output *out, const struct task_row *row)
+static void task_row_show_state(struct output *out, const plm_task_row *row)
 {
-	(void)t;
-	enum record_state state = row->view.state;
-	cell_tinted(out, task_row_state_shown(&row->view),
-	    state == RECORD_FAILED || state == RECORD_CANCELLED ? TINT_BAD
-		: state == RECORD_RUNNING                       ? TINT_GOOD
-								: TINT_NONE);
+	int state = row->state;
+	cell_tinted(out, task_row_state_shown(row),
+	    state == PLM_STATE_FAILED || state == PLM_STATE_CANCELLED ? TINT_BAD
+		: state == PLM_STATE_RUNNING                          ? TINT_GOOD
+								      : TINT_NONE);
 }
 
-static void task_row_show_priority(
-    const struct tables *t, struct output *out, const struct task_row *row)
+static void task_row_show_priority(struct output *out, const plm_task_row *row)
 {
-	(void)t;
-	cell_signed(out, row->view.priority);
+	cell_signed(out, row->priority);
 }
 
-static void task_row_show_kept(
-    const struct tables *t, struct output *out, const struct task_row *row)
+static void task_row_show_kept(struct output *out, const plm_task_row *row)
 {
-	(void)t;
-	cell_flag(out, row->kept);
+	cell_flag(out, row->marks & PLM_MARK_KEPT);
 }
 
-static void task_row_show_exit(
-    const struct tables *t, struct output *out, const struct task_row *row)
+static void task_row_show_exit(struct output *out, const plm_task_row *row)
 {
-	(void)t;
-	if (row->has_exit)
+	if (row->marks & PLM_MARK_EXIT)
 		cell_signed(out, row->exit);
 	else
 		cell_none(out);
 }
 
-static bool task_row_has_run(const struct task_row *row)
+static bool task_row_has_run(const plm_task_row *row)
 {
-	return row->view.attempt &&
-	    (row->view.state == RECORD_RUNNING || state_settled(row->view.state));
+	return row->attempt && row->state >= PLM_STATE_RUNNING;
 }
 
-static uint64_t task_row_by_ref(const struct task_row *row)
+static uint64_t task_row_by_ref(const plm_task_row *row)
 {
-	return ref_index(row->view.ref);
+	return (uint32_t)row->ref.id;
 }
-static uint64_t task_row_by_attempt(const struct task_row *row)
+static uint64_t task_row_by_attempt(const plm_task_row *row)
 {
-	return row->view.attempt;
+	return row->attempt;
 }
-static uint64_t task_row_by_owner(const struct task_row *row)
+static uint64_t task_row_by_worker(const plm_task_row *row)
 {
-	return row->view.owner;
+	return row->worker;
 }
-static uint64_t task_row_by_age(const struct task_row *row)
+static uint64_t task_row_by_age(const plm_task_row *row)
 {
-	return row->view.age_ms;
+	return row->age_ms;
 }
-static uint64_t task_row_by_ran(const struct task_row *row)
+static uint64_t task_row_by_ran(const plm_task_row *row)
 {
-	return row->view.run_ms;
+	return row->run_ms;
 }
-static uint64_t task_row_by_queued(const struct task_row *row)
+static uint64_t task_row_by_queued(const plm_task_row *row)
 {
 	return row->queue_ms;
 }
-static uint64_t task_row_by_args(const struct task_row *row)
+static uint64_t task_row_by_args(const plm_task_row *row)
 {
-	return row->view.nargs;
+	return row->args;
 }
-static uint64_t task_row_by_pending(const struct task_row *row)
+static uint64_t task_row_by_pending(const plm_task_row *row)
 {
-	return row->view.pending;
+	return row->pending;
 }
-static uint64_t task_row_by_held(const struct task_row *row)
+static uint64_t task_row_by_held(const plm_task_row *row)
 {
-	return row->view.holders;
+	return row->holders;
 }
-static uint64_t task_row_by_fails(const struct task_row *row)
+static uint64_t task_row_by_fails(const plm_task_row *row)
 {
-	return row->view.failures;
+	return row->failures;
 }
-static uint64_t task_row_by_returns(const struct task_row *row)
+static uint64_t task_row_by_returns(const plm_task_row *row)
 {
-	return row->view.returned;
+	return row->returned;
 }
-static uint64_t task_row_by_kept(const struct task_row *row)
+static uint64_t task_row_by_kept(const plm_task_row *row)
 {
-	return row->kept;
+	return (row->marks & PLM_MARK_KEPT) != 0;
 }
-static uint64_t task_row_by_exit(const struct task_row *row)
+static uint64_t task_row_by_exit(const plm_task_row *row)
 {
 	return (uint32_t)row->exit;
 }
-static uint64_t task_row_by_output(const struct task_row *row)
+static uint64_t task_row_by_output(const plm_task_row *row)
 {
 	return row->output_bytes;
 }
-static uint64_t task_row_by_priority(const struct task_row *row)
+static uint64_t task_row_by_priority(const plm_task_row *row)
 {
-	return (uint64_t)(row->view.priority - PRIORITY_MIN);
+	return (uint64_t)((int64_t)row->priority - INT32_MIN);
 }
 
-static const char *task_row_text_state(const struct task_row *row)
+static const char *task_row_text_state(const plm_task_row *row)
 {
-	return task_row_state_shown(&row->view);
+	return task_row_state_shown(row);
 }
-static const char *task_row_text_function(const struct task_row *row)
+static const char *task_row_text_function(const plm_task_row *row)
 {
-	return row->view.function;
+	return row->function;
 }
-static const char *task_row_text_command(const struct task_row *row)
+static const char *task_row_text_command(const plm_task_row *row)
 {
-	return row->text;
+	return row->command;
 }
-static const char *task_row_text_label(const struct task_row *row)
+static const char *task_row_text_label(const plm_task_row *row)
 {
 	return row->label;
 }
 
-static bool task_row_runs(const struct task_row *row)
+static bool task_row_has_worker(const plm_task_row *row)
 {
-	return row->view.state == RECORD_RUNNING;
+	return row->worker != PLM_NOBODY;
 }
-static bool task_row_has_output(const struct task_row *row)
+static bool task_row_has_output(const plm_task_row *row)
 {
-	return row->has_output;
+	return row->marks & PLM_MARK_OUTPUT;
 }
 
 enum dress { DRESS_NUMBER, DRESS_MS, DRESS_SIZE };
 
 static const struct {
-	const char *name; /* as an option says it; the key in JSON is another one for it */
+	const char *name; /* for options; the key in JSON is a synonym */
 	struct column column;
-	uint64_t (*key)(const struct task_row *row);
-	const char *(*text)(const struct task_row *row); /* in the place of a number */
-	bool (*known)(const struct task_row *row);       /* NULL: always */
-	void (*show)(const struct tables *t, struct output *out, const struct task_row *row);
+	uint64_t (*key)(const plm_task_row *row);
+	const char *(*text)(const plm_task_row *row); /* instead of a number */
+	bool (*known)(const plm_task_row *row);       /* NULL: always */
+	void (*show)(struct output *out, const plm_task_row *row);
 	enum dress dress;
-	bool reads; /* what is read with texts */
+	bool reads; /* needs PLM_LOOK_TEXTS */
 	bool usual, bare;
 } all[] = {
 	{ "ref", { "REF", "ref", -27 }, .key = task_row_by_ref, .show = task_row_show_ref,
@@ -287,8 +162,8 @@ static const struct {
 	    .show = task_row_show_priority, .usual = true, .bare = true },
 	{ "attempt", { "TRY", "attempt", 3 }, .key = task_row_by_attempt, .usual = true,
 	    .bare = true },
-	{ "owner", { "OWNER", "owner", 5 }, .key = task_row_by_owner, .known = task_row_runs,
-	    .bare = true },
+	{ "worker", { "WORKER", "worker", 6 }, .key = task_row_by_worker,
+	    .known = task_row_has_worker, .bare = true },
 	{ "age", { "AGE", "age_ms", 8 }, .key = task_row_by_age, .dress = DRESS_MS, .usual = true,
 	    .bare = true },
 	{ "queued", { "QUEUED", "queue_ms", 8 }, .key = task_row_by_queued, .dress = DRESS_MS,
@@ -364,7 +239,7 @@ void task_columns_names(char *ret, size_t size)
 		n += (size_t)snprintf(ret + n, size - n, "%s%s", i ? " " : "", all[i].name);
 }
 
-uint64_t task_column_key(int which, const struct task_row *row, const char **ret_text)
+uint64_t task_column_key(int which, const plm_task_row *row, const char **ret_text)
 {
 	*ret_text = all[which].text ? all[which].text(row) : NULL;
 	return all[which].key ? all[which].key(row) : 0;
@@ -380,11 +255,10 @@ void task_list_begin(struct output *out, const struct task_columns *columns)
 	list_begin(out, columns->column, columns->n);
 }
 
-static void task_row_cell(
-    const struct tables *t, struct output *out, int which, const struct task_row *row)
+static void task_row_cell(struct output *out, int which, const plm_task_row *row)
 {
 	if (all[which].show) {
-		all[which].show(t, out, row);
+		all[which].show(out, row);
 	} else if (all[which].known && !all[which].known(row)) {
 		cell_none(out);
 	} else if (all[which].text) {
@@ -402,10 +276,9 @@ static void task_row_cell(
 	}
 }
 
-void task_row_print(const struct tables *t, struct output *out, const struct task_columns *columns,
-    const struct task_row *row)
+void task_row_print(struct output *out, const struct task_columns *columns, const plm_task_row *row)
 {
 	for (unsigned i = 0; i < columns->n; i++)
-		task_row_cell(t, out, columns->which[i], row);
+		task_row_cell(out, columns->which[i], row);
 	row_end(out);
 }

@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/why.h"
 #include "cli/arguments.h"
-#include "client/handle.h"
+#include "cli/look.h"
 
 enum { PAUSE_DEFAULT_MS = 2000, PAUSE_LEAST_MS = 10, MS_PER_SECOND = 1000, LINES_DEFAULT = 24 };
 
@@ -22,22 +23,33 @@ enum { PAUSE_DEFAULT_MS = 2000, PAUSE_LEAST_MS = 10, MS_PER_SECOND = 1000, LINES
 #define CUT_LINES "\033[?7l" /* at the right edge: a line is a line */
 #define WRAP_LINES "\033[?7h"
 
-void watch_option(const struct context *context, int argc, char **argv, struct watch *watch)
+/* The number may also be the next word. */
+static int watch_take(void *target, const struct option_given *given)
 {
-	const char *word = optarg;
-	if (!word && optind < argc && isdigit((unsigned char)argv[optind][0]))
-		word = argv[optind++];
+	struct watch *watch = target;
+	const char *word = given->text;
+	if (!word && given->next && isdigit((unsigned char)given->next[0])) {
+		word = given->next;
+		optind++;
+	}
 	watch->wanted = true;
 	watch->pause_ms = PAUSE_DEFAULT_MS;
 	if (!word)
-		return;
+		return 0;
 	char *end;
 	double seconds = strtod(word, &end);
 	if (end == word || *end || !(seconds * MS_PER_SECOND >= PAUSE_LEAST_MS) ||
 	    seconds > INT32_MAX / MS_PER_SECOND)
-		usage_error(context, "--watch is a number of seconds, 0.01 at least: %s", word);
+		return why(-EINVAL, "--watch is a number of seconds, 0.01 at least: %s", word);
 	watch->pause_ms = (int)ceil(seconds * MS_PER_SECOND);
+	return 0;
 }
+
+const struct option_row watch_rows[] = {
+	{ "watch", NULL, NULL, OPTION_TEXT, .optional = true, .word = "SECONDS", .standard = "2",
+	    .help = "show again every SECONDS, until Ctrl-C", .take = watch_take },
+	{ 0 },
+};
 
 static unsigned watch_lines_of_terminal(void)
 {
@@ -46,7 +58,7 @@ static unsigned watch_lines_of_terminal(void)
 									       : LINES_DEFAULT;
 }
 
-/* What the last drawing left behind it is wiped line by line: so nothing flickers. */
+/* Clear the rest of each line, not the screen: so nothing flickers. */
 static void watch_draw(const char *text, size_t length)
 {
 	unsigned left = watch_lines_of_terminal() - 1;
@@ -78,7 +90,7 @@ static int watch_show_drawn(struct context *context, watch_show_f *show, void *a
 	return code;
 }
 
-/* False: a signal has ended it. */
+/* False: a signal ends the watch. */
 static bool watch_pause_for(int ms, const sigset_t *ends)
 {
 	const struct timespec pause = { .tv_sec = ms / MS_PER_SECOND,
@@ -86,10 +98,10 @@ static bool watch_pause_for(int ms, const sigset_t *ends)
 	return sigtimedwait(ends, NULL, &pause) < 0;
 }
 
-/* Without the runtime the tables say what was, for ever. */
+/* The tables of a dead runtime stay mapped, and never change again. */
 static int watch_still_there(const struct context *context)
 {
-	int r = handle_runtime_gone(context->rt);
+	int r = plm_alive(context->rt);
 	return r < 0 ? failed(r, "watch") : EXIT_FINE;
 }
 
@@ -112,7 +124,8 @@ int watch_run(
 		if (code == EXIT_FINE)
 			code = watch_still_there(context);
 		if (fflush(stdout) != 0)
-			break; /* nobody reads any more: said at the end */
+			break; /* no reader any more: plmctl_finish() says so */
+		look_close(context);
 		runtime_leave(context);
 		if (code != EXIT_FINE || !watch_pause_for(watch->pause_ms, &ends))
 			break;

@@ -1,17 +1,14 @@
 #include "cli/worker_rows.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "base/check.h"
 #include "cli/task_row.h"
 
-enum { REF_WIDTH = -27, FUNCTION_WIDTH = -20 };
+enum { REF_WIDTH = -27, FUNCTION_WIDTH = -20, PAGE_ROWS = 64 };
 
-static void rows_cell_ref(const struct tables *t, struct output *out, uint64_t ref)
+static void rows_cell_ref(struct output *out, plm_ref ref)
 {
-	char text[VIEW_TEXT_BYTES];
-	view_ref(t, ref, text);
+	char text[PLM_REF_TEXT_BYTES];
+	plm_ref_print(ref, text);
 	cell_text(out, text);
 }
 
@@ -25,16 +22,18 @@ static void rows_cell_text_or_none(struct output *out, const char *text)
 
 /* ---- tasks ---- */
 
-void rows_tasks(const struct tables *t, struct output *out)
+void rows_tasks(plm_inspect *in, struct output *out)
 {
-	static struct task_row row;
+	static plm_task_row rows[PAGE_ROWS];
 	struct task_columns columns;
-	uint32_t end = pool_fresh(&t->pool);
+	uint64_t cursor = 0;
+	int n;
 	task_columns_bare(&columns);
 	task_list_begin(out, &columns);
-	for (uint32_t i = 0; i < end; i++)
-		if (task_row_read(t, i, false, &row))
-			task_row_print(t, out, &columns, &row);
+	while (
+	    (n = plm_inspect_tasks(in, NULL, 0, 0, &cursor, rows, sizeof rows[0], PAGE_ROWS)) > 0)
+		for (int i = 0; i < n; i++)
+			task_row_print(out, &columns, &rows[i]);
 }
 
 /* ---- objects ---- */
@@ -50,39 +49,34 @@ static const struct column object_columns[] = {
 	{ "ORIGIN", "origin", -20 },
 };
 
-static void rows_object(const struct tables *t, struct output *out, const struct record_view *v)
+static void rows_object(struct output *out, const plm_object_row *row)
 {
-	rows_cell_ref(t, out, v->ref);
-	cell_text(out, v->state == RECORD_DONE ? "sealed" : "creating");
-	cell_number(out, v->bytes);
-	cell_text(out, v->granule ? "store" : "inline");
-	cell_number(out, v->holders);
-	cell_number(out, v->uses);
-	cell_ms(out, v->age_ms);
-	cell_text(out, v->function[0] ? v->function : "put");
+	rows_cell_ref(out, row->ref);
+	cell_text(out, row->sealed ? "sealed" : "creating");
+	cell_number(out, row->bytes);
+	cell_text(out, row->stored ? "store" : "inline");
+	cell_number(out, row->holders);
+	cell_number(out, row->uses);
+	cell_ms(out, row->age_ms);
+	cell_text(out, row->origin[0] ? row->origin : "put");
 	row_end(out);
 }
 
-/* A value exists, or room for one is being filled. */
-static bool rows_is_object(const struct record_view *v)
+void rows_objects(plm_inspect *in, struct output *out)
 {
-	return v->state == RECORD_DONE || (v->state == RECORD_RESERVED && v->granule != 0);
-}
-
-void rows_objects(const struct tables *t, struct output *out)
-{
-	struct record_view v;
-	uint32_t end = pool_fresh(&t->pool);
+	static plm_object_row rows[PAGE_ROWS];
+	uint64_t cursor = 0;
+	int n;
 	list_begin(out, object_columns, COUNT_OF(object_columns));
-	for (uint32_t i = 0; i < end; i++)
-		if (view_record(t, i, &v) && rows_is_object(&v))
-			rows_object(t, out, &v);
+	while ((n = plm_inspect_objects(in, &cursor, rows, sizeof rows[0], PAGE_ROWS)) > 0)
+		for (int i = 0; i < n; i++)
+			rows_object(out, &rows[i]);
 }
 
 /* ---- processes ---- */
 
 static const struct column process_columns[] = {
-	{ "SLOT", "slot", 4 },
+	{ "PROC", "process_slot", 4 },
 	{ "KIND", "kind", -9 },
 	{ "PID", "pid", 7 },
 	{ "STATE", "state", -8 },
@@ -103,9 +97,9 @@ static const struct column process_columns[] = {
 static const struct column worker_columns[] = {
 	{ "WORKER", "worker", 6 },
 	{ "GEN", "generation", 3 },
-	{ "SLOTS", "slots", 5 },
-	{ "USED", "slots_used", 4 },
-	{ "SLOT", "slot", 4 },
+	{ "CPUS", "cpus", 5 },
+	{ "USED", "cpus_used", 4 },
+	{ "PROC", "process_slot", 4 },
 	{ "PID", "pid", 7 },
 	{ "STATE", "state", -8 },
 	{ "AGE", "age_ms", 8 },
@@ -122,7 +116,7 @@ static const struct column worker_columns[] = {
 };
 
 static const struct column client_columns[] = {
-	{ "SLOT", "slot", 4 },
+	{ "PROC", "process_slot", 4 },
 	{ "PID", "pid", 7 },
 	{ "STATE", "state", -8 },
 	{ "AGE", "age_ms", 8 },
@@ -131,106 +125,112 @@ static const struct column client_columns[] = {
 	{ "NAME", "name", -12 },
 };
 
-static void rows_cell_running(
-    const struct tables *t, struct output *out, const struct process_view *v)
+static void rows_cell_running(struct output *out, const plm_process_row *row)
 {
-	rows_cell_text_or_none(out, v->function);
-	if (v->running != 0) {
-		rows_cell_ref(t, out, v->running);
-		cell_ms(out, v->run_ms);
+	rows_cell_text_or_none(out, row->function);
+	if (row->running.id != 0) {
+		rows_cell_ref(out, row->running);
+		cell_ms(out, row->run_ms);
 	} else {
 		cell_none(out);
 		cell_none(out);
 	}
 }
 
-/* What a process is, and how it does. */
-static void rows_cells_life(struct output *out, const struct process_view *v)
+static void rows_cells_life(struct output *out, const plm_process_row *row)
 {
-	bool doubtful = strcmp(v->condition, process_state_name(v->state)) != 0;
-	cell_signed(out, v->pid);
-	cell_tinted(out, v->condition, v->state == PROCESS_DEAD || doubtful ? TINT_BAD : TINT_NONE);
-	cell_ms(out, v->age_ms);
-	cell_ms(out, v->beat_ms);
+	cell_signed(out, row->pid);
+	cell_tinted(out, row->condition, row->dead || row->doubtful ? TINT_BAD : TINT_NONE);
+	cell_ms(out, row->age_ms);
+	cell_ms(out, row->beat_ms);
 }
 
-static void rows_cells_work(
-    const struct tables *t, struct output *out, const struct process_view *v)
+static void rows_cells_work(struct output *out, const plm_process_row *row)
 {
-	rows_cell_running(t, out, v);
-	cell_flag(out, v->blocked);
-	cell_flag(out, v->spare);
-	cell_number(out, v->done);
-	cell_number(out, v->failed);
-	cell_number(out, v->down);
-	cell_number(out, v->up);
+	rows_cell_running(out, row);
+	cell_flag(out, row->marks & PLM_MARK_BLOCKED);
+	cell_flag(out, row->marks & PLM_MARK_SPARE);
+	cell_number(out, row->done);
+	cell_number(out, row->failed);
+	cell_number(out, row->queue);
+	cell_number(out, row->up);
 }
 
-void rows_processes(const struct tables *t, struct output *out)
+static void rows_process(struct output *out, const plm_process_row *row)
 {
-	struct process_view v;
-	list_begin(out, process_columns, COUNT_OF(process_columns));
-	for (uint32_t slot = 0; slot < t->limits.processes; slot++) {
-		if (!view_process(t, slot, &v))
-			continue;
-		cell_number(out, v.slot);
-		cell_text(out, process_kind_name(v.kind));
-		rows_cells_life(out, &v);
-		rows_cells_work(t, out, &v);
-		cell_text(out, v.name);
-		row_end(out);
-	}
+	cell_number(out, row->process);
+	cell_text(out, plm_kind_name(row->kind));
+	rows_cells_life(out, row);
+	rows_cells_work(out, row);
+	cell_text(out, row->name);
+	row_end(out);
 }
 
-/* They have no process: nothing but the number is known of them. */
-static void rows_drained(const struct tables *t, struct output *out)
+/* A drained worker has no process: only the number is known. */
+static void rows_drained(struct output *out, const plm_process_row *row)
 {
 	enum { BEFORE_STATE = 5, NUMBER = 1 };
-	for (uint32_t worker = 0; worker < WORKERS_MAX; worker++) {
-		if (!tables_drained(t, worker))
-			continue;
-		cell_number(out, worker);
-		for (unsigned i = NUMBER; i < COUNT_OF(worker_columns); i++)
-			if (i == NUMBER + BEFORE_STATE)
-				cell_tinted(out, "drained", TINT_BAD);
-			else
-				cell_none(out);
-		row_end(out);
-	}
+	cell_number(out, row->worker);
+	for (unsigned i = NUMBER; i < COUNT_OF(worker_columns); i++)
+		if (i == NUMBER + BEFORE_STATE)
+			cell_tinted(out, row->condition, TINT_BAD);
+		else
+			cell_none(out);
+	row_end(out);
 }
 
-void rows_workers(const struct tables *t, struct output *out)
+static void rows_worker(struct output *out, const plm_process_row *row)
 {
-	struct process_view v;
+	if (row->marks & PLM_MARK_DRAINED) {
+		rows_drained(out, row);
+		return;
+	}
+	cell_number(out, row->worker);
+	cell_number(out, row->worker_generation);
+	cell_number(out, row->cpus);
+	cell_number(out, row->cpus_used);
+	cell_number(out, row->process);
+	rows_cells_life(out, row);
+	rows_cells_work(out, row);
+	row_end(out);
+}
+
+static void rows_client(struct output *out, const plm_process_row *row)
+{
+	cell_number(out, row->process);
+	rows_cells_life(out, row);
+	cell_number(out, row->up);
+	cell_text(out, row->name);
+	row_end(out);
+}
+
+static void rows_each_process(plm_inspect *in, struct output *out, uint32_t kinds,
+    void (*print)(struct output *out, const plm_process_row *row))
+{
+	static plm_process_row rows[PAGE_ROWS];
+	uint64_t cursor = 0;
+	int n;
+	while ((n = plm_inspect_processes(in, kinds, &cursor, rows, sizeof rows[0], PAGE_ROWS)) > 0)
+		for (int i = 0; i < n; i++)
+			print(out, &rows[i]);
+}
+
+void rows_processes(plm_inspect *in, struct output *out)
+{
+	list_begin(out, process_columns, COUNT_OF(process_columns));
+	rows_each_process(in, out, 0, rows_process);
+}
+
+void rows_workers(plm_inspect *in, struct output *out)
+{
 	list_begin(out, worker_columns, COUNT_OF(worker_columns));
-	for (uint32_t slot = 0; slot < t->limits.processes; slot++) {
-		if (!view_process(t, slot, &v) || v.kind != KIND_WORKER)
-			continue;
-		cell_number(out, v.worker);
-		cell_number(out, v.worker_generation);
-		cell_number(out, v.slots);
-		cell_number(out, v.slots_used);
-		cell_number(out, v.slot);
-		rows_cells_life(out, &v);
-		rows_cells_work(t, out, &v);
-		row_end(out);
-	}
-	rows_drained(t, out);
+	rows_each_process(in, out, 1u << PLM_KIND_WORKER, rows_worker);
 }
 
-void rows_clients(const struct tables *t, struct output *out)
+void rows_clients(plm_inspect *in, struct output *out)
 {
-	struct process_view v;
 	list_begin(out, client_columns, COUNT_OF(client_columns));
-	for (uint32_t slot = 0; slot < t->limits.processes; slot++) {
-		if (!view_process(t, slot, &v) || v.kind != KIND_CLIENT)
-			continue;
-		cell_number(out, v.slot);
-		rows_cells_life(out, &v);
-		cell_number(out, v.up);
-		cell_text(out, v.name);
-		row_end(out);
-	}
+	rows_each_process(in, out, 1u << PLM_KIND_CLIENT, rows_client);
 }
 
 /* ---- modules ---- */
@@ -246,41 +246,28 @@ static const struct column function_columns[] = {
 	{ "PATH", "path", -20 },
 };
 
-/* A module's name is what stands before the dot in its functions' names. */
-static void rows_module_name(const struct tables *t, uint32_t first, char ret[VIEW_TEXT_BYTES])
+void rows_modules(plm_inspect *in, struct output *out)
 {
-	struct function_entry entry = { .name = "?" };
-	registry_function(&t->registry, first, &entry);
-	snprintf(ret, VIEW_TEXT_BYTES, "%.*s", (int)strcspn(entry.name, "."), entry.name);
-}
-
-void rows_modules(const struct tables *t, struct output *out)
-{
-	char path[MODULE_PATH_BYTES], name[VIEW_TEXT_BYTES];
-	uint32_t first, count, n = registry_modules(&t->registry);
+	plm_module_row row;
+	uint64_t cursor = 0;
 	list_begin(out, module_columns, COUNT_OF(module_columns));
-	for (uint32_t i = 0; i < n; i++) {
-		if (!registry_module(&t->registry, i, path, &first, &count))
-			continue;
-		rows_module_name(t, first, name);
-		cell_text(out, name);
-		cell_number(out, count);
-		rows_cell_text_or_none(out, path);
+	while (plm_inspect_modules(in, &cursor, &row, sizeof row, 1) > 0) {
+		cell_text(out, row.module);
+		cell_number(out, row.functions);
+		rows_cell_text_or_none(out, row.path);
 		row_end(out);
 	}
 }
 
-void rows_functions(const struct tables *t, struct output *out)
+void rows_functions(plm_inspect *in, struct output *out)
 {
-	struct function_entry entry;
-	char path[MODULE_PATH_BYTES];
-	uint32_t first, count;
+	plm_function_row row;
+	uint64_t cursor = 0;
 	list_begin(out, function_columns, COUNT_OF(function_columns));
-	for (uint32_t number = 1; registry_function(&t->registry, number, &entry); number++) {
-		bool known = registry_module(&t->registry, entry.module, path, &first, &count);
-		cell_text(out, entry.name);
-		cell_number(out, number);
-		rows_cell_text_or_none(out, known ? path : "");
+	while (plm_inspect_functions(in, &cursor, &row, sizeof row, 1) > 0) {
+		cell_text(out, row.function);
+		cell_number(out, row.number);
+		rows_cell_text_or_none(out, row.path);
 		row_end(out);
 	}
 }

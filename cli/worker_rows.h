@@ -1,18 +1,19 @@
-/* worker_rows.h - the lists that plmctl and plmdump share: one row a task, object, process, module,
- * function.
- * Who: plmctl on a live runtime, plmdump on any control segment.  Blocks: in stdio. */
+/* worker_rows.h - the lists shared by plmctl and plmdump: a row for each task, object, process,
+ * module or function.
+ * Who: both programs, on everything plm_inspect.h can open.  Blocks: in stdio. */
 #ifndef PLM_CLI_ROWS_H
 #define PLM_CLI_ROWS_H
 
 #include "cli/output.h"
-#include "tables/tables.h"
+#include "client/plm_inspect.h"
 
-void rows_tasks(const struct tables *t, struct output *out); /* all (task_filter.h has fewer) */
-void rows_objects(const struct tables *t, struct output *out);
-void rows_processes(const struct tables *t, struct output *out); /* all */
-void rows_workers(const struct tables *t, struct output *out);   /* and who is drained */
-void rows_clients(const struct tables *t, struct output *out);
-void rows_modules(const struct tables *t, struct output *out);
-void rows_functions(const struct tables *t, struct output *out);
+/* All tasks (task_filter.h has fewer). */
+void rows_tasks(plm_inspect *in, struct output *out);
+void rows_objects(plm_inspect *in, struct output *out);
+void rows_processes(plm_inspect *in, struct output *out); /* all */
+void rows_workers(plm_inspect *in, struct output *out);   /* drained workers last */
+void rows_clients(plm_inspect *in, struct output *out);
+void rows_modules(plm_inspect *in, struct output *out);
+void rows_functions(plm_inspect *in, struct output *out);
 
 #endif

@@ -1,21 +1,21 @@
-/* durable.c - a submission that returns when the journal has it on the disk (--durability sync).
+/* durable.c - a submission returns when the tasks are on the disk (--durability sync).
  *
- * The tasks are visible before they are written, and may run meanwhile: so the one wait at the end
- * of a batch is for one group of the journal, or two, however many tasks it has. */
+ * The tasks are visible before the journal writes them, and may run meanwhile. So a batch waits
+ * once, at the end, for one or two groups of the journal, however many tasks the batch has. */
 #include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/why.h"
-#include "client/handle.h"
+#include "client/durable.h"
 
 enum { FLUSH_LOOK_MS = 5, WRITE_PATIENCE_MS = 60000 };
 
 struct awaited {
 	const plm_task *tasks;
 	const plm_ref *refs;
-	size_t n, next; /* tasks; all before this one are written */
-	size_t at;      /* where its references begin */
+	size_t n, next; /* tasks; all before `next` are written */
+	size_t at;      /* where the references of task `next` begin */
 };
 
 static bool durable_is_kind(const struct plm *rt, const plm_task *task)
@@ -25,7 +25,7 @@ static bool durable_is_kind(const struct plm *rt, const plm_task *task)
 	    journal_slot(&rt->tables) && journal_slot(&rt->tables) != rt->self;
 }
 
-/* Written; or so long settled and dropped by others that there is another life in its place. */
+/* Written; or settled and dropped by others so long ago that the record is in another life. */
 static bool durable_is_written(const struct plm *rt, plm_ref ref)
 {
 	uint64_t word;
@@ -48,7 +48,8 @@ static bool durable_all_written(struct plm *rt, struct awaited *a)
 	return true;
 }
 
-/* What was not promised must not be done by and by: the caller is told that it failed. */
+/* The caller is told that the tasks failed to become durable, so the tasks must not run later
+ * on. */
 static int durable_give_up(struct plm *rt, struct awaited *a, int trouble)
 {
 	const struct journal_shm *j = &rt->tables.control->journal;
@@ -73,7 +74,7 @@ static int durable_give_up(struct plm *rt, struct awaited *a, int trouble)
 	    j->directory, (int)sizeof j->trouble_text, j->trouble_text, n);
 }
 
-/* Of this record the journal is still to write something that can be seen already. */
+/* The journal still has to write something of the record, already visible. */
 static bool durable_is_behind(const struct plm *rt, uint32_t index)
 {
 	const struct tables *t = &rt->tables;
@@ -84,7 +85,7 @@ static bool durable_is_behind(const struct plm *rt, uint32_t index)
 	    (state_settled(state) || (accepts && !journal_recorded(t, index)));
 }
 
-/* From *next on: the first one is next. */
+/* Moves *next on to the first record with something still to write. */
 static bool durable_any_behind(const struct plm *rt, uint32_t *next)
 {
 	uint32_t fresh = pool_fresh(&rt->tables.pool);
@@ -110,18 +111,20 @@ int durable_flush(struct plm *rt, int timeout_ms)
 		if (clock_ns() >= deadline || sh_load(&j->trouble))
 			return why(
 			    -ETIMEDOUT, "the journal in %s has not written all yet", j->directory);
-		journal_tell(&rt->tables, next); /* who settled it may be about to */
-		sh_store(&j->hurry, 1);
+		/* The process that settled the task may not have told the journal yet. */
+		journal_tell(&rt->tables, next);
+		sh_store(&j->hurry, 1, "hurry, flush");
 		event_post(&j->urgent);
 		process_post(&rt->tables, journal_slot(&rt->tables));
-		/* The journal gives its hold up after it has posted: the scheduler takes it. */
+		/* The journal gives up its hold after posting, and the scheduler acts on the end of
+		 * the hold. */
 		uint64_t moment = clock_ns() + FLUSH_LOOK_MS * NS_PER_MS;
 		event_sleep(&j->written, seen, moment < deadline ? moment : deadline);
 	}
 }
 
-/* As the caller of plm_connect_with() said, or as its patience for room is; but the patience of one
- * who does not wait for room (0) says nothing of a disk. */
+/* As the caller of plm_connect_with() said, else as the patience for room is. Patience 0, no
+ * waiting for room, says nothing about a disk. */
 static uint64_t durable_deadline(const struct plm *rt)
 {
 	int patience_ms = atomic_load_explicit(&rt->patience_ms, memory_order_relaxed);
@@ -145,14 +148,15 @@ int durable_await(struct plm *rt, const plm_task *tasks, size_t n, const plm_ref
 			return 0;
 		int r = handle_runtime_gone(rt);
 		int trouble = (int)sh_load(&j->trouble);
-		/* A trouble of before: it is tried for us once, there may be room again. */
+		/* The trouble may be old: let the journal try once more for us, room may have come
+		 * back. */
 		if (r == 0 && trouble && sh_load(&j->failures) != failures)
 			return durable_give_up(rt, &a, trouble);
 		if (r < 0)
 			return r;
 		if (clock_ns() >= deadline_ns)
 			return durable_give_up(rt, &a, ETIMEDOUT);
-		sh_store(&j->hurry, 1);
+		sh_store(&j->hurry, 1, "hurry, await");
 		event_post(&j->urgent);
 		process_post(&rt->tables, journal_slot(&rt->tables));
 		event_sleep(&j->written, seen, deadline_ns);

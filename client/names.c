@@ -1,8 +1,9 @@
 /* names.c - function names to numbers, for any number of threads at once.
  *
- * The registry is searched once a name; the answer, which never changes, is kept in an RCU hash
- * table: looking up takes no lock and writes no shared memory. liburcu is per process: nothing of
- * it is in a segment. Its bp flavour, because the threads of a client are not ours to register. */
+ * The registry is searched once for each name. The answer never changes and is kept in an RCU hash
+ * table, so a lookup takes no lock and writes no shared memory. liburcu lives in this process
+ * alone, nothing of liburcu is in a segment. The flavour is bp, because the threads of a client are
+ * not ours to register. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 #include <urcu/rculfhash.h>
 
 #include "base/why.h"
-#include "client/handle.h"
+#include "client/names.h"
 
 struct name_cache {
 	struct cds_lfht *table;
@@ -31,7 +32,7 @@ static unsigned long names_hash(const char *text)
 	return hash;
 }
 
-static int name_matches(struct cds_lfht_node *node, const void *key)
+static int names_match(struct cds_lfht_node *node, const void *key)
 {
 	struct name *name = caa_container_of(node, struct name, node);
 	return atomic_load_explicit(&name->number, memory_order_acquire) &&
@@ -43,8 +44,7 @@ int names_open(struct name_cache **ret)
 	struct name_cache *names = malloc(sizeof *names);
 	if (!names)
 		return -ENOMEM;
-	/* A fixed size for at most FUNCTIONS_MAX names: a table that resizes itself starts threads.
-	 */
+	/* A fixed size, for at most FUNCTIONS_MAX names: resizing would start threads. */
 	names->table = cds_lfht_new_flavor(
 	    FUNCTIONS_MAX, FUNCTIONS_MAX, FUNCTIONS_MAX, 0, &urcu_bp_flavor, NULL);
 	if (!names->table) {
@@ -78,7 +78,7 @@ static uint32_t names_remembered(struct name_cache *names, const char *text, uns
 {
 	struct cds_lfht_iter iter;
 	urcu_bp_read_lock();
-	cds_lfht_lookup(names->table, hash, name_matches, text, &iter);
+	cds_lfht_lookup(names->table, hash, names_match, text, &iter);
 	struct cds_lfht_node *node = cds_lfht_iter_get_node(&iter);
 	uint32_t number = node ? caa_container_of(node, struct name, node)->number : 0;
 	urcu_bp_read_unlock();
@@ -96,7 +96,7 @@ static int names_remember(
 	cds_lfht_node_init(&name->node);
 	urcu_bp_read_lock();
 	struct cds_lfht_node *kept =
-	    cds_lfht_add_unique(names->table, hash, name_matches, name->text, &name->node);
+	    cds_lfht_add_unique(names->table, hash, names_match, name->text, &name->node);
 	urcu_bp_read_unlock();
 	if (kept != &name->node)
 		free(name); /* another thread was first */

@@ -1,22 +1,21 @@
-/* nested_wait.c - a client that a command of this same runtime runs: `plmctl submit` inside of a
- * task.
+/* nested_wait.c - a client run by a command of the same runtime: `plmctl submit` inside a task.
  *
- * Its waits are waits of that task. The worker sleeps for the command and knows nothing of them, so
- * the client itself says in its own process slot whose task it is inside of (inside_word) and since
- * when it waits (waiting_ns). The scheduler then lends the worker's slot to a spare process, or
- * refuses the wait, as it does for a function that waits (scheduler/nested_command.c).
+ * The waits of such a client are waits of the task. The worker sleeps until the command ends and
+ * cannot know of the waits. So the client says in its process slot inside which task it runs
+ * (inside_word) and since when it waits (waiting_ns). The scheduler then lends the worker's cpu to
+ * a spare, or refuses the wait, as for a function in a wait (scheduler/nested_command.c).
  *
- * The task is found by PLM_TASK, which every command gets. That the client descends from the
- * command is not proven: a container hides the ancestors of a process, and a PLM_TASK that somebody
- * made up costs a spare process and nothing else.
- * Death: of the client: its slot goes. Of the worker, or of the command: the attempt ends, and the
- * record's word says so. */
+ * Every command gets PLM_TASK, which names the task. Nothing proves that the client descends from
+ * the command: a container hides the ancestors of a process, and an invented PLM_TASK costs a spare
+ * process and nothing else.
+ * Death: of the client: the process slot is freed. Of the worker or the command: the attempt ends,
+ * and the record's word says so. */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/why.h"
-#include "client/handle.h"
+#include "client/nested_wait.h"
 #include "tables/args.h"
 
 enum { DEADLOCK_LOOKS = 1000 };
@@ -92,7 +91,7 @@ void nested_wait_begin(struct plm *rt)
 	pthread_mutex_lock(&rt->waiters_mutex);
 	bool first = rt->nested_waits++ == 0;
 	if (first)
-		sh_store(&rt->me->waiting_ns, clock_ns());
+		sh_store(&rt->me->waiting_ns, clock_ns(), "waiting_ns, begun");
 	pthread_mutex_unlock(&rt->waiters_mutex);
 	if (first)
 		tell_scheduler(&rt->tables, rt->self, NULL, 0, true);
@@ -105,9 +104,9 @@ void nested_wait_end(struct plm *rt)
 	pthread_mutex_lock(&rt->waiters_mutex);
 	bool last = --rt->nested_waits == 0;
 	if (last)
-		sh_store(&rt->me->waiting_ns, 0);
+		sh_store(&rt->me->waiting_ns, 0, "waiting_ns, ended");
 	pthread_mutex_unlock(&rt->waiters_mutex);
-	if (last) /* the spare that stands in for the worker is to make way */
+	if (last) /* the spare must make way for the worker */
 		tell_scheduler(&rt->tables, rt->self, NULL, 0, true);
 }
 

@@ -1,15 +1,10 @@
-/* object.c - objects: reserve, fill, seal; and reading values where they lie. */
+/* object.c - objects: reserve, fill, seal; and values, read in place. */
 #include <errno.h>
 #include <string.h>
 
 #include "base/why.h"
 #include "client/handle.h"
-
-uint64_t handle_deadline(const struct plm *rt)
-{
-	int patience = atomic_load_explicit(&rt->patience_ms, memory_order_relaxed);
-	return patience == 0 ? 0 : deadline_after_ms(patience);
-}
+#include "client/wait.h"
 
 int handle_alloc(struct plm *rt, uint64_t length, shared32 *granule, uint64_t deadline_ns)
 {
@@ -23,7 +18,7 @@ int handle_alloc(struct plm *rt, uint64_t length, shared32 *granule, uint64_t de
 	}
 }
 
-/* A reserved record with room for its value; its word is still RESERVED. */
+/* Reserves a record, with room for the value. The word is still RESERVED. */
 static int object_reserve(struct plm *rt, size_t len, struct record **ret)
 {
 	int r = handle_check(rt);
@@ -84,17 +79,18 @@ static int object_seal(struct plm *rt, struct record *record, uint64_t word)
 	record->end_ms = record->submit_ms = tables_ms(&rt->tables);
 	record->results = 1;
 	if (!record_step(record, &word, RECORD_DONE, rt->self, 0, FLAG_OBJECT))
-		return why(-EINVAL, "only what was created and not yet sealed can be sealed");
+		return why(
+		    -EINVAL, "plm_seal: the reference names no object that waits to be sealed");
 	wake_holders(&rt->tables, index);
-	/* The scheduler links a dependent first and looks at the word then; we the other way round.
-	 */
+	/* Seal first, then look for dependants. The scheduler links a dependant first and then
+	 * looks at the word, so the scheduler or we see the other side. */
 	if (!sh_load(&record->dependents))
 		return 0;
 	uint64_t hint = hint_make(HINT_SETTLED, record_ref(index, word_generation(word)));
 	return handle_tell(rt, &hint, 1);
 }
 
-static int seal(plm *rt, plm_ref ref)
+static int object_seal_ref(plm *rt, plm_ref ref)
 {
 	int r = handle_check(rt);
 	uint64_t word;
@@ -109,7 +105,7 @@ static int seal(plm *rt, plm_ref ref)
 int plm_seal(plm *rt, plm_ref ref)
 {
 	unsigned said = why_count();
-	return handle_end(said, seal(rt, ref));
+	return handle_end(said, object_seal_ref(rt, ref));
 }
 
 static int object_put(plm *rt, const void *data, size_t len, plm_ref *ret)
@@ -142,13 +138,13 @@ static int object_why_not_done(enum record_state state)
 {
 	if (state == RECORD_FAILED)
 		return why(-PLM_EFAILED, "the task failed; plm_error() tells why");
-	if (state == RECORD_CANCELLED || state == RECORD_RUNNING) /* to be, whatever it does */
+	if (state == RECORD_CANCELLED ||
+	    state == RECORD_RUNNING) /* RUNNING: will be cancelled, by its flag */
 		return why(-PLM_ECANCELLED, "the task was cancelled");
 	return why(-ESTALE, "unknown reference: it was dropped, or never existed");
 }
 
-/* Of a settled future that this process holds for the caller; that hold goes into the view, or
- * ends. */
+/* Makes a view of a settled future. The caller's hold on the future goes into the view, or ends. */
 static int object_view_take(
     struct plm *rt, struct record *r, struct record *speaker, plm_ref ref, plm_view *ret)
 {
@@ -165,7 +161,7 @@ static int object_view_take(
 	view.len = length;
 	if (length <= RECORD_INLINE_VALUE) {
 		memcpy(view.small, value, length);
-		view.data = NULL; /* plm_get() points it into the caller's view */
+		view.data = NULL; /* plm_get() points `data` into the caller's view */
 		view.ref = PLM_NONE;
 		plm_drop(rt, ref);
 	}
@@ -186,7 +182,7 @@ static int object_get(plm *rt, plm_ref ref, plm_view *ret, int timeout_ms)
 	uint64_t word;
 	struct record *record = ref_resolve(rt, ref, &word, &r);
 	if (!record)
-		return r; /* cannot be: we hold it; but a damaged segment can be anything */
+		return r; /* impossible, except in a damaged segment */
 	struct record *speaker = ref_speaker(rt, record, &word);
 	uint64_t speaker_ref =
 	    record_ref(record_index(&rt->tables, speaker), word_generation(word));

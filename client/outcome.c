@@ -1,4 +1,4 @@
-/* outcome.c - what becomes of a task: cancel it, return it to the queue, or ask why it failed. */
+/* outcome.c - cancels a task, returns a task to the queue, tells why a task failed. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "client/handle.h"
 #include "tables/grace.h"
 
-/* One try: 0 done, -EALREADY settled, -EAGAIN the word moved (*word is the new one). */
+/* A single try. 0: done; -EALREADY: settled; -EAGAIN: the word moved, *word is the new word. */
 static int outcome_cancel_once(
     struct plm *rt, struct record *r, uint64_t *word, enum hint_kind *ret_hint)
 {
@@ -15,8 +15,10 @@ static int outcome_cancel_once(
 	*ret_hint = state == RECORD_RUNNING ? HINT_CANCEL : HINT_SETTLED;
 	int done = record_cancel(r, word, rt->self);
 	if (done == -EALREADY && state == RECORD_RESERVED)
-		return why(-EINVAL, "an object that is not sealed cannot be cancelled; drop it");
-	return done == -EALREADY ? why(done, "it is %s already", record_state_name(state)) : done;
+		return why(-EINVAL,
+		    "an object that is not sealed cannot be cancelled: drop the reference");
+	return done == -EALREADY ? why(done, "the task is %s already", record_state_name(state))
+				 : done;
 }
 
 static int outcome_return_once(
@@ -27,23 +29,24 @@ static int outcome_return_once(
 	*ret_hint = state == RECORD_RUNNING ? HINT_CANCEL : HINT_NONE;
 	int done = record_return(r, word);
 	if (done == -EALREADY && state == RECORD_RUNNING)
-		return why(done, "it is being ended already: it was cancelled, or a limit is over");
+		return why(
+		    done, "the task is being ended already: it was cancelled, or a limit is over");
 	if (done == -EALREADY)
-		return why(done, "it is %s already", record_state_name(state));
+		return why(done, "the task is %s already", record_state_name(state));
 	if (done == -EOVERFLOW)
 		return why(done,
-		    "it was returned to the queue %u times: with the retries it is "
-		    "allowed, its attempts cannot be counted any more; cancel it and submit it "
-		    "anew",
+		    "the task was returned to the queue %u times, and plm cannot count more "
+		    "attempts: cancel the task and submit it anew",
 		    record_returns(r));
 	if (done == -EINVAL)
-		return why(done, "it is an object, not a task: there is nothing to queue again");
+		return why(
+		    done, "the reference names an object, not a task: an object cannot be queued");
 	return done;
 }
 
 typedef int ask_f(struct plm *rt, struct record *r, uint64_t *word, enum hint_kind *ret_hint);
 
-/* Asks until the word stays as it was judged. The task, and what the scheduler is to be told. */
+/* Tries until the word stays as judged. Returns the task, and the hint for the scheduler. */
 static int outcome_ask(
     struct plm *rt, plm_ref ref, int grace_ms, ask_f *once, uint32_t *ret_index, uint64_t *ret_hint)
 {
@@ -52,7 +55,7 @@ static int outcome_ask(
 	int r = handle_check(rt);
 	if (r == 0 && grace_ms < PLM_GRACE_OF_TASK)
 		r = why(-EINVAL,
-		    "%d is no time of grace: milliseconds from 0 on, or "
+		    "a grace of %d ms is not possible: give milliseconds from 0 on, or "
 		    "PLM_GRACE_OF_TASK",
 		    grace_ms);
 	struct record *record = r < 0 ? NULL : ref_resolve(rt, ref, &word, &r);
@@ -66,7 +69,7 @@ static int outcome_ask(
 			grace_name(&rt->tables, *ret_index, word, grace_ms);
 		r = word_generation(word) == generation
 		    ? once(rt, task, &word, &kind)
-		    : why(-ESTALE, "no such future any more: it was dropped");
+		    : why(-ESTALE, "no such future any more: the reference was dropped");
 	} while (r == -EAGAIN);
 	*ret_hint = hint_make(kind, record_ref(*ret_index, generation));
 	return r;
@@ -84,7 +87,8 @@ static int outcome_cancel(plm *rt, plm_ref ref, int grace_ms)
 	int r = outcome_ask(rt, ref, grace_ms, outcome_cancel_once, &index, &hint);
 	if (r < 0)
 		return r;
-	wake_holders(&rt->tables, index); /* who waits for it need not wait for its worker */
+	wake_holders(
+	    &rt->tables, index); /* clients waiting for the task need not wait for the worker */
 	return outcome_tell(rt, hint);
 }
 
@@ -133,9 +137,9 @@ static int outcome_read_failure(plm *rt, plm_ref ref, plm_failure *ret)
 		return r;
 	record = ref_speaker(rt, record, &word);
 	if (!word_settled(word))
-		return why(-EAGAIN, "it is still %s", record_state_name(word_state(word)));
+		return why(-EAGAIN, "the task is still %s", record_state_name(word_state(word)));
 	if (word_state(word) == RECORD_DONE)
-		return why(-EINVAL, "it did not fail");
+		return why(-EINVAL, "the task did not fail");
 	if (word_state(word) == RECORD_FAILED) {
 		outcome_describe(rt, record, ret);
 		return 0;
@@ -156,38 +160,4 @@ int plm_error(plm *rt, plm_ref ref, plm_failure *ret)
 	if (!ret)
 		return why(-EINVAL, "plm_error: no place for the failure");
 	return handle_end(said, outcome_read_failure(rt, ref, ret));
-}
-
-const char *plm_strerror(int error)
-{
-	static const struct {
-		int code;
-		const char *text;
-	} meanings[] = {
-		{ PLM_EFAILED, "the task failed" },
-		{ PLM_ECANCELLED, "the task was cancelled" },
-		{ ETIMEDOUT, "time ran out" },
-		{ ENOSPC, "the store or the table of futures is full" },
-		{ E2BIG, "too large or too many" },
-		{ ENOENT, "no such runtime or function" },
-		{ ESTALE, "unknown reference: it was dropped, or never existed" },
-		{ EXDEV, "the future belongs to another runtime" },
-		{ ECHILD, "the handle belongs to the parent process: connect again after fork" },
-		{ EHOSTDOWN, "the runtime is gone" },
-		{ ESHUTDOWN, "the runtime is being stopped" },
-		{ EPROTO, "the runtime is of another version or damaged" },
-		{ EALREADY, "settled already" },
-		{ EAGAIN, "not settled yet" },
-		{ ENOTRECOVERABLE, "the runtime is damaged beyond recovery: restart it" },
-	};
-	int code = error < 0 ? -error : error;
-	for (size_t i = 0; i < COUNT_OF(meanings); i++)
-		if (meanings[i].code == code)
-			return meanings[i].text;
-	return strerror(code);
-}
-
-const char *plm_why(void)
-{
-	return why_text();
 }

@@ -1,24 +1,25 @@
-/* replicas.c - one task run by several workers at once: a task for each of them, and one that waits
- * for the first good result and takes it.
+/* replicas.c - one task run by several workers at once: a task for each replica, and a taker, which
+ * waits for the first good result and takes it.
  *
- * The last one is a task like others, with the replicas as its arguments, but for one rule: it is
- * ready when any of them is done, and fails when the last one has failed (tables/edges.h). When it
- * is settled the scheduler cancels the rest.
- * Death: the client's own between two of these submissions: what it submitted runs, and is freed,
- * as nobody holds it. */
+ * The taker is a task like any task, with the replicas as arguments, except for one rule: the taker
+ * is ready when any replica is done, and fails when the last replica has failed (tables/edges.h).
+ * When the taker is settled, the scheduler cancels the remaining replicas.
+ * Death: of the client between two of the submissions: the tasks submitted so far run and are
+ * freed, since nobody holds them. */
 #include <errno.h>
 #include <stdio.h>
 
 #include "base/check.h"
 #include "base/why.h"
-#include "client/handle.h"
+#include "client/submit.h"
 
 static int replicas_submit_ranks(
     struct plm *rt, const plm_task *task, plm_ref *ret, unsigned *ret_n)
 {
 	plm_task one = *task;
 	one.flags = task->flags & PLM_TIED;
-	one.identity[0] = one.identity[1] = 0; /* what is to be done is done when the taker is */
+	one.identity[0] = one.identity[1] =
+	    0; /* the identity is the taker's: the work is done when the taker is done */
 	for (unsigned *n = ret_n; *n < task->terms->replicas; ++*n) {
 		uint32_t number;
 		int r = terms_agree(rt, task->terms, *n + 1, &number);
@@ -30,7 +31,7 @@ static int replicas_submit_ranks(
 	return 0;
 }
 
-/* Whatever happens to the worker that takes the result: it is there to be taken again. */
+/* The worker of the taker may die at any time: the result stays, to be taken again. */
 static int replicas_submit_taker(
     struct plm *rt, const plm_task *task, const plm_ref *ranks, plm_ref *ret)
 {
@@ -50,7 +51,7 @@ static int replicas_submit_taker(
 	return r < 0 ? r : submit_with(rt, &taker, number, ret);
 }
 
-/* What is said of those that ended meanwhile is not why the submission failed. */
+/* Cancelling may leave another sentence: keep the reason why the submission failed. */
 static int replicas_take_back(struct plm *rt, const plm_ref *ranks, unsigned n, int error)
 {
 	char text[WHY_TEXT_BYTES];

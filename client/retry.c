@@ -1,20 +1,21 @@
-/* retry.c - a failed task once more: a new task with all that the failed one was submitted with. */
+/* retry.c - a failed task submitted anew, as a new task with the same arguments. */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "base/why.h"
-#include "client/handle.h"
+#include "client/retry.h"
+#include "client/submit.h"
 #include "tables/args.h"
 
 struct again {
-	retry_instead_f *instead; /* NULL: every argument as it was */
+	retry_instead_f *instead; /* NULL: take every argument unchanged */
 	void *context;
 	unsigned flags;
 };
 
-/* ---- what a failed task was retried as ---- */
+/* ---- the retries of a failed task ---- */
 
-/* The task that this one was retried as, 0 if it was not, or has not failed. */
+/* The task as which `task` was retried. 0: not retried, or not failed. */
 static uint64_t retry_retried_as(const struct record *task, uint64_t word)
 {
 	return word_state(word) == RECORD_FAILED ? sh_load(&task->failure.again) : 0;
@@ -32,7 +33,7 @@ uint64_t retry_newest(const struct tables *t, uint64_t task)
 	return task;
 }
 
-/* The same one of its results. 0: there is none. */
+/* The result with the number `which` of a task. 0: none. */
 static uint64_t retry_result_of(const struct tables *t, uint64_t task, uint32_t which)
 {
 	uint64_t word;
@@ -52,7 +53,7 @@ static uint64_t retry_result_of(const struct tables *t, uint64_t task, uint32_t 
 	return 0;
 }
 
-/* In the place of a future whose task failed and was retried: the same result of the last retry. */
+/* Replaces a future whose task failed and was retried by the same result of the last retry. */
 static int retry_replace_retried(struct plm *rt, size_t number, plm_ref *future)
 {
 	char old[PLM_REF_TEXT_BYTES], new[PLM_REF_TEXT_BYTES];
@@ -69,11 +70,12 @@ static int retry_replace_retried(struct plm *rt, size_t number, plm_ref *future)
 	plm_ref_print(*future, old);
 	plm_ref_print(ref_public(rt, newest), new);
 	*future = ref_public(rt, retry_result_of(&rt->tables, newest, which));
-	return future->id ? 0
-			  : why(-ESTALE,
-				"its argument %zu, %s, was retried as %s, whose "
-				"result is gone: it was dropped, or has left. Submit the task anew",
-				number, old, new);
+	return future->id
+	    ? 0
+	    : why(-ESTALE,
+		  "argument %zu of the task, %s, was retried as %s, whose result is gone "
+		  "(dropped, or over its time): submit the task anew",
+		  number, old, new);
 }
 
 void retry_trace(struct plm *rt, uint64_t failed, uint64_t from, uint64_t to)
@@ -81,16 +83,16 @@ void retry_trace(struct plm *rt, uint64_t failed, uint64_t from, uint64_t to)
 	uint64_t word;
 	plm_ref ref = ref_public(rt, failed);
 	if (ref_hold(rt, ref) < 0)
-		return; /* nobody asks for it any more */
+		return; /* the failed task is gone: nobody will ask for its retries */
 	struct record *r = record_lookup(&rt->tables, failed, &word);
 	if (r && word_state(word) == RECORD_FAILED)
 		sh_cas(&r->failure.again, &from, to);
 	plm_drop(rt, ref);
 }
 
-/* ---- its arguments ---- */
+/* ---- the arguments of the failed task ---- */
 
-/* One that failed itself would only make it fail again. */
+/* Refuses a failed argument: the new task would only fail again. */
 static int retry_take_future(
     struct plm *rt, const struct again *again, size_t number, uint64_t ref, plm_arg *ret)
 {
@@ -107,15 +109,15 @@ static int retry_take_future(
 	plm_ref_print(future, text);
 	if (word_settled(word) && word_state(word) != RECORD_DONE)
 		return why(-EINVAL,
-		    "its argument %zu, %s, has %s: that one has to be retried "
-		    "first, or with it",
+		    "argument %zu of the task, %s, has %s: retry the argument first, or together "
+		    "with the task",
 		    number, text,
-		    word_state(word) == RECORD_FAILED ? "failed, too" : "been cancelled");
+		    word_state(word) == RECORD_FAILED ? "failed too" : "been cancelled");
 	*ret = PLM_FUTURE(future);
 	return 0;
 }
 
-/* As many as there is room for: n. */
+/* Takes n arguments, as many as `ret` has room for. */
 static int retry_take_arguments(
     struct plm *rt, const struct again *again, struct record *r, size_t n, plm_arg *ret)
 {
@@ -135,7 +137,7 @@ static int retry_take_arguments(
 	return i == n ? 0 : why(-EIO, "the arguments of the failed task are damaged");
 }
 
-/* A settled record that we hold: nothing of it changes any more. */
+/* The record is settled and we hold it, so nothing in the record changes any more. */
 static int retry_submit_as(struct plm *rt, struct record *r, uint64_t word, const char *function,
     const struct again *again, plm_ref *ret)
 {
@@ -159,7 +161,7 @@ static int retry_submit_as(struct plm *rt, struct record *r, uint64_t word, cons
 	return done;
 }
 
-/* A future never fits into the record: what is there has not been freed. */
+/* A future never fits into the record, so visible arguments have not been freed. */
 static bool retry_has_arguments(const struct record *r)
 {
 	return r->nargs == 0 || sh_load(&r->args) || r->args_bytes <= RECORD_INLINE_ARGS;
@@ -169,9 +171,10 @@ static int retry_refuse(uint64_t word)
 {
 	if (word_state(word) == RECORD_FAILED)
 		return why(-EINVAL,
-		    "it cannot be retried: what it was submitted with is gone; a "
-		    "task of several replicas, or one that nobody held any more, does not keep it");
-	return why(-EINVAL, "it is %s: only a task that failed can be retried",
+		    "the task cannot be retried, because its arguments are gone: a task of "
+		    "several replicas does not keep them, nor does a task that nobody held any "
+		    "more");
+	return why(-EINVAL, "the task is %s: only a task that failed can be retried",
 	    record_state_name(word_state(word)));
 }
 
@@ -190,7 +193,7 @@ static int retry_held(struct plm *rt, plm_ref failed, const struct again *again,
 	if (!registry_function(&rt->tables.registry, record->function, &function))
 		return why(-EIO, "the record of this future is damaged");
 	r = retry_submit_as(rt, record, word, function.name, again, ret);
-	if (r == 0) /* whoever waited for the failed one may take this in its place */
+	if (r == 0) /* programs waiting for the failed task may take the new task instead */
 		sh_store(&record->failure.again, ret[0].id);
 	return r;
 }

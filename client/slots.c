@@ -1,14 +1,16 @@
-/* slots.c - reserved records of this process, taken from the pool in batches.
+/* slots.c - reserved records of our process, taken from the pool in batches.
  *
- * A record in a cache is RESERVED by us in its own word, so nothing but our end is needed to find
- * it again: the scheduler frees what a dead process had reserved. */
+ * The word of a cached record says RESERVED by us. So our death needs no further note: the
+ * scheduler frees the reserved records of dead processes. */
 #include <errno.h>
 
 #include "base/why.h"
 #include "client/handle.h"
+#include "client/wait.h"
 
-/* A process that fills the table leaves its last records to others (tables_last_records). Tasks
- * that the journal brings back were accepted long ago: they may have those, too. */
+/* A process about to fill the table leaves the last records to others (tables_last_records).
+ * Tasks brought back by the journal were accepted long ago, so the journal may take the last
+ * records too. */
 static bool slots_holds_its_share(struct plm *rt)
 {
 	int64_t held = atomic_load_explicit(&rt->held, memory_order_relaxed);
@@ -24,7 +26,7 @@ static uint32_t slots_may_take(struct plm *rt, uint32_t wanted)
 	return wanted < spare ? wanted : spare;
 }
 
-/* Threads spread over the caches by where their thread-local storage lies. */
+/* Threads are spread over the caches by the address of their thread-local storage. */
 static struct slot_cache *slots_cache_of_thread(struct plm *rt)
 {
 	static _Thread_local char here;
@@ -44,7 +46,7 @@ static int slots_refill_locked(struct plm *rt, struct slot_cache *cache, uint32_
 	return pool_take(&rt->tables.pool, cache->slot, n, &cache->count);
 }
 
-/* Up to n from this cache, refilling it once if it is empty. */
+/* Takes up to n from the cache; an empty cache is refilled once. */
 static int slots_take_locked(
     struct plm *rt, struct slot_cache *cache, uint32_t *ret_slots, uint32_t n, uint32_t *ret_n)
 {
@@ -67,7 +69,7 @@ static int slots_take_from(
 	return r;
 }
 
-/* The pool is empty: what other threads have put by is better used than kept. */
+/* The pool is empty: use records from the caches of other threads. */
 static void slots_take_from_others(struct plm *rt, uint32_t *ret_slots, uint32_t n, uint32_t *ret_n)
 {
 	*ret_n = 0;
@@ -111,7 +113,7 @@ int slots_take(
 
 void slots_return_all(struct plm *rt)
 {
-	/* If nobody listens they are found by their words, after our end. */
+	/* If nobody listens, the scheduler finds the records by their words after our end. */
 	for (int i = 0; i < SLOT_CACHES && !untold_any(rt); i++) {
 		struct slot_cache *cache = &rt->cache[i];
 		pthread_mutex_lock(&cache->mutex);

@@ -1,8 +1,13 @@
 /* status.c - a look at the whole runtime, for people. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "client/durable.h"
 #include "client/handle.h"
+#include "client/inspect.h"
+#include "client/nested_wait.h"
+#include "policy/policy.h"
 
 static void status_count_processes(const struct tables *t, plm_status *s)
 {
@@ -25,9 +30,11 @@ static void status_count_records(const struct tables *t, plm_status *s)
 	uint64_t count[RECORD_STATES] = { 0 };
 	uint32_t fresh = pool_fresh(&t->pool);
 	for (uint32_t i = 0; i < fresh; i++) {
-		enum record_state state = word_state(sh_load(&t->record[i].state));
+		uint64_t word = sh_load(&t->record[i].state);
+		enum record_state state = word_state(word);
 		if (state < RECORD_STATES)
 			count[state]++;
+		s->finished += state == RECORD_DONE && !(word_flags(word) & FLAG_OBJECT);
 	}
 	s->records_used = fresh - count[RECORD_FREE];
 	s->waiting = count[RECORD_WAITING];
@@ -79,12 +86,8 @@ static void status_read_journal(const struct tables *t, plm_status *s)
 	s->journal_to_resume = sh_peek(&j->to_resume);
 }
 
-static int status_read(plm *rt, plm_status *ret)
+void status_read(const struct tables *t, plm_status *ret)
 {
-	int r = handle_check(rt);
-	if (r < 0)
-		return r;
-	const struct tables *t = &rt->tables;
 	plm_status s = { .processes_max = t->limits.processes,
 		.records_max = t->limits.records,
 		.restarts = sh_load(&t->control->restarts),
@@ -117,13 +120,54 @@ static int status_read(plm *rt, plm_status *ret)
 	}
 	s.shm_free = tables_shm_free(t);
 	*ret = s;
-	return 0;
 }
 
-int plm_status_get(plm *rt, plm_status *ret)
+int plm_status_get_sized(plm *rt, plm_status *ret, size_t size)
 {
+	plm_status status;
 	unsigned said = why_count();
 	if (!ret)
 		return why(-EINVAL, "plm_status_get: no place for the status");
-	return handle_end(said, status_read(rt, ret));
+	int r = handle_check(rt);
+	if (r < 0)
+		return handle_end(said, r);
+	status_read(&rt->tables, &status);
+	inspect_give(ret, size, &status, sizeof status);
+	return 0;
+}
+
+int plm_alive(plm *rt)
+{
+	unsigned said = why_count();
+	int r = handle_check(rt);
+	return handle_end(said, r < 0 ? r : handle_runtime_gone(rt));
+}
+
+int plm_inside(plm *rt)
+{
+	int r = handle_check(rt);
+	return r < 0 ? r : nested_inside(rt);
+}
+
+int plm_flush(plm *rt, int timeout_ms)
+{
+	unsigned said = why_count();
+	int r = handle_check(rt);
+	return handle_end(said, r < 0 ? r : durable_flush(rt, timeout_ms));
+}
+
+/* The scheduler reads the number when it places the next task. */
+int plm_set_policy(plm *rt, const char *name)
+{
+	int r = handle_check(rt);
+	if (r < 0)
+		return r;
+	if (!name)
+		return why(-EINVAL, "plm_set_policy: no policy is named");
+	for (uint32_t i = 0; policy_at(i); i++)
+		if (strcmp(policy_at(i)->name, name) == 0) {
+			sh_store(&rt->tables.control->policy, i);
+			return 0;
+		}
+	return why(-ENOENT, "no such policy: %s (`plmctl policy` lists them)", name);
 }

@@ -1,9 +1,12 @@
-/* submit.c - tasks: fill a reserved record, make it visible by one store, tell the scheduler. */
+/* submit.c - tasks: fill a reserved record, publish the record by one CAS, tell the scheduler. */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "base/why.h"
-#include "client/handle.h"
+#include "client/durable.h"
+#include "client/names.h"
+#include "client/nested_wait.h"
+#include "client/submit.h"
 #include "tables/args.h"
 #include "tables/due.h"
 #include "tables/handover.h"
@@ -11,7 +14,7 @@
 
 enum { SUBMIT_CHUNK = 64, ARGS_ALIGNMENT = 8 };
 
-struct submission { /* one task on its way in */
+struct submission { /* a task on the way in */
 	const plm_task *task;
 	uint32_t function;
 	uint32_t terms;
@@ -19,9 +22,9 @@ struct submission { /* one task on its way in */
 	uint32_t futures;
 	uint64_t args_bytes;
 	uint64_t deadline_ns;
-	const char *known;       /* the last name looked up: the same pointer is the same name */
-	const plm_terms *agreed; /* and the last terms */
-	bool alone;              /* no batch: an idle worker may have it at once */
+	const char *known;       /* the last name looked up: an equal pointer is the same name */
+	const plm_terms *agreed; /* the last terms, likewise */
+	bool alone;              /* no batch: an idle worker may have the task at once */
 };
 
 static int submit_check_results(const plm_task *task)
@@ -40,7 +43,7 @@ static int submit_check_numbers(const plm_task *task)
 	if (task->priority < PRIORITY_MIN || task->priority > PRIORITY_MAX)
 		return why(-EINVAL, "%s: priority %d is not within %d to %d", task->function,
 		    task->priority, PRIORITY_MIN, PRIORITY_MAX);
-	/* Each start counts one attempt, and the state word holds eight bits of them. */
+	/* Each start counts one attempt, and the state word holds eight bits of attempts. */
 	if (task->retries + (uint64_t)task->crash_retries >= RETRIES_MAX)
 		return why(-EINVAL, "%s: %u and %u retries, together fewer than %d are possible",
 		    task->function, task->retries, task->crash_retries, RETRIES_MAX);
@@ -89,18 +92,20 @@ static int submit_measure(struct plm *rt, const plm_task *task, struct submissio
 		    "%s: %llu bytes of arguments, at most %u are possible; pass futures "
 		    "(plm_put)",
 		    task->function, (unsigned long long)s->args_bytes, UINT32_MAX);
-	/* In the record there is room for the arguments or for an identity. */
+	/* The record has room for short arguments or for an identity: with an identity, arguments
+	 * go to the store. */
 	if ((task->identity[0] || task->identity[1]) && s->args_bytes <= RECORD_INLINE_ARGS)
 		s->args_bytes = RECORD_INLINE_ARGS + ARGS_ALIGNMENT;
 	return r;
 }
 
-/* ---- what is published, and not told yet ---- */
+/* ---- tasks published, and not told yet ---- */
 
 struct chunk {
 	uint64_t hint[SUBMIT_CHUNK];
 	uint32_t n;
-	const plm_task *holding[SUBMIT_CHUNK]; /* tasks whose arguments we hold (hold_arguments) */
+	const plm_task
+	    *holding[SUBMIT_CHUNK]; /* tasks whose arguments we hold (submit_hold_arguments) */
 	uint32_t holdings;
 	uint32_t slot[SUBMIT_CHUNK];
 	uint32_t slots, next; /* reserved and not yet used: slot[next .. slots - 1] */
@@ -109,7 +114,8 @@ struct chunk {
 
 static void submit_chunk_begin(struct chunk *chunk, size_t tasks)
 {
-	chunk->n = chunk->holdings = chunk->slots = chunk->next = 0; /* its arrays: as they lie */
+	chunk->n = chunk->holdings = chunk->slots = chunk->next =
+	    0; /* the arrays stay as found: no need to clear arrays for each call */
 	chunk->left = tasks;
 }
 
@@ -120,7 +126,8 @@ static void submit_drop_arguments(struct plm *rt, const plm_task *task, size_t h
 			plm_drop(rt, task->args[held].future);
 }
 
-/* Our drops follow the submissions in the same ring: by then the tasks have holds of their own. */
+/* Our drops follow the submissions in the same ring. When the scheduler reads a drop, the task
+ * before the drop has its own hold. */
 static int submit_chunk_tell(struct plm *rt, struct chunk *chunk)
 {
 	int r = chunk->n ? handle_tell(rt, chunk->hint, chunk->n) : 0;
@@ -132,7 +139,8 @@ static int submit_chunk_tell(struct plm *rt, struct chunk *chunk)
 	return r;
 }
 
-/* Before we wait for room all is told: these tasks may be what gives it back. */
+/* Tell everything before waiting for room: a task just published may be the task to give room
+ * back. */
 static int submit_chunk_alloc(
     struct plm *rt, struct chunk *chunk, const struct submission *s, shared32 *granule)
 {
@@ -171,7 +179,7 @@ static int submit_fill_args(
 	return 0;
 }
 
-/* Results beyond the first: records of their own, for which the task's word speaks. */
+/* A result beyond the first has a separate record, a PART, for which the task's word speaks. */
 static int submit_fill_parts(
     struct plm *rt, uint32_t index, const struct submission *s, plm_ref *ret)
 {
@@ -184,7 +192,7 @@ static int submit_fill_parts(
 			return r;
 		struct record *part = record_at(&rt->tables, slot);
 		uint64_t word = sh_peek(&part->state);
-		/* Held by holding the task: one count for each reference given out. */
+		/* Holding the task holds the part: count one hold for each reference given out. */
 		atomic_fetch_add_explicit(&rt->refs[index], 1, memory_order_relaxed);
 		part->part.task = task;
 		part->part.which = which;
@@ -196,21 +204,24 @@ static int submit_fill_parts(
 	return 0;
 }
 
-/* The runtime's hold, and the journal's: who is accepted is kept, in one step. */
+/* Sets the holds of the runtime and of the journal before the task is visible, so an accepted task
+ * is kept from the same step on. */
 static void submit_keep(struct plm *rt, uint32_t index)
 {
 	struct record *record = record_at(&rt->tables, index);
-	sh_poke(&record->holds, sh_peek(&record->holds) | (uint64_t)1 << SLOT_MANAGER);
+	sh_poke(
+	    &record->holds, sh_peek(&record->holds) | (uint64_t)1 << SLOT_MANAGER, "holds, kept");
 	journal_hold(&rt->tables, index);
 }
 
-/* Payload of one reserved record. On failure nothing of it stays held. */
+/* Writes the payload of a reserved record. On failure nothing stays held. */
 static int submit_fill(struct plm *rt, struct chunk *chunk, uint32_t index,
     const struct submission *s, uint64_t turn, plm_ref *ret)
 {
 	struct record *record = record_at(&rt->tables, index);
 	const plm_task *task = s->task;
-	/* Whoever follows a hint of the record's last life may read these (tables/floor.h). */
+	/* A process following a hint from the record's last life may read these
+	 * (tables/floor.h). */
 	sh_fill(record->key, key_make(task->priority, turn));
 	record->function = (uint16_t)s->function;
 	sh_fill(record->terms, (uint16_t)s->terms);
@@ -242,13 +253,16 @@ static void submit_publish(struct plm *rt, uint32_t index, const struct submissi
 {
 	struct record *record = record_at(&rt->tables, index);
 	uint64_t seen = sh_peek(&record->state);
-	if (s->task->flags & PLM_KEEP) /* from its birth on: whoever lists what is kept finds it */
-		sh_poke(&record->holds, sh_peek(&record->holds) | (uint64_t)1 << SLOT_MANAGER);
+	/* The hold is set at birth, so that a process that lists kept tasks finds this task. */
+	if (s->task->flags & PLM_KEEP)
+		sh_poke(&record->holds, sh_peek(&record->holds) | (uint64_t)1 << SLOT_MANAGER,
+		    "holds, published");
 	CHECK(
 	    record_step(record, &seen, s->futures ? RECORD_WAITING : RECORD_READY, rt->self, 0, 0));
 }
 
-/* Futures that this process does not hold are held until the task is known to the scheduler. */
+/* Holds the futures among the arguments which our process does not hold yet, until the scheduler
+ * knows the task. */
 static int submit_hold_arguments(struct plm *rt, const plm_task *task, size_t *ret_held)
 {
 	for (*ret_held = 0; *ret_held < task->nargs; ++*ret_held) {
@@ -326,7 +340,7 @@ static int submit_one(
 	    : 0;
 }
 
-/* Slots taken and not used go back: the next caller is as good. */
+/* Gives back unused reserved records. */
 static void submit_chunk_return(struct plm *rt, struct chunk *chunk)
 {
 	while (chunk->next < chunk->slots) {
@@ -377,7 +391,7 @@ static int submit_all(struct plm *rt, const plm_task *tasks, size_t n, plm_ref *
 	return r < 0 ? r : told;
 }
 
-/* Tasks of tasks belong to what was accepted. */
+/* A task of a task belongs to accepted work, so a closed runtime accepts it too. */
 static int submit_check_open(const struct plm *rt)
 {
 	const struct control *c = rt->tables.control;
@@ -413,8 +427,8 @@ int submit_with(struct plm *rt, const plm_task *task, uint32_t terms, plm_ref *r
 	return r < 0 ? r : durable_await(rt, task, 1, ret);
 }
 
-/* How many references the caller's array holds. If a task asks for more than there can be, the
- * array need not hold so many: it has room for one of each task, and no more is written. */
+/* How many references the caller's array holds. If a task asks for too many results, the array may
+ * be shorter: then assume room for one reference a task, and write no more. */
 static int submit_count_results(const plm_task *tasks, size_t n, size_t *ret)
 {
 	int r = 0;

@@ -1,11 +1,11 @@
-/* task_terms.c - what a task asks for, from the caller's words to a number in the table of terms.
- */
+/* task_terms.c - from the terms of a task, as written by the submitter, to a number in the table of
+ * terms. */
 #include <errno.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/why.h"
-#include "client/handle.h"
+#include "client/submit.h"
 #include "tables/due.h"
 #include "spec/spec.h"
 
@@ -42,7 +42,7 @@ static int task_terms_take_limits(const plm_terms *terms, struct terms *ret)
 	return 0;
 }
 
-/* A replica asks for a slot of a worker of its own; else what tasks without needs do. */
+/* A replica asks for a cpu of a separate worker. Other tasks without needs ask for nothing. */
 static int task_terms_take_rank(const plm_terms *terms, uint32_t rank, struct terms *ret)
 {
 	if (terms->replicas > REPLICAS_MAX)

@@ -1,12 +1,12 @@
-/* untold.c - drops that could not be told, because the scheduler stood still for longer than
- * anybody waits (SIGSTOP, a debugger) and the ring of this process is full.
+/* untold.c - drops not told yet: the scheduler stood still for longer than anybody waits (SIGSTOP,
+ * a debugger) and the ring of our process is full.
  *
- * A drop must not be lost: the value would stay held until this process ends. It must not block for
- * ever either, so it is remembered here, and told first whenever this process has something to drop
- * or to ask. A question for a hold of the same value waits until the drop is in the ring: the
- * scheduler would take it for the end of the hold that it gives.
- * Where: private to this process. Should it die, the scheduler ends all its holds anyway: the
- * process counts as unclean until everything is told (handle_close).
+ * A drop must not be lost: the value would stay held until our process ends. A drop must not block
+ * for ever either. So drops are remembered here, and told before our process drops or asks for
+ * anything else. A question for a hold on the same value waits until the drop is in the ring: the
+ * scheduler would take a later drop for the end of the new hold.
+ * Where: private memory. If the process dies, the scheduler ends all its holds anyway: a process
+ * counts as unclean until everything is told (handle_close).
  * Blocks: untold_settle() alone, with a deadline. */
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@ bool untold_any(const struct plm *rt)
 	return atomic_load_explicit(&rt->untold.n, memory_order_acquire) > 0;
 }
 
-/* Without memory for it the value stays held until this process ends. */
+/* Without memory to remember a drop, the value stays held until our process ends. */
 static void untold_note(struct plm *rt, const uint64_t *hints, uint32_t n)
 {
 	struct untold *u = &rt->untold;
@@ -37,7 +37,7 @@ static void untold_note(struct plm *rt, const uint64_t *hints, uint32_t n)
 	atomic_store_explicit(&u->n, used + n, memory_order_release);
 }
 
-/* As many as fit. */
+/* Pushes as many as fit. */
 static void untold_push(struct plm *rt)
 {
 	struct untold *u = &rt->untold;

@@ -1,15 +1,13 @@
-/* wait.c - the one wait loop of a client (event.h has the contract), and what is built on it. */
-#include <errno.h>
-#include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
+/* wait.c - the one wait loop of a client (shm/event.h has the contract). */
+#include "client/wait.h"
 
-#include "base/standard.h"
+#include <errno.h>
+
 #include "base/why.h"
-#include "client/handle.h"
+#include "client/nested_wait.h"
 #include "tables/spin.h"
 
-struct spin_look { /* wait_look_f as spin_until() wants it */
+struct spin_look { /* a wait_look_f in the form spin_until() wants */
 	struct plm *rt;
 	wait_look_f *look;
 	void *context;
@@ -21,9 +19,9 @@ static bool wait_spin_ready(void *context)
 	return s->look(s->rt, s->context) == AWAITING_NOTHING;
 }
 
-/* ---- the cells of our slot ---- */
+/* ---- the cells of our process slot ---- */
 
-static int wait_cell_join(struct plm *rt)
+int wait_cell_join(struct plm *rt)
 {
 	int cell = 0;
 	pthread_mutex_lock(&rt->waiters_mutex);
@@ -35,20 +33,21 @@ static int wait_cell_join(struct plm *rt)
 	return cell;
 }
 
-/* Two threads in one cell are woken by every settlement: one word cannot name both. */
-static void wait_cell_announce(struct plm *rt, int cell, uint32_t target)
+/* One word cannot name two records: every settlement wakes two threads in one cell. */
+void wait_cell_announce(struct plm *rt, int cell, uint32_t target)
 {
 	pthread_mutex_lock(&rt->waiters_mutex);
-	sh_poke(&rt->me->waiter[cell].awaiting, rt->waiters[cell] > 1 ? AWAITING_ANY : target);
+	sh_poke(&rt->me->waiter[cell].awaiting, rt->waiters[cell] > 1 ? AWAITING_ANY : target,
+	    "awaiting, announced");
 	pthread_mutex_unlock(&rt->waiters_mutex);
 }
 
-static void wait_cell_leave(struct plm *rt, int cell)
+void wait_cell_leave(struct plm *rt, int cell)
 {
 	pthread_mutex_lock(&rt->waiters_mutex);
 	rt->waiters[cell]--;
-	sh_poke(
-	    &rt->me->waiter[cell].awaiting, rt->waiters[cell] ? AWAITING_ANY : AWAITING_NOTHING);
+	sh_poke(&rt->me->waiter[cell].awaiting, rt->waiters[cell] ? AWAITING_ANY : AWAITING_NOTHING,
+	    "awaiting, left");
 	pthread_mutex_unlock(&rt->waiters_mutex);
 }
 
@@ -68,19 +67,19 @@ static void wait_sleep_once(
 
 /* ---- a task that waits, as the scheduler sees it ---- */
 
-/* After it was announced for what it waits. */
+/* Call after announcing the awaited record. */
 static void wait_goes_on(struct plm *rt, uint64_t since_ns)
 {
 	if (rt->help)
-		sh_store(&rt->me->waiting_ns, since_ns);
+		sh_store(&rt->me->waiting_ns, since_ns, "waiting_ns, begun");
 }
 
-/* Who stands in for us is to make way. */
+/* The spare must make way for our worker. */
 static void wait_ends(struct plm *rt)
 {
 	if (!rt->help || sh_peek(&rt->me->waiting_ns) == 0)
 		return;
-	sh_store(&rt->me->waiting_ns, 0);
+	sh_store(&rt->me->waiting_ns, 0, "waiting_ns, ended");
 	if (tables_relieved(&rt->tables, rt->self))
 		tell_scheduler(&rt->tables, rt->self, NULL, 0, true);
 }
@@ -154,262 +153,19 @@ bool wait_for_room(struct plm *rt, uint64_t deadline_ns, unsigned *tries)
 	uint32_t seen = event_prepare(&c->room);
 	sh_store(&c->room_wanted, ROOM_ASKED);
 	process_post(&rt->tables, SLOT_SCHEDULER);
-	nested_wait_begin(rt); /* it may take the end of a task that finds no slot */
-	/* What was freed just before we asked is found by the caller's next try: no long sleep. */
+	nested_wait_begin(rt); /* waiting for room may take the end of a task without a cpu */
+	/* Sleep briefly: room freed just before we asked is found by the caller's next try. */
 	event_sleep(&c->room, seen, deadline_ns && deadline_ns < moment ? deadline_ns : moment);
 	nested_wait_end(rt);
-	/* Kept results leave some at a time: as long as there were some there may be more. */
+	/* Kept results leave some at a time: while some have left, more may follow. */
 	bool none = sh_load(&c->room_wanted) == ROOM_NONE && sh_load(&c->room.word) == seen;
 	*tries = none ? TRIES_MAX : *tries + 1;
 	sh_poke(&rt->me->beat_ns, clock_coarse_ns());
 	return true;
 }
 
-/* ---- futures ---- */
-
-struct settled_look {
-	struct record *speaker;
-	uint64_t ref;
-};
-
-/* A record whose slot has moved on has settled long ago. */
-static bool wait_is_settled(const struct record *speaker, uint64_t ref)
-{
-	uint64_t word = sh_load(&speaker->state);
-	return word_generation(word) != ref_generation(ref) || word_settled(word);
-}
-
-/* Nothing of it runs any more: its worker says so by the word; or the scheduler does, once the
- * manager has sent SIGKILL to what a dead worker had started. */
-static bool wait_is_ended(const struct record *speaker, uint64_t ref)
-{
-	uint64_t word = sh_load(&speaker->state);
-	return word_generation(word) != ref_generation(ref) || state_settled(word_state(word));
-}
-
-static bool wait_look_settled(struct plm *rt, struct record *speaker, uint64_t ref)
-{
-	if (wait_is_settled(speaker, ref))
-		return true;
-	if (!rt->help)
-		return false;
-	while (rt->help(rt->help_context, ref_index(ref)))
-		if (wait_is_settled(speaker, ref))
-			return true;
-	return wait_is_settled(speaker, ref);
-}
-
-static uint32_t wait_look_one(struct plm *rt, void *context)
-{
-	const struct settled_look *look = context;
-	return wait_look_settled(rt, look->speaker, look->ref)
-	    ? AWAITING_NOTHING
-	    : record_index(&rt->tables, look->speaker) + 1;
-}
-
-int wait_settled(struct plm *rt, struct record *speaker, uint64_t ref, uint64_t deadline_ns)
-{
-	struct settled_look look = { speaker, ref };
-	return wait_for(rt, wait_look_one, &look, deadline_ns);
-}
-
-struct many_look {
-	const plm_ref *refs;
-	size_t n, want, have;
-	uint8_t *ready; /* the caller's, or ours */
-	size_t last;    /* where to look first: the last one is done last, most of the time */
-	bool ended;     /* a cancelled one counts only when nothing of it runs any more */
-};
-
-static bool wait_look_at(
-    struct plm *rt, const struct many_look *look, struct record *speaker, uint64_t ref)
-{
-	return wait_look_settled(rt, speaker, ref) && (!look->ended || wait_is_ended(speaker, ref));
-}
-
-static uint64_t wait_speaker_ref(const struct plm *rt, plm_ref ref, struct record **ret)
-{
-	uint64_t word;
-	int ignored;
-	struct record *r = ref_resolve(rt, ref, &word, &ignored);
-	*ret = r ? ref_speaker(rt, r, &word) : NULL;
-	return r ? record_ref(record_index(&rt->tables, *ret), word_generation(word)) : 0;
-}
-
-/* All are wanted: wait for one that is missing, from the back, so that one wake serves many. Fewer
- * are: any settlement may be the one. */
-static uint32_t wait_look_many(struct plm *rt, void *context)
-{
-	struct many_look *look = context;
-	for (size_t k = look->n; k-- > 0 && look->have < look->want;) {
-		size_t i = (look->last + k) % look->n;
-		if (look->ready[i])
-			continue;
-		struct record *speaker;
-		uint64_t ref = wait_speaker_ref(rt, look->refs[i], &speaker);
-		if (ref == 0 || wait_look_at(rt, look, speaker, ref)) {
-			look->ready[i] = 1;
-			look->have++;
-		} else if (look->want == look->n) {
-			look->last = (i + 1) % look->n;
-			return ref_index(ref) + 1;
-		}
-	}
-	return look->have >= look->want ? AWAITING_NOTHING : AWAITING_ANY;
-}
-
-/* Only holders are woken: take a hold on what we do not have one of yet. */
-static int wait_hold_strangers(
-    struct plm *rt, const plm_ref *refs, size_t n, uint64_t deadline_ns, uint8_t *ret_held)
-{
-	for (size_t i = 0; i < n; i++) {
-		uint64_t word;
-		int r = 0;
-		if (!ref_resolve(rt, refs[i], &word, &r))
-			return r;
-		if (atomic_load_explicit(
-			&rt->refs[ref_held_index(rt, refs[i])], memory_order_relaxed))
-			continue;
-		r = ref_hold_until(rt, refs[i], deadline_ns);
-		if (r < 0)
-			return r;
-		ret_held[i] = 1;
-	}
-	return 0;
-}
-
-static int wait_many(struct plm *rt, struct many_look *look, int timeout_ms, uint8_t *held)
-{
-	uint64_t deadline_ns = timeout_ms == 0 ? 0 : deadline_after_ms(timeout_ms);
-	int r = wait_hold_strangers(
-	    rt, look->refs, look->n, handle_answer_deadline(rt, timeout_ms), held);
-	if (r == 0)
-		r = wait_for(rt, wait_look_many, look, deadline_ns);
-	for (size_t i = 0; i < look->n; i++)
-		if (held[i])
-			plm_drop(rt, look->refs[i]);
-	return r;
-}
-
-static int wait_until(struct plm *rt, struct many_look look, int timeout_ms, uint8_t *ready)
-{
-	const plm_ref *refs = look.refs;
-	size_t n = look.n, want = look.want;
-	int r = handle_check(rt);
-	if (r < 0)
-		return r;
-	if (want > n)
-		return why(-EINVAL, "waiting for %zu of %zu futures can never end", want, n);
-	if (n == 0)
-		return 0;
-	uint8_t *marks = calloc(2, n); /* which are ready; which we hold for the time of the call */
-	if (!marks)
-		return -ENOMEM;
-	look.ready = marks;
-	r = wait_many(rt, &look, timeout_ms, marks + n);
-	/* Those not looked at, because enough were found, are looked at once for the caller. */
-	if (ready && (r == 0 || r == -ETIMEDOUT)) {
-		look.want = n;
-		for (size_t i = 0; i < n; i++) {
-			struct record *speaker;
-			uint64_t ref = marks[i] ? 0 : wait_speaker_ref(rt, refs[i], &speaker);
-			ready[i] = marks[i] || ref == 0 ||
-			    (look.ended ? wait_is_ended : wait_is_settled)(speaker, ref);
-		}
-	}
-	free(marks);
-	return r == -ETIMEDOUT ? why(r, "after %d ms %zu of the %zu wanted futures were settled",
-				     timeout_ms, look.have, want)
-			       : r;
-}
-
-int plm_wait(plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms, uint8_t *ready)
-{
-	const struct many_look look = { .refs = refs, .n = n, .want = want };
-	unsigned said = why_count();
-	if (n && !refs)
-		return why(-EINVAL, "plm_wait: no futures are given");
-	return handle_end(said, wait_until(rt, look, timeout_ms, ready));
-}
-
-int plm_wait_ended(
-    plm *rt, const plm_ref *refs, size_t n, size_t want, int timeout_ms, uint8_t *ready)
-{
-	const struct many_look look = { .refs = refs, .n = n, .want = want, .ended = true };
-	unsigned said = why_count();
-	if (n && !refs)
-		return why(-EINVAL, "plm_wait_ended: no futures are given");
-	return handle_end(said, wait_until(rt, look, timeout_ms, ready));
-}
-
 void handle_interrupt(struct plm *rt)
 {
 	atomic_store_explicit(&rt->interrupted, true, memory_order_relaxed);
 	process_post_all(&rt->tables, rt->self);
-}
-
-/* ---- plm_fd: for who sleeps in poll() ---- */
-
-/* The event counts; each movement of it becomes a readable descriptor. We register for the next
- * movement before we ring for the last one: what settles while the user looks rings again. */
-static void *wait_bell_run(void *context)
-{
-	struct plm *rt = context;
-	uint32_t rung = 0;
-	int cell = wait_cell_join(rt);
-	struct event *event = &rt->me->waiter[cell].event;
-	while (!atomic_load(&rt->bell_stop) && handle_runtime_gone(rt) == 0) {
-		wait_cell_announce(rt, cell, AWAITING_ANY);
-		uint32_t seen = event_prepare(event);
-		if (seen != rung)
-			eventfd_write(rt->bell_fd, 1);
-		rung = seen;
-		event_sleep(event, seen, DEADLINE_NEVER);
-	}
-	eventfd_write(rt->bell_fd, 1); /* the end of the runtime is news, too */
-	wait_cell_leave(rt, cell);
-	return NULL;
-}
-
-static int wait_bell_open(struct plm *rt)
-{
-	int fd = standard_avoid(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-	if (fd < 0)
-		return why(-errno, "eventfd for plm_fd() failed");
-	rt->bell_fd = fd;
-	int r = pthread_create(&rt->bell_thread, NULL, wait_bell_run, rt);
-	if (r == 0)
-		return 0;
-	close(fd);
-	rt->bell_fd = -1;
-	return why(-r, "starting the thread behind plm_fd() failed");
-}
-
-static int wait_open_fd(plm *rt)
-{
-	int r = handle_check(rt);
-	if (r < 0)
-		return r;
-	pthread_mutex_lock(&rt->bell_mutex);
-	if (rt->bell_fd < 0)
-		r = wait_bell_open(rt);
-	pthread_mutex_unlock(&rt->bell_mutex);
-	return r < 0 ? r : rt->bell_fd;
-}
-
-int plm_fd(plm *rt)
-{
-	unsigned said = why_count();
-	return handle_end(said, wait_open_fd(rt));
-}
-
-void bell_close(struct plm *rt)
-{
-	if (rt->bell_fd < 0)
-		return;
-	atomic_store(&rt->bell_stop, true);
-	process_bump(&rt->tables, rt->self);
-	pthread_join(rt->bell_thread, NULL);
-	close(rt->bell_fd);
-	rt->bell_fd = -1;
 }

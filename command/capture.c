@@ -1,15 +1,16 @@
-/* capture.c - what a command writes: through a pipe into a file in memory, up to the cap.
+/* capture.c - the output of a command: through a pipe into a file in memory, up to the cap.
  *
- * A pipe, so that the cap holds whatever it writes, and it never fails or stops for it: what is
- * beyond is read and dropped. A file of this process alone: plmctl reads it through the worker's
- * descriptors while the command runs, and whoever dies, it goes. It is made when something comes:
- * most commands write nothing to stderr.
+ * A pipe, so that the cap holds whatever the command writes, and the command never fails or stops
+ * because of the cap: output beyond the cap is read and dropped. The file is private to the worker:
+ * plmctl reads the file through the worker's descriptors while the command runs, and the file
+ * vanishes whoever dies. The worker makes the file when output comes: most commands write nothing
+ * to stderr.
  *
- * A submitter that waits may have named an outlet (tables/command_block.h). A pipe of its is given
- * to the command, and nothing comes here. A file of its is opened when the output gets long, or
- * finds no room in the store: then all of the output is in that file, and there is no cap. Only the
- * worker writes there: a file that the command itself had as its stdout could be truncated by
- * whoever opens /dev/stdout, and written to by what a dead attempt left behind. */
+ * A waiting submitter may have named an outlet (tables/command_block.h). A pipe of the submitter is
+ * given to the command, and nothing comes here. A file of the submitter is opened when the output
+ * gets long, or finds no room in the store: then all of the output is in the file, without a cap.
+ * Only the worker writes to the file. As stdout of the command, the file could be truncated by any
+ * process that opens /dev/stdout, and written to by leftovers of a dead attempt. */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +21,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "command/command_run.h"
+#include "command/capture.h"
 
 enum { PIECE_BYTES = 64 << 10, MEMORY_BYTES = 256 << 10 /* with an outlet */ };
 
@@ -31,8 +32,8 @@ static bool capture_has_outlet(const struct capture *c)
 	return c->outlet && c->outlet->pid;
 }
 
-/* What an attempt that did not end has left in it is no part of this one's output. False: errno
- * says why. */
+/* Output left in the outlet by an unfinished attempt is no part of the output of the present
+ * attempt: truncate. False: errno says why. */
 static bool capture_outlet_open(struct capture *c)
 {
 	if (c->outlet_fd < 0)
@@ -40,8 +41,8 @@ static bool capture_outlet_open(struct capture *c)
 	return c->outlet_fd >= 0 && (c->outlet->live || ftruncate(c->outlet_fd, 0) == 0);
 }
 
-/* In another pid namespace, or after its submitter has gone, it cannot be reached: then the output
- * is kept as if nobody waited. */
+/* An outlet in another pid namespace, or of a dead submitter, is out of reach: keep the output as
+ * if nobody waited. */
 static void capture_outlet_forget(struct capture *c)
 {
 	if (c->outlet_fd >= 0)
@@ -178,7 +179,7 @@ void capture_take(struct capture *c)
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n < 0 && !c->error)
-		c->error = errno; /* what else it writes is lost: that is no success */
+		c->error = errno; /* further output is lost: no success */
 	if (n <= 0) {
 		capture_end(c);
 		return;
@@ -209,7 +210,8 @@ bool capture_copy(const struct capture *c, char *ret, size_t length)
 	return true;
 }
 
-/* From the first line that is whole; what is no text becomes "?", and lines are parted by "; ". */
+/* From the first complete line on. Bytes outside of ASCII text become "?", and "; " separates
+ * lines. */
 void capture_last_lines(const struct capture *c, char *ret, size_t size)
 {
 	const char *at = c->tail, *last = c->tail + c->tail_bytes, *line;

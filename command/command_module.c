@@ -1,6 +1,6 @@
-/* command_module.c - the module `command`: reads what is asked for, has it run, and makes its end
- * the task's. */
-#include "command/command_run.h"
+/* command_module.c - the module `command`: reads the request, has the command run, and makes the
+ * end of the command the end of the task. */
+#include "command/command.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +14,9 @@
 
 #include "base/clock.h"
 #include "base/scan.h"
+#include "command/command_run.h"
+#include "command/leftovers.h"
+#include "worker/modules.h"
 
 enum {
 	US_PER_S = 1000000,
@@ -23,15 +26,16 @@ enum {
 	ERROR_BYTES = 320
 };
 
-/* ---- what is asked for ---- */
+/* ---- the request ---- */
 
-/* Texts lie in the arguments as they are; the last one must end, or reading it would not. */
-static bool command_module_ends_with_zero(const char *text, size_t length)
+/* Texts are used in place, in the arguments; the last text must end with zero, or reading would not
+ * end. */
+static bool command_ends_with_zero(const char *text, size_t length)
 {
 	return length == 0 || text[length - 1] == 0;
 }
 
-static int command_module_take_fields(struct command *c)
+static int command_take_fields(struct command *c)
 {
 	const char *at = NULL, *text;
 	enum command_field field;
@@ -57,8 +61,8 @@ static int command_module_take_fields(struct command *c)
 	return 0;
 }
 
-/* A word of the command line, in its memory. */
-static char *command_module_add_word(char *to, char **word, const char *text, size_t length)
+/* Adds a word of the command line to the memory of words. */
+static char *command_add_word(char *to, char **word, const char *text, size_t length)
 {
 	if (length)
 		memcpy(to, text, length);
@@ -67,7 +71,7 @@ static char *command_module_add_word(char *to, char **word, const char *text, si
 	return to + length + 1;
 }
 
-static int command_module_take_words(struct command *c, size_t nargs)
+static int command_take_words(struct command *c, size_t nargs)
 {
 	static const char *const shell[] = { COMMAND_SHELL_WORDS };
 	enum { SHELL_WORDS = sizeof shell / sizeof shell[0], SHELL_BYTES = 16 };
@@ -83,20 +87,20 @@ static int command_module_take_words(struct command *c, size_t nargs)
 		    c->call, COMMAND_OURS, "no memory for a command of %zu bytes", bytes);
 	char *to = c->memory;
 	for (size_t i = 0; i < SHELL_WORDS && c->shell; i++)
-		to = command_module_add_word(to, &c->argv[n++], shell[i], strlen(shell[i]));
+		to = command_add_word(to, &c->argv[n++], shell[i], strlen(shell[i]));
 	for (size_t i = COMMAND_ARG_WORDS; i < nargs; i++) {
 		const char *word = plm_arg_data(c->call, i, &length);
 		if (length && memchr(word, 0, length))
 			return plm_fail(c->call, EINVAL,
-			    "word %zu has a zero byte in it, which no "
-			    "program can be given",
+			    "word %zu of the command has a zero byte in it, which no program can "
+			    "be given",
 			    i - COMMAND_ARG_WORDS);
-		to = command_module_add_word(to, &c->argv[n++], word, length);
+		to = command_add_word(to, &c->argv[n++], word, length);
 	}
 	return 0;
 }
 
-static int command_module_take_inherited(struct command *c)
+static int command_take_inherited(struct command *c)
 {
 	if (c->environment_bytes == 0 || !inherited_begins(c->environment))
 		return 0;
@@ -108,8 +112,8 @@ static int command_module_take_inherited(struct command *c)
 				 c->environment);
 }
 
-/* Behind everything else. */
-static int command_module_take_outlet(struct command *c)
+/* The outlet is the last argument, behind everything else. */
+static int command_take_outlet(struct command *c)
 {
 	size_t length, last = plm_nargs(c->call) - 1;
 	if (!c->has_outlet)
@@ -117,10 +121,11 @@ static int command_module_take_outlet(struct command *c)
 	const void *data = plm_arg_data(c->call, last, &length);
 	if (last >= COMMAND_ARG_WORDS && command_outlet_read(data, length, &c->outlet))
 		return 0;
-	return plm_fail(c->call, EINVAL, "its last argument says nowhere where its output goes");
+	return plm_fail(
+	    c->call, EINVAL, "the last argument of the command names no place for its output");
 }
 
-static int command_module_take_arguments(struct command *c)
+static int command_take_arguments(struct command *c)
 {
 	struct plm_call *call = c->call;
 	if (plm_nargs(call) <= COMMAND_ARG_WORDS)
@@ -130,44 +135,43 @@ static int command_module_take_arguments(struct command *c)
 		    plm_nargs(call));
 	c->fields = plm_arg_data(call, COMMAND_ARG_FIELDS, &c->fields_bytes);
 	c->environment = plm_arg_data(call, COMMAND_ARG_ENVIRONMENT, &c->environment_bytes);
-	if (!command_module_ends_with_zero(c->fields, c->fields_bytes) ||
-	    !command_module_ends_with_zero(c->environment, c->environment_bytes))
+	if (!command_ends_with_zero(c->fields, c->fields_bytes) ||
+	    !command_ends_with_zero(c->environment, c->environment_bytes))
 		return plm_fail(call, EINVAL,
-		    "the fields or the environment do not end with a "
-		    "zero byte");
+		    "the fields or the environment of the command do not end with a zero byte");
 	if (c->environment_bytes == 0)
 		c->environment = command_behind(c->fields, c->fields_bytes, &c->environment_bytes);
-	int r = command_module_take_fields(c);
+	int r = command_take_fields(c);
 	if (r == 0)
-		r = command_module_take_inherited(c);
+		r = command_take_inherited(c);
 	if (r == 0)
-		r = command_module_take_outlet(c);
+		r = command_take_outlet(c);
 	size_t nargs = plm_nargs(call) - c->has_outlet;
 	if (r == 0)
-		r = objects_take(c, nargs);
+		r = value_files_take(c, nargs);
 	if (r == 0 && nargs - c->futures <= COMMAND_ARG_WORDS)
 		r = plm_fail(call, EINVAL,
 		    "%zu arguments, %zu of them futures, leave no word for "
 		    "the program",
 		    nargs, c->futures);
 	if (r == 0)
-		r = command_module_take_words(c, nargs - c->futures);
+		r = command_take_words(c, nargs - c->futures);
 	if (r == 0)
-		r = objects_open(c);
+		r = value_files_open(c);
 	return r == 0 ? command_environment(c) : r;
 }
 
-static void command_module_free(struct command *c)
+static void command_free(struct command *c)
 {
-	objects_close(c);
+	value_files_close(c);
 	free(c->memory);
 	free(c->makeflags);
 	free(c->argv);
 	free(c->envp);
 }
 
-/* The words as they came, with blanks between them: for a reader, not for a shell. */
-static void command_module_print_words(const struct command *c, char ret[COMMAND_TEXT_MAX])
+/* The words with blanks between: for a reader, not for a shell. */
+static void command_print_words(const struct command *c, char ret[COMMAND_TEXT_MAX])
 {
 	size_t n = 0;
 	ret[0] = 0;
@@ -175,58 +179,59 @@ static void command_module_print_words(const struct command *c, char ret[COMMAND
 		n += (size_t)snprintf(ret + n, COMMAND_TEXT_MAX - n, "%s%s", n ? " " : "", *word);
 }
 
-/* ---- what is kept ---- */
+/* ---- the log ---- */
 
-static uint64_t command_module_microseconds(struct timeval t)
+static uint64_t command_microseconds(struct timeval t)
 {
 	return (uint64_t)t.tv_sec * US_PER_S + (uint64_t)t.tv_usec;
 }
 
-/* What ended before the first look had one process or few. */
-static uint64_t command_module_memory_kb(const struct run *run)
+/* A command ended before the first look had one process or few. */
+static uint64_t command_memory_kb(const struct run *run)
 {
 	uint64_t seen = run->memory.peak / BYTES_PER_KB, one = (uint64_t)run->usage.ru_maxrss;
 	return seen > one ? seen : one;
 }
 
-static uint32_t command_module_where_is(const struct capture *c)
+static uint32_t command_where_is(const struct capture *c)
 {
 	return capture_is_live(c) ? COMMAND_WHERE_LIVE
 	    : c->in_file          ? COMMAND_WHERE_FILE
 				  : COMMAND_WHERE_KEPT;
 }
 
-static struct command_log command_module_describe(const struct run *run, uint64_t begun_ns)
+static struct command_log command_describe(const struct run *run, uint64_t begun_ns)
 {
 	return (struct command_log){ .magic = COMMAND_LOG_MAGIC,
 		.status = run->pid > 0 ? run->status : -1,
 		.attempt = word_attempt(run->call->word),
 		.worker = run->call->rt->me->worker,
 		.wall_us = (clock_ns() - begun_ns) / NS_PER_US,
-		.user_us = command_module_microseconds(run->usage.ru_utime),
-		.system_us = command_module_microseconds(run->usage.ru_stime),
+		.user_us = command_microseconds(run->usage.ru_utime),
+		.system_us = command_microseconds(run->usage.ru_stime),
 		.resident_kb = (uint64_t)run->usage.ru_maxrss,
-		.memory_kb = command_module_memory_kb(run),
+		.memory_kb = command_memory_kb(run),
 		.out_bytes = run->out.came,
 		.err_bytes = run->err.came,
 		.out_dropped = run->out.came - run->out.kept,
 		.err_dropped = run->err.came - run->err.kept,
-		.out_where = command_module_where_is(&run->out),
-		.err_where = command_module_where_is(&run->err),
+		.out_where = command_where_is(&run->out),
+		.err_where = command_where_is(&run->err),
 		.left = run->left,
 		.asked = run->asked,
 		.killed = run->killed };
 }
 
-/* How much of it is for the log; 0: it is elsewhere. */
-static uint64_t command_module_log_share(const struct capture *c)
+/* How many bytes go into the log; 0: the output is elsewhere. */
+static uint64_t command_log_share(const struct capture *c)
 {
-	return command_module_where_is(c) == COMMAND_WHERE_KEPT ? c->kept : 0;
+	return command_where_is(c) == COMMAND_WHERE_KEPT ? c->kept : 0;
 }
 
-/* Without room for its texts they go to the outlet; without one they are no part of what was
- * promised: the numbers are kept, and say what is missing. Without room for those, nothing is. */
-static char *command_module_log_place(struct run *run, struct command_log *log, size_t head)
+/* If the store has no room for the texts of the log, the texts go to the outlet. Without an outlet
+ * the texts are lost, since no text was promised: the numbers are kept, and say what is missing.
+ * Without room even for the numbers, no log is kept. */
+static char *command_log_place(struct run *run, struct command_log *log, size_t head)
 {
 	struct plm_call *call = run->call;
 	void *to = NULL;
@@ -242,26 +247,26 @@ static char *command_module_log_place(struct run *run, struct command_log *log, 
 	if (log->err_kept && !capture_spill(&run->err))
 		log->err_dropped = log->err_bytes;
 	log->out_kept = log->err_kept = 0;
-	log->out_where = command_module_where_is(&run->out);
-	log->err_where = command_module_where_is(&run->err);
+	log->out_where = command_where_is(&run->out);
+	log->err_where = command_where_is(&run->err);
 	return plm_result_at(call, COMMAND_RESULT_LOG, head);
 }
 
-/* False: there is none. */
-static bool command_module_leave_log(
+/* False: no log was kept. */
+static bool command_leave_log(
     const struct command *c, struct run *run, struct command_log log, bool with_stdout)
 {
 	struct plm_call *call = run->call;
 	char text[COMMAND_TEXT_MAX];
 	if (call->record->results < COMMAND_RESULTS)
-		return false; /* one of several replicas: nobody asks for its log */
-	command_module_print_words(c, text);
+		return false; /* a replica: nobody asks for its log */
+	command_print_words(c, text);
 	log.text_bytes = (uint32_t)strlen(text);
 	log.label_bytes = (uint32_t)strnlen(c->label, COMMAND_LABEL_MAX);
-	log.out_kept = with_stdout ? command_module_log_share(&run->out) : 0;
-	log.err_kept = command_module_log_share(&run->err);
+	log.out_kept = with_stdout ? command_log_share(&run->out) : 0;
+	log.err_kept = command_log_share(&run->err);
 	size_t head = sizeof log + log.text_bytes + log.label_bytes;
-	char *to = command_module_log_place(run, &log, head);
+	char *to = command_log_place(run, &log, head);
 	call->keeps_part = to ? COMMAND_RESULT_LOG : 0;
 	if (!to)
 		return false;
@@ -270,13 +275,13 @@ static bool command_module_leave_log(
 	memcpy(to + sizeof log + log.text_bytes, c->label, log.label_bytes);
 	if ((log.out_kept && !capture_copy(&run->out, to + head, log.out_kept)) ||
 	    (log.err_kept && !capture_copy(&run->err, to + head + log.out_kept, log.err_kept)))
-		memset(to, 0, sizeof log); /* what cannot be read back is no log */
+		memset(to, 0, sizeof log); /* an unreadable log is no log */
 	return true;
 }
 
-/* ---- what became of it ---- */
+/* ---- the end ---- */
 
-static int command_module_say_end(const struct run *run)
+static int command_say_end(const struct run *run)
 {
 	char lines[LAST_LINES_BYTES];
 	int status = run->status, signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
@@ -289,18 +294,18 @@ static int command_module_say_end(const struct run *run)
 	    WEXITSTATUS(status), parting, lines);
 }
 
-static int command_module_say_unkept(const struct run *run, const struct capture *c)
+static int command_say_unkept(const struct run *run, const struct capture *c)
 {
 	char where[ERROR_BYTES];
 	capture_say_error(c, where, sizeof where);
-	return plm_fail(run->call, COMMAND_OURS, "of its output %llu bytes of %s found no room %s",
+	return plm_fail(run->call, COMMAND_OURS, "%llu bytes of the command's %s found no room %s",
 	    (unsigned long long)(c->came - c->kept),
 	    c->stream == STDOUT_FILENO ? "stdout" : "stderr", where);
 }
 
-/* Its work is done: it is not thrown away for want of room. What does not fit is cut off, which its
- * log says, and so does whoever shows it (README.md). */
-static int command_module_keep_what_fits(struct run *run)
+/* The command's work is done, so do not throw the result away for want of room. Output beyond the
+ * room is cut off; the log says so, and so does any program that shows the output (README.md). */
+static int command_keep_what_fits(struct run *run)
 {
 	uint64_t length = run->out.kept;
 	void *to;
@@ -309,49 +314,50 @@ static int command_module_keep_what_fits(struct run *run)
 	while (call_result(run->call, 0, length, 0, &to) < 0 && length);
 	run->out.kept = length;
 	if (length && !capture_copy(&run->out, to, length))
-		return plm_fail(run->call, COMMAND_OURS, "its output could not be read back");
+		return plm_fail(run->call, COMMAND_OURS,
+		    "the output of the command could not be read back from memory");
 	return 0;
 }
 
-static int command_module_leave_stdout(const struct command *c, struct run *run)
+static int command_leave_stdout(const struct command *c, struct run *run)
 {
 	struct capture *out = &run->out;
 	void *to = NULL;
-	if (command_module_where_is(out) != COMMAND_WHERE_KEPT || out->kept == 0)
+	if (command_where_is(out) != COMMAND_WHERE_KEPT || out->kept == 0)
 		return 0;
 	bool outlet = c->outlet.pid && out->outlet;
 	int r = outlet ? call_result(run->call, 0, out->kept, 0, &to)
 		       : command_room(run->call, 0, out->kept, "its output", &to);
 	if (r < 0 && outlet && (capture_spill(out) || out->error))
-		return out->error ? command_module_say_unkept(run, out) : 0;
+		return out->error ? command_say_unkept(run, out) : 0;
 	if (r < 0)
-		return command_module_keep_what_fits(run);
+		return command_keep_what_fits(run);
 	return capture_copy(out, to, out->kept)
 	    ? 0
-	    : plm_fail(run->call, COMMAND_OURS, "its output could not be read back");
+	    : plm_fail(run->call, COMMAND_OURS,
+		  "the output of the command could not be read back from memory");
 }
 
-static int command_module_say_too_large(const struct run *run)
+static int command_say_too_large(const struct run *run)
 {
 	char used[DECIMAL_TEXT_BYTES], limit[DECIMAL_TEXT_BYTES];
 	return plm_fail(run->call, ENOMEM,
-	    "killed: used more memory than --mem-limit %s: %s, with "
-	    "all that it had started",
+	    "killed: used more memory than --mem-limit %s: %s, together with all processes it had "
+	    "started",
 	    size_text(run->memory.limit, limit), size_text(run->memory.over >> 20 << 20, used));
 }
 
-static int command_module_settle(const struct command *c, struct run *run, uint64_t begun_ns)
+static int command_settle(const struct command *c, struct run *run, uint64_t begun_ns)
 {
-	int r = run->memory.over ? command_module_say_too_large(run)
-	    : run->status != 0   ? command_module_say_end(run)
-	    : run->out.error     ? command_module_say_unkept(run, &run->out)
-	    : run->err.error     ? command_module_say_unkept(run, &run->err)
-				 : command_module_leave_stdout(c, run);
+	int r = run->memory.over ? command_say_too_large(run)
+	    : run->status != 0   ? command_say_end(run)
+	    : run->out.error     ? command_say_unkept(run, &run->out)
+	    : run->err.error     ? command_say_unkept(run, &run->err)
+				 : command_leave_stdout(c, run);
 	if (r == 0)
-		r = objects_leave(c);
+		r = value_files_leave(c);
 	bool stopped = r != 0 || plm_cancelled(run->call);
-	bool logged =
-	    command_module_leave_log(c, run, command_module_describe(run, begun_ns), stopped);
+	bool logged = command_leave_log(c, run, command_describe(run, begun_ns), stopped);
 	uint64_t cut = run->out.came - run->out.kept;
 	if (r == 0 && cut && !logged) /* a part would pass for the whole */
 		r = plm_fail(run->call, COMMAND_OURS,
@@ -364,7 +370,7 @@ static int command_module_settle(const struct command *c, struct run *run, uint6
 
 /* ---- the run ---- */
 
-static void command_module_block_interrupts(sigset_t *ret_before)
+static void command_block_interrupts(sigset_t *ret_before)
 {
 	sigset_t ours;
 	sigemptyset(&ours);
@@ -373,11 +379,11 @@ static void command_module_block_interrupts(sigset_t *ret_before)
 	pthread_sigmask(SIG_BLOCK, &ours, ret_before);
 }
 
-static int command_module_open_input(struct command *c, int *ret)
+static int command_open_input(struct command *c, int *ret)
 {
-	*ret = objects_stdin(c);
+	*ret = value_files_stdin(c);
 	if (!c->input || *ret >= 0)
-		return 0; /* the worker's own is empty */
+		return 0; /* the worker's own stdin is empty */
 	*ret = open(c->input, O_RDONLY | O_CLOEXEC);
 	return *ret >= 0 ? 0
 			 : plm_fail(c->call, COMMAND_OURS,
@@ -386,11 +392,11 @@ static int command_module_open_input(struct command *c, int *ret)
 			       c->input, strerror(errno));
 }
 
-static int command_module_run_start(const struct command *c, struct run *run, int in)
+static int command_run_start(const struct command *c, struct run *run, int in)
 {
 	if (!capture_open(&run->out) || !capture_open(&run->err))
-		return plm_fail(
-		    run->call, COMMAND_OURS, "no pipe for its output: %s", strerror(errno));
+		return plm_fail(run->call, COMMAND_OURS,
+		    "no pipe for the output of the command: %s", strerror(errno));
 	run->pid = command_start(c, &run->waiting, in, run->out.theirs, run->err.theirs);
 	if (run->pid < 0)
 		return run->call->code;
@@ -401,13 +407,13 @@ static int command_module_run_start(const struct command *c, struct run *run, in
 	kill(-run->pid, SIGKILL);
 	waitpid(run->pid, NULL, 0);
 	run->pid = -1;
-	return plm_fail(
-	    run->call, COMMAND_OURS, "its process could not be watched: %s", strerror(error));
+	return plm_fail(run->call, COMMAND_OURS,
+	    "the process of the command could not be watched: %s", strerror(error));
 }
 
-/* Whatever it leaves behind becomes a child of this process, and is known to be none that was
+/* Makes every process left behind by the command a child of ours, and remembers which children were
  * there before. */
-static void command_module_adopt_descendants(struct run *run)
+static void command_adopt_descendants(struct run *run)
 {
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	run->before.n = 0;
@@ -415,35 +421,35 @@ static void command_module_adopt_descendants(struct run *run)
 		family_look(&run->before);
 }
 
-static int command_module_run_to_the_end(struct command *c, struct run *run)
+static int command_run_to_the_end(struct command *c, struct run *run)
 {
 	struct process *me = run->call->rt->me;
 	uint64_t begun_ns = clock_ns();
-	int in, r = command_module_open_input(c, &in);
+	int in, r = command_open_input(c, &in);
 	if (r == 0)
-		r = command_module_run_start(c, run, in);
+		r = command_run_start(c, run, in);
 	if (in >= 0)
 		close(in);
 	if (r == 0) {
 		sh_store(&me->alert, 1);
-		sh_fence(); /* from now on who asks us to stop sees that, or we see the asking */
-		run_watch(run);
+		sh_fence(); /* who asks us to stop sees `alert`, or we see the flag */
+		command_watch(run);
 		sh_store(&me->alert, 0);
 		jobserver_close(run->jobserver);
-		r = command_module_settle(c, run, begun_ns);
+		r = command_settle(c, run, begun_ns);
 	} else {
-		command_module_leave_log(c, run, command_module_describe(run, begun_ns), false);
+		command_leave_log(c, run, command_describe(run, begun_ns), false);
 	}
 	if (run->pidfd >= 0)
 		close(run->pidfd);
 	return r;
 }
 
-static int command_module_run(plm_call *call)
+static int command_run(plm_call *call)
 {
 	struct command c = { .call = call, .label = "" };
 	jobserver_none(&c.jobserver, call);
-	int r = command_module_take_arguments(&c);
+	int r = command_take_arguments(&c);
 	if (r == 0) {
 		struct run run = { .call = call,
 			.jobserver = &c.jobserver,
@@ -467,21 +473,20 @@ static int command_module_run(plm_call *call)
 			    .outlet = &c.outlet,
 			    .outlet_fd = -1 },
 			.memory = { .limit = c.memory_limit } };
-		command_module_block_interrupts(&run.waiting);
-		command_module_adopt_descendants(&run);
-		r = command_module_run_to_the_end(&c, &run);
+		command_block_interrupts(&run.waiting);
+		command_adopt_descendants(&run);
+		r = command_run_to_the_end(&c, &run);
 		pthread_sigmask(SIG_SETMASK, &run.waiting, NULL);
 		capture_close(&run.out);
 		capture_close(&run.err);
 	}
 	jobserver_close(&c.jobserver);
-	command_module_free(&c);
+	command_free(&c);
 	return r;
 }
 
 static const plm_export exports[] = {
-	{ "run", command_module_run,
-	    "FIELDS ENVIRONMENT PROGRAM [WORD]...: what plmctl submit submits" },
+	{ "run", command_run, "FIELDS ENVIRONMENT PROGRAM [WORD]...: what plmctl submit submits" },
 };
 
 const plm_module command_module = {
@@ -492,3 +497,17 @@ const plm_module command_module = {
 	.name = COMMAND_MODULE,
 	.exports = exports,
 };
+
+/* ---- the module in this process ---- */
+
+void command_offer(void)
+{
+	module_offer(MODULE_COMMANDS, &command_module);
+}
+
+void command_begin(const struct tables *t, uint32_t slot)
+{
+	command_offer();
+	command_group_open(t->control->name, slot);
+	value_files_sweep(t);
+}

@@ -1,9 +1,9 @@
-/* command_start.c - from words to a process: where the program is, and why it does not start.
+/* command_start.c - from words to a process: where the program is, and why the program does not
+ * start.
  *
- * vfork(): the child runs in the memory of the worker until it has become the program, and the
- * worker stands still so long. Nothing of the worker is copied, however large it is, and what fails
- * in the child is told by a store. posix_spawn() would do the same, but has no word for "die with
- * your parent". */
+ * vfork(): the child runs in the memory of the worker until exec, and the worker stands still
+ * meanwhile. Nothing of the worker is copied, however large it is, and a failure in the child is
+ * told by a store. posix_spawn() would do the same, but has no word for "die with your parent". */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -17,13 +17,37 @@
 #include <unistd.h>
 
 #include "command/command_run.h"
-#include "worker/worker.h"
+#include "command/leftovers.h"
 
 #define PATH_IF_NONE "/bin:/usr/bin"
 
+/* Process attributes of the worker which a command must not inherit as they are. A look takes 79
+ * system calls, so look again only after a task that may have changed some attribute. */
+struct own_state {
+	sigset_t odd_signals; /* not at their default */
+	struct inherited inherited;
+	uint64_t
+	    tasks; /* how many tasks the worker had ended if all since were commands; 0: unknown */
+};
+
+struct start { /* of a process */
+	const char *path;
+	char *const *argv, *const *envp;
+	const char *directory; /* NULL: stay in the worker's directory */
+	int in, out, err;      /* -1: the worker's own */
+	int more[2];   /* two more descriptors, under the same numbers in the command; -1: none */
+	sigset_t mask; /* the signal mask before ours were blocked */
+	pid_t parent;
+	int error;                         /* errno; 0: the program runs */
+	const struct group *group;         /* the cgroup to enter, if it exists */
+	bool in_directory;                 /* entering the directory failed */
+	const struct own_state *own;       /* what the command would inherit from the worker */
+	const struct inherited *inherited; /* NULL: inherit from the worker */
+};
+
 /* ---- the child ---- */
 
-/* No handler may run here: it would run in the worker's memory, hence all are blocked until none is
+/* A handler would run in the worker's memory. So all signals stay blocked until no handler is
  * left. */
 static void command_start_reset_signals(const struct start *s)
 {
@@ -34,7 +58,7 @@ static void command_start_reset_signals(const struct start *s)
 	sigprocmask(SIG_SETMASK, &s->mask, NULL);
 }
 
-/* System calls and stores alone: this is the worker's memory. */
+/* Only system calls and stores: the child runs in the worker's memory. */
 static _Noreturn void command_start_become(struct start *s)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -65,28 +89,28 @@ static _Noreturn void command_start_become(struct start *s)
 	_exit(1);
 }
 
-static __attribute__((noinline)) pid_t command_start_start(struct start *s)
+static __attribute__((noinline)) pid_t command_start_fork(struct start *s)
 {
 	pid_t pid = vfork();
 	if (pid == 0)
 		command_start_become(s);
-	__asm__ volatile(""
-			 :
-			 : "r"(s)
-			 : "memory"); /* the child wrote there: the compiler knows
-				       * of no child */
+	__asm__ volatile(
+	    ""
+	    :
+	    : "r"(s)
+	    : "memory"); /* the child wrote there, and the compiler knows of no child */
 	return pid;
 }
 
-/* What plm ignores, what it was started with, what a module handles or limits. A function in whose
- * place we run goes on after us, and may change them without being counted. */
+/* The state comes from plm, from the parent of plm, and from modules. While we run in place of a
+ * waiting function, the function may change the state afterwards without being counted. */
 static const struct own_state *command_start_own_state(const struct plm_call *call)
 {
-	struct worker *w = call->rt->help_context;
-	struct own_state *own = &w->own_state;
+	static struct own_state state;
+	struct own_state *own = &state;
 	uint64_t tasks = sh_peek(&call->rt->me->done) + sh_peek(&call->rt->me->failed);
 	bool known = own->tasks && own->tasks == tasks;
-	own->tasks = call->outer ? 0 : tasks + 1; /* once we are counted */
+	own->tasks = call->outer ? 0 : tasks + 1; /* the count once our task is counted */
 	if (known && !call->outer)
 		return own;
 	sigemptyset(&own->odd_signals);
@@ -99,7 +123,7 @@ static const struct own_state *command_start_own_state(const struct plm_call *ca
 	return own;
 }
 
-/* ---- where it is ---- */
+/* ---- finding the program ---- */
 
 static const char *command_start_variable(
     char *const *envp, const char *name, const char *otherwise)
@@ -111,7 +135,7 @@ static const char *command_start_variable(
 	return otherwise;
 }
 
-/* As the command will see it: from its directory. */
+/* The path as seen by the command: from its directory. */
 static bool command_start_seen_from(const struct command *c, const char *path, char ret[PATH_MAX])
 {
 	bool absolute = path[0] == '/' || !c->directory;
@@ -120,7 +144,7 @@ static bool command_start_seen_from(const struct command *c, const char *path, c
 	return n > 0 && n < PATH_MAX;
 }
 
-/* 0, EACCES: a file that is no program, EISDIR, ENOENT and others. */
+/* 0; EACCES: the file is no program; EISDIR, ENOENT and more. */
 static int command_start_judge(const struct command *c, const char *path)
 {
 	char full[PATH_MAX];
@@ -134,7 +158,7 @@ static int command_start_judge(const struct command *c, const char *path)
 	return S_ISDIR(st.st_mode) ? EISDIR : 0;
 }
 
-/* 0, or the errno that says most: one that is there and cannot be run, before none at all. */
+/* 0, or the most telling errno: a file that cannot be run goes before no file at all. */
 static int command_start_find_program(const struct command *c, const char *word, char ret[PATH_MAX])
 {
 	const char *at = command_start_variable(c->envp, "PATH", PATH_IF_NONE);
@@ -154,7 +178,7 @@ static int command_start_find_program(const struct command *c, const char *word,
 	}
 }
 
-/* ---- why not ---- */
+/* ---- why the program did not start ---- */
 
 static void command_start_say_not_found(const struct command *c, const char *word)
 {
@@ -222,12 +246,12 @@ pid_t command_start(const struct command *c, const sigset_t *mask, int in, int o
 		.directory = c->directory,
 		.mask = *mask,
 		.parent = getpid(),
-		.group = command_group(c->call),
+		.group = command_group(),
 		.inherited = c->inherits ? &c->inherited : NULL };
 	sigfillset(&all);
 	s.own = command_start_own_state(c->call);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pid_t pid = command_start_start(&s);
+	pid_t pid = command_start_fork(&s);
 	if (pid < 0)
 		s.error = errno;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

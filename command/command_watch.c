@@ -1,9 +1,9 @@
-/* command_watch.c - while a command runs: what it writes is taken, who asks it to stop is heeded.
+/* command_watch.c - while a command runs: takes its output, and heeds requests to stop.
  *
- * Three things wake the worker, none is asked for in turns: the pipes, the pidfd, and interrupts,
- * which the scheduler sends to a worker whose slot says `alert` as soon as its task is asked to
- * stop (scheduler/task_limits.c). They are blocked but for the sleep, so that none is lost between
- * the look at the task's word and the sleep. */
+ * The worker does not poll; three things wake the worker: the pipes, the pidfd, and interrupts. The
+ * scheduler sends interrupts to a worker whose process slot says `alert` when the task is asked to
+ * stop (scheduler/task_limits.c). Interrupts are blocked except during the sleep, so none is lost
+ * between the look at the task's word and the sleep. */
 #include <errno.h>
 #include <poll.h>
 #include <sys/syscall.h>
@@ -13,14 +13,15 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "command/command_run.h"
+#include "command/leftovers.h"
 
 static void command_watch_signal_group(const struct run *run, int signal)
 {
 	kill(-run->pid, signal);
-	kill(-run->pid, SIGCONT); /* one that is stopped, too */
+	kill(-run->pid, SIGCONT); /* for a stopped command */
 }
 
-/* There is no time to ask. */
+/* No time to ask. */
 static void command_watch_kill_at_once(struct run *run)
 {
 	run->killed = true;
@@ -36,8 +37,8 @@ static void command_watch_ask(struct run *run)
 	command_watch_signal_group(run, SIGTERM);
 }
 
-/* The last interrupt but one comes when a quarter of the grace is left: time enough to be rid of
- * all that the command has started, before the worker itself is killed. */
+/* The last interrupt but one comes when a quarter of the grace is left: time enough to end all
+ * descendants of the command, before the worker itself is killed. */
 static void command_watch_heed_cancellation(struct run *run)
 {
 	if (run->killed || !plm_cancelled(run->call))
@@ -59,11 +60,11 @@ static void command_watch_take_end(struct run *run)
 	struct rusage usage;
 	if (wait4(run->pid, &run->status, WNOHANG, &usage) != run->pid)
 		return;
-	usage_add(&run->usage, &usage);
+	leftovers_add_usage(&run->usage, &usage);
 	run->ended = true;
 }
 
-/* A tick is its sign of life, and finds what no interrupt told. */
+/* A tick is the worker's sign of life, and finds what no interrupt told. */
 static void command_watch_sleep_until_something(struct run *run)
 {
 	struct pollfd wake[] = { { .fd = run->pidfd, .events = POLLIN },
@@ -89,18 +90,18 @@ static void command_watch_sleep_until_something(struct run *run)
 		command_watch_take_end(run);
 }
 
-void run_watch(struct run *run)
+void command_watch(struct run *run)
 {
-	memory_begin(run);
+	command_memory_begin(run);
 	while (!run->ended) {
 		command_watch_heed_cancellation(run);
 		jobserver_step(run->jobserver);
-		if (!memory_look(run) && !run->killed)
+		if (!command_memory_look(run) && !run->killed)
 			command_watch_kill_at_once(run);
 		command_watch_sleep_until_something(run);
 	}
-	memory_end(run);
-	run->left = leftovers_end(&run->before, command_group(run->call), run->killed, &run->usage);
+	command_memory_end(run);
+	run->left = leftovers_end(&run->before, command_group(), run->killed, &run->usage);
 	capture_drain(&run->out);
 	capture_drain(&run->err);
 }

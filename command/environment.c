@@ -1,5 +1,5 @@
-/* environment.c - what a command finds in its environment: that of whoever submitted it, what its
- * task adds, and what only the worker knows. */
+/* environment.c - the environment of a command: the submitter's variables, the task's additions,
+ * and the variables only the worker knows. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,11 +16,11 @@ enum { OURS_MAX = 16 };
 struct variables {
 	char **list;
 	size_t n;
-	char *own; /* room for texts of ours */
+	char *own; /* room for our own texts */
 	size_t own_left;
 };
 
-/* execve() takes them as char *, and changes none. */
+/* execve() takes char *, but changes no text. */
 static char *environment_as_variable(const char *text)
 {
 	union {
@@ -74,9 +74,9 @@ static void environment_set_task(struct variables *v, const struct plm_call *cal
 	environment_set_own(v, "PLM_SLOT=%u", rt->self);
 }
 
-/* As functions find them in the worker (needs.h); the thread counts only of a task that asked for
- * cpus: any other program may start as many threads as in a shell. The submitter may have said how
- * many. */
+/* The worker's variables as functions find them (worker/needs.h). Thread counts only for a task
+ * with a need for cpus: any other program may start as many threads as in a shell. A count set by
+ * the submitter stays. */
 static void environment_set_needs(struct variables *v, const struct plm_call *call)
 {
 	bool threads = needs_say_cpus(call);
@@ -97,7 +97,7 @@ static const char *environment_text_of(const struct variables *v, const char *va
 	return there ? *there + strlen(variable) : NULL;
 }
 
-/* They tell of the jobserver of whoever submitted, which is none of ours. */
+/* Such flags name the jobserver of the submitter's own make, out of our control. */
 static void environment_drop_flags_of_others(struct variables *v)
 {
 	static const char *const theirs[] = { "MFLAGS=", "CARGO_MAKEFLAGS=" };
@@ -108,7 +108,7 @@ static void environment_drop_flags_of_others(struct variables *v)
 	}
 }
 
-/* Which form, its task may say; or that it wants none. */
+/* The task may choose the form of jobserver, or no jobserver. */
 static int environment_set_makeflags(struct variables *v, struct command *c)
 {
 	enum jobserver_form form = c->call->rt->tables.control->jobserver;

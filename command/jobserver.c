@@ -14,9 +14,9 @@
 
 enum {
 	PATH_BYTES = 64,
-	SHY_MIN_MS = 10, /* a make that has jobs for others runs longer */
+	SHY_MIN_MS = 10, /* a make with jobs for others runs longer */
 	SHY_MAX_MS = 1000,
-	OPTION_BYTES = 128, /* of ours */
+	OPTION_BYTES = 128, /* our part of MAKEFLAGS */
 };
 
 static const char token = '+';
@@ -28,7 +28,7 @@ static shared64 *jobserver_lent_word(const struct jobserver *j)
 
 /* ---- begin and end ---- */
 
-/* Slots that keep still for its task need not be lent. */
+/* Cpus booked for the task itself need not be borrowed for jobs. */
 static uint32_t jobserver_cpus_beyond_one(const struct plm_call *call)
 {
 	const struct plm *rt = call->rt;
@@ -40,7 +40,8 @@ static uint32_t jobserver_cpus_beyond_one(const struct plm_call *call)
 	return cpus > 1 ? (uint32_t)cpus - 1 : 0;
 }
 
-/* Our end is opened anew: it must not block, theirs may have to. A page: see jobserver.h. */
+/* Our end is opened anew: ours must not block, the command's end may have to. Why one page:
+ * jobserver.h. */
 static int jobserver_open_pipe(int *ours, int *read_end, int *write_end)
 {
 	char path[PATH_BYTES];
@@ -122,17 +123,18 @@ bool jobserver_open(struct jobserver *j, enum jobserver_form form)
 	     j->own < cpus && jobserver_put_token(j);)
 		j->own++;
 	j->wants_ns = clock_ns() + SHY_MIN_MS * NS_PER_MS;
-	sh_store(jobserver_lent_word(j), lent_next(sh_load(jobserver_lent_word(j))));
+	sh_store(
+	    jobserver_lent_word(j), lent_next(sh_load(jobserver_lent_word(j))), "lent, opened");
 	return true;
 }
 
-/* The scheduler moves the limit meanwhile, hence by CAS, too. */
+/* A CAS here too, since the scheduler moves the limit meanwhile. */
 void jobserver_close(struct jobserver *j)
 {
 	if (j->tokens < 0)
 		return;
 	uint64_t lent = sh_load(jobserver_lent_word(j));
-	while (!sh_cas(jobserver_lent_word(j), &lent, lent_next(lent)))
+	while (!sh_cas(jobserver_lent_word(j), &lent, lent_next(lent), "lent, closed"))
 		;
 	jobserver_close_pipes(j);
 	if (lent_claim(lent) || lent_wants(lent))
@@ -152,18 +154,18 @@ static uint32_t jobserver_unused(const struct jobserver *j)
 	return jobserver_waiting_in(j->tokens) + jobserver_waiting_in(j->returned);
 }
 
-/* False: the word moved; *lent is the new one. */
+/* False: the word moved; *lent is the new word. */
 static bool jobserver_change(
     struct jobserver *j, uint64_t *lent, bool wants, uint32_t limit, uint32_t out)
 {
 	uint64_t want = lent_with(*lent, wants, limit, out);
-	if (!sh_cas(jobserver_lent_word(j), lent, want))
+	if (!sh_cas(jobserver_lent_word(j), lent, want, "lent, changed"))
 		return false;
 	*lent = want;
 	return true;
 }
 
-/* Nobody had a use for it: the next time we ask later. */
+/* Nobody had a use for the token: ask later the next time. */
 static void jobserver_be_shy(struct jobserver *j)
 {
 	if (j->shy_ms < SHY_MAX_MS)
@@ -171,7 +173,8 @@ static void jobserver_be_shy(struct jobserver *j)
 	j->wants_ns = clock_ns() + j->shy_ms * NS_PER_MS;
 }
 
-/* What is too much, as far as it lies there: first the token, then the count. */
+/* Takes back tokens over the limit, as far as any lie in the pipe: first the token, then the
+ * count. */
 static void jobserver_take_back(struct jobserver *j, uint64_t *lent)
 {
 	bool any = false;
@@ -186,7 +189,8 @@ static void jobserver_take_back(struct jobserver *j, uint64_t *lent)
 	j->tell |= any;
 }
 
-/* What it may have: first the count, then the token. What it has no use for it is not to have. */
+/* Hands out tokens up to the limit: first the count, then the token. Unused tokens lower the limit
+ * instead. */
 static void jobserver_hand_out(struct jobserver *j, uint64_t *lent)
 {
 	bool useful = jobserver_unused(j) == 0;
@@ -199,7 +203,7 @@ static void jobserver_hand_out(struct jobserver *j, uint64_t *lent)
 	}
 }
 
-/* A process that gives back what it never took would make slots out of nothing. */
+/* A process giving back more tokens than it took would make cpus out of nothing. */
 static void jobserver_drop_surplus(struct jobserver *j, uint64_t lent)
 {
 	uint32_t all = j->own + lent_out(lent), there = jobserver_unused(j);
@@ -211,7 +215,7 @@ static void jobserver_drop_surplus(struct jobserver *j, uint64_t lent)
 		there--;
 }
 
-/* What came back and is not too much may be taken again. */
+/* Tokens that came back, within the limit, may be taken again. */
 static bool jobserver_pass_on(const struct jobserver *j)
 {
 	char taken;
@@ -232,7 +236,8 @@ void jobserver_step(struct jobserver *j)
 	jobserver_hand_out(j, &lent);
 	bool wants = jobserver_unused(j) == 0 && clock_ns() >= j->wants_ns;
 	if (passed)
-		wants = lent_wants(lent); /* it is about to be taken: a wake a job is enough */
+		wants = lent_wants(
+		    lent); /* a token is about to be taken: one wake for each job is enough */
 	while (wants != lent_wants(lent))
 		j->tell |=
 		    jobserver_change(j, &lent, wants, lent_limit(lent), lent_out(lent)) && wants;
@@ -266,8 +271,8 @@ static bool jobserver_is_anothers(const char *word, size_t length)
 	return false;
 }
 
-/* One word of what stood there. The first may be letters without a dash: then it stays the first,
- * and ours come behind it, before the variables that stand at the end. */
+/* Appends our words to those of `before`. A first word of letters without a dash stays first, ours
+ * come behind, and variables stay at the end. */
 char *jobserver_makeflags(const struct jobserver *j, const char *before)
 {
 	char ours[OPTION_BYTES];

@@ -1,19 +1,19 @@
-/* jobserver.h - lets the makes that a command starts draw their jobs from our slots: a pipe of
- * tokens, GNU make's protocol. What is in the pipe or taken out of it is counted in the slot of
- * this worker (tables/lent.h) before it is put there, so no token exists without a slot for it.
+/* jobserver.h - lends our idle cpus to the makes that a command starts: a pipe of tokens, GNU
+ * make's protocol. Every token is counted in the worker's process slot (tables/lent.h) before the
+ * token enters the pipe, so no token exists without a cpu.
  *
- * A make reads a byte before it starts a job beyond its first, and writes it back when that has
- * ended. The pipe holds one page, so it can be written to, as poll() sees it, only when it is
- * empty: that is how we learn that somebody could use more, without looking in turns.
- * A make that is given two descriptors writes into another pipe than it reads from: so what comes
- * back is ours before it can be taken again, and a task that waits is not at the mercy of who is
- * faster. One that is given a path (JOBSERVER_FIFO) writes where it reads; what is to come back we
- * read as another make would, and that may take some jobs more.
+ * A make reads a byte before starting a job beyond the first, and writes the byte back when the job
+ * has ended. The pipe holds one page, so poll() finds the pipe writable only when empty: so we
+ * learn without polling that some make could use more.
+ * A make with two descriptors writes into another pipe than it reads from. So a returned token is
+ * ours before any make can take it again, and a waiting task does not race with the makes. A make
+ * with a path (JOBSERVER_FIFO) writes where it reads; to get tokens back we read like another make,
+ * which may take some jobs longer.
  * Where: a worker, while a command runs.  Blocks: never.
- * Death: of a make that held tokens, they count as out until the command has ended, then all are
- * back at once; of the worker, the same when it is buried. */
-#ifndef PLM_WORKER_JOBSERVER_H
-#define PLM_WORKER_JOBSERVER_H
+ * Death: of a make: its tokens count as out until the command has ended, then all are back at once;
+ * of the worker: the same, when the scheduler buries it. */
+#ifndef PLM_JOBSERVER_H
+#define PLM_JOBSERVER_H
 
 #include <poll.h>
 
@@ -22,29 +22,29 @@
 struct jobserver {
 	struct plm *rt;
 	struct plm_call *call;
-	int tokens;        /* what may be taken: our end, which never blocks; -1: it has none */
-	int returned;      /* what came back, likewise; -1: it is to be found among the tokens */
-	int read, write;   /* what the command is given */
-	uint32_t own;      /* tokens for the cpus its task has asked for beyond one */
-	bool touched;      /* somebody has taken a token since one was put there */
-	uint64_t wants_ns; /* before that it is asked for nothing: most commands are no make */
-	uint32_t shy_ms;   /* how long that is, the next time a token comes back unused */
-	bool tell;         /* the scheduler is to look */
+	int tokens;        /* tokens to take: our end, non-blocking; -1: no jobserver */
+	int returned;      /* tokens given back, likewise; -1: look among `tokens` */
+	int read, write;   /* the command's descriptors */
+	uint32_t own;      /* tokens for the cpus of the task beyond the first */
+	bool touched;      /* a token was taken since the last was put */
+	uint64_t wants_ns; /* no request before this time: most commands are no make */
+	uint32_t shy_ms;   /* the delay of requests after the next unused token */
+	bool tell;         /* the scheduler must look */
 };
 
 void jobserver_none(struct jobserver *j, struct plm_call *call);
-/* After that. False: none is to be had, and the command runs without. */
+/* After jobserver_none(). False: no jobserver, and the command runs without. */
 bool jobserver_open(struct jobserver *j, enum jobserver_form form);
-/* Nothing of the command is left: all it had is free. */
+/* Nothing of the command is left: all its tokens are free. */
 void jobserver_close(struct jobserver *j);
 
-/* What is there to do now; what to wait for, and, in nanoseconds, at most how long. */
+/* What to do now; what to wait for, and, in nanoseconds, how long at most. */
 void jobserver_step(struct jobserver *j);
 enum { JOBSERVER_FDS = 2 };
 void jobserver_wait(const struct jobserver *j, struct pollfd ret[JOBSERVER_FDS], uint64_t *wait_ns);
 
-/* What the command finds as MAKEFLAGS, beside what stood there (NULL: nothing); the caller frees.
- * NULL: no memory. */
+/* MAKEFLAGS for the command, on top of `before` (NULL: nothing); the caller frees. NULL: no
+ * memory. */
 char *jobserver_makeflags(const struct jobserver *j, const char *before);
 
 #endif

@@ -1,5 +1,7 @@
-/* leftovers.c - what a command left behind when it ended: in its session or in one of its own, with
- * its environment or without. Its parent is dead, so it is a child of ours, and nothing else is. */
+/* leftovers.c - processes left behind by a finished command, of any session and environment.
+ *
+ * The parent of such a process is dead, so the process has become a child of ours, and no unrelated
+ * process ever does. */
 #include <poll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -7,12 +9,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "command/command_run.h"
-#include "worker/worker.h"
+#include "command/leftovers.h"
+
+static struct group commands;
 
 enum {
 	TERMINATE_GRACE_MS = 500,
-	KILL_PATIENCE_MS = 5000, /* what a SIGKILL does not end by then hangs in the kernel */
+	KILL_PATIENCE_MS = 5000, /* a process alive so long after SIGKILL hangs in the kernel */
 };
 
 static void leftovers_add_time(struct timeval *sum, const struct timeval *one)
@@ -22,7 +25,7 @@ static void leftovers_add_time(struct timeval *sum, const struct timeval *one)
 	sum->tv_usec = (sum->tv_usec + one->tv_usec) % US_PER_S;
 }
 
-void usage_add(struct rusage *sum, const struct rusage *one)
+void leftovers_add_usage(struct rusage *sum, const struct rusage *one)
 {
 	leftovers_add_time(&sum->ru_utime, &one->ru_utime);
 	leftovers_add_time(&sum->ru_stime, &one->ru_stime);
@@ -30,13 +33,17 @@ void usage_add(struct rusage *sum, const struct rusage *one)
 		sum->ru_maxrss = one->ru_maxrss;
 }
 
-const struct group *command_group(const struct plm_call *call)
+const struct group *command_group(void)
 {
-	const struct worker *w = call->rt->help_context;
-	return &w->commands;
+	return &commands;
 }
 
-/* One child of ours that was sent a signal; true: it has ended, and is waited for. */
+void command_group_open(const char *runtime, uint32_t slot)
+{
+	group_open(runtime, slot, &commands);
+}
+
+/* Waits for a child that was sent a signal; true: the child has ended and is reaped. */
 static bool leftovers_await_one(pid_t pid, uint64_t deadline_ns, struct rusage *usage)
 {
 	struct rusage one;
@@ -49,11 +56,11 @@ static bool leftovers_await_one(pid_t pid, uint64_t deadline_ns, struct rusage *
 		close(pidfd);
 	if (wait4(pid, NULL, WNOHANG, &one) != pid)
 		return false;
-	usage_add(usage, &one);
+	leftovers_add_usage(usage, &one);
 	return true;
 }
 
-/* The deadline is that of all. What their end makes children of ours is found at the next look. */
+/* All share the deadline. Children orphaned meanwhile are found at the next look. */
 static unsigned leftovers_end_all(const struct family *before, int signal, uint64_t deadline_ns,
     struct rusage *usage, bool *ret_any)
 {
@@ -66,7 +73,7 @@ static unsigned leftovers_end_all(const struct family *before, int signal, uint6
 			continue;
 		*ret_any = true;
 		kill(now.child[i], signal);
-		kill(now.child[i], SIGCONT); /* one that is stopped, too */
+		kill(now.child[i], SIGCONT); /* for a stopped child */
 	}
 	for (size_t i = 0; i < now.n; i++)
 		if (!family_has(before, now.child[i]))
@@ -85,7 +92,7 @@ unsigned leftovers_end(
 	while (any && family_exists()) {
 		bool kill_them = clock_ns() >= kill_ns;
 		if (kill_them && group->exists)
-			group_kill(group); /* what forks as fast as we look, too */
+			group_kill(group); /* also processes that fork as fast as we look */
 		n += leftovers_end_all(before, kill_them ? SIGKILL : SIGTERM,
 		    kill_them ? give_up_ns : kill_ns, usage, &any);
 		if (any && clock_ns() >= give_up_ns) {

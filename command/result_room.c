@@ -1,9 +1,9 @@
-/* result_room.c - a command has done its work, and the store has no room for what came of it.
+/* result_room.c - a command has done its work, and the store has no room for the result.
  *
- * The result stays in its file, and the worker waits, longer than it does for a function: what a
- * function would compute once more, a command may have done to the world. It waits with a word: the
- * log of the runtime has a line, and plmctl explain says so. Not for ever: what is in the store may
- * be the arguments of tasks that want this worker. */
+ * The result stays in a file, and the worker waits, longer than for a function: a function can
+ * compute a result again, a command may have changed the world. The log of the runtime has a line
+ * about the wait, and plmctl explain shows the wait. The wait ends: the store may be full of
+ * arguments of tasks waiting for our worker. */
 #include <errno.h>
 
 #include "base/clock.h"

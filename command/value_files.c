@@ -1,15 +1,15 @@
-/* value_files.c - what a command takes from futures and what it makes into futures: by files.
+/* value_files.c - values of futures as files for a command, and files from the command as values.
  *
- * A value becomes a file in memory of this process, sealed, whose path is that of our descriptor:
- * /proc/PID/fd/N. That path is good for all of the command's processes, also for those that close
- * what they inherit, and whoever dies, nothing has to be removed. It is a copy: the value is a part
- * of the store's segment, and no path can name a part of a file. What could give it without a copy
- * is a pipe, in which nobody can seek and which nobody can map or open twice.
+ * A value becomes a sealed file in the worker's memory; the path is the path of our descriptor,
+ * /proc/PID/fd/N. The path is good for all processes of the command, also if a process closes what
+ * it inherits, and no file has to be removed, whoever dies. The file is a copy: the value is part
+ * of the store's segment, and no path can name part of a file. A pipe would need no copy, but
+ * nobody can seek in a pipe, map a pipe, or open it twice.
  *
- * What it writes is a file in a directory that is this run's alone: many programs write under
- * another name and rename, remove what is there first, or go by the ending of the name, and a
- * descriptor's path lets none of them. The directory goes with the run; that of a dead worker is
- * removed by the next worker that starts, that of a dead runtime by the next of its name. */
+ * A file to be written lies in a directory private to the run. Many programs write under another
+ * name and rename, remove the old file first, or go by the ending of the name; the path of a
+ * descriptor allows none of this. The directory is removed after the run: a dead worker's by the
+ * next worker to start, a dead runtime's by the next runtime of the name. */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -28,11 +28,11 @@
 
 enum {
 	RUN_NAME_BYTES = 32,    /* "SLOT-GENERATION" */
-	PIECE_BYTES = 64 << 20, /* copied between two looks at a cancellation */
+	PIECE_BYTES = 64 << 20, /* copied between two looks for a cancellation */
 	SEALS = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL,
 };
 
-/* ---- what is asked for ---- */
+/* ---- the request ---- */
 
 static bool value_files_takes_future(enum command_field field)
 {
@@ -64,9 +64,8 @@ static int value_files_check_name(struct command *c, enum command_field field, c
 	return plm_fail(c->call, EINVAL, "\"%s\" is no name for the path of a file", text);
 }
 
-/* Futures stand behind the words, in the order of their fields; further results in that of theirs.
- */
-int objects_take(struct command *c, size_t nargs)
+/* Futures stand behind the words, in the order of their fields; so do further results. */
+int value_files_take(struct command *c, size_t nargs)
 {
 	const char *at = NULL, *text;
 	enum command_field field;
@@ -100,7 +99,7 @@ int objects_take(struct command *c, size_t nargs)
 
 /* ---- values as files ---- */
 
-static int value_files_copy(const struct command *c, int fd, const char *data, size_t length)
+static int value_files_copy_value(const struct command *c, int fd, const char *data, size_t length)
 {
 	size_t done = 0;
 	while (done < length) {
@@ -108,24 +107,25 @@ static int value_files_copy(const struct command *c, int fd, const char *data, s
 		ssize_t n = pwrite(fd, data + done, piece, (off_t)done);
 		if (n < 0 && errno != EINTR)
 			return plm_fail(c->call, COMMAND_OURS,
-			    "no memory for a file of its input of %zu bytes: %s", length,
+			    "no memory for the input file of the command, %zu bytes: %s", length,
 			    strerror(errno));
 		done += n > 0 ? (size_t)n : 0;
 		if (done < length && plm_cancelled(c->call))
-			return plm_fail(c->call, ECANCELED, "it was asked to stop before it began");
+			return plm_fail(
+			    c->call, ECANCELED, "the command was asked to stop before it began");
 	}
 	return 0;
 }
 
-static int value_files_open(const struct command *c, struct command_file *f)
+static int value_files_open_value(const struct command *c, struct command_file *f)
 {
 	size_t length;
 	const char *data = plm_arg_data(c->call, f->which, &length);
 	f->fd = memfd_create("plm-input", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (f->fd < 0)
-		return plm_fail(
-		    c->call, COMMAND_OURS, "no file in memory for its input: %s", strerror(errno));
-	int r = value_files_copy(c, f->fd, data, length);
+		return plm_fail(c->call, COMMAND_OURS,
+		    "no file in memory for the input of the command: %s", strerror(errno));
+	int r = value_files_copy_value(c, f->fd, data, length);
 	if (r != 0 || f->field == COMMAND_STDIN_VALUE)
 		return r;
 	fcntl(f->fd, F_ADD_SEALS, SEALS);
@@ -135,7 +135,7 @@ static int value_files_open(const struct command *c, struct command_file *f)
 	return plm_fail(c->call, COMMAND_OURS, "no memory for the path of %s", f->name);
 }
 
-int objects_stdin(struct command *c)
+int value_files_stdin(struct command *c)
 {
 	for (size_t i = 0; i < c->files; i++) {
 		int fd = c->file[i].fd;
@@ -155,12 +155,12 @@ static void value_files_run_name(const struct plm *rt, char ret[RUN_NAME_BYTES])
 	    ret, RUN_NAME_BYTES, "%u-%u", rt->self, process_generation(sh_load(&rt->me->state)));
 }
 
-static int files_open(const struct command *c, bool make)
+static int value_files_open_root(const struct command *c, bool make)
 {
 	return tables_files_open(c->call->rt->tables.control->name, make);
 }
 
-/* Made anew: of an earlier run of this worker something may be left that could not be removed. */
+/* Made anew: an earlier run of the worker may have left files that could not be removed. */
 static int value_files_make_run_directory(const struct plm *rt, int files)
 {
 	char name[RUN_NAME_BYTES];
@@ -173,20 +173,21 @@ static int value_files_make_run_directory(const struct plm *rt, int files)
 
 static int value_files_make_directory(struct command *c)
 {
-	int files = files_open(c, true);
+	int files = value_files_open_root(c, true);
 	int r = files < 0 ? files : value_files_make_run_directory(c->call->rt, files);
 	if (files >= 0)
 		close(files);
 	c->has_directory = r == 0;
 	return r == 0 ? 0
-		      : plm_fail(c->call, COMMAND_OURS, "no place for its outputs: %s", why_text());
+		      : plm_fail(c->call, COMMAND_OURS,
+			    "no directory for the output files of the command: %s", why_text());
 }
 
-/* The command may have put another one in its place: what stands there now. */
+/* Opens the directory anew: the command may have put another directory in its place. */
 static int value_files_open_run_directory(const struct command *c)
 {
 	char name[RUN_NAME_BYTES];
-	int files = files_open(c, false);
+	int files = value_files_open_root(c, false);
 	if (files < 0)
 		return files;
 	value_files_run_name(c->call->rt, name);
@@ -199,10 +200,10 @@ static int value_files_open_run_directory(const struct command *c)
 static void value_files_remove_run_directory(const struct command *c)
 {
 	char name[RUN_NAME_BYTES];
-	int files = files_open(c, false);
+	int files = value_files_open_root(c, false);
 	value_files_run_name(c->call->rt, name);
 	if (files < 0 || rmtree_at(files, name) < 0)
-		log_warn("the outputs of a command are left behind: %s", why_text());
+		log_warn("cannot remove the output files of a command: %s", why_text());
 	if (files >= 0)
 		close(files);
 }
@@ -222,16 +223,16 @@ static int value_files_name_output(struct command *c, struct command_file *f)
 	return plm_fail(c->call, COMMAND_OURS, "no memory for the path of %s", f->name);
 }
 
-int objects_open(struct command *c)
+int value_files_open(struct command *c)
 {
 	int r = 0;
 	for (size_t i = 0; i < c->files && r == 0; i++)
 		r = c->file[i].field == COMMAND_OUT ? value_files_name_output(c, &c->file[i])
-						    : value_files_open(c, &c->file[i]);
+						    : value_files_open_value(c, &c->file[i]);
 	return r;
 }
 
-void objects_close(struct command *c)
+void value_files_close(struct command *c)
 {
 	for (size_t i = 0; i < c->files; i++) {
 		if (c->file[i].fd >= 0)
@@ -243,7 +244,7 @@ void objects_close(struct command *c)
 		value_files_remove_run_directory(c);
 }
 
-/* "SLOT-GENERATION": of a process that is, and may still use it? */
+/* "SLOT-GENERATION": does the process live, so that it may use the directory? */
 static bool value_files_is_in_use(const struct tables *t, const char *name)
 {
 	char *end;
@@ -255,14 +256,14 @@ static bool value_files_is_in_use(const struct tables *t, const char *name)
 	return process_present(word) && process_generation(word) == generation;
 }
 
-void objects_sweep(const struct tables *t)
+void value_files_sweep(const struct tables *t)
 {
 	int files = tables_files_open(t->control->name, false);
 	DIR *all = files >= 0 ? fdopendir(files) : NULL;
 	const struct dirent *entry;
 	while (all && (entry = readdir(all)) != NULL)
 		if (!value_files_is_in_use(t, entry->d_name) && rmtree_at(files, entry->d_name) < 0)
-			log_warn("the outputs of a dead worker are left behind: %s", why_text());
+			log_warn("cannot remove the output files of a dead worker: %s", why_text());
 	if (all)
 		closedir(all);
 	else if (files >= 0)
@@ -285,12 +286,12 @@ static int value_files_read_into(
 		ssize_t n = pread(fd, to + done, piece, (off_t)done);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (plm_cancelled(c->call)) /* to look is a sign of life, too */
-			return plm_fail(c->call, ECANCELED, "it was asked to stop");
+		if (plm_cancelled(c->call)) /* to look is a sign of life too */
+			return plm_fail(c->call, ECANCELED, "the command was asked to stop");
 		if (n <= 0)
 			return plm_fail(c->call, COMMAND_OURS,
 			    "its output %.*s could not be read: %s", f->name_bytes, f->name,
-			    n < 0 ? strerror(errno) : "it became shorter");
+			    n < 0 ? strerror(errno) : "the file became shorter");
 		done += (size_t)n;
 	}
 	return 0;
@@ -307,8 +308,7 @@ static int value_files_not_written(
     const struct command *c, const struct command_file *f, const char *reason)
 {
 	return plm_fail(c->call, COMMAND_OURS,
-	    "it has not written its output %.*s: there is no "
-	    "file at the path in $%.*s: %s",
+	    "the command has not written its output %.*s: no file is at the path in $%.*s: %s",
 	    f->name_bytes, f->name, f->name_bytes, f->name, reason);
 }
 
@@ -318,7 +318,8 @@ static int value_files_leave_one(const struct command *c, const struct command_f
 	struct stat st;
 	if (fstatat(run, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return value_files_not_written(c, f, strerror(errno));
-	/* Not blocking: what the command left behind may make a pipe of it before we open it. */
+	/* Non-blocking: a leftover of the command may replace the file by a pipe before we open
+	 * it. */
 	int fd = S_ISREG(st.st_mode)
 	    ? openat(run, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
 	    : -1;
@@ -331,11 +332,11 @@ static int value_files_leave_one(const struct command *c, const struct command_f
 	    : value_files_read_into(c, f, fd, (size_t)st.st_size);
 	if (fd >= 0)
 		close(fd);
-	unlinkat(run, name, 0); /* its memory is wanted for the next one */
+	unlinkat(run, name, 0); /* the next output needs the memory */
 	return r;
 }
 
-int objects_leave(const struct command *c)
+int value_files_leave(const struct command *c)
 {
 	int r = 0, run = c->has_directory ? value_files_open_run_directory(c) : -1;
 	for (size_t i = 0; i < c->files && r == 0; i++)

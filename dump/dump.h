@@ -1,22 +1,18 @@
 /* dump.h - what plmdump shows beyond the lists it shares with plmctl (worker_rows.h).
  *
- * Everything here reads a control segment that may be in motion, dead or damaged: no lock, no
- * store, every number in its range before it is used, every loop bounded by this process's own copy
- * of the limits. */
-#ifndef PLM_CLI_DUMP_H
-#define PLM_CLI_DUMP_H
+ * Everything here prints rows of plm_inspect.h: of a runtime in motion, of a dead one, or of a
+ * damaged copy. */
+#ifndef PLM_DUMP_H
+#define PLM_DUMP_H
 
 #include "cli/output.h"
-#include "tables/tables.h"
+#include "client/plm_inspect.h"
 
-void dump_header(const struct tables *t, struct output *out);
-void dump_heap(const struct tables *t, struct output *out, const struct heap *heap);
-void dump_locks(const struct tables *t, struct output *out);
-void dump_rings(const struct tables *t, struct output *out);
-
-/* What each checker says; false if anything is unsound. In a runtime that goes on (moving) a
- * checker may meet a structure between two steps: then it is asked again, a bounded number of
- * times. */
-bool dump_check(const struct tables *t, struct output *out, bool moving);
+void dump_header(plm_inspect *in, struct output *out);
+void dump_heap(plm_inspect *in, struct output *out, int heap); /* PLM_HEAP_... */
+void dump_locks(plm_inspect *in, struct output *out);
+void dump_rings(plm_inspect *in, struct output *out);
+/* The verdict of each checker; false if anything is unsound. */
+bool dump_check(plm_inspect *in, struct output *out);
 
 #endif

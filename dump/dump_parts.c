@@ -1,14 +1,11 @@
 /* dump_parts.c - the parts of the control segment that only plmdump shows. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "dump/dump.h"
-#include "cli/view.h"
 
-enum { LOCK_TEXT_BYTES = 64 };
+enum { NUMBER_BYTES = 24, PAGE_ROWS = 256, CHECKS_MAX = 64 };
 
 /* ---- header ---- */
 
@@ -30,39 +27,30 @@ static const struct column header_columns[] = {
 	{ "room wanted", "room_wanted", -1 },
 };
 
-static const char *dump_parts_mode_name(uint32_t mode)
+void dump_header(plm_inspect *in, struct output *out)
 {
-	static const char *const names[] = { [MODE_STARTING] = "starting",
-		[MODE_UP] = "up",
-		[MODE_DRAINING] = "draining",
-		[MODE_STOPPED] = "stopped" };
-	return mode < COUNT_OF(names) ? names[mode] : "?";
-}
-
-void dump_header(const struct tables *t, struct output *out)
-{
-	struct control *c = t->control;
-	char name[RUNTIME_NAME_BYTES + 1] = "", text[VIEW_TEXT_BYTES];
-	uint64_t now = clock_ns();
-	memcpy(name, c->name, RUNTIME_NAME_BYTES);
-	snprintf(text, sizeof text, "%" PRIx64, c->runtime);
+	plm_runtime_row row;
+	char text[NUMBER_BYTES];
+	if (plm_inspect_runtime(in, &row, sizeof row) < 0)
+		return;
+	snprintf(text, sizeof text, "%" PRIx64, row.runtime);
 	out->upright = true;
 	list_begin(out, header_columns, COUNT_OF(header_columns));
-	cell_text(out, name);
-	cell_text(out, dump_parts_mode_name(sh_peek(&c->mode)));
+	cell_text(out, row.name);
+	cell_text(out, plm_mode_name(row.mode));
 	cell_text(out, text);
-	cell_ms(out, now > c->boot_ns ? (now - c->boot_ns) / NS_PER_MS : 0);
-	cell_number(out, c->cores);
-	cell_number(out, t->limits.processes);
-	cell_number(out, t->limits.workers);
-	cell_number(out, t->limits.records);
-	cell_number(out, pool_fresh(&t->pool));
-	cell_number(out, pool_free_count(&t->pool));
-	cell_number(out, t->limits.nodes);
-	cell_size(out, t->limits.store_bytes);
-	cell_number(out, sh_peek(&c->turn));
-	cell_number(out, sh_peek(&c->restarts));
-	cell_flag(out, sh_peek(&c->room_wanted) != 0);
+	cell_ms(out, row.uptime_ms);
+	cell_number(out, row.cores);
+	cell_number(out, row.processes_max);
+	cell_number(out, row.workers_wanted);
+	cell_number(out, row.records_max);
+	cell_number(out, row.records_fresh);
+	cell_number(out, row.records_pooled);
+	cell_number(out, row.store_parts);
+	cell_size(out, row.store_bytes);
+	cell_number(out, row.turn);
+	cell_number(out, row.restarts);
+	cell_flag(out, row.room_wanted);
 	row_end(out);
 	out->upright = false;
 }
@@ -78,64 +66,53 @@ static const struct column heap_columns[] = {
 	{ "REF", "ref", -27 },
 };
 
-/* In the heap's own order. What id and key mean is known by its owner: records and priorities in
- * the task heap, process slots and free room in the worker heap. */
-void dump_heap(const struct tables *t, struct output *out, const struct heap *heap)
+/* In the heap's own order. What id and key mean depends on the heap: records and priorities in the
+ * task heap, process slots and free room in the worker heap. */
+void dump_heap(plm_inspect *in, struct output *out, int heap)
 {
-	bool tasks = heap == &t->task_heap;
-	uint32_t n = heap_length(heap);
-	char ref[VIEW_TEXT_BYTES];
+	static plm_heap_row rows[PAGE_ROWS];
+	char ref[PLM_REF_TEXT_BYTES];
+	uint64_t cursor = 0;
+	int n;
 	list_begin(out, heap_columns, COUNT_OF(heap_columns));
-	for (uint32_t i = 0; i < n; i++) {
-		struct heap_entry e = heap_entry_at(heap, i);
-		cell_number(out, i);
-		cell_number(out, e.id);
-		cell_number(out, e.tag);
-		cell_number(out, e.key);
-		if (tasks) {
-			view_ref(t, record_ref(e.id, e.tag), ref);
-			cell_signed(out, key_priority(e.key));
-			cell_text(out, ref);
-		} else {
-			cell_none(out);
-			cell_none(out);
+	while ((n = plm_inspect_heap(in, heap, &cursor, rows, sizeof rows[0], PAGE_ROWS)) > 0)
+		for (int i = 0; i < n; i++) {
+			cell_number(out, rows[i].place);
+			cell_number(out, rows[i].id);
+			cell_number(out, rows[i].tag);
+			cell_number(out, rows[i].key);
+			if (heap == PLM_HEAP_TASKS) {
+				plm_ref_print(rows[i].ref, ref);
+				cell_signed(out, rows[i].priority);
+				cell_text(out, ref);
+			} else {
+				cell_none(out);
+				cell_none(out);
+			}
+			row_end(out);
 		}
-		row_end(out);
-	}
 }
 
 /* ---- locks ---- */
 
-static void dump_parts_lock_row(struct output *out, const char *name, const struct lock_shm *shm)
-{
-	char text[LOCK_TEXT_BYTES];
-	cell_text(out, name);
-	cell_text(out, lock_describe(shm, text, sizeof text));
-	row_end(out);
-}
-
-void dump_locks(const struct tables *t, struct output *out)
+void dump_locks(plm_inspect *in, struct output *out)
 {
 	static const struct column columns[] = { { "LOCK", "lock", -14 },
 		{ "STATE", "state", -20 } };
-	char name[LOCK_TEXT_BYTES];
+	plm_lock_row row;
+	uint64_t cursor = 0;
 	list_begin(out, columns, COUNT_OF(columns));
-	dump_parts_lock_row(out, "pool", t->pool.lock.shm);
-	dump_parts_lock_row(out, "task heap", t->task_heap.lock.shm);
-	dump_parts_lock_row(out, "worker heap", t->worker_heap.lock.shm);
-	dump_parts_lock_row(out, "registry", t->registry.lock.shm);
-	for (uint32_t i = 0; i < t->limits.nodes; i++) {
-		snprintf(name, sizeof name, "arena %u", i);
-		dump_parts_lock_row(out, name, t->arena[i].lock.shm);
-		snprintf(name, sizeof name, "arena %u grow", i);
-		dump_parts_lock_row(out, name, t->arena[i].grow_lock.shm);
+	while (plm_inspect_locks(in, &cursor, &row, sizeof row, 1) > 0) {
+		cell_text(out, row.lock);
+		cell_text(out, row.state);
+		row_end(out);
 	}
 }
 
 /* ---- rings ---- */
 
 static const struct column ring_columns[] = {
-	{ "SLOT", "slot", 4 },
+	{ "PROC", "process_slot", 4 },
 	{ "KIND", "kind", -9 },
 	{ "RING", "ring", -4 },
 	{ "USED", "used", 5 },
@@ -145,31 +122,42 @@ static const struct column ring_columns[] = {
 	{ "VERDICT", "verdict", -20 },
 };
 
-static void dump_parts_ring_row(
-    struct output *out, uint32_t slot, const char *kind, const char *name, const struct ring *ring)
+void dump_rings(plm_inspect *in, struct output *out)
 {
-	const char *why = ring_check(ring);
-	cell_number(out, slot);
-	cell_text(out, kind);
-	cell_text(out, name);
-	cell_number(out, ring_used(ring));
-	cell_number(out, ring->size);
-	cell_number(out, sh_peek(&ring->shm->head));
-	cell_number(out, sh_peek(&ring->shm->tail));
-	cell_text(out, why ? why : "sound");
-	row_end(out);
+	plm_ring_row row;
+	uint64_t cursor = 0;
+	list_begin(out, ring_columns, COUNT_OF(ring_columns));
+	while (plm_inspect_rings(in, &cursor, &row, sizeof row, 1) > 0) {
+		cell_number(out, row.process);
+		cell_text(out, plm_kind_name(row.kind));
+		cell_text(out, row.up ? "up" : "down");
+		cell_number(out, row.used);
+		cell_number(out, row.entries);
+		cell_number(out, row.head);
+		cell_number(out, row.tail);
+		cell_text(out, row.verdict[0] ? row.verdict : "sound");
+		row_end(out);
+	}
 }
 
-void dump_rings(const struct tables *t, struct output *out)
+/* ---- checkers ---- */
+
+bool dump_check(plm_inspect *in, struct output *out)
 {
-	list_begin(out, ring_columns, COUNT_OF(ring_columns));
-	for (uint32_t slot = 0; slot < t->limits.processes; slot++) {
-		uint64_t word = sh_load(&t->process[slot].state);
-		struct ring up = ring_up(t, slot), down = ring_down(t, slot);
-		if (process_state(word) == PROCESS_FREE && !ring_used(&up) && !ring_used(&down))
-			continue;
-		const char *kind = process_kind_name(process_kind(word));
-		dump_parts_ring_row(out, slot, kind, "up", &up);
-		dump_parts_ring_row(out, slot, kind, "down", &down);
+	static const struct column columns[] = {
+		{ "STRUCTURE", "structure", -14 },
+		{ "VERDICT", "verdict", -40 },
+	};
+	static plm_check_row rows[CHECKS_MAX];
+	int n = plm_inspect_check(in, rows, sizeof rows[0], CHECKS_MAX);
+	bool sound = n > 0;
+	list_begin(out, columns, COUNT_OF(columns));
+	for (int i = 0; i < n && i < CHECKS_MAX; i++) {
+		bool good = rows[i].reason[0] == 0;
+		cell_text(out, rows[i].structure);
+		cell_tinted(out, good ? "sound" : rows[i].reason, good ? TINT_GOOD : TINT_BAD);
+		row_end(out);
+		sound = sound && good;
 	}
+	return sound;
 }

@@ -1,17 +1,17 @@
 /* plmdump.c - looks into a control segment: of a running runtime, of a dead one, or a copy in a
- * file. Read-only, takes no lock, needs nobody's help; whatever the bytes are, it lists them or
- * says why not. */
+ * file. plmdump only reads, takes no lock and needs no other process. Whatever the bytes are,
+ * plmdump lists them or says why not. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/option_table.h"
 #include "base/standard.h"
-#include "base/why.h"
 #include "dump/dump.h"
 #include "cli/worker_rows.h"
-#include "client/plm.h"
+#include "client/plm_inspect.h"
 
 enum {
 	EXIT_SOUND = 0,
@@ -28,7 +28,7 @@ enum {
 struct dump {
 	const char *name, *file;
 	bool json;
-	struct tables tables;
+	plm_inspect *in;
 	struct output out;
 };
 
@@ -41,61 +41,61 @@ struct subject {
 
 static bool plmdump_show_header(struct dump *dump)
 {
-	dump_header(&dump->tables, &dump->out);
+	dump_header(dump->in, &dump->out);
 	return true;
 }
 
 static bool plmdump_show_workers(struct dump *dump)
 {
-	rows_processes(&dump->tables, &dump->out);
+	rows_processes(dump->in, &dump->out);
 	return true;
 }
 
 static bool plmdump_show_tasks(struct dump *dump)
 {
-	rows_tasks(&dump->tables, &dump->out);
+	rows_tasks(dump->in, &dump->out);
 	return true;
 }
 
 static bool plmdump_show_objects(struct dump *dump)
 {
-	rows_objects(&dump->tables, &dump->out);
+	rows_objects(dump->in, &dump->out);
 	return true;
 }
 
 static bool plmdump_show_functions(struct dump *dump)
 {
-	rows_functions(&dump->tables, &dump->out);
+	rows_functions(dump->in, &dump->out);
 	return true;
 }
 
 static bool plmdump_show_task_heap(struct dump *dump)
 {
-	dump_heap(&dump->tables, &dump->out, &dump->tables.task_heap);
+	dump_heap(dump->in, &dump->out, PLM_HEAP_TASKS);
 	return true;
 }
 
 static bool plmdump_show_worker_heap(struct dump *dump)
 {
-	dump_heap(&dump->tables, &dump->out, &dump->tables.worker_heap);
+	dump_heap(dump->in, &dump->out, PLM_HEAP_WORKERS);
 	return true;
 }
 
 static bool plmdump_show_locks(struct dump *dump)
 {
-	dump_locks(&dump->tables, &dump->out);
+	dump_locks(dump->in, &dump->out);
 	return true;
 }
 
 static bool plmdump_show_rings(struct dump *dump)
 {
-	dump_rings(&dump->tables, &dump->out);
+	dump_rings(dump->in, &dump->out);
 	return true;
 }
 
 static bool plmdump_show_check(struct dump *dump)
 {
-	return dump_check(&dump->tables, &dump->out, dump->file == NULL);
+	return dump_check(dump->in, &dump->out);
 }
 
 static const struct subject subjects[] = {
@@ -125,60 +125,75 @@ static const struct subject everything = { "all", plmdump_show_all };
 
 /* ---- command line ---- */
 
-static const char help_text[] =
-    "usage: plmdump [OPTION]... [SUBJECT]\n"
-    "look into the control segment of a runtime: running, dead, or copied to a file\n\n"
-    "Subjects: header, workers, tasks, objects, functions, heap task, heap worker, rings, locks,\n"
-    "check (what each checker says; exit code 1 if anything is unsound), all (default)\n\n"
-    "Options:\n"
-    "  --name NAME   the runtime (default: $PLM_NAME, else \"default\")\n"
-    "  --file FILE   a control segment: a copy, or /dev/shm/plm-UID-NAME.control\n"
-    "  --json        JSON Lines\n"
-    "  --help        this text\n"
-    "  --version\n\n"
-    "Exit codes: 0 fine, 1 unsound, 64 usage, 66 no such file, 69 no such runtime,\n"
-    "76 the segment is refused (damaged, or of another version), 77 not allowed\n";
-
-static const struct option options[] = {
-	{ "name", required_argument, NULL, 'n' },
-	{ "file", required_argument, NULL, 'f' },
-	{ "json", no_argument, NULL, 'j' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'v' },
-	{ 0 },
-};
+#define SUBJECTS "header, workers, tasks, objects, functions, heap task, heap worker, rings, locks"
 
 _Noreturn static void plmdump_usage_error(const char *what, const char *word)
 {
-	fprintf(stderr, "plmdump: %s: %s\nplmdump --help tells more\n", what, word);
+	fprintf(stderr, "plmdump: %s%s%s\nplmdump --help tells more\n", what, word ? ": " : "",
+	    word ? word : "");
 	exit(EXIT_USAGE);
 }
 
-_Noreturn static void plmdump_print_and_exit(const char *text)
+static int plmdump_take_help(void *target, const struct option_given *given);
+
+static int plmdump_take_version(void *target, const struct option_given *given)
 {
-	fputs(text, stdout);
-	exit(EXIT_SOUND);
+	(void)target;
+	(void)given;
+	puts("plmdump " PLM_VERSION);
+	return OPTIONS_END;
+}
+
+static const struct option_row rows[] = {
+	{ "name", NULL, "PLM_NAME", OPTION_RUNTIME, .word = "NAME", .standard = "\"default\"",
+	    .help = "the runtime", OPTION_FIELD(struct dump, name) },
+	{ "file", NULL, NULL, OPTION_FILE, .word = "FILE",
+	    .help = "a control segment: a copy, or /dev/shm/plm-UID-NAME.control",
+	    OPTION_FIELD(struct dump, file) },
+	{ "json", NULL, NULL, OPTION_FLAG, .help = "print JSON Lines",
+	    OPTION_FIELD(struct dump, json) },
+	{ "help", NULL, NULL, OPTION_TEXT, .optional = true, .help = "show this text",
+	    .take = plmdump_take_help },
+	{ "version", NULL, NULL, OPTION_FLAG, .help = "show the version",
+	    .take = plmdump_take_version },
+	{ 0 },
+};
+
+static void plmdump_list_for_programs(void)
+{
+	option_table_list(stdout, "plmdump", "", rows);
+	fputs("command\tplmdump\t\t\t[", stdout);
+	for (size_t i = 0; i < COUNT_OF(subjects); i++)
+		printf("%s|", subjects[i].name);
+	printf("%s]\t\n", everything.name);
+}
+
+static int plmdump_take_help(void *target, const struct option_given *given)
+{
+	(void)target;
+	if (given->text && strcmp(given->text, "table") == 0) {
+		plmdump_list_for_programs();
+		return OPTIONS_END;
+	}
+	puts("usage: plmdump [OPTION]... [SUBJECT]\n"
+	     "look into the control segment of a runtime: running, dead, or copied to a file\n\n"
+	     "Subjects: " SUBJECTS ",\n"
+	     "check (what each checker says; exit code 1 if anything is unsound), all (default)\n\n"
+	     "Options:");
+	option_table_help(stdout, rows);
+	puts("\nExit codes: 0 fine, 1 unsound, 64 usage, 66 no such file, 69 no such runtime,\n"
+	     "76 the segment is refused (damaged, or of another version), 77 not allowed");
+	return OPTIONS_END;
 }
 
 static void plmdump_take_options(struct dump *dump, int argc, char **argv)
 {
-	int option;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'n')
-			dump->name = optarg;
-		else if (option == 'f')
-			dump->file = optarg;
-		else if (option == 'j')
-			dump->json = true;
-		else if (option == 'h')
-			plmdump_print_and_exit(help_text);
-		else if (option == 'v')
-			plmdump_print_and_exit("plmdump " PLM_VERSION "\n");
-		else
-			plmdump_usage_error(
-			    "unknown option, or its value is missing", argv[optind - 1]);
-	}
+	const struct option_use use = { rows, dump };
+	int r = option_table_parse(&use, 1, argc, argv, false);
+	if (r < 0)
+		plmdump_usage_error(plm_why(), NULL);
+	if (r == OPTIONS_END)
+		exit(EXIT_SOUND);
 }
 
 static const struct subject *plmdump_find_subject(int argc, char **argv)
@@ -200,7 +215,7 @@ static const struct subject *plmdump_find_subject(int argc, char **argv)
 
 static int plmdump_refused(const struct dump *dump, int error)
 {
-	fprintf(stderr, "plmdump: %s\n", why_text()[0] ? why_text() : strerror(-error));
+	fprintf(stderr, "plmdump: %s\n", plm_why());
 	switch (-error) {
 	case ENOENT: return dump->file ? EXIT_INPUT : EXIT_NO_RUNTIME;
 	case EINVAL: return EXIT_USAGE;
@@ -211,14 +226,10 @@ static int plmdump_refused(const struct dump *dump, int error)
 	}
 }
 
-static int plmdump_inspect(struct dump *dump)
+static int plmdump_open(struct dump *dump)
 {
-	const char *name = dump->name ? dump->name : getenv("PLM_NAME");
-	if (dump->file)
-		return tables_inspect(dump->file, &dump->tables);
-	name = name ? name : "default";
-	int r = tables_check_name(name);
-	return r < 0 ? r : tables_inspect_name(name, &dump->tables);
+	return dump->file ? plm_inspect_open_files(&dump->in, dump->file, NULL)
+			  : plm_inspect_open(&dump->in, dump->name);
 }
 
 int main(int argc, char **argv)
@@ -227,7 +238,7 @@ int main(int argc, char **argv)
 	standard_open();
 	plmdump_take_options(&dump, argc, argv);
 	const struct subject *subject = plmdump_find_subject(argc, argv);
-	int r = plmdump_inspect(&dump);
+	int r = plmdump_open(&dump);
 	if (r < 0)
 		return plmdump_refused(&dump, r);
 	output_open(&dump.out, stdout, dump.json, false);
@@ -237,6 +248,6 @@ int main(int argc, char **argv)
 	bool written = output_close(&dump.out);
 	if (!written)
 		fprintf(stderr, "plmdump: writing: %s\n", strerror(errno));
-	tables_detach(&dump.tables);
+	plm_inspect_close(&dump.in);
 	return !written ? EXIT_OURS : sound ? EXIT_SOUND : EXIT_UNSOUND;
 }

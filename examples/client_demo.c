@@ -1,12 +1,12 @@
-/* client_demo.c - `make demo`: a runtime from its boot to its end, and what each step took.
+/* client_demo.c - `make demo`: a runtime from boot to end, and the time of each step.
  *
- *	demo [DIRECTORY]        where plm, plmctl and plmdump are (default: .)
+ *	demo [DIRECTORY]        with plm, plmctl and plmdump (default: .)
  *
- * It counts the words of a text in 1,000 objects, runs a million tasks that do nothing, hands a
- * large object to a worker, and counts once more while a worker and the scheduler are killed. Every
- * answer is compared with one computed elsewhere; a wrong one ends the demo with exit code 1.
- * The runtime has a name of its own. Should the demo die, by Ctrl-C or otherwise, the manager gets
- * SIGTERM (PDEATHSIG) and takes it down. */
+ * The demo counts the words of a text in 1,000 objects, runs a million empty tasks, hands a large
+ * object to a worker, and counts again while a worker and the scheduler are killed. `wc -w` gives
+ * the right answer; a wrong answer ends the demo with exit code 1.
+ * The runtime has a private name. If the demo dies, by Ctrl-C or otherwise, the manager gets
+ * SIGTERM (PDEATHSIG) and ends the runtime. */
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -26,8 +26,8 @@
 enum {
 	CHUNKS = 1000,
 	NOOPS = 1000000,
-	BATCH = 10000,   /* two are under way at any time */
-	TEXT_SHARE = 16, /* the large object is the text so many times */
+	BATCH = 10000,   /* two batches are under way at any time */
+	TEXT_SHARE = 16, /* copies of the text in the large object */
 	PATIENCE_MS = 60000,
 	CRASH_RETRIES = 10,
 	PATH_BYTES = 256,
@@ -36,21 +36,21 @@ enum {
 #define MIB ((size_t)1 << 20)
 #define LARGE_MAX ((size_t)1 << 30)
 #define LARGE_MIN ((size_t)1 << 24)
-#define CONTROL_BYTES (16 * MIB) /* about what the control segment takes */
+#define CONTROL_BYTES (16 * MIB) /* rough size of the control segment */
 
 struct demo {
-	const char *programs; /* their directory */
+	const char *programs; /* directory of the programs */
 	char name[32];
 	pid_t manager;
 	plm *rt;
 	size_t large_bytes;
 	char *text;
 	size_t text_bytes;
-	int64_t words; /* as wc counts them */
+	int64_t words; /* as counted by wc */
 	plm_ref chunk[CHUNKS];
 };
 
-/* ---- saying ---- */
+/* ---- output ---- */
 
 static double now_ms(void)
 {
@@ -59,7 +59,7 @@ static double now_ms(void)
 	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-/* What was done, what it took (a negative time: nothing to tell), and what came of it. */
+/* A line: the step, its time (negative: none), the result. */
 __attribute__((format(printf, 3, 4))) static void say(
     const char *what, double took_ms, const char *format, ...)
 {
@@ -87,7 +87,7 @@ _Noreturn static void give_up(const char *what, const char *why)
 {
 	fflush(stdout);
 	fprintf(stderr, "demo: %s: %s\n", what, why);
-	exit(1); /* the manager hears of it */
+	exit(1); /* the kernel sends SIGTERM to the manager */
 }
 
 static void must(int r, const char *what)
@@ -103,7 +103,7 @@ static void program_path(const struct demo *d, const char *program, char ret[PAT
 	snprintf(ret, PATH_BYTES, "%s/%s", d->programs, program);
 }
 
-/* Runs plmctl or plmdump as anybody would, its output on ours. */
+/* Runs plmctl or plmdump as a user would, with the output of the demo. */
 static int run_program(const struct demo *d, const char *program, const char *word)
 {
 	char path[PATH_BYTES];
@@ -162,8 +162,8 @@ static void choose_sizes(struct demo *d)
 	    d->large_bytes + d->large_bytes / 2 + CONTROL_BYTES > room)
 		d->large_bytes /= 2;
 	if (d->large_bytes < LARGE_MIN)
-		give_up(
-		    "/dev/shm", "less than 40 MiB of shared memory are free; the demo needs more");
+		give_up("/dev/shm",
+		    "less than 40 MiB of shared memory are free: free some, or enlarge it");
 	if (d->large_bytes < LARGE_MAX)
 		printf("Only %zu MiB of shared memory are free: the large object will have %zu "
 		       "MiB, not 1 GiB.\n",
@@ -189,11 +189,11 @@ static void boot(struct demo *d)
 		give_up("plm", "the runtime did not come up");
 	line[n] = 0;
 	line[strcspn(line, "\n")] = 0;
-	say("fork and exec of plm, until it is ready", ready - start, "%s", line);
+	say("fork and exec of plm, until ready", ready - start, "%s", line);
 	must(plm_connect(&d->rt, d->name), "plm_connect");
 	double connected = now_ms();
 	say("this program connected", connected - ready,
-	    "by a socket; from here on shared memory only");
+	    "by a socket; from here on shared memory alone");
 	plm_ref first;
 	plm_view view;
 	plm_task task = { .function = "probe.noop" };
@@ -201,7 +201,7 @@ static void boot(struct demo *d)
 	must(plm_get(d->rt, first, &view, PATIENCE_MS), "the first task");
 	plm_release(d->rt, &view);
 	plm_drop(d->rt, first);
-	say("first task, its worker asleep until then", now_ms() - connected, "done");
+	say("first task, the worker asleep until then", now_ms() - connected, "done");
 }
 
 /* ---- a text ---- */
@@ -216,7 +216,7 @@ static size_t append_file(const char *path, char *text, size_t used, size_t size
 	return used;
 }
 
-/* The licences every Debian system has; elsewhere the one of this project. */
+/* The licences of a Debian system; elsewhere the licence of plm. */
 static size_t read_licences(char *text, size_t size)
 {
 	static const char directory[] = "/usr/share/common-licenses";
@@ -244,10 +244,10 @@ static void make_text(struct demo *d)
 		size_t left = d->text_bytes - at;
 		memcpy(d->text + at, d->text, left < once ? left : once);
 	}
-	d->text[d->text_bytes - 1] = '\n'; /* so that copies of it do not join words */
+	d->text[d->text_bytes - 1] = '\n'; /* so that copies of the text do not join words */
 }
 
-/* Objects written in place, cut between two words. */
+/* Objects written in place, cut between words. */
 static void store_text(struct demo *d)
 {
 	double start = now_ms();
@@ -268,7 +268,7 @@ static void store_text(struct demo *d)
 	    d->text_bytes / MIB, (double)d->text_bytes / took / 1e6);
 }
 
-/* Somebody else's answer. */
+/* The answer of an independent program. */
 static void count_with_wc(struct demo *d)
 {
 	char answer[64] = "";
@@ -319,7 +319,7 @@ static int64_t number_of(const struct demo *d, plm_ref future, const char *what)
 	return strtoll(text, NULL, 10);
 }
 
-/* A task a chunk. */
+/* A task for each chunk. */
 static void submit_map(const struct demo *d, plm_ref *ret)
 {
 	static plm_arg args[CHUNKS];
@@ -334,7 +334,7 @@ static void submit_map(const struct demo *d, plm_ref *ret)
 	must(plm_submit_many(d->rt, tasks, CHUNKS, ret), "submitting 1,000 tasks");
 }
 
-/* One task whose arguments are the futures of all of them. */
+/* A task with the futures of all counts as arguments. */
 static plm_ref submit_reduce(const struct demo *d, const plm_ref *counts)
 {
 	static plm_arg args[CHUNKS];
@@ -366,9 +366,9 @@ static void count_words(const struct demo *d)
 	plm_ref sum = submit_reduce(d, counts);
 	double submitted = now_ms();
 	say("1,001 tasks submitted", submitted - start,
-	    "one counts a chunk, the last adds 1,000 futures");
+	    "each counts a chunk, the last adds 1,000 futures");
 	int64_t words = number_of(d, sum, "the sum");
-	say("the sum is there", now_ms() - submitted, "%" PRId64 " words: the same", words);
+	say("the sum arrived", now_ms() - submitted, "%" PRId64 " words: the same", words);
 	compare(words, d->words);
 	plm_drop_many(d->rt, counts, CHUNKS);
 	plm_drop(d->rt, sum);
@@ -399,7 +399,7 @@ static void run_noops(const struct demo *d)
 
 /* ---- a large object ---- */
 
-/* The best of a few round trips of a task that takes the object and returns. */
+/* The best of 20 round trips of an empty task with the object as argument. */
 static double hand_over_ms(const struct demo *d, plm_ref object)
 {
 	double best = 1e9;
@@ -430,16 +430,16 @@ static void hand_over(const struct demo *d)
 	must(plm_seal(d->rt, large), "plm_seal");
 	snprintf(size, sizeof size, "%zu MiB", d->large_bytes / MIB);
 	say("written into pages never used before", now_ms() - start, "%s", size);
-	say("handed to a worker and back: 1 KiB", hand_over_ms(d, small),
+	say("to a worker and back: 1 KiB", hand_over_ms(d, small),
 	    "best of 20, as a task's argument");
-	say("handed to a worker and back: all of it", hand_over_ms(d, large), "%s, nothing copied",
+	say("to a worker and back: the whole object", hand_over_ms(d, large), "%s, nothing copied",
 	    size);
 	plm_arg arg = PLM_FUTURE(large);
 	plm_task task = { .function = "probe.wordcount", .args = &arg, .nargs = 1 };
 	start = now_ms();
 	must(plm_submit(d->rt, &task, &words), "submit");
 	int64_t counted = number_of(d, words, "the words of the large object");
-	say("one worker reads all of it, in place", now_ms() - start,
+	say("a worker reads the whole object, in place", now_ms() - start,
 	    "%" PRId64 " words: %d times the text", counted, TEXT_SHARE);
 	compare(counted, TEXT_SHARE * d->words);
 	plm_drop(d->rt, words);
@@ -449,7 +449,7 @@ static void hand_over(const struct demo *d)
 
 /* ---- kills ---- */
 
-/* A worker that is there now, as `plmctl workers --json` tells. */
+/* The pid of a living worker, from `plmctl workers --json`. */
 static pid_t some_worker(const struct demo *d)
 {
 	char command[2 * PATH_BYTES], line[1024];
@@ -470,7 +470,7 @@ static pid_t some_worker(const struct demo *d)
 static void kill_one(const char *what, pid_t pid)
 {
 	if (pid <= 1 || kill(pid, SIGKILL) < 0)
-		give_up(what, "not there to be killed");
+		give_up(what, "the process is gone already");
 	say(what, -1, "kill -9 %d", (int)pid);
 }
 
@@ -489,7 +489,7 @@ static void count_under_fire(const struct demo *d)
 	must(plm_wait(d->rt, counts, CHUNKS, CHUNKS / 2, PATIENCE_MS, NULL), "half of the counts");
 	kill_one("half counted: the scheduler is killed", before.scheduler_pid);
 	int64_t words = number_of(d, sum, "the sum");
-	say("the sum is there", now_ms() - start, "%" PRId64 " words: the same", words);
+	say("the sum arrived", now_ms() - start, "%" PRId64 " words: the same", words);
 	compare(words, d->words);
 	must(plm_status_get(d->rt, &after), "plm_status_get");
 	say("processes replaced by the manager", -1, "%" PRIu64, after.restarts - before.restarts);
@@ -519,7 +519,7 @@ static void stop(struct demo *d)
 	double start = now_ms();
 	if (run_program(d, "plmctl", "stop") != 0 || waitpid(d->manager, &status, 0) != d->manager)
 		give_up("plmctl stop", "the runtime did not stop");
-	say("plmctl stop, until its last process has ended", now_ms() - start, "exit code %d",
+	say("plmctl stop, until the last process ended", now_ms() - start, "exit code %d",
 	    WIFEXITED(status) ? WEXITSTATUS(status) : -1);
 	int left = names_left(d->name);
 	say("names left in /dev/shm", -1, "%d", left);
@@ -540,17 +540,17 @@ int main(int argc, char **argv)
 	store_text(&d);
 	count_with_wc(&d);
 	count_words(&d);
-	title("A million tasks that do nothing");
+	title("A million empty tasks");
 	run_noops(&d);
 	title("A large object");
 	hand_over(&d);
-	title("Count again, and kill meanwhile (the lines with a time are the runtime's log)");
+	title("Count again under kills (lines with a time of day are the log of the runtime)");
 	count_under_fire(&d);
-	title("What plmctl status and plmdump check say");
+	title("plmctl status and plmdump check");
 	run_program(&d, "plmctl", "status");
 	printf("\n");
 	if (run_program(&d, "plmdump", "check") != 0)
-		give_up("plmdump check", "something is unsound");
+		give_up("plmdump check", "a shared structure is damaged");
 	stop(&d);
 	free(d.text);
 	printf("\nAll answers right, in %.1f s.\n", (now_ms() - start) / 1e3);

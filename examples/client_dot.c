@@ -1,7 +1,7 @@
-/* client_dot.c - a client: two vectors go into the store, two tasks run one behind the other, one
- * number comes back. The vectors are written once and never copied.
+/* client_dot.c - a client: two vectors go into the store, two tasks run in sequence, one number
+ * comes back. The vectors are written once and never copied.
  *
- *	client_dot [MODULE]        loads MODULE (vector.so) first if it is given */
+ *	client_dot [MODULE]        loads MODULE (vector.so) first, if given */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,7 +59,8 @@ static int print_number(plm *rt, plm_ref future)
 	return 0;
 }
 
-/* dot(scale(x, 3), y): the second task names the future of the first and need not wait for it. */
+/* dot(scale(x, 3), y). The second task takes the future of the first as an argument, so the client
+ * submits both tasks without waiting in between. */
 static int compute(plm *rt)
 {
 	plm_ref x = PLM_NONE, y = PLM_NONE, scaled = PLM_NONE, product = PLM_NONE;
@@ -89,7 +90,7 @@ int main(int argc, char **argv)
 	}
 	r = argc > 1 ? plm_module_load(rt, argv[1]) : 0;
 	if (r == -EEXIST)
-		r = 0; /* loaded already: just as well */
+		r = 0; /* the module was loaded before */
 	else if (r < 0)
 		complain(argv[1], r);
 	if (r == 0)

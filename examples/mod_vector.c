@@ -1,13 +1,13 @@
 /* mod_vector.c - a module: arithmetic on vectors of doubles.
- * An argument is a raw array of doubles, read where it lies in shared memory; a result is written
- * where its readers will find it. Nothing is copied on the way. */
+ * An argument is a raw array of doubles, read in place in shared memory. The function writes a
+ * result directly into the store, where readers find the bytes. Nothing is copied. */
 #include <errno.h>
 #include <string.h>
 
 #include "plm.h"
 
-/* Argument i as an array of doubles; NULL when it is none. Values are aligned for any plain type
- * only from 64 bytes on, so single doubles are read by memcpy. */
+/* Argument i as an array of doubles; NULL if the argument is no such array. Values of up to 24
+ * bytes may lie at any address, so element() reads by memcpy. */
 static const void *vector(plm_call *call, size_t i, size_t *ret_count)
 {
 	size_t bytes = 0;
@@ -43,7 +43,7 @@ static int dot(plm_call *call)
 	return 0;
 }
 
-/* X FACTOR: a vector. A long computation looks now and then whether anybody still wants it. */
+/* X FACTOR: a vector. A long computation asks now and then whether the task was cancelled. */
 static int scale(plm_call *call)
 {
 	enum { LOOK_EVERY = 1 << 20 };

@@ -105,7 +105,7 @@ static struct heap_entry *heap_at(const struct heap *heap, uint32_t place)
 static void heap_put(const struct tree *tree, uint32_t place, struct heap_entry entry)
 {
 	struct heap_entry *slot = heap_entry_of(tree, place);
-	sh_set(*slot, entry);
+	sh_set(*slot, entry, "entry");
 	if (entry.id < tree->capacity) /* read from the segment: not vouched for */
 		sh_set(tree->position[entry.id], (uint32_t)(slot - tree->entry));
 }
@@ -165,8 +165,8 @@ static void heap_set_length(struct heap *heap, uint32_t length)
 	sh_poke(&heap->shm->length, length);
 	if (length > 0)
 		return;
-	sh_poke(&heap->shm->first, 0); /* where siblings share a line */
-	sh_poke(&heap->shm->in_order, 1);
+	sh_poke(&heap->shm->first, 0, "first, empty"); /* where siblings share a line */
+	sh_poke(&heap->shm->in_order, 1, "in_order, empty");
 }
 
 static bool heap_find(const struct heap *heap, uint32_t id, uint32_t *ret_place)
@@ -199,7 +199,7 @@ void heap_push(struct heap *heap, uint32_t id, uint32_t tag, uint64_t key)
 		return; /* full without this id: damage, which a rebuild mends */
 	heap_set_length(heap, length + 1);
 	if (length > 0 && heap_at(heap, length - 1)->key < key)
-		sh_poke(&heap->shm->in_order, 0);
+		sh_poke(&heap->shm->in_order, 0, "in_order, pushed");
 	struct tree tree = heap_tree_of(heap);
 	if (sh_peek(&heap->shm->in_order))
 		heap_put(&tree, length, entry);
@@ -222,7 +222,8 @@ static void heap_close_hole(struct heap *heap, uint32_t hole)
 	uint32_t length = heap_length_of(heap) - 1;
 	if (hole == 0 && sh_peek(&heap->shm->in_order)) {
 		sh_poke(&heap->shm->first,
-		    heap_slot_of(heap_first_of(heap->shm, heap->capacity), heap->capacity, 1));
+		    heap_slot_of(heap_first_of(heap->shm, heap->capacity), heap->capacity, 1),
+		    "first, popped");
 		heap_set_length(heap, length);
 		return;
 	}
@@ -230,7 +231,7 @@ static void heap_close_hole(struct heap *heap, uint32_t hole)
 	heap_set_length(heap, length);
 	if (hole == length)
 		return;
-	sh_poke(&heap->shm->in_order, 0);
+	sh_poke(&heap->shm->in_order, 0, "in_order, hole filled");
 	heap_settle(heap, hole, length, last);
 }
 
@@ -268,7 +269,7 @@ void heap_update(struct heap *heap, uint32_t id, uint64_t key)
 	}
 	struct heap_entry entry = *heap_at(heap, place);
 	entry.key = key;
-	sh_poke(&heap->shm->in_order, 0);
+	sh_poke(&heap->shm->in_order, 0, "in_order, updated");
 	heap_settle(heap, place, heap_length_of(heap), entry);
 }
 

@@ -2,20 +2,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/check.h"
-#include "base/log.h"
 #include "base/why.h"
 #include "journal/db_parts.h"
 
-enum { BUSY_MS = 5000 };
-
-/* In one step: a file that is cut off has all tables or none. */
+/* A single transaction, so that a truncated file has all tables or none. */
 const char db_schema[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE IF NOT EXISTS boot(id INTEGER PRIMARY KEY, runtime INTEGER, name TEXT,"
@@ -61,7 +57,7 @@ const char *const db_tables[] = {
 #define UNFINISHED \
 	"FROM task t LEFT JOIN ended e ON e.task = t.id WHERE e.task IS NULL AND t.boot <> ?1 "
 
-/* Of tasks that went. */
+/* Rows of pruned tasks. */
 #define PRUNE(table)                                           \
 	"DELETE FROM " table " WHERE task >= ?1 AND task < ?2" \
 	" AND NOT EXISTS(SELECT 1 FROM task t WHERE t.id = " table ".task)"
@@ -137,7 +133,7 @@ int db_error(struct db *db, int code, const char *doing)
 	const char *text = db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(code);
 	int seen = errno, system = db->handle ? sqlite3_system_errno(db->handle) : 0;
 	if (system == 0 && code == SQLITE_IOERR_WRITE)
-		system = seen; /* of the write that failed, for SQLite does not always tell */
+		system = seen; /* SQLite does not always keep the errno of a failed write */
 	switch (code & 0xff) {
 	case SQLITE_FULL:
 		return why(-ENOSPC, "%s %s: no room is left on the disk", doing, db->path);
@@ -150,7 +146,7 @@ int db_error(struct db *db, int code, const char *doing)
 	case SQLITE_NOTADB: return why(-EUCLEAN, "%s %s: %s", doing, db->path, text);
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
-		return why(-EBUSY, "%s %s: another process holds it locked", doing, db->path);
+		return why(-EBUSY, "%s %s: another process has locked it", doing, db->path);
 	case SQLITE_NOMEM: return why(-ENOMEM, "%s %s: no memory", doing, db->path);
 	case SQLITE_READONLY:
 	case SQLITE_CANTOPEN:
@@ -171,24 +167,26 @@ static int db_prepare(struct db *db, enum db_statement which)
 	return code == SQLITE_OK ? 0 : db_error(db, code, "reading");
 }
 
-static int db_bind(struct db *db, enum db_statement which, const char *letters, va_list values)
+/* SQLite refuses a blob of more than 1 GB, and the parameter stays NULL: only this task is lost to
+ * the journal (resume.c finds its arguments damaged), where an error would stop all writing. */
+static void db_bind_one(sqlite3_stmt *s, int at, const struct db_value *v)
 {
-	int r = db_prepare(db, which), at = 1;
+	switch (v->type) {
+	case DB_INTEGER: sqlite3_bind_int64(s, at, v->integer); break;
+	case DB_TEXT: sqlite3_bind_text(s, at, v->at, -1, SQLITE_STATIC); break;
+	case DB_BLOB: sqlite3_bind_blob64(s, at, v->at, v->length, SQLITE_STATIC); break;
+	}
+}
+
+static int db_bind(struct db *db, enum db_statement which, struct db_values values)
+{
+	int r = db_prepare(db, which);
 	if (r < 0)
 		return r;
 	sqlite3_stmt *s = db->statement[which];
-	for (; *letters; letters++, at++) {
-		const void *bytes;
-		switch (*letters) {
-		case 'i': sqlite3_bind_int64(s, at, va_arg(values, int64_t)); break;
-		case 't':
-			sqlite3_bind_text(s, at, va_arg(values, const char *), -1, SQLITE_STATIC);
-			break;
-		default:
-			bytes = va_arg(values, const void *);
-			sqlite3_bind_blob64(s, at, bytes, va_arg(values, size_t), SQLITE_STATIC);
-		}
-	}
+	CHECK(sqlite3_bind_parameter_count(s) == (int)values.count);
+	for (size_t i = 0; i < values.count; i++)
+		db_bind_one(s, (int)i + 1, &values.value[i]);
 	return 0;
 }
 
@@ -209,35 +207,22 @@ void db_end(struct db *db, enum db_statement which)
 	sqlite3_clear_bindings(db->statement[which]);
 }
 
-int db_rows(struct db *db, enum db_statement which, const char *letters, ...)
+int db_rows(struct db *db, enum db_statement which, struct db_values values)
 {
-	va_list values;
-	va_start(values, letters);
-	int r = db_bind(db, which, letters, values);
-	va_end(values);
+	int r = db_bind(db, which, values);
 	return r < 0 ? r : db_next(db, which);
 }
 
-int db_run(struct db *db, enum db_statement which, const char *letters, ...)
+int db_run(struct db *db, enum db_statement which, struct db_values values)
 {
-	va_list values;
-	va_start(values, letters);
-	int r = db_bind(db, which, letters, values);
-	va_end(values);
-	if (r == 0)
-		r = db_next(db, which);
+	int r = db_rows(db, which, values);
 	db_end(db, which);
 	return r < 0 ? r : 0;
 }
 
-int db_number(struct db *db, enum db_statement which, int64_t *ret, const char *letters, ...)
+int db_number(struct db *db, enum db_statement which, int64_t *ret, struct db_values values)
 {
-	va_list values;
-	va_start(values, letters);
-	int r = db_bind(db, which, letters, values);
-	va_end(values);
-	if (r == 0)
-		r = db_next(db, which);
+	int r = db_rows(db, which, values);
 	*ret = r == 1 ? sqlite3_column_int64(db->statement[which], 0) : 0;
 	if (r == 1 && sqlite3_column_type(db->statement[which], 0) == SQLITE_NULL)
 		r = 0;
@@ -268,9 +253,9 @@ bool db_in_group(struct db *db)
 	return db->handle && !sqlite3_get_autocommit(db->handle);
 }
 
-/* ---- opening ---- */
+/* ---- the file ---- */
 
-static int db_execute(struct db *db, const char *sql, const char *doing)
+int db_execute(struct db *db, const char *sql, const char *doing)
 {
 	int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
 	return code == SQLITE_OK ? 0 : db_error(db, code, doing);
@@ -282,7 +267,7 @@ int db_set_fsync(struct db *db, bool fsync)
 	    db, fsync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=OFF", "setting up");
 }
 
-/* What is in it was written with the mode of the file: it is ours alone. */
+/* The file holds environments of commands, so only the owner may read the file. */
 static int db_make_private(struct db *db)
 {
 	int fd = open(db->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -307,173 +292,25 @@ int db_connect(struct db *db, bool fsync)
 	r = db_execute(db, "PRAGMA journal_mode=WAL", "opening");
 	if (r == 0)
 		r = db_set_fsync(db, fsync);
-	/* Is it a database at all? */
+	/* SQLite reads the file only now, and finds out whether the file is a database. */
 	return r < 0 ? r : db_execute(db, "BEGIN IMMEDIATE; COMMIT", "opening");
 }
 
 int db_check_version(struct db *db)
 {
 	int64_t version = 0;
-	int r = db_number(db, DB_GET_MARK, &version, "t", "version");
+	int r = db_number(db, DB_GET_MARK, &version, BIND(bind_text("version")));
 	if (r < 0)
 		return r;
 	if (r == 0)
-		return db_run(db, DB_SET_MARK, "ti", "version", (int64_t)JOURNAL_VERSION);
+		return db_run(db, DB_SET_MARK,
+		    BIND(bind_text("version"), bind_int((int64_t)JOURNAL_VERSION)));
 	return version == JOURNAL_VERSION
 	    ? 0
 	    : why(-EPROTO,
 		  "%s was written by another version of plm (format %lld, not %d), and was not "
 		  "changed: start that plm, or give another --state DIR",
 		  db->path, (long long)version, JOURNAL_VERSION);
-}
-
-/* Its first complaint, if it has any. */
-static int db_look_through(struct db *db)
-{
-	sqlite3_stmt *s;
-	int code = sqlite3_prepare_v2(db->handle, "PRAGMA quick_check(1)", -1, &s, NULL);
-	if (code != SQLITE_OK)
-		return db_error(db, code, "checking");
-	code = sqlite3_step(s);
-	const unsigned char *said = code == SQLITE_ROW ? sqlite3_column_text(s, 0) : NULL;
-	int r = 0;
-	if (code != SQLITE_ROW)
-		r = db_error(db, code, "checking");
-	else if (said && strcmp((const char *)said, "ok") != 0)
-		r = why(-EUCLEAN, "checking %s: %s", db->path, said);
-	sqlite3_finalize(s);
-	return r;
-}
-
-/* SQLite says here what it recovered. */
-static void db_on_message(void *context, int code, const char *message)
-{
-	(void)context;
-	if (code == SQLITE_NOTICE_RECOVER_WAL)
-		log_info("after a crash: %s", message);
-}
-
-/* Is it a line of the schema? As SQLite keeps it: CREATE TABLE boot(...). */
-static bool db_is_ours(const char *sql)
-{
-	const char *name = sql ? strchr(sql, ' ') : NULL, *found;
-	name = name ? strchr(name + 1, ' ') : NULL;
-	found = name ? strstr(db_schema, name) : NULL;
-	return found && found[strlen(name)] == ';';
-}
-
-static bool db_is_table(const char *name)
-{
-	for (int i = 0; db_tables[i]; i++)
-		if (strcmp(name, db_tables[i]) == 0)
-			return true;
-	return false;
-}
-
-/* All tables as we make them, or none of them: a table that is gone was not empty for sure, and a
- * view in its place may have no end. What else is there is somebody's own. What is sound and
- * different is not ours to judge: a file of a newer version, set aside and salvaged, would be an
- * empty queue. */
-static int db_look_at_schema(struct db *db)
-{
-	sqlite3_stmt *s;
-	unsigned right = 0, all = 0, wrong = 0;
-	int code =
-	    sqlite3_prepare_v2(db->handle, "SELECT name, sql FROM sqlite_schema", -1, &s, NULL);
-	while (code == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
-		const void *name = sqlite3_column_text(s, 0);
-		if (!name || !db_is_table(name))
-			continue;
-		if (db_is_ours((const char *)sqlite3_column_text(s, 1)))
-			right++;
-		else
-			wrong++;
-	}
-	int r = code == SQLITE_OK ? sqlite3_finalize(s) : code;
-	while (db_tables[all])
-		all++;
-	if (r != SQLITE_OK)
-		return db_error(db, r, "reading");
-	if (wrong == 0 && (right == 0 || right == all))
-		return 0;
-	r = db_look_through(db); /* is that how it was written, or is it damaged? */
-	return r < 0
-	    ? r
-	    : why(-EPROTO,
-		  "%s is sound, but its tables are not those that this plm "
-		  "makes: it was made by a newer version, or altered. It was not changed; start "
-		  "the plm "
-		  "that made it, undo the alteration, or give another --state DIR",
-		  db->path);
-}
-
-static int db_open_sound(struct db *db, bool check, bool fsync)
-{
-	int r = db_connect(db, fsync);
-	if (r == 0 && check)
-		r = db_look_through(db);
-	if (r == 0)
-		r = db_look_at_schema(db);
-	if (r == 0)
-		r = db_execute(db, db_schema, "setting up");
-	return r < 0 ? r : db_check_version(db);
-}
-
-static void db_begin(struct db *db, const char *directory)
-{
-	static bool configured;
-	if (!configured)
-		sqlite3_config(SQLITE_CONFIG_LOG, db_on_message, NULL);
-	configured = true;
-	*db = (struct db){ .handle = NULL };
-	snprintf(db->path, sizeof db->path, "%s/%s", directory, JOURNAL_FILE);
-}
-
-int db_understands(const char *directory)
-{
-	struct db db;
-	db_begin(&db, directory);
-	if (access(db.path, F_OK) < 0 || salvage_is_due(&db) != 0)
-		return 0;
-	int r = 0;
-	if (sqlite3_open_v2(db.path, &db.handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-		NULL) == SQLITE_OK) {
-		sqlite3_busy_timeout(db.handle, BUSY_MS);
-		r = db_look_at_schema(&db);
-	}
-	int64_t version = JOURNAL_VERSION;
-	if (r == 0 && db.handle && db_number(&db, DB_GET_MARK, &version, "t", "version") == 1)
-		r = db_check_version(&db);
-	db_close(&db);
-	return r == -EPROTO ? r : 0; /* the journal says the rest */
-}
-
-int db_salvage(struct db *db, const char *directory, bool fsync)
-{
-	char damage[256];
-	snprintf(damage, sizeof damage, "%s", why_text());
-	db_begin(db, directory);
-	int r = salvage(db, fsync, damage);
-	if (r == 0)
-		r = db_check_version(db);
-	if (r < 0)
-		db_close(db);
-	db->checked = true;
-	return r;
-}
-
-int db_open(struct db *db, const char *directory, bool check, bool fsync)
-{
-	db_begin(db, directory);
-	int r = salvage_is_due(db);
-	if (r == 1)
-		r = why(-EUCLEAN, "a salvage of it was not brought to its end");
-	else if (r == 0)
-		r = db_open_sound(db, check, fsync);
-	db->checked = check;
-	if (r < 0)
-		db_close(db);
-	return r == -EUCLEAN ? db_salvage(db, directory, fsync) : r;
 }
 
 void db_close(struct db *db)

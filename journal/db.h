@@ -1,20 +1,20 @@
-/* db.h - the journal's file: DIR/journal.db, SQLite in WAL mode, and the statements it is written
- * with.
+/* db.h - the journal's file: DIR/journal.db, SQLite in WAL mode, and the statements to write the
+ *file.
  *
  * Rows are added and never changed: a task when it was accepted, an attempt when it began or ended
- * without ending the task, the end. So whatever is cut off, what is left is whole.
+ * without ending the task, the end. So a truncated file has whole rows.
  *
  *	boot      a runtime that used the directory
- *	task      accepted: what it calls, with what, on which terms
- *	attempt   of a task, in a boot: it runs, or stands in the queue again
- *	ended     how, when, by whom, and the first bytes of what it wrote
- *	forgotten nobody may claim it any more, but it is to run
- *	resumed   a task of an earlier boot was queued again, as this future, with these budgets
- *	needed    a task that others have among their arguments: its values are kept
- *	value     of such a one
- *	blob      bytes that several tasks may share
+ *	task      accepted: its function, arguments and terms
+ *	attempt   of a task, in a boot: runs, or stands in the queue again
+ *	ended     how, when, by which worker, and the first bytes of output
+ *	forgotten nobody may claim the task any more, but it is to run
+ *	resumed   a task of an earlier boot was queued again, under a new future, with the remaining
+ *budgets needed    a task among the arguments of other tasks: its values are kept value     of a
+ *needed task blob      bytes shared by several tasks
  *
- * Where: the journal's process alone writes; plmctl reads (history.h).  Blocks: on the disk.
+ * Where: the journal's process alone writes; plmctl reads (history.h).
+ * Blocks: on the disk.
  * Errors: -errno with a why: -ENOSPC (disk full, a limit of file size), -EIO, -EUCLEAN (the file is
  * damaged), -EBUSY. */
 #ifndef PLM_JOURNAL_DB_H
@@ -81,41 +81,76 @@ struct db {
 	struct sqlite3 *handle;
 	struct sqlite3_stmt *statement[DB_STATEMENTS];
 	char path[DB_PATH_BYTES];
-	bool checked;                  /* it was looked through */
-	char salvaged[SALVAGED_BYTES]; /* what was set aside, and read of it; "": nothing */
+	bool checked;                  /* the whole file was looked through */
+	char salvaged[SALVAGED_BYTES]; /* the name set aside, and how much was read; "": none */
 };
 
-/* Is the file there one that we would open? -EPROTO, with a why: it is sound, and not as this
- * version makes it; nothing was changed. 0 also if there is none, or a damaged one. For the
- * manager, so that a boot is refused and not a task lost. */
+/* Would db_open() take the file? -EPROTO, with a why: the file is sound, but of another version;
+ * nothing was changed. 0 also for a missing or a damaged file. The manager asks before the ready
+ * line, so that a boot is refused and no task lost. */
 int db_understands(const char *directory);
-/* Opens or makes it; what a crash left in the WAL is recovered. A damaged file is set aside and
- * salvaged (salvage.c), which is said in the log; a sound one that is not ours is left alone
+/* Opens or makes the file; SQLite recovers what a crash left in the WAL. A damaged file is set
+ * aside and salvaged (salvage.c), with a log line; a sound file of another version is left alone
  * (-EPROTO). check: look through the whole file first. */
 int db_open(struct db *db, const char *directory, bool check, bool fsync);
-/* What why_text() says is damaged is set aside, whatever a look through it would say. */
+/* Sets the file aside for the damage in why_text(), without a look through the file. */
 int db_salvage(struct db *db, const char *directory, bool fsync);
 void db_close(struct db *db);
-/* Each commit waits for the disk, or not. Outside of a group. */
+/* Whether each commit waits for the disk. Not within a group. */
 int db_set_fsync(struct db *db, bool fsync);
 
-/* Runs one to its end; what it yields is not looked at. A letter an argument: i int64_t; t const
- * char * (NULL: none); b const void *, size_t. */
-int db_run(struct db *db, enum db_statement which, const char *letters, ...);
+/* ---- values: a statement is bound to as many as it has parameters ---- */
+
+struct db_value {
+	enum db_type { DB_INTEGER, DB_TEXT, DB_BLOB } type;
+	int64_t integer;
+	const void *at;
+	size_t length;
+};
+struct db_values {
+	const struct db_value *value;
+	size_t count;
+};
+
+static inline struct db_value bind_int(int64_t n)
+{
+	return (struct db_value){ .type = DB_INTEGER, .integer = n };
+}
+static inline struct db_value bind_uint(uint64_t n)
+{
+	return (struct db_value){ .type = DB_INTEGER, .integer = (int64_t)n };
+}
+static inline struct db_value bind_text(const char *text) /* NULL: none */
+{
+	return (struct db_value){ .type = DB_TEXT, .at = text };
+}
+static inline struct db_value bind_blob(const void *at, size_t length) /* NULL: none */
+{
+	return (struct db_value){ .type = DB_BLOB, .at = at, .length = length };
+}
+#define BIND(...)                                                      \
+	((struct db_values){ (const struct db_value[]){ __VA_ARGS__ }, \
+	    sizeof((const struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value) })
+#define BIND_NOTHING ((struct db_values){ NULL, 0 })
+
+/* ---- statements: a wrong number of values is a bug, and stops the process ---- */
+
+/* Runs a statement to its end; rows are not looked at. */
+int db_run(struct db *db, enum db_statement which, struct db_values values);
 /* The first column of the first row: 1, 0 if there is no row, or -errno. */
-int db_number(struct db *db, enum db_statement which, int64_t *ret, const char *letters, ...);
-/* Binds, for who reads rows itself: 1 a row is there, 0 none is left. db_end() after the last. */
-int db_rows(struct db *db, enum db_statement which, const char *letters, ...);
+int db_number(struct db *db, enum db_statement which, int64_t *ret, struct db_values values);
+/* The next row, to be read by the caller: 1, 0 after the last row. Then call db_end(). */
+int db_rows(struct db *db, enum db_statement which, struct db_values values);
 int db_next(struct db *db, enum db_statement which);
 void db_end(struct db *db, enum db_statement which);
 int64_t db_int(struct db *db, enum db_statement which, int column);
-const char *db_text(struct db *db, enum db_statement which, int column); /* "" of none */
+const char *db_text(struct db *db, enum db_statement which, int column); /* "" for NULL */
 const void *db_blob(struct db *db, enum db_statement which, int column, size_t *ret_length);
 
-/* A group that is neither: is one open? */
+/* Is a group begun, and neither committed nor rolled back? */
 bool db_in_group(struct db *db);
 
-/* What SQLite's code means here, with a why about this file. */
+/* -errno for a code of SQLite, with a why. */
 int db_error(struct db *db, int code, const char *doing);
 
 #endif

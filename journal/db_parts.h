@@ -1,5 +1,5 @@
-/* db_parts.h - what db.c and salvage.c share of the file.
- * Who: the journal alone.  Errors: as db.h. */
+/* db_parts.h - what db.c, db_open.c and salvage.c share.
+ * Where: the journal.  Errors: as db.h. */
 #ifndef PLM_JOURNAL_DB_PARTS_H
 #define PLM_JOURNAL_DB_PARTS_H
 
@@ -7,20 +7,24 @@
 
 #include "journal/db.h"
 
-enum { JOURNAL_VERSION = 1 }; /* of what the rows mean */
+enum {
+	JOURNAL_VERSION = 1, /* of the meaning of rows */
+	BUSY_MS = 5000,
+};
 
 extern const char db_schema[];
-extern const char *const db_tables[]; /* NULL behind the last */
+extern const char *const db_tables[]; /* ends with NULL */
 
-/* The file as it is, with our settings; not looked through. */
+/* Opens the file with our settings, without a look at the tables. */
 int db_connect(struct db *db, bool fsync);
+int db_execute(struct db *db, const char *sql, const char *doing);
 
-/* Sets the damaged file aside, makes a new one, copies what can be read, and opens it. */
+/* Sets the damaged file aside, copies all readable rows into a new file, and opens that. */
 int salvage(struct db *db, bool fsync, const char *damage);
-/* A salvage was begun, and who did it died: 1, and it is to be done again; 0; or -errno. */
+/* 1: a journal died during a salvage, which is to be done again; 0; -errno. */
 int salvage_is_due(const struct db *db);
 
-/* Of a sound file: is it of our version? 0, or -EPROTO with a why. */
+/* Is a sound file of our version? 0, or -EPROTO with a why. */
 int db_check_version(struct db *db);
 
 #endif

@@ -1,5 +1,5 @@
-/* describe.c - tasks in the words of people: what the history can be searched for, and terms as
- * text, which another boot with other workers can read again. */
+#include "journal/describe.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "tables/command_block.h"
 #include "spec/spec.h"
 
-/* Its bytes, also if it is an object; NULL: they are not there. */
+/* The bytes of an argument, or of the named object; NULL: not available. */
 static const char *describe_bytes_of(
     const struct journal *j, const struct arg *arg, uint64_t *ret_length)
 {
@@ -97,14 +97,13 @@ static void describe_print_terms(
 	    terms->keep_ms);
 }
 
-/* Many tasks with the same terms come one behind the other. */
 void describe_terms(
     struct journal *j, uint32_t number, const char **ret_needs, const char **ret_limits)
 {
-	if (number != j->terms_known)
+	if (number != j->terms.known)
 		describe_print_terms(
-		    j, terms_at(j->rt.tables.terms, number), j->terms_text[0], j->terms_text[1]);
-	j->terms_known = number;
-	*ret_needs = j->terms_text[0];
-	*ret_limits = j->terms_text[1];
+		    j, terms_at(j->rt.tables.terms, number), j->terms.needs, j->terms.limits);
+	j->terms.known = number;
+	*ret_needs = j->terms.needs;
+	*ret_limits = j->terms.limits;
 }

@@ -1,8 +1,5 @@
-/* encode.c - what a task is called with, as bytes that outlive the segments.
- *
- * An argument is a letter and then: its bytes (b), the number of a blob (s), or a task of this
- * journal and which of its results (t). What others may have too, an environment for instance, is
- * a blob: looked for by a hash, told apart by its bytes. A future that is settled is its value. */
+#include "journal/encode.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +10,7 @@
 #include "tables/args.h"
 #include "tables/edges.h"
 
-/* FNV-1a over words, for long ones: to find, not to trust. */
+/* FNV-1a over words, which is fast for long data. Equal sums are confirmed by the bytes. */
 int64_t encode_sum(const void *data, size_t length)
 {
 	uint64_t sum = UINT64_C(14695981039346656037) ^ length;
@@ -115,19 +112,17 @@ static int encode_add_blob(
     struct journal *j, int64_t sum, const void *data, size_t length, uint64_t id, uint64_t *ret)
 {
 	int64_t found;
-	int r = db_number(&j->db, DB_FIND_BLOB, &found, "iib", sum,
-	    (int64_t)encode_oldest_shared(j), data, length);
+	int r = db_number(&j->db, DB_FIND_BLOB, &found,
+	    BIND(bind_int(sum), bind_uint(encode_oldest_shared(j)), bind_blob(data, length)));
 	*ret = r == 1 ? (uint64_t)found : j->next_blob;
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = db_run(
-	    &j->db, DB_ADD_BLOB, "iiib", (int64_t)j->next_blob, (int64_t)id, sum, data, length);
+	r = db_run(&j->db, DB_ADD_BLOB,
+	    BIND(bind_uint(j->next_blob), bind_uint(id), bind_int(sum), bind_blob(data, length)));
 	j->next_blob += r == 0;
 	return r;
 }
 
-/* ref names the object it is the value of, 0: none. An object known by its reference need not even
- * be read. */
 int encode_value(struct journal *j, uint64_t ref, const void *data, size_t length, uint64_t id,
     uint64_t *ret_blob)
 {
@@ -155,7 +150,7 @@ static int encode_lose(struct encoding *e, uint32_t number, const char *what)
 	return encode_put_number(e, ARGUMENT_LOST, 0, 0);
 }
 
-/* The task of this journal that the record belongs to, 0: none. */
+/* The number of the record's task in this journal; 0: none. */
 static uint64_t encode_task_of(const struct journal *j, const struct record *r, uint64_t word)
 {
 	const struct entry *entry = &j->entry[record_index(&j->rt.tables, r)];
@@ -171,12 +166,12 @@ static int encode_put_future(
 	uint64_t word, spoken;
 	struct record *r = record_lookup(t, ref, &word);
 	if (!r)
-		return encode_lose(e, number, "a future that is gone");
+		return encode_lose(e, number, "a future that no longer exists");
 	bool part = word_state(word) == RECORD_PART;
 	uint64_t length;
 	struct record *speaker = part ? record_lookup(t, r->part.task, &spoken) : r;
 	if (!speaker)
-		return encode_lose(e, number, "a future that is gone");
+		return encode_lose(e, number, "a future that no longer exists");
 	spoken = sh_load(&speaker->state);
 	if (word_state(spoken) == RECORD_DONE) {
 		const void *data = record_value(t, r, &length);
@@ -191,9 +186,9 @@ static int encode_put_future(
 	}
 	uint64_t task = encode_task_of(j, speaker, spoken);
 	if (!task)
-		return encode_lose(e, number, "a future of something that is not durable itself");
+		return encode_lose(e, number, "a future of a task that is not durable");
 	j->any_needed = true;
-	int done = db_run(&j->db, DB_ADD_NEEDED, "i", (int64_t)task);
+	int done = db_run(&j->db, DB_ADD_NEEDED, BIND(bind_uint(task)));
 	return done < 0 ? done
 			: encode_put_number(e, ARGUMENT_TASK, task, part ? r->part.which : 0);
 }
@@ -206,7 +201,7 @@ int encode_args(struct journal *j, struct record *r, uint64_t id, struct encodin
 	ret->length = 0;
 	ret->undurable = NULL;
 	if (!args_open(&j->rt.tables, r, &reader)) {
-		ret->undurable = "its arguments were not there any more when it was written";
+		ret->undurable = "its arguments were gone before they could be written";
 		return 0;
 	}
 	while (done == 0 && args_next(&reader, &arg)) {

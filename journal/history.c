@@ -58,7 +58,7 @@ static int history_error_of(struct history *h, int code)
 	}
 }
 
-/* A view in the place of a table may have no end. */
+/* A view is refused: reading a view may have no end. */
 static int history_look_for_views(struct history *h)
 {
 	sqlite3_stmt *s;
@@ -110,13 +110,13 @@ void history_close(struct history **hp)
 	*hp = NULL;
 }
 
-/* ---- what is asked for ---- */
+/* ---- queries ---- */
 
 #define LAST_ATTEMPT                                                                           \
 	"(SELECT CASE WHEN a.running THEN 2 ELSE 1 END FROM attempt a WHERE a.task = t.id AND" \
 	" a.boot = coalesce(r.boot, t.boot) ORDER BY a.attempt DESC, a.running LIMIT 1)"
 
-/* The numbers are those of enum history_state. */
+/* The numbers of enum history_state. */
 #define STATE                                                                       \
 	"CASE e.state WHEN 5 THEN 3 WHEN 6 THEN CASE WHEN e.dead THEN 5 ELSE 4 END" \
 	" WHEN 7 THEN 6 ELSE coalesce(" LAST_ATTEMPT ", 1) END"

@@ -12,44 +12,8 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/why.h"
-
-int64_t journal_now(void)
-{
-	return (int64_t)(clock_of(CLOCK_REALTIME) / NS_PER_MS);
-}
-
-/* ---- how it fares ---- */
-
-static void journal_say_trouble(struct journal *j, int error)
-{
-	struct journal_shm *shm = j->shm;
-	if (sh_peek(&shm->trouble) == 0)
-		log_warn("%s; tasks accepted from now on are not durable until there is a remedy",
-		    why_text());
-	snprintf(shm->trouble_text, sizeof shm->trouble_text, "%s", why_text());
-	sh_store(&shm->trouble, (uint32_t)-error);
-	sh_add(&shm->failures, 1);
-	event_post(&shm->written);
-}
-
-void journal_give_up(struct journal *j)
-{
-	log_warn("the journal is damaged: %s", why_text());
-	sh_store(&j->shm->trouble, EUCLEAN);
-	exit(1);
-}
-
-static void journal_say_written(struct journal *j)
-{
-	struct journal_shm *shm = j->shm;
-	if (sh_peek(&shm->trouble))
-		log_info("the journal can be written again: nothing was lost");
-	sh_store(&shm->trouble, 0);
-	sh_add(&shm->groups, 1);
-	sh_add(&shm->accepted, j->accepted);
-	sh_add(&shm->ended, j->ended);
-	event_post(&shm->written);
-}
+#include "journal/journal_rows.h"
+#include "journal/journal_trouble.h"
 
 /* ---- a group ---- */
 
@@ -58,11 +22,11 @@ static void journal_tell_back(struct journal *j, uint32_t index)
 	sh_or(&j->rt.tables.news[index / 64], (uint64_t)1 << index % 64);
 }
 
-/* Looks at what has news, in the order of the records from where the last group stopped. */
+/* Looks at records with news, in table order, from where the last group stopped. */
 static int journal_look_around(struct journal *j, uint32_t *ret_list, uint32_t *ret_count)
 {
 	struct tables *t = &j->rt.tables;
-	uint32_t words = (pool_fresh(&t->pool) + 63) / 64, w = j->look_from;
+	uint32_t words = (pool_fresh(&t->pool) + 63) / 64, w = j->group.look_from;
 	int r = 0;
 	*ret_count = 0;
 	for (uint32_t i = 0; i < words && *ret_count + 64 <= GROUP_RECORDS; i++) {
@@ -75,40 +39,41 @@ static int journal_look_around(struct journal *j, uint32_t *ret_list, uint32_t *
 				r = rows_look(j, index);
 		}
 	}
-	j->look_from = w;
+	j->group.look_from = w;
 	return r;
 }
 
-/* What was written in vain is looked at again. */
+/* After a failed commit the records of the group have news again. */
 static void journal_take_back(struct journal *j, const uint32_t *list, uint32_t n)
 {
 	if (db_in_group(&j->db))
-		db_run(&j->db, DB_ROLLBACK, "");
-	while (j->changes > 0) {
-		j->changes--;
-		j->entry[j->change[j->changes].index] = j->change[j->changes].before;
+		db_run(&j->db, DB_ROLLBACK, BIND_NOTHING);
+	while (j->group.changes > 0) {
+		j->group.changes--;
+		j->entry[j->group.change[j->group.changes].index] =
+		    j->group.change[j->group.changes].before;
 	}
-	j->next_task = j->group_task;
-	j->next_blob = j->group_blob;
-	memset(j->object, 0, sizeof j->object); /* some may be of this group */
+	j->next_task = j->group.first_task;
+	j->next_blob = j->group.first_blob;
+	memset(j->object, 0, sizeof j->object); /* some may be of the failed group */
 	for (uint32_t i = 0; i < n; i++)
 		journal_tell_back(j, list[i]);
 }
 
-/* Only now: a hold given up lets the record go. */
+/* After the commit only, because a record without the hold may be freed. */
 static void journal_publish(struct journal *j)
 {
 	struct tables *t = &j->rt.tables;
 	uint64_t hint[HINTS_BATCH];
 	uint32_t n = 0;
-	for (uint32_t i = 0; i < j->changes; i++) {
-		uint32_t index = j->change[i].index;
+	for (uint32_t i = 0; i < j->group.changes; i++) {
+		uint32_t index = j->group.change[i].index;
 		const struct entry *entry = &j->entry[index];
 		uint64_t ref = record_ref(index, entry->generation);
 		journal_record(t, index);
 		if (!(entry->flags & ENTRY_ENDED))
 			continue;
-		/* Of what we queued again ourselves: all that its results count for is one bit. */
+		/* A task queued again by this journal: all references count for this hold. */
 		atomic_store_explicit(&j->rt.refs[index], 0, memory_order_relaxed);
 		hint[n++] = hint_make(HINT_DROPPED, ref);
 		if (n == HINTS_BATCH) {
@@ -120,20 +85,20 @@ static void journal_publish(struct journal *j)
 		handle_tell_quietly(&j->rt, hint, n);
 }
 
-/* True: something was looked at. */
+/* True: some record was looked at. */
 static bool journal_write_group(struct journal *j)
 {
 	static uint32_t list[GROUP_RECORDS];
 	uint32_t n = 0;
-	j->changes = 0;
-	j->ended = j->accepted = 0;
-	j->group_task = j->next_task;
-	j->group_blob = j->next_blob;
-	int r = db_run(&j->db, DB_BEGIN, "");
+	j->group.changes = 0;
+	j->group.ended = j->group.accepted = 0;
+	j->group.first_task = j->next_task;
+	j->group.first_blob = j->next_blob;
+	int r = db_run(&j->db, DB_BEGIN, BIND_NOTHING);
 	if (r == 0)
 		r = journal_look_around(j, list, &n);
 	if (r == 0)
-		r = db_run(&j->db, j->changes ? DB_COMMIT : DB_ROLLBACK, "");
+		r = db_run(&j->db, j->group.changes ? DB_COMMIT : DB_ROLLBACK, BIND_NOTHING);
 	if (r < 0) {
 		journal_take_back(j, list, n);
 		journal_say_trouble(j, r);
@@ -141,7 +106,7 @@ static bool journal_write_group(struct journal *j)
 			journal_give_up(j);
 		return false;
 	}
-	if (j->changes) {
+	if (j->group.changes) {
 		journal_publish(j);
 		journal_say_written(j);
 	}
@@ -150,11 +115,11 @@ static bool journal_write_group(struct journal *j)
 
 /* ---- opening ---- */
 
-/* There is nothing in it that could be damaged. */
+/* A file without a boot has no row to be damaged. */
 static bool journal_is_new(struct journal *j)
 {
 	int64_t last;
-	return db_number(&j->db, DB_LAST_BOOT, &last, "") == 0;
+	return db_number(&j->db, DB_LAST_BOOT, &last, BIND_NOTHING) == 0;
 }
 
 static int journal_find_boot(struct journal *j, bool *ret_again)
@@ -162,28 +127,29 @@ static int journal_find_boot(struct journal *j, bool *ret_again)
 	const struct control *c = j->rt.tables.control;
 	const struct passwd *user = getpwuid(geteuid());
 	int64_t clean = 0;
-	int r = db_number(&j->db, DB_FIND_BOOT, &j->boot, "i", (int64_t)c->runtime);
+	int r = db_number(&j->db, DB_FIND_BOOT, &j->boot, BIND(bind_uint(c->runtime)));
 	*ret_again = r == 1;
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = db_number(&j->db, DB_GET_MARK, &clean, "t", "clean");
+	r = db_number(&j->db, DB_GET_MARK, &clean, BIND(bind_text("clean")));
 	if (r < 0)
 		return r;
 	if (!clean && !j->db.checked && !journal_is_new(j))
-		return -EAGAIN; /* it was not closed: look through it first */
-	r = db_run(&j->db, DB_SET_MARK, "ti", "clean", INT64_C(0));
+		return -EAGAIN; /* the file was not closed: look through all of it first */
+	r = db_run(&j->db, DB_SET_MARK, BIND(bind_text("clean"), bind_int(0)));
 	if (r == 0)
-		r = db_run(&j->db, DB_ADD_BOOT, "itti", (int64_t)c->runtime, c->name,
-		    user ? user->pw_name : "?", journal_now());
+		r = db_run(&j->db, DB_ADD_BOOT,
+		    BIND(bind_uint(c->runtime), bind_text(c->name),
+			bind_text(user ? user->pw_name : "?"), bind_int(journal_now())));
 	if (r == 0)
-		r = db_number(&j->db, DB_FIND_BOOT, &j->boot, "i", (int64_t)c->runtime);
+		r = db_number(&j->db, DB_FIND_BOOT, &j->boot, BIND(bind_uint(c->runtime)));
 	return r < 0 ? r : 0;
 }
 
-/* What is written of this boot: its records still live. */
+/* Reads the rows of the present boot, because the records still exist. */
 static int journal_load_entries(struct journal *j, enum db_statement which)
 {
-	int r = db_rows(&j->db, which, "i", j->boot);
+	int r = db_rows(&j->db, which, BIND(bind_int(j->boot)));
 	for (; r == 1; r = db_next(&j->db, which)) {
 		uint64_t ref = (uint64_t)db_int(&j->db, which, 1);
 		if (ref_index(ref) >= j->rt.tables.limits.records)
@@ -203,19 +169,19 @@ static int journal_load(struct journal *j)
 	int64_t last = 0;
 	int r = journal_find_boot(j, &again);
 	if (r == 0)
-		r = db_number(&j->db, DB_LAST_TASK, &last, "");
+		r = db_number(&j->db, DB_LAST_TASK, &last, BIND_NOTHING);
 	j->next_task = (uint64_t)last + 1;
 	if (r >= 0)
-		r = db_number(&j->db, DB_LAST_BLOB, &last, "");
+		r = db_number(&j->db, DB_LAST_BLOB, &last, BIND_NOTHING);
 	j->next_blob = (uint64_t)last + 1;
 	if (r >= 0)
-		r = db_number(&j->db, DB_GET_MARK, &last, "t", "unfinished");
-	j->unfinished = r == 1 ? (uint64_t)last : 0;
+		r = db_number(&j->db, DB_GET_MARK, &last, BIND(bind_text("unfinished")));
+	j->prune.unfinished = r == 1 ? (uint64_t)last : 0;
 	if (r >= 0)
-		r = db_number(&j->db, DB_GET_MARK, &last, "t", "dubious");
-	j->dubious = r == 1 ? last : 0;
+		r = db_number(&j->db, DB_GET_MARK, &last, BIND(bind_text("dubious")));
+	j->resume.dubious = r == 1 ? last : 0;
 	if (r >= 0)
-		r = db_number(&j->db, DB_FIRST_NEEDED, &last, "");
+		r = db_number(&j->db, DB_FIRST_NEEDED, &last, BIND_NOTHING);
 	j->any_needed = r == 1;
 	if (r >= 0)
 		r = journal_load_entries(j, DB_TASKS_OF_BOOT);
@@ -231,13 +197,13 @@ static int journal_open_and_load(struct journal *j, bool check)
 	return r < 0 ? r : journal_load(j);
 }
 
-/* Not each damage is seen by looking through the file: one that the journal before us met, or that
- * is met now all the same, is reason enough to salvage. */
+/* A look through the file does not find every damage. Damage met by the former journal, or met now,
+ * is reason enough to salvage. */
 static int journal_open_file(struct journal *j)
 {
 	int r;
 	if (sh_peek(&j->shm->trouble) == EUCLEAN) {
-		r = why(-EUCLEAN, "it could not be read on");
+		r = why(-EUCLEAN, "the former journal could not read on");
 	} else {
 		r = journal_open_and_load(j, false);
 		if (r == -EUCLEAN || r == -EAGAIN)
@@ -255,15 +221,15 @@ static int journal_make_room(struct journal *j)
 	size_t bytes = (size_t)j->rt.tables.limits.records * sizeof *j->entry;
 	void *entries = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	j->change = calloc(GROUP_RECORDS, sizeof *j->change);
-	if (entries == MAP_FAILED || !j->change)
+	j->group.change = calloc(GROUP_RECORDS, sizeof *j->group.change);
+	if (entries == MAP_FAILED || !j->group.change)
 		return why(-ENOMEM, "no memory for the journal's view of %u records",
 		    j->rt.tables.limits.records);
 	j->entry = entries;
 	return 0;
 }
 
-/* A former journal wrote of it, and may have died before it said so. */
+/* A former journal wrote the row, and may have died before marking the record. */
 static bool journal_is_written(const struct journal *j, uint32_t index, uint8_t flag)
 {
 	const struct entry *entry = &j->entry[index];
@@ -277,7 +243,7 @@ static void journal_let_go(struct journal *j, uint32_t index)
 	handle_tell_quietly(&j->rt, &hint, 1);
 }
 
-/* Whatever holds it has, it may have news; or be news to others. */
+/* Each record with the journal's hold may have news, or news for waiting clients. */
 static void journal_look_at_all(struct journal *j)
 {
 	struct tables *t = &j->rt.tables;
@@ -295,7 +261,7 @@ static void journal_look_at_all(struct journal *j)
 	event_post(&j->shm->written);
 }
 
-/* The only one that writes in the directory: a journal may outlive its manager. */
+/* A directory has a single writer: the journal of a dead manager may still live. */
 static int journal_take_lock(struct journal *j)
 {
 	char path[STATE_PATH_BYTES + 8];
@@ -346,7 +312,7 @@ int journal_open(struct journal *j, const struct journal_plan *plan)
 void journal_close(struct journal *j)
 {
 	if (sh_peek(&j->shm->trouble) == 0)
-		db_run(&j->db, DB_SET_MARK, "ti", "clean", INT64_C(1));
+		db_run(&j->db, DB_SET_MARK, BIND(bind_text("clean"), bind_int(1)));
 	db_close(&j->db);
 	close(j->lock);
 	handle_close(&j->rt);
@@ -364,7 +330,7 @@ static bool journal_has_news(const struct journal *j)
 	return false;
 }
 
-/* More may come, and one commit serves all; unless somebody waits for it. */
+/* News during the pause share a commit; a waiting client ends the pause. */
 static void journal_pause_for_more(struct journal *j, uint32_t ms)
 {
 	uint64_t deadline = deadline_after_ms(ms);
@@ -384,7 +350,7 @@ static void journal_rest(struct journal *j)
 	uint32_t seen = event_prepare(&j->rt.me->event);
 	if (!journal_has_news(j) && !atomic_load(&j->stop))
 		event_sleep(&j->rt.me->event, seen,
-		    j->resume_next == UINT64_MAX ? DEADLINE_NEVER : j->resume_due_ns);
+		    j->resume.next == UINT64_MAX ? DEADLINE_NEVER : j->resume.due_ns);
 	sh_poke(&j->rt.me->beat_ns, clock_coarse_ns());
 }
 
@@ -401,9 +367,10 @@ void journal_run(struct journal *j)
 			journal_write_group(j);
 		prune_some(j);
 	}
-	/* The others have ended: what they settled at last is all there is. */
+	/* All members but the journal have ended: write the tasks settled last. */
 	while (journal_write_group(j))
 		;
 	if (sh_peek(&j->shm->trouble))
-		log_warn("the last ends could not be written: %s", j->shm->trouble_text);
+		log_warn(
+		    "the ends of the last tasks could not be written: %s", j->shm->trouble_text);
 }

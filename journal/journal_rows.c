@@ -1,9 +1,5 @@
-/* journal_rows.c - what is new of a record, as rows: that it was accepted, that it began, how it
- * ended.
- *
- * A record that has the journal's hold goes nowhere, and once it is settled nothing of it changes:
- * what is read here is read at leisure. Each look compares the record with what is written, so to
- * look twice writes nothing twice. */
+#include "journal/journal_rows.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,9 +14,9 @@ enum { LABEL_BYTES = 128, HEAD_BYTES = 512, MESSAGE_BYTES = 512, UNKNOWN = -1 };
 
 static struct entry *rows_change(struct journal *j, uint32_t index)
 {
-	struct change *last = j->changes ? &j->change[j->changes - 1] : NULL;
+	struct change *last = j->group.changes ? &j->group.change[j->group.changes - 1] : NULL;
 	if (!last || last->index != index)
-		j->change[j->changes++] = (struct change){ index, j->entry[index] };
+		j->group.change[j->group.changes++] = (struct change){ index, j->entry[index] };
 	return &j->entry[index];
 }
 
@@ -28,7 +24,7 @@ static struct entry *rows_change(struct journal *j, uint32_t index)
 
 static int rows_add_accepted(struct journal *j, struct record *r, uint64_t word, uint32_t index)
 {
-	static struct encoding encoding; /* its memory is used again */
+	static struct encoding encoding; /* the memory is used again for each task */
 	struct function_entry function = { .name = "?" };
 	char text[COMMAND_TEXT_MAX], label[LABEL_BYTES];
 	const char *needs, *limits;
@@ -40,22 +36,26 @@ static int rows_add_accepted(struct journal *j, struct record *r, uint64_t word,
 	if (done < 0)
 		return done;
 	if (record_wants_any(&j->rt.tables, r))
-		encoding.undurable = "it has replicas, which only their client knows";
+		encoding.undurable = "it has replicas, known to its client alone";
 	bool named = record_identity(r, word, identity);
-	done = db_run(&j->db, DB_ADD_TASK, "iiiitttiiiittbitb", (int64_t)id, j->boot,
-	    (int64_t)record_ref(index, word_generation(word)), j->epoch_ms + r->submit_ms,
-	    function.name, text, label[0] ? label : NULL, (int64_t)key_priority(r->key),
-	    (int64_t)r->retries, (int64_t)r->crash_retries, (int64_t)r->results,
-	    needs[0] ? needs : NULL, limits[0] ? limits : NULL, encoding.bytes, encoding.length,
-	    encode_sum(encoding.bytes, encoding.length), encoding.undurable,
-	    named ? identity : NULL, sizeof identity);
+	done = db_run(&j->db, DB_ADD_TASK,
+	    BIND(bind_uint(id), bind_int(j->boot),
+		bind_uint(record_ref(index, word_generation(word))),
+		bind_int(j->epoch_ms + r->submit_ms), bind_text(function.name), bind_text(text),
+		bind_text(label[0] ? label : NULL), bind_int(key_priority(r->key)),
+		bind_int(r->retries), bind_int(r->crash_retries), bind_int(r->results),
+		bind_text(needs[0] ? needs : NULL), bind_text(limits[0] ? limits : NULL),
+		bind_blob(encoding.bytes, encoding.length),
+		bind_int(encode_sum(encoding.bytes, encoding.length)),
+		bind_text(encoding.undurable),
+		bind_blob(named ? identity : NULL, sizeof identity)));
 	if (done < 0)
 		return done;
 	*rows_change(j, index) = (struct entry){
 		.id = id, .generation = word_generation(word), .flags = ENTRY_ACCEPTED
 	};
 	j->next_task++;
-	j->accepted++;
+	j->group.accepted++;
 	return 0;
 }
 
@@ -68,9 +68,10 @@ static int rows_add_attempt(
 	struct entry *entry = rows_change(j, index);
 	entry->attempt = (uint8_t)word_attempt(word);
 	entry->flags = (uint8_t)((entry->flags & ~ENTRY_RUNNING) | (running ? ENTRY_RUNNING : 0));
-	return db_run(&j->db, DB_ADD_ATTEMPT, "iiiiiii", (int64_t)entry->id, j->boot,
-	    (int64_t)word_attempt(word), (int64_t)running, (int64_t)r->failures,
-	    (int64_t)record_returns(r), running ? j->epoch_ms + r->start_ms : journal_now());
+	return db_run(&j->db, DB_ADD_ATTEMPT,
+	    BIND(bind_uint(entry->id), bind_int(j->boot), bind_int(word_attempt(word)),
+		bind_int(running), bind_int(r->failures), bind_int(record_returns(r)),
+		bind_int(running ? j->epoch_ms + r->start_ms : journal_now())));
 }
 
 /* ---- the end ---- */
@@ -107,13 +108,13 @@ static size_t rows_head_of(uint64_t length)
 	return length < HEAD_BYTES ? (size_t)length : HEAD_BYTES;
 }
 
-/* What dependants in the journal may ask for after a boot. */
+/* Dependants in the journal may ask for the values after a boot. */
 static int rows_keep_values(struct journal *j, struct record *r, uint64_t id)
 {
 	int64_t needed;
 	if (!j->any_needed)
-		return 0; /* most journals never ask */
-	int done = db_number(&j->db, DB_IS_NEEDED, &needed, "i", (int64_t)id);
+		return 0; /* true for most journals, and saves the query */
+	int done = db_number(&j->db, DB_IS_NEEDED, &needed, BIND(bind_uint(id)));
 	uint32_t index = record_index(&j->rt.tables, r);
 	for (uint32_t steps = 0; done == 1 && steps < RESULTS_MAX; steps++) {
 		struct record *part = record_at(&j->rt.tables, index);
@@ -123,8 +124,8 @@ static int rows_keep_values(struct journal *j, struct record *r, uint64_t id)
 		if (data && length <= VALUE_BYTES_MAX) {
 			done = encode_value(j, 0, data, length, id, &blob);
 			if (done == 0)
-				done = db_run(&j->db, DB_ADD_VALUE, "iii", (int64_t)id,
-				    (int64_t)which, (int64_t)blob);
+				done = db_run(&j->db, DB_ADD_VALUE,
+				    BIND(bind_uint(id), bind_uint(which), bind_uint(blob)));
 			if (done < 0)
 				return done;
 			done = 1;
@@ -188,30 +189,33 @@ static int rows_add_ended(struct journal *j, struct record *r, uint64_t word, ui
 	int done = done_well ? rows_keep_values(j, r, entry->id) : 0;
 	if (done < 0)
 		return done;
-	done = db_run(&j->db, DB_ADD_ENDED, "iiiiiiiiiiitiiiiiibb", (int64_t)entry->id, j->boot,
-	    (int64_t)word_state(word), (int64_t)dead, j->epoch_ms + r->end_ms,
-	    word_attempt(word) ? j->epoch_ms + r->start_ms : INT64_C(0),
-	    (int64_t)word_attempt(word), (int64_t)rows_worker_of(j, &end, word),
-	    (int64_t)(failed ? r->failure.code : 0), (int64_t)signal,
-	    (int64_t)rows_exit_code_of(&end), message[0] ? message : NULL, (int64_t)log->user_us,
-	    (int64_t)log->system_us, (int64_t)log->resident_kb, (int64_t)log->out_bytes,
-	    (int64_t)log->err_bytes, (int64_t)value_bytes, out, rows_head_of(out ? out_length : 0),
-	    end.known ? end.texts.err : NULL, rows_head_of(log->err_kept));
+	done = db_run(&j->db, DB_ADD_ENDED,
+	    BIND(bind_uint(entry->id), bind_int(j->boot), bind_int(word_state(word)),
+		bind_int(dead), bind_int(j->epoch_ms + r->end_ms),
+		bind_int(word_attempt(word) ? j->epoch_ms + r->start_ms : INT64_C(0)),
+		bind_int(word_attempt(word)), bind_int(rows_worker_of(j, &end, word)),
+		bind_int(failed ? r->failure.code : 0), bind_int(signal),
+		bind_int(rows_exit_code_of(&end)), bind_text(message[0] ? message : NULL),
+		bind_uint(log->user_us), bind_uint(log->system_us), bind_uint(log->resident_kb),
+		bind_uint(log->out_bytes), bind_uint(log->err_bytes), bind_uint(value_bytes),
+		bind_blob(out, rows_head_of(out ? out_length : 0)),
+		bind_blob(end.known ? end.texts.err : NULL, rows_head_of(log->err_kept))));
 	entry->flags |= ENTRY_ENDED;
-	j->ended += done == 0;
+	j->group.ended += done == 0;
 	return done;
 }
 
 int rows_end_unqueued(struct journal *j, int64_t task, bool dead, int code, const char *message)
 {
-	return db_run(&j->db, DB_ADD_ENDED, "iiiiiiiiiiitiiiiiibb", task, j->boot,
-	    (int64_t)RECORD_FAILED, (int64_t)dead, journal_now(), INT64_C(0), INT64_C(0),
-	    (int64_t)UNKNOWN, (int64_t)code, INT64_C(0), (int64_t)UNKNOWN, message, INT64_C(0),
-	    INT64_C(0), INT64_C(0), INT64_C(0), INT64_C(0), INT64_C(0), NULL, (size_t)0, NULL,
-	    (size_t)0);
+	return db_run(&j->db, DB_ADD_ENDED,
+	    BIND(bind_int(task), bind_int(j->boot), bind_int(RECORD_FAILED), bind_int(dead),
+		bind_int(journal_now()), bind_int(0), bind_int(0), bind_int(UNKNOWN),
+		bind_int(code), bind_int(0), bind_int(UNKNOWN), bind_text(message), bind_int(0),
+		bind_int(0), bind_int(0), bind_int(0), bind_int(0), bind_int(0), bind_blob(NULL, 0),
+		bind_blob(NULL, 0)));
 }
 
-/* ---- one look ---- */
+/* ---- a look ---- */
 
 static int rows_look_on(struct journal *j, struct record *r, uint64_t word, uint32_t index)
 {
@@ -227,7 +231,8 @@ static int rows_look_on(struct journal *j, struct record *r, uint64_t word, uint
 	if (done == 0 && !hold_test(&j->rt.tables, index, SLOT_MANAGER) && !state_settled(state) &&
 	    !(entry->flags & ENTRY_FORGOTTEN)) {
 		rows_change(j, index)->flags |= ENTRY_FORGOTTEN;
-		done = db_run(&j->db, DB_ADD_FORGOTTEN, "ii", (int64_t)entry->id, journal_now());
+		done = db_run(
+		    &j->db, DB_ADD_FORGOTTEN, BIND(bind_uint(entry->id), bind_int(journal_now())));
 	}
 	if (done == 0 && state_settled(state))
 		done = rows_add_ended(j, r, word, index);

@@ -1,11 +1,5 @@
-/* resume.c - after a boot: tasks of earlier ones that had not ended are queued again.
- *
- * In the order in which they were accepted, some between two groups, as many as the table has room
- * for. An attempt that was running when the runtime ended counts as one whose worker died: it is
- * repeated if crash_retries are left, else the task is dead. What a task waits for is queued again
- * as well, before it, or has ended and its value is kept.
- * A task is noted as resumed, with the future it will be, before that is visible: should we die in
- * between, the note names a record that is not there, and our successor queues it again. */
+#include "journal/resume.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,10 +8,16 @@
 #include "base/log.h"
 #include "base/why.h"
 #include "journal/journal.h"
+#include "journal/journal_rows.h"
+#include "journal/journal_trouble.h"
 
-enum { RETRY_MS = 100, HELD = 64, LIMITS_LEAST = 6 /* older journals have no keep_ms */ };
+enum {
+	RETRY_MS = 100,
+	HELD = 64,
+	LIMITS_LEAST = 6, /* older journals have no keep_ms */
+};
 
-struct task { /* as it is written */
+struct task { /* as in the file */
 	int64_t id, boot;
 	char function[FUNCTION_NAME_BYTES];
 	int priority;
@@ -28,70 +28,71 @@ struct task { /* as it is written */
 	int64_t sum;
 	bool forgotten;
 	uint64_t identity[2];
-	/* what is left of it */
+	/* as submitted again */
 	plm_arg *arg;
 	size_t nargs;
-	void **copy; /* [nargs] of bytes that stand elsewhere in the file */
+	void **copy; /* [nargs], of bytes from blobs and values */
 	size_t copies;
-	plm_ref held[HELD]; /* objects made of its arguments */
+	plm_ref held[HELD]; /* objects made of arguments */
 	size_t objects;
 };
 
-enum verdict { QUEUED, ENDED, LATER, SKIPPED }; /* LATER: no room just now; or -errno */
+enum verdict { QUEUED, ENDED, LATER, SKIPPED }; /* LATER: no room now; or -errno */
 
-/* ---- what is known of this boot ---- */
+/* ---- tasks resumed since the boot ---- */
 
-uint64_t resumed_ref(const struct journal *j, uint64_t id)
+static uint64_t resume_ref_of(const struct journal *j, uint64_t id)
 {
-	size_t low = 0, high = j->resumed_count;
+	size_t low = 0, high = j->resume.count;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (j->resumed[middle].id < id)
+		if (j->resume.done[middle].id < id)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < j->resumed_count && j->resumed[low].id == id ? j->resumed[low].ref : 0;
+	return low < j->resume.count && j->resume.done[low].id == id ? j->resume.done[low].ref : 0;
 }
 
-int resumed_note(struct journal *j, uint64_t id, uint64_t ref)
+static int resume_remember(struct journal *j, uint64_t id, uint64_t ref)
 {
-	size_t n = j->resumed_count;
-	if (n && j->resumed[n - 1].id >= id)
-		return 0; /* looked at for the second time */
-	if (n == j->resumed_room) {
+	size_t n = j->resume.count;
+	if (n && j->resume.done[n - 1].id >= id)
+		return 0; /* remembered before */
+	if (n == j->resume.room) {
 		size_t room = n ? n * 2 : 256;
-		struct resumed *more = realloc(j->resumed, room * sizeof *more);
+		struct resumed *more = realloc(j->resume.done, room * sizeof *more);
 		if (!more)
 			return why(-ENOMEM, "no memory for %zu resumed tasks", room);
-		j->resumed = more;
-		j->resumed_room = room;
+		j->resume.done = more;
+		j->resume.room = room;
 	}
-	j->resumed[j->resumed_count++] = (struct resumed){ id, ref };
+	j->resume.done[j->resume.count++] = (struct resumed){ id, ref };
 	return 0;
 }
 
 int resume_open(struct journal *j)
 {
 	int64_t n = 0;
-	j->resume_next = UINT64_MAX;
-	int r =
-	    db_number(&j->db, DB_COUNT_UNFINISHED, &n, "ii", j->boot, (int64_t)j->unfinished - 1);
+	j->resume.next = UINT64_MAX;
+	int r = db_number(&j->db, DB_COUNT_UNFINISHED, &n,
+	    BIND(bind_int(j->boot), bind_int((int64_t)j->prune.unfinished - 1)));
 	if (r < 0 || n == 0)
 		return r < 0 ? r : 0;
 	if (j->plan.durability == DURABILITY_NONE) {
-		log_warn("%lld tasks of earlier boots have not ended; with --durability none they "
-			 "are not queued again",
+		log_warn(
+		    "%lld tasks of earlier boots have not ended, and are not queued again because "
+		    "of --durability none",
 		    (long long)n);
 		return 0;
 	}
-	log_info("%lld tasks of earlier boots have not ended: they are queued again", (long long)n);
+	log_info("%lld tasks of earlier boots have not ended: queueing them again", (long long)n);
 	sh_store(&j->shm->to_resume, (uint64_t)n);
-	j->resume_next = j->unfinished ? j->unfinished - 1 : 0;
+	j->resume.next = j->prune.unfinished ? j->prune.unfinished - 1 : 0;
 	return 0;
 }
 
-/* ---- reading one ---- */
+/* ---- reading a task ---- */
 
 static void resume_copy_text(char *to, size_t size, const char *from)
 {
@@ -102,7 +103,7 @@ static int resume_read_task(struct journal *j, struct task *t)
 {
 	struct db *db = &j->db;
 	const enum db_statement q = DB_UNFINISHED;
-	int r = db_rows(db, q, "ii", j->boot, (int64_t)j->resume_next);
+	int r = db_rows(db, q, BIND(bind_int(j->boot), bind_int((int64_t)j->resume.next)));
 	if (r == 1) {
 		*t = (struct task){ .id = db_int(db, q, 0),
 			.boot = db_int(db, q, 1),
@@ -141,7 +142,7 @@ static void resume_free_task(struct journal *j, struct task *t)
 	free(t->args);
 }
 
-/* ---- its budgets ---- */
+/* ---- budgets ---- */
 
 static int resume_end_dead(struct journal *j, const struct task *t, unsigned tries)
 {
@@ -158,7 +159,7 @@ static int resume_read_budgets(struct journal *j, struct task *t)
 {
 	struct db *db = &j->db;
 	int64_t boot = t->boot;
-	int r = db_rows(db, DB_LAST_RESUMED, "i", t->id);
+	int r = db_rows(db, DB_LAST_RESUMED, BIND(bind_int(t->id)));
 	if (r == 1) {
 		boot = db_int(db, DB_LAST_RESUMED, 0);
 		t->retries = (unsigned)db_int(db, DB_LAST_RESUMED, 2);
@@ -169,10 +170,10 @@ static int resume_read_budgets(struct journal *j, struct task *t)
 	if (r < 0)
 		return r;
 	if (boot == j->boot && record_lookup(&j->rt.tables, ref, &word)) {
-		r = resumed_note(j, (uint64_t)t->id, ref);
-		return r < 0 ? r : SKIPPED; /* a former journal of this boot did it */
+		r = resume_remember(j, (uint64_t)t->id, ref);
+		return r < 0 ? r : SKIPPED; /* queued by a former journal */
 	}
-	r = db_rows(db, DB_LAST_ATTEMPT, "ii", t->id, boot);
+	r = db_rows(db, DB_LAST_ATTEMPT, BIND(bind_int(t->id), bind_int(boot)));
 	unsigned attempt = r == 1 ? (unsigned)db_int(db, DB_LAST_ATTEMPT, 0) : 0;
 	bool running = r == 1 && db_int(db, DB_LAST_ATTEMPT, 1);
 	unsigned failures = r == 1 ? (unsigned)db_int(db, DB_LAST_ATTEMPT, 2) : 0;
@@ -188,7 +189,7 @@ static int resume_read_budgets(struct journal *j, struct task *t)
 	return QUEUED;
 }
 
-/* ---- its arguments ---- */
+/* ---- arguments ---- */
 
 static int resume_end_failed(struct journal *j, const struct task *t, int code, const char *message)
 {
@@ -196,7 +197,7 @@ static int resume_end_failed(struct journal *j, const struct task *t, int code, 
 	return r < 0 ? r : ENDED;
 }
 
-/* Bytes of ours, or an object if they are long. */
+/* Short bytes are copied; long bytes become an object. */
 static int resume_take_bytes(struct journal *j, struct task *t, const void *bytes, size_t length)
 {
 	if (length >= SHARED_BYTES_MIN && t->objects < HELD) {
@@ -221,14 +222,14 @@ static int resume_take_bytes(struct journal *j, struct task *t, const void *byte
 static int resume_take_blob(struct journal *j, struct task *t, uint64_t id)
 {
 	size_t length;
-	int r = db_rows(&j->db, DB_READ_BLOB, "i", (int64_t)id);
+	int r = db_rows(&j->db, DB_READ_BLOB, BIND(bind_uint(id)));
 	const void *bytes = r == 1 ? db_blob(&j->db, DB_READ_BLOB, 0, &length) : NULL;
 	bool sound = r == 1 && encode_sum(bytes, length) == db_int(&j->db, DB_READ_BLOB, 1);
 	if (sound)
 		r = resume_take_bytes(j, t, bytes, length);
 	db_end(&j->db, DB_READ_BLOB);
 	if (r == -E2BIG)
-		return resume_end_failed(j, t, E2BIG, why_text()); /* this store is smaller */
+		return resume_end_failed(j, t, E2BIG, why_text()); /* the store is smaller now */
 	if (r == -ENOSPC || r == -EAGAIN)
 		return LATER;
 	if (r >= 0 && !sound)
@@ -252,36 +253,36 @@ static plm_ref resume_result_of(const struct journal *j, uint64_t ref, uint32_t 
 	return ref_public(&j->rt, ref);
 }
 
-/* Of a task that it depended on. */
+/* The result of a task among the arguments. */
 static int resume_take_result(struct journal *j, struct task *t, uint64_t id, uint32_t which)
 {
 	char message[128];
 	int64_t state, blob;
-	int r = db_number(&j->db, DB_FIND_ENDED, &state, "i", (int64_t)id);
+	int r = db_number(&j->db, DB_FIND_ENDED, &state, BIND(bind_uint(id)));
 	if (r < 0)
 		return r;
 	if (r == 0) {
-		uint64_t ref = resumed_ref(j, id), word;
+		uint64_t ref = resume_ref_of(j, id), word;
 		if (!ref || !record_lookup(&j->rt.tables, ref, &word))
-			return SKIPPED; /* it waits for its module */
+			return SKIPPED; /* the argument waits for a module */
 		t->arg[t->nargs++] = PLM_FUTURE(resume_result_of(j, ref, which));
 		return QUEUED;
 	}
 	if (state != RECORD_DONE) {
 		snprintf(message, sizeof message,
-		    "task %llu, which it depends on, did not succeed "
+		    "task %llu, an argument, did not succeed "
 		    "(plmctl history %llu)",
 		    (unsigned long long)id, (unsigned long long)id);
 		return resume_end_failed(j, t, ECANCELED, message);
 	}
-	r = db_number(&j->db, DB_FIND_VALUE, &blob, "ii", (int64_t)id, (int64_t)which);
+	r = db_number(&j->db, DB_FIND_VALUE, &blob, BIND(bind_uint(id), bind_uint(which)));
 	if (r < 0)
 		return r;
 	if (r == 1)
 		return resume_take_blob(j, t, (uint64_t)blob);
 	snprintf(message, sizeof message,
-	    "the value of task %llu, which it depends on, is of more "
-	    "than 1 MiB and was not kept",
+	    "the value of task %llu, an argument, has more than "
+	    "1 MiB and was not kept",
 	    (unsigned long long)id);
 	return resume_end_failed(j, t, ESTALE, message);
 }
@@ -308,19 +309,21 @@ static int resume_take_arguments(struct journal *j, struct task *t)
 	return r;
 }
 
-/* ---- submitting it ---- */
+/* ---- submitting ---- */
 
-/* Before it is visible. */
+/* Called by plm_submit() before the task is visible. */
 static int resume_note_resumed(void *context, uint64_t ref)
 {
 	struct journal *j = context;
 	uint32_t index = ref_index(ref);
-	int r = db_run(&j->db, DB_ADD_RESUMED, "iiiiii", j->resuming, j->boot, (int64_t)ref,
-	    journal_now(), (int64_t)j->resuming_retries, (int64_t)j->resuming_crash_retries);
-	j->noted = r;
+	int r = db_run(&j->db, DB_ADD_RESUMED,
+	    BIND(bind_int(j->resume.task), bind_int(j->boot), bind_uint(ref),
+		bind_int(journal_now()), bind_int(j->resume.retries),
+		bind_int(j->resume.crash_retries)));
+	j->resume.noted = r;
 	if (r < 0)
 		return r;
-	j->entry[index] = (struct entry){ .id = (uint64_t)j->resuming,
+	j->entry[index] = (struct entry){ .id = (uint64_t)j->resume.task,
 		.generation = ref_generation(ref),
 		.flags = ENTRY_ACCEPTED };
 	journal_record(&j->rt.tables, index);
@@ -344,36 +347,36 @@ static int resume_submit(struct journal *j, struct task *t)
 		.flags = t->forgotten ? 0 : PLM_KEEP,
 		.terms = limited || t->needs[0] ? &terms : NULL,
 		.identity = { t->identity[0], t->identity[1] } };
-	j->resuming = t->id;
-	j->resuming_retries = t->retries;
-	j->resuming_crash_retries = t->crash_retries;
+	j->resume.task = t->id;
+	j->resume.retries = t->retries;
+	j->resume.crash_retries = t->crash_retries;
 	if (t->results > RESULTS_MAX)
 		return resume_end_failed(j, t, EUCLEAN, "its record in the journal is damaged");
 	int r = plm_submit(&j->rt, &task, refs);
 	if (r == 0) {
 		sh_add(&j->shm->resumed, 1);
-		r = resumed_note(j, (uint64_t)t->id, refs[0].id);
+		r = resume_remember(j, (uint64_t)t->id, refs[0].id);
 		return r < 0 ? r : QUEUED;
 	}
-	if (r == -ENOSPC && j->noted)
-		return r; /* the journal's own disk */
+	if (r == -ENOSPC && j->resume.noted)
+		return r; /* the disk of the journal is full, not the store */
 	if (r == -ENOSPC || r == -EAGAIN || r == -ESHUTDOWN || r == -EHOSTDOWN)
 		return LATER;
 	if (r == -EINVAL || r == -E2BIG)
 		return resume_end_failed(
-		    j, t, -r, why_text()); /* what it needs is not to be had here */
+		    j, t, -r, why_text()); /* the needs cannot be met any more */
 	return r;
 }
 
 static int resume_task(struct journal *j, struct task *t)
 {
 	char message[256];
-	if (t->id <= j->dubious)
+	if (t->id <= j->resume.dubious)
 		return resume_end_failed(j, t, EUCLEAN,
-		    "the journal was damaged, and whether this task "
-		    "had ended could not be read: it is not run again");
+		    "the journal was damaged, and the end of this task, if any, "
+		    "could not be read: the task is not run again");
 	if (t->undurable[0]) {
-		snprintf(message, sizeof message, "it was not durable: %s", t->undurable);
+		snprintf(message, sizeof message, "the task was not durable: %s", t->undurable);
 		return resume_end_failed(j, t, ESTALE, message);
 	}
 	if (encode_sum(t->args, t->args_length) != t->sum)
@@ -382,7 +385,7 @@ static int resume_task(struct journal *j, struct task *t)
 	if (r != QUEUED)
 		return r;
 	if (registry_find(&j->rt.tables.registry, t->function) == 0) {
-		if (j->without_module++ == 0)
+		if (j->resume.without_module++ == 0)
 			log_warn("task %lld waits for a module with the function %s: `plmctl "
 				 "module load FILE.so`",
 			    (long long)t->id, t->function);
@@ -392,17 +395,17 @@ static int resume_task(struct journal *j, struct task *t)
 	return r == QUEUED ? resume_submit(j, t) : r;
 }
 
-/* ---- some of them ---- */
+/* ---- some tasks at a time ---- */
 
 static void resume_finish(struct journal *j)
 {
-	j->resume_next = UINT64_MAX;
-	sh_store(&j->shm->to_resume, j->without_module);
+	j->resume.next = UINT64_MAX;
+	sh_store(&j->shm->to_resume, j->resume.without_module);
 	log_info("%llu tasks of earlier boots are in the queue",
 	    (unsigned long long)sh_peek(&j->shm->resumed));
 }
 
-/* 1: on with the next; 0: that was all, or not now; -errno. */
+/* 1: a task was handled; 0: no task is left, or not now; -errno. */
 static int resume_next(struct journal *j)
 {
 	struct task t = { .id = 0 };
@@ -413,33 +416,33 @@ static int resume_next(struct journal *j)
 		return r;
 	j->rt.before_publish = resume_note_resumed;
 	j->rt.publish_context = j;
-	j->noted = 0;
+	j->resume.noted = 0;
 	r = resume_task(j, &t);
 	j->rt.before_publish = NULL;
 	resume_free_task(j, &t);
 	if (r < 0)
 		return r;
 	if (r == LATER) {
-		j->resume_due_ns = deadline_after_ms(RETRY_MS);
+		j->resume.due_ns = deadline_after_ms(RETRY_MS);
 		return 0;
 	}
-	j->resume_next = (uint64_t)t.id;
+	j->resume.next = (uint64_t)t.id;
 	if (sh_peek(&j->shm->to_resume))
 		sh_store(&j->shm->to_resume, sh_peek(&j->shm->to_resume) - 1);
 	return 1;
 }
 
-/* A module came: those that waited for one are looked at again. */
+/* After a new module, tasks without a module are looked at again. */
 static void resume_look_for_modules(struct journal *j)
 {
 	uint32_t modules = registry_modules(&j->rt.tables.registry);
-	if (modules == j->modules)
+	if (modules == j->resume.modules)
 		return;
-	j->modules = modules;
-	if (j->resume_next != UINT64_MAX || j->without_module == 0)
+	j->resume.modules = modules;
+	if (j->resume.next != UINT64_MAX || j->resume.without_module == 0)
 		return;
-	j->without_module = 0;
-	j->resume_next = j->unfinished ? j->unfinished - 1 : 0;
+	j->resume.without_module = 0;
+	j->resume.next = j->prune.unfinished ? j->prune.unfinished - 1 : 0;
 }
 
 bool resume_some(struct journal *j)
@@ -449,10 +452,10 @@ bool resume_some(struct journal *j)
 	if (sh_load(&c->mode) != MODE_UP)
 		return false;
 	resume_look_for_modules(j);
-	if (j->resume_next == UINT64_MAX || sh_peek(&j->shm->trouble) ||
-	    clock_ns() < j->resume_due_ns)
+	if (j->resume.next == UINT64_MAX || sh_peek(&j->shm->trouble) ||
+	    clock_ns() < j->resume.due_ns)
 		return false;
-	/* A power failure takes the queue as well: these notes need not be on the disk. */
+	/* A power failure takes the queue, too, so notes need not be on the disk. */
 	db_set_fsync(&j->db, false);
 	for (int i = 0; i < RESUME_BATCH && r == 1; i++)
 		r = resume_next(j);
@@ -460,9 +463,8 @@ bool resume_some(struct journal *j)
 	if (r == -EUCLEAN)
 		journal_give_up(j);
 	if (r < 0) {
-		log_warn(
-		    "tasks of earlier boots cannot be queued again: %s; trying again", why_text());
-		j->resume_due_ns = deadline_after_ms(TROUBLE_MS);
+		log_warn("cannot queue tasks of earlier boots: %s; trying again", why_text());
+		j->resume.due_ns = deadline_after_ms(TROUBLE_MS);
 	}
 	return r == 1;
 }

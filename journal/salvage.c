@@ -1,10 +1,8 @@
-/* salvage.c - a journal that is damaged: set aside, and what can be read of it is copied into a new
- * one.
+/* salvage.c - sets a damaged journal aside, and copies readable rows into a new file.
  *
- * Each table is read from its first row to where the damage begins, then from its last one
- * backwards: rows are added and never changed, so what is read is whole. A task whose acceptance
- * was read and whose end may have stood where the damage is must not be run again on a guess: when
- * the ends could not be read in full a mark says up to which task that is so
+ * Each table is read from the first row up to the damage, then from the last row backwards. Rows
+ * are added and never changed, so each row read is whole. A task must not run again when the damage
+ * may hide the end of the task: if not all ends could be read, a mark names the last such task
  * (resume.c). */
 #include <errno.h>
 #include <stdio.h>
@@ -19,8 +17,8 @@
 
 enum { ASIDE_BYTES = DB_PATH_BYTES + 64, COLUMNS_BYTES = 1024 };
 
-/* Beside the file: a link that says under which name it is set aside, there from before the first
- * part is moved until the new file is in its place; and the new file while it is being made. */
+/* Two names beside the file: a link to the name aside, from before the first part is moved until
+ * the new file is in place; and the new file while it is filled. */
 #define MARKER ".salvage"
 #define FRESH ".new"
 
@@ -29,7 +27,7 @@ static void salvage_name_part(const char *path, const char *suffix, char ret[ASI
 	snprintf(ret, ASIDE_BYTES, "%s%s", path, suffix);
 }
 
-/* A name that none has that was set aside before. */
+/* A name not used by a former salvage. */
 static void salvage_name_aside(const struct db *db, char ret[ASIDE_BYTES])
 {
 	char stamp[32];
@@ -51,7 +49,7 @@ int salvage_is_due(const struct db *db)
 	return errno == ENOENT ? 0 : why(-errno, "%s: %s", marker, strerror(errno));
 }
 
-/* The name that a salvage before us chose, or one of our own. */
+/* The name chosen by an interrupted salvage, or a new name. */
 static int salvage_mark(const struct db *db, char ret_aside[ASIDE_BYTES])
 {
 	char marker[ASIDE_BYTES];
@@ -67,7 +65,7 @@ static int salvage_mark(const struct db *db, char ret_aside[ASIDE_BYTES])
 	    : why(-errno, "setting aside %s: %s", db->path, strerror(errno));
 }
 
-/* The file itself last: when it is aside, so is all of it, and what stands in its place is new. */
+/* The main file is moved last: once the main file is aside, so are the parts. */
 static int salvage_set_aside(const struct db *db, const char *aside)
 {
 	static const char *const parts[] = { "-wal", "-shm", "" };
@@ -93,7 +91,7 @@ static void salvage_remove_file(const char *path)
 	}
 }
 
-/* A view of that name may have no end. */
+/* A view is refused: reading a view may have no end. */
 static bool salvage_is_stored(sqlite3 *to, const char *table)
 {
 	sqlite3_stmt *s;
@@ -116,7 +114,8 @@ static bool salvage_has_column(sqlite3_stmt *table, const char *name)
 	return false;
 }
 
-/* Our columns, of theirs those that are there: neither more nor fewer of them lose a row. */
+/* Our columns; NULL for each missing in the damaged table. Additional or missing columns lose no
+ * row. */
 static void salvage_name_columns(sqlite3_stmt *ours, sqlite3_stmt *theirs, char *ret, size_t size)
 {
 	size_t n = 0;
@@ -135,7 +134,7 @@ static sqlite3_stmt *salvage_select_all(sqlite3 *to, const char *schema, const c
 	return sqlite3_prepare_v2(to, sql, -1, &s, NULL) == SQLITE_OK ? s : NULL;
 }
 
-/* Both ends of the copy. */
+/* Prepares the statements to read and write a table. */
 static bool salvage_prepare_copy(
     sqlite3 *to, const char *table, bool backwards, sqlite3_stmt **from, sqlite3_stmt **into)
 {
@@ -162,7 +161,7 @@ static bool salvage_prepare_copy(
 	return sqlite3_prepare_v2(to, sql, -1, into, NULL) == SQLITE_OK;
 }
 
-/* The last row decides: a table is read in full when both ways meet. */
+/* True: every row was read and written. */
 static bool salvage_copy_table(sqlite3 *to, const char *table, bool backwards)
 {
 	sqlite3_stmt *from, *into;
@@ -191,7 +190,7 @@ static int64_t salvage_count(sqlite3 *db, const char *table)
 	return n;
 }
 
-/* False: some rows of a table that says how tasks ended are missing, for all we know. */
+/* False: rows of a table of ends may be missing. */
 static bool salvage_copy_all(struct db *db, const char *aside)
 {
 	bool ends_are_whole = true;
@@ -214,7 +213,7 @@ static bool salvage_copy_all(struct db *db, const char *aside)
 	return ends_are_whole;
 }
 
-/* In db, of what is aside. *ret_whole: all ends, for all we know. */
+/* Fills db from the file set aside. *ret_whole: as far as known, no end is missing. */
 static int salvage_fill(struct db *db, const char *aside, bool *ret_whole)
 {
 	int code = sqlite3_exec(db->handle, db_schema, NULL, NULL, NULL);
@@ -222,17 +221,16 @@ static int salvage_fill(struct db *db, const char *aside, bool *ret_whole)
 		return db_error(db, code, "setting up");
 	bool whole = salvage_copy_all(db, aside);
 	int64_t last = 0;
-	int r = whole ? 0 : db_number(db, DB_LAST_TASK, &last, "");
+	int r = whole ? 0 : db_number(db, DB_LAST_TASK, &last, BIND_NOTHING);
 	if (r >= 0 && !whole)
-		r = db_run(db, DB_SET_MARK, "ti", "dubious", last);
-	if (r >= 0 && !whole) /* whose ends were known may be without one now */
-		r = db_run(db, DB_SET_MARK, "ti", "unfinished", INT64_C(0));
+		r = db_run(db, DB_SET_MARK, BIND(bind_text("dubious"), bind_int(last)));
+	if (r >= 0 && !whole) /* tasks once known as ended may lack an end now */
+		r = db_run(db, DB_SET_MARK, BIND(bind_text("unfinished"), bind_int(0)));
 	*ret_whole = whole;
 	return r < 0 ? r : db_check_version(db);
 }
 
-/* Where nobody looks for it until it is whole: a journal that is half copied is a queue that is
- * half empty. */
+/* The new file has another name until complete: a journal half copied is a queue half empty. */
 static int salvage_make_fresh(
     const struct db *db, bool fsync, const char *aside, char *ret_what, size_t size)
 {
@@ -247,14 +245,14 @@ static int salvage_make_fresh(
 		snprintf(ret_what, size, "%lld tasks could be read, %lld with their end%s",
 		    (long long)salvage_count(fresh.handle, "task"),
 		    (long long)salvage_count(fresh.handle, "ended"),
-		    whole ? "" : "; those of which that is not known are not run again");
-	db_close(&fresh); /* with it goes its log: the file alone is all of it */
+		    whole ? "" : "; tasks without a known end are not run again");
+	db_close(&fresh); /* the close removes the WAL: the file is complete alone */
 	if (r == 0 && rename(fresh.path, db->path) < 0)
 		r = why(-errno, "renaming %s: %s", fresh.path, strerror(errno));
 	return r;
 }
 
-/* Damaged it may be, and a newer version's as well: that one reads more of it than we would. */
+/* A damaged file of a newer version is left to the newer version, which can read more rows. */
 static int salvage_respect_version(const struct db *db, const char *damage)
 {
 	struct db theirs = { .handle = NULL };
@@ -263,7 +261,7 @@ static int salvage_respect_version(const struct db *db, const char *damage)
 	if (salvage_is_due(db) == 0 &&
 	    sqlite3_open_v2(theirs.path, &theirs.handle,
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
-	    db_number(&theirs, DB_GET_MARK, &version, "t", "version") != 1)
+	    db_number(&theirs, DB_GET_MARK, &version, BIND(bind_text("version"))) != 1)
 		version = JOURNAL_VERSION;
 	db_close(&theirs);
 	return version == JOURNAL_VERSION
@@ -271,8 +269,7 @@ static int salvage_respect_version(const struct db *db, const char *damage)
 	    : why(-EPROTO,
 		  "%s is damaged (%s), and was written "
 		  "by another version of plm (format %lld, not %d): start that plm, or give "
-		  "another "
-		  "--state DIR",
+		  "another --state DIR",
 		  db->path, damage, (long long)version, JOURNAL_VERSION);
 }
 

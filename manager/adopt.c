@@ -1,10 +1,5 @@
-/* adopt.c - a runtime whose manager is dead goes on under this one.
- *
- * Everything that counts lies in the segments, so there is nothing to restore but who lives: the
- * process table names pid and start time of all, the kernel says whether they are still the same.
- * Who lives is watched by a pidfd like a child, though how it ends is not told to us; who does not
- * is declared dead, and the scheduler cleans up as after any death. That all are dead is no special
- * case. A member without a pid was never born (claim.c:claim_births). */
+#include "manager/adopt.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,33 +9,38 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/why.h"
+#include "manager/birth.h"
 #include "manager/manager.h"
+#include "manager/orphans.h"
+#include "manager/staff.h"
+#include "manager/watching.h"
 
-/* A number alone may be another's by now; the start time tells. */
+/* The kernel may have given the pid to another process: the start time tells. */
 bool adopt_still_lives(const struct process *p)
 {
 	return p->pid > 1 && p->start_time && process_start_time(p->pid) == p->start_time;
 }
 
-/* The slot stays LIVE throughout: what the runtime keeps (plm_keep) is held in its name. */
+/* The process slot stays LIVE throughout: kept records (plm_keep) are held by the manager's bit. */
 int adopt_tables(struct manager *m)
 {
 	struct process *self = &m->tables.process[SLOT_MANAGER];
-	int r = manager_make_slots(m);
+	int r = members_make_slots(m);
 	if (r < 0)
 		return r;
 	self->pid = getpid();
 	self->start_time = process_start_time(getpid());
 	self->joined_ns = clock_ns();
-	/* Who is booted anew is wanted; the guard goes on with what was begun. */
+	/* A new boot ends a drain, because a user wants the runtime; the guard goes on with the
+	 * drain. */
 	m->draining = m->options->again && sh_load(&m->tables.control->mode) == MODE_DRAINING;
 	if (!m->draining)
 		sh_store(&m->tables.control->mode, MODE_UP);
 	return 0;
 }
 
-/* The pidfd first: then the look at the start time is about the process that is watched. Only
- * the kernel's word that there is no such process is a death: else nothing is known. */
+/* The pidfd comes first, so that the start time belongs to the watched process. Only ESRCH and
+ * EINVAL mean death; after another error nothing is known of the process. */
 static int adopt_watch(struct manager *m, uint32_t slot)
 {
 	const struct process *p = &m->tables.process[slot];
@@ -64,11 +64,11 @@ static int adopt_watch(struct manager *m, uint32_t slot)
 		.kind = process_kind(word),
 		.generation = process_generation(word),
 		.born_ns = p->joined_ns };
-	return manager_watch(m, pidfd, WATCH_PROCESS, slot);
+	return watching_add(m, pidfd, WATCH_PROCESS, slot);
 }
 
-/* One that was let in, and does not know it: it has seen the door close and will come again. Its
- * own step to LIVE may be faster: then it does know. */
+/* A client was let in, and saw the door close before the answer came: the client comes again. If
+ * the client's own step to LIVE wins the race, the answer has arrived. */
 static bool adopt_turned_away(struct process *p)
 {
 	uint64_t word = sh_load(&p->state);
@@ -97,13 +97,13 @@ int adopt_processes(struct manager *m)
 			return r;
 		found++;
 	}
-	members_wake(m); /* the former one may have died on the way to it */
+	members_wake(m); /* the former manager may have died before the wakes */
 	orphans_unowned(m);
 	log_warn("resuming the runtime that lost its manager, with its original options: %u of its "
 		 "%u processes live (--fresh would begin anew)",
 	    found - lost, found);
-	staff_dismiss(m); /* who is too many, and was not asked any more */
-	members_complete(m);
-	members_spawn_due(m);
+	staff_dismiss(m); /* the former manager may have died before the requests */
+	birth_complete(m);
+	birth_spawn_due(m);
 	return 0;
 }

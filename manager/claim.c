@@ -1,10 +1,5 @@
-/* claim.c - the lock file of a name: /dev/shm/plm-UID-NAME.lock, beside the segments, since whoever
- * sees the same segments has to see the same lock, whatever XDG_RUNTIME_DIR says.
- *
- * The kernel drops the lock with its process. The file holds one line, the path of the socket, by
- * which clients with another XDG_RUNTIME_DIR find the door (base/door.c:door_find); the next
- * manager uses that directory again, because members that live ring the bell in it. Everybody may
- * write to /dev/shm: the file is judged by its descriptor. It is removed while it is locked. */
+#include "manager/claim.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -35,14 +30,15 @@ static int claim_is_up(const struct manager *m, pid_t pid)
 	    name, (int)pid, name);
 }
 
-/* 0: locked, or (*ret_again) somebody came between. A record lock: forked children have none. */
+/* 0: locked, or *ret_again: another plm came between. A record lock, which children do not
+ * inherit. */
 static int claim_lock(const struct manager *m, int fd, const char *path, bool *ret_again)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	struct stat ours, named;
 	*ret_again = false;
 	if (fcntl(fd, F_SETLK, &whole) == 0) {
-		/* It may have been removed by its last owner since we opened it. */
+		/* The last owner may have removed the file after the open. */
 		*ret_again = fstat(fd, &ours) < 0 || lstat(path, &named) < 0 ||
 		    ours.st_ino != named.st_ino || ours.st_dev != named.st_dev;
 		return 0;
@@ -55,7 +51,7 @@ static int claim_lock(const struct manager *m, int fd, const char *path, bool *r
 	return 0;
 }
 
-/* A plm of an earlier version, which may be up, has its lock in the runtime directory. */
+/* A plm of an earlier version has the lock in the runtime directory, and may be up. */
 static int claim_refuse_former(const struct manager *m)
 {
 	char path[sizeof m->directory + RUNTIME_NAME_BYTES + 8];
@@ -88,11 +84,13 @@ int claim_take(struct manager *m)
 		else
 			m->lock = fd;
 	}
-	return r < 0 || !again ? r : why(-EBUSY, "%s is made and removed all the time", path);
+	return r < 0 || !again
+	    ? r
+	    : why(-EBUSY, "other processes create and remove %s all the time", path);
 }
 
-/* Children have the descriptor of the lock until they have said who they are: a lock of the file's
- * description is free when the last one has, or has died. */
+/* Each child keeps the descriptor of the lock file until the process table names the pid. So the
+ * flock() of the file description is free when the last child is named or dead. */
 int claim_births(struct manager *m)
 {
 	static const struct timespec pause = { .tv_nsec = NS_PER_MS };
@@ -108,7 +106,7 @@ int claim_births(struct manager *m)
 	return 0;
 }
 
-/* Where the bell is that the members ring who outlived their manager. */
+/* Members of a dead manager ring the bell in the directory of the dead manager. */
 static void claim_go_on(struct manager *m)
 {
 	struct sockaddr_un former;
@@ -142,5 +140,5 @@ void claim_remove(const struct manager *m)
 	char path[DOOR_LOCK_BYTES];
 	door_lock_path(m->options->name, path);
 	if (m->lock >= 0)
-		unlink(path); /* while we hold it: claim_lock() notices */
+		unlink(path); /* while locked: claim_lock() notices */
 }

@@ -1,16 +1,10 @@
-/* descriptors.c - how many files the manager may have open: a socket and a pidfd for each client,
- * a pidfd for each member.
- *
- * The soft limit of most systems, 1024, is for programs that use select(); the manager takes what
- * the hard limit allows. What it forks has the limit that plm was started with: a command must
- * find what its user chose. */
+#include "manager/descriptors.h"
+
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "manager/manager.h"
-
-enum { KEPT = 32 }; /* for members that are to be replaced, loaders, looks into /proc */
+enum { KEPT = 32 }; /* for successors of members, for loaders, and for reads of /proc */
 
 static struct rlimit original;
 static bool raised;
@@ -31,7 +25,7 @@ void descriptors_restore(void)
 	raised = false;
 }
 
-/* The kernel gives out the lowest number that is free. */
+/* The kernel gives out the lowest free number. */
 bool descriptors_short(int any)
 {
 	struct rlimit now;

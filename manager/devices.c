@@ -1,7 +1,7 @@
-/* devices.c - GPUs: how many there are, what they are called, and which workers have them.
+/* devices.c - GPUs: how many, their names, and which workers have them.
  *
- * Kinds of workers that name gpus have so many. Else the GPUs that were detected, or that --gpus
- * says there are, are dealt to the workers as evenly as they go. */
+ * Kinds of workers with gpus=N have so many. Otherwise the detected GPUs, or the number in --gpus,
+ * are dealt to the workers as evenly as possible. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 
 _Static_assert((int)GPU_ID_BYTES == (int)DEVICE_ID_BYTES, "an id is copied as it is");
 
-/* A boot takes milliseconds, and hwloc longer to look at every bus: first whether there is any. */
+/* hwloc takes longer to read every bus than the rest of a boot, so look for a driver first. */
 static bool devices_may_have_gpus(void)
 {
 	return access("/dev/nvidiactl", F_OK) == 0 || access("/dev/kfd", F_OK) == 0;
@@ -25,7 +25,7 @@ static uint32_t devices_detect(struct gpu gpus[GPUS_MAX])
 	struct topology *topology;
 	if (devices_may_have_gpus() && !topology_sees_devices())
 		log_warn("GPUs are not looked for: hwloc has no plugins here (Debian: "
-			 "libhwloc-plugins); install them, or say --gpus N");
+			 "libhwloc-plugins); install them, or give --gpus N");
 	if (!devices_may_have_gpus() || topology_open(TOPOLOGY_ALL, &topology) < 0)
 		return 0;
 	uint32_t n = topology_gpus(topology, gpus);
@@ -41,15 +41,15 @@ static uint64_t devices_named(const struct options *o)
 	return n;
 }
 
-/* Each kind becomes two: those that get one more than the others come first. */
+/* Splits the kind in two: workers with an additional GPU come first. */
 static int devices_deal(struct options *o, uint32_t gpus)
 {
 	struct worker_kind plain = o->kind[0];
 	uint32_t more = gpus % plain.count, each = gpus / plain.count;
 	if (o->kinds > 1)
 		return why(-EINVAL,
-		    "--gpus deals GPUs to workers of one kind; where there are "
-		    "several, each kind says how many its workers have, as in 'gpus=1,slots=2 x2'");
+		    "--gpus deals GPUs to workers of one kind; with several kinds, say in "
+		    "each kind how many its workers have, as in 'gpus=1,cpus=2 x2'");
 	if (gpus == 0)
 		return 0;
 	o->kinds = 0;
@@ -75,6 +75,6 @@ int devices_plan(struct options *o)
 	if (o->gpus == GPUS_AS_DETECTED && (devices_named(o) || o->kinds > 1))
 		return 0;
 	if (devices_named(o))
-		return why(-EINVAL, "say --gpus, or gpus= of the kinds of workers, not both");
+		return why(-EINVAL, "give --gpus, or gpus= in the kinds of workers, not both");
 	return devices_deal(o, o->gpus == GPUS_AS_DETECTED ? n : o->gpus);
 }

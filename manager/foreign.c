@@ -1,9 +1,5 @@
-/* foreign.c - the living processes of a runtime whose tables this build cannot read.
- *
- * Their numbers stand in a process table of another layout, so the kernel is asked instead: a
- * process of this user that runs a program called plm and has the control segment mapped is the
- * manager or a member of that runtime. Clients have it mapped as well and run other programs: they
- * are left alone, and are refused when they next ask for something. */
+#include "manager/foreign.h"
+
 #include <ctype.h>
 #include <dirent.h>
 #include <inttypes.h>
@@ -20,11 +16,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "manager/manager.h"
+#include "tables/tables.h"
 
 enum { PROC_PATH_BYTES = 64, LINE_BYTES = PATH_MAX + 128, NAME_BYTES = 32 };
 
-/* "START-END MODE OFFSET MAJOR:MINOR INODE PATH", a line each. */
+/* A line of maps is "START-END MODE OFFSET MAJOR:MINOR INODE PATH". */
 static bool foreign_has_mapped(pid_t pid, const struct stat *file)
 {
 	char path[PROC_PATH_BYTES], line[LINE_BYTES];
@@ -43,7 +39,7 @@ static bool foreign_has_mapped(pid_t pid, const struct stat *file)
 	return found;
 }
 
-/* Whether or not the file is still the one that is installed. */
+/* The program file may have been replaced since the process began: the kernel adds "(deleted)". */
 static bool foreign_runs_plm(pid_t pid)
 {
 	char path[PROC_PATH_BYTES], program[PATH_MAX];
@@ -60,7 +56,7 @@ static bool foreign_is_one(pid_t pid, const struct stat *segment)
 	    foreign_has_mapped(pid, segment);
 }
 
-/* Members give themselves a name (members.c). */
+/* Members name themselves plm-KIND (child.c). */
 static bool foreign_is_manager(pid_t pid)
 {
 	char path[PROC_PATH_BYTES], name[NAME_BYTES] = "";
@@ -99,15 +95,14 @@ void foreign_look(const char *control, struct foreign *ret)
 	foreign_walk(control, ret, NULL);
 }
 
-/* The pidfd first: then the look is about the process that is killed. */
+/* The pidfd comes first, so that the look is at the process to be killed. */
 static void foreign_kill_one(pid_t pid, const struct stat *segment)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pidfd >= 0 && foreign_is_one(pid, segment)) {
 		struct pollfd ended = { .fd = pidfd, .events = POLLIN };
-		log_info("pid %d belongs to a runtime of this name that cannot be gone on with: "
-			 "killed",
-		    (int)pid);
+		log_info(
+		    "killed pid %d, of a runtime of this name that cannot be resumed", (int)pid);
 		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 		poll(&ended, 1, STOP_GRACE_MS);
 	}
@@ -115,7 +110,7 @@ static void foreign_kill_one(pid_t pid, const struct stat *segment)
 		close(pidfd);
 }
 
-/* Again while there were any: one may have been forked meanwhile. */
+/* Repeated while a search finds processes: another may have been forked meanwhile. */
 void foreign_end(const char *control)
 {
 	enum { SEARCHES_MAX = 16 };

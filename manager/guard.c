@@ -13,19 +13,19 @@
 
 enum {
 	EXIT_NO_FORK = 73,
-	BOOTED_MS = 100, /* who lived so long was ready: it is not its boot that kills it */
+	BOOTED_MS = 100, /* a manager that lived so long was ready: not killed by the boot */
 };
 
-struct watch { /* what the guard knows of the one it guards */
+struct guard {
 	pid_t manager;
 	uint64_t born_ns;
-	uint64_t delay_ms; /* before the next one */
-	int signal;        /* that no manager has taken yet, as far as is known; 0: none */
+	uint64_t delay_ms; /* before the next manager */
+	int signal;        /* not known to be taken by a manager; 0: none */
 	sigset_t signals;
 };
 
-/* What the terminal sends, it sends to the manager, too. */
-static void guard_pass_on(struct watch *w, const siginfo_t *info)
+/* A signal from the terminal reaches the manager as well, and is not passed on. */
+static void guard_pass_on(struct guard *w, const siginfo_t *info)
 {
 	if (info->si_signo == SIGCHLD || info->si_code > 0)
 		return;
@@ -33,9 +33,9 @@ static void guard_pass_on(struct watch *w, const siginfo_t *info)
 	kill(w->manager, w->signal);
 }
 
-/* Members of a dead manager become our children: they are reaped, and it is their next manager that
- * looks after them. True: the manager has ended. */
-static bool guard_reap(const struct watch *w, int *ret_status)
+/* Members of a dead manager become children of the guard and are only reaped here; the next manager
+ * looks after members. True: the manager has ended. */
+static bool guard_reap(const struct guard *w, int *ret_status)
 {
 	int status;
 	pid_t pid;
@@ -48,7 +48,7 @@ static bool guard_reap(const struct watch *w, int *ret_status)
 	return ended;
 }
 
-static int guard_wait_for_end(struct watch *w)
+static int guard_wait_for_end(struct guard *w)
 {
 	siginfo_t info;
 	int status = 0;
@@ -58,7 +58,7 @@ static int guard_wait_for_end(struct watch *w)
 	return status;
 }
 
-static uint64_t guard_next_delay_ms(const struct watch *w, bool failed)
+static uint64_t guard_next_delay_ms(const struct guard *w, bool failed)
 {
 	uint64_t lived_ms = (clock_ns() - w->born_ns) / NS_PER_MS;
 	if (!failed && lived_ms >= BOOTED_MS)
@@ -67,8 +67,8 @@ static uint64_t guard_next_delay_ms(const struct watch *w, bool failed)
 	return delay < RESTART_DELAY_MAX_MS ? delay : RESTART_DELAY_MAX_MS;
 }
 
-/* A signal that comes meanwhile is for the next manager: it is to end what lives without one. */
-static void guard_pause_before_next(struct watch *w)
+/* A signal during the pause is for the next manager, to end the members still living. */
+static void guard_pause_before_next(struct guard *w)
 {
 	if (w->delay_ms <= RESTART_DELAY_MIN_MS)
 		return; /* the first death is mended at once */
@@ -81,8 +81,8 @@ static void guard_pause_before_next(struct watch *w)
 		w->signal = signal;
 }
 
-/* The manager blocks the other signals itself, and takes those that came before. */
-static bool guard_start(struct watch *w, const struct service *service, serve_f *serve)
+/* The manager blocks SIGTERM and SIGINT, and takes signals from before. */
+static bool guard_start(struct guard *w, const struct service *service, serve_f *serve)
 {
 	sigset_t deaths;
 	sigemptyset(&deaths);
@@ -98,8 +98,8 @@ static bool guard_start(struct watch *w, const struct service *service, serve_f 
 	return w->manager > 0;
 }
 
-/* The exit code to end with, or -1: another manager is to be started, once it has been said why. */
-static int guard_judge(struct watch *w, const struct service *service, bool started)
+/* The guard's exit code, or -1 with the reason logged: start another manager. */
+static int guard_judge(struct guard *w, const struct service *service, bool started)
 {
 	int error = errno, status = started ? guard_wait_for_end(w) : 0;
 	bool killed = started && !WIFEXITED(status);
@@ -111,12 +111,13 @@ static int guard_judge(struct watch *w, const struct service *service, bool star
 	}
 	w->delay_ms = guard_next_delay_ms(w, !killed);
 	if (killed)
-		w->signal = 0; /* what it did with one stands in the segment: it drains, or not */
+		w->signal =
+		    0; /* the mode in the segment shows whether the manager took the signal */
 	if (killed)
-		log_warn("the manager, pid %d, was killed by signal %d (%s): another goes on",
+		log_warn("the manager, pid %d, was killed by signal %d (%s): starting another",
 		    (int)w->manager, WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
-		log_warn("no manager can go on with the runtime for the moment%s%s: tried again in "
+		log_warn("no manager can resume the runtime at the moment%s%s: trying again in "
 			 "%llu ms",
 		    started ? "" : ": fork: ", started ? "" : strerror(error),
 		    (unsigned long long)w->delay_ms);
@@ -125,7 +126,7 @@ static int guard_judge(struct watch *w, const struct service *service, bool star
 
 int guard_run(const struct service *service, serve_f *serve)
 {
-	struct watch w = { .delay_ms = 0 };
+	struct guard w = { .delay_ms = 0 };
 	sigemptyset(&w.signals);
 	sigaddset(&w.signals, SIGCHLD);
 	sigaddset(&w.signals, SIGTERM);

@@ -1,11 +1,11 @@
-/* guard.h - a parent that starts the manager again when it was killed (--guard).
+/* guard.h - a parent process that starts a killed manager again (--guard).
  *
- * It has one thread, opens nothing and maps nothing: what could kill it is a signal meant for it.
- * Death of the manager: another is forked at once, after a pause if it died young, and goes on with
- * the runtime. One that cannot go on with it for the moment (EXIT_TRY_AGAIN: no process, no memory,
- * no descriptor was to be had) is followed by another after a pause that grows. One that ended by
- * itself, well or not, ends the guard with its exit code. Death of the guard: the manager goes on
- * without.
+ * The guard has a single thread, opens nothing and maps nothing: only a signal can kill the guard.
+ * Death of the manager: the guard forks another manager, at once or, after an early death, after a
+ * pause, and the new manager resumes the runtime. A manager that cannot resume the runtime at the
+ * moment (EXIT_TRY_AGAIN: no process, no memory, no descriptor) is followed by another after a
+ * growing pause. An orderly end of the manager ends the guard with the same exit code.
+ * Death of the guard: the manager goes on without.
  * Blocks: for ever. */
 #ifndef PLM_GUARD_H
 #define PLM_GUARD_H
@@ -17,7 +17,7 @@ struct service {
 	int ready; /* where the ready line goes */
 };
 
-/* Of a manager that the guard has started again, to the guard alone: the runtime is as it was. */
+/* Exit code of a manager for the guard alone: the runtime is unchanged. */
 enum { EXIT_TRY_AGAIN = 79 };
 
 typedef int serve_f(const struct service *service); /* the exit code */

@@ -1,5 +1,5 @@
-/* instance.c - one plm a name (claim.c), and what a dead one of the name left behind: gone on with,
- * set aside, or removed. */
+#include "manager/instance.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,7 +15,12 @@
 #include "base/group.h"
 #include "base/log.h"
 #include "base/why.h"
+#include "manager/adopt.h"
+#include "manager/claim.h"
+#include "manager/foreign.h"
 #include "manager/manager.h"
+#include "manager/orphans.h"
+#include "manager/staff.h"
 
 enum { PATH_BYTES = SEGMENT_NAME_BYTES + 16, BELL_PATH_BYTES = 160, REASON_BYTES = 200 };
 
@@ -24,7 +29,7 @@ static void instance_bell_path(const struct manager *m, char ret[BELL_PATH_BYTES
 	snprintf(ret, BELL_PATH_BYTES, "%s/%s.bell", m->directory, m->options->name);
 }
 
-/* A suspect is fenced before anything of it is taken: killed, and waited for. */
+/* Kills a process and waits for the end, before the segments are removed. */
 static void instance_fence(const struct process *p)
 {
 	int pidfd = adopt_still_lives(p) ? (int)syscall(SYS_pidfd_open, p->pid, 0) : -1;
@@ -38,8 +43,8 @@ static void instance_fence(const struct process *p)
 	close(pidfd);
 }
 
-/* Whoever removed its lock file by hand, or booted it with a plm that has its lock elsewhere: a
- * manager that lives is refused all the same. */
+/* A living manager counts even without a lock: a user may have removed the lock file, or an older
+ * plm may have the lock elsewhere. */
 static int instance_refuse_if_managed(const struct tables *left, const char *name)
 {
 	const struct process *manager = &left->process[SLOT_MANAGER];
@@ -51,8 +56,8 @@ static int instance_refuse_if_managed(const struct tables *left, const char *nam
 	    name, manager->pid);
 }
 
-/* Members that live are ended; clients are told. */
-static void instance_end_what_is_left(struct tables *left)
+/* Ends living members, and tells clients. */
+static void instance_end_processes(struct tables *left)
 {
 	sh_store(&left->control->mode, MODE_STOPPED);
 	for (uint32_t i = SLOT_SCHEDULER; i < left->limits.processes; i++) {
@@ -64,10 +69,10 @@ static void instance_end_what_is_left(struct tables *left)
 	}
 	orphans_of(left->control->runtime, NULL);
 	group_end_all(left->control->name, NULL);
-	log_info("removed what an earlier runtime of this name left");
+	log_info("removed the segments of an earlier runtime of this name");
 }
 
-/* It came up, and nobody had it end at once. */
+/* The runtime had come up, and no `stop --now` was ending it. */
 static bool instance_goes_on(const struct manager *m)
 {
 	const struct control *c = m->tables.control;
@@ -80,7 +85,8 @@ static bool instance_is_ours(const char *path)
 	return lstat(path, &st) == 0 && st.st_uid == geteuid();
 }
 
-/* A creator writes the first word last: without it nobody was ever let in. */
+/* The creator of a segment writes the first word last: without the first word no client ever came
+ * in. */
 static bool instance_never_began(const char *path)
 {
 	uint64_t magic = 0;
@@ -105,8 +111,9 @@ static bool instance_name_is_left(const char *name)
 	return access(path, F_OK) == 0;
 }
 
-/* Of another build, or broken: it may be all that somebody has of a day's work. */
-static void set_aside(const char *name, const char *reason)
+/* Segments of another build, or damaged segments, may hold the results of a day's work, and are not
+ * removed but renamed. */
+static void instance_rename_aside(const char *name, const char *reason)
 {
 	static const char *const whats[] = { "control", "store" };
 	for (size_t i = 0; i < COUNT_OF(whats); i++) {
@@ -120,11 +127,11 @@ static void set_aside(const char *name, const char *reason)
 	}
 }
 
-/* What this manager would rely on, beyond what any process looks at when it attaches. */
+/* Checks for a manager, beyond the checks of every attach. */
 static int instance_judge(const char *name, const struct tables *left)
 {
 	const struct control *c = left->control;
-	const char *reason = strncmp(c->name, name, sizeof c->name) != 0 ? "it is of another name"
+	const char *reason = strncmp(c->name, name, sizeof c->name) != 0 ? "its name is another one"
 	    : sh_load(&c->made)                                          ? staff_unsound(left)
 									 : NULL;
 	return reason ? why(-EPROTO, "the control segment is refused: %s", reason) : 0;
@@ -158,10 +165,10 @@ static int instance_attach(const char *name, struct tables *ret)
 
 void instance_set_aside(struct manager *m, const char *reason)
 {
-	set_aside(m->options->name, reason);
+	instance_rename_aside(m->options->name, reason);
 }
 
-/* Of a segment that says which runtime it belongs to, whatever else is in it. */
+/* The header alone names the runtime; the rest of the segment may be damaged. */
 static void instance_end_marked_by(const char *path)
 {
 	struct segment_header header = { .magic = 0 };
@@ -173,9 +180,9 @@ static void instance_end_marked_by(const char *path)
 		close(fd);
 }
 
-/* Its processes would run on for ever, and nobody could reach them. -EPROTO, with the why of
- * before: there are none any more. */
-static int instance_end_what_is_foreign(struct manager *m, const char *path)
+/* Processes of a runtime without an attach would run for ever, out of reach of any program.
+ * -EPROTO, with the former why: no such process lives any more. */
+static int instance_end_foreign(struct manager *m, const char *path)
 {
 	const char *name = m->options->name;
 	char reason[REASON_BYTES];
@@ -202,7 +209,7 @@ static int instance_end_what_is_foreign(struct manager *m, const char *path)
 	return why(-EPROTO, "%s; its processes are ended", reason);
 }
 
-static int instance_take_what_is_left(struct manager *m)
+static int instance_take_segments(struct manager *m)
 {
 	const char *name = m->options->name;
 	char path[PATH_BYTES];
@@ -211,14 +218,14 @@ static int instance_take_what_is_left(struct manager *m)
 	    ? instance_attach(name, &m->tables)
 	    : -ENOENT;
 	if (r < 0 && r != -ENOENT && r != -EPROTO && r != -EACCES)
-		return r; /* no memory, no descriptor: that says nothing of what is left */
+		return r; /* no memory, no descriptor: the segments may be sound */
 	if (r == -EPROTO)
-		r = instance_end_what_is_foreign(m, path);
+		r = instance_end_foreign(m, path);
 	if (r == -EADDRINUSE || r == -EBUSY)
 		return r;
 	if (r < 0) {
 		if (r != -ENOENT)
-			set_aside(name, why_text());
+			instance_rename_aside(name, why_text());
 		tables_unlink(name);
 		return 0;
 	}
@@ -227,14 +234,14 @@ static int instance_take_what_is_left(struct manager *m)
 	if (m->adopts)
 		return 0;
 	if (r == 0) {
-		instance_end_what_is_left(&m->tables);
+		instance_end_processes(&m->tables);
 		tables_unlink(name);
 	}
 	tables_detach(&m->tables);
 	return r;
 }
 
-/* Another user's is never used: the runtime goes on without, and says so once. */
+/* A directory of another user is never used: the runtime goes on without, after a log line. */
 static void instance_look_at_files(const char *name)
 {
 	int files = tables_files_open(name, false);
@@ -253,13 +260,13 @@ int instance_claim(struct manager *m)
 		return r;
 	r = claim_births(m);
 	if (r == 0)
-		r = instance_take_what_is_left(m);
+		r = instance_take_segments(m);
 	if (r == 0 && m->options->again && !m->adopts)
 		r = why(-ESHUTDOWN, "the runtime was being stopped: there is nothing to resume");
 	if (r == 0)
 		r = claim_record(m);
 	if (r < 0) {
-		/* Of no use to anybody, unless it says where those live who are left. */
+		/* The lock file is kept if segments are left: members may still need the line. */
 		if (!instance_name_is_left(m->options->name))
 			claim_remove(m);
 		close(m->lock);
@@ -269,7 +276,7 @@ int instance_claim(struct manager *m)
 	return r;
 }
 
-/* A name, so that members who outlive a manager ring the bell of the next one. */
+/* The bell has a name, so that members of a dead manager ring the bell of the next manager. */
 int instance_bell(struct manager *m)
 {
 	char path[BELL_PATH_BYTES];

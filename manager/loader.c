@@ -1,17 +1,5 @@
-/* loader.c - learning what a module exports, in a process of its own.
- *
- * dlopen() runs the module's code. The manager must not, so a child does, writes the names into the
- * registry (the only code of this folder that takes a shared lock, and it is not the manager's
- * process), and reports by a pipe. A module that crashes or hangs while it is loaded costs this
- * child, after --module-limit at the latest.
- *
- * The manager hears of the end of the child by its pidfd and reads the report only then, without
- * waiting: a process that the module's code has forked may hold the other end of the pipe open for
- * ever. What the child leaves behind becomes the manager's and is killed, as for commands
- * (orphans.c); it carries the mark and is in the cgroup by which the next manager finds it.
- *
- * The modules of the boot come first, one after the other, in the event loop like all others: the
- * ready line waits for them, a signal does not. */
+#include "manager/loader.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -28,7 +16,12 @@
 #include "base/group.h"
 #include "base/log.h"
 #include "base/why.h"
+#include "manager/answer.h"
+#include "manager/child.h"
 #include "manager/manager.h"
+#include "manager/orphans.h"
+#include "manager/watching.h"
+#include "command/command.h"
 #include "worker/modules.h"
 
 enum { MARK_BYTES = 48 };
@@ -52,7 +45,7 @@ static int loader_load_one(struct manager *m, const char *path)
 {
 	const plm_module *module;
 	if (!m->announced && loader_is_loaded(&m->tables.registry, path))
-		return 0; /* an earlier manager of this runtime has */
+		return 0; /* loaded by a former manager */
 	int r = module_open(path, &module);
 	if (r < 0)
 		return r;
@@ -66,16 +59,17 @@ static int loader_load_one(struct manager *m, const char *path)
 	return r;
 }
 
-/* The built-in ones are loaded by one process: each costs a boot. */
+/* One process loads both built-in modules, because each process costs boot time. */
 static int loader_load(struct manager *m, const char *path)
 {
+	command_offer();
 	int r = loader_load_one(m, path);
 	if (r == 0 && strcmp(path, MODULE_BUILTIN) == 0)
 		r = loader_load_one(m, MODULE_COMMANDS);
 	return r;
 }
 
-/* How the next manager finds what a module's code has started, if this one dies. */
+/* By the mark the next manager finds processes started by the module's code. */
 static void loader_mark(const struct control *control)
 {
 	char task[MARK_BYTES], slot[MARK_BYTES];
@@ -111,19 +105,20 @@ static _Noreturn void loader_main(struct manager *m, const char *path, int repor
 static void loader_forget(struct manager *m)
 {
 	if (m->loader.pidfd >= 0)
-		manager_unwatch(m, m->loader.pidfd);
+		watching_drop(m, m->loader.pidfd);
 	close(m->loader.report);
 	free(m->loader.path);
-	m->loader = (struct loader){ .pid = 0 };
+	m->loader = (struct loader){ .pid = 0, .boot_due = m->loader.boot_due };
 }
 
-/* Unwatched it must not live: nobody would notice its end, and no module were loaded any more. */
+/* An unwatched loader must not live: nothing would report the end, and no further module could be
+ * loaded. */
 static int loader_watch(struct manager *m)
 {
 	struct loader *l = &m->loader;
 	l->pidfd = (int)syscall(SYS_pidfd_open, l->pid, 0);
 	int r = l->pidfd < 0 ? why(-errno, "pidfd_open: %s", strerror(errno))
-			     : manager_watch(m, l->pidfd, WATCH_LOADER, 0);
+			     : watching_add(m, l->pidfd, WATCH_LOADER, 0);
 	if (r == 0)
 		return 0;
 	kill(l->pid, SIGKILL);
@@ -132,7 +127,7 @@ static int loader_watch(struct manager *m)
 	return r;
 }
 
-/* For whoever has this slot; takes over path. */
+/* For the client of the process slot; takes over path. */
 static int loader_start(struct manager *m, char *path, uint32_t slot)
 {
 	int ends[2] = { -1, -1 };
@@ -157,11 +152,12 @@ static int loader_start(struct manager *m, char *path, uint32_t slot)
 		.report = ends[0],
 		.slot = slot,
 		.path = path,
+		.boot_due = m->loader.boot_due,
 		.deadline_ns = deadline_after_ms(limit_ms) };
 	return loader_watch(m);
 }
 
-/* What a loader that has ended said, or how it died. */
+/* The report of a dead loader, or the manner of death. */
 static int loader_verdict(const struct manager *m, int status)
 {
 	const struct loader *l = &m->loader;
@@ -177,7 +173,7 @@ static int loader_verdict(const struct manager *m, int status)
 	if (l->overdue)
 		return why(-ETIMEDOUT,
 		    "module %s: its own code, run while it is loaded, did not "
-		    "end in %" PRIu64 " ms and was killed; --module-limit of plm gives it longer",
+		    "end in %" PRIu64 " ms and was killed; plm --module-limit gives it longer",
 		    l->path, m->options->module_limit_ms);
 	if (WIFSIGNALED(status))
 		return why(-ELIBBAD, "module %s: its own code ended its loader by signal %d (%s)",
@@ -190,37 +186,36 @@ static int loader_verdict(const struct manager *m, int status)
 
 static int loader_start_boot(struct manager *m)
 {
-	uint32_t next = m->options->module_count - (m->modules_due - 1);
+	uint32_t next = m->options->module_count - (m->loader.boot_due - 1);
 	const char *path = next ? m->options->modules[next - 1] : MODULE_BUILTIN;
 	char *full = next ? realpath(path, NULL) : strdup(path);
 	return full ? loader_start(m, full, SLOT_MANAGER)
 		    : why(-errno, "module %s: %s", path, strerror(errno));
 }
 
-static void loader_done_boot(struct manager *m, int code)
+/* 0, or -errno with a why: the boot failed. */
+static int loader_done_boot(struct manager *m, int code)
 {
-	if (m->modules_due == 0)
-		return; /* the boot was given up meanwhile */
-	if (code == 0)
-		m->modules_due--;
-	else
-		manager_boot_failed(m);
+	if (m->loader.boot_due == 0)
+		return 0; /* the boot was given up meanwhile */
+	if (code < 0)
+		return code;
+	m->loader.boot_due--;
+	return m->loader.boot_due > 0 && !m->ending ? loader_start_boot(m) : 0;
 }
 
 int loader_begin(struct manager *m)
 {
-	m->modules_due = 1 + m->options->module_count;
+	m->loader.boot_due = 1 + m->options->module_count;
 	return loader_start_boot(m);
 }
 
 /* ---- for the event loop ---- */
 
-void loader_next(struct manager *m)
+void loader_serve(struct manager *m)
 {
-	if (!m->loader.pid && m->modules_due > 0 && loader_start_boot(m) < 0)
-		manager_boot_failed(m);
 	for (uint32_t i = SLOT_FIRST_MEMBER;
-	     i < m->tables.limits.processes && !m->loader.pid && !m->modules_due; i++) {
+	     i < m->tables.limits.processes && !m->loader.pid && !m->loader.boot_due; i++) {
 		char *path = m->slot[i].module;
 		if (!path)
 			continue;
@@ -229,25 +224,26 @@ void loader_next(struct manager *m)
 		int r = loader_start(m, path, i);
 		m->loader.number = number;
 		if (r < 0)
-			admission_answer(m, i, number, r, why_text());
+			answer_client(m, i, number, r, why_text());
 	}
 }
 
-void loader_done(struct manager *m)
+int loader_done(struct manager *m)
 {
 	uint32_t slot = m->loader.slot, number = m->loader.number;
-	int status = 0;
+	int status = 0, failed = 0;
 	if (!m->loader.pid || waitpid(m->loader.pid, &status, WNOHANG) != m->loader.pid)
-		return;
+		return 0;
+	orphans_end(m); /* processes started by the module's code */
 	int r = loader_verdict(m, status);
 	loader_forget(m);
 	if (slot == SLOT_MANAGER)
-		loader_done_boot(m, r);
+		failed = loader_done_boot(m, r);
 	else
-		admission_answer(m, slot, number, r, r < 0 ? why_text() : "");
-	orphans_end(m); /* what the module's code has started */
-	if (!m->ending)
-		loader_next(m);
+		answer_client(m, slot, number, r, r < 0 ? why_text() : "");
+	if (failed == 0 && !m->ending)
+		loader_serve(m);
+	return failed;
 }
 
 void loader_overdue(struct manager *m)

@@ -15,41 +15,34 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/why.h"
+#include "manager/adopt.h"
+#include "manager/birth.h"
+#include "manager/death.h"
+#include "manager/descriptors.h"
+#include "manager/instance.h"
+#include "manager/mode.h"
 #include "manager/notify.h"
+#include "manager/spare_processes.h"
+#include "manager/staff.h"
+#include "manager/state.h"
+#include "manager/watching.h"
 #include "store/nodes.h"
 
 enum { EVENTS_PER_TURN = 32, RINGS_AT_ONCE = 64 };
 
-int manager_watch(struct manager *m, int fd, enum watch what, uint32_t which)
-{
-	struct epoll_event event = { .events = EPOLLIN, .data.u64 = (uint64_t)what << 32 | which };
-	if (epoll_ctl(m->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
-		return 0;
-	return why(-errno, "epoll_ctl: %s", strerror(errno));
-}
-
-/* A child just forked still has the descriptor too: closing ours alone would leave it watched, and
- * the death of who had a slot would be told of who has it now. */
-void manager_unwatch(struct manager *m, int fd)
-{
-	epoll_ctl(m->epoll, EPOLL_CTL_DEL, fd, NULL);
-	close(fd);
-	m->descriptor_freed = true;
-}
-
 /* ---- boot ---- */
 
-/* The pidfd first: then the look says whether it is the one. */
+/* The pidfd comes first: if getppid() still names the starter, the pidfd does, too. */
 static int manager_tie(struct manager *m)
 {
 	pid_t starter = m->options->starter;
 	m->parent = (int)syscall(SYS_pidfd_open, starter, 0);
 	if (m->parent >= 0 && getppid() == starter)
-		return manager_watch(m, m->parent, WATCH_PARENT, 0);
+		return watching_add(m, m->parent, WATCH_PARENT, 0);
 	return why(-ESRCH, "the process that this runtime is --tied to has ended");
 }
 
-/* From here on a signal waits for the loop: what a boot has made by then is taken down again. */
+/* From here on a signal waits for the loop, so the loop can take down a boot half made. */
 static void manager_hold_signals(sigset_t *ret)
 {
 	sigemptyset(ret);
@@ -63,21 +56,21 @@ static int manager_open_descriptors(struct manager *m)
 	sigset_t wanted;
 	manager_hold_signals(&wanted);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ,
-	    SIG_IGN); /* a file size limit is then an error of posix_fallocate, not a death */
+	/* A file size limit is then an error of posix_fallocate, not a death. */
+	signal(SIGXFSZ, SIG_IGN);
 	m->epoll = epoll_create1(EPOLL_CLOEXEC);
 	m->signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (m->epoll < 0 || m->signals < 0)
 		return why(-errno, "opening descriptors: %s", strerror(errno));
 	int r = instance_bell(m);
 	if (r == 0)
-		r = manager_watch(m, m->signals, WATCH_SIGNAL, 0);
+		r = watching_add(m, m->signals, WATCH_SIGNAL, 0);
 	if (r == 0)
-		r = manager_watch(m, m->joined, WATCH_JOINED, 0);
+		r = watching_add(m, m->joined, WATCH_JOINED, 0);
 	return r == 0 && m->options->tied ? manager_tie(m) : r;
 }
 
-/* Before anything is touched: pages lie where they are first used. */
+/* Before the first touch, which decides the NUMA node of a page. */
 static void manager_bind_arenas(struct manager *m)
 {
 	const struct tables *t = &m->tables;
@@ -86,26 +79,16 @@ static void manager_bind_arenas(struct manager *m)
 		    (uint64_t)t->arena[i].pages * STORE_PAGE_BYTES, i);
 }
 
-int manager_make_slots(struct manager *m)
-{
-	m->slot = calloc(m->tables.limits.processes, sizeof m->slot[0]);
-	if (!m->slot)
-		return why(-ENOMEM, "no memory for the process slots");
-	for (uint32_t i = 0; i < m->tables.limits.processes; i++)
-		m->slot[i] = (struct watched){ .pidfd = -1, .socket = -1 };
-	return 0;
-}
-
-/* No reason not to boot: what is not wanted is never missed, and a job of `plmctl map` whose output
- * finds no room is written to a file. */
+/* Too little room in /dev/shm is only logged: the runtime may never need all of the store, and
+ * `plmctl map` writes output without room to a file. */
 static void manager_compare_store(const struct tables *t)
 {
 	uint64_t there = tables_shm_free(t), wanted = t->limits.store_bytes;
 	if (there < wanted)
 		log_warn(
-		    "the store cannot reach its size: --store is %llu MiB, and /dev/shm has "
-		    "%llu MiB free; enlarge that (mount -o remount,size=... /dev/shm; docker run "
-		    "--shm-size), or choose a smaller --store",
+		    "the store cannot reach its size: --store is %llu MiB, /dev/shm has "
+		    "%llu MiB free; enlarge /dev/shm (mount -o remount,size=... /dev/shm; docker "
+		    "run --shm-size), or choose a smaller --store",
 		    (unsigned long long)wanted >> 20, (unsigned long long)there >> 20);
 }
 
@@ -115,7 +98,7 @@ static int manager_make_tables(struct manager *m)
 	if (r < 0)
 		return r;
 	manager_compare_store(&m->tables);
-	r = manager_make_slots(m);
+	r = members_make_slots(m);
 	if (r < 0)
 		return r;
 	struct control *c = m->tables.control;
@@ -144,15 +127,15 @@ static int manager_make_tables(struct manager *m)
 
 static int manager_spawn_all(struct manager *m)
 {
-	int r = members_spawn(m, KIND_SCHEDULER);
+	int r = birth_spawn(m, KIND_SCHEDULER);
 	if (r == 0 && m->state[0])
-		r = members_spawn(m, KIND_JOURNAL);
+		r = birth_spawn(m, KIND_JOURNAL);
 	for (uint32_t i = staff_processes(m); i > 0 && r == 0; i--)
-		r = members_spawn(m, KIND_WORKER);
+		r = birth_spawn(m, KIND_WORKER);
 	return r;
 }
 
-/* Nobody but us is affected when this boot fails: what we would have gone on with goes on. */
+/* A failed boot leaves an adopted runtime unchanged. */
 static void manager_give_up(struct manager *m)
 {
 	if (m->adopts)
@@ -167,20 +150,20 @@ int manager_boot(struct manager *m, const struct options *options, int ready)
 	*m = (struct manager){ .options = options,
 		.ready = ready,
 		.lock = -1,
-		.door = -1,
+		.door.socket = -1,
 		.parent = -1,
 		.state_lock = -1,
 		.notify = notify_open(),
 		.scheduler.due_ns = DEADLINE_NEVER,
 		.workers.due_ns = DEADLINE_NEVER,
 		.journal.due_ns = DEADLINE_NEVER,
-		.look_due_ns = options->hang_after_ms ? 0 : DEADLINE_NEVER };
+		.hang.due_ns = options->hang_after_ms ? 0 : DEADLINE_NEVER };
 	sigset_t held;
 	manager_hold_signals(&held);
 	descriptors_raise();
 	int r = instance_claim(m);
 	if (r < 0)
-		return r; /* not ours: nothing to release */
+		return r; /* the name is not taken: nothing to release */
 	orphans_adopt();
 	r = state_claim(m);
 	if (r == 0)
@@ -190,8 +173,8 @@ int manager_boot(struct manager *m, const struct options *options, int ready)
 	if (r == 0)
 		outer_join(m);
 	if (r == 0)
-		r = members_plan(m);
-	if (r == 0) /* they come up while modules are loaded */
+		r = birth_plan(m);
+	if (r == 0) /* members come up while modules are loaded */
 		r = m->adopts ? adopt_processes(m) : manager_spawn_all(m);
 	if (r == 0)
 		r = admission_open(m);
@@ -202,84 +185,6 @@ int manager_boot(struct manager *m, const struct options *options, int ready)
 	return r;
 }
 
-/* ---- the end ---- */
-
-/* Those of the boot: there will be no ready line. */
-static void manager_give_up_modules(struct manager *m)
-{
-	if (m->modules_due > 0)
-		loader_kill(m);
-	m->modules_due = 0;
-}
-
-void manager_drain(struct manager *m)
-{
-	if (m->draining || m->ending)
-		return;
-	log_info("stopping: no new tasks, the last ones run; a second signal ends it at once");
-	m->draining = true;
-	manager_give_up_modules(m);
-	notify_say(m->notify, "STOPPING=1\nSTATUS=stopping: what was accepted runs\n");
-	sh_store(&m->tables.control->admission, 0); /* the last ones run, also after a pause */
-	sh_store(&m->tables.control->mode, MODE_DRAINING);
-	event_bump(&m->tables.process[SLOT_SCHEDULER].event);
-}
-
-/* A scheduler that has seen the last task settled may be on its way out: then it is replaced like
- * any other that ends. A service manager that was told of the stop kills what it does not see end.
- */
-int manager_take_back(struct manager *m)
-{
-	if (m->notify >= 0)
-		return why(-ESHUTDOWN,
-		    "the runtime is being stopped, and its service manager was "
-		    "told so: start it again when it has ended");
-	log_info("the stop was taken back: the runtime goes on and takes tasks");
-	m->draining = false;
-	sh_store(&m->tables.control->mode, m->announced ? MODE_UP : MODE_STARTING);
-	event_bump(&m->tables.process[SLOT_SCHEDULER].event);
-	return 0;
-}
-
-/* The scheduler sees what changed when it is woken; all others at their next task. */
-void manager_admit(struct manager *m, uint32_t admission)
-{
-	log_info("the queue %s, submissions are %s",
-	    admission & ADMISSION_PAUSED ? "rests" : "goes on",
-	    admission & ADMISSION_CLOSED ? "refused" : "taken");
-	sh_store(&m->tables.control->admission, admission);
-	event_bump(&m->tables.process[SLOT_SCHEDULER].event);
-}
-
-void manager_end(struct manager *m)
-{
-	if (m->ending)
-		return;
-	m->ending = true;
-	manager_give_up_modules(m);
-	loader_kill(m);
-	notify_say(m->notify, "STOPPING=1\nSTATUS=ending\n");
-	m->end_deadline_ns = clock_ns() + STOP_GRACE_MS * NS_PER_MS;
-	sh_store(&m->tables.control->mode, MODE_STOPPED);
-	members_signal(m, SIGTERM);
-}
-
-void manager_fail(struct manager *m)
-{
-	m->failed = true;
-	manager_end(m);
-}
-
-void manager_boot_failed(struct manager *m)
-{
-	fprintf(stderr, "plm: %s\n", why_text());
-	m->modules_due = 0;
-	if (m->adopts)
-		m->abandoned = true;
-	else
-		manager_fail(m);
-}
-
 /* ---- the loop: events record facts, manager_step() decides ---- */
 
 static void manager_on_signal(struct manager *m)
@@ -287,9 +192,9 @@ static void manager_on_signal(struct manager *m)
 	struct signalfd_siginfo info;
 	while (read(m->signals, &info, sizeof info) == sizeof info) {
 		if (m->draining)
-			manager_end(m);
+			mode_end(m);
 		else
-			manager_drain(m);
+			mode_drain(m);
 	}
 }
 
@@ -303,7 +208,7 @@ static void manager_announce(struct manager *m)
 	if (!m->draining)
 		sh_store(&m->tables.control->mode, MODE_UP);
 	m->announced = true;
-	if (journal_slot(&m->tables)) /* modules are loaded: it queues what was left */
+	if (journal_slot(&m->tables)) /* modules are loaded: time to queue tasks of earlier boots */
 		event_bump(&m->tables.process[journal_slot(&m->tables)].event);
 	notify_say(
 	    m->notify, "READY=1\nSTATUS=%s: up, %u workers\n", m->options->name, staff_workers(m));
@@ -316,7 +221,7 @@ static void manager_announce(struct manager *m)
 static void manager_announce_if_complete(struct manager *m)
 {
 	bool stops = m->ending || m->abandoned || (m->draining && !m->adopts);
-	if (!m->announced && !stops && !m->modules_due && members_all_live(m))
+	if (!m->announced && !stops && !m->loader.boot_due && members_all_live(m))
 		manager_announce(m);
 }
 
@@ -332,27 +237,28 @@ static void manager_on_joined(struct manager *m)
 static void manager_on_parent_gone(struct manager *m)
 {
 	log_info("the process that this runtime is --tied to has ended: the runtime ends, too");
-	manager_unwatch(m, m->parent);
-	manager_end(m);
+	watching_drop(m, m->parent);
+	mode_end(m);
 }
 
 static void manager_on_process(struct manager *m, uint32_t slot)
 {
-	/* An earlier event of this turn may have dealt with it, and another have given the slot
-	 * to somebody who lives. */
+	/* An earlier event of the turn may have handled the death, and a later event may have given
+	 * the process slot to a living process. */
 	struct pollfd death = { .fd = m->slot[slot].pidfd, .events = POLLIN };
 	if (death.fd < 0 || poll(&death, 1, 0) != 1)
 		return;
 	if (m->slot[slot].kind == KIND_CLIENT)
 		admission_client_died(m, slot);
 	else
-		members_died(m, slot);
+		death_of_member(m, slot);
 }
 
-/* It may have been the last one that the ready line waited for. */
+/* The ready line may have waited for the module. */
 static void manager_on_loader(struct manager *m)
 {
-	loader_done(m);
+	if (loader_done(m) < 0)
+		mode_boot_failed(m);
 	manager_announce_if_complete(m);
 }
 
@@ -368,12 +274,12 @@ static void manager_on_event(struct manager *m, uint64_t what)
 	case WATCH_SOCKET: admission_request(m, which); break;
 	case WATCH_LOADER: manager_on_loader(m); break;
 	case WATCH_ORPHAN: orphans_ended(m, (int)which); break;
-	case WATCH_OUTER: break; /* manager_step() takes it */
+	case WATCH_OUTER: break; /* manager_step() takes the token */
 	case WATCH_PARENT: manager_on_parent_gone(m); break;
 	}
 }
 
-/* The journal last: what the others settled on their way out is to be written. */
+/* The journal ends last, to write the tasks settled during the end of all members. */
 static void manager_end_step(struct manager *m)
 {
 	if (m->ending && !m->journal_dismissed && members_only_journal(m)) {
@@ -383,7 +289,7 @@ static void manager_end_step(struct manager *m)
 	}
 	if (!m->ending || clock_ns() < m->end_deadline_ns)
 		return;
-	log_warn("%u processes did not end in time: killed", members_count(m));
+	log_warn("killed %u processes that did not end in time", members_count(m));
 	if (m->journal_dismissed)
 		members_dismiss_journal(m, SIGKILL);
 	else
@@ -393,9 +299,9 @@ static void manager_end_step(struct manager *m)
 
 static void manager_step(struct manager *m)
 {
-	staff_relieve(m);
+	spare_processes_adjust(m);
 	outer_step(m);
-	members_spawn_due(m);
+	birth_spawn_due(m);
 	hang_look(m);
 	orphans_reap(m);
 	loader_overdue(m);
@@ -410,7 +316,7 @@ static int manager_next_timeout_ms(const struct manager *m)
 	uint64_t now = clock_ns(), due = now + SAFETY_TICK_MS * NS_PER_MS;
 	const uint64_t all[] = { m->scheduler.due_ns, m->workers.due_ns, m->journal.due_ns,
 		m->outer.look_ns, m->loader.pid ? m->loader.deadline_ns : DEADLINE_NEVER,
-		m->ending ? m->end_deadline_ns : m->look_due_ns };
+		m->ending ? m->end_deadline_ns : m->hang.due_ns };
 	for (size_t i = 0; i < COUNT_OF(all); i++)
 		due = all[i] < due ? all[i] : due;
 	return due <= now ? 0 : (int)((due - now + NS_PER_MS - 1) / NS_PER_MS);
@@ -418,13 +324,13 @@ static int manager_next_timeout_ms(const struct manager *m)
 
 static bool manager_is_over(const struct manager *m)
 {
-	return m->ending && members_count(m) == 0 && m->orphans == 0 && !m->loader.pid;
+	return m->ending && members_count(m) == 0 && m->orphans.count == 0 && !m->loader.pid;
 }
 
 int manager_run(struct manager *m)
 {
 	struct epoll_event events[EVENTS_PER_TURN];
-	manager_announce_if_complete(m); /* all may have been there before us */
+	manager_announce_if_complete(m); /* adopted members may be complete already */
 	while (!m->abandoned && !manager_is_over(m)) {
 		int n = epoll_wait(m->epoll, events, EVENTS_PER_TURN, manager_next_timeout_ms(m));
 		for (int i = 0; i < n; i++)

@@ -1,5 +1,6 @@
-/* memory_thresholds.c - from which free memory on tasks start, and below which one goes back into
- * the queue. Thresholds are bytes, or hundredths of what the machine, or our control group, has. */
+/* memory_thresholds.c - with how much free memory a task may start, and with how little a running
+ * task goes back into the queue. A threshold is in bytes, or in hundredths of the memory of the
+ * machine or of the control group. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -49,7 +50,7 @@ static uint64_t memory_thresholds_bytes_of(const struct threshold *t, uint64_t t
 	return t->percent ? total / HUNDRED * t->amount : t->amount;
 }
 
-/* One that is not said makes room for the other. */
+/* A threshold that the user did not give makes room for the given one. */
 static void memory_thresholds_fill_in(
     const struct options *o, uint64_t total, struct memory_rules *ret)
 {
@@ -73,8 +74,8 @@ int memory_plan(struct options *o)
 		o->return_free = (struct threshold){ RETURN_DEFAULT, true, false };
 	if (meter_read(&now) < 0 && given)
 		return why(-EINVAL,
-		    "--accept-free and --return-free: /proc/meminfo tells no "
-		    "available memory here: leave them out");
+		    "--accept-free and --return-free cannot be used: /proc/meminfo does not tell "
+		    "the available memory here");
 	memory_thresholds_fill_in(o, now.total, rules);
 	size_text(rules->accept_free, accept);
 	size_text(rules->return_free, back);
@@ -85,7 +86,7 @@ int memory_plan(struct options *o)
 		    back, accept);
 	if (rules->accept_free && rules->accept_free >= now.total)
 		return why(-EINVAL,
-		    "--accept-free %s: there are %s of memory in all, no task "
+		    "--accept-free %s: the machine has %s of memory, no task "
 		    "would ever start",
 		    accept, size_text(now.total, total));
 	return 0;

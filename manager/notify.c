@@ -14,7 +14,7 @@
 
 enum { TEXT_BYTES = 256 };
 
-/* A path, or, with an @ before it, a name without a file. False: neither. */
+/* A path, or @ and an abstract name. False: neither. */
 static bool notify_address_of(const char *text, struct sockaddr_un *ret, socklen_t *ret_bytes)
 {
 	size_t length = strlen(text);
@@ -33,13 +33,13 @@ static int notify_open_socket(const char *text)
 	struct sockaddr_un address;
 	socklen_t bytes;
 	if (!notify_address_of(text, &address, &bytes)) {
-		log_warn("NOTIFY_SOCKET is no address of a socket: %s", text);
+		log_warn("NOTIFY_SOCKET is not the address of a socket: %s", text);
 		return -1;
 	}
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, bytes) == 0)
 		return fd;
-	log_warn("NOTIFY_SOCKET %s: nobody listens", text);
+	log_warn("NOTIFY_SOCKET %s: no process listens there", text);
 	if (fd >= 0)
 		close(fd);
 	return -1;

@@ -1,55 +1,56 @@
-/* options.h - what a runtime is booted with: flags, else PLM_* variables, else defaults. */
+/* options.h - how a runtime is booted: by options, else by PLM_* variables, else by defaults. */
 #ifndef PLM_OPTIONS_H
 #define PLM_OPTIONS_H
 
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "base/option_table.h"
 #include "spec/injection.h"
 #include "tables/tables.h"
 #include "topology/topology.h"
 #include "worker/recycle.h"
 
-struct threshold {       /* of memory that is free */
-	uint64_t amount; /* bytes, or, of what there is, hundredths */
+struct threshold {       /* of free memory */
+	uint64_t amount; /* bytes, or hundredths of the machine's memory */
 	bool percent, given;
 };
 
 struct options {
 	char name[RUNTIME_NAME_BYTES];
-	struct limits limits; /* of them, workers: processes that run tasks, over all kinds */
+	struct limits limits; /* limits.workers: processes that run tasks, over all kinds */
 	struct worker_kind kind[WORKER_KINDS_MAX];
 	uint32_t kinds;
 	struct resource_names resources;
 	uint32_t spares; /* processes that stand in for workers whose tasks wait */
-	uint32_t gpus;   /* that there are said to be */
-	char device[DEVICES_MAX][DEVICE_ID_BYTES]; /* what they are called */
-	uint64_t memory; /* that tasks may declare together; 0: not bounded */
+	uint32_t gpus;   /* that plm acts as if it had found */
+	char device[DEVICES_MAX][DEVICE_ID_BYTES]; /* the names of the GPUs */
+	uint64_t memory; /* that all tasks may declare together; 0: not bounded */
 	struct threshold accept_free, return_free;
-	struct memory_rules memory_rules; /* made of them */
+	struct memory_rules memory_rules; /* made of the two thresholds */
 	struct retention retention;
-	uint32_t reserve_cores; /* of those we may run on, for others */
+	uint32_t reserve_cores; /* left to other programs, of the cores plm may run on */
 	uint32_t policy;        /* its number */
-	uint64_t seed;          /* of what is drawn */
+	uint64_t seed;          /* of random draws */
 	const char *modules[MODULES_MAX];
 	uint32_t module_count;
-	uint64_t module_limit_ms;     /* that loading one may take */
+	uint64_t module_limit_ms;     /* for loading one module */
 	struct injections injections; /* workers inherit them */
 	enum pin pin;
 	uint64_t ageing_ms;     /* 0: nothing ages */
 	uint64_t hang_after_ms; /* a worker without a sign of life hangs; 0: never */
 	struct recycling recycling;
-	const char *state; /* the journal's directory; NULL: there is no journal */
+	const char *state; /* the journal's directory; NULL: no journal */
 	enum durability durability;
 	bool durability_given;
-	uint64_t history_age_ms, history_count; /* what is kept of tasks that ended */
+	uint64_t history_age_ms, history_count; /* how long ended tasks stay in the journal */
 	enum jobserver_form jobserver;
 	bool daemon;
-	bool fresh;    /* what an earlier runtime of the name left is removed, not gone on with */
-	bool guard;    /* a parent starts it again when it was killed */
-	bool tied;     /* it ends with who started it, and its processes with it */
-	pid_t starter; /* who, if tied */
-	bool again;    /* the guard starts it: there must be something to go on with */
+	bool fresh;    /* remove what an earlier runtime of the name left, instead of resuming */
+	bool guard;    /* a parent starts plm again when plm was killed */
+	bool tied;     /* the runtime ends with the process that started plm */
+	pid_t starter; /* that process, if tied */
+	bool again;    /* the guard starts plm: a runtime to resume must exist */
 };
 
 #define GPUS_AS_DETECTED UINT32_MAX
@@ -58,17 +59,25 @@ struct options {
 /* ---- memory_thresholds.c ---- */
 int threshold_parse(const char *what, const char *text, struct threshold *ret); /* 0, -EINVAL */
 int victim_parse(const char *what, const char *text, uint32_t *ret);            /* 0, -EINVAL */
-/* Makes the rules, once all is said. 0, or -EINVAL: they contradict each other. */
+/* Makes the rules, after all options. 0, or -EINVAL: the thresholds contradict each other. */
 int memory_plan(struct options *o);
 
 /* ---- devices.c ---- */
 int devices_plan(struct options *o); /* 0 or -EINVAL */
 
-/* ---- jobserver.c ---- */
+/* ---- jobserver_form.c ---- */
 /* NULL: the form that the make of this machine knows. 0 or -EINVAL. */
 int jobserver_choose(const char *what, const char *text, enum jobserver_form *ret);
 
-/* 0: go on; else the exit code to end with plus 1 (so --help is 1), everything said already. */
+/* ---- option_rows.c ---- */
+extern const struct option_row option_rows[]; /* target: struct options */
+/* "4", "cpus=2 x2; ...", "@FILE". 0 or -EINVAL. */
+int options_set_workers(struct options *o, const char *text);
+
+/* ---- options.c ---- */
+/* Form NULL: for people; "table": for programs (option_table_list()). */
+void options_print_help(const char *form);
+/* 0: go on; else the exit code plus 1 (so --help is 1), after every message. */
 int options_parse(int argc, char **argv, struct options *ret);
 
 #endif

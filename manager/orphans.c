@@ -1,11 +1,5 @@
-/* orphans.c - what the dead leave running: processes of commands whose worker was killed.
- *
- * A command dies with its worker (PDEATHSIG), its own children do not. The manager has asked to be
- * given them (PR_SET_CHILD_SUBREAPER): whatever a worker leaves becomes its child, in whatever
- * session, and is killed; what that leaves in turn comes at its end. What workers leave that are no
- * children of this manager is given to somebody else: it is looked for by PLM_TASK and PLM_SLOT in
- * the environments of this user's processes, and in the cgroups of their slots, if there are any.
- * Without those, what has cleared its environment is not found. */
+#include "manager/orphans.h"
+
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -27,6 +21,7 @@
 #include "base/group.h"
 #include "base/log.h"
 #include "manager/manager.h"
+#include "manager/watching.h"
 
 enum { SEARCHES_MAX = 16, VARIABLES_BYTES = 1 << 18, AWAIT_MS = 100 };
 
@@ -35,13 +30,13 @@ void orphans_adopt(void)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
-/* A member, the loader, or one that is being ended already. */
+/* A member, the loader, or an orphan killed already. */
 static bool orphans_is_known(const struct manager *m, pid_t pid)
 {
 	if (pid == m->loader.pid)
 		return true;
-	for (uint32_t i = 0; i < m->orphans; i++)
-		if (m->orphan[i].pid == pid)
+	for (uint32_t i = 0; i < m->orphans.count; i++)
+		if (m->orphans.each[i].pid == pid)
 			return true;
 	for (uint32_t i = SLOT_SCHEDULER; i < m->tables.limits.processes; i++)
 		if (m->slot[i].pidfd >= 0 && m->slot[i].pid == pid)
@@ -51,12 +46,12 @@ static bool orphans_is_known(const struct manager *m, pid_t pid)
 
 static void orphans_end_one(struct manager *m, pid_t pid)
 {
-	kill(pid, SIGKILL); /* ours until we wait for it: the number is no other's */
-	if (m->orphans == ORPHANS_MAX)
-		return; /* it is met again when one of these has ended */
+	kill(pid, SIGKILL); /* a child keeps its pid until the manager waits */
+	if (m->orphans.count == ORPHANS_MAX)
+		return; /* found again when another orphan has ended */
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (pidfd >= 0 && manager_watch(m, pidfd, WATCH_ORPHAN, (uint32_t)pidfd) == 0)
-		m->orphan[m->orphans++] = (struct orphan){ .pid = pid, .pidfd = pidfd };
+	if (pidfd >= 0 && watching_add(m, pidfd, WATCH_ORPHAN, (uint32_t)pidfd) == 0)
+		m->orphans.each[m->orphans.count++] = (struct orphan){ .pid = pid, .pidfd = pidfd };
 	else if (pidfd >= 0)
 		close(pidfd);
 }
@@ -68,8 +63,7 @@ void orphans_end(struct manager *m)
 	for (size_t i = 0; i < family.n; i++) {
 		if (orphans_is_known(m, family.child[i]))
 			continue;
-		log_info("pid %d was left behind by a process that is gone: killed",
-		    (int)family.child[i]);
+		log_info("killed pid %d, left behind by a dead process", (int)family.child[i]);
 		orphans_end_one(m, family.child[i]);
 	}
 }
@@ -77,30 +71,30 @@ void orphans_end(struct manager *m)
 void orphans_ended(struct manager *m, int pidfd)
 {
 	siginfo_t info = { 0 };
-	for (uint32_t i = 0; i < m->orphans; i++) {
-		if (m->orphan[i].pidfd != pidfd)
+	for (uint32_t i = 0; i < m->orphans.count; i++) {
+		if (m->orphans.each[i].pidfd != pidfd)
 			continue;
 		if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) == 0 && !info.si_pid)
-			return; /* an event of a former descriptor of this number */
-		manager_unwatch(m, pidfd);
-		m->orphan[i] = m->orphan[--m->orphans];
+			return; /* an event of an older descriptor with the same number */
+		watching_drop(m, pidfd);
+		m->orphans.each[i] = m->orphans.each[--m->orphans.count];
 	}
 	orphans_end(m);
 }
 
-/* SIGKILL was sent to all of them, and each makes way for what it has left in turn. A process that
- * the kernel cannot end at once (it waits for a disk) must not hold up the manager. */
+/* SIGKILL was sent to each orphan, and the end of each may bring further orphans. A process in a
+ * disk wait, which the kernel cannot end at once, must not hold up the manager. */
 void orphans_await(struct manager *m)
 {
 	uint64_t deadline_ns = deadline_after_ms(AWAIT_MS);
-	while (m->orphans > 0 && clock_ns() < deadline_ns) {
-		struct pollfd end = { .fd = m->orphan[0].pidfd, .events = POLLIN };
+	while (m->orphans.count > 0 && clock_ns() < deadline_ns) {
+		struct pollfd end = { .fd = m->orphans.each[0].pidfd, .events = POLLIN };
 		if (poll(&end, 1, 1) > 0)
 			orphans_ended(m, end.fd);
 	}
 }
 
-/* What a living worker has let go, and what then ended by itself. */
+/* Processes let go by a living worker, and ended since. */
 void orphans_reap(struct manager *m)
 {
 	siginfo_t info = { 0 };
@@ -109,14 +103,14 @@ void orphans_reap(struct manager *m)
 		waitpid(info.si_pid, NULL, WNOHANG);
 }
 
-/* ---- of workers that were no children of ours ---- */
+/* ---- orphans of adopted workers ---- */
 
-struct marked {            /* who is looked for */
+struct marked {            /* the processes to look for */
 	char ending[32];   /* of PLM_TASK */
-	const bool *lives; /* by PLM_SLOT; NULL: in no slot */
+	const bool *lives; /* by PLM_SLOT: spared; NULL: none is spared */
 };
 
-/* The value in NAME=VALUE, one behind the other, a zero behind each; NULL: there is none. */
+/* The value in a list of NAME=VALUE strings with a zero behind each; NULL: not in the list. */
 static const char *orphans_variable(const char *all, size_t length, const char *name)
 {
 	size_t name_length = strlen(name);
@@ -142,7 +136,7 @@ static bool orphans_is_marked_by(const char *all, size_t length, const struct ma
 	return !marked->lives || n >= PROCESSES_MAX || !marked->lives[n];
 }
 
-/* Another user's cannot be read, one of the kernel has none. */
+/* The environment of another user's process cannot be read; a kernel thread has none. */
 static bool orphans_is_marked(const char *pid, const struct marked *marked, char *room)
 {
 	char path[64];
@@ -159,14 +153,14 @@ static bool orphans_is_marked(const char *pid, const struct marked *marked, char
 	return orphans_is_marked_by(room, n, marked);
 }
 
-/* The pidfd first: then the look at its environment is about the process that is killed. */
+/* The pidfd comes first, so that the environment belongs to the killed process. */
 static bool orphans_end_if_marked(const char *pid, const struct marked *who, char *room)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, atoi(pid), 0);
 	bool marked = pidfd >= 0 && atoi(pid) != getpid() && orphans_is_marked(pid, who, room);
 	if (marked) {
 		struct pollfd ended = { .fd = pidfd, .events = POLLIN };
-		log_info("pid %s was left behind by a command of that runtime: killed", pid);
+		log_info("killed pid %s, left behind by a command of that runtime", pid);
 		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 		poll(&ended, 1, STOP_GRACE_MS);
 	}
@@ -175,7 +169,7 @@ static bool orphans_end_if_marked(const char *pid, const struct marked *who, cha
 	return marked;
 }
 
-/* Again while there were any: they may have had children meanwhile. */
+/* Repeated while a search finds processes: each may have had children meanwhile. */
 void orphans_of(uint64_t runtime, const bool *lives)
 {
 	struct marked who = { .lives = lives };

@@ -11,13 +11,16 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "manager/birth.h"
 #include "manager/manager.h"
+#include "manager/staff.h"
+#include "manager/watching.h"
 
 enum { PATH_BYTES = 256, SOON_NS = 5000000, LOOK_NS = 50000000, IDLE_NS = 100000000 };
 
 /* ---- joining ---- */
 
-/* What the last of its words says: a make adds its own behind those of its parent. */
+/* The last jobserver word counts: a make adds a word behind those of the parent. */
 static const char *outer_find_jobserver(const char *flags)
 {
 	static const char *const words[] = { "--jobserver-auth=", "--jobserver-fds=" };
@@ -31,8 +34,8 @@ static const char *outer_find_jobserver(const char *flags)
 	return last;
 }
 
-/* A recipe that is no make's own has the numbers in MAKEFLAGS, and not the descriptors: then these
- * are anything, or nothing. */
+/* A recipe without a + finds the descriptor numbers in MAKEFLAGS but not the descriptors: the
+ * numbers may name wrong files, or none. */
 static bool outer_is_pipe_end(int fd, int mode)
 {
 	struct stat st;
@@ -41,7 +44,7 @@ static bool outer_is_pipe_end(int fd, int mode)
 	    fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
 }
 
-/* Opened anew: ours must not block, and that is said for all who share a descriptor. */
+/* The ends are opened anew, because O_NONBLOCK applies to all processes with the descriptor. */
 static bool outer_open_ends(struct outer *o, const char *where)
 {
 	char path[PATH_BYTES], again[PATH_BYTES];
@@ -73,17 +76,17 @@ void outer_join(struct manager *m)
 	const char *flags = getenv("MAKEFLAGS"),
 		   *where = flags ? outer_find_jobserver(flags) : NULL;
 	*o = (struct outer){ .cap = c->kind[0].count, .look_ns = DEADLINE_NEVER };
-	if (m->adopts) { /* the dead manager's tokens are lost, and its make may be over */
+	if (m->adopts) { /* the dead manager's tokens are lost, and the make may be over */
 		if (sh_load(&c->outer))
 			sh_store(&c->staff, o->cap);
 		sh_store(&c->outer, 0);
 		return;
 	}
 	if (!where || m->options->daemon)
-		return; /* a daemon outlives the recipe that started it */
-	if (c->kinds != 1 || c->kind[0].slots != 1) {
+		return; /* a daemon outlives the recipe */
+	if (c->kinds != 1 || c->kind[0].cpus != 1) {
 		log_warn("the jobserver in MAKEFLAGS is not joined: that takes workers of one kind "
-			 "with one slot each");
+			 "with one cpu each");
 		return;
 	}
 	if (!outer_open_ends(o, where))
@@ -91,7 +94,7 @@ void outer_join(struct manager *m)
 	log_info(
 	    "joined the jobserver in MAKEFLAGS: 1 worker, up to %u as tokens are free", o->cap);
 	o->joined = true;
-	unsetenv("MAKEFLAGS"); /* tasks find ours, or none */
+	unsetenv("MAKEFLAGS"); /* tasks find the jobserver of the runtime, or none */
 	unsetenv("MFLAGS");
 	sh_store(&c->outer, 1);
 	sh_store(&c->staff, 1);
@@ -119,7 +122,7 @@ void outer_leave(struct manager *m)
 		;
 }
 
-/* We are told when there may be one. */
+/* The loop wakes when a token may be free. */
 static void outer_watch(struct manager *m, bool wanted)
 {
 	struct outer *o = &m->outer;
@@ -134,7 +137,7 @@ static void outer_watch(struct manager *m, bool wanted)
 
 struct crew {
 	uint32_t present, busy;
-	bool last_is_idle; /* the one that would leave */
+	bool last_is_idle; /* the worker next to leave */
 };
 
 static struct crew outer_look_at_crew(const struct manager *m)
@@ -158,10 +161,10 @@ static void outer_set_staff(struct manager *m, uint32_t staff)
 {
 	sh_store(&m->tables.control->staff, staff);
 	staff_dismiss(m);
-	members_complete(m);
+	birth_complete(m);
 }
 
-/* The first is for nothing, hence never leaves. */
+/* The first worker needs no token, hence never leaves. */
 static void outer_dismiss_idle(struct manager *m, const struct crew *crew, uint64_t now)
 {
 	struct outer *o = &m->outer;

@@ -1,17 +1,12 @@
-/* places.c - who may have which of the process slots.
- *
- * Slots are shared by members and clients. Without workers nothing goes on, and without a slot
- * nobody can look at the runtime, or rule it: so neither may lose theirs to clients that only wait.
- * Kept are a slot for each process that is planned (the workers that are wanted, and the spares
- * they may get, also while they are dead), and a few for visits (DOOR_VISIT). The rest is for any
- * client. The slot of a dead process is nobody's until the scheduler has cleaned up after it, which
- * takes milliseconds; until then a member waits. */
+#include "manager/places.h"
+
 #include <errno.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/why.h"
 #include "manager/manager.h"
+#include "manager/staff.h"
 
 enum { STARVED_MS = 1000 };
 
@@ -25,7 +20,7 @@ uint32_t places_clients(const struct manager *m)
 	return n;
 }
 
-/* That clients may have, visits among them: one at least, or nobody would wait for a result. */
+/* Process slots for clients, visits included: at least 1, or no client could wait for a result. */
 static uint32_t places_room(const struct manager *m)
 {
 	uint32_t all =
@@ -56,7 +51,7 @@ int places_for_client(const struct manager *m, bool visit, bool *ret_kept)
 	return clients < (visit ? room : room - kept) ? 0 : places_none(m);
 }
 
-/* ---- members that find none ---- */
+/* ---- members without a process slot ---- */
 
 void places_starve(const struct manager *m, struct backoff *b, const char *what)
 {
@@ -66,15 +61,15 @@ void places_starve(const struct manager *m, struct backoff *b, const char *what)
 	if (b->told || now - b->starved_ns < STARVED_MS * NS_PER_MS)
 		return;
 	b->told = true;
-	log_warn("a %s cannot be started for want of a process slot: of %u, clients have %u; tried "
-		 "again until there is one",
-	    what, m->tables.limits.processes, places_clients(m));
+	log_warn("cannot start a %s: no process slot is free, clients have %u of %u; trying again "
+		 "until one is free",
+	    what, places_clients(m), m->tables.limits.processes);
 }
 
 void places_feed(struct backoff *b, const char *what)
 {
 	if (b->told)
-		log_info("there is a process slot again for the %s", what);
+		log_info("a process slot is free again for the %s", what);
 	b->starved_ns = 0;
 	b->told = false;
 }

@@ -1,4 +1,4 @@
-/* plm - boots a task runtime. See options.c for its face, manager.h for what it is. */
+/* plm_main.c - boots a task runtime: options.c is the command line, manager.h the manager. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -16,7 +16,7 @@
 
 enum { EXIT_CANNOT_BOOT = 73, EXIT_IS_UP = 75 };
 
-/* The exit code. What goes wrong before the ready line is said on stderr. */
+/* The exit code. Errors before the ready line go to stderr. */
 static int plm_main_serve(const struct service *service)
 {
 	static struct manager manager;
@@ -24,7 +24,7 @@ static int plm_main_serve(const struct service *service)
 	int r = manager_boot(&manager, service->options, service->ready);
 	bool goes_on = r < 0;
 	if (r == 0) {
-		r = manager_run(&manager); /* has said what went wrong */
+		r = manager_run(&manager); /* has logged its errors */
 		goes_on = manager.abandoned;
 	} else if (r != -ESHUTDOWN) {
 		fprintf(stderr, "plm: %s\n", why_text());
@@ -44,8 +44,8 @@ static int plm_main_run(const struct service *service)
 
 /* ---- in the background ---- */
 
-/* A daemon and all it starts have the log and nothing of the terminal, from the first word on: a
- * pipe that its starter gave us must end with the starter. */
+/* A daemon and its children write to the log alone, from the first message on: a pipe of the
+ * starter must end with the starter. */
 static int plm_main_open_log(const char *name, int *ret)
 {
 	char path[160], directory[108];
@@ -62,7 +62,7 @@ static int plm_main_become_daemon(struct options *options, int ready, int log)
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	dup2(log, STDERR_FILENO);
 	if (setsid() < 0 || null < 0) {
-		fprintf(stderr, "plm: a daemon cannot be made: %s\n", strerror(errno));
+		fprintf(stderr, "plm: cannot become a daemon: %s\n", strerror(errno));
 		return EXIT_CANNOT_BOOT;
 	}
 	dup2(null, STDIN_FILENO);
@@ -80,7 +80,7 @@ static void plm_main_pass_on(int signal)
 	kill(booting, SIGTERM);
 }
 
-/* Whoever interrupts the starter means the boot. */
+/* A signal for the starter is meant for the boot. */
 static void plm_main_pass_signals_on(pid_t daemon)
 {
 	struct sigaction action = { .sa_handler = plm_main_pass_on, .sa_flags = SA_RESTART };
@@ -89,7 +89,7 @@ static void plm_main_pass_signals_on(pid_t daemon)
 	sigaction(SIGTERM, &action, NULL);
 }
 
-/* What the boot had to say, for whoever waits for it at the terminal. */
+/* Shows at the terminal what the boot has logged. */
 static void plm_main_show_log(int log, off_t from)
 {
 	char text[4096];
@@ -101,7 +101,7 @@ static void plm_main_show_log(int log, off_t from)
 	}
 }
 
-/* The parent of a daemon: passes on the ready line, or the child's exit code. */
+/* The starter of a daemon passes on the ready line, or the exit code of the boot. */
 static int plm_main_await_daemon(pid_t child, int ready, int log, off_t from)
 {
 	char line[256];
@@ -115,7 +115,7 @@ static int plm_main_await_daemon(pid_t child, int ready, int log, off_t from)
 		(void)ignored;
 		return 0;
 	}
-	/* 0: it was told to end before it was ready. */
+	/* Exit code 0: the boot was told to end before it was ready. */
 	return WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : EXIT_CANNOT_BOOT;
 }
 
@@ -129,7 +129,7 @@ static int plm_main_run_daemon(struct options *options)
 	off_t from = lseek(log, 0, SEEK_END);
 	pid_t child = pipe2(ends, O_CLOEXEC) < 0 ? -1 : fork();
 	if (child < 0) {
-		fprintf(stderr, "plm: a process for a daemon: %s\n", strerror(errno));
+		fprintf(stderr, "plm: cannot start the daemon process: %s\n", strerror(errno));
 		return EXIT_CANNOT_BOOT;
 	}
 	if (child == 0) {

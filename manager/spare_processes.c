@@ -1,17 +1,13 @@
-/* spare_processes.c - processes that stand in for workers whose tasks wait (scheduler/spares.c says
- * when).
- *
- * The scheduler asks by a bit for each worker process that is to be relieved. What is there is
- * compared with what is asked at each turn of the loop: so a spare comes back after a death only if
- * it is still wanted, and leaves when who it stood in for is dead or leaves. Spares of one worker
- * are all the same: who leaves is the one that does least. */
+#include "manager/spare_processes.h"
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "manager/manager.h"
+#include "manager/staff.h"
 
-struct ledger { /* by number of the worker */
+struct ledger { /* indexed by worker number */
 	uint16_t wanted[WORKERS_MAX], serving[WORKERS_MAX];
-	uint32_t present; /* spares, also those that leave */
+	uint32_t present; /* spares, leaving spares included */
 };
 
 static uint32_t spare_processes_worker_of(const struct process *p)
@@ -25,7 +21,7 @@ static bool spare_processes_is_worker(const struct process *p, uint64_t *ret_wor
 	return process_kind(*ret_word) == KIND_WORKER && process_present(*ret_word);
 }
 
-/* Only who lives and stays is relieved. */
+/* Only a LIVE process gets a spare. */
 static bool spare_processes_is_relieved(const struct manager *m, uint32_t slot, uint64_t word)
 {
 	return process_state(word) == PROCESS_LIVE && tables_relieved(&m->tables, slot);
@@ -47,7 +43,7 @@ static void spare_processes_take_stock(const struct manager *m, struct ledger *r
 	}
 }
 
-bool staff_spare_vacancy(const struct manager *m, struct vacancy *ret)
+bool spare_processes_vacancy(const struct manager *m, struct vacancy *ret)
 {
 	struct ledger ledger;
 	spare_processes_take_stock(m, &ledger);
@@ -67,7 +63,7 @@ bool staff_spare_vacancy(const struct manager *m, struct vacancy *ret)
 	return false;
 }
 
-/* The more of it the sooner it leaves. */
+/* The spare with the most leisure leaves first. */
 static int spare_processes_leisure(const struct process *p)
 {
 	if (sh_peek(&p->waiting_ns))
@@ -77,8 +73,8 @@ static int spare_processes_leisure(const struct process *p)
 	return sh_peek(&p->booked) == BOOKED_FOR_NOBODY ? 3 : 2;
 }
 
-/* Who has not joined yet is asked when it has. */
-static uint32_t spare_processes_who_leaves(const struct manager *m, const struct ledger *ledger)
+/* A STARTING spare is asked after joining. */
+static uint32_t spare_processes_next_to_leave(const struct manager *m, const struct ledger *ledger)
 {
 	uint32_t best = 0;
 	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++) {
@@ -99,24 +95,24 @@ static uint32_t spare_processes_who_leaves(const struct manager *m, const struct
 static void spare_processes_dismiss(struct manager *m)
 {
 	struct ledger ledger;
+	char title[STAFF_TITLE_BYTES];
 	uint32_t slot;
 	spare_processes_take_stock(m, &ledger);
-	while ((slot = spare_processes_who_leaves(m, &ledger)) != 0) {
+	while ((slot = spare_processes_next_to_leave(m, &ledger)) != 0) {
 		const struct process *p = &m->tables.process[slot];
-		log_info("spare of worker %u in slot %u pid %d is needed no more", p->worker, slot,
-		    p->pid);
+		log_info("%s is needed no more", staff_title(m, KIND_WORKER, slot, title));
 		staff_ask_to_leave(m, slot);
 		ledger.serving[spare_processes_worker_of(p)]--;
 	}
 }
 
-void staff_relieve(struct manager *m)
+void spare_processes_adjust(struct manager *m)
 {
 	struct vacancy vacancy;
 	if (m->tables.control->spares == 0 || m->ending)
 		return;
 	spare_processes_dismiss(m);
-	if (!staff_spare_vacancy(m, &vacancy))
+	if (!spare_processes_vacancy(m, &vacancy))
 		return;
 	m->workers.missing++;
 	if (m->workers.due_ns == DEADLINE_NEVER)

@@ -1,21 +1,15 @@
-/* staff.c - how many workers there are to be, and which.
- *
- * A worker has a number, and its kind is known by it. Numbers of the kinds as they were at boot
- * come in the order of the kinds; what the first kind has beyond that stands behind all of them, so
- * that growing it renumbers nobody. What is missing of the wanted is started. Of the first kind,
- * those with the highest numbers leave when there are too many: they end what they run and take
- * nothing new. So does any worker that was drained by its number; it stays away until resumed. */
-#include <errno.h>
-#include <stdlib.h>
+#include "manager/staff.h"
 
-#include "base/clock.h"
+#include <errno.h>
+#include <stdio.h>
+
 #include "base/log.h"
 #include "base/why.h"
 #include "manager/manager.h"
 
 /* ---- numbers ---- */
 
-/* Bounded whatever the page says: a process slot each is the most there can be. */
+/* The control page may be damaged: each number read is bounded. */
 static uint32_t staff_kinds_of(const struct control *c)
 {
 	uint32_t kinds = c->kinds;
@@ -30,8 +24,8 @@ static uint32_t staff_count_of(const struct control *c, uint32_t kind)
 
 static uint32_t staff_slots_of(const struct control *c, uint32_t kind)
 {
-	uint32_t slots = c->kind[kind].slots;
-	return slots == 0 ? 1 : slots < SLOTS_MAX ? slots : (uint32_t)SLOTS_MAX;
+	uint32_t cpus = c->kind[kind].cpus;
+	return cpus == 0 ? 1 : cpus < CPUS_MAX ? cpus : (uint32_t)CPUS_MAX;
 }
 
 static uint32_t staff_wanted_of(const struct control *c)
@@ -48,8 +42,7 @@ static uint32_t staff_at_boot(const struct control *c)
 	return n;
 }
 
-/* One more than the highest number anybody has now. */
-static uint32_t staff_numbers(const struct control *c)
+static uint32_t staff_numbers_of(const struct control *c)
 {
 	uint32_t first = staff_count_of(c, 0), wanted = staff_wanted_of(c);
 	uint32_t all = staff_at_boot(c) + (wanted > first ? wanted - first : 0);
@@ -76,6 +69,29 @@ static bool staff_is_wanted(const struct control *c, uint32_t worker)
 	return (worker < first ? worker : first + worker - boot) < staff_wanted_of(c);
 }
 
+uint32_t staff_wanted(const struct manager *m)
+{
+	return staff_wanted_of(m->tables.control);
+}
+
+uint32_t staff_numbers(const struct manager *m)
+{
+	return staff_numbers_of(m->tables.control);
+}
+
+const char *staff_title(
+    const struct manager *m, enum process_kind kind, uint32_t slot, char ret[STAFF_TITLE_BYTES])
+{
+	const struct process *p = &m->tables.process[slot];
+	int n = snprintf(ret, STAFF_TITLE_BYTES, "%s%s",
+	    kind == KIND_WORKER && p->spare ? "spare of " : "", process_kind_name(kind));
+	if (kind == KIND_WORKER)
+		n += snprintf(ret + n, STAFF_TITLE_BYTES - (size_t)n, " %u", p->worker);
+	snprintf(
+	    ret + n, STAFF_TITLE_BYTES - (size_t)n, " (process slot %u, pid %d)", slot, p->pid);
+	return ret;
+}
+
 uint32_t staff_workers(const struct manager *m)
 {
 	const struct control *c = m->tables.control;
@@ -96,7 +112,8 @@ uint32_t staff_processes(const struct manager *m)
 	return staff_processes_for(c, staff_wanted_of(c));
 }
 
-/* Under the jobserver of a make, workers come as there are tokens: there is to be room for all. */
+/* Under the jobserver of a make a worker comes with each token: keep process slots for as many as
+ * tokens can bring. */
 uint32_t staff_planned(const struct manager *m)
 {
 	const struct control *c = m->tables.control;
@@ -104,15 +121,15 @@ uint32_t staff_planned(const struct manager *m)
 	return staff_processes_for(c, wanted > cap ? wanted : cap) + c->spares;
 }
 
-/* As a boot writes it, and what staff_set() makes of it. */
+/* A boot writes such a page, and staff_set() changes it. */
 const char *staff_unsound(const struct tables *t)
 {
 	const struct control *c = t->control;
 	if (c->kinds == 0 || c->kinds > WORKER_KINDS_MAX)
 		return "the kinds of its workers make no sense";
 	for (uint32_t kind = 0; kind < c->kinds; kind++)
-		if (c->kind[kind].count > WORKERS_MAX || c->kind[kind].slots == 0 ||
-		    c->kind[kind].slots > SLOTS_MAX)
+		if (c->kind[kind].count > WORKERS_MAX || c->kind[kind].cpus == 0 ||
+		    c->kind[kind].cpus > CPUS_MAX)
 			return "the kinds of its workers make no sense";
 	if (staff_processes_for(c, c->kind[0].count) != t->limits.workers ||
 	    sh_peek(&c->staff) > WORKERS_MAX ||
@@ -121,9 +138,9 @@ const char *staff_unsound(const struct tables *t)
 	return NULL;
 }
 
-/* ---- who is missing, who is too many ---- */
+/* ---- missing workers, workers too many ---- */
 
-/* One that leaves is missing already, and a spare fills no vacancy. */
+/* A leaving worker counts as missing already, and a spare fills no vacancy. */
 static bool staff_serves(const struct process *p)
 {
 	uint64_t word = sh_load(&p->state);
@@ -137,11 +154,11 @@ static uint32_t staff_gpus_of(const struct worker_kind *kind)
 	return (uint32_t)(kind->amount[RESOURCE_GPUS] / AMOUNT_UNIT);
 }
 
-/* The first with fewer processes than slots: what a dead one was is known by what is missing. */
+/* The first worker with too few processes: the number of a dead process need not be known. */
 bool staff_vacancy(const struct manager *m, struct vacancy *ret)
 {
 	const struct control *c = m->tables.control;
-	uint32_t present[WORKERS_MAX] = { 0 }, end = staff_numbers(c), gpus = 0;
+	uint32_t present[WORKERS_MAX] = { 0 }, end = staff_numbers_of(c), gpus = 0;
 	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++)
 		if (staff_serves(&m->tables.process[i]))
 			present[m->tables.process[i].worker % WORKERS_MAX]++;
@@ -160,32 +177,32 @@ void staff_ask_to_leave(struct manager *m, uint32_t slot)
 	struct process *p = &m->tables.process[slot];
 	uint64_t word = sh_load(&p->state);
 	if (process_step(p, &word, PROCESS_LEAVING)) {
-		members_changed(&m->tables); /* what stands before it goes to others */
+		members_changed(&m->tables); /* the scheduler takes back the queued tasks */
 		process_bump(&m->tables, slot);
 	}
 }
 
-/* Who has not joined yet is asked when it has. */
+/* A STARTING worker is asked after joining. */
 void staff_dismiss(struct manager *m)
 {
+	char title[STAFF_TITLE_BYTES];
 	for (uint32_t i = SLOT_FIRST_MEMBER; i < m->tables.limits.processes; i++) {
 		struct process *p = &m->tables.process[i];
 		uint64_t word = sh_load(&p->state);
 		if (process_kind(word) != KIND_WORKER || process_state(word) != PROCESS_LIVE ||
 		    staff_is_wanted(m->tables.control, p->worker))
 			continue;
-		log_info("worker %u in slot %u pid %d is asked to leave", p->worker, i, p->pid);
+		log_info("%s is asked to leave", staff_title(m, KIND_WORKER, i, title));
 		staff_ask_to_leave(m, i);
 	}
 }
 
-/* ---- how many there may be ---- */
+/* ---- the largest number of workers ---- */
 
-static int staff_check_room(const struct manager *m, uint32_t wanted)
+int staff_check_room(const struct manager *m, uint32_t wanted, uint32_t clients)
 {
 	const struct control *c = m->tables.control;
-	uint32_t slots = staff_slots_of(c, 0), others = staff_processes_for(c, 0),
-		 guests = places_clients(m);
+	uint32_t each = staff_slots_of(c, 0), others = staff_processes_for(c, 0);
 	uint32_t room =
 	    m->tables.limits.processes - SLOT_FIRST_MEMBER - (journal_slot(&m->tables) != 0);
 	if (wanted > staff_count_of(c, 0) && staff_gpus_of(&c->kind[0]))
@@ -193,80 +210,18 @@ static int staff_check_room(const struct manager *m, uint32_t wanted)
 		    "%u workers are too many: the GPUs were dealt at boot, to %u "
 		    "workers of this kind",
 		    wanted, staff_count_of(c, 0));
-	if (wanted > (WORKERS_MAX - others) / slots)
+	if (wanted > (WORKERS_MAX - others) / each)
 		return why(-EINVAL,
 		    "%u workers are too many: a runtime has at most %d worker "
 		    "processes, which is %u workers of this kind",
-		    wanted, WORKERS_MAX, (WORKERS_MAX - others) / slots);
-	if (others + wanted * slots + guests > room)
+		    wanted, WORKERS_MAX, (WORKERS_MAX - others) / each);
+	if (others + wanted * each + clients > room)
 		return why(-EUSERS,
 		    "%u process slots are too few for %u workers: there is room for %u beside "
 		    "the manager, the scheduler, %u processes of other workers and %u clients; "
 		    "boot with a larger --processes",
 		    m->tables.limits.processes, wanted,
-		    room > others + guests ? (room - others - guests) / slots : 0, others, guests);
+		    room > others + clients ? (room - others - clients) / each : 0, others,
+		    clients);
 	return 0;
-}
-
-/* ---- requests ---- */
-
-static int staff_read_number(const char *what, const char *text, uint32_t *ret)
-{
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
-	if (end == text || *end || text[0] == '-' || n > UINT32_MAX)
-		return why(-EINVAL, "%s? \"%.32s\" is no number", what, text);
-	*ret = (uint32_t)n;
-	return 0;
-}
-
-/* Who is too many leaves, who is missing comes. */
-static void staff_change(struct manager *m)
-{
-	staff_dismiss(m);
-	members_complete(m);
-}
-
-int staff_set(struct manager *m, const char *text)
-{
-	uint32_t before = staff_wanted_of(m->tables.control), wanted = 0;
-	int r = staff_read_number("how many workers", text, &wanted);
-	if (r == 0)
-		r = staff_check_room(m, wanted);
-	if (r < 0)
-		return r;
-	log_info("workers of the first kind: %u, were %u", wanted, before);
-	m->outer.cap = wanted;
-	if (m->outer.joined && wanted > before)
-		wanted = before; /* more come when there are tokens for them */
-	sh_store(&m->tables.control->staff, wanted);
-	staff_change(m);
-	return 0;
-}
-
-static int staff_set_drained(struct manager *m, const char *text, bool drained)
-{
-	struct control *c = m->tables.control;
-	uint32_t worker = 0;
-	int r = staff_read_number("which worker", text, &worker);
-	if (r < 0)
-		return r;
-	if (worker >= staff_numbers(c))
-		return why(-ENOENT, "there is no worker %u: their numbers are below %u", worker,
-		    staff_numbers(c));
-	log_info("worker %u is %s", worker, drained ? "drained" : "resumed");
-	uint64_t bit = (uint64_t)1 << worker % 64, bits = sh_peek(&c->drained[worker / 64]);
-	sh_store(&c->drained[worker / 64], drained ? bits | bit : bits & ~bit);
-	staff_change(m);
-	return 0;
-}
-
-int staff_drain(struct manager *m, const char *worker)
-{
-	return staff_set_drained(m, worker, true);
-}
-
-int staff_resume(struct manager *m, const char *worker)
-{
-	return staff_set_drained(m, worker, false);
 }

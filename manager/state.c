@@ -1,5 +1,5 @@
-/* state.c - the directory in which a journal lies (--state): whose it is, and that it is used by
- * one runtime at a time. */
+#include "manager/state.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,21 +12,21 @@
 #include "journal/db.h"
 #include "manager/manager.h"
 
-/* What others may read or write is no place for the environments of commands. */
+/* The journal holds the environments of commands, so only the owner may read or write there. */
 static int state_check_directory(const char *path)
 {
-	char said[WHY_TEXT_BYTES];
+	char reason[WHY_TEXT_BYTES];
 	int fd = ours_directory(path, true, "give a directory of your own");
 	if (fd >= 0) {
 		close(fd);
 		return 0;
 	}
-	snprintf(said, sizeof said, "%s", why_text());
-	return why(fd, "--state: %s", said);
+	snprintf(reason, sizeof reason, "%s", why_text());
+	return why(fd, "--state: %s", reason);
 }
 
-/* A record lock: the kernel drops it with this process, and forked children do not inherit it. The
- * first byte of the file is the manager's, the second its journal's, which may outlive it. */
+/* The kernel drops a record lock with the process, and children do not inherit the lock. The first
+ * byte of the file is for the manager, the second for the journal, which may live longer. */
 static int state_take_lock(struct manager *m, const char *directory)
 {
 	char path[STATE_PATH_BYTES + 8];
@@ -45,8 +45,8 @@ static int state_take_lock(struct manager *m, const char *directory)
 		if (error != EACCES && error != EAGAIN)
 			return why(-error, "locking %s: %s", path, strerror(error));
 		return why(-EADDRINUSE,
-		    "--state %s is in use by another runtime (pid %d): one "
-		    "runtime a directory",
+		    "--state %s is in use by another runtime (pid %d): give each runtime a "
+		    "directory of its own",
 		    directory, (int)whole.l_pid);
 	}
 	struct flock others = {
@@ -56,7 +56,7 @@ static int state_take_lock(struct manager *m, const char *directory)
 	return 0;
 }
 
-/* It keeps the journal it was booted with. */
+/* An adopted runtime keeps the journal of the first boot. */
 static int state_check_adopted(struct manager *m)
 {
 	const struct journal_shm *j = &m->tables.control->journal;
@@ -87,7 +87,7 @@ static int state_find_directory(struct manager *m)
 	int r = m->options->state ? state_check_directory(m->options->state) : 0;
 	if (r < 0 || !m->options->state)
 		return r;
-	/* As clients and the journal find it, wherever they stand. */
+	/* An absolute path: clients and the journal have different working directories. */
 	char *full = realpath(m->options->state, NULL);
 	if (!full)
 		return why(-errno, "--state %s: %s", m->options->state, strerror(errno));
@@ -104,7 +104,7 @@ int state_claim(struct manager *m)
 	int r = state_find_directory(m);
 	if (r == 0 && m->state[0])
 		r = state_take_lock(m, m->state);
-	/* Before anybody is told that the runtime is up: what it would not find cannot be run. */
+	/* Before the ready line: tasks in an unreadable journal would be missing from the queue. */
 	return r < 0 || !m->state[0] || m->adopts ? r : db_understands(m->state);
 }
 

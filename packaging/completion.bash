@@ -1,6 +1,6 @@
-# bash completion for plm, plmctl and plmdump. The table at its end is made from their --help.
+# bash completion for plm, plmctl and plmdump. The table at the end is generated from --help.
 
-# What is looked up at a running runtime, or on this machine; nothing, where there is none.
+# Names from a running runtime or from the machine; without a runtime the list is empty.
 _plm_look() { # KIND [WORD]...
 	local directory=${XDG_RUNTIME_DIR:-/tmp}/plm
 	[ "${XDG_RUNTIME_DIR-}" ] || directory=/tmp/plm-$UID
@@ -19,7 +19,7 @@ _plm_look() { # KIND [WORD]...
 	esac
 }
 
-# The replies of this kind for the word in $cur.
+# Sets the replies of a kind for the word in $cur.
 _plm_reply() { # KIND [WORD]...
 	case $1 in
 	files) mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$cur") ;;
@@ -30,7 +30,7 @@ _plm_reply() { # KIND [WORD]...
 	esac
 }
 
-# The kind of the value that an option wants; empty: it takes none.
+# The kind of the value of an option; empty: the option takes no value.
 _plm_value() { # PROGRAM COMMAND --OPTION
 	local kind
 	kind=$(_plm_table "$1/$2/$3")
@@ -86,7 +86,7 @@ _plm() {
 	program=${words[0]##*/}
 	COMPREPLY=()
 	_plm_scan "$program" "${words[@]:1}"
-	# The words that readline breaks at are not ours: it wants what comes behind the last break.
+	# readline breaks words at = and :, and expects the part behind the last break.
 	prefix=${cur%"${cur##*[@=:]}"}
 	if [ ! "$last" ] && [[ $cur == --*=* ]]; then
 		last=${cur%%=*} cur=${cur#*=}

@@ -18,7 +18,7 @@ void floor_raise(struct scheduler *s, const struct record *r, uint64_t key)
 {
 	if (key_rank(key) <= sh_peek(&s->t->control->floor) || record_needs(s->t, r))
 		return;
-	sh_store(&s->t->control->floor, key_rank(key));
+	sh_store(&s->t->control->floor, key_rank(key), "floor, raised");
 	s->floor.raised = true;
 }
 
@@ -26,7 +26,7 @@ void floor_rebuild(struct scheduler *s)
 {
 	const struct heap *heap = &s->t->task_heap;
 	uint32_t n = heap_length(heap);
-	sh_store(&s->t->control->floor, 0);
+	sh_store(&s->t->control->floor, 0, "floor, rebuilt");
 	s->floor.raised = true; /* a former scheduler may have raised the floor */
 	for (uint32_t i = 0; i < n; i++) {
 		struct heap_entry task = heap_entry_at(heap, i);
@@ -107,7 +107,7 @@ bool floor_lets_go(struct scheduler *s, const struct heap_entry *task, bool all_
 	s->floor.kept_back = !all_sent || floor_is_outranked(s, key_rank(task->key));
 	if (s->floor.kept_back)
 		return false;
-	sh_store(&s->t->control->floor, key_rank(task->key));
+	sh_store(&s->t->control->floor, key_rank(task->key), "floor, let go");
 	s->floor.raised = false;
 	return true;
 }

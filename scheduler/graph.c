@@ -124,7 +124,7 @@ static void graph_count_and_link_locked(struct scheduler *s, uint32_t index)
 	struct record *r = record_at(s->t, index), *speaker;
 	struct args_reader reader;
 	struct arg arg;
-	sh_poke(&r->uses, sh_peek(&r->uses) | USES_COUNTED);
+	sh_poke(&r->uses, sh_peek(&r->uses) | USES_COUNTED, "uses, counted");
 	if (!args_open(s->t, r, &reader))
 		return;
 	while (args_next(&reader, &arg)) {
@@ -133,7 +133,7 @@ static void graph_count_and_link_locked(struct scheduler *s, uint32_t index)
 		speaker = edges_speaker(s->t, arg.future->ref);
 		edges_link(s->t, index, &arg, speaker);
 		if (speaker)
-			sh_poke(&speaker->uses, sh_peek(&speaker->uses) + 1);
+			sh_poke(&speaker->uses, sh_peek(&speaker->uses) + 1, "uses, one more");
 	}
 }
 
@@ -245,7 +245,7 @@ static void graph_release_arguments(struct scheduler *s, struct record *r)
 		struct record *used = arg.future ? edges_speaker(s->t, arg.future->ref) : NULL;
 		if (!used || (sh_peek(&used->uses) & ~USES_COUNTED) == 0)
 			continue;
-		sh_poke(&used->uses, sh_peek(&used->uses) - 1);
+		sh_poke(&used->uses, sh_peek(&used->uses) - 1, "uses, one less");
 		free_if_unneeded(s, record_index(s->t, used));
 	}
 }
@@ -303,7 +303,7 @@ static bool graph_leave(struct scheduler *s, struct record *r)
 	graph_lock(s);
 	bool free_of_edges = (sh_peek(&r->pending) & ~PENDING_DOOMED) == 0;
 	if (free_of_edges)
-		sh_poke(&r->uses, sh_peek(&r->uses) & ~USES_COUNTED);
+		sh_poke(&r->uses, sh_peek(&r->uses) & ~USES_COUNTED, "uses, left");
 	lock_release(&s->t->graph_lock);
 	return free_of_edges;
 }

@@ -60,7 +60,7 @@ static void hints_on_import(struct scheduler *s, uint32_t process, uint32_t inde
 {
 	shared32 *unclean = &s->t->process[process].unclean;
 	if (!sh_load(unclean))
-		sh_store(unclean, 1);
+		sh_store(unclean, 1, "unclean");
 	hints_on_held(s, process, index, word);
 }
 
@@ -159,7 +159,7 @@ static uint32_t hints_drain_some(struct scheduler *s, uint32_t process)
 /* Clear the bells, then read: a hint pushed later rings again (tell_scheduler). */
 static uint64_t hints_take_bells(shared64 *bells)
 {
-	return sh_peek(bells) ? sh_swap(bells, 0) : 0;
+	return sh_peek(bells) ? sh_swap(bells, 0, "bells") : 0;
 }
 
 uint32_t hints_drain(struct scheduler *s)

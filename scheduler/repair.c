@@ -352,11 +352,11 @@ static void repair_count_uses(struct scheduler *s, struct record *r)
 		struct record *used = arg.future ? edges_speaker(s->t, arg.future->ref) : NULL;
 		if (!used)
 			continue;
-		sh_poke(&used->uses, sh_peek(&used->uses) + 1);
-		sh_poke(&r->uses, sh_peek(&r->uses) | USES_COUNTED);
+		sh_poke(&used->uses, sh_peek(&used->uses) + 1, "uses, one more");
+		sh_poke(&r->uses, sh_peek(&r->uses) | USES_COUNTED, "uses, counted");
 	}
 	if (word_state(sh_load(&r->state)) == RECORD_WAITING)
-		sh_poke(&r->uses, sh_peek(&r->uses) | USES_COUNTED);
+		sh_poke(&r->uses, sh_peek(&r->uses) | USES_COUNTED, "uses, counted");
 }
 
 static void repair_derive_graph_locked(struct scheduler *s)
@@ -364,7 +364,7 @@ static void repair_derive_graph_locked(struct scheduler *s)
 	uint32_t fresh = pool_fresh(&s->t->pool);
 	for (uint32_t i = 0; i < fresh; i++)
 		if (sh_peek(&s->t->record[i].uses))
-			sh_poke(&s->t->record[i].uses, 0);
+			sh_poke(&s->t->record[i].uses, 0, "uses, derived");
 	for (uint32_t i = 0; i < fresh; i++) {
 		struct record *r = &s->t->record[i];
 		enum record_state state = word_state(sh_load(&r->state));

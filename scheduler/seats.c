@@ -22,7 +22,7 @@ void seats_keep(struct scheduler *s, uint32_t process, uint64_t booked, uint32_t
 	struct process *p = &s->t->process[process];
 	sh_poke(&p->booked_way, way);
 	sh_poke(&p->booked_gpus, gpus);
-	sh_store(&p->booked, booked);
+	sh_store(&p->booked, booked, "booked, kept");
 	s->member[process].booked = booked;
 	room_refresh(s, process);
 	ready_withdraw(s, process); /* the process claims nothing else from now on */
@@ -39,7 +39,7 @@ void seats_free(struct scheduler *s, uint32_t process)
 {
 	struct process *p = &s->t->process[process];
 	uint64_t nobody = p->spare ? BOOKED_FOR_NOBODY : 0;
-	sh_store(&p->booked, nobody);
+	sh_store(&p->booked, nobody, "booked, freed");
 	s->member[process].booked = nobody;
 	room_refresh(s, process);
 	process_post(s->t, process); /* the process may keep a successor, or steal, again */

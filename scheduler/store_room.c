@@ -137,7 +137,7 @@ void room_join(struct scheduler *s, uint32_t process)
 	const struct worker_kind *kind = &c->kind[p->worker_kind % WORKER_KINDS_MAX];
 	struct policy_worker *view = &s->room.view[worker];
 	view->number = worker;
-	view->slots = kind->slots ? kind->slots : 1;
+	view->slots = kind->cpus ? kind->cpus : 1;
 	view->weight = WEIGHT_OF_GENERATION * kind->generation;
 	view->node = sh_peek(&p->node);
 	m->worker = worker;

@@ -1,26 +1,26 @@
-/* event.h - futex event count: how one process waits for what another publishes.
+/* event.h - futex event count: how a process waits for data that another process publishes.
  *
- * Where: one 32-bit word in a segment.  Who: any number of waiters and posters.
- * Death: a killed waiter costs one needless wake. A poster killed between the bump and the wake, or
- * a woken waiter killed before it looked, loses a wake: the manager bumps every event after each
- * death, and event_sleep() returns after one safety tick at the latest, so truth is always looked
- * at again.
- * Blocks: event_sleep only.
+ * Where: a 32-bit word in a segment.  Who may call: any number of waiters and posters.
+ * Death: a killed waiter costs a needless wake. A poster killed between the bump and the wake, or a
+ * woken waiter killed before its look, loses a wake: the manager bumps every event after each
+ * death, and event_sleep() returns after a safety tick at the latest, so truth is always looked at
+ * again.
+ * Blocks: event_sleep() only.
  *
- * Bit 0 says "somebody may sleep", the rest counts. Posting costs a fence and a load while nobody
- * sleeps. The one correct wait:
+ * Bit 0 says "a process may sleep", the rest counts. Posting costs a fence and a load while no
+ * process sleeps. The only correct wait:
  *
  *	while (!condition()) {
  *		uint32_t seen = event_prepare(ev);       from here on a post will wake us
- *		if (condition())                         what came before the prepare
+ *		if (condition())                         published before the prepare
  *			break;
  *		if (event_sleep(ev, seen, deadline) == -ETIMEDOUT && clock_ns() >= deadline)
  *			return -ETIMEDOUT;
  *	}
  *
- * Wrong: looking at the condition only before event_prepare(); a post in between wakes nobody.
- * Why no wake is lost: the poster publishes, fences, loads the word; the waiter sets bit 0 by a
- * seq_cst operation, then looks. One of the two sees the other. */
+ * Wrong: looking at the condition only before event_prepare(), since a post in between wakes
+ *nobody. No wake is lost: the poster publishes, fences, loads the word; the waiter sets bit 0 by a
+ *seq_cst operation, then looks. Either the poster sees the bit, or the waiter sees the data. */
 #ifndef PLM_EVENT_H
 #define PLM_EVENT_H
 
@@ -51,30 +51,30 @@ static inline int event_sleep(struct event *ev, uint32_t seen, uint64_t deadline
 	return sh_futex_wait(&ev->word, seen, deadline_ns);
 }
 
-/* Wakes everybody whatever the word says: after a death, at shutdown. */
+/* Wakes every waiter whatever the word says: after a death, at shutdown. */
 static inline void event_bump(struct event *ev)
 {
 	uint32_t seen = sh_peek(&ev->word);
-	while (!sh_cas(&ev->word, &seen, (seen | 1u) + 1u))
+	while (!sh_cas(&ev->word, &seen, (seen | 1u) + 1u, "word, bumped"))
 		;
 	sh_futex_wake(&ev->word, INT_MAX);
 }
 
-/* Whether somebody may sleep. The caller has published and fenced. */
+/* May a waiter sleep? The caller has published and fenced. */
 static inline bool event_sleeper(const struct event *ev)
 {
 	return sh_peek(&ev->word) & 1u;
 }
 
-/* What was stored before this is seen by whoever it wakes. The caller has fenced (event_post
- * does). */
+/* The woken waiter sees all stores before this call. The caller has fenced (event_post() does). */
 static inline void event_post_fenced(struct event *ev)
 {
 	uint32_t seen = sh_peek(&ev->word);
 	if (!(seen & 1u))
 		return;
-	/* Losing the race to another poster is fine: its bump came after our publication. */
-	if (sh_cas(&ev->word, &seen, seen + 1u))
+	/* Losing the race to another poster is fine: the winner's bump came after our publication.
+	 */
+	if (sh_cas(&ev->word, &seen, seen + 1u, "word, posted"))
 		sh_futex_wake(&ev->word, INT_MAX);
 }
 

@@ -10,7 +10,8 @@
 #include "base/why.h"
 #include "shm/steps.h"
 
-/* What this thread holds, by rank: two arenas never at once, so a rank names at most one lock. */
+/* The locks of this thread, by rank: a thread never holds two arenas, so a rank has at most one
+ * lock. */
 static _Thread_local const struct lock_shm *held[RANKS];
 
 static const char *const rank_names[RANKS] = {
@@ -39,7 +40,7 @@ static void lock_check_order(const struct lock *lock)
 		CHECK(held[rank] == NULL);
 }
 
-/* The only place that knows what a dead holder means. */
+/* The only place that handles a dead holder. */
 static int lock_inherit(struct lock *lock)
 {
 	held[lock->rank] = lock->shm;
@@ -50,12 +51,13 @@ static int lock_inherit(struct lock *lock)
 		return 0;
 	}
 	held[lock->rank] = NULL;
-	pthread_mutex_unlock(&lock->shm->mutex); /* without consistent(): refused for ever */
+	pthread_mutex_unlock(
+	    &lock->shm->mutex); /* unlocked without consistent(): refused for ever */
 	return why(-ENOTRECOVERABLE, "the %s lock cannot be recovered: %s; restart the runtime",
 	    rank_names[lock->rank], unsound);
 }
 
-/* ThreadSanitizer does not know clocklock(): to it the lock would never have been taken. */
+/* ThreadSanitizer does not know clocklock(), and would think the lock never taken. */
 #ifdef __SANITIZE_THREAD__
 static int lock_wait(struct lock *lock)
 {
@@ -70,7 +72,7 @@ static int lock_wait(struct lock *lock)
 }
 #endif
 
-/* What the mutex said, as one of ours; r == 0 or EOWNERDEAD: we have it. */
+/* The mutex's answer as -errno with a why; r == 0 or EOWNERDEAD: the lock is ours. */
 static int lock_taken(struct lock *lock, int r)
 {
 	switch (r) {
@@ -84,7 +86,7 @@ static int lock_taken(struct lock *lock, int r)
 	case ENOTRECOVERABLE:
 		return why(-ENOTRECOVERABLE, "the %s lock is beyond recovery; restart the runtime",
 		    rank_names[lock->rank]);
-	default: /* bytes that are no mutex: a damaged segment */
+	default: /* the bytes are no mutex: a damaged segment */
 		return why(-ENOTRECOVERABLE,
 		    "the %s lock is damaged (error %d); restart the runtime",
 		    rank_names[lock->rank], r);
@@ -121,10 +123,10 @@ bool lock_held(const struct lock *lock)
 	return held[lock->rank] == lock->shm;
 }
 
-/* A peek at glibc's words: the dump tool must not take the lock it describes. */
+/* A peek at glibc's words, because the dump tool must not take a lock in order to describe it. */
 const char *lock_describe(const struct lock_shm *shm, char *buffer, unsigned long size)
 {
-	enum { NOT_RECOVERABLE = 0x7ffffffe }; /* what glibc writes for an owner then */
+	enum { NOT_RECOVERABLE = 0x7ffffffe }; /* glibc's owner word in such a lock */
 	uint32_t word = (uint32_t)__atomic_load_n(&shm->mutex.__data.__lock, __ATOMIC_RELAXED);
 	uint32_t owner = (uint32_t)__atomic_load_n(&shm->mutex.__data.__owner, __ATOMIC_RELAXED);
 	if (owner == NOT_RECOVERABLE)

@@ -2,9 +2,9 @@
 
 #include "base/check.h"
 
-size_t pool_bytes(uint32_t slots)
+size_t pool_bytes(uint32_t rows)
 {
-	return sizeof(struct pool_shm) + (size_t)slots * 2 * sizeof(uint32_t);
+	return sizeof(struct pool_shm) + (size_t)rows * 2 * sizeof(uint32_t);
 }
 
 void pool_create(void *memory)
@@ -16,40 +16,39 @@ void pool_create(void *memory)
 static bool pool_on_stack(const struct pool *pool, uint32_t index)
 {
 	uint32_t at = sh_once(pool->place[index]);
-	return at < sh_peek(&pool->shm->top) && at < pool->slots && pool->shm->stack[at] == index;
+	return at < sh_peek(&pool->shm->top) && at < pool->rows && pool->shm->stack[at] == index;
 }
 
-/* False: there is no room. */
+/* False: no room. */
 static bool pool_push_locked(struct pool *pool, uint32_t index)
 {
 	struct pool_shm *shm = pool->shm;
 	uint32_t top = sh_peek(&shm->top);
-	if (top >= pool->slots)
+	if (top >= pool->rows)
 		return false;
 	sh_set(pool->place[index], top);
 	sh_set(shm->stack[top], index);
-	sh_poke(&shm->top, top + 1);
+	sh_poke(&shm->top, top + 1, "top, pushed");
 	return true;
 }
 
-/* Everything the dead holder may have half done is thrown away and derived again. */
+/* Throws away everything that the dead holder may have half done, and derives it again. */
 static const char *pool_recover(void *context)
 {
 	struct pool *pool = context;
-	sh_poke(&pool->shm->top, 0);
-	/* Downwards, so that low and therefore warm slots are taken first. */
+	sh_poke(&pool->shm->top, 0, "top, rebuilt");
+	/* Downwards, so that low and therefore warm rows are taken first. */
 	for (uint32_t i = pool_fresh(pool); i-- > 0;)
 		if (pool->table.is_free(pool->table.context, i))
 			pool_push_locked(pool, i);
 	return NULL;
 }
 
-void pool_attach(struct pool *pool, void *memory, uint32_t slots, struct pool_table table)
+void pool_attach(struct pool *pool, void *memory, uint32_t rows, struct pool_table table)
 {
 	struct pool_shm *shm = memory;
-	*pool = (struct pool){
-		.shm = shm, .place = &shm->stack[slots], .slots = slots, .table = table
-	};
+	*pool =
+	    (struct pool){ .shm = shm, .place = &shm->stack[rows], .rows = rows, .table = table };
 	pool->lock = (struct lock){
 		.shm = &shm->lock, .rank = RANK_POOL, .recover = pool_recover, .context = pool
 	};
@@ -58,24 +57,24 @@ void pool_attach(struct pool *pool, void *memory, uint32_t slots, struct pool_ta
 uint32_t pool_fresh(const struct pool *pool)
 {
 	uint32_t fresh = sh_load(&pool->shm->fresh);
-	return fresh > pool->slots ? pool->slots : fresh;
+	return fresh > pool->rows ? pool->rows : fresh;
 }
 
-/* An index read from the stack is checked like any word another process wrote. */
+/* Checks an index from the stack like any word that another process wrote. */
 static bool pool_pop_locked(struct pool *pool, uint32_t *ret)
 {
 	struct pool_shm *shm = pool->shm;
 	uint32_t top;
-	while ((top = sh_peek(&shm->top)) > 0 && top <= pool->slots) {
+	while ((top = sh_peek(&shm->top)) > 0 && top <= pool->rows) {
 		uint32_t index = sh_once(shm->stack[top - 1]);
-		sh_poke(&shm->top, top - 1);
-		if (index < pool->slots && pool->table.is_free(pool->table.context, index)) {
+		sh_poke(&shm->top, top - 1, "top, popped");
+		if (index < pool->rows && pool->table.is_free(pool->table.context, index)) {
 			*ret = index;
 			return true;
 		}
 	}
 	uint32_t fresh = pool_fresh(pool);
-	if (fresh == pool->slots)
+	if (fresh == pool->rows)
 		return false;
 	sh_store(&shm->fresh, fresh + 1);
 	*ret = fresh;
@@ -103,8 +102,8 @@ int pool_give(struct pool *pool, const uint32_t *indices, uint32_t n)
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < n; i++) {
-		CHECK(indices[i] < pool->slots);
-		/* Not if a recovery has found it before, and it was taken since. */
+		CHECK(indices[i] < pool->rows);
+		/* Skip a row that a recovery found before, even if it was taken since. */
 		if (pool->table.is_free(pool->table.context, indices[i]) &&
 		    !pool_on_stack(pool, indices[i]) && !pool_push_locked(pool, indices[i]))
 			break; /* damage, which a rebuild mends */
@@ -136,25 +135,25 @@ int pool_try_rebuild(struct pool *pool)
 uint32_t pool_free_count(const struct pool *pool)
 {
 	uint32_t top = sh_peek(&pool->shm->top);
-	return pool->slots - pool_fresh(pool) + (top > pool->slots ? pool->slots : top);
+	return pool->rows - pool_fresh(pool) + (top > pool->rows ? pool->rows : top);
 }
 
 /* Without the lock: for the dump tool, tests and recovery, on a structure at rest. */
 const char *pool_check(const struct pool *pool)
 {
 	const struct pool_shm *shm = pool->shm;
-	if (sh_load(&shm->fresh) > pool->slots)
-		return "pool: more slots used than there are";
+	if (sh_load(&shm->fresh) > pool->rows)
+		return "pool: more rows used than the table has";
 	if (sh_peek(&shm->top) > pool_fresh(pool))
-		return "pool: more free slots than used ones";
-	uint32_t free_slots = 0;
+		return "pool: more free rows than used rows";
+	uint32_t free_rows = 0;
 	for (uint32_t i = 0; i < pool_fresh(pool); i++)
-		free_slots += pool->table.is_free(pool->table.context, i);
-	if (free_slots != shm->top)
+		free_rows += pool->table.is_free(pool->table.context, i);
+	if (free_rows != shm->top)
 		return "pool: the stack and the table disagree about what is free";
 	for (uint32_t i = 0; i < shm->top; i++)
-		if (shm->stack[i] >= pool->slots ||
+		if (shm->stack[i] >= pool->rows ||
 		    !pool->table.is_free(pool->table.context, shm->stack[i]))
-			return "pool: a slot on the stack is not free";
+			return "pool: a row on the stack is not free";
 	return NULL;
 }

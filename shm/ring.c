@@ -23,10 +23,11 @@ uint32_t ring_push(struct ring *ring, const uint64_t *hints, uint32_t n)
 		if (used >= ring->size)
 			return 0;
 		take = ring->size - used < n ? ring->size - used : n;
-	} while (!sh_cas(&ring->shm->tail, &tail, tail + take));
+	} while (!sh_cas(&ring->shm->tail, &tail, tail + take, "tail, pushed"));
 
 	for (uint32_t i = 0; i < take; i++)
-		sh_store(ring_place_of(ring, tail + i), hints[i] | ring_lap_bit(ring, tail + i));
+		sh_store(ring_place_of(ring, tail + i), hints[i] | ring_lap_bit(ring, tail + i),
+		    "place, pushed");
 	return take;
 }
 
@@ -46,7 +47,7 @@ uint32_t ring_look(const struct ring *ring, uint64_t *ret_hints, uint32_t max)
 void ring_done(struct ring *ring, uint32_t n)
 {
 	if (n)
-		sh_store(&ring->shm->head, sh_peek(&ring->shm->head) + n);
+		sh_store(&ring->shm->head, sh_peek(&ring->shm->head) + n, "head, read");
 }
 
 uint32_t ring_pop(struct ring *ring, uint64_t *ret_hints, uint32_t max)
@@ -84,24 +85,25 @@ void ring_fill_holes(struct ring *ring, uint64_t hint)
 	uint32_t tail = sh_load(&ring->shm->tail);
 	uint32_t head = sh_load(&ring->shm->head);
 	if (tail - head > ring->size)
-		return; /* not a ring any more; ring_check() says so */
+		return; /* no ring any more; ring_check() says so */
 	for (uint32_t p = head; p != tail; p++) {
 		uint64_t entry = sh_load(ring_place_of(ring, p));
-		/* By CAS: a producer that lives after all, and fills its place just now, wins. */
+		/* By CAS: a producer that lives after all, and fills the place just now, wins. */
 		if ((entry & RING_LAP) != ring_lap_bit(ring, p))
-			sh_cas(ring_place_of(ring, p), &entry, hint | ring_lap_bit(ring, p));
+			sh_cas(ring_place_of(ring, p), &entry, hint | ring_lap_bit(ring, p),
+			    "place, hole filled");
 	}
 }
 
 void ring_reset(struct ring *ring)
 {
-	/* Places first: a reset cut short leaves an unfinished reset, done again by the next. */
+	/* Places first: a reset cut short is unfinished, and the next reset does it again. */
 	for (uint32_t i = 0; i < ring->size; i++)
-		if (sh_peek(&ring->shm->place[i])) /* most were never used: leave their pages
-						    * alone */
-			sh_poke(&ring->shm->place[i], 0);
-	sh_store(&ring->shm->head, 0);
-	sh_store(&ring->shm->tail, 0);
+		if (sh_peek(
+			&ring->shm->place[i])) /* most were never used: leave those pages alone */
+			sh_poke(&ring->shm->place[i], 0, "place, reset");
+	sh_store(&ring->shm->head, 0, "head, reset");
+	sh_store(&ring->shm->tail, 0, "tail, reset");
 }
 
 const char *ring_check(const struct ring *ring)

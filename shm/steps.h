@@ -1,23 +1,30 @@
 /* steps.h - every touch of shared memory that another process can see, in one place (law 10).
  *
- * Where: inline, in every process.  Who may call: anyone.  Death: a process can die before or after
- * each of these, never inside.  Blocks: only sh_futex_wait.
+ * Where: inline, in every process.  Who may call: any code.  Death: a process dies before or after
+ * a step, never inside.  Blocks: only sh_futex_wait().
  *
- * The ordinary build compiles each to the bare instruction (make bare shows it). With -DPLM_STEPS
- * each is a place that a test knows by name and comes to first, at step_hook(): to stop there, to
- * switch, to kill; so a sweep can put a death at every step, say at which it was, and leave one out
- * to see that this is noticed.
- * With -DPLM_LOOKS loads come there as well (step: NULL): a death there leaves nothing else than
- * one at the step behind it, but others can go on, which the explorer wants (explore/).
+ * The ordinary build compiles each step to the bare instruction (make bare proves it). With
+ * -DPLM_STEPS a process calls step_hook() before each step. The hook may stop the process, switch
+ * to another process, or kill; so a sweep puts a death at every step, and a mutant leaves a step
+ * out to show that a test notices.
+ * With -DPLM_LOOKS a process calls the hook before each load, too (step: NULL). A death there
+ * leaves the same memory as a death at the next step, but other processes can go on, as the
+ * explorer wants (verify/explore/).
+ *
+ * Labels: the lists of the tests name a step "MODULE: OPERATION FIELD", e.g. "record: cas state":
+ * MODULE is the source file without its ending, FIELD the last member that the first argument
+ * names. A last argument "NAME" stands for FIELD: write one where the first argument names no
+ * member, or where two steps of a file must be told apart. So no rename of a function or of a local
+ * variable changes a list.
  *
  *   sh_load    acquire       pairs with sh_store, sh_cas
  *   sh_peek    relaxed       a hint, a statistic, or a word only this process writes
- *   sh_once    plain load    of a field that is not atomic: once, so that what was judged is used,
- *                            though a stray write changes the field meanwhile (law 12)
- *   sh_store   release       publishes what was written before it
+ *   sh_once    plain load    of a field that is not atomic: one load, so that the value judged is
+ *                            the value used, though a stray write may change the field (law 12)
+ *   sh_store   release       publishes everything written before
  *   sh_poke    relaxed store
  *   sh_set     plain store, of a field under a lock or not yet published
- *   sh_cas     seq_cst; *expected holds what was seen when it fails
+ *   sh_cas     seq_cst; on failure *expected holds the value found
  *   sh_or/and/add/swap  seq_cst, return the old value
  *   sh_fence   store-load barrier: "publish, fence, look for sleepers" (event.h)  */
 #ifndef PLM_STEPS_H
@@ -40,14 +47,16 @@ typedef _Atomic uint32_t shared32;
 typedef _Atomic uint64_t shared64;
 
 #ifdef PLM_STEPS
-/* A place in the source; all of a program's are in its section `steps`. */
+/* A place in the source; all steps of a program lie in its section `steps`. */
 struct step {
-	const char *file, *function, *what;
+	const char *file, *function;
+	const char
+	    *what; /* the operation, its first argument, and the name in quotes if there is one */
 	unsigned line;
 };
 
-/* shm/steps.c; NULL outside a test. `bytes` at `at` are to be touched; 0: that cannot be left out.
- * True: leave it out, as if its line were missing. */
+/* shm/steps.c; NULL outside a test. The process is about to touch `bytes` at `at`; 0: a step that
+ * cannot be left out. True: leave the step out, as if its line were missing. */
 extern bool (*step_hook)(const struct step *step, const void *at, size_t bytes);
 
 #define step_at(text, at, bytes)                                                                \
@@ -72,22 +81,26 @@ extern bool (*step_hook)(const struct step *step, const void *at, size_t bytes);
 #define sh_load(p) (look_here(), atomic_load_explicit((p), memory_order_acquire))
 #define sh_peek(p) (look_here(), atomic_load_explicit((p), memory_order_relaxed))
 #define sh_once(lvalue) __atomic_load_n(&(lvalue), __ATOMIC_RELAXED)
-/* A plain field of what is not published yet, that a reader of its last life may still look at. */
+/* For a plain field not published yet: a late reader of the field's last life may still look. */
 #define sh_fill(lvalue, v) __atomic_store_n(&(lvalue), (v), __ATOMIC_RELAXED)
-#define sh_store(p, v) \
-	step_do("store " #p, p, atomic_store_explicit((p), (v), memory_order_release), (void)0)
-#define sh_poke(p, v) \
-	step_do("poke " #p, p, atomic_store_explicit((p), (v), memory_order_relaxed), (void)0)
-#define sh_set(lvalue, v) step_do("set " #lvalue, &(lvalue), (void)((lvalue) = (v)), (void)0)
-#define sh_cas(p, expected, want)                                                     \
-	step_do("cas " #p, p,                                                         \
+
+#define sh_store(p, v, ...)                      \
+	step_do("store " #p " " #__VA_ARGS__, p, \
+	    atomic_store_explicit((p), (v), memory_order_release), (void)0)
+#define sh_poke(p, v, ...)                      \
+	step_do("poke " #p " " #__VA_ARGS__, p, \
+	    atomic_store_explicit((p), (v), memory_order_relaxed), (void)0)
+#define sh_set(lvalue, v, ...) \
+	step_do("set " #lvalue " " #__VA_ARGS__, &(lvalue), (void)((lvalue) = (v)), (void)0)
+#define sh_cas(p, expected, want, ...)                                                \
+	step_do("cas " #p " " #__VA_ARGS__, p,                                        \
 	    atomic_compare_exchange_strong_explicit(                                  \
 		(p), (expected), (want), memory_order_seq_cst, memory_order_acquire), \
 	    true)
-#define sh_or(p, v) sh_change("or " #p, p, atomic_fetch_or_explicit, v)
-#define sh_and(p, v) sh_change("and " #p, p, atomic_fetch_and_explicit, v)
-#define sh_add(p, v) sh_change("add " #p, p, atomic_fetch_add_explicit, v)
-#define sh_swap(p, v) sh_change("swap " #p, p, atomic_exchange_explicit, v)
+#define sh_or(p, v, ...) sh_change("or " #p " " #__VA_ARGS__, p, atomic_fetch_or_explicit, v)
+#define sh_and(p, v, ...) sh_change("and " #p " " #__VA_ARGS__, p, atomic_fetch_and_explicit, v)
+#define sh_add(p, v, ...) sh_change("add " #p " " #__VA_ARGS__, p, atomic_fetch_add_explicit, v)
+#define sh_swap(p, v, ...) sh_change("swap " #p " " #__VA_ARGS__, p, atomic_exchange_explicit, v)
 #define sh_change(text, p, operation, v) \
 	step_do(text, p, operation((p), (v), memory_order_seq_cst), atomic_load(p))
 

@@ -20,7 +20,7 @@ static const char *const fault_name[FAULTS] = {
 	[FAULT_HANG] = "hang",
 };
 
-struct clauses { /* what was read, the one for any generation behind the others */
+struct clauses { /* as read; the clause for any generation is the last */
 	struct injection of[GENERATIONS + 1];
 	bool given[GENERATIONS + 1];
 	uint64_t seed;
@@ -29,7 +29,7 @@ struct clauses { /* what was read, the one for any generation behind the others 
 
 /* ---- times and chances ---- */
 
-/* A number with us, ms or s behind it. */
+/* A number, then us, ms or s. */
 static int injection_read_time(
     const struct scan *s, struct piece whole, struct piece time, uint64_t *ret_ns)
 {
@@ -55,10 +55,10 @@ static int injection_read_time(
 			*ret_ns = n * (units[i].ns / 1000);
 		return r;
 	}
-	return scan_error(s, whole, "expected a time with us, ms or s behind it, such as 5ms");
+	return scan_error(s, whole, "expected a time in us, ms or s, such as 5ms");
 }
 
-/* LOW..HIGH, or one time. */
+/* LOW..HIGH, or a single time. */
 static int injection_read_delay(
     const struct scan *s, struct piece range, struct injection *injection)
 {
@@ -153,7 +153,7 @@ static int injection_read_seed(struct scan *s, struct clauses *c)
 	return r;
 }
 
-/* gen=N: in front of a clause; without it the clause is for any generation. */
+/* gen=N: in front of a clause; a clause without gen= is for any generation. */
 static int injection_read_generation(struct scan *s, uint32_t *ret)
 {
 	const struct range range = { 0, 1, GENERATIONS };
@@ -220,7 +220,7 @@ int injections_parse(const char *text, struct injections *ret)
 	return 0;
 }
 
-/* ---- what happens ---- */
+/* ---- the fault of an attempt ---- */
 
 const struct injection *injection_for(const struct injections *injections, uint32_t generation)
 {
@@ -229,7 +229,7 @@ const struct injection *injection_for(const struct injections *injections, uint3
 	return injection_all_chances(injection) > 0 ? injection : NULL;
 }
 
-/* Neighbours in, strangers out: the finalizer of splitmix64. */
+/* Close inputs give unrelated outputs: the finalizer of splitmix64. */
 static uint64_t injection_mix(uint64_t x)
 {
 	x ^= x >> 30;

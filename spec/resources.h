@@ -1,8 +1,9 @@
-/* resources.h - what a worker offers, what a task asks for, and the terms a task runs on.
+/* resources.h - the resources of a worker, the needs of a task, and the terms that a task runs on.
  *
- * Where: plain values; those in the control segment are written before they are published and never
- * changed. Amounts are in thousandths, so that half a GPU is an integer; memory is in bytes.
- * Resource 0 is cpus, 1 memory, 2 gpus; from 3 on they are named by whoever boots the runtime. */
+ * Where: plain values. Copies in the control segment are written before they are published, and
+ * never changed. Amounts are in thousandths, so half a GPU is an integer; memory is in bytes.
+ * Resource 0 is cpus, 1 memory, 2 GPUs; the user who boots the runtime names resources from 3 on.
+ */
 #ifndef PLM_RESOURCES_H
 #define PLM_RESOURCES_H
 
@@ -16,40 +17,41 @@ enum {
 	ALTERNATIVES_MAX = 4,
 	TERMS_MAX = 1024,
 	AMOUNT_UNIT = 1000,
-	SLOTS_MAX = 64, /* of one worker */
+	CPUS_MAX = 64, /* of one worker */
 	GENERATIONS = 4,
-	DEVICES_MAX = 64, /* GPUs of all workers together; no worker has more */
+	DEVICES_MAX = 64, /* GPUs of all workers together, so also the most of one worker */
 	DEVICE_ID_BYTES = 64,
 };
 
 enum { RESOURCE_CPUS, RESOURCE_MEMORY, RESOURCE_GPUS, RESOURCE_FIRST_NAMED };
 
 struct resource_names {
-	char name[RESOURCES_MAX][RESOURCE_NAME_BYTES]; /* "" from the first unused one on */
+	char name[RESOURCES_MAX][RESOURCE_NAME_BYTES]; /* "" from the first unused number on */
 };
 
-struct worker_kind {                    /* workers of one make */
-	uint32_t count;                 /* of them at boot */
-	uint32_t generation;            /* 1 to 4 */
-	uint32_t slots;                 /* tasks each runs at once, a process for each */
-	uint32_t inject;                /* 1 + number of its injection, 0: none */
-	uint64_t amount[RESOURCES_MAX]; /* each has; cpus = slots; memory 0: not bounded here */
+struct worker_kind {         /* a group of equal workers */
+	uint32_t count;      /* workers at boot */
+	uint32_t generation; /* 1 to 4 */
+	uint32_t cpus;       /* of each worker: tasks it runs at once, a process for each */
+	uint32_t inject;     /* 1 + number of the injection, 0: none */
+	uint64_t amount[RESOURCES_MAX]; /* of each worker; memory 0: not bounded here */
 };
 
-struct demand { /* one way to be satisfied; all of it from one worker, memory from the machine */
+struct demand { /* an alternative: all amounts from one worker, the memory from the machine */
 	uint64_t amount[RESOURCES_MAX];
-	uint64_t says_cpus; /* 1: its cpus were asked for; 0: it has one because every task has */
+	uint64_t says_cpus; /* 1: the text asked for cpus; 0: one cpu, as for every task */
 };
 
-struct terms { /* all that a task may ask for beyond its function: one for each combination */
+struct terms { /* what a task asks for beyond its function; equal tasks share one */
 	struct demand alternative[ALTERNATIVES_MAX];
-	uint32_t alternatives;               /* 0: a slot of any worker is enough */
+	uint32_t alternatives;               /* 0: a cpu of any worker is enough */
 	uint32_t queue_ms, run_ms, total_ms; /* limits, 0: none */
-	uint32_t backoff_ms, backoff_max_ms; /* before the first retry, doubled for each; 0: none */
-	uint32_t grace_ms; /* from asking it to stop to killing its worker, 0: the default */
-	uint32_t keep_ms;  /* its kept result stays so long, for certain; 0: retention.h */
-	uint32_t replicas; /* 0: one run. Else so many tasks do the same, on workers apart: */
-	uint32_t rank;     /* this is one of them, from 1; 0: it takes the first result */
+	uint32_t backoff_ms,
+	    backoff_max_ms; /* pause before the first retry, doubled each time; 0: none */
+	uint32_t grace_ms;  /* from the request to stop to the worker's kill; 0: the default */
+	uint32_t keep_ms;   /* minimum life of a kept result; 0: see retention.h */
+	uint32_t replicas;  /* 0: one task. Else so many equal tasks on different workers: */
+	uint32_t rank;      /* the replica's number from 1; 0: the task with the first result */
 };
 
 #endif

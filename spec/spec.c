@@ -39,7 +39,7 @@ static void spec_names_begin(struct resource_names *names)
 		snprintf(names->name[i], sizeof names->name[i], "%s", known[i]);
 }
 
-/* Its number; RESOURCES_MAX if there is none of that name. */
+/* The number of a resource; RESOURCES_MAX if no resource has the name. */
 static uint32_t spec_find_resource(const struct resource_names *names, struct piece key)
 {
 	static const struct {
@@ -61,7 +61,7 @@ static uint32_t spec_find_resource(const struct resource_names *names, struct pi
 	return RESOURCES_MAX;
 }
 
-/* The next number. */
+/* Gives the name the next free number. */
 static int spec_add_resource(
     const struct scan *s, struct resource_names *names, struct piece key, uint32_t *ret)
 {
@@ -79,7 +79,7 @@ static int spec_add_resource(
 	return 0;
 }
 
-/* Once is enough: a second value would silently win, or lose. */
+/* Refuse a key given twice: a second value would silently win, or lose. */
 static int spec_take_once(
     const struct scan *s, const struct pair *p, uint32_t which, uint32_t *given)
 {
@@ -90,7 +90,7 @@ static int spec_take_once(
 	return 0;
 }
 
-/* A number of whole ones, as an amount. */
+/* A whole number, as an amount. */
 static int spec_whole_amount(
     const struct scan *s, const struct pair *p, struct range range, uint64_t *ret)
 {
@@ -103,11 +103,11 @@ static int spec_whole_amount(
 
 /* ---- workers ---- */
 
-struct workers { /* what was read of them */
+struct workers { /* as read so far */
 	struct resource_names names;
 	struct worker_kind kind[WORKER_KINDS_MAX];
 	uint32_t kinds;
-	uint64_t seats;
+	uint64_t cpus;
 };
 
 static int spec_read_generation(
@@ -126,11 +126,11 @@ static int spec_read_generation(
 	return r;
 }
 
-static int spec_read_slots(const struct scan *s, const struct pair *p, struct worker_kind *kind)
+static int spec_read_cpus(const struct scan *s, const struct pair *p, struct worker_kind *kind)
 {
-	const struct range range = { 0, 1, SLOTS_MAX };
+	const struct range range = { 0, 1, CPUS_MAX };
 	int r = spec_whole_amount(s, p, range, &kind->amount[RESOURCE_CPUS]);
-	kind->slots = (uint32_t)(kind->amount[RESOURCE_CPUS] / AMOUNT_UNIT);
+	kind->cpus = (uint32_t)(kind->amount[RESOURCE_CPUS] / AMOUNT_UNIT);
 	return r;
 }
 
@@ -160,15 +160,14 @@ static int spec_read_property(
 		return r;
 	if (piece_is(p.key, "inject"))
 		return scan_error(s, p.key, "faults have a text of their own");
-	if (piece_is(p.key, "cpu") || piece_is(p.key, "cpus"))
-		return scan_error(s, p.key, "the cpus of a worker are its slots: slots=NUMBER");
+
 	if (piece_is(p.key, "gen")) {
 		r = spec_take_once(s, &p, GIVEN_GENERATION, given);
 		return r < 0 ? r : spec_read_generation(s, &p, kind);
 	}
-	if (piece_is(p.key, "slots")) {
+	if (spec_find_resource(names, p.key) == RESOURCE_CPUS || piece_is(p.key, "slots")) {
 		r = spec_take_once(s, &p, RESOURCE_CPUS, given);
-		return r < 0 ? r : spec_read_slots(s, &p, kind);
+		return r < 0 ? r : spec_read_cpus(s, &p, kind);
 	}
 	return spec_read_resource(s, &p, names, kind, given);
 }
@@ -195,7 +194,7 @@ static int spec_read_kind(struct scan *s, struct resource_names *names, struct w
 	uint32_t given = 0;
 	*kind = (struct worker_kind){ .count = 1,
 		.generation = GENERATION_PLAIN,
-		.slots = 1,
+		.cpus = 1,
 		.amount[RESOURCE_CPUS] = AMOUNT_UNIT };
 	if (spec_begins_with_digit(scan_peek(s))) {
 		struct piece number = scan_piece(s);
@@ -224,10 +223,11 @@ static int spec_add_kind(struct scan *s, struct workers *w)
 	if (r < 0)
 		return r;
 	struct piece whole = piece_span(first, (struct piece){ s->at, 0 });
-	w->seats += (uint64_t)kind.count * kind.slots;
-	if (w->seats > WORKERS_MAX)
-		return scan_error(s, whole, "workers times slots are %llu up to here, at most %d",
-		    (unsigned long long)w->seats, WORKERS_MAX);
+	w->cpus += (uint64_t)kind.count * kind.cpus;
+	if (w->cpus > WORKERS_MAX)
+		return scan_error(s, whole,
+		    "the workers up to here have %llu cpus, at most %d are possible",
+		    (unsigned long long)w->cpus, WORKERS_MAX);
 	w->kind[w->kinds++] = kind;
 	scan_blanks(s);
 	if (*s->at && *s->at != ';' && *s->at != '\n')
@@ -246,11 +246,9 @@ static int spec_read_workers(struct scan *s, struct workers *w)
 		if (r < 0)
 			return r;
 	}
-	if (w->seats == 0)
-		return scan_error(s, scan_peek(s),
-		    "there is no worker; one at least is needed, "
-		    "e.g. %s",
-		    w->kinds ? "x2" : "gen=1,slots=2 x4");
+	if (w->cpus == 0)
+		return scan_error(s, scan_peek(s), "at least one worker is needed, e.g. %s",
+		    w->kinds ? "x2" : "gen=1,cpus=2 x4");
 	return 0;
 }
 
@@ -275,7 +273,7 @@ int spec_workers(const char *text, struct resource_names *names,
 	return spec_workers_of(&s, names, kind, ret_kinds);
 }
 
-/* The length, of which size means: there may be more. */
+/* The length read; a length of `size` means that the file may be longer. */
 static ssize_t spec_read_file(const char *path, char *ret, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -325,10 +323,10 @@ static int spec_unknown_resource(
 	for (uint32_t i = 0; i < RESOURCES_MAX && spec_resource_name(names, i); i++)
 		n += (size_t)snprintf(
 		    list + n, sizeof list - n, "%s%s", i ? ", " : "", spec_resource_name(names, i));
-	return scan_error(s, key, "no worker was given such a resource; there are %s", list);
+	return scan_error(s, key, "no worker has such a resource; the resources are %s", list);
 }
 
-/* A share of one, or whole ones: half of a second GPU is no use to anybody. */
+/* A share of one GPU, or whole GPUs: no task can use half of a second GPU. */
 static int spec_read_gpus(const struct scan *s, const struct pair *p, uint64_t *ret)
 {
 	const struct range range = { AMOUNT_PLACES, 1, amounts.high };

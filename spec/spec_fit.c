@@ -1,4 +1,4 @@
-/* spec_fit.c - can what a task asks for ever be had here? */
+/* spec_fit.c - can the workers ever meet the needs of a task? */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,20 +9,21 @@
 
 enum { REASON_BYTES = 100, REASONS_BYTES = 420 };
 
-struct offer { /* what there is to fit into */
+struct offer { /* the workers and the machine */
 	const struct worker_kind *kind;
 	uint32_t kinds;
 	uint64_t machine_memory; /* UINT64_MAX: not bounded */
 	const struct resource_names *names;
 };
 
-/* The most that a worker of this kind may use of it. */
+/* The most of a resource that a task on this kind may use. */
 static uint64_t spec_fit_most_of(
     const struct offer *o, const struct worker_kind *kind, uint32_t resource)
 {
 	uint64_t amount = kind->amount[resource];
 	if (resource == RESOURCE_CPUS)
-		return amount * kind->count; /* slots of several workers of a kind, if need be */
+		return amount *
+		    kind->count; /* several workers of a kind may give cpus to one task */
 	if (resource != RESOURCE_MEMORY)
 		return amount;
 	return amount && amount < o->machine_memory ? amount : o->machine_memory;
@@ -63,7 +64,7 @@ static const char *spec_fit_amount_text(
 					   : decimal_text(amount, AMOUNT_PLACES, ret);
 }
 
-/* The first resource of which there is not enough; else it is the combination. */
+/* Names the first resource that is too small everywhere; else only the combination is missing. */
 static void spec_fit_reason(
     const struct offer *o, const struct demand *demand, char *ret, size_t size)
 {
@@ -101,7 +102,8 @@ static int spec_fit_replicas(const struct terms *terms, const struct worker_kind
 		workers += kind_fits(&kind[i], terms, machine_memory) ? kind[i].count : 0;
 	if (terms->replicas <= workers)
 		return 0;
-	return why(-EINVAL, "%u replicas want as many workers, and %u can run the task",
+	return why(-EINVAL,
+	    "%u replicas want as many workers, but only %u workers can run the task",
 	    terms->replicas, workers);
 }
 

@@ -1,4 +1,4 @@
-/* spec_print.c - workers and needs as text again: what spec.c reads. */
+/* spec_print.c - prints workers and needs as texts that spec.c reads. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -6,7 +6,7 @@
 #include "base/scan.h"
 #include "spec/spec.h"
 
-struct out { /* what fits is written, all is counted */
+struct out { /* writes as much as fits, counts all */
 	char *at;
 	size_t room, length;
 };
@@ -42,7 +42,7 @@ size_t spec_print_kind(
     const struct worker_kind *kind, const struct resource_names *names, char *ret, size_t size)
 {
 	struct out out = { ret, size, 0 };
-	spec_print_put(&out, "gen=%" PRIu32 ",slots=%" PRIu32, kind->generation, kind->slots);
+	spec_print_put(&out, "gen=%" PRIu32 ",cpus=%" PRIu32, kind->generation, kind->cpus);
 	spec_print_put_amounts(&out, kind->amount, names, RESOURCE_CPUS + 1);
 	spec_print_put(&out, " x%" PRIu32, kind->count);
 	return out.length;

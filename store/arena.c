@@ -19,7 +19,7 @@ uint64_t arena_footprint(uint64_t length)
 	uint64_t whole = length & ~(uint64_t)(STORE_PAGE_BYTES - 1);
 	uint64_t rounded;
 	if (whole == length || __builtin_add_overflow(whole, STORE_PAGE_BYTES, &rounded))
-		return whole; /* overflow: a length of nonsense, that still fits nowhere */
+		return whole; /* overflow: a nonsense length, which still fits nowhere */
 	return rounded;
 }
 
@@ -32,7 +32,7 @@ static const char *arena_recover(void *context)
 {
 	struct arena *arena = context;
 	map_rebuild(arena);
-	/* Not arena_check(): a record of nonsense is passed over, no reason to give up. */
+	/* Not arena_check(): a nonsense record is passed over, and is no reason to give up. */
 	return map_check(arena);
 }
 
@@ -65,7 +65,7 @@ void arena_attach(struct arena *arena, void *memory, uint32_t first_granule, uin
 	arena->lock = (struct lock){
 		.shm = &shm->lock, .rank = RANK_ARENA, .recover = arena_recover, .context = arena
 	};
-	/* Nothing to recover: what was reserved and not published is reserved once more. */
+	/* Nothing to recover: pages reserved and not published are reserved once more. */
 	arena->grow_lock = (struct lock){ .shm = &shm->grow_lock, .rank = RANK_GROW };
 }
 
@@ -82,8 +82,9 @@ void arena_usage(const struct arena *arena, struct arena_usage *ret)
 	};
 }
 
-/* The map first, the record last; arena_free() the other way round. So the map never offers what a
- * record names: were recovery never to run, room would be missing, but nothing would overlap. */
+/* The map first, the record last; arena_free() the other way round. So the map never offers an
+ * extent that a record names: without any recovery, room would be missing, but no extents would
+ * overlap. */
 static uint32_t arena_place_take(struct arena *arena, uint64_t length, uint32_t looks)
 {
 	if (length <= SMALL_MAX_BYTES)
@@ -105,7 +106,7 @@ static bool arena_place_give(struct arena *arena, uint64_t length, uint32_t plac
 	return true;
 }
 
-/* False if the reserved pages have no room for it, though the last corner was looked into. */
+/* False if the reserved pages have no room, after a full search. */
 static bool arena_alloc_locked(struct arena *arena, uint64_t length, shared32 *granule)
 {
 	uint32_t place = arena_place_take(arena, length, LOOKS_USUAL);
@@ -116,12 +117,12 @@ static bool arena_alloc_locked(struct arena *arena, uint64_t length, shared32 *g
 	if (place == NO_GRANULE)
 		return false;
 	shared64 *used = &arena->shm->used_bytes;
-	sh_poke(used, sh_peek(used) + arena_footprint(length));
-	sh_store(granule, arena->first_granule + place);
+	sh_poke(used, sh_peek(used) + arena_footprint(length), "used_bytes, taken");
+	sh_store(granule, arena->first_granule + place, "granule, taken");
 	return true;
 }
 
-/* Pages to reserve before a request that just failed can succeed. */
+/* Pages to reserve before the failed request can succeed. */
 static uint32_t arena_pages_short(const struct arena *arena, uint64_t length)
 {
 	uint32_t pages = length <= SMALL_MAX_BYTES
@@ -161,7 +162,7 @@ static int arena_publish_reserved(struct arena *arena, uint32_t reserved, uint32
 	return 0;
 }
 
-/* By a chunk, so that growing is rare; by what is needed when memory has no chunk left. */
+/* By a chunk, so that growing is rare; by the need alone when memory has no chunk left. */
 static int arena_grow_locked(struct arena *arena, uint32_t need)
 {
 	uint32_t reserved = reserved_of(arena);
@@ -177,7 +178,7 @@ static int arena_grow_locked(struct arena *arena, uint32_t need)
 	return r < 0 ? r : arena_publish_reserved(arena, reserved, more);
 }
 
-/* Grows, unless somebody did since `seen`. */
+/* Grows, unless another process has grown the arena since `seen`. */
 static int arena_grow(struct arena *arena, uint32_t need, uint32_t seen)
 {
 	int r = lock_acquire(&arena->grow_lock);
@@ -220,13 +221,14 @@ static int arena_free_locked(struct arena *arena, uint64_t length, shared32 *gra
 {
 	int r = 0;
 	uint32_t old = sh_load(granule);
-	if (old != 0) { /* freeing again what is free is no error: a repair repeats steps */
-		sh_store(granule, 0);
+	if (old != 0) { /* freeing a free extent is no error: a repair repeats steps */
+		sh_store(granule, 0, "granule, freed");
 		bool known = length > 0 && old >= arena->first_granule &&
 		    arena_place_give(arena, length, old - arena->first_granule);
 		if (known)
 			sh_poke(&arena->shm->used_bytes,
-			    sh_peek(&arena->shm->used_bytes) - arena_footprint(length));
+			    sh_peek(&arena->shm->used_bytes) - arena_footprint(length),
+			    "used_bytes, freed");
 		else
 			r = why(-EINVAL,
 			    "granule %" PRIu32 " with %" PRIu64 " bytes is no extent "

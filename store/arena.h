@@ -1,24 +1,23 @@
-/* arena.h - who may write where in the store: an allocator that keeps no truth of its own.
+/* arena.h - room for values in the store: an allocator that keeps no truth of its own.
  *
  * Where: arena_shm in the control segment (map and free lists), the bytes in the store segment,
- * struct arena in this process.  Who: anyone attached, under the arena's lock.
- * The truth is the extents that live records name {first granule, length}; what no record names is
- * free, so a leak is impossible by construction. How many bytes an extent takes is a function of
- * its length alone (arena_footprint), so the map can be derived again from the records:
+ * struct arena in each process.  Who may call: any attached process, under the arena's lock.
+ * The truth is the extents that live records name {first granule, length}. An extent that no record
+ * names is free, so a leak is impossible by construction. The bytes of an extent are a function of
+ * its length alone (arena_footprint()), so the map can be derived again from the records:
  * `each_extent` lists them.
  * Death: inside the lock, the next taker rebuilds the map from the records. arena_alloc() writes
- * the caller's record inside the lock, arena_free() clears it there: no extent is ever lost
- * between.
- * Blocks: in the lock; arena_grow() also in posix_fallocate, under a lock of its own.  Allocates:
- * never.
+ * the caller's record inside the lock, arena_free() clears it there: no extent is lost in between.
+ * Blocks: in the lock; arena_grow() also in posix_fallocate(), under a lock of its own.
+ * Allocates: never.
  *
- * Layout: pages of 4 KiB. Small extents (up to 2 KiB) share 16 KiB slabs of one size class, each
- * with a bitmap of its cells; larger ones take a run of pages. Free runs hang in lists by size (two
- * levels, as in TLSF: good fit in constant time) whose links live in the page map, not in the
- * pages: freed memory is not touched, and a stray write into the store cannot break the allocator.
- * The most recently freed run of a size, and the low end of the untouched rest, are used first:
- * warm memory before cold. Only the first `reserved` pages may be used: memory is reserved
- * (posix_fallocate) before promised. */
+ * Layout: pages of 4 KiB. Small extents (up to 2 KiB) share 16 KiB slabs of a size class, each with
+ * a bitmap of its cells; larger extents take a run of pages. Free runs hang in lists by size (two
+ * levels, as in TLSF: good fit in constant time). The links live in the page map, not in the pages:
+ * freed memory is not touched, and a stray write into the store cannot break the allocator. The
+ * allocator uses the most recently freed run of a size, and the low end of the untouched rest,
+ * first: warm memory before cold. Only the first `reserved` pages may be used: memory is reserved
+ * (posix_fallocate()) before it is promised. */
 #ifndef PLM_ARENA_H
 #define PLM_ARENA_H
 
@@ -26,7 +25,7 @@
 #include "shm/lock.h"
 #include "shm/steps.h"
 
-struct arena_shm; /* arena.c draws it */
+struct arena_shm; /* see arena_map.h */
 
 /* Calls visit(visitor, granule, length) for every extent of this arena that a live record names. */
 typedef void arena_visit_f(void *visitor, uint32_t granule, uint64_t length);
@@ -51,16 +50,15 @@ void arena_create(void *memory, uint32_t pages); /* once, on zeroed memory */
 void arena_attach(struct arena *arena, void *memory, uint32_t first_granule, uint32_t pages, int fd,
     struct arena_truth truth);
 
-/* Room for length bytes (> 0). Under the lock, *granule is set (release) to the first granule: it
- * is a field of the caller's record, whose length field is already written. 64-byte aligned, 4 KiB
- * aligned from 4 KiB on.
- * 0, -ENOSPC (full now, or /dev/shm is: why_text() says which), -E2BIG (never fits), the lock's
- * error. */
+/* Room for length bytes (> 0). Sets *granule (release), under the lock, to the first granule: a
+ * field of the caller's record, whose length field is already written. 64-byte aligned, 4 KiB
+ * aligned from 4 KiB on. 0, -ENOSPC (the arena or /dev/shm is full: see why_text()), -E2BIG (never
+ * fits), the lock's error. */
 int arena_alloc(struct arena *arena, uint64_t length, shared32 *granule);
 
-/* Gives back what *granule names and sets it to 0, under the lock. */
+/* Gives back the extent at *granule and sets *granule to 0, under the lock. */
 int arena_free(struct arena *arena, uint64_t length, shared32 *granule);
-/* Also -EBUSY: somebody has the lock. For who can come again. */
+/* Also -EBUSY: the lock is taken. For a caller that can come again. */
 int arena_try_free(struct arena *arena, uint64_t length, shared32 *granule);
 
 /* Makes the map agree with the records. */
@@ -75,7 +73,7 @@ struct arena_usage {
 /* Without the lock: a guess. */
 void arena_usage(const struct arena *arena, struct arena_usage *ret);
 
-/* NULL = sound, else the first thing wrong; on an arena at rest, however broken. */
+/* NULL: sound; else the reason why not. On an arena at rest, however broken. */
 const char *arena_check(const struct arena *arena);
 
 #endif

@@ -1,6 +1,6 @@
-/* arena_check.c - whether the map is sound, and whether it says what the records say.
- * Sets of runs or extents are compared by count and by the sum of a hash of each member: that
- * needs no memory, and also finds one member counted twice for another that is missing. */
+/* arena_check.c - is the map sound, and does the map agree with the records? Sets of runs or
+ * extents are compared by count and by the sum of a hash of each member. The comparison needs no
+ * memory, and finds a member counted twice in place of a missing member. */
 #include "store/arena_map.h"
 
 struct tally {
@@ -22,7 +22,7 @@ static bool arena_check_tally_equal(const struct tally *a, const struct tally *b
 	return a->members == b->members && a->hashes == b->hashes;
 }
 
-/* What the tiling of the pages says, to compare with lists and records. */
+/* The tiling of the pages, to compare with lists and records. */
 struct survey {
 	struct tally free_runs;
 	struct tally roomy_slabs;
@@ -104,7 +104,7 @@ static const char *arena_check_survey_pages(const struct arena *arena, struct su
 	return NULL;
 }
 
-/* Counts a list's members; false if it leaves the map, has wrong back links or no end. */
+/* Counts a list's members; false if the list leaves the map, has wrong back links or no end. */
 static bool arena_check_walk(const struct arena *arena, uint32_t head, struct tally *tally)
 {
 	uint32_t previous = NO_PAGE;

@@ -1,14 +1,14 @@
 /* arena_map.h - the map of an arena: which pages and cells are free. Private to store/.
  *
- * Where: arena_shm in the control segment.  Who: the holder of the arena's lock.
- * Death: thrown away and derived again from the records (arena_rebuild.c).
+ * Where: arena_shm in the control segment.  Who may call: the holder of the arena's lock.
+ * Death: the map is thrown away and derived again from the records (arena_rebuild.c).
  * Blocks: never.  Allocates: never.
  *
  * The pages below `reserved` are tiled by runs: free, large (one extent), or slab (four aligned
- * pages of equal cells). The first page of a run carries its kind and length, the last (PAGE_END,
- * if it is another one) the length again, so a run being freed finds its neighbours (boundary
- * tags); the pages between are PAGE_INSIDE, so that a wild page number never looks like a run.
- * What is read from the map is bounded before it indexes, and loops are bounded by `reserved`:
+ * pages of equal cells). The first page of a run carries kind and length; the last page (PAGE_END,
+ * if the run has more than one page) repeats the length, so a freed run finds its neighbours
+ * (boundary tags). The pages between are PAGE_INSIDE, so a wild page number never looks like a run.
+ * Every number from the map is bounded before it indexes, and loops are bounded by `reserved`:
  * damage here may cost room or give wrong answers, never a crash or a hang. */
 #ifndef PLM_ARENA_MAP_H
 #define PLM_ARENA_MAP_H
@@ -27,7 +27,7 @@ enum {
 	CELL_WORD_BITS = 64,
 	SMALL_MAX_BYTES = 2048,
 	SIZE_CLASSES = 17,
-	BINS = 29 * 16,  /* sixteen to each power of two, as bin_of() counts */
+	BINS = 29 * 16,  /* sixteen for each power of two, as bin_of() counts */
 	LOOKS_USUAL = 8, /* runs tried in a bin where not all fit: the "constant" of the time */
 };
 
@@ -41,7 +41,7 @@ struct page {               /* all: W, R: under the arena's lock */
 	uint8_t kind;       /* enum page_kind */
 	uint8_t size_class; /* first of a slab */
 	uint16_t unused;
-	uint32_t next; /* first of a free run, or of a slab with room: the list it hangs in */
+	uint32_t next; /* first page of a free run, or of a slab with room: list links */
 	uint32_t previous;
 	uint64_t cells; /* page i of a slab: cells 64 i to 64 i + 63; set: taken, or no cell */
 };
@@ -55,7 +55,8 @@ struct arena_shm {
 	shared32 reserved;   /* W: under both locks, grows only.  R: anyone. In pages. */
 	uint32_t pages;
 	uint32_t room[SIZE_CLASSES];  /* W: under the lock, as all below. Slabs, part free. */
-	uint32_t spare[SIZE_CLASSES]; /* one empty slab kept: an extent to and fro moves no run */
+	uint32_t spare[SIZE_CLASSES]; /* an empty slab kept back, so that a free and an alloc in
+					 turn move no run */
 	shared64 filled[(BINS + 63) / 64]; /* which bins are not empty.  R: anyone, as a guess */
 	uint32_t bin[BINS]; /* first pages of free runs, the most recently freed first */
 	struct page page[];
@@ -72,15 +73,17 @@ uint32_t bin_of(uint32_t pages);
 uint32_t bin_floor(uint32_t bin); /* the shortest run of a bin */
 void list_push(struct arena *arena, uint32_t *head, uint32_t page);
 void list_remove(struct arena *arena, uint32_t *head, uint32_t page);
-/* Length of the run of this kind that begins here, 0 if the map does not say so. */
+/* Length of the run of this kind that begins at `first`; 0 if the map has none. */
 uint32_t run_at(const struct arena *arena, uint32_t first, enum page_kind kind);
-/* The first page of an aligned run, now of this kind; NO_PAGE if `looks` a bin find none. */
+/* Takes an aligned run, marks the kind, and returns the first page; NO_PAGE if `looks` in each bin
+ * find none. */
 uint32_t runs_take(
     struct arena *arena, uint32_t pages, uint32_t align, enum page_kind kind, uint32_t looks);
-/* Merges it with its free neighbours. */
+/* Gives a run back and merges it with free neighbours. */
 void runs_give(struct arena *arena, uint32_t first, uint32_t pages);
 void run_mark(struct arena *arena, uint32_t first, uint32_t pages, enum page_kind kind);
-/* For the rebuild: every page of the run, so that an overlap shows; PAGE_INSIDE is "not marked". */
+/* For the rebuild: marks every page of the run, so that an overlap shows; PAGE_INSIDE is "not
+ * marked". */
 void run_fill(struct arena *arena, uint32_t first, uint32_t pages, enum page_kind kind);
 bool run_is_unmarked(const struct arena *arena, uint32_t first, uint32_t pages);
 uint32_t runs_largest(const struct arena *arena); /* pages; without the lock, a guess from below */
@@ -93,9 +96,9 @@ uint64_t no_cells(uint32_t size_class, uint32_t word); /* bits of a bitmap word 
 uint32_t slabs_take(struct arena *arena, uint32_t size_class, uint32_t looks);
 bool slabs_give(struct arena *arena, uint32_t size_class, uint32_t place); /* false: not taken */
 void slabs_reclaim(struct arena *arena); /* gives the spare slabs back */
-/* For the rebuild: the cell at place is taken. False if it overlaps what was marked before. */
+/* For the rebuild: marks the cell at place as taken. False if the cell overlaps an earlier mark. */
 bool slabs_mark(struct arena *arena, uint32_t size_class, uint32_t place);
-void slabs_offer(struct arena *arena, uint32_t slab); /* lists a marked slab if it has room */
+void slabs_offer(struct arena *arena, uint32_t slab); /* lists a marked slab with room */
 
 /* arena_rebuild.c */
 void map_rebuild(struct arena *arena);

@@ -1,5 +1,5 @@
-/* arena_rebuild.c - the map derived again from the extents that the records name.
- * Repeatable: it believes nothing that stands in the map, so a death inside costs only time. */
+/* arena_rebuild.c - derives the map again from the extents that the records name. Repeatable: the
+ * rebuild believes nothing in the map, so a death inside costs only time. */
 #include <string.h>
 
 #include "base/check.h"
@@ -18,7 +18,7 @@ static void arena_rebuild_map_clear(struct arena *arena)
 		shm->room[size_class] = NO_PAGE;
 		shm->spare[size_class] = NO_PAGE;
 	}
-	sh_poke(&shm->used_bytes, 0);
+	sh_poke(&shm->used_bytes, 0, "used_bytes, cleared");
 }
 
 static bool arena_rebuild_mark_large(struct arena *arena, uint32_t place, uint64_t length)
@@ -33,7 +33,7 @@ static bool arena_rebuild_mark_large(struct arena *arena, uint32_t place, uint64
 	return true;
 }
 
-/* Other processes wrote the records: what is out of range or overlaps is passed over. */
+/* Other processes wrote the records: passes over an extent out of range, or overlapping. */
 static void arena_rebuild_mark_extent(void *visitor, uint32_t granule, uint64_t length)
 {
 	struct arena *arena = visitor;
@@ -45,7 +45,8 @@ static void arena_rebuild_mark_extent(void *visitor, uint32_t granule, uint64_t 
 					      : arena_rebuild_mark_large(arena, place, length);
 	if (fits)
 		sh_poke(&arena->shm->used_bytes,
-		    sh_peek(&arena->shm->used_bytes) + arena_footprint(length));
+		    sh_peek(&arena->shm->used_bytes) + arena_footprint(length),
+		    "used_bytes, marked");
 }
 
 /* Length of the run that ends before `end`, as marking left it. */

@@ -23,15 +23,15 @@ static uint32_t nodes_count_by_hwloc(void)
 
 uint32_t nodes_count(void)
 {
-	/* hwloc takes milliseconds to draw the whole machine: only
-	 * where there is something to draw. */
+	/* hwloc takes milliseconds to examine the machine: ask only on a machine with several
+	 * nodes. */
 	bool simple = numa_available() < 0 || numa_max_node() == 0;
 	return simple && !getenv("HWLOC_SYNTHETIC") ? 1 : nodes_count_by_hwloc();
 }
 
 void nodes_bind(void *address, uint64_t bytes, uint32_t node)
 {
-	/* A synthetic machine has nodes that this one has not: there is nothing to bind to. */
+	/* A synthetic machine has nodes that the real machine lacks: nothing to bind to. */
 	if (numa_available() >= 0 && node <= (uint32_t)numa_max_node() && numa_max_node() > 0)
 		numa_tonode_memory(address, bytes, (int)node);
 }

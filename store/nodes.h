@@ -1,7 +1,7 @@
-/* nodes.h - NUMA: how many arenas, where their memory lies, where this process runs.
- * One node is the ordinary case and costs one question to libnuma; hwloc is asked only when there
- * are more, or when HWLOC_SYNTHETIC describes a machine to test with.
- * Who: the manager at boot, each worker once.  Blocks: reads /sys. */
+/* nodes.h - NUMA: the number of arenas, the place of their memory, the node of the calling thread.
+ * A machine usually has one node, which costs a question to libnuma; hwloc is asked only on a
+ * machine with more nodes, or when HWLOC_SYNTHETIC describes a machine to test with.
+ * Where: any process.  Who may call: the manager at boot, each worker once.  Blocks: reads /sys. */
 #ifndef PLM_NODES_H
 #define PLM_NODES_H
 
@@ -10,10 +10,10 @@
 /* Nodes with memory, 1 .. ARENAS_MAX. */
 uint32_t nodes_count(void);
 
-/* Asks for the pages of a mapping of shared memory to lie on that node; before they are touched. */
+/* Asks the kernel to put the pages of a shared mapping on a node; call before the first touch. */
 void nodes_bind(void *address, uint64_t bytes, uint32_t node);
 
-/* The node this thread runs on now. */
+/* The node of the calling thread now. */
 uint32_t nodes_here(void);
 
 #endif

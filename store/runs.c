@@ -26,11 +26,11 @@ void list_push(struct arena *arena, uint32_t *head, uint32_t page)
 {
 	struct page *map = arena->shm->page;
 	uint32_t next = *head;
-	sh_set(map[page].next, next);
-	sh_set(map[page].previous, NO_PAGE);
+	sh_set(map[page].next, next, "next, pushed");
+	sh_set(map[page].previous, NO_PAGE, "previous, pushed");
 	if (next < arena->pages)
-		sh_set(map[next].previous, page);
-	sh_set(*head, page);
+		sh_set(map[next].previous, page, "previous, behind a pushed one");
+	sh_set(*head, page, "head, pushed");
 }
 
 void list_remove(struct arena *arena, uint32_t *head, uint32_t page)
@@ -39,11 +39,11 @@ void list_remove(struct arena *arena, uint32_t *head, uint32_t page)
 	uint32_t next = map[page].next;
 	uint32_t previous = map[page].previous;
 	if (next < arena->pages)
-		sh_set(map[next].previous, previous);
+		sh_set(map[next].previous, previous, "previous, removed");
 	if (previous < arena->pages)
-		sh_set(map[previous].next, next);
+		sh_set(map[previous].next, next, "next, removed");
 	else
-		sh_set(*head, next);
+		sh_set(*head, next, "head, removed");
 }
 
 static void runs_bin_push(struct arena *arena, uint32_t run, uint32_t pages)
@@ -51,7 +51,7 @@ static void runs_bin_push(struct arena *arena, uint32_t run, uint32_t pages)
 	uint32_t bin = bin_of(pages);
 	shared64 *filled = &arena->shm->filled[bin / 64];
 	list_push(arena, &arena->shm->bin[bin], run);
-	sh_poke(filled, sh_peek(filled) | UINT64_C(1) << bin % 64);
+	sh_poke(filled, sh_peek(filled) | UINT64_C(1) << bin % 64, "filled, pushed");
 }
 
 static void runs_bin_remove(struct arena *arena, uint32_t run, uint32_t pages)
@@ -60,10 +60,10 @@ static void runs_bin_remove(struct arena *arena, uint32_t run, uint32_t pages)
 	shared64 *filled = &arena->shm->filled[bin / 64];
 	list_remove(arena, &arena->shm->bin[bin], run);
 	if (arena->shm->bin[bin] >= arena->pages)
-		sh_poke(filled, sh_peek(filled) & ~(UINT64_C(1) << bin % 64));
+		sh_poke(filled, sh_peek(filled) & ~(UINT64_C(1) << bin % 64), "filled, removed");
 }
 
-/* The first bin from this one on that is not empty; BINS if none. */
+/* The first non-empty bin from `bin` on; BINS if none. */
 static uint32_t runs_next_filled(const struct arena_shm *shm, uint32_t bin)
 {
 	if (bin >= BINS)
@@ -82,16 +82,16 @@ void run_mark(struct arena *arena, uint32_t first, uint32_t pages, enum page_kin
 {
 	struct page *map = arena->shm->page;
 	uint32_t last = first + pages - 1;
-	sh_set(map[last].run, pages);
-	sh_set(map[last].kind, kind == PAGE_INSIDE ? PAGE_INSIDE : PAGE_END);
-	sh_set(map[first].run, pages);
-	sh_set(map[first].kind, (uint8_t)kind);
+	sh_set(map[last].run, pages, "run, last page");
+	sh_set(map[last].kind, kind == PAGE_INSIDE ? PAGE_INSIDE : PAGE_END, "kind, last page");
+	sh_set(map[first].run, pages, "run, first page");
+	sh_set(map[first].kind, (uint8_t)kind, "kind, first page");
 }
 
 void run_fill(struct arena *arena, uint32_t first, uint32_t pages, enum page_kind kind)
 {
 	for (uint32_t i = 0; i < pages; i++)
-		sh_set(arena->shm->page[first + i].kind, (uint8_t)kind);
+		sh_set(arena->shm->page[first + i].kind, (uint8_t)kind, "kind, filled");
 }
 
 bool run_is_unmarked(const struct arena *arena, uint32_t first, uint32_t pages)
@@ -115,7 +115,7 @@ uint32_t run_at(const struct arena *arena, uint32_t first, enum page_kind kind)
 	return pages <= reserved - first ? pages : 0;
 }
 
-/* Length of the free run that ends before page `end`, 0 if none does. */
+/* Length of the free run that ends before page `end`, 0 if none. */
 static uint32_t runs_free_before(const struct arena *arena, uint32_t end)
 {
 	const struct page *map = arena->shm->page;
@@ -169,7 +169,7 @@ static uint32_t runs_first_fit(
 	return NO_PAGE;
 }
 
-/* The low end of what fits is taken: of a run never used before, the part next to what was. */
+/* Takes the low end of the run: in a run never used before, the part next to used pages. */
 static uint32_t runs_carve(
     struct arena *arena, uint32_t run, uint32_t pages, uint32_t align, enum page_kind kind)
 {
@@ -185,7 +185,7 @@ static uint32_t runs_carve(
 	return first;
 }
 
-/* From the bin after that of pages + align - 1 on, the first look succeeds. */
+/* From the bin after the bin of pages + align - 1 on, the first look succeeds. */
 uint32_t runs_take(
     struct arena *arena, uint32_t pages, uint32_t align, enum page_kind kind, uint32_t looks)
 {

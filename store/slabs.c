@@ -1,4 +1,4 @@
-/* slabs.c - cells of equal size for small extents, sixteen KiB of them at a time. */
+/* slabs.c - cells of equal size for small extents, in slabs of sixteen KiB. */
 #include "base/check.h"
 #include "store/arena_map.h"
 
@@ -45,7 +45,7 @@ static bool slabs_is_empty(const struct arena *arena, uint32_t slab, uint32_t si
 	return true;
 }
 
-/* Whether a slab of this class begins at this page. */
+/* Does a slab of this class begin at this page? */
 static bool slabs_is_slab(const struct arena *arena, uint32_t page, uint32_t size_class)
 {
 	return run_at(arena, page, PAGE_SLAB) == SLAB_PAGES &&
@@ -57,7 +57,7 @@ static void slabs_format(struct arena *arena, uint32_t slab, uint32_t size_class
 	struct page *page = &arena->shm->page[slab];
 	sh_set(page[0].size_class, (uint8_t)size_class);
 	for (uint32_t word = 0; word < SLAB_PAGES; word++)
-		sh_set(page[word].cells, no_cells(size_class, word));
+		sh_set(page[word].cells, no_cells(size_class, word), "cells, formatted");
 }
 
 /* A slab with a free cell: the most recently used, else the spare one, else new pages. */
@@ -68,7 +68,7 @@ static uint32_t slab_with_room(struct arena *arena, uint32_t size_class, uint32_
 		return shm->room[size_class];
 	uint32_t slab = shm->spare[size_class];
 	if (slabs_is_slab(arena, slab, size_class)) {
-		sh_set(shm->spare[size_class], NO_PAGE);
+		sh_set(shm->spare[size_class], NO_PAGE, "spare, used");
 	} else {
 		slab = runs_take(arena, SLAB_PAGES, SLAB_PAGES, PAGE_SLAB, looks);
 		if (slab == NO_PAGE)
@@ -79,7 +79,7 @@ static uint32_t slab_with_room(struct arena *arena, uint32_t size_class, uint32_
 	return slab;
 }
 
-/* Index of a free cell, which is now taken; NO_GRANULE if the slab is full. */
+/* Takes a free cell and returns its index; NO_GRANULE if the slab is full. */
 static uint32_t slabs_cell_take(struct arena *arena, uint32_t slab)
 {
 	for (uint32_t word = 0; word < SLAB_PAGES; word++) {
@@ -87,7 +87,7 @@ static uint32_t slabs_cell_take(struct arena *arena, uint32_t slab)
 		if (*cells == UINT64_MAX)
 			continue;
 		uint32_t bit = (uint32_t)__builtin_ctzll(~*cells);
-		sh_set(*cells, *cells | UINT64_C(1) << bit);
+		sh_set(*cells, *cells | UINT64_C(1) << bit, "cells, taken");
 		return word * CELL_WORD_BITS + bit;
 	}
 	return NO_GRANULE;
@@ -101,7 +101,7 @@ uint32_t slabs_take(struct arena *arena, uint32_t size_class, uint32_t looks)
 	uint32_t cell = slabs_cell_take(arena, slab);
 	if (slabs_is_full(arena, slab))
 		list_remove(arena, &arena->shm->room[size_class], slab);
-	if (cell == NO_GRANULE) /* damage: a full slab was listed; it no longer is */
+	if (cell == NO_GRANULE) /* damage: the list held a full slab, which is now off the list */
 		return NO_GRANULE;
 	return slab * PAGE_GRANULES + cell * granules_of[size_class];
 }
@@ -121,12 +121,12 @@ static bool slabs_locate(
 	return true;
 }
 
-/* One empty slab a class stays; a second goes back to the pages. */
+/* Keeps an empty slab for each class; a second goes back to the pages. */
 static void slabs_retire(struct arena *arena, uint32_t slab, uint32_t size_class)
 {
 	uint32_t *spare = &arena->shm->spare[size_class];
 	if (*spare == NO_PAGE)
-		sh_set(*spare, slab);
+		sh_set(*spare, slab, "spare, kept");
 	else
 		runs_give(arena, slab, SLAB_PAGES);
 }
@@ -143,7 +143,7 @@ bool slabs_give(struct arena *arena, uint32_t size_class, uint32_t place)
 		return false;
 	uint32_t *room = &arena->shm->room[size_class];
 	bool was_full = slabs_is_full(arena, slab);
-	sh_set(*cells, *cells & ~bit);
+	sh_set(*cells, *cells & ~bit, "cells, freed");
 	bool empty = slabs_is_empty(arena, slab, size_class);
 	if (was_full && !empty)
 		list_push(arena, room, slab);
@@ -158,7 +158,7 @@ void slabs_reclaim(struct arena *arena)
 {
 	for (uint32_t size_class = 0; size_class < SIZE_CLASSES; size_class++) {
 		uint32_t slab = arena->shm->spare[size_class];
-		sh_set(arena->shm->spare[size_class], NO_PAGE);
+		sh_set(arena->shm->spare[size_class], NO_PAGE, "spare, reclaimed");
 		if (slabs_is_slab(arena, slab, size_class) &&
 		    slabs_is_empty(arena, slab, size_class))
 			runs_give(arena, slab, SLAB_PAGES);
@@ -180,7 +180,7 @@ bool slabs_mark(struct arena *arena, uint32_t size_class, uint32_t place)
 		return false;
 	uint64_t *cells = &arena->shm->page[slab + word].cells;
 	bool was_free = !(*cells & bit);
-	sh_set(*cells, *cells | bit);
+	sh_set(*cells, *cells | bit, "cells, marked");
 	return was_free;
 }
 

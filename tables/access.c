@@ -1,4 +1,4 @@
-/* access.c - what members do with the tables: references, holds, hints, values. See tables.h. */
+/* access.c - the operations on the tables: references, holds, hints, values. See tables.h. */
 #include <errno.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -32,8 +32,8 @@ uint32_t tables_ms(const struct tables *t)
 	return (uint32_t)((clock_coarse_ns() - t->control->boot_ns) / NS_PER_MS);
 }
 
-/* Who ends an attempt stays the owner in the word; that of a fresh task is who submitted it, and
- * one that was returned did not fail. */
+/* The process that ended an attempt stays the owner in the word. The owner of a fresh task is its
+ * submitter, and a returned attempt did not fail. */
 uint32_t record_failed_by(const struct tables *t, uint64_t word)
 {
 	uint32_t owner = word_owner(word);
@@ -55,7 +55,7 @@ static shared64 *access_hold_word(const struct tables *t, uint32_t index, uint32
 	return (shared64 *)(void *)step + index;
 }
 
-/* How many words of bits this record has to look at: most have no holder beyond the first. */
+/* The number of hold words to look at: most records have no holder beyond the first word. */
 static uint32_t access_hold_words(const struct tables *t, uint32_t index)
 {
 	return sh_peek(&t->record[index].more_held) ? tables_slots(t) / PROCESSES_STEP : 1;
@@ -64,13 +64,13 @@ static uint32_t access_hold_words(const struct tables *t, uint32_t index)
 void hold_set(struct tables *t, uint32_t index, uint32_t process)
 {
 	if (process >= 64)
-		sh_poke(&t->record[index].more_held, 1);
-	sh_or(access_hold_word(t, index, process), (uint64_t)1 << process % 64);
+		sh_poke(&t->record[index].more_held, 1, "more_held, set");
+	sh_or(access_hold_word(t, index, process), (uint64_t)1 << process % 64, "hold");
 }
 
 void hold_clear(struct tables *t, uint32_t index, uint32_t process)
 {
-	sh_and(access_hold_word(t, index, process), ~((uint64_t)1 << process % 64));
+	sh_and(access_hold_word(t, index, process), ~((uint64_t)1 << process % 64), "hold");
 }
 
 bool hold_test(const struct tables *t, uint32_t index, uint32_t process)
@@ -108,9 +108,9 @@ void hold_wipe(struct tables *t, uint32_t index)
 {
 	for (uint32_t w = 0; w < access_hold_words(t, index); w++)
 		if (sh_peek(access_hold_word(t, index, w * 64)))
-			sh_poke(access_hold_word(t, index, w * 64), 0);
+			sh_poke(access_hold_word(t, index, w * 64), 0, "hold");
 	if (sh_peek(&t->record[index].more_held))
-		sh_poke(&t->record[index].more_held, 0);
+		sh_poke(&t->record[index].more_held, 0, "more_held, wiped");
 }
 
 /* ---- hints ---- */
@@ -147,7 +147,8 @@ bool process_awake(const struct tables *t, uint32_t process)
 	return sh_peek(&t->control->awake.each[process]) & 1;
 }
 
-/* Counted awake from here on, not from when it runs: who wakes another makes way for it in time. */
+/* Count the process as awake from the wake, not from its first instruction, so that the waker makes
+ * way in time. */
 static void access_post_fenced(struct tables *t, uint32_t process, struct event *event)
 {
 	if (!event_sleeper(event))
@@ -194,7 +195,7 @@ uint32_t tell_scheduler(
 	shared64 *bell = &(urgent ? t->control->rung : t->control->quiet)[process / 64];
 	uint64_t bit = (uint64_t)1 << process % 64;
 	if (!(sh_peek(bell) & bit))
-		sh_or(bell, bit);
+		sh_or(bell, bit, "bell");
 	if (urgent)
 		access_post_fenced(t, SLOT_SCHEDULER, &t->process[SLOT_SCHEDULER].event);
 	return sent;
@@ -256,7 +257,7 @@ int store_free(struct tables *t, uint64_t length, shared32 *granule)
 	struct arena *arena = access_arena_of(t, sh_peek(granule));
 	if (arena)
 		return arena_free(arena, length, granule);
-	sh_store(granule, 0); /* a number that lies in no arena holds no memory */
+	sh_store(granule, 0, "granule"); /* a granule in no arena holds no memory */
 	return 0;
 }
 
@@ -297,7 +298,7 @@ void failure_leave(struct tables *t, uint32_t node, struct record *r,
     const struct record_failure *failure, const char *message)
 {
 	size_t length = message ? strlen(message) : 0;
-	r->value_bytes = length; /* before there is an extent of that length */
+	r->value_bytes = length; /* before an extent of this length exists */
 	bool lost = length && store_alloc(t, node, length, &r->value) < 0;
 	if (lost)
 		r->value_bytes = 0;
@@ -307,7 +308,7 @@ void failure_leave(struct tables *t, uint32_t node, struct record *r,
 	r->failure.unsaid = lost;
 }
 
-/* A message has its own extent; without one the inline bytes are the failure. */
+/* The extent of a FAILED record is the message; the inline bytes are the failure. */
 const char *failure_message(const struct tables *t, const struct record *r, uint64_t *ret_length)
 {
 	static const char no_room[] =

@@ -1,9 +1,9 @@
 /* args.h - the argument block of a task: bytes and futures in any mixture.
  *
- * Where: inline in the record when it fits, else an extent of the store that the record names.
- * Writer: the submitter, before the task is visible; only the `next` links of futures say
- * afterwards who waits for whom (edges.h).
- * Readers (worker, scheduler) trust nothing: each word is read once and checked against the block.
+ * Where: inline in the record if small, else an extent of the store named by the record.
+ * Who may call: the submitter writes, before the task is visible; afterwards only the `next` links
+ * of futures change (edges.h). Readers (worker, scheduler) trust nothing: each word is read once
+ *and checked against the block. Death: the block belongs to the record.  Blocks: never.
  *
  *	u32 descriptor[nargs]     length of the bytes, or ARG_FUTURE
  *	(to a multiple of 8)
@@ -18,8 +18,7 @@
 
 struct arg_future {
 	uint64_t ref;
-	shared64 next; /* W: under the graph's lock. Next edge in the list of those who wait for the
-			* same. */
+	shared64 next; /* W: under the graph's lock. Next edge to the same record. */
 };
 
 struct arg {
@@ -37,9 +36,9 @@ struct args_reader {
 
 /* Where the arguments of r stand, writable. False if the record makes no sense. */
 bool args_open(const struct tables *t, struct record *r, struct args_reader *ret);
-/* The next argument; false after the last one, or where the block makes no sense. */
+/* The next argument; false after the last, or where the block makes no sense. */
 bool args_next(struct args_reader *reader, struct arg *ret);
-/* The future at that payload offset of r's block, NULL if there cannot be one. */
+/* The future at a payload offset of r's block; NULL if impossible. */
 struct arg_future *args_future_at(const struct tables *t, struct record *r, uint32_t offset);
 
 /* Writing: begin with a block of args_bytes(), then one call an argument, in order. */

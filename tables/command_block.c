@@ -107,9 +107,9 @@ static bool command_block_is_named(
 	    st->st_ino == outlet->inode[stream - 1] && (outlet->live || st->st_nlink == 0);
 }
 
-/* Judged before it is opened, since to open a device may do something; and once more after, since
- * the number may have changed hands meanwhile. O_NONBLOCK: whatever it is by then, to open it takes
- * no time. */
+/* Judge the file before opening, because opening a device may have effects; and again after,
+ * because the number may have changed hands meanwhile. O_NONBLOCK: opening takes no time, whatever
+ * the file is by then. */
 int command_outlet_open(const struct command_outlet *outlet, int stream, int flags)
 {
 	char path[64];

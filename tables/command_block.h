@@ -1,18 +1,17 @@
-/* command_block.h - a command line as a task: how it is asked for, and what is kept of a run of it.
+/* command_block.h - a command line as a task: its arguments, and the log of its last run.
  *
- * The task calls COMMAND_FUNCTION of a built-in module. Its arguments are bytes or futures of them:
- *	0     what it asks for beyond its words: fields, each a letter, a text and a zero byte
- *	1     its environment: what else it inherits (inherited.h; it may be absent), and
- *	      NAME=VALUE, each with a zero byte behind it; empty: what stands in 0
- *	      behind an empty field, and if none does that of its worker. Who submits many puts
- *	      both once and gives the future: a queued command is then little but its words.
- *	2...  its words, the first of them the program; behind them a future for each field that
- *	      asks for one, in the order of those fields; behind those an outlet, if a field says so
- * Its value is what it wrote to stdout, unless that went to an outlet. A task of two results keeps
- * as the second one a log: of the run that came last, whether it succeeded, failed or was
- * cancelled. Further results are the files that it was asked to write, in the order of those
- * fields.
- * Where: any process.  Blocks, allocates: never; system calls: command_outlet_open() alone. */
+ * The task calls COMMAND_FUNCTION of a built-in module. The arguments are bytes or futures of
+ *bytes: 0     fields: each a letter, a text and a zero byte; an empty field ends the fields 1 the
+ *environment: inherited properties (inherited.h; may be absent), then NAME=VALUE texts, each with a
+ *zero byte. If empty, the environment follows the empty field of argument 0; if nothing follows,
+ *the command gets the worker's environment. A client that submits many commands puts both once and
+ *passes the future, so a queued command is little more than its words. 2...  the words, first the
+ *program; then a future for each field that asks for a future, in the order of the fields; then an
+ *outlet, if a field says so The value is the command's stdout, unless stdout goes to an outlet. A
+ *task of two results has a log as the second result: of the last run, whether it succeeded, failed
+ *or was cancelled. Further results are the files that the command was asked to write, in the order
+ *of the fields. Where: arguments and results in the store.  Who may call: any process. Blocks,
+ *allocates: never; system calls: command_outlet_open() alone. */
 #ifndef PLM_COMMAND_H
 #define PLM_COMMAND_H
 
@@ -28,24 +27,25 @@ enum { COMMAND_ARG_FIELDS, COMMAND_ARG_ENVIRONMENT, COMMAND_ARG_WORDS };
 enum { COMMAND_RESULTS = 2, COMMAND_RESULT_LOG = 1 };
 
 enum command_field {
-	COMMAND_DIRECTORY = 'd',   /* absent: that of the worker */
-	COMMAND_STDIN = 'i',       /* a path; absent: empty */
-	COMMAND_CAP = 'c',         /* bytes kept of stdout, and of stderr; absent: the default */
-	COMMAND_MEMORY = 'm',      /* bytes that it may use with all it starts; absent: any */
-	COMMAND_VARIABLE = 'e',    /* NAME=VALUE, beyond the environment; any number of them */
-	COMMAND_STDIN_VALUE = 's', /* "": the value of a future is its stdin */
-	COMMAND_IN = 'n',          /* NAME: of a file that holds the value of a future, the path */
-	COMMAND_OUT = 'o',         /* NAME or NAME=FILE: of a file it is to write, the path */
-	COMMAND_AFTER = 'a',       /* "": a future that it does not look at */
-	COMMAND_SHELL = 'h',       /* "": it has one word, a line for COMMAND_SHELL_WORDS */
-	COMMAND_LABEL = 'l',       /* a word of its submitter, to find it by; kept in its log */
-	COMMAND_OUTLET = 'f',      /* "": its last argument is a struct command_outlet */
+	COMMAND_DIRECTORY = 'd', /* absent: the worker's directory */
+	COMMAND_STDIN = 'i',     /* a path; absent: empty */
+	COMMAND_CAP = 'c',       /* bytes kept of stdout, and of stderr; absent: the default */
+	COMMAND_MEMORY = 'm',    /* most bytes of the command with all its processes; absent: any */
+	COMMAND_VARIABLE = 'e',  /* NAME=VALUE, added to the environment; any number of fields */
+	COMMAND_STDIN_VALUE = 's', /* "": stdin is the value of a future */
+	COMMAND_IN =
+	    'n', /* NAME: variable with the path of a file that holds the value of a future */
+	COMMAND_OUT = 'o',    /* NAME or NAME=FILE: variable with the path of a file to write */
+	COMMAND_AFTER = 'a',  /* "": a future to wait for only */
+	COMMAND_SHELL = 'h',  /* "": the only word is a line for COMMAND_SHELL_WORDS */
+	COMMAND_LABEL = 'l',  /* the submitter's word to find the command by; kept in the log */
+	COMMAND_OUTLET = 'f', /* "": the last argument is a struct command_outlet */
 };
 
-/* Where a submitter that waits takes the output itself: descriptors of its own, which the worker
- * opens by /proc/PID/fd/N. They are pipes, which the command is given as its stdout and stderr; or
- * files without a name, for what is too much to be kept or finds no room. Each is opened only if
- * it is the one that is named here: a number may be another process's or another file's by now. */
+/* A waiting submitter takes the output by descriptors of its own, which the worker opens by
+ * /proc/PID/fd/N: pipes, which become the command's stdout and stderr; or files without a name, for
+ * output too large to be kept. The worker opens a descriptor only if device and inode match: by now
+ * the number may belong to another process or file. */
 struct command_outlet {
 	int32_t pid;
 	uint32_t live; /* 1: pipes, 0: files */
@@ -53,16 +53,16 @@ struct command_outlet {
 	uint64_t device[2], inode[2];
 };
 
-/* A private copy. False: these bytes are none. */
+/* A private copy. False: the bytes are no outlet. */
 bool command_outlet_read(const void *data, size_t length, struct command_outlet *ret);
-/* Opens stream 1 or 2 of it with these flags of open(); -1 with errno: it is not there any more, or
- * cannot be reached from here. */
+/* Opens stream 1 or 2 with these flags of open(); -1 with errno: the file is gone, or out of our
+ * reach. */
 int command_outlet_open(const struct command_outlet *outlet, int stream, int flags);
 
-/* Does a text begin with the name of a variable, up to its end or "=", that plm does not set
+/* Does a text begin with the name of a variable, up to the end or "=", which plm does not set
  * itself? */
 bool command_variable(const char *text);
-/* The name of the file that NAME or NAME=FILE of COMMAND_OUT asks for; NULL: it can be none. */
+/* The file name in the NAME or NAME=FILE of COMMAND_OUT; NULL: not a possible name. */
 const char *command_out_file(const char *text);
 
 #define COMMAND_CAP_DEFAULT ((uint64_t)16 << 20)
@@ -70,68 +70,69 @@ const char *command_out_file(const char *text);
 
 #define COMMAND_SHELL_WORDS "/bin/sh", "-c" /* in front of the line */
 
-/* What stands behind the fields and the empty one that ends them. */
+/* The bytes behind the fields and the empty field at their end. */
 const char *command_behind(const char *fields, size_t length, size_t *ret_length);
-/* The fields one by one: *at begins at NULL. False: no more, or what is there makes no sense. */
+/* The fields in turn: *at begins at NULL. False: no more, or the bytes make no sense. */
 bool command_field(const char *fields, size_t length, const char **at, enum command_field *ret,
     const char **ret_text);
-/* Behind the length bytes that are there; the new length. Beyond room only counted. */
+/* Appends a field behind the length bytes; returns the new length. Beyond room only counts. */
 size_t command_add(
     char *fields, size_t length, size_t room, enum command_field field, const char *text);
 
-/* How its failure says that it is its own: what any other code means is not for it to say. */
+/* A failure with such a message has the command's own code; of other failures the code says nothing
+ * about the command. */
 #define COMMAND_SAYS_EXIT "exit code "
 #define COMMAND_SAYS_SIGNAL "signal "
 #define COMMAND_MEMORY_MAX ((uint64_t)1 << 50)
 
-enum { /* how a command that could not be started fails, as a shell would say it */
-	COMMAND_OURS = 125, /* nothing is wrong with the program itself */
+enum { /* exit codes of a command that could not be started, as a shell gives them */
+	COMMAND_OURS = 125, /* the fault is not the program's */
 	COMMAND_NOT_EXECUTABLE = 126,
 	COMMAND_NOT_FOUND = 127,
-	COMMAND_SIGNALLED = 128, /* + the signal that ended it */
+	COMMAND_SIGNALLED = 128, /* + the number of the signal */
 };
 
 enum { COMMAND_TEXT_MAX = 240, COMMAND_LABEL_MAX = 64 };
 
-enum command_where {        /* an output is */
+enum command_where {        /* where an output is */
 	COMMAND_WHERE_KEPT, /* in the store */
-	COMMAND_WHERE_FILE, /* all of it, in the file of the outlet */
-	COMMAND_WHERE_LIVE, /* read by its submitter while the command ran: nobody counted it */
+	COMMAND_WHERE_FILE, /* complete, in the file of the outlet */
+	COMMAND_WHERE_LIVE, /* read by the submitter during the run; not counted */
 };
 
-struct command_log { /* the texts follow: the command, its label, stdout unless it is the
-		      * value, stderr */
+struct command_log { /* then the texts: the command, the label, stdout unless it is the value,
+			stderr */
 	uint32_t magic;
-	int32_t status; /* as of wait(); -1: it was never started */
+	int32_t status; /* as of wait(); -1: never started */
 	uint32_t attempt;
 	uint32_t worker;
-	uint64_t wall_us; /* from its start until nothing of it was left */
+	uint64_t wall_us; /* from the start to the end of the last process */
 	uint64_t user_us, system_us;
-	uint64_t resident_kb; /* of the largest process of it, at its peak */
-	uint64_t memory_kb;   /* of all its processes together, at the highest that was seen */
-	uint64_t out_bytes, err_bytes;     /* that it wrote */
-	uint64_t out_dropped, err_dropped; /* of them: beyond the cap, or no room for it */
-	uint64_t out_kept, err_kept;   /* of them here; 0: stdout is the value, or is elsewhere */
+	uint64_t resident_kb;              /* peak of the largest process */
+	uint64_t memory_kb;                /* highest seen sum of all processes */
+	uint64_t out_bytes, err_bytes;     /* bytes written */
+	uint64_t out_dropped, err_dropped; /* bytes dropped: beyond the cap, or without room */
+	uint64_t out_kept, err_kept;   /* bytes in this log; 0: stdout is the value, or elsewhere */
 	uint32_t out_where, err_where; /* enum command_where */
-	uint32_t text_bytes;           /* of the command */
-	uint32_t label_bytes;          /* 0: it has none */
-	uint32_t left;                 /* processes it had left behind, that were ended */
-	uint32_t asked;                /* SIGTERM was sent to it */
-	uint32_t killed;               /* and SIGKILL */
+	uint32_t text_bytes;           /* length of the command */
+	uint32_t label_bytes;          /* 0: no label */
+	uint32_t left;                 /* processes left behind by the command and ended by us */
+	uint32_t asked;                /* 1: SIGTERM was sent */
+	uint32_t killed;               /* 1: SIGKILL, too */
 };
 
 #define COMMAND_LOG_MAGIC ((uint32_t)0x676f6c64)
 
-struct command_texts { /* where they stand in a log */
+struct command_texts { /* the places in a log */
 	const char *command, *label, *out, *err;
 };
 
-/* A private copy of the head, and where the texts are. False: this is no log. */
+/* A private copy of the head, and the places of the texts. False: no log. */
 bool command_log_read(
     const void *data, size_t length, struct command_log *ret, struct command_texts *ret_texts);
 
-/* Room for the name of the file in which a running command's stdout (stream 1) or stderr (2) is
- * found among the descriptors of its worker. */
+/* Room for the name of a running command's stdout (stream 1) or stderr (2), by which to find the
+ * file among the worker's descriptors. */
 enum { COMMAND_STREAM_BYTES = 64 };
 void command_stream_name(
     uint64_t ref, uint32_t attempt, int stream, char ret[COMMAND_STREAM_BYTES]);

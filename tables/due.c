@@ -21,8 +21,8 @@ uint32_t due_ms(const struct tables *t, const struct record *r)
 	return r->terms ? (uint32_t)due_exact_ms(t) : tables_ms(t);
 }
 
-/* So long after a time that a record holds, 32 bits of milliseconds, rounded down: hence one more.
- */
+/* A time in a record plus a duration. Records hold 32 bits of milliseconds, rounded down: hence the
+ * additional millisecond. */
 static uint64_t due_after(const struct tables *t, uint32_t then_ms, uint64_t wait_ms)
 {
 	uint64_t now_ms = due_exact_ms(t);
@@ -30,7 +30,8 @@ static uint64_t due_after(const struct tables *t, uint32_t then_ms, uint64_t wai
 	return t->control->boot_ns + (now_ms - (uint64_t)ago_ms + wait_ms + 1) * NS_PER_MS;
 }
 
-/* Written behind the claim: what stands there before is of a former attempt, or of another task. */
+/* The worker writes the start after the claim: before, the field belongs to a former attempt, or to
+ * another task. */
 static bool due_start_is_known(const struct record *r, uint64_t word)
 {
 	uint32_t before = word_attempt(word) > 1 ? r->end_ms : r->submit_ms;
@@ -69,7 +70,7 @@ bool due_total_is_over(const struct tables *t, const struct record *r)
 
 /* ---- back-off ---- */
 
-/* The same for everybody who asks, another for each record and attempt. */
+/* The same for every caller, and different for each record and attempt. */
 static uint64_t due_scatter(uint64_t x)
 {
 	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
@@ -106,7 +107,7 @@ static const char *due_what_it_did(const struct tables *t, const struct record *
 	return "no worker has been free for it";
 }
 
-/* "100ms", "5s", "2m": as it was asked for. */
+/* "100ms", "5s", "2m": as the user wrote the limit. */
 static void due_print_limit(uint32_t ms, char ret[LIMIT_BYTES])
 {
 	static const struct {

@@ -1,10 +1,10 @@
-/* due.h - when a limit or the back-off of a task is over, read from its record alone.
+/* due.h - when a limit or a back-off of a task ends, computed from its record alone.
  *
- * Terms (terms.h) may limit the time from submission to the first start (queue), of one attempt
+ * Terms (terms.h) may limit the time from submission to the first start (queue), of an attempt
  * (run), and from submission to settlement (total), and ask for a pause before a retry. Nothing
- * here is state: a scheduler that starts anew finds the same times again, and a worker that asks
- * finds the same as the scheduler, since both read one clock.
- * Where: any process.  Blocks: never. */
+ * here is state: a new scheduler finds the same times again, and a worker the same as the
+ * scheduler, since all read the same clock. Where: the record and its terms.  Who may call: any
+ * process.  Blocks: never. Death: nothing to undo. */
 #ifndef PLM_DUE_H
 #define PLM_DUE_H
 
@@ -18,22 +18,23 @@ enum {
 	LIMIT_MAX_MS = 1 << 30,   /* times in records wrap after 49 days */
 };
 
-/* The terms of a record, NULL if it asks for nothing. */
+/* The terms of a record; NULL: none. */
 const struct terms *due_terms(const struct tables *t, const struct record *r);
 
-/* Milliseconds since boot, for the times in a record: exact where something is measured by them. */
+/* Milliseconds since boot for the times in a record: exact if the record's terms measure by them.
+ */
 uint32_t due_ms(const struct tables *t, const struct record *r);
 
-/* The next limit that a record with this word will reach; DEADLINE_NEVER: none. */
+/* The next limit ahead of a record with this word; DEADLINE_NEVER: none. */
 uint64_t due_limit(const struct tables *t, const struct record *r, uint64_t word, enum limit *ret);
-/* The same of one limit, wherever the record stands: was it this one that stopped it? */
+/* The total limit alone, in any state: did this limit stop the task? */
 bool due_total_is_over(const struct tables *t, const struct record *r);
 
-/* A READY record that was tried before is not to be run before this; 0: at once. */
+/* A READY record tried before may not run before this time; 0: at once. */
 uint64_t due_backoff(const struct tables *t, const struct record *r, uint64_t word);
 static inline bool due_is_resting(const struct tables *t, const struct record *r, uint64_t word);
 
-/* Which limit, as the option that set it, and what kept the task. */
+/* Describes the limit by the option that set it, and what kept the task. */
 void due_describe(const struct tables *t, const struct record *r, uint64_t word, enum limit limit,
     char *ret, size_t size);
 

@@ -20,15 +20,15 @@ void edges_link(struct tables *t, uint32_t index, const struct arg *arg, struct 
 	enum record_state state = speaker ? word_state(sh_load(&speaker->state)) : RECORD_FREE;
 	if (speaker && !state_settled(state)) {
 		sh_poke(&arg->future->next, sh_peek(&speaker->dependents));
-		sh_poke(&r->pending, sh_peek(&r->pending) + 1);
-		sh_store(&speaker->dependents, edge_make(index, arg->offset));
+		sh_poke(&r->pending, sh_peek(&r->pending) + 1, "pending, linked");
+		sh_store(&speaker->dependents, edge_make(index, arg->offset), "dependents, linked");
 	} else if (state != RECORD_DONE && !record_wants_any(t, r)) {
-		sh_poke(&r->pending, sh_peek(&r->pending) | PENDING_DOOMED);
+		sh_poke(&r->pending, sh_peek(&r->pending) | PENDING_DOOMED, "pending, doomed");
 	}
 }
 
-/* The first edge off the list; false if there is none, or the rest of it is damaged and therefore
- * lost to all but the next rebuild. */
+/* Takes the first edge off the list; false if the list is empty, or its rest is damaged and so lost
+ * until the next rebuild. */
 static bool edges_take_one_locked(struct tables *t, struct record *settled, struct edge_taken *ret)
 {
 	uint64_t edge = sh_peek(&settled->dependents);
@@ -37,19 +37,19 @@ static bool edges_take_one_locked(struct tables *t, struct record *settled, stru
 		return false;
 	struct arg_future *future =
 	    task < t->limits.records ? args_future_at(t, record_at(t, task), (uint32_t)edge) : NULL;
-	sh_store(&settled->dependents, future ? sh_peek(&future->next) : 0);
+	sh_store(&settled->dependents, future ? sh_peek(&future->next) : 0, "dependents, taken");
 	if (!future)
 		return false;
 	struct record *r = record_at(t, task);
 	uint32_t pending = sh_peek(&r->pending);
 	if ((pending & ~PENDING_DOOMED) == 0)
-		return false; /* a list that bites its tail */
+		return false; /* a circular list */
 	bool done = word_state(sh_load(&settled->state)) == RECORD_DONE;
 	bool any = record_wants_any(t, r);
 	pending--;
 	if (!done && !any)
 		pending |= PENDING_DOOMED;
-	sh_poke(&r->pending, pending);
+	sh_poke(&r->pending, pending, "pending, taken");
 	*ret = (struct edge_taken){ .task = task,
 		.word = sh_load(&r->state),
 		.last = (pending & ~PENDING_DOOMED) == 0,
@@ -61,7 +61,7 @@ static bool edges_take_one_locked(struct tables *t, struct record *settled, stru
 	return true;
 }
 
-/* The holder is done in a tenth of a microsecond, unless its core was taken from it. */
+/* The holder needs a tenth of a microsecond, unless the kernel took its core away. */
 static int edges_lock_soon(struct lock *lock)
 {
 	enum { TRIES = 100 };
@@ -74,8 +74,9 @@ static int edges_lock_soon(struct lock *lock)
 	return r;
 }
 
-/* Looked at under the lock: who links an edge to a new life of the record holds it, too. Settled,
- * or an object abandoned before it was sealed: that is the scheduler's business alone. */
+/* Looks under the lock, because an edge to a new life of the record is linked under the lock, too.
+ * With try the record must be settled: edges to an object abandoned before its seal are for the
+ * scheduler alone, which comes without try. */
 static struct record *edges_over_locked(const struct tables *t, uint64_t ref, bool try)
 {
 	uint64_t word;
@@ -141,9 +142,9 @@ void edges_rebuild(struct tables *t)
 		if (sh_peek(&t->record[i].dependents))
 			sh_poke(&t->record[i].dependents, 0);
 		if (sh_peek(&t->record[i].pending))
-			sh_poke(&t->record[i].pending, 0);
+			sh_poke(&t->record[i].pending, 0, "pending, rebuilt");
 	}
-	/* Tasks the scheduler has not met yet are linked when it does. */
+	/* The scheduler links tasks new to it when it meets them. */
 	for (uint32_t i = 0; i < fresh; i++)
 		if (sh_peek(&t->record[i].uses) & USES_COUNTED)
 			edges_link_again(t, i);

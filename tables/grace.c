@@ -19,7 +19,8 @@ void grace_name(struct tables *t, uint32_t index, uint64_t word, int grace_ms)
 	bool asked = word_flags(word) & (FLAG_CANCEL | FLAG_RETURN);
 	if (grace_ms >= 0)
 		sh_store(&t->grace[index], grace_word(word, (uint32_t)grace_ms + 1));
-	else if (!asked && grace_ms_and_one(t, index, word)) /* of one who died before it asked */
+	else if (!asked &&
+	    grace_ms_and_one(t, index, word)) /* of a process that died before the request */
 		sh_store(&t->grace[index], 0);
 }
 

@@ -10,7 +10,7 @@ static bool handover_is_live_worker(const struct tables *t, uint32_t process)
 	return process_kind(word) == KIND_WORKER && process_state(word) == PROCESS_LIVE;
 }
 
-/* Its hand is empty and nothing stands in its ring. */
+/* The worker's hand and ring are empty. */
 static bool handover_is_idle(const struct tables *t, uint32_t process)
 {
 	const struct process *p = &t->process[process];
@@ -20,25 +20,26 @@ static bool handover_is_idle(const struct tables *t, uint32_t process)
 	return ring_used(&ring) == 0;
 }
 
-/* Into the hand of an idle one; false if it was not idle after all. The worker looks into its hand
- * first, then into its ring: what the scheduler pushed meanwhile may be what it runs now, for long,
- * and our task must not lie behind it. What is pushed later, the scheduler finds and withdraws.
- * What is handed to one that was asked to leave meanwhile, it may not. */
+/* Gives the hint to an idle worker; false if the worker is not idle after all. The worker looks
+ * into its hand first, then into the ring. The scheduler may have pushed a task into the ring
+ * meanwhile, which the worker may now run for long, and our task must not lie behind: so take it
+ * back. The scheduler withdraws hints pushed later, but cannot withdraw from the hand of a worker
+ * asked to leave meanwhile. */
 static bool handover_give(struct tables *t, uint32_t process, uint64_t hint)
 {
 	shared64 *hand = &t->process[process].handed;
 	uint64_t empty = 0, ours = hint;
-	if (!handover_is_idle(t, process) || !sh_cas(hand, &empty, hint))
+	if (!handover_is_idle(t, process) || !sh_cas(hand, &empty, hint, "handed"))
 		return false;
 	struct ring ring = ring_down(t, process);
 	bool unsuited = ring_used(&ring) || !handover_is_live_worker(t, process);
-	if (unsuited && sh_cas(hand, &ours, 0))
+	if (unsuited && sh_cas(hand, &ours, 0, "handed, taken back"))
 		return false;
 	process_post(t, process);
 	return true;
 }
 
-/* Always the same first: they stay warm, the others sleep. */
+/* Always the same workers first: they stay warm, the others sleep. */
 bool handover(struct tables *t, uint64_t hint)
 {
 	if (heap_length(&t->task_heap) > 0 || tables_paused(t) ||

@@ -1,22 +1,22 @@
-/* handover.h - a READY task straight into the hand of an idle worker, without a turn through the
- * scheduler.
+/* handover.h - a READY task straight into the hand of an idle worker, without the scheduler.
  *
- * Who: a client that submits one task, a worker that made one ready; only while nothing stands in
- * the task heap, since what stands there may have the higher priority.
- * Death: one CAS, so that it was given or was not. A task given to a worker that dies is READY in
- * its word; the scheduler finds it when it buries the worker.
+ * Where: `handed` of a worker's process slot.
+ * Who may call: a client that submits a single task, a worker that made a task ready; only while
+ * the task heap is empty, since a queued task may have the higher priority.
+ * Death: the handover is a CAS, so a task was given or was not. A task given to a worker that dies
+ * is READY in its word; the scheduler finds the task when it buries the worker.
  * Blocks: never. */
 #ifndef PLM_HANDOVER_H
 #define PLM_HANDOVER_H
 
 #include "tables/tables.h"
 
-/* What a worker holds in its own hand while it runs something that was neither handed to it nor
- * stands in its ring: nobody hands it more, and the scheduler counts it as busy. */
+/* The worker's own mark in its hand during a task that came neither by hand nor by ring: no process
+ * hands the worker another task, and the scheduler counts the worker as busy. */
 #define HAND_CLOSED ((uint64_t)1)
 
-/* False: nobody near the front of the process table is idle, the heap is not empty, or the queue is
- * paused. */
+/* False: no idle worker near the front of the process table, a task heap with tasks, or a paused
+ * queue. */
 bool handover(struct tables *t, uint64_t hint);
 
 #endif

@@ -13,8 +13,8 @@
 
 enum { UMASK_MAX = 0777, NICE_MIN = -20, NICE_MAX = 19, OCTAL = 8, DECIMAL = 10 };
 
-/* "MARK UMASK NICE SOFT:HARD SOFT:HARD ...", "-" for a limit without end; a hard limit that is
- * the same as the soft one is left out. */
+/* "MARK UMASK NICE SOFT:HARD SOFT:HARD ...", "-" for no limit; a hard limit equal to the soft limit
+ * is left out. */
 
 /* ---- writing ---- */
 
@@ -104,9 +104,9 @@ bool inherited_read(const char *text, struct inherited *ret)
 	return *at == 0;
 }
 
-/* ---- taking it ---- */
+/* ---- applying ---- */
 
-/* What may not be raised stays as high as it may be. */
+/* A limit that may not be raised stays as high as permitted. */
 static void inherited_take_limit(unsigned resource, struct rlimit wanted, const struct rlimit *own)
 {
 	if ((own->rlim_cur == wanted.rlim_cur && own->rlim_max == wanted.rlim_max) ||

@@ -23,7 +23,7 @@ enum durability durability_of(const char *name)
 	return (enum durability)which;
 }
 
-/* The slot lies among the first 64, whose bits are in the record itself. */
+/* The process slot lies among the first 64, whose bits are in the record itself. */
 uint32_t journal_slot(const struct tables *t)
 {
 	uint32_t slot = sh_once(t->control->journal.slot);
@@ -52,7 +52,8 @@ void journal_hold(struct tables *t, uint32_t index)
 	sh_poke(&r->holds, sh_peek(&r->holds) | (uint64_t)1 << slot);
 }
 
-/* Set, then look whether it sleeps; it clears, then looks at the record. */
+/* Set the bit, then look whether the journal sleeps; the journal clears the bit, then looks at the
+ * record. */
 void journal_tell(struct tables *t, uint32_t index)
 {
 	sh_fence_after_cas();

@@ -1,19 +1,21 @@
-/* lent.h - idle slots that are lent to the command a worker runs, for what it starts (a make).
+/* lent.h - idle cpus lent to the command of a worker, for the processes the command starts (a
+ *make).
  *
- * Where: one word a process slot, process.lent: {turn:31, wants:1, limit:16, out:16}.
- *	turn   odd: a command runs that may borrow. W: the worker, one more when it begins and when
- *	       nothing of it is left
- *	wants  it could use one more. W: the worker
- *	limit  so many slots it may have. W: the scheduler; the worker lowers what it does not want
- *	out    so many it has: counted before a token for it is handed out, until that is back.
- *	       W: the worker
- * Each change is one CAS of the word, so the two never disagree about one slot. A slot that is lent
- * is booked, as one is that keeps still for a task with several cpus: by LENT_TO(borrower, n) in
- * its own process.booked, before limit counts it, until neither limit nor out does. Both are the
- * truth, and there is no other count: who has how many is read off the process table.
- * Death: of the borrower: everything it had is free when it is buried, for what it had started is
- * dead by then. Of a slot that was lent: the next idle one, or the next one born, takes its place.
- * Of the scheduler: the next one reads the words. Blocks: never. */
+ * Where: a word of the process slot, process.lent: {turn:31, wants:1, limit:16, out:16}.
+ *	turn   odd: a command that may borrow runs. W: the worker, plus 1 when the command begins
+ *	       and when its last process has ended
+ *	wants  the command could use another cpu. W: the worker
+ *	limit  cpus that the command may have. W: the scheduler; the worker lowers an unused limit
+ *	out    cpus that the command has: counted before a token is handed out, until the token is
+ *	       back. W: the worker
+ * Each change is a CAS of the word, so scheduler and worker never disagree about a cpu. A lent cpu
+ * is an idle worker process, booked like one that keeps still for a task with several cpus: its
+ * process.booked is LENT_TO(borrower, n) before limit counts the cpu, until neither limit nor out
+ * does. These words are the truth; there is no other count.
+ * Who may call: the scheduler, and the borrowing worker.  Blocks: never.
+ * Death: of the borrower: its cpus are free at the burial, because all processes of the command are
+ * dead by then. Of a lent process: the next idle process, or the next born, takes its place. Of the
+ * scheduler: the next scheduler reads the words. */
 #ifndef PLM_LENT_H
 #define PLM_LENT_H
 
@@ -21,7 +23,7 @@
 
 #define LENT_BOOKED ((uint64_t)1 << 31) /* no reference is so small */
 #define LENT_SLOT_BITS 11
-/* n: another one each time, so that a slot which says that it keeps still means this loan. */
+/* n: different for each loan, so a process that reports to keep still means the present loan. */
 #define LENT_TO(slot, n) \
 	(LENT_BOOKED | ((uint64_t)(n) << LENT_SLOT_BITS & (LENT_BOOKED - 1)) | (uint64_t)(slot))
 
@@ -32,7 +34,7 @@
 
 _Static_assert(PROCESSES_MAX <= 1 << LENT_SLOT_BITS, "a word names any slot");
 
-/* The borrower that a slot is booked for; 0: it is not lent. */
+/* The borrower's process slot; 0: not lent. */
 static inline uint32_t lent_to(uint64_t booked)
 {
 	return booked >> 31 == 1 ? (uint32_t)booked & ((1u << LENT_SLOT_BITS) - 1) : 0;
@@ -58,7 +60,7 @@ static inline bool lent_wants(uint64_t word)
 	return lent_open(word) && word & LENT_WANTS;
 }
 
-/* So many slots must be kept for it. */
+/* Cpus that must be kept for the borrower. */
 static inline uint32_t lent_claim(uint64_t word)
 {
 	uint32_t out = lent_out(word), limit = lent_limit(word);
@@ -67,7 +69,7 @@ static inline uint32_t lent_claim(uint64_t word)
 	return out > limit ? out : limit;
 }
 
-/* The next turn: nothing is lent, nothing wanted. */
+/* The next turn: no cpu lent, none wanted. */
 static inline uint64_t lent_next(uint64_t word)
 {
 	return ((word >> LENT_TURN_SHIFT) + 1) << LENT_TURN_SHIFT;

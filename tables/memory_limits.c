@@ -15,9 +15,10 @@ const char *memory_victim_name(uint32_t victim)
 	return victim < MEMORY_VICTIMS ? victims[victim] : "?";
 }
 
-/* Beside others it must leave as much free as any task that starts; alone, and it used hardly less
- * than its demand says, which is rounded up, what a task may leave. Where the larger part is free
- * for it alone, it is tried: should that be too little, it is nobody else's doing, and it fails. */
+/* Beside other tasks, the free memory must cover the demand and what every start must leave
+ * (accept_free). Alone, a little less: the demand before rounding up, and what a running task must
+ * leave (return_free). Alone with more than half of the memory free, try in any case: should the
+ * memory be too small, no other task is to blame, and the task fails. */
 bool memory_keeps(const struct tables *t, const struct record *r)
 {
 	const struct control *c = t->control;
@@ -30,7 +31,7 @@ bool memory_keeps(const struct tables *t, const struct record *r)
 	return sh_peek(&c->memory_free) < wants;
 }
 
-/* In whole MiB: a number for people. */
+/* In whole MiB: for people. */
 static const char *memory_limits_mebibytes(uint64_t bytes, char ret[DECIMAL_TEXT_BYTES])
 {
 	snprintf(ret, DECIMAL_TEXT_BYTES, "%" PRIu64 "M", bytes >> 20);

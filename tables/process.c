@@ -85,19 +85,18 @@ bool process_claim(struct process *p, enum process_kind kind, pid_t pid, const c
 	sh_poke(&p->memory_peak, 0);
 	sh_poke(&p->done, 0);
 	sh_poke(&p->failed, 0);
-	return sh_cas(
-	    &p->state, &seen, process_word(process_generation(seen) + 1, kind, PROCESS_STARTING));
+	return sh_cas(&p->state, &seen,
+	    process_word(process_generation(seen) + 1, kind, PROCESS_STARTING), "state, claimed");
 }
 
 uint32_t process_depth(const struct process *p)
 {
 	enum {
 		LOOKAHEAD_NS = 20000,
-		DEPTH_MAX =
-		    DOWN_RING_ENTRIES / 2, /* the other half is for what other workers hand on */
-		DEPTH_UNKNOWN = 2,         /* it has run nothing yet */
-		DEPTH_SHORT = 2, /* tasks up to SHORT_NS, as short commands are: the next one
-				  * waits at hand */
+		DEPTH_MAX = DOWN_RING_ENTRIES / 2, /* half is for tasks from other workers */
+		DEPTH_UNKNOWN = 2,                 /* for a worker without a task so far */
+		DEPTH_SHORT = 2, /* for tasks up to SHORT_NS, such as short commands: the next task
+				    waits at hand */
 		SHORT_NS = 4000000,
 	};
 	uint32_t average = sh_peek(&p->average_ns);
@@ -126,7 +125,8 @@ static bool process_read_stat(pid_t pid, struct proc_stat *ret)
 	size_t n = fread(text, 1, sizeof text - 1, f);
 	fclose(f);
 	text[n] = 0;
-	/* The command's name, field 2, may hold blanks and brackets: count from the last one. */
+	/* The command's name, field 2, may hold blanks and brackets: count from the last bracket.
+	 */
 	char *at = strrchr(text, ')');
 	if (!at || at[1] == 0)
 		return false;
@@ -137,7 +137,7 @@ static bool process_read_stat(pid_t pid, struct proc_stat *ret)
 	return true;
 }
 
-/* A zombie is dead: nothing of it runs any more. */
+/* A zombie is dead: it runs no more. */
 uint64_t process_start_time(pid_t pid)
 {
 	struct proc_stat stat;

@@ -28,7 +28,7 @@ static const bool legal[RECORD_STATES][RECORD_STATES] = {
 	    [RECORD_CANCELLED] = true },
 	[RECORD_READY] = { [RECORD_RUNNING] = true,
 	    [RECORD_CANCELLED] = true,
-	    [RECORD_READY] = true }, /* there is memory for it again */
+	    [RECORD_READY] = true }, /* enough memory again */
 	[RECORD_RUNNING] = { [RECORD_DONE] = true,
 	    [RECORD_FAILED] = true,
 	    [RECORD_CANCELLED] = true,

@@ -1,22 +1,22 @@
-/* record.h - the future: one record for a task, its arguments, its result or its failure.
+/* record.h - the future: a record for a task with arguments and result, or for an object.
  *
- * An object is a future that needed no work, so tasks and objects share one table: one reference,
- * one state machine, one commit, one scan. Where: the record table of the control segment.
- *
- * The state word is the truth: {generation:32, owner:12, attempt:8, state:4, flags:8}. Each step of
- * a life is one CAS of it (record_step); payload is written before the step that makes it visible,
- * by the only process the word allows to write it. Who may write which field stands beside it.
- * Death: the owner in the word of a RESERVED or RUNNING record must be alive for it to go on; the
- * scheduler undoes or ends what a dead one left (scheduler/repair.c).
+ * An object is a future that needed no work, so tasks and objects share a table: the same
+ * reference, state machine, commit and scan. Where: the record table of the control segment. The
+ * state word is the truth: {generation:32, owner:12, attempt:8, state:4, flags:8}. Each step of a
+ * life is a CAS of the word (record_step()). The payload is written before the step that makes it
+ * visible, by the only process that the word permits to write. Beside each field stands its writer.
+ * Who may call: any process.  Blocks: never.
+ * Death: a RESERVED or RUNNING record goes on only while the owner in its word lives; the scheduler
+ * undoes or ends the records of a dead owner (scheduler/repair.c).
  *
  *   FREE --claim--> RESERVED --submit--> WAITING --deps met--> READY --claim--> RUNNING
  *    ^                 |  \------------------------------------^                  |
  *    |                 +--seal--> DONE          DONE, FAILED, CANCELLED <----------+
  *    |
- *    +--- nobody holds it, no task needs it: from DONE, FAILED, CANCELLED; RESERVED if abandoned
+ *    +--- no holds, no task needs the record: from DONE, FAILED, CANCELLED; RESERVED if abandoned
  *
- * A PART is the 2nd, 3rd... result of a task: the word of its task speaks for it, so that all
- * results of a task are committed by one CAS, and live as long as the task is held. */
+ * A PART is the 2nd, 3rd... result of a task. The word of the task speaks for its parts, so that
+ * a single CAS commits all results, and all results live as long as the task is held. */
 #ifndef PLM_RECORD_H
 #define PLM_RECORD_H
 
@@ -26,30 +26,30 @@
 #include "shm/steps.h"
 
 enum record_state {
-	RECORD_FREE,      /* nobody's */
-	RECORD_RESERVED,  /* owner: the process that fills it */
-	RECORD_WAITING,   /* submitted, some argument is not settled */
-	RECORD_READY,     /* whoever moves it to RUNNING runs it */
-	RECORD_RUNNING,   /* owner: the worker that runs it, or the scheduler that settles it */
+	RECORD_FREE,      /* no owner */
+	RECORD_RESERVED,  /* owner: the process that fills the record */
+	RECORD_WAITING,   /* submitted, and an argument is not settled yet */
+	RECORD_READY,     /* the process that moves the word to RUNNING runs the task */
+	RECORD_RUNNING,   /* owner: the worker of the attempt, or the scheduler that settles the
+			     record */
 	RECORD_DONE,      /* value readable for ever: an object */
 	RECORD_FAILED,    /* failure readable */
 	RECORD_CANCELLED, /* no payload */
-	RECORD_PART,      /* see its task */
+	RECORD_PART,      /* see the task */
 	RECORD_STATES
 };
 
 enum {
 	FLAG_CANCEL = 1,  /* of RUNNING: asked to stop */
-	FLAG_OBJECT = 2,  /* was put, not computed: for people */
+	FLAG_OBJECT = 2,  /* put, not computed: for people */
 	FLAG_LATE = 4,    /* of RUNNING: a limit is over, asked to stop. W: scheduler. */
-	FLAG_DEAD = 8,    /* of FAILED: it may be wanted once more. As long as somebody holds it,
-			   * it keeps its arguments, for plm_retry(). */
-	FLAG_RETURN = 16, /* of RUNNING: asked to stop, to go back into the queue. Of READY: that is
-			   * how its last attempt ended, which counts as no try. */
-	FLAG_MEMORY = 32, /* of RUNNING, with FLAG_RETURN or FLAG_LATE: memory ran out, and it is to
-			   * end at once. Of READY: for that it was ended, and nobody may claim
-			   * it before the scheduler finds that there is enough. W: scheduler,
-			   * owner. */
+	FLAG_DEAD = 8,    /* of FAILED: plm_retry() may want the task once more, so the record keeps
+			     the arguments as long as a process holds it. */
+	FLAG_RETURN = 16, /* of RUNNING: asked to stop and to go back into the queue. Of READY: the
+			     last attempt ended so, and counts as no try. */
+	FLAG_MEMORY = 32, /* of RUNNING, with FLAG_RETURN or FLAG_LATE: memory ran out, end at once.
+			     Of READY: the last attempt ended so, and no worker may claim the task
+			     before the scheduler finds enough memory. W: scheduler, owner. */
 	FLAGS_STOPPING = FLAG_CANCEL | FLAG_LATE | FLAG_RETURN, /* of RUNNING */
 };
 
@@ -58,57 +58,61 @@ enum {
 	RECORD_INLINE_VALUE = 24,
 };
 
-struct record_failure { /* inline in value[] of a FAILED record; the message is its extent
-			 * (failure_leave, failure_message) */
+struct record_failure { /* inline in a FAILED record; the message is the extent of the value
+			   (failure_leave(), failure_message()) */
 	int32_t code;
 	uint8_t signal;
 	uint8_t unsaid; /* 1: the store had no room for the message */
 	uint16_t root_function;
 	uint64_t root;  /* the task that failed first */
-	shared64 again; /* W: who retries it, while FAILED and held by him, when the new task is
-			 * visible; the last retry counts. The reference of that task; 0: none. */
+	shared64 again; /* W: a process that retries the task, while FAILED and held by that
+			   process, after the new task is visible; the last retry counts. Reference
+			   of the new task; 0: none. */
 };
 
 struct record {
-	/* line 0: what a task needs to be placed and started */
+	/* line 0: for placing and starting a task */
 	_Alignas(128) shared64 state;
-	shared64 holds;      /* bit p: process p < 64 holds it; 0: the runtime keeps it. W: who
-			      * reserved it, while RESERVED; then the scheduler alone, as hints
-			      * ask for. */
-	uint64_t key;        /* W: submitter. Priority, then turn (turns.h); the heap's key. */
-	uint16_t function;   /* W: submitter */
-	uint16_t terms;      /* W: submitter. Number in terms.h, 0: asks for nothing. */
-	shared32 args;       /* W: submitter, then scheduler (to 0). Granule of the argument block,
-			      * 0: inline. */
-	uint32_t args_bytes; /* W: submitter */
-	uint16_t nargs;      /* W: submitter */
+	shared64 holds; /* bit p: process p < 64 holds the record; bit 0: the runtime keeps it. W:
+			   the owner while RESERVED; then the scheduler alone, as hints ask. */
+	uint64_t key;   /* W: submitter. Priority, then turn (turns.h): the heap's key. */
+	uint16_t function; /* W: submitter */
+	uint16_t terms;    /* W: submitter. Number in terms.h, 0: none. */
+	shared32 args;     /* W: submitter, then scheduler (to 0). Granule of the argument block, 0:
+			      inline. */
+	uint32_t args_bytes;   /* W: submitter */
+	uint16_t nargs;        /* W: submitter */
 	uint16_t results : 15; /* W: submitter. 1 + number of parts. */
-	uint16_t tied : 1; /* W: submitter. Cancelled when nobody holds or needs it (PLM_TIED). */
+	uint16_t tied : 1; /* W: submitter. 1: cancelled when no process holds and no task needs the
+			      record (PLM_TIED). */
 	shared32 value;    /* W: owner. Granule of the value, 0: inline (or empty). */
-	shared32 pending;  /* W: under the graph's lock. Arguments not settled yet, and
-			    * PENDING_DOOMED; derived (edges.h). */
-	uint64_t value_bytes : 40; /* W: owner. Of the value, or of the message of a failure. */
-	uint64_t demand : 8; /* W: owner. Memory it was seen to need (demand_bytes); 0: unknown. */
-	uint64_t returned : 16; /* W: owner. How often it went back into the queue (low byte), and
-				 * the last attempt that did: so that none counts twice. */
+	shared32 pending;  /* W: under the graph's lock. Number of unsettled arguments, and
+			      PENDING_DOOMED; derived (edges.h). */
+	uint64_t value_bytes : 40; /* W: owner. Length of the value, or of a failure's message. */
+	uint64_t demand : 8; /* W: owner. Memory that attempts were seen to need (demand_bytes());
+				0: unknown. */
+	uint64_t returned : 16; /* W: owner. Number of returns into the queue (low byte), and the
+				   last attempt returned, so that no attempt counts twice. */
 	uint8_t retries, crash_retries; /* W: submitter. Budgets. */
-	uint8_t failures; /* W: owner. Spent; crashes are the tries (record_tries) less these. */
-	_Atomic uint8_t more_held; /* W: as holds. Not 0: bits of slots from 64 on may be set. */
-	uint32_t submit_ms;        /* W: submitter. Since boot. */
+	uint8_t failures; /* W: owner. Spent retries; crashes are the tries (record_tries()) less
+			     these. */
+	_Atomic uint8_t
+	    more_held;      /* W: as holds. Not 0: bits of process slots from 64 on may be set. */
+	uint32_t submit_ms; /* W: submitter. Since boot. */
 
-	/* line 1: what only some tasks touch */
-	shared64 dependents; /* W: scheduler. First edge of those who wait for it; derived
-			      * (edges.h). */
-	shared32 uses;       /* W: scheduler. How many arguments of unsettled tasks name it or its
-			      * parts; USES_COUNTED: its own arguments are counted. Derived. */
+	/* line 1: touched by some tasks only */
+	shared64
+	    dependents; /* W: scheduler. First edge of the waiting dependants; derived (edges.h). */
+	shared32 uses; /* W: scheduler. How many arguments of unsettled tasks name the record or its
+			  parts. USES_COUNTED: the record's own arguments are counted. Derived. */
 	uint32_t start_ms;   /* W: worker */
 	uint32_t end_ms;     /* W: owner */
 	uint32_t first_part; /* W: submitter. 1 + index of part 1; 0 none */
 	union {
 		unsigned char args_inline[RECORD_INLINE_ARGS]; /* W: submitter */
-		uint64_t identity[2];   /* W: submitter. When the arguments are elsewhere; zeroes:
-					 * none. Stays when they have gone. */
-		struct {                /* of a PART, whose state is not a task's own */
+		uint64_t identity[2]; /* W: submitter. If the arguments are elsewhere; zeroes: none.
+					 Stays after the arguments have gone. */
+		struct {              /* of a PART */
 			uint64_t task;  /* W: submitter. Reference of the task. */
 			uint32_t which; /* W: submitter. 1 .. results - 1 */
 			uint32_t next;  /* W: submitter. 1 + index of the next part; 0 none */
@@ -185,26 +189,26 @@ static inline uint32_t word_generation(uint64_t word)
 	return (uint32_t)(word >> WORD_GENERATION_SHIFT);
 }
 
-/* All but what a client may set at any time while a task runs. */
+/* The word without the flags, which a client may set at any time while a task runs. */
 static inline uint64_t word_without_flags(uint64_t word)
 {
 	return word & ~(uint64_t)0xff;
 }
 
-/* DONE, FAILED or CANCELLED: nothing about it changes any more. */
+/* DONE, FAILED or CANCELLED: the record changes no more. */
 static inline bool state_settled(enum record_state state)
 {
 	return state == RECORD_DONE || state == RECORD_FAILED || state == RECORD_CANCELLED;
 }
 
-/* A task that was accepted, and has not ended. */
+/* A task accepted and not ended. */
 static inline bool record_unsettled(uint64_t word)
 {
 	enum record_state state = word_state(word);
 	return state == RECORD_WAITING || state == RECORD_READY || state == RECORD_RUNNING;
 }
 
-/* The same for who waits: a task that runs and was cancelled ends CANCELLED, whatever it does. */
+/* Settled for a waiting client: a running task with FLAG_CANCEL ends CANCELLED in any case. */
 static inline bool word_settled(uint64_t word)
 {
 	return state_settled(word_state(word)) ||
@@ -218,21 +222,22 @@ static inline uint32_t record_returns(const struct record *r)
 	return r->returned & 0xff;
 }
 
-/* The attempts that count: budgets of retries are spent by these alone. */
+/* The attempts that count: only these spend the budgets of retries. */
 static inline uint32_t record_tries(const struct record *r, uint64_t word)
 {
 	uint32_t attempts = word_attempt(word), returns = record_returns(r);
 	return attempts > returns ? attempts - returns : 0;
 }
 
-/* By the owner, before the step to READY; a second time by who finishes what a dead one began. */
+/* By the owner, before the step to READY; again by the process that finishes the work of a dead
+ * owner. */
 static inline void record_count_return(struct record *r, uint32_t attempt)
 {
 	if (r->returned >> 8 != attempt)
 		r->returned = (attempt << 8 | (record_returns(r) + 1)) & 0xffff;
 }
 
-/* ---- memory it needs, in a byte: eight steps to each doubling, from 1 MiB on ---- */
+/* ---- memory needed, in a byte: eight steps for each doubling, from 1 MiB on ---- */
 
 enum { DEMAND_SHIFT = 20, DEMAND_STEPS = 8 };
 
@@ -242,7 +247,7 @@ static inline uint64_t demand_bytes(uint32_t code)
 	return (doublings ? (steps + DEMAND_STEPS) << (doublings - 1) : steps) << DEMAND_SHIFT;
 }
 
-/* The smallest that is not less, or the largest there is. */
+/* The smallest code for at least so many bytes; else the largest code. */
 static inline uint32_t demand_code(uint64_t bytes)
 {
 	uint32_t code = 0;
@@ -251,37 +256,37 @@ static inline uint32_t demand_code(uint64_t bytes)
 	return code;
 }
 
-/* It has failed, and can be submitted anew with what it was submitted with. */
+/* A failed task that can be submitted again, with its arguments kept. */
 static inline bool word_dead(uint64_t word)
 {
 	return word_state(word) == RECORD_FAILED && word_flags(word) & FLAG_DEAD;
 }
 
-/* What its submitter calls what is to be done, or was; false: nothing, or it is no task. */
+/* The name that the submitter gave to the work; false: no name, or no task. */
 bool record_identity(const struct record *r, uint64_t word, uint64_t ret[2]);
 
-const char *record_state_name(enum record_state state); /* "ready"; "?" for what is no state */
+const char *record_state_name(enum record_state state); /* "ready"; "?" for a wrong number */
 
-/* The table of legal steps; a missing cell is refused. */
+/* A table of legal steps; all others are refused. */
 bool record_step_legal(enum record_state from, enum record_state to);
 
-/* One CAS: from *seen to the same generation with this owner, attempt, state and flags.
- * False when the word moved first; *seen is then the new word. */
+/* A CAS from *seen to the same generation with this owner, attempt, state and flags. False when the
+ * word moved first; *seen is then the new word. */
 bool record_step(struct record *r, uint64_t *seen, enum record_state to, uint32_t owner,
     uint32_t attempt, uint32_t flags);
 
-/* One CAS: a task that waits is CANCELLED, one that runs is asked to stop. 0; -EAGAIN: the word
- * moved, and *seen is the new one; -EALREADY: there is nothing to cancel. */
+/* A CAS: a waiting task becomes CANCELLED, a running task is asked to stop. 0; -EAGAIN: the word
+ * moved, and *seen is the new word; -EALREADY: already settled. */
 int record_cancel(struct record *r, uint64_t *seen, uint32_t by);
 
-/* One CAS: a task that runs is asked to stop and to go back into the queue. 0, also for one that is
- * there; -EAGAIN as above; -EALREADY: it is settled, or will be; -EOVERFLOW: the word has no number
- * for one attempt more and all the retries that are left; -EINVAL: no task that was submitted. */
+/* A CAS: a running task is asked to stop and to go back into the queue. 0, also for a queued task;
+ * -EAGAIN as above; -EALREADY: settled, or soon will be; -EOVERFLOW: the word has no number for
+ * another attempt and the retries left; -EINVAL: not a submitted task. */
 int record_return(struct record *r, uint64_t *seen);
-/* The same for want of memory: it goes back into the queue, or, for good, fails. 0, -EAGAIN, or
- * -EALREADY: it does not run, or was asked to stop. */
+/* The same for want of memory: the task goes back into the queue or, with for_good, fails. 0,
+ * -EAGAIN, or -EALREADY: not running, or asked to stop before. */
 int record_evict(struct record *r, uint64_t *seen, bool for_good);
-/* By the owner: it was seen to use so much. */
+/* By the owner: raises the demand to the bytes seen in use. */
 void record_raise_demand(struct record *r, uint64_t bytes);
 
 /* ---- the order of tasks: larger key first ---- */

@@ -13,7 +13,7 @@ void registry_create(void *memory)
 	lock_init(&shm->lock);
 }
 
-/* Functions of a module whose entry was never committed are forgotten. */
+/* Forgets functions of a module whose entry was never committed. */
 static const char *registry_recover(void *context)
 {
 	struct registry_shm *shm = ((struct registry *)context)->shm;
@@ -22,7 +22,7 @@ static const char *registry_recover(void *context)
 		functions += sh_load(&shm->module[i].functions);
 	if (functions > FUNCTIONS_MAX)
 		return "the module table is damaged";
-	sh_store(&shm->functions, functions);
+	sh_store(&shm->functions, functions, "functions, recovered");
 	return NULL;
 }
 
@@ -132,10 +132,11 @@ static int registry_add_locked(struct registry *registry, const char *path, cons
 	struct module_entry *m = &shm->module[modules];
 	snprintf(m->path, sizeof m->path, "%s", path);
 	m->first = functions + 1;
-	sh_store(&m->functions, n);
-	sh_store(&shm->modules, modules + 1);     /* the commit: registry_recover() counts from
-						   * here */
-	sh_store(&shm->functions, functions + n); /* pairs with registry_function() */
+	sh_store(&m->functions, n, "functions of the module");
+	sh_store(&shm->modules,
+	    modules + 1); /* the commit: registry_recover() now counts the functions */
+	sh_store(&shm->functions, functions + n,
+	    "functions, added"); /* pairs with registry_function() */
 	return 0;
 }
 

@@ -1,10 +1,10 @@
-/* registry.h - which modules are loaded and which function has which number.
+/* registry.h - the loaded modules, and the number of each function.
  *
- * Where: the control segment.  Writer: a loader process (manager/loader.c), under the registry
- * lock; readers without a lock, by the release of `state`.
- * A number, once given, is for ever: entries are appended, never changed. Functions count only once
- * the entry of their module does (its commit word), so a loader that dies half-way has loaded
- * nothing. Number 0 is no function. */
+ * Where: the control segment.  Who may call: a loader process (manager/loader.c) appends, under the
+ * registry lock; any process reads, without a lock, by the release of `modules` and `functions`.
+ * A number, once given, is for ever: entries are appended, never changed. Functions count only
+ * after the entry of their module counts (the commit word). Number 0 is no function. Death: a
+ * loader that dies half-way has loaded nothing.  Blocks: registry_add(), for the lock. */
 #ifndef PLM_REGISTRY_H
 #define PLM_REGISTRY_H
 
@@ -40,15 +40,15 @@ struct registry {
 void registry_create(void *memory);
 void registry_attach(struct registry *registry, void *memory);
 
-/* Appends a module with all its functions or nothing. names[i] is the bare function name.
- * 0, -EEXIST (that module name is taken), -ENOSPC, -EINVAL (a name is empty or too long). */
+/* Appends a module with all its functions, or nothing. names[i] is the bare function name. 0,
+ * -EEXIST (the module name is taken), -ENOSPC, -EINVAL (a name is empty or too long). */
 int registry_add(struct registry *registry, const char *path, const char *module,
     const char *const *names, uint32_t n);
 
-/* The number of "module.function", 0 if there is none. Linear: callers remember the answer. */
+/* The number of "module.function", 0: none. Linear: callers remember the answer. */
 uint32_t registry_find(const struct registry *registry, const char *name);
 
-/* Private copies of validated entries; false if there is no such number. */
+/* Private copies of validated entries; false: no such number. */
 bool registry_function(
     const struct registry *registry, uint32_t number, struct function_entry *ret);
 bool registry_module(const struct registry *registry, uint32_t index, char path[MODULE_PATH_BYTES],

@@ -30,7 +30,7 @@ static int retention_parse_count(const char *what, const char *text, uint32_t *r
 	return 0;
 }
 
-/* Also in days, which no other time is given in. */
+/* Accepts days, too, as no other time does. */
 static int retention_parse_age(const char *what, char *text, uint64_t *ret_ms)
 {
 	size_t n = strlen(text);

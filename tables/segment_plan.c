@@ -10,7 +10,7 @@ uint32_t plan_abi(void)
 		sizeof(struct record), sizeof(struct registry_shm), sizeof(struct terms_shm),
 		sizeof(pthread_mutex_t), sizeof(struct heap_entry), arena_bytes(64),
 		UP_RING_ENTRIES, DOWN_RING_ENTRIES };
-	uint32_t hash = 2166136261u; /* FNV-1a: any change of any size changes it */
+	uint32_t hash = 2166136261u; /* FNV-1a: a change of any size changes the hash */
 	for (size_t i = 0; i < COUNT_OF(sizes); i++)
 		hash = (hash ^ (uint32_t)sizes[i]) * 16777619u;
 	return hash;

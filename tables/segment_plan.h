@@ -1,5 +1,6 @@
-/* segment_plan.h - which table stands where in the control segment: a function of the limits alone.
- * Who: tables.c.  Both sides compute it; nothing of it is read from the segment. */
+/* segment_plan.h - the place of each table in the control segment: a function of the limits alone.
+ * Where: private memory.  Who may call: tables.c. Both sides compute the plan, and read nothing of
+ * it from the segment.  Blocks: never. */
 #ifndef PLM_PLAN_H
 #define PLM_PLAN_H
 
@@ -9,9 +10,9 @@ struct plan {
 	size_t control, process, registry, terms, record, pool, task_heap, worker_heap;
 	size_t rings, grace, news, recorded, left;
 	size_t arena[ARENAS_MAX];
-	/* What each further PROCESSES_STEP process slots need, at the end of the segment: a word of
-	 * hold bits for each record, then their rings. Memory for it is reserved when the first of
-	 * them is taken (tables_open_slot). */
+	/* For each further PROCESSES_STEP process slots, at the end of the segment: a word of hold
+	 * bits for each record, then the rings. Memory is reserved when the first of these process
+	 * slots is taken (tables_open_slot()). */
 	size_t step, step_rings, step_bytes;
 	size_t total;         /* bytes of the control segment */
 	uint32_t arena_pages; /* of each arena */
@@ -21,10 +22,10 @@ struct plan {
 /* The limits must have passed tables_check_limits(). */
 void plan_make(const struct limits *limits, struct plan *ret);
 
-/* A build with other struct sizes computes another one and is refused. */
+/* A build with different struct sizes computes a different number, and is refused. */
 uint32_t plan_abi(void);
 
-/* Bytes of one process slot's two rings. */
+/* Bytes of the two rings of a process slot. */
 size_t plan_ring_bytes(void);
 
 #endif

@@ -6,12 +6,12 @@
 
 enum {
 	SPIN_NS = 50000,
-	SPIN_GRACE_NS = 20000, /* a peer that wakes another and then parks is counted awake so
-				* long */
-	SPIN_LOOKS = 32,       /* between two looks at the clock */
+	SPIN_GRACE_NS =
+	    20000, /* a peer that wakes a process and then parks counts as awake for this long */
+	SPIN_LOOKS = 32, /* between two looks at the clock */
 	SPIN_TASK_NS = 4 * SPIN_NS,
-	MOVE_NS = 100000,         /* what a move to another core takes at most, mostly half */
-	MOVE_PAUSE_NS = 10000000, /* not one a task */
+	MOVE_NS = 100000,         /* longest move to another core; mostly half */
+	MOVE_PAUSE_NS = 10000000, /* not a move for each task */
 };
 
 uint32_t spin_awake(const struct tables *t)
@@ -30,13 +30,13 @@ bool spin_may_help(const struct tables *t)
 		if (p == t->self || !process_awake(t, p))
 			continue;
 		if (sh_peek(&t->process[p].average_ns) <= SPIN_TASK_NS)
-			return true; /* a client, too: it runs none */
+			return true; /* true of a client, too, which runs no task */
 		busy++;
 	}
 	return busy == 0;
 }
 
-/* Two workers on one core: one of them moves. Clients are not ours to move. */
+/* Two workers on a core: one moves. Clients are not ours to move. */
 static bool spin_makes_way_for(const struct tables *t, uint32_t other)
 {
 	return other != t->self && other != SLOT_SCHEDULER &&
@@ -53,7 +53,7 @@ static bool spin_shares_core(const struct tables *t, uint32_t cpu)
 	return false;
 }
 
-/* To any other core that we may run on. That it is free is known from who is awake. */
+/* To any other permitted core. The awake processes show which core is free. */
 static void spin_leave_core(uint32_t cpu)
 {
 	cpu_set_t allowed, others;
@@ -65,8 +65,8 @@ static void spin_leave_core(uint32_t cpu)
 		sched_setaffinity(0, sizeof allowed, &allowed);
 }
 
-/* The kernel likes to wake a process beside the one that woke it. There the two take turns, 5 us
- * each way, for as long as neither sleeps; on cores of their own a word is across in 0.1 us. */
+/* The kernel likes to wake a process on the core of its waker. On a shared core the two alternate,
+ * 5 us each way, as long as neither sleeps; on two cores a word is across in 0.1 us. */
 static void spin_part(struct tables *t, uint64_t now)
 {
 	struct process *me = &t->process[t->self];
@@ -76,7 +76,8 @@ static void spin_part(struct tables *t, uint64_t now)
 	    !spin_shares_core(t, cpu))
 		return;
 	t->may_move_ns = now + MOVE_PAUSE_NS;
-	/* Who waits for us parks not before we arrive: its wake would bring it beside us again. */
+	/* The peer that waits for us does not park before we arrive: its wake would bring it beside
+	 * us again. */
 	sh_poke(&t->control->moving_ns, now + MOVE_NS);
 	spin_leave_core(cpu);
 }
@@ -93,7 +94,7 @@ bool spin_until(struct tables *t, spin_ready_f *ready, void *context)
 				return true;
 			sh_relax();
 		}
-		sched_yield(); /* the peer we wait for may be queued on this very core */
+		sched_yield(); /* our peer may be queued on this very core */
 		now = clock_ns();
 		awake = spin_awake(t);
 		if (awake <= cores) {

@@ -48,8 +48,8 @@ int tables_files_open(const char *name, bool make)
 	return ours_directory(path, make, "choose another --name");
 }
 
-/* Of what cannot be removed, the rest goes at the next boot of the name. What is another user's, or
- * leads elsewhere, stays. */
+/* A file that cannot be removed now goes at the next boot of the name. Files of another user, and
+ * links, stay. */
 static void tables_files_remove(const char *name)
 {
 	char path[SEGMENT_NAME_BYTES], said[WHY_TEXT_BYTES];
@@ -61,7 +61,7 @@ static void tables_files_remove(const char *name)
 		tables_files_path(name, path);
 		rmdir(path);
 	}
-	why(0, "%s", said); /* of the failure for which all is removed */
+	why(0, "%s", said); /* the reason of the failure for which we remove all */
 }
 
 void tables_resource_names(const struct tables *t, struct resource_names *ret)
@@ -71,7 +71,7 @@ void tables_resource_names(const struct tables *t, struct resource_names *ret)
 		ret->name[i][RESOURCE_NAME_BYTES - 1] = 0;
 }
 
-/* ---- the truths that derived structures are rebuilt from ---- */
+/* ---- the truths from which derived structures are rebuilt ---- */
 
 static bool tables_record_is_free(void *context, uint32_t index)
 {
@@ -79,7 +79,7 @@ static bool tables_record_is_free(void *context, uint32_t index)
 	return word_state(sh_load(&t->record[index].state)) == RECORD_FREE;
 }
 
-/* Under the pool's lock. The process that claims is known to its own handle only. */
+/* Under the pool's lock. Only the claiming process's own handle knows which process claims. */
 static void tables_record_claim(void *context, uint32_t index)
 {
 	struct tables *t = context;
@@ -119,7 +119,7 @@ static void tables_refill_task_heap(void *context, struct heap *heap)
 	}
 }
 
-/* The scheduler puts its workers in again as it meets them; nobody else reads this heap. */
+/* The scheduler inserts its workers again as it meets them; no other process reads this heap. */
 static void tables_refill_worker_heap(void *context, struct heap *heap)
 {
 	(void)context;
@@ -182,7 +182,7 @@ static void tables_create_tables(struct tables *t, const struct plan *plan)
 		arena_create(base + plan->arena[i], plan->arena_pages);
 }
 
-/* The store is one segment, one range of it a NUMA node. Both ways to see it. */
+/* The store is one segment, with a range for each NUMA node, mapped in both ways. */
 static int tables_map_store(struct tables *t)
 {
 	t->store_write = (char *)t->store_segment.header;
@@ -194,17 +194,18 @@ static void tables_start_control(struct tables *t, const char *name)
 {
 	struct control *c = t->control;
 	c->limits = t->limits;
-	c->kinds = 1; /* plain ones, unless the manager knows better */
+	c->kinds = 1; /* plain workers, unless the manager sets kinds */
 	c->kind[0] = (struct worker_kind){ .count = t->limits.workers,
 		.generation = 1,
-		.slots = 1,
+		.cpus = 1,
 		.amount[RESOURCE_CPUS] = AMOUNT_UNIT };
 	sh_poke(&c->staff, t->limits.workers);
 	sh_poke(&c->slots, PROCESSES_STEP);
 	while (c->runtime == 0)
 		if (getrandom(&c->runtime, sizeof c->runtime, 0) < 0)
-			c->runtime = clock_ns(); /* no entropy yet at early boot: unlike enough */
-	c->boot_ns = clock_coarse_ns();          /* the clock of ages, which may be behind */
+			c->runtime = clock_ns(); /* no entropy yet at early boot: the time is unlike
+						    enough */
+	c->boot_ns = clock_coarse_ns(); /* the clock of ages, which may be behind clock_ns() */
 	cpu_set_t allowed;
 	c->cores =
 	    sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? (uint32_t)CPU_COUNT(&allowed) : 1;
@@ -219,7 +220,7 @@ static int tables_create_segments(const char *name, const struct plan *plan, str
 	int r = segment_create(control, plan->total, plan->step, &t->control_segment);
 	if (r < 0)
 		return r;
-	/* The store is reserved as it fills (arena_alloc), so that a large one costs nothing at
+	/* The store is reserved as it fills (arena_alloc()), so a large store costs nothing at
 	 * boot. */
 	r = segment_create(store, plan->store_total, SEGMENT_HEADER_BYTES, &t->store_segment);
 	if (r < 0) {
@@ -257,7 +258,7 @@ int tables_create(const char *name, const struct limits *limits, struct tables *
 	return 0;
 }
 
-/* The limits come from the segment: a private copy is judged, and only the copy used. */
+/* The limits come from the segment: judge a private copy, and use only the copy. */
 static int tables_adopt_limits(struct tables *t, struct plan *ret_plan)
 {
 	if (t->control_segment.bytes < SEGMENT_HEADER_BYTES + sizeof(struct control))
@@ -309,38 +310,41 @@ int tables_open_slot(const struct tables *t, uint32_t slot)
 		int r = segment_reserve(t->control_segment.fd, step, t->step_bytes);
 		if (r < 0)
 			return r;
-		sh_store(slots, n + PROCESSES_STEP);
+		sh_store(slots, n + PROCESSES_STEP, "slots");
 	}
 	return 0;
 }
 
-static int inspect(int fd, struct tables *t)
+/* One read-only mapping of the store serves both views: nobody writes through this handle. */
+static int tables_inspect_store(int fd, const struct plan *plan, struct tables *t)
+{
+	int r = segment_attach(fd, "store", plan_abi(), false, &t->store_segment);
+	if (r == 0 && plan->store_total != t->store_segment.bytes)
+		r = why(-EPROTO, "the store segment is refused: its size does not fit the limits");
+	if (r == 0 && t->store_segment.header->runtime != t->control->runtime)
+		r = why(-EPROTO, "the store segment is refused: it belongs to another boot");
+	if (r == 0)
+		t->store_read = t->store_write = (char *)t->store_segment.header;
+	return r;
+}
+
+int tables_inspect(int control_fd, int store_fd, struct tables *t)
 {
 	*t = (struct tables){ .control_segment.fd = -1, .store_segment.fd = -1 };
 	struct plan plan;
-	int r = segment_attach(fd, "control", plan_abi(), false, &t->control_segment);
+	int r = segment_attach(control_fd, "control", plan_abi(), false, &t->control_segment);
 	if (r == 0)
 		r = tables_adopt_limits(t, &plan);
+	if (r == 0 && store_fd >= 0)
+		r = tables_inspect_store(store_fd, &plan, t);
+	else if (store_fd >= 0)
+		close(store_fd);
 	if (r < 0) {
 		tables_detach(t);
 		return r;
 	}
 	tables_place(t, &plan);
 	return 0;
-}
-
-int tables_inspect(const char *path, struct tables *t)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	return fd < 0 ? why(-errno, "%s: %s", path, strerror(errno)) : inspect(fd, t);
-}
-
-int tables_inspect_name(const char *name, struct tables *t)
-{
-	char segment[SEGMENT_NAME_BYTES];
-	tables_segment_name(name, "control", segment);
-	int fd = segment_open(segment, false);
-	return fd < 0 ? fd : inspect(fd, t);
 }
 
 void tables_share(const struct tables *of, struct tables *t)
@@ -363,7 +367,7 @@ void tables_detach(struct tables *t)
 		*t = (struct tables){ .control_segment.fd = -1, .store_segment.fd = -1 };
 		return;
 	}
-	if (t->store_read) {
+	if (t->store_read && t->store_read != (char *)t->store_segment.header) {
 		struct segment view = { .fd = -1, .bytes = t->store_segment.bytes };
 		memcpy(&view.header, &t->store_read,
 		    sizeof view.header); /* drops the const, to unmap */

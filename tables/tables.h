@@ -1,11 +1,12 @@
-/* tables.h - the control segment: its header, its plan, and this process's handle to all of it.
+/* tables.h - the control segment: its header, its plan, and a process's handle to the whole.
  *
  * Where: /dev/shm/plm-UID-NAME.control, made by the manager, mapped read-write by every member and
- * read-only by the dump tool. The store's bytes are a second segment, mapped twice: read-only for
- * readers, so that a stray write faults in the guilty process, and writable for who fills an
- * object. The plan (which table stands where) is a function of the limits in the header, computed
- * by both sides: no offset is ever read from the segment.
- * Death: see each table.  Blocks: never, but for the locks inside.  Allocates: at attach. */
+ * client, read-only by the dump tool. The bytes of the store are a second segment, mapped twice:
+ * read-only for readers, so that a stray write faults in the guilty process, and writable for the
+ * process that fills a value. The plan (the place of each table) is a function of the limits in the
+ * header, computed by both sides: no offset is ever read from the segment.
+ * Who may call: every process, with its own handle.
+ * Death: see each table.  Blocks: only where a lock is taken.  Allocates: at attach. */
 #ifndef PLM_TABLES_H
 #define PLM_TABLES_H
 
@@ -24,8 +25,8 @@
 #include "tables/memory_limits.h"
 
 struct limits {             /* chosen at boot, then fixed */
-	uint32_t processes; /* slots, a multiple of 64 */
-	uint32_t workers;   /* wanted at boot */
+	uint32_t processes; /* process slots, a multiple of 64 */
+	uint32_t workers;   /* workers at boot */
 	uint32_t records;
 	uint32_t nodes;       /* arenas */
 	uint64_t store_bytes; /* all arenas */
@@ -33,130 +34,122 @@ struct limits {             /* chosen at boot, then fixed */
 
 enum runtime_mode { MODE_STARTING, MODE_UP, MODE_DRAINING, MODE_STOPPED };
 
-enum { /* bits of control.admission, which say what does not go on while the runtime is up */
-	ADMISSION_PAUSED = 1, /* no task starts, but what a running one waits for, in its place */
+enum { /* bits of control.admission: restrictions while the runtime is up */
+	ADMISSION_PAUSED =
+	    1, /* no task starts, except in the place of a running task that waits for it */
 	ADMISSION_CLOSED = 2, /* clients may not submit */
 };
 
-enum jobserver_form { /* what a command finds in MAKEFLAGS */
+enum jobserver_form { /* the jobserver named in a command's MAKEFLAGS */
 	JOBSERVER_NONE,
-	JOBSERVER_PIPE, /* two descriptors, which GNU make knows since ever */
-	JOBSERVER_FIFO, /* a path: GNU make from 4.4 on, ninja from 1.13 on, cargo */
+	JOBSERVER_PIPE, /* two descriptors, known to every GNU make */
+	JOBSERVER_FIFO, /* a path, for GNU make from 4.4 on, ninja from 1.13 on, and cargo */
 };
 
 enum { ROOM_ASKED = 1, ROOM_SEEN, ROOM_NONE };
 
 enum { REASSIGNED_KEPT = 64, DRAINED_WORDS = (WORKERS_MAX + 63) / 64 };
 
-/* How long the task of a dead worker took from the death, as the manager saw it, until it stood in
- * the queue again. W: scheduler. For people. */
+/* How long the task of a dead worker took from the death, as seen by the manager, back into the
+ * queue. W: scheduler. For people. */
 struct reassigned {
 	shared64 count;
 	shared64 max_ns;
-	shared64 ns[REASSIGNED_KEPT]; /* the last ones, in turn */
+	shared64 ns[REASSIGNED_KEPT]; /* the last times, a ring */
 };
 
-struct control { /* the first page of the control segment, behind the segment's own header */
+struct control { /* the first page of the control segment, after the segment's own header */
 	struct limits limits;
-	uint64_t runtime; /* random: a reference of another runtime is told apart */
+	uint64_t runtime; /* random: tells references of other runtimes apart */
 	uint64_t boot_ns;
-	uint32_t cores;     /* this runtime may run on so many */
-	shared32 slots;     /* W: manager. Process slots that have memory for their rings and holds;
-			     * it only grows. Beside `cores`: who spins looks at both. */
-	uint64_t seed;      /* of what is drawn */
-	uint32_t kinds;     /* of workers, made to order at boot */
-	uint32_t ageing_ms; /* 0: nothing ages */
-	uint32_t spares;    /* at most so many processes stand in for workers whose tasks wait */
-	uint32_t jobserver; /* idle slots are lent to commands: enum jobserver_form */
+	uint32_t cores; /* cores that this runtime may run on */
+	shared32 slots; /* W: manager, only upwards. Process slots with memory for their rings and
+			   holds. Beside `cores`, because a spinning process reads both. */
+	uint64_t seed;  /* of random choices */
+	uint32_t kinds; /* kinds of workers */
+	uint32_t ageing_ms; /* 0: tasks do not age */
+	uint32_t spares;    /* most processes that stand in for workers whose tasks wait */
+	uint32_t jobserver; /* idle cpus are lent to commands: enum jobserver_form */
 	char name[RUNTIME_NAME_BYTES];
 	struct worker_kind kind[WORKER_KINDS_MAX];
 	struct resource_names resources;
 	char device[DEVICES_MAX][DEVICE_ID_BYTES]; /* GPUs, as CUDA_VISIBLE_DEVICES names them */
-	uint64_t memory;                           /* that tasks may declare together, bytes */
+	uint64_t memory;                           /* bytes that tasks may ask for together */
 	struct memory_rules memory_rules;
 	struct retention retention;
-	shared32 made; /* W: manager, last at boot: what stands above is complete, and another
-			* manager may go on with it */
-	_Alignas(CACHE_LINE_BYTES) shared32 mode; /* W: manager.  R: anyone. enum runtime_mode
-						   * */
+	shared32 made; /* W: manager, last at boot. 1: the fields above are complete, and another
+			  manager may adopt the runtime */
+	_Alignas(CACHE_LINE_BYTES) shared32 mode; /* W: manager. R: anyone. enum runtime_mode */
 	shared32 policy;                          /* W: anyone. Number in policy_at(). */
 	shared32 admission;                       /* W: manager.  R: anyone. ADMISSION_ bits */
-	shared32 floor;                           /* W: scheduler. key_rank() of the priority
-						   * below which no task is claimed
-						   * (floor.h); 0 at a scheduler's start. */
-	shared32 kept_back;                       /* W: scheduler. 1: the next queued task
-						   * waits until tasks above it, which
-						   * stand before workers, are claimed. */
-	shared32 staff;                           /* W: manager. Workers of the first kind that
-						   * there are to be; kind[0].count at boot. */
-	shared64 drained[DRAINED_WORDS];          /* W: manager. Bit w: worker w is not to be,
-						   * until resumed. */
-	shared64 relief[PROCESSES_MAX / 64];      /* W: scheduler. Bit p: a spare is to
-						   * stand in for the worker in slot p,
-						   * whose task waits. */
-	shared32 restarts;                        /* W: manager. For people. */
-	shared64 returned;                        /* W: who returns a task to the queue (add).
-						   * For people. */
-	shared32 memory_state;                    /* W: scheduler. enum memory_state */
-	shared64 memory_total, memory_free;       /* W: scheduler, at its last look. Bytes. */
-	shared32 memory_running;                  /* W: scheduler, as they. Tasks that ran. */
-	shared64 memory_ours;                     /* W: scheduler, when it last looked for whom
-						   * to end. Bytes that tasks had. */
-	shared64 evicted;                         /* W: scheduler. Of `returned`, and others
-						   * that failed: for want of memory. */
-	shared64 left;                            /* W: scheduler. Kept results that left by
-						   * themselves. For people. */
+	shared32 floor; /* W: scheduler. key_rank() of the lowest priority that may start (floor.h);
+			   0 at a scheduler's start. */
+	shared32 kept_back; /* W: scheduler. 1: the next queued task waits until workers have
+			       claimed the tasks of higher priority before them. */
+	shared32 staff; /* W: manager. Wanted workers of the first kind; kind[0].count at boot. */
+	shared64
+	    drained[DRAINED_WORDS]; /* W: manager. Bit w: worker w was drained, until resumed. */
+	shared64 relief[PROCESSES_MAX / 64]; /* W: scheduler. Bit p: a spare is to stand in for the
+						worker in process slot p, whose task waits. */
+	shared32 restarts;                   /* W: manager. For people. */
+	shared64 returned; /* W: a process that returns a task to the queue (add). For people. */
+	shared32 memory_state;              /* W: scheduler. enum memory_state */
+	shared64 memory_total, memory_free; /* W: scheduler, at its last look. Bytes. */
+	shared32 memory_running;            /* W: scheduler, in the same look. Running tasks. */
+	shared64
+	    memory_ours;  /* W: scheduler, when it last chose a task to end. Bytes of all tasks. */
+	shared64 evicted; /* W: scheduler. Tasks returned or failed for want of memory. */
+	shared64 left; /* W: scheduler. Kept results that the retention rules let go. For people. */
 	struct reassigned reassigned;
-	shared64 changes;      /* W: who joins, and the manager for the dead:
-				* moves when a process slot came or went. */
-	shared64 lent_changes; /* W: who borrows; moves when the scheduler
-				* is to look at loans (lent.h). */
-	shared32 outer;        /* W: manager. 1: workers come as tasks wait
-				* and a jobserver has tokens. */
-	shared32 tasks_wait;   /* W: scheduler, then. No slot is idle for
-				* them. */
-	shared32 slots_wanted; /* W: scheduler. Somebody borrows, and could
-				* use a slot that becomes idle. */
+	shared64 changes; /* W: a joining process, the manager after a death. Moves when a process
+			     joins or goes. */
+	shared64
+	    lent_changes; /* W: a borrower; moves when the scheduler must look at loans (lent.h). */
+	shared32 outer;   /* W: manager. 1: workers are started while tasks wait and an outer
+			     jobserver has tokens. */
+	shared32 tasks_wait; /* W: scheduler, with `outer`. 1: tasks wait and no worker is idle. */
+	shared32 slots_wanted; /* W: scheduler. 1: a borrower could use a cpu that becomes idle. */
 	struct lock_shm graph_lock;
 	_Alignas(CACHE_LINE_BYTES) struct journal_shm journal;
-	_Alignas(CACHE_LINE_BYTES) shared64 turn;     /* W: submitters, scheduler (turns.h) */
-	_Alignas(CACHE_LINE_BYTES) struct event room; /* posted by the scheduler when it freed
-						       * records or store while somebody waited */
-	shared64 moving_ns;   /* W: a worker that moves to another core. Until then, or so. */
-	shared64 room_bytes;  /* W: who waits for room in the store: how much; the scheduler, 0: no
-			       * more. A hint. */
-	shared32 room_wanted; /* W: who waits (ROOM_ASKED), the scheduler (ROOM_SEEN when it
-			       * looks for some, 0 when it freed some: then it posts; ROOM_NONE
-			       * when there was nothing to free) */
-	/* Bit p: p's up ring has news. Set: p. Swapped to 0: scheduler. What is in `quiet` waits
-	 * for something in `rung`: the scheduler neither wakes nor stays awake for it. */
+	_Alignas(CACHE_LINE_BYTES) shared64 turn; /* W: submitters, scheduler (turns.h) */
+	_Alignas(CACHE_LINE_BYTES) struct event
+	    room; /* posted by the scheduler after it freed records or store for a waiting client */
+	shared64 moving_ns;  /* W: a worker that moves to another core. About when the move ends. */
+	shared64 room_bytes; /* W: a client that waits for room in the store: how much; the
+				scheduler: 0, no more. A hint. */
+	shared32 room_wanted; /* W: a waiting client (ROOM_ASKED); the scheduler: ROOM_SEEN when it
+				 looks for room, 0 and a post after it freed some, ROOM_NONE if it
+				 found nothing to free */
+	/* Bit p: process p's up ring has news. Set by p, swapped to 0 by the scheduler. News in
+	 * `quiet` wait for news in `rung`: the scheduler neither wakes nor stays awake for them. */
 	_Alignas(CACHE_LINE_BYTES) shared64 rung[PROCESSES_MAX / 64];
 	_Alignas(CACHE_LINE_BYTES) shared64 quiet[PROCESSES_MAX / 64];
-	_Alignas(CACHE_LINE_BYTES) union { /* 1: awake. W: each its own byte; who wakes it; the
-					    * scheduler and the manager clear the dead. */
+	_Alignas(CACHE_LINE_BYTES) union { /* 1: awake. W: each process its own byte, or the process
+					      that wakes it; the scheduler and the manager clear the
+					      bytes of the dead. */
 		_Atomic uint8_t each[PROCESSES_MAX];
 		shared64 eight[PROCESSES_MAX / 8];
 	} awake;
 };
 
-struct arena_owner { /* what an arena's lock needs to find its truth again */
+struct arena_owner { /* for the recovery of an arena's lock */
 	struct tables *tables;
 	uint32_t node;
 };
 
-struct tables { /* filled in place; never copied: its locks point into it */
+struct tables { /* filled in place and never copied, since its locks point inside */
 	struct segment control_segment, store_segment;
 	struct limits limits;
-	uint32_t self; /* this process's slot: owner of what it claims */
+	uint32_t self; /* this process's process slot: the owner of records it claims */
 	struct control *control;
 	struct process *process;
 	struct record *record;
 	shared64 *grace; /* [record] (grace.h) */
 	char *steps;     /* [processes / 64 - 1]: hold bits and rings of process slots from 64 on */
-	size_t step, step_rings, step_bytes; /* where those are: segment_plan.h */
-	shared64 *news, *recorded;           /* a bit each record (journal.h) */
-	shared32 *left; /* [record] W: scheduler. Generation of its last life that left by
-			 * itself (retention.h); 0: none. */
+	size_t step, step_rings, step_bytes; /* see segment_plan.h */
+	shared64 *news, *recorded;           /* a bit for each record (journal_state.h) */
+	shared32 *left; /* [record] W: scheduler. Generation of the record's last life that the
+			   retention rules ended (retention.h); 0: none. */
 	struct registry registry;
 	struct terms_shm *terms; /* under the registry's lock */
 	struct pool pool;        /* of records */
@@ -164,46 +157,46 @@ struct tables { /* filled in place; never copied: its locks point into it */
 	struct lock graph_lock; /* edges.h */
 	struct arena arena[ARENAS_MAX];
 	struct arena_owner arena_owner[ARENAS_MAX];
-	char *rings;            /* up and down ring of each of the first 64 process slots */
+	char *rings;            /* up and down ring of the first 64 process slots */
 	const char *store_read; /* the store, read-only; NULL if not mapped */
 	char *store_write;
-	bool shared;          /* the mappings are another handle's */
-	uint64_t may_move_ns; /* this process may leave its core again (spin.c) */
+	bool shared;          /* the mappings belong to another handle */
+	uint64_t may_move_ns; /* earliest next move to another core (spin.c) */
 };
 
 /* ---- life ---- */
 
 /* Creates both segments of this name and initialises them. 0 or -errno with a why. */
 int tables_create(const char *name, const struct limits *limits, struct tables *t);
-/* Attaches by descriptors (a member). Takes over both, also on failure. */
+/* Attaches a member or client by descriptors. Takes over both, also on failure. */
 int tables_attach(int control_fd, int store_fd, struct tables *t);
-/* Maps the control segment read-only, the store not at all, by file: the dump tool. */
-int tables_inspect(const char *path, struct tables *t);
-/* The same of the runtime of this name; refused if another user made the file (segment_open). */
-int tables_inspect_name(const char *name, struct tables *t);
-/* One more handle to a mapping that stays `of`'s: roles as threads of one process, whose accesses
- * to one address ThreadSanitizer compares. Reads the store through the writable view for the same
+/* Maps both segments read-only (client/inspect.c); store_fd -1: without the store. Takes over both
+ * descriptors, also on failure. No lock of such a handle can be taken. */
+int tables_inspect(int control_fd, int store_fd, struct tables *t);
+/* Another handle to the mapping of `of`: for roles as threads of one process, where ThreadSanitizer
+ * compares accesses to the same addresses. Reads the store through the writable view for the same
  * reason. */
 void tables_share(const struct tables *of, struct tables *t);
 void tables_detach(struct tables *t);
-/* Removes what stands in /dev/shm under this name: both segments, and the files of commands. */
+/* Removes the files of this name in /dev/shm: both segments, and the files of commands. */
 void tables_unlink(const char *name);
-/* "/plm-UID-NAME.control" or ".store": what shm_open() takes. */
+/* "/plm-UID-NAME.control" or ".store", for shm_open(). */
 enum { SEGMENT_NAME_BYTES = 80 };
-/* "/dev/shm/plm-UID-NAME.files": a directory for what commands write (command/value_files.c). */
+/* "/dev/shm/plm-UID-NAME.files": the directory of files that commands write
+ * (command/value_files.c). */
 void tables_files_path(const char *name, char ret[SEGMENT_NAME_BYTES]);
-/* That directory, open; made if asked for. Anybody may make a name in /dev/shm: one that is not of
- * this user alone is refused (base/ours.h), and commands cannot write files then. What is in it is
- * reached through the descriptor. -errno with a why. */
+/* Opens the directory; `make` makes a missing directory. Any user may make a name in /dev/shm: a
+ * directory not of this user alone is refused (base/ours.h), and then commands cannot write files.
+ * Reach its files through the descriptor. -errno with a why. */
 int tables_files_open(const char *name, bool make);
 void tables_segment_name(const char *name, const char *what, char ret[SEGMENT_NAME_BYTES]);
 /* 0, or -EINVAL with a why: a runtime's name is 1 to 31 letters, digits, "-" and "_". */
 int tables_check_name(const char *name);
-/* 0, or -EINVAL naming the limit that is out of bounds. */
+/* 0, or -EINVAL with a why that names the limit out of bounds. */
 int tables_check_limits(const struct limits *limits);
 
-/* The last records of an almost full table are kept for processes that hold fewer futures than this
- * number: whoever floods the table leaves the others room to work (client/slots.c). */
+/* The last records of an almost full table are kept for processes with fewer futures than this
+ * number, so that a client which floods the table leaves room for the others (client/slots.c). */
 static inline uint32_t tables_last_records(const struct tables *t)
 {
 	enum { LAST_SHARE = 10, LAST_MAX = 4096 };
@@ -213,22 +206,22 @@ static inline uint32_t tables_last_records(const struct tables *t)
 
 /* ---- references: two converters that differ in trust ---- */
 
-/* index is ours: CHECKs the range. */
+/* For an index from our own process: CHECKs the range. */
 static inline struct record *record_at(const struct tables *t, uint32_t index);
-/* ref came from outside: NULL if out of range, of another generation, or free. *ret_word is the
- * state word that was judged. */
+/* For a reference from outside: NULL if out of range, of another generation, or free. *ret_word is
+ * the state word judged. */
 struct record *record_lookup(const struct tables *t, uint64_t ref, uint64_t *ret_word);
 uint32_t record_index(const struct tables *t, const struct record *r);
 
-/* NULL: it names none. */
+/* NULL: the record has no terms. */
 static inline const struct terms *record_terms(const struct tables *t, const struct record *r)
 {
 	uint32_t number = sh_once(r->terms);
 	return number ? terms_at(t->terms, number) : NULL;
 }
 
-/* It asks for more than a slot: only a slot booked for it may run it. The number of its terms, at
- * most TERMS_MAX; 0: it does not. */
+/* The number of the terms, at most TERMS_MAX, of a task with needs, which only a worker booked for
+ * the task may run; 0: no needs. */
 static inline uint32_t record_needs(const struct tables *t, const struct record *r)
 {
 	uint32_t number = sh_once(r->terms);
@@ -236,22 +229,24 @@ static inline uint32_t record_needs(const struct tables *t, const struct record 
 	return terms && terms->alternatives > 0 ? number : 0;
 }
 
-/* Of several replicas: done when the first of its arguments is, failed when the last one has. */
+/* True of the task that waits for replicas: done when the first of its arguments is done, failed
+ * when the last has failed. */
 static inline bool record_wants_any(const struct tables *t, const struct record *r)
 {
 	const struct terms *terms = record_terms(t, r);
 	return terms && terms->replicas > 0 && terms->rank == 0;
 }
 
-/* At whose hands the last attempt of a READY record ended: the number of a worker, or NO_WORKER. */
+/* The worker number of the last attempt of a READY record, if the attempt ended badly; or
+ * NO_WORKER. */
 #define NO_WORKER UINT32_MAX
 uint32_t record_failed_by(const struct tables *t, uint64_t word);
 
 /* ---- holds ---- */
 
-/* The order in which slots are given out: clients from the front, workers, who hold little, from
- * the back of the first 64, so that the bits of their holds are in the record itself, and that no
- * memory is needed for slots that nobody has. */
+/* The order in which process slots are given out: clients from the front, workers from the back of
+ * the first 64. Workers hold little, so the hold bits of most processes lie in the record itself,
+ * and unused process slots need no memory. */
 static inline uint32_t process_nth_slot(const struct tables *t, enum process_kind kind, uint32_t n)
 {
 	bool from_back = kind == KIND_WORKER && n < PROCESSES_STEP - SLOT_FIRST_MEMBER;
@@ -259,43 +254,43 @@ static inline uint32_t process_nth_slot(const struct tables *t, enum process_kin
 	return from_back ? PROCESSES_STEP - 1 - n : SLOT_FIRST_MEMBER + n;
 }
 
-/* Slots that were ever taken lie below this number: how far a scan of the process table has to go.
- * As far as the page says, within what there can be. */
+/* All process slots ever taken lie below this number, where a scan of the process table may stop.
+ * The value on the page is bounded, since any process could have written there. */
 static inline uint32_t tables_slots(const struct tables *t)
 {
 	uint32_t slots = sh_peek(&t->control->slots), most = t->limits.processes;
 	return slots < PROCESSES_STEP ? (uint32_t)PROCESSES_STEP : slots < most ? slots : most;
 }
 
-/* By the manager, before it gives this slot to anybody: memory for its rings and holds. 0; -ENOSPC
- * with a why: /dev/shm is full. */
+/* By the manager, before it gives out this process slot: reserves memory for the rings and holds.
+ * 0; -ENOSPC with a why: /dev/shm is full. */
 int tables_open_slot(const struct tables *t, uint32_t slot);
 
-/* A record is born with its maker's hold, and with the runtime's if it is to be kept; after that
- * only the scheduler sets and clears, in the order of each process's hints, so that nothing is
- * freed between two holders. */
+/* A record is born with the hold of its maker, and with the runtime's hold if it is to be kept.
+ * Later only the scheduler sets and clears holds, in the order of each process's hints, so that no
+ * record is freed on its way from one holder to the next. */
 void hold_set(struct tables *t, uint32_t index, uint32_t process);
 void hold_clear(struct tables *t, uint32_t index, uint32_t process);
 bool hold_test(const struct tables *t, uint32_t index, uint32_t process);
 bool hold_any(const struct tables *t, uint32_t index);
-bool hold_only(const struct tables *t, uint32_t index, uint32_t process); /* and nobody else */
+bool hold_only(const struct tables *t, uint32_t index, uint32_t process); /* and no other process */
 uint32_t hold_count(const struct tables *t, uint32_t index);
-void hold_wipe(struct tables *t, uint32_t index); /* of a record that is being freed */
+void hold_wipe(struct tables *t, uint32_t index); /* of a record about to be freed */
 
-/* Of the kinds of workers in the control page, as many as there is room for, whatever it says. */
+/* The number of kinds in the control page, bounded by the room for kinds. */
 static inline uint32_t tables_kinds(const struct tables *t)
 {
 	uint32_t kinds = t->control->kinds;
 	return kinds < WORKER_KINDS_MAX ? kinds : (uint32_t)WORKER_KINDS_MAX;
 }
 
-/* A private copy, of texts that end. */
+/* A private copy, each text with its end. */
 void tables_resource_names(const struct tables *t, struct resource_names *ret);
 
 /* Milliseconds since boot: the clock of the times in records. */
 uint32_t tables_ms(const struct tables *t);
-/* Between two of these: right across their wrap, and 0 if the second is the earlier one. They are
- * read from clocks of different grain. */
+/* The time between two of these, right across a wrap of the clock; 0 if the second is earlier, as
+ * clocks of different grain may say. */
 static inline uint32_t tables_ms_between(uint32_t from_ms, uint32_t to_ms)
 {
 	uint32_t ms = to_ms - from_ms;
@@ -310,19 +305,19 @@ struct ring ring_down(const struct tables *t, uint32_t process);
 /* A hint says "look at record index of this generation, because ..." */
 enum hint_kind {
 	HINT_NONE,
-	HINT_SUBMITTED, /* it is READY or WAITING. In a down ring: run it if it is READY. */
-	HINT_SETTLED,   /* its dependents may go on; its arguments may go */
-	HINT_DROPPED,   /* the sender holds it no more */
-	HINT_KEPT,      /* the runtime shall hold it */
-	HINT_FORGOTTEN, /* the runtime shall hold it no more */
-	HINT_CANCEL,    /* it was asked to stop: FLAG_CANCEL or FLAG_RETURN was set */
-	HINT_IMPORT,    /* the sender has the reference from elsewhere and wants to hold it */
+	HINT_SUBMITTED, /* the record is READY or WAITING. In a down ring: run it if READY */
+	HINT_SETTLED,   /* dependants may go on; arguments may be let go */
+	HINT_DROPPED,   /* the sender drops its hold */
+	HINT_KEPT,      /* the runtime shall hold the record */
+	HINT_FORGOTTEN, /* the runtime shall drop its hold */
+	HINT_CANCEL,    /* FLAG_CANCEL or FLAG_RETURN was set */
+	HINT_IMPORT,    /* the sender got the reference from elsewhere and wants a hold */
 };
 
 static inline uint64_t hint_make(enum hint_kind kind, uint64_t ref)
 {
-	/* bit 63 is the ring's; 28 bits of the generation are enough to tell a hint of a former
-	 * life */
+	/* bit 63 belongs to the ring; 28 bits of the generation are enough to refuse a hint of a
+	 * former life */
 	return (uint64_t)kind << 60 | (uint64_t)(ref_generation(ref) & 0xfffffff) << 32 |
 	    ref_index(ref);
 }
@@ -337,67 +332,68 @@ static inline bool hint_fits(uint64_t hint, uint64_t word)
 	return (hint >> 32 & 0xfffffff) == (word_generation(word) & 0xfffffff);
 }
 
-/* Tells the scheduler: pushes hints into p's up ring, as many as fit, and wakes it if it sleeps.
- * Without wake it finds them when it wakes for something else, at the next safety tick at the
- * latest: for what nobody waits for. */
+/* Tells the scheduler: pushes hints into p's up ring, as many as fit, and wakes a sleeping
+ * scheduler. Without `wake` the scheduler reads them at its next wake, at the latest after a safety
+ * tick: for hints that nobody waits for. */
 uint32_t tell_scheduler(
     struct tables *t, uint32_t process, const uint64_t *hints, uint32_t n, bool wake);
 
-/* Somebody joined or died: the scheduler looks at the process table. */
+/* A process joined or died: makes the scheduler look at the process table. */
 void members_changed(struct tables *t);
 
-/* Wakes p if its role sleeps. The caller has published; process_post() fences for it. */
+/* Wakes p if its role sleeps. The caller has published; process_post() does the fence. */
 void process_post(struct tables *t, uint32_t process);
-/* Also its threads that wait for futures: they look again. */
+/* Also wakes p's threads that wait for futures. */
 void process_post_all(struct tables *t, uint32_t process);
-/* Wakes every sleeper of it, whatever the words say: after a death, at the end. */
+/* Wakes every sleeper of p, whatever the words say: after a death, at the end. */
 void process_bump(struct tables *t, uint32_t process);
 
-/* What somebody ordered, and what the memory that is left allows. */
+/* The admission that a person ordered, with a pause while memory is short. */
 static inline uint32_t tables_admission(const struct tables *t)
 {
 	return sh_load(&t->control->admission) |
 	    (sh_load(&t->control->memory_state) == MEMORY_SHORT ? ADMISSION_PAUSED : 0);
 }
 
-/* The queue rests: who could start a task leaves it to the scheduler, which keeps it. */
+/* The queue is paused: leave every task to the scheduler, which keeps it queued. */
 static inline bool tables_paused(const struct tables *t)
 {
 	return sh_peek(&t->control->admission) & ADMISSION_PAUSED ||
 	    sh_peek(&t->control->memory_state) == MEMORY_SHORT;
 }
 
-/* Somebody asked this worker, by its number, to leave and stay away. */
+/* A person asked this worker, by number, to leave and stay away. */
 static inline bool tables_drained(const struct tables *t, uint32_t worker)
 {
 	return sh_peek(&t->control->drained[worker / 64 % DRAINED_WORDS]) >> worker % 64 & 1;
 }
 
-/* A spare stands in for this process, or is to. */
+/* A spare stands in for this process, or soon will. */
 static inline bool tables_relieved(const struct tables *t, uint32_t process)
 {
 	return sh_peek(&t->control->relief[process / 64]) >> process % 64 & 1;
 }
 
-/* The process slot of the worker that runs the command which runs this client; 0: no task's command
- * does, or that attempt is over. The record's word alone proves it: a command ends with its
- * attempt. */
+/* The process slot of the worker that runs the command inside which this client runs; 0: the client
+ * belongs to no task's command, or that attempt is over. The record's word alone is the proof,
+ * since a command ends with its attempt. */
 uint32_t tables_host(const struct tables *t, const struct process *client);
-/* The other way round: a client that waits inside of what this worker process runs; 0: none. Looks
- * at all slots: for people. */
+/* The other way round: a client that waits inside the command of this worker process; 0: none.
+ * Looks at all process slots: for people. */
 uint32_t tables_waits_inside(const struct tables *t, uint32_t process);
 
-/* Who is not parked: a hint for who ponders whether to spin, or whom to give work (spin.h). */
+/* The process is not parked: a hint for the choice whether to spin (spin.h), and which worker to
+ * give a task. */
 void process_set_awake(struct tables *t, uint32_t process, bool awake);
 bool process_awake(const struct tables *t, uint32_t process);
 
-/* After a record settled: posts the event of each holder that waits for it. Any process. */
+/* After a record settled: posts the event of each holder that waits for the record. Any process. */
 void wake_holders(struct tables *t, uint32_t index);
 
 /* ---- store ---- */
 
-/* Room for a value or an argument block, in the arena nearest to node, then in any. */
-uint32_t store_node(struct tables *t, uint32_t granule); /* whose memory it lies in */
+/* Room for a value or an argument block: in the arena nearest to node, else in any arena. */
+uint32_t store_node(struct tables *t, uint32_t granule); /* the node of the extent's memory */
 int store_alloc(struct tables *t, uint32_t node, uint64_t length, shared32 *granule);
 int store_free(struct tables *t, uint64_t length, shared32 *granule);
 int store_try_free(struct tables *t, uint64_t length, shared32 *granule); /* see arena.h */
@@ -405,28 +401,28 @@ static inline void *store_writable(const struct tables *t, uint32_t granule)
 {
 	return t->store_write + (uint64_t)granule * STORE_GRANULE_BYTES;
 }
-/* So many bytes more the file system of the store can give, whatever its size is to be; shared with
- * all else that is there. */
+/* Bytes that the file system of the store can still give, shared with all other files there. */
 uint64_t tables_shm_free(const struct tables *t);
 /* NULL if the extent does not lie in the store: both numbers may come from outside. */
 const void *store_readable(const struct tables *t, uint32_t granule, uint64_t length);
 
-/* Where a value lies: inline in the record or in the store; NULL if the record makes no sense. */
+/* The address of a value, inline in the record or in the store; NULL if the record makes no sense.
+ */
 const void *record_value(const struct tables *t, const struct record *r, uint64_t *ret_length);
 
-/* By the owner of a record that is about to fail: the failure, and its message, which is put into
- * the store. A full store has no room for it; then the failure says so. */
+/* By the owner of a record about to fail: writes the failure, and puts the message into the store.
+ * If the store is full, the failure says so instead. */
 void failure_leave(struct tables *t, uint32_t node, struct record *r,
     const struct record_failure *failure, const char *message);
 /* The message of a FAILED record, not zero-ended; NULL if there is none. */
 const char *failure_message(const struct tables *t, const struct record *r, uint64_t *ret_length);
 
-/* ---- checking: one named checker a structure, on a runtime at rest ---- */
+/* ---- checking: a named checker for each structure, on a runtime at rest ---- */
 
-typedef void tables_report_f(void *context, const char *structure, const char *why); /* NULL = sound
-										      * */
+typedef void tables_report_f(
+    void *context, const char *structure, const char *why); /* NULL: sound */
 void tables_check_each(const struct tables *t, tables_report_f *report, void *context);
-/* The first thing wrong anywhere; NULL = sound. */
+/* The first unsound structure's reason; NULL: all sound. */
 const char *tables_check(const struct tables *t);
 
 /* ---- inline bodies ---- */

@@ -1,4 +1,4 @@
-/* tables_check.c - the checkers of the tables themselves, and the list of all. See tables.h. */
+/* tables_check.c - the checkers of the tables, and the list of all checkers. See tables.h. */
 #include <stdio.h>
 
 #include "tables/lent.h"
@@ -57,7 +57,7 @@ static const char *check_record(const struct tables *t, const struct record *r)
 	return NULL;
 }
 
-/* Nobody is in this slot, and whoever was has been buried. The journal's holds are those of its
+/* The process slot is free, and its last process is buried. The journal's holds pass to its
  * successor. */
 static bool tables_check_is_nobodys(const struct tables *t, uint32_t process)
 {
@@ -65,7 +65,8 @@ static bool tables_check_is_nobodys(const struct tables *t, uint32_t process)
 	    process_state(sh_load(&t->process[process].state)) == PROCESS_FREE;
 }
 
-/* Before a slot is free again its holds, its reserved records and what it ran are dealt with. */
+/* The scheduler deals with holds, reserved records and the running task before a process slot is
+ * FREE again. */
 static const char *check_ownership(const struct tables *t, uint32_t index)
 {
 	uint64_t word = sh_load(&record_at(t, index)->state);

@@ -27,7 +27,7 @@ static uint32_t terms_find(const struct terms_shm *shm, const struct terms *term
 static int terms_append(struct terms_shm *shm, const struct terms *terms, uint32_t *ret)
 {
 	uint32_t n = terms_given(shm);
-	*ret = terms_find(shm, terms); /* somebody was faster */
+	*ret = terms_find(shm, terms); /* another client was faster */
 	if (*ret)
 		return 0;
 	if (n == TERMS_MAX)

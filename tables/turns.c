@@ -5,7 +5,7 @@ uint64_t turns_take(struct tables *t, _Atomic uint64_t *next, uint64_t n)
 	uint64_t mine = atomic_load_explicit(next, memory_order_relaxed), first;
 	shared64 *turn = &t->control->turn;
 	do
-		first = mine >= sh_load(turn) ? mine : sh_add(turn, 1);
+		first = mine >= sh_load(turn) ? mine : sh_add(turn, 1, "turn");
 	while (!atomic_compare_exchange_weak(next, &mine, first + n));
 	return first;
 }

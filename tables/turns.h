@@ -1,22 +1,23 @@
-/* turns.h - whose turn it is among tasks of one priority: clients that flood take turns.
+/* turns.h - turns among tasks of equal priority: clients that flood the queue alternate.
  *
- * Start-time fair queueing: a task's turn is a number, the lower goes first. The turn in force
- * (control->turn) is that of what was placed last, or finished. Who has nothing queued gets it, and
- * moves it on by one: so single tasks of many clients go in the order in which they were submitted.
- * Who has much queued is given numbers ahead of it, and moves nothing: whoever comes later is not
- * behind all of that, but in between.
- * Who: turns_take() a client for what it submits; turns_passed() the scheduler.
- * Death: the word only grows and any value of it is good; a client's own numbers go with it.
+ * Start-time fair queueing: a turn is a number, and the lower turn goes first. The turn in force
+ * (control->turn) is the turn of the task placed or finished last. A client with nothing queued
+ * gets the turn in force and moves it on by one, so single tasks of many clients run in the order
+ * of submission. A client with many queued tasks gets numbers ahead of the turn in force and moves
+ * nothing: a later client comes not behind all of those tasks, but in between.
+ * Where: a word of the control page; each client's next number in its own memory.
+ * Who may call: turns_take() a client for its submissions; turns_passed() the scheduler.
+ * Death: the word only grows, and any value is good; a client's numbers die with the client.
  * Blocks: never. */
 #ifndef PLM_TURNS_H
 #define PLM_TURNS_H
 
 #include "tables/tables.h"
 
-/* The first of n turns in a row; *next belongs to the one who submits, all its threads. */
+/* The first of n turns in a row; *next belongs to the submitting client, all threads together. */
 uint64_t turns_take(struct tables *t, _Atomic uint64_t *next, uint64_t n);
-/* A task was handed to a worker at once and waited for nobody: its turn was not used. */
+/* After a task went into a hand and waited for no other task: its turn was not used. */
 void turns_give_back(_Atomic uint64_t *next, uint64_t turn);
-void turns_passed(struct tables *t, uint64_t turn); /* all up to this one had theirs */
+void turns_passed(struct tables *t, uint64_t turn); /* all turns up to this are over */
 
 #endif

@@ -1,5 +1,5 @@
 #!/bin/bash
-# bare.sh - that the ordinary build loses nothing to the hooks of shm/steps.h.
+# bare.sh - checks that the hooks of shm/steps.h cost the ordinary build nothing.
 #
 #	COMPILE='gcc -I. -O2 ...' bare.sh	(make bare knows the flags)
 #
@@ -27,15 +27,15 @@ bare_atomics() {
 #define sh_peek(p)     atomic_load_explicit((p), memory_order_relaxed)
 #define sh_once(l)     __atomic_load_n(&(l), __ATOMIC_RELAXED)
 #define sh_fill(l, v)  __atomic_store_n(&(l), (v), __ATOMIC_RELAXED)
-#define sh_store(p, v) atomic_store_explicit((p), (v), memory_order_release)
-#define sh_poke(p, v)  atomic_store_explicit((p), (v), memory_order_relaxed)
-#define sh_set(l, v)   ((void)((l) = (v)))
-#define sh_cas(p, e, w) atomic_compare_exchange_strong_explicit((p), (e), (w), \
+#define sh_store(p, v, ...) atomic_store_explicit((p), (v), memory_order_release)
+#define sh_poke(p, v, ...)  atomic_store_explicit((p), (v), memory_order_relaxed)
+#define sh_set(l, v, ...)   ((void)((l) = (v)))
+#define sh_cas(p, e, w, ...) atomic_compare_exchange_strong_explicit((p), (e), (w), \
     memory_order_seq_cst, memory_order_acquire)
-#define sh_or(p, v)    atomic_fetch_or_explicit((p), (v), memory_order_seq_cst)
-#define sh_and(p, v)   atomic_fetch_and_explicit((p), (v), memory_order_seq_cst)
-#define sh_add(p, v)   atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)
-#define sh_swap(p, v)  atomic_exchange_explicit((p), (v), memory_order_seq_cst)
+#define sh_or(p, v, ...)    atomic_fetch_or_explicit((p), (v), memory_order_seq_cst)
+#define sh_and(p, v, ...)   atomic_fetch_and_explicit((p), (v), memory_order_seq_cst)
+#define sh_add(p, v, ...)   atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)
+#define sh_swap(p, v, ...)  atomic_exchange_explicit((p), (v), memory_order_seq_cst)
 END
 }
 

@@ -3,42 +3,13 @@
 #
 #	completions.sh bash|zsh|fish TABLE
 #
-# The functions are packaging/completion.SHELL; what there is to complete is added here. What a
-# value or an operand may be is read off its word in the help (kinds, below): a new option completes
-# well if its help says FILE, DIR, NAME, REF, FUNCTION, or its words parted by |.
+# The functions are packaging/completion.SHELL; this script adds the words to complete. The KIND of
+# an option says what its value may be; operands are known by their words in the usage: FILE, DIR,
+# NAME, REF, FUNCTION, or words separated by |.
 set -eu
 shell=$1 table=$2
 
 kinds='
-	# What the value of an option may be: a kind of _plm_reply, or `words` and the words.
-	function kind(option, value, text,   list) {
-		if (option == "--name")
-			return "runtimes"
-		if (value ~ /\|/ && value !~ /[A-Z]/)
-			return "words " words(value, "[|]")
-		if (option == "--policy" && match(text, /: [^;.]*/)) {
-			list = substr(text, RSTART + 2, RLENGTH - 2)
-			gsub(/ *\([^)]*\)/, "", list)
-			return "words " words(list, ", *")
-		}
-		if (option == "--state") { # names, or NAME: what that is; parted by semicolons
-			gsub(/:[^;]*/, "", text)
-			return "words " words(text, "[,;] *")
-		}
-		if (value ~ /FILE|PATH/)
-			return "files"
-		if (value ~ /DIR/)
-			return "directories"
-		if (value ~ /REF/)
-			return "refs"
-		return "none"
-	}
-	function words(list, parting,   part, n, i, all) {
-		n = split(list, part, parting)
-		for (i = 1; i <= n; i++)
-			all = all (i > 1 ? " " : "") part[i]
-		return all
-	}
 	# What operands may be, by the words of a usage: kinds, and =WORD for a word as it stands.
 	function operands(command, usage,   part, n, i, word, all, seen) {
 		gsub(/[][|]|\.\.\./, " ", usage)
@@ -63,7 +34,7 @@ kinds='
 	$1 == "option" && $5 ~ /^\[/ { $5 = "" } # a value that is no word of its own
 	# The names of policies, which plm --help lists, are an operand of plmctl, too.
 	$1 == "option" && $4 == "--policy" && policies == "" {
-		policies = kind($4, $5, $6)
+		policies = $7
 		sub(/^words /, "=", policies)
 		gsub(/ /, " =", policies)
 	}'
@@ -72,7 +43,7 @@ in_bash() {
 	cat packaging/completion.bash
 	awk "$kinds"'
 	$1 == "option" { all[$2 "/" $3] = all[$2 "/" $3] " " $4; programs[$2] }
-	$1 == "option" && $5 != "" { value[$2 "/" $3 "/" $4] = kind($4, $5, $6) }
+	$1 == "option" && $5 != "" { value[$2 "/" $3 "/" $4] = $7 }
 	$1 == "command" { value[$2 "/" $3 "/operands"] = operands($3, $5) }
 	$1 == "command" && $2 == "plmctl" { names = names " " $3 }
 	END {
@@ -114,8 +85,8 @@ in_zsh() {
 			return "(" names ")"
 		return what == "none" ? "" : "_plm_" what
 	}
-	function spec(option, value, text) {
-		value = value == "" ? "" : ":" quoted(value) ":" action(kind(option, value, text))
+	function spec(option, value, text, kind) {
+		value = value == "" ? "" : ":" quoted(value) ":" action(kind)
 		sub(/[.;(].*/, "", text)
 		return sprintf(" \\\n\t    \047%s[%s]%s\047", option (value == "" ? "" : "="),
 		    quoted(text), value)
@@ -132,7 +103,7 @@ in_zsh() {
 				all = all operand(part[i], action(part[i]))
 		return fixed == "" ? all : all operand("word", "(" substr(fixed, 2) ")")
 	}
-	$1 == "option" { specs[$2 "/" $3] = specs[$2 "/" $3] spec($4, $5, $6) }
+	$1 == "option" { specs[$2 "/" $3] = specs[$2 "/" $3] spec($4, $5, $6, $7) }
 	$1 == "command" && $2 == "plmdump" { subjects = rest(operands("", $5)) }
 	$1 == "command" && $2 == "plmctl" {
 		order[++n] = $3
@@ -189,7 +160,7 @@ in_fish() {
 		text = $6
 		sub(/[.;(].*/, "", text)
 		print "complete -c " $2 when($3) " -l " substr($4, 3) \
-		    ($5 == "" ? "" : values(kind($4, $5, $6))) " -d " quoted(text)
+		    ($5 == "" ? "" : values($7)) " -d " quoted(text)
 	}
 	$1 == "command" && $2 == "plmdump" { offer("plmdump", "", operands("", $5)) }
 	$1 == "command" && $2 == "plmctl" {

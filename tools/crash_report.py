@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""crash_report.py - what the last `make crash` counted, into docs/reliability.md (`make crash-report`).
+"""crash_report.py - writes the counts of the last `make crash` into docs/reliability.md.
 
 A line of a sweep is `NAME  N points  N states  N double faults  N s  ok`. The table of the page
 stands between two marks and is rewritten; the text around it is not.
@@ -12,7 +12,7 @@ import sys
 PAGE = "docs/reliability.md"
 LOGS = "build/logs/crash/*.log"
 LINE = re.compile(r"^(.+?)\s+(\d+) points\s+(\d+) states\s+(\d+) double faults\s+([\d.]+) s\s+(\w+)$")
-HOW = {"steps": "each shared step, and each of its recovery", "release": "machine instructions"}
+HOW = {"steps": "each shared step, and each step of the recovery", "release": "machine instructions"}
 
 
 def read(path):

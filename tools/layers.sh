@@ -4,14 +4,14 @@
 #
 # 1. An include goes down, or stays in its folder:
 #
-#	base <- shm <- heap, store <- tables <- client, scheduler <- worker <- manager
-#	                                        client <- cli
-#	client <- journal <- manager, cli (history alone)
-#	base <- policy <- scheduler, manager, cli
-#	base <- topology <- manager, cli
-#    Examples and the module `probe` see what any user sees: plm.h. Benches see no part of a
-#    runtime but the public interface; the simulation is made of heap and policy, and
-#    what placing costs is measured on the tests' stage. Tests and the explorer may see
+#	base <- shm <- heap, store <- tables <- client, scheduler <- worker <- command <- manager
+#	                                        client <- cli, dump (plm.h and plm_inspect.h alone)
+#	client <- journal <- manager, cli (cmd_history.c alone)
+#	base <- policy <- client, scheduler, manager
+#	base <- topology <- manager, cli (cmd_topology.c alone)
+#    Examples and the module `probe` see what any user sees: plm.h and plm_inspect.h. Benches see
+#    no part of a runtime but the public interface; the simulation is made of heap and policy, and
+#    the cost of placing is measured on the tests' stage. Tests and the explorer may see
 #    everything, and nothing sees them.
 # 2. The manager takes no shared lock and walks no shared structure but the process table: none of
 #    its objects names a function that does. Its children do (they run the roles' own code), and the
@@ -36,16 +36,16 @@ below[heap]="base shm"
 below[store]="base shm"
 below[tables]="base shm heap store spec"
 below[topology]="base"
-below[client]="${below[tables]} tables"
+below[client]="${below[tables]} tables policy"
 below[scheduler]="${below[tables]} tables policy"
-below[worker]="${below[client]} client topology command"
-below[command]="${below[client]} client topology worker"
+below[worker]="${below[client]} client topology"
+below[command]="${below[worker]} worker"
 below[journal]="${below[client]} client"
-below[manager]="${below[worker]} scheduler worker journal policy topology"
-below[cli]="${below[client]} client policy topology journal"
+below[manager]="${below[command]} command scheduler journal"
+below[cli]="base client"
 below[cli/map]="${below[cli]} cli"
 below[cli/load]="${below[cli]} cli"
-below[dump]="${below[tables]} tables client cli"
+below[dump]="base client cli"
 below[bench]="base shm"
 
 for tool in nm grep sed python3; do
@@ -66,13 +66,22 @@ includes() {
 		sed 's/^\([^:]*:[0-9]*\):[^"]*"\([^"]*\)".*/\1 \2/'
 }
 
+# Files of plmctl that still look behind the doors. No new one may.
+unconverted="cli/retry_tasks.c"
+unconverted=${unconverted//[$'\n\t']/ }
+
 for folder in "${!below[@]}"; do
 	while read -r place header; do
 		case "$folder/${header%/*}:$header" in
 		bench/client:client/plm.h | bench/plm.h:plm.h) continue ;;
+		client/plm.h:plm.h) continue ;; # plm_inspect.h, as it is installed
+		cli/topology:topology/topology.h | cli/journal:journal/history.h)
+			case $place in cli/cmd_topology.c:* | cli/cmd_history.c:*) continue ;; esac
+			;;
 		bench/*:tests/support/*) continue ;;
 		bench/heap:* | bench/policy:*) case $place in bench/*sim*) continue ;; esac ;;
 		esac
+		[[ " $unconverted " == *" ${place%%:*} "* ]] && continue
 		case " $folder ${below[$folder]} " in
 		*" ${header%/*} "*) ;;
 		*) offence "$place includes $header; may be: $folder ${below[$folder]}" ;;
@@ -83,9 +92,23 @@ done
 while read -r place header; do
 	case $header in
 	plm.h | client/plm.h | worker/probe.h | race.h) ;;
-	*) offence "$place includes $header: it may see what a user sees, plm.h alone" ;;
+	plm_inspect.h | client/plm_inspect.h) ;;
+	*) offence "$place includes $header: it may see what a user sees, the two doors" ;;
 	esac
-done < <(includes examples/*.c worker/probe.[ch] tests/support/modules/*.c client/plm.h)
+done < <(includes examples/*.c worker/probe.[ch] tests/support/modules/*.c client/plm.h \
+	client/plm_inspect.h)
+
+# The programs see of libplm what any user sees.
+while read -r place header; do
+	[[ " $unconverted " == *" ${place%%:*} "* ]] && continue
+	case $header in
+	client/plm.h | client/plm_inspect.h) ;;
+	client/*) offence "$place includes $header: it may see the two doors alone" ;;
+	esac
+done < <(includes cli/*.[ch] cli/*/*.[ch] dump/*.[ch])
+for file in $unconverted; do
+	[ -f "$file" ] || offence "$file is not there: take it off the list of unconverted files"
+done
 
 # OBJECT SYMBOL, a line an undefined symbol
 undefined() {
@@ -121,7 +144,6 @@ done < <(for folder in "${!below[@]}"; do
 	[ "$folder" = bench ] || undefined "$objects/$folder"/*.o
 done)
 
-circles=$(python3 tools/circles.py "$objects" scheduler) ||
-	offence "$(grep 'at most' <<<"$circles")"
+circles=$(python3 tools/circles.py "$objects") || offence "$(grep 'at most' <<<"$circles")"
 
 [ $offences -eq 0 ]

@@ -1,5 +1,5 @@
 #!/bin/bash
-# nightly.sh - a night of everything that finds more the longer it runs.
+# nightly.sh - a night of all searches that find more the longer they run.
 #
 #	SWEPT="SWEEP..." nightly.sh MINUTES
 #

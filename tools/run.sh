@@ -1,33 +1,66 @@
 #!/bin/bash
-# run.sh - runs test programs one after the other and counts.
+# run.sh - runs test programs side by side and counts.
 #
-#	run.sh [--show] LOGS PROGRAM...
+#	run.sh [--show] [--jobs N] LOGS PROGRAM...
 #
-# A line a program with its time. Its output goes to LOGS/NAME.log, is shown when it failed (the end
-# of it) or with --show (all of it; LOGS keeps it, with the variant in its name), else the log is
-# kept only if it failed. Counted are the checks a program speaks of: "95%: Checks: 20, Failures: 1,
-# Errors: 0" (the Check library), lines that end in "ok" or "FAILED" (the kill sweeps); else the
-# program itself. The closing line is `N passed, N failed`, the exit code 0 only if nothing failed.
-# What a test has left out, and why, is a line below its own ("left out, ..."). $RUN_LIMIT_S (600)
-# is the longest a program may take. First it removes what failed tests that are no more have left
-# in /dev/shm.
-set -u
+# N programs run at once, by default two more than there are cpus, because most tests wait for other
+# processes. The longest programs start first, by the seconds of their last run (LOGS/seconds) or
+# else by tests/schedule; the programs that tests/schedule calls alone run one by one at the end.
+#
+# Each program gets a line with its time when it ends. Its output goes to LOGS/NAME.log. The script
+# shows the end of the log of a failed program; with --show it shows every log whole and keeps it,
+# under a name with the variant. Without --show the log of a good program is removed.
+#
+# The script counts the checks that a program reports: "95%: Checks: 20, Failures: 1, Errors: 0" (the
+# Check library), or lines that end in "ok" or "FAILED" (the kill sweeps); else the program itself.
+# The closing line is `N passed, N failed`, the exit code 0 only if nothing failed. Lines that begin
+# with "left out" (a test that cannot run here) or "left behind" (tests/support/leftovers.h) are
+# repeated below the line of their program. A program may take $RUN_LIMIT_S (600) seconds.
+set -u -m # -m: without job control the shell would let its children ignore SIGINT
 
-show=
-if [ "$1" = --show ]; then
-	show=1
-	shift
-fi
+show='' jobs=$(($(nproc) + 2))
+while :; do
+	case $1 in
+	--show) show=1 && shift ;;
+	--jobs) jobs=$2 && shift 2 ;;
+	*) break ;;
+	esac
+done
 logs=$1
 shift
-mkdir -p "$logs"
+limit=${RUN_LIMIT_S:-600}
 passed=0 failed=0
+declare -A program_of=() began_at=()
+mkdir -p "$logs"
+touch "$logs/seconds"
 
-# What tests left that failed, and whose process is no more: segments are named after it.
-for segment in /dev/shm/plm-"$(id -u)"-test-*; do
-	pid=${segment#*-test-} pid=${pid%%-*}
-	[ -e "$segment" ] && [ ! -d "/proc/$pid" ] && rm -rf "$segment"
+# A test program that was killed leaves segments and a directory: both are named after its pid.
+for left in /dev/shm/plm-"$(id -u)"-test-* "${TMPDIR:-/tmp}"/plm-test-*; do
+	pid=${left#*-test-} pid=${pid%%-*}
+	[[ $pid =~ ^[0-9]+$ ]] && [ -e "$left" ] && [ ! -d "/proc/$pid" ] && rm -rf "$left"
 done
+
+log_of() { # PROGRAM
+	local name=${1##*/}
+	[ "$show" ] && name=$(cut -d / -f 2 <<<"$1")-$name
+	echo "$logs/$name.log"
+}
+
+in_order() { # PROGRAM...: "alone|beside PROGRAM", the longest first, those to run alone at the end
+	for program in "$@"; do
+		echo "$program $(basename "$(log_of "$program")" .log)"
+	done | awk '
+		FILENAME != "-" && !/^#/ {
+			seconds[$1] = $2
+			if ($3 == "alone:")
+				alone[$1] = 1
+		}
+		FILENAME == "-" {
+			name = $1; sub(".*/", "", name)
+			time = $2 in seconds ? seconds[$2] : seconds[name]
+			print (name in alone ? "alone" : "beside"), $1, time + 0
+		}' tests/schedule "$logs/seconds" - | sort -k 1,1r -k 3,3nr -s | cut -d ' ' -f 1,2
+}
 
 count() { # LOG EXIT_CODE: sets good and bad
 	read -r good bad < <(awk '
@@ -40,35 +73,76 @@ count() { # LOG EXIT_CODE: sets good and bad
 	if [ $((good + bad)) -eq 0 ]; then
 		good=$(($2 == 0)) bad=$(($2 != 0))
 	elif [ "$2" -ne 0 ] && [ "$bad" -eq 0 ]; then
-		bad=1 # it died of something else
+		bad=1 # the program died after its checks
 	fi
 }
 
-for program in "$@"; do
-	name=$(basename "$program")
-	log=$logs/${show:+$(cut -d / -f 2 <<<"$program")-}$name.log
-	began=$(date +%s%N)
-	if [ "$show" ]; then
-		echo "$program"
-		timeout -k 5 "${RUN_LIMIT_S:-600}" "$program" 2>&1 | tee "$log"
-		code=${PIPESTATUS[0]}
-	else
-		timeout -k 5 "${RUN_LIMIT_S:-600}" "$program" >"$log" 2>&1
-		code=$?
-	fi
-	took=$((($(date +%s%N) - began) / 1000000))
-	count "$log" "$code"
+tell() { # PROGRAM EXIT_CODE MILLISECONDS
+	local name=${1##*/} log good bad
+	log=$(log_of "$1")
+	count "$log" "$2"
 	passed=$((passed + good)) failed=$((failed + bad))
+	[ "$show" ] && [ "$jobs" -gt 1 ] && echo "$1" && cat "$log"
 	printf '  %-28s %4d passed %4d failed %5d.%03d s\n' "$name" "$good" "$bad" \
-		$((took / 1000)) $((took % 1000))
-	[ "$show" ] || grep '^left out' "$log" | sort -u | sed 's/^/    /'
-	if [ "$code" -eq 0 ] && [ "$bad" -eq 0 ]; then
+		$(($3 / 1000)) $(($3 % 1000))
+	echo "$(basename "$log" .log) $(($3 / 1000))" >>"$logs/seconds.new"
+	[ "$show" ] || grep -E '^left (out|behind)' "$log" | sort -u | sed 's/^/    /'
+	if [ "$2" -eq 0 ] && [ "$bad" -eq 0 ]; then
 		[ "$show" ] || rm -f "$log"
-		continue
+		return
 	fi
-	[ "$code" -eq 124 ] && echo "    it did not end in ${RUN_LIMIT_S:-600} s"
+	[ "$2" -eq 124 ] && echo "    it did not end in $limit s"
 	[ "$show" ] || tail -n 40 "$log" | sed 's/^/    /'
-	echo "    exit code $code; all of it in $log"
+	echo "    exit code $2; the whole log: $log"
+}
+
+start() { # PROGRAM
+	began_at[$1]=$(date +%s%N)
+	timeout -k 5 "$limit" "$1" >"$(log_of "$1")" 2>&1 </dev/null &
+	program_of[$!]=$1
+}
+
+finish() { # waits until one of the running programs ends
+	local pid code program
+	wait -n -p pid "${!program_of[@]}"
+	code=$?
+	program=${program_of[$pid]}
+	unset "program_of[$pid]"
+	tell "$program" "$code" $((($(date +%s%N) - began_at[$program]) / 1000000))
+}
+
+watch() { # PROGRAM: the same, its output shown while it runs
+	local began code
+	began=$(date +%s%N)
+	echo "$1"
+	timeout --foreground -k 5 "$limit" "$1" </dev/null 2>&1 | tee "$(log_of "$1")"
+	code=${PIPESTATUS[0]}
+	tell "$1" "$code" $((($(date +%s%N) - began) / 1000000))
+}
+
+trap 'kill "${!program_of[@]}" 2>/dev/null; wait; exit 130' INT TERM
+
+rm -f "$logs/seconds.new"
+mapfile -t ordered < <(in_order "$@") # no loop that reads: programs would inherit its descriptor
+for line in "${ordered[@]}"; do
+	program=${line#* } at_once=$jobs
+	[ "${line%% *}" = alone ] && at_once=1
+	while [ ${#program_of[@]} -ge "$at_once" ]; do
+		finish
+	done
+	if [ "$show" ] && [ "$jobs" -eq 1 ]; then
+		watch "$program"
+	else
+		start "$program"
+	fi
 done
+while [ ${#program_of[@]} -gt 0 ]; do
+	finish
+done
+
+# The times of programs that did not run now stay known.
+awk '!($1 in seen) { seen[$1] = 1; print }' "$logs/seconds.new" "$logs/seconds" >"$logs/seconds.all"
+mv "$logs/seconds.all" "$logs/seconds"
+rm -f "$logs/seconds.new"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

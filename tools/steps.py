@@ -2,17 +2,17 @@
 """steps.py - what the kill sweeps know of the shared steps of the source.
 
     steps.py kills     is there a sweep that kills at each?
-    steps.py mutants   is each broken rule of tests/sweeps/mutants noticed by whom it names? (a minute)
+    steps.py mutants   does each test that tests/sweeps/mutants names notice its broken rule? (a minute)
     steps.py search    is any step at all missed when it is left out, or done in the wrong order?
                        (15 minutes) --only TEXT: those whose names have it; --how HOW; --seconds N:
                        so many of them, by chance; --deep: with double faults (hours); --known:
                        are those of tests/sweeps/steps.known harmless, all of them?
 
-What can be broken, and how: tests/mutate.h. The first and the last read what the sweeps of the
-steps build left beside them, PROGRAM.steps (tests/support/seen.h), and what the explorer did (--reached). A
-step that cannot be killed at, or whose loss does no harm, stands with its reason in
-tests/sweeps/steps.known; one that stands there without need is a failure as well, so that the list tells
-the truth.
+What can be broken, and how: tests/support/mutate.h. How a step is named: tests/support/label.h. The
+first and the last read the lists that the sweeps of the steps build (PROGRAM.steps, see
+tests/support/seen.h) and the explorer (--reached) left beside the programs. A step that no sweep
+kills at, or whose loss does no harm, stands with its reason in tests/sweeps/steps.known; a line
+without need, or without a step, is a failure as well, so that the list tells the truth.
 """
 
 import argparse
@@ -25,7 +25,7 @@ import subprocess
 import sys
 import time
 
-SWEEPS = "build/steps/tests"
+SWEEPS = "build/steps/tests/sweeps"
 STEPS = SWEEPS + "/sweep_*.steps"
 EXPLORER = "build/explore/verify/explore/explore"
 EXPLORER_SEEDS = 1000  # of each scenario that comes to the step
@@ -36,12 +36,8 @@ NOTICED, NOTHING_SWEPT = 1, 3  # exit codes
 OURS = ("tests/", "verify/", "bench/")
 HOWS = ("left out", "late", "early")
 
-Step = collections.namedtuple("Step", "function what")
+# A step is its label (tests/support/label.h): "MODULE: OPERATION FIELD".
 Mutant = collections.namedtuple("Mutant", "how step")
-
-
-def name(step):
-    return f"{step.function}: {step.what}"
 
 
 class Seen:
@@ -59,16 +55,15 @@ class Seen:
     def read_explorer(self):
         with open(EXPLORER + ".steps", encoding="utf-8") as file:
             for line in file:
-                operation, how, place, function, what = line.rstrip("\n").split("\t")
+                operation, how, place, step = line.rstrip("\n").split("\t")
                 if how == "reached" and not place.startswith(OURS):
-                    self.scenarios[Step(function, what)].add(operation)
+                    self.scenarios[step].add(operation)
 
     def read(self, path):
         program = path[: -len(".steps")]
         with open(path, encoding="utf-8") as file:
             for line in file:
-                operation, how, place, function, what = line.rstrip("\n").split("\t")
-                step = Step(function, what)
+                operation, how, place, step = line.rstrip("\n").split("\t")
                 if place.startswith(OURS):
                     continue
                 self.places[step].add(place)
@@ -99,7 +94,7 @@ def matches(pattern, text):
 def excused(known, what, step):
     also = ("order", "left out") if what in ("late", "early") else ()
     for entry in known:
-        if (entry["what"] == what or entry["what"] in also) and matches(entry["pattern"], name(step)):
+        if (entry["what"] == what or entry["what"] in also) and matches(entry["pattern"], step):
             entry["used"] = True
             return entry
     return None
@@ -118,15 +113,21 @@ def kills(_):
     passed = failed = excuses = 0
     for step, places in sorted(seen.places.items(), key=lambda item: sorted(item[1])):
         for place in sorted(places):
-            if (place, step) in seen.killed:
+            if step.endswith("?"):
+                failed += 1
+                print(f"  {place}: the step has no label: name it by a last argument (shm/steps.h)")
+            elif (place, step) in seen.killed:
                 passed += 1
             elif excused(known, "kill", step):
                 excuses += 1
             else:
                 failed += 1
-                print(f"  no sweep kills at {place}, {name(step)}")
+                print(f"  no sweep kills at {place}, {step}")
     for entry in known:
-        if entry["what"] == "kill" and not entry["used"]:
+        if not any(matches(entry["pattern"], step) for step in seen.places):
+            failed += 1
+            print(f"  {KNOWN}: no such step: {entry['pattern']}")
+        elif entry["what"] == "kill" and not entry["used"]:
             failed += 1
             print(f"  {KNOWN}: no need for: {entry['pattern']}")
     print(f"shared steps of the source: {passed} are killed at, {excuses} have a reason not to be")
@@ -203,7 +204,7 @@ def mutants(_):
 
 def notice(mutant, seen, deep):
     """Who noticed it, or None. The cheapest first."""
-    rule = f"{mutant.how}: {name(mutant.step)}"
+    rule = f"{mutant.how}: {mutant.step}"
     sweeps = seen.sweeps[mutant.step]
     operations = sorted({(p, o) for p, o, _ in sweeps}, key=lambda s: (seen.cost[s], s))
     if mutant.how == "left out":
@@ -224,16 +225,15 @@ def notice(mutant, seen, deep):
 
 
 def may_be_broken(how, step):
-    kind = step.what.split()[0]
-    if kind in ("store", "poke", "set", "or", "and", "add", "swap", "cas"):
+    if step.split()[1] in ("store", "poke", "set", "or", "and", "add", "swap", "cas"):
         return True
-    return how == "left out" and step.what == "futex wake"
+    return how == "left out" and step == "steps: futex wake"
 
 
 def mutants_of(seen, asked):
     for step in sorted(set(seen.sweeps) | set(seen.scenarios)):
         for how in HOWS:
-            if asked.how and how != asked.how or asked.only and asked.only not in name(step):
+            if asked.how and how != asked.how or asked.only and asked.only not in step:
                 continue
             if may_be_broken(how, step):
                 yield Mutant(how, step)
@@ -245,13 +245,13 @@ def judge(mutant, who, known):
     exact = harmless and harmless["what"] == mutant.how and harmless["pattern"][-1] != "*"
     right = True
     if who and exact:
-        print(f"  {KNOWN}: no need for: {mutant.how}: {name(mutant.step)}: {who} notices it")
+        print(f"  {KNOWN}: no need for: {mutant.how}: {mutant.step}: {who} notices it")
         right = False
     elif not who and not harmless:
-        print(f"  NOT NOTICED: {mutant.how}: {name(mutant.step)}")
+        print(f"  NOT NOTICED: {mutant.how}: {mutant.step}")
         right = False
     else:
-        print(f"  {mutant.how}: {name(mutant.step)}: {who or 'harmless'}")
+        print(f"  {mutant.how}: {mutant.step}: {who or 'harmless'}")
     sys.stdout.flush()
     return right
 

@@ -14,7 +14,7 @@ enum {
 
 /* ---- which devices ---- */
 
-/* Known as one that computes to a library that hwloc was built with. */
+/* Does a library behind hwloc know the device as a GPU? */
 static bool gpus_computes(hwloc_obj_t o)
 {
 	static const char *const subtypes[] = { "CUDA", "NVML", "RSMI" };
@@ -35,9 +35,10 @@ static hwloc_obj_t gpus_computing_part(hwloc_obj_t pci)
 	return part;
 }
 
-/* Display controllers of other makers draw the console of a server or a virtual machine; if one
- * computes, a library tells. A device without a PCI address is one of a system on a chip, and
- * counts by CUDA alone, since other libraries would count it again. */
+/* A display controller of another maker draws the console of a server or a virtual machine, and
+ * counts only if a library knows the device as a GPU. A device without a PCI address is part of a
+ * system on a chip, and counts by CUDA alone, since other libraries would count the device
+ * again. */
 bool is_gpu(hwloc_obj_t o)
 {
 	if (o->type == HWLOC_OBJ_OS_DEVICE)
@@ -79,14 +80,14 @@ void gpu_title(hwloc_obj_t o, char ret[TOPOLOGY_NAME_BYTES])
 static int32_t gpus_near_node(const struct topology *t, hwloc_obj_t o)
 {
 	hwloc_obj_t near = hwloc_get_non_io_ancestor_obj(t->hwloc, o);
-	/* Near all of several nodes is near none. */
+	/* A device at the same distance from several nodes is near none. */
 	bool one = near && hwloc_bitmap_weight(near->nodeset) == 1;
 	return one ? hwloc_bitmap_first(near->nodeset) : GPU_NODE_NONE;
 }
 
 struct found {
 	hwloc_obj_t device;
-	bool other;       /* not NVIDIA's: numbered after those */
+	bool other;       /* not of NVIDIA: numbered after NVIDIA's GPUs */
 	uint64_t address; /* on the bus; 0: none */
 };
 
@@ -119,7 +120,7 @@ static uint32_t gpus_find(
 	return n;
 }
 
-/* ---- which of them we may use ---- */
+/* ---- GPUs for this process ---- */
 
 static const char *gpus_uuid_of(hwloc_obj_t o)
 {
@@ -144,8 +145,8 @@ static struct gpu gpus_describe(
 	return gpu;
 }
 
-/* A UUID may be cut short, as CUDA allows. One that nobody here can look up (hwloc was built
- * without NVML, or it is a part of a GPU: "MIG-...") is believed, if there is any GPU at all. */
+/* A UUID may be cut short, as CUDA allows. A UUID unknown to hwloc (hwloc without NVML, or a part
+ * of a GPU: "MIG-...") is believed if the machine has any GPU. */
 static bool gpus_resolve_uuid(const struct topology *t, const struct found *found, uint32_t n,
     const char *word, size_t length, struct gpu *ret)
 {
@@ -207,7 +208,7 @@ static uint32_t gpus_choose(const struct topology *t, const struct found *found,
 	return count;
 }
 
-/* hwloc does not list its components; but only one that is there can be left out. */
+/* hwloc does not list its components, but refuses to leave out a missing component. */
 bool topology_sees_devices(void)
 {
 	hwloc_topology_t probe;

@@ -1,4 +1,4 @@
-/* machine.h - what stands behind a `struct topology`. Private to topology/. */
+/* machine.h - the contents of a `struct topology`. Private to topology/. */
 #ifndef PLM_TOPOLOGY_MACHINE_H
 #define PLM_TOPOLOGY_MACHINE_H
 
@@ -10,13 +10,13 @@ struct topology {
 	hwloc_topology_t hwloc;
 };
 
-/* The cpus of a part that CPU_SETSIZE lets us name. */
+/* The cpus of a part, up to CPU_SETSIZE. */
 void cpus_of(hwloc_const_cpuset_t set, cpu_set_t *ret);
 
-/* A device that computes: of a maker of such, or known to CUDA, NVML, RSMI or OpenCL as one. */
+/* A device that computes: made by NVIDIA or AMD, or known to CUDA, NVML, RSMI or OpenCL. */
 bool is_gpu(hwloc_obj_t device);
 
-/* Its PCI address and what it calls itself, as far as it has them. */
+/* PCI address and name, as far as known. */
 void gpu_title(hwloc_obj_t device, char ret[TOPOLOGY_NAME_BYTES]);
 
 #endif

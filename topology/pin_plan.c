@@ -26,7 +26,7 @@ const char *pin_name(enum pin mode)
 	return mode < PIN_MODES ? names[mode] : "?";
 }
 
-/* A node that has cpus, and which core of it is next. Of several nodes of the same cpus (fast and
+/* A node with cpus, and the next core in the plan. Of several nodes with the same cpus (fast and
  * slow memory) the first counts. */
 struct bank {
 	hwloc_obj_t node, next;
@@ -57,7 +57,7 @@ static struct place pin_plan_place_of(hwloc_obj_t part, hwloc_obj_t node)
 	return place;
 }
 
-static void plan_none(hwloc_topology_t hwloc, const struct bank *bank, uint32_t banks,
+static void pin_plan_anywhere(hwloc_topology_t hwloc, const struct bank *bank, uint32_t banks,
     uint32_t workers, struct place *ret)
 {
 	struct place anywhere = pin_plan_place_of(hwloc_get_root_obj(hwloc), bank[0].node);
@@ -67,13 +67,14 @@ static void plan_none(hwloc_topology_t hwloc, const struct bank *bank, uint32_t 
 		ret[i] = anywhere;
 }
 
-static void plan_numa(const struct bank *bank, uint32_t banks, uint32_t workers, struct place *ret)
+static void pin_plan_numa(
+    const struct bank *bank, uint32_t banks, uint32_t workers, struct place *ret)
 {
 	for (uint32_t i = 0; i < workers; i++)
 		ret[i] = pin_plan_place_of(bank[i % banks].node, bank[i % banks].node);
 }
 
-/* The next core of the bank that has one left, from the given one on; NULL when all are taken. */
+/* The next free core, from the next bank in turn; NULL when all cores are taken. */
 static hwloc_obj_t pin_plan_next_core(hwloc_topology_t hwloc, hwloc_obj_type_t type,
     struct bank *bank, uint32_t banks, uint32_t *turn)
 {
@@ -89,24 +90,24 @@ static hwloc_obj_t pin_plan_next_core(hwloc_topology_t hwloc, hwloc_obj_type_t t
 	return NULL;
 }
 
-/* A virtual machine may not say which of its cpus share a core: then each is one. */
+/* A virtual machine may not say which cpus share a core: then each cpu counts as a core. */
 static hwloc_obj_type_t pin_plan_core_type(hwloc_topology_t hwloc)
 {
 	return hwloc_get_nbobjs_by_type(hwloc, HWLOC_OBJ_CORE) > 0 ? HWLOC_OBJ_CORE : HWLOC_OBJ_PU;
 }
 
-static void plan_cores(
+static void pin_plan_cores(
     hwloc_topology_t hwloc, struct bank *bank, uint32_t banks, uint32_t workers, struct place *ret)
 {
 	hwloc_obj_type_t type = pin_plan_core_type(hwloc);
-	uint32_t turn = 0, first = 0; /* of this round over all cores */
+	uint32_t turn = 0, first = 0; /* of the round over all cores */
 	for (uint32_t i = 0; i < workers; i++) {
 		hwloc_obj_t core = pin_plan_next_core(hwloc, type, bank, banks, &turn);
 		if (core) {
 			ret[i] = pin_plan_place_of(core, bank[turn++ % banks].node);
 			continue;
 		}
-		/* All are taken: the order repeats itself. */
+		/* All cores are taken: repeat the order. */
 		CHECK(i > first);
 		ret[i] = ret[first++];
 	}
@@ -119,13 +120,13 @@ int topology_plan(const struct topology *t, enum pin mode, uint32_t workers, str
 	if (!bank)
 		return why(-ENOMEM, "no memory to plan where workers run");
 	uint32_t banks = pin_plan_find_banks(t->hwloc, bank);
-	CHECK(banks > 0); /* hwloc: there is a node, and every cpu is in one */
+	CHECK(banks > 0); /* hwloc promises a node for every cpu */
 	if (mode == PIN_CORE)
-		plan_cores(t->hwloc, bank, banks, workers, ret);
+		pin_plan_cores(t->hwloc, bank, banks, workers, ret);
 	else if (mode == PIN_NUMA)
-		plan_numa(bank, banks, workers, ret);
+		pin_plan_numa(bank, banks, workers, ret);
 	else
-		plan_none(t->hwloc, bank, banks, workers, ret);
+		pin_plan_anywhere(t->hwloc, bank, banks, workers, ret);
 	free(bank);
 	return 0;
 }

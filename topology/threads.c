@@ -8,13 +8,13 @@
 
 #include "base/check.h"
 
-struct setter { /* of a library that may be loaded: its file, the call */
+struct setter { /* file and call of a library that may be loaded */
 	const char *file, *call;
 };
 
 static struct variable {
 	const char *name;
-	bool looked, theirs; /* theirs: whoever started us has set it */
+	bool looked, theirs; /* theirs: set by the user before plm started */
 	struct setter setter[3];
 } variables[] = {
 	{ "OMP_NUM_THREADS",
@@ -26,7 +26,7 @@ static struct variable {
 	    .setter = { { "libopenblas.so.0", "openblas_set_num_threads" } } },
 };
 
-/* Never loads it. */
+/* Never loads a library. */
 static void threads_ask(const struct setter *setter, int cpus)
 {
 	void *handle = dlopen(setter->file, RTLD_LAZY | RTLD_NOLOAD);
@@ -49,7 +49,7 @@ static void threads_set_variable(struct variable *v, const char *text, unsigned 
 		return;
 	setenv(v->name, text, 1);
 	if (first)
-		return; /* nothing is loaded yet, and looking takes long */
+		return; /* no library is loaded yet, and looking takes long */
 	for (size_t i = 0; i < COUNT_OF(v->setter) && v->setter[i].file; i++)
 		threads_ask(&v->setter[i], (int)cpus);
 }

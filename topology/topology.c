@@ -28,7 +28,8 @@ static int topology_open_as(
 	}
 	int r = 0;
 	if (description && hwloc_topology_set_synthetic(t->hwloc, description) < 0)
-		r = why(-EINVAL, "\"%s\" describes no machine, as \"numa:2 core:4 pu:2\" does",
+		r = why(-EINVAL,
+		    "\"%s\" does not describe a machine, as \"numa:2 core:4 pu:2\" does",
 		    description);
 	else if (topology_set_filters(t->hwloc, detail) < 0 || hwloc_topology_load(t->hwloc) < 0)
 		r = why(-errno, "hwloc cannot read the machine: %s", strerror(errno));
@@ -69,11 +70,12 @@ int topology_restrict(struct topology *t, const cpu_set_t *cpus)
 	for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++)
 		if (CPU_ISSET(cpu, cpus))
 			hwloc_bitmap_set(set, cpu);
-	/* A GPU stays where no cpu is left near it. */
+	/* ADAPT_IO: a GPU stays, even without a near cpu. */
 	int r = hwloc_topology_restrict(t->hwloc, set, HWLOC_RESTRICT_FLAG_ADAPT_IO);
 	int error = errno;
 	hwloc_bitmap_free(set);
-	return r < 0 ? why(-error, "none of the cpus we may use is on this machine") : 0;
+	return r < 0 ? why(-error, "this machine has none of the cpus that this process may use")
+		     : 0;
 }
 
 void topology_close(struct topology **tp)
@@ -140,7 +142,7 @@ static uint64_t topology_bytes_of(hwloc_obj_t o)
 	return cache ? o->attr->cache.size : 0;
 }
 
-/* The cpus of a device are those of what it hangs on. */
+/* A device has the cpus of the part above. */
 static hwloc_const_cpuset_t topology_near_cpus(hwloc_obj_t o)
 {
 	while (o && !o->cpuset)
@@ -155,7 +157,7 @@ struct walk {
 
 static void topology_visit(const struct walk *w, hwloc_obj_t o, uint32_t depth, bool alone)
 {
-	/* A cache is numbered by hwloc, each level for itself: nobody knows it by that. */
+	/* hwloc numbers caches level by level; no user knows a cache by number. */
 	bool numbered = o->os_index != HWLOC_UNKNOWN_INDEX && !hwloc_obj_type_is_cache(o->type);
 	struct topology_part part = { .depth = depth,
 		.alone = alone,
@@ -169,7 +171,7 @@ static void topology_visit(const struct walk *w, hwloc_obj_t o, uint32_t depth, 
 	w->visit(w->context, &part);
 }
 
-/* Bridges and other devices are passed through. */
+/* Shows GPUs; passes through bridges and the like. */
 static void topology_walk_devices(const struct walk *w, hwloc_obj_t device, uint32_t depth)
 {
 	for (; device; device = device->next_sibling) {
@@ -193,16 +195,15 @@ static uint32_t topology_walk_nodes(const struct walk *w, hwloc_obj_t o, uint32_
 	for (hwloc_obj_t memory = o->memory_first_child; memory; memory = memory->next_sibling) {
 		hwloc_obj_t node = memory;
 		for (; node->memory_first_child; node = node->memory_first_child)
-			topology_visit(
-			    w, node, depth, false); /* a cache of memory stands before it */
+			topology_visit(w, node, depth, false); /* a cache before the memory */
 		topology_visit(w, node, depth, false);
 	}
 	return depth + (o->memory_arity > 0);
 }
 
-/* In hwloc's tree a node hangs beside what is on it. For people a cache or a core is in its node,
- * and a node in its package; of several nodes of the same cores (fast and slow memory) the last
- * holds them. A group is nothing but an edge of the tree. */
+/* hwloc hangs a node beside the cores. People see a cache or a core inside a node, and a node
+ * inside a package; of several nodes with the same cores (fast and slow memory) the last holds the
+ * cores. A group is only an edge of the tree, and is not shown. */
 static void topology_walk_part(const struct walk *w, hwloc_obj_t o, uint32_t depth, bool alone)
 {
 	bool devices = topology_holds_devices(o->io_first_child),

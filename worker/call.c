@@ -101,8 +101,8 @@ static struct record *call_part_of(const struct plm_call *call, unsigned which)
 	return NULL;
 }
 
-/* Waits behind a process that is stopped inside the arena's lock for as long as it is: the next
- * value would take the place of what is not freed here, and nothing would name that any more. */
+/* While another process is stopped inside the arena's lock, our worker waits with it. Going on
+ * instead would lose the extent: the next value would overwrite the only name of the extent. */
 static void call_discard(struct plm_call *call, struct record *r)
 {
 	while (sh_peek(&r->value) &&
@@ -189,7 +189,7 @@ int plm_fail(plm_call *call, int code, const char *format, ...)
 	vsnprintf(call->message, sizeof call->message, format, args);
 	va_end(args);
 	call->code = code ? code : EIO;
-	if (!call->message[0]) /* a plm_why() that had nothing to say */
+	if (!call->message[0]) /* a plm_why() without a sentence */
 		snprintf(call->message, sizeof call->message, "the function gave no message: %s",
 		    plm_strerror(code > 0 ? -code : code));
 	return call->code;
@@ -197,7 +197,7 @@ int plm_fail(plm_call *call, int code, const char *format, ...)
 
 int plm_cancelled(const plm_call *call)
 {
-	sh_poke(&call->rt->me->beat_ns, clock_coarse_ns()); /* who asks is alive */
+	sh_poke(&call->rt->me->beat_ns, clock_coarse_ns()); /* asking is a sign of life */
 	for (; call; call = call->outer) {
 		uint64_t word = sh_peek(&call->record->state);
 		if (word_flags(word) & FLAGS_STOPPING ||

@@ -1,6 +1,6 @@
-/* call.h - one run of one task: what a function sees of it (plm.h, "inside a task"), and what it
- * left.
- * Where: the worker's stack.  Death: the record and its extents are the scheduler's to clean. */
+/* call.h - one run of a task: what the function sees of the task (plm.h, "inside a task"), and what
+ * the function left.
+ * Where: the worker's stack.  Death: the scheduler cleans up the record and its extents. */
 #ifndef PLM_CALL_H
 #define PLM_CALL_H
 
@@ -21,25 +21,25 @@ struct plm_call {
 	struct call_arg *args; /* here[], or allocated */
 	struct call_arg here[CALL_ARGS_HERE];
 	size_t nargs;
-	struct plm_call *outer; /* the task that waits while this one runs in its place */
-	uint64_t memory_peak;   /* of a command, as it was seen */
-	unsigned keeps_part;    /* this result outlives a failure; 0: none does */
+	struct plm_call *outer; /* the waiting task in whose place our task runs */
+	uint64_t memory_peak;   /* of a command, as far as seen */
+	unsigned keeps_part;    /* the number of a result which outlives a failure; 0: none */
 	int code;
 	char message[CALL_MESSAGE_BYTES];
 };
 
-/* All but the arguments; here[] stays as it lies: a kilobyte is not cleared for each task. */
+/* Fills all but the arguments; here[] stays as found: do not clear a kilobyte for each task. */
 void call_begin(struct plm_call *call, struct plm *rt, struct record *record, uint64_t word);
-/* Finds the arguments. 0, or -errno with a why: an argument failed to be what it should. */
+/* Finds the arguments. 0, or -errno with a why naming the bad argument. */
 int call_open(struct plm_call *call);
 void call_close(struct plm_call *call);
 
-/* Of a task of several replicas: its result is a copy of the first argument that is done. */
+/* A task of several replicas: the result is a copy of the first argument that is done. */
 bool call_takes_first(const struct plm_call *call);
 void call_take_first(struct plm_call *call);
 
-/* As plm_result_at(), in *ret, with a deadline of its own; 0: it does not wait. 0, or -errno with a
- * why. While it waits, the process slot says so. */
+/* As plm_result_at(), with the place in *ret and a deadline for room; 0: do not wait. 0, or -errno
+ * with a why. The process slot shows the wait. */
 int call_result(
     struct plm_call *call, unsigned which, size_t len, uint64_t deadline_ns, void **ret);
 

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-/* A cancellation does not wake a function, it is asked for: so long it may take to be seen. */
+/* How long a cancellation may stay unseen: a cancellation wakes nobody, a function has to ask. */
 #define LOOK_AGAIN_NS (10 * NS_PER_MS)
 
 static int inject_delay(struct plm_call *call, uint64_t delay_ns)
@@ -23,7 +23,7 @@ static int inject_delay(struct plm_call *call, uint64_t delay_ns)
 	return 0;
 }
 
-/* Both end with the death of this process: at once, or when somebody loses patience. */
+/* Both faults end with the death of the process: at once, or when somebody loses patience. */
 static _Noreturn void inject_be_lost(const struct plm_call *call, enum fault fault)
 {
 	log_warn("injected %s in task %llx attempt %u", fault == FAULT_CRASH ? "crash" : "hang",

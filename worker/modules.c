@@ -5,15 +5,33 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/why.h"
-#include "command/command_run.h"
 #include "worker/probe.h"
 
-const plm_module *module_builtin(const char *path)
+enum { BUILTIN_MAX = 4 };
+
+static struct builtin {
+	const char *path;
+	const plm_module *module;
+} builtin[BUILTIN_MAX] = { { MODULE_BUILTIN, &probe_module } };
+
+void module_offer(const char *path, const plm_module *module)
 {
-	if (strcmp(path, MODULE_BUILTIN) == 0)
-		return &probe_module;
-	return strcmp(path, MODULE_COMMANDS) == 0 ? &command_module : NULL;
+	size_t i = 0;
+	while (i < BUILTIN_MAX && builtin[i].path && strcmp(builtin[i].path, path) != 0)
+		i++;
+	CHECK(i < BUILTIN_MAX);
+	builtin[i] = (struct builtin){ path, module };
+}
+
+/* NULL: the path of a file. */
+static const plm_module *module_builtin(const char *path)
+{
+	for (size_t i = 0; i < BUILTIN_MAX && builtin[i].path; i++)
+		if (strcmp(builtin[i].path, path) == 0)
+			return builtin[i].module;
+	return NULL;
 }
 
 static int module_check(const char *path, const plm_module *module)
@@ -49,7 +67,7 @@ int module_open(const char *path, const plm_module **ret)
 	return r;
 }
 
-/* All functions of a module at once; only what the registry knows of it counts. */
+/* Binds all functions of a module at once, as far as the registry knows the module. */
 static int module_bind(struct functions *functions, const struct registry *registry, uint32_t index)
 {
 	char path[MODULE_PATH_BYTES];

@@ -1,26 +1,27 @@
-/* modules.h - shared objects with functions in them, opened in this process.
+/* modules.h - shared objects with functions, opened in our process; and modules built into plm.
  *
- * Who: a worker, after its fork and at the first use of a function; the loader (lifecycle/), to
- * learn what a module exports. Never the manager or the scheduler: they load no user code.
- * Blocks: in dlopen().  Death: a module that crashes while it is loaded takes this process with it.
- * */
+ * Who: a worker, after the fork and at the first use of a function; the loader (manager/loader.c),
+ * to learn what a module exports. Never the manager or the scheduler: neither loads user code.
+ * Blocks: in dlopen().  Death: a module that crashes while being loaded takes the process along. */
 #ifndef PLM_MODULES_H
 #define PLM_MODULES_H
 
 #include "client/plm.h"
 #include "tables/registry.h"
 
-/* The paths by which the registry names the built-in modules, `probe` and `command`. */
+/* The registry's path for the built-in module `probe`. */
 #define MODULE_BUILTIN "(built in)"
-#define MODULE_COMMANDS "(built in: commands)"
-/* NULL: the path is that of a file. */
-const plm_module *module_builtin(const char *path);
 
-/* Opens and checks a module; it stays open. 0, or -errno with a why: -ENOENT, -ELIBBAD (not
- * loadable), -EPROTO (no table of ours in it, or one of another ABI). */
+/* Makes a further built-in module known under a path, a text which no file is called. The manager,
+ * which starts loader and workers, offers what they may run, before any thread opens a module.
+ * Offering a path again changes nothing. */
+void module_offer(const char *path, const plm_module *module);
+
+/* Opens and checks a module, which stays open. 0, or -errno with a why: -ENOENT, -ELIBBAD (not
+ * loadable), -EPROTO (no table of ours, or another ABI). */
 int module_open(const char *path, const plm_module **ret);
 
-/* Code of registry functions in this process, found as they are needed. */
+/* The code of registry functions, filled in at the first use of each module. */
 struct functions {
 	plm_function *code[FUNCTIONS_MAX + 1];
 };

@@ -20,7 +20,7 @@ static void needs_show_devices(const struct worker *w, uint64_t gpus)
 	const struct tables *t = &w->rt.tables;
 	char list[VARIABLE_BYTES] = "";
 	if (!needs_devices(t))
-		return; /* what the user set stays */
+		return; /* devices set by the user stay */
 	for (uint32_t i = 0; i < DEVICES_MAX; i++) {
 		uint32_t device = w->rt.me->gpu_first + i;
 		if (!(gpus >> i & 1) || device >= DEVICES_MAX)
@@ -32,7 +32,7 @@ static void needs_show_devices(const struct worker *w, uint64_t gpus)
 	setenv("CUDA_VISIBLE_DEVICES", list, 1);
 }
 
-/* The alternative that this slot is booked for; NULL: it is booked for none. */
+/* The alternative for which our worker is booked; NULL: not booked. */
 static const struct demand *needs_demand_met(const struct plm *rt, const struct record *r)
 {
 	const struct terms *terms = terms_at(rt->tables.terms, r->terms);

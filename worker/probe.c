@@ -45,7 +45,7 @@ static int probe_expect_arguments(plm_call *call, size_t least, size_t most, con
 	return plm_fail(call, EINVAL, "%zu arguments given; usage: probe.%s", n, usage);
 }
 
-/* The whole text must be one number, white space around it allowed. */
+/* The whole text must be one number; white space around the number is allowed. */
 static bool probe_parse_number(const char *text, size_t length, int64_t *ret)
 {
 	char copy[NUMBER_TEXT_BYTES];
@@ -64,7 +64,7 @@ static bool probe_parse_number(const char *text, size_t length, int64_t *ret)
 	return true;
 }
 
-/* Argument i as a number from 0 to most. 0, or what plm_fail() returned. */
+/* Argument i as a number from 0 to most. 0, or the result of plm_fail(). */
 static int probe_number_argument(plm_call *call, size_t i, int64_t most, int64_t *ret)
 {
 	size_t length = 0;
@@ -98,7 +98,7 @@ static int probe_return_number(plm_call *call, int64_t number)
 	return r;
 }
 
-/* ---- the plain ones ---- */
+/* ---- plain functions ---- */
 
 static int probe_noop(plm_call *call)
 {
@@ -211,7 +211,7 @@ static int probe_signal_number(const char *text)
 	return 0;
 }
 
-/* As if the code of the task had done it: whatever the worker does with this signal is undone. */
+/* As if the code of the task had raised the signal: undo the worker's own handling first. */
 static void probe_die_by(int number)
 {
 	sigset_t set;
@@ -254,7 +254,8 @@ static int probe_fill(plm_call *call)
 		r = probe_result_bytes(call, (size_t)bytes, &result);
 	if (r != 0 || bytes == 0)
 		return r;
-	/* A page of the pattern stays in the cache: the rest costs what memset would. */
+	/* Copying from the first page, which stays in the cache, costs as little as memset()
+	 * would. */
 	unsigned char *at = result;
 	size_t length = (size_t)bytes, head = length < PATTERN_BYTES ? length : PATTERN_BYTES;
 	for (size_t i = 0; i < head; i++)
@@ -284,7 +285,7 @@ static int probe_sum(plm_call *call)
 	return probe_return_number(call, sum);
 }
 
-/* Not isspace(): a call a byte, and the same words in every locale. */
+/* Not isspace(): avoids a call for each byte, and splits alike in every locale. */
 static bool probe_is_space(unsigned char c)
 {
 	return c == ' ' || (c >= '\t' && c <= '\r');
@@ -319,7 +320,7 @@ static int probe_wordcount(plm_call *call)
 
 /* ---- tree: tasks that submit tasks ---- */
 
-/* All children are the same task. 0, or what plm_fail() returned; then nothing is left held. */
+/* All children are the same task. 0, or the result of plm_fail(); nothing is held then. */
 static int probe_submit_children(plm_call *call, int64_t depth, int64_t fanout, plm_ref *ret)
 {
 	char depth_text[NUMBER_TEXT_BYTES], fanout_text[NUMBER_TEXT_BYTES];

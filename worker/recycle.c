@@ -9,7 +9,7 @@
 
 #define LOOK_AGAIN_NS (100 * NS_PER_MS)
 
-/* Not what is shared: values that were read in place are the store's. 0: it cannot be known. */
+/* Resident bytes less the shared bytes: values read in place belong to the store. 0: unknown. */
 static uint64_t recycle_private_bytes(void)
 {
 	char text[128];
@@ -50,6 +50,6 @@ void recycle_if_due(struct worker *w)
 	if (process_step(me, &word, PROCESS_LEAVING)) {
 		log_info("leaves after %llu tasks%s", (unsigned long long)tasks,
 		    worn ? "" : ", its memory has grown");
-		members_changed(&w->rt.tables); /* what stands before it goes to others */
+		members_changed(&w->rt.tables); /* hints in front of our worker go to others */
 	}
 }

@@ -1,19 +1,21 @@
-/* retry_elsewhere.c - not again by the worker that has just failed it, while another is free.
+/* retry_elsewhere.c - a retry does not run on the worker that has just failed it, while another is
+ * free.
  *
- * The scheduler gives a retry to another worker that is idle (scheduler/place.c); but a hint may be
- * doubled, stolen, or run in the place of one that waits: so who claims looks, too. It is told to
- * the scheduler again, and nobody waits for ever: one that looks idle to us may be kept for another
- * task by the scheduler, so after a while we take it all the same. Only retries cost this look. */
+ * The scheduler gives a retry to another idle worker (scheduler/place.c). But the hint may be
+ * doubled, stolen, or run in place of a waiting task, so the claiming worker looks too, and tells
+ * the scheduler of the task again. Nobody waits for ever: the scheduler may keep an idle-looking
+ * worker for another task, so after a while we run the retry all the same. Only retries cost the
+ * look. */
 #include "base/check.h"
 #include "base/clock.h"
 #include "tables/handover.h"
 #include "worker/worker.h"
 
-enum { DOUBLES = 8 }; /* of one hint in a ring; hardly ever more than one */
+enum { DOUBLES = 8 }; /* copies of a hint in a ring; hardly ever more than one */
 #define LEAVE_IT_NS (100 * NS_PER_MS)
 
-/* A closed hand is that of a worker that runs what it has stolen, or that is idle and looks for
- * something to steal. */
+/* A closed hand belongs to a worker that runs a stolen task, or is idle and looks for a task to
+ * steal. */
 static bool retry_elsewhere_has_free_hand(const struct process *p, uint64_t hint)
 {
 	uint64_t handed = sh_load(&p->handed);
@@ -21,7 +23,7 @@ static bool retry_elsewhere_has_free_hand(const struct process *p, uint64_t hint
 	    (handed == HAND_CLOSED && sh_load(&p->running) == 0);
 }
 
-/* Idle, or idle but for this very task, which it was given and has not begun. */
+/* True for an idle worker, also if the only hint in front of the worker is our retry. */
 static bool retry_elsewhere_is_free(const struct tables *t, uint32_t process, uint64_t hint)
 {
 	const struct process *p = &t->process[process];
@@ -47,9 +49,9 @@ static bool retry_elsewhere_another_is_free(const struct worker *w, uint64_t ref
 	return false;
 }
 
-/* How long we have left this retry to others. Two that share a place share the time of the first,
- * as long as they come again and again: were each to begin anew with the other, the scheduler would
- * give us both without end while the worker that looks idle is stopped. */
+/* How long we have left the retry to others. Two retries with the same place in left[] share the
+ * time of the first, as long as both come again and again. If each began anew instead, the
+ * scheduler would give us both without end, while the worker that looks idle is stopped. */
 static uint64_t retry_elsewhere_left_for_ns(struct worker *w, uint64_t ref, uint64_t word)
 {
 	struct left *left = &w->left[ref_index(ref) % COUNT_OF(w->left)];

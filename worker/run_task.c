@@ -5,13 +5,15 @@
 #include "base/why.h"
 #include "tables/due.h"
 #include "tables/floor.h"
+#include "client/nested_wait.h"
 #include "worker/inject.h"
 #include "worker/needs.h"
 
 enum { HELP_DEPTH_MAX = 64, AVERAGE_SHARE = 8 };
 
-/* Worth a wake: somebody waits for what it sets going, tasks stand in the heap and we have room, or
- * this may have been the last one. Else the scheduler only tidies up, when it is awake anyhow. */
+/* Worth a wake: somebody waits for the effect of the report, or tasks are queued and we have room,
+ * or the runtime drains and our task may have been the last. Otherwise the scheduler would only
+ * tidy up, which can wait until the scheduler is awake anyhow. */
 static bool run_task_report_is_urgent(const struct worker *w)
 {
 	const struct tables *t = &w->rt.tables;
@@ -19,8 +21,8 @@ static bool run_task_report_is_urgent(const struct worker *w)
 	    sh_peek(&t->control->mode) == MODE_DRAINING;
 }
 
-/* Where the ring is full we sleep, which is told as well (note_blocked): what is being told is told
- * already, by then. */
+/* If the ring is full, handle_tell() sleeps, which calls worker_report() again
+ * (worker_note_blocked): so empty the report before telling it. */
 void worker_report(struct worker *w)
 {
 	bool urgent = run_task_report_is_urgent(w), untold = w->untold;
@@ -32,7 +34,7 @@ void worker_report(struct worker *w)
 		handle_tell(&w->rt, w->report, reports);
 	else if (reports)
 		handle_tell_quietly(&w->rt, w->report, reports);
-	else if (untold) /* all we took was stale: nothing else says that we have room */
+	else if (untold) /* all hints taken were stale: nothing else says that we have room */
 		tell_scheduler(&w->rt.tables, w->rt.self, NULL, 0, urgent);
 }
 
@@ -46,8 +48,9 @@ void worker_tell(struct worker *w, enum hint_kind kind, uint64_t ref, bool urgen
 		worker_report(w);
 }
 
-/* When it began or ended, by the clock that was read for it anyhow: two looks at another one would
- * be a tenth of the time a tiny task takes. Not before its submission, which has a coarser one. */
+/* The time when the task began or ended, from the last clock reading: two more readings would cost
+ * a tenth of the time of a tiny task. Not before the submission, which was stamped by a coarser
+ * clock. */
 static uint32_t run_task_time_of(const struct worker *w, const struct record *r)
 {
 	const struct tables *t = &w->rt.tables;
@@ -59,7 +62,8 @@ static uint32_t run_task_time_of(const struct worker *w, const struct record *r)
 
 /* ---- the commit ---- */
 
-/* RUNNING: somebody asked to stop it before it could commit; call->word says so from now on. */
+/* RUNNING: somebody asked to stop the task before the commit; call->word holds the request from now
+ * on. */
 static enum record_state run_task_commit(
     struct worker *w, struct plm_call *call, enum record_state to, uint32_t flags)
 {
@@ -67,13 +71,13 @@ static enum record_state run_task_commit(
 	call->record->end_ms = run_task_time_of(w, call->record);
 	if (record_step(call->record, &word, to, w->rt.self, word_attempt(word), flags))
 		return to;
-	/* RUNNING is ours alone to move: all that others do is to set flags. */
+	/* Only we move a RUNNING word; other processes only set flags. */
 	CHECK(word_without_flags(word) == word_without_flags(call->word));
 	call->word = word;
 	return RECORD_RUNNING;
 }
 
-/* Once more, if it may be tried again; else the end of it. */
+/* Queues the task for another attempt if a retry is left, else settles it as failed. */
 static enum record_state run_task_commit_failure(
     struct worker *w, struct plm_call *call, bool may_retry)
 {
@@ -95,7 +99,7 @@ static enum record_state run_task_commit_failure(
 	return run_task_commit(w, call, RECORD_FAILED, FLAG_DEAD);
 }
 
-/* A limit was over: that counts, also for a good result. */
+/* A limit was over: the limit counts, even against a good result. */
 static enum record_state run_task_commit_late(struct worker *w, struct plm_call *call)
 {
 	const struct tables *t = &w->rt.tables;
@@ -106,14 +110,14 @@ static enum record_state run_task_commit_late(struct worker *w, struct plm_call 
 	return run_task_commit_failure(w, call, !total);
 }
 
-/* What the scheduler saw when it decided, or we before. */
+/* The demand for memory seen by the scheduler when it decided, or by us before. */
 static void run_task_raise_demand(struct worker *w, struct plm_call *call)
 {
 	record_raise_demand(call->record, sh_peek(&w->rt.me->memory_seen));
 	record_raise_demand(call->record, call->memory_peak);
 }
 
-/* It may be tried again, when it finds more or wants less. */
+/* The task may be tried again, when it finds more memory or wants less. */
 static enum record_state run_task_commit_evicted(struct worker *w, struct plm_call *call)
 {
 	run_task_raise_demand(w, call);
@@ -128,7 +132,7 @@ static enum record_state run_task_commit_cancelled(struct worker *w, struct plm_
 	return run_task_commit(w, call, RECORD_CANCELLED, 0);
 }
 
-/* Whatever it came to: it may be half of the work. */
+/* Throws away any result: it may be half of the work. */
 static enum record_state run_task_commit_returned(struct worker *w, struct plm_call *call)
 {
 	call_discard_results(call);
@@ -139,7 +143,7 @@ static enum record_state run_task_commit_returned(struct worker *w, struct plm_c
 	    w, call, RECORD_READY, FLAG_RETURN | (word_flags(call->word) & FLAG_MEMORY));
 }
 
-/* Flags are only ever added, three of them: it ends. */
+/* Ends: flags are only ever added, and few exist. */
 static enum record_state run_task_commit_outcome(struct worker *w, struct plm_call *call)
 {
 	enum record_state state;
@@ -165,17 +169,19 @@ static void run_task_settle(struct worker *w, struct plm_call *call)
 	struct plm *rt = &w->rt;
 	uint32_t index = record_index(&rt->tables, call->record);
 	uint64_t ref = record_ref(index, word_generation(call->word));
-	bool has_terms = call->record->terms; /* once committed, it may begin another life */
+	bool has_terms =
+	    call->record
+		->terms; /* read before the commit: then the record may begin another life */
 	enum record_state state = run_task_commit_outcome(w, call);
 	bool returned = state == RECORD_READY && word_flags(call->word) & FLAG_RETURN;
 	shared64 *count = state == RECORD_DONE ? &rt->me->done : &rt->me->failed;
 	if (returned)
 		sh_add(&rt->tables.control->returned, 1);
 	else
-		sh_poke(count, sh_peek(count) + 1);
+		sh_poke(count, sh_peek(count) + 1, "done or failed");
 	if (state == RECORD_READY) {
 		if (journal_wants(&rt->tables, call->record))
-			journal_tell(&rt->tables, index);  /* it does not run any more */
+			journal_tell(&rt->tables, index);  /* the task does not run any more */
 		worker_tell(w, HINT_SUBMITTED, ref, true); /* to be run again */
 		return;
 	}
@@ -204,12 +210,12 @@ static void run_task_call_function(struct worker *w, struct plm_call *call)
 		if (r != 0 && call->code == 0)
 			plm_fail(call, r < 0 ? -r : r, "the function returned %d", r);
 		else if (r == 0)
-			call->code = 0; /* it failed something on the way, and got over it */
+			call->code = 0; /* the function went on after a plm_fail(), and succeeded */
 	}
 	call_close(call);
 }
 
-/* A moving average: how deep the scheduler may fill our ring. */
+/* A moving average: the scheduler fills our ring according to it. */
 static void run_task_account(struct worker *w, uint64_t started_ns)
 {
 	w->now_ns = clock_ns();
@@ -218,13 +224,13 @@ static void run_task_account(struct worker *w, uint64_t started_ns)
 		took = UINT32_MAX;
 	int64_t step = ((int64_t)took - w->average_ns) / AVERAGE_SHARE;
 	w->average_ns = (uint32_t)((int64_t)w->average_ns + step);
-	/* Growth is told at once, so that no deep queue builds up behind long tasks. */
+	/* Tell growth at once, so that no deep queue builds up behind long tasks. */
 	if (took > w->average_ns)
 		w->average_ns = (uint32_t)((took + w->average_ns) / 2);
 	sh_poke(&w->rt.me->average_ns, w->average_ns);
 }
 
-/* From now on its time is limited: the scheduler has the clock. */
+/* The time of the attempt is limited from now on, and the scheduler has the clock. */
 static void run_task_tell_start(struct worker *w, const struct record *r, uint64_t word)
 {
 	const struct terms *terms = due_terms(&w->rt.tables, r);
@@ -235,9 +241,10 @@ static void run_task_tell_start(struct worker *w, const struct record *r, uint64
 	worker_report(w);
 }
 
-/* A slot booked for a task claims no other, but for what it runs in the place of that one; and a
- * task with needs runs nowhere else. What was handed to us while we were booked goes back, and so
- * does what was ended for want of memory meanwhile, or is below the priority floor. */
+/* A worker booked for a task claims no other task, except in place of the booked task; and a task
+ * with needs runs only on a worker booked for it. Other hints go back to the scheduler: a hint
+ * handed to us while we were booked, a task ended for want of memory meanwhile, or a task below the
+ * priority floor. */
 static bool run_task_may_claim(
     struct worker *w, const struct record *r, uint64_t ref, uint64_t word)
 {
@@ -271,16 +278,16 @@ bool worker_run_record(struct worker *w, uint32_t index)
 	uint64_t started_ns = w->now_ns;
 	uint64_t outer_running = sh_peek(&rt->me->running);
 	if (call.outer && sh_peek(&rt->me->waiting_ns))
-		sh_store(&rt->me->waiting_ns, 0); /* its slot is at work again */
+		sh_store(&rt->me->waiting_ns, 0); /* the cpu of the waiting task is at work again */
 	r->start_ms = run_task_time_of(w, r);
 	if (r->terms)
 		run_task_tell_start(w, r, call.word);
-	sh_poke(&rt->me->running, record_ref(index, word_generation(word)));
+	sh_poke(&rt->me->running, record_ref(index, word_generation(word)), "running, begun");
 	sh_poke(&rt->me->running_since_ns, started_ns);
 	sh_poke(&rt->me->beat_ns, started_ns);
 	w->call = &call;
 	if (journal_wants(&rt->tables, r))
-		journal_tell(&rt->tables, index); /* it has begun */
+		journal_tell(&rt->tables, index); /* the task has begun */
 	if (r->terms && record_needs(&rt->tables, r))
 		needs_begin(w, r);
 	run_task_call_function(w, &call);
@@ -289,13 +296,13 @@ bool worker_run_record(struct worker *w, uint32_t index)
 	w->call = call.outer;
 	run_task_account(w, started_ns);
 	run_task_settle(w, &call);
-	sh_poke(&rt->me->running, outer_running);
+	sh_poke(&rt->me->running, outer_running, "running, ended");
 	if (!w->call && rt->adopted_count)
 		ref_drop_adopted(rt);
 	return true;
 }
 
-/* ---- in the place of one that waits ---- */
+/* ---- in place of a waiting task ---- */
 
 static bool run_task_help(struct worker *w, uint32_t index, int depth)
 {
@@ -318,13 +325,13 @@ static bool run_task_help(struct worker *w, uint32_t index, int depth)
 	return false;
 }
 
-/* Only what is waited for, and what that waits for, is run on top of a waiting task: a stranger
- * could wait for the task below it on the same stack, for ever. */
+/* On top of a waiting task run only the awaited task and tasks awaited by that task in turn. Any
+ * other task could wait for the task below on the same stack, for ever. */
 bool worker_help(void *worker, uint32_t index)
 {
 	struct worker *w = worker;
 	w->now_ns = clock_ns();
-	worker_report(w); /* what is settled may be what makes the next one ready */
+	worker_report(w); /* settling what we report may make the next task ready */
 	return run_task_help(w, index, 0);
 }
 

@@ -1,8 +1,8 @@
-/* steal.c - an idle worker takes what stands in front of a busy one.
+/* steal.c - an idle worker takes a task from the front of a busy worker.
  *
- * A hint is an order only for who claims the record, so stealing is claiming: the hint stays where
- * it is and is found stale by its owner. What a worker was given in the hope of a short task does
- * not wait behind a long one while anybody is idle. */
+ * Only the worker that claims the record may run the task, so stealing is claiming: the hint stays,
+ * and the owner of the ring later finds a stale hint. So a task given to a worker in the hope of a
+ * short wait does not stay behind a long task while any worker is idle. */
 #include "tables/floor.h"
 #include "tables/handover.h"
 #include "worker/worker.h"
@@ -16,7 +16,7 @@ static bool steal_is_other_worker(const struct worker *w, uint32_t process)
 	    process_state(word) == PROCESS_LIVE;
 }
 
-/* What stands in front of another is not ours to tell the scheduler of. */
+/* Such a hint stays: telling the scheduler is up to the owner of the ring. */
 static bool steal_is_below_floor(const struct tables *t, uint64_t hint)
 {
 	uint32_t index = (uint32_t)hint;
@@ -33,7 +33,7 @@ static bool steal_from(struct worker *w, uint32_t process)
 	n += hints[n] != 0;
 	for (uint32_t i = 0; i < n; i++)
 		if (!steal_is_below_floor(t, hints[i]) &&
-		    worker_run_hint(w, hints[i])) /* not if its owner runs it already */
+		    worker_run_hint(w, hints[i])) /* not if the owner runs the task already */
 			return true;
 	return false;
 }
@@ -52,14 +52,15 @@ static bool steal_from_anybody(struct worker *w)
 	return false;
 }
 
-/* With a closed hand: what we find may be long, and nothing must be handed to us behind it. */
+/* Steals with a closed hand: the stolen task may be long, and nothing must be handed to us behind
+ * it. */
 bool worker_steal(struct worker *w)
 {
 	uint64_t empty = 0;
 	if (!worker_may_start(w) || sh_load(&w->rt.me->booked))
-		return false; /* asked to rest or leave, or kept for one task */
+		return false; /* asked to rest or leave, or kept for a booked task */
 	if (!sh_cas(&w->rt.me->handed, &empty, HAND_CLOSED))
-		return true; /* something was handed to us just now */
+		return true; /* a task was handed to us just now */
 	bool found = steal_from_anybody(w);
 	sh_store(&w->rt.me->handed, 0);
 	return found;

@@ -5,7 +5,7 @@
 
 enum { RESULT_PATIENCE_MS = 1000 };
 
-/* The scheduler takes back what it had queued behind a task that sleeps. */
+/* When a task sleeps, the scheduler takes back the tasks queued behind. */
 static void worker_note_blocked(void *worker, bool blocked)
 {
 	struct worker *w = worker;
@@ -45,8 +45,8 @@ void worker_close(struct worker *w)
 	handle_close(&w->rt);
 }
 
-/* A report can wait when nobody waits for it: the scheduler then only tidies up. While it has tasks
- * to give it must know in time that we have room. */
+/* A report can wait while nobody waits for the effect: the scheduler would only tidy up. But while
+ * tasks are queued, the scheduler must know in time about our room. */
 static bool worker_report_is_due(const struct worker *w)
 {
 	return w->urgent ||
@@ -54,7 +54,7 @@ static bool worker_report_is_due(const struct worker *w)
 		w->now_ns - w->report_since_ns > REPORT_DELAY_NS);
 }
 
-/* Its slot says so, or a signal. */
+/* Because of the state in the process slot, or a signal. */
 static bool worker_must_leave(const struct worker *w)
 {
 	return atomic_load_explicit(&w->stop, memory_order_relaxed) ||
@@ -66,7 +66,7 @@ bool worker_may_start(const struct worker *w)
 	return !worker_must_leave(w) && !tables_paused(&w->rt.tables);
 }
 
-static bool run(struct worker *w, uint32_t index)
+static bool worker_run_counted(struct worker *w, uint32_t index)
 {
 	bool recycles = w->recycling.tasks || w->recycling.growth;
 	if (recycles)
@@ -79,7 +79,7 @@ static bool run(struct worker *w, uint32_t index)
 	return ran;
 }
 
-/* To the scheduler, if it is READY still: for others, or for after the pause. */
+/* Tells the scheduler of a task if still READY: for other workers, or for after the pause. */
 static void worker_give_back(struct worker *w, uint32_t index)
 {
 	uint64_t word = sh_load(&record_at(&w->rt.tables, index)->state);
@@ -93,7 +93,7 @@ static void worker_run_kept(struct worker *w)
 		uint32_t index = w->next;
 		w->next = NO_RECORD;
 		if (worker_may_start(w))
-			run(w, index);
+			worker_run_counted(w, index);
 		else
 			worker_give_back(w, index);
 	}
@@ -107,12 +107,12 @@ static bool worker_names_task(const struct tables *t, uint64_t hint)
 
 bool worker_run_hint(struct worker *w, uint64_t hint)
 {
-	bool ran = worker_names_task(&w->rt.tables, hint) && run(w, (uint32_t)hint);
+	bool ran = worker_names_task(&w->rt.tables, hint) && worker_run_counted(w, (uint32_t)hint);
 	worker_run_kept(w);
 	return ran;
 }
 
-/* What was given to us. */
+/* Runs a task given to us by ring or hand, or gives the task back. */
 static void worker_deal_with(struct worker *w, uint64_t hint)
 {
 	if (worker_may_start(w))
@@ -122,7 +122,8 @@ static void worker_deal_with(struct worker *w, uint64_t hint)
 	w->untold = true;
 }
 
-/* Whether this slot is kept for a task, or free again. Somebody may wait for its word. */
+/* Acknowledges a booking of our worker for a task, or the end of a booking. The scheduler may wait
+ * for the answer. */
 static void worker_see_booking(struct worker *w)
 {
 	struct process *me = w->rt.me;
@@ -143,7 +144,8 @@ uint32_t worker_step(struct worker *w)
 	uint64_t handed = sh_load(&w->rt.me->handed);
 	if (handed) {
 		worker_deal_with(w, handed);
-		/* Not by a store: who gave it may have taken it back, and another gave us his. */
+		/* Use a compare-and-swap: the client may have withdrawn the task from our hand, and
+		 * another client may have put its own there. */
 		sh_cas(&w->rt.me->handed, &handed, 0);
 		return 1;
 	}
@@ -155,12 +157,12 @@ uint32_t worker_step(struct worker *w)
 				 .record[(uint32_t)hints[i + 1] % w->rt.tables.limits.records],
 			    1);
 		worker_deal_with(w, hints[i]);
-		ring_done(&ring, 1); /* not before: what stands there is what we still have */
+		ring_done(&ring, 1); /* not earlier: hints in the ring count as still ours */
 	}
 	return n;
 }
 
-/* The scheduler has tasks to give and may not know that we have room. */
+/* The scheduler has tasks to give and may not know of our room. */
 static bool worker_report_is_missed(const struct worker *w)
 {
 	return (w->reports || w->untold) && heap_length(&w->rt.tables.task_heap) > 0;
@@ -174,8 +176,8 @@ static bool worker_work_waits(void *worker)
 	    sh_load(&w->rt.me->booked) != sh_peek(&w->rt.me->booked_seen);
 }
 
-/* Somebody could borrow this slot. Either the scheduler has seen that we are idle, or we see that
- * it looked in vain. */
+/* A make could borrow our cpu. Fence, then look: either the scheduler has seen us idle, or we see
+ * the scheduler's vain search. */
 static void worker_tell_if_wanted(struct worker *w)
 {
 	sh_fence();
@@ -190,13 +192,13 @@ static void worker_rest(struct worker *w)
 		worker_report(w);
 	if (worker_steal(w))
 		return;
-	if (floor_keeps_queue(&rt->tables)) /* what kept it back may have been claimed just now */
+	if (floor_keeps_queue(&rt->tables)) /* its reason may have been claimed just now */
 		tell_scheduler(&rt->tables, rt->self, NULL, 0, true);
 	if (spin_until(&rt->tables, worker_work_waits, w))
 		return;
 	if (rt->tables.control->jobserver)
 		worker_tell_if_wanted(w);
-	worker_report(w); /* what could wait while we were at it */
+	worker_report(w); /* reports could wait while we were busy */
 	uint32_t seen = event_prepare(&rt->me->event);
 	if (worker_work_waits(w) || worker_must_leave(w))
 		return;

@@ -17,7 +17,7 @@ static char socket_path[96];
 static struct line client;
 static pid_t server, worker[PEER_WORKERS];
 
-/* Sends what was written and reads one answer, which has to begin so. */
+/* Sends the buffered request and reads one answer, which must begin with `answer`. */
 static int beanstalk_expect(struct line *line, const char *answer)
 {
 	char text[LINE];
@@ -39,7 +39,7 @@ static int line_open(struct line *line, const char *use, const char *watch)
 	    beanstalk_expect(line, "WATCHING");
 }
 
-/* The number of a job that was reserved; its bytes, four, are thrown away. */
+/* The number of the reserved job; the job's four bytes are thrown away. */
 static long beanstalk_reserved(struct line *line)
 {
 	char text[LINE];
@@ -146,7 +146,7 @@ static int beanstalk_each(size_t n)
 
 int main(void)
 {
-	static const struct peer peer = { beanstalk_start, stop, one, many, each, NULL, BATCH,
-		NULL };
+	static const struct peer peer = { beanstalk_start, beanstalk_stop, beanstalk_one,
+		beanstalk_many, beanstalk_each, NULL, BATCH, NULL };
 	return peer_main(&peer);
 }

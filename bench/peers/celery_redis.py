@@ -1,4 +1,4 @@
-"""Celery, prefork with two processes; broker and results in a Redis of its own, not persistent."""
+"""Celery, prefork with two processes; broker and results in a private Redis without persistence."""
 
 import os
 import shutil
@@ -62,7 +62,7 @@ def main():
 
 
 if __name__ == "__main__":
-    if not folder:  # the app needs the path as it is imported: once more, with the path known
+    if not folder:  # the app needs the path at import: start again, now with the path
         folder = os.environ["PLM_BENCH_REDIS"] = tempfile.mkdtemp(prefix="plm-bench-")
         code = subprocess.call([sys.executable, __file__])
         shutil.rmtree(folder)

@@ -1,6 +1,6 @@
-/* channels - the plain ways to hand bytes to another process, through the kernel: a pipe and a unix
- * socket (`channels pipe`, `channels socket`). The other process reads all of it and answers with
- * one byte. */
+/* channels - the plain ways to hand bytes to another process through the kernel: a pipe and a
+ * unix socket (`channels pipe`, `channels socket`). The other process reads all bytes and
+ * answers with a single byte. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,7 +81,8 @@ static void channels_stop(void)
 
 int main(int argc, char **argv)
 {
-	static const struct peer peer = { channels_start, stop, one, NULL, NULL, touch, 1, NULL };
+	static const struct peer peer = { channels_start, channels_stop, channels_one, NULL, NULL,
+		channels_touch, 1, NULL };
 	use_socket = argc > 1 && strcmp(argv[1], "socket") == 0;
 	return peer_main(&peer);
 }

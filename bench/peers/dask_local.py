@@ -1,4 +1,4 @@
-"""Dask.distributed, a LocalCluster of two processes of one thread, without its web page."""
+"""Dask.distributed, a LocalCluster of two processes of one thread, without the web page."""
 
 import logging
 

@@ -1,4 +1,4 @@
-/* gearman - the job server and its C library, two workers, over the loopback. */
+/* gearman - the job server and the C library of gearman, two workers, over the loopback. */
 #include <libgearman/gearman.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,7 +83,7 @@ static int gearman_many(size_t n)
 
 int main(void)
 {
-	static const struct peer peer = { gearman_start, stop, one, many, NULL, touch, BATCH,
-		NULL };
+	static const struct peer peer = { gearman_start, gearman_stop, gearman_one, gearman_many,
+		NULL, gearman_touch, BATCH, NULL };
 	return peer_main(&peer);
 }

@@ -1,6 +1,6 @@
-/* graph_mpi - task graphs with MPI: the columns dealt to the ranks in blocks, a message for each
- * need of another rank. No tasks, no queue: each rank knows beforehand what it has to do. The lower
- * bound. */
+/* graph_mpi - task graphs with MPI: the columns are dealt to the ranks in blocks; a message
+ * carries each value that another rank needs. No tasks, no queue: each rank knows the work
+ * beforehand. The lower bound. */
 #include <mpi.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,8 +18,8 @@ static int graph_mpi_owner(const struct graph *graph, unsigned column)
 	return (int)(column * (unsigned)ranks / graph->width);
 }
 
-/* Sends what others need of the row above, receives what we need. One value may be needed by
- * several columns of the other rank: it travels once. */
+/* Sends the values of the row above that the other rank needs, and receives the values needed
+ * here. A value that several columns of the other rank need travels once. */
 static int exchange_one(
     const struct graph *graph, unsigned step, unsigned other, uint64_t *value, MPI_Request *request)
 {
@@ -65,7 +65,8 @@ static uint64_t graph_mpi_run(const struct graph *graph)
 	return clock_ns() - start;
 }
 
-/* MPI waits by spinning; between graphs others are measured, so the ranks look now and then. */
+/* MPI waits by spinning. Other contestants are measured between graphs, so the ranks only poll
+ * then. */
 static bool await_graph(struct graph *ret)
 {
 	int there = 0;

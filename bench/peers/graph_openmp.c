@@ -1,5 +1,5 @@
-/* graph_openmp - task graphs with OpenMP tasks (gcc): one thread makes them, two run them. A task
- * writes a byte of its own and depends on the bytes of the row above. */
+/* graph_openmp - task graphs with OpenMP tasks (gcc): one thread makes the tasks, two run them.
+ * A task writes a byte and depends on bytes of the row above. */
 #include <stdlib.h>
 
 #include "base/clock.h"

@@ -57,8 +57,14 @@ static uint64_t graph_plm_run(const struct graph *graph)
 {
 	plm_ref *refs = calloc((size_t)graph->steps * graph->width, sizeof *refs);
 	size_t n = 0;
+	if (graph->ahead)
+		plm_pause(runtime.client);
 	uint64_t start = clock_ns();
 	int r = refs ? submit_rows(graph, refs, &n) : -ENOMEM;
+	if (graph->ahead) {
+		start = clock_ns();
+		plm_resume(runtime.client);
+	}
 	if (r >= 0)
 		r = graph_plm_settle(refs, n);
 	uint64_t end = clock_ns();

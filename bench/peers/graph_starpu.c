@@ -1,5 +1,5 @@
-/* graph_starpu - task graphs with StarPU: two workers of one process, dependencies declared task by
- * task. */
+/* graph_starpu - task graphs with StarPU: two workers of one process, dependencies declared task
+ * by task. */
 #include <starpu.h>
 #include <stdlib.h>
 
@@ -55,7 +55,7 @@ static uint64_t graph_starpu_run(const struct graph *graph)
 	size_t n = make_all(graph, task);
 	starpu_task_wait_for_all();
 	uint64_t end = clock_ns();
-	starpu_pause(); /* at rest while others are measured */
+	starpu_pause(); /* at rest while other contestants are measured */
 	for (size_t i = 0; i < n; i++)
 		starpu_task_destroy(task[i]);
 	free(task);

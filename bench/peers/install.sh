@@ -1,11 +1,11 @@
 #!/bin/sh
-# install.sh - installs what plm is compared with: servers and libraries from Debian, Python's
-# runtimes from PyPI into a virtual environment of their own. `make bench-peers` runs it.
+# install.sh - installs the peers of plm: servers and libraries from Debian, Python's runtimes
+# from PyPI into a virtual environment (`make bench-peers`).
 #
 #     bench/peers/install.sh [VENV]      (default build/venv)
 #
-# Each peer by itself: one that cannot be installed is named, and the bench names it as missing.
-# Servers that Debian starts at their installation are stopped: the bench starts its own.
+# Each peer separately: a peer that cannot be installed is named, here and by the bench.
+# Debian starts servers when they are installed. They are stopped: the bench starts private servers.
 set -u
 venv=${1:-build/venv}
 missing=
@@ -20,7 +20,7 @@ installed() {
 	dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q '^install ok installed'
 }
 
-# A server must not be started by its package: policy-rc.d would do it, but is not ours to write.
+# policy-rc.d would keep packages from starting servers, but belongs to the machine's owner.
 debian() {
 	peer=$1
 	shift

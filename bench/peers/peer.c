@@ -40,7 +40,7 @@ pid_t peer_server(const char *const argument[])
 	dup2(null, STDIN_FILENO);
 	dup2(null, STDOUT_FILENO);
 	dup2(null, STDERR_FILENO);
-	union { /* execvp() promises not to write, but its type cannot say so */
+	union { /* execvp() promises not to write, but the parameter's type is not const */
 		const char *const *in;
 		char *const *out;
 	} arguments = { .in = argument };
@@ -161,7 +161,7 @@ static int peer_trips(int (*one)(void), size_t n, unsigned pause_us)
 	return 0;
 }
 
-/* The median of five, of three when it is large, after one that warms up. */
+/* The median of five, or of three large objects, after a warm-up. */
 static int peer_touch(int (*work)(const void *, size_t), size_t bytes)
 {
 	enum { TIMES_MAX = 5, LARGE = 1 << 26 };

@@ -49,7 +49,7 @@ def touches(work, size):
 
 
 def serve(one, many=None, each=None, touch=None, batch=1000):
-    """One task first; then a request a line, until the end of the input."""
+    """Runs a first task; then answers a request a line, until the end of the input."""
     one()
     print("first", flush=True)
     for line in sys.stdin:

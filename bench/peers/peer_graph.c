@@ -125,23 +125,24 @@ static void answer_turns(unsigned long long turns)
 
 int graph_request(struct graph *ret)
 {
-	char line[128], name[16];
+	char line[128], name[16], how[8] = "";
 	unsigned long long number, turns;
 	unsigned steps;
 	if (!fgets(line, sizeof line, stdin))
 		return -1;
-	int n = sscanf(line, "%15s %llu %u %llu", name, &number, &steps, &turns);
+	int n = sscanf(line, "%15s %llu %u %llu %7s", name, &number, &steps, &turns, how);
 	if (n == 2 && strcmp(name, "turns") == 0) {
 		answer_turns(number);
 		return 0;
 	}
-	if (n != 4 || number < 1 || number > GRAPH_WIDTH_MAX || !pattern_of(name, &ret->pattern)) {
+	if (n < 4 || number < 1 || number > GRAPH_WIDTH_MAX || !pattern_of(name, &ret->pattern)) {
 		graph_answer(0);
 		return 0;
 	}
 	ret->width = (unsigned)number;
 	ret->steps = steps;
 	ret->turns = turns;
+	ret->ahead = strcmp(how, "ahead") == 0;
 	return 1;
 }
 

@@ -60,7 +60,7 @@ static int plm_runtime_settle(plm_ref *refs, size_t n)
 	return r;
 }
 
-/* Two batches in flight: one is submitted while the other runs. */
+/* Two batches in flight: one batch is submitted while another runs. */
 static int plm_runtime_many(size_t n)
 {
 	int r = plm_submit_many(runtime.client, task, n / 2, ref[0]);
@@ -81,7 +81,7 @@ static int plm_runtime_each(size_t n)
 	return plm_runtime_settle(ref[0], n);
 }
 
-/* Written in place, an object costs its writer nothing but the writes: two stand for all. */
+/* For an object written in place the writer pays only for the writes: two writes stand for all. */
 static int make_object(const void *data, size_t bytes, plm_ref *ret)
 {
 	if (!in_place)
@@ -120,8 +120,8 @@ static int plm_runtime_commands(size_t n)
 
 int main(int argc, char **argv)
 {
-	struct peer peer = { plm_runtime_start, stop, one, many, each, NULL, BATCH,
-		plm_runtime_commands };
+	struct peer peer = { plm_runtime_start, plm_runtime_stop, plm_runtime_one, plm_runtime_many,
+		plm_runtime_each, NULL, BATCH, plm_runtime_commands };
 	path = argc > 1 ? argv[1] : path;
 	module = argc > 2 ? argv[2] : NULL;
 	store = argc > 3 ? argv[3] : NULL;

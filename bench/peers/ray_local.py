@@ -1,4 +1,4 @@
-"""Ray on this machine, two processors, without its web page."""
+"""Ray on this machine, two processors, without the web page."""
 
 import os
 

@@ -1,8 +1,8 @@
-/* redis_list - tasks in a Redis list: the usual home-made queue. RPUSH, BLPOP in two workers, the
- * results back through another list. No persistence, a unix socket: its fastest settings.
+/* redis_list - tasks in a Redis list: the usual home-made queue. RPUSH, BLPOP in two workers,
+ * the results back through another list. No persistence, a unix socket: the fastest settings.
  *
- * A task in the list `one` is answered at once. Of the list `many` a worker takes up to a hundred
- * with one command, and answers them with one. */
+ * A task in the list `one` is answered at once. From the list `many` a worker takes up to a
+ * hundred tasks with a single command, and answers all with a single command. */
 #include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static redisContext *redis_open(void)
 	return redisConnectUnix(socket_path);
 }
 
-/* One command whose arguments are a verb, a list, and n times the same task. */
+/* A command with a verb, a list, and n times the same task. */
 static redisReply *redis_list_push(redisContext *context, const char *list, size_t n)
 {
 	const char *argument[2 + BATCH] = { "RPUSH", list };
@@ -72,7 +72,8 @@ static void redis_list_stop(void)
 	peer_end(server);
 }
 
-/* Waits for one result and takes what else is there, at most `n` in all. How many, or -1. */
+/* Waits for a result and takes the results already there, at most `n` in all. Returns how many,
+ * or -1. */
 static long redis_list_collect(size_t n)
 {
 	redisReply *reply = redisCommand(redis, "BLPOP results 0");
@@ -125,7 +126,7 @@ static int redis_list_touch(const void *data, size_t bytes)
 
 int main(void)
 {
-	static const struct peer peer = { redis_list_start, stop, one, many, each, touch, BATCH,
-		NULL };
+	static const struct peer peer = { redis_list_start, redis_list_stop, redis_list_one,
+		redis_list_many, redis_list_each, redis_list_touch, BATCH, NULL };
 	return peer_main(&peer);
 }

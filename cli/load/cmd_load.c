@@ -10,20 +10,8 @@
 #include "cli/load/load.h"
 #include "cli/result.h"
 #include "cli/spool.h"
-#include "client/handle.h"
 
-enum { OWN_FORMAT = OPTION_OF_SUBMIT, OWN_UNIQUE, OWN_SKIP_BAD, OWN_WAIT };
 enum { PROGRESS_MS = 100, LINE_TEXT_BYTES = 512, RESULTS_SHOWN = 64 };
-
-static const struct option options[] = {
-	{ "format", required_argument, NULL, OWN_FORMAT },
-	{ "unique", no_argument, NULL, OWN_UNIQUE },
-	{ "skip-bad", no_argument, NULL, OWN_SKIP_BAD },
-	{ "wait", no_argument, NULL, OWN_WAIT },
-	COMMAND_OPTIONS,
-	COMMON_OPTIONS,
-	{ 0 },
-};
 
 static const struct column columns[] = {
 	{ "REF", "ref", -24 },
@@ -53,46 +41,43 @@ struct load {
 
 /* ---- options ---- */
 
-static enum load_format load_format_word(const struct context *context, const char *word)
-{
-	static const char *const names[] = {
-		[LOAD_AUTO] = "auto",
-		[LOAD_ORIGIN] = "origin",
-		[LOAD_JSON] = "json",
-		[LOAD_LINES] = "lines",
-	};
-	for (size_t i = 0; i < COUNT_OF(names); i++)
-		if (strcmp(word, names[i]) == 0)
-			return (enum load_format)i;
-	usage_error(context, "--format is auto, origin, json or lines: %s", word);
-}
+static const struct option_row rows[] = {
+	{ "format", NULL, NULL, OPTION_CHOICE, .word = "FORMAT",
+	    .choices = "auto|origin|json|lines", .standard = "auto",
+	    .help = "auto (the beginning of each line shows its format), origin, json, lines",
+	    OPTION_FIELD(struct load, format) },
+	{ "skip-bad", NULL, NULL, OPTION_FLAG,
+	    .help = "load the good lines even if other lines are bad",
+	    OPTION_FIELD(struct load, skip_bad) },
+	{ "unique", NULL, NULL, OPTION_FLAG,
+	    .help = "skip a line whose task is in the runtime already, and waits, runs or is done, "
+		    "or stood in an earlier line",
+	    OPTION_FIELD(struct load, unique) },
+	{ "wait", NULL, NULL, OPTION_FLAG, .help = "wait until all tasks have ended",
+	    OPTION_FIELD(struct load, wait) },
+	{ 0 },
+};
+_Static_assert(LOAD_AUTO == 0 && LOAD_ORIGIN == 1 && LOAD_JSON == 2 && LOAD_LINES == 3,
+    "--format writes the position of its word");
 
 static void load_take_options(struct context *context, int argc, char **argv, struct load *l)
 {
-	int option;
-	while ((option = next_option(context, argc, argv, "", options)) != -1) {
-		switch (option) {
-		case OWN_FORMAT: l->format = load_format_word(context, optarg); break;
-		case OWN_UNIQUE: l->unique = true; break;
-		case OWN_SKIP_BAD: l->skip_bad = true; break;
-		case OWN_WAIT: l->wait = true; break;
-		default: command_option(context, option, &l->common.request);
-		}
-	}
+	struct command_request *request = &l->common.request;
+	take_options(context, argc, argv, (void *[]){ l, request, request, &request->task });
 	if (l->common.request.task.detach)
+		usage_error(
+		    context, "--detach is not for load, which does not wait without --wait");
+	if (l->common.request.options.input && l->common.request.options.input[0] == '@')
 		usage_error(context,
-		    "--detach is not for load: without --wait it waits for "
-		    "nothing");
-	if (l->common.request.input && l->common.request.input[0] == '@')
-		usage_error(context,
-		    "--stdin %s: load takes a file there (./%s if it is called "
-		    "that); only a JSON line may name a reference",
-		    l->common.request.input, l->common.request.input);
-	if (l->common.request.input && stdin_descriptor(l->common.request.input) >= 0)
+		    "--stdin %s: load takes a file (./%s if that is its name); only a JSON "
+		    "line may name a reference",
+		    l->common.request.options.input, l->common.request.options.input);
+	if (l->common.request.options.input &&
+	    stdin_descriptor(l->common.request.options.input) >= 0)
 		usage_error(context,
 		    "--stdin %s: tasks outlive this plmctl and its descriptors; "
 		    "name a file, or ./- if it is called that",
-		    l->common.request.input);
+		    l->common.request.options.input);
 	expect_operands(context, argc, 1, 1);
 }
 
@@ -176,7 +161,7 @@ static void load_print_row(
 		return;
 	}
 	plm_ref_print(refs[0], text);
-	for (unsigned i = COMMAND_RESULTS; i < task->results && n < RESULTS_SHOWN; i++, n++) {
+	for (unsigned i = PLM_COMMAND_RESULTS; i < task->results && n < RESULTS_SHOWN; i++, n++) {
 		plm_ref_print(refs[i], parts[n]);
 		part[n] = parts[n];
 	}
@@ -319,7 +304,7 @@ static int load_submit_item(struct load *l, const struct load_ticket *ticket)
 	int r =
 	    load_task_make(&l->item, &l->common, &l->graph, &l->terms, l->context->rt, &l->task);
 	int code = r < 0 ? failed(r, l->file.path) : load_submit_task(l, ticket);
-	load_task_done(&l->item, &l->common);
+	load_task_done(&l->task);
 	return code;
 }
 
@@ -380,9 +365,9 @@ static int load_submit_all(struct load *l)
 {
 	if (!load_file_unchanged(&l->file))
 		return load_say_changed(l);
-	if (l->unique)
-		load_known_look(&l->known, l->context->rt);
-	int code = load_common_share(l->context, &l->common);
+	int code = l->unique ? load_known_look(&l->known, l->context) : EXIT_FINE;
+	if (code == EXIT_FINE)
+		code = command_request_share(l->context, &l->common.request);
 	if (l->context->json)
 		list_begin(&l->context->out, columns, COUNT_OF(columns));
 	if (code == EXIT_FINE)
@@ -431,9 +416,9 @@ static void load_free(struct load *l)
 	load_terms_free(l->terms);
 	load_graph_free(&l->graph);
 	load_batch_free(&l->batch);
-	load_common_free(l->context, &l->common);
+	command_request_free(l->context, &l->common.request);
 	free(l->known.entry);
-	free(l->task.arg);
+	load_task_free(&l->task);
 	free(l->bad);
 	free(l->waiting.task);
 }
@@ -456,23 +441,18 @@ const struct command cmd_load = {
 	.name = "load",
 	.usage = "[OPTION]... FILE|-",
 	.help = "submit the tasks of a file, one a line",
-	.details =
+	.about =
 	    "A line is TYPE:PRIORITY:MIN_DRAM_GB:MIN_CPU:PARAMS (TYPE: shell, python, func), a\n"
-	    "JSON object, or a line for the shell; blank lines and those that begin with # are\n"
-	    "left out. docs/task-files.md describes each. All lines are judged first: if one is\n"
-	    "bad, each bad one is named, and none is loaded. The tasks are kept until `plmctl\n"
-	    "drop`.\n\n"
-	    "  --format FORMAT    auto (default: each line shows by its beginning what it is),\n"
-	    "                     origin, json, lines\n"
-	    "  --skip-bad         load the good lines even if others are bad\n"
-	    "  --unique           skip a line whose task is here already, and waits, runs or is\n"
-	    "                     done, or stood in a line before\n"
-	    "  --wait             wait until all of them have ended\n\n"
-	    "For each line that does not say otherwise:\n" COMMAND_OPTIONS_HELP TASK_TIMES_HELP
-	    "--timeout is how long to wait for room when the table of futures is full, and with\n"
-	    "--wait for the tasks. On stdout: with --quiet references, with --json a line a task;\n"
-	    "else nothing.\n"
-	    "Exit code: 65 bad lines; 66 the file cannot be read; 75 full; with --wait how many\n"
-	    "tasks did not succeed, up to 100; 101: more; 124: time ran out.\n",
+	    "JSON object, or a line for the shell; blank lines and lines that begin with # are\n"
+	    "skipped. docs/task-files.md describes each format. All lines are judged first: if\n"
+	    "lines are bad, each of them is named, and no task is loaded. The tasks are kept\n"
+	    "until `plmctl drop`. Options of tasks hold for lines that do not say otherwise.\n",
+	.options = { rows, command_stdin_rows, command_rows, task_rows },
+	.notes = TASK_TIMES_HELP
+	"--timeout is how long to wait for room when the table of futures is full, and with\n"
+	"--wait for the tasks. On stdout: with --quiet references, with --json a line a task;\n"
+	"else nothing.\n"
+	"Exit code: 65 bad lines; 66 the file cannot be read; 75 full; with --wait how many\n"
+	"tasks did not succeed, up to 100; 101: more; 124: time ran out.\n",
 	.run = load_run,
 };

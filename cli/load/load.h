@@ -50,10 +50,10 @@ bool load_file_unchanged(const struct load_file *file);
 
 /* ---- load_formats.c, load_json.c: what a line says ---- */
 
-struct load_future { /* that a command takes or makes: command_objects.h */
-	enum command_field field;
-	const char *name; /* the text of the field */
-	const char *of;   /* a reference, or the name of a line; NULL: it makes it */
+struct load_future { /* that a command takes or makes (plm_command_future) */
+	enum plm_command_use use;
+	const char *name;
+	const char *of; /* a reference, or the name of a line; NULL: an output */
 };
 
 struct load_item {
@@ -153,26 +153,27 @@ void load_graph_free(struct load_graph *graph);
 
 /* ---- load_task.c: the task of a line ---- */
 
-struct load_common {                    /* what lines have in common */
-	struct command_request request; /* made, and shared */
-	plm_arg packed[2];              /* the same in one: [true] for lines of a shell */
+struct load_common { /* of all lines */
+	struct command_request request;
 };
 
 struct load_task { /* of one line, until the next */
 	plm_task task;
 	plm_arg *arg;
 	size_t args_room;
+	plm_command *command; /* NULL: the command of all lines */
+	plm_command_future *future;
+	size_t futures_room;
 };
 
 /* What can be known before it is made: its function, its needs, the futures it names. */
 int load_task_judge(const struct load_item *item, struct load_terms **terms, plm *rt);
-/* Puts what is common into the store. EXIT_FINE, or an exit code after a message. */
-int load_common_share(struct context *context, struct load_common *common);
-void load_common_free(struct context *context, struct load_common *common);
-/* Makes it; the lines it waits for are submitted. 0 or -errno; load_task_done() ends it. */
+/* Makes the task; the lines that it waits for are submitted. 0 or -errno; load_task_done() ends it
+ * either way, load_task_free() after the last line. */
 int load_task_make(struct load_item *item, const struct load_common *common,
     const struct load_graph *graph, struct load_terms **terms, plm *rt, struct load_task *ret);
-void load_task_done(struct load_item *item, const struct load_common *common);
+void load_task_done(struct load_task *task);
+void load_task_free(struct load_task *task);
 
 /* ---- load_known.c: what is here already ---- */
 
@@ -185,8 +186,9 @@ struct load_known {
 	size_t entries, room;
 };
 
-/* All tasks of the runtime that wait, run or are done. */
-void load_known_look(struct load_known *known, plm *rt);
+/* Takes in all tasks of the runtime that wait, run or are done. EXIT_FINE, or an exit code after a
+ * message. */
+int load_known_look(struct load_known *known, struct context *context);
 /* The entry of this identity; a new one, of no future, if there was none (*ret_new). Until the next
  * call. */
 struct load_known_entry *load_known_find(

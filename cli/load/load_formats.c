@@ -44,14 +44,16 @@ void load_add_future(struct load_item *item, struct load_future future)
 void load_add_variable(struct load_item *item, const char *variable)
 {
 	struct command_request *request = &item->request;
-	size_t n = request->variables;
+	size_t n = request->options.variable_count;
 	bool ours = request->variable == item->variable && n > 0;
 	const char **before = request->variable;
 	item->variable = grow(item->variable, n + 1, &item->variables_room, sizeof *item->variable);
 	if (!ours && n > 0)
 		memcpy(item->variable, before, n * sizeof *before);
 	request->variable = item->variable;
-	request->variable[request->variables++] = variable;
+	request->variable[n] = variable;
+	request->options.variables = item->variable;
+	request->options.variable_count = n + 1;
 	item->own_fields = true;
 }
 
@@ -60,7 +62,7 @@ int load_shell(struct load_item *item, const char *line)
 	size_t length = strlen(line);
 	if (length == 0)
 		return why(-EINVAL, "the line has no command");
-	static const char *const shell[] = { COMMAND_SHELL_WORDS };
+	static const char *const shell[] = { "/bin/sh", "-c" };
 	for (size_t i = 0; i < sizeof shell / sizeof shell[0]; i++)
 		load_add_word(item, shell[i]);
 	load_add_word(item, line);
@@ -71,7 +73,7 @@ int load_shell(struct load_item *item, const char *line)
 /* What no program can be given is better refused than queued. */
 static int load_formats_judge_words(const struct load_item *item)
 {
-	size_t most = ARGS_MAX - COMMAND_ARG_WORDS;
+	size_t most = ARGS_MAX - 2 /* beside its words */;
 	if (item->words + item->futures > most)
 		return why(-EINVAL, "%zu words and futures, at most %zu are possible",
 		    item->words + item->futures, most);
@@ -88,10 +90,10 @@ static int load_formats_judge_words(const struct load_item *item)
 static int load_formats_judge_futures(const struct load_item *item)
 {
 	for (size_t i = 0; i < item->futures; i++) {
-		const char *name = item->future[i].name;
+		const char *name = item->future[i].name ? item->future[i].name : "";
 		size_t n = strcspn(name, "=");
 		for (size_t k = 0; k < i && n > 0; k++)
-			if (strncmp(item->future[k].name, name, n) == 0 &&
+			if (item->future[k].name && strncmp(item->future[k].name, name, n) == 0 &&
 			    strcspn(item->future[k].name, "=") == n)
 				return why(-EINVAL, "the variable %.*s is set twice", (int)n, name);
 	}

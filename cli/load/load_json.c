@@ -10,8 +10,6 @@
 #include "base/why.h"
 #include "cli/load/load.h"
 #include "cli/spool.h"
-#include "tables/command_block.h"
-#include "tables/due.h"
 
 struct key {
 	const char *name;
@@ -45,13 +43,13 @@ static int load_json_time_of(const char *name, json_t *value, uint32_t *ret)
 	enum { MS_PER_SECOND = 1000 };
 	uint64_t ms = 0;
 	double seconds = json_number_value(value);
-	if (json_is_number(value) && seconds >= 0 && seconds <= LIMIT_MAX_MS / MS_PER_SECOND) {
+	if (json_is_number(value) && seconds >= 0 && seconds <= TIME_MAX_MS / MS_PER_SECOND) {
 		*ret = (uint32_t)(seconds * MS_PER_SECOND + 0.5);
 		return 0;
 	}
 	if (!json_is_string(value))
 		return load_json_wrong(name, "a time: \"100ms\", \"2s\", or a number of seconds");
-	int r = text_time(name, json_string_value(value), LIMIT_MAX_MS, &ms);
+	int r = text_time(name, json_string_value(value), TIME_MAX_MS, &ms);
 	*ret = (uint32_t)ms;
 	return r;
 }
@@ -142,7 +140,7 @@ static int load_json_add_after(struct load_item *item, const char *name, json_t 
 		    name, "the name of a line, a reference, or an array of them");
 	if (of[0] == '@' && plm_ref_parse(of, &ref) < 0)
 		return -EINVAL;
-	load_add_future(item, (struct load_future){ COMMAND_AFTER, "", of });
+	load_add_future(item, (struct load_future){ PLM_COMMAND_AFTER, NULL, of });
 	return 0;
 }
 
@@ -159,6 +157,16 @@ static int load_json_take_after(struct load_item *item, const char *name, json_t
 
 /* ---- files of a command that are values ---- */
 
+/* May a file of a command have this name? */
+static bool load_json_is_name(enum plm_command_use use, const char *name)
+{
+	const plm_command_future future = { .use = use, .name = name };
+	const plm_command_options options = {
+		.size = sizeof options, .futures = &future, .future_count = 1
+	};
+	return plm_command_check(&options) == 0;
+}
+
 static int load_json_take_in(struct load_item *item, const char *name, json_t *value)
 {
 	const char *variable;
@@ -171,10 +179,10 @@ static int load_json_take_in(struct load_item *item, const char *name, json_t *v
 		if (!of)
 			return load_json_wrong(
 			    name, "an object of \"@REF\" and {\"result\": \"NAME\"}");
-		if (!command_variable(variable) || strchr(variable, '='))
+		if (strchr(variable, '=') || !load_json_is_name(PLM_COMMAND_IN, variable))
 			return why(-EINVAL, "\"%.40s\" of \"in\" cannot be the name of a variable",
 			    variable);
-		load_add_future(item, (struct load_future){ COMMAND_IN, variable, of });
+		load_add_future(item, (struct load_future){ PLM_COMMAND_IN, variable, of });
 	}
 	return 0;
 }
@@ -183,16 +191,16 @@ static int load_json_take_out(struct load_item *item, const char *name, json_t *
 {
 	size_t i;
 	json_t *one;
-	if (!json_is_array(value) || json_array_size(value) > RESULTS_MAX - COMMAND_RESULTS)
+	if (!json_is_array(value) || json_array_size(value) > RESULTS_MAX - PLM_COMMAND_RESULTS)
 		return load_json_wrong(name, "an array of \"NAME\" and \"NAME=FILE\"");
 	json_array_foreach(value, i, one)
 	{
 		const char *text = json_string_value(one);
-		if (!text || !command_variable(text) || !command_out_file(text))
+		if (!text || !load_json_is_name(PLM_COMMAND_OUT, text))
 			return load_json_wrong(name,
 			    "an array of \"NAME\" and \"NAME=FILE\", and NAME that "
 			    "of a variable");
-		load_add_future(item, (struct load_future){ COMMAND_OUT, text, NULL });
+		load_add_future(item, (struct load_future){ PLM_COMMAND_OUT, text, NULL });
 	}
 	return 0;
 }
@@ -202,7 +210,7 @@ static int load_json_take_out(struct load_item *item, const char *name, json_t *
 static int load_json_take_dir(struct load_item *item, const char *name, json_t *value)
 {
 	item->own_fields = true;
-	return load_json_text_of(name, value, &item->request.directory);
+	return load_json_text_of(name, value, &item->request.options.directory);
 }
 
 static int load_json_take_stdin(struct load_item *item, const char *name, json_t *value)
@@ -210,25 +218,25 @@ static int load_json_take_stdin(struct load_item *item, const char *name, json_t
 	const char *of = load_json_future_of(value);
 	item->own_fields = true;
 	if (!of) {
-		int r = load_json_text_of(name, value, &item->request.input);
-		if (r == 0 && stdin_descriptor(item->request.input) >= 0)
+		int r = load_json_text_of(name, value, &item->request.options.input);
+		if (r == 0 && stdin_descriptor(item->request.options.input) >= 0)
 			r = why(-EINVAL,
 			    "\"stdin\" is a file, and %s is none that a worker has; "
 			    "./- is a file called -",
-			    item->request.input);
+			    item->request.options.input);
 		return r;
 	}
-	item->request.input = NULL;
-	load_add_future(item, (struct load_future){ COMMAND_STDIN_VALUE, "", of });
+	item->request.options.input = NULL;
+	load_add_future(item, (struct load_future){ PLM_COMMAND_STDIN, NULL, of });
 	return 0;
 }
 
 static int load_json_take_label(struct load_item *item, const char *name, json_t *value)
 {
 	item->own_fields = true;
-	int r = load_json_text_of(name, value, &item->request.label);
-	if (r == 0 && strlen(item->request.label) > COMMAND_LABEL_MAX)
-		return why(-EINVAL, "\"label\" has at most %d bytes", COMMAND_LABEL_MAX);
+	int r = load_json_text_of(name, value, &item->request.options.label);
+	if (r == 0 && strlen(item->request.options.label) > LABEL_MAX)
+		return why(-EINVAL, "\"label\" has at most %d bytes", LABEL_MAX);
 	return r;
 }
 
@@ -252,12 +260,13 @@ static int load_json_take_size(
 
 static int load_json_take_cap(struct load_item *item, const char *name, json_t *value)
 {
-	return load_json_take_size(item, name, value, COMMAND_CAP_MAX, &item->request.cap);
+	return load_json_take_size(item, name, value, CAP_MAX, &item->request.options.output_cap);
 }
 
 static int load_json_take_memory(struct load_item *item, const char *name, json_t *value)
 {
-	return load_json_take_size(item, name, value, COMMAND_MEMORY_MAX, &item->request.memory);
+	return load_json_take_size(
+	    item, name, value, MEMORY_MAX, &item->request.options.memory_limit);
 }
 
 static int load_json_take_env(struct load_item *item, const char *name, json_t *value)
@@ -282,9 +291,9 @@ static int load_json_take_no_env(struct load_item *item, const char *name, json_
 {
 	if (!json_is_boolean(value))
 		return load_json_wrong(name, "true or false");
-	if (json_is_false(value) && item->request.no_environment)
+	if (json_is_false(value) && item->request.options.no_environment)
 		return load_json_wrong(name, "settled for all lines by --no-env");
-	item->request.no_environment = json_is_true(value);
+	item->request.options.no_environment = json_is_true(value);
 	return 0;
 }
 

@@ -1,9 +1,12 @@
 /* load_known.c - identities of tasks: those the runtime has, and those of the lines before. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/load/load.h"
-#include "client/handle.h"
+#include "cli/look.h"
+
+enum { ROWS = 64 };
 
 static struct load_known_entry *find(const struct load_known *known, const uint64_t identity[2])
 {
@@ -45,27 +48,27 @@ struct load_known_entry *load_known_find(
 	return entry;
 }
 
-/* Failed and cancelled ones are to be tried again; what was asked to stop will be one of them. */
-static bool load_known_counts(uint64_t word)
+/* Failed and cancelled tasks do not count: they are to be tried again. Neither does a running task
+ * that was asked to stop, which will be one of those. */
+static bool load_known_counts(const plm_task_row *row)
 {
-	return word_state(word) == RECORD_DONE ||
-	    (!word_settled(word) && word_state(word) >= RECORD_WAITING &&
-		word_state(word) < RECORD_DONE);
+	return (row->identity[0] || row->identity[1]) && row->state >= PLM_STATE_WAITING &&
+	    row->state <= PLM_STATE_DONE && !(row->marks & PLM_MARK_STOPPING);
 }
 
-void load_known_look(struct load_known *known, plm *rt)
+int load_known_look(struct load_known *known, struct context *context)
 {
-	const struct tables *t = plm_tables(rt);
-	uint32_t end = pool_fresh(&t->pool);
-	for (uint32_t i = 0; i < end; i++) {
-		const struct record *r = record_at(t, i);
-		uint64_t word = sh_load(&r->state), identity[2];
-		bool is_new;
-		if (!load_known_counts(word) || !record_identity(r, word, identity))
-			continue;
-		uint64_t again = sh_load(&r->state);
-		if (word_generation(again) == word_generation(word))
-			load_known_find(known, identity, &is_new)->ref =
-			    ref_public(rt, record_ref(i, word_generation(word)));
-	}
+	static plm_task_row row[ROWS];
+	uint64_t cursor = 0;
+	int n, code = look_open(context);
+	if (code != EXIT_FINE)
+		return code;
+	while (
+	    (n = plm_inspect_tasks(context->in, NULL, 0, 0, &cursor, row, sizeof *row, ROWS)) > 0)
+		for (int i = 0; i < n; i++) {
+			bool is_new;
+			if (load_known_counts(&row[i]))
+				load_known_find(known, row[i].identity, &is_new)->ref = row[i].ref;
+		}
+	return n < 0 ? failed(n, "load --unique") : EXIT_FINE;
 }

@@ -4,19 +4,16 @@
 #include <string.h>
 
 #include "base/why.h"
-#include "cli/identity.h"
 #include "cli/load/load.h"
-#include "client/handle.h"
 
 /* ---- judging ---- */
 
-static int load_task_judge_reference(const struct plm *rt, const char *text)
+static int load_task_judge_reference(plm *rt, const char *text)
 {
 	plm_ref ref;
-	uint64_t word;
 	int r = plm_ref_parse(text, &ref);
-	if (r == 0 && !ref_resolve(rt, ref, &word, &r))
-		return why(r, "%s: %s", text, why_text());
+	if (r == 0 && (r = plm_check_ref(rt, ref)) < 0)
+		return why(r, "%s: %s", text, plm_why());
 	return r;
 }
 
@@ -26,7 +23,7 @@ static bool load_task_is_reference(const char *word)
 	return word && word[0] == '@' && word[1] != '@';
 }
 
-static int load_task_judge_references(const struct load_item *item, const struct plm *rt)
+static int load_task_judge_references(const struct load_item *item, plm *rt)
 {
 	int r = 0;
 	for (size_t i = 0; i < item->words && item->function && r == 0; i++)
@@ -41,10 +38,9 @@ static int load_task_judge_references(const struct load_item *item, const struct
 int load_task_judge(const struct load_item *item, struct load_terms **terms, plm *rt)
 {
 	const plm_terms *same;
-	uint32_t number;
 	int r = load_terms_find(terms, rt, &item->request.task.terms, &same);
 	if (r == 0 && item->function)
-		r = names_find(rt->names, &rt->tables.registry, item->function, &number);
+		r = plm_check_function(rt, item->function);
 	return r < 0 ? r : load_task_judge_references(item, rt);
 }
 
@@ -60,50 +56,36 @@ static plm_ref load_task_future_of(const struct load_graph *graph, const char *o
 	return ref;
 }
 
-static int load_task_make_fields(struct load_item *item, const struct load_graph *graph)
-{
-	struct command_request *request = &item->request;
-	int r = 0;
-	request->fields = NULL; /* those there are everybody's */
-	for (size_t i = 0; i < item->futures && r == 0; i++) {
-		const struct load_future *f = &item->future[i];
-		r = command_object_add(
-		    request, f->field, f->name, strlen(f->name), load_task_future_of(graph, f->of));
-	}
-	if (r < 0)
-		return why(r, "out of memory");
-	return command_request_fields(request) == EXIT_FINE ? 0 : -ENOMEM;
-}
-
-/* Queued by the million: one future in the place of two, and the words of the shell go with it. */
-static void load_task_pack(
-    const struct load_item *item, const struct load_common *common, plm_task *task, plm_arg *args)
-{
-	if (item->own_fields || item->request.no_environment != common->request.no_environment)
-		return;
-	args[COMMAND_ARG_FIELDS] = common->packed[item->shell];
-	args[COMMAND_ARG_ENVIRONMENT] = PLM_BYTES(NULL, 0);
-	if (item->shell)
-		args[COMMAND_ARG_WORDS] = args[task->nargs - 1];
-	if (item->shell)
-		task->nargs = COMMAND_ARG_WORDS + 1;
-}
-
-static int load_task_make_command(struct load_item *item, const struct load_common *common,
+/* A command with options that differ from those of the other lines. */
+static int load_task_make_own(const struct load_item *item, const struct load_common *common,
     const struct load_graph *graph, struct load_task *ret)
 {
-	struct command_request *request = &item->request;
-	int r = item->own_fields ? load_task_make_fields(item, graph) : 0;
+	plm_command_options options = item->request.options;
+	ret->future = grow(ret->future, item->futures + 1, &ret->futures_room, sizeof *ret->future);
+	for (size_t i = 0; i < item->futures; i++) {
+		const struct load_future *f = &item->future[i];
+		ret->future[i] = (plm_command_future){
+			.use = f->use, .name = f->name, .ref = load_task_future_of(graph, f->of)
+		};
+	}
+	options.futures = ret->future;
+	options.future_count = item->futures;
+	return plm_command_make(&ret->command, &options, common->request.command);
+}
+
+static int load_task_make_command(const struct load_item *item, const struct load_common *common,
+    const struct load_graph *graph, struct load_task *ret)
+{
+	const plm_command_options *options = &item->request.options;
+	bool own =
+	    item->own_fields || options->no_environment != common->request.options.no_environment;
+	int r = own ? load_task_make_own(item, common, graph, ret) : 0;
 	if (r < 0)
 		return r;
-	if (request->no_environment)
-		request->common[COMMAND_ARG_ENVIRONMENT] = PLM_BYTES(NULL, 0);
-	size_t nargs = command_nargs(request, item->words);
+	const plm_command *command = own ? ret->command : common->request.command;
+	size_t nargs = plm_command_nargs(command, item->words);
 	ret->arg = grow(ret->arg, nargs, &ret->args_room, sizeof *ret->arg);
-	command_arguments(request, item->word, item->words, ret->arg);
-	ret->task = command_task(request, ret->arg, nargs);
-	load_task_pack(item, common, &ret->task, ret->arg);
-	return 0;
+	return plm_command_task(command, item->word, item->words, NULL, ret->arg, &ret->task);
 }
 
 static void load_task_make_call(
@@ -120,53 +102,33 @@ static void load_task_make_call(
 			ret->arg[i] =
 			    PLM_BYTES(word + (word[0] == '@'), strlen(word) - (word[0] == '@'));
 	}
-	ret->task = item->request.task.task;
 	ret->task.function = item->function;
 	ret->task.args = ret->arg;
 	ret->task.nargs = item->words;
-	identity_make(&ret->task, NULL, 0, 0);
+	plm_identify(&ret->task);
 }
 
 int load_task_make(struct load_item *item, const struct load_common *common,
     const struct load_graph *graph, struct load_terms **terms, plm *rt, struct load_task *ret)
 {
-	int r = 0;
-	if (item->function)
-		load_task_make_call(item, graph, ret);
-	else
-		r = load_task_make_command(item, common, graph, ret);
-	if (r == 0)
-		r = load_terms_find(terms, rt, &item->request.task.terms, &ret->task.terms);
+	ret->task = item->request.task.task;
 	ret->task.flags |= PLM_KEEP;
+	int r = load_terms_find(terms, rt, &item->request.task.terms, &ret->task.terms);
+	if (r == 0 && item->function)
+		load_task_make_call(item, graph, ret);
+	else if (r == 0)
+		r = load_task_make_command(item, common, graph, ret);
 	return r;
 }
 
-void load_task_done(struct load_item *item, const struct load_common *common)
+void load_task_done(struct load_task *task)
 {
-	struct command_request *request = &item->request;
-	if (request->fields != common->request.fields)
-		free(request->fields);
-	command_objects_free(request);
-	request->fields = NULL;
-	request->object = NULL;
-	request->objects = 0;
+	plm_command_free(NULL, &task->command);
 }
 
-/* ---- what lines have in common ---- */
-
-int load_common_share(struct context *context, struct load_common *common)
+void load_task_free(struct load_task *task)
 {
-	int code = command_request_share(context, &common->request);
-	for (int shell = 0; shell < 2 && code == EXIT_FINE; shell++)
-		code =
-		    command_request_pack(context, &common->request, shell, &common->packed[shell]);
-	return code;
-}
-
-void load_common_free(struct context *context, struct load_common *common)
-{
-	for (int shell = 0; shell < 2; shell++)
-		if (common->packed[shell].future.id)
-			plm_drop(context->rt, common->packed[shell].future);
-	command_request_free(context, &common->request);
+	load_task_done(task);
+	free(task->arg);
+	free(task->future);
 }

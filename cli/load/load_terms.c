@@ -6,10 +6,8 @@
 
 #include "base/why.h"
 #include "cli/load/load.h"
-#include "client/handle.h"
-#include "spec/spec.h"
 
-enum { WHY_BYTES = 400 };
+enum { WHY_BYTES = 400, TERMS_MOST = 1024 }; /* so many the table of a runtime holds */
 
 struct load_terms { /* a list, the one used last in front */
 	struct load_terms *next;
@@ -33,21 +31,8 @@ static bool load_terms_ask_for_nothing(const plm_terms *terms)
 	return load_terms_same(terms, &nothing);
 }
 
-/* As the runtime would when the task is submitted, but that it is told nothing. */
-static int load_terms_judge(const plm *rt, const plm_terms *wanted)
-{
-	const struct control *c = rt->tables.control;
-	struct terms terms = { .replicas = wanted->replicas };
-	struct resource_names names;
-	if (!wanted->needs)
-		return 0;
-	tables_resource_names(&rt->tables, &names);
-	int r = spec_needs(wanted->needs, &names, &terms);
-	return r < 0 ? r : needs_fit(&terms, c->kind, tables_kinds(&rt->tables), c->memory, &names);
-}
-
 static struct load_terms *load_terms_add(
-    struct load_terms **terms, const plm *rt, const plm_terms *wanted)
+    struct load_terms **terms, plm *rt, const plm_terms *wanted)
 {
 	struct load_terms *one = calloc(1, sizeof *one);
 	if (!one)
@@ -56,7 +41,7 @@ static struct load_terms *load_terms_add(
 	one->terms.needs = wanted->needs ? strdup(wanted->needs) : NULL;
 	if (wanted->needs && !one->terms.needs)
 		exit(failed(-ENOMEM, "load"));
-	one->error = load_terms_judge(rt, wanted);
+	one->error = plm_check_terms(rt, wanted);
 	snprintf(one->why, sizeof one->why, "%s", why_text());
 	one->next = *terms;
 	*terms = one;
@@ -77,11 +62,11 @@ int load_terms_find(
 		*at = one->next; /* to the front */
 		one->next = *terms;
 		*terms = one;
-	} else if (n >= TERMS_MAX) {
+	} else if (n >= TERMS_MOST) {
 		return why(-EINVAL,
 		    "more than %d different combinations of needs and limits in "
 		    "one file",
-		    TERMS_MAX);
+		    TERMS_MOST);
 	} else {
 		one = load_terms_add(terms, rt, wanted);
 	}
@@ -92,10 +77,9 @@ int load_terms_find(
 int load_terms_agree(const struct load_terms *terms, plm *rt)
 {
 	int r = 0;
-	uint32_t number;
 	for (; terms && r == 0; terms = terms->next)
 		if (!terms->error)
-			r = terms_agree(rt, &terms->terms, terms->terms.replicas > 1, &number);
+			r = plm_note_terms(rt, &terms->terms);
 	return r;
 }
 

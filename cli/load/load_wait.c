@@ -3,10 +3,11 @@
  * A task that has ended takes room in the table as long as load holds it, and the lines to come
  * want that room: so load lets go of it at once, and remembers nothing but numbers. What is left
  * here are the tasks that have not ended, and at most as many again that were not looked at yet. */
+#include <errno.h>
+
 #include "base/clock.h"
 #include "cli/load/load.h"
 #include "cli/result.h"
-#include "client/handle.h"
 
 enum {
 	SHOWN_FAILED = 10,
@@ -39,14 +40,12 @@ static bool look(struct load_wait *w, plm *rt)
 	size_t left = 0, before = w->tasks;
 	for (size_t i = 0; i < before; i++) {
 		struct load_waited *task = &w->task[i];
-		uint64_t word = 0;
-		int error = 0;
-		const struct record *r = ref_resolve(rt, task->ref, &word, &error);
-		if (r && !word_settled(word)) {
+		int outcome = plm_outcome(rt, task->ref);
+		if (outcome == -EAGAIN) {
 			w->task[left++] = *task;
 			continue;
 		}
-		load_wait_tell(w, task, r && word_state(word) == RECORD_DONE);
+		load_wait_tell(w, task, outcome == 0);
 		plm_drop(rt, task->ref);
 	}
 	w->tasks = left;

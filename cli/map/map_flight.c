@@ -9,7 +9,6 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "cli/map/map_signals.h"
-#include "client/handle.h"
 
 enum {
 	BATCH = 256,      /* that are submitted by one call; drops are gathered as well */
@@ -30,7 +29,7 @@ void flight_begin(struct flight *f, struct context *context, const struct comman
 		.bell = -1,
 		.begun_ns = clock_ns() };
 	f->last_refused = &f->refused;
-	f->drop = calloc(COMMAND_RESULTS * BATCH, sizeof *f->drop);
+	f->drop = calloc(PLM_COMMAND_RESULTS * BATCH, sizeof *f->drop);
 	if (!f->drop)
 		exit(failed(-ENOMEM, "map"));
 }
@@ -82,7 +81,8 @@ static const plm_task *flight_make_tasks(
 	for (size_t i = 0; i < n; i++)
 		words += count[i];
 	f->args.length = f->tasks.length = f->starts.length = 0;
-	text_reserve(&f->args, (words + n * command_nargs(f->request, 0)) * sizeof(plm_arg));
+	text_reserve(
+	    &f->args, (words + n * plm_command_nargs(f->request->command, 0)) * sizeof(plm_arg));
 	text_reserve(&f->starts, words * sizeof(char *));
 	text_reserve(&f->tasks, n * sizeof(plm_task));
 	plm_arg *args = (void *)f->args.data;
@@ -92,14 +92,11 @@ static const plm_task *flight_make_tasks(
 	for (size_t i = 0; i < words; i++, at += strlen(at) + 1)
 		word[i] = at;
 	for (size_t i = 0; i < n; done += count[i++]) {
-		size_t nargs = command_nargs(f->request, count[i]);
-		command_arguments(f->request, word + done, count[i], args);
-		if (f->request->outlet)
-			args[nargs - 1] =
-			    PLM_BYTES(&list[i]->outlet->named, sizeof list[i]->outlet->named);
-		tasks[i] = command_task(f->request, args, nargs);
+		tasks[i] = f->request->task.task;
+		plm_command_task(f->request->command, word + done, count[i],
+		    &list[i]->outlet->named, args, &tasks[i]);
 		tasks[i].flags |= PLM_TIED;
-		args += nargs;
+		args += plm_command_nargs(f->request->command, count[i]);
 	}
 	return tasks;
 }
@@ -117,7 +114,7 @@ static int flight_submit_batch(struct flight *f, struct job **jobs)
 {
 	size_t count[BATCH];
 	struct job *list[BATCH];
-	plm_ref refs[COMMAND_RESULTS * BATCH];
+	plm_ref refs[PLM_COMMAND_RESULTS * BATCH];
 	bool full = f->refused != NULL;
 	size_t n = flight_write_words(f, *jobs, count, list);
 	*jobs = list[n - 1]->next;
@@ -126,11 +123,11 @@ static int flight_submit_batch(struct flight *f, struct job **jobs)
 	    ? 0
 	    : plm_submit_many(f->context->rt, flight_make_tasks(f, n, count, list), n, refs);
 	for (size_t i = 0; i < n; i++) {
-		full = full || refs[COMMAND_RESULTS * i].id == 0;
+		full = full || refs[PLM_COMMAND_RESULTS * i].id == 0;
 		if (full)
 			flight_refuse(f, list[i]);
 		else
-			flight_take_references(f, list[i], refs + COMMAND_RESULTS * i);
+			flight_take_references(f, list[i], refs + PLM_COMMAND_RESULTS * i);
 	}
 	return r == -ENOSPC ? 0 : r;
 }
@@ -207,9 +204,9 @@ static void flight_tell_waiting(struct flight *f, bool waits)
 		return;
 	f->waits = waits;
 	if (waits)
-		nested_wait_begin(f->context->rt);
+		plm_wait_begin(f->context->rt);
 	else
-		nested_wait_end(f->context->rt);
+		plm_wait_end(f->context->rt);
 }
 
 int flight_wait(struct flight *f, const struct flight_wake *wake)
@@ -260,17 +257,17 @@ int flight_collect(struct flight *f, struct job **ret)
 	int r = plm_wait(f->context->rt, f->ref, f->jobs, 0, 0, f->ready);
 	int code = r < 0 ? failed(r, "map") : f->jobs ? flight_take_ready(f, ret) : EXIT_FINE;
 	if (code == EXIT_FINE && before == f->jobs)
-		r = handle_runtime_gone(f->context->rt);
+		r = plm_alive(f->context->rt);
 	if (code == EXIT_FINE && r == 0)
-		r = nested_refused(f->context->rt);
+		r = plm_wait_refused(f->context->rt);
 	return r < 0 && code == EXIT_FINE ? failed(r, "map") : code;
 }
 
 void flight_drop(struct flight *f, struct job *job)
 {
-	for (int i = 0; i < COMMAND_RESULTS && job->ref[0].id; i++)
+	for (int i = 0; i < PLM_COMMAND_RESULTS && job->ref[0].id; i++)
 		f->drop[f->drops++] = job->ref[i];
-	if (f->drops == COMMAND_RESULTS * BATCH)
+	if (f->drops == PLM_COMMAND_RESULTS * BATCH)
 		flight_drop_gathered(f);
 	job_free(job);
 }

@@ -68,12 +68,12 @@ static void job_take_failure(struct context *context, struct job *job)
 		job_take_message(job, &f);
 		return;
 	}
-	if (job_begins_with(f.message, COMMAND_SAYS_EXIT)) {
+	if (job_begins_with(f.message, PLM_COMMAND_SAYS_EXIT)) {
 		job->exit_code = f.code;
 		return;
 	}
-	if (job_begins_with(f.message, COMMAND_SAYS_SIGNAL)) {
-		job->signal = f.code - COMMAND_SIGNALLED;
+	if (job_begins_with(f.message, PLM_COMMAND_SAYS_SIGNAL)) {
+		job->signal = f.code - PLM_COMMAND_SIGNALLED;
 		return;
 	}
 	job->message = strdup(f.message);
@@ -95,7 +95,7 @@ static void job_take_stream(struct job *job, const struct command_view *v, int s
 	uint32_t where = stream == STDOUT_FILENO ? v->log.out_where : v->log.err_where;
 	uint64_t in_file = job->outlet ? outlet_bytes(job->outlet, stream) : 0;
 	*text = command_kept(v, stream, bytes);
-	if (!in_file || (v->logged ? where != COMMAND_WHERE_FILE : job->message != NULL))
+	if (!in_file || (v->logged ? where != PLM_OUTLET_FILE : job->message != NULL))
 		return;
 	job->in_file[stream - 1] = true;
 	*bytes = in_file;
@@ -126,10 +126,10 @@ int job_take_end(struct context *context, struct job *job)
 	job->attempt = v.attempt;
 	job->begin_ms = job->submit_ms + v.queue_ms;
 	job->run_us = v.logged ? v.log.wall_us : (uint64_t)v.run_ms * US_PER_MS;
-	job->ended_well = v.state == RECORD_DONE;
-	if (v.state == RECORD_FAILED)
+	job->ended_well = v.state == PLM_STATE_DONE;
+	if (v.state == PLM_STATE_FAILED)
 		job_take_failure(context, job);
-	if (v.state == RECORD_CANCELLED) {
+	if (v.state == PLM_STATE_CANCELLED) {
 		job->exit_code = JOB_KILLED;
 		job->signal = SIGTERM;
 		job->message = strdup("it was cancelled");

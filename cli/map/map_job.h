@@ -6,17 +6,16 @@
 #include "cli/ctl_command.h"
 #include "cli/map/map_sources.h"
 #include "cli/outlets.h"
-#include "tables/command_block.h"
 
 enum { JOB_KILLED = -1 }; /* in place of an exit code: by a limit of time, or with its worker */
 
 struct job {
 	struct job *next;
-	uint64_t number;              /* among all inputs, from 1 */
-	uint64_t order;               /* among those that are run, from 0 */
-	unsigned place;               /* from 1; 0: it has none */
-	plm_ref ref[COMMAND_RESULTS]; /* PLM_NONE: it was not submitted */
-	uint64_t submit_ms;           /* since 1970 */
+	uint64_t number;                  /* among all inputs, from 1 */
+	uint64_t order;                   /* among those that are run, from 0 */
+	unsigned place;                   /* from 1; 0: it has none */
+	plm_ref ref[PLM_COMMAND_RESULTS]; /* PLM_NONE: it was not submitted */
+	uint64_t submit_ms;               /* since 1970 */
 	/* its end: */
 	bool ended_well; /* nobody can run it again */
 	int exit_code, signal;

@@ -23,7 +23,7 @@ static int live_stream_of(const struct command_view *v, struct job *job, int str
 	 * where all of its output is as soon as any is. */
 	bool in_file =
 	    job->live[stream - 1].fd >= 0 && job->outlet && outlet_bytes(job->outlet, stream) > 0;
-	return in_file ? job->outlet->named.fd[stream - 1] : job->live[stream - 1].fd;
+	return in_file ? job->outlet->fd[stream - 1] : job->live[stream - 1].fd;
 }
 
 /* A line longer than the piece is shown when the job has ended. */
@@ -45,7 +45,7 @@ int live_look(struct context *context, struct map_output *o, struct job *job)
 {
 	struct command_view v;
 	int code = command_look(context, job->ref[0], &v);
-	if (code != EXIT_FINE || v.state != RECORD_RUNNING || v.pid == 0)
+	if (code != EXIT_FINE || v.state != PLM_STATE_RUNNING || v.pid == 0)
 		return code;
 	for (int stream = STDOUT_FILENO; stream <= STDERR_FILENO; stream++) {
 		int fd = live_stream_of(&v, job, stream);

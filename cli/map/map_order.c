@@ -7,7 +7,7 @@ enum { PART_OF_ALL = 4, WINDOW_MAX = 16384 };
 
 void order_open(struct order *o, bool kept, const plm_status *status, unsigned places)
 {
-	uint64_t window = status->records_max / (PART_OF_ALL * COMMAND_RESULTS);
+	uint64_t window = status->records_max / (PART_OF_ALL * PLM_COMMAND_RESULTS);
 	uint64_t there = status->store_reserved + status->shm_free;
 	uint64_t store = there < status->store_bytes ? there : status->store_bytes;
 	*o = (struct order){ .kept = kept, .bytes_max = store / PART_OF_ALL };

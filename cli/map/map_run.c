@@ -385,7 +385,7 @@ static int map_run_dry(struct map *m)
 static int run_jobs(struct map *m, struct command_request *request)
 {
 	plm_status status;
-	request->outlet = true;
+	request->options.outlet = true;
 	int code = command_stdin_take(m->context, request, false);
 	if (code == EXIT_FINE)
 		code = command_request_make(request);

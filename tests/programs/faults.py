@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""faults.py - the n-th use of each system call fails, n = 1, 2, ... until there is none (`make faults`).
+"""faults.py - the n-th use of each system call fails, n = 1, 2, ... to the last use (`make faults`).
 
     python3 tests/programs/faults.py [--bin .] [--seconds N] [--seed N] [--only SCENARIO] [--call NAME] [-v]
 
@@ -91,11 +91,11 @@ ERRORS = {
 }
 
 
-ONCE = ("EINTR", "EIO", "SIGTERM")  # for ever: a signal after the other, or no file system any more
+ONCE = ("EINTR", "EIO", "SIGTERM")  # for ever they would mean endless signals, or no file system
 
 
 class Wrong(Exception):
-    """What came of a fault is not what must come of it."""
+    """The runtime reacted to a fault in a forbidden way."""
 
 
 class Fault:
@@ -114,7 +114,7 @@ class Fault:
         ]
 
     def among(self, pids, log, follow=True):
-        """The calls of processes that are up already, and of their children."""
+        """The calls of running processes and of their children."""
         return Tracer([*self.tracer(log, follow), *(word for pid in pids for word in ("-p", str(pid)))], pids)
 
 
@@ -135,7 +135,7 @@ def await_that(true, what):
 
 
 class Tracer:
-    """An strace that looks on, until it is told to let go."""
+    """An strace that traces running processes until stop()."""
 
     def __init__(self, words, pids):
         self.strace = subprocess.Popen(words, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
@@ -156,13 +156,13 @@ class Tracer:
 
 
 def in_a_library(fault, code):
-    """The system's program loader crashes where it finds no memory, liburcu ends by abort()."""
+    """Without memory the system's program loader crashes, and liburcu calls abort()."""
     ends = (-signal.SIGSEGV, -signal.SIGABRT)
     return fault and code in ends and fault.call in ("mmap", "mprotect", "brk")
 
 
 class Place:
-    """A runtime's name and directory of its own."""
+    """The name and the private directory of a runtime."""
 
     count = 0
 
@@ -199,7 +199,7 @@ class Place:
         return self.err.read().decode(errors="replace")
 
     def ready(self, fault=None):
-        """True: it is; False: it ended with a word. Anything else is wrong."""
+        """True: ready; False: plm ended with a message. Any other outcome is wrong."""
         deadline, line = time.monotonic() + PATIENCE_S, b""
         while time.monotonic() < deadline:
             line += self.plm.stdout.read() or b""
@@ -226,7 +226,7 @@ class Place:
             raise Wrong(f"plmctl {' '.join(words)} hangs; the runtime says: {self.said()[-600:]}")
 
     def expect_work(self, tries=1):
-        """One that meets a fault may say so; the next one works."""
+        """A command that meets a fault may report the fault; the next command works."""
         for _ in range(tries):
             done = self.ctl("call", "--crash-retries", "9", "probe.echo", "alive")
             if done.returncode == 0 and done.stdout == "alive":
@@ -236,7 +236,7 @@ class Place:
         raise Wrong(f"plmctl call: {done.returncode}, {done.stderr.strip()}: {self.said()[-400:]}")
 
     def at_last(self, *words, tries=3):
-        """One that meets a fault may say so; the next one works."""
+        """A command that meets a fault may report the fault; the next command works."""
         for _ in range(tries):
             done = self.ctl(*words)
             if done.returncode == 0:
@@ -244,14 +244,14 @@ class Place:
         return done
 
     def asked(self, *words):
-        """What it says of itself, as JSON Lines."""
+        """The runtime's JSON Lines."""
         done = self.at_last(*words, "--json")
         if done.returncode:
             raise Wrong(f"plmctl {words[0]}: {done.stderr.strip()}: {self.said()[-400:]}")
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def workers(self):
-        """Their processes, by number."""
+        """The processes of the workers, by worker number."""
         lines = self.asked("workers")
         return {line["worker"]: line["pid"] for line in lines if line["state"] == "live" and not line["spare"]}
 
@@ -283,7 +283,7 @@ class Place:
             raise Wrong(f"plm does not end: {self.said()[-600:]}")
 
     def stop(self, tries=1):
-        """One that is not told that it was heard says so; the runtime ends all the same."""
+        """A stop without an answer reports so; the runtime ends all the same."""
         for _ in range(tries):
             done = self.ctl("stop")
             if done.returncode == 0 or self.plm.poll() is not None:
@@ -293,12 +293,12 @@ class Place:
         self.expect_end()
 
     def left(self):
-        # the file of a name that could not be locked may be somebody's
+        # a lock file that could not be locked may belong to another runtime
         names = [f for f in glob.glob(f"/dev/shm/plm-*-{self.name}.*") if not (self.lockless and f.endswith(".lock"))]
         return names + glob.glob(f"{self.directory}/plm/*") + self.processes()
 
     def processes(self):
-        """Those of its session that live."""
+        """The living processes of the session."""
         found = []
         for stat in glob.glob("/proc/[0-9]*/stat"):
             try:
@@ -360,7 +360,7 @@ def boot(place, fault):
 
 
 def end_by_signal(place):
-    """SIGTERM for the one that strace runs, twice: at once."""
+    """Sends SIGTERM twice to the traced process: stop at once."""
     children = f"/proc/{place.plm.pid}/task/{place.plm.pid}/children"
     try:
         with open(children) as file:
@@ -387,7 +387,7 @@ def client(place, fault):
 
 
 def expect_word(done, fault):
-    """It went well, or it says what went wrong."""
+    """The command succeeded, or printed a reason."""
     if done.returncode and not done.stderr.strip() and not (
         in_a_library(fault, done.returncode) or fault.call == "write"
     ):
@@ -411,7 +411,7 @@ def command(place, fault):
     if place.ready(fault):
         for _ in range(6):
             ordered(place)
-        # of execve each command's process has a first one
+        # each command's process has a first execve
         if not fault.for_good and fault.call != "execve" and not any(
             ordered(place) for _ in range(3)
         ):
@@ -423,7 +423,7 @@ def command(place, fault):
 
 
 def end_and_judge(place, fault):
-    """What was to be done is: the runtime works, holds nothing, and ends."""
+    """The work is done: the runtime works, holds nothing, and ends."""
     if fault.for_good and place.plm.poll() is None and tracer_of_manager(place):
         end_by_signal(place)
     else:
@@ -436,7 +436,7 @@ def end_and_judge(place, fault):
 
 
 def tracer_of_manager(place):
-    """Of a plm that was started by strace."""
+    """For a plm started by strace."""
     return os.path.basename(place.plm.args[0]) == "strace"
 
 
@@ -557,7 +557,7 @@ def stop(place, fault):
 
 
 def guard(place, fault):
-    """Whatever fails while the manager is started again: another try comes, as long as it takes."""
+    """After any fault while the manager is started again the guard tries again."""
     place.up("--guard")
     before = place.members()
     manager = place.asked("status")[0]["manager_pid"]
@@ -568,7 +568,7 @@ def guard(place, fault):
 
     with fault.among([place.plm.pid], place.log):  # strace counts the uses of each process
         os.kill(manager, signal.SIGKILL)
-        await_that(lambda: is_managed() or "tried again" in place.said(), "no manager comes, and nobody says why")
+        await_that(lambda: is_managed() or "trying again" in place.said(), "no manager comes, and nobody says why")
     await_that(is_managed, "no manager comes after the fault")
     if not set(before) - {manager} <= set(place.members()):
         raise Wrong(f"members have changed: {place.said()[-600:]}")
@@ -581,7 +581,7 @@ def end(place, fault):
     while b"plm: ready" not in line and place.plm.poll() is None and time.monotonic() < deadline:
         line += place.plm.stdout.read() or b""
         time.sleep(0.002)
-    end_by_signal(place)  # if it goes on
+    end_by_signal(place)  # if plm still runs
     place.expect_end()
     place.expect_nothing()
     with open(place.log, errors="replace") as file:
@@ -629,7 +629,7 @@ CALLS = {
 
 
 class Series:
-    """Of one scenario: each call with each error, one use of each at a time, until it is not used so often."""
+    """Runs a scenario with a fault in each use of each call, with each error in turn."""
 
     def __init__(self, name, options):
         calls = CALLS.get(name, sorted(ERRORS))

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "shm/segment.h"
 #include "tests/support/deaths.h"
+#include "tests/support/fixture.h"
 #include "tests/support/run_suite.h"
 
 enum {
@@ -25,30 +26,20 @@ enum {
 	CHANGES = 150
 };
 
-static struct runtime rt;
-
-static void boot(void)
+static void adopt_boot(void)
 {
-	runtime_boot_loose(&rt, "--workers", "2", "--tasks", "4096", "--store", "16M", );
+	runtime_boot_loose(&host, "--workers", "2", "--tasks", "4096", "--store", "16M", );
 }
 
 static void reboot(void)
 {
-	runtime_reboot(&rt, "--workers", "2", );
+	runtime_reboot(&host, "--workers", "2", );
 }
 
 static void end(void)
 {
-	runtime_stop(&rt);
-	runtime_end(&rt);
-}
-
-static plm *join(void)
-{
-	plm *handle = NULL;
-	int r = plm_connect(&handle, rt.name);
-	ck_assert_msg(r == 0, "connect: %d, %s", r, plm_why());
-	return handle;
+	runtime_stop(&host);
+	runtime_end(&host);
 }
 
 /* ---- who lives ---- */
@@ -79,10 +70,10 @@ static struct family members(plm *handle)
 
 static void kill_all(const struct family *family)
 {
-	kill(rt.pid, SIGSTOP); /* or it would replace the first before the last is dead */
+	kill(host.pid, SIGSTOP); /* or it would replace the first before the last is dead */
 	for (size_t i = 0; i < MEMBERS; i++)
 		kill(family->pid[i], SIGKILL);
-	runtime_kill(&rt);
+	runtime_kill(&host);
 	for (size_t i = 0; i < MEMBERS; i++)
 		ck_assert(wait_for_death(family->pid[i]));
 }
@@ -91,9 +82,9 @@ static void kill_all(const struct family *family)
 
 START_TEST(without_a_manager_clients_and_workers_go_on)
 {
-	plm *handle = join();
+	plm *handle = host_connect();
 	struct family before = members(handle), after;
-	runtime_kill(&rt);
+	runtime_kill(&host);
 	for (int i = 0; i < STREAM; i++)
 		expect_alive(handle, 9);
 	after = members(handle);
@@ -115,10 +106,10 @@ static bool one_serves(void *handle)
 
 START_TEST(who_was_drained_is_not_waited_for_by_the_next_manager)
 {
-	plm *handle = join();
+	plm *handle = host_connect();
 	ck_assert_int_eq(plm_drain_worker(handle, 1), 0);
 	until(one_serves, handle, "the drained worker has left");
-	runtime_kill(&rt);
+	runtime_kill(&host);
 	reboot(); /* its ready line */
 	expect_alive(handle, 9);
 	ck_assert(one_serves(handle));
@@ -129,14 +120,14 @@ END_TEST
 
 START_TEST(a_client_asks_the_next_manager_what_it_cannot_ask_the_dead_one)
 {
-	plm *handle = join();
-	runtime_kill(&rt);
+	plm *handle = host_connect();
+	runtime_kill(&host);
 	ck_assert_int_eq(plm_pause(handle), -EHOSTDOWN);
 	ck_assert_msg(strstr(plm_why(), "--daemon` takes it over"), "%s", plm_why());
 	reboot();
 	ck_assert_msg(plm_pause(handle) == 0, "%s", plm_why());
 	ck_assert_int_eq(plm_resume(handle), 0);
-	plm *other = join();
+	plm *other = host_connect();
 	expect_alive(other, 9);
 	plm_disconnect(&other);
 	plm_disconnect(&handle);
@@ -146,13 +137,13 @@ END_TEST
 
 START_TEST(a_stop_under_the_next_manager_ends_its_processes_and_no_client)
 {
-	plm *handle = join();
-	runtime_kill(&rt);
+	plm *handle = host_connect();
+	runtime_kill(&host);
 	reboot();
-	runtime_stop(&rt);
+	runtime_stop(&host);
 	ck_assert_int_eq(plm_pause(handle), -EHOSTDOWN); /* and we live */
 	plm_disconnect(&handle);
-	runtime_end(&rt);
+	runtime_end(&host);
 }
 END_TEST
 
@@ -162,7 +153,7 @@ START_TEST(the_end_of_a_client_that_no_manager_saw_frees_what_it_held)
 	ck_assert_int_eq(pipe(ends), 0);
 	pid_t pid = fork();
 	if (pid == 0) {
-		plm *handle = join();
+		plm *handle = host_connect();
 		plm_ref ref;
 		char text[1000] = { 0 };
 		if (plm_put(handle, text, sizeof text, &ref) < 0)
@@ -172,12 +163,12 @@ START_TEST(the_end_of_a_client_that_no_manager_saw_frees_what_it_held)
 	}
 	char byte;
 	ck_assert_int_eq(read(ends[0], &byte, 1), 1);
-	runtime_kill(&rt);
+	runtime_kill(&host);
 	kill(pid, SIGKILL);
 	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
 	reboot();
-	plm *handle = join();
-	expect_nothing_left(&rt, handle);
+	plm *handle = host_connect();
+	expect_nothing_left(&host, handle);
 	plm_disconnect(&handle);
 	end();
 }
@@ -188,30 +179,30 @@ END_TEST
 static char *running(const char *crash_retries)
 {
 	char *ref = ctl_expect(
-	    &rt, 0, "call", "--detach", "--crash-retries", crash_retries, "probe.sleep", "300");
-	ctl_until(&rt, "running", "tasks");
+	    &host, 0, "call", "--detach", "--crash-retries", crash_retries, "probe.sleep", "300");
+	ctl_until(&host, "running", "tasks");
 	return ref;
 }
 
 /* _i: 0 its worker, 1 the scheduler, 2 everybody. */
 START_TEST(what_ran_where_nobody_saw_the_death_runs_again_or_fails_by_its_budget)
 {
-	plm *handle = join();
+	plm *handle = host_connect();
 	struct family family = members(handle);
 	char *again = running("1"), *once = running("0");
 	if (_i == 2) {
 		plm_disconnect(&handle);
 		kill_all(&family);
 	} else {
-		runtime_kill(&rt);
+		runtime_kill(&host);
 		for (size_t i = _i ? 0 : 1; i < (_i ? 1 : MEMBERS); i++)
 			kill(family.pid[i], SIGKILL);
 		for (size_t i = _i ? 0 : 1; i < (_i ? 1 : MEMBERS); i++)
 			ck_assert(wait_for_death(family.pid[i]));
 	}
 	reboot();
-	free(ctl_expect(&rt, 0, "get", again));
-	struct output_of o = ctl(&rt, "get", once);
+	free(ctl_expect(&host, 0, "get", again));
+	struct output_of o = ctl(&host, "get", once);
 	ck_assert_msg(o.code == (_i == 1 ? 0 : 1), "%d: %s", o.code, o.err);
 	if (_i != 1)
 		ck_assert_msg(strstr(o.err, "no manager lived"), "%s", o.err);
@@ -226,33 +217,33 @@ END_TEST
 
 START_TEST(after_the_death_of_all_queued_tasks_and_kept_values_are_there)
 {
-	plm *handle = join();
+	plm *handle = host_connect();
 	struct family family = members(handle);
-	char *value = ctl_expect(&rt, 0, "put", "README.md");
-	char *done = ctl_expect(&rt, 0, "call", "--detach", "probe.sum", "1", "2");
-	free(ctl_expect(&rt, 0, "wait", done));
-	free(ctl_expect(&rt, 0, "pause"));
-	char *queued = ctl_expect(&rt, 0, "call", "--detach", "probe.sum", done, "10");
-	char *after = ctl_expect(&rt, 0, "call", "--detach", "probe.sum", queued, "100");
+	char *value = ctl_expect(&host, 0, "put", "README.md");
+	char *done = ctl_expect(&host, 0, "call", "--detach", "probe.sum", "1", "2");
+	free(ctl_expect(&host, 0, "wait", done));
+	free(ctl_expect(&host, 0, "pause"));
+	char *queued = ctl_expect(&host, 0, "call", "--detach", "probe.sum", done, "10");
+	char *after = ctl_expect(&host, 0, "call", "--detach", "probe.sum", queued, "100");
 	plm_disconnect(&handle);
 	kill_all(&family);
 	reboot();
-	free(ctl_expect(&rt, 0, "resume")); /* a pause lasts, too */
+	free(ctl_expect(&host, 0, "resume")); /* a pause lasts, too */
 	const struct {
 		const char *ref, *value;
 	} expected[] = { { done, "3" }, { queued, "13" }, { after, "113" } };
 	for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
-		char *text = ctl_expect(&rt, 0, "get", expected[i].ref);
+		char *text = ctl_expect(&host, 0, "get", expected[i].ref);
 		ck_assert_str_eq(text, expected[i].value);
 		free(text);
 	}
-	struct output_of o = ctl(&rt, "get", value);
+	struct output_of o = ctl(&host, "get", value);
 	ck_assert_int_eq(o.code, 0);
 	ck_assert_msg(strncmp(o.out, "# plm", 5) == 0, "%.40s", o.out);
 	output_free(&o);
-	free(ctl_expect(&rt, 0, "drop", value, done, queued, after));
-	handle = join();
-	expect_nothing_left(&rt, handle);
+	free(ctl_expect(&host, 0, "drop", value, done, queued, after));
+	handle = host_connect();
+	expect_nothing_left(&host, handle);
 	plm_disconnect(&handle);
 	free(value);
 	free(done);
@@ -264,13 +255,13 @@ END_TEST
 
 START_TEST(what_a_dead_client_had_not_sealed_is_gone_after_the_death_of_all)
 {
-	plm *handle = join();
+	plm *handle = host_connect();
 	struct family family = members(handle);
 	int ends[2];
 	ck_assert_int_eq(pipe(ends), 0);
 	pid_t pid = fork();
 	if (pid == 0) {
-		plm *own = join();
+		plm *own = host_connect();
 		plm_ref ref;
 		void *data;
 		if (plm_create(own, 100000, &data, &ref) < 0)
@@ -286,8 +277,8 @@ START_TEST(what_a_dead_client_had_not_sealed_is_gone_after_the_death_of_all)
 	kill(pid, SIGKILL);
 	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
 	reboot();
-	handle = join();
-	expect_nothing_left(&rt, handle);
+	handle = host_connect();
+	expect_nothing_left(&host, handle);
 	plm_disconnect(&handle);
 	end();
 }
@@ -295,7 +286,7 @@ END_TEST
 
 START_TEST(who_waits_is_told_when_nobody_comes_back)
 {
-	plm *handle = join();
+	plm *handle = host_connect();
 	plm_ref ref;
 	plm_task task = { .function = "probe.sleep", .args = &PLM_BYTES("600000", 6), .nargs = 1 };
 	struct family family = members(handle);
@@ -316,10 +307,10 @@ END_TEST
 START_TEST(what_the_command_of_an_adopted_worker_left_is_ended_with_it)
 {
 	char script[4 * PATH_BYTES], file[PATH_BYTES];
-	scratch_path(&rt, "pid", file, sizeof file);
+	scratch_path(&host, "pid", file, sizeof file);
 	snprintf(script, sizeof script, "setsid sleep 1000 & echo $! > %s.new; mv %s.new %s; wait",
 	    file, file, file);
-	free(ctl_expect(&rt, 0, "submit", "--detach", "--shell", script));
+	free(ctl_expect(&host, 0, "submit", "--detach", "--shell", script));
 	uint64_t deadline = deadline_after_ms(DEADLINE_MS);
 	int left = 0;
 	while (left == 0 && clock_ns() < deadline) {
@@ -330,10 +321,10 @@ START_TEST(what_the_command_of_an_adopted_worker_left_is_ended_with_it)
 			fclose(f);
 	}
 	ck_assert_int_gt(left, 0);
-	runtime_kill(&rt);
+	runtime_kill(&host);
 	reboot();
 	ck_assert_int_eq(kill(left, 0), 0); /* its worker lives */
-	plm *handle = join();
+	plm *handle = host_connect();
 	const struct tables *t = plm_tables(handle);
 	for (uint32_t i = SLOT_FIRST_MEMBER; i < t->limits.processes; i++)
 		if (sh_peek(&t->process[i].running))
@@ -350,13 +341,13 @@ END_TEST
 START_TEST(a_manager_that_dies_while_it_takes_over_loses_nothing)
 {
 	uint64_t random = number_from("PLM_CHAOS_SEED", RANDOM_SEED);
-	plm *handle = join();
+	plm *handle = host_connect();
 	plm_ref ref[ROUNDS];
 	plm_task task = { .function = "probe.sum",
 		.nargs = 2,
 		.crash_retries = 200,
 		.args = (plm_arg[]){ PLM_BYTES("1", 1), PLM_BYTES("2", 1) } };
-	runtime_kill(&rt);
+	runtime_kill(&host);
 	for (int i = 0; i < ROUNDS; i++) {
 		struct timespec moment = { .tv_nsec = (long)(random_next(&random) % 12000000) };
 		uint32_t victim = (uint32_t)(random_next(&random) % 3);
@@ -369,7 +360,7 @@ START_TEST(a_manager_that_dies_while_it_takes_over_loses_nothing)
 			int null = open("/dev/null", O_WRONLY);
 			dup2(null, STDOUT_FILENO);
 			dup2(null, STDERR_FILENO);
-			execl(path, path, "--name", rt.name, (char *)NULL);
+			execl(path, path, "--name", host.name, (char *)NULL);
 			_exit(127);
 		}
 		nanosleep(&moment, NULL); /* no wait: the moment of the death is what is drawn */
@@ -388,7 +379,7 @@ START_TEST(a_manager_that_dies_while_it_takes_over_loses_nothing)
 		plm_release(handle, &view);
 	}
 	plm_drop_many(handle, ref, ROUNDS);
-	expect_nothing_left(&rt, handle);
+	expect_nothing_left(&host, handle);
 	plm_disconnect(&handle);
 	end();
 }
@@ -398,20 +389,20 @@ END_TEST
 
 START_TEST(fresh_begins_anew_and_tells_who_waits)
 {
-	plm *handle = join();
+	plm *handle = host_connect();
 	struct family family = members(handle);
 	plm_ref ref;
 	plm_task task = { .function = "probe.sleep", .args = &PLM_BYTES("600000", 6), .nargs = 1 };
 	ck_assert_int_eq(plm_submit(handle, &task, &ref), 0);
-	runtime_kill(&rt);
-	runtime_reboot(&rt, "--fresh", "--workers", "1", );
+	runtime_kill(&host);
+	runtime_reboot(&host, "--fresh", "--workers", "1", );
 	ck_assert_int_eq(plm_wait(handle, &ref, 1, 1, PATIENT_MS, NULL), -EHOSTDOWN);
 	for (size_t i = 0; i < MEMBERS; i++)
 		ck_assert(wait_for_death(family.pid[i]));
-	ck_assert_uint_eq(rt.workers, 1);
+	ck_assert_uint_eq(host.workers, 1);
 	plm_disconnect(&handle);
-	handle = join();
-	expect_nothing_left(&rt, handle);
+	handle = host_connect();
+	expect_nothing_left(&host, handle);
 	plm_disconnect(&handle);
 	end();
 }
@@ -420,23 +411,23 @@ END_TEST
 START_TEST(a_segment_of_another_build_is_set_aside_with_a_word)
 {
 	char control[PATH_BYTES], aside[PATH_BYTES + 8], store[PATH_BYTES];
-	plm *handle = join();
+	plm *handle = host_connect();
 	struct family family = members(handle);
 	plm_disconnect(&handle);
 	kill_all(&family);
-	runtime_segment(&rt, "control", control, sizeof control);
+	runtime_segment(&host, "control", control, sizeof control);
 	int fd = open(control, O_RDWR);
 	uint32_t abi = 12345;
 	ck_assert_int_eq(
 	    pwrite(fd, &abi, sizeof abi, offsetof(struct segment_header, abi)), sizeof abi);
 	close(fd);
 	reboot();
-	handle = join();
+	handle = host_connect();
 	expect_alive(handle, 9);
 	plm_disconnect(&handle);
 	end();
 	for (int i = 0; i < 2; i++) {
-		runtime_segment(&rt, i ? "store" : "control", store, sizeof store);
+		runtime_segment(&host, i ? "store" : "control", store, sizeof store);
 		snprintf(aside, sizeof aside, "%s.aside", store);
 		ck_assert_msg(unlink(aside) == 0, "%s is not there", aside);
 	}
@@ -463,13 +454,13 @@ static bool has_new_manager(void *context)
 
 START_TEST(the_guard_starts_a_manager_that_was_killed_and_ends_with_it)
 {
-	runtime_stop(&rt);
-	runtime_end(&rt);
-	runtime_boot_loose(&rt, "--guard", "--workers", "2", );
-	plm *handle = join();
+	runtime_stop(&host);
+	runtime_end(&host);
+	runtime_boot_loose(&host, "--guard", "--workers", "2", );
+	plm *handle = host_connect();
 	struct family before = members(handle), after;
 	ck_assert(!has_new_manager(handle));
-	ck_assert_int_ne(manager_pid(handle), rt.pid);
+	ck_assert_int_ne(manager_pid(handle), host.pid);
 	kill(manager_pid(handle), SIGKILL);
 	until(has_new_manager, handle, "a new manager");
 	after = members(handle);
@@ -487,7 +478,7 @@ static void come_and_go(void *context)
 	_Atomic bool *over = context;
 	plm *handle;
 	while (!atomic_load(over)) {
-		int r = plm_connect(&handle, rt.name);
+		int r = plm_connect(&handle, host.name);
 		if (r == 0)
 			plm_disconnect(&handle);
 		else if (r != -ENOENT && r != -EHOSTDOWN && r != -EUSERS)
@@ -499,7 +490,7 @@ static bool has_a_place(void *context)
 {
 	plm *handle;
 	(void)context;
-	if (plm_connect(&handle, rt.name) < 0)
+	if (plm_connect(&handle, host.name) < 0)
 		return false;
 	plm_disconnect(&handle);
 	return true;
@@ -513,7 +504,7 @@ START_TEST(who_comes_while_managers_change_is_let_in_or_told_that_none_is_up)
 	for (int i = 0; i < COMERS; i++)
 		comer[i] = child_of(come_and_go, over);
 	for (int i = 0; i < CHANGES; i++) {
-		runtime_kill(&rt);
+		runtime_kill(&host);
 		reboot();
 	}
 	atomic_store(over, true);
@@ -554,7 +545,7 @@ START_TEST(a_tie_to_a_parent_that_does_not_stay_is_refused)
 {
 	const char *const other[] = { "--daemon", "--guard" };
 	for (size_t i = 0; i < 2; i++) {
-		struct output_of o = program_run(&rt, "plm",
+		struct output_of o = program_run(&host, "plm",
 		    (const char *const[]){ "--name", "x", "--tied", other[i], NULL }, NULL, 0);
 		ck_assert_int_eq(o.code, 64);
 		ck_assert_msg(strstr(o.err, other[i]), "%s", o.err);
@@ -587,7 +578,7 @@ int main(void)
 	Suite *suite = suite_create("adopt");
 	TCase *tcase = tcase_create("adopt");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, boot, NULL);
+	tcase_add_checked_fixture(tcase, adopt_boot, NULL);
 	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
 		tcase_add_test(tcase, tests[i]);
 	tcase_add_loop_test(

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "tests/support/deaths.h"
+#include "tests/support/fixture.h"
 #include "tests/support/run_suite.h"
 
 enum {
@@ -25,30 +26,15 @@ enum {
 	PATH_BYTES = 512,
 };
 
-static struct runtime rt;
-
-static void boot(void)
+static void chaos_boot(void)
 {
-	runtime_boot(&rt, "--workers", "3", "--tasks", "4096", "--store", "16M", );
+	runtime_boot(&host, "--workers", "3", "--tasks", "4096", "--store", "16M", );
 }
 
 static void boot_guarded(void)
 {
-	runtime_boot_loose(&rt, "--guard", "--workers", "3", "--tasks", "4096", "--store", "16M", );
-}
-
-static void stop(void)
-{
-	runtime_stop(&rt);
-	runtime_end(&rt);
-}
-
-static plm *join(void)
-{
-	plm *handle = NULL;
-	int r = plm_connect(&handle, rt.name);
-	ck_assert_msg(r == 0, "connect: %d, %s", r, plm_why());
-	return handle;
+	runtime_boot_loose(
+	    &host, "--guard", "--workers", "3", "--tasks", "4096", "--store", "16M", );
 }
 
 /* ---- the load: every task's result is checked by who submitted it ---- */
@@ -165,7 +151,7 @@ _Noreturn static void client_main(int number, uint64_t random)
 {
 	plm *handle;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	int r = plm_connect(&handle, rt.name);
+	int r = plm_connect(&handle, host.name);
 	if (r < 0 && number < 0)
 		_exit(0); /* the manager was just killed */
 	if (r < 0)
@@ -220,7 +206,7 @@ struct killer {
 static void kill_one(struct killer *k, enum process_kind kind, unsigned *count)
 {
 	const struct process *victim = pick_member(k->handle, kind, &k->random);
-	if (victim && kill_member(&rt, victim))
+	if (victim && kill_member(&host, victim))
 		++*count;
 }
 
@@ -237,7 +223,7 @@ static void kill_client(struct killer *k)
 static void kill_manager(struct killer *k)
 {
 	const struct process *manager = &plm_tables(k->handle)->process[SLOT_MANAGER];
-	if (k->guarded && kill_member(&rt, manager))
+	if (k->guarded && kill_member(&host, manager))
 		k->managers++;
 }
 
@@ -298,21 +284,21 @@ START_TEST(under_random_deaths_each_task_ends_once_and_nothing_is_left)
 {
 	uint64_t seed = number_from("PLM_CHAOS_SEED", clock_ns() | 1);
 	unsigned seconds = (unsigned)number_from("PLM_CHAOS_SECONDS", CHAOS_SECONDS);
-	pid_t client[CLIENTS];
+	pid_t child[CLIENTS];
 	score = shared_memory(sizeof *score);
 	printf("chaos: PLM_CHAOS_SEED=%llu, %u s\n", (unsigned long long)seed, seconds);
 	if (_i) {
-		stop();
+		host_stop();
 		boot_guarded();
 	}
-	struct killer k = { .handle = join(), .random = seed, .guarded = _i != 0 };
+	struct killer k = { .handle = host_connect(), .random = seed, .guarded = _i != 0 };
 	for (int i = 0; i < CLIENTS; i++)
-		client[i] = client_start(i, random_next(&k.random) | 1);
+		child[i] = client_start(i, random_next(&k.random) | 1);
 	kill_for(&k, seconds);
 	atomic_store(&score->stop, true);
 	uint64_t tasks = 0;
 	for (int i = 0; i < CLIENTS; i++) {
-		client_expect_end(client[i]);
+		client_expect_end(child[i]);
 		ck_assert_uint_eq(atomic_load(&score->submitted[i]), atomic_load(&score->right[i]));
 		ck_assert_uint_gt(atomic_load(&score->right[i]), 0);
 		tasks += atomic_load(&score->right[i]);
@@ -326,7 +312,7 @@ START_TEST(under_random_deaths_each_task_ends_once_and_nothing_is_left)
 	ck_assert_uint_gt(k.workers, 0);
 	ck_assert_uint_gt(s.restarts, 0);
 	until(is_complete, k.handle, "all workers");
-	expect_nothing_left(&rt, k.handle);
+	expect_nothing_left(&host, k.handle);
 	plm_disconnect(&k.handle);
 }
 END_TEST
@@ -360,35 +346,22 @@ static void expect_host_down(plm *handle, const plm_ref *ref)
 	ck_assert_int_eq(r == 0 ? plm_wait(handle, &more, 1, 1, PATIENT_MS, NULL) : r, -EHOSTDOWN);
 }
 
-static void expect_work(void)
-{
-	plm *handle = join();
-	plm_view view;
-	plm_ref ref;
-	plm_task task = { .function = "probe.echo", .args = &PLM_BYTES("alive", 5), .nargs = 1 };
-	ck_assert_int_eq(plm_submit(handle, &task, &ref), 0);
-	ck_assert_int_eq(plm_get(handle, ref, &view, PATIENT_MS), 0);
-	ck_assert_uint_eq(view.len, 5);
-	plm_release(handle, &view);
-	plm_disconnect(&handle);
-}
-
 START_TEST(with_a_tied_manager_its_children_end_and_clients_know)
 {
-	plm *handle = join();
+	plm *handle = host_connect();
 	plm_ref ref;
 	struct family family;
 	plm_task task = { .function = "probe.sleep", .args = &PLM_BYTES("600000", 6), .nargs = 1 };
 	ck_assert_int_eq(plm_submit(handle, &task, &ref), 0);
 	find_family(handle, &family);
-	runtime_kill(&rt);
+	runtime_kill(&host);
 	for (unsigned i = 0; i < family.n; i++)
 		ck_assert_msg(wait_for_death(family.pid[i]), "process %d outlives its manager",
 		    (int)family.pid[i]);
 	expect_host_down(handle, &ref);
 	plm_disconnect(&handle);
-	runtime_reboot(&rt, "--fresh", "--workers", "2", );
-	expect_work();
+	runtime_reboot(&host, "--fresh", "--workers", "2", );
+	host_expect_work();
 }
 END_TEST
 
@@ -397,11 +370,11 @@ END_TEST
 START_TEST(a_second_runtime_of_the_name_is_refused)
 {
 	struct output_of o =
-	    program_run(&rt, "plm", (const char *const[]){ "--name", rt.name, NULL }, NULL, 0);
+	    program_run(&host, "plm", (const char *const[]){ "--name", host.name, NULL }, NULL, 0);
 	ck_assert_int_eq(o.code, 75);
-	ck_assert_msg(strstr(o.err, "is up already") && strstr(o.err, rt.name), "%s", o.err);
+	ck_assert_msg(strstr(o.err, "is up already") && strstr(o.err, host.name), "%s", o.err);
 	output_free(&o);
-	expect_work();
+	host_expect_work();
 }
 END_TEST
 
@@ -419,7 +392,7 @@ static bool is_draining(void *handle)
 START_TEST(a_terminated_runtime_runs_what_it_has_accepted)
 {
 	enum { TASKS = 2 * WORKERS };
-	plm *handle = join();
+	plm *handle = host_connect();
 	plm_ref refs[TASKS];
 	for (int i = 0; i < TASKS; i++)
 		ck_assert_int_eq(
@@ -428,19 +401,19 @@ START_TEST(a_terminated_runtime_runs_what_it_has_accepted)
 			    .function = "probe.sleep", .args = &PLM_BYTES("200", 3), .nargs = 1 },
 			&refs[i]),
 		    0);
-	kill(rt.pid, SIGTERM);
+	kill(host.pid, SIGTERM);
 	until(is_draining, handle, "new tasks are refused");
 	ck_assert_int_eq(plm_wait(handle, refs, TASKS, TASKS, PATIENT_MS, NULL), 0);
 	int status;
-	ck_assert(wait_for_death(rt.pid));
-	ck_assert_int_eq(waitpid(rt.pid, &status, 0), rt.pid);
+	ck_assert(wait_for_death(host.pid));
+	ck_assert_int_eq(waitpid(host.pid, &status, 0), host.pid);
 	ck_assert_int_eq(status, 0);
-	rt.pid = 0;
+	host.pid = 0;
 	plm_disconnect(&handle);
 	char path[PATH_BYTES];
-	runtime_segment(&rt, "control", path, sizeof path);
+	runtime_segment(&host, "control", path, sizeof path);
 	ck_assert_int_lt(access(path, F_OK), 0);
-	runtime_end(&rt);
+	runtime_end(&host);
 }
 END_TEST
 
@@ -480,7 +453,7 @@ static void expect_descriptors(pid_t pid, struct allowed *list, size_t n)
 
 START_TEST(members_hold_no_descriptor_they_do_not_need)
 {
-	plm *handle = join();
+	plm *handle = host_connect();
 	struct family family;
 	find_family(handle, &family);
 	for (unsigned i = 0; i < family.n; i++) {
@@ -498,7 +471,7 @@ static TCase *add_case(Suite *suite, const char *name, void (*after)(void))
 {
 	TCase *tcase = tcase_create(name);
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S + (double)number_from("PLM_CHAOS_SECONDS", 0));
-	tcase_add_checked_fixture(tcase, boot, after);
+	tcase_add_checked_fixture(tcase, chaos_boot, after);
 	suite_add_tcase(suite, tcase);
 	return tcase;
 }
@@ -507,11 +480,11 @@ int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	Suite *suite = suite_create("chaos");
-	TCase *deaths = add_case(suite, "deaths", stop);
+	TCase *deaths = add_case(suite, "deaths", host_stop);
 	tcase_add_loop_test(
 	    deaths, under_random_deaths_each_task_ends_once_and_nothing_is_left, 0, 2);
 	tcase_add_test(deaths, with_a_tied_manager_its_children_end_and_clients_know);
-	TCase *outside = add_case(suite, "outside", stop);
+	TCase *outside = add_case(suite, "outside", host_stop);
 	tcase_add_test(outside, a_second_runtime_of_the_name_is_refused);
 	tcase_add_test(outside, members_hold_no_descriptor_they_do_not_need);
 	TCase *end = add_case(suite, "end", NULL);

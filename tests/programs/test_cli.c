@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/fixture.h"
 #include "tests/support/json.h"
 #include "tests/support/run_suite.h"
 #include "tests/support/program_runtime.h"
@@ -19,25 +20,12 @@ enum {
 	PATH_BYTES = 256,
 };
 
-static struct runtime rt;
-
-static void boot(void)
-{
-	runtime_boot(&rt, "--workers", "2", "--tasks", "4096", "--store", "64M", );
-}
-
-static void stop(void)
-{
-	runtime_stop(&rt);
-	runtime_end(&rt);
-}
-
 /* Exit code and a word of stderr; nothing on stdout. */
 #define expect_failure(code, words, ...) \
 	check_failure((code), (words), (const char *const[]){ __VA_ARGS__, NULL })
 static void check_failure(int code, const char *words, const char *const *arguments)
 {
-	struct output_of o = program_run(&rt, "plmctl", arguments, NULL, 0);
+	struct output_of o = program_run(&host, "plmctl", arguments, NULL, 0);
 	ck_assert_msg(o.code == code, "plmctl %s: exit code %d, not %d: %s", arguments[0], o.code,
 	    code, o.err);
 	ck_assert_msg(strstr(o.err, words) != NULL, "plmctl %s says \"%s\", not \"%s\"",
@@ -50,7 +38,7 @@ static void check_failure(int code, const char *words, const char *const *argume
 	check_text((expected), (const char *const[]){ __VA_ARGS__, NULL })
 static void check_text(const char *expected, const char *const *arguments)
 {
-	char *text = program_expect(&rt, 0, arguments);
+	char *text = program_expect(&host, 0, arguments);
 	ck_assert_str_eq(text, expected);
 	free(text);
 }
@@ -153,8 +141,8 @@ END_TEST
 
 START_TEST(futures_are_arguments)
 {
-	char *a = ctl_expect(&rt, 0, "call", "--detach", "probe.sum", "1", "2");
-	char *b = ctl_expect(&rt, 0, "call", "--detach", "probe.sum", a, "10");
+	char *a = ctl_expect(&host, 0, "call", "--detach", "probe.sum", "1", "2");
+	char *b = ctl_expect(&host, 0, "call", "--detach", "probe.sum", a, "10");
 	expect_text("26", "call", "probe.sum", a, b, b, "-3");
 	free(a);
 	free(b);
@@ -178,11 +166,11 @@ END_TEST
 
 START_TEST(a_failure_travels_to_dependants_with_its_root)
 {
-	char *root = ctl_expect(&rt, 0, "call", "--detach", "probe.fail", "the root");
-	char *middle = ctl_expect(&rt, 0, "call", "--detach", "probe.sum", root, "1");
+	char *root = ctl_expect(&host, 0, "call", "--detach", "probe.fail", "the root");
+	char *middle = ctl_expect(&host, 0, "call", "--detach", "probe.sum", root, "1");
 	expect_failure(1, root, "call", "probe.sum", middle);
 	expect_failure(1, "failed in probe.fail: the root", "call", "probe.sum", middle);
-	struct output_of o = ctl(&rt, "get", "--json", middle);
+	struct output_of o = ctl(&host, "get", "--json", middle);
 	char *task = json_field(o.out, "task"), *message = json_field(o.out, "message");
 	ck_assert_int_eq(o.code, 1);
 	ck_assert_str_eq(task, root);
@@ -206,8 +194,8 @@ END_TEST
 START_TEST(time_running_out_is_124_and_cancels)
 {
 	expect_failure(124, "after", "call", "--timeout", "0.05", "probe.sleep", "600000");
-	ctl_until(&rt, "\"workers_busy\": 0", "status", "--json");
-	char *left = ctl_expect(&rt, 0, "tasks", "--state", "running", "--quiet");
+	ctl_until(&host, "\"workers_busy\": 0", "status", "--json");
+	char *left = ctl_expect(&host, 0, "tasks", "--state", "running", "--quiet");
 	ck_assert_str_eq(left, "");
 	free(left);
 }
@@ -215,7 +203,8 @@ END_TEST
 
 START_TEST(several_results_come_in_order)
 {
-	struct output_of o = ctl(&rt, "call", "--detach", "--results", "3", "probe.echo", "first");
+	struct output_of o =
+	    ctl(&host, "call", "--detach", "--results", "3", "probe.echo", "first");
 	ck_assert_int_eq(o.code, 0);
 	unsigned lines = 0;
 	for (const char *at = o.out; (at = strchr(at, '\n')) != NULL; at++)
@@ -229,16 +218,16 @@ END_TEST
 
 START_TEST(detach_get_drop_then_stale)
 {
-	char *ref = ctl_expect(&rt, 0, "call", "--detach", "probe.echo", "kept");
+	char *ref = ctl_expect(&host, 0, "call", "--detach", "probe.echo", "kept");
 	expect_text("kept", "get", ref);
 	expect_text("kept", "get", ref);
 	expect_text("", "drop", ref);
 	/* The record goes when the scheduler has dealt with the drop; the test's own deadline ends
 	 * this. */
-	struct output_of o = ctl(&rt, "get", ref);
+	struct output_of o = ctl(&host, "get", ref);
 	while (o.code == 0) {
 		output_free(&o);
-		o = ctl(&rt, "get", ref);
+		o = ctl(&host, "get", ref);
 	}
 	ck_assert_int_eq(o.code, 65);
 	ck_assert_ptr_nonnull(strstr(o.err, ref));
@@ -249,7 +238,8 @@ END_TEST
 
 START_TEST(a_reference_of_another_runtime_is_65)
 {
-	char *ref = ctl_expect(&rt, 0, "call", "--detach", "probe.echo", "x"), foreign[PATH_BYTES];
+	char *ref = ctl_expect(&host, 0, "call", "--detach", "probe.echo", "x"),
+	     foreign[PATH_BYTES];
 	snprintf(foreign, sizeof foreign, "%s", ref);
 	char *digit = &foreign[strlen(foreign) - 1];
 	*digit = *digit == '1' ? '2' : '1';
@@ -264,7 +254,8 @@ END_TEST
 
 START_TEST(an_unknown_reference_is_65)
 {
-	char *ref = ctl_expect(&rt, 0, "call", "--detach", "probe.echo", "x"), unknown[PATH_BYTES];
+	char *ref = ctl_expect(&host, 0, "call", "--detach", "probe.echo", "x"),
+	     unknown[PATH_BYTES];
 	snprintf(unknown, sizeof unknown, "@ffffff.1%s", strrchr(ref, '.'));
 	expect_failure(65, "unknown reference", "get", unknown);
 	snprintf(unknown, sizeof unknown, "@1.7fffffff%s", strrchr(ref, '.'));
@@ -275,11 +266,11 @@ END_TEST
 
 START_TEST(cancel_ends_a_running_task)
 {
-	char *ref = ctl_expect(&rt, 0, "call", "--detach", "probe.sleep", "600000");
-	ctl_until(&rt, ref, "tasks", "--state", "running", "--quiet");
+	char *ref = ctl_expect(&host, 0, "call", "--detach", "probe.sleep", "600000");
+	ctl_until(&host, ref, "tasks", "--state", "running", "--quiet");
 	expect_text("", "cancel", ref);
 	expect_failure(130, "cancelled", "get", ref);
-	struct output_of o = ctl(&rt, "wait", ref);
+	struct output_of o = ctl(&host, "wait", ref);
 	ck_assert_int_eq(o.code, 1);
 	ck_assert_ptr_nonnull(strstr(o.out, "cancelled"));
 	output_free(&o);
@@ -290,13 +281,13 @@ END_TEST
 
 START_TEST(wait_counts_what_did_not_succeed)
 {
-	char *good = ctl_expect(&rt, 0, "call", "--detach", "probe.noop");
-	char *bad = ctl_expect(&rt, 0, "call", "--detach", "probe.fail", "no");
-	char *slow = ctl_expect(&rt, 0, "call", "--detach", "probe.sleep", "600000");
-	free(ctl_expect(&rt, 0, "wait", good));
-	free(ctl_expect(&rt, 2, "wait", good, bad, bad));
-	free(ctl_expect(&rt, 0, "wait", "--any", slow, good));
-	free(ctl_expect(&rt, 124, "wait", "--timeout", "0.05", slow, good));
+	char *good = ctl_expect(&host, 0, "call", "--detach", "probe.noop");
+	char *bad = ctl_expect(&host, 0, "call", "--detach", "probe.fail", "no");
+	char *slow = ctl_expect(&host, 0, "call", "--detach", "probe.sleep", "600000");
+	free(ctl_expect(&host, 0, "wait", good));
+	free(ctl_expect(&host, 2, "wait", good, bad, bad));
+	free(ctl_expect(&host, 0, "wait", "--any", slow, good));
+	free(ctl_expect(&host, 124, "wait", "--timeout", "0.05", slow, good));
 	expect_text("", "cancel", slow);
 	free(good);
 	free(bad);
@@ -317,14 +308,14 @@ START_TEST(binary_data_comes_back_as_it_went)
 	static unsigned char data[BINARY_BYTES];
 	char path[PATH_BYTES], copy[PATH_BYTES];
 	make_binary(data);
-	scratch_write(&rt, "data", data, sizeof data, path, sizeof path);
-	scratch_path(&rt, "copy", copy, sizeof copy);
-	char *from_file = ctl_expect(&rt, 0, "put", path);
-	struct output_of piped = ctl_with_input(&rt, data, sizeof data, "put", "-");
+	scratch_write(&host, "data", data, sizeof data, path, sizeof path);
+	scratch_path(&host, "copy", copy, sizeof copy);
+	char *from_file = ctl_expect(&host, 0, "put", path);
+	struct output_of piped = ctl_with_input(&host, data, sizeof data, "put", "-");
 	ck_assert_int_eq(piped.code, 0);
 	piped.out[strcspn(piped.out, "\n")] = 0;
-	struct output_of a = ctl(&rt, "get", from_file), b = ctl(&rt, "get", piped.out);
-	struct output_of c = ctl(&rt, "call", "probe.echo", from_file);
+	struct output_of a = ctl(&host, "get", from_file), b = ctl(&host, "get", piped.out);
+	struct output_of c = ctl(&host, "call", "probe.echo", from_file);
 	ck_assert_uint_eq(a.out_bytes, sizeof data);
 	ck_assert_mem_eq(a.out, data, sizeof data);
 	ck_assert_uint_eq(b.out_bytes, sizeof data);
@@ -349,8 +340,8 @@ START_TEST(an_empty_file_and_a_small_one_are_objects_too)
 	static const char *const content[] = { "", "x", "exactly twenty-four byte",
 		"twenty-five bytes, inline" };
 	for (size_t i = 0; i < sizeof content / sizeof content[0]; i++) {
-		scratch_write(&rt, "small", content[i], strlen(content[i]), path, sizeof path);
-		char *ref = ctl_expect(&rt, 0, "put", path);
+		scratch_write(&host, "small", content[i], strlen(content[i]), path, sizeof path);
+		char *ref = ctl_expect(&host, 0, "put", path);
 		expect_text(content[i], "get", ref);
 		free(ref);
 	}
@@ -360,7 +351,7 @@ END_TEST
 START_TEST(a_file_that_cannot_be_read_is_66)
 {
 	expect_failure(66, "no-such-file", "put", "/no-such-file");
-	expect_failure(66, rt.directory, "put", rt.directory);
+	expect_failure(66, host.directory, "put", host.directory);
 	expect_failure(66, "no-such-module", "module", "load", "/no-such-module.so");
 }
 END_TEST
@@ -368,9 +359,9 @@ END_TEST
 START_TEST(an_object_larger_than_the_store_is_refused)
 {
 	char path[PATH_BYTES];
-	scratch_write(&rt, "big", "", 0, path, sizeof path);
+	scratch_write(&host, "big", "", 0, path, sizeof path);
 	ck_assert_int_eq(truncate(path, (off_t)1 << 30), 0);
-	struct output_of o = ctl(&rt, "put", path);
+	struct output_of o = ctl(&host, "put", path);
 	ck_assert_msg(o.code == 65 || o.code == 75, "exit code %d: %s", o.code, o.err);
 	ck_assert_uint_eq(o.out_bytes, 0);
 	output_free(&o);
@@ -394,10 +385,10 @@ START_TEST(a_loaded_module_can_be_called)
 	char module[PATH_BYTES], path[PATH_BYTES];
 	find_module(module, sizeof module);
 	expect_text("", "module", "load", module);
-	ctl_until(&rt, "vector.dot", "functions");
-	scratch_write(&rt, "vector", vector, sizeof vector, path, sizeof path);
-	char *ref = ctl_expect(&rt, 0, "put", path);
-	struct output_of o = ctl(&rt, "call", "vector.dot", ref, ref);
+	ctl_until(&host, "vector.dot", "functions");
+	scratch_write(&host, "vector", vector, sizeof vector, path, sizeof path);
+	char *ref = ctl_expect(&host, 0, "put", path);
+	struct output_of o = ctl(&host, "call", "vector.dot", ref, ref);
 	ck_assert_uint_eq(o.out_bytes, sizeof product);
 	ck_assert_mem_eq(o.out, &product, sizeof product);
 	output_free(&o);
@@ -410,7 +401,7 @@ END_TEST
 START_TEST(what_is_no_module_is_66_and_says_why)
 {
 	char path[PATH_BYTES];
-	scratch_write(&rt, "text.so", "no ELF", 6, path, sizeof path);
+	scratch_write(&host, "text.so", "no ELF", 6, path, sizeof path);
 	expect_failure(66, "text.so", "module", "load", path);
 	expect_text("probe\ncommand", "module", "list", "--quiet");
 }
@@ -424,10 +415,10 @@ START_TEST(json_is_json)
 	char path[PATH_BYTES];
 	for (size_t i = 0; i < sizeof data; i++)
 		data[i] = (unsigned char)i;
-	scratch_write(&rt, "data", data, sizeof data, path, sizeof path);
-	char *binary = ctl_expect(&rt, 0, "put", path);
-	char *text = ctl_expect(&rt, 0, "call", "--detach", "probe.echo", "a \"b\"\\\n\té\x01");
-	char *bad = ctl_expect(&rt, 0, "call", "--detach", "probe.fail", "\"quoted\"");
+	scratch_write(&host, "data", data, sizeof data, path, sizeof path);
+	char *binary = ctl_expect(&host, 0, "put", path);
+	char *text = ctl_expect(&host, 0, "call", "--detach", "probe.echo", "a \"b\"\\\n\té\x01");
+	char *bad = ctl_expect(&host, 0, "call", "--detach", "probe.fail", "\"quoted\"");
 	const char *const commands[][4] = {
 		{ "status" },
 		{ "tasks" },
@@ -445,7 +436,7 @@ START_TEST(json_is_json)
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
 		const char *const arguments[] = { "--json", commands[i][0], commands[i][1],
 			commands[i][2], commands[i][3], NULL };
-		struct output_of o = program_run(&rt, "plmctl", arguments, NULL, 0);
+		struct output_of o = program_run(&host, "plmctl", arguments, NULL, 0);
 		unsigned values = 0;
 		const char *why = json_lines_check(o.out, o.out_bytes, &values);
 		ck_assert_msg(why == NULL, "plmctl --json %s: %s", commands[i][0], why);
@@ -453,7 +444,7 @@ START_TEST(json_is_json)
 		    values > 0, "plmctl --json %s prints nothing; %s", commands[i][0], o.err);
 		output_free(&o);
 	}
-	struct output_of o = ctl(&rt, "--json", "get", text);
+	struct output_of o = ctl(&host, "--json", "get", text);
 	char *value = json_field(o.out, "value");
 	ck_assert_str_eq(value, "a \"b\"\\\n\té\x01");
 	free(value);
@@ -467,16 +458,16 @@ END_TEST
 START_TEST(lists_show_what_is_there)
 {
 	char *slow =
-	    ctl_expect(&rt, 0, "call", "--detach", "--priority", "7", "probe.sleep", "600000");
-	char *behind = ctl_expect(&rt, 0, "call", "--detach", "probe.sum", slow);
-	ctl_until(&rt, slow, "tasks", "--quiet", "--state", "running");
-	ctl_until(&rt, behind, "tasks", "--quiet", "--state", "waiting");
-	ctl_until(&rt, "probe.sleep", "workers");
-	char *workers = ctl_expect(&rt, 0, "workers", "--quiet");
+	    ctl_expect(&host, 0, "call", "--detach", "--priority", "7", "probe.sleep", "600000");
+	char *behind = ctl_expect(&host, 0, "call", "--detach", "probe.sum", slow);
+	ctl_until(&host, slow, "tasks", "--quiet", "--state", "running");
+	ctl_until(&host, behind, "tasks", "--quiet", "--state", "waiting");
+	ctl_until(&host, "probe.sleep", "workers");
+	char *workers = ctl_expect(&host, 0, "workers", "--quiet");
 	ck_assert_ptr_nonnull(strchr(workers, '\n'));
-	char *functions = ctl_expect(&rt, 0, "functions", "--quiet");
+	char *functions = ctl_expect(&host, 0, "functions", "--quiet");
 	ck_assert_ptr_nonnull(strstr(functions, "probe.noop\n"));
-	char *modules = ctl_expect(&rt, 0, "module", "list", "--quiet");
+	char *modules = ctl_expect(&host, 0, "module", "list", "--quiet");
 	ck_assert_str_eq(modules, "probe\ncommand");
 	expect_text("", "cancel", slow);
 	free(workers);
@@ -491,33 +482,33 @@ END_TEST
 
 START_TEST(stop_finishes_what_was_accepted_and_now_does_not)
 {
-	boot();
-	free(ctl_expect(&rt, 0, "call", "--detach", "probe.sleep", "200"));
-	stop();
-	boot();
-	free(ctl_expect(&rt, 0, "call", "--detach", "probe.sleep", "600000"));
-	free(ctl_expect(&rt, 0, "stop", "--now"));
-	ck_assert(wait_for_death(rt.pid));
-	runtime_end(&rt);
+	host_boot_two();
+	free(ctl_expect(&host, 0, "call", "--detach", "probe.sleep", "200"));
+	host_stop();
+	host_boot_two();
+	free(ctl_expect(&host, 0, "call", "--detach", "probe.sleep", "600000"));
+	free(ctl_expect(&host, 0, "stop", "--now"));
+	ck_assert(wait_for_death(host.pid));
+	runtime_end(&host);
 }
 END_TEST
 
 START_TEST(a_second_runtime_of_the_name_is_refused_from_any_directory)
 {
-	char elsewhere[64], made[96];
-	snprintf(elsewhere, sizeof elsewhere, "/tmp/plm-test-else-%d", (int)getpid());
+	char elsewhere[128], made[160];
+	scratch_path(&host, "elsewhere", elsewhere, sizeof elsewhere);
 	snprintf(made, sizeof made, "%s/plm", elsewhere);
 	ck_assert_int_eq(mkdir(elsewhere, 0700), 0);
 	setenv("XDG_RUNTIME_DIR", elsewhere, 1);
 	struct output_of o =
-	    program_run(&rt, "plm", (const char *const[]){ "--name", rt.name, NULL }, NULL, 0);
-	setenv("XDG_RUNTIME_DIR", rt.directory, 1);
+	    program_run(&host, "plm", (const char *const[]){ "--name", host.name, NULL }, NULL, 0);
+	setenv("XDG_RUNTIME_DIR", host.directory, 1);
 	ck_assert_int_eq(o.code, 75);
 	ck_assert_msg(strstr(o.err, "is up already") && strstr(o.err, "stop it with"), "%s", o.err);
 	output_free(&o);
 	ck_assert_int_eq(rmdir(made), 0); /* it has left nothing in it */
 	ck_assert_int_eq(rmdir(elsewhere), 0);
-	free(ctl_expect(&rt, 0, "call", "probe.echo", "still here"));
+	free(ctl_expect(&host, 0, "call", "probe.echo", "still here"));
 }
 END_TEST
 
@@ -557,7 +548,7 @@ static void add_plmctl(Suite *suite)
 		lists_show_what_is_there,
 		a_second_runtime_of_the_name_is_refused_from_any_directory,
 	};
-	TCase *tcase = add_case(suite, "plmctl", boot, stop);
+	TCase *tcase = add_case(suite, "plmctl", host_boot_two, host_stop);
 	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
 		tcase_add_test(tcase, tests[i]);
 }

@@ -22,9 +22,9 @@ enum { TEST_TIMEOUT_S = 60, PATH_BYTES = 256, KILLED = 128 };
 #define DEAF "trap '' TERM; echo $$ > $HERE/deaf; while :; do sleep 0.01; done"
 #define GRACE "300ms"
 
-static void boot(void)
+static void client_ends_boot(void)
 {
-	command_boot("1");
+	host_boot("1");
 	setenv("HERE", host.directory, 1); /* commands get our environment */
 	setenv("PLM_NAME", host.name, 1);
 	setenv("XDG_RUNTIME_DIR", host.directory, 1);
@@ -114,30 +114,30 @@ START_TEST(the_first_signal_cancels_says_so_and_waits_for_the_end)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
-		pid_t client = start("submit", "--grace", GRACE, "--shell", DEAF);
+		pid_t waiter = start("submit", "--grace", GRACE, "--shell", DEAF);
 		pid_t command = deaf();
-		ck_assert_int_eq(kill(client, signals[i]), 0);
-		ck_assert_int_eq(end_of(client), KILLED + signals[i]);
+		ck_assert_int_eq(kill(waiter, signals[i]), 0);
+		ck_assert_int_eq(end_of(waiter), KILLED + signals[i]);
 		expect_gone(command);
 		expect_said("cancelling; press Ctrl-C again");
 	}
-	pid_t client = start("call", "probe.sleep", "100000");
+	pid_t waiter = start("call", "probe.sleep", "100000");
 	ctl_until(&host, "\"running\": 1", "status", "--json");
-	ck_assert_int_eq(kill(client, SIGINT), 0);
-	ck_assert_int_eq(end_of(client), KILLED + SIGINT);
+	ck_assert_int_eq(kill(waiter, SIGINT), 0);
+	ck_assert_int_eq(end_of(waiter), KILLED + SIGINT);
 	nothing_is_left();
 }
 END_TEST
 
 START_TEST(what_a_signal_cancels_has_its_grace)
 {
-	pid_t client = start("submit", "--grace", "1h", "--shell",
+	pid_t waiter = start("submit", "--grace", "1h", "--shell",
 	    "trap 'echo > $HERE/asked; "
 	    "sleep 0.2; echo > $HERE/in_peace; exit' TERM; echo $$ > $HERE/deaf; "
 	    "while :; do sleep 0.01; done");
 	pid_t command = deaf();
-	ck_assert_int_eq(kill(client, SIGINT), 0);
-	ck_assert_int_eq(end_of(client), KILLED + SIGINT);
+	ck_assert_int_eq(kill(waiter, SIGINT), 0);
+	ck_assert_int_eq(end_of(waiter), KILLED + SIGINT);
 	expect_gone(command);
 	ck_assert(is_there("asked") && is_there("in_peace"));
 }
@@ -145,11 +145,11 @@ END_TEST
 
 START_TEST(the_second_signal_leaves_at_once)
 {
-	pid_t client = start("submit", "--grace", "1h", "--shell", DEAF), command = deaf();
-	ck_assert_int_eq(kill(client, SIGINT), 0);
+	pid_t waiter = start("submit", "--grace", "1h", "--shell", DEAF), command = deaf();
+	ck_assert_int_eq(kill(waiter, SIGINT), 0);
 	ctl_until(&host, "stopping", "tasks", "--json");
-	ck_assert_int_eq(kill(client, SIGINT), 0);
-	ck_assert_int_eq(end_of(client), KILLED + SIGINT);
+	ck_assert_int_eq(kill(waiter, SIGINT), 0);
+	ck_assert_int_eq(end_of(waiter), KILLED + SIGINT);
 	ck_assert_int_eq(kill(command, SIGKILL), 0);
 	nothing_is_left();
 }
@@ -197,10 +197,10 @@ START_TEST(a_scheduler_that_was_dead_meanwhile_ends_them_too)
 {
 	char *line = ctl_expect(&host, 0, "status", "--json");
 	char *pid = json_field(line, "scheduler_pid");
-	pid_t client = start("submit", "--grace", GRACE, "--shell", DEAF), command = deaf();
+	pid_t waiter = start("submit", "--grace", GRACE, "--shell", DEAF), command = deaf();
 	ck_assert_int_eq(kill((pid_t)atol(pid), SIGSTOP), 0);
-	kill(client, SIGKILL);
-	end_of(client);
+	kill(waiter, SIGKILL);
+	end_of(waiter);
 	ck_assert_int_eq(kill((pid_t)atol(pid), SIGKILL), 0);
 	ck_assert(wait_for_death(command));
 	nothing_is_left();
@@ -297,10 +297,10 @@ START_TEST(wait_returns_when_nothing_of_a_cancelled_task_runs)
 	free(ctl_expect(&host, 0, "cancel", "--wait", ref));
 	expect_gone(command);
 	free(ref);
-	pid_t client = start("submit", "--grace", GRACE, "--shell", DEAF);
+	pid_t waiter = start("submit", "--grace", GRACE, "--shell", DEAF);
 	command = deaf();
 	free(ctl_expect(&host, 0, "cancel", "--in-progress"));
-	ck_assert_int_eq(end_of(client), 130);
+	ck_assert_int_eq(end_of(waiter), 130);
 	expect_gone(command);
 }
 END_TEST
@@ -319,13 +319,13 @@ END_TEST
 
 START_TEST(what_runs_out_of_time_is_gone_when_plmctl_returns)
 {
-	pid_t client = start("submit", "--timeout", "0.2", "--grace", GRACE, "--shell", DEAF);
+	pid_t waiter = start("submit", "--timeout", "0.2", "--grace", GRACE, "--shell", DEAF);
 	pid_t command = deaf();
-	ck_assert_int_eq(end_of(client), 124);
+	ck_assert_int_eq(end_of(waiter), 124);
 	expect_gone(command);
-	client = start("map", "-j1", "--timeout", "0.2", "--grace", GRACE, DEAF "; :", ":::", "1");
+	waiter = start("map", "-j1", "--timeout", "0.2", "--grace", GRACE, DEAF "; :", ":::", "1");
 	command = deaf();
-	ck_assert_int_eq(end_of(client), 124);
+	ck_assert_int_eq(end_of(waiter), 124);
 	expect_gone(command);
 }
 END_TEST
@@ -372,7 +372,7 @@ int main(void)
 	Suite *suite = suite_create("client ends");
 	TCase *tcase = tcase_create("tied tasks");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, boot, command_stop);
+	tcase_add_checked_fixture(tcase, client_ends_boot, host_stop);
 	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
 		tcase_add_test(tcase, tests[i]);
 	suite_add_tcase(suite, tcase);

@@ -18,11 +18,6 @@
 
 enum { TEST_TIMEOUT_S = 60, PATH_BYTES = 256, LINE_BYTES = 512, FORMS = 200 };
 
-static void boot(void)
-{
-	command_boot("2");
-}
-
 static long number_field(const char *ref, const char *key)
 {
 	char *line = ctl_expect(&host, 0, "info", "--json", ref), *value = json_field(line, key);
@@ -146,7 +141,7 @@ START_TEST(it_is_told_its_task_attempt_worker_and_runtime)
 	char *slots = ctl_expect(&host, 0, "workers", "--json");
 	snprintf(expected, sizeof expected, "%s %s 1 %ld ", ref, host.name, worker);
 	ck_assert_msg(strncmp(text, expected, strlen(expected)) == 0, "%s, not %s", text, expected);
-	snprintf(expected, sizeof expected, "\"slot\": %s,", text + strlen(expected));
+	snprintf(expected, sizeof expected, "\"process_slot\": %s,", text + strlen(expected));
 	ck_assert_msg(strstr(slots, expected) != NULL, "%s is in no slot of %s", expected, slots);
 	free(slots);
 	free(text);
@@ -157,7 +152,7 @@ END_TEST
 START_TEST(it_is_told_the_cpus_and_gpus_that_it_was_given)
 {
 	runtime_end(&host);
-	runtime_boot(&host, "--workers", "slots=3,gpus=2 x1", );
+	runtime_boot(&host, "--workers", "cpus=3,gpus=2 x1", );
 	setenv("CUDA_VISIBLE_DEVICES", "7", 1);
 	setenv("OMP_NUM_THREADS", "9", 1);
 	const char *line = "echo $PLM_CPUS [$CUDA_VISIBLE_DEVICES] $OMP_NUM_THREADS";
@@ -175,7 +170,7 @@ START_TEST(thread_counts_are_set_only_where_cpus_were_asked_for)
 	unsetenv("MKL_NUM_THREADS");
 	unsetenv("OPENBLAS_NUM_THREADS");
 	runtime_end(&host);
-	runtime_boot(&host, "--workers", "slots=2 x1", );
+	runtime_boot(&host, "--workers", "cpus=2 x1", );
 	check_output(order("--shell", line), 0, "1 []\n", NULL);
 	check_output(order("--no-env", "--shell", line), 0, "1 []\n", NULL);
 	check_output(order("--needs", "mem=1M", "--shell", line), 0, "1 []\n", NULL);
@@ -510,7 +505,7 @@ int main(void)
 	Suite *suite = suite_create("command");
 	TCase *tcase = tcase_create("plmctl submit");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, boot, command_stop);
+	tcase_add_checked_fixture(tcase, host_boot_two, host_stop);
 	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
 		tcase_add_test(tcase, tests[i]);
 	suite_add_tcase(suite, tcase);

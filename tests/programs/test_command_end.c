@@ -19,11 +19,6 @@
 
 enum { TEST_TIMEOUT_S = 60, PATH_BYTES = 256, LINE_BYTES = 2048, TEXT_BYTES = 64 };
 
-static void boot(void)
-{
-	command_boot("1");
-}
-
 /* ---- processes and their files ---- */
 
 /* The first line of a file in the runtime's directory, as soon as it is whole. */
@@ -238,7 +233,7 @@ START_TEST(stopping_the_runtime_now_ends_its_commands)
 	for (size_t i = 0; i < TREE; i++)
 		expect_gone(tree[i]);
 	free(ref);
-	command_boot("1");
+	host_boot("1");
 }
 END_TEST
 
@@ -367,7 +362,7 @@ int main(void)
 	Suite *suite = suite_create("command end");
 	TCase *tcase = tcase_create("plmctl submit");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, boot, command_stop);
+	tcase_add_checked_fixture(tcase, host_boot_one, host_stop);
 	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
 		tcase_add_test(tcase, tests[i]);
 	suite_add_tcase(suite, tcase);

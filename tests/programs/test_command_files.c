@@ -302,7 +302,7 @@ int main(void)
 	Suite *suite = suite_create("command files");
 	TCase *tcase = tcase_create("plmctl submit");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, objects_boot, command_stop);
+	tcase_add_checked_fixture(tcase, objects_boot, host_stop);
 	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
 		tcase_add_test(tcase, tests[i]);
 	suite_add_tcase(suite, tcase);

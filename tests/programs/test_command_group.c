@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "tests/support/command_case.h"
+#include "tests/support/leftovers.h"
 #include "tests/support/roles_case.h"
 #include "tests/support/run_suite.h"
 
@@ -29,12 +30,15 @@ static char own[PATH_BYTES]; /* a cgroup; "": there can be none */
 static void make_own(void)
 {
 	struct mntent *entry = NULL;
+	char name[32];
 	FILE *mounts = setmntent("/proc/self/mounts", "re");
 	while (mounts && (entry = getmntent(mounts)) != NULL)
 		if (strcmp(entry->mnt_type, "cgroup2") == 0)
 			break;
-	if (entry)
-		snprintf(own, sizeof own, "%s/plm-test-%d", entry->mnt_dir, (int)getpid());
+	if (entry) {
+		test_runtime_name(name, sizeof name);
+		snprintf(own, sizeof own, "%s/plm-%s", entry->mnt_dir, name);
+	}
 	if (mounts)
 		endmntent(mounts);
 	if (entry && mkdir(own, 0755) == 0)
@@ -102,7 +106,7 @@ static void boot_in_own(bool delegated)
 		ck_assert_int_eq(setxattr(own, "user.delegate", "1", 1, 0), 0);
 	else
 		removexattr(own, "user.delegate");
-	command_boot("2");
+	host_boot("2");
 }
 
 static pid_t pid_in(const char *name)
@@ -138,7 +142,7 @@ START_TEST(commands_run_in_a_cgroup_of_their_slot_and_nothing_else_does)
 	    "its worker runs in %s", o.out);
 	output_free(&o);
 	check_output(order("--shell", "setsid sleep 1000 & exit 3"), 3, "", "left behind");
-	command_stop();
+	host_stop();
 	ck_assert_uint_eq(cgroups(), 0);
 }
 END_TEST
@@ -152,7 +156,7 @@ START_TEST(without_leave_there_are_none)
 	ck_assert_msg(!strstr(o.out, host.name), "it runs in %s", o.out);
 	output_free(&o);
 	ck_assert_uint_eq(cgroups(), 0);
-	command_stop();
+	host_stop();
 }
 END_TEST
 
@@ -182,7 +186,7 @@ START_TEST(whatever_is_in_the_cgroup_is_killed_with_what_a_command_left)
 	ck_assert_int_eq(waitpid(stranger, &status, 0), stranger);
 	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	free(ref);
-	command_stop();
+	host_stop();
 }
 END_TEST
 
@@ -203,7 +207,7 @@ START_TEST(the_next_boot_in_it_ends_what_had_cleared_its_environment)
 	runtime_reboot(&host, );
 	ck_assert(wait_for_death(bare));
 	check_output(order("echo", "goes on"), 0, "goes on\n", NULL);
-	command_stop();
+	host_stop();
 	ck_assert_uint_eq(cgroups(), 0);
 }
 END_TEST
@@ -232,7 +236,7 @@ START_TEST(a_command_that_outlives_the_manager_is_left_alone_until_its_worker_di
 	check_output(ctl(&host, "wait", ref), 1, NULL, NULL);
 	check_output(order("echo", "goes on"), 0, "goes on\n", NULL);
 	free(ref);
-	command_stop();
+	host_stop();
 	ck_assert_uint_eq(cgroups(), 0);
 }
 END_TEST
@@ -249,7 +253,7 @@ START_TEST(a_worker_that_takes_the_place_of_a_killed_one_has_a_cgroup)
 		ck_assert_msg(strstr(o.out, host.name) != NULL, "it runs in %s", o.out);
 		output_free(&o);
 	}
-	command_stop();
+	host_stop();
 	ck_assert_uint_eq(cgroups(), 0);
 }
 END_TEST

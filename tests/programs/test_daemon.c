@@ -13,39 +13,35 @@
 
 #include "base/clock.h"
 #include "tests/support/deaths.h"
+#include "tests/support/fixture.h"
 #include "tests/support/run_suite.h"
 
 enum { TEST_TIMEOUT_S = 90, TEXT_BYTES = 1 << 16, EXIT_NO_BOOT = 73 };
 
-static struct runtime rt; /* a name and a directory; the daemon's pid once it is up */
 static char log_path[PATH_MAX];
-static plm *client;
 
 static void setup(void)
 {
-	rt = (struct runtime){ .ready_fd = -1, .loose = true };
-	snprintf(rt.name, sizeof rt.name, "test-%d-daemon", (int)getpid());
-	snprintf(rt.directory, sizeof rt.directory, "/tmp/plm-test-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(rt.directory));
-	setenv("XDG_RUNTIME_DIR", rt.directory, 1);
-	snprintf(log_path, sizeof log_path, "%s/plm/%s.log", rt.directory, rt.name);
+	runtime_prepare(&host);
+	host.loose = true;
+	snprintf(log_path, sizeof log_path, "%s/plm/%s.log", host.directory, host.name);
 }
 
 static struct output_of boot_daemon(const char *option)
 {
-	return program_run(&rt, "plm",
+	return program_run(&host, "plm",
 	    (const char *const[]){
 		"--daemon", "--workers", "2", "--tasks", "256", "--store", "4M", option, NULL },
 	    NULL, 0);
 }
 
-static void boot(const char *option)
+static void daemon_boot(const char *option)
 {
 	setup();
 	struct output_of o = boot_daemon(option);
 	ck_assert_msg(o.code == 0 && strstr(o.out, "plm: ready"), "%d: %s", o.code, o.err);
 	output_free(&o);
-	ck_assert_int_eq(plm_connect(&client, rt.name), 0);
+	host_join();
 }
 
 static pid_t manager_pid(void)
@@ -57,9 +53,9 @@ static void stop(void)
 {
 	pid_t manager = manager_pid();
 	plm_disconnect(&client);
-	free(ctl_expect(&rt, 0, "stop"));
+	free(ctl_expect(&host, 0, "stop"));
 	ck_assert(wait_for_death(manager));
-	runtime_end(&rt);
+	runtime_end(&host);
 }
 
 static char *log_text(void)
@@ -90,7 +86,7 @@ static void expect_descriptors(pid_t pid)
 /* program_run() takes both outputs; who reads them to their end does not wait for the daemon. */
 START_TEST(a_daemon_and_all_its_processes_have_the_log_alone)
 {
-	boot(_i ? "--guard" : NULL);
+	daemon_boot(_i ? "--guard" : NULL);
 	uint32_t slots = plm_tables(client)->limits.processes, members = 0;
 	for (uint32_t i = SLOT_MANAGER; i < slots; i++) {
 		const struct process *p = &plm_tables(client)->process[i];
@@ -107,13 +103,13 @@ END_TEST
 
 START_TEST(what_stops_the_boot_of_a_daemon_is_said_and_logged)
 {
-	boot(NULL);
+	daemon_boot(NULL);
 	struct output_of o = boot_daemon(NULL);
 	ck_assert_int_eq(o.code, 75);
 	ck_assert_msg(strstr(o.err, "is up already"), "%s", o.err);
 	ck_assert_ptr_nonnull(strstr(log_text(), "is up already"));
 	output_free(&o);
-	o = program_run(&rt, "plm",
+	o = program_run(&host, "plm",
 	    (const char *const[]){ "--name", "daemon-without-module", "--daemon", "--workers", "1",
 		"--module", "/no-such-module.so", NULL },
 	    NULL, 0);
@@ -130,14 +126,14 @@ END_TEST
 static void open_directory(bool others)
 {
 	char path[PATH_MAX];
-	snprintf(path, sizeof path, "%s/plm", rt.directory);
+	snprintf(path, sizeof path, "%s/plm", host.directory);
 	ck_assert_int_eq(chmod(path, others ? 0755 : 0700), 0);
 }
 
 static bool restart_has_failed(void *unused)
 {
 	(void)unused;
-	return strstr(log_text(), "tried again in 20 ms") != NULL;
+	return strstr(log_text(), "trying again in 20 ms") != NULL;
 }
 
 static bool has_manager(void *killed)
@@ -159,7 +155,7 @@ static pid_t lose_manager(void)
 
 START_TEST(a_restart_that_fails_for_a_while_is_tried_again)
 {
-	boot("--guard");
+	daemon_boot("--guard");
 	pid_t killed = lose_manager();
 	open_directory(false);
 	until(has_manager, &killed, "a manager");
@@ -170,7 +166,7 @@ END_TEST
 
 START_TEST(a_signal_between_two_tries_ends_the_runtime)
 {
-	boot("--guard");
+	daemon_boot("--guard");
 	pid_t guard = 0, scheduler = plm_tables(client)->process[SLOT_SCHEDULER].pid;
 	char path[PATH_MAX];
 	snprintf(path, sizeof path, "/proc/%d/stat", (int)manager_pid());
@@ -183,9 +179,9 @@ START_TEST(a_signal_between_two_tries_ends_the_runtime)
 	open_directory(false);
 	ck_assert(wait_for_death(guard));
 	ck_assert(wait_for_death(scheduler));
-	runtime_segment(&rt, "control", path, sizeof path);
+	runtime_segment(&host, "control", path, sizeof path);
 	ck_assert_int_ne(access(path, F_OK), 0);
-	runtime_end(&rt);
+	runtime_end(&host);
 }
 END_TEST
 

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "tests/support/deaths.h"
+#include "tests/support/fixture.h"
 #include "tests/support/run_suite.h"
 
 enum {
@@ -29,8 +30,6 @@ enum {
 	SIGNAL_PAUSE_MS = 20,
 	BOOT_MS = 60000, /* with a lock that nobody gives back */
 };
-
-static struct runtime rt;
 
 struct copy { /* of a segment of the dead runtime */
 	char path[PATH_BYTES];
@@ -45,7 +44,7 @@ static struct copy control, store;
 static void copy_take(struct copy *copy, const char *what)
 {
 	struct stat st;
-	runtime_segment(&rt, what, copy->path, sizeof copy->path);
+	runtime_segment(&host, what, copy->path, sizeof copy->path);
 	int fd = open(copy->path, O_RDONLY | O_CLOEXEC);
 	ck_assert(fd >= 0 && fstat(fd, &st) == 0);
 	copy->bytes = (size_t)st.st_size;
@@ -69,7 +68,7 @@ static char *copy_put(const struct copy *copy)
 static void kill_all(plm *handle)
 {
 	const struct tables *t = plm_tables(handle);
-	kill(rt.pid, SIGSTOP); /* or it would replace the first before the last is dead */
+	kill(host.pid, SIGSTOP); /* or it would replace the first before the last is dead */
 	for (uint32_t i = SLOT_SCHEDULER; i < t->limits.processes; i++) {
 		uint64_t word = sh_load(&t->process[i].state);
 		if (!process_present(word) || process_kind(word) == KIND_CLIENT)
@@ -77,7 +76,7 @@ static void kill_all(plm *handle)
 		kill(t->process[i].pid, SIGKILL);
 		ck_assert(wait_for_death(t->process[i].pid));
 	}
-	runtime_kill(&rt);
+	runtime_kill(&host);
 }
 
 /* Values, a task that runs, some that wait for it, some that are queued. */
@@ -107,10 +106,10 @@ static void begin_work(plm *handle)
 static void boot_and_die(void)
 {
 	plm *handle = NULL;
-	runtime_boot_loose(&rt, "--workers", "2", "--tasks", "64", "--store", "1M", );
-	ck_assert_int_eq(plm_connect(&handle, rt.name), 0);
+	runtime_boot_loose(&host, "--workers", "2", "--tasks", "64", "--store", "1M", );
+	ck_assert_int_eq(plm_connect(&handle, host.name), 0);
 	begin_work(handle);
-	program_until(&rt, "running", (const char *const[]){ "tasks", NULL });
+	program_until(&host, "running", (const char *const[]){ "tasks", NULL });
 	kill_all(handle);
 	plm_disconnect(&handle);
 	copy_take(&control, "control");
@@ -145,7 +144,7 @@ static void damage(char *data, size_t bytes, uint64_t *random)
 static void print_log(void)
 {
 	char path[PATH_BYTES], line[LINE_BYTES];
-	scratch_path(&rt, "plm.log", path, sizeof path);
+	scratch_path(&host, "plm.log", path, sizeof path);
 	FILE *log = fopen(path, "r");
 	while (log && fgets(line, sizeof line, log))
 		fputs(line, stderr);
@@ -177,13 +176,13 @@ static pid_t start(const char *option, int *ret_out)
 	const char *where = getenv("PLM_BIN");
 	int ends[2];
 	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-	scratch_path(&rt, "plm.log", log, sizeof log);
+	scratch_path(&host, "plm.log", log, sizeof log);
 	snprintf(path, sizeof path, "%s/plm", where && where[0] ? where : ".");
 	pid_t pid = fork();
 	if (pid == 0) {
 		dup2(ends[1], STDOUT_FILENO);
 		dup2(open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
-		execl(path, path, "--name", rt.name, "--tied", "--workers", "2", "--tasks", "64",
+		execl(path, path, "--name", host.name, "--tied", "--workers", "2", "--tasks", "64",
 		    "--store", "1M", option, (char *)NULL);
 		_exit(127);
 	}
@@ -217,7 +216,7 @@ static void ask(void)
 	for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
 		const char *words[5] = { NULL };
 		memcpy(words, questions[i], sizeof questions[i]);
-		struct output_of o = program_run(&rt, "plmctl", words, NULL, 0);
+		struct output_of o = program_run(&host, "plmctl", words, NULL, 0);
 		ck_assert_msg(o.signal == 0, "plmctl %s: signal %d: %s", words[0], o.signal, o.err);
 		output_free(&o);
 	}
@@ -228,7 +227,7 @@ static void expect_nothing_in_shm(void)
 	static const char *const whats[] = { "control", "store", "files" };
 	char path[PATH_BYTES];
 	for (size_t i = 0; i < sizeof whats / sizeof whats[0]; i++) {
-		runtime_segment(&rt, whats[i], path, sizeof path);
+		runtime_segment(&host, whats[i], path, sizeof path);
 		ck_assert_msg(access(path, F_OK) != 0, "plm left %s", path);
 		strcat(path, ".aside");
 		unlink(path); /* as its message says */
@@ -241,7 +240,7 @@ static void expect_no_crash(void)
 	static const char *const crashes[] = { "bug:", "signal 4 ", "signal 6 ", "signal 7 ",
 		"signal 8 ", "signal 11 " };
 	char path[PATH_BYTES], line[4 * LINE_BYTES];
-	scratch_path(&rt, "plm.log", path, sizeof path);
+	scratch_path(&host, "plm.log", path, sizeof path);
 	FILE *log = fopen(path, "r");
 	while (log && fgets(line, sizeof line, log))
 		for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++)
@@ -256,7 +255,7 @@ static void stop_now(pid_t pid)
 {
 	static const struct timespec pause = { .tv_nsec = SIGNAL_PAUSE_MS * NS_PER_MS };
 	uint64_t deadline = deadline_after_ms(DEADLINE_MS);
-	struct output_of o = ctl(&rt, "stop", "--now");
+	struct output_of o = ctl(&host, "stop", "--now");
 	int code = o.code;
 	output_free(&o);
 	while (code != 0 && clock_ns() < deadline &&
@@ -310,7 +309,7 @@ START_TEST(a_boot_over_damaged_segments_goes_on_or_says_why_not)
 	printf("damage: PLM_DAMAGE_SEED=%llu, %u boots, %u came up\n", (unsigned long long)seed,
 	    boots, ready);
 	ck_assert_uint_gt(ready, 0);
-	runtime_end(&rt);
+	runtime_end(&host);
 }
 END_TEST
 
@@ -332,14 +331,14 @@ static void expect_aside(void)
 START_TEST(what_wants_more_workers_than_it_has_room_for_is_set_aside)
 {
 	boot_and_die();
-	put_page()->kind[0].slots = 30;
+	put_page()->kind[0].cpus = 30;
 	ck_assert(boot_over(NULL));
 	expect_aside();
 	put_page()->kinds = UINT32_MAX;
 	ck_assert(boot_over(NULL));
 	expect_aside();
 	expect_nothing_in_shm();
-	runtime_end(&rt);
+	runtime_end(&host);
 }
 END_TEST
 
@@ -352,7 +351,7 @@ START_TEST(what_its_processes_cannot_work_with_is_set_aside)
 	expect_aside();
 	expect_nothing_in_shm();
 	ck_assert(boot_over(NULL));
-	runtime_end(&rt);
+	runtime_end(&host);
 }
 END_TEST
 

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/door.h"
 #include "tests/support/deaths.h"
+#include "tests/support/fixture.h"
 #include "tests/support/run_suite.h"
 
 enum {
@@ -27,25 +28,17 @@ enum {
 	TICKS_AT_REST = 10, /* of those 40 */
 };
 
-static struct runtime rt;
-
-static void stop(void)
-{
-	runtime_stop(&rt);
-	runtime_end(&rt);
-}
-
 START_TEST(commands_have_the_limit_that_plm_was_started_with)
 {
 	struct rlimit limit = { .rlim_cur = SOFT, .rlim_max = HARD }, manager;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	runtime_boot(&rt, "--workers", "1", "--tasks", "256", "--store", "4M", );
-	ck_assert_int_eq(prlimit(rt.pid, RLIMIT_NOFILE, NULL, &manager), 0);
+	runtime_boot(&host, "--workers", "1", "--tasks", "256", "--store", "4M", );
+	ck_assert_int_eq(prlimit(host.pid, RLIMIT_NOFILE, NULL, &manager), 0);
 	ck_assert_uint_eq(manager.rlim_cur, HARD);
-	char *text = ctl_expect(&rt, 0, "submit", "--shell", "ulimit -Sn; ulimit -Hn");
+	char *text = ctl_expect(&host, 0, "submit", "--shell", "ulimit -Sn; ulimit -Hn");
 	ck_assert_str_eq(text, "200\n900");
 	free(text);
-	stop();
+	host_stop();
 }
 END_TEST
 
@@ -53,7 +46,7 @@ static unsigned times_told(void)
 {
 	char path[PATH_MAX], line[512];
 	unsigned n = 0;
-	scratch_path(&rt, "plm.log", path, sizeof path);
+	scratch_path(&host, "plm.log", path, sizeof path);
 	FILE *log = fopen(path, "r");
 	while (log && fgets(line, sizeof line, log))
 		n += strstr(line, "no file descriptor is left") != NULL;
@@ -72,7 +65,7 @@ static unsigned long ticks(void)
 {
 	char path[PATH_MAX];
 	unsigned long user = 0, system = 0;
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)rt.pid);
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)host.pid);
 	FILE *stat = fopen(path, "r");
 	ck_assert(stat &&
 	    fscanf(stat,
@@ -85,12 +78,12 @@ static unsigned long ticks(void)
 
 static bool is_let_in(void *unused)
 {
-	plm *client;
+	plm *handle;
 	(void)unused;
-	if (plm_connect(&client, rt.name) < 0)
+	if (plm_connect(&handle, host.name) < 0)
 		return false;
-	expect_alive(client, 0);
-	plm_disconnect(&client);
+	expect_alive(handle, 0);
+	plm_disconnect(&handle);
 	return true;
 }
 
@@ -99,9 +92,9 @@ START_TEST(a_manager_without_a_free_descriptor_rests_until_there_is_one)
 	struct rlimit few = { .rlim_cur = FEW, .rlim_max = FEW };
 	struct sockaddr_un address;
 	int knocker[KNOCKERS];
-	runtime_boot(&rt, "--workers", "2", "--tasks", "256", "--store", "4M", );
-	ck_assert_int_eq(prlimit(rt.pid, RLIMIT_NOFILE, &few, NULL), 0);
-	ck_assert_int_eq(door_address(rt.name, &address), 0);
+	runtime_boot(&host, "--workers", "2", "--tasks", "256", "--store", "4M", );
+	ck_assert_int_eq(prlimit(host.pid, RLIMIT_NOFILE, &few, NULL), 0);
+	ck_assert_int_eq(door_address(host.name, &address), 0);
 	for (int i = 0; i < KNOCKERS; i++) {
 		knocker[i] = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 		ck_assert_int_eq(
@@ -115,7 +108,7 @@ START_TEST(a_manager_without_a_free_descriptor_rests_until_there_is_one)
 		close(knocker[i]);
 	until(is_let_in, NULL, "a client is let in");
 	ck_assert_uint_eq(times_told(), 1);
-	stop();
+	host_stop();
 }
 END_TEST
 

@@ -18,6 +18,7 @@
 #include "base/rmtree.h"
 #include "client/handle.h"
 #include "tests/support/deaths.h"
+#include "tests/support/fixture.h"
 #include "tests/support/pool_case.h"
 #include "tests/support/run_suite.h"
 
@@ -29,7 +30,7 @@ enum {
 	RESULTS = 6000,  /* more than a ring of hints holds */
 };
 
-static plm *client[CLIENTS_MAX];
+static plm *taken[CLIENTS_MAX];
 static int clients;
 
 /* Takes all process slots that such a client can get; returns how many. */
@@ -37,7 +38,7 @@ static int crowd(unsigned flags)
 {
 	int r = 0, before = clients;
 	while (r == 0 && clients < CLIENTS_MAX) {
-		r = plm_connect_with(&client[clients], pool.rt.name, flags, -1);
+		r = plm_connect_with(&taken[clients], host.name, flags, -1);
 		clients += r == 0;
 	}
 	ck_assert_msg(r == -EUSERS, "after %d clients: %d, %s", clients, r, plm_why());
@@ -47,7 +48,7 @@ static int crowd(unsigned flags)
 static void disperse(void)
 {
 	while (clients > 0)
-		plm_disconnect(&client[--clients]);
+		plm_disconnect(&taken[--clients]);
 }
 
 static void pause_process(pid_t pid)
@@ -67,7 +68,7 @@ static void expect_says(const char *text, const char *expected)
 
 static void ctl_expect_says(int code, const char *expected, const char *const *arguments)
 {
-	struct output_of o = program_run(&pool.rt, "plmctl", arguments, NULL, 0);
+	struct output_of o = program_run(&host, "plmctl", arguments, NULL, 0);
 	ck_assert_msg(o.code == code, "%s: exit code %d: %s", arguments[0], o.code, o.err);
 	expect_says(o.err, expected);
 	output_free(&o);
@@ -85,7 +86,7 @@ static pid_t ctl_begin(const char *command, const char *option)
 	pid_t pid = fork();
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
-		setenv("PLM_NAME", pool.rt.name, 1);
+		setenv("PLM_NAME", host.name, 1);
 		dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
 		execl(path, path, command, option, (char *)NULL);
 		_exit(99);
@@ -119,16 +120,16 @@ START_TEST(while_it_stops_one_can_look_and_cancel_and_it_ends)
 	pool_boot();
 	pid_t stop = begin_stop(&busy);
 	for (size_t i = 0; i < COUNT_OF(looks); i++)
-		free(ctl_expect(&pool.rt, 0, looks[i]));
+		free(ctl_expect(&host, 0, looks[i]));
 	plm_ref_print(busy, text);
-	free(ctl_expect(&pool.rt, 0, "explain", text));
-	free(ctl_expect(&pool.rt, 0, "workers", "--set", "2"));
+	free(ctl_expect(&host, 0, "explain", text));
+	free(ctl_expect(&host, 0, "workers", "--set", "2"));
 	expect_ctl(75, "plmctl resume", "submit", "--", "true");
 	expect_ctl(75, "plmctl resume", "pause");
-	free(ctl_expect(&pool.rt, 0, "cancel", text));
+	free(ctl_expect(&host, 0, "cancel", text));
 	ck_assert_int_eq(exit_of(stop), 0);
-	plm_disconnect(&pool.client);
-	runtime_end(&pool.rt);
+	plm_disconnect(&client);
+	runtime_end(&host);
 }
 END_TEST
 
@@ -137,10 +138,10 @@ START_TEST(a_stop_that_takes_long_can_be_made_one_that_does_not)
 	plm_ref busy;
 	pool_boot();
 	pid_t stop = begin_stop(&busy);
-	free(ctl_expect(&pool.rt, 0, "stop", "--now"));
+	free(ctl_expect(&host, 0, "stop", "--now"));
 	ck_assert_int_eq(exit_of(stop), 0);
-	plm_disconnect(&pool.client);
-	runtime_end(&pool.rt);
+	plm_disconnect(&client);
+	runtime_end(&host);
 }
 END_TEST
 
@@ -151,13 +152,13 @@ START_TEST(resume_takes_a_stop_back)
 	pid_t stop = begin_stop(&busy);
 	plm_task task = { .function = "probe.echo" };
 	plm_ref refused = PLM_NONE;
-	ck_assert_int_eq(plm_submit(pool.client, &task, &refused), -ESHUTDOWN);
-	free(ctl_expect(&pool.rt, 0, "resume"));
+	ck_assert_int_eq(plm_submit(client, &task, &refused), -ESHUTDOWN);
+	free(ctl_expect(&host, 0, "resume"));
 	ck_assert_int_eq(exit_of(stop), 130);
-	ck_assert_int_eq(plm_cancel(pool.client, busy, 0), 0);
-	expect_alive(pool.client, 0);
+	ck_assert_int_eq(plm_cancel(client, busy, 0), 0);
+	expect_alive(client, 0);
 	ck_assert(!pool_status().draining);
-	pool_stop();
+	host_stop();
 }
 END_TEST
 
@@ -167,19 +168,19 @@ START_TEST(a_stop_taken_back_at_any_moment_leaves_a_runtime_that_works)
 	enum { ROUNDS = 30 };
 	pool_boot();
 	for (int i = 0; i < ROUNDS; i++) {
-		ck_assert_int_eq(plm_stop(pool.client, 0), 0);
-		int r = plm_resume(pool.client);
+		ck_assert_int_eq(plm_stop(client, 0), 0);
+		int r = plm_resume(client);
 		if (r < 0) { /* it was faster, and ends */
 			ck_assert_msg(r == -EHOSTDOWN, "%d: %s", r, plm_why());
-			ck_assert(wait_for_death(pool.rt.pid));
-			plm_disconnect(&pool.client);
-			runtime_end(&pool.rt);
+			ck_assert(wait_for_death(host.pid));
+			plm_disconnect(&client);
+			runtime_end(&host);
 			pool_boot();
 			continue;
 		}
-		expect_alive(pool.client, 0);
+		expect_alive(client, 0);
 	}
-	pool_stop();
+	host_stop();
 }
 END_TEST
 
@@ -189,20 +190,20 @@ START_TEST(as_many_clients_as_a_crowd_has_find_a_place_by_default)
 {
 	pool_boot();
 	ck_assert_int_ge(crowd(0), 200);
-	plm *last = client[clients - 1]; /* of a slot whose holds lie in another word */
+	plm *last = taken[clients - 1]; /* of a slot whose holds lie in another word */
 	expect_alive(last, 0);
-	expect_alive(pool.client, 0);
+	expect_alive(client, 0);
 	disperse();
-	expect_nothing_left(&pool.rt, pool.client);
-	pool_stop();
+	expect_nothing_left(&host, client);
+	host_stop();
 }
 END_TEST
 
 static void boot_small(const char *spares)
 {
-	runtime_boot(&pool.rt, "--workers", "3", "--spares", spares, "--processes", "64", "--tasks",
+	runtime_boot(&host, "--workers", "3", "--spares", spares, "--processes", "64", "--tasks",
 	    "4096", "--store", "16M", );
-	pool_join();
+	host_join();
 }
 
 START_TEST(when_clients_have_all_places_one_can_still_look_and_rule)
@@ -214,26 +215,26 @@ START_TEST(when_clients_have_all_places_one_can_still_look_and_rule)
 	expect_ctl(75, "process slots for clients are taken", "submit", "--", "true");
 	pool_sleepers("600000", 0, &busy, 1);
 	plm_ref_print(busy, text);
-	free(ctl_expect(&pool.rt, 0, "tasks"));
-	free(ctl_expect(&pool.rt, 0, "status"));
-	free(ctl_expect(&pool.rt, 0, "pause"));
-	free(ctl_expect(&pool.rt, 0, "resume"));
-	free(ctl_expect(&pool.rt, 0, "cancel", text));
-	free(ctl_expect(&pool.rt, 0, "stop")); /* the waiting ones do not hold it up */
+	free(ctl_expect(&host, 0, "tasks"));
+	free(ctl_expect(&host, 0, "status"));
+	free(ctl_expect(&host, 0, "pause"));
+	free(ctl_expect(&host, 0, "resume"));
+	free(ctl_expect(&host, 0, "cancel", text));
+	free(ctl_expect(&host, 0, "stop")); /* the waiting ones do not hold it up */
 	disperse();
-	plm_disconnect(&pool.client);
-	runtime_end(&pool.rt);
+	plm_disconnect(&client);
+	runtime_end(&host);
 }
 END_TEST
 
 START_TEST(spares_by_default_leave_places_to_clients)
 {
-	runtime_boot(&pool.rt, "--workers", "40", "--processes", "64", "--tasks", "4096", "--store",
-	    "16M", );
-	pool_join();
+	runtime_boot(
+	    &host, "--workers", "40", "--processes", "64", "--tasks", "4096", "--store", "16M", );
+	host_join();
 	ck_assert_int_ge(crowd(0), 5);
 	disperse();
-	pool_stop();
+	host_stop();
 }
 END_TEST
 
@@ -264,27 +265,26 @@ START_TEST(a_command_that_goes_on_gives_a_place_for_visits_back)
 	int kept = crowd(PLM_VISIT), all = clients;
 	ck_assert_int_ge(kept, 2);
 	for (int i = 0; i < kept; i++)
-		plm_disconnect(&client[--clients]);
+		plm_disconnect(&taken[--clients]);
 	pid_t drain = 0;
 	until(drain_begins, &drain, "a drain");
 	pid_t watch = ctl_begin("status", "--watch=0.2");
 	until(clients_come_to, &all, "all places for visits at once");
 	ck_assert_int_eq(waitpid(drain, NULL, WNOHANG), 0);
 	disperse();
-	ck_assert_int_eq(plm_resume(pool.client), 0);
+	ck_assert_int_eq(plm_resume(client), 0);
 	kill(watch, SIGKILL);
 	waitpid(watch, NULL, 0);
 	exit_of(drain);
-	plm_cancel(pool.client, busy, 0);
-	pool_stop();
+	plm_cancel(client, busy, 0);
+	host_stop();
 }
 END_TEST
 
 static void try_to_come_in(void)
 {
-	int r = clients < CLIENTS_MAX
-	    ? plm_connect_with(&client[clients], pool.rt.name, PLM_VISIT, -1)
-	    : -EUSERS;
+	int r = clients < CLIENTS_MAX ? plm_connect_with(&taken[clients], host.name, PLM_VISIT, -1)
+				      : -EUSERS;
 	clients += r == 0;
 }
 
@@ -313,9 +313,9 @@ START_TEST(clients_never_get_the_places_of_workers_that_died)
 		kill_worker(i % POOL_WORKERS);
 		until(workers_are_back, NULL, "as many workers as before");
 	}
-	expect_alive(pool.client, 0);
+	expect_alive(client, 0);
 	disperse();
-	pool_stop();
+	host_stop();
 }
 END_TEST
 
@@ -323,7 +323,7 @@ static bool log_says(void *expected)
 {
 	static char log[1 << 16];
 	char path[128];
-	scratch_path(&pool.rt, "plm.log", path, sizeof path);
+	scratch_path(&host, "plm.log", path, sizeof path);
 	FILE *file = fopen(path, "re");
 	size_t n = file ? fread(log, 1, sizeof log - 1, file) : 0;
 	log[n] = 0;
@@ -341,12 +341,12 @@ START_TEST(a_worker_that_finds_no_place_is_told_of_and_comes_when_there_is_one)
 	pid_t scheduler = pool_status().scheduler_pid;
 	pause_process(scheduler);
 	kill_worker(0);
-	until(log_says, "cannot be started for want of a process slot", "a word about it");
+	until(log_says, "cannot start a worker: no process slot is free", "a word about it");
 	continue_process(scheduler);
-	until(log_says, "there is a process slot again for the worker", "a word about it");
+	until(log_says, "a process slot is free again for the worker", "a word about it");
 	pool_until(pool_workers_are, POOL_WORKERS, "workers");
 	disperse();
-	pool_stop();
+	host_stop();
 }
 END_TEST
 
@@ -356,19 +356,19 @@ START_TEST(a_late_answer_is_not_taken_for_that_of_the_next_request)
 {
 	plm *impatient;
 	pool_boot();
-	ck_assert_int_eq(plm_connect_with(&impatient, pool.rt.name, 0, SHORT_MS), 0);
-	pause_process(pool.rt.pid);
+	ck_assert_int_eq(plm_connect_with(&impatient, host.name, 0, SHORT_MS), 0);
+	pause_process(host.pid);
 	ck_assert_int_eq(plm_resume(impatient), -ETIMEDOUT);
 	expect_says(plm_why(), "is stopped and does not answer");
 	ck_assert_int_eq(plm_set_workers(impatient, 2), -ETIMEDOUT);
-	continue_process(pool.rt.pid);
+	continue_process(host.pid);
 	for (int i = 0; i < 3; i++) {
 		ck_assert_int_eq(plm_drain_worker(impatient, 99), -ENOENT);
 		ck_assert_int_eq(plm_resume(impatient), 0);
 	}
 	pool_until(pool_workers_are, 2, "workers"); /* what was asked is done still */
 	plm_disconnect(&impatient);
-	pool_stop();
+	host_stop();
 }
 END_TEST
 
@@ -385,7 +385,7 @@ START_TEST(who_disconnects_leaves_also_while_a_child_forked_before_lives)
 	plm_ref ref;
 	pool_boot();
 	plm *other;
-	ck_assert_int_eq(plm_connect(&other, pool.rt.name), 0);
+	ck_assert_int_eq(plm_connect(&other, host.name), 0);
 	ck_assert_int_eq(plm_put(other, "of somebody who goes", 20, &ref), 0);
 	pid_t child = fork();
 	if (child == 0) {
@@ -394,10 +394,10 @@ START_TEST(who_disconnects_leaves_also_while_a_child_forked_before_lives)
 	}
 	plm_disconnect(&other);
 	until(clients_are, &one, "a client less");
-	expect_nothing_left(&pool.rt, pool.client);
+	expect_nothing_left(&host, client);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
-	pool_stop();
+	host_stop();
 }
 END_TEST
 
@@ -406,7 +406,7 @@ END_TEST
 static int knock(int flags)
 {
 	struct sockaddr_un address;
-	ck_assert_int_eq(door_address(pool.rt.name, &address), 0);
+	ck_assert_int_eq(door_address(host.name, &address), 0);
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
 	ck_assert_int_ge(fd, 0);
 	if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
@@ -421,21 +421,21 @@ START_TEST(connecting_to_a_stopped_manager_ends_in_time)
 	int fd[KNOCKS], n = 0;
 	plm *handle = NULL;
 	pool_boot();
-	pause_process(pool.rt.pid);
-	ck_assert_int_eq(plm_connect_with(&handle, pool.rt.name, 0, SHORT_MS), -ETIMEDOUT);
+	pause_process(host.pid);
+	ck_assert_int_eq(plm_connect_with(&handle, host.name, 0, SHORT_MS), -ETIMEDOUT);
 	expect_says(plm_why(), "is stopped and does not answer");
 	while (n < KNOCKS && (fd[n] = knock(SOCK_NONBLOCK)) >= 0)
 		n++;
 	ck_assert_int_lt(n, KNOCKS); /* the backlog is full */
-	ck_assert_int_eq(plm_connect_with(&handle, pool.rt.name, 0, SHORT_MS), -ETIMEDOUT);
+	ck_assert_int_eq(plm_connect_with(&handle, host.name, 0, SHORT_MS), -ETIMEDOUT);
 	expect_says(plm_why(), "kill -CONT");
 	expect_ctl(124, "kill -CONT", "--timeout", "0.1", "status");
-	continue_process(pool.rt.pid);
+	continue_process(host.pid);
 	while (n > 0)
 		close(fd[--n]);
-	expect_alive(pool.client, 0);
-	ctl_until(&pool.rt, "clients", "status");
-	pool_stop();
+	expect_alive(client, 0);
+	ctl_until(&host, "clients", "status");
+	host_stop();
 }
 END_TEST
 
@@ -446,7 +446,7 @@ START_TEST(connections_that_say_nothing_keep_nobody_out_and_are_closed)
 	pool_boot();
 	for (int i = 0; i < KNOCKS; i++)
 		fd[i] = knock(0);
-	ck_assert_int_eq(plm_connect(&handle, pool.rt.name), 0);
+	ck_assert_int_eq(plm_connect(&handle, host.name), 0);
 	plm_disconnect(&handle);
 	for (int i = 0; i < KNOCKS; i++) {
 		struct pollfd closed = { .fd = fd[i], .events = POLLIN };
@@ -454,7 +454,7 @@ START_TEST(connections_that_say_nothing_keep_nobody_out_and_are_closed)
 		ck_assert_int_ne(closed.revents & POLLHUP, 0);
 		close(fd[i]);
 	}
-	pool_stop();
+	host_stop();
 }
 END_TEST
 
@@ -476,8 +476,8 @@ START_TEST(a_look_at_a_value_behind_a_stopped_scheduler_ends_in_time)
 	plm_view view;
 	plm *other;
 	pool_boot();
-	ck_assert_int_eq(plm_connect(&other, pool.rt.name), 0);
-	ck_assert_int_eq(plm_put(pool.client, "value", 5, &ref), 0);
+	ck_assert_int_eq(plm_connect(&other, host.name), 0);
+	ck_assert_int_eq(plm_put(client, "value", 5, &ref), 0);
 	plm_ref_print(ref, text);
 	pid_t scheduler = pool_status().scheduler_pid;
 	pause_process(scheduler);
@@ -486,11 +486,11 @@ START_TEST(a_look_at_a_value_behind_a_stopped_scheduler_ends_in_time)
 	expect_gave_up_early();
 	ck_assert_int_eq(plm_wait(other, &ref, 1, 1, SHORT_MS, NULL), -ETIMEDOUT);
 	continue_process(scheduler);
-	char *value = ctl_expect(&pool.rt, 0, "get", text);
+	char *value = ctl_expect(&host, 0, "get", text);
 	ck_assert_str_eq(value, "value");
 	free(value);
 	plm_disconnect(&other);
-	pool_stop();
+	host_stop();
 }
 END_TEST
 
@@ -501,7 +501,7 @@ static plm *crowd_ring(void)
 {
 	plm *handle;
 	plm_task task = { .function = "probe.echo" };
-	ck_assert_int_eq(plm_connect_with(&handle, pool.rt.name, 0, SHORT_MS), 0);
+	ck_assert_int_eq(plm_connect_with(&handle, host.name, 0, SHORT_MS), 0);
 	int r = 0;
 	while (r == 0) {
 		plm_ref ref;
@@ -516,10 +516,10 @@ START_TEST(submitting_behind_a_stopped_scheduler_ends_in_time_and_what_was_taken
 	plm *impatient;
 	plm_task task = { .function = "probe.echo", .args = &PLM_BYTES("x", 1), .nargs = 1 };
 	int r = 0, n = 0;
-	runtime_boot(&pool.rt, "--workers", "3", "--tasks", "16384", "--store", "16M", );
-	pool_join();
-	ck_assert_int_eq(plm_pause(pool.client), 0); /* so that each goes through the scheduler */
-	ck_assert_int_eq(plm_connect_with(&impatient, pool.rt.name, 0, SHORT_MS), 0);
+	runtime_boot(&host, "--workers", "3", "--tasks", "16384", "--store", "16M", );
+	host_join();
+	ck_assert_int_eq(plm_pause(client), 0); /* so that each goes through the scheduler */
+	ck_assert_int_eq(plm_connect_with(&impatient, host.name, 0, SHORT_MS), 0);
 	pid_t scheduler = pool_status().scheduler_pid;
 	pause_process(scheduler);
 	while (n < RESULTS && (r = plm_submit(impatient, &task, &many[n])) == 0)
@@ -529,30 +529,30 @@ START_TEST(submitting_behind_a_stopped_scheduler_ends_in_time_and_what_was_taken
 	plm *leaver = crowd_ring();
 	plm_disconnect(&leaver); /* ends, though nobody hears what it drops */
 	continue_process(scheduler);
-	ck_assert_int_eq(plm_resume(pool.client), 0);
+	ck_assert_int_eq(plm_resume(client), 0);
 	ck_assert_int_eq(plm_wait(impatient, many, (size_t)n, (size_t)n, DEADLINE_MS, NULL), 0);
 	plm_disconnect(&impatient);
-	expect_nothing_left(&pool.rt, pool.client);
-	pool_stop();
+	expect_nothing_left(&host, client);
+	host_stop();
 }
 END_TEST
 
 START_TEST(a_sync_submission_behind_a_stopped_journal_ends_in_time)
 {
-	static char state[96];
-	snprintf(state, sizeof state, "/tmp/plm-test-door-%d", (int)getpid());
-	runtime_boot(&pool.rt, "--workers", "1", "--tasks", "4096", "--store", "16M", "--state",
+	static char state[128];
+	runtime_prepare(&host);
+	scratch_path(&host, "state", state, sizeof state);
+	runtime_reboot(&host, "--workers", "1", "--tasks", "4096", "--store", "16M", "--state",
 	    state, "--durability", "sync", );
-	pool_join();
-	free(ctl_expect(&pool.rt, 0, "submit", "--detach", "--", "true"));
-	const struct tables *t = plm_tables(pool.client);
+	host_join();
+	free(ctl_expect(&host, 0, "submit", "--detach", "--", "true"));
+	const struct tables *t = plm_tables(client);
 	pid_t journal = t->process[journal_slot(t)].pid;
 	pause_process(journal);
 	expect_ctl(124, "has not written", "--timeout", "1", "submit", "--detach", "--", "true");
 	continue_process(journal);
-	free(ctl_expect(&pool.rt, 0, "submit", "--detach", "--", "true"));
-	pool_stop();
-	ck_assert_int_eq(rmtree_at(AT_FDCWD, state), 0);
+	free(ctl_expect(&host, 0, "submit", "--detach", "--", "true"));
+	host_stop();
 }
 END_TEST
 

@@ -8,13 +8,14 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "tests/support/explain_case.h"
+#include "tests/support/fixture.h"
 #include "tests/support/roles_case.h"
 
 /* ---- references ---- */
 
 static void expect_65(const char *ref, const char *word)
 {
-	struct output_of o = ctl(&machine, "explain", ref);
+	struct output_of o = ctl(&host, "explain", ref);
 	ck_assert_msg(o.code == 65 && strstr(o.err, word), "%s: %d, %s", ref, o.code, o.err);
 	ck_assert_uint_eq(o.out_bytes, 0);
 	output_free(&o);
@@ -25,7 +26,7 @@ START_TEST(no_future_is_65_and_the_others_are_explained)
 	char wrong[128];
 	boot("--workers", "1");
 	char *ref = detach("probe.noop");
-	free(ctl_expect(&machine, 0, "wait", ref));
+	free(ctl_expect(&host, 0, "wait", ref));
 	expect_65("@x", "@x");
 	snprintf(wrong, sizeof wrong, "%s", ref);
 	char *digit = &wrong[strlen(wrong) - 1];
@@ -33,7 +34,7 @@ START_TEST(no_future_is_65_and_the_others_are_explained)
 	expect_65(wrong, "another runtime");
 	snprintf(wrong, sizeof wrong, "@1.7fffffff%s", strrchr(ref, '.'));
 	expect_65(wrong, "unknown reference");
-	struct output_of o = ctl(&machine, "explain", "--quiet", wrong, ref);
+	struct output_of o = ctl(&host, "explain", "--quiet", wrong, ref);
 	ck_assert_int_eq(o.code, 65);
 	ck_assert_str_eq(o.out, "done\n");
 	output_free(&o);
@@ -48,13 +49,13 @@ START_TEST(what_is_settled_says_when_and_how_long)
 	boot("--workers", "1");
 	char *done = detach("probe.sleep", "30"), *never = detach("probe.sum", done, "x");
 	char path[128];
-	scratch_write(&machine, "four", "four", 4, path, sizeof path);
-	char *object = keep(ctl_expect(&machine, 0, "put", path));
-	struct output_of wait = ctl(&machine, "wait", done, never);
+	scratch_write(&host, "four", "four", 4, path, sizeof path);
+	char *object = keep(ctl_expect(&host, 0, "put", path));
+	struct output_of wait = ctl(&host, "wait", done, never);
 	output_free(&wait);
 	until_says(done, "is done", " ago, after it waited ", " and ran ");
 	until_says(object, "an object of 4 B, put");
-	char *ran = strstr(keep(ctl_expect(&machine, 0, "explain", done)), " and ran ");
+	char *ran = strstr(keep(ctl_expect(&host, 0, "explain", done)), " and ran ");
 	ck_assert_int_ge(atoi(ran + strlen(" and ran ")), 20);
 	end();
 }
@@ -65,7 +66,7 @@ START_TEST(a_failure_names_its_root_and_message)
 	boot("--workers", "1");
 	char *root = detach("probe.fail", "the root", "7"), *middle = detach("probe.sum", root);
 	char *leaf = detach("probe.sum", middle, "1"), *crash = detach("probe.crash", "SEGV");
-	struct output_of wait = ctl(&machine, "wait", leaf, crash);
+	struct output_of wait = ctl(&host, "wait", leaf, crash);
 	output_free(&wait);
 	until_says(root, "is failed", "and ran", "the root (code 7)");
 	until_says(leaf, "and never ran, because", root, "failed in probe.fail: the root (code 7)");
@@ -79,8 +80,8 @@ START_TEST(a_cancelled_task_says_whether_it_ran)
 	boot("--workers", "1");
 	char *running = detach("probe.sleep", LONG), *waiting = detach("probe.sum", running);
 	until_running(running);
-	free(ctl_expect(&machine, 0, "cancel", waiting, running));
-	struct output_of wait = ctl(&machine, "wait", waiting, running);
+	free(ctl_expect(&host, 0, "cancel", waiting, running));
+	struct output_of wait = ctl(&host, "wait", waiting, running);
 	output_free(&wait);
 	until_says(waiting, "is cancelled: before it ran");
 	until_says(running, "is cancelled: ", "and ran");
@@ -96,7 +97,7 @@ START_TEST(a_running_task_says_where_and_which_attempt)
 	boot("--workers", "1");
 	char *ref = detach("--crash-retries", "1", "probe.sleep", LONG);
 	until_running(ref);
-	snprintf(where, sizeof where, "on worker 0, slot 63, pid %d", member_pid("worker"));
+	snprintf(where, sizeof where, "on worker 0, pid %d", member_pid("worker"));
 	until_says(ref, "is running: attempt 1 has run for", where);
 	kill(member_pid("worker"), SIGKILL);
 	until_says(ref, "is running: attempt 2");
@@ -111,7 +112,7 @@ START_TEST(a_task_that_was_asked_to_stop_says_so)
 	until_running(ref);
 	kill(member_pid("worker"), SIGSTOP);
 	kill(member_pid("scheduler"), SIGSTOP); /* else it would end the worker */
-	free(ctl_expect(&machine, 0, "cancel", ref));
+	free(ctl_expect(&host, 0, "cancel", ref));
 	until_says(ref, "is running: ", "  and: it was asked to stop");
 	end();
 }
@@ -147,7 +148,7 @@ START_TEST(a_task_below_another_in_its_slot_names_that)
 {
 	boot("--workers", "1", "--module", test_module("mod_test"));
 	char *outer = detach("test.nest", LONG);
-	until_says(outer, "is running", "in its place its slot runs @", "(probe.sleep)");
+	until_says(outer, "is running", "its worker runs @", "(probe.sleep) in its place");
 	end();
 }
 END_TEST
@@ -185,7 +186,7 @@ START_TEST(an_argument_that_failed_dooms_before_the_scheduler_knows)
 	char *task = detach("probe.sum", a, b);
 	until_running(a);
 	kill(member_pid("scheduler"), SIGSTOP);
-	free(ctl_expect(&machine, 0, "cancel", b));
+	free(ctl_expect(&host, 0, "cancel", b));
 	until_says(task, "it needs ", b, "which was cancelled: it is about to fail, too");
 	end();
 }
@@ -197,7 +198,7 @@ START_TEST(what_only_the_scheduler_has_to_look_at_says_so)
 	char text[PLM_REF_TEXT_BYTES];
 	void *data;
 	boot("--workers", "1");
-	ck_assert_int_eq(plm_connect(&client, machine.name), 0);
+	host_join();
 	ck_assert_int_eq(plm_put(client, "1", 1, &object), 0);
 	ck_assert_int_eq(plm_create(client, 1, &data, &raw), 0);
 	plm_ref_print(raw, text);
@@ -229,7 +230,7 @@ END_TEST
 START_TEST(a_task_in_front_of_a_worker_names_that)
 {
 	boot("--workers", "1");
-	free(ctl_expect(&machine, 0, "call", "probe.noop"));
+	free(ctl_expect(&host, 0, "call", "probe.noop"));
 	kill(member_pid("worker"), SIGSTOP); /* it was given, and is not taken */
 	char *task = detach("probe.noop");
 	until_code(task, "queued");
@@ -241,7 +242,7 @@ END_TEST
 /* "and: N tasks of higher priority ..." */
 static int tasks_before(const char *ref)
 {
-	char *text = ctl_expect(&machine, 0, "explain", ref);
+	char *text = ctl_expect(&host, 0, "explain", ref);
 	char *line = strstr(text, " of higher priority or submitted earlier go");
 	while (line && line > text && *line != ':')
 		line--;
@@ -267,7 +268,7 @@ START_TEST(when_all_slots_are_busy_it_counts_the_tasks_before_it)
 	char *d = detach("--priority", "1", "probe.noop");
 	until_says(c, " of higher priority or submitted earlier go first; the next is ", d);
 	ck_assert_int_eq(tasks_before(c), before + 2);
-	char *json = keep(ctl_expect(&machine, 0, "explain", "--json", c));
+	char *json = keep(ctl_expect(&host, 0, "explain", "--json", c));
 	ck_assert_msg(strstr(json, a) != NULL, "%s", json);
 	end();
 }
@@ -284,7 +285,7 @@ static void kill_until_code(const char *kind, const char *ref, const char *expec
 		if (pid > 0)
 			kill(pid, SIGKILL);
 		free(code);
-		code = ctl_expect(&machine, 0, "explain", "--quiet", ref);
+		code = ctl_expect(&host, 0, "explain", "--quiet", ref);
 	} while (strcmp(code, expected) != 0);
 	free(code);
 }
@@ -292,11 +293,11 @@ static void kill_until_code(const char *kind, const char *ref, const char *expec
 START_TEST(while_the_queue_is_paused_it_says_so)
 {
 	boot("--workers", "1");
-	free(ctl_expect(&machine, 0, "pause"));
+	free(ctl_expect(&host, 0, "pause"));
 	char *task = detach("probe.noop"), *needs = detach("--needs", "cpus=1", "probe.noop");
 	until_code(task, "paused");
 	until_code(needs, "paused");
-	free(ctl_expect(&machine, 0, "resume"));
+	free(ctl_expect(&host, 0, "resume"));
 	until_code(task, "done");
 	end();
 }
@@ -327,7 +328,7 @@ END_TEST
 START_TEST(a_task_that_is_over_its_limit_says_so)
 {
 	boot("--workers", "1");
-	char *task = keep(ctl_expect(&machine, 0, "submit", "--detach", "--run-limit", "100ms",
+	char *task = keep(ctl_expect(&host, 0, "submit", "--detach", "--run-limit", "100ms",
 	    "--grace", "10m", "--shell", "trap '' TERM; while :; do sleep 1; done"));
 	until_says(task, "a limit of its time is over: it was asked to stop", "within 600000 ms");
 	end();
@@ -337,10 +338,10 @@ END_TEST
 START_TEST(a_cancelled_task_says_the_grace_that_the_cancel_gave_it)
 {
 	boot("--workers", "1");
-	char *task = keep(ctl_expect(&machine, 0, "submit", "--detach", "--grace", "10m", "--shell",
+	char *task = keep(ctl_expect(&host, 0, "submit", "--detach", "--grace", "10m", "--shell",
 	    "trap '' TERM; while :; do sleep 1; done"));
 	until_running(task);
-	free(ctl_expect(&machine, 0, "cancel", "--grace", "5m", task));
+	free(ctl_expect(&host, 0, "cancel", "--grace", "5m", task));
 	until_says(task, "it was asked to stop", "within 300000 ms");
 	end();
 }
@@ -349,7 +350,7 @@ END_TEST
 START_TEST(without_a_worker_that_is_to_be_it_names_the_way_back)
 {
 	boot("--workers", "1");
-	free(ctl_expect(&machine, 0, "workers", "--set", "0"));
+	free(ctl_expect(&host, 0, "workers", "--set", "0"));
 	char *task = detach("probe.noop");
 	until_code(task, "no-worker");
 	until_says(task, "told to leave: `plmctl workers --set N`");

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "client/handle.h"
 #include "tests/support/explain_case.h"
+#include "tests/support/fixture.h"
 #include "tests/support/json.h"
 #include "tests/support/run_suite.h"
 
@@ -18,13 +19,13 @@ static void expect_shortage(const char *needs, const char *words)
 	char *task = detach("--needs", needs, "probe.noop");
 	until_code(task, "short");
 	until_says(task, words);
-	free(ctl_expect(&machine, 0, "cancel", task));
+	free(ctl_expect(&host, 0, "cancel", task));
 }
 
 START_TEST(each_resource_that_is_short_says_who_has_it)
 {
 	char words[160];
-	boot("--workers", "slots=4,licence=2,gpus=2 x1", "--memory", "1G");
+	boot("--workers", "cpus=4,licence=2,gpus=2 x1", "--memory", "1G");
 	char *a = detach("--needs", "mem=600M,licence=1.5,gpus=0.5", "probe.sleep", LONG);
 	char *b = detach("--needs", "gpus=1", "probe.sleep", LONG);
 	until_running(a);
@@ -40,7 +41,7 @@ END_TEST
 
 START_TEST(what_is_free_of_two_gpus_is_no_larger_part_of_one)
 {
-	boot("--workers", "slots=4,gpus=2 x1");
+	boot("--workers", "cpus=4,gpus=2 x1");
 	char *a = detach("--needs", "gpus=0.75", "probe.sleep", LONG);
 	char *b = detach("--needs", "gpus=0.75", "probe.sleep", LONG);
 	until_running(a);
@@ -52,7 +53,7 @@ END_TEST
 
 START_TEST(each_alternative_has_a_reason_of_its_own)
 {
-	boot("--workers", "slots=4,licence=1,gpus=1 x1");
+	boot("--workers", "cpus=4,licence=1,gpus=1 x1");
 	char *a = detach("--needs", "licence=1,gpus=1", "probe.sleep", LONG);
 	until_running(a);
 	char *task = detach("--needs", "licence=1 | gpus=0.5", "probe.noop");
@@ -65,7 +66,7 @@ END_TEST
 START_TEST(cpus_that_others_have_booked_are_short)
 {
 	char words[128];
-	boot("--workers", "slots=2,gpus=1 x1", "--memory", "1G");
+	boot("--workers", "cpus=2,gpus=1 x1", "--memory", "1G");
 	char *a = detach("--needs", "cpus=2,gpus=0.5,mem=600M", "probe.sleep", LONG);
 	until_running(a);
 	snprintf(
@@ -78,7 +79,7 @@ END_TEST
 
 START_TEST(slots_that_are_kept_for_it_are_counted)
 {
-	boot("--workers", "slots=3 x1");
+	boot("--workers", "cpus=3 x1");
 	char *a = detach("probe.sleep", LONG);
 	until_running(a);
 	char *task = detach("--needs", "cpus=3", "probe.noop");
@@ -93,7 +94,7 @@ END_TEST
 
 START_TEST(who_comes_behind_a_large_task_names_it)
 {
-	boot("--workers", "slots=4,licence=1 x1");
+	boot("--workers", "cpus=4,licence=1 x1");
 	char *a = detach("--needs", "cpus=2", "probe.sleep", LONG);
 	until_running(a);
 	char *large = detach("--needs", "cpus=3", "probe.noop");
@@ -107,7 +108,7 @@ END_TEST
 
 START_TEST(who_comes_behind_a_large_task_that_has_no_slot_yet_names_it)
 {
-	boot("--workers", "slots=2,licence=1 x1");
+	boot("--workers", "cpus=2,licence=1 x1");
 	char *a = detach("--needs", "cpus=1", "probe.sleep", LONG);
 	until_running(a);
 	char *large = detach("--needs", "cpus=2", "probe.noop");
@@ -121,8 +122,8 @@ END_TEST
 
 START_TEST(a_slot_that_is_booked_for_it_is_named)
 {
-	boot("--workers", "slots=1,licence=1 x1");
-	free(ctl_expect(&machine, 0, "call", "probe.noop"));
+	boot("--workers", "cpus=1,licence=1 x1");
+	free(ctl_expect(&host, 0, "call", "probe.noop"));
 	kill(member_pid("worker"), SIGSTOP); /* it is booked, and does not start */
 	char *task = detach("--needs", "licence=1", "probe.noop");
 	until_code(task, "booked");
@@ -158,13 +159,13 @@ START_TEST(damaged_values_never_crash_it)
 	plm_ref ref;
 	uint64_t seed = RANDOM_SEED;
 	char *refs[REFS];
-	boot("--workers", "slots=2,licence=1,gpus=1 x2", "--memory", "1G", MANY_SLOTS);
+	boot("--workers", "cpus=2,licence=1,gpus=1 x2", "--memory", "1G", MANY_SLOTS);
 	for (int i = 0; i < REFS; i++)
 		refs[i] = i % 2
 		    ? detach("--needs", "cpus=2,licence=1 | gpus=1", "probe.sleep", LONG)
 		    : detach("probe.sum", i ? refs[i - 1] : "1", "@@a longer argument");
 	until_running(refs[1]);
-	ck_assert_int_eq(plm_connect(&client, machine.name), 0);
+	host_join();
 	struct tables *t = plm_tables(client);
 	kill(member_pid("scheduler"), SIGSTOP);
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < t->limits.processes; p++)
@@ -180,7 +181,7 @@ START_TEST(damaged_values_never_crash_it)
 		    sizeof(struct process), &seed);
 		scribble(t->task_heap.shm->entry, 4 * sizeof(struct heap_entry), &seed);
 		for (int i = round % 4; i < REFS; i += 4) {
-			struct output_of o = ctl(&machine, "explain", "--json", refs[i]);
+			struct output_of o = ctl(&host, "explain", "--json", refs[i]);
 			/* 65: a result whose task is none any more */
 			ck_assert_msg(o.code == 0 || o.code == 65,
 			    "round %d, %s: exit code %d, signal %d: %s", round, refs[i], o.code,
@@ -204,7 +205,7 @@ START_TEST(replicas_are_counted_and_one_says_that_it_waits_for_a_worker_of_its_o
 	until_running(hog);
 	char *taker = detach("--replicas", "2", "probe.sleep", LONG);
 	until_says(taker, "none of its 2 replicas is done: 1 run, 1 wait");
-	char *ready = keep(ctl_expect(&machine, 0, "tasks", "--quiet", "--state", "ready"));
+	char *ready = keep(ctl_expect(&host, 0, "tasks", "--quiet", "--state", "ready"));
 	until_says(ready, "cpus=1", "of 2: each replica runs on workers of its own");
 	end();
 }

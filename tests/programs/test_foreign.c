@@ -14,52 +14,44 @@
 #include "base/door.h"
 #include "shm/segment.h"
 #include "tests/support/deaths.h"
+#include "tests/support/fixture.h"
 #include "tests/support/run_suite.h"
 
 enum { TEST_TIMEOUT_S = 90, MEMBERS = 3, EXIT_NO_BOOT = 73, EXIT_IS_UP = 75, ANOTHER = 12345 };
 
-static struct runtime rt;
 static pid_t member[MEMBERS];
 
-static plm *join(void)
-{
-	plm *client;
-	int r = plm_connect(&client, rt.name);
-	ck_assert_msg(r == 0, "connect: %d, %s", r, plm_why());
-	return client;
-}
-
-static void boot(void)
+static void foreign_boot(void)
 {
 	size_t n = 0;
-	runtime_boot_loose(&rt, "--workers", "2", "--tasks", "256", "--store", "4M", );
-	plm *client = join();
-	const struct tables *t = plm_tables(client);
+	runtime_boot_loose(&host, "--workers", "2", "--tasks", "256", "--store", "4M", );
+	plm *handle = host_connect();
+	const struct tables *t = plm_tables(handle);
 	for (uint32_t i = SLOT_SCHEDULER; i < t->limits.processes; i++) {
 		uint64_t word = sh_load(&t->process[i].state);
 		if (process_present(word) && process_kind(word) != KIND_CLIENT && n < MEMBERS)
 			member[n++] = t->process[i].pid;
 	}
 	ck_assert_uint_eq(n, MEMBERS);
-	plm_disconnect(&client);
+	plm_disconnect(&handle);
 }
 
 static void end(void)
 {
 	char segment[PATH_MAX], aside[PATH_MAX + 8];
-	runtime_stop(&rt);
+	runtime_stop(&host);
 	for (int i = 0; i < 2; i++) {
-		runtime_segment(&rt, i ? "store" : "control", segment, sizeof segment);
+		runtime_segment(&host, i ? "store" : "control", segment, sizeof segment);
 		snprintf(aside, sizeof aside, "%s.aside", segment);
 		unlink(aside);
 	}
-	runtime_end(&rt);
+	runtime_end(&host);
 }
 
 static void set_version(uint32_t version)
 {
 	char control[PATH_MAX];
-	runtime_segment(&rt, "control", control, sizeof control);
+	runtime_segment(&host, "control", control, sizeof control);
 	int fd = open(control, O_RDWR | O_CLOEXEC);
 	ck_assert_int_eq(
 	    pwrite(fd, &version, sizeof version, offsetof(struct segment_header, version)),
@@ -70,7 +62,7 @@ static void set_version(uint32_t version)
 static void expect_refusal(const char *option, int code, const char *words)
 {
 	struct output_of o = program_run(
-	    &rt, "plm", (const char *const[]){ "--workers", "2", option, NULL }, NULL, 0);
+	    &host, "plm", (const char *const[]){ "--workers", "2", option, NULL }, NULL, 0);
 	ck_assert_msg(o.code == code && strstr(o.err, words), "%d: %s", o.code, o.err);
 	output_free(&o);
 	for (size_t i = 0; i < MEMBERS; i++)
@@ -82,10 +74,10 @@ static pid_t start_tree(void)
 {
 	char script[4 * PATH_MAX], file[PATH_MAX];
 	pid_t left = 0;
-	scratch_path(&rt, "pid", file, sizeof file);
+	scratch_path(&host, "pid", file, sizeof file);
 	snprintf(script, sizeof script, "setsid sleep 1000 & echo $! >%s.new; mv %s.new %s; wait",
 	    file, file, file);
-	free(ctl_expect(&rt, 0, "submit", "--detach", "--shell", script));
+	free(ctl_expect(&host, 0, "submit", "--detach", "--shell", script));
 	for (uint64_t late = deadline_after_ms(DEADLINE_MS); left == 0 && clock_ns() < late;) {
 		FILE *f = fopen(file, "r");
 		if (f && fscanf(f, "%d", &left) != 1)
@@ -100,17 +92,17 @@ static pid_t start_tree(void)
 START_TEST(fresh_alone_ends_members_that_live_without_a_manager)
 {
 	pid_t left = start_tree();
-	runtime_kill(&rt);
+	runtime_kill(&host);
 	set_version(ANOTHER);
 	expect_refusal(NULL, EXIT_NO_BOOT, "3 processes");
 	expect_refusal(NULL, EXIT_NO_BOOT, "--fresh");
-	runtime_reboot(&rt, "--fresh", "--workers", "2", );
+	runtime_reboot(&host, "--fresh", "--workers", "2", );
 	for (size_t i = 0; i < MEMBERS; i++)
 		ck_assert(wait_for_death(member[i]));
 	ck_assert(wait_for_death(left));
-	plm *client = join();
-	expect_alive(client, 0);
-	plm_disconnect(&client);
+	plm *handle = host_connect();
+	expect_alive(handle, 0);
+	plm_disconnect(&handle);
 	end();
 }
 END_TEST
@@ -119,10 +111,10 @@ END_TEST
 START_TEST(a_manager_that_lives_is_refused_also_by_fresh)
 {
 	char lock[DOOR_LOCK_BYTES], pid[32];
-	door_lock_path(rt.name, lock);
+	door_lock_path(host.name, lock);
 	ck_assert_int_eq(unlink(lock), 0);
 	set_version(ANOTHER);
-	snprintf(pid, sizeof pid, "(pid %d)", (int)rt.pid);
+	snprintf(pid, sizeof pid, "(pid %d)", (int)host.pid);
 	expect_refusal(NULL, EXIT_IS_UP, pid);
 	expect_refusal("--fresh", EXIT_IS_UP, pid);
 	set_version(SEGMENT_VERSION);
@@ -136,7 +128,7 @@ int main(void)
 	Suite *suite = suite_create("foreign");
 	TCase *tcase = tcase_create("foreign");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, boot, NULL);
+	tcase_add_checked_fixture(tcase, foreign_boot, NULL);
 	tcase_add_test(tcase, fresh_alone_ends_members_that_live_without_a_manager);
 	tcase_add_test(tcase, a_manager_that_lives_is_refused_also_by_fresh);
 	suite_add_tcase(suite, tcase);

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "tests/support/deaths.h"
+#include "tests/support/fixture.h"
 #include "tests/support/random_graph.h"
 #include "tests/support/roles_case.h"
 #include "tests/support/run_suite.h"
@@ -30,7 +31,7 @@ enum {
 	INLINE_BYTES = 512,
 };
 
-static const char workers[] = "gen=4,slots=2 x1; gen=2,slots=1 x1; gen=1,slots=3 x1";
+static const char workers[] = "gen=4,cpus=2 x1; gen=2,cpus=1 x1; gen=1,cpus=3 x1";
 static const char *const policies[] = { "locality", "load-aware", "power-of-two", "round-robin",
 	"random", "static-fill" };
 
@@ -39,8 +40,6 @@ struct run {
 	plm_ref ref[GRAPH_NODES][GRAPH_RESULTS];
 };
 
-static struct runtime machine;
-static plm *client;
 static struct run run[AT_ONCE];
 static _Atomic uint32_t *calls; /* GRAPH_NODES for each graph */
 static bool nobody_dies;
@@ -228,7 +227,7 @@ static void kill_one(void)
 	const struct process *victim =
 	    pick_member(client, scheduler ? KIND_SCHEDULER : KIND_WORKER, &random_state);
 	if (victim)
-		kill_member(&machine, victim);
+		kill_member(&host, victim);
 }
 
 static void run_some(unsigned first, unsigned n, uint64_t seed)
@@ -243,10 +242,10 @@ static void run_some(unsigned first, unsigned n, uint64_t seed)
 	size_t futures = futures_of(n, refs);
 	for (unsigned i = 0; !nobody_dies && i < KILLS; i++) {
 		size_t settled = random_next(&random_state) % futures;
-		expect_settled(&machine, client, refs, futures, settled);
+		expect_settled(&host, client, refs, futures, settled);
 		kill_one();
 	}
-	expect_settled(&machine, client, refs, futures, futures);
+	expect_settled(&host, client, refs, futures, futures);
 	for (unsigned i = 0; i < n; i++)
 		compare(&run[i]);
 	plm_drop_many(client, refs, futures);
@@ -259,16 +258,16 @@ static void run_graphs(const char *policy, unsigned otherwise)
 	random_state = seed | 1;
 	ck_assert(n > 0 && n <= GRAPHS_MAX);
 	calls = shared_file((size_t)n * GRAPH_NODES * sizeof *calls, "TEST_CALLS");
-	runtime_boot(&machine, "--workers", workers, "--module", test_module("mod_graph"),
-	    "--policy", policy, );
-	ck_assert_int_eq(plm_connect(&client, machine.name), 0);
+	runtime_boot(&host, "--workers", workers, "--module", test_module("mod_graph"), "--policy",
+	    policy, );
+	host_join();
 	printf("graphs: %s, PLM_GRAPH_SEED=%" PRIu64 " PLM_GRAPHS=%u\n", policy, seed, n);
 	for (unsigned done = 0; done < n; done += AT_ONCE)
 		run_some(done, n - done < AT_ONCE ? n - done : AT_ONCE, seed);
-	expect_nothing_left(&machine, client);
+	expect_nothing_left(&host, client);
 	plm_disconnect(&client);
-	runtime_stop(&machine);
-	runtime_end(&machine);
+	runtime_stop(&host);
+	runtime_end(&host);
 }
 
 START_TEST(a_graph_yields_what_a_sequential_run_of_it_yields)

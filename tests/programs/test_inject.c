@@ -13,6 +13,7 @@
 #include "base/why.h"
 #include "spec/injection.h"
 #include "tables/record.h"
+#include "tests/support/fixture.h"
 #include "tests/support/json.h"
 #include "tests/support/run_suite.h"
 #include "tests/support/program_runtime.h"
@@ -78,70 +79,66 @@ START_TEST(a_clause_of_a_generation_replaces_the_one_of_all)
 }
 END_TEST
 
+static const struct {
+	const char *text, *expected;
+} wrong[] = {
+	{ "", "inject: the end at character 1: expected a fault" },
+	{ " ; # none", "expected a fault" },
+	{ "seed=7", "expected a fault" },
+	{ "fail", "\"fail\" at character 1: expected fail@PERCENT%" },
+	{ "fail=1%", "\"fail\" at character 1: expected fail@PERCENT%" },
+	{ "fail@", "the end at character 6: expected how often" },
+	{ "fail@,hang@1%", "\",\" at character 6: expected how often" },
+	{ "fail@1", "\"1\" at character 6: expected a percentage" },
+	{ "fail@%", "expected a number from 0 to 100, with up to 4 decimals" },
+	{ "fail@-1%", "from 0 to 100" },
+	{ "fail@100.0001%", "from 0 to 100" },
+	{ "fail@0.00001%", "up to 4 decimals" },
+	{ "fail@1%%", "from 0 to 100" },
+	{ "fail@18446744073709551617%", "from 0 to 100" },
+	{ "fail@60%,crash@40.0001%", "\"crash\" at character 10: together this is more than" },
+	{ "fail@1%,fail@1%", "\"fail\" at character 9: it is given already" },
+	{ "explode@1%", "\"explode\" at character 1: expected delay, fail, crash, hang" },
+	{ "fail@1% crash@1%", "\"crash\" at character 9: expected a comma" },
+	{ "fail@1%,", "the end at character 9: expected delay, fail" },
+	{ "fail@1%,,hang@1%", "\",\" at character 9: expected delay, fail" },
+	{ "delay@1%", "\"delay\" at character 1: expected how long" },
+	{ "delay=@1%", "expected how long" },
+	{ "delay=5ms", "\"delay=5ms\" at character 1: expected delay=5ms@PERCENT%" },
+	{ "delay=5@1%", "\"5\" at character 7: expected a time with us, ms or s" },
+	{ "delay=5m@1%", "expected a time" },
+	{ "delay=ms@1%", "from 0 to 3600" },
+	{ "delay=5ms..@1%", "\"5ms..\" at character 7: expected a time" },
+	{ "delay=..5ms@1%", "expected a time" },
+	{ "delay=1ms..2ms..3ms@1%", "expected a time" },
+	{ "delay=50ms..5ms@1%", "\"50ms..5ms\" at character 7: the shorter time comes first" },
+	{ "delay=2s..1999ms@1%", "the shorter time comes first" },
+	{ "delay=3601s@1%", "from 0 to 3600" },
+	{ "delay=1.0005ms@1%", "up to 3 decimals" },
+	{ "gen=5: fail@1%", "\"gen=5\" at character 1: expected a whole number from 1 to 4" },
+	{ "gen=0: fail@1%", "from 1 to 4" },
+	{ "gen=1 fail@1%", "\"fail\" at character 7: expected a colon" },
+	{ "gen: fail@1%", "expected gen=VALUE" },
+	{ "gen=1:", "the end at character 7: expected delay, fail" },
+	{ "gen=1: fail@1%; gen=1: hang@1%", "\"gen=1: hang@1%\" at character 17: there is a" },
+	{ "fail@1%; hang@1%", "\"hang@1%\" at character 10: there is a clause" },
+	{ "fail@1%, gen=2: hang@1%", "\"gen\" at character 10: expected delay" },
+	{ "fail@1%; seed=", "expected a value" },
+	{ "fail@1%; seed=x", "expected a whole number from 0 to 18446744073709551615" },
+	{ "fail@1%; seed=18446744073709551616", "expected a whole number" },
+	{ "seed=1; fail@1%; seed=1", "\"seed=1\" at character 18: the seed is given already" },
+};
+
 START_TEST(what_is_wrong_is_said_where_it_stands)
 {
-	static const struct {
-		const char *text, *expected;
-	} rows[] = {
-		{ "", "inject: the end at character 1: expected a fault" },
-		{ " ; # none", "expected a fault" },
-		{ "seed=7", "expected a fault" },
-		{ "fail", "\"fail\" at character 1: expected fail@PERCENT%" },
-		{ "fail=1%", "\"fail\" at character 1: expected fail@PERCENT%" },
-		{ "fail@", "the end at character 6: expected how often" },
-		{ "fail@,hang@1%", "\",\" at character 6: expected how often" },
-		{ "fail@1", "\"1\" at character 6: expected a percentage" },
-		{ "fail@%", "expected a number from 0 to 100, with up to 4 decimals" },
-		{ "fail@-1%", "from 0 to 100" },
-		{ "fail@100.0001%", "from 0 to 100" },
-		{ "fail@0.00001%", "up to 4 decimals" },
-		{ "fail@1%%", "from 0 to 100" },
-		{ "fail@18446744073709551617%", "from 0 to 100" },
-		{ "fail@60%,crash@40.0001%",
-		    "\"crash\" at character 10: together this is more than" },
-		{ "fail@1%,fail@1%", "\"fail\" at character 9: it is given already" },
-		{ "explode@1%", "\"explode\" at character 1: expected delay, fail, crash, hang" },
-		{ "fail@1% crash@1%", "\"crash\" at character 9: expected a comma" },
-		{ "fail@1%,", "the end at character 9: expected delay, fail" },
-		{ "fail@1%,,hang@1%", "\",\" at character 9: expected delay, fail" },
-		{ "delay@1%", "\"delay\" at character 1: expected how long" },
-		{ "delay=@1%", "expected how long" },
-		{ "delay=5ms", "\"delay=5ms\" at character 1: expected delay=5ms@PERCENT%" },
-		{ "delay=5@1%", "\"5\" at character 7: expected a time with us, ms or s" },
-		{ "delay=5m@1%", "expected a time" },
-		{ "delay=ms@1%", "from 0 to 3600" },
-		{ "delay=5ms..@1%", "\"5ms..\" at character 7: expected a time" },
-		{ "delay=..5ms@1%", "expected a time" },
-		{ "delay=1ms..2ms..3ms@1%", "expected a time" },
-		{ "delay=50ms..5ms@1%",
-		    "\"50ms..5ms\" at character 7: the shorter time comes first" },
-		{ "delay=2s..1999ms@1%", "the shorter time comes first" },
-		{ "delay=3601s@1%", "from 0 to 3600" },
-		{ "delay=1.0005ms@1%", "up to 3 decimals" },
-		{ "gen=5: fail@1%",
-		    "\"gen=5\" at character 1: expected a whole number from 1 to 4" },
-		{ "gen=0: fail@1%", "from 1 to 4" },
-		{ "gen=1 fail@1%", "\"fail\" at character 7: expected a colon" },
-		{ "gen: fail@1%", "expected gen=VALUE" },
-		{ "gen=1:", "the end at character 7: expected delay, fail" },
-		{ "gen=1: fail@1%; gen=1: hang@1%",
-		    "\"gen=1: hang@1%\" at character 17: there is a" },
-		{ "fail@1%; hang@1%", "\"hang@1%\" at character 10: there is a clause" },
-		{ "fail@1%, gen=2: hang@1%", "\"gen\" at character 10: expected delay" },
-		{ "fail@1%; seed=", "expected a value" },
-		{ "fail@1%; seed=x", "expected a whole number from 0 to 18446744073709551615" },
-		{ "fail@1%; seed=18446744073709551616", "expected a whole number" },
-		{ "seed=1; fail@1%; seed=1",
-		    "\"seed=1\" at character 18: the seed is given already" },
-	};
-	for (size_t i = 0; i < COUNT(rows); i++) {
+	for (size_t i = 0; i < COUNT(wrong); i++) {
 		struct injections all, before;
 		memset(&all, 0x55, sizeof all);
 		before = all;
-		int r = injections_parse(rows[i].text, &all);
-		ck_assert_msg(r == -EINVAL, "\"%s\" gives %d", rows[i].text, r);
-		ck_assert_msg(strstr(why_text(), rows[i].expected) != NULL,
-		    "\"%s\": \"%s\", not \"%s\"", rows[i].text, why_text(), rows[i].expected);
+		int r = injections_parse(wrong[i].text, &all);
+		ck_assert_msg(r == -EINVAL, "\"%s\" gives %d", wrong[i].text, r);
+		ck_assert_msg(strstr(why_text(), wrong[i].expected) != NULL,
+		    "\"%s\": \"%s\", not \"%s\"", wrong[i].text, why_text(), wrong[i].expected);
 		ck_assert_mem_eq(&all, &before, sizeof all);
 	}
 }
@@ -270,20 +267,12 @@ END_TEST
 
 /* ---- a runtime ---- */
 
-static struct runtime rt;
-
 #define boot(...) \
-	runtime_boot(&rt, "--workers", "2", "--tasks", "1024", "--store", "16M", __VA_ARGS__)
-
-static void stop(void)
-{
-	runtime_stop(&rt);
-	runtime_end(&rt);
-}
+	runtime_boot(&host, "--workers", "2", "--tasks", "1024", "--store", "16M", __VA_ARGS__)
 
 static void expect_failure(int code, const char *words, const char *const *arguments)
 {
-	struct output_of o = program_run(&rt, "plmctl", arguments, NULL, 0);
+	struct output_of o = program_run(&host, "plmctl", arguments, NULL, 0);
 	ck_assert_msg(o.code == code, "exit code %d, not %d: %s", o.code, code, o.err);
 	ck_assert_msg(strstr(o.err, words) != NULL, "\"%s\", not \"%s\"", o.err, words);
 	output_free(&o);
@@ -294,7 +283,7 @@ static void expect_failure(int code, const char *words, const char *const *argum
 
 static long restarts(void)
 {
-	char *status = ctl_expect(&rt, 0, "status", "--json");
+	char *status = ctl_expect(&host, 0, "status", "--json");
 	char *text = json_field(status, "restarts");
 	ck_assert_ptr_nonnull(text);
 	long n = strtol(text, NULL, 10);
@@ -309,7 +298,7 @@ START_TEST(an_injected_failure_says_that_it_is_one_and_uses_retries)
 	expect(1, "injected failure of attempt 1", "call", "probe.noop");
 	expect(1, "injected failure of attempt 4", "call", "--retries", "3", "probe.noop");
 	ck_assert_int_eq(restarts(), 0);
-	stop();
+	host_stop();
 }
 END_TEST
 
@@ -317,11 +306,11 @@ START_TEST(retries_get_over_injected_failures)
 {
 	boot("--inject", "fail@50%", );
 	for (int i = 0; i < REPEATED; i++) {
-		char *text = ctl_expect(&rt, 0, "call", "--retries", "60", "probe.sum", "1", "2");
+		char *text = ctl_expect(&host, 0, "call", "--retries", "60", "probe.sum", "1", "2");
 		ck_assert_str_eq(text, "3");
 		free(text);
 	}
-	stop();
+	host_stop();
 }
 END_TEST
 
@@ -332,7 +321,7 @@ START_TEST(an_injected_crash_kills_the_worker_once_for_each_attempt)
 	ck_assert_int_eq(restarts(), 1);
 	expect(128 + SIGKILL, "probe.noop", "call", "--crash-retries", "2", "probe.noop");
 	ck_assert_int_eq(restarts(), 4);
-	stop();
+	host_stop();
 }
 END_TEST
 
@@ -341,19 +330,19 @@ START_TEST(crash_retries_get_over_injected_crashes)
 	boot("--inject", "crash@50%", );
 	for (int i = 0; i < REPEATED; i++) {
 		char *text =
-		    ctl_expect(&rt, 0, "call", "--crash-retries", "60", "probe.sum", "1", "2");
+		    ctl_expect(&host, 0, "call", "--crash-retries", "60", "probe.sum", "1", "2");
 		ck_assert_str_eq(text, "3");
 		free(text);
 	}
 	ck_assert_int_gt(restarts(), 0);
-	stop();
+	host_stop();
 }
 END_TEST
 
 /* Of the one worker, in ticks of the kernel; read from /proc/PID/stat, fields 14 and 15. */
 static unsigned long worker_cpu_ticks(void)
 {
-	char *worker = ctl_expect(&rt, 0, "workers", "--json"), path[64], line[512] = "";
+	char *worker = ctl_expect(&host, 0, "workers", "--json"), path[64], line[512] = "";
 	char *pid = json_field(worker, "pid");
 	unsigned long user = 0, kernel = 0;
 	snprintf(path, sizeof path, "/proc/%s/stat", pid);
@@ -374,24 +363,24 @@ static unsigned long worker_cpu_ticks(void)
 START_TEST(an_injected_delay_delays_without_burning_a_core)
 {
 	const uint64_t delay_ms = 700;
-	runtime_boot(&rt, "--workers", "1", "--tasks", "1024", "--store", "16M", "--inject",
+	runtime_boot(&host, "--workers", "1", "--tasks", "1024", "--store", "16M", "--inject",
 	    "delay=700ms@100%", );
 	uint64_t ticks_before = worker_cpu_ticks(), began = clock_ns();
-	char *text = ctl_expect(&rt, 0, "call", "probe.sum", "1", "2");
+	char *text = ctl_expect(&host, 0, "call", "probe.sum", "1", "2");
 	ck_assert_uint_ge(clock_ns() - began, delay_ms * NS_PER_MS);
 	ck_assert_str_eq(text, "3");
 	uint64_t burnt_ms =
 	    (worker_cpu_ticks() - ticks_before) * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
 	ck_assert_uint_lt(burnt_ms, delay_ms / 3);
 	free(text);
-	stop();
+	host_stop();
 }
 END_TEST
 
 static char *running_task(void)
 {
-	char *task = ctl_expect(&rt, 0, "call", "--detach", "probe.noop");
-	ctl_until(&rt, task, "tasks", "--state", "running", "--quiet");
+	char *task = ctl_expect(&host, 0, "call", "--detach", "probe.noop");
+	ctl_until(&host, task, "tasks", "--state", "running", "--quiet");
 	return task;
 }
 
@@ -401,10 +390,10 @@ START_TEST(cancelling_ends_an_injected_delay_and_not_the_worker)
 	char *task = running_task();
 	expect(0, "", "cancel", task);
 	expect(130, "cancelled", "get", task);
-	ctl_until(&rt, task, "tasks", "--state", "cancelled", "--quiet");
+	ctl_until(&host, task, "tasks", "--state", "cancelled", "--quiet");
 	ck_assert_int_eq(restarts(), 0);
 	free(task);
-	stop();
+	host_stop();
 }
 END_TEST
 
@@ -414,10 +403,10 @@ START_TEST(an_injected_hang_is_ended_by_killing_the_worker)
 	char *task = running_task();
 	expect(0, "", "cancel", task);
 	expect(130, "cancelled", "get", task);
-	ctl_until(&rt, task, "tasks", "--state", "cancelled", "--quiet");
+	ctl_until(&host, task, "tasks", "--state", "cancelled", "--quiet");
 	ck_assert_int_eq(restarts(), 1);
 	free(task);
-	stop();
+	host_stop();
 }
 END_TEST
 
@@ -426,13 +415,13 @@ static void row_of_calls(const char *inject, char ret[REPEATED + 1])
 {
 	boot("--inject", inject, );
 	for (int i = 0; i < REPEATED; i++) {
-		struct output_of o = ctl(&rt, "call", "probe.noop");
+		struct output_of o = ctl(&host, "call", "probe.noop");
 		ck_assert_int_le(o.code, 1);
 		ret[i] = o.code ? 'f' : '.';
 		output_free(&o);
 	}
 	ret[REPEATED] = 0;
-	stop();
+	host_stop();
 }
 
 START_TEST(what_a_seed_did_it_does_again)
@@ -450,7 +439,7 @@ START_TEST(plain_workers_are_of_the_first_generation)
 {
 	boot("--inject", "gen=1: fail@100%; hang@100%", );
 	expect(1, "injected", "call", "probe.noop");
-	stop();
+	host_stop();
 }
 END_TEST
 
@@ -475,10 +464,10 @@ END_TEST
 START_TEST(the_environment_injects_too)
 {
 	setenv("PLM_INJECT", "fail@100%", 1);
-	runtime_boot(&rt, "--workers", "2", "--tasks", "1024", "--store", "16M", );
+	runtime_boot(&host, "--workers", "2", "--tasks", "1024", "--store", "16M", );
 	unsetenv("PLM_INJECT");
 	expect(1, "injected", "call", "probe.noop");
-	stop();
+	host_stop();
 }
 END_TEST
 

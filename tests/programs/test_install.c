@@ -13,12 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/fixture.h"
 #include "tests/support/run_suite.h"
 #include "tests/support/program_runtime.h"
 
 enum { TEST_TIMEOUT_S = 120, SCRIPT_BYTES = 8192, OUTPUT_BYTES = 1 << 17, PATH_BYTES = 512 };
-
-static struct runtime rt; /* its directory is where things are installed, below "root" */
 
 /* ---- a shell ---- */
 
@@ -27,7 +26,7 @@ static struct runtime rt; /* its directory is where things are installed, below 
 static char *said_by(const char *shell, const char *script)
 {
 	char path[PATH_BYTES], line[2 * PATH_BYTES], *out = calloc(1, OUTPUT_BYTES);
-	scratch_write(&rt, "script", script, strlen(script), path, sizeof path);
+	scratch_write(&host, "script", script, strlen(script), path, sizeof path);
 	snprintf(line, sizeof line, "exec %s %s 2>&1", shell, path);
 	FILE *stream = popen(line, "r");
 	ck_assert_ptr_nonnull(stream);
@@ -83,7 +82,7 @@ static const char *variant(void)
 static void make(const char *target)
 {
 	free(bash("make -s --no-print-directory %s VARIANT=%s DESTDIR=%s/root PREFIX=/usr", target,
-	    variant(), rt.directory));
+	    variant(), host.directory));
 }
 
 static void set_up(void)
@@ -91,19 +90,19 @@ static void set_up(void)
 	char path[2 * PATH_BYTES];
 	unsetenv("MAKEFLAGS");
 	unsetenv("MFLAGS");
-	runtime_boot(&rt, "--workers", "1", "--tasks", "1024", "--store", "16M", );
+	runtime_boot(&host, "--workers", "1", "--tasks", "1024", "--store", "16M", );
 	make("install");
-	snprintf(path, sizeof path, "%s/root/usr/bin:%s", rt.directory, getenv("PATH"));
+	snprintf(path, sizeof path, "%s/root/usr/bin:%s", host.directory, getenv("PATH"));
 	setenv("PATH", path, 1);
-	setenv("PLM_NAME", rt.name, 1);
-	snprintf(path, sizeof path, "%s/root/usr", rt.directory);
+	setenv("PLM_NAME", host.name, 1);
+	snprintf(path, sizeof path, "%s/root/usr", host.directory);
 	setenv("ROOT", path, 1);
 }
 
 static void tear_down(void)
 {
-	runtime_stop(&rt);
-	runtime_end(&rt);
+	runtime_stop(&host);
+	runtime_end(&host);
 }
 
 START_TEST(each_file_is_installed_with_its_mode)
@@ -112,8 +111,8 @@ START_TEST(each_file_is_installed_with_its_mode)
 		"755 bin/plm",
 		"755 bin/plmctl",
 		"755 bin/plmdump",
-		"644 include/"
-		"plm.h",
+		"644 include/plm.h",
+		"644 include/plm_inspect.h",
 		"644 lib/libplm.a",
 		"755 lib/libplm.so.0.1.0",
 		"644 lib/pkgconfig/plm.pc",
@@ -226,7 +225,7 @@ END_TEST
 
 START_TEST(bash_completes_what_a_running_runtime_has)
 {
-	char *ref = ctl_expect(&rt, 0, "call", "--detach", "probe.echo", "x"), line[PATH_BYTES];
+	char *ref = ctl_expect(&host, 0, "call", "--detach", "probe.echo", "x"), line[PATH_BYTES];
 	expect_in(offered("plmctl call probe.ec"), "probe.echo\n");
 	snprintf(line, sizeof line, "%s\n", ref);
 	expect_said(offered("plmctl get "), line);
@@ -234,16 +233,16 @@ START_TEST(bash_completes_what_a_running_runtime_has)
 	snprintf(line, sizeof line, "%s\n", ref + 1);
 	expect_said(offered("plmctl get @"), line);
 	expect_said(offered("plmctl drain "), "0\n");
-	snprintf(line, sizeof line, "%s\n", rt.name);
+	snprintf(line, sizeof line, "%s\n", host.name);
 	expect_said(offered("plmctl --name test-"), line);
 	setenv("PLM_NAME", "nobody", 1);
 	expect_said(offered("plmctl get "), "\n");
 	char named[PATH_BYTES];
-	snprintf(named, sizeof named, "plmctl --name %s get ", rt.name);
+	snprintf(named, sizeof named, "plmctl --name %s get ", host.name);
 	snprintf(line, sizeof line, "%s\n", ref);
 	expect_said(offered(named), line);
-	setenv("PLM_NAME", rt.name, 1);
-	free(ctl_expect(&rt, 0, "drop", ref));
+	setenv("PLM_NAME", host.name, 1);
+	free(ctl_expect(&host, 0, "drop", ref));
 	free(ref);
 }
 END_TEST
@@ -268,7 +267,7 @@ static int listen_for_news(char path[PATH_BYTES])
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	scratch_path(&rt, "notify", address.sun_path, sizeof address.sun_path);
+	scratch_path(&host, "notify", address.sun_path, sizeof address.sun_path);
 	snprintf(path, PATH_BYTES, "%s", address.sun_path);
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
 	return fd;
@@ -292,19 +291,19 @@ static void expect_news(int fd, const char *expected)
 START_TEST(a_service_manager_hears_that_it_is_ready_and_that_it_stops)
 {
 	char path[PATH_BYTES];
-	free(ctl_expect(&rt, 0, "stop"));
-	ck_assert(wait_for_death(rt.pid));
-	waitpid(rt.pid, NULL, 0);
+	free(ctl_expect(&host, 0, "stop"));
+	ck_assert(wait_for_death(host.pid));
+	waitpid(host.pid, NULL, 0);
 	int fd = listen_for_news(path);
 	setenv("NOTIFY_SOCKET", path, 1);
-	runtime_reboot_with(&rt, (const char *const[]){ "--workers", "1", NULL });
+	runtime_reboot_with(&host, (const char *const[]){ "--workers", "1", NULL });
 	unsetenv("NOTIFY_SOCKET");
 	expect_news(fd, "READY=1\n");
 	/* what it starts must not speak in its name */
 	expect_said(bash("plmctl submit --no-env --shell 'echo ${NOTIFY_SOCKET-none}'"), "none\n");
-	kill(rt.pid, SIGTERM);
+	kill(host.pid, SIGTERM);
 	expect_news(fd, "STOPPING=1\n");
-	ck_assert(wait_for_death(rt.pid));
+	ck_assert(wait_for_death(host.pid));
 	close(fd);
 }
 END_TEST

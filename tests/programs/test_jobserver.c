@@ -35,7 +35,6 @@ struct jobs { /* shared with all of them */
 };
 
 static struct jobs *jobs;
-static plm *client;
 static char self[PATH_BYTES];
 
 /* ---- what jobs do ---- */
@@ -113,18 +112,18 @@ static void prepare(void)
 	jobs = shared_file(sizeof *jobs, "PLM_TEST_JOBS");
 }
 
-static void boot(const char *workers, const char *jobserver)
+static void jobserver_boot(const char *workers, const char *jobserver)
 {
 	prepare();
 	runtime_boot(&host, "--workers", workers, "--tasks", "4096", "--store", "64M", jobserver, );
-	ck_assert_int_eq(plm_connect(&client, host.name), 0);
+	host_join();
 }
 
 static void end(void)
 {
 	plm_disconnect(&client);
 	check_output(dump(&host, "check"), 0, NULL, NULL);
-	command_stop();
+	host_stop();
 }
 
 /* Its jobs are WHO's. */
@@ -232,7 +231,7 @@ static void expect_all_slots_again(void)
 
 START_TEST(a_make_gets_the_idle_slots_and_leaves_none)
 {
-	boot("4", "--jobserver=pipe");
+	jobserver_boot("4", "--jobserver=pipe");
 	jobs->meet = SLOTS;
 	expect_success(begin_make(2 * SLOTS, 0));
 	ck_assert_uint_eq(jobs->most, SLOTS);
@@ -243,7 +242,7 @@ END_TEST
 
 START_TEST(one_that_takes_tokens_by_a_path_gets_them_too)
 {
-	boot("4", "--jobserver=fifo");
+	jobserver_boot("4", "--jobserver=fifo");
 	jobs->meet = SLOTS;
 	check_output(order("--", self, "fifo", "8"), 0, "", "");
 	ck_assert_uint_eq(jobs->most, SLOTS);
@@ -254,7 +253,7 @@ END_TEST
 
 START_TEST(cpus_that_a_task_asked_for_are_its_makes_without_a_loan)
 {
-	boot("slots=3 x1", "--jobserver=pipe");
+	jobserver_boot("cpus=3 x1", "--jobserver=pipe");
 	jobs->meet = 3;
 	write_makefile(6, 0);
 	check_output(order("--dir", host.directory, "--needs", "cpus=3", "--", "make", "-rf",
@@ -267,7 +266,7 @@ END_TEST
 
 START_TEST(without_the_option_a_make_runs_one_job)
 {
-	boot("4", NULL);
+	jobserver_boot("4", NULL);
 	jobs->gate = ALL;
 	expect_success(begin_make(SLOTS, 0));
 	ck_assert_uint_eq(jobs->most, 1);
@@ -278,7 +277,7 @@ END_TEST
 
 START_TEST(flags_of_the_submitter_stay_but_for_its_jobserver)
 {
-	boot("2", "--jobserver=pipe");
+	jobserver_boot("2", "--jobserver=pipe");
 	setenv("CARGO_MAKEFLAGS", "-j --jobserver-auth=9,10", 1);
 	check_output(
 	    order("--env", "MAKEFLAGS=ks -j8 --jobserver-auth=9,10 -- A=b", "--shell",
@@ -303,7 +302,7 @@ END_TEST
 START_TEST(what_runs_never_exceeds_the_slots)
 {
 	enum { PLAIN = 60, EACH = 40 };
-	boot("4", "--jobserver=pipe");
+	jobserver_boot("4", "--jobserver=pipe");
 	char *plain[PLAIN], *made[2] = { NULL };
 	jobs->gate = ALL;
 	made[0] = begin_make(EACH, 0);
@@ -325,7 +324,7 @@ END_TEST
 
 START_TEST(a_task_that_waits_gets_the_first_slot_that_comes_back)
 {
-	boot("4", "--jobserver=pipe");
+	jobserver_boot("4", "--jobserver=pipe");
 	char *made = make_with_all_slots(), *plain = detached("--", self, "job", "2");
 	UNTIL(all_are_asked_back());
 	ck_assert_uint_eq(jobs->of[2], 0);
@@ -342,7 +341,7 @@ END_TEST
 
 START_TEST(makes_share_alike)
 {
-	boot("4", "--jobserver=pipe");
+	jobserver_boot("4", "--jobserver=pipe");
 	char *first = make_with_all_slots(), *second = begin_make(12, 1);
 	UNTIL(all_are_asked_back());
 	jobs->gate = 1; /* a slot for the second's own */
@@ -360,7 +359,7 @@ END_TEST
 
 START_TEST(a_slot_that_becomes_idle_is_lent_to_one_that_wants_it)
 {
-	boot("2", "--jobserver=pipe");
+	jobserver_boot("2", "--jobserver=pipe");
 	char *plain = detached("--", self, "job", "2"), *made;
 	UNTIL(jobs->of[2] == 1);
 	made = begin_make(4, 0);
@@ -376,7 +375,7 @@ END_TEST
 
 START_TEST(a_command_that_is_no_make_keeps_no_slot_from_a_task)
 {
-	boot("2", "--jobserver=pipe");
+	jobserver_boot("2", "--jobserver=pipe");
 	char *sleeper = detached("--", "sleep", "1000");
 	UNTIL(slots_lent() == 1);
 	free(ctl_expect(&host, 0, "call", "probe.echo", "x"));
@@ -394,7 +393,7 @@ END_TEST
 
 START_TEST(tokens_of_a_killed_make_are_there_again)
 {
-	boot("4", "--jobserver=pipe");
+	jobserver_boot("4", "--jobserver=pipe");
 	char *ref = make_with_all_slots();
 	ck_assert_int_eq(kill(jobs->parent[0], SIGKILL), 0);
 	free(ctl_expect(&host, 1, "wait", ref));
@@ -407,7 +406,7 @@ END_TEST
 
 START_TEST(tokens_of_a_killed_worker_are_there_again)
 {
-	boot("4", "--jobserver=pipe");
+	jobserver_boot("4", "--jobserver=pipe");
 	char *ref = make_with_all_slots();
 	ck_assert_int_eq(kill(worker_that(true)->pid, SIGKILL), 0);
 	free(ctl_expect(&host, 1, "wait", ref));
@@ -433,7 +432,7 @@ static void expect_that_all_are_lent_still(char *made, char *plain)
 
 START_TEST(a_lent_slot_that_is_killed_is_made_good_by_the_next_one)
 {
-	boot("4", "--jobserver=pipe");
+	jobserver_boot("4", "--jobserver=pipe");
 	char *made = make_with_all_slots(), *plain = detached("--", self, "job", "2");
 	UNTIL(all_are_asked_back());
 	const struct process *lent = worker_that(false);
@@ -447,7 +446,7 @@ END_TEST
 
 START_TEST(a_new_scheduler_finds_what_is_lent)
 {
-	boot("4", "--jobserver=pipe");
+	jobserver_boot("4", "--jobserver=pipe");
 	char *made = make_with_all_slots(), *plain = detached("--", self, "job", "2");
 	UNTIL(all_are_asked_back());
 	const struct process *scheduler = &plm_tables(client)->process[SLOT_SCHEDULER];
@@ -464,7 +463,7 @@ START_TEST(a_new_manager_goes_on_with_what_is_lent)
 {
 	prepare();
 	runtime_boot_loose(&host, "--workers", "4", "--jobserver=pipe", );
-	ck_assert_int_eq(plm_connect(&client, host.name), 0);
+	host_join();
 	char *made = make_with_all_slots(), *plain = detached("--", self, "job", "2");
 	UNTIL(all_are_asked_back());
 	runtime_kill(&host);

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "client/plm.h"
+#include "tests/support/fixture.h"
 #include "tests/support/journal_case.h"
 #include "tests/support/json.h"
 #include "tests/support/run_suite.h"
@@ -30,7 +31,7 @@ enum {
 static void leave_line(char *line, size_t size, unsigned number)
 {
 	char path[PATH_BYTES];
-	scratch_path(&lasting, "runs", path, sizeof path);
+	scratch_path(&host, "runs", path, sizeof path);
 	snprintf(line, size, "echo task-%u >> %s # <%u>", number, path, number);
 }
 
@@ -43,13 +44,13 @@ static char *keep_line(unsigned number)
 
 static void gate_path(char *ret, size_t size)
 {
-	scratch_path(&lasting, "gate", ret, size);
+	scratch_path(&host, "gate", ret, size);
 }
 
 static void open_gate(void)
 {
 	char path[PATH_BYTES];
-	scratch_write(&lasting, "gate", "", 0, path, sizeof path);
+	scratch_write(&host, "gate", "", 0, path, sizeof path);
 }
 
 /* It runs until the gate is open. */
@@ -57,7 +58,7 @@ static void wait_line(char *line, size_t size, const char *then)
 {
 	char gate[PATH_BYTES], runs[PATH_BYTES];
 	gate_path(gate, sizeof gate);
-	scratch_path(&lasting, "begun", runs, sizeof runs);
+	scratch_path(&host, "begun", runs, sizeof runs);
 	snprintf(line, size, "echo begun >> %s; until [ -e %s ]; do sleep 0.01; done; %s", runs,
 	    gate, then);
 }
@@ -77,11 +78,11 @@ static void submit_many(void *context)
 {
 	unsigned first = *(unsigned *)context;
 	char path[PATH_BYTES];
-	scratch_path(&lasting, "accepted", path, sizeof path);
+	scratch_path(&host, "accepted", path, sizeof path);
 	for (unsigned i = first; i < first + TASKS; i++) {
 		char line[LINE_BYTES];
 		leave_line(line, sizeof line, i);
-		struct output_of o = ctl(&lasting, "submit", "--detach", "--shell", line);
+		struct output_of o = ctl(&host, "submit", "--detach", "--shell", line);
 		FILE *f = o.code == 0 ? fopen(path, "a") : NULL;
 		if (f) {
 			fprintf(f, "%u\n", i);
@@ -149,13 +150,13 @@ START_TEST(what_has_ended_is_not_run_again_and_its_record_stays)
 	expect_history("exit 7", "exit_code", "7");
 	expect_history("exit 7", "stderr", "no luck\n");
 	expect_history("exit 7", "resumed", "0");
-	char *one = ctl_expect(&lasting, 0, "history", "--json", failed);
+	char *one = ctl_expect(&host, 0, "history", "--json", failed);
 	ck_assert_ptr_nonnull(strstr(one, "\"exit_code\": 7"));
-	struct output_of stale = ctl(&lasting, "wait", failed);
+	struct output_of stale = ctl(&host, "wait", failed);
 	ck_assert_msg(strstr(stale.err, "plmctl history"), "%s", stale.err);
 	output_free(&stale);
 	char *last = keep_line(11);
-	free(ctl_expect(&lasting, 0, "wait", last));
+	free(ctl_expect(&host, 0, "wait", last));
 	each_ran_once(11);
 	journal_end();
 	free(last);
@@ -179,15 +180,15 @@ START_TEST(tasks_that_wait_for_tasks_do_so_after_a_boot)
 {
 	char value[64];
 	journal_boot();
-	free(ctl_expect(&lasting, 0, "pause"));
-	char *a = ctl_expect(&lasting, 0, "call", "--detach", "probe.sum", "1", "2");
-	char *b = ctl_expect(&lasting, 0, "call", "--detach", "probe.sum", a, "10");
-	free(ctl_expect(&lasting, 0, "call", "--detach", "probe.sum", b, "777"));
+	free(ctl_expect(&host, 0, "pause"));
+	char *a = ctl_expect(&host, 0, "call", "--detach", "probe.sum", "1", "2");
+	char *b = ctl_expect(&host, 0, "call", "--detach", "probe.sum", a, "10");
+	free(ctl_expect(&host, 0, "call", "--detach", "probe.sum", b, "777"));
 	status_reaches("journal_accepted", 3);
 	journal_crash();
 	journal_reboot();
 	history_settles();
-	char *now = ref_now("777"), *sum = ctl_expect(&lasting, 0, "get", now);
+	char *now = ref_now("777"), *sum = ctl_expect(&host, 0, "get", now);
 	snprintf(value, sizeof value, "%s", sum);
 	ck_assert_str_eq(value, "790");
 	journal_end();
@@ -202,20 +203,20 @@ START_TEST(the_value_of_one_that_has_ended_is_kept_for_those_that_wait)
 {
 	char line[LINE_BYTES];
 	journal_boot();
-	free(ctl_expect(&lasting, 0, "pause"));
+	free(ctl_expect(&host, 0, "pause"));
 	wait_line(line, sizeof line, "printf 4");
 	char *gate = keep("--crash-retries", "2", "--shell", line);
-	char *a = ctl_expect(&lasting, 0, "call", "--detach", "probe.sum", "1", "2");
-	char *b = ctl_expect(&lasting, 0, "call", "--detach", "probe.sum", a, gate, "777");
+	char *a = ctl_expect(&host, 0, "call", "--detach", "probe.sum", "1", "2");
+	char *b = ctl_expect(&host, 0, "call", "--detach", "probe.sum", a, gate, "777");
 	status_reaches("journal_accepted", 3);
-	free(ctl_expect(&lasting, 0, "resume"));
+	free(ctl_expect(&host, 0, "resume"));
 	status_reaches("journal_ended", 1);
 	await_lines("begun", 1);
 	journal_crash();
 	open_gate();
 	journal_reboot();
 	history_settles();
-	char *now = ref_now("777"), *sum = ctl_expect(&lasting, 0, "get", now);
+	char *now = ref_now("777"), *sum = ctl_expect(&host, 0, "get", now);
 	ck_assert_str_eq(sum, "784");
 	expect_history("probe.sum 1 2", "resumed", "0");
 	journal_end();
@@ -233,10 +234,10 @@ START_TEST(what_cannot_be_kept_is_said_and_fails_after_a_boot_with_that_reason)
 	char path[PATH_BYTES];
 	memset(large, 'x', sizeof large);
 	journal_boot();
-	scratch_write(&lasting, "large", large, sizeof large, path, sizeof path);
-	char *object = ctl_expect(&lasting, 0, "put", path);
-	free(ctl_expect(&lasting, 0, "pause"));
-	free(ctl_expect(&lasting, 0, "call", "--detach", "probe.wordcount", object));
+	scratch_write(&host, "large", large, sizeof large, path, sizeof path);
+	char *object = ctl_expect(&host, 0, "put", path);
+	free(ctl_expect(&host, 0, "pause"));
+	free(ctl_expect(&host, 0, "call", "--detach", "probe.wordcount", object));
 	status_reaches("journal_accepted", 1);
 	expect_history("wordcount", "not_durable",
 	    "argument 1 is a value of more than 1 MiB, too large to be kept");
@@ -245,7 +246,7 @@ START_TEST(what_cannot_be_kept_is_said_and_fails_after_a_boot_with_that_reason)
 	history_settles();
 	expect_history("wordcount", "state", "failed");
 	expect_history("wordcount", "message",
-	    "it was not durable: argument 1 is a value of more "
+	    "the task was not durable: argument 1 is a value of more "
 	    "than 1 MiB, too large to be kept");
 	journal_end();
 	free(object);
@@ -299,8 +300,8 @@ START_TEST(a_task_that_is_to_be_tried_again_is_in_the_queue)
 	until_history("# again", "resumed", "1");
 	until_history("# again", "attempts", "1");
 	expect_history("# again", "state", "queued");
-	free(ctl_expect(&lasting, 0, "stop", "--now"));
-	ck_assert(wait_for_death(lasting.pid));
+	free(ctl_expect(&host, 0, "stop", "--now"));
+	ck_assert(wait_for_death(host.pid));
 	journal_crash();
 	journal_end();
 }
@@ -311,14 +312,14 @@ START_TEST(a_file_that_was_loaded_is_known_after_a_boot)
 	char path[PATH_BYTES];
 	const char lines[] = "true one\ntrue two\ntrue three\n";
 	journal_boot();
-	scratch_write(&lasting, "file", lines, sizeof lines - 1, path, sizeof path);
-	free(ctl_expect(&lasting, 0, "pause"));
-	free(ctl_expect(&lasting, 0, "load", "--unique", path));
+	scratch_write(&host, "file", lines, sizeof lines - 1, path, sizeof path);
+	free(ctl_expect(&host, 0, "pause"));
+	free(ctl_expect(&host, 0, "load", "--unique", path));
 	status_reaches("journal_accepted", 3);
 	journal_crash();
 	journal_reboot();
 	history_reaches("done", 3);
-	free(ctl_expect(&lasting, 0, "load", "--unique", "--wait", path));
+	free(ctl_expect(&host, 0, "load", "--unique", "--wait", path));
 	ck_assert_uint_eq(history_count("queued") + history_count("done"), 3);
 	journal_end();
 }
@@ -327,10 +328,10 @@ END_TEST
 START_TEST(what_was_forgotten_runs_and_is_kept_by_nobody)
 {
 	journal_boot();
-	free(ctl_expect(&lasting, 0, "pause"));
+	free(ctl_expect(&host, 0, "pause"));
 	char *ref = keep_line(1);
 	status_reaches("journal_accepted", 1);
-	free(ctl_expect(&lasting, 0, "drop", ref));
+	free(ctl_expect(&host, 0, "drop", ref));
 	char *other = keep_line(2); /* written after the drop was */
 	status_reaches("journal_accepted", 2);
 	journal_crash();
@@ -338,7 +339,7 @@ START_TEST(what_was_forgotten_runs_and_is_kept_by_nobody)
 	history_settles();
 	ck_assert_uint_eq(count_lines("runs", "task-1"), 1);
 	/* the other's, and its log */
-	ctl_until(&lasting, "\"records_used\": 2,", "status", "--json");
+	ctl_until(&host, "\"records_used\": 2,", "status", "--json");
 	journal_end();
 	free(ref);
 	free(other);
@@ -377,7 +378,7 @@ static void keep_many(unsigned n)
 	const plm_task task = {
 		.function = "command.run", .args = args, .nargs = 5, .results = 2, .flags = PLM_KEEP
 	};
-	ck_assert_int_eq(plm_connect(&rt, lasting.name), 0);
+	ck_assert_int_eq(plm_connect(&rt, host.name), 0);
 	for (unsigned i = 0; i < n; i++)
 		ck_assert_int_eq(plm_submit(rt, &task, refs), 0);
 	plm_disconnect(&rt);
@@ -386,7 +387,7 @@ static void keep_many(unsigned n)
 START_TEST(a_journal_that_dies_while_it_queues_again_doubles_nothing)
 {
 	journal_boot();
-	free(ctl_expect(&lasting, 0, "pause"));
+	free(ctl_expect(&host, 0, "pause"));
 	keep_many(MANY);
 	status_reaches("journal_accepted", MANY);
 	journal_crash();
@@ -405,7 +406,7 @@ START_TEST(stopping_writes_the_last_ends_and_stopping_at_once_loses_none)
 	journal_boot();
 	for (unsigned i = 1; i <= TASKS; i++)
 		free(keep_line(i));
-	runtime_stop(&lasting);
+	runtime_stop(&host);
 	ck_assert_uint_eq(history_count("done"), TASKS);
 	journal_reboot();
 	wait_line(line, sizeof line, "true");
@@ -413,8 +414,8 @@ START_TEST(stopping_writes_the_last_ends_and_stopping_at_once_loses_none)
 	free(keep("--shell", line));
 	await_lines("begun", 2);
 	free(keep_line(77));
-	free(ctl_expect(&lasting, 0, "stop", "--now"));
-	ck_assert(wait_for_death(lasting.pid));
+	free(ctl_expect(&host, 0, "stop", "--now"));
+	ck_assert(wait_for_death(host.pid));
 	journal_crash();
 	journal_reboot();
 	history_settles();
@@ -427,7 +428,7 @@ END_TEST
 
 static void refused(int code, const char *says, const char *const *arguments)
 {
-	struct output_of o = program_run(&lasting, "plm", arguments, NULL, 0);
+	struct output_of o = program_run(&host, "plm", arguments, NULL, 0);
 	ck_assert_msg(
 	    o.code == code && strstr(o.err, says), "exit code %d, not %d: %s", o.code, code, o.err);
 	output_free(&o);
@@ -439,15 +440,15 @@ START_TEST(the_journal_goes_on_when_its_manager_is_dead_and_under_the_next_one)
 	journal_boot_loose();
 	free(keep_line(1));
 	history_reaches("done", 1);
-	runtime_kill(&lasting);
+	runtime_kill(&host);
 	/* Its journal lives: the directory is not free for another. */
-	snprintf(other, sizeof other, "%s-2", lasting.name);
+	snprintf(other, sizeof other, "%s-2", host.name);
 	refused(75, "in use by another runtime",
 	    (const char *const[]){ "--name", other, "--state", state_directory, NULL });
-	scratch_path(&lasting, "elsewhere", elsewhere, sizeof elsewhere);
+	scratch_path(&host, "elsewhere", elsewhere, sizeof elsewhere);
 	ck_assert_int_eq(mkdir(elsewhere, 0700), 0);
 	refused(73, "keeps its journal in",
-	    (const char *const[]){ "--name", lasting.name, "--state", elsewhere, NULL });
+	    (const char *const[]){ "--name", host.name, "--state", elsewhere, NULL });
 	journal_reboot();
 	free(keep_line(2));
 	history_reaches("done", 2);
@@ -463,8 +464,8 @@ START_TEST(without_its_journal_a_runtime_does_not_boot)
 {
 	char path[PATH_BYTES + STATE_BYTES], other[64];
 	journal_boot();
-	snprintf(other, sizeof other, "%s-2", lasting.name);
-	runtime_stop(&lasting);
+	snprintf(other, sizeof other, "%s-2", host.name);
+	runtime_stop(&host);
 	snprintf(path, sizeof path, "%s/journal.db", state_directory);
 	ck_assert_int_eq(unlink(path), 0);
 	ck_assert_int_eq(mkdir(path, 0700), 0);
@@ -482,9 +483,9 @@ START_TEST(with_none_there_is_a_history_and_nothing_is_queued_again)
 {
 	journal_boot("--durability", "none", );
 	char *done = keep_line(1);
-	free(ctl_expect(&lasting, 0, "wait", done));
+	free(ctl_expect(&host, 0, "wait", done));
 	status_reaches("journal_ended", 1);
-	free(ctl_expect(&lasting, 0, "pause"));
+	free(ctl_expect(&host, 0, "pause"));
 	free(keep_line(2));
 	journal_crash();
 	journal_reboot("--durability", "none", );
@@ -499,73 +500,16 @@ START_TEST(one_runtime_a_directory_that_is_ones_own)
 {
 	char open[PATH_BYTES], other[64];
 	journal_boot();
-	snprintf(other, sizeof other, "%s-2", lasting.name);
+	snprintf(other, sizeof other, "%s-2", host.name);
 	refused(75, "in use by another runtime",
 	    (const char *const[]){ "--name", other, "--state", state_directory, NULL });
-	scratch_path(&lasting, "open", open, sizeof open);
+	scratch_path(&host, "open", open, sizeof open);
 	ck_assert_int_eq(mkdir(open, 0755), 0);
 	ck_assert_int_eq(chmod(open, 0755), 0);
 	refused(73, "chmod 700", (const char *const[]){ "--name", other, "--state", open, NULL });
 	refused(64, "--state DIR", (const char *const[]){ "--durability", "sync", NULL });
 	refused(64, "none, batch or sync",
 	    (const char *const[]){ "--state", open, "--durability", "always", NULL });
-	journal_end();
-}
-END_TEST
-
-START_TEST(the_history_is_bounded_by_count_and_by_age)
-{
-	journal_boot();
-	for (unsigned i = 1; i <= 10; i++)
-		free(keep_line(i));
-	status_reaches("journal_ended", 10);
-	runtime_stop(&lasting);
-	journal_reboot("--history-count", "3", );
-	until_history("<8>", "id", "8");
-	uint64_t deadline = deadline_after_ms(DEADLINE_MS);
-	while (history_count("done") > 3)
-		ck_assert_msg(clock_ns() < deadline, "%u are left", history_count("done"));
-	ck_assert_ptr_null(history_line("<7>"));
-	runtime_stop(&lasting);
-	journal_reboot("--history-age", "1ms", );
-	while (history_count("done") > 0)
-		ck_assert_msg(clock_ns() < deadline, "%u are left", history_count("done"));
-	journal_end();
-}
-END_TEST
-
-START_TEST(the_history_is_searched_and_summed_up)
-{
-	journal_boot();
-	for (unsigned i = 1; i <= 3; i++)
-		free(keep_line(i));
-	free(keep("--label", "odd", "--shell", "exit 3 # Special"));
-	status_reaches("journal_ended", 4);
-	char *found = ctl_expect(&lasting, 0, "history", "--json", "--exit-code", "3");
-	ck_assert_ptr_nonnull(strstr(found, "Special"));
-	ck_assert_ptr_null(strchr(found, '\n'));
-	free(found);
-	found = ctl_expect(&lasting, 0, "history", "--json", "--label", "odd");
-	ck_assert_ptr_nonnull(strstr(found, "\"label\": \"odd\""));
-	ck_assert_ptr_null(strchr(found, '\n'));
-	free(found);
-	found = ctl_expect(&lasting, 0, "history", "--json", "--include", "special");
-	ck_assert_ptr_nonnull(strstr(found, "Special"));
-	free(found);
-	found =
-	    ctl_expect(&lasting, 0, "history", "--json", "--since", "2020-01-01", "--until", "1h");
-	ck_assert_str_eq(found, "");
-	free(found);
-	found = ctl_expect(&lasting, 0, "history", "--json", "--since", "1h", "--limit", "2");
-	ck_assert_ptr_nonnull(strstr(found, "<3>"));
-	ck_assert_ptr_null(strstr(found, "<2>"));
-	free(found);
-	found = ctl_expect(&lasting, 0, "history", "--json", "--totals", "user");
-	ck_assert_ptr_nonnull(strstr(found, "\"tasks\": 4, \"done\": 3, \"failed\": 1,"));
-	free(found);
-	free(ctl_expect(&lasting, 65, "history", "12345"));
-	free(ctl_expect(&lasting, 64, "history", "--since", "yesterday"));
-	free(ctl_expect(&lasting, 66, "history", "--state-dir", "/"));
 	journal_end();
 }
 END_TEST
@@ -589,8 +533,6 @@ int main(void)
 		without_its_journal_a_runtime_does_not_boot,
 		with_none_there_is_a_history_and_nothing_is_queued_again,
 		one_runtime_a_directory_that_is_ones_own,
-		the_history_is_bounded_by_count_and_by_age,
-		the_history_is_searched_and_summed_up,
 	};
 	Suite *suite = suite_create("journal");
 	TCase *tcase = tcase_create("plm --state");

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "tests/support/fixture.h"
 #include "tests/support/journal_case.h"
 #include "tests/support/json.h"
 #include "tests/support/run_suite.h"
@@ -52,7 +53,7 @@ static void shell(const char *words, const char *a, const char *b)
 static char *log_text(void)
 {
 	char path[PATH_BYTES];
-	scratch_path(&lasting, "plm.log", path, sizeof path);
+	scratch_path(&host, "plm.log", path, sizeof path);
 	FILE *f = fopen(path, "r");
 	ck_assert_ptr_nonnull(f);
 	char *text = calloc(1, 1 << 16);
@@ -82,7 +83,7 @@ static bool has_set_aside(void)
 static void keep_counted(unsigned number)
 {
 	char line[LINE_BYTES], path[128];
-	scratch_path(&lasting, "runs", path, sizeof path);
+	scratch_path(&host, "runs", path, sizeof path);
 	snprintf(line, sizeof line, "echo task-%u >> %s # <%u>", number, path, number);
 	free(keep("--shell", line));
 }
@@ -103,7 +104,7 @@ static void no_task_ran_twice(unsigned tasks)
 static unsigned prefix_length(void)
 {
 	char *all = ctl_expect(
-	    &lasting, 0, "history", "--json", "--limit", "0", "--state-dir", state_directory);
+	    &host, 0, "history", "--json", "--limit", "0", "--state-dir", state_directory);
 	unsigned n = 0;
 	for (char *line = strtok(all, "\n"); line; line = strtok(NULL, "\n")) {
 		char expected[32];
@@ -125,11 +126,11 @@ START_TEST(a_torn_journal_is_cut_at_its_last_whole_group)
 {
 	char copy[128], wal[PATH_BYTES];
 	journal_boot("--durability", "sync", );
-	free(ctl_expect(&lasting, 0, "pause"));
+	free(ctl_expect(&host, 0, "pause"));
 	for (unsigned i = 0; i < TASKS; i++)
-		free(ctl_expect(&lasting, 0, "call", "--detach", "probe.noop"));
+		free(ctl_expect(&host, 0, "call", "--detach", "probe.noop"));
 	journal_crash();
-	scratch_path(&lasting, "copy", copy, sizeof copy);
+	scratch_path(&host, "copy", copy, sizeof copy);
 	state_path(wal, "journal.db-wal");
 	shell("cp -a", state_directory, copy);
 	off_t whole = size_of("journal.db-wal");
@@ -169,15 +170,15 @@ START_TEST(a_damaged_journal_is_set_aside_and_what_can_be_read_is_salvaged)
 	for (unsigned i = 1; i <= MANY; i++)
 		keep_counted(i);
 	history_reaches("done", MANY);
-	runtime_stop(&lasting);
+	runtime_stop(&host);
 	off_t pages = size_of("journal.db") / PAGE_BYTES;
 	for (off_t page = pages / 4; page < pages; page += pages / 4) {
 		journal_reboot();
 		journal_crash(); /* a file that was closed well is not looked through */
 		overwrite_page(page);
 		journal_reboot();
-		ctl_until(&lasting, "\"journal_trouble\": null", "status", "--json");
-		runtime_stop(&lasting);
+		ctl_until(&host, "\"journal_trouble\": null", "status", "--json");
+		runtime_stop(&host);
 	}
 	journal_reboot();
 	log_says("it is set aside as");
@@ -198,13 +199,13 @@ START_TEST(a_file_that_is_no_journal_is_set_aside)
 	for (size_t i = 0; i < sizeof junk; i++)
 		junk[i] = (char)random_next(&random);
 	journal_boot();
-	runtime_stop(&lasting);
+	runtime_stop(&host);
 	state_path(path, "journal.db");
 	FILE *f = fopen(path, "w");
 	ck_assert_ptr_nonnull(f);
 	ck_assert_uint_eq(fwrite(junk, 1, sizeof junk, f), sizeof junk);
 	fclose(f);
-	struct output_of o = ctl(&lasting, "history", "--state-dir", state_directory);
+	struct output_of o = ctl(&host, "history", "--state-dir", state_directory);
 	ck_assert_int_eq(o.code, 125);
 	ck_assert_msg(strstr(o.err, "is damaged"), "%s", o.err);
 	output_free(&o);
@@ -236,12 +237,12 @@ START_TEST(without_room_tasks_run_and_are_written_when_there_is_some)
 	for (unsigned i = 2; i <= TASKS; i++)
 		keep_counted(i);
 	await_lines("runs", TASKS);
-	ctl_until(&lasting, "\"journal_trouble\": \"", "status", "--json");
-	log_says("are not durable until there is a remedy");
+	ctl_until(&host, "\"journal_trouble\": \"", "status", "--json");
+	log_says("are not durable until the journal can write again");
 	ck_assert_uint_eq(history_count("done"), 1);
 	limit_file_size(RLIM_INFINITY);
 	history_reaches("done", TASKS);
-	ctl_until(&lasting, "\"journal_trouble\": null", "status", "--json");
+	ctl_until(&host, "\"journal_trouble\": null", "status", "--json");
 	journal_crash();
 	journal_reboot();
 	ck_assert_uint_eq(history_count("done"), TASKS);
@@ -254,10 +255,10 @@ START_TEST(without_room_sync_refuses_and_says_why)
 {
 	char line[LINE_BYTES];
 	journal_boot("--durability", "sync", );
-	free(ctl_expect(&lasting, 0, "pause"));
+	free(ctl_expect(&host, 0, "pause"));
 	keep_counted(1);
 	limit_file_size(LITTLE);
-	struct output_of o = ctl(&lasting, "submit", "--detach", "--", "true", "never");
+	struct output_of o = ctl(&host, "submit", "--detach", "--", "true", "never");
 	ck_assert_msg(
 	    o.code == 75 && strstr(o.err, "cannot be written"), "exit code %d: %s", o.code, o.err);
 	output_free(&o);
@@ -278,7 +279,7 @@ END_TEST
 /* A real full disk, where we may mount one. */
 START_TEST(a_full_disk_that_gets_room_again_loses_nothing)
 {
-	snprintf(state_directory, sizeof state_directory, "/tmp/plm-state-%d", (int)getpid());
+	journal_state();
 	ck_assert_int_eq(mkdir(state_directory, 0700), 0);
 	if (mount("plm-test", state_directory, "tmpfs", 0, "size=256k,mode=700") < 0) {
 		rmdir(state_directory);
@@ -288,7 +289,7 @@ START_TEST(a_full_disk_that_gets_room_again_loses_nothing)
 	unsigned n = 0;
 	while (n < 200) {
 		keep_counted(++n);
-		struct output_of o = ctl(&lasting, "status", "--json");
+		struct output_of o = ctl(&host, "status", "--json");
 		bool full = strstr(o.out, "\"journal_trouble\": \"") != NULL;
 		output_free(&o);
 		if (full)
@@ -297,7 +298,7 @@ START_TEST(a_full_disk_that_gets_room_again_loses_nothing)
 	ck_assert_uint_lt(n, 200);
 	ck_assert_int_eq(mount("plm-test", state_directory, "tmpfs", MS_REMOUNT, "size=16m"), 0);
 	history_reaches("done", n);
-	runtime_stop(&lasting);
+	runtime_stop(&host);
 	ck_assert_int_eq(umount(state_directory), 0);
 	journal_end();
 }

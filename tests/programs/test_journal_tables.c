@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "client/plm.h"
+#include "tests/support/fixture.h"
 #include "tests/support/journal_case.h"
 #include "tests/support/run_suite.h"
 
@@ -49,11 +50,11 @@ static void is_salvaged(void)
 {
 	unsigned before = files_set_aside();
 	journal_reboot();
-	ctl_until(&lasting, "\"journal_trouble\": null", "status", "--json");
+	ctl_until(&host, "\"journal_trouble\": null", "status", "--json");
 	ck_assert_uint_eq(files_set_aside(), before + 1);
 	free(keep("true"));
 	history_settles();
-	runtime_stop(&lasting);
+	runtime_stop(&host);
 }
 
 static void one_that_has_ended(void)
@@ -61,18 +62,19 @@ static void one_that_has_ended(void)
 	journal_boot();
 	free(keep("true"));
 	history_reaches("done", 1);
-	runtime_stop(&lasting);
+	runtime_stop(&host);
 }
 
 /* The boot is refused, with what to do, and nothing is moved or written. */
 static void is_refused(void)
 {
 	unsigned before = files_set_aside();
-	const char *const arguments[] = { "--name", lasting.name, "--tied", "--state",
-		state_directory, NULL };
-	struct output_of o = program_run(&lasting, "plm", arguments, NULL, 0);
+	const char *const arguments[] = { "--name", host.name, "--tied", "--state", state_directory,
+		NULL };
+	struct output_of o = program_run(&host, "plm", arguments, NULL, 0);
 	ck_assert_msg(o.code == 73, "exit code %d: %s", o.code, o.err);
-	ck_assert_msg(strstr(o.err, "by a newer version, or altered") != NULL, "%s", o.err);
+	ck_assert_msg(
+	    strstr(o.err, "a newer version made it, or a user altered it") != NULL, "%s", o.err);
 	output_free(&o);
 	ck_assert_uint_eq(files_set_aside(), before);
 }
@@ -80,7 +82,7 @@ static void is_refused(void)
 START_TEST(a_column_more_is_refused_and_no_task_is_lost)
 {
 	journal_boot("--durability", "sync", );
-	free(ctl_expect(&lasting, 0, "pause"));
+	free(ctl_expect(&host, 0, "pause"));
 	for (int i = 0; i < 5; i++)
 		free(keep("true"));
 	journal_crash();
@@ -106,9 +108,9 @@ START_TEST(tables_of_other_columns_or_none_are_refused)
 	one_that_has_ended();
 	for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
 		change_tables(changes[i][0]);
-		const char *const arguments[] = { "--name", lasting.name, "--tied", "--state",
+		const char *const arguments[] = { "--name", host.name, "--tied", "--state",
 			state_directory, NULL };
-		struct output_of o = program_run(&lasting, "plm", arguments, NULL, 0);
+		struct output_of o = program_run(&host, "plm", arguments, NULL, 0);
 		ck_assert_msg(o.code == 73 && strstr(o.err, "--state DIR"), "%s: exit code %d: %s",
 		    changes[i][0], o.code, o.err);
 		output_free(&o);
@@ -129,12 +131,12 @@ START_TEST(a_view_without_end_in_the_place_of_a_table_holds_nobody_up)
 	    "DROP TABLE resumed; CREATE VIEW resumed AS WITH RECURSIVE n(task) AS "
 	    "(SELECT 1 UNION ALL SELECT task + 1 FROM n) "
 	    "SELECT task, 1 AS boot, 1 AS ref, 1 AS at, 0 AS retries, 0 AS crash_retries FROM n");
-	struct output_of o = ctl(&lasting, "history", "--state-dir", state_directory);
+	struct output_of o = ctl(&host, "history", "--state-dir", state_directory);
 	ck_assert_int_eq(o.code, 125);
 	ck_assert_msg(strstr(o.err, "is not understood"), "%s", o.err);
 	output_free(&o);
 	is_refused();
-	runtime_end(&lasting);
+	runtime_end(&host);
 }
 END_TEST
 
@@ -196,14 +198,14 @@ START_TEST(a_salvage_that_was_killed_is_begun_again_and_loses_nothing)
 		snprintf(aside, sizeof aside, "%s.damaged-by-test-%d", path, moved);
 		leave_half_salvaged(aside, moved);
 		journal_reboot();
-		ctl_until(&lasting, "\"journal_damage\": \"set aside as journal.db.damaged-by-test",
+		ctl_until(&host, "\"journal_damage\": \"set aside as journal.db.damaged-by-test",
 		    "status", "--json");
 		ck_assert_uint_eq(history_count("done"), 1);
 		ck_assert_int_eq(access(aside, F_OK), 0);
-		runtime_stop(&lasting);
+		runtime_stop(&host);
 	}
 	journal_reboot();
-	ctl_until(&lasting, "\"journal_damage\": null", "status", "--json");
+	ctl_until(&host, "\"journal_damage\": null", "status", "--json");
 	ck_assert_uint_eq(history_count("done"), 1);
 	journal_end();
 }
@@ -213,7 +215,7 @@ END_TEST
 static void log_is_silent_about(const char *text)
 {
 	char path[PATH_BYTES], line[TEXT_BYTES];
-	scratch_path(&lasting, "plm.log", path, sizeof path);
+	scratch_path(&host, "plm.log", path, sizeof path);
 	FILE *f = fopen(path, "r");
 	ck_assert_ptr_nonnull(f);
 	while (fgets(line, sizeof line, f))
@@ -224,8 +226,8 @@ static void log_is_silent_about(const char *text)
 START_TEST(an_argument_of_no_bytes_is_queued_again)
 {
 	journal_boot("--durability", "sync", );
-	free(ctl_expect(&lasting, 0, "pause"));
-	free(ctl_expect(&lasting, 0, "call", "--detach", "probe.wordcount", ""));
+	free(ctl_expect(&host, 0, "pause"));
+	free(ctl_expect(&host, 0, "call", "--detach", "probe.wordcount", ""));
 	journal_crash();
 	journal_reboot();
 	history_settles();
@@ -243,12 +245,12 @@ START_TEST(an_argument_that_this_store_cannot_hold_fails_its_task_alone)
 	char *large = calloc(1, LARGE_BYTES);
 	ck_assert_ptr_nonnull(large);
 	journal_boot("--durability", "sync", );
-	free(ctl_expect(&lasting, 0, "pause"));
+	free(ctl_expect(&host, 0, "pause"));
 	const plm_task task = { .function = "probe.wordcount",
 		.nargs = 1,
 		.flags = PLM_KEEP,
 		.args = &PLM_BYTES(large, LARGE_BYTES) };
-	ck_assert_int_eq(plm_connect(&rt, lasting.name), 0);
+	ck_assert_int_eq(plm_connect(&rt, host.name), 0);
 	ck_assert_int_eq(plm_submit(rt, &task, &ref), 0);
 	plm_disconnect(&rt);
 	free(large);

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "tests/support/command_case.h"
+#include "tests/support/fixture.h"
 #include "tests/support/journal_case.h"
 #include "tests/support/json.h"
 #include "tests/support/run_suite.h"
@@ -138,17 +139,17 @@ START_TEST(the_history_knows_what_left)
 {
 	journal_boot("--tasks", "128", "--keep-finished", "1h", );
 	char *first = keep("--", "echo", "the first"), *line;
-	free(ctl_expect(&lasting, 0, "wait", first));
+	free(ctl_expect(&host, 0, "wait", first));
 	char *text = calloc(MORE_THAN_FIT, 8);
 	for (int i = 0; i < MORE_THAN_FIT; i++)
 		sprintf(text + strlen(text), ": %d\n", i);
-	struct output_of o = ctl_with_input(&lasting, text, strlen(text), "load", "-");
+	struct output_of o = ctl_with_input(&host, text, strlen(text), "load", "-");
 	ck_assert_msg(o.code == 0, "%s", o.err);
 	output_free(&o);
-	o = ctl(&lasting, "get", first);
+	o = ctl(&host, "get", first);
 	ck_assert_msg(o.code == 65 && strstr(o.err, "plmctl history"), "%d %s", o.code, o.err);
 	output_free(&o);
-	line = ctl_expect(&lasting, 0, "history", "--json", first);
+	line = ctl_expect(&host, 0, "history", "--json", first);
 	char *state = json_field(line, "state");
 	ck_assert_str_eq(state, "done");
 	history_reaches("done", MORE_THAN_FIT + 1);
@@ -162,7 +163,7 @@ END_TEST
 
 static void start(void)
 {
-	command_boot("2");
+	host_boot("2");
 }
 
 /* Each time at once: nothing is waited for but the task. */
@@ -171,22 +172,22 @@ START_TEST(the_history_is_never_behind_wait)
 	journal_boot();
 	for (int i = 0; i < 10; i++) {
 		char *ref = keep("--", "true");
-		free(ctl_expect(&lasting, 0, "wait", ref));
-		char *line = ctl_expect(&lasting, 0, "history", "--json", ref);
+		free(ctl_expect(&host, 0, "wait", ref));
+		char *line = ctl_expect(&host, 0, "history", "--json", ref);
 		char *state = json_field(line, "state");
 		ck_assert_str_eq(state, "done");
 		free(state);
 		free(line);
 		free(ref);
 	}
-	free(ctl_expect(&lasting, 0, "pause"));
+	free(ctl_expect(&host, 0, "pause"));
 	char *resumed = keep("--", "echo", "later");
-	free(ctl_expect(&lasting, 0, "history", resumed)); /* it is written when this is said */
+	free(ctl_expect(&host, 0, "history", resumed)); /* it is written when this is said */
 	journal_crash();
 	journal_reboot();
 	status_reaches("journal_to_resume", 0);
-	free(ctl_expect(&lasting, 0, "wait", "--all-kept"));
-	char *line = ctl_expect(&lasting, 0, "history", "--json", resumed);
+	free(ctl_expect(&host, 0, "wait", "--all-kept"));
+	char *line = ctl_expect(&host, 0, "history", "--json", resumed);
 	char *state = json_field(line, "state");
 	ck_assert_str_eq(state, "done");
 	free(state);
@@ -230,7 +231,7 @@ int main(void)
 	Suite *suite = suite_create("keep");
 	TCase *tcase = tcase_create("plm --keep-finished");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, start, command_stop);
+	tcase_add_checked_fixture(tcase, start, host_stop);
 	tcase_add_test(tcase, more_than_the_number_leave_and_who_comes_back_is_told);
 	tcase_add_test(tcase, a_time_of_its_own_is_longer_or_shorter_than_that_of_the_others);
 	tcase_add_test(tcase, the_order_outlives_the_scheduler);

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/door.h"
 #include "tests/support/deaths.h"
+#include "tests/support/fixture.h"
 #include "tests/support/run_suite.h"
 
 enum {
@@ -23,23 +24,10 @@ enum {
 	ROUNDS_OF_A_LIAR = 8,
 };
 
-static struct runtime rt;
-
-static void boot(void)
-{
-	runtime_boot(&rt, "--workers", "2", "--tasks", "256", "--store", "4M", );
-}
-
-static void stop(void)
-{
-	runtime_stop(&rt);
-	runtime_end(&rt);
-}
-
 /* The places of those that have just left may still be taken. */
 static bool is_let_in(void *handle)
 {
-	int r = plm_connect(handle, rt.name);
+	int r = plm_connect(handle, host.name);
 	ck_assert_msg(r == 0 || r == -EUSERS, "connect: %d, %s", r, plm_why());
 	return r == 0;
 }
@@ -65,7 +53,7 @@ static int knock(void)
 {
 	struct sockaddr_un address;
 	struct timeval patience = { .tv_sec = PATIENT_MS / 1000 };
-	ck_assert_int_eq(door_address(rt.name, &address), 0);
+	ck_assert_int_eq(door_address(host.name, &address), 0);
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	ck_assert_int_ge(fd, 0);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
@@ -134,7 +122,7 @@ START_TEST(lies_at_the_door_are_refused_and_others_are_served)
 	} while (clock_ns() < end);
 	printf("liar: PLM_LIAR_SEED=%llu, %llu messages at the door\n", (unsigned long long)seed,
 	    (unsigned long long)messages);
-	expect_nothing_left(&rt, handle);
+	expect_nothing_left(&host, handle);
 	plm_disconnect(&handle);
 }
 END_TEST
@@ -197,7 +185,7 @@ START_TEST(lies_in_every_hint_cost_others_nothing)
 	ck_assert_int_eq(plm_status_get(honest, &s), 0);
 	ck_assert_uint_eq(s.restarts, 0);
 	leave_unclean(&liar);
-	expect_nothing_left(&rt, honest);
+	expect_nothing_left(&host, honest);
 	plm_disconnect(&honest);
 }
 END_TEST
@@ -214,7 +202,7 @@ START_TEST(a_hold_that_is_granted_to_one_that_has_left_ends_with_it)
 	tell_scheduler(&liar->tables, liar->self, &hint, 1, false);
 	plm_disconnect(&liar);
 	plm_drop(honest, ref);
-	expect_nothing_left(&rt, honest);
+	expect_nothing_left(&host, honest);
 	plm_disconnect(&honest);
 }
 END_TEST
@@ -225,7 +213,7 @@ int main(void)
 	Suite *suite = suite_create("liar");
 	TCase *tcase = tcase_create("liar");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S + (double)number_from("PLM_LIAR_SECONDS", 0));
-	tcase_add_checked_fixture(tcase, boot, stop);
+	tcase_add_checked_fixture(tcase, host_boot_small, host_stop);
 	tcase_add_test(tcase, lies_at_the_door_are_refused_and_others_are_served);
 	tcase_add_test(tcase, lies_in_every_hint_cost_others_nothing);
 	tcase_add_test(tcase, a_hold_that_is_granted_to_one_that_has_left_ends_with_it);

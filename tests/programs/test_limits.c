@@ -13,77 +13,28 @@
 #include "base/clock.h"
 #include "tests/support/json.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/stubborn_case.h"
 #include "tests/support/program_runtime.h"
 #include "tests/support/roles_case.h"
 
-enum { TEST_TIMEOUT_S = 120, ATTEMPTS_MAX = 64, PATH_BYTES = 128, US_PER_MS = 1000 };
-
-static struct runtime machine;
-static plm *client;
-static char notes[PATH_BYTES];
-
-static void boot(const char *workers)
-{
-	runtime_boot(&machine, "--workers", workers, "--tasks", "1024", "--store", "16M",
-	    "--module", test_module("mod_stubborn"), );
-	ck_assert_int_eq(plm_connect(&client, machine.name), 0);
-	scratch_write(&machine, "notes", "", 0, notes, sizeof notes);
-}
-
-static void stop(void)
-{
-	plm_disconnect(&client);
-	runtime_stop(&machine);
-	runtime_end(&machine);
-}
-
-/* ---- what the tasks wrote ---- */
-
-struct attempt {
-	int64_t us;
-	int pid;
-	char what[16];
-};
-
-static int read_notes(struct attempt *ret)
-{
-	FILE *file = fopen(notes, "r");
-	int n = 0;
-	ck_assert_ptr_nonnull(file);
-	while (n < ATTEMPTS_MAX &&
-	    fscanf(file, "%" SCNd64 " %d %15s", &ret[n].us, &ret[n].pid, ret[n].what) == 3)
-		n++;
-	fclose(file);
-	return n;
-}
-
-static void until_noted(int wanted)
-{
-	static const struct timespec pause = { .tv_nsec = 2 * NS_PER_MS };
-	struct attempt all[ATTEMPTS_MAX];
-	uint64_t deadline = deadline_after_ms(DEADLINE_MS);
-	while (read_notes(all) < wanted) {
-		ck_assert_msg(clock_ns() < deadline, "there never were %d notes", wanted);
-		nanosleep(&pause, NULL);
-	}
-}
+enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 128, US_PER_MS = 1000 };
 
 /* ---- what the programs say ---- */
 
 static void expect_words(const char *words, const char *const *arguments)
 {
-	struct output_of o = program_run(&machine, "plmctl", arguments, NULL, 0);
+	struct output_of o = program_run(&host, "plmctl", arguments, NULL, 0);
 	ck_assert_msg(o.code == 1, "exit code %d, not 1: %s", o.code, o.err);
 	ck_assert_msg(strstr(o.err, words) != NULL, "\"%s\", not \"%s\"", o.err, words);
 	output_free(&o);
 }
 #define fails_with(words, ...) \
 	expect_words((words), (const char *const[]){ "call", __VA_ARGS__, NULL })
-#define detach(...) ctl_expect(&machine, 0, "call", "--detach", __VA_ARGS__)
+#define detach(...) ctl_expect(&host, 0, "call", "--detach", __VA_ARGS__)
 
 static long status_field(const char *name)
 {
-	char *out = ctl_expect(&machine, 0, "status", "--json");
+	char *out = ctl_expect(&host, 0, "status", "--json");
 	char *value = json_field(out, name);
 	ck_assert_msg(value != NULL, "no %s in %s", name, out);
 	long number = strtol(value, NULL, 10);
@@ -111,46 +62,46 @@ static void kill_scheduler(void)
 
 START_TEST(a_task_that_is_not_started_in_its_queue_limit_fails)
 {
-	boot("1");
+	stubborn_boot("1");
 	char *busy = detach("stubborn.obey", notes);
 	until_noted(1);
 	fails_with("not started within --queue-limit 100ms of its submission: no worker has been",
 	    "--queue-limit", "100ms", "probe.noop");
-	free(ctl_expect(&machine, 0, "cancel", busy));
+	free(ctl_expect(&host, 0, "cancel", busy));
 	/* In time, it is not touched however long it then runs. */
-	free(ctl_expect(&machine, 0, "call", "--queue-limit", "10s", "probe.sleep", "1000"));
+	free(ctl_expect(&host, 0, "call", "--queue-limit", "10s", "probe.sleep", "1000"));
 	free(busy);
-	stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(a_task_that_runs_longer_than_its_run_limit_fails)
 {
-	boot("1");
+	stubborn_boot("1");
 	fails_with("killed: ran longer than --run-limit 100ms", "--run-limit", "100ms",
 	    "stubborn.obey", notes);
 	ck_assert_int_eq(status_field("restarts"), 0); /* it stopped when asked to */
 	fails_with("killed: ran longer than --run-limit 50ms", "--run-limit", "50ms", "--grace",
 	    "100ms", "stubborn.ignore", notes);
 	ck_assert_int_eq(status_field("restarts"), 1);
-	stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(each_attempt_has_the_run_limit_anew_and_spends_a_retry)
 {
-	struct attempt all[ATTEMPTS_MAX];
-	boot("1");
+	struct note all[NOTES_MAX];
+	stubborn_boot("1");
 	fails_with("--run-limit 50ms", "--run-limit", "50ms", "--retries", "2", "--crash-retries",
 	    "9", "stubborn.obey", notes);
 	ck_assert_int_eq(read_notes(all), 6); /* three times "begins" and "obeys" */
-	stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(the_total_limit_holds_over_waits_retries_and_pauses)
 {
-	boot("1");
+	stubborn_boot("1");
 	fails_with("not done within --total-limit 300ms of its submission", "--total-limit",
 	    "300ms", "--retries", "200", "--backoff", "50ms", "--backoff-max", "50ms",
 	    "stubborn.flaw", notes);
@@ -158,29 +109,29 @@ START_TEST(the_total_limit_holds_over_waits_retries_and_pauses)
 	until_noted(2);
 	fails_with("what it waits for has not come", "--total-limit", "100ms", "probe.echo", busy);
 	fails_with("no worker has been free for it", "--total-limit", "100ms", "probe.noop");
-	free(ctl_expect(&machine, 0, "cancel", busy));
+	free(ctl_expect(&host, 0, "cancel", busy));
 	fails_with("killed: not done within --total-limit 100ms of its submission; attempt 1",
 	    "--total-limit", "100ms", "--retries", "3", "stubborn.obey", notes);
 	free(busy);
-	stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(limits_go_on_when_the_scheduler_dies)
 {
-	boot("1");
+	stubborn_boot("1");
 	char *runs = detach("--run-limit", "900ms", "stubborn.obey", notes);
 	char *waits = detach("--queue-limit", "300ms", "probe.noop");
 	char *late = detach("--total-limit", "300ms", "probe.echo", runs);
 	until_noted(1);
 	kill_scheduler();
-	free(ctl_expect(&machine, 1, "get", waits));
-	free(ctl_expect(&machine, 1, "get", late));
-	free(ctl_expect(&machine, 1, "get", runs));
+	free(ctl_expect(&host, 1, "get", waits));
+	free(ctl_expect(&host, 1, "get", late));
+	free(ctl_expect(&host, 1, "get", runs));
 	free(runs);
 	free(waits);
 	free(late);
-	stop();
+	host_stop();
 }
 END_TEST
 
@@ -189,37 +140,37 @@ END_TEST
 START_TEST(pauses_before_retries_double_up_to_the_longest)
 {
 	static const int64_t least_ms[] = { 100, 200, 300, 300 };
-	struct attempt all[ATTEMPTS_MAX];
-	boot("2");
+	struct note all[NOTES_MAX];
+	stubborn_boot("2");
 	fails_with("not yet", "--retries", "4", "--backoff", "100ms", "--backoff-max", "300ms",
 	    "stubborn.flaw", notes);
 	ck_assert_int_eq(read_notes(all), 5);
 	for (int i = 0; i < 4; i++)
 		ck_assert_int_ge(all[i + 1].us - all[i].us, least_ms[i] * US_PER_MS);
-	stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(a_pause_goes_on_when_the_scheduler_dies)
 {
-	struct attempt all[ATTEMPTS_MAX];
-	boot("2");
+	struct note all[NOTES_MAX];
+	stubborn_boot("2");
 	char *task = detach("--retries", "1", "--backoff", "700ms", "stubborn.flaw", notes);
 	until_noted(1);
-	ctl_until(&machine, task, "tasks", "--state", "ready", "--quiet");
+	ctl_until(&host, task, "tasks", "--state", "ready", "--quiet");
 	kill_scheduler();
-	free(ctl_expect(&machine, 1, "get", task));
+	free(ctl_expect(&host, 1, "get", task));
 	ck_assert_int_eq(read_notes(all), 2);
 	ck_assert_int_ge(all[1].us - all[0].us, 700 * US_PER_MS);
 	free(task);
-	stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(a_retry_is_not_for_the_worker_that_has_just_failed_it)
 {
-	struct attempt all[ATTEMPTS_MAX];
-	boot("2");
+	struct note all[NOTES_MAX];
+	stubborn_boot("2");
 	fails_with("not yet", "--retries", "40", "stubborn.flaw", notes);
 	ck_assert_int_eq(read_notes(all), 41);
 	for (int i = 0; i < 40; i++)
@@ -228,21 +179,21 @@ START_TEST(a_retry_is_not_for_the_worker_that_has_just_failed_it)
 	char *busy = detach("stubborn.doze", notes);
 	until_noted(42);
 	fails_with("not yet", "--retries", "2", "stubborn.flaw", notes);
-	free(ctl_expect(&machine, 0, "cancel", busy));
+	free(ctl_expect(&host, 0, "cancel", busy));
 	free(busy);
-	stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(a_retry_with_needs_is_not_for_the_worker_that_has_just_failed_it)
 {
-	struct attempt all[ATTEMPTS_MAX];
-	boot("slots=1,key=1 x2");
+	struct note all[NOTES_MAX];
+	stubborn_boot("cpus=1,key=1 x2");
 	fails_with("not yet", "--retries", "20", "--needs", "key=1", "stubborn.flaw", notes);
 	ck_assert_int_eq(read_notes(all), 21);
 	for (int i = 0; i < 20; i++)
 		ck_assert_int_ne(all[i].pid, all[i + 1].pid);
-	stop();
+	host_stop();
 }
 END_TEST
 
@@ -250,7 +201,7 @@ END_TEST
 
 static void expect_state(const char *state, const char *ref)
 {
-	char *out = ctl_expect(&machine, 0, "tasks", "--state", state, "--quiet");
+	char *out = ctl_expect(&host, 0, "tasks", "--state", state, "--quiet");
 	ck_assert_msg(strstr(out, ref) != NULL, "%s is not %s, but: %s", ref, state, out);
 	free(out);
 }
@@ -258,29 +209,29 @@ static void expect_state(const char *state, const char *ref)
 START_TEST(a_task_whose_retries_are_spent_is_dead_and_can_be_retried)
 {
 	char enough[PATH_BYTES + 16];
-	boot("2");
+	stubborn_boot("2");
 	char *value = detach("probe.echo", "a value that is too long to stand in the record");
 	char *task = detach("--retries", "1", "stubborn.flaw", notes, value);
-	free(ctl_expect(&machine, 1, "get", task));
-	free(ctl_expect(&machine, 0, "drop", value)); /* the dead one keeps its argument */
+	free(ctl_expect(&host, 1, "get", task));
+	free(ctl_expect(&host, 0, "drop", value)); /* the dead one keeps its argument */
 	expect_state("dead", task);
 	kill_scheduler();
-	char *again = ctl_expect(&machine, 0, "retry", task);
-	free(ctl_expect(&machine, 1, "get", again));
+	char *again = ctl_expect(&host, 0, "retry", task);
+	free(ctl_expect(&host, 1, "get", again));
 	expect_state("dead", again);
-	char *dead = ctl_expect(&machine, 0, "tasks", "--state", "dead", "--quiet");
+	char *dead = ctl_expect(&host, 0, "tasks", "--state", "dead", "--quiet");
 	ck_assert_str_eq(dead, again); /* alone: the first one was let go */
 	snprintf(enough, sizeof enough, "%s.enough", notes);
-	scratch_write(&machine, "notes.enough", "", 0, enough, sizeof enough);
-	char *good = ctl_expect(&machine, 0, "retry", again);
-	char *result = ctl_expect(&machine, 0, "get", good);
+	scratch_write(&host, "notes.enough", "", 0, enough, sizeof enough);
+	char *good = ctl_expect(&host, 0, "retry", again);
+	char *result = ctl_expect(&host, 0, "get", good);
 	ck_assert_str_eq(result, "a value that is too long to stand in the record");
-	free(ctl_expect(&machine, 64, "retry", good));
-	free(ctl_expect(&machine, 0, "drop", good));
-	ctl_until(&machine, "\"records_used\": 0", "status", "--json");
-	ctl_until(&machine, "\"store_used\": 0", "status", "--json");
+	free(ctl_expect(&host, 64, "retry", good));
+	free(ctl_expect(&host, 0, "drop", good));
+	ctl_until(&host, "\"records_used\": 0", "status", "--json");
+	ctl_until(&host, "\"store_used\": 0", "status", "--json");
 	free(value), free(task), free(again), free(dead), free(good), free(result);
-	stop();
+	host_stop();
 }
 END_TEST
 
@@ -320,19 +271,19 @@ END_TEST
 
 START_TEST(deaths_of_workers_have_a_budget_of_their_own_and_end_dead)
 {
-	struct attempt all[ATTEMPTS_MAX];
-	boot("2");
+	struct note all[NOTES_MAX];
+	stubborn_boot("2");
 	char *task = detach("--crash-retries", "2", "--retries", "9", "stubborn.die", notes);
-	free(ctl_expect(&machine, 128 + SIGKILL, "get", task));
+	free(ctl_expect(&host, 128 + SIGKILL, "get", task));
 	ck_assert_int_eq(read_notes(all), 3);
 	expect_state("dead", task);
 	/* One that was never tried again failed, and is not dead. */
 	char *once = detach("stubborn.flaw", notes);
-	free(ctl_expect(&machine, 1, "get", once));
+	free(ctl_expect(&host, 1, "get", once));
 	expect_state("failed", once);
 	free(task);
 	free(once);
-	stop();
+	host_stop();
 }
 END_TEST
 
@@ -341,12 +292,12 @@ END_TEST
 /* Cancelled by a reference; what the task wrote last. */
 static void cancel_running(const char *function, const char *grace, char ret_last[16])
 {
-	struct attempt all[ATTEMPTS_MAX];
+	struct note all[NOTES_MAX];
 	char *task = detach(function, notes);
 	until_noted(1);
-	free(ctl_expect(&machine, 0, "cancel", "--grace", grace, task));
-	free(ctl_expect(&machine, 130, "get", task));
-	ctl_until(&machine, task, "tasks", "--state", "cancelled", "--quiet");
+	free(ctl_expect(&host, 0, "cancel", "--grace", grace, task));
+	free(ctl_expect(&host, 130, "get", task));
+	ctl_until(&host, task, "tasks", "--state", "cancelled", "--quiet");
 	int n = read_notes(all);
 	snprintf(ret_last, sizeof all[0].what, "%s", all[n - 1].what);
 	free(task);
@@ -355,33 +306,33 @@ static void cancel_running(const char *function, const char *grace, char ret_las
 START_TEST(a_cancelled_task_is_asked_first)
 {
 	char last[16];
-	boot("1");
+	stubborn_boot("1");
 	cancel_running("stubborn.obey", "60s", last);
 	ck_assert_str_eq(last, "obeys");
 	ck_assert_int_eq(status_field("restarts"), 0);
-	stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(a_cancelled_task_that_sleeps_is_interrupted_then)
 {
 	char last[16];
-	boot("1");
+	stubborn_boot("1");
 	cancel_running("stubborn.doze", "2s", last);
 	ck_assert_str_eq(last, "wakes");
 	ck_assert_int_eq(status_field("restarts"), 0);
-	stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(a_cancelled_task_that_does_not_stop_is_killed_at_last)
 {
 	char last[16];
-	boot("1");
+	stubborn_boot("1");
 	cancel_running("stubborn.ignore", "100ms", last);
 	ck_assert_str_eq(last, "begins");
-	ctl_until(&machine, "\"restarts\": 1", "status", "--json");
-	stop();
+	ctl_until(&host, "\"restarts\": 1", "status", "--json");
+	host_stop();
 }
 END_TEST
 
@@ -389,7 +340,7 @@ START_TEST(who_waits_for_a_cancelled_task_does_not_wait_for_its_end)
 {
 	plm_ref ref;
 	plm_view view;
-	boot("1");
+	stubborn_boot("1");
 	plm_arg file = PLM_BYTES(notes, strlen(notes));
 	plm_task task = { .function = "stubborn.ignore", .args = &file, .nargs = 1 };
 	ck_assert_int_eq(plm_submit(client, &task, &ref), 0);
@@ -400,9 +351,9 @@ START_TEST(who_waits_for_a_cancelled_task_does_not_wait_for_its_end)
 	/* Its slot is not free before it is gone. */
 	fails_with("--queue-limit 200ms", "--queue-limit", "200ms", "probe.noop");
 	ck_assert_int_eq(plm_cancel(client, ref, 0), 0);
-	free(ctl_expect(&machine, 0, "call", "probe.noop"));
+	free(ctl_expect(&host, 0, "call", "probe.noop"));
 	ck_assert_int_eq(status_field("restarts"), 1);
-	stop();
+	host_stop();
 }
 END_TEST
 
@@ -415,7 +366,7 @@ static void await_itself(bool below)
 	void *word;
 	plm_ref object, ref;
 	plm_failure failure;
-	boot("2");
+	stubborn_boot("2");
 	ck_assert_int_eq(plm_create(client, PLM_REF_TEXT_BYTES - 1, &word, &object), 0);
 	plm_arg args[2] = { PLM_FUTURE(object), PLM_BYTES("below", 5) };
 	plm_task task = { .function = "stubborn.await", .args = args, .nargs = below ? 2 : 1 };
@@ -428,7 +379,7 @@ static void await_itself(bool below)
 	ck_assert_int_eq(plm_error(client, ref, &failure), 0);
 	ck_assert_int_eq(failure.code, EDEADLK);
 	ck_assert_msg(strstr(failure.message, "waits for itself"), "%s", failure.message);
-	stop();
+	host_stop();
 }
 
 START_TEST(a_task_that_waits_for_itself_is_told_so)
@@ -509,13 +460,13 @@ START_TEST(times_are_checked)
 	plm_ref ref;
 	plm_terms terms = { .run_ms = UINT32_MAX };
 	plm_task task = { .function = "probe.noop", .terms = &terms };
-	boot("1");
+	stubborn_boot("1");
 	ck_assert_int_eq(plm_submit(client, &task, &ref), -EINVAL);
 	ck_assert_msg(strstr(plm_why(), "run_ms"), "%s", plm_why());
 	ck_assert_int_eq(plm_cancel(client, PLM_NONE, -2), -EINVAL);
-	free(ctl_expect(&machine, 64, "call", "--run-limit", "5", "probe.noop"));
-	free(ctl_expect(&machine, 64, "call", "--backoff", "-1s", "probe.noop"));
-	stop();
+	free(ctl_expect(&host, 64, "call", "--run-limit", "5", "probe.noop"));
+	free(ctl_expect(&host, 64, "call", "--backoff", "-1s", "probe.noop"));
+	host_stop();
 }
 END_TEST
 

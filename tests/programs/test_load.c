@@ -338,7 +338,7 @@ int main(void)
 	Suite *suite = suite_create("load");
 	TCase *tcase = tcase_create("plmctl load");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, load_boot, command_stop);
+	tcase_add_checked_fixture(tcase, host_boot_two, host_stop);
 	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
 		tcase_add_test(tcase, tests[i]);
 	suite_add_tcase(suite, tcase);

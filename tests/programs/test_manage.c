@@ -154,7 +154,7 @@ START_TEST(every_failed_task_that_is_kept_can_be_retried_and_is_let_go_then)
 	free(ctl_expect(&host, 2, "wait", "--all-kept"));
 	check_found(QUIET("tasks", "--finished", "--label", "gate"), REFS("@"));
 	char *good = QUIET("tasks", "--finished");
-	refuse(64, "it is done", REFS("retry", good));
+	refuse(64, "is done: only a task", REFS("retry", good));
 	free(ctl_expect(&host, 0, "forget", "--all"));
 	ctl_until(&host, "\"records_used\": 0", "status", "--json");
 	ctl_until(&host, "\"store_used\": 0", "status", "--json");
@@ -169,7 +169,7 @@ START_TEST(what_failed_with_another_is_retried_with_it)
 	char *child = ctl_expect(&host, 0, "call", "--detach", "probe.wordcount", root);
 	char *leaf = ctl_expect(&host, 0, "call", "--detach", "probe.wordcount", child, root);
 	free(ctl_expect(&host, 3, "wait", root, child, leaf));
-	refuse(64, "failed, too", REFS("retry", leaf));
+	refuse(64, "failed too", REFS("retry", leaf));
 	check_found(QUIET("tasks", "--failed"), REFS(root, child, leaf));
 	make_there(path);
 	kill_scheduler();                                       /* who needs what is found again */
@@ -216,7 +216,7 @@ START_TEST(a_child_may_be_retried_before_its_parent_has_ended_and_after_it_faile
 	fail_both(path, &parent, &child);
 	char *second = ctl_expect(&host, 0, "retry", parent);
 	free(ctl_expect(&host, 1, "wait", second));
-	refuse(64, "failed, too", REFS("retry", child));
+	refuse(64, "failed too", REFS("retry", child));
 	char *third = ctl_expect(&host, 0, "retry", second); /* which is let go */
 	free(ctl_expect(&host, 1, "wait", third));
 	refuse(64, third, REFS("retry", child));
@@ -272,7 +272,7 @@ START_TEST(what_nobody_held_any_more_cannot_be_retried)
 	free(ctl_expect(&host, 0, "forget", lost)); /* but its child needs it still */
 	snprintf(let_go, sizeof let_go, "{\"ref\": \"%s\", \"kept\": false}", lost);
 	ctl_until(&host, let_go, "tasks", "--json", "--columns", "ref,kept");
-	refuse(64, "does not keep it", REFS("retry", lost));
+	refuse(64, "does not keep them", REFS("retry", lost));
 	free(ctl_expect(&host, 0, "forget", child));
 	free(root), free(lost), free(child);
 }
@@ -303,14 +303,14 @@ END_TEST
 START_TEST(what_cannot_be_retried_says_why)
 {
 	char *ref = ctl_expect(&host, 0, "put", "Makefile");
-	refuse(64, "it is done", REFS("retry", ref));
+	refuse(64, "is done: only a task", REFS("retry", ref));
 	char *running = detached("--", "sleep", "1000"), *doomed;
 	doomed = ctl_expect(&host, 0, "call", "--detach", "probe.sum", running);
 	ctl_until(&host, running, "tasks", "--in-progress", "--quiet");
-	refuse(64, "it is running", REFS("retry", running));
+	refuse(64, "is running: only", REFS("retry", running));
 	free(ctl_expect(&host, 0, "cancel", running));
 	free(ctl_expect(&host, 2, "wait", running, doomed));
-	refuse(64, "it is cancelled", REFS("retry", running));
+	refuse(64, "is cancelled: only", REFS("retry", running));
 	refuse(64, "been cancelled", REFS("retry", doomed));
 	free(ref), free(running), free(doomed);
 }

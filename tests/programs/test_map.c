@@ -207,8 +207,8 @@ END_TEST
 static void check_together(const char *jobs, unsigned together)
 {
 	struct output_of o =
-	    shell("rm -rf b; mkdir b; plmctl map %s 'touch b/{}; until "
-		  "[ $(ls b | wc -l) -ge %u ]; do sleep 0.01; done; [ {%%} -le %u ]' ::: $(seq %u)",
+	    shell("rm -rf b; mkdir b; plmctl map %s 'touch b/{}; until set -- b/*; "
+		  "[ $# -ge %u ]; do sleep 0.05; done; [ {%%} -le %u ]' ::: $(seq %u)",
 		jobs, together, together, 2 * together);
 	ck_assert_msg(o.code == 0 && !o.err[0], "%s: %d, %s", jobs, o.code, o.err);
 	output_free(&o);

@@ -6,26 +6,16 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "tests/support/fixture.h"
 #include "tests/support/map_case.h"
 #include "tests/support/run_suite.h"
 
 enum { TEST_TIMEOUT_S = 120 };
 
-static struct runtime rt;
-
 static void setup(void)
 {
 	map_setup();
-	runtime_boot(&rt, "--workers", "1", "--tasks", "256", "--store", "4M", );
-	setenv("PLM_NAME", rt.name, 1);
-}
-
-static void teardown(void)
-{
-	unsetenv("PLM_NAME");
-	runtime_stop(&rt);
-	runtime_end(&rt);
-	map_teardown();
+	map_boot("1", "4M");
 }
 
 /* ---- errors ---- */
@@ -46,7 +36,7 @@ static const struct row errors[] = {
 	    "--output-cap: \"x\" at character 1: expected a size such as 512M or 4G" },
 	{ 64, "plmctl submit --env X true", "--env wants NAME=VALUE, not \"X\"\n" },
 	{ 64, "plmctl submit --out F true", "--out needs --detach, which prints the reference" },
-	{ 64, "plmctl submit --shell true more", "\"more\" behind it is too much" },
+	{ 64, "plmctl submit --shell true more", "\"more\" behind LINE is too much" },
 	{ 64, "plmctl move --to done @1.1.1", "--to accepts only `todo`, not done" },
 	{ 64, "plmctl cancel", "cancel: which tasks? Give references, or a filter such as" },
 	{ 64, "plmctl map --halt soon true ::: 1", "such as soon,fail=1 or now,done=50%" },
@@ -121,12 +111,10 @@ static const struct row helps[] = {
 	{ 0, "plmctl help map", "run only the jobs that failed" },
 	{ 0, "plmctl help map", "take one value from each source per job; shorter sources" },
 	{ 0, "plmctl help map", "run N jobs at once" },
-	{ 0, "plmctl help submit",
-	    "use the environment, umask, nice value and limits of the "
-	    "worker" },
-	{ 0, "plmctl help submit", "- is the stdin of\n" },
+	{ 0, "plmctl help submit", "use the environment, umask, nice value and limits of the\n" },
+	{ 0, "plmctl help submit", "is the stdin of plmctl, read to its end first" },
 	{ 0, "plmctl help history", "only tasks submitted before TIME" },
-	{ 0, "plmctl help tasks", "dead: failed\n                     after all retries" },
+	{ 0, "plmctl help tasks", "dead:\n                     failed after all retries" },
 	{ 0, "plm --help", "resumes it with its original options" },
 };
 
@@ -144,7 +132,7 @@ int main(void)
 	Suite *suite = suite_create("messages");
 	TCase *tcase = tcase_create("messages");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_checked_fixture(tcase, setup, map_stop_and_teardown);
 	tcase_add_loop_test(
 	    tcase, an_error_says_to_which_thing_and_what_to_do, 0, (int)COUNT_OF(errors));
 	tcase_add_test(tcase, explain_names_commands_by_their_words);

@@ -11,11 +11,11 @@
 
 #include "base/clock.h"
 #include "tests/support/deaths.h"
+#include "tests/support/fixture.h"
 #include "tests/support/run_suite.h"
 
 enum { TEST_TIMEOUT_S = 60, PATH_BYTES = 4096, PIDS_MAX = 4, EXIT_NO_BOOT = 73 };
 
-static struct runtime rt; /* which tests boot by themselves, or not */
 static char scratch[PATH_BYTES], module[PATH_BYTES], vector[PATH_BYTES], pids[PATH_BYTES];
 
 static const char *where(void)
@@ -35,30 +35,26 @@ static void find(const char *file, char ret[PATH_BYTES])
 
 static void setup(void)
 {
-	rt = (struct runtime){ .ready_fd = -1 };
-	snprintf(rt.name, sizeof rt.name, "test-%d-module", (int)getpid());
-	snprintf(rt.directory, sizeof rt.directory, "/tmp/plm-test-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(rt.directory));
-	setenv("XDG_RUNTIME_DIR", rt.directory, 1);
+	runtime_prepare(&host);
 	find("tests/support/modules/mod_constructor.so", module);
 	find("examples/vector.so", vector);
-	scratch_path(&rt, "pids", pids, sizeof pids);
+	scratch_path(&host, "pids", pids, sizeof pids);
 	setenv("PLM_TEST_PIDS", pids, 1);
 }
 
 static void boot_with(const char *constructor)
 {
 	setup();
-	snprintf(scratch, sizeof scratch, "%s", rt.directory);
+	snprintf(scratch, sizeof scratch, "%s", host.directory);
 	setenv("PLM_TEST_CONSTRUCTOR", constructor, 1);
-	runtime_boot(
-	    &rt, "--workers", "2", "--tasks", "256", "--store", "4M", "--module-limit", "500ms", );
+	runtime_boot(&host, "--workers", "2", "--tasks", "256", "--store", "4M", "--module-limit",
+	    "500ms", );
 }
 
 static void stop(void)
 {
-	runtime_stop(&rt);
-	runtime_end(&rt);
+	runtime_stop(&host);
+	runtime_end(&host);
 	unlink(pids);
 	rmdir(scratch);
 }
@@ -95,17 +91,17 @@ static void expect_nothing_of_it(void)
 {
 	char pattern[PATH_BYTES];
 	glob_t found;
-	snprintf(pattern, sizeof pattern, "/dev/shm/plm-*-%s.*", rt.name);
+	snprintf(pattern, sizeof pattern, "/dev/shm/plm-*-%s.*", host.name);
 	ck_assert_msg(glob(pattern, 0, NULL, &found) == GLOB_NOMATCH, "%s is left",
 	    found.gl_pathc ? found.gl_pathv[0] : "something");
-	snprintf(pattern, sizeof pattern, "%s/plm/%s.[bls][eo]*[kl]", rt.directory, rt.name);
+	snprintf(pattern, sizeof pattern, "%s/plm/%s.[bls][eo]*[kl]", host.directory, host.name);
 	ck_assert_msg(glob(pattern, 0, NULL, &found) == GLOB_NOMATCH, "%s is left",
 	    found.gl_pathc ? found.gl_pathv[0] : "something");
 }
 
 static void expect_refusal(const char *words)
 {
-	struct output_of o = ctl(&rt, "module", "load", module);
+	struct output_of o = ctl(&host, "module", "load", module);
 	ck_assert_int_ne(o.code, 0);
 	ck_assert_msg(strstr(o.err, words) && strstr(o.err, "mod_constructor.so"), "%s", o.err);
 	output_free(&o);
@@ -117,7 +113,7 @@ START_TEST(a_module_that_hangs_ends_the_boot_after_its_limit_and_is_named)
 {
 	setup();
 	setenv("PLM_TEST_CONSTRUCTOR", "hang", 1);
-	struct output_of o = program_run(&rt, "plm",
+	struct output_of o = program_run(&host, "plm",
 	    (const char *const[]){ "--workers", "1", "--store", "4M", "--module-limit", "200ms",
 		"--module", module, NULL },
 	    NULL, 0);
@@ -128,7 +124,7 @@ START_TEST(a_module_that_hangs_ends_the_boot_after_its_limit_and_is_named)
 	output_free(&o);
 	expect_that_all_end(1);
 	expect_nothing_of_it();
-	runtime_end(&rt);
+	runtime_end(&host);
 }
 END_TEST
 
@@ -141,7 +137,7 @@ static int end_boot(const char *mode, int signal)
 	pid_t pid = fork();
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
-		execl(path, "plm", "--name", rt.name, "--workers", "1", "--store", "4M",
+		execl(path, "plm", "--name", host.name, "--workers", "1", "--store", "4M",
 		    "--module-limit", "1h", "--module", module, mode, (char *)NULL);
 		_exit(127);
 	}
@@ -160,7 +156,7 @@ START_TEST(a_signal_ends_a_boot_that_waits_for_a_module)
 	ck_assert_int_eq(end_boot(NULL, _i ? SIGINT : SIGTERM), 0);
 	expect_that_all_end(1);
 	expect_nothing_of_it();
-	runtime_end(&rt);
+	runtime_end(&host);
 }
 END_TEST
 
@@ -171,7 +167,7 @@ START_TEST(a_signal_for_the_starter_of_a_daemon_ends_its_boot)
 	ck_assert_int_eq(end_boot("--daemon", SIGINT), EXIT_NO_BOOT);
 	expect_that_all_end(1);
 	expect_nothing_of_it();
-	runtime_end(&rt);
+	runtime_end(&host);
 }
 END_TEST
 
@@ -181,7 +177,7 @@ START_TEST(a_module_that_hangs_is_given_up_and_the_next_one_is_loaded)
 {
 	boot_with("hang");
 	expect_refusal("--module-limit");
-	free(ctl_expect(&rt, 0, "module", "load", vector));
+	free(ctl_expect(&host, 0, "module", "load", vector));
 	expect_that_all_end(1);
 	stop();
 }
@@ -192,10 +188,9 @@ START_TEST(a_child_of_a_loader_that_died_holds_nobody_up)
 {
 	boot_with("abort");
 	expect_refusal("signal 6");
-	plm *client;
-	ck_assert_int_eq(plm_connect(&client, rt.name), 0);
+	host_join();
 	expect_alive(client, 0);
-	free(ctl_expect(&rt, 0, "module", "load", vector));
+	free(ctl_expect(&host, 0, "module", "load", vector));
 	expect_that_all_end(2);
 	plm_disconnect(&client);
 	stop();
@@ -205,7 +200,7 @@ END_TEST
 START_TEST(what_a_module_has_started_ends_with_its_loader)
 {
 	boot_with("leave");
-	free(ctl_expect(&rt, 0, "module", "load", module));
+	free(ctl_expect(&host, 0, "module", "load", module));
 	expect_that_all_end(2);
 	stop();
 }

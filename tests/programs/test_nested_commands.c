@@ -12,7 +12,7 @@
 
 enum { TEST_TIMEOUT_S = 60, LINE_BYTES = 1024 };
 
-static void boot(const char *workers, const char *spares)
+static void nested_commands_boot(const char *workers, const char *spares)
 {
 	char path[LINE_BYTES];
 	const char *bin = getenv("PLM_BIN");
@@ -41,18 +41,18 @@ static int32_t pid_of(const char *key)
 
 START_TEST(maps_in_all_slots_run_what_they_map)
 {
-	boot("2", "2");
+	nested_commands_boot("2", "2");
 	check_output(
 	    ctl(&host, "map", "-k", "-j2", "$BIN/plmctl map echo ::: {}; :", ":::", "1", "2"), 0,
 	    "1\n2\n", NULL);
 	expect_line("seq 300 | $BIN/plmctl map -k -j4 echo {} | tail -n 1", 0, "300\n", NULL);
-	command_stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(each_command_that_waits_is_served_on_one_worker)
 {
-	boot("1", "2");
+	nested_commands_boot("1", "2");
 	expect_line("$BIN/plmctl submit -- echo inner", 0, "inner\n", NULL);
 	expect_line("$BIN/plmctl submit -- $BIN/plmctl submit -- echo deep", 0, "deep\n", NULL);
 	expect_line("$BIN/plmctl call probe.echo called", 0, "called", NULL);
@@ -61,21 +61,21 @@ START_TEST(each_command_that_waits_is_served_on_one_worker)
 	    "$BIN/plmctl wait --quiet $($BIN/plmctl submit --detach -- true)", 0, NULL, NULL);
 	expect_line("echo echo loaded | $BIN/plmctl load --wait -", 0, NULL, "1 tasks ended");
 	expect_line("$BIN/plmctl map --private echo ::: own", 0, "own\n", NULL);
-	command_stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(several_clients_of_one_command_may_wait_at_once)
 {
-	boot("1", "1");
+	nested_commands_boot("1", "1");
 	expect_line("for i in 1 2 3; do $BIN/plmctl submit -- echo $i & done; wait", 0, NULL, NULL);
-	command_stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(tasks_of_tasks_are_accepted_by_a_runtime_that_drains)
 {
-	boot("1", "1");
+	nested_commands_boot("1", "1");
 	char *ref = detached("--shell",
 	    "until [ -e $HERE/go ]; do sleep 0.01; done; "
 	    "$BIN/plmctl submit -- echo late");
@@ -85,13 +85,13 @@ START_TEST(tasks_of_tasks_are_accepted_by_a_runtime_that_drains)
 	scratch_write(&host, "go", "", 0, path, sizeof path);
 	check_output(ctl(&host, "get", ref), 0, "late\n", NULL);
 	free(ref);
-	command_stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(explain_names_the_client_that_waits_inside)
 {
-	boot("1", "1");
+	nested_commands_boot("1", "1");
 	char *ref = detached("--shell",
 	    "$BIN/plmctl submit -- sh -c "
 	    "'until [ -e $HERE/go ]; do sleep 0.01; done'");
@@ -101,7 +101,7 @@ START_TEST(explain_names_the_client_that_waits_inside)
 	scratch_write(&host, "go", "", 0, path, sizeof path);
 	check_output(ctl(&host, "wait", ref), 0, NULL, NULL);
 	free(ref);
-	command_stop();
+	host_stop();
 }
 END_TEST
 
@@ -111,31 +111,31 @@ START_TEST(who_waits_for_itself_is_told)
 {
 	static const char *const lines[] = { "$BIN/plmctl wait $PLM_TASK",
 		"$BIN/plmctl get $PLM_TASK", "$BIN/plmctl call probe.echo $PLM_TASK" };
-	boot("1", "2");
+	nested_commands_boot("1", "2");
 	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
 		expect_line(lines[i], 125, "", "waits for itself");
 	expect_line("$BIN/plmctl stop", 125, "", "or with --now");
 	expect_line("$BIN/plmctl drain", 125, "", "call it from outside");
 	expect_line("$BIN/plmctl drain 0", 125, "", "call it from outside");
-	command_stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(at_the_cap_the_innermost_wait_fails_and_names_the_remedy)
 {
-	boot("1", "1");
+	nested_commands_boot("1", "1");
 	expect_line("$BIN/plmctl submit -- $BIN/plmctl submit -- echo too deep", 125, "",
 	    "larger --spares");
 	expect_line("$BIN/plmctl submit -- $BIN/plmctl map -j4 sleep ::: 0 0 0 0 0", 125, "",
 	    "larger --spares");
 	expect_line("$BIN/plmctl submit -- echo not so deep", 0, "not so deep\n", NULL);
-	command_stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(a_task_named_by_somebody_elses_environment_is_no_wait_of_ours)
 {
-	boot("1", "0");
+	nested_commands_boot("1", "0");
 	char *ref = ctl_expect(&host, 0, "submit", "--detach", "--", "true");
 	free(ctl_expect(&host, 0, "wait", ref));
 	setenv("PLM_TASK", ref, 1); /* it has ended */
@@ -146,7 +146,7 @@ START_TEST(a_task_named_by_somebody_elses_environment_is_no_wait_of_ours)
 	check_output(order("true"), 0, "", NULL);
 	unsetenv("PLM_TASK");
 	free(ref);
-	command_stop();
+	host_stop();
 }
 END_TEST
 
@@ -176,7 +176,7 @@ static void let_go(void)
 START_TEST(a_client_killed_inside_gives_the_slot_back)
 {
 	char path[LINE_BYTES], text[32] = "";
-	boot("1", "1");
+	nested_commands_boot("1", "1");
 	char *ref = start_waiting("until [ -e $HERE/end ]; do sleep 0.01; done; echo end");
 	scratch_path(&host, "client", path, sizeof path);
 	FILE *file = fopen(path, "r");
@@ -191,13 +191,13 @@ START_TEST(a_client_killed_inside_gives_the_slot_back)
 	scratch_write(&host, "end", "", 0, path, sizeof path);
 	check_output(ctl(&host, "get", ref), 0, "end\n", NULL);
 	free(ref);
-	command_stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(a_worker_killed_while_its_command_waits_leaves_nobody_waiting)
 {
-	boot("1", "1");
+	nested_commands_boot("1", "1");
 	char *ref = start_waiting("echo end"), *worker = ctl_expect(&host, 0, "explain", ref);
 	const char *pid = strstr(worker, "slot ");
 	ck_assert_ptr_nonnull(pid);
@@ -208,13 +208,13 @@ START_TEST(a_worker_killed_while_its_command_waits_leaves_nobody_waiting)
 	expect_line("$BIN/plmctl submit -- echo on", 0, "on\n", NULL);
 	free(worker);
 	free(ref);
-	command_stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(a_scheduler_killed_while_commands_wait_finds_them_again)
 {
-	boot("1", "2");
+	nested_commands_boot("1", "2");
 	char *ref = start_waiting("$BIN/plmctl submit -- $BIN/plmctl submit -- echo after");
 	int32_t scheduler = pid_of("scheduler_pid");
 	ck_assert_int_eq(kill(scheduler, SIGKILL), 0);
@@ -222,7 +222,7 @@ START_TEST(a_scheduler_killed_while_commands_wait_finds_them_again)
 	let_go();
 	check_output(ctl(&host, "get", ref), 0, "after\n", NULL);
 	free(ref);
-	command_stop();
+	host_stop();
 }
 END_TEST
 

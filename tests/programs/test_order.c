@@ -5,25 +5,16 @@
 
 #include "base/clock.h"
 #include "client/plm.h"
+#include "tests/support/fixture.h"
 #include "tests/support/run_suite.h"
 #include "tests/support/program_runtime.h"
 
 enum { TEST_TIMEOUT_S = 60, FLOOD = 2000 };
 
-static struct runtime machine;
-static plm *client;
-
-static void boot(const char *ageing)
+static void order_boot(const char *ageing)
 {
-	runtime_boot(&machine, "--workers", "1", "--ageing", ageing, );
-	ck_assert_int_eq(plm_connect(&client, machine.name), 0);
-}
-
-static void stop(void)
-{
-	plm_disconnect(&client);
-	runtime_stop(&machine);
-	runtime_end(&machine);
+	runtime_boot(&host, "--workers", "1", "--ageing", ageing, );
+	host_join();
 }
 
 /* How many of a flood of high priority are not settled when a task of low priority, submitted
@@ -58,30 +49,30 @@ static size_t left_when_low_is_done(const plm_terms *of_low, const plm_terms *of
 
 START_TEST(a_task_that_ages_is_not_starved_by_higher_priorities)
 {
-	boot("20ms");
+	order_boot("20ms");
 	ck_assert_uint_gt(left_when_low_is_done(NULL, NULL), FLOOD / 10);
-	stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(a_task_with_needs_that_ages_is_not_starved_either)
 {
 	plm_terms cpu = { .needs = "cpus=1" }, memory = { .needs = "mem=1K" };
-	boot("20ms");
+	order_boot("20ms");
 	ck_assert_uint_gt(left_when_low_is_done(&cpu, &memory), FLOOD / 10);
-	stop();
-	boot("20ms");
+	host_stop();
+	order_boot("20ms");
 	ck_assert_uint_gt(left_when_low_is_done(&cpu, &cpu), FLOOD / 10);
-	stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(without_ageing_priorities_are_strict)
 {
-	boot("0");
+	order_boot("0");
 	/* One that stands before the worker, and one that runs: the low one may be told first. */
 	ck_assert_uint_le(left_when_low_is_done(NULL, NULL), 2);
-	stop();
+	host_stop();
 }
 END_TEST
 

@@ -16,12 +16,12 @@
 #include "base/clock.h"
 #include "client/handle.h"
 #include "tests/support/command_case.h"
+#include "tests/support/leftovers.h"
 #include "tests/support/run_suite.h"
 
 enum { TEST_TIMEOUT_S = 120, TASKS = 4, LOOK_NS = 1000000, LINE_BYTES = 256 };
 
 static int ends[2];
-static plm *client;
 static char *ref[TASKS];
 
 static void look_again(void)
@@ -54,7 +54,7 @@ static uint32_t running(void)
 	return n;
 }
 
-static void boot(const char *all)
+static void outer_boot(const char *all)
 {
 	char flags[LINE_BYTES];
 	ck_assert_int_eq(pipe(ends), 0); /* for the runtime to inherit */
@@ -65,7 +65,7 @@ static void boot(const char *all)
 	runtime_boot(&host, "--workers", "4", "--tasks", "1024", "--store", "16M", );
 	unsetenv("MAKEFLAGS");
 	ck_assert_uint_eq(host.workers, 1);
-	ck_assert_int_eq(plm_connect(&client, host.name), 0);
+	host_join();
 }
 
 static void begin_tasks(void)
@@ -97,7 +97,7 @@ static void expect_tokens(const char *expected)
 
 START_TEST(each_worker_beyond_the_first_costs_a_token)
 {
-	boot("ab");
+	outer_boot("ab");
 	ck_assert_int_eq(tokens(), 2);
 	begin_tasks();
 	UNTIL(running() == 3 && tokens() == 0);
@@ -109,13 +109,13 @@ START_TEST(each_worker_beyond_the_first_costs_a_token)
 	expect_tokens("abc"); /* it is up still, and idle */
 	free(ctl_expect(&host, 0, "call", "probe.echo", "x"));
 	plm_disconnect(&client);
-	command_stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(tokens_are_given_back_at_the_end_of_the_runtime)
 {
-	boot("xyz");
+	outer_boot("xyz");
 	begin_tasks();
 	UNTIL(running() == 4 && tokens() == 0);
 	kill(host.pid, SIGTERM);
@@ -133,7 +133,7 @@ END_TEST
 
 START_TEST(deaths_of_workers_and_of_the_scheduler_lose_no_token)
 {
-	boot("xyz");
+	outer_boot("xyz");
 	begin_tasks();
 	UNTIL(running() == 4 && tokens() == 0);
 	const struct tables *t = plm_tables(client);
@@ -144,7 +144,7 @@ START_TEST(deaths_of_workers_and_of_the_scheduler_lose_no_token)
 	scratch_write(&host, "go", "", 0, path, sizeof path);
 	expect_tokens("xyz");
 	plm_disconnect(&client);
-	command_stop();
+	host_stop();
 }
 END_TEST
 
@@ -155,7 +155,7 @@ START_TEST(numbers_without_descriptors_are_no_jobserver)
 	runtime_boot(&host, "--workers", "4", "--tasks", "1024", "--store", "16M", );
 	unsetenv("MAKEFLAGS");
 	ck_assert_uint_eq(host.workers, 4);
-	command_stop();
+	host_stop();
 }
 END_TEST
 
@@ -170,8 +170,10 @@ START_TEST(a_real_make_and_its_runtime_have_so_many_jobs_in_all)
 	    "until test -e enough; do sleep 0.01; done'; done > refs; "
 	    "until test `ls run.* | wc -l` = 2; do sleep 0.01; done; touch enough; "
 	    "plmctl wait $$(cat refs) && plmctl stop\n";
-	char text[4 * LINE_BYTES], bin[PATH_MAX], directory[] = "/tmp/plm-test-XXXXXX";
+	char text[4 * LINE_BYTES], bin[PATH_MAX], directory[96], name[32];
 	const char *where = getenv("PLM_BIN");
+	test_runtime_name(name, sizeof name);
+	test_path("make-XXXXXX", directory, sizeof directory);
 	ck_assert_ptr_nonnull(mkdtemp(directory));
 	ck_assert_ptr_nonnull(realpath(where && where[0] ? where : ".", bin));
 	snprintf(text, sizeof text, "%s/Makefile", directory);
@@ -181,10 +183,10 @@ START_TEST(a_real_make_and_its_runtime_have_so_many_jobs_in_all)
 	setenv("BIN", bin, 1);
 	setenv("XDG_RUNTIME_DIR", directory, 1);
 	snprintf(text, sizeof text,
-	    "cd %s; export PATH=$BIN:$PATH PLM_NAME=outer-%d; "
+	    "cd %s; export PATH=$BIN:$PATH PLM_NAME=%s; "
 	    "timeout 60 make -rj3 > log 2>&1 && ! grep 'jobserver unavailable' log; code=$?; "
 	    "cat log; rm -rf %s; exit $code",
-	    directory, (int)getpid(), directory);
+	    directory, name, directory);
 	ck_assert_int_eq(system(text), 0);
 }
 END_TEST

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "client/plm.h"
 #include "tables/command_block.h"
+#include "tests/support/fixture.h"
 #include "tests/support/json.h"
 #include "tests/support/map_case.h"
 #include "tests/support/run_suite.h"
@@ -28,28 +29,11 @@ enum {
 	WAIT_MS = 60000,
 };
 
-static struct runtime rt;
-
 /* `sh gen N` writes N bytes, of which no two megabytes are alike. */
 static void setup(void)
 {
 	map_setup();
 	file_write("gen", "seq 1000000000 | head -c $1\n");
-}
-
-static void boot(const char *workers, const char *store)
-{
-	/* A result that is kept must not make room by leaving. */
-	runtime_boot(&rt, "--workers", workers, "--tasks", "4096", "--store", store,
-	    "--keep-finished", "all", );
-	setenv("PLM_NAME", rt.name, 1);
-}
-
-static void stop(void)
-{
-	unsetenv("PLM_NAME");
-	runtime_stop(&rt);
-	runtime_end(&rt);
 }
 
 /* Both lines write the same to stdout. */
@@ -92,7 +76,7 @@ END_TEST
 
 START_TEST(long_output_of_submit_comes_whole)
 {
-	boot("1", "64M");
+	map_boot("1", "64M");
 	unsigned long all = long_bytes();
 	check_same("plmctl submit -- sh gen $N", "sh gen $N", all);
 	check_same("plmctl submit --shell \"sh gen $N >&2\" 2>&1 >/dev/null", "sh gen $N", all / 4);
@@ -101,12 +85,12 @@ START_TEST(long_output_of_submit_comes_whole)
 	struct rusage usage;
 	getrusage(RUSAGE_CHILDREN, &usage);
 	ck_assert_int_lt(usage.ru_maxrss, MEMORY_KB_MAX + (all >> 12)); /* --output-cap maps it */
-	char *status = ctl_expect(&rt, 0, "status", "--json");
+	char *status = ctl_expect(&host, 0, "status", "--json");
 	char *reserved = json_field(status, "store_reserved");
 	ck_assert_int_le(atol(reserved), RESERVED_MAX);
 	free(reserved);
 	free(status);
-	stop();
+	map_stop();
 }
 END_TEST
 
@@ -123,7 +107,7 @@ START_TEST(long_output_is_whole_in_json)
 	ck_assert_uint_eq(strlen(text), 300000);
 	free(text);
 	output_free(&o);
-	boot("1", "64M");
+	map_boot("1", "64M");
 	o = shell("plmctl submit --json --shell 'sh gen 3000000; sh gen 300000 >&2'");
 	text = json_field(o.out, "value");
 	ck_assert_str_eq(text, plain.out);
@@ -131,7 +115,7 @@ START_TEST(long_output_is_whole_in_json)
 	free(text);
 	output_free(&o);
 	output_free(&plain);
-	stop();
+	map_stop();
 }
 END_TEST
 
@@ -153,7 +137,7 @@ END_TEST
 
 START_TEST(output_of_submit_is_shown_as_it_is_written)
 {
-	boot("1", "4M");
+	map_boot("1", "4M");
 	pid_t pid = shell_start("plmctl submit --shell 'echo begun; echo too >&2; until [ -e go ]; "
 				"do sleep 0.01; done; printf done' > out 2> err");
 	wait_for_file("out", "begun\n");
@@ -166,26 +150,26 @@ START_TEST(output_of_submit_is_shown_as_it_is_written)
 	check_shell(0, "o1\ne1\no2\ne2\no3\ne3\n", "",
 	    "plmctl submit --shell 'for i in 1 2 3; do "
 	    "echo o$i; echo e$i >&2; done' 2>&1");
-	stop();
+	map_stop();
 }
 END_TEST
 
 START_TEST(a_reader_that_leaves_ends_the_command_of_submit)
 {
-	boot("1", "4M");
+	map_boot("1", "4M");
 	check_shell(0, "y\n", "", "plmctl submit -- yes | head -n 1");
-	ctl_until(&rt, "\"running\": 0", "status", "--json");
+	ctl_until(&host, "\"running\": 0", "status", "--json");
 	struct output_of o = shell("plmctl submit -- sh gen 1000000 > /dev/full");
 	ck_assert_int_eq(o.code, 125);
 	ck_assert_ptr_nonnull(strstr(o.err, "writing the output: No space left on device"));
 	output_free(&o);
-	stop();
+	map_stop();
 }
 END_TEST
 
 START_TEST(others_are_told_where_the_output_goes)
 {
-	boot("1", "4M");
+	map_boot("1", "4M");
 	pid_t pid = shell_start("exec plmctl submit --label me --shell 'echo begun; until [ -e "
 				"go ]; do sleep 0.01; done' > out");
 	wait_for_file("out", "begun\n");
@@ -208,7 +192,7 @@ START_TEST(others_are_told_where_the_output_goes)
 	    "sh gen 1000000 | cmp - log");
 	file_write("go", "");
 	ck_assert_int_eq(shell_end(pid), 0);
-	stop();
+	map_stop();
 }
 END_TEST
 
@@ -226,7 +210,7 @@ START_TEST(the_last_attempt_alone_is_shown_where_there_may_be_several)
 	check_same("plmctl map --line --crash-retries 1 'sh gen 900000; "
 		   "[ $PLM_ATTEMPT = 2 ] || kill -9 $PPID # {}' ::: x | tail -c 900000",
 	    "sh gen 900000", 0);
-	boot("1", "4M");
+	map_boot("1", "4M");
 	check_shell(0, "2\n", "",
 	    "plmctl submit --retries 1 --shell 'echo $PLM_ATTEMPT; test "
 	    "$PLM_ATTEMPT = 2'");
@@ -237,7 +221,7 @@ START_TEST(the_last_attempt_alone_is_shown_where_there_may_be_several)
 	check_shell(0, "1\n2\n", "the output of attempts 1 to 1, which were thrown away, was shown",
 	    "plmctl submit --shell 'echo $PLM_ATTEMPT; test $PLM_ATTEMPT = 2 || "
 	    "plmctl requeue $PLM_TASK; test $PLM_ATTEMPT = 2 || sleep 1000'");
-	stop();
+	map_stop();
 }
 END_TEST
 
@@ -297,7 +281,7 @@ START_TEST(a_full_directory_is_an_error_of_the_job_that_names_it)
 		unshare);
 	ck_assert_msg(
 	    strncmp(o.out, "1\n1\n2\n", 6) == 0 && strstr(o.out, "\n2\n3\n"), "%s%s", o.out, o.err);
-	ck_assert_msg(strstr(o.err, "job 2: of its output ") &&
+	ck_assert_msg(strstr(o.err, "job 2: ") &&
 		strstr(o.err,
 		    "/t, the directory "
 		    "for long output: No space left on device; free some there, or name another "
@@ -339,42 +323,42 @@ END_TEST
 /* All of the store is in use by what is kept. */
 START_TEST(short_output_of_map_comes_whole_through_a_full_store)
 {
-	boot("1", "1M");
+	map_boot("1", "1M");
 	check_shell(0, NULL, "",
 	    "A=$(plmctl submit --detach -- head -c 700000 /dev/zero); "
 	    "plmctl wait $A; seq 20 | plmctl map -k 'sh gen 200000 # {}' > is; "
 	    "for i in $(seq 20); do sh gen 200000; done | cmp - is");
-	stop();
+	map_stop();
 }
 END_TEST
 
 /* The work is done: its result waits for room, with a word. */
 START_TEST(a_result_without_room_waits_for_it_and_explain_says_so)
 {
-	boot("1", "4M");
-	char *kept = ctl_expect(&rt, 0, "submit", "--detach", "sh", "gen", "3000000");
-	free(ctl_expect(&rt, 0, "wait", kept));
-	char *late = ctl_expect(&rt, 0, "submit", "--detach", "sh", "gen", "2000000");
+	map_boot("1", "4M");
+	char *kept = ctl_expect(&host, 0, "submit", "--detach", "sh", "gen", "3000000");
+	free(ctl_expect(&host, 0, "wait", kept));
+	char *late = ctl_expect(&host, 0, "submit", "--detach", "sh", "gen", "2000000");
 	ctl_until(
-	    &rt, "it has a result of 1.9 MiB, for which the store has no room", "explain", late);
-	free(ctl_expect(&rt, 0, "drop", kept));
-	free(ctl_expect(&rt, 0, "wait", late));
+	    &host, "it has a result of 1.9 MiB, for which the store has no room", "explain", late);
+	free(ctl_expect(&host, 0, "drop", kept));
+	free(ctl_expect(&host, 0, "wait", late));
 	struct output_of o = shell("plmctl get %s > is; sh gen 2000000 | cmp - is", late);
 	ck_assert_msg(o.code == 0, "%s%s", o.out, o.err);
 	output_free(&o);
 	free(late);
 	free(kept);
-	stop();
+	map_stop();
 }
 END_TEST
 
 START_TEST(a_result_that_finds_no_room_is_cut_off_visibly_and_not_lost)
 {
-	boot("1", "4M");
-	char *kept = ctl_expect(&rt, 0, "submit", "--detach", "sh", "gen", "3000000");
-	free(ctl_expect(&rt, 0, "wait", kept));
-	char *late = ctl_expect(&rt, 0, "submit", "--detach", "sh", "gen", "2000000");
-	free(ctl_expect(&rt, 0, "wait", late));
+	map_boot("1", "4M");
+	char *kept = ctl_expect(&host, 0, "submit", "--detach", "sh", "gen", "3000000");
+	free(ctl_expect(&host, 0, "wait", kept));
+	char *late = ctl_expect(&host, 0, "submit", "--detach", "sh", "gen", "2000000");
+	free(ctl_expect(&host, 0, "wait", late));
 	struct output_of o = shell("plmctl get %s > is; echo $?; sh gen 2000000 | head -c "
 				   "$(wc -c < is) | cmp - is; plmctl info --json %s",
 	    late, late);
@@ -384,7 +368,7 @@ START_TEST(a_result_that_finds_no_room_is_cut_off_visibly_and_not_lost)
 	output_free(&o);
 	free(late);
 	free(kept);
-	stop();
+	map_stop();
 }
 END_TEST
 
@@ -429,12 +413,11 @@ END_TEST
 /* As far as it is kept at all. */
 START_TEST(output_is_kept_where_its_outlet_is_out_of_reach)
 {
-	boot("1", "64M");
+	map_boot("1", "64M");
 	static const char fields[] = { COMMAND_OUTLET, 0 };
-	plm *client;
 	plm_ref refs[COMMAND_RESULTS];
 	plm_view view;
-	ck_assert_int_eq(plm_connect(&client, rt.name), 0);
+	host_join();
 	for (uint32_t live = 0; live < 2; live++) {
 		struct command_outlet outlet = { .pid = getpid(), .live = live, .fd = { 99, 99 } };
 		const plm_arg args[] = { PLM_BYTES(fields, sizeof fields), PLM_BYTES("", 0),
@@ -451,10 +434,10 @@ START_TEST(output_is_kept_where_its_outlet_is_out_of_reach)
 		plm_drop_many(client, refs, COMMAND_RESULTS);
 	}
 	plm_disconnect(&client);
-	check_shell(1, "", "its last argument says nowhere",
+	check_shell(1, "", "the last argument of the command names no place",
 	    "printf 'f\\0' > fields; "
 	    "plmctl call command.run $(plmctl put fields) '' echo nothing");
-	stop();
+	map_stop();
 }
 END_TEST
 

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "tests/support/fixture.h"
 #include "tests/support/json.h"
 #include "tests/support/roles_case.h"
 #include "tests/support/run_suite.h"
@@ -17,13 +18,6 @@
 enum { TEST_TIMEOUT_S = 60, WORKERS = 3, LOOK_AGAIN_NS = 2000000 };
 
 static const struct runtime nobody = { .name = "no-such-runtime" };
-static struct runtime pinned;
-
-static void stop(void)
-{
-	runtime_stop(&pinned);
-	runtime_end(&pinned);
-}
 
 struct worker_line { /* of plmctl topology --json */
 	int pid, node;
@@ -43,7 +37,7 @@ static int number_of(const char *line, const char *key)
 static int list_workers(struct worker_line ret[WORKERS])
 {
 	int n = 0;
-	char *save, *out = ctl_expect(&pinned, 0, "topology", "--json");
+	char *save, *out = ctl_expect(&host, 0, "topology", "--json");
 	for (char *line = strtok_r(out, "\n", &save); line && n < WORKERS;
 	     line = strtok_r(NULL, "\n", &save)) {
 		if (!strstr(line, "{\"table\": \"workers\""))
@@ -107,9 +101,9 @@ static void workers_match_the_plan_of(enum pin mode)
 	struct place place[WORKERS];
 	struct worker_line workers[WORKERS];
 	plan(mode, place);
-	runtime_boot(&pinned, "--workers", "3", "--store", "16M", "--pin", pin_name(mode), );
+	runtime_boot(&host, "--workers", "3", "--store", "16M", "--pin", pin_name(mode), );
 	wait_for_match(workers, place);
-	stop();
+	host_stop();
 }
 
 START_TEST(pinned_workers_run_where_the_plan_puts_them)
@@ -125,9 +119,9 @@ START_TEST(workers_are_not_pinned_unless_it_is_asked_for)
 	struct worker_line workers[WORKERS];
 	plan(PIN_NONE, place);
 	unsetenv("PLM_PIN");
-	runtime_boot(&pinned, "--workers", "3", "--store", "16M", );
+	runtime_boot(&host, "--workers", "3", "--store", "16M", );
 	wait_for_match(workers, place);
-	stop();
+	host_stop();
 }
 END_TEST
 
@@ -137,9 +131,9 @@ START_TEST(the_environment_pins_as_the_option_does)
 	struct worker_line workers[WORKERS];
 	plan(PIN_CORE, place);
 	setenv("PLM_PIN", "core", 1);
-	runtime_boot(&pinned, "--workers", "3", "--store", "16M", );
+	runtime_boot(&host, "--workers", "3", "--store", "16M", );
 	wait_for_match(workers, place);
-	stop();
+	host_stop();
 }
 END_TEST
 
@@ -150,10 +144,10 @@ START_TEST(a_new_worker_runs_where_the_one_it_replaces_ran)
 	struct place place[WORKERS];
 	struct worker_line first[WORKERS], workers[WORKERS];
 	plan(PIN_CORE, place);
-	runtime_boot(&pinned, "--workers", "3", "--store", "16M", "--pin", "core", );
+	runtime_boot(&host, "--workers", "3", "--store", "16M", "--pin", "core", );
 	for (int i = 0; i < WORKERS; i++) {
-		char *task = ctl_expect(&pinned, 0, "call", "--detach", "probe.sleep", "600000");
-		ctl_until(&pinned, task, "tasks", "--quiet", "--state", "running");
+		char *task = ctl_expect(&host, 0, "call", "--detach", "probe.sleep", "600000");
+		ctl_until(&host, task, "tasks", "--quiet", "--state", "running");
 		free(task);
 	}
 	wait_for_match(first, place);
@@ -162,7 +156,7 @@ START_TEST(a_new_worker_runs_where_the_one_it_replaces_ran)
 		ck_assert(wait_for_death(first[order[i]].pid));
 		wait_for_match(workers, place);
 	}
-	stop();
+	host_stop();
 }
 END_TEST
 
@@ -172,10 +166,10 @@ START_TEST(workers_of_two_nodes_allocate_on_theirs)
 	struct worker_line workers[WORKERS];
 	unsetenv("HWLOC_COMPONENTS"); /* a list of ways to look would come before it */
 	setenv("HWLOC_SYNTHETIC", "numa:2 core:1 pu:1", 1);
-	runtime_boot(&pinned, "--workers", "3", "--store", "16M", "--pin", "core", );
+	runtime_boot(&host, "--workers", "3", "--store", "16M", "--pin", "core", );
 	ck_assert_int_eq(list_workers(workers), WORKERS);
 	ck_assert_int_eq(workers[0].node + workers[1].node + workers[2].node, 1);
-	stop();
+	host_stop();
 }
 END_TEST
 
@@ -191,7 +185,7 @@ END_TEST
 
 static void worker_sees(const char *variable, const char *expected)
 {
-	char *text = ctl_expect(&pinned, 0, "call", "test.environment", variable);
+	char *text = ctl_expect(&host, 0, "call", "test.environment", variable);
 	ck_assert_str_eq(text, expected);
 	free(text);
 }
@@ -201,13 +195,12 @@ START_TEST(a_worker_starts_with_one_thread_unless_the_user_said)
 	unsetenv("OMP_NUM_THREADS");
 	unsetenv("OPENBLAS_NUM_THREADS");
 	setenv("MKL_NUM_THREADS", "5", 1);
-	runtime_boot(
-	    &pinned, "--workers", "1", "--store", "16M", "--module", roles_case_module(), );
+	runtime_boot(&host, "--workers", "1", "--store", "16M", "--module", roles_case_module(), );
 	worker_sees("PLM_CPUS", "1");
 	worker_sees("OMP_NUM_THREADS", "1");
 	worker_sees("OPENBLAS_NUM_THREADS", "1");
 	worker_sees("MKL_NUM_THREADS", "5");
-	stop();
+	host_stop();
 }
 END_TEST
 
@@ -281,9 +274,9 @@ START_TEST(workers_stand_beside_the_core_they_are_pinned_to)
 	struct worker_line workers[WORKERS];
 	char beside[64];
 	plan(PIN_CORE, place);
-	runtime_boot(&pinned, "--workers", "3", "--store", "16M", "--pin", "core", );
+	runtime_boot(&host, "--workers", "3", "--store", "16M", "--pin", "core", );
 	ck_assert_int_eq(list_workers(workers), WORKERS);
-	char *text = ctl_expect(&pinned, 0, "topology");
+	char *text = ctl_expect(&host, 0, "topology");
 	for (int i = 0; i < WORKERS; i++) {
 		snprintf(beside, sizeof beside, "(pid %d)", workers[i].pid);
 		/* On one core alone, being pinned to it says nothing. */
@@ -291,7 +284,7 @@ START_TEST(workers_stand_beside_the_core_they_are_pinned_to)
 		ck_assert_int_eq(strstr(text, beside) != NULL, shown);
 	}
 	free(text);
-	stop();
+	host_stop();
 }
 END_TEST
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "client/handle.h"
+#include "tests/support/fixture.h"
 #include "tests/support/pool_case.h"
 #include "tests/support/run_suite.h"
 
@@ -15,7 +16,7 @@ static plm_ref submit_for(const char *ms, const char *needs)
 	plm_terms terms = { .needs = needs };
 	plm_arg arg = PLM_BYTES(ms, strlen(ms));
 	plm_task task = { .function = "probe.sleep", .args = &arg, .nargs = 1, .terms = &terms };
-	ck_assert_msg(plm_submit(pool.client, &task, &ref) == 0, "%s", plm_why());
+	ck_assert_msg(plm_submit(client, &task, &ref) == 0, "%s", plm_why());
 	return ref;
 }
 
@@ -26,12 +27,12 @@ static plm_ref submit_needing(const char *needs)
 
 static void set_workers(unsigned n)
 {
-	ck_assert_int_eq(plm_set_workers(pool.client, n), 0);
+	ck_assert_int_eq(plm_set_workers(client, n), 0);
 }
 
 static uint32_t booked_for(plm_ref ref)
 {
-	const struct tables *t = plm_tables(pool.client);
+	const struct tables *t = plm_tables(client);
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < t->limits.processes; i++)
 		n += sh_load(&t->process[i].booked) == ref.id;
@@ -57,7 +58,7 @@ static void drain_runners(const plm_ref busy[2])
 	for (uint32_t worker = 0; worker < POOL_WORKERS; worker++) {
 		uint64_t task = sh_load(&pool_worker_process(worker, PROCESS_LIVE)->running);
 		if (task == busy[0].id || task == busy[1].id)
-			ck_assert_int_eq(plm_drain_worker(pool.client, worker), 0);
+			ck_assert_int_eq(plm_drain_worker(client, worker), 0);
 	}
 }
 
@@ -83,7 +84,7 @@ START_TEST(a_task_too_wide_for_the_workers_there_are_waits_and_holds_up_no_other
 	pool_expect_ready(&wide, 1);
 	set_workers(3);
 	pool_expect_done_once(&wide, 1);
-	pool_stop();
+	host_stop();
 }
 END_TEST
 
@@ -95,16 +96,16 @@ START_TEST(a_worker_that_leaves_is_booked_no_more)
 	pool_sleepers("600000", 0, busy, POOL_WORKERS);
 	expected_ref = busy[0];
 	plm_ref lasting = task_of_worker(2);
-	ck_assert_int_eq(plm_drain_worker(pool.client, 2), 0);
+	ck_assert_int_eq(plm_drain_worker(client, 2), 0);
 	wide = submit_needing("cpus=2");
 	until_booked(wide, 1);
 	for (int i = 0; i < POOL_WORKERS; i++)
 		if (busy[i].id != lasting.id)
-			ck_assert_int_eq(plm_cancel(pool.client, busy[i], PLM_GRACE_OF_TASK), 0);
+			ck_assert_int_eq(plm_cancel(client, busy[i], PLM_GRACE_OF_TASK), 0);
 	pool_expect_done_once(&wide, 1);
 	ck_assert_uint_eq(pool_workers_in(PROCESS_LEAVING), 1);
-	ck_assert_int_eq(plm_cancel(pool.client, lasting, PLM_GRACE_OF_TASK), 0);
-	pool_stop();
+	ck_assert_int_eq(plm_cancel(client, lasting, PLM_GRACE_OF_TASK), 0);
+	host_stop();
 }
 END_TEST
 
@@ -122,8 +123,8 @@ START_TEST(what_a_leaving_worker_was_to_run_goes_to_others_while_it_is_busy)
 	pool_expect_done_once(&wide, 1);
 	ck_assert_uint_eq(pool_workers_in(PROCESS_LEAVING), 2);
 	for (int i = 0; i < 2; i++)
-		ck_assert_int_eq(plm_cancel(pool.client, busy[i], PLM_GRACE_OF_TASK), 0);
-	pool_stop();
+		ck_assert_int_eq(plm_cancel(client, busy[i], PLM_GRACE_OF_TASK), 0);
+	host_stop();
 }
 END_TEST
 
@@ -141,29 +142,29 @@ START_TEST(what_a_leaving_worker_was_kept_to_run_goes_to_others_while_it_is_busy
 	pool_expect_done_once(&wide, 1);
 	ck_assert_uint_eq(pool_workers_in(PROCESS_LEAVING), 2);
 	for (int i = 0; i < 2; i++)
-		ck_assert_int_eq(plm_cancel(pool.client, busy[i], PLM_GRACE_OF_TASK), 0);
-	pool_stop();
+		ck_assert_int_eq(plm_cancel(client, busy[i], PLM_GRACE_OF_TASK), 0);
+	host_stop();
 }
 END_TEST
 
 START_TEST(while_paused_no_slot_is_booked)
 {
 	plm_ref holds, waits;
-	runtime_boot(&pool.rt, "--workers", "licence=1 x1; gen=1 x2", );
-	pool_join();
+	runtime_boot(&host, "--workers", "licence=1 x1; gen=1 x2", );
+	host_join();
 	holds = submit_for("600000", "licence=1");
 	pool_until(pool_running_are, 1, "running tasks");
 	waits = submit_needing("licence=1"); /* on its shelf, as soon as this one has run: */
 	plm_ref behind = pool_submit("probe.echo", "x", 0);
 	pool_expect_done_once(&behind, 1);
-	ck_assert_int_eq(plm_pause(pool.client), 0);
-	ck_assert_int_eq(plm_cancel(pool.client, holds, PLM_GRACE_OF_TASK), 0);
-	ck_assert_int_eq(plm_wait(pool.client, &waits, 1, 1, 200, NULL), -ETIMEDOUT);
+	ck_assert_int_eq(plm_pause(client), 0);
+	ck_assert_int_eq(plm_cancel(client, holds, PLM_GRACE_OF_TASK), 0);
+	ck_assert_int_eq(plm_wait(client, &waits, 1, 1, 200, NULL), -ETIMEDOUT);
 	ck_assert_uint_eq(booked_for(waits), 0);
 	pool_expect_ready(&waits, 1);
-	ck_assert_int_eq(plm_resume(pool.client), 0);
+	ck_assert_int_eq(plm_resume(client), 0);
 	pool_expect_done_once(&waits, 1);
-	pool_stop();
+	host_stop();
 }
 END_TEST
 
@@ -175,14 +176,14 @@ START_TEST(what_was_given_before_a_pause_is_given_again_after_it)
 	pool_sleepers("600000", 0, &busy, 1);
 	wide = submit_needing("cpus=3");
 	until_booked(wide, 2); /* and, if it is the busy one that is to run it, soon the third */
-	ck_assert_int_eq(plm_wait(pool.client, &wide, 1, 1, 50, NULL), -ETIMEDOUT);
-	ck_assert_int_eq(plm_pause(pool.client), 0);
-	ck_assert_int_eq(plm_cancel(pool.client, busy, PLM_GRACE_OF_TASK), 0);
-	ck_assert_int_eq(plm_wait(pool.client, &wide, 1, 1, 200, NULL), -ETIMEDOUT);
+	ck_assert_int_eq(plm_wait(client, &wide, 1, 1, 50, NULL), -ETIMEDOUT);
+	ck_assert_int_eq(plm_pause(client), 0);
+	ck_assert_int_eq(plm_cancel(client, busy, PLM_GRACE_OF_TASK), 0);
+	ck_assert_int_eq(plm_wait(client, &wide, 1, 1, 200, NULL), -ETIMEDOUT);
 	pool_expect_ready(&wide, 1);
-	ck_assert_int_eq(plm_resume(pool.client), 0);
+	ck_assert_int_eq(plm_resume(client), 0);
 	pool_expect_done_once(&wide, 1);
-	pool_stop();
+	host_stop();
 }
 END_TEST
 

@@ -19,15 +19,15 @@
 #include "base/meter.h"
 #include "client/handle.h"
 #include "tests/support/deaths.h"
+#include "tests/support/fixture.h"
 #include "tests/support/json.h"
+#include "tests/support/leftovers.h"
 #include "tests/support/roles_case.h"
 #include "tests/support/run_suite.h"
 
 enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 192, LINE_BYTES = 512, NOTES_MAX = 16 };
 
-static struct runtime machine;
-static plm *client;
-static char notes[PATH_BYTES], meter_directory[] = "/tmp/plm-meter-XXXXXX", meter[PATH_BYTES];
+static char notes[PATH_BYTES], meter_directory[96], meter[PATH_BYTES];
 
 /* ---- a machine with so much memory ---- */
 
@@ -52,16 +52,17 @@ static void boot_with(const char *const *arguments)
 	size_t n = 6;
 	while (*arguments)
 		all[n++] = *arguments++;
-	runtime_boot_with(&machine, all);
-	ck_assert_int_eq(plm_connect(&client, machine.name), 0);
-	scratch_write(&machine, "notes", "", 0, notes, sizeof notes);
+	runtime_boot_with(&host, all);
+	host_join();
+	scratch_write(&host, "notes", "", 0, notes, sizeof notes);
 }
 #define boot(...) boot_with((const char *const[]){ __VA_ARGS__, NULL })
 
 /* accept from 100M, return below 50M, of a total that each test chooses. */
 static void boot_simulated(unsigned total_mb, const char *victim)
 {
-	ck_assert_ptr_nonnull(mkdtemp(meter_directory)); /* nobody else's place, nor guessed */
+	test_path("meter-XXXXXX", meter_directory, sizeof meter_directory);
+	ck_assert_ptr_nonnull(mkdtemp(meter_directory));
 	snprintf(meter, sizeof meter, "%s/meter", meter_directory);
 	set_memory(total_mb, total_mb - 10);
 	setenv(METER_VARIABLE, meter, 1);
@@ -72,8 +73,8 @@ static void boot_simulated(unsigned total_mb, const char *victim)
 static void stop(void)
 {
 	plm_disconnect(&client);
-	runtime_stop(&machine);
-	runtime_end(&machine);
+	runtime_stop(&host);
+	runtime_end(&host);
 	if (!meter[0])
 		return;
 	unlink(meter);
@@ -118,7 +119,7 @@ static char *keeper(const char *who, unsigned mb, const char *option, const char
 	    "x=$(head -c %u /dev/zero | tr '\\0' x); "
 	    "echo %s $$ $PLM_ATTEMPT >> %s; sleep 3600; :",
 	    mb << 20, who, notes);
-	return ctl_expect(&machine, 0, "submit", "--detach", option, value, "--shell", line);
+	return ctl_expect(&host, 0, "submit", "--detach", option, value, "--shell", line);
 }
 
 static plm_status status_now(void)
@@ -156,12 +157,12 @@ static void expect_in(const char *text, const char *words)
 
 static void expect_explained(const char *ref, const char *text)
 {
-	ctl_until(&machine, text, "explain", ref); /* one that was asked to stop takes a moment */
+	ctl_until(&host, text, "explain", ref); /* one that was asked to stop takes a moment */
 }
 
 static void cancel(char *ref)
 {
-	free(ctl_expect(&machine, 0, "cancel", "--grace", "0ms", ref));
+	free(ctl_expect(&host, 0, "cancel", "--grace", "0ms", ref));
 	free(ref);
 }
 
@@ -174,17 +175,17 @@ START_TEST(no_task_starts_while_less_is_free_than_accept_free)
 	until_noted(1);
 	set_memory(1000, 90);
 	until_short(1);
-	char *waits = ctl_expect(&machine, 0, "call", "--detach", "probe.echo", "late");
+	char *waits = ctl_expect(&host, 0, "call", "--detach", "probe.echo", "late");
 	expect_explained(waits, "less than 100.0 MiB of memory is free (--accept-free)");
 	ck_assert_uint_eq(status_now().ready, 1);
-	char *state = ctl_expect(&machine, 0, "status");
+	char *state = ctl_expect(&host, 0, "status");
 	expect_in(state, "memory-short");
 	free(state);
 	set_memory(1000, 102); /* hardly more: not yet, lest it goes to and fro */
-	ctl_until(&machine, "\"memory_free\": 106954752", "status", "--json");
+	ctl_until(&host, "\"memory_free\": 106954752", "status", "--json");
 	until_short(1);
 	set_memory(1000, 900);
-	char *value = ctl_expect(&machine, 0, "get", waits);
+	char *value = ctl_expect(&host, 0, "get", waits);
 	ck_assert_str_eq(value, "late");
 	ck_assert_uint_eq(status_now().evicted, 0);
 	free(value);
@@ -211,7 +212,7 @@ START_TEST(the_task_that_started_last_goes_back_and_waits_for_what_it_used)
 	until_short(0);
 	expect_explained(fresh, "it was ended when memory ran out and had used about");
 	kill(status_now().scheduler_pid, SIGKILL); /* what it used is remembered in its record */
-	char *next = ctl_expect(&machine, 0, "call", "probe.echo", "others start");
+	char *next = ctl_expect(&host, 0, "call", "probe.echo", "others start");
 	free(next);
 	expect_explained(fresh, "it was ended when memory ran out and had used about");
 	set_memory(400, 350);
@@ -257,12 +258,12 @@ START_TEST(what_others_use_ends_no_task)
 	until_noted(1);
 	set_memory(100000, 10);
 	until(has_counted, NULL, "the scheduler has looked whose it is");
-	char *waits = ctl_expect(&machine, 0, "call", "--detach", "probe.noop");
+	char *waits = ctl_expect(&host, 0, "call", "--detach", "probe.noop");
 	expect_explained(waits, "tasks that run use");
 	ck_assert_uint_eq(status_now().evicted, 0);
 	ck_assert_uint_eq(status_now().running, 1);
 	set_memory(100000, 90000);
-	free(ctl_expect(&machine, 0, "get", waits));
+	free(ctl_expect(&host, 0, "get", waits));
 	free(waits);
 	cancel(runs);
 	stop();
@@ -358,8 +359,10 @@ static bool write_number(const char *directory, const char *file, long number)
 /* A control group with so much memory, and this process in it; its children are born there. */
 static bool enter_group(unsigned mb, char ret[PATH_BYTES])
 {
+	char name[32];
 	for (size_t i = 0; i < COUNT_OF(hierarchies); i++) {
-		snprintf(ret, PATH_BYTES, "%s/plm-test-%d", hierarchies[i].root, (int)getpid());
+		test_runtime_name(name, sizeof name);
+		snprintf(ret, PATH_BYTES, "%s/plm-%s", hierarchies[i].root, name);
 		if (mkdir(ret, 0755) < 0)
 			continue;
 		if (write_number(ret, hierarchies[i].limit, (long)mb << 20) &&
@@ -418,7 +421,7 @@ END_TEST
 /* Its value in `plmctl info --json`, as a number. */
 static uint64_t info_number(const char *ref, const char *key)
 {
-	char *out = ctl_expect(&machine, 0, "info", "--json", ref);
+	char *out = ctl_expect(&host, 0, "info", "--json", ref);
 	char *value = json_field(out, key);
 	ck_assert_msg(value != NULL, "no %s in %s", key, out);
 	uint64_t number = strtoull(value, NULL, 10);
@@ -437,7 +440,7 @@ START_TEST(a_command_over_its_memory_limit_is_killed_and_its_retries_are_spent)
 	    "x=$(head -c 300000000 /dev/zero | tr '\\0' x); sleep 3600; :",
 	    notes);
 	struct output_of o =
-	    ctl(&machine, "submit", "--mem-limit", "100M", "--retries", "1", "--shell", line);
+	    ctl(&host, "submit", "--mem-limit", "100M", "--retries", "1", "--shell", line);
 	ck_assert_int_eq(o.code, 1);
 	expect_in(o.err, "killed: used more memory than --mem-limit 100M: ");
 	ck_assert_int_eq(read_notes(all), 2);
@@ -453,7 +456,7 @@ END_TEST
 static void three_keepers(char line[2 * LINE_BYTES], const char *marks)
 {
 	char one[LINE_BYTES], path[PATH_BYTES];
-	scratch_path(&machine, marks, path, sizeof path);
+	scratch_path(&host, marks, path, sizeof path);
 	snprintf(one, sizeof one,
 	    "x=$(head -c 40000000 /dev/zero | tr '\\0' x); echo >> %s; "
 	    "while [ $(wc -l < %s) -lt 3 ]; do sleep 0.05; done; sleep 0.5; :",
@@ -466,13 +469,13 @@ START_TEST(a_limit_and_the_record_count_all_that_a_command_has_started)
 	char line[2 * LINE_BYTES];
 	boot("--workers", "1");
 	three_keepers(line, "first");
-	struct output_of o = ctl(&machine, "submit", "--mem-limit", "100M", "--shell", line);
+	struct output_of o = ctl(&host, "submit", "--mem-limit", "100M", "--shell", line);
 	expect_in(o.err, "more memory than --mem-limit 100M");
 	output_free(&o);
 	three_keepers(line, "second");
 	char *ref =
-	    ctl_expect(&machine, 0, "submit", "--detach", "--mem-limit", "1G", "--shell", line);
-	free(ctl_expect(&machine, 0, "wait", ref));
+	    ctl_expect(&host, 0, "submit", "--detach", "--mem-limit", "1G", "--shell", line);
+	free(ctl_expect(&host, 0, "wait", ref));
 	ck_assert_uint_ge(info_number(ref, "memory_bytes"), 120000000);
 	ck_assert_uint_lt(info_number(ref, "resident_bytes"), 100000000);
 	free(ref);
@@ -484,7 +487,7 @@ END_TEST
 
 static void expect_refused(const char *words, const char *const *arguments)
 {
-	struct output_of o = program_run(&machine, "plm", arguments, NULL, 0);
+	struct output_of o = program_run(&host, "plm", arguments, NULL, 0);
 	ck_assert_int_eq(o.code, 64);
 	expect_in(o.err, words);
 	output_free(&o);
@@ -518,11 +521,11 @@ START_TEST(thresholds_are_bytes_or_hundredths_of_what_there_is)
 		{ "--accept-free", "0", 0, 0 } };
 	boot_simulated(1000, "newest");
 	for (size_t i = 0; i < COUNT_OF(all); i++) {
-		runtime_stop(&machine);
+		runtime_stop(&host);
 		plm_disconnect(&client);
 		runtime_reboot_with(
-		    &machine, (const char *const[]){ all[i].option, all[i].value, NULL });
-		ck_assert_int_eq(plm_connect(&client, machine.name), 0);
+		    &host, (const char *const[]){ all[i].option, all[i].value, NULL });
+		host_join();
 		ck_assert_uint_eq(status_now().memory_accept_free >> 20, all[i].accept);
 		ck_assert_uint_eq(status_now().memory_return_free >> 20, all[i].back);
 	}

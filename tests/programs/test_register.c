@@ -8,7 +8,9 @@
 
 #include "base/clock.h"
 #include "client/handle.h"
+#include "tests/support/fixture.h"
 #include "tests/support/json.h"
+#include "tests/support/leftovers.h"
 #include "tests/support/pool_case.h"
 #include "tests/support/roles_case.h"
 #include "tests/support/run_suite.h"
@@ -29,7 +31,7 @@ enum {
 /* The first line whose field has this value; fails if there is none. The caller frees. */
 static char *line_with(const char *command, const char *key, const char *value)
 {
-	char *save, *found = NULL, *out = ctl_expect(&pool.rt, 0, command, "--json");
+	char *save, *found = NULL, *out = ctl_expect(&host, 0, command, "--json");
 	for (char *line = strtok_r(out, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		char *is = json_field(line, key);
 		if (!found && is && strcmp(is, value) == 0)
@@ -62,31 +64,31 @@ START_TEST(each_worker_is_listed_with_what_it_is_runs_and_has_done)
 {
 	plm_ref busy, failed = PLM_NONE;
 	char pid[16];
-	runtime_boot(&pool.rt, "--workers", "gen=3,slots=2 x1; gen=1 x1", );
-	pool_join();
-	ck_assert_uint_eq(pool.rt.workers, 2); /* of three processes */
+	runtime_boot(&host, "--workers", "gen=3,cpus=2 x1; gen=1 x1", );
+	host_join();
+	ck_assert_uint_eq(host.workers, 2); /* of three processes */
 	failed = pool_submit("probe.fail", "x", 0);
-	ck_assert_int_eq(plm_wait(pool.client, &failed, 1, 1, DEADLINE_MS, NULL), 0);
-	ctl_until(&pool.rt, "\"failed\": 1,", "workers", "--json");
+	ck_assert_int_eq(plm_wait(client, &failed, 1, 1, DEADLINE_MS, NULL), 0);
+	ctl_until(&host, "\"failed\": 1,", "workers", "--json");
 	pool_sleepers("600000", 0, &busy, 1);
 	char *running = line_with("workers", "function", "probe.sleep");
 	uint64_t worker = number_of(running, "worker");
 	expect_field(running, "generation", worker == 0 ? "3" : "1");
-	expect_field(running, "slots", worker == 0 ? "2" : "1");
-	expect_field(running, "slots_used", "1");
+	expect_field(running, "cpus", worker == 0 ? "2" : "1");
+	expect_field(running, "cpus_used", "1");
 	expect_field(running, "state", "live");
 	char *other = line_with("workers", "worker", worker == 0 ? "1" : "0");
-	expect_field(other, "slots_used", "0");
+	expect_field(other, "cpus_used", "0");
 	snprintf(pid, sizeof pid, "%d", pool_worker_process(0, PROCESS_LIVE)->pid);
 	char *by_pid = line_with("workers", "pid", pid);
 	expect_field(by_pid, "worker", "0");
 	ck_assert_uint_lt(number_of(by_pid, "age_ms"), DEADLINE_MS);
 	ck_assert_uint_lt(number_of(by_pid, "beat_ms"), DEADLINE_MS);
-	plm_cancel(pool.client, busy, PLM_GRACE_OF_TASK);
+	plm_cancel(client, busy, PLM_GRACE_OF_TASK);
 	free(running);
 	free(other);
 	free(by_pid);
-	pool_stop();
+	host_stop();
 }
 END_TEST
 
@@ -96,19 +98,19 @@ START_TEST(each_client_is_listed)
 	plm_ref busy;
 	pool_boot();
 	pool_sleepers("600000", 0, &busy, 1);
-	ck_assert_int_eq(plm_wait(pool.client, &busy, 1, 1, 400, NULL), -ETIMEDOUT);
+	ck_assert_int_eq(plm_wait(client, &busy, 1, 1, 400, NULL), -ETIMEDOUT);
 	snprintf(pid, sizeof pid, "%d", (int)getpid());
 	char *us = line_with("clients", "pid", pid), *it = line_with("clients", "name", "plmctl");
 	expect_field(us, "state", "live");
 	/* It slept in a call, and that was a sign of life. */
 	ck_assert_uint_gt(number_of(us, "age_ms"), number_of(us, "beat_ms") + 300);
-	plm_cancel(pool.client, busy, PLM_GRACE_OF_TASK);
-	char *all = ctl_expect(&pool.rt, 0, "clients", "--json");
+	plm_cancel(client, busy, PLM_GRACE_OF_TASK);
+	char *all = ctl_expect(&host, 0, "clients", "--json");
 	ck_assert_ptr_null(strstr(all, "worker"));
 	free(all);
 	free(us);
 	free(it);
-	pool_stop();
+	host_stop();
 }
 END_TEST
 
@@ -116,9 +118,8 @@ END_TEST
 
 static void boot_with(const char *option, const char *value)
 {
-	runtime_boot(
-	    &pool.rt, "--workers", "2", "--module", test_module("mod_pool"), option, value, );
-	pool_join();
+	runtime_boot(&host, "--workers", "2", "--module", test_module("mod_pool"), option, value, );
+	host_join();
 }
 
 static const struct process *runner_of(plm_ref ref)
@@ -145,15 +146,15 @@ START_TEST(a_stopped_worker_is_a_suspect_not_dead_and_goes_on_when_it_may)
 	pool_sleepers("100", 0, &busy, 1);
 	pid_t pid = runner_of(busy)->pid;
 	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
-	ctl_until(&pool.rt, "stopped", "workers");
+	ctl_until(&host, "stopped", "workers");
 	char *line = line_with("workers", "state", "stopped");
 	ck_assert_uint_eq(number_of(line, "pid"), (uint64_t)pid);
-	ck_assert_int_eq(plm_wait(pool.client, &busy, 1, 1, 200, NULL), -ETIMEDOUT);
+	ck_assert_int_eq(plm_wait(client, &busy, 1, 1, 200, NULL), -ETIMEDOUT);
 	ck_assert_uint_eq(pool_status().restarts, 0);
 	ck_assert_int_eq(kill(pid, SIGCONT), 0);
 	pool_expect_done_once(&busy, 1);
 	free(line);
-	pool_stop();
+	host_stop();
 }
 END_TEST
 
@@ -164,20 +165,20 @@ START_TEST(a_worker_that_hangs_is_replaced_and_its_task_runs_again_if_it_may)
 	boot_with("--hang-after", "300ms");
 	pool_sleepers("50", 1, &ref[0], 1);
 	ck_assert_int_eq(kill(runner_of(ref[0])->pid, SIGSTOP), 0);
-	ck_assert_int_eq(plm_wait(pool.client, ref, 1, 1, DEADLINE_MS, NULL), 0);
+	ck_assert_int_eq(plm_wait(client, ref, 1, 1, DEADLINE_MS, NULL), 0);
 	ck_assert_int_eq(pool_state_of(ref[0], &attempt), RECORD_DONE);
 	ck_assert_uint_eq(attempt, 2);
 	pool_until(pool_workers_are, 2, "workers");
 	pool_sleepers("50", 0, &ref[1], 1);
 	ck_assert_int_eq(kill(runner_of(ref[1])->pid, SIGSTOP), 0);
-	ck_assert_int_eq(plm_wait(pool.client, &ref[1], 1, 1, DEADLINE_MS, NULL), 0);
+	ck_assert_int_eq(plm_wait(client, &ref[1], 1, 1, DEADLINE_MS, NULL), 0);
 	plm_failure failure;
-	ck_assert_int_eq(plm_error(pool.client, ref[1], &failure), 0);
+	ck_assert_int_eq(plm_error(client, ref[1], &failure), 0);
 	ck_assert_int_eq(failure.signal, SIGKILL);
 	ck_assert_msg(strstr(failure.message, "no sign of life") != NULL, "%s", failure.message);
 	pool_until(pool_workers_are, 2, "workers");
 	ck_assert_uint_eq(pool_status().restarts, 2);
-	pool_stop();
+	host_stop();
 }
 END_TEST
 
@@ -190,7 +191,7 @@ START_TEST(an_idle_worker_that_misses_its_beats_is_a_suspect_and_is_replaced)
 	pool_until(restarts_are, 1, "restarts");
 	pool_until(pool_workers_are, 2, "workers");
 	ck_assert_int_eq(pool_worker_process(1, PROCESS_LIVE)->pid, other);
-	pool_stop();
+	host_stop();
 }
 END_TEST
 
@@ -198,14 +199,13 @@ END_TEST
 
 static const struct process *process_of(uint32_t slot)
 {
-	return &plm_tables(pool.client)->process[slot];
+	return &plm_tables(client)->process[slot];
 }
 
 /* All but the manager. */
 static void signal_members(int signal)
 {
-	for (uint32_t slot = SLOT_SCHEDULER; slot < plm_tables(pool.client)->limits.processes;
-	     slot++) {
+	for (uint32_t slot = SLOT_SCHEDULER; slot < plm_tables(client)->limits.processes; slot++) {
 		enum process_kind kind = process_kind(sh_load(&process_of(slot)->state));
 		if (kind == KIND_SCHEDULER || kind == KIND_WORKER)
 			ck_assert_int_eq(kill(process_of(slot)->pid, signal), 0);
@@ -233,7 +233,7 @@ START_TEST(who_was_stopped_with_its_judge_does_not_hang)
 	signal_members(SIGCONT);
 	pool_expect_done_once(&busy, 1);
 	ck_assert_uint_eq(pool_status().restarts, 0);
-	pool_stop();
+	host_stop();
 }
 END_TEST
 
@@ -244,7 +244,7 @@ START_TEST(a_long_task_that_looks_whether_it_is_cancelled_does_not_hang)
 	busy = pool_submit("probe.sleep", "1200", 0);
 	pool_expect_done_once(&busy, 1);
 	ck_assert_uint_eq(pool_status().restarts, 0);
-	pool_stop();
+	host_stop();
 }
 END_TEST
 
@@ -255,7 +255,7 @@ START_TEST(a_task_that_waits_for_another_does_not_hang)
 	waits = pool_submit("pool.await", "4000", 0);
 	pool_expect_done_once(&waits, 1);
 	ck_assert_uint_eq(pool_status().restarts, 0);
-	pool_stop();
+	host_stop();
 }
 END_TEST
 
@@ -276,8 +276,8 @@ START_TEST(the_task_of_a_dead_worker_is_queued_again_within_milliseconds_and_tha
 		uint64_t word = 0;
 		while (pool_state_of(busy, NULL) != RECORD_RUNNING)
 			;
-		record_lookup(plm_tables(pool.client), busy.id, &word);
-		const struct process *p = &plm_tables(pool.client)->process[word_owner(word)];
+		record_lookup(plm_tables(client), busy.id, &word);
+		const struct process *p = &plm_tables(client)->process[word_owner(word)];
 		ck_assert_int_eq(kill(p->pid, SIGKILL), 0);
 		pool_until(reassigned_are, i, "tasks queued again");
 	}
@@ -287,12 +287,12 @@ START_TEST(the_task_of_a_dead_worker_is_queued_again_within_milliseconds_and_tha
 	ck_assert_uint_ge(s.reassign_max_ns, s.reassign_last_ns);
 	ck_assert_msg(s.reassign_median_ns < REASSIGNED_NS_MAX, "the median is %llu us",
 	    (unsigned long long)s.reassign_median_ns / 1000);
-	char *status = ctl_expect(&pool.rt, 0, "status", "--json");
+	char *status = ctl_expect(&host, 0, "status", "--json");
 	ck_assert_uint_eq(number_of(status, "reassigned"), DEATHS);
 	ck_assert_uint_eq(number_of(status, "reassign_median_us"), s.reassign_median_ns / 1000);
 	free(status);
-	plm_cancel(pool.client, busy, PLM_GRACE_OF_TASK);
-	pool_stop();
+	plm_cancel(client, busy, PLM_GRACE_OF_TASK);
+	host_stop();
 }
 END_TEST
 
@@ -306,16 +306,16 @@ static pid_t pid_of_worker(void)
 
 static void boot_one(const char *option, const char *value)
 {
-	runtime_boot(&pool.rt, "--workers", "1", "--store", "256M", "--module",
+	runtime_boot(&host, "--workers", "1", "--store", "256M", "--module",
 	    test_module("mod_pool"), option, value, );
-	pool_join();
+	host_join();
 }
 
 static void run_one(const char *function, const char *text)
 {
 	plm_ref ref = pool_submit(function, text, 0);
 	pool_expect_done_once(&ref, 1);
-	plm_drop(pool.client, ref);
+	plm_drop(client, ref);
 }
 
 START_TEST(a_worker_is_recycled_after_so_many_tasks_and_not_before)
@@ -334,7 +334,7 @@ START_TEST(a_worker_is_recycled_after_so_many_tasks_and_not_before)
 	pool_expect_done_once(ref, MANY);
 	pool_until(pool_workers_are, 1, "workers");
 	ck_assert_uint_eq(pool_status().restarts, 0);
-	pool_stop();
+	host_stop();
 }
 END_TEST
 
@@ -355,7 +355,7 @@ START_TEST(a_worker_is_recycled_when_its_own_memory_has_grown)
 		run_one("probe.sleep", "20");
 	}
 	ck_assert_uint_eq(pool_status().restarts, 0);
-	pool_stop();
+	host_stop();
 }
 END_TEST
 
@@ -363,26 +363,27 @@ END_TEST
 
 START_TEST(workers_are_read_from_a_file_and_an_error_names_file_and_line)
 {
-	static const char good[] = "# two kinds\ngen=2,slots=2 x2\ngen=1 x1\n";
-	static const char bad[] = "# two kinds\ngen=2,slots=2 x2\ngen=1,slots=none x1\n";
-	char path[128] = "/tmp/plm-test-workers-XXXXXX", at[130], place[140];
+	static const char good[] = "# two kinds\ngen=2,cpus=2 x2\ngen=1 x1\n";
+	static const char bad[] = "# two kinds\ngen=2,cpus=2 x2\ngen=1,cpus=none x1\n";
+	char path[128], at[130], place[140];
+	test_path("workers-XXXXXX", path, sizeof path);
 	FILE *file = fdopen(mkstemp(path), "w");
 	snprintf(at, sizeof at, "@%s", path);
 	ck_assert(file && fputs(good, file) >= 0 && fclose(file) == 0);
-	runtime_boot(&pool.rt, "--workers", at, );
+	runtime_boot(&host, "--workers", at, );
 	unlink(path);
-	pool_join();
-	ck_assert_uint_eq(pool.rt.workers, 3);
+	host_join();
+	ck_assert_uint_eq(host.workers, 3);
 	ck_assert(pool_workers_are(5));
-	scratch_write(&pool.rt, "workers", bad, strlen(bad), path, sizeof path);
+	scratch_write(&host, "workers", bad, strlen(bad), path, sizeof path);
 	snprintf(at, sizeof at, "@%s", path);
 	snprintf(place, sizeof place, "%s:3", path);
-	struct output_of o = program_run(&pool.rt, "plm",
+	struct output_of o = program_run(&host, "plm",
 	    (const char *const[]){ "--name", "never", "--workers", at, NULL }, NULL, 0);
 	ck_assert_int_eq(o.code, 64);
 	ck_assert_msg(strstr(o.err, place) != NULL, "%s", o.err);
 	output_free(&o);
-	pool_stop();
+	host_stop();
 }
 END_TEST
 
@@ -395,7 +396,7 @@ START_TEST(limits_of_workers_that_make_no_sense_are_refused)
 		{ "--workers", "@/no" } };
 	pool_boot();
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct output_of o = program_run(&pool.rt, "plm",
+		struct output_of o = program_run(&host, "plm",
 		    (const char *const[]){ "--name", "never", rows[i].option, rows[i].value, NULL },
 		    NULL, 0);
 		const char *about = rows[i].value[0] == '@' ? "/no" : rows[i].option + 2;
@@ -403,7 +404,7 @@ START_TEST(limits_of_workers_that_make_no_sense_are_refused)
 		ck_assert_msg(strstr(o.err, about) != NULL, "%s: %s", rows[i].option, o.err);
 		output_free(&o);
 	}
-	pool_stop();
+	host_stop();
 }
 END_TEST
 

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "client/plm.h"
+#include "tests/support/fixture.h"
 #include "tests/support/json.h"
 #include "tests/support/modules/race.h"
 #include "tests/support/roles_case.h"
@@ -21,29 +22,20 @@
 
 enum { TEST_TIMEOUT_S = 60, MANY = 200, KILLS = 6, TIMES = 20 };
 
-static struct runtime machine;
-static plm *client;
 static struct race *race;
 static char race_path[128];
 
-static void boot(const char *workers)
+static void replicas_boot(const char *workers)
 {
 	static const struct race empty;
-	runtime_boot(&machine, "--workers", workers, "--policy", "static-fill", "--module",
+	runtime_boot(&host, "--workers", workers, "--policy", "static-fill", "--module",
 	    test_module("mod_race"), );
-	ck_assert_int_eq(plm_connect(&client, machine.name), 0);
-	scratch_write(&machine, "race", &empty, sizeof empty, race_path, sizeof race_path);
+	host_join();
+	scratch_write(&host, "race", &empty, sizeof empty, race_path, sizeof race_path);
 	int fd = open(race_path, O_RDWR | O_CLOEXEC);
 	race = mmap(NULL, sizeof *race, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	ck_assert(race != MAP_FAILED);
 	close(fd);
-}
-
-static void stop(void)
-{
-	plm_disconnect(&client);
-	runtime_stop(&machine);
-	runtime_end(&machine);
 }
 
 static plm_ref submit_race(const char *function, const plm_terms *terms)
@@ -85,26 +77,26 @@ static void expect_nothing_left(void)
 	static const char none[] =
 	    "\"waiting\": 0, \"ready\": 0, \"running\": 0, \"done\": 0, \"failed\": 0, "
 	    "\"cancelled\": 0,";
-	ctl_until(&machine, none, "status", "--json");
+	ctl_until(&host, none, "status", "--json");
 }
 
 START_TEST(the_first_good_result_counts_and_the_others_are_cancelled)
 {
-	boot("2");
+	replicas_boot("2");
 	plm_terms terms = { .replicas = 2 };
 	plm_ref ref = submit_race("race.straggle", &terms);
 	expect_value(ref, "b");
 	until(&race->cancelled, 1);
 	plm_drop(client, ref);
 	expect_nothing_left();
-	stop();
+	host_stop();
 }
 END_TEST
 
 /* The second one succeeds while the first one's result is copied. */
 START_TEST(a_second_good_result_does_not_queue_the_task_again_that_takes_the_first)
 {
-	boot("2");
+	replicas_boot("2");
 	plm_terms terms = { .replicas = 2 };
 	plm_arg bytes = PLM_BYTES("20000000", 8);
 	plm_task task = { .function = "probe.fill", .args = &bytes, .nargs = 1, .terms = &terms };
@@ -118,19 +110,19 @@ START_TEST(a_second_good_result_does_not_queue_the_task_again_that_takes_the_fir
 	plm_status status;
 	ck_assert_int_eq(plm_status_get(client, &status), 0);
 	ck_assert_uint_eq(status.restarts, 0); /* a worker whose task is taken from it gives up */
-	stop();
+	host_stop();
 }
 END_TEST
 
 /* Though each worker has slots for two of them, and the policy fills one before the next. */
 START_TEST(replicas_run_on_workers_apart)
 {
-	boot("slots=2 x4");
+	replicas_boot("cpus=2 x4");
 	plm_terms terms = { .replicas = 4 };
 	race->wanted = 4;
 	plm_ref ref = submit_race("race.meet", &terms);
 	ck_assert_int_eq(wait_one(ref), 0);
-	char *save, *out = ctl_expect(&machine, 0, "workers", "--json");
+	char *save, *out = ctl_expect(&host, 0, "workers", "--json");
 	uint32_t workers = 0;
 	for (char *line = strtok_r(out, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		char *pid = json_field(line, "pid"), *worker = json_field(line, "worker");
@@ -142,23 +134,23 @@ START_TEST(replicas_run_on_workers_apart)
 	}
 	ck_assert_uint_eq(workers, 0xf);
 	free(out);
-	stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(one_good_result_is_enough)
 {
-	boot("3");
+	replicas_boot("3");
 	plm_terms terms = { .replicas = 3 };
 	race->wanted = 3;
 	expect_value(submit_race("race.fail", &terms), "c");
-	stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(it_fails_when_all_of_them_have)
 {
-	boot("3");
+	replicas_boot("3");
 	plm_terms terms = { .replicas = 3 };
 	race->wanted = 4;
 	plm_failure failure;
@@ -167,7 +159,7 @@ START_TEST(it_fails_when_all_of_them_have)
 	ck_assert_int_eq(plm_error(client, ref, &failure), 0);
 	ck_assert_int_eq(failure.code, 7);
 	ck_assert_uint_eq(atomic_load(&race->begun), 3);
-	stop();
+	host_stop();
 }
 END_TEST
 
@@ -180,25 +172,25 @@ static void refuse(const plm_task *task, const char *why)
 
 START_TEST(more_replicas_than_workers_that_can_run_it_are_refused)
 {
-	boot("gpus=1 x1; gen=1 x2");
+	replicas_boot("gpus=1 x1; gen=1 x2");
 	plm_terms four = { .replicas = 4 }, gpus = { .replicas = 2, .needs = "gpus=1" },
 		  many = { .replicas = 1000 }, two = { .replicas = 2 };
 	refuse(&(plm_task){ .function = "probe.noop", .terms = &four }, "3 can run the task");
 	refuse(&(plm_task){ .function = "probe.noop", .terms = &gpus }, "1 can run the task");
 	refuse(&(plm_task){ .function = "probe.noop", .terms = &many }, "at most 64");
 	refuse(&(plm_task){ .function = "probe.noop", .terms = &two, .results = 2 }, "2 results");
-	char *out = ctl_expect(&machine, 64, "call", "--replicas", "0", "probe.noop");
+	char *out = ctl_expect(&host, 64, "call", "--replicas", "0", "probe.noop");
 	free(out);
-	out = ctl_expect(&machine, 0, "call", "--replicas", "3", "probe.echo", "hello");
+	out = ctl_expect(&host, 0, "call", "--replicas", "3", "probe.echo", "hello");
 	ck_assert_str_eq(out, "hello");
 	free(out);
-	stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(cancelling_it_cancels_all_replicas)
 {
-	boot("2");
+	replicas_boot("2");
 	plm_terms terms = { .replicas = 2 };
 	race->wanted = 3; /* they never meet */
 	plm_ref ref = submit_race("race.meet", &terms);
@@ -206,13 +198,13 @@ START_TEST(cancelling_it_cancels_all_replicas)
 	ck_assert_int_eq(plm_cancel(client, ref, PLM_GRACE_OF_TASK), 0);
 	plm_drop(client, ref);
 	expect_nothing_left();
-	stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(the_death_of_one_worker_changes_nothing)
 {
-	boot("2");
+	replicas_boot("2");
 	plm_terms terms = { .replicas = 2 };
 	plm_ref ref = submit_race("race.straggle", &terms);
 	until(&race->begun, 1);
@@ -220,7 +212,7 @@ START_TEST(the_death_of_one_worker_changes_nothing)
 	plm_view view;
 	ck_assert_msg(plm_get(client, ref, &view, DEADLINE_MS) == 0, "%s", plm_why());
 	plm_release(client, &view);
-	stop();
+	host_stop();
 }
 END_TEST
 
@@ -235,7 +227,7 @@ START_TEST(replicas_survive_the_deaths_of_schedulers)
 {
 	static plm_ref refs[MANY];
 	static const char value[100] = "as long as it does not fit into a record";
-	boot("3");
+	replicas_boot("3");
 	plm_terms terms = { .replicas = 2 };
 	plm_arg arg = PLM_BYTES(value, sizeof value);
 	plm_task task = { .function = "probe.echo", .args = &arg, .nargs = 1, .terms = &terms };
@@ -256,7 +248,7 @@ START_TEST(replicas_survive_the_deaths_of_schedulers)
 	}
 	plm_drop_many(client, refs, MANY);
 	expect_nothing_left();
-	stop();
+	host_stop();
 }
 END_TEST
 

@@ -12,56 +12,11 @@
 #include "tests/support/deaths.h"
 #include "tests/support/roles_case.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/stubborn_case.h"
 
-enum { TEST_TIMEOUT_S = 120, NOTES_MAX = 16, PATH_BYTES = 128, LINE_BYTES = 256 };
-
-static struct runtime machine;
-static plm *client;
-static char notes[PATH_BYTES];
-
-static void boot(void)
-{
-	runtime_boot(&machine, "--workers", "1", "--tasks", "1024", "--store", "16M", "--module",
-	    test_module("mod_stubborn"), );
-	ck_assert_int_eq(plm_connect(&client, machine.name), 0);
-	scratch_write(&machine, "notes", "", 0, notes, sizeof notes);
-}
-
-static void stop(void)
-{
-	plm_disconnect(&client);
-	runtime_stop(&machine);
-	runtime_end(&machine);
-}
+enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 128, LINE_BYTES = 256 };
 
 /* ---- what the tasks wrote ---- */
-
-struct note {
-	int pid;
-	char what[16];
-};
-
-static int read_notes(struct note *ret)
-{
-	FILE *file = fopen(notes, "r");
-	int n = 0;
-	ck_assert_ptr_nonnull(file);
-	while (n < NOTES_MAX && fscanf(file, "%*d %d %15s", &ret[n].pid, ret[n].what) == 2)
-		n++;
-	fclose(file);
-	return n;
-}
-
-static bool are_noted(void *wanted)
-{
-	struct note all[NOTES_MAX];
-	return read_notes(all) >= *(const int *)wanted;
-}
-
-static void until_noted(int wanted)
-{
-	until(are_noted, &wanted, "the task's notes are written");
-}
 
 /* ---- tasks ---- */
 
@@ -97,7 +52,7 @@ START_TEST(a_returned_task_runs_again_though_it_may_be_tried_but_once)
 {
 	static const char *const expected[] = { "begins", "obeys", "begins" };
 	struct note all[NOTES_MAX];
-	boot();
+	stubborn_boot("1");
 	plm_ref ref = start("stubborn.obey", NULL);
 	until_noted(1);
 	requeue(ref, 60000, 0);
@@ -110,14 +65,14 @@ START_TEST(a_returned_task_runs_again_though_it_may_be_tried_but_once)
 	ck_assert_uint_eq(status_now().returned, 1);
 	ck_assert_uint_eq(status_now().restarts, 0);
 	end(ref);
-	stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(one_that_does_not_stop_is_ended_with_its_worker_and_runs_again)
 {
 	struct note all[NOTES_MAX];
-	boot();
+	stubborn_boot("1");
 	plm_ref ref = start("stubborn.ignore", NULL);
 	until_noted(1);
 	requeue(ref, 50, 0);
@@ -126,13 +81,13 @@ START_TEST(one_that_does_not_stop_is_ended_with_its_worker_and_runs_again)
 	ck_assert_int_ne(all[0].pid, all[1].pid);
 	ck_assert_uint_eq(status_now().returned, 1);
 	end(ref);
-	stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(a_return_goes_on_when_the_scheduler_dies)
 {
-	boot();
+	stubborn_boot("1");
 	plm_ref ref = start("stubborn.ignore", NULL);
 	until_noted(1);
 	requeue(ref, 500, 0);
@@ -140,20 +95,20 @@ START_TEST(a_return_goes_on_when_the_scheduler_dies)
 	until_noted(2);
 	ck_assert_uint_eq(status_now().returned, 1);
 	end(ref);
-	stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(a_return_is_no_failure_that_a_pause_follows)
 {
 	static const plm_terms terms = { .backoff_ms = 3600 * 1000 };
-	boot();
+	stubborn_boot("1");
 	plm_ref ref = start("stubborn.obey", &terms);
 	until_noted(1);
 	requeue(ref, PLM_GRACE_OF_TASK, 0);
 	until_noted(3);
 	end(ref);
-	stop();
+	host_stop();
 }
 END_TEST
 
@@ -161,7 +116,7 @@ START_TEST(budgets_are_what_they_were_after_a_return)
 {
 	plm_failure failure;
 	char enough[PATH_BYTES + 16];
-	boot();
+	stubborn_boot("1");
 	plm_arg file = PLM_BYTES(notes, strlen(notes));
 	plm_task task = { .function = "stubborn.hold", .args = &file, .nargs = 1, .retries = 2 };
 	plm_ref ref;
@@ -172,7 +127,7 @@ START_TEST(budgets_are_what_they_were_after_a_return)
 	requeue(ref, PLM_GRACE_OF_TASK, 0);
 	until_noted(3);
 	snprintf(enough, sizeof enough, "%s.enough", notes);
-	scratch_write(&machine, "notes.enough", "", 0, enough, sizeof enough);
+	scratch_write(&host, "notes.enough", "", 0, enough, sizeof enough);
 	ck_assert_int_eq(plm_wait(client, &ref, 1, 1, DEADLINE_MS, NULL), 0);
 	ck_assert_int_eq(plm_error(client, ref, &failure), 0);
 	ck_assert_int_eq(failure.code, EIO);
@@ -180,14 +135,14 @@ START_TEST(budgets_are_what_they_were_after_a_return)
 	struct note all[NOTES_MAX];
 	ck_assert_int_eq(read_notes(all), 5);
 	plm_drop(client, ref);
-	stop();
+	host_stop();
 }
 END_TEST
 
 START_TEST(what_has_not_begun_stays_where_it_is_and_what_is_settled_stays_settled)
 {
 	plm_ref object;
-	boot();
+	stubborn_boot("1");
 	plm_ref busy = start("stubborn.obey", NULL);
 	until_noted(1);
 	plm_ref ready = start("stubborn.obey", NULL);
@@ -207,7 +162,7 @@ START_TEST(what_has_not_begun_stays_where_it_is_and_what_is_settled_stays_settle
 	requeue(object, PLM_GRACE_OF_TASK, -EALREADY);
 	requeue(object, -2, -EINVAL);
 	plm_drop_many(client, (plm_ref[]){ ready, waiting, busy, object }, 4);
-	stop();
+	host_stop();
 }
 END_TEST
 
@@ -229,12 +184,12 @@ START_TEST(all_that_a_returned_command_has_started_is_ended_before_it_runs_again
 {
 	char line[LINE_BYTES];
 	int one = 1, two = 2, child, attempt;
-	boot();
+	stubborn_boot("1");
 	snprintf(line, sizeof line,
 	    "trap '' TERM; (trap '' TERM; exec setsid sleep 3600) & "
 	    "echo $! $PLM_ATTEMPT >> %s; sleep 3600",
 	    notes);
-	char *ref = ctl_expect(&machine, 0, "submit", "--detach", "--shell", line);
+	char *ref = ctl_expect(&host, 0, "submit", "--detach", "--shell", line);
 	until(line_is_there, &one, "the command has begun");
 	plm_ref task;
 	ck_assert_int_eq(plm_ref_parse(ref, &task), 0);
@@ -249,9 +204,9 @@ START_TEST(all_that_a_returned_command_has_started_is_ended_before_it_runs_again
 	ck_assert_int_eq(attempt, 2);
 	fclose(file);
 	ck_assert_uint_eq(status_now().returned, 1);
-	free(ctl_expect(&machine, 0, "cancel", "--grace", "0ms", ref));
+	free(ctl_expect(&host, 0, "cancel", "--grace", "0ms", ref));
 	free(ref);
-	stop();
+	host_stop();
 }
 END_TEST
 

@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "client/handle.h"
+#include "tests/support/fixture.h"
 #include "tests/support/run_suite.h"
 #include "tests/support/program_runtime.h"
 
@@ -34,8 +35,6 @@ enum {
 	HEAD_BYTES = 64 << 10, /* header, control page, process table */
 	PAUSE_MS = 20,
 };
-
-static struct runtime rt;
 
 static struct score { /* shared with clients and scribbler */
 	_Atomic bool stop;
@@ -61,7 +60,7 @@ static struct target target_open(const char *what)
 {
 	char path[PATH_BYTES];
 	struct stat st;
-	runtime_segment(&rt, what, path, sizeof path);
+	runtime_segment(&host, what, path, sizeof path);
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 	ck_assert(fd >= 0 && fstat(fd, &st) == 0);
 	struct target ret = { .bytes = (size_t)st.st_size };
@@ -157,7 +156,7 @@ _Noreturn static void work(int number)
 	while (!atomic_load(&score->stop)) {
 		plm *handle = NULL;
 		begin_call(number);
-		int r = plm_connect(&handle, rt.name);
+		int r = plm_connect(&handle, host.name);
 		note(number, r);
 		for (size_t i = 0; r == 0 && i < 30 && !atomic_load(&score->stop); i++) {
 			begin_call(number);
@@ -177,7 +176,7 @@ _Noreturn static void work(int number)
 static void print_log(void)
 {
 	char path[PATH_BYTES], line[PATH_BYTES];
-	scratch_path(&rt, "plm.log", path, sizeof path);
+	scratch_path(&host, "plm.log", path, sizeof path);
 	FILE *log = fopen(path, "r");
 	while (log && fgets(line, sizeof line, log))
 		fputs(line, stderr);
@@ -218,18 +217,18 @@ static void expect_good_end(pid_t pid, const char *who)
 static void end_runtime(void)
 {
 	uint64_t deadline = deadline_after_ms(CALL_LATE_MS);
-	struct output_of o = ctl(&rt, "stop", "--now");
+	struct output_of o = ctl(&host, "stop", "--now");
 	ck_assert_msg(o.signal == 0, "plmctl stop --now died of signal %d", o.signal);
 	bool asked = o.code == 0;
 	output_free(&o);
-	while (!has_ended(rt.pid)) {
+	while (!has_ended(host.pid)) {
 		ck_assert_msg(clock_ns() < deadline, "plm does not end");
 		if (!asked)
-			kill(rt.pid, SIGTERM);
+			kill(host.pid, SIGTERM);
 		pause_ns(PAUSE_MS * NS_PER_MS);
 	}
-	expect_good_end(rt.pid, "plm");
-	rt.pid = 0;
+	expect_good_end(host.pid, "plm");
+	host.pid = 0;
 }
 
 /* Who outlives the manager is given to this process. */
@@ -242,37 +241,37 @@ static void expect_nothing_left(void)
 	ck_assert_msg(
 	    r < 0 && errno == ECHILD, "a process of the runtime is left: pid %d", (int)info.si_pid);
 	for (size_t i = 0; i < COUNT_OF(whats); i++) {
-		runtime_segment(&rt, whats[i], path, sizeof path);
+		runtime_segment(&host, whats[i], path, sizeof path);
 		ck_assert_msg(access(path, F_OK) != 0, "plm left %s", path);
 	}
 }
 
 static void scribble_a_round(uint64_t seed, const char *segment, uint64_t end_ns)
 {
-	pid_t client[CLIENTS];
+	pid_t child[CLIENTS];
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	runtime_boot_loose(&rt, "--workers", "2", "--tasks", "256", "--store", "4M", );
+	runtime_boot_loose(&host, "--workers", "2", "--tasks", "256", "--store", "4M", );
 	struct target target = target_open(segment);
 	memset(score, 0, sizeof *score);
 	for (int i = 0; i < CLIENTS; i++)
-		if ((client[i] = fork()) == 0)
+		if ((child[i] = fork()) == 0)
 			work(i);
 	pid_t scribbler = fork();
 	if (scribbler == 0)
 		scribble(&target, seed);
 	munmap(target.data, target.bytes);
-	while (clock_ns() < end_ns && !has_ended(rt.pid)) {
+	while (clock_ns() < end_ns && !has_ended(host.pid)) {
 		expect_in_time();
 		pause_ns(PAUSE_MS * NS_PER_MS);
 	}
-	ck_assert_msg(!has_ended(rt.pid), "the manager has ended");
+	ck_assert_msg(!has_ended(host.pid), "the manager has ended");
 	end_runtime();
 	atomic_store(&score->stop, true);
 	for (int i = 0; i < CLIENTS; i++)
-		expect_good_end(client[i], "a client");
+		expect_good_end(child[i], "a client");
 	expect_good_end(scribbler, "the scribbler");
 	expect_nothing_left();
-	runtime_end(&rt);
+	runtime_end(&host);
 }
 
 /* _i: which segment. */

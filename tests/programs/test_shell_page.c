@@ -7,12 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/support/fixture.h"
 #include "tests/support/run_suite.h"
 #include "tests/support/program_runtime.h"
 
 enum { TEST_TIMEOUT_S = 60, PAGE_BYTES = 1 << 16, PATH_BYTES = 4096, EXAMPLES_LEAST = 13 };
-
-static struct runtime rt;
 
 /* The next block of this kind at or behind *at, which is then behind it; the caller frees. */
 static char *next_block(const char **at, const char *fence)
@@ -44,14 +43,14 @@ static void set_path(void)
 	ck_assert_ptr_nonnull(realpath(where && where[0] ? where : ".", directory));
 	snprintf(all, sizeof all, "%s:%s", directory, path ? path : "/bin:/usr/bin");
 	setenv("PATH", all, 1);
-	setenv("PLM_NAME", rt.name, 1);
+	setenv("PLM_NAME", host.name, 1);
 }
 
 static void run_block(const char *block, const char *expected)
 {
 	char script[PATH_BYTES], out[PAGE_BYTES] = "", line[2 * PATH_BYTES];
-	scratch_write(&rt, "script", block, strlen(block), script, sizeof script);
-	snprintf(line, sizeof line, "cd %s && exec sh -e script 2>stderr", rt.directory);
+	scratch_write(&host, "script", block, strlen(block), script, sizeof script);
+	snprintf(line, sizeof line, "cd %s && exec sh -e script 2>stderr", host.directory);
 	FILE *shell = popen(line, "r");
 	ck_assert_ptr_nonnull(shell);
 	ck_assert_uint_lt(fread(out, 1, sizeof out - 1, shell), sizeof out - 1);
@@ -66,7 +65,7 @@ static void run_page(const char *path, int least)
 	char *page = read_page(path), *block;
 	const char *at = page;
 	int examples = 0;
-	runtime_boot(&rt, "--workers", "2", );
+	runtime_boot(&host, "--workers", "2", );
 	set_path();
 	for (; (block = next_block(&at, "```sh\n")) != NULL; examples++) {
 		char *expected = next_block(&at, "```text\n");
@@ -76,8 +75,8 @@ static void run_page(const char *path, int least)
 		free(block);
 	}
 	ck_assert_int_ge(examples, least);
-	runtime_stop(&rt);
-	runtime_end(&rt);
+	runtime_stop(&host);
+	runtime_end(&host);
 	free(page);
 }
 

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "spec/spec.h"
 #include "tests/support/deaths.h"
+#include "tests/support/fixture.h"
 #include "tests/support/roles_case.h"
 #include "tests/support/run_suite.h"
 
@@ -38,8 +39,8 @@ enum {
 	NEEDS_4_CPUS = 12,
 };
 
-static const char mixed[] = "gen=4,slots=3,gpus=2,licence=2 x1; gen=2,slots=2,gpus=1 x2; "
-			    "gen=1,slots=2,licence=1 x1; gen=1,slots=1 x1";
+static const char mixed[] = "gen=4,cpus=3,gpus=2,licence=2 x1; gen=2,cpus=2,gpus=1 x2; "
+			    "gen=1,cpus=2,licence=1 x1; gen=1,cpus=1 x1";
 static const char *const policies[] = { "locality", "load-aware", "power-of-two", "round-robin",
 	"random", "static-fill" };
 
@@ -69,8 +70,6 @@ struct process_ever { /* of a worker, the killed ones too */
 	const struct run_event *event; /* the lowest of them: the others run in its place */
 };
 
-static struct runtime machine;
-static plm *client;
 static struct events *events;
 static struct process_ever process_ever[PROCESSES_EVER];
 static size_t processes_ever;
@@ -82,12 +81,12 @@ static struct terms terms_of[COUNT_OF(needs_of)];
 /* ---- the run ---- */
 
 /* No spares: they run while a task that waits is at rest, which its record does not tell. */
-static void boot(const char *workers, const char *policy)
+static void slots_boot(const char *workers, const char *policy)
 {
 	events = shared_file(sizeof *events, "TEST_EVENTS");
-	runtime_boot(&machine, "--workers", workers, "--module", test_module("mod_events"),
-	    "--policy", policy, "--memory", "1G", "--spares", "0", );
-	ck_assert_int_eq(plm_connect(&client, machine.name), 0);
+	runtime_boot(&host, "--workers", workers, "--module", test_module("mod_events"), "--policy",
+	    policy, "--memory", "1G", "--spares", "0", );
+	host_join();
 	for (size_t i = 0; i < COUNT_OF(needs_of); i++)
 		if (needs_of[i] && workers == mixed)
 			ck_assert_int_eq(spec_needs(needs_of[i],
@@ -95,13 +94,6 @@ static void boot(const char *workers, const char *policy)
 			    0);
 	seed = random_state = number_from("PLM_SLOTS_SEED", clock_ns()) | 1;
 	printf("slots: %s, PLM_SLOTS_SEED=%" PRIu64 "\n", policy, seed);
-}
-
-static void stop(void)
-{
-	plm_disconnect(&client);
-	runtime_stop(&machine);
-	runtime_end(&machine);
 }
 
 static void submit_order(size_t i, const struct order *order)
@@ -166,14 +158,14 @@ static void kill_one(enum process_kind kind)
 	if (victim && kind == KIND_WORKER)
 		remember(victim)->killed_ns = clock_ns(); /* what it runs, it runs until then */
 	if (victim)
-		kill_member(&machine, victim);
+		kill_member(&host, victim);
 }
 
 static void kill_on_the_way(unsigned kills, unsigned scheduler_kills)
 {
 	for (unsigned i = 1; i <= kills; i++) {
 		size_t settled = (size_t)i * TASKS / (kills + 1);
-		expect_settled(&machine, client, refs, TASKS, settled);
+		expect_settled(&host, client, refs, TASKS, settled);
 		kill_one(KIND_WORKER);
 		if (scheduler_kills && i % (kills / scheduler_kills) == 0)
 			kill_one(KIND_SCHEDULER);
@@ -182,7 +174,7 @@ static void kill_on_the_way(unsigned kills, unsigned scheduler_kills)
 
 static void expect_all_done(void)
 {
-	expect_settled(&machine, client, refs, TASKS, TASKS);
+	expect_settled(&host, client, refs, TASKS, TASKS);
 	for (size_t i = 0; i < TASKS; i++) {
 		plm_view view;
 		int r = plm_get(client, refs[i], &view, 0);
@@ -318,14 +310,14 @@ static void play(const struct moment *m)
 	const struct demand *demand = demand_of(m->event);
 	unsigned *running = &use.running[p->worker];
 	*running = m->begins ? *running + 1 : *running - 1;
-	ck_assert_msg(*running <= kind->slots,
+	ck_assert_msg(*running <= kind->cpus,
 	    "worker %u of %u slots runs %u tasks; "
 	    "PLM_SLOTS_SEED=%" PRIu64,
-	    p->worker, kind->slots, *running, seed);
+	    p->worker, kind->cpus, *running, seed);
 	if (*running > use.most_running[p->worker])
 		use.most_running[p->worker] = *running;
 	change(&use.cpus[p->kind], &use.most_cpus[p->kind], m->event->cpus, m->begins,
-	    (uint64_t)kind->slots * kind->count, "cpus of the workers of a kind", m->event);
+	    (uint64_t)kind->cpus * kind->count, "cpus of the workers of a kind", m->event);
 	if (demand)
 		change_amounts(p, demand, m->begins, m->event);
 }
@@ -345,7 +337,7 @@ static void expect_it_was_full(void)
 	const struct control *c = plm_tables(client)->control;
 	unsigned full = 0;
 	for (uint32_t i = 0; i < c->kinds; i++) {
-		bool was_full = use.most_cpus[i] == (uint64_t)c->kind[i].slots * c->kind[i].count;
+		bool was_full = use.most_cpus[i] == (uint64_t)c->kind[i].cpus * c->kind[i].count;
 		ck_assert_msg(
 		    was_full || was_killed(i), "kind %u never had all its slots in use", i);
 		full += was_full;
@@ -372,15 +364,15 @@ static void expect_rule(void)
 
 static void run(unsigned kills, unsigned scheduler_kills, const char *policy)
 {
-	boot(mixed, policy);
+	slots_boot(mixed, policy);
 	submit_all();
 	kill_on_the_way(kills, scheduler_kills);
 	expect_all_done();
 	remember_all();
-	expect_nothing_left(&machine, client);
+	expect_nothing_left(&host, client);
 	expect_rule();
 	expect_it_was_full();
-	stop();
+	host_stop();
 }
 
 START_TEST(what_runs_at_once_never_exceeds_slots_cpus_and_resources)
@@ -463,20 +455,20 @@ static void kill_still(plm_ref task)
 	ck_assert_ptr_nonnull(still);
 	pid_t pid = still->pid;
 	alive_at_first = count_workers();
-	ck_assert(kill_member(&machine, still));
+	ck_assert(kill_member(&host, still));
 	until(is_replaced, &pid, "a worker in the place of the one that kept still");
 }
 
 static void expect_submitted_done(void)
 {
-	expect_settled(&machine, client, refs, submitted, submitted);
+	expect_settled(&host, client, refs, submitted, submitted);
 	plm_drop_many(client, refs, submitted);
-	expect_nothing_left(&machine, client);
+	expect_nothing_left(&host, client);
 }
 
 START_TEST(a_slot_that_keeps_still_and_dies_is_made_good)
 {
-	boot("slots=2 x1", policies[0]);
+	slots_boot("cpus=2 x1", policies[0]);
 	submit_needs(NEEDS_2_CPUS, LONG_US);
 	until(all_have_begun, NULL, "the task of two cpus begins");
 	kill_still(refs[0]);
@@ -487,7 +479,7 @@ START_TEST(a_slot_that_keeps_still_and_dies_is_made_good)
 	for (size_t i = 1; i < submitted; i++)
 		ck_assert_msg(events->event[i].begin_ns >= events->event[0].end_ns,
 		    "a task began while another had both cpus");
-	stop();
+	host_stop();
 }
 END_TEST
 
@@ -496,7 +488,7 @@ END_TEST
  * got the slot that then dies as well, both would wait for ever. */
 START_TEST(a_task_that_loses_a_slot_goes_before_those_that_came_later)
 {
-	boot("slots=5,licence=1 x1", policies[0]);
+	slots_boot("cpus=5,licence=1 x1", policies[0]);
 	submit_needs(NEEDS_LICENCE, LONG_US);
 	submit_needs(NEEDS_NOTHING, LONGER_US);
 	submit_needs(NEEDS_NOTHING, LONGER_US);
@@ -508,7 +500,7 @@ START_TEST(a_task_that_loses_a_slot_goes_before_those_that_came_later)
 	kill_still(refs[3]);
 	expect_submitted_done();
 	ck_assert_uint_eq(events->event[3].task, NEEDS_3_CPUS); /* the first to begin */
-	stop();
+	host_stop();
 }
 END_TEST
 

@@ -10,23 +10,11 @@
 #include <unistd.h>
 
 #include "client/plm.h"
+#include "tests/support/fixture.h"
 #include "tests/support/run_suite.h"
 #include "tests/support/program_runtime.h"
 
 enum { TEST_TIMEOUT_S = 60, SCRIPT_BYTES = 512, EXIT_WRITING = 125 };
-
-static struct runtime rt;
-
-static void boot(void)
-{
-	runtime_boot(&rt, "--workers", "2", "--tasks", "256", "--store", "4M", );
-}
-
-static void stop(void)
-{
-	runtime_stop(&rt);
-	runtime_end(&rt);
-}
 
 /* The exit code of a shell's line, in which a program's name stands for that of $PLM_BIN. */
 static int shell(const char *line)
@@ -34,7 +22,7 @@ static int shell(const char *line)
 	char script[SCRIPT_BYTES];
 	const char *where = getenv("PLM_BIN");
 	int status;
-	setenv("PLM_NAME", rt.name, 1);
+	setenv("PLM_NAME", host.name, 1);
 	snprintf(script, sizeof script, "PATH=%s:$PATH; %s", where && where[0] ? where : ".", line);
 	pid_t pid = fork();
 	ck_assert_int_ge(pid, 0);
@@ -104,13 +92,13 @@ END_TEST
 /* What a program of somebody else prints must not go into the runtime. */
 START_TEST(libplm_takes_none_of_the_numbers)
 {
-	plm *client;
-	setenv("PLM_NAME", rt.name, 1);
+	plm *handle;
+	setenv("PLM_NAME", host.name, 1);
 	for (int fd = STDIN_FILENO; fd <= STDOUT_FILENO; fd++)
 		close(fd);
 	int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
 	close(STDERR_FILENO);
-	int r = plm_connect(&client, NULL), bell = r == 0 ? plm_fd(client) : -1;
+	int r = plm_connect(&handle, NULL), bell = r == 0 ? plm_fd(handle) : -1;
 	bool taken = false;
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		taken |= fcntl(fd, F_GETFD) == 0;
@@ -118,7 +106,7 @@ START_TEST(libplm_takes_none_of_the_numbers)
 	ck_assert_msg(r == 0, "connect: %d, %s", r, plm_why());
 	ck_assert_int_gt(bell, STDERR_FILENO);
 	ck_assert_msg(!taken, "something was opened as a standard descriptor");
-	plm_disconnect(&client);
+	plm_disconnect(&handle);
 }
 END_TEST
 
@@ -127,7 +115,7 @@ int main(void)
 	Suite *suite = suite_create("standard");
 	TCase *tcase = tcase_create("standard");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, boot, stop);
+	tcase_add_checked_fixture(tcase, host_boot_small, host_stop);
 	tcase_add_test(tcase, a_result_without_a_stdout_is_an_error);
 	tcase_add_test(tcase, inputs_without_a_stdin_are_an_error);
 	tcase_add_test(tcase, words_without_a_stderr_are_lost_and_nothing_else);

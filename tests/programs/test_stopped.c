@@ -12,24 +12,15 @@
 #include <unistd.h>
 
 #include "tests/support/deaths.h"
+#include "tests/support/fixture.h"
 #include "tests/support/run_suite.h"
 
 enum { TEST_TIMEOUT_S = 150, OBJECTS = 40, LARGE_BYTES = 5000, LOG_BYTES = 1 << 16 };
 
-static struct runtime rt;
-static plm *handle;
-
-static void boot(void)
+static void stopped_boot(void)
 {
-	runtime_boot(&rt, "--workers", "1", "--tasks", "256", "--store", "16M", );
-	ck_assert_msg(plm_connect(&handle, rt.name) == 0, "%s", plm_why());
-}
-
-static void stop(void)
-{
-	plm_disconnect(&handle);
-	runtime_stop(&rt);
-	runtime_end(&rt);
+	runtime_boot(&host, "--workers", "1", "--tasks", "256", "--store", "16M", );
+	ck_assert_msg(plm_connect(&client, host.name) == 0, "%s", plm_why());
 }
 
 /* ---- the scheduler is stopped ---- */
@@ -37,19 +28,19 @@ static void stop(void)
 /* Gives up, and leaves at once, while the scheduler has read nothing of it. */
 static void ask_and_leave(void *ref)
 {
-	plm *client;
-	if (plm_connect(&client, rt.name) < 0)
+	plm *other;
+	if (plm_connect(&other, host.name) < 0)
 		_exit(2);
-	if (plm_hold(client, *(plm_ref *)ref) != -ETIMEDOUT)
+	if (plm_hold(other, *(plm_ref *)ref) != -ETIMEDOUT)
 		_exit(3);
-	plm_disconnect(&client);
+	plm_disconnect(&other);
 }
 
 static bool is_freed(void *unused)
 {
 	plm_status s;
 	(void)unused;
-	return plm_status_get(handle, &s) == 0 && s.store_used == 0;
+	return plm_status_get(client, &s) == 0 && s.store_used == 0;
 }
 
 START_TEST(what_was_asked_for_in_vain_is_held_by_nobody)
@@ -58,23 +49,23 @@ START_TEST(what_was_asked_for_in_vain_is_held_by_nobody)
 	plm_ref ref;
 	plm_status s;
 	plm *maker;
-	ck_assert_int_eq(plm_connect(&maker, rt.name), 0);
+	ck_assert_int_eq(plm_connect(&maker, host.name), 0);
 	ck_assert_int_eq(plm_put(maker, bytes, sizeof bytes, &ref), 0);
-	ck_assert_int_eq(plm_status_get(handle, &s), 0);
+	ck_assert_int_eq(plm_status_get(client, &s), 0);
 	kill(s.scheduler_pid, SIGSTOP);
 	pid_t other = child_of(ask_and_leave, &ref);
-	int r = plm_hold(handle, ref);
+	int r = plm_hold(client, ref);
 	int code = exit_of(other);
 	kill(s.scheduler_pid, SIGCONT);
 	ck_assert_msg(r == -ETIMEDOUT && code == 0, "hold: %d, of the other: %d", r, code);
 	plm_drop(maker, ref);
 	until(is_freed, NULL, "an object that nobody holds is freed, while one that asked lives");
 	ck_assert_int_eq(plm_put(maker, bytes, sizeof bytes, &ref), 0);
-	ck_assert_int_eq(plm_hold(handle, ref), 0); /* the late answers are none to this */
+	ck_assert_int_eq(plm_hold(client, ref), 0); /* the late answers are none to this */
 	plm_disconnect(&maker);
-	plm_drop(handle, ref);
-	expect_alive(handle, 0);
-	expect_nothing_left(&rt, handle);
+	plm_drop(client, ref);
+	expect_alive(client, 0);
+	expect_nothing_left(&host, client);
 }
 END_TEST
 
@@ -91,22 +82,22 @@ static void stop_inside(struct lock *lock)
 
 static void stop_inside_arena(void *unused)
 {
-	plm *client;
+	plm *other;
 	(void)unused;
-	if (plm_connect(&client, rt.name) < 0)
+	if (plm_connect(&other, host.name) < 0)
 		_exit(2);
-	stop_inside(&client->tables.arena[0].lock);
-	plm_disconnect(&client);
+	stop_inside(&other->tables.arena[0].lock);
+	plm_disconnect(&other);
 }
 
 static void stop_inside_pool(void *unused)
 {
-	plm *client;
+	plm *other;
 	(void)unused;
-	if (plm_connect(&client, rt.name) < 0)
+	if (plm_connect(&other, host.name) < 0)
 		_exit(2);
-	stop_inside(&client->tables.pool.lock);
-	plm_disconnect(&client);
+	stop_inside(&other->tables.pool.lock);
+	plm_disconnect(&other);
 }
 
 static pid_t stopped_child(void (*act)(void *context))
@@ -123,7 +114,7 @@ static bool all_is_owed(void *unused)
 	static char text[LOG_BYTES];
 	char path[128];
 	(void)unused;
-	scratch_path(&rt, "plm.log", path, sizeof path);
+	scratch_path(&host, "plm.log", path, sizeof path);
 	FILE *file = fopen(path, "r");
 	size_t n = file ? fread(text, 1, sizeof text - 1, file) : 0;
 	if (file)
@@ -138,9 +129,9 @@ START_TEST(what_could_not_be_freed_is_freed_when_the_lock_is_let_go)
 	static char bytes[LARGE_BYTES];
 	plm_ref ref[2 * OBJECTS];
 	for (size_t i = 0; i < COUNT_OF(ref); i++)
-		ck_assert_int_eq(plm_put(handle, bytes, i % 2 ? LARGE_BYTES : 1, &ref[i]), 0);
+		ck_assert_int_eq(plm_put(client, bytes, i % 2 ? LARGE_BYTES : 1, &ref[i]), 0);
 	pid_t arena = stopped_child(stop_inside_arena), pool = stopped_child(stop_inside_pool);
-	plm_drop_many(handle, ref, COUNT_OF(ref));
+	plm_drop_many(client, ref, COUNT_OF(ref));
 	ck_assert_msg(comes_to(all_is_owed, NULL), "the scheduler does not say what it waits for");
 	kill(arena, SIGCONT);
 	kill(pool, SIGCONT);
@@ -148,9 +139,9 @@ START_TEST(what_could_not_be_freed_is_freed_when_the_lock_is_let_go)
 	ck_assert_int_eq(exit_of(pool), 0);
 	until(is_freed, NULL, "what was dropped is freed");
 	for (size_t i = 0; i < COUNT_OF(ref); i++) /* and there is room for as many */
-		ck_assert_int_eq(plm_put(handle, bytes, LARGE_BYTES, &ref[i]), 0);
-	plm_drop_many(handle, ref, COUNT_OF(ref));
-	expect_nothing_left(&rt, handle);
+		ck_assert_int_eq(plm_put(client, bytes, LARGE_BYTES, &ref[i]), 0);
+	plm_drop_many(client, ref, COUNT_OF(ref));
+	expect_nothing_left(&host, client);
 }
 END_TEST
 
@@ -164,7 +155,7 @@ int main(void)
 	Suite *suite = suite_create("stopped");
 	TCase *tcase = tcase_create("stopped and continued");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, boot, stop);
+	tcase_add_checked_fixture(tcase, stopped_boot, host_stop);
 	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
 		tcase_add_test(tcase, tests[i]);
 	suite_add_tcase(suite, tcase);

@@ -12,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 #include "base/clock.h"
 #include "base/door.h"
 #include "tests/support/deaths.h"
+#include "tests/support/fixture.h"
 #include "tests/support/run_suite.h"
 
 enum {
@@ -27,34 +29,6 @@ enum {
 	SOMEBODY = 65533, /* whom nobody wants to harm */
 	PATH_BYTES = 512,
 };
-
-static struct runtime rt;
-
-static void boot(void)
-{
-	runtime_boot(&rt, "--workers", "2", "--tasks", "256", "--store", "4M", );
-}
-
-static void stop(void)
-{
-	runtime_stop(&rt);
-	runtime_end(&rt);
-}
-
-static plm *join(void)
-{
-	plm *handle = NULL;
-	int r = plm_connect(&handle, rt.name);
-	ck_assert_msg(r == 0, "connect: %d, %s", r, plm_why());
-	return handle;
-}
-
-static void expect_work(void)
-{
-	plm *handle = join();
-	expect_alive(handle, 0);
-	plm_disconnect(&handle);
-}
 
 /* ---- as another user ---- */
 
@@ -94,9 +68,9 @@ static struct sockaddr_un open_the_way(void)
 {
 	struct sockaddr_un address;
 	char directory[PATH_BYTES];
-	ck_assert_int_eq(door_address(rt.name, &address), 0);
-	scratch_path(&rt, "plm", directory, sizeof directory);
-	ck_assert_int_eq(chmod(rt.directory, 0755), 0);
+	ck_assert_int_eq(door_address(host.name, &address), 0);
+	scratch_path(&host, "plm", directory, sizeof directory);
+	ck_assert_int_eq(chmod(host.directory, 0755), 0);
 	ck_assert_int_eq(chmod(directory, 0755), 0);
 	ck_assert_int_eq(chmod(address.sun_path, 0777), 0);
 	return address;
@@ -124,7 +98,7 @@ static void connect_as_nobody(void)
 {
 	plm *handle;
 	become_nobody();
-	if (plm_connect(&handle, rt.name) != -EPERM || !strstr(plm_why(), "belongs to user"))
+	if (plm_connect(&handle, host.name) != -EPERM || !strstr(plm_why(), "belongs to user"))
 		_exit(2);
 }
 
@@ -132,8 +106,8 @@ static void connect_as_nobody(void)
 static void take_segments_as_nobody(void)
 {
 	char paths[2][PATH_BYTES];
-	runtime_segment(&rt, "control", paths[0], sizeof paths[0]); /* it names who asks */
-	runtime_segment(&rt, "store", paths[1], sizeof paths[1]);
+	runtime_segment(&host, "control", paths[0], sizeof paths[0]); /* it names who asks */
+	runtime_segment(&host, "store", paths[1], sizeof paths[1]);
 	become_nobody();
 	for (size_t i = 0; i < COUNT_OF(paths); i++) {
 		const char *path = paths[i];
@@ -158,9 +132,9 @@ START_TEST(another_user_is_kept_out_of_door_and_segments)
 	expect_of_child(knock_as_nobody, "knocking as nobody");
 	expect_of_child(connect_as_nobody, "plm_connect as nobody");
 	char directory[PATH_BYTES];
-	scratch_path(&rt, "plm", directory, sizeof directory);
+	scratch_path(&host, "plm", directory, sizeof directory);
 	chmod(directory, 0700);
-	expect_work();
+	host_expect_work();
 }
 END_TEST
 
@@ -169,18 +143,18 @@ END_TEST
 START_TEST(a_segment_with_a_second_name_is_refused)
 {
 	char path[PATH_BYTES], second[PATH_BYTES + 8];
-	runtime_segment(&rt, "control", path, sizeof path);
+	runtime_segment(&host, "control", path, sizeof path);
 	snprintf(second, sizeof second, "%s.link", path);
 	ck_assert_int_eq(link(path, second), 0);
-	runtime_kill(&rt);
-	runtime_reboot(&rt, "--workers", "2", ); /* set aside: begun anew */
+	runtime_kill(&host);
+	runtime_reboot(&host, "--workers", "2", ); /* set aside: begun anew */
 	unlink(second);
 	snprintf(second, sizeof second, "%s.aside", path);
 	ck_assert_msg(unlink(second) == 0, "it was gone on with");
-	runtime_segment(&rt, "store", path, sizeof path);
+	runtime_segment(&host, "store", path, sizeof path);
 	snprintf(second, sizeof second, "%s.aside", path);
 	unlink(second);
-	expect_work();
+	host_expect_work();
 }
 END_TEST
 
@@ -211,7 +185,7 @@ START_TEST(another_user_cannot_signal_or_trace_a_process_of_it)
 	if (!is_root(__func__))
 		return;
 	plm_status s;
-	plm *handle = join();
+	plm *handle = host_connect();
 	uint64_t random = RANDOM_SEED;
 	ck_assert_int_eq(plm_status_get(handle, &s), 0);
 	const struct process *worker = pick_member(handle, KIND_WORKER, &random);
@@ -265,7 +239,7 @@ static void boot_as_somebody(void)
 		unsetenv("XDG_RUNTIME_DIR");
 	dup2(log, STDERR_FILENO);
 	dup2(log, STDOUT_FILENO);
-	execl(path, path, "--name", "squatted", "--workers", "1", "--tied", (char *)NULL);
+	execl(path, path, "--name", host.name, "--workers", "1", "--tied", (char *)NULL);
 	_exit(99);
 }
 
@@ -291,12 +265,20 @@ static char *boot_refused(void)
 	return said;
 }
 
+/* /tmp/plm-UID is the same for every copy of this test: a copy waits until the others have ended.
+ */
+static void alone_with_tmp(void)
+{
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	ck_assert(fd >= 0 && flock(fd, LOCK_EX) == 0);
+}
+
 /* The programs must be reachable by others: a copy of them in a directory all may enter. */
 static void prepare_somebody(void)
 {
-	snprintf(precious, sizeof precious, "%s/precious", rt.directory);
-	snprintf(home, sizeof home, "%s/home", rt.directory);
-	ck_assert_int_eq(chmod(rt.directory, 0755), 0);
+	snprintf(precious, sizeof precious, "%s/precious", host.directory);
+	snprintf(home, sizeof home, "%s/home", host.directory);
+	ck_assert_int_eq(chmod(host.directory, 0755), 0);
 	ck_assert(mkdir(home, 0700) == 0 && chown(home, SOMEBODY, SOMEBODY) == 0);
 	int fd = open(precious, O_RDWR | O_CREAT, 0600);
 	ck_assert(fd >= 0 && fchown(fd, SOMEBODY, SOMEBODY) == 0);
@@ -333,13 +315,14 @@ START_TEST(names_that_another_user_took_first_are_refused_with_a_word)
 	if (!is_root(__func__) || !others_reach_the_programs())
 		return;
 	prepare_somebody();
+	alone_with_tmp();
 	for (size_t i = 0; i < COUNT_OF(ways); i++) {
-		snprintf(squatted, sizeof squatted, "/dev/shm/plm-%d-squatted.%s", SOMEBODY,
+		snprintf(squatted, sizeof squatted, "/dev/shm/plm-%d-%s.%s", SOMEBODY, host.name,
 		    ways[i].what);
 		expect_of_child(ways[i].squat, "squatting");
 		const char *said = boot_refused();
 		remove(squatted);
-		ck_assert_msg(strstr(said, "plm-65533-squatted"), "%s: %s", ways[i].what, said);
+		ck_assert_msg(strstr(said, "plm-65533-test-"), "%s: %s", ways[i].what, said);
 		ck_assert_int_eq(truncate(precious, 0), 0);
 	}
 	home[0] = 0; /* and the directory of sockets, where no XDG_RUNTIME_DIR says which */
@@ -365,19 +348,19 @@ START_TEST(with_a_umask_of_zero_nothing_is_open_to_others)
 {
 	static const char *const whats[] = { "control", "store", "lock" };
 	char path[PATH_BYTES], name[PATH_BYTES];
-	stop();
+	host_stop();
 	mode_t before = umask(0);
-	boot();
+	host_boot_small();
 	umask(before);
 	for (size_t i = 0; i < COUNT_OF(whats); i++) {
-		runtime_segment(&rt, whats[i], path, sizeof path);
+		runtime_segment(&host, whats[i], path, sizeof path);
 		expect_mode(path, 0600);
 	}
-	scratch_path(&rt, "plm", path, sizeof path);
+	scratch_path(&host, "plm", path, sizeof path);
 	expect_mode(path, 0700);
-	snprintf(name, sizeof name, "%.200s/%s.bell", path, rt.name);
+	snprintf(name, sizeof name, "%.200s/%s.bell", path, host.name);
 	expect_mode(name, 0600);
-	expect_work();
+	host_expect_work();
 }
 END_TEST
 
@@ -387,7 +370,7 @@ static void boot_on_a_read_only_shm(void)
 	    mount("none", "/dev/shm", "tmpfs", MS_RDONLY, NULL) < 0)
 		_exit(77);
 	struct output_of o = program_run(
-	    &rt, "plm", (const char *const[]){ "--name", "readonly", "--tied", NULL }, NULL, 0);
+	    &host, "plm", (const char *const[]){ "--name", "readonly", "--tied", NULL }, NULL, 0);
 	if (o.signal || o.code == 0 || !strstr(o.err, "/dev/shm") || !strstr(o.err, "ead-only"))
 		_exit(2);
 }
@@ -427,7 +410,7 @@ static void copy_program(const char *program, const char *to)
 static int run_copy(const char *path, const char *first, const char *second)
 {
 	char log[PATH_BYTES];
-	scratch_path(&rt, "said", log, sizeof log);
+	scratch_path(&host, "said", log, sizeof log);
 	pid_t pid = fork();
 	if (pid == 0) {
 		dup2(open(log, O_WRONLY | O_CREAT | O_APPEND, 0600), STDERR_FILENO);
@@ -442,21 +425,21 @@ START_TEST(a_set_id_program_is_refused)
 	char path[PATH_BYTES], said[PATH_BYTES] = "";
 	if (!is_root(__func__))
 		return;
-	scratch_path(&rt, "said", path, sizeof path);
+	scratch_path(&host, "said", path, sizeof path);
 	int log = open(path, O_RDONLY | O_CREAT, 0600);
-	scratch_path(&rt, "set-id-plm", path, sizeof path);
+	scratch_path(&host, "set-id-plm", path, sizeof path);
 	copy_program("plm", path);
-	ck_assert_int_gt(run_copy(path, "--name", rt.name), 0);
+	ck_assert_int_gt(run_copy(path, "--name", host.name), 0);
 	ck_assert_int_gt(read(log, said, sizeof said - 1), 0);
 	ck_assert_msg(strstr(said, "set-user-id"), "%s", said);
-	scratch_path(&rt, "set-id-plmctl", path, sizeof path);
+	scratch_path(&host, "set-id-plmctl", path, sizeof path);
 	copy_program("plmctl", path);
-	ck_assert_int_gt(run_copy(path, "--name", rt.name), 0);
+	ck_assert_int_gt(run_copy(path, "--name", host.name), 0);
 	memset(said, 0, sizeof said);
 	ck_assert_int_gt(run_copy(path, "status", NULL), 0);
 	ck_assert_int_gt(read(log, said, sizeof said - 1), 0);
 	close(log);
-	expect_work();
+	host_expect_work();
 }
 END_TEST
 
@@ -475,7 +458,7 @@ int main(void)
 	Suite *suite = suite_create("strangers");
 	TCase *tcase = tcase_create("strangers");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, boot, stop);
+	tcase_add_checked_fixture(tcase, host_boot_small, host_stop);
 	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
 		tcase_add_test(tcase, tests[i]);
 	suite_add_tcase(suite, tcase);

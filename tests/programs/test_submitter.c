@@ -13,27 +13,17 @@
 
 #include "base/check.h"
 #include "tables/inherited.h"
+#include "tests/support/fixture.h"
 #include "tests/support/journal_case.h"
 #include "tests/support/map_case.h"
 #include "tests/support/run_suite.h"
 
 enum { TEST_TIMEOUT_S = 120, NOBODY = 65534 };
 
-static struct runtime rt;
-
 static void setup(void)
 {
 	map_setup();
-	runtime_boot(&rt, "--workers", "2", "--tasks", "1024", "--store", "64M", );
-	setenv("PLM_NAME", rt.name, 1);
-}
-
-static void teardown(void)
-{
-	unsetenv("PLM_NAME");
-	runtime_stop(&rt);
-	runtime_end(&rt);
-	map_teardown();
+	map_boot("2", "64M");
 }
 
 /* ---- umask, nice, limits ---- */
@@ -94,7 +84,7 @@ END_TEST
 START_TEST(they_are_kept_over_a_boot)
 {
 	journal_boot();
-	free(ctl_expect(&lasting, 0, "pause"));
+	free(ctl_expect(&host, 0, "pause"));
 	mode_t before = umask(0135);
 	free(keep("--label", "mask", "--shell", "umask; ulimit -n"));
 	umask(before);
@@ -102,8 +92,8 @@ START_TEST(they_are_kept_over_a_boot)
 	journal_crash();
 	journal_reboot();
 	history_settles();
-	char *ref = ctl_expect(&lasting, 0, "tasks", "--quiet", "--label", "mask");
-	char *out = ctl_expect(&lasting, 0, "logs", ref);
+	char *ref = ctl_expect(&host, 0, "tasks", "--quiet", "--label", "mask");
+	char *out = ctl_expect(&host, 0, "logs", ref);
 	ck_assert_msg(strncmp(out, "0135\n", 5) == 0, "%s", out);
 	free(out);
 	free(ref);
@@ -270,7 +260,7 @@ int main(void)
 	Suite *suite = suite_create("submitter");
 	TCase *tcase = tcase_create("inherited");
 	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_checked_fixture(tcase, setup, map_stop_and_teardown);
 	tcase_add_loop_test(tcase, a_command_has_umask_nice_value_and_limits_of_its_submitter, 0,
 	    (int)COUNT_OF(inherited));
 	tcase_add_test(tcase, a_loaded_command_has_them_too);
@@ -278,7 +268,7 @@ int main(void)
 	suite_add_tcase(suite, tcase);
 	TCase *input = tcase_create("stdin");
 	tcase_set_timeout(input, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(input, setup, teardown);
+	tcase_add_checked_fixture(input, setup, map_stop_and_teardown);
 	tcase_add_loop_test(
 	    input, its_stdin_may_be_that_of_its_submitter, 0, (int)COUNT_OF(inputs));
 	tcase_add_test(input, each_attempt_and_each_command_reads_all_of_it);

@@ -372,7 +372,7 @@ START_TEST(watch_ends_with_the_runtime)
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 69, "status %#x", status);
 	close(ends[0]);
-	command_boot("1");
+	host_boot("1");
 }
 END_TEST
 

@@ -10,19 +10,6 @@
 
 enum { PATH_BYTES = 256 };
 
-struct runtime host;
-
-void command_boot(const char *workers)
-{
-	runtime_boot(&host, "--workers", workers, "--tasks", "4096", "--store", "64M", );
-}
-
-void command_stop(void)
-{
-	runtime_stop(&host);
-	runtime_end(&host);
-}
-
 void check_output(struct output_of o, int code, const char *out, const char *err)
 {
 	ck_assert_msg(o.code == code, "exit code %d, not %d; stdout: %s stderr: %s", o.code, code,

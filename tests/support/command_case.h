@@ -3,12 +3,7 @@
 #ifndef PLM_TEST_COMMAND_CASE_H
 #define PLM_TEST_COMMAND_CASE_H
 
-#include "tests/support/program_runtime.h"
-
-extern struct runtime host;
-
-void command_boot(const char *workers);
-void command_stop(void);
+#include "tests/support/fixture.h"
 
 #define order(...) \
 	program_run(&host, "plmctl", (const char *const[]){ "submit", __VA_ARGS__, NULL }, NULL, 0)

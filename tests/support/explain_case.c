@@ -8,12 +8,9 @@
 
 enum { TEST_TIMEOUT_S = 60 };
 
-struct runtime machine;
-plm *client;
-
 void end(void)
 {
-	runtime_end(&machine);
+	runtime_end(&host);
 }
 
 enum { KEPT_MAX = 64 };
@@ -30,19 +27,19 @@ void until_code(const char *ref, const char *code)
 {
 	char line[64];
 	snprintf(line, sizeof line, "\"number\": 1, \"reason\": \"%s\"", code);
-	ctl_until(&machine, line, "explain", "--json", ref);
+	ctl_until(&host, line, "explain", "--json", ref);
 }
 
 void until_running(const char *ref)
 {
-	ctl_until(&machine, ref, "tasks", "--state", "running", "--quiet");
+	ctl_until(&host, ref, "tasks", "--state", "running", "--quiet");
 }
 
 void until_all(const char *ref, const char *const *words)
 {
 	for (size_t i = 0; words[i]; i++)
-		ctl_until(&machine, words[i], "explain", ref);
-	struct output_of o = ctl(&machine, "explain", ref);
+		ctl_until(&host, words[i], "explain", ref);
+	struct output_of o = ctl(&host, "explain", ref);
 	for (size_t i = 0; words[i]; i++)
 		ck_assert_msg(strstr(o.out, words[i]) != NULL, "no \"%s\" in: %s", words[i], o.out);
 	output_free(&o);
@@ -50,7 +47,7 @@ void until_all(const char *ref, const char *const *words)
 
 int member_pid(const char *kind)
 {
-	char *save, *out = ctl_expect(&machine, 0, "workers", "--all", "--json"), words[64];
+	char *save, *out = ctl_expect(&host, 0, "workers", "--all", "--json"), words[64];
 	int pid = 0;
 	snprintf(words, sizeof words, "\"kind\": \"%s\"", kind);
 	for (char *line = strtok_r(out, "\n", &save); line && pid == 0;

@@ -5,24 +5,20 @@
 
 #include <check.h>
 
-#include "client/plm.h"
-#include "tests/support/program_runtime.h"
+#include "tests/support/fixture.h"
 
 #define LONG "600000" /* milliseconds: no test waits for the end of this one */
 
 /* No slot of a dead process is free again before the scheduler goes on. */
 #define MANY_SLOTS "--processes", "1024"
 
-extern struct runtime machine;
-extern plm *client; /* for who connects it; ends with the test's process */
-
-#define boot(...) runtime_boot(&machine, __VA_ARGS__, )
+#define boot(...) runtime_boot(&host, __VA_ARGS__, )
 /* What runs is of no interest any more. */
 void end(void);
 
 /* What programs said: freed by nobody, found by the checkers of leaks. */
 char *keep(char *text);
-#define detach(...) keep(ctl_expect(&machine, 0, "call", "--detach", __VA_ARGS__))
+#define detach(...) keep(ctl_expect(&host, 0, "call", "--detach", __VA_ARGS__))
 
 /* Until the first reason of ref has this code: others may hold for a moment on the way there. */
 void until_code(const char *ref, const char *code);

@@ -10,10 +10,10 @@
 
 #include "base/clock.h"
 #include "tests/support/json.h"
+#include "tests/support/leftovers.h"
 
-enum { ARGUMENTS = 32, CHILDREN = 128, PATH_BYTES = 256, LINE_BYTES = 512 };
+enum { STATE_NAME_BYTES = 32, ARGUMENTS = 32, CHILDREN = 128, PATH_BYTES = 256, LINE_BYTES = 512 };
 
-struct runtime lasting;
 char state_directory[STATE_BYTES];
 
 static const struct timespec moment = { .tv_nsec = 2000000 };
@@ -31,9 +31,16 @@ static void journal_case_fill(const char **all, const char *const *more)
 	all[n] = NULL;
 }
 
+void journal_state(void)
+{
+	char name[STATE_NAME_BYTES];
+	snprintf(name, sizeof name, "state-%d", (int)getpid());
+	test_path(name, state_directory, sizeof state_directory);
+}
+
 static void journal_case_prepare(const char **all, const char *const *more)
 {
-	snprintf(state_directory, sizeof state_directory, "/tmp/plm-state-%d", (int)getpid());
+	journal_state();
 	journal_case_fill(all, more);
 }
 
@@ -41,21 +48,21 @@ void journal_boot_with(const char *const *more)
 {
 	const char *all[ARGUMENTS];
 	journal_case_prepare(all, more);
-	runtime_boot_with(&lasting, all);
+	runtime_boot_with(&host, all);
 }
 
 void journal_boot_loose(void)
 {
 	const char *all[ARGUMENTS], *const none[] = { NULL };
 	journal_case_prepare(all, none);
-	runtime_boot_loose_with(&lasting, all);
+	runtime_boot_loose_with(&host, all);
 }
 
 void journal_reboot_with(const char *const *more)
 {
 	const char *all[ARGUMENTS];
 	journal_case_fill(all, more);
-	runtime_reboot_with(&lasting, all);
+	runtime_reboot_with(&host, all);
 }
 
 static unsigned journal_case_children(pid_t *ret)
@@ -63,8 +70,7 @@ static unsigned journal_case_children(pid_t *ret)
 	char path[PATH_BYTES];
 	unsigned n = 0;
 	int pid;
-	snprintf(
-	    path, sizeof path, "/proc/%d/task/%d/children", (int)lasting.pid, (int)lasting.pid);
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)host.pid, (int)host.pid);
 	FILE *f = fopen(path, "r");
 	while (f && n < CHILDREN && fscanf(f, "%d", &pid) == 1)
 		ret[n++] = pid;
@@ -79,11 +85,11 @@ void journal_crash(void)
 	char path[PATH_BYTES];
 	pid_t child[CHILDREN];
 	unsigned n = journal_case_children(child);
-	runtime_kill(&lasting);
+	runtime_kill(&host);
 	for (unsigned i = 0; i < n; i++)
 		ck_assert(wait_for_death(child[i]));
 	for (size_t i = 0; i < sizeof segments / sizeof segments[0]; i++) {
-		runtime_segment(&lasting, segments[i], path, sizeof path);
+		runtime_segment(&host, segments[i], path, sizeof path);
 		unlink(path);
 	}
 }
@@ -91,9 +97,9 @@ void journal_crash(void)
 void journal_end(void)
 {
 	char command[STATE_BYTES + 16];
-	if (lasting.pid > 0)
-		runtime_stop(&lasting);
-	runtime_end(&lasting);
+	if (host.pid > 0)
+		runtime_stop(&host);
+	runtime_end(&host);
 	snprintf(command, sizeof command, "rm -rf '%s'", state_directory);
 	ck_assert_int_eq(system(command), 0);
 }
@@ -128,7 +134,7 @@ void kill_journal(void)
 
 char *history_line(const char *text)
 {
-	char *all = ctl_expect(&lasting, 0, "history", "--json", "--limit", "0", "--state-dir",
+	char *all = ctl_expect(&host, 0, "history", "--json", "--limit", "0", "--state-dir",
 	    state_directory, "--include", text);
 	if (all[0] == 0) {
 		free(all);
@@ -153,7 +159,7 @@ void expect_history(const char *text, const char *key, const char *expected)
 
 unsigned history_count(const char *state)
 {
-	char *all = ctl_expect(&lasting, 0, "history", "--json", "--limit", "0", "--state-dir",
+	char *all = ctl_expect(&host, 0, "history", "--json", "--limit", "0", "--state-dir",
 	    state_directory, "--state", state);
 	unsigned n = all[0] != 0;
 	for (const char *at = all; (at = strchr(at, '\n')) != NULL; at++)
@@ -186,7 +192,7 @@ void status_reaches(const char *key, unsigned number)
 {
 	char expected[64];
 	snprintf(expected, sizeof expected, "\"%s\": %u,", key, number);
-	ctl_until(&lasting, expected, "status", "--json");
+	ctl_until(&host, expected, "status", "--json");
 }
 
 void until_history(const char *text, const char *key, const char *expected)
@@ -208,7 +214,7 @@ static unsigned journal_case_count(const char *scratch, const char *text)
 {
 	char path[PATH_BYTES], line[LINE_BYTES];
 	unsigned n = 0;
-	scratch_path(&lasting, scratch, path, sizeof path);
+	scratch_path(&host, scratch, path, sizeof path);
 	FILE *f = fopen(path, "r");
 	while (f && fgets(line, sizeof line, f)) {
 		line[strcspn(line, "\n")] = 0;

@@ -3,13 +3,13 @@
 #ifndef PLM_TEST_JOURNAL_CASE_H
 #define PLM_TEST_JOURNAL_CASE_H
 
-#include "tests/support/program_runtime.h"
-
-extern struct runtime lasting;
+#include "tests/support/fixture.h"
 
 enum { STATE_BYTES = 128 };
 extern char state_directory[STATE_BYTES]; /* beside the runtime, gone with it */
 
+/* Sets state_directory; each journal_boot() does it as well. */
+void journal_state(void);
 #define journal_boot(...) journal_boot_with((const char *const[]){ __VA_ARGS__ NULL })
 void journal_boot_with(const char *const *more); /* with 2 workers, and --state */
 void journal_boot_loose(void);                   /* the same; it outlives its manager */
@@ -19,7 +19,7 @@ void journal_reboot_with(const char *const *more);
 void journal_crash(void);
 void journal_end(void); /* plmctl stop, and nothing is left */
 
-#define keep(...) ctl_expect(&lasting, 0, "submit", "--detach", __VA_ARGS__)
+#define keep(...) ctl_expect(&host, 0, "submit", "--detach", __VA_ARGS__)
 
 /* The line of plmctl history --json whose command has this text; NULL: there is none. The caller
  * frees. */

@@ -4,11 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void load_boot(void)
-{
-	command_boot("2");
-}
-
 struct refs refs_of(struct output_of o)
 {
 	struct refs refs = { .text = strdup(o.out) };

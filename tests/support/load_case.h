@@ -6,8 +6,6 @@
 
 enum { REFS_MOST = 512 };
 
-void load_boot(void);
-
 /* plmctl load with these options, each with a comma behind it, and the text as its stdin. */
 #define load(text, ...) load_bytes((text), strlen(text), __VA_ARGS__ "-")
 #define load_bytes(text, bytes, ...) \

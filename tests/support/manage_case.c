@@ -15,14 +15,14 @@ enum { WORDS_MAX = 16, PATH_BYTES = 256, MANY = 1500 };
 
 void manage_boot(void)
 {
-	command_boot("1");
+	host_boot("1");
 }
 
 void manage_stop(void)
 {
 	free(ctl_expect(&host, 0, "resume"));
 	free(ctl_expect(&host, 0, "cancel", "--all"));
-	command_stop();
+	host_stop();
 }
 
 void check_found(char *found, const char *const *refs)

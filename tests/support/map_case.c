@@ -15,10 +15,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "tests/support/leftovers.h"
 
 enum { PATH_BYTES = 4096, LINE_BYTES = 8192, ENVIRONMENT_BYTES = 1 << 16 };
 
-static char directory[64];
+static char directory[96];
 
 static void look_again(void)
 {
@@ -34,7 +35,7 @@ void map_setup(void)
 	setenv("PATH", all, 1);
 	setenv("PLM_BIN", programs, 1);
 	unsetenv("PLM_NAME");
-	snprintf(directory, sizeof directory, "/tmp/plm-map-XXXXXX");
+	test_path("map-XXXXXX", directory, sizeof directory);
 	ck_assert_ptr_nonnull(mkdtemp(directory));
 	setenv("XDG_RUNTIME_DIR", directory, 1);
 	ck_assert_int_eq(chdir(directory), 0);
@@ -99,6 +100,28 @@ void map_teardown(void)
 	ck_assert_msg(is_empty("plm"), "files of a runtime are left in %s/plm", directory);
 	ck_assert_int_eq(chdir("/"), 0);
 	nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* ---- a runtime for the lines ---- */
+
+void map_boot(const char *workers, const char *store)
+{
+	/* Results that are kept must not leave to make room. */
+	runtime_boot(&host, "--workers", workers, "--tasks", "4096", "--store", store,
+	    "--keep-finished", "all", );
+	setenv("PLM_NAME", host.name, 1);
+}
+
+void map_stop(void)
+{
+	unsetenv("PLM_NAME");
+	host_stop();
+}
+
+void map_stop_and_teardown(void)
+{
+	map_stop();
+	map_teardown();
 }
 
 /* ---- lines ---- */

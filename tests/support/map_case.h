@@ -4,11 +4,16 @@
 #ifndef PLM_TEST_MAP_CASE_H
 #define PLM_TEST_MAP_CASE_H
 
-#include "tests/support/program_runtime.h"
+#include "tests/support/fixture.h"
 
 void map_setup(void);
 /* Nothing is left: no process that knows the directory, no file of a runtime, no segment. */
 void map_teardown(void);
+
+/* The host, which the lines find by PLM_NAME; it keeps all results. */
+void map_boot(const char *workers, const char *store);
+void map_stop(void);
+void map_stop_and_teardown(void);
 
 /* Runs it to its end; fails at the deadline. */
 struct output_of shell(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -3,12 +3,13 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "shm/steps.h"
+#include "base/check.h"
+#include "tests/support/label.h"
 
 #ifdef PLM_STEPS
 
 static struct {
-	const char *function, *what;
+	const char *label;
 	void (*act)(void); /* NULL: no more */
 	bool once;
 	bool (*hook)(const struct step *step, const void *at, size_t bytes); /* the sweep's */
@@ -17,8 +18,8 @@ static struct {
 static bool come_to(const struct step *step, const void *at, size_t bytes)
 {
 	void (*act)(void) = others.act;
-	if (act && strcmp(step->function, others.function) == 0 &&
-	    strcmp(step->what, others.what) == 0) {
+	char label[LABEL_BYTES];
+	if (act && strcmp(step_label(step, label), others.label) == 0) {
 		if (others.once)
 			others.act = NULL;
 		step_hook = NULL;
@@ -28,10 +29,10 @@ static bool come_to(const struct step *step, const void *at, size_t bytes)
 	return others.hook(step, at, bytes);
 }
 
-static void meanwhile_begin(const char *function, const char *what, void (*act)(void), bool once)
+static void meanwhile_begin(const char *label, void (*act)(void), bool once)
 {
-	others.function = function;
-	others.what = what;
+	CHECK(label_is_known(label));
+	others.label = label;
 	others.act = act;
 	others.once = once;
 	if (!others.hook) { /* act() may say what comes next */
@@ -42,22 +43,21 @@ static void meanwhile_begin(const char *function, const char *what, void (*act)(
 
 #else
 
-static void meanwhile_begin(const char *function, const char *what, void (*act)(void), bool once)
+static void meanwhile_begin(const char *label, void (*act)(void), bool once)
 {
-	(void)function;
-	(void)what;
+	(void)label;
 	(void)act;
 	(void)once;
 }
 
 #endif
 
-void meanwhile(const char *function, const char *what, void (*act)(void))
+void meanwhile(const char *label, void (*act)(void))
 {
-	meanwhile_begin(function, what, act, false);
+	meanwhile_begin(label, act, false);
 }
 
-void meanwhile_once(const char *function, const char *what, void (*act)(void))
+void meanwhile_once(const char *label, void (*act)(void))
 {
-	meanwhile_begin(function, what, act, true);
+	meanwhile_begin(label, act, true);
 }

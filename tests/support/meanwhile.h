@@ -4,12 +4,13 @@
  * Who may call: the victim, act() included.  Death: of the victim; what act() changed in memory of
  * its own dies with it.  Blocks: never.
  *
- * When the victim comes to the step, as shm/steps.h names it, act() happens before it, as by
- * another process at that very moment. */
+ * When the victim comes to the step with this label (label.h), act() runs before the step, as
+ * another process would at that very moment. A label that no step of the program has ends the test.
+ */
 #ifndef PLM_TEST_MEANWHILE_H
 #define PLM_TEST_MEANWHILE_H
 
-void meanwhile(const char *function, const char *what, void (*act)(void)); /* each time */
-void meanwhile_once(const char *function, const char *what, void (*act)(void));
+void meanwhile(const char *label, void (*act)(void)); /* each time */
+void meanwhile_once(const char *label, void (*act)(void));
 
 #endif

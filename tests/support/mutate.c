@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "base/check.h"
+#include "tests/support/label.h"
 
 enum {
 	MOVED_BYTES = 64, /* a larger field is not moved */
@@ -80,11 +81,11 @@ bool mutate_was_met(void)
 static bool is_meant(const struct step *step)
 {
 	static const struct step *meant, *other;
-	char name[256];
+	char label[LABEL_BYTES];
 	if (step == meant || step == other)
 		return step == meant;
-	snprintf(name, sizeof name, "%s: %s", step->function, step->what);
-	*(strcmp(mutate_rule() + strlen(hows[mutate_how()]), name) == 0 ? &meant : &other) = step;
+	const char *rule = mutate_rule() + strlen(hows[mutate_how()]);
+	*(strcmp(rule, step_label(step, label)) == 0 ? &meant : &other) = step;
 	return step == meant;
 }
 

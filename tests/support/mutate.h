@@ -4,7 +4,7 @@
  * set step_hook: it returns what mutate_step() says.
  * Death: what is noted is noted in shared memory, and outlives a victim.  Blocks: never.
  *
- * $PLM_MUTATE is "HOW: FUNCTION: STEP", STEP as in steps.h: "left out: record_step: cas &r->state".
+ * $PLM_MUTATE is "HOW: LABEL", the label of a step as in label.h: "left out: record: cas state".
  * HOW is
  *	left out	as if its line were missing, wherever the process comes to it
  *	late		after steps that should follow it

@@ -9,26 +9,10 @@
 
 enum { LOOK_AGAIN_NS = 1000000 };
 
-struct pool_case pool;
-
-void pool_join(void)
-{
-	int r = plm_connect(&pool.client, pool.rt.name);
-	ck_assert_msg(r == 0, "connect: %d, %s", r, plm_why());
-	plm_patience(pool.client, DEADLINE_MS);
-}
-
 void pool_boot(void)
 {
-	runtime_boot(&pool.rt, "--workers", "3", "--tasks", "4096", "--store", "16M", );
-	pool_join();
-}
-
-void pool_stop(void)
-{
-	plm_disconnect(&pool.client);
-	runtime_stop(&pool.rt);
-	runtime_end(&pool.rt);
+	runtime_boot(&host, "--workers", "3", "--tasks", "4096", "--store", "16M", );
+	host_join();
 }
 
 /* ---- what is there ---- */
@@ -46,7 +30,7 @@ void pool_until(bool (*done)(uint64_t wanted), uint64_t wanted, const char *what
 
 uint32_t pool_workers_in(enum process_state state)
 {
-	const struct tables *t = plm_tables(pool.client);
+	const struct tables *t = plm_tables(client);
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < t->limits.processes; i++) {
 		uint64_t word = sh_load(&t->process[i].state);
@@ -58,7 +42,7 @@ uint32_t pool_workers_in(enum process_state state)
 /* The process of a worker in this state, by its number. */
 const struct process *pool_worker_process(uint32_t worker, enum process_state state)
 {
-	const struct tables *t = plm_tables(pool.client);
+	const struct tables *t = plm_tables(client);
 	for (uint32_t i = 0; i < t->limits.processes; i++) {
 		uint64_t word = sh_load(&t->process[i].state);
 		if (process_kind(word) == KIND_WORKER && process_state(word) == state &&
@@ -71,7 +55,7 @@ const struct process *pool_worker_process(uint32_t worker, enum process_state st
 plm_status pool_status(void)
 {
 	plm_status s;
-	ck_assert_int_eq(plm_status_get(pool.client, &s), 0);
+	ck_assert_int_eq(plm_status_get(client, &s), 0);
 	return s;
 }
 
@@ -101,7 +85,7 @@ plm_ref pool_submit(const char *function, const char *text, unsigned crash_retri
 	plm_task task = {
 		.function = function, .args = &arg, .nargs = 1, .crash_retries = crash_retries
 	};
-	int r = plm_submit(pool.client, &task, &ref);
+	int r = plm_submit(client, &task, &ref);
 	ck_assert_msg(r == 0, "submit: %s", plm_why());
 	return ref;
 }
@@ -110,7 +94,7 @@ plm_ref pool_submit_after(plm_ref future)
 {
 	plm_ref ref;
 	plm_task task = { .function = "probe.echo", .args = &PLM_FUTURE(future), .nargs = 1 };
-	ck_assert_int_eq(plm_submit(pool.client, &task, &ref), 0);
+	ck_assert_int_eq(plm_submit(client, &task, &ref), 0);
 	return ref;
 }
 
@@ -124,7 +108,7 @@ void pool_sleepers(const char *ms, unsigned crash_retries, plm_ref *ret, unsigne
 enum record_state pool_state_of(plm_ref ref, uint32_t *ret_attempt)
 {
 	uint64_t word = 0;
-	ck_assert_ptr_nonnull(record_lookup(plm_tables(pool.client), ref.id, &word));
+	ck_assert_ptr_nonnull(record_lookup(plm_tables(client), ref.id, &word));
 	if (ret_attempt)
 		*ret_attempt = word_attempt(word);
 	return word_state(word);
@@ -133,7 +117,7 @@ enum record_state pool_state_of(plm_ref ref, uint32_t *ret_attempt)
 /* Each is done, at its first attempt. */
 void pool_expect_done_once(const plm_ref *ref, unsigned n)
 {
-	ck_assert_int_eq(plm_wait(pool.client, ref, n, n, DEADLINE_MS, NULL), 0);
+	ck_assert_int_eq(plm_wait(client, ref, n, n, DEADLINE_MS, NULL), 0);
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t attempt;
 		ck_assert_int_eq(pool_state_of(ref[i], &attempt), RECORD_DONE);

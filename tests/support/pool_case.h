@@ -3,20 +3,12 @@
 #ifndef PLM_TEST_POOL_CASE_H
 #define PLM_TEST_POOL_CASE_H
 
-#include "client/plm.h"
 #include "tables/tables.h"
-#include "tests/support/program_runtime.h"
+#include "tests/support/fixture.h"
 
 enum { POOL_WORKERS = 3 };
 
-extern struct pool_case {
-	struct runtime rt;
-	plm *client;
-} pool;
-
-void pool_boot(void); /* plain ones, POOL_WORKERS */
-void pool_join(void); /* after a runtime_boot() of one's own */
-void pool_stop(void);
+void pool_boot(void); /* POOL_WORKERS plain workers, and the client joins */
 
 /* Waits until the predicate holds of this number. */
 void pool_until(bool (*done)(uint64_t wanted), uint64_t wanted, const char *what);

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/door.h"
 #include "tables/tables.h"
+#include "tests/support/leftovers.h"
 
 enum { ARGUMENTS_MAX = 2048, PATH_BYTES = 256, LINE_BYTES = 256, LOOK_AGAIN_NS = 2000000 };
 
@@ -249,28 +250,27 @@ void runtime_reboot_with(struct runtime *rt, const char *const *arguments)
 	rt->workers = (unsigned)strtoul(workers + strlen(" workers="), NULL, 10);
 }
 
-static void boot(struct runtime *rt, bool loose, const char *const *arguments)
+void runtime_prepare(struct runtime *rt)
 {
-	*rt = (struct runtime){ .ready_fd = -1, .loose = loose };
-	static int count;
-	snprintf(rt->name, sizeof rt->name, "test-%d-%d", (int)getpid(), ++count);
-	snprintf(rt->directory, sizeof rt->directory, "/tmp/plm-test-XXXXXX");
+	*rt = (struct runtime){ .ready_fd = -1 };
+	test_runtime_name(rt->name, sizeof rt->name);
+	test_path("rt-XXXXXX", rt->directory, sizeof rt->directory);
 	ck_assert_ptr_nonnull(mkdtemp(rt->directory));
 	setenv("XDG_RUNTIME_DIR", rt->directory, 1);
 	unsetenv("PLM_NAME");
-	/* A test that failed under this pid, long ago, may have left a runtime to go on with. */
-	tables_unlink(rt->name);
-	runtime_reboot_with(rt, arguments);
 }
 
 void runtime_boot_with(struct runtime *rt, const char *const *arguments)
 {
-	boot(rt, false, arguments);
+	runtime_prepare(rt);
+	runtime_reboot_with(rt, arguments);
 }
 
 void runtime_boot_loose_with(struct runtime *rt, const char *const *arguments)
 {
-	boot(rt, true, arguments);
+	runtime_prepare(rt);
+	rt->loose = true;
+	runtime_reboot_with(rt, arguments);
 }
 
 static bool name_is_left(const struct runtime *rt, const char *what)
@@ -322,7 +322,7 @@ static void kill_members(const struct runtime *rt)
 	char path[PATH_BYTES];
 	struct tables left;
 	runtime_segment(rt, "control", path, sizeof path);
-	if (tables_inspect(path, &left) < 0)
+	if (tables_inspect(open(path, O_RDONLY | O_CLOEXEC), -1, &left) < 0)
 		return;
 	for (uint32_t i = SLOT_SCHEDULER; i < left.limits.processes; i++) {
 		const struct process *p = &left.process[i];

@@ -13,7 +13,7 @@
 #include "scheduler/scheduler.h"
 #include "worker/worker.h"
 
-enum { ROLES_WORKERS_MAX = 4, ROLES_DEADLINE_MS = 20000 };
+enum { ROLES_WORKERS_MAX = 4, ROLES_DEADLINE_MS = 60000 };
 
 struct roles_worker {
 	struct worker worker;

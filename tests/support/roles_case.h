@@ -9,7 +9,7 @@
 
 enum {
 	ROLES_CASE_TIMEOUT_S = 120,
-	LONG_MS = 20000, /* longer than any wait of a healthy runtime */
+	LONG_MS = 60000, /* longer than any wait of a healthy runtime */
 	SHORT_MS = 30,
 };
 

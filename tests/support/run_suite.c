@@ -3,9 +3,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "tests/support/leftovers.h"
 
 /* Of a make that runs the tests: what they start would join it, or print that it is below one. */
 static void leave_make(void)
@@ -17,14 +20,31 @@ static void leave_make(void)
 	unsetenv("MAKELEVEL");
 }
 
-int run_suite(Suite *suite)
+/* Check ends a test that takes too long, by default after 4 s. The deadlines of the tests come
+ * first and say more, also while many programs share the machine. Before main(): Check reads these
+ * variables when a test case is made. */
+__attribute__((constructor)) static void run_suite_be_patient(void)
 {
-	leave_make();
+	setenv("CK_DEFAULT_TIMEOUT", "60", 0);
+	setenv("CK_TIMEOUT_MULTIPLIER", "4", 0);
+}
+
+static int run_suite_here(void *suite)
+{
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
 	return failed ? 1 : 0;
+}
+
+int run_suite(Suite *suite)
+{
+	const char *forks = getenv("CK_FORK");
+	leave_make();
+	if (forks && strcmp(forks, "no") == 0)
+		return run_suite_here(suite); /* for a debugger: one process */
+	return leftovers_watch(run_suite_here, suite);
 }
 
 void *shared_memory(size_t bytes)

@@ -8,9 +8,7 @@
 #include <sys/mman.h>
 
 #include "base/check.h"
-
-/* The section of that name, by the linker: every step of this program. */
-extern const struct step __start_steps[], __stop_steps[];
+#include "tests/support/label.h"
 
 static unsigned char *seen; /* shared with the victims */
 static FILE *list;
@@ -22,8 +20,9 @@ static size_t seen_steps(void)
 
 static void write_line(const char *operation, const char *how, const struct step *step)
 {
-	fprintf(list, "%s\t%s\t%s:%u\t%s\t%s\n", operation, how, step->file, step->line,
-	    step->function, step->what);
+	char label[LABEL_BYTES];
+	fprintf(list, "%s\t%s\t%s:%u\t%s\n", operation, how, step->file, step->line,
+	    step_label(step, label));
 }
 
 void seen_open(void)

@@ -6,7 +6,7 @@
  *
  * The list is a file beside the program, PROGRAM.steps: a line a step, of columns with tabs between
  * them: operation ("-": all steps there are), how ("there", "killed", "recovery"; of the explorer
- * "reached"), FILE:LINE, function, step. tools/steps.py reads them all. */
+ * "reached"), FILE:LINE, the label of the step (label.h). tools/steps.py reads them all. */
 #ifndef PLM_TEST_SEEN_H
 #define PLM_TEST_SEEN_H
 

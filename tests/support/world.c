@@ -211,6 +211,24 @@ void world_recover(uint32_t victim)
 	world_settle();
 }
 
+void recover_client(void *image)
+{
+	(void)image;
+	world_recover(WORLD_A);
+}
+
+void recover_worker(void *image)
+{
+	(void)image;
+	world_recover(WORLD_WORKER);
+}
+
+void recover_scheduler(void *image)
+{
+	(void)image;
+	world_recover(SLOT_SCHEDULER);
+}
+
 /* ---- judgement ---- */
 
 static const char *judge_record(const struct tables *t, uint32_t index, uint32_t victim)

@@ -65,6 +65,10 @@ void world_share(struct plm *with, plm_ref ref);
 
 void world_declare_dead(uint32_t slot);
 void world_recover(uint32_t victim);
+/* The same, as a sweep calls it: client A, the worker, or the scheduler was the victim. */
+void recover_client(void *image);
+void recover_worker(void *image);
+void recover_scheduler(void *image);
 
 /* NULL, or what is wrong: a structure, a record no life leads to, something of the dead; then all
  * work is done, outcome() (may be NULL) judges what B finds, all leave, and nothing must be left.

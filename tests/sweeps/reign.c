@@ -4,6 +4,10 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "manager/adopt.h"
+#include "manager/birth.h"
+#include "manager/spare_processes.h"
+#include "manager/staff.h"
 #include "tables/segment_plan.h"
 #include "tests/sweeps/standin.h"
 
@@ -81,7 +85,7 @@ void reign_begin(uint32_t dead)
 static void open_manager(struct manager *m)
 {
 	*m = (struct manager){ .options = &reign.options,
-		.door = -1,
+		.door.socket = -1,
 		.signals = -1,
 		.joined = -1,
 		.lock = -1,
@@ -93,7 +97,7 @@ static void open_manager(struct manager *m)
 		.scheduler.due_ns = DEADLINE_NEVER,
 		.workers.due_ns = DEADLINE_NEVER,
 		.journal.due_ns = DEADLINE_NEVER,
-		.look_due_ns = DEADLINE_NEVER };
+		.hang.due_ns = DEADLINE_NEVER };
 	tables_share(&world.tables, &m->tables);
 }
 
@@ -106,7 +110,7 @@ void reign_boot(void)
 	reign_step(SLOT_MANAGER, PROCESS_LIVE);
 	sh_store(&world.tables.control->made, 1);
 	open_manager(&reign.dying);
-	SWEEP_REQUIRE(manager_make_slots(&reign.dying) == 0);
+	SWEEP_REQUIRE(members_make_slots(&reign.dying) == 0);
 	reign.of_b = world_put(&world.b, reign.value, sizeof reign.value);
 	reign.run_by_worker =
 	    world_submit(&world.b, "probe.echo", &PLM_FUTURE(reign.of_b), 1, 1, 0, 1);
@@ -141,7 +145,7 @@ struct manager *reign_play(void)
 	return play(&reign.dying);
 }
 
-/* As it boots (manager.c), once the segments are attached. */
+/* The boot as in manager.c, once the segments are attached. */
 void reign_adopt(void *image)
 {
 	(void)image;
@@ -151,8 +155,8 @@ void reign_adopt(void *image)
 	SWEEP_REQUIRE(adopt_tables(&reign.next) == 0);
 	outer_join(&reign.next);
 	SWEEP_REQUIRE(adopt_processes(&reign.next) == 0);
-	staff_relieve(&reign.next);
-	members_spawn_due(&reign.next);
+	spare_processes_adjust(&reign.next);
+	birth_spawn_due(&reign.next);
 }
 
 /* ---- verdicts ---- */
@@ -183,7 +187,7 @@ static const char *judge_the_living(uint32_t i, uint64_t word)
 	return NULL;
 }
 
-/* The scheduler, which would bury them, has done nothing yet. */
+/* The scheduler, which would bury the dead processes, has done nothing yet. */
 static const char *judge_the_dead(uint32_t i, uint64_t word)
 {
 	const struct process *p = reign_slot(i);
@@ -192,7 +196,7 @@ static const char *judge_the_dead(uint32_t i, uint64_t word)
 	    (!is_same(i, word) || process_state(word) != PROCESS_DEAD))
 		return "the dead one's slot is not its own until it is buried";
 	if (!died || process_kind(word) != KIND_WORKER)
-		return NULL; /* nobody asks how or when it died */
+		return NULL; /* no test asks how or when the process died */
 	if (sh_load(&p->died_ns) == 0)
 		return "nobody has noted when it died";
 	return sh_load(&p->exit_status) ? NULL : "one that was killed is taken for one that ended";
@@ -248,7 +252,7 @@ static bool is_played(uint32_t slot)
 	return slot == world.worker.rt.self || slot == WORLD_A || slot == WORLD_B;
 }
 
-/* Who was started comes to life: of workers one, the others end. */
+/* The started processes come to life: one of the workers works, the rest end. */
 static void come_to_life(void)
 {
 	uint64_t word = sh_load(&reign_slot(SLOT_SCHEDULER)->state);

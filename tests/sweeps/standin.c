@@ -14,7 +14,7 @@ const struct tables *standin_plays;
 static pid_t living, dead;
 static uint64_t living_since, now_ns;
 
-/* A zombie: nobody else gets its number while the sweep runs. */
+/* A zombie keeps the pid, so no other process gets that pid while the sweep runs. */
 static pid_t make(bool lives)
 {
 	pid_t pid = fork();
@@ -65,7 +65,7 @@ void standin_watch(struct manager *m, uint32_t slot)
 	SWEEP_REQUIRE(m->slot[slot].pidfd >= 0);
 }
 
-/* Whose slot the manager has claimed, and nobody is there. */
+/* The process slot that the manager has claimed and no process has taken. */
 static struct process *find_unborn(const struct tables *t)
 {
 	for (uint32_t i = SLOT_SCHEDULER; i < t->limits.processes; i++)

@@ -1,4 +1,5 @@
-/* sweep_arena.c - the arena, killed anywhere: the map says what the records say, nothing leaks. */
+/* sweep_arena.c - the arena, killed at every step: the map agrees with the records, and nothing
+ * leaks. */
 #include <sys/mman.h>
 
 #include "store/arena.h"
@@ -18,7 +19,7 @@ struct image {
 };
 
 static struct arena arena;
-static struct record start[RECORDS]; /* as setup left them */
+static struct record start[RECORDS]; /* the records as the setup left them */
 
 static void each_extent(void *context, arena_visit_f *visit, void *visitor)
 {
@@ -60,7 +61,7 @@ static void setup_untouched(void *memory)
 	remember(image);
 }
 
-/* Three large extents, the middle one between two free runs; small ones of two classes. */
+/* Three large extents, the middle one between two free runs; small extents of two classes. */
 static void setup_used(void *memory)
 {
 	struct image *image = memory;
@@ -72,7 +73,7 @@ static void setup_used(void *memory)
 	remember(image);
 }
 
-/* One slab of the class 2048 is full, another has one cell taken; a third, empty, is the spare. */
+/* A slab of class 2048 is full, another slab has one cell taken; a third, empty, is the spare. */
 static void setup_slabs(void *memory)
 {
 	struct image *image = memory;
@@ -129,10 +130,10 @@ static void rebuild(void *image)
 	SWEEP_REQUIRE(arena_rebuild(&arena) == 0);
 }
 
-/* The next one who needs room, which also grows what the dead was about to. */
+/* The next process that needs room, which also finishes the growth that the victim began. */
 static void recover(void *memory)
 {
-	SWEEP_REQUIRE(give(memory, SURVIVORS_OWN) == 0); /* of a survivor that was killed itself */
+	SWEEP_REQUIRE(give(memory, SURVIVORS_OWN) == 0); /* of a survivor that was killed, too */
 	SWEEP_REQUIRE(take(memory, SURVIVORS_OWN, 64) == 0);
 	SWEEP_REQUIRE(give(memory, SURVIVORS_OWN) == 0);
 }

@@ -1,10 +1,10 @@
-/* sweep_boot.c - the manager, killed anywhere in its life: while it boots from nothing, over a
- * runtime that it is to replace, or goes on with one; when it says that it is ready, stops and
- * ends. The recovery is another boot of the name, of the whole manager, and dies as well. In the
- * end there is one runtime, complete, and it works.
+/* sweep_boot.c - the manager, killed at every step of its life: while the manager boots from
+ * nothing, replaces a runtime or continues one; while the manager reports ready, stops and ends.
+ * The recovery is another boot of the same name by a whole manager, which dies as well. In the
+ * end there is one complete runtime, and it works.
  *
- * The image are the files: a copy of what of the segments is used. Before the first word says that
- * there is a segment nobody looks at what is in it, so that is not copied. */
+ * The image is the files: a copy of the used parts of the segments. Before the first word of a
+ * segment is written no process reads the segment, so the content is not copied. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -19,6 +19,8 @@
 
 #include "base/clock.h"
 #include "base/rmtree.h"
+#include "manager/manager.h"
+#include "manager/watching.h"
 #include "tables/segment_plan.h"
 #include "tests/sweeps/standin.h"
 #include "tests/support/world.h"
@@ -31,30 +33,32 @@ static struct options options = { .kinds = 1,
 	.policy = 1,
 	.kind[0] = { .count = 1,
 	    .generation = 1,
-	    .slots = 1,
+	    .cpus = 1,
 	    .amount[RESOURCE_CPUS] = AMOUNT_UNIT },
 	.limits = {
 	    .processes = 64, .workers = 1, .records = 64, .nodes = 1, .store_bytes = 1 << 20 } };
 static char directory[] = "/tmp/sweep-boot-XXXXXX";
 static struct plan plan;
 
-/* What stands in /dev/shm: the control segment and the store. */
+/* The files in /dev/shm: the control segment and the store. */
 static struct image {
 	bool there[FILES], ready[FILES];
 	uint64_t bytes[FILES];
 	char content[FILES][IMAGE_BYTES];
 } * image;
 
-static struct piece { /* of a file; what lies between is zero: no module, no hint is there */
+static struct piece { /* of a file; the bytes between pieces are zero: no module and no hint is
+		       * there */
 	uint64_t at, bytes;
 } piece[FILES][PIECES];
 
-/* What a client of the runtime at the start has mapped, whatever the names stand for. */
+/* The mapping of a client of the first runtime, whatever files have the names later. */
 static struct segment_header *before;
 
-/* ---- what is answered in the kernel's stead ---- */
+/* ---- answers in the kernel's stead ---- */
 
-/* A process of its own, which touches nothing but the registry: the judge does it. */
+/* The loader is another process, which touches only the registry: the judge does the loader's
+ * work. */
 int __wrap_loader_begin(struct manager *m);
 int __wrap_loader_begin(struct manager *m)
 {
@@ -62,7 +66,8 @@ int __wrap_loader_begin(struct manager *m)
 	return 0;
 }
 
-/* What tells runtimes apart is the same in each run, and another in its recovery. */
+/* The boot id that distinguishes runtimes: the same in each run, a different one in the
+ * recovery. */
 ssize_t __wrap_getrandom(void *at, size_t bytes, unsigned flags);
 ssize_t __wrap_getrandom(void *at, size_t bytes, unsigned flags)
 {
@@ -71,7 +76,7 @@ ssize_t __wrap_getrandom(void *at, size_t bytes, unsigned flags)
 	return (ssize_t)bytes;
 }
 
-/* It is ready when it says so. */
+/* The manager is ready when this message is sent. */
 void __wrap_notify_say(int socket, const char *format, ...);
 void __wrap_notify_say(int socket, const char *format, ...)
 {
@@ -87,7 +92,7 @@ static void segment_name(int i, char ret[SEGMENT_NAME_BYTES])
 	tables_segment_name(options.name, i ? "store" : "control", ret);
 }
 
-/* Who is dead is dead, whenever it began. */
+/* The stand-in counts as dead, whatever start time is recorded. */
 static void forget_start(char *control)
 {
 	struct process *table = (struct process *)(void *)(control + plan.process);
@@ -170,7 +175,7 @@ static void boot(struct manager *m)
 	SWEEP_REQUIRE(manager_boot(m, &options, open("/dev/null", O_WRONLY | O_CLOEXEC)) == 0);
 }
 
-/* Members come to life: what the manager has started is played here. */
+/* Plays the members that the manager has started. */
 static uint32_t come_to_life(const struct manager *m)
 {
 	uint32_t worker = process_nth_slot(&m->tables, KIND_WORKER, 0);
@@ -202,7 +207,8 @@ static void boot_and_live(void)
 {
 	boot(&dying);
 	come_to_life(&dying);
-	sh_poke(&dying.tables.process[SLOT_MANAGER].beat_ns, 0); /* it has not beaten yet */
+	sh_poke(
+	    &dying.tables.process[SLOT_MANAGER].beat_ns, 0); /* the manager has not beaten yet */
 }
 
 /* ---- the start ---- */
@@ -235,7 +241,7 @@ static void setup_nothing(void *unused)
 	tables_unlink(options.name);
 }
 
-/* Up, with a client that lives; all members are dead, and so is their manager. */
+/* A booted runtime with a living client; all members are dead, and so is the manager. */
 static void leave_one(void)
 {
 	boot_and_live();
@@ -280,7 +286,8 @@ static void boot_fresh(void *unused)
 	boot(&dying);
 }
 
-/* Two signals are there before its first look, and all its members have ended after them. */
+/* Two signals wait before the manager's first look, and all members have ended after the
+ * signals. */
 static void live_and_end(void *unused)
 {
 	(void)unused;
@@ -290,10 +297,10 @@ static void live_and_end(void *unused)
 	for (uint32_t i = SLOT_SCHEDULER; i < dying.tables.limits.processes; i++) {
 		if (dying.slot[i].pidfd < 0)
 			continue;
-		manager_unwatch(&dying, dying.slot[i].pidfd);
+		watching_drop(&dying, dying.slot[i].pidfd);
 		standin_take(&dying.tables.process[i], false);
 		standin_watch(&dying, i);
-		SWEEP_REQUIRE(manager_watch(&dying, dying.slot[i].pidfd, WATCH_PROCESS, i) == 0);
+		SWEEP_REQUIRE(watching_add(&dying, dying.slot[i].pidfd, WATCH_PROCESS, i) == 0);
 	}
 	SWEEP_REQUIRE(manager_run(&dying) == 0);
 	SWEEP_REQUIRE(sh_load(&dying.tables.control->mode) == MODE_STOPPED);
@@ -328,7 +335,7 @@ static const char *judge_members(void)
 	return t->process[SLOT_MANAGER].pid == getpid() ? NULL : "nobody knows its manager";
 }
 
-/* As manager.c:manager_make_tables writes it, whoever did. */
+/* The page as manager.c:manager_make_tables writes it, whichever manager wrote it. */
 static const char *judge_page(void)
 {
 	const struct tables *t = &next.tables;
@@ -348,7 +355,7 @@ static const char *judge_page(void)
 	return NULL;
 }
 
-/* Whoever has the former runtime mapped sees that it is over, and is woken for it. */
+/* A process that has the former runtime mapped sees the end of that runtime, and is woken. */
 static const char *judge_before(void)
 {
 	if (!before || before->runtime == next.tables.control->runtime)

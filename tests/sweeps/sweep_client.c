@@ -1,15 +1,16 @@
-/* sweep_client.c - what a client does when others have what it wants, or it wants much, killed
- * anywhere: another's future as an argument, a full store, a full table, many tasks at once, a task
- * put into the hand of a worker, the end of it all. Nothing of it is left, and what was accepted
- * from it and is kept is done.
+/* sweep_client.c - a client that needs something from other processes, killed at every step:
+ * another client's future as an argument, room in a full store, a record of a full table, many
+ * tasks at once, a task put into a worker's hand, the close of the handle. Nothing of the client
+ * is left, and each of the client's accepted and kept tasks is done.
  *
- * While the victim sleeps the scheduler goes on (meanwhile). What that keeps in memory of its
- * own ends with the victim: so it dies as well. */
+ * While the victim sleeps the scheduler works (meanwhile). The scheduler's private memory ends
+ * with the victim, so the scheduler dies as well. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "client/submit.h"
 #include "tables/segment_plan.h"
 #include "tests/support/meanwhile.h"
 #include "tests/support/world.h"
@@ -30,13 +31,14 @@ static void boot(void *image)
 	(void)image;
 	memset(large, 'W', sizeof large);
 	world_boot();
-	world.tables.control->cores = 0; /* so that nobody spins, and each run has the same steps */
+	world.tables.control->cores = 0; /* so that no process spins, and each run has the same
+					  * steps */
 }
 
 static void sleep_meanwhile(void (*act)(void))
 {
 	world_play(&world.a);
-	meanwhile("sh_futex_wait", "futex wait", act);
+	meanwhile("steps: futex wait", act);
 }
 
 static void recover(void *image)
@@ -46,19 +48,13 @@ static void recover(void *image)
 	world_recover(SLOT_SCHEDULER);
 }
 
-static void recover_client(void *image)
-{
-	(void)image;
-	world_recover(WORLD_A);
-}
-
 static const char *judge_gone(void *image)
 {
 	(void)image;
 	return world_judge(WORLD_A, NULL);
 }
 
-/* ---- another's future as an argument: a hold for the time until the task has its own ---- */
+/* ---- another client's future as an argument: a hold until the task has a hold of its own ---- */
 
 static void setup_of_b(void *image)
 {
@@ -87,7 +83,7 @@ static const char *judge_of_b(void *image)
 	return world_judge(WORLD_A, b_has_its_own);
 }
 
-/* ---- room, when there is none: what B drops is found for A ---- */
+/* ---- no room: A gets what B drops ---- */
 
 /* Somebody has asked in vain, as B did, and does so no more. */
 static void forget_who_asked(void)
@@ -106,7 +102,7 @@ static void setup_full_store(void *image)
 	forget_who_asked();
 }
 
-/* B is taken for many processes, each of which holds little: they may have the last ones, too. */
+/* B counts as many processes, each of which holds little, so B may take the last records, too. */
 static void setup_full_table(void *image)
 {
 	plm_ref ref;
@@ -146,7 +142,7 @@ static void create_small(void *image)
 	create(1);
 }
 
-/* ---- many tasks, one of them kept, which is accepted then ---- */
+/* ---- many tasks, one of them kept and accepted ---- */
 
 static void submit_many(void *image)
 {
@@ -163,7 +159,7 @@ static void submit_many(void *image)
 	SWEEP_REQUIRE(plm_submit_many(&world.a, tasks, BATCH, refs) == 0);
 }
 
-/* Nobody has seen its reference: it is found by the runtime's hold. */
+/* No process has seen the reference: the runtime's hold leads to the task. */
 static const char *what_is_kept_is_done(void)
 {
 	const struct tables *t = &world.tables;
@@ -190,7 +186,7 @@ static const char *judge_kept(void *image)
 
 static struct worker handy;
 
-/* In the slot where who hands over looks first; its rings are saved as well. */
+/* In the process slot where the handover looks first; the slot's rings are saved as well. */
 static void open_handy(void)
 {
 	handy = (struct worker){ 0 };
@@ -230,7 +226,7 @@ static void hand_over(void *image)
 	SWEEP_REQUIRE(sh_load(&world.tables.process[HANDY].handed));
 }
 
-/* The scheduler has something for it in this very moment. */
+/* The scheduler gets work for the worker at this very moment. */
 static void busy_after_all(void)
 {
 	uint64_t hint = hint_make(HINT_NONE, 0);
@@ -243,7 +239,7 @@ static void take_back_what_was_handed(void *image)
 {
 	(void)image;
 	world_play(&world.a);
-	meanwhile("give", "cas hand", busy_after_all);
+	meanwhile("handover: cas handed", busy_after_all);
 	submit_kept();
 	SWEEP_REQUIRE(!sh_load(&world.tables.process[HANDY].handed));
 }
@@ -267,7 +263,7 @@ static const char *judge_handed(void *image)
 	return world_judge(WORLD_A, kept_is_done_by_whom_it_was_given);
 }
 
-/* ---- the end of a handle that another thread waits with ---- */
+/* ---- closing a handle with which another thread waits ---- */
 
 static struct plm *polling;
 

@@ -1,6 +1,6 @@
-/* sweep_command.c - a command, its worker killed anywhere: it dies with it, nothing of its
- * output is left, and the next worker in the slot neither seems to sleep for one nor to use
- * memory. */
+/* sweep_command.c - a command, whose worker is killed at every step: the command dies with the
+ * worker, nothing of the output is left, and the next worker in the process slot neither seems
+ * to sleep for a command nor to use memory. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include "tables/lent.h"
 #include "tests/support/meanwhile.h"
 #include "tests/support/world.h"
-#include "command/command_run.h"
+#include "command/command.h"
 
 enum { RESULTS = 2, LINE_BYTES = 64, FULL_BYTES = 300000, OUTPUT_BYTES = 800000 };
 #define HUGE_BYTES ((uint64_t)1 << 50)
@@ -33,6 +33,7 @@ static struct process *slot(void)
 static void register_commands(void)
 {
 	const char *name = command_module.exports[0].name;
+	command_offer();
 	SWEEP_REQUIRE(registry_add(&world.tables.registry, MODULE_COMMANDS, command_module.name,
 			  &name, command_module.count) == 0);
 }
@@ -53,7 +54,7 @@ static void submit(const char *line)
 	world_settle();
 }
 
-/* Its output is no more than its record holds, its log is. */
+/* The output fits into the record, the log does not. */
 static void setup_quick(void *image)
 {
 	(void)image;
@@ -62,7 +63,7 @@ static void setup_quick(void *image)
 	sh_store(&slot()->memory_peak, HUGE_BYTES); /* of the last command */
 }
 
-/* Its output is longer than a worker keeps in memory: it goes to its submitter's file. */
+/* The output is longer than a worker keeps in memory, so it goes to the submitter's file. */
 static void setup_full(void *image)
 {
 	static const char fields[] = { COMMAND_OUTLET, 0 }, zeroes[FULL_BYTES];
@@ -87,7 +88,7 @@ static void setup_full(void *image)
 	world_settle();
 }
 
-/* It ends when it is told to. */
+/* The command ends when the test says so. */
 static void setup_slow(void *image)
 {
 	char line[LINE_BYTES];
@@ -104,7 +105,7 @@ static void let_it_end(void)
 
 /* ---- operations ---- */
 
-/* Until then it has not been looked at. */
+/* Until then no process has measured the memory. */
 static void others_see_its_memory(void)
 {
 	if (!sh_load(&slot()->memory))
@@ -116,7 +117,7 @@ static void others_see_it(void)
 {
 	if (!sh_load(&slot()->alert))
 		sweep_fail("who asks it to stop does not know that it sleeps for a command");
-	meanwhile_once("memory_look", "poke &me->memory_peak", others_see_its_memory);
+	meanwhile_once("command_memory: poke memory_peak, looked at", others_see_its_memory);
 }
 
 static void play_worker(void)
@@ -129,7 +130,7 @@ static void run_task(void *image)
 {
 	(void)image;
 	play_worker();
-	meanwhile_once("memory_begin", "poke &me->memory_peak", others_see_it);
+	meanwhile_once("command_memory: poke memory_peak, begun", others_see_it);
 	SWEEP_REQUIRE(worker_run_record(&world.worker, ref_index(task[0].id)));
 	worker_report(&world.worker);
 	if (sh_load(&slot()->alert) || sh_load(&slot()->memory))
@@ -152,16 +153,10 @@ static void run_slow(void *image)
 {
 	char stale[LINE_BYTES];
 	while (read(gate[0], stale, sizeof stale) > 0)
-		; /* somebody died who had opened the gate */
+		; /* a process died that had opened the gate */
 	run_task(image);
 	if (sh_load(&slot()->memory_peak) == 0)
 		sweep_fail("nobody has looked at its memory");
-}
-
-static void recover_worker(void *image)
-{
-	(void)image;
-	world_recover(WORLD_WORKER);
 }
 
 /* ---- verdicts ---- */
@@ -217,7 +212,7 @@ static const char *judge_quick(void *image)
 static const char *judge_slow(void *image)
 {
 	(void)image;
-	let_it_end(); /* should it run only now */
+	let_it_end(); /* in case the command runs only now */
 	return world_judge(WORLD_WORKER, slow_or_dead);
 }
 

@@ -1,5 +1,5 @@
-/* sweep_event.c - waiting for what another publishes, killed anywhere: the waiter, the poster, the
- * bump of the death itself. Who sleeps on is woken by that bump, or by the next one. */
+/* sweep_event.c - waiting for a published value, killed at every step: the waiter, the poster,
+ * the bump after a death. That bump, or the next one, wakes every sleeper. */
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -14,16 +14,16 @@ enum { SLEEP_MS = 3, PATIENCE_MS = 2000 };
 
 struct scene {
 	struct event event;
-	shared32 news; /* what is published */
-	uint32_t seen; /* by one who sleeps since the setup */
+	shared32 news; /* the published value */
+	uint32_t seen; /* value seen by a process that has slept since the setup */
 };
 
-/* ---- one who really sleeps ---- */
+/* ---- a process that really sleeps ---- */
 
 static void sleep_on(struct event *event, uint32_t seen)
 {
 #ifdef PLM_STEPS
-	step_hook = NULL; /* it is not the victim */
+	step_hook = NULL; /* this process is not the victim */
 #endif
 	uint64_t deadline = deadline_after_ms(PATIENCE_MS);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -90,7 +90,8 @@ static void publish(void *image)
 	struct scene *scene = image;
 	sh_store(&scene->news, 1);
 	event_post(&scene->event);
-	/* It may have been about to sleep, when no wake reaches it: the word keeps it awake. */
+	/* The waiter may have been about to sleep, where no wake reaches it: the changed word
+	 * keeps it awake. */
 	SWEEP_REQUIRE(sh_load(&scene->event.word) != scene->seen);
 }
 
@@ -118,7 +119,7 @@ static void bump_and_wake(void *image)
 
 /* ---- verdicts ---- */
 
-/* Who slept since the setup looks again, whatever the dead one came to. */
+/* The process that has slept since the setup looks again, however far the victim came. */
 static const char *judge_seen(void *image)
 {
 	struct scene *scene = image;
@@ -127,7 +128,7 @@ static const char *judge_seen(void *image)
 	return NULL;
 }
 
-/* And whoever sleeps from now on is woken by the next post. */
+/* And a process that sleeps from now on is woken by the next post. */
 static const char *judge_post(void *image)
 {
 	struct scene *scene = image;

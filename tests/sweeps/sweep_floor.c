@@ -1,5 +1,5 @@
-/* sweep_floor.c - a task in front of a worker, and one of a higher priority that comes later,
- * killed anywhere: both are run, and the higher one begins first, whoever dies on the way. */
+/* sweep_floor.c - a task in front of a worker, and a task of a higher priority that comes later,
+ * killed at every step: both run, and the higher one begins first, whichever process dies. */
 #include <sys/mman.h>
 
 #include "base/clock.h"
@@ -12,7 +12,7 @@ enum { LOW, HIGH, TASKS, DYING = WORLD_JOINING };
 static struct worker dying;
 static plm_ref task[TASKS];
 
-/* A region of the image: which of them began when. */
+/* A region of the image: the order in which the tasks began. */
 static struct order {
 	shared32 clock, began[TASKS];
 } * order;
@@ -51,7 +51,7 @@ static void boot(void)
 	world_boot();
 }
 
-/* The low one goes by the ring, not into the hand. */
+/* The low task goes by the ring, not into the hand. */
 static void submit_both(struct worker *to)
 {
 	sh_store(&to->rt.me->handed, HAND_CLOSED);
@@ -84,7 +84,7 @@ static void setup_low_is_back(void *image)
 	SWEEP_REQUIRE(sh_load(&order->began[HIGH]) == 1 && !sh_load(&order->began[LOW]));
 }
 
-/* Both stand in front of a worker that is to die; another one is busy as long. */
+/* Both tasks stand in front of a worker that will die; another worker is busy meanwhile. */
 static void setup_high_stands_behind(void *image)
 {
 	(void)image;
@@ -121,13 +121,7 @@ static void worker_acts(void *image)
 
 /* ---- verdicts ---- */
 
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
-
-static void recover_worker(void *image)
+static void recover_dying(void *image)
 {
 	(void)image;
 	world_recover(DYING);
@@ -170,7 +164,7 @@ static size_t regions(struct sweep_region *ret)
 static const struct sweep_op ops[] = {
 	ORDERED("a higher priority is queued", setup_high_comes, scheduler_acts, recover_scheduler,
 	    judge_scheduler),
-	ORDERED("a lower one is handed back", setup_high_stands_behind, worker_acts, recover_worker,
+	ORDERED("a lower one is handed back", setup_high_stands_behind, worker_acts, recover_dying,
 	    judge_worker),
 	ORDERED("the lower one has its turn", setup_low_is_back, scheduler_acts, recover_scheduler,
 	    judge_scheduler),

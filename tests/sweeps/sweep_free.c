@@ -1,5 +1,5 @@
-/* sweep_free.c - records that are freed, the scheduler killed anywhere: a free one is as new for
- * its next life, whatever its last one left there, and who waits for room has it. */
+/* sweep_free.c - freeing records, the scheduler killed at every step: a free record has no trace
+ * of the last life, and a client that waits for room gets room. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -24,7 +24,7 @@ static shared32 *room_word(void)
 	return &world.tables.control->room.word;
 }
 
-/* The table is full, B asks as client/wait.c does, and drops one. */
+/* The table is full, B asks as client/wait.c does, and drops a record. */
 static void setup_full(void *image)
 {
 	plm_ref last = { 0 };
@@ -58,7 +58,7 @@ static const char *has_room(void)
 	return world_yields(kept, large, sizeof large) ? NULL : "a value that is held is gone";
 }
 
-/* ---- a task one of whose arguments failed, while another one stood still ---- */
+/* ---- a task with a failed argument, while another argument is unfinished ---- */
 
 static void setup_doomed(void *image)
 {
@@ -81,9 +81,9 @@ static const char *doomed_is_gone(void)
 	return world_yields(kept, "k", 1) ? NULL : "its argument has no value";
 }
 
-/* ---- an object that is abandoned, and whose list of those that wait was damaged ---- */
+/* ---- an abandoned object whose list of waiting tasks is damaged ---- */
 
-/* The list bites its tail, in the arguments of a task that waits for nothing. */
+/* The list ends in a circle, in the arguments of a task that waits for nothing. */
 static void damage_list(struct record *object, plm_ref waits_not)
 {
 	struct args_reader reader;
@@ -114,7 +114,7 @@ static const char *others_go_on(void)
 	return world_yields(after, large, sizeof large) ? NULL : "the task has no value";
 }
 
-/* ---- all of them ---- */
+/* ---- all cases ---- */
 
 static const char *judge_free(void)
 {
@@ -136,12 +136,6 @@ static void schedule(void *image)
 	const char *why = judge_free();
 	if (why)
 		sweep_fail(why);
-}
-
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
 }
 
 static const char *judge(const char *(*outcome)(void))

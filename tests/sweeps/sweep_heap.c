@@ -1,4 +1,5 @@
-/* sweep_heap.c - the heap, killed anywhere: the next locker finds in it what the truth names. */
+/* sweep_heap.c - the heap, killed at every step: the next locker finds the entries that the
+ * truth names. */
 #include "heap/heap.h"
 #include "tests/support/sweep.h"
 
@@ -104,7 +105,7 @@ static void recover(void *memory)
 	heap_unlock(&heap);
 }
 
-/* Which ids may differ from the start, and to which key: 0 out, 100 the new one. */
+/* Which ids may differ from the start, and by which key: 0 out, 100 the new key. */
 static bool truth_is_before_or_after(const struct image *image)
 {
 	uint32_t changed = 0;

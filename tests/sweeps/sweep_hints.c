@@ -1,24 +1,18 @@
-/* sweep_hints.c - what members tell, the scheduler killed while it reads: a hold that was asked
- * for is there when that is answered, and nobody's hints are left unread. */
+/* sweep_hints.c - hints of members, the scheduler killed while reading them: an answered request
+ * for a hold has set the hold, and no hint stays unread. */
 #include <string.h>
 
 #include "base/clock.h"
 #include "tests/support/world.h"
 
-enum { FLOOD = 1200 }; /* more than is read of one ring in one round */
+enum { FLOOD = 1200 }; /* more than a round reads from one ring */
 
 static plm_ref object, task;
 static uint64_t asked;
 
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
+/* ---- a hold on another client's object ---- */
 
-/* ---- a hold on what another one made ---- */
-
-/* A held it before and has just dropped it: that drop is older, and must not be read again. */
+/* A held the object before and has just dropped it: the old drop must not be read again. */
 static void setup_import(void *image)
 {
 	(void)image;
@@ -39,7 +33,7 @@ static void read_import(void *image)
 		sweep_fail("its hint is read, and it waits for an answer");
 }
 
-/* An answer may be lost with a scheduler: then it is asked for anew (client/refs.c). */
+/* A scheduler's death may lose an answer; then the client asks again (client/ref_ask.c). */
 static const char *judge_import(void *image)
 {
 	(void)image;
@@ -51,7 +45,7 @@ static const char *judge_import(void *image)
 		return "who asks for a hold is not answered";
 	if (!hold_test(&world.tables, ref_index(object.id), WORLD_A))
 		return "a hold was promised, and is not there";
-	world_share(&world.a, object); /* as A counts it when it is answered */
+	world_share(&world.a, object); /* as A counts the hold when the answer comes */
 	world_play(&world.b);
 	plm_drop(&world.b, object);
 	world_settle();
@@ -59,9 +53,9 @@ static const char *judge_import(void *image)
 						     : "what A holds is gone with B's hold";
 }
 
-/* ---- one that floods ---- */
+/* ---- a process that floods a ring ---- */
 
-/* Its last hint is of a task that nobody finds but by it. */
+/* The last hint names a task that the scheduler can find only by the hint. */
 static void setup_flood(void *image)
 {
 	uint64_t nothing = hint_make(HINT_NONE, 0);

@@ -1,5 +1,6 @@
-/* sweep_inside.c - a task that waits inside, its worker killed anywhere: what it waits for, and
- * what stood behind it, goes on; and the next worker in its slot does not seem to wait. */
+/* sweep_inside.c - a task that waits for a task, the worker killed at every step: the awaited
+ * task and the tasks behind it go on, and the next worker in the process slot does not seem to
+ * wait. */
 #include <errno.h>
 #include <string.h>
 
@@ -15,15 +16,9 @@ static struct process *slot(void)
 	return &world.tables.process[WORLD_WORKER];
 }
 
-static void recover_worker(void *image)
-{
-	(void)image;
-	world_recover(WORLD_WORKER);
-}
+/* ---- the wait ends by its timeout ---- */
 
-/* ---- it sleeps until its patience is over ---- */
-
-/* Whoever looks now. */
+/* For any process that looks now. */
 static void others_see_the_wait(void)
 {
 	if (!sh_load(&slot()->blocked) || !sh_load(&slot()->waiting_ns) ||
@@ -35,7 +30,7 @@ static void others_see_the_wait(void)
 static int wait_in_vain(plm_call *call)
 {
 	uint8_t ready = 0;
-	meanwhile_once("sh_futex_wait", "futex wait", others_see_the_wait);
+	meanwhile_once("steps: futex wait", others_see_the_wait);
 	int r = plm_wait(plm_runtime(call), &inner, 1, 1, PATIENCE_MS, &ready);
 	SWEEP_REQUIRE(r == -ETIMEDOUT);
 	if (sh_load(&slot()->blocked) || sh_load(&slot()->waiting_ns))
@@ -43,7 +38,7 @@ static int wait_in_vain(plm_call *call)
 	return 0;
 }
 
-/* Everything before it is told, so that the wait begins at once. */
+/* All earlier hints are told, so that the wait begins at once. */
 static void setup(plm_function *function)
 {
 	void *data;
@@ -54,7 +49,7 @@ static void setup(plm_function *function)
 	inner = world_submit(&world.b, "probe.echo", &PLM_FUTURE(object), 1, 1, 0, 1);
 	task = world_submit(&world.b, "probe.noop", NULL, 0, 1, 0, 0);
 	behind = world_submit(&world.b, "probe.echo", &PLM_BYTES("b", 1), 1, 1, 0, 0);
-	world_share(&world.worker.rt, inner); /* to be granted that takes a scheduler's turn */
+	world_share(&world.worker.rt, inner); /* the grant needs a turn of the scheduler */
 	world_settle();
 	world.worker.functions.code[record_at(&world.tables, ref_index(task.id))->function] =
 	    function;
@@ -75,7 +70,7 @@ static void run_task(void *image)
 	worker_report(&world.worker);
 }
 
-/* ---- what it waits for becomes ready, and is run in its place ---- */
+/* ---- the awaited task becomes ready, and runs inside the waiting one ---- */
 
 /* The object comes from somewhere else when the wait has just begun. */
 static void others_bring_it(void)
@@ -89,7 +84,7 @@ static void others_bring_it(void)
 static int wait_for_inner(plm_call *call)
 {
 	uint8_t ready = 0;
-	meanwhile_once("wait_goes_on", "store &rt->me->waiting_ns", others_bring_it);
+	meanwhile_once("wait: store waiting_ns, begun", others_bring_it);
 	SWEEP_REQUIRE(plm_wait(plm_runtime(call), &inner, 1, 1, -1, &ready) >= 0 && ready);
 	return 0;
 }

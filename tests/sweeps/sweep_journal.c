@@ -1,6 +1,6 @@
-/* sweep_journal.c - tasks that a journal is to write, killed anywhere: it is told of each step that
- * was taken, and until it has written the end nothing of it goes. The journal itself is played by
- * the judge. */
+/* sweep_journal.c - tasks that a journal must write, killed at every step: the journal hears of
+ * each step that was taken, and no record goes before the journal has written the end. The judge
+ * plays the journal. */
 #include <errno.h>
 #include <string.h>
 
@@ -12,22 +12,6 @@ enum { LARGE_BYTES = 100, JOURNAL = WORLD_JOINING };
 
 static char large[LARGE_BYTES];
 static plm_ref task, object;
-
-static void recover_client(void *image)
-{
-	(void)image;
-	world_recover(WORLD_A);
-}
-static void recover_worker(void *image)
-{
-	(void)image;
-	world_recover(WORLD_WORKER);
-}
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
 
 static void boot(void *image)
 {
@@ -67,7 +51,7 @@ static void submit_of_a(void *image)
 	submit_kept(&world.a, (plm_arg[]){ PLM_FUTURE(object), PLM_FUTURE(task) }, 2, 3, refs);
 }
 
-/* ---- a client that waits until its task is on the disk ---- */
+/* ---- a client that waits until a task is on the disk ---- */
 
 static bool asked;
 
@@ -110,7 +94,7 @@ static void submit_durable(void *image)
 	plm_ref ref;
 	(void)image;
 	world_play(&world.a);
-	meanwhile("sh_futex_wait", "futex wait", journal_writes);
+	meanwhile("steps: futex wait", journal_writes);
 	submit_kept(&world.a, &PLM_BYTES("x", 1), 1, 1, &ref);
 	SWEEP_REQUIRE(asked && journal_recorded(&world.tables, ref_index(ref.id)));
 }
@@ -121,19 +105,19 @@ static void submit_in_vain(void *image)
 	(void)image;
 	plm_task t = { .function = "probe.noop", .flags = PLM_KEEP };
 	world_play(&world.a);
-	meanwhile("sh_futex_wait", "futex wait", journal_fails);
+	meanwhile("steps: futex wait", journal_fails);
 	SWEEP_REQUIRE(plm_submit(&world.a, &t, &ref) == -ENOSPC);
 	SWEEP_REQUIRE(asked && world_state_of(ref) == RECORD_CANCELLED);
 }
 
-/* ---- a worker runs it ---- */
+/* ---- a worker runs the task ---- */
 
 static void setup_submitted(void *image)
 {
 	boot(image);
 	submit_kept(&world.b, &PLM_BYTES(large, sizeof large), 1, 1, &task);
 	world_settle();
-	sh_store(&world.tables.news[0], 0); /* the journal has looked at what was submitted */
+	sh_store(&world.tables.news[0], 0); /* the journal has read the submitted task */
 }
 
 static void run_task(void *image)
@@ -145,7 +129,7 @@ static void run_task(void *image)
 	worker_report(&world.worker);
 }
 
-/* ---- the scheduler frees what is written ---- */
+/* ---- the scheduler frees written tasks ---- */
 
 static void let_go(uint64_t ref)
 {
@@ -195,7 +179,7 @@ static const char *judge_each(bool written)
 	return NULL;
 }
 
-/* When all has run: then the journal writes it, and lets it go. */
+/* After all tasks have run the journal writes them, and lets go of them. */
 static const char *journal_is_told(void)
 {
 	const char *why = judge_each(true);

@@ -1,6 +1,6 @@
-/* sweep_lend.c - slots lent to a command, killed anywhere: its beginning, lending one, asking it
- * back, counting it as out, the end of the command. Who survives finds for each slot that is
- * counted as out one that is kept for it; and in the end none is lent. */
+/* sweep_lend.c - cpus lent to a command, killed at every step: the start of the command, lending
+ * a cpu, asking for the cpu's return, counting the cpu as lent, the end of the command. The
+ * survivors find a kept cpu for each cpu counted as lent, and in the end no cpu is lent. */
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include "tests/support/world.h"
 #include "command/jobserver.h"
 
-/* The second worker, whose slot is lent: nobody plays it but for its word that it keeps still. */
+/* The second worker, whose cpu is lent; only the worker's promise to stand still is played. */
 enum { SEAT = WORLD_JOINING, QUEUED = 4 };
 
 static struct jobserver server;
@@ -39,7 +39,7 @@ static void setup_wanting(void *image)
 	SWEEP_REQUIRE(process_step(seat(), &word, PROCESS_LIVE));
 	members_changed(&world.tables);
 	sh_store(&borrower()->lent, lent_with(lent_next(0), true, 0, 0));
-	sh_store(&borrower()->running, 1); /* it is at work */
+	sh_store(&borrower()->running, 1); /* the borrower is at work */
 	sh_add(&world.tables.control->lent_changes, 1);
 }
 
@@ -84,7 +84,7 @@ static void setup_begin(void *image)
 	world_submit(&world.b, "probe.noop", NULL, 0, 1, 0, 0);
 }
 
-/* Under another jobserver: the manager starts workers for tasks that wait. */
+/* Under an outer jobserver: the manager starts workers for waiting tasks. */
 static void setup_outer(void *image)
 {
 	setup_wanting(image);
@@ -104,7 +104,7 @@ static void schedule(void *image)
 	scheduler_step(&world.scheduler);
 }
 
-/* It wants no more, just when the scheduler has decided to give it what is kept. */
+/* The borrower withdraws the wish just when the scheduler has decided to give the kept cpu. */
 static void change_mind(void)
 {
 	sh_store(&borrower()->lent, lent_with(sh_load(&borrower()->lent), false, 0, 0));
@@ -114,7 +114,7 @@ static void lend_to_undecided(void *image)
 {
 	(void)image;
 	uint64_t before = sh_load(&world.tables.control->lent_changes);
-	meanwhile_once("lend_set_limit", "cas &s->t->process[process].lent", change_mind);
+	meanwhile_once("lend: cas lent", change_mind);
 	scheduler_step(&world.scheduler);
 	if (lent_limit(sh_load(&borrower()->lent)))
 		sweep_fail("it may have a slot that it does not want");
@@ -134,7 +134,7 @@ static void begin(void *image)
 		sweep_fail("a command has begun, and nothing can be lent to it");
 }
 
-/* As command/jobserver.c opens it, but for the turn, which is open already. */
+/* As command/jobserver.c opens the jobserver, except for the turn, which is open already. */
 static void open_server(void)
 {
 	static struct plm_call call;
@@ -161,17 +161,6 @@ static void close_turn(void *image)
 }
 
 /* ---- verdicts ---- */
-
-static void recover_worker(void *image)
-{
-	(void)image;
-	world_recover(WORLD_WORKER);
-}
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
 
 static const char *is_covered(void)
 {
@@ -210,7 +199,7 @@ static const char *judge_dead_borrower(void *image)
 					: tables_check(&world.tables);
 }
 
-/* Whoever asks the manager for workers is heard by the next one as well. */
+/* The next manager, too, hears every request for workers. */
 static const char *judge_outer(void *image)
 {
 	(void)image;

@@ -1,4 +1,4 @@
-/* sweep_lock.c - the robust lock itself, killed anywhere: also inside libc's lock and unlock. */
+/* sweep_lock.c - the robust lock, killed at every step, also inside libc's lock and unlock. */
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -59,7 +59,7 @@ static void recover(void *memory)
 	lock_release(&lock);
 }
 
-/* Two who want it at once both get it. */
+/* Two processes that want the lock at once both get the lock. */
 static bool contend(void)
 {
 	int status;

@@ -1,9 +1,12 @@
-/* sweep_manager.c - the manager, killed anywhere while it declares a death, starts members or lets
- * a client in. The next one goes on with the runtime (tests/sweeps/reign.h), and dies of that as
- * well. */
+/* sweep_manager.c - the manager, killed at every step of declaring a death, starting members or
+ * admitting a client. The next manager continues the runtime (tests/sweeps/reign.h), and dies of
+ * the same. */
 #include <string.h>
 #include <sys/socket.h>
 
+#include "manager/birth.h"
+#include "manager/death.h"
+#include "manager/spare_processes.h"
 #include "tables/lent.h"
 #include "tests/sweeps/reign.h"
 #include "tests/sweeps/standin.h"
@@ -50,7 +53,7 @@ static const char *judge_client(void *image)
 	return reign_judge(WORLD_A);
 }
 
-/* By its word it is of another life, and dead already. */
+/* The client's word belongs to another life, and says that the client is dead already. */
 static void setup_damaged_client(void *image)
 {
 	(void)image;
@@ -82,8 +85,8 @@ static void setup_dead_worker(void *image)
 static void tell_worker(void *image)
 {
 	(void)image;
-	members_died(reign_play(), WORLD_WORKER);
-	members_spawn_due(&reign.dying);
+	death_of_member(reign_play(), WORLD_WORKER);
+	birth_spawn_due(&reign.dying);
 	SWEEP_REQUIRE(sh_load(&world.tables.control->restarts) == 1);
 }
 
@@ -103,8 +106,8 @@ static void setup_dead_scheduler(void *image)
 static void tell_scheduler_died(void *image)
 {
 	(void)image;
-	members_died(reign_play(), SLOT_SCHEDULER);
-	members_spawn_due(&reign.dying);
+	death_of_member(reign_play(), SLOT_SCHEDULER);
+	birth_spawn_due(&reign.dying);
 }
 
 static void keep_a_journal(void)
@@ -126,8 +129,8 @@ static void setup_dead_journal(void *image)
 static void tell_journal(void *image)
 {
 	(void)image;
-	members_died(reign_play(), REIGN_FREE);
-	members_spawn_due(&reign.dying);
+	death_of_member(reign_play(), REIGN_FREE);
+	birth_spawn_due(&reign.dying);
 }
 
 static const char *judge_journal(void *image)
@@ -138,7 +141,7 @@ static const char *judge_journal(void *image)
 
 /* ---- births ---- */
 
-/* As the last one who had this slot may have left it. */
+/* As the last holder of this process slot may have left the fields. */
 static void soil(struct process *p)
 {
 	shared64 *const words[] = { &p->died_ns, &p->waiting_ns, &p->refused, &p->handed,
@@ -152,7 +155,7 @@ static void soil(struct process *p)
 		sh_poke(halves[i], 3);
 	for (int i = 0; i < WAITERS; i++)
 		sh_poke(&p->waiter[i].awaiting, AWAITING_ANY);
-	sh_poke(&p->lent, lent_next(lent_next(0))); /* its turn is over */
+	sh_poke(&p->lent, lent_next(lent_next(0))); /* the borrower's turn is over */
 	sh_poke(&p->beat_ns, 0);
 }
 
@@ -173,8 +176,8 @@ static void setup_missing(void *image)
 static void start_missing(void *image)
 {
 	(void)image;
-	members_complete(reign_play());
-	members_spawn_due(&reign.dying);
+	birth_complete(reign_play());
+	birth_spawn_due(&reign.dying);
 }
 
 static void setup_spare(void *image)
@@ -189,8 +192,8 @@ static void setup_spare(void *image)
 static void turn(void *image)
 {
 	(void)image;
-	staff_relieve(reign_play());
-	members_spawn_due(&reign.dying);
+	spare_processes_adjust(reign_play());
+	birth_spawn_due(&reign.dying);
 }
 
 static void setup_needless_spare(void *image)
@@ -205,7 +208,7 @@ static void setup_needless_spare(void *image)
 	reign_begin(0);
 }
 
-/* A spare that is not wanted is on its way. */
+/* A spare that is no longer wanted is being started. */
 static const char *judge_needless(void *image)
 {
 	uint64_t word = sh_load(&reign_slot(REIGN_FREE)->state);
@@ -232,7 +235,7 @@ static void let_in(void *image)
 	struct door_request hello = {
 		.magic = DOOR_MAGIC, .version = DOOR_VERSION, .kind = DOOR_HELLO, .text = "newcomer"
 	};
-	for (int i = 0; i < 2; i++) /* of the victim before this one */
+	for (int i = 0; i < 2; i++) /* of the previous victim */
 		while (recv(door[i], room_for_it, sizeof room_for_it, 0) > 0)
 			;
 	SWEEP_REQUIRE(send(door[1], &hello, sizeof hello, 0) == sizeof hello);
@@ -241,7 +244,7 @@ static void let_in(void *image)
 	SWEEP_REQUIRE(recv(door[1], room_for_it, sizeof room_for_it, 0) > 0);
 }
 
-/* It does not know that it was let in: it comes again. */
+/* The client does not know of the admission, and asks again. */
 static const char *judge_newcomer(void *image)
 {
 	(void)image;

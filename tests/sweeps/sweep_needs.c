@@ -1,27 +1,11 @@
-/* sweep_needs.c - tasks that ask for more than a slot, killed anywhere: asking, booking, running,
- * the end of a booking. Two of them want the same: what one has and gives back wrongly, the other
- * never gets. */
+/* sweep_needs.c - tasks that need more than one cpu, killed at every step: asking, booking,
+ * running, the end of a booking. Two of the tasks need the same resource, so a resource that the
+ * first task gives back wrongly never reaches the second task. */
 #include <string.h>
 
 #include "tests/support/world.h"
 
 static plm_ref first, second;
-
-static void recover_client(void *image)
-{
-	(void)image;
-	world_recover(WORLD_A);
-}
-static void recover_worker(void *image)
-{
-	(void)image;
-	world_recover(WORLD_WORKER);
-}
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
 
 static plm_ref submit(struct plm *rt, const char *needs)
 {
@@ -98,7 +82,7 @@ static const char *both_are_done(void)
 	return sh_load(&world.tables.process[WORLD_WORKER].booked) ? "a slot stays booked" : NULL;
 }
 
-/* The dead one may have begun to write down what it asked for. */
+/* The dead process may have begun to write its needs. */
 static const char *others_can_ask(void)
 {
 	world_play(&world.b);

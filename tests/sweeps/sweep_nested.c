@@ -1,11 +1,12 @@
-/* sweep_nested.c - a client that a task's command runs waits for other tasks; it, or the scheduler,
- * is killed anywhere. Whoever is left counts the worker as one that stands still as long as a
- * living client waits inside of its task, and no longer; a spare is asked for, or, where none may
- * come, that very wait is refused. */
+/* sweep_nested.c - a client started by a task's command waits for other tasks; the client or the
+ * scheduler is killed at every step. The survivors count the worker as standing still exactly as
+ * long as a living client waits inside the worker's task. A spare is asked for or, where none
+ * may come, that very wait is refused. */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "client/nested_wait.h"
 #include "tests/support/world.h"
 
 enum { LOOK_MS = 6, WAITS_FOR_NS = 50000000, STUCK_NS = 2000000000, TRIES = 8 };
@@ -29,7 +30,7 @@ static void wait_ms(uint64_t ms)
 
 /* ---- setups ---- */
 
-/* A command runs, and A is started by it. */
+/* A command runs and starts A. */
 static void boot(uint32_t spares)
 {
 	char text[PLM_REF_TEXT_BYTES];
@@ -40,7 +41,7 @@ static void boot(uint32_t spares)
 	around = world_submit(&world.b, "probe.noop", NULL, 0, 1, 0, 0);
 	world_settle();
 	world_claim_only(around);
-	worker_step(&world.worker); /* the hint for it, which is stale */
+	worker_step(&world.worker); /* the task's hint, which is stale */
 	SWEEP_REQUIRE(plm_create(&world.b, 1, &data, &awaited) == 0);
 	plm_ref_print(around, text);
 	setenv("PLM_TASK", text, 1);
@@ -66,7 +67,7 @@ static void setup_outside(void *image)
 	queue_one();
 }
 
-/* For as long as it takes to be seen. */
+/* The client waits long enough for the scheduler to see the wait. */
 static void setup_inside(void *image)
 {
 	(void)image;
@@ -136,18 +137,6 @@ static void refuse(void *image)
 	scheduler_step(&world.scheduler);
 	if (nested_refused(&world.a) == 0)
 		sweep_fail("all wait, and none is refused");
-}
-
-static void recover_client(void *image)
-{
-	(void)image;
-	world_recover(WORLD_A);
-}
-
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
 }
 
 /* ---- verdicts ---- */

@@ -22,13 +22,7 @@ static void recover(void *image)
 	world_recover(WORLD_A);
 }
 
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
-
-/* ---- A makes one, and dies: it is gone, with its bytes ---- */
+/* ---- A makes an object and dies: the object and the bytes are gone ---- */
 
 static void put(size_t length)
 {
@@ -59,7 +53,7 @@ static const char *judge_gone(void *image)
 	return world_judge(WORLD_A, NULL);
 }
 
-/* ---- B waits for what A creates: it gets the value, or knows that there is none ---- */
+/* ---- B waits for A's unfinished object: B gets the value, or an error ---- */
 
 static void setup_created(void *image)
 {
@@ -103,7 +97,7 @@ static const char *judge_dropped(void *image)
 	return world_judge(WORLD_A, sealed_or_known_to_be_lost);
 }
 
-/* ---- A creates, fills and seals at once; or thinks better of it ---- */
+/* ---- A creates, fills and seals at once; or gives the object up ---- */
 
 static void create_and_seal(void *image)
 {
@@ -135,7 +129,7 @@ static const char *judge_sealed(void *image)
 	return judge_dropped(image);
 }
 
-/* ---- A lets go of what B holds too: it stays, whatever happens to A ---- */
+/* ---- A drops an object that B holds too: the object stays, whatever happens to A ---- */
 
 static void setup_shared(void *image)
 {
@@ -169,7 +163,7 @@ static const char *judge_shared(void *image)
 	return world_judge(WORLD_A, only_shared_stays);
 }
 
-/* ---- the scheduler's part: hints of holds, in their order ---- */
+/* ---- the scheduler's part: hints about holds, in order ---- */
 
 static void setup_hints(void *image)
 {
@@ -202,7 +196,7 @@ static const char *judge_hints(void *image)
 	return world_judge(SLOT_SCHEDULER, kept_stays);
 }
 
-/* ---- a record that says its value lies where no store is: it can be freed all the same ---- */
+/* ---- a record whose value lies outside the store can be freed all the same ---- */
 
 static void setup_damaged(void *image)
 {

@@ -40,7 +40,7 @@ static void setup(void *memory)
 	SWEEP_REQUIRE(pool_give(&pool, &freed, 1) == 0);
 }
 
-static void take(void *memory) /* one from the stack, two fresh ones */
+static void take(void *memory) /* a record from the stack, two fresh ones */
 {
 	uint32_t taken[3], n;
 	(void)memory;
@@ -62,7 +62,7 @@ static void rebuild(void *memory)
 	SWEEP_REQUIRE(pool_rebuild(&pool) == 0);
 }
 
-/* Only slots in operation changed, and every free one can be taken exactly once. */
+/* Only slots in operation changed, and every free slot can be taken exactly once. */
 static const char *judge(void *memory)
 {
 	struct image *image = memory;

@@ -1,7 +1,7 @@
-/* sweep_pressure.c - memory runs out and is free again, the scheduler killed anywhere: nothing
- * starts meanwhile, what is ended for it goes back into the queue with what it used, or fails if
- * it can never fit; and all that waited starts in the end. What the machine has is simulated
- * (base/meter.h); what the task uses is what this program does. */
+/* sweep_pressure.c - memory runs out and is free again, the scheduler killed at every step:
+ * nothing starts meanwhile. An ended task goes back into the queue with the memory it used, or
+ * fails if it can never fit; all waiting tasks start in the end. The machine's memory is
+ * simulated (base/meter.h); the task's memory is this program's. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -21,7 +21,7 @@ enum { SEAT = WORLD_JOINING, LARGE_BYTES = 100, PATH_BYTES = 64 };
 #define MIB ((uint64_t)1 << 20)
 #define ACCEPT_FREE (64 * MIB)
 #define RETURN_FREE (32 * MIB)
-#define KEPT_NS (300 * NS_PER_MS) /* longer than between two looks for what is kept */
+#define KEPT_NS (300 * NS_PER_MS) /* longer than the pause between two looks for kept tasks */
 
 static char large[LARGE_BYTES];
 static plm_ref task, after;
@@ -29,7 +29,7 @@ static uint64_t ours;       /* bytes of this program */
 static uint64_t used_bytes; /* of the machine's memory */
 static uint32_t running;    /* tasks */
 
-/* ---- a machine with so much memory: a file each time, as others may read the last one ---- */
+/* ---- the machine's memory: a new file each time, because readers may still read the last ---- */
 
 static void set_memory(uint64_t used, uint64_t available)
 {
@@ -73,7 +73,7 @@ static void submit_two(void)
 	after = world_submit(&world.b, "probe.echo", &PLM_FUTURE(task), 1, 1, 0, 0);
 }
 
-/* This program stands for all that the task has started. */
+/* This program stands for all processes that the task has started. */
 static void run_for_ever(void)
 {
 	struct process *p = &world.tables.process[WORLD_WORKER];
@@ -93,7 +93,7 @@ static void setup_alone(void *image)
 	world.scheduler.pressure.next_ns = 0;
 }
 
-/* Another one runs, too, of which nobody finds any memory. */
+/* Another task runs, too, of whose processes no memory is found. */
 static void setup_beside(void *image)
 {
 	static struct worker other;
@@ -108,7 +108,7 @@ static void setup_beside(void *image)
 	world.scheduler.pressure.next_ns = 0;
 }
 
-/* Nothing is to be ended, but what is queued shall not start. */
+/* No task must end, but queued tasks must not start. */
 static void setup_near(void *image)
 {
 	static struct worker other;
@@ -122,7 +122,7 @@ static void setup_near(void *image)
 	world.scheduler.pressure.next_ns = 0;
 }
 
-/* In the place of probe.echo, its first time: it is ended for want of memory while it runs. */
+/* Replaces probe.echo, the first time: the task is ended for want of memory while it runs. */
 static int echo_while_evicted(plm_call *call)
 {
 	struct record *r = record_at(&world.tables, ref_index(task.id));
@@ -134,7 +134,7 @@ static int echo_while_evicted(plm_call *call)
 	return 0;
 }
 
-/* It went back and was kept; now there is plenty, and it is time to look. */
+/* The task went back and was kept; now memory is plentiful, and the time to look has come. */
 static void setup_kept(void *image)
 {
 	boot(image);
@@ -180,12 +180,6 @@ static void end_the_task(void *image)
 		sweep_fail("a task was ended, and not counted");
 }
 
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
-
 /* ---- verdicts ---- */
 
 static const struct record *record(void)
@@ -210,7 +204,7 @@ static const char *both_are_done(void)
 							: "its dependent did not yield its value";
 }
 
-/* From now on there is plenty, as the next scheduler sees at once. */
+/* From now on memory is plentiful, as the next scheduler sees at once. */
 static const char *judge_with_plenty(const char *(*outcome)(void))
 {
 	memory_is_plenty();
@@ -237,7 +231,7 @@ static const char *judge_beside(void *image)
 		return why;
 	world_declare_dead(WORLD_WORKER);
 	world_settle();
-	world_work(); /* nobody is there to take it; nor is it given to the other */
+	world_work(); /* no worker is there to take the task; nor does the other worker get it */
 	if (world_state_of(task) != RECORD_READY || record_returns(record()) != 1)
 		return "the task did not go back, or not once";
 	if (demand_bytes(record()->demand) < ours / 2)

@@ -1,5 +1,5 @@
-/* sweep_process.c - joining, leaving and burying, killed anywhere: the slot is free in the end, and
- * nothing of its holder is left. */
+/* sweep_process.c - joining, leaving and burying, killed at every step: the process slot is free
+ * in the end, and nothing of the holder is left. */
 #include <string.h>
 
 #include "tables/segment_plan.h"
@@ -52,7 +52,7 @@ static const char *judge_joining(void *image)
 	return world_judge(WORLD_JOINING, NULL);
 }
 
-/* ---- leave, with all there can be: values, reserved records, an unsealed object, tasks ---- */
+/* ---- leaving with all there can be: values, reserved records, an unsealed object, tasks ---- */
 
 static void give_a_possessions(void)
 {
@@ -64,7 +64,8 @@ static void give_a_possessions(void)
 	SWEEP_REQUIRE(plm_create(&world.a, sizeof large, &data, &unsealed) == 0);
 	world_submit(&world.a, "probe.echo", &PLM_FUTURE(own), 1, 1, 0, 0);
 	world_submit(&world.a, "probe.echo", &PLM_FUTURE(of_b), 1, 3, 0, 0);
-	world_put(&world.a, large, 1); /* takes a batch of records: the others stay reserved */
+	world_put(&world.a, large, 1); /* takes a batch of records: the rest of the batch stays
+					* reserved */
 }
 
 static void setup_leaving(void *image)
@@ -81,7 +82,7 @@ static void leave(void *image)
 	handle_close(&world.a);
 }
 
-/* All it held is dropped: its end needs no scan. */
+/* All holds are dropped: the end needs no scan. */
 static void setup_empty(void *image)
 {
 	(void)image;
@@ -114,7 +115,7 @@ static const char *judge_leaving(void *image)
 	return world_judge(WORLD_A, b_keeps_its_own);
 }
 
-/* ---- a slot whose bit of a hold is in no record itself ---- */
+/* ---- a process slot whose hold bits lie outside the records ---- */
 
 static void setup_far(void *image)
 {
@@ -138,7 +139,7 @@ static size_t far_regions(struct sweep_region *ret)
 	return n + 2;
 }
 
-/* The manager that makes room for the first of them, and the client that comes in. */
+/* The manager that makes room for the first such slot, and the client that joins. */
 static void setup_opening(void *image)
 {
 	(void)image;
@@ -164,7 +165,7 @@ static void recover_far(void *image)
 	world_recover(FAR);
 }
 
-/* Whether a client came in or not, the next one can. */
+/* Whether or not a client came in, the next client can. */
 static const char *judge_opening(void *image)
 {
 	joining = (struct plm){ .socket = -1 };
@@ -178,7 +179,7 @@ static const char *judge_opening(void *image)
 	return world_judge(FAR, b_keeps_its_own);
 }
 
-/* One is dropped, one is still held when it goes. */
+/* One object is dropped, another is still held at the end. */
 static void put_from_afar(void *image)
 {
 	(void)image;
@@ -196,7 +197,7 @@ static const char *judge_far(void *image)
 	return world_judge(FAR, b_keeps_its_own);
 }
 
-/* ---- bury: the scheduler dies while it cleans up ---- */
+/* ---- burying: the scheduler dies while cleaning up ---- */
 
 static void setup_dead_client(void *image)
 {
@@ -205,7 +206,7 @@ static void setup_dead_client(void *image)
 	world_declare_dead(WORLD_A);
 }
 
-/* In a task that may be run once more. */
+/* In a task that may run once more. */
 static void setup_dead_worker(void *image)
 {
 	(void)image;
@@ -223,13 +224,7 @@ static void bury(void *image)
 	repair_look(&world.scheduler);
 }
 
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
-
-/* A slot that is free is given to the next who comes, before a scheduler has seen it. */
+/* A free process slot goes to the next client, before a scheduler has seen the slot. */
 static void recover_and_let_in(void *image)
 {
 	struct process *p = &world.tables.process[WORLD_A];

@@ -1,5 +1,5 @@
-/* sweep_registry.c - modules and terms, killed anywhere while they are appended: each is there with
- * all of it or not at all, and what was given before keeps its number. */
+/* sweep_registry.c - modules and terms, killed at every step of the append: each is there
+ * complete or not at all, and earlier entries keep their numbers. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,7 +53,7 @@ static void add_terms(void *image)
 	SWEEP_REQUIRE(number == 2 && terms_at(terms_of(image), number));
 }
 
-/* The next one who takes the lock: there is no other repair. */
+/* The next process that takes the lock: no other repair exists. */
 static void recover(void *image)
 {
 	(void)image;
@@ -63,7 +63,7 @@ static void recover(void *image)
 
 /* ---- verdicts ---- */
 
-/* The functions stand behind each other from `number` on, under their module. */
+/* The module's functions have consecutive numbers from `number` on. */
 static bool has(
     uint32_t module, const char *name, const char *const *names, uint32_t n, uint32_t from)
 {
@@ -91,7 +91,8 @@ static const char *judge_added(void)
 							   : "a module is there, but not all of it";
 }
 
-/* Before: nothing of it can be found, and it can be loaded. After: it cannot be, once more. */
+/* Before: no function of the module is found, and the module can be loaded. After: loading the
+ * module once more is refused. */
 static const char *judge_module(void *image)
 {
 	(void)image;

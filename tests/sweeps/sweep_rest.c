@@ -1,4 +1,4 @@
-/* sweep_rest.c - a worker and a scheduler that have nothing to do, killed around their sleep: what
+/* sweep_rest.c - an idle worker and an idle scheduler, killed around their sleep: the work that
  * woke them is done all the same. */
 #include <string.h>
 
@@ -8,7 +8,7 @@
 
 static plm_ref object, task;
 
-/* ---- what wakes them: an object that a task waits for ---- */
+/* ---- the wake: an object for which a task waits ---- */
 
 static void setup(void *image)
 {
@@ -30,7 +30,7 @@ static void seal(void)
 
 /* ---- a worker ---- */
 
-/* In the place of probe.echo: the last thing that this worker does. */
+/* Replaces probe.echo: the last task of this worker. */
 static int echo_and_leave(plm_call *call)
 {
 	size_t n;
@@ -56,7 +56,7 @@ static void see_that_it_lives(void)
 static void give_it_the_task(void)
 {
 	sh_store(&world.tables.process[WORLD_WORKER].beat_ns, 0);
-	meanwhile_once("worker_run_record", "poke &rt->me->running", see_that_it_lives);
+	meanwhile_once("run_task: poke running, begun", see_that_it_lives);
 	if (process_awake(&world.tables, WORLD_WORKER))
 		sweep_fail("it sleeps, and counts as awake");
 	seal();
@@ -67,17 +67,11 @@ static void rest_of_worker(void *image)
 {
 	(void)image;
 	world_play(&world.worker.rt);
-	meanwhile_once("sh_futex_wait", "futex wait", give_it_the_task);
+	meanwhile_once("steps: futex wait", give_it_the_task);
 	worker_run(&world.worker);
 	worker_report(&world.worker);
 	if (!process_awake(&world.tables, WORLD_WORKER))
 		sweep_fail("it is at work, and counts as asleep");
-}
-
-static void recover_worker(void *image)
-{
-	(void)image;
-	world_recover(WORLD_WORKER);
 }
 
 /* ---- the scheduler ---- */
@@ -94,10 +88,10 @@ static void tell_it(void)
 	if (process_awake(&world.tables, SLOT_SCHEDULER))
 		sweep_fail("it sleeps, and counts as awake");
 	seal();
-	meanwhile_once("sh_futex_wait", "futex wait", end_it);
+	meanwhile_once("steps: futex wait", end_it);
 }
 
-/* Somebody waits for room, and there is none to be had: that is looked for once. */
+/* A client waits for room, and there is none: the scheduler looks for room once. */
 static void setup_scheduler(void *image)
 {
 	setup(image);
@@ -107,19 +101,13 @@ static void setup_scheduler(void *image)
 static void rest_of_scheduler(void *image)
 {
 	(void)image;
-	meanwhile_once("sh_futex_wait", "futex wait", tell_it);
+	meanwhile_once("steps: futex wait", tell_it);
 	scheduler_run(&world.scheduler);
 	if (!sh_load(&world.scheduler.me->beat_ns))
 		sweep_fail("it is awake, and gives no sign of life");
 	struct ring ring = ring_down(&world.tables, WORLD_WORKER);
 	if (!ring_used(&ring))
 		sweep_fail("it was told of a task, and slept on");
-}
-
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
 }
 
 /* ---- verdicts ---- */

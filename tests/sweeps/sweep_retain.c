@@ -1,8 +1,9 @@
-/* sweep_retain.c - kept results that leave, the scheduler killed anywhere: who is left out stays
- * whole, who has left is gone with all its memory, and the next scheduler lets the same ones leave.
- * And failed ones that are retried, the client killed anywhere. */
+/* sweep_retain.c - kept results that leave, the scheduler killed at every step: a result that
+ * stays is whole, a result that left has no memory, and the next scheduler chooses the same
+ * results. And failed tasks that are retried, the client killed at every step. */
 #include <string.h>
 
+#include "client/retry.h"
 #include "tests/support/world.h"
 
 enum { KEPT = 6, STAY = 2, LARGE_BYTES = 100, MORE_THAN_FIT = 1000 };
@@ -18,8 +19,8 @@ static plm_ref submit_kept(const char *function, const plm_arg *args, size_t n)
 	return ref;
 }
 
-/* The oldest first, each with a value in the store; one that failed and keeps its arguments; and
- * one object that B holds. */
+/* Oldest first, each with a value in the store; a failed task that keeps the arguments; and an
+ * object that B holds. */
 static void boot(void)
 {
 	memset(large, 'L', sizeof large);
@@ -39,13 +40,13 @@ static bool is_there(plm_ref ref)
 	return world_state_of(ref) != RECORD_FREE;
 }
 
-/* ---- for their number ---- */
+/* ---- leaving by number ---- */
 
 static void setup_number(void *image)
 {
 	(void)image;
 	boot();
-	world.tables.control->retention.count = STAY + 1; /* the failed one, too */
+	world.tables.control->retention.count = STAY + 1; /* the failed task counts as well */
 }
 
 /* ---- for room ---- */
@@ -63,13 +64,13 @@ static void setup_room(void *image)
 	SWEEP_REQUIRE(n > 0 && n < MORE_THAN_FIT);
 	world_settle();
 	world.tables.control->retention.stay = 0;
-	/* The last ones are not for a process that holds so many. */
+	/* The last records are not for a process that holds so many. */
 	SWEEP_REQUIRE(pool_free_count(&world.tables.pool) <= tables_last_records(&world.tables));
 	event_prepare(&world.tables.control->room);
 	sh_store(&world.tables.control->room_wanted, ROOM_ASKED);
 }
 
-/* ---- a failed task is retried, and the one it was retried as ---- */
+/* ---- a failed task is retried: the failed record names the new one ---- */
 
 static plm_ref retried;
 
@@ -97,13 +98,7 @@ static void retry_once_more(void *image)
 		retry_trace(&world.a, failed.id, retried.id, again.id);
 }
 
-static void recover_client(void *image)
-{
-	(void)image;
-	world_recover(WORLD_A);
-}
-
-/* It names a task that was accepted, and is so; then all that is kept is forgotten. */
+/* The failed record names an accepted task; then all kept results are forgotten. */
 static const char *retry_outcome(void)
 {
 	const struct tables *t = &world.tables;
@@ -123,18 +118,12 @@ static const char *retry_outcome(void)
 	return why;
 }
 
-/* ---- all of them ---- */
+/* ---- all cases ---- */
 
 static void schedule(void *image)
 {
 	(void)image;
 	scheduler_step(&world.scheduler);
-}
-
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
 }
 
 static const char *order_is_kept(void)
@@ -164,7 +153,7 @@ static const char *there_is_room(void)
 	return order_is_kept();
 }
 
-/* The runtime ends with what it keeps: B forgets it, so that nothing may be left. */
+/* The runtime would end with its kept results: B forgets them, so that nothing may be left. */
 static const char *and_forget(const char *why)
 {
 	for (int i = 0; i < KEPT; i++)

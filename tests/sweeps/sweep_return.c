@@ -1,5 +1,5 @@
-/* sweep_return.c - tasks that run and go back into the queue, killed anywhere. They have no
- * crash_retries, so that a return which counts as a crash is seen. */
+/* sweep_return.c - running tasks that go back into the queue, killed at every step. The tasks
+ * have no crash_retries, so a return that counts as a crash is seen. */
 #include <errno.h>
 #include <string.h>
 
@@ -11,17 +11,6 @@ enum { LARGE_BYTES = 100, GRACE_MS = 60000, SEEN_BYTES = 100 << 20 };
 
 static char large[LARGE_BYTES];
 static plm_ref task, after;
-
-static void recover_worker(void *image)
-{
-	(void)image;
-	world_recover(WORLD_WORKER);
-}
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
 
 /* The client that asked, and the worker as well. */
 static void recover_both(void *image)
@@ -55,7 +44,7 @@ static const char *echo_is_done(void)
 							: "its dependent did not yield its value";
 }
 
-/* It ended well, or with its worker; its dependent says the same. */
+/* The task ended well, or with the worker; the dependant has the same outcome. */
 static const char *echo_or_death(void)
 {
 	if (world_failed(task, EOWNERDEAD, NULL, task))
@@ -70,7 +59,7 @@ static bool was_returned(void)
 	return record_returns(record_at(&world.tables, ref_index(task.id))) > 0;
 }
 
-/* Somebody who named a grace died before asking: there is a word to be emptied. */
+/* A client that named a grace died before asking: the grace word must be emptied. */
 static void leave_grace(void)
 {
 	uint64_t word = sh_load(&record_at(&world.tables, ref_index(task.id))->state);
@@ -93,7 +82,7 @@ static void requeue(void *image)
 	SWEEP_REQUIRE(plm_requeue(&world.a, task, PLM_GRACE_OF_TASK) == 0);
 }
 
-/* Its worker is dead, too: it was run again if, and only if, it had been asked to go back. */
+/* The worker is dead, too: the task ran again if, and only if, the return had been asked for. */
 static const char *returned_or_dead(void)
 {
 	const char *why = echo_or_death();
@@ -111,7 +100,7 @@ static const char *judge_requeue(void *image)
 	return world_judge(WORLD_A, returned_or_dead);
 }
 
-/* In the place of probe.echo: somebody returns the task while it runs; then it ends well. */
+/* Replaces probe.echo: the task is returned while it runs; then the function ends well. */
 static int echo_while_returned(plm_call *call)
 {
 	struct record *r = record_at(&world.tables, ref_index(task.id));
@@ -156,7 +145,7 @@ static const char *judge_returned(void *image)
 	return world_judge(WORLD_WORKER, never_half);
 }
 
-/* It was asked to go back, and its worker died of it. */
+/* The task was asked to return, and the worker died of the request. */
 static void setup_return_of_the_dead(void *image)
 {
 	setup_running_once(image);
@@ -179,7 +168,7 @@ static const char *judge_return_of_the_dead(void *image)
 	return world_judge(SLOT_SCHEDULER, returned_once);
 }
 
-/* The same for want of memory: what its worker was seen to use is not forgotten. */
+/* The same for want of memory: the worker's measured use is not forgotten. */
 static void setup_evicted(void *image)
 {
 	setup_running_once(image);

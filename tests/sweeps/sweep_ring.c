@@ -1,5 +1,5 @@
-/* sweep_ring.c - the ring of hints, killed anywhere: no hint that was in is lost, none appears from
- * nowhere but the filler of a hole; doubles are allowed (law 3). */
+/* sweep_ring.c - the ring of hints, killed at every step: no hint in the ring is lost, none
+ * appears from nowhere except the filler of a hole; doubled hints are allowed (law 3). */
 #include "shm/ring.h"
 #include "tests/support/sweep.h"
 
@@ -20,7 +20,7 @@ static void push_some(uint64_t first, uint32_t n)
 	SWEEP_REQUIRE(ring_push(&ring, hints, n) == n);
 }
 
-/* Some laps on, so that places hold entries of an older lap; hints 1, 2, 3 are in. */
+/* Some laps on, so that places hold entries of an older lap; hints 1, 2, 3 are in the ring. */
 static void setup(void *memory)
 {
 	struct image *image = memory;
@@ -59,7 +59,7 @@ static void reset(void *memory)
 	ring_reset(&ring);
 }
 
-/* Who began a reset is dead: the scheduler sees that its peer is, and resets. */
+/* The process that began a reset is dead: the scheduler sees the dead peer, and resets. */
 static void reset_again(void *memory)
 {
 	struct image *image = memory;

@@ -1,8 +1,9 @@
-/* sweep_segment.c - the boot of a runtime's segments, killed anywhere: who finds them is refused,
- * or finds all; the next boot of the name makes them anew, and nothing is left.
+/* sweep_segment.c - the boot of a runtime's segments, killed at every step: a process that finds
+ * the segments is refused or finds them complete; the next boot of the name makes new segments,
+ * and nothing is left.
  *
- * They are no part of the image, for each boot makes its own: what a killed one leaves is what the
- * next one, which is killed as well, begins with. */
+ * The segments are not part of the image, because each boot makes new ones: the next boot, which
+ * is killed as well, begins with the files that the killed boot left. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,7 +49,7 @@ static const char *judge_whole(struct tables *t)
 	return tables_check(t);
 }
 
-/* Somebody who comes by at any moment. */
+/* A process that looks at any moment. */
 static void look(void)
 {
 	struct tables t;
@@ -64,7 +65,7 @@ static void boot(void *image)
 {
 	struct tables t;
 	(void)image;
-	tables_unlink(name); /* as what is not complete is set aside (manager/instance.c) */
+	tables_unlink(name); /* as incomplete segments are set aside (manager/instance.c) */
 	SWEEP_REQUIRE(tables_create(name, &limits, &t) == 0);
 	tables_detach(&t);
 }

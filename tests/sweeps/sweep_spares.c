@@ -1,6 +1,7 @@
-/* sweep_spares.c - tasks that wait inside, killed anywhere: a spare is asked for, rests and is
- * at work again, is dismissed, and the youngest wait is refused. What is queued runs in the end,
- * on one slot; nobody rests while it is needed, and no wait is refused but one that stands. */
+/* sweep_spares.c - tasks that wait for tasks, killed at every step: the runtime asks for a
+ * spare, a spare rests, works again and is dismissed, and the youngest wait is refused. All
+ * queued tasks run in the end, on one cpu. No needed process rests, and only a wait that is
+ * still standing is refused. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -36,7 +37,7 @@ static void boot(void *image, uint32_t spares)
 	world.tables.control->spares = spares;
 }
 
-/* Its task waits for one that somebody else brings, as client/wait.c says it. */
+/* The task waits for another client's task, announced as client/wait.c does. */
 static void begin_to_wait(void)
 {
 	sh_store(&worker_slot()->waiter[0].awaiting, ref_index(awaited.id) + 1);
@@ -51,7 +52,7 @@ static void wait_ends(void)
 	sh_store(&worker_slot()->waiter[0].awaiting, AWAITING_NOTHING);
 }
 
-/* As a worker tells it: that it has room, or not. */
+/* As a worker reports: there is room, or none. */
 static void tell(uint32_t slot)
 {
 	tell_scheduler(&world.tables, slot, NULL, 0, true);
@@ -64,7 +65,7 @@ static void claim_waiting(void)
 	waiting = world_submit(&world.b, "probe.noop", NULL, 0, 1, 0, 0);
 	world_settle();
 	world_claim_only(waiting);
-	worker_step(&world.worker); /* the hint for it, which is stale */
+	worker_step(&world.worker); /* the task's hint, which is stale */
 	SWEEP_REQUIRE(plm_create(&world.b, 1, &data, &object) == 0);
 	awaited = object;
 	begin_to_wait();
@@ -77,7 +78,7 @@ static void queue_one(void)
 	queued = world_submit(&world.b, "probe.echo", &PLM_BYTES("q", 1), 1, 1, 0, 0);
 }
 
-/* It waits, another is queued, and it is time to ask. */
+/* The first task waits, another task is queued, and the time to ask for a spare has come. */
 static void setup_wanting(void *image)
 {
 	boot(image, 1);
@@ -102,7 +103,7 @@ static void setup_spare(void *image)
 	world_settle();
 }
 
-/* The spare was given what is queued; now the wait is over. */
+/* The spare was given the queued task; now the wait is over. */
 static void setup_surplus(void *image)
 {
 	setup_spare(image);
@@ -116,7 +117,7 @@ static void setup_resting(void *image)
 	setup_surplus(image);
 	world_settle();
 	SWEEP_REQUIRE(sh_load(&spare_slot()->booked) == BOOKED_FOR_NOBODY);
-	worker_step(&spare); /* it sees that it is to rest */
+	worker_step(&spare); /* the spare sees that it must rest */
 	begin_to_wait();
 	worker_report(&world.worker);
 	tell(WORLD_WORKER);
@@ -174,12 +175,6 @@ static void refuse(void *image)
 		sweep_fail("all wait, and none is refused");
 }
 
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
-
 /* ---- verdicts ---- */
 
 static uint32_t bits_in_segment(void)
@@ -218,7 +213,7 @@ static const char *count_bits(uint32_t wanted)
 	return n == wanted ? NULL : wanted ? "no spare is asked for" : "a spare is asked for still";
 }
 
-/* Who was asked for before the death is asked for still, or again. */
+/* A spare requested before the death is still requested, or again. */
 static const char *judge_wanting(void *image)
 {
 	(void)image;
@@ -230,7 +225,7 @@ static const char *judge_wanting(void *image)
 	return why ? why : judge_end();
 }
 
-/* What the spare was given goes to the one that is at work. */
+/* The spare's task goes to the worker that is at work. */
 static const char *judge_surplus(void *image)
 {
 	(void)image;

@@ -1,12 +1,15 @@
-/* sweep_staff.c - the manager, killed anywhere while it changes how many workers there are, pauses
- * the queue, stops, or takes tokens of an outer make. The next one goes on with the runtime
- * (tests/sweeps/reign.h), and dies of that as well: what was asked for is done, or nothing of it.
- */
+/* sweep_staff.c - the manager, killed at every step of changing the number of workers, pausing
+ * the queue, stopping, or taking tokens of an outer make. The next manager continues the runtime
+ * (tests/sweeps/reign.h), and dies as well: a request is carried out completely or not at all. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "manager/birth.h"
+#include "manager/mode.h"
+#include "manager/staff.h"
+#include "manager/staff_requests.h"
 #include "tests/sweeps/reign.h"
 
 static const char *judge(void *image)
@@ -15,7 +18,7 @@ static const char *judge(void *image)
 	return reign_judge(REIGN_UNUSED);
 }
 
-/* ---- requests: who asked is not answered, and may ask again ---- */
+/* ---- requests: the requester gets no answer, and may ask again ---- */
 
 static void setup_any(void *image)
 {
@@ -28,7 +31,7 @@ static void more_workers(void *image)
 {
 	(void)image;
 	SWEEP_REQUIRE(staff_set(reign_play(), "2") == 0 && staff_workers(&reign.dying) == 2);
-	members_spawn_due(&reign.dying);
+	birth_spawn_due(&reign.dying);
 }
 
 static void fewer_workers(void *image)
@@ -57,13 +60,13 @@ static void resume_worker(void *image)
 {
 	(void)image;
 	SWEEP_REQUIRE(staff_resume(reign_play(), "0") == 0 && !tables_drained(&world.tables, 0));
-	members_spawn_due(&reign.dying);
+	birth_spawn_due(&reign.dying);
 }
 
 static void rest(void *image)
 {
 	(void)image;
-	manager_admit(reign_play(), ADMISSION_PAUSED);
+	mode_admit(reign_play(), ADMISSION_PAUSED);
 	SWEEP_REQUIRE(sh_load(&world.tables.control->admission) == ADMISSION_PAUSED);
 }
 
@@ -72,7 +75,7 @@ static const char *judge_rest(void *image)
 	uint32_t now = sh_load(&world.tables.control->admission);
 	if (now & ~(uint32_t)ADMISSION_PAUSED)
 		return "the queue is neither as it was nor as it was asked to be";
-	sh_store(&world.tables.control->admission, 0); /* its tasks are to run */
+	sh_store(&world.tables.control->admission, 0); /* the requester's tasks are to run */
 	return judge(image);
 }
 
@@ -84,7 +87,7 @@ static void setup_rest(void *image)
 	reign_begin(0);
 }
 
-/* The guard goes on with what was begun, who boots it anew does not. */
+/* A guard continues what was begun; a boot by hand does not. */
 static void setup_guarded(void *image)
 {
 	setup_rest(image);
@@ -94,7 +97,7 @@ static void setup_guarded(void *image)
 static void drain(void *image)
 {
 	(void)image;
-	manager_drain(reign_play());
+	mode_drain(reign_play());
 	SWEEP_REQUIRE(sh_load(&world.tables.control->admission) == 0);
 	SWEEP_REQUIRE(sh_load(&world.tables.control->mode) == MODE_DRAINING);
 }
@@ -119,7 +122,7 @@ static void setup_draining(void *image)
 static void take_back(void *image)
 {
 	(void)image;
-	SWEEP_REQUIRE(manager_take_back(reign_play()) == 0 && !reign.dying.draining);
+	SWEEP_REQUIRE(mode_take_back(reign_play()) == 0 && !reign.dying.draining);
 	SWEEP_REQUIRE(sh_load(&world.tables.control->mode) == MODE_UP);
 }
 
@@ -149,7 +152,7 @@ static void take_token(void *image)
 	SWEEP_REQUIRE(write(reign.dying.outer.write, "+", 1) == 1);
 	outer_step(reign_play());
 	SWEEP_REQUIRE(reign.dying.outer.tokens == 1 && staff_workers(&reign.dying) == 2);
-	members_spawn_due(&reign.dying);
+	birth_spawn_due(&reign.dying);
 }
 
 static void setup_make(void *image)
@@ -174,7 +177,7 @@ static void join_make(void *image)
 	SWEEP_REQUIRE(sh_load(&world.tables.control->outer));
 }
 
-/* The dead manager's tokens are lost: the runtime goes on with as many as it may have. */
+/* The dead manager's tokens are lost: the runtime goes on with as many as permitted. */
 static const char *judge_make(void *image)
 {
 	if (sh_load(&world.tables.control->outer) || sh_load(&world.tables.control->staff) != 2)

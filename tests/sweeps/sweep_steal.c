@@ -1,5 +1,5 @@
-/* sweep_steal.c - tasks that come to a worker by its hand, or that it takes from another, killed
- * anywhere: none is lost, and none runs twice that may run only once. */
+/* sweep_steal.c - tasks that a worker gets through the hand or takes from another worker, killed
+ * at every step: no task is lost, and no task that may run only once runs twice. */
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -70,11 +70,13 @@ static void setup_handed(void *image)
 {
 	boot(image);
 	submit(1);
-	/* As tables/handover.c, which looks for workers at the other end of the process table. */
+	/* As tables/handover.c does, which looks for workers from the other end of the process
+	 * table. */
 	sh_store(&world.tables.process[WORLD_WORKER].handed, hint_make(HINT_SUBMITTED, task[0].id));
 }
 
-/* One worker runs the first, without end; the others stand in front of it. Another one comes. */
+/* A worker runs the first task, without end; the rest waits in the worker's ring. A second
+ * worker comes. */
 static void setup_queued(void *image)
 {
 	boot(image);
@@ -90,7 +92,7 @@ static void setup_queued(void *image)
 	count_in(&thief);
 }
 
-/* As before, but what is to be stolen lies in the hand. */
+/* As before, but the task to be stolen lies in the hand. */
 static void setup_in_hand(void *image)
 {
 	setup_handed(image);
@@ -131,19 +133,13 @@ static void steal(void *image)
 
 /* ---- verdicts ---- */
 
-static void recover_worker(void *image)
-{
-	(void)image;
-	world_recover(WORLD_WORKER);
-}
-
 static void recover_thief(void *image)
 {
 	(void)image;
 	world_recover(THIEF);
 }
 
-/* None may be run again: each is done, or ended with who had claimed it. */
+/* No task may run again: each is done, or ended with the worker that claimed the task. */
 static const char *judge_one(uint32_t i)
 {
 	const struct record *r = record_at(&world.tables, ref_index(task[i].id));

@@ -4,29 +4,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "client/submit.h"
 #include "tests/support/world.h"
 
-enum { LARGE_BYTES = 100 };
-
-static char large[LARGE_BYTES];
-static plm_ref task, after, last, object;
-static plm_ref parts[3];
-
-static void recover_client(void *image)
-{
-	(void)image;
-	world_recover(WORLD_A);
-}
-static void recover_worker(void *image)
-{
-	(void)image;
-	world_recover(WORLD_WORKER);
-}
-static void recover_scheduler(void *image)
-{
-	(void)image;
-	world_recover(SLOT_SCHEDULER);
-}
+static char large[100];
+static plm_ref task, after, last, object, parts[3];
 
 static void boot(void *image)
 {
@@ -35,7 +17,7 @@ static void boot(void *image)
 	world_boot();
 }
 
-/* ---- a client submits, and dies: nothing of it is left in the end, whatever was begun ---- */
+/* ---- a client submits and dies: in the end nothing of the client is left ---- */
 
 static void submit_as_a(
     const char *function, const plm_arg *args, size_t n, unsigned results, unsigned flags)
@@ -54,7 +36,7 @@ static void submit_inline(void *image)
 	submit_as_a("probe.echo", &PLM_BYTES("small", 5), 1, 1, 0);
 }
 
-/* Arguments that would fit into the record make way for it. */
+/* Arguments that would fit into the record make way for the label. */
 static void submit_with_identity(void *image)
 {
 	(void)image;
@@ -97,7 +79,8 @@ static const char *judge_client(void *image)
 	return world_judge(WORLD_A, NULL);
 }
 
-/* Once it is accepted, it is the runtime's: it runs, though nobody holds it any more. */
+/* An accepted kept task belongs to the runtime: the task runs, though no process holds it any
+ * more. */
 static const char *kept_has_run(void)
 {
 	const struct tables *t = &world.tables;
@@ -174,7 +157,7 @@ static void run_task(void *image)
 	worker_report(&world.worker);
 }
 
-/* A round of the worker: what is in its hand or ring, and the successor it keeps for itself. */
+/* A round of the worker: the hand, the ring, and the successor that the worker keeps. */
 static void step_worker(void *image)
 {
 	(void)image;
@@ -196,7 +179,7 @@ static const char *echo_is_done(void)
 							: "its dependent did not yield its value";
 }
 
-/* Run once at most: it ended well, or with its worker; its dependent says the same. */
+/* Run once at most: the task ended well, or with the worker; the dependant has the same outcome. */
 static const char *echo_or_death(void)
 {
 	if (world_failed(task, EOWNERDEAD, NULL, task))
@@ -213,7 +196,7 @@ static const char *failed_for_its_reason(void)
 	return world_failed(after, 7, "boom", task) ? NULL : "its dependent has another failure";
 }
 
-/* What a worker has done to its end is not done again. */
+/* A task that the worker ended is not run again. */
 static const char *judge_run(const char *(*outcome)(void))
 {
 	if (sweep_finished() && !state_settled(world_state_of(task)))
@@ -280,7 +263,7 @@ static void setup_settled(void *image)
 	settle_first();
 }
 
-/* Two levels below a failure, one of them with another argument that stands still. */
+/* Two levels below a failure, one of them with another, unfinished argument. */
 static void setup_failed(void *image)
 {
 	boot(image);
@@ -346,7 +329,7 @@ static const char *judge_dropped(void *image)
 	return world_judge(SLOT_SCHEDULER, dropped_is_gone);
 }
 
-/* ---- limits, and tasks that die ---- */
+/* ---- limits, and tasks that are dead after their retries ---- */
 
 static void submit_with_terms(const plm_terms *terms, unsigned retries)
 {
@@ -359,7 +342,7 @@ static void submit_with_terms(const plm_terms *terms, unsigned retries)
 	after = world_submit(&world.b, "probe.echo", &PLM_FUTURE(task), 1, 1, 0, 0);
 }
 
-/* The setup is done before it has passed: else the operation would have nothing to do. */
+/* The setup ends before the limit, or else the operation would have nothing to do. */
 enum { LIMIT_MS = 100 };
 static void wait_ms(uint64_t ms)
 {
@@ -391,7 +374,7 @@ static void setup_overdue_running(void *image)
 	wait_ms(LIMIT_MS + 5);
 }
 
-/* It failed once, and its pause is over. */
+/* The task failed once, and the pause before the retry is over. */
 static void setup_resting(void *image)
 {
 	static const plm_terms terms = { .backoff_ms = LIMIT_MS };
@@ -401,7 +384,7 @@ static void setup_resting(void *image)
 	SWEEP_REQUIRE(world_run_some() && world_state_of(task) == RECORD_READY);
 	world_settle();
 	SWEEP_REQUIRE(world_state_of(task) == RECORD_READY);
-	wait_ms(2 * LIMIT_MS); /* some draw is added to it */
+	wait_ms(2 * LIMIT_MS); /* a random part is added to the pause */
 }
 
 static const char *both_failed_in_time(void)
@@ -423,7 +406,8 @@ static const char *judge_resting(void *image)
 	return world_judge(SLOT_SCHEDULER, failed_for_its_reason);
 }
 
-/* The one that ran it is declared dead too: then that is over, and by whom is known. */
+/* The task's worker is declared dead as well: the attempt is over, and the failure names the
+ * worker. */
 static void recover_late(void *image)
 {
 	(void)image;
@@ -433,7 +417,8 @@ static void recover_late(void *image)
 
 static const char *late_or_dead(void)
 {
-	if (world_failed(task, EOWNERDEAD, NULL, task)) /* it died before it was late */
+	if (world_failed(task, EOWNERDEAD, NULL, task)) /* the worker died before the limit
+							 * passed */
 		return world_failed(after, EOWNERDEAD, NULL, task)
 		    ? NULL
 		    : "its dependent has another failure";
@@ -446,7 +431,7 @@ static const char *judge_late(void *image)
 	return world_judge(SLOT_SCHEDULER, late_or_dead);
 }
 
-/* Tried twice, with an object and bytes in the store as arguments, which it keeps. */
+/* A task that failed twice, with an object and bytes in the store as arguments, which stay. */
 static void setup_dead(void *image)
 {
 	boot(image);
@@ -482,7 +467,7 @@ static void setup_dead_of_b(void *image)
 {
 	setup_dead(image);
 	world_share(&world.a, task);
-	world_share(&world.a, object); /* to be granted that takes a scheduler's turn */
+	world_share(&world.a, object); /* the grant needs a turn of the scheduler */
 }
 
 static void retry(void *image)
@@ -505,7 +490,7 @@ static const char *judge_retry(void *image)
 	return world_judge(WORLD_A, dead_as_before);
 }
 
-/* ---- cancel, by a client that dies of it ---- */
+/* ---- cancel, by a client that dies while cancelling ---- */
 
 static void setup_cancel_waiting(void *image)
 {
@@ -541,7 +526,7 @@ static void cancel(void *image)
 	SWEEP_REQUIRE(plm_cancel(&world.a, last, 0) == 0);
 }
 
-/* Cancelled or not, but one of the two, and whoever waits for it knows. */
+/* Cancelled or done, but not both, and every waiter sees the outcome. */
 static const char *cancelled_or_done(void)
 {
 	if (sweep_finished() && world_state_of(last) != RECORD_CANCELLED)
@@ -563,7 +548,7 @@ static const char *judge_cancel(void *image)
 	return world_judge(WORLD_A, cancelled_or_done);
 }
 
-/* The worker that runs it ends as well: the task is run again, unless it is cancelled. */
+/* The task's worker ends as well: the task runs again, unless the task is cancelled. */
 static void recover_both(void *image)
 {
 	(void)image;

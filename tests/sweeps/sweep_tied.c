@@ -1,6 +1,7 @@
-/* sweep_tied.c - tasks that end with their clients (PLM_TIED): their last holder drops them, or is
- * buried, and the scheduler is killed anywhere meanwhile. What was queued never runs, what runs is
- * asked to stop; a task that another client's task needs runs, and so does one that is not tied. */
+/* sweep_tied.c - tasks that end with their clients (PLM_TIED): the last holder drops them, or is
+ * buried, and the scheduler is killed at every step meanwhile. A queued task never runs, a
+ * running task is asked to stop; a task that another client's task needs runs, and so does an
+ * untied task. */
 #include "tests/support/world.h"
 
 static plm_ref running, queued, waiting, needed, needs, lonely;
@@ -30,7 +31,7 @@ static void setup(void *image)
 	lonely = submit(&world.a, &text, 0);
 	const plm_arg future = PLM_FUTURE(running), other = PLM_FUTURE(needed);
 	waiting = submit(&world.a, &future, PLM_TIED);
-	world_share(&world.b, needed); /* until it is an argument */
+	world_share(&world.b, needed); /* until the object is an argument */
 	world_settle();
 	needs = submit(&world.b, &other, 0);
 	plm_drop(&world.b, needed);
@@ -57,7 +58,7 @@ static void setup_dropped(void *image)
 static void schedule(void *image)
 {
 	(void)image;
-	members_changed(&world.tables); /* else quiet hints are none of its business just now */
+	members_changed(&world.tables); /* otherwise the scheduler ignores quiet hints just now */
 	scheduler_step(&world.scheduler);
 }
 

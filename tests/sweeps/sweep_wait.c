@@ -1,9 +1,9 @@
-/* sweep_wait.c - waits, killed anywhere: for tasks, for what others bring, for a hold on what
- * others made, in a client and in a task. Nothing of the one who waited is left, and what it
- * waited for comes about.
+/* sweep_wait.c - waits, killed at every step: for tasks, for objects of other clients, for a
+ * hold on another client's future; in a client and in a task. Nothing of the waiter is left, and
+ * the awaited event happens.
  *
- * While the victim sleeps the others act (meanwhile). What they keep in memory of their own
- * ends with the victim: so they die as well, but for B, who judges. */
+ * While the victim sleeps the other processes act (meanwhile). Their private memory ends with
+ * the victim, so they die as well, except B, which judges. */
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
@@ -22,13 +22,14 @@ static void boot(void *image)
 	(void)image;
 	memset(large, 'W', sizeof large);
 	world_boot();
-	world.tables.control->cores = 0; /* so that nobody spins, and each run has the same steps */
+	world.tables.control->cores = 0; /* so that no process spins, and each run has the same
+					  * steps */
 }
 
 static void sleep_meanwhile(void (*act)(void))
 {
 	world_play(&world.a);
-	meanwhile("sh_futex_wait", "futex wait", act);
+	meanwhile("steps: futex wait", act);
 }
 
 static void recover(void *image)
@@ -38,13 +39,13 @@ static void recover(void *image)
 	world_recover(SLOT_SCHEDULER);
 }
 
-static void recover_worker(void *image)
+static void recover_waiting(void *image)
 {
 	world_declare_dead(WORLD_WORKER);
 	recover(image);
 }
 
-/* All that a wait of ours has announced is taken back. */
+/* All announcements of our wait are taken back. */
 static void must_wait_no_more(const struct plm *rt)
 {
 	for (int i = 0; i < WAITERS; i++)
@@ -52,7 +53,7 @@ static void must_wait_no_more(const struct plm *rt)
 	SWEEP_REQUIRE(sh_load(&rt->me->waiting_ns) == 0);
 }
 
-/* By who settled it, not by the safety tick: the bit of the sleeper is gone. */
+/* By the process that settled the task, not by the safety tick: the sleeper's bit is gone. */
 static void must_have_been_woken(const struct plm *rt)
 {
 	SWEEP_REQUIRE(!event_sleeper(&rt->me->waiter[0].event));
@@ -121,13 +122,13 @@ static const char *judge_both(void *image)
 	return world_judge(WORLD_A, both_are_done);
 }
 
-/* ---- what B makes: a hold is asked for, and granted by the scheduler ---- */
+/* ---- B's object: A asks for a hold, and the scheduler grants the hold ---- */
 
 static void setup_of_b(void *image)
 {
 	boot(image);
 	object = world_put(&world.b, large, sizeof large);
-	/* As if A had asked before, and dropped it: that answer is not the one it waits for. */
+	/* As if A had asked before, and dropped: that answer is not the awaited one. */
 	sh_store(&world.a.me->imported, hint_make(HINT_IMPORT, object.id));
 	world_settle();
 }
@@ -172,7 +173,7 @@ static const char *judge_of_b(void *image)
 	return world_judge(WORLD_A, b_has_its_own);
 }
 
-/* ---- what B brings while A waits for it ---- */
+/* ---- B delivers while A waits ---- */
 
 static void setup_unsealed(void *image)
 {
@@ -213,7 +214,7 @@ static const char *judge_sealed(void *image)
 	return world_judge(WORLD_A, b_seals_if_it_has_not);
 }
 
-/* ---- a task that waits: its worker dies in it ---- */
+/* ---- a waiting task, whose worker dies ---- */
 
 static void setup_waiting_task(void *image)
 {
@@ -224,7 +225,7 @@ static void setup_waiting_task(void *image)
 	sh_or(&world.tables.control->relief[0], (uint64_t)1 << WORLD_WORKER);
 }
 
-/* First the hold that the task asks for, then what it waits for. */
+/* First the hold that the task asks for, then the awaited object. */
 static void scheduler_then_b(void)
 {
 	bool held = hold_test(&world.tables, ref_index(object.id), WORLD_WORKER);
@@ -240,7 +241,7 @@ static void wait_in_task(void *image)
 	struct plm *rt = &world.worker.rt;
 	(void)image;
 	world_play(rt);
-	meanwhile("sh_futex_wait", "futex wait", scheduler_then_b);
+	meanwhile("steps: futex wait", scheduler_then_b);
 	SWEEP_REQUIRE(plm_get(rt, object, &view, LONG_MS) == 0);
 	plm_release(rt, &view);
 	must_have_been_woken(rt);
@@ -260,7 +261,7 @@ static const char *judge_waiting_task(void *image)
 	return world_judge(WORLD_WORKER, run_again_and_sealed);
 }
 
-/* ---- the spin before the sleep, of a worker on the core of a client it makes way for ---- */
+/* ---- the spin before the sleep, of a worker that makes way for a client on the same core ---- */
 
 static int first_cpu(void)
 {
@@ -313,8 +314,8 @@ static const char *judge_spinning(void *image)
 }
 
 static const struct sweep_op ops[] = {
-	LONG("wait for all", setup_two_tasks, wait_for_all, recover_worker, judge_both),
-	LONG("wait for any", setup_two_tasks, wait_for_any, recover_worker, judge_both),
+	LONG("wait for all", setup_two_tasks, wait_for_all, recover_waiting, judge_both),
+	LONG("wait for any", setup_two_tasks, wait_for_any, recover_waiting, judge_both),
 	LONG("get, until time is out", setup_two_tasks, get_in_vain, recover, judge_both),
 	LONG("get of what another made", setup_of_b, get_from_b, recover, judge_of_b),
 	LONG("get of what another brings", setup_unsealed, get_what_is_sealed, recover,
@@ -322,7 +323,7 @@ static const struct sweep_op ops[] = {
 	LONG("hold on what another made", setup_of_b, hold_twice, recover, judge_of_b),
 	LONG("keep and forget", setup_of_b, keep_and_forget, recover, judge_of_b),
 	LONG("a spin, beside a client", setup_spinning, spin, recover_spinning, judge_spinning),
-	LONG("a task that waits", setup_waiting_task, wait_in_task, recover_worker,
+	LONG("a task that waits", setup_waiting_task, wait_in_task, recover_waiting,
 	    judge_waiting_task),
 };
 

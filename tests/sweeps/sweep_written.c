@@ -1,9 +1,10 @@
-/* sweep_written.c - the journal's own process, killed anywhere: while it opens its file, writes
- * what came, fails to, finds it damaged, queues tasks of an earlier boot again. Its successor
- * writes each task once, with its end, and queues each of an earlier boot once.
+/* sweep_written.c - the journal process, killed at every step: while the journal opens the file,
+ * writes news, fails to write, finds the file damaged, or queues tasks of an earlier boot again.
+ * The successor writes each task once, with the task's end, and queues each task of an earlier
+ * boot once.
  *
- * The files are no part of the image: each victim begins with a copy of those of the setup, each
- * successor with a copy of those the victim has left. */
+ * The files are not part of the image: each victim begins with a copy of the setup's files, each
+ * successor with a copy of the files that the victim left. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -18,6 +19,7 @@
 
 #include "base/rmtree.h"
 #include "journal/journal.h"
+#include "journal/journal_trouble.h"
 #include "tests/support/meanwhile.h"
 #include "tests/support/world.h"
 
@@ -25,7 +27,7 @@ enum { LARGE_BYTES = 100, JOURNAL = WORLD_JOINING, PATH_BYTES = 128, TINY_FILE =
 
 static char large[LARGE_BYTES], base[] = "/dev/shm/plm-sweep-XXXXXX";
 static struct journal journal;
-static unsigned naps, tasks; /* sleeps of the victim; tasks that are to be written */
+static unsigned naps, tasks; /* sleeps of the victim; tasks to be written */
 
 /* ---- directories ---- */
 
@@ -59,7 +61,7 @@ static void copy_file(const char *from, const char *to, const char *file)
 	close(out);
 }
 
-/* What SQLite needs; all else it makes anew. */
+/* The files that SQLite needs; the rest is made anew. */
 static void copy_directory(const char *from, const char *to)
 {
 	make_directory(to);
@@ -67,7 +69,7 @@ static void copy_directory(const char *from, const char *to)
 	copy_file(from, to, JOURNAL_FILE "-wal");
 }
 
-/* ---- a journal in one of them ---- */
+/* ---- a journal in such a directory ---- */
 
 static void open_journal(const char *directory)
 {
@@ -76,7 +78,7 @@ static void open_journal(const char *directory)
 		.directory = path, .slot = JOURNAL, .durability = DURABILITY_BATCH
 	};
 	path_of(directory, "", path);
-	SWEEP_REQUIRE(freopen("/dev/null", "w", stderr)); /* its log: here all is as expected */
+	SWEEP_REQUIRE(freopen("/dev/null", "w", stderr)); /* the log: here all is as expected */
 	memset(&journal, 0, sizeof journal);
 	tables_share(&world.tables, &journal.rt.tables);
 	SWEEP_REQUIRE(journal_open(&journal, &plan) == 0);
@@ -93,7 +95,8 @@ static void write_all(void)
 	journal_run(&journal);
 }
 
-/* First it pauses for more, and somebody is in a hurry; then it rests, and is to end. */
+/* First the journal pauses for more news, and a client is in a hurry; then the journal rests,
+ * and ends. */
 static void wake_journal(void)
 {
 	struct journal_shm *shm = &world.tables.control->journal;
@@ -127,7 +130,7 @@ static void submit_kept(void)
 	SWEEP_REQUIRE(plm_submit(&world.b, &t, &ref) == 0);
 }
 
-/* One has ended, one is queued. */
+/* One task has ended, another is queued. */
 static void setup_news(void *image)
 {
 	(void)image;
@@ -139,10 +142,10 @@ static void setup_news(void *image)
 	tasks = 2;
 	make_directory("setup");
 	claim_slot();
-	sh_store(&world.tables.news[0], 0); /* a former one took it, and died with it */
+	sh_store(&world.tables.news[0], 0); /* a former journal took the news, and died */
 }
 
-/* In a process of its own, which has its lock and its file open as long as it lives. */
+/* In another process, which keeps the lock and the file open as long as the process lives. */
 static void write_of_former_boot(void)
 {
 	pid_t pid = fork();
@@ -168,12 +171,12 @@ static void setup_unfinished(void *image)
 	tasks = 1;
 	boot();
 	claim_slot();
-	sh_store(&world.tables.control->journal.trouble, ENOSPC); /* of a former one */
+	sh_store(&world.tables.control->journal.trouble, ENOSPC); /* of a former journal */
 }
 
 /* ---- operations ---- */
 
-/* Who waits for the disk is told, though the one who wrote it has died. */
+/* A client that waits for the disk is told, though the writing journal has died. */
 static const char *each_is_recorded(void)
 {
 	struct tables *t = &world.tables;
@@ -189,7 +192,7 @@ static void live(void *image)
 	(void)image;
 	copy_directory("setup", "victim");
 	open_journal("victim");
-	meanwhile("sh_futex_wait", "futex wait", wake_journal);
+	meanwhile("steps: futex wait", wake_journal);
 	journal_run(&journal);
 	SWEEP_REQUIRE(naps == 2 && !sh_load(&shm->hurry) && sh_load(&shm->to_resume) == 0);
 	SWEEP_REQUIRE(sh_load(&shm->accepted) + sh_load(&shm->resumed) == tasks);
@@ -225,7 +228,7 @@ static void give_up(void *image)
 	journal_give_up(&journal);
 }
 
-/* ---- the successor, and what it leaves ---- */
+/* ---- the successor, and the files it leaves ---- */
 
 static void recover(void *image)
 {
@@ -253,7 +256,7 @@ static const char *judge_rows(void)
 	return NULL;
 }
 
-/* Kept by the runtime, each of them once. */
+/* The runtime keeps each value, each once. */
 static const char *each_has_its_value(void)
 {
 	const struct tables *t = &world.tables;

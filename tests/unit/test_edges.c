@@ -8,14 +8,13 @@
 #include "base/why.h"
 #include "tables/edges.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/tables_case.h"
 
 enum { TASK = 10, FIRST = 1, SECOND = 2, GENERATION = 7, SOME = 8 };
 
 static const struct limits limits = {
 	.processes = 64, .workers = 1, .records = 64, .nodes = 1, .store_bytes = 1 << 20
 };
-
-static struct tables tables;
 
 static void set_state(uint32_t index, uint32_t generation, enum record_state state)
 {
@@ -31,12 +30,9 @@ static uint64_t ref_of(uint32_t index)
 /* TASK waits for FIRST and SECOND, as the scheduler would have linked them. */
 static void create(void)
 {
-	char name[RUNTIME_NAME_BYTES];
 	struct record *task;
 	struct args_writer writer;
-	snprintf(name, sizeof name, "test-edges-%d", (int)getpid());
-	ck_assert_msg(tables_create(name, &limits, &tables) == 0, "%s", why_text());
-	tables_unlink(name);
+	tables_case_create(&limits);
 	/* Its owner, by the words below. */
 	ck_assert(
 	    process_claim(&tables.process[SLOT_FIRST_MEMBER], KIND_WORKER, getpid(), "worker"));
@@ -54,11 +50,6 @@ static void create(void)
 	args_add_future(&writer, ref_of(SECOND));
 	sh_poke(&task->uses, USES_COUNTED);
 	edges_rebuild(&tables);
-}
-
-static void detach(void)
-{
-	tables_detach(&tables);
 }
 
 static uint32_t take(uint64_t ref, struct edge_taken *ret)
@@ -156,7 +147,7 @@ int main(void)
 {
 	Suite *suite = suite_create("edges");
 	TCase *tcase = tcase_create("edges");
-	tcase_add_checked_fixture(tcase, create, detach);
+	tcase_add_checked_fixture(tcase, create, tables_case_detach);
 	tcase_add_test(tcase, only_the_last_argument_to_settle_is_the_last);
 	tcase_add_test(tcase, a_failed_argument_dooms_the_task_for_whoever_takes_the_last_edge);
 	tcase_add_test(tcase, edges_of_a_new_life_are_not_taken_for_the_old_one);

@@ -9,6 +9,7 @@
 #include "store/nodes.h"
 #include "tables/tables.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/tables_case.h"
 
 enum { NODES = 2, ARENA_BYTES = 4 << 20, PIECE_BYTES = 1 << 20, PIECES = 2 * 4 };
 
@@ -18,19 +19,9 @@ static const struct limits limits = { .processes = 64,
 	.nodes = NODES,
 	.store_bytes = (uint64_t)NODES * ARENA_BYTES };
 
-static struct tables tables;
-
 static void create(void)
 {
-	char name[RUNTIME_NAME_BYTES];
-	snprintf(name, sizeof name, "test-nodes-%d", (int)getpid());
-	ck_assert_msg(tables_create(name, &limits, &tables) == 0, "%s", why_text());
-	tables_unlink(name);
-}
-
-static void detach(void)
-{
-	tables_detach(&tables);
+	tables_case_create(&limits);
 }
 
 static uint32_t counted(const char *machine)
@@ -98,7 +89,7 @@ int main(void)
 	tcase_add_test(machine, each_node_of_the_machine_is_counted_up_to_the_limit);
 	suite_add_tcase(suite, machine);
 	TCase *store = tcase_create("store");
-	tcase_add_checked_fixture(store, create, detach);
+	tcase_add_checked_fixture(store, create, tables_case_detach);
 	tcase_add_test(store, memory_comes_from_the_node_that_is_asked_for_while_it_has_any);
 	tcase_add_test(store, a_full_node_borrows_from_the_others_until_the_store_is_full);
 	suite_add_tcase(suite, store);

@@ -15,6 +15,7 @@
 #include "base/ours.h"
 #include "base/rmtree.h"
 #include "base/why.h"
+#include "tests/support/leftovers.h"
 #include "tests/support/run_suite.h"
 
 enum {
@@ -39,7 +40,7 @@ static const char *in_place(const char *name)
 
 static void make_place(void)
 {
-	snprintf(place, sizeof place, "/tmp/plm-test-XXXXXX");
+	test_path("place-XXXXXX", place, sizeof place);
 	ck_assert_ptr_nonnull(mkdtemp(place));
 	place_fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ck_assert_int_ge(place_fd, 0);

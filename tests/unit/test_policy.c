@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "policy/draw.h"
 #include "policy/policy.h"
+#include "tests/support/chance.h"
 #include "tests/support/run_suite.h"
 
 enum { WORKERS = 24, ROUNDS = 2000, BINS = 1000, GAMES = 200 };
@@ -303,27 +304,6 @@ END_TEST
 
 /* ---- chance ---- */
 
-/* Sum of (seen - expected)^2 / expected; infinite where what cannot happen was seen. */
-static double chi_square(const uint32_t *seen, const double *expected, uint32_t n)
-{
-	double sum = 0;
-	for (uint32_t i = 0; i < n; i++) {
-		double off = (double)seen[i] - expected[i];
-		if (expected[i] > 0)
-			sum += off * off / expected[i];
-		else if (seen[i])
-			return INFINITY;
-	}
-	return sum;
-}
-
-/* Chance alone goes above this less than once in a million times (Wilson and Hilferty). */
-static double chi_square_bound(uint32_t degrees)
-{
-	double spread = 2.0 / (9.0 * degrees), root = 1 - spread + 4.75 * sqrt(spread);
-	return degrees * root * root * root;
-}
-
 typedef uint32_t draw_function(const struct policy_view *view, uint64_t *seed);
 
 enum { RANKS = 8, DRAWS = 80000 };
@@ -525,54 +505,6 @@ START_TEST(the_same_seed_makes_the_same_choices_another_one_others)
 }
 END_TEST
 
-/* ---- random numbers ---- */
-
-/* Three quarters of 2^32: a remainder makes the first third twice as frequent, scaling without
- * drawing again the numbers that 3 divides. */
-static bool bounded_evenly(uint32_t (*below)(uint64_t *stream, uint32_t n))
-{
-	enum { NUMBERS = 30000 };
-	uint32_t n = UINT32_C(3) << 30, third[3] = { 0 }, rest[3] = { 0 };
-	double expected[3] = { NUMBERS / 3.0, NUMBERS / 3.0, NUMBERS / 3.0 };
-	uint64_t stream = RANDOM_SEED;
-	for (int i = 0; i < NUMBERS; i++) {
-		uint32_t number = below(&stream, n);
-		ck_assert_uint_lt(number, n);
-		third[number >> 30]++;
-		rest[number % 3]++;
-	}
-	double bound = chi_square_bound(2);
-	return chi_square(third, expected, 3) < bound && chi_square(rest, expected, 3) < bound;
-}
-
-static uint32_t faulty_remainder(uint64_t *stream, uint32_t n)
-{
-	return (uint32_t)(draw_bits(stream) >> 32) % n;
-}
-
-static uint32_t faulty_scaled(uint64_t *stream, uint32_t n)
-{
-	return (uint32_t)((draw_bits(stream) >> 32) * n >> 32);
-}
-
-START_TEST(bounded_numbers_are_as_frequent_as_each_other)
-{
-	ck_assert(bounded_evenly(draw_below));
-	ck_assert(!bounded_evenly(faulty_remainder));
-	ck_assert(!bounded_evenly(faulty_scaled));
-}
-END_TEST
-
-/* Reference values of splitmix64, so that a seed written down means the same for ever. */
-START_TEST(numbers_of_a_seed_never_change)
-{
-	uint64_t stream = 1234567;
-	ck_assert_uint_eq(draw_bits(&stream), UINT64_C(6457827717110365317));
-	ck_assert_uint_eq(draw_bits(&stream), UINT64_C(3203168211198807973));
-	ck_assert_uint_eq(draw_bits(&stream), UINT64_C(9817491932198370423));
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("policy");
@@ -597,8 +529,6 @@ int main(void)
 	tcase_add_test(chance, one_open_worker_is_drawn);
 	tcase_add_test(chance, most_in_one_of_a_thousand_bins_is_that_of_the_theory);
 	tcase_add_loop_test(chance, the_same_seed_makes_the_same_choices_another_one_others, 0, 2);
-	tcase_add_test(chance, bounded_numbers_are_as_frequent_as_each_other);
-	tcase_add_test(chance, numbers_of_a_seed_never_change);
 	suite_add_tcase(suite, rules);
 	suite_add_tcase(suite, chance);
 	return run_suite(suite);

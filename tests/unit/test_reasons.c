@@ -1,7 +1,7 @@
 /* test_reasons.c - which futures stand beside which reason of `plmctl explain`. */
 #include <check.h>
 
-#include "cli/look.h"
+#include "client/inspect_reasons.h"
 #include "tests/support/run_suite.h"
 
 static struct explanation said;
@@ -17,8 +17,8 @@ static void say_many(uint32_t n)
 {
 	forget();
 	for (uint32_t i = 1; i <= n; i++) {
-		say(&look, "reason", "number %u", i);
-		blame(&look, i);
+		reasons_say(&look, "reason", "number %u", i);
+		reasons_blame(&look, i);
 	}
 }
 
@@ -36,9 +36,9 @@ END_TEST
 START_TEST(no_future_is_blamed_for_nothing)
 {
 	forget();
-	blame(&look, 7); /* before anything is said */
-	say(&look, "reason", "of no future");
-	blame(&look, 0);
+	reasons_blame(&look, 7); /* before anything is said */
+	reasons_say(&look, "reason", "of no future");
+	reasons_blame(&look, 0);
 	ck_assert_uint_eq(said.reason[0].refs, 0);
 }
 END_TEST

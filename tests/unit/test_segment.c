@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/why.h"
 #include "shm/segment.h"
+#include "tests/support/leftovers.h"
 #include "tests/support/run_suite.h"
 
 enum { TEST_TIMEOUT_S = 60, NOBODY = 65534, CANNOT = 77 };
@@ -21,8 +22,11 @@ enum { SEGMENT_BYTES = 4 * SEGMENT_HEADER_BYTES, ABI = 42 };
 
 static const char *segment_name(void)
 {
-	static char name[64];
-	snprintf(name, sizeof name, "/plm-test-shm-%d", (int)getpid());
+	static char name[64], runtime[32];
+	if (!name[0]) {
+		test_runtime_name(runtime, sizeof runtime);
+		snprintf(name, sizeof name, "/plm-%u-%s", (unsigned)geteuid(), runtime);
+	}
 	return name;
 }
 

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/why.h"
 #include "spec/spec.h"
+#include "tests/support/leftovers.h"
 #include "tests/support/run_suite.h"
 
 enum { KINDS_TEXT_BYTES = WORKER_KINDS_MAX * SPEC_TEXT_BYTES, MUTATIONS = 20000 };
@@ -59,29 +60,32 @@ struct row {
 START_TEST(workers_are_kinds_with_defaults)
 {
 	static const struct row rows[] = {
-		{ "4", "gen=1,slots=1 x4" },
-		{ "512", "gen=1,slots=1 x512" },
-		{ "gen=4,slots=2,gpu=1 x2; gen=1,slots=5 x2",
-		    "gen=4,slots=2,gpus=1 x2; gen=1,slots=5 x2" },
-		{ "slots=64", "gen=1,slots=64 x1" },
-		{ "gen=Gen3", "gen=3,slots=1 x1" },
-		{ "gen=gen2", "gen=2,slots=1 x1" },
-		{ " gen = 2 ,slots\t= 3  x2 ", "gen=2,slots=3 x2" },
-		{ "gpus=0,gen=1", "gen=1,slots=1 x1" },
-		{ "gpus=8 x3", "gen=1,slots=1,gpus=8 x3" },
-		{ "mem=1024M", "gen=1,slots=1,mem=1G x1" },
-		{ "mem=1536m", "gen=1,slots=1,mem=1536M x1" },
-		{ "memory=7", "gen=1,slots=1,mem=7 x1" },
-		{ "mem=1024T", "gen=1,slots=1,mem=1024T x1" },
-		{ "licence=2,ssd=0.5", "gen=1,slots=1,licence=2,ssd=0.5 x1" },
+		{ "4", "gen=1,cpus=1 x4" },
+		{ "512", "gen=1,cpus=1 x512" },
+		{ "gen=4,cpus=2,gpu=1 x2; gen=1,cpus=5 x2",
+		    "gen=4,cpus=2,gpus=1 x2; gen=1,cpus=5 x2" },
+		{ "cpus=64", "gen=1,cpus=64 x1" },
+		{ "cpu=2", "gen=1,cpus=2 x1" },
+		{ "slots=2 x3", "gen=1,cpus=2 x3" }, /* the older spelling */
+		{ "gen=4,slots=2; cpus=3", "gen=4,cpus=2 x1; gen=1,cpus=3 x1" },
+		{ "gen=Gen3", "gen=3,cpus=1 x1" },
+		{ "gen=gen2", "gen=2,cpus=1 x1" },
+		{ " gen = 2 ,cpus\t= 3  x2 ", "gen=2,cpus=3 x2" },
+		{ "gpus=0,gen=1", "gen=1,cpus=1 x1" },
+		{ "gpus=8 x3", "gen=1,cpus=1,gpus=8 x3" },
+		{ "mem=1024M", "gen=1,cpus=1,mem=1G x1" },
+		{ "mem=1536m", "gen=1,cpus=1,mem=1536M x1" },
+		{ "memory=7", "gen=1,cpus=1,mem=7 x1" },
+		{ "mem=1024T", "gen=1,cpus=1,mem=1024T x1" },
+		{ "licence=2,ssd=0.5", "gen=1,cpus=1,licence=2,ssd=0.5 x1" },
 		{ "ssd=0.125 x2;licence=1000000000",
-		    "gen=1,slots=1,ssd=0.125 x2; gen=1,slots=1,licence=1000000000 x1" },
-		{ "x2=1 x2", "gen=1,slots=1,x2=1 x2" },
-		{ "gen=4 x0;2", "gen=4,slots=1 x0; gen=1,slots=1 x2" },
-		{ "gen=1;gen=1", "gen=1,slots=1 x1; gen=1,slots=1 x1" },
-		{ "# all\n\n gen=2 # old\r\n;;gen=1 x3#", "gen=2,slots=1 x1; gen=1,slots=1 x3" },
-		{ "abcdefghijklmno=1", "gen=1,slots=1,abcdefghijklmno=1 x1" },
-		{ "a=1,b=1,c=1,d=1,e=1", "gen=1,slots=1,a=1,b=1,c=1,d=1,e=1 x1" },
+		    "gen=1,cpus=1,ssd=0.125 x2; gen=1,cpus=1,licence=1000000000 x1" },
+		{ "x2=1 x2", "gen=1,cpus=1,x2=1 x2" },
+		{ "gen=4 x0;2", "gen=4,cpus=1 x0; gen=1,cpus=1 x2" },
+		{ "gen=1;gen=1", "gen=1,cpus=1 x1; gen=1,cpus=1 x1" },
+		{ "# all\n\n gen=2 # old\r\n;;gen=1 x3#", "gen=2,cpus=1 x1; gen=1,cpus=1 x3" },
+		{ "abcdefghijklmno=1", "gen=1,cpus=1,abcdefghijklmno=1 x1" },
+		{ "a=1,b=1,c=1,d=1,e=1", "gen=1,cpus=1,a=1,b=1,c=1,d=1,e=1 x1" },
 	};
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct described d = { 0 };
@@ -97,12 +101,12 @@ END_TEST
 START_TEST(amounts_are_thousandths_and_bytes)
 {
 	struct described d = { 0 };
-	ck_assert_int_eq(describe("gen=4,slots=5,mem=2K,gpus=3,ssd=0.025 x7", &d), 0);
+	ck_assert_int_eq(describe("gen=4,cpus=5,mem=2K,gpus=3,ssd=0.025 x7", &d), 0);
 	ck_assert_uint_eq(d.kinds, 1);
 	const struct worker_kind *kind = &d.kind[0];
 	ck_assert_uint_eq(kind->count, 7);
 	ck_assert_uint_eq(kind->generation, 4);
-	ck_assert_uint_eq(kind->slots, 5);
+	ck_assert_uint_eq(kind->cpus, 5);
 	ck_assert_uint_eq(kind->inject, 0);
 	ck_assert_uint_eq(kind->amount[RESOURCE_CPUS], 5000);
 	ck_assert_uint_eq(kind->amount[RESOURCE_MEMORY], 2048);
@@ -134,22 +138,22 @@ static void assert_refused(const struct row *row, int code, const char *said)
 }
 
 static const struct row wrong_workers[] = {
-	{ "", "workers: the end at character 1: there is no worker" },
-	{ " ;\n# none\n", "there is no worker" },
-	{ "0", "there is no worker" },
-	{ "gen=1 x0; gen=2 x0", "there is no worker" },
+	{ "", "workers: the end at character 1: at least one worker is needed" },
+	{ " ;\n# none\n", "at least one worker is needed" },
+	{ "0", "at least one worker is needed" },
+	{ "gen=1 x0; gen=2 x0", "at least one worker is needed" },
 	{ "gen=0", "\"gen=0\" at character 1: expected a whole number from 1 to 4" },
 	{ "gen=1; gen=5", "\"gen=5\" at character 8" },
 	{ "gen=Gen", "whole number from 1 to 4" },
 	{ "gen=1.5", "whole number from 1 to 4" },
-	{ "slots=0", "\"slots=0\" at character 1: expected a whole number from 1 to 64" },
-	{ "slots=65", "from 1 to 64" },
-	{ "slots=-1", "from 1 to 64" },
-	{ "slots=+1", "from 1 to 64" },
-	{ "slots=0x4", "from 1 to 64" },
-	{ "slots=1e1", "from 1 to 64" },
-	{ "slots=99999999999999999999", "from 1 to 64" },
-	{ "slots=18446744073709551617", "from 1 to 64" },
+	{ "cpus=0", "\"cpus=0\" at character 1: expected a whole number from 1 to 64" },
+	{ "cpus=65", "from 1 to 64" },
+	{ "cpus=-1", "from 1 to 64" },
+	{ "cpus=+1", "from 1 to 64" },
+	{ "cpus=0x4", "from 1 to 64" },
+	{ "cpus=1e1", "from 1 to 64" },
+	{ "cpus=99999999999999999999", "from 1 to 64" },
+	{ "cpus=18446744073709551617", "from 1 to 64" },
 	{ "gpus=0.5", "whole number from 0 to 1000000000" },
 	{ "gpus=1x2", "\"gpus=1x2\"" },
 	{ "mem=0", "expected a size such as 512M or 4G, at most 1024T" },
@@ -166,20 +170,22 @@ static const struct row wrong_workers[] = {
 	{ "ssd=1..2", "up to 3 decimals" },
 	{ "ssd=1000000000.001", "from 0 to 1000000000" },
 	{ "ssd=18446744073709552", "from 0 to 1000000000" },
-	{ "cpus=2", "slots=NUMBER" },
+	{ "slots=65", "\"slots=65\" at character 1: expected a whole number from 1 to 64" },
 	{ "inject=fail", "faults have a text of their own" },
 	{ "gen=1,gen=2", "\"gen=2\" at character 7: gen is given already" },
-	{ "slots=1,slots=1", "slots is given already" },
+	{ "cpus=1,cpus=1", "cpus is given already" },
+	{ "cpus=1,slots=1", "slots is given already" },
+	{ "slots=1,cpu=1", "cpu is given already" },
 	{ "gpu=1,gpus=1", "\"gpus=1\" at character 7: gpus is given already" },
 	{ "mem=1,memory=1", "memory is given already" },
 	{ "ssd=1,ssd=1", "ssd is given already" },
 	{ "gen", "\"gen\" at character 1: expected gen=VALUE" },
 	{ "gen=", "the end at character 5: expected a value" },
-	{ "gen=,slots=1", "\",\" at character 5: expected a value" },
+	{ "gen=,cpus=1", "\",\" at character 5: expected a value" },
 	{ "=1", "\"=\" at character 1: expected KEY=VALUE" },
 	{ "gen=1,", "the end at character 7: expected KEY=VALUE" },
-	{ "gen=1,,slots=1", "\",\" at character 7: expected KEY=VALUE" },
-	{ "gen=1,\nslots=1", "the end at character 7: expected KEY=VALUE" },
+	{ "gen=1,,cpus=1", "\",\" at character 7: expected KEY=VALUE" },
+	{ "gen=1,\ncpus=1", "the end at character 7: expected KEY=VALUE" },
 	{ "a-b=1", "\"a-b\" at character 1: a key is a letter" },
 	{ "gen=1,2a=1", "\"2a\" at character 7: a key is a letter" },
 	{ "\xc3\xa9=1", "\"??\" at character 1: a key is a letter" },
@@ -195,8 +201,9 @@ static const struct row wrong_workers[] = {
 	{ "gen=1=2", "\"=\" at character 6: expected a comma, xN" },
 	{ "gen=1 | gen=2", "\"|\" at character 7: expected a comma, xN" },
 	{ "1001", "from 0 to 1000" },
-	{ "slots=64 x15; 41", "\"41\" at character 15: workers times slots are 1001 up to here" },
-	{ "slots=64 x16", "workers times slots are 1024 up to here, at most 1000" },
+	{ "cpus=64 x15; 41",
+	    "\"41\" at character 14: the workers up to here have 1001 cpus, at most 1000" },
+	{ "cpus=64 x16", "the workers up to here have 1024 cpus, at most 1000" },
 	{ "abcdefghijklmnop=1", "has at most 15 characters" },
 	{ "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz=1",
 	    "\"abcdefghijklmnopqrstuvwxyzabcdefgh...\" at character 1: the name" },
@@ -229,10 +236,11 @@ END_TEST
 
 /* ---- files ---- */
 
-static char path[] = "/tmp/plm-test-spec-XXXXXX";
+static char path[96];
 
 static void make_file(void)
 {
+	test_path("spec-XXXXXX", path, sizeof path);
 	int fd = mkstemp(path);
 	ck_assert_int_ge(fd, 0);
 	close(fd);
@@ -253,25 +261,25 @@ static int describe_file(const void *content, size_t bytes, struct described *d)
 
 START_TEST(a_file_has_the_same_grammar)
 {
-	static const char content[] = "# two kinds\ngen=4,slots=2,gpu=1 x2\n\n"
-				      "  gen=1,slots=5 x2 # the old ones\n";
+	static const char content[] = "# two kinds\ngen=4,cpus=2,gpu=1 x2\n\n"
+				      "  gen=1,cpus=5 x2 # the old ones\n";
 	struct described d = { 0 };
 	char text[KINDS_TEXT_BYTES];
 	ck_assert_int_eq(describe_file(content, strlen(content), &d), 0);
 	print_kinds(&d, text);
-	ck_assert_str_eq(text, "gen=4,slots=2,gpus=1 x2; gen=1,slots=5 x2");
+	ck_assert_str_eq(text, "gen=4,cpus=2,gpus=1 x2; gen=1,cpus=5 x2");
 }
 END_TEST
 
 START_TEST(what_is_wrong_with_a_file_is_said_by_path_and_line)
 {
 	static const char content[] = "# one\ngen=1 x2\ngen=2; gen=7\n";
-	char expected[128];
+	char expected[160];
 	struct described d = { 0 };
 	snprintf(expected, sizeof expected, "%s:3: \"gen=7\": expected a whole number", path);
 	assert_refused(&(struct row){ content, expected },
 	    describe_file(content, strlen(content), &d), why_text());
-	snprintf(expected, sizeof expected, "%s:2: the end: there is no worker", path);
+	snprintf(expected, sizeof expected, "%s:2: the end: at least one worker is needed", path);
 	assert_refused(&(struct row){ "\n", expected }, describe_file("\n", 1, &d), why_text());
 }
 END_TEST
@@ -339,9 +347,9 @@ START_TEST(what_is_wrong_with_needs_is_said_where_it_stands)
 		{ "mem=0", "expected a size" },
 		{ "licence=0", "from 0.001 to" },
 		{ "tape=1",
-		    "\"tape\" at character 1: no worker was given such a resource; there are "
+		    "\"tape\" at character 1: no worker has such a resource; the resources are "
 		    "cpus, mem, gpus, licence, ssd" },
-		{ "gen=4", "no worker was given such a resource" },
+		{ "gen=4", "no worker has such a resource" },
 		{ "cpus=1,cpu=1", "cpu is given already" },
 		{ "cpus=1 |", "the end at character 9: expected KEY=VALUE" },
 		{ "| cpus=1", "\"|\" at character 1" },
@@ -365,7 +373,7 @@ END_TEST
 
 START_TEST(what_no_worker_can_ever_meet_is_refused_with_what_is_missing)
 {
-	static const char workers[] = "gen=4,slots=2,gpus=1,licence=1; slots=5,mem=4G; tape=0";
+	static const char workers[] = "gen=4,cpus=2,gpus=1,licence=1; cpus=5,mem=4G; tape=0";
 	static const struct row rows[] = {
 		/* expected NULL: it fits */
 		{ "cpus=5", NULL },
@@ -415,10 +423,10 @@ START_TEST(what_does_not_fit_is_cut_and_counted)
 	char text[8], nothing = 'x';
 	ck_assert_int_eq(describe("gen=2,ssd=0.5 x3", &d), 0);
 	ck_assert_uint_eq(spec_print_kind(&d.kind[0], &d.names, text, sizeof text),
-	    strlen("gen=2,slots=1,ssd=0.5 x3"));
-	ck_assert_str_eq(text, "gen=2,s");
+	    strlen("gen=2,cpus=1,ssd=0.5 x3"));
+	ck_assert_str_eq(text, "gen=2,c");
 	ck_assert_uint_eq(
-	    spec_print_kind(&d.kind[0], &d.names, &nothing, 0), strlen("gen=2,slots=1,ssd=0.5 x3"));
+	    spec_print_kind(&d.kind[0], &d.names, &nothing, 0), strlen("gen=2,cpus=1,ssd=0.5 x3"));
 	ck_assert_int_eq(nothing, 'x');
 }
 END_TEST
@@ -443,10 +451,10 @@ START_TEST(any_kind_that_is_printed_reads_as_itself)
 	for (int i = 0; i < MUTATIONS; i++) {
 		struct described d = { .names = names_given(), .kinds = 1 }, again;
 		struct worker_kind *kind = &d.kind[0];
-		kind->slots = 1 + (uint32_t)below(&seed, SLOTS_MAX);
-		kind->count = 1 + (uint32_t)below(&seed, WORKERS_MAX / kind->slots);
+		kind->cpus = 1 + (uint32_t)below(&seed, CPUS_MAX);
+		kind->count = 1 + (uint32_t)below(&seed, WORKERS_MAX / kind->cpus);
 		kind->generation = 1 + (uint32_t)below(&seed, GENERATIONS);
-		kind->amount[RESOURCE_CPUS] = (uint64_t)kind->slots * AMOUNT_UNIT;
+		kind->amount[RESOURCE_CPUS] = (uint64_t)kind->cpus * AMOUNT_UNIT;
 		kind->amount[RESOURCE_MEMORY] = any_amount(&seed, MEMORY_MAX);
 		kind->amount[RESOURCE_GPUS] = any_amount(&seed, most) / 1000 * 1000;
 		kind->amount[3] = any_amount(&seed, most);
@@ -490,8 +498,8 @@ static char *mutated(const char *const *texts, size_t n, uint64_t *seed)
 
 START_TEST(damaged_workers_are_refused_or_mean_what_is_printed)
 {
-	static const char *const texts[] = { "4", "gen=4,slots=2,gpu=1 x2; gen=1,slots=5 x2",
-		"gen=Gen3,mem=512M,licence=2,ssd=0.5 x3", "#c\nslots=64 x8", "2;2;2;2;2;2;2;2" };
+	static const char *const texts[] = { "4", "gen=4,cpus=2,gpu=1 x2; gen=1,slots=5 x2",
+		"gen=Gen3,mem=512M,licence=2,ssd=0.5 x3", "#c\ncpus=64 x8", "2;2;2;2;2;2;2;2" };
 	uint64_t seed = RANDOM_SEED;
 	int accepted = 0;
 	for (int i = 0; i < MUTATIONS; i++) {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/why.h"
+#include "tests/support/leftovers.h"
 #include "tests/support/run_suite.h"
 #include "topology/threads.h"
 #include "topology/topology.h"
@@ -311,7 +312,8 @@ static const char gpu_machine[] =
 static void gpus_are(const char *visible, const char *expected)
 {
 	static struct gpu gpus[GPUS_MAX];
-	char path[] = "/tmp/plm-test-gpus-XXXXXX", text[TEXT_BYTES] = "";
+	char path[128], text[TEXT_BYTES] = "";
+	test_path("gpus-XXXXXX", path, sizeof path);
 	int fd = mkstemp(path);
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(write(fd, gpu_machine, sizeof gpu_machine - 1), sizeof gpu_machine - 1);

@@ -1,10 +1,15 @@
-/* bodies.c - what each process of the runtime does, as lifecycle/ has it do.
+/* bodies.c - the body of each process of the runtime, as manager/ starts them.
  *
- * The manager is the product's own watch as far as it declares deaths and replaces the dead
- * (members.c, adopt.c, spares.c); its event loop is here, because the events are. */
+ * The manager here is the product's own watch, as far as the watch declares deaths and replaces
+ * dead members (death.c, birth.c, adopt.c, spare_processes.c). The manager's event loop is written
+ * here, because the events come from the explorer. */
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "manager/adopt.h"
+#include "manager/birth.h"
+#include "manager/death.h"
+#include "manager/spare_processes.h"
 #include "verify/explore/explore.h"
 #include "worker/needs.h"
 
@@ -86,7 +91,7 @@ static void look_for_dead(struct manager *m)
 		if (!is_dead(m, slot))
 			continue;
 		if (process_kind(sh_load(&m->tables.process[slot].state)) != KIND_CLIENT) {
-			members_died(m, slot);
+			death_of_member(m, slot);
 			continue;
 		}
 		m->slot[slot].pidfd = -1;
@@ -99,8 +104,8 @@ static void watch_for_ever(struct manager *m)
 	for (;;) {
 		uint32_t seen = w.bell;
 		look_for_dead(m);
-		staff_relieve(m);
-		members_spawn_due(m);
+		spare_processes_adjust(m);
+		birth_spawn_due(m);
 		uint64_t due = m->scheduler.due_ns < m->workers.due_ns ? m->scheduler.due_ns
 								       : m->workers.due_ns;
 		schedule_step("epoll");

@@ -1,12 +1,13 @@
-/* explore.h - a runtime whose processes are coroutines of one process, and what happens to them.
+/* explore.h - a runtime whose processes are coroutines of a single process, with deaths and
+ * delays.
  *
- * Where: one process, one thread. The product's code runs as it is, on the shared segments and on
- * private memory that are both put back before the next schedule. Each process of the runtime is a
- * coroutine (explore_run.c); what it asks of the kernel is answered by kernel.c; at each shared
+ * Where: one process, one thread. The product's code runs unchanged on the shared segments and
+ * on private memory; both are put back before the next schedule. Each process of the runtime is
+ * a coroutine (explore_run.c). kernel.c answers the coroutine's system calls. At each shared
  * step a schedule (schedule.c) decides what happens next. Determinism: one seed is one schedule,
- * byte for byte. Nothing here may depend on addresses, on the machine's clock, or on what an
- * earlier schedule did. Blocks: never.  Allocates: from memory of its own, which restoring empties.
- */
+ * byte for byte. Nothing here may depend on addresses, on the machine's clock, or on an earlier
+ * schedule. Blocks: never. Allocates: from the explorer's memory, which is emptied before each
+ * schedule. */
 #ifndef PLM_EXPLORE_H
 #define PLM_EXPLORE_H
 
@@ -38,7 +39,7 @@ enum {
 	FREEZE_MS = 12000, /* longer than anybody waits for a lock or an answer */
 	FREEZE_STRIDE_MS = 400,
 	FREEZE_STEP_NS = 50000, /* how time passes meanwhile */
-	FOREVER_MS = 900,       /* waiting longer than this is a hang: only safety ticks do */
+	FOREVER_MS = 900,       /* a longer wait is a hang: only safety ticks are so long */
 };
 
 #define CLOCK_BASE_NS (1000 * NS_PER_S)
@@ -48,8 +49,8 @@ enum {
 enum proc_state {
 	PROC_NONE,
 	PROC_READY,
-	PROC_ASLEEP, /* until its word is woken, or the deadline */
-	PROC_GONE,   /* ended, or dropped where it stood */
+	PROC_ASLEEP, /* until the word is woken, or the deadline */
+	PROC_GONE,   /* ended, or dropped in the middle */
 };
 
 struct proc {
@@ -57,33 +58,35 @@ struct proc {
 	enum process_kind kind;
 	uint32_t slot;
 	void (*body)(struct proc *self);
-	const void *word; /* it sleeps on: a futex, a mutex, the bell; NULL: time */
+	const void *word; /* the process sleeps on: a futex, a mutex, the bell; NULL: time */
 	uint64_t deadline_ns;
 	bool timed_out, for_lock;
-	uint64_t stopped_until;   /* step; it is passed over so long */
-	uint64_t frozen_until_ns; /* SIGSTOP, and SIGCONT then: all others go on, and time passes */
-	bool forever;             /* its sleep ends by itself only where others are frozen */
-	bool fails;               /* its next call that can fail does */
-	bool is_waited_for;       /* a client's script, without whose end the schedule has no end */
-	int status;               /* as waitid() tells it: code and status */
+	uint64_t stopped_until;   /* step; the process is passed over until then */
+	uint64_t frozen_until_ns; /* SIGSTOP, and SIGCONT at this time: all other processes go
+				   * on, and time passes */
+	bool forever;             /* the sleep ends by itself only while another process is
+				   * frozen */
+	bool fails;               /* the next call that can fail fails */
+	bool is_waited_for;       /* a client's script: the schedule ends after all scripts */
+	int status;               /* as waitid() returns: code and status */
 	bool killed;
 	int saved_errno;
 	bool begun;
 	jmp_buf at;
 	ucontext_t start;
-	unsigned char tls[TLS_MAX]; /* the program's thread-local data, as this process sees it */
+	unsigned char tls[TLS_MAX]; /* this process's copy of the program's thread-local data */
 };
 
-/* ---- what decides ---- */
+/* ---- decisions ---- */
 
 enum decision_kind {
-	DECIDE_SWITCH, /* another one goes on */
-	DECIDE_STOP,   /* this one stands still for a while */
+	DECIDE_SWITCH, /* another process goes on */
+	DECIDE_STOP,   /* this process stands still for a while */
 	DECIDE_DIE,
-	DECIDE_FAIL,   /* the next call of this one that can fail does */
+	DECIDE_FAIL,   /* this process's next call that can fail fails */
 	DECIDE_LEAP,   /* time passes */
-	DECIDE_PICK,   /* nobody could go on but by choice: who does */
-	DECIDE_FREEZE, /* this one stands still until so much time has passed that others give up */
+	DECIDE_PICK,   /* no process could go on by default: a chosen process does */
+	DECIDE_FREEZE, /* this process stands still until the others give up waiting */
 };
 
 struct decision {
@@ -99,7 +102,7 @@ struct schedule { /* the decisions taken, or to be taken again */
 	bool replay;
 };
 
-struct temper {           /* of a seed: how wild it is */
+struct temper {           /* how wild the seed's schedule is */
 	uint32_t between; /* steps between two decisions, on average */
 	uint32_t step_ns;
 	uint32_t stops, leaps, fails; /* of a hundred decisions */
@@ -118,13 +121,13 @@ struct scenario {
 	uint32_t workers; /* 0: two */
 	uint32_t spares;
 	bool fails; /* memory and room may be refused */
-	bool idles; /* waiting a second and longer is part of it */
+	bool idles; /* waits of a second and longer are part of the scenario */
 };
 extern const struct scenario scenarios[];
 extern const size_t scenario_count;
-void scenario_forget(void); /* what a former schedule left in the scripts */
+void scenario_forget(void); /* forgets what the last schedule left in the scripts */
 
-/* Ends the schedule: the reason is what was found. */
+/* Ends the schedule; the text says which rule was broken. */
 _Noreturn void explore_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #define MUST(condition)                                                                            \
 	do {                                                                                       \
@@ -133,22 +136,22 @@ _Noreturn void explore_fail(const char *format, ...) __attribute__((format(print
 			    "%s:%d: not so: %s (%s)", __FILE__, __LINE__, #condition, why_text()); \
 	} while (0)
 
-/* ---- the one world ---- */
+/* ---- the world of a schedule ---- */
 
-enum mutation { /* one rule broken, to see that it is noticed */
+enum mutation { /* a rule broken on purpose, to see that the explorer notices */
 	MUTATE_NOTHING,
 	MUTATE_WAKE,    /* every third wake is lost */
 	MUTATE_BUMP,    /* a death wakes nobody */
-	MUTATE_COMMIT,  /* a commit that lost its race is written all the same */
-	MUTATE_INHERIT, /* a dead holder's lock is taken as if it had let go */
+	MUTATE_COMMIT,  /* a commit that lost the race is written all the same */
+	MUTATE_INHERIT, /* a dead holder's lock is taken as if the holder had released the lock */
 	MUTATE_HOLD,    /* now and then a hold is overlooked when a record is to be freed */
-	MUTATE_OWED,    /* what could not be freed is never tried again */
-	MUTATE_LATE,    /* a question that was given up is not taken back */
+	MUTATE_OWED,    /* a record that could not be freed is never tried again */
+	MUTATE_LATE,    /* a request that was given up is not taken back */
 	MUTATIONS
 };
 extern const char *const mutation_names[MUTATIONS];
 
-struct world { /* of a schedule; all of it is made anew for the next */
+struct world { /* of a schedule; made anew for each schedule */
 	const struct scenario *scenario;
 	struct temper temper;
 	uint64_t random;
@@ -156,9 +159,9 @@ struct world { /* of a schedule; all of it is made anew for the next */
 	uint64_t frozen_until_ns; /* the latest of all */
 	struct proc proc[PROCS_MAX];
 	uint32_t procs, current; /* NOBODY: the explorer itself */
-	uint32_t manager;        /* its process */
+	uint32_t manager;        /* the manager's process */
 	shared32 bell;           /* the manager's epoll */
-	uint32_t waited_for;     /* scripts that go on */
+	uint32_t waited_for;     /* scripts that still run */
 	uint32_t deaths, freezes, wakes, holds, refusals;
 	uint64_t end_ns, end_step; /* some steps after all scripts are over; */
 	bool ticked;
@@ -174,7 +177,7 @@ extern struct schedule schedule;
 extern enum mutation mutation;
 extern bool tracing, tracing_steps;
 
-/* ---- explore_image.c: the runtime at its start, and back to it ---- */
+/* ---- explore_image.c: the runtime at the start of a schedule ---- */
 struct image {
 	struct tables tables;
 	struct manager manager;
@@ -187,7 +190,7 @@ struct image {
 extern struct image *image;
 void image_make(const struct scenario *scenario); /* boots, and remembers */
 void image_restore(void);
-void *memory_take(size_t bytes); /* zeroed; NULL: there is no more */
+void *memory_take(size_t bytes); /* zeroed; NULL: no memory left */
 bool memory_owns(const void *at);
 extern bool memory_is_ours; /* calls of malloc and mmap are for the runtime */
 
@@ -200,19 +203,20 @@ void run_wake(const void *word);
 void run_freeze(uint32_t process, uint64_t until_ns);
 void run_kill(uint32_t process);
 _Noreturn void run_exit(int status);
-void run_schedule(void); /* until nobody can go on; w.failure says what was found */
+void run_schedule(void); /* until no process can go on; w.failure says which rule was broken */
 bool run_alive(int pid);
 
 /* ---- schedule.c ---- */
-extern uint32_t typical_steps;        /* of an undisturbed schedule: deaths are spread over them */
-void schedule_begin(uint64_t seed);   /* 0: the undisturbed one */
+extern uint32_t typical_steps;        /* of an undisturbed schedule: deaths are spread over that
+				       * many steps */
+void schedule_begin(uint64_t seed);   /* 0: the undisturbed schedule */
 void schedule_step(const char *what); /* a process is at a shared step */
-uint32_t schedule_pick(const uint32_t *ready, uint32_t n); /* nobody went on by itself */
+uint32_t schedule_pick(const uint32_t *ready, uint32_t n); /* no process went on by itself */
 uint64_t schedule_random(void);
 void schedule_print(void);
 
 /* ---- bodies.c: what each process does ---- */
-void body_scheduler(struct proc *self); /* one that was there at the start */
+void body_scheduler(struct proc *self); /* the scheduler that was there at the start */
 void body_worker(struct proc *self);
 void body_client(struct proc *self);
 void body_manager(struct proc *self);
@@ -222,10 +226,11 @@ void body_next_manager(struct proc *self);
 /* ---- explore_main.c ---- */
 bool explore_one(uint64_t seed); /* true: nothing was found */
 void explore_begin(const struct scenario *scenario);
-void explore_shrink(uint64_t seed); /* the schedule that failed, to as few decisions as do */
+void explore_shrink(uint64_t seed); /* reduces the failing schedule to as few decisions as
+				     * possible */
 
 /* ---- selfcheck.c ---- */
-bool selfcheck(void); /* that broken rules are found, and that a seed is a schedule */
+bool selfcheck(void); /* broken rules are found, and a seed always gives the same schedule */
 
 /* ---- explore_judge.c ---- */
 void judge_end(void); /* fails, or all is as promised */

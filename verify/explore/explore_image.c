@@ -1,6 +1,7 @@
-/* explore_image.c - the runtime at its start, and back to it: the segments, and all memory that the
- * product took, are copied once and put back before each schedule. What is not touched by any
- * schedule is not copied: the store behind its first pages, the names of the functions. */
+/* explore_image.c - the runtime at the start of a schedule, and the way back to that state. The
+ * segments and all memory that the product allocated are copied once and put back before each
+ * schedule. Memory that no schedule touches is not copied: the store behind the first pages, the
+ * names of the functions. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@ enum {
 	MEMORY_BYTES = 1 << 26,
 	STORE_TOUCHED = 1 << 17,
 	PIECES = 6,
-	/* Counts that wrap within a schedule. */
+	/* Counters that wrap within a schedule. */
 	NEARLY_WRAPPED = -6,
 };
 
@@ -111,7 +112,7 @@ static void boot_members(const struct scenario *scenario)
 	}
 }
 
-/* Generations, events and rings begin shortly before they wrap. */
+/* Generations, event counts and rings start just before they wrap. */
 static void nearly_wrap(void)
 {
 	const struct tables *t = &image->tables;
@@ -152,7 +153,7 @@ static void image_boot(const struct scenario *scenario)
 	tables_share(&image->tables, &image->manager.tables);
 	image->manager.options = &image->options;
 	image->manager.epoll = image->manager.joined = -1;
-	MUST(manager_make_slots(&image->manager) == 0);
+	MUST(members_make_slots(&image->manager) == 0);
 	w.manager = image_watched(KIND_MANAGER, SLOT_MANAGER, body_manager);
 	uint64_t word = sh_load(&image->tables.process[SLOT_MANAGER].state);
 	MUST(process_step(&image->tables.process[SLOT_MANAGER], &word, PROCESS_LIVE));

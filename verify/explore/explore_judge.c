@@ -1,11 +1,11 @@
-/* explore_judge.c - when all clients have ended and nothing moves any more: is nothing left of
- * them? */
+/* explore_judge.c - after all clients have ended and nothing moves: are all records, holds and
+ * bytes free again? */
 #include <stdio.h>
 
 #include "base/why.h"
 #include "verify/explore/explore.h"
 
-/* A worker keeps some records by, for tasks that its tasks may submit. */
+/* A worker keeps some free records in reserve, for tasks that a function may submit. */
 static bool is_put_by(const struct tables *t, uint64_t word)
 {
 	uint64_t owner = word_owner(word) < t->limits.processes
@@ -41,7 +41,7 @@ static void judge_processes(const struct tables *t)
 	}
 }
 
-/* What the dead held is recovered when it is next taken, not before. */
+/* A lock of a dead holder is recovered when the lock is next taken, not before. */
 static void take_all_locks(struct tables *t)
 {
 	struct lock *const locks[] = { &t->arena[0].grow_lock, &t->pool.lock, &t->graph_lock,
@@ -73,7 +73,8 @@ void judge_end(void)
 	judge_store(t);
 }
 
-/* What tells two schedules apart: who took which step of which record, and in which order. */
+/* The fingerprint differs between schedules: which process took which step of which record, in
+ * order. */
 uint64_t judge_fingerprint(void)
 {
 	uint64_t hash = w.fingerprint;

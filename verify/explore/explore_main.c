@@ -1,5 +1,5 @@
-/* explore_main.c - many schedules of each scenario; the first that fails is shrunk, told and ends
- * it. */
+/* explore_main.c - runs many schedules of each scenario; the first failing schedule is shrunk,
+ * printed, and ends the run. */
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -137,7 +137,7 @@ void explore_begin(const struct scenario *scenario)
 	tracing_steps = traced;
 }
 
-/* The seed that failed, or 0. */
+/* Returns the seed that failed, or 0. */
 static bool explore_main_explore(const struct scenario *scenario, struct tally *ret)
 {
 	double began = seconds_now();
@@ -194,7 +194,7 @@ static int explore_all(void)
 	return failed > 0;
 }
 
-/* ---- what is asked for ---- */
+/* ---- options ---- */
 
 static const char help[] =
     "usage: explore [--scenario NAME] [[--from SEED] --seeds N | --seed N] [--mutate RULE]\n"

@@ -1,10 +1,10 @@
-/* explore_names.c - what client/names.c does, without the cache: that is kept by liburcu, in memory
- * of its own which no schedule can put back, and is private to a process. */
+/* explore_names.c - stands in for client/names.c, without the cache: liburcu keeps the cache in
+ * memory that no schedule can put back, and that is private to a process. */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "base/why.h"
-#include "client/handle.h"
+#include "client/names.h"
 
 int names_open(struct name_cache **ret)
 {

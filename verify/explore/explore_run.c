@@ -1,10 +1,10 @@
-/* explore_run.c - coroutines: each with a stack and its own view of the program's thread-local
- * data.
+/* explore_run.c - coroutines: each has a stack and a copy of the program's thread-local data.
  *
- * A switch is a setjmp() and a longjmp(); contexts are made once a process, for its stack. What the
- * product keeps a thread (the sentence of why(), the locks it holds) lies in the program's own
- * block of thread-local data, which is copied in and out as a whole: no list to forget one in.
- * A death is simply that a coroutine is never gone on with. */
+ * A switch is a setjmp() and a longjmp(); a context is made once for each process, for the
+ * stack. The product's thread-local state (the sentence of why(), the held locks) lies in the
+ * program's own block of thread-local data. A switch copies the whole block, so no list of
+ * variables can miss an entry. A death needs no code: the explorer never continues the
+ * coroutine. */
 #include <errno.h>
 #include <link.h>
 #include <signal.h>
@@ -40,12 +40,12 @@ static int find_tls(struct dl_phdr_info *info, size_t size, void *context)
 			tls.at = info->dlpi_tls_data;
 			tls.bytes = info->dlpi_phdr[i].p_memsz;
 		}
-	return 1; /* the first is the program itself */
+	return 1; /* the first block is the program's */
 }
 
 /* ---- faults ---- */
 
-/* On a stack of its own: the coroutine's may be what is at fault. */
+/* On a signal stack, because the coroutine's stack may be broken. */
 static void on_fault(int signal)
 {
 	explore_fail("signal %d (%s)", signal, strsignal(signal));
@@ -70,7 +70,7 @@ void run_open(void)
 	stacks = mmap(NULL, (size_t)PROCS_MAX * STACK_BYTES, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	CHECK(stacks != MAP_FAILED);
-	for (int i = 0; i < PROCS_MAX; i++) /* one that overflows does so at once */
+	for (int i = 0; i < PROCS_MAX; i++) /* so that a stack overflow faults at once */
 		CHECK(mprotect(stacks + (size_t)i * STACK_BYTES, 4096, PROT_NONE) == 0);
 	catch_faults();
 }
@@ -171,8 +171,8 @@ void run_sleep(const void *word, uint64_t deadline_ns)
 	p->word = word;
 	p->deadline_ns = deadline_ns;
 	p->timed_out = false;
-	/* Only safety ticks are so long: they are there for bugs, and would hide them here. But
-	 * whoever waits for a frozen process is to give up. */
+	/* Only safety ticks are so long. They are there against bugs, and would hide bugs here.
+	 * But a process that waits for a frozen process must give up. */
 	p->forever = deadline_ns - w.now_ns >= FOREVER_MS * NS_PER_MS && deadline_ns > w.now_ns &&
 	    !w.scenario->idles;
 	p->state = PROC_ASLEEP;
@@ -196,7 +196,7 @@ void run_wake(const void *word)
 		}
 }
 
-/* It goes on later, whatever it slept on. */
+/* The process continues later, whatever the process slept on. */
 void run_freeze(uint32_t process, uint64_t until_ns)
 {
 	w.proc[process].frozen_until_ns = w.frozen_until_ns = until_ns;
@@ -220,7 +220,7 @@ static bool any_frozen(void)
 	return any;
 }
 
-/* When its sleep ends, if nobody wakes it. */
+/* The time at which the sleep ends if no process wakes the sleeper. */
 static uint64_t end_of_sleep(const struct proc *p, bool somebody_is_frozen)
 {
 	return p->forever && !somebody_is_frozen ? DEADLINE_NEVER : p->deadline_ns;
@@ -232,7 +232,7 @@ static void run_gone(uint32_t process)
 	p->state = PROC_GONE;
 	if (p->is_waited_for && --w.waited_for == 0)
 		w.end_step = w.step + END_STEPS, w.end_ns = w.now_ns;
-	/* Who waits for a lock of it may have that now, with the mess; the manager is told. */
+	/* A waiter may now get the dead process's lock and must repair; the manager is told. */
 	for (uint32_t i = 0; i < w.procs; i++)
 		if (w.proc[i].state == PROC_ASLEEP && w.proc[i].for_lock)
 			w.proc[i].state = PROC_READY;
@@ -283,7 +283,7 @@ static uint32_t find_ready(uint32_t ready[PROCS_MAX])
 	return n;
 }
 
-/* Who was stopped goes on; else it is later. False: nothing will ever happen. */
+/* Continues a stopped process; else moves the time on. False: nothing will ever happen. */
 static bool something_comes(void)
 {
 	bool stopped = false, frozen = any_frozen();
@@ -303,13 +303,14 @@ static bool something_comes(void)
 	bool over = w.scenario->idles && !w.waited_for && w.now_ns >= w.end_ns + NS_PER_S;
 	if (first == DEADLINE_NEVER || over)
 		return false;
-	/* In strides, as on a busy machine: whoever looks again and again does so less often. */
+	/* In strides, as on a busy machine: a process that polls does so less often. */
 	uint64_t stride = w.now_ns + FREEZE_STRIDE_MS * NS_PER_MS;
 	w.now_ns = frozen && first < stride ? stride : first;
 	return true;
 }
 
-/* All scripts are over, and what nobody waits for may have waited for a safety tick: one comes. */
+/* All scripts are over. A process for which no script waits may have waited for a safety tick:
+ * let one tick come. */
 static bool last_tick(void)
 {
 	if (w.ticked)
@@ -365,7 +366,7 @@ static void tell_hang(void)
 	    w.waited_for == 1 ? "s" : "");
 }
 
-/* In a coroutine, so that it can fail as others do. */
+/* In a coroutine, so that the judge can fail like the scripts. */
 static void run_judge(struct proc *self)
 {
 	(void)self;

@@ -1,9 +1,9 @@
-/* kernel.c - what the kernel and libc would answer: the linker sends the product's calls here
- * (--wrap, Makefile), so that the product needs no word of this.
+/* kernel.c - the answers of kernel and libc: the linker sends the product's calls here (--wrap,
+ * Makefile), so the product needs no code for the explorer.
  *
  * Time is the schedule's. A futex sleeps as a coroutine does. A robust mutex is a word with the
- * process that holds it, and whether that process lives is known. Memory is taken from a piece that
- * restoring empties, so that nothing is freed and nothing leaks. Processes are forked as
+ * number of the holder, whose life or death is known here. Memory comes from a block that is
+ * emptied before each schedule, so nothing is freed and nothing leaks. Forked processes are
  * coroutines, and their pidfds are numbers. */
 #include <errno.h>
 #include <linux/futex.h>
@@ -19,6 +19,8 @@
 
 #include "base/clock.h"
 #include "base/why.h"
+#include "manager/orphans.h"
+#include "manager/watching.h"
 #include "verify/explore/explore.h"
 
 enum { CLOCK_READ_NS = 20, FORGOTTEN_WAKE = 3, OVERLOOKED_HOLD = 20, MUTEX_ROBUST = 16 };
@@ -111,7 +113,7 @@ WRAPPED(void *, realloc, void *at, size_t bytes)
 	if (!memory_is_ours)
 		return __real_realloc(at, bytes);
 	void *other = __wrap_malloc(bytes);
-	/* What is behind the old one is ours as well: copying too much does no harm. */
+	/* The bytes behind the old block are ours as well: copying too much does no harm. */
 	if (other && at)
 		memmove(other, at, bytes);
 	return other;
@@ -136,7 +138,7 @@ WRAPPED(int, madvise, void *at, size_t bytes, int advice)
 	return memory_owns(at) ? 0 : __real_madvise(at, bytes, advice);
 }
 
-/* The file is sparse, and grows where it is written: to have it all is not what is looked at. */
+/* The file is sparse and grows when written; reserving pages is not tested here. */
 WRAPPED(int, posix_fallocate, int fd, off_t offset, off_t bytes)
 {
 	(void)fd;
@@ -236,7 +238,7 @@ WRAPPED(uint64_t, process_start_time, pid_t pid)
 	return run_alive(pid) ? (uint64_t)pid : 0;
 }
 
-/* Claimed a moment ago by the manager, who forks now. */
+/* The process slot that the manager claimed just before this fork. */
 static uint32_t slot_of_unborn(void)
 {
 	for (uint32_t i = SLOT_SCHEDULER; i < image->tables.limits.processes; i++) {
@@ -307,7 +309,7 @@ WRAPPED(int, kill, pid_t pid, int signal)
 
 WRAPPED(pid_t, waitpid, pid_t pid, int *ret_status, int options)
 {
-	(void)ret_status; /* who was killed as a child nobody else knows of */
+	(void)ret_status; /* a killed child is known to no other process */
 	(void)options;
 	return pid;
 }
@@ -341,9 +343,9 @@ WRAPPED(int, close, int fd)
 	return fd >= PIDFD_BASE ? 0 : __real_close(fd);
 }
 
-/* ---- of the product itself: what would leave the world of a schedule ---- */
+/* ---- functions of the product that would leave the world of a schedule ---- */
 
-WRAPPED(int, manager_watch, struct manager *m, int fd, enum watch what, uint32_t which)
+WRAPPED(int, watching_add, struct manager *m, int fd, enum watch what, uint32_t which)
 {
 	(void)m;
 	(void)fd;
@@ -352,7 +354,7 @@ WRAPPED(int, manager_watch, struct manager *m, int fd, enum watch what, uint32_t
 	return 0;
 }
 
-WRAPPED(void, manager_unwatch, struct manager *m, int fd)
+WRAPPED(void, watching_drop, struct manager *m, int fd)
 {
 	(void)m;
 	(void)fd;
@@ -428,7 +430,7 @@ WRAPPED(void, check_failed, const char *file, int line, const char *what)
 	explore_fail("%s:%d: this must hold: %s", file, line, what);
 }
 
-/* One truth a commit: the witness sees each that the product makes. */
+/* Each commit decides a task once: the witness sees each commit of the product. */
 static void kernel_witness(
     const struct record *r, uint64_t before, enum record_state to, uint32_t attempt)
 {

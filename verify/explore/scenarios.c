@@ -1,8 +1,8 @@
-/* scenarios.c - what the clients do, and what must come of it.
+/* scenarios.c - the scripts of the clients, and the results they must see.
  *
- * A script is one client's whole life. It says with MUST() what the runtime promised it; what it
- * leaves behind is judged afterwards for all of them (explore_judge.c). Tasks have budget enough
- * for as many deaths as a scenario has, so that each is to yield its value. */
+ * A script is the whole life of a client. MUST() states what the runtime promised the client.
+ * What clients leave behind is judged at the end for all clients (explore_judge.c). Tasks have
+ * retries for as many deaths as a scenario has, so each task must yield the value. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@ enum { TASKS = 10, PATIENCE_MS = 100000, CRASHES = DEATHS_MAX, VALUE_BYTES = 300
 
 #define MAY(kind) (1u << (kind))
 
-static struct { /* what one client tells another, beside the runtime */
+static struct { /* what one client tells another outside the runtime */
 	plm_ref ref[TASKS];
 	shared32 given;
 } passed;
@@ -96,7 +96,7 @@ static void ten_at_once(struct plm *rt)
 	plm_drop_many(rt, ref, TASKS);
 }
 
-/* Low ones stand in front of the workers when a higher one comes, by the heap or by the hand. */
+/* Tasks of low priority already wait in a ring or a hand when a task of higher priority comes. */
 static void mixed_priorities(struct plm *rt)
 {
 	plm_ref ref[TASKS];
@@ -119,7 +119,7 @@ static void mixed_priorities(struct plm *rt)
 	plm_drop_many(rt, ref, TASKS);
 }
 
-/* A fan whose task, once all its arguments are there, has a higher priority than what is queued. */
+/* A fan whose task has a higher priority than all queued tasks, once all arguments are there. */
 static void high_after_low(struct plm *rt)
 {
 	plm_ref ref[4];
@@ -215,7 +215,7 @@ static void cancel_passed(struct plm *rt)
 	for (uint32_t i = 0; i < sh_load(&passed.given); i++) {
 		int r = plm_hold(rt, passed.ref[i]);
 		if (r < 0)
-			continue; /* it was dropped already */
+			continue; /* the future was dropped already */
 		r = plm_cancel(rt, passed.ref[i], PLM_GRACE_OF_TASK);
 		MUST(r == 0 || r == -EALREADY);
 		plm_drop(rt, passed.ref[i]);
@@ -291,7 +291,7 @@ static void hold_again(struct plm *rt, plm_ref ref)
 {
 	plm_view view;
 	if (plm_hold(rt, ref) < 0)
-		return; /* whoever else held it has let go */
+		return; /* the other holder has let go */
 	MUST(plm_get(rt, ref, &view, PATIENCE_MS) == 0);
 	plm_release(rt, &view);
 	plm_drop(rt, ref);
@@ -314,9 +314,9 @@ static void take_objects(struct plm *rt)
 	}
 }
 
-/* ---- tasks that wait inside ---- */
+/* ---- tasks that wait for tasks ---- */
 
-/* Its children have no budget: one whose worker dies fails, and it with it. */
+/* The children have no retries: a child whose worker dies fails, and the parent fails, too. */
 static void must_yield_leaves(struct plm *rt, plm_ref tree, int leaves)
 {
 	plm_failure failure;
@@ -348,7 +348,7 @@ static bool is_want(int r)
 	return r == -ENOSPC || r == -ENOMEM;
 }
 
-/* What was not accepted leaves nothing; what was accepted ends, if need be for want of room. */
+/* A refused task leaves nothing behind; an accepted task ends, possibly for want of room. */
 static void scenario_crowd(struct plm *rt, const char *function, const char *text, size_t length)
 {
 	plm_ref ref[TASKS];
@@ -411,8 +411,8 @@ static void many_futures(struct plm *rt)
 
 /* ---- somebody is stopped for longer than all patience, and goes on ---- */
 
-/* What a call may say while another process stands still: nothing is promised but that nothing is
- * left of it. */
+/* Errors that a call may return while another process stands still. The only promise is that
+ * nothing of the call is left behind. */
 static bool may_be_late(int r)
 {
 	return r == 0 || r == -ETIMEDOUT || r == -ESTALE || r == -ENOSPC || r == -PLM_EFAILED ||
@@ -428,8 +428,8 @@ static void get_late(struct plm *rt, plm_ref ref)
 		plm_release(rt, &view);
 }
 
-/* All that it holds it has dropped: then the scheduler knows of no hold of it either, also of none
- * that it asked for and gave up. */
+/* After a client dropped all futures, the scheduler knows of no hold of this client, not even of
+ * a hold that the client asked for and gave up. */
 static void must_hold_nothing(struct plm *rt)
 {
 	int r;
@@ -449,7 +449,7 @@ static plm_ref submit_late(struct plm *rt, const char *function, const char *tex
 	plm_arg args[] = { PLM_BYTES(text, strlen(text)), PLM_FUTURE(after) };
 	plm_task task = {
 		.function = function, .args = args, .nargs = after.id ? 2 : 1, .retries = 1
-	}; /* one whose worker dies fails, with a message */
+	}; /* a task whose worker dies fails, with a message */
 	MUST(may_be_late(plm_submit(rt, &task, &ref)));
 	return ref;
 }
@@ -502,7 +502,7 @@ static void work_late(struct plm *rt)
 	for (int i = 0; i < TASKS; i++)
 		ref[i] = submit_late(rt, i % 2 ? "probe.fill" : "probe.echo", "3000",
 		    i % 4 == 3 ? ref[i - 1] : PLM_NONE);
-	for (int i = 1; i < TASKS; i += 4) /* one that runs may have written its value already */
+	for (int i = 1; i < TASKS; i += 4) /* a running task may have written the value already */
 		plm_cancel(rt, ref[i], 0);
 	for (int i = 0; i < TASKS; i++) {
 		if (ref[i].id)

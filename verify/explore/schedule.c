@@ -1,9 +1,9 @@
-/* schedule.c - what happens when: drawn from a seed, or taken again from a list.
+/* schedule.c - decides what happens at each step: drawn from a seed, or read from a list.
  *
- * Every decision that is not the one taken by default is written down with the number of the step
- * it was taken at. The list alone gives the same schedule again; a list with some entries left out
- * is a schedule as well, which is how a failure is shrunk. By default who runs goes on, and when it
- * cannot, the next one by number does. */
+ * Every decision other than the default is noted with the number of the step. The list alone
+ * repeats the schedule. A list with entries left out is a schedule as well, so a failing
+ * schedule can be shrunk. The default: the running process goes on, and when it cannot, the
+ * process with the next number does. */
 #include <stdio.h>
 #include <string.h>
 
@@ -22,7 +22,7 @@ static const char *const kind_of_decision[] = {
 	[DECIDE_FREEZE] = "is frozen",
 };
 
-static uint32_t next_forced; /* 1 + who was switched to: picked at once */
+static uint32_t next_forced; /* 1 + the process to switch to: picked at once */
 
 /* ---- chance ---- */
 
@@ -41,7 +41,7 @@ static uint32_t schedule_below(uint32_t n)
 
 uint32_t typical_steps = 3000; /* deaths are spread over so many */
 
-/* Up to so many steps, in their order. */
+/* Up to so many steps, in ascending order. */
 static uint32_t draw_steps(uint32_t *ret, uint32_t most)
 {
 	uint32_t n = most ? schedule_below(most + 1) : 0;
@@ -115,7 +115,7 @@ static void schedule_note(enum decision_kind kind, uint32_t target, const char *
 		    (struct decision){ (uint32_t)w.step, (uint8_t)kind, (uint8_t)target, what };
 }
 
-/* ---- doing it ---- */
+/* ---- carrying a decision out ---- */
 
 static bool is_mortal(uint32_t process)
 {
@@ -168,7 +168,7 @@ static uint32_t somebody_mortal(void)
 	return NOBODY;
 }
 
-/* Half of all that are frozen hold a lock then: they stop short of its release. NOBODY: not yet. */
+/* Half of all frozen processes hold a lock: they stop just before the release. NOBODY: not yet. */
 static uint32_t who_is_frozen(struct temper *t, const char *what)
 {
 	enum { LOOKED_FOR = 2000 };
@@ -240,7 +240,8 @@ void schedule_step(const char *what)
 {
 	if (w.current == NOBODY)
 		return;
-	/* Those that look every millisecond, or for a tenth of a second, do so less often then. */
+	/* Processes that look every millisecond, or every tenth of a second, do so less often
+	 * then. */
 	w.now_ns += w.now_ns < w.frozen_until_ns ? FREEZE_STEP_NS : w.temper.step_ns;
 	if (tracing_steps && what)
 		printf("    %8llu  %s in slot %u: %s\n", (unsigned long long)w.step,

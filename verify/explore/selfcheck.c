@@ -1,5 +1,5 @@
-/* selfcheck.c - the explorer explored: each rule that is broken is found within a stated number of
- * seeds, and what is found is the same again, by its seed and with fewer decisions. */
+/* selfcheck.c - tests the explorer: each broken rule is found within a stated number of seeds,
+ * and the finding is repeated by the seed and by a list of fewer decisions. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +8,8 @@
 static const struct {
 	enum mutation rule;
 	const char *scenario;
-	uint64_t seeds; /* within which it must be found: ten times what it took */
+	uint64_t seeds; /* the rule must be found within so many seeds: ten times the usual
+			 * number */
 } broken[] = {
 	{ MUTATE_WAKE, "submit", 50 },
 	{ MUTATE_BUMP, "worker-death", 2000 },
@@ -28,7 +29,7 @@ static const struct scenario *scenario_named(const char *name)
 	return NULL;
 }
 
-/* The same failure by its seed, and one by fewer decisions. */
+/* The same failure again by the seed, and a failure with fewer decisions. */
 static bool comes_again(uint64_t seed)
 {
 	char found[sizeof w.failure];

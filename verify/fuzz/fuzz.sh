@@ -1,5 +1,5 @@
 #!/bin/bash
-# fuzz.sh - each target for its share of the time, then real processes for theirs.
+# fuzz.sh - runs each target for a share of the time, then the tests with real processes.
 #
 #	fuzz.sh SECONDS
 #
@@ -28,7 +28,7 @@ line() { # NAME EXECUTIONS SECONDS CODE LOG
 	echo "    all of it in $5, inputs beside it"
 }
 
-# What a target writes is in memory, and goes with it also when it was killed.
+# A target's files lie in memory and vanish with the target, also after a kill.
 TMPDIR=$(mktemp -d /dev/shm/plm-fuzz.XXXXXX) || exit 1
 export TMPDIR
 memory=$TMPDIR

@@ -1,5 +1,5 @@
-/* fuzz_command.c - what is kept of commands: their fields, their logs, the names they give, what
- * they inherit. The first byte says which. */
+/* fuzz_command.c - the stored parts of command tasks: fields, logs, names, inherited attributes.
+ * The first byte chooses the part. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 #include "tables/command_block.h"
 #include "tables/inherited.h"
 
-/* What is found is there, in order, and the same when it is written again. */
+/* Every field found is in the text, in order, and unchanged when written again. */
 static void try_fields(const char *fields, size_t length)
 {
 	const char *at = NULL, *before = fields, *text;
@@ -24,7 +24,7 @@ static void try_fields(const char *fields, size_t length)
 	free(copy);
 }
 
-/* Every byte of every text: a sanitizer sees one that is not there. */
+/* Reads every byte of every text, so that a sanitizer sees a byte outside the block. */
 static uint64_t read_all(const char *text, uint64_t n)
 {
 	uint64_t sum = 0;

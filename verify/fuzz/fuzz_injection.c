@@ -1,4 +1,4 @@
-/* fuzz_injection.c - the text of faults on purpose, and what is drawn from it. */
+/* fuzz_injection.c - the text of faults to inject, and the faults drawn from the text. */
 #include <stdlib.h>
 
 #include "base/why.h"

@@ -1,5 +1,6 @@
-/* fuzz_journal.c - files of journals, and who reads them: plmctl history; the journal at its start,
- * which sets aside, salvages and queues again; and goes on with it: it writes, prunes, ends. */
+/* fuzz_journal.c - damaged journal files, read by `plmctl history` and by a starting journal,
+ * which sets the file aside, salvages rows and queues tasks again, and then writes, prunes and
+ * ends. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 
 enum { STEPS = 8, SUBMISSIONS = 4 };
 
-/* ---- plmctl history; what it takes of plmctl.c ---- */
+/* ---- plmctl history, and the functions of connection.c and exit_code.c that history calls ---- */
 
 int failed(int error, const char *what)
 {
@@ -29,11 +30,6 @@ int runtime(struct context *context)
 {
 	(void)context;
 	return EXIT_NO_RUNTIME;
-}
-
-void print_help(const struct command *command, FILE *file)
-{
-	fprintf(file, "%s\n", command->name);
 }
 
 static void print_history(const char *directory, bool json, const char *totals)
@@ -78,7 +74,7 @@ struct opening {
 	bool opened;
 };
 
-/* As if it had submitted it: a runtime does not only queue again. */
+/* Submits new tasks, because a runtime does not only queue old tasks again. */
 static void submit_some(struct opening *o)
 {
 	const struct image *image = image_get();
@@ -127,8 +123,8 @@ static void fuzz_journal_end(struct opening *o)
 	}
 	if (j->entry)
 		munmap(j->entry, (size_t)j->rt.tables.limits.records * sizeof *j->entry);
-	free(j->change);
-	free(j->resumed);
+	free(j->group.change);
+	free(j->resume.done);
 }
 
 static void go_on(const char *directory, const uint8_t *data, size_t length, uint32_t bounded)
@@ -159,7 +155,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
 	look_back(directory);
 	go_on(directory, data, length, length & 1);
 	sum_up(directory);
-	go_on(directory, data, length, 0); /* what was salvaged and written, in a next boot */
+	go_on(directory, data, length, 0); /* the salvaged and new rows, in the next boot */
 	journal_file_remove();
 	return 0;
 }

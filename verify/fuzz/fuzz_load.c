@@ -1,5 +1,5 @@
-/* fuzz_load.c - task files: lines, what they say in each format, and who waits for whom. The first
- * byte says which format. Both readings see the same. */
+/* fuzz_load.c - task files: lines in each format, and the dependencies between lines. The first
+ * byte chooses the format. Both passes over the file must see the same lines. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "cli/load/load.h"
 #include "verify/fuzz/fuzz.h"
 
-/* plmctl's own, that ends a command: here only want of memory comes to it. */
+/* Replaces plmctl's function, which ends a command: only want of memory comes here. */
 int failed(int error, const char *what)
 {
 	fuzz_found(what, error, "there is memory");
@@ -57,7 +57,7 @@ static void read_first(struct load *l)
 	load_graph_judge(&l->graph, count_bad, l);
 }
 
-/* As if each was submitted in turn, those behind what they wait for later. */
+/* As if each line were submitted in turn, a line after the lines named as dependencies. */
 static void read_again(struct load *l)
 {
 	struct load_line line;

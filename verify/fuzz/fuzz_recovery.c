@@ -1,5 +1,5 @@
-/* fuzz_recovery.c - damaged segments, gone on with: a scheduler derives everything anew from them,
- * as after the death of all, and goes through a few of its steps. */
+/* fuzz_recovery.c - a scheduler starts on damaged segments: rebuilds all derived state, as after
+ * the death of the whole runtime, and makes a few scheduling rounds. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 
 enum { STEPS = 64 };
 
-/* As the manager declares the old one dead and claims its slot again. */
+/* As the manager does: declares the old scheduler dead and claims the process slot again. */
 static bool make_way(struct tables *t)
 {
 	struct process *p = &t->process[SLOT_SCHEDULER];

@@ -1,5 +1,5 @@
-/* fuzz_reference.c - references of futures, and the other short texts that people type: times,
- * names of runtimes. */
+/* fuzz_reference.c - references of futures and the rest of the short texts that people type:
+ * times, names of runtimes. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,12 +1,11 @@
-/* fuzz_segment.c - damaged segments, looked at: everything plmdump lists, each checker, explain,
- * and each call of libplm that reads. */
+/* fuzz_segment.c - readers of damaged segments: all lists of plmdump, each checker, and each
+ * reading call of plm.h. fuzz_inspect.c makes the calls of plm_inspect.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "dump/dump.h"
-#include "cli/reasons.h"
 #include "cli/worker_rows.h"
 #include "client/handle.h"
 #include "verify/fuzz/fuzz.h"
@@ -21,42 +20,38 @@ static FILE *fuzz_segment_nowhere(void)
 	return file;
 }
 
-static void fuzz_segment_list(const struct tables *t, bool json)
+static void fuzz_segment_list(plm_inspect *in, bool json)
 {
 	struct output out;
 	output_open(&out, fuzz_segment_nowhere(), json, false);
-	dump_header(t, &out);
-	rows_processes(t, &out);
-	rows_workers(t, &out);
-	rows_clients(t, &out);
-	rows_tasks(t, &out);
-	rows_objects(t, &out);
-	rows_modules(t, &out);
-	rows_functions(t, &out);
-	dump_heap(t, &out, &t->task_heap);
-	dump_heap(t, &out, &t->worker_heap);
-	dump_rings(t, &out);
-	dump_locks(t, &out);
-	dump_check(t, &out, false);
+	dump_header(in, &out);
+	rows_processes(in, &out);
+	rows_workers(in, &out);
+	rows_clients(in, &out);
+	rows_tasks(in, &out);
+	rows_objects(in, &out);
+	rows_modules(in, &out);
+	rows_functions(in, &out);
+	dump_heap(in, &out, PLM_HEAP_TASKS);
+	dump_heap(in, &out, PLM_HEAP_WORKERS);
+	dump_rings(in, &out);
+	dump_locks(in, &out);
+	dump_check(in, &out);
 	FUZZ_REQUIRE(output_close(&out));
 }
 
-static void look_as_dump(const struct image *image, bool json)
+static void look_as_dump(bool json)
 {
 	char path[IMAGE_PATH_BYTES];
-	struct tables t;
-	struct explanation why;
+	plm_inspect *in;
 	image_path(path);
-	if (tables_inspect(path, &t) < 0)
+	if (plm_inspect_open_files(&in, path, NULL) < 0)
 		return;
-	fuzz_segment_list(&t, json);
-	for (uint32_t i = 0; i < image->refs; i++)
-		if (explain(&t, image->ref[i].id, &why))
-			FUZZ_REQUIRE(why.reasons >= 1 && why.reasons <= REASONS_MAX);
-	tables_detach(&t);
+	fuzz_segment_list(in, json);
+	plm_inspect_close(&in);
 }
 
-/* Every byte of a value that a call has given out is there. */
+/* Reads every byte of a value that a call returned. */
 static uint64_t read_all(const plm_view *view)
 {
 	const unsigned char *data = view->data;
@@ -66,7 +61,7 @@ static uint64_t read_all(const plm_view *view)
 	return sum;
 }
 
-/* As if it held it already: nobody answers who would have to be asked. */
+/* As if the client already had the hold, because no scheduler answers an import here. */
 static void fuzz_segment_hold(struct plm *rt, plm_ref ref)
 {
 	atomic_fetch_add(&rt->refs[ref_held_index(rt, ref)], 1);
@@ -113,7 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
 {
 	const struct image *image = image_get();
 	image_damage(data, length, true);
-	look_as_dump(image, length & 1);
+	look_as_dump(length & 1);
 	image_damage(data, length, false);
 	look_as_client(image);
 	return 0;

@@ -1,5 +1,6 @@
-/* fuzz_spec.c - the texts of workers and of needs: what is understood, printed and read again is
- * the same; what is not is refused with a word. The first byte says which of the two. */
+/* fuzz_spec.c - the texts of worker kinds and of needs: a text that is accepted is the same
+ * after printing and reading again; a text that is refused has a reason. The first byte chooses
+ * the text. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,8 @@ static void expect_word(int r)
 	FUZZ_REQUIRE(r < 0 && why_text()[0]);
 }
 
-/* As they are shown to people, all in one text: a kind may have no worker yet, all together not. */
+/* Prints kinds as people see them, all in one text: a kind may have no worker yet, but not all
+ * kinds. */
 static void print_kinds(
     const struct worker_kind *kind, uint32_t kinds, const struct resource_names *names)
 {
@@ -50,7 +52,7 @@ static void try_workers(const char *text)
 static void try_needs(const char *text)
 {
 	static const struct worker_kind plain = {
-		.count = 1, .generation = 1, .slots = 1, .amount = { AMOUNT_UNIT }
+		.count = 1, .generation = 1, .cpus = 1, .amount = { AMOUNT_UNIT }
 	};
 	struct resource_names names = { .name = { "cpus", "mem", "gpus", "licence" } };
 	struct terms terms = { 0 }, again = { 0 };

@@ -109,7 +109,8 @@ static const char *known_text(uint8_t which)
 	return known[which % (sizeof known / sizeof known[0])];
 }
 
-/* The column gets a value; its bytes, if it has any, for the sums of others. */
+/* Gives the column a value; returns the bytes, if the value has any, for checksums of later
+ * columns. */
 static struct bytes bind_value(sqlite3_stmt *s, int column, struct bytes *b)
 {
 	uint8_t how = (uint8_t)bytes_take(b, 1);
@@ -139,7 +140,7 @@ static struct bytes bind_value(sqlite3_stmt *s, int column, struct bytes *b)
 	return block;
 }
 
-/* Bytes whose sum is wrong are not looked at: mostly it is right. */
+/* Rows with a wrong checksum are not read further, so the checksum is mostly right. */
 static void bind_row(sqlite3_stmt *s, const char *table, int columns, struct bytes *b)
 {
 	int data = strcmp(table, "task") == 0 ? 14 : strcmp(table, "blob") == 0 ? 4 : 0;
@@ -186,7 +187,7 @@ static void make_rows(struct bytes *b)
 	FUZZ_REQUIRE(sqlite3_close(db) == SQLITE_OK);
 }
 
-/* ---- a sound one ---- */
+/* ---- a sound journal ---- */
 
 /* SQLite's, too: nothing here is to outlive a power failure. */
 __attribute__((visibility("default"))) int fsync(int fd)
@@ -205,15 +206,20 @@ static void add_tasks(struct db *db)
 {
 	for (int64_t id = 1; id <= TASKS; id++) {
 		int64_t none = encode_sum("", 0);
-		FUZZ_REQUIRE(db_run(db, DB_ADD_TASK, "iiiitttiiiittbitb", id, (int64_t)7, id, id,
-				 "probe.echo", "call probe.echo", id & 1 ? "label" : NULL,
-				 (int64_t)0, (int64_t)1, (int64_t)1, (int64_t)1, "cpus=1",
-				 "0 0 0 0 0 0", "", (size_t)0, none, NULL, "", (size_t)0) == 0);
-		FUZZ_REQUIRE(db_run(db, DB_ADD_ATTEMPT, "iiiiiii", id, (int64_t)7, (int64_t)1,
-				 (int64_t)1, (int64_t)0, (int64_t)0, id) == 0);
+		FUZZ_REQUIRE(db_run(db, DB_ADD_TASK,
+				 BIND(bind_int(id), bind_int(7), bind_int(id), bind_int(id),
+				     bind_text("probe.echo"), bind_text("call probe.echo"),
+				     bind_text(id & 1 ? "label" : NULL), bind_int(0), bind_int(1),
+				     bind_int(1), bind_int(1), bind_text("cpus=1"),
+				     bind_text("0 0 0 0 0 0"), bind_blob("", 0), bind_int(none),
+				     bind_text(NULL), bind_blob("", 0))) == 0);
+		FUZZ_REQUIRE(db_run(db, DB_ADD_ATTEMPT,
+				 BIND(bind_int(id), bind_int(7), bind_int(1), bind_int(1),
+				     bind_int(0), bind_int(0), bind_int(id))) == 0);
 		FUZZ_REQUIRE(id & 2 ||
-		    db_run(db, DB_ADD_RESUMED, "iiiiii", id, (int64_t)8, id, id, (int64_t)1,
-			(int64_t)1) == 0);
+		    db_run(db, DB_ADD_RESUMED,
+			BIND(bind_int(id), bind_int(8), bind_int(id), bind_int(id), bind_int(1),
+			    bind_int(1))) == 0);
 	}
 }
 
@@ -256,7 +262,7 @@ static void journal_file_patch(struct file *file, size_t at, uint8_t how, uint16
 	case 0: byte[0] = (uint8_t)number; break;
 	case 1: byte[0] ^= (uint8_t)(1u << number % 8); break;
 	case 2: memcpy(byte, &number, sizeof number); break;
-	default: /* a piece of it stands here, too: pages, cells, frames */
+	default: /* a part of the file is repeated at this place: pages, cells, frames */
 		at = at % file->bytes / 8 * 8;
 		memmove(file->data + at, file->data + (size_t)number * 8 % (file->bytes - 8), 8);
 	}

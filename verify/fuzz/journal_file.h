@@ -1,13 +1,13 @@
-/* journal_file.h - the file of a journal, made of any bytes.
+/* journal_file.h - a journal file made of any bytes.
  *
- * Who: the target of journals. One directory a process, gone with it.
+ * Who: the fuzz target of journals. One directory for each process, removed at the end.
  *
- * The first byte of an input says how the rest is taken (modulo FILE_KINDS):
- *	FILES    three bytes: how long journal.db is; the file; what is left is its WAL
- *	PATCHES  of PATCH bytes each, over a sound journal and its WAL: where (3), how, a number (2)
- *	ROWS     of the ten tables of a file that is sound: a byte for the table, then each column
- *		 by a byte that says of which type it is and, if it has none of its own, what
- *		 follows. So bytes reach what reads rows, behind all that SQLite sees for itself. */
+ * The first byte of an input says how the rest is used (modulo FILE_KINDS):
+ *	FILES    three bytes: the length of journal.db; the file; the rest is the WAL
+ *	PATCHES  of PATCH bytes each, over a sound journal and WAL: where (3), how, a number (2)
+ *	ROWS     for the ten tables of a sound file: a byte for the table, then for each column a
+ *		 byte for the type and, if the type has a value, the value. So the input reaches
+ *		 the readers of rows, behind all checks of SQLite. */
 #ifndef PLM_FUZZ_JOURNAL_FILE_H
 #define PLM_FUZZ_JOURNAL_FILE_H
 
@@ -17,18 +17,19 @@
 
 enum journal_file_kind { FILES, PATCHES, ROWS, FILE_KINDS };
 
-/* Bytes one after the other; zeros behind the last. */
+/* Bytes read from front to back; zeros behind the last. */
 struct bytes {
 	const uint8_t *at;
 	size_t left;
 };
 uint64_t bytes_take(struct bytes *b, size_t n); /* a number of n bytes, at most 8 */
-const uint8_t *bytes_block(struct bytes *b, size_t n, size_t *ret_n); /* n, or what is left */
+const uint8_t *bytes_block(
+    struct bytes *b, size_t n, size_t *ret_n); /* n bytes, or the remaining ones */
 
-/* The directory, empty but for the file that the bytes make. `runtime` is a number rows may have:
- * that of the runtime which is to read them. */
+/* Returns the directory, which has only the file made of the bytes. `runtime` is a number for
+ * rows: the number of the runtime that will read them. */
 const char *journal_file_make(const uint8_t *data, size_t length, uint64_t runtime);
-/* Without what was left in it. */
+/* Also removes files that the reader left in the directory. */
 void journal_file_remove(void);
 
 #endif

@@ -1,7 +1,7 @@
-/* replay.c - a fuzz target without a fuzzer: each file, or each file of a directory, once.
+/* replay.c - runs a fuzz target without a fuzzer: each file, or each file of a directory, once.
  *
- * Without arguments it takes the corpus of its target: fuzz_NAME takes verify/fuzz/corpus/NAME. An
- * input that takes longer than DEADLINE_S counts as a hang. */
+ * Without arguments the target's corpus is used: verify/fuzz/corpus/NAME for fuzz_NAME. An input
+ * that takes longer than DEADLINE_S counts as a hang. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ static unsigned replayed;
 static int replay_file(const char *path)
 {
 	FILE *file = fopen(path, "rb");
-	/* Its own block, so that reading beyond its end is found. */
+	/* A separate block, so that a read beyond the end is found. */
 	uint8_t *room = malloc(INPUT_BYTES_MAX), *data = NULL;
 	if (!file || !room) {
 		fprintf(stderr, "%s: %s\n", path, strerror(errno));
@@ -31,7 +31,7 @@ static int replay_file(const char *path)
 	if (data)
 		memcpy(data, room, n);
 	free(room);
-	printf("%s\n", path); /* whatever happens now is about this one */
+	printf("%s\n", path); /* a crash from here on belongs to this file */
 	alarm(DEADLINE_S);
 	int r = data ? LLVMFuzzerTestOneInput(data, n) : -1;
 	alarm(0);

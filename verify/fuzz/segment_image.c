@@ -22,7 +22,7 @@ static struct copy { /* of a segment */
 
 static struct plan plan;
 
-/* ---- the sound one ---- */
+/* ---- the sound image ---- */
 
 static void image_remember(plm_ref ref)
 {
@@ -37,7 +37,7 @@ static plm_ref image_submit(const char *function, const plm_arg *args, size_t n,
 	return ref;
 }
 
-/* Done, failed, failed by it, cancelled, and objects of both sizes. */
+/* Tasks that are done, failed, failed through a dependency, cancelled; objects of both sizes. */
 static void settle_some(void)
 {
 	static char large[LARGE_BYTES];
@@ -56,7 +56,7 @@ static void settle_some(void)
 	world_settle();
 }
 
-/* One runs, others wait for it, are queued, were only submitted, or are being filled. */
+/* Tasks that run, wait, are queued, were just submitted; an object that is being filled. */
 static void leave_some_open(void)
 {
 	static const plm_terms terms = { .needs = "cpus=1", .run_ms = 1000, .backoff_ms = 10 };
@@ -79,7 +79,7 @@ static void leave_some_open(void)
 	FUZZ_REQUIRE(plm_create(&world.a, LARGE_BYTES, &data, &object) == 0);
 	image_remember(object);
 	world_settle();
-	image_submit("probe.noop", NULL, 0, 1); /* its hint is on its way */
+	image_submit("probe.noop", NULL, 0, 1); /* the task's hint is still in the ring */
 }
 
 static int copy_make(struct copy *copy, const char *name, const void *sound, size_t bytes)
@@ -120,6 +120,11 @@ void image_path(char ret[IMAGE_PATH_BYTES])
 	snprintf(ret, IMAGE_PATH_BYTES, "/proc/self/fd/%d", image.control_fd);
 }
 
+void image_store_path(char ret[IMAGE_PATH_BYTES])
+{
+	snprintf(ret, IMAGE_PATH_BYTES, "/proc/self/fd/%d", image.store_fd);
+}
+
 /* ---- damage ---- */
 
 struct part {
@@ -127,8 +132,8 @@ struct part {
 	size_t bytes;
 };
 
-/* What is named by the first byte of a patch; the small and important ones have as many numbers as
- * the large ones. */
+/* The part that the first byte of a patch names. Small and important parts have as many numbers
+ * as large parts. */
 static struct part part_of(uint8_t which)
 {
 	char *base = control.damaged;

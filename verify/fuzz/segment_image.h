@@ -1,10 +1,12 @@
-/* segment_image.h - a runtime of every kind of record, as two segments in memory, to be damaged.
+/* segment_image.h - a runtime with every kind of record, as two segments in memory, to be
+ * damaged.
  *
- * Who: the targets of segments. One image a process; it is the same in each run but for what is
- * drawn at boot.
+ * Who: the fuzz targets of segments. One image for each process; each run has the same image,
+ * except for the values drawn at boot.
  *
- * An input is a list of patches, PATCH_BYTES each: which part of the segments, how, where (modulo
- * its size), and a number. So a few bytes reach each word, and an input stays readable. */
+ * An input is a list of patches, PATCH_BYTES each: which part of the segments, how, where
+ * (modulo the part's size), and a number. So a few bytes reach each word, and an input stays
+ * readable. */
 #ifndef PLM_FUZZ_IMAGE_H
 #define PLM_FUZZ_IMAGE_H
 
@@ -18,21 +20,23 @@
 enum { PATCH_BYTES = 8, PATCHES_MAX = 64, IMAGE_REFS_MAX = 32, IMAGE_PATH_BYTES = 32 };
 
 enum {                                         /* slots of the image */
-	IMAGE_JOINING = SLOT_FIRST_MEMBER + 3, /* STARTING: for who attaches as a client */
+	IMAGE_JOINING = SLOT_FIRST_MEMBER + 3, /* STARTING: the process slot of a client that
+						* attaches */
 };
 
 struct image {
-	plm_ref ref[IMAGE_REFS_MAX]; /* of each kind one */
+	plm_ref ref[IMAGE_REFS_MAX]; /* a reference of each kind */
 	uint32_t refs;
-	int control_fd, store_fd; /* the damaged copies; theirs who made the image */
+	int control_fd, store_fd; /* the damaged copies; they belong to the creator of the image */
 };
 
 /* The image, made at the first call. */
 const struct image *image_get(void);
-/* The copies as they were, then damaged. Without locks: the words of mutexes stay sound (who waits
- * for one that nobody gives back does so for LOCK_WAIT_MS). */
+/* Restores both copies, then damages them. Without locks: mutex words stay sound, because a
+ * thread waits LOCK_WAIT_MS for a mutex that is never released. */
 void image_damage(const uint8_t *data, size_t length, bool locks);
-/* Path of the damaged control segment. */
+/* Paths of the damaged control segment and of the damaged store. */
 void image_path(char ret[IMAGE_PATH_BYTES]);
+void image_store_path(char ret[IMAGE_PATH_BYTES]);
 
 #endif

@@ -1,10 +1,10 @@
 #!/bin/sh
-# check.sh - every model holds in all its states, and each of its mutations is found.
+# check.sh - checks that every model holds in all states, and that each mutation fails.
 #
 #	verify/models/check.sh [MODEL.pml ...]    build/models has what spin and the compiler make
 #
-# A mutation is a name that the model tests with #ifdef: the model broken in one place. One that
-# goes unnoticed fails, since then the model says nothing about that rule. Ends with 1 if any does.
+# A mutation is a name that the model tests with #ifdef: the model with one rule broken. A mutation
+# that passes is an error, because the model then says nothing about the rule. Exits with 1 then.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 [ $# -gt 0 ] || set -- verify/models/*.pml
@@ -12,7 +12,7 @@ work=build/models
 mkdir -p "$work"
 passed=0 failed=0
 
-# explore MODEL [-DMUTATION]: what pan printed, in $work/NAME/log
+# explore MODEL [-DMUTATION]: pan's output goes to $work/NAME/log
 explore() {
 	name=$(basename "$1" .pml)${2:+$2}
 	rm -rf "${work:?}/$name"

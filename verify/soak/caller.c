@@ -1,5 +1,5 @@
-/* caller.c - a client that calls plmctl: commands as tasks, waited for, or detached and asked for
- * later; and the command itself. */
+/* caller.c - a client that calls plmctl. The client submits commands as tasks, and waits for
+ * them or detaches and asks later. The same program is also the submitted command. */
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -49,7 +49,7 @@ int command_run(char *const *arguments)
 	if (!output || history < 0 || history_write(history, event) < 0)
 		return EXIT_OURS;
 	struct timespec busy = { .tv_nsec = (long)(number[4] * NS_PER_MS) };
-	nanosleep(&busy, NULL); /* its work */
+	nanosleep(&busy, NULL); /* the command's work */
 	bytes_fill(output, number[2], number[1]);
 	for (uint64_t done = 0; done < number[2];) {
 		ssize_t n = write(STDOUT_FILENO, output + done, number[2] - done);
@@ -62,7 +62,7 @@ int command_run(char *const *arguments)
 	return history_write(history, event) < 0 ? EXIT_OURS : code;
 }
 
-/* ---- asking for it ---- */
+/* ---- submitting a command ---- */
 
 struct request {
 	char number[NUMBERS][NUMBER_BYTES]; /* TASK SEED LENGTH CODE MS */
@@ -87,7 +87,8 @@ static struct request caller_request(struct caller *c)
 	return q;
 }
 
-/* As docs/shell.md has it: 128 and a signal, or what the command said; ours from 64 on. */
+/* The exit codes of docs/shell.md: 128 plus a signal, or the command's own; plmctl's start at
+ * 64. */
 static struct note caller_seen(uint64_t task, const struct output_of *o)
 {
 	struct note e = { .deed = DEED_SEEN, .task = task };
@@ -154,7 +155,7 @@ static void call_and_wait(struct caller *c)
 	output_free(&o);
 }
 
-/* Whoever has the reference may ask for it, whatever became of us. */
+/* Any process that knows the reference may ask later, even after this client has died. */
 static void call_and_ask_later(struct caller *c)
 {
 	struct request q = caller_request(c);

@@ -1,5 +1,5 @@
-/* client.c - one that speaks libplm: tasks that depend on each other, objects, and what may be done
- * to them; futures pass between clients through boxes. */
+/* client.c - a client of libplm: submits tasks that depend on each other, stores objects,
+ * cancels and drops; clients pass futures to each other through boxes. */
 #include "verify/soak/client.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@ enum {
 	BATCH = 8,
 	ROOM_MS = 1000, /* how long to wait for room */
 	CODE = 77,
-	STURDY = 100, /* retries, of each kind, of who is to succeed whatever happens */
+	STURDY = 100, /* retries of each kind, for a task that must succeed despite all faults */
 	RESULT_BITS = 10,
 	LARGE_RESULT_BITS = 22,
 	OBJECT_BITS = 17,
@@ -33,7 +33,7 @@ enum {
 struct held {
 	uint64_t task, digest;
 	plm_ref ref;
-	int box; /* it lies there; -1: nowhere */
+	int box; /* the box that holds the future; -1: none */
 };
 
 struct client {
@@ -72,7 +72,7 @@ static void client_add(struct client *c, uint64_t task, plm_ref ref, uint64_t di
 	c->held[c->n++] = (struct held){ task, digest, ref, -1 };
 }
 
-/* ---- what becomes of it ---- */
+/* ---- what became of a task ---- */
 
 static void client_explain(const struct client *c, plm_ref ref)
 {
@@ -101,7 +101,7 @@ static void tell_failure(struct client *c, struct note seen, plm_ref ref)
 	client_tell(c, seen);
 }
 
-/* While all processes of the runtime are dead it is asked again: somebody boots it. */
+/* Asks again while all processes of the runtime are dead, because the soak boots a new runtime. */
 static int client_get(struct client *c, plm_ref ref, plm_view *view, int timeout_ms)
 {
 	uint64_t deadline = deadline_after_ms(PATIENT_MS);
@@ -163,7 +163,8 @@ struct parcel { /* tasks that are submitted together */
 	uint64_t digest[BATCH];
 };
 
-/* One of three: alone on earth, sure to end well, sure to fail after its retries. */
+/* Draws one of three fates: no dependencies at all, sure to succeed, or sure to fail after
+ * retries. */
 static void choose_fate(
     struct client *c, plm_task *task, struct order *order, plm_terms *terms, struct note *asked)
 {
@@ -268,7 +269,7 @@ static void client_put(struct client *c)
 	client_answer(c, task, r < 0 ? PLM_NONE : ref, r, digest);
 }
 
-/* ---- what may be done to it ---- */
+/* ---- cancelling, returning, dropping ---- */
 
 static void stop_one(struct client *c, enum deed deed)
 {
@@ -283,7 +284,7 @@ static void stop_one(struct client *c, enum deed deed)
 		plm_requeue(c->rt, held->ref, grace);
 }
 
-/* Taken, or it never comes to that: the giver need not hold it any more. */
+/* True if the receiver took the future or never will: then the giver may let go of the hold. */
 static bool is_given(const struct client *c, struct held *held)
 {
 	if (held->box < 0)
@@ -314,7 +315,7 @@ static void client_give(struct client *c)
 	unsigned which = (unsigned)client_below(c, BOXES);
 	struct box *box = &c->a->meeting->box[which];
 	uint64_t empty = 0;
-	/* What we were given ourselves is its owner's to account for. */
+	/* The client that submitted a future accounts for the future; a receiver does not. */
 	if (task_life(held->task) != c->a->life || is_given(c, held) ||
 	    !atomic_compare_exchange_strong(
 		&box->word, &empty, box_word(held->task, 0, BOX_FILLING)))
@@ -360,7 +361,7 @@ void meeting_forget(struct meeting *meeting, uint32_t slot, uint32_t life)
 	}
 }
 
-/* ---- its life ---- */
+/* ---- the client's life ---- */
 
 static void client_act(struct client *c)
 {

@@ -1,5 +1,5 @@
-/* mod_soak.c - the tasks of the soak: a value made of all they are given, and a history of their
- * attempts in $SOAK_HISTORY. */
+/* mod_soak.c - the tasks of the soak: each computes a value from the inputs, and notes each
+ * attempt in the history in $SOAK_HISTORY. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +37,7 @@ static int be_busy(plm_call *call, uint32_t us)
 	return 0;
 }
 
-/* A task below it: number 0, whose attempts nobody counts. */
+/* Runs a nested task, number 0, whose attempts are not counted. */
 static int wait_for_nested(plm_call *call, const struct order *order, uint64_t *seed)
 {
 	plm *rt = plm_runtime(call);
@@ -103,7 +103,7 @@ static int mod_soak_work(plm_call *call)
 		r = be_busy(call, order.busy_us);
 	if (r == 0)
 		r = yield_result(call, &order);
-	if (r == 0) /* what it yielded must not be seen */
+	if (r == 0) /* a value that was given up must not be seen */
 		r = fail_as_ordered(call, &order);
 	int told = mod_soak_tell(call, DEED_ENDED, order.task, r);
 	return r ? r : told;

@@ -16,7 +16,7 @@
 
 enum {
 	STOP_MS = 400,
-	FULL_MS = 300, /* at most; who waits for a lock has 10 s */
+	FULL_MS = 300, /* at most, because a process gives up waiting for a lock after 10 s */
 	FILLER_BYTES = 4 << 20,
 	FILL_BLOCK = 1 << 16,
 	FAMILY_MAX = 64,
@@ -35,7 +35,7 @@ static const struct process *nemesis_slot(struct nemesis *n, uint32_t which)
 	return process_state(sh_load(&p->state)) == PROCESS_LIVE ? p : NULL;
 }
 
-/* The pid of such a process, 0 if there is none just now. */
+/* The pid of a process of this kind; 0 if none lives just now. */
 static pid_t nemesis_whom(struct nemesis *n, enum process_kind kind)
 {
 	const struct process *p = kind == KIND_MANAGER ? nemesis_slot(n, SLOT_MANAGER)
@@ -57,7 +57,7 @@ static size_t nemesis_children(pid_t of, pid_t *ret, size_t most)
 	return n;
 }
 
-/* A child of some worker: a command that runs. */
+/* A running command, which is a child of a worker. */
 static pid_t some_command(struct nemesis *n)
 {
 	pid_t pid = 0;
@@ -107,9 +107,9 @@ static bool is_among(pid_t pid, const pid_t *list, size_t n)
 	return false;
 }
 
-/* Guard and manager, or everybody. The guard is stopped first, or it would replace the manager
- * before it is dead itself; below it are the manager, which may not have said so in the table, and
- * members of managers that have died. */
+/* Kills the guard and the manager, or the whole runtime. The guard is stopped first; otherwise
+ * the guard would replace the manager before the guard itself is killed. Below the guard are the
+ * manager, which may not be in the process table yet, and members whose managers have died. */
 static bool kill_family(struct nemesis *n, bool all)
 {
 	pid_t member[FAMILY_MAX], below_guard[FAMILY_MAX];
@@ -134,7 +134,8 @@ static bool kill_family(struct nemesis *n, bool all)
 
 /* ---- stops ---- */
 
-/* A child lets it go on: we may be waiting for the very one. */
+/* A child process continues the stopped process, because the soak may be waiting for that
+ * process. */
 static bool stop_one(struct nemesis *n, pid_t pid)
 {
 	struct timespec moment = clock_timespec((1 + nemesis_below(n, STOP_MS)) * NS_PER_MS);
@@ -160,7 +161,7 @@ static void reap_stopping(struct nemesis *n, int flags)
 			n->stopping[i] = 0;
 }
 
-/* ---- what is full ---- */
+/* ---- full disks and stores ---- */
 
 static void full_path(const struct nemesis *n, char *ret, size_t size)
 {
@@ -216,7 +217,7 @@ static void nemesis_empty(struct nemesis *n)
 	n->full_until_ns = 0;
 }
 
-/* ---- all of it ---- */
+/* ---- the acts ---- */
 
 void nemesis_relent(struct nemesis *n)
 {
@@ -254,7 +255,7 @@ static bool act(struct nemesis *n, enum fault fault)
 	}
 }
 
-/* How often each comes, beside the others. */
+/* How often each fault is drawn, relative to the rest. */
 static const unsigned weight[FAULTS] = { [FAULT_KILL_WORKER] = 12,
 	[FAULT_KILL_SCHEDULER] = 2,
 	[FAULT_KILL_MANAGER] = 3,

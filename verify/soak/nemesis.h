@@ -1,9 +1,10 @@
-/* nemesis.h - who does to a runtime what may happen to it, and undoes it.
+/* nemesis.h - does to a runtime all that may happen to a runtime, and undoes the damage.
  *
- * Each act is drawn from the seed; whom it meets depends on who lives at that moment. A kill is in
- * the history before it is done. What is stopped is let go on by a child, whatever we
- * wait for ourselves; what was filled at one of the next acts, or by nemesis_relent().
- * Where: the process that runs the soak, which is the parent of guard and clients. */
+ * The seed decides each act; the victim depends on the processes that live at that moment. A
+ * kill is written to the history before the signal is sent. A child process continues a stopped
+ * process, whatever the soak is waiting for. What was filled is emptied at a later act or by
+ * nemesis_relent(). Where: the process that runs the soak, which is the parent of the guard and
+ * of the clients. */
 #ifndef PLM_SOAK_NEMESIS_H
 #define PLM_SOAK_NEMESIS_H
 
@@ -14,7 +15,8 @@ enum fault {
 	FAULT_KILL_SCHEDULER,
 	FAULT_KILL_MANAGER,
 	FAULT_KILL_JOURNAL,
-	FAULT_KILL_GUARD, /* and the manager, or nobody could guard it */
+	FAULT_KILL_GUARD, /* and the manager, because a living manager would be left without a
+			   * guard */
 	FAULT_KILL_ALL,
 	FAULT_KILL_CLIENT,
 	FAULT_KILL_COMMAND,
@@ -39,11 +41,11 @@ struct nemesis {
 	plm *handle;
 	int history;
 	uint64_t random;
-	pid_t client[ATTENDANTS];    /* W: who runs the soak */
-	pid_t killed[ATTENDANTS];    /* the last of each place that we have killed */
-	const char *disk;            /* a small one that nobody else uses; NULL: there is none */
-	bool own_shm;                /* /dev/shm is a small one of our own */
-	pid_t stopping[STOPPED_MAX]; /* who lets one go on, each a child of ours; 0: nobody */
+	pid_t client[ATTENDANTS];    /* W: the soak */
+	pid_t killed[ATTENDANTS];    /* the last killed client of each place */
+	const char *disk;            /* a small disk for this run alone; NULL: none */
+	bool own_shm;                /* /dev/shm is a small file system of this run */
+	pid_t stopping[STOPPED_MAX]; /* children of ours that continue stopped processes; 0: none */
 	uint64_t full_until_ns;      /* 0: nothing is full */
 	enum fault full;
 	plm_ref filler[64];
@@ -51,12 +53,13 @@ struct nemesis {
 	uint64_t count[FAULTS];
 };
 
-/* One act, if there is somebody to meet; and the end of those that are over. */
+/* One act, if a victim lives; also ends acts whose time is over. */
 void nemesis_act(struct nemesis *n);
 /* All is let go. */
 void nemesis_relent(struct nemesis *n);
 
-/* A child that somebody here waits for: a client, the guard, who lets a stopped one go on. */
+/* True for a child that this process waits for itself: a client, the guard, or a child that
+ * continues a stopped process. */
 bool nemesis_owns(const struct nemesis *n, pid_t pid);
 
 const char *fault_name(enum fault fault);

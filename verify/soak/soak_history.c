@@ -34,7 +34,7 @@ int history_write(int fd, struct note note)
 	return write(fd, &note, sizeof note) == sizeof note ? 0 : -1;
 }
 
-/* Who has it open goes on at the beginning of what was cleared; of who is dead nothing stays. */
+/* A living writer goes on at the start of the cleared file; a dead writer's file is removed. */
 static int clear_file(int directory, const char *name, int fd)
 {
 	const char *pid = strrchr(name, '-');

@@ -1,9 +1,9 @@
-/* soak_history.h - what was asked of a runtime, what was seen of it and done to it: a note of each.
+/* soak_history.h - a note for each request to a runtime, each answer seen, and each fault done.
  *
- * Where: files of one directory, one for each process that writes. A note is appended by one
- * write(), so what a process had written before it was killed is whole. Tasks are numbered by who
- * asked for them: the life of a client (no two share one) and a count.
- * Blocks: never.  Allocates: history_read() alone.  Errors: 0 or -errno. */
+ * Where: files in one directory, a file for each writing process. One write() appends one note,
+ * so all notes of a killed process are whole. A task's number is made of the submitting client's
+ * life (no two clients share a life) and a count. Blocks: never. Allocates: history_read()
+ * alone. Errors: 0 or -errno. */
 #ifndef PLM_SOAK_HISTORY_H
 #define PLM_SOAK_HISTORY_H
 
@@ -11,21 +11,23 @@
 #include <stdint.h>
 
 enum deed {
-	/* by clients; what changes something is written before it is done, its answer after */
-	DEED_ASKED,    /* value: the digest it must have; work, inputs, budgets, code, flags */
+	/* By clients. A request that changes something is noted before the call, the answer
+	 * after the call. */
+	DEED_ASKED,    /* value: the digest that the result must have; work, inputs, budgets,
+			* code, flags */
 	DEED_ACCEPTED, /* ref */
 	DEED_REFUSED,  /* code */
-	DEED_SEEN,     /* outcome; value, or code, signal, and ref: of the task that failed first */
+	DEED_SEEN,     /* outcome; value, or code, signal, and ref: the task that failed first */
 	DEED_CANCELS,
 	DEED_RETURNS,
 	DEED_DROPS,
-	DEED_HUNG, /* it did not end in time */
-	DEED_LEFT, /* the client ended by itself, and has looked at what it did not drop */
+	DEED_HUNG, /* the task did not end in time */
+	DEED_LEFT, /* the client ended by itself, after looking at every future still held */
 	/* by attempts */
 	DEED_BEGUN,
-	DEED_ENDED, /* code: what it returned */
-	/* by the nemesis, before it does so */
-	DEED_KILLS, /* pid: whom; code: enum victim */
+	DEED_ENDED, /* code: the function's return value */
+	/* By the nemesis, before the kill. */
+	DEED_KILLS, /* pid: the victim; code: enum victim */
 	DEEDS
 };
 
@@ -35,15 +37,15 @@ enum outcome {
 	OUTCOME_DONE,
 	OUTCOME_FAILED,
 	OUTCOME_CANCELLED,
-	OUTCOME_GONE,   /* there is no such future any more */
-	OUTCOME_UNSURE, /* the runtime was not there to say */
+	OUTCOME_GONE,   /* the future no longer exists */
+	OUTCOME_UNSURE, /* no runtime was there to answer */
 };
 
 enum victim { VICTIM_NONE, VICTIM_WORKER, VICTIM_COMMAND, VICTIM_CLIENT, VICTIM_RUNTIME };
 
 enum {                     /* flags of DEED_ASKED */
-	ASKED_LIMITED = 1, /* it has a limit of time, and may fail for it */
-	ASKED_KEPT = 2,    /* it outlives who asked */
+	ASKED_LIMITED = 1, /* the task has a time limit, and may fail for that reason */
+	ASKED_KEPT = 2,    /* the task outlives its client */
 };
 
 enum { HISTORY_INPUTS = 4, HISTORY_PATH = 160 };
@@ -53,10 +55,10 @@ struct note {
 	uint64_t task;
 	uint64_t ref;
 	uint64_t value;
-	uint64_t input[HISTORY_INPUTS]; /* tasks whose values it is given; 0: none */
-	int32_t pid, parent;            /* who writes; of DEED_KILLS: the victim */
+	uint64_t input[HISTORY_INPUTS]; /* tasks whose values are inputs; 0: none */
+	int32_t pid, parent;            /* the writer; of DEED_KILLS: the victim */
 	int32_t code, signal;
-	uint32_t life; /* of the client that writes */
+	uint32_t life; /* the writing client's life */
 	uint16_t deed, work, outcome, flags;
 	uint16_t retries, crash_retries;
 	uint32_t reserved[7];
@@ -74,9 +76,9 @@ static inline uint32_t task_life(uint64_t task)
 	return (uint32_t)(task >> 32);
 }
 
-/* A file for this process, called after what it is and its pid. */
+/* Opens a file for this process, named after its role and pid. */
 int history_open(const char *directory, const char *who);
-/* Fills in time and process (of DEED_KILLS: time alone). -1: it could not be written. */
+/* Fills in time and process (of DEED_KILLS: time alone). Returns -1 if the note was not written. */
 int history_write(int fd, struct note note);
 
 struct history {
@@ -84,7 +86,7 @@ struct history {
 	size_t n;
 };
 
-/* All files of the directory, in the order of time; with `clear` they are empty then. */
+/* Reads all files of the directory in the order of time; `clear` empties the files. */
 int history_read(const char *directory, int clear, struct history *ret);
 
 #endif

@@ -10,10 +10,10 @@
 enum { ANCESTORS_MAX = 4096, TELL_MAX = 20 };
 #define HASH_FACTOR UINT64_C(0x9e3779b97f4a7c15)
 
-struct item { /* a task, a command or an object, and what became of it */
+struct item { /* a task, a command or an object, with its outcome */
 	const struct note *asked, *accepted, *refused, *begun, *seen;
 	unsigned attempts, failures, cancels, returns, drops, seen_by_owner;
-	unsigned visit; /* of the search that was here last */
+	unsigned visit; /* number of the last search that came here */
 };
 
 struct index { /* from a number to an item; open addressing */
@@ -28,7 +28,7 @@ struct trial {
 	FILE *out;
 	struct item *item;
 	size_t items;
-	struct index by_task, by_ref, left; /* left: lives that ended by themselves */
+	struct index by_task, by_ref, left; /* left: lives of clients that ended by themselves */
 	const struct note **kill;
 	size_t kills;
 	unsigned visits, told;
@@ -127,7 +127,7 @@ static void read_seen(struct trial *t, struct item *i, const struct note *e)
 	bool owner = e->life == task_life(e->task);
 	i->seen_by_owner += owner;
 	if (e->outcome == OUTCOME_GONE) {
-		/* Who was handed it comes too late if the giver was killed. */
+		/* A receiver comes too late if the giver was killed. */
 		if (owner || index_find(&t->left, task_life(e->task)))
 			soak_judge_find(t, i, FOUND_LOST, "it is gone, though it was held");
 	} else if (is_final(e) && i->seen) {
@@ -143,7 +143,7 @@ static void read_begun(struct trial *t, struct item *i, const struct note *e)
 {
 	i->begun = e;
 	i->attempts++;
-	/* One that was cancelled may have been claimed before. */
+	/* A cancelled task may have been claimed before. */
 	if (i->seen && i->seen->outcome != OUTCOME_CANCELLED)
 		soak_judge_find(t, i, FOUND_DOUBLED, "it began after its end had been seen");
 }
@@ -197,9 +197,10 @@ static int read_history(struct trial *t)
 	return 0;
 }
 
-/* ---- what accounts for a failure ---- */
+/* ---- reasons for a failure ---- */
 
-/* Who began it was killed, or nobody had begun it and somebody who could was: so often at most. */
+/* How many deaths may count against the task: of workers that began an attempt, and, if no
+ * attempt was noted, of workers that could have begun one. */
 static unsigned soak_judge_killed(
     const struct trial *t, const struct item *i, uint64_t until_ns, bool commands)
 {
@@ -215,7 +216,7 @@ static unsigned soak_judge_killed(
 	return n;
 }
 
-/* A command that is killed has failed; when its worker is, that is the end of an attempt. */
+/* A killed command has failed; the death of a command's worker is the end of an attempt. */
 static unsigned soak_judge_failures(const struct trial *t, const struct item *i, uint64_t until_ns)
 {
 	bool command = i->asked->work == WORK_COMMAND;
@@ -252,7 +253,7 @@ static const char *soak_judge_unfounded(
 	return seen->code == ENOSPC ? NULL : "nothing accounts for this code";
 }
 
-/* Is it among what the other depends on? What is known to be done fails nobody. */
+/* True if `of` depends on `root`. A task that is known to be done fails no dependant. */
 static bool is_ancestor(struct trial *t, const struct item *root, const struct item *of)
 {
 	const struct item *stack[ANCESTORS_MAX];
@@ -316,7 +317,8 @@ static void judge_refusal(struct trial *t, const struct item *i)
 	if (code != ENOSPC && code != EAGAIN && code != EHOSTDOWN)
 		soak_judge_find(
 		    t, i, FOUND_UNFOUNDED, "it was refused, and nothing accounts for this code");
-	if (i->attempts && code != EHOSTDOWN) /* plmctl says so also when it cannot know */
+	if (i->attempts && code != EHOSTDOWN) /* plmctl gives this code also when plmctl cannot
+					       * know */
 		soak_judge_find(t, i, FOUND_UNFOUNDED, "it was refused, and began");
 }
 

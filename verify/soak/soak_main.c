@@ -1,9 +1,9 @@
-/* soak_main.c - make soak: a runtime under load, under a nemesis, and the judgement of what was
- * seen.
+/* soak_main.c - make soak: a runtime under load and faults, and a judgement of all results.
  *
- * In rounds: load and faults for some seconds; then peace, in which all clients look at what they
- * hold and end; then the history is judged and nothing may be left. The runtime lives through all
- * rounds. PLM_SOAK_MINUTES is how long the load lasts, PLM_SOAK_SEED repeats the choices. */
+ * Each round has load and faults for some seconds, then peace: all clients check the futures
+ * they hold and end. Then the history is judged, and nothing may be left over. The runtime lives
+ * through all rounds. PLM_SOAK_MINUTES sets the length of the load, PLM_SOAK_SEED repeats the
+ * choices. */
 #include <check.h>
 #include <errno.h>
 #include <ftw.h>
@@ -48,9 +48,9 @@ static char place[PATH_BYTES], history[PATH_BYTES], state[PATH_BYTES], program[P
 static uint32_t lives, life_of[ATTENDANTS];
 static unsigned rounds, bad_ends, leaked;
 
-/* ---- where it happens ---- */
+/* ---- the place of the soak ---- */
 
-/* Small file systems of our own, if we may have them: they end with us. */
+/* Mounts small file systems for this run where that is permitted; they end with the run. */
 static void settle_in(void)
 {
 	snprintf(place, sizeof place, "/tmp/plm-soak-XXXXXX");
@@ -110,7 +110,7 @@ static void client_start(unsigned slot)
 	nemesis.client[slot] = pid;
 }
 
-/* True: it has ended. */
+/* Returns true when the client has ended. */
 static bool client_ended(unsigned slot)
 {
 	int status;
@@ -129,7 +129,8 @@ static bool client_ended(unsigned slot)
 	return true;
 }
 
-/* Orphans come to us. Clients, and who else is ours, are reaped by who asks how they ended. */
+/* Orphans become children of the soak. Clients and other children are reaped where the exit code
+ * is needed. */
 static void reap_orphans(void)
 {
 	siginfo_t ended = { .si_pid = 0 };
@@ -166,7 +167,7 @@ static void await_clients(void)
 		}
 }
 
-/* ---- what outlives its client ---- */
+/* ---- tasks that outlive their client ---- */
 
 static void look_at_kept(const struct note *asked, const struct note *accepted, int file)
 {
@@ -204,8 +205,9 @@ static bool has_note(
 	return false;
 }
 
-/* Those of callers that died are for us to look at. Some may be kept or not, and nobody knows:
- * their caller was killed, or heard nothing, before it was told the reference, or dropping it. */
+/* The soak checks the kept tasks of callers that died. Some may be kept or not: the caller was
+ * killed, or got no answer, before plmctl printed the reference or while plmctl dropped the
+ * task. */
 static unsigned look_at_all_kept(const struct history *h)
 {
 	unsigned unsure = 0;
@@ -334,7 +336,7 @@ static uint64_t tell_findings(void)
 
 /* ---- the whole ---- */
 
-/* Who is still there is left over. */
+/* Any process still there is left over. */
 static bool is_alone(void *context)
 {
 	(void)context;

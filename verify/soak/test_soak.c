@@ -1,5 +1,5 @@
-/* test_soak.c - the judge of the soak: a sound history is let pass, and each thing that a runtime
- * must not do is told when it is in one. */
+/* test_soak.c - tests of the judge: a sound history passes, and each rule that a runtime can
+ * break is reported when a history breaks the rule. */
 #include <check.h>
 #include <errno.h>
 #include <signal.h>
@@ -25,7 +25,7 @@ static void test_soak_empty(void)
 	notes = 0;
 }
 
-/* One moment after the other, by the client of the first life. */
+/* One moment after the last, by the client of the first life. */
 static struct note *test_soak_add(struct note what)
 {
 	note[notes] = what;
@@ -67,7 +67,7 @@ static void test_soak_leave(uint32_t life)
 static struct verdict test_soak_judged(void)
 {
 	static struct verdict verdict;
-	FILE *out = tmpfile(); /* what it tells of those it finds */
+	FILE *out = tmpfile(); /* the judge's findings */
 	memset(&verdict, 0, sizeof verdict);
 	ck_assert_ptr_nonnull(out);
 	ck_assert_int_eq(judge(&(struct history){ note, notes }, out, &verdict), 0);
@@ -93,7 +93,7 @@ static void expect_sound(void)
 	test_soak_expect(FINDINGS);
 }
 
-/* ---- what may be ---- */
+/* ---- legal histories ---- */
 
 START_TEST(a_task_with_its_value_is_sound)
 {
@@ -140,7 +140,7 @@ START_TEST(a_future_may_be_gone_with_a_killed_client)
 }
 END_TEST
 
-/* ---- what may not ---- */
+/* ---- illegal histories ---- */
 
 START_TEST(a_lost_task_is_told)
 {
@@ -219,7 +219,7 @@ START_TEST(a_damaged_object_is_told)
 }
 END_TEST
 
-/* What each says of a task that has failed, and what would account for it. */
+/* The notes of a failed task, and the reason that would explain the failure. */
 static const struct note failures[] = { { .code = EOWNERDEAD, .signal = SIGKILL }, { .code = CODE },
 	{ .code = ETIMEDOUT }, { .code = ECANCELED }, { .code = EIO } };
 
@@ -294,7 +294,7 @@ START_TEST(what_hangs_is_told)
 }
 END_TEST
 
-/* ---- the file of it ---- */
+/* ---- history files ---- */
 
 START_TEST(what_a_killed_process_wrote_is_read_in_the_order_of_time)
 {

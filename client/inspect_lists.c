@@ -1,0 +1,178 @@
+/* inspect_lists.c - processes, values, functions and modules as rows. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/why.h"
+#include "client/inspect.h"
+
+/* ---- processes ---- */
+
+static uint32_t lists_process_marks(const struct process_view *v)
+{
+	return (v->blocked ? PLM_MARK_BLOCKED : 0u) | (v->spare ? PLM_MARK_SPARE : 0u);
+}
+
+static void lists_process(const plm_inspect *in, const struct process_view *v, plm_process_row *row)
+{
+	bool worker = v->kind == KIND_WORKER;
+	*row = (plm_process_row){ .process = v->slot,
+		.kind = (int)v->kind,
+		.marks = lists_process_marks(v),
+		.generation = v->generation,
+		.pid = v->pid,
+		.worker = worker ? v->worker : PLM_NOBODY,
+		.worker_generation = v->worker_generation,
+		.cpus = v->cpus,
+		.cpus_used = v->cpus_used,
+		.node = v->node,
+		.queue = v->down,
+		.up = v->up,
+		.doubtful = strcmp(v->condition, process_state_name(v->state)) != 0,
+		.live = v->state == PROCESS_LIVE,
+		.dead = v->state == PROCESS_DEAD,
+		.age_ms = v->age_ms,
+		.beat_ms = v->beat_ms,
+		.running = inspect_ref(in, v->running),
+		.run_ms = v->run_ms,
+		.done = v->done,
+		.failed = v->failed };
+	inspect_text(row->condition, sizeof row->condition, v->condition);
+	inspect_text(row->name, sizeof row->name, v->name);
+	inspect_text(row->function, sizeof row->function, v->function);
+}
+
+/* The cursor counts process slots, and behind them the numbers of workers. */
+static bool lists_process_at(
+    const plm_inspect *in, uint32_t kinds, uint64_t cursor, plm_process_row *row)
+{
+	const struct tables *t = &in->tables;
+	struct process_view v;
+	if (cursor < t->limits.processes) {
+		if (!view_process(t, (uint32_t)cursor, &v) || (kinds && !(kinds >> v.kind & 1)))
+			return false;
+		lists_process(in, &v, row);
+		return true;
+	}
+	uint32_t worker = (uint32_t)cursor - t->limits.processes;
+	if (!(kinds >> PLM_KIND_WORKER & 1) || !tables_drained(t, worker))
+		return false;
+	*row = (plm_process_row){ .process = PLM_NOBODY,
+		.kind = PLM_KIND_WORKER,
+		.marks = PLM_MARK_DRAINED,
+		.worker = worker,
+		.doubtful = 1,
+		.condition = "drained" };
+	return true;
+}
+
+int plm_inspect_processes(
+    plm_inspect *in, uint32_t kinds, uint64_t *cursor, plm_process_row *rows, size_t size, size_t n)
+{
+	struct inspect_page page = { .n = n };
+	plm_process_row row;
+	int r = inspect_check_page("plm_inspect_processes", in, cursor, rows, size, &page);
+	if (r < 0)
+		return r;
+	uint64_t end = (uint64_t)in->tables.limits.processes + WORKERS_MAX;
+	for (; *cursor < end && !inspect_page_full(&page); ++*cursor)
+		if (lists_process_at(in, kinds, *cursor, &row))
+			inspect_page_add(&page, &row, sizeof row);
+	return (int)page.filled;
+}
+
+/* ---- values ---- */
+
+/* A value exists, or room for a value is being filled. */
+static bool lists_is_value(const struct record_view *v)
+{
+	return v->state == RECORD_DONE || (v->state == RECORD_RESERVED && v->granule != 0);
+}
+
+int plm_inspect_objects(
+    plm_inspect *in, uint64_t *cursor, plm_object_row *rows, size_t size, size_t n)
+{
+	struct inspect_page page = { .n = n };
+	struct record_view v;
+	int r = inspect_check_page("plm_inspect_objects", in, cursor, rows, size, &page);
+	if (r < 0)
+		return r;
+	const struct tables *t = &in->tables;
+	uint64_t end = pool_fresh(&t->pool);
+	for (; *cursor < end && *cursor < t->limits.records && !inspect_page_full(&page);
+	     ++*cursor) {
+		if (!view_record(t, (uint32_t)*cursor, &v) || !lists_is_value(&v))
+			continue;
+		plm_object_row row = { .ref = inspect_ref(in, v.ref),
+			.sealed = v.state == RECORD_DONE,
+			.stored = v.granule != 0,
+			.marks =
+			    (v.damaged ? PLM_MARK_DAMAGED : 0u) | (v.moved ? PLM_MARK_MOVED : 0u),
+			.holders = v.holders,
+			.uses = v.uses,
+			.bytes = v.bytes,
+			.age_ms = v.age_ms };
+		inspect_text(row.origin, sizeof row.origin, v.function);
+		inspect_page_add(&page, &row, sizeof row);
+	}
+	return (int)page.filled;
+}
+
+/* ---- functions and modules ---- */
+
+/* Number 1 is the first function. */
+int plm_inspect_functions(
+    plm_inspect *in, uint64_t *cursor, plm_function_row *rows, size_t size, size_t n)
+{
+	struct inspect_page page = { .n = n };
+	struct function_entry entry;
+	char path[MODULE_PATH_BYTES];
+	uint32_t first, count;
+	int r = inspect_check_page("plm_inspect_functions", in, cursor, rows, size, &page);
+	if (r < 0)
+		return r;
+	const struct registry *registry = &in->tables.registry;
+	for (; *cursor < FUNCTIONS_MAX && !inspect_page_full(&page) &&
+	     registry_function(registry, (uint32_t)*cursor + 1, &entry);
+	     ++*cursor) {
+		plm_function_row row = { .number = (uint32_t)*cursor + 1 };
+		inspect_text(row.function, sizeof row.function, entry.name);
+		if (registry_module(registry, entry.module, path, &first, &count))
+			inspect_text(row.path, sizeof row.path, path);
+		else
+			row.marks = PLM_MARK_DAMAGED;
+		inspect_page_add(&page, &row, sizeof row);
+	}
+	return (int)page.filled;
+}
+
+/* The name of a module is the part before the dot in the names of its functions. */
+static void lists_module_name(
+    const struct registry *registry, uint32_t first, char *ret, size_t size)
+{
+	struct function_entry entry = { .name = "?" };
+	registry_function(registry, first, &entry);
+	snprintf(ret, size, "%.*s", (int)strcspn(entry.name, "."), entry.name);
+}
+
+int plm_inspect_modules(
+    plm_inspect *in, uint64_t *cursor, plm_module_row *rows, size_t size, size_t n)
+{
+	struct inspect_page page = { .n = n };
+	char path[MODULE_PATH_BYTES];
+	uint32_t first, count;
+	int r = inspect_check_page("plm_inspect_modules", in, cursor, rows, size, &page);
+	if (r < 0)
+		return r;
+	const struct registry *registry = &in->tables.registry;
+	uint32_t end = registry_modules(registry);
+	for (; *cursor < end && !inspect_page_full(&page); ++*cursor) {
+		if (!registry_module(registry, (uint32_t)*cursor, path, &first, &count))
+			continue;
+		plm_module_row row = { .functions = count };
+		lists_module_name(registry, first, row.module, sizeof row.module);
+		inspect_text(row.path, sizeof row.path, path);
+		inspect_page_add(&page, &row, sizeof row);
+	}
+	return (int)page.filled;
+}

@@ -1,0 +1,13 @@
+/* tables_case.h - the tables of a runtime without a runtime: segments that only this test maps.
+ * Their names are gone before create() returns. */
+#ifndef PLM_TEST_TABLES_CASE_H
+#define PLM_TEST_TABLES_CASE_H
+
+#include "tables/tables.h"
+
+extern struct tables tables;
+
+void tables_case_create(const struct limits *limits);
+void tables_case_detach(void);
+
+#endif
