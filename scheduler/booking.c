@@ -21,7 +21,7 @@
 #include "tables/lent.h"
 #include "spec/spec.h"
 
-static struct process *booking_seat(const struct scheduler *s, uint32_t process)
+static struct process *booking_process(const struct scheduler *s, uint32_t process)
 {
 	return &s->t->process[process];
 }
@@ -33,7 +33,7 @@ static uint32_t booking_cpus_of(const struct demand *demand)
 
 /* ---- processes to book ---- */
 
-static void booking_book_seat(struct scheduler *s, struct booking *b, uint32_t process, bool main)
+static void booking_add_process(struct scheduler *s, struct booking *b, uint32_t process, bool main)
 {
 	b->seats++;
 	if (main)
@@ -53,7 +53,7 @@ static bool booking_is_kept(const struct scheduler *s, uint32_t process)
 	return booked && !(booked == BOOKED_FOR_NOBODY && spares_is_due(s, process));
 }
 
-static bool booking_better_seat(const struct scheduler *s, uint32_t a, uint32_t b, uint32_t worker)
+static bool booking_is_better(const struct scheduler *s, uint32_t a, uint32_t b, uint32_t worker)
 {
 	if (waits_unserved(s, a) != waits_unserved(s, b))
 		return waits_unserved(s, b);
@@ -64,17 +64,17 @@ static bool booking_better_seat(const struct scheduler *s, uint32_t a, uint32_t 
 }
 
 /* A process of the worker, or of any worker of this kind; 0 none. */
-static uint32_t booking_find_seat(
+static uint32_t booking_find_process(
     const struct scheduler *s, uint32_t worker, uint32_t kind, bool own)
 {
 	uint32_t best = 0;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		const struct member *m = &s->member[p];
 		if (m->generation == 0 || m->leaving || booking_is_kept(s, p) ||
-		    booking_seat(s, p)->worker_kind != kind || (own && m->worker != worker) ||
+		    booking_process(s, p)->worker_kind != kind || (own && m->worker != worker) ||
 		    booking_waits_for_relief(s, p))
 			continue;
-		if (!best || booking_better_seat(s, p, best, worker))
+		if (!best || booking_is_better(s, p, best, worker))
 			best = p;
 	}
 	return best;
@@ -90,20 +90,21 @@ struct fitting { /* workers able to run a task */
 
 /* Do not wait behind a running task while processes of this worker are lent: lend.c asks for them.
  */
-static bool booking_fits_seats(const struct scheduler *s, uint32_t worker, uint32_t kind)
+static bool booking_fits(const struct scheduler *s, uint32_t worker, uint32_t kind)
 {
-	uint32_t process = booking_find_seat(s, worker, kind, true);
+	uint32_t process = booking_find_process(s, worker, kind, true);
 	return process && !(ready_outstanding(s, process) && lend_has_of(s, worker));
 }
 
 /* All present processes, with room or without. A spare adds none, since it stands in for another.
  */
-static void booking_count_seats(const struct scheduler *s, uint32_t ret[WORKER_KINDS_MAX])
+static void booking_count_processes(const struct scheduler *s, uint32_t ret[WORKER_KINDS_MAX])
 {
 	memset(ret, 0, WORKER_KINDS_MAX * sizeof ret[0]);
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (s->member[p].generation && !s->member[p].leaving && !booking_seat(s, p)->spare)
-			ret[booking_seat(s, p)->worker_kind % WORKER_KINDS_MAX]++;
+		if (s->member[p].generation && !s->member[p].leaving &&
+		    !booking_process(s, p)->spare)
+			ret[booking_process(s, p)->worker_kind % WORKER_KINDS_MAX]++;
 }
 
 static void booking_find_fitting(
@@ -111,19 +112,19 @@ static void booking_find_fitting(
 {
 	const struct control *c = s->t->control;
 	uint32_t seats[WORKER_KINDS_MAX];
-	booking_count_seats(s, seats);
+	booking_count_processes(s, seats);
 	ret->n = 0;
 	for (uint32_t w = 0; w < WORKERS_MAX; w++) {
 		uint32_t first = s->room.team[w].first;
 		if (!first)
 			continue;
-		uint32_t kind = booking_seat(s, first)->worker_kind % WORKER_KINDS_MAX;
+		uint32_t kind = booking_process(s, first)->worker_kind % WORKER_KINDS_MAX;
 		if (booking_cpus_of(demand) > seats[kind])
 			continue; /* too few workers just now */
 		uint32_t lacking = amounts_lacking(s, w, &c->kind[kind], demand);
 		if (lacking < RESOURCES_MAX)
 			ret->lacking |= 1u << lacking;
-		else if (!booking_fits_seats(s, w, kind))
+		else if (!booking_fits(s, w, kind))
 			ret->lacking |= 1u << RESOURCE_CPUS;
 		else
 			ret->worker[ret->n++] = w;
@@ -186,8 +187,9 @@ static bool booking_begin(struct scheduler *s, const struct heap_entry *task,
 {
 	const struct demand *demand = &terms->alternative[way];
 	uint32_t worker = room_choose_among(s, fitting->worker, fitting->n);
-	uint32_t kind = booking_seat(s, s->room.team[worker].first)->worker_kind % WORKER_KINDS_MAX;
-	uint32_t main = booking_find_seat(s, worker, kind, true);
+	uint32_t kind =
+	    booking_process(s, s->room.team[worker].first)->worker_kind % WORKER_KINDS_MAX;
+	uint32_t main = booking_find_process(s, worker, kind, true);
 	if (!main)
 		return false;
 	struct booking *b = &s->bookings.booking[s->bookings.n++];
@@ -260,16 +262,16 @@ static bool booking_came_back(const struct scheduler *s, const struct booking *b
 static void booking_move_main(struct scheduler *s, struct booking *b)
 {
 	uint32_t old = b->main ? b->main : b->reserved_main;
-	uint32_t other = booking_find_seat(s, b->worker, b->kind, true);
+	uint32_t other = booking_find_process(s, b->worker, b->kind, true);
 	if (!waits_unserved(s, old) || !other || waits_unserved(s, other))
 		return;
 	b->reserved_main = other;
 	s->member[other].booked = b->ref;
 	if (b->main == 0) {
-		s->member[old].booked = sh_load(&booking_seat(s, old)->booked);
+		s->member[old].booked = sh_load(&booking_process(s, old)->booked);
 		return;
 	}
-	booking_book_seat(s, b, other, true);
+	booking_add_process(s, b, other, true);
 	b->seats--;
 	seats_free(s, old);
 	booking_give(s, b);
@@ -281,12 +283,12 @@ static void booking_move_still(struct scheduler *s, struct booking *b)
 		if (!s->member[p].generation || s->member[p].booked != b->ref ||
 		    p == b->reserved_main || !waits_unserved(s, p))
 			continue;
-		uint32_t other = booking_find_seat(s, b->worker, b->kind, false);
+		uint32_t other = booking_find_process(s, b->worker, b->kind, false);
 		if (!other || waits_unserved(s, other))
 			return;
 		seats_free(s, p);
 		b->seats--;
-		booking_book_seat(s, b, other, false);
+		booking_add_process(s, b, other, false);
 	}
 }
 
@@ -303,12 +305,12 @@ static void booking_proceed(struct scheduler *s, struct booking *b)
 			booking_give(s, b);
 		return;
 	}
-	while (
-	    b->seats + 1 < cpus && (process = booking_find_seat(s, b->worker, b->kind, false)) != 0)
-		booking_book_seat(s, b, process, false);
+	while (b->seats + 1 < cpus &&
+	    (process = booking_find_process(s, b->worker, b->kind, false)) != 0)
+		booking_add_process(s, b, process, false);
 	if (b->seats + 1 < cpus || !booking_all_keep_still(s, b))
 		return;
-	booking_book_seat(s, b, b->reserved_main, true);
+	booking_add_process(s, b, b->reserved_main, true);
 	booking_give(s, b);
 }
 
@@ -331,7 +333,7 @@ static bool booking_proceed_with_all(struct scheduler *s)
 {
 	uint32_t seats[WORKER_KINDS_MAX];
 	bool reserve = false;
-	booking_count_seats(s, seats);
+	booking_count_processes(s, seats);
 	for (uint32_t i = 0; i < s->bookings.n;) {
 		struct booking *b = &s->bookings.booking[i];
 		if (b->main == 0 && booking_cpus_of(b->demand) > seats[b->kind]) {
@@ -398,7 +400,7 @@ static void booking_leave_shelf(struct scheduler *s, uint32_t number, const stru
 static void booking_adopt_main(
     struct scheduler *s, uint32_t process, uint64_t ref, uint64_t word, const struct demand *demand)
 {
-	const struct process *p = booking_seat(s, process);
+	const struct process *p = booking_process(s, process);
 	s->bookings.booking[s->bookings.n++] = (struct booking){ .ref = ref,
 		.main = process,
 		.reserved_main = process,
@@ -416,8 +418,8 @@ static void booking_adopt_main(
  */
 void booking_adopt(struct scheduler *s, uint32_t process)
 {
-	uint64_t ref = sh_load(&booking_seat(s, process)->booked), word = 0;
-	uint32_t way = sh_peek(&booking_seat(s, process)->booked_way);
+	uint64_t ref = sh_load(&booking_process(s, process)->booked), word = 0;
+	uint32_t way = sh_peek(&booking_process(s, process)->booked_way);
 	const struct record *r = ref ? record_lookup(s->t, ref, &word) : NULL;
 	const struct terms *terms = r ? terms_at(s->t->terms, r->terms) : NULL;
 	s->member[process].booked = ref;
@@ -426,7 +428,7 @@ void booking_adopt(struct scheduler *s, uint32_t process)
 		booking_adopt_main(s, process, ref, word, &terms->alternative[way - 1]);
 }
 
-static uint32_t booking_seats_of(const struct scheduler *s, const struct booking *b)
+static uint32_t booking_processes_of(const struct scheduler *s, const struct booking *b)
 {
 	uint32_t n = 0;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
@@ -435,12 +437,12 @@ static uint32_t booking_seats_of(const struct scheduler *s, const struct booking
 }
 
 /* A running task of this kind with fewer processes than cpus; NULL: none. */
-static struct booking *booking_short_of_seats(struct scheduler *s, uint32_t kind)
+static struct booking *booking_short(struct scheduler *s, uint32_t kind)
 {
 	for (uint32_t i = 0; i < s->bookings.n; i++) {
 		struct booking *b = &s->bookings.booking[i];
 		if (b->main && b->kind == kind &&
-		    booking_seats_of(s, b) < booking_cpus_of(b->demand))
+		    booking_processes_of(s, b) < booking_cpus_of(b->demand))
 			return b;
 	}
 	return NULL;
@@ -451,12 +453,12 @@ void booking_welcome(struct scheduler *s)
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		if (!s->member[p].generation || s->member[p].booked != BOOKED_AT_BIRTH)
 			continue;
-		struct booking *b = booking_seat(s, p)->spare
+		struct booking *b = booking_process(s, p)->spare
 		    ? NULL
-		    : booking_short_of_seats(s, booking_seat(s, p)->worker_kind % WORKER_KINDS_MAX);
-		uint32_t borrower = b || booking_seat(s, p)->spare ? 0 : lend_short(s);
+		    : booking_short(s, booking_process(s, p)->worker_kind % WORKER_KINDS_MAX);
+		uint32_t borrower = b || booking_process(s, p)->spare ? 0 : lend_short(s);
 		if (b)
-			booking_book_seat(s, b, p, false);
+			booking_add_process(s, b, p, false);
 		else if (borrower)
 			lend_one(s, borrower, p);
 		else

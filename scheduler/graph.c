@@ -29,7 +29,7 @@ void graph_settled(struct scheduler *s, uint32_t index)
 /* ---- failures passed on ---- */
 
 /* WAITING, or RUNNING without a living owner; not a task made ready and run by a worker. */
-static bool graph_word_is_ours_to_end(uint64_t word)
+static bool graph_may_end(uint64_t word)
 {
 	return word_state(word) == RECORD_WAITING || word_state(word) == RECORD_RUNNING;
 }
@@ -40,8 +40,7 @@ bool graph_take_over(struct record *r, uint64_t *ret_word)
 	uint64_t word = sh_load(&r->state), judged = word;
 	while (!record_step(
 	    r, &word, RECORD_RUNNING, SLOT_SCHEDULER, word_attempt(word), word_flags(word)))
-		if (word_without_flags(word) != word_without_flags(judged) ||
-		    !graph_word_is_ours_to_end(word))
+		if (word_without_flags(word) != word_without_flags(judged) || !graph_may_end(word))
 			return false;
 	*ret_word = word_make(word_generation(word), SLOT_SCHEDULER, word_attempt(word),
 	    RECORD_RUNNING, word_flags(word));

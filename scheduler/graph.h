@@ -28,8 +28,8 @@ void graph_fail(struct scheduler *s, uint32_t index, const struct record_failure
     uint32_t flags, const char *message);
 
 /* ---- free.c ---- */
-/* Frees a record and its parts if it is settled (or abandoned) and nobody needs it. Cancels a tied
- * task without a need for it. */
+/* Frees a settled (or abandoned) record and its parts if nobody needs the record. Cancels a tied
+ * task that nobody needs. */
 void free_if_unneeded(struct scheduler *s, uint32_t index);
 /* RESERVED, and its owner let go or died. */
 void free_abandoned(struct scheduler *s, uint32_t index);

@@ -11,7 +11,7 @@
 
 void scheduler_give_up(void)
 {
-	log_warn("cannot go on: %s", why_text());
+	log_warn("the scheduler ends, and the manager starts another: %s", why_text());
 	exit(1);
 }
 

@@ -17,9 +17,9 @@ void scheduler_signal(struct scheduler *s, uint32_t process, int signal); /* to 
 /* The record awaited in a cell of the process; NULL: none, or any record. */
 const struct record *waits_awaited(
     const struct scheduler *s, uint32_t process, uint32_t cell, uint64_t *ret_word);
-/* Everything this process waits for is settled: the process is about to wake. */
+/* All awaited records are settled: the process is about to wake. */
 bool waits_is_served(const struct scheduler *s, uint32_t process);
-/* The worker process standing still for this client; 0: none. */
+/* The worker process standing still for a client; 0: none. */
 uint32_t waits_host(const struct scheduler *s, uint32_t process);
 /* For a worker process: the client of the latest wait run by its command; 0: none waits. */
 uint32_t waits_nested(const struct scheduler *s, uint32_t process);
@@ -35,7 +35,7 @@ bool waits_unserved(const struct scheduler *s, uint32_t process);
  * none fits. */
 bool amounts_gpus(
     const struct scheduler *s, uint32_t worker, uint64_t gpus, uint64_t amount, uint64_t *ret);
-/* The first resource of which this worker has too little now; RESOURCES_MAX: nothing is lacking. */
+/* The first resource lacking at this worker now; RESOURCES_MAX: nothing is lacking. */
 uint32_t amounts_lacking(const struct scheduler *s, uint32_t worker, const struct worker_kind *kind,
     const struct demand *demand);
 

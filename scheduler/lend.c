@@ -21,7 +21,7 @@ enum {
 	USE_NS = 20000000, /* unused for so long after the loan: not wanted */
 };
 
-static uint64_t lend_lent_of(const struct scheduler *s, uint32_t process)
+static uint64_t lend_word_of(const struct scheduler *s, uint32_t process)
 {
 	return s->member[process].generation ? sh_load(&s->t->process[process].lent) : 0;
 }
@@ -36,7 +36,7 @@ static void lend_count(struct scheduler *s)
 	l->any = l->queued = false;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		uint32_t borrower = lent_to(s->member[p].booked);
-		uint64_t lent = lend_lent_of(s, p);
+		uint64_t lent = lend_word_of(s, p);
 		l->queued |=
 		    s->member[p].generation && ready_outstanding(s, p) > 1 && ready_has_queue(s, p);
 		l->any |= borrower || lent_claim(lent) || lent_wants(lent);
@@ -120,7 +120,7 @@ void lend_one(struct scheduler *s, uint32_t borrower, uint32_t process)
 /* A lent process has died. Another takes its place before any task does. */
 static void lend_make_good(struct scheduler *s, uint32_t borrower)
 {
-	uint64_t lent = lend_lent_of(s, borrower);
+	uint64_t lent = lend_word_of(s, borrower);
 	while (s->loans.seats[borrower] < lent_claim(lent)) {
 		uint32_t process = lend_find_idle(s);
 		if (!process)
@@ -137,7 +137,7 @@ uint32_t lend_short(struct scheduler *s)
 		return 0;
 	lend_count(s);
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (s->loans.seats[p] < lent_claim(lend_lent_of(s, p)))
+		if (s->loans.seats[p] < lent_claim(lend_word_of(s, p)))
 			return p;
 	return 0;
 }
@@ -184,7 +184,7 @@ static bool lend_take_back(struct scheduler *s, uint32_t borrower, uint32_t keep
 
 static bool lend_drop_busy(struct scheduler *s, uint32_t borrower)
 {
-	uint32_t claim = lent_claim(lend_lent_of(s, borrower)), useful = 0;
+	uint32_t claim = lent_claim(lend_word_of(s, borrower)), useful = 0;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		useful += lend_is_lent_to(s, p, borrower) && lend_use_of(s, p) != BUSY;
 	return lend_take_back(s, borrower, useful > claim ? useful : claim);
@@ -193,10 +193,10 @@ static bool lend_drop_busy(struct scheduler *s, uint32_t borrower)
 /* Another borrower wants a process and has fewer. */
 static bool lend_another_is_first(const struct scheduler *s, uint32_t borrower)
 {
-	uint32_t has = lent_claim(lend_lent_of(s, borrower));
+	uint32_t has = lent_claim(lend_word_of(s, borrower));
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (p != borrower && !s->member[p].leaving && lent_wants(lend_lent_of(s, p)) &&
-		    lent_claim(lend_lent_of(s, p)) < has)
+		if (p != borrower && !s->member[p].leaving && lent_wants(lend_word_of(s, p)) &&
+		    lent_claim(lend_word_of(s, p)) < has)
 			return true;
 	return false;
 }
@@ -205,11 +205,11 @@ static bool lend_another_is_first(const struct scheduler *s, uint32_t borrower)
  * borrower gives them back. */
 static bool lend_settle(struct scheduler *s, uint32_t borrower, bool wait)
 {
-	if (s->loans.seats[borrower] < lent_claim(lend_lent_of(s, borrower)))
+	if (s->loans.seats[borrower] < lent_claim(lend_word_of(s, borrower)))
 		lend_make_good(s, borrower);
 	if (wait)
-		lend_set_limit(s, borrower, lend_lent_of(s, borrower), 0);
-	uint64_t lent = lend_lent_of(s, borrower);
+		lend_set_limit(s, borrower, lend_word_of(s, borrower), 0);
+	uint64_t lent = lend_word_of(s, borrower);
 	uint32_t claim = lent_claim(lent), still = s->loans.still[borrower];
 	bool may_have = lent_wants(lent) && !wait && !s->member[borrower].leaving;
 	if (s->loans.seats[borrower] <= claim)
@@ -228,7 +228,7 @@ static uint32_t lend_first_to_get(const struct scheduler *s)
 {
 	uint32_t best = 0;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
-		uint64_t lent = lend_lent_of(s, p);
+		uint64_t lent = lend_word_of(s, p);
 		uint32_t claim = lent_claim(lent), most = claim ? 2 * claim : 1;
 		if (!lent_wants(lent) || s->member[p].leaving || s->loans.seats[p] >= most)
 			continue;
@@ -255,7 +255,7 @@ static void lend_ask_back(struct scheduler *s, uint32_t hungry)
 {
 	uint32_t has = s->loans.seats[hungry];
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
-		uint64_t lent = lend_lent_of(s, p);
+		uint64_t lent = lend_word_of(s, p);
 		uint32_t out = lent_out(lent);
 		if (p == hungry || !lent_limit(lent))
 			continue;
@@ -266,7 +266,7 @@ static void lend_ask_back(struct scheduler *s, uint32_t hungry)
 	}
 }
 
-static void lend_lend(struct scheduler *s)
+static void lend_idle(struct scheduler *s)
 {
 	uint32_t borrower, process;
 	while ((borrower = lend_first_to_get(s)) != 0) {
@@ -285,7 +285,7 @@ static void lend_see_who_wants(struct scheduler *s)
 {
 	uint32_t any = 0;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		any |= lent_wants(lend_lent_of(s, p));
+		any |= lent_wants(lend_word_of(s, p));
 	if (sh_peek(&s->t->control->slots_wanted) == any)
 		return;
 	sh_store(&s->t->control->slots_wanted, any);
@@ -305,6 +305,6 @@ bool lend_look(struct scheduler *s)
 		came_back |= lend_settle(s, p, wait);
 	lend_see_who_wants(s);
 	if (!wait)
-		lend_lend(s);
+		lend_idle(s);
 	return came_back;
 }

@@ -58,6 +58,6 @@ bool near_choose(struct scheduler *s, struct record *task, uint32_t *ret_process
 	uint32_t worker = s->room.policy->near(&view, bytes, n);
 	if (worker == POLICY_NOBODY)
 		return false;
-	*ret_process = room_slot_of(s, worker);
+	*ret_process = room_process_of(s, worker);
 	return true;
 }

@@ -59,7 +59,7 @@ bool owed_any(const struct scheduler *s)
 /* The scheduler has just waited for a lock in vain. */
 static void owed_begin(struct scheduler *s)
 {
-	log_warn("%s What cannot be freed now is freed when it goes on", why_text());
+	log_warn("%s Memory behind this lock is freed when the lock is free again", why_text());
 	s->owed.pause_ms = PAUSE_MIN_MS;
 	s->owed.next_ns = deadline_after_ms(PAUSE_MIN_MS);
 }
@@ -113,7 +113,7 @@ uint32_t owed_tried(struct scheduler *s)
 {
 	struct owed *owed = &s->owed;
 	if (!owed_any(s)) {
-		log_info("what could not be freed is free");
+		log_info("memory that could not be freed is free now");
 		owed->next_ns = DEADLINE_NEVER;
 		return 1;
 	}

@@ -57,9 +57,9 @@ void shelf_close(struct scheduler *s);
 /* ---- ageing.c ---- */
 void ageing_open(struct scheduler *s);
 void ageing_look(struct scheduler *s); /* if the time has come */
-/* A task with this key is queued, as the first or beside others. */
+/* A task with this key is queued, as the first or not. */
 void ageing_queued(struct scheduler *s, uint64_t key, bool first);
-/* Under the task heap's lock: takes a task out of the middle, if it is the turn of a due one. */
+/* Under the task heap's lock: takes a due task out of the middle, if its turn has come. */
 bool ageing_pop(struct scheduler *s, struct heap_entry *ret);
 bool ageing_peek_shelved(struct scheduler *s, struct heap_entry *ret); /* for tasks with needs */
 void ageing_began(struct scheduler *s, const struct heap_entry *task); /* for tasks with needs */
@@ -88,7 +88,7 @@ void owed_note_pool(struct scheduler *s); /* FREE records could not be put into 
 bool owed_any(const struct scheduler *s); /* true: locks are tried, not waited for */
 /* A record found by this process slot alone. */
 bool owed_to_process(struct scheduler *s, uint32_t process);
-/* Takes a record off the notes. False: it was not owed, or was freed another way. */
+/* Takes a record off the notes. False: not owed, or freed another way. */
 bool owed_take(struct scheduler *s, uint32_t index);
 bool owed_is_due(const struct scheduler *s); /* time to try again */
 uint32_t owed_tried(struct scheduler *s);    /* not 0: all is free */

@@ -52,7 +52,7 @@ int scheduler_open(struct scheduler *s, struct tables *t)
 	if (!process_step(s->me, &word, PROCESS_LIVE))
 		return why(-EPROTO, "the scheduler's slot is not waiting for us");
 	process_set_awake(t, SLOT_SCHEDULER, true);
-	members_look(s);
+	repair_look(s);
 	return 0;
 }
 
@@ -99,7 +99,7 @@ uint32_t scheduler_step(struct scheduler *s)
 {
 	pressure_look(s);
 	s->admission = tables_admission(s->t);
-	members_look(s);
+	repair_look(s);
 	room_follow_policy(s);
 	spares_begin(s);
 	scheduler_see_room_wanted(s);

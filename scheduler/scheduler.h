@@ -28,7 +28,7 @@ uint32_t hints_drain(struct scheduler *s);
 void hints_drain_one(struct scheduler *s, uint32_t process);
 
 /* ---- repair.c ---- */
-void members_look(struct scheduler *s); /* after a change of the process table */
+void repair_look(struct scheduler *s); /* after a change of the process table */
 void scheduler_rebuild(struct scheduler *s);
 bool repair_all_settled(const struct scheduler *s);
 uint32_t repair_owed(struct scheduler *s); /* if the time has come; not 0: all is free */

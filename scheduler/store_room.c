@@ -233,7 +233,7 @@ static uint32_t room_choose_worker(struct scheduler *s, enum hall_name name)
 }
 
 /* The process with most room; among equals the process with the latest task. */
-uint32_t room_slot_of(const struct scheduler *s, uint32_t worker)
+uint32_t room_process_of(const struct scheduler *s, uint32_t worker)
 {
 	uint32_t best = s->room.team[worker].first;
 	for (uint32_t p = best; p; p = s->member[p].next) {
@@ -252,7 +252,7 @@ bool room_choose(struct scheduler *s, uint32_t *ret)
 			worker = room_choose_worker(s, HALL_GPU);
 		if (worker == POLICY_NOBODY)
 			return false;
-		*ret = room_slot_of(s, worker);
+		*ret = room_process_of(s, worker);
 		const struct member *m = &s->member[*ret];
 		if (m->awake == process_awake(s->t, *ret))
 			return m->awake || !s->room.policy->thrifty || s->room.brisk < s->room.crew;

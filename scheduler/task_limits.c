@@ -24,13 +24,13 @@ enum { GRACE_STEPS = 8, INTERRUPTS_FROM = GRACE_STEPS - GRACE_INTERRUPTS };
 
 /* ---- the heap ---- */
 
-static size_t task_limits_stops_bytes(const struct scheduler *s)
+static size_t limits_stops_bytes(const struct scheduler *s)
 {
 	return (size_t)s->t->limits.records * sizeof s->limits.stops[0];
 }
 
 /* Untouched pages cost nothing, however large the table. */
-static void *task_limits_map_private(size_t bytes)
+static void *limits_map_private(size_t bytes)
 {
 	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -40,8 +40,8 @@ static void *task_limits_map_private(size_t bytes)
 int limits_open(struct scheduler *s)
 {
 	uint32_t records = s->t->limits.records;
-	void *memory = task_limits_map_private(heap_bytes(records));
-	s->limits.stops = task_limits_map_private(task_limits_stops_bytes(s));
+	void *memory = limits_map_private(heap_bytes(records));
+	s->limits.stops = limits_map_private(limits_stops_bytes(s));
 	if (!memory || !s->limits.stops)
 		return why(-ENOMEM, "no memory for the timers of %u tasks", records);
 	heap_create(memory, records);
@@ -52,17 +52,17 @@ int limits_open(struct scheduler *s)
 void limits_close(struct scheduler *s)
 {
 	munmap(s->limits.timers.shm, heap_bytes(s->t->limits.records));
-	munmap(s->limits.stops, task_limits_stops_bytes(s));
+	munmap(s->limits.stops, limits_stops_bytes(s));
 }
 
 /* Larger keys come first. */
-static uint64_t task_limits_key_of(uint64_t due_ns)
+static uint64_t limits_key_of(uint64_t due_ns)
 {
 	return ~due_ns;
 }
 
 /* Even a private heap wants its lock held; nobody else ever waits for it. */
-static void task_limits_look_at(struct scheduler *s, uint32_t index, uint64_t due_ns)
+static void limits_set_timer(struct scheduler *s, uint32_t index, uint64_t due_ns)
 {
 	if (due_ns == DEADLINE_NEVER && heap_length(&s->limits.timers) == 0)
 		return;
@@ -70,7 +70,7 @@ static void task_limits_look_at(struct scheduler *s, uint32_t index, uint64_t du
 	if (due_ns == DEADLINE_NEVER)
 		heap_remove(&s->limits.timers, index);
 	else
-		heap_update(&s->limits.timers, index, task_limits_key_of(due_ns));
+		heap_update(&s->limits.timers, index, limits_key_of(due_ns));
 	heap_unlock(&s->limits.timers);
 }
 
@@ -81,31 +81,31 @@ uint64_t limits_next_ns(struct scheduler *s)
 		return DEADLINE_NEVER;
 	scheduler_lock_heap(&s->limits.timers);
 	uint64_t due_ns =
-	    heap_peek(&s->limits.timers, &first) ? task_limits_key_of(first.key) : DEADLINE_NEVER;
+	    heap_peek(&s->limits.timers, &first) ? limits_key_of(first.key) : DEADLINE_NEVER;
 	heap_unlock(&s->limits.timers);
 	return due_ns;
 }
 
 void limits_forget(struct scheduler *s, uint32_t index)
 {
-	task_limits_look_at(s, index, DEADLINE_NEVER);
+	limits_set_timer(s, index, DEADLINE_NEVER);
 }
 
 /* ---- tasks asked to stop ---- */
 
-static bool task_limits_is_stopping(uint64_t word)
+static bool limits_is_stopping(uint64_t word)
 {
 	return word_state(word) == RECORD_RUNNING && word_flags(word) & FLAGS_STOPPING &&
 	    word_owner(word) != SLOT_SCHEDULER;
 }
 
-static uint64_t task_limits_step_ns(const struct stop *stop, uint32_t step)
+static uint64_t limits_step_ns(const struct stop *stop, uint32_t step)
 {
 	return stop->asked_ns + stop->grace_ms * NS_PER_MS * step / GRACE_STEPS;
 }
 
 /* The notes on this attempt; without any, the stop begins now. */
-static struct stop *task_limits_stop_of(struct scheduler *s, uint32_t index, uint64_t word)
+static struct stop *limits_stop_of(struct scheduler *s, uint32_t index, uint64_t word)
 {
 	struct stop *stop = &s->limits.stops[index];
 	if (stop->generation != word_generation(word) || stop->attempt != word_attempt(word))
@@ -116,20 +116,20 @@ static struct stop *task_limits_stop_of(struct scheduler *s, uint32_t index, uin
 	return stop;
 }
 
-static uint64_t task_limits_stop_due(struct scheduler *s, uint32_t index, uint64_t word)
+static uint64_t limits_stop_due(struct scheduler *s, uint32_t index, uint64_t word)
 {
-	struct stop *stop = task_limits_stop_of(s, index, word);
+	struct stop *stop = limits_stop_of(s, index, word);
 	uint32_t step = INTERRUPTS_FROM + stop->interrupts;
-	return step > GRACE_STEPS ? DEADLINE_NEVER : task_limits_step_ns(stop, step);
+	return step > GRACE_STEPS ? DEADLINE_NEVER : limits_step_ns(stop, step);
 }
 
-static void task_limits_go_on_stopping(struct scheduler *s, uint32_t index, uint64_t word)
+static void limits_go_on_stopping(struct scheduler *s, uint32_t index, uint64_t word)
 {
-	struct stop *stop = task_limits_stop_of(s, index, word);
+	struct stop *stop = limits_stop_of(s, index, word);
 	uint32_t owner = word_owner(word);
-	if (owner >= s->t->limits.processes || clock_ns() < task_limits_stop_due(s, index, word))
+	if (owner >= s->t->limits.processes || clock_ns() < limits_stop_due(s, index, word))
 		return;
-	if (clock_ns() < task_limits_step_ns(stop, GRACE_STEPS)) {
+	if (clock_ns() < limits_step_ns(stop, GRACE_STEPS)) {
 		stop->interrupts++;
 		scheduler_signal(s, owner, PROCESS_INTERRUPT);
 		return;
@@ -144,9 +144,9 @@ static void task_limits_go_on_stopping(struct scheduler *s, uint32_t index, uint
 void limits_stop(struct scheduler *s, uint32_t index, const uint32_t *grace_ms)
 {
 	uint64_t word = sh_load(&record_at(s->t, index)->state);
-	if (!task_limits_is_stopping(word))
+	if (!limits_is_stopping(word))
 		return;
-	struct stop *stop = task_limits_stop_of(s, index, word);
+	struct stop *stop = limits_stop_of(s, index, word);
 	if (grace_ms)
 		stop->grace_ms = *grace_ms;
 	limits_look(s, index);
@@ -173,8 +173,7 @@ void limits_fail(struct scheduler *s, uint32_t index, uint64_t word, enum limit 
 
 /* If the scheduler dies in between, the next makes the task READY again, and finds the time over.
  */
-static void task_limits_end_waiting(
-    struct scheduler *s, uint32_t index, uint64_t word, enum limit limit)
+static void limits_end_waiting(struct scheduler *s, uint32_t index, uint64_t word, enum limit limit)
 {
 	struct record *r = record_at(s->t, index);
 	uint64_t seen = word;
@@ -186,7 +185,7 @@ static void task_limits_end_waiting(
 	limits_fail(s, index, word, limit);
 }
 
-static void task_limits_end_running(struct scheduler *s, uint32_t index, uint64_t word)
+static void limits_end_running(struct scheduler *s, uint32_t index, uint64_t word)
 {
 	struct record *r = record_at(s->t, index);
 	if (word_owner(word) != SLOT_SCHEDULER &&
@@ -197,7 +196,7 @@ static void task_limits_end_running(struct scheduler *s, uint32_t index, uint64_
 
 /* Excluded: records without a task, tasks still being written, and tasks being ended by the
  * scheduler, or marked so in a damaged segment. */
-static bool task_limits_may_be_limited(const struct scheduler *s, uint64_t word)
+static bool limits_apply(const struct scheduler *s, uint64_t word)
 {
 	enum record_state state = word_state(word);
 	if (state == RECORD_RUNNING)
@@ -211,12 +210,12 @@ void limits_look(struct scheduler *s, uint32_t index)
 	const struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state), due_ns;
 	enum limit limit;
-	if (!task_limits_may_be_limited(s, word)) {
+	if (!limits_apply(s, word)) {
 		limits_forget(s, index);
 		return;
 	}
-	if (task_limits_is_stopping(word)) {
-		task_limits_look_at(s, index, task_limits_stop_due(s, index, word));
+	if (limits_is_stopping(word)) {
+		limits_set_timer(s, index, limits_stop_due(s, index, word));
 		return;
 	}
 	due_ns = due_limit(s->t, r, word, &limit);
@@ -225,27 +224,27 @@ void limits_look(struct scheduler *s, uint32_t index)
 	if (word_state(word) == RECORD_READY && pressure_keeps(s, r) &&
 	    pressure_keeps(s, r) < due_ns)
 		due_ns = pressure_keeps(s, r);
-	task_limits_look_at(s, index, due_ns);
+	limits_set_timer(s, index, due_ns);
 }
 
-static void task_limits_enforce(struct scheduler *s, uint32_t index)
+static void limits_enforce_one(struct scheduler *s, uint32_t index)
 {
 	const struct record *r = record_at(s->t, index);
 	uint64_t word = sh_load(&r->state);
 	enum limit limit;
-	if (task_limits_is_stopping(word))
-		task_limits_go_on_stopping(s, index, word);
+	if (limits_is_stopping(word))
+		limits_go_on_stopping(s, index, word);
 	else if (due_limit(s->t, r, word, &limit) <= clock_ns() &&
 	    word_state(word) == RECORD_RUNNING)
-		task_limits_end_running(s, index, word);
+		limits_end_running(s, index, word);
 	else if (due_limit(s->t, r, word, &limit) <= clock_ns())
-		task_limits_end_waiting(s, index, word, limit);
+		limits_end_waiting(s, index, word, limit);
 	else if (word_state(word) == RECORD_READY)
 		ready_add(s, index); /* the pause is over */
 	limits_look(s, index);
 }
 
-static bool task_limits_take_due(struct scheduler *s, uint32_t *ret)
+static bool limits_take_due(struct scheduler *s, uint32_t *ret)
 {
 	struct heap_entry first;
 	if (limits_next_ns(s) == DEADLINE_NEVER || clock_ns() < limits_next_ns(s))
@@ -260,8 +259,8 @@ static bool task_limits_take_due(struct scheduler *s, uint32_t *ret)
 uint32_t limits_enforce(struct scheduler *s)
 {
 	uint32_t index, n = 0;
-	while (task_limits_take_due(s, &index)) {
-		task_limits_enforce(s, index);
+	while (limits_take_due(s, &index)) {
+		limits_enforce_one(s, index);
 		n++;
 	}
 	return n;

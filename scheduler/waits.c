@@ -32,7 +32,6 @@ bool waits_is_served(const struct scheduler *s, uint32_t process)
 
 /* ---- clients inside of commands ---- */
 
-/* The worker process standing still for this client; 0: none. */
 uint32_t waits_host(const struct scheduler *s, uint32_t process)
 {
 	const struct process *p = &s->t->process[process];

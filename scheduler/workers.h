@@ -17,7 +17,7 @@ bool room_choose(struct scheduler *s, uint32_t *ret_process);
 void room_take(struct scheduler *s, uint32_t process); /* the process gets a task */
 /* An idle process of any other worker; false: none is idle. */
 bool room_choose_other(struct scheduler *s, uint32_t worker, uint32_t *ret_process);
-uint32_t room_slot_of(const struct scheduler *s, uint32_t worker);
+uint32_t room_process_of(const struct scheduler *s, uint32_t worker);
 /* The number of one of the workers, with room or without. */
 uint32_t room_choose_among(struct scheduler *s, const uint32_t *workers, uint32_t n);
 

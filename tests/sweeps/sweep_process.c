@@ -221,7 +221,7 @@ static void setup_dead_worker(void *image)
 static void bury(void *image)
 {
 	(void)image;
-	members_look(&world.scheduler);
+	repair_look(&world.scheduler);
 }
 
 /* A free process slot goes to the next client, before a scheduler has seen the slot. */
