@@ -23,7 +23,6 @@
 #include "tests/support/run_suite.h"
 
 enum {
-	TEST_TIMEOUT_S = 120,
 	CLIENTS_MAX = 300,
 	KNOCKS = 300,    /* more than a backlog and the manager's room for strangers */
 	SHORT_MS = 1000, /* the smallest patience of plm_connect_with() */
@@ -51,8 +50,7 @@ static void disperse(void)
 		plm_disconnect(&taken[--clients]);
 }
 
-/* plmctl stop needs a process slot; the scheduler frees the slots of these clients a moment
- * later. */
+/* plmctl stop needs a process slot, which the scheduler frees a moment later. */
 static void disperse_and_stop(void)
 {
 	disperse();
@@ -593,7 +591,7 @@ int main(void)
 	Suite *suite = suite_create("door");
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		TCase *tcase = tcase_create(cases[i].name);
-		tcase_set_timeout(tcase, TEST_TIMEOUT_S);
+		tcase_set_timeout(tcase, 120);
 		for (size_t k = 0; k < COUNT_OF(cases[i].test) && cases[i].test[k]; k++)
 			tcase_add_test(tcase, cases[i].test[k]);
 		suite_add_tcase(suite, tcase);
