@@ -313,7 +313,7 @@ START_TEST(no_job_is_lost_where_dev_shm_is_smaller_than_the_store)
 	ck_assert_msg(o.code == 0 &&
 		strstr(o.err,
 		    "the store cannot reach its size: --store is "
-		    "1024 MiB, and /dev/shm has ") &&
+		    "1024 MiB, /dev/shm has ") &&
 		strstr(o.out, "free in /dev/shm"),
 	    "%s%s", o.out, o.err);
 	output_free(&o);
