@@ -39,7 +39,7 @@ static void outlet_close_pair(struct outlet *outlet)
 	free(outlet);
 }
 
-/* Raises the soft limit, which protects programs that use select(). */
+/* Raises the soft limit: plmctl does not use select(). */
 static unsigned outlet_raise_limit(void)
 {
 	struct rlimit limit;
