@@ -70,8 +70,8 @@ sources  = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 objects  = $(patsubst %.c,$(B)/%.o,$(1))
 
 CORE    := $(call objects,$(call sources,base shm heap store spec tables))
-CLIENT  := $(call objects,$(call sources,client))
 POLICY  := $(call objects,$(call sources,policy))
+CLIENT  := $(call objects,$(call sources,client)) $(POLICY) # plm_inspect.h names the policies
 ROLES   := $(call objects,$(call sources,scheduler worker command)) $(POLICY)
 MACHINE := $(call objects,$(call sources,topology))
 JOURNAL := $(call objects,$(call sources,journal))
@@ -93,12 +93,11 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
-# Policies are named in plm_inspect.h.
-$(B)/libplm.a: $(CORE) $(POLICY) $(CLIENT)
+$(B)/libplm.a: $(CORE) $(CLIENT)
 	@rm -f $@
 	$(call say,AR)$(AR) rcs $@ $^
 
-$(B)/libplm.so: $(CORE) $(POLICY) $(CLIENT) client/libplm.map
+$(B)/libplm.so: $(CORE) $(CLIENT) client/libplm.map
 	$(LINK) -shared -Wl,-soname,libplm.so.$(SOVERSION) -Wl,--version-script=client/libplm.map
 	@ln -sf libplm.so $@.$(SOVERSION)
 
@@ -109,10 +108,10 @@ $(OUT)/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(MACHINE) $(CORE)
 
 # plmctl alone reads JSON (task files), so libplm and the other programs need no JSON library. From
 # the journal plmctl takes the reader of the file.
-$(OUT)/plmctl: $(CTL) $(B)/journal/history.o $(CLIENT) $(MACHINE) $(POLICY) $(CORE)
+$(OUT)/plmctl: $(CTL) $(B)/journal/history.o $(CLIENT) $(MACHINE) $(CORE)
 	$(LINK) -ljansson -lsqlite3
 
-$(OUT)/plmdump: $(DUMP) $(CLIENT) $(POLICY) $(CORE)
+$(OUT)/plmdump: $(DUMP) $(CLIENT) $(CORE)
 	$(LINK)
 
 # ---- examples: modules and clients, built as users build them ------------------------------------
@@ -154,7 +153,7 @@ $(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(MACHINE) $(CORE) | $
 	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(ANSWERED)) -lcheck -lsubunit -lsqlite3 \
 	    -lrt -lm
 
-# The manager and the journal touch shared memory as well.
+# The manager and the journal take steps on shared memory, too.
 $(SWEEPS): $(JOURNAL) $(filter-out %/plm_main.o,$(MANAGER))
 
 # In sweeps of the manager forked members do nothing, and no time passes (tests/sweeps/standin.h).
@@ -167,7 +166,8 @@ $(TEST_MODULES): $(B)/%.so: %.c client/plm.h
 	@mkdir -p $(@D)
 	$(OUTSIDE) -shared -o $@ $<
 
-# Tests find the programs by PLM_BIN. Logs of failed tests stay in build/VARIANT/logs.
+# Tests find the programs by PLM_BIN. tools/run.sh runs several at once and keeps the logs of failed
+# programs in build/VARIANT/logs.
 RUN     := PLM_BIN=$(OUT) tools/run.sh
 BARE     = COMPILE='$(CC) -I. -fvisibility=hidden $(COMMON)'
 
@@ -205,7 +205,7 @@ sweeps-ready:
 	$(AGAIN) VARIANT=release $(SHORT:%=build/release/%)
 
 crash: deps sweeps-ready
-	$(Q)$(RUN) --show build/logs/crash $(SWEPT)
+	$(Q)$(RUN) --show --jobs $$(nproc) build/logs/crash $(SWEPT)
 
 kills:
 	$(Q)python3 tools/steps.py kills
@@ -289,7 +289,7 @@ soak: deps
 	$(AGAIN) all $(SOAK) $(B)/verify/soak/test_soak
 	$(Q)PLM_SOAK_MINUTES=$(MINUTES) \
 	    RUN_LIMIT_S=$$(awk 'BEGIN { print int($(MINUTES) * 180 + 900) }') \
-	    $(RUN) --show build/logs/soak $(B)/verify/soak/test_soak $(SOAK)
+	    $(RUN) --show --jobs 1 build/logs/soak $(B)/verify/soak/test_soak $(SOAK)
 
 # The night spends no time on building: all programs are built first.
 NIGHT_MINUTES ?= 480

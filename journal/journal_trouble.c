@@ -12,8 +12,8 @@ void journal_say_trouble(struct journal *j, int error)
 {
 	struct journal_shm *shm = j->shm;
 	if (sh_peek(&shm->trouble) == 0)
-		log_warn(
-		    "%s; tasks accepted from now on are not durable until the journal can write again",
+		log_warn("%s; tasks accepted from now on are not durable until the journal can "
+			 "write again",
 		    why_text());
 	snprintf(shm->trouble_text, sizeof shm->trouble_text, "%s", why_text());
 	sh_store(&shm->trouble, (uint32_t)-error);

@@ -81,8 +81,8 @@ int resume_open(struct journal *j)
 		return r < 0 ? r : 0;
 	if (j->plan.durability == DURABILITY_NONE) {
 		log_warn(
-		    "%lld tasks of earlier boots have not ended, and are not queued again because of "
-		    "--durability none",
+		    "%lld tasks of earlier boots have not ended, and are not queued again because "
+		    "of --durability none",
 		    (long long)n);
 		return 0;
 	}

@@ -35,17 +35,17 @@ int admission_open(struct manager *m)
 	m->door.socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (m->door.socket < 0)
 		return why(-errno, "socket: %s", strerror(errno));
-	unlink(address.sun_path); /* of a dead runtime: this process holds the lock of the name */
+	unlink(address.sun_path); /* of a dead runtime: the manager holds the lock of the name */
 	if (bind(m->door.socket, (struct sockaddr *)&address, sizeof address) < 0 ||
 	    listen(m->door.socket, BACKLOG) < 0)
-		/* Not -EADDRINUSE, which says that the name is taken: this process has the name,
-		 * and the path may be free at the next try. */
+		/* Not -EADDRINUSE, the code for a taken name: the manager has the name, and the
+		 * path may be free at the next try. */
 		return why(errno == EADDRINUSE ? -EBUSY : -errno, "listening on %s: %s",
 		    address.sun_path, strerror(errno));
 	return watching_add(m, m->door.socket, WATCH_DOOR, 0);
 }
 
-/* A door that is watched while nobody can be let in would keep the loop awake. */
+/* A watched door would keep the loop awake while no client can be let in. */
 static void admission_door_rest(struct manager *m)
 {
 	uint64_t now = clock_ns();
@@ -106,7 +106,8 @@ static bool admission_may_be_free(const struct manager *m, uint32_t slot)
 	    process_state(sh_load(&m->tables.process[slot].state)) == PROCESS_FREE;
 }
 
-/* Workers do best in the first 64 process slots (process_nth_slot), so clients take those last. */
+/* Workers do best in the first 64 process slots (process_nth_slot): clients take the same ones
+ * last. */
 static bool admission_is_for_workers(const struct manager *m, uint32_t slot)
 {
 	return slot < PROCESSES_STEP && PROCESSES_STEP - slot <= staff_planned(m);
@@ -126,7 +127,7 @@ static uint32_t admission_slot_for_client(struct manager *m, pid_t pid, const ch
 	return 0;
 }
 
-/* Turns the connection of a stranger into that of a client. */
+/* Turns a stranger into a client. */
 static int admission_watch_connection(struct manager *m, uint32_t slot, int socket)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP,
@@ -176,8 +177,8 @@ static int admission_ends_already(const struct manager *m)
 }
 
 /* The kernel tells the peer's pid as of its connect; the socket is still open, so the pid still
- * names the peer. A draining runtime admits clients, too: they may look, cancel tasks, take the
- * stop back or end the runtime at once; the mode refuses their submissions (client/submit.c). */
+ * names the peer. A draining runtime admits clients, too, to look, to cancel tasks, to take the
+ * stop back or to end the runtime at once; the mode refuses submissions (client/submit.c). */
 static int admission_admit(struct manager *m, int socket, const struct door_request *hello)
 {
 	bool visit = hello->kind == DOOR_VISIT, kept = false;
@@ -198,14 +199,14 @@ static int admission_admit(struct manager *m, int socket, const struct door_requ
 	}
 	r = admission_watch_client(m, slot, pid, pidfd, socket);
 	if (r < 0) {
-		members_gone(m, slot, 0); /* frees the process slot, which has its name already */
+		members_gone(m, slot, 0); /* frees the claimed process slot */
 		return r;
 	}
 	admission_welcome(m, slot, hello->number, kept);
 	return 0;
 }
 
-/* A client that a dead manager let in, and that now wants something of this manager. */
+/* A client let in by a dead manager, with a request for the new manager. */
 static int admission_admit_again(struct manager *m, int socket, const struct door_request *again)
 {
 	const char *text = again->text;
@@ -250,7 +251,7 @@ void admission_hello(struct manager *m, int socket)
 {
 	struct door_request request = { .number = 0 };
 	if (!strangers_has(m, socket))
-		return; /* closed by an earlier event of this turn */
+		return; /* closed by an earlier event of the turn */
 	int r = admission_receive(socket, &request);
 	if (r == -EAGAIN)
 		return;
@@ -273,11 +274,12 @@ static void admission_close_socket(struct manager *m, uint32_t slot)
 	free(m->slot[slot].module);
 	m->slot[slot].module = NULL;
 	if (m->loader.slot == slot)
-		m->loader.slot = SLOT_MANAGER; /* not for the next client in this process slot */
+		m->loader.slot =
+		    SLOT_MANAGER; /* the answer is not for the next client in the process slot */
 }
 
-/* A client that is LEAVING, or never came in, touches the segments no more. A client that only
- * closed its socket may still have them mapped: its pidfd decides later. */
+/* A LEAVING client, or a client never let in, touches the segments no more. After a mere close of
+ * the socket the client may still have the segments mapped: the pidfd decides later. */
 static void admission_client_hung_up(struct manager *m, uint32_t slot)
 {
 	admission_close_socket(m, slot);
@@ -320,7 +322,7 @@ static int admission_set(struct manager *m, const char *verb)
 	return 0;
 }
 
-/* Requests that change how the runtime works. */
+/* Requests for a change of the runtime. */
 static int admission_rule(struct manager *m, const struct door_request *request)
 {
 	int r = admission_ends_already(m);

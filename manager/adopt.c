@@ -21,7 +21,7 @@ bool adopt_still_lives(const struct process *p)
 	return p->pid > 1 && p->start_time && process_start_time(p->pid) == p->start_time;
 }
 
-/* The process slot stays LIVE throughout: the holds of kept records (plm_keep) are its bits. */
+/* The process slot stays LIVE throughout: kept records (plm_keep) are held by the manager's bit. */
 int adopt_tables(struct manager *m)
 {
 	struct process *self = &m->tables.process[SLOT_MANAGER];
@@ -39,7 +39,7 @@ int adopt_tables(struct manager *m)
 	return 0;
 }
 
-/* The pidfd comes first, so that the start time is that of the watched process. Only ESRCH and
+/* The pidfd comes first, so that the start time belongs to the watched process. Only ESRCH and
  * EINVAL mean death; after another error nothing is known of the process. */
 static int adopt_watch(struct manager *m, uint32_t slot)
 {
@@ -67,8 +67,8 @@ static int adopt_watch(struct manager *m, uint32_t slot)
 	return watching_add(m, pidfd, WATCH_PROCESS, slot);
 }
 
-/* A client that was let in and has seen the door close before its answer came: it comes again. The
- * client's own step to LIVE may win the race: then it has had its answer. */
+/* A client was let in, and saw the door close before the answer came: the client comes again. If
+ * the client's own step to LIVE wins the race, the answer has arrived. */
 static bool adopt_turned_away(struct process *p)
 {
 	uint64_t word = sh_load(&p->state);
@@ -97,12 +97,12 @@ int adopt_processes(struct manager *m)
 			return r;
 		found++;
 	}
-	members_wake(m); /* the former manager may have died before it woke them */
+	members_wake(m); /* the former manager may have died before the wakes */
 	orphans_unowned(m);
 	log_warn("resuming the runtime that lost its manager, with its original options: %u of its "
 		 "%u processes live (--fresh would begin anew)",
 	    found - lost, found);
-	staff_dismiss(m); /* the former manager may have died before it asked them */
+	staff_dismiss(m); /* the former manager may have died before the requests */
 	birth_complete(m);
 	birth_spawn_due(m);
 	return 0;

@@ -24,8 +24,8 @@ void answer_send(int socket, const struct door_reply *r, const int *fds, int n)
 			.cmsg_len = CMSG_LEN((size_t)n * sizeof(int)) };
 		memcpy(CMSG_DATA(c), fds, (size_t)n * sizeof(int));
 	}
-	/* The manager never waits for a client that does not read: a shutdown tells the client that
-	 * no answer comes. */
+	/* A client may never read, and the manager never waits: the shutdown ends the wait of the
+	 * client. */
 	if (sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		shutdown(socket, SHUT_RDWR);
 }

@@ -1,7 +1,7 @@
 /* answer.h - replies of the manager over the door's sockets.
  *
- * Where: the manager.  Blocks: never: the connection of a client that does not read is shut down,
- * so that the client learns that no answer comes. */
+ * Where: the manager.  Blocks: never: a client that does not read finds the connection shut down,
+ * and no answer. */
 #ifndef PLM_ANSWER_H
 #define PLM_ANSWER_H
 
@@ -13,7 +13,7 @@ struct manager;
 
 void answer_send(int socket, const struct door_reply *r, const int *fds, int n);
 void answer_code(int socket, uint32_t number, int code, const char *text);
-/* To the client of this process slot, if it is still connected. */
+/* To the client of the process slot, if still connected. */
 void answer_client(struct manager *m, uint32_t slot, uint32_t number, int code, const char *text);
 
 #endif

@@ -23,7 +23,7 @@ int birth_plan(struct manager *m)
 	struct topology *topology;
 	uint32_t workers = m->tables.limits.workers;
 	if (m->options->pin == PIN_NONE)
-		return 0; /* hwloc is not asked: that takes milliseconds */
+		return 0; /* without hwloc, which takes milliseconds */
 	m->place = calloc(workers, sizeof *m->place);
 	if (!m->place)
 		return why(-ENOMEM, "no memory for the places of %u workers", workers);
@@ -35,9 +35,9 @@ int birth_plan(struct manager *m)
 	return r;
 }
 
-/* The first place with the fewest workers: a new worker gets the place of the worker it replaces,
- * and places are shared when there are more workers than at boot. The process slot would not do as
- * a key: a dead worker's process slot is free only when the scheduler has cleaned up. */
+/* The first place with the fewest workers: a new worker gets the place of the dead worker, and
+ * places are shared when there are more workers than at boot. The process slot would not do as a
+ * key: a dead worker's process slot is free only when the scheduler has cleaned up. */
 static uint32_t birth_free_place(const struct manager *m)
 {
 	uint32_t takers[WORKERS_MAX] = { 0 }, best = 0;
@@ -70,7 +70,7 @@ static uint32_t birth_free_slot(const struct manager *m, enum process_kind kind)
 	return 0;
 }
 
-/* A process slot for a child that is to be forked; for a worker also its number. */
+/* A process slot for a child to be forked; for a worker also the number. */
 static int birth_take_slot(struct manager *m, enum process_kind kind, uint32_t *ret)
 {
 	struct vacancy vacancy = { 0 };
@@ -113,7 +113,7 @@ static int birth_watch_child(struct manager *m, enum process_kind kind, uint32_t
 
 int birth_spawn(struct manager *m, enum process_kind kind)
 {
-	/* The place comes first: the process slot still names the place of its former owner. */
+	/* The place comes first: the process slot still names the place of the former owner. */
 	uint32_t slot = 0, place = birth_free_place(m);
 	int r = birth_take_slot(m, kind, &slot);
 	if (r < 0)
@@ -129,7 +129,7 @@ int birth_spawn(struct manager *m, enum process_kind kind)
 		    : birth_watch_child(m, kind, slot, pid);
 	if (r == 0)
 		return 0;
-	/* An unwatched child must not live: nothing would report its end. */
+	/* An unwatched child must not live: nothing would report the end of the child. */
 	if (pid > 0) {
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);

@@ -41,7 +41,7 @@ void child_begin(const int *keep, int n)
 	signal(SIGINT, SIG_IGN); /* the manager handles a Ctrl-C at the terminal */
 }
 
-/* The role that the handler of SIGTERM stops. */
+/* The role to be stopped by the handler of SIGTERM. */
 static struct worker *this_worker;
 static struct scheduler *this_scheduler;
 static struct journal *this_journal;
@@ -62,7 +62,7 @@ static void child_on_terminate(int signal)
 		atomic_store(&this_journal->stop, true);
 }
 
-/* Without SA_RESTART, so that a blocking system call returns EINTR. */
+/* Without SA_RESTART, so a blocking system call returns EINTR. */
 static void child_take_interrupts(void)
 {
 	struct sigaction action = { .sa_handler = child_on_interrupt };
@@ -84,15 +84,14 @@ static int child_scheduler_main(int control_fd, int store_fd, int joined)
 	this_scheduler = &scheduler;
 	eventfd_write(joined, 1);
 	scheduler_run(&scheduler);
-	/* A manager that adopted this process cannot see the exit code: LEAVING says that the end
-	 * was orderly. */
+	/* After an adoption the manager cannot see the exit code: LEAVING marks an orderly end. */
 	uint64_t word = sh_load(&scheduler.me->state);
 	process_step(scheduler.me, &word, PROCESS_LEAVING);
 	return 0;
 }
 
-/* Before the worker touches memory of its own, so that its pages lie near. A worker in the wrong
- * place is slow and right, so a failure is only logged. */
+/* Before the worker touches private memory, so that the pages lie near. A worker in the wrong place
+ * is slow and right, so a failure is only logged. */
 static void child_take_place(const struct place *place)
 {
 	if (place && place_take(place) < 0)
@@ -104,7 +103,7 @@ static uint32_t child_node_of(const struct place *place)
 	return place && place->node >= 0 ? (uint32_t)place->node : nodes_here();
 }
 
-struct post { /* the orders of a worker at its birth */
+struct post { /* orders for a new worker */
 	uint32_t slot;
 	const struct injection *injection;
 	const struct place *place;
@@ -139,7 +138,7 @@ static int child_journal_main(
 {
 	static struct journal journal;
 	int r = tables_attach(control_fd, store_fd, &journal.rt.tables);
-	this_journal = &journal; /* SIGTERM may come while the journal waits for its file */
+	this_journal = &journal; /* SIGTERM may come while the journal waits for the file */
 	if (r == 0)
 		r = journal_open(&journal, plan);
 	if (r < 0) {
@@ -176,7 +175,7 @@ _Noreturn void child_main(struct manager *m, enum process_kind kind, uint32_t sl
 	if (m->options->tied)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
-		_exit(1); /* no process knows this child; claim_births() waits for its descriptor */
+		_exit(1); /* no process knows the child; claim_births() waits for the descriptor */
 	m->tables.process[slot].start_time = process_start_time(getpid());
 	m->tables.process[slot].pid = getpid();
 	uint32_t worker_kind = m->tables.process[slot].worker_kind % WORKER_KINDS_MAX;

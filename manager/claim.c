@@ -38,7 +38,7 @@ static int claim_lock(const struct manager *m, int fd, const char *path, bool *r
 	struct stat ours, named;
 	*ret_again = false;
 	if (fcntl(fd, F_SETLK, &whole) == 0) {
-		/* The last owner may have removed the file after this process opened it. */
+		/* The last owner may have removed the file after the open. */
 		*ret_again = fstat(fd, &ours) < 0 || lstat(path, &named) < 0 ||
 		    ours.st_ino != named.st_ino || ours.st_dev != named.st_dev;
 		return 0;
@@ -51,7 +51,7 @@ static int claim_lock(const struct manager *m, int fd, const char *path, bool *r
 	return 0;
 }
 
-/* A plm of an earlier version has its lock in the runtime directory, and may be up. */
+/* A plm of an earlier version has the lock in the runtime directory, and may be up. */
 static int claim_refuse_former(const struct manager *m)
 {
 	char path[sizeof m->directory + RUNTIME_NAME_BYTES + 8];
@@ -89,8 +89,8 @@ int claim_take(struct manager *m)
 	    : why(-EBUSY, "other processes create and remove %s all the time", path);
 }
 
-/* Each child keeps the descriptor of the lock file until its pid is in the process table. So the
- * flock() of that file description is free when the last child has said its pid or has died. */
+/* Each child keeps the descriptor of the lock file until the process table names the pid. So the
+ * flock() of the file description is free when the last child is named or dead. */
 int claim_births(struct manager *m)
 {
 	static const struct timespec pause = { .tv_nsec = NS_PER_MS };
@@ -106,7 +106,7 @@ int claim_births(struct manager *m)
 	return 0;
 }
 
-/* Members that outlived their manager ring the bell in the directory of that manager. */
+/* Members of a dead manager ring the bell in the directory of the dead manager. */
 static void claim_go_on(struct manager *m)
 {
 	struct sockaddr_un former;

@@ -32,13 +32,13 @@ static bool death_any_adopted(const struct manager *m)
 	return false;
 }
 
-/* Some damage is seen only by the members that work with it: each of them ends with a message, so
- * do its successors, and the runtime would never be ready. A SIGKILL says nothing about damage. */
+/* Some damage is seen only by working members: each ends with a message, so does each successor,
+ * and the runtime would never be ready. A SIGKILL says nothing about damage. */
 static void death_count_failure(struct manager *m, int status, uint64_t lived_ms)
 {
 	if (m->announced || m->ending || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
 		return;
-	/* The member waited for a lock in vain. If no adopted process lives that could release the
+	/* The member waited for a lock in vain. Without a living adopted process to release the
 	 * lock, two such failures are enough. */
 	m->failures += lived_ms >= LOCK_WAIT_MS && !death_any_adopted(m) ? FAILURES_MAX / 2 : 1;
 	if (m->failures < FAILURES_MAX * (m->adopts ? 1 : m->tables.limits.workers + 1))
@@ -52,8 +52,8 @@ static void death_count_failure(struct manager *m, int status, uint64_t lived_ms
 	mode_end(m);
 }
 
-/* A member that worked, or lived long, is replaced at once. The successor of a member that died
- * young waits. */
+/* After work or a long life a member is replaced at once; after an early death the successor
+ * waits. */
 static void death_plan_restart(
     struct manager *m, uint32_t slot, enum process_kind kind, const char *end)
 {
@@ -70,7 +70,8 @@ static void death_plan_restart(
 		b->delay_ms = b->delay_ms == 0               ? RESTART_DELAY_MIN_MS
 		    : b->delay_ms * 2 > RESTART_DELAY_MAX_MS ? RESTART_DELAY_MAX_MS
 							     : b->delay_ms * 2;
-	/* Every process waits for the scheduler: its first death is mended at once. */
+	/* Every process waits for the scheduler: after the first death a successor comes at
+	 * once. */
 	if (kind == KIND_SCHEDULER && lived_ms >= RESTART_DELAY_MAX_MS / 10)
 		b->delay_ms = 0;
 	b->missing++;
@@ -80,7 +81,7 @@ static void death_plan_restart(
 	    (unsigned long long)lived_ms, b->delay_ms);
 }
 
-/* The worker left on request, or to recycle itself: another worker comes if there are too few. */
+/* The worker left on request, or to be recycled: a successor comes if workers are missing. */
 static void death_plan_vacancy(struct manager *m, uint32_t slot)
 {
 	const struct process *p = &m->tables.process[slot];
@@ -126,8 +127,8 @@ void death_of_member(struct manager *m, uint32_t slot)
 		death_plan_restart(m, slot, kind, end);
 		death_count_failure(m, status, (clock_ns() - m->slot[slot].born_ns) / NS_PER_MS);
 	}
-	/* Before the death is told: no other worker repeats the task while processes that the dead
-	 * worker started still run. */
+	/* Before the death is told: no worker repeats the task while processes started by the dead
+	 * worker still run. */
 	orphans_end(m);
 	orphans_await(m);
 	if (m->slot[slot].adopted && kind == KIND_WORKER)

@@ -2,8 +2,8 @@
  * pidfd for each member.
  *
  * The usual soft limit, 1024, is meant for programs that use select(); the manager takes what the
- * hard limit allows. A child gets back the limit that plm was started with: a command must find the
- * limit that its user chose.
+ * hard limit allows. A child gets back the limit of plm's own start: a command must find the limit
+ * chosen by the user.
  * Where: the manager.  Blocks: never. */
 #ifndef PLM_DESCRIPTORS_H
 #define PLM_DESCRIPTORS_H
@@ -12,6 +12,6 @@
 
 void descriptors_raise(void);
 void descriptors_restore(void);  /* in a child */
-bool descriptors_short(int any); /* no descriptor is left for a client; any: an open one */
+bool descriptors_short(int any); /* no descriptor is left for a client; any: an open descriptor */
 
 #endif

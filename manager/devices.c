@@ -1,7 +1,7 @@
 /* devices.c - GPUs: how many, their names, and which workers have them.
  *
- * Kinds of workers that say gpus=N have so many. Otherwise the GPUs that were detected, or the
- * number that --gpus gives, are dealt to the workers as evenly as possible. */
+ * Kinds of workers with gpus=N have so many. Otherwise the detected GPUs, or the number in --gpus,
+ * are dealt to the workers as evenly as possible. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,7 +41,7 @@ static uint64_t devices_named(const struct options *o)
 	return n;
 }
 
-/* Makes two kinds of one: workers with one GPU more come first. */
+/* Splits the kind in two: workers with an additional GPU come first. */
 static int devices_deal(struct options *o, uint32_t gpus)
 {
 	struct worker_kind plain = o->kind[0];

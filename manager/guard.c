@@ -13,18 +13,18 @@
 
 enum {
 	EXIT_NO_FORK = 73,
-	BOOTED_MS = 100, /* a manager that lived so long was ready: its boot does not kill it */
+	BOOTED_MS = 100, /* a manager that lived so long was ready: not killed by the boot */
 };
 
 struct guard {
 	pid_t manager;
 	uint64_t born_ns;
 	uint64_t delay_ms; /* before the next manager */
-	int signal;        /* that no manager is known to have taken; 0: none */
+	int signal;        /* not known to be taken by a manager; 0: none */
 	sigset_t signals;
 };
 
-/* A signal from the terminal reaches the manager as well, so it is not passed on. */
+/* A signal from the terminal reaches the manager as well, and is not passed on. */
 static void guard_pass_on(struct guard *w, const siginfo_t *info)
 {
 	if (info->si_signo == SIGCHLD || info->si_code > 0)
@@ -33,8 +33,8 @@ static void guard_pass_on(struct guard *w, const siginfo_t *info)
 	kill(w->manager, w->signal);
 }
 
-/* Members of a dead manager become children of the guard, which only reaps them; the next manager
- * looks after them. True: the manager has ended. */
+/* Members of a dead manager become children of the guard and are only reaped here; the next manager
+ * looks after members. True: the manager has ended. */
 static bool guard_reap(const struct guard *w, int *ret_status)
 {
 	int status;
@@ -67,7 +67,7 @@ static uint64_t guard_next_delay_ms(const struct guard *w, bool failed)
 	return delay < RESTART_DELAY_MAX_MS ? delay : RESTART_DELAY_MAX_MS;
 }
 
-/* A signal that comes meanwhile is for the next manager, which ends the members still living. */
+/* A signal during the pause is for the next manager, to end the members still living. */
 static void guard_pause_before_next(struct guard *w)
 {
 	if (w->delay_ms <= RESTART_DELAY_MIN_MS)
@@ -81,7 +81,7 @@ static void guard_pause_before_next(struct guard *w)
 		w->signal = signal;
 }
 
-/* The manager blocks the other signals itself, and takes signals that came before. */
+/* The manager blocks SIGTERM and SIGINT, and takes signals from before. */
 static bool guard_start(struct guard *w, const struct service *service, serve_f *serve)
 {
 	sigset_t deaths;
@@ -98,7 +98,7 @@ static bool guard_start(struct guard *w, const struct service *service, serve_f 
 	return w->manager > 0;
 }
 
-/* The guard's exit code, or -1 when it has logged why another manager is to be started. */
+/* The guard's exit code, or -1 with the reason logged: start another manager. */
 static int guard_judge(struct guard *w, const struct service *service, bool started)
 {
 	int error = errno, status = started ? guard_wait_for_end(w) : 0;

@@ -1,11 +1,10 @@
-/* guard.h - a parent process that starts the manager again when it was killed (--guard).
+/* guard.h - a parent process that starts a killed manager again (--guard).
  *
- * The guard has one thread, opens nothing and maps nothing, so only a signal meant for it can kill
- * it.
- * Death of the manager: the guard forks another, at once or, if the manager died young, after a
- * pause, and that one resumes the runtime. A manager that cannot resume it at the moment
- * (EXIT_TRY_AGAIN: no process, no memory, no descriptor) is followed by another after a pause that
- * grows. A manager that ends by itself ends the guard with its exit code.
+ * The guard has a single thread, opens nothing and maps nothing: only a signal can kill the guard.
+ * Death of the manager: the guard forks another manager, at once or, after an early death, after a
+ * pause, and the new manager resumes the runtime. A manager that cannot resume the runtime at the
+ * moment (EXIT_TRY_AGAIN: no process, no memory, no descriptor) is followed by another after a
+ * growing pause. An orderly end of the manager ends the guard with the same exit code.
  * Death of the guard: the manager goes on without.
  * Blocks: for ever. */
 #ifndef PLM_GUARD_H
@@ -18,7 +17,7 @@ struct service {
 	int ready; /* where the ready line goes */
 };
 
-/* The exit code that tells the guard: the runtime is as it was before this manager. */
+/* Exit code of a manager for the guard alone: the runtime is unchanged. */
 enum { EXIT_TRY_AGAIN = 79 };
 
 typedef int serve_f(const struct service *service); /* the exit code */

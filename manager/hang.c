@@ -10,8 +10,8 @@
 #include "manager/staff.h"
 
 enum {
-	LOOKS = 4,        /* at a worker, in the time after which it hangs */
-	TICKS_MISSED = 3, /* by a sleeping worker, before it counts as hanging */
+	LOOKS = 4,        /* at a worker, in the time of --hang-after */
+	TICKS_MISSED = 3, /* by a sleeping worker, before a kill */
 };
 
 /* A sleeping worker beats once a tick, not more often. */
@@ -50,7 +50,7 @@ static void hang_go_on(struct manager *m, uint64_t now_ns)
 	clock->seen_ns = now_ns;
 }
 
-/* How long this worker has been silent. A beat since the last look is not older than that look. */
+/* How long the worker has been silent. A new beat is not older than the last look. */
 static uint64_t hang_silence_of(struct manager *m, struct watched *w, uint64_t beat_ns)
 {
 	const struct hang *clock = &m->hang;

@@ -1,13 +1,13 @@
-/* hang.h - kills workers that give no sign of life (--hang-after).
+/* hang.h - kills workers without a sign of life (--hang-after).
  *
- * Off by default: a task may be long and right. A worker beats when it begins a task, when its task
- * asks whether it is cancelled (plm_cancelled), and each safety tick while it sleeps, for want of
- * work or in a task that waits for another task. A worker that SIGSTOP holds does none of this: it
- * is a suspect until its time is over, and keeps its task.
- * Silence is measured in time that the manager itself ran, so a suspended machine, or a runtime
- * that SIGSTOP held as a whole, goes on as before. Time counts between two steps of the manager's
- * loop that follow each other as fast as its timer says; a longer gap counts nothing.
- * The kill is the fence: no other worker gets the task until the kernel reports the death.
+ * Off by default: a task may be long and right. A worker beats at the begin of a task, when the
+ * task calls plm_cancelled(), and at each safety tick of a sleep, for want of work or in a task
+ * that waits for another task. A worker held by SIGSTOP does not beat: a suspect until the time is
+ * over, with the task in hand.
+ * Silence is measured in running time of the manager, so a suspended
+ * machine, or a runtime held by SIGSTOP as a whole, goes on as before. Time counts between two
+ * steps of the manager's loop as near as the timer says; a longer gap counts nothing. The kill is
+ * the fence: no other worker gets the task until the kernel reports the death.
  * Where: the manager.  Blocks: never. */
 #ifndef PLM_HANG_H
 #define PLM_HANG_H
@@ -16,10 +16,10 @@
 
 struct manager;
 
-struct hang {             /* a clock that stands still while the manager does not run */
-	uint64_t now_ns;  /* of that clock */
-	uint64_t seen_ns; /* real time of its last setting */
-	uint64_t look_ns; /* of that clock, at the last look at the workers */
+struct hang {             /* a clock, still while the manager does not run */
+	uint64_t now_ns;  /* of the hang clock */
+	uint64_t seen_ns; /* real time of the last setting */
+	uint64_t look_ns; /* of the hang clock, at the last look at the workers */
 	uint64_t due_ns;  /* real time of the next look; DEADLINE_NEVER: no --hang-after */
 };
 

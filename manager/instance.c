@@ -29,7 +29,7 @@ static void instance_bell_path(const struct manager *m, char ret[BELL_PATH_BYTES
 	snprintf(ret, BELL_PATH_BYTES, "%s/%s.bell", m->directory, m->options->name);
 }
 
-/* Kills a process and waits for its end, before its segments are removed. */
+/* Kills a process and waits for the end, before the segments are removed. */
 static void instance_fence(const struct process *p)
 {
 	int pidfd = adopt_still_lives(p) ? (int)syscall(SYS_pidfd_open, p->pid, 0) : -1;
@@ -44,7 +44,7 @@ static void instance_fence(const struct process *p)
 }
 
 /* A living manager counts even without a lock: a user may have removed the lock file, or an older
- * plm may have its lock elsewhere. */
+ * plm may have the lock elsewhere. */
 static int instance_refuse_if_managed(const struct tables *left, const char *name)
 {
 	const struct process *manager = &left->process[SLOT_MANAGER];
@@ -85,7 +85,8 @@ static bool instance_is_ours(const char *path)
 	return lstat(path, &st) == 0 && st.st_uid == geteuid();
 }
 
-/* The creator of a segment writes the first word last: without that word no client ever came in. */
+/* The creator of a segment writes the first word last: without the first word no client ever came
+ * in. */
 static bool instance_never_began(const char *path)
 {
 	uint64_t magic = 0;
@@ -110,8 +111,8 @@ static bool instance_name_is_left(const char *name)
 	return access(path, F_OK) == 0;
 }
 
-/* The segments are of another build, or damaged. They may hold the results of a day's work, so they
- * are renamed and not removed. */
+/* Segments of another build, or damaged segments, may hold the results of a day's work, and are not
+ * removed but renamed. */
 static void instance_rename_aside(const char *name, const char *reason)
 {
 	static const char *const whats[] = { "control", "store" };
@@ -126,7 +127,7 @@ static void instance_rename_aside(const char *name, const char *reason)
 	}
 }
 
-/* Checks what only a manager relies on, beyond the checks of every attach. */
+/* Checks for a manager, beyond the checks of every attach. */
 static int instance_judge(const char *name, const struct tables *left)
 {
 	const struct control *c = left->control;
@@ -179,8 +180,8 @@ static void instance_end_marked_by(const char *path)
 		close(fd);
 }
 
-/* Processes of a runtime that cannot be attached would run for ever, and no program could reach
- * them. -EPROTO, with the former why: no such process lives any more. */
+/* Processes of a runtime without an attach would run for ever, out of reach of any program.
+ * -EPROTO, with the former why: no such process lives any more. */
 static int instance_end_foreign(struct manager *m, const char *path)
 {
 	const char *name = m->options->name;
@@ -240,7 +241,7 @@ static int instance_take_segments(struct manager *m)
 	return r;
 }
 
-/* A directory of another user is never used: the runtime goes on without, and logs that once. */
+/* A directory of another user is never used: the runtime goes on without, after a log line. */
 static void instance_look_at_files(const char *name)
 {
 	int files = tables_files_open(name, false);
@@ -265,7 +266,7 @@ int instance_claim(struct manager *m)
 	if (r == 0)
 		r = claim_record(m);
 	if (r < 0) {
-		/* The lock file is kept only if members of that runtime still need its line. */
+		/* The lock file is kept if segments are left: members may still need the line. */
 		if (!instance_name_is_left(m->options->name))
 			claim_remove(m);
 		close(m->lock);
@@ -275,7 +276,7 @@ int instance_claim(struct manager *m)
 	return r;
 }
 
-/* The bell has a name, so that members that outlive a manager ring the bell of the next one. */
+/* The bell has a name, so that members of a dead manager ring the bell of the next manager. */
 int instance_bell(struct manager *m)
 {
 	char path[BELL_PATH_BYTES];

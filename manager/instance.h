@@ -1,7 +1,6 @@
-/* instance.h - one plm a name, and what a dead plm of that name left: resumed, set aside, or
- * removed.
+/* instance.h - a single plm a name; resumes, sets aside or removes the segments of a dead plm.
  *
- * Where: the manager, at its boot and its end.  Blocks: until killed processes have ended.
+ * Where: the manager, at boot and end.  Blocks: until killed processes have ended.
  * Errors: -errno with a why. */
 #ifndef PLM_INSTANCE_H
 #define PLM_INSTANCE_H
@@ -9,7 +8,7 @@
 struct manager;
 
 /* Takes the name (claim.h), and attaches or removes the segments left. -ESHUTDOWN: the guard asks,
- * and there is nothing to resume. */
+ * and nothing is left to resume. */
 int instance_claim(struct manager *m);
 int instance_bell(struct manager *m); /* opens m->joined */
 void instance_set_aside(struct manager *m, const char *reason);

@@ -11,7 +11,7 @@ enum { FIFO_MAJOR = 4, FIFO_MINOR = 4 };
 
 /* A make other than GNU make knows neither form; without any make, ninja and cargo know the
  * path. */
-static enum jobserver_form form_of_make(void)
+static enum jobserver_form jobserver_form_of_make(void)
 {
 	unsigned major = FIFO_MAJOR, minor = FIFO_MINOR;
 	FILE *make = popen("timeout 5 make --version 2>/dev/null", "re");
@@ -29,7 +29,7 @@ int jobserver_choose(const char *what, const char *text, enum jobserver_form *re
 		[JOBSERVER_NONE] = "none", [JOBSERVER_PIPE] = "pipe", [JOBSERVER_FIFO] = "fifo"
 	};
 	if (!text) {
-		*ret = form_of_make();
+		*ret = jobserver_form_of_make();
 		return 0;
 	}
 	for (size_t i = 0; i < COUNT_OF(names); i++)

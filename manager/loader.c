@@ -45,7 +45,7 @@ static int loader_load_one(struct manager *m, const char *path)
 {
 	const plm_module *module;
 	if (!m->announced && loader_is_loaded(&m->tables.registry, path))
-		return 0; /* a former manager of this runtime has loaded it */
+		return 0; /* loaded by a former manager */
 	int r = module_open(path, &module);
 	if (r < 0)
 		return r;
@@ -69,7 +69,7 @@ static int loader_load(struct manager *m, const char *path)
 	return r;
 }
 
-/* By this mark the next manager finds processes that the module's code has started. */
+/* By the mark the next manager finds processes started by the module's code. */
 static void loader_mark(const struct control *control)
 {
 	char task[MARK_BYTES], slot[MARK_BYTES];
@@ -111,7 +111,7 @@ static void loader_forget(struct manager *m)
 	m->loader = (struct loader){ .pid = 0, .boot_due = m->loader.boot_due };
 }
 
-/* An unwatched loader must not live: nothing would report its end, and no further module could be
+/* An unwatched loader must not live: nothing would report the end, and no further module could be
  * loaded. */
 static int loader_watch(struct manager *m)
 {
@@ -127,7 +127,7 @@ static int loader_watch(struct manager *m)
 	return r;
 }
 
-/* For the client of this process slot; takes over path. */
+/* For the client of the process slot; takes over path. */
 static int loader_start(struct manager *m, char *path, uint32_t slot)
 {
 	int ends[2] = { -1, -1 };
@@ -157,7 +157,7 @@ static int loader_start(struct manager *m, char *path, uint32_t slot)
 	return loader_watch(m);
 }
 
-/* The report of a loader that has ended, or the way it died. */
+/* The report of a dead loader, or the manner of death. */
 static int loader_verdict(const struct manager *m, int status)
 {
 	const struct loader *l = &m->loader;
@@ -234,7 +234,7 @@ int loader_done(struct manager *m)
 	int status = 0, failed = 0;
 	if (!m->loader.pid || waitpid(m->loader.pid, &status, WNOHANG) != m->loader.pid)
 		return 0;
-	orphans_end(m); /* processes that the module's code has started */
+	orphans_end(m); /* processes started by the module's code */
 	int r = loader_verdict(m, status);
 	loader_forget(m);
 	if (slot == SLOT_MANAGER)

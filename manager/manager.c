@@ -42,7 +42,7 @@ static int manager_tie(struct manager *m)
 	return why(-ESRCH, "the process that this runtime is --tied to has ended");
 }
 
-/* From here on a signal waits for the loop, so that the loop can take down a boot half made. */
+/* From here on a signal waits for the loop, so the loop can take down a boot half made. */
 static void manager_hold_signals(sigset_t *ret)
 {
 	sigemptyset(ret);
@@ -80,7 +80,7 @@ static void manager_bind_arenas(struct manager *m)
 }
 
 /* Too little room in /dev/shm is only logged: the runtime may never need all of the store, and
- * `plmctl map` writes output that finds no room to a file. */
+ * `plmctl map` writes output without room to a file. */
 static void manager_compare_store(const struct tables *t)
 {
 	uint64_t there = tables_shm_free(t), wanted = t->limits.store_bytes;
@@ -135,7 +135,7 @@ static int manager_spawn_all(struct manager *m)
 	return r;
 }
 
-/* A boot that fails leaves an adopted runtime as it was. */
+/* A failed boot leaves an adopted runtime unchanged. */
 static void manager_give_up(struct manager *m)
 {
 	if (m->adopts)
@@ -208,7 +208,7 @@ static void manager_announce(struct manager *m)
 	if (!m->draining)
 		sh_store(&m->tables.control->mode, MODE_UP);
 	m->announced = true;
-	if (journal_slot(&m->tables)) /* modules are loaded: it may queue tasks of earlier boots */
+	if (journal_slot(&m->tables)) /* modules are loaded: time to queue tasks of earlier boots */
 		event_bump(&m->tables.process[journal_slot(&m->tables)].event);
 	notify_say(
 	    m->notify, "READY=1\nSTATUS=%s: up, %u workers\n", m->options->name, staff_workers(m));
@@ -243,8 +243,8 @@ static void manager_on_parent_gone(struct manager *m)
 
 static void manager_on_process(struct manager *m, uint32_t slot)
 {
-	/* An earlier event of this turn may have handled the death, and another may have given the
-	 * process slot to a process that lives. */
+	/* An earlier event of the turn may have handled the death, and a later event may have given
+	 * the process slot to a living process. */
 	struct pollfd death = { .fd = m->slot[slot].pidfd, .events = POLLIN };
 	if (death.fd < 0 || poll(&death, 1, 0) != 1)
 		return;
@@ -254,7 +254,7 @@ static void manager_on_process(struct manager *m, uint32_t slot)
 		death_of_member(m, slot);
 }
 
-/* The ready line may have waited for this module. */
+/* The ready line may have waited for the module. */
 static void manager_on_loader(struct manager *m)
 {
 	if (loader_done(m) < 0)
@@ -279,7 +279,7 @@ static void manager_on_event(struct manager *m, uint64_t what)
 	}
 }
 
-/* The journal ends last, because it writes what the other members settle while they end. */
+/* The journal ends last, to write the tasks settled during the end of all members. */
 static void manager_end_step(struct manager *m)
 {
 	if (m->ending && !m->journal_dismissed && members_only_journal(m)) {

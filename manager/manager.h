@@ -1,12 +1,12 @@
-/* manager.h - the process that makes all other processes: plm itself.
+/* manager.h - plm itself, the parent of all processes of the runtime.
  *
  * The manager creates the segments, forks scheduler and workers, watches every member by a pidfd,
- * admits clients, restarts members with back-off, and takes everything down. It takes no shared
- * lock and walks no shared structure but the process table (`make layers` checks the symbols of its
- * objects): a bug in a worker must not stop the one process that can have the rest repaired. It has
- * one thread and loads no user code, so its children are clean.
- * Calls go down: manager.c is the top, and no module of this folder calls a module above itself.
- * Modules record what happened in the struct below, or return it; manager_step() decides.
+ * admits clients, restarts members with back-off, and takes everything down. The manager takes no
+ * shared lock and walks no shared structure but the process table (`make layers` checks the
+ * symbols): a bug in a worker must not stop the process that has damage repaired. A single thread
+ * and no user code keep forked children clean. Calls go down: manager.c is the top, and no module
+ * of the folder calls a module above. Modules record events in the struct below, or return events;
+ * manager_step() decides.
  * Death: nothing else ends. Members and clients go on in shared memory. The next plm of the name
  * resumes the runtime (adopt.h), finds out which processes died meanwhile, and lets clients in. The
  * death of all processes is no special case. With --tied the members end with the manager.
@@ -34,15 +34,15 @@ struct manager {
 	struct watched *slot; /* [processes] */
 	struct place *place;  /* [workers]; NULL: workers are not pinned */
 
-	/* instance.h, claim.h, state.h: what this process holds of the name */
+	/* instance.h, claim.h, state.h: the name and the directories */
 	int lock;                     /* of the name */
 	char directory[108];          /* of the socket and the bell */
-	char state[STATE_PATH_BYTES]; /* the journal's directory; "": there is no journal */
+	char state[STATE_PATH_BYTES]; /* the journal's directory; "": no journal */
 	int state_lock;
-	bool adopts; /* the segments are those of a dead manager */
+	bool adopts; /* the segments of a dead manager */
 
 	int epoll, signals, joined;
-	int parent; /* --tied: the pidfd of the process that started plm, else -1 */
+	int parent; /* --tied: the pidfd of the starter, else -1 */
 	int ready;  /* gets the ready line: stdout, or a pipe to the starter of a daemon */
 	int notify; /* socket of a service manager; -1: none */
 	bool descriptor_freed; /* since the door rests */
@@ -57,14 +57,14 @@ struct manager {
 
 	bool announced; /* the ready line is out */
 	bool draining, ending, failed;
-	bool abandoned;           /* this boot failed; the adopted runtime goes on without it */
+	bool abandoned;           /* the boot failed; the adopted runtime goes on */
 	bool journal_dismissed;   /* the last member was told to end */
 	uint32_t failures;        /* of members, before the ready line */
 	bool hopeless;            /* too many failures: the segments are set aside at the end */
-	uint64_t end_deadline_ns; /* then members that still live are killed */
+	uint64_t end_deadline_ns; /* then living members are killed */
 };
 
 int manager_boot(struct manager *m, const struct options *options, int ready);
-int manager_run(struct manager *m); /* 0, or -EIO: it failed and has said why */
+int manager_run(struct manager *m); /* 0, or -EIO with the reason logged */
 
 #endif

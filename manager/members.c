@@ -22,7 +22,7 @@ int members_make_slots(struct manager *m)
 
 /* ---- after a death ---- */
 
-/* A sleeper may wait for a wake that the dead process consumed: every process looks again. */
+/* The dead process may have consumed the wake of a sleeper: every process looks again. */
 static void members_wake_everybody(struct manager *m)
 {
 	for (uint32_t i = 0; i < m->tables.limits.processes; i++)
@@ -35,14 +35,14 @@ void members_wake(struct manager *m)
 {
 	struct process *scheduler = &m->tables.process[SLOT_SCHEDULER];
 	uint64_t word = sh_load(&scheduler->state);
-	/* A dead scheduler holds no truth, so its process slot is free at once: its successor
+	/* A dead scheduler holds no truth, so the process slot is free at once: the successor
 	 * derives everything again. */
 	process_step(scheduler, &word, PROCESS_FREE);
 	members_changed(&m->tables);
 	members_wake_everybody(m);
 }
 
-/* The state word of a dead process may be damaged; the holds of that process are released all the
+/* The state word of a dead process may be damaged; the holds of the process are released all the
  * same. */
 static void members_insist_that_it_is_dead(struct manager *m, uint32_t slot)
 {

@@ -1,9 +1,8 @@
-/* members.h - what the manager knows of the processes it watches, and what all of them are told
- * together.
+/* members.h - the manager's knowledge of watched processes, and messages to all members.
  *
- * The manager keeps pid, kind and generation of each process in its own memory: the process table
- * is what others see, and may be damaged, so it does not decide which process is killed, reaped or
- * waited for.
+ * The manager keeps pid, kind and generation of each process in private memory: the process table
+ * is for all to see, may be damaged, and does not decide which process is killed, reaped or waited
+ * for.
  * Where: the manager.  Blocks: never.
  * Death: the next manager finds the living processes in the process table (adopt.c). */
 #ifndef PLM_MEMBERS_H
@@ -16,19 +15,19 @@
 
 struct manager;
 
-struct watched { /* what the manager keeps of a process slot */
+struct watched { /* kept of each process slot */
 	int pidfd;
 	int socket; /* clients */
 	pid_t pid;  /* as of the fork, the admission or the adoption, like kind and generation */
 	enum process_kind kind;
 	uint32_t generation;
 	uint64_t born_ns;
-	char *module;            /* a client's request that waits for the loader */
-	uint32_t module_number;  /* number of that request */
-	uint64_t beat_ns;        /* of a worker: its last beat ... */
-	uint64_t beat_judged_ns; /* ... and the time of that beat by the clock of hang.c */
-	bool fenced;  /* killed for giving no sign of life; the kernel has not reported its end */
-	bool adopted; /* its parent was a manager that is dead */
+	char *module;            /* a client's request, waiting for the loader */
+	uint32_t module_number;  /* number of the request */
+	uint64_t beat_ns;        /* of a worker: the last beat ... */
+	uint64_t beat_judged_ns; /* ... and the same on the clock of hang.c */
+	bool fenced;  /* killed for giving no sign of life; the kernel has not reported the end */
+	bool adopted; /* the parent was a former manager */
 };
 
 struct backoff {         /* when to start missing members of a kind */
@@ -45,8 +44,8 @@ void members_gone(struct manager *m, uint32_t slot, int status);
 void members_wake(struct manager *m);               /* after a death: every process looks again */
 void members_signal(struct manager *m, int signal); /* all but the journal, which ends last */
 void members_dismiss_journal(struct manager *m, int signal);
-bool members_only_journal(const struct manager *m); /* no other member lives */
+bool members_only_journal(const struct manager *m); /* the journal is the last member */
 bool members_all_live(const struct manager *m);
-uint32_t members_count(const struct manager *m); /* members that still live */
+uint32_t members_count(const struct manager *m); /* living members */
 
 #endif

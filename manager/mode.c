@@ -12,7 +12,7 @@
 #include "manager/members.h"
 #include "manager/notify.h"
 
-/* The modules of the boot: there will be no ready line. */
+/* The modules of the boot: no ready line will come. */
 static void mode_give_up_modules(struct manager *m)
 {
 	if (m->loader.boot_due > 0)
@@ -34,9 +34,9 @@ void mode_drain(struct manager *m)
 	event_bump(&m->tables.process[SLOT_SCHEDULER].event);
 }
 
-/* A scheduler that has seen the last task settled may be ending already, and is then replaced like
- * any other. A service manager that was told of the stop would kill the runtime after its own
- * time limit, so that stop cannot be taken back. */
+/* A scheduler may have seen the last task settled and be ending already: a successor comes as after
+ * any death. A service manager, once told of the stop, would kill the runtime after a time limit,
+ * so the stop cannot be taken back. */
 int mode_take_back(struct manager *m)
 {
 	if (m->notify >= 0)
@@ -50,7 +50,7 @@ int mode_take_back(struct manager *m)
 	return 0;
 }
 
-/* The scheduler sees the change when it is woken, workers see it at their next task. */
+/* The scheduler sees the change when it is woken, workers at the next task. */
 void mode_admit(struct manager *m, uint32_t admission)
 {
 	log_info("the queue %s, submissions are %s",

@@ -1,7 +1,7 @@
-/* mode.h - whether the runtime takes tasks, drains, or ends; whether its queue rests.
+/* mode.h - whether the runtime takes tasks, drains, or ends; whether the queue rests.
  *
- * Where: the manager alone writes these words of the control page.  Blocks: never.
- * Death of the manager: the words stay, and the next manager obeys them (adopt.c). */
+ * Where: the manager alone writes the words in the control page.  Blocks: never.
+ * Death of the manager: the words stay, and the next manager obeys (adopt.c). */
 #ifndef PLM_MODE_H
 #define PLM_MODE_H
 
@@ -13,8 +13,8 @@ void mode_drain(struct manager *m);    /* no new tasks; the accepted tasks run, 
 int mode_take_back(struct manager *m); /* ends the drain; 0, -ESHUTDOWN */
 void mode_admit(struct manager *m, uint32_t admission); /* ADMISSION_ bits */
 void mode_end(struct manager *m);
-void mode_fail(struct manager *m); /* ends; plm exits as after a boot that failed */
-/* Prints why_text() and ends. A runtime that this manager has adopted goes on without it. */
+void mode_fail(struct manager *m); /* ends; plm exits as after a failed boot */
+/* Prints why_text() and ends. An adopted runtime goes on without the manager. */
 void mode_boot_failed(struct manager *m);
 
 #endif

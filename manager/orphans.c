@@ -30,7 +30,7 @@ void orphans_adopt(void)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
-/* A member, the loader, or an orphan that was killed already. */
+/* A member, the loader, or an orphan killed already. */
 static bool orphans_is_known(const struct manager *m, pid_t pid)
 {
 	if (pid == m->loader.pid)
@@ -46,7 +46,7 @@ static bool orphans_is_known(const struct manager *m, pid_t pid)
 
 static void orphans_end_one(struct manager *m, pid_t pid)
 {
-	kill(pid, SIGKILL); /* a child keeps its pid until the manager waits for it */
+	kill(pid, SIGKILL); /* a child keeps its pid until the manager waits */
 	if (m->orphans.count == ORPHANS_MAX)
 		return; /* found again when another orphan has ended */
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -75,15 +75,15 @@ void orphans_ended(struct manager *m, int pidfd)
 		if (m->orphans.each[i].pidfd != pidfd)
 			continue;
 		if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) == 0 && !info.si_pid)
-			return; /* the event is of an older descriptor with this number */
+			return; /* an event of an older descriptor with the same number */
 		watching_drop(m, pidfd);
 		m->orphans.each[i] = m->orphans.each[--m->orphans.count];
 	}
 	orphans_end(m);
 }
 
-/* SIGKILL was sent to each orphan, and the end of each may bring further orphans. A process that
- * the kernel cannot end at once, because it waits for a disk, must not hold up the manager. */
+/* SIGKILL was sent to each orphan, and the end of each may bring further orphans. A process in a
+ * disk wait, which the kernel cannot end at once, must not hold up the manager. */
 void orphans_await(struct manager *m)
 {
 	uint64_t deadline_ns = deadline_after_ms(AWAIT_MS);
@@ -94,7 +94,7 @@ void orphans_await(struct manager *m)
 	}
 }
 
-/* Processes that a living worker let go, and that then ended by themselves. */
+/* Processes let go by a living worker, and ended since. */
 void orphans_reap(struct manager *m)
 {
 	siginfo_t info = { 0 };
@@ -103,7 +103,7 @@ void orphans_reap(struct manager *m)
 		waitpid(info.si_pid, NULL, WNOHANG);
 }
 
-/* ---- orphans of workers that were no children of this manager ---- */
+/* ---- orphans of adopted workers ---- */
 
 struct marked {            /* the processes to look for */
 	char ending[32];   /* of PLM_TASK */
@@ -153,7 +153,7 @@ static bool orphans_is_marked(const char *pid, const struct marked *marked, char
 	return orphans_is_marked_by(room, n, marked);
 }
 
-/* The pidfd comes first, so that the environment is that of the process to be killed. */
+/* The pidfd comes first, so that the environment belongs to the killed process. */
 static bool orphans_end_if_marked(const char *pid, const struct marked *who, char *room)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, atoi(pid), 0);
@@ -169,7 +169,7 @@ static bool orphans_end_if_marked(const char *pid, const struct marked *who, cha
 	return marked;
 }
 
-/* Repeated while a search finds processes: they may have had children meanwhile. */
+/* Repeated while a search finds processes: each may have had children meanwhile. */
 void orphans_of(uint64_t runtime, const bool *lives)
 {
 	struct marked who = { .lives = lives };

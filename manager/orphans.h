@@ -1,11 +1,11 @@
-/* orphans.h - kills what dead processes leave running.
+/* orphans.h - kills processes left running by dead processes.
  *
  * A command dies with its worker (PDEATHSIG), but the children of the command do not. The manager
- * is a child subreaper (PR_SET_CHILD_SUBREAPER): whatever a worker leaves becomes a child of the
- * manager, in any session, and is killed; its own children follow at its end. The orphans of a
- * worker that was no child of this manager go to another process. They are found by PLM_TASK and
- * PLM_SLOT in the environments of this user's processes, and in the cgroups of their process slots
- * where those exist. Without cgroups an orphan that has cleared its environment is not found.
+ * is a child subreaper (PR_SET_CHILD_SUBREAPER): every orphan of a worker becomes a child of the
+ * manager, in any session, and is killed; grandchildren follow later. Orphans of an adopted worker
+ * go to another process, and are found by PLM_TASK and PLM_SLOT in the environments of the user's
+ * processes, and in the cgroups of process slots where cgroups exist. Without cgroups an orphan
+ * with a cleared environment is not found.
  * Where: the manager.  Blocks: orphans_await() as stated; orphans_of() until killed processes have
  * ended.
  * Death of the manager: the next manager searches again (adopt.c). */
@@ -28,15 +28,15 @@ struct orphans { /* killed, and not yet reported dead */
 	uint32_t count;
 };
 
-void orphans_adopt(void);                         /* makes this process a child subreaper */
-void orphans_end(struct manager *m);              /* kills all children that are no members */
+void orphans_adopt(void);                         /* makes the manager a child subreaper */
+void orphans_end(struct manager *m);              /* kills all children but members */
 void orphans_ended(struct manager *m, int pidfd); /* an orphan has ended, and may leave orphans */
-/* Waits for the killed orphans, 100 ms at most: a death is told when its orphans have ended. */
+/* Waits for the killed orphans, 100 ms at most: a death is told after the orphans. */
 void orphans_await(struct manager *m);
-void orphans_reap(struct manager *m); /* children that ended by themselves */
-/* Kills the processes of a runtime, found by their environment. lives: spare those of the process
- * slots it marks; NULL: spare none. */
+void orphans_reap(struct manager *m); /* children already ended */
+/* Kills the processes of a runtime, found by environment. lives: marks process slots to be spared;
+ * NULL: spare none. */
 void orphans_of(uint64_t runtime, const bool *lives);
-void orphans_unowned(struct manager *m); /* of workers that were no children of this manager */
+void orphans_unowned(struct manager *m); /* of adopted workers */
 
 #endif

@@ -20,7 +20,7 @@ enum { PATH_BYTES = 256, SOON_NS = 5000000, LOOK_NS = 50000000, IDLE_NS = 100000
 
 /* ---- joining ---- */
 
-/* The last jobserver word counts: a make adds its own behind those of its parent. */
+/* The last jobserver word counts: a make adds a word behind those of the parent. */
 static const char *outer_find_jobserver(const char *flags)
 {
 	static const char *const words[] = { "--jobserver-auth=", "--jobserver-fds=" };
@@ -35,7 +35,7 @@ static const char *outer_find_jobserver(const char *flags)
 }
 
 /* A recipe without a + finds the descriptor numbers in MAKEFLAGS but not the descriptors: the
- * numbers may name other files, or none. */
+ * numbers may name wrong files, or none. */
 static bool outer_is_pipe_end(int fd, int mode)
 {
 	struct stat st;
@@ -44,8 +44,7 @@ static bool outer_is_pipe_end(int fd, int mode)
 	    fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
 }
 
-/* The ends are opened anew, because O_NONBLOCK applies to every process that shares a
- * descriptor. */
+/* The ends are opened anew, because O_NONBLOCK applies to all processes with the descriptor. */
 static bool outer_open_ends(struct outer *o, const char *where)
 {
 	char path[PATH_BYTES], again[PATH_BYTES];
@@ -77,14 +76,14 @@ void outer_join(struct manager *m)
 	const char *flags = getenv("MAKEFLAGS"),
 		   *where = flags ? outer_find_jobserver(flags) : NULL;
 	*o = (struct outer){ .cap = c->kind[0].count, .look_ns = DEADLINE_NEVER };
-	if (m->adopts) { /* the dead manager's tokens are lost, and its make may be over */
+	if (m->adopts) { /* the dead manager's tokens are lost, and the make may be over */
 		if (sh_load(&c->outer))
 			sh_store(&c->staff, o->cap);
 		sh_store(&c->outer, 0);
 		return;
 	}
 	if (!where || m->options->daemon)
-		return; /* a daemon outlives the recipe that starts it */
+		return; /* a daemon outlives the recipe */
 	if (c->kinds != 1 || c->kind[0].cpus != 1) {
 		log_warn("the jobserver in MAKEFLAGS is not joined: that takes workers of one kind "
 			 "with one cpu each");
@@ -95,7 +94,7 @@ void outer_join(struct manager *m)
 	log_info(
 	    "joined the jobserver in MAKEFLAGS: 1 worker, up to %u as tokens are free", o->cap);
 	o->joined = true;
-	unsetenv("MAKEFLAGS"); /* tasks find the jobserver of this runtime, or none */
+	unsetenv("MAKEFLAGS"); /* tasks find the jobserver of the runtime, or none */
 	unsetenv("MFLAGS");
 	sh_store(&c->outer, 1);
 	sh_store(&c->staff, 1);
@@ -138,7 +137,7 @@ static void outer_watch(struct manager *m, bool wanted)
 
 struct crew {
 	uint32_t present, busy;
-	bool last_is_idle; /* the worker that would leave next */
+	bool last_is_idle; /* the worker next to leave */
 };
 
 static struct crew outer_look_at_crew(const struct manager *m)

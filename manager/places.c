@@ -20,8 +20,7 @@ uint32_t places_clients(const struct manager *m)
 	return n;
 }
 
-/* Process slots that clients may have, visits included: at least one, or no client could wait for a
- * result. */
+/* Process slots for clients, visits included: at least 1, or no client could wait for a result. */
 static uint32_t places_room(const struct manager *m)
 {
 	uint32_t all =

@@ -21,7 +21,7 @@ static bool spare_processes_is_worker(const struct process *p, uint64_t *ret_wor
 	return process_kind(*ret_word) == KIND_WORKER && process_present(*ret_word);
 }
 
-/* Only a process that lives and stays gets a spare. */
+/* Only a LIVE process gets a spare. */
 static bool spare_processes_is_relieved(const struct manager *m, uint32_t slot, uint64_t word)
 {
 	return process_state(word) == PROCESS_LIVE && tables_relieved(&m->tables, slot);
@@ -73,7 +73,7 @@ static int spare_processes_leisure(const struct process *p)
 	return sh_peek(&p->booked) == BOOKED_FOR_NOBODY ? 3 : 2;
 }
 
-/* A spare that has not joined yet is asked when it has. */
+/* A STARTING spare is asked after joining. */
 static uint32_t spare_processes_next_to_leave(const struct manager *m, const struct ledger *ledger)
 {
 	uint32_t best = 0;

@@ -9,7 +9,7 @@
 
 /* ---- numbers ---- */
 
-/* The control page may be damaged: each number read from it is bounded. */
+/* The control page may be damaged: each number read is bounded. */
 static uint32_t staff_kinds_of(const struct control *c)
 {
 	uint32_t kinds = c->kinds;
@@ -140,7 +140,7 @@ const char *staff_unsound(const struct tables *t)
 
 /* ---- missing workers, workers too many ---- */
 
-/* A worker that leaves counts as missing already, and a spare fills no vacancy. */
+/* A leaving worker counts as missing already, and a spare fills no vacancy. */
 static bool staff_serves(const struct process *p)
 {
 	uint64_t word = sh_load(&p->state);
@@ -154,8 +154,7 @@ static uint32_t staff_gpus_of(const struct worker_kind *kind)
 	return (uint32_t)(kind->amount[RESOURCE_GPUS] / AMOUNT_UNIT);
 }
 
-/* The first worker with fewer processes than it is to have. A dead process need not be asked which
- * worker it was. */
+/* The first worker with too few processes: the number of a dead process need not be known. */
 bool staff_vacancy(const struct manager *m, struct vacancy *ret)
 {
 	const struct control *c = m->tables.control;
@@ -178,12 +177,12 @@ void staff_ask_to_leave(struct manager *m, uint32_t slot)
 	struct process *p = &m->tables.process[slot];
 	uint64_t word = sh_load(&p->state);
 	if (process_step(p, &word, PROCESS_LEAVING)) {
-		members_changed(&m->tables); /* the scheduler takes back the tasks queued for it */
+		members_changed(&m->tables); /* the scheduler takes back the queued tasks */
 		process_bump(&m->tables, slot);
 	}
 }
 
-/* A worker that has not joined yet is asked when it has. */
+/* A STARTING worker is asked after joining. */
 void staff_dismiss(struct manager *m)
 {
 	char title[STAFF_TITLE_BYTES];
@@ -198,7 +197,7 @@ void staff_dismiss(struct manager *m)
 	}
 }
 
-/* ---- the most workers there may be ---- */
+/* ---- the largest number of workers ---- */
 
 int staff_check_room(const struct manager *m, uint32_t wanted, uint32_t clients)
 {

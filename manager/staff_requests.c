@@ -20,7 +20,7 @@ static int staff_requests_read_number(const char *what, const char *text, uint32
 	return 0;
 }
 
-/* Workers that are too many leave, missing workers come. */
+/* Surplus workers leave, missing workers come. */
 static void staff_requests_change(struct manager *m)
 {
 	staff_dismiss(m);

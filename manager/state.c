@@ -12,7 +12,7 @@
 #include "journal/db.h"
 #include "manager/manager.h"
 
-/* The journal holds the environments of commands, so only its owner may read or write there. */
+/* The journal holds the environments of commands, so only the owner may read or write there. */
 static int state_check_directory(const char *path)
 {
 	char reason[WHY_TEXT_BYTES];
@@ -25,9 +25,8 @@ static int state_check_directory(const char *path)
 	return why(fd, "--state: %s", reason);
 }
 
-/* The kernel drops a record lock with its process, and children do not inherit the lock. The first
- * byte of the file is for the manager, the second for the journal, which may outlive its
- * manager. */
+/* The kernel drops a record lock with the process, and children do not inherit the lock. The first
+ * byte of the file is for the manager, the second for the journal, which may live longer. */
 static int state_take_lock(struct manager *m, const char *directory)
 {
 	char path[STATE_PATH_BYTES + 8];
@@ -57,7 +56,7 @@ static int state_take_lock(struct manager *m, const char *directory)
 	return 0;
 }
 
-/* An adopted runtime keeps the journal of its boot. */
+/* An adopted runtime keeps the journal of the first boot. */
 static int state_check_adopted(struct manager *m)
 {
 	const struct journal_shm *j = &m->tables.control->journal;
@@ -88,7 +87,7 @@ static int state_find_directory(struct manager *m)
 	int r = m->options->state ? state_check_directory(m->options->state) : 0;
 	if (r < 0 || !m->options->state)
 		return r;
-	/* An absolute path: clients and the journal have other working directories. */
+	/* An absolute path: clients and the journal have different working directories. */
 	char *full = realpath(m->options->state, NULL);
 	if (!full)
 		return why(-errno, "--state %s: %s", m->options->state, strerror(errno));
@@ -105,8 +104,7 @@ int state_claim(struct manager *m)
 	int r = state_find_directory(m);
 	if (r == 0 && m->state[0])
 		r = state_take_lock(m, m->state);
-	/* Before the ready line: tasks that this version cannot read would be missing from the
-	 * queue. */
+	/* Before the ready line: tasks in an unreadable journal would be missing from the queue. */
 	return r < 0 || !m->state[0] || m->adopts ? r : db_understands(m->state);
 }
 

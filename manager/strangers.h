@@ -1,8 +1,8 @@
-/* strangers.h - connections that have not said hello yet.
+/* strangers.h - connections without a hello.
  *
- * Each connection costs a descriptor, so there are at most STRANGERS_MAX of them. A client says
- * hello within microseconds of its connect: a connection that is silent for GREETING_MS is closed,
- * and the oldest makes way when there is no room. So silent connections keep no client out.
+ * Each connection costs a descriptor, so STRANGERS_MAX is the bound. A client says hello within
+ * microseconds of the connect: a connection silent for GREETING_MS is closed, and the oldest makes
+ * way when there is no room. So silent connections keep no client out.
  * Where: the manager.  Blocks: never. */
 #ifndef PLM_STRANGERS_H
 #define PLM_STRANGERS_H

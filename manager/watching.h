@@ -1,7 +1,7 @@
-/* watching.h - the descriptors whose events the manager's loop waits for.
+/* watching.h - the epoll set of the manager's loop.
  *
  * Where: the manager alone.  Blocks: never.  Errors: -errno with a why.
- * Death: the kernel closes every descriptor; the next manager opens its own. */
+ * Death: the kernel closes every descriptor; the next manager opens a new set. */
 #ifndef PLM_WATCHING_H
 #define PLM_WATCHING_H
 
@@ -13,13 +13,13 @@ enum watch { /* the subject of an epoll event; the low half holds a process slot
 	WATCH_DOOR = 1,
 	WATCH_SIGNAL,
 	WATCH_JOINED,   /* a member became LIVE, or the scheduler wants more or fewer spares */
-	WATCH_STRANGER, /* a connection that has not said hello: its descriptor */
+	WATCH_STRANGER, /* the descriptor of a connection without a hello */
 	WATCH_PROCESS,  /* the pidfd of a process slot */
-	WATCH_SOCKET,   /* the connection of a client: its process slot */
+	WATCH_SOCKET,   /* the connection of a client, by process slot */
 	WATCH_LOADER,
-	WATCH_ORPHAN, /* the pidfd of a process that a dead worker left: its descriptor */
+	WATCH_ORPHAN, /* the pidfd of a process left by a dead worker */
 	WATCH_OUTER,  /* a token of the outer make may be free */
-	WATCH_PARENT, /* --tied: the pidfd of the process that started plm */
+	WATCH_PARENT, /* --tied: the pidfd of the starter */
 };
 
 int watching_add(struct manager *m, int fd, enum watch what, uint32_t which);

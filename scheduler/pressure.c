@@ -130,10 +130,10 @@ static void pressure_end(struct scheduler *s, const struct victim *v, bool for_g
 	if (record_evict(r, &word, for_good) < 0)
 		return; /* just ended, or stopped first by a client */
 	sh_add(&s->t->control->evicted, 1);
-	log_warn("memory: %llu MiB of %llu are free, less than --return-free: the task of the "
-		 "worker in slot %u pid %d, which uses %llu MiB, %s",
+	log_warn("memory: %llu MiB of %llu are free, less than --return-free: the task of "
+		 "worker %u (process slot %u, pid %d), which uses %llu MiB, %s",
 	    (unsigned long long)(s->pressure.available >> 20),
-	    (unsigned long long)(s->pressure.total >> 20), v->process, p->pid,
+	    (unsigned long long)(s->pressure.total >> 20), p->worker, v->process, p->pid,
 	    (unsigned long long)(v->bytes >> 20),
 	    for_good ? "is ended: it does not fit" : "goes back into the queue");
 	uint32_t grace_ms = sh_load(&p->alert) ? EVICTED_COMMAND_GRACE_MS : EVICTED_GRACE_MS;

@@ -314,9 +314,10 @@ static void spares_refuse_youngest(struct scheduler *s, struct scene *scene)
 	if (scene->now_ns - r->stuck_ns < STUCK_NS)
 		return;
 	struct process *p = spares_process_at(s, scene->youngest);
-	log_warn("%u workers wait inside tasks and nobody goes on: the wait of pid %d in process "
-		 "slot %u is refused",
-	    scene->waiting, p->pid, scene->youngest);
+	log_warn(
+	    "%u workers wait inside tasks and no worker goes on: the wait of worker %u (process "
+	    "slot %u, pid %d) is refused",
+	    scene->waiting, p->worker, scene->youngest, p->pid);
 	sh_store(&p->refused, sh_load(&p->waiting_ns));
 	process_post_all(s->t, scene->youngest);
 	r->stuck_ns = scene->now_ns;

@@ -135,9 +135,9 @@ static void task_limits_go_on_stopping(struct scheduler *s, uint32_t index, uint
 		return;
 	}
 	stop->interrupts = GRACE_STEPS; /* nothing more can be done */
-	log_warn("worker in slot %u pid %d runs on with a task that was asked to stop %u ms ago: "
-		 "killed, to be replaced",
-	    owner, s->t->process[owner].pid, stop->grace_ms);
+	log_warn("worker %u (process slot %u, pid %d) runs on with a task that was asked to stop "
+		 "%u ms ago: killed, to be replaced",
+	    s->t->process[owner].worker, owner, s->t->process[owner].pid, stop->grace_ms);
 	scheduler_signal(s, owner, SIGKILL);
 }
 

@@ -7,15 +7,16 @@
 # processes. The longest programs start first, by the seconds of their last run (LOGS/seconds) or
 # else by tests/schedule; the programs that tests/schedule calls alone run one by one at the end.
 #
-# Each program gets a line with its time when it ends. Its output goes to LOGS/NAME.log. The script
-# shows the end of the log of a failed program; with --show it shows every log whole and keeps it,
-# under a name with the variant. Without --show the log of a good program is removed.
+# When a program ends, the script prints a line with its time. Output goes to LOGS/NAME.log. The end
+# of the log is shown if the program failed. With --show every log is shown whole and kept under a
+# name with the variant; without --show the log of a good program is removed.
 #
-# The script counts the checks that a program reports: "95%: Checks: 20, Failures: 1, Errors: 0" (the
-# Check library), or lines that end in "ok" or "FAILED" (the kill sweeps); else the program itself.
-# The closing line is `N passed, N failed`, the exit code 0 only if nothing failed. Lines that begin
-# with "left out" (a test that cannot run here) or "left behind" (tests/support/leftovers.h) are
-# repeated below the line of their program. A program may take $RUN_LIMIT_S (600) seconds.
+# The script counts the checks that a program reports: "95%: Checks: 20, Failures: 1, Errors: 0"
+# (the Check library), or lines that end in "ok" or "FAILED" (the kill sweeps); without such lines
+# the program counts as one check. The closing line is `N passed, N failed`, the exit code 0 only if
+# nothing failed. Lines that begin with "left out" (a test that cannot run here) or "left behind"
+# (tests/support/suite_watcher.h) are repeated below the line of the program. A program may take
+# $RUN_LIMIT_S (600) seconds.
 set -u -m # -m: without job control the shell would let its children ignore SIGINT
 
 show='' jobs=$(($(nproc) + 2))
@@ -34,7 +35,7 @@ declare -A program_of=() began_at=()
 mkdir -p "$logs"
 touch "$logs/seconds"
 
-# A test program that was killed leaves segments and a directory: both are named after its pid.
+# A killed test program leaves segments and a directory, named after the pid of the program.
 for left in /dev/shm/plm-"$(id -u)"-test-* "${TMPDIR:-/tmp}"/plm-test-*; do
 	pid=${left#*-test-} pid=${pid%%-*}
 	[[ $pid =~ ^[0-9]+$ ]] && [ -e "$left" ] && [ ! -d "/proc/$pid" ] && rm -rf "$left"
@@ -102,7 +103,7 @@ start() { # PROGRAM
 	program_of[$!]=$1
 }
 
-finish() { # waits until one of the running programs ends
+finish() { # waits for the next program to end
 	local pid code program
 	wait -n -p pid "${!program_of[@]}"
 	code=$?
@@ -111,7 +112,7 @@ finish() { # waits until one of the running programs ends
 	tell "$program" "$code" $((($(date +%s%N) - began_at[$program]) / 1000000))
 }
 
-watch() { # PROGRAM: the same, its output shown while it runs
+watch() { # PROGRAM: starts and finishes a program, and shows the output meanwhile
 	local began code
 	began=$(date +%s%N)
 	echo "$1"
@@ -123,7 +124,7 @@ watch() { # PROGRAM: the same, its output shown while it runs
 trap 'kill "${!program_of[@]}" 2>/dev/null; wait; exit 130' INT TERM
 
 rm -f "$logs/seconds.new"
-mapfile -t ordered < <(in_order "$@") # no loop that reads: programs would inherit its descriptor
+mapfile -t ordered < <(in_order "$@") # a loop over `read` would leak its descriptor to programs
 for line in "${ordered[@]}"; do
 	program=${line#* } at_once=$jobs
 	[ "${line%% *}" = alone ] && at_once=1
@@ -140,7 +141,7 @@ while [ ${#program_of[@]} -gt 0 ]; do
 	finish
 done
 
-# The times of programs that did not run now stay known.
+# Keep the times of programs that this call did not run.
 awk '!($1 in seen) { seen[$1] = 1; print }' "$logs/seconds.new" "$logs/seconds" >"$logs/seconds.all"
 mv "$logs/seconds.all" "$logs/seconds"
 rm -f "$logs/seconds.new"

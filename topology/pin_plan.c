@@ -57,7 +57,7 @@ static struct place pin_plan_place_of(hwloc_obj_t part, hwloc_obj_t node)
 	return place;
 }
 
-static void plan_none(hwloc_topology_t hwloc, const struct bank *bank, uint32_t banks,
+static void pin_plan_anywhere(hwloc_topology_t hwloc, const struct bank *bank, uint32_t banks,
     uint32_t workers, struct place *ret)
 {
 	struct place anywhere = pin_plan_place_of(hwloc_get_root_obj(hwloc), bank[0].node);
@@ -67,7 +67,8 @@ static void plan_none(hwloc_topology_t hwloc, const struct bank *bank, uint32_t 
 		ret[i] = anywhere;
 }
 
-static void plan_numa(const struct bank *bank, uint32_t banks, uint32_t workers, struct place *ret)
+static void pin_plan_numa(
+    const struct bank *bank, uint32_t banks, uint32_t workers, struct place *ret)
 {
 	for (uint32_t i = 0; i < workers; i++)
 		ret[i] = pin_plan_place_of(bank[i % banks].node, bank[i % banks].node);
@@ -95,7 +96,7 @@ static hwloc_obj_type_t pin_plan_core_type(hwloc_topology_t hwloc)
 	return hwloc_get_nbobjs_by_type(hwloc, HWLOC_OBJ_CORE) > 0 ? HWLOC_OBJ_CORE : HWLOC_OBJ_PU;
 }
 
-static void plan_cores(
+static void pin_plan_cores(
     hwloc_topology_t hwloc, struct bank *bank, uint32_t banks, uint32_t workers, struct place *ret)
 {
 	hwloc_obj_type_t type = pin_plan_core_type(hwloc);
@@ -121,11 +122,11 @@ int topology_plan(const struct topology *t, enum pin mode, uint32_t workers, str
 	uint32_t banks = pin_plan_find_banks(t->hwloc, bank);
 	CHECK(banks > 0); /* hwloc promises a node for every cpu */
 	if (mode == PIN_CORE)
-		plan_cores(t->hwloc, bank, banks, workers, ret);
+		pin_plan_cores(t->hwloc, bank, banks, workers, ret);
 	else if (mode == PIN_NUMA)
-		plan_numa(bank, banks, workers, ret);
+		pin_plan_numa(bank, banks, workers, ret);
 	else
-		plan_none(t->hwloc, bank, banks, workers, ret);
+		pin_plan_anywhere(t->hwloc, bank, banks, workers, ret);
 	free(bank);
 	return 0;
 }

@@ -1,5 +1,5 @@
-/* test_adopt.c - a runtime goes on without its manager, and under the next one; all may be dead
- * before that. What was accepted is there, what was kept is there, nobody is left behind. */
+/* test_adopt.c - a runtime without a manager, and under the next manager, even after the death
+ * of all processes: accepted tasks and kept results stay, no process is left behind. */
 #include <check.h>
 #include <fcntl.h>
 #include <signal.h>

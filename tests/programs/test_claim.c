@@ -1,5 +1,5 @@
-/* test_claim.c - one manager a name, whatever directory it and its clients call theirs: the lock
- * lies beside the segments and says where the door is. */
+/* test_claim.c - one manager for each name, whatever runtime directory the manager and the
+ * clients use: the lock lies beside the segments and names the door. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* test_cli.c - the command line as a user meets it: results, exit codes and messages of the real
+/* test_cli.c - the command line of a user: results, exit codes and messages of the real
  * programs. */
 #include <check.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-/* test_client_ends.c - tasks that end with their client: what a signal, or the death, of a plmctl
- * that waits does to its tasks; and waiting until nothing of a cancelled task runs any more. */
+/* test_client_ends.c - tasks that end with their client: the effect of a signal, or of death, on
+ * the tasks of a waiting plmctl; and waiting until a cancelled task has really ended. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>

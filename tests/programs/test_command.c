@@ -1,6 +1,5 @@
-/* test_command.c - commands as tasks, through the real programs: how they are started, what they
- * find, what becomes of their output, what is said of those that fail. How they end, and what ends
- * with them: test_command_end.c. */
+/* test_command.c - commands as tasks, through the real programs: start, environment, output, and
+ * reports of failures. The end of commands: test_command_end.c. */
 #include <check.h>
 #include <fcntl.h>
 #include <signal.h>

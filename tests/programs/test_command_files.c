@@ -1,5 +1,5 @@
-/* test_command_files.c - the files that commands read values from and write values to, through the
- * real programs: who may have their directory, and that nothing is left of them, whoever dies. */
+/* test_command_files.c - the files through which commands read and write values, through the
+ * real programs: ownership of the directory, and nothing left after any death. */
 #include <check.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
-/* test_command_group.c - commands where cgroups may be made: in a cgroup that says so as systemd
- * does of a unit with Delegate=yes. Wants cgroup version 2 and leave to make one in its root, as
- * root has; without them each test says so and passes. */
+/* test_command_group.c - commands where cgroups can be made, in a cgroup marked like a systemd
+ * unit with Delegate=yes. Wants cgroup version 2 and permission for a cgroup in the root, as
+ * root has; without both each test says so and passes. */
 #include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -16,9 +16,9 @@
 
 #include "base/clock.h"
 #include "tests/support/command_case.h"
-#include "tests/support/leftovers.h"
 #include "tests/support/roles_case.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/suite_watcher.h"
 
 enum { TEST_TIMEOUT_S = 60, PATH_BYTES = 512, LINE_BYTES = 1024 };
 

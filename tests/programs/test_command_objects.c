@@ -1,6 +1,6 @@
-/* test_command_objects.c - commands and futures, through the real programs: values that a command
- * reads, files of it that become values, tasks that it comes after, and what is refused. What
- * becomes of the files when somebody dies: test_command_files.c. */
+/* test_command_objects.c - commands and futures, through the real programs: values that a
+ * command reads, files that become values, tasks to wait for, and refusals. The files after a
+ * death: test_command_files.c. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* test_daemon.c - runtimes in the background: what a daemon keeps of its starter (nothing), and a
- * guard whose restarts fail for a while. */
+/* test_daemon.c - runtimes in the background: a daemon keeps nothing of its starter; a guard
+ * survives failing restarts. */
 #include <check.h>
 #include <fcntl.h>
 #include <limits.h>

@@ -1,5 +1,5 @@
-/* test_descriptors.c - how many files may be open: the manager takes what the hard limit allows,
- * commands keep what was there; a manager that has none left rests until one is free. */
+/* test_descriptors.c - limits of open files: the manager raises the soft limit to the hard one,
+ * commands keep the old limit, and a manager without a free descriptor rests until one is free. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>

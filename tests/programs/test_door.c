@@ -26,14 +26,14 @@ enum {
 	TEST_TIMEOUT_S = 120,
 	CLIENTS_MAX = 300,
 	KNOCKS = 300,    /* more than a backlog and the manager's room for strangers */
-	SHORT_MS = 1000, /* the least that plm_connect_with() takes */
+	SHORT_MS = 1000, /* the smallest patience of plm_connect_with() */
 	RESULTS = 6000,  /* more than a ring of hints holds */
 };
 
 static plm *taken[CLIENTS_MAX];
 static int clients;
 
-/* Takes all process slots that such a client can get; returns how many. */
+/* Takes all process slots open to such a client; returns how many. */
 static int crowd(unsigned flags)
 {
 	int r = 0, before = clients;
@@ -49,6 +49,15 @@ static void disperse(void)
 {
 	while (clients > 0)
 		plm_disconnect(&taken[--clients]);
+}
+
+/* plmctl stop needs a process slot; the scheduler frees the slots of these clients a moment
+ * later. */
+static void disperse_and_stop(void)
+{
+	disperse();
+	ctl_until(&host, "\"running\"", "status", "--json");
+	host_stop();
 }
 
 static void pause_process(pid_t pid)
@@ -77,7 +86,7 @@ static void ctl_expect_says(int code, const char *expected, const char *const *a
 #define expect_ctl(code, expected, ...) \
 	ctl_expect_says((code), (expected), (const char *const[]){ __VA_ARGS__, NULL })
 
-/* A plmctl in the background; it gets the runtime's name by PLM_NAME. */
+/* Starts a plmctl in the background; PLM_NAME names the runtime. */
 static pid_t ctl_begin(const char *command, const char *option)
 {
 	char path[512];
@@ -162,7 +171,7 @@ START_TEST(resume_takes_a_stop_back)
 }
 END_TEST
 
-/* The scheduler may be on its way out: it is then replaced. */
+/* The scheduler may be ending; then the manager replaces the process. */
 START_TEST(a_stop_taken_back_at_any_moment_leaves_a_runtime_that_works)
 {
 	enum { ROUNDS = 30 };
@@ -170,7 +179,7 @@ START_TEST(a_stop_taken_back_at_any_moment_leaves_a_runtime_that_works)
 	for (int i = 0; i < ROUNDS; i++) {
 		ck_assert_int_eq(plm_stop(client, 0), 0);
 		int r = plm_resume(client);
-		if (r < 0) { /* it was faster, and ends */
+		if (r < 0) { /* plmctl was faster, and ends */
 			ck_assert_msg(r == -EHOSTDOWN, "%d: %s", r, plm_why());
 			ck_assert(wait_for_death(host.pid));
 			plm_disconnect(&client);
@@ -190,7 +199,7 @@ START_TEST(as_many_clients_as_a_crowd_has_find_a_place_by_default)
 {
 	pool_boot();
 	ck_assert_int_ge(crowd(0), 200);
-	plm *last = taken[clients - 1]; /* of a slot whose holds lie in another word */
+	plm *last = taken[clients - 1]; /* of a process slot with its holds in another word */
 	expect_alive(last, 0);
 	expect_alive(client, 0);
 	disperse();
@@ -220,7 +229,7 @@ START_TEST(when_clients_have_all_places_one_can_still_look_and_rule)
 	free(ctl_expect(&host, 0, "pause"));
 	free(ctl_expect(&host, 0, "resume"));
 	free(ctl_expect(&host, 0, "cancel", text));
-	free(ctl_expect(&host, 0, "stop")); /* the waiting ones do not hold it up */
+	free(ctl_expect(&host, 0, "stop")); /* waiting clients do not delay the stop */
 	disperse();
 	plm_disconnect(&client);
 	runtime_end(&host);
@@ -233,12 +242,11 @@ START_TEST(spares_by_default_leave_places_to_clients)
 	    &host, "--workers", "40", "--processes", "64", "--tasks", "4096", "--store", "16M", );
 	host_join();
 	ck_assert_int_ge(crowd(0), 5);
-	disperse();
-	host_stop();
+	disperse_and_stop();
 }
 END_TEST
 
-/* Takes what there is, until there are so many. */
+/* Takes process slots until this number. */
 static bool clients_come_to(void *context)
 {
 	const int *wanted = context;
@@ -246,7 +254,7 @@ static bool clients_come_to(void *context)
 	return clients == *wanted;
 }
 
-/* Again when it was refused: the places of those that have just left are not free at once. */
+/* Tries again after a refusal: slots of departed clients are not free at once. */
 static bool drain_begins(void *context)
 {
 	pid_t *drain = context;
@@ -314,8 +322,7 @@ START_TEST(clients_never_get_the_places_of_workers_that_died)
 		until(workers_are_back, NULL, "as many workers as before");
 	}
 	expect_alive(client, 0);
-	disperse();
-	host_stop();
+	disperse_and_stop();
 }
 END_TEST
 
@@ -332,7 +339,7 @@ static bool log_says(void *expected)
 	return strstr(log, expected) != NULL;
 }
 
-/* The slot of a dead worker is free when the scheduler has cleaned up; that one is stopped. */
+/* The scheduler, now stopped, would free the slot of a dead worker. */
 START_TEST(a_worker_that_finds_no_place_is_told_of_and_comes_when_there_is_one)
 {
 	boot_small("0");
@@ -345,8 +352,7 @@ START_TEST(a_worker_that_finds_no_place_is_told_of_and_comes_when_there_is_one)
 	continue_process(scheduler);
 	until(log_says, "a process slot is free again for the worker", "a word about it");
 	pool_until(pool_workers_are, POOL_WORKERS, "workers");
-	disperse();
-	host_stop();
+	disperse_and_stop();
 }
 END_TEST
 
@@ -366,7 +372,7 @@ START_TEST(a_late_answer_is_not_taken_for_that_of_the_next_request)
 		ck_assert_int_eq(plm_drain_worker(impatient, 99), -ENOENT);
 		ck_assert_int_eq(plm_resume(impatient), 0);
 	}
-	pool_until(pool_workers_are, 2, "workers"); /* what was asked is done still */
+	pool_until(pool_workers_are, 2, "workers"); /* the request is still fulfilled */
 	plm_disconnect(&impatient);
 	host_stop();
 }
@@ -460,7 +466,7 @@ END_TEST
 
 /* ---- a scheduler or a journal that does not act ---- */
 
-/* "... nothing from it for N ms": less than anybody waits who was not told how long. */
+/* "... nothing from it for N ms": shorter than any default wait. */
 static void expect_gave_up_early(void)
 {
 	const char *said = strstr(plm_why(), "nothing from it for ");
@@ -496,7 +502,7 @@ END_TEST
 
 static plm_ref many[RESULTS];
 
-/* A client whose ring is full, and who holds what it would have to give back. */
+/* A client with a full ring and with holds to give back. */
 static plm *crowd_ring(void)
 {
 	plm *handle;
@@ -518,7 +524,7 @@ START_TEST(submitting_behind_a_stopped_scheduler_ends_in_time_and_what_was_taken
 	int r = 0, n = 0;
 	runtime_boot(&host, "--workers", "3", "--tasks", "16384", "--store", "16M", );
 	host_join();
-	ck_assert_int_eq(plm_pause(client), 0); /* so that each goes through the scheduler */
+	ck_assert_int_eq(plm_pause(client), 0); /* each goes through the scheduler */
 	ck_assert_int_eq(plm_connect_with(&impatient, host.name, 0, SHORT_MS), 0);
 	pid_t scheduler = pool_status().scheduler_pid;
 	pause_process(scheduler);
@@ -527,7 +533,7 @@ START_TEST(submitting_behind_a_stopped_scheduler_ends_in_time_and_what_was_taken
 	ck_assert_msg(r == -ETIMEDOUT, "%d after %d tasks: %s", r, n, plm_why());
 	expect_says(plm_why(), "is stopped");
 	plm *leaver = crowd_ring();
-	plm_disconnect(&leaver); /* ends, though nobody hears what it drops */
+	plm_disconnect(&leaver); /* ends, though no process reads the drops */
 	continue_process(scheduler);
 	ck_assert_int_eq(plm_resume(client), 0);
 	ck_assert_int_eq(plm_wait(impatient, many, (size_t)n, (size_t)n, DEADLINE_MS, NULL), 0);

@@ -1,5 +1,4 @@
-/* test_dump.c - plmdump: on a runtime that runs, that died, that was copied, and on any bytes at
- * all. */
+/* test_dump.c - plmdump on a living, dead or copied runtime, and on random bytes. */
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>

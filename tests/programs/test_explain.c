@@ -1,4 +1,5 @@
-/* test_explain.c - plmctl explain: for each rule that keeps a task back, one task it keeps back. */
+/* test_explain.c - plmctl explain: for each rule that keeps a task back, a task that the rule
+ * keeps back. */
 #include <check.h>
 #include <signal.h>
 #include <stdio.h>

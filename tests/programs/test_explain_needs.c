@@ -1,4 +1,4 @@
-/* test_explain_needs.c - plmctl explain of tasks that ask for more than a slot; damaged tables. */
+/* test_explain_needs.c - plmctl explain for tasks of several cpus; damaged tables. */
 #include <check.h>
 #include <signal.h>
 #include <stdio.h>

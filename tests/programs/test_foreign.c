@@ -1,5 +1,5 @@
-/* test_foreign.c - living processes of a runtime whose tables this build cannot read: the kernel
- * knows who has them mapped. They are never left behind, and never ended unasked. */
+/* test_foreign.c - living processes of a runtime with tables of another build: the kernel lists
+ * the processes that map the tables. They are never left behind, and never ended unasked. */
 #include <check.h>
 #include <fcntl.h>
 #include <limits.h>

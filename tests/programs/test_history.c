@@ -1,4 +1,4 @@
-/* test_history.c - the history of durable tasks: its bounds, searches and sums. */
+/* test_history.c - bounds, searches and sums of the history of durable tasks. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

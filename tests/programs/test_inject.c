@@ -1,5 +1,5 @@
-/* test_inject.c - faults on purpose: the text, the draw, and that each fault really acts on a
- * running runtime. */
+/* test_inject.c - injected faults: their text, their draw, and their effect on a running
+ * runtime. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>

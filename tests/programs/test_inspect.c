@@ -176,6 +176,57 @@ START_TEST(processes_and_modules_are_shown)
 }
 END_TEST
 
+static bool in_force(plm_inspect *in, const char *policy)
+{
+	plm_policy_row row;
+	uint64_t cursor = 0;
+	while (plm_inspect_policies(in, &cursor, &row, sizeof row, 1) == 1)
+		if (row.in_force)
+			return strcmp(row.policy, policy) == 0;
+	return false;
+}
+
+START_TEST(a_connected_program_asks_the_same)
+{
+	plm *client;
+	plm_inspect *in;
+	plm_status status;
+	char name[32];
+	ck_assert_int_eq(plm_connect(&client, rt.name), 0);
+	ck_assert_int_eq(plm_inspect_of(&in, client), 0);
+	ck_assert_int_eq(plm_status_get(client, &status), 0);
+	ck_assert_uint_eq(status.workers, 2);
+	ck_assert_int_eq(plm_status_get_sized(client, (plm_status *)(void *)name, sizeof name), 0);
+	ck_assert_str_eq(name, rt.name);
+	ck_assert_int_eq(plm_alive(client), 0);
+	ck_assert_int_eq(plm_inside(client), 0);
+	ck_assert_int_eq(plm_flush(client, 0), 0);
+	ck_assert_int_eq(plm_set_policy(client, "random"), 0);
+	ck_assert(in_force(in, "random"));
+	ck_assert_int_eq(plm_set_policy(client, "nonsense"), -ENOENT);
+	ck_assert_int_eq(plm_set_policy(client, NULL), -EINVAL);
+	ck_assert(in_force(in, "random"));
+	plm_process_row row;
+	uint64_t cursor = 0;
+	ck_assert_int_eq(
+	    plm_inspect_processes(in, 1u << PLM_KIND_CLIENT, &cursor, &row, sizeof row, 1), 1);
+	ck_assert_int_eq(row.pid, getpid());
+	ck_assert_uint_eq(row.worker, PLM_NOBODY);
+	plm_ref ref;
+	plm_task_filter mine = { .by = PLM_BY_HOLDER, .holder = row.process };
+	ck_assert_uint_eq(count(in, &mine), 0);
+	ck_assert_int_eq(plm_submit(client, &(plm_task){ .function = "probe.noop" }, &ref), 0);
+	ck_assert_uint_eq(count(in, &mine), 1);
+	mine.holder = UINT32_MAX;
+	uint64_t first = 0;
+	plm_task_row task;
+	ck_assert_int_eq(
+	    plm_inspect_tasks(in, &mine, sizeof mine, 0, &first, &task, sizeof task, 1), -EINVAL);
+	plm_disconnect(&client);
+	plm_inspect_close(&in);
+}
+END_TEST
+
 START_TEST(what_a_dead_runtime_left_is_shown)
 {
 	char *ref = ctl_expect(&rt, 0, "submit", "--detach", "--", "echo", "the last word");
@@ -485,6 +536,7 @@ int main(void)
 	tcase_add_test(running, a_living_runtime_is_shown);
 	tcase_add_test(running, what_keeps_a_task_back_is_told);
 	tcase_add_test(running, processes_and_modules_are_shown);
+	tcase_add_test(running, a_connected_program_asks_the_same);
 	tcase_add_test(running, copies_say_the_same_and_damaged_copies_end_in_rows_or_errors);
 	tcase_add_test(running, rows_of_another_size_are_filled_as_far_as_both_know);
 	tcase_add_test(running, references_that_name_nothing_are_told_apart);

@@ -26,12 +26,12 @@
 enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 256, LOOK_NS = 1000000, SLOTS = 4, MAKERS = 3 };
 #define ALL UINT32_MAX
 
-struct jobs { /* shared with all of them */
+struct jobs { /* shared with all jobs */
 	_Atomic uint32_t started, running, most, ended;
-	_Atomic uint32_t gate;       /* the job that was started as number n ends if n < gate ... */
-	_Atomic uint32_t meet;       /* ... or when so many were started; 0: not for that */
-	_Atomic uint32_t of[MAKERS]; /* started, by whose they are */
-	_Atomic int32_t parent[MAKERS]; /* the make that started the last of them */
+	_Atomic uint32_t gate;          /* job n ends if n < gate ... */
+	_Atomic uint32_t meet;          /* ... or after so many starts; 0: no such condition */
+	_Atomic uint32_t of[MAKERS];    /* started jobs by make */
+	_Atomic int32_t parent[MAKERS]; /* make of the last started job */
 };
 
 static struct jobs *jobs;
@@ -64,7 +64,7 @@ static int job(struct jobs *j, uint32_t who)
 	return 0;
 }
 
-/* As a make does it that knows the path: a token for each job beyond the first. */
+/* As a make that knows the path: a token for each job beyond the first. */
 static int small_make(struct jobs *j, int count)
 {
 	char path[PATH_BYTES], token;
@@ -138,7 +138,7 @@ static void write_makefile(int count, uint32_t who)
 	scratch_write(&host, name, text, (size_t)n, path, sizeof path);
 }
 
-/* The reference of its task. */
+/* Returns the reference of the task. */
 static char *begin_make(int count, uint32_t who)
 {
 	char name[32];
@@ -171,7 +171,7 @@ static void expect_success(char *ref)
 	    "%u running, %u lent)",                                                       \
 	    jobs->started, jobs->running, slots_lent())
 
-/* So many slots are kept for borrowers, by workers that live. */
+/* The cpus kept for borrowers by living workers. */
 static uint32_t slots_lent(void)
 {
 	const struct tables *t = plm_tables(client);
@@ -191,7 +191,7 @@ static uint32_t borrowers_that_want(void)
 	return n;
 }
 
-/* The first process slot of a worker that is lent, or that borrows. */
+/* The first process slot of a worker that lends or borrows. */
 static const struct process *worker_that(bool borrows)
 {
 	const struct tables *t = plm_tables(client);
@@ -209,7 +209,7 @@ static bool all_are_asked_back(void)
 	return slots_lent() == SLOTS - 1 && lent_out(lent) == SLOTS - 1 && lent_limit(lent) == 0;
 }
 
-/* A make that has all slots, with a job at work in each; and more to do. */
+/* Starts a make that has all cpus, with a job on each cpu and more jobs to do. */
 static char *make_with_all_slots(void)
 {
 	char *ref = begin_make(12, 0);

@@ -1,6 +1,6 @@
-/* test_journal.c - durable tasks, through the real programs: what was accepted is there after all
- * processes and both segments are gone; what had ended is not run again. A journal that is damaged,
- * or cannot be written: test_journal_damage.c. */
+/* test_journal.c - durable tasks, through the real programs: accepted tasks return after the
+ * loss of all processes and both segments; ended tasks do not run again. A damaged journal, or a
+ * full disk: test_journal_damage.c. */
 #include <check.h>
 #include <signal.h>
 #include <stdio.h>

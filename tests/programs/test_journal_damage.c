@@ -1,5 +1,5 @@
-/* test_journal_damage.c - a journal that is torn, damaged, no journal at all, or cannot be written
- * for want of room: what is whole is used, what was said durable is there, and each is said. */
+/* test_journal_damage.c - a journal that is torn, damaged, of another format, or out of room:
+ * whole parts are used, durable tasks return, and each case is reported. */
 #include <check.h>
 #include <dirent.h>
 #include <fcntl.h>

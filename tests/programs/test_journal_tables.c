@@ -1,6 +1,5 @@
-/* test_journal_tables.c - a journal whose tables are not those that it is made with, and rows that
- * are rare: what is sound is refused and left alone, what is damaged is salvaged, its tasks run,
- * and nobody dies of it. */
+/* test_journal_tables.c - a journal with foreign tables, and rare rows: a sound file is refused
+ * and left alone, a damaged file is salvaged, its tasks run, and no process dies. */
 #include <check.h>
 #include <dirent.h>
 #include <sqlite3.h>
@@ -73,7 +72,8 @@ static void is_refused(void)
 		NULL };
 	struct output_of o = program_run(&host, "plm", arguments, NULL, 0);
 	ck_assert_msg(o.code == 73, "exit code %d: %s", o.code, o.err);
-	ck_assert_msg(strstr(o.err, "a newer version made it, or a user altered it") != NULL, "%s", o.err);
+	ck_assert_msg(
+	    strstr(o.err, "a newer version made it, or a user altered it") != NULL, "%s", o.err);
 	output_free(&o);
 	ck_assert_uint_eq(files_set_aside(), before);
 }

@@ -1,4 +1,4 @@
-/* test_keep.c - plm --keep-finished and --keep, as people use them: through the real programs. */
+/* test_keep.c - plm --keep-finished and --keep, through the real programs. */
 #include <check.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* test_limits.c - limits of time, retries, dead tasks, tasks that do not stop; through the real
- * programs, with tasks that write down when and where each attempt began
+/* test_limits.c - time limits, retries, dead tasks and tasks that do not stop; through the real
+ * programs, with tasks that note time and place of each attempt
  * (tests/support/modules/mod_stubborn.c). */
 #include <check.h>
 #include <errno.h>

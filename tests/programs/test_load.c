@@ -1,6 +1,5 @@
-/* test_load.c - task files, through the real programs: what each format says, lines that cannot be,
- * what is told of those that are loaded. Names, and files that are loaded again:
- * test_load_again.c. */
+/* test_load.c - task files, through the real programs: each format, wrong lines, and the tasks
+ * of loaded lines. Names, and files loaded again: test_load_again.c. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

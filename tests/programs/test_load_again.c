@@ -1,5 +1,5 @@
-/* test_load_again.c - task files whose lines name each other, files that are loaded again, waiting
- * for what was loaded and for room. */
+/* test_load_again.c - task files whose lines name each other, files loaded again, waiting for
+ * loaded tasks and for room. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

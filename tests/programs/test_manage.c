@@ -1,5 +1,5 @@
-/* test_manage.c - what is done to many tasks at once, through the real programs: cancel, requeue,
- * retry, move, forget, wait. What a filter finds: test_tasks.c. */
+/* test_manage.c - operations on many tasks at once, through the real programs: cancel, requeue,
+ * retry, move, forget, wait. Filters: test_tasks.c. */
 #include <check.h>
 #include <fcntl.h>
 #include <signal.h>

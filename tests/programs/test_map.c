@@ -1,5 +1,5 @@
-/* test_map.c - plmctl map through the real programs: inputs, replacement strings, output, limits,
- * logs, a runtime of its own. Beside GNU parallel: test_map_parallel.c. With processes killed:
+/* test_map.c - plmctl map through the real programs: inputs, replacement strings, output,
+ * limits, logs, a private runtime. Beside GNU parallel: test_map_parallel.c. Under kills:
  * test_map_kill.c. */
 #include <check.h>
 #include <sched.h>

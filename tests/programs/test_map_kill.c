@@ -1,6 +1,6 @@
-/* test_map_kill.c - a long map, with workers and schedulers of its runtime killed all the while:
- * nothing is lost, nothing is done more often than deaths allow, and outputs are whole. Its own
- * death, too: another one goes on from its log. */
+/* test_map_kill.c - a long map while workers and schedulers are killed: no job is lost, none
+ * runs more often than the deaths allow, and outputs are whole. After the death of a map the
+ * next map continues from the log. */
 #include <check.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
-/* test_map_parallel.c - plmctl map beside GNU parallel: the same words behind both, and the same
- * output, order, exit code and job log must come of it. Where they differ on purpose,
- * docs/shell.md says how, and there is no row here. */
+/* test_map_parallel.c - plmctl map beside GNU parallel: the same arguments must give the same
+ * output, order, exit code and job log. docs/shell.md lists the intended differences, which have
+ * no row here. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

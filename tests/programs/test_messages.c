@@ -1,5 +1,5 @@
-/* test_messages.c - what a user is told can be acted on: it names the thing and what to do, in
- * words that stand in no glossary. Each row was once a riddle. */
+/* test_messages.c - messages that a user can act on: each names the thing and the remedy in
+ * plain words. Each row was once a riddle. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

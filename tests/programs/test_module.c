@@ -1,5 +1,5 @@
-/* test_module.c - modules whose own code hangs, dies or starts processes while it is loaded: the
- * manager goes on, others are let in, and what was started ends. */
+/* test_module.c - modules that hang, die or start processes while they are loaded: the manager
+ * goes on, clients are let in, and started processes end. */
 #include <check.h>
 #include <glob.h>
 #include <signal.h>

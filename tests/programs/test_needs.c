@@ -1,4 +1,4 @@
-/* test_needs.c - workers of kinds, and tasks that ask for more than a slot. */
+/* test_needs.c - workers of kinds, and tasks of several cpus or resources. */
 #include <check.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* test_nested.c - tasks that wait inside for others: spare processes stand in for them, at most so
- * many, and at the last resort a wait is refused. */
+/* test_nested.c - tasks that wait inside for tasks: spares stand in, up to the cap; at the cap a
+ * wait is refused. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>

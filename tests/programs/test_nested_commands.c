@@ -1,5 +1,5 @@
-/* test_nested_commands.c - commands that wait, through plmctl, for tasks of the runtime that runs
- * them: a spare process gets their slot, and a wait that can never end is an error with words. */
+/* test_nested_commands.c - commands that wait, through plmctl, for tasks of their own runtime: a
+ * spare gets the cpu, and a wait that can never end is an error. */
 #include <check.h>
 #include <signal.h>
 #include <stdio.h>

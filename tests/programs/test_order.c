@@ -1,5 +1,5 @@
-/* test_order.c - which of the queued tasks come first, in a real runtime; the rules themselves are
- * tried one by one in test_place.c. */
+/* test_order.c - the order of queued tasks in a real runtime; test_place.c checks the single
+ * rules. */
 #include <check.h>
 #include <stdlib.h>
 

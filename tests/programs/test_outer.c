@@ -16,8 +16,8 @@
 #include "base/clock.h"
 #include "client/handle.h"
 #include "tests/support/command_case.h"
-#include "tests/support/leftovers.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/suite_watcher.h"
 
 enum { TEST_TIMEOUT_S = 120, TASKS = 4, LOOK_NS = 1000000, LINE_BYTES = 256 };
 

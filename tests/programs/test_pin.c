@@ -1,4 +1,4 @@
-/* test_pin.c - where workers of a real runtime run, and what `plmctl topology` says of it. */
+/* test_pin.c - the cpus of workers in a real runtime, and the output of `plmctl topology`. */
 #include <check.h>
 #include <sched.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-/* test_pool.c - workers that come and go while a runtime is up, and a queue that rests. */
+/* test_pool.c - workers that come and go while a runtime is up, and a paused queue. */
 #include <check.h>
 #include <errno.h>
 #include <signal.h>

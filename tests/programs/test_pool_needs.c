@@ -1,4 +1,4 @@
-/* test_pool_needs.c - tasks that need several slots, while workers leave and the queue rests. */
+/* test_pool_needs.c - tasks of several cpus, while workers leave and the queue is paused. */
 #include <check.h>
 #include <errno.h>
 #include <string.h>

@@ -21,9 +21,9 @@
 #include "tests/support/deaths.h"
 #include "tests/support/fixture.h"
 #include "tests/support/json.h"
-#include "tests/support/leftovers.h"
 #include "tests/support/roles_case.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/suite_watcher.h"
 
 enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 192, LINE_BYTES = 512, NOTES_MAX = 16 };
 
@@ -31,7 +31,7 @@ static char notes[PATH_BYTES], meter_directory[96], meter[PATH_BYTES];
 
 /* ---- a machine with so much memory ---- */
 
-/* In one piece: whoever reads it meanwhile reads the former text. */
+/* Rename a new file, so that readers see the old or the new text. */
 static void set_memory(unsigned total_mb, unsigned free_mb)
 {
 	char text[LINE_BYTES], fresh[PATH_BYTES + 8];
@@ -58,7 +58,7 @@ static void boot_with(const char *const *arguments)
 }
 #define boot(...) boot_with((const char *const[]){ __VA_ARGS__, NULL })
 
-/* accept from 100M, return below 50M, of a total that each test chooses. */
+/* Accept from 100M, return below 50M, of a total that each test sets. */
 static void boot_simulated(unsigned total_mb, const char *victim)
 {
 	test_path("meter-XXXXXX", meter_directory, sizeof meter_directory);
@@ -111,7 +111,7 @@ static void until_noted(int wanted)
 	until(are_noted, &wanted, "the commands' notes are written");
 }
 
-/* A shell that keeps a text of so many MB, writes "WHO PID ATTEMPT", and sleeps. */
+/* Submits a shell that keeps a text of so many MB, writes "WHO PID ATTEMPT", and sleeps. */
 static char *keeper(const char *who, unsigned mb, const char *option, const char *value)
 {
 	char line[LINE_BYTES];
@@ -157,7 +157,7 @@ static void expect_in(const char *text, const char *words)
 
 static void expect_explained(const char *ref, const char *text)
 {
-	ctl_until(&host, text, "explain", ref); /* one that was asked to stop takes a moment */
+	ctl_until(&host, text, "explain", ref); /* a cancelled task takes a moment to end */
 }
 
 static void cancel(char *ref)
@@ -181,7 +181,7 @@ START_TEST(no_task_starts_while_less_is_free_than_accept_free)
 	char *state = ctl_expect(&host, 0, "status");
 	expect_in(state, "memory-short");
 	free(state);
-	set_memory(1000, 102); /* hardly more: not yet, lest it goes to and fro */
+	set_memory(1000, 102); /* a little more is not enough, lest tasks go to and fro */
 	ctl_until(&host, "\"memory_free\": 106954752", "status", "--json");
 	until_short(1);
 	set_memory(1000, 900);
@@ -211,7 +211,7 @@ START_TEST(the_task_that_started_last_goes_back_and_waits_for_what_it_used)
 	set_memory(400, 150);
 	until_short(0);
 	expect_explained(fresh, "it was ended when memory ran out and had used about");
-	kill(status_now().scheduler_pid, SIGKILL); /* what it used is remembered in its record */
+	kill(status_now().scheduler_pid, SIGKILL); /* the record remembers the used memory */
 	char *next = ctl_expect(&host, 0, "call", "probe.echo", "others start");
 	free(next);
 	expect_explained(fresh, "it was ended when memory ran out and had used about");
@@ -356,7 +356,7 @@ static bool write_number(const char *directory, const char *file, long number)
 	return good;
 }
 
-/* A control group with so much memory, and this process in it; its children are born there. */
+/* Enters a control group with so much memory; children are born in the group. */
 static bool enter_group(unsigned mb, char ret[PATH_BYTES])
 {
 	char name[32];
@@ -382,12 +382,13 @@ static bool is_removed(void *directory)
 }
 
 #ifdef __SANITIZE_ADDRESS__
-enum { GROUP_MB = 1000 }; /* the runtime itself has more than a program usually would */
+enum { GROUP_MB = 1000 }; /* the runtime alone needs more here */
 #else
 enum { GROUP_MB = 400 };
 #endif
 
-/* The second one grows until little is left, goes back, and waits; alone it still does not fit. */
+/* The second task grows until little is left, goes back, and waits; even alone the task does not
+ * fit. */
 START_TEST(in_a_control_group_without_enough_memory_tasks_go_back_and_fail_in_earnest)
 {
 	char group[PATH_BYTES];
@@ -418,7 +419,7 @@ END_TEST
 
 /* ---- one command ---- */
 
-/* Its value in `plmctl info --json`, as a number. */
+/* A number of `plmctl info --json`. */
 static uint64_t info_number(const char *ref, const char *key)
 {
 	char *out = ctl_expect(&host, 0, "info", "--json", ref);

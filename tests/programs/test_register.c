@@ -1,4 +1,4 @@
-/* test_register.c - who takes part: what is listed, who hangs, who is replaced, and how fast. */
+/* test_register.c - lists of members, hung and replaced workers, and the speed of a replacement. */
 #include <check.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,10 +10,10 @@
 #include "client/handle.h"
 #include "tests/support/fixture.h"
 #include "tests/support/json.h"
-#include "tests/support/leftovers.h"
 #include "tests/support/pool_case.h"
 #include "tests/support/roles_case.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/suite_watcher.h"
 
 enum {
 	TEST_TIMEOUT_S = 120,

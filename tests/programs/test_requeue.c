@@ -1,5 +1,5 @@
-/* test_requeue.c - tasks that run and go back into the queue: through the real programs, with tasks
- * that write down when and where each attempt began (tests/support/modules/mod_stubborn.c). */
+/* test_requeue.c - running tasks that return to the queue; through the real programs, with tasks
+ * that note time and place of each attempt (tests/support/modules/mod_stubborn.c). */
 #include <check.h>
 #include <errno.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
-/* test_shell_page.c - the examples of docs/shell.md and docs/durable.md, run as they stand: each
- * block of sh by a shell of its own, all of a page in one directory, with one runtime. It must
- * succeed, and print the block of text that follows it. */
+/* test_shell_page.c - runs the examples of docs/shell.md and docs/durable.md as printed: each
+ * block of sh in a shell of its own, all blocks of a page in one directory with one runtime. A
+ * block must succeed and print the block of text below. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

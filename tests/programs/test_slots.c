@@ -50,11 +50,11 @@ static const char *const needs_of[] = { NULL, "cpus=2", NULL, "licence=1", "gpus
 	"licence=2 | cpus=3", "gpus=2", "mem=300M,licence=1",
 	"gpus=1 | cpus=2 | cpus=3,licence=1" };
 
-struct order { /* as mod_events.c reads it */
+struct order { /* argument of mod_events.c */
 	uint64_t task, us, children;
 };
 
-struct run_event { /* as mod_events.c writes it */
+struct run_event { /* record of mod_events.c */
 	uint64_t begin_ns, end_ns, process, task, cpus, gpus;
 };
 
@@ -63,11 +63,11 @@ struct events {
 	struct run_event event[EVENTS_MAX];
 };
 
-struct process_ever { /* of a worker, the killed ones too */
+struct process_ever { /* of a worker, living or killed */
 	uint64_t pid, killed_ns;
 	uint32_t worker, kind;
-	unsigned depth;                /* while playing: tasks on its stack */
-	const struct run_event *event; /* the lowest of them: the others run in its place */
+	unsigned depth;                /* during the replay: tasks on the stack */
+	const struct run_event *event; /* the lowest task; the tasks above run in its place */
 };
 
 static struct events *events;
@@ -80,7 +80,7 @@ static struct terms terms_of[COUNT_OF(needs_of)];
 
 /* ---- the run ---- */
 
-/* No spares: they run while a task that waits is at rest, which its record does not tell. */
+/* No spares: a spare runs while a task waits, and the record does not show waiting. */
 static void slots_boot(const char *workers, const char *policy)
 {
 	events = shared_file(sizeof *events, "TEST_EVENTS");
@@ -127,7 +127,7 @@ static struct process_ever *find_process(uint64_t pid)
 	return NULL;
 }
 
-/* Nobody but us ends a worker, so all that ever were are those we killed and those alive. */
+/* Only the test ends workers, so the workers of the record are the killed and the living. */
 static struct process_ever *remember(const struct process *p)
 {
 	struct process_ever *known = find_process((uint64_t)p->pid);
@@ -156,7 +156,7 @@ static void kill_one(enum process_kind kind)
 {
 	const struct process *victim = pick_member(client, kind, &random_state);
 	if (victim && kind == KIND_WORKER)
-		remember(victim)->killed_ns = clock_ns(); /* what it runs, it runs until then */
+		remember(victim)->killed_ns = clock_ns(); /* end of the running task */
 	if (victim)
 		kill_member(&host, victim);
 }
@@ -192,7 +192,7 @@ struct moment {
 	struct run_event *event;
 };
 
-struct use { /* of everything, at one moment; and the most there ever was */
+struct use { /* of all resources, at one moment; and the most ever */
 	unsigned running[WORKERS], most_running[WORKERS];
 	uint64_t cpus[WORKER_KINDS_MAX], most_cpus[WORKER_KINDS_MAX];
 	uint64_t amount[WORKERS][RESOURCES_MAX], most_amount[WORKERS][RESOURCES_MAX];
@@ -202,7 +202,7 @@ struct use { /* of everything, at one moment; and the most there ever was */
 
 static struct use use;
 
-/* What has ended makes room for what begins at the same nanosecond. */
+/* An end makes room for a start in the same nanosecond. */
 static int in_time(const void *a, const void *b)
 {
 	const struct moment *x = a, *y = b;
@@ -226,10 +226,10 @@ static size_t moments_of(struct moment *moments)
 	for (size_t i = 0; i < events->count; i++) {
 		struct run_event *event = &events->event[i];
 		if (event->begin_ns == 0)
-			continue; /* killed before it had begun */
+			continue; /* killed before the start */
 		uint64_t end_ns = end_of(event);
 		if (end_ns == event->begin_ns)
-			continue; /* nor could it be later than its death */
+			continue; /* the end is not later than the death */
 		moments[n++] = (struct moment){ event->begin_ns, true, event };
 		moments[n++] = (struct moment){ end_ns, false, event };
 	}
@@ -237,7 +237,7 @@ static size_t moments_of(struct moment *moments)
 	return n;
 }
 
-/* The way that was taken, by its cpus; NULL: no needs, a slot is all. */
+/* The alternative that was taken, by its cpus; NULL: no needs, one cpu. */
 static const struct demand *demand_of(const struct run_event *event)
 {
 	const struct terms *terms = &terms_of[event->task % COUNT_OF(needs_of)];
@@ -249,7 +249,7 @@ static const struct demand *demand_of(const struct run_event *event)
 	return NULL;
 }
 
-/* Takes so much more, or gives it back, and looks whether that was there to be taken. */
+/* Takes or returns resources, and checks that they were free. */
 static void change(uint64_t *used, uint64_t *most, uint64_t amount, bool begins, uint64_t there,
     const char *what, const struct run_event *event)
 {
@@ -289,7 +289,7 @@ static void change_amounts(const struct process_ever *p, const struct demand *de
 	change_devices(demand, begins, event);
 }
 
-/* What runs in the place of a task that waits uses what that one was given, no more. */
+/* A task in the place of a waiting task uses the resources of that task alone. */
 static bool in_its_place(struct process_ever *p, const struct moment *m)
 {
 	if (m->begins && p->depth++ == 0)
@@ -299,7 +299,7 @@ static bool in_its_place(struct process_ever *p, const struct moment *m)
 	return p->event != m->event;
 }
 
-/* The cpus of one task may be slots of several workers of its kind. */
+/* The cpus of one task may belong to several workers of a kind. */
 static void play(const struct moment *m)
 {
 	const struct control *c = plm_tables(client)->control;

@@ -1,5 +1,5 @@
-/* test_standard.c - programs that are started without descriptor 0, 1 or 2: none of our sockets and
- * segments gets such a number, nothing hangs, and a result that cannot be written is an error. */
+/* test_standard.c - programs started without descriptor 0, 1 or 2: no socket or segment gets
+ * such a number, nothing hangs, and a lost result is an error. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
-/* test_submitter.c - a command has of its submitter what a child of a shell has of the shell:
- * umask, nice value, resource limits, and with --stdin - its standard input. The same lines run
- * through sh -c and through plmctl must print the same. */
+/* test_submitter.c - a command gets from its submitter the same as a child of a shell: umask,
+ * nice value, resource limits, and with --stdin - standard input. The same lines must print the
+ * same through sh -c and through plmctl. */
 #include <check.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,6 +1,5 @@
-/* test_tasks.c - the lists of tasks through the real programs: filters, columns, order, long lists
- * that nobody reads to their end, status, --watch. What is done to what a filter finds:
- * test_manage.c. */
+/* test_tasks.c - lists of tasks, through the real programs: filters, columns, order, long lists
+ * without a reader, status, --watch. Operations on filtered tasks: test_manage.c. */
 #include <check.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -372,7 +371,8 @@ START_TEST(watch_ends_with_the_runtime)
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 69, "status %#x", status);
 	close(ends[0]);
-	host_boot("1");
+	runtime_end(&host);
+	host_boot("1"); /* for the teardown */
 }
 END_TEST
 

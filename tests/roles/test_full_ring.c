@@ -1,5 +1,5 @@
-/* test_full_ring.c - what waits for the scheduler while that is away or cannot help: a report that
- * finds the ring full, a wish for room that is not there. */
+/* test_full_ring.c - requests while the scheduler is away or cannot help: a report to a full
+ * ring, a wish for room in a full store. */
 #include <check.h>
 #include <pthread.h>
 #include <sched.h>

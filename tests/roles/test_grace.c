@@ -1,5 +1,5 @@
-/* test_grace.c - the grace of a task that was asked to stop is that of its attempt (grace.h): what
- * the same process asks of other tasks, before the scheduler reads it, does not change it. */
+/* test_grace.c - each cancelled attempt has its own grace (grace.h): a later cancellation of
+ * another task by the same process, before the scheduler reads either, changes nothing. */
 #include <check.h>
 #include <errno.h>
 
@@ -21,7 +21,7 @@ static plm_ref running(const plm_terms *with)
 	return ref;
 }
 
-/* What the scheduler goes by. */
+/* The grace that the scheduler applies. */
 static uint32_t grace_in_force(plm_ref ref)
 {
 	return world.scheduler.limits.stops[ref_index(ref.id)].grace_ms;
@@ -45,7 +45,7 @@ START_TEST(it_outlives_the_scheduler)
 	plm_ref patient = running(NULL);
 	ck_assert_int_eq(plm_requeue(&world.a, patient, LONG_MS), 0);
 	world_settle();
-	scheduler_close(&world.scheduler); /* it is dead: its memory has gone with it */
+	scheduler_close(&world.scheduler); /* dead, and its memory with it */
 	world_recover(SLOT_SCHEDULER);
 	ck_assert_uint_eq(grace_in_force(patient), LONG_MS);
 }
@@ -78,7 +78,7 @@ START_TEST(who_asks_again_overrides)
 }
 END_TEST
 
-/* One who died between the two steps has asked for nothing. */
+/* A process that died between the two steps has cancelled nothing. */
 START_TEST(a_grace_without_a_question_is_not_taken_by_who_asks_next)
 {
 	world_boot();

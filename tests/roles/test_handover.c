@@ -1,4 +1,4 @@
-/* test_handover.c - what is put into the hand of a worker is run, whatever lay there before. */
+/* test_handover.c - a task in the hand of a worker runs, whatever lay in the hand before. */
 #include <check.h>
 #include <pthread.h>
 #include <sched.h>
@@ -33,7 +33,7 @@ START_TEST(what_is_handed_in_the_place_of_what_was_taken_back_is_not_lost)
 	pthread_t thread;
 	world_boot();
 	shared64 *hand = &world.worker.rt.me->handed;
-	sh_store(hand, HAND_CLOSED); /* so that both go to the scheduler, which is not asked */
+	sh_store(hand, HAND_CLOSED); /* both tasks go to the scheduler, which is not told */
 	uint64_t first = hint_of("probe.sleep", "500"), second = hint_of("probe.echo", "abc");
 	sh_store(hand, first);
 	ck_assert_int_eq(pthread_create(&thread, NULL, take_a_step, &world.worker), 0);
@@ -46,7 +46,7 @@ START_TEST(what_is_handed_in_the_place_of_what_was_taken_back_is_not_lost)
 }
 END_TEST
 
-/* It looks idle, and never takes what is given to it. */
+/* Looks idle, and never takes a task. */
 static void let_another_worker_be_stopped(uint32_t slot)
 {
 	struct process *p = &world.tables.process[slot];
@@ -56,7 +56,7 @@ static void let_another_worker_be_stopped(uint32_t slot)
 	ck_assert(process_step(p, &word, PROCESS_LIVE));
 }
 
-/* The scheduler gives both again and again, for nobody else takes them. */
+/* The scheduler hands out both again and again, because no other worker takes them. */
 START_TEST(retries_that_take_turns_are_not_left_to_others_for_ever)
 {
 	struct worker *w = &world.worker;

@@ -1,4 +1,4 @@
-/* test_place.c - who is given tasks, and which come first. */
+/* test_place.c - which workers get tasks, and which tasks come first. */
 #include <check.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -59,7 +59,7 @@ static uint32_t workers_with_tasks(void)
 	return n;
 }
 
-/* The next look at what was given is due: those that took nothing since the last are stuck. */
+/* The next look at placed tasks is due: workers that took none since the last look are stuck. */
 static void look_again(void)
 {
 	room_look_for_stuck(scheduler);
@@ -113,7 +113,8 @@ START_TEST(a_ring_is_filled_by_time)
 }
 END_TEST
 
-/* It had told that it is idle, and when that was read it just looked for something to steal. */
+/* The worker had reported idle; when the scheduler read the report, the worker was looking for
+ * tasks to steal. */
 START_TEST(who_seems_busy_while_tasks_are_queued_is_looked_at_again)
 {
 	boot("locality", 1, LONG_NS);
@@ -129,7 +130,8 @@ START_TEST(who_seems_busy_while_tasks_are_queued_is_looked_at_again)
 }
 END_TEST
 
-/* Who waited for it may be told, and drop it, before the worker's own message is read. */
+/* A client that waited for the task may hear of the end, and drop the task, before the scheduler
+ * reads the message of the worker. */
 START_TEST(what_was_booked_for_a_task_is_free_when_the_task_is)
 {
 	boot("locality", 1, LONG_NS);
@@ -161,7 +163,7 @@ static void take_all(uint32_t workers)
 	}
 }
 
-/* A stray write changes a record between two looks of the scheduler at it. */
+/* A stray write changes a record between two looks of the scheduler. */
 struct scribble {
 	struct record *r;
 	uint16_t terms;
@@ -193,7 +195,7 @@ START_TEST(terms_that_change_while_the_scheduler_looks_lead_nowhere)
 		ready_add(scheduler, index);
 		place_flush(scheduler);
 		place_tasks(scheduler);
-		take_all(2); /* there is room for the next */
+		take_all(2); /* room for the next task */
 	}
 	atomic_store(&scribble.stop, true);
 	pthread_join(thread, NULL);
@@ -202,7 +204,7 @@ END_TEST
 
 /* ---- near the bytes ---- */
 
-/* As if a task that ran there had made it. */
+/* As if made by a task that ran at this worker. */
 static plm_ref made_by(uint32_t worker, size_t bytes)
 {
 	plm_ref ref;
@@ -217,7 +219,7 @@ static plm_ref made_by(uint32_t worker, size_t bytes)
 	return ref;
 }
 
-/* How many of some tasks with this argument are given to the worker. */
+/* How many tasks with this argument go to the worker. */
 static uint32_t given_to(uint32_t worker, plm_ref argument)
 {
 	plm_arg arg = { .future = argument };
@@ -231,7 +233,7 @@ static uint32_t given_to(uint32_t worker, plm_ref argument)
 	return ready_outstanding(scheduler, stage_worker(worker)) - before;
 }
 
-/* Of tasks with arguments of that size, made by each worker in turn. */
+/* The same for tasks with arguments of that size, made by each worker in turn. */
 static uint32_t given_to_the_maker(size_t bytes)
 {
 	uint32_t sum = 0;
@@ -259,7 +261,7 @@ END_TEST
 START_TEST(nobody_spins_for_what_can_only_come_when_a_long_task_ends)
 {
 	boot("locality", 2, LONG_NS);
-	ck_assert(spin_may_help(tables)); /* all sleep: who comes next is not known */
+	ck_assert(spin_may_help(tables)); /* all workers sleep: the next is unknown */
 	process_set_awake(tables, stage_worker(0), true);
 	process_set_awake(tables, stage_worker(1), true);
 	ck_assert(!spin_may_help(tables));
@@ -292,7 +294,7 @@ static uint64_t take_from_ring(void)
 	return hint;
 }
 
-/* The worker takes what stands in front of it, and the next one is put there. */
+/* The worker takes the waiting task, and the scheduler places the next. */
 static uint64_t next_given(void)
 {
 	for (;;) {
@@ -322,7 +324,7 @@ START_TEST(a_higher_priority_goes_first_and_equals_in_the_order_of_submission)
 	submit(0, 0, 1, &first);
 	submit(0, 0, 3, low);
 	submit(1, 1, 3, high);
-	ck_assert_uint_eq(next_given(), first); /* it stood before the worker already */
+	ck_assert_uint_eq(next_given(), first); /* placed at the worker before */
 	for (int i = 0; i < 3; i++)
 		ck_assert_uint_eq(next_given(), high[i]);
 	for (int i = 0; i < 3; i++)
@@ -344,7 +346,7 @@ START_TEST(a_client_that_floods_takes_turns_with_those_that_come_later)
 		sum += turns;
 		ck_assert_uint_le(turns, 3);
 	}
-	ck_assert_uint_ge(sum, 2 * FEW - 2); /* nor are those that come later all first */
+	ck_assert_uint_ge(sum, 2 * FEW - 2); /* and later tasks are not all first */
 }
 END_TEST
 
@@ -368,11 +370,11 @@ START_TEST(single_tasks_of_many_clients_go_in_the_order_of_submission)
 	for (uint32_t i = 1; i < STAGE_CLIENTS; i++)
 		submit(i, 0, 1, &single[i]);
 	for (uint32_t i = 1; i < STAGE_CLIENTS; i++)
-		turns_until(single[i]); /* for ever, if one of them has gone before */
+		turns_until(single[i]); /* for ever, if one earlier task was lost */
 }
 END_TEST
 
-/* By somebody who did not get it from the heap. */
+/* By a worker that did not get the task from the heap. */
 static void run_unseen(uint64_t task)
 {
 	struct record *r = record_at(tables, ref_index(task));
@@ -385,7 +387,7 @@ static void run_unseen(uint64_t task)
 	hints_drain_one(scheduler, stage_worker(0));
 }
 
-/* What is run at once, or as a successor, never stands in the heap: that is no flood. */
+/* A task run at once, or as a successor, never enters the heap, so no flood is seen. */
 START_TEST(who_had_many_tasks_run_is_not_behind_who_comes_later)
 {
 	uint64_t flood[FLOOD], first, mine, later[FEW];
@@ -402,7 +404,8 @@ END_TEST
 
 /* ---- ageing ---- */
 
-/* Some of low priority, then time passes, then many of a high one come; and a look is taken. */
+/* Tasks of low priority wait, time passes, many tasks of high priority come; then the scheduler
+ * looks. */
 static void submit_low_and_high(uint64_t low[FEW], uint32_t pass_ms)
 {
 	uint64_t high[FLOOD];
@@ -419,7 +422,7 @@ START_TEST(one_task_of_eight_is_of_those_that_have_waited_for_long)
 	uint64_t low[FEW];
 	boot_busy();
 	submit_low_and_high(low, AGEING_MS);
-	ck_assert_uint_eq(next_given(), low[0]); /* it stood before the worker already */
+	ck_assert_uint_eq(next_given(), low[0]); /* placed at the worker before */
 	for (int i = 1; i < FEW; i++)
 		ck_assert_uint_eq(turns_until(low[i]), 8);
 }

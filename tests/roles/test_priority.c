@@ -17,13 +17,13 @@ enum {
 	LOW = 20,
 	HIGH = 12,
 	TINY_NS = 200,      /* rings of a hundred */
-	LONG_NS = 50000000, /* one task stands before a worker */
+	LONG_NS = 50000000, /* one task waits at a worker */
 	AGEING_MS = 60000,
 	STEPS_MAX = 100000,
 };
 
 static struct worker others[WORKERS - 1];
-static uint32_t pace_ns; /* of all workers, whatever they run here */
+static uint32_t pace_ns; /* of all workers, played or not */
 
 static struct worker *worker_at(uint32_t i)
 {
@@ -36,7 +36,7 @@ static void keep_pace(struct worker *w)
 	sh_poke(&w->rt.me->average_ns, pace_ns);
 }
 
-/* Workers whose tasks took so long lately; 0: they have run nothing yet. */
+/* Workers with this recent duration of a task; 0: nothing ran yet. */
 static void boot(uint32_t average_ns)
 {
 	world_boot();
@@ -76,7 +76,7 @@ static uint32_t count_started(const plm_ref *refs, uint32_t n)
 	return started;
 }
 
-/* The worker deals with one hint, its hand first; with none it looks for something to steal. */
+/* The worker takes one hint, the hand first; without a hint the worker tries to steal. */
 static void act(struct worker *w)
 {
 	struct ring ring = ring_down(&w->rt.tables, w->rt.self);
@@ -96,7 +96,7 @@ static void act(struct worker *w)
 	worker_report(w);
 }
 
-/* Its task is long: what stands in front of it waits. */
+/* The task is long, so the task behind waits. */
 static void keep_busy(struct worker *w)
 {
 	sh_store(&w->rt.me->handed, HAND_CLOSED);
@@ -131,7 +131,7 @@ static bool is_first_before(const struct worker *w, uint64_t ref)
 	return (hint || ring_look(&ring, &hint, 1)) && (uint32_t)hint == ref_index(ref);
 }
 
-/* Of the high ones, those that no worker is just about to claim. */
+/* High tasks that no worker is about to claim. */
 static uint32_t count_waiting(const plm_ref *high)
 {
 	uint32_t waiting = 0;
@@ -161,7 +161,7 @@ static void no_low_one_starts_first(unsigned seed, uint32_t average_ns)
 	for (unsigned i = (unsigned)rand_r(&seed) % LOW; i > 0; i--)
 		draw_one(&seed);
 	submit(&world.b, 10, HIGH, high);
-	world_settle(); /* from now on the scheduler knows them */
+	world_settle(); /* the scheduler knows the tasks from now on */
 	for (int i = 0; count_started(high, HIGH) < HIGH; i++) {
 		uint32_t waiting = count_waiting(high), before = count_started(low, LOW);
 		draw_one(&seed);
@@ -198,7 +198,7 @@ static uint32_t high_before(const struct worker *w)
 	return high;
 }
 
-/* Then one worker may be ahead of another, by what quick tasks take. */
+/* Then a worker may be ahead by the duration of quick tasks. */
 START_TEST(a_long_ring_is_left_for_what_comes_with_a_higher_priority)
 {
 	unsigned seed = (unsigned)_i + 1;
@@ -223,14 +223,15 @@ START_TEST(a_long_ring_is_left_for_what_comes_with_a_higher_priority)
 }
 END_TEST
 
-/* Two workers are busy for long, with a high one behind. The third may not go on with low ones. */
+/* Two workers are busy for long, each with a high task behind. The third worker must not go on
+ * with low tasks. */
 START_TEST(what_is_free_takes_a_high_task_from_behind_a_long_one_before_low_ones)
 {
 	plm_ref high[4], low[LOW];
 	boot(0);
 	keep_busy(&others[0]);
 	keep_busy(&others[1]);
-	submit(&world.b, 10, 4, high); /* one behind each, two before the first */
+	submit(&world.b, 10, 4, high); /* one task behind each worker, two before the first */
 	submit(&world.a, -10, LOW, low);
 	world_settle();
 	for (int i = 0; count_started(low, LOW) == 0; i++) {
@@ -244,7 +245,7 @@ START_TEST(what_is_free_takes_a_high_task_from_behind_a_long_one_before_low_ones
 }
 END_TEST
 
-/* It was thought quick; its task turns out long. */
+/* Expected quick; the task turns out long. */
 START_TEST(a_high_task_behind_one_that_turned_out_long_is_queued_again)
 {
 	plm_ref high[4], low[LOW];
@@ -277,7 +278,8 @@ START_TEST(a_task_below_the_floor_is_handed_to_nobody)
 	boot(0);
 	for (uint32_t i = 0; i < WORKERS; i++)
 		keep_busy(worker_at(i));
-	submit(&world.b, 10, 1, &high); /* nobody takes it at once: the scheduler queues it */
+	submit(
+	    &world.b, 10, 1, &high); /* no worker takes the task at once: the scheduler queues it */
 	world_settle();
 	for (uint32_t i = 0; i < WORKERS; i++)
 		sh_store(&worker_at(i)->rt.me->handed, 0);
@@ -348,7 +350,7 @@ START_TEST(the_next_scheduler_begins_with_the_floor_of_what_is_queued)
 	for (uint32_t i = 0; i < WORKERS; i++)
 		keep_busy(worker_at(i));
 	submit(&world.b, 3, 1, &high);
-	scheduler_close(&world.scheduler); /* it is dead: its memory has gone with it */
+	scheduler_close(&world.scheduler); /* dead, and its memory with it */
 	world_recover(SLOT_SCHEDULER);
 	ck_assert_uint_eq(sh_load(&world.tables.control->floor), key_rank(key_make(3, 0)));
 	for (uint32_t i = 0; i < WORKERS; i++)

@@ -1,5 +1,5 @@
-/* test_retain.c - finished results that only the runtime keeps: which leave, in which order, and
- * which do not. Scheduler and workers as threads. */
+/* test_retain.c - finished results that only the runtime keeps: which results leave, in which
+ * order, and which stay. Scheduler and workers are threads. */
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
@@ -30,7 +30,7 @@ static plm_ref kept_text(const char *text, const plm_terms *terms)
 	return kept_task("probe.echo", &PLM_BYTES(text, strlen(text)), 1, terms);
 }
 
-/* It has ended, and this client holds it no more. */
+/* The task has ended, and the client has dropped it. */
 static plm_ref left_to_the_runtime(plm_ref ref)
 {
 	expect_wait(rt, ref);
@@ -64,7 +64,7 @@ static void expect_left(plm_ref ref)
 	ck_assert_msg(strstr(plm_why(), "has left") != NULL, "%s", plm_why());
 }
 
-/* More than the table has room for; of those that have not ended it cannot make any. */
+/* More tasks than the table holds; unfinished tasks cannot make room. */
 static void flood(uint32_t n)
 {
 	plm_patience(rt, LONG_MS);

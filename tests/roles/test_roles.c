@@ -56,7 +56,7 @@ static void *flood_shared(void *context)
 	return NULL;
 }
 
-/* Two threads with a handle each, two that share one. */
+/* Two threads with a handle each, two threads with a common handle. */
 START_TEST(each_task_of_a_flood_from_many_threads_runs_once)
 {
 	pthread_t thread[FLOODERS];
@@ -82,13 +82,13 @@ static uint32_t *order_log(_Atomic uint32_t **ret_count)
 	return dlsym(library, "test_order");
 }
 
-/* They all wait before the only worker comes. */
+/* All tasks wait before the only worker comes. */
 START_TEST(larger_priority_first_then_order_of_submission)
 {
 	enum { TASKS = 60, LEVELS = 3 };
 	static const int priority[LEVELS] = { 0, 32767, -32768 };
 	static const int level_at[LEVELS] = { 1, 0,
-		2 }; /* the place of its level in the whole order */
+		2 }; /* the rank of the level in the whole order */
 	plm_ref refs[TASKS];
 	char tag[TEXT_BYTES];
 	for (int i = 0; i < TASKS; i++) {
@@ -119,7 +119,7 @@ START_TEST(a_chain_hands_its_value_on)
 	    submit_text(rt, "probe.echo", "a value that is too long to stand in the record");
 	for (int i = 0; i < LINKS; i++) {
 		plm_ref next = submit_after(rt, "probe.echo", ref);
-		plm_drop(rt, ref); /* the next one needs it, that is enough */
+		plm_drop(rt, ref); /* the next task needs the value, which is enough */
 		ref = next;
 	}
 	expect_text(rt, ref, "a value that is too long to stand in the record");
@@ -233,7 +233,7 @@ END_TEST
 
 START_TEST(a_waiting_and_a_ready_task_are_cancelled_at_once)
 {
-	plm_ref ready = submit_text(rt, "probe.echo", "never"); /* there is no worker */
+	plm_ref ready = submit_text(rt, "probe.echo", "never"); /* no worker */
 	plm_ref waiting = submit_after(rt, "probe.echo", ready);
 	plm_ref after = submit_after(rt, "probe.echo", waiting);
 	ck_assert_int_eq(plm_cancel(rt, waiting, PLM_GRACE_OF_TASK), 0);
@@ -272,7 +272,7 @@ static bool nothing_runs(void *context)
 	return status.waiting + status.ready + status.running == 0;
 }
 
-/* The client is faster than the scheduler: it had not met the task that is cancelled. */
+/* The client is faster: the scheduler has not met the cancelled task yet. */
 START_TEST(replicas_of_a_task_that_is_cancelled_at_once_are_cancelled)
 {
 	plm_terms terms = { .replicas = 2 };
@@ -302,7 +302,7 @@ START_TEST(each_result_of_a_task_is_a_future_of_its_own)
 	ck_assert_int_eq(plm_submit(rt, &task, refs), 0);
 	for (int i = 0; i < RESULTS; i++)
 		after[i] = submit_after(rt, "probe.echo", refs[i]);
-	plm_drop(rt, refs[0]); /* the others keep what they need */
+	plm_drop(rt, refs[0]); /* other tasks keep the value they need */
 	expect_bytes(rt, refs[1], "", 0);
 	expect_text(rt, refs[2], large);
 	expect_text(rt, after[0], "one");
@@ -404,7 +404,7 @@ static void start_amid_submissions(struct early *early)
 	pthread_join(thread, NULL);
 }
 
-/* The more records there ever were, the longer it looks at them. */
+/* The look takes longer the more records were ever used. */
 static void use_many_records(void)
 {
 	static plm_ref refs[RECORDS_USED];

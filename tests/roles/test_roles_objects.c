@@ -57,7 +57,7 @@ START_TEST(an_object_is_written_in_place_and_sealed_once)
 	ck_assert_int_eq(plm_seal(rt, ref), -EINVAL);
 	ck_assert_int_eq(plm_get(rt, ref, &view, 0), 0);
 	ck_assert_uint_eq(view.len, 5000);
-	plm_drop(rt, ref); /* the view holds it */
+	plm_drop(rt, ref); /* held by the view */
 	ck_assert_int_eq(((const char *)view.data)[4999], 'z');
 	plm_release(rt, &view);
 	roles_leave(&roles, &other);
@@ -133,7 +133,7 @@ END_TEST
 
 enum { ROUNDS = 300, OTHERS = 2000 };
 
-/* The drop of `ref` is on its way for as long as those behind it in the batch take. */
+/* The drop of `ref` is delayed by the references behind it in the batch. */
 static void *drop_in_batches(void *context)
 {
 	static plm_ref batch[1 + OTHERS];
@@ -160,11 +160,12 @@ START_TEST(a_hold_is_not_ended_by_a_drop_of_another_thread_that_came_before)
 	ck_assert_int_eq(pthread_create(&thread, NULL, drop_in_batches, &ref), 0);
 	for (int round = 0; round < 10 * ROUNDS; round++) {
 		ck_assert_int_eq(plm_hold(rt, ref), 0);
-		ck_assert_int_eq(handle_sync(rt), 0); /* all that was told has been read */
+		ck_assert_int_eq(handle_sync(rt), 0); /* all messages have been read */
 		ck_assert_msg(hold_test(&roles.tables, ref_index(ref.id), rt->self),
 		    "round %d: this thread holds it, and the runtime does not know", round);
 		plm_drop(rt, ref);
-		ck_assert_int_eq(handle_sync(rt), 0); /* now and then the other's is the last */
+		ck_assert_int_eq(
+		    handle_sync(rt), 0); /* now and then the drop of the second thread is last */
 	}
 	pthread_join(thread, NULL);
 	ck_assert_int_eq(plm_forget(rt, ref), 0);
@@ -258,7 +259,7 @@ END_TEST
 
 /* ---- limits ---- */
 
-/* Puts objects of this size until one is refused; how many fitted. */
+/* Puts objects of this size until the first refusal; returns how many fitted. */
 static size_t fill(size_t length, plm_ref *refs, size_t max)
 {
 	static const char zeroes[1 << 16];
@@ -276,7 +277,7 @@ static void *drop_all(void *context)
 	return NULL;
 }
 
-/* At once without patience; with it, as soon as somebody made room. */
+/* Without patience at once; with patience as soon as room is made. */
 static void expect_full_then_room(size_t length, const char *remedy)
 {
 	static const char zeroes[1 << 16];
@@ -307,7 +308,7 @@ START_TEST(a_full_store_is_an_error_or_a_wait_as_asked)
 }
 END_TEST
 
-/* Its message has no room either. A task that fails because of it has the same words. */
+/* The error message has no room either. A task that fails for this reason has the same text. */
 START_TEST(a_result_without_room_in_a_full_store_fails_with_words)
 {
 	static const size_t sizes[] = { 1 << 16, 4096, 1024, 256, 64 };
@@ -342,7 +343,7 @@ START_TEST(a_failure_without_a_message_says_what_its_code_means)
 }
 END_TEST
 
-/* What gives the room back is the end of tasks of the same call. */
+/* Room comes from the end of tasks of the same call. */
 START_TEST(a_batch_larger_than_the_store_has_its_room_from_its_own_tasks)
 {
 	enum { TASKS = 48 };

@@ -1,4 +1,4 @@
-/* test_share.c - a process that fills the table of futures leaves the last tenth to others. */
+/* test_share.c - a process that fills the record table leaves the last tenth to other processes. */
 #include <check.h>
 #include <errno.h>
 #include <string.h>
@@ -10,7 +10,7 @@ enum { RECORDS = 64, TIMEOUT_S = 20 };
 
 static plm_ref refs[RECORDS + 1];
 
-/* How many are accepted until one is not. */
+/* The number of accepted tasks before the first refusal. */
 static uint32_t put_all(struct plm *rt)
 {
 	uint32_t n = 0;

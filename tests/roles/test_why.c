@@ -1,5 +1,5 @@
-/* test_why.c - every public call that fails says why itself: plm_why() never tells an older failure
- * of another call. And a call that is given nothing to work on says so, and crashes nothing. */
+/* test_why.c - every failing public call explains itself: plm_why() never repeats an older
+ * failure of another call. A call without anything to work on says so and does not crash. */
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
@@ -77,7 +77,7 @@ START_TEST(a_call_that_fails_says_why_itself)
 	FAILS(ENOENT, plm_submit_many(rt, &wrong, 1, &ref));
 	FAILS(EINVAL, plm_wait(rt, &object, 1, 2, 0, NULL));
 	FAILS(ESTALE, plm_wait(rt, &gone, 1, 1, 0, NULL));
-#ifndef __SANITIZE_ADDRESS__ /* which ends whoever asks for so much */
+#ifndef __SANITIZE_ADDRESS__ /* which ends a process that asks for so much */
 	FAILS(ENOMEM, plm_wait(rt, &object, SIZE_MAX / 2 + 1, 0, 0, NULL));
 #endif
 	FAILS(EALREADY, plm_cancel(rt, object, PLM_GRACE_OF_TASK));
@@ -93,7 +93,7 @@ START_TEST(a_call_that_fails_says_why_itself)
 }
 END_TEST
 
-/* The same table for all of them: the handle of a parent in its child, or of nobody. */
+/* The same calls for the handle of a parent in a child, and for no handle. */
 static void fail_all(plm *handle, int error)
 {
 	FAILS(error, plm_patience(handle, 0));
@@ -137,7 +137,7 @@ END_TEST
 START_TEST(so_it_is_with_the_handle_of_a_parent)
 {
 	boot();
-	*rt->alive = 0; /* as fork() leaves it in the child */
+	*rt->alive = 0; /* as after fork() in the child */
 	fail_all(rt, ECHILD);
 }
 END_TEST
@@ -165,7 +165,7 @@ START_TEST(without_a_place_for_what_it_gives_a_call_is_refused)
 }
 END_TEST
 
-/* What was said last may be part of what is said now. */
+/* The last text may be part of the new text. */
 START_TEST(a_sentence_may_quote_the_last_one)
 {
 	fail_before();
@@ -178,7 +178,7 @@ END_TEST
 
 /* ---- too many results ---- */
 
-static plm_ref places[GUARDS]; /* the first ones are the caller's, the others are not */
+static plm_ref places[GUARDS]; /* the first references belong to the caller, the rest do not */
 
 static bool untouched(int from)
 {

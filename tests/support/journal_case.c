@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "tests/support/json.h"
-#include "tests/support/leftovers.h"
+#include "tests/support/suite_watcher.h"
 
 enum { STATE_NAME_BYTES = 32, ARGUMENTS = 32, CHILDREN = 128, PATH_BYTES = 256, LINE_BYTES = 512 };
 

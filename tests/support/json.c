@@ -50,7 +50,7 @@ static bool json_escape(struct text *t)
 	return true;
 }
 
-/* One character beyond ASCII: its first byte says how many follow. */
+/* One character beyond ASCII; the first byte tells the length. */
 static bool json_wide(struct text *t)
 {
 	unsigned char c = (unsigned char)t->at[-1];
@@ -157,7 +157,7 @@ const char *json_lines_check(const char *text, size_t bytes, unsigned *ret_value
 	return NULL;
 }
 
-/* Only what output.c writes for ASCII: \" \\ \n \u00XX. */
+/* Only the escapes that output.c writes: \" \\ \n \u00XX. */
 static char *json_unescape(const char *at, const char *end)
 {
 	char *text = calloc((size_t)(end - at) + 1, 1), *to = text;

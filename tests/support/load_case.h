@@ -1,4 +1,4 @@
-/* load_case.h - what the tests of task files share: loading a text, and what came of its lines. */
+/* load_case.h - for the tests of task files: loads a text and checks the tasks of its lines. */
 #ifndef PLM_TEST_LOAD_CASE_H
 #define PLM_TEST_LOAD_CASE_H
 
@@ -6,7 +6,7 @@
 
 enum { REFS_MOST = 512 };
 
-/* plmctl load with these options, each with a comma behind it, and the text as its stdin. */
+/* plmctl load with the text as stdin. A comma follows each option. */
 #define load(text, ...) load_bytes((text), strlen(text), __VA_ARGS__ "-")
 #define load_bytes(text, bytes, ...) \
 	program_run(                 \
@@ -17,7 +17,7 @@ struct refs {
 	unsigned n;
 };
 
-/* Of what load --quiet printed, which must have gone well. The caller frees the text. */
+/* The references that a successful load --quiet printed. The caller frees the text. */
 struct refs refs_of(struct output_of o);
 void expect_value(const char *ref, const char *expected);
 unsigned count_tasks(const char *state);

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "tests/support/leftovers.h"
+#include "tests/support/suite_watcher.h"
 
 enum { PATH_BYTES = 4096, LINE_BYTES = 8192, ENVIRONMENT_BYTES = 1 << 16 };
 
@@ -55,7 +55,7 @@ static bool knows_directory(const char *pid)
 	return n > 0 && memmem(environment, (size_t)n, directory, strlen(directory)) != NULL;
 }
 
-/* 0: there is none. */
+/* 0: none. */
 static int any_process(void)
 {
 	DIR *all = opendir("/proc");
@@ -106,7 +106,7 @@ void map_teardown(void)
 
 void map_boot(const char *workers, const char *store)
 {
-	/* Results that are kept must not leave to make room. */
+	/* Kept results must not leave to make room. */
 	runtime_boot(&host, "--workers", workers, "--tasks", "4096", "--store", store,
 	    "--keep-finished", "all", );
 	setenv("PLM_NAME", host.name, 1);
@@ -234,7 +234,7 @@ void wait_for_file(const char *path, const char *text)
 	}
 }
 
-/* A bell and a lock file are there as long as their runtime is; whose it is, the kernel knows. */
+/* Bell and lock file exist while a runtime lives; the kernel knows the owner of the lock. */
 static pid_t lock_owner(void)
 {
 	DIR *all = opendir("plm");

@@ -1,8 +1,8 @@
-/* meanwhile.h - others who act in the middle of a victim's operation, at one step of it.
+/* meanwhile.h - another process acts in the middle of a victim's operation, at one exact step.
  *
- * Where: operate() of a kill sweep that is steps_only: other builds know no steps.
- * Who may call: the victim, act() included.  Death: of the victim; what act() changed in memory of
- * its own dies with it.  Blocks: never.
+ * Where: operate() of a steps_only kill sweep; other builds have no steps.
+ * Who may call: the victim, also in act().  Death: private changes by act() die with the victim.
+ * Blocks: never.
  *
  * When the victim comes to the step with this label (label.h), act() runs before the step, as
  * another process would at that very moment. A label that no step of the program has ends the test.

@@ -11,11 +11,11 @@
 #include "tests/support/label.h"
 
 enum {
-	MOVED_BYTES = 64, /* a larger field is not moved */
-	MOVES_MAX = 512,  /* enough for each operation; the later ones are passed over */
+	MOVED_BYTES = 64, /* larger fields stay */
+	MOVES_MAX = 512,  /* enough for each operation; later moves are skipped */
 };
 
-/* A step that was come to while a victim was recorded. */
+/* A step that a recorded victim took. */
 struct move {
 	unsigned at_step;
 	unsigned char *at;
@@ -30,7 +30,7 @@ static struct notes {
 } * notes;
 
 static bool recording;
-static struct move *open_move; /* done as soon as the step returns */
+static struct move *open_move; /* complete when the step returns */
 
 static const char *const hows[] = { "left out: ", "late: ", "early: " };
 enum { LEFT_OUT, LATE, EARLY, HOWS };
@@ -51,7 +51,7 @@ static int mutate_how(void)
 	for (int i = 0; i < HOWS && known < 0; i++)
 		if (strncmp(mutate_rule(), hows[i], strlen(hows[i])) == 0)
 			known = i;
-	CHECK(known >= 0); /* as mutate.h describes it */
+	CHECK(known >= 0); /* see mutate.h */
 	return known;
 }
 
@@ -77,7 +77,7 @@ bool mutate_was_met(void)
 	return notes->met;
 }
 
-/* Once a step: that is compared by address from then on. */
+/* Compares texts once for each step, addresses from then on. */
 static bool is_meant(const struct step *step)
 {
 	static const struct step *meant, *other;
@@ -138,7 +138,7 @@ unsigned mutate_moves(void)
 	return notes->moves;
 }
 
-/* Late: those that follow have been done, up to the place. Early: those in front of it have not. */
+/* Late: the following steps up to the place were taken. Early: the steps before were not. */
 unsigned mutate_death(unsigned move, unsigned places)
 {
 	unsigned at = notes->move[move].at_step;
@@ -154,7 +154,7 @@ bool mutate_move(unsigned move, unsigned places)
 	bool there = late ? m->at_step + places < notes->steps : m->at_step >= places;
 	if (!there || memcmp(m->before, m->after, m->bytes) == 0 ||
 	    memcmp(m->at, late ? m->after : m->before, m->bytes) != 0)
-		return false; /* there is no such place, or one between them wrote there as well */
+		return false; /* no such place, or a step in between wrote the same field */
 	memcpy(m->at, late ? m->before : m->after, m->bytes);
 	return true;
 }

@@ -39,7 +39,6 @@ uint32_t pool_workers_in(enum process_state state)
 	return n;
 }
 
-/* The process of a worker in this state, by its number. */
 const struct process *pool_worker_process(uint32_t worker, enum process_state state)
 {
 	const struct tables *t = plm_tables(client);
@@ -59,7 +58,6 @@ plm_status pool_status(void)
 	return s;
 }
 
-/* All there are, and none on its way in or out. */
 bool pool_workers_are(uint64_t wanted)
 {
 	return pool_workers_in(PROCESS_LIVE) == wanted && pool_workers_in(PROCESS_STARTING) == 0 &&
@@ -114,7 +112,6 @@ enum record_state pool_state_of(plm_ref ref, uint32_t *ret_attempt)
 	return word_state(word);
 }
 
-/* Each is done, at its first attempt. */
 void pool_expect_done_once(const plm_ref *ref, unsigned n)
 {
 	ck_assert_int_eq(plm_wait(client, ref, n, n, DEADLINE_MS, NULL), 0);

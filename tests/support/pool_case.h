@@ -1,5 +1,5 @@
-/* pool_case.h - a runtime whose workers come, go, stop and die, and what a test asks about them.
- * Through the real programs; one runtime a test. All fail the test at a deadline. */
+/* pool_case.h - a host whose workers come, leave, stop and die, and questions about these workers.
+ * All waits fail the test at a deadline. */
 #ifndef PLM_TEST_POOL_CASE_H
 #define PLM_TEST_POOL_CASE_H
 
@@ -8,24 +8,24 @@
 
 enum { POOL_WORKERS = 3 };
 
-void pool_boot(void); /* POOL_WORKERS plain workers, and the client joins */
+void pool_boot(void); /* POOL_WORKERS plain workers; the client joins */
 
-/* Waits until the predicate holds of this number. */
+/* Waits until done(wanted). */
 void pool_until(bool (*done)(uint64_t wanted), uint64_t wanted, const char *what);
-bool pool_workers_are(uint64_t wanted); /* all there are, and none on its way in or out */
+bool pool_workers_are(uint64_t wanted); /* live ones, while none starts or leaves */
 bool pool_running_are(uint64_t wanted); /* tasks */
 bool pool_leaving_are(uint64_t wanted); /* processes */
 uint32_t pool_workers_in(enum process_state state);
-/* The process of a worker in this state, by its number; NULL: there is none. */
+/* The process of the worker with this number, if in this state; else NULL. */
 const struct process *pool_worker_process(uint32_t worker, enum process_state state);
 plm_status pool_status(void);
 
 plm_ref pool_submit(const char *function, const char *text, unsigned crash_retries);
 plm_ref pool_submit_after(plm_ref future);
-/* n tasks that sleep; returns when all run. */
+/* Starts n tasks that sleep; returns when all run. */
 void pool_sleepers(const char *ms, unsigned crash_retries, plm_ref *ret, unsigned n);
 enum record_state pool_state_of(plm_ref ref, uint32_t *ret_attempt);
-void pool_expect_done_once(const plm_ref *ref, unsigned n); /* each, at its first attempt */
+void pool_expect_done_once(const plm_ref *ref, unsigned n); /* each at the first attempt */
 void pool_expect_ready(const plm_ref *ref, unsigned n);
 
 #endif

@@ -19,7 +19,7 @@
 #include "base/clock.h"
 #include "base/door.h"
 #include "tables/tables.h"
-#include "tests/support/leftovers.h"
+#include "tests/support/suite_watcher.h"
 
 enum { ARGUMENTS_MAX = 2048, PATH_BYTES = 256, LINE_BYTES = 256, LOOK_AGAIN_NS = 2000000 };
 
@@ -57,7 +57,7 @@ void runtime_segment(const struct runtime *rt, const char *what, char *ret, size
 
 /* ---- processes ---- */
 
-/* In a child: never returns. */
+/* Call in a child; never returns. */
 static void become(const char *path, const char *const *arguments)
 {
 	char *argv[ARGUMENTS_MAX + 2];
@@ -87,7 +87,7 @@ bool wait_for_death(pid_t pid)
 	return n == 1;
 }
 
-/* Reaps a child; its wait status, -1 when it had to be killed at the deadline. */
+/* Reaps a child. Returns the wait status; -1 if the child was killed at the deadline. */
 static int reap(pid_t pid)
 {
 	int status;
@@ -127,7 +127,7 @@ struct output_of program_run(const struct runtime *rt, const char *program,
 {
 	char path[PATH_BYTES];
 	program_path(program, path, sizeof path);
-	/* Output goes to memory, not through pipes: nobody needs to read along. */
+	/* Output goes to memory: with pipes the test would have to read along. */
 	int out = memfd_create("stdout", MFD_CLOEXEC), err = memfd_create("stderr", MFD_CLOEXEC);
 	int in = pipe_with(input, input_bytes);
 	pid_t pid = fork();
@@ -198,7 +198,7 @@ static void print_log(const struct runtime *rt)
 		fclose(log);
 }
 
-/* The first line of its stdout, or what came until it closed it or the deadline passed. */
+/* Reads the first line; a shorter text at the end of the stream or at the deadline. */
 static void read_line(int fd, char *line, size_t size)
 {
 	uint64_t deadline = deadline_after_ms(DEADLINE_MS);
@@ -316,7 +316,7 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 	return remove(path);
 }
 
-/* What has outlived its manager. */
+/* Members that outlived the manager. */
 static void kill_members(const struct runtime *rt)
 {
 	char path[PATH_BYTES];

@@ -1,9 +1,8 @@
-/* program_runtime.h - a runtime of one's own for a test, through the real programs.
+/* program_runtime.h - boots and stops a runtime for a test, through the real programs.
  *
- * The programs ./plm, ./plmctl and ./plmdump are those of $PLM_BIN (default "."). A runtime has a
- * name and an XDG_RUNTIME_DIR nobody else has. Everything here has a deadline and fails the test
- * (ck_abort) with what the programs said; nothing sleeps in the hope that something has happened.
- * Use in forked tests (CK_FORK): a test that fails takes its processes with it. */
+ * $PLM_BIN (default ".") holds plm, plmctl and plmdump. Each runtime has a name and an
+ * XDG_RUNTIME_DIR of its own. Every function has a deadline and fails the test (ck_abort) with the
+ * output of the programs; no function sleeps for a fixed time. Use in forked tests (CK_FORK). */
 #ifndef PLM_TEST_RUNTIME_H
 #define PLM_TEST_RUNTIME_H
 
@@ -12,48 +11,48 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { DEADLINE_MS = 60000 }; /* long enough on a machine with many times its load */
+enum { DEADLINE_MS = 60000 }; /* enough on a machine with a load of 20 */
 
 struct runtime {
 	char name[32];
 	char directory[96]; /* XDG_RUNTIME_DIR, log, scratch files; removed at the end */
-	pid_t pid;          /* the manager; 0: none runs */
-	int ready_fd;       /* its stdout */
-	unsigned workers;   /* as its ready line says */
-	bool loose;         /* its members outlive its manager */
+	pid_t pid;          /* the manager, or the guard; 0: none */
+	int ready_fd;       /* stdout of the manager */
+	unsigned workers;   /* from the ready line */
+	bool loose;         /* members outlive the manager */
 };
 
-struct output_of {       /* what a program did; output_free() */
-	int code;        /* exit code, -1 if a signal ended it */
-	int signal;      /* 0 if none did */
+struct output_of {       /* of a program that ended; output_free() */
+	int code;        /* exit code; -1: ended by a signal */
+	int signal;      /* 0: none */
 	char *out, *err; /* zero-terminated */
 	size_t out_bytes, err_bytes;
 };
 
-/* A name and a directory that no other test has, in *rt and the environment; boots nothing. */
+/* Puts a new name and directory into *rt and the environment; boots nothing. */
 void runtime_prepare(struct runtime *rt);
 
-/* Boots ./plm --tied with these arguments behind --name and returns when it is ready. */
+/* Boots plm --tied with these arguments behind --name; returns at the ready line. */
 #define runtime_boot(rt, ...) runtime_boot_with((rt), (const char *const[]){ __VA_ARGS__ NULL })
 void runtime_boot_with(struct runtime *rt, const char *const *arguments);
-/* Not tied to this process: what outlives its manager goes on until runtime_end(). With --guard,
- * pid is that of the guard. */
+/* The same without --tied: members outlive the manager until runtime_end(). With --guard, pid is
+ * that of the guard. */
 #define runtime_boot_loose(rt, ...) \
 	runtime_boot_loose_with((rt), (const char *const[]){ __VA_ARGS__ NULL })
 void runtime_boot_loose_with(struct runtime *rt, const char *const *arguments);
-/* Again, under the same name, after runtime_kill(). */
+/* Boots the same name again, after runtime_kill(). */
 #define runtime_reboot(rt, ...) runtime_reboot_with((rt), (const char *const[]){ __VA_ARGS__ NULL })
 void runtime_reboot_with(struct runtime *rt, const char *const *arguments);
 
 /* plmctl stop: the manager must end with 0 and leave no name in /dev/shm. */
 void runtime_stop(struct runtime *rt);
-/* SIGKILL for the manager; returns when it is dead. Its members end by themselves, or go on. */
+/* Kills the manager and returns after the death. Members end by themselves, or live on if loose. */
 void runtime_kill(struct runtime *rt);
-/* Kills what runs, removes the names in /dev/shm and the directory. After runtime_stop() too. */
+/* Kills the processes, removes the names in /dev/shm and the directory. Call after runtime_stop(),
+ * too. */
 void runtime_end(struct runtime *rt);
 
-/* Runs a program of $PLM_BIN to its end: `ctl(&rt, "get", ref)`. The runtime's name goes by
- * PLM_NAME. */
+/* Runs a program of $PLM_BIN to the end: `ctl(&rt, "get", ref)`. PLM_NAME names the runtime. */
 #define ctl(rt, ...) \
 	program_run((rt), "plmctl", (const char *const[]){ __VA_ARGS__, NULL }, NULL, 0)
 #define dump(rt, ...) \
@@ -66,12 +65,12 @@ struct output_of program_run(const struct runtime *rt, const char *program,
     const char *const *arguments, const void *input, size_t input_bytes);
 void output_free(struct output_of *output);
 
-/* Runs it again and again until its stdout holds `expected`; fails at the deadline. */
+/* Runs plmctl again and again until stdout contains `expected`; fails at the deadline. */
 #define ctl_until(rt, expected, ...) \
 	program_until((rt), (expected), (const char *const[]){ __VA_ARGS__, NULL })
 void program_until(const struct runtime *rt, const char *expected, const char *const *arguments);
 
-/* Runs plmctl, expects this exit code, and returns stdout without its last newline; the caller
+/* Runs plmctl, expects this exit code, and returns stdout without the last newline; the caller
  * frees. */
 #define ctl_expect(rt, code, ...) \
 	program_expect((rt), (code), (const char *const[]){ __VA_ARGS__, NULL })
@@ -79,12 +78,12 @@ char *program_expect(const struct runtime *rt, int code, const char *const *argu
 
 /* "/dev/shm/plm-UID-NAME.control" */
 void runtime_segment(const struct runtime *rt, const char *what, char *ret, size_t size);
-/* A path in the runtime's directory; a file written there. */
+/* A path in the directory of the runtime; writes a file there. */
 void scratch_path(const struct runtime *rt, const char *name, char *ret, size_t size);
 void scratch_write(const struct runtime *rt, const char *name, const void *data, size_t bytes,
     char *ret_path, size_t size);
 
-/* Does the process exist (zombies do not)? Waits until it does not; false at the deadline. */
+/* Waits until the process is dead, if only as a zombie; false at the deadline. */
 bool wait_for_death(pid_t pid);
 
 #endif

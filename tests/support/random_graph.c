@@ -53,7 +53,7 @@ void graph_inline(const struct graph_node *n, unsigned char ret[])
 
 /* ---- the sequential run ---- */
 
-/* What the children of a task with this hash make of it. */
+/* The hash of a task after all children. */
 static uint64_t with_children(uint64_t hash, unsigned depth, unsigned children, int code)
 {
 	static const unsigned zero;
@@ -114,7 +114,7 @@ void graph_run(struct graph *g)
 	}
 }
 
-/* ---- making one ---- */
+/* ---- making a graph ---- */
 
 static unsigned random_graph_below(uint64_t *random, unsigned n)
 {
@@ -155,7 +155,7 @@ static void make_gathering(struct graph *g, uint64_t *random)
 		random_graph_join(g, i, g->nodes - 1, random);
 }
 
-/* One, some that depend on it, one that depends on these; and the next begins there. */
+/* Diamonds: a node, several dependants, a node that joins them and begins the next diamond. */
 static void make_diamonds(struct graph *g, uint64_t *random)
 {
 	unsigned top = 0, width = 2 + random_graph_below(random, 6);
@@ -181,7 +181,7 @@ static void make_layers(struct graph *g, uint64_t *random)
 	}
 }
 
-/* The same one may come twice. */
+/* The same input may come twice. */
 static void make_random(struct graph *g, uint64_t *random)
 {
 	for (unsigned i = 1; i < g->nodes; i++)
@@ -203,7 +203,7 @@ static const struct {
 	{ "diamonds", make_diamonds }, { "layers", make_layers }, { "random", make_random },
 	{ "tree", make_tree } };
 
-/* Before the edges: those choose among the results. */
+/* Call before edges choose among the results. */
 static void make_node(struct graph_node *n, unsigned number, unsigned trouble, uint64_t *random)
 {
 	n->order = (struct graph_order){ .salt = random_next(random),
@@ -225,7 +225,7 @@ static void make_node(struct graph_node *n, unsigned number, unsigned trouble, u
 	}
 }
 
-/* One that depends on nothing may as well be an object. */
+/* A node without inputs may be an object. */
 static void finish_node(struct graph_node *n, uint64_t *random)
 {
 	if (n->inputs == 0 && n->order.results == 1 && one_in(random, 3)) {
@@ -238,7 +238,8 @@ static void finish_node(struct graph_node *n, uint64_t *random)
 
 void graph_make(struct graph *g, uint64_t seed)
 {
-	static const unsigned troubles[] = { 0, 4, 12, 40 }; /* one in so many fails; 0: none */
+	static const unsigned troubles[] = { 0, 4, 12,
+		40 }; /* one node in so many fails; 0: none */
 	uint64_t random = (seed + 1) * HASH_FACTOR | 1;
 	memset(g, 0, sizeof *g);
 	g->seed = seed;

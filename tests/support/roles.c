@@ -40,7 +40,7 @@ static void roles_claim(struct roles *r, uint32_t slot, enum process_kind kind)
 	ck_assert(process_claim(&r->tables.process[slot], kind, getpid(), process_kind_name(kind)));
 }
 
-/* Slots that were left become free when the scheduler has buried them. */
+/* A process slot is free again after the scheduler has buried the process. */
 static uint32_t claim_member(struct roles *r, enum process_kind kind)
 {
 	uint32_t slots = r->tables.limits.processes - SLOT_FIRST_MEMBER, slot, i = 0;
@@ -48,7 +48,7 @@ static uint32_t claim_member(struct roles *r, enum process_kind kind)
 	do {
 		slot = process_nth_slot(&r->tables, kind, i);
 		if (process_state(sh_load(&r->tables.process[slot].state)) == PROCESS_FREE)
-			r->tables.process[slot].worker = i; /* each a worker of its own */
+			r->tables.process[slot].worker = i; /* worker number */
 	} while (
 	    !process_claim(&r->tables.process[slot], kind, getpid(), process_kind_name(kind)) &&
 	    ++i < slots);
@@ -188,7 +188,7 @@ uint64_t roles_store_used(const struct roles *r)
 	return used;
 }
 
-/* The first few records in use: which, and what keeps them. */
+/* Names the first few records in use, with their holders. */
 static void name_leftovers(const struct roles *r, char *ret, size_t size)
 {
 	size_t n = 0;

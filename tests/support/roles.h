@@ -1,9 +1,9 @@
 /* roles.h - a whole runtime in one process: scheduler and workers as threads, clients as handles.
  *
- * For what real processes hide: ThreadSanitizer compares all accesses, because every role works on
- * one mapping; and a test may look into the tables. The test plays the manager: it gives out slots
- * and declares those that left dead. The segments have no name: nothing is left in /dev/shm,
- * however it ends. Everything here fails the test (ck_abort) when it goes wrong. */
+ * All roles work on one mapping, so ThreadSanitizer compares all accesses and a test can look into
+ * the tables; real processes allow neither. The test plays the manager: it gives out process slots
+ * and declares departed members dead. The segments have no name, so nothing can stay in /dev/shm.
+ * Every error fails the test (ck_abort). */
 #ifndef PLM_TEST_ROLES_H
 #define PLM_TEST_ROLES_H
 
@@ -22,7 +22,7 @@ struct roles_worker {
 };
 
 struct roles {
-	struct tables tables; /* the manager's view, and everybody's mapping */
+	struct tables tables; /* view of the manager; the mapping of all roles */
 	struct tables scheduler_tables;
 	struct scheduler scheduler;
 	pthread_t scheduler_thread;
@@ -31,23 +31,23 @@ struct roles {
 	pthread_mutex_t slots_mutex;
 };
 
-/* Boots with the module `probe` and the test module, if its path is given. */
+/* Boots with the module `probe` and, if the path is given, the test module. */
 void roles_start(struct roles *r, const struct limits *limits, const char *module);
 void roles_add_worker(struct roles *r);
 
-/* One scheduler ends between two steps, another begins and derives all again. */
+/* The scheduler ends between two rounds; the next scheduler derives its state again. */
 void roles_stop_scheduler(struct roles *r);
 void roles_start_scheduler(struct roles *r);
 
-/* A client of its own; when it leaves, what it held is released. */
+/* A further client; roles_leave() releases the holds of the client. */
 plm *roles_join(struct roles *r);
 void roles_leave(struct roles *r, plm **rtp);
 
-/* All clients have left: ends workers and scheduler, then looks into the ledger: every record free,
- * no byte of the store used, every slot free, every structure sound. */
+/* Call after all clients have left. Ends workers and scheduler, then checks the ledger: all records
+ * and process slots free, no byte of the store used, every structure sound. */
 void roles_stop(struct roles *r);
 
-/* Looks again and again until done(context); fails with what at the deadline. */
+/* Polls until done(context); fails with `what` at the deadline. */
 void roles_until(bool (*done)(void *context), void *context, const char *what);
 
 uint32_t roles_records_used(const struct roles *r);

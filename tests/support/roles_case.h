@@ -1,5 +1,5 @@
-/* roles_case.h - the fixture of tests over roles as threads, and short ways to say what they say.
- * Everything here fails the test (ck_abort) when it goes wrong. */
+/* roles_case.h - the fixture of tests with roles as threads, and short forms of common calls. Every
+ * error fails the test (ck_abort). */
 #ifndef PLM_TEST_ROLES_CASE_H
 #define PLM_TEST_ROLES_CASE_H
 
@@ -14,14 +14,14 @@ enum {
 };
 
 extern struct roles roles;
-extern plm *rt; /* one client that every test has */
+extern plm *rt; /* the client of every test */
 
-/* Boots with probe and the test module; the ledger is looked into at the end. */
+/* Boots with probe and the test module; roles_case_stop() checks the ledger. */
 void roles_case_start(const struct limits *limits, unsigned workers);
 void roles_case_stop(void);
 TCase *roles_case_add(Suite *suite, const char *name, void (*boot)(void));
 const char *roles_case_module(void);       /* the test module's path */
-const char *test_module(const char *name); /* "mod_test": its path, until the next call */
+const char *test_module(const char *name); /* path of "mod_test", until the next call */
 
 plm_ref submit(plm *from, const plm_task *task);
 plm_ref submit_args(plm *from, const char *function, const plm_arg *args, size_t n);
@@ -29,10 +29,10 @@ plm_ref submit_text(plm *from, const char *function, const char *text);
 plm_ref submit_after(plm *from, const char *function, plm_ref future);
 plm_ref put(plm *from, const void *data, size_t length);
 
-/* The value, waited for. */
+/* Waits for the value. */
 void expect_bytes(plm *from, plm_ref ref, const void *data, size_t length);
 void expect_text(plm *from, plm_ref ref, const char *text);
-void expect_wait(plm *from, plm_ref ref); /* that it settles */
+void expect_wait(plm *from, plm_ref ref); /* until settled */
 plm_failure expect_failure(plm *from, plm_ref ref, int code);
 
 #endif

@@ -8,21 +8,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/support/leftovers.h"
+#include "tests/support/suite_watcher.h"
 
-/* Of a make that runs the tests: what they start would join it, or print that it is below one. */
+/* Hides the make that runs the tests: runtimes below a make borrow its tokens, and makes say so. */
 static void leave_make(void)
 {
 	if (getenv("PLM_TEST_OUTER"))
-		return; /* that is what it is about */
+		return; /* a test of runtimes below a make */
 	unsetenv("MAKEFLAGS");
 	unsetenv("MFLAGS");
 	unsetenv("MAKELEVEL");
 }
 
-/* Check ends a test that takes too long, by default after 4 s. The deadlines of the tests come
- * first and say more, also while many programs share the machine. Before main(): Check reads these
- * variables when a test case is made. */
+/* Check ends a long test, by default after 4 s. The deadlines of the tests themselves say more and
+ * must come first, even on a busy machine. Check reads these variables when a test case is created,
+ * so set them before main(). */
 __attribute__((constructor)) static void run_suite_be_patient(void)
 {
 	setenv("CK_DEFAULT_TIMEOUT", "60", 0);
@@ -44,7 +44,7 @@ int run_suite(Suite *suite)
 	leave_make();
 	if (forks && strcmp(forks, "no") == 0)
 		return run_suite_here(suite); /* for a debugger: one process */
-	return leftovers_watch(run_suite_here, suite);
+	return watch_suite(run_suite_here, suite);
 }
 
 void *shared_memory(size_t bytes)

@@ -1,4 +1,4 @@
-/* run_suite.h - what every test program does the same way: build one suite, then
+/* run_suite.h - the common part of all test programs: build one suite, then
  * `return run_suite(suite);`. */
 #ifndef PLM_RUN_SUITE_H
 #define PLM_RUN_SUITE_H
@@ -8,28 +8,28 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Runs it, each test in a process of its own; the exit status for main(). */
+/* Runs the suite, each test in a process of its own. Returns the exit status for main(). */
 int run_suite(Suite *suite);
 
-/* Zeroed memory that forked children share; gone with the process. */
+/* Zeroed memory shared with forked children; gone with the process. */
 void *shared_memory(size_t bytes);
 
-/* The same for programs the test starts: they open it by the path in this variable of their
- * environment, as long as the test lives. */
+/* The same for programs that the test starts: a program opens the path in this environment variable
+ * while the test lives. */
 void *shared_file(size_t bytes, const char *variable);
 
-/* A child that calls act(context) and exits with 0, and the exit code it ended with. */
+/* A child that calls act(context) and exits with 0; the exit code of a child. */
 pid_t child_of(void (*act)(void *context), void *context);
 int exit_of(pid_t pid);
 
-/* A child that calls act(context), which never returns: it kills itself. Waits until it is dead. */
+/* A child calls act(context), which kills the child. Returns after the death. */
 void run_until_killed(void (*act)(void *context), void *context);
 _Noreturn void kill_self(void);
 
-/* The same numbers every run, so that a failure can be run again (xorshift64). */
+/* The same numbers in every run, so that a failure can be repeated (xorshift64). */
 uint64_t random_next(uint64_t *state);
 
-/* What this variable of the environment says, a seed or a size of a run. */
+/* The number in an environment variable, such as a seed or the size of a run. */
 uint64_t number_from(const char *variable, uint64_t otherwise);
 
 #define RANDOM_SEED UINT64_C(88172645463325252)

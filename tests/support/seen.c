@@ -62,7 +62,7 @@ void seen_write(const char *operation)
 	for (size_t i = 0; i < seen_steps(); i++)
 		write_seen(operation, &__start_steps[i], seen[i]);
 	memset(seen, 0, seen_steps());
-	fflush(list); /* victims that exit would write it again */
+	fflush(list); /* else victims would write the buffer again at exit */
 }
 
 #else

@@ -19,9 +19,9 @@
 
 enum {
 	DEADLINE_S = 5,
-	SHORT_INSTRUCTIONS = 400, /* up to this many, a victim dies at each */
-	LONG_INSTRUCTIONS = 2000, /* up to this many, around each change of the image; */
-	AROUND_INSTRUCTIONS = 6,  /* this many before and after; beyond, one */
+	SHORT_INSTRUCTIONS = 400, /* up to so many: a victim dies at each */
+	LONG_INSTRUCTIONS = 2000, /* up to so many: around each change of the image, */
+	AROUND_INSTRUCTIONS = 6,  /* so many before and after; else one */
 	INSTRUCTIONS_MAX = 1 << 20,
 	POINTS_MAX = 1 << 20,
 	ENDLESS_POINTS = 1000, /* steps; the longest operation has some hundreds */
@@ -36,10 +36,10 @@ struct sweep {
 	unsigned char *image;
 	struct sweep_region region[SWEEP_REGIONS_MAX];
 	size_t regions, bytes;
-	unsigned char *start; /* private copies of all regions, one behind the other */
+	unsigned char *start; /* private copies of all regions, in sequence */
 	unsigned char *crash;
 	unsigned char *scratch;
-	char *reason; /* shared: what the survivor has to say */
+	char *reason; /* shared: the verdict of the survivor */
 	uint64_t states[STATES_MAX];
 	unsigned n_states;
 	unsigned points;
@@ -119,7 +119,7 @@ static void image_restore(const unsigned char *copy)
 		sweep.op->put();
 }
 
-/* FNV-1a of the image; the victim's thread id, which a lock holds, is the same in no two runs. */
+/* FNV-1a of the image without thread ids in locks, which differ from run to run. */
 static uint64_t image_hash(pid_t victim)
 {
 	uint64_t hash = UINT64_C(14695981039346656037);
@@ -134,7 +134,7 @@ static uint64_t image_hash(pid_t victim)
 	return hash;
 }
 
-/* True if no crash left this image before. */
+/* True for the first crash with this image. */
 static bool note_state(pid_t victim)
 {
 	uint64_t hash = image_hash(victim);
@@ -148,7 +148,7 @@ static bool note_state(pid_t victim)
 
 static void sweep_recover(void);
 
-/* A fresh process takes over what the dead one left. */
+/* A fresh process takes over after the death. */
 static void sweep_survive(const char *how, unsigned point)
 {
 	sweep.reason[0] = 0;
@@ -202,7 +202,7 @@ static void sweep_recover(void)
 	act_until(sweep.op->recover, NEVER);
 }
 
-/* Runs act in a victim that dies at its k-th step. False when it got to its end instead. */
+/* Runs act in a victim that dies at step k. False if the victim came to the end instead. */
 static bool kill_at_step(void (*act)(void *image), unsigned k, const char *how, pid_t *ret_victim)
 {
 	sweep.reason[0] = 0;
@@ -222,13 +222,13 @@ static bool kill_at_step(void (*act)(void *image), unsigned k, const char *how, 
 	return false;
 }
 
-/* Of a broken rule one failure is enough. */
+/* One failure proves that a broken rule was noticed. */
 static bool is_noticed(void)
 {
 	return mutate_wanted() && sweep.failures > 0;
 }
 
-/* The recovery of the crash image at hand is killed as well, at each of its steps. */
+/* Kills the recovery of the current crash image at each step. */
 static void sweep_recovery(void)
 {
 	pid_t victim;
@@ -243,7 +243,7 @@ static void sweep_recovery(void)
 	image_restore(sweep.crash);
 }
 
-/* False when the operation got to its end. */
+/* False if the operation came to the end. */
 static bool sweep_point(unsigned k)
 {
 	pid_t victim;
@@ -275,7 +275,7 @@ static void record_moves(void (*act)(void *image), const unsigned char *image)
 	wait_for(child);
 }
 
-/* A death where a step that is in the wrong place has been done too early, or not yet. */
+/* A death between the right and the wrong place of a moved step. */
 static void sweep_moves(void (*act)(void *image), const unsigned char *image, const char *how)
 {
 	pid_t victim;
@@ -312,7 +312,7 @@ static void sweep_points(void)
 		return;
 	}
 	if (mutate_wanted())
-		sweep_point(NEVER); /* most are noticed there */
+		sweep_point(NEVER); /* most mutants fail there */
 	unsigned k = 0;
 	while (k < ENDLESS_POINTS && !is_noticed() && sweep_point(k))
 		k++;
@@ -350,7 +350,7 @@ static pid_t start_traced(void)
 	return child;
 }
 
-/* One instruction; false at the end of the operation, or when it goes wrong. */
+/* One instruction; false at the end of the operation or after an error. */
 static bool sweep_step(pid_t child)
 {
 	if (ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) != 0)
@@ -371,7 +371,7 @@ static void end_victim(pid_t child)
 		status = wait_for(child);
 }
 
-/* Since the last image_save() into sweep.crash. */
+/* Has the image changed since the last image_save() into sweep.crash? */
 static bool image_moved(void)
 {
 	const unsigned char *copy = sweep.crash;
@@ -407,7 +407,7 @@ static void mark_around(unsigned at, unsigned around)
 		kill_here[i] = 1;
 }
 
-/* Each victim is stepped to its end from the start: the cost is instructions times points. */
+/* Each victim is stepped from the start: the cost is instructions times points. */
 static unsigned choose_points(void)
 {
 	unsigned n = find_changes();
@@ -488,7 +488,7 @@ static void sweep_one(const struct sweep_op *op)
 	end_image(op);
 }
 
-/* Lazy binding would put thousands of the loader's instructions into each victim. */
+/* Lazy binding would add thousands of instructions of the loader to each victim. */
 static void start_anew(void)
 {
 	static char name[] = "sweep";
@@ -518,7 +518,7 @@ static void open_notes(void)
 #endif
 }
 
-/* What nobody comes to cannot be noticed. */
+/* A rule at a step that no victim reaches cannot be noticed. */
 static void check_asked(unsigned operations)
 {
 	if (operations == 0) {

@@ -3,7 +3,7 @@
 #include <check.h>
 
 #include "base/why.h"
-#include "tests/support/leftovers.h"
+#include "tests/support/suite_watcher.h"
 
 struct tables tables;
 

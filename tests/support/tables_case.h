@@ -1,5 +1,5 @@
-/* tables_case.h - the tables of a runtime without a runtime: segments that only this test maps.
- * Their names are gone before create() returns. */
+/* tables_case.h - the tables of a runtime without a runtime: segments without a name, mapped by the
+ * test alone. */
 #ifndef PLM_TEST_TABLES_CASE_H
 #define PLM_TEST_TABLES_CASE_H
 

@@ -18,7 +18,7 @@ static struct limits limits = { .workers = 1, .records = 64, .nodes = 1, .store_
 
 static void world_claim(uint32_t slot, enum process_kind kind)
 {
-	/* No pid: nobody may be signalled by what a sweep leaves in the table. */
+	/* Pid 0: no reader of the table may signal a real process. */
 	SWEEP_REQUIRE(process_claim(&world.tables.process[slot], kind, 0, process_kind_name(kind)));
 }
 
@@ -112,7 +112,7 @@ void world_hush(void)
 	close(nowhere);
 }
 
-/* What is used of the segments: the rest stays as it is. */
+/* The used part of the segments; the rest never changes. */
 size_t world_regions(struct sweep_region *ret)
 {
 	struct plan plan;
@@ -125,7 +125,7 @@ size_t world_regions(struct sweep_region *ret)
 	return 4;
 }
 
-/* fork() wiped the page that says whose handle it is. */
+/* fork() wiped the page that names the owner of the handle. */
 void world_play(struct plm *rt)
 {
 	*rt->alive = 1;
@@ -184,7 +184,7 @@ void world_declare_dead(uint32_t slot)
 	members_changed(&world.tables);
 }
 
-/* As the manager replaces it, from wherever a former recovery was cut short. */
+/* Like the manager, also after a recovery that was cut short. */
 static void replace_scheduler(void)
 {
 	struct process *p = &world.tables.process[SLOT_SCHEDULER];
@@ -252,7 +252,7 @@ static const char *judge_record(const struct tables *t, uint32_t index, uint32_t
 	return text;
 }
 
-/* Free space is the complement of what records name; the counter must say the same. */
+/* Free space is the complement of the extents that records name; the counter must agree. */
 static uint64_t bytes_named(const struct tables *t)
 {
 	uint64_t named = 0;
@@ -271,7 +271,7 @@ static uint64_t bytes_used(const struct tables *t)
 	return usage.used_bytes;
 }
 
-/* What a lock protects is sound when it is next taken, not before. */
+/* A structure is sound after the next locker has recovered, not before. */
 static void take_all_locks(struct tables *t)
 {
 	struct lock *const locks[] = { &t->arena[0].grow_lock, &t->pool.lock, &t->task_heap.lock,
@@ -307,7 +307,7 @@ static void forget_all(void)
 	}
 }
 
-/* Who was buried has left. */
+/* A buried process has left. */
 static void world_leave(struct plm *rt)
 {
 	if (process_state(sh_load(&world.tables.process[rt->self].state)) != PROCESS_LIVE)
@@ -363,7 +363,7 @@ const char *world_judge(uint32_t victim, const char *(*outcome)(void))
 		return why;
 	const struct process *worker = &world.tables.process[world.worker.rt.self];
 	if (process_state(sh_load(&worker->state)) == PROCESS_FREE)
-		open_worker(); /* the manager's, for the one that died */
+		open_worker(); /* the replacement that the manager starts */
 	world_play(&world.worker.rt);
 	world_play(&world.b);
 	world_work();

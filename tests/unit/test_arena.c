@@ -179,7 +179,7 @@ START_TEST(one_byte_and_the_whole_store_both_fit)
 	ck_assert_int_eq(take(&records[0], 1), 0);
 	ck_assert_uint_eq(usage().used_bytes, STORE_GRANULE_BYTES);
 	ck_assert_int_eq(give(&records[0]), 0);
-	/* The spare slab of the one byte does not stand in the way. */
+	/* The spare slab of the one-byte class is not in the way. */
 	ck_assert_int_eq(take(&records[1], (uint64_t)PAGES * STORE_PAGE_BYTES), 0);
 	ck_assert_uint_eq(sh_load(&records[1].granule), FIRST_GRANULE);
 	assert_sound();

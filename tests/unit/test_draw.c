@@ -5,8 +5,8 @@
 #include "tests/support/chance.h"
 #include "tests/support/run_suite.h"
 
-/* Three quarters of 2^32: a remainder makes the first third twice as frequent, scaling without
- * drawing again the numbers that 3 divides. */
+/* Bounds of three quarters of 2^32 expose faulty draws: a remainder makes the first third twice
+ * as frequent; scaling without a second draw favours multiples of 3. */
 static bool bounded_evenly(uint32_t (*below)(uint64_t *stream, uint32_t n))
 {
 	enum { NUMBERS = 30000 };
@@ -41,7 +41,7 @@ START_TEST(bounded_numbers_are_as_frequent_as_each_other)
 }
 END_TEST
 
-/* Reference values of splitmix64, so that a seed written down means the same for ever. */
+/* Reference values of splitmix64: a recorded seed keeps its meaning for ever. */
 START_TEST(numbers_of_a_seed_never_change)
 {
 	uint64_t stream = 1234567;

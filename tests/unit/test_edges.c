@@ -1,5 +1,5 @@
-/* test_edges.c - who waits for whom: edges are counted, belong to one life of a record, and are
- * derived again when the holder of their lock dies. */
+/* test_edges.c - edges from a future to waiting tasks: counted, bound to one life of a record,
+ * and derived again after the death of the lock holder. */
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -27,16 +27,16 @@ static uint64_t ref_of(uint32_t index)
 	return record_ref(index, GENERATION);
 }
 
-/* TASK waits for FIRST and SECOND, as the scheduler would have linked them. */
+/* TASK waits for FIRST and SECOND, linked as by the scheduler. */
 static void create(void)
 {
 	struct record *task;
 	struct args_writer writer;
 	tables_case_create(&limits);
-	/* Its owner, by the words below. */
+	/* The owner that the words below name. */
 	ck_assert(
 	    process_claim(&tables.process[SLOT_FIRST_MEMBER], KIND_WORKER, getpid(), "worker"));
-	uint32_t slots[TASK + 1], n; /* claimed, so that a rebuild looks at them */
+	uint32_t slots[TASK + 1], n; /* claimed: a rebuild skips free records */
 	ck_assert_int_eq(pool_take(&tables.pool, slots, TASK + 1, &n), 0);
 	set_state(FIRST, GENERATION, RECORD_READY);
 	set_state(SECOND, GENERATION, RECORD_RUNNING);
@@ -83,20 +83,21 @@ START_TEST(a_failed_argument_dooms_the_task_for_whoever_takes_the_last_edge)
 }
 END_TEST
 
-/* A worker commits, the value is dropped and freed, the slot begins another life for which somebody
- * waits; then the worker comes to tell those who waited for the first. */
+/* A worker commits. The value is dropped and freed, and the record begins another life with a
+ * waiting task. Only then does the worker tell the waiters of the first life. */
 START_TEST(edges_of_a_new_life_are_not_taken_for_the_old_one)
 {
 	struct edge_taken edges[SOME];
 	uint32_t pending = sh_load(&tables.record[TASK].pending);
 	ck_assert_uint_eq(take(record_ref(FIRST, GENERATION - 1), edges), 0);
 	ck_assert_uint_eq(sh_load(&tables.record[TASK].pending), pending);
-	ck_assert_uint_eq(take(ref_of(FIRST), edges), 0); /* this life is not settled either */
+	ck_assert_uint_eq(take(ref_of(FIRST), edges), 0); /* this life is not settled yet */
 	ck_assert_uint_eq(sh_load(&tables.record[TASK].pending), pending);
 }
 END_TEST
 
-/* Another made the task of a taken edge ready, it ended, and its record waits in another life. */
+/* Another process made the task of a taken edge ready; the task ended, and its record waits in
+ * another life. */
 START_TEST(a_taken_edge_makes_only_the_life_ready_it_was_taken_of)
 {
 	struct edge_taken edges[SOME];

@@ -1,4 +1,4 @@
-/* test_heap.c - the heap against a table of keys, which is all it is supposed to be an index of. */
+/* test_heap.c - the heap against a table of keys; the heap must be an index of the table. */
 #include <string.h>
 
 #include "heap/heap.h"
@@ -150,8 +150,8 @@ static uint32_t free_id(void)
 	return id;
 }
 
-/* It goes round its ring many times; at any place of the ring one that comes out of order, leaves
- * from the middle or gets another key makes it a heap. */
+/* The queue goes round its ring many times. A task out of order, a removal from the middle or a
+ * new key, at any place of the ring, turns the ring into a heap. */
 START_TEST(what_comes_in_order_is_a_queue_until_something_does_not)
 {
 	uint64_t key = UINT64_MAX / 2;

@@ -1,5 +1,5 @@
-/* test_nodes.c - one arena a NUMA node: how many there are, which is used first, and that together
- * they are the store. */
+/* test_nodes.c - one arena for each NUMA node: the number of arenas, the first choice, and the
+ * sum of all arenas as the store. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +45,7 @@ static uint32_t arena_of(uint32_t granule)
 	return granule >= tables.arena[1].first_granule;
 }
 
-/* A record that names the extent: the arenas' truth. */
+/* A record that names the extent, the truth for an arena. */
 static struct record *claim(void)
 {
 	uint32_t slot, n;

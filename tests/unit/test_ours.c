@@ -15,14 +15,14 @@
 #include "base/ours.h"
 #include "base/rmtree.h"
 #include "base/why.h"
-#include "tests/support/leftovers.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/suite_watcher.h"
 
 enum {
 	TEST_TIMEOUT_S = 60,
 	NOBODY = 65534,
 	PATH_BYTES = 128,
-	DEPTH = 3000, /* more than there are descriptors, and longer than a path may be */
+	DEPTH = 3000, /* deeper than the limit of descriptors, and longer than a path may be */
 	DESCRIPTORS_FEW = 32,
 };
 
@@ -182,7 +182,7 @@ START_TEST(a_tree_deeper_than_there_are_descriptors_is_removed)
 	ck_assert_int_eq(mkdirat(place_fd, "tree", 0700), 0);
 	int tree = openat(place_fd, "tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	make_deep(tree);
-	ck_assert_int_eq(mkdirat(tree, "up-0", 0700), 0); /* a name that the work uses itself */
+	ck_assert_int_eq(mkdirat(tree, "up-0", 0700), 0); /* a name that the removal uses, too */
 	close(tree);
 	struct rlimit few = { DESCRIPTORS_FEW, DESCRIPTORS_FEW };
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);

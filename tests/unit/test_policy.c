@@ -1,6 +1,6 @@
-/* test_policy.c - each policy against its definition; where it draws, against what chance says.
- * The seed is fixed: a judge says the same in every run, and its bounds are such that chance alone
- * would pass or fail a policy wrongly less than once in a million seeds. */
+/* test_policy.c - each policy against its definition; random policies against the laws of
+ * chance. The seed is fixed, so a verdict is the same in every run. Chance alone would give a
+ * wrong verdict for less than one seed in a million. */
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -25,7 +25,7 @@ static const struct policy *policy_named(const char *name)
 	return policy;
 }
 
-/* n of them, all alike and all open */
+/* n workers, all alike and open. */
 static void set_up_workers(uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
@@ -37,7 +37,8 @@ static void set_up_workers(uint32_t n)
 	view.n = n;
 }
 
-/* Few values, so that equals are frequent; but nobody shares a turn. Who is full is not open. */
+/* Few values, so that equal workers are frequent; no two share a turn. A full worker is not
+ * open. */
 static void randomize_workers(uint32_t n)
 {
 	view.n = 0;
@@ -72,7 +73,7 @@ static uint32_t first_by_key(const struct policy *policy)
 	return best;
 }
 
-/* Places a task that takes one slot; a worker that is full is open no more. */
+/* Places a task of one cpu; a full worker is not open any more. */
 static uint32_t place_by_key(const struct policy *policy, uint64_t turn)
 {
 	uint32_t chosen = first_by_key(policy);
@@ -308,7 +309,7 @@ typedef uint32_t draw_function(const struct policy_view *view, uint64_t *seed);
 
 enum { RANKS = 8, DRAWS = 80000 };
 
-/* Worker k has room for k + 1: how often each was drawn, against what is expected of each. */
+/* Worker k has room for k + 1: how often each worker was drawn, against the expected number. */
 static bool draws_as_expected(draw_function *draw, const double *share)
 {
 	uint32_t seen[RANKS] = { 0 };
@@ -328,7 +329,7 @@ static bool draws_as_expected(draw_function *draw, const double *share)
 	return chi_square(seen, expected, RANKS) < chi_square_bound(RANKS - 1);
 }
 
-/* The one of rank k wins of two distinct ones if the other is one of the k below. */
+/* Of two distinct draws rank k wins if the second is one of the k lower ranks. */
 static bool draws_as_two_choices(draw_function *draw)
 {
 	double share[RANKS];
@@ -351,7 +352,7 @@ static uint32_t fuller_of(const struct policy_view *in, uint32_t a, uint32_t b, 
 	return (room_a > room_b) != invert ? a : b;
 }
 
-/* What must be rejected. */
+/* Draws that must be rejected. */
 static uint32_t faulty_same_twice(const struct policy_view *in, uint64_t *stream)
 {
 	return fuller_of(in, draw_below(stream, in->n), draw_below(stream, in->n), false);
@@ -393,7 +394,7 @@ START_TEST(random_draws_each_alike_whatever_its_room)
 }
 END_TEST
 
-/* With two open workers there is one pair. */
+/* Two open workers make one pair. */
 static bool takes_the_better_of_two(draw_function *draw)
 {
 	uint64_t stream = RANDOM_SEED;
@@ -439,7 +440,7 @@ START_TEST(one_open_worker_is_drawn)
 }
 END_TEST
 
-/* n balls into n bins, one after the other: the most in one. */
+/* n balls into n bins: the most in any bin. */
 static uint32_t most_in_a_bin(draw_function *draw, uint64_t *stream)
 {
 	uint32_t most = 0;
@@ -454,7 +455,7 @@ static uint32_t most_in_a_bin(draw_function *draw, uint64_t *stream)
 }
 
 struct mean {
-	double mean, error; /* its standard error */
+	double mean, error; /* standard error of the mean */
 };
 
 static struct mean mean_of_games(draw_function *draw)
@@ -470,8 +471,9 @@ static struct mean mean_of_games(draw_function *draw)
 	return (struct mean){ mean, sqrt((squares / GAMES - mean * mean) / (GAMES - 1)) };
 }
 
-/* Two choices: log log n / log 2 + O(1); one: log n / log log n (1 + o(1)). For a thousand bins
- * that is 3, and 5 to 6 (exactly: the largest of a thousand Poisson variables of mean 1). */
+/* Two choices: log log n / log 2 + O(1); a single choice: log n / log log n (1 + o(1)). For a
+ * thousand bins these are 3, and 5 to 6 (exactly: the largest of a thousand Poisson variables of
+ * mean 1). */
 START_TEST(most_in_one_of_a_thousand_bins_is_that_of_the_theory)
 {
 	struct mean one = mean_of_games(policy_named("random")->draw);

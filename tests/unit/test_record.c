@@ -1,4 +1,4 @@
-/* test_record.c - the states of a record, the fields of its word, its keys and its reference. */
+/* test_record.c - states, word fields, keys and references of a record. */
 #include <errno.h>
 #include <string.h>
 
@@ -18,7 +18,7 @@ static void create(void)
 
 /* ---- the life of a record ---- */
 
-/* One letter a state, in the order of enum record_state: where each may go. */
+/* The legal next states: one letter for each state, in the order of enum record_state. */
 static const char *const record_life[RECORD_STATES] = {
 	[RECORD_FREE] = ".R.......",
 	[RECORD_RESERVED] = "F.Wy.D..P",
@@ -76,7 +76,7 @@ START_TEST(a_word_holds_its_fields_apart_up_to_their_limits)
 }
 END_TEST
 
-/* -E of what a state answers to a return; 0: it is in the queue, or was asked. */
+/* The -errno of a return in each state; 0: the task is in the queue, or was asked. */
 START_TEST(only_a_task_that_runs_is_asked_to_go_back_and_only_once)
 {
 	static const int answer[RECORD_STATES] = { [RECORD_FREE] = -EINVAL,
@@ -117,7 +117,8 @@ START_TEST(returns_leave_numbers_of_attempts_for_all_the_retries)
 		seen = word_make(1, 5, ++returns, RECORD_RUNNING, 0);
 		sh_store(&r.state, seen);
 		record_count_return(&r, returns);
-		record_count_return(&r, returns); /* by who finishes what a dead one began */
+		record_count_return(
+		    &r, returns); /* by the process that completes the work of the dead */
 		ck_assert_uint_eq(record_returns(&r), returns);
 		ck_assert_uint_eq(record_tries(&r, seen), 0);
 	} while (record_return(&r, &seen) == 0);
@@ -144,7 +145,8 @@ START_TEST(keys_order_by_priority_then_by_submission)
 	for (size_t i = 0; i < COUNT_OF(priority); i++) {
 		ck_assert_int_eq(key_priority(key_make(priority[i], 77)), priority[i]);
 		ck_assert_uint_gt(key_make(priority[i], 1), key_make(priority[i], 2));
-		if (i > 0) /* the last of a higher level goes before the first of a lower one */
+		if (i > 0) /* the last key of a level sorts before the first key of the next lower
+			      level */
 			ck_assert_uint_gt(key_make(priority[i], ((uint64_t)1 << 48) - 1),
 			    key_make(priority[i - 1], 0));
 	}

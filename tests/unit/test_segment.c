@@ -1,5 +1,5 @@
-/* test_segment.c - segments: who may have one, what is refused, and a full /dev/shm; with processes
- * of another user and in another mount namespace. */
+/* test_segment.c - ownership of segments, refusals, and a full /dev/shm; with processes of
+ * another user and in another mount namespace. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -13,8 +13,8 @@
 #include "base/check.h"
 #include "base/why.h"
 #include "shm/segment.h"
-#include "tests/support/leftovers.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/suite_watcher.h"
 
 enum { TEST_TIMEOUT_S = 60, NOBODY = 65534, CANNOT = 77 };
 
@@ -67,7 +67,7 @@ START_TEST(a_segment_is_for_its_user_alone_whatever_the_umask)
 }
 END_TEST
 
-/* Attaching a copy of the descriptor must fail with -EPROTO and a sentence that holds this. */
+/* Attaching a copy of the descriptor must fail with -EPROTO and a sentence with this text. */
 static void expect_refusal(
     const struct segment *s, const char *purpose, uint32_t abi, const char *reason)
 {

@@ -21,7 +21,7 @@ enum { TEST_TIMEOUT_S = 60 };
 
 enum { TURNS = 20000 };
 
-struct table_tennis { /* whose turn it is, and where each side sleeps */
+struct table_tennis { /* the side to act next, and the sleeping places of both sides */
 	struct event event[2];
 	shared32 turn;
 	shared32 slept_for_long; /* a wake was lost: the safety tick found out */
@@ -98,7 +98,7 @@ static void sleep_until_flag(void *context)
 		_exit(1);
 }
 
-/* All have announced that they are about to sleep. */
+/* All sleepers have announced their sleep. */
 static void await_sleepers(struct bedroom *room, uint32_t n)
 {
 	while (sh_load(&room->ready) < n)
@@ -362,7 +362,8 @@ START_TEST(a_stack_that_lies_is_reported_and_rebuilt)
 	struct pool pool = new_pool(&table);
 	uint32_t slot[4], n;
 	pool_take(&pool, slot, 4, &n);
-	sh_store(&table->taken[2], 0); /* freed, never given back: its freer died */
+	sh_store(
+	    &table->taken[2], 0); /* freed, but the process died before giving the place back */
 	ck_assert_ptr_nonnull(pool_check(&pool));
 	ck_assert_int_eq(pool_rebuild(&pool), 0);
 	ck_assert_ptr_null(pool_check(&pool));

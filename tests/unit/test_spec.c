@@ -1,5 +1,5 @@
-/* test_spec.c - the texts that describe workers and needs: what is accepted, what is said of what
- * is not, and that what is printed reads as the same again. */
+/* test_spec.c - texts of workers and needs: accepted texts, errors for the rest, and printed
+ * texts that read back the same. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -11,14 +11,14 @@
 #include "base/limits.h"
 #include "base/why.h"
 #include "spec/spec.h"
-#include "tests/support/leftovers.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/suite_watcher.h"
 
 enum { KINDS_TEXT_BYTES = WORKER_KINDS_MAX * SPEC_TEXT_BYTES, MUTATIONS = 20000 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-struct described { /* what spec_workers() makes of a text */
+struct described { /* the result of spec_workers() */
 	struct resource_names names;
 	struct worker_kind kind[WORKER_KINDS_MAX];
 	uint32_t kinds;
@@ -375,7 +375,7 @@ START_TEST(what_no_worker_can_ever_meet_is_refused_with_what_is_missing)
 {
 	static const char workers[] = "gen=4,cpus=2,gpus=1,licence=1; cpus=5,mem=4G; tape=0";
 	static const struct row rows[] = {
-		/* expected NULL: it fits */
+		/* expected NULL: fits */
 		{ "cpus=5", NULL },
 		{ "cpus=2,gpus=1,licence=1,mem=8G", NULL },
 		{ "gpus=0.5,licence=0.25", NULL },
@@ -471,7 +471,7 @@ END_TEST
 
 /* ---- damaged texts ---- */
 
-/* A copy that ends where its memory ends, so that a sanitizer sees a look behind it. */
+/* A copy at the end of its memory, so that a sanitizer notices a read beyond the end. */
 static char *mutated(const char *const *texts, size_t n, uint64_t *seed)
 {
 	static const char alphabet[] = "gensltpumxcid0123456789=,;|.:@%#-+ \t\n\r\x7f\xff";

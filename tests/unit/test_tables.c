@@ -250,7 +250,7 @@ START_TEST(holds_of_each_process_stand_apart_across_words)
 }
 END_TEST
 
-/* A process that is gone has been buried before its slot is free: nothing of it is left then. */
+/* A dead process is buried before the process slot is free: no trace may be left. */
 START_TEST(what_is_held_or_reserved_by_a_free_slot_is_unsound)
 {
 	static const uint32_t slots[] = { 63, 64, 191 };
@@ -275,7 +275,7 @@ START_TEST(what_is_held_or_reserved_by_a_free_slot_is_unsound)
 	ck_assert(pool_take(&tables.pool, &index, 1, &n) == 0 && n == 1);
 	word = sh_load(&tables.process[9].state);
 	ck_assert(process_step(&tables.process[9], &word, PROCESS_DEAD));
-	ck_assert_ptr_null(tables_check(&tables)); /* it is still to be buried */
+	ck_assert_ptr_null(tables_check(&tables)); /* not buried yet */
 	word = sh_load(&tables.process[9].state);
 	ck_assert(process_step(&tables.process[9], &word, PROCESS_FREE));
 	ck_assert_str_eq(

@@ -1,4 +1,4 @@
-/* test_topology.c - plans of where workers run, on machines that we have not; GPUs; threads. */
+/* test_topology.c - plans of workers for machines we do not have; GPUs; threads. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
@@ -7,14 +7,14 @@
 #include <unistd.h>
 
 #include "base/why.h"
-#include "tests/support/leftovers.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/suite_watcher.h"
 #include "topology/threads.h"
 #include "topology/topology.h"
 
 enum { CORES_MAX = 64, NODES_MAX = 8, WORKERS_MOST = 150, TEXT_BYTES = 256 };
 
-/* The description, and what follows from it: cpus are numbered through, node by node. */
+/* The description, and the derived numbers: cpus count through all nodes in order. */
 struct machine {
 	const char *text;
 	int nodes, cores, threads; /* cores in a node, threads in a core */
@@ -54,8 +54,8 @@ static int first_cpu(const cpu_set_t *cpus)
 	ck_abort_msg("a worker has no cpu");
 }
 
-/* How many of the plan's workers are on each core and node; that each is on one core, with all the
- * allowed threads of it, and on its node. NULL: all are allowed. */
+/* Counts the workers of the plan on each core and node. Each worker must have all allowed
+ * threads of one core, and the node of the core. NULL: all threads are allowed. */
 struct census {
 	int core[CORES_MAX], node[NODES_MAX];
 };
@@ -109,7 +109,8 @@ END_TEST
 START_TEST(a_worker_is_never_put_where_the_mask_forbids)
 {
 	static const struct machine m = { "numa:2 core:4 pu:2", 2, 4, 2 };
-	/* One thread of core 0, both of core 1, core 2 not; one core of the other node. */
+	/* One thread of core 0, both threads of core 1, none of core 2; one core of the second
+	 * node. */
 	static const int cpus[] = { 1, 2, 3, 6, 7, 12, 13 };
 	cpu_set_t allowed;
 	CPU_ZERO(&allowed);
@@ -308,7 +309,7 @@ static const char gpu_machine[] =
 		   CARD("52", "11", "0302 [10de:20b0]", NVML)
 		       CARD("53", "12", "0302 [10de:20b0]", "")) "</object></topology>";
 
-/* Their ids and nodes: "0@1 1@1 2@0" */
+/* Ids and nodes: "0@1 1@1 2@0" */
 static void gpus_are(const char *visible, const char *expected)
 {
 	static struct gpu gpus[GPUS_MAX];

@@ -1,4 +1,4 @@
-#include "tests/support/leftovers.h"
+#include "tests/support/suite_watcher.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -19,12 +19,12 @@
 
 enum { GRACE_MS = 3000, LOOK_AGAIN_MS = 20, PATH_BYTES = 128, COMM_BYTES = 32 };
 
-#define WATCHER "PLM_TEST_WATCHER" /* environment of the suite: the watcher's pid */
+#define WATCHER "PLM_TEST_WATCHER" /* environment of the suite: the pid of the watcher */
 
 static struct {
-	pid_t suite; /* 0: it has ended */
-	int status;  /* of the suite, as of waitpid() */
-	size_t left; /* processes and names that the suite left behind */
+	pid_t suite; /* 0: ended */
+	int status;  /* of waitpid() for the suite */
+	size_t left; /* processes and names left behind */
 	char directory[PATH_BYTES];
 } watched;
 
@@ -46,7 +46,7 @@ void test_runtime_name(char *ret, size_t size)
 
 /* ---- removing ---- */
 
-static int leftovers_remove_entry(const char *path, const struct stat *st, int type, struct FTW *at)
+static int watcher_remove_entry(const char *path, const struct stat *st, int type, struct FTW *at)
 {
 	(void)st;
 	(void)type;
@@ -55,13 +55,13 @@ static int leftovers_remove_entry(const char *path, const struct stat *st, int t
 	return 0;
 }
 
-static void leftovers_remove_tree(const char *path)
+static void watcher_remove_tree(const char *path)
 {
-	nftw(path, leftovers_remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+	nftw(path, watcher_remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Returns how many there were. */
-static size_t leftovers_remove_all(const char *pattern)
+/* Returns the number of names. */
+static size_t watcher_remove_all(const char *pattern)
 {
 	glob_t found;
 	if (glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
@@ -69,22 +69,21 @@ static size_t leftovers_remove_all(const char *pattern)
 	size_t n = found.gl_pathc;
 	for (size_t i = 0; i < n; i++) {
 		printf("left behind: %s\n", found.gl_pathv[i]);
-		leftovers_remove_tree(found.gl_pathv[i]);
+		watcher_remove_tree(found.gl_pathv[i]);
 	}
 	globfree(&found);
 	return n;
 }
 
-static void leftovers_remove_named(const char *prefix)
+static void watcher_remove_named(const char *prefix)
 {
 	char pattern[PATH_BYTES];
 	snprintf(pattern, sizeof pattern, "%stest-%d-*", prefix, (int)getpid());
-	watched.left += leftovers_remove_all(pattern);
+	watched.left += watcher_remove_all(pattern);
 }
 
-/* A runtime of any name has its bell below the directory until it ends. */
-static int leftovers_remove_of_bell(
-    const char *path, const struct stat *st, int type, struct FTW *at)
+/* A living runtime, whatever the name, has a bell below the directory. */
+static int watcher_remove_of_bell(const char *path, const struct stat *st, int type, struct FTW *at)
 {
 	(void)st;
 	(void)type;
@@ -93,11 +92,11 @@ static int leftovers_remove_of_bell(
 	if (!end || strcmp(end, ".bell") != 0)
 		return 0;
 	snprintf(pattern, sizeof pattern, "/dev/shm/plm-*-%.*s.*", (int)(end - name), name);
-	watched.left += leftovers_remove_all(pattern);
+	watched.left += watcher_remove_all(pattern);
 	return 0;
 }
 
-static void leftovers_kill(pid_t pid)
+static void watcher_kill(pid_t pid)
 {
 	char path[PATH_BYTES], comm[COMM_BYTES] = "";
 	snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
@@ -112,7 +111,7 @@ static void leftovers_kill(pid_t pid)
 
 /* ---- watching ---- */
 
-static void leftovers_reap(void)
+static void watcher_reap(void)
 {
 	int status;
 	pid_t pid;
@@ -123,11 +122,11 @@ static void leftovers_reap(void)
 		}
 }
 
-/* Returns when the suite has ended, or with the signal that asks for the end. */
-static int leftovers_await(const sigset_t *signals)
+/* Returns 0 after the end of the suite, or a signal that asks for the end. */
+static int watcher_await(const sigset_t *signals)
 {
 	for (;;) {
-		leftovers_reap();
+		watcher_reap();
 		if (watched.suite == 0)
 			return 0;
 		int signal = sigwaitinfo(signals, NULL);
@@ -136,30 +135,30 @@ static int leftovers_await(const sigset_t *signals)
 	}
 }
 
-/* Gives the descendants of the suite this long to end by themselves, then kills those that stay. */
-static void leftovers_end_processes(int grace_ms)
+/* Waits for the descendants of the suite, then kills the rest. */
+static void watcher_end_processes(int grace_ms)
 {
 	static const struct timespec pause = { .tv_nsec = LOOK_AGAIN_MS * (long)NS_PER_MS };
 	uint64_t deadline_ns = deadline_after_ms(grace_ms);
 	struct family left;
 	for (;; nanosleep(&pause, NULL)) {
-		leftovers_reap();
+		watcher_reap();
 		family_look(&left);
 		if (left.n == 0)
 			return;
 		if (clock_ns() < deadline_ns)
 			continue;
 		for (size_t i = 0; i < left.n; i++, watched.left++)
-			leftovers_kill(left.child[i]);
+			watcher_kill(left.child[i]);
 	}
 }
 
-static void leftovers_begin(sigset_t *ret_signals, sigset_t *ret_former)
+static void watcher_begin(sigset_t *ret_signals, sigset_t *ret_former)
 {
 	char name[COMM_BYTES];
 	snprintf(name, sizeof name, "plm-test-%d", (int)getpid());
 	test_path(name, watched.directory, sizeof watched.directory);
-	leftovers_remove_tree(watched.directory);
+	watcher_remove_tree(watched.directory);
 	if (mkdir(watched.directory, 0711) < 0) {
 		fprintf(stderr, "%s: %s\n", watched.directory, strerror(errno));
 		exit(1);
@@ -173,7 +172,7 @@ static void leftovers_begin(sigset_t *ret_signals, sigset_t *ret_former)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
-static void leftovers_environment(void)
+static void watcher_environment(void)
 {
 	char text[COMM_BYTES];
 	snprintf(text, sizeof text, "%d", (int)getppid());
@@ -182,24 +181,24 @@ static void leftovers_environment(void)
 	setenv("XDG_RUNTIME_DIR", watched.directory, 1);
 }
 
-int leftovers_watch(int (*suite)(void *context), void *context)
+int watch_suite(int (*suite)(void *context), void *context)
 {
 	sigset_t signals, former;
-	leftovers_begin(&signals, &former);
+	watcher_begin(&signals, &former);
 	fflush(NULL);
 	watched.suite = fork();
 	if (watched.suite == 0) {
 		sigprocmask(SIG_SETMASK, &former, NULL);
-		leftovers_environment();
+		watcher_environment();
 		exit(suite(context));
 	}
-	int signal = leftovers_await(&signals);
-	leftovers_end_processes(signal ? 0 : GRACE_MS);
-	nftw(watched.directory, leftovers_remove_of_bell, 8, FTW_PHYS);
-	leftovers_remove_named("/dev/shm/plm-*-");
-	leftovers_remove_named("/sys/fs/cgroup/plm-");
-	leftovers_remove_named("/sys/fs/cgroup/*/plm-");
-	leftovers_remove_tree(watched.directory);
+	int signal = watcher_await(&signals);
+	watcher_end_processes(signal ? 0 : GRACE_MS);
+	nftw(watched.directory, watcher_remove_of_bell, 8, FTW_PHYS);
+	watcher_remove_named("/dev/shm/plm-*-");
+	watcher_remove_named("/sys/fs/cgroup/plm-");
+	watcher_remove_named("/sys/fs/cgroup/*/plm-");
+	watcher_remove_tree(watched.directory);
 	if (signal)
 		return 128 + signal;
 	if (WIFSIGNALED(watched.status))
