@@ -13,7 +13,7 @@ extern const struct option_row command_object_rows[];
 
 /* After all options: ends the program if options contradict each other. */
 void command_objects_check(const struct context *context, struct command_request *request);
-/* One more future, with length bytes of its name (NULL: none). 0 or -ENOMEM with a why. */
+/* Adds a future, with length bytes of its name (NULL: none). 0 or -ENOMEM with a why. */
 int command_object_add(struct command_request *request, enum plm_command_use use, const char *name,
     size_t length, plm_ref ref);
 /* How many files of the command become results. */

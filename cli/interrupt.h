@@ -1,7 +1,8 @@
-/* interrupt.h - Ctrl-C, a lost terminal (SIGHUP) or SIGTERM while plmctl waits for tasks that end
- * with plmctl. The first signal cancels the tasks, with a message, and plmctl waits until no
- * process of them runs any more. The second signal ends plmctl at once. Who: one thread.  Death: of
- * plmctl: the runtime cancels the tasks (PLM_TIED). */
+/* interrupt.h - Ctrl-C, a lost terminal (SIGHUP) or SIGTERM while plmctl waits for tasks that
+ * end with plmctl. The first signal cancels the tasks, with a message, and plmctl waits until no
+ * process of them runs any more. The second signal ends plmctl at once.
+ * Who: one thread.
+ * Death: of plmctl: the runtime cancels the tasks (PLM_TIED). */
 #ifndef PLM_CLI_INTERRUPT_H
 #define PLM_CLI_INTERRUPT_H
 

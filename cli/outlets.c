@@ -39,7 +39,7 @@ static void outlet_close_pair(struct outlet *outlet)
 	free(outlet);
 }
 
-/* The soft limit protects programs that use select(); plmctl does not. */
+/* Raises the soft limit: plmctl does not use select(). */
 static unsigned outlet_raise_limit(void)
 {
 	struct rlimit limit;

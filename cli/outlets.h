@@ -1,10 +1,11 @@
-/* outlets.h - files for long output: a worker writes output without room in the runtime into files
- * of the waiting process (plm_command_outlet).
+/* outlets.h - files for long output: a worker writes output without room in the runtime into
+ * files of the waiting process (plm_command_outlet).
  *
- * The files lie in the directory of --tmpdir, else in $TMPDIR or /tmp. They have no name, so no
- * file stays when a process dies. A pair serves one job at a time, and is reused only after a job
- * that succeeded: another client may retry a failed job, whose arguments name the files. Who: one
- * thread.  Blocks: in the file system. */
+ * The files lie in the directory of --tmpdir, else in $TMPDIR or /tmp. They have no name, so
+ * no file stays when a process dies. A pair serves one job at a time, and is reused only after a
+ * job that succeeded: another client may retry a failed job, whose arguments name the files.
+ * Who: one thread.
+ * Blocks: in the file system. */
 #ifndef PLM_CLI_OUTLETS_H
 #define PLM_CLI_OUTLETS_H
 

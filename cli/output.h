@@ -3,8 +3,10 @@
  * A list is an array of columns; a row is one call per column, in order, then row_end(). With
  * `upright` a row is printed as lines "title value". Text may come from other processes and from
  * broken files: only printable UTF-8 reaches the terminal, and JSON is valid whatever the bytes
- * are. Colour: only on a terminal, and not when NO_COLOR is set. Who: plmctl and plmdump.  Blocks:
- * in stdio.  Allocates: never. */
+ * are.
+ * Colour: only on a terminal, and not when NO_COLOR is set.
+ * Who: plmctl and plmdump.
+ * Blocks: in stdio.  Allocates: never. */
 #ifndef PLM_CLI_OUTPUT_H
 #define PLM_CLI_OUTPUT_H
 

@@ -96,7 +96,7 @@ static int plmctl_help(const struct context *context, int argc, char **argv)
 	return EXIT_FINE;
 }
 
-/* A result that never reached its reader is no success. A reader that has seen enough, such as
+/* A result without a reader is no success. A reader that has seen enough, such as
  * `head`, gets no message. */
 static int plmctl_finish(struct context *context, int code)
 {
@@ -125,7 +125,7 @@ int main(int argc, char **argv)
 		usage_error(&context, "no command given");
 	argc -= optind;
 	argv += optind;
-	optind = 0; /* getopt starts anew, with the command as its program name */
+	optind = 0; /* getopt starts anew, at the name of the command */
 	if (strcmp(argv[0], "help") == 0)
 		return plmctl_finish(&context, plmctl_help(&context, argc, argv));
 	context.command = plmctl_find_command(&context, argv[0]);

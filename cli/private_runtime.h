@@ -1,9 +1,9 @@
-/* private_runtime.h - a runtime for one command of plmctl: booted when no runtime is up, and gone
- * after the command.
+/* private_runtime.h - a runtime for one command of plmctl: booted when no runtime is up, and
+ * gone after the command.
  *
- * plmctl starts the plm beside its own program, or in PATH, with --tied: however plmctl ends, the
- * runtime ends at once, with all commands. The runtime has a session of its own, which the keys of
- * a terminal do not reach. private_runtime_end() removes what a killed manager left.
+ * plmctl starts the plm beside its own program, or in PATH, with --tied: however plmctl ends,
+ * the runtime ends at once, with all commands. The runtime has a session of its own, which the
+ * keys of a terminal do not reach. private_runtime_end() removes what a killed manager left.
  * Blocks: boot, until the runtime is ready; end, until all its processes have ended. */
 #ifndef PLM_CLI_PRIVATE_RUNTIME_H
 #define PLM_CLI_PRIVATE_RUNTIME_H

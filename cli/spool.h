@@ -1,8 +1,9 @@
-/* spool.h - copies a descriptor to a file without a name. The copy has a size, can be read several
- * times from the start, and by other processes as /proc/PID/fd/N.
+/* spool.h - copies a descriptor to a file without a name. The copy has a size, can be read
+ * several times from the start, and by other processes as /proc/PID/fd/N.
  *
  * The file lies in $TMPDIR, else in /tmp, and disappears with its last descriptor, whichever
- * process dies. Blocks: until the end of the input. */
+ * process dies.
+ * Blocks: until the end of the input. */
 #ifndef PLM_CLI_SPOOL_H
 #define PLM_CLI_SPOOL_H
 

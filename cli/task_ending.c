@@ -30,7 +30,7 @@ static int task_ending_end_one(struct context *context, plm_ref ref, void *argum
 	return asked->ending->end(context->rt, ref, asked->grace_ms);
 }
 
-/* Holds the tasks before they are asked to end: afterwards they may be gone at once. */
+/* Holds the tasks first: a task may be gone at once after the request to end. */
 static int task_ending_end_and_wait(struct context *context, struct selection *s,
     const struct task_filter *filter, const struct task_action *action)
 {

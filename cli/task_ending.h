@@ -4,12 +4,13 @@
 
 #include "cli/task_action.h"
 
-/* The command lists these, task_filter_rows, and task_ending_wait_rows if it may wait. */
+/* For the options of the command, with task_filter_rows between the two tables; `requeue` omits the
+ * second table. */
 extern const struct option_row task_ending_rows[], task_ending_wait_rows[];
 
 struct task_ending {
 	const char *past;   /* "cancelled" */
-	const char *states; /* of the tasks that the command ends: "in_progress" */
+	const char *states; /* of tasks to end: "in_progress" */
 	int (*end)(struct plm *rt, plm_ref ref, int grace_ms);
 };
 

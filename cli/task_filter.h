@@ -2,8 +2,9 @@
  *
  * `tasks` shows them, `cancel`, `requeue`, `retry`, `forget`, `move` and `wait` act on them. A
  * command lists task_filter_rows in its options. A task passes if all options hold; of several
- * states or labels any is enough. Commands that act want references or a filter: a forgotten word
- * on the command line must not mean "all tasks". Blocks: never.  Allocates: selections. */
+ * states or labels any is enough. Commands that act want references or a filter: a forgotten
+ * word on the command line must not mean "all tasks".
+ * Blocks: never.  Allocates: selections. */
 #ifndef PLM_CLI_TASK_FILTER_H
 #define PLM_CLI_TASK_FILTER_H
 

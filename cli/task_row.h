@@ -1,7 +1,8 @@
 /* task_row.h - a task as a row of a table, and the columns of that table.
  *
- * Texts cost a look into the store (PLM_LOOK_TEXTS), so only columns or filters that need texts
- * read texts. Who: plmctl on a living runtime, plmdump on everything plm_inspect.h can open.
+ * Texts cost a look into the store (PLM_LOOK_TEXTS), so only columns or filters that need
+ * texts read texts.
+ * Who: plmctl on a living runtime, plmdump on everything plm_inspect.h can open.
  * Blocks: in stdio.  Allocates: never. */
 #ifndef PLM_CLI_TASK_ROW_H
 #define PLM_CLI_TASK_ROW_H

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 struct text {
-	char *data; /* no zero at the end, unless one was added */
+	char *data; /* no zero at the end, unless added */
 	size_t length, room;
 };
 

@@ -15,7 +15,7 @@ static digest task_identity_add(digest d, const void *data, size_t length)
 	return d;
 }
 
-/* Adds the length first, so that texts cannot run into each other. */
+/* Adds the length first, so that texts cannot run together. */
 static digest task_identity_add_text(digest d, const void *text, size_t length)
 {
 	uint64_t n = length;

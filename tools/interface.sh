@@ -3,15 +3,14 @@
 #
 #	interface.sh DIRECTORY-OF-THE-PROGRAMS
 #
-# Each program prints the table itself (--help=table), from the rows that its parser uses. A line a
-# fact, fields separated by tabs:
+# Each program prints its own rows (--help=table), which its parser reads, too. A line has fields
+# separated by tabs:
 #
-#	option	PROGRAM	COMMAND	--NAME	VALUE	what it does	KIND	LETTERS	VARIABLE
-#	command	PROGRAM	COMMAND		OPERANDS	what it does
+#	option	PROGRAM	COMMAND	--NAME	VALUE	text	KIND	LETTERS	VARIABLE
+#	command	PROGRAM	COMMAND		OPERANDS	text
 #
-# COMMAND and the fields from VALUE on may be empty. KIND tells a completion what the value may be
-# (base/option_table.h). Completions and manual pages are made from this table (completions.sh,
-# man.sh).
+# COMMAND and the fields from VALUE on may be empty. KIND is the kind of completion for the value
+# (base/option_table.h). completions.sh and man.sh read the table.
 set -eu
 for program in plm plmctl plmdump; do
 	"$1/$program" --help=table

@@ -1,10 +1,11 @@
 /* load.h - task files: the parts of `plmctl load`. Only files of this folder include load.h.
  *
- * A file is read twice. The first reading judges every line, and nothing is submitted if a line is
- * bad; the second reading submits the lines in batches. Between the two readings load keeps only
- * lines that have a name or wait for a name, so a file may be larger than memory.
- * Errors: -errno with a why; without memory the program ends (grow()). Texts of a line live until
- * the next line is read. Who: plmctl, one thread. */
+ * A file is read twice. The first reading judges every line, and nothing is submitted if a
+ * line is bad; the second reading submits the lines in batches. Between the two readings load
+ * keeps only lines that have a name or wait for a name, so a file may be larger than memory.
+ * Errors: -errno with a why; without memory the program ends (grow()). Texts of a line live
+ * until the next line is read.
+ * Who: plmctl, one thread. */
 #ifndef PLM_CLI_LOAD_H
 #define PLM_CLI_LOAD_H
 

@@ -1,9 +1,9 @@
 /* map_flight.h - the jobs of `plmctl map` that are under way: submits many jobs at a time, and
  * collects ended jobs.
  *
- * The loop waits in one of two ways. Short jobs are submitted ahead of the workers, and the loop
- * sleeps until a job in the middle of the queue is settled: one wake for many jobs. With long jobs
- * the loop polls a descriptor together with the input and the signals.
+ * The loop waits in one of two ways. Short jobs are submitted ahead of the workers, and the
+ * loop sleeps until a job in the middle of the queue is settled: one wake for many jobs. With
+ * long jobs the loop polls a descriptor together with the input and the signals.
  * Who: one thread. */
 #ifndef PLM_CLI_MAP_FLIGHT_H
 #define PLM_CLI_MAP_FLIGHT_H

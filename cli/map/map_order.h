@@ -1,8 +1,9 @@
 /* map_order.h - which job is shown next, and which place a job has.
  *
- * With --keep-order an ended job waits here until all earlier jobs have ended. The waiting jobs
- * fill at most a quarter of the runtime's table and a quarter of its store. A place is a number
- * from 1 to --jobs that no other running job has. Who: one thread. */
+ * With --keep-order an ended job waits here until all earlier jobs have ended. The waiting
+ * jobs fill at most a quarter of the runtime's table and a quarter of its store. A place is a
+ * number from 1 to --jobs that no other running job has.
+ * Who: one thread. */
 #ifndef PLM_CLI_MAP_ORDER_H
 #define PLM_CLI_MAP_ORDER_H
 

@@ -1,5 +1,5 @@
-/* map_progress.h - a line on a terminal that shows how far `plmctl map` is (--bar).
- * Nothing is drawn unless stderr is a terminal. No colour with NO_COLOR or on a dumb terminal. */
+/* map_progress.h - a line on a terminal that shows how far `plmctl map` is (--bar). Nothing is
+ * drawn unless stderr is a terminal. No colour with NO_COLOR or on a dumb terminal. */
 #ifndef PLM_CLI_MAP_PROGRESS_H
 #define PLM_CLI_MAP_PROGRESS_H
 

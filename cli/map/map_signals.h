@@ -1,6 +1,6 @@
 /* map_signals.h - signals to `plmctl map`. After a first SIGINT, or a SIGHUP, map starts no more
- * jobs; a second SIGINT, or a SIGTERM, cancels the running jobs. Signals come through a descriptor,
- * so that no signal is lost between a look and a sleep.
+ * jobs; a second SIGINT, or a SIGTERM, cancels the running jobs. Signals come through a
+ * descriptor, so that no signal is lost between a look and a sleep.
  * Who: one thread of the process, before it starts other threads. */
 #ifndef PLM_CLI_MAP_SIGNALS_H
 #define PLM_CLI_MAP_SIGNALS_H

@@ -1,11 +1,13 @@
 /* map_sources.h - the inputs of `plmctl map`: words, lines of files, lines of stdin, one by one.
  *
- * Every combination of the values of several sources is a row; the last source changes fastest: A
- * 1, A 2, B 1, B 2. A linked source advances together with the source before, row by row, until the
- * shortest of them ends; with `wrap` until the longest ends, while shorter sources begin anew.
- * The first source is read on demand, all other sources are kept in memory; with `wrap` all are.
- * Who: one thread.  Blocks: in reading files, and the sources after the first; not for a first
- * source that is a pipe or a terminal. */
+ * Every combination of the values of several sources is a row; the last source changes
+ * fastest: A 1, A 2, B 1, B 2. A linked source advances together with the source before, row by
+ * row, until the shortest of them ends; with `wrap` until the longest ends, while shorter
+ * sources begin anew. The first source is read on demand, all other sources are kept in memory;
+ * with `wrap` all are.
+ * Who: one thread.
+ * Blocks: in reading files, and the sources after the first; not for a first source that is a
+ * pipe or a terminal. */
 #ifndef PLM_CLI_MAP_SOURCES_H
 #define PLM_CLI_MAP_SOURCES_H
 

@@ -1,9 +1,12 @@
-/* map_template.h - the command of `plmctl map`, with its replacement strings: {} {.} {/} {//} {/.}
- * for the values, {2} {2/.} for the second value, {#} for the number of the job, {%} for its place.
+/* map_template.h - the command of `plmctl map`, with its replacement strings: {} {.} {/} {//}
+ * {/.} for the values, {2} {2/.} for the second value, {#} for the number of the job, {%} for
+ * its place.
  *
- * Three kinds: a program and its words, executed without a shell, where {} alone becomes a word for
- * each value; a line for a shell, where values are quoted; no command, where the value is a line
- * for a shell. Who: one thread.  Blocks: never. */
+ * Three kinds: a program and its words, executed without a shell, where {} alone becomes a
+ * word for each value; a line for a shell, where values are quoted; no command, where the value
+ * is a line for a shell.
+ * Who: one thread.
+ * Blocks: never. */
 #ifndef PLM_CLI_MAP_TEMPLATE_H
 #define PLM_CLI_MAP_TEMPLATE_H
 
