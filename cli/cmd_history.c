@@ -404,7 +404,8 @@ const struct command cmd_history = {
 	.help = "list durable tasks, of earlier boots too (plm --state)",
 	.about =
 	    "Lists the tasks of the journal: each task by its number, which outlives a reboot,\n"
-	    "and its present future. ID or a reference, also of an earlier boot: that task in full.\n",
+	    "and its present future. ID or a reference, also of an earlier boot: that task in\n"
+	    "full.\n",
 	.options = { option_rows },
 	.notes = "Exit code: 65 no such task, 66 no journal.\n",
 	.run = history_run,

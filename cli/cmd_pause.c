@@ -171,9 +171,9 @@ const struct command cmd_drain = {
 	    "accepted tasks must run; tasks that these submit are still accepted. Exit code 124:\n"
 	    "time ran out, new tasks are refused until plmctl resume; 130: somebody resumed.\n"
 	    "With a WORKER, a number in plmctl workers: the worker ends its task and leaves,\n"
-	    "tasks in its ring go to other workers, and no worker takes its place until plmctl resume\n"
-	    "WORKER. Returns when the worker has left; 124: the worker still runs its task; 65:\n"
-	    "no such worker.\n",
+	    "tasks in its ring go to other workers, and no worker takes its place until plmctl\n"
+	    "resume WORKER. Returns when the worker has left; 124: the worker still runs its\n"
+	    "task; 65: no such worker.\n",
 	.run = pause_run_drain,
 	.visits = true,
 };

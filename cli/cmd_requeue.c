@@ -14,8 +14,8 @@ const struct command cmd_requeue = {
 	.notes =
 	    "A running task is ended as if it were cancelled, with all that its command has\n"
 	    "started, and waits in the queue again; its output so far is thrown away. A requeue\n"
-	    "is no failure and spends no retry. A filter finds running tasks only. A named task that\n"
-	    "waits stays as it is; for a task that has ended there is a message.\n",
+	    "is no failure and spends no retry. A filter finds running tasks only. A named task\n"
+	    "that waits stays as it is; for a task that has ended there is a message.\n",
 	.run = requeue_run,
 	.visits = true,
 };

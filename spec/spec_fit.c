@@ -103,8 +103,8 @@ static int spec_fit_replicas(const struct terms *terms, const struct worker_kind
 	if (terms->replicas <= workers)
 		return 0;
 	return why(-EINVAL,
-	    "%u replicas want as many workers, but only %u workers can run the task",
-	    terms->replicas, workers);
+	    "%u replicas want as many workers, but only %u worker%s can run the task",
+	    terms->replicas, workers, workers == 1 ? "" : "s");
 }
 
 int needs_fit(const struct terms *terms, const struct worker_kind *kind, uint32_t kinds,

@@ -153,6 +153,7 @@ prose "${sources[@]}" "${pages[@]}" | grep -E '\.[ch]([^A-Za-z0-9_]|$)' |
 	while read -r place name; do
 		case $name in
 		../* | *'*'* | *[A-Z]*) continue ;; # a link, looked at above; a pattern; a stand-in
+		include/*) continue ;;            # a header where it is installed
 		esac
 		mapfile -t found < <(where "${name%%:*}")
 		if [ ${#found[@]} -eq 0 ]; then

@@ -105,7 +105,7 @@ static const struct {
 	{ "delay@1%", "\"delay\" at character 1: expected how long" },
 	{ "delay=@1%", "expected how long" },
 	{ "delay=5ms", "\"delay=5ms\" at character 1: expected delay=5ms@PERCENT%" },
-	{ "delay=5@1%", "\"5\" at character 7: expected a time with us, ms or s" },
+	{ "delay=5@1%", "\"5\" at character 7: expected a time in us, ms or s" },
 	{ "delay=5m@1%", "expected a time" },
 	{ "delay=ms@1%", "from 0 to 3600" },
 	{ "delay=5ms..@1%", "\"5ms..\" at character 7: expected a time" },

@@ -175,8 +175,10 @@ START_TEST(more_replicas_than_workers_that_can_run_it_are_refused)
 	replicas_boot("gpus=1 x1; gen=1 x2");
 	plm_terms four = { .replicas = 4 }, gpus = { .replicas = 2, .needs = "gpus=1" },
 		  many = { .replicas = 1000 }, two = { .replicas = 2 };
-	refuse(&(plm_task){ .function = "probe.noop", .terms = &four }, "3 can run the task");
-	refuse(&(plm_task){ .function = "probe.noop", .terms = &gpus }, "1 can run the task");
+	refuse(&(plm_task){ .function = "probe.noop", .terms = &four },
+	    "only 3 workers can run the task");
+	refuse(&(plm_task){ .function = "probe.noop", .terms = &gpus },
+	    "only 1 worker can run the task");
 	refuse(&(plm_task){ .function = "probe.noop", .terms = &many }, "at most 64");
 	refuse(&(plm_task){ .function = "probe.noop", .terms = &two, .results = 2 }, "2 results");
 	char *out = ctl_expect(&host, 64, "call", "--replicas", "0", "probe.noop");

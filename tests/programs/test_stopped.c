@@ -120,8 +120,8 @@ static bool all_is_owed(void *unused)
 	if (file)
 		fclose(file);
 	text[n] = 0;
-	return strstr(text, "store arena lock has been held") != NULL &&
-	    strstr(text, "record pool lock has been held") != NULL;
+	return strstr(text, "has held the store arena lock") != NULL &&
+	    strstr(text, "has held the record pool lock") != NULL;
 }
 
 START_TEST(what_could_not_be_freed_is_freed_when_the_lock_is_let_go)

@@ -29,7 +29,18 @@ uint32_t stage_worker(uint32_t i)
 
 static void stage_claim(uint32_t slot, enum process_kind kind)
 {
+	stage_must(tables_open_slot(&stage.tables, slot));
 	CHECK(process_claim(&stage.tables.process[slot], kind, 0, process_kind_name(kind)));
+}
+
+/* The first free process slot for a client; workers may have taken the front, too. */
+static uint32_t slot_of_client(void)
+{
+	for (uint32_t n = 0;; n++) {
+		uint32_t slot = process_nth_slot(&stage.tables, KIND_CLIENT, n);
+		if (process_state(sh_load(&stage.tables.process[slot].state)) == PROCESS_FREE)
+			return slot;
+	}
 }
 
 /* LIVE and asleep. */
@@ -46,7 +57,7 @@ static void add_worker(uint32_t i, uint32_t average_ns)
 
 static void open_client(uint32_t i)
 {
-	uint32_t slot = process_nth_slot(&stage.tables, KIND_CLIENT, i);
+	uint32_t slot = slot_of_client();
 	stage.client[i] = (struct plm){ .socket = -1 };
 	tables_share(&stage.tables, &stage.client[i].tables);
 	stage_claim(slot, KIND_CLIENT);

@@ -1,5 +1,4 @@
-/* sweep_task.c - the life of tasks, killed anywhere: submit, claim, run, commit, spread, cancel,
- * free. */
+/* sweep_task.c - submit, claim, run, commit, spread, cancel and free, killed at every step. */
 #include <errno.h>
 #include <string.h>
 
@@ -24,9 +23,8 @@ static void submit_as_a(
 {
 	plm_ref refs[4];
 	world_play(&world.a);
-	plm_task t = {
-		.function = function, .args = args, .nargs = n, .results = results, .flags = flags
-	};
+	plm_task t = { .function = function, .args = args, .nargs = n, .flags = flags };
+	t.results = results;
 	SWEEP_REQUIRE(plm_submit(&world.a, &t, refs) == 0);
 }
 
@@ -79,8 +77,7 @@ static const char *judge_client(void *image)
 	return world_judge(WORLD_A, NULL);
 }
 
-/* An accepted kept task belongs to the runtime: the task runs, though no process holds it any
- * more. */
+/* An accepted kept task belongs to the runtime, and runs though no process holds the task. */
 static const char *kept_has_run(void)
 {
 	const struct tables *t = &world.tables;
@@ -599,5 +596,5 @@ static const struct sweep_op ops[] = {
 
 int main(void)
 {
-	return sweep_run(ops, COUNT_OF(ops)) ? 1 : 0;
+	return sweep_run(ops, COUNT_OF(ops)) != 0;
 }

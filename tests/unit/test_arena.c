@@ -423,7 +423,7 @@ static const struct {
 	{ corrupt_next, "list of free runs is broken" },
 	{ corrupt_circle, "is broken" },
 	{ corrupt_previous, "is broken" },
-	{ corrupt_filled, "not marked as it is" },
+	{ corrupt_filled, "the mark of a bin is wrong" },
 	{ corrupt_used, "count of used" },
 	{ corrupt_spare, "spare" },
 	{ corrupt_room, "slabs with room" },
