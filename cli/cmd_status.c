@@ -6,57 +6,20 @@
 #include "cli/watch.h"
 #include "cli/worker_rows.h"
 
-enum { NS_PER_US = 1000, FOR_PROGRAMS = 3, JOURNAL_CELLS = 7 };
+enum { NS_PER_US = 1000, FOR_PROGRAMS = 3 };
 
-static const struct column columns[] = {
-	{ "name", "name", -1 },
-	{ "state", "state", -1 },
-	{ "up", "uptime_ms", -1 },
-	{ "manager pid", "manager_pid", -1 },
-	{ "scheduler pid", "scheduler_pid", -1 },
-	{ "workers", "workers", -1 },
-	{ "  busy", "workers_busy", -1 },
-	{ "  drained", "workers_drained", -1 },
-	{ "  spare", "workers_spare", -1 },
-	{ "clients", "clients", -1 },
-	{ "process slots", "processes_max", -1 },
-	{ "restarts", "restarts", -1 },
-	{ "reassigned", "reassigned", -1 },
-	{ "  median us", "reassign_median_us", -1 },
-	{ "  last us", "reassign_last_us", -1 },
-	{ "  longest us", "reassign_max_us", -1 },
-	{ "records", "records_max", -1 },
-	{ "  used", "records_used", -1 },
-	{ "  waiting", "waiting", -1 },
-	{ "  ready", "ready", -1 },
-	{ "  running", "running", -1 },
-	{ "  done", "done", -1 },
-	{ "  failed", "failed", -1 },
-	{ "  cancelled", "cancelled", -1 },
-	{ "store", "store_bytes", -1 },
-	{ "  reserved", "store_reserved", -1 },
-	{ "  used", "store_used", -1 },
-	{ "  free in /dev/shm", "shm_free", -1 },
-	{ "returned", "returned", -1 },
-	{ "  for memory", "evicted", -1 },
-	{ "memory", "memory_bytes", -1 },
-	{ "  free", "memory_free", -1 },
-	{ "  accept from", "accept_free", -1 },
-	{ "  return below", "return_free", -1 },
-	{ "keep finished", "keep_finished", -1 },
-	{ "  left", "left", -1 },
-	{ "journal", "journal", -1 },
-	{ "  trouble", "journal_trouble", -1 },
-	{ "  damaged", "journal_damage", -1 },
-	{ "  accepted", "journal_accepted", -1 },
-	{ "  ended", "journal_ended", -1 },
-	{ "  queued again", "journal_resumed", -1 },
-	{ "  to be queued", "journal_to_resume", -1 },
-	/* for programs; people get a separate line */
-	{ "todo", "todo", -1 },
-	{ "in progress", "in_progress", -1 },
-	{ "finished", "finished", -1 },
-};
+/* ---- cells ---- */
+
+/* CELL(name, statement): the function status_name(), which prints a cell of the status `s`. */
+#define CELL(name, statement)                                          \
+	static void status_##name(struct output *out, const void *row) \
+	{                                                              \
+		const plm_status *s = row;                             \
+		statement;                                             \
+	}
+#define NUMBER(field) CELL(field, cell_number(out, s->field))
+#define SIZE(field) CELL(field, cell_size(out, s->field))
+#define MICROSECONDS(field) CELL(field, cell_number(out, s->field / NS_PER_US))
 
 static const char *status_state_name(const plm_status *s)
 {
@@ -67,87 +30,139 @@ static const char *status_state_name(const plm_status *s)
 			      : "up";
 }
 
-/* The scheduler looks at memory from the first task on. */
-static void status_memory_cells(struct output *out, const plm_status *s)
+static void status_state(struct output *out, const void *row)
 {
-	if (s->memory_total) {
-		cell_size(out, s->memory_total);
-		cell_size(out, s->memory_free);
-	} else {
-		cell_none(out);
-		cell_none(out);
-	}
-	cell_size(out, s->memory_accept_free);
-	cell_size(out, s->memory_return_free);
-}
-
-static void status_journal_cells(struct output *out, const plm_status *s)
-{
-	if (!s->journal[0]) {
-		for (int i = 0; i < JOURNAL_CELLS; i++)
-			cell_none(out);
-		return;
-	}
-	cell_text(out, s->journal);
-	if (s->journal_trouble[0])
-		cell_tinted(out, s->journal_trouble, TINT_BAD);
-	else
-		cell_none(out);
-	if (s->journal_damage[0])
-		cell_tinted(out, s->journal_damage, TINT_BAD);
-	else
-		cell_none(out);
-	cell_number(out, s->journal_accepted);
-	cell_number(out, s->journal_ended);
-	cell_number(out, s->journal_resumed);
-	cell_number(out, s->journal_to_resume);
-}
-
-static void status_print(struct output *out, const plm_status *s)
-{
-	list_begin(out, columns, COUNT_OF(columns) - (out->json ? 0 : FOR_PROGRAMS));
-	cell_text(out, s->name);
-	const char *state = status_state_name(s);
+	const char *state = status_state_name(row);
 	cell_tinted(out, state, strcmp(state, "up") == 0 ? TINT_GOOD : TINT_BAD);
-	cell_ms(out, s->uptime_ms);
-	cell_signed(out, s->manager_pid);
-	cell_signed(out, s->scheduler_pid);
-	cell_number(out, s->workers);
-	cell_number(out, s->workers_busy);
-	cell_number(out, s->workers_drained);
-	cell_number(out, s->workers_spare);
-	cell_number(out, s->clients);
-	cell_number(out, s->processes_max);
-	cell_number(out, s->restarts);
-	cell_number(out, s->reassigned);
-	cell_number(out, s->reassign_median_ns / NS_PER_US);
-	cell_number(out, s->reassign_last_ns / NS_PER_US);
-	cell_number(out, s->reassign_max_ns / NS_PER_US);
-	cell_number(out, s->records_max);
-	cell_number(out, s->records_used);
-	cell_number(out, s->waiting);
-	cell_number(out, s->ready);
-	cell_number(out, s->running);
-	cell_number(out, s->done);
-	cell_number(out, s->failed);
-	cell_number(out, s->cancelled);
-	cell_size(out, s->store_bytes);
-	cell_size(out, s->store_reserved);
-	cell_size(out, s->store_used);
-	cell_size(out, s->shm_free);
-	cell_number(out, s->returned);
-	cell_number(out, s->evicted);
-	status_memory_cells(out, s);
-	cell_text(out, s->keep_finished);
-	cell_number(out, s->left);
-	status_journal_cells(out, s);
-	if (out->json) {
-		cell_number(out, s->waiting + s->ready);
-		cell_number(out, s->running);
-		cell_number(out, s->finished);
-	}
-	row_end(out);
 }
+
+/* Before the first task the scheduler has not looked at the memory. */
+static void status_seen_memory(struct output *out, const plm_status *s, uint64_t bytes)
+{
+	if (s->memory_total)
+		cell_size(out, bytes);
+	else
+		cell_none(out);
+}
+
+static void status_journal_number(struct output *out, const plm_status *s, uint64_t number)
+{
+	if (s->journal[0])
+		cell_number(out, number);
+	else
+		cell_none(out);
+}
+
+static void status_warning(struct output *out, const char *text)
+{
+	if (text[0])
+		cell_tinted(out, text, TINT_BAD);
+	else
+		cell_none(out);
+}
+
+static void status_journal(struct output *out, const void *row)
+{
+	const plm_status *s = row;
+	if (s->journal[0])
+		cell_text(out, s->journal);
+	else
+		cell_none(out);
+}
+
+CELL(name, cell_text(out, s->name))
+CELL(uptime_ms, cell_ms(out, s->uptime_ms))
+CELL(manager_pid, cell_signed(out, s->manager_pid))
+CELL(scheduler_pid, cell_signed(out, s->scheduler_pid))
+NUMBER(workers)
+NUMBER(workers_busy)
+NUMBER(workers_drained)
+NUMBER(workers_spare)
+NUMBER(clients)
+NUMBER(processes_max)
+NUMBER(restarts)
+NUMBER(reassigned)
+MICROSECONDS(reassign_median_ns)
+MICROSECONDS(reassign_last_ns)
+MICROSECONDS(reassign_max_ns)
+NUMBER(records_max)
+NUMBER(records_used)
+NUMBER(waiting)
+NUMBER(ready)
+NUMBER(running)
+NUMBER(done)
+NUMBER(failed)
+NUMBER(cancelled)
+SIZE(store_bytes)
+SIZE(store_reserved)
+SIZE(store_used)
+SIZE(shm_free)
+NUMBER(returned)
+NUMBER(evicted)
+CELL(memory_total, status_seen_memory(out, s, s->memory_total))
+CELL(memory_free, status_seen_memory(out, s, s->memory_free))
+SIZE(memory_accept_free)
+SIZE(memory_return_free)
+CELL(keep_finished, cell_text(out, s->keep_finished))
+NUMBER(left)
+CELL(journal_trouble, status_warning(out, s->journal_trouble))
+CELL(journal_damage, status_warning(out, s->journal_damage))
+CELL(journal_accepted, status_journal_number(out, s, s->journal_accepted))
+CELL(journal_ended, status_journal_number(out, s, s->journal_ended))
+CELL(journal_resumed, status_journal_number(out, s, s->journal_resumed))
+CELL(journal_to_resume, status_journal_number(out, s, s->journal_to_resume))
+CELL(todo, cell_number(out, s->waiting + s->ready))
+NUMBER(finished)
+
+static const struct table_column columns[] = {
+	{ { "name", "name", -1 }, status_name },
+	{ { "state", "state", -1 }, status_state },
+	{ { "up", "uptime_ms", -1 }, status_uptime_ms },
+	{ { "manager pid", "manager_pid", -1 }, status_manager_pid },
+	{ { "scheduler pid", "scheduler_pid", -1 }, status_scheduler_pid },
+	{ { "workers", "workers", -1 }, status_workers },
+	{ { "  busy", "workers_busy", -1 }, status_workers_busy },
+	{ { "  drained", "workers_drained", -1 }, status_workers_drained },
+	{ { "  spare", "workers_spare", -1 }, status_workers_spare },
+	{ { "clients", "clients", -1 }, status_clients },
+	{ { "process slots", "processes_max", -1 }, status_processes_max },
+	{ { "restarts", "restarts", -1 }, status_restarts },
+	{ { "reassigned", "reassigned", -1 }, status_reassigned },
+	{ { "  median us", "reassign_median_us", -1 }, status_reassign_median_ns },
+	{ { "  last us", "reassign_last_us", -1 }, status_reassign_last_ns },
+	{ { "  longest us", "reassign_max_us", -1 }, status_reassign_max_ns },
+	{ { "records", "records_max", -1 }, status_records_max },
+	{ { "  used", "records_used", -1 }, status_records_used },
+	{ { "  waiting", "waiting", -1 }, status_waiting },
+	{ { "  ready", "ready", -1 }, status_ready },
+	{ { "  running", "running", -1 }, status_running },
+	{ { "  done", "done", -1 }, status_done },
+	{ { "  failed", "failed", -1 }, status_failed },
+	{ { "  cancelled", "cancelled", -1 }, status_cancelled },
+	{ { "store", "store_bytes", -1 }, status_store_bytes },
+	{ { "  reserved", "store_reserved", -1 }, status_store_reserved },
+	{ { "  used", "store_used", -1 }, status_store_used },
+	{ { "  free in /dev/shm", "shm_free", -1 }, status_shm_free },
+	{ { "returned", "returned", -1 }, status_returned },
+	{ { "  for memory", "evicted", -1 }, status_evicted },
+	{ { "memory", "memory_bytes", -1 }, status_memory_total },
+	{ { "  free", "memory_free", -1 }, status_memory_free },
+	{ { "  accept from", "accept_free", -1 }, status_memory_accept_free },
+	{ { "  return below", "return_free", -1 }, status_memory_return_free },
+	{ { "keep finished", "keep_finished", -1 }, status_keep_finished },
+	{ { "  left", "left", -1 }, status_left },
+	{ { "journal", "journal", -1 }, status_journal },
+	{ { "  trouble", "journal_trouble", -1 }, status_journal_trouble },
+	{ { "  damaged", "journal_damage", -1 }, status_journal_damage },
+	{ { "  accepted", "journal_accepted", -1 }, status_journal_accepted },
+	{ { "  ended", "journal_ended", -1 }, status_journal_ended },
+	{ { "  queued again", "journal_resumed", -1 }, status_journal_resumed },
+	{ { "  to be queued", "journal_to_resume", -1 }, status_journal_to_resume },
+	/* for programs; people get a separate line */
+	{ { "todo", "todo", -1 }, status_todo },
+	{ { "in progress", "in_progress", -1 }, status_running },
+	{ { "finished", "finished", -1 }, status_finished },
+};
 
 static void status_print_for_people(plm_inspect *in, struct output *out, const plm_status *s)
 {
@@ -170,7 +185,8 @@ static int status_show(struct context *context, void *argument)
 	if (r < 0)
 		return failed(r, "status");
 	out->upright = true;
-	status_print(out, &status);
+	table_begin(out, columns, COUNT_OF(columns) - (out->json ? 0 : FOR_PROGRAMS));
+	table_row(out, &status);
 	out->upright = false;
 	if (!out->json && !out->quiet)
 		status_print_for_people(context->in, out, &status);

@@ -6,7 +6,7 @@
 #ifndef PLM_CLI_COMMAND_OBJECTS_H
 #define PLM_CLI_COMMAND_OBJECTS_H
 
-#include "cli/command_task.h"
+#include "cli/command_request.h"
 
 /* --stdin FILE|@REF, --in, --out, --after; the target is a struct command_request. */
 extern const struct option_row command_object_rows[];

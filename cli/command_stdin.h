@@ -8,7 +8,7 @@
 #ifndef PLM_CLI_COMMAND_STDIN_H
 #define PLM_CLI_COMMAND_STDIN_H
 
-#include "cli/command_task.h"
+#include "cli/command_request.h"
 
 /* Replaces a descriptor named by --stdin in the request, before command_request_make(). `stored`
  * needs a runtime. EXIT_FINE, or an exit code after a message. */

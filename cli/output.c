@@ -132,26 +132,42 @@ static void output_put_base64(FILE *file, const unsigned char *data, size_t leng
 
 /* ---- rows ---- */
 
-void list_begin(struct output *out, const struct column *columns, unsigned n)
+static const struct column *output_column(const struct output *out, unsigned i)
+{
+	return (const void *)(out->column + i * out->stride);
+}
+
+static void output_begin(struct output *out, const void *columns, size_t stride, unsigned n)
 {
 	out->column = columns;
+	out->stride = stride;
 	out->columns = n;
 	out->at = 0;
 	if (out->json || out->quiet || out->upright)
 		return;
 	fputs(out->colour ? tint_start[TINT_DIM] : "", out->file);
 	for (unsigned i = 0; i < n; i++) {
-		bool last = i == n - 1 && columns[i].width < 0;
-		fprintf(out->file, "%s%*s", i ? "  " : "", last ? 0 : columns[i].width,
-		    columns[i].title);
+		const struct column *column = output_column(out, i);
+		bool last = i == n - 1 && column->width < 0;
+		fprintf(out->file, "%s%*s", i ? "  " : "", last ? 0 : column->width, column->title);
 	}
 	fputs(out->colour ? "\033[0m\n" : "\n", out->file);
+}
+
+void list_begin(struct output *out, const struct column *columns, unsigned n)
+{
+	output_begin(out, columns, sizeof columns[0], n);
+}
+
+void table_begin(struct output *out, const struct table_column *columns, unsigned n)
+{
+	output_begin(out, columns, sizeof columns[0], n);
 }
 
 static const struct column *output_next_column(struct output *out)
 {
 	CHECK(out->at < out->columns);
-	return &out->column[out->at++];
+	return output_column(out, out->at++);
 }
 
 static void output_json_key(struct output *out, const struct column *column, const char *suffix)
@@ -283,6 +299,14 @@ void row_end(struct output *out)
 		fputs("}\n", out->file);
 	else if (!out->upright || out->quiet)
 		putc('\n', out->file);
+}
+
+void table_row(struct output *out, const void *row)
+{
+	CHECK(out->stride == sizeof(struct table_column));
+	for (unsigned i = 0; i < out->columns; i++)
+		((const struct table_column *)(const void *)output_column(out, i))->cell(out, row);
+	row_end(out);
 }
 
 void output_section(struct output *out, const char *section)

@@ -17,10 +17,18 @@
 
 #include "base/amount_text.h" /* the texts of cell_size() and cell_ms() */
 
+struct output;
+
 struct column {
 	const char *title;
 	const char *key; /* in JSON */
 	int width;       /* at least so wide; negative: to the left */
+};
+
+/* A column that prints its cell itself, so that titles and cells cannot get out of step. */
+struct table_column {
+	struct column head;
+	void (*cell)(struct output *out, const void *row);
 };
 
 enum tint { TINT_NONE, TINT_GOOD, TINT_BAD, TINT_DIM };
@@ -30,7 +38,8 @@ struct output {
 	bool json, quiet, colour;
 	bool upright;
 	const char *section; /* output_section() */
-	const struct column *column;
+	const char *column;  /* the first column; the next is `stride` bytes behind */
+	size_t stride;
 	unsigned columns, at;
 };
 
@@ -53,6 +62,10 @@ void cell_bytes(struct output *out, const void *data, size_t length);
 /* JSON only: an array of strings. */
 void cell_list(struct output *out, const char *const *text, unsigned n);
 void row_end(struct output *out);
+
+void table_begin(struct output *out, const struct table_column *columns, unsigned n);
+/* A whole row: the cell of each column. */
+void table_row(struct output *out, const void *row);
 
 /* Any text for a terminal: control characters and wild bytes become "?". */
 void make_printable(const char *text, char *ret, size_t size);

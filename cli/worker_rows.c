@@ -75,162 +75,135 @@ void rows_objects(plm_inspect *in, struct output *out)
 
 /* ---- processes ---- */
 
-static const struct column process_columns[] = {
-	{ "PROC", "process_slot", 4 },
-	{ "KIND", "kind", -9 },
-	{ "PID", "pid", 7 },
-	{ "STATE", "state", -8 },
-	{ "AGE", "age_ms", 8 },
-	{ "BEAT", "beat_ms", 8 },
-	{ "RUNNING", "function", FUNCTION_WIDTH },
-	{ "REF", "ref", REF_WIDTH },
-	{ "FOR", "run_ms", 8 },
-	{ "BLOCKED", "blocked", 7 },
-	{ "SPARE", "spare", 5 },
-	{ "DONE", "done", 10 },
-	{ "FAILED", "failed", 6 },
-	{ "QUEUE", "queue", 5 },
-	{ "UP", "up", 4 },
-	{ "NAME", "name", -12 },
-};
+/* A drained worker has no process: only number and condition are known. */
+#define CELL(name, statement)                                             \
+	static void rows_cell_##name(struct output *out, const void *any) \
+	{                                                                 \
+		const plm_process_row *row = any;                         \
+		if (row->marks & PLM_MARK_DRAINED)                        \
+			cell_none(out);                                   \
+		else                                                      \
+			statement;                                        \
+	}
 
-static const struct column worker_columns[] = {
-	{ "WORKER", "worker", 6 },
-	{ "GEN", "generation", 3 },
-	{ "CPUS", "cpus", 5 },
-	{ "USED", "cpus_used", 4 },
-	{ "PROC", "process_slot", 4 },
-	{ "PID", "pid", 7 },
-	{ "STATE", "state", -8 },
-	{ "AGE", "age_ms", 8 },
-	{ "BEAT", "beat_ms", 8 },
-	{ "RUNNING", "function", FUNCTION_WIDTH },
-	{ "REF", "ref", REF_WIDTH },
-	{ "FOR", "run_ms", 8 },
-	{ "BLOCKED", "blocked", 7 },
-	{ "SPARE", "spare", 5 },
-	{ "DONE", "done", 10 },
-	{ "FAILED", "failed", 6 },
-	{ "QUEUE", "queue", 5 },
-	{ "UP", "up", 4 },
-};
+CELL(process, cell_number(out, row->process))
+CELL(kind, cell_text(out, plm_kind_name(row->kind)))
+CELL(pid, cell_signed(out, row->pid))
+CELL(age, cell_ms(out, row->age_ms))
+CELL(beat, cell_ms(out, row->beat_ms))
+CELL(function, rows_cell_text_or_none(out, row->function))
+CELL(blocked, cell_flag(out, (row->marks & PLM_MARK_BLOCKED) != 0))
+CELL(spare, cell_flag(out, (row->marks & PLM_MARK_SPARE) != 0))
+CELL(done, cell_number(out, row->done))
+CELL(failed, cell_number(out, row->failed))
+CELL(queue, cell_number(out, row->queue))
+CELL(up, cell_number(out, row->up))
+CELL(name, cell_text(out, row->name))
+CELL(generation, cell_number(out, row->worker_generation))
+CELL(cpus, cell_number(out, row->cpus))
+CELL(cpus_used, cell_number(out, row->cpus_used))
 
-static const struct column client_columns[] = {
-	{ "PROC", "process_slot", 4 },
-	{ "PID", "pid", 7 },
-	{ "STATE", "state", -8 },
-	{ "AGE", "age_ms", 8 },
-	{ "BEAT", "beat_ms", 8 },
-	{ "UP", "up", 4 },
-	{ "NAME", "name", -12 },
-};
-
-static void rows_cell_running(struct output *out, const plm_process_row *row)
+static void rows_cell_worker(struct output *out, const void *any)
 {
-	rows_cell_text_or_none(out, row->function);
-	if (row->running.id != 0) {
+	cell_number(out, ((const plm_process_row *)any)->worker);
+}
+
+static void rows_cell_condition(struct output *out, const void *any)
+{
+	const plm_process_row *row = any;
+	bool bad = row->dead || row->doubtful || row->marks & PLM_MARK_DRAINED;
+	cell_tinted(out, row->condition, bad ? TINT_BAD : TINT_NONE);
+}
+
+static void rows_cell_running(struct output *out, const void *any)
+{
+	const plm_process_row *row = any;
+	if (row->running.id != 0)
 		rows_cell_ref(out, row->running);
+	else
+		cell_none(out);
+}
+
+static void rows_cell_run_ms(struct output *out, const void *any)
+{
+	const plm_process_row *row = any;
+	if (row->running.id != 0)
 		cell_ms(out, row->run_ms);
-	} else {
+	else
 		cell_none(out);
-		cell_none(out);
+}
+
+/* The columns that several lists have in common. */
+#define LIFE                                                                                       \
+	{ { "PID", "pid", 7 }, rows_cell_pid }, { { "STATE", "state", -8 }, rows_cell_condition }, \
+	    { { "AGE", "age_ms", 8 }, rows_cell_age },                                             \
+	{                                                                                          \
+		{ "BEAT", "beat_ms", 8 }, rows_cell_beat                                           \
 	}
-}
-
-static void rows_cells_life(struct output *out, const plm_process_row *row)
-{
-	cell_signed(out, row->pid);
-	cell_tinted(out, row->condition, row->dead || row->doubtful ? TINT_BAD : TINT_NONE);
-	cell_ms(out, row->age_ms);
-	cell_ms(out, row->beat_ms);
-}
-
-static void rows_cells_work(struct output *out, const plm_process_row *row)
-{
-	rows_cell_running(out, row);
-	cell_flag(out, row->marks & PLM_MARK_BLOCKED);
-	cell_flag(out, row->marks & PLM_MARK_SPARE);
-	cell_number(out, row->done);
-	cell_number(out, row->failed);
-	cell_number(out, row->queue);
-	cell_number(out, row->up);
-}
-
-static void rows_process(struct output *out, const plm_process_row *row)
-{
-	cell_number(out, row->process);
-	cell_text(out, plm_kind_name(row->kind));
-	rows_cells_life(out, row);
-	rows_cells_work(out, row);
-	cell_text(out, row->name);
-	row_end(out);
-}
-
-/* A drained worker has no process: only the number is known. */
-static void rows_drained(struct output *out, const plm_process_row *row)
-{
-	enum { BEFORE_STATE = 5, NUMBER = 1 };
-	cell_number(out, row->worker);
-	for (unsigned i = NUMBER; i < COUNT_OF(worker_columns); i++)
-		if (i == NUMBER + BEFORE_STATE)
-			cell_tinted(out, row->condition, TINT_BAD);
-		else
-			cell_none(out);
-	row_end(out);
-}
-
-static void rows_worker(struct output *out, const plm_process_row *row)
-{
-	if (row->marks & PLM_MARK_DRAINED) {
-		rows_drained(out, row);
-		return;
+#define WORK                                                               \
+	{ { "RUNNING", "function", FUNCTION_WIDTH }, rows_cell_function }, \
+	    { { "REF", "ref", REF_WIDTH }, rows_cell_running },            \
+	    { { "FOR", "run_ms", 8 }, rows_cell_run_ms },                  \
+	    { { "BLOCKED", "blocked", 7 }, rows_cell_blocked },            \
+	    { { "SPARE", "spare", 5 }, rows_cell_spare },                  \
+	    { { "DONE", "done", 10 }, rows_cell_done },                    \
+	    { { "FAILED", "failed", 6 }, rows_cell_failed },               \
+	    { { "QUEUE", "queue", 5 }, rows_cell_queue },                  \
+	{                                                                  \
+		{ "UP", "up", 4 }, rows_cell_up                            \
 	}
-	cell_number(out, row->worker);
-	cell_number(out, row->worker_generation);
-	cell_number(out, row->cpus);
-	cell_number(out, row->cpus_used);
-	cell_number(out, row->process);
-	rows_cells_life(out, row);
-	rows_cells_work(out, row);
-	row_end(out);
-}
 
-static void rows_client(struct output *out, const plm_process_row *row)
-{
-	cell_number(out, row->process);
-	rows_cells_life(out, row);
-	cell_number(out, row->up);
-	cell_text(out, row->name);
-	row_end(out);
-}
+static const struct table_column process_columns[] = {
+	{ { "PROC", "process_slot", 4 }, rows_cell_process },
+	{ { "KIND", "kind", -9 }, rows_cell_kind },
+	LIFE,
+	WORK,
+	{ { "NAME", "name", -12 }, rows_cell_name },
+};
 
-static void rows_each_process(plm_inspect *in, struct output *out, uint32_t kinds,
-    void (*print)(struct output *out, const plm_process_row *row))
+static const struct table_column worker_columns[] = {
+	{ { "WORKER", "worker", 6 }, rows_cell_worker },
+	{ { "GEN", "generation", 3 }, rows_cell_generation },
+	{ { "CPUS", "cpus", 5 }, rows_cell_cpus },
+	{ { "USED", "cpus_used", 4 }, rows_cell_cpus_used },
+	{ { "PROC", "process_slot", 4 }, rows_cell_process },
+	LIFE,
+	WORK,
+};
+
+static const struct table_column client_columns[] = {
+	{ { "PROC", "process_slot", 4 }, rows_cell_process },
+	LIFE,
+	{ { "UP", "up", 4 }, rows_cell_up },
+	{ { "NAME", "name", -12 }, rows_cell_name },
+};
+
+static void rows_each_process(plm_inspect *in, struct output *out, uint32_t kinds)
 {
 	static plm_process_row rows[PAGE_ROWS];
 	uint64_t cursor = 0;
 	int n;
 	while ((n = plm_inspect_processes(in, kinds, &cursor, rows, sizeof rows[0], PAGE_ROWS)) > 0)
 		for (int i = 0; i < n; i++)
-			print(out, &rows[i]);
+			table_row(out, &rows[i]);
 }
 
 void rows_processes(plm_inspect *in, struct output *out)
 {
-	list_begin(out, process_columns, COUNT_OF(process_columns));
-	rows_each_process(in, out, 0, rows_process);
+	table_begin(out, process_columns, COUNT_OF(process_columns));
+	rows_each_process(in, out, 0);
 }
 
 void rows_workers(plm_inspect *in, struct output *out)
 {
-	list_begin(out, worker_columns, COUNT_OF(worker_columns));
-	rows_each_process(in, out, 1u << PLM_KIND_WORKER, rows_worker);
+	table_begin(out, worker_columns, COUNT_OF(worker_columns));
+	rows_each_process(in, out, 1u << PLM_KIND_WORKER);
 }
 
 void rows_clients(plm_inspect *in, struct output *out)
 {
-	list_begin(out, client_columns, COUNT_OF(client_columns));
-	rows_each_process(in, out, 1u << PLM_KIND_CLIENT, rows_client);
+	table_begin(out, client_columns, COUNT_OF(client_columns));
+	rows_each_process(in, out, 1u << PLM_KIND_CLIENT);
 }
 
 /* ---- modules ---- */

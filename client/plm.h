@@ -269,6 +269,17 @@ int plm_note_terms(plm *rt, const plm_terms *terms);
  * retried. Other errors as of plm_submit(). */
 int plm_retry(plm *rt, plm_ref failed, unsigned flags, plm_ref *ret);
 
+/* The outcome of one retry: the first reference of the new task with error 0, or PLM_NONE with
+ * -errno, whose reason plm_why() tells. Return 0 to go on; any other number ends plm_retry_many().
+ */
+typedef int plm_retry_told(void *context, plm_ref failed, plm_ref again, int error);
+
+/* Retries failed tasks together, so that a failed graph runs again as a graph: an argument that
+ * failed and is among the tasks is retried first, and the new task takes the result of that retry.
+ * The runtime keeps each new task (PLM_KEEP) and forgets the failed task. `told` hears of each
+ * retry. Returns how many tasks were retried; -ENOMEM, -EINVAL. */
+int plm_retry_many(plm *rt, const plm_ref *failed, size_t n, plm_retry_told *told, void *context);
+
 /* ---- commands: tasks that run a program ----
  * The first result of a command is what the program wrote to stdout, the second a log of the run
  * (plmctl info, logs); files that the program writes become further results. */

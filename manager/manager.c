@@ -24,7 +24,7 @@
 #include "manager/notify.h"
 #include "manager/spare_processes.h"
 #include "manager/staff.h"
-#include "manager/state.h"
+#include "manager/state_directory.h"
 #include "manager/watching.h"
 #include "store/nodes.h"
 

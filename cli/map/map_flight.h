@@ -8,7 +8,7 @@
 #ifndef PLM_CLI_MAP_FLIGHT_H
 #define PLM_CLI_MAP_FLIGHT_H
 
-#include "cli/command_task.h"
+#include "cli/command_request.h"
 #include "cli/map/map_job.h"
 #include "cli/map/map_template.h"
 

@@ -7,7 +7,7 @@
 #ifndef PLM_CLI_MAP_RUN_H
 #define PLM_CLI_MAP_RUN_H
 
-#include "cli/command_task.h"
+#include "cli/command_request.h"
 #include "cli/map/map_halt.h"
 #include "cli/map/map_joblog.h"
 #include "cli/map/map_room.h"

@@ -1,11 +1,11 @@
-/* command_task.h - the options of a command line as a task, beyond those of any task
+/* command_request.h - the options of a command line as a task, beyond those of any task
  * (task_options.h), and the plm_command made of them.
  *
  * A command of plmctl that submits commands lists command_rows in its options. For many commands
  * one request is made and shared: the common part is then stored once.
  * Futures that commands take, and files that become futures: command_objects.h. */
-#ifndef PLM_CLI_COMMAND_TASK_H
-#define PLM_CLI_COMMAND_TASK_H
+#ifndef PLM_CLI_COMMAND_REQUEST_H
+#define PLM_CLI_COMMAND_REQUEST_H
 
 #include "cli/task_options.h"
 

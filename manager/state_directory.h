@@ -1,9 +1,9 @@
-/* state.h - the directory of the journal (--state): ownership, and use by a single runtime.
+/* state_directory.h - the directory of the journal (--state): ownership, and use by a single runtime.
  *
  * Where: the manager, at boot.  Blocks: never.  Errors: -errno with a why.
  * Death: the kernel drops the lock with the process. */
-#ifndef PLM_STATE_H
-#define PLM_STATE_H
+#ifndef PLM_STATE_DIRECTORY_H
+#define PLM_STATE_DIRECTORY_H
 
 struct manager;
 

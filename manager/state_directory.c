@@ -1,4 +1,4 @@
-#include "manager/state.h"
+#include "manager/state_directory.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "cli/command_task.h"
+#include "cli/command_request.h"
 
 #include <errno.h>
 #include <stdlib.h>
