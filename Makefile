@@ -6,21 +6,21 @@
 ## make deb            Debian packages in build/deb/; packaging/test_deb.sh tests them
 ## make deps | clean   install missing Debian packages | remove build/ and the programs
 ##
-## make check          all tests, layers, tidy and bare (5 min)
-## make crash          kill every operation at every step, judge the rest (15 min)
-## make explore        the runtime under SEEDS=15000 schedules a scenario (1 min)
+## make check          all tests, layers, tidy and bare (4 min)
+## make crash          kill every operation at every step; a survivor judges (6 min)
+## make explore        the whole runtime, SEEDS=15000 schedules for each scenario
 ## make soak           MINUTES=10 of mixed load while processes are killed
 ## make fuzz           SECONDS=60 of wild bytes: texts, files, segments, the door
-## make asan | tsan    the tests under AddressSanitizer and UBSan | ThreadSanitizer
-## make faults model   failing system calls (FAULT_SECONDS=N) | three protocols in Spin
-## make mutants        break each rule of tests/sweeps/mutants; tests must notice
-## make nightly        all of these with new seeds, for NIGHT_MINUTES=480
-## make layers tidy    who may include whom | sizes, links, language
-## make format bare    lay out the C sources | test hooks cost no instruction
-## make bench sim      plm beside peers and the machine | policies, simulated
+## make asan | tsan    all tests under ASan and UBSan | the roles under ThreadSanitizer
+## make faults | model   failing system calls (FAULT_SECONDS=N) | three protocols in Spin
+## make mutants        apply each line of tests/sweeps/mutants; its test must notice
+## make nightly        sweeps, faults, fuzz, soak, explorer: new seeds, NIGHT_MINUTES=480
+## make layers | tidy  who may include whom | sizes, links, language
+## make format | bare  lay out the C sources | test hooks cost no instruction
+## make bench | sim    plm beside peers and the machine | policies, simulated
 ## rare: kills (steps without a victim), crash-report and bench-report (tables of
 ##       docs/), bench-peers (install the peers), packaging, examples, and programs
-##       without a run: test-programs sweep-programs fuzz-programs bench-programs
+##       built, not run: test-programs sweep-programs fuzz-programs bench-programs
 ##
 ## V=1 shows commands; CFLAGS and LDFLAGS are added to ours; BENCH_FLAGS=--quick.
 
@@ -30,8 +30,8 @@ VERSION := 0.1.0
 SOVERSION := 0
 
 # Each variant has a tree of objects: release (the product), steps (a process can die at every
-# shared step), asan (with UBSan), tsan, fuzz (asan by clang, with branch coverage). Programs of
-# release stand at the top, programs of the other variants in build/VARIANT.
+# shared step), asan (with UBSan), tsan, fuzz (asan by clang, with branch coverage), explore (the
+# whole runtime in one program). Programs of release stand at the top, the rest in build/VARIANT.
 VARIANT ?= release
 B       := build/$(VARIANT)
 OUT     := $(if $(filter release,$(VARIANT)),.,$(B))

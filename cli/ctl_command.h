@@ -51,7 +51,7 @@ struct command {
 	const char *usage; /* the words after the name */
 	const char *help;  /* one line */
 	const char *about; /* the help before the options; NULL: nothing */
-	/* Tables shared by commands are in task_options.h, command_task.h, command_objects.h,
+	/* Tables shared by commands are in task_options.h, command_request.h, command_objects.h,
 	 * task_filter.h and watch.h. */
 	const struct option_row *options[OPTION_TABLES_MAX];
 	const char *notes;           /* the help behind the options; NULL: nothing */

@@ -1,8 +1,9 @@
-/* plm.h - distributed futures on one machine: the public interface of libplm.
+/* plm.h - the task runtime plm: the public interface of libplm.
  *
- * A runtime (./plm) keeps a table of futures. A future is the promised value of a task, which calls
- * a function of a module, or of an object, which a program puts into the store. Programs name
- * futures by references, and read values in place, in shared memory.
+ * A runtime (./plm) keeps a table of futures. A future is the promised value of a task or of an
+ * object. A task calls a function of a module, or runs a command line; an object is put into the
+ * store by a program. Programs name futures by references, and read values in place, in shared
+ * memory.
  *
  * Results. Every call returns 0 (or a count, or a descriptor) on success and -errno on failure.
  * plm_strerror() gives the general meaning of the number, plm_why() the sentence of the last failed
@@ -36,8 +37,8 @@ typedef struct plm plm;
 
 /* The name of a future. Plain data: copy, store, or send a reference freely. Each reference that a
  * call returns counts as one hold of the process on the value; plm_drop() ends one hold. A value
- * stays as long as any process holds its future, or any unfinished task has the future as an
- * argument. */
+ * stays as long as any process holds its future, or an unsettled task, or a failed task that
+ * somebody holds, has the future as an argument. */
 typedef struct plm_ref {
 	uint64_t id;      /* record number and generation; 0: no future */
 	uint64_t runtime; /* the boot of the runtime */
@@ -116,7 +117,8 @@ typedef struct plm_task {
 			   * of submission, but clients with very many tasks take turns */
 	unsigned results; /* how many futures the task yields, at most 1024; 0 means 1 */
 	/* Two budgets: how often the task runs again after its function failed, and after its
-	 * worker died. Not on the worker that has just failed, while another worker is free. */
+	 * worker died. The next attempt avoids the worker of the failed attempt, while another
+	 * worker is free. */
 	unsigned retries, crash_retries;
 	unsigned flags;         /* PLM_KEEP, PLM_TIED */
 	const plm_terms *terms; /* NULL: none; tasks may share terms */
@@ -364,8 +366,8 @@ void plm_identify(plm_task *task);
 /* ---- references ---- */
 
 /* Ends one hold of the process; PLM_NONE and references not held are ignored. The last hold of all
- * processes frees the value. Returns at once, unless the scheduler stands still: then, once, after
- * ten seconds at most. */
+ * processes frees the value. Returns at once; only the first call that finds the scheduler
+ * standing still returns after ten seconds at most. */
 void plm_drop(plm *rt, plm_ref ref);
 void plm_drop_many(plm *rt, const plm_ref *refs, size_t n);
 /* Takes one more hold; also on a reference from another process. Asks the scheduler if the process
@@ -376,7 +378,7 @@ int plm_hold(plm *rt, plm_ref ref);
 int plm_keep(plm *rt, plm_ref ref);
 /* Ends the runtime's hold: of plm_keep() or PLM_KEEP. */
 int plm_forget(plm *rt, plm_ref ref);
-/* A reference as text, "@RECORD.GENERATION.RUNTIME"; no handle is needed. */
+/* A reference as text, "@RECORD.GENERATION.BOOT"; no handle is needed. */
 int plm_ref_print(plm_ref ref, char text[PLM_REF_TEXT_BYTES]);
 /* The reverse, with or without the @. -EINVAL: the text is no reference. */
 int plm_ref_parse(const char *text, plm_ref *ret);
@@ -391,7 +393,8 @@ void plm_interrupt(plm *rt);
 void plm_interrupt_end(plm *rt);
 
 /* For a program that sleeps in poll() on plm_fd(), and that a command of a task runs: its sleep
- * between begin and end counts as a wait (plm_wait()). Both cost one look elsewhere. */
+ * between begin and end counts as a wait (plm_wait()). In other programs each call costs one look.
+ */
 void plm_wait_begin(plm *rt);
 void plm_wait_end(plm *rt);
 int plm_wait_refused(plm *rt); /* -EDEADLK: this wait has to give way; else 0 */
@@ -474,7 +477,7 @@ typedef struct plm_status {
 	uint64_t records_max, records_used;
 	uint64_t waiting, ready, running, done, failed, cancelled; /* of the records in use */
 	uint64_t store_bytes, store_reserved, store_used;
-	uint64_t restarts; /* of the scheduler and of workers since boot */
+	uint64_t restarts; /* of scheduler, workers and journal since boot */
 	/* Since boot: attempts returned to the queue (plm_requeue()), and attempts ended for want
 	 * of memory. */
 	uint64_t returned, evicted;
@@ -484,7 +487,7 @@ typedef struct plm_status {
 	uint64_t memory_total, memory_free, memory_accept_free, memory_return_free;
 	int memory_short; /* no task starts for want of memory */
 	uint64_t uptime_ms;
-	int draining;             /* the runtime is being stopped */
+	int draining;             /* plm_stop(): runs the accepted tasks, then ends */
 	int paused, closed;       /* plm_pause(), plm_drain() */
 	unsigned workers_drained; /* plm_drain_worker() */
 	unsigned workers_spare;   /* of the workers: spares for workers in a wait (plm_wait()) */
@@ -522,10 +525,10 @@ int plm_inside(plm *rt);
 int plm_flush(plm *rt, int timeout_ms);
 /* plm_inspect.h shows tasks, processes, values and reasons, also of a dead runtime. */
 
-/* ---- ruling it ----
- * Each call is one request to the manager and returns when the manager has accepted, not when all
- * is done. Errors of each: -EHOSTDOWN (no manager), -ETIMEDOUT (stopped), -ENOTSUP (from inside a
- * task). */
+/* ---- ruling the runtime ----
+ * Each call but plm_set_policy() is one request to the manager and returns when the manager has
+ * accepted, not when all is done. Errors of each: -EHOSTDOWN (no manager), -ETIMEDOUT (the manager
+ * is stopped), -ENOTSUP (from inside a task). */
 
 /* Sets the number of workers of the first kind. Missing workers are started; of too many, those
  * with the highest numbers end their task and leave. 0: tasks wait. -EUSERS: too few process

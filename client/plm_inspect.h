@@ -69,12 +69,12 @@ typedef struct plm_runtime_row {
 	uint32_t cores;             /* usable by the runtime */
 	uint32_t processes_max;     /* process slots */
 	uint32_t workers_wanted;    /* at boot */
-	uint32_t store_parts;       /* arenas, each for a NUMA node */
+	uint32_t store_parts;       /* parts of the store (arenas), one for each NUMA node */
 	uint64_t records_max;       /* the limit for tasks and objects together */
 	uint64_t records_fresh;     /* records ever used */
 	uint64_t records_pooled;    /* free records among the ever used */
 	uint64_t store_bytes, turn; /* the limit of the store; the number of the last turn */
-	uint64_t restarts;          /* of the scheduler and of workers since boot */
+	uint64_t restarts;          /* of scheduler, workers and journal since boot */
 	int room_wanted;            /* 1: a process waits for room in the store or the table */
 	uint32_t policy;            /* the number of the policy in force (plm_inspect_policies) */
 	char journal[512];          /* the directory of the journal; "": no journal */
@@ -97,7 +97,7 @@ enum plm_state {
 	PLM_STATE_DONE,
 	PLM_STATE_FAILED,
 	PLM_STATE_CANCELLED,
-	PLM_STATES = 9
+	PLM_STATES = 9 /* 8 is a further result of a task, never the state of a row */
 };
 const char *plm_state_name(int state); /* "ready"; "?": no such state */
 
@@ -105,7 +105,7 @@ enum {                         /* bits of `marks` */
 	PLM_MARK_DAMAGED = 1,  /* some number in the row makes no sense */
 	PLM_MARK_MOVED = 2,    /* the row changed during every reading: texts may be missing */
 	PLM_MARK_STOPPING = 4, /* a running task was asked to stop */
-	PLM_MARK_DEAD = 8,     /* a task failed in the last of several attempts */
+	PLM_MARK_DEAD = 8,     /* a failed task without a retry left: see plm_retry() */
 	PLM_MARK_KEPT = 16,    /* the runtime keeps the result (PLM_KEEP) */
 	PLM_MARK_EXIT = 32,    /* `exit` is known */
 	PLM_MARK_OUTPUT = 64,  /* `output_bytes` is known */
@@ -143,9 +143,11 @@ typedef struct plm_task_row {
 	char command[1024];    /* the words of a command, else the function */
 } plm_task_row;
 
-enum { /* flags of the calls below */ /* Also reads label, command, and the log of a command: a look
-				       * into the store for each row. */
-	PLM_LOOK_TEXTS = 1 };
+enum { /* flags of the calls below */
+	/* Also reads label, command, and the log of a command: a look into the store for each row.
+	 */
+	PLM_LOOK_TEXTS = 1
+};
 
 enum { /* bits of plm_task_filter.by: the fields of the filter to be judged */
 	PLM_BY_STATE = 1,
@@ -280,7 +282,7 @@ typedef struct plm_process_row {
 	uint32_t cpus, cpus_used;   /* of the worker: offered; with a task, or kept for a task */
 	int32_t node;               /* the NUMA node the process runs on */
 	uint32_t queue;             /* tasks handed to the process and not taken yet */
-	uint32_t up;                /* messages the scheduler has not read yet */
+	uint32_t up;                /* hints the scheduler has not read yet */
 	int doubtful;               /* 1: `condition` tells why the state is not to be relied on */
 	int live, dead;             /* the process takes part; it died and is not buried yet */
 	uint64_t age_ms, beat_ms;   /* since the process joined; since the last sign of life */
@@ -357,8 +359,8 @@ typedef struct plm_check_row {
 int plm_inspect_check(plm_inspect *in, plm_check_row *rows, size_t size, size_t n);
 
 typedef struct plm_heap_row {
-	uint32_t place, id, tag;
-	int32_t priority; /* of a task */
+	uint32_t place, id, tag; /* position in the heap; record or worker; generation */
+	int32_t priority;        /* of a task */
 	uint64_t key;
 	plm_ref ref; /* of a task */
 } plm_heap_row;
@@ -371,7 +373,7 @@ int plm_inspect_heap(
 typedef struct plm_ring_row {
 	uint32_t process; /* process slot */
 	int kind;         /* enum plm_kind */
-	int up;           /* 1: messages to the scheduler; 0: tasks to a worker */
+	int up;           /* 1: hints to the scheduler; 0: hints to a worker */
 	uint32_t used, entries, head, tail;
 	char verdict[128]; /* "": sound */
 } plm_ring_row;

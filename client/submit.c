@@ -105,17 +105,17 @@ struct chunk {
 	uint64_t hint[SUBMIT_CHUNK];
 	uint32_t n;
 	const plm_task
-	    *holding[SUBMIT_CHUNK]; /* tasks whose arguments we hold (submit_hold_arguments) */
+	    *holding[SUBMIT_CHUNK]; /* tasks with held arguments (submit_hold_arguments) */
 	uint32_t holdings;
-	uint32_t slot[SUBMIT_CHUNK];
-	uint32_t slots, next; /* reserved and not yet used: slot[next .. slots - 1] */
-	size_t left;          /* tasks still to come */
+	uint32_t reserved[SUBMIT_CHUNK]; /* indices of records; not yet used: from `next` on */
+	uint32_t reserves, next;
+	size_t left; /* tasks still to come */
 };
 
 static void submit_chunk_begin(struct chunk *chunk, size_t tasks)
 {
-	chunk->n = chunk->holdings = chunk->slots = chunk->next =
-	    0; /* the arrays stay as found: no need to clear arrays for each call */
+	/* The arrays stay as found: to clear them would cost time in each call. */
+	chunk->n = chunk->holdings = chunk->reserves = chunk->next = 0;
 	chunk->left = tasks;
 }
 
@@ -139,8 +139,8 @@ static int submit_chunk_tell(struct plm *rt, struct chunk *chunk)
 	return r;
 }
 
-/* Tell everything before waiting for room: a task just published may be the task to give room
- * back. */
+/* Tells the scheduler of all published tasks before waiting for room, because one of them may free
+ * room at its end. */
 static int submit_chunk_alloc(
     struct plm *rt, struct chunk *chunk, const struct submission *s, shared32 *granule)
 {
@@ -209,8 +209,7 @@ static int submit_fill_parts(
 static void submit_keep(struct plm *rt, uint32_t index)
 {
 	struct record *record = record_at(&rt->tables, index);
-	sh_poke(
-	    &record->holds, sh_peek(&record->holds) | (uint64_t)1 << SLOT_MANAGER, "holds, kept");
+	sh_poke(&record->holds, sh_peek(&record->holds) | (uint64_t)1 << SLOT_MANAGER);
 	journal_hold(&rt->tables, index);
 }
 
@@ -253,10 +252,6 @@ static void submit_publish(struct plm *rt, uint32_t index, const struct submissi
 {
 	struct record *record = record_at(&rt->tables, index);
 	uint64_t seen = sh_peek(&record->state);
-	/* The hold is set at birth, so that a process that lists kept tasks finds this task. */
-	if (s->task->flags & PLM_KEEP)
-		sh_poke(&record->holds, sh_peek(&record->holds) | (uint64_t)1 << SLOT_MANAGER,
-		    "holds, published");
 	CHECK(
 	    record_step(record, &seen, s->futures ? RECORD_WAITING : RECORD_READY, rt->self, 0, 0));
 }
@@ -285,21 +280,21 @@ static int submit_ask_before(struct plm *rt, plm_ref *ret, uint32_t results)
 	return r;
 }
 
-static int submit_chunk_slot(
+static int submit_chunk_record(
     struct plm *rt, struct chunk *chunk, uint64_t deadline_ns, uint32_t *ret)
 {
-	if (chunk->next == chunk->slots) {
+	if (chunk->next == chunk->reserves) {
 		uint32_t wanted = chunk->left < SUBMIT_CHUNK ? (uint32_t)chunk->left : SUBMIT_CHUNK;
-		chunk->next = chunk->slots = 0;
+		chunk->next = chunk->reserves = 0;
 		int r = submit_chunk_tell(rt, chunk);
 		if (r == 0)
 			r = handle_await_room_to_tell(rt, wanted);
 		if (r == 0)
-			r = slots_take(rt, chunk->slot, wanted, &chunk->slots, deadline_ns);
+			r = slots_take(rt, chunk->reserved, wanted, &chunk->reserves, deadline_ns);
 		if (r < 0)
 			return r;
 	}
-	*ret = chunk->slot[chunk->next++];
+	*ret = chunk->reserved[chunk->next++];
 	return 0;
 }
 
@@ -323,7 +318,7 @@ static int submit_one(
 	size_t held = 0;
 	int r = s->futures ? submit_hold_arguments(rt, s->task, &held) : 0;
 	if (r == 0)
-		r = submit_chunk_slot(rt, chunk, s->deadline_ns, &index);
+		r = submit_chunk_record(rt, chunk, s->deadline_ns, &index);
 	if (r == 0)
 		r = submit_fill(rt, chunk, index, s, turn, ret);
 	if (r == 0 && rt->before_publish)
@@ -343,8 +338,8 @@ static int submit_one(
 /* Gives back unused reserved records. */
 static void submit_chunk_return(struct plm *rt, struct chunk *chunk)
 {
-	while (chunk->next < chunk->slots) {
-		uint32_t index = chunk->slot[chunk->next++];
+	while (chunk->next < chunk->reserves) {
+		uint32_t index = chunk->reserved[chunk->next++];
 		uint64_t word = sh_peek(&record_at(&rt->tables, index)->state);
 		uint64_t hint = hint_make(HINT_DROPPED, record_ref(index, word_generation(word)));
 		handle_tell(rt, &hint, 1);
@@ -391,7 +386,7 @@ static int submit_all(struct plm *rt, const plm_task *tasks, size_t n, plm_ref *
 	return r < 0 ? r : told;
 }
 
-/* A task of a task belongs to accepted work, so a closed runtime accepts it too. */
+/* A task of a task belongs to accepted work, so a drained or stopping runtime accepts it too. */
 static int submit_check_open(const struct plm *rt)
 {
 	const struct control *c = rt->tables.control;

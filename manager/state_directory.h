@@ -1,4 +1,5 @@
-/* state_directory.h - the directory of the journal (--state): ownership, and use by a single runtime.
+/* state_directory.h - the directory of the journal (--state): ownership, and use by a single
+ * runtime.
  *
  * Where: the manager, at boot.  Blocks: never.  Errors: -errno with a why.
  * Death: the kernel drops the lock with the process. */

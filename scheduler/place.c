@@ -151,8 +151,8 @@ static void place_send_picks(struct scheduler *s, struct pick *picks, uint32_t n
 				picks[k].process = SLOT_MANAGER;
 			}
 		struct ring ring = ring_down(s->t, process);
-		/* Other workers push into this ring, too. Tasks without a place in the ring go
-		 * back: they are still READY. */
+		/* The worker pushes into its own ring, too (worker/successor.c). Tasks without a
+		 * place in the ring go back: they are still READY. */
 		for (uint32_t sent = ring_push(&ring, hints, count); sent < count; sent++)
 			ready_add(s, (uint32_t)hints[sent]);
 		process_post(s->t, process);
@@ -204,7 +204,7 @@ uint32_t place_tasks(struct scheduler *s)
 	return total;
 }
 
-/* ---- given to a worker, and not started ---- */
+/* ---- queued tasks ---- */
 
 void place_rebuild(struct scheduler *s)
 {

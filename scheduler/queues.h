@@ -13,7 +13,7 @@ void ready_close(struct scheduler *s);
 void ready_add(struct scheduler *s, uint32_t index);
 void ready_remove(struct scheduler *s, uint32_t index); /* a cancelled task, out of the heap */
 /* The tasks in front of a process go back; the process may still claim them first. */
-void ready_withdraw(struct scheduler *s, uint32_t process);
+void ready_note_again(struct scheduler *s, uint32_t process);
 /* True: a task in the ring can still start. The rest were cancelled, or claimed elsewhere. */
 bool ready_has_queue(const struct scheduler *s, uint32_t process);
 

@@ -1,9 +1,9 @@
-/* ready.c - READY tasks on their way: noted for the task heap, and taken out of the heap or of a
- * ring.
+/* ready.c - READY tasks on their way: noted for the task heap, taken out of the heap, and noted
+ * again although their hints stand in a worker's ring.
  *
  * Nothing is decided here, so every file of the scheduler may call these functions. A note is an
- * entry of a private list; place.c puts the list into the task heap later in the same round. Hints
- * of withdrawn tasks stay in the ring: the first worker to claim a task has it. */
+ * entry of a private list; place.c puts the list into the task heap later in the same round. The
+ * old hints stay in the ring: the first worker to claim a task has it. */
 #include <errno.h>
 #include <sys/mman.h>
 
@@ -55,7 +55,7 @@ void ready_remove(struct scheduler *s, uint32_t index)
 	heap_unlock(&s->t->task_heap);
 }
 
-void ready_withdraw(struct scheduler *s, uint32_t process)
+void ready_note_again(struct scheduler *s, uint32_t process)
 {
 	uint64_t hints[DOWN_RING_ENTRIES + 1];
 	struct ring ring = ring_down(s->t, process);

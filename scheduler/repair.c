@@ -58,8 +58,9 @@ static void repair_fail_crashed(struct scheduler *s, uint32_t index, uint64_t wo
 	graph_fail(s, index, &failure, FLAG_DEAD, message);
 }
 
-/* A task killed for running too long fails like any other. If the scheduler dies before the word
- * says so, the next scheduler counts the failure twice: a retry less, but never a retry too many.
+/* A task whose worker was killed because the task ran too long fails like any other. If the
+ * scheduler dies before the word says so, the next scheduler counts the failure twice: a retry
+ * less, but never a retry too many.
  */
 static bool repair_spend_failure(struct scheduler *s, struct record *r, uint32_t tries)
 {
@@ -228,7 +229,7 @@ static void repair_forget_member(struct scheduler *s, uint32_t process)
 		close(m->pidfd);
 	seats_gone(s, process);
 	room_leave(s, process);
-	ready_withdraw(s, process);
+	ready_note_again(s, process);
 	*m = (struct member){ .pidfd = -1 };
 }
 
@@ -308,7 +309,7 @@ static void repair_retire_worker(struct scheduler *s, uint32_t process)
 	room_retire(s, process);
 	seats_retires(s, process);
 	room_refresh(s, process);
-	ready_withdraw(s, process);
+	ready_note_again(s, process);
 }
 
 static void repair_look_at_worker(struct scheduler *s, uint32_t process, uint64_t word)

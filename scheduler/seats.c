@@ -25,7 +25,7 @@ void seats_keep(struct scheduler *s, uint32_t process, uint64_t booked, uint32_t
 	sh_store(&p->booked, booked, "booked, kept");
 	s->member[process].booked = booked;
 	room_refresh(s, process);
-	ready_withdraw(s, process); /* the process claims nothing else from now on */
+	ready_note_again(s, process); /* the process claims nothing else from now on */
 	process_post(s->t, process);
 }
 

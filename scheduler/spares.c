@@ -81,7 +81,7 @@ static void spares_set_rest(struct scheduler *s, uint32_t process, bool rest)
 	s->member[process].booked = booked;
 	room_refresh(s, process);
 	if (rest)
-		ready_withdraw(s, process);
+		ready_note_again(s, process);
 	process_post(s->t, process);
 }
 

@@ -122,7 +122,7 @@ void room_refresh(struct scheduler *s, uint32_t process)
 	room_rekey(s, process);
 	heap_unlock(&s->t->worker_heap);
 	if (m->depth == 0 && outstanding > 1)
-		ready_withdraw(
+		ready_note_again(
 		    s, process); /* its task sleeps in a wait: other workers may have the rest */
 }
 
@@ -312,7 +312,7 @@ static bool room_look_at(struct scheduler *s, uint32_t process, bool wanted)
 	m->stuck = outstanding && position == m->seen_position;
 	m->seen_position = position;
 	if (m->stuck && queued && (wanted || floor_is_ignored(s, process)))
-		ready_withdraw(s, process);
+		ready_note_again(s, process);
 	if (m->stuck && !was_stuck)
 		s->room.newly_stuck++;
 	room_refresh(s, process);

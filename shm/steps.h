@@ -1,4 +1,4 @@
-/* steps.h - every touch of shared memory that another process can see, in one place (law 10).
+/* steps.h - every touch of shared memory that another process can see, in one place.
  *
  * Where: inline, in every process.  Who may call: any code.  Death: a process dies before or after
  * a step, never inside.  Blocks: only sh_futex_wait().
@@ -20,7 +20,7 @@
  *   sh_load    acquire       pairs with sh_store, sh_cas
  *   sh_peek    relaxed       a hint, a statistic, or a word only this process writes
  *   sh_once    plain load    of a field that is not atomic: one load, so that the value judged is
- *                            the value used, though a stray write may change the field (law 12)
+ *                            the value used, though a stray write may change the field (law 5)
  *   sh_store   release       publishes everything written before
  *   sh_poke    relaxed store
  *   sh_set     plain store, of a field under a lock or not yet published

@@ -4,14 +4,14 @@
  * Where: the process table of the control segment. Process slot 0 is the manager, 1 the scheduler,
  * the rest: workers, the journal, clients (process_nth_slot() in tables.h).
  * The state word {generation:32, kind:8, state:8} is the truth. Each incarnation has a generation,
- * never reused, so a late word about a former process of the slot is refused.
+ * never reused, so a late word about a former process of the process slot is refused.
  *
  *   FREE --manager--> STARTING --self----> LIVE ---------> LEAVING
  *    ^                    |                  |                 |
  *    +--- scheduler --- DEAD <-------- manager, when the pidfd says so
  *
  * STARTING comes before the fork, or at admission; FREE comes after the scheduler has cleaned up
- * everything of the dead process.
+ * everything of the dead process. The manager frees the process slot of a dead scheduler.
  * A LEAVING client touches nothing any more. A LEAVING worker, by its own will or the manager's,
  * ends its task and takes no new task.
  * Who may call: any process. Fields name their writer after W: (self: the process of the slot).

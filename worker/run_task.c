@@ -62,8 +62,8 @@ static uint32_t run_task_time_of(const struct worker *w, const struct record *r)
 
 /* ---- the commit ---- */
 
-/* RUNNING: somebody asked to stop the task before the commit; call->word holds the request from now
- * on. */
+/* Returns RUNNING if somebody asked to stop the task before the commit; call->word holds the
+ * request from now on. */
 static enum record_state run_task_commit(
     struct worker *w, struct plm_call *call, enum record_state to, uint32_t flags)
 {

@@ -2,10 +2,10 @@
  *
  * The worker that settles the last missing argument of a task is the first to know, and has the
  * value in its cache. The worker tells the dependants unless somebody else is at the graph, keeps
- * one ready task, and hands the rest to the workers with the least work in front. The scheduler is
- * bypassed only while no task is queued: a queued task may have the higher priority.
- * Death: a task made ready and not yet placed is READY by its word; the scheduler finds the task
- * when burying us. */
+ * one ready task, and gives the rest to idle workers (handover.h), to its own ring, or to the
+ * scheduler. The scheduler is bypassed only while no task is queued: a queued task may have the
+ * higher priority. Death: a task made ready and not yet placed is READY by its word; the scheduler
+ * finds the task when burying us. */
 #include "tables/edges.h"
 #include "tables/floor.h"
 #include "tables/handover.h"

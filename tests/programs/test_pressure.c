@@ -501,7 +501,7 @@ START_TEST(rules_that_contradict_each_other_are_refused)
 	refused("--return-free 200M must be less than --accept-free 100M", "--accept-free", "100M",
 	    "--return-free", "200M");
 	refused("must be less than", "--accept-free", "5%", "--return-free", "5%");
-	refused("there are 1000M of memory in all", "--accept-free", "2G");
+	refused("the machine has 1000M of memory", "--accept-free", "2G");
 	refused("wants free memory", "--accept-free", "100%");
 	refused("wants free memory", "--return-free", "-1");
 	refused("wants newest", "--victim", "oldest");

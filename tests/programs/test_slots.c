@@ -1,4 +1,4 @@
-/* test_slots.c - no worker ever runs more than it has slots, cpus and resources for.
+/* test_slots.c - no worker ever runs more than it has processes, cpus and resources for.
  *
  * Every task writes down when it began and ended, in which process, and which cpus and GPUs it was
  * told (mod_events.c). Afterwards the record is played again in the order of time, and what

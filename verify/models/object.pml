@@ -46,7 +46,7 @@ proctype giver()
 	:: lives == LIVES -> break
 	:: lives < LIVES && state == FREE ->
 		lives++;
-		atomic { /* record_claim(): under the pool's lock */
+		atomic { /* tables_record_claim(): under the pool's lock */
 			if
 			:: state == FREE -> generation++; state = RESERVED; holds[0] = true
 			:: else -> goto killed
@@ -87,7 +87,7 @@ proctype taker()
 	byte wanted;
 end:	do
 	:: gift ? wanted ->
-		ring[1] ! IMPORT, wanted;     /* client/refs.c:import_locked() */
+		ring[1] ! IMPORT, wanted;     /* client/refs.c:ref_import_locked() */
 		MAY_DIE;
 		do                            /* each tick again: a scheduler may have died with it */
 		:: answered == wanted -> break
@@ -170,7 +170,7 @@ end:	do
 	:: atomic { gone[1] && empty(ring[1]) } -> p = 1; goto bury
 #endif
 	od;
-bury:                                    /* scheduler/repair.c:bury(): its hints first, then it */
+bury:                                    /* scheduler/repair.c:repair_bury(): its hints first, then it */
 	holds[p] = false;
 	MAY_DIE;
 	if

@@ -123,7 +123,7 @@ commit:
 				fi
 			}
 			goto over;
-fail:                   /* worker/run_task.c:retry() */
+fail:                   /* worker/run_task.c:run_task_commit_failure() */
 			if
 			:: failures < RETRIES ->
 				value = 0;
