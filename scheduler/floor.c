@@ -3,7 +3,7 @@
  * The floor rises when a task is queued. The floor sinks when the next task of the heap is below it
  * and no higher task stands unclaimed behind another task in front of a worker. Until then the next
  * task stays in the heap; an idle worker steals the higher tasks (worker/steal.c), or gets them
- * from the look for stuck queues (store_room.c). So priorities hold across workers, too.
+ * from the look for stuck queues (worker_room.c). So priorities hold across workers, too.
  * For a quick worker (a task takes QUICK_NS at most), the order within the ring alone matters: a
  * higher task in the ring is claimed soon enough. If the task in front turns out long after all,
  * the look for stuck queues takes the higher task back. Without this exception each task with a

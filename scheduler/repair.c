@@ -323,6 +323,7 @@ static void repair_look_at_worker(struct scheduler *s, uint32_t process, uint64_
 		repair_retire_worker(s, process);
 }
 
+/* Called in each round: buries dead processes and meets new worker processes. */
 void repair_look(struct scheduler *s)
 {
 	uint64_t changes = sh_load(&s->t->control->changes);

@@ -22,7 +22,7 @@ struct member {
 	int pidfd;              /* to end the process; -1 in tests with threads */
 	uint32_t depth, room;   /* entries its ring may hold now, and how many more may be added */
 	bool leaving;           /* the process gets nothing more, and finishes the task it runs */
-	bool awake, brisk;      /* as counted in `share` (store_room.c) */
+	bool awake, brisk;      /* as counted in `share` (worker_room.c) */
 	bool stuck, blocked;    /* the same */
 	uint64_t booked;        /* the task the process is kept for (seats.c), 0 none */
 	uint32_t share;         /* free part of the process, as counted in the view of its worker */
@@ -95,7 +95,7 @@ struct team {           /* all processes of a worker */
 	enum hall_name hall;
 };
 
-struct room { /* store_room.c */
+struct room { /* worker_room.c */
 	const struct policy *policy;
 	uint64_t seed;                          /* of the policy's draws */
 	struct policy_worker view[WORKERS_MAX]; /* the policy's view, by number of the worker */

@@ -4,7 +4,7 @@
 
 #include "scheduler/queues.h"
 
-/* ---- store_room.c ---- */
+/* ---- worker_room.c ---- */
 void room_join(struct scheduler *s, uint32_t process);
 void room_leave(struct scheduler *s, uint32_t process);
 void room_retire(struct scheduler *s, uint32_t process);  /* LEAVING: no room any more */

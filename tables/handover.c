@@ -2,7 +2,7 @@
 
 #include "tables/floor.h"
 
-enum { SLOTS_LOOKED_AT = 16 };
+enum { WORKERS_LOOKED_AT = 16 };
 
 static bool handover_is_live_worker(const struct tables *t, uint32_t process)
 {
@@ -45,7 +45,7 @@ bool handover(struct tables *t, uint64_t hint)
 	if (heap_length(&t->task_heap) > 0 || tables_paused(t) ||
 	    floor_refuses(t, record_at(t, (uint32_t)hint)))
 		return false;
-	for (uint32_t n = 0; n < SLOTS_LOOKED_AT && n < t->limits.processes; n++)
+	for (uint32_t n = 0; n < WORKERS_LOOKED_AT && n < t->limits.processes; n++)
 		if (handover_give(t, process_nth_slot(t, KIND_WORKER, n), hint))
 			return true;
 	return false;

@@ -261,6 +261,7 @@ static bool run_task_may_claim(
 	return false;
 }
 
+/* Claims the task, calls its function, commits the outcome and wakes the waiting processes. */
 bool worker_run_record(struct worker *w, uint32_t index)
 {
 	struct plm *rt = &w->rt;

@@ -1,4 +1,4 @@
-/* store_room.c - which workers have room, in the order of the policy in force.
+/* worker_room.c - which workers have room, in the order of the policy in force.
  *
  * A worker has a process for each cpu (a member here). The ring of a process may hold some 20 us of
  * work at the recent pace (process_depth): hundreds of tiny tasks, one long task. Policies count
