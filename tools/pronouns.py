@@ -9,6 +9,7 @@ are allowed over all comments and over all pages, and 8 % in each file with 100 
 """
 
 import re
+import shutil
 import subprocess
 import sys
 
@@ -44,15 +45,21 @@ def share(words, pronouns):
 
 
 def files():
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True
+    """The files that git knows or would add; without git all files but those that make makes."""
+    commands = (
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        ["find", ".", "-type", "f", "-printf", "%P\n"],
     )
-    if listed.returncode != 0:
-        listed = subprocess.run(["find", ".", "-type", "f", "-printf", "%P\n"],
-                                capture_output=True, text=True)
+    listed = ""
+    for command in commands:
+        if not listed and shutil.which(command[0]):
+            listed = subprocess.run(
+                command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False
+            ).stdout
     wanted = re.compile(r"\.([ch]|md|py|sh|mk)$|^Makefile$|^\.ci/run$")
     return sorted(
-        path for path in listed.stdout.split("\n")
+        path
+        for path in listed.split("\n")
         if wanted.search(path) and not path.startswith(("build/", ".git/"))
     )
 
