@@ -167,9 +167,9 @@ int plm_connect_with(plm **ret, const char *name, unsigned flags, int timeout_ms
 void plm_disconnect(plm **rt);
 
 /* Sets how long later calls may wait for room in a full store or table: plm_put(), plm_create(),
- * the submissions, plm_result(). Default 0: the call fails with -ENOSPC. The last tenth of the
- * table, 4,096 futures at most, is for processes with fewer futures than this tenth: for other
- * processes the table is full earlier. */
+ * the submissions, plm_result(). Default 0 (in a task: a second): the call fails with -ENOSPC. The
+ * last tenth of the table, 4,096 futures at most, is for processes with fewer futures than this
+ * tenth: for other processes the table is full earlier. */
 int plm_patience(plm *rt, int timeout_ms);
 
 /* ---- objects ---- */
@@ -365,9 +365,9 @@ void plm_identify(plm_task *task);
 
 /* ---- references ---- */
 
-/* Ends one hold of the process; PLM_NONE and references not held are ignored. The last hold of all
- * processes frees the value. Returns at once; only the first call that finds the scheduler
- * standing still returns after ten seconds at most. */
+/* Ends one hold of the process; PLM_NONE and references not held are ignored. The value is
+ * freed when no process holds the future and no task needs it. Returns at once; only the first call
+ * that finds the scheduler standing still returns after ten seconds at most. */
 void plm_drop(plm *rt, plm_ref ref);
 void plm_drop_many(plm *rt, const plm_ref *refs, size_t n);
 /* Takes one more hold; also on a reference from another process. Asks the scheduler if the process
@@ -536,7 +536,7 @@ int plm_flush(plm *rt, int timeout_ms);
 int plm_set_workers(plm *rt, unsigned n);
 /* No task is started. Running tasks go on, and submitted tasks wait. */
 int plm_pause(plm *rt);
-/* No task is accepted (-EAGAIN). Accepted tasks run, also if paused. */
+/* No task is accepted (-EAGAIN). A pause ends, so that accepted tasks run. */
 int plm_drain(plm *rt);
 /* Ends pause and drain, and takes back a plm_stop() that still drains. */
 int plm_resume(plm *rt);

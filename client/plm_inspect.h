@@ -105,7 +105,7 @@ enum {                         /* bits of `marks` */
 	PLM_MARK_DAMAGED = 1,  /* some number in the row makes no sense */
 	PLM_MARK_MOVED = 2,    /* the row changed during every reading: texts may be missing */
 	PLM_MARK_STOPPING = 4, /* a running task was asked to stop */
-	PLM_MARK_DEAD = 8,     /* a failed task without a retry left: see plm_retry() */
+	PLM_MARK_DEAD = 8,     /* failed after several attempts, arguments kept: plm_retry() */
 	PLM_MARK_KEPT = 16,    /* the runtime keeps the result (PLM_KEEP) */
 	PLM_MARK_EXIT = 32,    /* `exit` is known */
 	PLM_MARK_OUTPUT = 64,  /* `output_bytes` is known */

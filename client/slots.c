@@ -1,4 +1,5 @@
-/* slots.c - reserved records of our process, taken from the pool in batches.
+/* slots.c - reserved records of our process, taken from the pool in batches. Here a slot
+ * is the number of a record, not a process slot.
  *
  * The word of a cached record says RESERVED by us. So our death needs no further note: the
  * scheduler frees the reserved records of dead processes. */
@@ -19,11 +20,11 @@ static bool slots_holds_its_share(struct plm *rt)
 
 static uint32_t slots_may_take(struct plm *rt, uint32_t wanted)
 {
-	uint32_t spare = pool_free_count(&rt->tables.pool), last = tables_last_records(&rt->tables);
+	uint32_t left = pool_free_count(&rt->tables.pool), last = tables_last_records(&rt->tables);
 	if (!slots_holds_its_share(rt))
 		return wanted;
-	spare = spare > last ? spare - last : 0;
-	return wanted < spare ? wanted : spare;
+	left = left > last ? left - last : 0;
+	return wanted < left ? wanted : left;
 }
 
 /* Threads are spread over the caches by the address of their thread-local storage. */

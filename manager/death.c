@@ -70,7 +70,7 @@ static void death_plan_restart(
 		b->delay_ms = b->delay_ms == 0               ? RESTART_DELAY_MIN_MS
 		    : b->delay_ms * 2 > RESTART_DELAY_MAX_MS ? RESTART_DELAY_MAX_MS
 							     : b->delay_ms * 2;
-	/* Every process waits for the scheduler: after the first death a successor comes at
+	/* Every process waits for the scheduler: after half a second of life a successor comes at
 	 * once. */
 	if (kind == KIND_SCHEDULER && lived_ms >= RESTART_DELAY_MAX_MS / 10)
 		b->delay_ms = 0;

@@ -1,8 +1,8 @@
 /* repair.c - new processes, dead processes, and the state left behind by the dead.
  *
  * The manager alone declares a death, after the kernel did. Everything owned by a dead process is
- * found by the process slot in the words of the records: one scan, the same code as at the start of
- * a scheduler. */
+ * found by the process slot in the words of the records: one scan. The scan at the start of a
+ * scheduler takes the same steps. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -85,8 +85,9 @@ static bool repair_may_run_again(struct scheduler *s, struct record *r, uint64_t
 	return record_tries(r, word) - r->failures <= r->crash_retries;
 }
 
-/* The attempt is over. The task runs once more if it was returned or if crash_retries allow;
- * otherwise the task ends. Only flags set by clients still move the word; then the word is looked
+/* The attempt is over. The task runs once more if it was returned, if `retries` allow (a time limit
+ * was over), or if crash_retries allow (any other death); a cancelled task never does. Otherwise
+ * the task ends. Only flags set by clients still move the word; then the word is looked
  * at again. */
 static void repair_end_attempt(struct scheduler *s, uint32_t index, uint64_t word, uint32_t owner)
 {

@@ -93,7 +93,7 @@ uint32_t process_depth(const struct process *p)
 {
 	enum {
 		LOOKAHEAD_NS = 20000,
-		DEPTH_MAX = DOWN_RING_ENTRIES / 2, /* half is for tasks from other workers */
+		DEPTH_MAX = DOWN_RING_ENTRIES / 2, /* half is for the worker's own successors */
 		DEPTH_UNKNOWN = 2,                 /* for a worker without a task so far */
 		DEPTH_SHORT = 2, /* for tasks up to SHORT_NS, such as short commands: the next task
 				    waits at hand */

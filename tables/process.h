@@ -53,6 +53,7 @@ enum {
 	GRACE_INTERRUPTS = 4
 }; /* spread over the second half of the grace; then the worker is killed */
 
+/* From SLOT_FIRST_MEMBER on: workers, the journal and clients. */
 enum { SLOT_MANAGER = 0, SLOT_SCHEDULER = 1, SLOT_FIRST_MEMBER = 2 };
 
 enum { /* waiter.awaiting */

@@ -15,6 +15,9 @@
  *    |
  *    +--- no holds, no task needs the record: from DONE, FAILED, CANCELLED; RESERVED if abandoned
  *
+ * Not drawn: WAITING and READY to CANCELLED; RUNNING to READY (retry, return); WAITING to RUNNING
+ * (the scheduler fails the task); RESERVED to PART.
+ *
  * A PART is the 2nd, 3rd... result of a task. The word of the task speaks for its parts, so that
  * a single CAS commits all results, and all results live as long as the task is held. */
 #ifndef PLM_RECORD_H
@@ -32,7 +35,7 @@ enum record_state {
 	RECORD_READY,     /* the process that moves the word to RUNNING runs the task */
 	RECORD_RUNNING,   /* owner: the worker of the attempt, or the scheduler that settles the
 			     record */
-	RECORD_DONE,      /* value readable for ever: an object */
+	RECORD_DONE,      /* value readable until the record is freed; also a sealed object */
 	RECORD_FAILED,    /* failure readable */
 	RECORD_CANCELLED, /* no payload */
 	RECORD_PART,      /* see the task */
@@ -101,8 +104,8 @@ struct record {
 	uint32_t submit_ms; /* W: submitter. Since boot. */
 
 	/* line 1: touched by some tasks only */
-	shared64
-	    dependents; /* W: scheduler. First edge of the waiting dependants; derived (edges.h). */
+	shared64 dependents; /* W: under the graph's lock. First edge of the waiting dependants;
+				derived (edges.h). */
 	shared32 uses; /* W: scheduler. How many arguments of unsettled tasks name the record or its
 			  parts. USES_COUNTED: the record's own arguments are counted. Derived. */
 	uint32_t start_ms;   /* W: worker */
