@@ -6,7 +6,7 @@
 # A mutation is a name that the model tests with #ifdef: the model with one rule broken. A mutation
 # that passes is an error, because the model then says nothing about the rule. Exits with 1 then.
 set -u
-cd "$(dirname "$0")/.." || exit 1
+cd "$(dirname "$0")/../.." || exit 1
 [ $# -gt 0 ] || set -- verify/models/*.pml
 work=build/models
 mkdir -p "$work"
