@@ -210,6 +210,51 @@ START_TEST(a_task_that_comes_after_the_failure_fails_as_well)
 }
 END_TEST
 
+struct retried {
+	plm_ref failed[2], again[2];
+	int n;
+};
+
+static int note_retry(void *context, plm_ref failed, plm_ref again, int error)
+{
+	struct retried *retried = context;
+	ck_assert_int_eq(error, 0);
+	ck_assert_int_lt(retried->n, 2);
+	retried->failed[retried->n] = failed;
+	retried->again[retried->n++] = again;
+	return 0;
+}
+
+/* Given the dependant first: the argument is retried before it, and the new dependant fails because
+ * of the new argument. The runtime holds the new tasks, and no longer the failed ones. */
+START_TEST(a_failed_graph_is_retried_as_a_graph)
+{
+	struct retried retried = { .n = 0 };
+	plm_ref both[2];
+	plm_failure failure;
+	plm_task task = { .function = "probe.fail",
+		.args = &PLM_BYTES("early", 5),
+		.nargs = 1,
+		.flags = PLM_KEEP };
+	ck_assert_int_eq(plm_submit(rt, &task, &both[1]), 0);
+	task.function = "probe.echo";
+	task.args = &PLM_FUTURE(both[1]);
+	ck_assert_int_eq(plm_submit(rt, &task, &both[0]), 0);
+	ck_assert_int_eq(plm_wait(rt, both, 2, 2, LONG_MS, NULL), 0);
+	ck_assert_int_eq(plm_retry_many(rt, both, 2, note_retry, &retried), 2);
+	ck_assert_uint_eq(retried.failed[0].id, both[1].id);
+	ck_assert_uint_eq(retried.failed[1].id, both[0].id);
+	ck_assert_int_eq(plm_wait(rt, retried.again, 2, 2, LONG_MS, NULL), 0);
+	ck_assert_int_eq(plm_error(rt, retried.again[1], &failure), 0);
+	ck_assert_uint_eq(failure.task.id, retried.again[0].id);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(plm_forget(rt, retried.again[i]), 0);
+		plm_drop(rt, retried.again[i]);
+		plm_drop(rt, both[i]);
+	}
+}
+END_TEST
+
 START_TEST(a_failed_function_is_run_again_as_often_as_allowed)
 {
 	plm_arg enough[] = { PLM_BYTES("1", 1), PLM_BYTES("2", 1) };
@@ -454,6 +499,7 @@ int main(void)
 	tcase_add_test(tasks, a_task_may_wait_for_an_object_not_sealed_yet);
 	tcase_add_test(tasks, a_failure_travels_with_its_root);
 	tcase_add_test(tasks, a_task_that_comes_after_the_failure_fails_as_well);
+	tcase_add_test(tasks, a_failed_graph_is_retried_as_a_graph);
 	tcase_add_test(tasks, a_failed_function_is_run_again_as_often_as_allowed);
 	tcase_add_test(tasks, a_running_task_sees_that_it_is_cancelled);
 	tcase_add_test(tasks, replicas_of_a_task_that_is_cancelled_at_once_are_cancelled);

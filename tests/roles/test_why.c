@@ -85,6 +85,7 @@ START_TEST(a_call_that_fails_says_why_itself)
 	FAILS(EALREADY, plm_requeue(rt, object, PLM_GRACE_OF_TASK));
 	FAILS(EINVAL, plm_error(rt, object, &failure));
 	FAILS(EINVAL, plm_retry(rt, object, 0, &ref));
+	FAILS(EINVAL, plm_retry_many(rt, &object, 1, NULL, NULL));
 	FAILS(ESTALE, plm_hold(rt, gone));
 	FAILS(ESTALE, plm_keep(rt, gone));
 	FAILS(ESTALE, plm_forget(rt, gone));
