@@ -44,7 +44,9 @@ int run_suite(Suite *suite)
 	leave_make();
 	if (forks && strcmp(forks, "no") == 0)
 		return run_suite_here(suite); /* for a debugger: one process */
-	return watch_suite(run_suite_here, suite);
+	int r = watch_suite(run_suite_here, suite);
+	srunner_free(srunner_create(suite)); /* the watcher's copy, for LeakSanitizer */
+	return r;
 }
 
 void *shared_memory(size_t bytes)
