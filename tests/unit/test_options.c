@@ -9,7 +9,7 @@
 #include "base/why.h"
 #include "tests/support/run_suite.h"
 
-enum { WORDS_MAX = 8, TEXT_BYTES = 4096 };
+enum { WORDS_MAX = 30, TEXT_BYTES = 4096 };
 
 enum colour { RED, GREEN, BLUE };
 
