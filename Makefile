@@ -305,11 +305,11 @@ asan: deps
 	    $(patsubst build/$(VARIANT)/%,build/asan/%,$(TESTS) $(TARGETS))
 
 # Tests with roles as threads of a process, since ThreadSanitizer does not see across processes.
+TSAN_TESTS := $(addprefix build/tsan/tests/roles/,test_roles test_roles_objects)
 tsan: deps
-	$(AGAIN) VARIANT=tsan test-programs
+	$(AGAIN) VARIANT=tsan $(TSAN_TESTS)
 	$(Q)TSAN_OPTIONS=suppressions=tests/support/tsan.supp PLM_BIN=build/tsan \
-	    tools/run.sh build/tsan/logs \
-	    $(filter %/test_roles %/test_roles_objects,$(TESTS:build/$(VARIANT)/%=build/tsan/%))
+	    tools/run.sh build/tsan/logs $(TSAN_TESTS)
 
 # tools/layers.sh also reads the symbols of the objects of the programs.
 .PHONY: layers tidy
