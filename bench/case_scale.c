@@ -175,7 +175,6 @@ int case_scale(struct bench *bench)
 		{ crowded, 64, total },
 		{ many, 64, total },
 	};
-	scale[COUNT_OF(scale) - 1].options.processes = 512;
 	struct series series[] = {
 		SERIES("1 client, 2 workers", round_scale, &scale[0]),
 		SERIES("1 client, 1 worker", round_scale, &scale[1]),
