@@ -242,7 +242,7 @@ static int topology_find_workers(struct context *context, struct seat *ret, uint
 	return code;
 }
 
-static int plan(const struct topology *t, enum pin mode, uint32_t n, struct seat *ret)
+static int topology_make_plan(const struct topology *t, enum pin mode, uint32_t n, struct seat *ret)
 {
 	static struct place place[WORKERS_MAX];
 	int r = topology_plan(t, mode, n, place);
@@ -291,7 +291,7 @@ static int topology_run(struct context *context, int argc, char **argv)
 	if (r < 0)
 		return failed(r, "topology");
 	if (n > 0)
-		code = plan(t, q.pin, n, seats);
+		code = topology_make_plan(t, q.pin, n, seats);
 	else if (!q.synthetic)
 		code = topology_find_workers(context, seats, &n);
 	if (code == EXIT_FINE)

@@ -6,6 +6,7 @@
 #	words   no `volatile` (shared memory goes through shm/steps.h); no VLA (the compiler: -Wvla)
 #	headers open with a comment that begins with their name; no prototype of what is defined
 #	        nowhere
+#	names   static functions carry their module
 #	layout  C is laid out as .clang-format says; `make format` lays it out
 #	prose   the share of pronouns in comments and pages (tools/pronouns.py)
 #	pages   each folder has a README.md; each link in a page leads somewhere; each file, and
@@ -76,6 +77,30 @@ awk '
 grep -nwE 'volatile' "${sources[@]}" | grep -v '__asm__ volatile' |
 	sed 's/:\([0-9]*\):.*/:\1: volatile orders nothing between processes/' |
 	report
+
+# ---- names ----
+
+# A profile or a backtrace shows only the name, so a static function carries its module: a word of
+# the file's name, or of the folder.
+mapfile -t product < <(list '\.c$' | grep -vE '^(tests|verify|bench|examples)/')
+awk '
+	FNR == 1 {
+		n = split(FILENAME, part, "/")
+		stem = part[n]
+		sub(/\.c$/, "", stem)
+		words = split(stem "_" part[n - 1], word, "_")
+	}
+	/^static [^=;]*\(/ && !/__attribute__/ {
+		name = $0
+		sub(/\(.*/, "", name)
+		sub(/.*[ *]/, "", name)
+		found = 0
+		for (i = 1; i <= words; i++)
+			found = found || index("_" name, "_" word[i]) ||
+				index("_" name, "_" substr(word[i], 1, length(word[i]) - 1) "_")
+		if (!found)
+			print FILENAME ":" FNR ": " name "() does not carry the name of its module"
+	}' "${product[@]}" | report
 
 # ---- layout, prose ----
 

@@ -8,7 +8,8 @@
 
 enum { ROWS = 64 };
 
-static struct load_known_entry *find(const struct load_known *known, const uint64_t identity[2])
+static struct load_known_entry *load_known_search(
+    const struct load_known *known, const uint64_t identity[2])
 {
 	size_t at = identity[0] & (known->room - 1);
 	while (known->entry[at].used &&
@@ -29,7 +30,7 @@ static void load_known_make_room(struct load_known *known)
 		exit(failed(-ENOMEM, "load --unique"));
 	for (size_t i = 0; i < known->room; i++)
 		if (known->entry[i].used)
-			*find(&more, known->entry[i].identity) = known->entry[i];
+			*load_known_search(&more, known->entry[i].identity) = known->entry[i];
 	free(known->entry);
 	*known = more;
 }
@@ -38,7 +39,7 @@ struct load_known_entry *load_known_find(
     struct load_known *known, const uint64_t identity[2], bool *ret_new)
 {
 	load_known_make_room(known);
-	struct load_known_entry *entry = find(known, identity);
+	struct load_known_entry *entry = load_known_search(known, identity);
 	*ret_new = !entry->used;
 	if (!entry->used) {
 		*entry = (struct load_known_entry){ .used = true };

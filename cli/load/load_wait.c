@@ -35,7 +35,7 @@ static void load_wait_tell(struct load_wait *w, const struct load_waited *task, 
 }
 
 /* Removes ended tasks from the list, which stays in order. True: some had ended. */
-static bool look(struct load_wait *w, plm *rt)
+static bool load_wait_poll(struct load_wait *w, plm *rt)
 {
 	size_t left = 0, before = w->tasks;
 	for (size_t i = 0; i < before; i++) {
@@ -56,7 +56,7 @@ static bool look(struct load_wait *w, plm *rt)
 void load_wait_look(struct load_wait *w, plm *rt)
 {
 	if (w->tasks >= w->look_at && w->tasks >= LOOK_LEAST)
-		look(w, rt);
+		load_wait_poll(w, rt);
 }
 
 /* Waits for the oldest tasks, which usually end first. 0, -ETIMEDOUT, or -errno of the runtime. */
@@ -71,11 +71,11 @@ static int wait_for_oldest(const struct load_wait *w, plm *rt, int timeout_ms)
 
 int load_wait_for_room(struct load_wait *w, plm *rt, bool *ret_some)
 {
-	*ret_some = look(w, rt);
+	*ret_some = load_wait_poll(w, rt);
 	if (*ret_some || w->tasks == 0)
 		return 0;
 	int r = wait_for_oldest(w, rt, ROOM_TICK_MS);
-	*ret_some = look(w, rt);
+	*ret_some = load_wait_poll(w, rt);
 	return r == -ETIMEDOUT ? 0 : r;
 }
 
@@ -86,7 +86,7 @@ int load_wait_all(struct load_wait *w, struct context *context)
 		int left_ms = milliseconds_left(deadline_ns);
 		int r = wait_for_oldest(
 		    w, context->rt, left_ms < 0 || left_ms > END_TICK_MS ? END_TICK_MS : left_ms);
-		look(w, context->rt);
+		load_wait_poll(w, context->rt);
 		if (r < 0 && r != -ETIMEDOUT)
 			return failed(r, "waiting");
 		if (w->tasks == 0 || left_ms < 0 || clock_ns() < deadline_ns)
