@@ -344,7 +344,8 @@ void repair_look(struct scheduler *s)
 
 /* ---- start-up: derive everything again ---- */
 
-/* Every argument of an unsettled or dead task is a use. Count them all before anything is judged.
+/* Every argument of an unsettled task, or of a failed task kept for plm_retry(), is a use. Count
+ * them all before anything is judged.
  */
 static void repair_count_uses(struct scheduler *s, struct record *r)
 {

@@ -31,7 +31,7 @@
 enum record_state {
 	RECORD_FREE,      /* no owner */
 	RECORD_RESERVED,  /* owner: the process that fills the record */
-	RECORD_WAITING,   /* submitted, and an argument is not settled yet */
+	RECORD_WAITING,   /* submitted with futures as arguments, not found ready yet */
 	RECORD_READY,     /* the process that moves the word to RUNNING runs the task */
 	RECORD_RUNNING,   /* owner: the worker of the attempt, or the scheduler that settles the
 			     record */

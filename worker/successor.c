@@ -53,8 +53,8 @@ static void successor_tell_one(struct worker *w, struct edge_taken edge)
 	uint64_t ref = record_ref(edge.task, word_generation(word));
 	if (!edge.last)
 		return;
-	/* A task in want of any argument may run already, because of an earlier argument. From
-	 * RUNNING to READY is a legal step, of the owner. */
+	/* A task that needs only the first good one of its arguments (record_wants_any(): replicas)
+	 * may run already. From RUNNING to READY is a legal step, of the owner. */
 	if (!edge.doomed && word_state(word) == RECORD_WAITING &&
 	    record_step(r, &word, RECORD_READY, word_owner(word), word_attempt(word), 0))
 		successor_place(w, edge.task, ref);
