@@ -54,7 +54,8 @@ static void successor_tell_one(struct worker *w, struct edge_taken edge)
 	if (!edge.last)
 		return;
 	/* A task that needs only the first good one of its arguments (record_wants_any(): replicas)
-	 * may run already. From RUNNING to READY is a legal step, of the owner. */
+	 * may run already. So compare with WAITING: record_step() would also allow the step from
+	 * RUNNING to READY, which belongs to the owner alone. */
 	if (!edge.doomed && word_state(word) == RECORD_WAITING &&
 	    record_step(r, &word, RECORD_READY, word_owner(word), word_attempt(word), 0))
 		successor_place(w, edge.task, ref);
