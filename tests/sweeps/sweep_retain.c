@@ -118,6 +118,57 @@ static const char *retry_outcome(void)
 	return why;
 }
 
+/* ---- a failed graph is retried as a graph ---- */
+
+static plm_ref dependant;
+
+static void setup_graph(void *image)
+{
+	(void)image;
+	plm_task task = { .function = "probe.fail",
+		.nargs = 2,
+		.flags = PLM_KEEP,
+		.args = (plm_arg[]){ PLM_BYTES("boom", 4), PLM_BYTES("7", 1) } };
+	world_boot();
+	SWEEP_REQUIRE(plm_submit(&world.a, &task, &failed) == 0);
+	task = (plm_task){
+		.function = "probe.echo", .nargs = 1, .flags = PLM_KEEP, .args = &PLM_FUTURE(failed)
+	};
+	SWEEP_REQUIRE(plm_submit(&world.a, &task, &dependant) == 0);
+	world_work();
+}
+
+static int retry_goes_on(void *context, plm_ref old, plm_ref again, int error)
+{
+	(void)context, (void)old, (void)again, (void)error;
+	return 0;
+}
+
+static void retry_graph(void *image)
+{
+	(void)image;
+	world_play(&world.a);
+	plm_retry_many(&world.a, (plm_ref[]){ dependant, failed }, 2, retry_goes_on, NULL);
+}
+
+/* The runtime keeps each task of the graph, as the failed task or as the new task or as both. */
+static const char *graph_outcome(void)
+{
+	const struct tables *t = &world.tables;
+	unsigned failing = 0, depending = 0;
+	for (uint32_t i = 0; i < pool_fresh(&t->pool); i++) {
+		const struct record *r = record_at(t, i);
+		uint64_t word = sh_load(&r->state);
+		if (!hold_test(t, i, SLOT_MANAGER))
+			continue;
+		failing += r->nargs == 2;
+		depending += r->nargs == 1;
+		plm_forget(&world.b, ref_public(&world.b, record_ref(i, word_generation(word))));
+	}
+	world_settle();
+	return failing && depending ? NULL : "a task of the failed graph is lost";
+}
+
 /* ---- all cases ---- */
 
 static void schedule(void *image)
@@ -192,7 +243,15 @@ static const char *judge_retry(void *image)
 	return world_judge(WORLD_A, retry_outcome);
 }
 
+static const char *judge_graph(void *image)
+{
+	(void)image;
+	return world_judge(WORLD_A, graph_outcome);
+}
+
 static const struct sweep_op ops[] = {
+	LONG("a failed graph, retried as a graph", setup_graph, retry_graph, recover_client,
+	    judge_graph),
 	LONG("a retry, and what was retried as that one", setup_retry, retry_once_more,
 	    recover_client, judge_retry),
 	LONG("more results than stay", setup_number, schedule, recover_scheduler, judge_number),
