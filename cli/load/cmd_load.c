@@ -450,6 +450,7 @@ const struct command cmd_load = {
 	    "until `plmctl drop`. Options of tasks hold for lines that do not say otherwise.\n",
 	.options = { rows, command_stdin_rows, command_rows, task_rows },
 	.notes = TASK_TIMES_HELP
+	"--detach is refused: without --wait, load does not wait.\n"
 	"--timeout is how long to wait for room when the table of futures is full, and with\n"
 	"--wait for the tasks. On stdout: with --quiet references, with --json a line a task;\n"
 	"else nothing.\n"
