@@ -66,7 +66,8 @@ static int judge_outcome(const plm *rt, plm_ref ref)
 		return r;
 	ref_speaker(rt, record, &word);
 	if (!word_settled(word))
-		return why(-EAGAIN, "the future is not settled yet: %s", record_state_name(word_state(word)));
+		return why(-EAGAIN, "the future is not settled yet: %s",
+		    record_state_name(word_state(word)));
 	if (word_state(word) == RECORD_DONE)
 		return 0;
 	return word_state(word) == RECORD_FAILED ? why(-PLM_EFAILED, "the task failed")
