@@ -24,8 +24,9 @@
 # 4. At most four files of a folder call each other in a circle (tools/circles.py): a reader has to
 #    understand the files of a circle together.
 #
-# Wants the release objects (make layers builds them). An object without a source is skipped: an older
-# build made it from a file that is renamed now. Every offence is a line; exit code 1 if there is any.
+# Wants the release objects (make layers builds them). An object without a source is skipped: an
+# older build made it from a file that is renamed now. Every offence is a line; exit code 1 if there
+# is any.
 set -u
 objects=build/release
 
