@@ -50,6 +50,6 @@ void recycle_if_due(struct worker *w)
 	if (process_step(me, &word, PROCESS_LEAVING)) {
 		log_info("leaves after %llu tasks%s", (unsigned long long)tasks,
 		    worn ? "" : ", its memory has grown");
-		members_changed(&w->rt.tables); /* hints in front of our worker go to others */
+		processes_changed(&w->rt.tables); /* hints in front of our worker go to others */
 	}
 }

@@ -380,7 +380,7 @@ END_TEST
 
 /* ---- its end, and its children ---- */
 
-static bool is_draining(void *handle)
+static bool is_stopping(void *handle)
 {
 	plm_ref ref;
 	int r = plm_submit(handle, &(plm_task){ .function = "probe.noop" }, &ref);
@@ -402,7 +402,7 @@ START_TEST(a_terminated_runtime_runs_what_it_has_accepted)
 			&refs[i]),
 		    0);
 	kill(host.pid, SIGTERM);
-	until(is_draining, handle, "new tasks are refused");
+	until(is_stopping, handle, "new tasks are refused");
 	ck_assert_int_eq(plm_wait(handle, refs, TASKS, TASKS, PATIENT_MS, NULL), 0);
 	int status;
 	ck_assert(wait_for_death(host.pid));

@@ -103,10 +103,10 @@ static pid_t ctl_begin(const char *command, const char *option)
 
 /* ---- while it stops ---- */
 
-static bool is_draining(void *context)
+static bool is_stopping(void *context)
 {
 	(void)context;
-	return pool_status().draining;
+	return pool_status().stopping;
 }
 
 /* `plmctl stop`, which does not end before the task. */
@@ -114,7 +114,7 @@ static pid_t begin_stop(plm_ref *ret_busy)
 {
 	pool_sleepers("600000", 0, ret_busy, 1);
 	pid_t stop = ctl_begin("stop", NULL);
-	until(is_draining, NULL, "a runtime that is being stopped");
+	until(is_stopping, NULL, "a runtime that is being stopped");
 	return stop;
 }
 
@@ -164,7 +164,7 @@ START_TEST(resume_takes_a_stop_back)
 	ck_assert_int_eq(exit_of(stop), 130);
 	ck_assert_int_eq(plm_cancel(client, busy, 0), 0);
 	expect_alive(client, 0);
-	ck_assert(!pool_status().draining);
+	ck_assert(!pool_status().stopping);
 	host_stop();
 }
 END_TEST

@@ -119,7 +119,7 @@ START_TEST(tokens_are_given_back_at_the_end_of_the_runtime)
 	begin_tasks();
 	UNTIL(running() == 4 && tokens() == 0);
 	kill(host.pid, SIGTERM);
-	UNTIL(sh_load(&plm_tables(client)->control->mode) == MODE_DRAINING);
+	UNTIL(sh_load(&plm_tables(client)->control->mode) == MODE_STOPPING);
 	ck_assert_int_eq(tokens(), 0); /* they are at work still */
 	kill(host.pid, SIGTERM);
 	ck_assert(wait_for_death(host.pid));

@@ -384,7 +384,7 @@ static void run_unseen(uint64_t task)
 	word = sh_load(&r->state);
 	ck_assert(record_step(r, &word, RECORD_DONE, stage_worker(0), 1, 0));
 	ck_assert_uint_eq(ring_push(&up, &hint, 1), 1);
-	hints_drain_one(scheduler, stage_worker(0));
+	hints_read_one(scheduler, stage_worker(0));
 }
 
 /* A task run at once, or as a successor, never enters the heap, so no flood is seen. */

@@ -45,7 +45,7 @@ static void boot(uint32_t average_ns)
 		world_open_worker(&others[i - 1], WORLD_SLOTS + i, i, 0);
 	for (uint32_t i = 0; i < WORKERS; i++)
 		keep_pace(worker_at(i));
-	members_changed(&world.tables);
+	processes_changed(&world.tables);
 	world_settle();
 }
 

@@ -181,7 +181,7 @@ void world_declare_dead(uint32_t slot)
 	uint64_t word = sh_load(&p->state);
 	if (process_present(word))
 		process_step(p, &word, PROCESS_DEAD);
-	members_changed(&world.tables);
+	processes_changed(&world.tables);
 }
 
 /* Like the manager, also after a recovery that was cut short. */
