@@ -1,6 +1,7 @@
-/* test_command_end.c - commands as tasks, through the real programs: how they are stopped, what
- * ends with them, and what becomes of them when a process of the runtime is killed. Processes of a
- * command write their pids into files; that they are gone is asked of the kernel. */
+/* test_command_end.c - commands as tasks, through the real programs: how commands are stopped, the
+ * end of all processes of a command, and the end of commands after a process of the runtime was
+ * killed. Processes of a command write their pids into files, and the test asks the kernel whether
+ * these processes live. */
 #include <check.h>
 #include <errno.h>
 #include <signal.h>
@@ -21,7 +22,7 @@ enum { TEST_TIMEOUT_S = 60, PATH_BYTES = 256, LINE_BYTES = 2048, TEXT_BYTES = 64
 
 /* ---- processes and their files ---- */
 
-/* The first line of a file in the runtime's directory, as soon as it is whole. */
+/* Waits for a whole first line in a file of the runtime's directory, and reads its number. */
 static long number_in(const char *name)
 {
 	static const struct timespec pause = { .tv_nsec = 2000000 };
@@ -68,12 +69,14 @@ static void expect_death(const char *name)
 	ck_assert_msg(!exists(pid), "%s, pid %ld, goes on", name, pid);
 }
 
-/* Processes of every kind that a command can leave: in its group, in a session of their own, with
- * no environment, that ignore SIGTERM, children of children, and the command itself. */
+/* Every kind of process that a command can leave: the command itself, a process of its group, in
+ * another session, in another session with an empty environment, one that ignores SIGTERM, and a
+ * grandchild. */
 static const char *const tree[] = { "self", "group", "session", "bare", "deaf", "grandchild" };
 enum { TREE = sizeof tree / sizeof tree[0] };
 
-/* When all of them are there it prepares, says "ready" in a file, and goes to its end. */
+/* A command that starts all these processes, waits for their pids, runs `prepare`, writes the file
+ * "ready" and runs `end`. */
 static const char *tree_line(const char *prepare, const char *end)
 {
 	static char line[LINE_BYTES];
@@ -107,7 +110,7 @@ static int32_t worker_pid(void)
 	return ret;
 }
 
-/* ---- its end is that of all ---- */
+/* ---- all processes end with the command ---- */
 
 START_TEST(whatever_a_command_leaves_behind_ends_before_its_task_does)
 {
@@ -148,14 +151,14 @@ END_TEST
 
 START_TEST(children_that_a_function_has_are_none_of_a_command)
 {
-	/* The function waits, with a child of its own, for a command that runs in its place. */
+	/* The function has a child process, and waits for a command that runs in its worker. */
 	runtime_end(&host);
 	runtime_boot(&host, "--workers", "1", "--module", test_module("mod_parent"), );
 	check_output(ctl(&host, "call", "parent.wait"), 0, "value\nalive", NULL);
 }
 END_TEST
 
-/* ---- it is asked to stop ---- */
+/* ---- a command is asked to stop ---- */
 
 START_TEST(a_cancelled_command_gets_a_sigterm_at_once)
 {
@@ -170,8 +173,7 @@ START_TEST(a_cancelled_command_gets_a_sigterm_at_once)
 	uint64_t begun_ns = clock_ns();
 	free(ctl_expect(&host, 0, "cancel", ref));
 	ck_assert_int_eq(number_in("asked"), 1);
-	/* Not by the tick of a second that began when it wrote something, nor at half of the grace.
-	 */
+	/* The SIGTERM did not wait for the next tick of a second, nor for half of the grace. */
 	ck_assert_uint_lt(clock_ns() - begun_ns, 800 * NS_PER_MS);
 	expect_death("self");
 	ctl_until(&host, "\"asked_to_stop\": true", "info", "--json", ref);
@@ -237,7 +239,7 @@ START_TEST(stopping_the_runtime_now_ends_its_commands)
 }
 END_TEST
 
-/* ---- tried again ---- */
+/* ---- retries ---- */
 
 START_TEST(a_command_is_tried_again_and_the_last_attempt_counts)
 {
@@ -262,7 +264,7 @@ START_TEST(replicas_of_a_command_yield_one_output)
 	runtime_boot(&host, "--workers", "2", );
 	check_output(order("--replicas", "2", "--shell", "echo one; sleep 0.05"), 0, "one\n", NULL);
 	check_output(order("--replicas", "2", "--shell", "exit 6"), 6, "", "exit code 6");
-	/* it has no log to say what was cut off */
+	/* replicas have no log, so the message names the bytes that were cut off */
 	check_output(order("--replicas", "2", "head", "-c", "20000000", "/dev/zero"), 125, "",
 	    "of its output 3222784 bytes were cut off");
 }
@@ -292,8 +294,9 @@ START_TEST(a_command_runs_again_after_its_worker_died)
 }
 END_TEST
 
-/* The command itself at once; what carries the mark of its task at the next boot of the name. What
- * has neither session nor environment of it is not found: that is ended here. */
+/* The command itself ends at once; processes with the mark of the task in their environment end at
+ * the next boot of the name. plm cannot find a process that left both session and environment, so
+ * the test ends that process. */
 START_TEST(what_a_killed_runtime_leaves_is_ended_at_the_latest_by_the_next_of_its_name)
 {
 	char *ref = detached("--shell", tree_line("", "sleep 1000"));
@@ -328,7 +331,7 @@ START_TEST(a_command_of_another_runtime_is_left_alone_by_a_boot)
 }
 END_TEST
 
-/* A beat a second, as long as it runs. */
+/* The worker beats each second while its command runs. */
 START_TEST(a_long_command_is_no_worker_that_hangs)
 {
 	runtime_end(&host);

@@ -23,7 +23,7 @@
 enum { TEST_TIMEOUT_S = 60, PATH_BYTES = 512, LINE_BYTES = 1024 };
 
 static const struct timespec look_again = { .tv_nsec = 2000000 };
-static char own[PATH_BYTES]; /* a cgroup; "": there can be none */
+static char own[PATH_BYTES]; /* the cgroup of the test; "": none can be made */
 
 /* ---- the cgroup of the test ---- */
 
@@ -58,7 +58,7 @@ static bool write_to(const char *file, const char *text)
 	return written;
 }
 
-/* Of the runtime. */
+/* How many cgroups the runtime has made. */
 static unsigned cgroups(void)
 {
 	char prefix[64];
@@ -73,7 +73,7 @@ static unsigned cgroups(void)
 	return n;
 }
 
-/* What tests that failed have left. */
+/* Removes cgroups that failed tests left. */
 static void remove_cgroups(void)
 {
 	char path[PATH_BYTES + 256];
@@ -98,7 +98,7 @@ static void remove_own(void)
 	}
 }
 
-/* What is started from here on is in it. */
+/* Moves this process into the cgroup of the test, so the runtime is born there. */
 static void boot_in_own(bool delegated)
 {
 	ck_assert(write_to("cgroup.procs", "0"));
@@ -160,7 +160,7 @@ START_TEST(without_leave_there_are_none)
 }
 END_TEST
 
-/* No child of the worker, hence not found as what the command has left. */
+/* The stranger is no child of the worker, so the search for the command's children misses it. */
 START_TEST(whatever_is_in_the_cgroup_is_killed_with_what_a_command_left)
 {
 	char file[PATH_BYTES], number[32], line[LINE_BYTES];

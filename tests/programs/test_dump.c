@@ -61,7 +61,7 @@ static unsigned char *read_segment(size_t *ret_bytes)
 	return data;
 }
 
-/* Whatever the bytes are: an exit code of its own, in time. */
+/* Whatever the bytes are, plmdump ends by an exit code, in time. */
 static void expect_no_signal(const char *path, unsigned seed)
 {
 	static const char *const subjects[] = { "all", "check" };
@@ -120,7 +120,7 @@ START_TEST(dump_of_what_is_no_segment_is_refused)
 	char path[PATH_BYTES];
 	uint64_t random = RANDOM_SEED;
 	size_t sizes[] = { 0, 1, 100, 4096, 8192, bytes / 2, bytes - 1 };
-	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) { /* cut */
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) { /* a file cut short */
 		scratch_write(&host, "segment", data, sizes[i], path, sizeof path);
 		struct output_of o = dump(&host, "--file", path, "all");
 		ck_assert_int_eq(o.code, 76);

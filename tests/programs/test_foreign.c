@@ -1,5 +1,6 @@
 /* test_foreign.c - living processes of a runtime with tables of another build: the kernel lists
- * the processes that map the tables. They are never left behind, and never ended unasked. */
+ * the processes that map the tables. plm never leaves these processes behind, and never ends one
+ * without --fresh. */
 #include <check.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -69,7 +70,7 @@ static void expect_refusal(const char *option, int code, const char *words)
 		ck_assert_uint_ne(process_start_time(member[i]), 0);
 }
 
-/* A process in a session of its own, which a command that runs has started. */
+/* Starts a command with a child in another session; returns the pid of the child. */
 static pid_t start_tree(void)
 {
 	char script[4 * PATH_MAX], file[PATH_MAX];
@@ -107,7 +108,7 @@ START_TEST(fresh_alone_ends_members_that_live_without_a_manager)
 }
 END_TEST
 
-/* As one that holds no lock this build knows of. */
+/* Without the lock file, this build sees no holder of the name. */
 START_TEST(a_manager_that_lives_is_refused_also_by_fresh)
 {
 	char lock[DOOR_LOCK_BYTES], pid[32];

@@ -57,7 +57,7 @@ static plm_ref parsed(const char *text)
 	return ref;
 }
 
-/* How many tasks pass. */
+/* How many tasks pass the filter. */
 static unsigned count(plm_inspect *in, const plm_task_filter *filter)
 {
 	plm_task_row rows[3];
@@ -343,7 +343,7 @@ static void damage(unsigned char *data, size_t bytes, uint64_t *random)
 	}
 }
 
-/* Something of every kind; how many references. */
+/* Creates a future of each kind and state; returns how many. */
 static unsigned fill(plm_ref refs[REFS_MAX])
 {
 	char *text[] = { ctl_expect(&rt, 0, "call", "--detach", "probe.echo", "in the copy"),
@@ -463,7 +463,7 @@ START_TEST(rows_of_another_size_are_filled_as_far_as_both_know)
 		plm_task_row row;
 		unsigned char later[64];
 	} large[2];
-	struct small { /* an older program: the first fields alone */
+	struct small { /* an older program knows the first fields alone */
 		plm_ref ref;
 		int state;
 		uint32_t marks;
@@ -488,7 +488,7 @@ START_TEST(rows_of_another_size_are_filled_as_far_as_both_know)
 			     sizeof small[0], 1),
 	    1);
 	ck_assert_uint_eq(small[0].ref.id, large[0].row.ref.id);
-	ck_assert_uint_eq(small[1].ref.id, UINT64_MAX); /* behind the page nothing is written */
+	ck_assert_uint_eq(small[1].ref.id, UINT64_MAX); /* the call wrote nothing behind the page */
 	struct {
 		plm_status status;
 		uint64_t later;

@@ -80,7 +80,7 @@ END_TEST
 START_TEST(memory_does_not_grow_with_the_inputs)
 {
 	struct rusage usage;
-	/* what was freed is kept for a while by AddressSanitizer */
+	/* AddressSanitizer keeps freed memory for a while */
 	struct output_of o = shell("export ASAN_OPTIONS=$ASAN_OPTIONS:quarantine_size_mb=1; "
 				   "seq %d | plmctl map --dry-run echo > plan; wc -l < plan",
 	    LINES);
@@ -119,7 +119,7 @@ START_TEST(lines_are_shown_while_the_job_runs)
 				"]; do sleep 0.01; done; echo done' ::: a > out");
 	wait_for_file("out", "a\tbegun a\n");
 	char *text = file_text("out");
-	ck_assert_str_eq(text, "a\tbegun a\n"); /* a line that is not whole waits */
+	ck_assert_str_eq(text, "a\tbegun a\n"); /* map does not print an incomplete line */
 	file_write("go", "");
 	ck_assert_int_eq(shell_end(pid), 0);
 	free(text);
@@ -188,11 +188,11 @@ START_TEST(a_bar_is_drawn_on_a_terminal_only)
 }
 END_TEST
 
-/* ---- how many, and when ---- */
+/* ---- how many jobs run, and when ---- */
 
 START_TEST(so_many_jobs_run_at_once_and_no_more)
 {
-	/* three wait for each other, so three run; a place is nobody else's meanwhile */
+	/* three jobs wait for each other, so three run at once; no two jobs share a place */
 	check_shell(0, NULL, "",
 	    "plmctl map -j3 'touch {}; until [ -e 1 -a -e 2 -a -e 3 ]; do "
 	    "sleep 0.01; done' ::: 1 2 3");
@@ -203,7 +203,7 @@ START_TEST(so_many_jobs_run_at_once_and_no_more)
 }
 END_TEST
 
-/* Each job waits until so many others run. */
+/* Each job waits until so many jobs have started. */
 static void check_together(const char *jobs, unsigned together)
 {
 	struct output_of o =
@@ -265,7 +265,8 @@ START_TEST(jobs_wait_for_room_on_the_machine)
 {
 	ck_assert_int_eq(mkdir("proc", 0700), 0);
 	setenv("PLM_PROC", "proc", 1);
-	file_write("proc/loadavg", "0.0 0.0 0.0 5/100 1\n"); /* four, without the one that asks */
+	file_write("proc/loadavg",
+	    "0.0 0.0 0.0 5/100 1\n"); /* five runnable processes, without plmctl four */
 	file_write("proc/meminfo", "MemTotal: 900 kB\nMemAvailable:   100 kB\n");
 	check_shell(124, "", "ran out", "plmctl map --load 4 --timeout 0.3 touch ::: ran");
 	check_shell(124, "", "ran out", "plmctl map --memfree 1M --timeout 0.3 touch ::: ran");
@@ -333,7 +334,7 @@ START_TEST(usage_errors_are_64_and_boot_nothing)
 }
 END_TEST
 
-/* ---- again ---- */
+/* ---- retries and resumed maps ---- */
 
 START_TEST(failed_jobs_are_tried_again)
 {
@@ -365,16 +366,17 @@ START_TEST(a_resumed_map_runs_what_is_missing)
 	    "plmctl map -j1 --resume-failed --joblog log echo ::: 1 2 3 "
 	    "4");
 	check_shell(0, "1\n2\n3\n2\n4\n", "", "tail -n +2 log | cut -f 1");
-	/* a line without its end is of a job that was not finished */
+	/* a log line without its end counts as an unfinished job */
 	check_shell(0, "4\n6\n", "",
 	    "head -c -3 log > torn; plmctl map --resume --joblog torn echo ::: 1 2 3 4; "
 	    "awk -F '\t' 'NF == 9' torn | wc -l | tr -d ' '");
 	check_shell(0, "1\n", "", "plmctl map --joblog log echo ::: 1");
-	check_shell(0, "2\n", "", "wc -l < log | tr -d ' '"); /* replaced, without --resume */
+	check_shell(
+	    0, "2\n", "", "wc -l < log | tr -d ' '"); /* without --resume the log is replaced */
 }
 END_TEST
 
-/* ---- whose runtime ---- */
+/* ---- the runtime of a map ---- */
 
 START_TEST(it_uses_the_runtime_that_is_up)
 {
@@ -396,7 +398,7 @@ START_TEST(it_uses_the_runtime_that_is_up)
 	ck_assert_msg(strcmp(o.out, "1 a value\n2 a value\n1\n") == 0, "%s%s", o.out, o.err);
 	ck_assert_ptr_nonnull(strstr(o.err, "job 1: task @"));
 	output_free(&o);
-	/* far more jobs, and output behind a slow one, than it has room for */
+	/* more jobs, and more output behind a slow job, than the runtime has room for */
 	o = shell("seq 2000 > in; plmctl map -k --name %s '[ {} = 1 ] && sleep 0.3; echo {}' "
 		  ":::: in | "
 		  "cmp - in",
@@ -415,7 +417,7 @@ START_TEST(a_killed_map_takes_its_runtime_with_it)
 	wait_for_file("up", "1");
 	kill(pid, SIGKILL);
 	ck_assert_int_eq(shell_end(pid), 128 + SIGKILL);
-} /* map_teardown() says what is left */
+} /* map_teardown() fails if a process or file is left */
 END_TEST
 
 START_TEST(a_dead_manager_ends_the_map_with_a_word_and_nothing_stays)
@@ -431,7 +433,7 @@ START_TEST(a_dead_manager_ends_the_map_with_a_word_and_nothing_stays)
 }
 END_TEST
 
-/* Its first job runs until there is a file "go". */
+/* A map whose jobs run until the file "go" exists; returns when the first job has begun. */
 static pid_t start_waiting_map(void)
 {
 	unlink("up");

@@ -1,5 +1,5 @@
-/* test_nested.c - tasks that wait inside for tasks: spares stand in, up to the cap; at the cap a
- * wait is refused. */
+/* test_nested.c - tasks that wait in their functions for tasks: spares stand in, up to the cap; at
+ * the cap a wait is refused. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@ enum {
 	WORKERS = 2,
 	TASKS = 8,
 	ROUNDS = 24,
-	NOT_LONG_MS = 200, /* for what must not happen */
+	NOT_LONG_MS = 200, /* how long the test watches for an event that must not happen */
 };
 
 struct nested_hall { /* of mod_nested.c */
@@ -81,7 +81,7 @@ static plm_ref submit_one(
 	return ref;
 }
 
-/* What a client will bring, and tasks may wait for. */
+/* An object that tasks wait for and the test seals later. */
 static plm_ref create(void)
 {
 	void *data;
@@ -262,7 +262,7 @@ START_TEST(beside_one_that_waits_as_many_run_at_once_as_there_are_workers)
 	for (int i = 0; i < TASKS; i++)
 		standing[i] = submit_one("nested.stand", hall_path, NULL, NULL);
 	pool_until(stand_there, WORKERS, "that run at once");
-	ctl_until(&host, "yes", "workers"); /* a spare is shown as one */
+	ctl_until(&host, "yes", "workers"); /* the column SPARE */
 	ck_assert_int_eq(plm_wait(client, standing, TASKS, 1, NOT_LONG_MS, NULL), -ETIMEDOUT);
 	ck_assert_int_eq(atomic_load(&hall->most), WORKERS);
 	atomic_store(&hall->open, 1);
@@ -285,7 +285,7 @@ START_TEST(when_the_wait_is_over_its_spare_rests)
 	expect_done(&queued, 1);
 	ck_assert_uint_eq(count_processes(is_spare), 1);
 	ck_assert_int_eq(plm_seal(client, object), 0);
-	pool_until(stand_there, 1, "that goes on"); /* the one that waited */
+	pool_until(stand_there, 1, "that goes on"); /* the task that waited for the object */
 	pool_until(resting_are, 1, "spares that rest");
 	for (int i = 0; i < TASKS; i++)
 		standing[i] = submit_one("nested.stand", hall_path, NULL, NULL);
@@ -353,7 +353,7 @@ START_TEST(a_new_scheduler_lets_spares_rest_and_go)
 	expect_done(&waiter, 1);
 	pool_until(pool_workers_are, 1, "workers");
 	ck_assert_uint_eq(count_processes(is_spare), 0);
-	object = create(); /* and others may come */
+	object = create(); /* the next waiting task gets a spare, too */
 	waiter = submit_waiting(object, NULL);
 	queued = pool_submit("probe.echo", "x", 0);
 	expect_done(&queued, 1);
@@ -384,7 +384,7 @@ END_TEST
 
 /* ---- needs ---- */
 
-/* The spare takes what is waited for, not the next one that would wait. */
+/* The spare runs the awaited task, not another task that would wait. */
 START_TEST(tasks_with_needs_that_others_wait_for_run_on_a_spare)
 {
 	nested_boot("gen=1,cpus=1,disk=1 x1", "1");
@@ -396,7 +396,7 @@ START_TEST(tasks_with_needs_that_others_wait_for_run_on_a_spare)
 }
 END_TEST
 
-/* It was booked for the worker's only slot before the task there began to wait. */
+/* The worker's only cpu was booked for the task before the running task began to wait. */
 START_TEST(what_is_booked_for_a_slot_whose_task_begins_to_wait_moves_to_its_spare)
 {
 	nested_boot("gen=1,cpus=1,disk=1 x1", "1");
@@ -451,7 +451,7 @@ static void kill_a_spare(void)
 		uint64_t word = sh_load(&p->state);
 		if (process_kind(word) == KIND_WORKER && is_spare(p) &&
 		    process_state(word) == PROCESS_LIVE) {
-			kill(p->pid, SIGKILL); /* or it has just gone */
+			kill(p->pid, SIGKILL); /* ignore a spare that has just ended */
 			return;
 		}
 	}
@@ -467,7 +467,7 @@ START_TEST(kills_of_spares_and_schedulers_lose_nothing_that_waits_or_is_waited_f
 		for (int i = 0; i < TASKS; i++)
 			queued[i] = submit_one("probe.sleep", i % 2 ? "3" : "12", NULL, NULL);
 		tree = submit_one("probe.tree", "4", "2", NULL);
-		if (round % 4 == 1) /* one that dies again at once comes back late */
+		if (round % 4 == 1) /* the successor of a scheduler that died young comes late */
 			kill_scheduler();
 		ck_assert_int_eq(plm_wait(client, queued, TASKS, 1, DEADLINE_MS, NULL), 0);
 		kill_a_spare();
@@ -497,7 +497,8 @@ START_TEST(more_spares_than_process_slots_are_refused)
 	ck_assert_int_eq(o.code, 64);
 	ck_assert_msg(strstr(o.err, "beside 2 workers there is room for 59") != NULL, "%s", o.err);
 	output_free(&o);
-	ck_assert_uint_eq(plm_tables(client)->control->spares, 1); /* as many as workers */
+	ck_assert_uint_eq(
+	    plm_tables(client)->control->spares, 1); /* by default as many spares as workers */
 	host_stop();
 }
 END_TEST
