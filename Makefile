@@ -165,7 +165,7 @@ $(addprefix $(B)/tests/sweeps/sweep_,boot manager staff): $(call objects,$(REIGN
 $(addprefix $(B)/tests/sweeps/sweep_,manager staff): ANSWERED := $(PLAYED)
 $(B)/tests/sweeps/sweep_boot: ANSWERED := $(PLAYED) getrandom loader_begin notify_say
 
-$(TEST_MODULES): $(B)/%.so: %.c client/plm.h
+$(TEST_MODULES): $(B)/%.so: %.c client/plm.h $(wildcard tests/support/modules/*.h)
 	@mkdir -p $(@D)
 	$(OUTSIDE) -shared -o $@ $<
 

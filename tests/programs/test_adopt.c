@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "shm/segment.h"
+#include "tests/support/command_case.h"
 #include "tests/support/deaths.h"
 #include "tests/support/fixture.h"
 #include "tests/support/run_suite.h"
@@ -306,21 +307,7 @@ END_TEST
 /* The worker is a child of the dead manager, and dies under the next manager. */
 START_TEST(what_the_command_of_an_adopted_worker_left_is_ended_with_it)
 {
-	char script[4 * PATH_BYTES], file[PATH_BYTES];
-	scratch_path(&host, "pid", file, sizeof file);
-	snprintf(script, sizeof script, "setsid sleep 1000 & echo $! > %s.new; mv %s.new %s; wait",
-	    file, file, file);
-	free(ctl_expect(&host, 0, "submit", "--detach", "--shell", script));
-	uint64_t deadline = deadline_after_ms(DEADLINE_MS);
-	int left = 0;
-	while (left == 0 && clock_ns() < deadline) {
-		FILE *f = fopen(file, "r");
-		if (f && fscanf(f, "%d", &left) != 1)
-			left = 0;
-		if (f)
-			fclose(f);
-	}
-	ck_assert_int_gt(left, 0);
+	pid_t left = command_with_far_child();
 	runtime_kill(&host);
 	reboot();
 	ck_assert_int_eq(kill(left, 0), 0); /* the worker lives, so its command does */

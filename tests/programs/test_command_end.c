@@ -18,29 +18,9 @@
 #include "tests/support/run_suite.h"
 #include "tests/support/program_runtime.h"
 
-enum { TEST_TIMEOUT_S = 60, PATH_BYTES = 256, LINE_BYTES = 2048, TEXT_BYTES = 64 };
+enum { TEST_TIMEOUT_S = 60, PATH_BYTES = 256, LINE_BYTES = 2048 };
 
 /* ---- processes and their files ---- */
-
-/* Waits for a whole first line in a file of the runtime's directory, and reads its number. */
-static long number_in(const char *name)
-{
-	static const struct timespec pause = { .tv_nsec = 2000000 };
-	uint64_t deadline_ns = deadline_after_ms(DEADLINE_MS);
-	char path[PATH_BYTES], text[TEXT_BYTES];
-	scratch_path(&host, name, path, sizeof path);
-	while (clock_ns() < deadline_ns) {
-		FILE *file = fopen(path, "r");
-		char *line = file ? fgets(text, sizeof text, file) : NULL;
-		if (file)
-			fclose(file);
-		if (line && strchr(line, '\n'))
-			return atol(line);
-		nanosleep(&pause, NULL);
-	}
-	ck_abort_msg("nobody has written %s", path);
-	return 0;
-}
 
 static bool exists(long pid)
 {
@@ -56,13 +36,13 @@ static bool exists(long pid)
 
 static void expect_gone(const char *name)
 {
-	long pid = number_in(name);
+	long pid = scratch_number(&host, name);
 	ck_assert_msg(!exists(pid), "%s, pid %ld, goes on", name, pid);
 }
 
 static void expect_death(const char *name)
 {
-	long pid = number_in(name);
+	long pid = scratch_number(&host, name);
 	uint64_t deadline_ns = deadline_after_ms(DEADLINE_MS);
 	while (exists(pid) && clock_ns() < deadline_ns)
 		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
@@ -134,7 +114,7 @@ START_TEST(what_is_left_behind_gets_a_sigterm_first)
 	    "done",
 	    host.directory);
 	check_output(order("--shell", line), 0, "", "left behind");
-	ck_assert_int_eq(number_in("asked"), 1);
+	ck_assert_int_eq(scratch_number(&host, "asked"), 1);
 	expect_gone("ready");
 }
 END_TEST
@@ -169,10 +149,10 @@ START_TEST(a_cancelled_command_gets_a_sigterm_at_once)
 	    "echo $$ > self; while :; do sleep 0.01; done",
 	    host.directory);
 	char *ref = detached("--grace", "30s", "--shell", line);
-	number_in("self");
+	scratch_number(&host, "self");
 	uint64_t begun_ns = clock_ns();
 	free(ctl_expect(&host, 0, "cancel", ref));
-	ck_assert_int_eq(number_in("asked"), 1);
+	ck_assert_int_eq(scratch_number(&host, "asked"), 1);
 	/* The SIGTERM did not wait for the next tick of a second, nor for half of the grace. */
 	ck_assert_uint_lt(clock_ns() - begun_ns, 800 * NS_PER_MS);
 	expect_death("self");
@@ -190,7 +170,7 @@ START_TEST(a_command_that_ignores_sigterm_is_killed_and_its_worker_is_not)
 	int32_t worker = worker_pid();
 	char *ref = detached("--grace", "800ms", "--shell",
 	    tree_line("trap '' TERM;", "while :; do sleep 0.01; done"));
-	number_in("ready");
+	scratch_number(&host, "ready");
 	free(ctl_expect(&host, 0, "cancel", ref));
 	for (size_t i = 0; i < TREE; i++)
 		expect_death(tree[i]);
@@ -206,7 +186,7 @@ START_TEST(a_stopped_command_can_be_cancelled)
 	char line[LINE_BYTES];
 	snprintf(line, sizeof line, "echo $$ > %s/self; kill -STOP $$", host.directory);
 	char *ref = detached("--grace", "5s", "--shell", line);
-	number_in("self");
+	scratch_number(&host, "self");
 	free(ctl_expect(&host, 0, "cancel", ref));
 	expect_death("self");
 	ctl_until(&host, "\"asked_to_stop\": true", "info", "--json", ref);
@@ -229,7 +209,7 @@ END_TEST
 START_TEST(stopping_the_runtime_now_ends_its_commands)
 {
 	char *ref = detached("--shell", tree_line("trap '' TERM;", "while :; do sleep 0.01; done"));
-	number_in("ready");
+	scratch_number(&host, "ready");
 	free(ctl_expect(&host, 0, "stop", "--now"));
 	ck_assert(wait_for_death(host.pid));
 	for (size_t i = 0; i < TREE; i++)
@@ -275,7 +255,7 @@ END_TEST
 START_TEST(all_of_a_command_dies_with_its_worker)
 {
 	char *ref = detached("--shell", tree_line("", "sleep 1000"));
-	number_in("ready");
+	scratch_number(&host, "ready");
 	kill(worker_pid(), SIGKILL);
 	check_output(ctl(&host, "get", ref), 128 + SIGKILL, "", "its worker was killed");
 	for (size_t i = 0; i < TREE; i++)
@@ -300,14 +280,14 @@ END_TEST
 START_TEST(what_a_killed_runtime_leaves_is_ended_at_the_latest_by_the_next_of_its_name)
 {
 	char *ref = detached("--shell", tree_line("", "sleep 1000"));
-	number_in("ready");
+	scratch_number(&host, "ready");
 	runtime_kill(&host);
 	expect_death("self");
 	runtime_reboot_with(&host, (const char *const[]){ "--workers", "1", NULL });
 	for (size_t i = 0; i < TREE; i++)
 		if (strcmp(tree[i], "bare") != 0)
 			expect_gone(tree[i]);
-	kill(-(pid_t)number_in("bare"), SIGKILL);
+	kill(-(pid_t)scratch_number(&host, "bare"), SIGKILL);
 	free(ref);
 }
 END_TEST
@@ -316,7 +296,7 @@ START_TEST(a_command_of_another_runtime_is_left_alone_by_a_boot)
 {
 	struct runtime other = host;
 	char *ref = detached("--shell", tree_line("", "sleep 1000"));
-	number_in("ready");
+	scratch_number(&host, "ready");
 	runtime_boot(&host, "--workers", "1", );
 	runtime_kill(&host);
 	runtime_reboot_with(&host, (const char *const[]){ "--workers", "1", NULL });
@@ -325,7 +305,7 @@ START_TEST(a_command_of_another_runtime_is_left_alone_by_a_boot)
 	host = other;
 	setenv("XDG_RUNTIME_DIR", host.directory, 1);
 	for (size_t i = 0; i < TREE; i++)
-		ck_assert(exists(number_in(tree[i])));
+		ck_assert(exists(scratch_number(&host, tree[i])));
 	free(ctl_expect(&host, 0, "cancel", ref));
 	free(ref);
 }

@@ -109,22 +109,6 @@ static void boot_in_own(bool delegated)
 	host_boot("2");
 }
 
-static pid_t pid_in(const char *name)
-{
-	char path[PATH_BYTES], text[32] = "";
-	uint64_t deadline_ns = deadline_after_ms(DEADLINE_MS);
-	scratch_path(&host, name, path, sizeof path);
-	while (!strchr(text, '\n') && clock_ns() < deadline_ns) {
-		FILE *file = fopen(path, "r");
-		if (!file || !fgets(text, sizeof text, file))
-			nanosleep(&look_again, NULL);
-		if (file)
-			fclose(file);
-	}
-	ck_assert_msg(atoi(text) > 0, "nobody has written %s", path);
-	return atoi(text);
-}
-
 /* ---- the rules ---- */
 
 START_TEST(commands_run_in_a_cgroup_of_their_slot_and_nothing_else_does)
@@ -176,7 +160,8 @@ START_TEST(whatever_is_in_the_cgroup_is_killed_with_what_a_command_left)
 	    "/proc/self/cgroup > %s/slot; until [ -e %s/go ]; do sleep 0.01; done",
 	    host.directory, host.directory);
 	char *ref = detached("--shell", line);
-	snprintf(file, sizeof file, "plm-%s.%d/cgroup.procs", host.name, (int)pid_in("slot"));
+	snprintf(file, sizeof file, "plm-%s.%d/cgroup.procs", host.name,
+	    (int)scratch_number(&host, "slot"));
 	snprintf(number, sizeof number, "%d", (int)stranger);
 	ck_assert(write_to(file, number));
 	scratch_write(&host, "go", "", 0, line, sizeof line);
@@ -201,7 +186,7 @@ START_TEST(the_next_boot_in_it_ends_what_had_cleared_its_environment)
 	    "/bin/sleep 1; done' & sleep 1000",
 	    host.directory);
 	free(detached("--shell", line));
-	pid_t bare = pid_in("bare");
+	pid_t bare = (pid_t)scratch_number(&host, "bare");
 	runtime_kill(&host);
 	ck_assert_int_eq(kill(bare, 0), 0);
 	runtime_reboot(&host, );
@@ -225,7 +210,9 @@ START_TEST(a_command_that_outlives_the_manager_is_left_alone_until_its_worker_di
 	    "/bin/sleep 1; done' & echo $PPID > %s/worker; echo $$ > %s/self; sleep 1000",
 	    host.directory, host.directory, host.directory);
 	char *ref = detached("--shell", line);
-	pid_t bare = pid_in("bare"), worker = pid_in("worker"), self = pid_in("self");
+	pid_t bare = (pid_t)scratch_number(&host, "bare"),
+	      worker = (pid_t)scratch_number(&host, "worker"),
+	      self = (pid_t)scratch_number(&host, "self");
 	runtime_kill(&host);
 	runtime_reboot(&host, );
 	ctl_until(&host, "running", "info", ref);

@@ -19,6 +19,7 @@
 #include "tests/support/deaths.h"
 #include "tests/support/fixture.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/segment_copy.h"
 
 enum {
 	DAMAGE_SECONDS = 4,
@@ -34,7 +35,7 @@ enum {
 
 struct copy { /* a copy of a segment of the dead runtime */
 	char path[PATH_BYTES];
-	char *data;
+	unsigned char *data;
 	size_t bytes;
 };
 
@@ -44,15 +45,8 @@ static struct copy control, store;
 
 static void copy_take(struct copy *copy, const char *what)
 {
-	struct stat st;
 	runtime_segment(&host, what, copy->path, sizeof copy->path);
-	int fd = open(copy->path, O_RDONLY | O_CLOEXEC);
-	ck_assert(fd >= 0 && fstat(fd, &st) == 0);
-	copy->bytes = (size_t)st.st_size;
-	copy->data = malloc(copy->bytes);
-	ck_assert_ptr_nonnull(copy->data);
-	ck_assert_int_eq(pread(fd, copy->data, copy->bytes, 0), (ssize_t)copy->bytes);
-	close(fd);
+	copy->data = segment_copy(&host, what, &copy->bytes);
 }
 
 static char *copy_put(const struct copy *copy)
@@ -142,17 +136,6 @@ static void damage(char *data, size_t bytes, uint64_t *random)
 
 /* ---- a boot, requests, the end ---- */
 
-static void print_log(void)
-{
-	char path[PATH_BYTES], line[LINE_BYTES];
-	scratch_path(&host, "plm.log", path, sizeof path);
-	FILE *log = fopen(path, "r");
-	while (log && fgets(line, sizeof line, log))
-		fputs(line, stderr);
-	if (log)
-		fclose(log);
-}
-
 /* The first line of plm, "" if plm ended without a line. */
 static void first_line(int fd, char *line, size_t size)
 {
@@ -163,7 +146,7 @@ static void first_line(int fd, char *line, size_t size)
 		struct pollfd readable = { .fd = fd, .events = POLLIN };
 		bool late = clock_ns() >= deadline || poll(&readable, 1, BOOT_MS) != 1;
 		if (late)
-			print_log();
+			runtime_print_log(&host);
 		ck_assert_msg(!late, "plm neither comes up nor ends");
 		if (read(fd, line + n, 1) != 1)
 			break;

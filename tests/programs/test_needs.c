@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "tests/support/deaths.h"
 #include "tests/support/fixture.h"
+#include "tests/support/modules/gauge.h"
 #include "tests/support/roles_case.h"
 #include "tests/support/run_suite.h"
 
@@ -17,11 +18,11 @@ static char gauge_path[128];
 
 static void needs_boot(const char *workers, const char *policy)
 {
-	static const int64_t zero[2];
+	static const struct gauge empty;
 	runtime_boot(&host, "--workers", workers, "--module", test_module("mod_gauge"), "--policy",
 	    policy, "--memory", "1G", );
 	host_join();
-	scratch_write(&host, "gauge", zero, sizeof zero, gauge_path, sizeof gauge_path);
+	scratch_write(&host, "gauge", &empty, sizeof empty, gauge_path, sizeof gauge_path);
 }
 
 static int64_t gauge_word(int which)

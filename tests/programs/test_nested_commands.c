@@ -175,14 +175,10 @@ static void let_go(void)
 
 START_TEST(a_client_killed_inside_gives_the_slot_back)
 {
-	char path[LINE_BYTES], text[32] = "";
+	char path[LINE_BYTES];
 	nested_commands_boot("1", "1");
 	char *ref = start_waiting("until [ -e $HERE/end ]; do sleep 0.01; done; echo end");
-	scratch_path(&host, "client", path, sizeof path);
-	FILE *file = fopen(path, "r");
-	ck_assert(file && fgets(text, sizeof text, file));
-	fclose(file);
-	ck_assert_int_eq(kill((pid_t)atol(text), SIGKILL), 0);
+	ck_assert_int_eq(kill((pid_t)scratch_number(&host, "client"), SIGKILL), 0);
 	ctl_until(&host, "\"clients\": 1", "status", "--json"); /* the killed plmctl is buried */
 	char *said = ctl_expect(&host, 0, "explain", ref);
 	ck_assert_msg(!strstr(said, "waits in its command"), "%s", said);

@@ -174,17 +174,6 @@ _Noreturn static void work(int number)
 
 /* ---- the judgement ---- */
 
-static void print_log(void)
-{
-	char path[PATH_BYTES], line[PATH_BYTES];
-	scratch_path(&host, "plm.log", path, sizeof path);
-	FILE *log = fopen(path, "r");
-	while (log && fgets(line, sizeof line, log))
-		fputs(line, stderr);
-	if (log)
-		fclose(log);
-}
-
 static void expect_in_time(void)
 {
 	for (int i = 0; i < CLIENTS; i++) {
@@ -210,7 +199,7 @@ static void expect_good_end(pid_t pid, const char *who)
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	if (status != 0)
-		print_log();
+		runtime_print_log(&host);
 	ck_assert_msg(status == 0, "%s ended with wait status %#x", who, (unsigned)status);
 }
 

@@ -33,7 +33,7 @@ START_TEST(each_task_has_the_grace_it_was_given)
 	plm_ref patient = running(NULL), hurried = running(NULL);
 	ck_assert_int_eq(plm_cancel(&world.a, patient, LONG_MS), 0);
 	ck_assert_int_eq(plm_cancel(&world.a, hurried, 0), 0);
-	world_settle(); /* the scheduler reads of both only now */
+	world_settle(); /* the scheduler reads both requests only now */
 	ck_assert_uint_eq(grace_in_force(patient), LONG_MS);
 	ck_assert_uint_eq(grace_in_force(hurried), 0);
 }
@@ -45,7 +45,7 @@ START_TEST(it_outlives_the_scheduler)
 	plm_ref patient = running(NULL);
 	ck_assert_int_eq(plm_requeue(&world.a, patient, LONG_MS), 0);
 	world_settle();
-	scheduler_close(&world.scheduler); /* dead, and its memory with it */
+	scheduler_close(&world.scheduler); /* the scheduler dies with its private memory */
 	world_recover(SLOT_SCHEDULER);
 	ck_assert_uint_eq(grace_in_force(patient), LONG_MS);
 }

@@ -245,7 +245,7 @@ START_TEST(what_is_free_takes_a_high_task_from_behind_a_long_one_before_low_ones
 }
 END_TEST
 
-/* Expected quick; the task turns out long. */
+/* The scheduler expects a quick task, but the task is long. */
 START_TEST(a_high_task_behind_one_that_turned_out_long_is_queued_again)
 {
 	plm_ref high[4], low[LOW];
@@ -350,7 +350,7 @@ START_TEST(the_next_scheduler_begins_with_the_floor_of_what_is_queued)
 	for (uint32_t i = 0; i < WORKERS; i++)
 		keep_busy(worker_at(i));
 	submit(&world.b, 3, 1, &high);
-	scheduler_close(&world.scheduler); /* dead, and its memory with it */
+	scheduler_close(&world.scheduler); /* the scheduler dies with its private memory */
 	world_recover(SLOT_SCHEDULER);
 	ck_assert_uint_eq(sh_load(&world.tables.control->floor), key_rank(key_make(3, 0)));
 	for (uint32_t i = 0; i < WORKERS; i++)

@@ -20,9 +20,9 @@ static void leave_make(void)
 	unsetenv("MAKELEVEL");
 }
 
-/* Check ends a long test, by default after 4 s. The deadlines of the tests themselves say more and
- * must come first, even on a busy machine. Check reads these variables when a test case is created,
- * so set them before main(). */
+/* Check ends a long test, by default after 4 s. The deadlines of the tests give better messages
+ * and must come first, even on a busy machine. Check reads these variables when a test case is
+ * created, so set them before main(). */
 __attribute__((constructor)) static void run_suite_be_patient(void)
 {
 	setenv("CK_DEFAULT_TIMEOUT", "60", 0);

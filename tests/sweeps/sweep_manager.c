@@ -1,6 +1,6 @@
 /* sweep_manager.c - the manager, killed at every step of declaring a death, starting members or
- * admitting a client. The next manager continues the runtime (tests/sweeps/reign.h), and dies of
- * the same. */
+ * admitting a client. The next manager continues the runtime (tests/sweeps/reign.h), and is
+ * killed at every step, too. */
 #include <string.h>
 #include <sys/socket.h>
 

@@ -123,7 +123,7 @@ static void setup_resting(void *image)
 	tell(WORLD_WORKER);
 }
 
-/* Nobody has waited for a second. */
+/* No task has waited for a second yet. */
 static void setup_idle(void *image)
 {
 	setup_surplus(image);
@@ -132,7 +132,7 @@ static void setup_idle(void *image)
 	world.scheduler.relief.next_ns = 0;
 }
 
-/* No spare may come, and nobody has gone on for more than a second. */
+/* No spare may come, and no task has gone on for more than a second. */
 static void setup_stuck(void *image)
 {
 	boot(image, 0);
