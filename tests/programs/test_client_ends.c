@@ -359,12 +359,6 @@ int main(void)
 		what_runs_out_of_time_is_gone_when_plmctl_returns,
 		a_cancelled_task_of_a_killed_worker_is_gone_too,
 	};
-	Suite *suite = suite_create("client ends");
-	TCase *tcase = tcase_create("tied tasks");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, client_ends_boot, host_stop);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("client ends", TEST_TIMEOUT_S, client_ends_boot, host_stop, tests,
+	    sizeof tests / sizeof tests[0]);
 }

@@ -502,12 +502,6 @@ int main(void)
 		a_failure_has_the_last_lines_of_stderr,
 		commands_leave_no_descriptor_open_in_their_worker,
 	};
-	Suite *suite = suite_create("command");
-	TCase *tcase = tcase_create("plmctl submit");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, host_boot_two, host_stop);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("command", TEST_TIMEOUT_S, host_boot_two, host_stop, tests,
+	    sizeof tests / sizeof tests[0]);
 }

@@ -342,12 +342,6 @@ int main(void)
 		a_command_of_another_runtime_is_left_alone_by_a_boot,
 		a_long_command_is_no_worker_that_hangs,
 	};
-	Suite *suite = suite_create("command end");
-	TCase *tcase = tcase_create("plmctl submit");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, host_boot_one, host_stop);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("command end", TEST_TIMEOUT_S, host_boot_one, host_stop, tests,
+	    sizeof tests / sizeof tests[0]);
 }

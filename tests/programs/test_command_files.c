@@ -300,12 +300,6 @@ int main(void)
 		what_a_command_reads_and_writes_outlives_the_manager,
 		files_leave_no_descriptor_open_in_their_worker,
 	};
-	Suite *suite = suite_create("command files");
-	TCase *tcase = tcase_create("plmctl submit");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, objects_boot, host_stop);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("command files", TEST_TIMEOUT_S, objects_boot, host_stop, tests,
+	    sizeof tests / sizeof tests[0]);
 }

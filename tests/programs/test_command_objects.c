@@ -375,12 +375,6 @@ int main(void)
 		options_that_make_no_sense_are_64,
 		fields_of_nonsense_are_refused_by_the_worker,
 	};
-	Suite *suite = suite_create("command objects");
-	TCase *tcase = tcase_create("plmctl submit");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, objects_boot, host_stop);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("command objects", TEST_TIMEOUT_S, objects_boot, host_stop, tests,
+	    sizeof tests / sizeof tests[0]);
 }

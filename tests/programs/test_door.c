@@ -24,8 +24,7 @@
 
 enum {
 	CLIENTS_MAX = 300,
-	KNOCKS = 300, /* more than the backlog and the connections without a hello that the manager
-			 keeps */
+	KNOCKS = 300,    /* more than the manager keeps without a hello, and the backlog */
 	SHORT_MS = 1000, /* the smallest patience of plm_connect_with() */
 	RESULTS = 6000,  /* more than a ring of hints holds */
 };
@@ -198,8 +197,7 @@ START_TEST(as_many_clients_as_a_crowd_has_find_a_place_by_default)
 {
 	pool_boot();
 	ck_assert_int_ge(crowd(0), 200);
-	plm *last = taken[clients -
-	    1]; /* beyond the first 64 process slots, whose hold bits lie in the record */
+	plm *last = taken[clients - 1]; /* its hold bits lie outside of the record */
 	expect_alive(last, 0);
 	expect_alive(client, 0);
 	disperse();
@@ -339,8 +337,7 @@ static bool log_says(void *expected)
 	return strstr(log, expected) != NULL;
 }
 
-/* A living scheduler would free the process slot of the dead worker, so the test stops the
- * scheduler. */
+/* The test stops the scheduler, which would free the process slot of the dead worker. */
 START_TEST(a_worker_that_finds_no_place_is_told_of_and_comes_when_there_is_one)
 {
 	boot_small("0");
@@ -525,8 +522,7 @@ START_TEST(submitting_behind_a_stopped_scheduler_ends_in_time_and_what_was_taken
 	int r = 0, n = 0;
 	runtime_boot(&host, "--workers", "3", "--tasks", "16384", "--store", "16M", );
 	host_join();
-	ck_assert_int_eq(
-	    plm_pause(client), 0); /* so no task is handed to a worker past the scheduler */
+	ck_assert_int_eq(plm_pause(client), 0); /* so that no task goes past the scheduler */
 	ck_assert_int_eq(plm_connect_with(&impatient, host.name, 0, SHORT_MS), 0);
 	pid_t scheduler = pool_status().scheduler_pid;
 	pause_process(scheduler);

@@ -534,11 +534,6 @@ int main(void)
 		with_none_there_is_a_history_and_nothing_is_queued_again,
 		one_runtime_a_directory_that_is_ones_own,
 	};
-	Suite *suite = suite_create("journal");
-	TCase *tcase = tcase_create("plm --state");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests(
+	    "journal", TEST_TIMEOUT_S, NULL, NULL, tests, sizeof tests / sizeof tests[0]);
 }

@@ -314,11 +314,6 @@ int main(void)
 		without_room_sync_refuses_and_says_why,
 		a_full_disk_that_gets_room_again_loses_nothing,
 	};
-	Suite *suite = suite_create("journal, damaged");
-	TCase *tcase = tcase_create("plm --state");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests(
+	    "journal, damaged", TEST_TIMEOUT_S, NULL, NULL, tests, sizeof tests / sizeof tests[0]);
 }

@@ -275,11 +275,6 @@ int main(void)
 		an_argument_of_no_bytes_is_queued_again,
 		an_argument_that_this_store_cannot_hold_fails_its_task_alone,
 	};
-	Suite *suite = suite_create("journal, tables");
-	TCase *tcase = tcase_create("plm --state");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests(
+	    "journal, tables", TEST_TIMEOUT_S, NULL, NULL, tests, sizeof tests / sizeof tests[0]);
 }

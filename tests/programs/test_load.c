@@ -335,12 +335,6 @@ int main(void)
 		on_stdout_is_what_was_asked_for,
 		a_queued_command_takes_400_bytes_and_its_text,
 	};
-	Suite *suite = suite_create("load");
-	TCase *tcase = tcase_create("plmctl load");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, host_boot_two, host_stop);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("load", TEST_TIMEOUT_S, host_boot_two, host_stop, tests,
+	    sizeof tests / sizeof tests[0]);
 }

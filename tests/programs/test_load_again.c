@@ -336,12 +336,6 @@ int main(void)
 		names_stream_as_far_as_lines_to_come_do_not_want_them,
 		names_that_have_to_stay_and_fill_the_table_are_told,
 	};
-	Suite *suite = suite_create("load again");
-	TCase *tcase = tcase_create("plmctl load");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, host_boot_two, host_stop);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("load again", TEST_TIMEOUT_S, host_boot_two, host_stop, tests,
+	    sizeof tests / sizeof tests[0]);
 }

@@ -451,12 +451,6 @@ int main(void)
 		each_order_of_the_manager_of_a_queue_has_one_of_ours,
 		the_task_of_a_dead_worker_is_queued_again_by_itself,
 	};
-	Suite *suite = suite_create("manage");
-	TCase *tcase = tcase_create("manage");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, manage_boot, manage_stop);
-	for (size_t i = 0; i < COUNT_OF(tests); i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("manage", TEST_TIMEOUT_S, manage_boot, manage_stop, tests,
+	    sizeof tests / sizeof tests[0]);
 }

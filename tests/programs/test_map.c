@@ -500,12 +500,6 @@ int main(void)
 		a_dead_manager_ends_the_map_with_a_word_and_nothing_stays,
 		the_first_interrupt_starts_no_more_and_the_second_cancels,
 	};
-	Suite *suite = suite_create("map");
-	TCase *tcase = tcase_create("plmctl map");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, map_setup, map_teardown);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests(
+	    "map", TEST_TIMEOUT_S, map_setup, map_teardown, tests, sizeof tests / sizeof tests[0]);
 }

@@ -519,11 +519,5 @@ int main(void)
 		kills_of_spares_and_schedulers_lose_nothing_that_waits_or_is_waited_for,
 		more_spares_than_process_slots_are_refused,
 	};
-	Suite *suite = suite_create("nested");
-	TCase *tcase = tcase_create("nested");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	for (size_t i = 0; i < COUNT_OF(all); i++)
-		tcase_add_test(tcase, all[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("nested", TEST_TIMEOUT_S, NULL, NULL, all, sizeof all / sizeof all[0]);
 }

@@ -236,11 +236,6 @@ int main(void)
 		a_worker_killed_while_its_command_waits_leaves_nobody_waiting,
 		a_scheduler_killed_while_commands_wait_finds_them_again,
 	};
-	Suite *suite = suite_create("nested commands");
-	TCase *tcase = tcase_create("plmctl in tasks");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests(
+	    "nested commands", TEST_TIMEOUT_S, NULL, NULL, tests, sizeof tests / sizeof tests[0]);
 }

@@ -464,12 +464,6 @@ int main(void)
 		only_the_file_that_was_named_is_opened,
 		output_is_kept_where_its_outlet_is_out_of_reach,
 	};
-	Suite *suite = suite_create("output of commands");
-	TCase *tcase = tcase_create("plmctl map, submit");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, setup, map_teardown);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("output of commands", TEST_TIMEOUT_S, setup, map_teardown, tests,
+	    sizeof tests / sizeof tests[0]);
 }

@@ -549,11 +549,5 @@ int main(void)
 		a_limit_and_the_record_count_all_that_a_command_has_started,
 		rules_that_contradict_each_other_are_refused,
 		thresholds_are_bytes_or_hundredths_of_what_there_is };
-	Suite *suite = suite_create("pressure");
-	TCase *tcase = tcase_create("pressure");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	for (size_t i = 0; i < COUNT_OF(all); i++)
-		tcase_add_test(tcase, all[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("pressure", TEST_TIMEOUT_S, NULL, NULL, all, sizeof all / sizeof all[0]);
 }

@@ -218,11 +218,5 @@ int main(void)
 		budgets_are_what_they_were_after_a_return,
 		what_has_not_begun_stays_where_it_is_and_what_is_settled_stays_settled,
 		all_that_a_returned_command_has_started_is_ended_before_it_runs_again };
-	Suite *suite = suite_create("requeue");
-	TCase *tcase = tcase_create("requeue");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	for (size_t i = 0; i < COUNT_OF(all); i++)
-		tcase_add_test(tcase, all[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("requeue", TEST_TIMEOUT_S, NULL, NULL, all, sizeof all / sizeof all[0]);
 }

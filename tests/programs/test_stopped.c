@@ -154,12 +154,6 @@ int main(void)
 		what_was_asked_for_in_vain_is_held_by_nobody,
 		what_could_not_be_freed_is_freed_when_the_lock_is_let_go,
 	};
-	Suite *suite = suite_create("stopped");
-	TCase *tcase = tcase_create("stopped and continued");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, stopped_boot, host_stop);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("stopped", TEST_TIMEOUT_S, stopped_boot, host_stop, tests,
+	    sizeof tests / sizeof tests[0]);
 }

@@ -459,12 +459,6 @@ int main(void)
 		on_a_read_only_dev_shm_a_boot_ends_with_a_word,
 		a_set_id_program_is_refused,
 	};
-	Suite *suite = suite_create("strangers");
-	TCase *tcase = tcase_create("strangers");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, host_boot_small, host_stop);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("strangers", TEST_TIMEOUT_S, host_boot_small, host_stop, tests,
+	    sizeof tests / sizeof tests[0]);
 }

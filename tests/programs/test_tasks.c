@@ -394,12 +394,6 @@ int main(void)
 		watch_draws_over_itself_on_a_terminal,
 		watch_ends_with_the_runtime,
 	};
-	Suite *suite = suite_create("tasks");
-	TCase *tcase = tcase_create("tasks");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, manage_boot, manage_stop);
-	for (size_t i = 0; i < COUNT_OF(tests); i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("tasks", TEST_TIMEOUT_S, manage_boot, manage_stop, tests,
+	    sizeof tests / sizeof tests[0]);
 }

@@ -49,6 +49,19 @@ int run_suite(Suite *suite)
 	return r;
 }
 
+int run_tests(const char *name, int timeout_s, void (*setup)(void), void (*teardown)(void),
+    const TTest *const *tests, size_t n)
+{
+	Suite *suite = suite_create(name);
+	TCase *tcase = tcase_create(name);
+	tcase_set_timeout(tcase, timeout_s);
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	for (size_t i = 0; i < n; i++)
+		tcase_add_test(tcase, tests[i]);
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
+}
+
 void *shared_memory(size_t bytes)
 {
 	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -242,12 +242,6 @@ int main(void)
 		what_links_in_a_tree_lead_to_stays,
 		directories_that_nobody_may_enter_are_removed,
 	};
-	Suite *suite = suite_create("ours");
-	TCase *tcase = tcase_create("names and trees");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, make_place, remove_place);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("ours", TEST_TIMEOUT_S, make_place, remove_place, tests,
+	    sizeof tests / sizeof tests[0]);
 }

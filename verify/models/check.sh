@@ -4,7 +4,7 @@
 #	verify/models/check.sh [MODEL.pml ...]    the output of spin and the compiler: build/models
 #
 # A mutation is a name that the model tests with #ifdef, and breaks one rule. A mutation that passes
-# is an error, because the model then says nothing about the rule. The exit code is 1 after an error.
+# is an error, because the model then says nothing about the rule. The exit code is 1 on an error.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 [ $# -gt 0 ] || set -- verify/models/*.pml
