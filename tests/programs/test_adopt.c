@@ -105,7 +105,7 @@ static bool one_serves(void *handle)
 	return plm_status_get(handle, &s) == 0 && s.workers == 1;
 }
 
-START_TEST(who_was_drained_is_not_waited_for_by_the_next_manager)
+START_TEST(the_next_manager_does_not_wait_for_a_drained_worker)
 {
 	plm *handle = host_connect();
 	ck_assert_int_eq(plm_drain_worker(handle, 1), 0);
@@ -285,7 +285,7 @@ START_TEST(what_a_dead_client_had_not_sealed_is_gone_after_the_death_of_all)
 }
 END_TEST
 
-START_TEST(who_waits_is_told_when_nobody_comes_back)
+START_TEST(a_waiting_client_is_told_when_no_process_comes_back)
 {
 	plm *handle = host_connect();
 	plm_ref ref;
@@ -484,7 +484,7 @@ static bool has_a_place(void *context)
 	return true;
 }
 
-START_TEST(who_comes_while_managers_change_is_let_in_or_told_that_none_is_up)
+START_TEST(a_client_is_let_in_or_told_that_none_is_up_while_managers_change)
 {
 	enum { COMERS = 3 };
 	pid_t comer[COMERS];
@@ -547,19 +547,19 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		without_a_manager_clients_and_workers_go_on,
-		who_was_drained_is_not_waited_for_by_the_next_manager,
+		the_next_manager_does_not_wait_for_a_drained_worker,
 		a_client_asks_the_next_manager_what_it_cannot_ask_the_dead_one,
 		a_stop_under_the_next_manager_ends_its_processes_and_no_client,
 		the_end_of_a_client_that_no_manager_saw_frees_what_it_held,
 		after_the_death_of_all_queued_tasks_and_kept_values_are_there,
 		what_a_dead_client_had_not_sealed_is_gone_after_the_death_of_all,
-		who_waits_is_told_when_nobody_comes_back,
+		a_waiting_client_is_told_when_no_process_comes_back,
 		what_the_command_of_an_adopted_worker_left_is_ended_with_it,
 		a_manager_that_dies_while_it_takes_over_loses_nothing,
 		fresh_begins_anew_and_tells_who_waits,
 		a_segment_of_another_build_is_set_aside_with_a_word,
 		the_guard_starts_a_manager_that_was_killed_and_ends_with_it,
-		who_comes_while_managers_change_is_let_in_or_told_that_none_is_up,
+		a_client_is_let_in_or_told_that_none_is_up_while_managers_change,
 		what_is_tied_ends_with_who_started_it,
 		a_tie_to_a_parent_that_does_not_stay_is_refused,
 	};

@@ -100,7 +100,7 @@ END_TEST
 
 /* ---- the surroundings of a command ---- */
 
-START_TEST(it_runs_where_and_with_what_its_submitter_had)
+START_TEST(a_command_runs_in_the_directory_and_environment_of_its_submitter)
 {
 	char here[PATH_BYTES], expected[PATH_BYTES + 8];
 	ck_assert_ptr_nonnull(getcwd(here, sizeof here));
@@ -131,7 +131,7 @@ START_TEST(a_program_is_looked_for_in_the_path_of_its_submitter)
 }
 END_TEST
 
-START_TEST(it_is_told_its_task_attempt_worker_and_runtime)
+START_TEST(a_command_is_told_its_task_attempt_worker_and_runtime)
 {
 	char *ref = detached("--retries", "1", "--shell",
 	    "test $PLM_ATTEMPT = 2 && echo $PLM_TASK $PLM_NAME $PLM_CPUS $PLM_WORKER $PLM_SLOT");
@@ -148,7 +148,7 @@ START_TEST(it_is_told_its_task_attempt_worker_and_runtime)
 }
 END_TEST
 
-START_TEST(it_is_told_the_cpus_and_gpus_that_it_was_given)
+START_TEST(a_command_is_told_its_cpus_and_gpus)
 {
 	runtime_end(&host);
 	runtime_boot(&host, "--workers", "cpus=3,gpus=2 x1", );
@@ -218,7 +218,7 @@ START_TEST(a_signal_that_a_function_ignores_is_not_ignored_by_the_command_after_
 }
 END_TEST
 
-START_TEST(it_inherits_no_descriptor_of_the_worker)
+START_TEST(a_command_inherits_no_descriptor_of_the_worker)
 {
 	runtime_end(&host);
 	runtime_boot(&host, "--workers", "1", "--module", test_module("mod_parent"), );
@@ -479,15 +479,15 @@ int main(void)
 		usage_errors_are_64,
 		what_cannot_be_started_has_the_code_of_a_shell_and_a_word,
 		no_process_to_be_had_is_said,
-		it_runs_where_and_with_what_its_submitter_had,
+		a_command_runs_in_the_directory_and_environment_of_its_submitter,
 		a_program_is_looked_for_in_the_path_of_its_submitter,
-		it_is_told_its_task_attempt_worker_and_runtime,
-		it_is_told_the_cpus_and_gpus_that_it_was_given,
+		a_command_is_told_its_task_attempt_worker_and_runtime,
+		a_command_is_told_its_cpus_and_gpus,
 		thread_counts_are_set_only_where_cpus_were_asked_for,
 		its_stdin_is_a_file_or_empty,
 		signals_are_as_a_shell_gives_them,
 		a_signal_that_a_function_ignores_is_not_ignored_by_the_command_after_it,
-		it_inherits_no_descriptor_of_the_worker,
+		a_command_inherits_no_descriptor_of_the_worker,
 		its_output_is_a_value_for_functions,
 		binary_output_comes_as_it_went,
 		output_beyond_the_cap_is_cut_off_visibly_and_the_command_goes_on,

@@ -227,7 +227,7 @@ END_TEST
 
 /* ---- the order ---- */
 
-START_TEST(it_starts_after_what_it_is_to_come_after)
+START_TEST(a_command_starts_after_the_tasks_of_its_option_after)
 {
 	char line[LINE_BYTES], path[PATH_BYTES];
 	snprintf(line, sizeof line, "until [ -e %s/go ]; do sleep 0.01; done; echo 1 > %s/did",
@@ -369,7 +369,7 @@ int main(void)
 		an_output_that_is_no_file_fails_with_a_word,
 		a_command_that_failed_has_no_outputs,
 		outputs_are_printed_with_their_names_as_json,
-		it_starts_after_what_it_is_to_come_after,
+		a_command_starts_after_the_tasks_of_its_option_after,
 		what_comes_after_a_failure_fails_and_names_the_root,
 		a_stale_reference_is_65_and_is_named,
 		options_that_make_no_sense_are_64,

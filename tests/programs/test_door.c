@@ -383,7 +383,7 @@ static bool clients_are(void *wanted)
 	return pool_status().clients == *(unsigned *)wanted;
 }
 
-START_TEST(who_disconnects_leaves_also_while_a_child_forked_before_lives)
+START_TEST(a_client_that_disconnects_leaves_although_a_forked_child_lives)
 {
 	unsigned one = 1;
 	plm_ref ref;
@@ -580,7 +580,7 @@ int main(void)
 			a_worker_that_finds_no_place_is_told_of_and_comes_when_there_is_one } },
 		{ "answers",
 		    { a_late_answer_is_not_taken_for_that_of_the_next_request,
-			who_disconnects_leaves_also_while_a_child_forked_before_lives } },
+			a_client_that_disconnects_leaves_although_a_forked_child_lives } },
 		{ "time",
 		    { connecting_to_a_stopped_manager_ends_in_time,
 			connections_that_say_nothing_keep_nobody_out_and_are_closed,

@@ -92,7 +92,7 @@ START_TEST(slots_that_are_kept_for_it_are_counted)
 }
 END_TEST
 
-START_TEST(who_comes_behind_a_large_task_names_it)
+START_TEST(a_task_behind_a_large_task_names_the_large_task)
 {
 	boot("--workers", "cpus=4,licence=1 x1");
 	char *a = detach("--needs", "cpus=2", "probe.sleep", LONG);
@@ -106,7 +106,7 @@ START_TEST(who_comes_behind_a_large_task_names_it)
 }
 END_TEST
 
-START_TEST(who_comes_behind_a_large_task_that_has_no_slot_yet_names_it)
+START_TEST(a_task_behind_a_large_task_without_a_cpu_names_the_large_task)
 {
 	boot("--workers", "cpus=2,licence=1 x1");
 	char *a = detach("--needs", "cpus=1", "probe.sleep", LONG);
@@ -220,8 +220,8 @@ int main(void)
 		each_alternative_has_a_reason_of_its_own,
 		cpus_that_others_have_booked_are_short,
 		slots_that_are_kept_for_it_are_counted,
-		who_comes_behind_a_large_task_names_it,
-		who_comes_behind_a_large_task_that_has_no_slot_yet_names_it,
+		a_task_behind_a_large_task_names_the_large_task,
+		a_task_behind_a_large_task_without_a_cpu_names_the_large_task,
 		a_slot_that_is_booked_for_it_is_named,
 		replicas_are_counted_and_one_says_that_it_waits_for_a_worker_of_its_own,
 		damaged_values_never_crash_it,

@@ -281,7 +281,7 @@ START_TEST(a_graph_yields_what_a_sequential_run_of_it_yields)
 }
 END_TEST
 
-START_TEST(so_it_does_when_workers_and_schedulers_are_killed)
+START_TEST(a_graph_yields_the_same_when_workers_and_schedulers_are_killed)
 {
 	run_graphs(policies[_i], GRAPHS / 3);
 }
@@ -298,7 +298,8 @@ int main(void)
 	suite_add_tcase(suite, graphs);
 	TCase *deaths = tcase_create("deaths");
 	tcase_set_timeout(deaths, TEST_TIMEOUT_S);
-	tcase_add_loop_test(deaths, so_it_does_when_workers_and_schedulers_are_killed, 0, n);
+	tcase_add_loop_test(
+	    deaths, a_graph_yields_the_same_when_workers_and_schedulers_are_killed, 0, n);
 	suite_add_tcase(suite, deaths);
 	return run_suite(suite);
 }

@@ -339,7 +339,7 @@ START_TEST(a_cancelled_task_that_does_not_stop_is_killed_at_last)
 }
 END_TEST
 
-START_TEST(who_waits_for_a_cancelled_task_does_not_wait_for_its_end)
+START_TEST(a_wait_for_a_cancelled_task_returns_before_the_task_stops)
 {
 	plm_ref ref;
 	plm_view view;
@@ -500,7 +500,7 @@ int main(void)
 	const TTest *const stopped[] = { a_cancelled_task_is_asked_first,
 		a_cancelled_task_that_sleeps_is_interrupted_then,
 		a_cancelled_task_that_does_not_stop_is_killed_at_last,
-		who_waits_for_a_cancelled_task_does_not_wait_for_its_end,
+		a_wait_for_a_cancelled_task_returns_before_the_task_stops,
 		a_task_that_waits_for_itself_is_told_so,
 		a_task_that_waits_for_what_has_it_as_an_argument_is_told_so,
 		a_reference_cannot_be_an_argument_before_it_is_given_out };

@@ -190,7 +190,7 @@ END_TEST
 
 /* ---- how many jobs run, and when ---- */
 
-START_TEST(so_many_jobs_run_at_once_and_no_more)
+START_TEST(as_many_jobs_run_at_once_as_ordered_and_no_more)
 {
 	/* three jobs wait for each other, so three run at once; no two jobs share a place */
 	check_shell(0, NULL, "",
@@ -280,7 +280,7 @@ START_TEST(jobs_wait_for_room_on_the_machine)
 }
 END_TEST
 
-START_TEST(it_halts_when_so_many_jobs_failed_succeeded_or_ended)
+START_TEST(a_map_halts_when_so_many_jobs_failed_succeeded_or_ended)
 {
 	check_shell(3, "0\n3\n", "halts: job 2 (echo 3; exit 3) failed with exit code 3; no more",
 	    "plmctl map -j1 --halt soon,fail=1 'echo {}; exit {}' ::: 0 3 4");
@@ -378,7 +378,7 @@ END_TEST
 
 /* ---- the runtime of a map ---- */
 
-START_TEST(it_uses_the_runtime_that_is_up)
+START_TEST(a_map_uses_the_runtime_that_is_up)
 {
 	static struct runtime rt;
 	file_write("text", "a value");
@@ -483,19 +483,19 @@ int main(void)
 		large_outputs_come_whole,
 		a_reader_that_leaves_ends_it_quietly,
 		a_bar_is_drawn_on_a_terminal_only,
-		so_many_jobs_run_at_once_and_no_more,
+		as_many_jobs_run_at_once_as_ordered_and_no_more,
 		jobs_may_be_counted_from_the_cpus,
 		fewer_jobs_at_once_than_asked_for_are_announced,
 		a_delay_parts_two_starts,
 		jobs_wait_for_room_on_the_machine,
-		it_halts_when_so_many_jobs_failed_succeeded_or_ended,
+		a_map_halts_when_so_many_jobs_failed_succeeded_or_ended,
 		halting_now_ends_what_runs_and_soon_does_not,
 		the_exit_code_counts_failures,
 		usage_errors_are_64_and_boot_nothing,
 		failed_jobs_are_tried_again,
 		a_job_that_runs_too_long_is_ended,
 		a_resumed_map_runs_what_is_missing,
-		it_uses_the_runtime_that_is_up,
+		a_map_uses_the_runtime_that_is_up,
 		a_killed_map_takes_its_runtime_with_it,
 		a_dead_manager_ends_the_map_with_a_word_and_nothing_stays,
 		the_first_interrupt_starts_no_more_and_the_second_cancels,

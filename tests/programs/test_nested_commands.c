@@ -107,7 +107,7 @@ END_TEST
 
 /* ---- waits that can never end ---- */
 
-START_TEST(who_waits_for_itself_is_told)
+START_TEST(a_command_that_waits_for_itself_is_told)
 {
 	static const char *const lines[] = { "$BIN/plmctl wait $PLM_TASK",
 		"$BIN/plmctl get $PLM_TASK", "$BIN/plmctl call probe.echo $PLM_TASK" };
@@ -229,7 +229,7 @@ int main(void)
 		several_clients_of_one_command_may_wait_at_once,
 		tasks_of_tasks_are_accepted_by_a_runtime_that_drains,
 		explain_names_the_client_that_waits_inside,
-		who_waits_for_itself_is_told,
+		a_command_that_waits_for_itself_is_told,
 		at_the_cap_the_innermost_wait_fails_and_names_the_remedy,
 		a_task_named_by_somebody_elses_environment_is_no_wait_of_ours,
 		a_client_killed_inside_gives_the_slot_back,

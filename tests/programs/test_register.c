@@ -220,7 +220,7 @@ static bool manager_has_stepped(uint64_t since_ns)
 }
 
 /* The manager continues first, so it looks at members that could not beat yet. */
-START_TEST(who_was_stopped_with_its_judge_does_not_hang)
+START_TEST(a_worker_stopped_together_with_the_manager_does_not_hang)
 {
 	boot_with("--hang-after", "1500ms");
 	pid_t manager = process_of(SLOT_MANAGER)->pid;
@@ -421,7 +421,7 @@ int main(void)
 	tcase_add_test(all, a_stopped_worker_is_a_suspect_not_dead_and_goes_on_when_it_may);
 	tcase_add_test(all, a_worker_that_hangs_is_replaced_and_its_task_runs_again_if_it_may);
 	tcase_add_test(all, an_idle_worker_that_misses_its_beats_is_a_suspect_and_is_replaced);
-	tcase_add_test(all, who_was_stopped_with_its_judge_does_not_hang);
+	tcase_add_test(all, a_worker_stopped_together_with_the_manager_does_not_hang);
 	tcase_add_test(all, a_long_task_that_looks_whether_it_is_cancelled_does_not_hang);
 	tcase_add_test(all, a_task_that_waits_for_another_does_not_hang);
 	tcase_add_test(all,

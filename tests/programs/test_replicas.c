@@ -148,7 +148,7 @@ START_TEST(one_good_result_is_enough)
 }
 END_TEST
 
-START_TEST(it_fails_when_all_of_them_have)
+START_TEST(a_task_fails_when_all_its_replicas_have)
 {
 	replicas_boot("3");
 	plm_terms terms = { .replicas = 3 };
@@ -284,7 +284,7 @@ int main(void)
 	    tests, a_second_good_result_does_not_queue_the_task_again_that_takes_the_first);
 	tcase_add_test(tests, replicas_run_on_workers_apart);
 	tcase_add_test(tests, one_good_result_is_enough);
-	tcase_add_test(tests, it_fails_when_all_of_them_have);
+	tcase_add_test(tests, a_task_fails_when_all_its_replicas_have);
 	tcase_add_test(tests, more_replicas_than_workers_that_can_run_it_are_refused);
 	tcase_add_test(tests, cancelling_it_cancels_all_replicas);
 	tcase_add_test(

@@ -381,13 +381,13 @@ START_TEST(what_runs_at_once_never_exceeds_slots_cpus_and_resources)
 }
 END_TEST
 
-START_TEST(nor_when_workers_are_killed)
+START_TEST(use_never_exceeds_resources_when_workers_are_killed)
 {
 	run(WORKER_KILLS, 0, policies[_i]);
 }
 END_TEST
 
-START_TEST(nor_when_workers_and_schedulers_are_killed)
+START_TEST(use_never_exceeds_resources_when_workers_and_schedulers_are_killed)
 {
 	run(WORKER_KILLS, SCHEDULER_KILLS, policies[_i]);
 }
@@ -514,8 +514,9 @@ int main(void)
 	int n = COUNT_OF(policies);
 	tcase_set_timeout(slots, TEST_TIMEOUT_S);
 	tcase_add_loop_test(slots, what_runs_at_once_never_exceeds_slots_cpus_and_resources, 0, n);
-	tcase_add_loop_test(slots, nor_when_workers_are_killed, 0, n);
-	tcase_add_loop_test(slots, nor_when_workers_and_schedulers_are_killed, 0, n);
+	tcase_add_loop_test(slots, use_never_exceeds_resources_when_workers_are_killed, 0, n);
+	tcase_add_loop_test(
+	    slots, use_never_exceeds_resources_when_workers_and_schedulers_are_killed, 0, n);
 	suite_add_tcase(suite, slots);
 	TCase *still = tcase_create("still");
 	tcase_set_timeout(still, TEST_TIMEOUT_S);

@@ -81,7 +81,7 @@ START_TEST(without_the_environment_they_are_those_of_the_worker)
 }
 END_TEST
 
-START_TEST(they_are_kept_over_a_boot)
+START_TEST(limits_of_the_submitter_are_kept_over_a_boot)
 {
 	journal_boot();
 	free(ctl_expect(&host, 0, "pause"));
@@ -278,7 +278,7 @@ int main(void)
 	suite_add_tcase(suite, input);
 	TCase *durable = tcase_create("durable");
 	tcase_set_timeout(durable, TEST_TIMEOUT_S);
-	tcase_add_test(durable, they_are_kept_over_a_boot);
+	tcase_add_test(durable, limits_of_the_submitter_are_kept_over_a_boot);
 	suite_add_tcase(suite, durable);
 	TCase *values = tcase_create("values");
 	tcase_add_test(values, what_a_worker_may_not_raise_stays_and_the_rest_is_taken);

@@ -180,7 +180,7 @@ START_TEST(no_task_that_stands_in_front_of_a_worker_starts_before_a_higher_one)
 }
 END_TEST
 
-START_TEST(nor_does_one_in_front_of_a_worker_whose_tasks_are_long)
+START_TEST(no_task_in_front_of_a_worker_with_long_tasks_starts_before_a_higher_one)
 {
 	no_low_one_starts_first((unsigned)_i + 1, LONG_NS);
 }
@@ -394,8 +394,8 @@ int main(void)
 	tcase_set_timeout(promise, TIMEOUT_S);
 	tcase_add_loop_test(
 	    promise, no_task_that_stands_in_front_of_a_worker_starts_before_a_higher_one, 0, SEEDS);
-	tcase_add_loop_test(
-	    promise, nor_does_one_in_front_of_a_worker_whose_tasks_are_long, 0, SEEDS);
+	tcase_add_loop_test(promise,
+	    no_task_in_front_of_a_worker_with_long_tasks_starts_before_a_higher_one, 0, SEEDS);
 	tcase_add_loop_test(
 	    promise, a_long_ring_is_left_for_what_comes_with_a_higher_priority, 0, SEEDS);
 	tcase_add_test(

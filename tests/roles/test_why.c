@@ -135,7 +135,7 @@ START_TEST(without_a_handle_every_call_is_refused)
 }
 END_TEST
 
-START_TEST(so_it_is_with_the_handle_of_a_parent)
+START_TEST(calls_with_the_handle_of_a_parent_say_why)
 {
 	boot();
 	*rt->alive = 0; /* as after fork() in the child */
@@ -213,7 +213,7 @@ int main(void)
 	tcase_set_timeout(tests, TIMEOUT_S);
 	tcase_add_test(tests, a_call_that_fails_says_why_itself);
 	tcase_add_test(tests, without_a_handle_every_call_is_refused);
-	tcase_add_test(tests, so_it_is_with_the_handle_of_a_parent);
+	tcase_add_test(tests, calls_with_the_handle_of_a_parent_say_why);
 	tcase_add_test(tests, without_a_place_for_what_it_gives_a_call_is_refused);
 	tcase_add_test(tests, a_sentence_may_quote_the_last_one);
 	tcase_add_test(tests, too_many_results_are_refused_before_a_reference_is_written_for_each);
