@@ -48,7 +48,8 @@ START_TEST(a_filter_cancels_what_it_finds_and_nothing_else)
 	check_found(QUIET("tasks", "--state", "cancelled"), REFS(e.ready, e.cancelled));
 	check_found(QUIET("tasks", "--state", "running,waiting"), REFS(e.running, e.waiting));
 	check_output(ctl(&host, "cancel", "--label", "none"), 0, "", "0 tasks cancelled");
-	/* Cancels two tasks; or one, if its failure fails the other task first. */
+	/* Cancels both tasks; or only the first, if its failure fails the second before the cancel.
+	 */
 	check_output(ctl(&host, "cancel", "--all"), 0, "", "cancelled");
 	free(ctl_expect(&host, 2, "wait", e.running, e.waiting));
 	check_output(ctl(&host, "cancel", e.done), 0, "", "done already");

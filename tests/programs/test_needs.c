@@ -175,12 +175,12 @@ START_TEST(the_second_way_is_taken_when_the_first_is_in_use)
 	needs_boot("cpus=2,gpus=1 x1; cpus=2 x1", "locality");
 	plm_ref first[4];
 	uint64_t deadline_ns = deadline_after_ms(DEADLINE_MS);
-	do { /* on a busy machine one task may end before the next one is placed */
+	do { /* again, if a task ended before the next task was placed (a busy machine) */
 		for (int i = 0; i < 4; i++)
 			first[i] = hold("gpus=1 | cpus=2", "1", 0);
 		await(first, 4);
 	} while (gauge_word(1) < 2 && clock_ns() < deadline_ns);
-	ck_assert_int_ge(gauge_word(1), 2); /* one with the GPU, one with two cpus */
+	ck_assert_int_ge(gauge_word(1), 2); /* a task with the GPU, a task with two cpus */
 	host_stop();
 }
 END_TEST

@@ -13,7 +13,7 @@
 
 enum { GIVEN_BYTES = 256 };
 
-/* The argument as a string; "" if there is none, or it is too long. */
+/* The argument as a string; "" if the argument is missing or too long. */
 static inline const char *given_text(plm_call *call, size_t i, char ret[GIVEN_BYTES])
 {
 	size_t length = 0;
