@@ -153,6 +153,9 @@ $(TESTS) $(SWEEPS): %: %.o $(TEST_LIB) $(ROLES) $(CLIENT) $(MACHINE) $(CORE) | $
 	$(LINK) $(EXPORT) $(addprefix -Wl$(comma)--wrap=,$(ANSWERED)) -lcheck -lsubunit -lsqlite3 \
 	    -lrt -lm
 
+# The test plays a machine without memory.
+$(B)/tests/unit/test_untold: ANSWERED := realloc
+
 # The manager and the journal take steps on shared memory, too.
 $(SWEEPS): $(JOURNAL) $(filter-out %/plm_main.o,$(MANAGER))
 
@@ -162,7 +165,7 @@ $(addprefix $(B)/tests/sweeps/sweep_,boot manager staff): $(call objects,$(REIGN
 $(addprefix $(B)/tests/sweeps/sweep_,manager staff): ANSWERED := $(PLAYED)
 $(B)/tests/sweeps/sweep_boot: ANSWERED := $(PLAYED) getrandom loader_begin notify_say
 
-$(TEST_MODULES): $(B)/%.so: %.c client/plm.h
+$(TEST_MODULES): $(B)/%.so: %.c client/plm.h $(wildcard tests/support/modules/*.h)
 	@mkdir -p $(@D)
 	$(OUTSIDE) -shared -o $@ $<
 

@@ -23,7 +23,7 @@
 enum door_request_kind {
 	DOOR_HELLO = 1, /* -> admitted: code = process slot, two descriptors: control, store */
 	DOOR_MODULE,    /* text = path -> code 0 when loaded */
-	DOOR_STOP,      /* -> code 0 when accepted: drain, then end */
+	DOOR_STOP,      /* -> code 0 when accepted: run the accepted tasks, then end */
 	DOOR_STOP_NOW,
 	DOOR_WORKERS,      /* text = how many of the first kind -> code 0 when accepted */
 	DOOR_ADMISSION,    /* text = a verb from below -> code 0 when in force */

@@ -1,25 +1,14 @@
 #include "base/meter.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "base/text_file.h"
 
 enum { TEXT_BYTES = 8192, PATH_BYTES = 4096, BYTES_PER_KB = 1024 };
-
-static bool meter_read_file(const char *path, char ret[TEXT_BYTES])
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	ssize_t n = read(fd, ret, TEXT_BYTES - 1);
-	close(fd);
-	ret[n > 0 ? n : 0] = 0;
-	return n > 0;
-}
 
 static bool meter_number_after(const char *text, const char *name, uint64_t *ret)
 {
@@ -46,7 +35,7 @@ static bool meter_number_in(const char *directory, const char *file, uint64_t *r
 {
 	char path[PATH_BYTES + 64], text[TEXT_BYTES], *end;
 	snprintf(path, sizeof path, "%s/%s", directory, file);
-	if (!meter_read_file(path, text))
+	if (!text_file_read(path, text, sizeof text))
 		return false;
 	*ret = strtoull(text, &end, 10);
 	return end != text; /* "max" is no number: no limit */
@@ -60,7 +49,7 @@ static void meter_apply_group(const char *directory, const struct version *v, st
 	    !meter_number_in(directory, v->used, &used))
 		return;
 	snprintf(path, sizeof path, "%s/memory.stat", directory);
-	if (meter_read_file(path, text))
+	if (text_file_read(path, text, sizeof text))
 		meter_number_after(text, v->forgettable, &forgettable);
 	used = used > forgettable ? used - forgettable : 0;
 	uint64_t left = limit > used ? limit - used : 0;
@@ -93,7 +82,8 @@ static void meter_apply_groups(const char *groups, const struct version *v, stru
 static bool meter_read_memory(const char *path, struct reading *ret)
 {
 	char text[TEXT_BYTES];
-	if (!meter_read_file(path, text) || !meter_number_after(text, "MemTotal:", &ret->total) ||
+	if (!text_file_read(path, text, sizeof text) ||
+	    !meter_number_after(text, "MemTotal:", &ret->total) ||
 	    !meter_number_after(text, "MemAvailable:", &ret->available))
 		return false;
 	ret->total *= BYTES_PER_KB;
@@ -115,10 +105,10 @@ int meter_read(struct reading *ret)
 	const char *simulated = getenv(METER_VARIABLE);
 	bool good = meter_read_memory(simulated ? simulated : "/proc/meminfo", &r);
 	if (good && !simulated) {
-		if (meter_read_file("/proc/self/cgroup", text))
+		if (text_file_read("/proc/self/cgroup", text, sizeof text))
 			for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++)
 				meter_apply_groups(text, &versions[i], &r);
-		if (meter_read_file("/proc/pressure/memory", text))
+		if (text_file_read("/proc/pressure/memory", text, sizeof text))
 			meter_number_after(
 			    text, "total=", &r.stalled_us); /* the first line is "some" */
 	}

@@ -1,12 +1,12 @@
 #include "base/tree.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/family.h"
+#include "base/text_file.h"
 
 enum { TEXT_BYTES = 2048, BYTES_PER_KB = 1024 };
 
@@ -14,17 +14,11 @@ static bool tree_read_text(pid_t pid, const char *name, char ret[TEXT_BYTES])
 {
 	char path[64];
 	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	ssize_t n = read(fd, ret, TEXT_BYTES - 1);
-	close(fd);
-	ret[n > 0 ? n : 0] = 0;
-	return n > 0;
+	return text_file_read(path, ret, TEXT_BYTES);
 }
 
-/* "SIZE RESIDENT SHARED ...", in pages. */
-static uint64_t tree_private_bytes(pid_t pid)
+/* statm is "SIZE RESIDENT SHARED ...", in pages. */
+uint64_t tree_private_bytes(pid_t pid)
 {
 	char text[TEXT_BYTES], *at;
 	if (!tree_read_text(pid, "statm", text))

@@ -21,6 +21,9 @@ struct tree_use {
 	unsigned processes;
 };
 
+/* Resident bytes of one process without shared bytes, such as values in the store; 0: unknown. */
+uint64_t tree_private_bytes(pid_t pid);
+
 /* Adds root and all descendants to *sum. */
 void tree_add(pid_t root, bool exact, struct tree_use *sum);
 

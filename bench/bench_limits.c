@@ -1,4 +1,4 @@
-/* bench_limits - the best that the machine can do, measured without plm. */
+/* bench_limits - the limits of the machine, measured without plm. */
 #include "base/check.h"
 #include "bench/machine_limits.h"
 

@@ -1,8 +1,9 @@
 /* bench_place - the scheduler's cost of placing a task, with few workers and with many.
  *
  * The scheduler itself runs here. The workers are rows of a table (tests/support/stage.h) that
- * take their tasks at once and do nothing. Timed is the scheduler alone: it sees that a worker
- * has room, chooses, takes the task out of the heap and puts the task into the worker's ring. */
+ * take their tasks at once and do nothing. The time is that of the scheduler alone, which sees room
+ * at a worker, chooses a task and a worker, and moves the task from the heap into the worker's
+ * ring. */
 #include <errno.h>
 
 #include "base/check.h"
@@ -13,8 +14,9 @@
 enum {
 	MANY = 1000,
 	QUEUED = 50000,
-	BATCH = 1000,       /* submitted at once: a ring of hints has room for so many */
-	SHORT_NS = 1000000, /* for tasks of this length, one more waits behind the running task */
+	BATCH = 1000, /* submitted at once: a ring of hints has room for so many */
+	SHORT_NS =
+	    1000000, /* with tasks this long, a worker gets a second task behind the running task */
 };
 
 static const char usage[] =

@@ -1,5 +1,5 @@
-/* bench_sim - compares policies on kinds of work: a simulation with plm's policies, and their
- * cost. */
+/* bench_sim - compares the policies of plm on kinds of work, in a simulation, and the costs of the
+ * policies. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

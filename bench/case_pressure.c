@@ -1,5 +1,5 @@
-/* Memory runs out: how long until the task that returns to the queue is dead. The machine's free
- * memory is simulated (base/meter.h), the memory of the tasks is real: shells that keep a long
+/* The time from a lack of memory to the death of the task that returns to the queue. The machine's
+ * free memory is simulated (base/meter.h), the memory of the tasks is real: shells that keep a long
  * text. */
 #include <errno.h>
 #include <poll.h>

@@ -58,7 +58,7 @@ static void *flow_thread(void *context)
 	plm_ref *refs = calloc(flow->batch * FLOW_IN_FLIGHT, sizeof *refs);
 	intptr_t r = refs ? flow_through(flow, refs) : -ENOMEM;
 	free(refs);
-	if (r < 0) /* said here: plm_why() is the thread's */
+	if (r < 0) /* plm_why() belongs to this thread */
 		bench_failed("submitting, awaiting and dropping", (int)r);
 	return (void *)r;
 }

@@ -23,7 +23,7 @@ enum { NS_PER_US = 1000, FOR_PROGRAMS = 3 };
 
 static const char *status_state_name(const plm_status *s)
 {
-	return s->draining    ? "draining"
+	return s->stopping    ? "stopping"
 	    : s->paused       ? "paused"
 	    : s->closed       ? "closed"
 	    : s->memory_short ? "memory-short"
@@ -210,7 +210,7 @@ const struct command cmd_status = {
 		 "are ready; finished and failed: as long as anybody holds or keeps them), and\n"
 		 "a row a worker, as of plmctl workers.\n"
 		 "State: up; paused (plmctl pause); closed to new tasks (plmctl drain);\n"
-		 "draining, to end (plmctl stop); memory-short: less memory is free than tasks\n"
+		 "stopping, to end (plmctl stop); memory-short: less memory is free than tasks\n"
 		 "are accepted from (plm --accept-free), none starts.\n"
 		 "Free in /dev/shm: if that is less than store minus reserved, the store\n"
 		 "cannot reach its size; plm warns of it when it boots.\n"

@@ -22,7 +22,7 @@ static bool stop_was_taken_back(const struct context *context)
 	plm *rt = NULL;
 	if (plm_connect_with(&rt, context->name, PLM_VISIT, LOOK_AGAIN_MS) < 0)
 		return false; /* the runtime ends, or is busy */
-	bool goes_on = plm_status_get(rt, &status) == 0 && !status.draining;
+	bool goes_on = plm_status_get(rt, &status) == 0 && !status.stopping;
 	plm_disconnect(&rt);
 	return goes_on;
 }

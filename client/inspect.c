@@ -202,7 +202,7 @@ struct record *inspect_speaker(
 
 const char *plm_mode_name(int mode)
 {
-	static const char *const names[] = { "starting", "up", "draining", "stopped" };
+	static const char *const names[] = { "starting", "up", "stopping", "stopped" };
 	return mode >= 0 && mode < (int)COUNT_OF(names) ? names[mode] : "?";
 }
 

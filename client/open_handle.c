@@ -75,7 +75,7 @@ int handle_open(struct plm *rt, uint32_t slot)
 	/* A client counts as awake only while spinning: nobody knows what a program does between
 	 * calls. */
 	process_set_awake(&rt->tables, slot, rt->help);
-	members_changed(&rt->tables);
+	processes_changed(&rt->tables);
 	return 0;
 }
 

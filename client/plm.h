@@ -487,7 +487,7 @@ typedef struct plm_status {
 	uint64_t memory_total, memory_free, memory_accept_free, memory_return_free;
 	int memory_short; /* no task starts for want of memory */
 	uint64_t uptime_ms;
-	int draining;             /* plm_stop(): runs the accepted tasks, then ends */
+	int stopping;             /* plm_stop(): runs the accepted tasks, then ends */
 	int paused, closed;       /* plm_pause(), plm_drain() */
 	unsigned workers_drained; /* plm_drain_worker() */
 	unsigned workers_spare;   /* of the workers: spares for workers in a wait (plm_wait()) */
@@ -538,7 +538,7 @@ int plm_set_workers(plm *rt, unsigned n);
 int plm_pause(plm *rt);
 /* No task is accepted (-EAGAIN). A pause ends, so that accepted tasks run. */
 int plm_drain(plm *rt);
-/* Ends pause and drain, and takes back a plm_stop() that still drains. */
+/* Ends pause and drain, and takes back a plm_stop() while accepted tasks run. */
 int plm_resume(plm *rt);
 /* A worker by its number, as `plmctl workers` shows it, ends its task and leaves; nobody takes its
  * place until plm_resume_worker(). -ENOENT: no worker has the number. */

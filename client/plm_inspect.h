@@ -57,7 +57,7 @@ void plm_inspect_close(plm_inspect **in);
 
 /* ---- the runtime ---- */
 
-enum plm_mode { PLM_MODE_STARTING, PLM_MODE_UP, PLM_MODE_DRAINING, PLM_MODE_STOPPED };
+enum plm_mode { PLM_MODE_STARTING, PLM_MODE_UP, PLM_MODE_STOPPING, PLM_MODE_STOPPED };
 const char *plm_mode_name(int mode); /* "up"; "?": no such mode */
 
 typedef struct plm_runtime_row {

@@ -100,7 +100,7 @@ void status_read(const struct tables *t, plm_status *ret)
 		.memory_return_free = t->control->memory_rules.return_free,
 		.memory_short = sh_load(&t->control->memory_state) == MEMORY_SHORT,
 		.uptime_ms = tables_ms(t),
-		.draining = sh_load(&t->control->mode) == MODE_DRAINING,
+		.stopping = sh_load(&t->control->mode) == MODE_STOPPING,
 		.paused = (sh_peek(&t->control->admission) & ADMISSION_PAUSED) != 0,
 		.closed = (sh_peek(&t->control->admission) & ADMISSION_CLOSED) != 0 };
 	snprintf(s.name, sizeof s.name, "%.*s", (int)sizeof t->control->name - 1, t->control->name);

@@ -392,7 +392,7 @@ static int submit_check_open(const struct plm *rt)
 	const struct control *c = rt->tables.control;
 	if (rt->help || nested_inside(rt))
 		return 0;
-	if (sh_load(&c->mode) == MODE_DRAINING)
+	if (sh_load(&c->mode) == MODE_STOPPING)
 		return why(-ESHUTDOWN,
 		    "the runtime is being stopped and takes no new tasks; "
 		    "`plmctl resume` takes the stop back");

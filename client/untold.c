@@ -42,7 +42,9 @@ static void untold_push(struct plm *rt)
 {
 	struct untold *u = &rt->untold;
 	uint32_t n = atomic_load_explicit(&u->n, memory_order_relaxed);
-	uint32_t sent = n ? tell_scheduler(&rt->tables, rt->self, u->hint, n, true) : 0;
+	if (n == 0) /* told by another thread; or never noted, and `hint` is NULL */
+		return;
+	uint32_t sent = tell_scheduler(&rt->tables, rt->self, u->hint, n, true);
 	memmove(u->hint, u->hint + sent, (n - sent) * sizeof *u->hint);
 	atomic_store_explicit(&u->n, n - sent, memory_order_release);
 }

@@ -177,7 +177,7 @@ static int admission_ends_already(const struct manager *m)
 }
 
 /* The kernel tells the peer's pid as of its connect; the socket is still open, so the pid still
- * names the peer. A draining runtime admits clients, too, to look, to cancel tasks, to take the
+ * names the peer. A stopping runtime admits clients, too, to look, to cancel tasks, to take the
  * stop back or to end the runtime at once; the mode refuses submissions (client/submit.c). */
 static int admission_admit(struct manager *m, int socket, const struct door_request *hello)
 {
@@ -305,9 +305,9 @@ void admission_client_died(struct manager *m, uint32_t slot)
 static int admission_set(struct manager *m, const char *verb)
 {
 	uint32_t now = sh_peek(&m->tables.control->admission);
-	if (m->draining && strcmp(verb, DOOR_RESUME) == 0)
+	if (m->stopping && strcmp(verb, DOOR_RESUME) == 0)
 		return mode_take_back(m);
-	if (m->draining)
+	if (m->stopping)
 		return why(-ESHUTDOWN,
 		    "the runtime is being stopped: accepted tasks run, new ones are refused; "
 		    "`plmctl resume` takes the stop back");
@@ -357,7 +357,7 @@ void admission_request(struct manager *m, uint32_t slot)
 		break;
 	case DOOR_STOP:
 		answer_client(m, slot, request.number, 0, "");
-		mode_drain(m);
+		mode_stop(m);
 		break;
 	case DOOR_STOP_NOW:
 		answer_client(m, slot, request.number, 0, "");

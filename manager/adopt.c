@@ -31,10 +31,10 @@ int adopt_tables(struct manager *m)
 	self->pid = getpid();
 	self->start_time = process_start_time(getpid());
 	self->joined_ns = clock_ns();
-	/* A new boot ends a drain, because a user wants the runtime; the guard goes on with the
-	 * drain. */
-	m->draining = m->options->again && sh_load(&m->tables.control->mode) == MODE_DRAINING;
-	if (!m->draining)
+	/* A new boot takes a stop back, because a user wants the runtime; the guard goes on with
+	 * the stop. */
+	m->stopping = m->options->again && sh_load(&m->tables.control->mode) == MODE_STOPPING;
+	if (!m->stopping)
 		sh_store(&m->tables.control->mode, MODE_UP);
 	return 0;
 }

@@ -116,7 +116,7 @@ void death_of_member(struct manager *m, uint32_t slot)
 	m->slot[slot].pidfd = -1;
 	char end[96];
 	death_describe_end(status, end, sizeof end);
-	if (kind == KIND_SCHEDULER && m->draining && orderly)
+	if (kind == KIND_SCHEDULER && m->stopping && orderly)
 		mode_end(m);
 	else if (!m->ending && kind == KIND_WORKER && orderly &&
 	    process_state(word) == PROCESS_LEAVING)

@@ -191,10 +191,10 @@ static void manager_on_signal(struct manager *m)
 {
 	struct signalfd_siginfo info;
 	while (read(m->signals, &info, sizeof info) == sizeof info) {
-		if (m->draining)
+		if (m->stopping)
 			mode_end(m);
 		else
-			mode_drain(m);
+			mode_stop(m);
 	}
 }
 
@@ -205,7 +205,7 @@ static void manager_announce(struct manager *m)
 	    m->options->name, (int)getpid(), staff_workers(m));
 	while (write(m->ready, line, (size_t)n) < 0 && errno == EINTR)
 		;
-	if (!m->draining)
+	if (!m->stopping)
 		sh_store(&m->tables.control->mode, MODE_UP);
 	m->announced = true;
 	if (journal_slot(&m->tables)) /* modules are loaded: time to queue tasks of earlier boots */
@@ -220,7 +220,7 @@ static void manager_announce(struct manager *m)
 
 static void manager_announce_if_complete(struct manager *m)
 {
-	bool stops = m->ending || m->abandoned || (m->draining && !m->adopts);
+	bool stops = m->ending || m->abandoned || (m->stopping && !m->adopts);
 	if (!m->announced && !stops && !m->loader.boot_due && members_all_live(m))
 		manager_announce(m);
 }

@@ -56,7 +56,7 @@ struct manager {
 	struct backoff scheduler, workers, journal;
 
 	bool announced; /* the ready line is out */
-	bool draining, ending, failed;
+	bool stopping, ending, failed;
 	bool abandoned;           /* the boot failed; the adopted runtime goes on */
 	bool journal_dismissed;   /* the last member was told to end */
 	uint32_t failures;        /* of members, before the ready line */

@@ -38,7 +38,7 @@ void members_wake(struct manager *m)
 	/* A dead scheduler holds no truth, so the process slot is free at once: the successor
 	 * derives everything again. */
 	process_step(scheduler, &word, PROCESS_FREE); /* refused unless the process slot is DEAD */
-	members_changed(&m->tables);
+	processes_changed(&m->tables);
 	members_wake_everybody(m);
 }
 

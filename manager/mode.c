@@ -20,17 +20,17 @@ static void mode_give_up_modules(struct manager *m)
 	m->loader.boot_due = 0;
 }
 
-void mode_drain(struct manager *m)
+void mode_stop(struct manager *m)
 {
-	if (m->draining || m->ending)
+	if (m->stopping || m->ending)
 		return;
 	log_info(
 	    "stopping: no new tasks, accepted tasks run; a second signal ends the runtime at once");
-	m->draining = true;
+	m->stopping = true;
 	mode_give_up_modules(m);
 	notify_say(m->notify, "STOPPING=1\nSTATUS=stopping: accepted tasks run\n");
 	sh_store(&m->tables.control->admission, 0); /* accepted tasks run, also after a pause */
-	sh_store(&m->tables.control->mode, MODE_DRAINING);
+	sh_store(&m->tables.control->mode, MODE_STOPPING);
 	event_bump(&m->tables.process[SLOT_SCHEDULER].event);
 }
 
@@ -44,7 +44,7 @@ int mode_take_back(struct manager *m)
 		    "the runtime is being stopped, and its service manager was told: start the "
 		    "runtime again when it has ended");
 	log_info("the stop was taken back: the runtime goes on and takes tasks");
-	m->draining = false;
+	m->stopping = false;
 	sh_store(&m->tables.control->mode, m->announced ? MODE_UP : MODE_STARTING);
 	event_bump(&m->tables.process[SLOT_SCHEDULER].event);
 	return 0;

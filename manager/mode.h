@@ -1,4 +1,4 @@
-/* mode.h - whether the runtime takes tasks, drains, or ends; whether the queue rests.
+/* mode.h - whether the runtime takes tasks, stops, or ends; whether the queue rests.
  *
  * Where: the manager alone writes the words in the control page.  Blocks: never.
  * Death of the manager: the words stay, and the next manager obeys (adopt.c). */
@@ -9,8 +9,8 @@
 
 struct manager;
 
-void mode_drain(struct manager *m);    /* no new tasks; the accepted tasks run, then the end */
-int mode_take_back(struct manager *m); /* ends the drain; 0, -ESHUTDOWN */
+void mode_stop(struct manager *m);     /* no new tasks; the accepted tasks run, then the end */
+int mode_take_back(struct manager *m); /* of a stop; 0, -ESHUTDOWN */
 void mode_admit(struct manager *m, uint32_t admission); /* ADMISSION_ bits */
 void mode_end(struct manager *m);
 void mode_fail(struct manager *m); /* ends; plm exits as after a failed boot */

@@ -27,8 +27,8 @@ static const char help_after[] =
     "Started by a recipe of make -jN (behind +), plm has one worker, and more as tasks\n"
     "wait and the jobserver of that make has tokens; not with --daemon, nor with\n"
     "`env -u MAKEFLAGS plm`.\n"
-    "SIGTERM or SIGINT drains the queue, then ends the runtime; a second signal ends it\n"
-    "at once.\n"
+    "SIGTERM or SIGINT lets the accepted tasks run, then ends the runtime; a second\n"
+    "signal ends the runtime at once.\n"
     "Exit codes: 0 stopped, 64 usage, 73 could not boot, 75 a runtime of this name is up.\n";
 
 void options_print_help(const char *form)

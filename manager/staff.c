@@ -177,7 +177,7 @@ void staff_ask_to_leave(struct manager *m, uint32_t slot)
 	struct process *p = &m->tables.process[slot];
 	uint64_t word = sh_load(&p->state);
 	if (process_step(p, &word, PROCESS_LEAVING)) {
-		members_changed(&m->tables); /* the scheduler takes back the queued tasks */
+		processes_changed(&m->tables); /* the scheduler takes back the queued tasks */
 		process_bump(&m->tables, slot);
 	}
 }

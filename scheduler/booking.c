@@ -49,7 +49,7 @@ static bool booking_waits_for_relief(const struct scheduler *s, uint32_t process
 
 static bool booking_is_kept(const struct scheduler *s, uint32_t process)
 {
-	uint64_t booked = s->member[process].booked;
+	uint64_t booked = s->worker_process[process].booked;
 	return booked && !(booked == BOOKED_FOR_NOBODY && spares_is_due(s, process));
 }
 
@@ -60,7 +60,7 @@ static bool booking_is_better(const struct scheduler *s, uint32_t a, uint32_t b,
 	bool a_idle = ready_outstanding(s, a) == 0, b_idle = ready_outstanding(s, b) == 0;
 	if (a_idle != b_idle)
 		return a_idle;
-	return (s->member[a].worker == worker) > (s->member[b].worker == worker);
+	return (s->worker_process[a].worker == worker) > (s->worker_process[b].worker == worker);
 }
 
 /* A process of the worker, or of any worker of this kind; 0 none. */
@@ -69,9 +69,9 @@ static uint32_t booking_find_process(
 {
 	uint32_t best = 0;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
-		const struct member *m = &s->member[p];
-		if (m->generation == 0 || m->leaving || booking_is_kept(s, p) ||
-		    booking_process(s, p)->worker_kind != kind || (own && m->worker != worker) ||
+		const struct worker_process *w = &s->worker_process[p];
+		if (w->generation == 0 || w->leaving || booking_is_kept(s, p) ||
+		    booking_process(s, p)->worker_kind != kind || (own && w->worker != worker) ||
 		    booking_waits_for_relief(s, p))
 			continue;
 		if (!best || booking_is_better(s, p, best, worker))
@@ -102,7 +102,7 @@ static void booking_count_processes(const struct scheduler *s, uint32_t ret[WORK
 {
 	memset(ret, 0, WORKER_KINDS_MAX * sizeof ret[0]);
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (s->member[p].generation && !s->member[p].leaving &&
+		if (s->worker_process[p].generation && !s->worker_process[p].leaving &&
 		    !booking_process(s, p)->spare)
 			ret[booking_process(s, p)->worker_kind % WORKER_KINDS_MAX]++;
 }
@@ -202,7 +202,7 @@ static bool booking_begin(struct scheduler *s, const struct heap_entry *task,
 	uint64_t gpus = s->t->control->kind[kind].amount[RESOURCE_GPUS] / AMOUNT_UNIT;
 	amounts_gpus(s, worker, gpus, demand->amount[RESOURCE_GPUS], &b->gpus);
 	b->reserved_main = main;
-	s->member[main].booked = b->ref; /* the word of the main process is written last */
+	s->worker_process[main].booked = b->ref; /* the word of the main process is written last */
 	return true;
 }
 
@@ -234,7 +234,7 @@ static bool booking_try_to_begin(struct scheduler *s, const struct heap_entry *t
 static bool booking_all_keep_still(const struct scheduler *s, const struct booking *b)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (s->member[p].generation && s->member[p].booked == b->ref &&
+		if (s->worker_process[p].generation && s->worker_process[p].booked == b->ref &&
 		    p != b->reserved_main && !seats_keeps_still(s, p))
 			return false;
 	return true;
@@ -266,9 +266,9 @@ static void booking_move_main(struct scheduler *s, struct booking *b)
 	if (!waits_unserved(s, old) || !other || waits_unserved(s, other))
 		return;
 	b->reserved_main = other;
-	s->member[other].booked = b->ref;
+	s->worker_process[other].booked = b->ref;
 	if (b->main == 0) {
-		s->member[old].booked = sh_load(&booking_process(s, old)->booked);
+		s->worker_process[old].booked = sh_load(&booking_process(s, old)->booked);
 		return;
 	}
 	booking_add_process(s, b, other, true);
@@ -280,7 +280,7 @@ static void booking_move_main(struct scheduler *s, struct booking *b)
 static void booking_move_still(struct scheduler *s, struct booking *b)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t) && b->main == 0; p++) {
-		if (!s->member[p].generation || s->member[p].booked != b->ref ||
+		if (!s->worker_process[p].generation || s->worker_process[p].booked != b->ref ||
 		    p == b->reserved_main || !waits_unserved(s, p))
 			continue;
 		uint32_t other = booking_find_process(s, b->worker, b->kind, false);
@@ -406,7 +406,7 @@ static void booking_adopt_main(
 		.reserved_main = process,
 		.seats = booking_cpus_of(demand),
 		.demand = demand,
-		.worker = s->member[process].worker,
+		.worker = s->worker_process[process].worker,
 		.kind = p->worker_kind % WORKER_KINDS_MAX,
 		.way = sh_peek(&p->booked_way) - 1,
 		.gpus = sh_peek(&p->booked_gpus),
@@ -422,7 +422,7 @@ void booking_adopt(struct scheduler *s, uint32_t process)
 	uint32_t way = sh_peek(&booking_process(s, process)->booked_way);
 	const struct record *r = ref ? record_lookup(s->t, ref, &word) : NULL;
 	const struct terms *terms = r ? terms_at(s->t->terms, r->terms) : NULL;
-	s->member[process].booked = ref;
+	s->worker_process[process].booked = ref;
 	if (terms && way > 0 && way <= terms->alternatives && way <= ALTERNATIVES_MAX &&
 	    !state_settled(word_state(word)) && !seats_find(s, ref))
 		booking_adopt_main(s, process, ref, word, &terms->alternative[way - 1]);
@@ -432,7 +432,7 @@ static uint32_t booking_processes_of(const struct scheduler *s, const struct boo
 {
 	uint32_t n = 0;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		n += s->member[p].generation && s->member[p].booked == b->ref;
+		n += s->worker_process[p].generation && s->worker_process[p].booked == b->ref;
 	return n;
 }
 
@@ -451,7 +451,8 @@ static struct booking *booking_short(struct scheduler *s, uint32_t kind)
 void booking_welcome(struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
-		if (!s->member[p].generation || s->member[p].booked != BOOKED_AT_BIRTH)
+		if (!s->worker_process[p].generation ||
+		    s->worker_process[p].booked != BOOKED_AT_BIRTH)
 			continue;
 		struct booking *b = booking_process(s, p)->spare
 		    ? NULL
@@ -469,9 +470,10 @@ void booking_welcome(struct scheduler *s)
 static void booking_free_unclaimed(struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (s->member[p].generation && s->member[p].booked &&
-		    s->member[p].booked != BOOKED_FOR_NOBODY && !lent_to(s->member[p].booked) &&
-		    !seats_find(s, s->member[p].booked))
+		if (s->worker_process[p].generation && s->worker_process[p].booked &&
+		    s->worker_process[p].booked != BOOKED_FOR_NOBODY &&
+		    !lent_to(s->worker_process[p].booked) &&
+		    !seats_find(s, s->worker_process[p].booked))
 			seats_free(s, p);
 	s->bookings.adopted = true;
 }

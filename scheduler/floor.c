@@ -73,14 +73,14 @@ static bool floor_waits_behind(
 static bool floor_is_quick(const struct scheduler *s, uint32_t process)
 {
 	uint32_t average_ns = sh_peek(&s->t->process[process].average_ns);
-	return average_ns && average_ns <= QUICK_NS && !s->member[process].stuck;
+	return average_ns && average_ns <= QUICK_NS && !s->worker_process[process].stuck;
 }
 
 /* The ring of a quick worker is in order unless the floor has risen since it was last read. */
 static bool floor_has_outranking(const struct scheduler *s, uint32_t process, uint32_t rank)
 {
-	const struct member *m = &s->member[process];
-	if (m->generation == 0 || m->leaving || ready_outstanding(s, process) < 2)
+	const struct worker_process *w = &s->worker_process[process];
+	if (w->generation == 0 || w->leaving || ready_outstanding(s, process) < 2)
 		return false;
 	bool quick = floor_is_quick(s, process);
 	return (s->floor.raised || !quick) && floor_waits_behind(s, process, rank, quick);

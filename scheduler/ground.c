@@ -30,7 +30,7 @@ void scheduler_ring_manager(struct scheduler *s)
 
 void scheduler_signal(struct scheduler *s, uint32_t process, int signal)
 {
-	const struct member *m = &s->member[process];
-	if (m->generation && m->pidfd >= 0)
-		syscall(SYS_pidfd_send_signal, m->pidfd, signal, NULL, 0);
+	const struct worker_process *w = &s->worker_process[process];
+	if (w->generation && w->pidfd >= 0)
+		syscall(SYS_pidfd_send_signal, w->pidfd, signal, NULL, 0);
 }

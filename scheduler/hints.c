@@ -1,14 +1,14 @@
-/* hints.c - what members tell. Each hint says "look at record i"; the state of the record decides.
- * A hint for a former life of the record, a doubled hint, or nonsense from a broken client changes
- * nothing. */
+/* hints.c - what other processes tell. Each hint says "look at record i"; the state of the record
+ * decides. A hint for a former life of the record, a doubled hint, or nonsense from a broken client
+ * changes nothing. */
 #include "scheduler/scheduler.h"
 #include "tables/grace.h"
 
-enum { DRAIN_BATCH = UP_RING_ENTRIES < 256 ? UP_RING_ENTRIES / 2 : 128, DRAIN_ROUNDS = 8 };
+enum { READ_BATCH = UP_RING_ENTRIES < 256 ? UP_RING_ENTRIES / 2 : 128, READ_ROUNDS = 8 };
 
 /* A sleeping producer is woken after a whole batch read from a full ring. A whole batch must still
  * come, however much of the ring was read before it was full. */
-_Static_assert(UP_RING_ENTRIES >= 2 * DRAIN_BATCH - 1, "behind part of a batch comes a whole one");
+_Static_assert(UP_RING_ENTRIES >= 2 * READ_BATCH - 1, "behind part of a batch comes a whole one");
 
 static void hints_on_submitted(struct scheduler *s, uint32_t index, uint64_t word)
 {
@@ -101,11 +101,11 @@ static void hints_on(struct scheduler *s, uint32_t process, uint64_t hint)
 /* Take hints off the ring only after handling them: then a dropped hold is dropped even if the
  * scheduler dies here. Reading a hint twice is harmless: each hint names the current state, or a
  * past life. */
-static uint32_t hints_drain_ring(struct scheduler *s, uint32_t process)
+static uint32_t hints_read_ring(struct scheduler *s, uint32_t process)
 {
-	uint64_t hints[DRAIN_BATCH];
+	uint64_t hints[READ_BATCH];
 	struct ring ring = ring_up(s->t, process);
-	uint32_t n = ring_look(&ring, hints, DRAIN_BATCH), done = 0;
+	uint32_t n = ring_look(&ring, hints, READ_BATCH), done = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		if (i + 4 < n)
 			__builtin_prefetch(
@@ -123,33 +123,33 @@ static uint32_t hints_drain_ring(struct scheduler *s, uint32_t process)
 	}
 	ring_done(&ring, n - done);
 	/* After meeting a full ring, the producer sleeps on its own event. */
-	if (n == DRAIN_BATCH)
+	if (n == READ_BATCH)
 		process_post_all(s->t, process);
 	return n;
 }
 
-void hints_drain_one(struct scheduler *s, uint32_t process)
+void hints_read_one(struct scheduler *s, uint32_t process)
 {
 	/* Bounded: a ring is emptied within its size unless the producer lives and pushes on. */
-	for (uint32_t i = 0; i <= UP_RING_ENTRIES / DRAIN_BATCH; i++) {
-		uint32_t n = hints_drain_ring(s, process);
+	for (uint32_t i = 0; i <= UP_RING_ENTRIES / READ_BATCH; i++) {
+		uint32_t n = hints_read_ring(s, process);
 		graph_spread(s);
-		if (n < DRAIN_BATCH)
+		if (n < READ_BATCH)
 			return;
 	}
 }
 
 /* Takes some hints from each ring, so that a flood from one client keeps nobody waiting. */
-static uint32_t hints_drain_some(struct scheduler *s, uint32_t process)
+static uint32_t hints_read_some(struct scheduler *s, uint32_t process)
 {
 	uint32_t n = 0, last;
 	uint32_t rounds = 0;
 	do {
-		last = hints_drain_ring(s, process);
+		last = hints_read_ring(s, process);
 		n += last;
-	} while (last == DRAIN_BATCH && ++rounds < DRAIN_ROUNDS);
+	} while (last == READ_BATCH && ++rounds < READ_ROUNDS);
 	/* Not emptied: ring for the producer, which rings no second time. */
-	if (last == DRAIN_BATCH)
+	if (last == READ_BATCH)
 		sh_or(&s->t->control->rung[process / 64], (uint64_t)1 << process % 64);
 	nested_look(s, process);
 	room_refresh(s, process);
@@ -162,14 +162,14 @@ static uint64_t hints_take_bells(shared64 *bells)
 	return sh_peek(bells) ? sh_swap(bells, 0, "bells") : 0;
 }
 
-uint32_t hints_drain(struct scheduler *s)
+uint32_t hints_read(struct scheduler *s)
 {
 	uint32_t n = 0;
 	for (uint32_t word = 0; word < tables_slots(s->t) / PROCESSES_STEP; word++) {
 		uint64_t rung = hints_take_bells(&s->t->control->rung[word]) |
 		    hints_take_bells(&s->t->control->quiet[word]);
 		for (; rung; rung &= rung - 1)
-			n += hints_drain_some(s, word * 64 + (uint32_t)__builtin_ctzll(rung));
+			n += hints_read_some(s, word * 64 + (uint32_t)__builtin_ctzll(rung));
 	}
 	graph_spread(s);
 	place_flush(s);

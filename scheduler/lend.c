@@ -23,7 +23,7 @@ enum {
 
 static uint64_t lend_word_of(const struct scheduler *s, uint32_t process)
 {
-	return s->member[process].generation ? sh_load(&s->t->process[process].lent) : 0;
+	return s->worker_process[process].generation ? sh_load(&s->t->process[process].lent) : 0;
 }
 
 /* ---- a look ---- */
@@ -35,12 +35,12 @@ static void lend_count(struct scheduler *s)
 	memset(l->still, 0, sizeof l->still);
 	l->any = l->queued = false;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
-		uint32_t borrower = lent_to(s->member[p].booked);
+		uint32_t borrower = lent_to(s->worker_process[p].booked);
 		uint64_t lent = lend_word_of(s, p);
-		l->queued |=
-		    s->member[p].generation && ready_outstanding(s, p) > 1 && ready_has_queue(s, p);
+		l->queued |= s->worker_process[p].generation && ready_outstanding(s, p) > 1 &&
+		    ready_has_queue(s, p);
 		l->any |= borrower || lent_claim(lent) || lent_wants(lent);
-		if (!borrower || borrower >= s->t->limits.processes || s->member[p].leaving)
+		if (!borrower || borrower >= s->t->limits.processes || s->worker_process[p].leaving)
 			continue;
 		l->seats[borrower]++;
 		l->still[borrower] += seats_keeps_still(s, p);
@@ -57,10 +57,10 @@ static bool lend_tasks_wait(const struct scheduler *s)
 
 static bool lend_is_idle(const struct scheduler *s, uint32_t process)
 {
-	const struct member *m = &s->member[process];
+	const struct worker_process *w = &s->worker_process[process];
 	const struct process *p = &s->t->process[process];
-	return m->generation && !m->leaving && !m->booked && !p->spare &&
-	    s->room.team[m->worker].hall == HALL_CPU && !sh_load(&p->running) &&
+	return w->generation && !w->leaving && !w->booked && !p->spare &&
+	    s->room.team[w->worker].hall == HALL_CPU && !sh_load(&p->running) &&
 	    !sh_load(&p->waiting_ns) && ready_outstanding(s, process) == 0;
 }
 
@@ -74,8 +74,8 @@ static uint32_t lend_find_idle(const struct scheduler *s)
 
 bool lend_has_of(const struct scheduler *s, uint32_t worker)
 {
-	for (uint32_t p = s->room.team[worker].first; p; p = s->member[p].next)
-		if (lent_to(s->member[p].booked))
+	for (uint32_t p = s->room.team[worker].first; p; p = s->worker_process[p].next)
+		if (lent_to(s->worker_process[p].booked))
 			return true;
 	return false;
 }
@@ -155,7 +155,8 @@ static enum use lend_use_of(const struct scheduler *s, uint32_t process)
 
 static bool lend_is_lent_to(const struct scheduler *s, uint32_t process, uint32_t borrower)
 {
-	return lent_to(s->member[process].booked) == borrower && !s->member[process].leaving;
+	return lent_to(s->worker_process[process].booked) == borrower &&
+	    !s->worker_process[process].leaving;
 }
 
 /* The process of least use to the borrower. */
@@ -195,8 +196,8 @@ static bool lend_another_is_first(const struct scheduler *s, uint32_t borrower)
 {
 	uint32_t has = lent_claim(lend_word_of(s, borrower));
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (p != borrower && !s->member[p].leaving && lent_wants(lend_word_of(s, p)) &&
-		    lent_claim(lend_word_of(s, p)) < has)
+		if (p != borrower && !s->worker_process[p].leaving &&
+		    lent_wants(lend_word_of(s, p)) && lent_claim(lend_word_of(s, p)) < has)
 			return true;
 	return false;
 }
@@ -211,7 +212,7 @@ static bool lend_settle(struct scheduler *s, uint32_t borrower, bool wait)
 		lend_set_limit(s, borrower, lend_word_of(s, borrower), 0);
 	uint64_t lent = lend_word_of(s, borrower);
 	uint32_t claim = lent_claim(lent), still = s->loans.still[borrower];
-	bool may_have = lent_wants(lent) && !wait && !s->member[borrower].leaving;
+	bool may_have = lent_wants(lent) && !wait && !s->worker_process[borrower].leaving;
 	if (s->loans.seats[borrower] <= claim)
 		return false;
 	if (!may_have || lend_another_is_first(s, borrower))
@@ -230,7 +231,7 @@ static uint32_t lend_first_to_get(const struct scheduler *s)
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
 		uint64_t lent = lend_word_of(s, p);
 		uint32_t claim = lent_claim(lent), most = claim ? 2 * claim : 1;
-		if (!lent_wants(lent) || s->member[p].leaving || s->loans.seats[p] >= most)
+		if (!lent_wants(lent) || s->worker_process[p].leaving || s->loans.seats[p] >= most)
 			continue;
 		if (!best || s->loans.seats[p] < s->loans.seats[best])
 			best = p;

@@ -15,8 +15,8 @@ enum {
 static uint32_t near_maker(const struct scheduler *s, uint64_t word)
 {
 	uint32_t process = word_owner(word);
-	bool worker = process < s->t->limits.processes && s->member[process].generation;
-	return worker ? s->member[process].worker : POLICY_NOBODY;
+	bool worker = process < s->t->limits.processes && s->worker_process[process].generation;
+	return worker ? s->worker_process[process].worker : POLICY_NOBODY;
 }
 
 _Static_assert(sizeof(struct arg_future) + sizeof(uint32_t) > RECORD_INLINE_ARGS,

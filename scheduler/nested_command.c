@@ -37,9 +37,9 @@ static void nested_choose(struct scheduler *s, uint32_t host)
 				sh_load(&s->t->process[best].waiting_ns))
 				best = p;
 		}
-	if (s->member[host].sleeper == best)
+	if (s->worker_process[host].sleeper == best)
 		return;
-	s->member[host].sleeper = best;
+	s->worker_process[host].sleeper = best;
 	room_refresh(s, host);
 }
 
@@ -51,7 +51,7 @@ void nested_look(struct scheduler *s, uint32_t process)
 	if (inside == 0 || process_kind(sh_load(&p->state)) != KIND_CLIENT)
 		return;
 	nested_set_bit(s, process, waits_host(s, process) != 0);
-	if (host < s->t->limits.processes && s->member[host].generation)
+	if (host < s->t->limits.processes && s->worker_process[host].generation)
 		nested_choose(s, host);
 }
 
@@ -68,6 +68,6 @@ void nested_forget(struct scheduler *s, uint32_t process)
 		return;
 	nested_set_bit(s, process, false);
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (s->member[p].generation && s->member[p].sleeper == process)
+		if (s->worker_process[p].generation && s->worker_process[p].sleeper == process)
 			nested_choose(s, p);
 }

@@ -89,8 +89,9 @@ static void place_avoid_failed(
     struct scheduler *s, const struct heap_entry *task, uint32_t *process)
 {
 	uint64_t word = sh_load(&record_at(s->t, task->id)->state);
-	if (word_attempt(word) && record_failed_by(s->t, word) == s->member[*process].worker)
-		room_choose_other(s, s->member[*process].worker, process);
+	if (word_attempt(word) &&
+	    record_failed_by(s->t, word) == s->worker_process[*process].worker)
+		room_choose_other(s, s->worker_process[*process].worker, process);
 }
 
 /* Takes the next task by priority and turn, or a due task; none while a higher task is unclaimed.
@@ -164,7 +165,7 @@ static void place_send_picks(struct scheduler *s, struct pick *picks, uint32_t n
 static void place_wake_blocked(struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (s->member[p].generation && sh_load(&s->t->process[p].waiting_ns))
+		if (s->worker_process[p].generation && sh_load(&s->t->process[p].waiting_ns))
 			process_post_all(s->t, p);
 }
 
@@ -217,8 +218,8 @@ void place_tell_demand(struct scheduler *s)
 {
 	uint32_t wait = heap_length(&s->t->task_heap) || !shelf_empty(s) || seats_pending(s);
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t) && !wait; p++)
-		wait =
-		    s->member[p].generation && ready_outstanding(s, p) > 1 && ready_has_queue(s, p);
+		wait = s->worker_process[p].generation && ready_outstanding(s, p) > 1 &&
+		    ready_has_queue(s, p);
 	wait = wait && !(s->admission & ADMISSION_PAUSED);
 	if (sh_peek(&s->t->control->tasks_wait) == wait)
 		return;
@@ -232,7 +233,7 @@ bool place_idle(const struct scheduler *s)
 	if (heap_length(&s->t->task_heap) || !shelf_empty(s) || s->bookings.n)
 		return false;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (s->member[p].generation && ready_outstanding(s, p))
+		if (s->worker_process[p].generation && ready_outstanding(s, p))
 			return false;
 	return true;
 }

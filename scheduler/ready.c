@@ -12,7 +12,7 @@
 
 enum {
 	QUEUE_LOOK = 64,
-	WITHDRAWN_A_ROUND = 4,
+	NOTED_AGAIN_A_ROUND = 4,
 };
 
 static size_t ready_bytes(const struct scheduler *s)
@@ -22,10 +22,10 @@ static size_t ready_bytes(const struct scheduler *s)
 
 int ready_open(struct scheduler *s)
 {
-	/* Between two flushes each record becomes READY once, and each ring is withdrawn a few
-	 * times. Untouched pages cost nothing. */
+	/* Between two flushes each record becomes READY once, and the hints of each ring
+	 * are noted again a few times. Untouched pages cost nothing. */
 	s->ready.room = s->t->limits.records +
-	    WITHDRAWN_A_ROUND * s->t->limits.processes * (DOWN_RING_ENTRIES + 1);
+	    NOTED_AGAIN_A_ROUND * s->t->limits.processes * (DOWN_RING_ENTRIES + 1);
 	void *list = mmap(NULL, ready_bytes(s), PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (list == MAP_FAILED)

@@ -221,17 +221,17 @@ static void repair_records(struct scheduler *s, uint32_t dead)
 	free_flush(s);
 }
 
-static void repair_forget_member(struct scheduler *s, uint32_t process)
+static void repair_forget_worker(struct scheduler *s, uint32_t process)
 {
-	struct member *m = &s->member[process];
-	if (m->generation == 0)
+	struct worker_process *w = &s->worker_process[process];
+	if (w->generation == 0)
 		return;
-	if (m->pidfd >= 0)
-		close(m->pidfd);
+	if (w->pidfd >= 0)
+		close(w->pidfd);
 	seats_gone(s, process);
 	room_leave(s, process);
 	ready_note_again(s, process);
-	*m = (struct member){ .pidfd = -1 };
+	*w = (struct worker_process){ .pidfd = -1 };
 }
 
 /* Recovers every lock held by the dead process now, not at its next use. A lock held by another
@@ -258,8 +258,8 @@ static void repair_bury(struct scheduler *s, uint32_t process)
 	ring_fill_holes(
 	    &up, hint_make(HINT_NONE, 0)); /* a thread died in a push, others pushed behind it */
 	repair_heal_locks(s);
-	hints_drain_one(s, process);
-	repair_forget_member(s, process);
+	hints_read_one(s, process);
+	repair_forget_worker(s, process);
 	spares_forget(s, process);
 	nested_forget(s, process);
 	if (sh_load(&p->unclean) || process_kind(word) != KIND_CLIENT)
@@ -273,7 +273,7 @@ static void repair_bury(struct scheduler *s, uint32_t process)
 	process_step(p, &word, PROCESS_FREE);
 }
 
-/* ---- members ---- */
+/* ---- worker processes ---- */
 
 /* Open the pidfd first: then the check of the start time proves the pid is still the same process.
  */
@@ -289,12 +289,12 @@ static int repair_pidfd_of(const struct process *p)
 
 static void repair_meet_worker(struct scheduler *s, uint32_t process, uint64_t word)
 {
-	struct member *m = &s->member[process];
+	struct worker_process *w = &s->worker_process[process];
 	struct process *p = &s->t->process[process];
-	if (m->generation)
-		repair_forget_member(s, process);
-	*m = (struct member){ .generation = process_generation(word) };
-	m->pidfd = repair_pidfd_of(p);
+	if (w->generation)
+		repair_forget_worker(s, process);
+	*w = (struct worker_process){ .generation = process_generation(word) };
+	w->pidfd = repair_pidfd_of(p);
 	/* A former scheduler may have died while writing hints into this ring, or before waking the
 	 * worker. */
 	struct ring down = ring_down(s->t, process);
@@ -318,9 +318,9 @@ static void repair_look_at_worker(struct scheduler *s, uint32_t process, uint64_
 	bool leaving = process_state(word) == PROCESS_LEAVING;
 	if (!leaving && process_state(word) != PROCESS_LIVE)
 		return;
-	if (s->member[process].generation != process_generation(word))
+	if (s->worker_process[process].generation != process_generation(word))
 		repair_meet_worker(s, process, word);
-	if (leaving && !s->member[process].leaving)
+	if (leaving && !s->worker_process[process].leaving)
 		repair_retire_worker(s, process);
 }
 

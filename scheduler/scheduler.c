@@ -21,8 +21,8 @@ static int scheduler_allocate(struct scheduler *s)
 	size_t bytes = scheduler_settled_bytes(s);
 	void *list = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	s->member = calloc(s->t->limits.processes, sizeof s->member[0]);
-	if (list == MAP_FAILED || !s->member)
+	s->worker_process = calloc(s->t->limits.processes, sizeof s->worker_process[0]);
+	if (list == MAP_FAILED || !s->worker_process)
 		return why(-ENOMEM, "no memory for a scheduler of %u tasks", s->t->limits.records);
 	s->settled.record = list;
 	int r = owed_open(s);
@@ -63,7 +63,7 @@ void scheduler_close(struct scheduler *s)
 	owed_close(s);
 	ready_close(s);
 	munmap(s->settled.record, scheduler_settled_bytes(s));
-	free(s->member);
+	free(s->worker_process);
 	shelf_close(s);
 }
 
@@ -103,7 +103,7 @@ uint32_t scheduler_step(struct scheduler *s)
 	room_follow_policy(s);
 	spares_begin(s);
 	scheduler_see_room_wanted(s);
-	uint32_t done = hints_drain(s);
+	uint32_t done = hints_read(s);
 	done += scheduler_enforce_limits(s);
 	done += repair_owed(s);
 	done += leave_look(s);
@@ -167,11 +167,11 @@ static void scheduler_rest(struct scheduler *s)
 	sh_poke(&s->me->beat_ns, clock_coarse_ns());
 }
 
-/* Draining ends with the last task; a scan makes sure of it, as a client may just have submitted
- * another. */
-static bool scheduler_drained(const struct scheduler *s)
+/* In a stopping runtime the scheduler ends with the last task. Scan the records, since a client may
+ * just have submitted another task. */
+static bool scheduler_may_end(const struct scheduler *s)
 {
-	return sh_load(&s->t->control->mode) == MODE_DRAINING && place_idle(s) &&
+	return sh_load(&s->t->control->mode) == MODE_STOPPING && place_idle(s) &&
 	    repair_all_settled(s);
 }
 
@@ -181,7 +181,7 @@ void scheduler_run(struct scheduler *s)
 	    sh_load(&s->t->control->mode) != MODE_STOPPED) {
 		if (scheduler_step(s))
 			continue;
-		if (scheduler_drained(s))
+		if (scheduler_may_end(s))
 			return;
 		scheduler_rest(s);
 	}

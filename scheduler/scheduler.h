@@ -1,7 +1,7 @@
 /* scheduler.h - the role that orders, places and repairs.
  *
  * Where: one process, in process slot 1; in tests, a thread. The scheduler loads no user code.
- * The scheduler drains hints, resolves dependencies (graph.c), keeps the task heap, gives tasks to
+ * The scheduler reads hints, resolves dependencies (graph.c), keeps the task heap, gives tasks to
  * workers (place.c), frees records nobody holds (free.c), and cleans up after the dead (repair.c).
  * The scheduler alone writes `uses`, the hold bits of visible records, and the words of records
  * with a dead owner. The lock of the graph is shared with workers (tables/edges.h).
@@ -18,14 +18,14 @@
 int scheduler_open(struct scheduler *s, struct tables *t);
 /* Runs one round; returns 0 when nothing was done. */
 uint32_t scheduler_step(struct scheduler *s);
-/* Runs until s->stop, until the end of the runtime, or, when draining, until the last task settles.
- */
+/* Runs until s->stop or the end of the runtime; while the runtime is stopping, until the last task
+ * settles. */
 void scheduler_run(struct scheduler *s);
 void scheduler_close(struct scheduler *s);
 
 /* ---- hints.c ---- */
-uint32_t hints_drain(struct scheduler *s);
-void hints_drain_one(struct scheduler *s, uint32_t process);
+uint32_t hints_read(struct scheduler *s);
+void hints_read_one(struct scheduler *s, uint32_t process);
 
 /* ---- repair.c ---- */
 void repair_look(struct scheduler *s); /* after a change of the process table */

@@ -23,7 +23,7 @@ void seats_keep(struct scheduler *s, uint32_t process, uint64_t booked, uint32_t
 	sh_poke(&p->booked_way, way);
 	sh_poke(&p->booked_gpus, gpus);
 	sh_store(&p->booked, booked, "booked, kept");
-	s->member[process].booked = booked;
+	s->worker_process[process].booked = booked;
 	room_refresh(s, process);
 	ready_note_again(s, process); /* the process claims nothing else from now on */
 	process_post(s->t, process);
@@ -40,7 +40,7 @@ void seats_free(struct scheduler *s, uint32_t process)
 	struct process *p = &s->t->process[process];
 	uint64_t nobody = p->spare ? BOOKED_FOR_NOBODY : 0;
 	sh_store(&p->booked, nobody, "booked, freed");
-	s->member[process].booked = nobody;
+	s->worker_process[process].booked = nobody;
 	room_refresh(s, process);
 	process_post(s->t, process); /* the process may keep a successor, or steal, again */
 }
@@ -48,7 +48,7 @@ void seats_free(struct scheduler *s, uint32_t process)
 bool seats_keeps_still(const struct scheduler *s, uint32_t process)
 {
 	const struct process *p = &s->t->process[process];
-	return sh_load(&p->booked_seen) == s->member[process].booked;
+	return sh_load(&p->booked_seen) == s->worker_process[process].booked;
 }
 
 /* ---- the end of a booking ---- */
@@ -59,10 +59,10 @@ void seats_end(struct scheduler *s, struct booking *b)
 	uint32_t main = b->main;
 	size_t younger = (size_t)(&s->bookings.booking[--s->bookings.n] - b);
 	memmove(b, b + 1, younger * sizeof *b); /* keeps the order of beginning */
-	if (main && s->member[main].booked == ref)
+	if (main && s->worker_process[main].booked == ref)
 		seats_free(s, main);
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (s->member[p].generation && s->member[p].booked == ref)
+		if (s->worker_process[p].generation && s->worker_process[p].booked == ref)
 			seats_free(s, p);
 }
 
@@ -82,9 +82,10 @@ void seats_returned(struct scheduler *s, uint64_t ref, uint64_t word)
 
 void seats_gone(struct scheduler *s, uint32_t process)
 {
-	struct booking *b =
-	    s->member[process].booked ? seats_find(s, s->member[process].booked) : NULL;
-	s->member[process].booked = 0;
+	struct booking *b = s->worker_process[process].booked
+	    ? seats_find(s, s->worker_process[process].booked)
+	    : NULL;
+	s->worker_process[process].booked = 0;
 	if (!b)
 		return;
 	if (process == b->main || process == b->reserved_main)
@@ -105,7 +106,7 @@ static bool seats_begins_no_more(const struct scheduler *s, uint32_t process, ui
  * task perhaps begun stays booked until the task settles or the process is gone. */
 void seats_retires(struct scheduler *s, uint32_t process)
 {
-	uint64_t ref = s->member[process].booked;
+	uint64_t ref = s->worker_process[process].booked;
 	const struct booking *b = ref ? seats_find(s, ref) : NULL;
 	if (!b || (process == b->main && !seats_begins_no_more(s, process, ref)))
 		return;

@@ -43,12 +43,12 @@ static bool spares_is_away(const struct scheduler *s, uint32_t process)
 
 static bool spares_serves(const struct scheduler *s, uint32_t process)
 {
-	return s->member[process].generation && !s->member[process].leaving;
+	return s->worker_process[process].generation && !s->worker_process[process].leaving;
 }
 
 static bool spares_rests(const struct scheduler *s, uint32_t process)
 {
-	return s->member[process].booked == BOOKED_FOR_NOBODY;
+	return s->worker_process[process].booked == BOOKED_FOR_NOBODY;
 }
 
 bool spares_may_relieve(const struct scheduler *s, uint32_t process)
@@ -61,14 +61,14 @@ bool spares_may_relieve(const struct scheduler *s, uint32_t process)
 static uint32_t spares_count_at_work(const struct scheduler *s, uint32_t worker)
 {
 	uint32_t n = 0;
-	for (uint32_t p = s->room.team[worker].first; p; p = s->member[p].next)
+	for (uint32_t p = s->room.team[worker].first; p; p = s->worker_process[p].next)
 		n += !spares_rests(s, p) && !spares_is_away(s, p);
 	return n;
 }
 
 bool spares_is_due(const struct scheduler *s, uint32_t process)
 {
-	uint32_t worker = s->member[process].worker;
+	uint32_t worker = s->worker_process[process].worker;
 	return spares_rests(s, process) && spares_serves(s, process) &&
 	    spares_count_at_work(s, worker) < s->room.view[worker].slots;
 }
@@ -78,7 +78,7 @@ static void spares_set_rest(struct scheduler *s, uint32_t process, bool rest)
 {
 	uint64_t booked = rest ? BOOKED_FOR_NOBODY : 0;
 	sh_store(&spares_process_at(s, process)->booked, booked);
-	s->member[process].booked = booked;
+	s->worker_process[process].booked = booked;
 	room_refresh(s, process);
 	if (rest)
 		ready_note_again(s, process);
@@ -89,10 +89,10 @@ static void spares_set_rest(struct scheduler *s, uint32_t process, bool rest)
 static void spares_stop_surplus(struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
-		const struct member *m = &s->member[p];
-		if (spares_serves(s, p) && spares_process_at(s, p)->spare && !m->booked &&
+		const struct worker_process *w = &s->worker_process[p];
+		if (spares_serves(s, p) && spares_process_at(s, p)->spare && !w->booked &&
 		    !spares_is_away(s, p) &&
-		    spares_count_at_work(s, m->worker) > s->room.view[m->worker].slots)
+		    spares_count_at_work(s, w->worker) > s->room.view[w->worker].slots)
 			spares_set_rest(s, p, true);
 	}
 }
@@ -126,7 +126,7 @@ static void spares_fetch_all_awaited(struct scheduler *s)
 {
 	scheduler_lock_heap(&s->t->task_heap);
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
-		uint32_t sleeper = s->member[p].generation ? waits_sleeper(s, p) : 0;
+		uint32_t sleeper = s->worker_process[p].generation ? waits_sleeper(s, p) : 0;
 		if (sleeper)
 			spares_fetch_awaited(s, sleeper);
 	}
@@ -187,7 +187,7 @@ static void spares_see_worker(struct scheduler *s, uint32_t process, struct scen
 	}
 	if (!spares_rests(s, process) && !waits_unserved(s, process)) {
 		scene->at_work++;
-		scene->idle += outstanding == 0 && s->member[process].booked == 0;
+		scene->idle += outstanding == 0 && s->worker_process[process].booked == 0;
 		scene->queued += outstanding > 1 ? outstanding - 1 : 0;
 	}
 }
@@ -212,8 +212,9 @@ static void spares_see(struct scheduler *s, struct scene *ret)
 
 static bool spares_team_is_idle(const struct scheduler *s, uint32_t worker)
 {
-	for (uint32_t p = s->room.team[worker].first; p; p = s->member[p].next)
-		if (!s->member[p].booked && !waits_unserved(s, p) && !ready_outstanding(s, p))
+	for (uint32_t p = s->room.team[worker].first; p; p = s->worker_process[p].next)
+		if (!s->worker_process[p].booked && !waits_unserved(s, p) &&
+		    !ready_outstanding(s, p))
 			return true;
 	return false;
 }
@@ -223,7 +224,7 @@ static void spares_make_room(struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
 		if (tables_relieved(s->t, p) && !waits_unserved(s, p) &&
-		    clock_ns() - s->member[p].waited_ns >= ROOM_NS) {
+		    clock_ns() - s->worker_process[p].waited_ns >= ROOM_NS) {
 			spares_set_relief(s, p, false);
 			return;
 		}
@@ -239,7 +240,7 @@ static bool spares_is_to_be_relieved(
 		return false;
 	return scene->idle == 0 ||
 	    ((!shelf_empty(s) || seats_pending(s)) &&
-		!spares_team_is_idle(s, s->member[process].worker));
+		!spares_team_is_idle(s, s->worker_process[process].worker));
 }
 
 /* Asks for as many spares as tasks are queued, less the spares being born. */
@@ -254,7 +255,7 @@ static void spares_ask(struct scheduler *s, const struct scene *scene)
 			spares_make_room(s);
 		if (s->relief.bits >= s->t->control->spares)
 			return;
-		s->member[p].waited_ns = scene->now_ns;
+		s->worker_process[p].waited_ns = scene->now_ns;
 		spares_set_relief(s, p, true);
 		coming++;
 	}
@@ -263,12 +264,12 @@ static void spares_ask(struct scheduler *s, const struct scene *scene)
 static void spares_dismiss(struct scheduler *s, const struct scene *scene)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
-		struct member *m = &s->member[p];
+		struct worker_process *w = &s->worker_process[p];
 		if (!tables_relieved(s->t, p))
 			continue;
-		if (waits_unserved(s, p) || m->waited_ns == 0)
-			m->waited_ns = scene->now_ns;
-		if (!spares_serves(s, p) || scene->now_ns - m->waited_ns >= LINGER_NS)
+		if (waits_unserved(s, p) || w->waited_ns == 0)
+			w->waited_ns = scene->now_ns;
+		if (!spares_serves(s, p) || scene->now_ns - w->waited_ns >= LINGER_NS)
 			spares_set_relief(s, p, false);
 	}
 }
@@ -293,8 +294,8 @@ static bool spares_nobody_goes_on(const struct scheduler *s, const struct scene 
 	if (!scene->queued || !scene->waiting || scene->at_work || scene->joining)
 		return false;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (s->member[p].generation &&
-		    ((s->member[p].leaving && !waits_unserved(s, p)) ||
+		if (s->worker_process[p].generation &&
+		    ((s->worker_process[p].leaving && !waits_unserved(s, p)) ||
 			spares_awaits_a_pause(s, p)))
 			return false;
 	return scene->all_spares >= s->t->control->spares || scene->free == 0;

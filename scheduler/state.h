@@ -15,7 +15,7 @@ enum { FREED_BATCH = 256, READY_BATCH = 256, SETTLED_PER_RECORD = 2, DUE_MAX = 2
 
 /* The scheduler's knowledge of a worker process. Hints to a process stay in its down ring until the
  * process has dealt with them. */
-struct member {
+struct worker_process {
 	uint32_t generation;    /* 0: no worker process here */
 	uint32_t worker;        /* its number */
 	uint32_t next;          /* the next process of the same worker, 0 none */
@@ -90,7 +90,7 @@ struct hall { /* workers of a class with room, in no order */
 };
 
 struct team {           /* all processes of a worker */
-	uint32_t first; /* first process, 0 none; chained by member.next */
+	uint32_t first; /* first process, 0 none; chained by worker_process.next */
 	uint32_t place; /* 1 + position in its hall, 0: no room */
 	enum hall_name hall;
 };
@@ -193,12 +193,12 @@ struct relief {             /* spares.c */
 struct scheduler {
 	struct tables *t;
 	struct process *me;
-	struct member *member; /* [processes] */
-	int manager;           /* eventfd, wakes the manager; -1 in tests with threads */
-	uint64_t changes;      /* of the process table, as last seen */
-	uint32_t admission;    /* ADMISSION_ bits of the round */
-	uint64_t turn;         /* latest turn of a placed or settled task */
-	uint64_t requeued;     /* tasks of dead workers queued again */
+	struct worker_process *worker_process; /* [processes] */
+	int manager;        /* eventfd, wakes the manager; -1 in tests with threads */
+	uint64_t changes;   /* of the process table, as last seen */
+	uint32_t admission; /* ADMISSION_ bits of the round */
+	uint64_t turn;      /* latest turn of a placed or settled task */
+	uint64_t requeued;  /* tasks of dead workers queued again */
 	struct room room;
 	struct ready ready;
 	struct settled settled;

@@ -40,13 +40,13 @@ uint32_t waits_host(const struct scheduler *s, uint32_t process)
 	    sh_load(&p->waiting_ns) == 0)
 		return 0;
 	uint32_t host = tables_host(s->t, p);
-	return host && s->member[host].generation ? host : 0;
+	return host && s->worker_process[host].generation ? host : 0;
 }
 
 /* Looks again: the command may have ended since. */
 uint32_t waits_nested(const struct scheduler *s, uint32_t process)
 {
-	uint32_t sleeper = s->member[process].sleeper;
+	uint32_t sleeper = s->worker_process[process].sleeper;
 	return sleeper && waits_host(s, sleeper) == process ? sleeper : 0;
 }
 

@@ -1,6 +1,6 @@
 /* worker_room.c - which workers have room, in the order of the policy in force.
  *
- * A worker has a process for each cpu (a member here). The ring of a process may hold some 20 us of
+ * A worker has a worker process for each cpu. The ring of a process may hold some 20 us of
  * work at the recent pace (process_depth): hundreds of tiny tasks, one long task. Policies count
  * with the free share of this depth.
  *
@@ -23,19 +23,19 @@ enum {
 	WEIGHT_OF_GENERATION = 2,
 };
 
-static bool room_is_idle(const struct member *m)
+static bool room_is_idle(const struct worker_process *w)
 {
-	return m->depth > 0 && m->room == m->depth;
+	return w->depth > 0 && w->room == w->depth;
 }
 
-static uint32_t room_share_of(const struct member *m)
+static uint32_t room_share_of(const struct worker_process *w)
 {
-	if (m->room == 0)
+	if (w->room == 0)
 		return 0;
-	uint32_t share = (uint32_t)((uint64_t)m->room * POLICY_SLOT / m->depth);
-	if (!m->awake)
+	uint32_t share = (uint32_t)((uint64_t)w->room * POLICY_SLOT / w->depth);
+	if (!w->awake)
 		share >>= ASLEEP_SHIFT;
-	else if (!m->brisk && !room_is_idle(m))
+	else if (!w->brisk && !room_is_idle(w))
 		share >>= SLOW_SHIFT;
 	return share ? share : 1;
 }
@@ -85,43 +85,43 @@ static void room_reorder(struct scheduler *s, uint32_t worker)
 /* Under the worker heap's lock. */
 static void room_rekey(struct scheduler *s, uint32_t process)
 {
-	struct member *m = &s->member[process];
-	s->room.brisk -= m->brisk;
-	m->awake = process_awake(s->t, process);
-	m->brisk = m->awake && !m->stuck && m->depth >= BRISK_DEPTH;
-	s->room.brisk += m->brisk;
-	uint32_t share = room_share_of(m);
-	s->room.view[m->worker].free += share - (uint64_t)m->share;
-	m->share = share;
-	room_reorder(s, m->worker);
+	struct worker_process *w = &s->worker_process[process];
+	s->room.brisk -= w->brisk;
+	w->awake = process_awake(s->t, process);
+	w->brisk = w->awake && !w->stuck && w->depth >= BRISK_DEPTH;
+	s->room.brisk += w->brisk;
+	uint32_t share = room_share_of(w);
+	s->room.view[w->worker].free += share - (uint64_t)w->share;
+	w->share = share;
+	room_reorder(s, w->worker);
 }
 
 static uint32_t room_count(struct scheduler *s, uint32_t process)
 {
-	struct member *m = &s->member[process];
+	struct worker_process *w = &s->worker_process[process];
 	uint32_t outstanding = ready_outstanding(s, process);
-	s->room.blocked -= m->blocked;
-	m->depth = waits_nested(s, process) ? 0 : process_depth(&s->t->process[process]);
-	m->room = m->depth > outstanding && !m->booked ? m->depth - outstanding : 0;
-	s->room.fresh |= m->depth == 0 &&
-	    !m->blocked; /* perhaps the process looked before the task was queued */
-	m->blocked = m->depth == 0;
-	s->room.blocked += m->blocked;
+	s->room.blocked -= w->blocked;
+	w->depth = waits_nested(s, process) ? 0 : process_depth(&s->t->process[process]);
+	w->room = w->depth > outstanding && !w->booked ? w->depth - outstanding : 0;
+	s->room.fresh |= w->depth == 0 &&
+	    !w->blocked; /* perhaps the process looked before the task was queued */
+	w->blocked = w->depth == 0;
+	s->room.blocked += w->blocked;
 	return outstanding;
 }
 
 void room_refresh(struct scheduler *s, uint32_t process)
 {
-	struct member *m = &s->member[process];
-	if (m->generation == 0)
+	struct worker_process *w = &s->worker_process[process];
+	if (w->generation == 0)
 		return;
 	uint32_t outstanding = room_count(s, process);
-	if (m->leaving)
+	if (w->leaving)
 		return;
 	scheduler_lock_heap(&s->t->worker_heap);
 	room_rekey(s, process);
 	heap_unlock(&s->t->worker_heap);
-	if (m->depth == 0 && outstanding > 1)
+	if (w->depth == 0 && outstanding > 1)
 		ready_note_again(
 		    s, process); /* its task sleeps in a wait: other workers may have the rest */
 }
@@ -132,7 +132,7 @@ void room_join(struct scheduler *s, uint32_t process)
 {
 	const struct process *p = &s->t->process[process];
 	const struct control *c = s->t->control;
-	struct member *m = &s->member[process];
+	struct worker_process *w = &s->worker_process[process];
 	uint32_t worker = p->worker % WORKERS_MAX;
 	const struct worker_kind *kind = &c->kind[p->worker_kind % WORKER_KINDS_MAX];
 	struct policy_worker *view = &s->room.view[worker];
@@ -140,8 +140,8 @@ void room_join(struct scheduler *s, uint32_t process)
 	view->slots = kind->cpus ? kind->cpus : 1;
 	view->weight = WEIGHT_OF_GENERATION * kind->generation;
 	view->node = sh_peek(&p->node);
-	m->worker = worker;
-	m->next = s->room.team[worker].first;
+	w->worker = worker;
+	w->next = s->room.team[worker].first;
 	s->room.team[worker].first = process;
 	s->room.spares += p->spare != 0;
 	s->room.team[worker].hall = kind->amount[RESOURCE_GPUS] ? HALL_GPU : HALL_CPU;
@@ -150,26 +150,26 @@ void room_join(struct scheduler *s, uint32_t process)
 /* From now on the process gets nothing. */
 static void room_unseat(struct scheduler *s, uint32_t process)
 {
-	const struct member *m = &s->member[process];
-	uint32_t *link = &s->room.team[m->worker].first;
-	s->room.brisk -= m->brisk;
+	const struct worker_process *w = &s->worker_process[process];
+	uint32_t *link = &s->room.team[w->worker].first;
+	s->room.brisk -= w->brisk;
 	while (*link != process && *link != 0)
-		link = &s->member[*link].next;
-	*link = m->next;
+		link = &s->worker_process[*link].next;
+	*link = w->next;
 	scheduler_lock_heap(&s->t->worker_heap);
-	s->room.view[m->worker].free -= m->share;
-	room_reorder(s, m->worker);
+	s->room.view[w->worker].free -= w->share;
+	room_reorder(s, w->worker);
 	heap_unlock(&s->t->worker_heap);
 }
 
 void room_leave(struct scheduler *s, uint32_t process)
 {
-	struct member *m = &s->member[process];
+	struct worker_process *w = &s->worker_process[process];
 	s->loans.any = true; /* the process may have been lent */
-	s->room.blocked -= m->blocked;
+	s->room.blocked -= w->blocked;
 	s->room.spares -= s->t->process[process].spare != 0;
-	m->blocked = false;
-	if (!m->leaving)
+	w->blocked = false;
+	if (!w->leaving)
 		room_unseat(s, process);
 }
 
@@ -178,7 +178,7 @@ void room_leave(struct scheduler *s, uint32_t process)
 void room_retire(struct scheduler *s, uint32_t process)
 {
 	room_unseat(s, process);
-	s->member[process].leaving = true;
+	s->worker_process[process].leaving = true;
 }
 
 void room_rebuild(struct scheduler *s)
@@ -207,12 +207,12 @@ uint32_t room_choose_among(struct scheduler *s, const uint32_t *workers, uint32_
 bool room_choose_other(struct scheduler *s, uint32_t worker, uint32_t *ret)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++) {
-		const struct member *m = &s->member[p];
-		if (m->generation == 0 || m->leaving || m->worker == worker)
+		const struct worker_process *w = &s->worker_process[p];
+		if (w->generation == 0 || w->leaving || w->worker == worker)
 			continue;
 		room_count(s, p);
 		room_rekey(s, p);
-		if (!room_is_idle(m))
+		if (!room_is_idle(w))
 			continue;
 		*ret = p;
 		return true;
@@ -236,9 +236,10 @@ static uint32_t room_choose_worker(struct scheduler *s, enum hall_name name)
 uint32_t room_process_of(const struct scheduler *s, uint32_t worker)
 {
 	uint32_t best = s->room.team[worker].first;
-	for (uint32_t p = best; p; p = s->member[p].next) {
-		const struct member *m = &s->member[p], *b = &s->member[best];
-		if (m->share > b->share || (m->share == b->share && m->last_turn > b->last_turn))
+	for (uint32_t p = best; p; p = s->worker_process[p].next) {
+		const struct worker_process *w = &s->worker_process[p],
+					    *b = &s->worker_process[best];
+		if (w->share > b->share || (w->share == b->share && w->last_turn > b->last_turn))
 			best = p;
 	}
 	return best;
@@ -253,18 +254,18 @@ bool room_choose(struct scheduler *s, uint32_t *ret)
 		if (worker == POLICY_NOBODY)
 			return false;
 		*ret = room_process_of(s, worker);
-		const struct member *m = &s->member[*ret];
-		if (m->awake == process_awake(s->t, *ret))
-			return m->awake || !s->room.policy->thrifty || s->room.brisk < s->room.crew;
+		const struct worker_process *w = &s->worker_process[*ret];
+		if (w->awake == process_awake(s->t, *ret))
+			return w->awake || !s->room.policy->thrifty || s->room.brisk < s->room.crew;
 		room_rekey(s, *ret); /* parked since, or woken */
 	}
 }
 
 void room_take(struct scheduler *s, uint32_t process)
 {
-	struct member *m = &s->member[process];
-	m->room--;
-	m->last_turn = s->room.view[m->worker].last_turn = ++s->room.turns;
+	struct worker_process *w = &s->worker_process[process];
+	w->room--;
+	w->last_turn = s->room.view[w->worker].last_turn = ++s->room.turns;
 	process_set_awake(s->t, process, true); /* awake as soon as the hints are sent */
 	room_rekey(s, process);
 }
@@ -287,15 +288,15 @@ void room_follow_policy(struct scheduler *s)
 
 /* ---- given to a worker, and not started ---- */
 
-static bool room_serves(const struct member *m)
+static bool room_serves(const struct worker_process *w)
 {
-	return m->generation && !m->leaving;
+	return w->generation && !w->leaving;
 }
 
 static bool room_somebody_is_idle(const struct scheduler *s)
 {
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (room_serves(&s->member[p]) && room_is_idle(&s->member[p]))
+		if (room_serves(&s->worker_process[p]) && room_is_idle(&s->worker_process[p]))
 			return true;
 	return false;
 }
@@ -304,16 +305,16 @@ static bool room_somebody_is_idle(const struct scheduler *s)
  * sleeps in a wait, or the task is long. Other workers may have the tasks behind. */
 static bool room_look_at(struct scheduler *s, uint32_t process, bool wanted)
 {
-	struct member *m = &s->member[process];
+	struct worker_process *w = &s->worker_process[process];
 	struct ring ring = ring_down(s->t, process);
 	uint32_t position = ring_position(&ring), outstanding = ready_outstanding(s, process);
 	bool queued = outstanding > 1 || (outstanding && sh_peek(&s->t->process[process].blocked));
-	bool was_stuck = m->stuck;
-	m->stuck = outstanding && position == m->seen_position;
-	m->seen_position = position;
-	if (m->stuck && queued && (wanted || floor_is_ignored(s, process)))
+	bool was_stuck = w->stuck;
+	w->stuck = outstanding && position == w->seen_position;
+	w->seen_position = position;
+	if (w->stuck && queued && (wanted || floor_is_ignored(s, process)))
 		ready_note_again(s, process);
-	if (m->stuck && !was_stuck)
+	if (w->stuck && !was_stuck)
 		s->room.newly_stuck++;
 	room_refresh(s, process);
 	return queued;
@@ -325,7 +326,7 @@ void room_look_for_stuck(struct scheduler *s)
 	bool queued = heap_length(&s->t->task_heap) > 0;
 	s->room.newly_stuck = 0;
 	for (uint32_t p = SLOT_FIRST_MEMBER; p < tables_slots(s->t); p++)
-		if (room_serves(&s->member[p]))
+		if (room_serves(&s->worker_process[p]))
 			queued |= room_look_at(s, p, wanted);
 	if (!s->room.newly_stuck)
 		s->room.crew = SPIN_CROWD * s->t->control->cores;

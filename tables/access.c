@@ -178,7 +178,7 @@ void process_bump(struct tables *t, uint32_t process)
 			event_bump(&t->process[process].waiter[i].event);
 }
 
-void members_changed(struct tables *t)
+void processes_changed(struct tables *t)
 {
 	sh_add(&t->control->changes, 1);
 	process_post(t, SLOT_SCHEDULER);

@@ -32,7 +32,7 @@ struct limits {             /* chosen at boot, then fixed */
 	uint64_t store_bytes; /* all arenas */
 };
 
-enum runtime_mode { MODE_STARTING, MODE_UP, MODE_DRAINING, MODE_STOPPED };
+enum runtime_mode { MODE_STARTING, MODE_UP, MODE_STOPPING, MODE_STOPPED };
 
 enum { /* bits of control.admission: restrictions while the runtime is up */
 	ADMISSION_PAUSED =
@@ -339,7 +339,7 @@ uint32_t tell_scheduler(
     struct tables *t, uint32_t process, const uint64_t *hints, uint32_t n, bool wake);
 
 /* A process joined or died: makes the scheduler look at the process table. */
-void members_changed(struct tables *t);
+void processes_changed(struct tables *t);
 
 /* Wakes p if its role sleeps. The caller has published; process_post() does the fence. */
 void process_post(struct tables *t, uint32_t process);

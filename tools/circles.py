@@ -3,13 +3,14 @@
 
     circles.py [BUILD [FOLDER ...]]
 
-BUILD is the folder of the release objects (build/release if missing). FOLDER ... are the folders to
-judge; without any, all are.
+Run from the top of the tree. BUILD is the folder of the release objects (build/release if missing).
+FOLDER ... are the folders to judge; without any, all are.
 
 Two files are in one circle if each reaches the other by calls, over any number of files between. A
 reader has to understand all files of a circle together, so a circle has at most LIMIT files. The
 edges come from nm: a symbol that one object needs and another object of the same folder defines.
-Calls within a file, and through function pointers, do not count.
+Calls within a file, and through function pointers, do not count. An object without a source is
+skipped: an older build made it from a file that is renamed now.
 
 Prints the largest circle of each folder; exit code 1 if a judged one is larger than LIMIT.
 """
@@ -30,10 +31,19 @@ def symbols(path):
     return defined, {names[-1] for names in fields if names[-2] in UNDEFINED}
 
 
-def calls(folder):
+def sources_built(build, folder):
+    """The sources of a folder of the tree that have an object."""
+    listed = sorted(os.listdir(os.path.join(build, folder)))
+    built = [name[:-2] + ".c" for name in listed if name.endswith(".o")]
+    return [name for name in built if os.path.exists(os.path.join(folder, name))]
+
+
+def calls(build, folder):
     """File -> files of the same folder that it calls."""
-    objects = sorted(name for name in os.listdir(folder) if name.endswith(".o"))
-    table = {name[:-2] + ".c": symbols(os.path.join(folder, name)) for name in objects}
+    table = {
+        name: symbols(os.path.join(build, folder, name[:-2] + ".o"))
+        for name in sources_built(build, folder)
+    }
     home = {symbol: name for name, (defined, _) in table.items() for symbol in defined}
     return {
         name: sorted({home[symbol] for symbol in needed if symbol in home} - {name})
@@ -65,18 +75,18 @@ def folders(build):
     skipped = {"tests", "bench", "verify", "examples"}
     for root, below, files in os.walk(build):
         below[:] = sorted(name for name in below if root != build or name not in skipped)
-        if any(name.endswith(".o") for name in files):
-            yield root
+        folder = os.path.relpath(root, build)
+        if any(name.endswith(".o") for name in files) and sources_built(build, folder):
+            yield folder
 
 
 def main():
     build = sys.argv[1] if len(sys.argv) > 1 else "build/release"
     judged = sys.argv[2:]
     offences, any_folder = 0, False
-    for root in folders(build):
+    for name in folders(build):
         any_folder = True
-        circle = largest_circle(calls(root))
-        name = os.path.relpath(root, build)
+        circle = largest_circle(calls(build, name))
         too_large = len(circle) > LIMIT and (not judged or name in judged)
         offences += too_large
         files = ": " + " ".join(circle) if len(circle) > 1 else ""

@@ -24,7 +24,8 @@
 # 4. At most four files of a folder call each other in a circle (tools/circles.py): a reader has to
 #    understand the files of a circle together.
 #
-# Wants the release objects (make layers builds them). Every offence is a line; exit code 1 if there
+# Wants the release objects (make layers builds them). An object without a source is skipped: an
+# older build made it from a file that is renamed now. Every offence is a line; exit code 1 if there
 # is any.
 set -u
 objects=build/release
@@ -88,7 +89,7 @@ done
 
 while read -r place header; do
 	case $header in
-	plm.h | client/plm.h | worker/probe.h | race.h) ;;
+	plm.h | client/plm.h | worker/probe.h | race.h | gauge.h | given.h) ;;
 	plm_inspect.h | client/plm_inspect.h) ;;
 	*) offence "$place includes $header: it may see what a user sees, the two doors" ;;
 	esac
@@ -118,6 +119,8 @@ done < <(includes cli/*.[ch] cli/*/*.[ch] dump/*.[ch])
 # OBJECT SYMBOL, a line an undefined symbol
 undefined() {
 	for object in "$@"; do
+		source=${object#"$objects"/}
+		[ -f "${source%.o}.c" ] || continue
 		nm -u "$object" | sed "s|^ *U \\([A-Za-z0-9_]*\\).*|$object \\1|"
 	done
 }

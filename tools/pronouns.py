@@ -28,7 +28,7 @@ def prose_of(path):
     if path.endswith(".md"):
         text = re.sub(r"```.*?```", " ", text, flags=re.S)
         return re.sub(r"`[^`\n]*`", " ", text)
-    if path.endswith((".c", ".h")):
+    if path.endswith((".c", ".h", ".pml")):
         literals = r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\''
         found = re.findall(literals + r"|/\*.*?\*/|//[^\n]*", text, flags=re.S)
         return " ".join(piece for piece in found if piece[0] == "/")
@@ -56,7 +56,7 @@ def files():
             listed = subprocess.run(
                 command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False
             ).stdout
-    wanted = re.compile(r"\.([ch]|md|py|sh|mk)$|^Makefile$|^\.ci/run$")
+    wanted = re.compile(r"\.([ch]|pml|md|py|sh|mk)$|^Makefile$|^\.ci/run$")
     return sorted(
         path
         for path in listed.split("\n")

@@ -1,34 +1,17 @@
 #include "worker/recycle.h"
 
-#include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/tree.h"
 #include "worker/worker.h"
 
 #define LOOK_AGAIN_NS (100 * NS_PER_MS)
 
-/* Resident bytes less the shared bytes: values read in place belong to the store. 0: unknown. */
-static uint64_t recycle_private_bytes(void)
-{
-	char text[128];
-	unsigned long long all, resident, shared;
-	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	ssize_t n = read(fd, text, sizeof text - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = 0;
-	if (sscanf(text, "%llu %llu %llu", &all, &resident, &shared) != 3 || resident < shared)
-		return 0;
-	return (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 void recycle_begin(struct worker *w)
 {
 	if (w->recycling.growth && w->private_at_first == 0)
-		w->private_at_first = recycle_private_bytes();
+		w->private_at_first = tree_private_bytes(getpid());
 }
 
 static bool recycle_has_grown(struct worker *w)
@@ -36,7 +19,7 @@ static bool recycle_has_grown(struct worker *w)
 	if (w->recycling.growth == 0 || w->now_ns < w->growth_look_ns)
 		return false;
 	w->growth_look_ns = w->now_ns + LOOK_AGAIN_NS;
-	uint64_t now = recycle_private_bytes();
+	uint64_t now = tree_private_bytes(getpid());
 	return now > w->private_at_first && now - w->private_at_first >= w->recycling.growth;
 }
 
@@ -50,6 +33,6 @@ void recycle_if_due(struct worker *w)
 	if (process_step(me, &word, PROCESS_LEAVING)) {
 		log_info("leaves after %llu tasks%s", (unsigned long long)tasks,
 		    worn ? "" : ", its memory has grown");
-		members_changed(&w->rt.tables); /* hints in front of our worker go to others */
+		processes_changed(&w->rt.tables); /* hints in front of our worker go to others */
 	}
 }

@@ -11,14 +11,14 @@
 
 enum { HELP_DEPTH_MAX = 64, AVERAGE_SHARE = 8 };
 
-/* Worth a wake: somebody waits for the effect of the report, or tasks are queued and we have room,
- * or the runtime drains and our task may have been the last. Otherwise the scheduler would only
- * tidy up, which can wait until the scheduler is awake anyhow. */
+/* Wake the scheduler if a client waits for the effect of the report, if queued tasks could use our
+ * room, or if the runtime is stopping and our task may have been the last. Otherwise the scheduler
+ * would only tidy up, which can wait until the scheduler is awake anyhow. */
 static bool run_task_report_is_urgent(const struct worker *w)
 {
 	const struct tables *t = &w->rt.tables;
 	return w->urgent || heap_length(&t->task_heap) > 0 ||
-	    sh_peek(&t->control->mode) == MODE_DRAINING;
+	    sh_peek(&t->control->mode) == MODE_STOPPING;
 }
 
 /* If the ring is full, handle_tell() sleeps, which calls worker_report() again

@@ -55,7 +55,7 @@ static uint64_t graph_starpu_run(const struct graph *graph)
 	size_t n = make_all(graph, task);
 	starpu_task_wait_for_all();
 	uint64_t end = clock_ns();
-	starpu_pause(); /* at rest while other contestants are measured */
+	starpu_pause(); /* rest while other contestants are measured */
 	for (size_t i = 0; i < n; i++)
 		starpu_task_destroy(task[i]);
 	free(task);

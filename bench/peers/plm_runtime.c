@@ -1,9 +1,9 @@
-/* plm_runtime - plm as one contestant among the others: the default build, the default options.
+/* plm_runtime - plm as a contestant: the default build, the default options.
  *
  *	plm_runtime PLM [MODULE [STORE [place]]]
  *
- * With the module of the benchmarks it answers `touch`, in a store of the given size. With `place`
- * the object's bytes are not copied in: they were written where they lie. */
+ * With the module of the benchmarks the contestant answers `touch`, in a store of the given size.
+ *With `place` the client writes the bytes of the object in place, so no copy is measured. */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>

@@ -4,25 +4,26 @@
     python3 tests/programs/faults.py [--bin .] [--seconds N] [--seed N] [--only SCENARIO] [--call NAME] [-v]
 
 Scenarios:
-    boot     plm and all it forks
-    client   plmctl comes in, submits, gets
+    boot     plm and all its children boot
+    client   plmctl connects, submits, gets
     command  a runtime under faults starts commands
-    adopt    the next plm goes on with a runtime whose manager was killed
+    adopt    the next plm adopts a runtime whose manager was killed
     put      a client lets the store grow
     result   a worker lets the store grow
     pool     the manager forks more workers
     module   the manager has a module loaded
     start    workers, alone under faults, start commands
-    stop     all processes, by plmctl stop or SIGTERM
-    guard    the guard starts a manager again that was killed
-    end      no call fails: at the n-th one of its boot the manager is told to end by SIGTERM
+    stop     all processes end, by plmctl stop or SIGTERM
+    guard    the guard starts a killed manager again
+    end      no call fails: at the n-th call of the boot SIGTERM tells the manager to end
 
-Each call fails with each error that it may, once, and from the n-th use on. What must come of it:
-success, or an end with a word on stderr; in time; and afterwards a runtime that works and holds
-nothing, or nothing of it: no process, no name in /dev/shm, no file in its directory.
+Each call fails with each of its possible errors: once at the n-th use, and at all uses from the
+n-th on. The program must succeed, or end with a message on stderr, in time. Afterwards the runtime
+works and holds nothing; or the runtime has left no process, no name in /dev/shm, no file in its
+directory.
 
-strace makes the calls fail. The cases are taken by turns, one of each scenario, in it one of each call
-and error: --seconds ends the run early, after as many of each.
+strace makes the calls fail. The cases come in turn, one of each scenario, and within a scenario one
+of each call and error, so a run ended early by --seconds has tried as many cases of each.
 """
 
 import argparse
@@ -39,7 +40,7 @@ import tempfile
 import time
 
 PATIENCE_S = 30
-USES_MAX = 200  # of one call in one process
+USES_MAX = 200  # uses of one call in one process
 ERRORS = {
     "accept4": ["EMFILE", "ECONNABORTED"],
     "bind": ["EADDRINUSE", "EACCES"],
@@ -91,7 +92,7 @@ ERRORS = {
 }
 
 
-ONCE = ("EINTR", "EIO", "SIGTERM")  # for ever they would mean endless signals, or no file system
+ONCE = ("EINTR", "EIO", "SIGTERM")  # repeated, these would be endless signals, or no file system
 
 
 class Wrong(Exception):
@@ -261,7 +262,7 @@ class Place:
         return [status["manager_pid"], status["scheduler_pid"], *self.workers().values()]
 
     def expect_sound(self):
-        """Nobody holds anything, and every structure says so."""
+        """No process holds a future, and every structure is sound and empty."""
         done = subprocess.run(
             [f"{self.bin}/plmdump", "check"], capture_output=True, text=True, env=self.environment
         )
@@ -327,7 +328,7 @@ class Place:
 
     def close(self):
         if self.plm:
-            while self.processes(): # a manager may have forked another one meanwhile
+            while self.processes(): # a manager may have forked a process meanwhile
                 for process in self.processes():
                     try:
                         os.kill(int(process.split()[1]), signal.SIGKILL)
@@ -341,13 +342,13 @@ class Place:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-# ---- scenarios: each returns whether the fault came to pass -----------------------------------------
+# ---- scenarios: each returns whether the fault happened -----------------------------------------
 
 
 def boot(place, fault):
     place.start(fault.tracer(place.log))
     if place.ready(fault):
-        if fault.for_good: # it may be unable to work; it must be able to say so, and to end
+        if fault.for_good: # the runtime may be unable to work, but must say so, and end
             place.ctl("call", "--timeout", "3", "probe.echo", "alive")
             place.plm.send_signal(signal.SIGCONT)
             end_by_signal(place)
@@ -411,7 +412,7 @@ def command(place, fault):
     if place.ready(fault):
         for _ in range(6):
             ordered(place)
-        # each command's process has a first execve
+        # execve fails in each command: its first use is in a new process
         if not fault.for_good and fault.call != "execve" and not any(
             ordered(place) for _ in range(3)
         ):
@@ -550,14 +551,14 @@ def stop(place, fault):
     if fault.call == "unlink" and place.left() and not place.processes():
         if not place.said().strip():
             raise Wrong("a name was left, and nobody said so")
-        place.up() # takes what was left, or clears it
+        place.up() # the next plm adopts or removes the left name
         place.stop()
     place.expect_nothing()
     return place.injected()
 
 
 def guard(place, fault):
-    """After any fault while the manager is started again the guard tries again."""
+    """The guard tries again after any fault in the start of the next manager."""
     place.up("--guard")
     before = place.members()
     manager = place.asked("status")[0]["manager_pid"]

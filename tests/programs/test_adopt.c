@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "shm/segment.h"
+#include "tests/support/command_case.h"
 #include "tests/support/deaths.h"
 #include "tests/support/fixture.h"
 #include "tests/support/run_suite.h"
@@ -42,7 +43,7 @@ static void end(void)
 	runtime_end(&host);
 }
 
-/* ---- who lives ---- */
+/* ---- the living processes ---- */
 
 struct family {
 	pid_t pid[MEMBERS]; /* scheduler, then workers */
@@ -70,7 +71,7 @@ static struct family members(plm *handle)
 
 static void kill_all(const struct family *family)
 {
-	kill(host.pid, SIGSTOP); /* or it would replace the first before the last is dead */
+	kill(host.pid, SIGSTOP); /* a living manager would replace dead members between two kills */
 	for (size_t i = 0; i < MEMBERS; i++)
 		kill(family->pid[i], SIGKILL);
 	runtime_kill(&host);
@@ -104,13 +105,13 @@ static bool one_serves(void *handle)
 	return plm_status_get(handle, &s) == 0 && s.workers == 1;
 }
 
-START_TEST(who_was_drained_is_not_waited_for_by_the_next_manager)
+START_TEST(the_next_manager_does_not_wait_for_a_drained_worker)
 {
 	plm *handle = host_connect();
 	ck_assert_int_eq(plm_drain_worker(handle, 1), 0);
 	until(one_serves, handle, "the drained worker has left");
 	runtime_kill(&host);
-	reboot(); /* its ready line */
+	reboot(); /* returns with the ready line */
 	expect_alive(handle, 9);
 	ck_assert(one_serves(handle));
 	plm_disconnect(&handle);
@@ -141,7 +142,7 @@ START_TEST(a_stop_under_the_next_manager_ends_its_processes_and_no_client)
 	runtime_kill(&host);
 	reboot();
 	runtime_stop(&host);
-	ck_assert_int_eq(plm_pause(handle), -EHOSTDOWN); /* and we live */
+	ck_assert_int_eq(plm_pause(handle), -EHOSTDOWN); /* the stop did not end this client */
 	plm_disconnect(&handle);
 	runtime_end(&host);
 }
@@ -174,7 +175,7 @@ START_TEST(the_end_of_a_client_that_no_manager_saw_frees_what_it_held)
 }
 END_TEST
 
-/* ---- others meanwhile, and all ---- */
+/* ---- other processes die while no manager lives; all processes die ---- */
 
 static char *running(const char *crash_retries)
 {
@@ -184,7 +185,7 @@ static char *running(const char *crash_retries)
 	return ref;
 }
 
-/* _i: 0 its worker, 1 the scheduler, 2 everybody. */
+/* _i: the victim: 0 the worker of the task, 1 the scheduler, 2 every process. */
 START_TEST(what_ran_where_nobody_saw_the_death_runs_again_or_fails_by_its_budget)
 {
 	plm *handle = host_connect();
@@ -228,7 +229,7 @@ START_TEST(after_the_death_of_all_queued_tasks_and_kept_values_are_there)
 	plm_disconnect(&handle);
 	kill_all(&family);
 	reboot();
-	free(ctl_expect(&host, 0, "resume")); /* a pause lasts, too */
+	free(ctl_expect(&host, 0, "resume")); /* the next manager keeps the pause */
 	const struct {
 		const char *ref, *value;
 	} expected[] = { { done, "3" }, { queued, "13" }, { after, "113" } };
@@ -284,7 +285,7 @@ START_TEST(what_a_dead_client_had_not_sealed_is_gone_after_the_death_of_all)
 }
 END_TEST
 
-START_TEST(who_waits_is_told_when_nobody_comes_back)
+START_TEST(a_waiting_client_is_told_when_no_process_comes_back)
 {
 	plm *handle = host_connect();
 	plm_ref ref;
@@ -295,7 +296,7 @@ START_TEST(who_waits_is_told_when_nobody_comes_back)
 	ck_assert_int_eq(plm_wait(handle, &ref, 1, 1, PATIENT_MS, NULL), -EHOSTDOWN);
 	ck_assert_msg(strstr(plm_why(), "--daemon` resumes it"), "%s", plm_why());
 	reboot();
-	expect_alive(handle, 9); /* the handle is as good as before */
+	expect_alive(handle, 9); /* the old handle works again */
 	plm_cancel(handle, ref, PLM_GRACE_OF_TASK);
 	plm_drop(handle, ref);
 	plm_disconnect(&handle);
@@ -303,27 +304,13 @@ START_TEST(who_waits_is_told_when_nobody_comes_back)
 }
 END_TEST
 
-/* A command's tree, of a worker that was no child of the manager that sees it die. */
+/* The worker is a child of the dead manager, and dies under the next manager. */
 START_TEST(what_the_command_of_an_adopted_worker_left_is_ended_with_it)
 {
-	char script[4 * PATH_BYTES], file[PATH_BYTES];
-	scratch_path(&host, "pid", file, sizeof file);
-	snprintf(script, sizeof script, "setsid sleep 1000 & echo $! > %s.new; mv %s.new %s; wait",
-	    file, file, file);
-	free(ctl_expect(&host, 0, "submit", "--detach", "--shell", script));
-	uint64_t deadline = deadline_after_ms(DEADLINE_MS);
-	int left = 0;
-	while (left == 0 && clock_ns() < deadline) {
-		FILE *f = fopen(file, "r");
-		if (f && fscanf(f, "%d", &left) != 1)
-			left = 0;
-		if (f)
-			fclose(f);
-	}
-	ck_assert_int_gt(left, 0);
+	pid_t left = command_with_far_child();
 	runtime_kill(&host);
 	reboot();
-	ck_assert_int_eq(kill(left, 0), 0); /* its worker lives */
+	ck_assert_int_eq(kill(left, 0), 0); /* the worker lives, so its command does */
 	plm *handle = host_connect();
 	const struct tables *t = plm_tables(handle);
 	for (uint32_t i = SLOT_FIRST_MEMBER; i < t->limits.processes; i++)
@@ -337,7 +324,7 @@ END_TEST
 
 /* ---- again and again ---- */
 
-/* Managers die at any moment of their boot, and what they go on with goes on. */
+/* Managers die at random moments of an adoption; the adopted tasks go on. */
 START_TEST(a_manager_that_dies_while_it_takes_over_loses_nothing)
 {
 	uint64_t random = number_from("PLM_CHAOS_SEED", RANDOM_SEED);
@@ -363,9 +350,9 @@ START_TEST(a_manager_that_dies_while_it_takes_over_loses_nothing)
 			execl(path, path, "--name", host.name, (char *)NULL);
 			_exit(127);
 		}
-		nanosleep(&moment, NULL); /* no wait: the moment of the death is what is drawn */
+		nanosleep(&moment, NULL); /* waits for nothing: the random moment of the death */
 		pid_t scheduler = plm_tables(handle)->process[SLOT_SCHEDULER].pid;
-		if (victim == 0 && scheduler > 1) /* 0: it is being started */
+		if (victim == 0 && scheduler > 1) /* 0: a new scheduler is being started */
 			kill(scheduler, SIGKILL);
 		kill(pid, SIGKILL);
 		ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
@@ -385,7 +372,7 @@ START_TEST(a_manager_that_dies_while_it_takes_over_loses_nothing)
 }
 END_TEST
 
-/* ---- beginning anew ---- */
+/* ---- a fresh runtime ---- */
 
 START_TEST(fresh_begins_anew_and_tells_who_waits)
 {
@@ -471,8 +458,9 @@ START_TEST(the_guard_starts_a_manager_that_was_killed_and_ends_with_it)
 }
 END_TEST
 
-/* Let in by a manager that dies before it is inside, it is turned away by the next one. So many
- * come that places may run short (-EUSERS), until the scheduler frees them. */
+/* A client admitted by a manager that dies before the client has joined is refused by the next
+ * manager. Process slots may run short (-EUSERS) until the scheduler frees those of clients that
+ * left. */
 static void come_and_go(void *context)
 {
 	_Atomic bool *over = context;
@@ -496,7 +484,7 @@ static bool has_a_place(void *context)
 	return true;
 }
 
-START_TEST(who_comes_while_managers_change_is_let_in_or_told_that_none_is_up)
+START_TEST(a_client_is_let_in_or_told_that_none_is_up_while_managers_change)
 {
 	enum { COMERS = 3 };
 	pid_t comer[COMERS];
@@ -559,19 +547,19 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		without_a_manager_clients_and_workers_go_on,
-		who_was_drained_is_not_waited_for_by_the_next_manager,
+		the_next_manager_does_not_wait_for_a_drained_worker,
 		a_client_asks_the_next_manager_what_it_cannot_ask_the_dead_one,
 		a_stop_under_the_next_manager_ends_its_processes_and_no_client,
 		the_end_of_a_client_that_no_manager_saw_frees_what_it_held,
 		after_the_death_of_all_queued_tasks_and_kept_values_are_there,
 		what_a_dead_client_had_not_sealed_is_gone_after_the_death_of_all,
-		who_waits_is_told_when_nobody_comes_back,
+		a_waiting_client_is_told_when_no_process_comes_back,
 		what_the_command_of_an_adopted_worker_left_is_ended_with_it,
 		a_manager_that_dies_while_it_takes_over_loses_nothing,
 		fresh_begins_anew_and_tells_who_waits,
 		a_segment_of_another_build_is_set_aside_with_a_word,
 		the_guard_starts_a_manager_that_was_killed_and_ends_with_it,
-		who_comes_while_managers_change_is_let_in_or_told_that_none_is_up,
+		a_client_is_let_in_or_told_that_none_is_up_while_managers_change,
 		what_is_tied_ends_with_who_started_it,
 		a_tie_to_a_parent_that_does_not_stay_is_refused,
 	};

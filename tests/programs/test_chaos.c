@@ -1,7 +1,7 @@
-/* test_chaos.c - real processes, killed at random under load and all at once; and what a runtime's
- * end and a worker's birth promise.
+/* test_chaos.c - real processes, killed at random under load and all at once; the promises of a
+ * runtime's end and of a worker's birth.
  *
- * PLM_CHAOS_SECONDS (8) is how long the load lasts, PLM_CHAOS_SEED repeats a run's choices. */
+ * PLM_CHAOS_SECONDS (8) is the duration of the load, PLM_CHAOS_SEED repeats a run's choices. */
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
@@ -37,7 +37,7 @@ static void boot_guarded(void)
 	    &host, "--guard", "--workers", "3", "--tasks", "4096", "--store", "16M", );
 }
 
-/* ---- the load: every task's result is checked by who submitted it ---- */
+/* ---- the load: each client checks the results of its own tasks ---- */
 
 enum {
 	BATCH = 32,
@@ -52,7 +52,7 @@ enum {
 struct score { /* shared with the clients */
 	_Atomic bool stop;
 	_Atomic uint64_t submitted[CLIENTS];
-	_Atomic uint64_t right[CLIENTS]; /* ended once, with the right value */
+	_Atomic uint64_t right[CLIENTS]; /* settled once, with the right value */
 };
 
 static struct score *score;
@@ -87,7 +87,7 @@ static plm_task sturdy(const char *function, const plm_arg *args, size_t n)
 		.retries = RETRIES };
 }
 
-/* A value in, echoed, echoed again: a task and one that waits for it. */
+/* Pairs of tasks: the first echoes a value, the second echoes the result of the first. */
 static void client_batch(plm *handle, uint64_t *random)
 {
 	static char value[BATCH][VALUE_BYTES];
@@ -117,7 +117,8 @@ static void client_batch(plm *handle, uint64_t *random)
 	plm_drop_many(handle, ref, 2 * BATCH);
 }
 
-/* Tasks below tasks: a child that dies with its worker fails its parent, which is run again. */
+/* Tasks submit tasks. A child that dies with its worker fails the parent, and the parent runs
+ * again. */
 static void client_tree(plm *handle)
 {
 	plm_task task =
@@ -172,7 +173,7 @@ _Noreturn static void client_main(int number, uint64_t random)
 	_exit(0);
 }
 
-/* number < 0: one whose tasks nobody counts, because it will be killed. */
+/* number < 0: a client to be killed, whose tasks are not counted. */
 static pid_t client_start(int number, uint64_t seed)
 {
 	pid_t pid = fork();
@@ -198,8 +199,8 @@ static void client_expect_end(pid_t pid)
 struct killer {
 	plm *handle;
 	uint64_t random;
-	pid_t victim; /* a client that lives to be killed */
-	bool guarded; /* a manager that dies comes back */
+	pid_t victim; /* a client started to be killed */
+	bool guarded; /* the guard starts a killed manager again */
 	unsigned schedulers, workers, clients, managers, returns;
 };
 
@@ -227,10 +228,11 @@ static void kill_manager(struct killer *k)
 		k->managers++;
 }
 
-/* What some worker runs goes back into the queue: nobody loses it, and no budget pays for it. */
+/* A running task goes back into the queue: the task is not lost, and no budget of retries pays. */
 static void return_one(struct killer *k)
 {
-	for (int look = 0; look < LOOKS; look++) { /* tasks are short: most are settled by now */
+	for (int look = 0; look < LOOKS;
+	     look++) { /* most tasks seen running are settled before the call */
 		const struct process *p = pick_member(k->handle, KIND_WORKER, &k->random);
 		uint64_t running = p ? sh_load(&p->running) : 0;
 		if (running &&
@@ -242,7 +244,7 @@ static void return_one(struct killer *k)
 	}
 }
 
-/* The pace of the deaths, not a wait for anything. */
+/* Sets the pace of the deaths; waits for nothing. */
 static void let_them_work(struct killer *k)
 {
 	struct timespec pause = { .tv_nsec = (long)(random_next(&k->random) % (80 * NS_PER_MS)) };
@@ -279,7 +281,7 @@ static bool is_complete(void *handle)
 	return plm_status_get(handle, &s) == 0 && s.workers == WORKERS && plm_resume(handle) == 0;
 }
 
-/* _i: managers die, too. */
+/* _i = 1: managers die, too, under a guard. */
 START_TEST(under_random_deaths_each_task_ends_once_and_nothing_is_left)
 {
 	uint64_t seed = number_from("PLM_CHAOS_SEED", clock_ns() | 1);
@@ -319,7 +321,7 @@ END_TEST
 
 /* ---- all at once ---- */
 
-struct family { /* a runtime's processes, as its own table names them */
+struct family { /* the processes in the process table of a runtime */
 	pid_t pid[WORKERS + 1];
 	unsigned n;
 };
@@ -365,7 +367,7 @@ START_TEST(with_a_tied_manager_its_children_end_and_clients_know)
 }
 END_TEST
 
-/* ---- who is kept out ---- */
+/* ---- a second runtime ---- */
 
 START_TEST(a_second_runtime_of_the_name_is_refused)
 {
@@ -378,9 +380,9 @@ START_TEST(a_second_runtime_of_the_name_is_refused)
 }
 END_TEST
 
-/* ---- its end, and its children ---- */
+/* ---- the end of a runtime, and its children ---- */
 
-static bool is_draining(void *handle)
+static bool is_stopping(void *handle)
 {
 	plm_ref ref;
 	int r = plm_submit(handle, &(plm_task){ .function = "probe.noop" }, &ref);
@@ -402,7 +404,7 @@ START_TEST(a_terminated_runtime_runs_what_it_has_accepted)
 			&refs[i]),
 		    0);
 	kill(host.pid, SIGTERM);
-	until(is_draining, handle, "new tasks are refused");
+	until(is_stopping, handle, "new tasks are refused");
 	ck_assert_int_eq(plm_wait(handle, refs, TASKS, TASKS, PATIENT_MS, NULL), 0);
 	int status;
 	ck_assert(wait_for_death(host.pid));
@@ -419,7 +421,7 @@ END_TEST
 
 struct allowed {
 	const char *text; /* in the link's target */
-	int count;        /* so many may be there, beyond the standard three */
+	int count;        /* how many may be open, beyond the standard three */
 };
 
 static int is_allowed(struct allowed *list, size_t n, const char *target)
@@ -458,7 +460,7 @@ START_TEST(members_hold_no_descriptor_they_do_not_need)
 	find_family(handle, &family);
 	for (unsigned i = 0; i < family.n; i++) {
 		struct allowed list[] = { { ".control", 1 }, { ".store", 1 }, { ".bell", 1 },
-			{ "/sys/devices/system/node", 1 }, /* a worker looks which node it is on */
+			{ "/sys/devices/system/node", 1 }, /* a worker looks up its NUMA node */
 			{ "[pidfd]",
 			    i == 0 ? WORKERS : 0 } }; /* the scheduler may have to end a worker */
 		expect_descriptors(family.pid[i], list, COUNT_OF(list));

@@ -49,7 +49,7 @@ START_TEST(a_name_is_one_under_all_runtime_directories)
 }
 END_TEST
 
-/* The members that live ring the bell of the first one. */
+/* Living members ring the bell of the first manager. */
 START_TEST(the_next_manager_uses_the_directory_of_the_former)
 {
 	char bell[PATH_MAX];
@@ -79,7 +79,7 @@ START_TEST(the_next_manager_does_without_a_directory_that_is_gone)
 }
 END_TEST
 
-/* It is held by this process. */
+/* This process holds the lock of such a manager. */
 START_TEST(a_manager_with_its_lock_in_the_runtime_directory_is_up)
 {
 	char path[PATH_MAX], pid[32];

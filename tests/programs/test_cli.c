@@ -16,11 +16,11 @@
 
 enum {
 	TEST_TIMEOUT_S = 60,
-	BINARY_BYTES = 100000, /* every byte value, in the store */
+	BINARY_BYTES = 100000, /* all byte values, too many for a record */
 	PATH_BYTES = 256,
 };
 
-/* Exit code and a word of stderr; nothing on stdout. */
+/* plmctl fails with this exit code and these words on stderr, and prints nothing on stdout. */
 #define expect_failure(code, words, ...) \
 	check_failure((code), (words), (const char *const[]){ __VA_ARGS__, NULL })
 static void check_failure(int code, const char *words, const char *const *arguments)
@@ -222,8 +222,8 @@ START_TEST(detach_get_drop_then_stale)
 	expect_text("kept", "get", ref);
 	expect_text("kept", "get", ref);
 	expect_text("", "drop", ref);
-	/* The record goes when the scheduler has dealt with the drop; the test's own deadline ends
-	 * this. */
+	/* The scheduler frees the record when it has read the drop. The timeout of the test ends an
+	 * endless loop. */
 	struct output_of o = ctl(&host, "get", ref);
 	while (o.code == 0) {
 		output_free(&o);
@@ -478,7 +478,7 @@ START_TEST(lists_show_what_is_there)
 }
 END_TEST
 
-/* ---- the end ---- */
+/* ---- the end of a runtime ---- */
 
 START_TEST(stop_finishes_what_was_accepted_and_now_does_not)
 {
@@ -506,7 +506,7 @@ START_TEST(a_second_runtime_of_the_name_is_refused_from_any_directory)
 	ck_assert_int_eq(o.code, 75);
 	ck_assert_msg(strstr(o.err, "is up already") && strstr(o.err, "stop it with"), "%s", o.err);
 	output_free(&o);
-	ck_assert_int_eq(rmdir(made), 0); /* it has left nothing in it */
+	ck_assert_int_eq(rmdir(made), 0); /* the refused plm left no file */
 	ck_assert_int_eq(rmdir(elsewhere), 0);
 	free(ctl_expect(&host, 0, "call", "probe.echo", "still here"));
 }

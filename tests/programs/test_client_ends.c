@@ -18,14 +18,15 @@
 
 enum { TEST_TIMEOUT_S = 60, PATH_BYTES = 256, KILLED = 128 };
 
-/* Goes on, whatever it is asked, until it is killed; its pid is in the file "deaf". */
+/* A command that ignores SIGTERM, so that only SIGKILL helps. The file "deaf" gets its pid. */
 #define DEAF "trap '' TERM; echo $$ > $HERE/deaf; while :; do sleep 0.01; done"
 #define GRACE "300ms"
 
 static void client_ends_boot(void)
 {
 	host_boot("1");
-	setenv("HERE", host.directory, 1); /* commands get our environment */
+	setenv(
+	    "HERE", host.directory, 1); /* a command gets the environment of plmctl, hence ours */
 	setenv("PLM_NAME", host.name, 1);
 	setenv("XDG_RUNTIME_DIR", host.directory, 1);
 }
@@ -76,28 +77,17 @@ static bool is_there(const char *name)
 	return access(path, F_OK) == 0;
 }
 
-/* The pid of the deaf command, as soon as it has written it; its file is removed. */
+/* Waits until the deaf command has written its pid; removes the file. */
 static pid_t deaf(void)
 {
-	uint64_t deadline_ns = deadline_after_ms(DEADLINE_MS);
-	char path[PATH_BYTES], text[32];
+	char path[PATH_BYTES];
+	pid_t pid = (pid_t)scratch_number(&host, "deaf");
 	scratch_path(&host, "deaf", path, sizeof path);
-	while (clock_ns() < deadline_ns) {
-		FILE *file = fopen(path, "r");
-		char *line = file ? fgets(text, sizeof text, file) : NULL;
-		if (file)
-			fclose(file);
-		if (line && strchr(line, '\n')) {
-			unlink(path);
-			return (pid_t)atol(text);
-		}
-		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
-	}
-	ck_abort_msg("the command has not begun");
-	return 0;
+	unlink(path);
+	return pid;
 }
 
-/* A zombie runs no more. */
+/* A zombie counts as gone. */
 static void expect_gone(pid_t pid)
 {
 	ck_assert_msg(process_start_time(pid) == 0, "pid %d runs still", (int)pid);
@@ -209,7 +199,7 @@ START_TEST(a_scheduler_that_was_dead_meanwhile_ends_them_too)
 }
 END_TEST
 
-/* ---- detached, or not tied ---- */
+/* ---- tasks that do not end with their client: detached, or not tied ---- */
 
 START_TEST(what_is_detached_or_not_tied_goes_on)
 {
@@ -219,7 +209,7 @@ START_TEST(what_is_detached_or_not_tied_goes_on)
 	plm_ref lonely;
 	const plm_arg text = PLM_BYTES("1", 1);
 	const plm_task task = { .function = "probe.sleep", .args = &text, .nargs = 1 };
-	ck_assert_int_eq(plm_submit(rt, &task, &lonely), 0); /* fire and forget */
+	ck_assert_int_eq(plm_submit(rt, &task, &lonely), 0); /* a task that nobody waits for */
 	plm_drop(rt, lonely);
 	plm_disconnect(&rt);
 	char path[PATH_BYTES];
@@ -251,7 +241,7 @@ START_TEST(a_tied_task_lives_as_long_as_anybody_holds_or_needs_it)
 	ck_assert_int_eq(plm_hold(other, held), 0);
 	ck_assert_int_eq(plm_hold(other, child), 0);
 	plm_disconnect(&maker);
-	ctl_until(&host, "\"clients\": 2", "status", "--json"); /* the other one, and plmctl */
+	ctl_until(&host, "\"clients\": 2", "status", "--json"); /* `other`, and plmctl itself */
 	ck_assert_int_eq(plm_resume(other), 0);
 	plm_view view;
 	ck_assert_int_eq(plm_get(other, held, &view, DEADLINE_MS), 0);
@@ -277,12 +267,12 @@ START_TEST(a_tied_task_is_cancelled_with_all_it_needs_when_it_is_dropped)
 	ck_assert_int_eq(plm_submit(rt, &task, &child), 0);
 	plm_drop(rt, parent);
 	plm_drop(rt, child);
-	nothing_is_left(); /* though the queue rests */
+	nothing_is_left(); /* although the queue is paused */
 	plm_disconnect(&rt);
 }
 END_TEST
 
-/* ---- truly gone ---- */
+/* ---- no process of the task is left ---- */
 
 START_TEST(wait_returns_when_nothing_of_a_cancelled_task_runs)
 {
@@ -369,12 +359,6 @@ int main(void)
 		what_runs_out_of_time_is_gone_when_plmctl_returns,
 		a_cancelled_task_of_a_killed_worker_is_gone_too,
 	};
-	Suite *suite = suite_create("client ends");
-	TCase *tcase = tcase_create("tied tasks");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, client_ends_boot, host_stop);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("client ends", TEST_TIMEOUT_S, client_ends_boot, host_stop, tests,
+	    sizeof tests / sizeof tests[0]);
 }

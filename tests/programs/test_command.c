@@ -98,9 +98,9 @@ START_TEST(no_process_to_be_had_is_said)
 }
 END_TEST
 
-/* ---- what it finds ---- */
+/* ---- the surroundings of a command ---- */
 
-START_TEST(it_runs_where_and_with_what_its_submitter_had)
+START_TEST(a_command_runs_in_the_directory_and_environment_of_its_submitter)
 {
 	char here[PATH_BYTES], expected[PATH_BYTES + 8];
 	ck_assert_ptr_nonnull(getcwd(here, sizeof here));
@@ -131,7 +131,7 @@ START_TEST(a_program_is_looked_for_in_the_path_of_its_submitter)
 }
 END_TEST
 
-START_TEST(it_is_told_its_task_attempt_worker_and_runtime)
+START_TEST(a_command_is_told_its_task_attempt_worker_and_runtime)
 {
 	char *ref = detached("--retries", "1", "--shell",
 	    "test $PLM_ATTEMPT = 2 && echo $PLM_TASK $PLM_NAME $PLM_CPUS $PLM_WORKER $PLM_SLOT");
@@ -148,7 +148,7 @@ START_TEST(it_is_told_its_task_attempt_worker_and_runtime)
 }
 END_TEST
 
-START_TEST(it_is_told_the_cpus_and_gpus_that_it_was_given)
+START_TEST(a_command_is_told_its_cpus_and_gpus)
 {
 	runtime_end(&host);
 	runtime_boot(&host, "--workers", "cpus=3,gpus=2 x1", );
@@ -191,8 +191,8 @@ START_TEST(its_stdin_is_a_file_or_empty)
 }
 END_TEST
 
-/* What plm ignores or blocks, a command does not. Signals 32 and 33 are the C library's own: it
- * ignores them in what it spawns, and lets nobody change that. */
+/* A command ignores and blocks no signal that plm ignores or blocks. Signals 32 and 33 belong to
+ * the C library, which may ignore them in spawned processes and refuses to change them for us. */
 static void check_signals(void)
 {
 	check_output(order("grep", "-E", "^Sig(Blk:\t0{16}|Ign:\t0{7}[01][08]0{7})$", "-c",
@@ -218,17 +218,17 @@ START_TEST(a_signal_that_a_function_ignores_is_not_ignored_by_the_command_after_
 }
 END_TEST
 
-START_TEST(it_inherits_no_descriptor_of_the_worker)
+START_TEST(a_command_inherits_no_descriptor_of_the_worker)
 {
 	runtime_end(&host);
 	runtime_boot(&host, "--workers", "1", "--module", test_module("mod_parent"), );
 	free(ctl_expect(&host, 0, "call", "parent.open"));
-	/* the last one is that of the folder */
+	/* 3 is the directory that ls reads */
 	check_output(order("ls", "/proc/self/fd"), 0, "0\n1\n2\n3\n", NULL);
 }
 END_TEST
 
-/* ---- what it writes ---- */
+/* ---- the output of a command ---- */
 
 START_TEST(its_output_is_a_value_for_functions)
 {
@@ -293,7 +293,7 @@ START_TEST(output_beyond_the_cap_is_cut_off_visibly_and_the_command_goes_on)
 }
 END_TEST
 
-/* Without an option 16 MiB are kept. */
+/* Without an option 16 MiB of the output are kept. */
 START_TEST(a_value_that_is_a_part_of_the_output_is_shown_with_a_word_and_a_code)
 {
 	char *ref = detached("head", "-c", "20000000", "/dev/zero");
@@ -349,7 +349,7 @@ START_TEST(logs_show_what_was_written_so_far_and_then_all)
 }
 END_TEST
 
-/* Started before the command is, it sees each byte once, whatever moment it comes at. */
+/* Follows a running command, then a finished one: both print each byte once. */
 START_TEST(following_shows_each_byte_once)
 {
 	char *ref = detached("--shell", "for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.05; done");
@@ -375,7 +375,7 @@ START_TEST(what_was_kept_goes_with_the_future)
 }
 END_TEST
 
-/* ---- the record ---- */
+/* ---- what info shows of a command ---- */
 
 START_TEST(the_record_of_a_command_tells_how_it_went)
 {
@@ -389,7 +389,7 @@ START_TEST(the_record_of_a_command_tells_how_it_went)
 	expect_field(ref, "attempt", "1");
 	ck_assert_int_ge(number_field(ref, "run_ms"), 200);
 	ck_assert_int_ge(number_field(ref, "user_ms"), 10);
-	ck_assert_int_ge(number_field(ref, "resident_bytes"), 20000000); /* that of sort */
+	ck_assert_int_ge(number_field(ref, "resident_bytes"), 20000000); /* the memory of sort */
 	char *line = ctl_expect(&host, 0, "info", ref);
 	ck_assert_msg(strstr(line, "/bin/sh -c i=0;") != NULL, "the command is not in %s", line);
 	free(line);
@@ -457,7 +457,8 @@ END_TEST
 
 START_TEST(commands_leave_no_descriptor_open_in_their_worker)
 {
-	for (int i = 0; i < 4; i++) /* what a worker opens once is open */
+	for (int i = 0; i < 4;
+	     i++) /* the descriptors that a worker opens once and keeps are open now */
 		check_output(order("echo"), 0, NULL, NULL);
 	unsigned before = descriptors_of_workers();
 	for (int i = 0; i < FORMS / 4; i++) {
@@ -478,15 +479,15 @@ int main(void)
 		usage_errors_are_64,
 		what_cannot_be_started_has_the_code_of_a_shell_and_a_word,
 		no_process_to_be_had_is_said,
-		it_runs_where_and_with_what_its_submitter_had,
+		a_command_runs_in_the_directory_and_environment_of_its_submitter,
 		a_program_is_looked_for_in_the_path_of_its_submitter,
-		it_is_told_its_task_attempt_worker_and_runtime,
-		it_is_told_the_cpus_and_gpus_that_it_was_given,
+		a_command_is_told_its_task_attempt_worker_and_runtime,
+		a_command_is_told_its_cpus_and_gpus,
 		thread_counts_are_set_only_where_cpus_were_asked_for,
 		its_stdin_is_a_file_or_empty,
 		signals_are_as_a_shell_gives_them,
 		a_signal_that_a_function_ignores_is_not_ignored_by_the_command_after_it,
-		it_inherits_no_descriptor_of_the_worker,
+		a_command_inherits_no_descriptor_of_the_worker,
 		its_output_is_a_value_for_functions,
 		binary_output_comes_as_it_went,
 		output_beyond_the_cap_is_cut_off_visibly_and_the_command_goes_on,
@@ -501,12 +502,6 @@ int main(void)
 		a_failure_has_the_last_lines_of_stderr,
 		commands_leave_no_descriptor_open_in_their_worker,
 	};
-	Suite *suite = suite_create("command");
-	TCase *tcase = tcase_create("plmctl submit");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, host_boot_two, host_stop);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("command", TEST_TIMEOUT_S, host_boot_two, host_stop, tests,
+	    sizeof tests / sizeof tests[0]);
 }

@@ -1,6 +1,7 @@
-/* test_command_end.c - commands as tasks, through the real programs: how they are stopped, what
- * ends with them, and what becomes of them when a process of the runtime is killed. Processes of a
- * command write their pids into files; that they are gone is asked of the kernel. */
+/* test_command_end.c - commands as tasks, through the real programs: how commands are stopped, the
+ * end of all processes of a command, and the end of commands after a process of the runtime was
+ * killed. Processes of a command write their pids into files, and the test asks the kernel whether
+ * these processes live. */
 #include <check.h>
 #include <errno.h>
 #include <signal.h>
@@ -17,29 +18,9 @@
 #include "tests/support/run_suite.h"
 #include "tests/support/program_runtime.h"
 
-enum { TEST_TIMEOUT_S = 60, PATH_BYTES = 256, LINE_BYTES = 2048, TEXT_BYTES = 64 };
+enum { TEST_TIMEOUT_S = 60, PATH_BYTES = 256, LINE_BYTES = 2048 };
 
 /* ---- processes and their files ---- */
-
-/* The first line of a file in the runtime's directory, as soon as it is whole. */
-static long number_in(const char *name)
-{
-	static const struct timespec pause = { .tv_nsec = 2000000 };
-	uint64_t deadline_ns = deadline_after_ms(DEADLINE_MS);
-	char path[PATH_BYTES], text[TEXT_BYTES];
-	scratch_path(&host, name, path, sizeof path);
-	while (clock_ns() < deadline_ns) {
-		FILE *file = fopen(path, "r");
-		char *line = file ? fgets(text, sizeof text, file) : NULL;
-		if (file)
-			fclose(file);
-		if (line && strchr(line, '\n'))
-			return atol(line);
-		nanosleep(&pause, NULL);
-	}
-	ck_abort_msg("nobody has written %s", path);
-	return 0;
-}
 
 static bool exists(long pid)
 {
@@ -55,25 +36,27 @@ static bool exists(long pid)
 
 static void expect_gone(const char *name)
 {
-	long pid = number_in(name);
+	long pid = scratch_number(&host, name);
 	ck_assert_msg(!exists(pid), "%s, pid %ld, goes on", name, pid);
 }
 
 static void expect_death(const char *name)
 {
-	long pid = number_in(name);
+	long pid = scratch_number(&host, name);
 	uint64_t deadline_ns = deadline_after_ms(DEADLINE_MS);
 	while (exists(pid) && clock_ns() < deadline_ns)
 		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
 	ck_assert_msg(!exists(pid), "%s, pid %ld, goes on", name, pid);
 }
 
-/* Processes of every kind that a command can leave: in its group, in a session of their own, with
- * no environment, that ignore SIGTERM, children of children, and the command itself. */
+/* Every kind of process that a command can leave: the command itself, a process of its group, in
+ * another session, in another session with an empty environment, one that ignores SIGTERM, and a
+ * grandchild. */
 static const char *const tree[] = { "self", "group", "session", "bare", "deaf", "grandchild" };
 enum { TREE = sizeof tree / sizeof tree[0] };
 
-/* When all of them are there it prepares, says "ready" in a file, and goes to its end. */
+/* A command that starts all these processes, waits for their pids, runs `prepare`, writes the file
+ * "ready" and runs `end`. */
 static const char *tree_line(const char *prepare, const char *end)
 {
 	static char line[LINE_BYTES];
@@ -107,7 +90,7 @@ static int32_t worker_pid(void)
 	return ret;
 }
 
-/* ---- its end is that of all ---- */
+/* ---- all processes end with the command ---- */
 
 START_TEST(whatever_a_command_leaves_behind_ends_before_its_task_does)
 {
@@ -131,7 +114,7 @@ START_TEST(what_is_left_behind_gets_a_sigterm_first)
 	    "done",
 	    host.directory);
 	check_output(order("--shell", line), 0, "", "left behind");
-	ck_assert_int_eq(number_in("asked"), 1);
+	ck_assert_int_eq(scratch_number(&host, "asked"), 1);
 	expect_gone("ready");
 }
 END_TEST
@@ -148,14 +131,14 @@ END_TEST
 
 START_TEST(children_that_a_function_has_are_none_of_a_command)
 {
-	/* The function waits, with a child of its own, for a command that runs in its place. */
+	/* The function has a child process, and waits for a command that runs in its worker. */
 	runtime_end(&host);
 	runtime_boot(&host, "--workers", "1", "--module", test_module("mod_parent"), );
 	check_output(ctl(&host, "call", "parent.wait"), 0, "value\nalive", NULL);
 }
 END_TEST
 
-/* ---- it is asked to stop ---- */
+/* ---- a command is asked to stop ---- */
 
 START_TEST(a_cancelled_command_gets_a_sigterm_at_once)
 {
@@ -166,12 +149,11 @@ START_TEST(a_cancelled_command_gets_a_sigterm_at_once)
 	    "echo $$ > self; while :; do sleep 0.01; done",
 	    host.directory);
 	char *ref = detached("--grace", "30s", "--shell", line);
-	number_in("self");
+	scratch_number(&host, "self");
 	uint64_t begun_ns = clock_ns();
 	free(ctl_expect(&host, 0, "cancel", ref));
-	ck_assert_int_eq(number_in("asked"), 1);
-	/* Not by the tick of a second that began when it wrote something, nor at half of the grace.
-	 */
+	ck_assert_int_eq(scratch_number(&host, "asked"), 1);
+	/* The SIGTERM did not wait for the next tick of a second, nor for half of the grace. */
 	ck_assert_uint_lt(clock_ns() - begun_ns, 800 * NS_PER_MS);
 	expect_death("self");
 	ctl_until(&host, "\"asked_to_stop\": true", "info", "--json", ref);
@@ -188,7 +170,7 @@ START_TEST(a_command_that_ignores_sigterm_is_killed_and_its_worker_is_not)
 	int32_t worker = worker_pid();
 	char *ref = detached("--grace", "800ms", "--shell",
 	    tree_line("trap '' TERM;", "while :; do sleep 0.01; done"));
-	number_in("ready");
+	scratch_number(&host, "ready");
 	free(ctl_expect(&host, 0, "cancel", ref));
 	for (size_t i = 0; i < TREE; i++)
 		expect_death(tree[i]);
@@ -204,7 +186,7 @@ START_TEST(a_stopped_command_can_be_cancelled)
 	char line[LINE_BYTES];
 	snprintf(line, sizeof line, "echo $$ > %s/self; kill -STOP $$", host.directory);
 	char *ref = detached("--grace", "5s", "--shell", line);
-	number_in("self");
+	scratch_number(&host, "self");
 	free(ctl_expect(&host, 0, "cancel", ref));
 	expect_death("self");
 	ctl_until(&host, "\"asked_to_stop\": true", "info", "--json", ref);
@@ -227,7 +209,7 @@ END_TEST
 START_TEST(stopping_the_runtime_now_ends_its_commands)
 {
 	char *ref = detached("--shell", tree_line("trap '' TERM;", "while :; do sleep 0.01; done"));
-	number_in("ready");
+	scratch_number(&host, "ready");
 	free(ctl_expect(&host, 0, "stop", "--now"));
 	ck_assert(wait_for_death(host.pid));
 	for (size_t i = 0; i < TREE; i++)
@@ -237,7 +219,7 @@ START_TEST(stopping_the_runtime_now_ends_its_commands)
 }
 END_TEST
 
-/* ---- tried again ---- */
+/* ---- retries ---- */
 
 START_TEST(a_command_is_tried_again_and_the_last_attempt_counts)
 {
@@ -262,7 +244,7 @@ START_TEST(replicas_of_a_command_yield_one_output)
 	runtime_boot(&host, "--workers", "2", );
 	check_output(order("--replicas", "2", "--shell", "echo one; sleep 0.05"), 0, "one\n", NULL);
 	check_output(order("--replicas", "2", "--shell", "exit 6"), 6, "", "exit code 6");
-	/* it has no log to say what was cut off */
+	/* replicas have no log, so the message names the bytes that were cut off */
 	check_output(order("--replicas", "2", "head", "-c", "20000000", "/dev/zero"), 125, "",
 	    "of its output 3222784 bytes were cut off");
 }
@@ -273,7 +255,7 @@ END_TEST
 START_TEST(all_of_a_command_dies_with_its_worker)
 {
 	char *ref = detached("--shell", tree_line("", "sleep 1000"));
-	number_in("ready");
+	scratch_number(&host, "ready");
 	kill(worker_pid(), SIGKILL);
 	check_output(ctl(&host, "get", ref), 128 + SIGKILL, "", "its worker was killed");
 	for (size_t i = 0; i < TREE; i++)
@@ -292,19 +274,20 @@ START_TEST(a_command_runs_again_after_its_worker_died)
 }
 END_TEST
 
-/* The command itself at once; what carries the mark of its task at the next boot of the name. What
- * has neither session nor environment of it is not found: that is ended here. */
+/* The command itself ends at once; processes with the mark of the task in their environment end at
+ * the next boot of the name. plm cannot find a process that left both session and environment, so
+ * the test ends that process. */
 START_TEST(what_a_killed_runtime_leaves_is_ended_at_the_latest_by_the_next_of_its_name)
 {
 	char *ref = detached("--shell", tree_line("", "sleep 1000"));
-	number_in("ready");
+	scratch_number(&host, "ready");
 	runtime_kill(&host);
 	expect_death("self");
 	runtime_reboot_with(&host, (const char *const[]){ "--workers", "1", NULL });
 	for (size_t i = 0; i < TREE; i++)
 		if (strcmp(tree[i], "bare") != 0)
 			expect_gone(tree[i]);
-	kill(-(pid_t)number_in("bare"), SIGKILL);
+	kill(-(pid_t)scratch_number(&host, "bare"), SIGKILL);
 	free(ref);
 }
 END_TEST
@@ -313,7 +296,7 @@ START_TEST(a_command_of_another_runtime_is_left_alone_by_a_boot)
 {
 	struct runtime other = host;
 	char *ref = detached("--shell", tree_line("", "sleep 1000"));
-	number_in("ready");
+	scratch_number(&host, "ready");
 	runtime_boot(&host, "--workers", "1", );
 	runtime_kill(&host);
 	runtime_reboot_with(&host, (const char *const[]){ "--workers", "1", NULL });
@@ -322,13 +305,13 @@ START_TEST(a_command_of_another_runtime_is_left_alone_by_a_boot)
 	host = other;
 	setenv("XDG_RUNTIME_DIR", host.directory, 1);
 	for (size_t i = 0; i < TREE; i++)
-		ck_assert(exists(number_in(tree[i])));
+		ck_assert(exists(scratch_number(&host, tree[i])));
 	free(ctl_expect(&host, 0, "cancel", ref));
 	free(ref);
 }
 END_TEST
 
-/* A beat a second, as long as it runs. */
+/* The worker beats each second while its command runs. */
 START_TEST(a_long_command_is_no_worker_that_hangs)
 {
 	runtime_end(&host);
@@ -359,12 +342,6 @@ int main(void)
 		a_command_of_another_runtime_is_left_alone_by_a_boot,
 		a_long_command_is_no_worker_that_hangs,
 	};
-	Suite *suite = suite_create("command end");
-	TCase *tcase = tcase_create("plmctl submit");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, host_boot_one, host_stop);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("command end", TEST_TIMEOUT_S, host_boot_one, host_stop, tests,
+	    sizeof tests / sizeof tests[0]);
 }

@@ -17,7 +17,7 @@
 
 enum { TEST_TIMEOUT_S = 60, NOBODY = 65534 };
 
-/* Anybody may make a name in /dev/shm. */
+/* Any user can make this directory in /dev/shm first. */
 START_TEST(a_directory_that_others_may_enter_is_refused)
 {
 	char path[PATH_BYTES];
@@ -37,7 +37,7 @@ START_TEST(a_directory_that_others_may_enter_is_refused)
 }
 END_TEST
 
-/* A worker looks for what dead ones left before it takes a task. */
+/* A new worker removes the files of dead workers before it takes a task. */
 static void renew_the_workers(void)
 {
 	char *lines = ctl_expect(&host, 0, "workers", "--json");
@@ -50,7 +50,7 @@ static void renew_the_workers(void)
 	check_output(order("echo", "new"), 0, "new\n", NULL);
 }
 
-/* Names as the directories of runs have them, and something in it. */
+/* A directory that looks like the directory of an attempt, with a directory inside. */
 static void make_course(char ret[PATH_BYTES])
 {
 	char path[PATH_BYTES + 16];
@@ -68,7 +68,7 @@ static void expect_course(const char *course)
 	ck_assert_msg(access(path, F_OK) == 0, "what a link leads to was removed");
 }
 
-/* The link is ours, so that the kernel follows it also where fs.protected_symlinks is 1. */
+/* The link belongs to our user, so the kernel follows it also where fs.protected_symlinks is 1. */
 START_TEST(nothing_is_removed_where_a_link_in_the_place_of_the_directory_leads)
 {
 	char files[PATH_BYTES], course[PATH_BYTES];
@@ -150,7 +150,8 @@ static void await_file(const char *name)
 	ck_assert_msg(is_there(name), "nobody has made %s", name);
 }
 
-/* It has read and written, says so by a file, and goes on until another one is there. */
+/* A command that has read its value and written files, announces that by the file `ready`, and runs
+ * until the file `until` exists. */
 static struct results busy(const char *value, const char *ready, const char *until)
 {
 	char line[LINE_BYTES];
@@ -279,7 +280,7 @@ START_TEST(files_leave_no_descriptor_open_in_their_worker)
 		    results_of("--out", "O", "--shell", i % 2 ? "echo > $O" : "true");
 		check_output(ctl(&host, "get", r.ref[1]), i % 2 ? 0 : 1, NULL, NULL);
 		free(r.all);
-		if (i == 3) /* what a worker opens once is open */
+		if (i == 3) /* the descriptors that a worker opens once and keeps are open now */
 			before = descriptors_of_workers();
 	}
 	ck_assert_uint_le(descriptors_of_workers(), before);
@@ -299,12 +300,6 @@ int main(void)
 		what_a_command_reads_and_writes_outlives_the_manager,
 		files_leave_no_descriptor_open_in_their_worker,
 	};
-	Suite *suite = suite_create("command files");
-	TCase *tcase = tcase_create("plmctl submit");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, objects_boot, host_stop);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("command files", TEST_TIMEOUT_S, objects_boot, host_stop, tests,
+	    sizeof tests / sizeof tests[0]);
 }

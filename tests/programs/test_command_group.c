@@ -23,7 +23,7 @@
 enum { TEST_TIMEOUT_S = 60, PATH_BYTES = 512, LINE_BYTES = 1024 };
 
 static const struct timespec look_again = { .tv_nsec = 2000000 };
-static char own[PATH_BYTES]; /* a cgroup; "": there can be none */
+static char own[PATH_BYTES]; /* the cgroup of the test; "": none can be made */
 
 /* ---- the cgroup of the test ---- */
 
@@ -58,7 +58,7 @@ static bool write_to(const char *file, const char *text)
 	return written;
 }
 
-/* Of the runtime. */
+/* How many cgroups the runtime has made. */
 static unsigned cgroups(void)
 {
 	char prefix[64];
@@ -73,7 +73,7 @@ static unsigned cgroups(void)
 	return n;
 }
 
-/* What tests that failed have left. */
+/* Removes cgroups that failed tests left. */
 static void remove_cgroups(void)
 {
 	char path[PATH_BYTES + 256];
@@ -98,7 +98,7 @@ static void remove_own(void)
 	}
 }
 
-/* What is started from here on is in it. */
+/* Moves this process into the cgroup of the test, so the runtime is born there. */
 static void boot_in_own(bool delegated)
 {
 	ck_assert(write_to("cgroup.procs", "0"));
@@ -107,22 +107,6 @@ static void boot_in_own(bool delegated)
 	else
 		removexattr(own, "user.delegate");
 	host_boot("2");
-}
-
-static pid_t pid_in(const char *name)
-{
-	char path[PATH_BYTES], text[32] = "";
-	uint64_t deadline_ns = deadline_after_ms(DEADLINE_MS);
-	scratch_path(&host, name, path, sizeof path);
-	while (!strchr(text, '\n') && clock_ns() < deadline_ns) {
-		FILE *file = fopen(path, "r");
-		if (!file || !fgets(text, sizeof text, file))
-			nanosleep(&look_again, NULL);
-		if (file)
-			fclose(file);
-	}
-	ck_assert_msg(atoi(text) > 0, "nobody has written %s", path);
-	return atoi(text);
 }
 
 /* ---- the rules ---- */
@@ -160,7 +144,7 @@ START_TEST(without_leave_there_are_none)
 }
 END_TEST
 
-/* No child of the worker, hence not found as what the command has left. */
+/* The stranger is no child of the worker, so the search for the command's children misses it. */
 START_TEST(whatever_is_in_the_cgroup_is_killed_with_what_a_command_left)
 {
 	char file[PATH_BYTES], number[32], line[LINE_BYTES];
@@ -176,7 +160,8 @@ START_TEST(whatever_is_in_the_cgroup_is_killed_with_what_a_command_left)
 	    "/proc/self/cgroup > %s/slot; until [ -e %s/go ]; do sleep 0.01; done",
 	    host.directory, host.directory);
 	char *ref = detached("--shell", line);
-	snprintf(file, sizeof file, "plm-%s.%d/cgroup.procs", host.name, (int)pid_in("slot"));
+	snprintf(file, sizeof file, "plm-%s.%d/cgroup.procs", host.name,
+	    (int)scratch_number(&host, "slot"));
 	snprintf(number, sizeof number, "%d", (int)stranger);
 	ck_assert(write_to(file, number));
 	scratch_write(&host, "go", "", 0, line, sizeof line);
@@ -201,7 +186,7 @@ START_TEST(the_next_boot_in_it_ends_what_had_cleared_its_environment)
 	    "/bin/sleep 1; done' & sleep 1000",
 	    host.directory);
 	free(detached("--shell", line));
-	pid_t bare = pid_in("bare");
+	pid_t bare = (pid_t)scratch_number(&host, "bare");
 	runtime_kill(&host);
 	ck_assert_int_eq(kill(bare, 0), 0);
 	runtime_reboot(&host, );
@@ -225,7 +210,9 @@ START_TEST(a_command_that_outlives_the_manager_is_left_alone_until_its_worker_di
 	    "/bin/sleep 1; done' & echo $PPID > %s/worker; echo $$ > %s/self; sleep 1000",
 	    host.directory, host.directory, host.directory);
 	char *ref = detached("--shell", line);
-	pid_t bare = pid_in("bare"), worker = pid_in("worker"), self = pid_in("self");
+	pid_t bare = (pid_t)scratch_number(&host, "bare"),
+	      worker = (pid_t)scratch_number(&host, "worker"),
+	      self = (pid_t)scratch_number(&host, "self");
 	runtime_kill(&host);
 	runtime_reboot(&host, );
 	ctl_until(&host, "running", "info", ref);

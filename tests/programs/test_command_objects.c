@@ -13,7 +13,7 @@
 
 enum { TEST_TIMEOUT_S = 60 };
 
-/* ---- values that it reads ---- */
+/* ---- values that a command reads ---- */
 
 START_TEST(a_value_of_any_size_is_stdin_and_a_file)
 {
@@ -38,7 +38,7 @@ START_TEST(a_file_of_a_value_can_be_read_from_anywhere_any_number_of_times)
 	    "abcdef\nabcdef\nef\nab", NULL);
 	check_output(
 	    order("--stdin", ref, "--shell", "tail -c 3; test -f /dev/stdin"), 0, "ef\n", NULL);
-	/* by what has closed all it inherited, with no environment, in a session of its own */
+	/* also for a process with closed descriptors, an empty environment and another session */
 	check_output(order("--in", in, "--shell", "setsid env -i /bin/cat $X 3<&- 4<&- 5<&-"), 0,
 	    "abcdef\n", NULL);
 	free(ref);
@@ -65,7 +65,7 @@ START_TEST(several_values_come_each_under_its_name)
 	check_output(order("--in", in, "--stdin", b, "--in", in_b, "--in", in_variable("C", a),
 			 "--shell", "cat; cat $A $_b2 $C"),
 	    0, "42a\n42a\n", NULL);
-	/* fields are many, words are few: futures are none of the words */
+	/* the futures count as arguments of the task, not as words of the command */
 	check_output(order("--in", in, "--stdin", b, "cat"), 0, "42", NULL);
 	free(in_b);
 	free(in);
@@ -84,7 +84,7 @@ START_TEST(a_command_has_no_other_descriptor_for_its_values)
 }
 END_TEST
 
-/* ---- files that it writes ---- */
+/* ---- files that a command writes ---- */
 
 START_TEST(what_it_writes_is_a_further_result)
 {
@@ -99,14 +99,14 @@ START_TEST(what_it_writes_is_a_further_result)
 	check_output(ctl(&host, "call", "probe.wordcount", r.ref[2]), 0, "1", NULL);
 	check_output(order("--stdin", r.ref[1], "cat"), 0, "b\n", NULL);
 	expect_no_files();
-	/* one fate: they are kept, and dropped, together */
+	/* all results of a task are kept together, and dropped together */
 	free(ctl_expect(&host, 0, "drop", r.ref[2]));
 	check_output(ctl(&host, "get", r.ref[0]), 65, "", "unknown reference");
 	free(r.all);
 }
 END_TEST
 
-/* The n-th of the "outputs" that info lists, until the next call. */
+/* The n-th of the "outputs" of plmctl info; valid until the next call. */
 static const char *listed_output(const char *ref, unsigned n)
 {
 	static char ret[PLM_REF_TEXT_BYTES];
@@ -190,7 +190,7 @@ START_TEST(a_command_that_failed_has_no_outputs)
 	check_output(ctl(&host, "call", "probe.wordcount", r.ref[1]), 1, "", "exit code 3");
 	expect_no_files();
 	free(r.all);
-	/* what was taken over before it failed is none, and takes no room */
+	/* FIRST became a value before the command failed: the value is freed, too */
 	r = results_of("--out", "FIRST", "--out", "O", "--shell", "truncate -s 1M $FIRST");
 	check_output(ctl(&host, "get", r.ref[1]), 1, "", "has not written its output O");
 	char *status = ctl_expect(&host, 0, "status", "--json"),
@@ -227,7 +227,7 @@ END_TEST
 
 /* ---- the order ---- */
 
-START_TEST(it_starts_after_what_it_is_to_come_after)
+START_TEST(a_command_starts_after_the_tasks_of_its_option_after)
 {
 	char line[LINE_BYTES], path[PATH_BYTES];
 	snprintf(line, sizeof line, "until [ -e %s/go ]; do sleep 0.01; done; echo 1 > %s/did",
@@ -328,7 +328,7 @@ START_TEST(options_that_make_no_sense_are_64)
 }
 END_TEST
 
-/* Whoever submits the function itself need not have asked plmctl. */
+/* A client can submit the function itself, without the checks of plmctl. */
 START_TEST(fields_of_nonsense_are_refused_by_the_worker)
 {
 	static const struct {
@@ -369,18 +369,12 @@ int main(void)
 		an_output_that_is_no_file_fails_with_a_word,
 		a_command_that_failed_has_no_outputs,
 		outputs_are_printed_with_their_names_as_json,
-		it_starts_after_what_it_is_to_come_after,
+		a_command_starts_after_the_tasks_of_its_option_after,
 		what_comes_after_a_failure_fails_and_names_the_root,
 		a_stale_reference_is_65_and_is_named,
 		options_that_make_no_sense_are_64,
 		fields_of_nonsense_are_refused_by_the_worker,
 	};
-	Suite *suite = suite_create("command objects");
-	TCase *tcase = tcase_create("plmctl submit");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, objects_boot, host_stop);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("command objects", TEST_TIMEOUT_S, objects_boot, host_stop, tests,
+	    sizeof tests / sizeof tests[0]);
 }

@@ -83,7 +83,7 @@ static void expect_descriptors(pid_t pid)
 	}
 }
 
-/* program_run() takes both outputs; who reads them to their end does not wait for the daemon. */
+/* program_run() reads both outputs to the end: a daemon with either output would block the test. */
 START_TEST(a_daemon_and_all_its_processes_have_the_log_alone)
 {
 	daemon_boot(_i ? "--guard" : NULL);
@@ -122,7 +122,7 @@ END_TEST
 
 /* ---- the guard ---- */
 
-/* While others may enter the runtime directory, no manager boots. */
+/* No manager boots while other users may enter the runtime directory. */
 static void open_directory(bool others)
 {
 	char path[PATH_MAX];

@@ -1,8 +1,8 @@
-/* test_damage.c - a runtime all of which is dead, its segments damaged, booted over.
+/* test_damage.c - plm boots over the damaged segments of a dead runtime.
  *
- * Whatever the bytes are: plm is ready, or ends with a word; what is asked of it is answered, or
- * refused; it can be stopped; nothing of it is left. PLM_DAMAGE_SECONDS (4) is how long, and
- * PLM_DAMAGE_SEED repeats a run's damage. */
+ * Whatever the bytes are: plm becomes ready, or ends with a message; plm answers or refuses each
+ * request; plm can be stopped, and leaves no process and no file. PLM_DAMAGE_SECONDS (4) is the
+ * duration, PLM_DAMAGE_SEED repeats a run's damage. */
 #include <check.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -19,6 +19,7 @@
 #include "tests/support/deaths.h"
 #include "tests/support/fixture.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/segment_copy.h"
 
 enum {
 	DAMAGE_SECONDS = 4,
@@ -26,14 +27,15 @@ enum {
 	PATH_BYTES = 256,
 	LINE_BYTES = 256,
 	WORDS_MAX = 40,
-	HEAD_BYTES = 64 << 10, /* header, control page, process table: all else depends on them */
+	HEAD_BYTES =
+	    64 << 10, /* header, control page, process table: the other tables depend on these */
 	SIGNAL_PAUSE_MS = 20,
-	BOOT_MS = 60000, /* with a lock that nobody gives back */
+	BOOT_MS = 60000, /* enough for a wait for a lock without a living holder */
 };
 
-struct copy { /* of a segment of the dead runtime */
+struct copy { /* a copy of a segment of the dead runtime */
 	char path[PATH_BYTES];
-	char *data;
+	unsigned char *data;
 	size_t bytes;
 };
 
@@ -43,15 +45,8 @@ static struct copy control, store;
 
 static void copy_take(struct copy *copy, const char *what)
 {
-	struct stat st;
 	runtime_segment(&host, what, copy->path, sizeof copy->path);
-	int fd = open(copy->path, O_RDONLY | O_CLOEXEC);
-	ck_assert(fd >= 0 && fstat(fd, &st) == 0);
-	copy->bytes = (size_t)st.st_size;
-	copy->data = malloc(copy->bytes);
-	ck_assert_ptr_nonnull(copy->data);
-	ck_assert_int_eq(pread(fd, copy->data, copy->bytes, 0), (ssize_t)copy->bytes);
-	close(fd);
+	copy->data = segment_copy(&host, what, &copy->bytes);
 }
 
 static char *copy_put(const struct copy *copy)
@@ -68,7 +63,7 @@ static char *copy_put(const struct copy *copy)
 static void kill_all(plm *handle)
 {
 	const struct tables *t = plm_tables(handle);
-	kill(host.pid, SIGSTOP); /* or it would replace the first before the last is dead */
+	kill(host.pid, SIGSTOP); /* a living manager would replace dead members between two kills */
 	for (uint32_t i = SLOT_SCHEDULER; i < t->limits.processes; i++) {
 		uint64_t word = sh_load(&t->process[i].state);
 		if (!process_present(word) || process_kind(word) == KIND_CLIENT)
@@ -79,7 +74,7 @@ static void kill_all(plm *handle)
 	runtime_kill(&host);
 }
 
-/* Values, a task that runs, some that wait for it, some that are queued. */
+/* Values, a running task, tasks that wait for the running task, and queued tasks. */
 static void begin_work(plm *handle)
 {
 	static char large[20000];
@@ -139,20 +134,9 @@ static void damage(char *data, size_t bytes, uint64_t *random)
 	}
 }
 
-/* ---- what must not happen ---- */
+/* ---- a boot, requests, the end ---- */
 
-static void print_log(void)
-{
-	char path[PATH_BYTES], line[LINE_BYTES];
-	scratch_path(&host, "plm.log", path, sizeof path);
-	FILE *log = fopen(path, "r");
-	while (log && fgets(line, sizeof line, log))
-		fputs(line, stderr);
-	if (log)
-		fclose(log);
-}
-
-/* What plm says first, "" if it ended without that. */
+/* The first line of plm, "" if plm ended without a line. */
 static void first_line(int fd, char *line, size_t size)
 {
 	uint64_t deadline = deadline_after_ms(BOOT_MS);
@@ -162,7 +146,7 @@ static void first_line(int fd, char *line, size_t size)
 		struct pollfd readable = { .fd = fd, .events = POLLIN };
 		bool late = clock_ns() >= deadline || poll(&readable, 1, BOOT_MS) != 1;
 		if (late)
-			print_log();
+			runtime_print_log(&host);
 		ck_assert_msg(!late, "plm neither comes up nor ends");
 		if (read(fd, line + n, 1) != 1)
 			break;
@@ -203,7 +187,8 @@ static int end_of(pid_t pid, const char *when)
 	return WEXITSTATUS(status);
 }
 
-/* Each answers, or refuses with a word: its own exit code, in time (program_run() judges that). */
+/* Each plmctl answers, or refuses with a message: it ends by an exit code, not by a signal.
+ * program_run() checks the time. */
 static void ask(void)
 {
 	static const char *const questions[][4] = {
@@ -230,11 +215,11 @@ static void expect_nothing_in_shm(void)
 		runtime_segment(&host, whats[i], path, sizeof path);
 		ck_assert_msg(access(path, F_OK) != 0, "plm left %s", path);
 		strcat(path, ".aside");
-		unlink(path); /* as its message says */
+		unlink(path); /* plm set the segment aside, and told the user to remove the file */
 	}
 }
 
-/* A member that cannot go on says so and ends by itself. */
+/* A member that cannot continue logs the reason and exits; no member crashes. */
 static void expect_no_crash(void)
 {
 	static const char *const crashes[] = { "bug:", "signal 4 ", "signal 6 ", "signal 7 ",
@@ -249,8 +234,8 @@ static void expect_no_crash(void)
 		fclose(log);
 }
 
-/* The table may say that there is no place for a client: then by signal, the first of which lets it
- * run what it has. */
+/* Stops the runtime by plmctl, or by signals if the damaged process table has no room for a client.
+ * The first signal lets accepted tasks run, the second ends the runtime. */
 static void stop_now(pid_t pid)
 {
 	static const struct timespec pause = { .tv_nsec = SIGNAL_PAUSE_MS * NS_PER_MS };
@@ -266,7 +251,7 @@ static void stop_now(pid_t pid)
 	}
 }
 
-/* True: it came up, was asked, and stopped. */
+/* True: the runtime became ready, answered requests, and stopped. */
 static bool boot_over(const char *option)
 {
 	char line[LINE_BYTES];
@@ -313,7 +298,7 @@ START_TEST(a_boot_over_damaged_segments_goes_on_or_says_why_not)
 }
 END_TEST
 
-/* ---- what once was found ---- */
+/* ---- damage that once broke a boot ---- */
 
 static struct control *put_page(void)
 {

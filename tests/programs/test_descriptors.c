@@ -22,10 +22,10 @@ enum {
 	TEST_TIMEOUT_S = 90,
 	SOFT = 200,
 	HARD = 900,
-	FEW = 64, /* descriptors of a manager, some of which it needs itself */
+	FEW = 64, /* the limit of a manager, which itself needs some of the descriptors */
 	KNOCKERS = 100,
 	LOOK_MS = 400,
-	TICKS_AT_REST = 10, /* of those 40 */
+	TICKS_AT_REST = 10, /* a busy loop would use 40 in LOOK_MS */
 };
 
 START_TEST(commands_have_the_limit_that_plm_was_started_with)
@@ -102,7 +102,8 @@ START_TEST(a_manager_without_a_free_descriptor_rests_until_there_is_one)
 	}
 	until(is_told, NULL, "a word of the log");
 	unsigned long before = ticks();
-	nanosleep(&(struct timespec){ .tv_nsec = LOOK_MS * NS_PER_MS }, NULL); /* is looked at */
+	/* The period in which the manager must rest. */
+	nanosleep(&(struct timespec){ .tv_nsec = LOOK_MS * NS_PER_MS }, NULL);
 	ck_assert_uint_lt(ticks() - before, TICKS_AT_REST);
 	for (int i = 0; i < KNOCKERS; i++)
 		close(knocker[i]);

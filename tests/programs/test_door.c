@@ -1,6 +1,6 @@
-/* test_door.c - the way to the manager: who is let in when, that an answer belongs to its request,
- * and that every wait for a process that does not act ends in time. A process "does not act" here
- * because it is stopped (SIGSTOP), which the tests undo. */
+/* test_door.c - the way to the manager: when clients are admitted; an answer belongs to its
+ * request; every wait for a process that does not act ends in time. Here a process does not act
+ * because the test stopped the process (SIGSTOP); the test continues the process later. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@
 
 enum {
 	CLIENTS_MAX = 300,
-	KNOCKS = 300,    /* more than a backlog and the manager's room for strangers */
+	KNOCKS = 300,    /* more than the manager keeps without a hello, and the backlog */
 	SHORT_MS = 1000, /* the smallest patience of plm_connect_with() */
 	RESULTS = 6000,  /* more than a ring of hints holds */
 };
@@ -32,7 +32,7 @@ enum {
 static plm *taken[CLIENTS_MAX];
 static int clients;
 
-/* Takes all process slots open to such a client; returns how many. */
+/* Takes all process slots that are open to clients with these flags; returns how many. */
 static int crowd(unsigned flags)
 {
 	int r = 0, before = clients;
@@ -101,20 +101,20 @@ static pid_t ctl_begin(const char *command, const char *option)
 	return pid;
 }
 
-/* ---- while it stops ---- */
+/* ---- a stopping runtime ---- */
 
-static bool is_draining(void *context)
+static bool is_stopping(void *context)
 {
 	(void)context;
-	return pool_status().draining;
+	return pool_status().stopping;
 }
 
-/* `plmctl stop`, which does not end before the task. */
+/* `plmctl stop` in the background, which ends after the task. */
 static pid_t begin_stop(plm_ref *ret_busy)
 {
 	pool_sleepers("600000", 0, ret_busy, 1);
 	pid_t stop = ctl_begin("stop", NULL);
-	until(is_draining, NULL, "a runtime that is being stopped");
+	until(is_stopping, NULL, "a runtime that is being stopped");
 	return stop;
 }
 
@@ -164,12 +164,12 @@ START_TEST(resume_takes_a_stop_back)
 	ck_assert_int_eq(exit_of(stop), 130);
 	ck_assert_int_eq(plm_cancel(client, busy, 0), 0);
 	expect_alive(client, 0);
-	ck_assert(!pool_status().draining);
+	ck_assert(!pool_status().stopping);
 	host_stop();
 }
 END_TEST
 
-/* The scheduler may be ending; then the manager replaces the process. */
+/* The scheduler may be ending already; then the manager starts another scheduler. */
 START_TEST(a_stop_taken_back_at_any_moment_leaves_a_runtime_that_works)
 {
 	enum { ROUNDS = 30 };
@@ -177,7 +177,7 @@ START_TEST(a_stop_taken_back_at_any_moment_leaves_a_runtime_that_works)
 	for (int i = 0; i < ROUNDS; i++) {
 		ck_assert_int_eq(plm_stop(client, 0), 0);
 		int r = plm_resume(client);
-		if (r < 0) { /* plmctl was faster, and ends */
+		if (r < 0) { /* the runtime ended before the stop was taken back */
 			ck_assert_msg(r == -EHOSTDOWN, "%d: %s", r, plm_why());
 			ck_assert(wait_for_death(host.pid));
 			plm_disconnect(&client);
@@ -191,13 +191,13 @@ START_TEST(a_stop_taken_back_at_any_moment_leaves_a_runtime_that_works)
 }
 END_TEST
 
-/* ---- places ---- */
+/* ---- process slots ---- */
 
 START_TEST(as_many_clients_as_a_crowd_has_find_a_place_by_default)
 {
 	pool_boot();
 	ck_assert_int_ge(crowd(0), 200);
-	plm *last = taken[clients - 1]; /* of a process slot with its holds in another word */
+	plm *last = taken[clients - 1]; /* its hold bits lie outside of the record */
 	expect_alive(last, 0);
 	expect_alive(client, 0);
 	disperse();
@@ -244,7 +244,7 @@ START_TEST(spares_by_default_leave_places_to_clients)
 }
 END_TEST
 
-/* Takes process slots until this number. */
+/* Takes process slots for visits, until the test has this many clients. */
 static bool clients_come_to(void *context)
 {
 	const int *wanted = context;
@@ -252,7 +252,7 @@ static bool clients_come_to(void *context)
 	return clients == *wanted;
 }
 
-/* Tries again after a refusal: slots of departed clients are not free at once. */
+/* Starts plmctl again after a refusal: process slots of departed clients are not free at once. */
 static bool drain_begins(void *context)
 {
 	pid_t *drain = context;
@@ -261,7 +261,7 @@ static bool drain_begins(void *context)
 	return pool_status().closed;
 }
 
-/* Without that, eight of them would lock the next one out. */
+/* If a long command kept its process slot, eight such commands would lock out the next visit. */
 START_TEST(a_command_that_goes_on_gives_a_place_for_visits_back)
 {
 	plm_ref busy;
@@ -305,7 +305,7 @@ static bool workers_are_back(void *context)
 {
 	(void)context;
 	for (int i = 0; i < 10; i++)
-		try_to_come_in(); /* whatever becomes free is asked for at once */
+		try_to_come_in(); /* clients ask for each process slot as soon as it is free */
 	return pool_workers_are(POOL_WORKERS);
 }
 
@@ -337,7 +337,7 @@ static bool log_says(void *expected)
 	return strstr(log, expected) != NULL;
 }
 
-/* The scheduler, now stopped, would free the slot of a dead worker. */
+/* The test stops the scheduler, which would free the process slot of the dead worker. */
 START_TEST(a_worker_that_finds_no_place_is_told_of_and_comes_when_there_is_one)
 {
 	boot_small("0");
@@ -376,14 +376,14 @@ START_TEST(a_late_answer_is_not_taken_for_that_of_the_next_request)
 }
 END_TEST
 
-/* ---- the place of one that left ---- */
+/* ---- the process slot of a client that left ---- */
 
 static bool clients_are(void *wanted)
 {
 	return pool_status().clients == *(unsigned *)wanted;
 }
 
-START_TEST(who_disconnects_leaves_also_while_a_child_forked_before_lives)
+START_TEST(a_client_that_disconnects_leaves_although_a_forked_child_lives)
 {
 	unsigned one = 1;
 	plm_ref ref;
@@ -464,7 +464,7 @@ END_TEST
 
 /* ---- a scheduler or a journal that does not act ---- */
 
-/* "... nothing from it for N ms": shorter than any default wait. */
+/* The reason says "nothing from it for N ms"; N is shorter than any default wait. */
 static void expect_gave_up_early(void)
 {
 	const char *said = strstr(plm_why(), "nothing from it for ");
@@ -500,7 +500,7 @@ END_TEST
 
 static plm_ref many[RESULTS];
 
-/* A client with a full ring and with holds to give back. */
+/* A client with a full ring that holds futures. */
 static plm *crowd_ring(void)
 {
 	plm *handle;
@@ -522,7 +522,7 @@ START_TEST(submitting_behind_a_stopped_scheduler_ends_in_time_and_what_was_taken
 	int r = 0, n = 0;
 	runtime_boot(&host, "--workers", "3", "--tasks", "16384", "--store", "16M", );
 	host_join();
-	ck_assert_int_eq(plm_pause(client), 0); /* each goes through the scheduler */
+	ck_assert_int_eq(plm_pause(client), 0); /* so that no task goes past the scheduler */
 	ck_assert_int_eq(plm_connect_with(&impatient, host.name, 0, SHORT_MS), 0);
 	pid_t scheduler = pool_status().scheduler_pid;
 	pause_process(scheduler);
@@ -531,7 +531,7 @@ START_TEST(submitting_behind_a_stopped_scheduler_ends_in_time_and_what_was_taken
 	ck_assert_msg(r == -ETIMEDOUT, "%d after %d tasks: %s", r, n, plm_why());
 	expect_says(plm_why(), "is stopped");
 	plm *leaver = crowd_ring();
-	plm_disconnect(&leaver); /* ends, though no process reads the drops */
+	plm_disconnect(&leaver); /* returns, although no process reads the drops */
 	continue_process(scheduler);
 	ck_assert_int_eq(plm_resume(client), 0);
 	ck_assert_int_eq(plm_wait(impatient, many, (size_t)n, (size_t)n, DEADLINE_MS, NULL), 0);
@@ -580,7 +580,7 @@ int main(void)
 			a_worker_that_finds_no_place_is_told_of_and_comes_when_there_is_one } },
 		{ "answers",
 		    { a_late_answer_is_not_taken_for_that_of_the_next_request,
-			who_disconnects_leaves_also_while_a_child_forked_before_lives } },
+			a_client_that_disconnects_leaves_although_a_forked_child_lives } },
 		{ "time",
 		    { connecting_to_a_stopped_manager_ends_in_time,
 			connections_that_say_nothing_keep_nobody_out_and_are_closed,

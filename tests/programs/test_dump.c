@@ -10,13 +10,12 @@
 #include "tests/support/fixture.h"
 #include "tests/support/json.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/segment_copy.h"
 #include "tests/support/program_runtime.h"
 
 enum {
 	TEST_TIMEOUT_S = 120,
 	CORRUPTIONS = 200,
-	DAMAGED_WORDS_MAX = 64,
-	HEADER_BYTES = 8192, /* the pages that everything else depends on */
 	PATH_BYTES = 256,
 };
 
@@ -46,22 +45,7 @@ START_TEST(dump_of_a_running_runtime_is_sound)
 }
 END_TEST
 
-/* The bytes of the control segment; the caller frees. */
-static unsigned char *read_segment(size_t *ret_bytes)
-{
-	char path[PATH_BYTES];
-	runtime_segment(&host, "control", path, sizeof path);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	ck_assert_int_eq(fstat(fd, &st), 0);
-	unsigned char *data = malloc((size_t)st.st_size);
-	ck_assert_int_eq(read(fd, data, (size_t)st.st_size), st.st_size);
-	close(fd);
-	*ret_bytes = (size_t)st.st_size;
-	return data;
-}
-
-/* Whatever the bytes are: an exit code of its own, in time. */
+/* Whatever the bytes are, plmdump ends by an exit code, in time. */
 static void expect_no_signal(const char *path, unsigned seed)
 {
 	static const char *const subjects[] = { "all", "check" };
@@ -75,26 +59,13 @@ static void expect_no_signal(const char *path, unsigned seed)
 	}
 }
 
-/* Damage of all kinds: a few wild bytes, words of ones, zeroed stretches; often where it hurts. */
-static void damage(unsigned char *data, size_t bytes, uint64_t *random)
-{
-	uint64_t n = random_next(random) % DAMAGED_WORDS_MAX + 1;
-	size_t range = random_next(random) % 4 == 0 ? HEADER_BYTES : bytes;
-	for (uint64_t i = 0; i < n; i++) {
-		size_t at = random_next(random) % (range - sizeof(uint64_t));
-		uint64_t wild = random_next(random);
-		uint64_t word = wild % 3 == 0 ? UINT64_MAX : wild % 3 == 1 ? wild : 0;
-		memcpy(data + at, &word, wild % 5 == 0 ? 1 : sizeof word);
-	}
-}
-
 START_TEST(dump_of_a_copy_says_the_same_and_of_a_damaged_one_never_dies)
 {
 	char *ref = ctl_expect(&host, 0, "call", "--detach", "probe.echo", "in the copy"),
 	     path[PATH_BYTES];
 	free(ctl_expect(&host, 0, "wait", ref));
 	size_t bytes;
-	unsigned char *data = read_segment(&bytes), *broken = malloc(bytes);
+	unsigned char *data = segment_copy(&host, "control", &bytes), *broken = malloc(bytes);
 	scratch_write(&host, "segment", data, bytes, path, sizeof path);
 	struct output_of o = dump(&host, "--file", path, "tasks");
 	ck_assert_int_eq(o.code, 0);
@@ -103,7 +74,7 @@ START_TEST(dump_of_a_copy_says_the_same_and_of_a_damaged_one_never_dies)
 	uint64_t random = RANDOM_SEED;
 	for (unsigned i = 0; i < CORRUPTIONS; i++) {
 		memcpy(broken, data, bytes);
-		damage(broken, bytes, &random);
+		segment_damage(broken, bytes, &random);
 		scratch_write(&host, "segment", broken, bytes, path, sizeof path);
 		expect_no_signal(path, i);
 	}
@@ -116,11 +87,11 @@ END_TEST
 START_TEST(dump_of_what_is_no_segment_is_refused)
 {
 	size_t bytes;
-	unsigned char *data = read_segment(&bytes);
+	unsigned char *data = segment_copy(&host, "control", &bytes);
 	char path[PATH_BYTES];
 	uint64_t random = RANDOM_SEED;
 	size_t sizes[] = { 0, 1, 100, 4096, 8192, bytes / 2, bytes - 1 };
-	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) { /* cut */
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) { /* a file cut short */
 		scratch_write(&host, "segment", data, sizes[i], path, sizeof path);
 		struct output_of o = dump(&host, "--file", path, "all");
 		ck_assert_int_eq(o.code, 76);

@@ -112,7 +112,7 @@ START_TEST(a_task_that_was_asked_to_stop_says_so)
 	char *ref = detach("probe.sleep", LONG);
 	until_running(ref);
 	kill(member_pid("worker"), SIGSTOP);
-	kill(member_pid("scheduler"), SIGSTOP); /* else it would end the worker */
+	kill(member_pid("scheduler"), SIGSTOP); /* a running scheduler would end the worker */
 	free(ctl_expect(&host, 0, "cancel", ref));
 	until_says(ref, "is running: ", "  and: it was asked to stop");
 	end();
@@ -137,7 +137,7 @@ START_TEST(a_task_that_waits_in_its_function_names_what_for)
 	boot("--workers", "2", "--module", test_module("mod_test"));
 	char *inner = detach("probe.sleep", LONG);
 	until_running(inner);
-	snprintf(text, sizeof text, "@%s", inner); /* as text */
+	snprintf(text, sizeof text, "@%s", inner); /* a reference as text is no argument future */
 	char *outer = detach("test.await", text);
 	snprintf(awaited, sizeof awaited, "it waits in its function for %s (probe.sleep)", inner);
 	until_says(outer, awaited);
@@ -232,7 +232,8 @@ START_TEST(a_task_in_front_of_a_worker_names_that)
 {
 	boot("--workers", "1");
 	free(ctl_expect(&host, 0, "call", "probe.noop"));
-	kill(member_pid("worker"), SIGSTOP); /* it was given, and is not taken */
+	kill(member_pid("worker"),
+	    SIGSTOP); /* the scheduler gives the task, and no worker claims the task */
 	char *task = detach("probe.noop");
 	until_code(task, "queued");
 	until_says(task, "is ready: it is next on worker 0 (pid ");
@@ -240,7 +241,7 @@ START_TEST(a_task_in_front_of_a_worker_names_that)
 }
 END_TEST
 
-/* "and: N tasks of higher priority ..." */
+/* N of the line "and: N tasks of higher priority or submitted earlier go ..." */
 static int tasks_before(const char *ref)
 {
 	char *text = ctl_expect(&host, 0, "explain", ref);
@@ -254,7 +255,7 @@ static int tasks_before(const char *ref)
 
 START_TEST(when_all_slots_are_busy_it_counts_the_tasks_before_it)
 {
-	enum { FILLERS = 4 }; /* the first may get as far as the ring */
+	enum { FILLERS = 4 }; /* the first may wait in the ring instead of the queue */
 	boot("--workers", "1");
 	char *a = detach("probe.sleep", LONG);
 	until_running(a);
@@ -275,7 +276,8 @@ START_TEST(when_all_slots_are_busy_it_counts_the_tasks_before_it)
 }
 END_TEST
 
-/* Kills each of this kind as soon as it lives: the next one is started later and later. */
+/* Kills each member of this kind as soon as it lives, until explain names the code: the manager
+ * waits longer before each successor. */
 static void kill_until_code(const char *kind, const char *ref, const char *expected)
 {
 	uint64_t deadline = deadline_after_ms(DEADLINE_MS);

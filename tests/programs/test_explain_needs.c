@@ -72,7 +72,7 @@ START_TEST(cpus_that_others_have_booked_are_short)
 	snprintf(
 	    words, sizeof words, "is ready: cpus=1: worker 0 has 2, of them 2 in use by %s", a);
 	expect_shortage("cpus=1", words);
-	expect_shortage("cpus=1,gpus=0.5,mem=424M", words); /* the rest of both is enough */
+	expect_shortage("cpus=1,gpus=0.5,mem=424M", words); /* of GPUs and memory enough is left */
 	end();
 }
 END_TEST
@@ -92,7 +92,7 @@ START_TEST(slots_that_are_kept_for_it_are_counted)
 }
 END_TEST
 
-START_TEST(who_comes_behind_a_large_task_names_it)
+START_TEST(a_task_behind_a_large_task_names_the_large_task)
 {
 	boot("--workers", "cpus=4,licence=1 x1");
 	char *a = detach("--needs", "cpus=2", "probe.sleep", LONG);
@@ -106,7 +106,7 @@ START_TEST(who_comes_behind_a_large_task_names_it)
 }
 END_TEST
 
-START_TEST(who_comes_behind_a_large_task_that_has_no_slot_yet_names_it)
+START_TEST(a_task_behind_a_large_task_without_a_cpu_names_the_large_task)
 {
 	boot("--workers", "cpus=2,licence=1 x1");
 	char *a = detach("--needs", "cpus=1", "probe.sleep", LONG);
@@ -124,7 +124,8 @@ START_TEST(a_slot_that_is_booked_for_it_is_named)
 {
 	boot("--workers", "cpus=1,licence=1 x1");
 	free(ctl_expect(&host, 0, "call", "probe.noop"));
-	kill(member_pid("worker"), SIGSTOP); /* it is booked, and does not start */
+	kill(member_pid("worker"),
+	    SIGSTOP); /* the process is booked for the task, and does not start the task */
 	char *task = detach("--needs", "licence=1", "probe.noop");
 	until_code(task, "booked");
 	until_says(task, "worker 0 (pid ", ") is reserved for it and is about to start it");
@@ -134,7 +135,7 @@ END_TEST
 
 /* ---- damage ---- */
 
-/* Any word at all, but of this life. */
+/* Writes a random state word with the right generation. */
 static void scribble_word(struct record *r, uint64_t *seed)
 {
 	uint32_t state = 1 + (uint32_t)(random_next(seed) % (RECORD_STATES - 1));
@@ -145,7 +146,7 @@ static void scribble_word(struct record *r, uint64_t *seed)
 		(uint32_t)random_next(seed) & 0xff));
 }
 
-/* All but the first word. */
+/* Writes random words everywhere but into the first word. */
 static void scribble(void *memory, size_t bytes, uint64_t *seed)
 {
 	uint64_t *word = memory;
@@ -182,7 +183,7 @@ START_TEST(damaged_values_never_crash_it)
 		scribble(t->task_heap.shm->entry, 4 * sizeof(struct heap_entry), &seed);
 		for (int i = round % 4; i < REFS; i += 4) {
 			struct output_of o = ctl(&host, "explain", "--json", refs[i]);
-			/* 65: a result whose task is none any more */
+			/* 65: a further result, whose damaged record names no task */
 			ck_assert_msg(o.code == 0 || o.code == 65,
 			    "round %d, %s: exit code %d, signal %d: %s", round, refs[i], o.code,
 			    o.signal, o.err);
@@ -219,8 +220,8 @@ int main(void)
 		each_alternative_has_a_reason_of_its_own,
 		cpus_that_others_have_booked_are_short,
 		slots_that_are_kept_for_it_are_counted,
-		who_comes_behind_a_large_task_names_it,
-		who_comes_behind_a_large_task_that_has_no_slot_yet_names_it,
+		a_task_behind_a_large_task_names_the_large_task,
+		a_task_behind_a_large_task_without_a_cpu_names_the_large_task,
 		a_slot_that_is_booked_for_it_is_named,
 		replicas_are_counted_and_one_says_that_it_waits_for_a_worker_of_its_own,
 		damaged_values_never_crash_it,

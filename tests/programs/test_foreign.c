@@ -1,5 +1,6 @@
 /* test_foreign.c - living processes of a runtime with tables of another build: the kernel lists
- * the processes that map the tables. They are never left behind, and never ended unasked. */
+ * the processes that map the tables. plm never leaves these processes behind, and never ends one
+ * without --fresh. */
 #include <check.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,6 +14,7 @@
 #include "base/clock.h"
 #include "base/door.h"
 #include "shm/segment.h"
+#include "tests/support/command_case.h"
 #include "tests/support/deaths.h"
 #include "tests/support/fixture.h"
 #include "tests/support/run_suite.h"
@@ -69,29 +71,9 @@ static void expect_refusal(const char *option, int code, const char *words)
 		ck_assert_uint_ne(process_start_time(member[i]), 0);
 }
 
-/* A process in a session of its own, which a command that runs has started. */
-static pid_t start_tree(void)
-{
-	char script[4 * PATH_MAX], file[PATH_MAX];
-	pid_t left = 0;
-	scratch_path(&host, "pid", file, sizeof file);
-	snprintf(script, sizeof script, "setsid sleep 1000 & echo $! >%s.new; mv %s.new %s; wait",
-	    file, file, file);
-	free(ctl_expect(&host, 0, "submit", "--detach", "--shell", script));
-	for (uint64_t late = deadline_after_ms(DEADLINE_MS); left == 0 && clock_ns() < late;) {
-		FILE *f = fopen(file, "r");
-		if (f && fscanf(f, "%d", &left) != 1)
-			left = 0;
-		if (f)
-			fclose(f);
-	}
-	ck_assert_int_gt(left, 0);
-	return left;
-}
-
 START_TEST(fresh_alone_ends_members_that_live_without_a_manager)
 {
-	pid_t left = start_tree();
+	pid_t left = command_with_far_child();
 	runtime_kill(&host);
 	set_version(ANOTHER);
 	expect_refusal(NULL, EXIT_NO_BOOT, "3 processes");
@@ -107,7 +89,7 @@ START_TEST(fresh_alone_ends_members_that_live_without_a_manager)
 }
 END_TEST
 
-/* As one that holds no lock this build knows of. */
+/* Without the lock file, this build sees no holder of the name. */
 START_TEST(a_manager_that_lives_is_refused_also_by_fresh)
 {
 	char lock[DOOR_LOCK_BYTES], pid[32];

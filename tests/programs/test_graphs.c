@@ -1,10 +1,11 @@
-/* test_graphs.c - a graph of tasks yields what a run of it in its order yields.
+/* test_graphs.c - a graph of tasks yields the same as a sequential run of the graph.
  *
- * Thousands of random graphs, many at once, on workers of several kinds, with each policy, and with
- * workers and schedulers killed on the way: each value, each failure with the task that failed
- * first, and how often each function was called, against a sequential run (random_graph.h).
- * PLM_GRAPH_SEED is the first graph's seed, the next one's is one more; PLM_GRAPHS is how many: to
- * see a graph again that failed, give its seed and as many as there were beside it. */
+ * Thousands of random graphs run, many at once, on workers of several kinds, with each policy, and
+ * while workers and schedulers are killed. Compared with a sequential run (random_graph.h) are each
+ * value, each failure with the task that failed first, and the number of calls of each function.
+ * PLM_GRAPH_SEED is the seed of the first graph, each further graph adds one; PLM_GRAPHS is the
+ * number of graphs. To repeat a failure, give the seed of the failed graph and the number of graphs
+ * beside. */
 #include <check.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -21,12 +22,13 @@
 
 enum {
 	TEST_TIMEOUT_S = 300,
-	GRAPHS = 3000, /* with each policy; a third of it when processes are killed */
+	GRAPHS = 3000, /* with each policy; a third as many when processes are killed */
 	GRAPHS_MAX = 1 << 16,
 	AT_ONCE = 32,
 	CRASH_RETRIES = 200,
-	KILLS = 2,            /* while so many graphs run */
-	SCHEDULER_EVERY = 16, /* kills: one that dies young is replaced after seconds */
+	KILLS = 2, /* during each set of AT_ONCE graphs */
+	SCHEDULER_EVERY =
+	    16, /* kills: the successor of a scheduler that died young comes after seconds */
 	MESSAGE_BYTES = 256,
 	INLINE_BYTES = 512,
 };
@@ -41,7 +43,7 @@ struct run {
 };
 
 static struct run run[AT_ONCE];
-static _Atomic uint32_t *calls; /* GRAPH_NODES for each graph */
+static _Atomic uint32_t *calls; /* GRAPH_NODES counters for each graph */
 static bool nobody_dies;
 static uint64_t random_state;
 
@@ -59,7 +61,7 @@ _Noreturn __attribute__((format(printf, 3, 4))) static void wrong(
 
 /* ---- submission ---- */
 
-struct parcel { /* what goes with one submission */
+struct parcel { /* the tasks of one submission */
 	plm_task task[GRAPH_NODES];
 	plm_arg arg[GRAPH_NODES][GRAPH_INPUTS + 2];
 	unsigned char bytes[GRAPH_NODES][INLINE_BYTES];
@@ -88,7 +90,7 @@ static void add_task(struct run *r, unsigned number)
 		.crash_retries = nobody_dies ? 0 : CRASH_RETRIES };
 }
 
-/* An object among them ends a parcel: references come in the order of the nodes. */
+/* A parcel ends before an object, since references come in the order of the nodes. */
 static void send_parcel(struct run *r)
 {
 	plm_ref refs[GRAPH_NODES * GRAPH_RESULTS], *next = refs;
@@ -167,7 +169,8 @@ static void expect_value(const struct run *r, unsigned number, unsigned result)
 	plm_release(client, &view);
 }
 
-/* The task that failed first: one of those whose failure reaches this one. */
+/* The failure names the task that failed first, one of the tasks whose failure can reach this node.
+ */
 static void expect_failed(const struct run *r, unsigned number, unsigned result)
 {
 	const struct graph *g = &r->graph;
@@ -182,7 +185,8 @@ static void expect_failed(const struct run *r, unsigned number, unsigned result)
 		wrong(g, number, "node %u failed first, but another task is named", root);
 }
 
-/* A death takes its attempt with it, and one that nobody waited for may still run. */
+/* With deaths a task is called more often; a dropped task, which the test does not await, may still
+ * run or never run. */
 static void expect_calls(const struct graph *g, unsigned number)
 {
 	const struct graph_node *n = &g->node[number];
@@ -277,7 +281,7 @@ START_TEST(a_graph_yields_what_a_sequential_run_of_it_yields)
 }
 END_TEST
 
-START_TEST(so_it_does_when_workers_and_schedulers_are_killed)
+START_TEST(a_graph_yields_the_same_when_workers_and_schedulers_are_killed)
 {
 	run_graphs(policies[_i], GRAPHS / 3);
 }
@@ -294,7 +298,8 @@ int main(void)
 	suite_add_tcase(suite, graphs);
 	TCase *deaths = tcase_create("deaths");
 	tcase_set_timeout(deaths, TEST_TIMEOUT_S);
-	tcase_add_loop_test(deaths, so_it_does_when_workers_and_schedulers_are_killed, 0, n);
+	tcase_add_loop_test(
+	    deaths, a_graph_yields_the_same_when_workers_and_schedulers_are_killed, 0, n);
 	suite_add_tcase(suite, deaths);
 	return run_suite(suite);
 }

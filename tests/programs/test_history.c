@@ -10,7 +10,7 @@
 
 enum { TEST_TIMEOUT_S = 120, LINE_BYTES = 32 };
 
-/* A command with a name of its own in the history. */
+/* A command that the history shows with this number. */
 static char *keep_line(unsigned number)
 {
 	char line[LINE_BYTES];

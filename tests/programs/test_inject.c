@@ -20,7 +20,7 @@
 
 enum { TEST_TIMEOUT_S = 60, MUTATIONS = 20000, DRAWS = 1000000, REPEATED = 24 };
 
-/* A right program is blamed once in a million choices of the seed; the seed is fixed. */
+/* A random seed would fail a correct program once in a million; this seed is fixed. */
 #define SIGMAS 4.9
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -164,8 +164,7 @@ START_TEST(a_damaged_text_is_refused_or_means_something_possible)
 	uint64_t seed = RANDOM_SEED;
 	int accepted = 0;
 	for (int i = 0; i < MUTATIONS; i++) {
-		char *text = strdup(origin); /* as long as its memory: a sanitizer sees what lies
-					      * behind it */
+		char *text = strdup(origin); /* an exact copy, so a sanitizer sees a read beyond */
 		struct injections all;
 		for (uint64_t changes = 1 + random_next(&seed) % 3; changes > 0; changes--) {
 			size_t at = random_next(&seed) % strlen(text);
@@ -339,7 +338,7 @@ START_TEST(crash_retries_get_over_injected_crashes)
 }
 END_TEST
 
-/* Of the one worker, in ticks of the kernel; read from /proc/PID/stat, fields 14 and 15. */
+/* The CPU time of the only worker, from fields 14 and 15 of /proc/PID/stat. */
 static unsigned long worker_cpu_ticks(void)
 {
 	char *worker = ctl_expect(&host, 0, "workers", "--json"), path[64], line[512] = "";
@@ -410,7 +409,7 @@ START_TEST(an_injected_hang_is_ended_by_killing_the_worker)
 }
 END_TEST
 
-/* "f" or "." for each of a row of tasks. */
+/* Runs a row of tasks; writes "f" for a failed task, "." for a good one. */
 static void row_of_calls(const char *inject, char ret[REPEATED + 1])
 {
 	boot("--inject", inject, );

@@ -12,12 +12,11 @@
 #include "client/plm_inspect.h"
 #include "tests/support/program_runtime.h"
 #include "tests/support/run_suite.h"
+#include "tests/support/segment_copy.h"
 
 enum {
 	TEST_TIMEOUT_S = 120,
 	DAMAGES = 300,
-	DAMAGED_WORDS_MAX = 64,
-	HEADER_BYTES = 8192, /* the pages on which all the rest depends */
 	PATH_BYTES = 256,
 	MANY = 100000,
 	PAGE = 1000,
@@ -57,7 +56,7 @@ static plm_ref parsed(const char *text)
 	return ref;
 }
 
-/* How many tasks pass. */
+/* How many tasks pass the filter. */
 static unsigned count(plm_inspect *in, const plm_task_filter *filter)
 {
 	plm_task_row rows[3];
@@ -256,21 +255,6 @@ START_TEST(what_a_dead_runtime_left_is_shown)
 }
 END_TEST
 
-/* The bytes of a segment; the caller frees. */
-static unsigned char *read_segment(const char *which, size_t *ret_bytes)
-{
-	char path[PATH_BYTES];
-	struct stat st;
-	runtime_segment(&rt, which, path, sizeof path);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ck_assert_int_eq(fstat(fd, &st), 0);
-	unsigned char *data = malloc((size_t)st.st_size);
-	ck_assert_int_eq(read(fd, data, (size_t)st.st_size), st.st_size);
-	close(fd);
-	*ret_bytes = (size_t)st.st_size;
-	return data;
-}
-
 /* ---- damage ---- */
 
 /* Makes every call on segments of any content, and reads each list to the end. */
@@ -330,20 +314,7 @@ static void look_at_all(plm_inspect *in, const plm_ref *refs, unsigned n)
 	}
 }
 
-/* A few wild bytes, words of ones, words of zeroes; often where it hurts. */
-static void damage(unsigned char *data, size_t bytes, uint64_t *random)
-{
-	uint64_t n = random_next(random) % DAMAGED_WORDS_MAX + 1;
-	size_t range = random_next(random) % 4 == 0 ? HEADER_BYTES : bytes;
-	for (uint64_t i = 0; i < n; i++) {
-		size_t at = random_next(random) % (range - sizeof(uint64_t));
-		uint64_t wild = random_next(random);
-		uint64_t word = wild % 3 == 0 ? UINT64_MAX : wild % 3 == 1 ? wild : 0;
-		memcpy(data + at, &word, wild % 5 == 0 ? 1 : sizeof word);
-	}
-}
-
-/* Something of every kind; how many references. */
+/* Creates a future of each kind and state; returns how many. */
 static unsigned fill(plm_ref refs[REFS_MAX])
 {
 	char *text[] = { ctl_expect(&rt, 0, "call", "--detach", "probe.echo", "in the copy"),
@@ -372,8 +343,8 @@ START_TEST(copies_say_the_same_and_damaged_copies_end_in_rows_or_errors)
 	unsigned n = fill(refs);
 	char control_path[PATH_BYTES], store_path[PATH_BYTES];
 	size_t control_bytes, store_bytes;
-	unsigned char *control = read_segment("control", &control_bytes);
-	unsigned char *store = read_segment("store", &store_bytes);
+	unsigned char *control = segment_copy(&rt, "control", &control_bytes);
+	unsigned char *store = segment_copy(&rt, "store", &store_bytes);
 	unsigned char *broken = malloc(control_bytes), *spoilt = malloc(store_bytes);
 	plm_inspect *in;
 	plm_task_row row;
@@ -393,8 +364,8 @@ START_TEST(copies_say_the_same_and_damaged_copies_end_in_rows_or_errors)
 	for (unsigned i = 0; i < DAMAGES; i++) {
 		memcpy(broken, control, control_bytes);
 		memcpy(spoilt, store, store_bytes);
-		damage(broken, control_bytes, &random);
-		damage(spoilt, store_bytes / 8, &random);
+		segment_damage(broken, control_bytes, &random);
+		segment_damage(spoilt, store_bytes / 8, &random);
 		scratch_write(
 		    &rt, "control", broken, control_bytes, control_path, sizeof control_path);
 		scratch_write(&rt, "store", spoilt, store_bytes, store_path, sizeof store_path);
@@ -463,7 +434,7 @@ START_TEST(rows_of_another_size_are_filled_as_far_as_both_know)
 		plm_task_row row;
 		unsigned char later[64];
 	} large[2];
-	struct small { /* an older program: the first fields alone */
+	struct small { /* an older program knows the first fields alone */
 		plm_ref ref;
 		int state;
 		uint32_t marks;
@@ -488,7 +459,7 @@ START_TEST(rows_of_another_size_are_filled_as_far_as_both_know)
 			     sizeof small[0], 1),
 	    1);
 	ck_assert_uint_eq(small[0].ref.id, large[0].row.ref.id);
-	ck_assert_uint_eq(small[1].ref.id, UINT64_MAX); /* behind the page nothing is written */
+	ck_assert_uint_eq(small[1].ref.id, UINT64_MAX); /* the call wrote nothing behind the page */
 	struct {
 		plm_status status;
 		uint64_t later;

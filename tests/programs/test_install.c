@@ -1,6 +1,6 @@
-/* test_install.c - what `make install` puts where: the programs run from there, pages are rendered
- * without a warning, shells complete what --help speaks of; what `make uninstall` leaves; what a
- * service manager is told. Each test installs into a directory of its own. */
+/* test_install.c - `make install` and `make uninstall`: installed programs run, pages are rendered
+ * without a warning, shells complete all commands and options of --help, an uninstall leaves no
+ * file; messages to a service manager. Each test installs into a separate directory. */
 #include <check.h>
 #include <poll.h>
 #include <signal.h>
@@ -21,7 +21,7 @@ enum { TEST_TIMEOUT_S = 120, SCRIPT_BYTES = 8192, OUTPUT_BYTES = 1 << 17, PATH_B
 
 /* ---- a shell ---- */
 
-/* What bash, or another, says to this script, stderr with it; it must exit with 0. The caller
+/* The output of a shell for this script, stderr included; the shell must exit with 0. The caller
  * frees. */
 static char *said_by(const char *shell, const char *script)
 {
@@ -72,7 +72,7 @@ static bool have(const char *program)
 
 /* ---- installing ---- */
 
-/* The build that is tested is the one that is installed. */
+/* The tests install the build that they test. */
 static const char *variant(void)
 {
 	const char *where = getenv("PLM_BIN"), *last = where ? strrchr(where, '/') : NULL;
@@ -160,7 +160,7 @@ START_TEST(pages_are_rendered_without_a_warning)
 }
 END_TEST
 
-/* Each option and each command that --help speaks of, in the page and in all completions. */
+/* Each option and each command of --help is in the manual page and in all completions. */
 START_TEST(what_help_speaks_of_is_everywhere)
 {
 	expect_said(
@@ -193,7 +193,7 @@ END_TEST
 
 /* ---- completion ---- */
 
-/* What bash offers behind this line, as a reader sees it: a line a word, sorted. */
+/* The words that bash offers behind this line, a word a line, sorted. */
 static char *offered(const char *line)
 {
 	return bash("source $ROOT/share/bash-completion/completions/plmctl\n"
@@ -229,7 +229,7 @@ START_TEST(bash_completes_what_a_running_runtime_has)
 	expect_in(offered("plmctl call probe.ec"), "probe.echo\n");
 	snprintf(line, sizeof line, "%s\n", ref);
 	expect_said(offered("plmctl get "), line);
-	/* readline breaks words at @: what stands before it is there already */
+	/* readline breaks words at @, so bash offers the text behind @ alone */
 	snprintf(line, sizeof line, "%s\n", ref + 1);
 	expect_said(offered("plmctl get @"), line);
 	expect_said(offered("plmctl drain "), "0\n");
@@ -273,7 +273,7 @@ static int listen_for_news(char path[PATH_BYTES])
 	return fd;
 }
 
-/* Until it comes; anything else that comes meanwhile is passed over. */
+/* Waits for this message, and skips other messages. */
 static void expect_news(int fd, const char *expected)
 {
 	struct pollfd news = { .fd = fd, .events = POLLIN };
@@ -299,7 +299,7 @@ START_TEST(a_service_manager_hears_that_it_is_ready_and_that_it_stops)
 	runtime_reboot_with(&host, (const char *const[]){ "--workers", "1", NULL });
 	unsetenv("NOTIFY_SOCKET");
 	expect_news(fd, "READY=1\n");
-	/* what it starts must not speak in its name */
+	/* a command must not write to the service manager in the name of plm */
 	expect_said(bash("plmctl submit --no-env --shell 'echo ${NOTIFY_SOCKET-none}'"), "none\n");
 	kill(host.pid, SIGTERM);
 	expect_news(fd, "STOPPING=1\n");

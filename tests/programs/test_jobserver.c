@@ -1,9 +1,9 @@
-/* test_jobserver.c - idle slots lent to a make: it gets them, gives them back to tasks that wait,
- * and none is lost with a killed make, worker or scheduler. What runs at once is counted by the
- * jobs themselves, and is never more than there are slots.
+/* test_jobserver.c - idle cpus lent to a make: the make uses the cpus and gives them back to
+ * waiting tasks, and no cpu is lost with a killed make, worker or scheduler. The jobs themselves
+ * count how many jobs run at once: never more than cpus.
  *
- * This program is the jobs, too: `test_jobserver job WHO`, and a small make that takes its tokens
- * by a path, which the make of this machine may be too old for: `test_jobserver fifo N`. */
+ * The jobs are this program, too: `test_jobserver job WHO`. So is a small make that opens the
+ * jobserver by a path (`test_jobserver fifo N`), since the make of this machine may be too old. */
 #include <check.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -28,8 +28,9 @@ enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 256, LOOK_NS = 1000000, SLOTS = 4, MAK
 
 struct jobs { /* shared with all jobs */
 	_Atomic uint32_t started, running, most, ended;
-	_Atomic uint32_t gate;          /* job n ends if n < gate ... */
-	_Atomic uint32_t meet;          /* ... or after so many starts; 0: no such condition */
+	_Atomic uint32_t gate; /* job n ends if n < gate ... */
+	_Atomic uint32_t
+	    meet; /* ... or when so many jobs have started; 0: without this condition */
 	_Atomic uint32_t of[MAKERS];    /* started jobs by make */
 	_Atomic int32_t parent[MAKERS]; /* make of the last started job */
 };
@@ -37,7 +38,7 @@ struct jobs { /* shared with all jobs */
 static struct jobs *jobs;
 static char self[PATH_BYTES];
 
-/* ---- what jobs do ---- */
+/* ---- jobs ---- */
 
 static void look_again(void)
 {
@@ -64,7 +65,7 @@ static int job(struct jobs *j, uint32_t who)
 	return 0;
 }
 
-/* As a make that knows the path: a token for each job beyond the first. */
+/* Like a make that knows the path: takes a token for each job beyond the first. */
 static int small_make(struct jobs *j, int count)
 {
 	char path[PATH_BYTES], token;
@@ -126,7 +127,7 @@ static void end(void)
 	host_stop();
 }
 
-/* Its jobs are WHO's. */
+/* The makefile of the make WHO. */
 static void write_makefile(int count, uint32_t who)
 {
 	char text[8 * PATH_BYTES], name[32], path[PATH_BYTES];
@@ -202,7 +203,7 @@ static const struct process *worker_that(bool borrows)
 	ck_abort_msg("there is no such worker");
 }
 
-/* What make_with_all_slots() has is in use still. */
+/* The scheduler has asked for all lent cpus back, and the make still uses all of them. */
 static bool all_are_asked_back(void)
 {
 	uint64_t lent = sh_load(&worker_that(true)->lent);
@@ -227,7 +228,7 @@ static void expect_all_slots_again(void)
 	UNTIL(slots_lent() == 0);
 }
 
-/* ---- getting them ---- */
+/* ---- a make gets idle cpus ---- */
 
 START_TEST(a_make_gets_the_idle_slots_and_leaves_none)
 {
@@ -297,7 +298,7 @@ START_TEST(flags_of_the_submitter_stay_but_for_its_jobserver)
 }
 END_TEST
 
-/* ---- sharing them ---- */
+/* ---- a make and tasks share the cpus ---- */
 
 START_TEST(what_runs_never_exceeds_the_slots)
 {
@@ -330,7 +331,7 @@ START_TEST(a_task_that_waits_gets_the_first_slot_that_comes_back)
 	ck_assert_uint_eq(jobs->of[2], 0);
 	jobs->gate = 1;
 	UNTIL(jobs->started == SLOTS + 1);
-	ck_assert_uint_eq(jobs->of[2], 1); /* and not one more of the make's */
+	ck_assert_uint_eq(jobs->of[2], 1); /* the plain task got the free cpu, the make got none */
 	jobs->gate = ALL;
 	expect_success(plain);
 	expect_success(made);
@@ -344,9 +345,9 @@ START_TEST(makes_share_alike)
 	jobserver_boot("4", "--jobserver=pipe");
 	char *first = make_with_all_slots(), *second = begin_make(12, 1);
 	UNTIL(all_are_asked_back());
-	jobs->gate = 1; /* a slot for the second's own */
+	jobs->gate = 1; /* one cpu becomes free: for the task of the second make */
 	UNTIL(jobs->of[1] == 1 && borrowers_that_want() == 2);
-	jobs->gate = 2; /* the first has two of others now, the second none */
+	jobs->gate = 2; /* now the first make has two borrowed cpus, the second none */
 	UNTIL(jobs->of[1] == 2);
 	ck_assert_uint_eq(jobs->of[0], SLOTS);
 	jobs->gate = ALL;
@@ -364,7 +365,7 @@ START_TEST(a_slot_that_becomes_idle_is_lent_to_one_that_wants_it)
 	UNTIL(jobs->of[2] == 1);
 	made = begin_make(4, 0);
 	UNTIL(jobs->of[0] == 1 && lent_wants(sh_load(&worker_that(true)->lent)));
-	jobs->gate = 1; /* the plain one ends, and nobody else has a word to say */
+	jobs->gate = 1; /* the plain task ends, and no other event wakes the scheduler */
 	UNTIL(jobs->of[0] == 2);
 	jobs->gate = ALL;
 	expect_success(plain);
@@ -417,7 +418,7 @@ START_TEST(tokens_of_a_killed_worker_are_there_again)
 }
 END_TEST
 
-/* A plain task would be one too many: it may begin when a job has ended, not before. */
+/* All cpus are in use, so the plain task may begin only when a job has ended. */
 static void expect_that_all_are_lent_still(char *made, char *plain)
 {
 	UNTIL(all_are_asked_back());

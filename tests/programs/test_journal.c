@@ -26,8 +26,8 @@ enum {
 	MANY = 1500
 };
 
-/* A command that leaves a line behind, by which runs are counted, and that has a name of its own
- * in the history. */
+/* A command that adds a line to a file, so that the test can count runs. The history shows the
+ * number. */
 static void leave_line(char *line, size_t size, unsigned number)
 {
 	char path[PATH_BYTES];
@@ -53,7 +53,7 @@ static void open_gate(void)
 	scratch_write(&host, "gate", "", 0, path, sizeof path);
 }
 
-/* It runs until the gate is open. */
+/* A command that runs until the gate is open. */
 static void wait_line(char *line, size_t size, const char *then)
 {
 	char gate[PATH_BYTES], runs[PATH_BYTES];
@@ -165,7 +165,7 @@ START_TEST(what_has_ended_is_not_run_again_and_its_record_stays)
 }
 END_TEST
 
-/* ---- what depends on what ---- */
+/* ---- tasks that depend on tasks ---- */
 
 static char *ref_now(const char *text)
 {
@@ -253,7 +253,7 @@ START_TEST(what_cannot_be_kept_is_said_and_fails_after_a_boot_with_that_reason)
 }
 END_TEST
 
-/* ---- what ran ---- */
+/* ---- tasks that have run ---- */
 
 static unsigned long number_of(const char *text, const char *key)
 {
@@ -332,13 +332,13 @@ START_TEST(what_was_forgotten_runs_and_is_kept_by_nobody)
 	char *ref = keep_line(1);
 	status_reaches("journal_accepted", 1);
 	free(ctl_expect(&host, 0, "drop", ref));
-	char *other = keep_line(2); /* written after the drop was */
+	char *other = keep_line(2); /* the journal writes this task after the drop */
 	status_reaches("journal_accepted", 2);
 	journal_crash();
 	journal_reboot();
 	history_settles();
 	ck_assert_uint_eq(count_lines("runs", "task-1"), 1);
-	/* the other's, and its log */
+	/* the other task and its log */
 	ctl_until(&host, "\"records_used\": 2,", "status", "--json");
 	journal_end();
 	free(ref);
@@ -346,7 +346,7 @@ START_TEST(what_was_forgotten_runs_and_is_kept_by_nobody)
 }
 END_TEST
 
-/* ---- the journal's own deaths ---- */
+/* ---- the death of the journal ---- */
 
 START_TEST(the_death_of_the_journal_alone_loses_nothing)
 {
@@ -366,7 +366,7 @@ START_TEST(the_death_of_the_journal_alone_loses_nothing)
 }
 END_TEST
 
-/* So many that to queue them takes a while. */
+/* Enough tasks that queueing takes a while. */
 static void keep_many(unsigned n)
 {
 	char line[LINE_BYTES];
@@ -441,7 +441,7 @@ START_TEST(the_journal_goes_on_when_its_manager_is_dead_and_under_the_next_one)
 	free(keep_line(1));
 	history_reaches("done", 1);
 	runtime_kill(&host);
-	/* Its journal lives: the directory is not free for another. */
+	/* The journal still lives, so no other runtime can have the directory. */
 	snprintf(other, sizeof other, "%s-2", host.name);
 	refused(75, "in use by another runtime",
 	    (const char *const[]){ "--name", other, "--state", state_directory, NULL });
@@ -477,7 +477,7 @@ START_TEST(without_its_journal_a_runtime_does_not_boot)
 }
 END_TEST
 
-/* ---- what may be asked for ---- */
+/* ---- the options of durability ---- */
 
 START_TEST(with_none_there_is_a_history_and_nothing_is_queued_again)
 {
@@ -534,11 +534,6 @@ int main(void)
 		with_none_there_is_a_history_and_nothing_is_queued_again,
 		one_runtime_a_directory_that_is_ones_own,
 	};
-	Suite *suite = suite_create("journal");
-	TCase *tcase = tcase_create("plm --state");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests(
+	    "journal", TEST_TIMEOUT_S, NULL, NULL, tests, sizeof tests / sizeof tests[0]);
 }

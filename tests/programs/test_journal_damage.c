@@ -26,7 +26,7 @@ enum {
 	TASKS = 12,
 	CUTS = 12,
 	PAGE_BYTES = 4096,
-	LITTLE = 24 << 10 /* bytes: for a log, and not for a journal */
+	LITTLE = 24 << 10 /* bytes: enough for a log, too little for a journal */
 };
 
 static void state_path(char ret[PATH_BYTES], const char *name)
@@ -98,9 +98,9 @@ static void no_task_ran_twice(unsigned tasks)
 	}
 }
 
-/* ---- torn ---- */
+/* ---- torn files ---- */
 
-/* The tasks that are there: the first so many, and no other. */
+/* Returns n: the journal has the first n tasks, and no other task. */
 static unsigned prefix_length(void)
 {
 	char *all = ctl_expect(
@@ -150,7 +150,7 @@ START_TEST(a_torn_journal_is_cut_at_its_last_whole_group)
 }
 END_TEST
 
-/* ---- damaged ---- */
+/* ---- damaged files ---- */
 
 static void overwrite_page(off_t page)
 {
@@ -174,7 +174,7 @@ START_TEST(a_damaged_journal_is_set_aside_and_what_can_be_read_is_salvaged)
 	off_t pages = size_of("journal.db") / PAGE_BYTES;
 	for (off_t page = pages / 4; page < pages; page += pages / 4) {
 		journal_reboot();
-		journal_crash(); /* a file that was closed well is not looked through */
+		journal_crash(); /* the next boot checks a file only if the journal was killed */
 		overwrite_page(page);
 		journal_reboot();
 		ctl_until(&host, "\"journal_trouble\": null", "status", "--json");
@@ -276,7 +276,7 @@ START_TEST(without_room_sync_refuses_and_says_why)
 }
 END_TEST
 
-/* A real full disk, where we may mount one. */
+/* A full file system, where the test may mount one. */
 START_TEST(a_full_disk_that_gets_room_again_loses_nothing)
 {
 	journal_state();
@@ -314,11 +314,6 @@ int main(void)
 		without_room_sync_refuses_and_says_why,
 		a_full_disk_that_gets_room_again_loses_nothing,
 	};
-	Suite *suite = suite_create("journal, damaged");
-	TCase *tcase = tcase_create("plm --state");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests(
+	    "journal, damaged", TEST_TIMEOUT_S, NULL, NULL, tests, sizeof tests / sizeof tests[0]);
 }

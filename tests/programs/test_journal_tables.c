@@ -20,7 +20,7 @@ static void journal_path(char ret[PATH_BYTES])
 	snprintf(ret, PATH_BYTES, "%s/journal.db", state_directory);
 }
 
-/* As somebody's hand, or a page of another file, leaves it. */
+/* Changes the tables as a user, or a page of another file, may do. */
 static void change_tables(const char *sql)
 {
 	char path[PATH_BYTES];
@@ -64,7 +64,7 @@ static void one_that_has_ended(void)
 	runtime_stop(&host);
 }
 
-/* The boot is refused, with what to do, and nothing is moved or written. */
+/* plm refuses to boot, says what to do, and moves and writes no file. */
 static void is_refused(void)
 {
 	unsigned before = files_set_aside();
@@ -139,9 +139,9 @@ START_TEST(a_view_without_end_in_the_place_of_a_table_holds_nobody_up)
 }
 END_TEST
 
-/* ---- damaged as well ---- */
+/* ---- foreign tables in a damaged file ---- */
 
-/* Two tables, both empty, on one page. */
+/* Two empty tables name the same page. */
 #define DAMAGE                                                                           \
 	"UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE " \
 	"name = 'forgotten') WHERE name = 'needed'"
@@ -158,7 +158,7 @@ START_TEST(of_a_damaged_file_with_other_columns_all_that_we_know_is_salvaged)
 }
 END_TEST
 
-/* Tasks are there, whether they ended is not: they are not run on a guess. */
+/* The file has the tasks but not their ends. plm does not guess, and runs no such task. */
 START_TEST(without_the_table_of_ends_no_task_is_run_again)
 {
 	one_that_has_ended();
@@ -171,7 +171,7 @@ START_TEST(without_the_table_of_ends_no_task_is_run_again)
 }
 END_TEST
 
-/* ---- whoever salvaged was killed ---- */
+/* ---- a salvage was killed ---- */
 
 static void leave_half_salvaged(const char *aside, bool moved)
 {
@@ -210,7 +210,7 @@ START_TEST(a_salvage_that_was_killed_is_begun_again_and_loses_nothing)
 }
 END_TEST
 
-/* Who died would have been replaced. */
+/* If a process had died, the log would name the death and the replacement. */
 static void log_is_silent_about(const char *text)
 {
 	char path[PATH_BYTES], line[TEXT_BYTES];
@@ -236,7 +236,7 @@ START_TEST(an_argument_of_no_bytes_is_queued_again)
 }
 END_TEST
 
-/* The others do not wait for a store that is never going to be larger. */
+/* Other tasks must not wait for room that this store can never have. */
 START_TEST(an_argument_that_this_store_cannot_hold_fails_its_task_alone)
 {
 	plm *rt;
@@ -275,11 +275,6 @@ int main(void)
 		an_argument_of_no_bytes_is_queued_again,
 		an_argument_that_this_store_cannot_hold_fails_its_task_alone,
 	};
-	Suite *suite = suite_create("journal, tables");
-	TCase *tcase = tcase_create("plm --state");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests(
+	    "journal, tables", TEST_TIMEOUT_S, NULL, NULL, tests, sizeof tests / sizeof tests[0]);
 }

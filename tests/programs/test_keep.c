@@ -166,7 +166,7 @@ static void start(void)
 	host_boot("2");
 }
 
-/* Each time at once: nothing is waited for but the task. */
+/* The test waits for the task alone, and not for the journal. */
 START_TEST(the_history_is_never_behind_wait)
 {
 	journal_boot();
@@ -182,7 +182,8 @@ START_TEST(the_history_is_never_behind_wait)
 	}
 	free(ctl_expect(&host, 0, "pause"));
 	char *resumed = keep("--", "echo", "later");
-	free(ctl_expect(&host, 0, "history", resumed)); /* it is written when this is said */
+	free(ctl_expect(&host, 0, "history",
+	    resumed)); /* plmctl answers when the journal has written the task */
 	journal_crash();
 	journal_reboot();
 	status_reaches("journal_to_resume", 0);
@@ -197,7 +198,7 @@ START_TEST(the_history_is_never_behind_wait)
 }
 END_TEST
 
-/* ---- in a directory that somebody has removed ---- */
+/* ---- in a removed directory ---- */
 
 static void leave_the_world(void)
 {

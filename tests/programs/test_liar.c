@@ -1,7 +1,7 @@
-/* test_liar.c - one who was let in, and lies: at the door in every field of every message, and
- * in the segment in what is its own to write.
+/* test_liar.c - an admitted client that lies: at the door in each field of each message, and in the
+ * segment in all words that a client may write.
  *
- * PLM_LIAR_SECONDS (2) is how long there is lying, PLM_LIAR_SEED repeats it. */
+ * PLM_LIAR_SECONDS (2) is the duration of each test, PLM_LIAR_SEED repeats the lies. */
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@ enum {
 	ROUNDS_OF_A_LIAR = 8,
 };
 
-/* The places of those that have just left may still be taken. */
+/* The scheduler may not have freed the process slots of clients that just left. */
 static bool is_let_in(void *handle)
 {
 	int r = plm_connect(handle, host.name);
@@ -36,7 +36,8 @@ static plm *join(void)
 {
 	plm *handle = NULL;
 	until(is_let_in, &handle, "a place for a client");
-	plm_patience(handle, PATIENT_MS); /* what a liar came to hold is freed after its end */
+	plm_patience(
+	    handle, PATIENT_MS); /* room may be missing until the holds of a departed liar end */
 	return handle;
 }
 
@@ -62,8 +63,8 @@ static int knock(void)
 	return fd;
 }
 
-/* One field is true more often than not, so that the next one is looked at. Never a stop: that it
- * works is no lie. */
+/* Each field is right more often than wrong, so that the manager reads the next field. No lie is a
+ * stop, since the manager would rightly stop. */
 static struct door_request lie(uint64_t *random)
 {
 	struct door_request r = { .magic = DOOR_MAGIC, .version = DOOR_VERSION };
@@ -76,14 +77,14 @@ static struct door_request lie(uint64_t *random)
 	if (which % 13 == 0)
 		r.version = (uint32_t)random_next(random);
 	r.number = (uint32_t)random_next(random);
-	if (which % 3 == 0) /* wild, and without an end */
+	if (which % 3 == 0) /* random bytes without a final zero */
 		for (size_t i = 0; i < sizeof r.text; i++)
 			r.text[i] = (char)random_next(random);
-	else /* a number: of workers, of a worker, of a slot and its generation */
+	else /* a number of workers or of a worker; a process slot with its generation */
 		snprintf(r.text, sizeof r.text, "%d %u", (int)(random_next(random) % 70) - 2,
 		    (unsigned)(random_next(random) % 5));
 	if (r.kind == DOOR_WORKERS || r.kind == DOOR_WORKER_DRAIN || r.kind == DOOR_ADMISSION)
-		r.text[0] = 'x'; /* what would be right would be done */
+		r.text[0] = 'x'; /* the manager would rightly obey a correct request */
 	return r;
 }
 
@@ -118,7 +119,7 @@ START_TEST(lies_at_the_door_are_refused_and_others_are_served)
 		close(fd);
 		messages += MESSAGES;
 		expect_alive(handle, 0);
-		expect_work(); /* the door is open still */
+		expect_work(); /* the door still works */
 	} while (clock_ns() < end);
 	printf("liar: PLM_LIAR_SEED=%llu, %llu messages at the door\n", (unsigned long long)seed,
 	    (unsigned long long)messages);
@@ -129,7 +130,7 @@ END_TEST
 
 /* ---- in the segment ---- */
 
-/* Of one's own slot and ring: what a client may write in the segment by its role. */
+/* Writes random values into the process slot and the ring of the liar, which a client may write. */
 static void lie_in_the_segment(plm *liar, uint64_t *random)
 {
 	struct tables *t = plm_tables(liar);
@@ -140,7 +141,7 @@ static void lie_in_the_segment(plm *liar, uint64_t *random)
 		uint32_t index = wild % 5 ? (uint32_t)(wild >> 8) % records : (uint32_t)(wild >> 8);
 		uint32_t generation = (uint32_t)(random_next(random) % 8);
 		enum hint_kind kind = (enum hint_kind)(random_next(random) % 8);
-		if (kind == HINT_KEPT) /* would be kept, rightly, for ever */
+		if (kind == HINT_KEPT) /* the runtime would rightly keep the future for ever */
 			kind = HINT_IMPORT;
 		hints[i] = hint_make(kind, (uint64_t)generation << 32 | index);
 	}
@@ -155,8 +156,8 @@ static void lie_in_the_segment(plm *liar, uint64_t *random)
 	tell_scheduler(t, liar->self, hints, HINTS, true);
 }
 
-/* What it came to hold, of anybody's, ends with it; unless it says that it held nothing, which is
- * believed, and saves the scan of all records. */
+/* The liar leaves as unclean, so the scheduler ends all its holds. The scheduler believes a client
+ * that leaves as clean, which spares the scan of all records. */
 static void leave_unclean(plm **liar)
 {
 	atomic_store(&(*liar)->held, 1);
@@ -190,7 +191,7 @@ START_TEST(lies_in_every_hint_cost_others_nothing)
 }
 END_TEST
 
-/* It says before it leaves that it holds nothing, and asks for a hold all the same. */
+/* The liar says that it holds nothing, asks for a hold nevertheless, and leaves. */
 START_TEST(a_hold_that_is_granted_to_one_that_has_left_ends_with_it)
 {
 	static char bytes[100];

@@ -19,7 +19,7 @@
 
 enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 128, US_PER_MS = 1000 };
 
-/* ---- what the programs say ---- */
+/* ---- messages ---- */
 
 static void expect_words(const char *words, const char *const *arguments)
 {
@@ -43,7 +43,7 @@ static long status_field(const char *name)
 	return number;
 }
 
-/* SIGKILL, and back when the manager has started the next one. */
+/* Returns when the manager has started the next scheduler. */
 static void kill_scheduler(void)
 {
 	static const struct timespec pause = { .tv_nsec = 2 * NS_PER_MS };
@@ -68,7 +68,7 @@ START_TEST(a_task_that_is_not_started_in_its_queue_limit_fails)
 	fails_with("not started within --queue-limit 100ms of its submission: no worker has been",
 	    "--queue-limit", "100ms", "probe.noop");
 	free(ctl_expect(&host, 0, "cancel", busy));
-	/* In time, it is not touched however long it then runs. */
+	/* The queue limit of a task ends with the start of the task. */
 	free(ctl_expect(&host, 0, "call", "--queue-limit", "10s", "probe.sleep", "1000"));
 	free(busy);
 	host_stop();
@@ -80,7 +80,8 @@ START_TEST(a_task_that_runs_longer_than_its_run_limit_fails)
 	stubborn_boot("1");
 	fails_with("killed: ran longer than --run-limit 100ms", "--run-limit", "100ms",
 	    "stubborn.obey", notes);
-	ck_assert_int_eq(status_field("restarts"), 0); /* it stopped when asked to */
+	ck_assert_int_eq(status_field("restarts"),
+	    0); /* the task stopped when asked, so its worker was not killed */
 	fails_with("killed: ran longer than --run-limit 50ms", "--run-limit", "50ms", "--grace",
 	    "100ms", "stubborn.ignore", notes);
 	ck_assert_int_eq(status_field("restarts"), 1);
@@ -94,7 +95,7 @@ START_TEST(each_attempt_has_the_run_limit_anew_and_spends_a_retry)
 	stubborn_boot("1");
 	fails_with("--run-limit 50ms", "--run-limit", "50ms", "--retries", "2", "--crash-retries",
 	    "9", "stubborn.obey", notes);
-	ck_assert_int_eq(read_notes(all), 6); /* three times "begins" and "obeys" */
+	ck_assert_int_eq(read_notes(all), 6); /* three attempts, each noted "begins" and "obeys" */
 	host_stop();
 }
 END_TEST
@@ -175,7 +176,7 @@ START_TEST(a_retry_is_not_for_the_worker_that_has_just_failed_it)
 	ck_assert_int_eq(read_notes(all), 41);
 	for (int i = 0; i < 40; i++)
 		ck_assert_int_ne(all[i].pid, all[i + 1].pid);
-	/* Nobody else is free: then it is. */
+	/* The other worker is busy, so the retry runs on the worker that failed the task. */
 	char *busy = detach("stubborn.doze", notes);
 	until_noted(42);
 	fails_with("not yet", "--retries", "2", "stubborn.flaw", notes);
@@ -213,14 +214,14 @@ START_TEST(a_task_whose_retries_are_spent_is_dead_and_can_be_retried)
 	char *value = detach("probe.echo", "a value that is too long to stand in the record");
 	char *task = detach("--retries", "1", "stubborn.flaw", notes, value);
 	free(ctl_expect(&host, 1, "get", task));
-	free(ctl_expect(&host, 0, "drop", value)); /* the dead one keeps its argument */
+	free(ctl_expect(&host, 0, "drop", value)); /* the dead task holds its argument */
 	expect_state("dead", task);
 	kill_scheduler();
 	char *again = ctl_expect(&host, 0, "retry", task);
 	free(ctl_expect(&host, 1, "get", again));
 	expect_state("dead", again);
 	char *dead = ctl_expect(&host, 0, "tasks", "--state", "dead", "--quiet");
-	ck_assert_str_eq(dead, again); /* alone: the first one was let go */
+	ck_assert_str_eq(dead, again); /* the retried task is no longer in the list */
 	snprintf(enough, sizeof enough, "%s.enough", notes);
 	scratch_write(&host, "notes.enough", "", 0, enough, sizeof enough);
 	char *good = ctl_expect(&host, 0, "retry", again);
@@ -245,8 +246,8 @@ static bool store_is_empty(void *context)
 	return roles_store_used(&roles) == 0;
 }
 
-/* As threads: no process dies, whose burial would find it. The dependent is in the table before
- * there is a worker: only the scheduler can fail it. */
+/* The roles are threads: no process dies, so no burial frees the dead task. The dependent is in the
+ * table before a worker joins, so only the scheduler can fail the dependent. */
 START_TEST(a_dead_task_that_nobody_holds_lets_go_of_its_arguments)
 {
 	static const char large[100] = "it is broken";
@@ -259,9 +260,11 @@ START_TEST(a_dead_task_that_nobody_holds_lets_go_of_its_arguments)
 	plm_ref after = submit_after(rt, "probe.echo", dead);
 	plm_drop(rt, object);
 	roles_add_worker(&roles);
-	expect_failure(rt, after, 1); /* the scheduler said so: it has seen the dead one settled */
+	expect_failure(
+	    rt, after, 1); /* failed by the scheduler, which has seen the dead task settle */
 	plm_drop_many(rt, (plm_ref[]){ after, dead }, 2);
-	plm_ref last = submit_text(rt, "probe.echo", "x"); /* drops are no news: this is */
+	plm_ref last =
+	    submit_text(rt, "probe.echo", "x"); /* wakes the scheduler; small drops do not */
 	expect_text(rt, last, "x");
 	roles_until(store_is_empty, NULL, "the dead task's argument is freed");
 	plm_drop(rt, last);
@@ -277,7 +280,7 @@ START_TEST(deaths_of_workers_have_a_budget_of_their_own_and_end_dead)
 	free(ctl_expect(&host, 128 + SIGKILL, "get", task));
 	ck_assert_int_eq(read_notes(all), 3);
 	expect_state("dead", task);
-	/* One that was never tried again failed, and is not dead. */
+	/* A task without retries is failed, not dead. */
 	char *once = detach("stubborn.flaw", notes);
 	free(ctl_expect(&host, 1, "get", once));
 	expect_state("failed", once);
@@ -289,7 +292,7 @@ END_TEST
 
 /* ---- tasks that do not stop ---- */
 
-/* Cancelled by a reference; what the task wrote last. */
+/* Cancels a running task; returns the last note of the task. */
 static void cancel_running(const char *function, const char *grace, char ret_last[16])
 {
 	struct note all[NOTES_MAX];
@@ -336,7 +339,7 @@ START_TEST(a_cancelled_task_that_does_not_stop_is_killed_at_last)
 }
 END_TEST
 
-START_TEST(who_waits_for_a_cancelled_task_does_not_wait_for_its_end)
+START_TEST(a_wait_for_a_cancelled_task_returns_before_the_task_stops)
 {
 	plm_ref ref;
 	plm_view view;
@@ -348,7 +351,7 @@ START_TEST(who_waits_for_a_cancelled_task_does_not_wait_for_its_end)
 	ck_assert_int_eq(plm_cancel(client, ref, 3600 * 1000), 0);
 	ck_assert_int_eq(plm_get(client, ref, &view, 0), -PLM_ECANCELLED);
 	ck_assert_int_eq(plm_wait(client, &ref, 1, 1, 0, NULL), 0);
-	/* Its slot is not free before it is gone. */
+	/* The worker is not free while the cancelled task still runs. */
 	fails_with("--queue-limit 200ms", "--queue-limit", "200ms", "probe.noop");
 	ck_assert_int_eq(plm_cancel(client, ref, 0), 0);
 	free(ctl_expect(&host, 0, "call", "probe.noop"));
@@ -357,9 +360,9 @@ START_TEST(who_waits_for_a_cancelled_task_does_not_wait_for_its_end)
 }
 END_TEST
 
-/* ---- waiting for oneself ---- */
+/* ---- a task that waits for itself ---- */
 
-/* A task that is told its own reference, and how it then fails. */
+/* A task waits for the reference of itself, and fails with a reason. */
 static void await_itself(bool below)
 {
 	char text[PLM_REF_TEXT_BYTES];
@@ -394,7 +397,7 @@ START_TEST(a_task_that_waits_for_what_has_it_as_an_argument_is_told_so)
 }
 END_TEST
 
-/* The records this process will use next can be guessed, and named before they are born. */
+/* A client can guess the record of its next task, and so the reference, before the submission. */
 static plm_ref next_reference(const plm *from)
 {
 	for (int i = 0; i < SLOT_CACHES; i++) {
@@ -413,7 +416,7 @@ START_TEST(a_reference_cannot_be_an_argument_before_it_is_given_out)
 {
 	roles_case_start(&roomy, 1);
 	plm_ref ref;
-	for (int i = 0; i < 4; i++) { /* the cache grows by and by */
+	for (int i = 0; i < 4; i++) { /* the cache of records grows with each submission */
 		ref = submit_text(rt, "probe.echo", "x");
 		expect_text(rt, ref, "x");
 		plm_drop(rt, ref);
@@ -497,7 +500,7 @@ int main(void)
 	const TTest *const stopped[] = { a_cancelled_task_is_asked_first,
 		a_cancelled_task_that_sleeps_is_interrupted_then,
 		a_cancelled_task_that_does_not_stop_is_killed_at_last,
-		who_waits_for_a_cancelled_task_does_not_wait_for_its_end,
+		a_wait_for_a_cancelled_task_returns_before_the_task_stops,
 		a_task_that_waits_for_itself_is_told_so,
 		a_task_that_waits_for_what_has_it_as_an_argument_is_told_so,
 		a_reference_cannot_be_an_argument_before_it_is_given_out };

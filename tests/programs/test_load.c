@@ -11,7 +11,7 @@
 
 enum { TEST_TIMEOUT_S = 60, PATH_BYTES = 256, LONG_LINE = 1 << 20 };
 
-/* ---- what a line says ---- */
+/* ---- lines and their tasks ---- */
 
 START_TEST(each_line_says_what_is_to_run)
 {
@@ -54,7 +54,8 @@ START_TEST(the_examples_run_as_they_are)
 }
 END_TEST
 
-/* Without --format a line says by its beginning what it is; with it all are of one format. */
+/* Without --format the beginning of a line decides the format; with --format all lines have one
+ * format. */
 START_TEST(a_format_may_be_chosen_for_all_lines)
 {
 	struct refs r = refs_of(load("{ echo braces; }\n", "--quiet", "--format", "lines", ));
@@ -118,7 +119,7 @@ START_TEST(a_line_has_the_options_of_the_command_line_or_its_own)
 }
 END_TEST
 
-/* ---- lines that cannot be ---- */
+/* ---- bad lines ---- */
 
 static const struct {
 	const char *line, *why;
@@ -167,10 +168,10 @@ static const struct {
 	{ "{\"shell\": \"a\", \"out\": [\"X\", \"X=y\"]}", "set twice" },
 	{ "{\"func\": \"probe.echo\", \"dir\": \"/\"}", "are for commands" },
 	{ "{\"func\": \"probe.echo\", \"args\": [1]}", "\"args\"" },
-	{ "[\"echo\"]", NULL }, /* no object, so it is a line for the shell */
+	{ "[\"echo\"]", NULL }, /* no JSON object, so a line for the shell */
 };
 
-/* Each by itself, so that each is seen to be one; and all in one file, that none hides another. */
+/* Each bad line is loaded alone; then all in one file, so that no error hides another. */
 START_TEST(every_bad_line_is_named_and_nothing_is_loaded)
 {
 	enum { LINES = sizeof bad_lines / sizeof bad_lines[0] };
@@ -229,7 +230,7 @@ START_TEST(binary_rubbish_is_refused)
 }
 END_TEST
 
-/* A program is given no longer word than 128 KiB; functions take what there is. */
+/* Linux limits a word of a program to 128 KiB; functions have no such limit. */
 START_TEST(a_line_of_a_megabyte_is_loaded_or_refused_with_the_reason)
 {
 	char *line = malloc(LONG_LINE + 100), path[PATH_BYTES];
@@ -299,7 +300,7 @@ static long status_number(const char *key)
 	return number;
 }
 
-/* Two records of 128 bytes with 28 for their places in pool and heap, and their arguments. */
+/* Two records of 128 bytes, each with 28 bytes in pool and heap, and the arguments in the store. */
 START_TEST(a_queued_command_takes_400_bytes_and_its_text)
 {
 	enum { LINES = 1000, TABLES_EACH = 2 * (128 + 28), TEXT = 31 };
@@ -334,12 +335,6 @@ int main(void)
 		on_stdout_is_what_was_asked_for,
 		a_queued_command_takes_400_bytes_and_its_text,
 	};
-	Suite *suite = suite_create("load");
-	TCase *tcase = tcase_create("plmctl load");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, host_boot_two, host_stop);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("load", TEST_TIMEOUT_S, host_boot_two, host_stop, tests,
+	    sizeof tests / sizeof tests[0]);
 }

@@ -99,7 +99,7 @@ START_TEST(names_that_cannot_be_are_refused)
 }
 END_TEST
 
-/* One more than the line before it in its chain. */
+/* The value of this line is one more than the value of the line before. */
 static size_t chain_line(char *to, char chain, int i)
 {
 	size_t n = (size_t)sprintf(to, "{\"name\": \"%c%d\", \"func\": \"probe.sum\", ", chain, i);
@@ -109,7 +109,7 @@ static size_t chain_line(char *to, char chain, int i)
 	return n + (size_t)sprintf(to + n, "]}\n");
 }
 
-/* Chains in both directions, more than a batch, and more than the depth of any stack. */
+/* Chains in both directions, longer than a batch and too long for a recursion. */
 START_TEST(long_chains_are_loaded_forwards_and_backwards)
 {
 	enum { CHAIN = 600, ROOM = CHAIN * 100 };
@@ -133,7 +133,7 @@ START_TEST(long_chains_are_loaded_forwards_and_backwards)
 }
 END_TEST
 
-/* ---- again ---- */
+/* ---- files loaded again ---- */
 
 START_TEST(unique_skips_what_is_done_or_under_way_and_tries_again_what_failed)
 {
@@ -165,7 +165,7 @@ START_TEST(unique_skips_what_is_done_or_under_way_and_tries_again_what_failed)
 }
 END_TEST
 
-/* A dead one that is retried has the identity it had; what is gone is loaded again. */
+/* The retry of a dead task has the same identity; a line whose task is gone is loaded again. */
 START_TEST(identity_goes_with_a_retry_and_ends_with_the_future)
 {
 	struct refs r = refs_of(load(
@@ -185,7 +185,7 @@ START_TEST(identity_goes_with_a_retry_and_ends_with_the_future)
 }
 END_TEST
 
-/* Who waits for a line that is skipped waits for the task that is there. */
+/* A line that waits for a skipped line waits for the task of the earlier load. */
 START_TEST(names_of_skipped_lines_are_those_of_what_is_there)
 {
 	static const char one[] = "{\"name\": \"a\", \"func\": \"probe.sum\", \"args\": [\"1\"]}\n";
@@ -201,7 +201,7 @@ START_TEST(names_of_skipped_lines_are_those_of_what_is_there)
 }
 END_TEST
 
-/* ---- waiting ---- */
+/* ---- load --wait ---- */
 
 START_TEST(wait_ends_with_the_number_of_failed_ones)
 {
@@ -215,7 +215,7 @@ START_TEST(wait_ends_with_the_number_of_failed_ones)
 }
 END_TEST
 
-/* What a finished task of this file leaves it drops itself: so there is room again. */
+/* Each task drops its own future, so that the table has room again. */
 START_TEST(a_full_table_is_waited_for)
 {
 	char line[PATH_BYTES * 2], bin[PATH_BYTES], *text = calloc(200, sizeof line);
@@ -256,7 +256,8 @@ static void boot_small(const char *tasks)
 	runtime_boot(&host, "--workers", "2", "--tasks", tasks, );
 }
 
-/* In each line its number, and, if there is a third text, the next one. */
+/* Each line is `before`, its number, `behind`; with `at_last` also the next number and `at_last`.
+ */
 static char *text_of(unsigned lines, const char *before, const char *behind, const char *at_last)
 {
 	char *text = calloc(lines + 1, PATH_BYTES), *end = text;
@@ -277,7 +278,7 @@ START_TEST(lines_stream_through_a_small_table)
 	*(strrchr(text, '\n') + 1) = 0;
 	check_output(load(text, ), 0, "", "loaded 10");
 	free(text);
-	text = text_of(500, ": ", "\n", NULL); /* three records each */
+	text = text_of(500, ": ", "\n", NULL); /* each line takes three records */
 	strcat(text, "false\n");
 	check_output(load(text, "--wait", ), 1, "", "501 tasks ended, 1 did not succeed");
 	free(text);
@@ -335,12 +336,6 @@ int main(void)
 		names_stream_as_far_as_lines_to_come_do_not_want_them,
 		names_that_have_to_stay_and_fill_the_table_are_told,
 	};
-	Suite *suite = suite_create("load again");
-	TCase *tcase = tcase_create("plmctl load");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, host_boot_two, host_stop);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("load again", TEST_TIMEOUT_S, host_boot_two, host_stop, tests,
+	    sizeof tests / sizeof tests[0]);
 }

@@ -16,7 +16,7 @@
 
 enum { TEST_TIMEOUT_S = 60, PATH_BYTES = 256, LINE_BYTES = 512 };
 
-/* ---- acting ---- */
+/* ---- cancel, forget, retry, move ---- */
 
 START_TEST(what_never_ran_has_no_exit_code)
 {
@@ -28,7 +28,8 @@ START_TEST(what_never_ran_has_no_exit_code)
 	expect_cell(failed, "exit", "5");
 	expect_cell(child, "exit", "null");
 	expect_cell(late, "exit", "null");
-	/* Seconds at most, whichever clock was ahead by a millisecond. */
+	/* The time in the queue is seconds at most: a clock that is behind must not give a huge
+	 * number. */
 	char *row = ctl_expect(&host, 0, "tasks", "--json", "--columns", "ref,queued");
 	ck_assert_msg(!strstr(row, "42949"), "%s", row);
 	free(row);
@@ -47,7 +48,8 @@ START_TEST(a_filter_cancels_what_it_finds_and_nothing_else)
 	check_found(QUIET("tasks", "--state", "cancelled"), REFS(e.ready, e.cancelled));
 	check_found(QUIET("tasks", "--state", "running,waiting"), REFS(e.running, e.waiting));
 	check_output(ctl(&host, "cancel", "--label", "none"), 0, "", "0 tasks cancelled");
-	/* Two, or one, when that has failed the other before its turn came. */
+	/* Cancels both tasks; or only the first, if its failure fails the second before the cancel.
+	 */
 	check_output(ctl(&host, "cancel", "--all"), 0, "", "cancelled");
 	free(ctl_expect(&host, 2, "wait", e.running, e.waiting));
 	check_output(ctl(&host, "cancel", e.done), 0, "", "done already");
@@ -55,7 +57,7 @@ START_TEST(a_filter_cancels_what_it_finds_and_nothing_else)
 }
 END_TEST
 
-/* It is held up in the middle of its work, by nobody reading what it says. */
+/* plmctl blocks in the middle of its work, since the test does not read its output. */
 START_TEST(what_began_since_the_list_was_made_is_not_cancelled_as_todo)
 {
 	char said[LINE_BYTES];
@@ -84,14 +86,15 @@ START_TEST(what_is_forgotten_is_gone_and_its_memory_with_it)
 {
 	struct each e = one_of_each();
 	check_output(ctl(&host, "forget", "--finished"), 0, "", "1 task forgotten");
-	check_found(QUIET("tasks", "--finished"), NONE); /* at once */
+	check_found(QUIET("tasks", "--finished"), NONE); /* right after the answer */
 	check_output(ctl(&host, "forget", "--failed", "--exclude", "exit 4"), 0, "", "1 task forg");
 	check_found(QUIET("tasks", "--failed"), REFS(e.dead));
 	check_output(ctl(&host, "forget", e.dead), 0, "", NULL);
 	check_found(QUIET("tasks", "--failed"), NONE);
 	refuse(65, "unknown reference", REFS("forget", e.done));
 	check_output(ctl(&host, "forget", "--all"), 0, "", "4 tasks forgotten");
-	free(ctl_expect(&host, 0, "cancel", "--in-progress")); /* it is not kept, but it runs */
+	free(ctl_expect(
+	    &host, 0, "cancel", "--in-progress")); /* no longer kept, the task still runs */
 	ctl_until(&host, "\"records_used\": 0", "status", "--json");
 	ctl_until(&host, "\"store_used\": 0", "status", "--json");
 	each_free(&e);
@@ -107,7 +110,7 @@ static void kill_scheduler(void)
 	free(status), free(scheduler);
 }
 
-/* The scheduler sets and clears who holds a task; but that it is kept is so from the beginning. */
+/* The scheduler is stopped: the hold of the runtime is set by the submission itself. */
 START_TEST(what_is_submitted_to_be_kept_is_found_at_once)
 {
 	char *status = ctl_expect(&host, 0, "status", "--json");
@@ -123,7 +126,7 @@ START_TEST(what_is_submitted_to_be_kept_is_found_at_once)
 }
 END_TEST
 
-/* FILE: fails until it is there. */
+/* A task that fails until the file `path` exists. */
 static char *until_there(char *path)
 {
 	char line[PATH_BYTES + 32];
@@ -172,8 +175,8 @@ START_TEST(what_failed_with_another_is_retried_with_it)
 	refuse(64, "failed too", REFS("retry", leaf));
 	check_found(QUIET("tasks", "--failed"), REFS(root, child, leaf));
 	make_there(path);
-	kill_scheduler();                                       /* who needs what is found again */
-	free(ctl_expect(&host, 0, "retry", leaf, root, child)); /* in whichever order */
+	kill_scheduler(); /* the next scheduler counts again which tasks use which futures */
+	free(ctl_expect(&host, 0, "retry", leaf, root, child)); /* the order does not matter */
 	free(ctl_expect(&host, 0, "wait", "--all-kept"));
 	check_found(QUIET("tasks", "--failed"), NONE);
 	found = ctl_expect(&host, 0, "tasks", "--quiet", "--finished", "--include", "wordcount");
@@ -186,7 +189,7 @@ START_TEST(what_failed_with_another_is_retried_with_it)
 }
 END_TEST
 
-/* Two that fail until FILE is there, the second with the first as its argument. */
+/* Two tasks that fail until the file `path` exists; the child has the parent as its argument. */
 static void fail_both(char *path, char **parent, char **child)
 {
 	*parent = until_there(path);
@@ -217,11 +220,11 @@ START_TEST(a_child_may_be_retried_before_its_parent_has_ended_and_after_it_faile
 	char *second = ctl_expect(&host, 0, "retry", parent);
 	free(ctl_expect(&host, 1, "wait", second));
 	refuse(64, "failed too", REFS("retry", child));
-	char *third = ctl_expect(&host, 0, "retry", second); /* which is let go */
+	char *third = ctl_expect(&host, 0, "retry", second); /* `second` is let go */
 	free(ctl_expect(&host, 1, "wait", third));
 	refuse(64, third, REFS("retry", child));
 	make_there(path);
-	char *both = ctl_expect(&host, 0, "retry", child, third); /* in whichever order */
+	char *both = ctl_expect(&host, 0, "retry", child, third); /* the order does not matter */
 	free(ctl_expect(&host, 0, "wait", "--all-kept"));
 	ck_assert_ptr_nonnull(strchr(both, '\n'));
 	free(ctl_expect(&host, 0, "forget", "--all"));
@@ -269,7 +272,8 @@ START_TEST(what_nobody_held_any_more_cannot_be_retried)
 	char *lost = ctl_expect(&host, 0, "call", "--detach", "probe.wordcount", root);
 	char *child = ctl_expect(&host, 0, "call", "--detach", "probe.wordcount", lost);
 	free(ctl_expect(&host, 3, "wait", root, lost, child));
-	free(ctl_expect(&host, 0, "forget", lost)); /* but its child needs it still */
+	free(
+	    ctl_expect(&host, 0, "forget", lost)); /* the child still uses `lost` as its argument */
 	snprintf(let_go, sizeof let_go, "{\"ref\": \"%s\", \"kept\": false}", lost);
 	ctl_until(&host, let_go, "tasks", "--json", "--columns", "ref,kept");
 	refuse(64, "does not keep them", REFS("retry", lost));
@@ -278,7 +282,7 @@ START_TEST(what_nobody_held_any_more_cannot_be_retried)
 }
 END_TEST
 
-/* It hangs in the list of those that wait for what still runs. */
+/* The failed task still stands in the list of tasks that wait for `slow`. */
 START_TEST(what_failed_before_all_it_waited_for_was_there_is_freed_in_the_end)
 {
 	char path[PATH_BYTES], *root = until_there(path);
@@ -389,7 +393,7 @@ START_TEST(wait_fails_when_a_task_did_unless_told_otherwise)
 }
 END_TEST
 
-/* ---- the manager of a home-made queue, in our words: the table in docs/shell.md ---- */
+/* ---- a home-made queue, in commands of plm: the table in docs/shell.md ---- */
 
 START_TEST(each_order_of_the_manager_of_a_queue_has_one_of_ours)
 {
@@ -412,7 +416,7 @@ START_TEST(each_order_of_the_manager_of_a_queue_has_one_of_ours)
 }
 END_TEST
 
-/* cleanup: nobody has to ask for it. */
+/* The row "cleanup" of the table: plm does so without a command. */
 START_TEST(the_task_of_a_dead_worker_is_queued_again_by_itself)
 {
 	char *ref = detached("--crash-retries", "3", "--", "sleep", "1000");
@@ -448,12 +452,6 @@ int main(void)
 		each_order_of_the_manager_of_a_queue_has_one_of_ours,
 		the_task_of_a_dead_worker_is_queued_again_by_itself,
 	};
-	Suite *suite = suite_create("manage");
-	TCase *tcase = tcase_create("manage");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, manage_boot, manage_stop);
-	for (size_t i = 0; i < COUNT_OF(tests); i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("manage", TEST_TIMEOUT_S, manage_boot, manage_stop, tests,
+	    sizeof tests / sizeof tests[0]);
 }

@@ -80,7 +80,7 @@ END_TEST
 START_TEST(memory_does_not_grow_with_the_inputs)
 {
 	struct rusage usage;
-	/* what was freed is kept for a while by AddressSanitizer */
+	/* AddressSanitizer keeps freed memory for a while */
 	struct output_of o = shell("export ASAN_OPTIONS=$ASAN_OPTIONS:quarantine_size_mb=1; "
 				   "seq %d | plmctl map --dry-run echo > plan; wc -l < plan",
 	    LINES);
@@ -119,7 +119,7 @@ START_TEST(lines_are_shown_while_the_job_runs)
 				"]; do sleep 0.01; done; echo done' ::: a > out");
 	wait_for_file("out", "a\tbegun a\n");
 	char *text = file_text("out");
-	ck_assert_str_eq(text, "a\tbegun a\n"); /* a line that is not whole waits */
+	ck_assert_str_eq(text, "a\tbegun a\n"); /* map does not print an incomplete line */
 	file_write("go", "");
 	ck_assert_int_eq(shell_end(pid), 0);
 	free(text);
@@ -188,11 +188,11 @@ START_TEST(a_bar_is_drawn_on_a_terminal_only)
 }
 END_TEST
 
-/* ---- how many, and when ---- */
+/* ---- how many jobs run, and when ---- */
 
-START_TEST(so_many_jobs_run_at_once_and_no_more)
+START_TEST(as_many_jobs_run_at_once_as_ordered_and_no_more)
 {
-	/* three wait for each other, so three run; a place is nobody else's meanwhile */
+	/* three jobs wait for each other, so three run at once; no two jobs share a place */
 	check_shell(0, NULL, "",
 	    "plmctl map -j3 'touch {}; until [ -e 1 -a -e 2 -a -e 3 ]; do "
 	    "sleep 0.01; done' ::: 1 2 3");
@@ -203,7 +203,7 @@ START_TEST(so_many_jobs_run_at_once_and_no_more)
 }
 END_TEST
 
-/* Each job waits until so many others run. */
+/* Each job waits until so many jobs have started. */
 static void check_together(const char *jobs, unsigned together)
 {
 	struct output_of o =
@@ -265,7 +265,8 @@ START_TEST(jobs_wait_for_room_on_the_machine)
 {
 	ck_assert_int_eq(mkdir("proc", 0700), 0);
 	setenv("PLM_PROC", "proc", 1);
-	file_write("proc/loadavg", "0.0 0.0 0.0 5/100 1\n"); /* four, without the one that asks */
+	file_write("proc/loadavg",
+	    "0.0 0.0 0.0 5/100 1\n"); /* five runnable processes, without plmctl four */
 	file_write("proc/meminfo", "MemTotal: 900 kB\nMemAvailable:   100 kB\n");
 	check_shell(124, "", "ran out", "plmctl map --load 4 --timeout 0.3 touch ::: ran");
 	check_shell(124, "", "ran out", "plmctl map --memfree 1M --timeout 0.3 touch ::: ran");
@@ -279,7 +280,7 @@ START_TEST(jobs_wait_for_room_on_the_machine)
 }
 END_TEST
 
-START_TEST(it_halts_when_so_many_jobs_failed_succeeded_or_ended)
+START_TEST(a_map_halts_when_so_many_jobs_failed_succeeded_or_ended)
 {
 	check_shell(3, "0\n3\n", "halts: job 2 (echo 3; exit 3) failed with exit code 3; no more",
 	    "plmctl map -j1 --halt soon,fail=1 'echo {}; exit {}' ::: 0 3 4");
@@ -333,7 +334,7 @@ START_TEST(usage_errors_are_64_and_boot_nothing)
 }
 END_TEST
 
-/* ---- again ---- */
+/* ---- retries and resumed maps ---- */
 
 START_TEST(failed_jobs_are_tried_again)
 {
@@ -365,18 +366,19 @@ START_TEST(a_resumed_map_runs_what_is_missing)
 	    "plmctl map -j1 --resume-failed --joblog log echo ::: 1 2 3 "
 	    "4");
 	check_shell(0, "1\n2\n3\n2\n4\n", "", "tail -n +2 log | cut -f 1");
-	/* a line without its end is of a job that was not finished */
+	/* a log line without its end counts as an unfinished job */
 	check_shell(0, "4\n6\n", "",
 	    "head -c -3 log > torn; plmctl map --resume --joblog torn echo ::: 1 2 3 4; "
 	    "awk -F '\t' 'NF == 9' torn | wc -l | tr -d ' '");
 	check_shell(0, "1\n", "", "plmctl map --joblog log echo ::: 1");
-	check_shell(0, "2\n", "", "wc -l < log | tr -d ' '"); /* replaced, without --resume */
+	check_shell(
+	    0, "2\n", "", "wc -l < log | tr -d ' '"); /* without --resume the log is replaced */
 }
 END_TEST
 
-/* ---- whose runtime ---- */
+/* ---- the runtime of a map ---- */
 
-START_TEST(it_uses_the_runtime_that_is_up)
+START_TEST(a_map_uses_the_runtime_that_is_up)
 {
 	static struct runtime rt;
 	file_write("text", "a value");
@@ -396,7 +398,7 @@ START_TEST(it_uses_the_runtime_that_is_up)
 	ck_assert_msg(strcmp(o.out, "1 a value\n2 a value\n1\n") == 0, "%s%s", o.out, o.err);
 	ck_assert_ptr_nonnull(strstr(o.err, "job 1: task @"));
 	output_free(&o);
-	/* far more jobs, and output behind a slow one, than it has room for */
+	/* more jobs, and more output behind a slow job, than the runtime has room for */
 	o = shell("seq 2000 > in; plmctl map -k --name %s '[ {} = 1 ] && sleep 0.3; echo {}' "
 		  ":::: in | "
 		  "cmp - in",
@@ -415,7 +417,7 @@ START_TEST(a_killed_map_takes_its_runtime_with_it)
 	wait_for_file("up", "1");
 	kill(pid, SIGKILL);
 	ck_assert_int_eq(shell_end(pid), 128 + SIGKILL);
-} /* map_teardown() says what is left */
+} /* map_teardown() fails if a process or file is left */
 END_TEST
 
 START_TEST(a_dead_manager_ends_the_map_with_a_word_and_nothing_stays)
@@ -431,7 +433,7 @@ START_TEST(a_dead_manager_ends_the_map_with_a_word_and_nothing_stays)
 }
 END_TEST
 
-/* Its first job runs until there is a file "go". */
+/* A map whose jobs run until the file "go" exists; returns when the first job has begun. */
 static pid_t start_waiting_map(void)
 {
 	unlink("up");
@@ -481,29 +483,23 @@ int main(void)
 		large_outputs_come_whole,
 		a_reader_that_leaves_ends_it_quietly,
 		a_bar_is_drawn_on_a_terminal_only,
-		so_many_jobs_run_at_once_and_no_more,
+		as_many_jobs_run_at_once_as_ordered_and_no_more,
 		jobs_may_be_counted_from_the_cpus,
 		fewer_jobs_at_once_than_asked_for_are_announced,
 		a_delay_parts_two_starts,
 		jobs_wait_for_room_on_the_machine,
-		it_halts_when_so_many_jobs_failed_succeeded_or_ended,
+		a_map_halts_when_so_many_jobs_failed_succeeded_or_ended,
 		halting_now_ends_what_runs_and_soon_does_not,
 		the_exit_code_counts_failures,
 		usage_errors_are_64_and_boot_nothing,
 		failed_jobs_are_tried_again,
 		a_job_that_runs_too_long_is_ended,
 		a_resumed_map_runs_what_is_missing,
-		it_uses_the_runtime_that_is_up,
+		a_map_uses_the_runtime_that_is_up,
 		a_killed_map_takes_its_runtime_with_it,
 		a_dead_manager_ends_the_map_with_a_word_and_nothing_stays,
 		the_first_interrupt_starts_no_more_and_the_second_cancels,
 	};
-	Suite *suite = suite_create("map");
-	TCase *tcase = tcase_create("plmctl map");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, map_setup, map_teardown);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests(
+	    "map", TEST_TIMEOUT_S, map_setup, map_teardown, tests, sizeof tests / sizeof tests[0]);
 }

@@ -21,7 +21,7 @@ enum {
 	CHILDREN_MAX = 64,
 	DEATHS_LEAST = 20,
 	PAUSE_MS = 30,        /* between two deaths */
-	SCHEDULER_EVERY = 25, /* of them: one that dies young comes back late */
+	SCHEDULER_EVERY = 25, /* deaths: the successor of a scheduler that died young comes late */
 };
 
 static bool has_ended(pid_t pid)
@@ -56,7 +56,7 @@ static bool is_scheduler(pid_t pid)
 	return strncmp(name, "plm-scheduler", 13) == 0;
 }
 
-/* A member of this kind, whoever the numbers choose. */
+/* Kills the scheduler, or a random worker process. */
 static bool kill_one(pid_t manager, bool scheduler, uint64_t *random)
 {
 	pid_t child[CHILDREN_MAX];
@@ -69,7 +69,7 @@ static bool kill_one(pid_t manager, bool scheduler, uint64_t *random)
 	return false;
 }
 
-/* Until the map has ended; how many died. */
+/* Kills members until the map has ended; returns the number of deaths. */
 static unsigned kill_members_of(pid_t map, uint64_t *random)
 {
 	pid_t manager = private_manager();
@@ -118,7 +118,7 @@ START_TEST(no_job_is_lost_or_doubled_whoever_dies)
 }
 END_TEST
 
-/* What a killed map had printed and not logged, and what it had run ahead, comes twice. */
+/* Jobs whose end the killed map had not logged run twice, and may print twice. */
 START_TEST(a_killed_map_is_resumed_where_its_log_ends)
 {
 	enum { AHEAD = 2000 };
@@ -146,7 +146,8 @@ START_TEST(a_killed_map_is_resumed_where_its_log_ends)
 }
 END_TEST
 
-/* Also while its runtime boots. map_teardown() finds what is left. */
+/* Also during the boot of the private runtime. map_teardown() fails if a process or file is left.
+ */
 START_TEST(a_map_killed_at_any_moment_leaves_nothing)
 {
 	enum { MOMENTS = 60 };

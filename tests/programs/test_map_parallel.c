@@ -11,7 +11,7 @@
 
 enum { TEST_TIMEOUT_S = 120 };
 
-/* $T is the tool; what is printed and the exit code must agree. */
+/* $T is the tool; output and exit code of both tools must agree. */
 static const char *const invocations[] = {
 	/* replacement strings */
 	"$T -k echo {} {.} {/} {//} {/.} {#} ::: a/b/c.tar.gz x.y/z .rc /f f. a.b/ ./q 'a b.o' /",
@@ -44,14 +44,14 @@ static const char *const invocations[] = {
 	"$T -k ::: 'echo a b' 'exit 3'",
 	"printf 'a\\n\\nb' | $T -k 'echo [{}]'",
 	"$T echo < /dev/null",
-	/* order, and what belongs together */
+	/* order of outputs, and lines of one job together */
 	"$T -k -j3 'sleep 0.{}; echo {}; echo end' ::: 3 2 1",
 	"$T -j2 'sleep {}; echo {}; echo end' ::: 0.6 0.1",
 	"$T -k --tag 'echo {}; printf b' ::: 1 2",
 	"$T -k --tag echo {2} ::: 1 2 ::: x y",
 	"$T -k 'echo out {}; echo err {} >&2' ::: 1 2 2>&1",
 	"$T -k 'head -c 300000 /dev/zero | tr \"\\0\" {}' ::: a b | cksum",
-	/* how many at once: all that may run do, or none of them ends */
+	/* jobs at once: each job waits until all jobs that may run do run */
 	"N=$(nproc); rm -rf b; mkdir b; $T -j+1 'touch b/{}; "
 	"until [ $(ls b | wc -l) -gt '$N' ]; do sleep 0.01; done' ::: $(seq $((N + 1)))",
 	"N=$(nproc); rm -rf b; mkdir b; $T -j100% 'touch b/{}; "
@@ -88,7 +88,7 @@ static const char *const invocations[] = {
 	"$T -j1 --resume-failed --joblog log 'echo {}' ::: 0 1 2; $LOG",
 };
 
-/* Numbers that are times differ from run to run; that they are numbers does not. */
+/* Times differ from run to run, so the comparison replaces each time by a letter. */
 static const char show_log[] =
     "sed -E 's/\t[0-9]{10}\\.[0-9]{3}\t *[0-9]+\\.[0-9]{3}\t/\tB\tT\t/' log";
 

@@ -1,5 +1,5 @@
 /* test_messages.c - messages that a user can act on: each names the thing and the remedy in
- * plain words. Each row was once a riddle. */
+ * plain words. Each row replaces a message that users did not understand. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -59,7 +59,7 @@ static void stop(void)
 	rmdir(scratch);
 }
 
-/* Those that the module's code has told, so far. */
+/* The pids that the code of the module has written so far. */
 static size_t pids_told(pid_t ret[PIDS_MAX])
 {
 	size_t n = 0;
@@ -128,7 +128,7 @@ START_TEST(a_module_that_hangs_ends_the_boot_after_its_limit_and_is_named)
 }
 END_TEST
 
-/* Its starter hears no ready line. */
+/* Boots with a module that hangs, and ends plm by a signal; no ready line may come. */
 static int end_boot(const char *mode, int signal)
 {
 	char path[PATH_BYTES];
@@ -183,7 +183,7 @@ START_TEST(a_module_that_hangs_is_given_up_and_the_next_one_is_loaded)
 }
 END_TEST
 
-/* The child holds every descriptor of the loader open, and lives. */
+/* The child still lives and has all descriptors of the loader open. */
 START_TEST(a_child_of_a_loader_that_died_holds_nobody_up)
 {
 	boot_with("abort");

@@ -1,4 +1,4 @@
-/* test_needs.c - workers of kinds, and tasks of several cpus or resources. */
+/* test_needs.c - workers of several kinds, and tasks that need several cpus or resources. */
 #include <check.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "tests/support/deaths.h"
 #include "tests/support/fixture.h"
+#include "tests/support/modules/gauge.h"
 #include "tests/support/roles_case.h"
 #include "tests/support/run_suite.h"
 
@@ -17,11 +18,11 @@ static char gauge_path[128];
 
 static void needs_boot(const char *workers, const char *policy)
 {
-	static const int64_t zero[2];
+	static const struct gauge empty;
 	runtime_boot(&host, "--workers", workers, "--module", test_module("mod_gauge"), "--policy",
 	    policy, "--memory", "1G", );
 	host_join();
-	scratch_write(&host, "gauge", zero, sizeof zero, gauge_path, sizeof gauge_path);
+	scratch_write(&host, "gauge", &empty, sizeof empty, gauge_path, sizeof gauge_path);
 }
 
 static int64_t gauge_word(int which)
@@ -33,7 +34,7 @@ static int64_t gauge_word(int which)
 	return words[which];
 }
 
-/* One task that holds `amount` on the gauge, asking for these needs. */
+/* Submits a task with these needs that holds `amount` on the gauge. */
 static plm_ref hold(const char *needs, const char *amount, unsigned crash_retries)
 {
 	plm_terms terms = { .needs = needs };
@@ -61,7 +62,8 @@ static void expect_done(plm_ref ref)
 	plm_release(client, &view);
 }
 
-/* Many at once, of these needs in turn; what they hold together must never exceed `most`. */
+/* Many tasks at once, with these needs in turn; together the tasks must never hold more than
+ * `most`. */
 static void crowd(const char *const *needs, const char *const *amounts, size_t kinds, int64_t most)
 {
 	plm_ref refs[CROWD];
@@ -161,7 +163,7 @@ START_TEST(a_large_task_is_not_starved_by_small_ones)
 	plm_wait(client, small, CROWD, 0, 0, ready);
 	for (size_t i = 0; i < CROWD; i++)
 		done += ready[i];
-	ck_assert_uint_lt(done, CROWD); /* some that came after it still wait */
+	ck_assert_uint_lt(done, CROWD); /* some tasks submitted after the wide task still wait */
 	await(small, CROWD);
 	ck_assert_int_eq(gauge_word(1), 2);
 	host_stop();
@@ -173,12 +175,12 @@ START_TEST(the_second_way_is_taken_when_the_first_is_in_use)
 	needs_boot("cpus=2,gpus=1 x1; cpus=2 x1", "locality");
 	plm_ref first[4];
 	uint64_t deadline_ns = deadline_after_ms(DEADLINE_MS);
-	do { /* on a busy machine one task may end before the next one is placed */
+	do { /* again, if a task ended before the next task was placed (a busy machine) */
 		for (int i = 0; i < 4; i++)
 			first[i] = hold("gpus=1 | cpus=2", "1", 0);
 		await(first, 4);
 	} while (gauge_word(1) < 2 && clock_ns() < deadline_ns);
-	ck_assert_int_ge(gauge_word(1), 2); /* one with the GPU, one with two cpus */
+	ck_assert_int_ge(gauge_word(1), 2); /* a task with the GPU, a task with two cpus */
 	host_stop();
 }
 END_TEST
@@ -206,7 +208,8 @@ END_TEST
 
 /* ---- deaths ---- */
 
-/* A scheduler that dies young is replaced later each time: few kills of it. */
+/* Kill the scheduler only a few times: the successor of one that died young comes later each time.
+ */
 static void survive(enum process_kind victim, int kills)
 {
 	static const char *const needs[] = { "cpus=2", "licence=1", NULL, "cpus=3|licence=2" };
@@ -226,7 +229,7 @@ static void survive(enum process_kind victim, int kills)
 	for (size_t i = 0; i < CROWD; i++)
 		expect_done(refs[i]);
 	plm_drop_many(client, refs, CROWD);
-	expect_done(hold("cpus=4,licence=2", "1", 0)); /* every slot and resource is free again */
+	expect_done(hold("cpus=4,licence=2", "1", 0)); /* all cpus and resources are free again */
 	char *report = program_expect(&host, 0, (const char *const[]){ "status", NULL });
 	free(report);
 	host_stop();

@@ -1,10 +1,9 @@
-/* test_nested.c - tasks that wait inside for tasks: spares stand in, up to the cap; at the cap a
- * wait is refused. */
+/* test_nested.c - tasks that wait in their functions for tasks: spares stand in, up to the cap; at
+ * the cap a wait is refused. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 
 #include "client/handle.h"
 #include "tests/support/fixture.h"
+#include "tests/support/modules/gauge.h"
 #include "tests/support/pool_case.h"
 #include "tests/support/roles_case.h"
 #include "tests/support/run_suite.h"
@@ -22,19 +22,15 @@ enum {
 	WORKERS = 2,
 	TASKS = 8,
 	ROUNDS = 24,
-	NOT_LONG_MS = 200, /* for what must not happen */
+	NOT_LONG_MS = 200, /* how long the test watches for an event that must not happen */
 };
 
-struct nested_hall { /* of mod_nested.c */
-	_Atomic int64_t now, most, open;
-};
-
-static struct nested_hall *hall;
+static struct gauge *hall;
 static char hall_path[128];
 
 static void make_hall(void)
 {
-	static const struct nested_hall closed;
+	static const struct gauge closed;
 	scratch_write(&host, "hall", &closed, sizeof closed, hall_path, sizeof hall_path);
 	int fd = open(hall_path, O_RDWR | O_CLOEXEC);
 	ck_assert_int_ge(fd, 0);
@@ -51,7 +47,7 @@ static bool stand_there(uint64_t wanted)
 static void nested_boot(const char *workers, const char *spares)
 {
 	runtime_boot(&host, "--workers", workers, "--spares", spares, "--tasks", "16384", "--store",
-	    "16M", "--module", test_module("mod_nested"), );
+	    "16M", "--module", test_module("mod_gauge"), );
 	host_join();
 	make_hall();
 }
@@ -81,7 +77,7 @@ static plm_ref submit_one(
 	return ref;
 }
 
-/* What a client will bring, and tasks may wait for. */
+/* An object that tasks wait for and the test seals later. */
 static plm_ref create(void)
 {
 	void *data;
@@ -141,7 +137,7 @@ static plm_ref submit_await(plm_ref awaited, const char *then_stand)
 {
 	char name[PLM_REF_TEXT_BYTES];
 	plm_ref_print(awaited, name);
-	return submit_one("nested.await", name, then_stand, NULL);
+	return submit_one("gauge.await", name, then_stand, NULL);
 }
 
 static plm_ref submit_waiting(plm_ref awaited, const char *then_stand)
@@ -260,9 +256,9 @@ START_TEST(beside_one_that_waits_as_many_run_at_once_as_there_are_workers)
 	nested_boot("2", "2");
 	plm_ref object = create(), waiter = submit_waiting(object, NULL);
 	for (int i = 0; i < TASKS; i++)
-		standing[i] = submit_one("nested.stand", hall_path, NULL, NULL);
+		standing[i] = submit_one("gauge.stand", hall_path, NULL, NULL);
 	pool_until(stand_there, WORKERS, "that run at once");
-	ctl_until(&host, "yes", "workers"); /* a spare is shown as one */
+	ctl_until(&host, "yes", "workers"); /* the column SPARE */
 	ck_assert_int_eq(plm_wait(client, standing, TASKS, 1, NOT_LONG_MS, NULL), -ETIMEDOUT);
 	ck_assert_int_eq(atomic_load(&hall->most), WORKERS);
 	atomic_store(&hall->open, 1);
@@ -285,10 +281,10 @@ START_TEST(when_the_wait_is_over_its_spare_rests)
 	expect_done(&queued, 1);
 	ck_assert_uint_eq(count_processes(is_spare), 1);
 	ck_assert_int_eq(plm_seal(client, object), 0);
-	pool_until(stand_there, 1, "that goes on"); /* the one that waited */
+	pool_until(stand_there, 1, "that goes on"); /* the task that waited for the object */
 	pool_until(resting_are, 1, "spares that rest");
 	for (int i = 0; i < TASKS; i++)
-		standing[i] = submit_one("nested.stand", hall_path, NULL, NULL);
+		standing[i] = submit_one("gauge.stand", hall_path, NULL, NULL);
 	ck_assert_int_eq(plm_wait(client, standing, TASKS, 1, NOT_LONG_MS, NULL), -ETIMEDOUT);
 	ck_assert_int_eq(atomic_load(&hall->most), 1);
 	pool_until(spares_are, 0, "spares");
@@ -305,7 +301,7 @@ START_TEST(the_spare_of_one_that_is_killed_leaves)
 	nested_boot("1", "1");
 	plm_ref object = create(), waiter = submit_waiting(object, NULL);
 	const struct process *blocked = pool_worker_process(0, PROCESS_LIVE);
-	plm_ref standing = submit_one("nested.stand", hall_path, NULL, NULL);
+	plm_ref standing = submit_one("gauge.stand", hall_path, NULL, NULL);
 	pool_until(stand_there, 1, "that runs");
 	ck_assert_uint_eq(count_processes(is_spare), 1);
 	ck_assert_int_eq(plm_cancel(client, waiter, PLM_GRACE_OF_TASK), 0);
@@ -324,7 +320,7 @@ START_TEST(a_killed_spare_is_replaced_while_it_is_wanted)
 {
 	nested_boot("1", "1");
 	plm_ref object = create(), waiter = submit_waiting(object, NULL);
-	plm_ref standing = submit_one("nested.stand", hall_path, NULL, NULL);
+	plm_ref standing = submit_one("gauge.stand", hall_path, NULL, NULL);
 	pool_until(stand_there, 1, "that runs");
 	const struct tables *t = plm_tables(client);
 	for (uint32_t i = 0; i < t->limits.processes; i++)
@@ -353,7 +349,7 @@ START_TEST(a_new_scheduler_lets_spares_rest_and_go)
 	expect_done(&waiter, 1);
 	pool_until(pool_workers_are, 1, "workers");
 	ck_assert_uint_eq(count_processes(is_spare), 0);
-	object = create(); /* and others may come */
+	object = create(); /* the next waiting task gets a spare, too */
 	waiter = submit_waiting(object, NULL);
 	queued = pool_submit("probe.echo", "x", 0);
 	expect_done(&queued, 1);
@@ -368,8 +364,8 @@ START_TEST(a_drained_worker_has_no_spare)
 	nested_boot("2", "2");
 	plm_ref object = create(),
 		waiter[2] = { submit_waiting(object, NULL), submit_waiting(object, NULL) };
-	plm_ref standing[2] = { submit_one("nested.stand", hall_path, NULL, NULL),
-		submit_one("nested.stand", hall_path, NULL, NULL) };
+	plm_ref standing[2] = { submit_one("gauge.stand", hall_path, NULL, NULL),
+		submit_one("gauge.stand", hall_path, NULL, NULL) };
 	pool_until(stand_there, 2, "that run");
 	ck_assert_int_eq(plm_drain_worker(client, 1), 0);
 	pool_until(pool_leaving_are, 2, "processes that leave"); /* the worker and its spare */
@@ -384,19 +380,19 @@ END_TEST
 
 /* ---- needs ---- */
 
-/* The spare takes what is waited for, not the next one that would wait. */
+/* The spare runs the awaited task, not another task that would wait. */
 START_TEST(tasks_with_needs_that_others_wait_for_run_on_a_spare)
 {
 	nested_boot("gen=1,cpus=1,disk=1 x1", "1");
 	plm_ref waiter[TASKS];
 	for (int i = 0; i < TASKS; i++)
-		waiter[i] = submit_one("nested.await_needing", "disk=1", NULL, NULL);
+		waiter[i] = submit_one("gauge.await_needing", "disk=1", NULL, NULL);
 	expect_done(waiter, TASKS);
 	stop();
 }
 END_TEST
 
-/* It was booked for the worker's only slot before the task there began to wait. */
+/* The worker's only cpu was booked for the task before the running task began to wait. */
 START_TEST(what_is_booked_for_a_slot_whose_task_begins_to_wait_moves_to_its_spare)
 {
 	nested_boot("gen=1,cpus=1,disk=1 x1", "1");
@@ -418,7 +414,7 @@ START_TEST(resources_are_not_counted_twice_because_there_are_spares)
 	plm_ref object = create(),
 		waiter[2] = { submit_waiting(object, NULL), submit_waiting(object, NULL) };
 	for (int i = 0; i < TASKS; i++)
-		standing[i] = submit_one("nested.stand", hall_path, NULL, "disk=1");
+		standing[i] = submit_one("gauge.stand", hall_path, NULL, "disk=1");
 	pool_until(stand_there, 1, "that run");
 	plm_ref plain[TASKS];
 	for (int i = 0; i < TASKS; i++)
@@ -451,7 +447,7 @@ static void kill_a_spare(void)
 		uint64_t word = sh_load(&p->state);
 		if (process_kind(word) == KIND_WORKER && is_spare(p) &&
 		    process_state(word) == PROCESS_LIVE) {
-			kill(p->pid, SIGKILL); /* or it has just gone */
+			kill(p->pid, SIGKILL); /* ignore a spare that has just ended */
 			return;
 		}
 	}
@@ -467,7 +463,7 @@ START_TEST(kills_of_spares_and_schedulers_lose_nothing_that_waits_or_is_waited_f
 		for (int i = 0; i < TASKS; i++)
 			queued[i] = submit_one("probe.sleep", i % 2 ? "3" : "12", NULL, NULL);
 		tree = submit_one("probe.tree", "4", "2", NULL);
-		if (round % 4 == 1) /* one that dies again at once comes back late */
+		if (round % 4 == 1) /* the successor of a scheduler that died young comes late */
 			kill_scheduler();
 		ck_assert_int_eq(plm_wait(client, queued, TASKS, 1, DEADLINE_MS, NULL), 0);
 		kill_a_spare();
@@ -497,7 +493,8 @@ START_TEST(more_spares_than_process_slots_are_refused)
 	ck_assert_int_eq(o.code, 64);
 	ck_assert_msg(strstr(o.err, "beside 2 workers there is room for 59") != NULL, "%s", o.err);
 	output_free(&o);
-	ck_assert_uint_eq(plm_tables(client)->control->spares, 1); /* as many as workers */
+	ck_assert_uint_eq(
+	    plm_tables(client)->control->spares, 1); /* by default as many spares as workers */
 	host_stop();
 }
 END_TEST
@@ -522,11 +519,5 @@ int main(void)
 		kills_of_spares_and_schedulers_lose_nothing_that_waits_or_is_waited_for,
 		more_spares_than_process_slots_are_refused,
 	};
-	Suite *suite = suite_create("nested");
-	TCase *tcase = tcase_create("nested");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	for (size_t i = 0; i < COUNT_OF(all); i++)
-		tcase_add_test(tcase, all[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("nested", TEST_TIMEOUT_S, NULL, NULL, all, sizeof all / sizeof all[0]);
 }

@@ -17,7 +17,7 @@ static void nested_commands_boot(const char *workers, const char *spares)
 	char path[LINE_BYTES];
 	const char *bin = getenv("PLM_BIN");
 	ck_assert_ptr_nonnull(realpath(bin ? bin : ".", path));
-	setenv("BIN", path, 1); /* commands get our environment */
+	setenv("BIN", path, 1); /* a command gets the environment of plmctl, hence ours */
 	runtime_boot(
 	    &host, "--workers", workers, "--spares", spares, "--tasks", "4096", "--store", "64M", );
 	setenv("HERE", host.directory, 1);
@@ -37,7 +37,7 @@ static int32_t pid_of(const char *key)
 	return ret;
 }
 
-/* ---- a spare has its slot ---- */
+/* ---- a spare gets the cpu of a waiting command ---- */
 
 START_TEST(maps_in_all_slots_run_what_they_map)
 {
@@ -105,9 +105,9 @@ START_TEST(explain_names_the_client_that_waits_inside)
 }
 END_TEST
 
-/* ---- what can never end ---- */
+/* ---- waits that can never end ---- */
 
-START_TEST(who_waits_for_itself_is_told)
+START_TEST(a_command_that_waits_for_itself_is_told)
 {
 	static const char *const lines[] = { "$BIN/plmctl wait $PLM_TASK",
 		"$BIN/plmctl get $PLM_TASK", "$BIN/plmctl call probe.echo $PLM_TASK" };
@@ -138,11 +138,11 @@ START_TEST(a_task_named_by_somebody_elses_environment_is_no_wait_of_ours)
 	nested_commands_boot("1", "0");
 	char *ref = ctl_expect(&host, 0, "submit", "--detach", "--", "true");
 	free(ctl_expect(&host, 0, "wait", ref));
-	setenv("PLM_TASK", ref, 1); /* it has ended */
+	setenv("PLM_TASK", ref, 1); /* a task that has ended */
 	check_output(order("true"), 0, "", NULL);
 	setenv("PLM_TASK", "nonsense", 1);
 	check_output(order("true"), 0, "", NULL);
-	setenv("PLM_TASK", "@1.1.1", 1); /* another runtime's */
+	setenv("PLM_TASK", "@1.1.1", 1); /* a reference of another runtime */
 	check_output(order("true"), 0, "", NULL);
 	unsetenv("PLM_TASK");
 	free(ref);
@@ -152,7 +152,7 @@ END_TEST
 
 /* ---- deaths ---- */
 
-/* A command whose plmctl waits for a task that runs, in a spare, until there is a file "go". */
+/* A command whose plmctl waits for a task; the task runs in a spare until the file "go" exists. */
 static char *start_waiting(const char *then)
 {
 	char line[LINE_BYTES];
@@ -175,15 +175,11 @@ static void let_go(void)
 
 START_TEST(a_client_killed_inside_gives_the_slot_back)
 {
-	char path[LINE_BYTES], text[32] = "";
+	char path[LINE_BYTES];
 	nested_commands_boot("1", "1");
 	char *ref = start_waiting("until [ -e $HERE/end ]; do sleep 0.01; done; echo end");
-	scratch_path(&host, "client", path, sizeof path);
-	FILE *file = fopen(path, "r");
-	ck_assert(file && fgets(text, sizeof text, file));
-	fclose(file);
-	ck_assert_int_eq(kill((pid_t)atol(text), SIGKILL), 0);
-	ctl_until(&host, "\"clients\": 1", "status", "--json"); /* it is buried */
+	ck_assert_int_eq(kill((pid_t)scratch_number(&host, "client"), SIGKILL), 0);
+	ctl_until(&host, "\"clients\": 1", "status", "--json"); /* the killed plmctl is buried */
 	char *said = ctl_expect(&host, 0, "explain", ref);
 	ck_assert_msg(!strstr(said, "waits in its command"), "%s", said);
 	free(said);
@@ -233,18 +229,13 @@ int main(void)
 		several_clients_of_one_command_may_wait_at_once,
 		tasks_of_tasks_are_accepted_by_a_runtime_that_drains,
 		explain_names_the_client_that_waits_inside,
-		who_waits_for_itself_is_told,
+		a_command_that_waits_for_itself_is_told,
 		at_the_cap_the_innermost_wait_fails_and_names_the_remedy,
 		a_task_named_by_somebody_elses_environment_is_no_wait_of_ours,
 		a_client_killed_inside_gives_the_slot_back,
 		a_worker_killed_while_its_command_waits_leaves_nobody_waiting,
 		a_scheduler_killed_while_commands_wait_finds_them_again,
 	};
-	Suite *suite = suite_create("nested commands");
-	TCase *tcase = tcase_create("plmctl in tasks");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests(
+	    "nested commands", TEST_TIMEOUT_S, NULL, NULL, tests, sizeof tests / sizeof tests[0]);
 }

@@ -17,8 +17,8 @@ static void order_boot(const char *ageing)
 	host_join();
 }
 
-/* How many of a flood of high priority are not settled when a task of low priority, submitted
- * after them, is. */
+/* Submits a flood of tasks of high priority, then a task of low priority. Returns how many tasks of
+ * the flood are unsettled when the low task settles. */
 static size_t left_when_low_is_done(const plm_terms *of_low, const plm_terms *of_high)
 {
 	static plm_ref high[FLOOD];
@@ -35,7 +35,8 @@ static size_t left_when_low_is_done(const plm_terms *of_low, const plm_terms *of
 	one.priority = -5;
 	one.terms = of_low;
 	ck_assert_int_eq(plm_submit_many(client, tasks, FLOOD, high), 0);
-	/* Once one of them is done the others are known; else it would find the worker idle. */
+	/* When a task of the flood is done, the scheduler knows the whole flood. A low task
+	 * submitted earlier could find the worker idle. */
 	ck_assert_int_eq(plm_wait(client, high, 1, 1, DEADLINE_MS, NULL), 0);
 	ck_assert_int_eq(plm_submit(client, &one, &low), 0);
 	ck_assert_int_eq(plm_wait(client, &low, 1, 1, DEADLINE_MS, NULL), 0);
@@ -70,7 +71,8 @@ END_TEST
 START_TEST(without_ageing_priorities_are_strict)
 {
 	order_boot("0");
-	/* One that stands before the worker, and one that runs: the low one may be told first. */
+	/* The test may hear of the low task before it hears of one that runs and one in the ring.
+	 */
 	ck_assert_uint_le(left_when_low_is_done(NULL, NULL), 2);
 	host_stop();
 }

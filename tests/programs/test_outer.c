@@ -1,6 +1,6 @@
-/* test_outer.c - a runtime that a make has started: its workers beyond the first cost a token each
- * of that make's jobserver, which is a pipe of this test's here; when they are idle, and at the
- * end, each token is there again, as it was. Tasks report by files in the runtime's directory. */
+/* test_outer.c - a runtime started by a make: each worker beyond the first takes a token of the
+ * make's jobserver, here a pipe of the test. When the workers are idle, and at the end, the runtime
+ * has given each token back, unchanged. Tasks report by files in the runtime's directory. */
 #include <check.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -106,7 +106,7 @@ START_TEST(each_worker_beyond_the_first_costs_a_token)
 	ck_assert_int_eq(write(ends[1], "c", 1), 1);
 	UNTIL(running() == 4 && tokens() == 0);
 	let_them_end();
-	expect_tokens("abc"); /* it is up still, and idle */
+	expect_tokens("abc"); /* the idle runtime has returned all tokens */
 	free(ctl_expect(&host, 0, "call", "probe.echo", "x"));
 	plm_disconnect(&client);
 	host_stop();
@@ -119,8 +119,8 @@ START_TEST(tokens_are_given_back_at_the_end_of_the_runtime)
 	begin_tasks();
 	UNTIL(running() == 4 && tokens() == 0);
 	kill(host.pid, SIGTERM);
-	UNTIL(sh_load(&plm_tables(client)->control->mode) == MODE_DRAINING);
-	ck_assert_int_eq(tokens(), 0); /* they are at work still */
+	UNTIL(sh_load(&plm_tables(client)->control->mode) == MODE_STOPPING);
+	ck_assert_int_eq(tokens(), 0); /* the workers still run tasks */
 	kill(host.pid, SIGTERM);
 	ck_assert(wait_for_death(host.pid));
 	waitpid(host.pid, NULL, 0);
@@ -161,7 +161,7 @@ END_TEST
 
 START_TEST(a_real_make_and_its_runtime_have_so_many_jobs_in_all)
 {
-	/* three at once, of which two are the runtime's: the other target takes one */
+	/* three jobs at once: two tasks of the runtime, and the other target */
 	static const char makefile[] =
 	    "all: plm other\n"
 	    "other:\n\t@until test -e enough; do sleep 0.01; done\n"

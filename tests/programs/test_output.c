@@ -1,6 +1,6 @@
-/* test_output.c - what commands write, however long it is: through `plmctl map` and `submit` byte
- * for byte, without a cap and without memory that grows; into a store that has no room for it; and
- * where it waits to be shown. PLM_OUTPUT_MB says how long "long" is. */
+/* test_output.c - output of any length of commands: byte for byte through `plmctl map` and
+ * `submit`, without a cap and without growing memory; into a store without room; and the files
+ * where output waits to be shown. PLM_OUTPUT_MB is the size of a long output. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@ enum {
 	TEST_TIMEOUT_S = 120,
 	LONG_MB = 96,
 	MEMORY_KB_MAX = 64 << 10, /* of the largest process */
-	RESERVED_MAX = 16 << 20,  /* of the store; so much it has from its boot */
+	RESERVED_MAX = 16 << 20,  /* of the store, which reserves so much at boot */
 	PATH_BYTES = 256,
 	WAIT_MS = 60000,
 };
@@ -84,7 +84,8 @@ START_TEST(long_output_of_submit_comes_whole)
 	check_same("plmctl map 'sh gen {}' ::: $N", "sh gen $N", all / 4);
 	struct rusage usage;
 	getrusage(RUSAGE_CHILDREN, &usage);
-	ck_assert_int_lt(usage.ru_maxrss, MEMORY_KB_MAX + (all >> 12)); /* --output-cap maps it */
+	ck_assert_int_lt(usage.ru_maxrss,
+	    MEMORY_KB_MAX + (all >> 12)); /* with --output-cap the output is mapped into memory */
 	char *status = ctl_expect(&host, 0, "status", "--json");
 	char *reserved = json_field(status, "store_reserved");
 	ck_assert_int_le(atol(reserved), RESERVED_MAX);
@@ -119,7 +120,7 @@ START_TEST(long_output_is_whole_in_json)
 }
 END_TEST
 
-/* Many jobs, one after another in few files: nothing of one is seen in another. */
+/* Many jobs use a few files in turn: no output contains bytes of an earlier job. */
 START_TEST(outputs_long_and_short_take_turns_in_the_same_files)
 {
 	check_same("seq 60 | plmctl map -k 'sh gen $(({} % 3 * 290000 + {}))'",
@@ -133,7 +134,7 @@ START_TEST(outputs_long_and_short_take_turns_in_the_same_files)
 }
 END_TEST
 
-/* ---- as it is written ---- */
+/* ---- output of running commands ---- */
 
 START_TEST(output_of_submit_is_shown_as_it_is_written)
 {
@@ -217,7 +218,7 @@ START_TEST(the_last_attempt_alone_is_shown_where_there_may_be_several)
 	check_shell(0, "2\n", "",
 	    "plmctl submit --crash-retries 1 --shell 'echo $PLM_ATTEMPT; "
 	    "test $PLM_ATTEMPT = 2 || kill -9 $PPID'");
-	/* A return to the queue cannot be foreseen: what was shown before it stays shown. */
+	/* plmctl cannot foresee a return to the queue, so output already shown stays shown. */
 	check_shell(0, "1\n2\n", "the output of attempts 1 to 1, which were thrown away, was shown",
 	    "plmctl submit --shell 'echo $PLM_ATTEMPT; test $PLM_ATTEMPT = 2 || "
 	    "plmctl requeue $PLM_TASK; test $PLM_ATTEMPT = 2 || sleep 1000'");
@@ -253,7 +254,7 @@ START_TEST(a_directory_that_cannot_be_used_is_named_with_the_remedy)
 }
 END_TEST
 
-/* Mounts are wanted: as root, or in a user namespace. False, said, where neither may be. */
+/* Whether the test may mount, as root or in a user namespace; prints a line if not. */
 static bool may_mount(const char **ret)
 {
 	static const char *const ways[] = { "unshare -m", "unshare -rm" };
@@ -320,7 +321,7 @@ START_TEST(no_job_is_lost_where_dev_shm_is_smaller_than_the_store)
 }
 END_TEST
 
-/* All of the store is in use by what is kept. */
+/* A kept future fills the store. */
 START_TEST(short_output_of_map_comes_whole_through_a_full_store)
 {
 	map_boot("1", "1M");
@@ -332,7 +333,7 @@ START_TEST(short_output_of_map_comes_whole_through_a_full_store)
 }
 END_TEST
 
-/* The work is done: its result waits for room, with a word. */
+/* The command has ended; its result waits for room in the store. */
 START_TEST(a_result_without_room_waits_for_it_and_explain_says_so)
 {
 	map_boot("1", "4M");
@@ -396,7 +397,8 @@ START_TEST(only_the_file_that_was_named_is_opened)
 	outlet.inode[1]++;
 	ck_assert_int_eq(command_outlet_open(&outlet, 2, O_WRONLY), -1);
 	ck_assert_int_eq(errno, ESTALE);
-	ck_assert_int_eq(command_outlet_open(&other, 1, O_WRONLY), -1); /* it has a name */
+	ck_assert_int_eq(
+	    command_outlet_open(&other, 1, O_WRONLY), -1); /* a file with a name is no outlet */
 	other = outlet_of(zero);
 	ck_assert_int_eq(command_outlet_open(&other, 1, O_WRONLY), -1);
 	other = outlet_of(ends[1]);
@@ -410,7 +412,7 @@ START_TEST(only_the_file_that_was_named_is_opened)
 }
 END_TEST
 
-/* As far as it is kept at all. */
+/* The worker keeps output up to the cap of a result. */
 START_TEST(output_is_kept_where_its_outlet_is_out_of_reach)
 {
 	map_boot("1", "64M");
@@ -462,12 +464,6 @@ int main(void)
 		only_the_file_that_was_named_is_opened,
 		output_is_kept_where_its_outlet_is_out_of_reach,
 	};
-	Suite *suite = suite_create("output of commands");
-	TCase *tcase = tcase_create("plmctl map, submit");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, setup, map_teardown);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("output of commands", TEST_TIMEOUT_S, setup, map_teardown, tests,
+	    sizeof tests / sizeof tests[0]);
 }

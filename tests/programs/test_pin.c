@@ -19,10 +19,10 @@ enum { TEST_TIMEOUT_S = 60, WORKERS = 3, LOOK_AGAIN_NS = 2000000 };
 
 static const struct runtime nobody = { .name = "no-such-runtime" };
 
-struct worker_line { /* of plmctl topology --json */
+struct worker_line { /* a worker, from plmctl topology --json */
 	int pid, node;
-	cpu_set_t cpus; /* what the kernel says of it */
-	char text[64];  /* what plmctl says */
+	cpu_set_t cpus; /* from the kernel */
+	char text[64];  /* from plmctl */
 };
 
 static int number_of(const char *line, const char *key)
@@ -33,7 +33,7 @@ static int number_of(const char *line, const char *key)
 	return number;
 }
 
-/* By slot; a worker that is just dying is not counted. */
+/* Lists workers by process slot, without a dying worker. */
 static int list_workers(struct worker_line ret[WORKERS])
 {
 	int n = 0;
@@ -70,7 +70,7 @@ static bool fits(const struct worker_line *worker, const struct place *place)
 	    (place->node == PLACE_ANY_NODE || worker->node == place->node);
 }
 
-/* Each place of the plan has a worker of its own. */
+/* Each place of the plan has exactly one worker. */
 static bool match(const struct worker_line *workers, int n, const struct place *place)
 {
 	bool used[WORKERS] = { false };
@@ -85,7 +85,8 @@ static bool match(const struct worker_line *workers, int n, const struct place *
 	return n == WORKERS;
 }
 
-/* A worker that leaves a core to another one narrows its mask for a moment: look again. */
+/* Looks again until all fit: a worker that leaves a core to another worker narrows its mask for a
+ * moment. */
 static void wait_for_match(struct worker_line workers[WORKERS], const struct place *place)
 {
 	static const struct timespec pause = { .tv_nsec = LOOK_AGAIN_NS };
@@ -137,7 +138,8 @@ START_TEST(the_environment_pins_as_the_option_does)
 }
 END_TEST
 
-/* One that dies at work is replaced at once, in another slot: its own is not cleaned up yet. */
+/* The successor of a busy worker starts at once, in another process slot, since the old one is not
+ * cleaned up yet. */
 START_TEST(a_new_worker_runs_where_the_one_it_replaces_ran)
 {
 	static const int order[WORKERS] = { 1, 0, 2 };
@@ -160,11 +162,12 @@ START_TEST(a_new_worker_runs_where_the_one_it_replaces_ran)
 }
 END_TEST
 
-/* This machine may have one: its workers allocate where the plan says nevertheless. */
+/* The machine may have one node; workers allocate where the plan for two nodes says. */
 START_TEST(workers_of_two_nodes_allocate_on_theirs)
 {
 	struct worker_line workers[WORKERS];
-	unsetenv("HWLOC_COMPONENTS"); /* a list of ways to look would come before it */
+	unsetenv("HWLOC_COMPONENTS"); /* a list of hwloc components would win over the synthetic
+					 machine */
 	setenv("HWLOC_SYNTHETIC", "numa:2 core:1 pu:1", 1);
 	runtime_boot(&host, "--workers", "3", "--store", "16M", "--pin", "core", );
 	ck_assert_int_eq(list_workers(workers), WORKERS);
@@ -206,7 +209,7 @@ END_TEST
 
 /* ---- plmctl topology ---- */
 
-/* As where the package of hwloc's plugins is not installed. */
+/* Plays a machine without the package of hwloc's plugins. */
 START_TEST(that_hwloc_looks_for_no_gpu_is_said)
 {
 	setenv("HWLOC_PLUGINS_PATH", "/nowhere", 1);
@@ -279,7 +282,7 @@ START_TEST(workers_stand_beside_the_core_they_are_pinned_to)
 	char *text = ctl_expect(&host, 0, "topology");
 	for (int i = 0; i < WORKERS; i++) {
 		snprintf(beside, sizeof beside, "(pid %d)", workers[i].pid);
-		/* On one core alone, being pinned to it says nothing. */
+		/* On a machine with one core no pid is shown beside the core. */
 		bool shown = !CPU_EQUAL(&place[0].cpus, &place[1].cpus);
 		ck_assert_int_eq(strstr(text, beside) != NULL, shown);
 	}
@@ -305,7 +308,8 @@ END_TEST
 
 int main(void)
 {
-	/* No look at the PCI bus: its library keeps memory, which sanitizers would blame on us. */
+	/* Do not look at the PCI bus: its library keeps memory, and sanitizers would report a leak.
+	 */
 	setenv("HWLOC_COMPONENTS", "-pci", 0);
 	Suite *suite = suite_create("pin");
 	TCase *pin = tcase_create("pin");

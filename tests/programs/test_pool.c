@@ -82,14 +82,14 @@ START_TEST(what_stood_before_one_that_leaves_goes_to_others_while_it_is_busy)
 	pool_until(pool_workers_are, 2, "workers");
 	pool_sleepers("600000", 0, &busy, 1);
 	const struct process *staying = pool_worker_process(0, PROCESS_LIVE);
-	if (sh_load(&staying->running) == 0) { /* the one that is busy is the one to leave */
+	if (sh_load(&staying->running) == 0) { /* the busy worker is the one to leave */
 		for (int i = 0; i < TASKS; i++)
 			queued[i] = pool_submit("probe.sleep", "5", 0);
 		set_workers("1");
 		pool_expect_done_once(queued, TASKS);
 		ck_assert_uint_eq(pool_workers_in(PROCESS_LEAVING), 1);
 		ck_assert_uint_eq(sh_load(&pool_worker_process(1, PROCESS_LEAVING)->done), 0);
-	} else { /* or it leaves idle, and what comes later waits for the other */
+	} else { /* the idle worker leaves, and a later task waits for the busy worker */
 		set_workers("1");
 		pool_until(pool_workers_are, 1, "workers");
 		queued[0] = pool_submit("probe.echo", "x", 0);
@@ -101,7 +101,7 @@ START_TEST(what_stood_before_one_that_leaves_goes_to_others_while_it_is_busy)
 }
 END_TEST
 
-/* Also not by the manager's back-off: it was asked to leave before it died. */
+/* The manager had asked the worker to leave, so neither a replacement nor a back-off follows. */
 START_TEST(a_worker_killed_while_it_leaves_loses_no_task_and_is_not_replaced)
 {
 	plm_ref ref[WORKERS];
@@ -139,7 +139,7 @@ START_TEST(a_task_on_one_that_leaves_can_be_cancelled)
 }
 END_TEST
 
-/* Tasks that may not run twice, so that a lost one and a doubled one both fail. */
+/* Tasks that may run once: both a lost and a doubled run fail the test. */
 static void submit_batch(plm_ref ref[2 * BATCH + 1])
 {
 	static const plm_arg args[] = { PLM_BYTES("2", 1), PLM_BYTES("3", 1) };
@@ -245,14 +245,14 @@ START_TEST(a_drained_worker_ends_its_task_leaves_and_stays_away_until_resumed)
 		queued[i] = pool_submit("probe.echo", "x", 0);
 	free(ctl_expect(&host, 124, "drain", "1", "--timeout", "0.05"));
 	ck_assert_ptr_nonnull(pool_worker_process(1, PROCESS_LEAVING));
-	free(ctl_expect(&host, 0, "drain", "1")); /* returns when it has left */
+	free(ctl_expect(&host, 0, "drain", "1")); /* returns when the worker has left */
 	pool_expect_done_once(busy, WORKERS);
 	pool_expect_done_once(queued, TASKS);
 	ck_assert(pool_workers_are(2));
 	ck_assert_ptr_null(pool_worker_process(1, PROCESS_LIVE));
 	ck_assert_uint_eq(pool_status().workers_drained, 1);
 	ctl_until(&host, "drained", "workers");
-	set_workers("4"); /* it is not meant */
+	set_workers("4"); /* the drained worker does not come back */
 	pool_until(pool_workers_are, 3, "workers");
 	ck_assert_ptr_null(pool_worker_process(1, PROCESS_LIVE));
 	free(ctl_expect(&host, 0, "resume", "1"));
@@ -309,22 +309,25 @@ static void expect_state(const char *expected)
 	free(text);
 }
 
-/* One worker goes on with a task, the others are idle: they are handed, given and steal nothing. */
+/* One worker is busy. No task reaches the idle workers: not by handover, by a ring or by stealing.
+ */
 START_TEST(while_paused_running_tasks_go_on_and_none_starts)
 {
 	plm_ref busy, queued[TASKS + 1];
 	pool_boot();
 	pool_sleepers("300", 0, &busy, 1);
-	queued[TASKS] = pool_submit_after(busy); /* its worker would keep it */
+	queued[TASKS] =
+	    pool_submit_after(busy); /* without a pause the worker would run its dependent next */
 	free(ctl_expect(&host, 0, "pause"));
 	expect_state("paused");
 	for (int i = 0; i < TASKS; i++)
 		queued[i] = pool_submit("probe.echo", "x", 0);
 	pool_expect_done_once(&busy, 1);
-	while (pool_state_of(queued[TASKS], NULL) == RECORD_WAITING) /* until its worker told it */
+	while (pool_state_of(queued[TASKS], NULL) ==
+	    RECORD_WAITING) /* until the worker has reported `busy` */
 		ck_assert_uint_eq(pool_status().running, 0);
 	pool_expect_ready(queued, TASKS + 1);
-	/* A whole batch, and the scheduler looks at it. */
+	/* A whole batch goes through the scheduler. */
 	plm_ref more[TASKS];
 	plm_task task[TASKS];
 	for (int i = 0; i < TASKS; i++)
@@ -394,7 +397,7 @@ START_TEST(drained_it_runs_what_was_accepted_takes_nothing_new_and_stays_up)
 	ck_assert_int_eq(plm_pause(client), 0);
 	for (int i = 0; i < TASKS; i++)
 		queued[i] = pool_submit("probe.echo", "x", 0);
-	free(ctl_expect(&host, 0, "drain")); /* ends the pause; returns when nothing is left */
+	free(ctl_expect(&host, 0, "drain")); /* ends the pause; returns when no task is left */
 	pool_expect_done_once(queued, TASKS);
 	ck_assert_int_eq(pool_state_of(busy, NULL), RECORD_DONE);
 	expect_state("closed");

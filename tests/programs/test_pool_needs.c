@@ -1,4 +1,4 @@
-/* test_pool_needs.c - tasks of several cpus, while workers leave and the queue is paused. */
+/* test_pool_needs.c - tasks that need several cpus, while workers leave and the queue is paused. */
 #include <check.h>
 #include <errno.h>
 #include <string.h>
@@ -52,7 +52,7 @@ static void until_booked(plm_ref ref, uint32_t slots_at_least)
 	pool_until(booked_are, slots_at_least, "booked slots");
 }
 
-/* Whoever runs one of these two leaves. */
+/* Drains the workers that run these two tasks. */
 static void drain_runners(const plm_ref busy[2])
 {
 	for (uint32_t worker = 0; worker < POOL_WORKERS; worker++) {
@@ -68,13 +68,13 @@ static plm_ref task_of_worker(uint32_t worker)
 		expected_ref.runtime };
 }
 
-/* The wide one was the first to come, has the highest priority to get slots, and gets none. */
+/* The wide task came first, so cpus are booked for it first; with two workers left it gets none. */
 START_TEST(a_task_too_wide_for_the_workers_there_are_waits_and_holds_up_no_other)
 {
 	plm_ref wide, narrow, plain, busy[2];
 	pool_boot();
 	pool_sleepers("400", 0, busy, 2);
-	wide = submit_needing("cpus=3"); /* has got slots when there are less than it needs */
+	wide = submit_needing("cpus=3"); /* some cpus are booked when workers leave */
 	set_workers(2);
 	narrow = submit_needing("cpus=2");
 	plain = pool_submit("probe.echo", "x", 0);
@@ -88,7 +88,8 @@ START_TEST(a_task_too_wide_for_the_workers_there_are_waits_and_holds_up_no_other
 }
 END_TEST
 
-/* Workers 0 and 1 end soon, 2 does not: a slot of it would never keep still. */
+/* The tasks of workers 0 and 1 end soon, that of worker 2 never does: if worker 2 were booked, the
+ * wide task would wait for ever. */
 START_TEST(a_worker_that_leaves_is_booked_no_more)
 {
 	plm_ref busy[POOL_WORKERS], wide;
@@ -109,8 +110,8 @@ START_TEST(a_worker_that_leaves_is_booked_no_more)
 }
 END_TEST
 
-/* The one that is to run it may be one that runs something long: it leaves, and is not waited for.
- */
+/* A busy worker may be booked to run the wide task. When it is drained, another worker must run the
+ * task. */
 START_TEST(what_a_leaving_worker_was_to_run_goes_to_others_while_it_is_busy)
 {
 	plm_ref busy[2], wide;
@@ -128,14 +129,14 @@ START_TEST(what_a_leaving_worker_was_to_run_goes_to_others_while_it_is_busy)
 }
 END_TEST
 
-/* The same for one that was not given to anybody yet: the slots it has do not keep still. */
+/* The same while the task is not given to a worker yet, since its booked workers are busy. */
 START_TEST(what_a_leaving_worker_was_kept_to_run_goes_to_others_while_it_is_busy)
 {
 	plm_ref busy[2], wide;
 	pool_boot();
 	pool_sleepers("600000", 0, busy, 2);
 	wide = submit_needing("cpus=3");
-	until_booked(wide, 2); /* beside the one that is to run it */
+	until_booked(wide, 2); /* beside the worker that is to run the task */
 	set_workers(5);
 	pool_until(pool_workers_are, 5, "workers");
 	drain_runners(busy);
@@ -154,7 +155,7 @@ START_TEST(while_paused_no_slot_is_booked)
 	host_join();
 	holds = submit_for("600000", "licence=1");
 	pool_until(pool_running_are, 1, "running tasks");
-	waits = submit_needing("licence=1"); /* on its shelf, as soon as this one has run: */
+	waits = submit_needing("licence=1"); /* on its shelf when `behind` has run */
 	plm_ref behind = pool_submit("probe.echo", "x", 0);
 	pool_expect_done_once(&behind, 1);
 	ck_assert_int_eq(plm_pause(client), 0);
@@ -168,14 +169,14 @@ START_TEST(while_paused_no_slot_is_booked)
 }
 END_TEST
 
-/* Who is to run it has it behind what it runs, and gives it back. */
+/* The busy worker has the wide task behind its running task, and gives the wide task back. */
 START_TEST(what_was_given_before_a_pause_is_given_again_after_it)
 {
 	plm_ref busy, wide;
 	pool_boot();
 	pool_sleepers("600000", 0, &busy, 1);
 	wide = submit_needing("cpus=3");
-	until_booked(wide, 2); /* and, if it is the busy one that is to run it, soon the third */
+	until_booked(wide, 2); /* the third follows soon if the busy worker is to run the task */
 	ck_assert_int_eq(plm_wait(client, &wide, 1, 1, 50, NULL), -ETIMEDOUT);
 	ck_assert_int_eq(plm_pause(client), 0);
 	ck_assert_int_eq(plm_cancel(client, busy, PLM_GRACE_OF_TASK), 0);

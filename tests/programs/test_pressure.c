@@ -1,9 +1,10 @@
-/* test_pressure.c - when memory runs out: who starts, who goes back into the queue, who fails; and
+/* test_pressure.c - when memory runs out: which tasks start, return to the queue, or fail; and
  * limits of single commands. Through the real programs.
  *
- * What the machine has is simulated (base/meter.h), what tasks use is real: commands that keep a
- * long text in a shell, and functions that keep pages (tests/support/modules/mod_stubborn.c). One
- * test runs in a control group with little memory, where it may make one. */
+ * The memory of the machine is simulated (base/meter.h); the memory of tasks is real: commands that
+ * keep a long text in a shell, and functions that keep pages
+ * (tests/support/modules/mod_stubborn.c). One test runs in a control group with little memory, if
+ * the test may make a control group. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +30,7 @@ enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 192, LINE_BYTES = 512, NOTES_MAX = 16 
 
 static char notes[PATH_BYTES], meter_directory[96], meter[PATH_BYTES];
 
-/* ---- a machine with so much memory ---- */
+/* ---- the simulated machine ---- */
 
 /* Rename a new file, so that readers see the old or the new text. */
 static void set_memory(unsigned total_mb, unsigned free_mb)
@@ -58,7 +59,7 @@ static void boot_with(const char *const *arguments)
 }
 #define boot(...) boot_with((const char *const[]){ __VA_ARGS__, NULL })
 
-/* Accept from 100M, return below 50M, of a total that each test sets. */
+/* Tasks start from 100M of free memory, and return below 50M; each test sets the total. */
 static void boot_simulated(unsigned total_mb, const char *victim)
 {
 	test_path("meter-XXXXXX", meter_directory, sizeof meter_directory);
@@ -111,7 +112,7 @@ static void until_noted(int wanted)
 	until(are_noted, &wanted, "the commands' notes are written");
 }
 
-/* Submits a shell that keeps a text of so many MB, writes "WHO PID ATTEMPT", and sleeps. */
+/* Submits a shell that keeps a text of `mb` MB, writes "WHO PID ATTEMPT", and sleeps. */
 static char *keeper(const char *who, unsigned mb, const char *option, const char *value)
 {
 	char line[LINE_BYTES];
@@ -166,7 +167,7 @@ static void cancel(char *ref)
 	free(ref);
 }
 
-/* ---- what is free ---- */
+/* ---- free memory ---- */
 
 START_TEST(no_task_starts_while_less_is_free_than_accept_free)
 {
@@ -181,7 +182,8 @@ START_TEST(no_task_starts_while_less_is_free_than_accept_free)
 	char *state = ctl_expect(&host, 0, "status");
 	expect_in(state, "memory-short");
 	free(state);
-	set_memory(1000, 102); /* a little more is not enough, lest tasks go to and fro */
+	set_memory(1000, 102); /* a little more than the threshold starts no task, or tasks would
+				  start and return in turn */
 	ctl_until(&host, "\"memory_free\": 106954752", "status", "--json");
 	until_short(1);
 	set_memory(1000, 900);
@@ -195,7 +197,8 @@ START_TEST(no_task_starts_while_less_is_free_than_accept_free)
 }
 END_TEST
 
-/* Of the 390M that are used both have more than a quarter, one alone has not: it is let be. */
+/* Both tasks have more than a quarter of the used 390M, so one returns; the other alone has less,
+ * and stays. */
 START_TEST(the_task_that_started_last_goes_back_and_waits_for_what_it_used)
 {
 	struct note all[NOTES_MAX];
@@ -337,7 +340,7 @@ START_TEST(a_function_that_uses_memory_goes_back_as_well)
 }
 END_TEST
 
-/* ---- really ---- */
+/* ---- a control group with real limits ---- */
 
 static const struct hierarchy {
 	const char *root, *limit;
@@ -382,13 +385,13 @@ static bool is_removed(void *directory)
 }
 
 #ifdef __SANITIZE_ADDRESS__
-enum { GROUP_MB = 1000 }; /* the runtime alone needs more here */
+enum { GROUP_MB = 1000 }; /* AddressSanitizer needs more memory */
 #else
 enum { GROUP_MB = 400 };
 #endif
 
-/* The second task grows until little is left, goes back, and waits; even alone the task does not
- * fit. */
+/* The second task grows until little memory is free, returns to the queue, and waits. The task does
+ * not fit even alone. */
 START_TEST(in_a_control_group_without_enough_memory_tasks_go_back_and_fail_in_earnest)
 {
 	char group[PATH_BYTES];
@@ -453,7 +456,7 @@ START_TEST(a_command_over_its_memory_limit_is_killed_and_its_retries_are_spent)
 }
 END_TEST
 
-/* Three shells that have 40 MB each at the same time, and 80 for a moment each. */
+/* Three shells that keep 40 MB each at the same time; each needs 80 MB for a moment. */
 static void three_keepers(char line[2 * LINE_BYTES], const char *marks)
 {
 	char one[LINE_BYTES], path[PATH_BYTES];
@@ -511,7 +514,7 @@ START_TEST(rules_that_contradict_each_other_are_refused)
 }
 END_TEST
 
-/* One that is not said makes room for the other; 0 is never. */
+/* A threshold that is not given follows from the given one; 0 switches a threshold off. */
 START_TEST(thresholds_are_bytes_or_hundredths_of_what_there_is)
 {
 	static const struct {
@@ -546,11 +549,5 @@ int main(void)
 		a_limit_and_the_record_count_all_that_a_command_has_started,
 		rules_that_contradict_each_other_are_refused,
 		thresholds_are_bytes_or_hundredths_of_what_there_is };
-	Suite *suite = suite_create("pressure");
-	TCase *tcase = tcase_create("pressure");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	for (size_t i = 0; i < COUNT_OF(all); i++)
-		tcase_add_test(tcase, all[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("pressure", TEST_TIMEOUT_S, NULL, NULL, all, sizeof all / sizeof all[0]);
 }

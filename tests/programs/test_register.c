@@ -26,9 +26,10 @@ enum {
 
 #define REASSIGNED_NS_MAX (5 * NS_PER_MS)
 
-/* ---- what is listed ---- */
+/* ---- lists ---- */
 
-/* The first line whose field has this value; fails if there is none. The caller frees. */
+/* The first line with this value in the field `key`; without such a line the test fails. The caller
+ * frees. */
 static char *line_with(const char *command, const char *key, const char *value)
 {
 	char *save, *found = NULL, *out = ctl_expect(&host, 0, command, "--json");
@@ -66,7 +67,7 @@ START_TEST(each_worker_is_listed_with_what_it_is_runs_and_has_done)
 	char pid[16];
 	runtime_boot(&host, "--workers", "gen=3,cpus=2 x1; gen=1 x1", );
 	host_join();
-	ck_assert_uint_eq(host.workers, 2); /* of three processes */
+	ck_assert_uint_eq(host.workers, 2); /* workers, with three worker processes */
 	failed = pool_submit("probe.fail", "x", 0);
 	ck_assert_int_eq(plm_wait(client, &failed, 1, 1, DEADLINE_MS, NULL), 0);
 	ctl_until(&host, "\"failed\": 1,", "workers", "--json");
@@ -102,7 +103,7 @@ START_TEST(each_client_is_listed)
 	snprintf(pid, sizeof pid, "%d", (int)getpid());
 	char *us = line_with("clients", "pid", pid), *it = line_with("clients", "name", "plmctl");
 	expect_field(us, "state", "live");
-	/* It slept in a call, and that was a sign of life. */
+	/* The client slept in a call, and beat meanwhile. */
 	ck_assert_uint_gt(number_of(us, "age_ms"), number_of(us, "beat_ms") + 300);
 	plm_cancel(client, busy, PLM_GRACE_OF_TASK);
 	char *all = ctl_expect(&host, 0, "clients", "--json");
@@ -114,7 +115,7 @@ START_TEST(each_client_is_listed)
 }
 END_TEST
 
-/* ---- who hangs ---- */
+/* ---- hung workers ---- */
 
 static void boot_with(const char *option, const char *value)
 {
@@ -182,7 +183,7 @@ START_TEST(a_worker_that_hangs_is_replaced_and_its_task_runs_again_if_it_may)
 }
 END_TEST
 
-/* The other one is idle as long, and beats. */
+/* The other worker is idle as long, but beats. */
 START_TEST(an_idle_worker_that_misses_its_beats_is_a_suspect_and_is_replaced)
 {
 	boot_with("--hang-after", "300ms");
@@ -195,14 +196,15 @@ START_TEST(an_idle_worker_that_misses_its_beats_is_a_suspect_and_is_replaced)
 }
 END_TEST
 
-/* ---- all of it stopped, and continued: a suspended machine, a shell's job control ---- */
+/* ---- all processes stopped and continued, as by a suspended machine or a shell's job control ----
+ */
 
 static const struct process *process_of(uint32_t slot)
 {
 	return &plm_tables(client)->process[slot];
 }
 
-/* All but the manager. */
+/* To scheduler and workers, but not to the manager. */
 static void signal_members(int signal)
 {
 	for (uint32_t slot = SLOT_SCHEDULER; slot < plm_tables(client)->limits.processes; slot++) {
@@ -217,8 +219,8 @@ static bool manager_has_stepped(uint64_t since_ns)
 	return sh_peek(&process_of(SLOT_MANAGER)->beat_ns) > since_ns;
 }
 
-/* The manager goes on before they do, as it may: it judges them before they can beat. */
-START_TEST(who_was_stopped_with_its_judge_does_not_hang)
+/* The manager continues first, so it looks at members that could not beat yet. */
+START_TEST(a_worker_stopped_together_with_the_manager_does_not_hang)
 {
 	boot_with("--hang-after", "1500ms");
 	pid_t manager = process_of(SLOT_MANAGER)->pid;
@@ -226,7 +228,7 @@ START_TEST(who_was_stopped_with_its_judge_does_not_hang)
 	pool_sleepers("4000", 0, &busy, 1);
 	signal_members(SIGSTOP);
 	ck_assert_int_eq(kill(manager, SIGSTOP), 0);
-	usleep(STOPPED_MS * 1000); /* this is the time that is not to count */
+	usleep(STOPPED_MS * 1000); /* the time that must not count as a hang */
 	uint64_t now = clock_coarse_ns();
 	ck_assert_int_eq(kill(manager, SIGCONT), 0);
 	pool_until(manager_has_stepped, now, "a step of the manager");
@@ -259,7 +261,7 @@ START_TEST(a_task_that_waits_for_another_does_not_hang)
 }
 END_TEST
 
-/* ---- how fast ---- */
+/* ---- the speed of a replacement ---- */
 
 static bool reassigned_are(uint64_t wanted)
 {
@@ -329,7 +331,7 @@ START_TEST(a_worker_is_recycled_after_so_many_tasks_and_not_before)
 	run_one("probe.echo", "x");
 	ck_assert(wait_for_death(first));
 	ck_assert_int_ne(pid_of_worker(), first);
-	for (int i = 0; i < MANY; i++) /* what stands before it when it leaves is not lost */
+	for (int i = 0; i < MANY; i++) /* tasks in the ring of a leaving worker are not lost */
 		ref[i] = pool_submit("probe.echo", "x", 0);
 	pool_expect_done_once(ref, MANY);
 	pool_until(pool_workers_are, 1, "workers");
@@ -343,10 +345,11 @@ START_TEST(a_worker_is_recycled_when_its_own_memory_has_grown)
 	char bytes[16];
 	boot_one("--recycle-growth", "32M");
 	pid_t first = pid_of_worker();
-	uint64_t end = clock_ns() + 400 * NS_PER_MS; /* it looks again each 100 ms */
+	uint64_t end =
+	    clock_ns() + 400 * NS_PER_MS; /* the worker measures its growth each 100 ms */
 	snprintf(bytes, sizeof bytes, "%d", 64 * MIB);
 	while (clock_ns() < end)
-		run_one("probe.fill", bytes); /* into the store, which is not its own */
+		run_one("probe.fill", bytes); /* pages of the store are not memory of the worker */
 	ck_assert_int_eq(pid_of_worker(), first);
 	snprintf(bytes, sizeof bytes, "%d", 8 * MIB);
 	for (int leaks = 0; pid_of_worker() == first; leaks++) {
@@ -359,7 +362,7 @@ START_TEST(a_worker_is_recycled_when_its_own_memory_has_grown)
 }
 END_TEST
 
-/* ---- how it is booted ---- */
+/* ---- options of the boot ---- */
 
 START_TEST(workers_are_read_from_a_file_and_an_error_names_file_and_line)
 {
@@ -418,7 +421,7 @@ int main(void)
 	tcase_add_test(all, a_stopped_worker_is_a_suspect_not_dead_and_goes_on_when_it_may);
 	tcase_add_test(all, a_worker_that_hangs_is_replaced_and_its_task_runs_again_if_it_may);
 	tcase_add_test(all, an_idle_worker_that_misses_its_beats_is_a_suspect_and_is_replaced);
-	tcase_add_test(all, who_was_stopped_with_its_judge_does_not_hang);
+	tcase_add_test(all, a_worker_stopped_together_with_the_manager_does_not_hang);
 	tcase_add_test(all, a_long_task_that_looks_whether_it_is_cancelled_does_not_hang);
 	tcase_add_test(all, a_task_that_waits_for_another_does_not_hang);
 	tcase_add_test(all,

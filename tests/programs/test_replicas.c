@@ -71,7 +71,7 @@ static void until(_Atomic uint32_t *word, uint32_t least)
 	}
 }
 
-/* No task and no result, whoever holds them. */
+/* The table has no task and no result, held or not. */
 static void expect_nothing_left(void)
 {
 	static const char none[] =
@@ -93,7 +93,7 @@ START_TEST(the_first_good_result_counts_and_the_others_are_cancelled)
 }
 END_TEST
 
-/* The second one succeeds while the first one's result is copied. */
+/* The second replica succeeds while the result of the first is copied. */
 START_TEST(a_second_good_result_does_not_queue_the_task_again_that_takes_the_first)
 {
 	replicas_boot("2");
@@ -109,12 +109,12 @@ START_TEST(a_second_good_result_does_not_queue_the_task_again_that_takes_the_fir
 	expect_nothing_left();
 	plm_status status;
 	ck_assert_int_eq(plm_status_get(client, &status), 0);
-	ck_assert_uint_eq(status.restarts, 0); /* a worker whose task is taken from it gives up */
+	ck_assert_uint_eq(status.restarts, 0); /* a worker that loses its task continues */
 	host_stop();
 }
 END_TEST
 
-/* Though each worker has slots for two of them, and the policy fills one before the next. */
+/* Each worker has cpus for two replicas, and the policy fills one worker before the next. */
 START_TEST(replicas_run_on_workers_apart)
 {
 	replicas_boot("cpus=2 x4");
@@ -148,7 +148,7 @@ START_TEST(one_good_result_is_enough)
 }
 END_TEST
 
-START_TEST(it_fails_when_all_of_them_have)
+START_TEST(a_task_fails_when_all_its_replicas_have)
 {
 	replicas_boot("3");
 	plm_terms terms = { .replicas = 3 };
@@ -194,7 +194,7 @@ START_TEST(cancelling_it_cancels_all_replicas)
 {
 	replicas_boot("2");
 	plm_terms terms = { .replicas = 2 };
-	race->wanted = 3; /* they never meet */
+	race->wanted = 3; /* two replicas never reach three */
 	plm_ref ref = submit_race("race.meet", &terms);
 	until(&race->begun, 2);
 	ck_assert_int_eq(plm_cancel(client, ref, PLM_GRACE_OF_TASK), 0);
@@ -254,12 +254,12 @@ START_TEST(replicas_survive_the_deaths_of_schedulers)
 }
 END_TEST
 
-/* The scheduler reads the drop before it looks at what was settled. */
+/* The scheduler reads the drop before it looks at settled tasks. */
 START_TEST(a_task_that_is_cancelled_and_dropped_at_once_takes_its_replicas_with_it)
 {
 	plm_ref ref;
 	world_boot();
-	world.tables.control->kind[0].count = 3; /* so many could run it */
+	world.tables.control->kind[0].count = 3; /* workers enough for all replicas */
 	const plm_terms terms = { .replicas = 3 };
 	const plm_arg ms = PLM_BYTES("600000", 6);
 	const plm_task task = {
@@ -284,7 +284,7 @@ int main(void)
 	    tests, a_second_good_result_does_not_queue_the_task_again_that_takes_the_first);
 	tcase_add_test(tests, replicas_run_on_workers_apart);
 	tcase_add_test(tests, one_good_result_is_enough);
-	tcase_add_test(tests, it_fails_when_all_of_them_have);
+	tcase_add_test(tests, a_task_fails_when_all_its_replicas_have);
 	tcase_add_test(tests, more_replicas_than_workers_that_can_run_it_are_refused);
 	tcase_add_test(tests, cancelling_it_cancels_all_replicas);
 	tcase_add_test(

@@ -16,8 +16,6 @@
 
 enum { TEST_TIMEOUT_S = 120, PATH_BYTES = 128, LINE_BYTES = 256 };
 
-/* ---- what the tasks wrote ---- */
-
 /* ---- tasks ---- */
 
 static plm_ref start(const char *function, const plm_terms *terms)
@@ -60,7 +58,8 @@ START_TEST(a_returned_task_runs_again_though_it_may_be_tried_but_once)
 	ck_assert_int_eq(read_notes(all), 3);
 	for (int i = 0; i < 3; i++) {
 		ck_assert_str_eq(all[i].what, expected[i]);
-		ck_assert_int_eq(all[i].pid, all[0].pid); /* it is no retry: no worker to avoid */
+		ck_assert_int_eq(all[i].pid,
+		    all[0].pid); /* a return is no retry, so the same worker may run the task */
 	}
 	ck_assert_uint_eq(status_now().returned, 1);
 	ck_assert_uint_eq(status_now().restarts, 0);
@@ -131,7 +130,7 @@ START_TEST(budgets_are_what_they_were_after_a_return)
 	ck_assert_int_eq(plm_wait(client, &ref, 1, 1, DEADLINE_MS, NULL), 0);
 	ck_assert_int_eq(plm_error(client, ref, &failure), 0);
 	ck_assert_int_eq(failure.code, EIO);
-	until_noted(5); /* two that were returned, and three tries */
+	until_noted(5); /* two returned attempts, and three that failed */
 	struct note all[NOTES_MAX];
 	ck_assert_int_eq(read_notes(all), 5);
 	plm_drop(client, ref);
@@ -219,11 +218,5 @@ int main(void)
 		budgets_are_what_they_were_after_a_return,
 		what_has_not_begun_stays_where_it_is_and_what_is_settled_stays_settled,
 		all_that_a_returned_command_has_started_is_ended_before_it_runs_again };
-	Suite *suite = suite_create("requeue");
-	TCase *tcase = tcase_create("requeue");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	for (size_t i = 0; i < COUNT_OF(all); i++)
-		tcase_add_test(tcase, all[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("requeue", TEST_TIMEOUT_S, NULL, NULL, all, sizeof all / sizeof all[0]);
 }

@@ -1,9 +1,9 @@
-/* test_scribbler.c - a process that writes wild bytes into the segments of a runtime at work.
+/* test_scribbler.c - a process writes random bytes into the segments of a working runtime.
  *
- * Members may die of it, which the manager says and mends; calls fail, each in time; no client dies
- * and nobody hangs; plmctl stop --now, or a signal, still ends it all, and nothing is left.
- * PLM_SCRIBBLE_SECONDS (3) is how long, a runtime each ROUND_S of them; PLM_SCRIBBLE_SEED repeats
- * what is written, though not between which steps. */
+ * Members may die, which the manager logs and repairs; calls may fail, each in time; no client dies
+ * and no process hangs; plmctl stop --now, or a signal, ends the runtime, and nothing is left.
+ * PLM_SCRIBBLE_SECONDS (3) is the duration, with a new runtime each ROUND_S; PLM_SCRIBBLE_SEED
+ * repeats the bytes, but not the moments at which they are written. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -29,8 +29,9 @@ enum {
 	TEST_TIMEOUT_S = 200,
 	PATH_BYTES = 256,
 	CLIENTS = 2,
-	CALL_MS = 500,        /* each call may wait so long ... */
-	CALL_LATE_MS = 40000, /* ... and never takes so long: a few locks that nobody gives back */
+	CALL_MS = 500, /* the timeout of each call ... */
+	CALL_LATE_MS =
+	    40000, /* ... and a time no call may reach, even with a few locks without a holder */
 	PACE_NS = 200000,
 	HEAD_BYTES = 64 << 10, /* header, control page, process table */
 	PAUSE_MS = 20,
@@ -40,7 +41,7 @@ static struct score { /* shared with clients and scribbler */
 	_Atomic bool stop;
 	_Atomic uint64_t words;
 	_Atomic uint64_t good[CLIENTS], failed[CLIENTS];
-	_Atomic uint64_t began_ns[CLIENTS]; /* of the call it is in, 0: in none */
+	_Atomic uint64_t began_ns[CLIENTS]; /* when the current call began, 0: no call */
 } * score;
 
 static void pause_ns(long ns)
@@ -49,7 +50,7 @@ static void pause_ns(long ns)
 	nanosleep(&time, NULL);
 }
 
-/* ---- who scribbles ---- */
+/* ---- the scribbler ---- */
 
 struct target {
 	char *data;
@@ -91,12 +92,12 @@ _Noreturn static void scribble(const struct target *target, uint64_t random)
 	while (!atomic_load(&score->stop)) {
 		scribble_once(target, &random);
 		atomic_fetch_add(&score->words, 1);
-		pause_ns(PACE_NS); /* its pace */
+		pause_ns(PACE_NS); /* the pace of the scribbler */
 	}
 	_exit(0);
 }
 
-/* ---- who works ---- */
+/* ---- the clients ---- */
 
 static void note(int number, int r)
 {
@@ -148,7 +149,7 @@ static int look(plm *handle)
 	return plm_status_get(handle, &status);
 }
 
-/* One connection after the other: each a few calls long. */
+/* One connection after another, each for a few calls. */
 _Noreturn static void work(int number)
 {
 	static int (*const calls[])(plm * handle) = { run_task, pass_object, look };
@@ -163,7 +164,7 @@ _Noreturn static void work(int number)
 			note(number, calls[i % COUNT_OF(calls)](handle));
 		}
 		if (r < 0)
-			pause_ns(PAUSE_MS * NS_PER_MS); /* not to dial in a circle */
+			pause_ns(PAUSE_MS * NS_PER_MS); /* do not connect in a busy loop */
 		begin_call(number);
 		plm_disconnect(&handle);
 		note(number, 0);
@@ -171,18 +172,7 @@ _Noreturn static void work(int number)
 	_exit(0);
 }
 
-/* ---- what is demanded ---- */
-
-static void print_log(void)
-{
-	char path[PATH_BYTES], line[PATH_BYTES];
-	scratch_path(&host, "plm.log", path, sizeof path);
-	FILE *log = fopen(path, "r");
-	while (log && fgets(line, sizeof line, log))
-		fputs(line, stderr);
-	if (log)
-		fclose(log);
-}
+/* ---- the judgement ---- */
 
 static void expect_in_time(void)
 {
@@ -209,11 +199,12 @@ static void expect_good_end(pid_t pid, const char *who)
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	if (status != 0)
-		print_log();
+		runtime_print_log(&host);
 	ck_assert_msg(status == 0, "%s ended with wait status %#x", who, (unsigned)status);
 }
 
-/* A signal drains first; a second one ends it at once. Two in one breath would be one. */
+/* The first signal stops the runtime, the second ends it at once. Pause between signals, since two
+ * pending signals would count as one. */
 static void end_runtime(void)
 {
 	uint64_t deadline = deadline_after_ms(CALL_LATE_MS);
@@ -231,7 +222,7 @@ static void end_runtime(void)
 	host.pid = 0;
 }
 
-/* Who outlives the manager is given to this process. */
+/* Processes that outlive the manager become children of this process. */
 static void expect_nothing_left(void)
 {
 	static const char *const whats[] = { "control", "store", "files" };
@@ -274,7 +265,7 @@ static void scribble_a_round(uint64_t seed, const char *segment, uint64_t end_ns
 	runtime_end(&host);
 }
 
-/* _i: which segment. */
+/* _i: the number of the segment. */
 START_TEST(wild_bytes_in_a_living_runtime_give_errors_and_nobody_hangs)
 {
 	static const char *const segments[] = { "control", "store" };

@@ -13,7 +13,7 @@
 
 enum { TEST_TIMEOUT_S = 60, PAGE_BYTES = 1 << 16, PATH_BYTES = 4096, EXAMPLES_LEAST = 13 };
 
-/* The next block of this kind at or behind *at, which is then behind it; the caller frees. */
+/* The next block of this kind from *at on; moves *at behind the block. The caller frees. */
 static char *next_block(const char **at, const char *fence)
 {
 	const char *begin = strstr(*at, fence);
@@ -35,7 +35,7 @@ static char *read_page(const char *path)
 	return text;
 }
 
-/* plmctl is found by its name, as it is where it was installed. */
+/* The shell finds plmctl by its name, as after an installation. */
 static void set_path(void)
 {
 	const char *where = getenv("PLM_BIN"), *path = getenv("PATH");

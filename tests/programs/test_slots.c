@@ -1,9 +1,9 @@
-/* test_slots.c - no worker ever runs more than it has processes, cpus and resources for.
+/* test_slots.c - no worker ever runs more tasks than its processes, cpus and resources allow.
  *
- * Every task writes down when it began and ended, in which process, and which cpus and GPUs it was
- * told (mod_events.c). Afterwards the record is played again in the order of time, and what
- * ran at once is held against what was declared: for every policy, with workers and schedulers
- * killed on the way. PLM_SLOTS_SEED repeats a run's choices. */
+ * Each task notes its begin and end, its process, and the cpus and GPUs that it was given
+ * (mod_events.c). Then the test replays the notes in the order of time and compares the tasks that
+ * ran at once with the declared resources: for each policy, with workers and schedulers killed
+ * meanwhile. PLM_SLOTS_SEED repeats a run's choices. */
 #include <check.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -32,7 +32,7 @@ enum {
 	SHORT_US = 1000,
 	LONG_US = 300000,
 	LONGER_US = 900000,
-	NEEDS_NOTHING = 0, /* places in needs_of */
+	NEEDS_NOTHING = 0, /* indices of needs_of */
 	NEEDS_2_CPUS = 1,
 	NEEDS_LICENCE = 3,
 	NEEDS_3_CPUS = 7,
@@ -44,7 +44,7 @@ static const char mixed[] = "gen=4,cpus=3,gpus=2,licence=2 x1; gen=2,cpus=2,gpus
 static const char *const policies[] = { "locality", "load-aware", "power-of-two", "round-robin",
 	"random", "static-fill" };
 
-/* Ways of one task differ in cpus: by them the record tells which one was taken. */
+/* The alternatives of a task differ in cpus, so the notes tell which alternative was taken. */
 static const char *const needs_of[] = { NULL, "cpus=2", NULL, "licence=1", "gpus=0.5",
 	"cpus=2,gpus=1", NULL, "cpus=3", "gpus=0.25", "licence=0.5", "gpus=1", "mem=400M", "cpus=4",
 	"licence=2 | cpus=3", "gpus=2", "mem=300M,licence=1",
@@ -54,7 +54,7 @@ struct order { /* argument of mod_events.c */
 	uint64_t task, us, children;
 };
 
-struct run_event { /* record of mod_events.c */
+struct run_event { /* note of mod_events.c */
 	uint64_t begin_ns, end_ns, process, task, cpus, gpus;
 };
 
@@ -63,7 +63,7 @@ struct events {
 	struct run_event event[EVENTS_MAX];
 };
 
-struct process_ever { /* of a worker, living or killed */
+struct process_ever { /* a worker process, living or killed */
 	uint64_t pid, killed_ns;
 	uint32_t worker, kind;
 	unsigned depth;                /* during the replay: tasks on the stack */
@@ -80,7 +80,7 @@ static struct terms terms_of[COUNT_OF(needs_of)];
 
 /* ---- the run ---- */
 
-/* No spares: a spare runs while a task waits, and the record does not show waiting. */
+/* No spares: a spare runs while a task waits, and the notes do not show waiting. */
 static void slots_boot(const char *workers, const char *policy)
 {
 	events = shared_file(sizeof *events, "TEST_EVENTS");
@@ -127,7 +127,7 @@ static struct process_ever *find_process(uint64_t pid)
 	return NULL;
 }
 
-/* Only the test ends workers, so the workers of the record are the killed and the living. */
+/* Only the test ends workers, so each noted process is a killed or a living worker process. */
 static struct process_ever *remember(const struct process *p)
 {
 	struct process_ever *known = find_process((uint64_t)p->pid);
@@ -184,7 +184,7 @@ static void expect_all_done(void)
 	plm_drop_many(client, refs, TASKS);
 }
 
-/* ---- the record, played again ---- */
+/* ---- the replay of the notes ---- */
 
 struct moment {
 	uint64_t ns;
@@ -192,7 +192,7 @@ struct moment {
 	struct run_event *event;
 };
 
-struct use { /* of all resources, at one moment; and the most ever */
+struct use { /* of all resources: now, and the most ever */
 	unsigned running[WORKERS], most_running[WORKERS];
 	uint64_t cpus[WORKER_KINDS_MAX], most_cpus[WORKER_KINDS_MAX];
 	uint64_t amount[WORKERS][RESOURCES_MAX], most_amount[WORKERS][RESOURCES_MAX];
@@ -237,7 +237,7 @@ static size_t moments_of(struct moment *moments)
 	return n;
 }
 
-/* The alternative that was taken, by its cpus; NULL: no needs, one cpu. */
+/* The alternative with this number of cpus; NULL: a task without needs, on one cpu. */
 static const struct demand *demand_of(const struct run_event *event)
 {
 	const struct terms *terms = &terms_of[event->task % COUNT_OF(needs_of)];
@@ -249,7 +249,7 @@ static const struct demand *demand_of(const struct run_event *event)
 	return NULL;
 }
 
-/* Takes or returns resources, and checks that they were free. */
+/* Takes or returns an amount, and checks that so much was free. */
 static void change(uint64_t *used, uint64_t *most, uint64_t amount, bool begins, uint64_t there,
     const char *what, const struct run_event *event)
 {
@@ -330,8 +330,8 @@ static bool was_killed(uint32_t kind)
 	return false;
 }
 
-/* A record of an idle runtime proves nothing: every kind was full at some time. One whose worker
- * was killed may have come back when all was done. */
+/* Notes of an idle runtime would prove nothing, so each kind must have been full once. A kind with
+ * a killed worker is excepted: the successor may have come after the last task. */
 static void expect_it_was_full(void)
 {
 	const struct control *c = plm_tables(client)->control;
@@ -381,19 +381,19 @@ START_TEST(what_runs_at_once_never_exceeds_slots_cpus_and_resources)
 }
 END_TEST
 
-START_TEST(nor_when_workers_are_killed)
+START_TEST(use_never_exceeds_resources_when_workers_are_killed)
 {
 	run(WORKER_KILLS, 0, policies[_i]);
 }
 END_TEST
 
-START_TEST(nor_when_workers_and_schedulers_are_killed)
+START_TEST(use_never_exceeds_resources_when_workers_and_schedulers_are_killed)
 {
 	run(WORKER_KILLS, SCHEDULER_KILLS, policies[_i]);
 }
 END_TEST
 
-/* ---- slots that keep still ---- */
+/* ---- processes that are kept for a task ---- */
 
 static size_t submitted;
 
@@ -411,7 +411,7 @@ static bool all_have_begun(void *context)
 	return true;
 }
 
-/* One that is kept for this task, has nothing to run, and does not run it. */
+/* A worker process that is booked for this task, is idle, and is not the one to run the task. */
 static const struct process *find_still(plm_ref task)
 {
 	const struct tables *t = plm_tables(client);
@@ -447,7 +447,7 @@ static bool is_replaced(void *dead)
 	return kill(*(pid_t *)dead, 0) < 0 && count_workers() == alive_at_first;
 }
 
-/* And waits for who comes in its place. */
+/* Kills a kept process, and waits for its successor. */
 static void kill_still(plm_ref task)
 {
 	until(a_slot_is_kept, &task, "a slot keeps still for the task");
@@ -483,9 +483,10 @@ START_TEST(a_slot_that_keeps_still_and_dies_is_made_good)
 }
 END_TEST
 
-/* Five slots: one with the licence, two busy for long. The task of three cpus gets the other two
- * and waits for a busy one; that of four waits behind it, and gets the slot of the licence. If it
- * got the slot that then dies as well, both would wait for ever. */
+/* Five cpus: one runs the task with the licence, two are busy for long. The task of three cpus gets
+ * the other two and waits for a busy one. The task of four cpus waits behind, and gets the cpu of
+ * the licence. If it also got the successor of the process that then dies, both tasks would wait
+ * for ever. */
 START_TEST(a_task_that_loses_a_slot_goes_before_those_that_came_later)
 {
 	slots_boot("cpus=5,licence=1 x1", policies[0]);
@@ -499,7 +500,8 @@ START_TEST(a_task_that_loses_a_slot_goes_before_those_that_came_later)
 	until(a_slot_is_kept, &refs[4], "a slot keeps still for the task of four cpus");
 	kill_still(refs[3]);
 	expect_submitted_done();
-	ck_assert_uint_eq(events->event[3].task, NEEDS_3_CPUS); /* the first to begin */
+	ck_assert_uint_eq(
+	    events->event[3].task, NEEDS_3_CPUS); /* begins before the task of four cpus */
 	host_stop();
 }
 END_TEST
@@ -512,8 +514,9 @@ int main(void)
 	int n = COUNT_OF(policies);
 	tcase_set_timeout(slots, TEST_TIMEOUT_S);
 	tcase_add_loop_test(slots, what_runs_at_once_never_exceeds_slots_cpus_and_resources, 0, n);
-	tcase_add_loop_test(slots, nor_when_workers_are_killed, 0, n);
-	tcase_add_loop_test(slots, nor_when_workers_and_schedulers_are_killed, 0, n);
+	tcase_add_loop_test(slots, use_never_exceeds_resources_when_workers_are_killed, 0, n);
+	tcase_add_loop_test(
+	    slots, use_never_exceeds_resources_when_workers_and_schedulers_are_killed, 0, n);
 	suite_add_tcase(suite, slots);
 	TCase *still = tcase_create("still");
 	tcase_set_timeout(still, TEST_TIMEOUT_S);

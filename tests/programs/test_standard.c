@@ -16,7 +16,7 @@
 
 enum { TEST_TIMEOUT_S = 60, SCRIPT_BYTES = 512, EXIT_WRITING = 125 };
 
-/* The exit code of a shell's line, in which a program's name stands for that of $PLM_BIN. */
+/* Runs a shell line that finds the programs in $PLM_BIN; returns the exit code. */
 static int shell(const char *line)
 {
 	char script[SCRIPT_BYTES];
@@ -27,7 +27,7 @@ static int shell(const char *line)
 	pid_t pid = fork();
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
-		setpgid(0, 0); /* what hangs is killed with its shell */
+		setpgid(0, 0); /* so that a kill of the group ends all that hangs */
 		execl("/bin/sh", "sh", "-c", script, (char *)NULL);
 		_exit(127);
 	}
@@ -52,8 +52,8 @@ START_TEST(a_result_without_a_stdout_is_an_error)
 	expect_exit("plmctl status >&-", EXIT_WRITING);
 	expect_exit("plmctl help >&-", EXIT_WRITING);
 	expect_exit("plmdump check >&-", EXIT_WRITING);
-	expect_exit("plmctl submit -- true >&-", 0); /* it has nothing to say */
-	expect_exit("plmctl status >/dev/null", 0);  /* and the runtime is as it was */
+	expect_exit("plmctl submit -- true >&-", 0); /* prints nothing, so loses nothing */
+	expect_exit("plmctl status >/dev/null", 0);  /* the runtime still works */
 }
 END_TEST
 
@@ -75,7 +75,7 @@ START_TEST(words_without_a_stderr_are_lost_and_nothing_else)
 }
 END_TEST
 
-/* It serves as any other; its ready line alone is lost. */
+/* The runtime serves as usual; only its ready line is lost. */
 START_TEST(a_runtime_boots_without_any)
 {
 	expect_exit("export PLM_NAME=$PLM_NAME-bare; plm --workers 1 --store 4M <&- >&- 2>&- & "
@@ -89,7 +89,7 @@ START_TEST(a_runtime_boots_without_any)
 }
 END_TEST
 
-/* What a program of somebody else prints must not go into the runtime. */
+/* If libplm used such a number, output of the user's program would go into the runtime. */
 START_TEST(libplm_takes_none_of_the_numbers)
 {
 	plm *handle;

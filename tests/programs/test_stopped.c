@@ -1,6 +1,6 @@
-/* test_stopped.c - a process is stopped (SIGSTOP) for longer than the others wait for it, and goes
- * on: nothing is left of what they gave up meanwhile. Through the real programs, and therefore
- * slow: each wait is LOCK_WAIT_MS. The explorer does the same at every step
+/* test_stopped.c - a process is stopped (SIGSTOP) for longer than other processes wait, and
+ * continues: no record and no hold is left of calls that gave up meanwhile. Through the real
+ * programs, so each wait takes LOCK_WAIT_MS. The explorer does the same at every step
  * (verify/explore/scenarios.c: stopped). */
 #include <check.h>
 #include <errno.h>
@@ -25,7 +25,7 @@ static void stopped_boot(void)
 
 /* ---- the scheduler is stopped ---- */
 
-/* Gives up, and leaves at once, while the scheduler has read nothing of it. */
+/* A client that asks for a hold, gives up and leaves before the scheduler has read the request. */
 static void ask_and_leave(void *ref)
 {
 	plm *other;
@@ -61,7 +61,8 @@ START_TEST(what_was_asked_for_in_vain_is_held_by_nobody)
 	plm_drop(maker, ref);
 	until(is_freed, NULL, "an object that nobody holds is freed, while one that asked lives");
 	ck_assert_int_eq(plm_put(maker, bytes, sizeof bytes, &ref), 0);
-	ck_assert_int_eq(plm_hold(client, ref), 0); /* the late answers are none to this */
+	ck_assert_int_eq(plm_hold(client, ref),
+	    0); /* the late answer to the first request is not taken for the answer to this one */
 	plm_disconnect(&maker);
 	plm_drop(client, ref);
 	expect_alive(client, 0);
@@ -71,7 +72,7 @@ END_TEST
 
 /* ---- clients are stopped, each inside a lock ---- */
 
-/* Until it is continued. */
+/* Stops this process while it has the lock; releases the lock when continued. */
 static void stop_inside(struct lock *lock)
 {
 	if (lock_acquire(lock) < 0)
@@ -138,7 +139,8 @@ START_TEST(what_could_not_be_freed_is_freed_when_the_lock_is_let_go)
 	ck_assert_int_eq(exit_of(arena), 0);
 	ck_assert_int_eq(exit_of(pool), 0);
 	until(is_freed, NULL, "what was dropped is freed");
-	for (size_t i = 0; i < COUNT_OF(ref); i++) /* and there is room for as many */
+	for (size_t i = 0; i < COUNT_OF(ref);
+	     i++) /* the store has room for as many objects again */
 		ck_assert_int_eq(plm_put(client, bytes, LARGE_BYTES, &ref[i]), 0);
 	plm_drop_many(client, ref, COUNT_OF(ref));
 	expect_nothing_left(&host, client);
@@ -152,12 +154,6 @@ int main(void)
 		what_was_asked_for_in_vain_is_held_by_nobody,
 		what_could_not_be_freed_is_freed_when_the_lock_is_let_go,
 	};
-	Suite *suite = suite_create("stopped");
-	TCase *tcase = tcase_create("stopped and continued");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, stopped_boot, host_stop);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("stopped", TEST_TIMEOUT_S, stopped_boot, host_stop, tests,
+	    sizeof tests / sizeof tests[0]);
 }

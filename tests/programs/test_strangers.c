@@ -1,6 +1,6 @@
-/* test_strangers.c - who is kept out: another user at the door, at the segments and processes,
- * at the names before they are taken; and where plm is run in a way that would let others in. Tests
- * that have to become others are left out if they are not root, which is said. */
+/* test_strangers.c - other users are kept out: at the door, from segments and processes, from names
+ * before plm makes them; and plm refuses to run where other users could come in. Tests that must
+ * act as another user need root, and otherwise print that they are skipped. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +26,7 @@
 enum {
 	TEST_TIMEOUT_S = 120,
 	NOBODY = 65534,
-	SOMEBODY = 65533, /* whom nobody wants to harm */
+	SOMEBODY = 65533, /* a user who boots plm where names are taken */
 	PATH_BYTES = 512,
 };
 
@@ -63,7 +63,8 @@ static void expect_of_child(void (*act)(void), const char *what)
 	ck_assert_msg(status == 0, "%s: wait status %#x", what, (unsigned)status);
 }
 
-/* As if somebody had opened the directories: the kernel says who is at the other end. */
+/* Opens the directories and the socket to all users, so that only the check of the peer's user id
+ * is left. */
 static struct sockaddr_un open_the_way(void)
 {
 	struct sockaddr_un address;
@@ -89,7 +90,7 @@ static void knock_as_nobody(void)
 	if (connect(fd, (const struct sockaddr *)&door, sizeof door) < 0)
 		_exit(2);
 	(void)!send(fd, &hello, sizeof hello, MSG_NOSIGNAL);
-	/* Closed without a word; never an answer, never a descriptor. */
+	/* The manager closes the connection, without an answer and without a descriptor. */
 	if (recv(fd, &reply, sizeof reply, 0) > 0)
 		_exit(3);
 }
@@ -102,11 +103,12 @@ static void connect_as_nobody(void)
 		_exit(2);
 }
 
-/* By its name, by a second name, for reading, for writing, to remove it. */
+/* Tries as NOBODY to open, truncate, remove, rename and change the segments. */
 static void take_segments_as_nobody(void)
 {
 	char paths[2][PATH_BYTES];
-	runtime_segment(&host, "control", paths[0], sizeof paths[0]); /* it names who asks */
+	/* The path contains our user id, so make it before the change of the user. */
+	runtime_segment(&host, "control", paths[0], sizeof paths[0]);
 	runtime_segment(&host, "store", paths[1], sizeof paths[1]);
 	become_nobody();
 	for (size_t i = 0; i < COUNT_OF(paths); i++) {
@@ -138,8 +140,8 @@ START_TEST(another_user_is_kept_out_of_door_and_segments)
 }
 END_TEST
 
-/* A second name would let what is removed live on. The kernel refuses it (protected_hardlinks), or
- * whoever attaches does. */
+/* A segment with a second name would survive its removal. The kernel refuses such a link by another
+ * user (protected_hardlinks); otherwise plm refuses the segment. */
 START_TEST(a_segment_with_a_second_name_is_refused)
 {
 	char path[PATH_BYTES], second[PATH_BYTES + 8];
@@ -147,7 +149,8 @@ START_TEST(a_segment_with_a_second_name_is_refused)
 	snprintf(second, sizeof second, "%s.link", path);
 	ck_assert_int_eq(link(path, second), 0);
 	runtime_kill(&host);
-	runtime_reboot(&host, "--workers", "2", ); /* set aside: begun anew */
+	runtime_reboot(
+	    &host, "--workers", "2", ); /* sets the segment aside and makes a new runtime */
 	unlink(second);
 	snprintf(second, sizeof second, "%s.aside", path);
 	ck_assert_msg(unlink(second) == 0, "it was gone on with");
@@ -225,7 +228,7 @@ static void squat_with_a_directory(void)
 		_exit(2);
 }
 
-/* As SOMEBODY: plm must end by itself, with a word, and not be up. */
+/* Runs plm as SOMEBODY: plm must end with a message. */
 static void boot_as_somebody(void)
 {
 	char path[PATH_BYTES];
@@ -243,7 +246,7 @@ static void boot_as_somebody(void)
 	_exit(99);
 }
 
-/* What it said. */
+/* Returns the message of plm. */
 static char *boot_refused(void)
 {
 	static char said[4096];
@@ -265,7 +268,7 @@ static char *boot_refused(void)
 	return said;
 }
 
-/* /tmp/plm-UID is the same for every copy of this test: a copy waits until the others have ended.
+/* All copies of this test use the same /tmp/plm-UID, so a copy waits until other copies have ended.
  */
 static void alone_with_tmp(void)
 {
@@ -273,7 +276,7 @@ static void alone_with_tmp(void)
 	ck_assert(fd >= 0 && flock(fd, LOCK_EX) == 0);
 }
 
-/* The programs must be reachable by others: a copy of them in a directory all may enter. */
+/* Makes a home and a file for SOMEBODY, in a directory that all users may enter. */
 static void prepare_somebody(void)
 {
 	snprintf(precious, sizeof precious, "%s/precious", host.directory);
@@ -325,7 +328,8 @@ START_TEST(names_that_another_user_took_first_are_refused_with_a_word)
 		ck_assert_msg(strstr(said, "plm-65533-test-"), "%s: %s", ways[i].what, said);
 		ck_assert_int_eq(truncate(precious, 0), 0);
 	}
-	home[0] = 0; /* and the directory of sockets, where no XDG_RUNTIME_DIR says which */
+	home[0] =
+	    0; /* without XDG_RUNTIME_DIR the sockets lie in /tmp/plm-UID, which is taken, too */
 	snprintf(squatted, sizeof squatted, "/tmp/plm-%d", SOMEBODY);
 	expect_of_child(squat_with_a_directory, "squatting");
 	const char *said = boot_refused();
@@ -334,7 +338,7 @@ START_TEST(names_that_another_user_took_first_are_refused_with_a_word)
 }
 END_TEST
 
-/* ---- where it stands ---- */
+/* ---- modes of files and directories ---- */
 
 static void expect_mode(const char *path, mode_t mode)
 {
@@ -455,12 +459,6 @@ int main(void)
 		on_a_read_only_dev_shm_a_boot_ends_with_a_word,
 		a_set_id_program_is_refused,
 	};
-	Suite *suite = suite_create("strangers");
-	TCase *tcase = tcase_create("strangers");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, host_boot_small, host_stop);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("strangers", TEST_TIMEOUT_S, host_boot_small, host_stop, tests,
+	    sizeof tests / sizeof tests[0]);
 }

@@ -28,7 +28,7 @@ static void setup(void)
 
 /* ---- umask, nice, limits ---- */
 
-/* $T is "sh -c" or what stands for it. plmctl lives within these limits, too. */
+/* $T is "sh -c" or a plmctl, which must work within these limits, too. */
 static const char *const inherited[] = {
 	"umask 027; $T umask",
 	"umask 0; $T 'touch made; stat -c %a made; rm made'",
@@ -81,7 +81,7 @@ START_TEST(without_the_environment_they_are_those_of_the_worker)
 }
 END_TEST
 
-START_TEST(they_are_kept_over_a_boot)
+START_TEST(limits_of_the_submitter_are_kept_over_a_boot)
 {
 	journal_boot();
 	free(ctl_expect(&host, 0, "pause"));
@@ -182,7 +182,7 @@ START_TEST(a_file_that_is_called_so_is_found_by_its_path)
 }
 END_TEST
 
-/* Through a pipe, into a file of the disk, and byte for byte out of it. */
+/* The input comes by a pipe, goes into a file on disk, and must arrive byte for byte. */
 START_TEST(a_large_input_comes_whole)
 {
 	check_shell(0, "", "",
@@ -191,9 +191,9 @@ START_TEST(a_large_input_comes_whole)
 }
 END_TEST
 
-/* ---- what may not be given ---- */
+/* ---- limits that may not be given ---- */
 
-/* Without privileges nothing is raised; as much as may be is taken. */
+/* Without privileges the process raises no limit, and takes as much as it may. */
 static int check_poor(void)
 {
 	const struct rlimit low = { 100, 100 };
@@ -278,7 +278,7 @@ int main(void)
 	suite_add_tcase(suite, input);
 	TCase *durable = tcase_create("durable");
 	tcase_set_timeout(durable, TEST_TIMEOUT_S);
-	tcase_add_test(durable, they_are_kept_over_a_boot);
+	tcase_add_test(durable, limits_of_the_submitter_are_kept_over_a_boot);
 	suite_add_tcase(suite, durable);
 	TCase *values = tcase_create("values");
 	tcase_add_test(values, what_a_worker_may_not_raise_stays_and_the_rest_is_taken);

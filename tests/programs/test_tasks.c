@@ -241,7 +241,7 @@ START_TEST(everything_that_lists_prints_json_lines_when_asked)
 }
 END_TEST
 
-/* Reads the first line of `plmctl tasks`, then no more; what becomes of the program. */
+/* Reads only the first line of `plmctl tasks`; returns how the program ended. */
 static int list_to_one_line(bool ignoring, char line[LINE_BYTES], char *ret_err)
 {
 	int out[2], err[2], status;
@@ -254,7 +254,7 @@ static int list_to_one_line(bool ignoring, char line[LINE_BYTES], char *ret_err)
 	while (n < LINE_BYTES - 1 && read(out[0], line + n, 1) == 1 && line[n] != '\n')
 		n++;
 	line[n] = 0;
-	ck_assert_int_eq(waitpid(pid, &status, WNOHANG), 0); /* it has more to say */
+	ck_assert_int_eq(waitpid(pid, &status, WNOHANG), 0); /* plmctl waits to write more */
 	close(out[0]);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ssize_t said = read(err[0], ret_err, LINE_BYTES - 1);
@@ -278,12 +278,13 @@ START_TEST(a_reader_that_has_seen_enough_ends_a_long_list_without_a_word)
 }
 END_TEST
 
-/* ---- at a glance ---- */
+/* ---- status ---- */
 
 START_TEST(status_counts_tasks_and_shows_the_workers)
 {
 	struct each e = one_of_each();
-	char *object = ctl_expect(&host, 0, "put", "Makefile"); /* is no finished task */
+	char *object = ctl_expect(
+	    &host, 0, "put", "Makefile"); /* an object does not count as a finished task */
 	char *text = ctl_expect(&host, 0, "status");
 	char *json = ctl_expect(&host, 0, "status", "--json");
 	ck_assert_ptr_nonnull(strstr(text, "2 todo, 1 in progress, 1 finished, 2 failed"));
@@ -301,7 +302,8 @@ START_TEST(status_counts_tasks_and_shows_the_workers)
 }
 END_TEST
 
-/* Runs it until it has said `last` three times, sends the signal; what it said. */
+/* Runs plmctl until it has printed `last` three times, then sends the signal; `ret` is the output.
+ */
 static void watch(
     int from, int to, int ends, const char *const *words, const char *last, char ret[SAID_BYTES])
 {
@@ -372,7 +374,7 @@ START_TEST(watch_ends_with_the_runtime)
 	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 69, "status %#x", status);
 	close(ends[0]);
 	runtime_end(&host);
-	host_boot("1"); /* for the teardown */
+	host_boot("1"); /* the teardown stops a runtime */
 }
 END_TEST
 
@@ -392,12 +394,6 @@ int main(void)
 		watch_draws_over_itself_on_a_terminal,
 		watch_ends_with_the_runtime,
 	};
-	Suite *suite = suite_create("tasks");
-	TCase *tcase = tcase_create("tasks");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, manage_boot, manage_stop);
-	for (size_t i = 0; i < COUNT_OF(tests); i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("tasks", TEST_TIMEOUT_S, manage_boot, manage_stop, tests,
+	    sizeof tests / sizeof tests[0]);
 }

@@ -33,25 +33,25 @@ START_TEST(each_task_has_the_grace_it_was_given)
 	plm_ref patient = running(NULL), hurried = running(NULL);
 	ck_assert_int_eq(plm_cancel(&world.a, patient, LONG_MS), 0);
 	ck_assert_int_eq(plm_cancel(&world.a, hurried, 0), 0);
-	world_settle(); /* the scheduler reads of both only now */
+	world_settle(); /* the scheduler reads both requests only now */
 	ck_assert_uint_eq(grace_in_force(patient), LONG_MS);
 	ck_assert_uint_eq(grace_in_force(hurried), 0);
 }
 END_TEST
 
-START_TEST(it_outlives_the_scheduler)
+START_TEST(a_grace_outlives_the_scheduler)
 {
 	world_boot();
 	plm_ref patient = running(NULL);
 	ck_assert_int_eq(plm_requeue(&world.a, patient, LONG_MS), 0);
 	world_settle();
-	scheduler_close(&world.scheduler); /* dead, and its memory with it */
+	scheduler_close(&world.scheduler); /* the scheduler dies with its private memory */
 	world_recover(SLOT_SCHEDULER);
 	ck_assert_uint_eq(grace_in_force(patient), LONG_MS);
 }
 END_TEST
 
-START_TEST(who_names_none_leaves_it_to_the_terms_of_the_task)
+START_TEST(a_cancel_without_a_grace_leaves_it_to_the_terms_of_the_task)
 {
 	world_boot();
 	plm_ref plain = running(NULL), with_terms = running(&terms);
@@ -63,7 +63,7 @@ START_TEST(who_names_none_leaves_it_to_the_terms_of_the_task)
 }
 END_TEST
 
-START_TEST(who_asks_again_overrides)
+START_TEST(a_second_cancel_overrides_the_grace)
 {
 	world_boot();
 	plm_ref ref = running(NULL);
@@ -113,9 +113,9 @@ int main(void)
 	TCase *tests = tcase_create("grace");
 	tcase_set_timeout(tests, TIMEOUT_S);
 	tcase_add_test(tests, each_task_has_the_grace_it_was_given);
-	tcase_add_test(tests, it_outlives_the_scheduler);
-	tcase_add_test(tests, who_names_none_leaves_it_to_the_terms_of_the_task);
-	tcase_add_test(tests, who_asks_again_overrides);
+	tcase_add_test(tests, a_grace_outlives_the_scheduler);
+	tcase_add_test(tests, a_cancel_without_a_grace_leaves_it_to_the_terms_of_the_task);
+	tcase_add_test(tests, a_second_cancel_overrides_the_grace);
 	tcase_add_test(tests, a_grace_without_a_question_is_not_taken_by_who_asks_next);
 	tcase_add_test(tests, a_grace_of_a_former_attempt_is_none_of_the_next);
 	suite_add_tcase(suite, tests);

@@ -46,7 +46,7 @@ START_TEST(what_is_handed_in_the_place_of_what_was_taken_back_is_not_lost)
 }
 END_TEST
 
-/* Looks idle, and never takes a task. */
+/* A worker that looks idle, and never takes a task. */
 static void let_another_worker_be_stopped(uint32_t slot)
 {
 	struct process *p = &world.tables.process[slot];

@@ -115,7 +115,7 @@ END_TEST
 
 /* The worker had reported idle; when the scheduler read the report, the worker was looking for
  * tasks to steal. */
-START_TEST(who_seems_busy_while_tasks_are_queued_is_looked_at_again)
+START_TEST(a_worker_that_seems_busy_while_tasks_are_queued_is_looked_at_again)
 {
 	boot("locality", 1, LONG_NS);
 	struct process *p = &tables->process[stage_worker(0)];
@@ -384,11 +384,11 @@ static void run_unseen(uint64_t task)
 	word = sh_load(&r->state);
 	ck_assert(record_step(r, &word, RECORD_DONE, stage_worker(0), 1, 0));
 	ck_assert_uint_eq(ring_push(&up, &hint, 1), 1);
-	hints_drain_one(scheduler, stage_worker(0));
+	hints_read_one(scheduler, stage_worker(0));
 }
 
 /* A task run at once, or as a successor, never enters the heap, so no flood is seen. */
-START_TEST(who_had_many_tasks_run_is_not_behind_who_comes_later)
+START_TEST(a_client_with_many_finished_tasks_is_not_behind_a_later_client)
 {
 	uint64_t flood[FLOOD], first, mine, later[FEW];
 	boot_busy();
@@ -428,7 +428,7 @@ START_TEST(one_task_of_eight_is_of_those_that_have_waited_for_long)
 }
 END_TEST
 
-START_TEST(who_has_not_waited_for_long_comes_behind_all_of_a_higher_priority)
+START_TEST(a_task_that_has_not_waited_for_long_comes_behind_all_of_a_higher_priority)
 {
 	uint64_t low[FEW];
 	boot_busy();
@@ -458,7 +458,7 @@ int main(void)
 	tcase_add_test(place, long_tasks_wake_as_many_workers_as_there_are);
 	tcase_add_test(place, a_policy_that_spreads_wakes_all_for_tiny_tasks_too);
 	tcase_add_test(place, a_ring_is_filled_by_time);
-	tcase_add_test(place, who_seems_busy_while_tasks_are_queued_is_looked_at_again);
+	tcase_add_test(place, a_worker_that_seems_busy_while_tasks_are_queued_is_looked_at_again);
 	tcase_add_test(place, what_was_booked_for_a_task_is_free_when_the_task_is);
 	tcase_add_test(place, terms_that_change_while_the_scheduler_looks_lead_nowhere);
 	tcase_add_test(place, a_task_goes_where_its_large_arguments_were_made);
@@ -469,9 +469,10 @@ int main(void)
 	tcase_add_test(order, a_client_that_floods_takes_turns_with_those_that_come_later);
 	tcase_add_test(order, a_client_that_floods_task_by_task_takes_turns_too);
 	tcase_add_test(order, single_tasks_of_many_clients_go_in_the_order_of_submission);
-	tcase_add_test(order, who_had_many_tasks_run_is_not_behind_who_comes_later);
+	tcase_add_test(order, a_client_with_many_finished_tasks_is_not_behind_a_later_client);
 	tcase_add_test(order, one_task_of_eight_is_of_those_that_have_waited_for_long);
-	tcase_add_test(order, who_has_not_waited_for_long_comes_behind_all_of_a_higher_priority);
+	tcase_add_test(
+	    order, a_task_that_has_not_waited_for_long_comes_behind_all_of_a_higher_priority);
 	tcase_add_test(order, nothing_ages_when_ageing_is_off);
 	suite_add_tcase(suite, order);
 	suite_add_tcase(suite, place);

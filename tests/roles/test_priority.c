@@ -45,7 +45,7 @@ static void boot(uint32_t average_ns)
 		world_open_worker(&others[i - 1], WORLD_SLOTS + i, i, 0);
 	for (uint32_t i = 0; i < WORKERS; i++)
 		keep_pace(worker_at(i));
-	members_changed(&world.tables);
+	processes_changed(&world.tables);
 	world_settle();
 }
 
@@ -180,7 +180,7 @@ START_TEST(no_task_that_stands_in_front_of_a_worker_starts_before_a_higher_one)
 }
 END_TEST
 
-START_TEST(nor_does_one_in_front_of_a_worker_whose_tasks_are_long)
+START_TEST(no_task_in_front_of_a_worker_with_long_tasks_starts_before_a_higher_one)
 {
 	no_low_one_starts_first((unsigned)_i + 1, LONG_NS);
 }
@@ -245,7 +245,7 @@ START_TEST(what_is_free_takes_a_high_task_from_behind_a_long_one_before_low_ones
 }
 END_TEST
 
-/* Expected quick; the task turns out long. */
+/* The scheduler expects a quick task, but the task is long. */
 START_TEST(a_high_task_behind_one_that_turned_out_long_is_queued_again)
 {
 	plm_ref high[4], low[LOW];
@@ -350,7 +350,7 @@ START_TEST(the_next_scheduler_begins_with_the_floor_of_what_is_queued)
 	for (uint32_t i = 0; i < WORKERS; i++)
 		keep_busy(worker_at(i));
 	submit(&world.b, 3, 1, &high);
-	scheduler_close(&world.scheduler); /* dead, and its memory with it */
+	scheduler_close(&world.scheduler); /* the scheduler dies with its private memory */
 	world_recover(SLOT_SCHEDULER);
 	ck_assert_uint_eq(sh_load(&world.tables.control->floor), key_rank(key_make(3, 0)));
 	for (uint32_t i = 0; i < WORKERS; i++)
@@ -394,8 +394,8 @@ int main(void)
 	tcase_set_timeout(promise, TIMEOUT_S);
 	tcase_add_loop_test(
 	    promise, no_task_that_stands_in_front_of_a_worker_starts_before_a_higher_one, 0, SEEDS);
-	tcase_add_loop_test(
-	    promise, nor_does_one_in_front_of_a_worker_whose_tasks_are_long, 0, SEEDS);
+	tcase_add_loop_test(promise,
+	    no_task_in_front_of_a_worker_with_long_tasks_starts_before_a_higher_one, 0, SEEDS);
 	tcase_add_loop_test(
 	    promise, a_long_ring_is_left_for_what_comes_with_a_higher_priority, 0, SEEDS);
 	tcase_add_test(

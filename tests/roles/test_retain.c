@@ -93,7 +93,7 @@ static bool nothing_is_kept(void *context)
 	return true;
 }
 
-/* At the end of a test: whatever is kept leaves. */
+/* At the end of a test: all kept results leave. */
 static void all_leave(void)
 {
 	roles_stop_scheduler(&roles);
@@ -107,7 +107,7 @@ static void all_leave(void)
 START_TEST(a_table_full_of_kept_results_makes_room_by_the_oldest)
 {
 	plm_ref first = kept_number(1), last = PLM_NONE;
-	plm_patience(rt, 0); /* none is refused, though the caller does not wait */
+	plm_patience(rt, 0); /* no submission is refused, although the caller does not wait */
 	for (int i = 0; i < MANY; i++)
 		last = kept_number(i);
 	expect_left(first);
@@ -159,7 +159,7 @@ START_TEST(what_a_client_holds_a_task_needs_or_that_is_an_object_stays)
 	plm_drop(rt, waits);
 	plm_drop(rt, unsealed);
 	plm_drop(rt, held);
-	flood(MANY); /* now they may */
+	flood(MANY); /* now results may leave */
 	roles_until(leaves_for_more, &held, "a result that its client dropped has left");
 	roles_until(leaves_for_more, &needed, "the argument of a settled task has left");
 	ck_assert(is_there(object));

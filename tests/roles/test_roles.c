@@ -1,5 +1,5 @@
 /* test_roles.c - the whole life of tasks, with scheduler and workers as threads. With
- * test_roles_objects.c the ThreadSanitizer target: whatever runs, runs in several threads at once.
+ * test_roles_objects.c the target of ThreadSanitizer: the roles run in several threads at once.
  * At the end of each test the ledger must be empty (roles_stop). */
 #include <check.h>
 #include <dlfcn.h>
@@ -225,8 +225,8 @@ static int note_retry(void *context, plm_ref failed, plm_ref again, int error)
 	return 0;
 }
 
-/* Given the dependant first: the argument is retried before it, and the new dependant fails because
- * of the new argument. The runtime holds the new tasks, and no longer the failed ones. */
+/* The dependant comes first in the call, but its argument is retried first; the new dependant fails
+ * because of the new argument. The runtime holds the new tasks, and no longer the failed tasks. */
 START_TEST(a_failed_graph_is_retried_as_a_graph)
 {
 	struct retried retried = { .n = 0 };

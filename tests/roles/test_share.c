@@ -21,7 +21,7 @@ static uint32_t put_all(struct plm *rt)
 	return n;
 }
 
-START_TEST(whoever_floods_leaves_the_last_tenth_to_others)
+START_TEST(a_client_that_floods_the_table_leaves_the_last_tenth_to_others)
 {
 	world_boot();
 	uint32_t records = world.tables.limits.records, last = records / 10;
@@ -35,7 +35,7 @@ START_TEST(whoever_floods_leaves_the_last_tenth_to_others)
 }
 END_TEST
 
-START_TEST(and_goes_on_when_it_has_let_some_go)
+START_TEST(a_client_that_flooded_goes_on_when_it_has_dropped_some)
 {
 	plm_ref more;
 	world_boot();
@@ -64,8 +64,8 @@ int main(void)
 	Suite *suite = suite_create("share");
 	TCase *tests = tcase_create("share");
 	tcase_set_timeout(tests, TIMEOUT_S);
-	tcase_add_test(tests, whoever_floods_leaves_the_last_tenth_to_others);
-	tcase_add_test(tests, and_goes_on_when_it_has_let_some_go);
+	tcase_add_test(tests, a_client_that_floods_the_table_leaves_the_last_tenth_to_others);
+	tcase_add_test(tests, a_client_that_flooded_goes_on_when_it_has_dropped_some);
 	tcase_add_test(tests, a_table_in_which_nothing_is_left_says_so);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);

@@ -14,7 +14,7 @@ enum { TIMEOUT_S = 20, TOO_MANY_RESULTS = RESULTS_MAX + 1, GUARDS = 4 };
 #define NOBODY NULL
 
 static plm *rt;
-static plm_ref object, gone; /* of an object; of none any more */
+static plm_ref object, gone; /* of an object; of a freed object */
 static plm_ref ref;
 static plm_view view;
 static plm_failure failure;
@@ -22,7 +22,7 @@ static plm_status status;
 static plm_task task;
 static void *data;
 
-/* An older failure, of which nothing may be told. */
+/* An older failure, which later reasons must not repeat. */
 static void fail_before(void)
 {
 	ck_assert_int_eq(plm_ref_parse("yesterday", &ref), -EINVAL);
@@ -77,7 +77,7 @@ START_TEST(a_call_that_fails_says_why_itself)
 	FAILS(ENOENT, plm_submit_many(rt, &wrong, 1, &ref));
 	FAILS(EINVAL, plm_wait(rt, &object, 1, 2, 0, NULL));
 	FAILS(ESTALE, plm_wait(rt, &gone, 1, 1, 0, NULL));
-#ifndef __SANITIZE_ADDRESS__ /* which ends a process that asks for so much */
+#ifndef __SANITIZE_ADDRESS__ /* AddressSanitizer ends a process that asks for so much */
 	FAILS(ENOMEM, plm_wait(rt, &object, SIZE_MAX / 2 + 1, 0, 0, NULL));
 #endif
 	FAILS(EALREADY, plm_cancel(rt, object, PLM_GRACE_OF_TASK));
@@ -135,7 +135,7 @@ START_TEST(without_a_handle_every_call_is_refused)
 }
 END_TEST
 
-START_TEST(so_it_is_with_the_handle_of_a_parent)
+START_TEST(calls_with_the_handle_of_a_parent_say_why)
 {
 	boot();
 	*rt->alive = 0; /* as after fork() in the child */
@@ -213,7 +213,7 @@ int main(void)
 	tcase_set_timeout(tests, TIMEOUT_S);
 	tcase_add_test(tests, a_call_that_fails_says_why_itself);
 	tcase_add_test(tests, without_a_handle_every_call_is_refused);
-	tcase_add_test(tests, so_it_is_with_the_handle_of_a_parent);
+	tcase_add_test(tests, calls_with_the_handle_of_a_parent_say_why);
 	tcase_add_test(tests, without_a_place_for_what_it_gives_a_call_is_refused);
 	tcase_add_test(tests, a_sentence_may_quote_the_last_one);
 	tcase_add_test(tests, too_many_results_are_refused_before_a_reference_is_written_for_each);

@@ -28,6 +28,15 @@ void expect_field(const char *ref, const char *key, const char *expected)
 	free(line);
 }
 
+pid_t command_with_far_child(void)
+{
+	char path[PATH_BYTES], line[2 * PATH_BYTES];
+	scratch_path(&host, "pid", path, sizeof path);
+	snprintf(line, sizeof line, "setsid sleep 1000 & echo $! > %s; wait", path);
+	free(detached("--shell", line));
+	return (pid_t)scratch_number(&host, "pid");
+}
+
 unsigned descriptors_of_workers(void)
 {
 	char *lines = ctl_expect(&host, 0, "workers", "--json"), path[PATH_BYTES];

@@ -14,6 +14,9 @@ void check_output(struct output_of o, int code, const char *out, const char *err
 /* Checks a field of `plmctl info --json`. */
 void expect_field(const char *ref, const char *key, const char *expected);
 
+/* Starts a command with a child in another session; returns the pid of the child. */
+pid_t command_with_far_child(void);
+
 /* The number of open descriptors of all workers together. */
 unsigned descriptors_of_workers(void);
 

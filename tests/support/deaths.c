@@ -65,7 +65,7 @@ void until(bool (*done)(void *context), void *context, const char *what)
 	ck_assert_msg(comes_to(done, context), "in %d ms it never came to: %s", PATIENT_MS, what);
 }
 
-/* Reserved records are stock that processes keep; all others are somebody's work or value. */
+/* Processes keep a stock of reserved records; every other used record has a task or a value. */
 static bool nothing_is_left(void *handle)
 {
 	plm_status s;

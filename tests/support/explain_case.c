@@ -60,11 +60,5 @@ int member_pid(const char *kind)
 
 int run_explain(const char *name, const TTest *const *tests, size_t n)
 {
-	Suite *suite = suite_create(name);
-	TCase *explain = tcase_create(name);
-	tcase_set_timeout(explain, TEST_TIMEOUT_S);
-	for (size_t i = 0; i < n; i++)
-		tcase_add_test(explain, tests[i]);
-	suite_add_tcase(suite, explain);
-	return run_suite(suite);
+	return run_tests(name, TEST_TIMEOUT_S, NULL, NULL, tests, n);
 }

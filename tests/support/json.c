@@ -157,7 +157,7 @@ const char *json_lines_check(const char *text, size_t bytes, unsigned *ret_value
 	return NULL;
 }
 
-/* Only the escapes that output.c writes: \" \\ \n \u00XX. */
+/* Knows only the escapes of cli/output.c: \" \\ \n \u00XX. */
 static char *json_unescape(const char *at, const char *end)
 {
 	char *text = calloc((size_t)(end - at) + 1, 1), *to = text;

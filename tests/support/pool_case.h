@@ -12,7 +12,7 @@ void pool_boot(void); /* POOL_WORKERS plain workers; the client joins */
 
 /* Waits until done(wanted). */
 void pool_until(bool (*done)(uint64_t wanted), uint64_t wanted, const char *what);
-bool pool_workers_are(uint64_t wanted); /* live ones, while none starts or leaves */
+bool pool_workers_are(uint64_t wanted); /* live workers, while no worker starts or leaves */
 bool pool_running_are(uint64_t wanted); /* tasks */
 bool pool_leaving_are(uint64_t wanted); /* processes */
 uint32_t pool_workers_in(enum process_state state);
@@ -25,7 +25,7 @@ plm_ref pool_submit_after(plm_ref future);
 /* Starts n tasks that sleep; returns when all run. */
 void pool_sleepers(const char *ms, unsigned crash_retries, plm_ref *ret, unsigned n);
 enum record_state pool_state_of(plm_ref ref, uint32_t *ret_attempt);
-void pool_expect_done_once(const plm_ref *ref, unsigned n); /* each at the first attempt */
+void pool_expect_done_once(const plm_ref *ref, unsigned n); /* each task at its first attempt */
 void pool_expect_ready(const plm_ref *ref, unsigned n);
 
 #endif

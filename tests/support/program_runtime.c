@@ -185,9 +185,27 @@ void program_until(const struct runtime *rt, const char *expected, const char *c
 	}
 }
 
+long scratch_number(const struct runtime *rt, const char *name)
+{
+	static const struct timespec pause = { .tv_nsec = LOOK_AGAIN_NS };
+	uint64_t deadline = deadline_after_ms(DEADLINE_MS);
+	char path[PATH_BYTES], line[LINE_BYTES] = "";
+	scratch_path(rt, name, path, sizeof path);
+	while (!strchr(line, '\n')) {
+		ck_assert_msg(clock_ns() < deadline, "no process has written %s", path);
+		nanosleep(&pause, NULL);
+		FILE *file = fopen(path, "r");
+		if (file && !fgets(line, sizeof line, file))
+			line[0] = 0;
+		if (file)
+			fclose(file);
+	}
+	return atol(line);
+}
+
 /* ---- the runtime ---- */
 
-static void print_log(const struct runtime *rt)
+void runtime_print_log(const struct runtime *rt)
 {
 	char path[PATH_BYTES], line[LINE_BYTES];
 	scratch_path(rt, "plm.log", path, sizeof path);
@@ -244,7 +262,7 @@ void runtime_reboot_with(struct runtime *rt, const char *const *arguments)
 	snprintf(expected, sizeof expected, "plm: ready name=%s pid=", rt->name);
 	const char *workers = strstr(line, " workers=");
 	if (strncmp(line, expected, strlen(expected)) != 0 || !workers) {
-		print_log(rt);
+		runtime_print_log(rt);
 		ck_abort_msg("plm did not boot: \"%s\", not \"%s...\"", line, expected);
 	}
 	rt->workers = (unsigned)strtoul(workers + strlen(" workers="), NULL, 10);
@@ -294,7 +312,7 @@ void runtime_stop(struct runtime *rt)
 	free(ctl_expect(rt, 0, "stop"));
 	int status = reap_manager(rt);
 	if (status != 0)
-		print_log(rt);
+		runtime_print_log(rt);
 	ck_assert_msg(
 	    status == 0, "plm ended with wait status %#x after plmctl stop", (unsigned)status);
 	ck_assert_msg(!name_is_left(rt, "control") && !name_is_left(rt, "store") &&

@@ -22,7 +22,7 @@ struct runtime {
 	bool loose;         /* members outlive the manager */
 };
 
-struct output_of {       /* of a program that ended; output_free() */
+struct output_of {       /* output of a program that ended; free by output_free() */
 	int code;        /* exit code; -1: ended by a signal */
 	int signal;      /* 0: none */
 	char *out, *err; /* zero-terminated */
@@ -82,6 +82,10 @@ void runtime_segment(const struct runtime *rt, const char *what, char *ret, size
 void scratch_path(const struct runtime *rt, const char *name, char *ret, size_t size);
 void scratch_write(const struct runtime *rt, const char *name, const void *data, size_t bytes,
     char *ret_path, size_t size);
+/* Waits until the file in this directory has a whole line; returns the number in the line. */
+long scratch_number(const struct runtime *rt, const char *name);
+
+void runtime_print_log(const struct runtime *rt); /* on stderr */
 
 /* Waits until the process is dead, if only as a zombie; false at the deadline. */
 bool wait_for_death(pid_t pid);

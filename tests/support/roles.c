@@ -61,7 +61,7 @@ static void declare_dead(struct roles *r, uint32_t slot)
 {
 	uint64_t word = sh_load(&r->tables.process[slot].state);
 	ck_assert(process_step(&r->tables.process[slot], &word, PROCESS_DEAD));
-	members_changed(&r->tables);
+	processes_changed(&r->tables);
 }
 
 /* ---- life ---- */

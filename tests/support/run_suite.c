@@ -20,9 +20,9 @@ static void leave_make(void)
 	unsetenv("MAKELEVEL");
 }
 
-/* Check ends a long test, by default after 4 s. The deadlines of the tests themselves say more and
- * must come first, even on a busy machine. Check reads these variables when a test case is created,
- * so set them before main(). */
+/* Check ends a long test, by default after 4 s. The deadlines of the tests give better messages
+ * and must come first, even on a busy machine. Check reads these variables when a test case is
+ * created, so set them before main(). */
 __attribute__((constructor)) static void run_suite_be_patient(void)
 {
 	setenv("CK_DEFAULT_TIMEOUT", "60", 0);
@@ -47,6 +47,19 @@ int run_suite(Suite *suite)
 	int r = watch_suite(run_suite_here, suite);
 	srunner_free(srunner_create(suite)); /* the watcher's copy, for LeakSanitizer */
 	return r;
+}
+
+int run_tests(const char *name, int timeout_s, void (*setup)(void), void (*teardown)(void),
+    const TTest *const *tests, size_t n)
+{
+	Suite *suite = suite_create(name);
+	TCase *tcase = tcase_create(name);
+	tcase_set_timeout(tcase, timeout_s);
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	for (size_t i = 0; i < n; i++)
+		tcase_add_test(tcase, tests[i]);
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
 }
 
 void *shared_memory(size_t bytes)

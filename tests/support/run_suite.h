@@ -1,5 +1,5 @@
-/* run_suite.h - the common part of all test programs: build one suite, then
- * `return run_suite(suite);`. */
+/* run_suite.h - the common part of all test programs: list the tests for `return run_tests(...);`,
+ * or build one suite, then `return run_suite(suite);`. */
 #ifndef PLM_RUN_SUITE_H
 #define PLM_RUN_SUITE_H
 
@@ -10,6 +10,10 @@
 
 /* Runs the suite, each test in a process of its own. Returns the exit status for main(). */
 int run_suite(Suite *suite);
+
+/* A suite with a single case: n tests, each with this fixture (NULL: none). */
+int run_tests(const char *name, int timeout_s, void (*setup)(void), void (*teardown)(void),
+    const TTest *const *tests, size_t n);
 
 /* Zeroed memory shared with forked children; gone with the process. */
 void *shared_memory(size_t bytes);

@@ -43,7 +43,7 @@ static uint32_t slot_of_client(void)
 	}
 }
 
-/* LIVE and asleep. */
+/* A worker that is LIVE and asleep. */
 static void add_worker(uint32_t i, uint32_t average_ns)
 {
 	struct process *p = &stage.tables.process[stage_worker(i)];

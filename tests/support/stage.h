@@ -1,4 +1,4 @@
-/* stage.h - a scheduler in this process before workers that are only process slots and run nothing:
+/* stage.h - a scheduler in this process with workers that are process slots alone and run no task:
  * tests count and time how the scheduler hands out tasks.
  *
  * Where: memory of this process; the segments have no name.  Who may call: one thread, which plays
@@ -30,9 +30,9 @@ extern struct stage stage;
 void stage_boot(const struct stage_plan *plan);
 void stage_close(void);
 void stage_follow(const char *policy);
-uint32_t stage_worker(uint32_t i); /* its process slot */
-/* Runs the scheduler until nothing is left to do. The timed search for stuck tasks never starts by
- * itself, however slow the machine. */
+uint32_t stage_worker(uint32_t i); /* the process slot of worker i */
+/* Runs the scheduler until nothing is left to do. The timed search for stuck tasks never starts,
+ * even on a slow machine. */
 void stage_rest(void);
 /* One batch of n tasks without needs; refs may be NULL. */
 void stage_submit(struct plm *from, int priority, uint32_t n, plm_ref *refs);

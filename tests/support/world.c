@@ -181,7 +181,7 @@ void world_declare_dead(uint32_t slot)
 	uint64_t word = sh_load(&p->state);
 	if (process_present(word))
 		process_step(p, &word, PROCESS_DEAD);
-	members_changed(&world.tables);
+	processes_changed(&world.tables);
 }
 
 /* Like the manager, also after a recovery that was cut short. */
@@ -199,8 +199,7 @@ static void replace_scheduler(void)
 
 void world_recover(uint32_t victim)
 {
-	/* A word of the manager's own, that means nothing to anybody: a recovery has begun before.
-	 */
+	/* A word of the manager that no process reads says that a recovery has begun before. */
 	shared64 *begun = &world.tables.process[SLOT_MANAGER].done;
 	bool again = sh_load(begun) != 0;
 	sh_store(begun, 1);

@@ -60,7 +60,7 @@ static bool is_clean(const struct process *p)
 	    !sh_peek(&p->inside_word);
 }
 
-/* Everybody sleeps; `dead` is dead, which nobody knows yet (0: nobody is). */
+/* All processes sleep; `dead` is dead, which no process knows yet (0: no process is dead). */
 void reign_begin(uint32_t dead)
 {
 	for (uint32_t i = SLOT_SCHEDULER; i < world.tables.limits.processes; i++) {

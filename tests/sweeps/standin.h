@@ -1,10 +1,10 @@
-/* standin.h - two processes that stand in for the members of a runtime, in sweeps of the
- * manager. They do nothing; the kernel reports one as alive and one as dead.
+/* standin.h - two idle processes that stand in for the members of a runtime, in sweeps of the
+ * manager. The kernel reports the first as alive and the second as dead.
  *
- * Calls that would leave the image are answered here (--wrap, Makefile), in the process that
- * plays a manager. A fork returns the living stand-in, for the claimed process slot. No time
- * passes, so equal images stay equal. No other process of the machine is examined, because no
- * command has run. Where: the sweeps of the manager. Who may call: one thread. Blocks: never.
+ * The linker sends calls that would leave the image to this file (--wrap, Makefile), in the process
+ * that plays a manager. A fork returns the living stand-in, for the claimed process slot. No time
+ * passes, so equal images stay equal. The manager examines no other process of the machine, because
+ * no command has run. Where: the sweeps of the manager. Who may call: one thread. Blocks: never.
  * Death: both stand-ins end with the sweep. */
 #ifndef PLM_TEST_STANDIN_H
 #define PLM_TEST_STANDIN_H

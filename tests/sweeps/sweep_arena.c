@@ -133,7 +133,8 @@ static void rebuild(void *image)
 /* The next process that needs room, which also finishes the growth that the victim began. */
 static void recover(void *memory)
 {
-	SWEEP_REQUIRE(give(memory, SURVIVORS_OWN) == 0); /* of a survivor that was killed, too */
+	SWEEP_REQUIRE(
+	    give(memory, SURVIVORS_OWN) == 0); /* a killed survivor may have taken the extent */
 	SWEEP_REQUIRE(take(memory, SURVIVORS_OWN, 64) == 0);
 	SWEEP_REQUIRE(give(memory, SURVIVORS_OWN) == 0);
 }

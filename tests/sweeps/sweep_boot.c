@@ -187,7 +187,7 @@ static uint32_t come_to_life(const struct manager *m)
 	return worker;
 }
 
-/* Nothing here dies. */
+/* No process dies in this runtime. */
 static void quietly(void (*act)(void))
 {
 #ifdef PLM_STEPS

@@ -1,52 +1,16 @@
 /* sweep_client.c - a client that needs something from other processes, killed at every step:
  * another client's future as an argument, room in a full store, a record of a full table, many
  * tasks at once, a task put into a worker's hand, the close of the handle. Nothing of the client
- * is left, and each of the client's accepted and kept tasks is done.
- *
- * While the victim sleeps the scheduler works (meanwhile). The scheduler's private memory ends
- * with the victim, so the scheduler dies as well. */
-#include <errno.h>
+ * is left, and each of the client's accepted and kept tasks is done. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "client/submit.h"
 #include "tables/segment_plan.h"
 #include "tests/support/meanwhile.h"
-#include "tests/support/world.h"
+#include "tests/support/sleeper_case.h"
 
-enum {
-	LARGE_BYTES = 100,
-	BATCH = 2,
-	HANDY = PROCESSES_STEP - 1,
-	LOOK_MS = 2000,
-	STORE_PART_BYTES = 1 << 18
-};
-
-static char large[LARGE_BYTES];
-static plm_ref object;
-
-static void boot(void *image)
-{
-	(void)image;
-	memset(large, 'W', sizeof large);
-	world_boot();
-	world.tables.control->cores = 0; /* so that no process spins, and each run has the same
-					  * steps */
-}
-
-static void sleep_meanwhile(void (*act)(void))
-{
-	world_play(&world.a);
-	meanwhile("steps: futex wait", act);
-}
-
-static void recover(void *image)
-{
-	(void)image;
-	world_declare_dead(WORLD_A);
-	world_recover(SLOT_SCHEDULER);
-}
+enum { BATCH = 2, HANDY = PROCESSES_STEP - 1, LOOK_MS = 2000, STORE_PART_BYTES = 1 << 18 };
 
 static const char *judge_gone(void *image)
 {
@@ -56,46 +20,28 @@ static const char *judge_gone(void *image)
 
 /* ---- another client's future as an argument: a hold until the task has a hold of its own ---- */
 
-static void setup_of_b(void *image)
-{
-	boot(image);
-	object = world_put(&world.b, large, sizeof large);
-	world_settle();
-}
-
 static void submit_with_future_of_b(void *image)
 {
 	plm_ref ref;
 	(void)image;
 	plm_task t = { .function = "probe.echo", .args = &PLM_FUTURE(object), .nargs = 1 };
-	sleep_meanwhile(world_settle);
+	sleeper_plays(world_settle);
 	SWEEP_REQUIRE(plm_submit(&world.a, &t, &ref) == 0);
-}
-
-static const char *b_has_its_own(void)
-{
-	return world_yields(object, large, sizeof large) ? NULL : "what B holds is not what it was";
-}
-
-static const char *judge_of_b(void *image)
-{
-	(void)image;
-	return world_judge(WORLD_A, b_has_its_own);
 }
 
 /* ---- no room: A gets what B drops ---- */
 
-/* Somebody has asked in vain, as B did, and does so no more. */
+/* Forgets B's request for room, which found none. */
 static void forget_who_asked(void)
 {
 	sh_store(&world.tables.control->room_wanted, 0);
 }
 
-/* All of the store is B's, but for less than a part. */
+/* B fills the store, up to less than a part. */
 static void setup_full_store(void *image)
 {
 	void *data;
-	boot(image);
+	sleeper_boot(image);
 	while (plm_create(&world.b, STORE_PART_BYTES, &data, &object) == 0)
 		;
 	plm_drop(&world.b, object);
@@ -106,7 +52,7 @@ static void setup_full_store(void *image)
 static void setup_full_table(void *image)
 {
 	plm_ref ref;
-	boot(image);
+	sleeper_boot(image);
 	int64_t before = atomic_load(&world.b.held), held = before + 1;
 	object = world_put(&world.b, "first", 5);
 	for (; plm_put(&world.b, "", 0, &ref) == 0; held++)
@@ -126,7 +72,7 @@ static void create(size_t length)
 {
 	plm_ref ref;
 	void *data;
-	sleep_meanwhile(find_room);
+	sleeper_plays(find_room);
 	SWEEP_REQUIRE(plm_create(&world.a, length, &data, &ref) == 0);
 	SWEEP_REQUIRE(sh_load(&world.tables.control->room_wanted) != ROOM_ASKED);
 }
@@ -197,7 +143,7 @@ static void open_handy(void)
 
 static void setup_handy(void *image)
 {
-	boot(image);
+	sleeper_boot(image);
 	open_handy();
 	world_settle();
 }
@@ -269,7 +215,7 @@ static struct plm *polling;
 
 static void setup_polling(void *image)
 {
-	boot(image);
+	sleeper_boot(image);
 	polling = calloc(1, sizeof *polling);
 	SWEEP_REQUIRE(polling);
 	polling->socket = -1;
@@ -314,11 +260,11 @@ static const char *judge_polling(void *image)
 	}
 
 static const struct sweep_op ops[] = {
-	LONG("submit, with another's future", setup_of_b, submit_with_future_of_b, recover,
-	    judge_of_b),
-	LONG("create in a full store", setup_full_store, create_large, recover, judge_gone),
-	LONG("create in a full table", setup_full_table, create_small, recover, judge_gone),
-	LONG("submit of many", boot, submit_many, recover_client, judge_kept),
+	LONG("submit, with another's future", sleeper_setup_object, submit_with_future_of_b,
+	    sleeper_recover, sleeper_judge_object),
+	LONG("create in a full store", setup_full_store, create_large, sleeper_recover, judge_gone),
+	LONG("create in a full table", setup_full_table, create_small, sleeper_recover, judge_gone),
+	LONG("submit of many", sleeper_boot, submit_many, recover_client, judge_kept),
 	HANDY_OP("submit, into the hand of a worker", hand_over),
 	HANDY_OP("submit, into a hand that is not free after all", take_back_what_was_handed),
 	LONG("poll, and disconnect", setup_polling, poll_and_disconnect, recover_polling,

@@ -60,7 +60,7 @@ static void setup_quick(void *image)
 	(void)image;
 	submit("echo quick");
 	world.tables.control->jobserver = JOBSERVER_PIPE;
-	sh_store(&slot()->memory_peak, HUGE_BYTES); /* of the last command */
+	sh_store(&slot()->memory_peak, HUGE_BYTES); /* the peak of the last command */
 }
 
 /* The output is longer than a worker keeps in memory, so it goes to the submitter's file. */
@@ -212,7 +212,7 @@ static const char *judge_quick(void *image)
 static const char *judge_slow(void *image)
 {
 	(void)image;
-	let_it_end(); /* in case the command runs only now */
+	let_it_end(); /* if the command runs only now */
 	return world_judge(WORLD_WORKER, slow_or_dead);
 }
 

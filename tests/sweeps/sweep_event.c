@@ -90,8 +90,8 @@ static void publish(void *image)
 	struct scene *scene = image;
 	sh_store(&scene->news, 1);
 	event_post(&scene->event);
-	/* The waiter may have been about to sleep, where no wake reaches it: the changed word
-	 * keeps it awake. */
+	/* A wake misses a waiter that is about to sleep; the changed word keeps that waiter
+	 * awake. */
 	SWEEP_REQUIRE(sh_load(&scene->event.word) != scene->seen);
 }
 

@@ -91,7 +91,7 @@ static void setup_high_stands_behind(void *image)
 	boot();
 	world_open_worker(&dying, DYING, 1, 0);
 	sh_store(&world.worker.rt.me->handed, HAND_CLOSED);
-	members_changed(&world.tables);
+	processes_changed(&world.tables);
 	tell_scheduler(&world.tables, WORLD_WORKER, NULL, 0, true);
 	world_settle();
 	submit_both(&dying);

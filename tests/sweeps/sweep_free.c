@@ -1,21 +1,10 @@
 /* sweep_free.c - freeing records, the scheduler killed at every step: a free record has no trace
  * of the last life, and a client that waits for room gets room. */
-#include <string.h>
+#include "tests/support/echo_case.h"
 
-#include "base/clock.h"
-#include "tests/support/world.h"
+enum { MORE_THAN_FIT = 1000 };
 
-enum { MORE_THAN_FIT = 1000, LARGE_BYTES = 100 };
-
-static char large[LARGE_BYTES];
-static plm_ref task, after, kept;
-
-static void boot(void *image)
-{
-	(void)image;
-	memset(large, 'L', sizeof large);
-	world_boot();
-}
+static plm_ref kept;
 
 /* ---- somebody waits for room ---- */
 
@@ -29,7 +18,7 @@ static void setup_full(void *image)
 {
 	plm_ref last = { 0 };
 	uint32_t n = 0;
-	boot(image);
+	echo_boot(image);
 	plm_patience(&world.b, 0);
 	kept = world_put(&world.b, large, sizeof large);
 	for (; n < MORE_THAN_FIT && plm_put(&world.b, large, sizeof large, &after) == 0; n++)
@@ -62,7 +51,7 @@ static const char *has_room(void)
 
 static void setup_doomed(void *image)
 {
-	boot(image);
+	echo_boot(image);
 	task = world_submit(&world.b, "probe.fail",
 	    (plm_arg[]){ PLM_BYTES("boom", 4), PLM_BYTES("7", 1) }, 2, 1, 0, 0);
 	kept = world_submit(&world.b, "probe.echo", &PLM_BYTES("k", 1), 1, 1, 0, 0);
@@ -100,7 +89,7 @@ static void setup_damaged(void *image)
 {
 	plm_ref object;
 	void *data;
-	boot(image);
+	echo_boot(image);
 	kept = world_put(&world.b, large, sizeof large);
 	after = world_submit(&world.b, "probe.echo", &PLM_FUTURE(kept), 1, 1, 0, 0);
 	SWEEP_REQUIRE(plm_create(&world.a, sizeof large, &data, &object) == 0);

@@ -1,4 +1,4 @@
-/* sweep_hints.c - hints of members, the scheduler killed while reading them: an answered request
+/* sweep_hints.c - hints of processes, the scheduler killed while reading them: an answered request
  * for a hold has set the hold, and no hint stays unread. */
 #include <string.h>
 

@@ -2,22 +2,17 @@
  * each step that was taken, and no record goes before the journal has written the end. The judge
  * plays the journal. */
 #include <errno.h>
-#include <string.h>
 
-#include "base/clock.h"
+#include "tests/support/echo_case.h"
 #include "tests/support/meanwhile.h"
-#include "tests/support/world.h"
 
-enum { LARGE_BYTES = 100, JOURNAL = WORLD_JOINING };
+enum { JOURNAL = WORLD_JOINING };
 
-static char large[LARGE_BYTES];
-static plm_ref task, object;
+static plm_ref object;
 
 static void boot(void *image)
 {
-	(void)image;
-	memset(large, 'L', sizeof large);
-	world_boot();
+	echo_boot(image);
 	world.tables.control->journal.slot = JOURNAL;
 }
 
@@ -61,7 +56,8 @@ static void setup_sync(void *image)
 	struct control *c = world.tables.control;
 	c->cores = 0;
 	c->journal.durability = DURABILITY_SYNC;
-	sh_store(&world.tables.recorded[0], ~(uint64_t)0); /* of former lives of the records */
+	sh_store(
+	    &world.tables.recorded[0], ~(uint64_t)0); /* bits left by former lives of the records */
 }
 
 static void must_be_asked(struct journal_shm *j)
@@ -118,15 +114,6 @@ static void setup_submitted(void *image)
 	submit_kept(&world.b, &PLM_BYTES(large, sizeof large), 1, 1, &task);
 	world_settle();
 	sh_store(&world.tables.news[0], 0); /* the journal has read the submitted task */
-}
-
-static void run_task(void *image)
-{
-	(void)image;
-	world_play(&world.worker.rt);
-	world.worker.now_ns = clock_ns();
-	SWEEP_REQUIRE(worker_run_record(&world.worker, ref_index(task.id)));
-	worker_report(&world.worker);
 }
 
 /* ---- the scheduler frees written tasks ---- */
@@ -226,7 +213,7 @@ static const struct sweep_op ops[] = {
 	    judge_client),
 	LONG("submit, while the disk is full", setup_sync, submit_in_vain, recover_client,
 	    judge_client),
-	LONG("run of a task that is kept", setup_submitted, run_task, recover_worker, judge_worker),
+	LONG("run of a task that is kept", setup_submitted, echo_run, recover_worker, judge_worker),
 	LONG("freeing of what is written", setup_written, schedule, recover_scheduler,
 	    judge_scheduler),
 };

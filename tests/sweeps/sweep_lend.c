@@ -37,7 +37,7 @@ static void setup_wanting(void *image)
 	seat()->worker = 1;
 	word = sh_load(&seat()->state);
 	SWEEP_REQUIRE(process_step(seat(), &word, PROCESS_LIVE));
-	members_changed(&world.tables);
+	processes_changed(&world.tables);
 	sh_store(&borrower()->lent, lent_with(lent_next(0), true, 0, 0));
 	sh_store(&borrower()->running, 1); /* the borrower is at work */
 	sh_add(&world.tables.control->lent_changes, 1);

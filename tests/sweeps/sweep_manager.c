@@ -1,6 +1,6 @@
 /* sweep_manager.c - the manager, killed at every step of declaring a death, starting members or
- * admitting a client. The next manager continues the runtime (tests/sweeps/reign.h), and dies of
- * the same. */
+ * admitting a client. The next manager continues the runtime (tests/sweeps/reign.h), and is
+ * killed at every step, too. */
 #include <string.h>
 #include <sys/socket.h>
 
@@ -204,7 +204,7 @@ static void setup_needless_spare(void *image)
 	SWEEP_REQUIRE(process_claim(reign_slot(REIGN_FREE), KIND_WORKER, 0, "spare"));
 	reign_slot(REIGN_FREE)->spare = WORLD_WORKER;
 	reign_step(REIGN_FREE, PROCESS_LIVE);
-	members_changed(&world.tables);
+	processes_changed(&world.tables);
 	reign_begin(0);
 }
 

@@ -17,9 +17,9 @@ static struct process *client_slot(void)
 {
 	return &world.tables.process[WORLD_A];
 }
-static struct member *host(void)
+static struct worker_process *host(void)
 {
-	return &world.scheduler.member[WORLD_WORKER];
+	return &world.scheduler.worker_process[WORLD_WORKER];
 }
 
 static void wait_ms(uint64_t ms)

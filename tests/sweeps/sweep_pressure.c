@@ -7,24 +7,21 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/meter.h"
 #include "base/tree.h"
-#include "tests/support/world.h"
+#include "tests/support/echo_case.h"
 
-enum { SEAT = WORLD_JOINING, LARGE_BYTES = 100, PATH_BYTES = 64 };
+enum { SEAT = WORLD_JOINING, PATH_BYTES = 64 };
 
 #define MIB ((uint64_t)1 << 20)
 #define ACCEPT_FREE (64 * MIB)
 #define RETURN_FREE (32 * MIB)
 #define KEPT_NS (300 * NS_PER_MS) /* longer than the pause between two looks for kept tasks */
 
-static char large[LARGE_BYTES];
-static plm_ref task, after;
 static uint64_t ours;       /* bytes of this program */
 static uint64_t used_bytes; /* of the machine's memory */
 static uint32_t running;    /* tasks */
@@ -53,24 +50,16 @@ static void memory_is_plenty(void)
 static void boot(void *image)
 {
 	struct tree_use use = { 0 };
-	(void)image;
-	memset(large, 'L', sizeof large);
 	running = 0;
 	world_hush();
 	memory_is_plenty();
-	world_boot();
+	echo_boot(image);
 	world.tables.control->memory_rules = (struct memory_rules){
 		.accept_free = ACCEPT_FREE, .return_free = RETURN_FREE, .victim = VICTIM_NEWEST
 	};
 	tree_add(getpid(), false, &use);
 	ours = use.bytes;
 	SWEEP_REQUIRE(ours > 0);
-}
-
-static void submit_two(void)
-{
-	task = world_submit(&world.b, "probe.echo", &PLM_BYTES(large, sizeof large), 1, 1, 0, 0);
-	after = world_submit(&world.b, "probe.echo", &PLM_FUTURE(task), 1, 1, 0, 0);
 }
 
 /* This program stands for all processes that the task has started. */
@@ -86,7 +75,7 @@ static void run_for_ever(void)
 static void setup_alone(void *image)
 {
 	boot(image);
-	submit_two();
+	echo_submit(0, 0);
 	world_settle();
 	run_for_ever();
 	set_memory(ours + ours / 2, RETURN_FREE / 2);
@@ -101,7 +90,7 @@ static void setup_beside(void *image)
 	world_open_worker(&other, SEAT, 1, 0);
 	sh_store(&world.tables.process[SEAT].running, 1);
 	running = 1;
-	submit_two();
+	echo_submit(0, 0);
 	world_settle();
 	run_for_ever();
 	set_memory(2 * ours, RETURN_FREE / 2);
@@ -116,7 +105,7 @@ static void setup_near(void *image)
 	world_open_worker(&other, SEAT, 1, 0);
 	world_settle();
 	sh_store(&world.tables.process[SEAT].running, 1);
-	submit_two();
+	echo_submit(0, 0);
 	sh_store(&world.tables.control->memory_ours, 1); /* of the last time */
 	set_memory(100 * MIB, ACCEPT_FREE - MIB);
 	world.scheduler.pressure.next_ns = 0;
@@ -138,7 +127,7 @@ static int echo_while_evicted(plm_call *call)
 static void setup_kept(void *image)
 {
 	boot(image);
-	submit_two();
+	echo_submit(0, 0);
 	world_settle();
 	world.worker.functions.code[record_at(&world.tables, ref_index(task.id))->function] =
 	    echo_while_evicted;

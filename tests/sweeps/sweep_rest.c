@@ -1,5 +1,5 @@
 /* sweep_rest.c - an idle worker and an idle scheduler, killed around their sleep: the work that
- * woke them is done all the same. */
+ * woke the sleeper is done all the same. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -91,7 +91,7 @@ static void tell_it(void)
 	meanwhile_once("steps: futex wait", end_it);
 }
 
-/* A client waits for room, and there is none: the scheduler looks for room once. */
+/* A client waits for room in a full table: the scheduler looks for room once. */
 static void setup_scheduler(void *image)
 {
 	setup(image);

@@ -1,16 +1,11 @@
 /* sweep_return.c - running tasks that go back into the queue, killed at every step. The tasks
  * have no crash_retries, so a return that counts as a crash is seen. */
-#include <errno.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "tables/grace.h"
-#include "tests/support/world.h"
+#include "tests/support/echo_case.h"
 
-enum { LARGE_BYTES = 100, GRACE_MS = 60000, SEEN_BYTES = 100 << 20 };
-
-static char large[LARGE_BYTES];
-static plm_ref task, after;
+enum { GRACE_MS = 60000, SEEN_BYTES = 100 << 20 };
 
 /* The client that asked, and the worker as well. */
 static void recover_both(void *image)
@@ -29,29 +24,7 @@ static void schedule(void *image)
 static void setup_once(void *image)
 {
 	(void)image;
-	memset(large, 'L', sizeof large);
-	world_boot();
-	task = world_submit(&world.b, "probe.echo", &PLM_BYTES(large, sizeof large), 1, 1, 0, 0);
-	after = world_submit(&world.b, "probe.echo", &PLM_FUTURE(task), 1, 1, 0, 0);
-	world_settle();
-}
-
-static const char *echo_is_done(void)
-{
-	if (!world_yields(task, large, sizeof large))
-		return "the task did not yield its value";
-	return world_yields(after, large, sizeof large) ? NULL
-							: "its dependent did not yield its value";
-}
-
-/* The task ended well, or with the worker; the dependant has the same outcome. */
-static const char *echo_or_death(void)
-{
-	if (world_failed(task, EOWNERDEAD, NULL, task))
-		return world_failed(after, EOWNERDEAD, NULL, task)
-		    ? NULL
-		    : "its dependent has another failure";
-	return echo_is_done();
+	echo_setup(0, 0);
 }
 
 static bool was_returned(void)
@@ -119,11 +92,7 @@ static void setup_returned(void *image)
 
 static void run_returned(void *image)
 {
-	(void)image;
-	world_play(&world.worker.rt);
-	world.worker.now_ns = clock_ns();
-	SWEEP_REQUIRE(worker_run_record(&world.worker, ref_index(task.id)));
-	worker_report(&world.worker);
+	echo_run(image);
 	SWEEP_REQUIRE(world_state_of(task) == RECORD_READY);
 	world.worker.functions = (struct functions){ 0 };
 }

@@ -99,7 +99,7 @@ static void setup_spare(void *image)
 	SWEEP_REQUIRE(tables_relieved(&world.tables, WORLD_WORKER));
 	world_open_worker(&spare, SPARE, 0, WORLD_WORKER);
 	sh_store(&spare_slot()->booked, BOOKED_AT_BIRTH);
-	members_changed(&world.tables);
+	processes_changed(&world.tables);
 	world_settle();
 }
 
@@ -123,16 +123,16 @@ static void setup_resting(void *image)
 	tell(WORLD_WORKER);
 }
 
-/* Nobody has waited for a second. */
+/* No task has waited for a second yet. */
 static void setup_idle(void *image)
 {
 	setup_surplus(image);
 	world_settle();
-	world.scheduler.member[WORLD_WORKER].waited_ns = 1;
+	world.scheduler.worker_process[WORLD_WORKER].waited_ns = 1;
 	world.scheduler.relief.next_ns = 0;
 }
 
-/* No spare may come, and nobody has gone on for more than a second. */
+/* No spare may come, and no task has gone on for more than a second. */
 static void setup_stuck(void *image)
 {
 	boot(image, 0);
@@ -257,7 +257,8 @@ static const char *judge_resting(void *image)
 static const char *judge_idle(void *image)
 {
 	(void)image;
-	world.scheduler.member[WORLD_WORKER].waited_ns = 1; /* a second is long for a sweep */
+	world.scheduler.worker_process[WORLD_WORKER].waited_ns =
+	    1; /* a second is long for a sweep */
 	world.scheduler.relief.next_ns = 0;
 	scheduler_step(&world.scheduler);
 	const char *why = count_bits(0);

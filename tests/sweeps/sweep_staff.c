@@ -94,35 +94,35 @@ static void setup_guarded(void *image)
 	reign.options.again = true;
 }
 
-static void drain(void *image)
+static void stop(void *image)
 {
 	(void)image;
-	mode_drain(reign_play());
+	mode_stop(reign_play());
 	SWEEP_REQUIRE(sh_load(&world.tables.control->admission) == 0);
-	SWEEP_REQUIRE(sh_load(&world.tables.control->mode) == MODE_DRAINING);
+	SWEEP_REQUIRE(sh_load(&world.tables.control->mode) == MODE_STOPPING);
 }
 
 static const char *judge_guarded(void *image)
 {
-	bool draining = sh_load(&world.tables.control->mode) == MODE_DRAINING;
-	return draining != reign.next.draining ? "the next manager does not know that it stops"
+	bool stopping = sh_load(&world.tables.control->mode) == MODE_STOPPING;
+	return stopping != reign.next.stopping ? "the next manager does not know that it stops"
 					       : judge_rest(image);
 }
 
-static void setup_draining(void *image)
+static void setup_stopping(void *image)
 {
 	(void)image;
 	reign_boot();
 	reign.options.again = true;
-	reign.dying.draining = true;
-	sh_store(&world.tables.control->mode, MODE_DRAINING);
+	reign.dying.stopping = true;
+	sh_store(&world.tables.control->mode, MODE_STOPPING);
 	reign_begin(0);
 }
 
 static void take_back(void *image)
 {
 	(void)image;
-	SWEEP_REQUIRE(mode_take_back(reign_play()) == 0 && !reign.dying.draining);
+	SWEEP_REQUIRE(mode_take_back(reign_play()) == 0 && !reign.dying.stopping);
 	SWEEP_REQUIRE(sh_load(&world.tables.control->mode) == MODE_UP);
 }
 
@@ -191,9 +191,9 @@ static const struct sweep_op ops[] = {
 	REIGN("draining a worker", setup_any, drain_worker, judge),
 	REIGN("resuming it", setup_drained, resume_worker, judge),
 	REIGN("pausing the queue", setup_any, rest, judge_rest),
-	REIGN("stopping, after a pause", setup_rest, drain, judge_rest),
-	REIGN("stopping, under a guard", setup_guarded, drain, judge_guarded),
-	REIGN("taking a stop back, under a guard", setup_draining, take_back, judge_guarded),
+	REIGN("stopping, after a pause", setup_rest, stop, judge_rest),
+	REIGN("stopping, under a guard", setup_guarded, stop, judge_guarded),
+	REIGN("taking a stop back, under a guard", setup_stopping, take_back, judge_guarded),
 	REIGN("a token for a worker", setup_token, take_token, judge_make),
 	REIGN("joining a make", setup_make, join_make, judge_make),
 };

@@ -12,7 +12,7 @@ enum { THIEF = WORLD_JOINING, TASKS = 3 };
 static struct worker thief;
 static plm_ref task[TASKS];
 
-/* A region of the image: how often each was begun. */
+/* A region of the image: how often each task began. */
 static struct counts {
 	shared32 begun[TASKS];
 } * counts;

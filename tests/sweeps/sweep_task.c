@@ -1,20 +1,11 @@
 /* sweep_task.c - submit, claim, run, commit, spread, cancel and free, killed at every step. */
 #include <errno.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "client/submit.h"
-#include "tests/support/world.h"
+#include "tests/support/echo_case.h"
 
-static char large[100];
-static plm_ref task, after, last, object, parts[3];
-
-static void boot(void *image)
-{
-	(void)image;
-	memset(large, 'L', sizeof large);
-	world_boot();
-}
+static plm_ref last, object, parts[3];
 
 /* ---- a client submits and dies: in the end nothing of the client is left ---- */
 
@@ -65,7 +56,7 @@ static void submit_kept_with_parts(void *image)
 
 static void setup_object(void *image)
 {
-	boot(image);
+	echo_boot(image);
 	object = world_put(&world.a, large, sizeof large);
 	task = world_submit(&world.a, "probe.echo", &PLM_BYTES("x", 1), 1, 1, 0, 0);
 	world_settle();
@@ -98,38 +89,32 @@ static const char *judge_kept(void *image)
 
 static void setup_noop(void *image)
 {
-	boot(image);
+	echo_boot(image);
 	task = world_submit(&world.b, "probe.noop", NULL, 0, 1, 0, 1);
 	world_settle();
 }
 
 static void setup_echo(void *image)
 {
-	boot(image);
-	task = world_submit(&world.b, "probe.echo", &PLM_BYTES(large, sizeof large), 1, 1, 0, 1);
-	after = world_submit(&world.b, "probe.echo", &PLM_FUTURE(task), 1, 1, 0, 0);
-	world_settle();
+	(void)image;
+	echo_setup(1, 0);
 }
 
 static void setup_successor(void *image)
 {
-	boot(image);
-	task = world_submit(&world.b, "probe.echo", &PLM_BYTES(large, sizeof large), 1, 1, 0, 1);
-	after = world_submit(&world.b, "probe.echo", &PLM_FUTURE(task), 1, 1, 0, 1);
-	world_settle();
+	(void)image;
+	echo_setup(1, 1);
 }
 
 static void setup_echo_once(void *image)
 {
-	boot(image);
-	task = world_submit(&world.b, "probe.echo", &PLM_BYTES(large, sizeof large), 1, 1, 0, 0);
-	after = world_submit(&world.b, "probe.echo", &PLM_FUTURE(task), 1, 1, 0, 0);
-	world_settle();
+	(void)image;
+	echo_setup(0, 0);
 }
 
 static void setup_fail(void *image)
 {
-	boot(image);
+	echo_boot(image);
 	task = world_submit(&world.b, "probe.fail",
 	    (plm_arg[]){ PLM_BYTES("boom", 4), PLM_BYTES("7", 1) }, 2, 1, 0, 1);
 	after = world_submit(&world.b, "probe.echo", &PLM_FUTURE(task), 1, 1, 0, 0);
@@ -138,20 +123,11 @@ static void setup_fail(void *image)
 
 static void setup_retry(void *image)
 {
-	boot(image);
+	echo_boot(image);
 	task = world_submit(&world.b, "probe.fail",
 	    (plm_arg[]){ PLM_BYTES("boom", 4), PLM_BYTES("7", 1) }, 2, 1, 1, 1);
 	after = task;
 	world_settle();
-}
-
-static void run_task(void *image)
-{
-	(void)image;
-	world_play(&world.worker.rt);
-	world.worker.now_ns = clock_ns();
-	SWEEP_REQUIRE(worker_run_record(&world.worker, ref_index(task.id)));
-	worker_report(&world.worker);
 }
 
 /* A round of the worker: the hand, the ring, and the successor that the worker keeps. */
@@ -166,24 +142,6 @@ static void step_worker(void *image)
 static const char *noop_is_done(void)
 {
 	return world_yields(task, "", 0) ? NULL : "the task did not end well";
-}
-
-static const char *echo_is_done(void)
-{
-	if (!world_yields(task, large, sizeof large))
-		return "the task did not yield its value";
-	return world_yields(after, large, sizeof large) ? NULL
-							: "its dependent did not yield its value";
-}
-
-/* Run once at most: the task ended well, or with the worker; the dependant has the same outcome. */
-static const char *echo_or_death(void)
-{
-	if (world_failed(task, EOWNERDEAD, NULL, task))
-		return world_failed(after, EOWNERDEAD, NULL, task)
-		    ? NULL
-		    : "its dependent has another failure";
-	return echo_is_done();
 }
 
 static const char *failed_for_its_reason(void)
@@ -242,7 +200,7 @@ static void schedule(void *image)
 
 static void setup_submitted(void *image)
 {
-	boot(image);
+	echo_boot(image);
 	task = world_submit(&world.b, "probe.echo", &PLM_BYTES(large, sizeof large), 1, 1, 0, 0);
 	after = world_submit(&world.b, "probe.echo", &PLM_FUTURE(task), 1, 1, 0, 0);
 }
@@ -263,7 +221,7 @@ static void setup_settled(void *image)
 /* Two levels below a failure, one of them with another, unfinished argument. */
 static void setup_failed(void *image)
 {
-	boot(image);
+	echo_boot(image);
 	task = world_submit(&world.b, "probe.fail",
 	    (plm_arg[]){ PLM_BYTES("boom", 4), PLM_BYTES("7", 1) }, 2, 1, 0, 0);
 	last = world_submit(&world.a, "probe.noop", NULL, 0, 1, 0, 0);
@@ -284,7 +242,7 @@ static const char *failure_has_travelled(void)
 /* A done task with parts, an object, a waiting task: all dropped at once. */
 static void setup_dropped(void *image)
 {
-	boot(image);
+	echo_boot(image);
 	plm_task t = { .function = "probe.echo",
 		.args = &PLM_BYTES(large, sizeof large),
 		.nargs = 1,
@@ -351,7 +309,7 @@ static void wait_ms(uint64_t ms)
 static void setup_overdue_ready(void *image)
 {
 	static const plm_terms terms = { .queue_ms = LIMIT_MS };
-	boot(image);
+	echo_boot(image);
 	submit_with_terms(&terms, 0);
 	world_settle();
 	SWEEP_REQUIRE(world_state_of(task) == RECORD_READY);
@@ -361,7 +319,7 @@ static void setup_overdue_ready(void *image)
 static void setup_overdue_running(void *image)
 {
 	static const plm_terms terms = { .run_ms = LIMIT_MS };
-	boot(image);
+	echo_boot(image);
 	submit_with_terms(&terms, 0);
 	world_settle();
 	world_claim_only(task);
@@ -375,7 +333,7 @@ static void setup_overdue_running(void *image)
 static void setup_resting(void *image)
 {
 	static const plm_terms terms = { .backoff_ms = LIMIT_MS };
-	boot(image);
+	echo_boot(image);
 	submit_with_terms(&terms, 1);
 	world_settle();
 	SWEEP_REQUIRE(world_run_some() && world_state_of(task) == RECORD_READY);
@@ -431,7 +389,7 @@ static const char *judge_late(void *image)
 /* A task that failed twice, with an object and bytes in the store as arguments, which stay. */
 static void setup_dead(void *image)
 {
-	boot(image);
+	echo_boot(image);
 	object = world_put(&world.b, "7", 1);
 	task = world_submit(&world.b, "probe.fail",
 	    (plm_arg[]){ PLM_BYTES(large, sizeof large), PLM_FUTURE(object) }, 2, 1, 1, 0);
@@ -507,7 +465,7 @@ static void setup_cancel_ready(void *image)
 
 static void setup_cancel_running(void *image)
 {
-	boot(image);
+	echo_boot(image);
 	task = world_submit(&world.b, "probe.echo", &PLM_BYTES(large, sizeof large), 1, 1, 0, 1);
 	after = world_submit(&world.b, "probe.echo", &PLM_FUTURE(task), 1, 1, 0, 0);
 	world_share(&world.a, task);
@@ -558,7 +516,7 @@ static const struct sweep_op ops[] = {
 	    judge_client),
 	OP("cancel of a ready task", setup_cancel_ready, cancel, recover_client, judge_cancel),
 	OP("cancel of a running task", setup_cancel_running, cancel, recover_both, judge_cancel),
-	OP("claim, run and commit of noop", setup_noop, run_task, recover_worker, judge_noop),
+	OP("claim, run and commit of noop", setup_noop, echo_run, recover_worker, judge_noop),
 	LONG("submit, with an identity", setup_object, submit_with_identity, recover_client,
 	    judge_client),
 	LONG("submit, arguments in the store", setup_object, submit_large, recover_client,
@@ -567,12 +525,12 @@ static const struct sweep_op ops[] = {
 	    judge_client),
 	LONG("submit, kept, three results", setup_object, submit_kept_with_parts, recover_client,
 	    judge_kept),
-	LONG("run of echo, may be run again", setup_echo, run_task, recover_worker, judge_echo),
-	LONG("run of echo, once only", setup_echo_once, run_task, recover_worker, judge_once),
+	LONG("run of echo, may be run again", setup_echo, echo_run, recover_worker, judge_echo),
+	LONG("run of echo, once only", setup_echo_once, echo_run, recover_worker, judge_once),
 	LONG("a worker's round, with a successor", setup_successor, step_worker, recover_worker,
 	    judge_echo),
-	LONG("run of a failing task", setup_fail, run_task, recover_worker, judge_failing),
-	LONG("run of a failing task, to be retried", setup_retry, run_task, recover_worker,
+	LONG("run of a failing task", setup_fail, echo_run, recover_worker, judge_failing),
+	LONG("run of a failing task, to be retried", setup_retry, echo_run, recover_worker,
 	    judge_retried),
 	LONG("scheduling of two submitted tasks", setup_submitted, schedule, recover_scheduler,
 	    judge_submitted),

@@ -58,7 +58,7 @@ static void setup_dropped(void *image)
 static void schedule(void *image)
 {
 	(void)image;
-	members_changed(&world.tables); /* otherwise the scheduler ignores quiet hints just now */
+	processes_changed(&world.tables); /* otherwise the scheduler ignores quiet hints just now */
 	scheduler_step(&world.scheduler);
 }
 

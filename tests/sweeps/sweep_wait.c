@@ -2,47 +2,23 @@
  * hold on another client's future; in a client and in a task. Nothing of the waiter is left, and
  * the awaited event happens.
  *
- * While the victim sleeps the other processes act (meanwhile). Their private memory ends with
- * the victim, so they die as well, except B, which judges. */
+ * While the victim sleeps the worker, the scheduler or B acts. */
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
 
 #include "tables/spin.h"
 #include "tests/support/meanwhile.h"
-#include "tests/support/world.h"
+#include "tests/support/sleeper_case.h"
 
-enum { LARGE_BYTES = 100, TIMEOUT_MS = 20, LONG_MS = 4000, CORES = 64, LOOKS = 40 };
+enum { TIMEOUT_MS = 20, LONG_MS = 4000, CORES = 64, LOOKS = 40 };
 
-static char large[LARGE_BYTES];
-static plm_ref task, other, object;
-
-static void boot(void *image)
-{
-	(void)image;
-	memset(large, 'W', sizeof large);
-	world_boot();
-	world.tables.control->cores = 0; /* so that no process spins, and each run has the same
-					  * steps */
-}
-
-static void sleep_meanwhile(void (*act)(void))
-{
-	world_play(&world.a);
-	meanwhile("steps: futex wait", act);
-}
-
-static void recover(void *image)
-{
-	(void)image;
-	world_declare_dead(WORLD_A);
-	world_recover(SLOT_SCHEDULER);
-}
+static plm_ref other;
 
 static void recover_waiting(void *image)
 {
 	world_declare_dead(WORLD_WORKER);
-	recover(image);
+	sleeper_recover(image);
 }
 
 /* All announcements of our wait are taken back. */
@@ -53,7 +29,8 @@ static void must_wait_no_more(const struct plm *rt)
 	SWEEP_REQUIRE(sh_load(&rt->me->waiting_ns) == 0);
 }
 
-/* By the process that settled the task, not by the safety tick: the sleeper's bit is gone. */
+/* The process that settled the task woke the sleeper, and cleared the bit; the safety tick would
+ * not. */
 static void must_have_been_woken(const struct plm *rt)
 {
 	SWEEP_REQUIRE(!event_sleeper(&rt->me->waiter[0].event));
@@ -64,7 +41,7 @@ static void must_have_been_woken(const struct plm *rt)
 
 static void setup_two_tasks(void *image)
 {
-	boot(image);
+	sleeper_boot(image);
 	task = world_submit(&world.a, "probe.echo", &PLM_BYTES(large, sizeof large), 1, 1, 0, 1);
 	other = world_submit(&world.a, "probe.echo", &PLM_BYTES("o", 1), 1, 1, 0, 1);
 	world_share(&world.b, task);
@@ -82,7 +59,7 @@ static void wait_for_all(void *image)
 {
 	uint8_t ready[2];
 	(void)image;
-	sleep_meanwhile(work);
+	sleeper_plays(work);
 	SWEEP_REQUIRE(plm_wait(&world.a, (plm_ref[]){ task, other }, 2, 2, LONG_MS, ready) == 0);
 	SWEEP_REQUIRE(ready[0] && ready[1]);
 	must_have_been_woken(&world.a);
@@ -91,7 +68,7 @@ static void wait_for_all(void *image)
 static void wait_for_any(void *image)
 {
 	(void)image;
-	sleep_meanwhile(work);
+	sleeper_plays(work);
 	SWEEP_REQUIRE(plm_wait(&world.a, (plm_ref[]){ task, other }, 2, 1, LONG_MS, NULL) == 0);
 	must_have_been_woken(&world.a);
 }
@@ -104,7 +81,7 @@ static void get_in_vain(void *image)
 {
 	plm_view view;
 	(void)image;
-	sleep_meanwhile(nothing);
+	sleeper_plays(nothing);
 	SWEEP_REQUIRE(plm_get(&world.a, task, &view, TIMEOUT_MS) == -ETIMEDOUT);
 	must_wait_no_more(&world.a);
 }
@@ -126,18 +103,16 @@ static const char *judge_both(void *image)
 
 static void setup_of_b(void *image)
 {
-	boot(image);
-	object = world_put(&world.b, large, sizeof large);
-	/* As if A had asked before, and dropped: that answer is not the awaited one. */
+	sleeper_setup_object(image);
+	/* The answer to an earlier request of A for the same hold is not the awaited answer. */
 	sh_store(&world.a.me->imported, hint_make(HINT_IMPORT, object.id));
-	world_settle();
 }
 
 static void get_from_b(void *image)
 {
 	plm_view view;
 	(void)image;
-	sleep_meanwhile(world_settle);
+	sleeper_plays(world_settle);
 	SWEEP_REQUIRE(plm_get(&world.a, object, &view, LONG_MS) == 0);
 	SWEEP_REQUIRE(view.len == sizeof large && memcmp(view.data, large, view.len) == 0);
 	plm_release(&world.a, &view);
@@ -147,7 +122,7 @@ static void get_from_b(void *image)
 static void hold_twice(void *image)
 {
 	(void)image;
-	sleep_meanwhile(world_settle);
+	sleeper_plays(world_settle);
 	SWEEP_REQUIRE(plm_hold(&world.a, object) == 0);
 	SWEEP_REQUIRE(plm_hold(&world.a, object) == 0);
 	must_have_been_woken(&world.a);
@@ -162,23 +137,12 @@ static void keep_and_forget(void *image)
 	SWEEP_REQUIRE(plm_forget(&world.a, object) == 0);
 }
 
-static const char *b_has_its_own(void)
-{
-	return world_yields(object, large, sizeof large) ? NULL : "what B holds is not what it was";
-}
-
-static const char *judge_of_b(void *image)
-{
-	(void)image;
-	return world_judge(WORLD_A, b_has_its_own);
-}
-
 /* ---- B delivers while A waits ---- */
 
 static void setup_unsealed(void *image)
 {
 	void *data;
-	boot(image);
+	sleeper_boot(image);
 	SWEEP_REQUIRE(plm_create(&world.b, sizeof large, &data, &object) == 0);
 	memcpy(data, large, sizeof large);
 	world_share(&world.a, object);
@@ -196,7 +160,7 @@ static void get_what_is_sealed(void *image)
 {
 	plm_view view;
 	(void)image;
-	sleep_meanwhile(b_seals);
+	sleeper_plays(b_seals);
 	SWEEP_REQUIRE(plm_get(&world.a, object, &view, LONG_MS) == 0);
 	plm_release(&world.a, &view);
 	must_have_been_woken(&world.a);
@@ -205,7 +169,7 @@ static void get_what_is_sealed(void *image)
 static const char *b_seals_if_it_has_not(void)
 {
 	b_seals();
-	return b_has_its_own();
+	return sleeper_object_is_whole();
 }
 
 static const char *judge_sealed(void *image)
@@ -316,12 +280,14 @@ static const char *judge_spinning(void *image)
 static const struct sweep_op ops[] = {
 	LONG("wait for all", setup_two_tasks, wait_for_all, recover_waiting, judge_both),
 	LONG("wait for any", setup_two_tasks, wait_for_any, recover_waiting, judge_both),
-	LONG("get, until time is out", setup_two_tasks, get_in_vain, recover, judge_both),
-	LONG("get of what another made", setup_of_b, get_from_b, recover, judge_of_b),
-	LONG("get of what another brings", setup_unsealed, get_what_is_sealed, recover,
+	LONG("get, until time is out", setup_two_tasks, get_in_vain, sleeper_recover, judge_both),
+	LONG("get of what another made", setup_of_b, get_from_b, sleeper_recover,
+	    sleeper_judge_object),
+	LONG("get of what another brings", setup_unsealed, get_what_is_sealed, sleeper_recover,
 	    judge_sealed),
-	LONG("hold on what another made", setup_of_b, hold_twice, recover, judge_of_b),
-	LONG("keep and forget", setup_of_b, keep_and_forget, recover, judge_of_b),
+	LONG("hold on what another made", setup_of_b, hold_twice, sleeper_recover,
+	    sleeper_judge_object),
+	LONG("keep and forget", setup_of_b, keep_and_forget, sleeper_recover, sleeper_judge_object),
 	LONG("a spin, beside a client", setup_spinning, spin, recover_spinning, judge_spinning),
 	LONG("a task that waits", setup_waiting_task, wait_in_task, recover_waiting,
 	    judge_waiting_task),

@@ -61,7 +61,7 @@ static void copy_file(const char *from, const char *to, const char *file)
 	close(out);
 }
 
-/* The files that SQLite needs; the rest is made anew. */
+/* The files that SQLite needs; SQLite makes further files again. */
 static void copy_directory(const char *from, const char *to)
 {
 	make_directory(to);
@@ -78,7 +78,8 @@ static void open_journal(const char *directory)
 		.directory = path, .slot = JOURNAL, .durability = DURABILITY_BATCH
 	};
 	path_of(directory, "", path);
-	SWEEP_REQUIRE(freopen("/dev/null", "w", stderr)); /* the log: here all is as expected */
+	SWEEP_REQUIRE(
+	    freopen("/dev/null", "w", stderr)); /* discards the log of expected failures */
 	memset(&journal, 0, sizeof journal);
 	tables_share(&world.tables, &journal.rt.tables);
 	SWEEP_REQUIRE(journal_open(&journal, &plan) == 0);
@@ -171,7 +172,7 @@ static void setup_unfinished(void *image)
 	tasks = 1;
 	boot();
 	claim_slot();
-	sh_store(&world.tables.control->journal.trouble, ENOSPC); /* of a former journal */
+	sh_store(&world.tables.control->journal.trouble, ENOSPC); /* left by a former journal */
 }
 
 /* ---- operations ---- */
@@ -256,7 +257,7 @@ static const char *judge_rows(void)
 	return NULL;
 }
 
-/* The runtime keeps each value, each once. */
+/* The runtime keeps each value exactly once. */
 static const char *each_has_its_value(void)
 {
 	const struct tables *t = &world.tables;

@@ -320,7 +320,7 @@ START_TEST(a_rebuild_passes_over_records_of_nonsense)
 	memcpy(&records[2], nonsense, sizeof nonsense);
 	ck_assert_int_eq(arena_rebuild(&arena), 0);
 	ck_assert_ptr_null(map_check(&arena));
-	ck_assert_ptr_nonnull(arena_check(&arena)); /* which says so */
+	ck_assert_ptr_nonnull(arena_check(&arena)); /* the check reports the damage */
 	memset(&records[2], 0, sizeof nonsense);
 	assert_sound();
 }
@@ -443,7 +443,7 @@ START_TEST(check_names_each_seeded_corruption)
 	ck_assert_ptr_nonnull(reason);
 	ck_assert_msg(strstr(reason, corruptions[_i].reason), "found instead: %s", reason);
 	if (strstr(reason, "disagree"))
-		return; /* the records are the truth: nothing mends those */
+		return; /* records are the truth, and cannot be repaired */
 	arena.shm->reserved = PAGES;
 	ck_assert_int_eq(arena_rebuild(&arena), 0);
 	assert_sound();
@@ -480,7 +480,7 @@ START_TEST(random_bytes_neither_crash_nor_hang_check_or_calls)
 	}
 	memset(records, 0, RECORDS * sizeof *records);
 	arena.shm->reserved = PAGES;
-	ck_assert_int_eq(arena_rebuild(&arena), 0); /* and a rebuild always helps */
+	ck_assert_int_eq(arena_rebuild(&arena), 0); /* a rebuild repairs all damage */
 	assert_sound();
 }
 END_TEST

@@ -116,7 +116,7 @@ START_TEST(a_taken_edge_makes_only_the_life_ready_it_was_taken_of)
 }
 END_TEST
 
-START_TEST(who_dies_with_the_lock_leaves_a_graph_that_is_derived_again)
+START_TEST(the_graph_is_derived_again_after_the_death_of_the_lock_holder)
 {
 	struct edge_taken edges[SOME];
 	pid_t child = fork();
@@ -153,7 +153,7 @@ int main(void)
 	tcase_add_test(tcase, a_failed_argument_dooms_the_task_for_whoever_takes_the_last_edge);
 	tcase_add_test(tcase, edges_of_a_new_life_are_not_taken_for_the_old_one);
 	tcase_add_test(tcase, a_taken_edge_makes_only_the_life_ready_it_was_taken_of);
-	tcase_add_test(tcase, who_dies_with_the_lock_leaves_a_graph_that_is_derived_again);
+	tcase_add_test(tcase, the_graph_is_derived_again_after_the_death_of_the_lock_holder);
 	tcase_add_test(tcase, a_task_that_waits_for_nothing_is_found_by_the_checker);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);

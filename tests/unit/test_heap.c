@@ -205,7 +205,7 @@ START_TEST(rebuild_holds_what_the_truth_holds)
 {
 	fill_randomly();
 	for (uint32_t id = 0; id < IDS; id += 3) {
-		truth->in[id] = false; /* the heap was not told */
+		truth->in[id] = false; /* the heap still has the entry */
 		truth->key[id + 1] = 1000 + id;
 	}
 	heap_rebuild(&heap);
@@ -300,7 +300,7 @@ START_TEST(random_bytes_neither_crash_nor_hang_check_or_calls)
 				ck_assert_uint_lt(entry.id, IDS);
 		}
 	}
-	heap_rebuild(&heap); /* and a rebuild always helps */
+	heap_rebuild(&heap); /* a rebuild repairs all damage */
 	assert_sound();
 }
 END_TEST

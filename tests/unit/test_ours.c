@@ -1,7 +1,6 @@
-/* test_ours.c - names that others may make (base/ours.c), and trees that are removed
- * (base/rmtree.c). The traps are set by this user, so that they do not depend on
- * fs.protected_symlinks; what needs a second user is left out if the test is not root's, which is
- * said. */
+/* test_ours.c - names that other users may make (base/ours.c), and removed trees (base/rmtree.c).
+ * This user sets the traps, so the result does not depend on fs.protected_symlinks. Tests with a
+ * second user need root, and otherwise print that they are skipped. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -162,7 +161,7 @@ END_TEST
 
 /* ---- trees ---- */
 
-/* Without a long path, and with nothing open but two. */
+/* Uses no long path, and only two descriptors at a time. */
 static void make_deep(int from)
 {
 	int at = dup(from);
@@ -208,7 +207,7 @@ START_TEST(what_links_in_a_tree_lead_to_stays)
 }
 END_TEST
 
-/* Modes say nothing to root. */
+/* Root ignores modes, so become another user first. */
 static void remove_locked_tree(void *unused)
 {
 	(void)unused;
@@ -243,12 +242,6 @@ int main(void)
 		what_links_in_a_tree_lead_to_stays,
 		directories_that_nobody_may_enter_are_removed,
 	};
-	Suite *suite = suite_create("ours");
-	TCase *tcase = tcase_create("names and trees");
-	tcase_set_timeout(tcase, TEST_TIMEOUT_S);
-	tcase_add_checked_fixture(tcase, make_place, remove_place);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return run_suite(suite);
+	return run_tests("ours", TEST_TIMEOUT_S, make_place, remove_place, tests,
+	    sizeof tests / sizeof tests[0]);
 }

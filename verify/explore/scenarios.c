@@ -1,4 +1,4 @@
-/* scenarios.c - the scripts of the clients, and the results they must see.
+/* scenarios.c - the scripts of the clients, and the results that clients must see.
  *
  * A script is the whole life of a client. MUST() states what the runtime promised the client.
  * What clients leave behind is judged at the end for all clients (explore_judge.c). Tasks have
@@ -15,7 +15,7 @@ enum { TASKS = 10, PATIENCE_MS = 100000, CRASHES = DEATHS_MAX, VALUE_BYTES = 300
 
 #define MAY(kind) (1u << (kind))
 
-static struct { /* what one client tells another outside the runtime */
+static struct { /* the words between clients outside the runtime */
 	plm_ref ref[TASKS];
 	shared32 given;
 } passed;

@@ -1,10 +1,10 @@
 #!/bin/sh
 # check.sh - checks that every model holds in all states, and that each mutation fails.
 #
-#	verify/models/check.sh [MODEL.pml ...]    build/models has what spin and the compiler make
+#	verify/models/check.sh [MODEL.pml ...]    the output of spin and the compiler: build/models
 #
-# A mutation is a name that the model tests with #ifdef: the model with one rule broken. A mutation
-# that passes is an error, because the model then says nothing about the rule. Exits with 1 then.
+# A mutation is a name that the model tests with #ifdef, and breaks one rule. A mutation that passes
+# is an error, because the model then says nothing about the rule. The exit code is 1 on an error.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 [ $# -gt 0 ] || set -- verify/models/*.pml

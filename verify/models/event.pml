@@ -1,26 +1,29 @@
-/* event.pml - the event count (shm/event.h): two posters, two waiters, all of whom may die anywhere.
+/* event.pml - the event count (shm/event.h): two posters and two waiters, which may die at any
+ * step.
  *
- * A waiter wants to know of each poster that it has published, or that it is dead. Stores are seen
- * late, as a processor's store buffer makes them; only what C asks for (a fence, a locked operation)
- * empties it. There is no safety tick here: who sleeps for ever is found as an invalid end.
+ * A waiter waits until each poster has published or is declared dead. Other processes see a store
+ * late, as with the store buffer of a processor; a fence or a locked operation empties the buffer.
+ * The model has no safety tick, so a waiter that sleeps for ever is an invalid end state.
  *
- * Mutations, each of which must be found: NO_FENCE, LOOK_FIRST, NO_BUMP, WAKE_FIRST. */
+ * Each mutation breaks a rule, and the exploration must find an error: NO_FENCE (no fence between
+ * the publication and the look at the event), LOOK_FIRST (the waiter looks before it announces its
+ * sleep), NO_BUMP (no wake after a death), WAKE_FIRST (the wake before the publication). */
 #define POSTERS 2
 #define WAITERS 2
-#define WORDS 32 /* bit 0, and a count that does not come round here: in C, 2^31 posts between a
-                  * look and the sleep behind it would go unnoticed until the safety tick */
+#define WORDS 32 /* bit 0 and a count. The count never wraps here; in C, 2^31 posts between a look
+                  * and the following sleep would go unnoticed until the safety tick */
 
 #ifndef DEATHS
 #define DEATHS 1
 #endif
 
 byte word;               /* the event */
-bool published[POSTERS]; /* as others see it */
-bool buffered[POSTERS];  /* stored, not seen by others yet */
+bool published[POSTERS]; /* as other processes see the store */
+bool buffered[POSTERS];  /* stored, not seen by other processes yet */
 bool mourned[POSTERS];   /* declared dead by the manager */
 bool died[POSTERS];
 bool asleep[WAITERS];    /* in the kernel, on the word */
-byte to_bump;            /* deaths that the manager has seen, and not told yet */
+byte to_bump;            /* deaths known to the manager, without a bump yet */
 byte deaths;
 
 #define MAY_DIE(then) if :: atomic { deaths < DEATHS -> deaths++ }; then :: true fi
@@ -44,7 +47,7 @@ inline futex_wake()
 	}
 }
 
-proctype store_buffer(byte p) /* the processor, which empties it when it likes */
+proctype store_buffer(byte p) /* the processor empties the buffer at any time */
 {
 end:	do
 	:: atomic { buffered[p] -> flush(p) }
@@ -59,7 +62,7 @@ proctype poster(byte p)
 	goto post;
 publish:
 #endif
-	buffered[p] = true;              /* what it publishes */
+	buffered[p] = true;              /* the publication */
 #ifdef WAKE_FIRST
 	goto done;
 post:
@@ -76,7 +79,7 @@ post:
 		atomic {                 /* sh_cas() */
 			if
 			:: word == seen -> word = (seen + 1) % WORDS; flush(p)
-			:: else -> goto posted   /* another poster was faster */
+			:: else -> goto posted   /* another poster has moved the word */
 			fi
 		}
 		MAY_DIE(goto dead);
@@ -90,7 +93,7 @@ done:
 #endif
 	goto end;
 dead:
-	atomic { seen = 0; flush(p); died[p] = true; to_bump++ } /* what was stored is seen in the end */
+	atomic { seen = 0; flush(p); died[p] = true; to_bump++ } /* the store is seen in the end */
 end:
 	skip
 }
@@ -125,7 +128,7 @@ proctype waiter(byte w)
 			:: else
 			fi
 		}
-		atomic { !asleep[w] -> seen = 0 } /* killed asleep: nobody would notice */
+		atomic { !asleep[w] -> seen = 0 } /* a death asleep would change nothing */
 	od;
 	goto end;
 dead:
@@ -134,7 +137,7 @@ end:
 	skip
 }
 
-/* manager/members.c:members_gone(): says DEAD, then wakes everybody (event_bump()). */
+/* manager/members.c:members_gone(): marks the process slot DEAD, then wakes all (event_bump()). */
 proctype manager()
 {
 end:	do

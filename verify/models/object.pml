@@ -1,21 +1,23 @@
-/* object.pml - the life of an object (tables/record.h, client/refs.c, scheduler/hints.c, free.c): one
- * slot of the table, reserved, sealed, handed to another process, dropped by both, free, and reserved
- * again, while either process and the scheduler may die anywhere.
+/* object.pml - the life of an object (tables/record.h, client/refs.c, scheduler/hints.c, free.c): a
+ * record is reserved, sealed, handed to another process, dropped by both processes, freed, and
+ * reserved again, while both processes and the scheduler may die at any step.
  *
- * A hold is a bit of the record for each process. The bit of who reserves it is set before anybody
- * sees the record; every other bit is set, and every bit cleared, by the scheduler, in the order of
- * the hints in that process's ring. A reference is the generation.
+ * A hold is a bit of the record for each process. The process that reserves the record sets its own
+ * bit before any other process sees the record. The scheduler sets all other bits and clears all
+ * bits, in the order of the hints in the ring of the process. A reference is the generation.
  *
- * Known: who holds it, granted, finds it DONE in the generation it asked for, and its bytes whole;
- * what is not sealed is read by nobody; when all have dropped it or died, the slot is FREE.
+ * A process with a granted hold finds the record DONE, in the wanted generation, with all bytes. No
+ * process reads an unsealed object. When all processes have dropped the object or died, the record
+ * is FREE.
  *
- * Mutations, each of which must be found: SEAL_FIRST (visible before it is filled), OWN_FREE (who
- * drops frees), NO_MOURNING (holds of the dead stay), NO_GENERATION (a late hint meets the next
- * life). */
+ * Each mutation breaks a rule, and the exploration must find an error: SEAL_FIRST (the object is
+ * visible before its bytes), OWN_FREE (the process that drops the object frees the record),
+ * NO_MOURNING (holds of dead processes stay), NO_GENERATION (a late hint changes the next life of
+ * the record). */
 #ifndef DEATHS
 #define DEATHS 2
 #endif
-#define LIVES 2          /* how often the giver makes one */
+#define LIVES 2          /* how many objects the giver makes */
 #define RING 4
 
 mtype = { FREE, RESERVED, DONE };
@@ -24,11 +26,11 @@ mtype = { DROP, IMPORT };
 mtype state = FREE;      /* the word */
 byte generation;
 bool holds[2];           /* giver 0, taker 1 */
-byte bytes;              /* the value's: 0 nothing, 1 half, 2 whole; freed: 0 */
+byte bytes;              /* of the value: 0 none or freed, 1 half, 2 all */
 
 chan ring[2] = [RING] of { mtype, byte }; /* hints, each with a generation */
-chan gift = [1] of { byte };              /* the reference, by any way outside */
-byte answered;           /* process.imported: the generation that was answered */
+chan gift = [1] of { byte };              /* the reference, by a way outside plm */
+byte answered;           /* process.imported: the generation of the last answer */
 bool gone[2], buried[2];
 byte deaths;
 
@@ -65,10 +67,10 @@ proctype giver()
 		MAY_DIE;
 		if
 		:: empty(gift) -> gift ! mine
-		:: true              /* nobody is told of it */
+		:: true              /* the giver tells no process */
 		fi;
 		MAY_DIE;
-		if                   /* it waits for the taker, or does not: that is told -ESTALE */
+		if                   /* the giver waits; or not: then the taker gets -ESTALE */
 		:: answered == mine || gone[1] || buried[1]
 		:: true
 		fi;
@@ -87,18 +89,18 @@ proctype taker()
 	byte wanted;
 end:	do
 	:: gift ? wanted ->
-		ring[1] ! IMPORT, wanted;     /* client/refs.c:ref_import_locked() */
+		ring[1] ! IMPORT, wanted;     /* client/ref_ask.c:ref_ask_once() */
 		MAY_DIE;
-		do                            /* each tick again: a scheduler may have died with it */
+		do                            /* again at each tick: a scheduler may have died with the hint */
 		:: answered == wanted -> break
 		:: answered != wanted && empty(ring[1]) -> ring[1] ! IMPORT, wanted
 		od;
 		MAY_DIE;
 		if
-		:: holds[1] && generation == wanted ->  /* hold_test(), record_lookup() */
+		:: holds[1] && generation == wanted ->  /* ref_import_locked(): hold_test() */
 			MAY_DIE;
 			assert(generation == wanted && state == DONE);
-			assert(bytes == 2);   /* it reads where it lies */
+			assert(bytes == 2);   /* the taker reads the value in place */
 			MAY_DIE;
 			assert(generation == wanted && state == DONE && bytes == 2);
 #ifdef OWN_FREE
@@ -107,7 +109,7 @@ end:	do
 			ring[1] ! DROP, wanted;
 #endif
 			MAY_DIE
-		:: else                       /* -ESTALE: dropped by all before we asked */
+		:: else                       /* -ESTALE: all holds had ended before the request */
 		fi;
 		wanted = 0
 	od;
@@ -141,7 +143,7 @@ end:	do
 		:: nempty(ring[0]) -> p = 0
 		:: nempty(ring[1]) -> p = 1
 		fi;
-		ring[p] ? <what, about>;         /* looked at, not taken off */
+		ring[p] ? <what, about>;         /* ring_look(): the hint stays in the ring */
 		MAY_DIE;
 		if
 		:: what == IMPORT ->
@@ -150,7 +152,7 @@ end:	do
 			:: else
 			fi;
 			MAY_DIE;
-			ring[p] ? what, about; /* off, before the answer */
+			ring[p] ? what, about; /* ring_done(), before the answer */
 			MAY_DIE;
 			answered = about
 		:: what == DROP ->
@@ -170,7 +172,7 @@ end:	do
 	:: atomic { gone[1] && empty(ring[1]) } -> p = 1; goto bury
 #endif
 	od;
-bury:                                    /* scheduler/repair.c:repair_bury(): its hints first, then it */
+bury:                                    /* scheduler/repair.c:repair_bury(): after its hints */
 	holds[p] = false;
 	MAY_DIE;
 	if
@@ -178,7 +180,7 @@ bury:                                    /* scheduler/repair.c:repair_bury(): it
 	:: else -> free_if_unneeded()
 	fi;
 	MAY_DIE;
-	atomic { buried[p] = true; gone[p] = false; p = 0 } /* the last line */
+	atomic { buried[p] = true; gone[p] = false; p = 0 } /* last, as in repair_bury() */
 	goto end;
 killed:
 	atomic { what = 0; about = 0; p = 0 }

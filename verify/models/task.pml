@@ -1,16 +1,19 @@
 /* task.pml - the life of one task (tables/record.h): submitted, claimed, run, committed, retried,
- * cancelled, while its submitter, two workers and the scheduler may die anywhere.
+ * cancelled, while the submitter, two workers and the scheduler may die at any step.
  *
- * The state word is one variable for each of its fields, moved by one CAS (record_step()). A hint
- * says "look", so a ring is how many it holds. Workers that die come again.
+ * The model has a variable for each field of the state word; one CAS changes several fields at once
+ * (record_step()). Every hint says the same, so the model counts the hints of a ring. A dead worker
+ * is replaced.
  *
- * Known when it ends: the task is settled; one commit; the value is that of the attempt that
- * committed; nobody wrote it but the owner that the word names; no more runs than the budgets allow.
+ * In each end state an accepted task is settled, was committed at most once, has the value of the
+ * committed attempt, and a cancelled task is cancelled. At each step only the owner of the record
+ * writes the value, and the task runs no more often than the budgets allow.
  *
- * Mutations, each of which must be found: NO_FENCE (a slow worker is taken for dead), BLIND_COMMIT
- * (a commit that does not look at owner and attempt), HINT_FIRST (told before it is published),
- * EARLY_FREE (the slot of the dead is free before its task is dealt with), NO_SCAN (a new scheduler
- * relies on hints), KEEP_VALUE (a dead attempt's value stays). */
+ * Each mutation breaks a rule, and the exploration must find an error: NO_FENCE (the manager
+ * declares a slow worker dead), BLIND_COMMIT (the commit ignores owner and attempt), HINT_FIRST
+ * (the hint comes before the publication), EARLY_FREE (the process slot is free before the task of
+ * the dead worker is settled or queued), NO_SCAN (a new scheduler relies on hints), KEEP_VALUE
+ * (the value of a dead attempt stays). */
 #define WORKERS 2
 
 #ifndef DEATHS
@@ -23,20 +26,20 @@
 mtype = { RESERVED, READY, RUNNING, DONE, FAILED, CANCELLED };
 
 mtype state = RESERVED;  /* the word */
-byte owner;              /* 1 + worker; 0 nobody */
+byte owner;              /* 1 + worker; 0: no owner */
 byte attempt;
 bool cancel;             /* FLAG_CANCEL */
 
-byte value;              /* the attempt whose bytes lie there; 0 none */
+byte value;              /* the attempt that wrote the value; 0: no value */
 byte failures;
 byte commits, runs, cancelled;
-bool accepted;           /* plm_submit() would have returned */
+bool accepted;           /* the task is published, so plm_submit() may return */
 
 byte told;               /* hints to the scheduler */
-byte hint[WORKERS];      /* hints before the worker */
-bool up[WORKERS];        /* it lives */
-bool gone[WORKERS];      /* the kernel knows that it does not */
-bool dead[WORKERS];      /* the manager has said so */
+byte hint[WORKERS];      /* hints in the ring of the worker */
+bool up[WORKERS];        /* the worker lives */
+bool gone[WORKERS];      /* the worker is dead, as the kernel knows */
+bool dead[WORKERS];      /* the manager has marked the process slot DEAD */
 bool submitter_dead;
 byte deaths;
 
@@ -49,7 +52,7 @@ proctype submitter() /* client/submit.c */
 	told++;
 	MAY_DIE;
 #endif
-	atomic { state = READY; accepted = true } /* publish(): one CAS */
+	atomic { state = READY; accepted = true } /* submit_publish(): one CAS */
 	MAY_DIE;
 #ifndef HINT_FIRST
 	told++;
@@ -62,10 +65,10 @@ end:
 	skip
 }
 
-proctype canceller() /* client/outcome.c: record_cancel() */
+proctype canceller() /* tables/record.c:record_cancel() */
 {
 	if
-	:: true /* nobody cancels */
+	:: true /* no client cancels */
 	:: accepted ->
 		atomic {
 			if
@@ -77,7 +80,7 @@ proctype canceller() /* client/outcome.c: record_cancel() */
 	fi
 }
 
-proctype worker(byte w) /* worker/run_task.c */
+proctype worker(byte w) /* worker/run_task.c:worker_run_record() */
 {
 	byte mine;
 begin:
@@ -85,7 +88,7 @@ begin:
 end:	do
 	:: hint[w] > 0 ->
 		MAY_DIE;
-		atomic { /* claim(): READY -> RUNNING */
+		atomic { /* the claim: READY -> RUNNING */
 			if
 			:: state == READY ->
 				state = RUNNING; owner = 1 + w; attempt++; cancel = false;
@@ -149,14 +152,14 @@ fail:                   /* worker/run_task.c:run_task_commit_failure() */
 over:
 			MAY_DIE
 		fi;
-		atomic { hint[w]--; mine = 0 } /* taken off only when it is dealt with */
+		atomic { hint[w]--; mine = 0 } /* ring_done(): only after the work for the hint */
 	od;
 killed:
 	atomic { up[w] = false; gone[w] = true; mine = 0 }
 	goto begin
 }
 
-/* manager/members.c: what the kernel says, and only that. */
+/* manager/members.c: a process is DEAD only when the kernel has reported the death. */
 proctype manager()
 {
 end:	do
@@ -168,12 +171,12 @@ end:	do
 	od
 }
 
-inline place() /* scheduler/place.c: into the heap, if it is READY */
+inline place() /* scheduler/ready.c:ready_add(): a READY task goes into the task heap */
 {
 	queued = queued || state == READY
 }
 
-inline end_attempt(w) /* scheduler/repair.c */
+inline end_attempt(w) /* scheduler/repair.c:repair_end_attempt() */
 {
 	if
 	:: state == RUNNING && owner == 1 + w ->
@@ -195,10 +198,10 @@ inline end_attempt(w) /* scheduler/repair.c */
 proctype scheduler()
 {
 	byte w;
-	bool queued; /* the heap */
+	bool queued; /* the task is in the task heap */
 begin:
 #ifndef NO_SCAN
-	place(); /* scheduler_rebuild(): what is READY is queued, whoever was told of it */
+	place(); /* scheduler_rebuild(): queues each READY task, with or without a hint */
 #endif
 end:	do
 	:: queued && up[0] && !dead[0] && hint[0] < RING -> hint[0]++; queued = false
@@ -209,7 +212,7 @@ end:	do
 		told--;
 		MAY_DIE
 	:: submitter_dead ->
-		place(); /* repair_record(): published, the hint never sent */
+		place(); /* repair_record(): the submitter may have died before the hint */
 		submitter_dead = false
 	:: dead[0] || dead[1] ->
 		if
@@ -225,7 +228,7 @@ end:	do
 		hint[w] = 0;
 		place();
 		MAY_DIE;
-		dead[w] = false /* the last line: until then a successor finds it DEAD */
+		dead[w] = false /* last: until now the next scheduler finds the process slot DEAD */
 	od;
 killed:
 	queued = false;

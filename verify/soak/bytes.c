@@ -10,7 +10,7 @@ static uint64_t bytes_mixed(uint64_t hash, uint64_t word)
 	return hash ^ hash >> 29;
 }
 
-/* Each word depends on its place, so a page that ended up in another page's place is noticed. */
+/* Each word depends on its place, so a page in the place of another page is noticed. */
 void bytes_fill(void *data, size_t length, uint64_t seed)
 {
 	unsigned char *at = data;

@@ -11,7 +11,7 @@
 
 void bytes_fill(void *data, size_t length, uint64_t seed);
 uint64_t bytes_digest(const void *data, size_t length);
-/* The seed of a result that has one more input, with this digest. */
+/* The seed of a result with a further input of this digest. */
 uint64_t bytes_with(uint64_t seed, uint64_t digest);
 
 enum order_fails { FAILS_NEVER, FAILS_ALWAYS, FAILS_AT_TIMES };

@@ -1,9 +1,9 @@
-/* nemesis.h - does to a runtime all that may happen to a runtime, and undoes the damage.
+/* nemesis.h - injects into a runtime every fault that may happen, and undoes the damage.
  *
  * The seed decides each act; the victim depends on the processes that live at that moment. A
  * kill is written to the history before the signal is sent. A child process continues a stopped
- * process, whatever the soak is waiting for. What was filled is emptied at a later act or by
- * nemesis_relent(). Where: the process that runs the soak, which is the parent of the guard and
+ * process, even while the soak waits. A later act, or nemesis_relent(), empties what an act has
+ * filled. Where: the process that runs the soak, which is the parent of the guard and
  * of the clients. */
 #ifndef PLM_SOAK_NEMESIS_H
 #define PLM_SOAK_NEMESIS_H
@@ -53,9 +53,9 @@ struct nemesis {
 	uint64_t count[FAULTS];
 };
 
-/* One act, if a victim lives; also ends acts whose time is over. */
+/* Does one act, if a victim lives; also ends acts whose time is over. */
 void nemesis_act(struct nemesis *n);
-/* All is let go. */
+/* Waits until all stopped processes continue, and empties what was filled. */
 void nemesis_relent(struct nemesis *n);
 
 /* True for a child that this process waits for itself: a client, the guard, or a child that

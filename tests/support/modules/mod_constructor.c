@@ -1,8 +1,8 @@
-/* mod_constructor.c - a module whose own code, run while it is loaded, does what the environment
- * says in PLM_TEST_CONSTRUCTOR, after a line with the pid of each process in PLM_TEST_PIDS:
+/* mod_constructor.c - a module with code that runs during loading. The code writes the pid of each
+ * process into the file $PLM_TEST_PIDS, then does what $PLM_TEST_CONSTRUCTOR says:
  *	hang	never returns
  *	abort	leaves a child that sleeps, and aborts
- *	leave	leaves such a child in a session of its own, and returns */
+ *	leave	leaves such a child in another session, and returns */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

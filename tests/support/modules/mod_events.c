@@ -1,26 +1,21 @@
-/* mod_events.c - tasks that write down when and where they ran, and with what.
+/* mod_events.c - tasks that note when and where they ran, and with which cpus and GPUs.
  *
- * The record is the file $TEST_EVENTS, made by the test: a 64-bit count, then an event each, six
- * 64-bit words: begin and end in nanoseconds of CLOCK_MONOTONIC (0: not come to), process, number
- * of the task, cpus and set of GPUs as its environment tells it. What is written lies within the
- * time the task ran, so two events that overlap did run at once. */
+ * The notes go into the file $TEST_EVENTS, made by the test: a 64-bit count, then events of six
+ * 64-bit words: begin and end in nanoseconds of CLOCK_MONOTONIC (0: not reached), process, number
+ * of the task, cpus and set of GPUs from the environment. A task notes its begin and end while it
+ * runs, so two events that overlap did run at once. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "plm.h"
+#include "given.h"
 
 enum { CHILDREN_MAX = 8, CRASH_RETRIES = 200, NS_PER_US = 1000, GPUS_MAX = 64 };
 #define NS_PER_S UINT64_C(1000000000)
 
-struct order { /* the only argument; the children are tasks 0, and have none */
+struct order { /* the only argument; children are tasks 0 without an argument */
 	uint64_t task, us, children;
 };
 
@@ -34,7 +29,7 @@ struct events {
 	struct event event[];
 };
 
-static struct events *events; /* once a process */
+static struct events *events; /* mapped once in a process */
 static uint64_t room;
 
 static uint64_t now_ns(void)
@@ -46,17 +41,11 @@ static uint64_t now_ns(void)
 
 static int open_events(void)
 {
-	const char *path = getenv("TEST_EVENTS");
-	struct stat file;
-	int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
-	if (fd < 0 || fstat(fd, &file) < 0)
+	size_t bytes;
+	events = given_memory(getenv("TEST_EVENTS"), &bytes);
+	if (!events)
 		return -1;
-	void *memory = mmap(NULL, (size_t)file.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
-	if (memory == MAP_FAILED)
-		return -1;
-	events = memory;
-	room = ((uint64_t)file.st_size - sizeof *events) / sizeof(struct event);
+	room = (bytes - sizeof *events) / sizeof(struct event);
 	return 0;
 }
 
@@ -120,7 +109,7 @@ static int mod_events_run(plm_call *call)
 		return plm_fail(call, EINVAL, "an order of %zu bytes", length);
 	memcpy(&order, data, sizeof order);
 	if (!events && open_events() < 0)
-		return plm_fail(call, errno, "no record of events");
+		return plm_fail(call, errno, "no file of events");
 	struct event *event = mod_events_begin(&order);
 	if (!event)
 		return plm_fail(call, ENOSPC, "the record of events is full");

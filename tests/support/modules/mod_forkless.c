@@ -1,5 +1,5 @@
-/* mod_forkless.c - a worker that can start no process any more: as if its user had too many. The
- * limit itself does not bind root, so the kernel is told to refuse. */
+/* mod_forkless.c - lets its worker start no further process, as if the user had too many processes.
+ * The limit of processes does not bind root, so a filter of system calls makes fork fail. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>

@@ -1,31 +1,26 @@
-/* mod_graph.c - a task of a random graph: its results depend on all it was given, in order.
+/* mod_graph.c - a task of a random graph: its results depend on all its arguments, in order.
  *
- * The first argument is an order, the others are what it depends on. A hash over the order's salt
- * and the bytes of the others becomes the seed of each result; tests/support/random_graph.c
- * computes the same in one process. How often a task was called stands in $TEST_CALLS, a file of
- * 32-bit counts. */
+ * The first argument is an order, further arguments are inputs. A hash over the order's salt and
+ * the bytes of the inputs becomes the seed of each result; tests/support/random_graph.c computes
+ * the same in one process. The file $TEST_CALLS, 32-bit counts, has the number of calls of each
+ * task. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "plm.h"
+#include "given.h"
 
 enum { CHILDREN_MAX = 8, SMALL = 40, LARGE = 3000, CRASH_RETRIES = 200, NOT_COUNTED = -1 };
 #define HASH_FACTOR UINT64_C(0x9e3779b97f4a7c15)
 
 struct order {
 	uint64_t salt;
-	int64_t count;     /* its place in $TEST_CALLS */
-	uint32_t failures; /* so many calls fail */
+	int64_t count;     /* index of its count in $TEST_CALLS */
+	uint32_t failures; /* how many calls fail */
 	int32_t code;      /* with this error */
 	uint32_t results;
-	uint32_t depth, children; /* tasks below it, and so on; they are not counted */
+	uint32_t depth, children; /* of the tree of tasks below; their calls are not counted */
 };
 
 static uint64_t mod_graph_mix(uint64_t hash, const void *data, size_t length)
@@ -50,28 +45,22 @@ static void mod_graph_fill(unsigned char *data, size_t length, uint64_t seed)
 	}
 }
 
-/* ---- how often it was called ---- */
+/* ---- counts of calls ---- */
 
-static _Atomic uint32_t *counts; /* once a process */
+static _Atomic uint32_t *counts; /* mapped once in a process */
 static size_t counts_n;
 
 static int open_counts(void)
 {
-	const char *path = getenv("TEST_CALLS");
-	struct stat file;
-	int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
-	if (fd < 0 || fstat(fd, &file) < 0)
+	size_t bytes;
+	counts = given_memory(getenv("TEST_CALLS"), &bytes);
+	if (!counts)
 		return -1;
-	void *memory = mmap(NULL, (size_t)file.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
-	if (memory == MAP_FAILED)
-		return -1;
-	counts = memory;
-	counts_n = (size_t)file.st_size / sizeof *counts;
+	counts_n = bytes / sizeof *counts;
 	return 0;
 }
 
-/* One that is not counted fails always, if ever. */
+/* A task that is not counted fails at each call, or never. */
 static int count_call(plm_call *call, const struct order *order, uint32_t *ret_before)
 {
 	*ret_before = 0;
@@ -85,9 +74,10 @@ static int count_call(plm_call *call, const struct order *order, uint32_t *ret_b
 	return 0;
 }
 
-/* ---- tasks below it ---- */
+/* ---- the tasks below ---- */
 
-/* The even ones get what it put, the odd ones the value of the one before; some fail. */
+/* Even children get an object of the parent, odd children the value of the child before; some fail.
+ */
 static int submit_children(plm_call *call, const struct order *order, uint64_t hash,
     plm_ref *object, plm_ref *child, size_t *ret_n)
 {
@@ -115,7 +105,8 @@ static int submit_children(plm_call *call, const struct order *order, uint64_t h
 	return r;
 }
 
-/* A child's value, or the code it was made to fail with; any other failure is passed on. */
+/* Adds the value of a child, or the code of its intended failure; any other failure fails the task.
+ */
 static int mix_child(plm_call *call, plm_ref child, int code, uint64_t *hash)
 {
 	plm *rt = plm_runtime(call);
@@ -185,7 +176,7 @@ static int mod_graph_node(plm_call *call)
 		r = mix_children(call, &order, &hash);
 	if (r == 0)
 		r = yield_results(call, &order, hash);
-	if (r == 0 && before < order.failures) /* what it yielded must not be seen */
+	if (r == 0 && before < order.failures) /* no process may see these results */
 		r = plm_fail(call, order.code, "call %u fails", before + 1);
 	return r;
 }

@@ -1,6 +1,7 @@
-/* mod_parent.c - a function that has a process of its own, and waits for a command, which its
- * worker runs in its place: what the command wrote, and whether the process is there still. Two
- * that leave a descriptor open and ignore a signal, which would outlive an exec. */
+/* mod_parent.c - functions that change their worker. The first has a child process and waits for a
+ * command, which the same worker runs meanwhile; yields the output of the command, and whether the
+ * child still lives. The others leave a descriptor open, and ignore a signal: both would survive an
+ * exec. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-/* mod_pool.c - tasks that treat their worker badly: they leak, and they wait without a word. */
+/* mod_pool.c - tasks that leak memory of their worker, or wait inside for a task. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 
 enum { TEXT_BYTES = 32 };
 
-char *pool_leaked; /* others could read it: no compiler may take it for unused */
+char *pool_leaked; /* global, so that no compiler removes the allocation */
 
 static long mod_pool_number(plm_call *call)
 {
@@ -19,7 +19,7 @@ static long mod_pool_number(plm_call *call)
 	return strtol(text, NULL, 10);
 }
 
-/* BYTES: which it never gives back. */
+/* BYTES: allocates and never frees. */
 static int mod_pool_leak(plm_call *call)
 {
 	size_t bytes = (size_t)mod_pool_number(call);
@@ -30,7 +30,7 @@ static int mod_pool_leak(plm_call *call)
 	return 0;
 }
 
-/* MILLISECONDS: waits for a task that sleeps so long. */
+/* MILLISECONDS: waits for a task that sleeps for this time. */
 static int mod_pool_await(plm_call *call)
 {
 	size_t length = 0;

@@ -1,33 +1,16 @@
-/* mod_race.c - replicas that meet: each knows from a file how many began before it. */
+/* mod_race.c - replicas that meet: a shared file tells each replica how many began before. */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdatomic.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "plm.h"
+#include "given.h"
 #include "race.h"
 
 static struct race *open_race(plm_call *call)
 {
-	char path[256];
-	size_t length = 0;
-	const void *data = plm_arg_data(call, 0, &length);
-	if (!data || length >= sizeof path)
-		return NULL;
-	memcpy(path, data, length);
-	path[length] = 0;
-	int fd = open(path, O_RDWR | O_CLOEXEC);
-	void *memory = fd < 0
-	    ? MAP_FAILED
-	    : mmap(NULL, sizeof(struct race), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (fd >= 0)
-		close(fd);
-	return memory == MAP_FAILED ? NULL : memory;
+	char path[GIVEN_BYTES];
+	size_t bytes;
+	return given_memory(given_text(call, 0, path), &bytes);
 }
 
 static uint32_t mod_race_begin(struct race *race)
@@ -53,7 +36,7 @@ static int yield_place(plm_call *call, uint32_t place)
 	return 0;
 }
 
-/* FILE: who is first goes on until it is cancelled; the others are quick. */
+/* FILE: the first replica runs until it is cancelled; later replicas are quick. */
 static int mod_race_straggle(plm_call *call)
 {
 	struct race *race = open_race(call);
@@ -68,7 +51,7 @@ static int mod_race_straggle(plm_call *call)
 	return place == 0 ? plm_fail(call, EINTR, "cancelled") : yield_place(call, place);
 }
 
-/* FILE: ends when as many have begun as race.wanted says. */
+/* FILE: ends when race.wanted replicas have begun. */
 static int mod_race_meet(plm_call *call)
 {
 	struct race *race = open_race(call);
@@ -81,7 +64,7 @@ static int mod_race_meet(plm_call *call)
 	return yield_place(call, place);
 }
 
-/* FILE: only the last of race.wanted succeeds. */
+/* FILE: only the last of race.wanted replicas succeeds. */
 static int fail_but_last(plm_call *call)
 {
 	struct race *race = open_race(call);

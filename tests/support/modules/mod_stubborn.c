@@ -1,38 +1,24 @@
-/* mod_stubborn.c - tasks that fail, die, do not stop, or wait for themselves, and write into a file
- * when and where each attempt began: a line "MICROSECONDS PID", or what else came of it. */
+/* mod_stubborn.c - tasks that fail, die, do not stop, or wait for themselves. Each attempt writes
+ * lines "MICROSECONDS PID WORD" into a file: the time, the process, and what the attempt did. */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "plm.h"
+#include "given.h"
 
-enum { TEXT_BYTES = 256, US_PER_S = 1000000, NS_PER_US = 1000 };
-
-static const char *mod_stubborn_text(plm_call *call, size_t i, char ret[TEXT_BYTES])
-{
-	size_t length = 0;
-	const void *data = i < plm_nargs(call) ? plm_arg_data(call, i, &length) : NULL;
-	memset(ret, 0, TEXT_BYTES);
-	if (data && length < TEXT_BYTES)
-		memcpy(ret, data, length);
-	return ret;
-}
+enum { US_PER_S = 1000000, NS_PER_US = 1000 };
 
 static void mod_stubborn_note(plm_call *call, const char *what)
 {
-	char path[TEXT_BYTES], line[TEXT_BYTES];
+	char path[GIVEN_BYTES], line[GIVEN_BYTES];
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	int n = snprintf(line, sizeof line, "%lld %d %s\n",
 	    (long long)now.tv_sec * US_PER_S + now.tv_nsec / NS_PER_US, (int)getpid(), what);
-	int fd =
-	    open(mod_stubborn_text(call, 0, path), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	int fd = open(given_text(call, 0, path), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || write(fd, line, (size_t)n) != n)
 		abort();
 	close(fd);
@@ -41,10 +27,10 @@ static void mod_stubborn_note(plm_call *call, const char *what)
 /* FILE [VALUE]: fails until FILE.enough exists, then yields the value. */
 static int mod_stubborn_flaw(plm_call *call)
 {
-	char path[TEXT_BYTES], enough[TEXT_BYTES + sizeof ".enough"];
+	char path[GIVEN_BYTES], enough[GIVEN_BYTES + sizeof ".enough"];
 	size_t length = 0;
 	mod_stubborn_note(call, "tries");
-	snprintf(enough, sizeof enough, "%s.enough", mod_stubborn_text(call, 0, path));
+	snprintf(enough, sizeof enough, "%s.enough", given_text(call, 0, path));
 	if (access(enough, F_OK) != 0)
 		return plm_fail(call, EIO, "not yet");
 	const void *value = plm_nargs(call) > 1 ? plm_arg_data(call, 1, &length) : "";
@@ -61,7 +47,7 @@ static int mod_stubborn_die(plm_call *call)
 	return kill(getpid(), SIGKILL);
 }
 
-/* FILE: looks at plm_cancelled() all the time. */
+/* FILE: looks at plm_cancelled() often. */
 static int mod_stubborn_obey(plm_call *call)
 {
 	mod_stubborn_note(call, "begins");
@@ -71,23 +57,23 @@ static int mod_stubborn_obey(plm_call *call)
 	return 0;
 }
 
-/* FILE: runs until FILE.enough exists, or it is asked to stop, and fails. */
+/* FILE: runs until FILE.enough exists or a cancel, then fails. */
 static int mod_stubborn_hold(plm_call *call)
 {
-	char path[TEXT_BYTES], enough[TEXT_BYTES + sizeof ".enough"];
+	char path[GIVEN_BYTES], enough[GIVEN_BYTES + sizeof ".enough"];
 	mod_stubborn_note(call, "holds");
-	snprintf(enough, sizeof enough, "%s.enough", mod_stubborn_text(call, 0, path));
+	snprintf(enough, sizeof enough, "%s.enough", given_text(call, 0, path));
 	while (!plm_cancelled(call) && access(enough, F_OK) != 0)
 		nanosleep(&(struct timespec){ .tv_nsec = US_PER_S }, NULL);
 	return plm_fail(call, EIO, "not yet");
 }
 
-/* FILE MEGABYTES: takes so much memory, by and by, and keeps it until it is asked to stop. */
+/* FILE MEGABYTES: takes memory step by step, and keeps the memory until a cancel. */
 static int mod_stubborn_hog(plm_call *call)
 {
 	enum { STEP_MB = 8, PACE_MS = 20, NS_PER_MS = 1000000 };
-	char word[TEXT_BYTES];
-	size_t wanted = strtoul(mod_stubborn_text(call, 1, word), NULL, 10);
+	char word[GIVEN_BYTES];
+	size_t wanted = strtoul(given_text(call, 1, word), NULL, 10);
 	char **step = calloc(wanted / STEP_MB + 1, sizeof *step);
 	mod_stubborn_note(call, "begins");
 	for (size_t i = 0; i * STEP_MB < wanted && step && !plm_cancelled(call); i++) {
@@ -105,7 +91,7 @@ static int mod_stubborn_hog(plm_call *call)
 	return 0;
 }
 
-/* FILE: looks only when a system call returns. */
+/* FILE: looks at plm_cancelled() only when a system call returns. */
 static int mod_stubborn_doze(plm_call *call)
 {
 	mod_stubborn_note(call, "begins");
@@ -115,7 +101,7 @@ static int mod_stubborn_doze(plm_call *call)
 	return 0;
 }
 
-/* FILE: never looks. */
+/* FILE: never looks at plm_cancelled(). */
 static int mod_stubborn_ignore(plm_call *call)
 {
 	mod_stubborn_note(call, "begins");
@@ -124,14 +110,15 @@ static int mod_stubborn_ignore(plm_call *call)
 	return 0;
 }
 
-/* REF: waits for that; with a second argument, for a task of its own that has it as an argument. */
+/* REF: waits for the future; with a second argument, for a new task that has the future as an
+ * argument. */
 static int mod_stubborn_await(plm_call *call)
 {
-	char word[TEXT_BYTES];
+	char word[GIVEN_BYTES];
 	plm_view view;
 	plm_ref ref;
 	plm *rt = plm_runtime(call);
-	int r = plm_ref_parse(mod_stubborn_text(call, 0, word), &ref);
+	int r = plm_ref_parse(given_text(call, 0, word), &ref);
 	plm_arg future = PLM_FUTURE(ref);
 	plm_task below = { .function = "probe.echo", .args = &future, .nargs = 1 };
 	if (r == 0 && plm_nargs(call) > 1)

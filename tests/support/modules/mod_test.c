@@ -1,5 +1,5 @@
-/* mod_test.c - tasks that only tests want: they tell in which order they ran, fail so many times,
- * yield several results. A module like any other: plm.h alone. */
+/* mod_test.c - tasks for tests alone, that tell the order of their runs, fail a number of times, or
+ * yield several results. Like any module, the source sees plm.h alone. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -10,7 +10,7 @@
 
 enum { ORDER_MAX = 4096, COUNTERS = 64, TEXT_BYTES = 32 };
 
-/* For who loaded the module into its own process: the tags that test.order was called with. */
+/* The tags of the calls of test.order, for a test that loaded the module into its own process. */
 extern uint32_t test_order[ORDER_MAX];
 extern _Atomic uint32_t test_order_count;
 __attribute__((visibility("default"))) uint32_t test_order[ORDER_MAX];
@@ -78,7 +78,7 @@ static int mod_test_environment(plm_call *call)
 	return 0;
 }
 
-/* Not as an argument: the task runs, and waits in its function. */
+/* REF as text, no future argument: so the task runs, and waits in its function. */
 static int mod_test_await(plm_call *call)
 {
 	char text[PLM_REF_TEXT_BYTES] = "";
@@ -93,7 +93,7 @@ static int mod_test_await(plm_call *call)
 	return r < 0 ? plm_fail(call, -r, "%s", plm_why()) : 0;
 }
 
-/* The only worker runs the child in the place of this one, which waits for it. */
+/* Waits for a child task, which the only worker runs meanwhile. */
 static int mod_test_nest(plm_call *call)
 {
 	size_t length = 0;

@@ -9,10 +9,10 @@
 enum { RACE_MAX = 64 };
 
 struct race {
-	_Atomic uint32_t begun;     /* replicas that have */
+	_Atomic uint32_t begun;     /* replicas that have begun */
 	_Atomic uint32_t cancelled; /* the straggler ended */
 	uint32_t wanted;            /* W: the test */
-	int32_t pid[RACE_MAX];      /* in the order in which they began */
+	int32_t pid[RACE_MAX];      /* by the order of begin */
 };
 
 #endif
