@@ -8,7 +8,7 @@
 #	                                        client <- cli, dump (plm.h and plm_inspect.h alone)
 #	client <- journal <- manager, cli (cmd_history.c alone)
 #	base <- policy <- client, scheduler, manager
-#	base <- topology <- manager, cli (cmd_topology.c alone)
+#	base <- topology <- client, manager, cli (cmd_topology.c alone)
 #    Examples and the module `probe` see what any user sees: plm.h and plm_inspect.h. Benches see
 #    no part of a runtime but the public interface; the simulation is made of heap and policy, and
 #    the cost of placing is measured on the tests' stage. Tests and the explorer may see the
@@ -38,9 +38,9 @@ below[heap]="base shm"
 below[store]="base shm"
 below[tables]="base shm heap store spec"
 below[topology]="base"
-below[client]="${below[tables]} tables policy"
+below[client]="${below[tables]} tables policy topology"
 below[scheduler]="${below[tables]} tables policy"
-below[worker]="${below[client]} client topology"
+below[worker]="${below[client]} client"
 below[command]="${below[worker]} worker"
 below[journal]="${below[client]} client"
 below[manager]="${below[command]} command scheduler journal"
