@@ -107,9 +107,8 @@ EXPORT  := -Wl,--export-dynamic-symbol='plm_*'
 $(OUT)/plm: $(MANAGER) $(JOURNAL) $(ROLES) $(CLIENT) $(CORE)
 	$(LINK) $(EXPORT) -lsqlite3
 
-# plmctl alone reads JSON (task files), so libplm and the other programs need no JSON library. From
-# the journal plmctl takes the reader of the file.
-$(OUT)/plmctl: $(CTL) $(B)/journal/history.o $(CLIENT) $(CORE)
+# plmctl alone reads JSON (task files), so libplm and the other programs need no JSON library.
+$(OUT)/plmctl: $(CTL) $(CLIENT) $(CORE)
 	$(LINK) -ljansson -lsqlite3
 
 $(OUT)/plmdump: $(DUMP) $(CLIENT) $(CORE)

@@ -130,44 +130,12 @@ static void output_put_base64(FILE *file, const unsigned char *data, size_t leng
 	putc('"', file);
 }
 
-/* ---- rows ---- */
-
-static const struct column *output_column(const struct output *out, unsigned i)
-{
-	return (const void *)(out->column + i * out->stride);
-}
-
-static void output_begin(struct output *out, const void *columns, size_t stride, unsigned n)
-{
-	out->column = columns;
-	out->stride = stride;
-	out->columns = n;
-	out->at = 0;
-	if (out->json || out->quiet || out->upright)
-		return;
-	fputs(out->colour ? tint_start[TINT_DIM] : "", out->file);
-	for (unsigned i = 0; i < n; i++) {
-		const struct column *column = output_column(out, i);
-		bool last = i == n - 1 && column->width < 0;
-		fprintf(out->file, "%s%*s", i ? "  " : "", last ? 0 : column->width, column->title);
-	}
-	fputs(out->colour ? "\033[0m\n" : "\n", out->file);
-}
-
-void list_begin(struct output *out, const struct column *columns, unsigned n)
-{
-	output_begin(out, columns, sizeof columns[0], n);
-}
-
-void table_begin(struct output *out, const struct table_column *columns, unsigned n)
-{
-	output_begin(out, columns, sizeof columns[0], n);
-}
+/* ---- cells ---- */
 
 static const struct column *output_next_column(struct output *out)
 {
 	CHECK(out->at < out->columns);
-	return output_column(out, out->at++);
+	return &out->column[out->at++];
 }
 
 static void output_json_key(struct output *out, const struct column *column, const char *suffix)
@@ -215,6 +183,21 @@ void cell_tinted(struct output *out, const char *text, enum tint tint)
 void cell_text(struct output *out, const char *text)
 {
 	cell_tinted(out, text, TINT_NONE);
+}
+
+void cell_text_if_any(struct output *out, const char *text)
+{
+	if (text[0])
+		cell_text(out, text);
+	else
+		cell_none(out);
+}
+
+void cell_ref(struct output *out, plm_ref ref)
+{
+	char text[PLM_REF_TEXT_BYTES];
+	plm_ref_print(ref, text);
+	cell_text(out, text);
 }
 
 /* A number in JSON, a text for people. */
@@ -291,22 +274,106 @@ void cell_list(struct output *out, const char *const *text, unsigned n)
 	putc(']', out->file);
 }
 
-void row_end(struct output *out)
+/* ---- members ---- */
+
+/* NULL: the member is a number. */
+static const char *output_member_text(const struct member *member, const void *row)
 {
-	CHECK(out->at == out->columns);
+	const char *at = (const char *)row + member->offset;
+	if (member->type == MEMBER_TEXT)
+		at = *(const char *const *)(const void *)at;
+	bool text = member->type == MEMBER_CHARS || member->type == MEMBER_TEXT;
+	return !text ? NULL : at ? at : "";
+}
+
+/* Numbers above INT64_MAX keep their bits. */
+static int64_t output_member_number(const struct column *column, const void *row)
+{
+	const void *at = (const char *)row + column->member.offset;
+	switch (column->member.type) {
+	case MEMBER_U32: {
+		uint32_t number = *(const uint32_t *)at;
+		return column->mask ? number & column->mask : number;
+	}
+	case MEMBER_U64: return (int64_t) * (const uint64_t *)at;
+	case MEMBER_I32: return *(const int32_t *)at;
+	case MEMBER_I64: return *(const int64_t *)at;
+	case MEMBER_BOOL: return *(const bool *)at;
+	case MEMBER_REF: return (uint32_t)((const plm_ref *)at)->id; /* the record */
+	default: return 0;
+	}
+}
+
+int64_t column_key(const struct column *column, const void *row, const char **ret_text)
+{
+	*ret_text = output_member_text(&column->member, row);
+	return output_member_number(column, row);
+}
+
+static void output_cell_number(struct output *out, const struct member *member, int64_t number)
+{
+	if (member->form == FORM_MS)
+		cell_ms(out, (uint64_t)number);
+	else if (member->form == FORM_SIZE)
+		cell_size(out, (uint64_t)number);
+	else if (member->form == FORM_FLAG)
+		cell_flag(out, number != 0);
+	else if (member->type == MEMBER_I32 || member->type == MEMBER_I64)
+		cell_signed(out, number);
+	else
+		cell_number(out, (uint64_t)number);
+}
+
+static void output_cell_member(struct output *out, const struct column *column, const void *row)
+{
+	const struct member *member = &column->member;
+	const char *text = output_member_text(member, row);
+	if (text && member->form == FORM_ANY)
+		cell_text_if_any(out, text);
+	else if (text)
+		cell_text(out, text);
+	else if (member->type == MEMBER_REF)
+		cell_ref(out, *(const plm_ref *)(const void *)((const char *)row + member->offset));
+	else
+		output_cell_number(out, member,
+		    output_member_number(column, row) / (column->divisor ? column->divisor : 1));
+}
+
+/* ---- rows ---- */
+
+void table_begin(struct output *out, const struct column *columns, unsigned n)
+{
+	out->column = columns;
+	out->columns = n;
+	out->at = 0;
+	if (out->json || out->quiet || out->upright)
+		return;
+	fputs(out->colour ? tint_start[TINT_DIM] : "", out->file);
+	for (unsigned i = 0; i < n; i++) {
+		bool last = i == n - 1 && columns[i].width < 0;
+		fprintf(out->file, "%s%*s", i ? "  " : "", last ? 0 : columns[i].width,
+		    columns[i].title);
+	}
+	fputs(out->colour ? "\033[0m\n" : "\n", out->file);
+}
+
+void table_row(struct output *out, const void *row)
+{
+	for (unsigned i = 0; i < out->columns; i++) {
+		const struct column *column = &out->column[i];
+		if (column->known && !column->known(row))
+			cell_none(out);
+		else if (column->cell)
+			column->cell(out, row);
+		else
+			output_cell_member(out, column, row);
+		CHECK(out->at == i + 1); /* one cell for each column */
+	}
 	out->at = 0;
 	if (out->json)
 		fputs("}\n", out->file);
 	else if (!out->upright || out->quiet)
 		putc('\n', out->file);
-}
-
-void table_row(struct output *out, const void *row)
-{
-	CHECK(out->stride == sizeof(struct table_column));
-	for (unsigned i = 0; i < out->columns; i++)
-		((const struct table_column *)(const void *)output_column(out, i))->cell(out, row);
-	row_end(out);
 }
 
 void output_section(struct output *out, const char *section)

@@ -6,15 +6,13 @@
 #
 #	base <- shm <- heap, store <- tables <- client, scheduler <- worker <- command <- manager
 #	                                        client <- cli, dump (plm.h and plm_inspect.h alone)
-#	client <- journal <- manager, cli (cmd_history.c alone)
+#	client <- journal <- manager
 #	base <- policy <- client, scheduler, manager
-#	base <- topology <- client, manager, cli (cmd_topology.c alone)
+#	base <- topology <- client, manager
 #    Examples and the module `probe` see what any user sees: plm.h and plm_inspect.h. Benches see
 #    no part of a runtime but the public interface; the simulation is made of heap and policy, and
 #    the cost of placing is measured on the tests' stage. Tests and the explorer may see the
 #    whole product, and nothing sees them; bench/, tests/ and verify/ share tests/support alone.
-#    cmd_history.c reads the journal's file, which libplm does not, to do without SQLite;
-#    cmd_topology.c shows the machine, also where no runtime is.
 # 2. The manager takes no shared lock and walks no shared structure but the process table: none of
 #    its objects names a function that does. Its children do (they run the roles' own code), and the
 #    loader of modules, a process of its own (manager/loader.c).
@@ -73,9 +71,6 @@ for folder in "${!below[@]}"; do
 		case "$folder/${header%/*}:$header" in
 		bench/client:client/plm.h | bench/plm.h:plm.h) continue ;;
 		client/plm.h:plm.h) continue ;; # plm_inspect.h, as it is installed
-		cli/topology:topology/topology.h | cli/journal:journal/history.h)
-			case $place in cli/cmd_topology.c:* | cli/cmd_history.c:*) continue ;; esac
-			;;
 		bench/*:tests/support/*) continue ;;
 		bench/heap:* | bench/policy:*) case $place in bench/*sim*) continue ;; esac ;;
 		esac
