@@ -359,8 +359,8 @@ const struct command cmd_history = {
 	    "full.\n",
 	.options = { option_rows },
 	.notes =
-	    "The columns are those of the view \"history\" in DIR/journal.db, which any program with\n"
-	    "SQLite can read.\n"
+	    "The columns are those of the view \"history\" in DIR/journal.db, which any program\n"
+	    "with SQLite can read.\n"
 	    "Exit code: 65 no such task, 66 no journal, 76 an earlier plm wrote the journal.\n",
 	.run = history_run,
 	.visits = true,

@@ -106,10 +106,9 @@ void history_close(struct history **hp)
 
 /* ---- queries ---- */
 
-/* The latest tasks that pass the filter. */
-#define FROM                                                                       \
-	" FROM history WHERE id IN (SELECT id FROM history WHERE submitted >= ?1"  \
-	" AND (?2 = 0 OR submitted < ?2)"                                          \
+/* Behind "(SELECT COLUMN...": of the latest tasks that pass the filter. */
+#define LATEST                                                                     \
+	" FROM history WHERE submitted >= ?1 AND (?2 = 0 OR submitted < ?2)"       \
 	" AND (?3 IS NULL OR instr(lower(command), lower(?3)))"                    \
 	" AND (?4 IS NULL OR label = ?4) AND (?5 IS NULL OR state = ?5)"           \
 	" AND (?6 IS NULL OR exit_code = ?6) AND (?7 = 0 OR id = ?7)"              \
@@ -121,14 +120,15 @@ void history_close(struct history **hp)
 	" FROM (SELECT " key " AS key, count(*) AS tasks, sum(state = 'done') AS done,"       \
 	" sum(state IN ('failed', 'dead')) AS failed, sum(state = 'cancelled') AS cancelled," \
 	" sum(state IN ('queued', 'running')) AS unfinished,"                                 \
-	" coalesce(sum(run_ms), 0) AS run_ms, coalesce(sum(cpu_ms), 0) AS cpu_ms" FROM        \
+	" coalesce(sum(run_ms), 0) AS run_ms, coalesce(sum(cpu_ms), 0) AS cpu_ms"             \
+	" FROM (SELECT user, label, submitted, state, run_ms, cpu_ms" LATEST                  \
 	" GROUP BY 1) ORDER BY key"
 
 static const char *const sources[] = {
 	[HISTORY_BY_USER] = SUMS("user"),
 	[HISTORY_BY_LABEL] = SUMS("coalesce(label, '')"),
 	[HISTORY_BY_DAY] = SUMS("strftime('%Y-%m-%d', submitted / 1000, 'unixepoch', 'localtime')"),
-	[HISTORY_KEYS] = FROM " ORDER BY id",
+	[HISTORY_KEYS] = " FROM history WHERE id IN (SELECT id" LATEST " ORDER BY id",
 };
 
 static void history_bind(sqlite3_stmt *s, const struct history_filter *f)

@@ -101,6 +101,7 @@ START_TEST(tables_of_other_columns_or_none_are_refused)
 		{ "ALTER TABLE task RENAME COLUMN label TO word",
 		    "ALTER TABLE task RENAME COLUMN word TO label" },
 		{ "ALTER TABLE ended RENAME TO over", "ALTER TABLE over RENAME TO ended" },
+		{ "DROP VIEW history; CREATE TABLE history(mine)", "DROP TABLE history" },
 		{ "UPDATE mark SET number = 2 WHERE name = 'version'",
 		    "UPDATE mark SET number = 1 WHERE name = 'version'" },
 	};
