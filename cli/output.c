@@ -274,69 +274,78 @@ void cell_list(struct output *out, const char *const *text, unsigned n)
 	putc(']', out->file);
 }
 
-/* ---- members ---- */
+/* ---- fields ---- */
 
-/* NULL: the member is a number. */
-static const char *output_member_text(const struct member *member, const void *row)
+static bool output_field_is_text(const struct field *field)
 {
-	const char *at = (const char *)row + member->offset;
-	if (member->type == MEMBER_TEXT)
-		at = *(const char *const *)(const void *)at;
-	bool text = member->type == MEMBER_CHARS || member->type == MEMBER_TEXT;
-	return !text ? NULL : at ? at : "";
+	return field->type == FIELD_CHARS || field->type == FIELD_TEXT;
+}
+
+static const char *output_field_text(const struct field *field, const void *row)
+{
+	const char *at = (const char *)row + field->offset;
+	return field->type == FIELD_TEXT ? *(const char *const *)(const void *)at : at;
 }
 
 /* Numbers above INT64_MAX keep their bits. */
-static int64_t output_member_number(const struct column *column, const void *row)
+static int64_t output_field_number(const struct column *column, const void *row)
 {
-	const void *at = (const char *)row + column->member.offset;
-	switch (column->member.type) {
-	case MEMBER_U32: {
-		uint32_t number = *(const uint32_t *)at;
-		return column->mask ? number & column->mask : number;
+	const void *at = (const char *)row + column->field.offset;
+	int64_t number = 0;
+	switch (column->field.type) {
+	case FIELD_U32: number = *(const uint32_t *)at; break;
+	case FIELD_I32: number = *(const int32_t *)at; break;
+	case FIELD_U64:
+	case FIELD_I64: number = *(const int64_t *)at; break;
+	case FIELD_BOOL: number = *(const bool *)at; break;
+	case FIELD_REF: number = (uint32_t)((const plm_ref *)at)->id; break; /* the record */
+	case FIELD_NONE:
+	case FIELD_CHARS:
+	case FIELD_TEXT: break;
 	}
-	case MEMBER_U64: return (int64_t) * (const uint64_t *)at;
-	case MEMBER_I32: return *(const int32_t *)at;
-	case MEMBER_I64: return *(const int64_t *)at;
-	case MEMBER_BOOL: return *(const bool *)at;
-	case MEMBER_REF: return (uint32_t)((const plm_ref *)at)->id; /* the record */
-	default: return 0;
-	}
+	return column->mask ? number & column->mask : number;
 }
 
 int64_t column_key(const struct column *column, const void *row, const char **ret_text)
 {
-	*ret_text = output_member_text(&column->member, row);
-	return output_member_number(column, row);
+	bool text = output_field_is_text(&column->field);
+	*ret_text = text ? output_field_text(&column->field, row) : NULL;
+	return output_field_number(column, row);
 }
 
-static void output_cell_number(struct output *out, const struct member *member, int64_t number)
+static void output_cell_number(struct output *out, const struct field *field, int64_t number)
 {
-	if (member->form == FORM_MS)
+	if (field->form == FORM_MS)
 		cell_ms(out, (uint64_t)number);
-	else if (member->form == FORM_SIZE)
+	else if (field->form == FORM_SIZE)
 		cell_size(out, (uint64_t)number);
-	else if (member->form == FORM_FLAG)
+	else if (field->form == FORM_FLAG)
 		cell_flag(out, number != 0);
-	else if (member->type == MEMBER_I32 || member->type == MEMBER_I64)
+	else if (field->type == FIELD_I32 || field->type == FIELD_I64)
 		cell_signed(out, number);
 	else
 		cell_number(out, (uint64_t)number);
 }
 
-static void output_cell_member(struct output *out, const struct column *column, const void *row)
+static void output_cell_text(struct output *out, const struct field *field, const char *text)
 {
-	const struct member *member = &column->member;
-	const char *text = output_member_text(member, row);
-	if (text && member->form == FORM_ANY)
-		cell_text_if_any(out, text);
-	else if (text)
-		cell_text(out, text);
-	else if (member->type == MEMBER_REF)
-		cell_ref(out, *(const plm_ref *)(const void *)((const char *)row + member->offset));
+	if (!text || (field->form == FORM_ANY && !text[0]))
+		cell_none(out);
 	else
-		output_cell_number(out, member,
-		    output_member_number(column, row) / (column->divisor ? column->divisor : 1));
+		cell_text(out, text);
+}
+
+static void output_cell_field(struct output *out, const struct column *column, const void *row)
+{
+	const struct field *field = &column->field;
+	CHECK(field->type != FIELD_NONE);
+	if (output_field_is_text(field))
+		output_cell_text(out, field, output_field_text(field, row));
+	else if (field->type == FIELD_REF)
+		cell_ref(out, *(const plm_ref *)(const void *)((const char *)row + field->offset));
+	else
+		output_cell_number(out, field,
+		    output_field_number(column, row) / (column->divisor ? column->divisor : 1));
 }
 
 /* ---- rows ---- */
@@ -366,7 +375,7 @@ void table_row(struct output *out, const void *row)
 		else if (column->cell)
 			column->cell(out, row);
 		else
-			output_cell_member(out, column, row);
+			output_cell_field(out, column, row);
 		CHECK(out->at == i + 1); /* one cell for each column */
 	}
 	out->at = 0;

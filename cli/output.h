@@ -1,7 +1,7 @@
 /* output.h - one description of a list, printed as a table, as JSON Lines, or as ids alone.
  *
  * A list is an array of columns. A column holds its title, its key in JSON, and what its cell
- * shows: a member of the row, or whatever a function prints. table_row() alone prints a row, so a
+ * shows: a field of the row, or whatever a function prints. table_row() alone prints a row, so a
  * title and its cell cannot come apart. With `upright` a row is printed as lines "title value".
  * Text may come from other processes and from broken files: only printable UTF-8 reaches the
  * terminal, and JSON is valid whatever the bytes are.
@@ -21,48 +21,49 @@
 
 struct output;
 
-enum member_type {
-	MEMBER_U32,
-	MEMBER_U64,
-	MEMBER_I32,
-	MEMBER_I64,
-	MEMBER_BOOL,
-	MEMBER_CHARS, /* an array in the row */
-	MEMBER_TEXT,  /* a pointer; NULL is no text */
-	MEMBER_REF,
+enum field_type {
+	FIELD_NONE,
+	FIELD_U32,
+	FIELD_U64,
+	FIELD_I32,
+	FIELD_I64,
+	FIELD_BOOL,
+	FIELD_CHARS, /* an array in the row */
+	FIELD_TEXT,  /* a pointer; NULL: cell_none() */
+	FIELD_REF,
 };
 enum form { FORM_PLAIN, FORM_MS, FORM_SIZE, FORM_FLAG, FORM_ANY };
 
-struct member {
-	enum member_type type;
+struct field {
+	enum field_type type;
 	enum form form;
 	size_t offset;
 };
 
-/* A member of the row as the cell of a column: a number, text or reference as it is; the others as
+/* A field of the row as the cell of a column: a number, text or reference as it is; the others as
  * cell_ms(), cell_size(), cell_flag(); an empty text as cell_none(). */
-#define PLAIN(row, name) MEMBER_(row, name, FORM_PLAIN)
-#define MS(row, name) MEMBER_(row, name, FORM_MS)
-#define SIZE(row, name) MEMBER_(row, name, FORM_SIZE)
-#define FLAG(row, name) MEMBER_(row, name, FORM_FLAG)
-#define TEXT_IF_ANY(row, name) MEMBER_(row, name, FORM_ANY)
+#define PLAIN(row, name) FIELD_(row, name, FORM_PLAIN)
+#define MS(row, name) FIELD_(row, name, FORM_MS)
+#define SIZE(row, name) FIELD_(row, name, FORM_SIZE)
+#define FLAG(row, name) FIELD_(row, name, FORM_FLAG)
+#define TEXT_IF_ANY(row, name) FIELD_(row, name, FORM_ANY)
 /* clang-format off */
-#define MEMBER_(row, name, form) .member = { _Generic(((row *)NULL)->name, \
-	uint32_t: MEMBER_U32, uint64_t: MEMBER_U64, int32_t: MEMBER_I32, int64_t: MEMBER_I64, \
-	bool: MEMBER_BOOL, char *: MEMBER_CHARS, const char *: MEMBER_TEXT, \
-	plm_ref: MEMBER_REF), form, offsetof(row, name) }
+#define FIELD_(row, name, form) .field = { _Generic(((row *)NULL)->name, \
+	uint32_t: FIELD_U32, uint64_t: FIELD_U64, int32_t: FIELD_I32, int64_t: FIELD_I64, \
+	bool: FIELD_BOOL, char *: FIELD_CHARS, const char *: FIELD_TEXT, \
+	plm_ref: FIELD_REF), form, offsetof(row, name) }
 /* clang-format on */
 
 struct column {
 	const char *title;
 	const char *key; /* in JSON */
 	int width;       /* at least so wide; negative: to the left */
-	struct member member;
-	/* Prints the cell by one call of cell_...(), instead of the member. */
+	struct field field;
+	/* Prints the cell by one call of cell_...(), instead of the field. */
 	void (*cell)(struct output *out, const void *row);
 	bool (*known)(const void *row); /* false: cell_none(); NULL: always known */
-	uint32_t mask;                  /* the bits of the member that are shown; 0: all */
-	unsigned divisor;               /* of the member; 0: none */
+	uint32_t mask;                  /* the bits of the field that are shown; 0: all */
+	unsigned divisor;               /* of the field; 0: none */
 };
 
 enum tint { TINT_NONE, TINT_GOOD, TINT_BAD, TINT_DIM };
@@ -84,7 +85,7 @@ bool output_close(struct output *out);
 void table_begin(struct output *out, const struct column *columns, unsigned n);
 /* A whole row: the cell of each column. */
 void table_row(struct output *out, const void *row);
-/* The member of a column, as a key to sort rows by: a number, or a text in the row (then *ret_text
+/* The field of a column, as a key to sort rows by: a number, or a text in the row (then *ret_text
  * is not NULL). */
 int64_t column_key(const struct column *column, const void *row, const char **ret_text);
 

@@ -139,7 +139,7 @@ void task_columns_names(char *ret, size_t size)
 int64_t task_column_key(int which, const plm_task_row *row, const char **ret_text)
 {
 	int64_t number = column_key(&all[which].column, row, ret_text);
-	if (all[which].column.cell == task_row_state_cell) /* the only cell that is no member */
+	if (all[which].column.cell == task_row_state_cell) /* the only cell that is no field */
 		*ret_text = task_row_state(row);
 	return number;
 }

@@ -144,17 +144,12 @@ struct accepted { /* a row */
 	const plm_ref *refs;
 	unsigned results;
 	uint64_t line;
-	const char *name;
+	const char *name; /* NULL: none */
 };
 
 static void load_ref(struct output *out, const void *row)
 {
 	cell_ref(out, ((const struct accepted *)row)->refs[0]);
-}
-
-static bool load_has_name(const void *row)
-{
-	return ((const struct accepted *)row)->name != NULL;
 }
 
 static void load_out(struct output *out, const void *row)
@@ -174,7 +169,7 @@ static void load_out(struct output *out, const void *row)
 static const struct column columns[] = {
 	{ "REF", "ref", -24, .cell = load_ref },
 	{ "LINE", "line", 0, PLAIN(struct accepted, line) },
-	{ "NAME", "name", 0, PLAIN(struct accepted, name), .known = load_has_name },
+	{ "NAME", "name", 0, PLAIN(struct accepted, name) },
 	{ "OUT", "out", 0, .cell = load_out },
 };
 

@@ -131,7 +131,7 @@ struct ended_job { /* a row */
 	const struct text *command;
 	uint64_t number, begin_ms, run_us;
 	int exit_code, signal;
-	const char *message;
+	const char *message; /* NULL: none */
 };
 
 static void map_output_command(struct output *out, const void *row)
@@ -163,11 +163,6 @@ static void map_output_stderr(struct output *out, const void *row)
 	map_output_stream(out, ((const struct ended_job *)row)->job, STDERR_FILENO);
 }
 
-static bool map_output_has_message(const void *row)
-{
-	return ((const struct ended_job *)row)->message != NULL;
-}
-
 static const struct column columns[] = {
 	{ "JOB", "job", 0, PLAIN(struct ended_job, number) },
 	{ "COMMAND", "command", -1, .cell = map_output_command },
@@ -177,8 +172,7 @@ static const struct column columns[] = {
 	{ "RUN", "run_us", 0, PLAIN(struct ended_job, run_us) },
 	{ "OUT", "stdout", -1, .cell = map_output_stdout },
 	{ "ERR", "stderr", -1, .cell = map_output_stderr },
-	{ "MESSAGE", "message", -1, PLAIN(struct ended_job, message),
-	    .known = map_output_has_message },
+	{ "MESSAGE", "message", -1, PLAIN(struct ended_job, message) },
 };
 
 static void map_output_put_json(
